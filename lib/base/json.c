@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/json.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static flow_json cursor(cJSON *node)
+{
+    flow_json at = {.node = node};
+    return at;
+}
+
+flow_json flow_json_root(cJSON *document)
+{
+    return cursor(document);
+}
+
+flow_json flow_json_member(const flow_json *object, const char *key)
+{
+    flow_json at = cursor(cJSON_GetObjectItemCaseSensitive(object->node, key));
+    snprintf(at.path, sizeof at.path, "%.*s%s%s", FLOW_JSON_PATH_SIZE / 2, object->path,
+             object->path[0] != '\0' ? "." : "", key);
+    return at;
+}
+
+flow_json flow_json_element(const flow_json *array, int index)
+{
+    flow_json at = cursor(cJSON_GetArrayItem(array->node, index));
+    snprintf(at.path, sizeof at.path, "%.*s[%d]", FLOW_JSON_PATH_SIZE - 16, array->path, index);
+    return at;
+}
+
+flow_status flow_json_fail(const flow_json *at, flow_error *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    flow_status code = flow_error_setv(err, FLOW_SPEC, format, args);
+    va_end(args);
+    if (at->path[0] != '\0')
+        flow_error_prefix(err, "%s: ", at->path);
+    return code;
+}
+
+void flow_json_describe(char *out, size_t size, const flow_json *at)
+{
+    const cJSON *node = at->node;
+    if (node == NULL) {
+        snprintf(out, size, "nothing");
+    } else if (cJSON_IsString(node)) {
+        snprintf(out, size, "\"%.60s\"", node->valuestring);
+    } else if (cJSON_IsNumber(node)) {
+        char number[FLOW_NUMBER_SIZE];
+        flow_number_print(number, node->valuedouble);
+        snprintf(out, size, "%s", number);
+    } else {
+        const char *what = cJSON_IsObject(node)  ? "an object"
+                           : cJSON_IsArray(node) ? "a list"
+                           : cJSON_IsTrue(node)  ? "true"
+                           : cJSON_IsFalse(node) ? "false"
+                                                 : "null";
+        snprintf(out, size, "%s", what);
+    }
+}
+
+flow_status flow_json_unknown(const flow_json *object, const char *key, const char *const *known, int n_known,
+                              flow_error *err)
+{
+    const char *nearest = flow_nearest(key, known, n_known);
+    if (nearest != NULL)
+        return flow_json_fail(object, err, "unknown key \"%.60s\"; did you mean \"%s\"?", key, nearest);
+    flow_text list = {0};
+    for (int i = 0; i < n_known; i++)
+        flow_text_add(&list, "%s%s", i == 0 ? "" : ", ", known[i]);
+    flow_status status = flow_json_fail(object, err, "unknown key \"%.60s\"; the keys here are: %s", key,
+                                        list.data != NULL ? list.data : "none");
+    flow_text_free(&list);
+    return status;
+}
+
+/* cJSON keeps the first of two equal keys and forgets to say so. */
+static flow_status refuse_duplicates(const flow_json *at, flow_error *err)
+{
+    int index = 0;
+    for (const cJSON *child = at->node->child; child != NULL; child = child->next, index++) {
+        if (cJSON_IsObject(at->node)) {
+            for (const cJSON *later = child->next; later != NULL; later = later->next)
+                if (strcmp(child->string, later->string) == 0)
+                    return flow_json_fail(at, err, "the key \"%.60s\" stands there twice", child->string);
+        }
+        if (child->child == NULL)
+            continue;
+        flow_json below = cJSON_IsObject(at->node) ? flow_json_member(at, child->string)
+                                                   : flow_json_element(at, index);
+        below.node = (cJSON *)child;
+        flow_status status = refuse_duplicates(&below, err);
+        if (status != FLOW_OK)
+            return status;
+    }
+    return FLOW_OK;
+}
+
+static void line_and_column(const char *text, const char *stop, int *line, int *column)
+{
+    *line = 1;
+    *column = 1;
+    for (const char *c = text; c < stop; c++) {
+        *column = *c == '\n' ? 1 : *column + 1;
+        *line += *c == '\n';
+    }
+}
+
+flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const char *name, flow_error *err)
+{
+    *out = NULL;
+    if (length > FLOW_JSON_MAX_BYTES)
+        return flow_error_set(err, FLOW_SPEC, "%s: a spec of more than %d bytes is not accepted", name,
+                              FLOW_JSON_MAX_BYTES);
+    const char *stop = text;
+    cJSON *document = cJSON_ParseWithLengthOpts(text, length, &stop, 0);
+    if (document != NULL) { /* what follows the document may only be white space */
+        const char *end = text + length;
+        while (stop < end && isspace((unsigned char)*stop))
+            stop++;
+        if (stop < end && *stop != '\0') {
+            cJSON_Delete(document);
+            document = NULL;
+        }
+    }
+    if (document == NULL) {
+        int line, column;
+        line_and_column(text, stop < text + length ? stop : text + length, &line, &column);
+        return flow_error_set(err, FLOW_SPEC, "%s:%d:%d: this is not valid JSON; look for a missing comma, quote or "
+                              "bracket here or just before", name, line, column);
+    }
+    flow_json root = flow_json_root(document);
+    flow_status status = refuse_duplicates(&root, err);
+    if (status != FLOW_OK) {
+        cJSON_Delete(document);
+        return flow_error_prefix(err, "%s: ", name);
+    }
+    *out = document;
+    return FLOW_OK;
+}
+
+flow_status flow_json_read(cJSON **out, const char *file, flow_error *err)
+{
+    *out = NULL;
+    bool standard = strcmp(file, "-") == 0;
+    FILE *in = standard ? stdin : fopen(file, "rb");
+    if (in == NULL)
+        return flow_error_set(err, FLOW_IO, "%s: cannot be opened: %s", file, strerror(errno));
+    flow_status status = FLOW_OK;
+    char *text = malloc(FLOW_JSON_MAX_BYTES + 1);
+    if (text == NULL) {
+        status = flow_error_memory(err, file);
+    } else {
+        size_t length = fread(text, 1, FLOW_JSON_MAX_BYTES + 1, in);
+        if (ferror(in))
+            status = flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", file, strerror(errno));
+        else
+            status = flow_json_parse(out, text, length, standard ? "standard input" : file, err);
+    }
+    free(text);
+    if (!standard)
+        fclose(in);
+    return status;
+}
+
+/* Takes the next step of "a.b[2].c" from *path: a key (index -1) or an index (key empty). False at a malformed one. */
+static bool next_step(const char **path, char *key, size_t size, int *index)
+{
+    const char *c = *path;
+    *index = -1;
+    key[0] = '\0';
+    if (*c == '[') {
+        char *end;
+        long value = strtol(c + 1, &end, 10);
+        if (end == c + 1 || *end != ']' || value < 0 || value > INT_MAX)
+            return false;
+        *index = (int)value;
+        c = end + 1;
+    } else {
+        size_t n = strcspn(c, ".[=");
+        if (n == 0 || n >= size)
+            return false;
+        memcpy(key, c, n);
+        key[n] = '\0';
+        c += n;
+    }
+    if (*c == '.')
+        c++;
+    else if (*c != '[' && *c != '=')
+        return false;
+    *path = c;
+    return true;
+}
+
+static void put(cJSON *parent, const char *key, int index, cJSON *value)
+{
+    if (index >= 0)
+        cJSON_ReplaceItemInArray(parent, index, value);
+    else if (cJSON_GetObjectItemCaseSensitive(parent, key) != NULL)
+        cJSON_ReplaceItemInObjectCaseSensitive(parent, key, value);
+    else
+        cJSON_AddItemToObject(parent, key, value);
+}
+
+flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error *err)
+{
+    const char *equals = strchr(assignment, '=');
+    if (equals == NULL || equals == assignment)
+        return flow_error_set(err, FLOW_SPEC, "\"%.80s\" is not of the form key=value, for example train.epochs=5",
+                              assignment);
+    cJSON *at = document;
+    const char *path = assignment;
+    for (;;) {
+        char key[64];
+        int index;
+        if (!next_step(&path, key, sizeof key, &index))
+            return flow_error_set(err, FLOW_SPEC, "\"%.80s\": the part before \"=\" is not a path such as "
+                                  "train.epochs or flow[1].hidden", assignment);
+        if (index >= 0 && (!cJSON_IsArray(at) || index >= cJSON_GetArraySize(at)))
+            return flow_error_set(err, FLOW_SPEC, "\"%.80s\": there is no list element [%d] there", assignment, index);
+        if (index < 0 && !cJSON_IsObject(at))
+            return flow_error_set(err, FLOW_SPEC, "\"%.80s\": what should hold \"%s\" is not an object", assignment,
+                                  key);
+        if (*path == '=') {
+            cJSON *value = cJSON_ParseWithOpts(path + 1, NULL, 1);
+            if (value == NULL)
+                value = cJSON_CreateString(path + 1);
+            if (value == NULL)
+                return flow_error_memory(err, "a value of the spec");
+            put(at, key, index, value);
+            flow_json root = flow_json_root(document);
+            flow_status status = refuse_duplicates(&root, err);
+            return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "\"%.80s\": ", assignment);
+        }
+        cJSON *next = index >= 0 ? cJSON_GetArrayItem(at, index) : cJSON_GetObjectItemCaseSensitive(at, key);
+        if (next == NULL) {
+            next = cJSON_CreateObject();
+            if (next == NULL)
+                return flow_error_memory(err, "a value of the spec");
+            put(at, key, index, next);
+        }
+        at = next;
+    }
+}

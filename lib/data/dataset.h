@@ -1,0 +1,77 @@
+/* A data set for training and evaluation: a table that has been looked through once, and is served in batches.
+ *
+ * flow_dataset_open reads the whole table once: every value is checked, rows are counted, column statistics and a
+ * checksum are taken. What fits the memory budget is held; what does not is read again each epoch, block by block.
+ *
+ * Order. Epoch e of seed s has one order of the rows that depends on nothing else: exact when the rows are held (a
+ * random permutation of all of them), and otherwise blocks in random order, several of them pooled and their
+ * rows permuted. Serving can start at any row of an epoch, so a stopped run continues where it was.
+ *
+ * Held-out share. With share > 0 the rows are split by a counter-based random number of (seed, row): the training part
+ * and the held-out part are opened separately and never overlap, at any size and without any list.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_DATA_DATASET_H
+#define FLOW_DATA_DATASET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef struct flow_dataset flow_dataset;
+
+typedef enum flow_part { FLOW_PART_ALL, FLOW_PART_TRAINING, FLOW_PART_HELD_OUT } flow_part;
+
+typedef struct flow_dataset_options {
+    const char *const *columns; /* as in flow_reader_options */
+    int n_columns;
+    bool skip_invalid;
+    size_t memory_bytes; /* what the rows may take when held (8 bytes a value); 0: no limit */
+    double share;        /* held-out share, 0 to 1 exclusive; used when part is not FLOW_PART_ALL */
+    flow_part part;
+    uint64_t seed; /* of the split */
+} flow_dataset_options;
+
+/* Over the valid rows of the part that was opened. */
+typedef struct flow_column_summary {
+    const char *name;  /* borrowed from the data set */
+    double least, most, mean, deviation; /* deviation: square root of the unbiased variance */
+    double tied;       /* estimated share of rows whose value is the most frequent one in a sample of rows; 1 = constant */
+    double distinct;   /* number of distinct values in that sample, as a share of the sample */
+} flow_column_summary;
+
+flow_status flow_dataset_open(flow_dataset **out, const char *location, const flow_dataset_options *options,
+                              flow_error *err);
+void flow_dataset_close(flow_dataset *data);
+
+const char *flow_dataset_location(const flow_dataset *data);
+int flow_dataset_n_columns(const flow_dataset *data);
+const char *const *flow_dataset_columns(const flow_dataset *data); /* d names, borrowed */
+bool flow_dataset_has_names(const flow_dataset *data);
+int64_t flow_dataset_n_rows(const flow_dataset *data);
+int64_t flow_dataset_n_skipped(const flow_dataset *data);
+bool flow_dataset_is_held(const flow_dataset *data);
+/* CRC-32 (zlib) over the values as little-endian doubles, in file order, all rows read: a fingerprint, for provenance. */
+uint32_t flow_dataset_checksum(const flow_dataset *data);
+const flow_column_summary *flow_dataset_summary(const flow_dataset *data); /* d entries, borrowed */
+
+/* FLOW_DATA when a column has no spread: its density has no bound. */
+flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err);
+
+/* Copies up to n_max rows that represent the set (all of them when they fit, else rows spread over the file) into
+ * rows (n_max, d): for data-dependent initial values. */
+flow_status flow_dataset_sample(flow_dataset *data, double *rows, size_t n_max, size_t *n_read, flow_error *err);
+
+/* Starts epoch `epoch` of `seed` at row `start` of its order (0: the beginning). */
+flow_status flow_dataset_shuffle(flow_dataset *data, uint64_t seed, int64_t epoch, int64_t start, flow_error *err);
+/* Starts at the first row, in file order. */
+flow_status flow_dataset_rewind(flow_dataset *data, flow_error *err);
+
+/* The next up to n_max rows of the order begun by shuffle or rewind, into rows (n_max, d); `numbers` (n_max, may be
+ * NULL) receives each row's number in the file, counted from 0. *n_read is 0 at the end of the epoch. */
+flow_status flow_dataset_next(flow_dataset *data, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
+                              flow_error *err);
+
+#endif

@@ -1,0 +1,84 @@
+/* Tables in files: readers and writers over CSV and HDF5.
+ *
+ * A location is
+ *     FILE.csv                  comma-separated values with or without a header line
+ *     FILE.h5:/path/to/dataset  a 2-D dataset (n, d), or a 1-D one (n), or a compound table (numeric members)
+ *     FILE.h5:/group            a group of equally long 1-D datasets, one per column
+ *     FILE.h5                   the only table in the file, or an error that lists what there is
+ *     -                         CSV on standard input or output
+ * (.hdf5 and .hdf name HDF5 files too; an existing file is recognised by its signature, whatever its name.)
+ * Column names come from the CSV header, the `columns` attribute of a dataset, or the member names; without any they
+ * are x1, x2, ... Rows travel as doubles, row-major (n, d). Numbers are read and printed in the C locale.
+ *
+ * Readers stream: memory does not grow with the file. A missing, non-numeric or non-finite value, a ragged row: FLOW_DATA
+ * with file, row (counted from 1, header not counted; for CSV the line of the file as well) and column name; with
+ * skip_invalid such rows are dropped and counted.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_DATA_TABLE_H
+#define FLOW_DATA_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef struct flow_reader flow_reader;
+
+typedef struct flow_reader_options {
+    const char *const *columns; /* the columns to read, in this order, by name; NULL: all of them as they stand */
+    int n_columns;
+    bool skip_invalid;
+} flow_reader_options;
+
+/* Opens a table; *out is the caller's. `options` may be NULL. An unknown column name is FLOW_DATA with the nearest. */
+flow_status flow_reader_open(flow_reader **out, const char *location, const flow_reader_options *options,
+                             flow_error *err);
+void flow_reader_close(flow_reader *reader);
+
+int flow_reader_n_columns(const flow_reader *reader);
+const char *flow_reader_column(const flow_reader *reader, int index); /* borrowed */
+/* Whether the names come from the file (false: x1, x2, ...). */
+bool flow_reader_has_names(const flow_reader *reader);
+/* Rows in the table, valid or not; -1 when only reading to the end would tell (CSV). */
+int64_t flow_reader_n_rows(const flow_reader *reader);
+/* Rows dropped so far under skip_invalid. */
+int64_t flow_reader_n_skipped(const flow_reader *reader);
+
+/* Reads up to n_max rows into rows (n_max, d); *n_read is 0 at the end. `numbers` (n_max; may be NULL) receives each
+ * row's number in the table, counted from 0. */
+flow_status flow_reader_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
+                             flow_error *err);
+
+/* Positions: a place to come back to. `flow_reader_tell` gives the position of the next row that will be read;
+ * `flow_reader_seek` returns to a position this reader has told. FLOW_ARGUMENT for standard input, which cannot. */
+typedef struct flow_position {
+    int64_t row;    /* of the next row, counted from 0 */
+    int64_t offset; /* CSV: byte offset of that row's first character */
+    int64_t line;   /* CSV: its line in the file */
+} flow_position;
+
+flow_position flow_reader_tell(const flow_reader *reader);
+flow_status flow_reader_seek(flow_reader *reader, const flow_position *position, flow_error *err);
+
+typedef struct flow_writer flow_writer;
+
+typedef struct flow_writer_options {
+    bool as_float; /* HDF5: store float instead of double; CSV: digits that round-trip a float */
+} flow_writer_options;
+
+/* Opens a table for writing: HDF5 (a 2-D chunked, checksummed dataset with a `columns` attribute; default path /data)
+ * or CSV with a header, by the location's name; "-" and NULL are CSV on standard output. A file is written under a
+ * temporary name in its own folder and renamed by flow_writer_finish, so that a reader never sees half a table and a
+ * failure keeps the old file; an existing HDF5 file named with a dataset path is replaced as a whole. */
+flow_status flow_writer_open(flow_writer **out, const char *location, const char *const *columns, int n_columns,
+                             const flow_writer_options *options, flow_error *err);
+flow_status flow_writer_write(flow_writer *writer, const double *rows, size_t n_rows, flow_error *err);
+
+/* Flushes, renames into place and frees the writer in any case. */
+flow_status flow_writer_finish(flow_writer *writer, flow_error *err);
+/* Gives up: removes the temporary file and frees. Accepts NULL. */
+void flow_writer_abandon(flow_writer *writer);
+
+#endif

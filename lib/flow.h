@@ -1,0 +1,55 @@
+/* flow.h: the library behind flowctl, for C programs that evaluate, sample and invert trained models.
+ *
+ *     flow_error err;
+ *     flow_handle *model;
+ *     if (flow_open(&model, "moons.h5", &err) != FLOW_OK)
+ *         fprintf(stderr, "%s\n", err.message);
+ *     flow_logprob(model, x, n, logp, &err);
+ *     flow_close(model);
+ *
+ * Rows are doubles, row-major (n, d), in the units of the data the model was trained on; log-densities are in nats in these
+ * units. A handle may be used by one thread at a time; it runs its own threads (0: as many as there are processors).
+ * Nothing here prints or exits.
+ *
+ * Compile with `pkg-config --cflags --libs flowctl`.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_API_H
+#define FLOW_FLOW_API_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct flow_handle flow_handle;
+
+/* Loads a model file, or the model that a spec's "output" names. *out is the caller's; flow_close accepts NULL. */
+flow_status flow_open(flow_handle **out, const char *path, flow_error *err);
+void flow_close(flow_handle *model);
+void flow_set_threads(flow_handle *model, int n_threads);
+
+int flow_dim(const flow_handle *model);                          /* d */
+const char *flow_column_name(const flow_handle *model, int index); /* borrowed; NULL when out of range */
+
+/* logp (n) = log p(x) for x (n, d). */
+flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *logp, flow_error *err);
+
+/* x (n, d): rows first_row ... first_row + n - 1 of the endless sequence of draws that belongs to `seed`; any row can be
+ * drawn without the ones before it. logp (n), log p of each draw, may be NULL. */
+flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, double *x, double *logp,
+                        flow_error *err);
+
+/* z (n, d) = f^-1(x), and back. logdet (n), log|det dz/dx| or log|det dx/dz|, may be NULL. */
+flow_status flow_to_latent(flow_handle *model, const double *x, size_t n, double *z, double *logdet, flow_error *err);
+flow_status flow_to_data(flow_handle *model, const double *z, size_t n, double *x, double *logdet, flow_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

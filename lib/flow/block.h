@@ -1,0 +1,83 @@
+/* What a block is: one invertible map of a flow.
+ *
+ * Directions have names: to_latent (x -> z, the density direction) and to_data (z -> x, the sampling direction). Both are
+ * differentiable, so any block can be turned around, and an objective may pull gradients through either.
+ *
+ * A block is a const table of functions (as GSL does it). Its state holds its options and what configure derives from them
+ * and is const afterwards: any number of threads may use it at once. Its numbers live in flow_params (nn/params.h), its
+ * intermediate results in the work area of a pass. A block contains no I/O, no optimizer and no JSON code.
+ *
+ * Tiles. Maps work on tiles: arrays (d, n), one line per dimension, n rows of data running fastest; n is a multiple of
+ * FLOW_LANES. The rows of a tile are independent of each other.
+ *
+ * Work area. A map leaves in pass->work whatever its own backward will read, in whatever layout it likes; the area is
+ * work_size(self, n) bytes, 64-byte aligned, not cleared. The framework gives every block an area of its own where a
+ * backward will follow, and lets all blocks share one where none will.
+ *
+ * Adding a block: one file block_<type>.c that ends in `const flow_block_type flow_block_<type>`, one line in registry.h,
+ * one entry in the contract test.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_BLOCK_H
+#define FLOW_FLOW_BLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/option.h"
+#include "nn/linear.h"
+#include "nn/params.h"
+#include "num/real.h"
+
+/* Where in a flow a block stands: all that configure may know about its surroundings. */
+typedef struct flow_site {
+    int dim;       /* d: columns of the data */
+    int turn;      /* 0, 1, 2, ... for the copies that "repeat" makes: blocks that alternate go by it */
+    uint64_t seed; /* of the model, for random orders */
+    uint64_t index;/* the block's place in the flow, to draw different random orders from one seed */
+} flow_site;
+
+/* One tile on its way through a block. */
+typedef struct flow_pass {
+    int n;                /* data rows in the tile, padding included */
+    const real *weights;  /* the trainable values in use (nn/params.h) */
+    const double *fitted; /* the fitted values */
+    void *work;           /* the block's work area */
+    const real *glogdet;  /* (n), backward only: gradient at each row's log-determinant */
+    flow_tape *tape;      /* backward only: takes the gradients of the weights; NULL: nobody wants them */
+} flow_pass;
+
+typedef struct flow_block_type {
+    const char *type; /* the JSON "type" and part of the names in a model file */
+    const char *help; /* one line */
+    size_t state_size;
+    const flow_option *options; /* fill the state, by offset, before configure */
+
+    /* Derives the rest of the state and declares the block's numbers. The state was zeroed and its options are read; on
+     * failure the framework still calls release. */
+    flow_status (*configure)(void *self, const flow_site *site, flow_params *params, flow_error *err);
+    void (*release)(void *self); /* optional */
+
+    size_t (*work_size)(const void *self, int n);
+
+    /* z or x (d, n) is written, and log|det dz/dx| or log|det dx/dz| of each row is added to logdet (n). Input and output
+     * do not overlap. */
+    void (*to_latent)(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet);
+    void (*to_data)(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet);
+
+    /* Gradients of a scalar that depends on the map's output (its gradient arrives as gz or gx) and on the
+     * log-determinant (pass->glogdet); the work area is as the map left it. Written: the gradient at the map's input;
+     * recorded on the tape: the weights. */
+    void (*to_latent_backward)(const void *self, const flow_pass *pass, const real *gz, real *gx);
+    void (*to_data_backward)(const void *self, const flow_pass *pass, const real *gx, real *gz);
+
+    /* Optional: data-dependent initial values, once per model, from n valid rows x (d, n) as they arrive at the block.
+     * Writes weights and fitted values. */
+    flow_status (*fit)(const void *self, flow_params *params, real *weights, int n, const real *x, flow_error *err);
+
+    /* Optional: whether fitted values that were read from a file are usable (they may be hostile). */
+    flow_status (*check)(const void *self, const flow_params *params, flow_error *err);
+} flow_block_type;
+
+#endif

@@ -1,0 +1,101 @@
+/* A flow: column maps, blocks and a base, put together from a spec, and its maps over tiles.
+ *
+ *     data x (double) -> column maps (double) -> blocks (real) -> latent z (real) ~ base
+ *
+ * The log-density of a row is log base(z) + the log-determinants of all maps on the way (change of variables; for example
+ * Papamakarios et al. 2021, eq. 3). Everything here is const after flow_new, flow_fit and loading, and may be used by
+ * many threads; weights are passed in, so that one flow serves current, best and averaged weights.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_FLOW_H
+#define FLOW_FLOW_FLOW_H
+
+#include "flow/registry.h"
+
+enum { FLOW_DIM_MAX = 65536, FLOW_BLOCKS_MAX = 1024 };
+
+typedef struct flow_column {
+    const flow_column_type *type;
+    void *state;
+} flow_column;
+
+typedef struct flow_block {
+    const flow_block_type *type;
+    void *state;
+    char name[FLOW_NAME_SIZE];    /* "2.maf", as in the names of its parameters */
+    int first_param, last_param;  /* its entries in flow->params: [first, last) */
+} flow_block;
+
+typedef struct flow {
+    int dim;
+    int n_columns, n_blocks;
+    flow_column *columns;
+    flow_block *blocks;
+    const flow_base_type *base;
+    void *base_state;
+    flow_params params;
+} flow;
+
+/* Builds a flow for `dim` columns of data from the list "flow" and the object "base" of a spec (either may have a NULL
+ * node: then an empty list, a normal base). Defaults are filled in: the JSON is fully resolved afterwards. *out is the
+ * caller's. FLOW_SPEC with the JSON path for whatever does not fit. */
+flow_status flow_new(flow **out, flow_json *list, flow_json *base, int dim, uint64_t seed, flow_error *err);
+void flow_free(flow *f);
+
+/* The initial weights of `seed` into weights (params.n_weights). */
+void flow_init_weights(const flow *f, uint64_t seed, real *weights);
+
+/* Data-dependent initial values of column maps and blocks, from rows (n, d) in the units of the data; `columns` (d) are names
+ * for messages or NULL. Called once, before training. */
+flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const char *const *columns, flow_error *err);
+
+/* Whether fitted values read from a file can be used; FLOW_FORMAT if not. */
+flow_status flow_check(const flow *f, flow_error *err);
+
+/* ---- one tile. `n` is a multiple of FLOW_LANES. ---- */
+
+/* What a thread needs to take tiles of up to n_max rows through a flow. */
+typedef struct flow_workspace {
+    int n_max;
+    bool keep;          /* a backward follows: every block keeps its own work area */
+    char *memory;       /* owned, aligned */
+    double *x;          /* (d, n): the tile in the units of the data */
+    real *a, *b;        /* (d, n): the tile between blocks */
+    real *ga, *gb;      /* (d, n): gradients between blocks; only with keep */
+    double *logdet;     /* (n) */
+    real *glogdet;      /* (n); only with keep */
+    char **areas;       /* (n_blocks) work areas */
+    flow_tape tape;     /* only with keep */
+} flow_workspace;
+
+flow_status flow_workspace_new(flow_workspace **out, const flow *f, int n_max, bool keep, flow_error *err);
+void flow_workspace_free(flow_workspace *ws);
+
+/* Takes the tile in ws->x (d, n) to the latent end: *z (d, n; inside ws) and ws->logdet (n), the sum of all
+ * log-determinants; ws->x is overwritten. */
+void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws, int n, const real **z);
+
+/* Takes the tile z (d, n), in ws->a, to the data: ws->x (d, n), and ws->logdet (n), the sum of log|det dx/dz|. */
+void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, int n);
+
+/* After flow_tile_to_latent with keep: from gz (d, n) and ws->glogdet (n), records the weight gradients on ws->tape (which it
+ * resets) and, when gx is not NULL, points *gx to the gradient (d, n; inside ws) at the first block's input. */
+void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
+                                  const real **gx);
+
+/* After flow_tile_to_data with keep, likewise: gx (d, n) is the gradient at the first block's data side, *gz at the latent
+ * side. */
+void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gx,
+                                const real **gz);
+
+/* log p of each row of the tile that is in ws->x (as flow_tile_to_latent), into logp (n); z as there. */
+void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int n, double *logp, const real **z);
+
+/* Copies n_rows rows (row-major, d) into the tile ws->x (d, n); the padding repeats the last row. Returns n. */
+int flow_tile_load(const flow *f, flow_workspace *ws, const double *rows, int n_rows);
+
+/* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL when
+ * all are finite. */
+const char *flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column);
+
+#endif

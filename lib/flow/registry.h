@@ -1,0 +1,46 @@
+/* The types a spec can name. One line here per type makes its declaration and its place in the table. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_REGISTRY_H
+#define FLOW_FLOW_REGISTRY_H
+
+#include "flow/base.h"
+#include "flow/block.h"
+#include "flow/column.h"
+#include "flow/univariate.h"
+
+#define FLOW_COLUMNS(X) X(standardize)
+
+#define FLOW_BLOCKS(X) X(permute) X(actnorm) X(coupling) X(maf)
+
+#define FLOW_UNIVARIATES(X) X(affine) X(additive)
+
+#define FLOW_BASES(X) X(normal)
+
+/* Names people write for a block with the defaults of a paper, and what goes with it. */
+typedef struct flow_preset {
+    const char *type;  /* "realnvp" */
+    const char *block; /* "coupling" */
+    const char *help;
+    const char *const *defaults; /* key, JSON text, key, JSON text, ..., NULL */
+    const char *closing;         /* a block that follows the last repeat, as JSON text; or NULL */
+} flow_preset;
+
+/* NULL-terminated. */
+extern const flow_column_type *const flow_column_types[];
+extern const flow_block_type *const flow_block_types[];
+extern const flow_univariate_type *const flow_univariate_types[];
+extern const flow_base_type *const flow_base_types[];
+/* Ends with an entry whose type is NULL. */
+extern const flow_preset flow_presets[];
+
+/* NULL when there is none of that name. */
+const flow_column_type *flow_column_find(const char *type);
+const flow_block_type *flow_block_find(const char *type);
+const flow_univariate_type *flow_univariate_find(const char *type);
+const flow_base_type *flow_base_find(const char *type);
+const flow_preset *flow_preset_find(const char *type);
+
+/* The definitions "flow", "univariate" and "base" of the JSON Schema of a spec, added to `definitions`. */
+void flow_registry_schema(cJSON *definitions);
+
+#endif

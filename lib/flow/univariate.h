@@ -1,0 +1,49 @@
+/* What a univariate is: an elementwise monotone map z = f(x; theta) whose parameters a network computes.
+ *
+ * Coupling and autoregressive blocks are written once over any univariate: a new univariate file gives both. Functions
+ * work on whole tiles: x and z are (d, n), and the P parameters of an element are P planes of that shape, plane p
+ * starting at theta + p * stride. theta = 0 must be the identity, or near to it, so that any depth starts finite; whatever
+ * theta a network may produce must give a finite, invertible map.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_UNIVARIATE_H
+#define FLOW_FLOW_UNIVARIATE_H
+
+#include <stddef.h>
+
+#include "base/option.h"
+#include "num/real.h"
+
+typedef struct flow_univariate_type {
+    const char *type;
+    const char *help;
+    size_t state_size;
+    const flow_option *options; /* fill the state */
+
+    int (*n_params)(const void *self); /* P */
+
+    /* Writes the output and adds each row's sum of log|dz/dx|, or log|dx/dz|, to logdet (n). */
+    void (*to_latent)(const void *self, int d, int n, const real *x, const real *theta, size_t stride, real *z,
+                      double *logdet);
+    void (*to_data)(const void *self, int d, int n, const real *z, const real *theta, size_t stride, real *x,
+                    double *logdet);
+
+    /* Writes the gradients at the input and at theta (planes like theta), given those at the output and at the
+     * log-determinant (glogdet (n)). Both inputs and outputs of the map are at hand. */
+    void (*to_latent_backward)(const void *self, int d, int n, const real *x, const real *theta, size_t stride,
+                               const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta);
+    void (*to_data_backward)(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
+                             const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta);
+} flow_univariate_type;
+
+/* A univariate with its options, as a block holds it. */
+typedef struct flow_univariate {
+    const flow_univariate_type *type;
+    void *state; /* owned */
+} flow_univariate;
+
+/* Reads "affine" or {"type": "affine", "bound": 5}. */
+flow_status flow_univariate_new(flow_univariate *out, flow_json *spec, flow_error *err);
+void flow_univariate_release(flow_univariate *univariate);
+
+#endif

@@ -1,0 +1,72 @@
+/* Model files: the shared serialization layer (docs/model-file.md).
+ *
+ * HDF5, self-describing. Attributes of the root: format ("flowctl-model"), format_version, program_version. Datasets:
+ *     /spec                     the resolved spec, JSON text
+ *     /columns                  names of the data columns
+ *     /parameters/<block>/...   every entry of the parameter vector by name, best weights and fitted values
+ *     /training/...             the state of the trainer (last weights, moments, counters), if it is kept
+ *     /history                  (epochs, columns) with a `columns` attribute: readable as a table
+ *     /provenance               JSON text: version, command line, host, date, data locations, shapes, checksums
+ *     /summary                  JSON text: epochs, best epoch, held-out and test likelihood
+ * All datasets with more than a few values are chunked and Fletcher-32 checksummed. Values are stored in the precision
+ * they have and read into the precision of the program. A file is written under a temporary name in the same folder, flushed,
+ * fsynced and renamed: a crash at any instant leaves the old file or the new one.
+ *
+ * A file may be truncated, corrupted, from a newer format, hostile, or not a model at all: FLOW_FORMAT, never a crash;
+ * every size is checked against the spec before anything is read into memory.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_MODEL_MODEL_H
+#define FLOW_MODEL_MODEL_H
+
+#include "base/array.h"
+#include "flow/flow.h"
+#include "model/spec.h"
+
+enum { FLOW_MODEL_VERSION = 1 };
+
+/* What goes into a file; all borrowed. */
+typedef struct flow_model_contents {
+    const flow_spec *spec;
+    const flow *f;
+    const real *weights;             /* the best ones */
+    const char *const *columns;      /* (f->dim) */
+    const flow_array *state;         /* the trainer's, n_state of them; 0: none */
+    int n_state;
+    const double *history;           /* (n_epochs, n_history_columns) */
+    int64_t n_epochs;
+    const char *const *history_columns;
+    int n_history_columns;
+    const cJSON *provenance, *summary; /* may be NULL */
+} flow_model_contents;
+
+flow_status flow_model_save(const char *path, const flow_model_contents *contents, flow_error *err);
+
+/* A model as it came out of a file. */
+typedef struct flow_model {
+    char *path;
+    flow_spec *spec;
+    flow *f;
+    real *weights; /* aligned, (n_weights) */
+    char **columns;
+    double *history;
+    int64_t n_epochs;
+    char **history_columns;
+    int n_history_columns;
+    cJSON *provenance, *summary; /* NULL when absent */
+    bool has_state;
+} flow_model;
+
+/* Loads a model file. A spec (JSON) is followed to the model its "output" names. *out is the caller's. */
+flow_status flow_model_load(flow_model **out, const char *path, flow_error *err);
+void flow_model_free(flow_model *model);
+
+/* Fills the arrays of a training state by name, each checked for kind and shape: FLOW_FORMAT when one is missing or of
+ * another shape (a model that was trained by another spec). */
+flow_status flow_model_read_state(const flow_model *model, const flow_array *state, int n_state, flow_error *err);
+
+/* What kind of file this is, by its contents. */
+typedef enum flow_file_kind { FLOW_FILE_MISSING, FLOW_FILE_MODEL, FLOW_FILE_HDF5, FLOW_FILE_JSON, FLOW_FILE_OTHER } flow_file_kind;
+flow_file_kind flow_file_identify(const char *path);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "nn/activation.h"
+
+#include <stddef.h>
+
+#include "num/simd.h"
+#include "num/vecmath.h"
+
+const char *const flow_activation_names[] = {"relu", "tanh", "elu", "silu", NULL};
+
+bool flow_activation_keeps_input(flow_activation kind)
+{
+    return kind == FLOW_ACTIVATION_SILU;
+}
+
+FLOW_MULTIVERSION
+static void add_bias(int n, real bias, real *y)
+{
+    for (int j = 0; j < n; j++)
+        y[j] += bias;
+}
+
+FLOW_MULTIVERSION
+static void add_bias_relu(int n, real bias, const real *pre, real *y)
+{
+    for (int j = 0; j < n; j++) {
+        real value = pre[j] + bias;
+        y[j] = value < 0 ? 0 : value; /* written so that NaN stays NaN */
+    }
+}
+
+FLOW_MULTIVERSION
+static void multiply(int n, const real *a, real *y)
+{
+    for (int j = 0; j < n; j++)
+        y[j] *= a[j];
+}
+
+void flow_activation_apply(flow_activation kind, int rows, int n, const real *bias, real *pre, real *y)
+{
+    for (int r = 0; r < rows; r++) {
+        real *in = pre + (size_t)r * (size_t)n, *out = y + (size_t)r * (size_t)n;
+        if (kind == FLOW_ACTIVATION_RELU) {
+            add_bias_relu(n, bias[r], in, out);
+            continue;
+        }
+        add_bias(n, bias[r], in);
+        switch (kind) {
+        case FLOW_ACTIVATION_TANH:
+            flow_vec_tanh((size_t)n, in, out);
+            break;
+        case FLOW_ACTIVATION_ELU:
+            flow_vec_elu((size_t)n, in, out);
+            break;
+        case FLOW_ACTIVATION_SILU:
+            flow_vec_sigmoid((size_t)n, in, out);
+            multiply(n, in, out);
+            break;
+        case FLOW_ACTIVATION_RELU:
+        case FLOW_ACTIVATION_NONE:
+            break;
+        }
+    }
+}
+
+FLOW_MULTIVERSION
+static void relu_backward(int n, const real *y, const real *gy, real *gpre)
+{
+    for (int j = 0; j < n; j++)
+        gpre[j] = y[j] > 0 ? gy[j] : 0;
+}
+
+FLOW_MULTIVERSION
+static void tanh_backward(int n, const real *y, const real *gy, real *gpre)
+{
+    for (int j = 0; j < n; j++)
+        gpre[j] = gy[j] * (1 - y[j] * y[j]);
+}
+
+FLOW_MULTIVERSION
+static void elu_backward(int n, const real *y, const real *gy, real *gpre)
+{
+    for (int j = 0; j < n; j++)
+        gpre[j] = gy[j] * (y[j] > 0 ? 1 : y[j] + 1);
+}
+
+/* With s = sigmoid(x) and y = x s: dy/dx = s + y (1 - s). */
+FLOW_MULTIVERSION
+static void silu_backward(int n, const real *sigmoid, const real *y, const real *gy, real *gpre)
+{
+    for (int j = 0; j < n; j++)
+        gpre[j] = gy[j] * (sigmoid[j] + y[j] * (1 - sigmoid[j]));
+}
+
+void flow_activation_backward(flow_activation kind, int rows, int n, const real *pre, const real *y, const real *gy,
+                              real *gpre)
+{
+    size_t count = (size_t)rows * (size_t)n;
+    for (size_t first = 0; first < count; first += FLOW_TILE) {
+        int m = count - first < FLOW_TILE ? (int)(count - first) : FLOW_TILE;
+        switch (kind) {
+        case FLOW_ACTIVATION_RELU:
+            relu_backward(m, y + first, gy + first, gpre + first);
+            break;
+        case FLOW_ACTIVATION_TANH:
+            tanh_backward(m, y + first, gy + first, gpre + first);
+            break;
+        case FLOW_ACTIVATION_ELU:
+            elu_backward(m, y + first, gy + first, gpre + first);
+            break;
+        case FLOW_ACTIVATION_SILU: {
+            real sigmoid[FLOW_TILE];
+            flow_vec_sigmoid((size_t)m, pre + first, sigmoid);
+            silu_backward(m, sigmoid, y + first, gy + first, gpre + first);
+            break;
+        }
+        case FLOW_ACTIVATION_NONE:
+            for (int j = 0; j < m; j++)
+                gpre[first + (size_t)j] = gy[first + (size_t)j];
+            break;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+/* All the numbers a model owns, in one named vector.
+ *
+ * Blocks declare their numbers while they are configured; everything that walks over them (optimizer, clipping, moving
+ * averages, saving and loading, gradient checks, inspection) walks this list and knows nothing of blocks. There are two
+ * kinds:
+ *   weights  trainable, of type real; a vector of n_weights that is kept apart, so that there can be several of it
+ *            (current, best, averaged);
+ *   fitted   set once from data or from the seed and constant after, of type double (the mean of a column of time stamps
+ *            has no digits left in float); one vector of n_fitted, owned here.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_NN_PARAMS_H
+#define FLOW_NN_PARAMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "num/real.h"
+
+enum { FLOW_NAME_SIZE = 96 };
+
+typedef enum flow_init {
+    FLOW_INIT_ZERO,
+    FLOW_INIT_FAN_IN /* uniform in +-1/sqrt(fan_in): what PyTorch gives its linear layers */
+} flow_init;
+
+typedef struct flow_param {
+    char name[FLOW_NAME_SIZE]; /* "2.maf/layer0/weight": unique, a path in a model file */
+    int rows, cols;            /* row-major */
+    bool trainable;
+    size_t offset;             /* of the first value, in the vector of its kind */
+    flow_init init;
+    int fan_in;                /* FLOW_INIT_FAN_IN of an entry without extents */
+    int *extent;               /* (rows) live columns of each row, the rest is zero for ever; NULL: all live. Owned */
+} flow_param;
+
+typedef struct flow_params {
+    char prefix[FLOW_NAME_SIZE]; /* put in front of the names that are declared next */
+    int n_entries, capacity;
+    flow_param *entries;
+    size_t n_weights, n_fitted;
+    double *fitted; /* (n_fitted) */
+} flow_params;
+
+/* Starts from {0}. */
+void flow_params_release(flow_params *params);
+
+/* Declares (rows, cols) trainable values; *offset is where they start in the vector of weights. `extent` (rows; copied) or
+ * NULL. FLOW_SPEC when the model would not fit into any memory. */
+flow_status flow_params_add_weights(flow_params *params, size_t *offset, const char *name, int rows, int cols,
+                                    flow_init init, int fan_in, const int *extent, flow_error *err);
+
+/* Declares (rows, cols) fitted values, zero at first; *offset is where they start in params->fitted. */
+flow_status flow_params_add_fitted(flow_params *params, size_t *offset, const char *name, int rows, int cols,
+                                   flow_error *err);
+
+/* The initial weights of a seed: the same whatever the machine or the number of threads. */
+void flow_params_init(const flow_params *params, uint64_t seed, real *weights);
+
+/* How many weights are live (masked ones do not count). */
+size_t flow_params_count(const flow_params *params);
+
+/* A stretch of live weights. */
+typedef struct flow_run {
+    size_t offset, length;
+} flow_run;
+
+/* The live weights as runs, in order, none longer than `longest`; what is not in a run is zero and stays zero. *runs is
+ * the caller's (free). */
+flow_status flow_params_runs(const flow_params *params, flow_run **runs, int *n_runs, size_t longest, flow_error *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* The floating-point type of the networks: float by default, double with -DFLOW_DOUBLE (`make PRECISION=double`).
+ *
+ * Data, column maps, log-determinants and log-densities are double in both builds.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_NUM_REAL_H
+#define FLOW_NUM_REAL_H
+
+#ifdef FLOW_DOUBLE
+typedef double real;
+#define FLOW_PRECISION "double"
+#define FLOW_ARRAY_REAL FLOW_ARRAY_DOUBLE
+#else
+typedef float real;
+#define FLOW_PRECISION "float"
+#define FLOW_ARRAY_REAL FLOW_ARRAY_FLOAT
+#endif
+
+enum {
+    FLOW_LANES = 16, /* a tile holds a multiple of this many rows: whole vectors at every width, no tails */
+    FLOW_TILE = 128  /* the most rows in a tile; with it a tile's activations stay in the L2 cache */
+};
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "num/rng.h"
+
+#include <Random123/philox.h>
+#include <assert.h>
+#include <stdbool.h>
+
+#include "num/vecmath.h"
+
+/* Four 32-bit words for one place. The place (row, column, stream) is the counter, the seed is the key. */
+static philox4x32_ctr_t words_at(uint64_t seed, flow_stream stream, uint64_t row, uint32_t column)
+{
+    philox4x32_ctr_t counter = {{(uint32_t)row, (uint32_t)(row >> 32), column, (uint32_t)stream}};
+    philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
+    return philox4x32(counter, key);
+}
+
+/* The middle of one of 2^52 equal cells of the unit interval, so neither end can occur. */
+static double uniform_from(uint32_t high, uint32_t low)
+{
+    uint64_t bits = ((uint64_t)high << 20) | (low >> 12); /* 52 bits: the cell's middle is then exact */
+    return ((double)bits + 0.5) * 0x1p-52;
+}
+
+double flow_rng_uniform(uint64_t seed, flow_stream stream, uint64_t row, uint32_t column)
+{
+    philox4x32_ctr_t words = words_at(seed, stream, row, column);
+    return uniform_from(words.v[0], words.v[1]);
+}
+
+void flow_rng_normals(real *out, int d, int n, uint64_t seed, flow_stream stream, uint64_t first_row)
+{
+    assert(n % FLOW_LANES == 0);
+    enum { CHUNK = FLOW_TILE };
+    for (int first = 0; first < n; first += CHUNK) {
+        int m = n - first < CHUNK ? n - first : CHUNK;
+        for (int k = 0; k < d; k += 4) {
+            real uniforms[4][CHUNK];
+            for (int j = 0; j < m; j++) {
+                philox4x32_ctr_t words = words_at(seed, stream, first_row + (uint64_t)(first + j), (uint32_t)k / 4);
+                for (int w = 0; w < 4; w++)
+                    uniforms[w][j] = (real)(((double)words.v[w] + 0.5) * 0x1p-32);
+            }
+            flow_vec_normals((size_t)m, uniforms[0], uniforms[1]);
+            flow_vec_normals((size_t)m, uniforms[2], uniforms[3]);
+            for (int w = 0; w < 4 && k + w < d; w++)
+                for (int j = 0; j < m; j++)
+                    out[(size_t)(k + w) * (size_t)n + (size_t)(first + j)] = uniforms[w][j];
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ as a GSL generator */
+
+typedef struct sequence {
+    uint64_t seed, row;
+    uint32_t stream, block;
+    int used; /* words of the current block already given out */
+    uint32_t words[4];
+} sequence;
+
+static void restart(sequence *s, uint64_t seed, uint32_t stream, uint64_t row)
+{
+    *s = (sequence){.seed = seed, .row = row, .stream = stream, .used = 4};
+}
+
+static void gsl_set(void *state, unsigned long seed)
+{
+    restart(state, seed, FLOW_STREAM_OTHER, 0);
+}
+
+static unsigned long gsl_get(void *state)
+{
+    sequence *s = state;
+    if (s->used == 4) {
+        philox4x32_ctr_t words = words_at(s->seed, (flow_stream)s->stream, s->row, s->block++);
+        for (int w = 0; w < 4; w++)
+            s->words[w] = words.v[w];
+        s->used = 0;
+    }
+    return s->words[s->used++];
+}
+
+static double gsl_get_double(void *state)
+{
+    uint32_t high = (uint32_t)gsl_get(state);
+    return uniform_from(high, (uint32_t)gsl_get(state));
+}
+
+static const gsl_rng_type philox_type = {
+    .name = "philox4x32",
+    .max = 0xffffffffUL,
+    .min = 0,
+    .size = sizeof(sequence),
+    .set = gsl_set,
+    .get = gsl_get,
+    .get_double = gsl_get_double,
+};
+
+const gsl_rng_type *const flow_rng_gsl = &philox_type;
+
+void flow_rng_gsl_seed(gsl_rng *rng, uint64_t seed, flow_stream stream, uint64_t row)
+{
+    assert(rng->type == flow_rng_gsl);
+    restart(rng->state, seed, (uint32_t)stream, row);
+}

@@ -1,0 +1,19 @@
+/* Plain loops compiled for several instruction sets, one of which is picked when the program starts.
+ *
+ * FLOW_MULTIVERSION in front of a function makes gcc compile it for AVX-512, AVX2 and the baseline of the platform; the
+ * dynamic linker takes the best one. It is for loops of arithmetic; loops that need exp or tanh are in vecmath.h.
+ * Without support (other compilers, other machines, sanitizers, which do not follow the indirection) the loop is
+ * compiled once.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_NUM_SIMD_H
+#define FLOW_NUM_SIMD_H
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define FLOW_MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define FLOW_MULTIVERSION
+#endif
+
+#endif

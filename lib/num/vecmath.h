@@ -1,0 +1,38 @@
+/* Elementwise kernels, vectorised with SLEEF (Shibata and Petrogalli 2020), for the instruction set of the machine the
+ * program runs on: AVX-512, AVX2 or the 128-bit baseline.
+ *
+ * Counts are multiples of FLOW_LANES and arrays are aligned to the size of a real, so that a value never depends on its
+ * place in an array. The error of each function is at most 1 ulp (3.5 ulp for tanh). NaN goes in, NaN comes out.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_NUM_VECMATH_H
+#define FLOW_NUM_VECMATH_H
+
+#include <stddef.h>
+
+#include "num/real.h"
+
+void flow_vec_exp(size_t n, const real *x, real *y);
+void flow_vec_log(size_t n, const real *x, real *y);
+void flow_vec_tanh(size_t n, const real *x, real *y);
+void flow_vec_sigmoid(size_t n, const real *x, real *y);
+void flow_vec_elu(size_t n, const real *x, real *y); /* x > 0 ? x : exp(x) - 1 */
+
+/* Box and Muller 1958: two arrays of uniforms in (0, 1) become two arrays of independent standard normals, in place. */
+void flow_vec_normals(size_t n, real *u, real *v);
+
+/* "AVX-512", "AVX2", "baseline". */
+const char *flow_vec_name(void);
+
+/* The table behind the functions above; one instance per instruction set. */
+typedef struct flow_vecmath {
+    const char *name;
+    void (*exp)(size_t n, const real *x, real *y);
+    void (*log)(size_t n, const real *x, real *y);
+    void (*tanh)(size_t n, const real *x, real *y);
+    void (*sigmoid)(size_t n, const real *x, real *y);
+    void (*elu)(size_t n, const real *x, real *y);
+    void (*normals)(size_t n, real *u, real *v);
+} flow_vecmath;
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* 128-bit vectors: every x86-64 (SLEEF itself uses SSE4 where there is SSE4) and every 64-bit ARM. */
+#define VECTOR_BYTES 16
+#ifdef FLOW_DOUBLE
+#define V(name, ulp) Sleef_##name##d2_##ulp
+#else
+#define V(name, ulp) Sleef_##name##f4_##ulp
+#endif
+#define VECMATH_TABLE flow_vecmath_base
+#define VECMATH_NAME "baseline"
+
+#include "num/vecmath_kernels.h"

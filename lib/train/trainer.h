@@ -1,0 +1,115 @@
+/* Training: stochastic gradient steps on an objective, until the held-out likelihood stops improving.
+ *
+ * Everything is reproducible from the seed, for any number of threads: the order of the rows is a function of (seed,
+ * epoch), a step's gradient does not depend on the threads (nn/linear.h), and all that a run knows is in its state, so
+ * that a run that was stopped after any step and restored goes on bit for bit as if it had never stopped.
+ *
+ * The trainer sees no files: it reports through hooks, and its state is a list of named arrays for others to store.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_TRAIN_TRAINER_H
+#define FLOW_TRAIN_TRAINER_H
+
+#include "base/array.h"
+#include "base/option.h"
+#include "data/dataset.h"
+#include "flow/flow.h"
+
+/* The "train" object of a spec. `optimizer` and `schedule` are read by optimizer.h and schedule.h. */
+typedef struct flow_train_options {
+    int objective;          /* index in the list of objectives: "mle" */
+    flow_json optimizer;    /* {"type": "adam", "rate": 1e-3, ...} */
+    flow_json schedule;     /* {"type": "cosine", "warmup": 500, ...} */
+    int64_t batch, epochs;
+    int64_t patience;       /* epochs without a significant improvement before training stops; 0: never */
+    double min_improvement; /* what is significant, in standard errors of the paired difference of held-out log p */
+    double clip;            /* largest 2-norm of the gradient; 0: no clipping */
+    double ema;             /* decay of the moving average of the weights, per step; 0: none */
+} flow_train_options;
+
+flow_status flow_train_options_read(flow_train_options *out, flow_json *train, flow_error *err);
+
+/* Adds the definition "train" (and what it refers to) of the JSON Schema of a spec. */
+void flow_train_schema(cJSON *definitions);
+
+/* One line of the history. Log-likelihoods are means in nats per row, in the units of the data. */
+typedef struct flow_epoch {
+    int64_t epoch;           /* counted from 1 */
+    double training;         /* mean log-likelihood over the epoch's steps, with the weights as they were then */
+    double validation;       /* mean held-out log-likelihood of the evaluated (averaged, with ema) weights; NaN without */
+    double validation_error; /* its standard error */
+    double rate;             /* learning rate of the last step */
+    double gradient_norm;    /* mean over the steps, before clipping */
+    double clipped;          /* share of the steps that were clipped */
+    double dropped;          /* steps dropped because something was not finite */
+    double best;             /* 1 when these are the best weights so far, else 0 */
+    double seconds;          /* training and evaluation of this epoch */
+} flow_epoch;
+
+/* The history as a table: (n_epochs, FLOW_EPOCH_COLUMNS) doubles, columns named as above. */
+enum { FLOW_EPOCH_COLUMNS = 10 };
+extern const char *const flow_epoch_columns[FLOW_EPOCH_COLUMNS];
+
+typedef struct flow_progress {
+    int64_t epoch, epochs;   /* the current one, from 1 */
+    int64_t row, rows;       /* done in this epoch, and its length */
+    double training;         /* mean log-likelihood in this epoch so far */
+    double rows_per_second;  /* over this run */
+    double seconds_left;     /* if all epochs are needed; NaN while unknown */
+} flow_progress;
+
+/* All may be NULL. */
+typedef struct flow_train_hooks {
+    void *context;
+    /* After each epoch: the place to print and to save. An error from it ends the run. */
+    flow_status (*on_epoch)(void *context, const flow_epoch *epoch, flow_error *err);
+    /* After each step; must be quick. */
+    void (*on_step)(void *context, const flow_progress *progress);
+    /* Something the user should know: a dropped step and its culprit, a rate that was cut. */
+    void (*on_warning)(void *context, const char *message);
+    /* Asked after each step; true ends the run with FLOW_INTERRUPTED, the state as it is. */
+    bool (*should_stop)(void *context);
+} flow_train_hooks;
+
+typedef struct flow_trainer flow_trainer;
+
+/* `f`, the data and the options' JSON are borrowed for the trainer's life. `validation` may be NULL: then all epochs are
+ * run and the best weights are the last ones (with ema: their average). FLOW_DATA when the columns do not match or a
+ * column has no spread. */
+flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
+                             flow_dataset *validation, uint64_t seed, int n_threads, flow_error *err);
+void flow_trainer_free(flow_trainer *trainer);
+
+/* A fresh start: initial weights, data-dependent values. */
+flow_status flow_trainer_start(flow_trainer *trainer, flow_error *err);
+
+/* The state, to be stored or to be filled: arrays that point into the trainer, *arrays borrowed. Filling is possible
+ * before flow_trainer_start; flow_trainer_restored then checks what was filled and takes it up. The fitted values of the
+ * flow (f->params.fitted) belong to the model and are stored and filled apart from this. */
+void flow_trainer_state(flow_trainer *trainer, const flow_array **arrays, int *n_arrays);
+flow_status flow_trainer_restored(flow_trainer *trainer, flow_error *err);
+
+/* Runs to the end: FLOW_OK when all epochs are done or patience ran out, FLOW_INTERRUPTED when should_stop said so,
+ * FLOW_NUMERIC when steps failed again and again (the best weights are intact). */
+flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hooks, flow_error *err);
+
+/* The best weights so far (n_weights); borrowed, changes with each better epoch. */
+const real *flow_trainer_best(const flow_trainer *trainer);
+int64_t flow_trainer_best_epoch(const flow_trainer *trainer);
+/* Whether a stop was due to patience. */
+bool flow_trainer_converged(const flow_trainer *trainer);
+
+/* The history so far, (n, FLOW_EPOCH_COLUMNS); borrowed. To restore it, flow_trainer_set_history before restored. */
+const double *flow_trainer_history(const flow_trainer *trainer, int64_t *n);
+flow_status flow_trainer_set_history(flow_trainer *trainer, const double *history, int64_t n, flow_error *err);
+
+/* Mean log-likelihood of a data set and its standard error, with `weights`. */
+typedef struct flow_likelihood {
+    int64_t rows;
+    double mean, error;
+} flow_likelihood;
+
+flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weights, flow_dataset *data, int n_threads,
+                          flow_error *err);
+
+#endif
