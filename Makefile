@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# flowctl: `make` builds build/flowctl, `make check` tests it, `make help` lists the rest.
+#
+# Nothing here names a source file: lib/*/*.c make libflow.a, cmd/*.c make flowctl, every test/unit_*.c,
+# test/contract_*.c, test/density_*.c, test/fuzz_*.c and test/bench_*.c is a program of its own. Each way of compiling
+# ("variant") has its own folder and is built from the same rules, so that one run of make may build several:
+#
+#     release      build/              float                    double       build/double/        -DFLOW_DOUBLE
+#     asan         build/asan/         float, sanitizers        asan-double  build/asan-double/   double, sanitizers
+#     fuzz         build/fuzz/         float, sanitizers, libFuzzer (clang)
+
+VERSION := 0.1.0
+
+# ---- what you may set on the command line ---------------------------------------------------------------------------
+# The compiler: gcc unless you name one (make's built-in default is "cc").
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+FUZZ_CC ?= clang
+PRECISION ?= float
+OPTIMIZE ?= -O3
+CFLAGS ?= -g
+CPPFLAGS ?=
+LDFLAGS ?=
+# DNNL=no multiplies float matrices with CBLAS although oneDNN is installed.
+DNNL ?= yes
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 30
+# V=1 shows the commands.
+V ?= 0
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+
+ifeq ($(V),0)
+say = @printf '  %-5s %s\n' '$(1)' '$(2)';
+else
+say =
+endif
+
+.PHONY: all
+ifeq ($(PRECISION),float)
+all: build/flowctl build/libflow.a
+else ifeq ($(PRECISION),double)
+all: build/double/flowctl build/double/libflow.a
+else
+$(error PRECISION is "$(PRECISION)"; it can be float or double)
+endif
+
+# ---- libraries ------------------------------------------------------------------------------------------------------
+# scripts/probe.sh looks for them once and writes down how to use them. The goals that run tests first install what is
+# missing; every other goal stops with one sentence.
+GOALS := $(or $(MAKECMDGOALS),all)
+NO_LIBRARIES := help clean distclean setup uninstall
+ifneq ($(filter-out $(NO_LIBRARIES),$(GOALS)),)
+include build/config.mk
+ifneq ($(CONFIG_CC),$(CC))
+build/config.mk: FORCE
+endif
+ifneq ($(filter check demo,$(GOALS)),)
+include build/setup.mk
+build/config.mk: | build/setup.mk
+endif
+endif
+
+build/config.mk: scripts/probe.sh
+	@mkdir -p build
+	@CC='$(CC)' scripts/probe.sh >$@
+
+# Runs every time (it takes a fraction of a second when nothing is missing); the file changes only when setup.sh
+# installed something and removed it, which makes make look at the libraries anew.
+build/setup.mk: FORCE
+	@scripts/setup.sh
+	@mkdir -p build && { [ -e $@ ] || : >$@; }
+
+# ---- sources --------------------------------------------------------------------------------------------------------
+LIB_SOURCES := $(sort $(wildcard lib/*.c lib/*/*.c))
+CMD_SOURCES := $(sort $(wildcard cmd/*.c))
+UNIT := $(patsubst %.c,%,$(sort $(wildcard test/unit_*.c)))
+CONTRACT := $(patsubst %.c,%,$(sort $(wildcard test/contract_*.c)))
+DENSITY := $(patsubst %.c,%,$(sort $(wildcard test/density_*.c)))
+FUZZ := $(patsubst %.c,%,$(sort $(wildcard test/fuzz_*.c)))
+BENCH := $(patsubst %.c,%,$(sort $(wildcard test/bench_*.c test/bench/*.c)))
+BATS := $(sort $(wildcard test/cli_*.bats))
+# Every other C file in test/ is shared by the programs there.
+TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ) $(BENCH)) test/install_example.c, \
+                             $(sort $(wildcard test/*.c)))
+
+# ---- flags ----------------------------------------------------------------------------------------------------------
+# No -march and no -ffast-math: the binary runs on every machine, and NaN stays NaN. The files below hold the same
+# kernels for wider vectors; the program picks one when it starts.
+STANDARD_FLAGS := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -fno-math-errno -fno-trapping-math -Ilib
+ifeq ($(CONFIG_X86_64),yes)
+FLAGS_lib/num/vecmath_avx2 := -mavx2 -mfma
+FLAGS_lib/num/vecmath_avx512 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma
+endif
+LIBRARY_FLAGS = $(CONFIG_CFLAGS)
+LIBRARIES = $(CONFIG_LIBS)
+ifeq ($(filter yes,$(DNNL))$(CONFIG_DNNL),yesyes)
+LIBRARIES := $(CONFIG_DNNL_LIBS) $(LIBRARIES)
+LIBRARY_FLAGS += $(CONFIG_DNNL_CFLAGS)
+else
+LIBRARY_FLAGS += -DFLOW_NO_DNNL
+endif
+TEST_FLAGS := -Icmd -Itest $(CONFIG_CMOCKA_CFLAGS)
+FLAGS_OF = $(FLAGS_$(1)) $(if $(filter test/%,$(1)),$(TEST_FLAGS)) \
+           $(if $(filter $(1).c,$(VERSION_SOURCES)),-DFLOW_VERSION='"$(VERSION_STRING)"')
+
+# The commit is part of the version, and only the sources that mention FLOW_VERSION are compiled anew for it.
+GIT_VERSION := $(if $(wildcard .git),$(shell git describe --tags --match 'v[0-9]*' --always 2>/dev/null))
+VERSION_STRING := $(if $(filter v%,$(GIT_VERSION)),$(GIT_VERSION:v%=%),$(VERSION)$(GIT_VERSION:%=-g%))
+VERSION_SOURCES := $(if $(LIB_SOURCES)$(CMD_SOURCES),$(shell grep -lw FLOW_VERSION $(LIB_SOURCES) $(CMD_SOURCES)))
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+# variant: folder, compiler, flags for compiling, flags for compiling and linking
+VARIANTS := release double asan asan-double fuzz
+DIR_release := build
+DIR_double := build/double
+DIR_asan := build/asan
+DIR_asan-double := build/asan-double
+DIR_fuzz := build/fuzz
+CC_fuzz := $(FUZZ_CC)
+CFLAGS_release := $(OPTIMIZE)
+CFLAGS_double := $(OPTIMIZE) -DFLOW_DOUBLE
+CFLAGS_asan := -O1
+CFLAGS_asan-double := -O1 -DFLOW_DOUBLE
+CFLAGS_fuzz := -O1 -fsanitize=fuzzer-no-link
+MODE_asan := $(SANITIZE)
+MODE_asan-double := $(SANITIZE)
+MODE_fuzz := $(SANITIZE)
+
+# A file whose time changes when its one line of content does: $(call stamp,content)
+stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(strip $(1)))' | cmp -s - $@ || \
+        printf '%s\n' '$(subst ','\'',$(strip $(1)))' >$@
+
+# The rules of one variant: $(1) its name, $(2) its folder, $(3) its compiler
+define variant_rules
+OBJECTS_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(LIB_SOURCES))
+COMMANDS_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(filter-out cmd/flowctl.c,$(CMD_SOURCES)))
+SUPPORT_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(TEST_SUPPORT))
+
+COMPILE_$(1) = $(3) $$(STANDARD_FLAGS) $$(CFLAGS_$(1)) $$(MODE_$(1)) $$(CONFIG_OPENMP_$(if $(filter fuzz,$(1)),CLANG,CC)) \
+               $$(LIBRARY_FLAGS) $$(CPPFLAGS) $$(CFLAGS)
+LINK_$(1) = $(3) $$(MODE_$(1)) $$(CONFIG_OPENMP_$(if $(filter fuzz,$(1)),CLANG,CC)) $$(CFLAGS) $$(LDFLAGS)
+
+$(2)/flags: FORCE
+	$$(call stamp,$$(COMPILE_$(1)) | $$(LINK_$(1)) | $$(LIBRARIES) | $$(TEST_FLAGS) | $$(CONFIG_COMPILER))
+
+$(2)/sources: FORCE
+	$$(call stamp,$(LIB_SOURCES) $(CMD_SOURCES) $(TEST_SUPPORT))
+
+$(2)/obj/%.o: %.c $(2)/flags
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)$$(COMPILE_$(1)) $$(call FLAGS_OF,$$*) -MMD -MP -c $$< -o $$@
+
+# The same source with a main() that takes files: see "check".
+$(2)/obj/test/replay_%.o: test/fuzz_%.c $(2)/flags
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)$$(COMPILE_$(1)) $$(TEST_FLAGS) -DFLOW_FUZZ_REPLAY -MMD -MP -c $$< -o $$@
+
+$(addprefix $(2)/obj/,$(VERSION_SOURCES:.c=.o)): build/version
+
+$(2)/libflow.a: $$(OBJECTS_$(1)) $(2)/sources
+	$$(call say,AR,$$@)rm -f $$@ && ar rcs $$@ $$(OBJECTS_$(1))
+
+# The commands without main(), so that a test can call the option parser.
+$(2)/libcmd.a: $$(COMMANDS_$(1)) $$(SUPPORT_$(1)) $(2)/sources
+	$$(call say,AR,$$@)rm -f $$@ && ar rcs $$@ $$(COMMANDS_$(1)) $$(SUPPORT_$(1))
+
+$(2)/flowctl: $(2)/obj/cmd/flowctl.o $(2)/libcmd.a $(2)/libflow.a
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $(2)/obj/cmd/flowctl.o $(2)/libcmd.a $(2)/libflow.a $$(LIBRARIES)
+
+$(2)/generate: $(2)/obj/data/generate.o $(2)/libflow.a
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$< $(2)/libflow.a $$(LIBRARIES)
+
+$(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)$$(LINK_$(1)) $(if $(filter fuzz,$(1)),-fsanitize=fuzzer) -o $$@ $$< $(2)/libcmd.a \
+	    $(2)/libflow.a $$(LIBRARIES) $(if $(filter fuzz,$(1)),,$$(CONFIG_CMOCKA_LIBS))
+
+-include $(patsubst %.c,$(2)/obj/%.d,$(LIB_SOURCES) $(CMD_SOURCES) $(wildcard test/*.c test/bench/*.c data/generate.c)) \
+         $(patsubst test/fuzz_%,$(2)/obj/test/replay_%.d,$(FUZZ))
+endef
+$(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v),$(DIR_$(v)),$(or $(CC_$(v)),$(CC)))))
+
+build/version: FORCE
+	$(call stamp,$(VERSION_STRING))
+
+# ---- goals ----------------------------------------------------------------------------------------------------------
+.PHONY: FORCE release double asan check test-unit test-contract test-density test-cli test-fuzz test-install bench demo \
+        lint fuzz data install uninstall setup clean help
+
+RELEASE_TESTS := $(addprefix build/,$(UNIT) $(DENSITY))
+DOUBLE_TESTS := $(addprefix build/double/,$(UNIT) $(CONTRACT))
+ASAN_TESTS := $(addprefix build/asan/,$(UNIT))
+ASAN_DOUBLE_TESTS := $(addprefix build/asan-double/,$(CONTRACT))
+REPLAYS := $(patsubst test/fuzz_%,build/asan/test/replay_%,$(FUZZ))
+BATS_RUNS := $(BATS:%=build/flowctl:%) $(BATS:%=build/asan/flowctl:%)
+INSTALL_EXAMPLE := $(if $(wildcard test/install_example.c),scripts/check_install.sh)
+
+##   all            the program, in float (the default) or with PRECISION=double
+##   release double asan
+##                  one way of compiling: float, double, or both with the address and undefined-behaviour sanitizers
+release: build/flowctl build/libflow.a
+double: build/double/flowctl build/double/libflow.a
+asan: build/asan/flowctl build/asan-double/flowctl
+
+##   check          every test; installs what is missing; ends with "N passed, N failed"
+check: release double asan $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS)
+	@MAKE='$(MAKE)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) \
+	    $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(BATS_RUNS) $(INSTALL_EXAMPLE)
+
+##   test-unit test-contract test-density test-cli test-fuzz test-install
+##                  one kind of test in its cheapest build
+test-unit: $(addprefix build/,$(UNIT))
+	@scripts/run_tests.sh $^
+test-contract: $(addprefix build/double/,$(CONTRACT))
+	@scripts/run_tests.sh $^
+test-density: $(addprefix build/,$(DENSITY))
+	@scripts/run_tests.sh $^
+test-cli: build/flowctl
+	@scripts/run_tests.sh $(BATS:%=build/flowctl:%)
+test-fuzz: $(REPLAYS)
+	@scripts/run_tests.sh $^
+test-install: release
+	@MAKE='$(MAKE)' CC='$(CC)' scripts/run_tests.sh $(INSTALL_EXAMPLE)
+
+##   bench          the benchmarks, one after the other
+bench: release $(addprefix build/,$(BENCH))
+	@set -e; for program in $(addprefix build/,$(BENCH)); do printf '\n== %s\n' "$$program"; $$program; done
+
+##   demo           train a small flow, sample from it, evaluate it, invert it
+demo: release
+	@MAKE='$(MAKE)' scripts/demo.sh
+
+##   data           the example data sets in data/
+data: build/generate
+	build/generate data
+
+##   lint           layering, text hygiene, shellcheck, clang-tidy, cppcheck
+lint:
+	@MAKE='$(MAKE)' scripts/lint.sh $(STANDARD_FLAGS) $(LIBRARY_FLAGS) $(TEST_FLAGS) -DFLOW_VERSION='"$(VERSION)"'
+
+##   fuzz           libFuzzer on each test/fuzz_*.c for FUZZ_SECONDS=30, starting from test/corpus/
+fuzz: $(addprefix build/fuzz/,$(FUZZ))
+	@scripts/fuzz.sh $(FUZZ_SECONDS) $^
+
+##   install        into PREFIX=/usr/local (and DESTDIR); uninstall removes what it put there
+bindir := $(DESTDIR)$(PREFIX)/bin
+libdir := $(DESTDIR)$(PREFIX)/lib
+includedir := $(DESTDIR)$(PREFIX)/include/flowctl
+docdir := $(DESTDIR)$(PREFIX)/share/doc/flowctl
+completiondir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+DOCUMENTS := $(wildcard README.md LICENSE docs/*.md configs/schema.json)
+
+install: release
+	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)/base' '$(docdir)'
+	install -m 755 build/flowctl '$(bindir)/flowctl'
+	install -m 644 build/libflow.a '$(libdir)/libflow.a'
+	install -m 644 lib/flow.h '$(includedir)/flow.h'
+	install -m 644 lib/base/error.h '$(includedir)/base/error.h'
+	install -m 644 $(DOCUMENTS) '$(docdir)'
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(CONFIG_OPENMP_CC) $(LIBRARIES)|' \
+	    flowctl.pc.in >'$(libdir)/pkgconfig/flowctl.pc'
+	$(if $(wildcard scripts/completion.bash),install -d '$(completiondir)' && \
+	    install -m 644 scripts/completion.bash '$(completiondir)/flowctl')
+
+uninstall:
+	rm -f '$(bindir)/flowctl' '$(libdir)/libflow.a' '$(libdir)/pkgconfig/flowctl.pc' '$(completiondir)/flowctl'
+	rm -rf '$(includedir)' '$(docdir)'
+
+##   setup          install the libraries (scripts/setup.sh; --lint adds what lint, fuzz and CC=clang need)
+setup:
+	@scripts/setup.sh
+
+##   clean          remove build/
+clean:
+	rm -rf build
+
+##   help           this text
+help:
+	@printf 'make [goal] [VARIABLE=value]\n\n'
+	@sed -n 's/^##//p' Makefile
+	@printf '\n  CC=clang, OPTIMIZE=-O2, DNNL=no, V=1 and CFLAGS, CPPFLAGS, LDFLAGS have their usual meaning.\n'

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Runs test programs one after the other and counts their test cases.
+#
+#     scripts/run_tests.sh PROGRAM...
+#
+# A PROGRAM is
+#     build/.../unit_NAME              a cmocka program
+#     build/.../replay_NAME            a fuzz target that takes files: each file in test/corpus/NAME/ is one case
+#     build/flowctl:test/NAME.bats     command-line tests, run with that program as $FLOWCTL
+#     scripts/NAME.sh                  a script, one case
+# One line is printed for each, the log of a failing one is shown, all logs stay in build/logs. The last line is
+# "N passed, N failed". The exit status is 0 only if at least one test ran and none failed.
+#
+#     TEST_TIMEOUT=600   seconds after which a program counts as failed
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+
+logs=build/logs
+mkdir -p "$logs"
+limit=${TEST_TIMEOUT:-600}
+passed=0 failed=0 skipped=0
+
+# Leaks and undefined behaviour end a program with a stack trace.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+# Threads that wait should not take the processor from threads that work.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+
+limited() {
+    if command -v timeout >/dev/null 2>&1; then
+        timeout -k 10 "$limit" "$@"
+    else
+        "$@"
+    fi
+}
+
+# count_tap LOG STATUS: sets n_passed, n_failed, n_skipped. A program that ended without its plan, before its plan was
+# fulfilled, or with an error that no test explains, has one failure more.
+count_tap() {
+    read -r n_passed n_failed n_skipped < <(awk -v status="$2" '
+        /^1\.\.[0-9]+/ { split($0, plan, /\.\./); planned += plan[2]; has_plan = 1; next }
+        /^(not )?ok [0-9]+/ {
+            seen++
+            if (tolower($0) ~ /# skip/) skipped++
+            else if ($1 == "ok") passed++
+            else failed++
+        }
+        END {
+            if (seen < planned) failed += planned - seen
+            if (!has_plan || seen == 0 || (status != 0 && failed == 0)) failed++
+            print passed + 0, failed + 0, skipped + 0
+        }' "$1")
+}
+
+# Runs all files at once; only when that fails, each alone to find the culprits.
+replay() {
+    local program=$1 log=$2 corpus file status
+    corpus=test/corpus/${program##*/replay_}
+    local files=()
+    for file in "$corpus"/*; do
+        [ -f "$file" ] && files+=("$file")
+    done
+    n_passed=0 n_failed=0 n_skipped=0
+    if [ ${#files[@]} -eq 0 ]; then
+        echo "there are no files in $corpus" >"$log"
+        n_failed=1
+        return
+    fi
+    if limited "$program" "${files[@]}" >"$log" 2>&1; then
+        n_passed=${#files[@]}
+        return
+    fi
+    for file in "${files[@]}"; do
+        echo "== $file" >>"$log"
+        limited "$program" "$file" >>"$log" 2>&1
+        status=$?
+        if [ $status -eq 0 ]; then n_passed=$((n_passed + 1)); else n_failed=$((n_failed + 1)); fi
+    done
+    # All are well alone, but not together.
+    [ $n_failed -gt 0 ] || n_failed=1
+}
+
+run() {
+    local program=$1 log status=0 start=$SECONDS note=''
+    log=$logs/$(tr "/:" "--" <<<"${program#./}").log
+    case $program in
+        *.bats)
+            FLOWCTL=$PWD/${program%%:*} limited bats --tap "${program#*:}" >"$log" 2>&1
+            status=$?
+            count_tap "$log" $status
+            ;;
+        */replay_*) replay "$program" "$log" ;;
+        *.sh)
+            n_passed=1 n_failed=0 n_skipped=0
+            limited "$program" >"$log" 2>&1
+            status=$?
+            [ $status -eq 0 ] || n_passed=0 n_failed=1
+            ;;
+        *)
+            CMOCKA_MESSAGE_OUTPUT=tap limited "$program" >"$log" 2>&1
+            status=$?
+            count_tap "$log" $status
+            ;;
+    esac
+    if [ "$status" -eq 124 ] || { [ "$status" -eq 137 ] && [ $((SECONDS - start)) -ge "$limit" ]; }; then
+        note=", stopped after $limit s"
+    elif [ "$status" -gt 128 ]; then
+        note=", crashed with signal $((status - 128))"
+    fi
+    [ "$n_skipped" -eq 0 ] || note="$note, $n_skipped skipped"
+    passed=$((passed + n_passed)) failed=$((failed + n_failed)) skipped=$((skipped + n_skipped))
+    if [ "$n_failed" -eq 0 ]; then
+        printf 'ok    %-52s %4d passed%s (%d s)\n' "$program" "$n_passed" "$note" $((SECONDS - start))
+    else
+        printf 'FAIL  %-52s %4d passed, %d failed%s (%d s)\n' "$program" "$n_passed" "$n_failed" "$note" $((SECONDS - start))
+        awk '{ line[NR] = $0 }
+             END { from = NR > 120 ? NR - 119 : 1
+                   if (from > 1) print "      | ..."
+                   for (i = from; i <= NR; i++) print "      | " line[i] }' "$log"
+        printf '      whole log: %s\n' "$log"
+    fi
+}
+
+for program in "$@"; do
+    run "$program"
+done
+
+if [ $((passed + failed)) -eq 0 ]; then
+    echo "There was no test to run."
+fi
+if [ "$skipped" -gt 0 ]; then
+    echo "$skipped skipped"
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
