@@ -74,7 +74,7 @@ build/config.mk: scripts/probe.sh
 # Runs every time (it takes a fraction of a second when nothing is missing); the file changes only when setup.sh
 # installed something and removed it, which makes make look at the libraries anew.
 build/setup.mk: FORCE
-	@scripts/setup.sh
+	@CC='$(CC)' scripts/setup.sh
 	@mkdir -p build && { [ -e $@ ] || : >$@; }
 
 # ---- sources --------------------------------------------------------------------------------------------------------
@@ -144,9 +144,10 @@ OBJECTS_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(LIB_SOURCES))
 COMMANDS_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(filter-out cmd/flowctl.c,$(CMD_SOURCES)))
 SUPPORT_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(TEST_SUPPORT))
 
-COMPILE_$(1) = $(3) $$(STANDARD_FLAGS) $$(CFLAGS_$(1)) $$(MODE_$(1)) $$(CONFIG_OPENMP_$(if $(filter fuzz,$(1)),CLANG,CC)) \
+OPENMP_$(1) = $(if $(filter fuzz,$(1)),-fopenmp,$$(CONFIG_OPENMP))
+COMPILE_$(1) = $(3) $$(STANDARD_FLAGS) $$(CFLAGS_$(1)) $$(MODE_$(1)) $$(OPENMP_$(1)) \
                $$(LIBRARY_FLAGS) $$(CPPFLAGS) $$(CFLAGS)
-LINK_$(1) = $(3) $$(MODE_$(1)) $$(CONFIG_OPENMP_$(if $(filter fuzz,$(1)),CLANG,CC)) $$(CFLAGS) $$(LDFLAGS)
+LINK_$(1) = $(3) $$(MODE_$(1)) $$(OPENMP_$(1)) $$(CFLAGS) $$(LDFLAGS)
 
 $(2)/flags: FORCE
 	$$(call stamp,$$(COMPILE_$(1)) | $$(LINK_$(1)) | $$(LIBRARIES) | $$(TEST_FLAGS) | $$(CONFIG_COMPILER))
@@ -265,7 +266,7 @@ install: release
 	install -m 644 lib/flow.h '$(includedir)/flow.h'
 	install -m 644 lib/base/error.h '$(includedir)/base/error.h'
 	install -m 644 $(DOCUMENTS) '$(docdir)'
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(CONFIG_OPENMP_CC) $(LIBRARIES)|' \
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(CONFIG_OPENMP) $(LIBRARIES)|' \
 	    flowctl.pc.in >'$(libdir)/pkgconfig/flowctl.pc'
 	$(if $(wildcard scripts/completion.bash),install -d '$(completiondir)' && \
 	    install -m 644 scripts/completion.bash '$(completiondir)/flowctl')
@@ -276,7 +277,7 @@ uninstall:
 
 ##   setup          install the libraries (scripts/setup.sh; --lint adds what lint, fuzz and CC=clang need)
 setup:
-	@scripts/setup.sh
+	@CC='$(CC)' scripts/setup.sh
 
 ##   clean          remove build/
 clean:

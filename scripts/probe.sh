@@ -5,177 +5,171 @@
 # When one is missing it prints a sentence on standard error and fails.
 #
 #     CC=gcc scripts/probe.sh > build/config.mk     what make does
-#     scripts/probe.sh --missing                    prints the missing libraries, one word each; nothing when all are here
+#     scripts/probe.sh --missing                    prints what is missing, one word each; nothing when all is here
 set -euo pipefail
 
+mode=${1:-}
 cc=${CC:-gcc}
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
 if ! command -v "${cc%% *}" >/dev/null 2>&1; then
-    if [ "${1:-}" = --missing ]; then
+    if [ "$mode" = --missing ]; then
         echo compiler
-        exit 0
+    else
+        echo "There is no compiler \"$cc\" here. Run scripts/setup.sh, or name another one with CC=..." >&2
+        exit 1
     fi
-    echo "There is no compiler \"$cc\": run scripts/setup.sh, or name another one with CC=..." >&2
-    exit 1
+    cc=false
 fi
 
-# compiles FLAGS... : does the program on standard input compile and link?
-compiles() {
-    cat >"$temporary/probe.c"
-    # shellcheck disable=SC2086  # CC may hold several words
-    $cc "$temporary/probe.c" -o "$temporary/probe" "$@" >"$temporary/log" 2>&1
-}
-
-# package cflags|libs NAME... : the flags of the first pkg-config package that exists
+# The flags of the first pkg-config package that exists: package cflags|libs NAME...
 package() {
     local what=$1 name
     shift
     command -v pkg-config >/dev/null 2>&1 || return 0
     for name in "$@"; do
         if pkg-config --exists "$name" 2>/dev/null; then
-            pkg-config "--$what" "$name" | sed 's/ *$//'
+            pkg-config "--$what" "$name"
             return 0
         fi
     done
 }
 
-# On macOS, Homebrew's folder is not searched by default.
-search_cflags='' search_libs=''
+# What each library is called by pkg-config, what it is linked with when pkg-config does not know it, one header and one
+# function of it. The order is the linker's: who needs another stands before it.
+libraries='dnnl|dnnl|-ldnnl|dnnl.h|dnnl_sgemm
+cmocka|cmocka|-lcmocka|cmocka.h|_cmocka_run_group_tests
+hdf5|hdf5 hdf5-serial|-lhdf5|hdf5.h|H5open
+gsl|gsl|-lgsl|gsl/gsl_rng.h|gsl_rng_env_setup
+cblas|openblas cblas|-lopenblas|cblas.h|cblas_dgemm
+cjson|libcjson|-lcjson|cjson/cJSON.h|cJSON_Version
+sleef|sleef|-lsleef|sleef.h|Sleef_expd2_u10
+libcsv||-lcsv|csv.h|csv_free
+zlib|zlib|-lz|zlib.h|zlibVersion
+random123|||Random123/philox.h|'
+# Without these flowctl is built too: CBLAS serves instead of oneDNN, cmocka is for the tests.
+optional=' dnnl cmocka '
+
+# Homebrew's folder is not searched by default on macOS.
+search_cflags='' search_libs='' brew=''
 if command -v brew >/dev/null 2>&1; then
-    search_cflags="-I$(brew --prefix)/include" search_libs="-L$(brew --prefix)/lib"
+    brew=$(brew --prefix)
+    search_cflags="-I$brew/include" search_libs="-L$brew/lib"
 fi
 
-hdf5_cflags=$(package cflags hdf5 hdf5-serial) hdf5_libs=$(package libs hdf5 hdf5-serial)
-if [ -z "$hdf5_libs" ] && command -v h5cc >/dev/null 2>&1; then
-    hdf5_cflags=$(h5cc -show | tr ' ' '\n' | grep '^-I' | tr '\n' ' ' || true)
-    hdf5_libs="$(h5cc -show | tr ' ' '\n' | grep '^-L' | tr '\n' ' ' || true)-lhdf5"
-fi
-blas_cflags=$(package cflags openblas cblas) blas_libs=$(package libs openblas cblas)
-gsl_cflags=$(package cflags gsl)
-# GSL without its own slow CBLAS: OpenBLAS serves it.
-gsl_libs=$(package libs gsl | sed -e 's/-lgslcblas//' -e 's/-lm\b//')
-cjson_cflags=$(package cflags libcjson) cjson_libs=$(package libs libcjson)
-# cJSON's own package file points into its folder, the sources say <cjson/cJSON.h>.
-sleef_cflags=$(package cflags sleef) sleef_libs=$(package libs sleef)
-zlib_cflags=$(package cflags zlib) zlib_libs=$(package libs zlib)
-cmocka_cflags=$(package cflags cmocka) cmocka_libs=$(package libs cmocka)
-dnnl_cflags=$(package cflags dnnl) dnnl_libs=$(package libs dnnl)
+# Fills cflags_NAME and libs_NAME.
+while IFS='|' read -r name packages fallback _; do
+    # shellcheck disable=SC2086  # several words
+    flags=$(package cflags $packages) libs=$(package libs $packages)
+    case $name in
+        # GSL brings its own slow CBLAS; OpenBLAS serves it here.
+        gsl) libs=$(sed -e 's/-lgslcblas//' -e 's/-lm *$//' <<<"$libs") ;;
+        hdf5)
+            if [ -z "$libs" ] && command -v h5cc >/dev/null 2>&1; then
+                flags=$(h5cc -show | tr ' ' '\n' | grep '^-I' | tr '\n' ' ' || true)
+                libs="$(h5cc -show | tr ' ' '\n' | grep '^-L' | tr '\n' ' ' || true) -lhdf5"
+            fi
+            ;;
+    esac
+    printf -v "cflags_$name" '%s' "$flags"
+    printf -v "libs_$name" '%s' "${libs:-$fallback}"
+done <<<"$libraries"
 
-cflags="$search_cflags $hdf5_cflags $blas_cflags $gsl_cflags $cjson_cflags $sleef_cflags $zlib_cflags"
-libs="$search_libs ${hdf5_libs:--lhdf5} ${gsl_libs:--lgsl} ${blas_libs:--lopenblas} ${cjson_libs:--lcjson}"
-libs="$libs ${sleef_libs:--lsleef} -lcsv ${zlib_libs:--lz} -lm"
-cmocka_libs=${cmocka_libs:--lcmocka}
-dnnl_libs=${dnnl_libs:--ldnnl}
-
-one_line() { tr -s ' \n' '  ' <<<"$*" | sed -e 's/^ //' -e 's/ $//'; }
-cflags=$(one_line "$cflags") libs=$(one_line "$libs")
-
-openmp_program='#include <omp.h>
-int main(void) { return omp_get_max_threads() < 1; }'
-openmp=''
-for flags in "-fopenmp" "-Xpreprocessor -fopenmp $search_cflags $search_libs -lomp" \
-    "-Xpreprocessor -fopenmp -I/opt/homebrew/opt/libomp/include -L/opt/homebrew/opt/libomp/lib -lomp" \
-    "-Xpreprocessor -fopenmp -I/usr/local/opt/libomp/include -L/usr/local/opt/libomp/lib -lomp"; do
-    # shellcheck disable=SC2086
-    if compiles $flags <<<"$openmp_program"; then
-        openmp=$(one_line "$flags")
-        break
-    fi
-done
-
-# name|header|function: what flowctl is linked with
-libraries='gsl|gsl/gsl_rng.h|gsl_rng_env_setup
-cblas|cblas.h|cblas_dgemm
-cjson|cjson/cJSON.h|cJSON_Version
-hdf5|hdf5.h|H5open
-sleef|sleef.h|Sleef_exp_u10
-libcsv|csv.h|csv_free
-zlib|zlib.h|zlibVersion
-random123|Random123/philox.h|'
-
-# all_of LINES: one program that needs all of them
-all_of() {
-    local name header function
-    while IFS='|' read -r name header function; do printf '#include <%s>\n' "$header"; done <<<"$1"
-    printf 'int main(int argc, char **argv)\n{\n    (void)argv;\n    void (*all[16])(void) = {0};\n    int n = 0;\n'
-    while IFS='|' read -r name header function; do
-        [ -z "$function" ] || printf '    all[n++] = (void (*)(void))%s;\n' "$function"
-    done <<<"$1"
-    printf '    return all[argc %% 2] == all[n];\n}\n'
+# builds FLAGS... : does the program on standard input compile and link?
+builds() {
+    cat >"$temporary/probe.c"
+    # shellcheck disable=SC2086  # CC may hold several words
+    $cc "$temporary/probe.c" -o "$temporary/probe" "$@" >"$temporary/log" 2>&1
 }
 
-missing=''
+# A program that needs the libraries of LINES: program LINES. It asks for the headers but does not read them, since
+# SLEEF's take half a second.
+program() {
+    local header function
+    printf '#include <omp.h>\n'
+    while IFS='|' read -r _ _ _ header function; do
+        printf '#if !__has_include(<%s>)\n#error\n#endif\n' "$header"
+        [ -z "$function" ] || printf 'void %s(void);\n' "$function"
+    done <<<"$1"
+    printf 'int main(int argc, char **argv)\n{\n    (void)argv;\n    if (argc > 99) {\n'
+    while IFS='|' read -r _ _ _ _ function; do
+        [ -z "$function" ] || printf '        %s();\n' "$function"
+    done <<<"$1"
+    printf '    }\n    return omp_get_max_threads() < 1;\n}\n'
+}
+
+# One program that needs everything is fast; only when that cannot be built, each library alone to find the missing.
+everything=$search_cflags
+while IFS='|' read -r name _; do
+    flags=cflags_$name libs=libs_$name
+    everything="$everything ${!flags} $search_libs ${!libs}"
+done <<<"$libraries"
+
+openmp='' missing=''
 # shellcheck disable=SC2086
-if ! all_of "$libraries" | compiles $cflags $libs; then
+if [ "$cc" != false ] && program "$libraries" | builds -fopenmp $everything -lm; then
+    openmp=-fopenmp
+elif [ "$cc" != false ]; then
+    for flags in "-fopenmp" "-Xpreprocessor -fopenmp $search_cflags $search_libs -lomp" \
+        "-Xpreprocessor -fopenmp -I$brew/opt/libomp/include -L$brew/opt/libomp/lib -lomp"; do
+        if program '|||stddef.h|' | builds $flags; then
+            openmp=$flags
+            break
+        fi
+    done
+    [ -n "$openmp" ] || missing=' openmp'
     while IFS= read -r line; do
         name=${line%%|*}
+        flags=cflags_$name libs=libs_$name
+        # GSL needs a CBLAS, whose absence is reported by itself.
         case $name in
-            gsl) one="$gsl_libs -lgsl $blas_libs -lopenblas -lm" ;;
-            cblas) one="${blas_libs:--lopenblas}" ;;
-            cjson) one="${cjson_libs:--lcjson}" ;;
-            hdf5) one="${hdf5_libs:--lhdf5}" ;;
-            sleef) one="${sleef_libs:--lsleef}" ;;
-            libcsv) one='-lcsv' ;;
-            zlib) one="${zlib_libs:--lz}" ;;
-            *) one='' ;;
+            gsl) extra='-Wl,--unresolved-symbols=ignore-all -lm' ;;
+            *) extra='' ;;
         esac
-        # GSL cannot be linked without a CBLAS: do not report it for the other's absence.
-        if [ "$name" = gsl ] && [[ " $missing " == *' cblas '* ]]; then
-            one='' line="${line%|*}|"
-        fi
-        # shellcheck disable=SC2086
-        all_of "$line" | compiles $cflags $search_libs $one || missing="$missing $name"
-    done < <(sort -t'|' -k1,1 <<<"$libraries")
-fi
-[ -n "$openmp" ] || missing="$missing openmp"
-
-cmocka=no
-# shellcheck disable=SC2086
-if printf '#include <stdarg.h>\n#include <stddef.h>\n#include <setjmp.h>\n#include <stdint.h>\n#include <cmocka.h>\n%s\n' \
-    'int main(void) { return 0; }' | compiles $search_cflags $cmocka_cflags $search_libs $cmocka_libs; then
-    cmocka=yes
-fi
-dnnl=no
-# shellcheck disable=SC2086
-if all_of 'dnnl|dnnl.h|dnnl_sgemm' | compiles $search_cflags $dnnl_cflags $search_libs $dnnl_libs; then
-    dnnl=yes
+        program "$line" | builds ${openmp:-} $search_cflags ${!flags} $search_libs ${!libs} $extra ||
+            missing="$missing $name"
+    done <<<"$libraries"
+else
+    missing=" $(cut -d'|' -f1 <<<"$libraries" | tr '\n' ' ')"
 fi
 
-if [ "${1:-}" = --missing ]; then
-    [ "$dnnl" = yes ] || missing="$missing dnnl"
-    [ "$cmocka" = yes ] || missing="$missing cmocka"
-    for word in $missing; do echo "$word"; done
+has() { [[ "$missing " != *" $1 "* ]] && echo yes || echo no; }
+necessary=''
+for name in $missing; do
+    [ "$mode" != --missing ] || echo "$name"
+    [[ "$optional" == *" $name "* ]] || necessary="$necessary $name"
+done
+if [ "$mode" = --missing ]; then
     exit 0
 fi
-if [ -n "$missing" ]; then
-    {
-        echo "flowctl needs libraries that are not installed here:$missing."
-        echo "Run scripts/setup.sh: it installs them, or prints how to."
-    } >&2
+if [ -n "$necessary" ]; then
+    echo "flowctl needs libraries that are not installed here:$necessary." >&2
+    echo "Run scripts/setup.sh: it installs them, or says how to." >&2
     exit 1
 fi
 
-machine=no
-if compiles <<<'#ifndef __x86_64__
-#error
-#endif
-int main(void) { return 0; }'; then machine=yes; fi
+# shellcheck disable=SC2086
+machine=$($cc -dumpmachine 2>/dev/null || uname -m)
+case $machine in
+    x86_64* | amd64*) x86_64=yes ;;
+    *) x86_64=no ;;
+esac
 
-cat <<END
-# Written by scripts/probe.sh; remove this file to look again.
-CONFIG_CC := $cc
-CONFIG_COMPILER := $($cc --version | head -n 1 | tr -d "'#\$")
-CONFIG_X86_64 := $machine
-CONFIG_CFLAGS := $cflags
-CONFIG_LIBS := $libs
-CONFIG_OPENMP_CC := $openmp
-CONFIG_OPENMP_CLANG := -fopenmp
-CONFIG_DNNL := $dnnl
-CONFIG_DNNL_CFLAGS := $dnnl_cflags
-CONFIG_DNNL_LIBS := $dnnl_libs
-CONFIG_CMOCKA := $cmocka
-CONFIG_CMOCKA_CFLAGS := $cmocka_cflags
-CONFIG_CMOCKA_LIBS := $cmocka_libs
-END
+variable() { printf 'CONFIG_%s := %s\n' "$1" "$(tr -s ' \n' '  ' <<<"$2" | sed -e 's/^ *//' -e 's/ *$//')"; }
+echo "# Written by scripts/probe.sh; remove this file to look again."
+variable CC "$cc"
+# shellcheck disable=SC2086
+variable COMPILER "$($cc --version | head -n 1 | tr -d "'#\$")"
+variable X86_64 "$x86_64"
+variable OPENMP "$openmp"
+variable CFLAGS "$search_cflags ${cflags_hdf5-} ${cflags_gsl-} ${cflags_cblas-} ${cflags_cjson-} ${cflags_sleef-} \
+    ${cflags_zlib-}"
+variable LIBS "$search_libs ${libs_hdf5-} ${libs_gsl-} ${libs_cblas-} ${libs_cjson-} ${libs_sleef-} ${libs_libcsv-} \
+    ${libs_zlib-} -lm"
+variable DNNL "$(has dnnl)"
+variable DNNL_CFLAGS "${cflags_dnnl-}"
+variable DNNL_LIBS "${libs_dnnl-}"
+variable CMOCKA "$(has cmocka)"
+variable CMOCKA_CFLAGS "${cflags_cmocka-}"
+variable CMOCKA_LIBS "${libs_cmocka-}"

@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Installs what building and testing flowctl needs, and does nothing when it is there.
+#
+#     scripts/setup.sh            compiler, libraries, cmocka and bats
+#     scripts/setup.sh --lint     also clang, its tools and run-time libraries, shellcheck, cppcheck (make lint, make fuzz)
+#
+# Debian and Ubuntu: installs with apt (as root or through sudo). Elsewhere: says which packages to install.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+case ${1:-} in
+    '') lint=no ;;
+    --lint) lint=yes ;;
+    *)
+        sed -n 's/^# \{0,1\}//p' "$0" | sed -n '3,8p'
+        exit 2
+        ;;
+esac
+
+missing() {
+    local tool
+    scripts/probe.sh --missing
+    for tool in make ar pkg-config bats; do
+        command -v "$tool" >/dev/null 2>&1 || echo "$tool"
+    done
+    if [ "$lint" = yes ]; then
+        for tool in clang clang-tidy clang-format shellcheck cppcheck; do
+            command -v "$tool" >/dev/null 2>&1 || echo "$tool"
+        done
+        if command -v clang >/dev/null 2>&1; then
+            local file
+            file=$(mktemp)
+            printf '#include <stddef.h>\n#include <stdint.h>\n%s\n' \
+                'int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n) { return d == NULL && n > 0; }' |
+                clang -x c - -o "$file" -fopenmp -fsanitize=fuzzer,address,undefined 2>/dev/null || echo fuzzer
+            rm -f "$file"
+        fi
+    fi
+}
+
+words=$(missing)
+# CC=clang asks for clang.
+case ${CC:-gcc} in
+    clang*) words=${words/#compiler/clang} ;;
+esac
+if [ -z "$words" ]; then
+    exit 0
+fi
+
+# What each word is called: word, Debian and Ubuntu, Fedora, Homebrew ("-" where it comes with the system or with
+# another line).
+names='compiler gcc,libc6-dev gcc gcc
+make make make make
+ar binutils binutils -
+pkg-config pkg-config pkgconf-pkg-config pkgconf
+openmp libgomp1,libomp-dev libgomp,libomp-devel libomp
+gsl libgsl-dev gsl-devel gsl
+cblas libopenblas-dev openblas-devel openblas
+cjson libcjson-dev cjson-devel cjson
+hdf5 libhdf5-dev hdf5-devel hdf5
+dnnl libdnnl-dev onednn-devel onednn
+sleef libsleef-dev sleef-devel sleef
+libcsv libcsv-dev libcsv-devel libcsv
+zlib zlib1g-dev zlib-devel zlib
+random123 librandom123-dev Random123-devel -
+cmocka libcmocka-dev libcmocka-devel cmocka
+bats bats bats bats-core
+clang clang,libomp-dev,libclang-rt-dev clang,libomp-devel,compiler-rt llvm
+clang-tidy clang-tidy clang-tools-extra llvm
+clang-format clang-format clang-tools-extra clang-format
+fuzzer clang,libomp-dev,libclang-rt-dev clang,libomp-devel,compiler-rt llvm
+shellcheck shellcheck ShellCheck shellcheck
+cppcheck cppcheck cppcheck cppcheck'
+
+# packages COLUMN WORDS... : what to install, sorted
+packages() {
+    local column=$1
+    shift
+    awk -v column="$column" -v words=" $* " '
+        index(words, " " $1 " ") && $column != "-" { gsub(",", "\n", $column); print $column }' <<<"$names" | sort -u |
+        tr '\n' ' ' | sed 's/ $//'
+}
+
+# shellcheck disable=SC2086  # one word each
+if command -v apt-get >/dev/null 2>&1; then
+    wanted=$(packages 2 $words)
+    as_root=''
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null 2>&1; then
+            echo "These packages are missing; install them as root and try again:" >&2
+            echo "    apt-get install $wanted" >&2
+            exit 1
+        fi
+        as_root=sudo
+    fi
+    mkdir -p build/logs
+    log=build/logs/setup.log
+    echo "Installing with apt (a minute or two): $wanted"
+    options='-q -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120'
+    # A broken third-party source must not be in the way of what the others have.
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get $options update >"$log" 2>&1 ||
+        echo "apt-get update had problems, see $log; going on." >&2
+    known=''
+    for package in $wanted; do
+        if [ -n "$(apt-cache madison "$package" 2>/dev/null)" ]; then
+            known="$known $package"
+        else
+            echo "This release has no package $package; going on without it." >&2
+        fi
+    done
+    if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get $options install --no-install-recommends $known \
+        >>"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        echo "apt-get could not install them; the whole log is in $log." >&2
+        exit 1
+    fi
+    # make looks at the libraries anew.
+    rm -f build/config.mk build/setup.mk
+    left=$(missing | tr '\n' ' ')
+    case $left in
+        '') echo "Everything is installed." ;;
+        'dnnl ') echo "Everything is installed, but for oneDNN: OpenBLAS multiplies the matrices instead." ;;
+        *)
+            echo "Still missing after installing: $left" >&2
+            exit 1
+            ;;
+    esac
+    exit 0
+fi
+
+# shellcheck disable=SC2086
+{
+    echo "flowctl needs these here: $(tr '\n' ' ' <<<"$words")"
+    if command -v dnf >/dev/null 2>&1; then
+        echo "Install them with"
+        echo "    sudo dnf install $(packages 3 $words)"
+    elif command -v brew >/dev/null 2>&1; then
+        echo "Install them with"
+        echo "    brew install $(packages 4 $words)"
+        case " $(tr '\n' ' ' <<<"$words")" in
+            *' random123 '*)
+                echo "Homebrew has no package for Random123, which is headers only:"
+                echo "    git clone --depth 1 https://github.com/DEShawResearch/random123"
+                echo "    cp -R random123/include/Random123 \"\$(brew --prefix)/include/\""
+                ;;
+        esac
+    else
+        echo "Only apt, dnf and Homebrew are known to this script. The libraries are GSL, OpenBLAS (or any CBLAS), cJSON,"
+        echo "HDF5, SLEEF, libcsv, zlib, Random123 and, if you can have it, oneDNN; the tests need cmocka and bats."
+    fi
+    echo "then try again."
+} >&2
+exit 1
