@@ -86,6 +86,7 @@ DENSITY := $(patsubst %.c,%,$(sort $(wildcard test/density_*.c)))
 FUZZ := $(patsubst %.c,%,$(sort $(wildcard test/fuzz_*.c)))
 BENCH := $(patsubst %.c,%,$(sort $(wildcard test/bench_*.c test/bench/*.c)))
 BATS := $(sort $(wildcard test/cli_*.bats))
+PROGRAM_SOURCES := $(wildcard test/*.c test/bench/*.c data/generate.c)
 # Every other C file in test/ is shared by the programs there.
 TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ) $(BENCH)) test/install_example.c, \
                              $(sort $(wildcard test/*.c)))
@@ -184,7 +185,7 @@ $(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a
 	$$(call say,LINK,$$@)$$(LINK_$(1)) $(if $(filter fuzz,$(1)),-fsanitize=fuzzer) -o $$@ $$< $(2)/libcmd.a \
 	    $(2)/libflow.a $$(LIBRARIES) $(if $(filter fuzz,$(1)),,$$(CONFIG_CMOCKA_LIBS))
 
--include $(patsubst %.c,$(2)/obj/%.d,$(LIB_SOURCES) $(CMD_SOURCES) $(wildcard test/*.c test/bench/*.c data/generate.c)) \
+-include $(patsubst %.c,$(2)/obj/%.d,$(LIB_SOURCES) $(CMD_SOURCES) $(PROGRAM_SOURCES)) \
          $(patsubst test/fuzz_%,$(2)/obj/test/replay_%.d,$(FUZZ))
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v),$(DIR_$(v)),$(or $(CC_$(v)),$(CC)))))
@@ -193,7 +194,8 @@ build/version: FORCE
 	$(call stamp,$(VERSION_STRING))
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
-.PHONY: FORCE release double asan check test-unit test-contract test-density test-cli test-fuzz test-install bench demo \
+.PHONY: FORCE release double asan check bench demo \
+        test-unit test-contract test-density test-cli test-fuzz test-install \
         lint fuzz data install uninstall setup clean help
 
 RELEASE_TESTS := $(addprefix build/,$(UNIT) $(DENSITY))

@@ -114,7 +114,8 @@ run() {
     if [ "$n_failed" -eq 0 ]; then
         printf 'ok    %-52s %4d passed%s (%d s)\n' "$program" "$n_passed" "$note" $((SECONDS - start))
     else
-        printf 'FAIL  %-52s %4d passed, %d failed%s (%d s)\n' "$program" "$n_passed" "$n_failed" "$note" $((SECONDS - start))
+        printf 'FAIL  %-52s %4d passed, %d failed%s (%d s)\n' "$program" "$n_passed" "$n_failed" "$note" \
+            $((SECONDS - start))
         awk '{ line[NR] = $0 }
              END { from = NR > 120 ? NR - 119 : 1
                    if (from > 1) print "      | ..."

@@ -4,7 +4,7 @@
 # Installs what building and testing flowctl needs, and does nothing when it is there.
 #
 #     scripts/setup.sh            compiler, libraries, cmocka and bats
-#     scripts/setup.sh --lint     also clang, its tools and run-time libraries, shellcheck, cppcheck (make lint, make fuzz)
+#     scripts/setup.sh --lint     also what make lint, make fuzz and CC=clang need
 #
 # Debian and Ubuntu: installs with apt (as root or through sudo). Elsewhere: says which packages to install.
 set -euo pipefail
@@ -147,8 +147,9 @@ fi
                 ;;
         esac
     else
-        echo "Only apt, dnf and Homebrew are known to this script. The libraries are GSL, OpenBLAS (or any CBLAS), cJSON,"
-        echo "HDF5, SLEEF, libcsv, zlib, Random123 and, if you can have it, oneDNN; the tests need cmocka and bats."
+        echo "Only apt, dnf and Homebrew are known to this script."
+        echo "The libraries are GSL, OpenBLAS (or any CBLAS), cJSON, HDF5, SLEEF, libcsv, zlib, Random123 and,"
+        echo "if you can have it, oneDNN; the tests need cmocka and bats."
     fi
     echo "then try again."
 } >&2

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Installs into a temporary folder, compiles test/install_example.c against nothing but what was installed, runs it,
+# and uninstalls: no file may be left.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+prefix=/opt/flowctl
+make=${MAKE:-make}
+
+"$make" --no-print-directory install PREFIX="$prefix" DESTDIR="$root" CC="${CC:-gcc}"
+"$root$prefix/bin/flowctl" --version
+
+export PKG_CONFIG_PATH=$root$prefix/lib/pkgconfig
+flags=$(pkg-config --define-variable=prefix="$root$prefix" --cflags --libs flowctl)
+# The example stands alone, far from the headers of the source tree.
+cp test/install_example.c "$root/example.c"
+(
+    cd "$root"
+    # shellcheck disable=SC2086  # CC and the flags are several words
+    ${CC:-gcc} -std=c11 -Wall -Wextra -Wpedantic -Werror example.c -o example $flags
+)
+"$root/example"
+
+"$make" --no-print-directory uninstall PREFIX="$prefix" DESTDIR="$root"
+left=$(find "$root$prefix" -type f)
+if [ -n "$left" ]; then
+    printf 'make uninstall left\n%s\n' "$left"
+    exit 1
+fi
