@@ -251,3 +251,18 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
         at = next;
     }
 }
+
+/* cJSON replaces by parent, which a cursor does not know; exchanging the contents keeps all links as they are. */
+void flow_json_replace(flow_json *at, cJSON *with)
+{
+    cJSON old = *at->node;
+    at->node->type = with->type;
+    at->node->valuestring = with->valuestring;
+    at->node->valueint = with->valueint;
+    at->node->valuedouble = with->valuedouble;
+    at->node->child = with->child;
+    with->type = old.type;
+    with->valuestring = old.valuestring;
+    with->child = old.child;
+    cJSON_Delete(with);
+}

@@ -35,6 +35,9 @@ flow_json flow_json_element(const flow_json *array, int index);
  * as a string, so that quotes are not needed on a command line. Objects on the way are made when missing. */
 flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error *err);
 
+/* Puts `with` (taken over) in the place of the value at `at`, under the same key: "affine" becomes {"type": "affine", ...}. */
+void flow_json_replace(flow_json *at, cJSON *with);
+
 /* "an object", "the number 3", "\"relu\"": what stands at a place, for messages. */
 void flow_json_describe(char *out, size_t size, const flow_json *at);
 

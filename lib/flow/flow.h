@@ -61,7 +61,7 @@ typedef struct flow_workspace {
     char *memory;       /* owned, aligned */
     double *x;          /* (d, n): the tile in the units of the data */
     real *a, *b;        /* (d, n): the tile between blocks */
-    real *ga, *gb;      /* (d, n): gradients between blocks; only with keep */
+    real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. The gradient a backward starts from may be ga */
     double *logdet;     /* (n) */
     real *glogdet;      /* (n); only with keep */
     char **areas;       /* (n_blocks) work areas */
@@ -91,8 +91,13 @@ void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspa
 /* log p of each row of the tile that is in ws->x (as flow_tile_to_latent), into logp (n); z as there. */
 void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int n, double *logp, const real **z);
 
-/* Copies n_rows rows (row-major, d) into the tile ws->x (d, n); the padding repeats the last row. Returns n. */
+/* Copies n_rows rows (row-major, d) into the tile ws->x (d, n); the padding repeats the last row. Returns n, the next
+ * multiple of FLOW_LANES. */
 int flow_tile_load(const flow *f, flow_workspace *ws, const double *rows, int n_rows);
+/* The same with n given. */
+void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows, int n_rows, int n);
+/* Copies the first n_rows rows of the tile ws->x (d, n) to rows (row-major, d). */
+void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *rows, int n_rows);
 
 /* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL when
  * all are finite. */

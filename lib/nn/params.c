@@ -10,8 +10,8 @@
 #include "base/memory.h"
 #include "num/rng.h"
 
-/* 2^31 values: beyond what a flow needs by orders of magnitude, and a bound on what a hostile spec can ask for. */
-static const size_t most_values = (size_t)1 << 31;
+/* Beyond what a flow needs by orders of magnitude, a bound on what a hostile spec can ask for, and an int for BLAS. */
+static const size_t most_values = INT_MAX;
 
 void flow_params_release(flow_params *params)
 {

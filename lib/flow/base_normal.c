@@ -1,0 +1,61 @@
+/* The standard normal distribution in d dimensions. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+
+#include "flow/base.h"
+#include "num/rng.h"
+#include "num/simd.h"
+
+typedef struct normal {
+    char none; /* it has no options */
+} normal;
+
+static const flow_option options[] = {FLOW_OPTIONS_END};
+
+FLOW_MULTIVERSION
+static void subtract_half_squares(int n, const real *restrict z, double *restrict logp)
+{
+    for (int j = 0; j < n; j++)
+        logp[j] -= 0.5 * (double)z[j] * (double)z[j];
+}
+
+static void log_density(const void *self, int d, int n, const real *z, double *logp)
+{
+    (void)self;
+    const double half_log_2pi = 0.91893853320467274178;
+    for (int j = 0; j < n; j++)
+        logp[j] -= half_log_2pi * d;
+    for (int i = 0; i < d; i++)
+        subtract_half_squares(n, z + (size_t)i * (size_t)n, logp);
+}
+
+static void backward(const void *self, int d, int n, const real *z, const real *glogp, real *gz)
+{
+    (void)self;
+    for (int i = 0; i < d; i++) {
+        size_t at = (size_t)i * (size_t)n;
+        for (int j = 0; j < n; j++)
+            gz[at + (size_t)j] = -glogp[j] * z[at + (size_t)j];
+    }
+}
+
+static void sample(const void *self, int d, int n, uint64_t seed, uint64_t first_row, double temperature, real *z)
+{
+    (void)self;
+    flow_rng_normals(z, d, n, seed, FLOW_STREAM_BASE, first_row);
+    if (temperature == 1)
+        return;
+    size_t count = (size_t)d * (size_t)n;
+    for (size_t k = 0; k < count; k++)
+        z[k] = (real)(temperature * (double)z[k]);
+}
+
+const flow_base_type flow_base_normal = {
+    .type = "normal",
+    .help = "standard normal distribution",
+    .state_size = sizeof(normal),
+    .options = options,
+    .log_density = log_density,
+    .backward = backward,
+    .sample = sample,
+};

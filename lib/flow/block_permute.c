@@ -1,0 +1,75 @@
+/* A fixed order of the dimensions: what lets every dimension meet every other in a stack of couplings. log|det| = 0. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flow/block.h"
+#include "flow/permutation.h"
+
+typedef struct permute {
+    int order;
+    flow_permutation permutation;
+} permute;
+
+static const char *const orders[] = {"reverse", "random", NULL};
+
+static const flow_option options[] = {
+    {.key = "order",
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(permute, order),
+     .fallback = "\"reverse\"",
+     .choices = orders,
+     .help = "the new order of the dimensions"},
+    FLOW_OPTIONS_END,
+};
+
+static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+{
+    permute *block = self;
+    flow_order order = block->order == 0 ? FLOW_ORDER_REVERSE : FLOW_ORDER_RANDOM;
+    return flow_permutation_configure(&block->permutation, order, site, params, err);
+}
+
+static size_t work_size(const void *self, int n)
+{
+    (void)self, (void)n;
+    return 0;
+}
+
+static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+{
+    (void)logdet;
+    flow_permutation_apply(&((const permute *)self)->permutation, pass->fitted, pass->n, x, z);
+}
+
+static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
+{
+    (void)logdet;
+    flow_permutation_undo(&((const permute *)self)->permutation, pass->fitted, pass->n, z, x);
+}
+
+static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
+{
+    flow_permutation_undo(&((const permute *)self)->permutation, pass->fitted, pass->n, gz, gx);
+}
+
+static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
+{
+    flow_permutation_apply(&((const permute *)self)->permutation, pass->fitted, pass->n, gx, gz);
+}
+
+static flow_status check(const void *self, const flow_params *params, flow_error *err)
+{
+    return flow_permutation_check(&((const permute *)self)->permutation, params, err);
+}
+
+const flow_block_type flow_block_permute = {
+    .type = "permute",
+    .help = "a fixed order of the dimensions",
+    .state_size = sizeof(permute),
+    .options = options,
+    .configure = configure,
+    .work_size = work_size,
+    .to_latent = to_latent,
+    .to_data = to_data,
+    .to_latent_backward = to_latent_backward,
+    .to_data_backward = to_data_backward,
+    .check = check,
+};

@@ -1,0 +1,303 @@
+/* From the JSON of a spec to a flow. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "flow/flow.h"
+
+static const char *const type_and_repeat[] = {"type", "repeat", NULL};
+static const char *const type_only[] = {"type", NULL};
+
+/* "affine" becomes {"type": "affine"}, and *type is that name. */
+static flow_status name_type(const char **type, flow_json *spec, const char *what, flow_error *err)
+{
+    if (cJSON_IsString(spec->node)) {
+        cJSON *object = cJSON_CreateObject();
+        if (object == NULL || cJSON_AddStringToObject(object, "type", spec->node->valuestring) == NULL) {
+            cJSON_Delete(object);
+            return flow_error_memory(err, what);
+        }
+        flow_json_replace(spec, object);
+    }
+    if (!cJSON_IsObject(spec->node)) {
+        char found[80];
+        flow_json_describe(found, sizeof found, spec);
+        return flow_json_fail(spec, err, "expected %s, an object with a \"type\", found %s", what, found);
+    }
+    flow_json at = flow_json_member(spec, "type");
+    if (!cJSON_IsString(at.node))
+        return flow_json_fail(spec, err, "the key \"type\" is missing: it names %s", what);
+    *type = at.node->valuestring;
+    return FLOW_OK;
+}
+
+/* FLOW_SPEC for a type nobody knows, with the nearest or all of the known ones. */
+static flow_status unknown_type(const flow_json *spec, const char *type, const char *const *known, int n_known,
+                                flow_error *err)
+{
+    flow_json at = flow_json_member(spec, "type");
+    const char *nearest = flow_nearest(type, known, n_known);
+    if (nearest != NULL)
+        return flow_json_fail(&at, err, "unknown type \"%.60s\"; did you mean \"%s\"?", type, nearest);
+    flow_text list = {0};
+    for (int i = 0; i < n_known; i++)
+        flow_text_add(&list, "%s%s", i == 0 ? "" : ", ", known[i]);
+    flow_status status = flow_json_fail(&at, err, "unknown type \"%.60s\"; there are %s", type,
+                                        list.data != NULL ? list.data : "none");
+    flow_text_free(&list);
+    return status;
+}
+
+flow_status flow_univariate_new(flow_univariate *out, flow_json *spec, flow_error *err)
+{
+    const char *type = NULL;
+    flow_status status = name_type(&type, spec, "a univariate", err);
+    if (status != FLOW_OK)
+        return status;
+    const flow_univariate_type *found = flow_univariate_find(type);
+    if (found == NULL) {
+        const char *known[16];
+        int n = 0;
+        for (; flow_univariate_types[n] != NULL && n < 16; n++)
+            known[n] = flow_univariate_types[n]->type;
+        return unknown_type(spec, type, known, n, err);
+    }
+    void *state = calloc(1, found->state_size);
+    if (state == NULL)
+        return flow_error_memory(err, "a univariate");
+    *out = (flow_univariate){found, state};
+    return flow_options_read(state, found->options, spec, type_only, err);
+}
+
+void flow_univariate_release(flow_univariate *univariate)
+{
+    free(univariate->state);
+    *univariate = (flow_univariate){0};
+}
+
+static flow_status make_base(flow *f, flow_json *spec, flow_error *err)
+{
+    const char *type = "normal";
+    flow_status status = spec->node == NULL ? FLOW_OK : name_type(&type, spec, "a base", err);
+    if (status != FLOW_OK)
+        return status;
+    f->base = flow_base_find(type);
+    if (f->base == NULL) {
+        const char *known[16];
+        int n = 0;
+        for (; flow_base_types[n] != NULL && n < 16; n++)
+            known[n] = flow_base_types[n]->type;
+        return unknown_type(spec, type, known, n, err);
+    }
+    f->base_state = calloc(1, f->base->state_size);
+    if (f->base_state == NULL)
+        return flow_error_memory(err, "the base");
+    if (spec->node != NULL)
+        return flow_options_read(f->base_state, f->base->options, spec, type_only, err);
+    flow_json empty = flow_json_root(cJSON_CreateObject());
+    if (empty.node == NULL)
+        return flow_error_memory(err, "the base");
+    status = flow_options_read(f->base_state, f->base->options, &empty, NULL, err);
+    cJSON_Delete(empty.node);
+    return status;
+}
+
+static flow_status grow(void **list, int n, size_t size, flow_error *err)
+{
+    void *grown = realloc(*list, (size_t)(n + 1) * size);
+    if (grown == NULL)
+        return flow_error_memory(err, "the list of blocks");
+    memset((char *)grown + (size_t)n * size, 0, size);
+    *list = grown;
+    return FLOW_OK;
+}
+
+static flow_site site_of(const flow *f, int turn, uint64_t seed)
+{
+    return (flow_site){.dim = f->dim, .turn = turn, .seed = seed, .index = (uint64_t)(f->n_columns + f->n_blocks)};
+}
+
+static void set_prefix(flow *f, const char *type)
+{
+    snprintf(f->params.prefix, sizeof f->params.prefix, "%d.%.40s/", f->n_columns + f->n_blocks, type);
+}
+
+static flow_status add_column(flow *f, const flow_column_type *type, flow_json *spec, uint64_t seed, flow_error *err)
+{
+    if (f->n_blocks > 0)
+        return flow_json_fail(spec, err, "\"%s\" prepares the columns of the data: it stands before all blocks", type->type);
+    flow_site site = site_of(f, 0, seed);
+    set_prefix(f, type->type);
+    flow_status status = grow((void **)&f->columns, f->n_columns, sizeof *f->columns, err);
+    if (status != FLOW_OK)
+        return status;
+    flow_column *column = &f->columns[f->n_columns];
+    column->type = type;
+    column->state = calloc(1, type->state_size);
+    f->n_columns++;
+    if (column->state == NULL)
+        return flow_error_memory(err, type->type);
+    status = flow_options_read(column->state, type->options, spec, type_only, err);
+    if (status != FLOW_OK)
+        return status;
+    status = type->configure(column->state, &site, &f->params, err);
+    return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "%s: ", spec->path);
+}
+
+static flow_status add_block(flow *f, const flow_block_type *type, const char *name, flow_json *spec, int turn,
+                             uint64_t seed, flow_error *err)
+{
+    if (f->n_blocks == FLOW_BLOCKS_MAX)
+        return flow_json_fail(spec, err, "the flow has more than %d blocks", FLOW_BLOCKS_MAX);
+    flow_site site = site_of(f, turn, seed);
+    set_prefix(f, name);
+    flow_status status = grow((void **)&f->blocks, f->n_blocks, sizeof *f->blocks, err);
+    if (status != FLOW_OK)
+        return status;
+    flow_block *block = &f->blocks[f->n_blocks];
+    block->type = type;
+    snprintf(block->name, sizeof block->name, "%d.%.40s", f->n_columns + f->n_blocks, name);
+    block->first_param = f->params.n_entries;
+    block->state = calloc(1, type->state_size);
+    f->n_blocks++;
+    if (block->state == NULL)
+        return flow_error_memory(err, block->name);
+    status = flow_options_read(block->state, type->options, spec, type_and_repeat, err);
+    if (status != FLOW_OK)
+        return status;
+    status = type->configure(block->state, &site, &f->params, err);
+    block->last_param = f->params.n_entries;
+    /* errors that know their place in the spec name it themselves */
+    if (status != FLOW_OK && err != NULL && strstr(err->message, spec->path) == NULL)
+        flow_error_prefix(err, "%s: ", spec->path);
+    return status;
+}
+
+static flow_status read_repeat(int *repeat, flow_json *spec, flow_error *err)
+{
+    static const flow_option table[] = {
+        {.key = "repeat", .kind = FLOW_OPTION_INT, .fallback = "1", .least = 1, .most = FLOW_BLOCKS_MAX},
+        FLOW_OPTIONS_END,
+    };
+    flow_status status = flow_option_default(spec, "repeat", "1", err);
+    flow_json at = flow_json_member(spec, "repeat");
+    if (status != FLOW_OK)
+        return status;
+    flow_json alone = flow_json_root(cJSON_CreateObject());
+    if (alone.node == NULL || !cJSON_AddItemReferenceToObject(alone.node, "repeat", at.node)) {
+        cJSON_Delete(alone.node);
+        return flow_error_memory(err, "a spec");
+    }
+    memcpy(alone.path, spec->path, sizeof alone.path);
+    int64_t value = 1;
+    status = flow_options_read(&value, table, &alone, NULL, err);
+    cJSON_Delete(alone.node);
+    *repeat = (int)value;
+    return status;
+}
+
+static flow_status add_closing(flow *f, const flow_preset *preset, const flow_json *after, uint64_t seed, flow_error *err)
+{
+    flow_json spec = flow_json_root(cJSON_Parse(preset->closing));
+    if (spec.node == NULL)
+        return flow_error_memory(err, preset->type);
+    memcpy(spec.path, after->path, sizeof spec.path);
+    const char *type = flow_json_member(&spec, "type").node->valuestring;
+    flow_status status = add_block(f, flow_block_find(type), type, &spec, 0, seed, err);
+    cJSON_Delete(spec.node);
+    return status;
+}
+
+static flow_status unknown_map(const flow_json *spec, const char *type, flow_error *err)
+{
+    const char *known[64];
+    int n = 0;
+    for (int i = 0; flow_column_types[i] != NULL && n < 64; i++)
+        known[n++] = flow_column_types[i]->type;
+    for (int i = 0; flow_block_types[i] != NULL && n < 64; i++)
+        known[n++] = flow_block_types[i]->type;
+    for (const flow_preset *p = flow_presets; p->type != NULL && n < 64; p++)
+        if (flow_block_find(p->type) == NULL)
+            known[n++] = p->type;
+    return unknown_type(spec, type, known, n, err);
+}
+
+static flow_status add_element(flow *f, flow_json *spec, uint64_t seed, flow_error *err)
+{
+    const char *type = NULL;
+    flow_status status = name_type(&type, spec, "a column map or a block", err);
+    if (status != FLOW_OK)
+        return status;
+    const flow_column_type *column = flow_column_find(type);
+    if (column != NULL)
+        return add_column(f, column, spec, seed, err);
+    const flow_preset *preset = flow_preset_find(type);
+    const flow_block_type *block = flow_block_find(preset != NULL ? preset->block : type);
+    if (block == NULL)
+        return unknown_map(spec, type, err);
+    for (int k = 0; preset != NULL && preset->defaults[k] != NULL && status == FLOW_OK; k += 2)
+        status = flow_option_default(spec, preset->defaults[k], preset->defaults[k + 1], err);
+    int repeat = 1;
+    if (status == FLOW_OK)
+        status = read_repeat(&repeat, spec, err);
+    char name[FLOW_NAME_SIZE]; /* the JSON may move while defaults are filled in */
+    snprintf(name, sizeof name, "%s", preset != NULL ? preset->type : block->type);
+    for (int turn = 0; turn < repeat && status == FLOW_OK; turn++)
+        status = add_block(f, block, name, spec, turn, seed, err);
+    if (status == FLOW_OK && preset != NULL && preset->closing != NULL)
+        status = add_closing(f, preset, spec, seed, err);
+    return status;
+}
+
+flow_status flow_new(flow **out, flow_json *list, flow_json *base, int dim, uint64_t seed, flow_error *err)
+{
+    *out = NULL;
+    if (dim < 1 || dim > FLOW_DIM_MAX)
+        return flow_error_set(err, FLOW_DATA, "%d columns of data; a flow has 1 to %d", dim, FLOW_DIM_MAX);
+    flow *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        return flow_error_memory(err, "a flow");
+    f->dim = dim;
+    flow_status status = make_base(f, base, err);
+    if (status == FLOW_OK && list->node != NULL && !cJSON_IsArray(list->node)) {
+        char found[80];
+        flow_json_describe(found, sizeof found, list);
+        status = flow_json_fail(list, err, "expected a list of column maps and blocks [ ... ], found %s", found);
+    }
+    int n = list->node != NULL ? cJSON_GetArraySize(list->node) : 0;
+    if (status == FLOW_OK && n > FLOW_BLOCKS_MAX)
+        status = flow_json_fail(list, err, "the list has more than %d elements", FLOW_BLOCKS_MAX);
+    for (int i = 0; i < n && status == FLOW_OK; i++) {
+        flow_json element = flow_json_element(list, i);
+        status = add_element(f, &element, seed, err);
+    }
+    if (status != FLOW_OK) {
+        flow_free(f);
+        return status;
+    }
+    *out = f;
+    return FLOW_OK;
+}
+
+void flow_free(flow *f)
+{
+    if (f == NULL)
+        return;
+    for (int i = 0; i < f->n_columns; i++) {
+        if (f->columns[i].type->release != NULL && f->columns[i].state != NULL)
+            f->columns[i].type->release(f->columns[i].state);
+        free(f->columns[i].state);
+    }
+    for (int i = 0; i < f->n_blocks; i++) {
+        if (f->blocks[i].type->release != NULL && f->blocks[i].state != NULL)
+            f->blocks[i].type->release(f->blocks[i].state);
+        free(f->blocks[i].state);
+    }
+    free(f->columns);
+    free(f->blocks);
+    free(f->base_state);
+    flow_params_release(&f->params);
+    free(f);
+}

@@ -1,0 +1,124 @@
+/* Initial values: weights from the seed, and what column maps and blocks take from the data. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "flow/flow.h"
+
+enum { FIT_ROWS = 4096 }; /* rows that a block sees: as many as give a mean and a deviation to two percent */
+
+void flow_init_weights(const flow *f, uint64_t seed, real *weights)
+{
+    flow_params_init(&f->params, seed, weights);
+}
+
+/* Takes rows (n, d) through the column map i, in place. */
+static void push_through(const flow *f, int i, flow_workspace *ws, double *rows, size_t n)
+{
+    for (size_t first = 0; first < n; first += FLOW_TILE) {
+        int n_rows = n - first < FLOW_TILE ? (int)(n - first) : FLOW_TILE;
+        double *part = rows + first * (size_t)f->dim;
+        int m = flow_tile_load(f, ws, part, n_rows);
+        f->columns[i].type->to_latent(f->columns[i].state, f->params.fitted, m, ws->x, ws->x, ws->logdet);
+        flow_tile_store(f, ws, m, part, n_rows);
+    }
+}
+
+static flow_status fit_columns(flow *f, double *rows, size_t n, const char *const *columns, flow_error *err)
+{
+    flow_workspace *ws;
+    flow_status status = flow_workspace_new(&ws, f, FLOW_TILE, false, err);
+    for (int i = 0; i < f->n_columns && status == FLOW_OK; i++) {
+        const flow_column *column = &f->columns[i];
+        if (column->type->fit != NULL)
+            status = column->type->fit(column->state, &f->params, n, rows, columns, err);
+        if (status == FLOW_OK)
+            push_through(f, i, ws, rows, n);
+    }
+    flow_workspace_free(ws);
+    return status;
+}
+
+/* A tile (d, m) of real from m of the n rows, evenly spread; fewer rows than m are used again from the start. */
+static void spread_rows(const flow *f, const double *rows, size_t n, int m, real *tile)
+{
+    for (int j = 0; j < m; j++) {
+        size_t row = n > (size_t)m ? (size_t)((double)j * (double)n / m) : (size_t)j % n;
+        for (int i = 0; i < f->dim; i++)
+            tile[(size_t)i * (size_t)m + (size_t)j] = (real)rows[row * (size_t)f->dim + (size_t)i];
+    }
+}
+
+static bool some_block_fits(const flow *f)
+{
+    for (int i = 0; i < f->n_blocks; i++)
+        if (f->blocks[i].type->fit != NULL)
+            return true;
+    return false;
+}
+
+/* rows have been through the column maps */
+static flow_status fit_blocks(flow *f, real *weights, const double *rows, size_t n, flow_error *err)
+{
+    int m = n < FIT_ROWS ? (int)n / FLOW_LANES * FLOW_LANES : FIT_ROWS;
+    if (m < FLOW_LANES)
+        m = FLOW_LANES;
+    flow_workspace *ws;
+    flow_status status = flow_workspace_new(&ws, f, m, false, err);
+    if (status != FLOW_OK)
+        return status;
+    spread_rows(f, rows, n, m, ws->a);
+    real *in = ws->a, *out = ws->b;
+    for (int i = 0; i < f->n_blocks && status == FLOW_OK; i++) {
+        const flow_block *block = &f->blocks[i];
+        if (block->type->fit != NULL)
+            status = block->type->fit(block->state, &f->params, weights, m, in, err);
+        flow_pass pass = {.n = m, .weights = weights, .fitted = f->params.fitted, .work = ws->areas[i]};
+        block->type->to_latent(block->state, &pass, in, out, ws->logdet);
+        real *next = in;
+        in = out;
+        out = next;
+    }
+    flow_workspace_free(ws);
+    return status;
+}
+
+flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const char *const *columns, flow_error *err)
+{
+    if (n == 0)
+        return flow_error_set(err, FLOW_DATA, "there are no rows to take initial values from");
+    double *copy = flow_alloc_aligned(n * (size_t)f->dim, sizeof *copy);
+    if (copy == NULL)
+        return flow_error_memory(err, "a sample of the data");
+    memcpy(copy, rows, n * (size_t)f->dim * sizeof *copy);
+    flow_status status = fit_columns(f, copy, n, columns, err);
+    if (status == FLOW_OK && some_block_fits(f))
+        status = fit_blocks(f, weights, copy, n, err);
+    flow_free_aligned(copy);
+    return status;
+}
+
+flow_status flow_check(const flow *f, flow_error *err)
+{
+    for (size_t k = 0; k < f->params.n_fitted; k++)
+        if (!isfinite(f->params.fitted[k]))
+            return flow_error_set(err, FLOW_FORMAT, "one of its fitted values is not finite");
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < f->n_columns && status == FLOW_OK; i++) {
+        const flow_column *column = &f->columns[i];
+        if (column->type->check != NULL)
+            status = column->type->check(column->state, &f->params, err);
+        if (status != FLOW_OK)
+            flow_error_prefix(err, "%d.%s: ", i, column->type->type);
+    }
+    for (int i = 0; i < f->n_blocks && status == FLOW_OK; i++) {
+        const flow_block *block = &f->blocks[i];
+        if (block->type->check != NULL)
+            status = block->type->check(block->state, &f->params, err);
+        if (status != FLOW_OK)
+            flow_error_prefix(err, "%s: ", block->name);
+    }
+    return status;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flow/permutation.h"
+
+#include <gsl/gsl_randist.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "num/rng.h"
+
+static flow_status shuffle(double *order, const flow_site *site, flow_error *err)
+{
+    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
+    if (rng == NULL)
+        return flow_error_memory(err, "a random order");
+    flow_rng_gsl_seed(rng, site->seed, FLOW_STREAM_ORDER, site->index);
+    gsl_ran_shuffle(rng, order, (size_t)site->dim, sizeof *order);
+    gsl_rng_free(rng);
+    return FLOW_OK;
+}
+
+flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order, const flow_site *site,
+                                       flow_params *params, flow_error *err)
+{
+    int dim = permutation->dim = site->dim;
+    flow_status status = flow_params_add_fitted(params, &permutation->offset, "order", 1, dim, err);
+    if (status != FLOW_OK)
+        return status;
+    double *values = params->fitted + permutation->offset;
+    for (int i = 0; i < dim; i++)
+        values[i] = order == FLOW_ORDER_REVERSE ? dim - 1 - i : i;
+    return order == FLOW_ORDER_RANDOM ? shuffle(values, site, err) : FLOW_OK;
+}
+
+flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err)
+{
+    const double *order = params->fitted + permutation->offset;
+    bool *seen = calloc((size_t)permutation->dim + 1, sizeof *seen);
+    if (seen == NULL)
+        return flow_error_memory(err, "the check of an order");
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < permutation->dim; i++) {
+        bool in_range = order[i] >= 0 && order[i] < permutation->dim; /* false for NaN */
+        if (!in_range || order[i] != (double)(int)order[i] || seen[(int)order[i]]) {
+            status = flow_error_set(err, FLOW_FORMAT, "its order of the dimensions is not a permutation");
+            break;
+        }
+        seen[(int)order[i]] = true;
+    }
+    free(seen);
+    return status;
+}
+
+void flow_permutation_apply(const flow_permutation *permutation, const double *fitted, int n, const real *in, real *out)
+{
+    const double *order = fitted + permutation->offset;
+    for (int i = 0; i < permutation->dim; i++)
+        memcpy(out + (size_t)i * (size_t)n, in + (size_t)order[i] * (size_t)n, (size_t)n * sizeof *in);
+}
+
+void flow_permutation_undo(const flow_permutation *permutation, const double *fitted, int n, const real *in, real *out)
+{
+    const double *order = fitted + permutation->offset;
+    for (int i = 0; i < permutation->dim; i++)
+        memcpy(out + (size_t)order[i] * (size_t)n, in + (size_t)i * (size_t)n, (size_t)n * sizeof *in);
+}

@@ -1,0 +1,30 @@
+/* An order of the dimensions, as part of a model: natural, reversed or random.
+ *
+ * It is kept among the fitted values, so that a model file holds the very order that was trained, whatever a later version
+ * would draw from the same seed.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_PERMUTATION_H
+#define FLOW_FLOW_PERMUTATION_H
+
+#include "flow/block.h"
+
+typedef enum flow_order { FLOW_ORDER_NATURAL, FLOW_ORDER_REVERSE, FLOW_ORDER_RANDOM } flow_order;
+
+typedef struct flow_permutation {
+    int dim;
+    size_t offset; /* in the fitted values: (1, dim), the source of each line */
+} flow_permutation;
+
+/* Declares "order" and fills it in. */
+flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order, const flow_site *site,
+                                       flow_params *params, flow_error *err);
+
+/* FLOW_FORMAT when the stored numbers are not a permutation. */
+flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err);
+
+/* out line i = in line order[i], for (dim, n) tiles; and back. */
+void flow_permutation_apply(const flow_permutation *permutation, const double *fitted, int n, const real *in, real *out);
+void flow_permutation_undo(const flow_permutation *permutation, const double *fitted, int n, const real *in, real *out);
+
+#endif

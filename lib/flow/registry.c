@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flow/registry.h"
+
+#include <string.h>
+
+#define X(name) extern const flow_column_type flow_column_##name;
+FLOW_COLUMNS(X)
+#undef X
+#define X(name) extern const flow_block_type flow_block_##name;
+FLOW_BLOCKS(X)
+#undef X
+#define X(name) extern const flow_univariate_type flow_univariate_##name;
+FLOW_UNIVARIATES(X)
+#undef X
+#define X(name) extern const flow_base_type flow_base_##name;
+FLOW_BASES(X)
+#undef X
+
+#define X(name) &flow_column_##name,
+const flow_column_type *const flow_column_types[] = {FLOW_COLUMNS(X) NULL};
+#undef X
+#define X(name) &flow_block_##name,
+const flow_block_type *const flow_block_types[] = {FLOW_BLOCKS(X) NULL};
+#undef X
+#define X(name) &flow_univariate_##name,
+const flow_univariate_type *const flow_univariate_types[] = {FLOW_UNIVARIATES(X) NULL};
+#undef X
+#define X(name) &flow_base_##name,
+const flow_base_type *const flow_base_types[] = {FLOW_BASES(X) NULL};
+#undef X
+
+/* Real NVP on vectors: alternating masks, affine couplings (Dinh et al. 2017; widths as in Papamakarios et al. 2017, sec.
+ * 4.2). */
+static const char *const realnvp_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", "\"affine\"", NULL};
+
+/* NICE: four additive couplings and a diagonal scaling (Dinh et al. 2015, sec. 3.3 and 5.1). */
+static const char *const nice_defaults[] = {"repeat", "4", "mask", "\"alternate\"", "univariate", "\"additive\"", NULL};
+
+/* MAF: five blocks, the order reversed from one to the next (Papamakarios et al. 2017, sec. 4.2). */
+static const char *const maf_defaults[] = {"repeat", "5", NULL};
+
+const flow_preset flow_presets[] = {
+    {"realnvp", "coupling", "affine couplings with alternating masks", realnvp_defaults, NULL},
+    {"nice", "coupling", "additive couplings and a final scaling", nice_defaults, "{\"type\": \"actnorm\", \"fit\": false}"},
+    {"maf", "maf", "masked autoregressive blocks in alternating order", maf_defaults, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+#define FIND(table, name)                               \
+    do {                                                \
+        for (int i = 0; (table)[i] != NULL; i++)        \
+            if (strcmp((table)[i]->type, (name)) == 0)  \
+                return (table)[i];                      \
+        return NULL;                                    \
+    } while (0)
+
+const flow_column_type *flow_column_find(const char *type)
+{
+    FIND(flow_column_types, type);
+}
+
+const flow_block_type *flow_block_find(const char *type)
+{
+    FIND(flow_block_types, type);
+}
+
+const flow_univariate_type *flow_univariate_find(const char *type)
+{
+    FIND(flow_univariate_types, type);
+}
+
+const flow_base_type *flow_base_find(const char *type)
+{
+    FIND(flow_base_types, type);
+}
+
+const flow_preset *flow_preset_find(const char *type)
+{
+    for (const flow_preset *preset = flow_presets; preset->type != NULL; preset++)
+        if (strcmp(preset->type, type) == 0)
+            return preset;
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ schema */
+
+/* {"type": "object", "properties": {"type": {"const": NAME}, ...}, "required": ["type"], no others} */
+static cJSON *object_schema(const char *name, const char *help, const flow_option *options, const char *const *defaults,
+                            bool repeats)
+{
+    cJSON *schema = cJSON_CreateObject();
+    cJSON_AddStringToObject(schema, "type", "object");
+    cJSON_AddStringToObject(schema, "description", help);
+    cJSON *properties = flow_options_schema(options);
+    cJSON *type = cJSON_AddObjectToObject(properties, "type");
+    cJSON_AddStringToObject(type, "const", name);
+    if (repeats) {
+        cJSON *repeat = cJSON_AddObjectToObject(properties, "repeat");
+        cJSON_AddStringToObject(repeat, "type", "integer");
+        cJSON_AddNumberToObject(repeat, "minimum", 1);
+        cJSON_AddNumberToObject(repeat, "maximum", 1024);
+        cJSON_AddNumberToObject(repeat, "default", 1);
+        cJSON_AddStringToObject(repeat, "description", "how many of these blocks, one after the other");
+    }
+    for (; defaults != NULL && *defaults != NULL; defaults += 2) {
+        cJSON *property = cJSON_GetObjectItemCaseSensitive(properties, defaults[0]);
+        cJSON_DeleteItemFromObjectCaseSensitive(property, "default");
+        cJSON_AddItemToObject(property, "default", cJSON_Parse(defaults[1]));
+    }
+    cJSON_AddItemToObject(schema, "properties", properties);
+    cJSON_AddBoolToObject(schema, "additionalProperties", 0);
+    cJSON *required = cJSON_AddArrayToObject(schema, "required");
+    cJSON_AddItemToArray(required, cJSON_CreateString("type"));
+    return schema;
+}
+
+/* {"oneOf": [{"enum": [names]}, object, object, ...]}: what may be a bare name or an object */
+static cJSON *choice_schema(cJSON *definitions, const char *name, cJSON **names)
+{
+    cJSON *definition = cJSON_AddObjectToObject(definitions, name);
+    cJSON *list = cJSON_AddArrayToObject(definition, "oneOf");
+    cJSON *bare = cJSON_CreateObject();
+    *names = cJSON_AddArrayToObject(bare, "enum");
+    cJSON_AddItemToArray(list, bare);
+    return list;
+}
+
+void flow_registry_schema(cJSON *definitions)
+{
+    cJSON *flow = cJSON_AddObjectToObject(definitions, "flow");
+    cJSON_AddStringToObject(flow, "type", "array");
+    cJSON_AddStringToObject(flow, "description", "the maps from the data to the base, in this order");
+    cJSON *items = cJSON_AddArrayToObject(cJSON_AddObjectToObject(flow, "items"), "oneOf");
+    for (int i = 0; flow_column_types[i] != NULL; i++) {
+        const flow_column_type *t = flow_column_types[i];
+        cJSON_AddItemToArray(items, object_schema(t->type, t->help, t->options, NULL, false));
+    }
+    for (const flow_preset *p = flow_presets; p->type != NULL; p++)
+        cJSON_AddItemToArray(items, object_schema(p->type, p->help, flow_block_find(p->block)->options, p->defaults, true));
+    for (int i = 0; flow_block_types[i] != NULL; i++) {
+        const flow_block_type *t = flow_block_types[i];
+        if (flow_preset_find(t->type) == NULL)
+            cJSON_AddItemToArray(items, object_schema(t->type, t->help, t->options, NULL, true));
+    }
+
+    cJSON *names;
+    cJSON *list = choice_schema(definitions, "univariate", &names);
+    for (int i = 0; flow_univariate_types[i] != NULL; i++) {
+        const flow_univariate_type *t = flow_univariate_types[i];
+        cJSON_AddItemToArray(names, cJSON_CreateString(t->type));
+        cJSON_AddItemToArray(list, object_schema(t->type, t->help, t->options, NULL, false));
+    }
+    list = choice_schema(definitions, "base", &names);
+    for (int i = 0; flow_base_types[i] != NULL; i++) {
+        const flow_base_type *t = flow_base_types[i];
+        cJSON_AddItemToArray(names, cJSON_CreateString(t->type));
+        cJSON_AddItemToArray(list, object_schema(t->type, t->help, t->options, NULL, false));
+    }
+}

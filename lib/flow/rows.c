@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flow/rows.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "num/parallel.h"
+
+/* What one thread works with. */
+typedef struct worker {
+    flow_workspace *ws;
+    real *z;           /* (d, FLOW_TILE): the draw that a tile came from */
+    double *logp;      /* (FLOW_TILE) */
+    double round_trip; /* largest error this thread has seen */
+} worker;
+
+struct flow_runner {
+    const flow *f;
+    const real *weights;
+    int n_threads;
+    worker *workers;
+};
+
+flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weights, int n_threads, flow_error *err)
+{
+    *out = NULL;
+    flow_runner *runner = calloc(1, sizeof *runner);
+    if (runner == NULL)
+        return flow_error_memory(err, "a runner");
+    *runner = (flow_runner){.f = f, .weights = weights, .n_threads = n_threads < 1 ? 1 : n_threads};
+    runner->workers = calloc((size_t)runner->n_threads, sizeof *runner->workers);
+    flow_status status = runner->workers == NULL ? flow_error_memory(err, "threads") : FLOW_OK;
+    for (int t = 0; status == FLOW_OK && t < runner->n_threads; t++) {
+        worker *w = &runner->workers[t];
+        status = flow_workspace_new(&w->ws, f, FLOW_TILE, false, err);
+        w->z = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->z);
+        w->logp = malloc(FLOW_TILE * sizeof *w->logp);
+        if (status == FLOW_OK && (w->z == NULL || w->logp == NULL))
+            status = flow_error_memory(err, "threads");
+    }
+    if (status != FLOW_OK) {
+        flow_runner_free(runner);
+        return status;
+    }
+    *out = runner;
+    return FLOW_OK;
+}
+
+void flow_runner_free(flow_runner *runner)
+{
+    if (runner == NULL)
+        return;
+    for (int t = 0; runner->workers != NULL && t < runner->n_threads; t++) {
+        flow_workspace_free(runner->workers[t].ws);
+        free(runner->workers[t].z);
+        free(runner->workers[t].logp);
+    }
+    free(runner->workers);
+    free(runner);
+}
+
+typedef struct job {
+    flow_runner *runner;
+    const double *in;
+    size_t n;
+    double *out, *logdet, *logp;
+    uint64_t seed, first_row;
+    double temperature;
+    bool check;
+} job;
+
+/* The rows of one tile: always the same ones, whatever the threads do. */
+typedef struct span {
+    size_t first, at; /* row, and its first value */
+    int n_rows;
+} span;
+
+static span span_of(const job *j, int item)
+{
+    size_t first = (size_t)item * FLOW_TILE, left = j->n - first;
+    return (span){first, first * (size_t)j->runner->f->dim, left < FLOW_TILE ? (int)left : FLOW_TILE};
+}
+
+static void run(job *j, flow_task *task)
+{
+    flow_parallel_for((int)((j->n + FLOW_TILE - 1) / FLOW_TILE), j->runner->n_threads, task, j);
+}
+
+static void logp_tile(void *context, int item, int thread)
+{
+    job *j = context;
+    worker *w = &j->runner->workers[thread];
+    span s = span_of(j, item);
+    flow_tile_load_padded(j->runner->f, w->ws, j->in + s.at, s.n_rows, FLOW_TILE);
+    flow_tile_logp(j->runner->f, j->runner->weights, w->ws, FLOW_TILE, w->logp, NULL);
+    memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
+}
+
+void flow_rows_logp(flow_runner *runner, const double *rows, size_t n, double *logp)
+{
+    job j = {.runner = runner, .in = rows, .n = n, .logp = logp};
+    run(&j, logp_tile);
+}
+
+static void to_latent_tile(void *context, int item, int thread)
+{
+    job *j = context;
+    const flow *f = j->runner->f;
+    worker *w = &j->runner->workers[thread];
+    span s = span_of(j, item);
+    flow_tile_load_padded(f, w->ws, j->in + s.at, s.n_rows, FLOW_TILE);
+    const real *z;
+    flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
+    for (size_t k = 0; k < (size_t)f->dim * FLOW_TILE; k++)
+        w->ws->x[k] = (double)z[k];
+    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.at, s.n_rows);
+    if (j->logdet != NULL)
+        memcpy(j->logdet + s.first, w->ws->logdet, (size_t)s.n_rows * sizeof *j->logdet);
+}
+
+void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, double *z, double *logdet)
+{
+    job j = {.runner = runner, .in = rows, .n = n, .out = z, .logdet = logdet};
+    run(&j, to_latent_tile);
+}
+
+static void to_data_tile(void *context, int item, int thread)
+{
+    job *j = context;
+    const flow *f = j->runner->f;
+    worker *w = &j->runner->workers[thread];
+    span s = span_of(j, item);
+    flow_tile_load_padded(f, w->ws, j->in + s.at, s.n_rows, FLOW_TILE);
+    for (size_t k = 0; k < (size_t)f->dim * FLOW_TILE; k++)
+        w->ws->a[k] = (real)w->ws->x[k];
+    flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
+    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.at, s.n_rows);
+    if (j->logdet != NULL)
+        memcpy(j->logdet + s.first, w->ws->logdet, (size_t)s.n_rows * sizeof *j->logdet);
+}
+
+void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double *x, double *logdet)
+{
+    job j = {.runner = runner, .in = rows, .n = n, .out = x, .logdet = logdet};
+    run(&j, to_data_tile);
+}
+
+/* Largest |a - b| over the first n_rows columns of two (d, FLOW_TILE) tiles; what is not finite counts as infinite. */
+static double largest_difference(int d, int n_rows, const real *a, const real *b)
+{
+    double largest = 0;
+    for (int i = 0; i < d; i++) {
+        for (int j = 0; j < n_rows; j++) {
+            size_t k = (size_t)i * FLOW_TILE + (size_t)j;
+            double difference = fabs((double)a[k] - (double)b[k]);
+            if (!(difference <= largest))
+                largest = isnan(difference) ? INFINITY : difference;
+        }
+    }
+    return largest;
+}
+
+static void sample_tile(void *context, int item, int thread)
+{
+    job *j = context;
+    const flow *f = j->runner->f;
+    worker *w = &j->runner->workers[thread];
+    span s = span_of(j, item);
+    f->base->sample(f->base_state, f->dim, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature, w->ws->a);
+    memcpy(w->z, w->ws->a, (size_t)f->dim * FLOW_TILE * sizeof *w->z);
+    flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
+    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.at, s.n_rows);
+    if (j->logp == NULL && !j->check)
+        return;
+    const real *z;
+    flow_tile_logp(f, j->runner->weights, w->ws, FLOW_TILE, w->logp, &z);
+    if (j->logp != NULL)
+        memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
+    w->round_trip = fmax(w->round_trip, largest_difference(f->dim, s.n_rows, z, w->z));
+}
+
+void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature, double *x,
+                      double *logp, double *round_trip)
+{
+    assert(first_row % FLOW_TILE == 0);
+    job j = {.runner = runner, .n = n, .out = x, .logp = logp, .seed = seed, .first_row = first_row,
+             .temperature = temperature, .check = round_trip != NULL};
+    for (int t = 0; t < runner->n_threads; t++)
+        runner->workers[t].round_trip = 0;
+    run(&j, sample_tile);
+    for (int t = 0; round_trip != NULL && t < runner->n_threads; t++)
+        *round_trip = fmax(t == 0 ? 0 : *round_trip, runner->workers[t].round_trip);
+}

@@ -1,0 +1,158 @@
+/* One tile on its way through a flow. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "flow/flow.h"
+
+static flow_pass pass_of(const flow *f, const real *weights, const flow_workspace *ws, int n, int block)
+{
+    return (flow_pass){.n = n, .weights = weights, .fitted = f->params.fitted, .work = ws->areas[block]};
+}
+
+static void columns_to_latent(const flow *f, flow_workspace *ws, int n)
+{
+    memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
+    for (int i = 0; i < f->n_columns; i++)
+        f->columns[i].type->to_latent(f->columns[i].state, f->params.fitted, n, ws->x, ws->x, ws->logdet);
+    size_t count = (size_t)f->dim * (size_t)n;
+    for (size_t k = 0; k < count; k++)
+        ws->a[k] = (real)ws->x[k];
+}
+
+void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws, int n, const real **z)
+{
+    assert(n % FLOW_LANES == 0 && n <= ws->n_max);
+    columns_to_latent(f, ws, n);
+    real *in = ws->a, *out = ws->b;
+    for (int i = 0; i < f->n_blocks; i++) {
+        flow_pass pass = pass_of(f, weights, ws, n, i);
+        f->blocks[i].type->to_latent(f->blocks[i].state, &pass, in, out, ws->logdet);
+        real *next = in;
+        in = out;
+        out = next;
+    }
+    *z = in;
+}
+
+void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, int n)
+{
+    assert(n % FLOW_LANES == 0 && n <= ws->n_max);
+    memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
+    real *in = ws->a, *out = ws->b;
+    for (int i = f->n_blocks - 1; i >= 0; i--) {
+        flow_pass pass = pass_of(f, weights, ws, n, i);
+        f->blocks[i].type->to_data(f->blocks[i].state, &pass, in, out, ws->logdet);
+        real *next = in;
+        in = out;
+        out = next;
+    }
+    size_t count = (size_t)f->dim * (size_t)n;
+    for (size_t k = 0; k < count; k++)
+        ws->x[k] = (double)in[k];
+    for (int i = f->n_columns - 1; i >= 0; i--)
+        f->columns[i].type->to_data(f->columns[i].state, f->params.fitted, n, ws->x, ws->x, ws->logdet);
+}
+
+/* The backward of block i from `in` into whichever gradient tile is not `in`. */
+static const real *step_back(const flow *f, const real *weights, flow_workspace *ws, int n, int i, bool latent,
+                             const real *in)
+{
+    real *out = in == ws->ga ? ws->gb : ws->ga;
+    flow_pass pass = pass_of(f, weights, ws, n, i);
+    pass.glogdet = ws->glogdet;
+    pass.tape = &ws->tape;
+    const flow_block *block = &f->blocks[i];
+    (latent ? block->type->to_latent_backward : block->type->to_data_backward)(block->state, &pass, in, out);
+    return out;
+}
+
+static void reset_tape(flow_workspace *ws, int n)
+{
+    assert(ws->keep);
+    ws->tape.n = n;
+    ws->tape.n_records = 0;
+}
+
+void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
+                                  const real **gx)
+{
+    reset_tape(ws, n);
+    for (int i = f->n_blocks - 1; i >= 0; i--)
+        gz = step_back(f, weights, ws, n, i, true, gz);
+    if (gx != NULL)
+        *gx = gz;
+}
+
+void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gx,
+                                const real **gz)
+{
+    reset_tape(ws, n);
+    for (int i = 0; i < f->n_blocks; i++)
+        gx = step_back(f, weights, ws, n, i, false, gx);
+    if (gz != NULL)
+        *gz = gx;
+}
+
+void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int n, double *logp, const real **z)
+{
+    const real *latent;
+    flow_tile_to_latent(f, weights, ws, n, &latent);
+    for (int j = 0; j < n; j++)
+        logp[j] = ws->logdet[j];
+    f->base->log_density(f->base_state, f->dim, n, latent, logp);
+    if (z != NULL)
+        *z = latent;
+}
+
+void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows, int n_rows, int n)
+{
+    size_t d = (size_t)f->dim;
+    for (size_t i = 0; i < d; i++) {
+        double *line = ws->x + i * (size_t)n;
+        for (int j = 0; j < n; j++)
+            line[j] = rows[(size_t)(j < n_rows ? j : n_rows - 1) * d + i];
+    }
+}
+
+int flow_tile_load(const flow *f, flow_workspace *ws, const double *rows, int n_rows)
+{
+    int n = (n_rows + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
+    flow_tile_load_padded(f, ws, rows, n_rows, n);
+    return n;
+}
+
+void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *rows, int n_rows)
+{
+    size_t d = (size_t)f->dim;
+    for (size_t i = 0; i < d; i++)
+        for (int j = 0; j < n_rows; j++)
+            rows[(size_t)j * d + i] = ws->x[i * (size_t)n + (size_t)j];
+}
+
+static bool column_is_finite(const flow *f, const real *tile, int n, int column)
+{
+    for (int i = 0; i < f->dim; i++)
+        if (!isfinite(tile[(size_t)i * (size_t)n + (size_t)column]))
+            return false;
+    return true;
+}
+
+const char *flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column)
+{
+    columns_to_latent(f, ws, n);
+    if (!column_is_finite(f, ws->a, n, column))
+        return "the data or their column maps";
+    real *in = ws->a, *out = ws->b;
+    for (int i = 0; i < f->n_blocks; i++) {
+        flow_pass pass = pass_of(f, weights, ws, n, i);
+        f->blocks[i].type->to_latent(f->blocks[i].state, &pass, in, out, ws->logdet);
+        if (!column_is_finite(f, out, n, column) || !isfinite(ws->logdet[column]))
+            return f->blocks[i].name;
+        real *next = in;
+        in = out;
+        out = next;
+    }
+    return NULL;
+}

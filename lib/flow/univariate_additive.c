@@ -1,0 +1,72 @@
+/* The additive map of NICE: x = z + m, z = x - m (Dinh et al. 2015, sec. 3.2). It preserves volume. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "flow/univariate.h"
+#include "num/simd.h"
+
+typedef struct additive {
+    char none; /* it has no options */
+} additive;
+
+static const flow_option options[] = {FLOW_OPTIONS_END};
+
+static int n_params(const void *self)
+{
+    (void)self;
+    return 1;
+}
+
+FLOW_MULTIVERSION
+static void add(size_t count, const real *restrict a, real sign, const real *restrict m, real *restrict out)
+{
+    for (size_t k = 0; k < count; k++)
+        out[k] = a[k] + sign * m[k];
+}
+
+static void to_latent(const void *self, int d, int n, const real *x, const real *theta, size_t stride, real *z,
+                      double *logdet)
+{
+    (void)self, (void)stride, (void)logdet;
+    add((size_t)d * (size_t)n, x, -1, theta, z);
+}
+
+static void to_data(const void *self, int d, int n, const real *z, const real *theta, size_t stride, real *x,
+                    double *logdet)
+{
+    (void)self, (void)stride, (void)logdet;
+    add((size_t)d * (size_t)n, z, 1, theta, x);
+}
+
+static void pass_on(size_t count, const real *g, real sign, real *gin, real *gtheta)
+{
+    memcpy(gin, g, count * sizeof *g);
+    for (size_t k = 0; k < count; k++)
+        gtheta[k] = sign * g[k];
+}
+
+static void to_latent_backward(const void *self, int d, int n, const real *x, const real *theta, size_t stride,
+                               const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta)
+{
+    (void)self, (void)x, (void)theta, (void)stride, (void)z, (void)glogdet;
+    pass_on((size_t)d * (size_t)n, gz, -1, gx, gtheta);
+}
+
+static void to_data_backward(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
+                             const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta)
+{
+    (void)self, (void)z, (void)theta, (void)stride, (void)x, (void)glogdet;
+    pass_on((size_t)d * (size_t)n, gx, 1, gz, gtheta);
+}
+
+const flow_univariate_type flow_univariate_additive = {
+    .type = "additive",
+    .help = "x = z + m, which preserves volume",
+    .state_size = sizeof(additive),
+    .options = options,
+    .n_params = n_params,
+    .to_latent = to_latent,
+    .to_data = to_data,
+    .to_latent_backward = to_latent_backward,
+    .to_data_backward = to_data_backward,
+};

@@ -1,0 +1,174 @@
+/* The affine map with a bounded log-scale: x = z exp(s) + m, z = (x - m) exp(-s) (Papamakarios et al. 2017, eq. 3-4; Dinh et
+ * al. 2017, eq. 4). Parameters: m, and a raw log-scale a that is bounded smoothly,
+ *     s = a / sqrt(1 + (a / bound)^2),
+ * so that |s| < bound whatever the network says, and s = a near 0. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <tgmath.h>
+#include <stdbool.h>
+
+#include "flow/univariate.h"
+#include "num/simd.h"
+#include "num/vecmath.h"
+
+typedef struct affine {
+    double bound;
+} affine;
+
+static const flow_option options[] = {
+    {.key = "bound",
+     .kind = FLOW_OPTION_NUMBER,
+     .offset = offsetof(affine, bound),
+     .fallback = "7",
+     .least = 0.1,
+     .most = 30,
+     .help = "largest absolute log-scale"},
+    FLOW_OPTIONS_END,
+};
+
+static int n_params(const void *self)
+{
+    (void)self;
+    return 2;
+}
+
+/* s = sign * bounded(a), and adds it to the log-determinant */
+FLOW_MULTIVERSION
+static void bound_scale(int n, real inverse_bound, real sign, const real *restrict a, real *restrict s,
+                        double *restrict logdet)
+{
+    for (int j = 0; j < n; j++) {
+        real t = a[j] * inverse_bound;
+        s[j] = sign * a[j] / sqrt(1 + t * t);
+        logdet[j] += (double)s[j];
+    }
+}
+
+FLOW_MULTIVERSION
+static void shift_then_scale(int n, const real *restrict x, const real *restrict m, const real *restrict e,
+                             real *restrict z)
+{
+    for (int j = 0; j < n; j++)
+        z[j] = (x[j] - m[j]) * e[j];
+}
+
+FLOW_MULTIVERSION
+static void scale_then_shift(int n, const real *restrict z, const real *restrict m, const real *restrict e,
+                             real *restrict x)
+{
+    for (int j = 0; j < n; j++)
+        x[j] = z[j] * e[j] + m[j];
+}
+
+/* A piece of a line of a tile that fits the stack: m elements from `at`, of the data rows from `first`. */
+typedef struct chunk {
+    size_t at;
+    int first, m;
+} chunk;
+
+/* Steps through the lines of a (d, n) tile; starts from {0}, false behind the last one. */
+static bool next_chunk(chunk *c, int d, int n)
+{
+    c->at += (size_t)c->m;
+    c->first = (int)(c->at % (size_t)n);
+    c->m = n - c->first < FLOW_TILE ? n - c->first : FLOW_TILE;
+    return c->at < (size_t)d * (size_t)n;
+}
+
+static void to_latent(const void *self, int d, int n, const real *x, const real *theta, size_t stride, real *z,
+                      double *logdet)
+{
+    const affine *block = self;
+    for (chunk c = {0}; next_chunk(&c, d, n);) {
+        real e[FLOW_TILE];
+        bound_scale(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, logdet + c.first);
+        flow_vec_exp((size_t)c.m, e, e);
+        shift_then_scale(c.m, x + c.at, theta + c.at, e, z + c.at);
+    }
+}
+
+static void to_data(const void *self, int d, int n, const real *z, const real *theta, size_t stride, real *x,
+                    double *logdet)
+{
+    const affine *block = self;
+    for (chunk c = {0}; next_chunk(&c, d, n);) {
+        real e[FLOW_TILE];
+        bound_scale(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, logdet + c.first);
+        flow_vec_exp((size_t)c.m, e, e);
+        scale_then_shift(c.m, z + c.at, theta + c.at, e, x + c.at);
+    }
+}
+
+/* exp(sign * s) into e, ds/da into slope */
+FLOW_MULTIVERSION
+static void scale_and_slope(int n, real inverse_bound, real sign, const real *restrict a, real *restrict s,
+                            real *restrict slope)
+{
+    for (int j = 0; j < n; j++) {
+        real t = a[j] * inverse_bound;
+        real q = 1 / sqrt(1 + t * t);
+        s[j] = sign * a[j] * q;
+        slope[j] = q * q * q;
+    }
+}
+
+FLOW_MULTIVERSION
+static void latent_gradients(int n, const real *restrict z, const real *restrict e, const real *restrict slope,
+                             const real *restrict gz, const real *restrict glogdet, real *restrict gx,
+                             real *restrict gm, real *restrict ga)
+{
+    for (int j = 0; j < n; j++) {
+        gx[j] = gz[j] * e[j];
+        gm[j] = -gx[j];
+        ga[j] = -(gz[j] * z[j] + glogdet[j]) * slope[j];
+    }
+}
+
+FLOW_MULTIVERSION
+static void data_gradients(int n, const real *restrict z, const real *restrict e, const real *restrict slope,
+                           const real *restrict gx, const real *restrict glogdet, real *restrict gz,
+                           real *restrict gm, real *restrict ga)
+{
+    for (int j = 0; j < n; j++) {
+        gz[j] = gx[j] * e[j];
+        gm[j] = gx[j];
+        ga[j] = (gz[j] * z[j] + glogdet[j]) * slope[j];
+    }
+}
+
+static void to_latent_backward(const void *self, int d, int n, const real *x, const real *theta, size_t stride,
+                               const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta)
+{
+    (void)x;
+    const affine *block = self;
+    for (chunk c = {0}; next_chunk(&c, d, n);) {
+        real e[FLOW_TILE], slope[FLOW_TILE];
+        scale_and_slope(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, slope);
+        flow_vec_exp((size_t)c.m, e, e);
+        latent_gradients(c.m, z + c.at, e, slope, gz + c.at, glogdet + c.first, gx + c.at, gtheta + c.at, gtheta + stride + c.at);
+    }
+}
+
+static void to_data_backward(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
+                             const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta)
+{
+    (void)x;
+    const affine *block = self;
+    for (chunk c = {0}; next_chunk(&c, d, n);) {
+        real e[FLOW_TILE], slope[FLOW_TILE];
+        scale_and_slope(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, slope);
+        flow_vec_exp((size_t)c.m, e, e);
+        data_gradients(c.m, z + c.at, e, slope, gx + c.at, glogdet + c.first, gz + c.at, gtheta + c.at, gtheta + stride + c.at);
+    }
+}
+
+const flow_univariate_type flow_univariate_affine = {
+    .type = "affine",
+    .help = "x = z exp(s) + m with a bounded log-scale s",
+    .state_size = sizeof(affine),
+    .options = options,
+    .n_params = n_params,
+    .to_latent = to_latent,
+    .to_data = to_data,
+    .to_latent_backward = to_latent_backward,
+    .to_data_backward = to_data_backward,
+};

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "nn/made.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "num/gemm.h"
+#include "num/simd.h"
+
+/* Degrees 1 ... dim - 1, evenly spread and sorted (Germain et al. 2015, sec. 4.2, with the random draw replaced by its
+ * even distribution); a single dimension has only constants. */
+static int degree(int unit, int width, int dim)
+{
+    long span = dim - 1;
+    return (int)(((unit + 1) * span + width - 1) / width);
+}
+
+static flow_status make_first_units(flow_made *made, int l, int width, flow_error *err)
+{
+    int *first = malloc(((size_t)made->dim + 1) * sizeof *first);
+    if (first == NULL)
+        return flow_error_memory(err, "the degrees of a masked network");
+    int unit = 0;
+    for (int g = 0; g <= made->dim; g++) {
+        while (unit < width && degree(unit, width, made->dim) < g)
+            unit++;
+        first[g] = unit;
+    }
+    made->first_unit[l] = first;
+    return FLOW_OK;
+}
+
+/* How many units of hidden layer l the units of degree at most g are. */
+static int units_up_to(const flow_made *made, int l, int g)
+{
+    return made->first_unit[l][g + 1];
+}
+
+static void fill_extents(const flow_made *made, const flow_net_options *options, int l, int *extent)
+{
+    int n_hidden = options->hidden.n, dim = made->dim;
+    int width = l < n_hidden ? options->hidden.at[l] : made->n_params * dim;
+    for (int unit = 0; unit < width; unit++) {
+        bool output = l == n_hidden;
+        int g = output ? unit % dim : degree(unit, width, dim);
+        /* without hidden layers output i sees inputs before i, like a unit of degree i */
+        extent[unit] = l == 0 ? g : units_up_to(made, l - 1, g);
+    }
+}
+
+flow_status flow_made_configure(flow_made *made, const flow_net_options *options, int dim, int n_params,
+                                flow_params *params, flow_error *err)
+{
+    made->dim = dim;
+    made->n_params = n_params;
+    int *extents[FLOW_LIST_MAX + 1] = {NULL};
+    flow_status status = FLOW_OK;
+    int n_hidden = options->hidden.n;
+    for (int l = 0; l < n_hidden && status == FLOW_OK; l++)
+        status = make_first_units(made, l, options->hidden.at[l], err);
+    for (int l = 0; l <= n_hidden && status == FLOW_OK; l++) {
+        size_t width = l < n_hidden ? (size_t)options->hidden.at[l] : (size_t)n_params * (size_t)dim;
+        extents[l] = malloc((width + 1) * sizeof *extents[l]);
+        if (extents[l] == NULL)
+            status = flow_error_memory(err, "the masks of a network");
+        else
+            fill_extents(made, options, l, extents[l]);
+    }
+    if (status == FLOW_OK)
+        status = flow_mlp_configure(&made->mlp, options, dim, n_params * dim, extents, params, err);
+    for (int l = 0; l <= n_hidden; l++)
+        free(extents[l]);
+    return status;
+}
+
+void flow_made_release(flow_made *made)
+{
+    flow_mlp_release(&made->mlp);
+    for (int l = 0; l < FLOW_LIST_MAX; l++) {
+        free(made->first_unit[l]);
+        made->first_unit[l] = NULL;
+    }
+}
+
+/* ------------------------------------------------------------------ the walk */
+
+static const flow_linear *output_layer(const flow_made *made)
+{
+    return &made->mlp.layers[made->mlp.n_layers - 1];
+}
+
+/* The outputs of dimension i are every dim-th unit of the last layer: a matrix (n_params, depth) with a long stride. */
+static void output_step(const flow_made *made, const real *weights, int n, int i, const real *h, real *theta)
+{
+    const flow_linear *layer = output_layer(made);
+    const real *w = weights + layer->weight + (size_t)i * (size_t)layer->n_in;
+    flow_gemm(false, false, made->n_params, n, layer->extent[i], w, made->dim * layer->n_in, h, n, 0,
+              theta + (size_t)i * (size_t)n, made->dim * n);
+    for (int p = 0; p < made->n_params; p++) {
+        int unit = p * made->dim + i;
+        real *row = theta + (size_t)unit * (size_t)n;
+        flow_activation_apply(FLOW_ACTIVATION_NONE, 1, n, weights + layer->bias + unit, row, row);
+    }
+}
+
+FLOW_MULTIVERSION
+static void add_to(size_t count, const real *restrict a, real *restrict out)
+{
+    for (size_t k = 0; k < count; k++)
+        out[k] += a[k];
+}
+
+void flow_made_step(const flow_made *made, const real *weights, int n, int i, const real *x, real *theta, void *work)
+{
+    flow_mlp_work w;
+    flow_mlp_lay_out(&made->mlp, n, work, &w);
+    const real *in = x;
+    for (int l = 0; l + 1 < made->mlp.n_layers; l++) {
+        int first = made->first_unit[l][i], last = made->first_unit[l][i + 1];
+        flow_linear_apply_units(&made->mlp.layers[l], weights, n, first, last, in, made->mlp.activation, w.pre[l],
+                                w.a[l]);
+        if (flow_mlp_adds_input(&made->mlp, l)) {
+            size_t at = (size_t)first * (size_t)n, count = (size_t)(last - first) * (size_t)n;
+            memcpy(w.h[l] + at, w.a[l] + at, count * sizeof(real));
+            add_to(count, in + at, w.h[l] + at);
+        }
+        in = w.h[l];
+    }
+    output_step(made, weights, n, i, in, theta);
+}
+
+void flow_made_start_backward(const flow_made *made, int n, void *work)
+{
+    flow_mlp_work w;
+    flow_mlp_lay_out(&made->mlp, n, work, &w);
+    for (int l = 0; l + 1 < made->mlp.n_layers; l++)
+        memset(w.gh[l], 0, (size_t)made->mlp.layers[l].n_out * (size_t)n * sizeof(real));
+}
+
+void flow_made_step_backward(const flow_made *made, const real *weights, int n, int i, const real *gtheta, real *gx,
+                             void *work)
+{
+    flow_mlp_work w;
+    flow_mlp_lay_out(&made->mlp, n, work, &w);
+    int top = made->mlp.n_layers - 2; /* the last hidden layer; -1: none */
+    const flow_linear *output = output_layer(made);
+    const real *weight = weights + output->weight + (size_t)i * (size_t)output->n_in;
+    flow_gemm(true, false, output->extent[i], n, made->n_params, weight, made->dim * output->n_in,
+              gtheta + (size_t)i * (size_t)n, made->dim * n, 1, top >= 0 ? w.gh[top] : gx, n);
+    for (int l = top; l >= 0; l--) {
+        int first = made->first_unit[l][i], last = made->first_unit[l][i + 1];
+        if (first == last)
+            continue;
+        size_t at = (size_t)first * (size_t)n;
+        flow_activation_backward(made->mlp.activation, last - first, n, w.pre[l] + at, w.a[l] + at, w.gh[l] + at,
+                                 w.gpre[l] + at);
+        real *gin = l > 0 ? w.gh[l - 1] : gx;
+        if (flow_mlp_adds_input(&made->mlp, l))
+            add_to((size_t)(last - first) * (size_t)n, w.gh[l] + at, gin + at);
+        flow_linear_backward_units(&made->mlp.layers[l], weights, n, first, last, w.gpre[l], gin);
+    }
+}
+
+void flow_made_record(const flow_made *made, int n, const real *x, const real *gtheta, void *work, flow_tape *tape)
+{
+    flow_mlp_work w;
+    flow_mlp_lay_out(&made->mlp, n, work, &w);
+    for (int l = 0; l < made->mlp.n_layers; l++) {
+        bool last = l + 1 == made->mlp.n_layers;
+        flow_tape_linear(tape, &made->mlp.layers[l], l > 0 ? w.h[l - 1] : x, last ? gtheta : w.gpre[l]);
+    }
+}
