@@ -247,7 +247,7 @@ data: build/generate
 
 ##   lint           layering, text hygiene, shellcheck, clang-tidy, cppcheck
 lint:
-	@MAKE='$(MAKE)' scripts/lint.sh $(STANDARD_FLAGS) $(LIBRARY_FLAGS) $(TEST_FLAGS) -DFLOW_VERSION='"$(VERSION)"'
+	@MAKE='$(MAKE)' scripts/lint.sh $(STANDARD_FLAGS) $(CONFIG_OPENMP) $(LIBRARY_FLAGS) $(TEST_FLAGS) -DFLOW_VERSION='"$(VERSION)"'
 
 ##   fuzz           libFuzzer on each test/fuzz_*.c for FUZZ_SECONDS=30, starting from test/corpus/
 fuzz: $(addprefix build/fuzz/,$(FUZZ))

@@ -70,7 +70,10 @@ find lib cmd -name "*.[ch]" 2>/dev/null | LC_ALL=C sort | xargs awk '
             comment = 1
         if (match(code, /(^|[^a-zA-Z0-9_.>])(v?printf|puts|putchar|perror|_?exit|quick_exit|abort|system)[ \t]*\(/))
             report("the library neither prints nor ends the process: " substr($0, RSTART))
-        else if (match(code, /(^|[^a-zA-Z0-9_])(stdout|stderr)([^a-zA-Z0-9_]|$)/))
-            report("the library does not touch " substr(code, RSTART, RLENGTH))
+        else if (code ~ /(^|[^a-zA-Z0-9_])stderr([^a-zA-Z0-9_]|$)/)
+            report("the library does not touch stderr")
+        # A writer may hold standard output as its file: it was asked to.
+        else if (code ~ /f(printf|puts|putc|write|flush)[ \t]*\(.*[^a-zA-Z0-9_]stdout[^a-zA-Z0-9_]/)
+            report("the library does not print")
     }
     END { exit bad }'
