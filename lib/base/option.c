@@ -77,7 +77,7 @@ static flow_status read_list(flow_int_list *out, const flow_json *at, const flow
     out->n = n;
     for (int i = 0; i < n; i++) {
         flow_json element = flow_json_element(at, i);
-        int64_t value;
+        int64_t value = 0;
         flow_status status = read_whole(&value, &element, option, err);
         if (status != FLOW_OK)
             return status;

@@ -1,0 +1,531 @@
+/* The contract every registered type keeps, whatever it is: walks the registry, and a type without a test config fails.
+ *
+ * For each config: round trips both ways; log-determinants against the determinant of a numerical Jacobian (GSL LU); the
+ * gradients of both directions, at the inputs and at the weights, against central differences; rows independent of each
+ * other; the same bits for any number of threads; save and load without a change. Finite differences want the double
+ * build; in float they are left out.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _POSIX_C_SOURCE 200809L /* mkstemp */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <gsl/gsl_linalg.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "flow/rows.h"
+#include "model/model.h"
+#include "num/rng.h"
+
+enum { N = 16, MOST_DIM = 9, MOST_WEIGHTS = 150 };
+
+static const bool is_double = sizeof(real) == sizeof(double);
+
+typedef struct config {
+    const char *type; /* what it tests, as the registry names it */
+    const char *json;
+    int dim;
+} config;
+
+#define NET "\"hidden\": [7, 7], \"activation\": \"tanh\""
+
+static const config configs[] = {
+    {"standardize", "{\"type\": \"standardize\"}", 3},
+    {"permute", "{\"type\": \"permute\"}", 5},
+    {"permute", "{\"type\": \"permute\", \"order\": \"random\"}", 7},
+    {"actnorm", "{\"type\": \"actnorm\"}", 4},
+    {"actnorm", "{\"type\": \"actnorm\", \"fit\": false}", 1},
+    {"coupling", "{\"type\": \"coupling\", " NET "}", 5},
+    {"coupling", "{\"type\": \"coupling\", " NET ", \"flip\": true, \"residual\": true}", 4},
+    {"coupling", "{\"type\": \"coupling\", \"mask\": \"half\", \"hidden\": [6], \"activation\": \"silu\"}", 5},
+    {"coupling", "{\"type\": \"coupling\", \"hidden\": [], \"repeat\": 3}", 2},
+    {"coupling", "{\"type\": \"coupling\", \"hidden\": [4]}", 1},
+    {"coupling", "{\"type\": \"coupling\", \"univariate\": \"additive\", \"hidden\": [70, 40], \"activation\": \"elu\"}", 9},
+    {"realnvp", "{\"type\": \"realnvp\", \"repeat\": 4, " NET "}", 4},
+    {"nice", "{\"type\": \"nice\", " NET "}", 4},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 1, " NET "}", 5},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 3, " NET "}", 3},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [], \"order\": \"reverse\"}", 4},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [5], \"order\": \"random\", \"activation\": \"silu\"}", 9},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 2, \"hidden\": [3, 3, 3], \"residual\": true, \"activation\": \"elu\"}", 6},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [70, 40], \"activation\": \"tanh\"}", 9},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [8, 8], \"residual\": true, \"activation\": \"silu\"}", 1},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [6], \"activation\": \"relu\", \"univariate\": \"additive\"}", 4},
+    {"affine", "{\"type\": \"maf\", \"repeat\": 1, \"univariate\": {\"type\": \"affine\", \"bound\": 0.5}, " NET "}", 3},
+    {"additive", "{\"type\": \"maf\", \"repeat\": 1, \"univariate\": \"additive\", " NET "}", 3},
+    {"normal", "{\"type\": \"permute\"}", 3},
+};
+
+enum { N_CONFIGS = sizeof configs / sizeof *configs };
+
+/* ------------------------------------------------------------------ a flow to look at */
+
+typedef struct subject {
+    const config *config;
+    cJSON *document;
+    flow *f;
+    real *weights;
+    flow_workspace *ws;
+    double x[MOST_DIM * N];           /* a tile in the units of the data */
+    real z[MOST_DIM * N];             /* and a tile of latents */
+    real c[MOST_DIM * N], g[N];       /* L = sum c . output + sum g . logdet */
+} subject;
+
+static double uniform(uint64_t row, uint32_t column)
+{
+    return 2 * flow_rng_uniform(7, FLOW_STREAM_OTHER, row, column) - 1;
+}
+
+static void subject_start(subject *s, const config *asked)
+{
+    flow_error err;
+    *s = (subject){.config = asked};
+    char text[512];
+    snprintf(text, sizeof text, "{\"flow\": [%s]}", asked->json);
+    assert_int_equal(flow_json_parse(&s->document, text, strlen(text), "config", &err), FLOW_OK);
+    flow_json root = flow_json_root(s->document), list = flow_json_member(&root, "flow"), base = {0};
+    if (flow_new(&s->f, &list, &base, asked->dim, 3, &err) != FLOW_OK)
+        fail_msg("%s: %s", asked->json, err.message);
+    s->weights = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *s->weights);
+    assert_non_null(s->weights);
+    flow_run *runs;
+    int n_runs;
+    assert_int_equal(flow_params_runs(&s->f->params, &runs, &n_runs, 1000, &err), FLOW_OK);
+    for (int r = 0; r < n_runs; r++) /* far from the identity, so that nothing hides behind a zero */
+        for (size_t k = 0; k < runs[r].length; k++)
+            s->weights[runs[r].offset + k] = (real)(0.6 * uniform(runs[r].offset + k, 1));
+    free(runs);
+    assert_int_equal(flow_workspace_new(&s->ws, s->f, N, true, &err), FLOW_OK);
+    int count = asked->dim * N;
+    for (int k = 0; k < count; k++) {
+        s->x[k] = 1.7 * uniform((uint64_t)k, 2);
+        s->z[k] = (real)(1.7 * uniform((uint64_t)k, 3));
+        s->c[k] = (real)uniform((uint64_t)k, 4);
+    }
+    for (int j = 0; j < N; j++)
+        s->g[j] = (real)uniform((uint64_t)j, 5);
+    double rows[N * MOST_DIM];
+    for (int j = 0; j < N; j++)
+        for (int i = 0; i < asked->dim; i++)
+            rows[j * asked->dim + i] = 5 + 3 * s->x[i * N + j];
+    if (s->f->n_columns > 0) /* column maps have values of their own only after a fit */
+        assert_int_equal(flow_fit(s->f, s->weights, rows, N, NULL, &err), FLOW_OK);
+}
+
+static void subject_end(subject *s)
+{
+    flow_workspace_free(s->ws);
+    flow_free_aligned(s->weights);
+    flow_free(s->f);
+    cJSON_Delete(s->document);
+}
+
+/* The two directions behind one signature, over doubles. */
+static void map(subject *s, bool latent, const double *in, double *out, double *logdet)
+{
+    size_t count = (size_t)s->f->dim * N;
+    if (latent) {
+        const real *z;
+        memcpy(s->ws->x, in, count * sizeof *in);
+        flow_tile_to_latent(s->f, s->weights, s->ws, N, &z);
+        for (size_t k = 0; k < count; k++)
+            out[k] = (double)z[k];
+    } else {
+        for (size_t k = 0; k < count; k++)
+            s->ws->a[k] = (real)in[k];
+        flow_tile_to_data(s->f, s->weights, s->ws, N);
+        memcpy(out, s->ws->x, count * sizeof *out);
+    }
+    memcpy(logdet, s->ws->logdet, N * sizeof *logdet);
+}
+
+static void input_of(const subject *s, bool latent, double *in)
+{
+    for (int k = 0; k < s->f->dim * N; k++)
+        in[k] = latent ? s->x[k] : (double)s->z[k];
+}
+
+static double tolerance(double in_double, double in_float)
+{
+    return is_double ? in_double : in_float;
+}
+
+#define EXPECT_NEAR(a, b, eps, ...)                                                          \
+    do {                                                                                     \
+        double a_ = (a), b_ = (b), e_ = (eps);                                               \
+        if (!(fabs(a_ - b_) <= e_ * (1 + fabs(b_)))) {                                       \
+            char what_[160];                                                                 \
+            snprintf(what_, sizeof what_, __VA_ARGS__);                                      \
+            fail_msg("%s: %s: %.12g is not %.12g", s->config->json, what_, a_, b_);          \
+        }                                                                                    \
+    } while (0)
+
+/* ------------------------------------------------------------------ the checks */
+
+static void check_round_trip(subject *s, bool latent_first)
+{
+    double in[MOST_DIM * N], there[MOST_DIM * N], back[MOST_DIM * N], logdet[N], logdet_back[N];
+    input_of(s, latent_first, in);
+    map(s, latent_first, in, there, logdet);
+    map(s, !latent_first, there, back, logdet_back);
+    for (int k = 0; k < s->f->dim * N; k++)
+        EXPECT_NEAR(back[k], in[k], tolerance(1e-10, 2e-3), "round trip, value %d", k);
+    for (int j = 0; j < N; j++)
+        EXPECT_NEAR(logdet_back[j], -logdet[j], tolerance(1e-10, 2e-3), "log-determinants of both directions, row %d", j);
+}
+
+static void check_jacobian(subject *s, bool latent)
+{
+    const double h = 1e-6;
+    int d = s->f->dim;
+    double in[MOST_DIM * N], out[2][MOST_DIM * N], logdet[N], ignored[N];
+    double jacobian[N][MOST_DIM * MOST_DIM];
+    input_of(s, latent, in);
+    for (int i = 0; i < d; i++) {
+        for (int side = 0; side < 2; side++) {
+            double moved[MOST_DIM * N];
+            memcpy(moved, in, sizeof moved);
+            for (int j = 0; j < N; j++)
+                moved[i * N + j] += side == 0 ? h : -h;
+            map(s, latent, moved, out[side], ignored);
+        }
+        for (int k = 0; k < d; k++)
+            for (int j = 0; j < N; j++)
+                jacobian[j][k * d + i] = (out[0][k * N + j] - out[1][k * N + j]) / (2 * h);
+    }
+    map(s, latent, in, out[0], logdet);
+    gsl_permutation *p = gsl_permutation_alloc((size_t)d);
+    for (int j = 0; j < N; j++) {
+        gsl_matrix_view m = gsl_matrix_view_array(jacobian[j], (size_t)d, (size_t)d);
+        int sign;
+        gsl_linalg_LU_decomp(&m.matrix, p, &sign);
+        EXPECT_NEAR(logdet[j], gsl_linalg_LU_lndet(&m.matrix), 1e-6, "log-determinant, row %d", j);
+    }
+    gsl_permutation_free(p);
+}
+
+/* L of each row */
+static void objective(subject *s, bool latent, const double *in, double *l)
+{
+    double out[MOST_DIM * N], logdet[N];
+    map(s, latent, in, out, logdet);
+    for (int j = 0; j < N; j++) {
+        l[j] = (double)s->g[j] * logdet[j];
+        for (int i = 0; i < s->f->dim; i++)
+            l[j] += (double)s->c[i * N + j] * out[i * N + j];
+    }
+}
+
+static void check_gradients(subject *s, bool latent)
+{
+    const double h = 1e-6;
+    int d = s->f->dim;
+    double in[MOST_DIM * N], l[2][N];
+    real g_in[MOST_DIM * N];
+    input_of(s, latent, in);
+    objective(s, latent, in, l[0]);
+    const real *result;
+    memcpy(s->ws->ga, s->c, (size_t)d * N * sizeof(real));
+    memcpy(s->ws->glogdet, s->g, sizeof s->g);
+    (latent ? flow_tile_to_latent_backward : flow_tile_to_data_backward)(s->f, s->weights, s->ws, N, s->ws->ga, &result);
+    memcpy(g_in, result, (size_t)d * N * sizeof(real));
+
+    real *gradient = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *gradient);
+    flow_tapes_gradient(&s->ws->tape, 1, 2, s->f->params.n_weights, gradient);
+
+    for (int i = 0; i < d; i++) {
+        double moved[MOST_DIM * N];
+        for (int side = 0; side < 2; side++) {
+            memcpy(moved, in, sizeof moved);
+            for (int j = 0; j < N; j++)
+                moved[i * N + j] += side == 0 ? h : -h;
+            objective(s, latent, moved, l[side]);
+        }
+        for (int j = 0; j < N; j++)
+            EXPECT_NEAR((double)g_in[i * N + j], (l[0][j] - l[1][j]) / (2 * h), 2e-6, "gradient at input %d, row %d", i, j);
+    }
+
+    flow_run *runs;
+    int n_runs;
+    size_t live = flow_params_count(&s->f->params), step = live / MOST_WEIGHTS + 1, seen = 0;
+    assert_int_equal(flow_params_runs(&s->f->params, &runs, &n_runs, 1000, NULL), FLOW_OK);
+    for (int r = 0; r < n_runs; r++) {
+        for (size_t k = 0; k < runs[r].length; k++) {
+            if (seen++ % step != 0)
+                continue;
+            real *w = &s->weights[runs[r].offset + k], old = *w;
+            double total[2] = {0, 0};
+            for (int side = 0; side < 2; side++) {
+                *w = old + (real)(side == 0 ? h : -h);
+                objective(s, latent, in, l[side]);
+                for (int j = 0; j < N; j++)
+                    total[side] += l[side][j];
+            }
+            *w = old;
+            EXPECT_NEAR((double)gradient[runs[r].offset + k], (total[0] - total[1]) / (2 * h), 5e-6,
+                        "gradient at weight %zu", runs[r].offset + k);
+        }
+    }
+    free(runs);
+    flow_free_aligned(gradient);
+}
+
+/* Rows do not see each other: moving one row leaves the bits of all others. */
+static void check_rows_independent(subject *s, bool latent)
+{
+    double in[MOST_DIM * N], one[MOST_DIM * N], other[MOST_DIM * N], logdet[N], logdet_other[N];
+    input_of(s, latent, in);
+    map(s, latent, in, one, logdet);
+    for (int i = 0; i < s->f->dim; i++)
+        in[i * N + 5] += 1;
+    map(s, latent, in, other, logdet_other);
+    for (int j = 0; j < N; j++) {
+        if (j == 5)
+            continue;
+        assert_true(logdet[j] == logdet_other[j]);
+        for (int i = 0; i < s->f->dim; i++)
+            assert_true(one[i * N + j] == other[i * N + j]);
+    }
+}
+
+static void check_threads(subject *s)
+{
+    enum { ROWS = 700 };
+    size_t d = (size_t)s->f->dim;
+    double *rows = malloc(ROWS * d * sizeof *rows), *z[2], logp[2][ROWS];
+    for (size_t k = 0; k < ROWS * d; k++)
+        rows[k] = 1.5 * uniform(k, 6);
+    for (int run = 0; run < 2; run++) {
+        flow_runner *runner;
+        assert_int_equal(flow_runner_new(&runner, s->f, s->weights, run == 0 ? 1 : 3, NULL), FLOW_OK);
+        z[run] = malloc(ROWS * d * sizeof **z);
+        flow_rows_logp(runner, rows, ROWS, logp[run]);
+        flow_rows_to_data(runner, rows, ROWS, z[run], NULL);
+        flow_runner_free(runner);
+    }
+    assert_memory_equal(logp[0], logp[1], sizeof logp[0]);
+    assert_memory_equal(z[0], z[1], ROWS * d * sizeof **z);
+    free(rows);
+    free(z[0]);
+    free(z[1]);
+}
+
+static void check_save_and_load(subject *s)
+{
+    flow_error err;
+    char path[] = "/tmp/contract_XXXXXX", text[700];
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    snprintf(text, sizeof text, "{\"data\": {\"train\": \"x.csv\"}, \"seed\": 3, \"flow\": [%s]}", s->config->json);
+    flow_spec *spec;
+    if (flow_spec_parse(&spec, text, strlen(text), "config", NULL, NULL, 0, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
+    flow_model_contents contents = {.spec = spec, .f = s->f, .weights = s->weights, .columns = names};
+    if (flow_model_save(path, &contents, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    flow_model *model;
+    if (flow_model_load(&model, path, &err) != FLOW_OK)
+        fail_msg("%s: %s", s->config->json, err.message);
+    assert_int_equal(model->f->params.n_weights, s->f->params.n_weights);
+    assert_memory_equal(model->weights, s->weights, s->f->params.n_weights * sizeof(real));
+    assert_memory_equal(model->f->params.fitted, s->f->params.fitted, s->f->params.n_fitted * sizeof(double));
+    flow_model_free(model);
+    flow_spec_free(spec);
+    unlink(path);
+}
+
+/* ------------------------------------------------------------------ over all configs */
+
+static void round_trips(void **state)
+{
+    (void)state;
+    for (int k = 0; k < N_CONFIGS; k++) {
+        subject s;
+        subject_start(&s, &configs[k]);
+        check_round_trip(&s, true);
+        check_round_trip(&s, false);
+        subject_end(&s);
+    }
+}
+
+static void log_determinants(void **state)
+{
+    (void)state;
+    if (!is_double)
+        skip();
+    for (int k = 0; k < N_CONFIGS; k++) {
+        subject s;
+        subject_start(&s, &configs[k]);
+        check_jacobian(&s, true);
+        check_jacobian(&s, false);
+        subject_end(&s);
+    }
+}
+
+static void gradients(void **state)
+{
+    (void)state;
+    if (!is_double)
+        skip();
+    for (int k = 0; k < N_CONFIGS; k++) {
+        subject s;
+        subject_start(&s, &configs[k]);
+        if (s.f->n_columns == 0) { /* a flow's backward ends at its first block; column maps: see below */
+            check_gradients(&s, true);
+            check_gradients(&s, false);
+        }
+        subject_end(&s);
+    }
+}
+
+static void independence_of_rows(void **state)
+{
+    (void)state;
+    for (int k = 0; k < N_CONFIGS; k++) {
+        subject s;
+        subject_start(&s, &configs[k]);
+        check_rows_independent(&s, true);
+        check_rows_independent(&s, false);
+        subject_end(&s);
+    }
+}
+
+static void independence_of_threads(void **state)
+{
+    (void)state;
+    for (int k = 0; k < N_CONFIGS; k++) {
+        subject s;
+        subject_start(&s, &configs[k]);
+        check_threads(&s);
+        subject_end(&s);
+    }
+}
+
+static void save_and_load(void **state)
+{
+    (void)state;
+    for (int k = 0; k < N_CONFIGS; k++) {
+        subject s;
+        subject_start(&s, &configs[k]);
+        check_save_and_load(&s);
+        subject_end(&s);
+    }
+}
+
+/* The backward of column maps, which compute in double in every build. */
+static void gradients_of_columns(void **state)
+{
+    (void)state;
+    const double h = 1e-6;
+    for (int config_at = 0; config_at < N_CONFIGS; config_at++) {
+        subject subject_, *s = &subject_;
+        subject_start(s, &configs[config_at]);
+        for (int m = 0; m < s->f->n_columns; m++) {
+            const flow_column *column = &s->f->columns[m];
+            const double *fitted = s->f->params.fitted;
+            int count = s->f->dim * N;
+            double g[N], c[MOST_DIM * N], gin[MOST_DIM * N];
+            for (int j = 0; j < N; j++)
+                g[j] = (double)s->g[j];
+            for (int k = 0; k < count; k++)
+                c[k] = (double)s->c[k];
+            for (int latent = 0; latent < 2; latent++) {
+                (latent ? column->type->to_latent_backward : column->type->to_data_backward)(column->state, fitted, N,
+                                                                                              s->x, c, g, gin);
+                for (int k = 0; k < count; k++) {
+                    double l[2];
+                    for (int side = 0; side < 2; side++) {
+                        double in[MOST_DIM * N], out[MOST_DIM * N], logdet[N] = {0};
+                        memcpy(in, s->x, sizeof in);
+                        in[k] += side == 0 ? h : -h;
+                        (latent ? column->type->to_latent : column->type->to_data)(column->state, fitted, N, in, out,
+                                                                                   logdet);
+                        l[side] = g[k % N] * logdet[k % N];
+                        for (int i = 0; i < s->f->dim; i++)
+                            l[side] += c[i * N + k % N] * out[i * N + k % N];
+                    }
+                    EXPECT_NEAR(gin[k], (l[0] - l[1]) / (2 * h), 1e-6, "gradient of the column map at %d", k);
+                }
+            }
+        }
+        subject_end(s);
+    }
+}
+
+/* d log p / dz of every base against central differences. */
+static void gradients_of_bases(void **state)
+{
+    (void)state;
+    if (!is_double)
+        skip();
+    subject subject_, *s = &subject_;
+    subject_start(s, &configs[0]);
+    const double h = 1e-6;
+    for (int b = 0; flow_base_types[b] != NULL; b++) {
+        cJSON *empty = cJSON_CreateObject();
+        flow_json options = flow_json_root(empty);
+        void *base = calloc(1, flow_base_types[b]->state_size);
+        assert_int_equal(flow_options_read(base, flow_base_types[b]->options, &options, NULL, NULL), FLOW_OK);
+        real gz[3 * N];
+        flow_base_types[b]->backward(base, 3, N, s->z, s->g, gz);
+        for (int k = 0; k < 3 * N; k++) {
+            double logp[2][N] = {{0}};
+            for (int side = 0; side < 2; side++) {
+                real z[3 * N];
+                memcpy(z, s->z, sizeof z);
+                z[k] += (real)(side == 0 ? h : -h);
+                flow_base_types[b]->log_density(base, 3, N, z, logp[side]);
+            }
+            EXPECT_NEAR((double)gz[k], (double)s->g[k % N] * (logp[0][k % N] - logp[1][k % N]) / (2 * h), 1e-6,
+                        "gradient of the base at %d", k);
+        }
+        free(base);
+        cJSON_Delete(empty);
+    }
+    subject_end(s);
+}
+
+static void expect_config(const char *type)
+{
+    for (int k = 0; k < N_CONFIGS; k++)
+        if (strcmp(configs[k].type, type) == 0)
+            return;
+    fail_msg("the registered type \"%s\" has no test config here", type);
+}
+
+static void every_type_has_a_config(void **state)
+{
+    (void)state;
+    for (int i = 0; flow_column_types[i] != NULL; i++)
+        expect_config(flow_column_types[i]->type);
+    for (int i = 0; flow_block_types[i] != NULL; i++)
+        expect_config(flow_block_types[i]->type);
+    for (int i = 0; flow_univariate_types[i] != NULL; i++)
+        expect_config(flow_univariate_types[i]->type);
+    for (int i = 0; flow_base_types[i] != NULL; i++)
+        expect_config(flow_base_types[i]->type);
+    for (int i = 0; flow_presets[i].type != NULL; i++)
+        expect_config(flow_presets[i].type);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_type_has_a_config), cmocka_unit_test(round_trips),
+        cmocka_unit_test(log_determinants),        cmocka_unit_test(gradients),
+        cmocka_unit_test(gradients_of_columns),    cmocka_unit_test(gradients_of_bases),
+        cmocka_unit_test(independence_of_rows),    cmocka_unit_test(independence_of_threads),
+        cmocka_unit_test(save_and_load),
+    };
+    return cmocka_run_group_tests_name("contract of the registered types", tests, NULL, NULL);
+}
