@@ -28,6 +28,8 @@ DNNL ?= yes
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 30
+# The scripts that call make again get its name; $(MAKE) itself in a recipe would run it even for make -n.
+SELF := $(MAKE)
 # V=1 shows the commands.
 V ?= 0
 
@@ -215,7 +217,7 @@ asan: build/asan/flowctl build/asan-double/flowctl
 
 ##   check          every test; installs what is missing; ends with "N passed, N failed"
 check: release double asan $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS)
-	@MAKE='$(MAKE)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) \
+	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) \
 	    $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(BATS_RUNS) $(INSTALL_EXAMPLE)
 
 ##   test-unit test-contract test-density test-cli test-fuzz test-install
@@ -231,7 +233,7 @@ test-cli: build/flowctl
 test-fuzz: $(REPLAYS)
 	@scripts/run_tests.sh $^
 test-install: release
-	@MAKE='$(MAKE)' CC='$(CC)' scripts/run_tests.sh $(INSTALL_EXAMPLE)
+	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh $(INSTALL_EXAMPLE)
 
 ##   bench          the benchmarks, one after the other
 bench: release $(addprefix build/,$(BENCH))
@@ -239,7 +241,7 @@ bench: release $(addprefix build/,$(BENCH))
 
 ##   demo           train a small flow, sample from it, evaluate it, invert it
 demo: release
-	@MAKE='$(MAKE)' scripts/demo.sh
+	@MAKE='$(SELF)' scripts/demo.sh
 
 ##   data           the example data sets in data/
 data: build/generate
@@ -247,7 +249,7 @@ data: build/generate
 
 ##   lint           layering, text hygiene, shellcheck, clang-tidy, cppcheck
 lint:
-	@MAKE='$(MAKE)' scripts/lint.sh $(STANDARD_FLAGS) $(CONFIG_OPENMP) $(LIBRARY_FLAGS) $(TEST_FLAGS) -DFLOW_VERSION='"$(VERSION)"'
+	@MAKE='$(SELF)' scripts/lint.sh $(STANDARD_FLAGS) $(CONFIG_OPENMP) $(LIBRARY_FLAGS) $(TEST_FLAGS) -DFLOW_VERSION='"$(VERSION)"'
 
 ##   fuzz           libFuzzer on each test/fuzz_*.c for FUZZ_SECONDS=30, starting from test/corpus/
 fuzz: $(addprefix build/fuzz/,$(FUZZ))

@@ -10,6 +10,9 @@ root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 prefix=/opt/flowctl
 make=${MAKE:-make}
+# What was set on the command line of the make that calls holds here too; its job server does not.
+MAKEFLAGS=$(sed -E -e "s/ ?-j[0-9]*//" -e "s/ ?--jobserver-[a-z]+=[^ ]*//" <<<"${MAKEFLAGS:-}")
+export MAKEFLAGS
 
 "$make" --no-print-directory install PREFIX="$prefix" DESTDIR="$root" CC="${CC:-gcc}"
 "$root$prefix/bin/flowctl" --version

@@ -28,12 +28,12 @@ data_file() {
 }
 
 if [ ! -x "$flowctl" ]; then
-    "${MAKE:-make}" --no-print-directory
+    MAKEFLAGS='' "${MAKE:-make}" --no-print-directory
 fi
 # The data sets are made by a program, so that the repository need not carry them.
 data=$(data_file train)
 if [ ! -e "$(dirname "$spec")/${data%%:*}" ]; then
-    "${MAKE:-make}" --no-print-directory data
+    MAKEFLAGS='' "${MAKE:-make}" --no-print-directory data
 fi
 mkdir -p "$out"
 rm -f "$out"/*
