@@ -103,10 +103,13 @@ bool flow_trainer_converged(const flow_trainer *trainer);
 const double *flow_trainer_history(const flow_trainer *trainer, int64_t *n);
 flow_status flow_trainer_set_history(flow_trainer *trainer, const double *history, int64_t n, flow_error *err);
 
-/* Mean log-likelihood of a data set and its standard error, with `weights`. */
+/* Mean log-likelihood of a data set and its standard error, with `weights`. A row whose log-density is not finite makes the
+ * mean -inf and the error NaN; it is counted, and the first one is named. */
 typedef struct flow_likelihood {
     int64_t rows;
     double mean, error;
+    int64_t not_finite;       /* rows whose log-density is not finite */
+    int64_t first_not_finite; /* the number of the first of them in the file, counted from 0; -1: none */
 } flow_likelihood;
 
 flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weights, flow_dataset *data, int n_threads,

@@ -1,0 +1,182 @@
+/* The steps of an epoch, and what happens to those that are not finite.
+ *
+ * A step whose score or gradient is not finite never reaches the weights. It is dropped, its culprit is named, and the rate
+ * is halved; each good step gives 2 % of it back, so that a single bad row costs a few dozen slower steps and not the
+ * rest of the training. After REWIND_AFTER dropped steps in a row the weights themselves are likely to be beyond repair, and
+ * training goes back to the best ones with an optimizer that has forgotten its moments. After STOP_AFTER in a row, or
+ * when an epoch loses more than DROPPED_MOST steps and more than one in a hundred, training stops. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "train/trainer_state.h"
+
+enum { REWIND_AFTER = 5, STOP_AFTER = 10, DROPPED_MOST = 50 };
+
+static const double cut = 0.5, recovery = 1.02;
+
+/* A gradient beyond this is as good as infinite: its square, which optimizers keep, would leave the range of a real. */
+#ifdef FLOW_DOUBLE
+static const double largest_norm = 1e150;
+#else
+static const double largest_norm = 1e18;
+#endif
+
+double flow_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static flow_status read_batch(flow_trainer *t, int64_t *n, flow_error *err)
+{
+    int64_t left = t->n_rows - t->counters[COUNT_ROWS];
+    int64_t wanted = left < t->batch ? left : t->batch;
+    *n = 0;
+    while (*n < wanted) {
+        size_t n_read = 0;
+        flow_status status = flow_dataset_next(t->training, t->rows + (size_t)*n * (size_t)t->f->dim, t->numbers + *n,
+                                               (size_t)(wanted - *n), &n_read, err);
+        if (status != FLOW_OK)
+            return status;
+        if (n_read == 0)
+            return flow_error_set(err, FLOW_DATA, "%s: has fewer rows than before; it changed while it was in use",
+                                  flow_dataset_location(t->training));
+        *n += (int64_t)n_read;
+    }
+    return FLOW_OK;
+}
+
+/* "log p of row 17 of FILE is not finite (in 2.maf)" */
+static void describe_culprit(flow_trainer *t, char *out, size_t size)
+{
+    flow_culprit culprit;
+    flow_step_blame(t->step, &culprit);
+    char row[64] = "a row";
+    if (culprit.row >= 0)
+        snprintf(row, sizeof row, "row %lld", (long long)t->numbers[culprit.row] + 1);
+    snprintf(out, size, "%s of %s of %.200s is not finite%s%s%s", culprit.in_gradient ? "the gradient" : "log p", row,
+             flow_dataset_location(t->training), culprit.place[0] != '\0' ? " (in " : "", culprit.place,
+             culprit.place[0] != '\0' ? ")" : "");
+}
+
+static void go_back(flow_trainer *t)
+{
+    memcpy(t->weights, t->best, t->f->params.n_weights * sizeof *t->weights);
+    if (t->average != NULL)
+        memcpy(t->average, t->best, t->f->params.n_weights * sizeof *t->average);
+    flow_optimizer_reset(t->optimizer);
+}
+
+static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double rate, flow_error *err)
+{
+    char culprit[400], message[600], origin[64] = "the initial ones";
+    describe_culprit(t, culprit, sizeof culprit);
+    int64_t dropped = ++t->counters[COUNT_DROPPED], in_a_row = ++t->counters[COUNT_DROPPED_IN_A_ROW];
+    t->figures[FIGURE_RATE_FACTOR] *= cut;
+    if (t->counters[COUNT_BEST_EPOCH] > 0)
+        snprintf(origin, sizeof origin, "those of epoch %lld", (long long)t->counters[COUNT_BEST_EPOCH]);
+    bool back = in_a_row == REWIND_AFTER;
+    if (back)
+        go_back(t);
+    if (hooks->on_warning != NULL) {
+        snprintf(message, sizeof message, "epoch %lld: %s; this step is dropped and the rate is halved to %.3g%s%s",
+                 (long long)t->counters[COUNT_EPOCHS] + 1, culprit, rate * cut,
+                 back ? "; the weights go back to " : "", back ? origin : "");
+        hooks->on_warning(hooks->context, message);
+    }
+    int64_t epoch_steps = t->n_steps / t->options.epochs;
+    if (in_a_row < STOP_AFTER && (dropped <= DROPPED_MOST || dropped * 100 <= epoch_steps))
+        return FLOW_OK;
+    return flow_error_set(err, FLOW_NUMERIC,
+                          "training stopped in epoch %lld after %lld steps that were not finite%s: %s; look at that row, or "
+                          "try a lower \"rate\" (it is %g), a lower \"clip\" (it is %g) or a bounded map at the data end; "
+                          "the best weights are %s",
+                          (long long)t->counters[COUNT_EPOCHS] + 1, (long long)(in_a_row < STOP_AFTER ? dropped : in_a_row),
+                          in_a_row < STOP_AFTER ? "" : " in a row", culprit, flow_optimizer_rate(t->optimizer),
+                          t->options.clip, origin);
+}
+
+static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, int64_t n, flow_error *err)
+{
+    double *figures = t->figures;
+    double rate = flow_schedule_rate(t->schedule, flow_optimizer_rate(t->optimizer), t->counters[COUNT_STEPS], t->n_steps);
+    rate *= figures[FIGURE_RATE_FACTOR];
+    t->counters[COUNT_STEPS]++;
+    /* Every row counts the same, also in a short last batch: its step is not as noisy then as it is small. */
+    double score = flow_step_gradient(t->step, t->weights, t->rows, n, 1 / (double)t->batch, t->gradient);
+    double norm = isfinite(score) ? flow_optimizer_norm(t->optimizer, t->gradient, t->n_threads) : NAN;
+    if (!(norm <= largest_norm))
+        return drop(t, hooks, rate, err);
+
+    double clip = t->options.clip, scale = 1;
+    if (clip > 0 && norm > clip) {
+        scale = clip / norm;
+        t->counters[COUNT_CLIPPED]++;
+    }
+    /* The average starts as a plain mean of the first steps, so that it does not remember the initial weights. */
+    double taken = (double)flow_optimizer_steps(t->optimizer);
+    double keep = fmin(t->options.ema, (1 + taken) / (10 + taken));
+    flow_optimizer_step(t->optimizer, rate, scale, t->gradient, t->weights, t->average, keep, t->n_threads);
+
+    t->counters[COUNT_EPOCH_STEPS]++;
+    t->counters[COUNT_DROPPED_IN_A_ROW] = 0;
+    figures[FIGURE_SCORE] += score;
+    figures[FIGURE_SCORED_ROWS] += (double)n;
+    figures[FIGURE_NORM] += norm;
+    figures[FIGURE_RATE] = rate;
+    figures[FIGURE_RATE_FACTOR] = fmin(1, figures[FIGURE_RATE_FACTOR] * recovery);
+    return FLOW_OK;
+}
+
+static void report(const flow_trainer *t, const flow_train_hooks *hooks, const flow_run_clock *clock)
+{
+    if (hooks->on_step == NULL)
+        return;
+    double elapsed = clock->mark - clock->began;
+    double speed = elapsed > 0 ? (double)clock->rows_done / elapsed : NAN;
+    double rows_left = (double)(t->options.epochs - t->counters[COUNT_EPOCHS]) * (double)t->n_rows -
+                       (double)t->counters[COUNT_ROWS];
+    const flow_progress progress = {
+        .epoch = t->counters[COUNT_EPOCHS] + 1,
+        .epochs = t->options.epochs,
+        .row = t->counters[COUNT_ROWS],
+        .rows = t->n_rows,
+        .training = t->figures[FIGURE_SCORE] / t->figures[FIGURE_SCORED_ROWS],
+        .rows_per_second = speed,
+        .seconds_left = rows_left / speed,
+    };
+    hooks->on_step(hooks->context, &progress);
+}
+
+flow_status flow_trainer_run_epoch(flow_trainer *trainer, const flow_train_hooks *hooks, flow_run_clock *clock,
+                                   flow_error *err)
+{
+    flow_trainer *t = trainer;
+    if (t->counters[COUNT_ROWS] == t->n_rows)
+        return FLOW_OK;
+    flow_status status = flow_dataset_shuffle(t->training, t->seed, t->counters[COUNT_EPOCHS], t->counters[COUNT_ROWS],
+                                              err);
+    while (status == FLOW_OK && t->counters[COUNT_ROWS] < t->n_rows) {
+        int64_t n;
+        status = read_batch(t, &n, err);
+        if (status != FLOW_OK)
+            break;
+        status = take_step(t, hooks, n, err);
+        t->counters[COUNT_ROWS] += n;
+        clock->rows_done += n;
+        double now = flow_seconds();
+        t->figures[FIGURE_SECONDS] += now - clock->mark;
+        clock->mark = now;
+        report(t, hooks, clock);
+        if (status == FLOW_OK && hooks->should_stop != NULL && hooks->should_stop(hooks->context))
+            status = flow_error_set(err, FLOW_INTERRUPTED, "interrupted in epoch %lld",
+                                    (long long)t->counters[COUNT_EPOCHS] + 1);
+    }
+    return status;
+}

@@ -1,0 +1,198 @@
+/* The state of a trainer: what is stored and taken up again, and the history. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/trainer_state.h"
+
+void flow_trainer_list_arrays(flow_trainer *trainer)
+{
+    flow_trainer *t = trainer;
+    size_t n = t->f->params.n_weights;
+    flow_array *arrays = t->arrays;
+    arrays[t->n_arrays++] = (flow_array){"counters", FLOW_ARRAY_INT64, N_COUNTERS, 1, t->counters};
+    arrays[t->n_arrays++] = (flow_array){"figures", FLOW_ARRAY_DOUBLE, N_FIGURES, 1, t->figures};
+    arrays[t->n_arrays++] = (flow_array){"weights", FLOW_ARRAY_REAL, n, 1, t->weights};
+    arrays[t->n_arrays++] = (flow_array){"best", FLOW_ARRAY_REAL, n, 1, t->best};
+    if (t->average != NULL)
+        arrays[t->n_arrays++] = (flow_array){"average", FLOW_ARRAY_REAL, n, 1, t->average};
+    t->n_arrays += flow_optimizer_arrays(t->optimizer, arrays + t->n_arrays);
+    arrays[t->n_arrays++] = flow_schedule_state(t->schedule);
+    if (t->validation != NULL)
+        arrays[t->n_arrays++] = (flow_array){"reference", FLOW_ARRAY_DOUBLE, (size_t)t->n_validation, 1, t->reference};
+}
+
+void flow_trainer_state(flow_trainer *trainer, const flow_array **arrays, int *n_arrays)
+{
+    *arrays = trainer->arrays;
+    *n_arrays = trainer->n_arrays;
+}
+
+static flow_status damaged(flow_error *err, const char *what)
+{
+    return flow_error_set(err, FLOW_FORMAT, "the training state is damaged: %s", what);
+}
+
+static flow_status check_data(const flow_trainer *t, flow_error *err)
+{
+    const int64_t *c = t->counters;
+    const struct {
+        const flow_dataset *data;
+        int64_t rows, checksum;
+    } sets[] = {{t->training, c[COUNT_TRAINING_ROWS], c[COUNT_TRAINING_CHECKSUM]},
+                {t->validation, c[COUNT_VALIDATION_ROWS], c[COUNT_VALIDATION_CHECKSUM]}};
+    for (int k = 0; k < 2; k++) {
+        int64_t rows = sets[k].data != NULL ? flow_dataset_n_rows(sets[k].data) : 0;
+        int64_t checksum = sets[k].data != NULL ? (int64_t)flow_dataset_checksum(sets[k].data) : 0;
+        const char *name = sets[k].data != NULL ? flow_dataset_location(sets[k].data) : "validation";
+        if (rows != sets[k].rows)
+            return flow_error_set(err, FLOW_DATA, "%s: has %lld rows, and training began with %lld; use the same data, "
+                                  "or train a new model", name, (long long)rows, (long long)sets[k].rows);
+        if (checksum != sets[k].checksum)
+            return flow_error_set(err, FLOW_DATA, "%s: its values are not those that training began with; use the same "
+                                  "data, or train a new model", name);
+    }
+    return FLOW_OK;
+}
+
+static flow_status check_counters(const flow_trainer *t, flow_error *err)
+{
+    static const int64_t most = (int64_t)1 << 53;
+    const int64_t *c = t->counters;
+    for (int k = 0; k < N_COUNTERS; k++)
+        if (c[k] < 0 || c[k] > most)
+            return damaged(err, "a counter is out of range");
+    if (c[COUNT_ROWS] > t->n_rows || c[COUNT_BEST_EPOCH] > c[COUNT_EPOCHS] ||
+        c[COUNT_REFERENCE_EPOCH] > c[COUNT_EPOCHS] || c[COUNT_WAITED] > c[COUNT_EPOCHS])
+        return damaged(err, "its counters contradict each other");
+    if (c[COUNT_EPOCHS] != t->n_history)
+        return damaged(err, "its history is not as long as its epochs");
+    return FLOW_OK;
+}
+
+static flow_status check_figures(const flow_trainer *t, flow_error *err)
+{
+    const double *x = t->figures;
+    for (int k = 0; k < N_FIGURES; k++)
+        if (k != FIGURE_BEST && !isfinite(x[k]))
+            return damaged(err, "one of its figures is not finite");
+    if (isnan(x[FIGURE_BEST]) || x[FIGURE_BEST] == HUGE_VAL || x[FIGURE_RATE_FACTOR] < 0 ||
+        x[FIGURE_RATE_FACTOR] > 1 || x[FIGURE_SECONDS] < 0 || x[FIGURE_SCORED_ROWS] < 0)
+        return damaged(err, "one of its figures is out of range");
+    return FLOW_OK;
+}
+
+/* Vectors over the weights: finite, and zero where there are no live weights, because no later step would make it so. */
+static flow_status check_vectors(const flow_trainer *t, flow_error *err)
+{
+    flow_run *runs = NULL;
+    int n_runs;
+    flow_status status = flow_params_runs(&t->f->params, &runs, &n_runs, SIZE_MAX, err);
+    for (int k = 0; status == FLOW_OK && k < t->n_arrays; k++) {
+        const flow_array *array = &t->arrays[k];
+        if (array->kind != FLOW_ARRAY_REAL || array->rows != t->f->params.n_weights || array->data == t->reference)
+            continue;
+        const real *x = array->data;
+        size_t live = 0; /* up to here checked */
+        for (int r = 0; status == FLOW_OK && r <= n_runs; r++) {
+            size_t gap = r < n_runs ? runs[r].offset : array->rows;
+            for (; live < gap && x[live] == 0; live++)
+                ;
+            if (live < gap)
+                status = damaged(err, "masked weights are not zero");
+            size_t end = r < n_runs ? runs[r].offset + runs[r].length : array->rows;
+            for (; status == FLOW_OK && live < end; live++)
+                if (!isfinite(x[live]))
+                    status = damaged(err, "one of its weights is not finite");
+        }
+    }
+    free(runs);
+    return status;
+}
+
+static flow_status check_reference(const flow_trainer *t, flow_error *err)
+{
+    if (t->counters[COUNT_REFERENCE_EPOCH] == 0)
+        return FLOW_OK;
+    for (int64_t i = 0; i < t->n_validation; i++)
+        if (!isfinite(t->reference[i]))
+            return damaged(err, "a held-out log-density is not finite");
+    return FLOW_OK;
+}
+
+flow_status flow_trainer_restored(flow_trainer *trainer, flow_error *err)
+{
+    trainer->ready = false;
+    flow_status status = check_data(trainer, err);
+    if (status == FLOW_OK)
+        status = check_counters(trainer, err);
+    if (status == FLOW_OK)
+        status = check_figures(trainer, err);
+    if (status == FLOW_OK)
+        status = check_vectors(trainer, err);
+    if (status == FLOW_OK)
+        status = check_reference(trainer, err);
+    if (status == FLOW_OK)
+        status = flow_optimizer_check(trainer->optimizer, err);
+    if (status == FLOW_OK)
+        status = flow_schedule_check(trainer->schedule, err);
+    trainer->ready = status == FLOW_OK;
+    return status;
+}
+
+/* ---- history ---- */
+
+const char *const flow_epoch_columns[FLOW_EPOCH_COLUMNS] = {"epoch",         "training", "validation", "validation_error",
+                                                            "rate",          "gradient_norm", "clipped", "dropped",
+                                                            "best",          "seconds"};
+
+static flow_status reserve(flow_trainer *t, int64_t n, flow_error *err)
+{
+    if (n <= t->history_capacity)
+        return FLOW_OK;
+    int64_t capacity = n + n / 2 + 16;
+    double *grown = realloc(t->history, (size_t)capacity * FLOW_EPOCH_COLUMNS * sizeof *grown);
+    if (grown == NULL)
+        return flow_error_memory(err, "the history");
+    t->history = grown;
+    t->history_capacity = capacity;
+    return FLOW_OK;
+}
+
+flow_status flow_trainer_reserve_history(flow_trainer *trainer, flow_error *err)
+{
+    return reserve(trainer, trainer->n_history + 1, err);
+}
+
+void flow_trainer_add_history(flow_trainer *trainer, const flow_epoch *epoch)
+{
+    const double line[FLOW_EPOCH_COLUMNS] = {(double)epoch->epoch, epoch->training,      epoch->validation,
+                                             epoch->validation_error, epoch->rate,       epoch->gradient_norm,
+                                             epoch->clipped,       epoch->dropped,       epoch->best,
+                                             epoch->seconds};
+    memcpy(trainer->history + trainer->n_history * FLOW_EPOCH_COLUMNS, line, sizeof line);
+    trainer->n_history++;
+}
+
+const double *flow_trainer_history(const flow_trainer *trainer, int64_t *n)
+{
+    *n = trainer->n_history;
+    return trainer->history;
+}
+
+flow_status flow_trainer_set_history(flow_trainer *trainer, const double *history, int64_t n, flow_error *err)
+{
+    if (n < 0 || n > ((int64_t)1 << 32))
+        return damaged(err, "its history is too long");
+    for (int64_t i = 0; i < n; i++)
+        if (history[i * FLOW_EPOCH_COLUMNS] != (double)(i + 1))
+            return damaged(err, "the epochs of its history are not 1, 2, 3, ...");
+    flow_status status = reserve(trainer, n, err);
+    if (status != FLOW_OK)
+        return status;
+    if (n > 0)
+        memcpy(trainer->history, history, (size_t)n * FLOW_EPOCH_COLUMNS * sizeof *history);
+    trainer->n_history = n;
+    return FLOW_OK;
+}

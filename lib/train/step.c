@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "train/step.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "num/parallel.h"
+
+typedef struct tile {
+    flow_workspace *ws;
+    double *score; /* (FLOW_TILE) */
+    int n, n_rows;
+} tile;
+
+struct flow_step {
+    const flow *f;
+    const flow_objective_type *objective;
+    int n_threads, n_tiles;
+    tile *tiles;      /* (n_tiles) */
+    flow_tape *tapes; /* (n_tiles) */
+    /* the batch at hand */
+    const real *weights;
+    const double *rows;
+    int64_t n;
+    double share;
+    int n_used;
+};
+
+flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_type *objective, int64_t n_max,
+                          int n_threads, flow_error *err)
+{
+    *out = NULL;
+    flow_step *step = calloc(1, sizeof *step);
+    if (step == NULL)
+        return flow_error_memory(err, "a training step");
+    flow_status status = FLOW_OK;
+    step->f = f;
+    step->objective = objective;
+    step->n_threads = n_threads;
+    step->n_tiles = (int)((n_max + FLOW_TILE - 1) / FLOW_TILE);
+    step->tiles = calloc((size_t)step->n_tiles + 1, sizeof *step->tiles);
+    step->tapes = calloc((size_t)step->n_tiles + 1, sizeof *step->tapes);
+    if (step->tiles == NULL || step->tapes == NULL)
+        status = flow_error_memory(err, "a training step");
+    for (int t = 0; status == FLOW_OK && t < step->n_tiles; t++) {
+        tile *made = &step->tiles[t];
+        status = flow_workspace_new(&made->ws, f, FLOW_TILE, true, err);
+        if (status != FLOW_OK)
+            break;
+        made->score = flow_alloc_aligned(FLOW_TILE, sizeof *made->score);
+        if (made->score == NULL)
+            status = flow_error_memory(err, "a training step");
+    }
+    if (status != FLOW_OK) {
+        flow_step_free(step);
+        return status;
+    }
+    *out = step;
+    return FLOW_OK;
+}
+
+void flow_step_free(flow_step *step)
+{
+    if (step == NULL)
+        return;
+    for (int t = 0; step->tiles != NULL && t < step->n_tiles; t++) {
+        flow_workspace_free(step->tiles[t].ws);
+        flow_free_aligned(step->tiles[t].score);
+    }
+    free(step->tiles);
+    free(step->tapes);
+    free(step);
+}
+
+static void load(flow_step *step, int item)
+{
+    tile *at = &step->tiles[item];
+    int64_t first = (int64_t)item * FLOW_TILE, left = step->n - first;
+    at->n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE;
+    at->n = flow_tile_load(step->f, at->ws, step->rows + (size_t)first * (size_t)step->f->dim, at->n_rows);
+}
+
+static void run_tile(void *context, int item, int thread)
+{
+    (void)thread;
+    flow_step *step = context;
+    load(step, item);
+    tile *at = &step->tiles[item];
+    const flow_objective_tile pass = {.f = step->f, .weights = step->weights, .ws = at->ws, .n = at->n,
+                                      .n_rows = at->n_rows, .share = step->share, .score = at->score};
+    step->objective->tile(&pass);
+}
+
+double flow_step_gradient(flow_step *step, const real *weights, const double *rows, int64_t n, double share,
+                          real *gradient)
+{
+    step->weights = weights;
+    step->rows = rows;
+    step->n = n;
+    step->share = share;
+    step->n_used = (int)((n + FLOW_TILE - 1) / FLOW_TILE);
+    flow_parallel_for(step->n_used, step->n_threads, run_tile, step);
+    double score = 0;
+    for (int t = 0; t < step->n_used; t++) {
+        for (int j = 0; j < step->tiles[t].n_rows; j++)
+            score += step->tiles[t].score[j];
+        step->tapes[t] = step->tiles[t].ws->tape;
+    }
+    if (isfinite(score))
+        flow_tapes_gradient(step->tapes, step->n_used, step->n_threads, step->f->params.n_weights, gradient);
+    return score;
+}
+
+/* ---- the culprit ---- */
+
+/* A size that orders NaN above everything. */
+static double size_of(real value)
+{
+    return isnan(value) ? HUGE_VAL : fabs((double)value);
+}
+
+static const char *name_at(const flow_params *params, size_t offset)
+{
+    const char *name = "";
+    for (int e = 0; e < params->n_entries; e++)
+        if (params->entries[e].trainable && params->entries[e].offset <= offset)
+            name = params->entries[e].name;
+    return name;
+}
+
+/* The largest of all gradients that the layers left on the tapes: the first one in the order of the backward if several
+ * are not finite, which is where the trouble began. */
+static void blame_gradient(const flow_step *step, flow_culprit *out)
+{
+    double largest = -1;
+    for (int t = 0; t < step->n_used; t++) {
+        const flow_tape *tape = &step->tapes[t];
+        for (int k = 0; k < tape->n_records; k++) {
+            const flow_record *record = &tape->records[k];
+            int units = record->linear != NULL ? record->linear->n_out : record->rows;
+            size_t offset = record->linear != NULL ? record->linear->weight : record->offset;
+            for (int u = 0; u < units; u++) {
+                for (int j = 0; j < step->tiles[t].n_rows; j++) {
+                    double size = size_of(record->g[(size_t)u * (size_t)tape->n + (size_t)j]);
+                    if (size <= largest)
+                        continue;
+                    largest = size;
+                    out->row = (int64_t)t * FLOW_TILE + j;
+                    snprintf(out->place, sizeof out->place, "%s", name_at(&step->f->params, offset));
+                }
+            }
+        }
+    }
+}
+
+void flow_step_blame(flow_step *step, flow_culprit *out)
+{
+    *out = (flow_culprit){.row = -1};
+    for (int t = 0; t < step->n_used; t++) {
+        for (int j = 0; j < step->tiles[t].n_rows; j++) {
+            if (isfinite(step->tiles[t].score[j]))
+                continue;
+            out->row = (int64_t)t * FLOW_TILE + j;
+            load(step, t);
+            const char *name = flow_tile_culprit(step->f, step->weights, step->tiles[t].ws, step->tiles[t].n, j);
+            /* Every map is finite, so it is the base or the sum: log p itself is beyond all bounds. */
+            snprintf(out->place, sizeof out->place, "%s", name != NULL ? name : step->f->base->type);
+            return;
+        }
+    }
+    out->in_gradient = true;
+    blame_gradient(step, out);
+}

@@ -1,0 +1,34 @@
+/* One batch: its score and the gradient of the loss, by tiles in parallel.
+ *
+ * A batch is cut into tiles of FLOW_TILE rows, always in the same way, and scores are added in the order of the tiles, so
+ * that nothing depends on the number of threads. All memory is taken at the start.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_TRAIN_STEP_H
+#define FLOW_TRAIN_STEP_H
+
+#include "train/objective.h"
+
+typedef struct flow_step flow_step;
+
+/* For batches of up to n_max rows; the flow is borrowed. */
+flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_type *objective, int64_t n_max,
+                          int n_threads, flow_error *err);
+void flow_step_free(flow_step *step);
+
+/* gradient (n_weights) = that of -share * sum of the scores of rows (n, d). Returns the sum of the scores; when it is not
+ * finite the gradient is not written. */
+double flow_step_gradient(flow_step *step, const real *weights, const double *rows, int64_t n, double share,
+                          real *gradient);
+
+/* What made a step unusable. */
+typedef struct flow_culprit {
+    int64_t row;                /* of the batch; -1: cannot be told */
+    char place[FLOW_NAME_SIZE]; /* the block or the weights where it shows, "2.maf"; "" when it cannot be told */
+    bool in_gradient;           /* the scores are finite, their gradient is not */
+} flow_culprit;
+
+/* Looks for the culprit in the batch that flow_step_gradient was called with last; its weights and rows are still there. */
+void flow_step_blame(flow_step *step, flow_culprit *out);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "train/trainer_state.h"
+
+/* ---- making ---- */
+
+static flow_status check_columns(const flow *f, const flow_dataset *data, flow_error *err)
+{
+    if (flow_dataset_n_columns(data) != f->dim)
+        return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d", flow_dataset_location(data),
+                              flow_dataset_n_columns(data), f->dim);
+    if (flow_dataset_n_rows(data) < 1)
+        return flow_error_set(err, FLOW_DATA, "%s: there are no rows to use", flow_dataset_location(data));
+    return FLOW_OK;
+}
+
+/* The same columns in another order would be a silent error. */
+static flow_status check_names(const flow_dataset *training, const flow_dataset *validation, flow_error *err)
+{
+    if (!flow_dataset_has_names(training) || !flow_dataset_has_names(validation))
+        return FLOW_OK;
+    for (int i = 0; i < flow_dataset_n_columns(training); i++) {
+        const char *a = flow_dataset_columns(training)[i], *b = flow_dataset_columns(validation)[i];
+        if (strcmp(a, b) != 0)
+            return flow_error_set(err, FLOW_DATA, "column %d is \"%.80s\" in %s and \"%.80s\" in %s; name the \"columns\" "
+                                  "to use", i + 1, a, flow_dataset_location(training), b,
+                                  flow_dataset_location(validation));
+    }
+    return FLOW_OK;
+}
+
+static flow_status check_data(const flow *f, const flow_dataset *training, const flow_dataset *validation,
+                              flow_error *err)
+{
+    flow_status status = check_columns(f, training, err);
+    if (status == FLOW_OK)
+        status = flow_dataset_check_spread(training, err);
+    if (status == FLOW_OK && validation != NULL)
+        status = check_columns(f, validation, err);
+    if (status == FLOW_OK && validation != NULL)
+        status = check_names(training, validation, err);
+    return status;
+}
+
+static flow_status make_parts(flow_trainer *t, flow_error *err)
+{
+    flow_json json = t->options.optimizer;
+    flow_status status = flow_optimizer_new(&t->optimizer, &json, &t->f->params, err);
+    json = t->options.schedule;
+    if (status == FLOW_OK)
+        status = flow_schedule_new(&t->schedule, &json, err);
+    if (status == FLOW_OK && flow_schedule_observes(t->schedule) && t->validation == NULL)
+        return flow_json_fail(&json, err, "\"%s\" goes by held-out data and there are none; give \"data\" a "
+                              "\"validation\", or choose another schedule", flow_schedule_name(t->schedule));
+    if (status == FLOW_OK)
+        status = flow_step_new(&t->step, t->f, flow_objective_types[t->options.objective], t->batch, t->n_threads, err);
+    return status;
+}
+
+static flow_status make_vectors(flow_trainer *t, flow_error *err)
+{
+    size_t n = t->f->params.n_weights, held_out = (size_t)t->n_validation;
+    t->weights = flow_alloc_aligned(n, sizeof *t->weights);
+    t->best = flow_alloc_aligned(n, sizeof *t->best);
+    t->gradient = flow_alloc_aligned(n, sizeof *t->gradient);
+    t->rows = flow_alloc_aligned((size_t)t->batch * (size_t)t->f->dim, sizeof *t->rows);
+    t->numbers = flow_alloc_aligned((size_t)t->batch, sizeof *t->numbers);
+    t->logp = flow_alloc_aligned(held_out, sizeof *t->logp);
+    t->reference = flow_alloc_aligned(held_out, sizeof *t->reference);
+    if (t->options.ema > 0)
+        t->average = flow_alloc_aligned(n, sizeof *t->average);
+    if (t->weights == NULL || t->best == NULL || t->gradient == NULL || t->rows == NULL || t->numbers == NULL ||
+        t->logp == NULL || t->reference == NULL || (t->options.ema > 0 && t->average == NULL))
+        return flow_error_memory(err, "training");
+    return FLOW_OK;
+}
+
+static void clear_state(flow_trainer *t)
+{
+    memset(t->counters, 0, sizeof t->counters);
+    memset(t->figures, 0, sizeof t->figures);
+    t->figures[FIGURE_RATE_FACTOR] = 1;
+    t->figures[FIGURE_BEST] = -HUGE_VAL;
+    t->counters[COUNT_TRAINING_ROWS] = t->n_rows;
+    t->counters[COUNT_TRAINING_CHECKSUM] = (int64_t)flow_dataset_checksum(t->training);
+    t->counters[COUNT_VALIDATION_ROWS] = t->n_validation;
+    if (t->validation != NULL)
+        t->counters[COUNT_VALIDATION_CHECKSUM] = (int64_t)flow_dataset_checksum(t->validation);
+    t->n_history = 0;
+}
+
+flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
+                             flow_dataset *validation, uint64_t seed, int n_threads, flow_error *err)
+{
+    *out = NULL;
+    flow_status status = check_data(f, training, validation, err);
+    if (status != FLOW_OK)
+        return status;
+    flow_trainer *t = calloc(1, sizeof *t);
+    if (t == NULL)
+        return flow_error_memory(err, "training");
+    t->f = f;
+    t->options = *options;
+    t->training = training;
+    t->validation = validation;
+    t->seed = seed;
+    t->n_threads = n_threads < 1 ? 1 : n_threads;
+    t->n_rows = flow_dataset_n_rows(training);
+    t->n_validation = validation != NULL ? flow_dataset_n_rows(validation) : 0;
+    t->batch = options->batch < t->n_rows ? options->batch : t->n_rows;
+    t->n_steps = (t->n_rows + t->batch - 1) / t->batch * options->epochs;
+    status = make_parts(t, err);
+    if (status == FLOW_OK)
+        status = make_vectors(t, err);
+    if (status == FLOW_OK && validation != NULL)
+        status = flow_evaluator_new(&t->evaluator, f, flow_trainer_evaluated(t), t->n_threads, err);
+    if (status != FLOW_OK) {
+        flow_trainer_free(t);
+        return status;
+    }
+    clear_state(t);
+    flow_trainer_list_arrays(t);
+    *out = t;
+    return FLOW_OK;
+}
+
+void flow_trainer_free(flow_trainer *trainer)
+{
+    if (trainer == NULL)
+        return;
+    flow_evaluator_free(trainer->evaluator);
+    flow_step_free(trainer->step);
+    flow_schedule_free(trainer->schedule);
+    flow_optimizer_free(trainer->optimizer);
+    flow_free_aligned(trainer->weights);
+    flow_free_aligned(trainer->best);
+    flow_free_aligned(trainer->average);
+    flow_free_aligned(trainer->gradient);
+    flow_free_aligned(trainer->rows);
+    flow_free_aligned(trainer->numbers);
+    flow_free_aligned(trainer->logp);
+    flow_free_aligned(trainer->reference);
+    free(trainer->history);
+    free(trainer);
+}
+
+/* ---- starting ---- */
+
+/* Initial values from all rows where they are few, else from as many as give them to a fraction of a percent. */
+static flow_status fit(flow_trainer *t, flow_error *err)
+{
+    enum { MOST_VALUES = 1 << 24, MOST_ROWS = 1 << 16, LEAST_ROWS = 1 << 10 };
+    int64_t n_max = MOST_VALUES / t->f->dim;
+    n_max = n_max < LEAST_ROWS ? LEAST_ROWS : n_max > MOST_ROWS ? MOST_ROWS : n_max;
+    n_max = n_max > t->n_rows ? t->n_rows : n_max;
+    double *rows = flow_alloc_aligned((size_t)n_max * (size_t)t->f->dim, sizeof *rows);
+    if (rows == NULL)
+        return flow_error_memory(err, "a sample of the data");
+    size_t n = 0;
+    flow_status status = flow_dataset_sample(t->training, rows, (size_t)n_max, &n, err);
+    if (status == FLOW_OK)
+        status = flow_fit(t->f, t->weights, rows, n, flow_dataset_columns(t->training), err);
+    flow_free_aligned(rows);
+    return status;
+}
+
+flow_status flow_trainer_start(flow_trainer *trainer, flow_error *err)
+{
+    flow_trainer *t = trainer;
+    t->ready = false;
+    clear_state(t);
+    flow_optimizer_reset(t->optimizer);
+    flow_schedule_reset(t->schedule);
+    flow_init_weights(t->f, t->seed, t->weights);
+    flow_status status = fit(t, err);
+    if (status != FLOW_OK)
+        return status;
+    size_t bytes = t->f->params.n_weights * sizeof *t->weights;
+    memcpy(t->best, t->weights, bytes);
+    if (t->average != NULL)
+        memcpy(t->average, t->weights, bytes);
+    t->ready = true;
+    return FLOW_OK;
+}
+
+/* ---- the end of an epoch ---- */
+
+const real *flow_trainer_evaluated(const flow_trainer *trainer)
+{
+    return trainer->average != NULL ? trainer->average : trainer->weights;
+}
+
+/* Whether the epoch's held-out log-densities are higher than those of the reference by more than their paired standard
+ * error explains. The difference of two epochs is far sharper than either mean: it is the same rows. */
+static bool improves_significantly(const flow_trainer *t)
+{
+    if (t->counters[COUNT_REFERENCE_EPOCH] == 0)
+        return true;
+    flow_moments difference = {0};
+    for (int64_t i = 0; i < t->n_validation; i++)
+        flow_moments_add(&difference, t->logp[i] - t->reference[i]);
+    return difference.mean > 0 && difference.mean > t->options.min_improvement * flow_moments_error(&difference);
+}
+
+static void warn_not_finite(const flow_trainer *t, const flow_train_hooks *hooks, const flow_likelihood *likelihood)
+{
+    if (hooks->on_warning == NULL)
+        return;
+    char message[512];
+    snprintf(message, sizeof message, "epoch %lld: log p of %lld held-out row%s is not finite, the first is row %lld of "
+             "%.200s; these weights are not kept", (long long)t->counters[COUNT_EPOCHS] + 1,
+             (long long)likelihood->not_finite, likelihood->not_finite == 1 ? "" : "s",
+             (long long)likelihood->first_not_finite + 1, flow_dataset_location(t->validation));
+    hooks->on_warning(hooks->context, message);
+}
+
+static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, flow_run_clock *clock, flow_error *err)
+{
+    flow_likelihood likelihood = {.mean = NAN, .error = NAN};
+    flow_status status = flow_trainer_reserve_history(t, err);
+    if (status == FLOW_OK && t->validation != NULL)
+        status = flow_evaluator_run(t->evaluator, &likelihood, t->logp, t->validation, hooks, err);
+    if (status != FLOW_OK)
+        return status;
+    if (likelihood.not_finite > 0)
+        warn_not_finite(t, hooks, &likelihood);
+
+    /* From here on nothing fails: the state goes from one epoch to the next in one piece. */
+    int64_t *counters = t->counters, epoch = ++counters[COUNT_EPOCHS];
+    double *figures = t->figures;
+    bool usable = likelihood.not_finite == 0;
+    bool improved = usable && (t->validation == NULL || improves_significantly(t));
+    bool best = usable && (t->validation == NULL || likelihood.mean > figures[FIGURE_BEST]);
+    if (improved) {
+        counters[COUNT_REFERENCE_EPOCH] = epoch;
+        memcpy(t->reference, t->logp, (size_t)t->n_validation * sizeof *t->reference);
+    }
+    counters[COUNT_WAITED] = improved ? 0 : counters[COUNT_WAITED] + 1;
+    if (best) {
+        counters[COUNT_BEST_EPOCH] = epoch;
+        figures[FIGURE_BEST] = t->validation != NULL ? likelihood.mean : figures[FIGURE_BEST];
+        memcpy(t->best, flow_trainer_evaluated(t), t->f->params.n_weights * sizeof *t->best);
+    }
+    flow_schedule_observe(t->schedule, flow_optimizer_rate(t->optimizer), improved);
+
+    double now = flow_seconds(), steps = (double)counters[COUNT_EPOCH_STEPS];
+    const flow_epoch line = {
+        .epoch = epoch,
+        .training = figures[FIGURE_SCORE] / figures[FIGURE_SCORED_ROWS],
+        .validation = likelihood.mean,
+        .validation_error = likelihood.error,
+        .rate = figures[FIGURE_RATE],
+        .gradient_norm = figures[FIGURE_NORM] / steps,
+        .clipped = (double)counters[COUNT_CLIPPED] / steps,
+        .dropped = (double)counters[COUNT_DROPPED],
+        .best = best ? 1 : 0,
+        .seconds = figures[FIGURE_SECONDS] + now - clock->mark,
+    };
+    flow_trainer_add_history(t, &line);
+    static const flow_counter of_epoch[] = {COUNT_ROWS, COUNT_EPOCH_STEPS, COUNT_CLIPPED, COUNT_DROPPED};
+    for (size_t k = 0; k < sizeof of_epoch / sizeof *of_epoch; k++)
+        counters[of_epoch[k]] = 0;
+    static const flow_figure summed[] = {FIGURE_SCORE, FIGURE_SCORED_ROWS, FIGURE_NORM, FIGURE_SECONDS};
+    for (size_t k = 0; k < sizeof summed / sizeof *summed; k++)
+        figures[summed[k]] = 0;
+    status = hooks->on_epoch != NULL ? hooks->on_epoch(hooks->context, &line, err) : FLOW_OK;
+    clock->mark = flow_seconds();
+    return status;
+}
+
+/* ---- running ---- */
+
+flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hooks, flow_error *err)
+{
+    static const flow_train_hooks no_hooks = {0};
+    if (!trainer->ready)
+        return flow_error_set(err, FLOW_ARGUMENT, "the trainer was neither started nor restored");
+    double now = flow_seconds();
+    flow_run_clock clock = {.began = now, .mark = now};
+    hooks = hooks != NULL ? hooks : &no_hooks;
+    flow_status status = FLOW_OK;
+    while (status == FLOW_OK && trainer->counters[COUNT_EPOCHS] < trainer->options.epochs &&
+           !flow_trainer_converged(trainer)) {
+        status = flow_trainer_run_epoch(trainer, hooks, &clock, err);
+        if (status == FLOW_OK)
+            status = finish_epoch(trainer, hooks, &clock, err);
+    }
+    return status;
+}
+
+const real *flow_trainer_best(const flow_trainer *trainer)
+{
+    return trainer->best;
+}
+
+int64_t flow_trainer_best_epoch(const flow_trainer *trainer)
+{
+    return trainer->counters[COUNT_BEST_EPOCH];
+}
+
+bool flow_trainer_converged(const flow_trainer *trainer)
+{
+    return trainer->options.patience > 0 && trainer->counters[COUNT_WAITED] >= trainer->options.patience;
+}

@@ -1,0 +1,99 @@
+/* The inside of a trainer, shared by the files that implement trainer.h and by nobody else. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_TRAIN_TRAINER_STATE_H
+#define FLOW_TRAIN_TRAINER_STATE_H
+
+#include "train/evaluate.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+#include "train/step.h"
+#include "train/trainer.h"
+
+/* Whole numbers of the state. */
+typedef enum flow_counter {
+    COUNT_EPOCHS,              /* done */
+    COUNT_ROWS,                /* done in the running epoch */
+    COUNT_STEPS,               /* since the start, dropped ones included: what the schedule goes by */
+    COUNT_EPOCH_STEPS,         /* in the running epoch, dropped ones not included */
+    COUNT_CLIPPED,             /* of these */
+    COUNT_DROPPED,             /* in the running epoch */
+    COUNT_DROPPED_IN_A_ROW,
+    COUNT_BEST_EPOCH,          /* 0: none yet */
+    COUNT_REFERENCE_EPOCH,     /* the last one that improved significantly; 0: none yet */
+    COUNT_WAITED,              /* epochs since then */
+    COUNT_TRAINING_ROWS,       /* what the run was started on */
+    COUNT_TRAINING_CHECKSUM,
+    COUNT_VALIDATION_ROWS,
+    COUNT_VALIDATION_CHECKSUM,
+    N_COUNTERS
+} flow_counter;
+
+/* Other numbers of the state. */
+typedef enum flow_figure {
+    FIGURE_SCORE,       /* sums over the running epoch, in the order of the rows */
+    FIGURE_SCORED_ROWS,
+    FIGURE_NORM,
+    FIGURE_SECONDS,
+    FIGURE_RATE,        /* of the last step */
+    FIGURE_RATE_FACTOR, /* 1, or less after dropped steps */
+    FIGURE_BEST,        /* highest held-out mean; -inf: none yet */
+    N_FIGURES
+} flow_figure;
+
+enum { STATE_ARRAYS_MAX = 8 + FLOW_OPTIMIZER_ARRAYS };
+
+struct flow_trainer {
+    flow *f;
+    flow_train_options options;
+    flow_dataset *training, *validation;
+    uint64_t seed;
+    int n_threads;
+    int64_t n_rows, n_validation; /* rows of the data sets; 0: no validation */
+    int64_t batch;                /* rows of a full step */
+    int64_t n_steps;              /* of all epochs */
+    bool ready;                   /* started or restored */
+
+    flow_optimizer *optimizer;
+    flow_schedule *schedule;
+    flow_step *step;
+    flow_evaluator *evaluator; /* NULL without validation */
+
+    real *weights, *best, *average; /* (n_weights); average: NULL without ema */
+    real *gradient;                 /* (n_weights) */
+    double *rows;                   /* (batch, d) */
+    int64_t *numbers;               /* (batch) */
+    double *logp;                   /* (n_validation): of the epoch at hand */
+    double *reference;              /* (n_validation): of the reference epoch */
+
+    int64_t counters[N_COUNTERS];
+    double figures[N_FIGURES];
+    flow_array arrays[STATE_ARRAYS_MAX];
+    int n_arrays;
+
+    double *history; /* (n_history, FLOW_EPOCH_COLUMNS) */
+    int64_t n_history, history_capacity;
+};
+
+/* The weights that are evaluated and kept. */
+const real *flow_trainer_evaluated(const flow_trainer *trainer);
+
+/* Makes room for one more line, and adds one. */
+flow_status flow_trainer_reserve_history(flow_trainer *trainer, flow_error *err);
+void flow_trainer_add_history(flow_trainer *trainer, const flow_epoch *epoch);
+
+/* Fills trainer->arrays, once, when everything they point to exists. */
+void flow_trainer_list_arrays(flow_trainer *trainer);
+
+/* Runs from where the state stands to the end of the epoch's rows; FLOW_INTERRUPTED, FLOW_NUMERIC. */
+typedef struct flow_run_clock {
+    double began;      /* seconds */
+    double mark;       /* up to here the time is in FIGURE_SECONDS */
+    int64_t rows_done; /* by this run */
+} flow_run_clock;
+
+double flow_seconds(void);
+
+flow_status flow_trainer_run_epoch(flow_trainer *trainer, const flow_train_hooks *hooks, flow_run_clock *clock,
+                                   flow_error *err);
+
+#endif
