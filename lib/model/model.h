@@ -1,6 +1,7 @@
 /* Model files: the shared serialization layer (docs/model-file.md).
  *
- * HDF5, self-describing. Attributes of the root: format ("flowctl-model"), format_version, program_version. Datasets:
+ * HDF5 behind a head of 512 bytes that seals it (model/file.h), self-describing. Attributes of the root: format
+ * ("flowctl-model"), format_version, program_version, precision, directory (of the spec). Datasets:
  *     /spec                     the resolved spec, JSON text
  *     /columns                  names of the data columns
  *     /parameters/<block>/...   every entry of the parameter vector by name, best weights and fitted values
@@ -9,8 +10,8 @@
  *     /provenance               JSON text: version, command line, host, date, data locations, shapes, checksums
  *     /summary                  JSON text: epochs, best epoch, held-out and test likelihood
  * All datasets with more than a few values are chunked and Fletcher-32 checksummed. Values are stored in the precision
- * they have and read into the precision of the program. A file is written under a temporary name in the same folder, flushed,
- * fsynced and renamed: a crash at any instant leaves the old file or the new one.
+ * they have and read into the precision of the program. A file is written under a temporary name in the same folder,
+ * flushed, fsynced and renamed: a crash at any instant leaves the old file or the new one.
  *
  * A file may be truncated, corrupted, from a newer format, hostile, or not a model at all: FLOW_FORMAT, never a crash;
  * every size is checked against the spec before anything is read into memory.
@@ -40,15 +41,21 @@ typedef struct flow_model_contents {
     const cJSON *provenance, *summary; /* may be NULL */
 } flow_model_contents;
 
+/* Writes a model in place of `path`. FLOW_NUMERIC when a weight or a fitted value cannot be used: what is saved can be
+ * loaded. Whatever fails, an old file stays as it was. */
 flow_status flow_model_save(const char *path, const flow_model_contents *contents, flow_error *err);
 
 /* A model as it came out of a file. */
 typedef struct flow_model {
-    char *path;
-    flow_spec *spec;
+    char *path;            /* of the model file, also when a spec led to it */
+    char *program_version; /* that wrote it */
+    const char *precision; /* "float" or "double": of the program that wrote it; "" for a model without weights */
+    uint64_t n_bytes;      /* of the file */
+    uint32_t checksum;     /* of the file */
+    flow_spec *spec;       /* its paths are relative to where the spec was when the model was trained */
     flow *f;
     real *weights; /* aligned, (n_weights) */
-    char **columns;
+    char **columns; /* (f->dim) */
     double *history;
     int64_t n_epochs;
     char **history_columns;
@@ -57,16 +64,25 @@ typedef struct flow_model {
     bool has_state;
 } flow_model;
 
-/* Loads a model file. A spec (JSON) is followed to the model its "output" names. *out is the caller's. */
+/* Loads a model file. A spec (JSON) is followed to the model its "output" names. *out is the caller's. FLOW_IO when
+ * there is no such file or it cannot be read, FLOW_FORMAT when it is not a model, damaged, or newer than the program.
+ */
 flow_status flow_model_load(flow_model **out, const char *path, flow_error *err);
 void flow_model_free(flow_model *model);
 
 /* Fills the arrays of a training state by name, each checked for kind and shape: FLOW_FORMAT when one is missing or of
- * another shape (a model that was trained by another spec). */
+ * another shape (a model that was trained by another spec), or was stored in another precision (training would not go
+ * on bit for bit). All arrays are checked before the first is filled. */
 flow_status flow_model_read_state(const flow_model *model, const flow_array *state, int n_state, flow_error *err);
 
 /* What kind of file this is, by its contents. */
-typedef enum flow_file_kind { FLOW_FILE_MISSING, FLOW_FILE_MODEL, FLOW_FILE_HDF5, FLOW_FILE_JSON, FLOW_FILE_OTHER } flow_file_kind;
+typedef enum flow_file_kind {
+    FLOW_FILE_MISSING,
+    FLOW_FILE_MODEL,
+    FLOW_FILE_HDF5, /* without the head of a model */
+    FLOW_FILE_JSON,
+    FLOW_FILE_OTHER /* and what cannot be read, folders, pipes */
+} flow_file_kind;
 flow_file_kind flow_file_identify(const char *path);
 
 #endif

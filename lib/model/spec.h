@@ -15,10 +15,12 @@
 
 enum { FLOW_SPEC_COLUMNS_MAX = 65536 };
 
-/* The members are borrowed from the document, which the spec owns. Paths are as written; flow_spec_path resolves them. */
+/* The members are borrowed from the document, which the spec owns. Paths are as written; flow_spec_path resolves them.
+ */
 typedef struct flow_spec {
     cJSON *document;
-    char *dir; /* what relative paths are relative to; owned */
+    char *source; /* the name of the spec for messages: its file, "standard input"; owned */
+    char *dir;    /* what relative paths are relative to; owned */
     const char *name;
     const char *train, *validation, *test; /* locations of data; NULL: not given */
     double share;                          /* "validation": 0.1; 0 when validation is a location or absent */

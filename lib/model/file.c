@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE /* O_CLOEXEC, fsync, realpath */
+#include "model/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/text.h"
+#include "model/model.h"
+
+#ifndef FLOW_VERSION
+#define FLOW_VERSION "unknown"
+#endif
+
+static const char magic[] = "flowctl-model\n";
+static const char signature[] = "\211HDF\r\n\032\n"; /* of an HDF5 file, at byte 0, 512, 1024, 2048, ... */
+enum { MAGIC_SIZE = sizeof magic - 1, SIGNATURE_SIZE = sizeof signature - 1, PIECE = 1 << 20 };
+
+const char *flow_program_version(void)
+{
+    return FLOW_VERSION;
+}
+
+/* ---- the head ---- */
+
+static void render(char block[FLOW_HEAD_SIZE], const flow_head *head)
+{
+    memset(block, 0, FLOW_HEAD_SIZE);
+    snprintf(block, FLOW_HEAD_SIZE,
+             "%sversion %u\nprogram %s\nbytes %020" PRIu64 "\ncrc32 %08" PRIx32 "\n"
+             "This is a trained model of flowctl: an HDF5 file behind these 512 bytes, which HDF5 programs skip.\n"
+             "\"flowctl info FILE\" describes it; the sum above tells whether it is intact.\n",
+             magic, head->version, head->program, head->bytes, head->crc32);
+}
+
+static uint32_t sum_of(uint32_t sum, const char *data, size_t size)
+{
+    while (size > 0) {
+        size_t piece = size < PIECE ? size : PIECE;
+        sum = (uint32_t)crc32(sum, (const unsigned char *)data, (uInt)piece);
+        data += piece;
+        size -= piece;
+    }
+    return sum;
+}
+
+void flow_head_seal(char *image, size_t size)
+{
+    flow_head head = {.version = FLOW_MODEL_VERSION, .bytes = size};
+    snprintf(head.program, sizeof head.program, "%s", flow_program_version());
+    head.crc32 = sum_of(0, image + FLOW_HEAD_SIZE, size - FLOW_HEAD_SIZE);
+    render(image, &head);
+}
+
+/* ---- reading ---- */
+
+/* Up to `size` bytes, fewer only at the end of the file; -1 on failure. */
+static ssize_t read_fully(int fd, char *data, size_t size)
+{
+    size_t done = 0;
+    while (done < size) {
+        ssize_t n = read(fd, data + done, size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+static bool has_signature(int fd, off_t size)
+{
+    for (off_t at = 0; at + SIGNATURE_SIZE <= size; at = at == 0 ? 512 : 2 * at) {
+        char found[SIGNATURE_SIZE];
+        if (lseek(fd, at, SEEK_SET) != at || read_fully(fd, found, sizeof found) != SIGNATURE_SIZE)
+            return false;
+        if (memcmp(found, signature, SIGNATURE_SIZE) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool looks_like_json(const char *start, size_t size)
+{
+    size_t i = size >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    while (i < size && strchr(" \t\r\n", start[i]) != NULL && start[i] != '\0')
+        i++;
+    return i < size && start[i] == '{';
+}
+
+static int open_to_read(const char *path)
+{
+    int fd;
+    do
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not hold us up */
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+flow_file_kind flow_file_identify(const char *path)
+{
+    int fd = open_to_read(path);
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? FLOW_FILE_MISSING : FLOW_FILE_OTHER;
+    flow_file_kind kind = FLOW_FILE_OTHER;
+    struct stat about;
+    char start[FLOW_HEAD_SIZE];
+    ssize_t n;
+    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && (n = read_fully(fd, start, sizeof start)) > 0) {
+        if (n >= MAGIC_SIZE && memcmp(start, magic, MAGIC_SIZE) == 0)
+            kind = FLOW_FILE_MODEL;
+        else if (has_signature(fd, about.st_size))
+            kind = FLOW_FILE_HDF5;
+        else if (looks_like_json(start, (size_t)n))
+            kind = FLOW_FILE_JSON;
+    }
+    close(fd);
+    return kind;
+}
+
+static flow_status fail_not_model(const char *path, int fd, off_t size, flow_error *err)
+{
+    if (size == 0)
+        return flow_error_set(err, FLOW_FORMAT, "%s: the file is empty, not a flowctl model", path);
+    if (has_signature(fd, size))
+        return flow_error_set(err, FLOW_FORMAT, "%s: is an HDF5 file but not a flowctl model (or one that another "
+                              "program has written anew, which removes its first 512 bytes); to read it as data, name "
+                              "a table in it, as in %s:/data", path, path);
+    return flow_error_set(err, FLOW_FORMAT,
+                          "%s: is not a flowctl model; models are the files that flowctl train writes", path);
+}
+
+/* Takes a head apart. What is not exactly what `render` makes of it is damaged. */
+static flow_status parse_head(flow_head *head, const char block[FLOW_HEAD_SIZE], const char *path, flow_error *err)
+{
+    char text[FLOW_HEAD_SIZE + 1];
+    memcpy(text, block, FLOW_HEAD_SIZE);
+    text[FLOW_HEAD_SIZE] = '\0';
+    *head = (flow_head){0};
+    int n = sscanf(text + MAGIC_SIZE, "version %9u\nprogram %63[^\n]\nbytes %20" SCNu64 "\ncrc32 %8" SCNx32,
+                   &head->version, head->program, &head->bytes, &head->crc32);
+    if (n >= 2 && head->version > FLOW_MODEL_VERSION)
+        return flow_error_set(err, FLOW_FORMAT, "%s: was written by flowctl %s in format %u, this is flowctl %s, which "
+                              "reads formats up to %d; read it with flowctl %s or later", path, head->program,
+                              head->version, flow_program_version(), FLOW_MODEL_VERSION, head->program);
+    char same[FLOW_HEAD_SIZE];
+    if (n == 4)
+        render(same, head);
+    if (n < 4 || head->version != FLOW_MODEL_VERSION || memcmp(same, block, FLOW_HEAD_SIZE) != 0)
+        return flow_error_set(err, FLOW_FORMAT, "%s: is a flowctl model, but its head (the first %d bytes) is damaged; "
+                              "copy the file again from where it was written, or train again", path, FLOW_HEAD_SIZE);
+    return FLOW_OK;
+}
+
+static flow_status verify_sum(const flow_head *head, int fd, const char *path, flow_error *err)
+{
+    char *piece = malloc(PIECE);
+    if (piece == NULL)
+        return flow_error_memory(err, path);
+    uint32_t sum = 0;
+    uint64_t size = FLOW_HEAD_SIZE;
+    ssize_t n;
+    while ((n = read_fully(fd, piece, PIECE)) > 0) {
+        sum = sum_of(sum, piece, (size_t)n);
+        size += (uint64_t)n;
+    }
+    int error = errno;
+    free(piece);
+    if (n < 0)
+        return flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", path, strerror(error));
+    if (size != head->bytes)
+        return flow_error_set(err, FLOW_FORMAT,
+                              "%s: is %s: it should have %" PRIu64 " bytes and has %" PRIu64 "; copy the "
+                              "file again from where it was written, or train again",
+                              path, size < head->bytes ? "truncated" : "damaged", head->bytes, size);
+    if (sum != head->crc32)
+        return flow_error_set(err, FLOW_FORMAT, "%s: is damaged: its bytes do not have the checksum they were written "
+                              "with; copy the file again from where it was written, or train again", path);
+    return FLOW_OK;
+}
+
+flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err)
+{
+    flow_status status;
+    int fd = open_to_read(path);
+    if (fd < 0)
+        return flow_error_set(err, FLOW_IO, errno == ENOENT ? "%s: there is no such file" : "%s: cannot be opened: %s",
+                              path, strerror(errno));
+    struct stat about;
+    char block[FLOW_HEAD_SIZE] = {0};
+    if (fstat(fd, &about) != 0) {
+        status = flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", path, strerror(errno));
+        goto done;
+    }
+    if (!S_ISREG(about.st_mode)) {
+        status = flow_error_set(err, FLOW_IO, "%s: is %s, not a model file", path,
+                                S_ISDIR(about.st_mode) ? "a folder" : "a device or pipe");
+        goto done;
+    }
+    ssize_t n = read_fully(fd, block, sizeof block);
+    if (n < 0) {
+        status = flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", path, strerror(errno));
+    } else if (n < MAGIC_SIZE || memcmp(block, magic, MAGIC_SIZE) != 0) {
+        status = fail_not_model(path, fd, about.st_size, err);
+    } else if (n < FLOW_HEAD_SIZE) {
+        status = flow_error_set(err, FLOW_FORMAT, "%s: is truncated: only its first %zd bytes are there; copy the file "
+                                "again from where it was written, or train again", path, n);
+    } else {
+        status = parse_head(head, block, path, err);
+        if (status == FLOW_OK)
+            status = verify_sum(head, fd, path, err);
+    }
+done:
+    close(fd);
+    return status;
+}
+
+/* ---- writing ---- */
+
+/* A new file next to `path`, under a name nobody has. */
+static int create_beside(char **name, const char *path)
+{
+    *name = NULL;
+    for (int attempt = 0; attempt < 100; attempt++) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        free(*name);
+        *name = flow_format("%s.tmp-%ld-%08lx", path, (long)getpid(),
+                            ((unsigned long)now.tv_nsec + (unsigned long)attempt));
+        if (*name == NULL) {
+            errno = ENOMEM;
+            return -1;
+        }
+        int fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || (errno != EEXIST && errno != EINTR))
+            return fd;
+    }
+    return -1;
+}
+
+static bool write_fully(int fd, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size < (size_t)1 << 30 ? size : (size_t)1 << 30);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        data += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+/* Makes a rename last. File systems that cannot sync a folder say so, and then nothing can be done. */
+static bool sync_folder(const char *path)
+{
+    char *dir = flow_path_dir(path);
+    if (dir == NULL)
+        return true;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(dir);
+    if (fd < 0)
+        return true; /* a folder may be writable and not readable */
+    bool ok = fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP || errno == EROFS;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return ok;
+}
+
+flow_status flow_file_replace(const char *path, const char *image, size_t size, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    char *temporary = NULL;
+    const char *doing = "created";
+    int fd = -1;
+    struct stat about;
+    bool exists = stat(path, &about) == 0;
+    if (exists && !S_ISREG(about.st_mode))
+        return flow_error_set(err, FLOW_IO, "%s: is %s, and a model is written to a plain file", path,
+                              S_ISDIR(about.st_mode) ? "a folder" : "a device or pipe");
+    char *target = exists ? realpath(path, NULL) : flow_strdup(path);
+    if (target == NULL)
+        goto failed;
+    fd = create_beside(&temporary, target);
+    if (fd < 0)
+        goto failed;
+    doing = "written";
+    if (exists && fchmod(fd, about.st_mode & 07777) != 0 && errno != EPERM)
+        goto failed;
+    if (!write_fully(fd, image, size) || fsync(fd) != 0)
+        goto failed;
+    int closed = close(fd);
+    fd = -1;
+    if (closed != 0 || rename(temporary, target) != 0)
+        goto failed;
+    free(temporary);
+    temporary = NULL;
+    if (sync_folder(target))
+        goto done;
+    doing = "made to last (its folder could not be synced)";
+    exists = false; /* the new file is in its place */
+failed:
+    status = flow_error_set(err, FLOW_IO, "%s: cannot be %s: %s%s", path, doing, strerror(errno),
+                            exists ? " (the old file is intact)" : "");
+    if (fd >= 0)
+        close(fd);
+    if (temporary != NULL)
+        unlink(temporary);
+done:
+    free(temporary);
+    free(target);
+    return status;
+}

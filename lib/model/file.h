@@ -1,0 +1,49 @@
+/* What stands around the HDF5 data of a model file: a head that seals them, and the way they come to the disk.
+ *
+ * A model file begins with FLOW_HEAD_SIZE bytes of text (an HDF5 user block, which every HDF5 program skips):
+ *
+ *     flowctl-model
+ *     version 1
+ *     program 0.1.0
+ *     bytes 00000000000000123456
+ *     crc32 89abcdef
+ *     (two lines for people, and zeros to the end)
+ *
+ * `bytes` is the length of the whole file and `crc32` the CRC-32 (zlib) of all bytes after the head. So a file that is
+ * truncated or changed anywhere is refused before the HDF5 library, which was not written for damaged files, looks at
+ * it. The seal guards against accidents, not against malice: whoever forges the data can forge the sum.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_MODEL_FILE_H
+#define FLOW_MODEL_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum { FLOW_HEAD_SIZE = 512, FLOW_PROGRAM_SIZE = 64 };
+
+typedef struct flow_head {
+    unsigned version;
+    char program[FLOW_PROGRAM_SIZE]; /* the version of the program that wrote the file */
+    uint64_t bytes;
+    uint32_t crc32;
+} flow_head;
+
+/* The version of this program, as it stands in a head. */
+const char *flow_program_version(void);
+
+/* Seals an image whose first FLOW_HEAD_SIZE bytes are free for it: computes the sum and writes the head. */
+void flow_head_seal(char *image, size_t size);
+
+/* Writes an image in place of `path`: a temporary file in the same folder, fsync, rename, fsync of the folder. A
+ * failure leaves the old file as it was and nothing else. A symbolic link is followed; what is there and no plain file
+ * is left alone (FLOW_IO). The permissions of a new file are those of the umask, an old file's are kept. */
+flow_status flow_file_replace(const char *path, const char *image, size_t size, flow_error *err);
+
+/* Reads and verifies the head of a model file and the sum of its bytes. FLOW_IO when it cannot be read, FLOW_FORMAT
+ * when it is not a model, damaged, or newer than this program. */
+flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err);
+
+#endif

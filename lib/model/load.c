@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "model/file.h"
+#include "model/h5.h"
+#include "model/model.h"
+#include "model/names.h"
+
+enum { HISTORY_COLUMNS_MOST = 64, TEXT_MOST = 4096 };
+
+/* What is wrong with a spec is, inside a model file, wrong with the file. */
+static flow_status as_format(flow_error *err, flow_status status)
+{
+    if (status != FLOW_SPEC && status != FLOW_NUMERIC && status != FLOW_DATA)
+        return status;
+    if (err != NULL)
+        err->code = FLOW_FORMAT;
+    return FLOW_FORMAT;
+}
+
+static flow_status check_format(hid_t file, flow_error *err)
+{
+    char *format = NULL;
+    int64_t version = 0;
+    flow_status status = flow_h5_attached_text(&format, file, FLOW_MODEL_FORMAT, TEXT_MOST, err);
+    if (status == FLOW_OK && strcmp(format, FLOW_MODEL_FORMAT_NAME) != 0)
+        status =
+            flow_error_set(err, FLOW_FORMAT, "the format is \"%.40s\" and not \"%s\"", format, FLOW_MODEL_FORMAT_NAME);
+    if (status == FLOW_OK)
+        status = flow_h5_attached_number(&version, file, FLOW_MODEL_FORMAT_VERSION, err);
+    if (status == FLOW_OK && version != FLOW_MODEL_VERSION)
+        status = flow_error_set(err, FLOW_FORMAT, "the format version is %lld, and this program reads version %d",
+                                (long long)version, FLOW_MODEL_VERSION);
+    free(format);
+    return status;
+}
+
+/* Relative paths of the spec start from the folder it was in; where that is unknown, from the model's. */
+static char *directory_of(hid_t file, const char *path)
+{
+    char *dir = NULL;
+    flow_error ignored;
+    if (flow_h5_attached_text(&dir, file, FLOW_MODEL_DIRECTORY, TEXT_MOST, &ignored) == FLOW_OK && dir[0] != '\0')
+        return dir;
+    free(dir);
+    return flow_path_dir(path);
+}
+
+static flow_status read_spec(flow_model *model, hid_t file, flow_error *err)
+{
+    char *text = NULL, *dir = directory_of(file, model->path);
+    flow_status status = dir == NULL ? flow_error_memory(err, model->path) : FLOW_OK;
+    if (status == FLOW_OK)
+        status = flow_h5_read_text(&text, file, FLOW_MODEL_SPEC, FLOW_JSON_MAX_BYTES, err);
+    if (status == FLOW_OK)
+        status = flow_spec_parse(&model->spec, text, strlen(text), "its spec", dir, NULL, 0, err);
+    free(text);
+    free(dir);
+    return as_format(err, status);
+}
+
+/* What must be in the file before there is reason to find memory for it. */
+static flow_status check_size(const flow_model *model, flow_error *err)
+{
+    const flow_params *params = &model->f->params;
+    size_t bytes = 0;
+    for (int e = 0; e < params->n_entries; e++) {
+        size_t values = (size_t)params->entries[e].rows;
+        if (!flow_size_mul(&values, (size_t)params->entries[e].cols) || !flow_size_mul(&values, sizeof(float)) ||
+            !flow_size_add(&bytes, values))
+            return flow_error_set(err, FLOW_FORMAT, "its spec asks for more than fits a memory");
+    }
+    if (bytes > model->n_bytes)
+        return flow_error_set(err, FLOW_FORMAT,
+                              "its spec asks for %zu bytes of parameters, and the file has %llu bytes", bytes,
+                              (unsigned long long)model->n_bytes);
+    return FLOW_OK;
+}
+
+/* Masked weights are zero: the structure of the flow, and its log-determinant, rest on that. */
+static flow_status check_entry(const flow_model *model, const flow_param *entry, flow_error *err)
+{
+    for (int r = 0; r < entry->rows; r++) {
+        int live = entry->extent != NULL ? entry->extent[r] : entry->cols;
+        for (int c = 0; c < entry->cols; c++) {
+            size_t k = entry->offset + (size_t)r * (size_t)entry->cols + (size_t)c;
+            double value = entry->trainable ? (double)model->weights[k] : model->f->params.fitted[k];
+            if (!isfinite(value))
+                return flow_error_set(err, FLOW_FORMAT, "%s[%d][%d] is not a finite %s", entry->name, r, c,
+                                      entry->trainable ? FLOW_PRECISION : "number");
+            if (c >= live && value != 0)
+                return flow_error_set(err, FLOW_FORMAT, "%s[%d][%d] is masked and must be zero", entry->name, r, c);
+        }
+    }
+    return FLOW_OK;
+}
+
+static flow_status read_parameters(flow_model *model, hid_t file, flow_error *err)
+{
+    const flow_params *params = &model->f->params;
+    flow_status status = check_size(model, err);
+    if (status != FLOW_OK)
+        return status;
+    model->weights = flow_alloc_aligned(params->n_weights, sizeof(real));
+    if (model->weights == NULL)
+        return flow_error_memory(err, "the weights");
+    model->precision = "";
+    for (int e = 0; e < params->n_entries && status == FLOW_OK; e++) {
+        const flow_param *entry = &params->entries[e];
+        char name[FLOW_STORED_NAME_SIZE];
+        snprintf(name, sizeof name, "%s/%s", FLOW_MODEL_PARAMETERS, entry->name);
+        flow_array array = {.name = name, .rows = (size_t)entry->rows, .cols = (size_t)entry->cols}, found;
+        if (entry->trainable) {
+            array.kind = FLOW_ARRAY_REAL;
+            array.data = model->weights + entry->offset;
+            status = flow_h5_look(&found, file, name, err);
+            if (status == FLOW_OK)
+                model->precision = found.kind == FLOW_ARRAY_DOUBLE ? "double" : "float";
+        } else {
+            array.kind = FLOW_ARRAY_DOUBLE;
+            array.data = params->fitted + entry->offset;
+        }
+        if (status == FLOW_OK)
+            status = flow_h5_read_array(&array, file, !entry->trainable, err);
+        if (status == FLOW_OK)
+            status = check_entry(model, entry, err);
+    }
+    return status == FLOW_OK ? as_format(err, flow_check(model->f, err)) : status;
+}
+
+static flow_status read_history(flow_model *model, hid_t file, flow_error *err)
+{
+    if (!flow_h5_exists(file, FLOW_MODEL_HISTORY))
+        return FLOW_OK;
+    flow_array array;
+    flow_status status = flow_h5_look(&array, file, FLOW_MODEL_HISTORY, err);
+    if (status != FLOW_OK)
+        return status;
+    size_t bytes = array.rows * array.cols * sizeof(double); /* look() made sure that this fits */
+    if (array.kind != FLOW_ARRAY_DOUBLE || array.rows < 1 || array.cols < 1 || array.cols > HISTORY_COLUMNS_MOST ||
+        bytes > model->n_bytes)
+        return flow_error_set(err, FLOW_FORMAT, "history is not a table of epochs");
+    hid_t dataset = H5Dopen2(file, FLOW_MODEL_HISTORY, H5P_DEFAULT);
+    status = flow_h5_attached_names(&model->history_columns, &model->n_history_columns, dataset, FLOW_MODEL_COLUMNS,
+                                    HISTORY_COLUMNS_MOST, err);
+    H5Dclose(dataset);
+    if (status == FLOW_OK && (size_t)model->n_history_columns != array.cols)
+        status = flow_error_set(err, FLOW_FORMAT, "history has %zu columns and %d names", array.cols,
+                                model->n_history_columns);
+    if (status != FLOW_OK)
+        return status;
+    model->history = malloc(bytes);
+    if (model->history == NULL)
+        return flow_error_memory(err, FLOW_MODEL_HISTORY);
+    array.data = model->history;
+    model->n_epochs = (int64_t)array.rows;
+    return flow_h5_read_array(&array, file, true, err);
+}
+
+static flow_status read_json(cJSON **out, hid_t file, const char *name, flow_error *err)
+{
+    if (!flow_h5_exists(file, name))
+        return FLOW_OK;
+    char *text = NULL;
+    flow_status status = flow_h5_read_text(&text, file, name, FLOW_JSON_MAX_BYTES, err);
+    if (status == FLOW_OK)
+        status = as_format(err, flow_json_parse(out, text, strlen(text), name, err));
+    free(text);
+    return status;
+}
+
+static flow_status read_contents(flow_model *model, hid_t file, flow_error *err)
+{
+    int dim = 0;
+    flow_status status = check_format(file, err);
+    if (status == FLOW_OK)
+        status = read_spec(model, file, err);
+    if (status == FLOW_OK)
+        status = flow_h5_read_names(&model->columns, &dim, file, FLOW_MODEL_COLUMNS, FLOW_DIM_MAX, err);
+    if (status == FLOW_OK && model->spec->columns != NULL && model->spec->n_columns != dim)
+        status =
+            flow_error_set(err, FLOW_FORMAT, "its spec names %d columns, and it has %d", model->spec->n_columns, dim);
+    if (status == FLOW_OK)
+        status =
+            as_format(err, flow_new(&model->f, &model->spec->flow, &model->spec->base, dim, model->spec->seed, err));
+    if (status == FLOW_OK)
+        status = read_parameters(model, file, err);
+    if (status == FLOW_OK)
+        status = read_history(model, file, err);
+    if (status == FLOW_OK)
+        status = read_json(&model->provenance, file, FLOW_MODEL_PROVENANCE, err);
+    if (status == FLOW_OK)
+        status = read_json(&model->summary, file, FLOW_MODEL_SUMMARY, err);
+    model->has_state = flow_h5_exists(file, FLOW_MODEL_TRAINING);
+    return status;
+}
+
+/* A sum that is right and contents that are not: another program, or another version, made them. */
+static flow_status explain(flow_error *err, const char *path, const char *program)
+{
+    flow_error_prefix(err, "%s: is not a model that this program can read: ", path);
+    if (err != NULL && program != NULL && strcmp(program, flow_program_version()) != 0) {
+        size_t used = strlen(err->message);
+        snprintf(err->message + used, sizeof err->message - used,
+                 " (it was written by flowctl %.40s, this is flowctl %s)", program, flow_program_version());
+    }
+    return FLOW_FORMAT;
+}
+
+static flow_status load(flow_model **out, const char *path, flow_error *err)
+{
+    flow_head head;
+    flow_status status = flow_file_verify(&head, path, err);
+    if (status != FLOW_OK)
+        return status;
+    flow_model *model = calloc(1, sizeof *model);
+    if (model == NULL)
+        return flow_error_memory(err, path);
+    hid_t file = H5I_INVALID_HID;
+    model->path = flow_strdup(path);
+    model->program_version = flow_strdup(head.program);
+    model->n_bytes = head.bytes;
+    model->checksum = head.crc32;
+    if (model->path == NULL || model->program_version == NULL) {
+        status = flow_error_memory(err, path);
+        goto done;
+    }
+    status = flow_h5_open(&file, path, err);
+    if (status == FLOW_OK)
+        status = read_contents(model, file, err);
+    if (status == FLOW_FORMAT)
+        status = explain(err, path, model->program_version);
+    else if (status != FLOW_OK)
+        flow_error_prefix(err, "%s: ", path);
+done:
+    if (file >= 0)
+        H5Fclose(file);
+    if (status == FLOW_OK)
+        *out = model;
+    else
+        flow_model_free(model);
+    return status;
+}
+
+/* The model file that a spec leads to. */
+static flow_status follow(char **out, const char *spec_path, flow_error *err)
+{
+    flow_spec *spec;
+    flow_status status = flow_spec_read(&spec, spec_path, NULL, 0, err);
+    if (status != FLOW_OK)
+        return status;
+    *out = flow_spec_path(spec, spec->output);
+    flow_spec_free(spec);
+    if (*out == NULL)
+        return flow_error_memory(err, spec_path);
+    switch (flow_file_identify(*out)) {
+    case FLOW_FILE_MISSING:
+        return flow_error_set(err, FLOW_IO, "%s: its model %s does not exist yet; make it with flowctl train %s",
+                              spec_path, *out, spec_path);
+    case FLOW_FILE_JSON:
+        return flow_error_set(err, FLOW_FORMAT, "%s: its \"output\" %s is a JSON file, not a model", spec_path, *out);
+    default:
+        return FLOW_OK;
+    }
+}
+
+flow_status flow_model_load(flow_model **out, const char *path, flow_error *err)
+{
+    *out = NULL;
+    flow_h5_scope scope;
+    flow_h5_begin(&scope);
+    flow_status status = FLOW_OK;
+    char *followed = NULL;
+    if (strcmp(path, "-") == 0)
+        status = flow_error_set(err, FLOW_ARGUMENT, "a model cannot be read from standard input; name its file");
+    else if (flow_file_identify(path) == FLOW_FILE_JSON)
+        status = follow(&followed, path, err);
+    if (status == FLOW_OK)
+        status = load(out, followed != NULL ? followed : path, err);
+    free(followed);
+    flow_h5_end(&scope);
+    return status;
+}
+
+void flow_model_free(flow_model *model)
+{
+    if (model == NULL)
+        return;
+    free(model->path);
+    free(model->program_version);
+    flow_spec_free(model->spec);
+    flow_free(model->f);
+    flow_free_aligned(model->weights);
+    free(model->columns);
+    free(model->history);
+    free(model->history_columns);
+    cJSON_Delete(model->provenance);
+    cJSON_Delete(model->summary);
+    free(model);
+}
+
+/* ---- the training state ---- */
+
+static const char *precision_of(flow_array_kind kind)
+{
+    return kind == FLOW_ARRAY_DOUBLE ? "double" : "float";
+}
+
+static flow_status check_state(const flow_array *wanted, const char *name, hid_t file, flow_error *err)
+{
+    flow_array found;
+    if (!flow_h5_exists(file, name))
+        return flow_error_set(err, FLOW_FORMAT,
+                              "its training state has no \"%s\": it was trained with other options; train "
+                              "again from the start",
+                              wanted->name);
+    flow_status status = flow_h5_look(&found, file, name, err);
+    if (status != FLOW_OK)
+        return status;
+    if (found.kind != wanted->kind && found.kind != FLOW_ARRAY_INT64 && wanted->kind != FLOW_ARRAY_INT64)
+        return flow_error_set(err, FLOW_FORMAT, "it was trained in %s precision and cannot be resumed in %s, because "
+                              "training would not go on as it was; use the %s program", precision_of(found.kind),
+                              precision_of(wanted->kind), precision_of(found.kind));
+    if (found.kind != wanted->kind || found.rows != wanted->rows || found.cols != wanted->cols)
+        return flow_error_set(err, FLOW_FORMAT,
+                              "\"%s\" of its training state is %zu x %zu, and %zu x %zu is needed: it was "
+                              "trained with another spec; train again from the start",
+                              wanted->name, found.rows, found.cols, wanted->rows, wanted->cols);
+    return FLOW_OK;
+}
+
+static flow_status read_state(const flow_array *state, int n_state, hid_t file, flow_error *err)
+{
+    if (!flow_h5_exists(file, FLOW_MODEL_TRAINING))
+        return flow_error_set(err, FLOW_FORMAT, "it was saved without its training state and cannot be resumed");
+    flow_status status = FLOW_OK;
+    for (int pass = 0; pass < 2; pass++) { /* check all, then fill all */
+        for (int i = 0; i < n_state && status == FLOW_OK; i++) {
+            char name[FLOW_STORED_NAME_SIZE];
+            int length = snprintf(name, sizeof name, "%s/%s", FLOW_MODEL_TRAINING, state[i].name);
+            if (length < 0 || (size_t)length >= sizeof name)
+                return flow_error_set(err, FLOW_ARGUMENT, "the name %.60s... is too long", state[i].name);
+            flow_array array = state[i];
+            array.name = name;
+            status = pass == 0 ? check_state(&state[i], name, file, err) : flow_h5_read_array(&array, file, true, err);
+        }
+    }
+    return status;
+}
+
+flow_status flow_model_read_state(const flow_model *model, const flow_array *state, int n_state, flow_error *err)
+{
+    flow_h5_scope scope;
+    flow_h5_begin(&scope);
+    flow_head head;
+    hid_t file = H5I_INVALID_HID;
+    flow_status status = flow_file_verify(&head, model->path, err);
+    if (status != FLOW_OK)
+        goto done;
+    if (head.crc32 != model->checksum || head.bytes != model->n_bytes) {
+        status = flow_error_set(err, FLOW_IO, "%s: another process has written it anew in the meantime; is the same "
+                                "training running twice?", model->path);
+        goto done;
+    }
+    status = flow_h5_open(&file, model->path, err);
+    if (status == FLOW_OK)
+        status = read_state(state, n_state, file, err);
+    if (status != FLOW_OK)
+        flow_error_prefix(err, "%s: ", model->path);
+done:
+    if (file >= 0)
+        H5Fclose(file);
+    flow_h5_end(&scope);
+    return status;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE /* realpath */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "model/file.h"
+#include "model/h5.h"
+#include "model/model.h"
+#include "model/names.h"
+
+static flow_status check_weights(const flow_model_contents *contents, flow_error *err)
+{
+    const flow_params *params = &contents->f->params;
+    for (int e = 0; e < params->n_entries; e++) {
+        const flow_param *entry = &params->entries[e];
+        size_t n = (size_t)entry->rows * (size_t)entry->cols;
+        for (size_t k = 0; k < n; k++) {
+            double value = entry->trainable ? (double)contents->weights[entry->offset + k]
+                                            : params->fitted[entry->offset + k];
+            if (!isfinite(value))
+                return flow_error_set(err, FLOW_NUMERIC, "value %zu of %s is not finite, so the model is not saved", k,
+                                      entry->name);
+        }
+    }
+    flow_status status = flow_check(contents->f, err);
+    if (status != FLOW_OK && err != NULL)
+        err->code = FLOW_NUMERIC;
+    return status == FLOW_OK ? FLOW_OK : FLOW_NUMERIC;
+}
+
+static flow_status write_json(hid_t file, const char *name, const cJSON *document, flow_error *err)
+{
+    if (document == NULL)
+        return FLOW_OK;
+    char *text = cJSON_Print(document);
+    if (text == NULL)
+        return flow_error_memory(err, name);
+    flow_status status =
+        strlen(text) > FLOW_JSON_MAX_BYTES
+            ? flow_error_set(err, FLOW_ARGUMENT, "%s is longer than %d bytes", name, FLOW_JSON_MAX_BYTES)
+            : flow_h5_write_text(file, name, text, err);
+    free(text);
+    return status;
+}
+
+/* The folder that relative paths of the spec start from, absolute, so that a model that was moved still tells. */
+static flow_status attach_directory(hid_t file, const flow_spec *spec, flow_error *err)
+{
+    char *absolute = realpath(spec->dir, NULL);
+    flow_status status = flow_h5_attach_text(file, FLOW_MODEL_DIRECTORY, absolute != NULL ? absolute : spec->dir, err);
+    free(absolute);
+    return status;
+}
+
+static flow_status write_description(hid_t file, const flow_model_contents *contents, flow_error *err)
+{
+    flow_status status = flow_h5_attach_text(file, FLOW_MODEL_FORMAT, FLOW_MODEL_FORMAT_NAME, err);
+    if (status == FLOW_OK)
+        status = flow_h5_attach_number(file, FLOW_MODEL_FORMAT_VERSION, FLOW_MODEL_VERSION, err);
+    if (status == FLOW_OK)
+        status = flow_h5_attach_text(file, FLOW_MODEL_PROGRAM_VERSION, flow_program_version(), err);
+    if (status == FLOW_OK)
+        status = flow_h5_attach_text(file, FLOW_MODEL_PRECISION, FLOW_PRECISION, err);
+    if (status == FLOW_OK)
+        status = attach_directory(file, contents->spec, err);
+    if (status == FLOW_OK)
+        status = write_json(file, FLOW_MODEL_SPEC, contents->spec->document, err);
+    if (status == FLOW_OK)
+        status = flow_h5_write_names(file, FLOW_MODEL_COLUMNS, contents->columns, contents->f->dim, err);
+    if (status == FLOW_OK)
+        status = write_json(file, FLOW_MODEL_PROVENANCE, contents->provenance, err);
+    if (status == FLOW_OK)
+        status = write_json(file, FLOW_MODEL_SUMMARY, contents->summary, err);
+    return status;
+}
+
+static flow_status write_parameters(hid_t file, const flow_model_contents *contents, flow_error *err)
+{
+    const flow_params *params = &contents->f->params;
+    flow_status status = FLOW_OK;
+    for (int e = 0; e < params->n_entries && status == FLOW_OK; e++) {
+        const flow_param *entry = &params->entries[e];
+        char name[FLOW_STORED_NAME_SIZE];
+        snprintf(name, sizeof name, "%s/%s", FLOW_MODEL_PARAMETERS, entry->name);
+        flow_array array = {.name = name, .rows = (size_t)entry->rows, .cols = (size_t)entry->cols};
+        if (entry->trainable) {
+            array.kind = FLOW_ARRAY_REAL;
+            array.data = (void *)(contents->weights + entry->offset);
+        } else {
+            array.kind = FLOW_ARRAY_DOUBLE;
+            array.data = params->fitted + entry->offset;
+        }
+        status = flow_h5_write_array(file, &array, err);
+    }
+    return status;
+}
+
+static flow_status write_state(hid_t file, const flow_model_contents *contents, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < contents->n_state && status == FLOW_OK; i++) {
+        char name[FLOW_STORED_NAME_SIZE];
+        int length = snprintf(name, sizeof name, "%s/%s", FLOW_MODEL_TRAINING, contents->state[i].name);
+        if (length < 0 || (size_t)length >= sizeof name)
+            return flow_error_set(err, FLOW_ARGUMENT, "the name %.60s... is too long", contents->state[i].name);
+        flow_array array = contents->state[i];
+        array.name = name;
+        status = flow_h5_write_array(file, &array, err);
+    }
+    return status;
+}
+
+static flow_status write_history(hid_t file, const flow_model_contents *contents, flow_error *err)
+{
+    if (contents->n_epochs <= 0 || contents->n_history_columns <= 0)
+        return FLOW_OK;
+    flow_array array = {.name = FLOW_MODEL_HISTORY,
+                        .kind = FLOW_ARRAY_DOUBLE,
+                        .rows = (size_t)contents->n_epochs,
+                        .cols = (size_t)contents->n_history_columns,
+                        .data = (void *)contents->history};
+    flow_status status = flow_h5_write_array(file, &array, err);
+    if (status != FLOW_OK)
+        return status;
+    hid_t dataset = H5Dopen2(file, FLOW_MODEL_HISTORY, H5P_DEFAULT);
+    status = flow_h5_attach_names(dataset, FLOW_MODEL_COLUMNS, contents->history_columns, contents->n_history_columns,
+                                  err);
+    H5Dclose(dataset);
+    return status;
+}
+
+flow_status flow_model_save(const char *path, const flow_model_contents *contents, flow_error *err)
+{
+    flow_h5_scope scope;
+    flow_h5_begin(&scope);
+    flow_h5_image image = {.file = H5I_INVALID_HID};
+    flow_status status = check_weights(contents, err);
+    if (status == FLOW_OK)
+        status = flow_h5_image_start(&image, err);
+    if (status == FLOW_OK)
+        status = write_description(image.file, contents, err);
+    if (status == FLOW_OK)
+        status = write_parameters(image.file, contents, err);
+    if (status == FLOW_OK)
+        status = write_state(image.file, contents, err);
+    if (status == FLOW_OK)
+        status = write_history(image.file, contents, err);
+    if (status == FLOW_OK)
+        status = flow_h5_image_finish(&image, err);
+    if (status != FLOW_OK) {
+        flow_error_prefix(err, "%s: ", path);
+        goto done;
+    }
+    flow_head_seal(image.data, image.size);
+    status = flow_file_replace(path, image.data, image.size, err);
+done:
+    flow_h5_image_release(&image);
+    flow_h5_end(&scope);
+    return status;
+}
