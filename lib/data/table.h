@@ -52,13 +52,16 @@ flow_status flow_reader_read(flow_reader *reader, double *rows, int64_t *numbers
                              flow_error *err);
 
 /* Positions: a place to come back to. `flow_reader_tell` gives the position of the next row that will be read;
- * `flow_reader_seek` returns to a position this reader has told. FLOW_ARGUMENT for standard input, which cannot. */
+ * `flow_reader_seek` returns to a position this reader has told. FLOW_ARGUMENT for standard input and pipes, which cannot.
+ * Rows that are read again are not counted again as skipped. */
 typedef struct flow_position {
     int64_t row;    /* of the next row, counted from 0 */
     int64_t offset; /* CSV: byte offset of that row's first character */
     int64_t line;   /* CSV: its line in the file */
 } flow_position;
 
+/* Whether this reader can go back: false for standard input, pipes and the like. */
+bool flow_reader_can_seek(const flow_reader *reader);
 flow_position flow_reader_tell(const flow_reader *reader);
 flow_status flow_reader_seek(flow_reader *reader, const flow_position *position, flow_error *err);
 
@@ -75,6 +78,10 @@ typedef struct flow_writer_options {
 flow_status flow_writer_open(flow_writer **out, const char *location, const char *const *columns, int n_columns,
                              const flow_writer_options *options, flow_error *err);
 flow_status flow_writer_write(flow_writer *writer, const double *rows, size_t n_rows, flow_error *err);
+
+/* Ends the present table and begins another one, with the same columns, at `path` of the same HDF5 file. FLOW_ARGUMENT
+ * for CSV. */
+flow_status flow_writer_begin(flow_writer *writer, const char *path, flow_error *err);
 
 /* Flushes, renames into place and frees the writer in any case. */
 flow_status flow_writer_finish(flow_writer *writer, flow_error *err);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/csv_header.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+
+const char *flow_csv_excerpt(char out[FLOW_EXCERPT_SIZE], const char *text, size_t length)
+{
+    enum { MOST = 40 };
+    size_t n = length < MOST ? length : MOST;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        out[i] = c < 0x20 || c == 0x7f ? '?' : text[i];
+    }
+    strcpy(out + n, length > n ? "..." : "");
+    return out;
+}
+
+static bool parse(const char *field, size_t length, double *value)
+{
+    char copy[128];
+    if (length >= sizeof copy)
+        return false;
+    memcpy(copy, field, length);
+    copy[length] = '\0';
+    return flow_number_parse(copy, value);
+}
+
+static bool is_missing(const char *field, size_t length)
+{
+    static const char *const marks[] = {"", "na", "n/a", "null", "none", "nan", "-nan", "?", "-", "."};
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+        if (strlen(marks[i]) == length && strncasecmp(marks[i], field, length) == 0)
+            return true;
+    return false;
+}
+
+bool flow_csv_is_word(const char *field, size_t length)
+{
+    double value;
+    return !parse(field, length, &value) && !is_missing(field, length);
+}
+
+/* A number that nobody would take for a name, as opposed to a year or a running number. */
+static bool is_plainly_data(const char *field, size_t length)
+{
+    double value;
+    return parse(field, length, &value) && (!isfinite(value) || memchr(field, '.', length) != NULL || value < 0);
+}
+
+/* What is certainly not CSV, by its first bytes, and what to do with it. */
+static flow_status refuse_others(const flow_csv_stream *s, flow_error *err)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *what;
+    } others[] = {
+        {"\x1f\x8b", 2, "compressed with gzip; pipe it through gzip -dc and read standard input (-)"},
+        {"BZh", 3, "compressed with bzip2; pipe it through bzip2 -dc and read standard input (-)"},
+        {"\xfd"
+         "7zXZ", 5, "compressed with xz; pipe it through xz -dc and read standard input (-)"},
+        {"\x28\xb5\x2f\xfd", 4, "compressed with zstd; pipe it through zstd -dc and read standard input (-)"},
+        {"PK\x03\x04", 4, "a zip archive or a spreadsheet; save the table in it as CSV"},
+        {"\xff\xfe", 2, "text in UTF-16; convert it with iconv -f UTF-16 -t UTF-8"},
+        {"\xfe\xff", 2, "text in UTF-16; convert it with iconv -f UTF-16 -t UTF-8"},
+        {"\x89HDF\r\n\x1a\n", 8, "HDF5, which cannot be read from a pipe; name the file"},
+        {"\x93NUMPY", 6, "a NumPy array; save it as CSV (numpy.savetxt) or HDF5 (h5py)"},
+        {"PAR1", 4, "a Parquet file; save the table as CSV or HDF5"},
+        {"root", 4, "a ROOT file; save the columns as CSV or HDF5 (uproot and h5py)"},
+    };
+    size_t there = s->end - s->begin;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (there >= others[i].n && memcmp(s->buffer + s->begin, others[i].bytes, others[i].n) == 0 &&
+            (others[i].bytes[0] != 'r' || s->buffer[s->begin + 4] == '\0'))
+            return flow_error_set(err, FLOW_FORMAT, "%s: is %s", s->name, others[i].what);
+    return FLOW_OK;
+}
+
+/* Every field stands in quotes and needs none. */
+static bool is_all_quoted(const flow_csv_stream *s, const flow_csv_record *record)
+{
+    size_t n_quotes = 0;
+    for (size_t i = 0; i < record->length; i++)
+        n_quotes += record->text[i] == '"';
+    return n_quotes == 2 * s->n_fields;
+}
+
+/* A first line with a word in it is a header. A line without is a row, unless all of it is quoted and the next line is
+ * not: so R and our own writer mark a header of numbers. A line of words and of numbers that look like data may be a
+ * header with a slip or a row with a slip; taking it for a header would lose a row without a word. */
+static flow_status is_header(flow_csv_stream *s, const flow_csv_record *record, bool *answer, flow_error *err)
+{
+    size_t word = s->n_fields, data = s->n_fields;
+    for (size_t i = 0; i < s->n_fields; i++) {
+        const char *field = s->text + s->starts[i];
+        size_t length = s->starts[i + 1] - s->starts[i] - 1;
+        if (word == s->n_fields && flow_csv_is_word(field, length))
+            word = i;
+        if (data == s->n_fields && is_plainly_data(field, length))
+            data = i;
+    }
+    *answer = word < s->n_fields;
+    bool all_quoted = is_all_quoted(s, record);
+    if (*answer && data < s->n_fields && !all_quoted) {
+        char a[FLOW_EXCERPT_SIZE], b[FLOW_EXCERPT_SIZE];
+        const char *texts[] = {s->text + s->starts[word], s->text + s->starts[data]};
+        return flow_error_set(err, FLOW_DATA, "%s: line %lld mixes words (\"%s\" in column %zu) and numbers (\"%s\" in "
+                              "column %zu): if it is a header, give every column a name; if it is row 1, \"%s\" is not "
+                              "a number: correct it, or put a header line above", s->name, (long long)s->line,
+                              flow_csv_excerpt(a, texts[0], strlen(texts[0])), word + 1,
+                              flow_csv_excerpt(b, texts[1], strlen(texts[1])), data + 1, a);
+    }
+    if (!*answer && all_quoted) {
+        flow_csv_record next;
+        flow_status status = flow_csv_stream_peek(s, record, &next, err);
+        if (status != FLOW_OK)
+            return status;
+        *answer = next.length == 0 || memchr(next.text, '"', next.length) == NULL;
+    }
+    return FLOW_OK;
+}
+
+static flow_status take_names(const flow_csv_stream *s, flow_names *names, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    for (size_t i = 0; i < s->n_fields && status == FLOW_OK; i++) {
+        const char *name = s->text + s->starts[i];
+        size_t length = s->starts[i + 1] - s->starts[i] - 1;
+        if (i == 0 && length > 0 && name[0] == '#') { /* as numpy.savetxt writes it */
+            size_t mark = strspn(name, "# \t");
+            name += mark;
+            length -= mark;
+        }
+        char number[32];
+        if (length == 0) { /* R's row names, for one */
+            length = (size_t)snprintf(number, sizeof number, "unnamed%zu", i + 1);
+            name = number;
+        }
+        status = flow_names_add(names, name, length, err);
+    }
+    return status;
+}
+
+flow_status flow_csv_header_read(flow_csv_stream *s, flow_names *names, bool *has_names, flow_error *err)
+{
+    flow_status status = refuse_others(s, err);
+    if (status != FLOW_OK)
+        return status;
+    if (s->end - s->begin >= 3 && memcmp(s->buffer + s->begin, "\xef\xbb\xbf", 3) == 0)
+        s->begin += 3;
+    flow_csv_record record;
+    bool found;
+    status = flow_csv_stream_line(s, &record, &found, err);
+    if (status == FLOW_OK && !found)
+        status = flow_error_set(err, FLOW_DATA, "%s: is empty; a table has a header line or rows", s->name);
+    if (status == FLOW_OK && memchr(record.text, '\0', record.length) != NULL)
+        status = flow_error_set(err, FLOW_FORMAT, "%s: is no text file; CSV or HDF5 was expected", s->name);
+    if (status == FLOW_OK)
+        status = flow_csv_stream_split(s, &record, err);
+    if (status != FLOW_OK)
+        return status;
+    if (s->n_ends > 1)
+        return flow_error_set(err, FLOW_DATA, "%s: has carriage returns for line ends; convert it with tr '\\r' '\\n'",
+                              s->name);
+    if (record.complaint != NULL)
+        return flow_error_set(err, FLOW_DATA, "%s: line %lld %s; double the quotes inside of quoted fields", s->name,
+                              (long long)s->line, record.complaint);
+    if (s->n_fields > FLOW_COLUMNS_MAX)
+        return flow_error_set(err, FLOW_DATA, "%s: has more than %d columns", s->name, FLOW_COLUMNS_MAX);
+    status = is_header(s, &record, has_names, err);
+    if (status != FLOW_OK)
+        return status;
+    if (!*has_names)
+        return flow_names_number(names, (int)s->n_fields, err);
+    status = take_names(s, names, err);
+    flow_csv_stream_consume(s, &record);
+    return status;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "data/csv_header.h"
+#include "data/csv_stream.h"
+#include "data/decimal.h"
+#include "data/table_impl.h"
+
+typedef struct csv_reader {
+    flow_reader common;
+    flow_csv_stream stream;
+    int *target;   /* (n_fields) where each field of a line goes in a row, -1: nowhere */
+    int n_targets; /* fields up to the last chosen one */
+    size_t n_fields;
+    int64_t row; /* number of the row at the front */
+} csv_reader;
+
+/* What is wrong with the row at the front. The text is borrowed from the record. */
+typedef enum trouble { NO_TROUBLE, MISSING, NOT_A_NUMBER, NOT_FINITE, RAGGED, BROKEN } trouble;
+
+typedef struct finding {
+    trouble what;
+    size_t field; /* RAGGED: how many there are */
+    const char *text;
+    size_t length;
+} finding;
+
+/* ------------------------------------------------------------------ values */
+
+static inline const char *skip_blanks(const char *c)
+{
+    while (*c == ' ' || *c == '\t')
+        c++;
+    return c;
+}
+
+/* A field that the fast scan could not read. It does not matter that this is slow. */
+static trouble parse_slowly(const char *text, size_t length, double *value)
+{
+    char copy[1024]; /* what needs more digits is no number that anybody measured */
+    if (length >= sizeof copy)
+        return NOT_A_NUMBER;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    if (strlen(copy) != length)
+        return NOT_A_NUMBER;
+    if (flow_number_parse(copy, value))
+        return isfinite(*value) ? NO_TROUBLE : NOT_FINITE;
+    while (length > 0 && (copy[length - 1] == ' ' || copy[length - 1] == '\t'))
+        length--;
+    const char *word = skip_blanks(copy);
+    size_t n = length > (size_t)(word - copy) ? length - (size_t)(word - copy) : 0;
+    return flow_csv_is_word(word, n) ? NOT_A_NUMBER : MISSING;
+}
+
+static void note(finding *found, size_t field, trouble what, const char *text, size_t length)
+{
+    if (what != NO_TROUBLE && found->what == NO_TROUBLE)
+        *found = (finding){what, field, text, length};
+}
+
+/* A line without quotes: text[length] is a line end. */
+static finding parse_plain(const csv_reader *r, const char *text, size_t length, double *row)
+{
+    finding found = {0};
+    const char *stop = text + length, *c = text;
+    size_t field = 0;
+    for (;; field++, c++) {
+        int target = field < (size_t)r->n_targets ? r->target[field] : -1;
+        if (target >= 0) {
+            const char *end = flow_decimal_scan(skip_blanks(c), &row[target]);
+            if (end != NULL) {
+                end = skip_blanks(end);
+                if (*end == ',' || end == stop) {
+                    c = end;
+                    if (c == stop)
+                        break;
+                    continue;
+                }
+            }
+        }
+        const char *comma = memchr(c, ',', (size_t)(stop - c));
+        const char *end = comma != NULL ? comma : stop;
+        if (target >= 0)
+            note(&found, field, parse_slowly(c, (size_t)(end - c), &row[target]), c, (size_t)(end - c));
+        c = end;
+        if (c == stop)
+            break;
+    }
+    if (field + 1 != r->n_fields)
+        found = (finding){.what = RAGGED, .field = field + 1};
+    return found;
+}
+
+/* A record that libcsv has split. */
+static finding parse_split(const csv_reader *r, double *row)
+{
+    finding found = {0};
+    const flow_csv_stream *s = &r->stream;
+    if (s->n_fields != r->n_fields)
+        return (finding){.what = RAGGED, .field = s->n_fields};
+    for (int i = 0; i < r->n_targets; i++) {
+        if (r->target[i] < 0)
+            continue;
+        const char *text = s->text + s->starts[i];
+        size_t length = s->starts[i + 1] - s->starts[i] - 1;
+        const char *end = flow_decimal_scan(skip_blanks(text), &row[r->target[i]]);
+        if (end == NULL || skip_blanks(end) != text + length)
+            note(&found, (size_t)i, parse_slowly(text, length, &row[r->target[i]]), text, length);
+    }
+    return found;
+}
+
+/* ------------------------------------------------------------------ messages */
+
+static const char *separator_hint(const csv_reader *r, const finding *found)
+{
+    if (r->n_fields != 1)
+        return "";
+    if (memchr(found->text, ';', found->length) != NULL)
+        return ". The fields seem to be separated by semicolons; commas are expected";
+    if (memchr(found->text, '\t', found->length) != NULL)
+        return ". The fields seem to be separated by tabs; commas are expected";
+    return "";
+}
+
+static flow_status refuse(const csv_reader *r, const finding *found, const flow_csv_record *record, flow_error *err)
+{
+    const flow_reader *common = &r->common;
+    long long row = (long long)r->row + 1, line = (long long)r->stream.line;
+    static const char remedy[] = "correct it or drop such rows with --skip-invalid";
+    if (found->what == RAGGED)
+        return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld) has %zu field%s where %zu %s expected; %s",
+                              common->name, row, line, found->field, found->field == 1 ? "" : "s", r->n_fields,
+                              r->n_fields == 1 ? "is" : "are", remedy);
+    if (found->what == BROKEN)
+        return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld) %s; %s", common->name, row, line,
+                              record->complaint, remedy);
+    char text[FLOW_EXCERPT_SIZE];
+    const char *blank = skip_blanks(found->text);
+    size_t leading = (size_t)(blank - found->text) < found->length ? (size_t)(blank - found->text) : found->length;
+    flow_csv_excerpt(text, found->text + leading, found->length - leading);
+    const char *column = common->columns.at[r->target[found->field]];
+    const char *what = found->what == MISSING        ? "a missing value"
+                       : found->what == NOT_A_NUMBER ? "not a number"
+                                                     : "not a finite number";
+    if (text[0] == '\0')
+        return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld), column \"%.80s\": the value is missing; %s",
+                              common->name, row, line, column, remedy);
+    return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld), column \"%.80s\": \"%s\" is %s; %s%s%s",
+                          common->name, row, line, column, text, what, remedy,
+                          found->what == NOT_A_NUMBER && r->n_fields > 1 ? ", or choose other columns" : "",
+                          separator_hint(r, found));
+}
+
+/* ------------------------------------------------------------------ the reader */
+
+static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
+                            flow_error *err)
+{
+    csv_reader *r = (csv_reader *)reader;
+    size_t d = (size_t)reader->columns.n, n = 0;
+    while (n < n_max) {
+        flow_csv_record record;
+        bool there;
+        flow_status status = flow_csv_stream_line(&r->stream, &record, &there, err);
+        if (status != FLOW_OK)
+            return status;
+        if (!there)
+            break;
+        finding found;
+        if (memchr(record.text, '"', record.length) == NULL) {
+            found = parse_plain(r, record.text, record.length, rows + n * d);
+        } else {
+            status = flow_csv_stream_split(&r->stream, &record, err);
+            if (status != FLOW_OK)
+                return status;
+            found = record.complaint != NULL ? (finding){.what = BROKEN} : parse_split(r, rows + n * d);
+        }
+        if (found.what == NO_TROUBLE) {
+            if (numbers != NULL)
+                numbers[n] = r->row;
+            n++;
+        } else if (reader->skip_invalid) {
+            flow_reader_drop(reader, r->row);
+        } else {
+            return refuse(r, &found, &record, err);
+        }
+        flow_csv_stream_consume(&r->stream, &record);
+        r->row++;
+    }
+    *n_read = n;
+    return FLOW_OK;
+}
+
+static flow_position csv_tell(const flow_reader *reader)
+{
+    const csv_reader *r = (const csv_reader *)reader;
+    return (flow_position){r->row, r->stream.offset + (int64_t)r->stream.begin, r->stream.line};
+}
+
+static flow_status csv_seek(flow_reader *reader, const flow_position *position, flow_error *err)
+{
+    csv_reader *r = (csv_reader *)reader;
+    r->row = position->row;
+    return flow_csv_stream_seek(&r->stream, position->offset, position->line, err);
+}
+
+static void csv_close(flow_reader *reader)
+{
+    csv_reader *r = (csv_reader *)reader;
+    flow_csv_stream_close(&r->stream);
+    free(r->target);
+}
+
+static const flow_reader_type csv_reader_type = {csv_read, csv_tell, csv_seek, NULL, csv_close};
+
+/* Where each field of a line goes. */
+static flow_status aim(csv_reader *r, const flow_names *names, const flow_reader_options *options, flow_error *err)
+{
+    int *chosen = NULL;
+    flow_status status = flow_reader_choose(&r->common, &chosen, names, options, err);
+    r->n_fields = (size_t)names->n;
+    r->target = malloc(r->n_fields * sizeof *r->target);
+    if (status == FLOW_OK && r->target == NULL)
+        status = flow_error_memory(err, "the choice of columns");
+    if (status == FLOW_OK) {
+        for (size_t i = 0; i < r->n_fields; i++)
+            r->target[i] = -1;
+        for (int i = 0; i < r->common.columns.n; i++) {
+            r->target[chosen[i]] = i;
+            r->n_targets = chosen[i] + 1 > r->n_targets ? chosen[i] + 1 : r->n_targets;
+        }
+    }
+    free(chosen);
+    return status;
+}
+
+flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, const char *name,
+                                            const flow_reader_options *options, flow_error *err)
+{
+    csv_reader *r = calloc(1, sizeof *r);
+    *out = NULL;
+    if (r == NULL) {
+        if (descriptor != STDIN_FILENO)
+            close(descriptor);
+        return flow_error_memory(err, "a CSV reader");
+    }
+    *out = &r->common;
+    struct stat info;
+    r->common.type = &csv_reader_type;
+    r->common.name = flow_strdup(name);
+    r->common.skip_invalid = options != NULL && options->skip_invalid;
+    r->common.can_seek = descriptor != STDIN_FILENO && fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
+    r->common.n_rows = -1;
+    r->common.granule = 1;
+    flow_status status = flow_csv_stream_open(&r->stream, descriptor, r->common.name, err);
+    if (r->common.name == NULL)
+        status = flow_error_memory(err, "a CSV reader");
+    flow_names names = {0};
+    if (status == FLOW_OK)
+        status = flow_csv_header_read(&r->stream, &names, &r->common.has_names, err);
+    if (status == FLOW_OK)
+        status = aim(r, &names, options, err);
+    flow_names_free(&names);
+    return status;
+}
+
+flow_status flow_csv_reader_open(flow_reader **out, const flow_location *location, const flow_reader_options *options,
+                                 flow_error *err)
+{
+    bool standard = location->kind == FLOW_LOCATION_STANDARD;
+    int descriptor = standard ? STDIN_FILENO : open(location->file, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return flow_error_set(err, FLOW_IO, "%s: cannot be opened: %s", location->file, strerror(errno));
+    return flow_csv_reader_open_descriptor(out, descriptor, standard ? "standard input" : location->file, options, err);
+}

@@ -1,0 +1,64 @@
+/* The lines and records of a CSV file, in bounded memory. Internal to lib/data.
+ *
+ * A record is a line, unless quotes hold a line end. Plain lines are looked at where they lie in the buffer; records
+ * with quotes, and headers, go through libcsv.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_DATA_CSV_STREAM_H
+#define FLOW_DATA_CSV_STREAM_H
+
+#include <csv.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* The most bytes of a record: 65536 columns of 128 bytes. */
+enum { FLOW_CSV_RECORD_MAX = 1 << 23 };
+
+typedef struct flow_csv_stream {
+    const char *name; /* borrowed, for messages */
+    int descriptor;
+    bool is_owned, at_end; /* at_end: nothing is left to read behind the buffer */
+    char *buffer;          /* one byte more than `capacity`: a line end always stands behind the last byte */
+    size_t capacity, begin, end;
+    int64_t offset; /* of buffer[0] in the file */
+    int64_t line;   /* number of the line at `begin`, counted from 1 */
+
+    /* the fields of the last record that went through libcsv */
+    struct csv_parser parser;
+    bool has_parser;
+    char *text;     /* each with a zero behind it */
+    size_t *starts; /* (n_fields + 1) where they begin in text, and where the last one ends */
+    size_t n_fields, text_capacity, starts_capacity;
+    int n_ends; /* rows ended since the record began */
+    bool failed, too_many;
+} flow_csv_stream;
+
+/* The record at the front: `length` bytes of line from `text` without the line end, `size` bytes with it. */
+typedef struct flow_csv_record {
+    char *text;
+    size_t length, size;
+    int64_t n_lines;
+    const char *complaint; /* what is wrong with its quotes, or NULL */
+} flow_csv_record;
+
+flow_status flow_csv_stream_open(flow_csv_stream *out, int descriptor, const char *name, flow_error *err);
+void flow_csv_stream_close(flow_csv_stream *stream);
+
+/* The next line that is not blank; *found is false at the end. It stays at the front until it is consumed. */
+flow_status flow_csv_stream_line(flow_csv_stream *stream, flow_csv_record *out, bool *found, flow_error *err);
+
+/* Splits the record that begins with the line at the front into fields; extends *record over further lines. */
+flow_status flow_csv_stream_split(flow_csv_stream *stream, flow_csv_record *record, flow_error *err);
+
+/* The first line behind the record at the front, blank or not; length 0 at the end. Nothing is consumed. */
+flow_status flow_csv_stream_peek(flow_csv_stream *stream, const flow_csv_record *record, flow_csv_record *out,
+                                 flow_error *err);
+
+void flow_csv_stream_consume(flow_csv_stream *stream, const flow_csv_record *record);
+
+flow_status flow_csv_stream_seek(flow_csv_stream *stream, int64_t offset, int64_t line, flow_error *err);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <csv.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/decimal.h"
+#include "data/table_impl.h"
+#include "data/writer_impl.h"
+
+enum { BUFFER_SIZE = 1 << 16 };
+
+typedef struct csv_writer {
+    flow_writer common;
+    size_t used;
+    char buffer[BUFFER_SIZE];
+} csv_writer;
+
+static flow_status flush(csv_writer *w, flow_error *err)
+{
+    size_t n = w->used;
+    w->used = 0;
+    return flow_output_write(&w->common.output, w->buffer, n, err);
+}
+
+static flow_status put(csv_writer *w, const char *text, size_t n, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    if (w->used + n > BUFFER_SIZE)
+        status = flush(w, err);
+    if (status == FLOW_OK && n > BUFFER_SIZE)
+        return flow_output_write(&w->common.output, text, n, err);
+    if (status == FLOW_OK) {
+        memcpy(w->buffer + w->used, text, n);
+        w->used += n;
+    }
+    return status;
+}
+
+static flow_status put_name(csv_writer *w, const char *name, bool quote, char end, flow_error *err)
+{
+    size_t length = strlen(name);
+    bool blank_edge = length > 0 && (strchr(" \t", name[0]) != NULL || strchr(" \t", name[length - 1]) != NULL);
+    flow_status status;
+    if (quote || length == 0 || blank_edge || strpbrk(name, ",\"\r\n") != NULL) {
+        size_t size = csv_write(NULL, 0, name, length);
+        char *quoted = malloc(size);
+        if (quoted == NULL)
+            return flow_error_memory(err, "the names of the columns");
+        csv_write(quoted, size, name, length);
+        status = put(w, quoted, size, err);
+        free(quoted);
+    } else {
+        status = put(w, name, length, err);
+    }
+    return status == FLOW_OK ? put(w, &end, 1, err) : status;
+}
+
+/* A header of numbers would be read as data; quotes around all of them tell (see csv_header.c). */
+static bool all_numbers(const char *const *columns, int n_columns)
+{
+    for (int i = 0; i < n_columns; i++)
+        if (flow_csv_is_word(columns[i], strlen(columns[i])))
+            return false;
+    return true;
+}
+
+static flow_status csv_writer_write(flow_writer *writer, const double *rows, size_t n_rows, flow_error *err)
+{
+    csv_writer *w = (csv_writer *)writer;
+    size_t d = (size_t)writer->n_columns;
+    for (size_t i = 0; i < n_rows * d; i++) {
+        if (w->used + FLOW_NUMBER_SIZE + 1 > BUFFER_SIZE) {
+            flow_status status = flush(w, err);
+            if (status != FLOW_OK)
+                return status;
+        }
+        char *at = w->buffer + w->used;
+        int n = writer->as_float ? flow_decimal_print_float(at, (float)rows[i]) : flow_decimal_print(at, rows[i]);
+        at[n] = (i + 1) % d == 0 ? '\n' : ',';
+        w->used += (size_t)n + 1;
+    }
+    return FLOW_OK;
+}
+
+static flow_status csv_writer_begin(flow_writer *writer, const char *path, flow_error *err)
+{
+    return flow_error_set(err, FLOW_ARGUMENT, "%s: a CSV file holds one table, so there is no place for %s; name an "
+                          "HDF5 file (.h5)", writer->output.name, path);
+}
+
+static flow_status csv_writer_finish(flow_writer *writer, flow_error *err)
+{
+    flow_status status = flush((csv_writer *)writer, err);
+    return status == FLOW_OK ? flow_output_commit(&writer->output, err) : status;
+}
+
+static void csv_writer_release(flow_writer *writer)
+{
+    (void)writer;
+}
+
+static const flow_writer_type csv_writer_type = {csv_writer_write, csv_writer_begin, csv_writer_finish,
+                                                 csv_writer_release};
+
+flow_status flow_csv_writer_open(flow_writer **out, const flow_location *location, const char *const *columns,
+                                 int n_columns, bool as_float, flow_error *err)
+{
+    csv_writer *w = malloc(sizeof *w);
+    if (w == NULL)
+        return flow_error_memory(err, "a CSV writer");
+    w->common = (flow_writer){.type = &csv_writer_type, .n_columns = n_columns, .as_float = as_float};
+    w->used = 0;
+    *out = &w->common;
+    flow_status status = flow_output_open(&w->common.output, location->file, false, err);
+    bool quote = all_numbers(columns, n_columns);
+    for (int i = 0; i < n_columns && status == FLOW_OK; i++)
+        status = put_name(w, columns[i], quote, i + 1 < n_columns ? ',' : '\n', err);
+    return status;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/dataset_stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "num/rng.h"
+
+enum { SAMPLING_COLUMN = 1 }; /* the place of these random numbers in FLOW_STREAM_OTHER of seed 0 */
+
+flow_status flow_stats_init(flow_stats *out, int d, size_t most_sampled, flow_error *err)
+{
+    *out = (flow_stats){.d = d, .most_sampled = most_sampled, .threshold = 1};
+    size_t n = (size_t)d;
+    out->mean = calloc(7 * n, sizeof *out->mean);
+    if (out->mean == NULL)
+        return flow_error_memory(err, "the statistics of the columns");
+    out->spread = out->mean + n;
+    out->least = out->mean + 2 * n;
+    out->most = out->mean + 3 * n;
+    out->block_mean = out->mean + 4 * n;
+    out->scratch = out->mean + 5 * n;
+    return FLOW_OK;
+}
+
+void flow_stats_free(flow_stats *s)
+{
+    free(s->mean);
+    free(s->rows);
+    free(s->random);
+    *s = (flow_stats){0};
+}
+
+/* Mean and spread of the block in two passes, then Chan, Golub and LeVeque's (1983) rule for joining two samples.
+ * Distances are taken from a row of the block, so that a column around 1.7e9 keeps its digits. */
+static void add_moments(flow_stats *s, const double *rows, size_t n)
+{
+    size_t d = (size_t)s->d;
+    double *sum = s->scratch, *squares = s->scratch + d;
+    memset(s->scratch, 0, 2 * d * sizeof *s->scratch);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < d; j++)
+            sum[j] += rows[i * d + j] - rows[j];
+    for (size_t j = 0; j < d; j++) {
+        s->block_mean[j] = rows[j] + sum[j] / (double)n;
+        sum[j] = 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < d; j++) {
+            double x = rows[i * d + j], distance = x - s->block_mean[j];
+            sum[j] += distance; /* what rounding left of zero */
+            squares[j] += distance * distance;
+            s->least[j] = x < s->least[j] ? x : s->least[j];
+            s->most[j] = x > s->most[j] ? x : s->most[j];
+        }
+    }
+    double m = (double)n, all = s->n + m;
+    for (size_t j = 0; j < d; j++) {
+        double away = s->block_mean[j] - s->mean[j] + sum[j] / m;
+        s->spread[j] += squares[j] - sum[j] * sum[j] / m + away * away * (s->n / all * m);
+        s->mean[j] += away * (m / all);
+    }
+    s->n = all;
+}
+
+static flow_status grow(flow_stats *s, flow_error *err)
+{
+    size_t capacity = s->capacity == 0 ? 1024 : 2 * s->capacity;
+    capacity = capacity < s->most_sampled ? capacity : s->most_sampled;
+    double *random = realloc(s->random, capacity * sizeof *random);
+    if (random != NULL)
+        s->random = random;
+    size_t bytes = capacity * sizeof *s->rows;
+    double *rows = random != NULL && flow_size_mul(&bytes, (size_t)s->d) ? realloc(s->rows, bytes) : NULL;
+    if (rows == NULL)
+        return flow_error_memory(err, "a sample of the rows");
+    s->rows = rows;
+    s->capacity = capacity;
+    return FLOW_OK;
+}
+
+/* Halves the share of rows in the sample. */
+static void thin(flow_stats *s)
+{
+    size_t d = (size_t)s->d, n = 0;
+    s->threshold /= 2;
+    for (size_t i = 0; i < s->n_sampled; i++) {
+        if (s->random[i] >= s->threshold)
+            continue;
+        memmove(s->rows + n * d, s->rows + i * d, d * sizeof *s->rows);
+        s->random[n++] = s->random[i];
+    }
+    s->n_sampled = n;
+}
+
+static flow_status add_to_sample(flow_stats *s, const double *rows, const int64_t *numbers, size_t n, flow_error *err)
+{
+    size_t d = (size_t)s->d;
+    for (size_t i = 0; i < n; i++) {
+        double random = flow_rng_uniform(0, FLOW_STREAM_OTHER, (uint64_t)numbers[i], SAMPLING_COLUMN);
+        if (random >= s->threshold)
+            continue;
+        while (s->n_sampled == s->most_sampled)
+            thin(s);
+        if (random >= s->threshold)
+            continue;
+        if (s->n_sampled == s->capacity) {
+            flow_status status = grow(s, err);
+            if (status != FLOW_OK)
+                return status;
+        }
+        memcpy(s->rows + s->n_sampled * d, rows + i * d, d * sizeof *rows);
+        s->random[s->n_sampled++] = random;
+    }
+    return FLOW_OK;
+}
+
+flow_status flow_stats_add(flow_stats *s, const double *rows, const int64_t *numbers, size_t n, flow_error *err)
+{
+    if (n == 0)
+        return FLOW_OK;
+    if (s->n == 0) {
+        memcpy(s->mean, rows, (size_t)s->d * sizeof *rows);
+        memcpy(s->least, rows, (size_t)s->d * sizeof *rows);
+        memcpy(s->most, rows, (size_t)s->d * sizeof *rows);
+    }
+    add_moments(s, rows, n);
+    return add_to_sample(s, rows, numbers, n, err);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+flow_status flow_stats_summarize(const flow_stats *s, flow_column_summary *out, flow_error *err)
+{
+    size_t d = (size_t)s->d, n = s->n_sampled;
+    double *values = malloc((n + 1) * sizeof *values);
+    if (values == NULL)
+        return flow_error_memory(err, "the statistics of the columns");
+    for (size_t j = 0; j < d; j++) {
+        for (size_t i = 0; i < n; i++)
+            values[i] = s->rows[i * d + j];
+        qsort(values, n, sizeof *values, by_value);
+        size_t distinct = 0, longest = 0, run = 0;
+        for (size_t i = 0; i < n; i++) {
+            bool same = i > 0 && values[i] == values[i - 1];
+            run = same ? run + 1 : 1;
+            distinct += !same;
+            longest = run > longest ? run : longest;
+        }
+        out[j].least = s->least[j];
+        out[j].most = s->most[j];
+        out[j].mean = s->mean[j];
+        out[j].deviation = s->n > 1 ? sqrt(s->spread[j] / (s->n - 1)) : 0;
+        out[j].tied = n > 0 ? (double)longest / (double)n : 1;
+        out[j].distinct = n > 0 ? (double)distinct / (double)n : 0;
+    }
+    free(values);
+    return FLOW_OK;
+}

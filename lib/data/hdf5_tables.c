@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/hdf5_tables.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "data/hdf5_support.h"
+
+/* A file may hold millions of objects, and groups that contain themselves. */
+enum { MOST_OBJECTS = 10000, MOST_DEPTH = 16, MOST_SHOWN = 12 };
+
+typedef struct listing {
+    flow_names tables, others; /* paths */
+    flow_text shown_tables, shown_others;
+    int n_objects;
+    flow_status status;
+    flow_error *err;
+} listing;
+
+/* One group on the way through the file. */
+typedef struct visit {
+    listing *list;
+    const char *path; /* of the group, without a slash at the end */
+    int depth;
+    flow_names vectors; /* the 1-D datasets of numbers in this group */
+    hsize_t length;     /* of the first one */
+    bool equal;
+} visit;
+
+static void list_group(listing *list, hid_t group, const char *path, int depth);
+
+static void add(listing *list, bool is_table, const char *path, const char *shape)
+{
+    flow_names *names = is_table ? &list->tables : &list->others;
+    flow_text *shown = is_table ? &list->shown_tables : &list->shown_others;
+    if (names->n < MOST_SHOWN)
+        flow_text_add(shown, "%s%.80s %s", names->n == 0 ? "" : ", ", path, shape);
+    else if (names->n == MOST_SHOWN)
+        flow_text_add(shown, ", ...");
+    if (list->status == FLOW_OK)
+        list->status = flow_names_add(names, path, strlen(path), list->err);
+}
+
+static void list_dataset(visit *at, hid_t dataset, const char *name, const char *path)
+{
+    flow_hdf5_shape shape;
+    if (flow_hdf5_shape_of(&shape, dataset, NULL) != FLOW_OK)
+        return;
+    bool is_number = flow_hdf5_is_number(shape.type);
+    if (shape.rank == 1 && is_number) { /* perhaps one column of the group */
+        if (at->vectors.n == 0)
+            at->length = shape.size[0];
+        at->equal = at->vectors.n == 0 || (at->equal && shape.size[0] == at->length);
+        if (at->list->status == FLOW_OK)
+            at->list->status = flow_names_add(&at->vectors, name, strlen(name), at->list->err);
+        return;
+    }
+    char text[128];
+    flow_hdf5_describe_shape(text, sizeof text, &shape);
+    bool is_table = (shape.rank == 2 && is_number) || (shape.rank == 1 && shape.type == H5T_COMPOUND);
+    if (!is_number) {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, " of %s", flow_hdf5_describe_type(shape.type));
+    }
+    add(at->list, is_table, path, text);
+}
+
+#if H5_VERSION_GE(1, 12, 0)
+typedef H5L_info2_t link_info;
+#else
+typedef H5L_info_t link_info;
+#endif
+
+static herr_t list_link(hid_t group, const char *name, const link_info *info, void *data)
+{
+    visit *at = data;
+    listing *list = at->list;
+    if (list->status != FLOW_OK || ++list->n_objects > MOST_OBJECTS)
+        return 1;
+    if (info->type != H5L_TYPE_HARD)
+        return 0;
+    hid_t object = H5Oopen(group, name, H5P_DEFAULT);
+    char *path = flow_format("%s/%s", at->path, name);
+    if (path == NULL)
+        list->status = flow_error_memory(list->err, "a list of tables");
+    else if (object >= 0 && H5Iget_type(object) == H5I_DATASET)
+        list_dataset(at, object, name, path);
+    else if (object >= 0 && H5Iget_type(object) == H5I_GROUP && at->depth < MOST_DEPTH)
+        list_group(list, object, path, at->depth + 1);
+    free(path);
+    flow_hdf5_close_object(object);
+    return 0;
+}
+
+static void list_group(listing *list, hid_t group, const char *path, int depth)
+{
+    visit at = {.list = list, .path = path, .depth = depth, .equal = true};
+    H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, list_link, &at);
+    char text[64];
+    if (at.vectors.n > 1 && at.equal) {
+        snprintf(text, sizeof text, "(%llu, %d) in columns", (unsigned long long)at.length, at.vectors.n);
+        add(list, true, path[0] == '\0' ? "/" : path, text);
+    } else {
+        for (int i = 0; i < at.vectors.n; i++) {
+            char *whole = flow_format("%s/%s", path, at.vectors.at[i]);
+            snprintf(text, sizeof text, "(%llu)", (unsigned long long)at.length);
+            if (whole != NULL)
+                add(list, true, whole, at.vectors.n == 1 ? text : "(one column)");
+            free(whole);
+        }
+    }
+    flow_names_free(&at.vectors);
+}
+
+static flow_status list_file(listing *out, hid_t file, flow_error *err)
+{
+    *out = (listing){.err = err};
+    hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
+    if (root < 0)
+        return flow_hdf5_error(err, FLOW_FORMAT, "the file's list of contents cannot be read");
+    list_group(out, root, "", 0);
+    H5Gclose(root);
+    return out->status;
+}
+
+static void free_listing(listing *list)
+{
+    flow_names_free(&list->tables);
+    flow_names_free(&list->others);
+    flow_text_free(&list->shown_tables);
+    flow_text_free(&list->shown_others);
+}
+
+static const char *shown(const flow_text *text)
+{
+    return text->data != NULL ? text->data : "nothing";
+}
+
+flow_status flow_hdf5_only_table(char **path, hid_t file, const char *name, flow_error *err)
+{
+    *path = NULL;
+    listing list;
+    flow_status status = list_file(&list, file, err);
+    if (status != FLOW_OK) {
+        flow_error_prefix(err, "%s: ", name);
+    } else if (list.tables.n == 1) {
+        *path = flow_strdup(list.tables.at[0]);
+        status = *path != NULL ? FLOW_OK : flow_error_memory(err, "a path");
+    } else if (list.tables.n == 0) {
+        status = flow_error_set(err, FLOW_DATA, "%s: holds no table of numbers, that is no 2-D dataset, no compound "
+                                "dataset, no group of 1-D datasets; it holds %s", name, shown(&list.shown_others));
+    } else {
+        status = flow_error_set(err, FLOW_DATA, "%s: holds several tables; name one, for example %s:%.80s. The tables "
+                                "are %s", name, name, list.tables.at[0], shown(&list.shown_tables));
+    }
+    free_listing(&list);
+    return status;
+}
+
+flow_status flow_hdf5_no_table_at(hid_t file, const char *name, const char *path, flow_error *err)
+{
+    listing list;
+    flow_status status = list_file(&list, file, err);
+    if (status != FLOW_OK) {
+        flow_error_prefix(err, "%s: ", name);
+    } else {
+        const char *nearest = flow_nearest(path, (const char *const *)list.tables.at, list.tables.n);
+        bool tables = list.tables.n > 0;
+        status = flow_error_set(err, FLOW_DATA, "%s: there is nothing at %.80s%s%.80s%s The file holds %s%s", name, path,
+                                nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
+                                nearest != NULL ? "?" : ".", tables ? "the tables " : "",
+                                tables ? list.shown_tables.data : shown(&list.shown_others));
+    }
+    free_listing(&list);
+    return status;
+}

@@ -1,0 +1,16 @@
+/* Which tables an HDF5 file holds: for files named without a path, and for messages. Internal to lib/data. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_DATA_HDF5_TABLES_H
+#define FLOW_DATA_HDF5_TABLES_H
+
+#include <hdf5.h>
+
+#include "base/error.h"
+
+/* The path of the only table in the file, owned by the caller. FLOW_DATA with a list when there is none, or more. */
+flow_status flow_hdf5_only_table(char **path, hid_t file, const char *name, flow_error *err);
+
+/* FLOW_DATA: there is no `path` in the file, but this is what there is. */
+flow_status flow_hdf5_no_table_at(hid_t file, const char *name, const char *path, flow_error *err);
+
+#endif

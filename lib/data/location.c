@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _POSIX_C_SOURCE 200809L
+#include "data/location.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+#include "data/hdf5_support.h"
+
+static bool ends_with(const char *text, size_t length, const char *ending)
+{
+    size_t n = strlen(ending);
+    return length > n && strncasecmp(text + length - n, ending, n) == 0;
+}
+
+static bool named_hdf5(const char *file, size_t length)
+{
+    return ends_with(file, length, ".h5") || ends_with(file, length, ".hdf5") || ends_with(file, length, ".hdf");
+}
+
+static bool exists(const char *file, size_t length)
+{
+    char *name = flow_format("%.*s", (int)length, file);
+    struct stat info;
+    bool found = name != NULL && stat(name, &info) == 0 && !S_ISDIR(info.st_mode);
+    free(name);
+    return found;
+}
+
+/* The length of the file's part of a location. A colon may belong to the name of a file, so the first one counts that
+ * stands behind an existing file, or else behind a name which says HDF5. */
+static size_t file_length(const char *location, bool look)
+{
+    size_t length = strlen(location);
+    if (look && exists(location, length))
+        return length;
+    for (const char *colon = strchr(location, ':'); look && colon != NULL; colon = strchr(colon + 1, ':'))
+        if (colon != location && exists(location, (size_t)(colon - location)))
+            return (size_t)(colon - location);
+    for (const char *colon = strchr(location, ':'); colon != NULL; colon = strchr(colon + 1, ':'))
+        if (named_hdf5(location, (size_t)(colon - location)))
+            return (size_t)(colon - location);
+    return length;
+}
+
+static flow_status split(flow_location *out, const char *location, bool look, flow_error *err)
+{
+    *out = (flow_location){0};
+    if (location == NULL || strcmp(location, "-") == 0) {
+        out->kind = FLOW_LOCATION_STANDARD;
+        out->file = flow_strdup("-");
+        return out->file != NULL ? FLOW_OK : flow_error_memory(err, "a location");
+    }
+    if (location[0] == '\0')
+        return flow_error_set(err, FLOW_ARGUMENT, "the location of a table is empty; name a CSV or HDF5 file");
+    size_t length = file_length(location, look);
+    bool has_path = location[length] == ':';
+    const char *path = has_path ? location + length + 1 : "";
+    out->kind = named_hdf5(location, length) ? FLOW_LOCATION_HDF5 : FLOW_LOCATION_CSV;
+    out->file = flow_format("%.*s", (int)length, location);
+    if (has_path) {
+        out->path = flow_format("%s%s", path[0] == '/' ? "" : "/", path);
+        for (size_t n = out->path != NULL ? strlen(out->path) : 0; n > 1 && out->path[n - 1] == '/'; n--)
+            out->path[n - 1] = '\0';
+    }
+    if (out->file == NULL || (has_path && out->path == NULL)) {
+        flow_location_free(out);
+        return flow_error_memory(err, "a location");
+    }
+    return FLOW_OK;
+}
+
+flow_status flow_location_find(flow_location *out, const char *location, flow_error *err)
+{
+    flow_status status = split(out, location, true, err);
+    if (status != FLOW_OK || out->kind == FLOW_LOCATION_STANDARD)
+        return status;
+    struct stat info;
+    if (stat(out->file, &info) != 0) {
+        status = flow_error_set(err, FLOW_IO, "%s: cannot be opened: %s", out->file, strerror(errno));
+    } else if (S_ISDIR(info.st_mode)) {
+        status = flow_error_set(err, FLOW_IO, "%s: is a folder; name a CSV or HDF5 file in it", out->file);
+    } else if (S_ISREG(info.st_mode)) {
+        bool signature = flow_hdf5_has_signature(out->file);
+        if (!signature && info.st_size > 0 && (out->path != NULL || out->kind == FLOW_LOCATION_HDF5))
+            status = flow_error_set(err, FLOW_FORMAT, "%s: is not an HDF5 file, or its beginning is damaged%s%s",
+                                    out->file, out->path != NULL ? "; there is no " : "",
+                                    out->path != NULL ? out->path : "");
+        else if (!signature && out->kind == FLOW_LOCATION_HDF5)
+            status = flow_error_set(err, FLOW_FORMAT, "%s: is empty; an HDF5 file was expected", out->file);
+        out->kind = signature ? FLOW_LOCATION_HDF5 : FLOW_LOCATION_CSV;
+    }
+    if (status == FLOW_OK && out->kind == FLOW_LOCATION_CSV && out->path != NULL)
+        status = flow_error_set(err, FLOW_ARGUMENT, "%s: only an HDF5 file has something at %s; name the file alone",
+                                out->file, out->path);
+    if (status != FLOW_OK)
+        flow_location_free(out);
+    return status;
+}
+
+flow_status flow_location_name(flow_location *out, const char *location, flow_error *err)
+{
+    flow_status status = split(out, location, false, err);
+    if (status == FLOW_OK && out->kind == FLOW_LOCATION_HDF5 && out->path != NULL && strcmp(out->path, "/") == 0)
+        status = flow_error_set(err, FLOW_ARGUMENT, "%s: the table in it needs a name, for example %s:/data", location,
+                                out->file);
+    if (status != FLOW_OK)
+        flow_location_free(out);
+    return status;
+}
+
+void flow_location_free(flow_location *location)
+{
+    free(location->file);
+    free(location->path);
+    *location = (flow_location){0};
+}

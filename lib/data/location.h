@@ -1,0 +1,26 @@
+/* What a location such as "run7.h5:/train" stands for. See data/table.h for the forms. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_DATA_LOCATION_H
+#define FLOW_DATA_LOCATION_H
+
+#include "base/error.h"
+
+typedef enum flow_location_kind { FLOW_LOCATION_STANDARD, FLOW_LOCATION_CSV, FLOW_LOCATION_HDF5 } flow_location_kind;
+
+/* Owned; start from {0}. `path` is NULL when the location names the file alone. */
+typedef struct flow_location {
+    flow_location_kind kind;
+    char *file; /* "-" for standard input and output */
+    char *path; /* inside an HDF5 file, beginning with "/" */
+} flow_location;
+
+/* For reading: the file must exist, and what it holds decides what it is. FLOW_IO when it does not exist or is a
+ * folder, FLOW_ARGUMENT for a path inside something that is not HDF5. */
+flow_status flow_location_find(flow_location *out, const char *location, flow_error *err);
+
+/* For writing: the name decides. NULL is standard output. */
+flow_status flow_location_name(flow_location *out, const char *location, flow_error *err);
+
+void flow_location_free(flow_location *location);
+
+#endif
