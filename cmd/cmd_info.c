@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "describe.h"
+#include "info.h"
+#include "model/model.h"
+#include "output.h"
+#include "plan.h"
+
+static const opt_argument arguments[] = {
+    {"FILE", offsetof(info_args, file), false,
+     "a model file, a spec (.json), or data: FILE.csv, FILE.h5[:/set], - for CSV on standard input"},
+    {.name = NULL},
+};
+
+static const opt options[] = {
+    {.name = "history", .kind = OPT_FLAG, .offset = offsetof(info_args, history),
+     .help = "of a model: show every epoch, not only the last ones"},
+    {.name = "dim", .kind = OPT_INT, .offset = offsetof(info_args, dim), .value = "N", .least = 1,
+     .most = FLOW_DIM_MAX,
+     .help = "of a spec: how many columns the data have; without it, what data.columns or the data say"},
+    OPT_COMMON_JSON(info_args, "print all of it as one JSON object"),
+    OPT_COMMON_QUIET(info_args),
+    OPT_COMMON_HELP(info_args),
+    OPT_END,
+};
+
+static void add_data_line(flow_text *text, const char *label, const char *location)
+{
+    if (location != NULL)
+        flow_text_add(text, "  %-12s  %s\n", label, location);
+}
+
+static void spec_text(flow_text *text, const plan *p)
+{
+    const flow_spec *spec = p->spec;
+    flow_text_add(text, "%s: spec of the model \"%s\"\n", spec->source, spec->name);
+    add_data_line(text, "training", spec->train);
+    if (spec->share > 0)
+        flow_text_add(text, "  %-12s  a share of %g of the training rows\n", "validation", spec->share);
+    add_data_line(text, "validation", spec->validation);
+    add_data_line(text, "test", spec->test);
+    for (int i = 0; i < spec->n_columns; i++)
+        flow_text_add(text, i == 0 ? "  columns       %s" : ", %s", spec->columns[i]);
+    if (spec->n_columns > 0)
+        flow_text_add(text, "\n");
+    flow_text_add(text, "  %-12s  %lld epochs of batches of %lld rows, patience %lld, seed %llu\n", "train",
+                  (long long)p->training.epochs, (long long)p->training.batch, (long long)p->training.patience,
+                  (unsigned long long)spec->seed);
+    flow_text_add(text, "  %-12s  %s\n", "output", spec->output);
+}
+
+flow_status info_spec(const info_args *args, console *con, flow_error *err)
+{
+    plan p = {0};
+    flow_text text = {0};
+    cJSON *object = NULL;
+    char problem[FLOW_ERROR_SIZE] = "";
+    flow_status status = plan_read(&p, args->file, NULL, 0, err);
+    if (status != FLOW_OK)
+        goto done;
+    int dim = args->dim > 0 ? (int)args->dim : plan_columns(&p, problem);
+    if (dim > 0)
+        status = plan_build(&p, dim, err);
+    if (status != FLOW_OK)
+        goto done;
+    if (problem[0] != '\0')
+        console_warn(con, "data.train: %s", problem);
+    if (dim == 0)
+        console_warn(con, "nothing says how many columns the data have: the layers are not shown; list the columns in "
+                     "data.columns or give --dim N");
+    if (args->common.json) {
+        object = cJSON_CreateObject();
+        cJSON_AddStringToObject(object, "kind", "spec");
+        if (p.f != NULL)
+            describe_flow_json(object, p.f);
+        cJSON_AddItemToObject(object, "spec", cJSON_Duplicate(p.spec->document, 1));
+        status = output_json(object, err);
+        goto done;
+    }
+    spec_text(&text, &p);
+    if (p.f != NULL)
+        describe_flow(&text, p.f);
+    status = text.failed ? flow_error_memory(err, "the description") : output_text(text.data, err);
+done:
+    cJSON_Delete(object);
+    flow_text_free(&text);
+    plan_free(&p);
+    return status;
+}
+
+static flow_status run(void *args_, console *con, flow_error *err)
+{
+    const info_args *args = args_;
+    switch (flow_file_identify(args->file)) {
+    case FLOW_FILE_JSON:
+        return info_spec(args, con, err);
+    case FLOW_FILE_MODEL:
+        return info_model(args, err);
+    default: /* a table, or something whose error message is best given by who reads tables */
+        return info_data(args, err);
+    }
+}
+
+const command command_info = {
+    .name = "info",
+    .summary = "describe a model, a spec or data",
+    .description = "Of a model: what it was trained on and how, its held-out likelihood, its layers, the last epochs. "
+                   "Of a spec: its layers with their shapes and numbers of parameters. Of data: rows, columns, ranges, "
+                   "means and standard deviations, what is missing or not a number, and columns with many equal "
+                   "values, which have no density.",
+    .examples = "  flowctl info moons.h5\n"
+                "  flowctl info configs/moons.json\n"
+                "  flowctl info data/two_moons.h5:/train",
+    .arguments = arguments,
+    .options = options,
+    .args_size = sizeof(info_args),
+    .run = run,
+};

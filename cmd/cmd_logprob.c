@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+#include "input.h"
+#include "output.h"
+#include "session.h"
+#include "sink.h"
+#include "stop.h"
+
+typedef struct logprob_args {
+    common_args common;
+    const char *model, *data, *output;
+    int64_t worst;
+    bool skip_invalid, as_float;
+} logprob_args;
+
+static const opt_argument arguments[] = {
+    {"MODEL", offsetof(logprob_args, model), false, "a model file, or the spec that trained it"},
+    {"DATA", offsetof(logprob_args, data), false, "FILE.csv, FILE.h5[:/set], or - for CSV on standard input"},
+    {.name = NULL},
+};
+
+enum { WORST_MAX = 1000 };
+
+static const opt options[] = {
+    {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(logprob_args, output), .value = "OUT",
+     .help = "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard output"},
+    {.name = "worst", .kind = OPT_INT, .offset = offsetof(logprob_args, worst), .value = "N", .fallback = "5",
+     .least = 0, .most = WORST_MAX, .help = "name the N least likely rows"},
+    {.name = "skip-invalid", .kind = OPT_FLAG, .offset = offsetof(logprob_args, skip_invalid),
+     .help = "drop rows with missing or non-finite values, and say how many, instead of stopping at the first"},
+    {.name = "float", .kind = OPT_FLAG, .offset = offsetof(logprob_args, as_float),
+     .help = "write single precision"},
+    OPT_COMMON_JSON(logprob_args,
+                    "print {\"rows\", \"mean\", \"standard_error\", \"bits_per_dimension\", ...} on standard output"),
+    OPT_COMMON_THREADS(logprob_args),
+    OPT_COMMON_QUIET(logprob_args),
+    OPT_COMMON_HELP(logprob_args),
+    OPT_END,
+};
+
+typedef struct row_value {
+    int64_t row; /* counted from 0 */
+    double logp;
+} row_value;
+
+typedef struct tally {
+    int64_t rows, finite; /* all rows, and those with a finite log-density */
+    double mean, squares; /* of the finite ones: running mean and sum of squared deviations (Welford 1962) */
+    row_value *worst;     /* (n_worst) ascending, finite ones only */
+    int n_worst, n_worst_max;
+    row_value odd[5];     /* the first ones that are not finite */
+} tally;
+
+static void count_worst(tally *sum, int64_t row, double logp)
+{
+    if (sum->n_worst_max == 0)
+        return;
+    if (sum->n_worst == sum->n_worst_max) {
+        if (logp >= sum->worst[sum->n_worst - 1].logp)
+            return;
+        sum->n_worst--;
+    }
+    int at = sum->n_worst++;
+    for (; at > 0 && sum->worst[at - 1].logp > logp; at--)
+        sum->worst[at] = sum->worst[at - 1];
+    sum->worst[at] = (row_value){row, logp};
+}
+
+static void count_row(tally *sum, int64_t row, double logp)
+{
+    if (!isfinite(logp)) {
+        int64_t n_odd = sum->rows - sum->finite;
+        if (n_odd < (int64_t)(sizeof sum->odd / sizeof *sum->odd))
+            sum->odd[n_odd] = (row_value){row, logp};
+        sum->rows++;
+        return;
+    }
+    sum->rows++;
+    sum->finite++;
+    double from_mean = logp - sum->mean;
+    sum->mean += from_mean / (double)sum->finite;
+    sum->squares += from_mean * (logp - sum->mean);
+    count_worst(sum, row, logp);
+}
+
+static double standard_error(const tally *sum)
+{
+    if (sum->finite < 2)
+        return NAN;
+    return sqrt(sum->squares / (double)(sum->finite - 1) / (double)sum->finite);
+}
+
+static double bits_per_dimension(const tally *sum, int d)
+{
+    return -sum->mean / ((double)d * log(2.0));
+}
+
+static flow_status evaluate(session *s, input *in, sink *out, tally *sum, flow_error *err)
+{
+    size_t d = (size_t)s->dim, chunk = input_chunk(s->dim), n = 0;
+    flow_status status = FLOW_OK;
+    double *x = calloc(chunk, d * sizeof *x), *logp = calloc(chunk, sizeof *logp);
+    int64_t *numbers = calloc(chunk, sizeof *numbers);
+    if (x == NULL || logp == NULL || numbers == NULL) {
+        status = flow_error_memory(err, "the rows");
+        goto done;
+    }
+    while (!out->closed && !stop_asked()) {
+        status = input_read(in, x, numbers, chunk, &n, err);
+        if (status != FLOW_OK || n == 0)
+            break;
+        flow_rows_logp(s->runner, x, n, logp);
+        for (size_t i = 0; i < n; i++)
+            count_row(sum, numbers[i], logp[i]);
+        status = sink_write(out, logp, n, err);
+        if (status != FLOW_OK)
+            break;
+    }
+    if (status == FLOW_OK && stop_asked())
+        status = flow_error_set(err, FLOW_INTERRUPTED, "stopped by a signal");
+done:
+    free(x);
+    free(logp);
+    free(numbers);
+    return status;
+}
+
+static void warn_non_finite(console *con, const tally *sum)
+{
+    int64_t n = sum->rows - sum->finite;
+    if (n == 0)
+        return;
+    flow_text list = {0};
+    for (int64_t i = 0; i < n && i < (int64_t)(sizeof sum->odd / sizeof *sum->odd); i++)
+        flow_text_add(&list, "%s%lld (%g)", i == 0 ? "" : ", ", (long long)sum->odd[i].row + 1, sum->odd[i].logp);
+    char count[FORMAT_SIZE], all[FORMAT_SIZE];
+    console_warn(con, "%s of %s rows have no finite log-density and are left out of the mean; row%s %s%s. Such rows "
+                 "lie outside of what the model can describe", format_count(count, n), format_count(all, sum->rows),
+                 n == 1 ? "" : "s", list.data != NULL ? list.data : "", n > 5 ? ", ..." : "");
+    flow_text_free(&list);
+}
+
+static flow_status report_json(const session *s, const input *in, const logprob_args *args, const tally *sum,
+                               flow_error *err)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "model", s->model->path);
+    cJSON_AddStringToObject(object, "data", args->data);
+    cJSON_AddNumberToObject(object, "rows", (double)sum->rows);
+    cJSON_AddNumberToObject(object, "mean", sum->finite > 0 ? sum->mean : NAN);
+    cJSON_AddNumberToObject(object, "standard_error", standard_error(sum));
+    cJSON_AddNumberToObject(object, "bits_per_dimension", sum->finite > 0 ? bits_per_dimension(sum, s->dim) : NAN);
+    cJSON_AddNumberToObject(object, "non_finite", (double)(sum->rows - sum->finite));
+    cJSON_AddNumberToObject(object, "skipped", (double)flow_reader_n_skipped(in->reader));
+    cJSON *worst = cJSON_AddArrayToObject(object, "worst");
+    for (int i = 0; i < sum->n_worst; i++) {
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddNumberToObject(entry, "row", (double)sum->worst[i].row + 1);
+        cJSON_AddNumberToObject(entry, "logprob", sum->worst[i].logp);
+        cJSON_AddItemToArray(worst, entry);
+    }
+    if (args->output != NULL)
+        cJSON_AddStringToObject(object, "output", args->output);
+    flow_status status = output_json(object, err);
+    cJSON_Delete(object);
+    return status;
+}
+
+static void report_text(flow_text *text, const session *s, const tally *sum)
+{
+    char number[FORMAT_SIZE];
+    flow_text_add(text, "rows                  %s\n", format_count(number, sum->rows));
+    if (sum->finite < sum->rows)
+        flow_text_add(text, "not finite            %s\n", format_count(number, sum->rows - sum->finite));
+    if (sum->finite == 0)
+        return;
+    flow_text_add(text, "mean log-density      %s nats\n", format_estimate(number, sum->mean, standard_error(sum)));
+    flow_text_add(text, "bits per dimension    %.4f\n", bits_per_dimension(sum, s->dim));
+    for (int i = 0; i < sum->n_worst; i++)
+        flow_text_add(text, "%-20s  %s at row %lld\n", i == 0 ? "least likely rows" : "",
+                      format_value(number, sum->worst[i].logp), (long long)sum->worst[i].row + 1);
+}
+
+static flow_status report(const session *s, const input *in, const logprob_args *args, console *con, const tally *sum,
+                          flow_error *err)
+{
+    char number[FORMAT_SIZE];
+    int64_t skipped = flow_reader_n_skipped(in->reader);
+    warn_non_finite(con, sum);
+    if (skipped > 0)
+        console_warn(con, "%s: %s invalid rows were skipped", args->data, format_count(number, skipped));
+    if (args->common.json)
+        return report_json(s, in, args, sum, err);
+    flow_status status = FLOW_OK;
+    flow_text text = {0};
+    report_text(&text, s, sum);
+    if (text.failed)
+        status = flow_error_memory(err, "the report");
+    else if (args->output != NULL && output_is_standard(args->output)) /* the rows are the result there */
+        console_note(con, "%.*s", (int)(text.length - 1), text.data);
+    else
+        status = output_text(text.data, err);
+    flow_text_free(&text);
+    return status;
+}
+
+static flow_status run(void *args_, console *con, flow_error *err)
+{
+    static const char *const columns[] = {"logprob"};
+    logprob_args *args = args_;
+    session s = {0};
+    input in = {0};
+    sink out = {0};
+    row_value worst[WORST_MAX];
+    tally sum = {.worst = worst, .n_worst_max = (int)args->worst};
+    flow_status status = session_check_output(&args->common, args->output, err);
+    if (status == FLOW_OK)
+        status = session_open(&s, args->model, &args->common, err);
+    if (status == FLOW_OK)
+        status = input_open(&in, args->data, s.columns, s.dim, args->skip_invalid, err);
+    if (status == FLOW_OK && args->output != NULL)
+        status = sink_open(&out, args->output, columns, 1, args->as_float, args->data, err);
+    if (status != FLOW_OK)
+        goto done;
+    stop_watch();
+    status = evaluate(&s, &in, &out, &sum, err);
+    if (status == FLOW_OK && sum.rows == 0 && !out.closed)
+        status = flow_error_set(err, FLOW_DATA, "%s: there are no %srows in it", args->data,
+                                flow_reader_n_skipped(in.reader) > 0 ? "valid " : "");
+    if (status == FLOW_OK)
+        status = sink_finish(&out, err);
+    if (status == FLOW_OK && !out.closed)
+        status = report(&s, &in, args, con, &sum, err);
+done:
+    sink_release(&out);
+    input_close(&in);
+    session_close(&s);
+    return status;
+}
+
+const command command_logprob = {
+    .name = "logprob",
+    .summary = "the log-density of each row of data, and its mean with a standard error",
+    .description = "Evaluates log p(x) in nats, in the units of the data, and prints its mean over all rows, the "
+                   "standard error of that mean, bits per dimension (-mean / (d ln 2)) and the least likely rows. "
+                   "Columns are matched by name: their order does not matter and further ones are ignored; data "
+                   "without names are matched by position.",
+    .examples = "  flowctl logprob moons.h5 data/two_moons.h5:/test\n"
+                "  flowctl logprob moons.h5 events.csv -o logprob.csv\n"
+                "  zcat events.csv.gz | flowctl logprob moons.h5 - --json",
+    .arguments = arguments,
+    .options = options,
+    .args_size = sizeof(logprob_args),
+    .run = run,
+};

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+#include "input.h"
+#include "output.h"
+#include "session.h"
+#include "sink.h"
+#include "stop.h"
+
+typedef struct sample_args {
+    common_args common;
+    const char *model, *output;
+    int64_t n, seed, first;
+    double temperature;
+    bool logprob, as_float;
+} sample_args;
+
+static const opt_argument arguments[] = {
+    {"MODEL", offsetof(sample_args, model), false, "a model file, or the spec that trained it"},
+    {.name = NULL},
+};
+
+static const opt options[] = {
+    {.name = "number", .letter = 'n', .kind = OPT_INT, .offset = offsetof(sample_args, n), .value = "N",
+     .fallback = "1000", .least = 0, .most = 9e15, .help = "how many rows to draw"},
+    {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(sample_args, output), .value = "OUT",
+     .help = "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default"},
+    {.name = "seed", .letter = 's', .kind = OPT_INT, .offset = offsetof(sample_args, seed), .value = "N",
+     .fallback = "1", .least = 0, .most = 9e15, .help = "row i is a function of the model, the seed and i alone"},
+    {.name = "first", .kind = OPT_INT, .offset = offsetof(sample_args, first), .value = "ROW", .fallback = "0",
+     .least = 0, .most = 9e15,
+     .help = "begin at row ROW of the seed's endless list of rows, counted from 0: several jobs can share one list"},
+    {.name = "temperature", .letter = 't', .kind = OPT_NUMBER, .offset = offsetof(sample_args, temperature),
+     .value = "T", .fallback = "1", .least = 0, .most = 1000,
+     .help = "scale the spread of the base by T; below 1 the rows keep to the densest regions"},
+    {.name = "logprob", .kind = OPT_FLAG, .offset = offsetof(sample_args, logprob),
+     .help = "add a column \"logprob\": the model's log-density at each row, in nats, in the units of the data"},
+    {.name = "float", .kind = OPT_FLAG, .offset = offsetof(sample_args, as_float),
+     .help = "write single precision: half the size in HDF5, fewer digits in CSV"},
+    OPT_COMMON_JSON(sample_args, "print {\"rows\", \"max_round_trip_error\", ...} on standard output; rows are then "
+                                 "written only if -o names a file"),
+    OPT_COMMON_THREADS(sample_args),
+    OPT_COMMON_QUIET(sample_args),
+    OPT_COMMON_HELP(sample_args),
+    OPT_END,
+};
+
+/* What is known of the rows so far. */
+typedef struct tally {
+    int64_t rows, non_finite;
+    double round_trip; /* largest |z - to_latent(to_data(z))| */
+} tally;
+
+/* The rows [first, first + n): drawn from the tile that holds `first` on, whose earlier rows are dropped. */
+static flow_status draw(const sample_args *args, session *s, sink *out, tally *sum, flow_error *err)
+{
+    size_t d = (size_t)s->dim, width = d + (args->logprob ? 1 : 0), chunk = input_chunk(s->dim);
+    flow_status status = FLOW_OK;
+    double *x = calloc(chunk, d * sizeof *x), *logp = NULL, *rows = x;
+    if (args->logprob) {
+        logp = calloc(chunk, sizeof *logp);
+        rows = calloc(chunk, width * sizeof *rows);
+    }
+    if (x == NULL || rows == NULL || (args->logprob && logp == NULL)) {
+        status = flow_error_memory(err, "the rows");
+        goto done;
+    }
+    uint64_t at = (uint64_t)args->first / FLOW_TILE * FLOW_TILE;
+    uint64_t end = (uint64_t)args->first + (uint64_t)args->n;
+    size_t skip = (size_t)((uint64_t)args->first - at);
+    while (status == FLOW_OK && at < end && !out->closed && !stop_asked()) {
+        size_t n = end - at < chunk ? (size_t)(end - at) : chunk;
+        double round_trip = 0;
+        flow_rows_sample(s->runner, (uint64_t)args->seed, at, n, args->temperature, x, logp, &round_trip);
+        if (!(round_trip <= sum->round_trip)) /* a NaN is taken over, and stays */
+            sum->round_trip = isnan(sum->round_trip) ? sum->round_trip : round_trip;
+        for (size_t i = skip; i < n; i++) {
+            bool finite = true;
+            for (size_t k = 0; k < d; k++)
+                finite = finite && isfinite(x[i * d + k]);
+            sum->non_finite += !finite;
+            if (args->logprob) {
+                memcpy(rows + i * width, x + i * d, d * sizeof *x);
+                rows[i * width + d] = logp[i];
+            }
+        }
+        status = sink_write(out, rows + skip * width, n - skip, err);
+        sum->rows += (int64_t)(n - skip);
+        at += n;
+        skip = 0;
+    }
+    if (status == FLOW_OK && stop_asked())
+        status = flow_error_set(err, FLOW_INTERRUPTED, "stopped by a signal");
+done:
+    if (rows != x)
+        free(rows);
+    free(x);
+    free(logp);
+    return status;
+}
+
+static flow_status report(const sample_args *args, console *con, const session *s, const tally *sum, flow_error *err)
+{
+    char count[FORMAT_SIZE], other[FORMAT_SIZE];
+    if (sum->non_finite > 0)
+        console_warn(con, "%s of %s rows have values that are not finite; the model leaves the range of numbers there, "
+                     "train it longer or with smaller rates", format_count(count, sum->non_finite),
+                     format_count(other, sum->rows));
+    else if (!(sum->round_trip < 0.01))
+        console_warn(con, "the largest round-trip error is %s (in units of the base's standard deviation); the model "
+                     "is close to singular there and its inverse loses digits: make PRECISION=double has more of them",
+                     format_error(count, sum->round_trip));
+    if (!args->common.json) {
+        if (sum->rows > 0)
+            console_note(con, "%s rows, seed %lld; largest round-trip error %s%s%s", format_count(count, sum->rows),
+                         (long long)args->seed, format_error(other, sum->round_trip),
+                         output_is_standard(args->output) ? "" : "; written to ",
+                         output_is_standard(args->output) ? "" : args->output);
+        return FLOW_OK;
+    }
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "model", s->model->path);
+    cJSON_AddNumberToObject(object, "rows", (double)sum->rows);
+    cJSON_AddNumberToObject(object, "max_round_trip_error", sum->round_trip);
+    cJSON_AddNumberToObject(object, "non_finite", (double)sum->non_finite);
+    cJSON_AddNumberToObject(object, "seed", (double)args->seed);
+    cJSON_AddNumberToObject(object, "first", (double)args->first);
+    if (args->output != NULL)
+        cJSON_AddStringToObject(object, "output", args->output);
+    flow_status status = output_json(object, err);
+    cJSON_Delete(object);
+    return status;
+}
+
+static flow_status run(void *args_, console *con, flow_error *err)
+{
+    sample_args *args = args_;
+    session s = {0};
+    sink out = {0};
+    tally sum = {0};
+    const char **columns = NULL;
+    flow_status status = session_check_output(&args->common, args->output, err);
+    if (status == FLOW_OK)
+        status = session_open(&s, args->model, &args->common, err);
+    if (status != FLOW_OK)
+        goto done;
+    columns = malloc(((size_t)s.dim + 1) * sizeof *columns);
+    if (columns == NULL) {
+        status = flow_error_memory(err, "column names");
+        goto done;
+    }
+    memcpy(columns, s.columns, (size_t)s.dim * sizeof *columns);
+    columns[s.dim] = "logprob";
+    if (!args->common.json || args->output != NULL)
+        status = sink_open(&out, args->output, columns, s.dim + (args->logprob ? 1 : 0), args->as_float, NULL, err);
+    if (status != FLOW_OK)
+        goto done;
+    stop_watch();
+    status = draw(args, &s, &out, &sum, err);
+    if (status == FLOW_OK)
+        status = sink_finish(&out, err);
+    if (status == FLOW_OK && !out.closed)
+        status = report(args, con, &s, &sum, err);
+done:
+    sink_release(&out);
+    session_close(&s);
+    free(columns);
+    return status;
+}
+
+const command command_sample = {
+    .name = "sample",
+    .summary = "draw rows from a model: z ~ base, x = f(z)",
+    .description = "Draws rows in the units of the data and checks them: each row is taken back to the latent space, "
+                   "and the largest distance from where it started is reported (in units of the base's standard "
+                   "deviation). Rows are written as they are drawn; a billion rows need no more memory than a "
+                   "thousand.",
+    .examples = "  flowctl sample moons.h5 -n 1000 > moons.csv\n"
+                "  flowctl sample moons.h5 -n 1e6 --logprob -o samples.h5:/train\n"
+                "  flowctl sample moons.h5 -n 1e6 --first 1e6 -o second-million.h5",
+    .arguments = arguments,
+    .options = options,
+    .args_size = sizeof(sample_args),
+    .run = run,
+};

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "describe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "format.h"
+
+typedef struct layer {
+    char name[FLOW_NAME_SIZE];
+    size_t weights, fitted; /* live weights, fitted values */
+    char shapes[80];        /* of its matrices: "128x9, 128x128, 18x128" */
+} layer;
+
+static size_t live_weights(const flow_param *entry)
+{
+    if (entry->extent == NULL)
+        return (size_t)entry->rows * (size_t)entry->cols;
+    size_t n = 0;
+    for (int i = 0; i < entry->rows; i++)
+        n += (size_t)entry->extent[i];
+    return n;
+}
+
+static void add_shape(layer *l, const flow_param *entry)
+{
+    static const char etc[] = ", ...";
+    char shape[32];
+    size_t used = strlen(l->shapes);
+    if (used >= sizeof etc && strcmp(l->shapes + used - strlen(etc), etc) == 0)
+        return;
+    snprintf(shape, sizeof shape, "%s%dx%d", used > 0 ? ", " : "", entry->rows, entry->cols);
+    bool fits = used + strlen(shape) + sizeof etc <= sizeof l->shapes;
+    strcpy(l->shapes + used, fits ? shape : etc);
+}
+
+/* The maps of a flow in order: column maps, then blocks. Their entries carry their names in front. */
+static layer layer_of(const flow *f, int index)
+{
+    layer l = {0};
+    if (index < f->n_columns)
+        snprintf(l.name, sizeof l.name, "%d.%.40s", index, f->columns[index].type->type);
+    else
+        snprintf(l.name, sizeof l.name, "%s", f->blocks[index - f->n_columns].name);
+    size_t length = strlen(l.name);
+    for (int i = 0; i < f->params.n_entries; i++) {
+        const flow_param *entry = &f->params.entries[i];
+        if (strncmp(entry->name, l.name, length) != 0 || entry->name[length] != '/')
+            continue;
+        if (!entry->trainable) {
+            l.fitted += (size_t)entry->rows * (size_t)entry->cols;
+            continue;
+        }
+        l.weights += live_weights(entry);
+        if (entry->cols > 1)
+            add_shape(&l, entry);
+    }
+    return l;
+}
+
+void describe_flow(flow_text *text, const flow *f)
+{
+    char count[FORMAT_SIZE], fitted[FORMAT_SIZE];
+    flow_text_add(text, "  %-20s  %12s  %8s  %s\n", "layer", "parameters", "fitted", "weights (out x in)");
+    for (int i = 0; i < f->n_columns + f->n_blocks; i++) {
+        layer l = layer_of(f, i);
+        flow_text_add(text, "  %-20s  %12s  %8s%s%s\n", l.name, format_count(count, (int64_t)l.weights),
+                      format_count(fitted, (int64_t)l.fitted), l.shapes[0] != '\0' ? "  " : "", l.shapes);
+    }
+    flow_text_add(text, "  %-20s  %12s  %8s\n", "total", format_count(count, (int64_t)flow_params_count(&f->params)),
+                  format_count(fitted, (int64_t)f->params.n_fitted));
+    flow_text_add(text, "  base: %s in %d dimension%s\n", f->base->type, f->dim, f->dim == 1 ? "" : "s");
+}
+
+void describe_flow_json(cJSON *object, const flow *f)
+{
+    cJSON_AddNumberToObject(object, "dimensions", f->dim);
+    cJSON_AddNumberToObject(object, "parameters", (double)flow_params_count(&f->params));
+    cJSON *layers = cJSON_AddArrayToObject(object, "layers");
+    for (int i = 0; i < f->n_columns + f->n_blocks; i++) {
+        layer l = layer_of(f, i);
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "name", l.name);
+        cJSON_AddNumberToObject(entry, "parameters", (double)l.weights);
+        cJSON_AddNumberToObject(entry, "fitted", (double)l.fitted);
+        cJSON_AddItemToArray(layers, entry);
+    }
+    cJSON_AddStringToObject(object, "base", f->base->type);
+}

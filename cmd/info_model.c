@@ -1,0 +1,171 @@
+/* `flowctl info` of a model file. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "describe.h"
+#include "format.h"
+#include "info.h"
+#include "model/model.h"
+#include "output.h"
+
+enum { LAST_EPOCHS = 10 };
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsString(node) ? node->valuestring : NULL;
+}
+
+static double number_of(const cJSON *object, const char *key)
+{
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNumber(node) ? node->valuedouble : NAN;
+}
+
+static void likelihood_line(flow_text *text, const cJSON *summary, const char *key)
+{
+    const cJSON *estimate = cJSON_GetObjectItemCaseSensitive(summary, key);
+    char number[FORMAT_SIZE];
+    if (cJSON_IsObject(estimate))
+        flow_text_add(text, "  %-12s  %s nats\n", key,
+                      format_estimate(number, number_of(estimate, "mean"), number_of(estimate, "standard_error")));
+}
+
+static void data_line(flow_text *text, const cJSON *provenance, const char *key)
+{
+    const cJSON *data = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(provenance, "data"), key);
+    const char *location = text_of(data, "location");
+    char rows[FORMAT_SIZE];
+    if (location != NULL)
+        flow_text_add(text, "  %-12s  %s, %s rows, %s\n", strcmp(key, "train") == 0 ? "trained on" : key, location,
+                      format_count(rows, (int64_t)number_of(data, "rows")),
+                      text_of(data, "checksum") != NULL ? text_of(data, "checksum") : "no checksum");
+}
+
+static void run_lines(flow_text *text, const cJSON *provenance)
+{
+    const cJSON *run;
+    bool first = true;
+    cJSON_ArrayForEach(run, cJSON_GetObjectItemCaseSensitive(provenance, "runs"))
+    {
+        const char *typed = text_of(run, "command"), *date = text_of(run, "date"), *host = text_of(run, "host");
+        const char *version = text_of(run, "version");
+        flow_text_add(text, "  %-12s  %s\n", first ? "command" : "", typed ? typed : "?");
+        first = false;
+        flow_text_add(text, "  %-12s  %s on %s, flowctl %s\n", "", date ? date : "?", host ? host : "?",
+                      version ? version : "?");
+    }
+}
+
+static int column_of(const flow_model *model, const char *name)
+{
+    for (int i = 0; i < model->n_history_columns; i++)
+        if (strcmp(model->history_columns[i], name) == 0)
+            return i;
+    return -1;
+}
+
+static double history_at(const flow_model *model, int64_t row, int column)
+{
+    return column < 0 ? NAN : model->history[row * model->n_history_columns + column];
+}
+
+static void history_lines(flow_text *text, const flow_model *model, bool all)
+{
+    if (model->n_epochs == 0)
+        return;
+    int epoch = column_of(model, "epoch"), training = column_of(model, "training");
+    int validation = column_of(model, "validation"), error = column_of(model, "validation_error");
+    int rate = column_of(model, "rate"), seconds = column_of(model, "seconds"), best = column_of(model, "best");
+    int64_t first = all || model->n_epochs <= LAST_EPOCHS ? 0 : model->n_epochs - LAST_EPOCHS;
+    flow_text_add(text, "\n  %5s  %12s  %-22s  %8s  %8s%s\n", "epoch", "training", "  validation", "rate", "time",
+                  first > 0 ? "    (--history shows all epochs)" : "");
+    for (int64_t i = first; i < model->n_epochs; i++) {
+        char estimate[FORMAT_SIZE], time[FORMAT_SIZE];
+        double held_out = history_at(model, i, validation);
+        flow_text_add(text, "  %5.0f  %12.4f  %-22s  %8.2g  %8s%s\n", history_at(model, i, epoch),
+                      history_at(model, i, training),
+                      isnan(held_out) ? "" : format_estimate(estimate, held_out, history_at(model, i, error)),
+                      history_at(model, i, rate), format_duration(time, history_at(model, i, seconds)),
+                      history_at(model, i, best) > 0 ? "  best so far" : "");
+    }
+}
+
+static void model_text(flow_text *text, const flow_model *model, bool all)
+{
+    char number[FORMAT_SIZE];
+    flow_text_add(text, "%s: model \"%s\"\n", model->path, model->spec->name);
+    for (int i = 0; i < model->f->dim; i++) {
+        if (i == 12 && model->f->dim > 16) {
+            flow_text_add(text, ", ... (%d columns)", model->f->dim);
+            break;
+        }
+        flow_text_add(text, i == 0 ? "  columns       %s" : ", %s", model->columns[i]);
+    }
+    flow_text_add(text, "\n");
+    data_line(text, model->provenance, "train");
+    if (model->summary != NULL) {
+        flow_text_add(text, "  %-12s  %.0f, best %.0f, %s (%s)\n", "epochs", number_of(model->summary, "epochs"),
+                      number_of(model->summary, "best_epoch"),
+                      format_duration(number, number_of(model->summary, "seconds")),
+                      text_of(model->summary, "status") != NULL ? text_of(model->summary, "status") : "?");
+        likelihood_line(text, model->summary, "validation");
+        likelihood_line(text, model->summary, "test");
+    }
+    run_lines(text, model->provenance);
+    describe_flow(text, model->f);
+    history_lines(text, model, all);
+}
+
+static cJSON *history_json(const flow_model *model)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int64_t i = 0; i < model->n_epochs; i++) {
+        cJSON *row = cJSON_CreateObject();
+        for (int k = 0; k < model->n_history_columns; k++)
+            cJSON_AddNumberToObject(row, model->history_columns[k], history_at(model, i, k));
+        cJSON_AddItemToArray(list, row);
+    }
+    return list;
+}
+
+static cJSON *model_json(const flow_model *model)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "kind", "model");
+    cJSON_AddStringToObject(object, "model", model->path);
+    cJSON *columns = cJSON_AddArrayToObject(object, "columns");
+    for (int i = 0; i < model->f->dim; i++)
+        cJSON_AddItemToArray(columns, cJSON_CreateString(model->columns[i]));
+    describe_flow_json(object, model->f);
+    if (model->summary != NULL)
+        cJSON_AddItemToObject(object, "summary", cJSON_Duplicate(model->summary, 1));
+    if (model->provenance != NULL)
+        cJSON_AddItemToObject(object, "provenance", cJSON_Duplicate(model->provenance, 1));
+    cJSON_AddItemToObject(object, "spec", cJSON_Duplicate(model->spec->document, 1));
+    cJSON_AddItemToObject(object, "history", history_json(model));
+    return object;
+}
+
+flow_status info_model(const info_args *args, flow_error *err)
+{
+    flow_model *model = NULL;
+    flow_text text = {0};
+    flow_status status = flow_model_load(&model, args->file, err);
+    if (status != FLOW_OK)
+        goto done;
+    if (args->common.json) {
+        cJSON *object = model_json(model);
+        status = output_json(object, err);
+        cJSON_Delete(object);
+        goto done;
+    }
+    model_text(&text, model, args->history);
+    status = text.failed ? flow_error_memory(err, "the description") : output_text(text.data, err);
+done:
+    flow_text_free(&text);
+    flow_model_free(model);
+    return status;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "opt.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const opt *find_long(const opt *options, const char *name, size_t length)
+{
+    for (const opt *o = options; o->name != NULL; o++)
+        if (strlen(o->name) == length && strncmp(o->name, name, length) == 0)
+            return o;
+    return NULL;
+}
+
+static const opt *find_letter(const opt *options, char letter)
+{
+    for (const opt *o = options; o->name != NULL; o++)
+        if (o->letter != '\0' && o->letter == letter)
+            return o;
+    return NULL;
+}
+
+static flow_status unknown_option(const opt *options, const char *word, flow_error *err)
+{
+    enum { MOST = 64 };
+    const char *names[MOST];
+    int n = 0;
+    for (const opt *o = options; o->name != NULL && n < MOST; o++)
+        names[n++] = o->name;
+    char name[64];
+    const char *start = word + strspn(word, "-");
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(start, "="), start);
+    const char *nearest = strlen(name) > 1 ? flow_nearest(name, names, n) : NULL;
+    if (nearest != NULL)
+        return flow_error_set(err, FLOW_ARGUMENT, "unknown option %.60s; did you mean --%s?", word, nearest);
+    return flow_error_set(err, FLOW_ARGUMENT, "unknown option %.60s", word);
+}
+
+static flow_status set_number(double *out, const opt *o, const char *value, bool whole, flow_error *err)
+{
+    double number;
+    if (!flow_number_parse(value, &number) || !isfinite(number) ||
+        (whole && (number != floor(number) || fabs(number) > 9007199254740992.0)))
+        return flow_error_set(err, FLOW_ARGUMENT, "--%s takes a %snumber, not \"%.60s\"", o->name,
+                              whole ? "whole " : "", value);
+    bool limited = o->least != 0 || o->most != 0;
+    if (limited && (number < o->least || number > o->most)) {
+        char least[FLOW_NUMBER_SIZE], most[FLOW_NUMBER_SIZE];
+        flow_number_print(least, o->least);
+        flow_number_print(most, o->most);
+        if (o->most >= 9e15)
+            return flow_error_set(err, FLOW_ARGUMENT, "--%s %s is out of range; allowed is %s or more", o->name, value,
+                                  least);
+        return flow_error_set(err, FLOW_ARGUMENT, "--%s %s is out of range; allowed is %s to %s", o->name, value, least,
+                              most);
+    }
+    *out = number;
+    return FLOW_OK;
+}
+
+static flow_status set_choice(int *out, const opt *o, const char *value, flow_error *err)
+{
+    flow_text list = {0};
+    int i = 0;
+    for (; o->choices[i] != NULL && strcmp(o->choices[i], value) != 0; i++)
+        flow_text_add(&list, "%s%s", i == 0 ? "" : ", ", o->choices[i]);
+    flow_status status = FLOW_OK;
+    if (o->choices[i] != NULL)
+        *out = i;
+    else
+        status = flow_error_set(err, FLOW_ARGUMENT, "--%s takes one of %s, not \"%.60s\"", o->name,
+                                list.data != NULL ? list.data : "", value);
+    flow_text_free(&list);
+    return status;
+}
+
+static flow_status set_value(void *args, const opt *o, const char *value, flow_error *err)
+{
+    void *member = (char *)args + o->offset;
+    double number = 0;
+    flow_status status = FLOW_OK;
+    switch (o->kind) {
+    case OPT_FLAG:
+        *(bool *)member = true;
+        break;
+    case OPT_TEXT:
+        *(const char **)member = value;
+        break;
+    case OPT_TEXTS: {
+        opt_texts *texts = member;
+        if (texts->n == OPT_TEXTS_MAX)
+            return flow_error_set(err, FLOW_ARGUMENT, "--%s was given more than %d times", o->name, OPT_TEXTS_MAX);
+        texts->at[texts->n++] = value;
+        break;
+    }
+    case OPT_INT:
+        status = set_number(&number, o, value, true, err);
+        if (status == FLOW_OK)
+            *(int64_t *)member = (int64_t)number;
+        break;
+    case OPT_NUMBER:
+        status = set_number(member, o, value, false, err);
+        break;
+    case OPT_CHOICE:
+        status = set_choice(member, o, value, err);
+        break;
+    }
+    return status;
+}
+
+static flow_status set_argument(void *args, const opt_argument *arguments, int index, const char *word, flow_error *err)
+{
+    int n = 0;
+    for (; arguments != NULL && arguments[n].name != NULL; n++) {
+        if (n == index) {
+            *(const char **)(void *)((char *)args + arguments[n].offset) = word;
+            return FLOW_OK;
+        }
+    }
+    if (n == 0)
+        return flow_error_set(err, FLOW_ARGUMENT, "unexpected argument \"%.60s\"; this command takes none", word);
+    return flow_error_set(err, FLOW_ARGUMENT, "unexpected argument \"%.60s\"; there %s only %d: %s%s%s", word,
+                          n == 1 ? "is" : "are", n, arguments[0].name, n > 1 ? ", " : "",
+                          n > 1 ? arguments[1].name : "");
+}
+
+flow_status opt_parse(void *args, const opt *options, const opt_argument *arguments, int argc, char *const *argv,
+                      flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    for (const opt *o = options; status == FLOW_OK && o->name != NULL; o++)
+        if (o->fallback != NULL)
+            status = set_value(args, o, o->fallback, err);
+
+    int n_arguments = 0;
+    bool only_arguments = false;
+    for (int i = 0; status == FLOW_OK && i < argc; i++) {
+        const char *word = argv[i];
+        if (only_arguments || word[0] != '-' || word[1] == '\0') {
+            status = set_argument(args, arguments, n_arguments++, word, err);
+            continue;
+        }
+        if (strcmp(word, "--") == 0) {
+            only_arguments = true;
+            continue;
+        }
+        const opt *o;
+        const char *value = NULL;
+        if (word[1] == '-') {
+            size_t length = strcspn(word + 2, "=");
+            o = find_long(options, word + 2, length);
+            if (word[2 + length] == '=')
+                value = word + 2 + length + 1;
+        } else {
+            o = find_letter(options, word[1]);
+            if (word[2] != '\0')
+                value = word + 2 + (word[2] == '=');
+        }
+        if (o == NULL)
+            return unknown_option(options, word, err);
+        if (o->kind == OPT_FLAG && value != NULL)
+            return flow_error_set(err, FLOW_ARGUMENT, "--%s takes no value (found \"%.60s\")", o->name, value);
+        if (o->kind != OPT_FLAG && value == NULL) {
+            if (i + 1 == argc)
+                return flow_error_set(err, FLOW_ARGUMENT, "--%s needs a value: --%s %s", o->name, o->name, o->value);
+            value = argv[++i];
+        }
+        status = set_value(args, o, value, err);
+    }
+    return status;
+}
+
+flow_status opt_check(const void *args, const opt_argument *arguments, flow_error *err)
+{
+    for (const opt_argument *a = arguments; a != NULL && a->name != NULL; a++)
+        if (!a->optional && *(const char *const *)(const void *)((const char *)args + a->offset) == NULL)
+            return flow_error_set(err, FLOW_ARGUMENT, "%s is missing: %s", a->name, a->help);
+    return FLOW_OK;
+}
+
+/* ---- help ---- */
+
+void opt_wrap(flow_text *text, const char *words, int column, int indent)
+{
+    bool fresh = true; /* nothing on this line yet that a space must separate */
+    while (*words != '\0') {
+        if (*words == '\n') {
+            flow_text_add(text, "\n%*s", words[1] == '\n' || words[1] == '\0' ? 0 : indent, "");
+            column = indent;
+            fresh = true;
+            words++;
+            continue;
+        }
+        int blanks = (int)strspn(words, " ");
+        int length = (int)strcspn(words + blanks, " \n");
+        if (!fresh && column + blanks + length > OPT_WIDTH) {
+            flow_text_add(text, "\n%*s", indent, "");
+            column = indent;
+            fresh = true;
+        }
+        int lead = fresh && column == indent && blanks == 1 ? 0 : blanks;
+        flow_text_add(text, "%*s%.*s", lead, "", length, words + blanks);
+        column += lead + length;
+        fresh = false;
+        words += blanks + length;
+    }
+}
+
+void opt_usage(flow_text *text, const char *command, const opt *options, const opt_argument *arguments)
+{
+    flow_text_add(text, "%s", command);
+    for (const opt_argument *a = arguments; a != NULL && a->name != NULL; a++)
+        flow_text_add(text, a->optional ? " [%s]" : " %s", a->name);
+    if (options != NULL && options->name != NULL)
+        flow_text_add(text, " [options]");
+}
+
+static void help_row(flow_text *text, const char *left, int width, const char *help)
+{
+    flow_text_add(text, "  %-*s  ", width, left);
+    opt_wrap(text, help, width + 4, width + 4);
+    flow_text_add(text, "\n");
+}
+
+static void left_side(char *out, size_t size, const opt *o)
+{
+    char letter[4] = "   ";
+    if (o->letter != '\0')
+        snprintf(letter, sizeof letter, "-%c,", o->letter);
+    snprintf(out, size, "%s --%s%s%s", letter, o->name, o->kind == OPT_FLAG ? "" : " ",
+             o->kind == OPT_FLAG ? "" : o->value);
+}
+
+void opt_help(flow_text *text, const opt *options, const opt_argument *arguments)
+{
+    char left[80];
+    int width = 0;
+    for (const opt *o = options; o->name != NULL; o++) {
+        left_side(left, sizeof left, o);
+        if ((int)strlen(left) > width)
+            width = (int)strlen(left);
+    }
+    if (arguments != NULL && arguments->name != NULL) {
+        flow_text_add(text, "\nArguments:\n");
+        for (const opt_argument *a = arguments; a->name != NULL; a++)
+            help_row(text, a->name, width, a->help);
+    }
+    flow_text_add(text, "\nOptions:\n");
+    for (const opt *o = options; o->name != NULL; o++) {
+        left_side(left, sizeof left, o);
+        flow_text help = {0};
+        flow_text_add(&help, "%s", o->help);
+        if (o->fallback != NULL)
+            flow_text_add(&help, " (default: %s)", o->fallback);
+        help_row(text, left, width, help.data != NULL ? help.data : o->help);
+        flow_text_free(&help);
+    }
+}

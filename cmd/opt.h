@@ -1,0 +1,78 @@
+/* Command-line options: one table per command drives parsing, usage and help, so that they cannot drift.
+ *
+ * A command's arguments are a struct; each row of its tables names one option or one positional argument and the offset
+ * of the member it fills. Accepted are
+ *     --key value   --key=value   -k value   -kvalue   --flag   -f   --      (what follows "--" is positional)
+ * and "-" is a positional argument, by convention standard input or output. A single-valued option given twice takes
+ * the last value, as people expect who append to a command they recalled.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_CMD_OPT_H
+#define FLOW_CMD_OPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+enum { OPT_TEXTS_MAX = 64 };
+
+/* What a repeatable option collects; borrowed from argv. */
+typedef struct opt_texts {
+    int n;
+    const char *at[OPT_TEXTS_MAX];
+} opt_texts;
+
+typedef enum opt_kind {
+    OPT_FLAG,   /* bool */
+    OPT_TEXT,   /* const char *, borrowed from argv; NULL when not given */
+    OPT_TEXTS,  /* opt_texts: may be given several times */
+    OPT_INT,    /* int64_t; "1e6" is understood */
+    OPT_NUMBER, /* double */
+    OPT_CHOICE  /* int: the index in `choices` */
+} opt_kind;
+
+/* `fallback` is the default as one would type it, and is shown in the help; NULL: false, 0, NULL, none. */
+typedef struct opt {
+    const char *name; /* "threads" for --threads */
+    char letter;      /* 'n' for -n; 0: none */
+    opt_kind kind;
+    size_t offset;
+    const char *value; /* what stands for the value in the help: "FILE" */
+    const char *fallback;
+    double least, most;         /* INT and NUMBER; both inclusive, both 0: no limits */
+    const char *const *choices; /* CHOICE: NULL-terminated */
+    const char *help;
+} opt;
+
+#define OPT_END {.name = NULL}
+
+/* A positional argument: a const char * in the struct. Optional ones come last. */
+typedef struct opt_argument {
+    const char *name; /* "MODEL" */
+    size_t offset;
+    bool optional;
+    const char *help;
+} opt_argument;
+
+/* Fills the struct at `args` (zeroed by the caller) with the defaults and then from argv[0 ... argc-1], the words after
+ * the command's name. `arguments` may be NULL; those that were not given stay NULL (see opt_check). FLOW_ARGUMENT with
+ * the nearest option for what is not known. */
+flow_status opt_parse(void *args, const opt *options, const opt_argument *arguments, int argc, char *const *argv,
+                      flow_error *err);
+
+/* FLOW_ARGUMENT when a positional argument that is not optional was not given. */
+flow_status opt_check(const void *args, const opt_argument *arguments, flow_error *err);
+
+/* Adds "COMMAND [options] MODEL DATA" and the sections "Arguments" and "Options" of a help page. */
+void opt_usage(flow_text *text, const char *command, const opt *options, const opt_argument *arguments);
+void opt_help(flow_text *text, const opt *options, const opt_argument *arguments);
+
+/* Adds `words` broken into lines of at most OPT_WIDTH columns; lines after the first are indented. A newline in `words`
+ * is kept. `column` is where the first line stands already. */
+enum { OPT_WIDTH = 96 };
+void opt_wrap(flow_text *text, const char *words, int column, int indent);
+
+#endif

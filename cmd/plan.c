@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "data/table.h"
+
+/* The layers below know the path inside the document, not the document's name. */
+static flow_status name_source(const plan *p, flow_status status, flow_error *err)
+{
+    if (status == FLOW_SPEC)
+        flow_error_prefix(err, "%s: ", p->spec->source);
+    return status;
+}
+
+flow_status plan_read(plan *out, const char *file, const char *const *overrides, int n_overrides, flow_error *err)
+{
+    *out = (plan){0};
+    flow_status status = flow_spec_read(&out->spec, file, overrides, n_overrides, err);
+    if (status == FLOW_OK)
+        status = name_source(out, flow_train_options_read(&out->training, &out->spec->training, err), err);
+    return status;
+}
+
+flow_status plan_build(plan *p, int dim, flow_error *err)
+{
+    flow_spec *spec = p->spec;
+    return name_source(p, flow_new(&p->f, &spec->flow, &spec->base, dim, spec->seed, err), err);
+}
+
+int plan_columns(const plan *p, char *problem)
+{
+    problem[0] = '\0';
+    if (p->spec->train == NULL)
+        return p->spec->n_columns;
+    char *location = flow_spec_path(p->spec, p->spec->train);
+    flow_reader_options options = {.columns = p->spec->columns, .n_columns = p->spec->n_columns};
+    flow_reader *reader = NULL;
+    flow_error err = {0};
+    int n = p->spec->n_columns;
+    if (location == NULL)
+        snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
+    else if (flow_reader_open(&reader, location, &options, &err) != FLOW_OK)
+        snprintf(problem, FLOW_ERROR_SIZE, "%s", err.message);
+    else
+        n = flow_reader_n_columns(reader);
+    flow_reader_close(reader);
+    free(location);
+    return n;
+}
+
+void plan_free(plan *p)
+{
+    flow_free(p->f);
+    flow_spec_free(p->spec);
+    *p = (plan){0};
+}

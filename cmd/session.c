@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "session.h"
+
+#include <string.h>
+
+#include "num/parallel.h"
+
+int session_threads(const common_args *common)
+{
+    return common->threads > 0 ? (int)common->threads : flow_processors();
+}
+
+flow_status session_open(session *out, const char *path, const common_args *common, flow_error *err)
+{
+    *out = (session){0};
+    flow_status status = flow_model_load(&out->model, path, err);
+    if (status != FLOW_OK)
+        return status;
+    out->dim = out->model->f->dim;
+    out->columns = (const char *const *)out->model->columns;
+    return flow_runner_new(&out->runner, out->model->f, out->model->weights, session_threads(common), err);
+}
+
+void session_close(session *s)
+{
+    flow_runner_free(s->runner);
+    flow_model_free(s->model);
+    *s = (session){0};
+}
+
+flow_status session_check_output(const common_args *common, const char *output, flow_error *err)
+{
+    if (common->json && output != NULL && strcmp(output, "-") == 0)
+        return flow_error_set(err, FLOW_ARGUMENT,
+                              "--json and -o - would both write to standard output; name a file with -o FILE");
+    return FLOW_OK;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _POSIX_C_SOURCE 200809L
+#include "stop.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+/* A signal handler has no other place to write to. */
+static volatile sig_atomic_t arrived;
+
+static void on_signal(int number)
+{
+    if (arrived != 0) { /* asked twice, by whichever signals: end at once, as the signal would have done */
+        signal(number, SIG_DFL);
+        raise(number);
+        return;
+    }
+    arrived = number;
+}
+
+static void watch(int number)
+{
+    struct sigaction action = {.sa_handler = on_signal}, before;
+    sigemptyset(&action.sa_mask);
+    /* reads and writes go on: only the loops that ask stop_asked() stop */
+    action.sa_flags = SA_RESTART | SA_NODEFER;
+    if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
+}
+
+void stop_watch(void)
+{
+    watch(SIGINT);
+    watch(SIGTERM);
+}
+
+int stop_signal(void)
+{
+    return arrived;
+}
+
+bool stop_asked(void)
+{
+    return arrived != 0;
+}

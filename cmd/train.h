@@ -1,0 +1,75 @@
+/* The parts of `flowctl train`. Internal to the command: one run is one struct, and each file looks after one side of
+ * it.
+ *
+ *     cmd_train.c        options, and the order of things
+ *     train_data.c       opening the data, what is worth a warning about them
+ *     train_resume.c     taking up a stored run, and refusing one that was another training
+ *     train_save.c       the model file: when it is written, provenance, summary
+ *     train_progress.c   what is shown while it runs and at the end
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_CMD_TRAIN_H
+#define FLOW_CMD_TRAIN_H
+
+#include "command.h"
+#include "model/model.h"
+#include "plan.h"
+#include "train/trainer.h"
+
+typedef struct train_args {
+    common_args common;
+    const char *spec, *data, *validation, *test, *output, *columns, *seed;
+    opt_texts set;
+    bool resume, force, skip_invalid;
+} train_args;
+
+typedef struct train_run {
+    const train_args *args;
+    console *con;
+    plan p;
+    char *output; /* the model file */
+    flow_dataset *training, *validation, *test; /* validation, test: NULL without */
+    flow_trainer *trainer;
+    flow_likelihood held_out; /* of the test data with the best weights; rows 0: not evaluated */
+
+    cJSON *earlier_runs;     /* of a resumed model: the provenance of what was done before; or NULL */
+    int64_t first_epoch;     /* epochs that were done when this run began */
+    bool resumed;
+    const char *outcome;     /* "running", "finished", "converged", "interrupted", "failed" */
+
+    double saved, save_cost; /* when the model was last saved, and how long that took; seconds */
+    flow_status save_status; /* of a save while an epoch is running, and its message */
+    flow_error save_error;
+
+    flow_progress progress; /* as the trainer last told it */
+    double shown;           /* when the live line was last written */
+} train_run;
+
+/* Opens what the spec names, and warns of what will not go well. */
+flow_status train_open_data(train_run *run, flow_error *err);
+/* {"train": {"location", "rows", "columns", "checksum", ...}, ...}; NULL when memory is out. */
+cJSON *train_describe_data(const train_run *run);
+
+/* Whether the model file can be written, and whether there is something to resume (*resume). FLOW_EXISTS for what must
+ * not be replaced. */
+flow_status train_check_output(const train_run *run, bool *resume, flow_error *err);
+/* Restores the trainer from the model file; FLOW_SPEC or FLOW_DATA with the differences when it is another training. */
+flow_status train_resume(train_run *run, flow_error *err);
+
+flow_status train_save(train_run *run, flow_error *err);
+/* Whether saving is due: at once after a long epoch, seldom among short ones, so that it takes no more than a few
+ * percent of the time. */
+bool train_save_is_due(const train_run *run);
+
+/* {"status", "epochs", "best_epoch", "seconds", "validation": {...}, "test": {...}}; NULL when memory is out. */
+cJSON *train_summary(const train_run *run);
+
+void train_show_start(const train_run *run);
+void train_show_step(train_run *run, const flow_progress *progress);
+void train_show_epoch(train_run *run, const flow_epoch *epoch);
+flow_status train_show_end(const train_run *run, flow_error *err);
+
+/* Seconds of a clock that never goes back. */
+double train_clock(void);
+
+#endif

@@ -1,0 +1,155 @@
+/* The data of `flowctl train`. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE /* realpath */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/location.h"
+#include "flow/registry.h"
+#include "format.h"
+#include "train.h"
+
+/* The rows of validation and test data take what the training data leave of the memory, and never less than this. */
+static const size_t least_memory = (size_t)64 << 20;
+
+static size_t memory_taken(const flow_dataset *data)
+{
+    if (data == NULL || !flow_dataset_is_held(data))
+        return 0;
+    return (size_t)flow_dataset_n_rows(data) * (size_t)flow_dataset_n_columns(data) * sizeof(double);
+}
+
+static flow_status open_one(train_run *run, flow_dataset **out, const char *key, const char *location, flow_part part,
+                            flow_error *err)
+{
+    const flow_spec *spec = run->p.spec;
+    char *path = flow_spec_path(spec, location);
+    if (path == NULL)
+        return flow_error_memory(err, location);
+    flow_dataset_options options = {
+        .columns = spec->columns,
+        .n_columns = spec->n_columns,
+        .skip_invalid = spec->skip_invalid,
+        .memory_bytes = (size_t)(spec->memory * (double)(1u << 30)),
+        .share = spec->share,
+        .part = part,
+        .seed = spec->seed,
+    };
+    if (run->training != NULL) {
+        size_t taken = memory_taken(run->training) + memory_taken(run->validation);
+        size_t left = options.memory_bytes > taken ? options.memory_bytes - taken : 0;
+        options.memory_bytes = left > least_memory ? left : least_memory;
+        /* the columns of the training data, in their order, whatever order they have here */
+        if (spec->n_columns == 0 && flow_dataset_has_names(run->training)) {
+            options.columns = flow_dataset_columns(run->training);
+            options.n_columns = flow_dataset_n_columns(run->training);
+        }
+    }
+    flow_status status = flow_dataset_open(out, path, &options, err);
+    if (status != FLOW_OK)
+        flow_error_prefix(err, "data.%s: ", key);
+    else if (flow_dataset_n_skipped(*out) > 0) {
+        char count[FORMAT_SIZE];
+        console_warn(run->con, "%s: %s invalid rows were skipped", path,
+                     format_count(count, flow_dataset_n_skipped(*out)));
+    }
+    free(path);
+    return status;
+}
+
+/* A share of equal values from which a density starts to narrow down on them, and likelihoods lose their meaning. */
+static const double many_ties = 0.02;
+
+static void warn_of_ties(const train_run *run)
+{
+    enum { NAMED = 5 };
+    bool can_dequantize = flow_column_find("dequantize") != NULL;
+    int n = 0;
+    for (int i = 0; i < flow_dataset_n_columns(run->training); i++) {
+        const flow_column_summary *column = &flow_dataset_summary(run->training)[i];
+        if (column->tied < many_ties || column->tied >= 1) /* a constant column is an error, and told as one */
+            continue;
+        if (n++ < NAMED)
+            console_warn(run->con, "column \"%s\": about %.0f%% of the rows have the same value; a density can grow "
+                         "without bound there and its log-likelihood would mean little. %s", column->name, 100 * column->tied,
+                         can_dequantize ? "Put {\"type\": \"dequantize\"} first in the flow, or leave the column out "
+                                          "with data.columns"
+                                        : "Spread the values by noise as wide as their steps, or leave the column out "
+                                          "with data.columns");
+    }
+    if (n > NAMED)
+        console_warn(run->con, "%d more columns have many equal values; flowctl info names them", n - NAMED);
+}
+
+static bool dequantizes(const flow_spec *spec)
+{
+    const cJSON *element;
+    cJSON_ArrayForEach(element, spec->flow.node)
+    {
+        const cJSON *type = cJSON_IsString(element) ? element : cJSON_GetObjectItemCaseSensitive(element, "type");
+        if (cJSON_IsString(type) && strcmp(type->valuestring, "dequantize") == 0)
+            return true;
+    }
+    return false;
+}
+
+flow_status train_open_data(train_run *run, flow_error *err)
+{
+    const flow_spec *spec = run->p.spec;
+    if (spec->train == NULL)
+        return flow_error_set(err, FLOW_SPEC, "%s: the key data.train is missing: name the training data there, or "
+                              "with --data FILE", spec->source);
+    bool split = spec->share > 0;
+    flow_status status = open_one(run, &run->training, "train", spec->train,
+                                  split ? FLOW_PART_TRAINING : FLOW_PART_ALL, err);
+    if (status == FLOW_OK && split)
+        status = open_one(run, &run->validation, "validation", spec->train, FLOW_PART_HELD_OUT, err);
+    if (status == FLOW_OK && spec->validation != NULL)
+        status = open_one(run, &run->validation, "validation", spec->validation, FLOW_PART_ALL, err);
+    if (status == FLOW_OK && spec->test != NULL)
+        status = open_one(run, &run->test, "test", spec->test, FLOW_PART_ALL, err);
+    if (status == FLOW_OK && !dequantizes(spec))
+        warn_of_ties(run);
+    return status;
+}
+
+/* The same place, whatever folder it is told from. */
+static char *absolute(const char *location)
+{
+    flow_location place = {0};
+    char *out = NULL;
+    if (flow_location_find(&place, location, NULL) == FLOW_OK) {
+        char *file = realpath(place.file, NULL);
+        if (file != NULL)
+            out = flow_format("%s%s%s", file, place.path != NULL ? ":" : "", place.path != NULL ? place.path : "");
+        free(file);
+    }
+    flow_location_free(&place);
+    return out != NULL ? out : flow_strdup(location);
+}
+
+static void describe_one(cJSON *object, const char *key, const flow_dataset *data)
+{
+    if (data == NULL)
+        return;
+    char checksum[32];
+    char *location = absolute(flow_dataset_location(data));
+    snprintf(checksum, sizeof checksum, "crc32:%08lx", (unsigned long)flow_dataset_checksum(data));
+    cJSON *entry = cJSON_AddObjectToObject(object, key);
+    cJSON_AddStringToObject(entry, "location", location != NULL ? location : flow_dataset_location(data));
+    cJSON_AddNumberToObject(entry, "rows", (double)flow_dataset_n_rows(data));
+    cJSON_AddNumberToObject(entry, "columns", flow_dataset_n_columns(data));
+    cJSON_AddNumberToObject(entry, "skipped", (double)flow_dataset_n_skipped(data));
+    cJSON_AddStringToObject(entry, "checksum", checksum);
+    free(location);
+}
+
+cJSON *train_describe_data(const train_run *run)
+{
+    cJSON *object = cJSON_CreateObject();
+    describe_one(object, "train", run->training);
+    describe_one(object, "validation", run->validation);
+    describe_one(object, "test", run->test);
+    return object;
+}

@@ -1,0 +1,154 @@
+/* What `flowctl train` shows. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+#include "output.h"
+#include "session.h"
+#include "train.h"
+
+enum { LINE_SIZE = 320 };
+
+void train_show_start(const train_run *run)
+{
+    char rows[FORMAT_SIZE], parameters[FORMAT_SIZE], held_out[FORMAT_SIZE];
+    const flow *f = run->p.f;
+    int threads = session_threads(&run->args->common);
+    format_count(rows, flow_dataset_n_rows(run->training));
+    format_count(parameters, (int64_t)flow_params_count(&f->params));
+    console_note(run->con, "%s: %s rows of %d column%s, %s parameters, %d thread%s", run->p.spec->name, rows, f->dim,
+                 f->dim == 1 ? "" : "s", parameters, threads, threads == 1 ? "" : "s");
+    if (run->validation == NULL)
+        console_note(run->con, "no validation data: all %lld epochs are run and the last weights are kept; "
+                     "data.validation: 0.1 would hold out a tenth of the rows and keep the best "
+                     "ones", (long long)run->p.training.epochs);
+    else
+        console_note(run->con, "held out for validation: %s rows",
+                     format_count(held_out, flow_dataset_n_rows(run->validation)));
+    if (run->resumed)
+        console_note(run->con, "resumed after %lld epoch%s", (long long)run->first_epoch,
+                     run->first_epoch == 1 ? "" : "s");
+}
+
+/* "-2.105 +- 0.020", or "" without validation */
+static void validation_text(char out[FORMAT_SIZE], const train_run *run)
+{
+    int64_t n = 0;
+    const double *history = flow_trainer_history(run->trainer, &n);
+    out[0] = '\0';
+    if (n > 0 && run->validation != NULL)
+        format_estimate(out, history[(n - 1) * FLOW_EPOCH_COLUMNS + 2], history[(n - 1) * FLOW_EPOCH_COLUMNS + 3]);
+}
+
+static int digits_of(int64_t n)
+{
+    return snprintf(NULL, 0, "%lld", (long long)n);
+}
+
+void train_show_step(train_run *run, const flow_progress *progress)
+{
+    run->progress = *progress;
+    if (!run->con->terminal || run->con->quiet)
+        return;
+    double now = train_clock();
+    if (now - run->shown < 0.1)
+        return;
+    run->shown = now;
+    char line[LINE_SIZE], validation[FORMAT_SIZE], rate[FORMAT_SIZE], left[FORMAT_SIZE];
+    validation_text(validation, run);
+    snprintf(line, sizeof line, "epoch %*lld/%lld %3.0f%%  train %.4f%s%s  ETA %s  %s", digits_of(progress->epochs),
+             (long long)progress->epoch, (long long)progress->epochs,
+             100 * (double)progress->row / (double)progress->rows, progress->training,
+             validation[0] != '\0' ? "  valid " : "", validation, format_duration(left, progress->seconds_left),
+             format_rate(rate, progress->rows_per_second));
+    console_live(run->con, line);
+}
+
+void train_show_epoch(train_run *run, const flow_epoch *epoch)
+{
+    if (run->con->terminal) /* the live line shows it */
+        return;
+    char validation[FORMAT_SIZE] = "", rate[FORMAT_SIZE], left[FORMAT_SIZE];
+    if (run->validation != NULL)
+        format_estimate(validation, epoch->validation, epoch->validation_error);
+    console_note(run->con, "epoch %*lld/%lld  training %.4f%s%s%s  rate %.2g  %s  ETA %s",
+                 digits_of(run->p.training.epochs), (long long)epoch->epoch, (long long)run->p.training.epochs,
+                 epoch->training, validation[0] != '\0' ? "  validation " : "", validation,
+                 validation[0] == '\0' ? "" : epoch->best > 0 ? " *" : "  ", epoch->rate,
+                 format_rate(rate, run->progress.rows_per_second), format_duration(left, run->progress.seconds_left));
+}
+
+/* ---- the end ---- */
+
+static flow_status end_json(const train_run *run, cJSON *summary, flow_error *err)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "model", run->output);
+    while (summary->child != NULL) {
+        cJSON *item = cJSON_DetachItemViaPointer(summary, summary->child);
+        cJSON_AddItemToObject(object, item->string, item);
+    }
+    cJSON_AddNumberToObject(object, "rows", (double)flow_dataset_n_rows(run->training));
+    cJSON_AddNumberToObject(object, "parameters", (double)flow_params_count(&run->p.f->params));
+    cJSON_AddBoolToObject(object, "resumed", run->resumed);
+    flow_status status = output_json(object, err);
+    cJSON_Delete(object);
+    return status;
+}
+
+static double number_of(const cJSON *object, const char *key)
+{
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNumber(node) ? node->valuedouble : NAN;
+}
+
+static void add_likelihood(flow_text *text, const cJSON *summary, const char *key, int64_t rows)
+{
+    const cJSON *estimate = cJSON_GetObjectItemCaseSensitive(summary, key);
+    char number[FORMAT_SIZE], count[FORMAT_SIZE];
+    if (estimate != NULL)
+        flow_text_add(text, "  %-10s  %s nats (%s rows)\n", key,
+                      format_estimate(number, number_of(estimate, "mean"), number_of(estimate, "standard_error")),
+                      format_count(count, rows));
+}
+
+static const char *reason(const train_run *run)
+{
+    if (strcmp(run->outcome, "converged") == 0)
+        return ", no further improvement";
+    if (strcmp(run->outcome, "interrupted") == 0)
+        return ", interrupted";
+    if (strcmp(run->outcome, "failed") == 0)
+        return ", failed";
+    return "";
+}
+
+flow_status train_show_end(const train_run *run, flow_error *err)
+{
+    cJSON *summary = train_summary(run);
+    flow_text text = {0};
+    flow_status status = FLOW_OK;
+    char time[FORMAT_SIZE];
+    if (run->args->common.json) {
+        status = end_json(run, summary, err);
+    } else if (!run->con->quiet) {
+        int64_t epochs = (int64_t)number_of(summary, "epochs"), best = flow_trainer_best_epoch(run->trainer);
+        flow_text_add(&text, "%s: %lld epoch%s in %s%s", run->output, (long long)epochs, epochs == 1 ? "" : "s",
+                      format_duration(time, number_of(summary, "seconds")), reason(run));
+        if (run->validation != NULL && best > 0)
+            flow_text_add(&text, "; the best weights are those of epoch %lld", (long long)best);
+        flow_text_add(&text, "\n");
+        if (run->validation != NULL)
+            add_likelihood(&text, summary, "validation", flow_dataset_n_rows(run->validation));
+        if (run->test != NULL)
+            add_likelihood(&text, summary, "test", flow_dataset_n_rows(run->test));
+        console_clear(run->con);
+        status = text.failed ? flow_error_memory(err, "the summary") : output_text(text.data, err);
+    }
+    flow_text_free(&text);
+    cJSON_Delete(summary);
+    return status;
+}

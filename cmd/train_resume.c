@@ -1,0 +1,218 @@
+/* Taking up a stored training run. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "train.h"
+
+static flow_status check_folder(const char *output, flow_error *err)
+{
+    char *folder = flow_path_dir(output);
+    struct stat info;
+    flow_status status = FLOW_OK;
+    if (folder == NULL)
+        status = flow_error_memory(err, output);
+    else if (stat(folder, &info) != 0)
+        status = flow_error_set(err, FLOW_IO, "%s: the folder %s cannot be used: %s; create it, or choose another with "
+                                              "-o",
+                                output, folder, strerror(errno));
+    else if (!S_ISDIR(info.st_mode))
+        status = flow_error_set(err, FLOW_IO, "%s: %s is not a folder", output, folder);
+    else if (access(folder, W_OK | X_OK) != 0)
+        status = flow_error_set(err, FLOW_IO, "%s: the folder %s cannot be written to: %s; choose another with "
+                                              "-o", output,
+                                folder, strerror(errno));
+    free(folder);
+    return status;
+}
+
+flow_status train_check_output(const train_run *run, bool *resume, flow_error *err)
+{
+    const char *output = run->output;
+    *resume = false;
+    flow_status status = check_folder(output, err);
+    if (status != FLOW_OK)
+        return status;
+    struct stat info;
+    if (stat(output, &info) != 0)
+        return FLOW_OK;
+    flow_file_kind kind = flow_file_identify(output);
+    if (kind == FLOW_FILE_MODEL && run->args->resume && !run->args->force) {
+        *resume = true;
+        return FLOW_OK;
+    }
+    if (kind == FLOW_FILE_MODEL && run->args->force)
+        return FLOW_OK;
+    if (kind == FLOW_FILE_MODEL)
+        return flow_error_set(err, FLOW_EXISTS, "%s: this model exists already; --resume trains it on, --force trains "
+                              "it anew, -o names another file", output);
+    return flow_error_set(err, FLOW_EXISTS, "%s: this file exists and is not a usable model, so it is not replaced; "
+                          "name another one with -o, or remove it", output);
+}
+
+/* ---- is it the same training? ---- */
+
+/* What may be different: it decides when to stop, and not how the weights change. */
+static bool may_differ(const char *path)
+{
+    static const char *const free_to_change[] = {"train.epochs", "train.patience", "train.min_improvement"};
+    for (size_t i = 0; i < sizeof free_to_change / sizeof *free_to_change; i++)
+        if (strcmp(path, free_to_change[i]) == 0)
+            return true;
+    return false;
+}
+
+static void add_difference(flow_text *text, const flow_json *was, const flow_json *is)
+{
+    char before[80], now[80];
+    flow_json_describe(before, sizeof before, was);
+    flow_json_describe(now, sizeof now, is);
+    if (cJSON_IsArray(was->node) || cJSON_IsArray(is->node)) { /* a short list is said best by itself */
+        char *a = was->node != NULL ? cJSON_PrintUnformatted(was->node) : NULL;
+        char *b = is->node != NULL ? cJSON_PrintUnformatted(is->node) : NULL;
+        if (a != NULL && strlen(a) < sizeof before)
+            strcpy(before, a);
+        if (b != NULL && strlen(b) < sizeof now)
+            strcpy(now, b);
+        free(a);
+        free(b);
+    }
+    flow_text_add(text, "%s%s is %s in the model, %s in the spec", text->length > 0 ? "; " : "", is->path, before, now);
+}
+
+static bool holds_objects(const cJSON *array)
+{
+    return cJSON_IsArray(array) && (cJSON_IsObject(array->child) || cJSON_IsArray(array->child));
+}
+
+/* Adds every difference between two resolved documents. */
+static void compare(flow_text *text, const flow_json *was, const flow_json *is)
+{
+    if (may_differ(is->path) || cJSON_Compare(was->node, is->node, 1))
+        return;
+    bool objects = cJSON_IsObject(was->node) && cJSON_IsObject(is->node);
+    bool lists = holds_objects(was->node) && holds_objects(is->node) &&
+                 cJSON_GetArraySize(was->node) == cJSON_GetArraySize(is->node);
+    if (objects) {
+        for (const cJSON *child = was->node->child; child != NULL; child = child->next) {
+            flow_json a = flow_json_member(was, child->string), b = flow_json_member(is, child->string);
+            compare(text, &a, &b);
+        }
+        for (const cJSON *child = is->node->child; child != NULL; child = child->next) {
+            flow_json a = flow_json_member(was, child->string), b = flow_json_member(is, child->string);
+            if (a.node == NULL)
+                compare(text, &a, &b);
+        }
+    } else if (lists) {
+        for (int i = 0; i < cJSON_GetArraySize(was->node); i++) {
+            flow_json a = flow_json_element(was, i), b = flow_json_element(is, i);
+            compare(text, &a, &b);
+        }
+    } else {
+        add_difference(text, was, is);
+    }
+}
+
+static void compare_columns(flow_text *text, const train_run *run, const flow_model *model)
+{
+    int n = flow_dataset_n_columns(run->training);
+    if (model->f->dim != n) {
+        flow_text_add(text, "%sthe model has %d columns, the data have %d", text->length > 0 ? "; " : "",
+                      model->f->dim, n);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        const char *was = model->columns[i], *is = flow_dataset_columns(run->training)[i];
+        if (strcmp(was, is) != 0)
+            flow_text_add(text, "%scolumn %d is \"%s\" in the model, \"%s\" in the data", text->length > 0 ? "; " : "",
+                          i + 1, was, is);
+    }
+}
+
+static flow_status check_same(const train_run *run, const flow_model *model, flow_error *err)
+{
+    static const char *const keys[] = {"flow", "base", "seed", "train"};
+    flow_json was = flow_json_root(model->spec->document), is = flow_json_root(run->p.spec->document);
+    flow_text text = {0};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        flow_json a = flow_json_member(&was, keys[i]), b = flow_json_member(&is, keys[i]);
+        compare(&text, &a, &b);
+    }
+    if (model->spec->share != run->p.spec->share)
+        flow_text_add(&text, "%sdata.validation holds out a share of %g in the model, %g in the spec",
+                      text.length > 0 ? "; " : "", model->spec->share, run->p.spec->share);
+    compare_columns(&text, run, model);
+    flow_status status = FLOW_OK;
+    if (text.failed)
+        status = flow_error_memory(err, "a comparison");
+    else if (text.length > 0)
+        status = flow_error_set(err, FLOW_SPEC, "%s: cannot be resumed, it comes from another training: %s. Undo the "
+                                "change, or train anew with --force or another -o", run->output, text.data);
+    flow_text_free(&text);
+    return status;
+}
+
+/* ---- taking it up ---- */
+
+static void warn_of_new_span(const train_run *run, const flow_model *model)
+{
+    flow_json was = flow_json_root(model->spec->document), is = flow_json_root(run->p.spec->document);
+    was = flow_json_member(&was, "train");
+    is = flow_json_member(&is, "train");
+    const cJSON *before = flow_json_member(&was, "epochs").node, *now = flow_json_member(&is, "epochs").node;
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(run->p.training.schedule.node, "type");
+    if (cJSON_IsNumber(before) && cJSON_IsNumber(now) && before->valuedouble != now->valuedouble &&
+        cJSON_IsString(type) && strcmp(type->valuestring, "cosine") == 0)
+        console_warn(run->con, "train.epochs was %.0f and is %.0f: the cosine schedule now spans the new number, so "
+                     "the learning rate takes a step", before->valuedouble, now->valuedouble);
+}
+
+static flow_status restore(train_run *run, const flow_model *model, flow_error *err)
+{
+    const flow_array *arrays = NULL;
+    int n_arrays = 0;
+    flow *f = run->p.f;
+    /* the specs agree, so the vectors do; a hand-made file may still disagree */
+    if (model->f->params.n_fitted != f->params.n_fitted)
+        return flow_error_set(err, FLOW_FORMAT, "%s: has %zu fitted values, the spec describes %zu", run->output,
+                              model->f->params.n_fitted, f->params.n_fitted);
+    if (model->n_history_columns != FLOW_EPOCH_COLUMNS && model->n_epochs > 0)
+        return flow_error_set(err, FLOW_FORMAT, "%s: its history has %d columns, not %d", run->output,
+                              model->n_history_columns, FLOW_EPOCH_COLUMNS);
+    if (f->params.n_fitted > 0)
+        memcpy(f->params.fitted, model->f->params.fitted, f->params.n_fitted * sizeof *f->params.fitted);
+    flow_trainer_state(run->trainer, &arrays, &n_arrays);
+    flow_status status = flow_model_read_state(model, arrays, n_arrays, err);
+    if (status == FLOW_OK)
+        status = flow_trainer_set_history(run->trainer, model->history, model->n_epochs, err);
+    if (status == FLOW_OK) {
+        status = flow_trainer_restored(run->trainer, err);
+        if (status != FLOW_OK)
+            flow_error_prefix(err, "%s: ", run->output);
+    }
+    return status;
+}
+
+flow_status train_resume(train_run *run, flow_error *err)
+{
+    flow_model *model = NULL;
+    flow_status status = flow_model_load(&model, run->output, err);
+    if (status == FLOW_OK)
+        status = check_same(run, model, err);
+    if (status == FLOW_OK)
+        status = restore(run, model, err);
+    if (status == FLOW_OK) {
+        const cJSON *runs = cJSON_GetObjectItemCaseSensitive(model->provenance, "runs");
+        warn_of_new_span(run, model);
+        run->earlier_runs = cJSON_IsArray(runs) ? cJSON_Duplicate(runs, 1) : NULL;
+        run->first_epoch = model->n_epochs;
+        run->resumed = true;
+    }
+    flow_model_free(model);
+    return status;
+}
