@@ -2,7 +2,8 @@
  * program runs on: AVX-512, AVX2 or the 128-bit baseline.
  *
  * Counts are multiples of FLOW_LANES and arrays are aligned to the size of a real, so that a value never depends on its
- * place in an array. The error of each function is at most 1 ulp (3.5 ulp for tanh). NaN goes in, NaN comes out.
+ * place in an array. The error of each function is at most 1 ulp (3.5 ulp for tanh, 3 for sigmoid, whose results
+ * below the smallest normal number may be zero). NaN goes in, NaN comes out.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_VECMATH_H
