@@ -1,0 +1,620 @@
+/* The numerics: random numbers against their published values and the distributions they claim, elementwise kernels of
+ * every instruction set against libm, matrix products against plain loops, threads.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <Random123/philox.h>
+#include <float.h>
+#include <gsl/gsl_cdf.h>
+#include <gsl/gsl_randist.h>
+#include <gsl/gsl_sort.h>
+#include <gsl/gsl_statistics.h>
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "near.h"
+#include "num/gemm.h"
+#include "num/parallel.h"
+#include "num/rng.h"
+#include "num/vecmath.h"
+
+static const bool is_double = sizeof(real) == sizeof(double);
+
+/* ------------------------------------------------------------------ random numbers */
+
+/* Random123's kat_vectors for philox4x32 with ten rounds: counter, key, words. */
+typedef struct known {
+    uint32_t counter[4], key[2], words[4];
+} known;
+
+static const known known_answers[] = {
+    {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+    {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+     {0xffffffff, 0xffffffff},
+     {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+    {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+     {0xa4093822, 0x299f31d0},
+     {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+};
+
+static uint64_t join(uint32_t low, uint32_t high)
+{
+    return (uint64_t)high << 32 | low;
+}
+
+/* Counter and key are (row, column, stream) and seed, so a published vector is a value of flow_rng_uniform. */
+static void philox_known_answers(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof known_answers / sizeof *known_answers; k++) {
+        const known *a = &known_answers[k];
+        double u = flow_rng_uniform(join(a->key[0], a->key[1]), (flow_stream)a->counter[3],
+                                    join(a->counter[0], a->counter[1]), a->counter[2]);
+        uint64_t bits = join(a->words[1], a->words[0]) >> 12;
+        assert_true(u == ((double)bits + 0.5) * 0x1p-52);
+    }
+    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
+    flow_rng_gsl_seed(rng, 0, FLOW_STREAM_BASE, 0);
+    for (int w = 0; w < 4; w++)
+        assert_int_equal(gsl_rng_get(rng), known_answers[0].words[w]);
+    gsl_rng_free(rng);
+}
+
+static void uniforms_lie_inside(void **state)
+{
+    (void)state;
+    enum { DRAWS = 200000 };
+    double sum = 0, squares = 0, least = 1, most = 0;
+    for (uint64_t row = 0; row < DRAWS; row++) {
+        double u = flow_rng_uniform(11, FLOW_STREAM_OTHER, row, 3);
+        assert_true(u > 0 && u < 1);
+        sum += u;
+        squares += u * u;
+        least = fmin(least, u);
+        most = fmax(most, u);
+    }
+    double mean = sum / DRAWS, variance = squares / DRAWS - mean * mean;
+    ASSERT_NEAR(mean, 0.5, 5 * sqrt(1. / 12 / DRAWS));
+    ASSERT_NEAR(variance, 1. / 12, 5 * sqrt(1. / 180 / DRAWS));
+    assert_true(least < 20. / DRAWS && most > 1 - 20. / DRAWS);
+    /* the ends of the range of words still lie inside (see uniform_from) */
+    assert_true((0 + 0.5) * 0x1p-52 > 0);
+    assert_true(((double)0xfffffffffffffULL + 0.5) * 0x1p-52 < 1);
+}
+
+/* Equal at one place only when everything that names the place is. */
+static void places_differ(void **state)
+{
+    (void)state;
+    double at = flow_rng_uniform(1, FLOW_STREAM_BASE, 2, 3);
+    assert_true(at == flow_rng_uniform(1, FLOW_STREAM_BASE, 2, 3));
+    assert_true(at != flow_rng_uniform(2, FLOW_STREAM_BASE, 2, 3));
+    assert_true(at != flow_rng_uniform(1 + (1ULL << 32), FLOW_STREAM_BASE, 2, 3));
+    assert_true(at != flow_rng_uniform(1, FLOW_STREAM_WEIGHTS, 2, 3));
+    assert_true(at != flow_rng_uniform(1, FLOW_STREAM_BASE, 3, 3));
+    assert_true(at != flow_rng_uniform(1, FLOW_STREAM_BASE, 2 + (1ULL << 32), 3));
+    assert_true(at != flow_rng_uniform(1, FLOW_STREAM_BASE, 2, 4));
+    real a[FLOW_LANES], b[FLOW_LANES];
+    for (int what = 0; what < 3; what++) {
+        flow_rng_normals(a, 1, FLOW_LANES, 1, FLOW_STREAM_BASE, 0);
+        flow_rng_normals(b, 1, FLOW_LANES, what == 0 ? 2 : 1, what == 1 ? FLOW_STREAM_OTHER : FLOW_STREAM_BASE,
+                         what == 2 ? FLOW_LANES : 0);
+        for (int j = 0; j < FLOW_LANES; j++)
+            for (int k = 0; k < FLOW_LANES; k++)
+                assert_true(a[j] != b[k]);
+    }
+}
+
+/* One large tile against any smaller ones, cut in any way. */
+static void normals_do_not_know_the_cut(void **state)
+{
+    (void)state;
+    enum { ROWS = 1024 };
+    static const int dims[] = {1, 2, 3, 4, 5, 8, 13};
+    for (size_t c = 0; c < sizeof dims / sizeof *dims; c++) {
+        int d = dims[c];
+        real *whole = malloc((size_t)d * ROWS * sizeof *whole), *part = malloc((size_t)d * ROWS * sizeof *part);
+        assert_true(whole != NULL && part != NULL);
+        const uint64_t start = 0xfffffe00; /* the rows pass 2^32 */
+        flow_rng_normals(whole, d, ROWS, 77, FLOW_STREAM_BASE, start);
+        for (int cut = 0; cut < 40; cut++) {
+            /* any first row, also one that is no multiple of anything */
+            int first = (int)(flow_rng_uniform(5, FLOW_STREAM_OTHER, (uint64_t)cut, 0) * (ROWS - FLOW_LANES));
+            int most = (ROWS - first) / FLOW_LANES;
+            int n = FLOW_LANES * (1 + (int)(flow_rng_uniform(5, FLOW_STREAM_OTHER, (uint64_t)cut, 1) * (most - 1)));
+            flow_rng_normals(part, d, n, 77, FLOW_STREAM_BASE, start + (uint64_t)first);
+            for (int i = 0; i < d; i++)
+                assert_memory_equal(part + i * n, whole + i * ROWS + first, (size_t)n * sizeof *part);
+        }
+        free(whole);
+        free(part);
+    }
+}
+
+/* Box and Muller by libm, from the words of the same places. */
+static void normals_are_box_and_muller(void **state)
+{
+    (void)state;
+    enum { D = 6 };
+    const uint64_t seed = 0x123456789abcdef0, first = 1000000;
+    real out[D * FLOW_TILE];
+    flow_rng_normals(out, D, FLOW_TILE, seed, FLOW_STREAM_OTHER, first);
+    for (int j = 0; j < FLOW_TILE; j++) {
+        for (int i = 0; i < D; i++) {
+            uint64_t row = first + (uint64_t)j;
+            philox4x32_ctr_t counter = {{(uint32_t)row, (uint32_t)(row >> 32), (uint32_t)i / 4, FLOW_STREAM_OTHER}};
+            philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
+            philox4x32_ctr_t words = philox4x32(counter, key);
+            int pair = i % 4 / 2 * 2;
+            double u = ((double)words.v[pair] + 0.5) * 0x1p-32, v = ((double)words.v[pair + 1] + 0.5) * 0x1p-32;
+            /* the uniforms are rounded to `real`, which moves the logarithm most where u is near 1 */
+            double radius = sqrt(-2 * log((real)u)), angle = 2 * acos(-1) * (double)(real)v;
+            double expected = radius * (i % 2 == 0 ? cos(angle) : sin(angle));
+            ASSERT_NEAR((double)out[i * FLOW_TILE + j], expected, is_double ? 1e-14 : 2e-6);
+        }
+    }
+}
+
+static void normals_are_normal(void **state)
+{
+    (void)state;
+    enum { DRAWS = 1000000, D = 8, ROWS = DRAWS / D };
+    real *tile = malloc(DRAWS * sizeof *tile);
+    double *x = malloc(DRAWS * sizeof *x);
+    assert_true(tile != NULL && x != NULL);
+    flow_rng_normals(tile, D, ROWS / FLOW_LANES * FLOW_LANES, 2024, FLOW_STREAM_BASE, 0);
+    size_t n = (size_t)D * (ROWS / FLOW_LANES * FLOW_LANES);
+    for (size_t k = 0; k < n; k++)
+        x[k] = (double)tile[k];
+    double root = sqrt((double)n);
+    double mean = gsl_stats_mean(x, 1, n), variance = gsl_stats_variance(x, 1, n);
+    ASSERT_NEAR(mean, 0, 4 / root);
+    ASSERT_NEAR(variance, 1, 4 * sqrt(2) / root);
+    ASSERT_NEAR(gsl_stats_skew(x, 1, n), 0, 4 * sqrt(6) / root);
+    ASSERT_NEAR(gsl_stats_kurtosis(x, 1, n), 0, 4 * sqrt(24) / root);
+
+    /* dimensions of a row, and neighbouring rows, do not know of each other */
+    size_t line = n / D;
+    for (int i = 1; i < D; i++)
+        ASSERT_NEAR(gsl_stats_correlation(x, 1, x + (size_t)i * line, 1, line), 0, 4 / sqrt((double)line));
+    for (size_t lag = 1; lag <= 4; lag++)
+        ASSERT_NEAR(gsl_stats_correlation(x, 1, x + lag, 1, line - lag), 0, 4 / sqrt((double)line));
+
+    /* Kolmogorov and Smirnov: 1.63 is the 1 % point of sqrt(n) times the largest distance */
+    gsl_sort(x, 1, n);
+    double distance = 0;
+    for (size_t k = 0; k < n; k++) {
+        double p = gsl_cdf_ugaussian_P(x[k]);
+        distance = fmax(distance, fmax(p - (double)k / (double)n, (double)(k + 1) / (double)n - p));
+    }
+    assert_true(distance * root < 1.63);
+    /* the tails of a million draws reach further than 4.5 deviations and not to 6.8, where 32-bit uniforms end */
+    assert_true(x[0] < -4.5 && x[n - 1] > 4.5 && x[0] > -6.8 && x[n - 1] < 6.8);
+    free(tile);
+    free(x);
+}
+
+static void gsl_generator(void **state)
+{
+    (void)state;
+    enum { DRAWS = 140000, SIDES = 7, CARDS = 52 };
+    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl), *other = gsl_rng_alloc(flow_rng_gsl);
+    assert_string_equal(gsl_rng_name(rng), "philox4x32");
+    assert_true(gsl_rng_min(rng) == 0 && gsl_rng_max(rng) == 0xffffffffUL);
+
+    flow_rng_gsl_seed(rng, 3, FLOW_STREAM_SHUFFLE, 9);
+    int counts[SIDES] = {0};
+    for (int k = 0; k < DRAWS; k++) {
+        unsigned long side = gsl_rng_uniform_int(rng, SIDES);
+        assert_true(side < SIDES);
+        counts[side]++;
+    }
+    double chi2 = 0, expected = (double)DRAWS / SIDES;
+    for (int s = 0; s < SIDES; s++)
+        chi2 += (counts[s] - expected) * (counts[s] - expected) / expected;
+    assert_true(gsl_cdf_chisq_Q(chi2, SIDES - 1) > 1e-3);
+
+    for (int k = 0; k < 1000; k++) {
+        double u = gsl_rng_uniform(rng), v = gsl_rng_uniform_pos(rng);
+        assert_true(u > 0 && u < 1 && v > 0 && v < 1);
+    }
+
+    /* a shuffle is a permutation, the same for the same place, another one for another place */
+    int deck[4][CARDS];
+    const uint64_t rows[4] = {5, 5, 6, 5};
+    const uint64_t seeds[4] = {3, 3, 3, 4};
+    for (int d = 0; d < 4; d++) {
+        for (int k = 0; k < CARDS; k++)
+            deck[d][k] = k;
+        flow_rng_gsl_seed(rng, seeds[d], FLOW_STREAM_SHUFFLE, rows[d]);
+        gsl_ran_shuffle(rng, deck[d], CARDS, sizeof deck[d][0]);
+        bool seen[CARDS] = {false};
+        for (int k = 0; k < CARDS; k++) {
+            assert_false(seen[deck[d][k]]);
+            seen[deck[d][k]] = true;
+        }
+    }
+    assert_memory_equal(deck[0], deck[1], sizeof deck[0]);
+    assert_memory_not_equal(deck[0], deck[2], sizeof deck[0]);
+    assert_memory_not_equal(deck[0], deck[3], sizeof deck[0]);
+
+    /* a fresh generator and gsl_rng_set stand at the start of the last stream; seeds differ; a clone goes on alike */
+    flow_rng_gsl_seed(other, 0, FLOW_STREAM_OTHER, 0);
+    gsl_rng *fresh = gsl_rng_alloc(flow_rng_gsl);
+    gsl_rng_set(fresh, 0);
+    for (int k = 0; k < 10; k++)
+        assert_int_equal(gsl_rng_get(fresh), gsl_rng_get(other));
+    gsl_rng *clone = gsl_rng_clone(fresh);
+    for (int k = 0; k < 10; k++)
+        assert_int_equal(gsl_rng_get(fresh), gsl_rng_get(clone));
+    gsl_rng_set(fresh, 1);
+    gsl_rng_set(clone, 2);
+    assert_true(gsl_rng_get(fresh) != gsl_rng_get(clone));
+
+    double sum = 0, squares = 0;
+    for (int k = 0; k < DRAWS; k++) {
+        double z = gsl_ran_gaussian_ziggurat(other, 1);
+        sum += z;
+        squares += z * z;
+    }
+    ASSERT_NEAR(sum / DRAWS, 0, 4 / sqrt(DRAWS));
+    ASSERT_NEAR(squares / DRAWS, 1, 4 * sqrt(2. / DRAWS));
+    gsl_rng_free(rng);
+    gsl_rng_free(other);
+    gsl_rng_free(fresh);
+    gsl_rng_free(clone);
+}
+
+/* ------------------------------------------------------------------ elementwise kernels */
+
+extern const flow_vecmath flow_vecmath_base;
+#if defined(__x86_64__)
+extern const flow_vecmath flow_vecmath_avx2, flow_vecmath_avx512;
+#endif
+
+/* The tables this processor can run, the one the program uses last. */
+static int tables(const flow_vecmath *out[3])
+{
+    int n = 0;
+    out[n++] = &flow_vecmath_base;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        out[n++] = &flow_vecmath_avx2;
+    if (__builtin_cpu_supports("avx512f"))
+        out[n++] = &flow_vecmath_avx512;
+#endif
+    return n;
+}
+
+typedef void kernel(size_t n, const real *x, real *y);
+/* Long double has 11 bits more than double on x86; elsewhere the reference is as good as the C library. */
+typedef long double reference(long double x);
+
+static long double sigmoid_reference(long double x)
+{
+    return 1 / (1 + expl(-x));
+}
+
+static long double elu_reference(long double x)
+{
+    return x > 0 ? x : expm1l(x);
+}
+
+/* |y - expected| in units of the last place of `real` at `expected`; denormal numbers all have the same unit. */
+static double ulps(real y, long double expected)
+{
+    if (isnan(expected))
+        return isnan(y) ? 0 : INFINITY;
+    long double most = is_double ? (long double)DBL_MAX : (long double)FLT_MAX;
+    int digits = is_double ? DBL_MANT_DIG : FLT_MANT_DIG, lowest = is_double ? DBL_MIN_EXP : FLT_MIN_EXP;
+    if (isinf(y) || isinf(expected) || fabsl(expected) > most) {
+        bool beyond = fabsl(expected) > most - ldexpl(most, -digits); /* near enough to the largest number to round */
+        return isinf(y) && beyond && (y > 0) == (expected > 0) ? 0 : INFINITY;
+    }
+    int exponent;
+    frexpl(expected, &exponent);
+    if (exponent < lowest || expected == 0)
+        exponent = lowest;
+    return (double)(fabsl((long double)y - expected) / ldexpl(1, exponent - digits));
+}
+
+typedef struct range {
+    double least, most;
+} range;
+
+typedef struct function {
+    const char *name;
+    reference *exact;
+    double bound;     /* ulp */
+    double tiny;      /* results smaller than this in size may be off by as much: a product of denormal numbers */
+    range ranges[4];
+} function;
+
+static kernel *kernel_of(const flow_vecmath *table, int f)
+{
+    kernel *const all[] = {table->exp, table->log, table->tanh, table->sigmoid, table->elu};
+    return all[f];
+}
+
+static kernel *const dispatched[] = {flow_vec_exp, flow_vec_log, flow_vec_tanh, flow_vec_sigmoid, flow_vec_elu};
+
+/* The bounds that vecmath.h states. */
+static const function functions[] = {
+    {"exp", expl, 1, 0, {{-750, 710}, {-104, 89}, {-2, 2}, {-1e-6, 1e-6}}},
+    {"log", logl, 1, 0, {{0, 1e3}, {0.9, 1.1}, {0, 1e-30}, {1e20, 1e38}}},
+    {"tanh", tanhl, 3.5, 0, {{-30, 30}, {-2, 2}, {-1e-3, 1e-3}, {-1e-20, 1e-20}}},
+    {"sigmoid", sigmoid_reference, 3, 1, {{-750, 750}, {-90, 90}, {-5, 5}, {-1e-3, 1e-3}}},
+    {"elu", elu_reference, 1, 0, {{-750, 750}, {-20, 5}, {-1, 1}, {-1e-20, 1e-20}}},
+};
+
+enum { N_FUNCTIONS = sizeof functions / sizeof *functions, POINTS = 4096 };
+
+/* The unavoidable: 1 / (1 + exp(-x)) leaves the range of exp at the same place as the numbers without denormals. */
+static bool too_small(const function *f, long double expected)
+{
+    return f->tiny > 0 && fabsl(expected) < (is_double ? (long double)DBL_MIN : (long double)FLT_MIN);
+}
+
+static void expect_ulps(const function *f, const char *table, real x, real y)
+{
+    long double expected = f->exact((long double)x);
+    if (too_small(f, expected)) {
+        if (!(fabsl((long double)y - expected) <= (is_double ? (long double)DBL_MIN : (long double)FLT_MIN)))
+            fail_msg("%s %s(%.17g) = %.17g, not %.17Lg", table, f->name, (double)x, (double)y, expected);
+        return;
+    }
+    double error = ulps(y, expected);
+    if (!(error <= f->bound))
+        fail_msg("%s %s(%.17g) = %.17g, not %.17Lg: %.3g ulp", table, f->name, (double)x, (double)y, expected, error);
+}
+
+static void kernels_against_libm(void **state)
+{
+    (void)state;
+    const flow_vecmath *all[3];
+    int n_tables = tables(all);
+    real *x = malloc(POINTS * sizeof *x), *y = malloc(POINTS * sizeof *y);
+    assert_true(x != NULL && y != NULL);
+    for (int f = 0; f < N_FUNCTIONS; f++) {
+        for (int r = 0; r < 4; r++) {
+            range in = functions[f].ranges[r];
+            for (int k = 0; k < POINTS; k++) {
+                double u = flow_rng_uniform(21, FLOW_STREAM_OTHER, (uint64_t)k, (uint32_t)(4 * f + r));
+                x[k] = (real)(in.least + (in.most - in.least) * u);
+            }
+            for (int t = 0; t < n_tables; t++) {
+                kernel_of(all[t], f)(POINTS, x, y);
+                for (int k = 0; k < POINTS; k++)
+                    expect_ulps(&functions[f], all[t]->name, x[k], y[k]);
+            }
+        }
+        /* exponents of all sizes, both signs */
+        for (int k = 0; k < POINTS; k++) {
+            int lowest = is_double ? -1074 : -149, highest = is_double ? 1023 : 127;
+            double u = flow_rng_uniform(22, FLOW_STREAM_OTHER, (uint64_t)k, (uint32_t)f);
+            x[k] = (real)ldexp(1 + u, lowest + (int)((long)k * (highest - lowest) / POINTS));
+            if (k % 2 == 1 && strcmp(functions[f].name, "log") != 0)
+                x[k] = -x[k];
+        }
+        for (int t = 0; t < n_tables; t++) {
+            kernel_of(all[t], f)(POINTS, x, y);
+            for (int k = 0; k < POINTS; k++)
+                expect_ulps(&functions[f], all[t]->name, x[k], y[k]);
+        }
+    }
+    free(x);
+    free(y);
+}
+
+static void kernels_at_the_ends(void **state)
+{
+    (void)state;
+    const real denormal = is_double ? (real)4.9406564584124654e-324 : (real)1e-45, least = is_double ? (real)DBL_MIN
+                                                                                                : (real)FLT_MIN;
+    const real most = is_double ? (real)DBL_MAX : (real)FLT_MAX;
+    const real x[FLOW_LANES] = {0, (real)-0., denormal, -denormal, least, -least, (real)INFINITY, (real)-INFINITY,
+                                (real)NAN, (real)-NAN, most, -most, 1, -1, least / 2, -least / 2};
+    const flow_vecmath *all[3];
+    int n_tables = tables(all);
+    for (int f = 0; f < N_FUNCTIONS; f++) {
+        for (int t = 0; t <= n_tables; t++) { /* the last one: whatever the program picked */
+            real y[FLOW_LANES];
+            (t < n_tables ? kernel_of(all[t], f) : dispatched[f])(FLOW_LANES, x, y);
+            for (int k = 0; k < FLOW_LANES; k++)
+                expect_ulps(&functions[f], t < n_tables ? all[t]->name : flow_vec_name(), x[k], y[k]);
+        }
+    }
+}
+
+/* The same number gives the same bits at every place of an array, aligned to nothing but its own size, and in place. */
+static void kernels_do_not_know_the_place(void **state)
+{
+    (void)state;
+    enum { COUNT = 8 * FLOW_LANES };
+    const flow_vecmath *all[3];
+    int n_tables = tables(all);
+    for (int f = 0; f < N_FUNCTIONS; f++) {
+        for (int t = 0; t < n_tables; t++) {
+            for (int k = 0; k < 20; k++) {
+                real value = (real)(3 * flow_rng_uniform(23, FLOW_STREAM_OTHER, (uint64_t)k, (uint32_t)f));
+                real x[COUNT + 1], y[COUNT + 1];
+                for (int j = 0; j <= COUNT; j++)
+                    x[j] = value;
+                kernel_of(all[t], f)(COUNT, x + 1, y + 1);
+                for (int j = 2; j <= COUNT; j++)
+                    assert_memory_equal(&y[j], &y[1], sizeof *y);
+                kernel_of(all[t], f)(COUNT, x + 1, x + 1);
+                assert_memory_equal(x + 1, y + 1, COUNT * sizeof *x);
+            }
+        }
+    }
+}
+
+static void normal_kernels_agree(void **state)
+{
+    (void)state;
+    enum { COUNT = 64 * FLOW_LANES };
+    const flow_vecmath *all[3];
+    int n_tables = tables(all);
+    for (int t = 0; t < n_tables; t++) {
+        real u[COUNT], v[COUNT];
+        double radius[COUNT], angle[COUNT];
+        for (int k = 0; k < COUNT; k++) {
+            u[k] = (real)flow_rng_uniform(31, FLOW_STREAM_OTHER, (uint64_t)k, 0);
+            v[k] = (real)flow_rng_uniform(31, FLOW_STREAM_OTHER, (uint64_t)k, 1);
+            if (k % FLOW_LANES == 0)
+                u[k] = (real)0x1p-33; /* the smallest uniform, and one that rounds to 1 */
+            if (k % FLOW_LANES == 1)
+                u[k] = 1;
+            radius[k] = sqrt(-2 * log((double)u[k]));
+            angle[k] = 2 * acos(-1) * (double)v[k];
+        }
+        all[t]->normals(COUNT, u, v);
+        double slack = is_double ? 1e-14 : 5e-6;
+        for (int k = 0; k < COUNT; k++) {
+            ASSERT_NEAR((double)u[k], radius[k] * cos(angle[k]), slack);
+            ASSERT_NEAR((double)v[k], radius[k] * sin(angle[k]), slack);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ matrix products */
+
+static void fill(real *x, size_t n, uint64_t row)
+{
+    for (size_t k = 0; k < n; k++)
+        x[k] = (real)(2 * flow_rng_uniform(41, FLOW_STREAM_OTHER, row, (uint32_t)k) - 1);
+}
+
+/* One product against plain loops in double; what lies between the rows of C must stay. */
+static void expect_product(bool ta, bool tb, int m, int n, int k, int slack, real beta)
+{
+    int rows_a = ta ? k : m, cols_a = ta ? m : k, rows_b = tb ? n : k, cols_b = tb ? k : n;
+    int lda = cols_a + slack + (cols_a == 0), ldb = cols_b + slack + (cols_b == 0), ldc = n + slack + (n == 0);
+    size_t size_a = (size_t)(rows_a + 1) * (size_t)lda, size_b = (size_t)(rows_b + 1) * (size_t)ldb;
+    size_t size_c = (size_t)(m + 1) * (size_t)ldc;
+    real *a = malloc(size_a * sizeof *a), *b = malloc(size_b * sizeof *b), *c = malloc(size_c * sizeof *c),
+         *old = malloc(size_c * sizeof *old);
+    assert_true(a != NULL && b != NULL && c != NULL && old != NULL);
+    fill(a, size_a, 1);
+    fill(b, size_b, 2);
+    fill(old, size_c, 3);
+    if (beta == 0) /* must not be read */
+        for (int i = 0; i < m; i++)
+            for (int j = 0; j < n; j++)
+                old[i * ldc + j] = (real)NAN;
+    memcpy(c, old, size_c * sizeof *c);
+    flow_gemm(ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc);
+    for (size_t at = 0; at < size_c; at++) {
+        int i = (int)at / ldc, j = (int)at % ldc;
+        if (i >= m || j >= n) {
+            assert_memory_equal(&c[at], &old[at], sizeof *c);
+            continue;
+        }
+        double sum = beta == 0 ? 0 : (double)beta * (double)old[at], size = fabs(sum);
+        for (int p = 0; p < k; p++) {
+            double term = (double)a[ta ? p * lda + i : i * lda + p] * (double)b[tb ? j * ldb + p : p * ldb + j];
+            sum += term;
+            size += fabs(term);
+        }
+        double bound = (k + 2) * (is_double ? DBL_EPSILON : FLT_EPSILON) * size;
+        if (!(fabs((double)c[at] - sum) <= bound))
+            fail_msg("gemm %c%c %dx%dx%d beta %g at (%d, %d): %.9g, not %.9g", ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k,
+                     (double)beta, i, j, (double)c[at], sum);
+    }
+    free(a);
+    free(b);
+    free(c);
+    free(old);
+}
+
+static void products_against_loops(void **state)
+{
+    (void)state;
+    static const int shapes[][3] = {
+        {1, 1, 1}, {1, 16, 1}, {2, 16, 3}, {3, 5, 7},   {16, 16, 16}, {32, 128, 10}, {32, 128, 5},  {1, 128, 0},
+        {5, 7, 0}, {0, 5, 3},  {5, 0, 3},  {0, 0, 0},   {20, 128, 128}, {33, 48, 65}, {32, 112, 127}, {2, 128, 300},
+        {1, 1, 513}, {126, 16, 63}, {32, 10, 128}, {7, 128, 1},
+    };
+    static const real betas[] = {0, 1, (real)0.5, -2};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (int transposes = 0; transposes < 4; transposes++)
+            for (int slack = 0; slack < 12; slack += 11)
+                for (size_t b = 0; b < sizeof betas / sizeof *betas; b++)
+                    expect_product(transposes & 1, transposes & 2, shapes[s][0], shapes[s][1], shapes[s][2], slack,
+                                   betas[b]);
+    char name[64];
+    flow_gemm_library(name, sizeof name);
+    assert_true(strlen(name) > 0);
+}
+
+/* ------------------------------------------------------------------ threads */
+
+typedef struct tally {
+    int *runs; /* per item */
+    int n_threads;
+    bool in_range, alone;
+} tally;
+
+static void count_item(void *context, int item, int thread)
+{
+    tally *t = context;
+    t->runs[item]++; /* an item belongs to one thread, so this needs no lock */
+    if (thread < 0 || thread >= t->n_threads)
+        t->in_range = false;
+    if (omp_get_max_threads() != 1) /* a library inside a task would start a team */
+        t->alone = false;
+}
+
+static void every_item_once(void **state)
+{
+    (void)state;
+    enum { MOST = 1000 };
+    static const int counts[] = {0, 1, 2, 7, 8, 9, MOST};
+    int before = omp_get_max_threads();
+    for (int n_threads = 1; n_threads <= 8; n_threads++) {
+        for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+            int runs[MOST] = {0};
+            tally t = {runs, n_threads, true, true};
+            flow_parallel_for(counts[c], n_threads, count_item, &t);
+            for (int item = 0; item < MOST; item++)
+                assert_int_equal(runs[item], item < counts[c] ? 1 : 0);
+            assert_true(t.in_range);
+            assert_true(t.alone);
+        }
+    }
+    int runs[3] = {0};
+    tally t = {runs, 1, true, true};
+    flow_parallel_for(3, 0, count_item, &t); /* nonsense is one thread */
+    assert_true(t.in_range && runs[0] == 1 && runs[1] == 1 && runs[2] == 1);
+    assert_int_equal(omp_get_max_threads(), before); /* and the caller's setting is untouched */
+    assert_true(flow_processors() >= 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(philox_known_answers),
+        cmocka_unit_test(uniforms_lie_inside),
+        cmocka_unit_test(places_differ),
+        cmocka_unit_test(normals_do_not_know_the_cut),
+        cmocka_unit_test(normals_are_box_and_muller),
+        cmocka_unit_test(normals_are_normal),
+        cmocka_unit_test(gsl_generator),
+        cmocka_unit_test(kernels_against_libm),
+        cmocka_unit_test(kernels_at_the_ends),
+        cmocka_unit_test(kernels_do_not_know_the_place),
+        cmocka_unit_test(normal_kernels_agree),
+        cmocka_unit_test(products_against_loops),
+        cmocka_unit_test(every_item_once),
+    };
+    return cmocka_run_group_tests_name("numerics", tests, NULL, NULL);
+}
