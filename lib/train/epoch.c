@@ -1,10 +1,10 @@
 /* The steps of an epoch, and what happens to those that are not finite.
  *
- * A step whose score or gradient is not finite never reaches the weights. It is dropped, its culprit is named, and the rate
- * is halved; each good step gives 2 % of it back, so that a single bad row costs a few dozen slower steps and not the
- * rest of the training. After REWIND_AFTER dropped steps in a row the weights themselves are likely to be beyond repair, and
- * training goes back to the best ones with an optimizer that has forgotten its moments. After STOP_AFTER in a row, or
- * when an epoch loses more than DROPPED_MOST steps and more than one in a hundred, training stops. */
+ * A step whose score or gradient is not finite never reaches the weights. It is dropped, its culprit is named, and the
+ * rate is halved; each good step gives 2 % of it back, so that a single bad row costs a few dozen slower steps and not
+ * the rest of the training. After REWIND_AFTER dropped steps in a row the weights themselves are likely to be beyond
+ * repair, and training goes back to the best ones with an optimizer that has forgotten its moments. After STOP_AFTER in
+ * a row, or when an epoch loses more than DROPPED_MOST steps and more than one in a hundred, training stops. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include <float.h>
@@ -93,20 +93,20 @@ static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double r
     int64_t epoch_steps = t->n_steps / t->options.epochs;
     if (in_a_row < STOP_AFTER && (dropped <= DROPPED_MOST || dropped * 100 <= epoch_steps))
         return FLOW_OK;
+    bool running = in_a_row >= STOP_AFTER;
     return flow_error_set(err, FLOW_NUMERIC,
-                          "training stopped in epoch %lld after %lld steps that were not finite%s: %s; look at that row, or "
-                          "try a lower \"rate\" (it is %g), a lower \"clip\" (it is %g) or a bounded map at the data end; "
-                          "the best weights are %s",
-                          (long long)t->counters[COUNT_EPOCHS] + 1, (long long)(in_a_row < STOP_AFTER ? dropped : in_a_row),
-                          in_a_row < STOP_AFTER ? "" : " in a row", culprit, flow_optimizer_rate(t->optimizer),
-                          t->options.clip, origin);
+                          "training stopped in epoch %lld after %lld steps that were not finite%s: %s; look at that "
+                          "row, or try a lower \"rate\" (it is %g) or another \"clip\" (it is %g); the best weights are %s",
+                          (long long)t->counters[COUNT_EPOCHS] + 1, (long long)(running ? in_a_row : dropped),
+                          running ? " in a row" : "", culprit, flow_optimizer_rate(t->optimizer), t->options.clip,
+                          origin);
 }
 
 static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, int64_t n, flow_error *err)
 {
     double *figures = t->figures;
-    double rate = flow_schedule_rate(t->schedule, flow_optimizer_rate(t->optimizer), t->counters[COUNT_STEPS], t->n_steps);
-    rate *= figures[FIGURE_RATE_FACTOR];
+    double rate = figures[FIGURE_RATE_FACTOR] * flow_schedule_rate(t->schedule, flow_optimizer_rate(t->optimizer),
+                                                                   t->counters[COUNT_STEPS], t->n_steps);
     t->counters[COUNT_STEPS]++;
     /* Every row counts the same, also in a short last batch: its step is not as noisy then as it is small. */
     double score = flow_step_gradient(t->step, t->weights, t->rows, n, 1 / (double)t->batch, t->gradient);

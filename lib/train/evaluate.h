@@ -23,8 +23,8 @@ flow_status flow_evaluator_new(flow_evaluator **out, const flow *f, const real *
                                flow_error *err);
 void flow_evaluator_free(flow_evaluator *evaluator);
 
-/* Runs over all rows of `data` in file order. logp (n_rows; may be NULL) receives each row's log-density. `hooks` may be NULL;
- * FLOW_INTERRUPTED when its should_stop says so. */
+/* Runs over all rows of `data` in file order. logp (n_rows; may be NULL) receives each row's log-density. `hooks` may
+ * be NULL; FLOW_INTERRUPTED when its should_stop says so. */
 flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, double *logp, flow_dataset *data,
                                const flow_train_hooks *hooks, flow_error *err);
 

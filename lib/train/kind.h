@@ -1,5 +1,5 @@
-/* JSON objects that are one of several kinds: {"type": "adam", "rate": 1e-3}. Each kind has a table of options of its own
- * (base/option.h) besides the key "type".
+/* JSON objects that are one of several kinds: {"type": "adam", "rate": 1e-3}. Each kind has a table of options of its
+ * own (base/option.h) besides the key "type".
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_TRAIN_KIND_H
@@ -14,9 +14,9 @@ typedef struct flow_kind {
     size_t options_size; /* of the struct that the options fill */
 } flow_kind;
 
-/* Finds which of n kinds `json` is and reads its options into a zeroed struct, *options, the caller's (free). A word alone,
- * "adam", is {"type": "adam"}; an object without "type" is of the first kind. The JSON becomes an object with "type" and all
- * defaults. */
+/* Finds which of n kinds `json` is and reads its options into a zeroed struct, *options, the caller's (free). A word
+ * alone, "adam", is {"type": "adam"}; an object without "type" is of the first kind. The JSON becomes an object with
+ * "type" and all defaults. */
 flow_status flow_kind_read(int *index, void **options, flow_json *json, const flow_kind *kinds, int n, flow_error *err);
 
 /* Adds the definition `name` of the JSON Schema: a word or an object of one of the kinds. */

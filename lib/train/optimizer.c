@@ -16,8 +16,8 @@ typedef struct adam_options {
     double rate, beta1, beta2, epsilon, decay;
 } adam_options;
 
-/* The upper bounds of the rate and the lower bound of epsilon keep every step finite: no element of a step is longer than
- * rate * (1 - beta1) / sqrt(1 - beta2). */
+/* The upper bounds of the rate and the lower bound of epsilon keep every step finite: no element of a step is longer
+ * than rate * (1 - beta1) / sqrt(1 - beta2). */
 #define ADAM_OPTIONS                                                                                                  \
     {.key = "rate", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(adam_options, rate), .fallback = "0.001",          \
      .least = 1e-12, .most = 1000, .help = "learning rate"},                                                          \
@@ -125,8 +125,8 @@ void flow_optimizer_schema(cJSON *definitions)
 
 /* ---- spans: the live weights in whole vectors ----
  *
- * A run of live weights is widened to multiples of FLOW_LANES, and runs with a short gap between them are joined: what is
- * added is masked, its gradient and moments are zero, and each update leaves it zero. So no loop has a tail. */
+ * A run of live weights is widened to multiples of FLOW_LANES, and runs with a short gap between them are joined: what
+ * is added is masked, its gradient and moments are zero, and each update leaves it zero. So no loop has a tail. */
 
 enum { SPAN = 4096, GROUP = 4096, GAP = 64 };
 
@@ -141,7 +141,7 @@ struct flow_optimizer {
     size_t n_weights;
     int n_spans, n_groups;
     span *spans;
-    int *groups;      /* (n_groups + 1): group g is the spans [groups[g], groups[g + 1]), a piece of work for one thread */
+    int *groups;      /* (n_groups + 1): group g, a piece of work, is the spans [groups[g], groups[g + 1]) */
     double *partials; /* (n_groups): sums of squares */
     int64_t steps;
     real *moments[FLOW_MOMENTS_MAX]; /* (n_weights) each */
@@ -265,6 +265,14 @@ double flow_optimizer_rate(const flow_optimizer *optimizer)
     return *(const double *)optimizer->options;
 }
 
+/* So few groups are done before another thread has woken up. */
+static int threads_for(const flow_optimizer *o, int n_threads)
+{
+    enum { GROUPS_PER_THREAD = 16 };
+    int useful = 1 + o->n_groups / GROUPS_PER_THREAD;
+    return n_threads < useful ? n_threads : useful;
+}
+
 /* ---- the 2-norm ---- */
 
 /* One partial sum per lane, added up in a fixed order: the same bits at every vector width. */
@@ -299,7 +307,7 @@ static void norm_of_group(void *context, int item, int thread)
 double flow_optimizer_norm(flow_optimizer *optimizer, const real *gradient, int n_threads)
 {
     norm_job job = {optimizer, gradient};
-    flow_parallel_for(optimizer->n_groups, n_threads, norm_of_group, &job);
+    flow_parallel_for(optimizer->n_groups, threads_for(optimizer, n_threads), norm_of_group, &job);
     double sum = 0;
     for (int g = 0; g < optimizer->n_groups; g++)
         sum += optimizer->partials[g];
@@ -348,7 +356,7 @@ void flow_optimizer_step(flow_optimizer *optimizer, double rate, double scale, c
     optimizer->steps++;
     optimizer->type->coefficients(optimizer->options, optimizer->steps, rate, scale, false, job.fixed);
     optimizer->type->coefficients(optimizer->options, optimizer->steps, rate, scale, true, job.decaying);
-    flow_parallel_for(optimizer->n_groups, n_threads, step_of_group, &job);
+    flow_parallel_for(optimizer->n_groups, threads_for(optimizer, n_threads), step_of_group, &job);
 }
 
 int64_t flow_optimizer_steps(const flow_optimizer *optimizer)

@@ -7,8 +7,8 @@
  * Only matrices (entries of more than one column) are decayed; biases, shifts and scales are not.
  *
  * An optimizer is a const table of functions, flow_optimizer_type; adding one is one table and one line in
- * FLOW_OPTIMIZERS. Masked weights have no gradient and stay zero; the stretches of them that are long enough to matter are
- * skipped. All results are the same for any number of threads.
+ * FLOW_OPTIMIZERS. Masked weights have no gradient and stay zero; the stretches of them that are long enough to matter
+ * are skipped. All results are the same for any number of threads.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_TRAIN_OPTIMIZER_H

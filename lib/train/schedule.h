@@ -1,8 +1,8 @@
 /* Schedules: how the learning rate changes while training.
  *
  *     constant  rate
- *     cosine    from rate to final * rate along half a cosine over all epochs (Loshchilov and Hutter 2017, "SGDR", eq. 5,
- *               one period)
+ *     cosine    from rate to final * rate along half a cosine over all epochs (Loshchilov and Hutter 2017, "SGDR",
+ *               eq. 5, without restarts)
  *     plateau   rate * factor^k: cut by `factor` whenever `patience` epochs have passed without a significant
  *               improvement of the held-out likelihood, down to `least`
  *

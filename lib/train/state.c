@@ -83,7 +83,7 @@ static flow_status check_figures(const flow_trainer *t, flow_error *err)
     return FLOW_OK;
 }
 
-/* Vectors over the weights: finite, and zero where there are no live weights, because no later step would make it so. */
+/* Vectors over the weights: finite, and zero where no weights are live, because no later step would make them so. */
 static flow_status check_vectors(const flow_trainer *t, flow_error *err)
 {
     flow_run *runs = NULL;
@@ -143,9 +143,10 @@ flow_status flow_trainer_restored(flow_trainer *trainer, flow_error *err)
 
 /* ---- history ---- */
 
-const char *const flow_epoch_columns[FLOW_EPOCH_COLUMNS] = {"epoch",         "training", "validation", "validation_error",
-                                                            "rate",          "gradient_norm", "clipped", "dropped",
-                                                            "best",          "seconds"};
+const char *const flow_epoch_columns[FLOW_EPOCH_COLUMNS] = {
+    "epoch",         "training", "validation", "validation_error", "rate",
+    "gradient_norm", "clipped",  "dropped",    "best",             "seconds",
+};
 
 static flow_status reserve(flow_trainer *t, int64_t n, flow_error *err)
 {

@@ -1,7 +1,7 @@
 /* One batch: its score and the gradient of the loss, by tiles in parallel.
  *
- * A batch is cut into tiles of FLOW_TILE rows, always in the same way, and scores are added in the order of the tiles, so
- * that nothing depends on the number of threads. All memory is taken at the start.
+ * A batch is cut into tiles of FLOW_TILE rows, always in the same way, and scores are added in the order of the tiles,
+ * so that nothing depends on the number of threads. All memory is taken at the start.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_TRAIN_STEP_H
@@ -16,8 +16,8 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_t
                           int n_threads, flow_error *err);
 void flow_step_free(flow_step *step);
 
-/* gradient (n_weights) = that of -share * sum of the scores of rows (n, d). Returns the sum of the scores; when it is not
- * finite the gradient is not written. */
+/* gradient (n_weights) = that of -share * sum of the scores of rows (n, d). Returns the sum of the scores; when it is
+ * not finite the gradient is not written. */
 double flow_step_gradient(flow_step *step, const real *weights, const double *rows, int64_t n, double share,
                           real *gradient);
 
@@ -28,7 +28,8 @@ typedef struct flow_culprit {
     bool in_gradient;           /* the scores are finite, their gradient is not */
 } flow_culprit;
 
-/* Looks for the culprit in the batch that flow_step_gradient was called with last; its weights and rows are still there. */
+/* Looks for the culprit in the batch that flow_step_gradient was called with last; its weights and rows are still
+ * there. */
 void flow_step_blame(flow_step *step, flow_culprit *out);
 
 #endif

@@ -29,9 +29,9 @@ static flow_status check_names(const flow_dataset *training, const flow_dataset 
     for (int i = 0; i < flow_dataset_n_columns(training); i++) {
         const char *a = flow_dataset_columns(training)[i], *b = flow_dataset_columns(validation)[i];
         if (strcmp(a, b) != 0)
-            return flow_error_set(err, FLOW_DATA, "column %d is \"%.80s\" in %s and \"%.80s\" in %s; name the \"columns\" "
-                                  "to use", i + 1, a, flow_dataset_location(training), b,
-                                  flow_dataset_location(validation));
+            return flow_error_set(err, FLOW_DATA,
+                                  "column %d is \"%.80s\" in %s and \"%.80s\" in %s; name the \"columns\" to use",
+                                  i + 1, a, flow_dataset_location(training), b, flow_dataset_location(validation));
     }
     return FLOW_OK;
 }
@@ -214,8 +214,9 @@ static void warn_not_finite(const flow_trainer *t, const flow_train_hooks *hooks
     if (hooks->on_warning == NULL)
         return;
     char message[512];
-    snprintf(message, sizeof message, "epoch %lld: log p of %lld held-out row%s is not finite, the first is row %lld of "
-             "%.200s; these weights are not kept", (long long)t->counters[COUNT_EPOCHS] + 1,
+    snprintf(message, sizeof message,
+             "epoch %lld: log p of %lld held-out row%s is not finite, the first is row %lld of %.200s; these weights "
+             "are not kept", (long long)t->counters[COUNT_EPOCHS] + 1,
              (long long)likelihood->not_finite, likelihood->not_finite == 1 ? "" : "s",
              (long long)likelihood->first_not_finite + 1, flow_dataset_location(t->validation));
     hooks->on_warning(hooks->context, message);

@@ -36,7 +36,7 @@ void flow_train_schema(cJSON *definitions);
 typedef struct flow_epoch {
     int64_t epoch;           /* counted from 1 */
     double training;         /* mean log-likelihood over the epoch's steps, with the weights as they were then */
-    double validation;       /* mean held-out log-likelihood of the evaluated (averaged, with ema) weights; NaN without */
+    double validation;       /* mean held-out log-likelihood of the (with ema: averaged) weights; NaN without */
     double validation_error; /* its standard error */
     double rate;             /* learning rate of the last step */
     double gradient_norm;    /* mean over the steps, before clipping */
@@ -73,9 +73,9 @@ typedef struct flow_train_hooks {
 
 typedef struct flow_trainer flow_trainer;
 
-/* `f`, the data and the options' JSON are borrowed for the trainer's life. `validation` may be NULL: then all epochs are
- * run and the best weights are the last ones (with ema: their average). FLOW_DATA when the columns do not match or a
- * column has no spread. */
+/* `f`, the data and the options' JSON are borrowed for the trainer's life. `validation` may be NULL: then all epochs
+ * are run and the best weights are the last ones (with ema: their average). FLOW_DATA when the columns do not match or
+ * a column has no spread. */
 flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
                              flow_dataset *validation, uint64_t seed, int n_threads, flow_error *err);
 void flow_trainer_free(flow_trainer *trainer);
@@ -84,8 +84,8 @@ void flow_trainer_free(flow_trainer *trainer);
 flow_status flow_trainer_start(flow_trainer *trainer, flow_error *err);
 
 /* The state, to be stored or to be filled: arrays that point into the trainer, *arrays borrowed. Filling is possible
- * before flow_trainer_start; flow_trainer_restored then checks what was filled and takes it up. The fitted values of the
- * flow (f->params.fitted) belong to the model and are stored and filled apart from this. */
+ * before flow_trainer_start; flow_trainer_restored then checks what was filled and takes it up. The fitted values of
+ * the flow (f->params.fitted) belong to the model and are stored and filled apart from this. */
 void flow_trainer_state(flow_trainer *trainer, const flow_array **arrays, int *n_arrays);
 flow_status flow_trainer_restored(flow_trainer *trainer, flow_error *err);
 
@@ -103,8 +103,8 @@ bool flow_trainer_converged(const flow_trainer *trainer);
 const double *flow_trainer_history(const flow_trainer *trainer, int64_t *n);
 flow_status flow_trainer_set_history(flow_trainer *trainer, const double *history, int64_t n, flow_error *err);
 
-/* Mean log-likelihood of a data set and its standard error, with `weights`. A row whose log-density is not finite makes the
- * mean -inf and the error NaN; it is counted, and the first one is named. */
+/* Mean log-likelihood of a data set and its standard error, with `weights`. A row whose log-density is not finite makes
+ * the mean -inf and the error NaN; it is counted, and the first one is named. */
 typedef struct flow_likelihood {
     int64_t rows;
     double mean, error;
