@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,18 +23,28 @@ flow_json flow_json_root(cJSON *document)
     return cursor(document);
 }
 
+static void name_member(flow_json *at, const flow_json *object, const char *key)
+{
+    snprintf(at->path, sizeof at->path, "%.*s%s%s", FLOW_JSON_PATH_SIZE / 2, object->path,
+             object->path[0] != '\0' ? "." : "", key);
+}
+
+static void name_element(flow_json *at, const flow_json *array, int index)
+{
+    snprintf(at->path, sizeof at->path, "%.*s[%d]", FLOW_JSON_PATH_SIZE - 16, array->path, index);
+}
+
 flow_json flow_json_member(const flow_json *object, const char *key)
 {
     flow_json at = cursor(cJSON_GetObjectItemCaseSensitive(object->node, key));
-    snprintf(at.path, sizeof at.path, "%.*s%s%s", FLOW_JSON_PATH_SIZE / 2, object->path,
-             object->path[0] != '\0' ? "." : "", key);
+    name_member(&at, object, key);
     return at;
 }
 
 flow_json flow_json_element(const flow_json *array, int index)
 {
     flow_json at = cursor(cJSON_GetArrayItem(array->node, index));
-    snprintf(at.path, sizeof at.path, "%.*s[%d]", FLOW_JSON_PATH_SIZE - 16, array->path, index);
+    name_element(&at, array, index);
     return at;
 }
 
@@ -83,26 +95,48 @@ flow_status flow_json_unknown(const flow_json *object, const char *key, const ch
     return status;
 }
 
-/* cJSON keeps the first of two equal keys and forgets to say so. */
-static flow_status refuse_duplicates(const flow_json *at, flow_error *err)
+static int compare_keys(const void *a, const void *b)
 {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* cJSON keeps the first of two equal keys and forgets to say so. Sorted, because there may be a million of them. */
+static flow_status refuse_duplicates(const flow_json *object, flow_error *err)
+{
+    size_t n = (size_t)cJSON_GetArraySize(object->node), i = 0;
+    const char **keys = malloc((n + 1) * sizeof *keys);
+    if (keys == NULL)
+        return flow_error_memory(err, "the keys of an object");
+    for (const cJSON *child = object->node->child; child != NULL; child = child->next)
+        keys[i++] = child->string;
+    qsort(keys, n, sizeof *keys, compare_keys);
+    flow_status status = FLOW_OK;
+    for (i = 1; i < n && status == FLOW_OK; i++)
+        if (strcmp(keys[i - 1], keys[i]) == 0)
+            status = flow_json_fail(object, err, "the key \"%.60s\" stands there twice", keys[i]);
+    free(keys);
+    return status;
+}
+
+/* What cJSON lets pass: duplicate keys, and numbers like 1e999, which it reads as infinity and prints as null. */
+static flow_status check_document(const flow_json *at, flow_error *err)
+{
+    if (cJSON_IsNumber(at->node) && !isfinite(at->node->valuedouble))
+        return flow_json_fail(at, err, "the number is too large");
+    bool is_object = cJSON_IsObject(at->node);
+    flow_status status = is_object ? refuse_duplicates(at, err) : FLOW_OK;
     int index = 0;
-    for (const cJSON *child = at->node->child; child != NULL; child = child->next, index++) {
-        if (cJSON_IsObject(at->node)) {
-            for (const cJSON *later = child->next; later != NULL; later = later->next)
-                if (strcmp(child->string, later->string) == 0)
-                    return flow_json_fail(at, err, "the key \"%.60s\" stands there twice", child->string);
-        }
-        if (child->child == NULL)
+    for (cJSON *child = at->node->child; child != NULL && status == FLOW_OK; child = child->next, index++) {
+        if (child->child == NULL && !cJSON_IsNumber(child))
             continue;
-        flow_json below = cJSON_IsObject(at->node) ? flow_json_member(at, child->string)
-                                                   : flow_json_element(at, index);
-        below.node = (cJSON *)child;
-        flow_status status = refuse_duplicates(&below, err);
-        if (status != FLOW_OK)
-            return status;
+        flow_json below = cursor(child);
+        if (is_object)
+            name_member(&below, at, child->string);
+        else
+            name_element(&below, at, index);
+        status = check_document(&below, err);
     }
-    return FLOW_OK;
+    return status;
 }
 
 static void line_and_column(const char *text, const char *stop, int *line, int *column)
@@ -125,9 +159,9 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
     cJSON *document = cJSON_ParseWithLengthOpts(text, length, &stop, 0);
     if (document != NULL) { /* what follows the document may only be white space */
         const char *end = text + length;
-        while (stop < end && isspace((unsigned char)*stop))
+        while (stop < end && (isspace((unsigned char)*stop) || *stop == '\0'))
             stop++;
-        if (stop < end && *stop != '\0') {
+        if (stop < end) {
             cJSON_Delete(document);
             document = NULL;
         }
@@ -139,7 +173,7 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
                               "bracket here or just before", name, line, column);
     }
     flow_json root = flow_json_root(document);
-    flow_status status = refuse_duplicates(&root, err);
+    flow_status status = check_document(&root, err);
     if (status != FLOW_OK) {
         cJSON_Delete(document);
         return flow_error_prefix(err, "%s: ", name);
@@ -193,7 +227,7 @@ static bool next_step(const char **path, char *key, size_t size, int *index)
         key[n] = '\0';
         c += n;
     }
-    if (*c == '.')
+    if (*c == '.' && c[1] != '=') /* a key follows a point */
         c++;
     else if (*c != '[' && *c != '=')
         return false;
@@ -238,7 +272,7 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
                 return flow_error_memory(err, "a value of the spec");
             put(at, key, index, value);
             flow_json root = flow_json_root(document);
-            flow_status status = refuse_duplicates(&root, err);
+            flow_status status = check_document(&root, err);
             return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "\"%.80s\": ", assignment);
         }
         cJSON *next = index >= 0 ? cJSON_GetArrayItem(at, index) : cJSON_GetObjectItemCaseSensitive(at, key);

@@ -11,11 +11,16 @@
 static const char *const kind_names[] = {"true or false", "a whole number", "a number", "one of the words", "a text",
                                          "a list of whole numbers", "a JSON value"};
 
-static flow_status wrong_type(const flow_json *at, const flow_option *option, flow_error *err)
+static flow_status wrong_kind(const flow_json *at, flow_option_kind kind, flow_error *err)
 {
     char found[80];
     flow_json_describe(found, sizeof found, at);
-    return flow_json_fail(at, err, "expected %s, found %s", kind_names[option->kind], found);
+    return flow_json_fail(at, err, "expected %s, found %s", kind_names[kind], found);
+}
+
+static flow_status wrong_type(const flow_json *at, const flow_option *option, flow_error *err)
+{
+    return wrong_kind(at, option->kind, err);
 }
 
 static flow_status check_range(const flow_json *at, const flow_option *option, double value, flow_error *err)
@@ -34,13 +39,13 @@ static flow_status check_range(const flow_json *at, const flow_option *option, d
 static flow_status read_whole(int64_t *out, const flow_json *at, const flow_option *option, flow_error *err)
 {
     if (!cJSON_IsNumber(at->node))
-        return wrong_type(at, option, err);
+        return wrong_kind(at, FLOW_OPTION_INT, err);
     double value = at->node->valuedouble;
     flow_status status = check_range(at, option, value, err);
     if (status != FLOW_OK)
         return status;
     if (value != floor(value) || fabs(value) > 9007199254740992.0)
-        return wrong_type(at, option, err);
+        return wrong_kind(at, FLOW_OPTION_INT, err);
     *out = (int64_t)value;
     return FLOW_OK;
 }

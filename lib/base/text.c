@@ -2,6 +2,8 @@
 #define _GNU_SOURCE /* strtod_l and newlocale */
 #include "base/text.h"
 
+#include <float.h>
+#include <limits.h>
 #include <locale.h>
 #include <math.h>
 #include <stdarg.h>
@@ -61,12 +63,16 @@ static void point_from_locale(char *number)
     memmove(found + 1, found + width, strlen(found + width) + 1);
 }
 
+/* The first count of digits that is tried is one that every number of up to that many digits survives; numbers with
+ * fewer bits than usual (subnormal ones) may need less. */
 static int print_shortest(char *out, double value, int first_digits, int last_digits, bool as_float)
 {
     if (isnan(value))
         return snprintf(out, FLOW_NUMBER_SIZE, "nan");
     if (isinf(value))
         return snprintf(out, FLOW_NUMBER_SIZE, value > 0 ? "inf" : "-inf");
+    if (fabs(value) < (as_float ? (double)FLT_MIN : DBL_MIN))
+        first_digits = 1;
     for (int digits = first_digits; digits <= last_digits; digits++) {
         snprintf(out, FLOW_NUMBER_SIZE, "%.*g", digits, value);
         bool same = as_float ? strtof(out, NULL) == (float)value : strtod(out, NULL) == value;
@@ -113,6 +119,8 @@ bool flow_number_parse(const char *field, double *value)
     const char *digits = field + (*field == '-' || *field == '+');
     if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X'))
         return false;
+    if (strchr(digits, '(') != NULL)
+        return false;
     char *end;
     double v = parse_c(field, &end);
     if (end == field)
@@ -130,7 +138,7 @@ static int edit_distance(const char *a, const char *b)
     enum { LONGEST = 63 };
     size_t n = strlen(a), m = strlen(b);
     if (n > LONGEST || m > LONGEST)
-        return LONGEST;
+        return INT_MAX; /* near to nothing */
     int row[LONGEST + 1];
     for (size_t j = 0; j <= m; j++)
         row[j] = (int)j;
@@ -188,7 +196,8 @@ char *flow_path_join(const char *dir, const char *path)
 {
     if (dir == NULL || path[0] == '/' || strcmp(path, "-") == 0 || strcmp(dir, ".") == 0)
         return flow_strdup(path);
-    return flow_format("%s/%s", dir, path);
+    size_t length = strlen(dir);
+    return flow_format("%s%s%s", dir, length > 0 && dir[length - 1] != '/' ? "/" : "", path);
 }
 
 char *flow_path_dir(const char *path)

@@ -66,15 +66,15 @@ static const flow_option data_table[] = {
  * so that everybody else meets one form only and an override may reach into it. */
 static flow_status expand(cJSON *document, const char *key, const char *inner, flow_error *err)
 {
-    const cJSON *node = cJSON_GetObjectItemCaseSensitive(document, key);
-    if (!cJSON_IsString(node))
+    flow_json root = flow_json_root(document), at = flow_json_member(&root, key);
+    if (!cJSON_IsString(at.node))
         return FLOW_OK;
     cJSON *object = cJSON_CreateObject();
-    if (object == NULL || cJSON_AddStringToObject(object, inner, node->valuestring) == NULL ||
-        !cJSON_ReplaceItemInObjectCaseSensitive(document, key, object)) {
+    if (object == NULL || cJSON_AddStringToObject(object, inner, at.node->valuestring) == NULL) {
         cJSON_Delete(object);
         return flow_error_memory(err, "the spec");
     }
+    flow_json_replace(&at, object);
     return FLOW_OK;
 }
 
@@ -276,7 +276,7 @@ static flow_status read_top(flow_spec *spec, const char *source, flow_error *err
     spec->output = options.output;
     spec->seed = (uint64_t)options.seed;
     spec->flow = options.flow;
-    spec->base = flow_json_member(&root, "base");
+    spec->base = options.base;
     spec->training = options.train;
     if (spec->flow.node == NULL)
         return flow_json_fail(&root, err, "the key \"flow\" is missing: the list of maps from the data to the base, "

@@ -1,0 +1,295 @@
+/* JSON with a memory of where it stands: syntax errors, duplicates, paths, overrides. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _POSIX_C_SOURCE 200809L /* mkdtemp */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/text.h"
+
+static cJSON *parse(const char *text)
+{
+    cJSON *document;
+    flow_error err = {0};
+    if (flow_json_parse(&document, text, strlen(text), "spec.json", &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    return document;
+}
+
+static void check_contains(const char *message, const char *fragment)
+{
+    if (strstr(message, fragment) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", message, fragment);
+}
+
+static void check_refused_n(const char *text, size_t length, const char *fragment)
+{
+    cJSON *document;
+    flow_error err = {0};
+    assert_int_equal(flow_json_parse(&document, text, length, "spec.json", &err), FLOW_SPEC);
+    assert_null(document);
+    check_contains(err.message, fragment);
+}
+
+static void check_refused(const char *text, const char *fragment)
+{
+    check_refused_n(text, strlen(text), fragment);
+}
+
+static void test_syntax_errors_have_a_place(void **state)
+{
+    (void)state;
+    check_refused("", "spec.json:1:1: this is not valid JSON");
+    check_refused("{", "spec.json:1:");
+    check_refused("{\n  \"a\": 1\n  \"b\": 2\n}", "spec.json:3:3: this is not valid JSON");
+    check_refused("{\n  \"a\": 1,\n  \"b\": nope\n}", "spec.json:3:8");
+    check_refused("{\"a\": 1} x", "spec.json:1:10");
+    check_refused("{\"a\": 1} {}", "spec.json:1:10");
+    check_refused("{\"a\": 'x'}", "spec.json:1:7");
+    check_refused_n("{}\0garbage", 10, "spec.json:1:");
+    cJSON_Delete(parse("\xef\xbb\xbf { } \n\t "));
+    /* a text that is not terminated is not read beyond its end */
+    char exact[2] = {'{', '}'};
+    cJSON *document;
+    assert_int_equal(flow_json_parse(&document, exact, sizeof exact, "x", NULL), FLOW_OK);
+    cJSON_Delete(document);
+}
+
+static void test_duplicates_are_refused(void **state)
+{
+    (void)state;
+    check_refused("{\"a\": 1, \"a\": 2}", "spec.json: the key \"a\" stands there twice");
+    check_refused("{\"train\": {\"batch\": 1, \"x\": [], \"batch\": 2}}", "spec.json: train: the key \"batch\" stands");
+    check_refused("{\"flow\": [{}, {\"type\": 1, \"type\": 1}]}", "spec.json: flow[1]: the key \"type\"");
+    cJSON_Delete(parse("{\"a\": {\"b\": 1}, \"b\": 2, \"A\": 3}"));
+}
+
+/* cJSON reads 1e999 as infinity, and would print it as null. */
+static void test_numbers_beyond_a_double_are_refused(void **state)
+{
+    (void)state;
+    check_refused("{\"train\": {\"clip\": 1e999}}", "spec.json: train.clip: the number is too large");
+    check_refused("{\"a\": [1, -1e999]}", "spec.json: a[1]: the number is too large");
+    cJSON_Delete(parse("[1e308, -1e308, 1e-999]"));
+}
+
+/* Documents of the largest size that are all keys, or all lists, must not take quadratic time. */
+static void test_large_documents_are_quick(void **state)
+{
+    (void)state;
+    clock_t start = clock();
+    flow_text text = {0};
+    flow_text_add(&text, "{");
+    for (int i = 0; text.length < FLOW_JSON_MAX_BYTES - 100; i++)
+        flow_text_add(&text, "%s\"k%d\":1", i == 0 ? "" : ",", i);
+    flow_text_add(&text, "}");
+    cJSON_Delete(parse(text.data));
+    text.length--;
+    flow_text_add(&text, ",\"k77\":2}");
+    check_refused(text.data, "the key \"k77\" stands there twice");
+    text.length = 0;
+    flow_text_add(&text, "[[1]");
+    while (text.length < FLOW_JSON_MAX_BYTES - 100)
+        flow_text_add(&text, ",[1]");
+    flow_text_add(&text, "]");
+    cJSON_Delete(parse(text.data));
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    if (seconds > 20)
+        fail_msg("%.1f s for three documents of 4 MB", seconds);
+    while (text.length <= FLOW_JSON_MAX_BYTES)
+        flow_text_add(&text, "          ");
+    check_refused(text.data, "spec.json: a spec of more than 4194304 bytes is not accepted");
+    flow_text_free(&text);
+}
+
+static void test_deep_documents_are_refused(void **state)
+{
+    (void)state;
+    flow_text text = {0};
+    for (int i = 0; i < 100000; i++)
+        flow_text_add(&text, "[");
+    check_refused(text.data, "not valid JSON");
+    flow_text_free(&text);
+}
+
+static void test_cursors_know_their_path(void **state)
+{
+    (void)state;
+    cJSON *document = parse("{\"flow\": [{\"hidden\": [1, 2]}]}");
+    flow_json root = flow_json_root(document);
+    assert_string_equal(root.path, "");
+    flow_json flow = flow_json_member(&root, "flow");
+    flow_json first = flow_json_element(&flow, 0);
+    flow_json hidden = flow_json_member(&first, "hidden");
+    flow_json second = flow_json_element(&hidden, 1);
+    assert_string_equal(second.path, "flow[0].hidden[1]");
+    assert_true(second.node->valuedouble == 2);
+    flow_json absent = flow_json_member(&first, "nothing");
+    assert_null(absent.node);
+    assert_string_equal(absent.path, "flow[0].nothing");
+    assert_null(flow_json_element(&flow, 5).node);
+    /* a path has a bound, whatever the nesting */
+    flow_json deep = root;
+    for (int i = 0; i < 100; i++)
+        deep = i % 2 == 0 ? flow_json_member(&deep, "a-rather-long-key") : flow_json_element(&deep, i);
+    assert_true(strlen(deep.path) < FLOW_JSON_PATH_SIZE);
+    cJSON_Delete(document);
+}
+
+static void check_described(const char *json, const char *expected)
+{
+    cJSON *document = parse(json);
+    flow_json at = flow_json_root(document);
+    char found[80];
+    flow_json_describe(found, sizeof found, &at);
+    assert_string_equal(found, expected);
+    cJSON_Delete(document);
+}
+
+static void test_values_are_described(void **state)
+{
+    (void)state;
+    check_described("{}", "an object");
+    check_described("[1]", "a list");
+    check_described("true", "true");
+    check_described("false", "false");
+    check_described("null", "null");
+    check_described("3", "3");
+    check_described("0.1", "0.1");
+    check_described("\"relu\"", "\"relu\"");
+    flow_json nothing = {0};
+    char found[80];
+    flow_json_describe(found, sizeof found, &nothing);
+    assert_string_equal(found, "nothing");
+}
+
+static void test_unknown_keys(void **state)
+{
+    (void)state;
+    const char *const known[] = {"epochs", "batch"};
+    cJSON *document = parse("{\"train\": {}}");
+    flow_json root = flow_json_root(document), train = flow_json_member(&root, "train");
+    flow_error err;
+    assert_int_equal(flow_json_unknown(&train, "epoch", known, 2, &err), FLOW_SPEC);
+    assert_string_equal(err.message, "train: unknown key \"epoch\"; did you mean \"epochs\"?");
+    assert_int_equal(flow_json_unknown(&root, "something", known, 2, &err), FLOW_SPEC);
+    assert_string_equal(err.message, "unknown key \"something\"; the keys here are: epochs, batch");
+    assert_int_equal(flow_json_unknown(&root, "something", known, 2, NULL), FLOW_SPEC);
+    cJSON_Delete(document);
+}
+
+static void check_assigned(const char *before, const char *assignment, const char *after)
+{
+    cJSON *document = parse(before);
+    flow_error err = {0};
+    if (flow_json_assign(document, assignment, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    char *text = cJSON_PrintUnformatted(document);
+    assert_string_equal(text, after);
+    free(text);
+    cJSON_Delete(document);
+}
+
+static void check_not_assigned(const char *before, const char *assignment, const char *fragment)
+{
+    cJSON *document = parse(before);
+    flow_error err = {0};
+    assert_int_equal(flow_json_assign(document, assignment, &err), FLOW_SPEC);
+    check_contains(err.message, fragment);
+    cJSON_Delete(document);
+}
+
+static void test_assignments(void **state)
+{
+    (void)state;
+    check_assigned("{}", "train.epochs=5", "{\"train\":{\"epochs\":5}}");
+    check_assigned("{\"seed\":1}", "seed=2", "{\"seed\":2}");
+    check_assigned("{\"flow\":[{},{\"hidden\":[1]}]}", "flow[1].hidden=[64,64]",
+                   "{\"flow\":[{},{\"hidden\":[64,64]}]}");
+    check_assigned("{\"flow\":[1,2]}", "flow[0]={\"type\":\"maf\"}", "{\"flow\":[{\"type\":\"maf\"},2]}");
+    check_assigned("{}", "name=moons", "{\"name\":\"moons\"}");
+    check_assigned("{}", "name=\"two words\"", "{\"name\":\"two words\"}");
+    check_assigned("{}", "data.train=a=b.csv", "{\"data\":{\"train\":\"a=b.csv\"}}");
+    check_assigned("{}", "name=", "{\"name\":\"\"}");
+    check_assigned("{}", "a=null", "{\"a\":null}");
+    check_not_assigned("{}", "train.epochs", "\"train.epochs\" is not of the form key=value");
+    check_not_assigned("{}", "=5", "is not of the form key=value");
+    check_not_assigned("{}", "a..b=5", "is not a path such as");
+    check_not_assigned("{}", "a.=5", "is not a path such as");
+    check_not_assigned("{\"flow\":[]}", "flow[x]=5", "is not a path such as");
+    check_not_assigned("{\"flow\":[]}", "flow[-1]=5", "is not a path such as");
+    check_not_assigned("{\"flow\":[1]}", "flow[1]=5", "there is no list element [1] there");
+    check_not_assigned("{\"flow\":[1]}", "flow[99999999999]=5", "is not a path such as");
+    check_not_assigned("{\"flow\":{}}", "flow[0]=5", "there is no list element [0] there");
+    check_not_assigned("{\"seed\":1}", "seed.x=5", "what should hold \"x\" is not an object");
+    check_not_assigned("{}", "a={\"b\":1,\"b\":2}", "\"a={\"b\":1,\"b\":2}\": a: the key \"b\" stands there twice");
+    check_not_assigned("{}", "a=1e999", "the number is too large");
+}
+
+static void test_replace(void **state)
+{
+    (void)state;
+    cJSON *document = parse("{\"a\":[\"affine\",2]}");
+    flow_json root = flow_json_root(document), a = flow_json_member(&root, "a"), first = flow_json_element(&a, 0);
+    flow_json_replace(&first, cJSON_Parse("{\"type\":\"affine\"}"));
+    assert_true(cJSON_IsObject(first.node));
+    char *text = cJSON_PrintUnformatted(document);
+    assert_string_equal(text, "{\"a\":[{\"type\":\"affine\"},2]}");
+    free(text);
+    cJSON_Delete(document);
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/unit_json-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    cJSON *document;
+    flow_error err;
+    char path[64];
+    snprintf(path, sizeof path, "%s/a.json", folder);
+    assert_int_equal(flow_json_read(&document, path, &err), FLOW_IO);
+    check_contains(err.message, "a.json: cannot be opened: No such file");
+    assert_int_equal(flow_json_read(&document, folder, &err), FLOW_IO);
+    check_contains(err.message, "cannot be read: Is a directory");
+    FILE *out = fopen(path, "wb");
+    fputs("{\"a\": \n x}", out);
+    fclose(out);
+    assert_int_equal(flow_json_read(&document, path, &err), FLOW_SPEC);
+    check_contains(err.message, "a.json:2:2");
+    out = fopen(path, "wb");
+    fputs("{\"a\": 1}", out);
+    fclose(out);
+    assert_int_equal(flow_json_read(&document, path, &err), FLOW_OK);
+    cJSON_Delete(document);
+    unlink(path);
+    rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_syntax_errors_have_a_place),
+        cmocka_unit_test(test_duplicates_are_refused),
+        cmocka_unit_test(test_numbers_beyond_a_double_are_refused),
+        cmocka_unit_test(test_large_documents_are_quick),
+        cmocka_unit_test(test_deep_documents_are_refused),
+        cmocka_unit_test(test_cursors_know_their_path),
+        cmocka_unit_test(test_values_are_described),
+        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_assignments),
+        cmocka_unit_test(test_replace),
+        cmocka_unit_test(test_files),
+    };
+    return cmocka_run_group_tests_name("json", tests, NULL, NULL);
+}

@@ -1,0 +1,189 @@
+/* Option tables: every kind, every refusal, defaults, the schema. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/option.h"
+
+typedef struct options {
+    bool flag;
+    int64_t count;
+    double rate, free;
+    int choice;
+    const char *text;
+    flow_int_list list;
+    flow_json json;
+} options;
+
+static const char *const words[] = {"relu", "tanh", "silu", NULL};
+
+static const flow_option table[] = {
+    {"flag", FLOW_OPTION_FLAG, offsetof(options, flag), "true", 0, 0, NULL, NULL, "a flag"},
+    {"count", FLOW_OPTION_INT, offsetof(options, count), "128", 1, 1000, NULL, NULL, "a count"},
+    {"rate", FLOW_OPTION_NUMBER, offsetof(options, rate), "0.5", 0, INFINITY, NULL, NULL, "a rate"},
+    {"free", FLOW_OPTION_NUMBER, offsetof(options, free), NULL, -1, 1, NULL, NULL, "without a default"},
+    {"choice", FLOW_OPTION_CHOICE, offsetof(options, choice), "\"tanh\"", 0, 0, words, NULL, "a word"},
+    {"text", FLOW_OPTION_TEXT, offsetof(options, text), NULL, 0, 0, NULL, NULL, "a text"},
+    {"list", FLOW_OPTION_INTS, offsetof(options, list), "[3, 4]", 1, 64, NULL, NULL, "a list"},
+    {"json", FLOW_OPTION_JSON, offsetof(options, json), NULL, 0, 0, NULL, "thing", "anything"},
+    FLOW_OPTIONS_END,
+};
+
+static cJSON *read_ok(options *out, const char *text, const char *const *also)
+{
+    cJSON *document = cJSON_Parse(text);
+    flow_json root = flow_json_root(document);
+    flow_error err = {0};
+    if (flow_options_read(out, table, &root, also, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    return document;
+}
+
+static void check_refused(const char *text, const char *expected)
+{
+    cJSON *document = cJSON_CreateObject();
+    cJSON_AddItemToObject(document, "train", cJSON_Parse(text));
+    flow_json root = flow_json_root(document), at = flow_json_member(&root, "train");
+    options out = {0};
+    flow_error err = {0};
+    assert_int_equal(flow_options_read(&out, table, &at, NULL, &err), FLOW_SPEC);
+    assert_string_equal(err.message, expected);
+    assert_int_equal(flow_options_read(&out, table, &at, NULL, NULL), FLOW_SPEC);
+    cJSON_Delete(document);
+}
+
+static void test_defaults_are_used_and_written(void **state)
+{
+    (void)state;
+    options out = {.free = 0.25};
+    cJSON *document = read_ok(&out, "{}", NULL);
+    assert_true(out.flag);
+    assert_int_equal(out.count, 128);
+    assert_true(out.rate == 0.5);
+    assert_true(out.free == 0.25);
+    assert_int_equal(out.choice, 1);
+    assert_null(out.text);
+    assert_int_equal(out.list.n, 2);
+    assert_int_equal(out.list.at[1], 4);
+    assert_null(out.json.node);
+    char *text = cJSON_PrintUnformatted(document);
+    assert_string_equal(text, "{\"flag\":true,\"count\":128,\"rate\":0.5,\"choice\":\"tanh\",\"list\":[3,4]}");
+    free(text);
+    cJSON_Delete(document);
+}
+
+static void test_values_are_read(void **state)
+{
+    (void)state;
+    const char *const also[] = {"type", "repeat", NULL};
+    options out = {0};
+    cJSON *document = read_ok(&out,
+                              "{\"type\": 5, \"flag\": false, \"count\": 1e3, \"rate\": 1e300, \"free\": -1, "
+                              "\"choice\": \"silu\", \"text\": \"x y\", \"list\": [], \"json\": {\"a\": 1}, "
+                              "\"repeat\": {}}",
+                              also);
+    assert_false(out.flag);
+    assert_int_equal(out.count, 1000);
+    assert_true(out.rate == 1e300);
+    assert_true(out.free == -1);
+    assert_int_equal(out.choice, 2);
+    assert_string_equal(out.text, "x y");
+    assert_int_equal(out.list.n, 0);
+    assert_string_equal(out.json.path, "json");
+    assert_true(cJSON_IsObject(out.json.node));
+    cJSON_Delete(document);
+    /* null stands for an absent key where there is no default */
+    document = read_ok(&out, "{\"text\": null, \"free\": null, \"json\": null}", NULL);
+    cJSON_Delete(document);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    check_refused("[1]", "train: expected an object { ... }, found a list");
+    check_refused("3", "train: expected an object { ... }, found 3");
+    check_refused("{\"coutn\": 1}", "train: unknown key \"coutn\"; did you mean \"count\"?");
+    check_refused("{\"something\": 1}", "train: unknown key \"something\"; the keys here are: flag, count, rate, free, "
+                  "choice, text, list, json");
+    check_refused("{\"flag\": 1}", "train.flag: expected true or false, found 1");
+    check_refused("{\"flag\": null}", "train.flag: expected true or false, found null");
+    check_refused("{\"count\": \"5\"}", "train.count: expected a whole number, found \"5\"");
+    check_refused("{\"count\": 2.5}", "train.count: expected a whole number, found 2.5");
+    check_refused("{\"count\": 0}", "train.count: 0 is out of range; allowed is 1 to 1000");
+    check_refused("{\"count\": 1001}", "train.count: 1001 is out of range; allowed is 1 to 1000");
+    check_refused("{\"rate\": -0.5}", "train.rate: -0.5 is out of range; allowed is 0 or more");
+    check_refused("{\"rate\": [1]}", "train.rate: expected a number, found a list");
+    check_refused("{\"free\": 1.5}", "train.free: 1.5 is out of range; allowed is -1 to 1");
+    check_refused("{\"choice\": \"relo\"}",
+                  "train.choice: found \"relo\", allowed is \"relu\", \"tanh\" or \"silu\"; did you mean \"relu\"?");
+    check_refused("{\"choice\": \"softmax\"}", "train.choice: found \"softmax\", allowed is \"relu\", \"tanh\" or "
+                                               "\"silu\"");
+    check_refused("{\"choice\": 1}", "train.choice: expected one of the words, found 1");
+    check_refused("{\"text\": 1}", "train.text: expected a text, found 1");
+    check_refused("{\"list\": 64}", "train.list: expected a list of whole numbers, found 64");
+    check_refused("{\"list\": [64, 0]}", "train.list[1]: 0 is out of range; allowed is 1 to 64");
+    check_refused("{\"list\": [64, \"x\"]}", "train.list[1]: expected a whole number, found \"x\"");
+    check_refused("{\"list\": [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}",
+                  "train.list: 33 elements, at most 32 are allowed");
+}
+
+static void test_required_keys(void **state)
+{
+    (void)state;
+    const flow_option required[] = {
+        {"count", FLOW_OPTION_INT, 0, FLOW_REQUIRED, 1, 9, NULL, NULL, "how many there are"},
+        FLOW_OPTIONS_END,
+    };
+    cJSON *document = cJSON_CreateObject();
+    flow_json root = flow_json_root(document);
+    int64_t count = 0;
+    flow_error err;
+    assert_int_equal(flow_options_read(&count, required, &root, NULL, &err), FLOW_SPEC);
+    assert_string_equal(err.message, "the key \"count\" is missing: how many there are");
+    cJSON_AddNumberToObject(document, "count", 3);
+    assert_int_equal(flow_options_read(&count, required, &root, NULL, &err), FLOW_OK);
+    assert_int_equal(count, 3);
+    cJSON_Delete(document);
+}
+
+static void test_schema(void **state)
+{
+    (void)state;
+    cJSON *schema = flow_options_schema(table);
+    char *text = cJSON_PrintUnformatted(schema);
+    assert_string_equal(text, "{\"flag\":{\"type\":\"boolean\",\"default\":true,\"description\":\"a flag\"},"
+                              "\"count\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":128,"
+                              "\"description\":\"a count\"},"
+                              "\"rate\":{\"type\":\"number\",\"minimum\":0,\"default\":0.5,\"description\":\"a rate\"},"
+                              "\"free\":{\"type\":\"number\",\"minimum\":-1,\"maximum\":1,\"description\":\"without a "
+                              "default\"},"
+                              "\"choice\":{\"type\":\"string\",\"enum\":[\"relu\",\"tanh\",\"silu\"],\"default\":"
+                              "\"tanh\","
+                              "\"description\":\"a word\"},"
+                              "\"text\":{\"type\":\"string\",\"description\":\"a text\"},"
+                              "\"list\":{\"type\":\"array\",\"maxItems\":32,\"items\":{\"type\":\"integer\","
+                              "\"minimum\":1,\"maximum\":64},"
+                              "\"default\":[3,4],\"description\":\"a list\"},"
+                              "\"json\":{\"$ref\":\"#/definitions/thing\",\"description\":\"anything\"}}");
+    free(text);
+    cJSON_Delete(schema);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults_are_used_and_written),
+        cmocka_unit_test(test_values_are_read),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_required_keys),
+        cmocka_unit_test(test_schema),
+    };
+    return cmocka_run_group_tests_name("option", tests, NULL, NULL);
+}
