@@ -1,28 +1,192 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "num/parallel.h"
 
-#include <omp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <unistd.h>
+
+/* oneDNN is built on OpenMP; these come with it, and are missing where there is no OpenMP. */
+extern int omp_get_max_threads(void) __attribute__((weak));
+extern void omp_set_num_threads(int n) __attribute__((weak));
+
+enum { SPINS = 2000, PARTICIPANTS = 0xffff };
+
+/* Jobs are numbered; `signal` holds the number of the current one and, in its low bits, how many workers take part in it.
+ * The job's fields do not change while any of those is at work. */
+typedef struct pool {
+    pthread_mutex_t busy;  /* held by the caller whose job is running */
+    pthread_mutex_t sleep; /* guards the waiting of workers and caller */
+    pthread_cond_t wake, finished;
+    int n_workers;
+    int n_sleeping; /* workers; under `sleep` */
+    atomic_uint signal;
+    atomic_int running; /* workers that are not done with the current job */
+    atomic_int next_item;
+    int n_items;
+    flow_task *task;
+    void *context;
+} pool;
+
+static pool the_pool = {
+    .busy = PTHREAD_MUTEX_INITIALIZER,
+    .sleep = PTHREAD_MUTEX_INITIALIZER,
+    .wake = PTHREAD_COND_INITIALIZER,
+    .finished = PTHREAD_COND_INITIALIZER,
+};
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 int flow_processors(void)
 {
-    int n = omp_get_num_procs();
-    return n < 1 ? 1 : n;
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return CPU_COUNT(&set);
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > FLOW_THREADS_MAX ? FLOW_THREADS_MAX : (int)n;
+}
+
+static void take_items(pool *p, int thread)
+{
+    for (;;) {
+        int item = atomic_fetch_add_explicit(&p->next_item, 1, memory_order_relaxed);
+        if (item >= p->n_items)
+            return;
+        p->task(p->context, item, thread);
+    }
+}
+
+/* Waits for a job other than the one of `seen` and returns its signal. */
+static unsigned await_signal(pool *p, unsigned seen)
+{
+    for (int spin = 0; spin < SPINS; spin++) {
+        unsigned now = atomic_load_explicit(&p->signal, memory_order_acquire);
+        if (now != seen)
+            return now;
+        relax();
+    }
+    pthread_mutex_lock(&p->sleep);
+    p->n_sleeping++;
+    while (atomic_load(&p->signal) == seen)
+        pthread_cond_wait(&p->wake, &p->sleep);
+    p->n_sleeping--;
+    pthread_mutex_unlock(&p->sleep);
+    return atomic_load(&p->signal);
+}
+
+static void *work(void *argument)
+{
+    pool *p = &the_pool;
+    int thread = (int)(ptrdiff_t)argument;
+    if (omp_set_num_threads != NULL)
+        omp_set_num_threads(1);
+    unsigned seen = 0;
+    for (;;) {
+        seen = await_signal(p, seen);
+        if (thread > (int)(seen & PARTICIPANTS))
+            continue;
+        take_items(p, thread);
+        if (atomic_fetch_sub(&p->running, 1) == 1) {
+            pthread_mutex_lock(&p->sleep);
+            pthread_cond_signal(&p->finished);
+            pthread_mutex_unlock(&p->sleep);
+        }
+    }
+    return NULL;
+}
+
+static void await_workers(pool *p)
+{
+    for (int spin = 0; spin < SPINS; spin++) {
+        if (atomic_load_explicit(&p->running, memory_order_acquire) == 0)
+            return;
+        relax();
+    }
+    pthread_mutex_lock(&p->sleep);
+    while (atomic_load(&p->running) != 0)
+        pthread_cond_wait(&p->finished, &p->sleep);
+    pthread_mutex_unlock(&p->sleep);
+}
+
+/* A child of fork has the pool's memory but not its threads. */
+static void forget_workers(void)
+{
+    the_pool = (pool){
+        .busy = PTHREAD_MUTEX_INITIALIZER,
+        .sleep = PTHREAD_MUTEX_INITIALIZER,
+        .wake = PTHREAD_COND_INITIALIZER,
+        .finished = PTHREAD_COND_INITIALIZER,
+    };
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_workers);
+}
+
+/* Makes the pool have up to n workers; it keeps what it can get. */
+static void hire(pool *p, int n)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    while (p->n_workers < n) {
+        pthread_t id;
+        if (pthread_create(&id, NULL, work, (void *)(ptrdiff_t)(p->n_workers + 1)) != 0)
+            return;
+        pthread_detach(id);
+        p->n_workers++;
+    }
+}
+
+static void run_on_pool(pool *p, int n_workers, int n_items, flow_task *task, void *context)
+{
+    p->task = task;
+    p->context = context;
+    p->n_items = n_items;
+    atomic_store(&p->next_item, 0);
+    atomic_store(&p->running, n_workers);
+    unsigned number = (atomic_load(&p->signal) & ~(unsigned)PARTICIPANTS) + PARTICIPANTS + 1;
+    atomic_store(&p->signal, number | (unsigned)n_workers);
+    pthread_mutex_lock(&p->sleep);
+    if (p->n_sleeping > 0)
+        pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->sleep);
+    take_items(p, 0);
+    await_workers(p);
 }
 
 void flow_parallel_for(int n_items, int n_threads, flow_task *task, void *context)
 {
-    if (n_threads > n_items)
-        n_threads = n_items;
-    if (n_threads < 1)
-        n_threads = 1;
-#pragma omp parallel num_threads(n_threads)
-    {
-        /* A library that is parallel itself must not start a team inside ours. In a team of one it would not notice
-         * that it is inside, and the order of its sums would then depend on the machine. */
+    /* A library that is parallel itself must stay on this thread: the order of its sums would else depend on the
+     * machine. */
+    int their_threads = omp_get_max_threads != NULL ? omp_get_max_threads() : 1;
+    if (their_threads != 1)
         omp_set_num_threads(1);
-        int thread = omp_get_thread_num();
-#pragma omp for schedule(dynamic, 1)
+    pool *p = &the_pool;
+    int n_workers = (n_threads < n_items ? n_threads : n_items) - 1;
+    if (n_workers > FLOW_THREADS_MAX - 1)
+        n_workers = FLOW_THREADS_MAX - 1;
+    if (n_workers > 0 && pthread_mutex_trylock(&p->busy) == 0) {
+        hire(p, n_workers);
+        n_workers = n_workers < p->n_workers ? n_workers : p->n_workers;
+        run_on_pool(p, n_workers, n_items, task, context);
+        pthread_mutex_unlock(&p->busy);
+    } else {
         for (int item = 0; item < n_items; item++)
-            task(context, item, thread);
+            task(context, item, 0);
     }
+    if (their_threads != 1)
+        omp_set_num_threads(their_threads);
 }

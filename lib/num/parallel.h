@@ -1,6 +1,9 @@
 /* Work on several threads, with results that do not depend on how many there are.
  *
- * The threads are OpenMP's: oneDNN brings the same runtime, so there is one pool in the process.
+ * One pool of threads per process, started when first needed. Waiting threads spin for some ten microseconds, which is
+ * longer than the pauses between the parts of a training step, and then sleep: on a machine that is shared with other jobs
+ * a thread that spins on takes the processor from the very thread it waits for. (OpenMP's default does that: a training
+ * run beside three other processes on two processors was measured at a fortieth of its speed.)
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_PARALLEL_H
@@ -9,11 +12,14 @@
 /* One piece of work: `item` of n_items, on thread `thread` (0 to n_threads - 1). Items must be independent. */
 typedef void flow_task(void *context, int item, int thread);
 
+enum { FLOW_THREADS_MAX = 1024 };
+
 /* The processors this process may use (its affinity mask, as a batch system sets it); at least 1. */
 int flow_processors(void);
 
-/* Runs task for every item on up to n_threads threads and returns when all are done. Library calls inside a task
- * (gemm) stay on the task's thread. */
+/* Runs task for every item on up to n_threads threads, the calling one among them, and returns when all are done. Library
+ * calls inside a task (gemm) stay on the task's thread. May be called from several threads at once, and from inside a
+ * task: whoever finds the pool busy, or cannot get threads, does its items alone. */
 void flow_parallel_for(int n_items, int n_threads, flow_task *task, void *context);
 
 #endif
