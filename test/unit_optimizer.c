@@ -35,11 +35,11 @@ static void open_fixture(fixture *f, const char *text)
     size_t at;
     flow_error err;
     assert_int_equal(flow_params_add_fitted(&f->params, &at, "fitted", 3, 5, &err), FLOW_OK);
-    assert_int_equal(flow_params_add_weights(&f->params, &at, "a/weight", 33, 17, FLOW_INIT_FAN_IN, 17, NULL, &err), 0);
-    assert_int_equal(flow_params_add_weights(&f->params, &at, "a/bias", 33, 1, FLOW_INIT_FAN_IN, 17, NULL, &err), 0);
-    assert_int_equal(flow_params_add_weights(&f->params, &at, "b/weight", ROWS, COLS, FLOW_INIT_FAN_IN, COLS, extent, &err),
-                     FLOW_OK);
-    assert_int_equal(flow_params_add_weights(&f->params, &at, "b/bias", ROWS, 1, FLOW_INIT_FAN_IN, COLS, NULL, &err), 0);
+    const flow_init init = FLOW_INIT_FAN_IN;
+    assert_int_equal(flow_params_add_weights(&f->params, &at, "a/weight", 33, 17, init, 17, NULL, &err), FLOW_OK);
+    assert_int_equal(flow_params_add_weights(&f->params, &at, "a/bias", 33, 1, init, 17, NULL, &err), FLOW_OK);
+    assert_int_equal(flow_params_add_weights(&f->params, &at, "b/weight", ROWS, COLS, init, COLS, extent, &err), FLOW_OK);
+    assert_int_equal(flow_params_add_weights(&f->params, &at, "b/bias", ROWS, 1, init, COLS, NULL, &err), FLOW_OK);
     size_t n = f->params.n_weights;
     f->live = calloc(n, sizeof *f->live);
     f->matrix = calloc(n, sizeof *f->matrix);
@@ -86,7 +86,8 @@ typedef struct scalar {
 } scalar;
 
 /* Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2. */
-static void scalar_step(scalar *s, double g, int t, double rate, double beta1, double beta2, double epsilon, double decay)
+static void scalar_step(scalar *s, double g, int t, double rate, double beta1, double beta2, double epsilon,
+                        double decay)
 {
     s->m = beta1 * s->m + (1 - beta1) * g;
     s->v = beta2 * s->v + (1 - beta2) * g * g;

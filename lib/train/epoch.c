@@ -96,7 +96,8 @@ static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double r
     bool running = in_a_row >= STOP_AFTER;
     return flow_error_set(err, FLOW_NUMERIC,
                           "training stopped in epoch %lld after %lld steps that were not finite%s: %s; look at that "
-                          "row, or try a lower \"rate\" (it is %g) or another \"clip\" (it is %g); the best weights are %s",
+                          "row, or try a lower \"rate\" (it is %g) or another \"clip\" (it is %g); the best weights "
+                          "are %s",
                           (long long)t->counters[COUNT_EPOCHS] + 1, (long long)(running ? in_a_row : dropped),
                           running ? " in a row" : "", culprit, flow_optimizer_rate(t->optimizer), t->options.clip,
                           origin);

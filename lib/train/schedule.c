@@ -210,6 +210,6 @@ flow_status flow_schedule_check(const flow_schedule *schedule, flow_error *err)
     double share = schedule->memory[FLOW_SCHEDULE_SHARE], waited = schedule->memory[FLOW_SCHEDULE_WAITED];
     if (share >= 0 && share <= 1 && waited >= 0 && waited < 1e15)
         return FLOW_OK;
-    return flow_error_set(err, FLOW_FORMAT, "the training state is damaged: its schedule has share %g and waited %g", share,
-                          waited);
+    return flow_error_set(err, FLOW_FORMAT, "the training state is damaged: its schedule has share %g and waited %g",
+                          share, waited);
 }

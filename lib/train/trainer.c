@@ -198,15 +198,19 @@ const real *flow_trainer_evaluated(const flow_trainer *trainer)
 }
 
 /* Whether the epoch's held-out log-densities are higher than those of the reference by more than their paired standard
- * error explains. The difference of two epochs is far sharper than either mean: it is the same rows. */
-static bool improves_significantly(const flow_trainer *t)
+ * error explains. The difference of two epochs is far sharper than either mean, because the rows are the same; so sharp
+ * that an improvement which is real but nobody would notice could keep training alive for ever. It has to be a
+ * hundredth of the mean's own standard error, too. */
+static bool improves_significantly(const flow_trainer *t, double error)
 {
+    static const double noticeable = 0.01;
     if (t->counters[COUNT_REFERENCE_EPOCH] == 0)
         return true;
     flow_moments difference = {0};
     for (int64_t i = 0; i < t->n_validation; i++)
         flow_moments_add(&difference, t->logp[i] - t->reference[i]);
-    return difference.mean > 0 && difference.mean > t->options.min_improvement * flow_moments_error(&difference);
+    return difference.mean > noticeable * error &&
+           difference.mean > t->options.min_improvement * flow_moments_error(&difference);
 }
 
 static void warn_not_finite(const flow_trainer *t, const flow_train_hooks *hooks, const flow_likelihood *likelihood)
@@ -237,7 +241,7 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
     int64_t *counters = t->counters, epoch = ++counters[COUNT_EPOCHS];
     double *figures = t->figures;
     bool usable = likelihood.not_finite == 0;
-    bool improved = usable && (t->validation == NULL || improves_significantly(t));
+    bool improved = usable && (t->validation == NULL || improves_significantly(t, likelihood.error));
     bool best = usable && (t->validation == NULL || likelihood.mean > figures[FIGURE_BEST]);
     if (improved) {
         counters[COUNT_REFERENCE_EPOCH] = epoch;

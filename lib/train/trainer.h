@@ -22,7 +22,8 @@ typedef struct flow_train_options {
     flow_json schedule;     /* {"type": "cosine", "warmup": 500, ...} */
     int64_t batch, epochs;
     int64_t patience;       /* epochs without a significant improvement before training stops; 0: never */
-    double min_improvement; /* what is significant, in standard errors of the paired difference of held-out log p */
+    double min_improvement; /* what is significant, in standard errors of the paired difference of held-out log p (and
+                               never less than a hundredth of the mean's own standard error) */
     double clip;            /* largest 2-norm of the gradient; 0: no clipping */
     double ema;             /* decay of the moving average of the weights, per step; 0: none */
 } flow_train_options;
