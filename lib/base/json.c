@@ -176,7 +176,8 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
     flow_status status = check_document(&root, err);
     if (status != FLOW_OK) {
         cJSON_Delete(document);
-        return flow_error_prefix(err, "%s: ", name);
+        flow_error_prefix(err, "%s: ", name);
+        return status;
     }
     *out = document;
     return FLOW_OK;
@@ -273,7 +274,9 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
             put(at, key, index, value);
             flow_json root = flow_json_root(document);
             flow_status status = check_document(&root, err);
-            return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "\"%.80s\": ", assignment);
+            if (status != FLOW_OK)
+                flow_error_prefix(err, "\"%.80s\": ", assignment);
+            return status;
         }
         cJSON *next = index >= 0 ? cJSON_GetArrayItem(at, index) : cJSON_GetObjectItemCaseSensitive(at, key);
         if (next == NULL) {

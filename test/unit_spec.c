@@ -1,0 +1,407 @@
+/* The spec: what is read, what is filled in, and what each kind of mistake is told. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _POSIX_C_SOURCE 200809L /* mkdtemp */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "flow/flow.h"
+#include "model/spec.h"
+#include "train/trainer.h"
+
+static flow_spec *parse_with(const char *text, const char *const *overrides, int n)
+{
+    flow_spec *spec;
+    flow_error err = {0};
+    if (flow_spec_parse(&spec, text, strlen(text), "configs/moons.json", "configs", overrides, n, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    return spec;
+}
+
+static flow_spec *parse(const char *text)
+{
+    return parse_with(text, NULL, 0);
+}
+
+static void check_refused_with(const char *text, const char *override, const char *expected)
+{
+    flow_spec *spec;
+    flow_error err = {0};
+    assert_int_equal(flow_spec_parse(&spec, text, strlen(text), "m.json", NULL, &override, override != NULL, &err),
+                     FLOW_SPEC);
+    assert_null(spec);
+    assert_string_equal(err.message, expected);
+    assert_int_equal(flow_spec_parse(&spec, text, strlen(text), "m.json", NULL, &override, override != NULL, NULL),
+                     FLOW_SPEC);
+}
+
+static void check_refused(const char *text, const char *expected)
+{
+    check_refused_with(text, NULL, expected);
+}
+
+/* The same inside "data": {...}. */
+static void check_data_refused(const char *data, const char *expected)
+{
+    char text[512];
+    snprintf(text, sizeof text, "{\"flow\": [], \"data\": %s}", data);
+    check_refused(text, expected);
+}
+
+static void test_minimal(void **state)
+{
+    (void)state;
+    flow_spec *spec = parse("{\"flow\": []}");
+    assert_string_equal(spec->source, "configs/moons.json");
+    assert_string_equal(spec->dir, "configs");
+    assert_string_equal(spec->name, "moons");
+    assert_string_equal(spec->output, "moons.h5");
+    assert_null(spec->train);
+    assert_null(spec->validation);
+    assert_null(spec->test);
+    assert_null(spec->columns);
+    assert_true(spec->share == 0);
+    assert_true(spec->memory == 4);
+    assert_false(spec->skip_invalid);
+    assert_int_equal(spec->seed, 1);
+    assert_true(cJSON_IsArray(spec->flow.node));
+    assert_true(cJSON_IsObject(spec->base.node));
+    assert_string_equal(spec->base.path, "base");
+    assert_true(cJSON_IsObject(spec->training.node));
+    assert_string_equal(spec->training.path, "train");
+    char *text = flow_spec_print(spec);
+    cJSON *again = cJSON_Parse(text);
+    char *plain = cJSON_PrintUnformatted(again);
+    assert_string_equal(plain, "{\"flow\":[],\"base\":{\"type\":\"normal\"},\"train\":{},\"seed\":1,\"name\":\"moons\","
+                               "\"output\":\"moons.h5\"}");
+    free(plain);
+    cJSON_Delete(again);
+    free(text);
+    flow_spec_free(spec);
+    flow_spec_free(NULL);
+}
+
+static void test_everything(void **state)
+{
+    (void)state;
+    flow_spec *spec = parse("{\"$schema\": \"schema.json\", \"name\": \"protein-maf\", \"data\": {\"train\": "
+                            "\"p.h5:/train\","
+                            " \"validation\": \"p.h5:/validation\", \"test\": \"/abs/p.h5:/test\", \"columns\": "
+                            "[\"a\", \"b\"],"
+                            " \"skip_invalid\": true, \"memory\": 0.5}, \"flow\": [{\"type\": \"standardize\"}],"
+                            " \"base\": {\"type\": \"normal\"}, \"train\": {\"epochs\": 3}, \"seed\": 9007199254740991,"
+                            " \"output\": \"models/p.h5\"}");
+    assert_string_equal(spec->name, "protein-maf");
+    assert_string_equal(spec->train, "p.h5:/train");
+    assert_string_equal(spec->validation, "p.h5:/validation");
+    assert_int_equal(spec->n_columns, 2);
+    assert_string_equal(spec->columns[1], "b");
+    assert_true(spec->skip_invalid);
+    assert_true(spec->memory == 0.5);
+    assert_true(spec->seed == UINT64_C(9007199254740991));
+    char *path = flow_spec_path(spec, spec->train);
+    assert_string_equal(path, "configs/p.h5:/train");
+    free(path);
+    path = flow_spec_path(spec, spec->test);
+    assert_string_equal(path, "/abs/p.h5:/test");
+    free(path);
+    path = flow_spec_path(spec, spec->output);
+    assert_string_equal(path, "configs/models/p.h5");
+    free(path);
+    flow_spec_free(spec);
+}
+
+static void test_short_forms(void **state)
+{
+    (void)state;
+    const char *const overrides[] = {"data=other.csv", "data.validation=0.25", "base=normal",
+                                     "train.optimizer.rate=0.01"};
+    flow_spec *spec = parse("{\"flow\": [], \"data\": \"x.csv\", \"base\": \"normal\"}");
+    assert_string_equal(spec->train, "x.csv");
+    assert_true(cJSON_IsObject(spec->base.node));
+    flow_spec_free(spec);
+    spec = parse_with("{\"flow\": [], \"data\": \"x.csv\"}", overrides, 4);
+    assert_string_equal(spec->train, "other.csv");
+    assert_true(spec->share == 0.25);
+    assert_null(spec->validation);
+    flow_spec_free(spec);
+    /* null is the same as absent */
+    spec = parse("{\"flow\": [], \"data\": {\"train\": \"x.csv\", \"validation\": null, \"columns\": null}, \"name\": "
+                 "null, "
+                 "\"output\": null}");
+    assert_string_equal(spec->output, "moons.h5");
+    flow_spec_free(spec);
+}
+
+static void check_output(const char *name, const char *text, const char *expected)
+{
+    flow_spec *spec;
+    assert_int_equal(flow_spec_parse(&spec, text, strlen(text), name, NULL, NULL, 0, NULL), FLOW_OK);
+    assert_string_equal(spec->output, expected);
+    flow_spec_free(spec);
+}
+
+static void test_output(void **state)
+{
+    (void)state;
+    check_output("a/b/moons.json", "{\"flow\": []}", "moons.h5");
+    check_output("a.b/moons", "{\"flow\": []}", "moons.h5");
+    check_output(".json", "{\"flow\": []}", ".json.h5");
+    check_output("standard input", "{\"flow\": []}", "model.h5");
+    check_output("m.json", "{\"flow\": [], \"name\": \"my model\"}", "my model.h5");
+    check_output("m.json", "{\"flow\": [], \"name\": \"a/b\"}", "a-b.h5");
+    check_refused("{\"flow\": [], \"output\": \"-\"}",
+                  "m.json: output: a model cannot go to standard output; name a file such as \"model.h5\"");
+    check_refused("{\"flow\": [], \"output\": \"models/\"}",
+                  "m.json: output: \"models/\" is a folder; name a file such as \"models/model.h5\"");
+    check_refused("{\"flow\": [], \"output\": \"m.json\"}",
+                  "m.json: output: a model is an HDF5 file; call it .h5, not \"m.json\"");
+    check_refused("{\"flow\": [], \"output\": \"d.h5\", \"data\": \"d.h5:/train\"}",
+                  "m.json: output: the model would replace the data in \"d.h5\"; choose another name");
+    check_refused("{\"flow\": [], \"data\": \"m.h5\"}",
+                  "m.json: output: the model would replace the data in \"m.h5\"; choose another name");
+    check_refused("{\"flow\": [], \"data\": {\"test\": \"m.h5:/x\"}}",
+                  "m.json: output: the model would replace the data in \"m.h5\"; choose another name");
+}
+
+static void test_top_level_mistakes(void **state)
+{
+    (void)state;
+    check_refused("[]", "m.json: expected an object { ... }, found a list");
+    check_refused("3", "m.json: expected an object { ... }, found 3");
+    check_refused("{\"flow\": [}", "m.json:1:11: this is not valid JSON; look for a missing comma, quote or bracket "
+                                   "here "
+                                   "or just before");
+    check_refused("{}", "m.json: the key \"flow\" is missing: the list of maps from the data to the base, for example "
+                        "\"flow\": [ { \"type\": \"standardize\" }, { \"type\": \"maf\", \"repeat\": 5 } ]");
+    check_refused("{\"flows\": []}", "m.json: unknown key \"flows\"; did you mean \"flow\"?");
+    check_refused("{\"flow\": [], \"optimiser\": 1}",
+                  "m.json: unknown key \"optimiser\"; the keys here are: $schema, name, data, flow, base, train, seed, "
+                  "output");
+    check_refused("{\"flow\": {\"type\": \"maf\"}}",
+                  "m.json: flow: expected a list of maps, found an object; for example \"flow\": [ { \"type\": "
+                  "\"standardize\" }, { \"type\": \"maf\", \"repeat\": 5 } ]");
+    check_refused("{\"flow\": [], \"flow\": []}", "m.json: the key \"flow\" stands there twice");
+    check_refused("{\"flow\": [], \"name\": 3}", "m.json: name: expected a text, found 3");
+    check_refused("{\"flow\": [], \"name\": \"\"}", "m.json: name: the text is empty; name something or leave the key "
+                                                    "out");
+    check_refused("{\"flow\": [], \"output\": \"\"}",
+                  "m.json: output: the text is empty; name something or leave the key out");
+    check_refused("{\"flow\": [], \"seed\": -1}", "m.json: seed: -1 is out of range; allowed is 0 or more");
+    check_refused("{\"flow\": [], \"seed\": 1.5}", "m.json: seed: expected a whole number, found 1.5");
+    check_refused("{\"flow\": [], \"seed\": 1e17}", "m.json: seed: 1e+17 is out of range; allowed is 0 or more");
+    check_refused("{\"flow\": [], \"train\": [1]}",
+                  "m.json: train: expected an object such as { \"epochs\": 100 }, found a list");
+    check_refused("{\"flow\": [], \"data\": 3}", "m.json: data: expected an object { ... }, found 3");
+}
+
+static void test_data_mistakes(void **state)
+{
+    (void)state;
+    check_data_refused("{\"trian\": \"x\"}", "m.json: data: unknown key \"trian\"; did you mean \"train\"?");
+    check_data_refused("{\"train\": [\"x\"]}", "m.json: data.train: expected a text, found a list");
+    check_data_refused("{\"train\": \"\"}", "m.json: data.train: the text is empty; name something or leave the key "
+                                            "out");
+    check_data_refused("{\"test\": \"\"}", "m.json: data.test: the text is empty; name something or leave the key out");
+    check_data_refused("\"\"", "m.json: data.train: the text is empty; name something or leave the key out");
+    check_data_refused("{\"validation\": 1}", "m.json: data.validation: 1 is out of range; a share to hold out is "
+                                              "between 0 "
+                                              "and 1, for example 0.1");
+    check_data_refused("{\"validation\": 0}", "m.json: data.validation: 0 is out of range; a share to hold out is "
+                                              "between 0 "
+                                              "and 1, for example 0.1");
+    check_data_refused("{\"validation\": true}",
+                       "m.json: data.validation: expected the location of data such as \"file.h5:/validation\", or the "
+                       "share of the training rows to hold out, such as 0.1, found true");
+    check_data_refused("{\"validation\": \"\"}",
+                       "m.json: data.validation: expected the location of data such as \"file.h5:/validation\", or the "
+                       "share of the training rows to hold out, such as 0.1, found \"\"");
+    check_data_refused("{\"columns\": \"a\"}", "m.json: data.columns: expected a list of column names such as "
+                                               "[\"mass\", "
+                                               "\"energy\"], found \"a\"");
+    check_data_refused("{\"columns\": []}", "m.json: data.columns: 0 columns; allowed are 1 to 65536 (leave the key "
+                                            "out to "
+                                            "use all columns)");
+    check_data_refused("{\"columns\": [\"a\", 2]}", "m.json: data.columns[1]: expected the name of a column, found 2");
+    check_data_refused("{\"columns\": [\"a\", \"\"]}", "m.json: data.columns[1]: expected the name of a column, found "
+                                                       "\"\"");
+    check_data_refused("{\"columns\": [\"a\", \"b\", \"a\"]}", "m.json: data.columns: the column \"a\" is listed "
+                                                               "twice");
+    check_data_refused("{\"skip_invalid\": 1}", "m.json: data.skip_invalid: expected true or false, found 1");
+    check_data_refused("{\"memory\": 0}", "m.json: data.memory: 0 is out of range; allowed is 0.001 to 1000000");
+}
+
+static void test_overrides(void **state)
+{
+    (void)state;
+    const char *const overrides[] = {"train.epochs=5", "train.epochs=7", "flow[0].repeat=2", "name=other", "seed=4"};
+    flow_spec *spec = parse_with("{\"flow\": [{\"type\": \"maf\"}]}", overrides, 5);
+    assert_int_equal(spec->seed, 4);
+    assert_string_equal(spec->output, "other.h5");
+    flow_json epochs = flow_json_member(&spec->training, "epochs");
+    assert_true(epochs.node->valuedouble == 7);
+    flow_spec_free(spec);
+    check_refused_with("{\"flow\": []}", "epochs",
+                       "\"epochs\" is not of the form key=value, for example train.epochs=5");
+    check_refused_with("{\"flow\": []}", "flow[0].repeat=1",
+                       "\"flow[0].repeat=1\": there is no list element [0] there");
+    check_refused_with("{\"flow\": []}", "sed=1", "m.json: unknown key \"sed\"; did you mean \"seed\"?");
+    check_refused_with("[]", "seed=1", "m.json: expected an object { ... }, found a list");
+}
+
+/* A document that was resolved once reads as itself. */
+static void test_resolved_is_stable(void **state)
+{
+    (void)state;
+    flow_spec *spec = parse("{\"flow\": [\"standardize\", {\"type\": \"realnvp\", \"hidden\": [8]}, \"permute\", "
+                            "\"actnorm\","
+                            " {\"type\": \"maf\", \"repeat\": 2}, \"nice\"], \"data\": \"x.csv\", \"train\": "
+                            "{\"optimizer\":"
+                            " {\"type\": \"adam\", \"rate\": 0.0001}}}");
+    flow_error err = {0};
+    flow *f;
+    flow_train_options options;
+    char *first = NULL, *second = NULL;
+    if (flow_new(&f, &spec->flow, &spec->base, 4, spec->seed, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(flow_train_options_read(&options, &spec->training, &err), FLOW_OK);
+    first = flow_spec_print(spec);
+    size_t n_weights = f->params.n_weights;
+    flow_free(f);
+    flow_spec_free(spec);
+
+    spec = parse(first);
+    assert_int_equal(flow_new(&f, &spec->flow, &spec->base, 4, spec->seed, &err), FLOW_OK);
+    assert_int_equal(flow_train_options_read(&options, &spec->training, &err), FLOW_OK);
+    second = flow_spec_print(spec);
+    assert_string_equal(first, second);
+    assert_int_equal(f->params.n_weights, n_weights);
+    flow_free(f);
+    flow_spec_free(spec);
+    free(first);
+    free(second);
+}
+
+static void test_numbers_under_a_comma_locale(void **state)
+{
+    (void)state;
+    const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8", "de_DE", "fr_FR"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++)
+        found = setlocale(LC_ALL, names[i]) != NULL && strcmp(localeconv()->decimal_point, ",") == 0;
+    if (!found) {
+        setlocale(LC_ALL, "C");
+        skip();
+    }
+    flow_spec *spec = parse("{\"flow\": [], \"data\": {\"validation\": 0.1, \"memory\": 0.25}}");
+    assert_true(spec->share == 0.1);
+    char *text = flow_spec_print(spec);
+    assert_non_null(strstr(text, "0.25"));
+    free(text);
+    flow_spec_free(spec);
+    setlocale(LC_ALL, "C");
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/unit_spec-XXXXXX", path[64], expected[160];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/rings.json", folder);
+    flow_spec *spec;
+    flow_error err;
+    assert_int_equal(flow_spec_read(&spec, path, NULL, 0, &err), FLOW_IO);
+    snprintf(expected, sizeof expected, "%s: cannot be opened: No such file or directory", path);
+    assert_string_equal(err.message, expected);
+    FILE *out = fopen(path, "wb");
+    fputs("{\"flow\": [], \"data\": \"rings.csv\"}", out);
+    fclose(out);
+    assert_int_equal(flow_spec_read(&spec, path, NULL, 0, &err), FLOW_OK);
+    assert_string_equal(spec->dir, folder);
+    assert_string_equal(spec->output, "rings.h5");
+    char *data = flow_spec_path(spec, spec->train);
+    snprintf(expected, sizeof expected, "%s/rings.csv", folder);
+    assert_string_equal(data, expected);
+    free(data);
+    flow_spec_free(spec);
+    unlink(path);
+    rmdir(folder);
+}
+
+static void test_many_columns(void **state)
+{
+    (void)state;
+    cJSON *document = cJSON_Parse("{\"flow\": [], \"data\": {\"columns\": []}}");
+    cJSON *columns = cJSON_GetObjectItem(cJSON_GetObjectItem(document, "data"), "columns");
+    for (int i = 0; i < FLOW_SPEC_COLUMNS_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "x%d", i);
+        cJSON_AddItemToArray(columns, cJSON_CreateString(name));
+    }
+    char *text = cJSON_PrintUnformatted(document);
+    flow_spec *spec = parse(text);
+    assert_int_equal(spec->n_columns, FLOW_SPEC_COLUMNS_MAX);
+    assert_string_equal(spec->columns[FLOW_SPEC_COLUMNS_MAX - 1], "x65535");
+    flow_spec_free(spec);
+    free(text);
+    cJSON_Delete(document);
+}
+
+/* Every $ref of the schema has a definition, once all layers have added theirs. */
+static void check_refs(const cJSON *node, const cJSON *definitions)
+{
+    for (; node != NULL; node = node->next) {
+        if (node->string != NULL && strcmp(node->string, "$ref") == 0) {
+            const char *prefix = "#/definitions/";
+            assert_memory_equal(node->valuestring, prefix, strlen(prefix));
+            if (cJSON_GetObjectItemCaseSensitive(definitions, node->valuestring + strlen(prefix)) == NULL)
+                fail_msg("nothing defines %s", node->valuestring);
+        }
+        check_refs(node->child, definitions);
+    }
+}
+
+static void test_schema(void **state)
+{
+    (void)state;
+    cJSON *schema = cJSON_CreateObject();
+    flow_spec_schema(schema);
+    cJSON *definitions = cJSON_GetObjectItemCaseSensitive(schema, "definitions");
+    assert_true(cJSON_IsObject(definitions));
+    flow_registry_schema(definitions);
+    flow_train_schema(definitions);
+    check_refs(schema, definitions);
+    const char *const keys[] = {"name", "data", "flow", "base", "train", "seed", "output", "$schema"};
+    const cJSON *properties = cJSON_GetObjectItemCaseSensitive(schema, "properties");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        assert_non_null(cJSON_GetObjectItemCaseSensitive(properties, keys[i]));
+    assert_true(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(schema, "additionalProperties")));
+    cJSON_Delete(schema);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_minimal),
+        cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_short_forms),
+        cmocka_unit_test(test_output),
+        cmocka_unit_test(test_top_level_mistakes),
+        cmocka_unit_test(test_data_mistakes),
+        cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_resolved_is_stable),
+        cmocka_unit_test(test_numbers_under_a_comma_locale),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_many_columns),
+        cmocka_unit_test(test_schema),
+    };
+    return cmocka_run_group_tests_name("spec", tests, NULL, NULL);
+}
