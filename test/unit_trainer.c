@@ -373,17 +373,16 @@ static void test_without_validation(void **state)
     flow_dataset_close(training);
 }
 
-/* One value so large that its log-density is beyond double: its steps are dropped, the rest is learned. */
+/* One value so large that its gradient, in float also its log-density, is out of range: its steps are dropped, the rest
+ * is learned. */
 static void test_a_bad_row(void **state)
 {
     (void)state;
     flow_error err;
     flow_dataset *training = make_data("bad", 1, 1000, -1, 0), *held_out = make_data("v", 2, 300, -1, 0);
-    bench b = start("{\"epochs\": 4, \"batch\": 50}", training, held_out, 1);
-    discard(&b);
     /* the initial values come from clean data, then a row goes wrong */
-    bench clean = start("{\"epochs\": 4, \"batch\": 50}", training, held_out, 1);
-    flow_dataset *spoilt = make_data("spoilt", 1, 1000, 617, 1e200);
+    bench b, clean = start("{\"epochs\": 4, \"batch\": 50}", training, held_out, 1);
+    flow_dataset *spoilt = make_data("spoilt", 1, 1000, 617, 1e80);
     assert_int_equal(make_bench(&b, "{\"epochs\": 4, \"batch\": 50}", spoilt, held_out, 2, &err), FLOW_OK);
     copy_state(&b, &clean, &err);
     assert_int_equal(flow_trainer_restored(b.trainer, &err), FLOW_DATA); /* it notices */

@@ -60,9 +60,9 @@ static void describe_culprit(flow_trainer *t, char *out, size_t size)
     char row[64] = "a row";
     if (culprit.row >= 0)
         snprintf(row, sizeof row, "row %lld", (long long)t->numbers[culprit.row] + 1);
-    snprintf(out, size, "%s of %s of %.200s is not finite%s%s%s", culprit.in_gradient ? "the gradient" : "log p", row,
-             flow_dataset_location(t->training), culprit.place[0] != '\0' ? " (in " : "", culprit.place,
-             culprit.place[0] != '\0' ? ")" : "");
+    snprintf(out, size, "%s of %s of %.200s is %s%s%s%s", culprit.in_gradient ? "the gradient" : "log p", row,
+             flow_dataset_location(t->training), culprit.in_gradient ? "out of range" : "not finite",
+             culprit.place[0] != '\0' ? " (in " : "", culprit.place, culprit.place[0] != '\0' ? ")" : "");
 }
 
 static void go_back(flow_trainer *t)
