@@ -149,8 +149,9 @@ static flow_status add_column(flow *f, const flow_column_type *type, flow_json *
 static flow_status add_block(flow *f, const flow_block_type *type, const char *name, flow_json *spec, int turn,
                              uint64_t seed, flow_error *err)
 {
-    if (f->n_blocks == FLOW_BLOCKS_MAX)
-        return flow_json_fail(spec, err, "the flow has more than %d blocks", FLOW_BLOCKS_MAX);
+    if (f->n_blocks == FLOW_BLOCKS_MAX || (f->n_blocks + 1) * f->dim > FLOW_LINES_MAX)
+        return flow_json_fail(spec, err, "%d blocks are too many for %d dimensions; a flow has at most %d blocks, and %d "
+                              "blocks times dimensions", f->n_blocks + 1, f->dim, FLOW_BLOCKS_MAX, FLOW_LINES_MAX);
     flow_site site = site_of(f, turn, seed);
     set_prefix(f, name);
     flow_status status = grow((void **)&f->blocks, f->n_blocks, sizeof *f->blocks, err);

@@ -12,7 +12,8 @@
 
 #include "flow/registry.h"
 
-enum { FLOW_DIM_MAX = 65536, FLOW_BLOCKS_MAX = 1024 };
+/* What a spec, which may be hostile, can ask for; LINES is blocks times dimensions. */
+enum { FLOW_DIM_MAX = 65536, FLOW_BLOCKS_MAX = 1024, FLOW_LINES_MAX = 1 << 22 };
 
 typedef struct flow_column {
     const flow_column_type *type;

@@ -12,6 +12,7 @@
 
 /* Beyond what a flow needs by orders of magnitude, a bound on what a hostile spec can ask for, and an int for BLAS. */
 static const size_t most_values = INT_MAX;
+static const size_t most_rows = (size_t)1 << 24; /* each has a description of its own */
 
 void flow_params_release(flow_params *params)
 {
@@ -42,6 +43,10 @@ static flow_status add(flow_params *params, flow_param **entry, const char *name
         params->n_weights + params->n_fitted > most_values - values)
         return flow_error_set(err, FLOW_SPEC, "the model would have more than %zu parameters; make its networks smaller",
                               most_values);
+    if (params->n_rows > most_rows - (size_t)rows)
+        return flow_error_set(err, FLOW_SPEC, "the model would have more than %zu units; make its networks smaller",
+                              most_rows);
+    params->n_rows += (size_t)rows;
     *entry = made;
     return FLOW_OK;
 }

@@ -40,6 +40,7 @@ typedef struct flow_params {
     char prefix[FLOW_NAME_SIZE]; /* put in front of the names that are declared next */
     int n_entries, capacity;
     flow_param *entries;
+    size_t n_rows; /* of all entries */
     size_t n_weights, n_fitted;
     double *fitted; /* (n_fitted) */
 } flow_params;
