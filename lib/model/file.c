@@ -33,14 +33,22 @@ const char *flow_program_version(void)
 
 /* ---- the head ---- */
 
+/* The part of a head that the sum covers: all above the sum. */
+static int render_summed(char block[FLOW_HEAD_SIZE], const flow_head *head)
+{
+    return snprintf(block, FLOW_HEAD_SIZE, "%sversion %u\nprogram %s\nbytes %020" PRIu64 "\n", magic, head->version,
+                    head->program, head->bytes);
+}
+
 static void render(char block[FLOW_HEAD_SIZE], const flow_head *head)
 {
     memset(block, 0, FLOW_HEAD_SIZE);
-    snprintf(block, FLOW_HEAD_SIZE,
-             "%sversion %u\nprogram %s\nbytes %020" PRIu64 "\ncrc32 %08" PRIx32 "\n"
+    int n = render_summed(block, head);
+    snprintf(block + n, FLOW_HEAD_SIZE - (size_t)n,
+             "crc32 %08" PRIx32 "\n"
              "This is a trained model of flowctl: an HDF5 file behind these 512 bytes, which HDF5 programs skip.\n"
              "\"flowctl info FILE\" describes it; the sum above tells whether it is intact.\n",
-             magic, head->version, head->program, head->bytes, head->crc32);
+             head->crc32);
 }
 
 static uint32_t sum_of(uint32_t sum, const char *data, size_t size)
@@ -54,11 +62,18 @@ static uint32_t sum_of(uint32_t sum, const char *data, size_t size)
     return sum;
 }
 
+static uint32_t sum_of_head(const flow_head *head)
+{
+    char block[FLOW_HEAD_SIZE];
+    int n = render_summed(block, head);
+    return sum_of(0, block, (size_t)n);
+}
+
 void flow_head_seal(char *image, size_t size)
 {
     flow_head head = {.version = FLOW_MODEL_VERSION, .bytes = size};
     snprintf(head.program, sizeof head.program, "%s", flow_program_version());
-    head.crc32 = sum_of(0, image + FLOW_HEAD_SIZE, size - FLOW_HEAD_SIZE);
+    head.crc32 = sum_of(sum_of_head(&head), image + FLOW_HEAD_SIZE, size - FLOW_HEAD_SIZE);
     render(image, &head);
 }
 
@@ -170,7 +185,7 @@ static flow_status verify_sum(const flow_head *head, int fd, const char *path, f
     char *piece = malloc(PIECE);
     if (piece == NULL)
         return flow_error_memory(err, path);
-    uint32_t sum = 0;
+    uint32_t sum = sum_of_head(head);
     uint64_t size = FLOW_HEAD_SIZE;
     ssize_t n;
     while ((n = read_fully(fd, piece, PIECE)) > 0) {

@@ -9,9 +9,10 @@
  *     crc32 89abcdef
  *     (two lines for people, and zeros to the end)
  *
- * `bytes` is the length of the whole file and `crc32` the CRC-32 (zlib) of all bytes after the head. So a file that is
- * truncated or changed anywhere is refused before the HDF5 library, which was not written for damaged files, looks at
- * it. The seal guards against accidents, not against malice: whoever forges the data can forge the sum.
+ * `bytes` is the length of the whole file and `crc32` the CRC-32 (zlib) of the lines above it and all bytes after the
+ * head. So a file that is truncated or changed anywhere is refused before the HDF5 library, which was not written for
+ * damaged files, looks at it. The seal guards against accidents, not against malice: whoever forges the data can forge
+ * the sum.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_MODEL_FILE_H

@@ -84,6 +84,17 @@ static herr_t image_context_free(void *context)
     return 0;
 }
 
+/* Objects say nothing about when they were made, so that equal models are equal files. */
+static hid_t untimed(hid_t class)
+{
+    hid_t creation = H5Pcreate(class);
+    if (creation >= 0 && H5Pset_obj_track_times(creation, false) < 0) {
+        H5Pclose(creation);
+        return H5I_INVALID_HID;
+    }
+    return creation;
+}
+
 flow_status flow_h5_image_start(flow_h5_image *image, flow_error *err)
 {
     *image = (flow_h5_image){.file = H5I_INVALID_HID};
@@ -93,7 +104,7 @@ flow_status flow_h5_image_start(flow_h5_image *image, flow_error *err)
                                              .udata_copy = image_context,
                                              .udata_free = image_context_free,
                                              .udata = image};
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS), creation = H5Pcreate(H5P_FILE_CREATE);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS), creation = untimed(H5P_FILE_CREATE);
     /* The 1.8 format: checksummed metadata, and every HDF5 program since 2008 reads it. */
     if (access >= 0 && creation >= 0 && H5Pset_fapl_core(access, 1, 0) >= 0 &&
         H5Pset_file_image_callbacks(access, &callbacks) >= 0 &&
@@ -174,18 +185,33 @@ static size_t kind_size(flow_array_kind kind)
     return kind == FLOW_ARRAY_FLOAT ? 4 : 8;
 }
 
-/* A dataset that says nothing about when it was made, so that equal models are equal files; chunked and checksummed
- * when there is a chunk. */
+/* The groups on the way to `path`. */
+static herr_t make_groups(hid_t at, const char *path)
+{
+    char part[FLOW_H5_PATH_SIZE];
+    herr_t done = strlen(path) < sizeof part ? 0 : -1;
+    hid_t creation = untimed(H5P_GROUP_CREATE);
+    for (const char *slash = strchr(path, '/'); done >= 0 && slash != NULL; slash = strchr(slash + 1, '/')) {
+        size_t n = (size_t)(slash - path);
+        memcpy(part, path, n);
+        part[n] = '\0';
+        if (H5Lexists(at, part, H5P_DEFAULT) > 0)
+            continue;
+        hid_t group = H5Gcreate2(at, part, H5P_DEFAULT, creation, H5P_DEFAULT);
+        done = group < 0 ? -1 : H5Gclose(group);
+    }
+    H5Pclose(creation);
+    return done;
+}
+
+/* Chunked and checksummed when there is a chunk. */
 static hid_t create(hid_t at, const char *name, hid_t type, hid_t space, const hsize_t *chunk)
 {
-    hid_t dataset = H5I_INVALID_HID;
-    hid_t creation = H5Pcreate(H5P_DATASET_CREATE), links = H5Pcreate(H5P_LINK_CREATE);
-    if (creation >= 0 && links >= 0 && H5Pset_obj_track_times(creation, false) >= 0 &&
-        H5Pset_create_intermediate_group(links, 1) >= 0 &&
+    hid_t dataset = H5I_INVALID_HID, creation = untimed(H5P_DATASET_CREATE);
+    if (creation >= 0 && make_groups(at, name) >= 0 &&
         (chunk == NULL || (H5Pset_chunk(creation, 2, chunk) >= 0 && H5Pset_fletcher32(creation) >= 0)))
-        dataset = H5Dcreate2(at, name, type, space, links, creation, H5P_DEFAULT);
+        dataset = H5Dcreate2(at, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
     H5Pclose(creation);
-    H5Pclose(links);
     return dataset;
 }
 

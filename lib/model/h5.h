@@ -20,6 +20,8 @@
 #include "base/array.h"
 #include "base/error.h"
 
+enum { FLOW_H5_PATH_SIZE = 512 };
+
 typedef struct flow_h5_scope {
     H5E_auto2_t report;
     void *context;

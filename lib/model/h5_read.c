@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "model/h5.h"
 
-enum { CHUNK_MOST = 1 << 26, NAMES_MOST = 1 << 26, PATH_MOST = 512 };
+enum { CHUNK_MOST = 1 << 26, NAMES_MOST = 1 << 26 };
 
 static flow_status fail(flow_error *err, const char *name, const char *what)
 {
@@ -16,7 +16,7 @@ static flow_status fail(flow_error *err, const char *name, const char *what)
 
 bool flow_h5_exists(hid_t at, const char *path)
 {
-    char part[PATH_MOST];
+    char part[FLOW_H5_PATH_SIZE];
     size_t length = strlen(path);
     if (length == 0 || length >= sizeof part)
         return false;

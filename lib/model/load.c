@@ -329,7 +329,7 @@ static flow_status check_state(const flow_array *wanted, const char *name, hid_t
     if (found.kind != wanted->kind || found.rows != wanted->rows || found.cols != wanted->cols)
         return flow_error_set(err, FLOW_FORMAT,
                               "\"%s\" of its training state is %zu x %zu, and %zu x %zu is needed: it was "
-                              "trained with another spec; train again from the start",
+                              "trained with another spec or on other data; train again from the start",
                               wanted->name, found.rows, found.cols, wanted->rows, wanted->cols);
     return FLOW_OK;
 }
