@@ -667,7 +667,8 @@ static void the_walk(void **state)
     }
 }
 
-/* Every unit is computed once on the whole walk: sampling costs one pass, not one per dimension. */
+/* Every unit is computed once on the whole walk, and sees the inputs before its degree: sampling costs one pass, not one
+ * per dimension. */
 static void the_walk_is_one_pass(void **state)
 {
     (void)state;
@@ -675,10 +676,16 @@ static void the_walk_is_one_pass(void **state)
         net s;
         net_start(&s, &shapes[c], FLOW_ACTIVATION_RELU, true, 16);
         for (int l = 0; l < shapes[c].hidden.n; l++) {
-            assert_int_equal(s.made.first_unit[l][0], 0);
-            for (int i = 0; i < shapes[c].dim; i++)
-                assert_true(s.made.first_unit[l][i] <= s.made.first_unit[l][i + 1]);
-            assert_int_equal(s.made.first_unit[l][shapes[c].dim], shapes[c].hidden.at[l]);
+            int next = 0;
+            for (int g = 0; g < shapes[c].dim; g++) {
+                int first, last;
+                flow_made_units(&s.made, l, g, &first, &last);
+                assert_true(first == next && last >= first);
+                next = last;
+                for (int unit = first; l == 0 && unit < last; unit++)
+                    assert_int_equal(s.made.mlp.layers[0].extent[unit], g);
+            }
+            assert_int_equal(next, shapes[c].hidden.at[l]);
         }
         net_end(&s);
     }

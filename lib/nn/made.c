@@ -15,25 +15,14 @@ static int degree(int unit, int width, int dim)
     return (int)(((unit + 1) * span + width - 1) / width);
 }
 
-static flow_status make_first_units(flow_made *made, int l, int width, flow_error *err)
+/* The first unit of degree g or more. A formula and not a table: with many columns a table of dim numbers per layer would
+ * outgrow the weights. */
+static int first_unit(int g, int width, int dim)
 {
-    int *first = malloc(((size_t)made->dim + 1) * sizeof *first);
-    if (first == NULL)
-        return flow_error_memory(err, "the degrees of a masked network");
-    int unit = 0;
-    for (int g = 0; g <= made->dim; g++) {
-        while (unit < width && degree(unit, width, made->dim) < g)
-            unit++;
-        first[g] = unit;
-    }
-    made->first_unit[l] = first;
-    return FLOW_OK;
-}
-
-/* How many units of hidden layer l the units of degree at most g are. */
-static int units_up_to(const flow_made *made, int l, int g)
-{
-    return made->first_unit[l][g + 1];
+    long span = dim - 1;
+    if (g <= 0)
+        return 0;
+    return g > span ? width : (int)((g - 1) * (long)width / span);
 }
 
 static void fill_extents(const flow_made *made, const flow_net_options *options, int l, int *extent)
@@ -44,7 +33,7 @@ static void fill_extents(const flow_made *made, const flow_net_options *options,
         bool output = l == n_hidden;
         int g = output ? unit % dim : degree(unit, width, dim);
         /* without hidden layers output i sees inputs before i, like a unit of degree i */
-        extent[unit] = l == 0 ? g : units_up_to(made, l - 1, g);
+        extent[unit] = l == 0 ? g : first_unit(g + 1, options->hidden.at[l - 1], dim);
     }
 }
 
@@ -56,8 +45,6 @@ flow_status flow_made_configure(flow_made *made, const flow_net_options *options
     int *extents[FLOW_LIST_MAX + 1] = {NULL};
     flow_status status = FLOW_OK;
     int n_hidden = options->hidden.n;
-    for (int l = 0; l < n_hidden && status == FLOW_OK; l++)
-        status = make_first_units(made, l, options->hidden.at[l], err);
     for (int l = 0; l <= n_hidden && status == FLOW_OK; l++) {
         size_t width = l < n_hidden ? (size_t)options->hidden.at[l] : (size_t)n_params * (size_t)dim;
         extents[l] = malloc((width + 1) * sizeof *extents[l]);
@@ -76,10 +63,13 @@ flow_status flow_made_configure(flow_made *made, const flow_net_options *options
 void flow_made_release(flow_made *made)
 {
     flow_mlp_release(&made->mlp);
-    for (int l = 0; l < FLOW_LIST_MAX; l++) {
-        free(made->first_unit[l]);
-        made->first_unit[l] = NULL;
-    }
+}
+
+void flow_made_units(const flow_made *made, int l, int g, int *first, int *last)
+{
+    int width = made->mlp.layers[l].n_out;
+    *first = first_unit(g, width, made->dim);
+    *last = first_unit(g + 1, width, made->dim);
 }
 
 /* ------------------------------------------------------------------ the walk */
@@ -116,7 +106,8 @@ void flow_made_step(const flow_made *made, const real *weights, int n, int i, co
     flow_mlp_lay_out(&made->mlp, n, work, &w);
     const real *in = x;
     for (int l = 0; l + 1 < made->mlp.n_layers; l++) {
-        int first = made->first_unit[l][i], last = made->first_unit[l][i + 1];
+        int first, last;
+        flow_made_units(made, l, i, &first, &last);
         flow_linear_apply_units(&made->mlp.layers[l], weights, n, first, last, in, made->mlp.activation, w.pre[l],
                                 w.a[l]);
         if (flow_mlp_adds_input(&made->mlp, l)) {
@@ -148,7 +139,8 @@ void flow_made_step_backward(const flow_made *made, const real *weights, int n, 
     flow_gemm(true, false, output->extent[i], n, made->n_params, weight, made->dim * output->n_in,
               gtheta + (size_t)i * (size_t)n, made->dim * n, 1, top >= 0 ? w.gh[top] : gx, n);
     for (int l = top; l >= 0; l--) {
-        int first = made->first_unit[l][i], last = made->first_unit[l][i + 1];
+        int first, last;
+        flow_made_units(made, l, i, &first, &last);
         if (first == last)
             continue;
         size_t at = (size_t)first * (size_t)n;

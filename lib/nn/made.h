@@ -15,12 +15,14 @@
 typedef struct flow_made {
     flow_mlp mlp;
     int dim, n_params;
-    int *first_unit[FLOW_LIST_MAX]; /* per hidden layer: units of degree g are [first_unit[g], first_unit[g + 1]) */
 } flow_made;
 
 flow_status flow_made_configure(flow_made *made, const flow_net_options *options, int dim, int n_params,
                                 flow_params *params, flow_error *err);
 void flow_made_release(flow_made *made);
+
+/* The units of degree g = 0 ... dim - 1 in hidden layer l: [*first, *last). */
+void flow_made_units(const flow_made *made, int l, int g, int *first, int *last);
 
 /* Where all inputs are known the network is an ordinary one: use flow_mlp_work_size, flow_mlp_apply and
  * flow_mlp_backward on made->mlp. Outputs are n_params planes (dim, n). */
