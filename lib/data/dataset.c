@@ -60,8 +60,8 @@ typedef struct scan {
 
 static flow_status too_large_to_hold(const flow_dataset *data, size_t memory_bytes, flow_error *err)
 {
-    return flow_error_set(err, FLOW_DATA, "%s: can be read only once, so its rows must be held, and they take more than "
-                          "the %.0f MB that are allowed; put the table into a file, or allow more memory",
+    return flow_error_set(err, FLOW_DATA, "%s: can be read only once, so its rows must be held, and they take more "
+                          "than the %.0f MB that are allowed; put the table into a file, or allow more memory",
                           data->location, (double)memory_bytes / 1048576);
 }
 
@@ -161,7 +161,8 @@ static flow_status look_through(scan *s, flow_error *err)
     size_t d = (size_t)data->columns.n, n_read;
     do {
         flow_position at = flow_reader_tell(data->reader);
-        flow_status status = flow_reader_read(data->reader, s->block, s->numbers, (size_t)data->block_rows, &n_read, err);
+        size_t n_max = (size_t)data->block_rows;
+        flow_status status = flow_reader_read(data->reader, s->block, s->numbers, n_max, &n_read, err);
         if (status != FLOW_OK)
             return status;
         size_t n = flow_dataset_keep(data, s->block, s->numbers, n_read);
@@ -171,7 +172,7 @@ static flow_status look_through(scan *s, flow_error *err)
             status = flow_stats_add(&data->stats, s->block, s->numbers, n, err);
         data->checksum = checksum(data->checksum, s->block, n * d);
         data->n_rows += (int64_t)n;
-        if (status == FLOW_OK && s->holds)
+        if (status == FLOW_OK && s->holds && n > 0)
             status = hold(s, n, err);
         if (status != FLOW_OK)
             return status;
@@ -184,8 +185,8 @@ static flow_status no_rows(const flow_dataset *data, flow_error *err)
 {
     const char *location = data->location;
     if (data->part != FLOW_PART_ALL && data->stats.n == 0 && (data->n_blocks > 0 || !data->reader->can_seek))
-        return flow_error_set(err, FLOW_DATA, "%s: no row belongs to the %s part with a held-out share of %g; the table "
-                              "is too small for that, choose another share", location,
+        return flow_error_set(err, FLOW_DATA, "%s: no row belongs to the %s part with a held-out share of %g; the "
+                              "table is too small for that, choose another share", location,
                               data->part == FLOW_PART_HELD_OUT ? "held-out" : "training", data->share);
     if (data->n_skipped > 0)
         return flow_error_set(err, FLOW_DATA, "%s: has no valid row; %lld were dropped", location,
@@ -406,10 +407,9 @@ flow_status flow_dataset_sample(flow_dataset *data, double *rows, size_t n_max, 
     const double *from = data->is_held ? data->rows : data->stats.rows;
     size_t n = data->is_held ? (size_t)data->n_rows : data->stats.n_sampled, m = n < n_max ? n : n_max;
     for (size_t i = 0; i < m; i++) { /* one row out of each of m equal pieces */
-        double random = m == n ? 0 : flow_rng_uniform(data->seed, FLOW_STREAM_OTHER, i, 2);
-        size_t row = (size_t)(((double)i + random) / (double)m * (double)n);
-        row = m == n ? i : row < n ? row : n - 1;
-        memcpy(rows + i * d, from + row * d, d * sizeof *rows);
+        size_t first = i * n / m, size = (i + 1) * n / m - first;
+        double random = flow_rng_uniform(data->seed, FLOW_STREAM_OTHER, i, 2);
+        memcpy(rows + i * d, from + (first + (size_t)(random * (double)size)) * d, d * sizeof *rows);
     }
     *n_read = m;
     return FLOW_OK;

@@ -5,7 +5,8 @@
  *
  * Order. Epoch e of seed s has one order of the rows that depends on nothing else: exact when the rows are held (a
  * random permutation of all of them), and otherwise blocks in random order, several of them pooled and their
- * rows permuted. Serving can start at any row of an epoch, so a stopped run continues where it was.
+ * rows permuted. How many depends on the memory that is allowed, so keep that the same to get the same order again.
+ * Serving can start at any row of an epoch, so a stopped run continues where it was.
  *
  * Held-out share. With share > 0 the rows are split by a counter-based random number of (seed, row): the training part
  * and the held-out part are opened separately and never overlap, at any size and without any list.
@@ -38,7 +39,7 @@ typedef struct flow_dataset_options {
 typedef struct flow_column_summary {
     const char *name;  /* borrowed from the data set */
     double least, most, mean, deviation; /* deviation: square root of the unbiased variance */
-    double tied;       /* estimated share of rows whose value is the most frequent one in a sample of rows; 1 = constant */
+    double tied;       /* share of the most frequent value, estimated from a sample of rows; 1: constant */
     double distinct;   /* number of distinct values in that sample, as a share of the sample */
 } flow_column_summary;
 
@@ -53,7 +54,7 @@ bool flow_dataset_has_names(const flow_dataset *data);
 int64_t flow_dataset_n_rows(const flow_dataset *data);
 int64_t flow_dataset_n_skipped(const flow_dataset *data);
 bool flow_dataset_is_held(const flow_dataset *data);
-/* CRC-32 (zlib) over the values as little-endian doubles, in file order, all rows read: a fingerprint, for provenance. */
+/* CRC-32 (zlib) over the values as little-endian doubles, in file order: a fingerprint, for provenance. */
 uint32_t flow_dataset_checksum(const flow_dataset *data);
 const flow_column_summary *flow_dataset_summary(const flow_dataset *data); /* d entries, borrowed */
 
@@ -61,7 +62,7 @@ const flow_column_summary *flow_dataset_summary(const flow_dataset *data); /* d 
 flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err);
 
 /* Copies up to n_max rows that represent the set (all of them when they fit, else rows spread over the file) into
- * rows (n_max, d): for data-dependent initial values. */
+ * rows (n_max, d): for data-dependent initial values. Do not call it in the middle of an epoch. */
 flow_status flow_dataset_sample(flow_dataset *data, double *rows, size_t n_max, size_t *n_read, flow_error *err);
 
 /* Starts epoch `epoch` of `seed` at row `start` of its order (0: the beginning). */

@@ -14,7 +14,7 @@ flow_status flow_stats_init(flow_stats *out, int d, size_t most_sampled, flow_er
 {
     *out = (flow_stats){.d = d, .most_sampled = most_sampled, .threshold = 1};
     size_t n = (size_t)d;
-    out->mean = calloc(7 * n, sizeof *out->mean);
+    out->mean = calloc(8 * n, sizeof *out->mean);
     if (out->mean == NULL)
         return flow_error_memory(err, "the statistics of the columns");
     out->spread = out->mean + n;
@@ -22,6 +22,7 @@ flow_status flow_stats_init(flow_stats *out, int d, size_t most_sampled, flow_er
     out->most = out->mean + 3 * n;
     out->block_mean = out->mean + 4 * n;
     out->scratch = out->mean + 5 * n;
+    out->rest = out->mean + 7 * n;
     return FLOW_OK;
 }
 
@@ -58,9 +59,11 @@ static void add_moments(flow_stats *s, const double *rows, size_t n)
     }
     double m = (double)n, all = s->n + m;
     for (size_t j = 0; j < d; j++) {
-        double away = s->block_mean[j] - s->mean[j] + sum[j] / m;
+        double away = s->block_mean[j] - s->mean[j] + (sum[j] / m - s->rest[j]);
         s->spread[j] += squares[j] - sum[j] * sum[j] / m + away * away * (s->n / all * m);
-        s->mean[j] += away * (m / all);
+        double step = away * (m / all) + s->rest[j], mean = s->mean[j] + step, taken = mean - s->mean[j];
+        s->rest[j] = (s->mean[j] - (mean - taken)) + (step - taken); /* Knuth's exact sum */
+        s->mean[j] = mean;
     }
     s->n = all;
 }

@@ -15,8 +15,9 @@
 typedef struct flow_stats {
     int d;
     double n;
-    double *mean, *spread;       /* (d) each; spread: sum of squared distances from the mean */
-    double *least, *most;        /* (d) each */
+    double *mean, *rest;          /* (d) each; what the mean is more exactly than a double can say: mean + rest */
+    double *spread;               /* (d) sum of squared distances from the mean */
+    double *least, *most;         /* (d) each */
     double *block_mean, *scratch; /* (d), (2 d) */
 
     /* A sample of rows: those whose random number, a function of the row's number alone, is below `threshold`, which

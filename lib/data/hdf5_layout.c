@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/hdf5_layout.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,38 +13,13 @@ enum {
     BLOCK_VALUES = 1 << 17,       /* values in a block of rows: 1 MB */
     MOST_BLOCK_VALUES = 1 << 21,  /* the same when that lets a block hold whole chunks: 16 MB */
     CACHE_BYTES = 1 << 26,        /* for chunks that do not fit a block, all datasets together */
-    MOST_CHUNK_BYTES = 1 << 30,
-    SMALL_GAP = 16                /* columns that are cheaper to read than to step over */
+    MOST_CHUNK_BYTES = 1 << 30
 };
 
 /* ------------------------------------------------------------------ reading */
 
-static flow_status read_matrix(flow_hdf5_layout *l, double *rows, int64_t first, int64_t count, flow_error *err)
-{
-    flow_status status = FLOW_OK;
-    hsize_t extent[2] = {(hsize_t)count, (hsize_t)l->width};
-    hid_t space = H5Dget_space(l->datasets[0]), memory = H5Screate_simple(2, extent, NULL);
-    bool good = space >= 0 && memory >= 0;
-    for (int i = 0; i < l->n_runs && good; i++) {
-        hsize_t start[2] = {(hsize_t)first, l->run_first[i]}, size[2] = {(hsize_t)count, l->run_count[i]};
-        H5S_seloper_t how = i == 0 ? H5S_SELECT_SET : H5S_SELECT_OR;
-        good = H5Sselect_hyperslab(space, how, start, NULL, size, NULL) >= 0;
-    }
-    double *to = l->scratch != NULL ? l->scratch : rows;
-    if (!good || H5Dread(l->datasets[0], H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, to) < 0)
-        status = flow_hdf5_error(err, FLOW_IO, "rows %lld to %lld cannot be read", (long long)first + 1,
-                                 (long long)(first + count));
-    if (status == FLOW_OK && l->scratch != NULL)
-        for (int64_t i = 0; i < count; i++)
-            for (int j = 0; j < l->d; j++)
-                rows[i * l->d + j] = l->scratch[i * l->width + l->pick[j]];
-    flow_hdf5_close_space(memory);
-    flow_hdf5_close_space(space);
-    return status;
-}
-
 /* Rows of a 1-D dataset. */
-static flow_status read_1d(hid_t dataset, hid_t type, void *out, int64_t first, int64_t count, flow_error *err)
+flow_status flow_hdf5_read_1d(hid_t dataset, hid_t type, void *out, int64_t first, int64_t count, flow_error *err)
 {
     flow_status status = FLOW_OK;
     hsize_t start = (hsize_t)first, size = (hsize_t)count;
@@ -61,18 +35,7 @@ static flow_status read_1d(hid_t dataset, hid_t type, void *out, int64_t first, 
 
 static flow_status read_records(flow_hdf5_layout *l, double *rows, int64_t first, int64_t count, flow_error *err)
 {
-    return read_1d(l->datasets[0], l->record, rows, first, count, err);
-}
-
-static flow_status read_columns(flow_hdf5_layout *l, double *rows, int64_t first, int64_t count, flow_error *err)
-{
-    flow_status status = FLOW_OK;
-    for (int j = 0; j < l->d && status == FLOW_OK; j++) {
-        status = read_1d(l->datasets[j], H5T_NATIVE_DOUBLE, l->scratch, first, count, err);
-        for (int64_t i = 0; i < count && status == FLOW_OK; i++)
-            rows[i * l->d + j] = l->scratch[i];
-    }
-    return status;
+    return flow_hdf5_read_1d(l->datasets[0], l->record, rows, first, count, err);
 }
 
 flow_status flow_hdf5_layout_read(flow_hdf5_layout *l, double *rows, int64_t first, int64_t count, flow_error *err)
@@ -112,8 +75,8 @@ static flow_status chunk_of(hid_t dataset, const flow_hdf5_shape *shape, int64_t
     return status;
 }
 
-/* Opens the dataset again with a cache that holds the chunks under a block, so that none is unpacked twice. It has to be
- * closed first: what is open twice keeps the cache of the first time. */
+/* Opens the dataset again with a cache that holds the chunks under a block, so that none is unpacked twice. It has to
+ * be closed first: what is open twice keeps the cache of the first time. */
 static flow_status widen_cache(hid_t *dataset, double bytes, flow_error *err)
 {
     flow_status status = FLOW_OK;
@@ -122,7 +85,7 @@ static flow_status widen_cache(hid_t *dataset, double bytes, flow_error *err)
     if (length <= 0 || (size_t)length >= sizeof name || bytes < 1)
         return FLOW_OK;
     hid_t file = H5Iget_file_id(*dataset), access = H5Pcreate(H5P_DATASET_ACCESS);
-    if (file >= 0 && access >= 0 && H5Pset_chunk_cache(access, 12421, (size_t)bytes, 1.0) >= 0) {
+    if (file >= 0 && access >= 0 && H5Pset_chunk_cache(access, 521, (size_t)bytes, 1.0) >= 0) {
         H5Dclose(*dataset);
         *dataset = H5Dopen2(file, name, access);
         if (*dataset < 0)
@@ -135,7 +98,7 @@ static flow_status widen_cache(hid_t *dataset, double bytes, flow_error *err)
 }
 
 /* Chooses block_rows from the values in a row and the chunks, and checks those. */
-static flow_status plan_blocks(flow_hdf5_layout *l, int row_values, const flow_hdf5_shape *shape, flow_error *err)
+flow_status flow_hdf5_plan_blocks(flow_hdf5_layout *l, int row_values, const flow_hdf5_shape *shape, flow_error *err)
 {
     int64_t rows = BLOCK_VALUES / row_values > 0 ? BLOCK_VALUES / row_values : 1;
     int64_t most = MOST_BLOCK_VALUES / row_values > 0 ? MOST_BLOCK_VALUES / row_values : 1;
@@ -147,8 +110,10 @@ static flow_status plan_blocks(flow_hdf5_layout *l, int row_values, const flow_h
             return status;
         if (chunk_rows == 0)
             continue;
-        if (i == 0)
+        if (i == 0) {
             l->chunk_rows = chunk_rows;
+            l->band_bytes = bytes * across;
+        }
         if (i == 0 && chunk_rows > rows && chunk_rows <= most)
             rows = chunk_rows;
         else if (i == 0 && chunk_rows < rows)
@@ -163,7 +128,20 @@ static flow_status plan_blocks(flow_hdf5_layout *l, int row_values, const flow_h
     return FLOW_OK;
 }
 
-static flow_status make_scratch(flow_hdf5_layout *l, int row_values, flow_error *err)
+void flow_hdf5_layout_limit(flow_hdf5_layout *l, int64_t rows)
+{
+    if (l->block_rows % l->chunk_rows == 0 && rows % l->chunk_rows != 0 && rows > l->chunk_rows)
+        rows += l->chunk_rows - rows % l->chunk_rows;
+    if (rows < 1 || rows >= l->block_rows)
+        return;
+    bool was_whole = l->block_rows % l->chunk_rows == 0;
+    l->block_rows = rows;
+    for (int i = 0; i < l->n_datasets && was_whole && rows % l->chunk_rows != 0; i++)
+        if (l->band_bytes <= CACHE_BYTES / l->n_datasets)
+            widen_cache(&l->datasets[i], l->band_bytes, NULL); /* reading tells when that failed */
+}
+
+flow_status flow_hdf5_make_scratch(flow_hdf5_layout *l, int row_values, flow_error *err)
 {
     size_t n = (size_t)l->block_rows;
     if (!flow_size_mul(&n, (size_t)row_values) || !flow_size_mul(&n, sizeof *l->scratch) ||
@@ -172,88 +150,9 @@ static flow_status make_scratch(flow_hdf5_layout *l, int row_values, flow_error 
     return FLOW_OK;
 }
 
-/* ------------------------------------------------------------------ matrices */
-
-static int by_column(const void *a, const void *b)
-{
-    int i = *(const int *)a, j = *(const int *)b;
-    return (i > j) - (i < j);
-}
-
-/* Which runs of columns to read for the chosen ones. */
-static flow_status plan_runs(flow_hdf5_layout *l, const int *chosen, flow_error *err)
-{
-    size_t d = (size_t)l->d;
-    int *sorted = malloc(d * sizeof *sorted);
-    l->run_first = malloc(d * sizeof *l->run_first);
-    l->run_count = malloc(d * sizeof *l->run_count);
-    l->pick = malloc(d * sizeof *l->pick);
-    if (sorted == NULL || l->run_first == NULL || l->run_count == NULL || l->pick == NULL) {
-        free(sorted);
-        return flow_error_memory(err, "the choice of columns");
-    }
-    memcpy(sorted, chosen, d * sizeof *sorted);
-    qsort(sorted, d, sizeof *sorted, by_column);
-    for (size_t i = 0; i < d; i++) {
-        hsize_t column = (hsize_t)sorted[i];
-        int last = l->n_runs - 1;
-        if (last < 0 || column > l->run_first[last] + l->run_count[last] + SMALL_GAP) {
-            last = l->n_runs++;
-            l->run_first[last] = column;
-        }
-        l->run_count[last] = column - l->run_first[last] + 1;
-    }
-    for (size_t i = 0; i < d; i++) {
-        int before = 0, run = 0;
-        while ((hsize_t)chosen[i] >= l->run_first[run] + l->run_count[run])
-            before += (int)l->run_count[run++];
-        l->pick[i] = before + (int)((hsize_t)chosen[i] - l->run_first[run]);
-    }
-    for (int i = 0; i < l->n_runs; i++)
-        l->width += (int)l->run_count[i];
-    free(sorted);
-    return FLOW_OK;
-}
-
-static flow_status open_matrix(flow_hdf5_layout *l, flow_reader *reader, const flow_hdf5_shape *shape,
-                               const flow_reader_options *options, flow_error *err)
-{
-    if (shape->size[1] == 0 || shape->size[1] > FLOW_COLUMNS_MAX)
-        return flow_error_set(err, FLOW_DATA, "%s: has %llu columns; 1 to %d are possible", reader->name,
-                              (unsigned long long)shape->size[1], FLOW_COLUMNS_MAX);
-    flow_names names = {0};
-    int *chosen = NULL, n = (int)shape->size[1];
-    flow_status status = flow_hdf5_read_names(&names, l->datasets[0], reader->name, err);
-    reader->has_names = names.n > 0;
-    if (status == FLOW_OK && names.n > 0 && names.n != n)
-        status = flow_error_set(err, FLOW_DATA, "%s: has %d columns, but its attribute \"columns\" names %d; correct the "
-                                "attribute", reader->name, n, names.n);
-    if (status == FLOW_OK && names.n == 0)
-        status = flow_names_number(&names, n, err);
-    if (status == FLOW_OK)
-        status = flow_reader_choose(reader, &chosen, &names, options, err);
-    l->d = reader->columns.n;
-    l->read = read_matrix;
-    if (status == FLOW_OK)
-        status = plan_runs(l, chosen, err);
-    if (status == FLOW_OK) {
-        status = plan_blocks(l, l->width, shape, err);
-        if (status != FLOW_OK)
-            flow_error_prefix(err, "%s: ", reader->name);
-    }
-    bool as_stored = status == FLOW_OK && l->width == l->d;
-    for (int i = 0; as_stored && i < l->d; i++)
-        as_stored = l->pick[i] == i;
-    if (status == FLOW_OK && !as_stored)
-        status = make_scratch(l, l->width, err);
-    free(chosen);
-    flow_names_free(&names);
-    return status;
-}
-
 /* ------------------------------------------------------------------ records */
 
-static flow_status not_numbers(const flow_reader *reader, const char *column, H5T_class_t type, flow_error *err)
+flow_status flow_hdf5_not_numbers(const flow_reader *reader, const char *column, H5T_class_t type, flow_error *err)
 {
     return flow_error_set(err, FLOW_DATA, "%s: the column \"%.80s\" holds %s; choose columns of numbers by name",
                           reader->name, column, flow_hdf5_describe_type(type));
@@ -284,7 +183,7 @@ static flow_status choose_members(flow_hdf5_layout *l, flow_reader *reader, hid_
     for (int i = 0; i < l->d && status == FLOW_OK; i++) {
         H5T_class_t class = H5Tget_member_class(type, (unsigned)chosen[i]);
         if (!flow_hdf5_is_number(class))
-            status = not_numbers(reader, names.at[chosen[i]], class, err);
+            status = flow_hdf5_not_numbers(reader, names.at[chosen[i]], class, err);
         else if (H5Tinsert(l->record, names.at[chosen[i]], (size_t)i * sizeof(double), H5T_NATIVE_DOUBLE) < 0)
             status = flow_hdf5_error(err, FLOW_FORMAT, "%s: the column \"%.80s\" cannot be read", reader->name,
                                      names.at[chosen[i]]);
@@ -304,157 +203,11 @@ static flow_status open_records(flow_hdf5_layout *l, flow_reader *reader, const 
     reader->has_names = true;
     flow_status status = choose_members(l, reader, type, options, err);
     if (status == FLOW_OK) {
-        status = plan_blocks(l, l->d, shape, err);
+        status = flow_hdf5_plan_blocks(l, l->d, shape, err);
         if (status != FLOW_OK)
             flow_error_prefix(err, "%s: ", reader->name);
     }
     flow_hdf5_close_type(type);
-    return status;
-}
-
-/* ------------------------------------------------------------------ columns */
-
-/* A 1-D dataset by itself. Its name is the last part of its path, unless it says otherwise. */
-static flow_status open_vector(flow_hdf5_layout *l, flow_reader *reader, const flow_hdf5_shape *shape, const char *path,
-                               const flow_reader_options *options, flow_error *err)
-{
-    flow_names names = {0};
-    int *chosen = NULL;
-    const char *slash = strrchr(path, '/'), *last = slash != NULL ? slash + 1 : path;
-    flow_status status = flow_hdf5_read_names(&names, l->datasets[0], reader->name, err);
-    if (status == FLOW_OK && names.n > 1)
-        status = flow_error_set(err, FLOW_DATA, "%s: has one column, but its attribute \"columns\" names %d; correct the "
-                                "attribute", reader->name, names.n);
-    if (status == FLOW_OK && names.n == 0)
-        status = flow_names_add(&names, last, strlen(last), err);
-    if (status == FLOW_OK)
-        status = flow_reader_choose(reader, &chosen, &names, options, err);
-    reader->has_names = true;
-    l->d = 1;
-    l->read = read_columns;
-    if (status == FLOW_OK) {
-        status = plan_blocks(l, 1, shape, err);
-        if (status != FLOW_OK)
-            flow_error_prefix(err, "%s: ", reader->name);
-    }
-    if (status == FLOW_OK)
-        status = make_scratch(l, 1, err);
-    free(chosen);
-    flow_names_free(&names);
-    return status;
-}
-
-typedef struct gathering {
-    flow_names *names;
-    flow_status status;
-    flow_error *err;
-} gathering;
-
-#if H5_VERSION_GE(1, 12, 0)
-typedef H5L_info2_t link_info;
-#else
-typedef H5L_info_t link_info;
-#endif
-
-static herr_t gather_dataset(hid_t group, const char *name, const link_info *info, void *data)
-{
-    gathering *g = data;
-    (void)info;
-    hid_t object = H5Oopen(group, name, H5P_DEFAULT);
-    if (object >= 0 && H5Iget_type(object) == H5I_DATASET) {
-        if (g->names->n >= FLOW_COLUMNS_MAX)
-            g->status = flow_error_set(g->err, FLOW_DATA, "it has more than %d columns", FLOW_COLUMNS_MAX);
-        else
-            g->status = flow_names_add(g->names, name, strlen(name), g->err);
-    }
-    flow_hdf5_close_object(object);
-    return g->status != FLOW_OK;
-}
-
-/* The datasets in a group, in the order in which they were made where the file remembers it, else by name. */
-static flow_status gather_datasets(flow_names *names, hid_t group, flow_error *err)
-{
-    unsigned order = 0;
-    hid_t list = H5Gget_create_plist(group);
-    if (list >= 0)
-        H5Pget_link_creation_order(list, &order);
-    flow_hdf5_close_list(list);
-    gathering g = {names, FLOW_OK, err};
-    H5_index_t index = order & H5P_CRT_ORDER_TRACKED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
-    if (H5Literate(group, index, H5_ITER_INC, NULL, gather_dataset, &g) < 0 && g.status == FLOW_OK)
-        return flow_hdf5_error(err, FLOW_FORMAT, "its contents cannot be listed");
-    return g.status;
-}
-
-static flow_status open_column(flow_hdf5_layout *l, flow_reader *reader, hid_t group, int index, hsize_t *length,
-                               flow_error *err)
-{
-    const char *name = reader->columns.at[index];
-    hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);
-    if (dataset < 0)
-        return flow_hdf5_error(err, FLOW_FORMAT, "%s: the column \"%.80s\" cannot be opened", reader->name, name);
-    l->datasets[l->n_datasets++] = dataset;
-    flow_hdf5_shape shape;
-    flow_status status = flow_hdf5_shape_of(&shape, dataset, err);
-    if (status != FLOW_OK) {
-        flow_error_prefix(err, "%s: the column \"%.80s\": ", reader->name, name);
-        return status;
-    }
-    if (!flow_hdf5_is_number(shape.type))
-        return not_numbers(reader, name, shape.type, err);
-    if (shape.rank != 1) {
-        char text[128];
-        flow_hdf5_describe_shape(text, sizeof text, &shape);
-        return flow_error_set(err, FLOW_DATA, "%s: \"%.80s\" has the shape %s, but the columns of a group are 1-D "
-                              "datasets; choose others by name, or name this dataset itself", reader->name, name, text);
-    }
-    if (index > 0 && shape.size[0] != *length)
-        return flow_error_set(err, FLOW_DATA, "%s: the column \"%.80s\" has %llu rows, but \"%.80s\" has %llu; choose "
-                              "columns of one length by name", reader->name, name, (unsigned long long)shape.size[0],
-                              reader->columns.at[0], (unsigned long long)*length);
-    *length = shape.size[0];
-    return FLOW_OK;
-}
-
-/* Finds the group itself in the place of the datasets, and puts those of the chosen columns there. */
-static flow_status open_group(flow_hdf5_layout *l, flow_reader *reader, flow_hdf5_shape *shape,
-                              const flow_reader_options *options, flow_error *err)
-{
-    hid_t group = l->datasets[0];
-    flow_names names = {0};
-    int *chosen = NULL;
-    hsize_t length = 0;
-    reader->has_names = true;
-    l->read = read_columns;
-    flow_status status = gather_datasets(&names, group, err);
-    if (status != FLOW_OK)
-        flow_error_prefix(err, "%s: ", reader->name);
-    else if (names.n == 0)
-        status = flow_error_set(err, FLOW_DATA, "%s: is a group without datasets in it; name a table below it, or the "
-                                "file alone to see what there is", reader->name);
-    if (status == FLOW_OK)
-        status = flow_reader_choose(reader, &chosen, &names, options, err);
-    free(chosen);
-    flow_names_free(&names);
-    l->d = reader->columns.n;
-    if (status != FLOW_OK)
-        return status;
-    hid_t *grown = realloc(l->datasets, (size_t)l->d * sizeof *grown);
-    if (grown == NULL)
-        return flow_error_memory(err, "reading HDF5");
-    l->datasets = grown;
-    l->n_datasets = 0;
-    for (int i = 0; i < l->d && status == FLOW_OK; i++)
-        status = open_column(l, reader, group, i, &length, err);
-    flow_hdf5_close_object(group);
-    if (status != FLOW_OK)
-        return status;
-    *shape = (flow_hdf5_shape){.rank = 1, .size = {length}, .type = H5T_FLOAT};
-    status = plan_blocks(l, l->d, shape, err);
-    if (status != FLOW_OK)
-        flow_error_prefix(err, "%s: ", reader->name);
-    else
-        status = make_scratch(l, 1, err);
     return status;
 }
 
@@ -493,17 +246,17 @@ flow_status flow_hdf5_layout_open(flow_hdf5_layout *out, flow_reader *reader, hi
     }
     out->datasets[out->n_datasets++] = object;
     if (type == H5I_GROUP) {
-        status = open_group(out, reader, &shape, options, err);
+        status = flow_hdf5_open_group(out, reader, &shape, options, err);
     } else if (type == H5I_DATASET) {
         status = flow_hdf5_shape_of(&shape, object, err);
         if (status != FLOW_OK)
             flow_error_prefix(err, "%s: ", reader->name);
         else if (shape.rank == 2 && flow_hdf5_is_number(shape.type))
-            status = open_matrix(out, reader, &shape, options, err);
+            status = flow_hdf5_open_matrix(out, reader, &shape, options, err);
         else if (shape.rank == 1 && shape.type == H5T_COMPOUND)
             status = open_records(out, reader, &shape, options, err);
         else if (shape.rank == 1 && flow_hdf5_is_number(shape.type))
-            status = open_vector(out, reader, &shape, path, options, err);
+            status = flow_hdf5_open_vector(out, reader, &shape, path, options, err);
         else
             status = not_a_table(reader, &shape, err);
     } else {

@@ -51,8 +51,8 @@ static flow_status refuse(const hdf5_reader *r, const double *row, int64_t numbe
         column++;
     char text[FLOW_NUMBER_SIZE];
     flow_number_print(text, row[column]);
-    return flow_error_set(err, FLOW_DATA, "%s: row %lld, column \"%.80s\": \"%s\" is not a finite number; correct it or "
-                          "drop such rows with --skip-invalid", r->common.name, (long long)number + 1,
+    return flow_error_set(err, FLOW_DATA, "%s: row %lld, column \"%.80s\": \"%s\" is not a finite number; correct it "
+                          "or drop such rows with --skip-invalid", r->common.name, (long long)number + 1,
                           r->common.columns.at[column], text);
 }
 
@@ -101,14 +101,11 @@ static flow_status hdf5_seek(flow_reader *reader, const flow_position *position,
     return FLOW_OK;
 }
 
-/* Blocks can only become smaller, and stay multiples of the chunks if they are. */
 static void hdf5_limit(flow_reader *reader, int64_t rows)
 {
-    flow_hdf5_layout *l = &((hdf5_reader *)reader)->layout;
-    if (l->block_rows % l->chunk_rows == 0)
-        rows += (l->chunk_rows - rows % l->chunk_rows) % l->chunk_rows;
-    if (rows > 0 && rows < l->block_rows)
-        l->block_rows = rows;
+    flow_hdf5_hush hush = flow_hdf5_quiet();
+    flow_hdf5_layout_limit(&((hdf5_reader *)reader)->layout, rows);
+    flow_hdf5_restore(&hush);
 }
 
 static void hdf5_close(flow_reader *reader)
@@ -134,7 +131,8 @@ static flow_status open_file(hdf5_reader *r, const char *file, flow_error *err)
 #endif
     r->file = H5Fopen(file, H5F_ACC_RDONLY, access);
     if (r->file < 0)
-        status = flow_hdf5_error(err, FLOW_FORMAT, "%s: cannot be opened, the file is damaged, incomplete or in use", file);
+        status = flow_hdf5_error(err, FLOW_FORMAT, "%s: cannot be opened, the file is damaged, incomplete or in use",
+                                 file);
     flow_hdf5_close_list(access);
     return status;
 }

@@ -168,8 +168,8 @@ flow_status flow_hdf5_no_table_at(hid_t file, const char *name, const char *path
     } else {
         const char *nearest = flow_nearest(path, (const char *const *)list.tables.at, list.tables.n);
         bool tables = list.tables.n > 0;
-        status = flow_error_set(err, FLOW_DATA, "%s: there is nothing at %.80s%s%.80s%s The file holds %s%s", name, path,
-                                nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
+        status = flow_error_set(err, FLOW_DATA, "%s: there is nothing at %.80s%s%.80s%s The file holds %s%s", name,
+                                path, nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
                                 nearest != NULL ? "?" : ".", tables ? "the tables " : "",
                                 tables ? list.shown_tables.data : shown(&list.shown_others));
     }

@@ -23,20 +23,32 @@ static flow_status fail(const hdf5_writer *w, flow_error *err, const char *what)
     return flow_hdf5_error(err, FLOW_IO, "%s: %s cannot be written", w->common.output.name, what);
 }
 
+/* Fixed-length strings, because those stand under the checksum of the dataset's header; strings of variable length lie
+ * in a heap which has none. */
 static flow_status write_names(hdf5_writer *w, flow_error *err)
 {
     flow_status status = FLOW_OK;
-    hsize_t n = (hsize_t)w->columns.n;
-    hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate_simple(1, &n, NULL), attribute = -1;
-    bool good = type >= 0 && space >= 0 && H5Tset_size(type, H5T_VARIABLE) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0;
+    size_t n = (size_t)w->columns.n, longest = 1;
+    for (size_t i = 0; i < n; i++)
+        longest = strlen(w->columns.at[i]) > longest ? strlen(w->columns.at[i]) : longest;
+    hsize_t size = (hsize_t)n;
+    char *text = calloc(n, longest);
+    hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate_simple(1, &size, NULL), attribute = -1;
+    bool good = type >= 0 && space >= 0 && H5Tset_size(type, longest) >= 0 &&
+                H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0;
+    for (size_t i = 0; i < n && text != NULL; i++)
+        memcpy(text + i * longest, w->columns.at[i], strlen(w->columns.at[i]));
     if (good)
         attribute = H5Acreate2(w->dataset, "columns", type, space, H5P_DEFAULT, H5P_DEFAULT);
-    if (attribute < 0 || H5Awrite(attribute, type, w->columns.at) < 0)
+    if (text == NULL)
+        status = flow_error_memory(err, "the names of the columns");
+    else if (attribute < 0 || H5Awrite(attribute, type, text) < 0)
         status = fail(w, err, "the names of the columns");
     if (attribute >= 0 && H5Aclose(attribute) < 0 && status == FLOW_OK)
         status = fail(w, err, "the names of the columns");
     flow_hdf5_close_space(space);
     flow_hdf5_close_type(type);
+    free(text);
     return status;
 }
 

@@ -10,9 +10,9 @@
  * Column names come from the CSV header, the `columns` attribute of a dataset, or the member names; without any they
  * are x1, x2, ... Rows travel as doubles, row-major (n, d). Numbers are read and printed in the C locale.
  *
- * Readers stream: memory does not grow with the file. A missing, non-numeric or non-finite value, a ragged row: FLOW_DATA
- * with file, row (counted from 1, header not counted; for CSV the line of the file as well) and column name; with
- * skip_invalid such rows are dropped and counted.
+ * Readers stream: memory does not grow with the file. A missing, non-numeric or non-finite value, a ragged row:
+ * FLOW_DATA with file, row (counted from 1, header not counted; for CSV the line of the file as well) and column name;
+ * with skip_invalid such rows are dropped and counted.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_TABLE_H
@@ -52,7 +52,8 @@ flow_status flow_reader_read(flow_reader *reader, double *rows, int64_t *numbers
                              flow_error *err);
 
 /* Positions: a place to come back to. `flow_reader_tell` gives the position of the next row that will be read;
- * `flow_reader_seek` returns to a position this reader has told. FLOW_ARGUMENT for standard input and pipes, which cannot.
+ * `flow_reader_seek` returns to a position this reader has told. FLOW_ARGUMENT for standard input and pipes, which
+ * cannot.
  * Rows that are read again are not counted again as skipped. */
 typedef struct flow_position {
     int64_t row;    /* of the next row, counted from 0 */

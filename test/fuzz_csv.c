@@ -1,0 +1,89 @@
+/* Any bytes at all through the CSV reader: whatever comes, an error or rows of finite numbers, and the same ones again
+ * after going back. The first byte chooses the options.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE /* memfd_create */
+#include <assert.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "data/table_impl.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+enum { MOST = 1 << 16 };
+
+/* Reads what is left in pieces of `step` rows. Returns the sum of the values, or NaN after an error. */
+static double read_all(flow_reader *reader, double *rows, size_t step, int64_t *n_rows)
+{
+    flow_error err = {0};
+    size_t d = (size_t)flow_reader_n_columns(reader), n;
+    double sum = 0;
+    do {
+        if (flow_reader_read(reader, rows, NULL, step, &n, &err) != FLOW_OK) {
+            assert(err.message[0] != '\0');
+            return NAN;
+        }
+        for (size_t i = 0; i < n * d; i++) {
+            assert(isfinite(rows[i]));
+            sum = sum / 2 + rows[i] / 2;
+        }
+        *n_rows += (int64_t)n;
+    } while (n > 0);
+    return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    static double rows[MOST];
+    if (n == 0)
+        return 0;
+    int file = memfd_create("fuzz", MFD_CLOEXEC);
+    if (file < 0 || write(file, bytes + 1, n - 1) != (ssize_t)(n - 1) || lseek(file, 0, SEEK_SET) != 0)
+        abort();
+    static const char *const names[] = {"x2", "x1"};
+    flow_reader_options options = {bytes[0] & 2 ? names : NULL, 2, bytes[0] & 1};
+    flow_reader *reader;
+    flow_error err = {0};
+    if (flow_csv_reader_open_descriptor(&reader, file, "fuzz.csv", &options, &err) == FLOW_OK) {
+        size_t d = (size_t)flow_reader_n_columns(reader);
+        assert(d >= 1 && d <= MOST);
+        int64_t n_first = 0, n_again = 0;
+        flow_position start = flow_reader_tell(reader);
+        double first = read_all(reader, rows, MOST / d, &n_first);
+        int64_t n_skipped = flow_reader_n_skipped(reader);
+        assert(options.skip_invalid || n_skipped == 0);
+        if (flow_reader_seek(reader, &start, &err) != FLOW_OK)
+            abort();
+        double again = read_all(reader, rows, 1, &n_again);
+        assert(isnan(first) ? isnan(again) : first == again && n_first == n_again);
+        assert(isnan(first) || flow_reader_n_skipped(reader) == n_skipped);
+    } else {
+        assert(err.message[0] != '\0');
+    }
+    flow_reader_close(reader);
+    return 0;
+}
+
+#ifdef FLOW_FUZZ_REPLAY
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        static uint8_t bytes[1 << 24];
+        FILE *in = fopen(argv[i], "rb");
+        if (in == NULL) {
+            fprintf(stderr, "%s: cannot be opened\n", argv[i]);
+            return 1;
+        }
+        size_t n = fread(bytes, 1, sizeof bytes, in);
+        fclose(in);
+        LLVMFuzzerTestOneInput(bytes, n);
+    }
+    return 0;
+}
+#endif

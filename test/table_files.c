@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE
+#include "table_files.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char folder[64];
+const double six[6] = {1, 2, 3, 4, 5, 6};
+
+const char *at(const char *name)
+{
+    static char path[4][256];
+    static int turn;
+    turn = (turn + 1) % 4;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
+    return path[turn];
+}
+
+int make_folder(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/flow_table_XXXXXX");
+    return mkdtemp(folder) == NULL;
+}
+
+const char *inside(const char *file, const char *path)
+{
+    static char text[2][300];
+    static int turn;
+    turn = !turn;
+    snprintf(text[turn], sizeof text[turn], "%s:%s", at(file), path);
+    return text[turn];
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info, (void)type, (void)where;
+    return remove(path);
+}
+
+int remove_folder(void **state)
+{
+    (void)state;
+    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *write_bytes(const char *name, const char *bytes, size_t n)
+{
+    const char *path = at(name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, n, file), n);
+    assert_int_equal(fclose(file), 0);
+    return path;
+}
+
+const char *write_text(const char *name, const char *text)
+{
+    return write_bytes(name, text, strlen(text));
+}
+
+size_t read_bytes(const char *path, char *out, size_t size)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t n = fread(out, 1, size, file);
+    fclose(file);
+    return n;
+}
+
+int n_files(void)
+{
+    int n = 0;
+    char command[128];
+    snprintf(command, sizeof command, "ls -A '%s' | wc -l", folder);
+    FILE *in = popen(command, "r");
+    assert_non_null(in);
+    assert_int_equal(fscanf(in, "%d", &n), 1);
+    pclose(in);
+    return n;
+}
+
+void assert_says(const flow_error *err, const char *text)
+{
+    if (strstr(err->message, text) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", err->message, text);
+}
+
+flow_status read_with(content *out, const char *location, const flow_reader_options *options, flow_error *err)
+{
+    flow_reader *reader;
+    memset(out, 0, sizeof *out);
+    flow_status status = flow_reader_open(&reader, location, options, err);
+    if (status != FLOW_OK) {
+        assert_null(reader);
+        return status;
+    }
+    out->d = flow_reader_n_columns(reader);
+    out->has_names = flow_reader_has_names(reader);
+    for (int i = 0; i < out->d; i++) {
+        strcat(out->names, i > 0 ? " " : "");
+        strcat(out->names, flow_reader_column(reader, i));
+    }
+    size_t n_read;
+    do {
+        size_t room = 4096 / (size_t)out->d - out->n;
+        room = room < 512 - out->n ? room : 512 - out->n;
+        room = room < 7 ? room : 7;
+        status = flow_reader_read(reader, out->values + out->n * (size_t)out->d, out->numbers + out->n, room, &n_read,
+                                  err);
+        out->n += n_read;
+    } while (status == FLOW_OK && n_read > 0);
+    out->n_skipped = flow_reader_n_skipped(reader);
+    flow_reader_close(reader);
+    return status;
+}
+
+content got;
+
+void reads(const char *location, const char *names, size_t n, const double *values)
+{
+    flow_error err = {0};
+    flow_status status = read_with(&got, location, NULL, &err);
+    if (status != FLOW_OK)
+        fail_msg("%s", err.message);
+    assert_string_equal(got.names, names);
+    assert_int_equal(got.n, n);
+    for (size_t i = 0; i < n * (size_t)got.d; i++)
+        assert_true(got.values[i] == values[i]);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(got.numbers[i], i);
+}
+
+void refuses(const char *location, flow_status code, const char *text)
+{
+    flow_error err = {0};
+    assert_int_equal(read_with(&got, location, NULL, &err), code);
+    assert_int_equal(err.code, code);
+    assert_says(&err, text);
+    assert_int_equal(read_with(&got, location, NULL, NULL), code);
+}

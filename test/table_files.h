@@ -1,0 +1,54 @@
+/* What the tests of tables share: a folder for files, a whole table read at once, and what it should be. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_TEST_TABLE_FILES_H
+#define FLOW_TEST_TABLE_FILES_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdbool.h>
+
+#include "data/table.h"
+
+/* Setup and teardown of a group of tests: the folder, and its removal with everything in it. */
+extern char folder[64];
+int make_folder(void **state);
+int remove_folder(void **state);
+
+/* The path of a file in the folder, and of something in an HDF5 file there; good for a few calls. */
+const char *at(const char *name);
+const char *inside(const char *file, const char *path);
+
+/* Both return the path. */
+const char *write_bytes(const char *name, const char *bytes, size_t n);
+const char *write_text(const char *name, const char *text);
+size_t read_bytes(const char *path, char *out, size_t size);
+int n_files(void);
+
+extern const double six[6]; /* 1 to 6 */
+
+/* A whole small table. */
+typedef struct content {
+    double values[4096];
+    int64_t numbers[512];
+    int d;
+    size_t n;
+    int64_t n_skipped;
+    char names[256]; /* with blanks between them */
+    bool has_names;
+} content;
+
+extern content got;
+
+flow_status read_with(content *out, const char *location, const flow_reader_options *options, flow_error *err);
+
+/* Reads everything into `got` and expects these names and values. */
+void reads(const char *location, const char *names, size_t n, const double *values);
+/* Expects this error, with `text` somewhere in the message. */
+void refuses(const char *location, flow_status code, const char *text);
+void assert_says(const flow_error *err, const char *text);
+
+#endif
