@@ -123,6 +123,12 @@ static flow_status read_one(void *out, const flow_option *option, const flow_jso
     return FLOW_OK;
 }
 
+/* Not by its address: each source has its own copy of the text. */
+static bool is_required(const flow_option *option)
+{
+    return option->fallback != NULL && option->fallback[0] == '\0';
+}
+
 static bool is_known(const char *key, const flow_option *table, const char *const *also)
 {
     for (const flow_option *option = table; option->key != NULL; option++)
@@ -174,7 +180,7 @@ flow_status flow_options_read(void *out, const flow_option *table, flow_json *ob
     }
     flow_status status = refuse_unknown(table, object, also, err);
     for (const flow_option *option = table; status == FLOW_OK && option->key != NULL; option++) {
-        if (option->fallback == FLOW_REQUIRED) {
+        if (is_required(option)) {
             if (cJSON_GetObjectItemCaseSensitive(object->node, option->key) == NULL)
                 return flow_json_fail(object, err, "the key \"%s\" is missing: %s", option->key, option->help);
         } else if (option->fallback != NULL) {
@@ -219,7 +225,7 @@ static cJSON *schema_of(const flow_option *option)
         snprintf(target, sizeof target, "#/definitions/%s", option->refers);
         cJSON_AddStringToObject(schema, "$ref", target);
     }
-    if (option->fallback != NULL && option->fallback != FLOW_REQUIRED)
+    if (option->fallback != NULL && !is_required(option))
         cJSON_AddItemToObject(schema, "default", cJSON_Parse(option->fallback));
     if (option->help != NULL)
         cJSON_AddStringToObject(schema, "description", option->help);
