@@ -166,13 +166,17 @@ static flow_status prepare(train_run *run, flow_error *err)
     const train_args *args = run->args;
     overrides list = {0};
     bool resume = false;
+    if (args->resume && args->force)
+        return flow_error_set(err, FLOW_ARGUMENT, "--resume goes on with an existing model and --force replaces it; "
+                              "give one of them");
     flow_status status = collect_overrides(&list, args, err);
     if (status == FLOW_OK)
         status = plan_read(&run->p, args->spec, list.at, list.n, err);
     free_overrides(&list);
     if (status != FLOW_OK)
         return status;
-    run->output = flow_spec_path(run->p.spec, run->p.spec->output);
+    /* as it was typed: that is what its user knows it by */
+    run->output = args->output != NULL ? flow_strdup(args->output) : flow_spec_path(run->p.spec, run->p.spec->output);
     if (run->output == NULL)
         return flow_error_memory(err, "a path");
     status = train_check_output(run, &resume, err);
@@ -214,9 +218,9 @@ static void say_how_to_resume(const train_run *run)
 {
     int64_t n = 0;
     flow_trainer_history(run->trainer, &n);
-    console_note(run->con, "stopped by %s after %lld epoch%s and saved in %s; the same command with --resume goes on "
-                           "from here",
-                 stop_signal() == SIGINT ? "SIGINT" : "SIGTERM", (long long)n, n == 1 ? "" : "s", run->output);
+    console_note(run->con, "stopped by %s after %lld epoch%s and saved in %s; the same command with --resume%s goes on",
+                 stop_signal() == SIGINT ? "SIGINT" : "SIGTERM", (long long)n, n == 1 ? "" : "s", run->output,
+                 run->args->force ? " instead of --force" : "");
 }
 
 /* Trains, and saves whatever comes of it. */
@@ -236,7 +240,7 @@ static flow_status train(train_run *run, flow_error *err)
         return status; /* the disk or the data failed, and would again */
     run->outcome = outcome_of(run, status);
     flow_status after = status == FLOW_OK ? evaluate_test(run, &later) : FLOW_OK;
-    if (after == FLOW_OK)
+    if (after == FLOW_OK && train_is_news(run))
         after = train_save(run, &later);
     if (after == FLOW_OK && status != FLOW_NUMERIC)
         after = train_show_end(run, &later);
@@ -268,6 +272,7 @@ static flow_status run_train(void *args, console *con, flow_error *err)
     flow_dataset_close(run.test);
     plan_free(&run.p);
     cJSON_Delete(run.earlier_runs);
+    cJSON_Delete(run.earlier_summary);
     free(run.output);
     return status;
 }

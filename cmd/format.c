@@ -33,6 +33,12 @@ const char *format_estimate(char out[FORMAT_SIZE], double mean, double error)
     return out;
 }
 
+const char *format_estimate_fixed(char out[FORMAT_SIZE], double mean, double error)
+{
+    snprintf(out, FORMAT_SIZE, isfinite(error) ? "%.4f +- %.4f" : "%.4f", mean, error);
+    return out;
+}
+
 const char *format_duration(char out[FORMAT_SIZE], double seconds)
 {
     long whole = (long)(seconds + 0.5);

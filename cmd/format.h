@@ -16,6 +16,9 @@ const char *format_count(char out[FORMAT_SIZE], int64_t n);
 /* -44.553 +- 0.061: the error has two significant digits, and the mean as many decimals. */
 const char *format_estimate(char out[FORMAT_SIZE], double mean, double error);
 
+/* -44.5531 +- 0.0612: four decimals whatever the error, for tables whose lines are compared. */
+const char *format_estimate_fixed(char out[FORMAT_SIZE], double mean, double error);
+
 /* 0.84 s, 12 s, 4 min 05 s, 2 h 13 min, 3 d 04 h */
 const char *format_duration(char out[FORMAT_SIZE], double seconds);
 

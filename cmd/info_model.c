@@ -87,7 +87,7 @@ static void history_lines(flow_text *text, const flow_model *model, bool all)
         double held_out = history_at(model, i, validation);
         flow_text_add(text, "  %5.0f  %12.4f  %-22s  %8.2g  %8s%s\n", history_at(model, i, epoch),
                       history_at(model, i, training),
-                      isnan(held_out) ? "" : format_estimate(estimate, held_out, history_at(model, i, error)),
+                      isnan(held_out) ? "" : format_estimate_fixed(estimate, held_out, history_at(model, i, error)),
                       history_at(model, i, rate), format_duration(time, history_at(model, i, seconds)),
                       history_at(model, i, best) > 0 ? "  best so far" : "");
     }

@@ -145,22 +145,26 @@ flow_status opt_parse(void *args, const opt *options, const opt_argument *argume
             only_arguments = true;
             continue;
         }
-        const opt *o;
+        const opt *o = NULL;
         const char *value = NULL;
         if (word[1] == '-') {
             size_t length = strcspn(word + 2, "=");
             o = find_long(options, word + 2, length);
             if (word[2 + length] == '=')
                 value = word + 2 + length + 1;
+            if (o != NULL && o->kind == OPT_FLAG && value != NULL)
+                return flow_error_set(err, FLOW_ARGUMENT, "--%s takes no value (found \"%.60s\")", o->name, value);
         } else {
-            o = find_letter(options, word[1]);
-            if (word[2] != '\0')
-                value = word + 2 + (word[2] == '=');
+            const char *letter = word + 1;
+            while ((o = find_letter(options, *letter)) != NULL && o->kind == OPT_FLAG && letter[1] != '\0') {
+                set_value(args, o, NULL, NULL);
+                letter++;
+            }
+            if (letter[1] != '\0')
+                value = letter + 1;
         }
         if (o == NULL)
             return unknown_option(options, word, err);
-        if (o->kind == OPT_FLAG && value != NULL)
-            return flow_error_set(err, FLOW_ARGUMENT, "--%s takes no value (found \"%.60s\")", o->name, value);
         if (o->kind != OPT_FLAG && value == NULL) {
             if (i + 1 == argc)
                 return flow_error_set(err, FLOW_ARGUMENT, "--%s needs a value: --%s %s", o->name, o->name, o->value);

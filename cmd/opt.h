@@ -2,7 +2,7 @@
  *
  * A command's arguments are a struct; each row of its tables names one option or one positional argument and the offset
  * of the member it fills. Accepted are
- *     --key value   --key=value   -k value   -kvalue   --flag   -f   --      (what follows "--" is positional)
+ *     --key value   --key=value   -k value   -kvalue   --flag   -f   -fg   --    (what follows "--" is positional)
  * and "-" is a positional argument, by convention standard input or output. A single-valued option given twice takes
  * the last value, as people expect who append to a command they recalled.
  */

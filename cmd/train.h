@@ -32,16 +32,16 @@ typedef struct train_run {
     flow_trainer *trainer;
     flow_likelihood held_out; /* of the test data with the best weights; rows 0: not evaluated */
 
-    cJSON *earlier_runs;     /* of a resumed model: the provenance of what was done before; or NULL */
-    int64_t first_epoch;     /* epochs that were done when this run began */
     bool resumed;
-    const char *outcome;     /* "running", "finished", "converged", "interrupted", "failed" */
+    cJSON *earlier_runs, *earlier_summary; /* of a resumed model: from its provenance, and its summary; NULL without */
+    int64_t first_epoch;                   /* epochs that were done when this run began */
+    const char *outcome;                   /* "running", "finished", "converged", "interrupted", "failed" */
 
     double saved, save_cost; /* when the model was last saved, and how long that took; seconds */
     flow_status save_status; /* of a save while an epoch is running, and its message */
     flow_error save_error;
 
-    flow_progress progress; /* as the trainer last told it */
+    flow_progress progress; /* as the trainer last told it; rows 0: no step was taken */
     double shown;           /* when the live line was last written */
 } train_run;
 
@@ -57,6 +57,8 @@ flow_status train_check_output(const train_run *run, bool *resume, flow_error *e
 flow_status train_resume(train_run *run, flow_error *err);
 
 flow_status train_save(train_run *run, flow_error *err);
+/* Whether there is anything to save that is not in the file: not when a finished training was resumed. */
+bool train_is_news(const train_run *run);
 /* Whether saving is due: at once after a long epoch, seldom among short ones, so that it takes no more than a few
  * percent of the time. */
 bool train_save_is_due(const train_run *run);

@@ -72,7 +72,8 @@ static void warn_of_ties(const train_run *run)
             continue;
         if (n++ < NAMED)
             console_warn(run->con, "column \"%s\": about %.0f%% of the rows have the same value; a density can grow "
-                         "without bound there and its log-likelihood would mean little. %s", column->name, 100 * column->tied,
+                         "without bound there and its log-likelihood would mean little. %s", column->name,
+                         100 * column->tied,
                          can_dequantize ? "Put {\"type\": \"dequantize\"} first in the flow, or leave the column out "
                                           "with data.columns"
                                         : "Spread the values by noise as wide as their steps, or leave the column out "

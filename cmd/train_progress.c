@@ -14,20 +14,20 @@ enum { LINE_SIZE = 320 };
 
 void train_show_start(const train_run *run)
 {
-    char rows[FORMAT_SIZE], parameters[FORMAT_SIZE], held_out[FORMAT_SIZE];
+    char rows[FORMAT_SIZE], parameters[FORMAT_SIZE], held_out[FORMAT_SIZE], validation[FORMAT_SIZE + 32] = "";
     const flow *f = run->p.f;
     int threads = session_threads(&run->args->common);
     format_count(rows, flow_dataset_n_rows(run->training));
     format_count(parameters, (int64_t)flow_params_count(&f->params));
-    console_note(run->con, "%s: %s rows of %d column%s, %s parameters, %d thread%s", run->p.spec->name, rows, f->dim,
-                 f->dim == 1 ? "" : "s", parameters, threads, threads == 1 ? "" : "s");
+    if (run->validation != NULL)
+        snprintf(validation, sizeof validation, ", validated on %s",
+                 format_count(held_out, flow_dataset_n_rows(run->validation)));
+    console_note(run->con, "%s: %s rows of %d column%s%s, %s parameters, %d thread%s", run->p.spec->name, rows, f->dim,
+                 f->dim == 1 ? "" : "s", validation, parameters, threads, threads == 1 ? "" : "s");
     if (run->validation == NULL)
         console_note(run->con, "no validation data: all %lld epochs are run and the last weights are kept; "
                      "data.validation: 0.1 would hold out a tenth of the rows and keep the best "
                      "ones", (long long)run->p.training.epochs);
-    else
-        console_note(run->con, "held out for validation: %s rows",
-                     format_count(held_out, flow_dataset_n_rows(run->validation)));
     if (run->resumed)
         console_note(run->con, "resumed after %lld epoch%s", (long long)run->first_epoch,
                      run->first_epoch == 1 ? "" : "s");
@@ -38,9 +38,10 @@ static void validation_text(char out[FORMAT_SIZE], const train_run *run)
 {
     int64_t n = 0;
     const double *history = flow_trainer_history(run->trainer, &n);
+    const double *last = n > 0 ? history + (n - 1) * FLOW_EPOCH_COLUMNS : NULL;
     out[0] = '\0';
-    if (n > 0 && run->validation != NULL)
-        format_estimate(out, history[(n - 1) * FLOW_EPOCH_COLUMNS + 2], history[(n - 1) * FLOW_EPOCH_COLUMNS + 3]);
+    if (last != NULL && run->validation != NULL)
+        format_estimate_fixed(out, last[2], last[3]);
 }
 
 static int digits_of(int64_t n)
@@ -73,7 +74,7 @@ void train_show_epoch(train_run *run, const flow_epoch *epoch)
         return;
     char validation[FORMAT_SIZE] = "", rate[FORMAT_SIZE], left[FORMAT_SIZE];
     if (run->validation != NULL)
-        format_estimate(validation, epoch->validation, epoch->validation_error);
+        format_estimate_fixed(validation, epoch->validation, epoch->validation_error);
     console_note(run->con, "epoch %*lld/%lld  training %.4f%s%s%s  rate %.2g  %s  ETA %s",
                  digits_of(run->p.training.epochs), (long long)epoch->epoch, (long long)run->p.training.epochs,
                  epoch->training, validation[0] != '\0' ? "  validation " : "", validation,

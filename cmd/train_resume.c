@@ -42,7 +42,7 @@ flow_status train_check_output(const train_run *run, bool *resume, flow_error *e
     if (stat(output, &info) != 0)
         return FLOW_OK;
     flow_file_kind kind = flow_file_identify(output);
-    if (kind == FLOW_FILE_MODEL && run->args->resume && !run->args->force) {
+    if (kind == FLOW_FILE_MODEL && run->args->resume) {
         *resume = true;
         return FLOW_OK;
     }
@@ -134,6 +134,33 @@ static void compare_columns(flow_text *text, const train_run *run, const flow_mo
     }
 }
 
+/* Other rows would be another training under the same name. */
+static void compare_data(flow_text *text, const train_run *run, const flow_model *model)
+{
+    static const char *const keys[] = {"train", "validation"};
+    cJSON *now = train_describe_data(run);
+    const cJSON *before = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const cJSON *a = cJSON_GetObjectItemCaseSensitive(before, keys[i]);
+        const cJSON *b = cJSON_GetObjectItemCaseSensitive(now, keys[i]);
+        const cJSON *rows_a = cJSON_GetObjectItemCaseSensitive(a, "rows");
+        const cJSON *rows_b = cJSON_GetObjectItemCaseSensitive(b, "rows");
+        if (!cJSON_IsNumber(rows_a) || !cJSON_IsNumber(rows_b)) {
+            if (cJSON_IsNumber(rows_a) != cJSON_IsNumber(rows_b))
+                flow_text_add(text, "%sthe %s %s data", text->length > 0 ? "; " : "",
+                              cJSON_IsNumber(rows_a) ? "model has, the spec has no" : "spec has, the model has no",
+                              keys[i]);
+        } else if (rows_a->valuedouble != rows_b->valuedouble) {
+            flow_text_add(text, "%sthe %s data had %.0f rows and have %.0f", text->length > 0 ? "; " : "", keys[i],
+                          rows_a->valuedouble, rows_b->valuedouble);
+        } else if (!cJSON_Compare(cJSON_GetObjectItemCaseSensitive(a, "checksum"),
+                                  cJSON_GetObjectItemCaseSensitive(b, "checksum"), 1)) {
+            flow_text_add(text, "%sthe values of the %s data are not the same", text->length > 0 ? "; " : "", keys[i]);
+        }
+    }
+    cJSON_Delete(now);
+}
+
 static flow_status check_same(const train_run *run, const flow_model *model, flow_error *err)
 {
     static const char *const keys[] = {"flow", "base", "seed", "train"};
@@ -147,6 +174,7 @@ static flow_status check_same(const train_run *run, const flow_model *model, flo
         flow_text_add(&text, "%sdata.validation holds out a share of %g in the model, %g in the spec",
                       text.length > 0 ? "; " : "", model->spec->share, run->p.spec->share);
     compare_columns(&text, run, model);
+    compare_data(&text, run, model);
     flow_status status = FLOW_OK;
     if (text.failed)
         status = flow_error_memory(err, "a comparison");
@@ -210,6 +238,7 @@ flow_status train_resume(train_run *run, flow_error *err)
         const cJSON *runs = cJSON_GetObjectItemCaseSensitive(model->provenance, "runs");
         warn_of_new_span(run, model);
         run->earlier_runs = cJSON_IsArray(runs) ? cJSON_Duplicate(runs, 1) : NULL;
+        run->earlier_summary = model->summary != NULL ? cJSON_Duplicate(model->summary, 1) : NULL;
         run->first_epoch = model->n_epochs;
         run->resumed = true;
     }

@@ -68,7 +68,8 @@ static cJSON *provenance(const train_run *run)
     cJSON_AddStringToObject(object, "version", version_program());
     cJSON_AddItemToObject(object, "data", train_describe_data(run));
     cJSON *runs = run->earlier_runs != NULL ? cJSON_Duplicate(run->earlier_runs, 1) : cJSON_CreateArray();
-    cJSON_AddItemToArray(runs, describe_run(run));
+    if (!run->resumed || run->progress.rows > 0)
+        cJSON_AddItemToArray(runs, describe_run(run));
     cJSON_AddItemToObject(object, "runs", runs);
     return object;
 }
@@ -127,6 +128,16 @@ flow_status train_save(train_run *run, flow_error *err)
     run->saved = train_clock();
     run->save_cost = run->saved - began;
     return status;
+}
+
+bool train_is_news(const train_run *run)
+{
+    if (!run->resumed || run->progress.rows > 0)
+        return true;
+    cJSON *summary = train_summary(run);
+    bool same = cJSON_Compare(summary, run->earlier_summary, 1);
+    cJSON_Delete(summary);
+    return !same;
 }
 
 bool train_save_is_due(const train_run *run)

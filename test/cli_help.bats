@@ -1,0 +1,126 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2154 # what `run` and the helper set
+# Dispatch, help, version, the parsing of options.
+
+load cli_helper
+
+commands="train sample logprob invert info check"
+
+@test "the overview names every command" {
+    run flowctl
+    expect_status 0
+    for name in $commands; do expect "  $name "; done
+    run flowctl --help
+    expect_status 0
+    expect "Usage: flowctl COMMAND"
+    run flowctl help
+    expect_status 0
+}
+
+@test "help COMMAND and COMMAND --help are the same page, on standard output" {
+    for name in $commands; do
+        run --separate-stderr flowctl help "$name"
+        expect_status 0
+        [ -z "$stderr" ]
+        page=$output
+        expect "Usage: flowctl $name" "Options:" "Examples:"
+        run --separate-stderr flowctl "$name" --help
+        expect_status 0
+        [ "$output" = "$page" ]
+        run flowctl "$name" -h
+        expect_status 0
+    done
+}
+
+@test "the help of each command mentions each of its options" {
+    run flowctl help train
+    expect --data --validation --test --output --set --columns --seed --skip-invalid --resume --force --json --threads \
+        --quiet --help
+    run flowctl help sample
+    expect --number --output --seed --first --temperature --logprob --float --json --threads --quiet --help
+    run flowctl help logprob
+    expect --output --worst --skip-invalid --float --json --threads --quiet --help
+    run flowctl help invert
+    expect --to --output --logdet --skip-invalid --float --json --threads --quiet --help
+    run flowctl help info
+    expect --history --dim --json --help
+    run flowctl help check
+    expect --set --dim --resolved --schema --json --help
+}
+
+@test "no line of help is wider than 100 columns" {
+    for name in $commands; do
+        flowctl help "$name" | awk 'length($0) > 100 { print; bad = 1 } END { exit bad }'
+    done
+}
+
+@test "--version names the program and its libraries" {
+    run flowctl --version
+    expect_status 0
+    [[ ${lines[0]} == flowctl\ * ]]
+    expect precision "matrix products" "vector kernels" HDF5 GSL
+}
+
+@test "an unknown command is a usage error with a suggestion" {
+    run flowctl sampel
+    expect_status 2
+    expect 'did you mean "sample"?'
+    run flowctl help tarin
+    expect_status 2
+    expect 'did you mean "train"?'
+}
+
+@test "an unknown option is a usage error with a suggestion" {
+    run flowctl sample model.h5 --temprature 0.5
+    expect_status 2
+    expect --temprature "did you mean --temperature?" "flowctl help sample"
+    run flowctl train spec.json --forse
+    expect_status 2
+    expect "did you mean --force?"
+}
+
+@test "values: missing, superfluous, not a number, out of range, not a choice" {
+    run flowctl sample model.h5 -n
+    expect_status 2
+    expect "--number needs a value"
+    run flowctl sample model.h5 --quiet=yes
+    expect_status 2
+    expect "--quiet takes no value"
+    run flowctl sample model.h5 -n many
+    expect_status 2
+    expect 'takes a whole number, not "many"'
+    run flowctl sample model.h5 -n 1.5
+    expect_status 2
+    run flowctl sample model.h5 -n -5
+    expect_status 2
+    expect "out of range"
+    run flowctl sample model.h5 --threads 0
+    expect_status 2
+    run flowctl invert model.h5 data.csv --to nowhere
+    expect_status 2
+    expect "latent, data"
+}
+
+@test "arguments: missing and superfluous" {
+    run flowctl logprob model.h5
+    expect_status 2
+    expect "DATA is missing"
+    run flowctl train
+    expect_status 2
+    expect "SPEC is missing"
+    run flowctl sample a.h5 b.h5
+    expect_status 2
+    expect 'unexpected argument "b.h5"'
+}
+
+@test "what follows -- is an argument, whatever it looks like" {
+    run flowctl info -- --json
+    expect_status 1
+    expect "--json:"
+}
+
+@test "messages carry no colour where there is no terminal" {
+    run flowctl sampel
+    [[ $output != *$'\033'* ]]
+}

@@ -1,0 +1,138 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2154 # what `run` and the helper set
+# info and check; the presets and the schema in configs/
+
+load cli_helper
+
+setup_file() {
+    make_model
+}
+
+setup() {
+    enter_folder
+}
+
+@test "info of a model: data, likelihoods, layers, history, provenance" {
+    run flowctl info model.h5
+    expect_status 0
+    expect "columns       x, y" train.csv "400 rows" validation " nats" 0.standardize 1.maf 2.maf total epoch \
+        "train spec.json --quiet"
+    run --separate-stderr flowctl info model.h5 --json
+    expect_status 0
+    expect_json kind columns parameters layers summary provenance spec history checksum
+}
+
+@test "info --history shows every epoch" {
+    flowctl train spec.json -q -o long.h5 --set train.epochs=13 --set train.patience=0
+    [ "$(flowctl info long.h5 | grep -cE '^ +[0-9]+ +-?[0-9.]+ ')" -eq 10 ]
+    [ "$(flowctl info long.h5 --history | grep -cE '^ +[0-9]+ +-?[0-9.]+ ')" -eq 13 ]
+}
+
+@test "info of a spec: layers and numbers of parameters" {
+    run flowctl info spec.json
+    expect_status 0
+    expect train.csv 1.maf total "model.h5"
+    run --separate-stderr flowctl info spec.json --json
+    expect_status 0
+    expect_json kind spec parameters layers dimensions
+    echo '{ "flow": [ { "type": "maf", "hidden": [8] } ] }' >bare.json
+    run flowctl info bare.json --dim 3
+    expect_status 0
+    expect "3 dimensions"
+}
+
+@test "info of data: rows, ranges, what cannot be used and what is tied" {
+    run flowctl info train.csv
+    expect_status 0
+    expect "400 rows" "2 columns" least most mean deviation tied
+    printf '1,nan\n2,\n' >>train.csv
+    run flowctl info train.csv
+    expect_status 0
+    expect "2 more rows cannot be used" 401 invalid
+    run --separate-stderr flowctl info train.csv --json
+    expect_status 0
+    expect_json kind rows invalid_rows columns checksum
+    [ "$(json_number rows <<<"$output")" = 400 ]
+    [ "$(json_number invalid_rows <<<"$output")" = 2 ]
+    run flowctl info - <test.csv
+    expect_status 0
+    expect "100 rows"
+}
+
+@test "info of what it cannot read exits with 1" {
+    run flowctl info nowhere.csv
+    expect_status 1
+    expect nowhere.csv
+    run flowctl info .
+    expect_status 1
+}
+
+@test "check accepts a good spec and shows its layers" {
+    run flowctl check spec.json
+    expect_status 0
+    expect "spec.json: ok" 1.maf total
+    run --separate-stderr flowctl check spec.json --json
+    expect_status 0
+    expect_json spec ok parameters layers
+}
+
+@test "check names the path of what is wrong, and the nearest known word" {
+    run flowctl check spec.json --set 'flow[1].hiden=[8]'
+    expect_status 2
+    expect spec.json 'flow[1]' '"hiden"' '"hidden"'
+    run flowctl check spec.json --set 'flow[1].type=matf'
+    expect_status 2
+    expect '"maf"'
+    run flowctl check spec.json --set train.batch=0
+    expect_status 2
+    expect train.batch
+    run flowctl check spec.json --set 'train.optimizer={"type":"adamm"}'
+    expect_status 2
+    expect adam
+    run flowctl check spec.json --set data.shuffle=true
+    expect_status 2
+    expect data '"shuffle"'
+    printf '{\n  "flow": [],\n  "seed" 3\n}\n' >broken.json
+    run flowctl check broken.json
+    expect_status 2
+    expect broken.json:3:
+}
+
+@test "check reads standard input" {
+    run flowctl check - --dim 2 <spec.json
+    expect_status 0
+}
+
+@test "check --resolved fills in every default, and the result checks and trains the same" {
+    flowctl check spec.json --resolved >resolved.json
+    grep -q '"patience"' resolved.json
+    grep -q '"activation"' resolved.json
+    run flowctl check resolved.json
+    expect_status 0
+    flowctl train resolved.json -q -o other.h5
+    flowctl logprob model.h5 test.csv -q -o a.csv
+    flowctl logprob other.h5 test.csv -q -o b.csv
+    same a.csv b.csv
+}
+
+@test "data that are not there yet are no mistake of the spec" {
+    rm train.csv
+    run flowctl check spec.json
+    expect_status 0
+    expect warning train.csv
+}
+
+@test "configs/schema.json is what the program prints" {
+    flowctl check --schema >schema.json
+    diff -u "$root/configs/schema.json" schema.json
+}
+
+@test "every preset passes check" {
+    for preset in "$root"/configs/*.json; do
+        case $preset in */schema.json) continue ;; esac
+        run flowctl check "$preset"
+        expect_status 0
+        expect ok
+    done
+}

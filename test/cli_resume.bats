@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2154 # what `run` and the helper set
+# Stopping and resuming: bit for bit as if never stopped.
+
+load cli_helper
+
+setup_file() {
+    make_project "$BATS_FILE_TMPDIR/project"
+}
+
+setup() {
+    enter_folder
+}
+
+# Two models give the same log-density of every row, to the last digit.
+same_model() {
+    flowctl logprob "$1" test.csv -q -o a.csv && flowctl logprob "$2" test.csv -q -o b.csv && same a.csv b.csv
+}
+
+@test "2 epochs and 2 more are 4 epochs, bit for bit" {
+    flowctl train spec.json -q -o whole.h5 --set train.epochs=4
+    flowctl train spec.json -q -o parts.h5 --set train.epochs=2
+    run flowctl train spec.json -o parts.h5 --set train.epochs=4 --resume
+    expect_status 0
+    expect "resumed after 2 epochs" "epoch 3/4"
+    expect_not "epoch 2/4"
+    same_model whole.h5 parts.h5
+}
+
+@test "--resume starts afresh when there is nothing yet" {
+    run flowctl train spec.json --resume
+    expect_status 0
+    expect "epoch 1/3"
+    [ -s model.h5 ]
+}
+
+@test "--resume of a finished training changes nothing" {
+    flowctl train spec.json -q
+    cp model.h5 before.h5
+    run --separate-stderr flowctl train spec.json --resume --json
+    expect_status 0
+    expect_json model epochs best_epoch validation test
+    same model.h5 before.h5
+}
+
+# Starts a long training in the background (its process is $pid) and waits for its first save.
+start_long() {
+    "$FLOWCTL" train spec.json -o parts.h5 --set train.epochs=100000 --set train.patience=0 "$@" 2>log.txt >out.txt &
+    pid=$!
+    for _ in $(seq 500); do
+        [ -s parts.h5 ] && return
+        sleep 0.02
+    done
+}
+
+# Sends a signal to $pid and expects exit status $2.
+stop_with() {
+    kill -s "$1" "$pid"
+    local ended=0
+    wait "$pid" || ended=$?
+    if [ "$ended" -ne "$2" ]; then
+        echo "ended with $ended" >&2
+        tail -n 3 log.txt >&2
+        return 1
+    fi
+}
+
+@test "SIGTERM finishes the step, saves and exits with 143; resuming gives the uninterrupted result" {
+    start_long
+    stop_with TERM 143
+    grep -q "stopped by SIGTERM" log.txt
+    grep -q -- "--resume" log.txt
+    epochs=$(($(flowctl info parts.h5 --json | json_number epochs) + 3))
+    run flowctl train spec.json -o parts.h5 --set train.epochs=$epochs --set train.patience=0 --resume
+    expect_status 0
+    expect "resumed after"
+    flowctl train spec.json -q -o whole.h5 --set train.epochs=$epochs --set train.patience=0
+    same_model whole.h5 parts.h5
+}
+
+@test "a run that was killed goes on from its last save" {
+    start_long
+    stop_with KILL 137
+    epochs=$(($(flowctl info parts.h5 --json | json_number epochs) + 3))
+    flowctl train spec.json -q -o parts.h5 --set train.epochs=$epochs --set train.patience=0 --resume
+    flowctl train spec.json -q -o whole.h5 --set train.epochs=$epochs --set train.patience=0
+    same_model whole.h5 parts.h5
+}
+
+@test "an interrupted run prints what it reached as JSON, too" {
+    start_long --json
+    stop_with TERM 143
+    grep -q '"status":"interrupted"' out.txt
+}
+
+@test "another training is refused, and what differs is said" {
+    flowctl train spec.json -q
+    run flowctl train spec.json --resume --set 'flow[1].hidden=[9]' --set train.batch=32 --seed 2
+    expect_status 2
+    expect 'flow[1].hidden is [8] in the model, [9] in the spec' "train.batch is 64 in the model, 32 in the spec" \
+        "seed is 1"
+    run flowctl train spec.json --resume --columns y,x
+    [ "$status" -ne 0 ]
+    expect "column 1"
+    make_csv 400 9 >train.csv
+    run flowctl train spec.json --resume
+    expect_status 2
+    expect "train data are not the same"
+    make_csv 300 1 >train.csv
+    run flowctl train spec.json --resume
+    expect_status 2
+    expect "400 rows and have 300"
+}
+
+@test "the data may move, and patience may change" {
+    flowctl train spec.json -q -o m.h5
+    mv train.csv elsewhere.csv
+    run flowctl train spec.json --data elsewhere.csv -o m.h5 --resume --set train.epochs=4 --set train.patience=7
+    expect_status 0
+    expect "epoch 4/4"
+}
+
+@test "every run leaves its command in the model" {
+    flowctl train spec.json -q -o m.h5
+    flowctl train spec.json -q -o m.h5 --resume --set train.epochs=4
+    run flowctl info m.h5
+    expect_status 0
+    expect "train spec.json -q -o m.h5" "--set train.epochs=4"
+}

@@ -1,0 +1,193 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2154 # what `run` and the helper set
+# train: what it prints, what it writes, what it refuses.
+
+load cli_helper
+
+setup_file() {
+    make_project "$BATS_FILE_TMPDIR/project"
+}
+
+setup() {
+    enter_folder
+}
+
+@test "training writes a model and reports the likelihoods with their errors" {
+    run --separate-stderr flowctl train spec.json
+    expect_status 0
+    [ -s model.h5 ]
+    expect "epoch 1/3" "epoch 3/3" "rows/s" "ETA"
+    [[ $output == *"validation "*" +- "*" nats"* ]]
+    [[ $output == *"test "*" +- "*" nats"* ]]
+    [ "$(grep -c '^epoch' <<<"$stderr")" -eq 3 ]
+}
+
+@test "--json prints one object with the documented keys, and progress stays on standard error" {
+    run --separate-stderr flowctl train spec.json --json
+    expect_status 0
+    expect_json model epochs best_epoch seconds validation test mean standard_error
+    [ "$(json_number epochs <<<"$output")" = 3 ]
+    [[ $stderr == *"epoch 1/3"* ]]
+}
+
+@test "--quiet says nothing" {
+    run flowctl train spec.json --quiet
+    expect_status 0
+    [ -z "$output" ]
+}
+
+@test "an existing model is not replaced without --resume or --force" {
+    flowctl train spec.json -q
+    cp model.h5 before.h5
+    run flowctl train spec.json
+    expect_status 1
+    expect "exists already" --resume --force
+    same model.h5 before.h5
+    run flowctl train spec.json -qf
+    expect_status 0
+    run flowctl train spec.json --resume --force
+    expect_status 2
+}
+
+@test "a file that is no model is not replaced, not even with --force" {
+    cp train.csv data.h5
+    run flowctl train spec.json -o data.h5 --force
+    expect_status 1
+    expect "not a usable model"
+    same train.csv data.h5
+    run flowctl train spec.json -o train.csv --force
+    [ "$status" -ne 0 ]
+}
+
+@test "the output's folder is looked at before training" {
+    run flowctl train spec.json -o nowhere/model.h5
+    expect_status 1
+    expect "nowhere" "create it"
+    expect_not "epoch 1"
+}
+
+@test "options override the spec: data, output, seed, columns, --set" {
+    mkdir sub
+    cp train.csv sub/other.csv
+    run --separate-stderr flowctl train spec.json --data sub/other.csv --validation 0.25 --test validation.csv \
+        -o sub/m.h5 --seed 7 --columns y --set train.epochs=1 --set 'flow[1].hidden=[4]' --json
+    expect_status 0
+    [ -s sub/m.h5 ]
+    [ "$(json_number epochs <<<"$output")" = 1 ]
+    run flowctl info sub/m.h5 --json
+    expect '"seed":7' '"columns":["y"]' '"hidden":[4]' '"validation":0.25' "sub/other.csv"
+}
+
+@test "relative paths of a spec are relative to the spec" {
+    mkdir deep
+    mv spec.json train.csv validation.csv test.csv deep
+    run flowctl train deep/spec.json -q
+    expect_status 0
+    [ -s deep/model.h5 ]
+}
+
+@test "mistakes in the spec exit with 2 and name the path" {
+    run flowctl train spec.json --set train.epoch=5
+    expect_status 2
+    expect train 'unknown key "epoch"' '"epochs"'
+    run flowctl train spec.json --set train.epochs=many
+    expect_status 2
+    expect train.epochs
+    run flowctl train spec.json --set 'flow[1].type=mafia'
+    expect_status 2
+    expect 'flow[1]' mafia
+    run flowctl train spec.json --set 'flow[7].hidden=[3]'
+    expect_status 2
+    run flowctl train spec.json --seed one
+    expect_status 2
+    expect seed
+    run flowctl train spec.json --validation 1.5
+    expect_status 2
+    expect data.validation
+    printf '{ "flow": [ ' >broken.json
+    run flowctl train broken.json
+    expect_status 2
+    expect "broken.json:1:"
+}
+
+@test "files that are not there exit with 1 and are named" {
+    run flowctl train nowhere.json
+    expect_status 1
+    expect nowhere.json
+    run flowctl train spec.json --data nowhere.csv
+    expect_status 1
+    expect data.train nowhere.csv
+    expect_not "epoch 1"
+}
+
+@test "training data that are not named are asked for" {
+    echo '{ "flow": [ { "type": "maf" } ] }' >empty.json
+    run flowctl train empty.json
+    expect_status 2
+    expect data.train --data
+}
+
+@test "invalid rows stop training with file, row and column; --skip-invalid counts them" {
+    printf '125,nan\n' >>train.csv
+    run flowctl train spec.json
+    expect_status 1
+    expect train.csv 401 y
+    run flowctl train spec.json --skip-invalid
+    expect_status 0
+    expect "1 invalid row"
+}
+
+@test "a column without spread is an error that names it, many tied values are a warning" {
+    awk -F, 'NR == 1 { print "x,y,k,c"; next } { print $0 "," (NR % 3) ",1" }' train.csv >ties.csv
+    run flowctl train spec.json --data ties.csv --validation 0.2 --set data.test=null --columns x,y,c
+    expect_status 1
+    expect c
+    run flowctl train spec.json --data ties.csv --validation 0.2 --set data.test=null --columns x,y,k \
+        --set train.epochs=1
+    expect_status 0
+    expect warning '"k"' "same value"
+    expect_not '"x"'
+}
+
+@test "validation data in another order of columns are matched by name" {
+    awk -F, '{ print $2 "," $1 }' validation.csv >swapped.csv
+    flowctl train spec.json -q -o a.h5
+    flowctl train spec.json -q -o b.h5 --validation swapped.csv
+    flowctl logprob a.h5 test.csv -o a.csv -q
+    flowctl logprob b.h5 test.csv -o b.csv -q
+    same a.csv b.csv
+}
+
+@test "the result does not depend on the number of threads" {
+    flowctl train spec.json -q --threads 1 -o one.h5
+    flowctl train spec.json -q --threads 2 -o two.h5
+    flowctl logprob one.h5 test.csv -q -o one.csv
+    flowctl logprob two.h5 test.csv -q -o two.csv
+    same one.csv two.csv
+}
+
+@test "another seed is another model" {
+    flowctl train spec.json -q -o one.h5
+    flowctl train spec.json -q -o two.h5 --seed 2
+    flowctl logprob one.h5 test.csv -q -o one.csv
+    flowctl logprob two.h5 test.csv -q -o two.csv
+    differ one.csv two.csv
+}
+
+@test "CSV and HDF5 of the same values train the same model" {
+    flowctl train spec.json -q -o csv.h5
+    # a tool at hand that writes HDF5: flowctl itself, by the round trip of an untrained, exact map
+    echo '{ "data": "train.csv", "flow": [], "train": { "epochs": 1 }, "output": "identity.h5" }' >identity.json
+    flowctl train identity.json -q || skip "an empty flow is not accepted"
+    flowctl invert identity.h5 train.csv -q -o values.h5:/train
+    flowctl invert identity.h5 train.csv -q -o values.csv
+    sed -i 's/z1,z2/x,y/' values.csv
+    flowctl train spec.json -q --data values.csv -o a.h5
+    flowctl train spec.json -q --data values.h5:/train -o b.h5 --set data.validation=null --set data.test=null
+    flowctl train spec.json -q --data values.csv -o c.h5 --set data.validation=null --set data.test=null
+    tail -n +2 test.csv >bare.csv
+    flowctl logprob b.h5 bare.csv -q -o b.csv
+    flowctl logprob c.h5 bare.csv -q -o c.csv
+    same b.csv c.csv
+}
