@@ -10,7 +10,7 @@
     do {                                                                                                              \
         double near_a = (double)(a), near_b = (double)(b), near_slack = (double)(slack);                              \
         if (!(fabs(near_a - near_b) <= near_slack))                                                                   \
-            fail_msg(#a " is %.12g, not %.12g: %.3g apart, allowed %.3g", near_a, near_b, fabs(near_a - near_b),       \
+            fail_msg("%s is %.12g, not %.12g: %.3g apart, allowed %.3g", #a, near_a, near_b, fabs(near_a - near_b),   \
                      near_slack);                                                                                     \
     } while (0)
 

@@ -1,0 +1,665 @@
+/* Flows as a whole: from JSON to blocks and the errors on the way, values taken from data, log-densities against GSL's,
+ * and many rows at once for any number of threads and any cut.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <gsl/gsl_randist.h>
+#include <gsl/gsl_statistics.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/memory.h"
+#include "flow/rows.h"
+#include "near.h"
+#include "num/rng.h"
+
+static const bool is_double = sizeof(real) == sizeof(double);
+
+/* A flow and the spec it came from. */
+typedef struct subject {
+    cJSON *document;
+    flow_json list, base;
+    flow *f;
+    real *weights;
+} subject;
+
+static flow_status try_to_start(subject *s, const char *json, int dim, flow_error *err)
+{
+    *s = (subject){0};
+    *err = (flow_error){0};
+    assert_int_equal(flow_json_parse(&s->document, json, strlen(json), "spec", err), FLOW_OK);
+    flow_json root = flow_json_root(s->document);
+    s->list = flow_json_member(&root, "flow");
+    s->base = flow_json_member(&root, "base");
+    return flow_new(&s->f, &s->list, &s->base, dim, 3, err);
+}
+
+static double uniform(uint64_t row, uint32_t column)
+{
+    return 2 * flow_rng_uniform(19, FLOW_STREAM_OTHER, row, column) - 1;
+}
+
+/* Random live weights: far from the identity every flow starts at. */
+static void start(subject *s, const char *json, int dim)
+{
+    flow_error err;
+    if (try_to_start(s, json, dim, &err) != FLOW_OK)
+        fail_msg("%s: %s", json, err.message);
+    s->weights = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *s->weights);
+    assert_non_null(s->weights);
+    flow_run *runs;
+    int n_runs;
+    assert_int_equal(flow_params_runs(&s->f->params, &runs, &n_runs, SIZE_MAX, &err), FLOW_OK);
+    for (int r = 0; r < n_runs; r++)
+        for (size_t k = runs[r].offset; k < runs[r].offset + runs[r].length; k++)
+            s->weights[k] = (real)(0.25 * uniform(k, 1));
+    free(runs);
+}
+
+static void end(subject *s)
+{
+    flow_free(s->f);
+    flow_free_aligned(s->weights);
+    cJSON_Delete(s->document);
+}
+
+/* ------------------------------------------------------------------ from a spec */
+
+static void expect_blocks(const char *json, int dim, int n_columns, int n_blocks, const char *first, const char *last)
+{
+    subject s;
+    start(&s, json, dim);
+    assert_int_equal(s.f->n_columns, n_columns);
+    assert_int_equal(s.f->n_blocks, n_blocks);
+    if (n_blocks > 0) {
+        assert_string_equal(s.f->blocks[0].name, first);
+        assert_string_equal(s.f->blocks[n_blocks - 1].name, last);
+    }
+    int entry = 0; /* the entries of the blocks follow each other, and carry their names */
+    for (int b = 0; b < n_blocks; b++) {
+        const flow_block *block = &s.f->blocks[b];
+        assert_true(block->first_param >= entry && block->last_param >= block->first_param);
+        entry = block->last_param;
+        for (int e = block->first_param; e < block->last_param; e++) {
+            const char *name = s.f->params.entries[e].name;
+            assert_true(strncmp(name, block->name, strlen(block->name)) == 0 && name[strlen(block->name)] == '/');
+        }
+    }
+    end(&s);
+}
+
+static void presets_expand(void **state)
+{
+    (void)state;
+    expect_blocks("{\"flow\": []}", 3, 0, 0, NULL, NULL);
+    expect_blocks("{}", 3, 0, 0, NULL, NULL);
+    expect_blocks("{\"flow\": [\"standardize\"]}", 3, 1, 0, NULL, NULL);
+    expect_blocks("{\"flow\": [\"realnvp\"]}", 4, 0, 8, "0.realnvp", "7.realnvp");
+    expect_blocks("{\"flow\": [{\"type\": \"standardize\"}, {\"type\": \"maf\"}]}", 4, 1, 5, "1.maf", "5.maf");
+    expect_blocks("{\"flow\": [{\"type\": \"nice\"}]}", 4, 0, 5, "0.nice", "4.actnorm");
+    expect_blocks("{\"flow\": [{\"type\": \"realnvp\", \"repeat\": 3, \"hidden\": []}, \"actnorm\"]}", 2, 0, 4,
+                  "0.realnvp", "3.actnorm");
+    expect_blocks("{\"flow\": [\"coupling\"]}", 2, 0, 1, "0.coupling", "0.coupling");
+}
+
+static void expect_defaults(const char *type, const char *resolved)
+{
+    char json[200];
+    snprintf(json, sizeof json, "{\"flow\": [{\"type\": \"%s\"}], \"base\": \"normal\"}", type);
+    subject s;
+    start(&s, json, 4);
+    cJSON *expected = cJSON_Parse(resolved);
+    assert_non_null(expected);
+    flow_json element = flow_json_element(&s.list, 0);
+    if (!cJSON_Compare(element.node, expected, true)) {
+        char *found = cJSON_Print(element.node);
+        fail_msg("%s was resolved to %s", type, found);
+    }
+    flow_json root = flow_json_root(s.document), base = flow_json_member(&root, "base");
+    assert_true(cJSON_IsObject(base.node));
+    assert_string_equal(flow_json_member(&base, "type").node->valuestring, "normal");
+
+    /* what was resolved means the same again, and stays as it is */
+    char *text = cJSON_PrintUnformatted(s.document);
+    subject again;
+    start(&again, text, 4);
+    assert_true(cJSON_Compare(s.document, again.document, true));
+    assert_int_equal(again.f->n_blocks, s.f->n_blocks);
+    assert_int_equal(again.f->params.n_entries, s.f->params.n_entries);
+    for (int e = 0; e < s.f->params.n_entries; e++)
+        assert_string_equal(again.f->params.entries[e].name, s.f->params.entries[e].name);
+    cJSON_free(text);
+    cJSON_Delete(expected);
+    end(&again);
+    end(&s);
+}
+
+#define NET "\"hidden\": [128, 128], \"activation\": \"relu\", \"residual\": false"
+#define MASK "\"mask\": \"alternate\", \"flip\": false"
+#define AFFINE "\"univariate\": {\"type\": \"affine\", \"bound\": 7}"
+
+static void defaults_are_filled_in(void **state)
+{
+    (void)state;
+    expect_defaults("maf", "{\"type\": \"maf\", \"repeat\": 5, \"order\": \"alternate\", " AFFINE ", " NET "}");
+    expect_defaults("realnvp", "{\"type\": \"realnvp\", \"repeat\": 8, " MASK ", " AFFINE ", " NET "}");
+    expect_defaults("nice", "{\"type\": \"nice\", \"repeat\": 4, " MASK ", \"univariate\": {\"type\": \"additive\"}, "
+                            NET "}");
+    expect_defaults("coupling", "{\"type\": \"coupling\", \"repeat\": 1, " MASK ", " AFFINE ", " NET "}");
+    expect_defaults("standardize", "{\"type\": \"standardize\"}");
+}
+
+typedef struct mistake {
+    const char *json;
+    int dim;
+    flow_status status;
+    const char *path, *says, *also; /* parts of the message */
+} mistake;
+
+#define ELEVEN "1,1,1,1,1,1,1,1,1,1,1"
+
+static const mistake mistakes[] = {
+    {"{\"flow\": [{\"type\": \"mav\"}]}", 3, FLOW_SPEC, "flow[0].type", "mav", "\"maf\""},
+    {"{\"flow\": [\"standardize\", {\"type\": \"realnpv\"}]}", 3, FLOW_SPEC, "flow[1].type", "realnpv", "\"realnvp\""},
+    {"{\"flow\": [\"zzzzzzzzzzzzz\"]}", 3, FLOW_SPEC, "flow[0]", "standardize, ", "coupling"},
+    {"{\"flow\": [{\"type\": 7}]}", 3, FLOW_SPEC, "flow[0]", "type", ""},
+    {"{\"flow\": [{\"hidden\": [7]}]}", 3, FLOW_SPEC, "flow[0]", "type", ""},
+    {"{\"flow\": [3]}", 3, FLOW_SPEC, "flow[0]", "found 3", ""},
+    {"{\"flow\": [null]}", 3, FLOW_SPEC, "flow[0]", "expected", ""},
+    {"{\"flow\": {\"type\": \"maf\"}}", 3, FLOW_SPEC, "flow", "expected a list", "an object"},
+    {"{\"flow\": [{\"type\": \"maf\", \"hiden\": [7]}]}", 3, FLOW_SPEC, "flow[0]", "hiden", "\"hidden\""},
+    {"{\"flow\": [{\"type\": \"maf\", \"mask\": \"half\"}]}", 3, FLOW_SPEC, "flow[0]", "mask", ""},
+    {"{\"flow\": [{\"type\": \"standardize\", \"repeat\": 2}]}", 3, FLOW_SPEC, "flow[0]", "repeat", ""},
+    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": [0]}]}", 3, FLOW_SPEC, "flow[0].hidden[0]", "0", "1 to 65536"},
+    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": [8, 65537]}]}", 3, FLOW_SPEC, "flow[0].hidden[1]", "65537", "65536"},
+    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": [8.5]}]}", 3, FLOW_SPEC, "flow[0].hidden[0]", "8.5", ""},
+    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": 8}]}", 3, FLOW_SPEC, "flow[0].hidden", "list", "8"},
+    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": [" ELEVEN "," ELEVEN "," ELEVEN "]}]}", 3, FLOW_SPEC,
+     "flow[0].hidden", "33", "32"},
+    {"{\"flow\": [{\"type\": \"maf\", \"repeat\": 0}]}", 3, FLOW_SPEC, "flow[0].repeat", "0", "1 to 1024"},
+    {"{\"flow\": [{\"type\": \"maf\", \"repeat\": 1025}]}", 3, FLOW_SPEC, "flow[0].repeat", "1025", "1024"},
+    {"{\"flow\": [{\"type\": \"maf\", \"repeat\": \"5\"}]}", 3, FLOW_SPEC, "flow[0].repeat", "number", ""},
+    {"{\"flow\": [{\"type\": \"maf\", \"activation\": \"rleu\"}]}", 3, FLOW_SPEC, "flow[0].activation", "rleu",
+     "\"relu\""},
+    {"{\"flow\": [{\"type\": \"maf\", \"residual\": 1}]}", 3, FLOW_SPEC, "flow[0].residual", "true or false", ""},
+    {"{\"flow\": [{\"type\": \"maf\", \"residual\": true, \"hidden\": [8, 9]}]}", 3, FLOW_SPEC, "flow[0]", "residual",
+     "equal width"},
+    {"{\"flow\": [{\"type\": \"coupling\", \"residual\": true, \"hidden\": [8, 8, 9]}]}", 3, FLOW_SPEC, "flow[0]",
+     "residual", "equal width"},
+    {"{\"flow\": [{\"type\": \"maf\", \"univariate\": \"afine\"}]}", 3, FLOW_SPEC, "flow[0].univariate", "afine",
+     "\"affine\""},
+    {"{\"flow\": [{\"type\": \"maf\", \"univariate\": {\"type\": \"affine\", \"bound\": -1}}]}", 3, FLOW_SPEC,
+     "flow[0].univariate.bound", "-1", "0.1 to 30"},
+    {"{\"flow\": [{\"type\": \"maf\", \"univariate\": {\"type\": \"additive\", \"bound\": 1}}]}", 3, FLOW_SPEC,
+     "flow[0].univariate", "bound", ""},
+    {"{\"flow\": [\"maf\", \"standardize\"]}", 3, FLOW_SPEC, "flow[1]", "standardize", "before all blocks"},
+    {"{\"flow\": [{\"type\": \"permute\", \"repeat\": 1024}, \"permute\"]}", 3, FLOW_SPEC, "flow[1]", "1024", "blocks"},
+    {"{\"flow\": [], \"base\": \"norml\"}", 3, FLOW_SPEC, "base", "norml", "\"normal\""},
+    {"{\"flow\": [], \"base\": {\"type\": \"normal\", \"scale\": 2}}", 3, FLOW_SPEC, "base", "scale", ""},
+    {"{\"flow\": [], \"base\": 3}", 3, FLOW_SPEC, "base", "found 3", ""},
+    {"{\"flow\": []}", 0, FLOW_DATA, "", "0 columns", "65536"},
+    {"{\"flow\": []}", -5, FLOW_DATA, "", "-5 columns", "65536"},
+    {"{\"flow\": []}", 65537, FLOW_DATA, "", "65537 columns", "65536"},
+};
+
+static void mistakes_are_named(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof mistakes / sizeof *mistakes; k++) {
+        const mistake *m = &mistakes[k];
+        subject s;
+        flow_error err;
+        flow_status status = try_to_start(&s, m->json, m->dim, &err);
+        if (status != m->status)
+            fail_msg("%s: status %d, \"%s\"", m->json, (int)status, err.message);
+        assert_int_equal(err.code, m->status);
+        assert_null(s.f);
+        if (strncmp(err.message, m->path, strlen(m->path)) != 0 || strstr(err.message, m->says) == NULL ||
+            strstr(err.message, m->also) == NULL)
+            fail_msg("%s: \"%s\"", m->json, err.message);
+        end(&s);
+    }
+}
+
+static long resident_megabytes(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss / 1024;
+}
+
+/* Specs that ask for the most of everything are refused, or cost no more than they are worth. */
+static void hostile_sizes(void **state)
+{
+    (void)state;
+    char wide[32 * 8] = "65536", thin[32 * 8] = "1", json[1024];
+    for (int l = 1; l < 32; l++) {
+        strcat(wide, ",65536");
+        strcat(thin, ",1");
+    }
+    static const int dims[] = {1, 2, 65536};
+    static const char *const types[] = {"maf", "realnvp", "nice"};
+    long before = resident_megabytes();
+    for (size_t t = 0; t < 3; t++) {
+        for (size_t d = 0; d < 3; d++) {
+            for (int which = 0; which < 2; which++) {
+                snprintf(json, sizeof json, "{\"flow\": [{\"type\": \"%s\", \"repeat\": 1024, \"hidden\": [%s]}]}",
+                         types[t], which == 0 ? wide : thin);
+                subject s;
+                flow_error err;
+                flow_status status = try_to_start(&s, json, dims[d], &err);
+                bool fits = which == 1 && dims[d] < 65536;
+                if (strcmp(types[t], "nice") == 0 && fits) /* its closing block is one too many */
+                    fits = false;
+                if (fits != (status == FLOW_OK) || (!fits && status != FLOW_SPEC))
+                    fail_msg("%s on %d columns: status %d, \"%s\"", json, dims[d], (int)status, err.message);
+                end(&s);
+            }
+        }
+    }
+    long grown = resident_megabytes() - before;
+    if (grown > 1500) /* the sanitizers count in this */
+        fail_msg("%ld MB to refuse a spec", grown);
+}
+
+/* ------------------------------------------------------------------ values from data */
+
+enum { ROWS = 1000 };
+
+/* Columns of very different places and sizes, the first like a time stamp. */
+static const double places[] = {1.7e9, -3, 125.09, 0, 1e-12}, sizes[] = {250, 0.5, 0.02, 1e6, 1e-13};
+
+static double *new_rows(int dim)
+{
+    double *rows = malloc((size_t)ROWS * (size_t)dim * sizeof *rows);
+    assert_non_null(rows);
+    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
+    for (int j = 0; j < ROWS; j++)
+        for (int i = 0; i < dim; i++)
+            rows[j * dim + i] = places[i] + sizes[i] * gsl_ran_gaussian_ziggurat(rng, 1);
+    gsl_rng_free(rng);
+    return rows;
+}
+
+static void standardized_density_is_gaussian(void **state)
+{
+    (void)state;
+    enum { D = 5 };
+    subject s;
+    start(&s, "{\"flow\": [\"standardize\"]}", D);
+    double *rows = new_rows(D), *copy = new_rows(D);
+    flow_error err;
+    assert_int_equal(flow_fit(s.f, s.weights, rows, ROWS, NULL, &err), FLOW_OK);
+    assert_memory_equal(rows, copy, ROWS * D * sizeof *rows); /* only looked at */
+
+    double mean[D], deviation[D];
+    for (int i = 0; i < D; i++) {
+        long double sum = 0, squares = 0; /* two passes: the reference for a time stamp */
+        for (int j = 0; j < ROWS; j++)
+            sum += rows[j * D + i];
+        for (int j = 0; j < ROWS; j++)
+            squares += (rows[j * D + i] - sum / ROWS) * (rows[j * D + i] - sum / ROWS);
+        mean[i] = (double)(sum / ROWS);
+        deviation[i] = (double)sqrtl(squares / (ROWS - 1));
+        ASSERT_NEAR(s.f->params.fitted[i], mean[i], 1e-13 * fabs(mean[i]) + 1e-9 * deviation[i]);
+        ASSERT_NEAR(s.f->params.fitted[D + i] / deviation[i], 1, 1e-9);
+    }
+    flow_runner *runner;
+    assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, &err), FLOW_OK);
+    double *logp = malloc(ROWS * sizeof *logp), *z = malloc(ROWS * D * sizeof *z), *x = malloc(ROWS * D * sizeof *x);
+    double *logdet = malloc(ROWS * sizeof *logdet);
+    assert_true(logp != NULL && z != NULL && x != NULL && logdet != NULL);
+    flow_rows_logp(runner, rows, ROWS, logp);
+    flow_rows_to_latent(runner, rows, ROWS, z, logdet);
+    for (int j = 0; j < ROWS; j++) {
+        double expected = 0, determinant = 0;
+        for (int i = 0; i < D; i++) {
+            expected += log(gsl_ran_gaussian_pdf(rows[j * D + i] - mean[i], deviation[i]));
+            determinant -= log(deviation[i]);
+            ASSERT_NEAR(z[j * D + i], (rows[j * D + i] - mean[i]) / deviation[i], is_double ? 1e-8 : 1e-6);
+        }
+        ASSERT_NEAR(logp[j], expected, is_double ? 1e-7 : 1e-5);
+        ASSERT_NEAR(logdet[j], determinant, 1e-8);
+    }
+    flow_rows_to_data(runner, z, ROWS, x, logdet);
+    for (int j = 0; j < ROWS; j++) {
+        double determinant = 0;
+        for (int i = 0; i < D; i++) {
+            determinant += log(deviation[i]);
+            double rounding = 4e-16 * fabs(mean[i]) + (is_double ? 1e-14 : 1e-6) * deviation[i];
+            ASSERT_NEAR(x[j * D + i], rows[j * D + i], rounding);
+        }
+        ASSERT_NEAR(logdet[j], determinant, 1e-8);
+    }
+    free(rows);
+    free(copy);
+    free(logp);
+    free(logdet);
+    free(z);
+    free(x);
+    flow_runner_free(runner);
+    end(&s);
+}
+
+/* No maps at all: the base alone. And networks as they are initialised: still the base, whatever the depth. */
+static void flows_start_at_the_base(void **state)
+{
+    (void)state;
+    static const char *const specs[] = {"{}", "{\"flow\": [\"permute\"]}", "{\"flow\": [\"maf\"]}",
+                                        "{\"flow\": [{\"type\": \"realnvp\", \"repeat\": 100, \"hidden\": [16]}]}",
+                                        "{\"flow\": [\"nice\"]}"};
+    enum { D = 3 };
+    for (size_t k = 0; k < sizeof specs / sizeof *specs; k++) {
+        subject s;
+        start(&s, specs[k], D);
+        flow_init_weights(s.f, 1, s.weights);
+        flow_runner *runner;
+        assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 1, NULL), FLOW_OK);
+        double rows[40 * D], logp[40];
+        for (int i = 0; i < 40 * D; i++)
+            rows[i] = 4 * uniform((uint64_t)i, 2);
+        flow_rows_logp(runner, rows, 40, logp);
+        for (int j = 0; j < 40; j++) {
+            double expected = 0;
+            for (int i = 0; i < D; i++)
+                expected += log(gsl_ran_ugaussian_pdf(rows[j * D + i]));
+            ASSERT_NEAR(logp[j], expected, is_double ? 1e-12 : 1e-5);
+        }
+        flow_runner_free(runner);
+        end(&s);
+    }
+}
+
+static void fit_names_what_it_cannot_use(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"time", "mass"};
+    subject s;
+    start(&s, "{\"flow\": [\"standardize\", \"maf\"]}", 2);
+    double rows[4 * 2] = {1, 5, 2, 5, 3, 5, 4, 5};
+    flow_error err;
+    assert_int_equal(flow_fit(s.f, s.weights, rows, 4, names, &err), FLOW_DATA);
+    assert_non_null(strstr(err.message, "mass"));
+    assert_int_equal(flow_fit(s.f, s.weights, rows, 4, NULL, &err), FLOW_DATA);
+    assert_non_null(strstr(err.message, "column 2"));
+    assert_int_equal(flow_fit(s.f, s.weights, rows, 0, names, &err), FLOW_DATA);
+    assert_int_equal(flow_fit(s.f, s.weights, rows, 1, names, &err), FLOW_DATA);
+    rows[1] = INFINITY;
+    assert_int_equal(flow_fit(s.f, s.weights, rows, 4, names, &err), FLOW_DATA);
+    end(&s);
+}
+
+/* Values from a file may be anything. */
+static void check_refuses(void **state)
+{
+    (void)state;
+    subject s;
+    start(&s, "{\"flow\": [\"standardize\", {\"type\": \"permute\", \"order\": \"random\"}, {\"type\": \"maf\"}]}", 3);
+    flow_error err;
+    assert_int_equal(flow_check(s.f, &err), FLOW_OK);
+    double *fitted = s.f->params.fitted;
+    static const double unusable[] = {NAN, INFINITY, 1.5, 3, -1, 0};
+    for (size_t k = 0; k < s.f->params.n_fitted; k++) {
+        double good = fitted[k];
+        bool mean = k < 3, deviation = k >= 3 && k < 6;
+        for (int v = 0; v < 6; v++) {
+            fitted[k] = unusable[v];
+            bool bad = v < 2 || (deviation ? unusable[v] <= 0 : !mean && unusable[v] != good);
+            flow_status status = flow_check(s.f, &err);
+            if (status != (bad ? FLOW_FORMAT : FLOW_OK))
+                fail_msg("fitted value %zu = %g: status %d", k, unusable[v], (int)status);
+        }
+        fitted[k] = good;
+    }
+    end(&s);
+}
+
+/* ------------------------------------------------------------------ many rows */
+
+enum { D = 5 };
+static const char *const busy = "{\"flow\": [\"standardize\", "
+                                "{\"type\": \"maf\", \"repeat\": 2, \"hidden\": [40, 24]}, "
+                                "{\"type\": \"realnvp\", \"repeat\": 2, \"hidden\": [33], \"activation\": \"silu\"}]}";
+
+typedef struct results {
+    double logp[ROWS], z[ROWS * D], into[ROWS], x[ROWS * D], out_of[ROWS], drawn[ROWS * D], drawn_logp[ROWS], error;
+} results;
+
+/* Everything a runner can do to n rows. */
+static void run(const subject *s, const double *rows, size_t n, uint64_t first_row, int n_threads, results *r)
+{
+    flow_runner *runner;
+    assert_int_equal(flow_runner_new(&runner, s->f, s->weights, n_threads, NULL), FLOW_OK);
+    flow_rows_logp(runner, rows, n, r->logp);
+    flow_rows_to_latent(runner, rows, n, r->z, r->into);
+    flow_rows_to_data(runner, r->z, n, r->x, r->out_of);
+    flow_rows_sample(runner, 42, first_row, n, 1, r->drawn, r->drawn_logp, &r->error);
+    flow_runner_free(runner);
+}
+
+static subject busy_subject(double **rows)
+{
+    subject s;
+    start(&s, busy, D);
+    *rows = new_rows(D);
+    assert_int_equal(flow_fit(s.f, s.weights, *rows, ROWS, NULL, NULL), FLOW_OK);
+    return s;
+}
+
+static void threads_change_nothing(void **state)
+{
+    (void)state;
+    double *rows;
+    subject s = busy_subject(&rows);
+    results *one = calloc(1, sizeof *one), *many = calloc(1, sizeof *many);
+    assert_true(one != NULL && many != NULL);
+    static const size_t counts[] = {1, 15, 16, 127, 128, 129, 300, ROWS};
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        memset(one, 0, sizeof *one);
+        run(&s, rows, counts[c], 0, 1, one);
+        for (int n_threads = 2; n_threads <= 5; n_threads++) {
+            memset(many, 0, sizeof *many);
+            run(&s, rows, counts[c], 0, n_threads, many);
+            assert_memory_equal(one, many, sizeof *one);
+        }
+    }
+    free(one);
+    free(many);
+    free(rows);
+    end(&s);
+}
+
+static void inverses_invert(void **state)
+{
+    (void)state;
+    double *rows;
+    subject s = busy_subject(&rows);
+    results *r = calloc(1, sizeof *r);
+    assert_non_null(r);
+    run(&s, rows, ROWS, 0, 2, r);
+    double bound = is_double ? 1e-11 : 1e-4;
+    for (int k = 0; k < ROWS; k++) {
+        double base = 0;
+        for (int i = 0; i < D; i++) {
+            ASSERT_NEAR((r->x[k * D + i] - rows[k * D + i]) / sizes[i], 0, bound * 100);
+            base += log(gsl_ran_ugaussian_pdf(r->z[k * D + i]));
+        }
+        ASSERT_NEAR(r->into[k] + r->out_of[k], 0, bound * 10);
+        ASSERT_NEAR(r->logp[k], base + r->into[k], bound);
+    }
+    assert_true(r->error > 0 && r->error < bound * 100);
+    free(r);
+    free(rows);
+    end(&s);
+}
+
+/* Any cut at tiles gives the same bits; any cut at all gives the same numbers, and in place as well. */
+static void cuts_change_nothing(void **state)
+{
+    (void)state;
+    double *rows;
+    subject s = busy_subject(&rows);
+    results *whole = calloc(1, sizeof *whole), *part = calloc(1, sizeof *part);
+    assert_true(whole != NULL && part != NULL);
+    run(&s, rows, ROWS, 7 * FLOW_TILE, 2, whole);
+    static const size_t cuts[] = {0, 128, 256, 640, 768, ROWS};
+    for (size_t c = 0; c + 1 < sizeof cuts / sizeof *cuts; c++) {
+        size_t first = cuts[c], n = cuts[c + 1] - first;
+        run(&s, rows + first * D, n, 7 * FLOW_TILE + first, 2, part);
+        assert_memory_equal(part->logp, whole->logp + first, n * sizeof(double));
+        assert_memory_equal(part->z, whole->z + first * D, n * D * sizeof(double));
+        assert_memory_equal(part->into, whole->into + first, n * sizeof(double));
+        assert_memory_equal(part->x, whole->x + first * D, n * D * sizeof(double));
+        assert_memory_equal(part->out_of, whole->out_of + first, n * sizeof(double));
+        assert_memory_equal(part->drawn, whole->drawn + first * D, n * D * sizeof(double));
+        assert_memory_equal(part->drawn_logp, whole->drawn_logp + first, n * sizeof(double));
+    }
+    for (size_t first = 0; first < 300; first += 37) {
+        size_t n = 1 + first % 50;
+        run(&s, rows + first * D, n, 0, 1, part);
+        for (size_t k = 0; k < n; k++)
+            ASSERT_NEAR(part->logp[k], whole->logp[first + k], is_double ? 1e-11 : 1e-4);
+    }
+    flow_runner *runner;
+    assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
+    double *inside = malloc(ROWS * D * sizeof *inside);
+    assert_non_null(inside);
+    memcpy(inside, rows, ROWS * D * sizeof *inside);
+    flow_rows_to_latent(runner, inside, ROWS, inside, NULL);
+    assert_memory_equal(inside, whole->z, ROWS * D * sizeof *inside);
+    flow_rows_to_data(runner, inside, ROWS, inside, NULL);
+    assert_memory_equal(inside, whole->x, ROWS * D * sizeof *inside);
+    flow_runner_free(runner);
+    free(inside);
+    free(whole);
+    free(part);
+    free(rows);
+    end(&s);
+}
+
+static void samples(void **state)
+{
+    (void)state;
+    double *rows;
+    subject s = busy_subject(&rows);
+    results *r = calloc(1, sizeof *r);
+    double *x = malloc(ROWS * D * sizeof *x), *logp = malloc(ROWS * sizeof *logp);
+    assert_true(r != NULL && x != NULL && logp != NULL);
+    run(&s, rows, ROWS, 0, 2, r);
+    flow_runner *runner;
+    assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
+
+    flow_rows_logp(runner, r->drawn, ROWS, logp); /* the density of a draw is the density of that row */
+    assert_memory_equal(logp, r->drawn_logp, ROWS * sizeof *logp);
+    flow_rows_sample(runner, 42, 0, ROWS, 1, x, NULL, NULL); /* asking for less changes nothing */
+    assert_memory_equal(x, r->drawn, ROWS * D * sizeof *x);
+    flow_rows_sample(runner, 43, 0, ROWS, 1, x, NULL, NULL);
+    for (int k = 0; k < ROWS; k++)
+        assert_true(x[k * D] != r->drawn[k * D]);
+
+    /* without spread all draws are the image of the origin; the base is scaled by the temperature */
+    double origin[D] = {0}, image[D];
+    flow_rows_to_data(runner, origin, 1, image, NULL);
+    flow_rows_sample(runner, 42, 0, ROWS, 0, x, NULL, NULL);
+    for (int k = 0; k < ROWS * D; k++)
+        ASSERT_NEAR((x[k] - image[k % D]) / sizes[k % D], 0, is_double ? 1e-11 : 1e-5);
+    flow_runner_free(runner);
+    end(&s);
+
+    start(&s, "{}", D);
+    assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
+    flow_rows_sample(runner, 42, 0, ROWS, 0.5, x, NULL, NULL);
+    ASSERT_NEAR(gsl_stats_sd(x, 1, ROWS * D), 0.5, 0.02);
+    flow_rows_sample(runner, 42, 0, ROWS, 1, r->drawn, NULL, NULL);
+    for (int k = 0; k < ROWS * D; k++)
+        ASSERT_NEAR(x[k], 0.5 * r->drawn[k], 1e-15);
+    flow_runner_free(runner);
+    free(r);
+    free(x);
+    free(logp);
+    free(rows);
+    end(&s);
+}
+
+/* ------------------------------------------------------------------ one tile */
+
+static void tiles_load_and_store(void **state)
+{
+    (void)state;
+    subject s;
+    start(&s, "{}", 3);
+    flow_workspace *ws;
+    assert_int_equal(flow_workspace_new(&ws, s.f, FLOW_TILE, false, NULL), FLOW_OK);
+    double rows[20 * 3], back[20 * 3];
+    for (int k = 0; k < 60; k++)
+        rows[k] = k;
+    assert_int_equal(flow_tile_load(s.f, ws, rows, 20), 32);
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 32; j++)
+            assert_true(ws->x[i * 32 + j] == rows[(j < 20 ? j : 19) * 3 + i]);
+    flow_tile_store(s.f, ws, 32, back, 20);
+    assert_memory_equal(back, rows, sizeof rows);
+    assert_int_equal(flow_tile_load(s.f, ws, rows, 16), 16);
+    flow_workspace_free(ws);
+    flow_workspace_free(NULL);
+    end(&s);
+    flow_free(NULL);
+    flow_runner_free(NULL);
+}
+
+static void culprits_are_found(void **state)
+{
+    (void)state;
+    double *rows;
+    subject s = busy_subject(&rows);
+    flow_workspace *ws;
+    assert_int_equal(flow_workspace_new(&ws, s.f, FLOW_TILE, false, NULL), FLOW_OK);
+    int n = flow_tile_load(s.f, ws, rows, 20);
+    assert_null(flow_tile_culprit(s.f, s.weights, ws, n, 3));
+    rows[3 * D + 1] = NAN;
+    n = flow_tile_load(s.f, ws, rows, 20);
+    assert_string_equal(flow_tile_culprit(s.f, s.weights, ws, n, 3), "the data or their column maps");
+    n = flow_tile_load(s.f, ws, rows, 20);
+    assert_null(flow_tile_culprit(s.f, s.weights, ws, n, 4)); /* rows do not know of each other */
+    rows[3 * D + 1] = 0;
+    for (int b = 0; b < s.f->n_blocks; b++) {
+        int entry = s.f->blocks[b].last_param - 1; /* the bias of its last layer */
+        real *weight = &s.weights[s.f->params.entries[entry].offset], good = *weight;
+        *weight = (real)NAN;
+        n = flow_tile_load(s.f, ws, rows, 20);
+        assert_string_equal(flow_tile_culprit(s.f, s.weights, ws, n, 4), s.f->blocks[b].name);
+        *weight = good;
+    }
+    flow_workspace_free(ws);
+    free(rows);
+    end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(presets_expand),
+        cmocka_unit_test(defaults_are_filled_in),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(hostile_sizes),
+        cmocka_unit_test(standardized_density_is_gaussian),
+        cmocka_unit_test(flows_start_at_the_base),
+        cmocka_unit_test(fit_names_what_it_cannot_use),
+        cmocka_unit_test(check_refuses),
+        cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(inverses_invert),
+        cmocka_unit_test(cuts_change_nothing),
+        cmocka_unit_test(samples),
+        cmocka_unit_test(tiles_load_and_store),
+        cmocka_unit_test(culprits_are_found),
+    };
+    return cmocka_run_group_tests_name("flows", tests, NULL, NULL);
+}
