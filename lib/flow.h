@@ -7,9 +7,13 @@
  *     flow_logprob(model, x, n, logp, &err);
  *     flow_close(model);
  *
- * Rows are doubles, row-major (n, d), in the units of the data the model was trained on; log-densities are in nats in these
- * units. A handle may be used by one thread at a time; it runs its own threads (0: as many as there are processors).
- * Nothing here prints or exits.
+ * Rows are doubles, row-major (n, d), in the units of the data the model was trained on; log-densities are in nats in
+ * these units. A handle may be used by one thread at a time; it runs its own threads (0: as many as there are
+ * processors). Nothing here prints or exits.
+ *
+ * A value among the rows that is not finite is FLOW_DATA, an array that is missing FLOW_ARGUMENT; then nothing is
+ * written. FLOW_NUMERIC means that a result is not a number, because its row is far from everything the model was
+ * trained on: all results are written, and the message names the first such row.
  *
  * Compile with `pkg-config --cflags --libs flowctl`.
  */
@@ -28,9 +32,11 @@ extern "C" {
 
 typedef struct flow_handle flow_handle;
 
-/* Loads a model file, or the model that a spec's "output" names. *out is the caller's; flow_close accepts NULL. */
+/* Loads a model file, or the model that a spec's "output" names. *out is the caller's; flow_close accepts NULL. FLOW_IO
+ * when there is no such file, FLOW_FORMAT when it is damaged, newer than this library, or not a model. */
 flow_status flow_open(flow_handle **out, const char *path, flow_error *err);
 void flow_close(flow_handle *model);
+/* No result depends on this, bit for bit. */
 void flow_set_threads(flow_handle *model, int n_threads);
 
 int flow_dim(const flow_handle *model);                          /* d */
@@ -39,8 +45,8 @@ const char *flow_column_name(const flow_handle *model, int index); /* borrowed; 
 /* logp (n) = log p(x) for x (n, d). */
 flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *logp, flow_error *err);
 
-/* x (n, d): rows first_row ... first_row + n - 1 of the endless sequence of draws that belongs to `seed`; any row can be
- * drawn without the ones before it. logp (n), log p of each draw, may be NULL. */
+/* x (n, d): rows first_row ... first_row + n - 1 of the endless sequence of draws that belongs to `seed`; any row can
+ * be drawn without the ones before it. logp (n), log p of each draw, may be NULL. */
 flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, double *x, double *logp,
                         flow_error *err);
 

@@ -1,0 +1,85 @@
+/* Any bytes as a spec: read, resolved, built into a flow of a few columns, printed and read again. Whatever they are,
+ * there is an error or a flow, and a resolved spec reads as itself. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/flow.h"
+#include "model/spec.h"
+#include "train/trainer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(int condition, const char *what)
+{
+    if (condition)
+        return;
+    fprintf(stderr, "fuzz_spec: %s\n", what);
+    abort();
+}
+
+/* The resolved document, or NULL when there is an error. */
+static char *resolve(const char *text, size_t size, const char *const *overrides, int n_overrides)
+{
+    flow_error err = {0};
+    flow_spec *spec;
+    if (flow_spec_parse(&spec, text, size, "fuzz.json", NULL, overrides, n_overrides, &err) != FLOW_OK) {
+        require(spec == NULL && err.code != FLOW_OK && err.message[0] != '\0', "an error without a message");
+        return NULL;
+    }
+    flow_train_options options;
+    flow *f = NULL;
+    char *resolved = NULL;
+    if (flow_train_options_read(&options, &spec->training, &err) == FLOW_OK &&
+        flow_new(&f, &spec->flow, &spec->base, 3, spec->seed, &err) == FLOW_OK) {
+        require(f->dim == 3 && flow_params_count(&f->params) <= f->params.n_weights, "a flow that is no flow");
+        resolved = flow_spec_print(spec);
+    } else {
+        require(err.code != FLOW_OK && err.message[0] != '\0', "an error without a message");
+    }
+    flow_free(f);
+    flow_spec_free(spec);
+    return resolved;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    /* what follows a zero byte is an override */
+    const char *text = (const char *)data;
+    size_t length = size > 0 ? strnlen(text, size) : 0;
+    char override[128] = "";
+    const char *const overrides[] = {override};
+    if (length + 1 < size)
+        snprintf(override, sizeof override, "%.*s", (int)(size - length - 1 < 100 ? size - length - 1 : 100),
+                 text + length + 1);
+    char *once = resolve(text, length, overrides, override[0] != '\0');
+    if (once != NULL) {
+        char *twice = resolve(once, strlen(once), NULL, 0);
+        require(twice != NULL && strcmp(once, twice) == 0, "a resolved spec does not read as itself");
+        free(twice);
+    }
+    free(once);
+    return 0;
+}
+
+#ifdef FLOW_FUZZ_REPLAY
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        FILE *in = fopen(argv[i], "rb");
+        static uint8_t data[1 << 23];
+        if (in == NULL)
+            return 1;
+        size_t size = fread(data, 1, sizeof data, in);
+        fclose(in);
+        uint8_t *exact = malloc(size == 0 ? 1 : size); /* so that a read beyond the end is noticed */
+        memcpy(exact, data, size);
+        LLVMFuzzerTestOneInput(exact, size);
+        free(exact);
+    }
+    return 0;
+}
+#endif

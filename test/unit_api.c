@@ -1,0 +1,234 @@
+/* The library as other programs see it: open, evaluate, sample, invert. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _POSIX_C_SOURCE 200809L /* mkdtemp */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "flow.h"
+#include "flow/rows.h"
+#include "model/model.h"
+#include "num/rng.h"
+
+enum { DIM = 3, N = 700 };
+
+static char folder[] = "/tmp/unit_api-XXXXXX";
+static char path[64];
+
+static const char *const columns[DIM] = {"x", "y", "energy"};
+
+static void check_ok(flow_status status, const flow_error *err)
+{
+    if (status != FLOW_OK)
+        fail_msg("%s", err->message);
+}
+
+static int make_model(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"flow\": [\"standardize\", {\"type\": \"realnvp\", \"repeat\": 4, \"hidden\": [16]}, "
+                               "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [16]}]}";
+    flow_error err = {0};
+    flow_spec *spec;
+    flow *f;
+    if (mkdtemp(folder) == NULL ||
+        flow_spec_parse(&spec, text, strlen(text), "x.json", NULL, NULL, 0, &err) != FLOW_OK ||
+        flow_new(&f, &spec->flow, &spec->base, DIM, spec->seed, &err) != FLOW_OK)
+        return -1;
+    snprintf(path, sizeof path, "%s/model.h5", folder);
+    real *weights = flow_alloc_aligned(f->params.n_weights, sizeof *weights);
+    flow_init_weights(f, spec->seed, weights);
+    double rows[N * DIM];
+    for (size_t k = 0; k < N * DIM; k++)
+        rows[k] = 1000 + 5 * flow_rng_uniform(3, FLOW_STREAM_OTHER, k, 0);
+    flow_status status = flow_fit(f, weights, rows, N, columns, &err);
+    /* last layers start at zero, which is the identity: move the weights to have a map worth inverting */
+    for (size_t k = 0; k < f->params.n_weights; k++)
+        if (weights[k] != 0)
+            weights[k] += (real)(0.1 * flow_rng_uniform(4, FLOW_STREAM_OTHER, k, 0));
+    for (int e = 0; e < f->params.n_entries; e++) {
+        const flow_param *entry = &f->params.entries[e];
+        if (entry->trainable && entry->extent == NULL)
+            for (size_t k = 0; k < (size_t)entry->rows * (size_t)entry->cols; k++)
+                weights[entry->offset + k] +=
+                    (real)(0.2 * flow_rng_uniform(5, FLOW_STREAM_OTHER, k, (uint32_t)e) - 0.1);
+    }
+    flow_model_contents contents = {.spec = spec, .f = f, .weights = weights, .columns = columns};
+    if (status == FLOW_OK)
+        status = flow_model_save(path, &contents, &err);
+    flow_free_aligned(weights);
+    flow_free(f);
+    flow_spec_free(spec);
+    return status == FLOW_OK ? 0 : -1;
+}
+
+static int remove_model(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+static flow_handle *open_model(void)
+{
+    flow_handle *model = NULL;
+    flow_error err = {0};
+    check_ok(flow_open(&model, path, &err), &err);
+    return model;
+}
+
+static void test_open(void **state)
+{
+    (void)state;
+    flow_handle *model = open_model();
+    assert_int_equal(flow_dim(model), DIM);
+    assert_string_equal(flow_column_name(model, 2), "energy");
+    assert_null(flow_column_name(model, 3));
+    assert_null(flow_column_name(model, -1));
+    flow_close(model);
+    flow_close(NULL);
+    flow_error err = {0};
+    assert_int_equal(flow_open(&model, "/no/such/model.h5", &err), FLOW_IO);
+    assert_null(model);
+    assert_string_equal(err.message, "/no/such/model.h5: there is no such file");
+    assert_int_equal(flow_open(&model, NULL, &err), FLOW_ARGUMENT);
+    assert_int_equal(flow_open(&model, folder, NULL), FLOW_IO);
+}
+
+static double largest_difference(const double *a, const double *b, size_t n)
+{
+    double largest = 0;
+    for (size_t k = 0; k < n; k++)
+        largest = fmax(largest, fabs(a[k] - b[k]));
+    return largest;
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    static double x[N * DIM], z[N * DIM], back[N * DIM], there[N], again[N], logp[N], direct[N];
+    const double scale = 5 / sqrt(12); /* of the data */
+    flow_handle *model = open_model();
+    flow_error err = {0};
+    check_ok(flow_sample(model, 1, 0, N, x, logp, &err), &err);
+    check_ok(flow_logprob(model, x, N, direct, &err), &err);
+    assert_true(largest_difference(logp, direct, N) < (sizeof(real) == 8 ? 1e-9 : 1e-3));
+    check_ok(flow_to_latent(model, x, N, z, there, &err), &err);
+    check_ok(flow_to_data(model, z, N, back, again, &err), &err);
+    assert_true(largest_difference(x, back, N * DIM) < (sizeof(real) == 8 ? 1e-9 : 1e-4) * scale);
+    for (int i = 0; i < N; i++)
+        assert_true(fabs(there[i] + again[i]) < (sizeof(real) == 8 ? 1e-9 : 1e-3));
+    /* log p = log N(z) + log|det dz/dx| */
+    for (int i = 0; i < N; i++) {
+        double sum = there[i] - 0.5 * DIM * log(2 * acos(-1));
+        for (int k = 0; k < DIM; k++)
+            sum -= 0.5 * z[i * DIM + k] * z[i * DIM + k];
+        assert_true(fabs(sum - direct[i]) < (sizeof(real) == 8 ? 1e-9 : 1e-4));
+    }
+    /* in place, and without log-determinants */
+    check_ok(flow_to_latent(model, back, N, back, NULL, &err), &err);
+    check_ok(flow_to_data(model, back, N, back, NULL, &err), &err);
+    assert_true(largest_difference(x, back, N * DIM) < (sizeof(real) == 8 ? 1e-9 : 2e-4) * scale);
+    flow_close(model);
+}
+
+/* Row k of a seed is row k of that seed, however it is asked for. */
+static void test_sampling_is_a_sequence(void **state)
+{
+    (void)state;
+    static double whole[N * DIM], logp[N], piece[N * DIM], piece_logp[N];
+    flow_handle *model = open_model();
+    flow_error err = {0};
+    check_ok(flow_sample(model, 9, 0, N, whole, logp, &err), &err);
+    const size_t starts[] = {0, 1, 17, 127, 128, 129, 255, 256, 300, 640, N - 1};
+    const size_t counts[] = {0, 1, 2, 50, 127, 128, 129, 400, N};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+            size_t from = starts[i], n = counts[k] < N - from ? counts[k] : N - from;
+            flow_set_threads(model, 1 + (int)((i + k) % 3));
+            memset(piece, 0, sizeof piece);
+            check_ok(flow_sample(model, 9, from, n, piece, piece_logp, &err), &err);
+            assert_memory_equal(piece, whole + from * DIM, n * DIM * sizeof *piece);
+            assert_memory_equal(piece_logp, logp + from, n * sizeof *logp);
+            if (n < N)
+                assert_true(piece[n * DIM] == 0);
+        }
+    }
+    check_ok(flow_sample(model, 9, 200, 100, piece, NULL, &err), &err);
+    assert_memory_equal(piece, whole + 200 * DIM, 100 * DIM * sizeof *piece);
+    /* far out, without what comes before; another seed is something else */
+    uint64_t far = UINT64_C(1) << 40;
+    check_ok(flow_sample(model, 9, far, 3, piece, NULL, &err), &err);
+    check_ok(flow_sample(model, 9, far + 1, 2, whole, NULL, &err), &err);
+    assert_memory_equal(piece + DIM, whole, 2 * DIM * sizeof *piece);
+    check_ok(flow_sample(model, 10, far, 1, whole, NULL, &err), &err);
+    assert_true(memcmp(piece, whole, DIM * sizeof *piece) != 0);
+    assert_int_equal(flow_sample(model, 9, UINT64_MAX, 1, piece, NULL, &err), FLOW_ARGUMENT);
+    flow_close(model);
+}
+
+static void test_threads_do_not_matter(void **state)
+{
+    (void)state;
+    static double x[N * DIM], first[N], other[N];
+    flow_handle *model = open_model();
+    flow_error err = {0};
+    check_ok(flow_sample(model, 2, 0, N, x, NULL, &err), &err);
+    flow_set_threads(model, 1);
+    check_ok(flow_logprob(model, x, N, first, &err), &err);
+    for (int n_threads = -1; n_threads <= 3; n_threads++) {
+        flow_set_threads(model, n_threads);
+        check_ok(flow_logprob(model, x, N, other, &err), &err);
+        assert_memory_equal(first, other, sizeof first);
+    }
+    flow_close(model);
+}
+
+static void check_said(flow_status status, flow_status expected, const flow_error *err, const char *message)
+{
+    assert_int_equal(status, expected);
+    assert_string_equal(err->message, message);
+}
+
+static void test_unusable_arguments(void **state)
+{
+    (void)state;
+    double x[2 * DIM] = {1, 2, 3, 4, NAN, 6}, out[2 * DIM];
+    flow_handle *model = open_model();
+    flow_error err = {0};
+    check_said(flow_logprob(model, x, 2, out, &err), FLOW_DATA, &err,
+               "flow_logprob: row 1, column 1 (y) is not a finite number");
+    x[4] = INFINITY;
+    check_said(flow_to_latent(model, x, 2, out, NULL, &err), FLOW_DATA, &err,
+               "flow_to_latent: row 1, column 1 (y) is not a finite number");
+    check_said(flow_to_data(model, x, 2, out, NULL, &err), FLOW_DATA, &err,
+               "flow_to_data: row 1, column 1 (y) is not a finite number");
+    check_said(flow_logprob(model, NULL, 2, out, &err), FLOW_ARGUMENT, &err, "flow_logprob: an array is missing");
+    check_said(flow_sample(model, 1, 0, 2, NULL, out, &err), FLOW_ARGUMENT, &err, "flow_sample: an array is missing");
+    assert_int_equal(flow_to_latent(model, x, 1, NULL, NULL, NULL), FLOW_ARGUMENT);
+    assert_int_equal(flow_logprob(model, NULL, 0, NULL, &err), FLOW_OK);
+    assert_int_equal(flow_to_data(model, NULL, 0, NULL, NULL, &err), FLOW_OK);
+    assert_int_equal(flow_sample(model, 1, 5, 0, NULL, NULL, &err), FLOW_OK);
+    flow_close(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_sampling_is_a_sequence),
+        cmocka_unit_test(test_threads_do_not_matter),
+        cmocka_unit_test(test_unusable_arguments),
+    };
+    return cmocka_run_group_tests_name("api", tests, make_model, remove_model);
+}
