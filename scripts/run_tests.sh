@@ -8,7 +8,7 @@
 # A PROGRAM is
 #     build/.../unit_NAME              a cmocka program
 #     build/.../replay_NAME            a fuzz target that takes files: each file in test/corpus/NAME/ is one case
-#     build/flowctl:test/NAME.bats     command-line tests, run with that program as $FLOWCTL
+#     build/.../flowctl:test/NAME.bats command-line tests, run with that program as $FLOWCTL
 #     scripts/NAME.sh                  a script, one case
 # One line is printed for each, the log of a failing one is shown, all logs stay in build/logs. The last line is
 # "N passed, N failed". The exit status is 0 only if at least one test ran and none failed.
@@ -87,7 +87,10 @@ run() {
     log=$logs/$(tr "/:" "--" <<<"${program#./}").log
     case $program in
         *.bats)
-            FLOWCTL=$PWD/${program%%:*} limited bats --tap "${program#*:}" >"$log" 2>&1
+            local options=(--tap)
+            # The sanitizers make everything several times slower: tests tagged "slow" run without them alone.
+            case $program in *asan*) ! bats --help | grep -q -- --filter-tags || options+=(--filter-tags "!slow") ;; esac
+            FLOWCTL=$PWD/${program%%:*} limited bats "${options[@]}" "${program#*:}" >"$log" 2>&1
             status=$?
             count_tap "$log" $status
             ;;
@@ -117,9 +120,12 @@ run() {
         printf 'FAIL  %-52s %4d passed, %d failed%s (%d s)\n' "$program" "$n_passed" "$n_failed" "$note" \
             $((SECONDS - start))
         awk '{ line[NR] = $0 }
-             END { from = NR > 120 ? NR - 119 : 1
-                   if (from > 1) print "      | ..."
-                   for (i = from; i <= NR; i++) print "      | " line[i] }' "$log"
+             END {
+                 # A report of leaks is long: what failed first stands at the top, why it ended at the bottom.
+                 for (i = 1; i <= NR; i++)
+                     if (i <= 60 || i > NR - 60) print "      | " line[i]
+                     else if (i == 61) print "      | [...]"
+             }' "$log"
         printf '      whole log: %s\n' "$log"
     fi
 }
