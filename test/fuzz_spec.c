@@ -49,7 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     /* what follows a zero byte is an override */
     const char *text = (const char *)data;
-    size_t length = size > 0 ? strnlen(text, size) : 0;
+    const char *zero = size > 0 ? memchr(text, 0, size) : NULL;
+    size_t length = zero != NULL ? (size_t)(zero - text) : size;
     char override[128] = "";
     const char *const overrides[] = {override};
     if (length + 1 < size)

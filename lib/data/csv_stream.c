@@ -169,6 +169,9 @@ static void take_end(int terminator, void *stream)
 
 flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, flow_error *err)
 {
+    if (s->is_midway && !start_parser(s))
+        return flow_error_memory(err, "reading CSV");
+    s->is_midway = true;
     s->n_fields = 0;
     s->n_ends = 0;
     s->failed = s->too_many = false;
@@ -188,8 +191,6 @@ flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, f
             record->complaint = "has a quote in the middle of a field";
         else if (s->n_ends > 1)
             record->complaint = "has a carriage return in the middle";
-        if (record->complaint != NULL && !start_parser(s))
-            return flow_error_memory(err, "reading CSV");
         if (record->complaint != NULL || s->n_ends > 0 || at_end)
             break;
         flow_status status = line_at(s, at, &line, err);
@@ -198,6 +199,7 @@ flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, f
         if (line.size > 0)
             record->n_lines++;
     }
+    s->is_midway = record->complaint != NULL;
     record->text = s->buffer + s->begin;
     record->size = at;
     record->length = at;

@@ -28,7 +28,7 @@ typedef struct flow_csv_stream {
 
     /* the fields of the last record that went through libcsv */
     struct csv_parser parser;
-    bool has_parser;
+    bool has_parser, is_midway; /* is_midway: the parser did not come to the end of a record */
     char *text;     /* each with a zero behind it */
     size_t *starts; /* (n_fields + 1) where they begin in text, and where the last one ends */
     size_t n_fields, text_capacity, starts_capacity;

@@ -75,7 +75,7 @@ static void go_back(flow_trainer *t)
 
 static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double rate, flow_error *err)
 {
-    char culprit[400], message[600], origin[64] = "the initial ones";
+    char culprit[480], message[720], origin[64] = "the initial ones";
     describe_culprit(t, culprit, sizeof culprit);
     int64_t dropped = ++t->counters[COUNT_DROPPED], in_a_row = ++t->counters[COUNT_DROPPED_IN_A_ROW];
     t->figures[FIGURE_RATE_FACTOR] *= cut;

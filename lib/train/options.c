@@ -12,7 +12,7 @@ static const flow_option table[] = {
     {.key = "optimizer", .kind = FLOW_OPTION_JSON, .offset = offsetof(flow_train_options, optimizer),
      .fallback = "{\"type\": \"adam\"}", .refers = "optimizer", .help = "how a gradient changes the weights"},
     {.key = "schedule", .kind = FLOW_OPTION_JSON, .offset = offsetof(flow_train_options, schedule),
-     .fallback = "{\"type\": \"constant\"}", .refers = "schedule", .help = "how the learning rate changes"},
+     .fallback = "{\"type\": \"cosine\"}", .refers = "schedule", .help = "how the learning rate changes"},
     {.key = "batch", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_train_options, batch), .fallback = "256",
      .least = 1, .most = 1 << 20, .help = "rows per step"},
     {.key = "epochs", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_train_options, epochs), .fallback = "100",

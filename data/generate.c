@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Makes the data sets in this folder: generate FOLDER
+ *
+ * Every set has a training part of 10,000 rows, and 2,000 rows each for validation and test. What they are is said in
+ * README.md. The same program makes the same bytes: the random numbers come from a fixed seed, and the values are
+ * rounded to six decimals, so that the CSV files stay readable and hold exactly what the HDF5 files hold.
+ */
+#include <complex.h>
+#include <gsl/gsl_math.h>
+#include <gsl/gsl_randist.h>
+#include <gsl/gsl_rng.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "data/table.h"
+#include "num/rng.h"
+
+enum { SEED = 20240601, MOST_COLUMNS = 5, N_PARTS = 3 };
+
+static const struct {
+    const char *path;   /* in the HDF5 file */
+    const char *suffix; /* of the CSV file */
+    int n_rows;
+} parts[N_PARTS] = {{"/train", "", 10000}, {"/validation", "_validation", 2000}, {"/test", "_test", 2000}};
+
+/* One kind of data: draws a row. */
+typedef struct source {
+    const char *name;
+    int d;
+    const char *columns[MOST_COLUMNS];
+    void (*draw)(double *row, gsl_rng *rng);
+    bool has_csv;
+} source;
+
+static double sqr(double x)
+{
+    return x * x;
+}
+
+/* ------------------------------------------------------------------ two moons */
+
+static void draw_two_moons(double *row, gsl_rng *rng)
+{
+    const double noise = 0.1, angle = M_PI * gsl_rng_uniform(rng);
+    bool upper = gsl_rng_uniform(rng) < 0.5;
+    row[0] = (upper ? cos(angle) : 1 - cos(angle)) + gsl_ran_gaussian(rng, noise);
+    row[1] = (upper ? sin(angle) : 0.5 - sin(angle)) + gsl_ran_gaussian(rng, noise);
+}
+
+/* ------------------------------------------------------------------ a mixture of five normal distributions */
+
+static const struct {
+    double weight, mean[2], deviation[2], correlation;
+} components[] = {
+    {0.30, {0, 0}, {0.4, 0.4}, 0},
+    {0.25, {3, 1}, {0.8, 0.3}, 0.8},
+    {0.20, {-2, 2}, {0.3, 0.9}, -0.6},
+    {0.15, {-1.5, -2.5}, {1.0, 0.25}, 0},
+    {0.10, {2.5, -2}, {0.2, 0.2}, 0.3},
+};
+
+static void draw_mixture(double *row, gsl_rng *rng)
+{
+    double choice = gsl_rng_uniform(rng);
+    int k = 0;
+    while (choice >= components[k].weight && k < 4)
+        choice -= components[k++].weight;
+    gsl_ran_bivariate_gaussian(rng, components[k].deviation[0], components[k].deviation[1], components[k].correlation,
+                               &row[0], &row[1]);
+    row[0] += components[k].mean[0];
+    row[1] += components[k].mean[1];
+}
+
+/* ------------------------------------------------------------------ a normal distribution in five dimensions */
+
+static const double gaussian_mean[5] = {1.5, -20, 0.03, 300, 5}, gaussian_deviation[5] = {1, 5, 0.01, 40, 2};
+
+/* The Cholesky factor of the correlations; its rows have length 1. */
+static const double gaussian_factor[5][5] = {
+    {1, 0, 0, 0, 0}, {0.8, 0.6, 0, 0, 0}, {-0.48, 0.64, 0.6, 0, 0}, {0, 0.6, 0, 0.8, 0}, {0.2, -0.4, 0.4, 0, 0.8}};
+
+static void draw_gaussian5(double *row, gsl_rng *rng)
+{
+    double z[5];
+    for (int i = 0; i < 5; i++)
+        z[i] = gsl_ran_gaussian(rng, 1);
+    for (int i = 0; i < 5; i++) {
+        double sum = 0;
+        for (int j = 0; j <= i; j++)
+            sum += gaussian_factor[i][j] * z[j];
+        row[i] = gaussian_mean[i] + gaussian_deviation[i] * sum;
+    }
+}
+
+/* ------------------------------------------------------------------ D+ -> K- pi+ pi+ */
+
+/* Masses and the width in GeV, Particle Data Group 2022. */
+static const double mass_d = 1.86966, mass_k = 0.493677, mass_pi = 0.13957039, mass_kstar = 0.89555,
+                    width_kstar = 0.0473, radius_kstar = 1.5; /* radius in 1/GeV */
+
+/* In the rest frame of R -> a b at R's mass squared s, the momentum of a (PDG review "Kinematics", two-body decays):
+ *     q^2 = (s - (m_a + m_b)^2) (s - (m_a - m_b)^2) / (4 s) */
+static double momentum(double s, double mass_a, double mass_b)
+{
+    return sqrt(fmax(0, (s - sqr(mass_a + mass_b)) * (s - sqr(mass_a - mass_b)) / (4 * s)));
+}
+
+/* The K*(892) in K- pi_a, with pi_b beside it. A relativistic Breit-Wigner with the width of a P wave
+ *     Gamma(s) = Gamma_0 (q / q_0)^3 (m_0 / sqrt s) F^2(q) / F^2(q_0),   F^2(q) = 1 / (1 + r^2 q^2)   (Blatt-Weisskopf)
+ * times the angular dependence of spin 1 in Zemach's form
+ *     s_ab - s_kb + (m_D^2 - m_b^2) (m_K^2 - m_a^2) / s_ka,
+ * where s_xy is the mass squared of x and y, and a and b are the pions. */
+static double complex kstar(double s_ka, double s_kb)
+{
+    double s_ab = sqr(mass_d) + sqr(mass_k) + 2 * sqr(mass_pi) - s_ka - s_kb;
+    double q = momentum(s_ka, mass_k, mass_pi), q0 = momentum(sqr(mass_kstar), mass_k, mass_pi);
+    double barrier = (1 + sqr(radius_kstar * q0)) / (1 + sqr(radius_kstar * q));
+    double width = width_kstar * pow(q / q0, 3) * mass_kstar / sqrt(s_ka) * barrier;
+    double angular = s_ab - s_kb + (sqr(mass_d) - sqr(mass_pi)) * (sqr(mass_k) - sqr(mass_pi)) / s_ka;
+    return angular * sqrt(barrier) / (sqr(mass_kstar) - s_ka - I * mass_kstar * width);
+}
+
+/* The square of the amplitude: K* in either pair, which two equal pions make symmetric, and a constant. */
+static double intensity(double s1, double s2)
+{
+    double complex sum = 8 * cexp(I * 2.0) + kstar(s1, s2) + kstar(s2, s1);
+    return sqr(creal(sum)) + sqr(cimag(sum));
+}
+
+/* Whether the masses squared of the two K pi pairs are possible. For a given s1 the limits of s2 are (PDG review
+ * "Kinematics", Dalitz plot)
+ *     (E_K + E_b)^2 - (p_K +- p_b)^2
+ * with energies and momenta of K and of the other pion b in the rest frame of the first pair. */
+static bool is_possible(double s1, double s2)
+{
+    if (s1 <= sqr(mass_k + mass_pi) || s1 >= sqr(mass_d - mass_pi))
+        return false;
+    double e_k = (s1 + sqr(mass_k) - sqr(mass_pi)) / (2 * sqrt(s1));
+    double e_b = (sqr(mass_d) - s1 - sqr(mass_pi)) / (2 * sqrt(s1));
+    double p_k = sqrt(fmax(0, sqr(e_k) - sqr(mass_k))), p_b = sqrt(fmax(0, sqr(e_b) - sqr(mass_pi)));
+    return s2 >= sqr(e_k + e_b) - sqr(p_k + p_b) && s2 <= sqr(e_k + e_b) - sqr(p_k - p_b);
+}
+
+/* The decay rate is the intensity times ds1 ds2: phase space is flat in the Dalitz plot. So throw points into the
+ * square around it, and keep each with a chance in proportion to its intensity. */
+static void draw_dalitz(double *row, gsl_rng *rng)
+{
+    const double least = sqr(mass_k + mass_pi), most = sqr(mass_d - mass_pi), ceiling = 1600;
+    double s1, s2, chance;
+    do {
+        s1 = gsl_ran_flat(rng, least, most);
+        s2 = gsl_ran_flat(rng, least, most);
+        chance = is_possible(s1, s2) ? intensity(s1, s2) / ceiling : 0;
+        if (chance > 1) {
+            fprintf(stderr, "generate: the ceiling of the Dalitz intensity is too low\n");
+            exit(EXIT_FAILURE);
+        }
+    } while (gsl_rng_uniform(rng) >= chance);
+    row[0] = fmin(s1, s2);
+    row[1] = fmax(s1, s2);
+}
+
+/* ------------------------------------------------------------------ files */
+
+static const source sources[] = {
+    {"two_moons", 2, {"x", "y"}, draw_two_moons, true},
+    {"mixture", 2, {"x", "y"}, draw_mixture, false},
+    {"gaussian5", 5, {"a", "b", "c", "d", "e"}, draw_gaussian5, false},
+    {"dalitz", 2, {"m2_kpi_low", "m2_kpi_high"}, draw_dalitz, true},
+};
+
+static flow_status write_rows(flow_writer *writer, const source *s, int n_rows, gsl_rng *rng, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < n_rows && status == FLOW_OK; i++) {
+        double row[MOST_COLUMNS];
+        s->draw(row, rng);
+        for (int j = 0; j < s->d; j++)
+            row[j] = round(row[j] * 1e6) / 1e6;
+        status = flow_writer_write(writer, row, 1, err);
+    }
+    return status;
+}
+
+/* All parts in one file, or a file for part `only`. */
+static flow_status write_file(const char *location, const source *s, int index, int only, flow_error *err)
+{
+    flow_writer *writer;
+    flow_status status = flow_writer_open(&writer, location, s->columns, s->d, NULL, err);
+    if (status != FLOW_OK)
+        return status;
+    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
+    if (rng == NULL)
+        status = flow_error_memory(err, "a generator of random numbers");
+    for (int k = 0; k < N_PARTS && status == FLOW_OK; k++) {
+        if (only >= 0 && k != only)
+            continue;
+        flow_rng_gsl_seed(rng, SEED, FLOW_STREAM_OTHER, (uint64_t)(index * N_PARTS + k));
+        if (only < 0 && k > 0)
+            status = flow_writer_begin(writer, parts[k].path, err);
+        if (status == FLOW_OK)
+            status = write_rows(writer, s, parts[k].n_rows, rng, err);
+    }
+    if (rng != NULL)
+        gsl_rng_free(rng);
+    if (status == FLOW_OK)
+        return flow_writer_finish(writer, err);
+    flow_writer_abandon(writer);
+    return status;
+}
+
+static flow_status write_source(const char *folder, const source *s, int index, flow_error *err)
+{
+    char *location = flow_format("%s/%s.h5:%s", folder, s->name, parts[0].path);
+    flow_status status = location != NULL ? FLOW_OK : flow_error_memory(err, "a file name");
+    if (status == FLOW_OK)
+        status = write_file(location, s, index, -1, err);
+    free(location);
+    for (int k = 0; k < N_PARTS && s->has_csv && status == FLOW_OK; k++) {
+        location = flow_format("%s/%s%s.csv", folder, s->name, parts[k].suffix);
+        status = location != NULL ? write_file(location, s, index, k, err) : flow_error_memory(err, "a file name");
+        free(location);
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: generate FOLDER\n");
+        return 2;
+    }
+    for (int i = 0; i < (int)(sizeof sources / sizeof sources[0]); i++) {
+        flow_error err;
+        if (write_source(argv[1], &sources[i], i, &err) != FLOW_OK) {
+            fprintf(stderr, "generate: %s\n", err.message);
+            return EXIT_FAILURE;
+        }
+    }
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,344 @@
+/* Flows against densities that are known: trained on draws from them, they must come close to the truth.
+ *
+ * A correlated Gaussian in 5 dimensions and a mixture of three Gaussians in 2, each learned by a MAF and by a RealNVP; the
+ * measure is the Kullback-Leibler divergence from the truth, mean(log p_true - log p_model) over fresh draws, in nats.
+ * A learned density must also integrate to one, and describe its own samples.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _POSIX_C_SOURCE 200809L /* mkdtemp */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <gsl/gsl_linalg.h>
+#include <gsl/gsl_randist.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "data/table.h"
+#include "flow/rows.h"
+#include "num/parallel.h"
+#include "num/rng.h"
+#include "train/trainer.h"
+
+enum { N_TRAINING = 50000, N_HELD_OUT = 10000, N_FRESH = 50000, MOST_DIM = 5, MOST_PARTS = 3 };
+
+static char folder[64];
+
+/* ---- the truth: mixtures of Gaussians; one part is a Gaussian ---- */
+
+typedef struct part {
+    double weight;
+    double mean[MOST_DIM];
+    double factor[MOST_DIM * MOST_DIM]; /* (d, d): Cholesky factor of the covariance */
+} part;
+
+typedef struct truth {
+    const char *name;
+    int dim, n_parts;
+    part parts[MOST_PARTS];
+    double offset; /* on column 0 */
+} truth;
+
+static void set_part(truth *t, double weight, const double *mean, const double *covariance)
+{
+    size_t d = (size_t)t->dim;
+    part *p = &t->parts[t->n_parts++];
+    p->weight = weight;
+    memcpy(p->mean, mean, d * sizeof *mean);
+    memcpy(p->factor, covariance, d * d * sizeof *covariance);
+    gsl_matrix_view view = gsl_matrix_view_array(p->factor, d, d);
+    assert_int_equal(gsl_linalg_cholesky_decomp1(&view.matrix), 0);
+}
+
+static truth gaussian(void)
+{
+    static const double mean[] = {1, -2, 0, 30, 0.001};
+    static const double covariance[] = {
+        1.0,   0.8,  -0.3,  4.0,   0.0002,
+        0.8,   2.0,   0.1,  2.0,   0.0000,
+        -0.3,  0.1,   0.5, -1.0,   0.0003,
+        4.0,   2.0,  -1.0, 40.0,   0.0000,
+        0.0002, 0.0,  0.0003, 0.0, 0.000001,
+    };
+    truth t = {.name = "gaussian", .dim = 5};
+    set_part(&t, 1, mean, covariance);
+    return t;
+}
+
+static truth mixture(void)
+{
+    truth t = {.name = "mixture", .dim = 2};
+    set_part(&t, 0.5, (double[]){-2, 0}, (double[]){0.5, 0.4, 0.4, 0.6});
+    set_part(&t, 0.3, (double[]){2, 1.5}, (double[]){0.4, -0.3, -0.3, 0.8});
+    set_part(&t, 0.2, (double[]){1, -2.5}, (double[]){1.0, 0, 0, 0.15});
+    return t;
+}
+
+static void draw(const truth *t, gsl_rng *rng, double *x)
+{
+    double u = gsl_rng_uniform(rng);
+    int k = 0;
+    while (k + 1 < t->n_parts && u >= t->parts[k].weight)
+        u -= t->parts[k++].weight;
+    size_t d = (size_t)t->dim;
+    const part *p = &t->parts[k];
+    gsl_vector_const_view mean = gsl_vector_const_view_array(p->mean, d);
+    gsl_matrix_const_view factor = gsl_matrix_const_view_array(p->factor, d, d);
+    gsl_vector_view out = gsl_vector_view_array(x, d);
+    gsl_ran_multivariate_gaussian(rng, &mean.vector, &factor.matrix, &out.vector);
+}
+
+static double true_logp(const truth *t, const double *x)
+{
+    double sum = 0, store[MOST_DIM];
+    size_t d = (size_t)t->dim;
+    gsl_vector_view work = gsl_vector_view_array(store, d);
+    for (int k = 0; k < t->n_parts; k++) {
+        gsl_vector_const_view at = gsl_vector_const_view_array(x, d);
+        gsl_vector_const_view mean = gsl_vector_const_view_array(t->parts[k].mean, d);
+        gsl_matrix_const_view factor = gsl_matrix_const_view_array(t->parts[k].factor, d, d);
+        double p;
+        gsl_ran_multivariate_gaussian_pdf(&at.vector, &mean.vector, &factor.matrix, &p, &work.vector);
+        sum += t->parts[k].weight * p;
+    }
+    return log(sum);
+}
+
+/* n draws, without the offset */
+static double *draws(const truth *t, uint64_t seed, size_t n)
+{
+    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
+    flow_rng_gsl_seed(rng, seed, FLOW_STREAM_OTHER, 0);
+    double *rows = malloc(n * (size_t)t->dim * sizeof *rows);
+    assert_non_null(rows);
+    for (size_t r = 0; r < n; r++)
+        draw(t, rng, rows + r * (size_t)t->dim);
+    gsl_rng_free(rng);
+    return rows;
+}
+
+static void shift(const truth *t, double *rows, size_t n)
+{
+    for (size_t r = 0; r < n; r++)
+        rows[r * (size_t)t->dim] += t->offset;
+}
+
+static flow_dataset *data_set(const truth *t, const char *name, uint64_t seed, size_t n)
+{
+    static const char *const columns[MOST_DIM] = {"a", "b", "c", "d", "e"};
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s.h5", folder, name);
+    double *rows = draws(t, seed, n);
+    shift(t, rows, n);
+    flow_error err;
+    flow_writer *writer;
+    assert_int_equal(flow_writer_open(&writer, path, columns, t->dim, NULL, &err), FLOW_OK);
+    assert_int_equal(flow_writer_write(writer, rows, n, &err), FLOW_OK);
+    assert_int_equal(flow_writer_finish(writer, &err), FLOW_OK);
+    free(rows);
+    flow_dataset *data;
+    const flow_dataset_options options = {0};
+    assert_int_equal(flow_dataset_open(&data, path, &options, &err), FLOW_OK);
+    return data;
+}
+
+/* ---- a flow, trained ---- */
+
+typedef struct learned {
+    flow *f;
+    real *weights;
+    flow_runner *runner;
+} learned;
+
+static learned learn(const truth *t, const char *spec)
+{
+    flow_error err = {0};
+    flow_dataset *training = data_set(t, "training", 1, N_TRAINING), *held_out = data_set(t, "held_out", 2, N_HELD_OUT);
+    cJSON *json;
+    assert_int_equal(flow_json_parse(&json, spec, strlen(spec), "test", &err), FLOW_OK);
+    flow_json root = flow_json_root(json), list = flow_json_member(&root, "flow"), base = flow_json_member(&root, "base");
+    flow_json train = flow_json_member(&root, "train");
+    flow_train_options options;
+    learned l = {0};
+    flow_trainer *trainer = NULL;
+    int n_threads = flow_processors();
+    if (flow_train_options_read(&options, &train, &err) != FLOW_OK ||
+        flow_new(&l.f, &list, &base, t->dim, 1, &err) != FLOW_OK ||
+        flow_trainer_new(&trainer, l.f, &options, training, held_out, 1, n_threads, &err) != FLOW_OK ||
+        flow_trainer_start(trainer, &err) != FLOW_OK || flow_trainer_run(trainer, NULL, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    size_t bytes = l.f->params.n_weights * sizeof *l.weights;
+    l.weights = malloc(bytes);
+    assert_non_null(l.weights);
+    memcpy(l.weights, flow_trainer_best(trainer), bytes);
+    assert_int_equal(flow_runner_new(&l.runner, l.f, l.weights, n_threads, &err), FLOW_OK);
+    int64_t n;
+    const double *last = flow_trainer_history(trainer, &n) + (n - 1) * FLOW_EPOCH_COLUMNS;
+    print_message("           %s: %d epochs, the last one took %.2f s\n", t->name, (int)n, last[FLOW_EPOCH_COLUMNS - 1]);
+    flow_trainer_free(trainer);
+    cJSON_Delete(json);
+    flow_dataset_close(training);
+    flow_dataset_close(held_out);
+    return l;
+}
+
+static void forget(learned *l)
+{
+    flow_runner_free(l->runner);
+    free(l->weights);
+    flow_free(l->f);
+}
+
+static double divergence(const truth *t, const learned *l)
+{
+    double *rows = draws(t, 3, N_FRESH), *logp = malloc(N_FRESH * sizeof *logp), sum = 0;
+    assert_non_null(logp);
+    for (size_t r = 0; r < N_FRESH; r++)
+        sum += true_logp(t, rows + r * (size_t)t->dim);
+    shift(t, rows, N_FRESH);
+    flow_rows_logp(l->runner, rows, N_FRESH, logp);
+    for (size_t r = 0; r < N_FRESH; r++)
+        sum -= logp[r];
+    free(rows);
+    free(logp);
+    print_message("           KL(%s || model) = %.4f nats\n", t->name, sum / N_FRESH);
+    return sum / N_FRESH;
+}
+
+/* With affine maps the mixture takes depth: 5 MAF blocks stop at 0.027 nats, wider networks or longer training do not
+ * help, 8 reach 0.015. */
+#define BLOCK(type, repeat) "{\"type\": \"" type "\", \"repeat\": " #repeat ", \"hidden\": [64, 64]}"
+#define SPEC(type, repeat, epochs, rate)                                 \
+    "{\"flow\": [{\"type\": \"standardize\"}, " BLOCK(type, repeat) "]," \
+    " \"train\": {\"epochs\": " #epochs ", \"optimizer\": {\"rate\": " #rate "}}}"
+
+static void recovers(truth t, const char *spec, double most)
+{
+    learned l = learn(&t, spec);
+    double kl = divergence(&t, &l);
+    forget(&l);
+    assert_true(kl > -0.01 && kl < most);
+}
+
+static void test_gaussian_by_maf(void **state)
+{
+    (void)state;
+    recovers(gaussian(), SPEC("maf", 5, 10, 0.001), 0.02);
+}
+
+static void test_gaussian_by_realnvp(void **state)
+{
+    (void)state;
+    recovers(gaussian(), SPEC("realnvp", 8, 10, 0.001), 0.02);
+}
+
+static void test_mixture_by_realnvp(void **state)
+{
+    (void)state;
+    recovers(mixture(), SPEC("realnvp", 10, 20, 0.002), 0.02);
+}
+
+/* The integral and the entropy of a 2-D density, by the midpoint rule over a square that holds all of it. */
+static void integrate(const learned *l, double half, double *mass, double *entropy)
+{
+    enum { CELLS = 800 };
+    double step = 2 * half / CELLS, *rows = malloc(CELLS * 2 * sizeof *rows), *logp = malloc(CELLS * sizeof *logp);
+    assert_true(rows != NULL && logp != NULL);
+    *mass = *entropy = 0;
+    for (int i = 0; i < CELLS; i++) {
+        for (int j = 0; j < CELLS; j++) {
+            rows[2 * j] = -half + (i + 0.5) * step;
+            rows[2 * j + 1] = -half + (j + 0.5) * step;
+        }
+        flow_rows_logp(l->runner, rows, CELLS, logp);
+        for (int j = 0; j < CELLS; j++) {
+            double p = exp(logp[j]) * step * step;
+            *mass += p;
+            *entropy -= p > 0 ? p * logp[j] : 0;
+        }
+    }
+    free(rows);
+    free(logp);
+}
+
+static void test_mixture_by_maf(void **state)
+{
+    (void)state;
+    enum { N = 100000 };
+    truth t = mixture();
+    learned l = learn(&t, SPEC("maf", 10, 20, 0.002));
+    double kl = divergence(&t, &l);
+    assert_true(kl > -0.01 && kl < 0.02);
+
+    double mass, entropy;
+    integrate(&l, 10, &mass, &entropy);
+    double *x = malloc(N * 2 * sizeof *x), *logp = malloc(N * sizeof *logp), round_trip;
+    assert_true(x != NULL && logp != NULL);
+    flow_rows_sample(l.runner, 5, 0, N, 1, x, logp, &round_trip);
+    double mean = 0, square = 0;
+    for (int i = 0; i < N; i++) {
+        mean += logp[i] / N;
+        square += logp[i] * logp[i] / N;
+    }
+    double error = sqrt((square - mean * mean) / N);
+    print_message("           integral %.5f, mean log p of samples %.4f +- %.4f, minus the entropy %.4f, round trip %.1e\n",
+                  mass, mean, error, -entropy, round_trip);
+    assert_true(fabs(mass - 1) < 0.01);
+    assert_true(fabs(mean + entropy) < 4 * error + 0.005);
+    assert_true(round_trip < 0.01);
+    free(x);
+    free(logp);
+    forget(&l);
+}
+
+/* Time stamps, or masses far from zero: the offset costs nothing. */
+static void test_offset(void **state)
+{
+    (void)state;
+    truth plain = gaussian(), shifted = gaussian();
+    shifted.name = "gaussian + 1.7e9";
+    shifted.offset = 1.7e9;
+    learned l = learn(&plain, SPEC("maf", 5, 4, 0.001));
+    double expected = divergence(&plain, &l);
+    forget(&l);
+    l = learn(&shifted, SPEC("maf", 5, 4, 0.001));
+    double found = divergence(&shifted, &l);
+    forget(&l);
+    assert_true(fabs(found - expected) < 0.01);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/flow_density_XXXXXX");
+    return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/training.h5", folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/held_out.h5", folder);
+    unlink(path);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gaussian_by_maf),
+        cmocka_unit_test(test_gaussian_by_realnvp),
+        cmocka_unit_test(test_mixture_by_maf),
+        cmocka_unit_test(test_mixture_by_realnvp),
+        cmocka_unit_test(test_offset),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
