@@ -148,7 +148,7 @@ static bool is_possible(double s1, double s2)
  * square around it, and keep each with a chance in proportion to its intensity. */
 static void draw_dalitz(double *row, gsl_rng *rng)
 {
-    const double least = sqr(mass_k + mass_pi), most = sqr(mass_d - mass_pi), ceiling = 1600;
+    const double least = sqr(mass_k + mass_pi), most = sqr(mass_d - mass_pi), ceiling = 6000;
     double s1, s2, chance;
     do {
         s1 = gsl_ran_flat(rng, least, most);
