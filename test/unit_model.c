@@ -332,6 +332,66 @@ static void test_a_spec_leads_to_its_model(void **state)
     stop(&x);
 }
 
+/* ---- a file of an earlier program ---- */
+
+/* Written once by `unit_model --write FILE` and kept: version 1 of the format loads for ever, and means the same. */
+static const char golden[] = "test/corpus/model/version1.h5";
+
+enum { PROBES = 4 };
+
+static void probe(const flow *f, const real *weights, double logp[PROBES])
+{
+    double rows[PROBES * DIM];
+    for (int k = 0; k < PROBES * DIM; k++)
+        rows[k] = 125.09 + 0.001 * ((k * 7) % 11);
+    flow_runner *runner;
+    assert_int_equal(flow_runner_new(&runner, f, weights, 1, NULL), FLOW_OK);
+    flow_rows_logp(runner, rows, PROBES, logp);
+    flow_runner_free(runner);
+}
+
+/* Away from the identity at which most blocks begin. */
+static void disturb(fixture *x)
+{
+    for (int e = 0; e < x->f->params.n_entries; e++) {
+        const flow_param *entry = &x->f->params.entries[e];
+        size_t n = (size_t)entry->rows * (size_t)entry->cols;
+        for (size_t k = 0; k < n && entry->trainable && entry->extent == NULL; k++)
+            x->weights[entry->offset + k] +=
+                (real)(0.4 * flow_rng_uniform(6, FLOW_STREAM_OTHER, k, (uint32_t)e) - 0.2);
+    }
+}
+
+static void write_golden(const char *path)
+{
+    fixture x;
+    start(&x);
+    disturb(&x);
+    double logp[PROBES];
+    probe(x.f, x.weights, logp);
+    cJSON_AddItemToObject(x.summary, "probes", cJSON_CreateDoubleArray(logp, PROBES));
+    save(&x, path);
+    stop(&x);
+}
+
+static void test_version_1_loads(void **state)
+{
+    (void)state;
+    if (access(golden, R_OK) != 0)
+        skip(); /* not in the top folder of the sources */
+    flow_model *model = load(golden);
+    double logp[PROBES];
+    probe(model->f, model->weights, logp);
+    const cJSON *expected = cJSON_GetObjectItemCaseSensitive(model->summary, "probes");
+    for (int k = 0; k < PROBES; k++)
+        if (fabs(logp[k] - cJSON_GetArrayItem(expected, k)->valuedouble) > 1e-4)
+            fail_msg("log p of probe %d is %.9g and was %.9g", k, logp[k],
+                     cJSON_GetArrayItem(expected, k)->valuedouble);
+    assert_true(model->has_state);
+    assert_int_equal(model->n_epochs, 2);
+    flow_model_free(model);
+}
+
 /* ---- what is no model ---- */
 
 static void test_other_files(void **state)
@@ -845,8 +905,12 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "--write") == 0) {
+        write_golden(argv[2]);
+        return 0;
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_a_loaded_model_computes_the_same),
@@ -854,6 +918,7 @@ int main(void)
         cmocka_unit_test(test_equal_models_are_equal_files),
         cmocka_unit_test(test_permissions_and_links),
         cmocka_unit_test(test_a_spec_leads_to_its_model),
+        cmocka_unit_test(test_version_1_loads),
         cmocka_unit_test(test_other_files),
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_flipped_bits),
