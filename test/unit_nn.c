@@ -667,8 +667,8 @@ static void the_walk(void **state)
     }
 }
 
-/* Every unit is computed once on the whole walk, and sees the inputs before its degree: sampling costs one pass, not one
- * per dimension. */
+/* Every unit is computed once on the whole walk, and sees the inputs before its degree: sampling costs one pass, not
+ * one per dimension. */
 static void the_walk_is_one_pass(void **state)
 {
     (void)state;
