@@ -3,7 +3,7 @@
  *
  * Every set has a training part of 10,000 rows, and 2,000 rows each for validation and test. What they are is said in
  * README.md. The same program makes the same bytes: the random numbers come from a fixed seed, and the values are
- * rounded to six decimals, so that the CSV files stay readable and hold exactly what the HDF5 files hold.
+ * rounded far below their spread, so that the CSV files stay readable and hold exactly what the HDF5 files hold.
  */
 #include <complex.h>
 #include <gsl/gsl_math.h>
@@ -32,6 +32,7 @@ typedef struct source {
     int d;
     const char *columns[MOST_COLUMNS];
     void (*draw)(double *row, gsl_rng *rng);
+    double steps; /* values are rounded to multiples of 1 / steps */
     bool has_csv;
 } source;
 
@@ -166,10 +167,10 @@ static void draw_dalitz(double *row, gsl_rng *rng)
 /* ------------------------------------------------------------------ files */
 
 static const source sources[] = {
-    {"two_moons", 2, {"x", "y"}, draw_two_moons, true},
-    {"mixture", 2, {"x", "y"}, draw_mixture, false},
-    {"gaussian5", 5, {"a", "b", "c", "d", "e"}, draw_gaussian5, false},
-    {"dalitz", 2, {"m2_kpi_low", "m2_kpi_high"}, draw_dalitz, true},
+    {"two_moons", 2, {"x", "y"}, draw_two_moons, 1e6, true},
+    {"mixture", 2, {"x", "y"}, draw_mixture, 1e6, false},
+    {"gaussian5", 5, {"a", "b", "c", "d", "e"}, draw_gaussian5, 1e9, false},
+    {"dalitz", 2, {"m2_kpi_low", "m2_kpi_high"}, draw_dalitz, 1e6, true},
 };
 
 static flow_status write_rows(flow_writer *writer, const source *s, int n_rows, gsl_rng *rng, flow_error *err)
@@ -179,7 +180,7 @@ static flow_status write_rows(flow_writer *writer, const source *s, int n_rows, 
         double row[MOST_COLUMNS];
         s->draw(row, rng);
         for (int j = 0; j < s->d; j++)
-            row[j] = round(row[j] * 1e6) / 1e6;
+            row[j] = round(row[j] * s->steps) / s->steps;
         status = flow_writer_write(writer, row, 1, err);
     }
     return status;

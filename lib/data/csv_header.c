@@ -160,13 +160,13 @@ flow_status flow_csv_header_read(flow_csv_stream *s, flow_names *names, bool *ha
         status = flow_error_set(err, FLOW_DATA, "%s: is empty; a table has a header line or rows", s->name);
     if (status == FLOW_OK && memchr(record.text, '\0', record.length) != NULL)
         status = flow_error_set(err, FLOW_FORMAT, "%s: is no text file; CSV or HDF5 was expected", s->name);
+    if (status == FLOW_OK && memchr(record.text, '\r', record.length) != NULL)
+        status = flow_error_set(err, FLOW_DATA, "%s: has carriage returns for line ends; convert it with tr '\\r' '\\n'",
+                                s->name);
     if (status == FLOW_OK)
         status = flow_csv_stream_split(s, &record, err);
     if (status != FLOW_OK)
         return status;
-    if (s->n_ends > 1)
-        return flow_error_set(err, FLOW_DATA, "%s: has carriage returns for line ends; convert it with tr '\\r' '\\n'",
-                              s->name);
     if (record.complaint != NULL)
         return flow_error_set(err, FLOW_DATA, "%s: line %lld %s; double the quotes inside of quoted fields", s->name,
                               (long long)s->line, record.complaint);

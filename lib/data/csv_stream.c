@@ -119,11 +119,19 @@ flow_status flow_csv_stream_seek(flow_csv_stream *s, int64_t offset, int64_t lin
 
 /* ------------------------------------------------------------------ records through libcsv */
 
+/* A carriage return ends no line: those before a line feed are taken off, and others are not what they should be. */
+static int is_line_feed(unsigned char c)
+{
+    return c == CSV_LF;
+}
+
 static bool start_parser(flow_csv_stream *s)
 {
     if (s->has_parser)
         csv_free(&s->parser);
     s->has_parser = csv_init(&s->parser, CSV_STRICT | CSV_STRICT_FINI) == 0;
+    if (s->has_parser)
+        csv_set_term_func(&s->parser, is_line_feed);
     return s->has_parser;
 }
 
@@ -142,7 +150,7 @@ static bool make_room(void **memory, size_t *capacity, size_t needed, size_t siz
 static void take_field(void *field, size_t length, void *stream)
 {
     flow_csv_stream *s = stream;
-    if (s->failed || s->too_many || s->n_ends > 0)
+    if (s->failed || s->too_many || s->has_ended)
         return;
     void *text = s->text, *starts = s->starts;
     size_t at = s->n_fields == 0 ? 0 : s->starts[s->n_fields];
@@ -164,7 +172,7 @@ static void take_end(int terminator, void *stream)
 {
     flow_csv_stream *s = stream;
     (void)terminator;
-    s->n_ends++;
+    s->has_ended = true;
 }
 
 flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, flow_error *err)
@@ -173,25 +181,25 @@ flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, f
         return flow_error_memory(err, "reading CSV");
     s->is_midway = true;
     s->n_fields = 0;
-    s->n_ends = 0;
+    s->has_ended = false;
     s->failed = s->too_many = false;
     size_t at = 0; /* bytes of the record given to libcsv */
     flow_csv_record line = *record;
     for (;;) {
-        size_t taken = csv_parse(&s->parser, line.text, line.size, take_field, take_end, s);
-        at += line.size;
-        bool at_end = s->at_end && s->begin + at == s->end;
-        if (taken == line.size && at_end && csv_fini(&s->parser, take_field, take_end, s) != 0)
+        bool has_end = line.size > 0 && line.text[line.size - 1] == '\n';
+        bool good = csv_parse(&s->parser, line.text, line.length, take_field, take_end, s) == line.length;
+        if (good && has_end)
+            good = csv_parse(&s->parser, "\n", 1, take_field, take_end, s) == 1;
+        else if (good && csv_fini(&s->parser, take_field, take_end, s) != 0)
             return flow_error_set(err, FLOW_DATA, "%s: the quote that is opened in line %lld is never closed", s->name,
                                   (long long)s->line);
-        int code = taken == line.size ? CSV_SUCCESS : csv_error(&s->parser);
+        int code = good ? CSV_SUCCESS : csv_error(&s->parser);
         if (s->failed || code == CSV_ENOMEM || code == CSV_ETOOBIG)
             return flow_error_memory(err, "reading CSV");
         if (code != CSV_SUCCESS)
             record->complaint = "has a quote in the middle of a field";
-        else if (s->n_ends > 1)
-            record->complaint = "has a carriage return in the middle";
-        if (record->complaint != NULL || s->n_ends > 0 || at_end)
+        at += line.size;
+        if (record->complaint != NULL || s->has_ended || !has_end)
             break;
         flow_status status = line_at(s, at, &line, err);
         if (status != FLOW_OK)

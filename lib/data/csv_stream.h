@@ -32,8 +32,7 @@ typedef struct flow_csv_stream {
     char *text;     /* each with a zero behind it */
     size_t *starts; /* (n_fields + 1) where they begin in text, and where the last one ends */
     size_t n_fields, text_capacity, starts_capacity;
-    int n_ends; /* rows ended since the record began */
-    bool failed, too_many;
+    bool has_ended, failed, too_many;
 } flow_csv_stream;
 
 /* The record at the front: `length` bytes of line from `text` without the line end, `size` bytes with it. */
