@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,6 +250,34 @@ static void test_replace(void **state)
     cJSON_Delete(document);
 }
 
+/* Every number reads back as the same double. */
+static void test_print_keeps_all_digits(void **state)
+{
+    (void)state;
+    const double numbers[] = {9007199254740991.0, 0.1 + 0.2, 1.0 / 3, 1e-3, -5e-324, 1.7976931348623157e308, 128, 0, -0.0};
+    enum { N = sizeof numbers / sizeof *numbers };
+    cJSON *document = cJSON_CreateObject();
+    cJSON *list = cJSON_AddArrayToObject(document, "list");
+    for (int i = 0; i < N; i++)
+        cJSON_AddItemToArray(list, cJSON_CreateNumber(numbers[i]));
+    cJSON_AddStringToObject(document, "text", "1e5 \" x");
+    char *text = flow_json_print(document);
+    assert_true(cJSON_IsNumber(list->child)); /* the document itself is left as it was */
+    cJSON *again = parse(text);
+    for (int i = 0; i < N; i++) {
+        double value = cJSON_GetArrayItem(cJSON_GetObjectItem(again, "list"), i)->valuedouble;
+        assert_memory_equal(&value, &numbers[i], sizeof value);
+    }
+    assert_string_equal(cJSON_GetObjectItem(again, "text")->valuestring, "1e5 \" x");
+    cJSON_Delete(again);
+    free(text);
+    cJSON_AddNumberToObject(document, "loss", NAN);
+    text = flow_json_print(document);
+    check_contains(text, "\"loss\":\tnull");
+    free(text);
+    cJSON_Delete(document);
+}
+
 static void test_files(void **state)
 {
     (void)state;
@@ -289,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_unknown_keys),
         cmocka_unit_test(test_assignments),
         cmocka_unit_test(test_replace),
+        cmocka_unit_test(test_print_keeps_all_digits),
         cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);

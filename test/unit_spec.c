@@ -262,10 +262,9 @@ static void test_resolved_is_stable(void **state)
 {
     (void)state;
     flow_spec *spec = parse("{\"flow\": [\"standardize\", {\"type\": \"realnvp\", \"hidden\": [8]}, \"permute\", "
-                            "\"actnorm\","
-                            " {\"type\": \"maf\", \"repeat\": 2}, \"nice\"], \"data\": \"x.csv\", \"train\": "
-                            "{\"optimizer\":"
-                            " {\"type\": \"adam\", \"rate\": 0.0001}}}");
+                            "\"actnorm\", {\"type\": \"maf\", \"repeat\": 2}, \"nice\"], \"data\": \"x.csv\", "
+                            "\"seed\": 9007199254740991, \"train\": {\"optimizer\": {\"type\": \"adam\", "
+                            "\"rate\": 0.30000000000000004}}}");
     flow_error err = {0};
     flow *f;
     flow_train_options options;
@@ -283,6 +282,7 @@ static void test_resolved_is_stable(void **state)
     assert_int_equal(flow_train_options_read(&options, &spec->training, &err), FLOW_OK);
     second = flow_spec_print(spec);
     assert_string_equal(first, second);
+    assert_true(spec->seed == UINT64_C(9007199254740991));
     assert_int_equal(f->params.n_weights, n_weights);
     flow_free(f);
     flow_spec_free(spec);

@@ -303,3 +303,29 @@ void flow_json_replace(flow_json *at, cJSON *with)
     with->child = old.child;
     cJSON_Delete(with);
 }
+
+/* Puts the exact digits in the place of every number. */
+static bool spell_numbers(cJSON *node)
+{
+    for (cJSON *child = node->child; child != NULL; child = child->next)
+        if (!spell_numbers(child))
+            return false;
+    if (!cJSON_IsNumber(node))
+        return true;
+    char number[FLOW_NUMBER_SIZE];
+    flow_number_print(number, node->valuedouble);
+    cJSON *exact = cJSON_CreateRaw(isfinite(node->valuedouble) ? number : "null");
+    if (exact == NULL)
+        return false;
+    flow_json at = cursor(node);
+    flow_json_replace(&at, exact);
+    return true;
+}
+
+char *flow_json_print(const cJSON *document)
+{
+    cJSON *spelled = cJSON_Duplicate(document, 1);
+    char *text = spelled != NULL && spell_numbers(spelled) ? cJSON_Print(spelled) : NULL;
+    cJSON_Delete(spelled);
+    return text;
+}

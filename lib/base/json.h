@@ -38,6 +38,10 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
 /* Puts `with` (taken over) in the place of the value at `at`, under the same key: "affine" becomes {"type": "affine", ...}. */
 void flow_json_replace(flow_json *at, cJSON *with);
 
+/* The document as indented text, owned by the caller (free); NULL when memory is out. Numbers read back as the very same
+ * doubles, which cJSON_Print does not promise: it is content with a relative 2^-52, and a seed of 16 digits would change. */
+char *flow_json_print(const cJSON *document);
+
 /* "an object", "the number 3", "\"relu\"": what stands at a place, for messages. */
 void flow_json_describe(char *out, size_t size, const flow_json *at);
 

@@ -35,7 +35,7 @@ static flow_status write_json(hid_t file, const char *name, const cJSON *documen
 {
     if (document == NULL)
         return FLOW_OK;
-    char *text = cJSON_Print(document);
+    char *text = flow_json_print(document);
     if (text == NULL)
         return flow_error_memory(err, name);
     flow_status status =

@@ -388,7 +388,7 @@ char *flow_spec_path(const flow_spec *spec, const char *path)
 
 char *flow_spec_print(const flow_spec *spec)
 {
-    return cJSON_Print(spec->document);
+    return flow_json_print(spec->document);
 }
 
 /* ---- the schema ---- */
