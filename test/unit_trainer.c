@@ -421,6 +421,28 @@ static void test_a_bad_row(void **state)
     flow_dataset_close(held_out);
 }
 
+/* A row that is out of range in every epoch cuts the rate more often than good steps mend it: the rate has a floor. */
+static void test_cuts_have_a_floor(void **state)
+{
+    (void)state;
+    flow_error err;
+    flow_dataset *training = make_data("clean", 1, 150, -1, 0), *spoilt = make_data("spoilt", 1, 150, 61, 1e80);
+    static const char options[] = "{\"epochs\": 30, \"batch\": 50, \"schedule\": \"constant\"}";
+    bench b, clean = start(options, training, NULL, 1);
+    assert_int_equal(make_bench(&b, options, spoilt, NULL, 1, &err), FLOW_OK);
+    assert_int_equal(flow_trainer_start(b.trainer, &err), FLOW_OK);
+    memcpy(b.f->params.fitted, clean.f->params.fitted, clean.f->params.n_fitted * sizeof(double));
+    assert_int_equal(run(&b, &err), FLOW_OK);
+    assert_int_equal(b.warnings, 30);
+    int64_t n;
+    const double *history = flow_trainer_history(b.trainer, &n), full_rate = 1e-3;
+    assert_true(history[(n - 1) * FLOW_EPOCH_COLUMNS + 4] >= full_rate / 1024);
+    discard(&b);
+    discard(&clean);
+    flow_dataset_close(spoilt);
+    flow_dataset_close(training);
+}
+
 /* Weights that are beyond repair: training goes back to the best ones, and when that does not help it stops. */
 static void test_gives_up_with_the_best_intact(void **state)
 {
@@ -686,6 +708,7 @@ int main(void)
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_without_validation),
         cmocka_unit_test(test_a_bad_row),
+        cmocka_unit_test(test_cuts_have_a_floor),
         cmocka_unit_test(test_gives_up_with_the_best_intact),
         cmocka_unit_test(test_refuses_damaged_states),
         cmocka_unit_test(test_refuses_unusable_data),

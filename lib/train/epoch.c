@@ -1,8 +1,8 @@
 /* The steps of an epoch, and what happens to those that are not finite.
  *
  * A step whose score or gradient is not finite never reaches the weights. It is dropped, its culprit is named, and the
- * rate is halved; each good step gives 2 % of it back, so that a single bad row costs a few dozen slower steps and not
- * the rest of the training. After REWIND_AFTER dropped steps in a row the weights themselves are likely to be beyond
+ * rate is halved, down to a floor; each good step gives 2 % of it back, so that a single bad row costs a few dozen slower
+ * steps and not the rest of the training. After REWIND_AFTER dropped steps in a row the weights themselves are likely to be beyond
  * repair, and training goes back to the best ones with an optimizer that has forgotten its moments. After STOP_AFTER in
  * a row, or when an epoch loses more than DROPPED_MOST steps and more than one in a hundred, training stops. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -17,7 +17,9 @@
 
 enum { REWIND_AFTER = 5, STOP_AFTER = 10, DROPPED_MOST = 50 };
 
-static const double cut = 0.5, recovery = 1.02;
+/* A dropped step halves the rate, good ones bring it back. Where a row spoils a step in every epoch the cuts would win;
+ * below the floor a further cut helps nobody. */
+static const double cut = 0.5, recovery = 1.02, least_factor = 1.0 / 1024;
 
 /* A gradient beyond this is as good as infinite: its square, which optimizers keep, would leave the range of a real. */
 #ifdef FLOW_DOUBLE
@@ -78,15 +80,16 @@ static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double r
     char culprit[480], message[720], origin[64] = "the initial ones";
     describe_culprit(t, culprit, sizeof culprit);
     int64_t dropped = ++t->counters[COUNT_DROPPED], in_a_row = ++t->counters[COUNT_DROPPED_IN_A_ROW];
-    t->figures[FIGURE_RATE_FACTOR] *= cut;
+    double factor = t->figures[FIGURE_RATE_FACTOR], cut_factor = fmax(factor * cut, least_factor);
+    t->figures[FIGURE_RATE_FACTOR] = cut_factor;
     if (t->counters[COUNT_BEST_EPOCH] > 0)
         snprintf(origin, sizeof origin, "those of epoch %lld", (long long)t->counters[COUNT_BEST_EPOCH]);
     bool back = in_a_row == REWIND_AFTER;
     if (back)
         go_back(t);
     if (hooks->on_warning != NULL) {
-        snprintf(message, sizeof message, "epoch %lld: %s; this step is dropped and the rate is halved to %.3g%s%s",
-                 (long long)t->counters[COUNT_EPOCHS] + 1, culprit, rate * cut,
+        snprintf(message, sizeof message, "epoch %lld: %s; this step is dropped and the rate is cut to %.3g%s%s",
+                 (long long)t->counters[COUNT_EPOCHS] + 1, culprit, rate * cut_factor / factor,
                  back ? "; the weights go back to " : "", back ? origin : "");
         hooks->on_warning(hooks->context, message);
     }
