@@ -80,7 +80,7 @@ static flow_status run(void *args_, console *con, flow_error *err)
     if (dim == 0)
         dim = plan_columns(&p, problem);
     bool known = dim > 0;
-    status = plan_build(&p, known ? dim : STAND_IN, err);
+    status = plan_build(&p, known ? dim : STAND_IN, NULL, err);
     if (status != FLOW_OK)
         goto done;
     if (problem[0] != '\0')

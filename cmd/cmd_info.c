@@ -32,6 +32,14 @@ static void add_data_line(flow_text *text, const char *label, const char *locati
         flow_text_add(text, "  %-12s  %s\n", label, location);
 }
 
+static void add_names(flow_text *text, const char *label, const char *const *names, int n)
+{
+    for (int i = 0; i < n; i++)
+        flow_text_add(text, i == 0 ? "  %-12s  %s" : "%.0s, %s", i == 0 ? label : "", names[i]);
+    if (n > 0)
+        flow_text_add(text, "\n");
+}
+
 static void spec_text(flow_text *text, const plan *p)
 {
     const flow_spec *spec = p->spec;
@@ -41,10 +49,9 @@ static void spec_text(flow_text *text, const plan *p)
         flow_text_add(text, "  %-12s  a share of %g of the training rows\n", "validation", spec->share);
     add_data_line(text, "validation", spec->validation);
     add_data_line(text, "test", spec->test);
-    for (int i = 0; i < spec->n_columns; i++)
-        flow_text_add(text, i == 0 ? "  columns       %s" : ", %s", spec->columns[i]);
-    if (spec->n_columns > 0)
-        flow_text_add(text, "\n");
+    add_names(text, "columns", spec->columns, spec->n_columns);
+    add_names(text, "context", spec->context, spec->n_context);
+    add_data_line(text, "weight", spec->weight);
     flow_text_add(text, "  %-12s  %lld epochs of batches of %lld rows, patience %lld, seed %llu\n", "train",
                   (long long)p->training.epochs, (long long)p->training.batch, (long long)p->training.patience,
                   (unsigned long long)spec->seed);
@@ -62,7 +69,7 @@ flow_status info_spec(const info_args *args, console *con, flow_error *err)
         goto done;
     int dim = args->dim > 0 ? (int)args->dim : plan_columns(&p, problem);
     if (dim > 0)
-        status = plan_build(&p, dim, err);
+        status = plan_build(&p, dim, NULL, err);
     if (status != FLOW_OK)
         goto done;
     if (problem[0] != '\0')

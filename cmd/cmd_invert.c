@@ -58,9 +58,9 @@ typedef struct tally {
     column_tally *columns; /* (d) */
 } tally;
 
-/* Rows there and back: from (n, d), to (n, d), back (n, d). */
+/* Rows there and back: from (n, width), to (n, d), back (n, d). */
 static void count(tally *sum, const double *from, const double *to, const double *back, const int64_t *numbers,
-                  size_t n, size_t d)
+                  size_t n, size_t d, size_t width)
 {
     for (size_t i = 0; i < n; i++) {
         bool finite = true;
@@ -74,7 +74,7 @@ static void count(tally *sum, const double *from, const double *to, const double
         }
         for (size_t k = 0; k < d; k++) {
             column_tally *c = &sum->columns[k];
-            double value = from[i * d + k], error = fabs(back[i * d + k] - value), from_mean = value - c->mean;
+            double value = from[i * width + k], error = fabs(back[i * d + k] - value), from_mean = value - c->mean;
             c->n++;
             c->mean += from_mean / (double)c->n;
             c->squares += from_mean * (value - c->mean);
@@ -109,11 +109,12 @@ static round_trip largest_error(const tally *sum, int d, bool to_data)
 
 static flow_status map_rows(const invert_args *args, session *s, input *in, sink *out, tally *sum, flow_error *err)
 {
-    size_t d = (size_t)s->dim, width = d + (args->logdet ? 1 : 0), chunk = input_chunk(s->dim), n = 0;
+    size_t d = (size_t)s->dim, c = (size_t)s->n_context, width = d + c, n_out = width + (args->logdet ? 1 : 0), n = 0;
+    size_t chunk = input_chunk(s->width);
     flow_status status = FLOW_OK;
-    double *from = calloc(chunk, d * sizeof *from), *to = calloc(chunk, d * sizeof *to);
+    double *from = calloc(chunk, width * sizeof *from), *to = calloc(chunk, d * sizeof *to);
     double *back = calloc(chunk, d * sizeof *back), *logdet = calloc(chunk, sizeof *logdet);
-    double *rows = args->logdet ? calloc(chunk, width * sizeof *rows) : to;
+    double *rows = calloc(chunk, n_out * sizeof *rows);
     int64_t *numbers = calloc(chunk, sizeof *numbers);
     if (from == NULL || to == NULL || back == NULL || logdet == NULL || rows == NULL || numbers == NULL) {
         status = flow_error_memory(err, "the rows");
@@ -123,17 +124,18 @@ static flow_status map_rows(const invert_args *args, session *s, input *in, sink
         status = input_read(in, from, numbers, chunk, &n, err);
         if (status != FLOW_OK || n == 0)
             break;
-        if (args->to == TO_LATENT) {
-            flow_rows_to_latent(s->runner, from, n, to, logdet);
-            flow_rows_to_data(s->runner, to, n, back, NULL);
-        } else {
-            flow_rows_to_data(s->runner, from, n, to, logdet);
-            flow_rows_to_latent(s->runner, to, n, back, NULL);
-        }
-        count(sum, from, to, back, numbers, n, d);
-        for (size_t i = 0; args->logdet && i < n; i++) {
+        bool latent = args->to == TO_LATENT;
+        (latent ? flow_rows_to_latent : flow_rows_to_data)(s->runner, from, n, to, logdet);
+        /* what goes out, with the context of each row behind it, is what comes back */
+        for (size_t i = 0; i < n; i++) {
             memcpy(rows + i * width, to + i * d, d * sizeof *to);
-            rows[i * width + d] = logdet[i];
+            memcpy(rows + i * width + d, from + i * width + d, c * sizeof *to);
+        }
+        (latent ? flow_rows_to_data : flow_rows_to_latent)(s->runner, rows, n, back, NULL);
+        count(sum, from, to, back, numbers, n, d, width);
+        for (size_t i = n; args->logdet && i-- > 0;) {
+            memmove(rows + i * n_out, rows + i * width, width * sizeof *rows);
+            rows[i * n_out + width] = logdet[i];
         }
         status = sink_write(out, rows, n, err);
         if (status != FLOW_OK)
@@ -142,8 +144,7 @@ static flow_status map_rows(const invert_args *args, session *s, input *in, sink
     if (status == FLOW_OK && stop_asked())
         status = flow_error_set(err, FLOW_INTERRUPTED, "stopped by a signal");
 done:
-    if (rows != to)
-        free(rows);
+    free(rows);
     free(from);
     free(to);
     free(back);
@@ -219,27 +220,29 @@ static flow_status run(void *args_, console *con, flow_error *err)
     sink out = {0};
     tally sum = {0};
     char **latent = NULL;
-    const char **columns = NULL;
+    const char **columns = NULL, **read = NULL;
     flow_status status = session_check_output(&args->common, args->output, err);
     if (status == FLOW_OK)
         status = session_open(&s, args->model, &args->common, err);
     if (status != FLOW_OK)
         goto done;
     latent = latent_names(s.dim);
-    columns = malloc(((size_t)s.dim + 1) * sizeof *columns);
-    sum.columns = calloc((size_t)s.dim, sizeof *sum.columns);
-    if (latent == NULL || columns == NULL || sum.columns == NULL) {
-        status = flow_error_memory(err, "column names");
-        goto done;
-    }
     const char *const *latent_columns = (const char *const *)latent;
     const char *const *from = args->to == TO_LATENT ? s.columns : latent_columns;
     const char *const *to = args->to == TO_LATENT ? latent_columns : s.columns;
-    memcpy(columns, to, (size_t)s.dim * sizeof *columns);
-    columns[s.dim] = "logdet";
-    status = input_open(&in, args->data, from, s.dim, args->skip_invalid, err);
+    if (latent != NULL) {
+        read = session_names(&s, from);
+        columns = session_names(&s, to);
+    }
+    sum.columns = calloc((size_t)s.dim, sizeof *sum.columns);
+    if (read == NULL || columns == NULL || sum.columns == NULL) {
+        status = flow_error_memory(err, "column names");
+        goto done;
+    }
+    columns[s.width] = "logdet";
+    status = input_open(&in, args->data, read, s.width, false, args->skip_invalid, err);
     if (status == FLOW_OK && (!args->common.json || args->output != NULL))
-        status = sink_open(&out, args->output, columns, s.dim + (args->logdet ? 1 : 0), args->as_float, args->data,
+        status = sink_open(&out, args->output, columns, s.width + (args->logdet ? 1 : 0), args->as_float, args->data,
                            err);
     if (status != FLOW_OK)
         goto done;
@@ -255,6 +258,7 @@ done:
     session_close(&s);
     free(sum.columns);
     free(columns);
+    free(read);
     free(latent);
     return status;
 }
@@ -264,7 +268,8 @@ const command command_invert = {
     .summary = "take rows of data to the latent space, z = f^-1(x), or back, x = f(z)",
     .description = "Maps each row and checks the map: the rows are taken back, and the largest difference to the input "
                    "is reported, in standard deviations of its column. Latent columns are named z1, z2, ...; --to data "
-                   "reads such columns by name, or the columns of data without names by position.",
+                   "reads such columns by name, or the columns of data without names by position. The context of a "
+                   "conditional model is read beside them and written behind them.",
     .examples = "  flowctl invert moons.h5 events.csv -o latent.csv\n"
                 "  flowctl invert moons.h5 latent.csv --to data -o events-again.csv\n"
                 "  flowctl invert moons.h5 events.csv --json",

@@ -6,6 +6,7 @@
 
 #include "format.h"
 #include "input.h"
+#include "num/moments.h"
 #include "output.h"
 #include "session.h"
 #include "sink.h"
@@ -13,7 +14,7 @@
 
 typedef struct logprob_args {
     common_args common;
-    const char *model, *data, *output;
+    const char *model, *data, *output, *weight;
     int64_t worst;
     bool skip_invalid, as_float;
 } logprob_args;
@@ -29,6 +30,9 @@ enum { WORST_MAX = 1000 };
 static const opt options[] = {
     {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(logprob_args, output), .value = "OUT",
      .help = "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard output"},
+    {.name = "weight", .kind = OPT_TEXT, .offset = offsetof(logprob_args, weight), .value = "COLUMN",
+     .help = "weigh the rows by this column in the mean and its error, instead of by the weight column that the model was "
+             "trained with, which is used where the data have it"},
     {.name = "worst", .kind = OPT_INT, .offset = offsetof(logprob_args, worst), .value = "N", .fallback = "5",
      .least = 0, .most = WORST_MAX, .help = "name the N least likely rows"},
     {.name = "skip-invalid", .kind = OPT_FLAG, .offset = offsetof(logprob_args, skip_invalid),
@@ -50,7 +54,8 @@ typedef struct row_value {
 
 typedef struct tally {
     int64_t rows, finite; /* all rows, and those with a finite log-density */
-    double mean, squares; /* of the finite ones: running mean and sum of squared deviations (Welford 1962) */
+    flow_moments moments; /* of the finite ones */
+    bool weighted;
     row_value *worst;     /* (n_worst) ascending, finite ones only */
     int n_worst, n_worst_max;
     row_value odd[5];     /* the first ones that are not finite */
@@ -71,7 +76,7 @@ static void count_worst(tally *sum, int64_t row, double logp)
     sum->worst[at] = (row_value){row, logp};
 }
 
-static void count_row(tally *sum, int64_t row, double logp)
+static void count_row(tally *sum, int64_t row, double logp, double weight)
 {
     if (!isfinite(logp)) {
         int64_t n_odd = sum->rows - sum->finite;
@@ -82,9 +87,7 @@ static void count_row(tally *sum, int64_t row, double logp)
     }
     sum->rows++;
     sum->finite++;
-    double from_mean = logp - sum->mean;
-    sum->mean += from_mean / (double)sum->finite;
-    sum->squares += from_mean * (logp - sum->mean);
+    flow_moments_add(&sum->moments, logp, weight);
     count_worst(sum, row, logp);
 }
 
@@ -92,21 +95,21 @@ static double standard_error(const tally *sum)
 {
     if (sum->finite < 2)
         return NAN;
-    return sqrt(sum->squares / (double)(sum->finite - 1) / (double)sum->finite);
+    return flow_moments_error(&sum->moments);
 }
 
 static double bits_per_dimension(const tally *sum, int d)
 {
-    return -sum->mean / ((double)d * log(2.0));
+    return -flow_moments_mean(&sum->moments) / ((double)d * log(2.0));
 }
 
 static flow_status evaluate(session *s, input *in, sink *out, tally *sum, flow_error *err)
 {
-    size_t d = (size_t)s->dim, chunk = input_chunk(s->dim), n = 0;
+    size_t width = (size_t)s->width, n_read = (size_t)in->n_columns, chunk = input_chunk(in->n_columns), n = 0;
     flow_status status = FLOW_OK;
-    double *x = calloc(chunk, d * sizeof *x), *logp = calloc(chunk, sizeof *logp);
+    double *x = calloc(chunk, n_read * sizeof *x), *weights = calloc(chunk, sizeof *weights), *logp = calloc(chunk, sizeof *logp);
     int64_t *numbers = calloc(chunk, sizeof *numbers);
-    if (x == NULL || logp == NULL || numbers == NULL) {
+    if (x == NULL || weights == NULL || logp == NULL || numbers == NULL) {
         status = flow_error_memory(err, "the rows");
         goto done;
     }
@@ -114,9 +117,13 @@ static flow_status evaluate(session *s, input *in, sink *out, tally *sum, flow_e
         status = input_read(in, x, numbers, chunk, &n, err);
         if (status != FLOW_OK || n == 0)
             break;
+        for (size_t i = 0; i < n; i++) {
+            weights[i] = in->has_optional ? x[i * n_read + width] : 1;
+            memmove(x + i * width, x + i * n_read, width * sizeof *x);
+        }
         flow_rows_logp(s->runner, x, n, logp);
         for (size_t i = 0; i < n; i++)
-            count_row(sum, numbers[i], logp[i]);
+            count_row(sum, numbers[i], logp[i], weights[i]);
         status = sink_write(out, logp, n, err);
         if (status != FLOW_OK)
             break;
@@ -125,6 +132,7 @@ static flow_status evaluate(session *s, input *in, sink *out, tally *sum, flow_e
         status = flow_error_set(err, FLOW_INTERRUPTED, "stopped by a signal");
 done:
     free(x);
+    free(weights);
     free(logp);
     free(numbers);
     return status;
@@ -152,9 +160,11 @@ static flow_status report_json(const session *s, const input *in, const logprob_
     cJSON_AddStringToObject(object, "model", s->model->path);
     cJSON_AddStringToObject(object, "data", args->data);
     cJSON_AddNumberToObject(object, "rows", (double)sum->rows);
-    cJSON_AddNumberToObject(object, "mean", sum->finite > 0 ? sum->mean : NAN);
+    cJSON_AddNumberToObject(object, "mean", sum->finite > 0 ? flow_moments_mean(&sum->moments) : NAN);
     cJSON_AddNumberToObject(object, "standard_error", standard_error(sum));
     cJSON_AddNumberToObject(object, "bits_per_dimension", sum->finite > 0 ? bits_per_dimension(sum, s->dim) : NAN);
+    if (sum->weighted)
+        cJSON_AddNumberToObject(object, "effective_rows", flow_moments_effective(&sum->moments));
     cJSON_AddNumberToObject(object, "non_finite", (double)(sum->rows - sum->finite));
     cJSON_AddNumberToObject(object, "skipped", (double)flow_reader_n_skipped(in->reader));
     cJSON *worst = cJSON_AddArrayToObject(object, "worst");
@@ -179,7 +189,10 @@ static void report_text(flow_text *text, const session *s, const tally *sum)
         flow_text_add(text, "not finite            %s\n", format_count(number, sum->rows - sum->finite));
     if (sum->finite == 0)
         return;
-    flow_text_add(text, "mean log-density      %s nats\n", format_estimate(number, sum->mean, standard_error(sum)));
+    if (sum->weighted)
+        flow_text_add(text, "effective rows        %s, by their weights\n",
+                      format_count(number, (int64_t)flow_moments_effective(&sum->moments)));
+    flow_text_add(text, "mean log-density      %s nats\n", format_estimate(number, flow_moments_mean(&sum->moments), standard_error(sum)));
     flow_text_add(text, "bits per dimension    %.4f\n", bits_per_dimension(sum, s->dim));
     for (int i = 0; i < sum->n_worst; i++)
         flow_text_add(text, "%-20s  %s at row %lld\n", i == 0 ? "least likely rows" : "",
@@ -209,6 +222,26 @@ static flow_status report(const session *s, const input *in, const logprob_args 
     return status;
 }
 
+/* The columns to read: those of the model, and the weight if somebody asks for one. */
+static flow_status open_input(input *in, const session *s, const logprob_args *args, console *con, flow_error *err)
+{
+    const char *weight = args->weight != NULL ? args->weight : s->model->spec->weight;
+    const char **names = session_names(s, s->columns);
+    if (names == NULL)
+        return flow_error_memory(err, "column names");
+    names[s->width] = weight;
+    flow_status status = input_open(in, args->data, names, s->width, weight != NULL, args->skip_invalid, err);
+    free(names);
+    if (status != FLOW_OK || weight == NULL || in->has_optional)
+        return status;
+    if (args->weight != NULL)
+        return flow_error_set(err, FLOW_DATA, "%s: there is no column \"%.80s\" to weigh the rows by", args->data,
+                              weight);
+    console_warn(con, "%s: has no column \"%s\", by which the training data were weighed; all rows count the same",
+                 args->data, weight);
+    return FLOW_OK;
+}
+
 static flow_status run(void *args_, console *con, flow_error *err)
 {
     static const char *const columns[] = {"logprob"};
@@ -222,7 +255,8 @@ static flow_status run(void *args_, console *con, flow_error *err)
     if (status == FLOW_OK)
         status = session_open(&s, args->model, &args->common, err);
     if (status == FLOW_OK)
-        status = input_open(&in, args->data, s.columns, s.dim, args->skip_invalid, err);
+        status = open_input(&in, &s, args, con, err);
+    sum.weighted = in.has_optional;
     if (status == FLOW_OK && args->output != NULL)
         status = sink_open(&out, args->output, columns, 1, args->as_float, args->data, err);
     if (status != FLOW_OK)
@@ -249,7 +283,8 @@ const command command_logprob = {
     .description = "Evaluates log p(x) in nats, in the units of the data, and prints its mean over all rows, the "
                    "standard error of that mean, bits per dimension (-mean / (d ln 2)) and the least likely rows. "
                    "Columns are matched by name: their order does not matter and further ones are ignored; data "
-                   "without names are matched by position.",
+                   "without names are matched by position. A conditional model reads the columns of its context "
+                   "too.",
     .examples = "  flowctl logprob moons.h5 data/two_moons.h5:/test\n"
                 "  flowctl logprob moons.h5 events.csv -o logprob.csv\n"
                 "  zcat events.csv.gz | flowctl logprob moons.h5 - --json",

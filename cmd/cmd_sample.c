@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "format.h"
+#include "given.h"
 #include "input.h"
 #include "output.h"
 #include "session.h"
@@ -12,7 +13,7 @@
 
 typedef struct sample_args {
     common_args common;
-    const char *model, *output;
+    const char *model, *output, *given;
     int64_t n, seed, first;
     double temperature;
     bool logprob, as_float;
@@ -25,7 +26,11 @@ static const opt_argument arguments[] = {
 
 static const opt options[] = {
     {.name = "number", .letter = 'n', .kind = OPT_INT, .offset = offsetof(sample_args, n), .value = "N",
-     .fallback = "1000", .least = 0, .most = 9e15, .help = "how many rows to draw"},
+     .fallback = "1000", .least = 0, .most = 9e15,
+     .help = "how many rows to draw; with --given, how many for each row of the context"},
+    {.name = "given", .letter = 'g', .kind = OPT_TEXT, .offset = offsetof(sample_args, given), .value = "DATA",
+     .help = "of a conditional model: the values of the context. For each row of DATA, -n rows are drawn, and written with "
+             "their context behind them"},
     {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(sample_args, output), .value = "OUT",
      .help = "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default"},
     {.name = "seed", .letter = 's', .kind = OPT_INT, .offset = offsetof(sample_args, seed), .value = "N",
@@ -54,27 +59,33 @@ typedef struct tally {
     double round_trip; /* largest |z - to_latent(to_data(z))| */
 } tally;
 
-/* The rows [first, first + n): drawn from the tile that holds `first` on, whose earlier rows are dropped. */
-static flow_status draw(const sample_args *args, session *s, sink *out, tally *sum, flow_error *err)
+/* The rows from `first` on: drawn from the tile that holds it, whose earlier rows are dropped. Where the context is given
+ * they end with it, else after n of them. */
+static flow_status draw(const sample_args *args, session *s, given *g, sink *out, tally *sum, flow_error *err)
 {
-    size_t d = (size_t)s->dim, width = d + (args->logprob ? 1 : 0), chunk = input_chunk(s->dim);
+    size_t d = (size_t)s->dim, c = (size_t)s->n_context, width = d + c + (args->logprob ? 1 : 0);
+    size_t chunk = input_chunk((int)width);
     flow_status status = FLOW_OK;
-    double *x = calloc(chunk, d * sizeof *x), *logp = NULL, *rows = x;
-    if (args->logprob) {
-        logp = calloc(chunk, sizeof *logp);
-        rows = calloc(chunk, width * sizeof *rows);
-    }
-    if (x == NULL || rows == NULL || (args->logprob && logp == NULL)) {
+    double *x = calloc(chunk, d * sizeof *x), *logp = calloc(chunk, sizeof *logp);
+    double *context = calloc(chunk, (c + 1) * sizeof *context), *rows = calloc(chunk, width * sizeof *rows);
+    if (x == NULL || logp == NULL || context == NULL || rows == NULL) {
         status = flow_error_memory(err, "the rows");
         goto done;
     }
     uint64_t at = (uint64_t)args->first / FLOW_TILE * FLOW_TILE;
-    uint64_t end = (uint64_t)args->first + (uint64_t)args->n;
+    uint64_t end = c > 0 ? UINT64_MAX : (uint64_t)args->first + (uint64_t)args->n;
     size_t skip = (size_t)((uint64_t)args->first - at);
+    if (c > 0)
+        status = given_skip(g, at, err);
     while (status == FLOW_OK && at < end && !out->closed && !stop_asked()) {
         size_t n = end - at < chunk ? (size_t)(end - at) : chunk;
         double round_trip = 0;
-        flow_rows_sample(s->runner, (uint64_t)args->seed, at, n, args->temperature, x, logp, &round_trip);
+        if (c > 0)
+            status = given_next(g, context, chunk, &n, err);
+        if (status != FLOW_OK || n <= skip)
+            break;
+        flow_rows_sample(s->runner, (uint64_t)args->seed, at, n, args->temperature, context, x,
+                         args->logprob ? logp : NULL, &round_trip);
         if (!(round_trip <= sum->round_trip)) /* a NaN is taken over, and stays */
             sum->round_trip = isnan(sum->round_trip) ? sum->round_trip : round_trip;
         for (size_t i = skip; i < n; i++) {
@@ -82,10 +93,10 @@ static flow_status draw(const sample_args *args, session *s, sink *out, tally *s
             for (size_t k = 0; k < d; k++)
                 finite = finite && isfinite(x[i * d + k]);
             sum->non_finite += !finite;
-            if (args->logprob) {
-                memcpy(rows + i * width, x + i * d, d * sizeof *x);
-                rows[i * width + d] = logp[i];
-            }
+            memcpy(rows + i * width, x + i * d, d * sizeof *x);
+            memcpy(rows + i * width + d, context + i * c, c * sizeof *x);
+            if (args->logprob)
+                rows[i * width + d + c] = logp[i];
         }
         status = sink_write(out, rows + skip * width, n - skip, err);
         sum->rows += (int64_t)(n - skip);
@@ -95,8 +106,8 @@ static flow_status draw(const sample_args *args, session *s, sink *out, tally *s
     if (status == FLOW_OK && stop_asked())
         status = flow_error_set(err, FLOW_INTERRUPTED, "stopped by a signal");
 done:
-    if (rows != x)
-        free(rows);
+    free(rows);
+    free(context);
     free(x);
     free(logp);
     return status;
@@ -135,37 +146,54 @@ static flow_status report(const sample_args *args, console *con, const session *
     return status;
 }
 
+static flow_status open_given(given *g, const sample_args *args, const session *s, flow_error *err)
+{
+    if (s->n_context == 0 && args->given != NULL)
+        return flow_error_set(err, FLOW_ARGUMENT, "--given: %s has no context; leave --given out", args->model);
+    if (s->n_context == 0)
+        return FLOW_OK;
+    if (args->given == NULL)
+        return flow_error_set(err, FLOW_ARGUMENT, "%s is conditional on %s%s; give the values of its context with --given "
+                              "FILE", args->model, s->context[0], s->n_context > 1 ? " and more columns" : "");
+    return args->n > 0 ? given_open(g, args->given, s->context, s->n_context, (uint64_t)args->n, err) : FLOW_OK;
+}
+
 static flow_status run(void *args_, console *con, flow_error *err)
 {
     sample_args *args = args_;
     session s = {0};
     sink out = {0};
+    given g = {0};
     tally sum = {0};
     const char **columns = NULL;
     flow_status status = session_check_output(&args->common, args->output, err);
     if (status == FLOW_OK)
         status = session_open(&s, args->model, &args->common, err);
+    if (status == FLOW_OK)
+        status = open_given(&g, args, &s, err);
     if (status != FLOW_OK)
         goto done;
-    columns = malloc(((size_t)s.dim + 1) * sizeof *columns);
+    columns = session_names(&s, s.columns);
     if (columns == NULL) {
         status = flow_error_memory(err, "column names");
         goto done;
     }
-    memcpy(columns, s.columns, (size_t)s.dim * sizeof *columns);
-    columns[s.dim] = "logprob";
+    columns[s.width] = "logprob";
     if (!args->common.json || args->output != NULL)
-        status = sink_open(&out, args->output, columns, s.dim + (args->logprob ? 1 : 0), args->as_float, NULL, err);
+        status = sink_open(&out, args->output, columns, s.width + (args->logprob ? 1 : 0), args->as_float, args->given,
+                           err);
     if (status != FLOW_OK)
         goto done;
     stop_watch();
-    status = draw(args, &s, &out, &sum, err);
+    if (args->n > 0)
+        status = draw(args, &s, &g, &out, &sum, err);
     if (status == FLOW_OK)
         status = sink_finish(&out, err);
     if (status == FLOW_OK && !out.closed)
         status = report(args, con, &s, &sum, err);
 done:
     sink_release(&out);
+    given_close(&g);
     session_close(&s);
     free(columns);
     return status;
@@ -180,7 +208,8 @@ const command command_sample = {
                    "thousand.",
     .examples = "  flowctl sample moons.h5 -n 1000 > moons.csv\n"
                 "  flowctl sample moons.h5 -n 1e6 --logprob -o samples.h5:/train\n"
-                "  flowctl sample moons.h5 -n 1e6 --first 1e6 -o second-million.h5",
+                "  flowctl sample moons.h5 -n 1e6 --first 1e6 -o second-million.h5\n"
+                "  flowctl sample calibration.h5 --given events.csv -n 100 -o draws.h5",
     .arguments = arguments,
     .options = options,
     .args_size = sizeof(sample_args),

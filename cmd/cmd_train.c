@@ -183,7 +183,7 @@ static flow_status prepare(train_run *run, flow_error *err)
     if (status == FLOW_OK)
         status = train_open_data(run, err);
     if (status == FLOW_OK)
-        status = plan_build(&run->p, flow_dataset_n_columns(run->training), err);
+        status = plan_build(&run->p, train_dim(run), flow_dataset_columns(run->training), err);
     if (status == FLOW_OK)
         status = flow_trainer_new(&run->trainer, run->p.f, &run->p.training, run->training, run->validation,
                                   run->p.spec->seed, session_threads(&args->common), err);

@@ -71,7 +71,7 @@ static flow_status missing_columns(const input *in, const char *location, const 
     return status;
 }
 
-static flow_status match(input *in, const char *location, const char *const *columns, flow_error *err)
+static flow_status match(input *in, const char *location, const char *const *columns, bool optional, flow_error *err)
 {
     in->n_read = flow_reader_n_columns(in->reader);
     bool by_position = !flow_reader_has_names(in->reader) ||
@@ -85,6 +85,8 @@ static flow_status match(input *in, const char *location, const char *const *col
     flow_status status = missing_columns(in, location, columns, err);
     if (status != FLOW_OK)
         return status;
+    in->has_optional = optional && find_column(in->reader, columns[in->n_columns]) >= 0;
+    in->n_columns += in->has_optional;
     in->from = malloc((size_t)in->n_columns * sizeof *in->from);
     if (in->from == NULL)
         return flow_error_memory(err, "the order of the columns");
@@ -100,24 +102,29 @@ static flow_status match(input *in, const char *location, const char *const *col
     return FLOW_OK;
 }
 
-flow_status input_open(input *out, const char *location, const char *const *columns, int n_columns, bool skip_invalid,
-                       flow_error *err)
+flow_status input_open(input *out, const char *location, const char *const *columns, int n_columns, bool optional,
+                       bool skip_invalid, flow_error *err)
 {
     *out = (input){.n_columns = n_columns, .n_read = n_columns};
     flow_reader_options options = {.skip_invalid = skip_invalid};
     flow_status status;
     if (can_reopen(location)) {
         /* by name first: then what stands in other columns need not even be numbers */
-        flow_reader_options named = {.columns = columns, .n_columns = n_columns, .skip_invalid = skip_invalid};
-        status = flow_reader_open(&out->reader, location, &named, NULL);
-        if (status == FLOW_OK && flow_reader_has_names(out->reader))
-            return FLOW_OK;
-        flow_reader_close(out->reader);
-        out->reader = NULL;
+        for (int more = optional ? 1 : 0; more >= 0; more--) {
+            flow_reader_options named = {.columns = columns, .n_columns = n_columns + more, .skip_invalid = skip_invalid};
+            status = flow_reader_open(&out->reader, location, &named, NULL);
+            if (status == FLOW_OK && flow_reader_has_names(out->reader)) {
+                out->n_columns = out->n_read = n_columns + more;
+                out->has_optional = more == 1;
+                return FLOW_OK;
+            }
+            flow_reader_close(out->reader);
+            out->reader = NULL;
+        }
     }
     status = flow_reader_open(&out->reader, location, &options, err);
     if (status == FLOW_OK)
-        status = match(out, location, columns, err);
+        status = match(out, location, columns, optional, err);
     return status;
 }
 

@@ -12,16 +12,18 @@
 /* Starts from {0}. */
 typedef struct input {
     flow_reader *reader;
-    int n_columns; /* d, those of the model */
+    int n_columns; /* those of the model, without the optional one where the data do not have it */
+    bool has_optional;
     int n_read;    /* those that the reader gives */
     int *from;     /* (n_columns) where in a row that was read each one stands; NULL: as it is */
     double *rows;  /* room for rows that are rearranged, (n_room, n_read) */
     size_t n_room;
 } input;
 
-/* FLOW_DATA with the columns that are missing. `columns` (n_columns) are the model's. */
-flow_status input_open(input *out, const char *location, const char *const *columns, int n_columns, bool skip_invalid,
-                       flow_error *err);
+/* FLOW_DATA with the columns that are missing. `columns` (n_columns) are the model's; with `optional` there is one more
+ * name behind them, of a column that data with names may have, and that is then the last value of a row. */
+flow_status input_open(input *out, const char *location, const char *const *columns, int n_columns, bool optional,
+                       bool skip_invalid, flow_error *err);
 void input_close(input *in);
 
 /* As flow_reader_read, in the model's order. */

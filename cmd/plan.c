@@ -23,10 +23,12 @@ flow_status plan_read(plan *out, const char *file, const char *const *overrides,
     return status;
 }
 
-flow_status plan_build(plan *p, int dim, flow_error *err)
+flow_status plan_build(plan *p, int dim, const char *const *columns, flow_error *err)
 {
     flow_spec *spec = p->spec;
-    return name_source(p, flow_new(&p->f, &spec->flow, &spec->base, dim, spec->seed, err), err);
+    const flow_shape shape = {dim, spec->n_context, columns != NULL ? columns : spec->columns};
+    return name_source(p, flow_new_conditional(&p->f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed,
+                                               err), err);
 }
 
 int plan_columns(const plan *p, char *problem)
@@ -44,7 +46,7 @@ int plan_columns(const plan *p, char *problem)
     else if (flow_reader_open(&reader, location, &options, &err) != FLOW_OK)
         snprintf(problem, FLOW_ERROR_SIZE, "%s", err.message);
     else
-        n = flow_reader_n_columns(reader);
+        n = flow_reader_n_columns(reader) - (p->spec->n_columns == 0 ? p->spec->n_context + (p->spec->weight != NULL) : 0);
     flow_reader_close(reader);
     free(location);
     return n;

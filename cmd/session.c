@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "session.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "num/parallel.h"
@@ -17,8 +18,19 @@ flow_status session_open(session *out, const char *path, const common_args *comm
     if (status != FLOW_OK)
         return status;
     out->dim = out->model->f->dim;
+    out->n_context = out->model->f->context.n;
+    out->width = flow_width(out->model->f);
+    out->context = out->model->spec->context;
     out->columns = (const char *const *)out->model->columns;
     return flow_runner_new(&out->runner, out->model->f, out->model->weights, session_threads(common), err);
+}
+
+const char **session_names(const session *s, const char *const *first)
+{
+    const char **names = malloc(((size_t)s->width + 2) * sizeof *names);
+    for (int i = 0; names != NULL && i < s->width; i++)
+        names[i] = i < s->dim ? first[i] : s->context[i - s->dim];
+    return names;
 }
 
 void session_close(session *s)

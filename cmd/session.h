@@ -12,12 +12,19 @@ typedef struct session {
     flow_model *model;
     flow_runner *runner;
     int dim;                    /* d */
+    int n_context;              /* c */
+    int width;                  /* d + c: the values of a row that goes in */
     const char *const *columns; /* (d), borrowed from the model */
+    const char *const *context; /* (c), borrowed from the model */
 } session;
 
 /* `path` is a model file or the spec that trained it. */
 flow_status session_open(session *out, const char *path, const common_args *common, flow_error *err);
 void session_close(session *s);
+
+/* `first` (d) and then the names of the context: (d + c) names, the caller's (free), with room for two more; NULL when
+ * memory is out. */
+const char **session_names(const session *s, const char *const *first);
 
 /* How many threads to run: what was asked for, or all processors this process may use. */
 int session_threads(const common_args *common);

@@ -47,6 +47,8 @@ typedef struct train_run {
 
 /* Opens what the spec names, and warns of what will not go well. */
 flow_status train_open_data(train_run *run, flow_error *err);
+/* Columns of the training data that are modelled. */
+int train_dim(const train_run *run);
 /* {"train": {"location", "rows", "columns", "checksum", ...}, ...}; NULL when memory is out. */
 cJSON *train_describe_data(const train_run *run);
 

@@ -20,6 +20,12 @@ static size_t memory_taken(const flow_dataset *data)
     return (size_t)flow_dataset_n_rows(data) * (size_t)flow_dataset_n_columns(data) * sizeof(double);
 }
 
+int train_dim(const train_run *run)
+{
+    return flow_dataset_n_columns(run->training) - flow_dataset_n_context(run->training) -
+           (flow_dataset_is_weighted(run->training) ? 1 : 0);
+}
+
 static flow_status open_one(train_run *run, flow_dataset **out, const char *key, const char *location, flow_part part,
                             flow_error *err)
 {
@@ -35,6 +41,10 @@ static flow_status open_one(train_run *run, flow_dataset **out, const char *key,
         .share = spec->share,
         .part = part,
         .seed = spec->seed,
+        .context = spec->context,
+        .n_context = spec->n_context,
+        .weight = spec->weight,
+        .allow_negative_weights = spec->allow_negative_weights,
     };
     if (run->training != NULL) {
         size_t taken = memory_taken(run->training) + memory_taken(run->validation);
@@ -43,7 +53,7 @@ static flow_status open_one(train_run *run, flow_dataset **out, const char *key,
         /* the columns of the training data, in their order, whatever order they have here */
         if (spec->n_columns == 0 && flow_dataset_has_names(run->training)) {
             options.columns = flow_dataset_columns(run->training);
-            options.n_columns = flow_dataset_n_columns(run->training);
+            options.n_columns = train_dim(run);
         }
     }
     flow_status status = flow_dataset_open(out, path, &options, err);
@@ -66,7 +76,7 @@ static void warn_of_ties(const train_run *run)
     enum { NAMED = 5 };
     bool can_dequantize = flow_column_find("dequantize") != NULL;
     int n = 0;
-    for (int i = 0; i < flow_dataset_n_columns(run->training); i++) {
+    for (int i = 0; i < train_dim(run); i++) {
         const flow_column_summary *column = &flow_dataset_summary(run->training)[i];
         if (column->tied < many_ties || column->tied >= 1) /* a constant column is an error, and told as one */
             continue;

@@ -120,7 +120,7 @@ static void compare(flow_text *text, const flow_json *was, const flow_json *is)
 
 static void compare_columns(flow_text *text, const train_run *run, const flow_model *model)
 {
-    int n = flow_dataset_n_columns(run->training);
+    int n = train_dim(run);
     if (model->f->dim != n) {
         flow_text_add(text, "%sthe model has %d columns, the data have %d", text->length > 0 ? "; " : "",
                       model->f->dim, n);

@@ -8,7 +8,7 @@
  *     flow_close(model);
  *
  * Rows are doubles, row-major (n, d), in the units of the data the model was trained on; log-densities are in nats in
- * these units. A handle may be used by one thread at a time; it runs its own threads (0: as many as there are
+ * these units. A conditional model p(x | c) takes rows (n, d + c), the context behind the data or the latents. A handle may be used by one thread at a time; it runs its own threads (0: as many as there are
  * processors). Nothing here prints or exits.
  *
  * A value among the rows that is not finite is FLOW_DATA, an array that is missing FLOW_ARGUMENT; then nothing is
@@ -40,17 +40,20 @@ void flow_close(flow_handle *model);
 void flow_set_threads(flow_handle *model, int n_threads);
 
 int flow_dim(const flow_handle *model);                          /* d */
-const char *flow_column_name(const flow_handle *model, int index); /* borrowed; NULL when out of range */
+int flow_context_dim(const flow_handle *model);                  /* c; 0 for a model without context */
+/* Of the data, then of the context: borrowed; NULL when out of range. */
+const char *flow_column_name(const flow_handle *model, int index);
 
-/* logp (n) = log p(x) for x (n, d). */
+/* logp (n) = log p(x) for x (n, d), or log p(x | c) for rows (n, d + c). */
 flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *logp, flow_error *err);
 
 /* x (n, d): rows first_row ... first_row + n - 1 of the endless sequence of draws that belongs to `seed`; any row can
- * be drawn without the ones before it. logp (n), log p of each draw, may be NULL. */
-flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, double *x, double *logp,
-                        flow_error *err);
+ * be drawn without the ones before it. context (n, c) is what each draw is given, NULL when c is 0. logp (n), log p of each draw, may be NULL. */
+flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, const double *context,
+                        double *x, double *logp, flow_error *err);
 
-/* z (n, d) = f^-1(x), and back. logdet (n), log|det dz/dx| or log|det dx/dz|, may be NULL. */
+/* z (n, d) = f^-1(x), and back, of rows (n, d + c). logdet (n), log|det dz/dx| or log|det dx/dz|, may be NULL. The output
+ * may be the input when c is 0. */
 flow_status flow_to_latent(flow_handle *model, const double *x, size_t n, double *z, double *logdet, flow_error *err);
 flow_status flow_to_data(flow_handle *model, const double *z, size_t n, double *x, double *logdet, flow_error *err);
 

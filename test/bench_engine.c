@@ -387,7 +387,7 @@ static void run_logprob(void *context)
 static void run_sample(void *context)
 {
     bench *b = context;
-    flow_rows_sample(b->runner, 1, 0, b->n_rows, 1, b->x, NULL, NULL);
+    flow_rows_sample(b->runner, 1, 0, b->n_rows, 1, NULL, b->x, NULL, NULL);
 }
 
 static void run_to_data(void *context)

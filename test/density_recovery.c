@@ -281,7 +281,7 @@ static void test_mixture_by_maf(void **state)
     integrate(&l, 10, &mass, &entropy);
     double *x = malloc(N * 2 * sizeof *x), *logp = malloc(N * sizeof *logp), round_trip;
     assert_true(x != NULL && logp != NULL);
-    flow_rows_sample(l.runner, 5, 0, N, 1, x, logp, &round_trip);
+    flow_rows_sample(l.runner, 5, 0, N, 1, NULL, x, logp, &round_trip);
     double mean = 0, square = 0;
     for (int i = 0; i < N; i++) {
         mean += logp[i] / N;

@@ -24,7 +24,7 @@ static int use(const char *path)
     double logp[ROWS], *x = calloc(ROWS * d, sizeof *x), *z = calloc(ROWS * d, sizeof *z);
     if (x == NULL || z == NULL) {
         fprintf(stderr, "out of memory\n");
-    } else if (flow_sample(model, 1, 0, ROWS, x, NULL, &err) != FLOW_OK ||
+    } else if (flow_sample(model, 1, 0, ROWS, NULL, x, NULL, &err) != FLOW_OK ||
                flow_logprob(model, x, ROWS, logp, &err) != FLOW_OK ||
                flow_to_latent(model, x, ROWS, z, NULL, &err) != FLOW_OK ||
                flow_to_data(model, z, ROWS, z, NULL, &err) != FLOW_OK) {

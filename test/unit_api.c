@@ -119,7 +119,7 @@ static void test_round_trip(void **state)
     const double scale = 5 / sqrt(12); /* of the data */
     flow_handle *model = open_model();
     flow_error err = {0};
-    check_ok(flow_sample(model, 1, 0, N, x, logp, &err), &err);
+    check_ok(flow_sample(model, 1, 0, N, NULL, x, logp, &err), &err);
     check_ok(flow_logprob(model, x, N, direct, &err), &err);
     assert_true(largest_difference(logp, direct, N) < (sizeof(real) == 8 ? 1e-9 : 1e-3));
     check_ok(flow_to_latent(model, x, N, z, there, &err), &err);
@@ -148,7 +148,7 @@ static void test_sampling_is_a_sequence(void **state)
     static double whole[N * DIM], logp[N], piece[N * DIM], piece_logp[N];
     flow_handle *model = open_model();
     flow_error err = {0};
-    check_ok(flow_sample(model, 9, 0, N, whole, logp, &err), &err);
+    check_ok(flow_sample(model, 9, 0, N, NULL, whole, logp, &err), &err);
     const size_t starts[] = {0, 1, 17, 127, 128, 129, 255, 256, 300, 640, N - 1};
     const size_t counts[] = {0, 1, 2, 50, 127, 128, 129, 400, N};
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
@@ -156,23 +156,23 @@ static void test_sampling_is_a_sequence(void **state)
             size_t from = starts[i], n = counts[k] < N - from ? counts[k] : N - from;
             flow_set_threads(model, 1 + (int)((i + k) % 3));
             memset(piece, 0, sizeof piece);
-            check_ok(flow_sample(model, 9, from, n, piece, piece_logp, &err), &err);
+            check_ok(flow_sample(model, 9, from, n, NULL, piece, piece_logp, &err), &err);
             assert_memory_equal(piece, whole + from * DIM, n * DIM * sizeof *piece);
             assert_memory_equal(piece_logp, logp + from, n * sizeof *logp);
             if (n < N)
                 assert_true(piece[n * DIM] == 0);
         }
     }
-    check_ok(flow_sample(model, 9, 200, 100, piece, NULL, &err), &err);
+    check_ok(flow_sample(model, 9, 200, 100, NULL, piece, NULL, &err), &err);
     assert_memory_equal(piece, whole + 200 * DIM, 100 * DIM * sizeof *piece);
     /* far out, without what comes before; another seed is something else */
     uint64_t far = UINT64_C(1) << 40;
-    check_ok(flow_sample(model, 9, far, 3, piece, NULL, &err), &err);
-    check_ok(flow_sample(model, 9, far + 1, 2, whole, NULL, &err), &err);
+    check_ok(flow_sample(model, 9, far, 3, NULL, piece, NULL, &err), &err);
+    check_ok(flow_sample(model, 9, far + 1, 2, NULL, whole, NULL, &err), &err);
     assert_memory_equal(piece + DIM, whole, 2 * DIM * sizeof *piece);
-    check_ok(flow_sample(model, 10, far, 1, whole, NULL, &err), &err);
+    check_ok(flow_sample(model, 10, far, 1, NULL, whole, NULL, &err), &err);
     assert_true(memcmp(piece, whole, DIM * sizeof *piece) != 0);
-    assert_int_equal(flow_sample(model, 9, UINT64_MAX, 1, piece, NULL, &err), FLOW_ARGUMENT);
+    assert_int_equal(flow_sample(model, 9, UINT64_MAX, 1, NULL, piece, NULL, &err), FLOW_ARGUMENT);
     flow_close(model);
 }
 
@@ -182,7 +182,7 @@ static void test_threads_do_not_matter(void **state)
     static double x[N * DIM], first[N], other[N];
     flow_handle *model = open_model();
     flow_error err = {0};
-    check_ok(flow_sample(model, 2, 0, N, x, NULL, &err), &err);
+    check_ok(flow_sample(model, 2, 0, N, NULL, x, NULL, &err), &err);
     flow_set_threads(model, 1);
     check_ok(flow_logprob(model, x, N, first, &err), &err);
     for (int n_threads = -1; n_threads <= 3; n_threads++) {
@@ -213,11 +213,11 @@ static void test_unusable_arguments(void **state)
     check_said(flow_to_data(model, x, 2, out, NULL, &err), FLOW_DATA, &err,
                "flow_to_data: row 1, column 1 (y) is not a finite number");
     check_said(flow_logprob(model, NULL, 2, out, &err), FLOW_ARGUMENT, &err, "flow_logprob: an array is missing");
-    check_said(flow_sample(model, 1, 0, 2, NULL, out, &err), FLOW_ARGUMENT, &err, "flow_sample: an array is missing");
+    check_said(flow_sample(model, 1, 0, 2, NULL, NULL, out, &err), FLOW_ARGUMENT, &err, "flow_sample: an array is missing");
     assert_int_equal(flow_to_latent(model, x, 1, NULL, NULL, NULL), FLOW_ARGUMENT);
     assert_int_equal(flow_logprob(model, NULL, 0, NULL, &err), FLOW_OK);
     assert_int_equal(flow_to_data(model, NULL, 0, NULL, NULL, &err), FLOW_OK);
-    assert_int_equal(flow_sample(model, 1, 5, 0, NULL, NULL, &err), FLOW_OK);
+    assert_int_equal(flow_sample(model, 1, 5, 0, NULL, NULL, NULL, &err), FLOW_OK);
     flow_close(model);
 }
 

@@ -144,7 +144,7 @@ static void expect_defaults(const char *type, const char *resolved)
 
 #define NET "\"hidden\": [128, 128], \"activation\": \"relu\", \"residual\": false"
 #define MASK "\"mask\": \"alternate\", \"flip\": false"
-#define AFFINE "\"univariate\": {\"type\": \"affine\", \"bound\": 7}"
+#define AFFINE "\"univariate\": {\"type\": \"affine\", \"bound\": 3}"
 
 static void defaults_are_filled_in(void **state)
 {
@@ -441,7 +441,7 @@ static void run(const subject *s, const double *rows, size_t n, uint64_t first_r
     flow_rows_logp(runner, rows, n, r->logp);
     flow_rows_to_latent(runner, rows, n, r->z, r->into);
     flow_rows_to_data(runner, r->z, n, r->x, r->out_of);
-    flow_rows_sample(runner, 42, first_row, n, 1, r->drawn, r->drawn_logp, &r->error);
+    flow_rows_sample(runner, 42, first_row, n, 1, NULL, r->drawn, r->drawn_logp, &r->error);
     flow_runner_free(runner);
 }
 
@@ -559,16 +559,16 @@ static void samples(void **state)
 
     flow_rows_logp(runner, r->drawn, ROWS, logp); /* the density of a draw is the density of that row */
     assert_memory_equal(logp, r->drawn_logp, ROWS * sizeof *logp);
-    flow_rows_sample(runner, 42, 0, ROWS, 1, x, NULL, NULL); /* asking for less changes nothing */
+    flow_rows_sample(runner, 42, 0, ROWS, 1, NULL, x, NULL, NULL); /* asking for less changes nothing */
     assert_memory_equal(x, r->drawn, ROWS * D * sizeof *x);
-    flow_rows_sample(runner, 43, 0, ROWS, 1, x, NULL, NULL);
+    flow_rows_sample(runner, 43, 0, ROWS, 1, NULL, x, NULL, NULL);
     for (int k = 0; k < ROWS; k++)
         assert_true(x[k * D] != r->drawn[k * D]);
 
     /* without spread all draws are the image of the origin; the base is scaled by the temperature */
     double origin[D] = {0}, image[D];
     flow_rows_to_data(runner, origin, 1, image, NULL);
-    flow_rows_sample(runner, 42, 0, ROWS, 0, x, NULL, NULL);
+    flow_rows_sample(runner, 42, 0, ROWS, 0, NULL, x, NULL, NULL);
     for (int k = 0; k < ROWS * D; k++)
         ASSERT_NEAR((x[k] - image[k % D]) / sizes[k % D], 0, is_double ? 1e-11 : 1e-5);
     flow_runner_free(runner);
@@ -576,9 +576,9 @@ static void samples(void **state)
 
     start(&s, "{}", D);
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
-    flow_rows_sample(runner, 42, 0, ROWS, 0.5, x, NULL, NULL);
+    flow_rows_sample(runner, 42, 0, ROWS, 0.5, NULL, x, NULL, NULL);
     ASSERT_NEAR(gsl_stats_sd(x, 1, ROWS * D), 0.5, 0.02);
-    flow_rows_sample(runner, 42, 0, ROWS, 1, r->drawn, NULL, NULL);
+    flow_rows_sample(runner, 42, 0, ROWS, 1, NULL, r->drawn, NULL, NULL);
     for (int k = 0; k < ROWS * D; k++)
         ASSERT_NEAR(x[k], 0.5 * r->drawn[k], 1e-15);
     flow_runner_free(runner);

@@ -147,7 +147,7 @@ static void test_hdf5_matrices(void **state)
     static const int columns[] = {199, 4, 0, 99, 6};
     for (int k = 0; k < 2; k++) {
         flow_error err = {0};
-        flow_reader_options options = {few, 5, false};
+        flow_reader_options options = {.columns = few, .n_columns = 5, .skip_invalid = false};
         assert_int_equal(read_with(&got, inside("wide.h5", k ? "plain" : "chunks"), &options, &err), FLOW_OK);
         assert_int_equal(got.n, LONG);
         for (int i = 0; i < LONG; i++)
@@ -231,7 +231,7 @@ static void test_hdf5_records(void **state)
     H5Tclose(vector);
     flow_error err = {0};
     static const char *const chosen[] = {"charge", "energy", "id"};
-    flow_reader_options options = {chosen, 3, false};
+    flow_reader_options options = {.columns = chosen, .n_columns = 3, .skip_invalid = false};
     assert_int_equal(read_with(&got, at("p.h5"), &options, &err), FLOW_OK);
     const double expected[] = {1, 0.5, 1, 2, 105.66, 2, 3, 1777, 3};
     assert_int_equal(got.n, 3);
@@ -275,7 +275,7 @@ static void test_hdf5_groups(void **state)
     refuses(inside("g.h5", "/mixed"), FLOW_DATA, "\"p4\" has the shape (2, 3)");
     flow_error err = {0};
     static const char *const chosen[] = {"pt"};
-    flow_reader_options options = {chosen, 1, false};
+    flow_reader_options options = {.columns = chosen, .n_columns = 1, .skip_invalid = false};
     assert_int_equal(read_with(&got, inside("g.h5", "/mixed"), &options, &err), FLOW_OK);
     assert_memory_equal(got.values, ((double[]){1, 2, 3}), 3 * sizeof(double));
 }
@@ -295,7 +295,7 @@ static void test_hdf5_invalid_values_and_seeks(void **state)
     for (int k = 0; k < 2; k++) {
         const char *location = inside("n.h5", k ? "tall" : "t");
         refuses(location, FLOW_DATA, "row 124, column \"x2\": \"nan\" is not a finite number");
-        flow_reader_options options = {NULL, 0, true};
+        flow_reader_options options = {.columns = NULL, .n_columns = 0, .skip_invalid = true};
         flow_reader *reader;
         flow_error err;
         assert_int_equal(flow_reader_open(&reader, location, &options, &err), FLOW_OK);

@@ -229,8 +229,8 @@ static void test_a_loaded_model_computes_the_same(void **state)
     assert_int_equal(flow_runner_new(&two, model->f, model->weights, 2, NULL), FLOW_OK);
     enum { N = 300 };
     static double a[N * DIM], b[N * DIM], p[N], q[N];
-    flow_rows_sample(one, 5, 0, N, 1, a, p, NULL);
-    flow_rows_sample(two, 5, 0, N, 1, b, q, NULL);
+    flow_rows_sample(one, 5, 0, N, 1, NULL, a, p, NULL);
+    flow_rows_sample(two, 5, 0, N, 1, NULL, b, q, NULL);
     assert_memory_equal(a, b, sizeof a);
     assert_memory_equal(p, q, sizeof p);
     flow_runner_free(one);

@@ -426,7 +426,7 @@ static void net_start(net *s, const shape *asked, flow_activation kind, bool mas
     flow_net_options options = {.hidden = asked->hidden, .activation = (int)kind, .residual = asked->residual};
     flow_error err;
     flow_status status = masked ? flow_made_configure(&s->made, &options, asked->dim, asked->n_params, &s->params, &err)
-                                : flow_mlp_configure(&s->made.mlp, &options, s->n_in, s->n_out, NULL, &s->params, &err);
+                                : flow_mlp_configure(&s->made.mlp, &options, s->n_in, s->n_out, NULL, FLOW_INIT_ZERO, &s->params, &err);
     assert_int_equal(status, FLOW_OK);
     s->weights = new_weights(&s->params);
     s->x = new_random((size_t)s->n_in * (size_t)n, 5);
@@ -698,7 +698,7 @@ static void residual_needs_equal_widths(void **state)
     flow_params params = {0};
     flow_error err;
     flow_mlp mlp = {0};
-    assert_int_equal(flow_mlp_configure(&mlp, &options, 3, 3, NULL, &params, &err), FLOW_SPEC);
+    assert_int_equal(flow_mlp_configure(&mlp, &options, 3, 3, NULL, FLOW_INIT_ZERO, &params, &err), FLOW_SPEC);
     assert_non_null(strstr(err.message, "equal width"));
     flow_mlp_release(&mlp);
     flow_made made = {0};

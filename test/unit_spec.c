@@ -184,7 +184,7 @@ static void test_top_level_mistakes(void **state)
                         "\"flow\": [ { \"type\": \"standardize\" }, { \"type\": \"maf\", \"repeat\": 5 } ]");
     check_refused("{\"flows\": []}", "m.json: unknown key \"flows\"; did you mean \"flow\"?");
     check_refused("{\"flow\": [], \"optimiser\": 1}",
-                  "m.json: unknown key \"optimiser\"; the keys here are: $schema, name, data, flow, base, train, seed, "
+                  "m.json: unknown key \"optimiser\"; the keys here are: $schema, name, data, flow, base, embedding, train, seed, "
                   "output");
     check_refused("{\"flow\": {\"type\": \"maf\"}}",
                   "m.json: flow: expected a list of maps, found an object; for example \"flow\": [ { \"type\": "
@@ -227,9 +227,8 @@ static void test_data_mistakes(void **state)
     check_data_refused("{\"columns\": \"a\"}", "m.json: data.columns: expected a list of column names such as "
                                                "[\"mass\", "
                                                "\"energy\"], found \"a\"");
-    check_data_refused("{\"columns\": []}", "m.json: data.columns: 0 columns; allowed are 1 to 65536 (leave the key "
-                                            "out to "
-                                            "use all columns)");
+    check_data_refused("{\"columns\": []}", "m.json: data.columns: 0 columns; allowed are 1 to 65536, or leave the "
+                       "key out");
     check_data_refused("{\"columns\": [\"a\", 2]}", "m.json: data.columns[1]: expected the name of a column, found 2");
     check_data_refused("{\"columns\": [\"a\", \"\"]}", "m.json: data.columns[1]: expected the name of a column, found "
                                                        "\"\"");

@@ -128,7 +128,7 @@ static void test_csv_selection(void **state)
     flow_error err;
     snprintf(path, sizeof path, "%s", write_text("a.csv", "name,x,mass,y\nfoo,1,2,3\nbar,4,NA,\"6\"\n"));
     const char *const two[] = {"y", "x"};
-    flow_reader_options options = {two, 2, false};
+    flow_reader_options options = {.columns = two, .n_columns = 2, .skip_invalid = false};
     assert_int_equal(read_with(&got, path, &options, &err), FLOW_OK);
     assert_string_equal(got.names, "y x");
     const double expected[] = {3, 1, 6, 4};
@@ -156,7 +156,7 @@ static void test_csv_selection(void **state)
     assert_true(got.values[0] == 3 && got.values[1] == 1 && got.values[2] == 6 && got.values[3] == 4);
     /* ragged rows are refused even where only columns before the raggedness are chosen */
     write_text("a.csv", "1,2,3\n4\n");
-    options = (flow_reader_options){&numbered[1], 1, false};
+    options = (flow_reader_options){.columns = &numbered[1], .n_columns = 1};
     assert_int_equal(read_with(&got, path, &options, &err), FLOW_DATA);
     assert_says(&err, "row 2 (line 2) has 1 field where 3 are expected");
 }
@@ -165,7 +165,7 @@ static void test_csv_skips_invalid_rows(void **state)
 {
     (void)state;
     flow_error err;
-    flow_reader_options options = {NULL, 0, true};
+    flow_reader_options options = {.columns = NULL, .n_columns = 0, .skip_invalid = true};
     const char *path = write_text("a.csv", "x,y\n1,2\nNA,3\n4\n5,6,7\ninf,1\n\"a\"b,1\n8,\"9\"\n,\n10,11\n12,x");
     assert_int_equal(read_with(&got, path, &options, &err), FLOW_OK);
     assert_int_equal(got.n, 3);
@@ -193,7 +193,7 @@ static void test_csv_seeks(void **state)
     }
     fclose(file);
     flow_reader *reader;
-    flow_reader_options options = {NULL, 0, true};
+    flow_reader_options options = {.columns = NULL, .n_columns = 0, .skip_invalid = true};
     assert_int_equal(flow_reader_open(&reader, at("s.csv"), &options, &err), FLOW_OK);
     assert_true(flow_reader_can_seek(reader));
     assert_int_equal(flow_reader_n_rows(reader), -1);

@@ -296,7 +296,7 @@ static void test_wide_tables(void **state)
         if (flow_writer_finish(writer, &err) != FLOW_OK)
             fail_msg("%s", err.message);
         static const char *const last[] = {"c19999"};
-        flow_reader_options options = {last, 1, false};
+        flow_reader_options options = {.columns = last, .n_columns = 1};
         if (flow_reader_open(&reader, at(file), &options, &err) != FLOW_OK)
             fail_msg("%s", err.message);
         double value;

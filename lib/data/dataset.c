@@ -155,6 +155,20 @@ static void plan(flow_dataset *data, size_t memory_bytes)
     data->pool_blocks = pool_rows / rows > 1 ? pool_rows / rows : 1;
 }
 
+/* The last of the d values of each row is its weight. */
+static flow_status check_weights(const flow_dataset *data, const double *rows, const int64_t *numbers, size_t n,
+                                 flow_error *err)
+{
+    size_t d = (size_t)data->columns.n;
+    for (size_t i = 0; i < n; i++)
+        if (rows[(i + 1) * d - 1] < 0)
+            return flow_error_set(err, FLOW_DATA, "%s: row %lld has the weight %g in column \"%.80s\"; a density with "
+                                  "negative weights can have no maximum. Leave such rows out, or set "
+                                  "\"allow_negative_weights\" if they are meant", data->location,
+                                  (long long)numbers[i] + 1, rows[(i + 1) * d - 1], data->columns.at[d - 1]);
+    return FLOW_OK;
+}
+
 static flow_status look_through(scan *s, flow_error *err)
 {
     flow_dataset *data = s->data;
@@ -168,6 +182,8 @@ static flow_status look_through(scan *s, flow_error *err)
         size_t n = flow_dataset_keep(data, s->block, s->numbers, n_read);
         if (n_read > 0 && data->reader->can_seek)
             status = add_block(data, &at, n_read, n, err);
+        if (status == FLOW_OK && data->is_weighted && !data->allow_negative_weights)
+            status = check_weights(data, s->block, s->numbers, n, err);
         if (status == FLOW_OK)
             status = flow_stats_add(&data->stats, s->block, s->numbers, n, err);
         data->checksum = checksum(data->checksum, s->block, n * d);
@@ -252,6 +268,9 @@ static flow_status run_scan(flow_dataset *data, size_t memory_bytes, flow_error 
         status = flow_stats_summarize(&data->stats, data->summary, err);
     for (size_t j = 0; j < d && status == FLOW_OK; j++)
         data->summary[j].name = data->columns.at[j];
+    if (status == FLOW_OK && data->is_weighted && !(data->summary[d - 1].mean > 0))
+        status = flow_error_set(err, FLOW_DATA, "%s: the weights in column \"%.80s\" have a mean of %g; it has to be "
+                                "positive", data->location, data->columns.at[d - 1], data->summary[d - 1].mean);
     if (status == FLOW_OK)
         status = settle(&s, err);
     free(s.block);
@@ -265,11 +284,25 @@ static flow_status open_reader(flow_dataset *data, const char *location, const f
                                flow_error *err)
 {
     flow_reader_options how = {0};
-    if (options != NULL)
-        how = (flow_reader_options){options->columns, options->n_columns, options->skip_invalid};
+    const char **last = NULL;
+    if (options != NULL) {
+        int n_context = options->n_context;
+        last = malloc(((size_t)n_context + 1) * sizeof *last);
+        if (last == NULL)
+            return flow_error_memory(err, "the choice of columns");
+        for (int i = 0; i < n_context; i++)
+            last[i] = options->context[i];
+        last[n_context] = options->weight;
+        how = (flow_reader_options){options->columns, options->n_columns, options->skip_invalid, last,
+                                    n_context + (options->weight != NULL ? 1 : 0)};
+    }
     flow_status status = flow_reader_open(&data->reader, location, &how, err);
+    free(last);
     if (status != FLOW_OK)
         return status;
+    if (flow_reader_n_columns(data->reader) <= how.n_last)
+        return flow_error_set(err, FLOW_DATA, "%s: beside the context and the weight there is no column to model",
+                              data->reader->name);
     data->location = flow_strdup(location != NULL && strcmp(location, "-") != 0 ? location : "standard input");
     data->has_names = flow_reader_has_names(data->reader);
     if (data->location == NULL)
@@ -296,6 +329,9 @@ flow_status flow_dataset_open(flow_dataset **out, const char *location, const fl
     if (options != NULL) {
         data->share = options->share;
         data->seed = options->seed;
+        data->n_context = options->n_context;
+        data->is_weighted = options->weight != NULL;
+        data->allow_negative_weights = options->allow_negative_weights;
     }
     flow_status status = open_reader(data, location, options, err);
     if (status == FLOW_OK)
@@ -351,6 +387,16 @@ bool flow_dataset_has_names(const flow_dataset *data)
     return data->has_names;
 }
 
+int flow_dataset_n_context(const flow_dataset *data)
+{
+    return data->n_context;
+}
+
+bool flow_dataset_is_weighted(const flow_dataset *data)
+{
+    return data->is_weighted;
+}
+
 int64_t flow_dataset_n_rows(const flow_dataset *data)
 {
     return data->n_rows;
@@ -378,7 +424,8 @@ const flow_column_summary *flow_dataset_summary(const flow_dataset *data)
 
 flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err)
 {
-    for (int i = 0; i < data->columns.n; i++) {
+    int n = data->columns.n - data->n_context - (data->is_weighted ? 1 : 0);
+    for (int i = 0; i < n; i++) {
         const flow_column_summary *column = &data->summary[i];
         char value[FLOW_NUMBER_SIZE];
         flow_number_print(value, column->least);

@@ -10,6 +10,8 @@
  *
  * Held-out share. With share > 0 the rows are split by a counter-based random number of (seed, row): the training part
  * and the held-out part are opened separately and never overlap, at any size and without any list.
+ *
+ * A row holds the columns of the data, then those of the context, then the weight of the row if there is one.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_DATASET_H
@@ -33,6 +35,10 @@ typedef struct flow_dataset_options {
     double share;        /* held-out share, 0 to 1 exclusive; used when part is not FLOW_PART_ALL */
     flow_part part;
     uint64_t seed; /* of the split */
+    const char *const *context; /* columns that are given and not modelled: they stand behind the others */
+    int n_context;
+    const char *weight; /* column of the rows' weights: it stands last. NULL: all rows count the same */
+    bool allow_negative_weights;
 } flow_dataset_options;
 
 /* Over the valid rows of the part that was opened. */
@@ -48,7 +54,11 @@ flow_status flow_dataset_open(flow_dataset **out, const char *location, const fl
 void flow_dataset_close(flow_dataset *data);
 
 const char *flow_dataset_location(const flow_dataset *data);
-int flow_dataset_n_columns(const flow_dataset *data);
+int flow_dataset_n_columns(const flow_dataset *data); /* all of them: of the data, the context and the weight */
+int flow_dataset_n_context(const flow_dataset *data);
+/* Whether the last value of a row is its weight. Weights are not negative, unless that was allowed, and their sum is
+ * positive. */
+bool flow_dataset_is_weighted(const flow_dataset *data);
 const char *const *flow_dataset_columns(const flow_dataset *data); /* d names, borrowed */
 bool flow_dataset_has_names(const flow_dataset *data);
 int64_t flow_dataset_n_rows(const flow_dataset *data);
@@ -58,7 +68,7 @@ bool flow_dataset_is_held(const flow_dataset *data);
 uint32_t flow_dataset_checksum(const flow_dataset *data);
 const flow_column_summary *flow_dataset_summary(const flow_dataset *data); /* d entries, borrowed */
 
-/* FLOW_DATA when a column has no spread: its density has no bound. */
+/* FLOW_DATA when a column of the data has no spread: its density has no bound. */
 flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err);
 
 /* Copies up to n_max rows that represent the set (all of them when they fit, else rows spread over the file) into

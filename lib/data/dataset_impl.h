@@ -20,6 +20,8 @@ struct flow_dataset {
     char *location;
     flow_names columns;
     bool has_names;
+    int n_context;
+    bool is_weighted, allow_negative_weights;
     flow_part part;
     double share;
     uint64_t seed;

@@ -88,29 +88,42 @@ static flow_status find_column(int *out, const char *name, const char *wanted, c
     return *out >= 0 ? FLOW_OK : unknown_column(name, wanted, all, err);
 }
 
+static flow_status take_column(int *out, bool *taken, const char *name, const char *wanted, const flow_names *all,
+                               flow_error *err)
+{
+    flow_status status = find_column(out, name, wanted, all, err);
+    if (status == FLOW_OK && taken[*out])
+        status = flow_error_set(err, FLOW_DATA, "%s: the column \"%.80s\" is chosen twice; name it once", name, wanted);
+    if (status == FLOW_OK)
+        taken[*out] = true;
+    return status;
+}
+
 flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_names *all,
                                const flow_reader_options *options, flow_error *err)
 {
     bool choosy = flow_reader_is_choosy(options);
-    int n = choosy ? options->n_columns : all->n;
+    int n_last = options != NULL ? options->n_last : 0;
+    int n_first = choosy ? options->n_columns : n_last < all->n ? all->n - n_last : 0;
     flow_status status = FLOW_OK;
     bool *taken = calloc((size_t)all->n + 1, sizeof *taken);
-    int *index = malloc(((size_t)n + 1) * sizeof *index);
+    int *index = malloc(((size_t)n_first + (size_t)n_last + 1) * sizeof *index);
     *chosen = index;
     if (taken == NULL || index == NULL)
         status = flow_error_memory(err, "the choice of columns");
-    for (int i = 0; i < n && status == FLOW_OK; i++) {
-        index[i] = i;
-        if (choosy)
-            status = find_column(&index[i], reader->name, options->columns[i], all, err);
-        if (status == FLOW_OK && taken[index[i]])
-            status = flow_error_set(err, FLOW_DATA, "%s: the column \"%.80s\" is chosen twice; name it once",
-                                    reader->name, options->columns[i]);
-        if (status == FLOW_OK) {
-            taken[index[i]] = true;
-            status = flow_names_add(&reader->columns, all->at[index[i]], strlen(all->at[index[i]]), err);
+    for (int i = 0; i < n_last && status == FLOW_OK; i++)
+        status = take_column(&index[n_first + i], taken, reader->name, options->last[i], all, err);
+    for (int i = 0, next = 0; i < n_first && status == FLOW_OK; i++) {
+        if (choosy) {
+            status = take_column(&index[i], taken, reader->name, options->columns[i], all, err);
+            continue;
         }
+        while (taken[next])
+            next++;
+        index[i] = next++;
     }
+    for (int i = 0; i < n_first + n_last && status == FLOW_OK; i++)
+        status = flow_names_add(&reader->columns, all->at[index[i]], strlen(all->at[index[i]]), err);
     free(taken);
     return status;
 }

@@ -30,6 +30,8 @@ typedef struct flow_reader_options {
     const char *const *columns; /* the columns to read, in this order, by name; NULL: all of them as they stand */
     int n_columns;
     bool skip_invalid;
+    const char *const *last; /* columns that stand behind those, in this order; without `columns`, behind all others */
+    int n_last;
 } flow_reader_options;
 
 /* Opens a table; *out is the caller's. `options` may be NULL. An unknown column name is FLOW_DATA with the nearest. */

@@ -33,6 +33,8 @@
 /* Where in a flow a block stands: all that configure may know about its surroundings. */
 typedef struct flow_site {
     int dim;       /* d: columns of the data */
+    int n_context; /* c: features of the context, which conditioners take as further inputs; 0: none */
+    const char *const *columns; /* (d) their names, or NULL when nobody knows */
     int turn;      /* 0, 1, 2, ... for the copies that "repeat" makes: blocks that alternate go by it */
     uint64_t seed; /* of the model, for random orders */
     uint64_t index;/* the block's place in the flow, to draw different random orders from one seed */
@@ -43,8 +45,10 @@ typedef struct flow_pass {
     int n;                /* data rows in the tile, padding included */
     const real *weights;  /* the trainable values in use (nn/params.h) */
     const double *fitted; /* the fitted values */
+    const real *context;  /* (c, n): features of the context; NULL without */
     void *work;           /* the block's work area */
     const real *glogdet;  /* (n), backward only: gradient at each row's log-determinant */
+    real *gcontext;       /* (c, n), backward only: the gradient at the context is added to it; NULL: nobody wants it */
     flow_tape *tape;      /* backward only: takes the gradients of the weights; NULL: nobody wants them */
 } flow_pass;
 

@@ -2,7 +2,8 @@
  * of a univariate for the other part (Dinh et al. 2015, sec. 3.1; Dinh et al. 2017, eq. 4-8). Both directions cost one
  * network pass, and log|det| is the univariates' sum.
  *
- * With one dimension nothing passes unchanged and the parameters are plain constants (the network's biases). */
+ * With a context the network sees it beside the part that passes. With one dimension nothing passes unchanged, and without
+ * a context the parameters are plain constants (the network's biases). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ typedef struct coupling {
     flow_net_options net;
     flow_json univariate_spec;
 
-    int dim, n_passed, n_changed;
+    int dim, n_passed, n_changed, n_context;
     int *passed, *changed; /* the dimensions of each part */
     flow_univariate univariate;
     int n_params;
@@ -75,14 +76,15 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
 {
     coupling *block = self;
     block->dim = site->dim;
+    block->n_context = site->n_context;
     flow_status status = flow_univariate_new(&block->univariate, &block->univariate_spec, err);
     if (status == FLOW_OK)
         status = split(block, block->flip != (site->turn % 2 == 1), err);
     if (status != FLOW_OK)
         return status;
     block->n_params = block->univariate.type->n_params(block->univariate.state);
-    return flow_mlp_configure(&block->mlp, &block->net, block->n_passed, block->n_params * block->n_changed, NULL, params,
-                              err);
+    return flow_mlp_configure(&block->mlp, &block->net, block->n_passed + block->n_context,
+                              block->n_params * block->n_changed, NULL, FLOW_INIT_ZERO, params, err);
 }
 
 static void release(void *self)
@@ -95,11 +97,11 @@ static void release(void *self)
 }
 
 typedef struct work {
-    real *condition;      /* (n_passed, n): the network's input */
+    real *condition;      /* (n_passed + n_context, n): the network's input */
     real *in, *out;       /* (n_changed, n): the univariates' input and output */
     real *theta, *gtheta; /* (n_params * n_changed, n) */
     real *gin, *gout;     /* (n_changed, n) */
-    real *gcondition;     /* (n_passed, n) */
+    real *gcondition;     /* (n_passed + n_context, n) */
     void *net;
     size_t stride; /* between the planes of theta */
 } work;
@@ -107,16 +109,16 @@ typedef struct work {
 static size_t lay_out(const coupling *block, int n, void *memory, work *w)
 {
     flow_layout layout = {.base = memory};
-    size_t passed = (size_t)block->n_passed * (size_t)n, changed = (size_t)block->n_changed * (size_t)n;
+    size_t condition = (size_t)(block->n_passed + block->n_context) * (size_t)n, changed = (size_t)block->n_changed * (size_t)n;
     w->stride = changed;
-    w->condition = flow_layout_take(&layout, passed, sizeof(real));
+    w->condition = flow_layout_take(&layout, condition, sizeof(real));
     w->in = flow_layout_take(&layout, changed, sizeof(real));
     w->out = flow_layout_take(&layout, changed, sizeof(real));
     w->theta = flow_layout_take(&layout, changed * (size_t)block->n_params, sizeof(real));
     w->gtheta = flow_layout_take(&layout, changed * (size_t)block->n_params, sizeof(real));
     w->gin = flow_layout_take(&layout, changed, sizeof(real));
     w->gout = flow_layout_take(&layout, changed, sizeof(real));
-    w->gcondition = flow_layout_take(&layout, passed, sizeof(real));
+    w->gcondition = flow_layout_take(&layout, condition, sizeof(real));
     w->net = flow_layout_take(&layout, flow_mlp_work_size(&block->mlp, n), 1);
     return layout.used;
 }
@@ -146,6 +148,9 @@ static void map(const coupling *block, const flow_pass *pass, bool latent, const
     work w;
     lay_out(block, n, pass->work, &w);
     gather(block->n_passed, block->passed, n, in, w.condition);
+    size_t passed = (size_t)block->n_passed * (size_t)n;
+    if (block->n_context > 0)
+        memcpy(w.condition + passed, pass->context, (size_t)block->n_context * (size_t)n * sizeof(real));
     gather(block->n_changed, block->changed, n, in, w.in);
     flow_mlp_apply(&block->mlp, pass->weights, n, w.condition, w.theta, w.net);
     const flow_univariate *u = &block->univariate;
@@ -173,6 +178,10 @@ static void map_backward(const coupling *block, const flow_pass *pass, bool late
         for (int j = 0; j < n; j++)
             gin[at + (size_t)j] = gout[at + (size_t)j] + through_net[j];
     }
+    size_t n_given = (size_t)block->n_context * (size_t)n;
+    const real *gcontext = w.gcondition + (size_t)block->n_passed * (size_t)n;
+    for (size_t k = 0; pass->gcontext != NULL && k < n_given; k++)
+        pass->gcontext[k] += gcontext[k];
 }
 
 static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)

@@ -116,7 +116,12 @@ static flow_status grow(void **list, int n, size_t size, flow_error *err)
 
 static flow_site site_of(const flow *f, int turn, uint64_t seed)
 {
-    return (flow_site){.dim = f->dim, .turn = turn, .seed = seed, .index = (uint64_t)(f->n_columns + f->n_blocks)};
+    return (flow_site){.dim = f->dim,
+                       .n_context = f->context.n_features,
+                       .columns = f->column_names,
+                       .turn = turn,
+                       .seed = seed,
+                       .index = (uint64_t)(f->n_columns + f->n_blocks)};
 }
 
 static void set_prefix(flow *f, const char *type)
@@ -252,16 +257,36 @@ static flow_status add_element(flow *f, flow_json *spec, uint64_t seed, flow_err
     return status;
 }
 
+int flow_width(const flow *f)
+{
+    return f->dim + f->context.n;
+}
+
 flow_status flow_new(flow **out, flow_json *list, flow_json *base, int dim, uint64_t seed, flow_error *err)
 {
+    const flow_shape shape = {.dim = dim};
+    flow_json none = {0};
+    return flow_new_conditional(out, list, base, &none, &shape, seed, err);
+}
+
+flow_status flow_new_conditional(flow **out, flow_json *list, flow_json *base, flow_json *embedding,
+                                 const flow_shape *shape, uint64_t seed, flow_error *err)
+{
     *out = NULL;
+    int dim = shape->dim;
     if (dim < 1 || dim > FLOW_DIM_MAX)
         return flow_error_set(err, FLOW_DATA, "%d columns of data; a flow has 1 to %d", dim, FLOW_DIM_MAX);
+    if (shape->n_context < 0 || shape->n_context > FLOW_DIM_MAX)
+        return flow_error_set(err, FLOW_DATA, "%d columns of context; a flow has at most %d", shape->n_context,
+                              FLOW_DIM_MAX);
     flow *f = calloc(1, sizeof *f);
     if (f == NULL)
         return flow_error_memory(err, "a flow");
     f->dim = dim;
+    f->column_names = shape->columns;
     flow_status status = make_base(f, base, err);
+    if (status == FLOW_OK)
+        status = flow_context_configure(&f->context, embedding, shape->n_context, &f->params, err);
     if (status == FLOW_OK && list->node != NULL && !cJSON_IsArray(list->node)) {
         char found[80];
         flow_json_describe(found, sizeof found, list);
@@ -278,6 +303,7 @@ flow_status flow_new(flow **out, flow_json *list, flow_json *base, int dim, uint
         flow_free(f);
         return status;
     }
+    f->column_names = NULL; /* borrowed for as long as the blocks were configured */
     *out = f;
     return FLOW_OK;
 }
@@ -299,6 +325,7 @@ void flow_free(flow *f)
     free(f->columns);
     free(f->blocks);
     free(f->base_state);
+    flow_context_release(&f->context);
     flow_params_release(&f->params);
     free(f);
 }

@@ -14,13 +14,13 @@ void flow_init_weights(const flow *f, uint64_t seed, real *weights)
     flow_params_init(&f->params, seed, weights);
 }
 
-/* Takes rows (n, d) through the column map i, in place. */
+/* Takes rows (n, d) of the data alone through the column map i, in place. */
 static void push_through(const flow *f, int i, flow_workspace *ws, double *rows, size_t n)
 {
     for (size_t first = 0; first < n; first += FLOW_TILE) {
         int n_rows = n - first < FLOW_TILE ? (int)(n - first) : FLOW_TILE;
         double *part = rows + first * (size_t)f->dim;
-        int m = flow_tile_load(f, ws, part, n_rows);
+        int m = flow_tile_load_data(f, ws, part, n_rows);
         f->columns[i].type->to_latent(f->columns[i].state, f->params.fitted, m, ws->x, ws->x, ws->logdet);
         flow_tile_store(f, ws, m, part, n_rows);
     }
@@ -41,13 +41,17 @@ static flow_status fit_columns(flow *f, double *rows, size_t n, const char *cons
     return status;
 }
 
-/* A tile (d, m) of real from m of the n rows, evenly spread; fewer rows than m are used again from the start. */
-static void spread_rows(const flow *f, const double *rows, size_t n, int m, real *tile)
+/* A tile (d, m) of real from m of the n rows, evenly spread, and its context; fewer rows than m are used again from the
+ * start. */
+static void spread_rows(const flow *f, const double *data, const double *rows, size_t n, int m, flow_workspace *ws)
 {
+    size_t d = (size_t)f->dim, c = (size_t)f->context.n, width = d + c;
     for (int j = 0; j < m; j++) {
         size_t row = n > (size_t)m ? (size_t)((double)j * (double)n / m) : (size_t)j % n;
-        for (int i = 0; i < f->dim; i++)
-            tile[(size_t)i * (size_t)m + (size_t)j] = (real)rows[row * (size_t)f->dim + (size_t)i];
+        for (size_t i = 0; i < d; i++)
+            ws->a[i * (size_t)m + (size_t)j] = (real)data[row * d + i];
+        for (size_t i = 0; i < c; i++)
+            ws->given[i * (size_t)m + (size_t)j] = rows[row * width + d + i];
     }
 }
 
@@ -59,8 +63,8 @@ static bool some_block_fits(const flow *f)
     return false;
 }
 
-/* rows have been through the column maps */
-static flow_status fit_blocks(flow *f, real *weights, const double *rows, size_t n, flow_error *err)
+/* data (n, d) are the rows after the column maps */
+static flow_status fit_blocks(flow *f, real *weights, const double *data, const double *rows, size_t n, flow_error *err)
 {
     int m = n < FIT_ROWS ? (int)n / FLOW_LANES * FLOW_LANES : FIT_ROWS;
     if (m < FLOW_LANES)
@@ -69,13 +73,19 @@ static flow_status fit_blocks(flow *f, real *weights, const double *rows, size_t
     flow_status status = flow_workspace_new(&ws, f, m, false, err);
     if (status != FLOW_OK)
         return status;
-    spread_rows(f, rows, n, m, ws->a);
+    spread_rows(f, data, rows, n, m, ws);
+    if (f->context.n > 0)
+        flow_context_apply(&f->context, weights, f->params.fitted, m, ws->given, ws->features, ws->context_area);
     real *in = ws->a, *out = ws->b;
     for (int i = 0; i < f->n_blocks && status == FLOW_OK; i++) {
         const flow_block *block = &f->blocks[i];
         if (block->type->fit != NULL)
             status = block->type->fit(block->state, &f->params, weights, m, in, err);
-        flow_pass pass = {.n = m, .weights = weights, .fitted = f->params.fitted, .work = ws->areas[i]};
+        flow_pass pass = {.n = m,
+                          .weights = weights,
+                          .fitted = f->params.fitted,
+                          .context = f->context.n > 0 ? ws->features : NULL,
+                          .work = ws->areas[i]};
         block->type->to_latent(block->state, &pass, in, out, ws->logdet);
         real *next = in;
         in = out;
@@ -89,13 +99,16 @@ flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const
 {
     if (n == 0)
         return flow_error_set(err, FLOW_DATA, "there are no rows to take initial values from");
-    double *copy = flow_alloc_aligned(n * (size_t)f->dim, sizeof *copy);
+    size_t d = (size_t)f->dim, width = (size_t)flow_width(f);
+    double *copy = flow_alloc_aligned(n * d, sizeof *copy);
     if (copy == NULL)
         return flow_error_memory(err, "a sample of the data");
-    memcpy(copy, rows, n * (size_t)f->dim * sizeof *copy);
+    for (size_t r = 0; r < n; r++)
+        memcpy(copy + r * d, rows + r * width, d * sizeof *copy);
+    flow_context_fit(&f->context, &f->params, n, rows + d, width);
     flow_status status = fit_columns(f, copy, n, columns, err);
     if (status == FLOW_OK && some_block_fits(f))
-        status = fit_blocks(f, weights, copy, n, err);
+        status = fit_blocks(f, weights, copy, rows, n, err);
     flow_free_aligned(copy);
     return status;
 }
@@ -105,7 +118,7 @@ flow_status flow_check(const flow *f, flow_error *err)
     for (size_t k = 0; k < f->params.n_fitted; k++)
         if (!isfinite(f->params.fitted[k]))
             return flow_error_set(err, FLOW_FORMAT, "one of its fitted values is not finite");
-    flow_status status = FLOW_OK;
+    flow_status status = flow_context_check(&f->context, &f->params, err);
     for (int i = 0; i < f->n_columns && status == FLOW_OK; i++) {
         const flow_column *column = &f->columns[i];
         if (column->type->check != NULL)

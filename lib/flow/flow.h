@@ -5,11 +5,14 @@
  * The log-density of a row is log base(z) + the log-determinants of all maps on the way (change of variables; for example
  * Papamakarios et al. 2021, eq. 3). Everything here is const after flow_new, flow_fit and loading, and may be used by
  * many threads; weights are passed in, so that one flow serves current, best and averaged weights.
+ *
+ * A conditional flow gives p(x | c). Its rows are (n, d + c): the columns of the data, then those of the context.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_FLOW_H
 #define FLOW_FLOW_FLOW_H
 
+#include "flow/context.h"
 #include "flow/registry.h"
 
 /* What a spec, which may be hostile, can ask for; LINES is blocks times dimensions. */
@@ -29,24 +32,39 @@ typedef struct flow_block {
 
 typedef struct flow {
     int dim;
+    flow_context context;
     int n_columns, n_blocks;
     flow_column *columns;
     flow_block *blocks;
     const flow_base_type *base;
     void *base_state;
     flow_params params;
+    const char *const *column_names; /* while the flow is put together */
 } flow;
 
 /* Builds a flow for `dim` columns of data from the list "flow" and the object "base" of a spec (either may have a NULL
  * node: then an empty list, a normal base). Defaults are filled in: the JSON is fully resolved afterwards. *out is the
  * caller's. FLOW_SPEC with the JSON path for whatever does not fit. */
 flow_status flow_new(flow **out, flow_json *list, flow_json *base, int dim, uint64_t seed, flow_error *err);
+
+/* What the data look like to a flow. */
+typedef struct flow_shape {
+    int dim, n_context;
+    const char *const *columns; /* (dim) names of the columns, or NULL */
+} flow_shape;
+
+/* The same for a flow with context; `embedding` is the object of that name in a spec, its node NULL for none. */
+flow_status flow_new_conditional(flow **out, flow_json *list, flow_json *base, flow_json *embedding,
+                                 const flow_shape *shape, uint64_t seed, flow_error *err);
+
+/* Values in a row: those of the data and of the context. */
+int flow_width(const flow *f);
 void flow_free(flow *f);
 
 /* The initial weights of `seed` into weights (params.n_weights). */
 void flow_init_weights(const flow *f, uint64_t seed, real *weights);
 
-/* Data-dependent initial values of column maps and blocks, from rows (n, d) in the units of the data; `columns` (d) are names
+/* Data-dependent initial values of column maps and blocks, from rows (n, d + c) in the units of the data; `columns` (d) are names
  * for messages or NULL. Called once, before training. */
 flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const char *const *columns, flow_error *err);
 
@@ -61,6 +79,10 @@ typedef struct flow_workspace {
     bool keep;          /* a backward follows: every block keeps its own work area */
     char *memory;       /* owned, aligned */
     double *x;          /* (d, n): the tile in the units of the data */
+    double *given;      /* (c, n): the context of its rows; must be set before any map when there is one */
+    real *features;     /* (features, n): what the blocks see of it */
+    real *gfeatures;    /* the same shape; only with keep, and when the context is embedded */
+    char *context_area; /* work area of the embedding */
     real *a, *b;        /* (d, n): the tile between blocks */
     real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. The gradient a backward starts from may be ga */
     double *logdet;     /* (n) */
@@ -92,11 +114,15 @@ void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspa
 /* log p of each row of the tile that is in ws->x (as flow_tile_to_latent), into logp (n); z as there. */
 void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int n, double *logp, const real **z);
 
-/* Copies n_rows rows (row-major, d) into the tile ws->x (d, n); the padding repeats the last row. Returns n, the next
- * multiple of FLOW_LANES. */
+/* Copies n_rows rows (row-major, d + c) into the tile ws->x (d, n) and ws->given (c, n); the padding repeats the last row.
+ * Returns n, the next multiple of FLOW_LANES. */
 int flow_tile_load(const flow *f, flow_workspace *ws, const double *rows, int n_rows);
-/* The same with n given. */
-void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows, int n_rows, int n);
+/* The same with n given, and with rows that are `stride` values apart. */
+void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows, size_t stride, int n_rows, int n);
+/* Only the data, from rows of them alone (row-major, d). */
+int flow_tile_load_data(const flow *f, flow_workspace *ws, const double *rows, int n_rows);
+/* Only the context, from rows of it alone (row-major, c). */
+void flow_tile_load_context(const flow *f, flow_workspace *ws, const double *context, int n_rows, int n);
 /* Copies the first n_rows rows of the tile ws->x (d, n) to rows (row-major, d). */
 void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *rows, int n_rows);
 

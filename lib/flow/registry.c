@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "flow/context.h"
+
 #define X(name) extern const flow_column_type flow_column_##name;
 FLOW_COLUMNS(X)
 #undef X
@@ -127,6 +129,7 @@ static cJSON *choice_schema(cJSON *definitions, const char *name, cJSON **names)
 
 void flow_registry_schema(cJSON *definitions)
 {
+    flow_context_schema(definitions);
     cJSON *flow = cJSON_AddObjectToObject(definitions, "flow");
     cJSON_AddStringToObject(flow, "type", "array");
     cJSON_AddStringToObject(flow, "description", "the maps from the data to the base, in this order");

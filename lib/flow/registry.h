@@ -40,7 +40,7 @@ const flow_univariate_type *flow_univariate_find(const char *type);
 const flow_base_type *flow_base_find(const char *type);
 const flow_preset *flow_preset_find(const char *type);
 
-/* The definitions "flow", "univariate" and "base" of the JSON Schema of a spec, added to `definitions`. */
+/* The definitions "flow", "univariate", "base" and "embedding" of the JSON Schema of a spec, added to `definitions`. */
 void flow_registry_schema(cJSON *definitions);
 
 #endif

@@ -63,7 +63,8 @@ void flow_runner_free(flow_runner *runner)
 
 typedef struct job {
     flow_runner *runner;
-    const double *in;
+    const double *in; /* rows, (n, d + c) */
+    const double *context; /* of draws, (n, c) */
     size_t n;
     double *out, *logdet, *logp;
     uint64_t seed, first_row;
@@ -73,14 +74,15 @@ typedef struct job {
 
 /* The rows of one tile: always the same ones, whatever the threads do. */
 typedef struct span {
-    size_t first, at; /* row, and its first value */
+    size_t first, in, out; /* row, and its first value in the rows that come in (d + c values) and go out (d values) */
     int n_rows;
 } span;
 
 static span span_of(const job *j, int item)
 {
     size_t first = (size_t)item * FLOW_TILE, left = j->n - first;
-    return (span){first, first * (size_t)j->runner->f->dim, left < FLOW_TILE ? (int)left : FLOW_TILE};
+    const flow *f = j->runner->f;
+    return (span){first, first * (size_t)flow_width(f), first * (size_t)f->dim, left < FLOW_TILE ? (int)left : FLOW_TILE};
 }
 
 static void run(job *j, flow_task *task)
@@ -88,12 +90,18 @@ static void run(job *j, flow_task *task)
     flow_parallel_for((int)((j->n + FLOW_TILE - 1) / FLOW_TILE), j->runner->n_threads, task, j);
 }
 
+static void load(const job *j, worker *w, const span *s)
+{
+    const flow *f = j->runner->f;
+    flow_tile_load_padded(f, w->ws, j->in + s->in, (size_t)flow_width(f), s->n_rows, FLOW_TILE);
+}
+
 static void logp_tile(void *context, int item, int thread)
 {
     job *j = context;
     worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
-    flow_tile_load_padded(j->runner->f, w->ws, j->in + s.at, s.n_rows, FLOW_TILE);
+    load(j, w, &s);
     flow_tile_logp(j->runner->f, j->runner->weights, w->ws, FLOW_TILE, w->logp, NULL);
     memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
 }
@@ -110,12 +118,12 @@ static void to_latent_tile(void *context, int item, int thread)
     const flow *f = j->runner->f;
     worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
-    flow_tile_load_padded(f, w->ws, j->in + s.at, s.n_rows, FLOW_TILE);
+    load(j, w, &s);
     const real *z;
     flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
     for (size_t k = 0; k < (size_t)f->dim * FLOW_TILE; k++)
         w->ws->x[k] = (double)z[k];
-    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.at, s.n_rows);
+    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
     if (j->logdet != NULL)
         memcpy(j->logdet + s.first, w->ws->logdet, (size_t)s.n_rows * sizeof *j->logdet);
 }
@@ -132,11 +140,11 @@ static void to_data_tile(void *context, int item, int thread)
     const flow *f = j->runner->f;
     worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
-    flow_tile_load_padded(f, w->ws, j->in + s.at, s.n_rows, FLOW_TILE);
+    load(j, w, &s);
     for (size_t k = 0; k < (size_t)f->dim * FLOW_TILE; k++)
         w->ws->a[k] = (real)w->ws->x[k];
     flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
-    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.at, s.n_rows);
+    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
     if (j->logdet != NULL)
         memcpy(j->logdet + s.first, w->ws->logdet, (size_t)s.n_rows * sizeof *j->logdet);
 }
@@ -168,10 +176,12 @@ static void sample_tile(void *context, int item, int thread)
     const flow *f = j->runner->f;
     worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
+    if (f->context.n > 0)
+        flow_tile_load_context(f, w->ws, j->context + s.first * (size_t)f->context.n, s.n_rows, FLOW_TILE);
     f->base->sample(f->base_state, f->dim, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature, w->ws->a);
     memcpy(w->z, w->ws->a, (size_t)f->dim * FLOW_TILE * sizeof *w->z);
     flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
-    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.at, s.n_rows);
+    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
     if (j->logp == NULL && !j->check)
         return;
     const real *z;
@@ -181,11 +191,11 @@ static void sample_tile(void *context, int item, int thread)
     w->round_trip = fmax(w->round_trip, largest_difference(f->dim, s.n_rows, z, w->z));
 }
 
-void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature, double *x,
-                      double *logp, double *round_trip)
+void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
+                      const double *context, double *x, double *logp, double *round_trip)
 {
-    assert(first_row % FLOW_TILE == 0);
-    job j = {.runner = runner, .n = n, .out = x, .logp = logp, .seed = seed, .first_row = first_row,
+    assert(first_row % FLOW_TILE == 0 && (context != NULL || runner->f->context.n == 0));
+    job j = {.runner = runner, .context = context, .n = n, .out = x, .logp = logp, .seed = seed, .first_row = first_row,
              .temperature = temperature, .check = round_trip != NULL};
     for (int t = 0; t < runner->n_threads; t++)
         runner->workers[t].round_trip = 0;

@@ -8,7 +8,17 @@
 
 static flow_pass pass_of(const flow *f, const real *weights, const flow_workspace *ws, int n, int block)
 {
-    return (flow_pass){.n = n, .weights = weights, .fitted = f->params.fitted, .work = ws->areas[block]};
+    return (flow_pass){.n = n,
+                       .weights = weights,
+                       .fitted = f->params.fitted,
+                       .context = f->context.n > 0 ? ws->features : NULL,
+                       .work = ws->areas[block]};
+}
+
+static void make_features(const flow *f, const real *weights, flow_workspace *ws, int n)
+{
+    if (f->context.n > 0)
+        flow_context_apply(&f->context, weights, f->params.fitted, n, ws->given, ws->features, ws->context_area);
 }
 
 static void columns_to_latent(const flow *f, flow_workspace *ws, int n)
@@ -25,6 +35,7 @@ void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws,
 {
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     columns_to_latent(f, ws, n);
+    make_features(f, weights, ws, n);
     real *in = ws->a, *out = ws->b;
     for (int i = 0; i < f->n_blocks; i++) {
         flow_pass pass = pass_of(f, weights, ws, n, i);
@@ -40,6 +51,7 @@ void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, i
 {
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
+    make_features(f, weights, ws, n);
     real *in = ws->a, *out = ws->b;
     for (int i = f->n_blocks - 1; i >= 0; i--) {
         flow_pass pass = pass_of(f, weights, ws, n, i);
@@ -62,25 +74,35 @@ static const real *step_back(const flow *f, const real *weights, flow_workspace 
     real *out = in == ws->ga ? ws->gb : ws->ga;
     flow_pass pass = pass_of(f, weights, ws, n, i);
     pass.glogdet = ws->glogdet;
+    pass.gcontext = ws->gfeatures;
     pass.tape = &ws->tape;
     const flow_block *block = &f->blocks[i];
     (latent ? block->type->to_latent_backward : block->type->to_data_backward)(block->state, &pass, in, out);
     return out;
 }
 
-static void reset_tape(flow_workspace *ws, int n)
+static void start_backward(const flow *f, flow_workspace *ws, int n)
 {
     assert(ws->keep);
     ws->tape.n = n;
     ws->tape.n_records = 0;
+    if (ws->gfeatures != NULL)
+        memset(ws->gfeatures, 0, (size_t)f->context.n_features * (size_t)n * sizeof *ws->gfeatures);
+}
+
+static void finish_backward(const flow *f, const real *weights, flow_workspace *ws, int n)
+{
+    if (ws->gfeatures != NULL)
+        flow_context_backward(&f->context, weights, n, ws->gfeatures, ws->context_area, &ws->tape);
 }
 
 void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
                                   const real **gx)
 {
-    reset_tape(ws, n);
+    start_backward(f, ws, n);
     for (int i = f->n_blocks - 1; i >= 0; i--)
         gz = step_back(f, weights, ws, n, i, true, gz);
+    finish_backward(f, weights, ws, n);
     if (gx != NULL)
         *gx = gz;
 }
@@ -88,9 +110,10 @@ void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_works
 void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gx,
                                 const real **gz)
 {
-    reset_tape(ws, n);
+    start_backward(f, ws, n);
     for (int i = 0; i < f->n_blocks; i++)
         gx = step_back(f, weights, ws, n, i, false, gx);
+    finish_backward(f, weights, ws, n);
     if (gz != NULL)
         *gz = gx;
 }
@@ -106,20 +129,43 @@ void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int 
         *z = latent;
 }
 
-void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows, int n_rows, int n)
+/* d columns of n_rows rows that are `stride` values apart, into (d, n). */
+static void transpose(int d, const double *rows, size_t stride, int n_rows, int n, double *tile)
 {
-    size_t d = (size_t)f->dim;
-    for (size_t i = 0; i < d; i++) {
-        double *line = ws->x + i * (size_t)n;
+    for (int i = 0; i < d; i++) {
+        double *line = tile + (size_t)i * (size_t)n;
         for (int j = 0; j < n; j++)
-            line[j] = rows[(size_t)(j < n_rows ? j : n_rows - 1) * d + i];
+            line[j] = rows[(size_t)(j < n_rows ? j : n_rows - 1) * stride + (size_t)i];
     }
+}
+
+void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows, size_t stride, int n_rows, int n)
+{
+    transpose(f->dim, rows, stride, n_rows, n, ws->x);
+    transpose(f->context.n, rows + f->dim, stride, n_rows, n, ws->given);
+}
+
+void flow_tile_load_context(const flow *f, flow_workspace *ws, const double *context, int n_rows, int n)
+{
+    transpose(f->context.n, context, (size_t)f->context.n, n_rows, n, ws->given);
+}
+
+static int padded(int n_rows)
+{
+    return (n_rows + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
+}
+
+int flow_tile_load_data(const flow *f, flow_workspace *ws, const double *rows, int n_rows)
+{
+    int n = padded(n_rows);
+    transpose(f->dim, rows, (size_t)f->dim, n_rows, n, ws->x);
+    return n;
 }
 
 int flow_tile_load(const flow *f, flow_workspace *ws, const double *rows, int n_rows)
 {
-    int n = (n_rows + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
-    flow_tile_load_padded(f, ws, rows, n_rows, n);
+    int n = padded(n_rows);
+    flow_tile_load_padded(f, ws, rows, (size_t)flow_width(f), n_rows, n);
     return n;
 }
 
@@ -144,6 +190,7 @@ const char *flow_tile_culprit(const flow *f, const real *weights, flow_workspace
     columns_to_latent(f, ws, n);
     if (!column_is_finite(f, ws->a, n, column))
         return "the data or their column maps";
+    make_features(f, weights, ws, n);
     real *in = ws->a, *out = ws->b;
     for (int i = 0; i < f->n_blocks; i++) {
         flow_pass pass = pass_of(f, weights, ws, n, i);

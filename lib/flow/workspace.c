@@ -11,6 +11,13 @@ static void lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)
     ws->a = flow_layout_take(layout, count, sizeof *ws->a);
     ws->b = flow_layout_take(layout, count, sizeof *ws->b);
     ws->logdet = flow_layout_take(layout, n, sizeof *ws->logdet);
+    const flow_context *context = &f->context;
+    size_t n_features = (size_t)context->n_features * n;
+    ws->given = flow_layout_take(layout, (size_t)context->n * n, sizeof *ws->given);
+    ws->features = flow_layout_take(layout, n_features, sizeof *ws->features);
+    ws->context_area = flow_layout_take(layout, flow_context_work_size(context, ws->n_max), 1);
+    if (ws->keep && context->embeds)
+        ws->gfeatures = flow_layout_take(layout, n_features, sizeof *ws->gfeatures);
     if (ws->keep) {
         ws->ga = flow_layout_take(layout, count, sizeof *ws->ga);
         ws->gb = flow_layout_take(layout, count, sizeof *ws->gb);

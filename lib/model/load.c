@@ -174,6 +174,13 @@ static flow_status read_json(cJSON **out, hid_t file, const char *name, flow_err
     return status;
 }
 
+static flow_status build(flow_model *model, int dim, flow_error *err)
+{
+    flow_spec *spec = model->spec;
+    const flow_shape shape = {dim, spec->n_context, (const char *const *)model->columns};
+    return flow_new_conditional(&model->f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed, err);
+}
+
 static flow_status read_contents(flow_model *model, hid_t file, flow_error *err)
 {
     int dim = 0;
@@ -186,8 +193,7 @@ static flow_status read_contents(flow_model *model, hid_t file, flow_error *err)
         status =
             flow_error_set(err, FLOW_FORMAT, "its spec names %d columns, and it has %d", model->spec->n_columns, dim);
     if (status == FLOW_OK)
-        status =
-            as_format(err, flow_new(&model->f, &model->spec->flow, &model->spec->base, dim, model->spec->seed, err));
+        status = as_format(err, build(model, dim, err));
     if (status == FLOW_OK)
         status = read_parameters(model, file, err);
     if (status == FLOW_OK)

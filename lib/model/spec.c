@@ -16,7 +16,7 @@ static const char *const flow_example =
 
 typedef struct top {
     const char *schema, *name, *output;
-    flow_json data, flow, base, train;
+    flow_json data, flow, base, embedding, train;
     int64_t seed;
 } top;
 
@@ -29,6 +29,8 @@ static const flow_option top_options[] = {
     {"flow", FLOW_OPTION_JSON, offsetof(top, flow), NULL, 0, 0, NULL, "flow", "the maps from the data to the base"},
     {"base", FLOW_OPTION_JSON, offsetof(top, base), "\"normal\"", 0, 0, NULL, "base",
      "the distribution at the latent end"},
+    {"embedding", FLOW_OPTION_JSON, offsetof(top, embedding), NULL, 0, 0, NULL, "embedding",
+     "a network that the context goes through first, once for all conditioners: for wide contexts"},
     {"train", FLOW_OPTION_JSON, offsetof(top, train), "{}", 0, 0, NULL, "train", "how to train"},
     {"seed", FLOW_OPTION_INT, offsetof(top, seed), "1", 0, 9007199254740992.0, NULL, NULL,
      "everything random follows from it: initial weights, random orders, shuffling, the held-out share"},
@@ -39,8 +41,9 @@ static const flow_option top_options[] = {
 
 typedef struct data_options {
     const char *train, *test;
-    flow_json validation, columns;
-    bool skip_invalid;
+    flow_json validation, columns, context;
+    const char *weight;
+    bool allow_negative_weights, skip_invalid;
     double memory;
 } data_options;
 
@@ -52,7 +55,13 @@ static const flow_option data_table[] = {
     {"test", FLOW_OPTION_TEXT, offsetof(data_options, test), NULL, 0, 0, NULL, NULL,
      "data that are evaluated once, after training"},
     {"columns", FLOW_OPTION_JSON, offsetof(data_options, columns), NULL, 0, 0, NULL, "column_names",
-     "the columns to use, in this order; without it, all of them"},
+     "the columns to model, in this order; without it, all that are neither context nor weight"},
+    {"context", FLOW_OPTION_JSON, offsetof(data_options, context), NULL, 0, 0, NULL, "column_names",
+     "columns that are given: the flow is the density of the others conditional on these"},
+    {"weight", FLOW_OPTION_TEXT, offsetof(data_options, weight), NULL, 0, 0, NULL, NULL,
+     "a column of weights: what each row counts in training and in means"},
+    {"allow_negative_weights", FLOW_OPTION_FLAG, offsetof(data_options, allow_negative_weights), "false", 0, 0, NULL,
+     NULL, "take rows of negative weight, as some event generators make them; their sum has to be positive"},
     {"skip_invalid", FLOW_OPTION_FLAG, offsetof(data_options, skip_invalid), "false", 0, 0, NULL, NULL,
      "drop rows with missing or non-finite values instead of refusing the data"},
     {"memory", FLOW_OPTION_NUMBER, offsetof(data_options, memory), "4", 0.001, 1e6, NULL, NULL,
@@ -106,13 +115,13 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static flow_status refuse_twice(const flow_json *at, const flow_spec *spec, flow_error *err)
+static flow_status refuse_twice(const flow_json *at, const char *const *names, int n_names, flow_error *err)
 {
-    size_t n = (size_t)spec->n_columns;
+    size_t n = (size_t)n_names;
     const char **sorted = malloc(n * sizeof *sorted);
     if (sorted == NULL)
         return flow_error_memory(err, "the list of columns");
-    memcpy(sorted, spec->columns, n * sizeof *sorted);
+    memcpy(sorted, names, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, compare_texts);
     flow_status status = FLOW_OK;
     for (size_t i = 1; i < n && status == FLOW_OK; i++)
@@ -122,7 +131,8 @@ static flow_status refuse_twice(const flow_json *at, const flow_spec *spec, flow
     return status;
 }
 
-static flow_status read_columns(flow_spec *spec, const flow_json *at, flow_error *err)
+/* A list of names into *names (owned by the caller, also after an error). */
+static flow_status read_names(const char ***names, int *n_names, const flow_json *at, flow_error *err)
 {
     if (at->node == NULL)
         return FLOW_OK;
@@ -130,19 +140,42 @@ static flow_status read_columns(flow_spec *spec, const flow_json *at, flow_error
         return fail_expected(at, err, "a list of column names such as [\"mass\", \"energy\"]");
     int n = cJSON_GetArraySize(at->node);
     if (n < 1 || n > FLOW_SPEC_COLUMNS_MAX)
-        return flow_json_fail(at, err, "%d columns; allowed are 1 to %d (leave the key out to use all columns)", n,
-                              FLOW_SPEC_COLUMNS_MAX);
-    spec->columns = malloc((size_t)n * sizeof *spec->columns);
-    if (spec->columns == NULL)
+        return flow_json_fail(at, err, "%d columns; allowed are 1 to %d, or leave the key out", n, FLOW_SPEC_COLUMNS_MAX);
+    *names = malloc((size_t)n * sizeof **names);
+    if (*names == NULL)
         return flow_error_memory(err, "the list of columns");
     for (cJSON *name = at->node->child; name != NULL; name = name->next) {
         if (!cJSON_IsString(name) || name->valuestring[0] == '\0') {
-            flow_json element = flow_json_element(at, spec->n_columns);
+            flow_json element = flow_json_element(at, *n_names);
             return fail_expected(&element, err, "the name of a column");
         }
-        spec->columns[spec->n_columns++] = name->valuestring;
+        (*names)[(*n_names)++] = name->valuestring;
     }
-    return refuse_twice(at, spec, err);
+    return refuse_twice(at, *names, *n_names, err);
+}
+
+static bool is_among(const char *name, const char *const *names, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* A column is modelled, or given, or a weight. */
+static flow_status refuse_two_roles(const flow_spec *spec, const flow_json *data, flow_error *err)
+{
+    flow_json context = flow_json_member(data, "context"), weight = flow_json_member(data, "weight");
+    for (int i = 0; i < spec->n_context; i++)
+        if (is_among(spec->context[i], spec->columns, spec->n_columns))
+            return flow_json_fail(&context, err, "the column \"%.60s\" is in data.columns too; it is modelled or given, "
+                                  "not both", spec->context[i]);
+    if (spec->weight != NULL && (is_among(spec->weight, spec->columns, spec->n_columns) ||
+                                 is_among(spec->weight, spec->context, spec->n_context)))
+        return flow_json_fail(&weight, err, "the column \"%.60s\" is in data.%s too; a weight is neither modelled nor "
+                              "given", spec->weight,
+                              is_among(spec->weight, spec->context, spec->n_context) ? "context" : "columns");
+    return FLOW_OK;
 }
 
 static flow_status read_validation(flow_spec *spec, const flow_json *at, flow_error *err)
@@ -178,7 +211,15 @@ static flow_status read_data(flow_spec *spec, flow_json *at, flow_error *err)
     if (status == FLOW_OK)
         status = read_validation(spec, &options.validation, err);
     if (status == FLOW_OK)
-        status = read_columns(spec, &options.columns, err);
+        status = refuse_empty(at, "weight", err);
+    if (status == FLOW_OK)
+        status = read_names(&spec->columns, &spec->n_columns, &options.columns, err);
+    if (status == FLOW_OK)
+        status = read_names(&spec->context, &spec->n_context, &options.context, err);
+    spec->weight = options.weight;
+    spec->allow_negative_weights = options.allow_negative_weights;
+    if (status == FLOW_OK)
+        status = refuse_two_roles(spec, at, err);
     spec->train = options.train;
     spec->test = options.test;
     spec->skip_invalid = options.skip_invalid;
@@ -277,6 +318,7 @@ static flow_status read_top(flow_spec *spec, const char *source, flow_error *err
     spec->seed = (uint64_t)options.seed;
     spec->flow = options.flow;
     spec->base = options.base;
+    spec->embedding = options.embedding;
     spec->training = options.train;
     if (spec->flow.node == NULL)
         return flow_json_fail(&root, err, "the key \"flow\" is missing: the list of maps from the data to the base, "
@@ -378,6 +420,7 @@ void flow_spec_free(flow_spec *spec)
     free(spec->dir);
     free(spec->source);
     free(spec->columns);
+    free(spec->context);
     free(spec);
 }
 

@@ -24,11 +24,16 @@ typedef struct flow_spec {
     const char *name;
     const char *train, *validation, *test; /* locations of data; NULL: not given */
     double share;                          /* "validation": 0.1; 0 when validation is a location or absent */
-    const char **columns;                  /* the columns to use; NULL: all. The list is owned */
+    const char **columns;                  /* the columns to model; NULL: all others. The list is owned */
     int n_columns;
+    const char **context; /* the columns that are given and not modelled. The list is owned */
+    int n_context;
+    const char *weight; /* the column of the rows' weights; NULL: none */
+    bool allow_negative_weights;
     bool skip_invalid;
     double memory; /* GiB that held rows may take */
-    flow_json flow, base, training; /* "training" is the object "train"; made when absent */
+    flow_json flow, base, embedding; /* a node may be NULL */
+    flow_json training;              /* the object "train"; made when absent */
     uint64_t seed;
     const char *output;
 } flow_spec;

@@ -54,7 +54,8 @@ flow_status flow_made_configure(flow_made *made, const flow_net_options *options
             fill_extents(made, options, l, extents[l]);
     }
     if (status == FLOW_OK)
-        status = flow_mlp_configure(&made->mlp, options, dim, n_params * dim, extents, params, err);
+        status = flow_mlp_configure(&made->mlp, options, dim, n_params * dim, extents, FLOW_INIT_ZERO, params,
+                                    err);
     for (int l = 0; l <= n_hidden; l++)
         free(extents[l]);
     return status;

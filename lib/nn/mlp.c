@@ -8,7 +8,7 @@
 #include "num/simd.h"
 
 flow_status flow_mlp_configure(flow_mlp *mlp, const flow_net_options *options, int n_in, int n_out,
-                               int *const *extents, flow_params *params, flow_error *err)
+                               int *const *extents, flow_init last, flow_params *params, flow_error *err)
 {
     int n_hidden = options->hidden.n;
     mlp->activation = (flow_activation)options->activation;
@@ -22,7 +22,7 @@ flow_status flow_mlp_configure(flow_mlp *mlp, const flow_net_options *options, i
         char name[32];
         snprintf(name, sizeof name, "layer%d", l);
         int width = l < n_hidden ? options->hidden.at[l] : n_out;
-        flow_init init = l < n_hidden ? FLOW_INIT_FAN_IN : FLOW_INIT_ZERO;
+        flow_init init = l < n_hidden ? FLOW_INIT_FAN_IN : last;
         flow_status status = flow_linear_configure(&mlp->layers[l], n_in, width, extents != NULL ? extents[l] : NULL,
                                                    init, params, name, err);
         if (status != FLOW_OK)

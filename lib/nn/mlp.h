@@ -3,7 +3,8 @@
  *     h_0 = x,   a_l = activation(W_l h_{l-1} + b_l),   h_l = a_l, or h_{l-1} + a_l with `residual` and equal widths,
  *     y = W h_L + b
  *
- * The last layer starts at zero, so that every flow starts at its identity (Kingma and Dhariwal 2018, sec. 3.3).
+ * The last layer of a conditioner starts at zero, so that every flow starts at its identity (Kingma and Dhariwal 2018,
+ * sec. 3.3).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_MLP_H
@@ -50,10 +51,10 @@ typedef struct flow_mlp {
     flow_linear layers[FLOW_LIST_MAX + 1];
 } flow_mlp;
 
-/* Declares "PREFIXlayer0/weight", ... `extents`, one per layer, or NULL: masks (see linear.h). FLOW_SPEC when residual does not
- * go with the widths. On failure the caller still calls release. */
+/* Declares "PREFIXlayer0/weight", ... `extents`, one per layer, or NULL: masks (see linear.h). `last` is how the last layer
+ * starts. FLOW_SPEC when residual does not go with the widths. On failure the caller still calls release. */
 flow_status flow_mlp_configure(flow_mlp *mlp, const flow_net_options *options, int n_in, int n_out,
-                               int *const *extents, flow_params *params, flow_error *err);
+                               int *const *extents, flow_init last, flow_params *params, flow_error *err);
 void flow_mlp_release(flow_mlp *mlp);
 
 /* Bytes of work area for n data rows. It keeps what the backward needs, and what is recorded on the tape. */

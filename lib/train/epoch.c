@@ -42,7 +42,8 @@ static flow_status read_batch(flow_trainer *t, int64_t *n, flow_error *err)
     *n = 0;
     while (*n < wanted) {
         size_t n_read = 0;
-        flow_status status = flow_dataset_next(t->training, t->rows + (size_t)*n * (size_t)t->f->dim, t->numbers + *n,
+        double *rows = t->rows + (size_t)*n * (size_t)flow_dataset_n_columns(t->training);
+        flow_status status = flow_dataset_next(t->training, rows, t->numbers + *n,
                                                (size_t)(wanted - *n), &n_read, err);
         if (status != FLOW_OK)
             return status;
@@ -113,7 +114,12 @@ static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, int
                                                                    t->counters[COUNT_STEPS], t->n_steps);
     t->counters[COUNT_STEPS]++;
     /* Every row counts the same, also in a short last batch: its step is not as noisy then as it is small. */
-    double score = flow_step_gradient(t->step, t->weights, t->rows, n, 1 / (double)t->batch, t->gradient);
+    const flow_batch batch = {.rows = t->rows,
+                              .n = n,
+                              .stride = (size_t)flow_dataset_n_columns(t->training),
+                              .weighted = flow_dataset_is_weighted(t->training),
+                              .share = 1 / ((double)t->batch * t->mean_weight)};
+    double score = flow_step_gradient(t->step, t->weights, &batch, t->gradient);
     double norm = isfinite(score) ? flow_optimizer_norm(t->optimizer, t->gradient, t->n_threads) : NAN;
     if (!(norm <= largest_norm))
         return drop(t, hooks, rate, err);
@@ -131,7 +137,7 @@ static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, int
     t->counters[COUNT_EPOCH_STEPS]++;
     t->counters[COUNT_DROPPED_IN_A_ROW] = 0;
     figures[FIGURE_SCORE] += score;
-    figures[FIGURE_SCORED_ROWS] += (double)n;
+    figures[FIGURE_SCORED_WEIGHT] += flow_batch_weight(&batch, t->f);
     figures[FIGURE_NORM] += norm;
     figures[FIGURE_RATE] = rate;
     figures[FIGURE_RATE_FACTOR] = fmin(1, figures[FIGURE_RATE_FACTOR] * recovery);
@@ -151,7 +157,7 @@ static void report(const flow_trainer *t, const flow_train_hooks *hooks, const f
         .epochs = t->options.epochs,
         .row = t->counters[COUNT_ROWS],
         .rows = t->n_rows,
-        .training = t->figures[FIGURE_SCORE] / t->figures[FIGURE_SCORED_ROWS],
+        .training = t->figures[FIGURE_SCORE] / t->figures[FIGURE_SCORED_WEIGHT],
         .rows_per_second = speed,
         .seconds_left = rows_left / speed,
     };

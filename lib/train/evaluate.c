@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "train/evaluate.h"
+#include "train/trainer_state.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-void flow_moments_add(flow_moments *moments, double value)
-{
-    moments->n++;
-    double deviation = value - moments->mean;
-    moments->mean += deviation / (double)moments->n;
-    moments->squares += deviation * (value - moments->mean);
-}
-
-double flow_moments_error(const flow_moments *moments)
-{
-    if (moments->n < 2)
-        return 0;
-    double n = (double)moments->n;
-    return sqrt(moments->squares / (n - 1) / n);
-}
+#include <string.h>
 
 struct flow_evaluator {
-    int dim;
+    size_t width; /* d + c */
     flow_runner *runner;
     size_t n_max; /* rows in a piece */
-    double *rows; /* (n_max, d) */
+    double *rows; /* (n_max, width, and one more for a weight) */
+    double *row_weights; /* (n_max) */
     double *logp; /* (n_max) */
     int64_t *numbers;
 };
@@ -38,18 +24,19 @@ flow_status flow_evaluator_new(flow_evaluator **out, const flow *f, const real *
     flow_evaluator *e = calloc(1, sizeof *e);
     if (e == NULL)
         return flow_error_memory(err, "an evaluation");
-    e->dim = f->dim;
-    e->n_max = MOST_VALUES / (size_t)f->dim / FLOW_TILE * FLOW_TILE;
+    e->width = (size_t)flow_width(f);
+    e->n_max = MOST_VALUES / e->width / FLOW_TILE * FLOW_TILE;
     if (e->n_max < (size_t)n_threads * FLOW_TILE)
         e->n_max = (size_t)n_threads * FLOW_TILE;
     if (e->n_max > MOST_ROWS)
         e->n_max = MOST_ROWS;
     flow_status status = flow_runner_new(&e->runner, f, weights, n_threads, err);
     if (status == FLOW_OK) {
-        e->rows = malloc(e->n_max * (size_t)f->dim * sizeof *e->rows);
+        e->rows = malloc(e->n_max * (e->width + 1) * sizeof *e->rows);
+        e->row_weights = malloc(e->n_max * sizeof *e->row_weights);
         e->logp = malloc(e->n_max * sizeof *e->logp);
         e->numbers = malloc(e->n_max * sizeof *e->numbers);
-        if (e->rows == NULL || e->logp == NULL || e->numbers == NULL)
+        if (e->rows == NULL || e->row_weights == NULL || e->logp == NULL || e->numbers == NULL)
             status = flow_error_memory(err, "an evaluation");
     }
     if (status != FLOW_OK) {
@@ -66,12 +53,23 @@ void flow_evaluator_free(flow_evaluator *evaluator)
         return;
     flow_runner_free(evaluator->runner);
     free(evaluator->rows);
+    free(evaluator->row_weights);
     free(evaluator->logp);
     free(evaluator->numbers);
     free(evaluator);
 }
 
-flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, double *logp, flow_dataset *data,
+/* Moves the weights that stand behind n rows to where weights are, and the rows together; without weights, all are 1. */
+static void part_weights(flow_evaluator *e, bool weighted, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        e->row_weights[i] = weighted ? e->rows[i * (e->width + 1) + e->width] : 1;
+    for (size_t i = 1; weighted && i < n; i++)
+        memmove(e->rows + i * e->width, e->rows + i * (e->width + 1), e->width * sizeof *e->rows);
+}
+
+flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, double *logp, double *row_weights,
+                               flow_dataset *data,
                                const flow_train_hooks *hooks, flow_error *err)
 {
     flow_evaluator *e = evaluator;
@@ -87,13 +85,16 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
         if (out->rows + (int64_t)n > n_rows)
             return flow_error_set(err, FLOW_DATA, "%s: has more rows than before; it changed while it was in use",
                                   flow_dataset_location(data));
+        part_weights(e, flow_dataset_is_weighted(data), n);
         flow_rows_logp(e->runner, e->rows, n, e->logp);
         for (size_t i = 0; i < n; i++) {
-            flow_moments_add(&moments, e->logp[i]);
+            flow_moments_add(&moments, e->logp[i], e->row_weights[i]);
             if (!isfinite(e->logp[i]) && out->not_finite++ == 0)
                 out->first_not_finite = e->numbers[i];
             if (logp != NULL)
                 logp[out->rows + (int64_t)i] = e->logp[i];
+            if (row_weights != NULL)
+                row_weights[out->rows + (int64_t)i] = e->row_weights[i];
         }
         out->rows += (int64_t)n;
         if (hooks != NULL && hooks->should_stop != NULL && hooks->should_stop(hooks->context))
@@ -103,7 +104,8 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
     if (status == FLOW_OK && out->rows != n_rows)
         return flow_error_set(err, FLOW_DATA, "%s: has %lld rows and had %lld before; it changed while it was in use",
                               flow_dataset_location(data), (long long)out->rows, (long long)n_rows);
-    out->mean = out->not_finite > 0 ? -HUGE_VAL : moments.mean;
+    out->mean = out->not_finite > 0 ? -HUGE_VAL : flow_moments_mean(&moments);
+    out->effective_rows = flow_moments_effective(&moments);
     out->error = out->not_finite > 0 ? NAN : flow_moments_error(&moments);
     return status;
 }
@@ -112,15 +114,15 @@ flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weigh
                           flow_error *err)
 {
     *out = (flow_likelihood){.mean = NAN, .error = NAN, .first_not_finite = -1};
-    if (flow_dataset_n_columns(data) != f->dim)
-        return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d", flow_dataset_location(data),
-                              flow_dataset_n_columns(data), f->dim);
+    flow_status status = flow_trainer_check_columns(f, data, err);
+    if (status != FLOW_OK)
+        return status;
     if (flow_dataset_n_rows(data) == 0)
         return flow_error_set(err, FLOW_DATA, "%s: has no rows", flow_dataset_location(data));
     flow_evaluator *evaluator = NULL;
-    flow_status status = flow_evaluator_new(&evaluator, f, weights, n_threads, err);
+    status = flow_evaluator_new(&evaluator, f, weights, n_threads, err);
     if (status == FLOW_OK)
-        status = flow_evaluator_run(evaluator, out, NULL, data, NULL, err);
+        status = flow_evaluator_run(evaluator, out, NULL, NULL, data, NULL, err);
     flow_evaluator_free(evaluator);
     return status;
 }

@@ -20,14 +20,14 @@ typedef struct flow_objective_tile {
     const real *weights;
     flow_workspace *ws;
     int n, n_rows; /* columns of the tile, and how many of them are rows of data: the rest is padding */
-    double share;  /* what a row counts in the mean: 1 / rows of a batch */
-    double *score; /* (n): written, for each row, what is made large, in nats */
+    const real *share; /* (n): what each row counts in the mean, its weight over that of a batch; 0 in the padding */
+    double *score;     /* (n): written, for each row, what is made large, in nats */
 } flow_objective_tile;
 
 typedef struct flow_objective_type {
     const char *type;
     const char *help;
-    /* Writes the scores and records on ws->tape the gradient of -share * (sum of the scores of the rows). */
+    /* Writes the scores and records on ws->tape the gradient of -(sum of share * score). */
     void (*tile)(const flow_objective_tile *tile);
 } flow_objective_type;
 

@@ -78,7 +78,7 @@ static flow_status check_figures(const flow_trainer *t, flow_error *err)
         if (k != FIGURE_BEST && !isfinite(x[k]))
             return damaged(err, "one of its figures is not finite");
     if (isnan(x[FIGURE_BEST]) || x[FIGURE_BEST] == HUGE_VAL || x[FIGURE_RATE_FACTOR] < 0 ||
-        x[FIGURE_RATE_FACTOR] > 1 || x[FIGURE_SECONDS] < 0 || x[FIGURE_SCORED_ROWS] < 0)
+        x[FIGURE_RATE_FACTOR] > 1 || x[FIGURE_SECONDS] < 0)
         return damaged(err, "one of its figures is out of range");
     return FLOW_OK;
 }

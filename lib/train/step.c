@@ -12,6 +12,8 @@
 typedef struct tile {
     flow_workspace *ws;
     double *score; /* (FLOW_TILE) */
+    double *weight; /* (FLOW_TILE): of the rows */
+    real *share;   /* (FLOW_TILE): weight * share of the batch, 0 in the padding */
     int n, n_rows;
 } tile;
 
@@ -23,9 +25,7 @@ struct flow_step {
     flow_tape *tapes; /* (n_tiles) */
     /* the batch at hand */
     const real *weights;
-    const double *rows;
-    int64_t n;
-    double share;
+    flow_batch batch;
     int n_used;
 };
 
@@ -51,7 +51,9 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_t
         if (status != FLOW_OK)
             break;
         made->score = flow_alloc_aligned(FLOW_TILE, sizeof *made->score);
-        if (made->score == NULL)
+        made->weight = flow_alloc_aligned(FLOW_TILE, sizeof *made->weight);
+        made->share = flow_alloc_aligned(FLOW_TILE, sizeof *made->share);
+        if (made->score == NULL || made->weight == NULL || made->share == NULL)
             status = flow_error_memory(err, "a training step");
     }
     if (status != FLOW_OK) {
@@ -69,18 +71,40 @@ void flow_step_free(flow_step *step)
     for (int t = 0; step->tiles != NULL && t < step->n_tiles; t++) {
         flow_workspace_free(step->tiles[t].ws);
         flow_free_aligned(step->tiles[t].score);
+        flow_free_aligned(step->tiles[t].weight);
+        flow_free_aligned(step->tiles[t].share);
     }
     free(step->tiles);
     free(step->tapes);
     free(step);
 }
 
+static double weight_of(const flow_batch *batch, const flow *f, const double *row)
+{
+    return batch->weighted ? row[flow_width(f)] : 1;
+}
+
+double flow_batch_weight(const flow_batch *batch, const flow *f)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < batch->n; i++)
+        sum += weight_of(batch, f, batch->rows + (size_t)i * batch->stride);
+    return sum;
+}
+
 static void load(flow_step *step, int item)
 {
     tile *at = &step->tiles[item];
-    int64_t first = (int64_t)item * FLOW_TILE, left = step->n - first;
+    const flow_batch *batch = &step->batch;
+    int64_t first = (int64_t)item * FLOW_TILE, left = batch->n - first;
+    const double *rows = batch->rows + (size_t)first * batch->stride;
     at->n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE;
-    at->n = flow_tile_load(step->f, at->ws, step->rows + (size_t)first * (size_t)step->f->dim, at->n_rows);
+    at->n = (at->n_rows + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
+    flow_tile_load_padded(step->f, at->ws, rows, batch->stride, at->n_rows, at->n);
+    for (int j = 0; j < at->n; j++) {
+        at->weight[j] = j >= at->n_rows ? 0 : weight_of(batch, step->f, rows + (size_t)j * batch->stride);
+        at->share[j] = (real)(batch->share * at->weight[j]);
+    }
 }
 
 static void run_tile(void *context, int item, int thread)
@@ -90,23 +114,20 @@ static void run_tile(void *context, int item, int thread)
     load(step, item);
     tile *at = &step->tiles[item];
     const flow_objective_tile pass = {.f = step->f, .weights = step->weights, .ws = at->ws, .n = at->n,
-                                      .n_rows = at->n_rows, .share = step->share, .score = at->score};
+                                      .n_rows = at->n_rows, .share = at->share, .score = at->score};
     step->objective->tile(&pass);
 }
 
-double flow_step_gradient(flow_step *step, const real *weights, const double *rows, int64_t n, double share,
-                          real *gradient)
+double flow_step_gradient(flow_step *step, const real *weights, const flow_batch *batch, real *gradient)
 {
     step->weights = weights;
-    step->rows = rows;
-    step->n = n;
-    step->share = share;
-    step->n_used = (int)((n + FLOW_TILE - 1) / FLOW_TILE);
+    step->batch = *batch;
+    step->n_used = (int)((batch->n + FLOW_TILE - 1) / FLOW_TILE);
     flow_parallel_for(step->n_used, step->n_threads, run_tile, step);
     double score = 0;
     for (int t = 0; t < step->n_used; t++) {
         for (int j = 0; j < step->tiles[t].n_rows; j++)
-            score += step->tiles[t].score[j];
+            score += step->tiles[t].weight[j] * step->tiles[t].score[j];
         step->tapes[t] = step->tiles[t].ws->tape;
     }
     if (isfinite(score))

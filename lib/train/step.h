@@ -7,6 +7,9 @@
 #ifndef FLOW_TRAIN_STEP_H
 #define FLOW_TRAIN_STEP_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "train/objective.h"
 
 typedef struct flow_step flow_step;
@@ -16,10 +19,20 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_t
                           int n_threads, flow_error *err);
 void flow_step_free(flow_step *step);
 
-/* gradient (n_weights) = that of -share * sum of the scores of rows (n, d). Returns the sum of the scores; when it is
- * not finite the gradient is not written. */
-double flow_step_gradient(flow_step *step, const real *weights, const double *rows, int64_t n, double share,
-                          real *gradient);
+typedef struct flow_batch {
+    const double *rows; /* n rows, `stride` values apart: data, context, and the weight if there is one */
+    int64_t n;
+    size_t stride;
+    bool weighted;
+    double share; /* what a row of weight 1 counts in the mean */
+} flow_batch;
+
+/* The sum of the rows' weights; n when they have none. */
+double flow_batch_weight(const flow_batch *batch, const flow *f);
+
+/* gradient (n_weights) = that of -share * sum of weight * score. Returns the sum of weight * score; when it is not finite
+ * the gradient is not written. The rows are borrowed until flow_step_blame is done with. */
+double flow_step_gradient(flow_step *step, const real *weights, const flow_batch *batch, real *gradient);
 
 /* What made a step unusable. */
 typedef struct flow_culprit {

@@ -11,11 +11,23 @@
 
 /* ---- making ---- */
 
+flow_status flow_trainer_check_columns(const flow *f, const flow_dataset *data, flow_error *err)
+{
+    int n = flow_dataset_n_columns(data) - (flow_dataset_is_weighted(data) ? 1 : 0);
+    if (n != flow_width(f))
+        return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d", flow_dataset_location(data), n,
+                              flow_width(f));
+    if (flow_dataset_n_context(data) != f->context.n)
+        return flow_error_set(err, FLOW_DATA, "%s: has %d columns of context, the model has %d",
+                              flow_dataset_location(data), flow_dataset_n_context(data), f->context.n);
+    return FLOW_OK;
+}
+
 static flow_status check_columns(const flow *f, const flow_dataset *data, flow_error *err)
 {
-    if (flow_dataset_n_columns(data) != f->dim)
-        return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d", flow_dataset_location(data),
-                              flow_dataset_n_columns(data), f->dim);
+    flow_status status = flow_trainer_check_columns(f, data, err);
+    if (status != FLOW_OK)
+        return status;
     if (flow_dataset_n_rows(data) < 1)
         return flow_error_set(err, FLOW_DATA, "%s: there are no rows to use", flow_dataset_location(data));
     return FLOW_OK;
@@ -70,14 +82,15 @@ static flow_status make_vectors(flow_trainer *t, flow_error *err)
     t->weights = flow_alloc_aligned(n, sizeof *t->weights);
     t->best = flow_alloc_aligned(n, sizeof *t->best);
     t->gradient = flow_alloc_aligned(n, sizeof *t->gradient);
-    t->rows = flow_alloc_aligned((size_t)t->batch * (size_t)t->f->dim, sizeof *t->rows);
+    t->rows = flow_alloc_aligned((size_t)t->batch * (size_t)flow_dataset_n_columns(t->training), sizeof *t->rows);
     t->numbers = flow_alloc_aligned((size_t)t->batch, sizeof *t->numbers);
     t->logp = flow_alloc_aligned(held_out, sizeof *t->logp);
     t->reference = flow_alloc_aligned(held_out, sizeof *t->reference);
+    t->held_out_weights = flow_alloc_aligned(held_out, sizeof *t->held_out_weights);
     if (t->options.ema > 0)
         t->average = flow_alloc_aligned(n, sizeof *t->average);
     if (t->weights == NULL || t->best == NULL || t->gradient == NULL || t->rows == NULL || t->numbers == NULL ||
-        t->logp == NULL || t->reference == NULL || (t->options.ema > 0 && t->average == NULL))
+        t->logp == NULL || t->reference == NULL || t->held_out_weights == NULL || (t->options.ema > 0 && t->average == NULL))
         return flow_error_memory(err, "training");
     return FLOW_OK;
 }
@@ -114,6 +127,9 @@ flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_optio
     t->n_threads = n_threads < 1 ? 1 : n_threads;
     t->n_rows = flow_dataset_n_rows(training);
     t->n_validation = validation != NULL ? flow_dataset_n_rows(validation) : 0;
+    t->mean_weight = 1;
+    if (flow_dataset_is_weighted(training))
+        t->mean_weight = flow_dataset_summary(training)[flow_dataset_n_columns(training) - 1].mean;
     t->batch = options->batch < t->n_rows ? options->batch : t->n_rows;
     t->n_steps = (t->n_rows + t->batch - 1) / t->batch * options->epochs;
     status = make_parts(t, err);
@@ -147,6 +163,7 @@ void flow_trainer_free(flow_trainer *trainer)
     flow_free_aligned(trainer->numbers);
     flow_free_aligned(trainer->logp);
     flow_free_aligned(trainer->reference);
+    flow_free_aligned(trainer->held_out_weights);
     free(trainer->history);
     free(trainer);
 }
@@ -157,14 +174,17 @@ void flow_trainer_free(flow_trainer *trainer)
 static flow_status fit(flow_trainer *t, flow_error *err)
 {
     enum { MOST_VALUES = 1 << 24, MOST_ROWS = 1 << 16, LEAST_ROWS = 1 << 10 };
-    int64_t n_max = MOST_VALUES / t->f->dim;
+    size_t stride = (size_t)flow_dataset_n_columns(t->training), width = (size_t)flow_width(t->f);
+    int64_t n_max = MOST_VALUES / (int64_t)stride;
     n_max = n_max < LEAST_ROWS ? LEAST_ROWS : n_max > MOST_ROWS ? MOST_ROWS : n_max;
     n_max = n_max > t->n_rows ? t->n_rows : n_max;
-    double *rows = flow_alloc_aligned((size_t)n_max * (size_t)t->f->dim, sizeof *rows);
+    double *rows = flow_alloc_aligned((size_t)n_max * stride, sizeof *rows);
     if (rows == NULL)
         return flow_error_memory(err, "a sample of the data");
     size_t n = 0;
     flow_status status = flow_dataset_sample(t->training, rows, (size_t)n_max, &n, err);
+    for (size_t r = 1; stride > width && r < n; r++) /* the weights do not count here */
+        memmove(rows + r * width, rows + r * stride, width * sizeof *rows);
     if (status == FLOW_OK)
         status = flow_fit(t->f, t->weights, rows, n, flow_dataset_columns(t->training), err);
     flow_free_aligned(rows);
@@ -208,9 +228,9 @@ static bool improves_significantly(const flow_trainer *t, double error)
         return true;
     flow_moments difference = {0};
     for (int64_t i = 0; i < t->n_validation; i++)
-        flow_moments_add(&difference, t->logp[i] - t->reference[i]);
-    return difference.mean > noticeable * error &&
-           difference.mean > t->options.min_improvement * flow_moments_error(&difference);
+        flow_moments_add(&difference, t->logp[i] - t->reference[i], t->held_out_weights[i]);
+    return flow_moments_mean(&difference) > noticeable * error &&
+           flow_moments_mean(&difference) > t->options.min_improvement * flow_moments_error(&difference);
 }
 
 static void warn_not_finite(const flow_trainer *t, const flow_train_hooks *hooks, const flow_likelihood *likelihood)
@@ -231,7 +251,7 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
     flow_likelihood likelihood = {.mean = NAN, .error = NAN};
     flow_status status = flow_trainer_reserve_history(t, err);
     if (status == FLOW_OK && t->validation != NULL)
-        status = flow_evaluator_run(t->evaluator, &likelihood, t->logp, t->validation, hooks, err);
+        status = flow_evaluator_run(t->evaluator, &likelihood, t->logp, t->held_out_weights, t->validation, hooks, err);
     if (status != FLOW_OK)
         return status;
     if (likelihood.not_finite > 0)
@@ -258,7 +278,7 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
     double now = flow_seconds(), steps = (double)counters[COUNT_EPOCH_STEPS];
     const flow_epoch line = {
         .epoch = epoch,
-        .training = figures[FIGURE_SCORE] / figures[FIGURE_SCORED_ROWS],
+        .training = figures[FIGURE_SCORE] / figures[FIGURE_SCORED_WEIGHT],
         .validation = likelihood.mean,
         .validation_error = likelihood.error,
         .rate = figures[FIGURE_RATE],
@@ -272,7 +292,7 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
     static const flow_counter of_epoch[] = {COUNT_ROWS, COUNT_EPOCH_STEPS, COUNT_CLIPPED, COUNT_DROPPED};
     for (size_t k = 0; k < sizeof of_epoch / sizeof *of_epoch; k++)
         counters[of_epoch[k]] = 0;
-    static const flow_figure summed[] = {FIGURE_SCORE, FIGURE_SCORED_ROWS, FIGURE_NORM, FIGURE_SECONDS};
+    static const flow_figure summed[] = {FIGURE_SCORE, FIGURE_SCORED_WEIGHT, FIGURE_NORM, FIGURE_SECONDS};
     for (size_t k = 0; k < sizeof summed / sizeof *summed; k++)
         figures[summed[k]] = 0;
     status = hooks->on_epoch != NULL ? hooks->on_epoch(hooks->context, &line, err) : FLOW_OK;

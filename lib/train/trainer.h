@@ -108,7 +108,8 @@ flow_status flow_trainer_set_history(flow_trainer *trainer, const double *histor
  * the mean -inf and the error NaN; it is counted, and the first one is named. */
 typedef struct flow_likelihood {
     int64_t rows;
-    double mean, error;
+    double mean, error;       /* weighted, where rows have weights */
+    double effective_rows;    /* (sum w)^2 / sum(w^2): rows when all weights are equal */
     int64_t not_finite;       /* rows whose log-density is not finite */
     int64_t first_not_finite; /* the number of the first of them in the file, counted from 0; -1: none */
 } flow_likelihood;

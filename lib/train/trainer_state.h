@@ -31,7 +31,7 @@ typedef enum flow_counter {
 /* Other numbers of the state. */
 typedef enum flow_figure {
     FIGURE_SCORE,       /* sums over the running epoch, in the order of the rows */
-    FIGURE_SCORED_ROWS,
+    FIGURE_SCORED_WEIGHT,
     FIGURE_NORM,
     FIGURE_SECONDS,
     FIGURE_RATE,        /* of the last step */
@@ -60,10 +60,12 @@ struct flow_trainer {
 
     real *weights, *best, *average; /* (n_weights); average: NULL without ema */
     real *gradient;                 /* (n_weights) */
-    double *rows;                   /* (batch, d) */
+    double *rows;                   /* (batch, columns of the data set) */
     int64_t *numbers;               /* (batch) */
     double *logp;                   /* (n_validation): of the epoch at hand */
     double *reference;              /* (n_validation): of the reference epoch */
+    double *held_out_weights;       /* (n_validation) */
+    double mean_weight;             /* of the training rows; 1 when they have none */
 
     int64_t counters[N_COUNTERS];
     double figures[N_FIGURES];
@@ -73,6 +75,9 @@ struct flow_trainer {
     double *history; /* (n_history, FLOW_EPOCH_COLUMNS) */
     int64_t n_history, history_capacity;
 };
+
+/* FLOW_DATA when a data set has not the columns of the flow: those of the data, the context, and maybe a weight. */
+flow_status flow_trainer_check_columns(const flow *f, const flow_dataset *data, flow_error *err);
 
 /* The weights that are evaluated and kept. */
 const real *flow_trainer_evaluated(const flow_trainer *trainer);

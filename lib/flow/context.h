@@ -1,0 +1,47 @@
+/* The context of a conditional flow p(x | c): columns of the data that are given and not modelled.
+ *
+ * They are standardised in double like the data (a column without spread is harmless here: it is only centred), turned to
+ * `real`, and, when the spec has an "embedding", go through a network of their own; what comes out, the features, stands
+ * beside the inputs of every conditioner. The features of a row depend on its context alone.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_CONTEXT_H
+#define FLOW_FLOW_CONTEXT_H
+
+#include "nn/mlp.h"
+
+typedef struct flow_context {
+    int n;                 /* columns; 0: the flow is unconditional */
+    int n_features;        /* what the conditioners see: n, or as many as the embedding makes */
+    size_t mean, deviation; /* offsets in the fitted values, (1, n) each */
+    bool embeds;
+    flow_mlp embedding;
+} flow_context;
+
+/* Declares "context/mean", "context/deviation" and the embedding's layers. `embedding` is the object "embedding" of a
+ * spec; its node may be NULL. FLOW_SPEC when there is an embedding and no context. */
+flow_status flow_context_configure(flow_context *context, flow_json *embedding, int n, flow_params *params,
+                                   flow_error *err);
+void flow_context_release(flow_context *context);
+
+/* Adds the definition "embedding" of the JSON Schema. */
+void flow_context_schema(cJSON *definitions);
+
+/* Means and deviations from n_rows rows (n_rows, stride), of which the context begins at `rows`. */
+void flow_context_fit(const flow_context *context, flow_params *params, size_t n_rows, const double *rows,
+                      size_t stride);
+/* FLOW_FORMAT when the fitted values are not usable. */
+flow_status flow_context_check(const flow_context *context, const flow_params *params, flow_error *err);
+
+/* Bytes of work area for tiles of n rows. */
+size_t flow_context_work_size(const flow_context *context, int n);
+
+/* features (n_features, n) from the given columns c (context->n, n). */
+void flow_context_apply(const flow_context *context, const real *weights, const double *fitted, int n, const double *c,
+                        real *features, void *work);
+
+/* After flow_context_apply: records the embedding's gradients, given those at the features. */
+void flow_context_backward(const flow_context *context, const real *weights, int n, const real *gfeatures, void *work,
+                           flow_tape *tape);
+
+#endif
