@@ -360,7 +360,7 @@ static void flows_start_at_the_base(void **state)
     for (size_t k = 0; k < sizeof specs / sizeof *specs; k++) {
         subject s;
         start(&s, specs[k], D);
-        flow_init_weights(s.f, 1, s.weights);
+        assert_int_equal(flow_init_weights(s.f, 1, s.weights, NULL), FLOW_OK);
         flow_runner *runner;
         assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 1, NULL), FLOW_OK);
         double rows[40 * D], logp[40];

@@ -43,8 +43,8 @@ typedef struct flow {
 flow_status flow_new(flow **out, flow_json *list, flow_json *base, int dim, uint64_t seed, flow_error *err);
 void flow_free(flow *f);
 
-/* The initial weights of `seed` into weights (params.n_weights). */
-void flow_init_weights(const flow *f, uint64_t seed, real *weights);
+/* The initial weights of `seed` into weights (params.n_weights), and the fitted values that go with them. */
+flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error *err);
 
 /* Data-dependent initial values of column maps and blocks, from rows (n, d) in the units of the data; `columns` (d) are names
  * for messages or NULL. Called once, before training. */
