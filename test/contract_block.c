@@ -43,6 +43,10 @@ static const config configs[] = {
     {"permute", "{\"type\": \"permute\", \"order\": \"random\"}", 7},
     {"actnorm", "{\"type\": \"actnorm\"}", 4},
     {"actnorm", "{\"type\": \"actnorm\", \"fit\": false}", 1},
+    {"linear", "{\"type\": \"linear\"}", 1},
+    {"linear", "{\"type\": \"linear\"}", 2},
+    {"linear", "{\"type\": \"linear\", \"repeat\": 3}", 5},
+    {"linear", "{\"type\": \"linear\"}", 9},
     {"coupling", "{\"type\": \"coupling\", " NET "}", 5},
     {"coupling", "{\"type\": \"coupling\", " NET ", \"flip\": true, \"residual\": true}", 4},
     {"coupling", "{\"type\": \"coupling\", \"mask\": \"half\", \"hidden\": [6], \"activation\": \"silu\"}", 5},
@@ -98,6 +102,7 @@ static void subject_start(subject *s, const config *asked)
     assert_non_null(s->weights);
     flow_run *runs;
     int n_runs;
+    assert_int_equal(flow_init_weights(s->f, 3, s->weights, &err), FLOW_OK); /* and fitted values: orders, signs */
     assert_int_equal(flow_params_runs(&s->f->params, &runs, &n_runs, 1000, &err), FLOW_OK);
     for (int r = 0; r < n_runs; r++) /* far from the identity, so that nothing hides behind a zero */
         for (size_t k = 0; k < runs[r].length; k++)
