@@ -1,5 +1,6 @@
-/* A trainable linear map of the dimensions: z = W x with W = P L (U + diag s), which starts as a random rotation (Kingma and
- * Dhariwal 2018, sec. 3.2: the 1x1 convolution of Glow, here over the columns of a table). A bias is actnorm's. */
+/* A trainable linear map of the dimensions: z = W x with W = P L (U + diag s), which starts as a random rotation
+ * (Kingma and Dhariwal 2018, sec. 3.2: the 1x1 convolution of Glow, here over the columns of a table). A bias is
+ * actnorm's. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/block.h"
 #include "flow/lu.h"

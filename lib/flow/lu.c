@@ -16,8 +16,8 @@ flow_status flow_lu_configure(flow_lu *lu, const flow_site *site, flow_params *p
 {
     int dim = lu->dim = site->dim;
     if (dim > FLOW_LU_DIM_MAX)
-        return flow_error_set(err, FLOW_SPEC, "a matrix of %d x %d is too large; at most %d dimensions can be mixed by one",
-                              dim, dim, FLOW_LU_DIM_MAX);
+        return flow_error_set(err, FLOW_SPEC, "a matrix of %d x %d is too large; at most %d dimensions can be mixed", dim,
+                              dim, FLOW_LU_DIM_MAX);
     flow_status status = flow_permutation_configure(&lu->rows, FLOW_ORDER_NATURAL, site, params, err);
     if (status == FLOW_OK)
         status = flow_params_add_fitted(params, &lu->sign, "sign", 1, dim, err);
@@ -179,7 +179,8 @@ void flow_lu_solve(const flow_lu *lu, const flow_pass *pass, int n, const real *
     memcpy(x, w.x, size);
 }
 
-/* The gradient at log|s_i|: s_i times that at s_i, the sum of gu_i x_i over the columns; and that of the log-determinant. */
+/* The gradient at log|s_i|: s_i times that at s_i, the sum of gu_i x_i over the columns; and that of the
+ * log-determinant. */
 static void record_scale(const flow_lu *lu, const flow_pass *pass, int n, work *w, real glogdet)
 {
     for (int i = 0; i < lu->dim; i++) {
@@ -213,8 +214,8 @@ static void negate(size_t count, const real *x, real *y)
         y[k] = -x[k];
 }
 
-/* A matrix that is solved takes the gradient of one that multiplies, with the sign changed (nn/triangle.h), and so does the
- * log-determinant: the gradients are carried with their signs changed all the way. */
+/* A matrix that is solved takes the gradient of one that multiplies, with the sign changed (nn/triangle.h), and so
+ * does the log-determinant: the gradients are carried with their signs changed all the way. */
 void flow_lu_solve_backward(const flow_lu *lu, const flow_pass *pass, int n, const real *gx, real glogdet, real *gy)
 {
     work w;

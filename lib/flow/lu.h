@@ -2,9 +2,9 @@
  *
  *     W = P L (U + diag(s))        log|det W| = sum log|s|        (Kingma and Dhariwal 2018, sec. 3.2)
  *
- * L is lower triangular with ones on its diagonal, U strictly upper; both and log|s| are trained. The permutation P and the
- * signs of s are fixed and kept among the fitted values. W starts as a random rotation. Maps take tiles (d, n) with any n
- * that is a multiple of FLOW_LANES; whatever n is, log|det W| counts once per column.
+ * L is lower triangular with ones on its diagonal, U strictly upper; both and log|s| are trained. The permutation P
+ * and the signs of s are fixed and kept among the fitted values. W starts as a random rotation. Maps take tiles (d,
+ * n) with any n that is a multiple of FLOW_LANES; whatever n is, log|det W| counts once per column.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_LU_H
@@ -23,7 +23,8 @@ typedef struct flow_lu {
     flow_triangle lower, upper; /* L; the transpose of U + diag s */
 } flow_lu;
 
-/* Declares "order", "sign", "log_scale", "lower" and "upper", at first the identity. FLOW_SPEC beyond FLOW_LU_DIM_MAX. */
+/* Declares "order", "sign", "log_scale", "lower" and "upper", at first the identity. FLOW_SPEC beyond
+ * FLOW_LU_DIM_MAX. */
 flow_status flow_lu_configure(flow_lu *lu, const flow_site *site, flow_params *params, flow_error *err);
 void flow_lu_release(flow_lu *lu);
 
@@ -42,8 +43,8 @@ size_t flow_lu_work_size(const flow_lu *lu, int n);
 void flow_lu_multiply(const flow_lu *lu, const flow_pass *pass, int n, const real *x, real *y);
 void flow_lu_solve(const flow_lu *lu, const flow_pass *pass, int n, const real *y, real *x);
 
-/* Their backwards; the work area is as the map left it. `glogdet` is the sum over all columns of the gradients at +log|det W|
- * (after multiply) or at -log|det W| (after solve). */
+/* Their backwards; the work area is as the map left it. `glogdet` is the sum over all columns of the gradients at
+ * +log|det W| (after multiply) or at -log|det W| (after solve). */
 void flow_lu_multiply_backward(const flow_lu *lu, const flow_pass *pass, int n, const real *gy, real glogdet, real *gx);
 void flow_lu_solve_backward(const flow_lu *lu, const flow_pass *pass, int n, const real *gx, real glogdet, real *gy);
 

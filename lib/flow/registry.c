@@ -39,10 +39,14 @@ static const char *const nice_defaults[] = {"repeat", "4", "mask", "\"alternate\
 /* MAF: five blocks, the order reversed from one to the next (Papamakarios et al. 2017, sec. 4.2). */
 static const char *const maf_defaults[] = {"repeat", "5", NULL};
 
+/* IAF: the order reversed from one block to the next, too (Kingma et al. 2016, sec. 4); as many blocks as MAF. */
+static const char *const iaf_defaults[] = {"repeat", "5", NULL};
+
 const flow_preset flow_presets[] = {
     {"realnvp", "coupling", "affine couplings with alternating masks", realnvp_defaults, NULL},
     {"nice", "coupling", "additive couplings and a final scaling", nice_defaults, "{\"type\": \"actnorm\", \"fit\": false}"},
     {"maf", "maf", "masked autoregressive blocks in alternating order", maf_defaults, NULL},
+    {"iaf", "iaf", "inverse autoregressive blocks in alternating order", iaf_defaults, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -6,7 +6,8 @@
 #include "num/gemm.h"
 #include "num/simd.h"
 
-/* Lines that eliminate one another, the rest is products. Their tile (32 lines of 128 rows of data) stays in the L1 cache. */
+/* Lines that eliminate one another, the rest is products. Their tile (32 lines of 128 rows of data) stays in the L1
+ * cache. */
 enum { BLOCK = 32 };
 
 flow_status flow_triangle_configure(flow_triangle *triangle, int dim, flow_params *params, const char *name,
@@ -80,8 +81,8 @@ static void eliminate(const real *a, int dim, bool transpose, const real *diagon
     }
 }
 
-void flow_triangle_solve(const flow_triangle *triangle, const real *weights, bool transpose, const real *diagonal, int n,
-                         real *x)
+void flow_triangle_solve(const flow_triangle *triangle, const real *weights, bool transpose, const real *diagonal,
+                         int n, real *x)
 {
     int dim = triangle->strict.n_in, n_blocks = (dim + BLOCK - 1) / BLOCK;
     const real *a = weights + triangle->strict.weight;
@@ -98,7 +99,8 @@ void flow_triangle_solve(const flow_triangle *triangle, const real *weights, boo
     }
 }
 
-void flow_triangle_record(const flow_triangle *triangle, bool transpose, const real *x, const real *gy, flow_tape *tape)
+void flow_triangle_record(const flow_triangle *triangle, bool transpose, const real *x, const real *gy,
+                          flow_tape *tape)
 {
     /* the gradient at A is the sum of gy x', at A' that of x gy' */
     flow_tape_linear(tape, &triangle->strict, transpose ? gy : x, transpose ? x : gy);

@@ -1,4 +1,5 @@
-/* Sums over the rows of a tile, in a fixed order: the same bits at every vector width. n is a multiple of FLOW_LANES. */
+/* Sums over the rows of a tile, in a fixed order: the same bits at every vector width. n is a multiple of FLOW_LANES.
+ */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_REDUCE_H
 #define FLOW_NUM_REDUCE_H

@@ -1,5 +1,9 @@
-/* Triangular matrices and the linear block against GSL: products and solutions of the factors, the matrix W they make, its
- * determinant, and the rotation it starts as. What every block owes is in contract_block.c. */
+/* What single blocks promise beyond the contract of all (contract_block.c).
+ *
+ * linear: products and solutions of its triangular factors and its determinant against GSL, and the rotation it
+ * starts as.
+ * iaf: its density direction, the walk, against an inverse that calls the sampling direction alone.
+ */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -116,7 +120,7 @@ static void triangles(void **state)
                 check_triangle(dims[d], sizes[n], kind % 2 == 1, kind / 2 == 1);
 }
 
-/* ------------------------------------------------------------------ the block */
+/* ------------------------------------------------------------------ flows to look at */
 
 typedef struct subject {
     cJSON *document;
@@ -146,14 +150,14 @@ static void end(subject *s)
     cJSON_Delete(s->document);
 }
 
-static void randomize(subject *s)
+static void randomize(subject *s, double size)
 {
     flow_run *runs;
     int n_runs;
     assert_int_equal(flow_params_runs(&s->f->params, &runs, &n_runs, SIZE_MAX, NULL), FLOW_OK);
     for (int r = 0; r < n_runs; r++)
         for (size_t k = runs[r].offset; k < runs[r].offset + runs[r].length; k++)
-            s->weights[k] = (real)uniform(k, 7);
+            s->weights[k] = (real)(size * uniform(k, 7));
     free(runs);
 }
 
@@ -188,6 +192,8 @@ static void expect_orthogonal(const gsl_matrix *w, double bound)
             ASSERT_NEAR(gsl_matrix_get(product, i, k), i == k, bound);
     gsl_matrix_free(product);
 }
+
+/* ------------------------------------------------------------------ linear */
 
 static void starts_as_a_rotation(void **state)
 {
@@ -270,7 +276,7 @@ static void determinant_is_that_of_the_matrix(void **state)
         size_t d = (size_t)dims[t];
         subject s;
         start(&s, "[\"linear\"]", dims[t], 9);
-        randomize(&s);
+        randomize(&s, 1);
         gsl_matrix *w = gsl_matrix_alloc(d, d), *back = gsl_matrix_alloc(d, d), *product = gsl_matrix_alloc(d, d);
         double log_det = matrix_of(&s, true, w), log_det_back = matrix_of(&s, false, back);
         gsl_blas_dgemm(CblasNoTrans, CblasNoTrans, 1, w, back, 0, product);
@@ -331,6 +337,67 @@ static void hostile_values(void **state)
     cJSON_Delete(document);
 }
 
+/* ------------------------------------------------------------------ iaf */
+
+/* x of the tile z, both (dim, FLOW_TILE) */
+static void sampled(subject *s, const double *z, double *x)
+{
+    size_t count = (size_t)s->f->dim * FLOW_TILE;
+    for (size_t k = 0; k < count; k++)
+        s->ws->a[k] = (real)z[k];
+    flow_tile_to_data(s->f, s->weights, s->ws, FLOW_TILE);
+    memcpy(x, s->ws->x, count * sizeof *x);
+}
+
+/* x_i = z_i e^s + m with s and m from the dimensions before i: once these are known, x at z_i = 0 and at z_i = 1 tell
+ * m and e^s. In 2 dim passes this inverts what samples, without the walk; `order` is that of the dimensions. */
+static void invert_by_passes(subject *s, const double *order, const double *x, double *z)
+{
+    int d = s->f->dim, n = FLOW_TILE;
+    double *at[2] = {calloc((size_t)d * (size_t)n, sizeof(double)), calloc((size_t)d * (size_t)n, sizeof(double))};
+    assert_non_null(at[0]);
+    assert_non_null(at[1]);
+    memset(z, 0, (size_t)d * (size_t)n * sizeof *z);
+    for (int step = 0; step < d; step++) {
+        int i = (int)order[step];
+        for (int side = 0; side < 2; side++) {
+            for (int j = 0; j < n; j++)
+                z[i * n + j] = side;
+            sampled(s, z, at[side]);
+        }
+        for (int j = 0; j < n; j++)
+            z[i * n + j] = (x[i * n + j] - at[0][i * n + j]) / (at[1][i * n + j] - at[0][i * n + j]);
+    }
+    free(at[0]);
+    free(at[1]);
+}
+
+static void iaf_inverts_what_it_samples(void **state)
+{
+    (void)state;
+    static const char *const specs[] = {
+        "[{\"type\": \"iaf\", \"repeat\": 1, \"hidden\": [12, 9]}]",
+        "[{\"type\": \"iaf\", \"repeat\": 1, \"hidden\": [], \"order\": \"reverse\"}]",
+        "[{\"type\": \"iaf\", \"repeat\": 1, \"hidden\": [20], \"order\": \"random\"}]",
+    };
+    enum { D = 7 };
+    for (size_t t = 0; t < sizeof specs / sizeof *specs; t++) {
+        subject s;
+        start(&s, specs[t], D, 3);
+        randomize(&s, 0.4);
+        double x[D * FLOW_TILE], expected[D * FLOW_TILE];
+        for (size_t k = 0; k < D * FLOW_TILE; k++)
+            s.ws->x[k] = x[k] = 2 * uniform(k, 8);
+        invert_by_passes(&s, s.f->params.fitted + fitted_at(&s, "0.iaf/order"), x, expected);
+        memcpy(s.ws->x, x, sizeof x);
+        const real *z;
+        flow_tile_to_latent(s.f, s.weights, s.ws, FLOW_TILE, &z);
+        for (int k = 0; k < D * FLOW_TILE; k++)
+            ASSERT_NEAR(z[k], expected[k], slack(1e-9, 1e-3) * (1 + fabs(expected[k])));
+        end(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +407,7 @@ int main(void)
         cmocka_unit_test(same_for_a_seed),
         cmocka_unit_test(determinant_is_that_of_the_matrix),
         cmocka_unit_test(hostile_values),
+        cmocka_unit_test(iaf_inverts_what_it_samples),
     };
-    return cmocka_run_group_tests_name("linear maps", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("single blocks", tests, NULL, NULL);
 }
