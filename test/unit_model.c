@@ -601,7 +601,7 @@ static void test_changed_specs(void **state)
 {
     (void)state;
     check_spec("", "its spec:1:1: this is not valid JSON");
-    check_spec("{\"flow\": [\"glow\"]}", "flow[0].type: unknown type \"glow\"");
+    check_spec("{\"flow\": [\"vortex\"]}", "flow[0].type: unknown type \"vortex\"");
     check_spec("{\"flow\": [\"standardize\", \"actnorm\"]}", "is missing");
     check_spec("{\"flow\": [{\"type\": \"maf\", \"hidden\": [10000, 10000]}]}", "its spec asks for ");
     check_spec("{\"flow\": [], \"data\": {\"columns\": [\"a\"]}}", "its spec names 1 columns, and it has 3");

@@ -16,8 +16,8 @@ flow_status flow_lu_configure(flow_lu *lu, const flow_site *site, flow_params *p
 {
     int dim = lu->dim = site->dim;
     if (dim > FLOW_LU_DIM_MAX)
-        return flow_error_set(err, FLOW_SPEC, "a matrix of %d x %d is too large; at most %d dimensions can be mixed", dim,
-                              dim, FLOW_LU_DIM_MAX);
+        return flow_error_set(err, FLOW_SPEC, "a matrix of %d x %d is too large; it can mix at most %d dimensions",
+                              dim, dim, FLOW_LU_DIM_MAX);
     flow_status status = flow_permutation_configure(&lu->rows, FLOW_ORDER_NATURAL, site, params, err);
     if (status == FLOW_OK)
         status = flow_params_add_fitted(params, &lu->sign, "sign", 1, dim, err);

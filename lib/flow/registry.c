@@ -29,8 +29,8 @@ const flow_univariate_type *const flow_univariate_types[] = {FLOW_UNIVARIATES(X)
 const flow_base_type *const flow_base_types[] = {FLOW_BASES(X) NULL};
 #undef X
 
-/* Real NVP on vectors: alternating masks, affine couplings (Dinh et al. 2017; widths as in Papamakarios et al. 2017, sec.
- * 4.2). */
+/* Real NVP on vectors: alternating masks, affine couplings (Dinh et al. 2017; widths as in Papamakarios et al. 2017,
+ * sec. 4.2). */
 static const char *const realnvp_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", "\"affine\"", NULL};
 
 /* NICE: four additive couplings and a diagonal scaling (Dinh et al. 2015, sec. 3.3 and 5.1). */
@@ -42,12 +42,34 @@ static const char *const maf_defaults[] = {"repeat", "5", NULL};
 /* IAF: the order reversed from one block to the next, too (Kingma et al. 2016, sec. 4); as many blocks as MAF. */
 static const char *const iaf_defaults[] = {"repeat", "5", NULL};
 
+/* Glow on vectors: steps of actnorm, an invertible matrix and an affine coupling of one half by the other (Kingma and
+ * Dhariwal 2018, sec. 3 and table 1). */
+static const char *const glow_defaults[] = {"repeat", "8", "mask", "\"half\"", "univariate", "\"affine\"", NULL};
+
 const flow_preset flow_presets[] = {
-    {"realnvp", "coupling", "affine couplings with alternating masks", realnvp_defaults, NULL},
-    {"nice", "coupling", "additive couplings and a final scaling", nice_defaults, "{\"type\": \"actnorm\", \"fit\": false}"},
-    {"maf", "maf", "masked autoregressive blocks in alternating order", maf_defaults, NULL},
-    {"iaf", "iaf", "inverse autoregressive blocks in alternating order", iaf_defaults, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
+    {.type = "realnvp",
+     .block = "coupling",
+     .help = "affine couplings with alternating masks",
+     .defaults = realnvp_defaults},
+    {.type = "nice",
+     .block = "coupling",
+     .help = "additive couplings and a final scaling",
+     .defaults = nice_defaults,
+     .closing = "[{\"type\": \"actnorm\", \"fit\": false}]"},
+    {.type = "glow",
+     .block = "coupling",
+     .help = "steps of actnorm, an invertible matrix and an affine coupling",
+     .defaults = glow_defaults,
+     .opening = "[{\"type\": \"actnorm\", \"fit\": true}, {\"type\": \"linear\"}]"},
+    {.type = "maf",
+     .block = "maf",
+     .help = "masked autoregressive blocks in alternating order",
+     .defaults = maf_defaults},
+    {.type = "iaf",
+     .block = "iaf",
+     .help = "inverse autoregressive blocks in alternating order",
+     .defaults = iaf_defaults},
+    {.type = NULL},
 };
 
 #define FIND(table, name)                               \
