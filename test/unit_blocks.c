@@ -2,6 +2,7 @@
  *
  * linear: products and solutions of its triangular factors and its determinant against GSL, and the rotation it
  * starts as.
+ * householder: the matrix of its formula, orthogonal whatever the length of its vectors.
  * iaf: its density direction, the walk, against an inverse that calls the sampling direction alone.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -337,6 +338,85 @@ static void hostile_values(void **state)
     cJSON_Delete(document);
 }
 
+/* ------------------------------------------------------------------ householder */
+
+/* The product of the reflections in plain loops, from the stored vectors. */
+static void expected_reflections(const subject *s, gsl_matrix *out)
+{
+    int d = s->f->dim, n_reflections = s->f->params.entries[0].rows;
+    gsl_matrix_set_identity(out);
+    for (int k = 0; k < n_reflections; k++) {
+        const real *v = s->weights + (size_t)k * (size_t)d;
+        double square = 0;
+        for (int i = 0; i < d; i++)
+            square += (double)v[i] * (double)v[i];
+        for (int c = 0; c < d; c++) {
+            double along = 0;
+            for (int i = 0; i < d; i++)
+                along += (double)v[i] * gsl_matrix_get(out, (size_t)i, (size_t)c);
+            for (int i = 0; i < d; i++)
+                *gsl_matrix_ptr(out, (size_t)i, (size_t)c) -= 2 * along / square * (double)v[i];
+        }
+    }
+}
+
+static void reflections_are_their_formula(void **state)
+{
+    (void)state;
+    static const int dims[] = {1, 2, 6, 40};
+    for (size_t t = 0; t < sizeof dims / sizeof *dims; t++) {
+        size_t d = (size_t)dims[t];
+        subject s;
+        start(&s, "[{\"type\": \"householder\", \"reflections\": 12}]", dims[t], 5);
+        assert_int_equal(s.f->params.entries[0].rows, dims[t] < 12 ? dims[t] : 12);
+        gsl_matrix *w = gsl_matrix_alloc(d, d), *expected = gsl_matrix_alloc(d, d), *back = gsl_matrix_alloc(d, d);
+        assert_true(matrix_of(&s, true, w) == 0);
+        assert_true(matrix_of(&s, false, back) == 0);
+        expect_orthogonal(w, slack(1e-13, 1e-5));
+        expected_reflections(&s, expected);
+        for (size_t i = 0; i < d; i++) {
+            for (size_t k = 0; k < d; k++) {
+                ASSERT_NEAR(gsl_matrix_get(w, i, k), gsl_matrix_get(expected, i, k), slack(1e-13, 1e-5));
+                ASSERT_NEAR(gsl_matrix_get(back, k, i), gsl_matrix_get(expected, i, k), slack(1e-13, 1e-5));
+            }
+        }
+        gsl_matrix_free(w);
+        gsl_matrix_free(expected);
+        gsl_matrix_free(back);
+        end(&s);
+    }
+}
+
+/* Vectors of any length, none included, make orthogonal maps and finite gradients. */
+static void reflections_of_any_length(void **state)
+{
+    (void)state;
+    static const double lengths[] = {0, 1e-42, 1e-30, 1e-10, 1, 1e10, 1e30};
+    enum { D = 5 };
+    for (size_t t = 0; t < sizeof lengths / sizeof *lengths; t++) {
+        subject s;
+        start(&s, "[\"householder\"]", D, 5);
+        for (size_t k = 0; k < D * D; k++)
+            s.weights[k] = (real)((double)s.weights[k] * lengths[t]);
+        gsl_matrix *w = gsl_matrix_alloc(D, D);
+        matrix_of(&s, true, w);
+        expect_orthogonal(w, slack(1e-13, 1e-5));
+        const real *gx;
+        for (size_t k = 0; k < D * FLOW_TILE; k++)
+            s.ws->ga[k] = (real)uniform(k, 9);
+        flow_tile_to_latent_backward(s.f, s.weights, s.ws, FLOW_TILE, s.ws->ga, &gx);
+        real *gradient = new_random(s.f->params.n_weights, 10);
+        flow_tapes_gradient(&s.ws->tape, 1, 1, s.f->params.n_weights, gradient);
+        for (size_t k = 0; k < D * FLOW_TILE; k++)
+            assert_true(isfinite(gx[k]));
+        for (size_t k = 0; k < s.f->params.n_weights; k++)
+            assert_true(isfinite(gradient[k]));
+        flow_free_aligned(gradient);
+        gsl_matrix_free(w);
+        end(&s);
+    }
+}
+
 /* ------------------------------------------------------------------ iaf */
 
 /* x of the tile z, both (dim, FLOW_TILE) */
@@ -407,6 +487,8 @@ int main(void)
         cmocka_unit_test(same_for_a_seed),
         cmocka_unit_test(determinant_is_that_of_the_matrix),
         cmocka_unit_test(hostile_values),
+        cmocka_unit_test(reflections_are_their_formula),
+        cmocka_unit_test(reflections_of_any_length),
         cmocka_unit_test(iaf_inverts_what_it_samples),
     };
     return cmocka_run_group_tests_name("single blocks", tests, NULL, NULL);

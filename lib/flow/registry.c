@@ -31,7 +31,8 @@ const flow_base_type *const flow_base_types[] = {FLOW_BASES(X) NULL};
 
 /* Real NVP on vectors: alternating masks, affine couplings (Dinh et al. 2017; widths as in Papamakarios et al. 2017,
  * sec. 4.2). */
-static const char *const realnvp_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", "\"affine\"", NULL};
+static const char *const realnvp_defaults[] = {"repeat",     "8",           "mask", "\"alternate\"",
+                                               "univariate", "\"affine\"", NULL};
 
 /* NICE: four additive couplings and a diagonal scaling (Dinh et al. 2015, sec. 3.3 and 5.1). */
 static const char *const nice_defaults[] = {"repeat", "4", "mask", "\"alternate\"", "univariate", "\"additive\"", NULL};
