@@ -41,6 +41,7 @@ static const config configs[] = {
     {"standardize", "{\"type\": \"standardize\"}", 3},
     {"permute", "{\"type\": \"permute\"}", 5},
     {"permute", "{\"type\": \"permute\", \"order\": \"random\"}", 7},
+    {"permute", "{\"type\": \"permute\", \"order\": [2, 0, 3, 1]}", 4},
     {"actnorm", "{\"type\": \"actnorm\"}", 4},
     {"actnorm", "{\"type\": \"actnorm\", \"fit\": false}", 1},
     {"linear", "{\"type\": \"linear\"}", 1},

@@ -338,6 +338,23 @@ static void hostile_values(void **state)
     cJSON_Delete(document);
 }
 
+/* ------------------------------------------------------------------ permute */
+
+static void permute_takes_a_list(void **state)
+{
+    (void)state;
+    static const size_t order[] = {2, 0, 3, 1};
+    subject s;
+    start(&s, "[{\"type\": \"permute\", \"order\": [2, 0, 3, 1]}]", 4, 5);
+    gsl_matrix *w = gsl_matrix_alloc(4, 4);
+    matrix_of(&s, true, w);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < 4; k++)
+            assert_true(gsl_matrix_get(w, i, k) == (k == order[i]));
+    gsl_matrix_free(w);
+    end(&s);
+}
+
 /* ------------------------------------------------------------------ householder */
 
 /* The product of the reflections in plain loops, from the stored vectors. */
@@ -487,6 +504,7 @@ int main(void)
         cmocka_unit_test(same_for_a_seed),
         cmocka_unit_test(determinant_is_that_of_the_matrix),
         cmocka_unit_test(hostile_values),
+        cmocka_unit_test(permute_takes_a_list),
         cmocka_unit_test(reflections_are_their_formula),
         cmocka_unit_test(reflections_of_any_length),
         cmocka_unit_test(iaf_inverts_what_it_samples),

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "flow/permutation.h"
+
 #define X(name) extern const flow_column_type flow_column_##name;
 FLOW_COLUMNS(X)
 #undef X
@@ -152,8 +154,27 @@ static cJSON *choice_schema(cJSON *definitions, const char *name, cJSON **names)
     return list;
 }
 
+/* What flow_permutation_read accepts. */
+static void add_order_schema(cJSON *definitions)
+{
+    cJSON *list = cJSON_AddArrayToObject(cJSON_AddObjectToObject(definitions, "order"), "oneOf");
+    cJSON *named = cJSON_CreateObject(), *explicit = cJSON_CreateObject();
+    cJSON *names = cJSON_AddArrayToObject(named, "enum");
+    for (int i = 0; flow_permutation_names[i] != NULL; i++)
+        cJSON_AddItemToArray(names, cJSON_CreateString(flow_permutation_names[i]));
+    cJSON_AddItemToArray(list, named);
+    cJSON_AddStringToObject(explicit, "type", "array");
+    cJSON_AddStringToObject(explicit, "description", "all dimensions in their new order, counted from 0");
+    cJSON *items = cJSON_AddObjectToObject(explicit, "items");
+    cJSON_AddStringToObject(items, "type", "integer");
+    cJSON_AddNumberToObject(items, "minimum", 0);
+    cJSON_AddBoolToObject(explicit, "uniqueItems", 1);
+    cJSON_AddItemToArray(list, explicit);
+}
+
 void flow_registry_schema(cJSON *definitions)
 {
+    add_order_schema(definitions);
     cJSON *flow = cJSON_AddObjectToObject(definitions, "flow");
     cJSON_AddStringToObject(flow, "type", "array");
     cJSON_AddStringToObject(flow, "description", "the maps from the data to the base, in this order");
