@@ -349,7 +349,7 @@ static void open_bench(bench *b, const example *of, int n_threads)
     b->live = live_of(params);
     b->weights = new_random(params->n_weights);
     b->gradient = new_random(params->n_weights);
-    flow_init_weights(b->f, 1, b->weights);
+    check(flow_init_weights(b->f, 1, b->weights, &err), &err);
     size_t count = b->n_rows * (size_t)of->dim;
     b->rows = checked(malloc(count * sizeof *b->rows));
     b->x = checked(malloc(count * sizeof *b->x));

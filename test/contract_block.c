@@ -41,8 +41,17 @@ static const config configs[] = {
     {"standardize", "{\"type\": \"standardize\"}", 3},
     {"permute", "{\"type\": \"permute\"}", 5},
     {"permute", "{\"type\": \"permute\", \"order\": \"random\"}", 7},
+    {"permute", "{\"type\": \"permute\", \"order\": [2, 0, 3, 1]}", 4},
     {"actnorm", "{\"type\": \"actnorm\"}", 4},
     {"actnorm", "{\"type\": \"actnorm\", \"fit\": false}", 1},
+    {"linear", "{\"type\": \"linear\"}", 1},
+    {"linear", "{\"type\": \"linear\"}", 2},
+    {"linear", "{\"type\": \"linear\", \"repeat\": 3}", 5},
+    {"linear", "{\"type\": \"linear\"}", 9},
+    {"householder", "{\"type\": \"householder\"}", 1},
+    {"householder", "{\"type\": \"householder\"}", 2},
+    {"householder", "{\"type\": \"householder\", \"reflections\": 3}", 5},
+    {"householder", "{\"type\": \"householder\", \"repeat\": 2}", 9},
     {"coupling", "{\"type\": \"coupling\", " NET "}", 5},
     {"coupling", "{\"type\": \"coupling\", " NET ", \"flip\": true, \"residual\": true}", 4},
     {"coupling", "{\"type\": \"coupling\", \"mask\": \"half\", \"hidden\": [6], \"activation\": \"silu\"}", 5},
@@ -51,6 +60,10 @@ static const config configs[] = {
     {"coupling", "{\"type\": \"coupling\", \"univariate\": \"additive\", \"hidden\": [70, 40], \"activation\": \"elu\"}", 9},
     {"realnvp", "{\"type\": \"realnvp\", \"repeat\": 4, " NET "}", 4},
     {"nice", "{\"type\": \"nice\", " NET "}", 4},
+    {"glow", "{\"type\": \"glow\", \"repeat\": 3, " NET "}", 5},
+    {"glow", "{\"type\": \"glow\", \"repeat\": 2, \"residual\": true, " NET "}", 2},
+    {"glow", "{\"type\": \"glow\", \"repeat\": 2, \"hidden\": [4]}", 1},
+    {"glow", "{\"type\": \"glow\", \"repeat\": 1, \"univariate\": \"additive\", \"mask\": \"alternate\", \"hidden\": [6]}", 9},
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, " NET "}", 5},
     {"maf", "{\"type\": \"maf\", \"repeat\": 3, " NET "}", 3},
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [], \"order\": \"reverse\"}", 4},
@@ -59,6 +72,13 @@ static const config configs[] = {
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [70, 40], \"activation\": \"tanh\"}", 9},
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [8, 8], \"residual\": true, \"activation\": \"silu\"}", 1},
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [6], \"activation\": \"relu\", \"univariate\": \"additive\"}", 4},
+    {"iaf", "{\"type\": \"iaf\", \"repeat\": 1, " NET "}", 5},
+    {"iaf", "{\"type\": \"iaf\", \"repeat\": 3, " NET "}", 3},
+    {"iaf", "{\"type\": \"iaf\", \"repeat\": 1, \"hidden\": [], \"order\": \"reverse\"}", 4},
+    {"iaf", "{\"type\": \"iaf\", \"repeat\": 1, \"hidden\": [5], \"order\": \"random\", \"activation\": \"silu\"}", 9},
+    {"iaf", "{\"type\": \"iaf\", \"repeat\": 2, \"hidden\": [3, 3, 3], \"residual\": true, \"activation\": \"elu\"}", 6},
+    {"iaf", "{\"type\": \"iaf\", \"repeat\": 1, \"hidden\": [8, 8], \"residual\": true, \"activation\": \"silu\"}", 1},
+    {"iaf", "{\"type\": \"iaf\", \"repeat\": 1, \"univariate\": \"additive\", " NET "}", 2},
     {"affine", "{\"type\": \"maf\", \"repeat\": 1, \"univariate\": {\"type\": \"affine\", \"bound\": 0.5}, " NET "}", 3},
     {"additive", "{\"type\": \"maf\", \"repeat\": 1, \"univariate\": \"additive\", " NET "}", 3},
     {"normal", "{\"type\": \"permute\"}", 3},
@@ -98,6 +118,7 @@ static void subject_start(subject *s, const config *asked)
     assert_non_null(s->weights);
     flow_run *runs;
     int n_runs;
+    assert_int_equal(flow_init_weights(s->f, 3, s->weights, &err), FLOW_OK); /* and fitted values: orders, signs */
     assert_int_equal(flow_params_runs(&s->f->params, &runs, &n_runs, 1000, &err), FLOW_OK);
     for (int r = 0; r < n_runs; r++) /* far from the identity, so that nothing hides behind a zero */
         for (size_t k = 0; k < runs[r].length; k++)

@@ -46,7 +46,7 @@ static int make_model(void **state)
         return -1;
     snprintf(path, sizeof path, "%s/model.h5", folder);
     real *weights = flow_alloc_aligned(f->params.n_weights, sizeof *weights);
-    flow_init_weights(f, spec->seed, weights);
+    assert_int_equal(flow_init_weights(f, spec->seed, weights, NULL), FLOW_OK);
     double rows[N * DIM];
     for (size_t k = 0; k < N * DIM; k++)
         rows[k] = 1000 + 5 * flow_rng_uniform(3, FLOW_STREAM_OTHER, k, 0);

@@ -72,7 +72,7 @@ static void start(fixture *x)
     check_ok(flow_spec_parse(&x->spec, spec_text, strlen(spec_text), "rings.json", folder, NULL, 0, &err), &err);
     check_ok(flow_new(&x->f, &x->spec->flow, &x->spec->base, DIM, x->spec->seed, &err), &err);
     x->weights = flow_alloc_aligned(x->f->params.n_weights, sizeof *x->weights);
-    flow_init_weights(x->f, x->spec->seed, x->weights);
+    assert_int_equal(flow_init_weights(x->f, x->spec->seed, x->weights, NULL), FLOW_OK);
     double rows[N_ROWS * DIM];
     for (size_t k = 0; k < N_ROWS * DIM; k++)
         rows[k] = 125.09 + 0.01 * flow_rng_uniform(3, FLOW_STREAM_OTHER, k, 0);
@@ -601,7 +601,7 @@ static void test_changed_specs(void **state)
 {
     (void)state;
     check_spec("", "its spec:1:1: this is not valid JSON");
-    check_spec("{\"flow\": [\"glow\"]}", "flow[0].type: unknown type \"glow\"");
+    check_spec("{\"flow\": [\"vortex\"]}", "flow[0].type: unknown type \"vortex\"");
     check_spec("{\"flow\": [\"standardize\", \"actnorm\"]}", "is missing");
     check_spec("{\"flow\": [{\"type\": \"maf\", \"hidden\": [10000, 10000]}]}", "its spec asks for ");
     check_spec("{\"flow\": [], \"data\": {\"columns\": [\"a\"]}}", "its spec names 1 columns, and it has 3");

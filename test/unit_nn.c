@@ -99,7 +99,7 @@ static void layer_start(layer *l, int n_in, int n_out, mask_kind kind)
     if (kind == MASK_SORTED)
         qsort(l->extent, (size_t)n_out, sizeof *l->extent, by_size);
     size_t before;
-    flow_status status = flow_params_add_weights(&l->params, &before, "before", 1, 3, FLOW_INIT_ZERO, 1, NULL, NULL);
+    flow_status status = flow_params_add_weights(&l->params, &before, "before", 1, 5, FLOW_INIT_ZERO, 1, NULL, NULL);
     assert_int_equal(status, FLOW_OK);
     status = flow_linear_configure(&l->linear, n_in, n_out, kind == MASK_NONE ? NULL : l->extent, FLOW_INIT_FAN_IN,
                                    &l->params, "net", NULL);
@@ -223,17 +223,19 @@ static void check_gradient(const layer *l)
     static const int sizes[TILES] = {128, 16, 128, 48, 112};
     int n_in = l->linear.n_in, n_out = l->linear.n_out;
     size_t n_weights = l->params.n_weights;
-    real *x[TILES], *g[TILES], *v[TILES];
+    real *x[TILES], *g[TILES], *v[TILES], *sums[TILES];
     flow_tape tapes[TILES];
-    flow_record records[TILES][2];
+    flow_record records[TILES][3];
     for (int t = 0; t < TILES; t++) {
         int n = sizes[t];
         x[t] = new_random((size_t)n_in * (size_t)n, (uint32_t)(10 + t));
         g[t] = new_random((size_t)n_out * (size_t)n, (uint32_t)(20 + t));
         v[t] = new_random(3 * (size_t)n, (uint32_t)(30 + t));
-        tapes[t] = (flow_tape){.n = n, .capacity = 2, .records = records[t]};
+        sums[t] = new_random(2, (uint32_t)(40 + t));
+        tapes[t] = (flow_tape){.n = n, .capacity = 3, .records = records[t]};
         flow_tape_linear(&tapes[t], &l->linear, x[t], g[t]);
         flow_tape_vector(&tapes[t], 0, 3, v[t]);
+        flow_tape_sums(&tapes[t], 3, 2, sums[t]);
     }
     flow_tape_linear(NULL, &l->linear, x[0], g[0]); /* nobody wants it */
     real *gradient = new_array(n_weights), *again = new_array(n_weights);
@@ -244,6 +246,8 @@ static void check_gradient(const layer *l)
         assert_non_null(expected);
         for (int t = 0; t < n_tapes; t++) {
             int n = sizes[t];
+            for (int k = 0; k < 2; k++)
+                expected[3 + k] += (double)sums[t][k];
             for (int j = 0; j < n; j++) {
                 for (int k = 0; k < 3; k++)
                     expected[k] += (double)v[t][k * n + j];
@@ -268,6 +272,7 @@ static void check_gradient(const layer *l)
         flow_free_aligned(x[t]);
         flow_free_aligned(g[t]);
         flow_free_aligned(v[t]);
+        flow_free_aligned(sums[t]);
     }
     flow_free_aligned(gradient);
     flow_free_aligned(again);
@@ -770,7 +775,7 @@ static void params_runs(void **state)
     for (int kind = 0; kind < N_MASKS; kind++) {
         layer l;
         layer_start(&l, 20, 45, (mask_kind)kind);
-        size_t live = 3 + 45;
+        size_t live = 5 + 45;
         for (int r = 0; r < 45; r++)
             live += (size_t)l.extent[r];
         assert_int_equal(flow_params_count(&l.params), live);

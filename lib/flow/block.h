@@ -76,6 +76,10 @@ typedef struct flow_block_type {
     void (*to_latent_backward)(const void *self, const flow_pass *pass, const real *gz, real *gx);
     void (*to_data_backward)(const void *self, const flow_pass *pass, const real *gx, real *gz);
 
+    /* Optional: initial values that are not independent draws (a rotation), from the seed of the model; what configure
+     * leaves is valid, too. Once per model, before fit and never after a load. Writes weights and fitted values. */
+    flow_status (*init)(const void *self, uint64_t seed, flow_params *params, real *weights, flow_error *err);
+
     /* Optional: data-dependent initial values, once per model, from n valid rows x (d, n) as they arrive at the block.
      * Writes weights and fitted values. */
     flow_status (*fit)(const void *self, flow_params *params, real *weights, int n, const real *x, flow_error *err);

@@ -4,18 +4,16 @@
 #include "flow/permutation.h"
 
 typedef struct permute {
-    int order;
+    flow_json order;
     flow_permutation permutation;
 } permute;
 
-static const char *const orders[] = {"reverse", "random", NULL};
-
 static const flow_option options[] = {
     {.key = "order",
-     .kind = FLOW_OPTION_CHOICE,
+     .kind = FLOW_OPTION_JSON,
      .offset = offsetof(permute, order),
      .fallback = "\"reverse\"",
-     .choices = orders,
+     .refers = "order",
      .help = "the new order of the dimensions"},
     FLOW_OPTIONS_END,
 };
@@ -23,8 +21,7 @@ static const flow_option options[] = {
 static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
 {
     permute *block = self;
-    flow_order order = block->order == 0 ? FLOW_ORDER_REVERSE : FLOW_ORDER_RANDOM;
-    return flow_permutation_configure(&block->permutation, order, site, params, err);
+    return flow_permutation_read(&block->permutation, &block->order, site, params, err);
 }
 
 static size_t work_size(const void *self, int n)

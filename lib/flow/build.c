@@ -204,15 +204,23 @@ static flow_status read_repeat(int *repeat, flow_json *spec, flow_error *err)
     return status;
 }
 
-static flow_status add_closing(flow *f, const flow_preset *preset, const flow_json *after, uint64_t seed, flow_error *err)
+/* The companions of a preset: blocks it names in its own text, which stand in for the element `at` of the spec. */
+static flow_status add_companions(flow *f, const char *text, const flow_json *at, int turn, uint64_t seed,
+                                  flow_error *err)
 {
-    flow_json spec = flow_json_root(cJSON_Parse(preset->closing));
-    if (spec.node == NULL)
-        return flow_error_memory(err, preset->type);
-    memcpy(spec.path, after->path, sizeof spec.path);
-    const char *type = flow_json_member(&spec, "type").node->valuestring;
-    flow_status status = add_block(f, flow_block_find(type), type, &spec, 0, seed, err);
-    cJSON_Delete(spec.node);
+    if (text == NULL)
+        return FLOW_OK;
+    cJSON *list = cJSON_Parse(text);
+    if (list == NULL)
+        return flow_error_memory(err, "the blocks of a preset");
+    flow_status status = FLOW_OK;
+    for (cJSON *node = list->child; node != NULL && status == FLOW_OK; node = node->next) {
+        flow_json spec = flow_json_root(node);
+        memcpy(spec.path, at->path, sizeof spec.path);
+        const char *type = flow_json_member(&spec, "type").node->valuestring;
+        status = add_block(f, flow_block_find(type), type, &spec, turn, seed, err);
+    }
+    cJSON_Delete(list);
     return status;
 }
 
@@ -250,10 +258,13 @@ static flow_status add_element(flow *f, flow_json *spec, uint64_t seed, flow_err
         status = read_repeat(&repeat, spec, err);
     char name[FLOW_NAME_SIZE]; /* the JSON may move while defaults are filled in */
     snprintf(name, sizeof name, "%s", preset != NULL ? preset->type : block->type);
-    for (int turn = 0; turn < repeat && status == FLOW_OK; turn++)
-        status = add_block(f, block, name, spec, turn, seed, err);
-    if (status == FLOW_OK && preset != NULL && preset->closing != NULL)
-        status = add_closing(f, preset, spec, seed, err);
+    for (int turn = 0; turn < repeat && status == FLOW_OK; turn++) {
+        status = add_companions(f, preset != NULL ? preset->opening : NULL, spec, turn, seed, err);
+        if (status == FLOW_OK)
+            status = add_block(f, block, name, spec, turn, seed, err);
+    }
+    if (status == FLOW_OK)
+        status = add_companions(f, preset != NULL ? preset->closing : NULL, spec, 0, seed, err);
     return status;
 }
 

@@ -9,9 +9,14 @@
 
 enum { FIT_ROWS = 4096 }; /* rows that a block sees: as many as give a mean and a deviation to two percent */
 
-void flow_init_weights(const flow *f, uint64_t seed, real *weights)
+flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error *err)
 {
     flow_params_init(&f->params, seed, weights);
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < f->n_blocks && status == FLOW_OK; i++)
+        if (f->blocks[i].type->init != NULL)
+            status = f->blocks[i].type->init(f->blocks[i].state, seed, &f->params, weights, err);
+    return status;
 }
 
 /* Takes rows (n, d) of the data alone through the column map i, in place. */

@@ -61,8 +61,8 @@ flow_status flow_new_conditional(flow **out, flow_json *list, flow_json *base, f
 int flow_width(const flow *f);
 void flow_free(flow *f);
 
-/* The initial weights of `seed` into weights (params.n_weights). */
-void flow_init_weights(const flow *f, uint64_t seed, real *weights);
+/* The initial weights of `seed` into weights (params.n_weights), and the fitted values that go with them. */
+flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error *err);
 
 /* Data-dependent initial values of column maps and blocks, from rows (n, d + c) in the units of the data; `columns` (d) are names
  * for messages or NULL. Called once, before training. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "num/rng.h"
 
 static flow_status shuffle(double *order, const flow_site *site, flow_error *err)
@@ -30,6 +31,61 @@ flow_status flow_permutation_configure(flow_permutation *permutation, flow_order
     for (int i = 0; i < dim; i++)
         values[i] = order == FLOW_ORDER_REVERSE ? dim - 1 - i : i;
     return order == FLOW_ORDER_RANDOM ? shuffle(values, site, err) : FLOW_OK;
+}
+
+const char *const flow_permutation_names[] = {"reverse", "random", NULL};
+
+static flow_status unknown_order(const flow_json *spec, flow_error *err)
+{
+    char found[80];
+    flow_json_describe(found, sizeof found, spec);
+    const char *nearest = cJSON_IsString(spec->node) ? flow_nearest(spec->node->valuestring, flow_permutation_names, 2)
+                                                     : NULL;
+    if (nearest != NULL)
+        return flow_json_fail(spec, err, "found %s; did you mean \"%s\"?", found, nearest);
+    return flow_json_fail(spec, err, "expected \"reverse\", \"random\" or a list of dimensions, found %s", found);
+}
+
+/* A list in a spec, which must name every dimension once. */
+static flow_status read_list(double *order, int dim, const flow_json *list, flow_error *err)
+{
+    int n = cJSON_GetArraySize(list->node);
+    if (n != dim)
+        return flow_json_fail(list, err, "the list has %d dimensions, the data have %d", n, dim);
+    bool *seen = calloc((size_t)dim + 1, sizeof *seen);
+    if (seen == NULL)
+        return flow_error_memory(err, "an order");
+    flow_status status = FLOW_OK;
+    int i = 0;
+    for (const cJSON *node = list->node->child; node != NULL && status == FLOW_OK; node = node->next, i++) {
+        double value = cJSON_IsNumber(node) ? node->valuedouble : -1;
+        bool in_range = value >= 0 && value < dim && value == (double)(int)value;
+        if (in_range && !seen[(int)value]) {
+            order[i] = value;
+            seen[(int)value] = true;
+            continue;
+        }
+        flow_json at = flow_json_element(list, i);
+        status = in_range ? flow_json_fail(&at, err, "dimension %d is in the list twice", (int)value)
+                          : flow_json_fail(&at, err, "expected a dimension, 0 to %d", dim - 1);
+    }
+    free(seen);
+    return status;
+}
+
+flow_status flow_permutation_read(flow_permutation *permutation, const flow_json *spec, const flow_site *site,
+                                  flow_params *params, flow_error *err)
+{
+    if (cJSON_IsArray(spec->node)) {
+        flow_status status = flow_permutation_configure(permutation, FLOW_ORDER_NATURAL, site, params, err);
+        return status == FLOW_OK ? read_list(params->fitted + permutation->offset, site->dim, spec, err) : status;
+    }
+    const char *name = cJSON_IsString(spec->node) ? spec->node->valuestring : "";
+    if (strcmp(name, "reverse") == 0)
+        return flow_permutation_configure(permutation, FLOW_ORDER_REVERSE, site, params, err);
+    if (strcmp(name, "random") == 0)
+        return flow_permutation_configure(permutation, FLOW_ORDER_RANDOM, site, params, err);
+    return unknown_order(spec, err);
 }
 
 flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err)

@@ -1,4 +1,4 @@
-/* An order of the dimensions, as part of a model: natural, reversed or random.
+/* An order of the dimensions, as part of a model: natural, reversed, random or given in the spec.
  *
  * It is kept among the fitted values, so that a model file holds the very order that was trained, whatever a later version
  * would draw from the same seed.
@@ -19,6 +19,12 @@ typedef struct flow_permutation {
 /* Declares "order" and fills it in. */
 flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order, const flow_site *site,
                                        flow_params *params, flow_error *err);
+
+/* The same from a spec: "reverse", "random" or the list [2, 0, 1] of all dimensions in their new order, counted from 0.
+ * An option that is read so refers to the definition "order" of the schema. */
+flow_status flow_permutation_read(flow_permutation *permutation, const flow_json *spec, const flow_site *site,
+                                  flow_params *params, flow_error *err);
+extern const char *const flow_permutation_names[]; /* "reverse", "random", NULL */
 
 /* FLOW_FORMAT when the stored numbers are not a permutation. */
 flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err);

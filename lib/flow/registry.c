@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "flow/context.h"
+#include "flow/permutation.h"
 
 #define X(name) extern const flow_column_type flow_column_##name;
 FLOW_COLUMNS(X)
@@ -31,9 +32,10 @@ const flow_univariate_type *const flow_univariate_types[] = {FLOW_UNIVARIATES(X)
 const flow_base_type *const flow_base_types[] = {FLOW_BASES(X) NULL};
 #undef X
 
-/* Real NVP on vectors: alternating masks, affine couplings (Dinh et al. 2017; widths as in Papamakarios et al. 2017, sec.
- * 4.2). */
-static const char *const realnvp_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", "\"affine\"", NULL};
+/* Real NVP on vectors: alternating masks, affine couplings (Dinh et al. 2017; widths as in Papamakarios et al. 2017,
+ * sec. 4.2). */
+static const char *const realnvp_defaults[] = {"repeat",     "8",           "mask", "\"alternate\"",
+                                               "univariate", "\"affine\"", NULL};
 
 /* NICE: four additive couplings and a diagonal scaling (Dinh et al. 2015, sec. 3.3 and 5.1). */
 static const char *const nice_defaults[] = {"repeat", "4", "mask", "\"alternate\"", "univariate", "\"additive\"", NULL};
@@ -41,11 +43,37 @@ static const char *const nice_defaults[] = {"repeat", "4", "mask", "\"alternate\
 /* MAF: five blocks, the order reversed from one to the next (Papamakarios et al. 2017, sec. 4.2). */
 static const char *const maf_defaults[] = {"repeat", "5", NULL};
 
+/* IAF: the order reversed from one block to the next, too (Kingma et al. 2016, sec. 4); as many blocks as MAF. */
+static const char *const iaf_defaults[] = {"repeat", "5", NULL};
+
+/* Glow on vectors: steps of actnorm, an invertible matrix and an affine coupling of one half by the other (Kingma and
+ * Dhariwal 2018, sec. 3 and table 1). */
+static const char *const glow_defaults[] = {"repeat", "8", "mask", "\"half\"", "univariate", "\"affine\"", NULL};
+
 const flow_preset flow_presets[] = {
-    {"realnvp", "coupling", "affine couplings with alternating masks", realnvp_defaults, NULL},
-    {"nice", "coupling", "additive couplings and a final scaling", nice_defaults, "{\"type\": \"actnorm\", \"fit\": false}"},
-    {"maf", "maf", "masked autoregressive blocks in alternating order", maf_defaults, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
+    {.type = "realnvp",
+     .block = "coupling",
+     .help = "affine couplings with alternating masks",
+     .defaults = realnvp_defaults},
+    {.type = "nice",
+     .block = "coupling",
+     .help = "additive couplings and a final scaling",
+     .defaults = nice_defaults,
+     .closing = "[{\"type\": \"actnorm\", \"fit\": false}]"},
+    {.type = "glow",
+     .block = "coupling",
+     .help = "steps of actnorm, an invertible matrix and an affine coupling",
+     .defaults = glow_defaults,
+     .opening = "[{\"type\": \"actnorm\", \"fit\": true}, {\"type\": \"linear\"}]"},
+    {.type = "maf",
+     .block = "maf",
+     .help = "masked autoregressive blocks in alternating order",
+     .defaults = maf_defaults},
+    {.type = "iaf",
+     .block = "iaf",
+     .help = "inverse autoregressive blocks in alternating order",
+     .defaults = iaf_defaults},
+    {.type = NULL},
 };
 
 #define FIND(table, name)                               \
@@ -127,9 +155,28 @@ static cJSON *choice_schema(cJSON *definitions, const char *name, cJSON **names)
     return list;
 }
 
+/* What flow_permutation_read accepts. */
+static void add_order_schema(cJSON *definitions)
+{
+    cJSON *list = cJSON_AddArrayToObject(cJSON_AddObjectToObject(definitions, "order"), "oneOf");
+    cJSON *named = cJSON_CreateObject(), *explicit = cJSON_CreateObject();
+    cJSON *names = cJSON_AddArrayToObject(named, "enum");
+    for (int i = 0; flow_permutation_names[i] != NULL; i++)
+        cJSON_AddItemToArray(names, cJSON_CreateString(flow_permutation_names[i]));
+    cJSON_AddItemToArray(list, named);
+    cJSON_AddStringToObject(explicit, "type", "array");
+    cJSON_AddStringToObject(explicit, "description", "all dimensions in their new order, counted from 0");
+    cJSON *items = cJSON_AddObjectToObject(explicit, "items");
+    cJSON_AddStringToObject(items, "type", "integer");
+    cJSON_AddNumberToObject(items, "minimum", 0);
+    cJSON_AddBoolToObject(explicit, "uniqueItems", 1);
+    cJSON_AddItemToArray(list, explicit);
+}
+
 void flow_registry_schema(cJSON *definitions)
 {
     flow_context_schema(definitions);
+    add_order_schema(definitions);
     cJSON *flow = cJSON_AddObjectToObject(definitions, "flow");
     cJSON_AddStringToObject(flow, "type", "array");
     cJSON_AddStringToObject(flow, "description", "the maps from the data to the base, in this order");

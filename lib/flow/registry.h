@@ -10,19 +10,23 @@
 
 #define FLOW_COLUMNS(X) X(standardize)
 
-#define FLOW_BLOCKS(X) X(permute) X(actnorm) X(coupling) X(maf)
+#define FLOW_BLOCKS(X) X(permute) X(actnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf)
 
 #define FLOW_UNIVARIATES(X) X(affine) X(additive)
 
 #define FLOW_BASES(X) X(normal)
 
-/* Names people write for a block with the defaults of a paper, and what goes with it. */
+/* Names people write for a block with the defaults of a paper, and the blocks that go with it:
+ *     (opening block) (opening block) closing
+ * The object in the spec holds the keys of `block`; its companions are given here in full, every key written out, so
+ * that a model means the same to a version with other defaults. */
 typedef struct flow_preset {
     const char *type;  /* "realnvp" */
     const char *block; /* "coupling" */
     const char *help;
     const char *const *defaults; /* key, JSON text, key, JSON text, ..., NULL */
-    const char *closing;         /* a block that follows the last repeat, as JSON text; or NULL */
+    const char *opening;         /* the blocks in front of each repeat, a list as JSON text; or NULL */
+    const char *closing;         /* the blocks behind the last one, likewise */
 } flow_preset;
 
 /* NULL-terminated. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "nn/linear.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,27 +93,47 @@ static flow_status make_patches(flow_linear *linear, flow_error *err)
     return FLOW_OK;
 }
 
+static flow_status start(flow_linear *linear, int n_in, int n_out, const int *extent, flow_error *err)
+{
+    *linear = (flow_linear){.n_in = n_in, .n_out = n_out};
+    if (extent == NULL)
+        return FLOW_OK;
+    linear->extent = malloc(((size_t)n_out + 1) * sizeof *extent);
+    if (linear->extent == NULL)
+        return flow_error_memory(err, "the mask of a layer");
+    memcpy(linear->extent, extent, (size_t)n_out * sizeof *extent);
+    return FLOW_OK;
+}
+
+/* Once the parameters are declared, which refuses sizes that no memory holds. */
+static flow_status make_parts(flow_linear *linear, flow_error *err)
+{
+    flow_status status = make_panels(linear, err);
+    return status == FLOW_OK ? make_patches(linear, err) : status;
+}
+
 flow_status flow_linear_configure(flow_linear *linear, int n_in, int n_out, const int *extent, flow_init init,
                                   flow_params *params, const char *name, flow_error *err)
 {
-    *linear = (flow_linear){.n_in = n_in, .n_out = n_out};
-    if (extent != NULL) {
-        linear->extent = malloc(((size_t)n_out + 1) * sizeof *extent);
-        if (linear->extent == NULL)
-            return flow_error_memory(err, "the mask of a layer");
-        memcpy(linear->extent, extent, (size_t)n_out * sizeof *extent);
-    }
+    flow_status status = start(linear, n_in, n_out, extent, err);
+    linear->has_bias = true;
     char full[FLOW_NAME_SIZE];
     snprintf(full, sizeof full, "%.80s/weight", name);
-    flow_status status = flow_params_add_weights(params, &linear->weight, full, n_out, n_in, init, n_in, extent, err);
+    if (status == FLOW_OK)
+        status = flow_params_add_weights(params, &linear->weight, full, n_out, n_in, init, n_in, extent, err);
     snprintf(full, sizeof full, "%.80s/bias", name);
     if (status == FLOW_OK)
         status = flow_params_add_weights(params, &linear->bias, full, n_out, 1, init, n_in, NULL, err);
+    return status == FLOW_OK ? make_parts(linear, err) : status;
+}
+
+flow_status flow_linear_configure_matrix(flow_linear *linear, int n_in, int n_out, const int *extent, flow_init init,
+                                         flow_params *params, const char *name, flow_error *err)
+{
+    flow_status status = start(linear, n_in, n_out, extent, err);
     if (status == FLOW_OK)
-        status = make_panels(linear, err);
-    if (status == FLOW_OK)
-        status = make_patches(linear, err);
-    return status;
+        status = flow_params_add_weights(params, &linear->weight, name, n_out, n_in, init, n_in, extent, err);
+    return status == FLOW_OK ? make_parts(linear, err) : status;
 }
 
 void flow_linear_release(flow_linear *linear)
@@ -130,7 +151,9 @@ static void apply(const flow_linear *linear, const real *weights, int n, const f
     size_t at = (size_t)panel->first * (size_t)n;
     const real *w = weights + linear->weight + (size_t)panel->first * (size_t)linear->n_in;
     flow_gemm(false, false, units, n, panel->depth, w, linear->n_in, x, n, 0, pre + at, n);
-    flow_activation_apply(kind, units, n, weights + linear->bias + panel->first, pre + at, y + at);
+    assert(linear->has_bias || (kind == FLOW_ACTIVATION_NONE && pre == y));
+    if (linear->has_bias)
+        flow_activation_apply(kind, units, n, weights + linear->bias + panel->first, pre + at, y + at);
 }
 
 void flow_linear_apply(const flow_linear *linear, const real *weights, int n, const real *x, flow_activation kind,

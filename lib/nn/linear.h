@@ -16,6 +16,8 @@
 #ifndef FLOW_NN_LINEAR_H
 #define FLOW_NN_LINEAR_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "nn/activation.h"
 #include "nn/params.h"
@@ -33,6 +35,7 @@ typedef struct flow_patch {
 
 typedef struct flow_linear {
     int n_in, n_out;
+    bool has_bias;
     size_t weight, bias; /* offsets in the weights: (n_out, n_in) and (n_out) */
     int *extent;         /* (n_out), owned; NULL: every unit sees every input */
     int n_panels;
@@ -44,6 +47,9 @@ typedef struct flow_linear {
 /* Declares "NAME/weight" and "NAME/bias". extent (n_out) or NULL. init FLOW_INIT_ZERO zeroes weight and bias. */
 flow_status flow_linear_configure(flow_linear *linear, int n_in, int n_out, const int *extent, flow_init init,
                                   flow_params *params, const char *name, flow_error *err);
+/* A plain matrix: declares "NAME" alone, there is no bias, and it is applied without an activation (`pre` is y). */
+flow_status flow_linear_configure_matrix(flow_linear *linear, int n_in, int n_out, const int *extent, flow_init init,
+                                         flow_params *params, const char *name, flow_error *err);
 void flow_linear_release(flow_linear *linear);
 
 /* y (n_out, n) = activation(W x + b) for x (n_in, n). `pre` receives W x + b and may be y (see activation.h). */
@@ -67,7 +73,8 @@ typedef struct flow_record {
     size_t offset;             /* of that vector */
     int rows;                  /* its length */
     const real *x;             /* (n_in, n), the layer's input */
-    const real *g;             /* (n_out, n), the gradient at W x + b; of a vector: (rows, n), summed over the tile */
+    const real *g;             /* (n_out, n), the gradient at W x + b; of a vector: (rows, n), or (rows) if summed */
+    bool summed;               /* a vector whose rows of data have been added up already */
 } flow_record;
 
 typedef struct flow_tape {
@@ -80,6 +87,8 @@ typedef struct flow_tape {
  * allowed: nothing is recorded. */
 void flow_tape_linear(flow_tape *tape, const flow_linear *linear, const real *x, const real *g);
 void flow_tape_vector(flow_tape *tape, size_t offset, int rows, const real *g);
+/* The same for gradients (rows) that the caller has summed over the rows of data. */
+void flow_tape_sums(flow_tape *tape, size_t offset, int rows, const real *sums);
 
 /* gradient (n_weights) = the sum over all tiles and their rows. The tapes hold the same layers in the same order, as they
  * do when each went through the same flow. */

@@ -5,7 +5,7 @@
 #include "nn/linear.h"
 #include "num/gemm.h"
 #include "num/parallel.h"
-#include "num/simd.h"
+#include "num/reduce.h"
 
 static void record(flow_tape *tape, flow_record entry)
 {
@@ -25,24 +25,25 @@ void flow_tape_vector(flow_tape *tape, size_t offset, int rows, const real *g)
     record(tape, (flow_record){.offset = offset, .rows = rows, .g = g});
 }
 
-/* Sixteen partial sums in a fixed order: the same bits at every vector width. */
-FLOW_MULTIVERSION
-static real sum(int n, const real *g)
+void flow_tape_sums(flow_tape *tape, size_t offset, int rows, const real *sums)
 {
-    real lanes[FLOW_LANES] = {0};
-    for (int j = 0; j < n; j += FLOW_LANES)
-        for (int k = 0; k < FLOW_LANES; k++)
-            lanes[k] += g[j + k];
-    for (int half = FLOW_LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            lanes[k] += lanes[k + half];
-    return lanes[0];
+    record(tape, (flow_record){.offset = offset, .rows = rows, .g = sums, .summed = true});
 }
 
 static void add_sums(int rows, int n, const real *g, real *out)
 {
     for (int r = 0; r < rows; r++)
-        out[r] += sum(n, g + (size_t)r * (size_t)n);
+        out[r] += flow_sum(n, g + (size_t)r * (size_t)n);
+}
+
+static void add_vector(const flow_record *entry, int n, real *out)
+{
+    if (!entry->summed) {
+        add_sums(entry->rows, n, entry->g, out);
+        return;
+    }
+    for (int r = 0; r < entry->rows; r++)
+        out[r] += entry->g[r];
 }
 
 typedef struct job {
@@ -77,7 +78,8 @@ static void add_panel(const job *j, int k, const flow_linear *linear, const flow
         int n = j->tapes[t].n;
         const real *g = entry->g + (size_t)panel->first * (size_t)n;
         flow_gemm(false, true, units, panel->depth, n, g, n, entry->x, n, 1, gw, linear->n_in);
-        add_sums(units, n, g, j->gradient + linear->bias + panel->first);
+        if (linear->has_bias)
+            add_sums(units, n, g, j->gradient + linear->bias + panel->first);
     }
     clear_masked(linear, panel, j->gradient);
 }
@@ -95,7 +97,7 @@ static void add_item(void *context, int item, int thread)
         return;
     }
     for (int t = 0; t < j->n_tapes; t++)
-        add_sums(first->rows, j->tapes[t].n, j->tapes[t].records[k].g, j->gradient + first->offset);
+        add_vector(&j->tapes[t].records[k], j->tapes[t].n, j->gradient + first->offset);
 }
 
 void flow_tapes_gradient(const flow_tape *tapes, int n_tapes, int n_threads, size_t n_weights, real *gradient)

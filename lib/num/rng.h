@@ -18,7 +18,7 @@
 typedef enum flow_stream {
     FLOW_STREAM_BASE,    /* draws from the base */
     FLOW_STREAM_WEIGHTS, /* initial weights */
-    FLOW_STREAM_ORDER,   /* permutations inside the model */
+    FLOW_STREAM_ORDER,   /* orders and rotations inside the model */
     FLOW_STREAM_SHUFFLE, /* the order of the rows in an epoch */
     FLOW_STREAM_SPLIT,   /* the held-out share */
     FLOW_STREAM_OTHER    /* fit samples, examples, tests */

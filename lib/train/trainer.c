@@ -198,8 +198,9 @@ flow_status flow_trainer_start(flow_trainer *trainer, flow_error *err)
     clear_state(t);
     flow_optimizer_reset(t->optimizer);
     flow_schedule_reset(t->schedule);
-    flow_init_weights(t->f, t->seed, t->weights);
-    flow_status status = fit(t, err);
+    flow_status status = flow_init_weights(t->f, t->seed, t->weights, err);
+    if (status == FLOW_OK)
+        status = fit(t, err);
     if (status != FLOW_OK)
         return status;
     size_t bytes = t->f->params.n_weights * sizeof *t->weights;

@@ -1,0 +1,15 @@
+/* Sums over the rows of a tile, in a fixed order: the same bits at every vector width. n is a multiple of FLOW_LANES.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_NUM_REDUCE_H
+#define FLOW_NUM_REDUCE_H
+
+#include "num/real.h"
+
+/* a_0 + a_1 + ... */
+real flow_sum(int n, const real *a);
+
+/* a_0 b_0 + a_1 b_1 + ... */
+real flow_dot(int n, const real *a, const real *b);
+
+#endif
