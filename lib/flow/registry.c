@@ -39,10 +39,17 @@ static const char *const nice_defaults[] = {"repeat", "4", "mask", "\"alternate\
 /* MAF: five blocks, the order reversed from one to the next (Papamakarios et al. 2017, sec. 4.2). */
 static const char *const maf_defaults[] = {"repeat", "5", NULL};
 
+/* Neural spline flows, coupling and autoregressive (Durkan et al. 2019, sec. 4.1 and 5.1). */
+static const char *const nsf_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", "\"rational_quadratic\"",
+                                           NULL};
+static const char *const nsf_ar_defaults[] = {"repeat", "5", "univariate", "\"rational_quadratic\"", NULL};
+
 const flow_preset flow_presets[] = {
     {"realnvp", "coupling", "affine couplings with alternating masks", realnvp_defaults, NULL},
     {"nice", "coupling", "additive couplings and a final scaling", nice_defaults, "{\"type\": \"actnorm\", \"fit\": false}"},
     {"maf", "maf", "masked autoregressive blocks in alternating order", maf_defaults, NULL},
+    {"nsf", "coupling", "spline couplings with alternating masks", nsf_defaults, NULL},
+    {"nsf_ar", "maf", "masked autoregressive spline blocks in alternating order", nsf_ar_defaults, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
