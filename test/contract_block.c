@@ -37,6 +37,8 @@ typedef struct config {
 
 #define NET "\"hidden\": [7, 7], \"activation\": \"tanh\""
 #define SPLINE(bins, bound) "{\"type\": \"rational_quadratic\", \"bins\": " #bins ", \"bound\": " #bound "}"
+#define TAILS(bins, bound) \
+    "{\"type\": \"rational_quadratic\", \"bins\": " #bins ", \"bound\": " #bound ", \"tails\": \"linear\"}"
 #define CIRCLE(bins) \
     "{\"type\": \"rational_quadratic\", \"bins\": " #bins ", \"bound\": 3.141592653589793, \"circular\": true}"
 
@@ -70,6 +72,8 @@ static const config configs[] = {
                            "\"residual\": true}", 4},
     {"rational_quadratic", "{\"type\": \"maf\", \"repeat\": 1, \"univariate\": " SPLINE(16, 2) ", "
                            "\"hidden\": [40, 40], \"activation\": \"silu\"}", 3},
+    {"rational_quadratic", "{\"type\": \"maf\", \"repeat\": 3, \"univariate\": " TAILS(4, 0.7) ", " NET "}", 4},
+    {"rational_quadratic", "{\"type\": \"coupling\", \"univariate\": " TAILS(2, 0.1) ", " NET "}", 3},
     {"rational_quadratic", "{\"type\": \"maf\", \"repeat\": 2, \"univariate\": " CIRCLE(5) ", " NET "}", 3},
     {"rational_quadratic", "{\"type\": \"coupling\", \"univariate\": " CIRCLE(2) ", " NET "}", 4},
     {"nsf", "{\"type\": \"nsf\", \"repeat\": 3, " NET "}", 4},

@@ -145,7 +145,7 @@ static void expect_defaults(const char *type, const char *resolved)
 #define NET "\"hidden\": [128, 128], \"activation\": \"relu\", \"residual\": false"
 #define MASK "\"mask\": \"alternate\", \"flip\": false"
 #define AFFINE "\"univariate\": {\"type\": \"affine\", \"bound\": 7}"
-#define SPLINE "\"univariate\": {\"type\": \"rational_quadratic\", \"bins\": 8, \"bound\": 5, \"circular\": false}"
+#define SPLINE "\"univariate\": {\"type\": \"rational_quadratic\", \"bins\": 8, \"bound\": 5, \"tails\": \"identity\", \"circular\": false}"
 
 static void defaults_are_filled_in(void **state)
 {

@@ -66,14 +66,22 @@ static void measure_bins(flow_spline_axis *axis, const flow_spline_input *in, in
     divide_by_sum(in->n_bins, in->m, axis->share, (real)whole, axis->scale);
 }
 
+int flow_spline_n_params(int n_bins, flow_spline_ends ends)
+{
+    static const int n_end_slopes[] = {[FLOW_SPLINE_IDENTITY] = 0, [FLOW_SPLINE_LINEAR] = 2, [FLOW_SPLINE_CIRCLE] = 1};
+    return 3 * n_bins - 1 + n_end_slopes[ends];
+}
+
 /* The parameters of the slopes at knot k = 0 ... K. */
 static const real *slopes_at(const flow_spline_input *in, int k)
 {
-    static const real ends[ROWS] = {0};
+    static const real ones[ROWS] = {0};
     bool inner = k > 0 && k < in->n_bins;
-    if (!inner && !in->circular)
-        return ends;
-    return in->theta + (size_t)(2 * in->n_bins + (inner ? k : in->n_bins) - 1) * in->stride;
+    if (!inner && in->ends == FLOW_SPLINE_IDENTITY)
+        return ones;
+    if (k == 0)
+        k = in->ends == FLOW_SPLINE_CIRCLE ? in->n_bins : in->n_bins + 1;
+    return in->theta + (size_t)(2 * in->n_bins + k - 1) * in->stride;
 }
 
 typedef struct edges {
@@ -167,9 +175,17 @@ static inline place place_of(const flow_spline *s, int m, int j, real x)
     return p;
 }
 
-static inline bool is_inside(const flow_spline_input *in, real x)
+/* Whether an element is beyond the spline and stays where it is. */
+static inline bool is_beyond(const flow_spline_input *in, real x)
 {
-    return in->circular | ((x > -in->bound) & (x < in->bound));
+    bool inside = (x > -in->bound) & (x < in->bound);
+    return (in->ends == FLOW_SPLINE_IDENTITY) & !inside;
+}
+
+/* How far an element is outside of the box. There the nearest bin's slope at that end is the map's. */
+static inline real excess_of(const flow_spline_input *in, real x)
+{
+    return x - clamp(x, -in->bound, in->bound);
 }
 
 FLOW_MULTIVERSION
@@ -181,9 +197,9 @@ static void map(const flow_spline *restrict s, const flow_spline_input *in, cons
         place p = place_of(s, m, j, x[j]);
         real e = p.u * (p.s * p.u + p.d0 * p.v) / p.den;
         real inside = clamp(s->y.low[j] + p.h * e, s->y.low[j], s->y.high[j]);
-        bool is = is_inside(in, x[j]);
-        y[j] = is ? inside : x[j];
-        slope[j] = is ? p.slope : 1;
+        bool beyond = is_beyond(in, x[j]);
+        y[j] = beyond ? x[j] : inside + excess_of(in, x[j]) * p.slope;
+        slope[j] = beyond ? 1 : p.slope;
     }
 }
 
@@ -205,9 +221,10 @@ static void invert(const flow_spline *restrict s, const flow_spline_input *in, c
         p.v = (r < 0 ? near : far) * whole;
         set_slope(&p);
         real inside = r < 0 ? s->x.high[j] - p.w * p.v : s->x.low[j] + p.w * p.u;
-        bool is = is_inside(in, y[j]);
-        x[j] = is ? clamp(inside, s->x.low[j], s->x.high[j]) : y[j];
-        slope[j] = is ? p.slope : 1;
+        inside = clamp(inside, s->x.low[j], s->x.high[j]);
+        bool beyond = is_beyond(in, y[j]);
+        x[j] = beyond ? y[j] : inside + excess_of(in, y[j]) / p.slope;
+        slope[j] = beyond ? 1 : p.slope;
     }
 }
 
@@ -258,21 +275,23 @@ static inline void partials(const flow_spline *restrict s, const flow_spline_inp
         real l_s = 2 * (1 / p.s + t * per_mid - (1 - 2 * t) * per_den);
         real l_d0 = p.v * p.v * per_mid - 2 * t * per_den;
         real l_d1 = p.u * p.u * per_mid - 2 * t * per_den;
-        bool is = is_inside(in, x[j]);
-        real g_log = is ? (inverse ? -gl[j] : gl[j]) : 0;
-        real g_y = is ? (inverse ? -(g[j] + g_log * l_u * per_w) / p.slope : g[j]) : 0;
+        real excess = excess_of(in, x[j]);
+        l_u = excess != 0 ? 0 : l_u;
+        bool beyond = is_beyond(in, x[j]);
+        real g_log = beyond ? 0 : inverse ? -gl[j] : gl[j];
+        real g_y = beyond ? 0 : inverse ? -(g[j] + g_log * l_u * per_w) / p.slope : g[j];
         /* de / du = slope / s, de / ds = t (d1 u^2 - d0 v^2) / D^2, de / d d0 = t (1 - e) / D, de / d d1 = -t e / D */
         real g_e = g_y * p.h;
         real g_u = g_e * p.slope / p.s + g_log * l_u;
         real g_s = g_e * (t * per_den) * ((p.d1 * p.u * p.u - p.d0 * p.v * p.v) * per_den) + g_log * l_s;
-        out->slope[j] = g_e * t * per_den * (1 - e) + g_log * l_d0;
-        out->slope[m + j] = -g_e * t * per_den * e + g_log * l_d1;
+        out->slope[j] = g_e * t * per_den * (1 - e) + g_log * l_d0 + g_y * (excess < 0 ? excess : 0);
+        out->slope[m + j] = -g_e * t * per_den * e + g_log * l_d1 + g_y * (excess > 0 ? excess : 0);
         out->x_low[j] = -g_u * per_w;
         out->w[j] = -(g_u * p.u + g_s * p.s) * per_w;
         out->y_low[j] = g_y;
         out->h[j] = g_y * e + g_s * per_w;
         real at_input = inverse ? -g_y : g_u * per_w;
-        gin[j] = is ? at_input : g[j];
+        gin[j] = beyond ? g[j] : at_input;
     }
 }
 
@@ -319,9 +338,10 @@ FLOW_MULTIVERSION
 static void slope_gradients(const flow_spline_input *in, const real *restrict bin, const real *restrict g,
                             real *restrict gtheta)
 {
-    int m = in->m, n_bins = in->n_bins, n_slopes = in->circular ? n_bins : n_bins - 1;
-    for (int p = 0; p < n_slopes; p++) { /* knot p + 1, between bins p and p + 1; on a circle 0 follows the last one */
-        real before = (real)p, behind = (real)((p + 1) % n_bins);
+    int m = in->m, n_slopes = flow_spline_n_params(in->n_bins, in->ends) - 2 * in->n_bins;
+    int n_knots = in->ends == FLOW_SPLINE_CIRCLE ? in->n_bins : in->n_bins + 1;
+    for (int p = 0; p < n_slopes; p++) { /* knot p + 1, between bins p and p + 1; the last one is followed by knot 0 */
+        real before = (real)p, behind = (real)((p + 1) % n_knots);
         real *out = gtheta + (size_t)p * in->stride;
         for (int j = 0; j < m; j++)
             out[j] = (bin[j] == before ? g[m + j] : 0) + (bin[j] == behind ? g[j] : 0);

@@ -18,9 +18,11 @@
  *
  * Parameters of an element: K for the widths and K for the heights, each w_k = 2 B (m + (1 - K m) softmax_k) with the
  * least share m = FLOW_SPLINE_LEAST; and one for each slope, d = FLOW_SPLINE_LEAST + softplus(a + c), with c such that
- * a = 0 gives 1: K - 1 for the inner knots, the ends having slope 1, so that the identity outside of the box continues
- * the spline smoothly; or, for a circle, a K-th one for both ends, which are one point. All parameters zero are the
- * identity.
+ * a = 0 gives 1. All parameters zero are the identity. The K - 1 slopes of the inner knots are followed by those of the
+ * ends, as many as there are:
+ *     identity  0: they are 1, and outside of the box the identity continues the spline smoothly
+ *     linear    2, first the upper one: outside the spline continues straight, which takes in outliers
+ *     circle    1: both ends are one point
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_SPLINE_H
@@ -37,11 +39,16 @@ enum {
 };
 #define FLOW_SPLINE_LEAST 1e-3
 
+typedef enum flow_spline_ends { FLOW_SPLINE_IDENTITY, FLOW_SPLINE_LINEAR, FLOW_SPLINE_CIRCLE } flow_spline_ends;
+
+/* Parameters of an element. */
+int flow_spline_n_params(int n_bins, flow_spline_ends ends);
+
 /* The splines of one piece of a tile: m elements, K bins, the parameters in planes theta + p * stride. */
 typedef struct flow_spline_input {
     int m, n_bins;
     real bound;
-    bool circular;
+    flow_spline_ends ends;
     const real *theta;
     size_t stride;
 } flow_spline_input;
@@ -60,10 +67,10 @@ typedef struct flow_spline {
     real slope[2 * FLOW_SPLINE_ROWS]; /* (2, m) the slopes */
 } flow_spline;
 
-/* Finds the bin of each element from its x, or from its y; those outside of the box get some bin or other. */
+/* Finds the bin of each element from its x, or from its y; outside of the box the nearest one. */
 void flow_spline_find(flow_spline *s, const flow_spline_input *in, bool by_y, const real *key);
 
-/* y (m), and log(dy/dx) added to logdet (m); outside of the box the identity. After flow_spline_find with x. */
+/* y (m), and log(dy/dx) added to logdet (m). After flow_spline_find with x; on a circle x must be in the box. */
 void flow_spline_map(const flow_spline *s, const flow_spline_input *in, const real *x, real *y, double *logdet);
 
 /* x (m), and log(dx/dy) added to logdet (m). After flow_spline_find with y. */

@@ -15,8 +15,12 @@
 typedef struct spline {
     int64_t n_bins;
     double bound;
+    int tails;
     bool circular;
 } spline;
+
+static const char *const tails[] = {"identity", "linear", NULL};
+enum { TAILS_IDENTITY, TAILS_LINEAR };
 
 static const flow_option options[] = {
     {.key = "bins",
@@ -32,19 +36,32 @@ static const flow_option options[] = {
      .fallback = "5",
      .least = 0.01,
      .most = 1e4,
-     .help = "the spline maps [-bound, bound] onto itself; outside it is the identity"},
+     .help = "the spline maps [-bound, bound] onto itself"},
+    {.key = "tails",
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(spline, tails),
+     .fallback = "\"identity\"",
+     .choices = tails,
+     .help = "outside of the box the identity, or straight lines with slopes of their own, which suit heavy tails"},
     {.key = "circular",
      .kind = FLOW_OPTION_FLAG,
      .offset = offsetof(spline, circular),
      .fallback = "false",
-     .help = "the box is a period: elements outside are taken inside, and the slopes at both ends agree"},
+     .help = "the box is a period, without tails: elements outside are taken inside, the slopes at both ends agree"},
     FLOW_OPTIONS_END,
 };
+
+static flow_spline_ends ends_of(const spline *block)
+{
+    if (block->circular)
+        return FLOW_SPLINE_CIRCLE;
+    return block->tails == TAILS_LINEAR ? FLOW_SPLINE_LINEAR : FLOW_SPLINE_IDENTITY;
+}
 
 static int n_params(const void *self)
 {
     const spline *block = self;
-    return (int)(3 * block->n_bins - (block->circular ? 0 : 1));
+    return flow_spline_n_params((int)block->n_bins, ends_of(block));
 }
 
 static flow_spline_input input_at(const spline *block, const flow_chunk *c, const real *theta, size_t stride)
@@ -52,7 +69,7 @@ static flow_spline_input input_at(const spline *block, const flow_chunk *c, cons
     return (flow_spline_input){.m = c->m,
                                .n_bins = (int)block->n_bins,
                                .bound = (real)block->bound,
-                               .circular = block->circular,
+                               .ends = ends_of(block),
                                .theta = theta + c->at,
                                .stride = stride};
 }
@@ -60,7 +77,7 @@ static flow_spline_input input_at(const spline *block, const flow_chunk *c, cons
 /* The places of x on a circle, in `wrapped`; on the line x itself. */
 static const real *wrap(const flow_spline_input *in, const real *x, real *wrapped)
 {
-    if (!in->circular)
+    if (in->ends != FLOW_SPLINE_CIRCLE)
         return x;
     real period = 2 * in->bound;
     for (int j = 0; j < in->m; j++) {
