@@ -148,6 +148,7 @@ static void expect_defaults(const char *type, const char *resolved)
 #define NET "\"hidden\": [128, 128], \"activation\": \"relu\", \"residual\": false"
 #define MASK "\"mask\": \"alternate\", \"flip\": false"
 #define AFFINE "\"univariate\": {\"type\": \"affine\", \"bound\": 3}"
+#define SPLINE "\"univariate\": {\"type\": \"rational_quadratic\", \"bins\": 8, \"bound\": 5, \"tails\": \"identity\", \"circular\": false}"
 
 static void defaults_are_filled_in(void **state)
 {
@@ -158,6 +159,8 @@ static void defaults_are_filled_in(void **state)
     expect_defaults("realnvp", "{\"type\": \"realnvp\", \"repeat\": 8, " MASK ", " AFFINE ", " NET "}");
     expect_defaults("nice", "{\"type\": \"nice\", \"repeat\": 4, " MASK ", \"univariate\": {\"type\": \"additive\"}, "
                             NET "}");
+    expect_defaults("nsf", "{\"type\": \"nsf\", \"repeat\": 8, " MASK ", " SPLINE ", " NET "}");
+    expect_defaults("nsf_ar", "{\"type\": \"nsf_ar\", \"repeat\": 5, \"order\": \"alternate\", " SPLINE ", " NET "}");
     expect_defaults("coupling", "{\"type\": \"coupling\", \"repeat\": 1, " MASK ", " AFFINE ", " NET "}");
     expect_defaults("standardize", "{\"type\": \"standardize\"}");
 }

@@ -308,6 +308,11 @@ static long double elu_reference(long double x)
     return x > 0 ? x : expm1l(x);
 }
 
+static long double softplus_reference(long double x)
+{
+    return x > 0 ? x + log1pl(expl(-x)) : log1pl(expl(x));
+}
+
 /* |y - expected| in units of the last place of `real` at `expected`; denormal numbers all have the same unit. */
 static double ulps(real y, long double expected)
 {
@@ -340,11 +345,12 @@ typedef struct function {
 
 static kernel *kernel_of(const flow_vecmath *table, int f)
 {
-    kernel *const all[] = {table->exp, table->log, table->tanh, table->sigmoid, table->elu};
+    kernel *const all[] = {table->exp, table->log, table->tanh, table->sigmoid, table->elu, table->softplus};
     return all[f];
 }
 
-static kernel *const dispatched[] = {flow_vec_exp, flow_vec_log, flow_vec_tanh, flow_vec_sigmoid, flow_vec_elu};
+static kernel *const dispatched[] = {flow_vec_exp,     flow_vec_log, flow_vec_tanh,
+                                     flow_vec_sigmoid, flow_vec_elu, flow_vec_softplus};
 
 /* The bounds that vecmath.h states. */
 static const function functions[] = {
@@ -353,6 +359,7 @@ static const function functions[] = {
     {"tanh", tanhl, 3.5, 0, {{-30, 30}, {-2, 2}, {-1e-3, 1e-3}, {-1e-20, 1e-20}}},
     {"sigmoid", sigmoid_reference, 3, 1, {{-750, 750}, {-90, 90}, {-5, 5}, {-1e-3, 1e-3}}},
     {"elu", elu_reference, 1, 0, {{-750, 750}, {-20, 5}, {-1, 1}, {-1e-20, 1e-20}}},
+    {"softplus", softplus_reference, 3, 1, {{-750, 750}, {-90, 90}, {-5, 5}, {-1e-3, 1e-3}}},
 };
 
 enum { N_FUNCTIONS = sizeof functions / sizeof *functions, POINTS = 4096 };

@@ -50,6 +50,11 @@ static const char *const iaf_defaults[] = {"repeat", "5", NULL};
  * Dhariwal 2018, sec. 3 and table 1). */
 static const char *const glow_defaults[] = {"repeat", "8", "mask", "\"half\"", "univariate", "\"affine\"", NULL};
 
+/* Neural spline flows, coupling and autoregressive (Durkan et al. 2019, sec. 4.1 and 5.1). */
+static const char *const nsf_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", "\"rational_quadratic\"",
+                                           NULL};
+static const char *const nsf_ar_defaults[] = {"repeat", "5", "univariate", "\"rational_quadratic\"", NULL};
+
 const flow_preset flow_presets[] = {
     {.type = "realnvp",
      .block = "coupling",
@@ -73,6 +78,14 @@ const flow_preset flow_presets[] = {
      .block = "iaf",
      .help = "inverse autoregressive blocks in alternating order",
      .defaults = iaf_defaults},
+    {.type = "nsf",
+     .block = "coupling",
+     .help = "spline couplings with alternating masks",
+     .defaults = nsf_defaults},
+    {.type = "nsf_ar",
+     .block = "maf",
+     .help = "masked autoregressive spline blocks in alternating order",
+     .defaults = nsf_ar_defaults},
     {.type = NULL},
 };
 

@@ -54,6 +54,12 @@ void flow_vec_elu(size_t n, const real *x, real *y)
     kernels()->elu(n, x, y);
 }
 
+void flow_vec_softplus(size_t n, const real *x, real *y)
+{
+    assert(n % FLOW_LANES == 0);
+    kernels()->softplus(n, x, y);
+}
+
 void flow_vec_normals(size_t n, real *u, real *v)
 {
     assert(n % FLOW_LANES == 0);

@@ -2,8 +2,8 @@
  * program runs on: AVX-512, AVX2 or the 128-bit baseline.
  *
  * Counts are multiples of FLOW_LANES and arrays are aligned to the size of a real, so that a value never depends on its
- * place in an array. The error of each function is at most 1 ulp (3.5 ulp for tanh, 3 for sigmoid, whose results
- * below the smallest normal number may be zero). NaN goes in, NaN comes out.
+ * place in an array. The error of each function is at most 1 ulp (3.5 ulp for tanh, 3 for sigmoid and softplus,
+ * whose results below the smallest normal number may be zero). NaN goes in, NaN comes out.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_VECMATH_H
@@ -18,6 +18,7 @@ void flow_vec_log(size_t n, const real *x, real *y);
 void flow_vec_tanh(size_t n, const real *x, real *y);
 void flow_vec_sigmoid(size_t n, const real *x, real *y);
 void flow_vec_elu(size_t n, const real *x, real *y); /* x > 0 ? x : exp(x) - 1 */
+void flow_vec_softplus(size_t n, const real *x, real *y); /* log(1 + exp(x)) */
 
 /* Box and Muller 1958: two arrays of uniforms in (0, 1) become two arrays of independent standard normals, in place. */
 void flow_vec_normals(size_t n, real *u, real *v);
@@ -33,6 +34,7 @@ typedef struct flow_vecmath {
     void (*tanh)(size_t n, const real *x, real *y);
     void (*sigmoid)(size_t n, const real *x, real *y);
     void (*elu)(size_t n, const real *x, real *y);
+    void (*softplus)(size_t n, const real *x, real *y);
     void (*normals)(size_t n, real *u, real *v);
 } flow_vecmath;
 

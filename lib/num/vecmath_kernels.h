@@ -69,6 +69,19 @@ static void kernel_elu(size_t n, const real *x, real *y)
     MAP(elu(a))
 }
 
+/* max(x, 0) + log(1 + exp(-|x|)): neither exp overflows nor log loses what is small */
+static inline vector softplus(vector a)
+{
+    mask positive = a > 0;
+    vector size = (vector)((positive & (mask)a) | (~positive & (mask)-a));
+    return (vector)(positive & (mask)a) + (vector)V(log1p, u10)((vector)V(exp, u10)(-size));
+}
+
+static void kernel_softplus(size_t n, const real *x, real *y)
+{
+    MAP(softplus(a))
+}
+
 static void kernel_normals(size_t n, real *u, real *v)
 {
     for (size_t i = 0; i < n; i += WIDTH) {
@@ -86,5 +99,6 @@ const flow_vecmath VECMATH_TABLE = {
     .tanh = kernel_tanh,
     .sigmoid = kernel_sigmoid,
     .elu = kernel_elu,
+    .softplus = kernel_softplus,
     .normals = kernel_normals,
 };
