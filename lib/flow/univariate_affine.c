@@ -4,8 +4,8 @@
  * so that |s| < bound whatever the network says, and s = a near 0. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <tgmath.h>
-#include <stdbool.h>
 
+#include "flow/chunk.h"
 #include "flow/univariate.h"
 #include "num/simd.h"
 #include "num/vecmath.h"
@@ -59,26 +59,11 @@ static void scale_then_shift(int n, const real *restrict z, const real *restrict
         x[j] = z[j] * e[j] + m[j];
 }
 
-/* A piece of a line of a tile that fits the stack: m elements from `at`, of the data rows from `first`. */
-typedef struct chunk {
-    size_t at;
-    int first, m;
-} chunk;
-
-/* Steps through the lines of a (d, n) tile; starts from {0}, false behind the last one. */
-static bool next_chunk(chunk *c, int d, int n)
-{
-    c->at += (size_t)c->m;
-    c->first = (int)(c->at % (size_t)n);
-    c->m = n - c->first < FLOW_TILE ? n - c->first : FLOW_TILE;
-    return c->at < (size_t)d * (size_t)n;
-}
-
 static void to_latent(const void *self, int d, int n, const real *x, const real *theta, size_t stride, real *z,
                       double *logdet)
 {
     const affine *block = self;
-    for (chunk c = {0}; next_chunk(&c, d, n);) {
+    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
         real e[FLOW_TILE];
         bound_scale(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, logdet + c.first);
         flow_vec_exp((size_t)c.m, e, e);
@@ -90,7 +75,7 @@ static void to_data(const void *self, int d, int n, const real *z, const real *t
                     double *logdet)
 {
     const affine *block = self;
-    for (chunk c = {0}; next_chunk(&c, d, n);) {
+    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
         real e[FLOW_TILE];
         bound_scale(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, logdet + c.first);
         flow_vec_exp((size_t)c.m, e, e);
@@ -140,7 +125,7 @@ static void to_latent_backward(const void *self, int d, int n, const real *x, co
 {
     (void)x;
     const affine *block = self;
-    for (chunk c = {0}; next_chunk(&c, d, n);) {
+    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
         real e[FLOW_TILE], slope[FLOW_TILE];
         scale_and_slope(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, slope);
         flow_vec_exp((size_t)c.m, e, e);
@@ -153,7 +138,7 @@ static void to_data_backward(const void *self, int d, int n, const real *z, cons
 {
     (void)x;
     const affine *block = self;
-    for (chunk c = {0}; next_chunk(&c, d, n);) {
+    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
         real e[FLOW_TILE], slope[FLOW_TILE];
         scale_and_slope(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, slope);
         flow_vec_exp((size_t)c.m, e, e);
