@@ -35,6 +35,7 @@ typedef struct config {
     int dim;
 } config;
 
+#define MIXTURE(k) "\"univariate\": {\"type\": \"mixture\", \"components\": " k "}"
 #define NET "\"hidden\": [7, 7], \"activation\": \"tanh\""
 
 static const config configs[] = {
@@ -61,6 +62,12 @@ static const config configs[] = {
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [6], \"activation\": \"relu\", \"univariate\": \"additive\"}", 4},
     {"affine", "{\"type\": \"maf\", \"repeat\": 1, \"univariate\": {\"type\": \"affine\", \"bound\": 0.5}, " NET "}", 3},
     {"additive", "{\"type\": \"maf\", \"repeat\": 1, \"univariate\": \"additive\", " NET "}", 3},
+    {"mixture", "{\"type\": \"maf\", \"repeat\": 1, \"univariate\": \"mixture\", " NET "}", 3},
+    {"mixture", "{\"type\": \"maf\", \"repeat\": 2, " MIXTURE("1") ", " NET "}", 3},
+    {"mixture", "{\"type\": \"maf\", \"repeat\": 3, " MIXTURE("3") ", " NET "}", 3},
+    {"mixture", "{\"type\": \"coupling\", \"repeat\": 2, \"univariate\": \"mixture\", " NET "}", 4},
+    {"mixture", "{\"type\": \"coupling\", " MIXTURE("1") ", " NET "}", 3},
+    {"mixture", "{\"type\": \"coupling\", " MIXTURE("3") ", " NET "}", 1},
     {"normal", "{\"type\": \"permute\"}", 3},
 };
 

@@ -12,7 +12,7 @@
 
 #define FLOW_BLOCKS(X) X(permute) X(actnorm) X(coupling) X(maf)
 
-#define FLOW_UNIVARIATES(X) X(affine) X(additive)
+#define FLOW_UNIVARIATES(X) X(affine) X(additive) X(mixture)
 
 #define FLOW_BASES(X) X(normal)
 
