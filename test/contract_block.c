@@ -35,6 +35,7 @@ typedef struct config {
     int dim;
 } config;
 
+#define MIXTURE(k) "\"univariate\": {\"type\": \"mixture\", \"components\": " k "}"
 #define NET "\"hidden\": [7, 7], \"activation\": \"tanh\""
 #define SPLINE(bins, bound) "{\"type\": \"rational_quadratic\", \"bins\": " #bins ", \"bound\": " #bound "}"
 #define TAILS(bins, bound) \
@@ -101,6 +102,12 @@ static const config configs[] = {
     {"nsf_ar", "{\"type\": \"nsf_ar\", \"repeat\": 2, " NET "}", 4},
     {"nsf_ar", "{\"type\": \"nsf_ar\", \"repeat\": 1, \"hidden\": [12], \"order\": \"random\", "
                "\"activation\": \"silu\"}", 9},
+    {"mixture", "{\"type\": \"maf\", \"repeat\": 1, \"univariate\": \"mixture\", " NET "}", 3},
+    {"mixture", "{\"type\": \"maf\", \"repeat\": 2, " MIXTURE("1") ", " NET "}", 3},
+    {"mixture", "{\"type\": \"maf\", \"repeat\": 3, " MIXTURE("3") ", " NET "}", 3},
+    {"mixture", "{\"type\": \"coupling\", \"repeat\": 2, \"univariate\": \"mixture\", " NET "}", 4},
+    {"mixture", "{\"type\": \"coupling\", " MIXTURE("1") ", " NET "}", 3},
+    {"mixture", "{\"type\": \"coupling\", " MIXTURE("3") ", " NET "}", 1},
     {"normal", "{\"type\": \"permute\"}", 3},
 };
 

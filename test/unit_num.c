@@ -12,6 +12,7 @@
 #include <float.h>
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_randist.h>
+#include <gsl/gsl_sf_erf.h>
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics.h>
 #include <math.h>
@@ -493,6 +494,82 @@ static void normal_kernels_agree(void **state)
     }
 }
 
+/* ------------------------------------------------------------------ the tail of the normal distribution */
+
+/* Phi(-x) / phi(x) by its continued fraction (Abramowitz and Stegun 1964, 26.2.14), or from erfc where it is exact. */
+static long double mills_reference(long double x)
+{
+    if (x < 3)
+        return sqrtl(acosl(-1) / 2) * expl(x * x / 2) * erfcl(x / sqrtl(2));
+    long double fraction = 0;
+    for (int k = 400; k > 0; k--)
+        fraction = k / (x + fraction);
+    return 1 / (x + fraction);
+}
+
+/* 4096 places in [0, 40] and as many of all sizes up to where the density is known to be zero by anyone else */
+static double tail_place(int k)
+{
+    double u = flow_rng_uniform(24, FLOW_STREAM_OTHER, (uint64_t)k, 0);
+    return k < POINTS ? 40 * u : pow(10, (is_double ? 150 : 18) * u);
+}
+
+static void mills_ratio(void **state)
+{
+    (void)state;
+    const flow_vecmath *all[3];
+    int n_tables = tables(all);
+    real *x = malloc(2 * POINTS * sizeof *x), *y = malloc(2 * POINTS * sizeof *y);
+    assert_true(x != NULL && y != NULL);
+    for (int k = 0; k < 2 * POINTS; k++)
+        x[k] = k == 0 ? 0 : (real)tail_place(k);
+    ASSERT_NEAR(mills_reference(0), gsl_cdf_ugaussian_Q(0) / gsl_ran_ugaussian_pdf(0), 1e-15);
+    for (double t = 0.1; t < 37; t += 0.1) /* the reference itself against another one */
+        ASSERT_NEAR(mills_reference(t) * gsl_sf_hazard(t), 1, 1e-12);
+    for (int t = 0; t <= n_tables; t++) {
+        (t < n_tables ? all[t]->mills : flow_vec_mills)(2 * POINTS, x, y);
+        for (int k = 0; k < 2 * POINTS; k++) {
+            double error = ulps(y[k], mills_reference((long double)x[k]));
+            if (!(error <= 4))
+                fail_msg("Mills' ratio at %.17g: %.17g, %.3g ulp from %.17Lg", (double)x[k], (double)y[k], error,
+                         mills_reference((long double)x[k]));
+        }
+    }
+    free(x);
+    free(y);
+}
+
+static long double log_tail_reference(long double x)
+{
+    return logl(mills_reference(x)) - x * x / 2 - 0.91893853320467274178032973640561764L;
+}
+
+static void quantiles_of_the_tail(void **state)
+{
+    (void)state;
+    const flow_vecmath *all[3];
+    int n_tables = tables(all);
+    const double unit = is_double ? DBL_EPSILON : FLT_EPSILON;
+    real *x = malloc(2 * POINTS * sizeof *x), *y = malloc(2 * POINTS * sizeof *y);
+    assert_true(x != NULL && y != NULL);
+    for (int k = 0; k < 2 * POINTS; k++)
+        x[k] = (real)(k == 0 ? log(0.5) : (double)log_tail_reference((long double)tail_place(k)));
+    for (int t = 0; t <= n_tables; t++) {
+        (t < n_tables ? all[t]->normal_tail : flow_vec_normal_tail)(2 * POINTS, x, y);
+        for (int k = 0; k < 2 * POINTS; k++) {
+            if (x[k] > -700)
+                ASSERT_NEAR(y[k], gsl_cdf_ugaussian_Qinv(exp((double)x[k])), 1e-12 + 4 * unit * fmax(1, (double)y[k]));
+            /* one Newton step in long double is the distance from the truth */
+            long double at = fmaxl((long double)y[k], 0), past = fmaxl(-(long double)y[k], 0);
+            long double off = (log_tail_reference(at) - (long double)x[k]) * mills_reference(at) + past;
+            if (!(fabsl(off) <= 4 * unit * fmax(1, (double)y[k])))
+                fail_msg("%.17g has log Phi(-y) = %.17g only %.3Lg away", (double)y[k], (double)x[k], off);
+        }
+    }
+    free(x);
+    free(y);
+}
+
 /* ------------------------------------------------------------------ matrix products */
 
 static void fill(real *x, size_t n, uint64_t row)
@@ -620,6 +697,8 @@ int main(void)
         cmocka_unit_test(kernels_at_the_ends),
         cmocka_unit_test(kernels_do_not_know_the_place),
         cmocka_unit_test(normal_kernels_agree),
+        cmocka_unit_test(mills_ratio),
+        cmocka_unit_test(quantiles_of_the_tail),
         cmocka_unit_test(products_against_loops),
         cmocka_unit_test(every_item_once),
     };

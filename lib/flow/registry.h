@@ -12,7 +12,7 @@
 
 #define FLOW_BLOCKS(X) X(permute) X(actnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf)
 
-#define FLOW_UNIVARIATES(X) X(affine) X(additive) X(rational_quadratic)
+#define FLOW_UNIVARIATES(X) X(affine) X(additive) X(rational_quadratic) X(mixture)
 
 #define FLOW_BASES(X) X(normal)
 

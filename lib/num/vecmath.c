@@ -60,6 +60,18 @@ void flow_vec_softplus(size_t n, const real *x, real *y)
     kernels()->softplus(n, x, y);
 }
 
+void flow_vec_mills(size_t n, const real *x, real *y)
+{
+    assert(n % FLOW_LANES == 0);
+    kernels()->mills(n, x, y);
+}
+
+void flow_vec_normal_tail(size_t n, const real *x, real *y)
+{
+    assert(n % FLOW_LANES == 0);
+    kernels()->normal_tail(n, x, y);
+}
+
 void flow_vec_normals(size_t n, real *u, real *v)
 {
     assert(n % FLOW_LANES == 0);

@@ -3,7 +3,8 @@
  *
  * Counts are multiples of FLOW_LANES and arrays are aligned to the size of a real, so that a value never depends on its
  * place in an array. The error of each function is at most 1 ulp (3.5 ulp for tanh, 3 for sigmoid and softplus,
- * whose results below the smallest normal number may be zero). NaN goes in, NaN comes out.
+ * whose results below the smallest normal number may be zero; see below for the tail of the normal distribution). NaN
+ * goes in, NaN comes out.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_VECMATH_H
@@ -20,6 +21,12 @@ void flow_vec_sigmoid(size_t n, const real *x, real *y);
 void flow_vec_elu(size_t n, const real *x, real *y); /* x > 0 ? x : exp(x) - 1 */
 void flow_vec_softplus(size_t n, const real *x, real *y); /* log(1 + exp(x)) */
 
+/* The tail of the standard normal distribution, in terms that neither underflow nor cancel however far out.
+ * Mills' ratio y = Phi(-x) / phi(x) for x >= 0, within 4 ulp. */
+void flow_vec_mills(size_t n, const real *x, real *y);
+/* The y with log Phi(-y) = x for finite x <= log(1/2), within 4 ulp of 1 or of y, whichever is larger. */
+void flow_vec_normal_tail(size_t n, const real *x, real *y);
+
 /* Box and Muller 1958: two arrays of uniforms in (0, 1) become two arrays of independent standard normals, in place. */
 void flow_vec_normals(size_t n, real *u, real *v);
 
@@ -35,6 +42,8 @@ typedef struct flow_vecmath {
     void (*sigmoid)(size_t n, const real *x, real *y);
     void (*elu)(size_t n, const real *x, real *y);
     void (*softplus)(size_t n, const real *x, real *y);
+    void (*mills)(size_t n, const real *x, real *y);
+    void (*normal_tail)(size_t n, const real *x, real *y);
     void (*normals)(size_t n, real *u, real *v);
 } flow_vecmath;
 
