@@ -27,7 +27,8 @@ static const opt options[] = {
     {.name = "number", .letter = 'n', .kind = OPT_INT, .offset = offsetof(sample_args, n), .value = "N",
      .fallback = "1000", .least = 0, .most = 9e15, .help = "how many rows to draw"},
     {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(sample_args, output), .value = "OUT",
-     .help = "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default"},
+     .help = "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default; an "
+             "HDF5 file keeps its other tables"},
     {.name = "seed", .letter = 's', .kind = OPT_INT, .offset = offsetof(sample_args, seed), .value = "N",
      .fallback = "1", .least = 0, .most = 9e15, .help = "row i is a function of the model, the seed and i alone"},
     {.name = "first", .kind = OPT_INT, .offset = offsetof(sample_args, first), .value = "ROW", .fallback = "0",

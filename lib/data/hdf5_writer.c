@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "data/hdf5_support.h"
+#include "data/hdf5_update.h"
 #include "data/writer_impl.h"
 
 enum { CHUNK_BYTES = 1 << 18, SMALL_ATTRIBUTE = 1 << 11 };
@@ -184,10 +185,12 @@ static void hdf5_writer_release(flow_writer *writer)
 static const flow_writer_type hdf5_writer_type = {hdf5_writer_write, hdf5_writer_begin, hdf5_writer_finish,
                                                   hdf5_writer_release};
 
-/* Nothing in the file depends on when it was written. */
-static flow_status create_file(hdf5_writer *w, flow_error *err)
+/* Nothing in a new file depends on when it was written. */
+static flow_status open_file(hdf5_writer *w, bool keep, flow_error *err)
 {
+    flow_output *output = &w->common.output;
     flow_status status = FLOW_OK;
+    bool update = false;
     flow_hdf5_hush hush = flow_hdf5_quiet();
     hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
     bool good = creation >= 0 && access >= 0 && H5Pset_obj_track_times(creation, false) >= 0 &&
@@ -195,9 +198,12 @@ static flow_status create_file(hdf5_writer *w, flow_error *err)
 #if H5_VERSION_GE(1, 10, 7)
     good = good && H5Pset_file_locking(access, true, true) >= 0; /* some file systems of clusters have no locks */
 #endif
-    if (good)
-        w->file = H5Fcreate(w->common.output.temporary, H5F_ACC_TRUNC, creation, access);
-    if (w->file < 0)
+    if (good && keep)
+        status = flow_hdf5_update(&update, output, w->path, access, err);
+    if (good && status == FLOW_OK)
+        w->file = update ? H5Fopen(output->temporary, H5F_ACC_RDWR, access)
+                         : H5Fcreate(output->temporary, H5F_ACC_TRUNC, creation, access);
+    if (status == FLOW_OK && w->file < 0)
         status = fail(w, err, "the file");
     flow_hdf5_close_list(access);
     flow_hdf5_close_list(creation);
@@ -206,8 +212,9 @@ static flow_status create_file(hdf5_writer *w, flow_error *err)
 }
 
 flow_status flow_hdf5_writer_open(flow_writer **out, const flow_location *location, const char *const *columns,
-                                  int n_columns, bool as_float, flow_error *err)
+                                  int n_columns, const flow_writer_options *options, flow_error *err)
 {
+    bool as_float = options->as_float;
     hdf5_writer *w = calloc(1, sizeof *w);
     if (w == NULL)
         return flow_error_memory(err, "an HDF5 writer");
@@ -224,5 +231,5 @@ flow_status flow_hdf5_writer_open(flow_writer **out, const flow_location *locati
         status = flow_names_add(&w->columns, columns[i], strlen(columns[i]), err);
     if (status == FLOW_OK)
         status = flow_output_open(&w->common.output, location->file, true, err);
-    return status == FLOW_OK ? create_file(w, err) : status;
+    return status == FLOW_OK ? open_file(w, options->keep, err) : status;
 }

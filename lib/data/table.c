@@ -228,11 +228,13 @@ flow_status flow_writer_open(flow_writer **out, const char *location, const char
     flow_status status = flow_location_name(&place, location, err);
     if (status != FLOW_OK)
         return status;
-    bool as_float = options != NULL && options->as_float;
+    flow_writer_options chosen = {0};
+    if (options != NULL)
+        chosen = *options;
     if (place.kind == FLOW_LOCATION_HDF5)
-        status = flow_hdf5_writer_open(out, &place, columns, n_columns, as_float, err);
+        status = flow_hdf5_writer_open(out, &place, columns, n_columns, &chosen, err);
     else
-        status = flow_csv_writer_open(out, &place, columns, n_columns, as_float, err);
+        status = flow_csv_writer_open(out, &place, columns, n_columns, chosen.as_float, err);
     flow_location_free(&place);
     if (status != FLOW_OK) {
         flow_writer_abandon(*out);
