@@ -116,6 +116,15 @@ setup() {
     same a.csv b.csv
 }
 
+@test "a bare name stands for a map with its defaults, and the schema allows it" {
+    echo '{ "flow": ["standardize", "maf"], "train": { "schedule": "cosine" } }' >short.json
+    flowctl check short.json --dim 3 --set flow[1].repeat=2 --set train.schedule.warmup=9 --resolved >resolved.json
+    grep -q '"repeat":.2' resolved.json
+    grep -q '"warmup":.9' resolved.json
+    grep -q '"enum":.\["standardize", .*"maf"' "$root/configs/schema.json"
+    flowctl check short.json --dim 3 --set train.optimizer.rate=0.1234567890123456 --resolved | grep 0.1234567890123456
+}
+
 @test "data that are not there yet are no mistake of the spec" {
     rm train.csv
     run flowctl check spec.json

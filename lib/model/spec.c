@@ -62,11 +62,10 @@ static const flow_option data_table[] = {
 
 /* ---- reading ---- */
 
-/* "data": "file.csv" for {"train": "file.csv"}, "base": "normal" for {"type": "normal"}: short forms become long ones,
- * so that everybody else meets one form only and an override may reach into it. */
-static flow_status expand(cJSON *document, const char *key, const char *inner, flow_error *err)
+/* "data": "file.csv" for {"train": "file.csv"}, "maf" for {"type": "maf"}: short forms become long ones, so that everybody
+ * else meets one form only and an override may reach into it. */
+static flow_status expand(flow_json at, const char *inner, flow_error *err)
 {
-    flow_json root = flow_json_root(document), at = flow_json_member(&root, key);
     if (!cJSON_IsString(at.node))
         return FLOW_OK;
     cJSON *object = cJSON_CreateObject();
@@ -80,9 +79,22 @@ static flow_status expand(cJSON *document, const char *key, const char *inner, f
 
 static flow_status expand_short_forms(cJSON *document, flow_error *err)
 {
-    flow_status status = expand(document, "data", "train", err);
+    flow_json root = flow_json_root(document), list = flow_json_member(&root, "flow");
+    flow_json training = flow_json_member(&root, "train");
+    flow_status status = expand(flow_json_member(&root, "data"), "train", err);
     if (status == FLOW_OK)
-        status = expand(document, "base", "type", err);
+        status = expand(flow_json_member(&root, "base"), "type", err);
+    if (status == FLOW_OK)
+        status = expand(flow_json_member(&training, "optimizer"), "type", err);
+    if (status == FLOW_OK)
+        status = expand(flow_json_member(&training, "schedule"), "type", err);
+    int n = cJSON_IsArray(list.node) ? cJSON_GetArraySize(list.node) : 0;
+    for (int i = 0; i < n && status == FLOW_OK; i++) {
+        status = expand(flow_json_element(&list, i), "type", err);
+        flow_json map = flow_json_element(&list, i);
+        if (status == FLOW_OK)
+            status = expand(flow_json_member(&map, "univariate"), "type", err);
+    }
     return status;
 }
 
