@@ -62,8 +62,8 @@ static const flow_option data_table[] = {
 
 /* ---- reading ---- */
 
-/* "data": "file.csv" for {"train": "file.csv"}, "maf" for {"type": "maf"}: short forms become long ones, so that everybody
- * else meets one form only and an override may reach into it. */
+/* "data": "file.csv" for {"train": "file.csv"}, "maf" for {"type": "maf"}: short forms become long ones, so that
+ * everybody else meets one form only and an override may reach into it. */
 static flow_status expand(flow_json at, const char *inner, flow_error *err)
 {
     if (!cJSON_IsString(at.node))
