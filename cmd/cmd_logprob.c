@@ -28,8 +28,8 @@ enum { WORST_MAX = 1000 };
 
 static const opt options[] = {
     {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(logprob_args, output), .value = "OUT",
-     .help = "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard output; an HDF5 file keeps its other "
-             "tables"},
+     .help = "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard output; an HDF5 file keeps its "
+             "other tables"},
     {.name = "worst", .kind = OPT_INT, .offset = offsetof(logprob_args, worst), .value = "N", .fallback = "5",
      .least = 0, .most = WORST_MAX, .help = "name the N least likely rows"},
     {.name = "skip-invalid", .kind = OPT_FLAG, .offset = offsetof(logprob_args, skip_invalid),

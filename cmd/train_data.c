@@ -51,15 +51,18 @@ static flow_status open_one(train_run *run, flow_dataset **out, const char *key,
         flow_error_prefix(err, "data.%s: ", key);
     else if (flow_dataset_n_skipped(*out) > 0) {
         char count[FORMAT_SIZE];
-        console_warn(run->con, "%s: %s invalid rows were skipped", path,
-                     format_count(count, flow_dataset_n_skipped(*out)));
+        console_warn(run->con, "%s: %s invalid row%s skipped", path,
+                     format_count(count, flow_dataset_n_skipped(*out)),
+                     flow_dataset_n_skipped(*out) == 1 ? " was" : "s were");
     }
     free(path);
     return status;
 }
 
-/* A share of equal values from which a density starts to narrow down on them, and likelihoods lose their meaning. */
+/* A share of equal values from which a density starts to narrow down on them, and likelihoods lose their meaning; of a
+ * few rows, so many have to be equal. */
 static const double many_ties = 0.02;
+static const double least_ties = 3;
 
 static void warn_of_ties(const train_run *run)
 {
@@ -68,6 +71,8 @@ static void warn_of_ties(const train_run *run)
     int n = 0;
     for (int i = 0; i < flow_dataset_n_columns(run->training); i++) {
         const flow_column_summary *column = &flow_dataset_summary(run->training)[i];
+        if (column->tied * (double)flow_dataset_n_rows(run->training) < least_ties)
+            continue;
         if (column->tied < many_ties || column->tied >= 1) /* a constant column is an error, and told as one */
             continue;
         if (n++ < NAMED)

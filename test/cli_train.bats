@@ -191,3 +191,14 @@ setup() {
     flowctl logprob c.h5 bare.csv -q -o c.csv
     same b.csv c.csv
 }
+
+@test "rows that are few are not taken for ties" {
+    head -n 21 train.csv >few.csv
+    run flowctl train spec.json -d few.csv -o few.h5
+    expect_status 0
+    expect_not "same value"
+    { cat few.csv; tail -n 5 few.csv; } | sed 's/,.*/,7/' | sed '1s/.*/x,y/; 2s/7$/8/' >tied.csv
+    run flowctl train spec.json -d tied.csv -o tied.h5
+    expect 'column "y"' "same value"
+    expect_not 'column "x"'
+}

@@ -49,6 +49,20 @@ bool flow_hdf5_has_signature(const char *file)
     return answer > 0;
 }
 
+hid_t flow_hdf5_open(const char *file, flow_error *err)
+{
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 10, 7)
+    if (access >= 0)
+        H5Pset_file_locking(access, true, true); /* some file systems of clusters have no locks */
+#endif
+    hid_t id = H5Fopen(file, H5F_ACC_RDONLY, access);
+    if (id < 0)
+        flow_hdf5_error(err, FLOW_FORMAT, "%s: cannot be opened, the file is damaged, incomplete or in use", file);
+    flow_hdf5_close_list(access);
+    return id;
+}
+
 void flow_hdf5_close_type(hid_t id)
 {
     if (id >= 0)

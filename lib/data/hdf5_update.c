@@ -86,8 +86,8 @@ static flow_status remove_old(hid_t file, const flow_output *output, const char 
 
 static flow_status fail_to_open(const flow_output *output, flow_error *err)
 {
-    return flow_hdf5_error(err, FLOW_FORMAT, "%s: exists and cannot be opened, it is damaged or in use, so that what it "
-                           "holds cannot be kept; remove it, or name another file", output->name);
+    return flow_hdf5_error(err, FLOW_FORMAT, "%s: exists and cannot be opened, it is damaged or in use, so that what "
+                           "it holds cannot be kept; remove it, or name another file", output->name);
 }
 
 flow_status flow_hdf5_update(bool *update, flow_output *output, const char *path, hid_t access, flow_error *err)

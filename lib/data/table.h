@@ -66,6 +66,16 @@ bool flow_reader_can_seek(const flow_reader *reader);
 flow_position flow_reader_tell(const flow_reader *reader);
 flow_status flow_reader_seek(flow_reader *reader, const flow_position *position, flow_error *err);
 
+/* The tables that an HDF5 file holds: their paths, and their sizes as text, "(1000, 5)". */
+typedef struct flow_table_list {
+    int n;
+    char **paths, **sizes;
+} flow_table_list;
+
+/* Owned by the caller. n is 0 for what is no HDF5 file, and when a path in the file is named. */
+flow_status flow_tables_list(flow_table_list *out, const char *location, flow_error *err);
+void flow_tables_free(flow_table_list *list);
+
 typedef struct flow_writer flow_writer;
 
 typedef struct flow_writer_options {
