@@ -181,7 +181,8 @@ static void report_text(flow_text *text, const session *s, const tally *sum)
     if (sum->finite == 0)
         return;
     flow_text_add(text, "mean log-density      %s nats\n", format_estimate(number, sum->mean, standard_error(sum)));
-    flow_text_add(text, "bits per dimension    %.4f\n", bits_per_dimension(sum, s->dim));
+    flow_text_add(text, fabs(sum->mean) < 1e7 ? "bits per dimension    %.4f\n" : "bits per dimension    %.6g\n",
+                  bits_per_dimension(sum, s->dim));
     for (int i = 0; i < sum->n_worst; i++)
         flow_text_add(text, "%-20s  %s at row %lld\n", i == 0 ? "least likely rows" : "",
                       format_value(number, sum->worst[i].logp), (long long)sum->worst[i].row + 1);

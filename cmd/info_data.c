@@ -146,7 +146,8 @@ static void data_text(flow_text *text, const flow_dataset *data, const char *loc
     int n_columns = flow_dataset_n_columns(data);
     flow_text_add(text, "%s: %s row%s, %d column%s%s, CRC-32 "
                         "%08lx\n", location, format_count(a, flow_dataset_n_rows(data)),
-                  flow_dataset_n_rows(data) == 1 ? "" : "s", n_columns, n_columns == 1 ? "" : "s", flow_dataset_has_names(data) ? "" : " without names",
+                  flow_dataset_n_rows(data) == 1 ? "" : "s", n_columns, n_columns == 1 ? "" : "s",
+                  flow_dataset_has_names(data) ? "" : " without names",
                   (unsigned long)flow_dataset_checksum(data));
     if (bad->rows > 0)
         flow_text_add(text, "%s more row%s cannot be used, the first: %s\n", format_count(a, bad->rows),

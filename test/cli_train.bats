@@ -202,3 +202,32 @@ setup() {
     expect 'column "y"' "same value"
     expect_not 'column "x"'
 }
+
+@test "two columns of one name are refused, by train and by what reads data for a model" {
+    sed '1s/.*/x,x/' train.csv >twice.csv
+    run flowctl train spec.json -d twice.csv -o m.h5 --set data.validation=0.1
+    expect_status 1
+    expect twice.csv 'two columns are named "x"'
+    flowctl train spec.json -q
+    sed '1s/.*/x,y,y/; 2,$s/$/,5/' test.csv >twice.csv
+    run flowctl logprob model.h5 twice.csv
+    expect_status 1
+    expect 'columns 2 and 3 are both named "y"'
+}
+
+@test "standard input trains, once" {
+    echo '{ "data": "-", "flow": ["standardize"], "train": { "epochs": 1 } }' >in.json
+    flowctl train in.json -q <train.csv
+    [ -s in.h5 ]
+    run flowctl train in.json --validation 0.2 -f <train.csv
+    expect_status 2
+    expect "standard input can be read only once"
+}
+
+@test "numbers that are out of all proportion stay short" {
+    flowctl train spec.json -q
+    printf 'x,y\n1e12,3\n-1e20,4\n' >far.csv
+    run flowctl logprob model.h5 far.csv
+    expect_status 0
+    [ "$(wc -L <<<"$output")" -lt 60 ]
+}

@@ -98,8 +98,8 @@ static flow_status refuse_separator(const flow_csv_stream *s, const flow_csv_rec
         others += strchr("0123456789+-.eE,; \"", c) == NULL;
     }
     if (semicolons > 0 && (commas == 0 || others == 0))
-        return flow_error_set(err, FLOW_DATA, "%s: its fields are separated by semicolons, commas are expected; convert "
-                              "it, and decimal commas with it, by tr ',;' '.,'", s->name);
+        return flow_error_set(err, FLOW_DATA, "%s: its fields are separated by semicolons, commas are expected; "
+                              "convert it, and decimal commas with it, by tr ',;' '.,'", s->name);
     if (tabs > 0 && commas == 0)
         return flow_error_set(err, FLOW_DATA, "%s: its fields are separated by tabs, commas are expected; convert it, "
                               "and decimal commas with it, by tr ',\\t' '.,'", s->name);
@@ -114,7 +114,7 @@ static bool is_utf8(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; ) {
         unsigned char c = (unsigned char)text[i++];
-        size_t more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : 4;
+        size_t more = c < 0x80 ? 0 : c < 0xc2 ? 4 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 4;
         for (size_t k = 0; k < more; k++, i++)
             if (more == 4 || i >= length || ((unsigned char)text[i] & 0xc0) != 0x80)
                 return false;
