@@ -231,3 +231,13 @@ setup() {
     expect_status 0
     [ "$(wc -L <<<"$output")" -lt 60 ]
 }
+
+@test "a model for a spec, and a place inside of a file for a model, are told" {
+    flowctl train spec.json -q
+    run flowctl train model.h5
+    expect_status 2
+    expect "model.h5: is a model, and a spec was expected"
+    run flowctl train spec.json -o other.h5:/m
+    expect_status 2
+    expect "a model is a whole file"
+}

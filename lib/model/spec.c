@@ -224,6 +224,9 @@ static flow_status check_output(const flow_spec *spec, const flow_json *root, fl
                               output);
     if (ends_with(output, ".json") || ends_with(output, ".csv"))
         return flow_json_fail(&at, err, "a model is an HDF5 file; call it .h5, not \"%.100s\"", output);
+    if (strstr(output, ".h5:") != NULL)
+        return flow_json_fail(&at, err, "a model is a whole file; leave out what stands behind \"%.*s\"",
+                              (int)(strstr(output, ".h5:") + 3 - output), output);
     if (lies_in(spec->train, output) || lies_in(spec->validation, output) || lies_in(spec->test, output))
         return flow_json_fail(&at, err, "the model would replace the data in \"%.100s\"; choose another name", output);
     return FLOW_OK;
