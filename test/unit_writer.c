@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "num/rng.h"
@@ -175,6 +176,7 @@ static void test_writer_keeps_other_tables(void **state)
     flow_error err = {0};
     assert_int_equal(write_beside("/g/train", six, 3, &err), FLOW_OK);
     size_t n = read_bytes(at("k.h5"), a, sizeof a);
+    nanosleep(&(struct timespec){1, 100000000}, NULL); /* no second is kept in it */
     assert_int_equal(write_beside("/g/train", six, 3, &err), FLOW_OK); /* alone: as if the file were new */
     assert_int_equal(read_bytes(at("k.h5"), b, sizeof b), n);
     assert_memory_equal(a, b, n);
@@ -259,8 +261,11 @@ static int write_against_a_limit(const char *location)
         status = flow_writer_finish(writer, &err);
     else
         flow_writer_abandon(writer);
-    if (status != FLOW_IO || strstr(err.message, "cannot be written") == NULL)
+    if (status != FLOW_IO || strstr(err.message, "cannot be written") == NULL ||
+        strstr(err.message, "File too large") == NULL)
         return 2;
+    if (strchr(err.message, '\n') != NULL || strstr(err.message, "descriptor") != NULL)
+        return 3; /* what HDF5 says, and not how it says it */
     return 0;
 }
 

@@ -25,10 +25,25 @@ static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *text)
     return 0;
 }
 
+/* "file write failed: time = ..., error message = 'No space left on device', buf = ..." says one thing of interest. */
+static void keep_reason(char *reason)
+{
+    static const char mark[] = "error message = '";
+    char *start = strstr(reason, mark), *end = start != NULL ? strchr(start + strlen(mark), '\'') : NULL;
+    if (end != NULL) {
+        start += strlen(mark);
+        memmove(reason, start, (size_t)(end - start));
+        reason[end - start] = '\0';
+    }
+    for (char *c = reason; *c != '\0'; c++)
+        *c = *c == '\n' ? ' ' : *c;
+}
+
 flow_status flow_hdf5_error(flow_error *err, flow_status code, const char *format, ...)
 {
     char reason[FLOW_ERROR_SIZE / 2] = "";
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_innermost, reason);
+    keep_reason(reason);
     if (err == NULL)
         return code;
     va_list args;

@@ -53,26 +53,44 @@ static flow_status write_names(hdf5_writer *w, flow_error *err)
     return status;
 }
 
+/* The groups on the way to the table, which have no times in them either. */
+static bool make_groups(const hdf5_writer *w)
+{
+    char *path = flow_strdup(w->path);
+    hid_t list = H5Pcreate(H5P_GROUP_CREATE);
+    bool good = path != NULL && list >= 0 && H5Pset_obj_track_times(list, false) >= 0;
+    for (char *c = path; good && (c = strchr(c + 1, '/')) != NULL; ) {
+        *c = '\0';
+        hid_t group = H5Oopen(w->file, path, H5P_DEFAULT);
+        if (group < 0)
+            group = H5Gcreate2(w->file, path, H5P_DEFAULT, list, H5P_DEFAULT);
+        good = group >= 0;
+        flow_hdf5_close_object(group);
+        *c = '/';
+    }
+    flow_hdf5_close_list(list);
+    free(path);
+    return good;
+}
+
 static flow_status make_dataset(hdf5_writer *w, hsize_t chunk_rows, flow_error *err)
 {
     flow_status status = FLOW_OK;
     hsize_t d = (hsize_t)w->common.n_columns;
     hsize_t size[2] = {0, d}, most[2] = {H5S_UNLIMITED, d}, chunk[2] = {chunk_rows, d};
     hid_t space = H5Screate_simple(2, size, most);
-    hid_t list = H5Pcreate(H5P_DATASET_CREATE), links = H5Pcreate(H5P_LINK_CREATE);
-    bool good = space >= 0 && list >= 0 && links >= 0 && H5Pset_chunk(list, 2, chunk) >= 0 &&
-                H5Pset_fletcher32(list) >= 0 && H5Pset_obj_track_times(list, false) >= 0 &&
-                H5Pset_create_intermediate_group(links, 1) >= 0;
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+    bool good = space >= 0 && list >= 0 && H5Pset_chunk(list, 2, chunk) >= 0 && H5Pset_fletcher32(list) >= 0 &&
+                H5Pset_obj_track_times(list, false) >= 0 && make_groups(w);
     if (good && d > SMALL_ATTRIBUTE) /* the header of a dataset holds 64 kB: put the names beside it */
         good = H5Pset_attr_phase_change(list, 0, 0) >= 0;
     if (good)
-        w->dataset = H5Dcreate2(w->file, w->path, w->common.as_float ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space, links,
-                                list, H5P_DEFAULT);
+        w->dataset = H5Dcreate2(w->file, w->path, w->common.as_float ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space,
+                                H5P_DEFAULT, list, H5P_DEFAULT);
     if (w->dataset < 0)
         status = fail(w, err, w->path);
     else
         status = write_names(w, err);
-    flow_hdf5_close_list(links);
     flow_hdf5_close_list(list);
     flow_hdf5_close_space(space);
     return status;
