@@ -39,7 +39,7 @@ static const opt options[] = {
 
 static flow_status print_document(cJSON *document, flow_error *err)
 {
-    char *text = cJSON_Print(document);
+    char *text = flow_json_print(document);
     flow_status status = text == NULL ? flow_error_memory(err, "a document") : output_text(text, err);
     if (status == FLOW_OK)
         status = output_text("\n", err);

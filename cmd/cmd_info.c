@@ -20,6 +20,8 @@ static const opt options[] = {
     {.name = "dim", .kind = OPT_INT, .offset = offsetof(info_args, dim), .value = "N", .least = 1,
      .most = FLOW_DIM_MAX,
      .help = "of a spec: how many columns the data have; without it, what data.columns or the data say"},
+    {.name = "columns", .kind = OPT_TEXT, .offset = offsetof(info_args, columns), .value = "A,B,C",
+     .help = "of data: look at these columns only"},
     OPT_COMMON_JSON(info_args, "print all of it as one JSON object"),
     OPT_COMMON_QUIET(info_args),
     OPT_COMMON_HELP(info_args),
@@ -116,9 +118,10 @@ const command command_info = {
     .description = "Of a model: what it was trained on and how, its held-out likelihood, its layers, the last epochs. "
                    "Of a spec: its layers with their shapes and numbers of parameters. Of data: rows, columns, ranges, "
                    "means and standard deviations, what is missing or not a number, and columns with many equal "
-                   "values, which have no density.",
+                   "values, which have no density. Of an HDF5 file with several tables: which there are.",
     .examples = "  flowctl info moons.h5\n"
                 "  flowctl info configs/moons.json\n"
+                "  flowctl info data/two_moons.h5\n"
                 "  flowctl info data/two_moons.h5:/train",
     .arguments = arguments,
     .options = options,

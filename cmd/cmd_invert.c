@@ -31,7 +31,8 @@ static const opt options[] = {
     {.name = "to", .kind = OPT_CHOICE, .offset = offsetof(invert_args, to), .value = "latent|data",
      .fallback = "latent", .choices = ends, .help = "z = f^-1(x) of rows of data, or x = f(z) of latent rows"},
     {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(invert_args, output), .value = "OUT",
-     .help = "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default"},
+     .help = "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default; an "
+             "HDF5 file keeps its other tables"},
     {.name = "logdet", .kind = OPT_FLAG, .offset = offsetof(invert_args, logdet),
      .help = "add a column \"logdet\": log|det dz/dx|, or log|det dx/dz| with --to data"},
     {.name = "skip-invalid", .kind = OPT_FLAG, .offset = offsetof(invert_args, skip_invalid),

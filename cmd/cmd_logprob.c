@@ -29,7 +29,8 @@ enum { WORST_MAX = 1000 };
 
 static const opt options[] = {
     {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(logprob_args, output), .value = "OUT",
-     .help = "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard output"},
+     .help = "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard output; an HDF5 file keeps its "
+             "other tables"},
     {.name = "weight", .kind = OPT_TEXT, .offset = offsetof(logprob_args, weight), .value = "COLUMN",
      .help = "weigh the rows by this column in the mean and its error, instead of by the weight column that the model was "
              "trained with, which is used where the data have it"},
@@ -192,8 +193,10 @@ static void report_text(flow_text *text, const session *s, const tally *sum)
     if (sum->weighted)
         flow_text_add(text, "effective rows        %s, by their weights\n",
                       format_count(number, (int64_t)flow_moments_effective(&sum->moments)));
-    flow_text_add(text, "mean log-density      %s nats\n", format_estimate(number, flow_moments_mean(&sum->moments), standard_error(sum)));
-    flow_text_add(text, "bits per dimension    %.4f\n", bits_per_dimension(sum, s->dim));
+    double mean = flow_moments_mean(&sum->moments);
+    flow_text_add(text, "mean log-density      %s nats\n", format_estimate(number, mean, standard_error(sum)));
+    flow_text_add(text, fabs(mean) < 1e7 ? "bits per dimension    %.4f\n" : "bits per dimension    %.6g\n",
+                  bits_per_dimension(sum, s->dim));
     for (int i = 0; i < sum->n_worst; i++)
         flow_text_add(text, "%-20s  %s at row %lld\n", i == 0 ? "least likely rows" : "",
                       format_value(number, sum->worst[i].logp), (long long)sum->worst[i].row + 1);

@@ -32,7 +32,8 @@ static const opt options[] = {
      .help = "of a conditional model: the values of the context. For each row of DATA, -n rows are drawn, and written with "
              "their context behind them"},
     {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(sample_args, output), .value = "OUT",
-     .help = "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default"},
+     .help = "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default; an "
+             "HDF5 file keeps its other tables"},
     {.name = "seed", .letter = 's', .kind = OPT_INT, .offset = offsetof(sample_args, seed), .value = "N",
      .fallback = "1", .least = 0, .most = 9e15, .help = "row i is a function of the model, the seed and i alone"},
     {.name = "first", .kind = OPT_INT, .offset = offsetof(sample_args, first), .value = "ROW", .fallback = "0",

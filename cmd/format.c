@@ -2,6 +2,7 @@
 #include "format.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,8 +22,18 @@ const char *format_count(char out[FORMAT_SIZE], int64_t n)
     return out;
 }
 
+/* Beyond this, digits say less than an exponent. */
+static bool is_wide(double mean, double error)
+{
+    return fabs(mean) >= 1e7 || (isfinite(error) && error >= 1e7);
+}
+
 const char *format_estimate(char out[FORMAT_SIZE], double mean, double error)
 {
+    if (is_wide(mean, error)) {
+        snprintf(out, FORMAT_SIZE, isfinite(error) && error > 0 ? "%.6g +- %.2g" : "%.6g", mean, error);
+        return out;
+    }
     if (!(error > 0) || !isfinite(error)) {
         snprintf(out, FORMAT_SIZE, "%.4f", mean);
         return out;
@@ -35,7 +46,11 @@ const char *format_estimate(char out[FORMAT_SIZE], double mean, double error)
 
 const char *format_estimate_fixed(char out[FORMAT_SIZE], double mean, double error)
 {
-    snprintf(out, FORMAT_SIZE, isfinite(error) ? "%.4f +- %.4f" : "%.4f", mean, error);
+    bool wide = is_wide(mean, error);
+    if (isfinite(error))
+        snprintf(out, FORMAT_SIZE, wide ? "%.6g +- %.2g" : "%.4f +- %.4f", mean, error);
+    else
+        snprintf(out, FORMAT_SIZE, wide ? "%.6g" : "%.4f", mean);
     return out;
 }
 

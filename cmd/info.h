@@ -8,6 +8,7 @@
 typedef struct info_args {
     common_args common;
     const char *file;
+    const char *columns; /* "a,b,c", or NULL */
     int64_t dim;
     bool history;
 } info_args;

@@ -71,6 +71,23 @@ static flow_status missing_columns(const input *in, const char *location, const 
     return status;
 }
 
+/* A name that stands for two columns stands for neither. */
+static flow_status refuse_twice(const input *in, const char *location, const char *const *columns, flow_error *err)
+{
+    for (int i = 0; i < in->n_columns; i++) {
+        for (int k = 0; k < i; k++)
+            if (strcmp(columns[i], columns[k]) == 0)
+                return flow_error_set(err, FLOW_DATA, "%s: columns %d and %d of the model are both named \"%.80s\"; "
+                                      "only data without names can be matched to them", location, k + 1, i + 1,
+                                      columns[i]);
+        for (int j = in->from[i] + 1; j < in->n_read; j++)
+            if (strcmp(flow_reader_column(in->reader, j), columns[i]) == 0)
+                return flow_error_set(err, FLOW_DATA, "%s: columns %d and %d are both named \"%.80s\"; give them "
+                                      "different names", location, in->from[i] + 1, j + 1, columns[i]);
+    }
+    return FLOW_OK;
+}
+
 static flow_status match(input *in, const char *location, const char *const *columns, bool optional, flow_error *err)
 {
     in->n_read = flow_reader_n_columns(in->reader);
@@ -95,11 +112,12 @@ static flow_status match(input *in, const char *location, const char *const *col
         in->from[i] = find_column(in->reader, columns[i]);
         as_it_is = as_it_is && in->from[i] == i;
     }
+    status = refuse_twice(in, location, columns, err);
     if (as_it_is) {
         free(in->from);
         in->from = NULL;
     }
-    return FLOW_OK;
+    return status;
 }
 
 flow_status input_open(input *out, const char *location, const char *const *columns, int n_columns, bool optional,

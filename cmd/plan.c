@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "data/table.h"
+#include "model/model.h"
 
 /* The layers below know the path inside the document, not the document's name. */
 static flow_status name_source(const plan *p, flow_status status, flow_error *err)
@@ -17,6 +18,11 @@ static flow_status name_source(const plan *p, flow_status status, flow_error *er
 flow_status plan_read(plan *out, const char *file, const char *const *overrides, int n_overrides, flow_error *err)
 {
     *out = (plan){0};
+    flow_file_kind kind = flow_file_identify(file);
+    if (kind == FLOW_FILE_MODEL || kind == FLOW_FILE_HDF5)
+        return flow_error_set(err, FLOW_SPEC, "%s: is %s, and a spec was expected: a JSON file%s", file,
+                              kind == FLOW_FILE_MODEL ? "a model" : "an HDF5 file", kind == FLOW_FILE_MODEL
+                                  ? "; \"flowctl info --json\" shows the one it was trained by" : "");
     flow_status status = flow_spec_read(&out->spec, file, overrides, n_overrides, err);
     if (status == FLOW_OK)
         status = name_source(out, flow_train_options_read(&out->training, &out->spec->training, err), err);

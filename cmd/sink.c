@@ -36,7 +36,7 @@ flow_status sink_open(sink *out, const char *location, const char *const *column
 {
     *out = (sink){.standard = output_is_standard(location)};
     flow_status status = out->standard ? FLOW_OK : protect(location, input, err);
-    flow_writer_options options = {.as_float = as_float};
+    flow_writer_options options = {.as_float = as_float, .keep = true};
     if (status == FLOW_OK)
         status = flow_writer_open(&out->writer, out->standard ? "-" : location, columns, n_columns, &options, err);
     return status;

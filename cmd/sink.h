@@ -1,7 +1,7 @@
 /* Where per-row results go: a table writer that takes a closed pipe for a normal end.
  *
  * The location is that of an option -o: NULL and "-" are CSV on standard output. A model file is never replaced by a
- * table, nor is the file that is being read.
+ * table, nor is the file that is being read, and an HDF5 file keeps its other tables.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_SINK_H

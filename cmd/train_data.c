@@ -61,15 +61,18 @@ static flow_status open_one(train_run *run, flow_dataset **out, const char *key,
         flow_error_prefix(err, "data.%s: ", key);
     else if (flow_dataset_n_skipped(*out) > 0) {
         char count[FORMAT_SIZE];
-        console_warn(run->con, "%s: %s invalid rows were skipped", path,
-                     format_count(count, flow_dataset_n_skipped(*out)));
+        console_warn(run->con, "%s: %s invalid row%s skipped", path,
+                     format_count(count, flow_dataset_n_skipped(*out)),
+                     flow_dataset_n_skipped(*out) == 1 ? " was" : "s were");
     }
     free(path);
     return status;
 }
 
-/* A share of equal values from which a density starts to narrow down on them, and likelihoods lose their meaning. */
+/* A share of equal values from which a density starts to narrow down on them, and likelihoods lose their meaning; of a
+ * few rows, so many have to be equal. */
 static const double many_ties = 0.02;
+static const double least_ties = 3;
 
 static void warn_of_ties(const train_run *run)
 {
@@ -78,6 +81,8 @@ static void warn_of_ties(const train_run *run)
     int n = 0;
     for (int i = 0; i < train_dim(run); i++) {
         const flow_column_summary *column = &flow_dataset_summary(run->training)[i];
+        if (column->tied * (double)flow_dataset_n_rows(run->training) < least_ties)
+            continue;
         if (column->tied < many_ties || column->tied >= 1) /* a constant column is an error, and told as one */
             continue;
         if (n++ < NAMED)
@@ -105,6 +110,44 @@ static bool dequantizes(const flow_spec *spec)
     return false;
 }
 
+static bool is_standard(const char *location)
+{
+    return location != NULL && strcmp(location, "-") == 0;
+}
+
+static flow_status check_standard_input(const flow_spec *spec, flow_error *err)
+{
+    int readers = is_standard(spec->train) * (spec->share > 0 ? 2 : 1) + is_standard(spec->validation) +
+                  is_standard(spec->test);
+    if (readers <= 1)
+        return FLOW_OK;
+    return flow_error_set(err, FLOW_SPEC, "%s: standard input can be read only once%s; put the data into a file",
+                          spec->source, spec->share > 0 ? ", and holding out a share of it takes two passes" : "");
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A model is matched to data by the names of its columns, so they have to differ. */
+static flow_status check_names(const flow_dataset *data, flow_error *err)
+{
+    size_t n = (size_t)flow_dataset_n_columns(data);
+    const char **names = malloc(n * sizeof *names);
+    if (names == NULL)
+        return flow_error_memory(err, "the names of the columns");
+    memcpy(names, flow_dataset_columns(data), n * sizeof *names);
+    qsort(names, n, sizeof *names, compare_names);
+    flow_status status = FLOW_OK;
+    for (size_t i = 1; i < n && status == FLOW_OK; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
+            status = flow_error_set(err, FLOW_DATA, "data.train: %s: two columns are named \"%.80s\"; give them "
+                                    "different names", flow_dataset_location(data), names[i]);
+    free(names);
+    return status;
+}
+
 flow_status train_open_data(train_run *run, flow_error *err)
 {
     const flow_spec *spec = run->p.spec;
@@ -112,8 +155,13 @@ flow_status train_open_data(train_run *run, flow_error *err)
         return flow_error_set(err, FLOW_SPEC, "%s: the key data.train is missing: name the training data there, or "
                               "with --data FILE", spec->source);
     bool split = spec->share > 0;
-    flow_status status = open_one(run, &run->training, "train", spec->train,
-                                  split ? FLOW_PART_TRAINING : FLOW_PART_ALL, err);
+    flow_status status = check_standard_input(spec, err);
+    if (status != FLOW_OK)
+        return status;
+    status = open_one(run, &run->training, "train", spec->train,
+                      split ? FLOW_PART_TRAINING : FLOW_PART_ALL, err);
+    if (status == FLOW_OK)
+        status = check_names(run->training, err);
     if (status == FLOW_OK && split)
         status = open_one(run, &run->validation, "validation", spec->train, FLOW_PART_HELD_OUT, err);
     if (status == FLOW_OK && spec->validation != NULL)

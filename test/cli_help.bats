@@ -49,6 +49,12 @@ commands="train sample logprob invert info check"
     expect --set --dim --resolved --schema --json --help
 }
 
+@test "docs/commands.md is what the program says of itself" {
+    for name in $commands; do flowctl | grep -q "^  $name " && grep -q "^## $name\$" "$root/docs/commands.md"; done
+    [ "$(flowctl | grep -cE '^  [a-z]+  ')" -eq $(($(wc -w <<<"$commands") + 1)) ] # and help
+    "$root/scripts/print_commands.sh" | diff -u "$root/docs/commands.md" -
+}
+
 @test "no line of help is wider than 100 columns" {
     for name in $commands; do
         flowctl help "$name" | awk 'length($0) > 100 { print; bad = 1 } END { exit bad }'

@@ -60,6 +60,37 @@ setup() {
     expect "100 rows"
 }
 
+@test "info of data with columns that hold no numbers tells the others" {
+    awk -F, -v OFS=, '{ print NR == 1 ? "name" : "n" NR, $0 }' train.csv >named.csv
+    run flowctl info named.csv
+    expect_status 0
+    expect "400 rows, 2 columns" "name    holds no numbers"
+    run --separate-stderr flowctl info named.csv --json
+    expect_status 0
+    expect '"without_numbers":["name"]'
+    run flowctl info named.csv --columns y
+    expect_status 0
+    expect "400 rows, 1 column"
+    run flowctl info named.csv --columns name
+    expect_status 1
+    expect 'no row can be used, 400 were dropped' '"n2" is not a number'
+    run flowctl info named.csv --columns y,z
+    expect_status 1
+    expect 'there is no column "z"'
+}
+
+@test "info of a file with several tables lists them" {
+    run flowctl info "$root/data/two_moons.h5"
+    expect_status 0
+    expect "HDF5 with 3 tables" "/train       (10000, 2)" "two_moons.h5:/test"
+    run --separate-stderr flowctl info "$root/data/two_moons.h5" --json
+    expect_status 0
+    expect '{"path":"/test","size":"(2000, 2)"}'
+    run flowctl logprob model.h5 "$root/data/two_moons.h5"
+    expect_status 1
+    expect "holds several tables" /validation
+}
+
 @test "info of what it cannot read exits with 1" {
     run flowctl info nowhere.csv
     expect_status 1
@@ -114,6 +145,15 @@ setup() {
     flowctl logprob model.h5 test.csv -q -o a.csv
     flowctl logprob other.h5 test.csv -q -o b.csv
     same a.csv b.csv
+}
+
+@test "a bare name stands for a map with its defaults, and the schema allows it" {
+    echo '{ "flow": ["standardize", "maf"], "train": { "schedule": "cosine" } }' >short.json
+    flowctl check short.json --dim 3 --set flow[1].repeat=2 --set train.schedule.warmup=9 --resolved >resolved.json
+    grep -q '"repeat":.2' resolved.json
+    grep -q '"warmup":.9' resolved.json
+    grep -q '"enum":.\["standardize", .*"maf"' "$root/configs/schema.json"
+    flowctl check short.json --dim 3 --set train.optimizer.rate=0.1234567890123456 --resolved | grep 0.1234567890123456
 }
 
 @test "data that are not there yet are no mistake of the spec" {

@@ -88,6 +88,42 @@ stop_with() {
     same_model whole.h5 parts.h5
 }
 
+# Everything of the epochs of model $1 but the time they took.
+history_of() {
+    flowctl info "$1" --json | grep -o '"history":.*' | tr '{' '\n' | sed 's/"seconds":[^,}]*//'
+}
+
+# bats test_tags=slow
+@test "a run that is killed 25 times, at any moment, ends as if it had not been" {
+    local from=() after=0 n
+    train=(train spec.json -q --resume --set train.patience=0 --set)
+    for n in $(seq 25); do
+        "$FLOWCTL" "${train[@]}" train.epochs=100000 -o parts.h5 &
+        pid=$!
+        sleep "$(awk -v n="$n" 'BEGIN { srand(n); printf "%.3f", 0.01 + 0.2 * rand() }')"
+        stop_with KILL 137
+        [ -e parts.h5 ] || { [ "$after" -eq 0 ]; continue; }
+        # from the first save on there is a whole model at any moment, and it never goes back
+        flowctl logprob parts.h5 test.csv -q >now.txt
+        epochs=$(flowctl info parts.h5 --json | json_number epochs)
+        [ "$epochs" -ge "$after" ]
+        [ "$epochs" -eq "$after" ] || from+=("$epochs")
+        after=$epochs
+    done
+    echo "went on after epochs ${from[*]}"
+    [ "${#from[@]}" -ge 5 ]
+    # what is there afterwards: the best weights, the history, and the state that more epochs start from
+    for n in 1 3; do
+        for model in parts whole; do
+            flowctl "${train[@]}" train.epochs=$((after + n)) -o $model.h5
+            history_of $model.h5 >$model.txt
+        done
+        same_model whole.h5 parts.h5
+        same whole.txt parts.txt
+        [ "$(grep -c '"epoch":' whole.txt)" -eq $((after + n)) ]
+    done
+}
+
 @test "an interrupted run prints what it reached as JSON, too" {
     start_long --json
     stop_with TERM 143

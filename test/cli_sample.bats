@@ -123,6 +123,23 @@ setup() {
     expect nowhere
 }
 
+@test "an HDF5 file keeps its other tables" {
+    flowctl sample model.h5 -n 30 -q -o a.h5:/train
+    flowctl sample model.h5 -n 20 -q --seed 2 -o a.h5:/test
+    flowctl invert model.h5 test.csv -q -o a.h5
+    flowctl sample model.h5 -n 40 -q -o a.h5:/train
+    run flowctl info a.h5:/train
+    expect "40 rows"
+    run flowctl info a.h5:/test
+    expect "20 rows"
+    run flowctl info a.h5:/data
+    expect "100 rows" z1
+    cp a.h5 before.h5
+    run bash -c 'ulimit -f 4; "$FLOWCTL" sample model.h5 -n 100000 -o a.h5:/train'
+    [ "$status" -ne 0 ]
+    same a.h5 before.h5
+}
+
 @test "no rows are rows, too" {
     run --separate-stderr flowctl sample model.h5 -n 0 -q
     expect_status 0

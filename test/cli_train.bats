@@ -159,12 +159,26 @@ setup() {
     same a.csv b.csv
 }
 
-@test "the result does not depend on the number of threads" {
-    flowctl train spec.json -q --threads 1 -o one.h5
-    flowctl train spec.json -q --threads 2 -o two.h5
-    flowctl logprob one.h5 test.csv -q -o one.csv
-    flowctl logprob two.h5 test.csv -q -o two.csv
-    same one.csv two.csv
+@test "train, sample, logprob and invert give the same bytes with 1, 2 and 4 threads" {
+    # larger than a tile of rows, so that there is work to share
+    echo '{ "data": { "train": "data.csv", "validation": 0.2 }, "output": "m.h5", "train": { "epochs": 3, "batch": 700 },
+            "flow": ["standardize", { "type": "maf", "hidden": [40, 40] }, "actnorm",
+                     { "type": "realnvp", "repeat": 2, "hidden": [40] }] }' >threads.json
+    make_csv 3000 4 >data.csv
+    for j in 1 2 4; do
+        mkdir "$j"
+        flowctl train threads.json -q -j "$j" -o "$j/m.h5"
+        flowctl info "$j/m.h5" --json | grep -o '"history":.*' | sed 's/"seconds":[^,}]*//g' >"$j/history"
+        flowctl sample "$j/m.h5" -q -n 5000 --logprob -j "$j" -o "$j/sample.csv"
+        flowctl sample "$j/m.h5" -q -n 5000 --logprob -j "$j" -o "$j/sample.h5"
+        flowctl logprob "$j/m.h5" data.csv -j "$j" -o "$j/logprob.csv" --json | sed 's|"[^"]*m.h5"||; s|"output".*||' \
+            >"$j/summary"
+        flowctl invert "$j/m.h5" data.csv -q --logdet -j "$j" -o "$j/invert.csv"
+        for file in history sample.csv sample.h5 logprob.csv summary invert.csv; do
+            [ -s "$j/$file" ]
+            same "1/$file" "$j/$file"
+        done
+    done
 }
 
 @test "another seed is another model" {
@@ -190,4 +204,54 @@ setup() {
     flowctl logprob b.h5 bare.csv -q -o b.csv
     flowctl logprob c.h5 bare.csv -q -o c.csv
     same b.csv c.csv
+}
+
+@test "rows that are few are not taken for ties" {
+    head -n 21 train.csv >few.csv
+    run flowctl train spec.json -d few.csv -o few.h5
+    expect_status 0
+    expect_not "same value"
+    { cat few.csv; tail -n 5 few.csv; } | sed 's/,.*/,7/' | sed '1s/.*/x,y/; 2s/7$/8/' >tied.csv
+    run flowctl train spec.json -d tied.csv -o tied.h5
+    expect 'column "y"' "same value"
+    expect_not 'column "x"'
+}
+
+@test "two columns of one name are refused, by train and by what reads data for a model" {
+    sed '1s/.*/x,x/' train.csv >twice.csv
+    run flowctl train spec.json -d twice.csv -o m.h5 --set data.validation=0.1
+    expect_status 1
+    expect twice.csv 'two columns are named "x"'
+    flowctl train spec.json -q
+    sed '1s/.*/x,y,y/; 2,$s/$/,5/' test.csv >twice.csv
+    run flowctl logprob model.h5 twice.csv
+    expect_status 1
+    expect 'columns 2 and 3 are both named "y"'
+}
+
+@test "standard input trains, once" {
+    echo '{ "data": "-", "flow": ["standardize"], "train": { "epochs": 1 } }' >in.json
+    flowctl train in.json -q <train.csv
+    [ -s in.h5 ]
+    run flowctl train in.json --validation 0.2 -f <train.csv
+    expect_status 2
+    expect "standard input can be read only once"
+}
+
+@test "numbers that are out of all proportion stay short" {
+    flowctl train spec.json -q
+    printf 'x,y\n1e12,3\n-1e20,4\n' >far.csv
+    run flowctl logprob model.h5 far.csv
+    expect_status 0
+    [ "$(wc -L <<<"$output")" -lt 60 ]
+}
+
+@test "a model for a spec, and a place inside of a file for a model, are told" {
+    flowctl train spec.json -q
+    run flowctl train model.h5
+    expect_status 2
+    expect "model.h5: is a model, and a spec was expected"
+    run flowctl train spec.json -o other.h5:/m
+    expect_status 2
+    expect "a model is a whole file"
 }

@@ -133,6 +133,16 @@ static void test_short_forms(void **state)
     assert_true(spec->share == 0.25);
     assert_null(spec->validation);
     flow_spec_free(spec);
+    /* an override reaches into what is a short form in the file */
+    const char *const deeper[] = {"flow[0].hidden=[3]", "flow[1].univariate.bound=2", "train.schedule.warmup=7"};
+    spec = parse_with("{\"flow\": [\"maf\", {\"type\": \"maf\", \"univariate\": \"affine\"}], "
+                      "\"train\": {\"schedule\": \"cosine\"}}", deeper, 3);
+    char *text = flow_spec_print(spec);
+    assert_non_null(strstr(text, "[3]"));
+    assert_non_null(strstr(text, "\"bound\":\t2"));
+    assert_non_null(strstr(text, "\"warmup\":\t7"));
+    free(text);
+    flow_spec_free(spec);
     /* null is the same as absent */
     spec = parse("{\"flow\": [], \"data\": {\"train\": \"x.csv\", \"validation\": null, \"columns\": null}, \"name\": "
                  "null, "
@@ -197,7 +207,8 @@ static void test_top_level_mistakes(void **state)
                   "m.json: output: the text is empty; name something or leave the key out");
     check_refused("{\"flow\": [], \"seed\": -1}", "m.json: seed: -1 is out of range; allowed is 0 or more");
     check_refused("{\"flow\": [], \"seed\": 1.5}", "m.json: seed: expected a whole number, found 1.5");
-    check_refused("{\"flow\": [], \"seed\": 1e17}", "m.json: seed: 1e+17 is out of range; allowed is 0 or more");
+    check_refused("{\"flow\": [], \"seed\": 1e17}",
+                  "m.json: seed: 1e+17 is out of range; allowed is 0 to 9007199254740992");
     check_refused("{\"flow\": [], \"train\": [1]}",
                   "m.json: train: expected an object such as { \"epochs\": 100 }, found a list");
     check_refused("{\"flow\": [], \"data\": 3}", "m.json: data: expected an object { ... }, found 3");

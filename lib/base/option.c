@@ -31,7 +31,7 @@ static flow_status check_range(const flow_json *at, const flow_option *option, d
     flow_number_print(found, value);
     flow_number_print(least, option->least);
     flow_number_print(most, option->most);
-    if (isinf(option->most) || option->most >= 9e15)
+    if (isinf(option->most) || (option->most >= 9e15 && value < option->least))
         return flow_json_fail(at, err, "%s is out of range; allowed is %s or more", found, least);
     return flow_json_fail(at, err, "%s is out of range; allowed is %s to %s", found, least, most);
 }

@@ -81,6 +81,47 @@ static flow_status refuse_others(const flow_csv_stream *s, flow_error *err)
     return FLOW_OK;
 }
 
+/* What separates the fields of a line without commas, or of one in which commas only stand for decimal points. */
+static flow_status refuse_separator(const flow_csv_stream *s, const flow_csv_record *record, flow_error *err)
+{
+    size_t commas = 0, semicolons = 0, tabs = 0, blanks = 0, others = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < record->length; i++) {
+        char c = record->text[i];
+        quoted = quoted != (c == '"');
+        if (quoted)
+            continue;
+        commas += c == ',';
+        semicolons += c == ';';
+        tabs += c == '\t';
+        blanks += c == ' ' && i > 0 && record->text[i - 1] == '"' && record->text[i + 1] == '"';
+        others += strchr("0123456789+-.eE,; \"", c) == NULL;
+    }
+    if (semicolons > 0 && (commas == 0 || others == 0))
+        return flow_error_set(err, FLOW_DATA, "%s: its fields are separated by semicolons, commas are expected; "
+                              "convert it, and decimal commas with it, by tr ',;' '.,'", s->name);
+    if (tabs > 0 && commas == 0)
+        return flow_error_set(err, FLOW_DATA, "%s: its fields are separated by tabs, commas are expected; convert it, "
+                              "and decimal commas with it, by tr ',\\t' '.,'", s->name);
+    if (blanks > 0 && commas == 0)
+        return flow_error_set(err, FLOW_DATA, "%s: its fields are separated by blanks, commas are expected; convert it "
+                              "by tr -s ' ' ','", s->name);
+    return FLOW_OK;
+}
+
+/* Names go into HDF5 files and JSON, where other encodings are errors. */
+static bool is_utf8(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; ) {
+        unsigned char c = (unsigned char)text[i++];
+        size_t more = c < 0x80 ? 0 : c < 0xc2 ? 4 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 4;
+        for (size_t k = 0; k < more; k++, i++)
+            if (more == 4 || i >= length || ((unsigned char)text[i] & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
 /* Every field stands in quotes and needs none. */
 static bool is_all_quoted(const flow_csv_stream *s, const flow_csv_record *record)
 {
@@ -161,8 +202,13 @@ flow_status flow_csv_header_read(flow_csv_stream *s, flow_names *names, bool *ha
     if (status == FLOW_OK && memchr(record.text, '\0', record.length) != NULL)
         status = flow_error_set(err, FLOW_FORMAT, "%s: is no text file; CSV or HDF5 was expected", s->name);
     if (status == FLOW_OK && memchr(record.text, '\r', record.length) != NULL)
-        status = flow_error_set(err, FLOW_DATA, "%s: has carriage returns for line ends; convert it with tr '\\r' '\\n'",
-                                s->name);
+        status = flow_error_set(err, FLOW_DATA, "%s: has carriage returns for line ends; convert it with "
+                                "tr '\\r' '\\n'", s->name);
+    if (status == FLOW_OK)
+        status = refuse_separator(s, &record, err);
+    if (status == FLOW_OK && !is_utf8(record.text, record.length))
+        status = flow_error_set(err, FLOW_DATA, "%s: the names in line %lld are not in UTF-8; convert the file, from "
+                                "Latin 1 for example by iconv -f LATIN1 -t UTF-8", s->name, (long long)s->line);
     if (status == FLOW_OK)
         status = flow_csv_stream_split(s, &record, err);
     if (status != FLOW_OK)

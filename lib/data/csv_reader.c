@@ -121,14 +121,13 @@ static finding parse_split(const csv_reader *r, double *row)
 
 /* ------------------------------------------------------------------ messages */
 
-static const char *separator_hint(const csv_reader *r, const finding *found)
+/* What such a field most often comes from. */
+static const char *number_hint(const csv_reader *r, const finding *found)
 {
-    if (r->n_fields != 1)
-        return "";
-    if (memchr(found->text, ';', found->length) != NULL)
-        return ". The fields seem to be separated by semicolons; commas are expected";
-    if (memchr(found->text, '\t', found->length) != NULL)
-        return ". The fields seem to be separated by tabs; commas are expected";
+    if (r->n_fields == 1 && memchr(found->text, ' ', found->length) != NULL)
+        return ". The fields seem to be separated by blanks; commas are expected";
+    if (memchr(found->text, ',', found->length) != NULL)
+        return ". Write numbers with a decimal point, and without marks between thousands";
     return "";
 }
 
@@ -138,9 +137,13 @@ static flow_status refuse(const csv_reader *r, const finding *found, const flow_
     long long row = (long long)r->row + 1, line = (long long)r->stream.line;
     static const char remedy[] = "correct it or drop such rows with --skip-invalid";
     if (found->what == RAGGED)
-        return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld) has %zu field%s where %zu %s expected; %s",
+        return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld) has %zu field%s where %zu %s expected; %s%s",
                               common->name, row, line, found->field, found->field == 1 ? "" : "s", r->n_fields,
-                              r->n_fields == 1 ? "is" : "are", remedy);
+                              r->n_fields == 1 ? "is" : "are", remedy,
+                              row == 1 && common->has_names && found->field == r->n_fields + 1
+                                  ? ". If all rows have one more, R's write.table has put row names in front: write "
+                                    "with row.names = FALSE"
+                                  : "");
     if (found->what == BROKEN)
         return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld) %s; %s", common->name, row, line,
                               record->complaint, remedy);
@@ -158,7 +161,7 @@ static flow_status refuse(const csv_reader *r, const finding *found, const flow_
     return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld), column \"%.80s\": \"%s\" is %s; %s%s%s",
                           common->name, row, line, column, text, what, remedy,
                           found->what == NOT_A_NUMBER && r->n_fields > 1 ? ", or choose other columns" : "",
-                          separator_hint(r, found));
+                          number_hint(r, found));
 }
 
 /* ------------------------------------------------------------------ the reader */

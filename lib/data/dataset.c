@@ -197,15 +197,28 @@ static flow_status look_through(scan *s, flow_error *err)
     return FLOW_OK;
 }
 
-static flow_status no_rows(const flow_dataset *data, flow_error *err)
+/* Why there is nothing: `start` is the position of the first row, `row` has room for one. */
+static flow_status no_rows(const flow_dataset *data, const flow_position *start, double *row, flow_error *err)
 {
     const char *location = data->location;
     if (data->part != FLOW_PART_ALL && data->stats.n == 0 && (data->n_blocks > 0 || !data->reader->can_seek))
         return flow_error_set(err, FLOW_DATA, "%s: no row belongs to the %s part with a held-out share of %g; the "
                               "table is too small for that, choose another share", location,
                               data->part == FLOW_PART_HELD_OUT ? "held-out" : "training", data->share);
+    if (data->n_skipped > 0 && data->reader->can_seek) {
+        size_t n_read;
+        data->reader->skip_invalid = false;
+        flow_status status = flow_reader_seek(data->reader, start, err);
+        if (status == FLOW_OK)
+            status = flow_reader_read(data->reader, row, NULL, 1, &n_read, err);
+        if (status == FLOW_DATA)
+            flow_error_prefix(err, "no row can be used, %lld were dropped, the first because of ",
+                              (long long)data->n_skipped);
+        if (status != FLOW_OK)
+            return status;
+    }
     if (data->n_skipped > 0)
-        return flow_error_set(err, FLOW_DATA, "%s: has no valid row; %lld were dropped", location,
+        return flow_error_set(err, FLOW_DATA, "%s: no row can be used, %lld were dropped", location,
                               (long long)data->n_skipped);
     return flow_error_set(err, FLOW_DATA, "%s: has no rows", location);
 }
@@ -257,13 +270,14 @@ static flow_status run_scan(flow_dataset *data, size_t memory_bytes, flow_error 
     s.block = malloc((size_t)data->block_rows * d * sizeof *s.block);
     s.numbers = malloc((size_t)data->block_rows * sizeof *s.numbers);
     data->summary = calloc(d, sizeof *data->summary);
+    flow_position start = flow_reader_tell(data->reader);
     flow_status status = flow_stats_init(&data->stats, data->columns.n, sampled, err);
     if (s.block == NULL || s.numbers == NULL || data->summary == NULL)
         status = flow_error_memory(err, "reading the data");
     if (status == FLOW_OK)
         status = look_through(&s, err);
     if (status == FLOW_OK && data->n_rows == 0)
-        status = no_rows(data, err);
+        status = no_rows(data, &start, s.block, err);
     if (status == FLOW_OK)
         status = flow_stats_summarize(&data->stats, data->summary, err);
     for (size_t j = 0; j < d && status == FLOW_OK; j++)

@@ -121,26 +121,11 @@ static void hdf5_close(flow_reader *reader)
 
 static const flow_reader_type hdf5_reader_type = {hdf5_read, hdf5_tell, hdf5_seek, hdf5_limit, hdf5_close};
 
-static flow_status open_file(hdf5_reader *r, const char *file, flow_error *err)
-{
-    flow_status status = FLOW_OK;
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-#if H5_VERSION_GE(1, 10, 7)
-    if (access >= 0)
-        H5Pset_file_locking(access, true, true); /* some file systems of clusters have no locks */
-#endif
-    r->file = H5Fopen(file, H5F_ACC_RDONLY, access);
-    if (r->file < 0)
-        status = flow_hdf5_error(err, FLOW_FORMAT, "%s: cannot be opened, the file is damaged, incomplete or in use",
-                                 file);
-    flow_hdf5_close_list(access);
-    return status;
-}
-
 static flow_status open_table(hdf5_reader *r, const flow_location *location, const flow_reader_options *options,
                               flow_error *err)
 {
-    flow_status status = open_file(r, location->file, err);
+    r->file = flow_hdf5_open(location->file, err);
+    flow_status status = r->file >= 0 ? FLOW_OK : FLOW_FORMAT;
     char *only = NULL;
     if (status == FLOW_OK && location->path == NULL)
         status = flow_hdf5_only_table(&only, r->file, location->file, err);

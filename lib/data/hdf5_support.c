@@ -25,10 +25,25 @@ static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *text)
     return 0;
 }
 
+/* "file write failed: time = ..., error message = 'No space left on device', buf = ..." says one thing of interest. */
+static void keep_reason(char *reason)
+{
+    static const char mark[] = "error message = '";
+    char *start = strstr(reason, mark), *end = start != NULL ? strchr(start + strlen(mark), '\'') : NULL;
+    if (end != NULL) {
+        start += strlen(mark);
+        memmove(reason, start, (size_t)(end - start));
+        reason[end - start] = '\0';
+    }
+    for (char *c = reason; *c != '\0'; c++)
+        *c = *c == '\n' ? ' ' : *c;
+}
+
 flow_status flow_hdf5_error(flow_error *err, flow_status code, const char *format, ...)
 {
     char reason[FLOW_ERROR_SIZE / 2] = "";
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_innermost, reason);
+    keep_reason(reason);
     if (err == NULL)
         return code;
     va_list args;
@@ -47,6 +62,20 @@ bool flow_hdf5_has_signature(const char *file)
     htri_t answer = H5Fis_hdf5(file);
     flow_hdf5_restore(&hush);
     return answer > 0;
+}
+
+hid_t flow_hdf5_open(const char *file, flow_error *err)
+{
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 10, 7)
+    if (access >= 0)
+        H5Pset_file_locking(access, true, true); /* some file systems of clusters have no locks */
+#endif
+    hid_t id = H5Fopen(file, H5F_ACC_RDONLY, access);
+    if (id < 0)
+        flow_hdf5_error(err, FLOW_FORMAT, "%s: cannot be opened, the file is damaged, incomplete or in use", file);
+    flow_hdf5_close_list(access);
+    return id;
 }
 
 void flow_hdf5_close_type(hid_t id)

@@ -26,6 +26,9 @@ flow_status flow_hdf5_error(flow_error *err, flow_status code, const char *forma
 /* Whether a regular file begins like HDF5, perhaps behind a user block. */
 bool flow_hdf5_has_signature(const char *file);
 
+/* Opens a file for reading; negative after FLOW_FORMAT. */
+hid_t flow_hdf5_open(const char *file, flow_error *err);
+
 /* Each accepts an invalid id. */
 void flow_hdf5_close_type(hid_t id);
 void flow_hdf5_close_space(hid_t id);

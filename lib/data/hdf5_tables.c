@@ -13,6 +13,7 @@ enum { MOST_OBJECTS = 10000, MOST_DEPTH = 16, MOST_SHOWN = 12 };
 
 typedef struct listing {
     flow_names tables, others; /* paths */
+    flow_names sizes;          /* of the tables */
     flow_text shown_tables, shown_others;
     int n_objects;
     flow_status status;
@@ -41,6 +42,8 @@ static void add(listing *list, bool is_table, const char *path, const char *shap
         flow_text_add(shown, ", ...");
     if (list->status == FLOW_OK)
         list->status = flow_names_add(names, path, strlen(path), list->err);
+    if (is_table && list->status == FLOW_OK)
+        list->status = flow_names_add(&list->sizes, shape, strlen(shape), list->err);
 }
 
 static void list_dataset(visit *at, hid_t dataset, const char *name, const char *path)
@@ -129,6 +132,7 @@ static void free_listing(listing *list)
 {
     flow_names_free(&list->tables);
     flow_names_free(&list->others);
+    flow_names_free(&list->sizes);
     flow_text_free(&list->shown_tables);
     flow_text_free(&list->shown_others);
 }
@@ -156,6 +160,21 @@ flow_status flow_hdf5_only_table(char **path, hid_t file, const char *name, flow
                                 "are %s", name, name, list.tables.at[0], shown(&list.shown_tables));
     }
     free_listing(&list);
+    return status;
+}
+
+flow_status flow_hdf5_all_tables(flow_names *paths, flow_names *sizes, const char *file, flow_error *err)
+{
+    hid_t id = flow_hdf5_open(file, err);
+    if (id < 0)
+        return FLOW_FORMAT;
+    listing list;
+    flow_status status = list_file(&list, id, err);
+    *paths = list.tables;
+    *sizes = list.sizes;
+    list.tables = list.sizes = (flow_names){0};
+    free_listing(&list);
+    H5Fclose(id);
     return status;
 }
 

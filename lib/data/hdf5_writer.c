@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "data/hdf5_support.h"
+#include "data/hdf5_update.h"
 #include "data/writer_impl.h"
 
 enum { CHUNK_BYTES = 1 << 18, SMALL_ATTRIBUTE = 1 << 11 };
@@ -52,26 +53,44 @@ static flow_status write_names(hdf5_writer *w, flow_error *err)
     return status;
 }
 
+/* The groups on the way to the table, which have no times in them either. */
+static bool make_groups(const hdf5_writer *w)
+{
+    char *path = flow_strdup(w->path);
+    hid_t list = H5Pcreate(H5P_GROUP_CREATE);
+    bool good = path != NULL && list >= 0 && H5Pset_obj_track_times(list, false) >= 0;
+    for (char *c = path; good && (c = strchr(c + 1, '/')) != NULL; ) {
+        *c = '\0';
+        hid_t group = H5Oopen(w->file, path, H5P_DEFAULT);
+        if (group < 0)
+            group = H5Gcreate2(w->file, path, H5P_DEFAULT, list, H5P_DEFAULT);
+        good = group >= 0;
+        flow_hdf5_close_object(group);
+        *c = '/';
+    }
+    flow_hdf5_close_list(list);
+    free(path);
+    return good;
+}
+
 static flow_status make_dataset(hdf5_writer *w, hsize_t chunk_rows, flow_error *err)
 {
     flow_status status = FLOW_OK;
     hsize_t d = (hsize_t)w->common.n_columns;
     hsize_t size[2] = {0, d}, most[2] = {H5S_UNLIMITED, d}, chunk[2] = {chunk_rows, d};
     hid_t space = H5Screate_simple(2, size, most);
-    hid_t list = H5Pcreate(H5P_DATASET_CREATE), links = H5Pcreate(H5P_LINK_CREATE);
-    bool good = space >= 0 && list >= 0 && links >= 0 && H5Pset_chunk(list, 2, chunk) >= 0 &&
-                H5Pset_fletcher32(list) >= 0 && H5Pset_obj_track_times(list, false) >= 0 &&
-                H5Pset_create_intermediate_group(links, 1) >= 0;
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+    bool good = space >= 0 && list >= 0 && H5Pset_chunk(list, 2, chunk) >= 0 && H5Pset_fletcher32(list) >= 0 &&
+                H5Pset_obj_track_times(list, false) >= 0 && make_groups(w);
     if (good && d > SMALL_ATTRIBUTE) /* the header of a dataset holds 64 kB: put the names beside it */
         good = H5Pset_attr_phase_change(list, 0, 0) >= 0;
     if (good)
-        w->dataset = H5Dcreate2(w->file, w->path, w->common.as_float ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space, links,
-                                list, H5P_DEFAULT);
+        w->dataset = H5Dcreate2(w->file, w->path, w->common.as_float ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space,
+                                H5P_DEFAULT, list, H5P_DEFAULT);
     if (w->dataset < 0)
         status = fail(w, err, w->path);
     else
         status = write_names(w, err);
-    flow_hdf5_close_list(links);
     flow_hdf5_close_list(list);
     flow_hdf5_close_space(space);
     return status;
@@ -184,10 +203,12 @@ static void hdf5_writer_release(flow_writer *writer)
 static const flow_writer_type hdf5_writer_type = {hdf5_writer_write, hdf5_writer_begin, hdf5_writer_finish,
                                                   hdf5_writer_release};
 
-/* Nothing in the file depends on when it was written. */
-static flow_status create_file(hdf5_writer *w, flow_error *err)
+/* Nothing in a new file depends on when it was written. */
+static flow_status open_file(hdf5_writer *w, bool keep, flow_error *err)
 {
+    flow_output *output = &w->common.output;
     flow_status status = FLOW_OK;
+    bool update = false;
     flow_hdf5_hush hush = flow_hdf5_quiet();
     hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
     bool good = creation >= 0 && access >= 0 && H5Pset_obj_track_times(creation, false) >= 0 &&
@@ -195,9 +216,12 @@ static flow_status create_file(hdf5_writer *w, flow_error *err)
 #if H5_VERSION_GE(1, 10, 7)
     good = good && H5Pset_file_locking(access, true, true) >= 0; /* some file systems of clusters have no locks */
 #endif
-    if (good)
-        w->file = H5Fcreate(w->common.output.temporary, H5F_ACC_TRUNC, creation, access);
-    if (w->file < 0)
+    if (good && keep)
+        status = flow_hdf5_update(&update, output, w->path, access, err);
+    if (good && status == FLOW_OK)
+        w->file = update ? H5Fopen(output->temporary, H5F_ACC_RDWR, access)
+                         : H5Fcreate(output->temporary, H5F_ACC_TRUNC, creation, access);
+    if (status == FLOW_OK && w->file < 0)
         status = fail(w, err, "the file");
     flow_hdf5_close_list(access);
     flow_hdf5_close_list(creation);
@@ -206,8 +230,9 @@ static flow_status create_file(hdf5_writer *w, flow_error *err)
 }
 
 flow_status flow_hdf5_writer_open(flow_writer **out, const flow_location *location, const char *const *columns,
-                                  int n_columns, bool as_float, flow_error *err)
+                                  int n_columns, const flow_writer_options *options, flow_error *err)
 {
+    bool as_float = options->as_float;
     hdf5_writer *w = calloc(1, sizeof *w);
     if (w == NULL)
         return flow_error_memory(err, "an HDF5 writer");
@@ -224,5 +249,5 @@ flow_status flow_hdf5_writer_open(flow_writer **out, const flow_location *locati
         status = flow_names_add(&w->columns, columns[i], strlen(columns[i]), err);
     if (status == FLOW_OK)
         status = flow_output_open(&w->common.output, location->file, true, err);
-    return status == FLOW_OK ? create_file(w, err) : status;
+    return status == FLOW_OK ? open_file(w, options->keep, err) : status;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "data/hdf5_support.h"
+#include "data/hdf5_tables.h"
 #include "data/table_impl.h"
 #include "data/writer_impl.h"
 
@@ -228,6 +230,42 @@ flow_status flow_reader_seek(flow_reader *reader, const flow_position *position,
     return reader->type->seek(reader, position, err);
 }
 
+/* ------------------------------------------------------------------ lists of tables */
+
+flow_status flow_tables_list(flow_table_list *out, const char *location, flow_error *err)
+{
+    *out = (flow_table_list){0};
+    flow_location place;
+    flow_names paths = {0}, sizes = {0};
+    flow_status status = flow_location_find(&place, location, err);
+    if (status != FLOW_OK)
+        return status;
+    if (place.kind == FLOW_LOCATION_HDF5 && place.path == NULL) {
+        flow_hdf5_hush hush = flow_hdf5_quiet();
+        status = flow_hdf5_all_tables(&paths, &sizes, place.file, err);
+        flow_hdf5_restore(&hush);
+    }
+    flow_location_free(&place);
+    if (status != FLOW_OK) {
+        flow_names_free(&paths);
+        flow_names_free(&sizes);
+        return status;
+    }
+    *out = (flow_table_list){paths.n, paths.at, sizes.at};
+    return FLOW_OK;
+}
+
+void flow_tables_free(flow_table_list *list)
+{
+    for (int i = 0; i < list->n; i++) {
+        free(list->paths[i]);
+        free(list->sizes[i]);
+    }
+    free(list->paths);
+    free(list->sizes);
+    *list = (flow_table_list){0};
+}
+
 /* ------------------------------------------------------------------ writers */
 
 flow_status flow_writer_open(flow_writer **out, const char *location, const char *const *columns, int n_columns,
@@ -241,11 +279,13 @@ flow_status flow_writer_open(flow_writer **out, const char *location, const char
     flow_status status = flow_location_name(&place, location, err);
     if (status != FLOW_OK)
         return status;
-    bool as_float = options != NULL && options->as_float;
+    flow_writer_options chosen = {0};
+    if (options != NULL)
+        chosen = *options;
     if (place.kind == FLOW_LOCATION_HDF5)
-        status = flow_hdf5_writer_open(out, &place, columns, n_columns, as_float, err);
+        status = flow_hdf5_writer_open(out, &place, columns, n_columns, &chosen, err);
     else
-        status = flow_csv_writer_open(out, &place, columns, n_columns, as_float, err);
+        status = flow_csv_writer_open(out, &place, columns, n_columns, chosen.as_float, err);
     flow_location_free(&place);
     if (status != FLOW_OK) {
         flow_writer_abandon(*out);

@@ -68,16 +68,28 @@ bool flow_reader_can_seek(const flow_reader *reader);
 flow_position flow_reader_tell(const flow_reader *reader);
 flow_status flow_reader_seek(flow_reader *reader, const flow_position *position, flow_error *err);
 
+/* The tables that an HDF5 file holds: their paths, and their sizes as text, "(1000, 5)". */
+typedef struct flow_table_list {
+    int n;
+    char **paths, **sizes;
+} flow_table_list;
+
+/* Owned by the caller. n is 0 for what is no HDF5 file, and when a path in the file is named. */
+flow_status flow_tables_list(flow_table_list *out, const char *location, flow_error *err);
+void flow_tables_free(flow_table_list *list);
+
 typedef struct flow_writer flow_writer;
 
 typedef struct flow_writer_options {
     bool as_float; /* HDF5: store float instead of double; CSV: digits that round-trip a float */
+    bool keep;     /* HDF5: put the table into a file that exists, beside what else that holds */
 } flow_writer_options;
 
 /* Opens a table for writing: HDF5 (a 2-D chunked, checksummed dataset with a `columns` attribute; default path /data)
  * or CSV with a header, by the location's name; "-" and NULL are CSV on standard output. A file is written under a
  * temporary name in its own folder and renamed by flow_writer_finish, so that a reader never sees half a table and a
- * failure keeps the old file; an existing HDF5 file named with a dataset path is replaced as a whole. */
+ * failure keeps the old file. An existing file is replaced as a whole, unless `keep` asks for the rest of an HDF5 file
+ * to stay: then the new file is a copy of the old one in which only what stands at the path is new. */
 flow_status flow_writer_open(flow_writer **out, const char *location, const char *const *columns, int n_columns,
                              const flow_writer_options *options, flow_error *err);
 flow_status flow_writer_write(flow_writer *writer, const double *rows, size_t n_rows, flow_error *err);

@@ -27,6 +27,6 @@ struct flow_writer {
 flow_status flow_csv_writer_open(flow_writer **out, const flow_location *location, const char *const *columns,
                                  int n_columns, bool as_float, flow_error *err);
 flow_status flow_hdf5_writer_open(flow_writer **out, const flow_location *location, const char *const *columns,
-                                  int n_columns, bool as_float, flow_error *err);
+                                  int n_columns, const flow_writer_options *options, flow_error *err);
 
 #endif

@@ -158,9 +158,9 @@ static cJSON *object_schema(const char *name, const char *help, const flow_optio
 }
 
 /* {"oneOf": [{"enum": [names]}, object, object, ...]}: what may be a bare name or an object */
-static cJSON *choice_schema(cJSON *definitions, const char *name, cJSON **names)
+static cJSON *choice_schema(cJSON *parent, const char *name, cJSON **names)
 {
-    cJSON *definition = cJSON_AddObjectToObject(definitions, name);
+    cJSON *definition = cJSON_AddObjectToObject(parent, name);
     cJSON *list = cJSON_AddArrayToObject(definition, "oneOf");
     cJSON *bare = cJSON_CreateObject();
     *names = cJSON_AddArrayToObject(bare, "enum");
@@ -186,37 +186,40 @@ static void add_order_schema(cJSON *definitions)
     cJSON_AddItemToArray(list, explicit);
 }
 
+static void add_choice(cJSON *list, cJSON *names, const char *type, cJSON *schema)
+{
+    cJSON_AddItemToArray(names, cJSON_CreateString(type));
+    cJSON_AddItemToArray(list, schema);
+}
+
 void flow_registry_schema(cJSON *definitions)
 {
     flow_context_schema(definitions);
     add_order_schema(definitions);
-    cJSON *flow = cJSON_AddObjectToObject(definitions, "flow");
+    cJSON *flow = cJSON_AddObjectToObject(definitions, "flow"), *names;
     cJSON_AddStringToObject(flow, "type", "array");
     cJSON_AddStringToObject(flow, "description", "the maps from the data to the base, in this order");
-    cJSON *items = cJSON_AddArrayToObject(cJSON_AddObjectToObject(flow, "items"), "oneOf");
+    cJSON *list = choice_schema(flow, "items", &names);
     for (int i = 0; flow_column_types[i] != NULL; i++) {
         const flow_column_type *t = flow_column_types[i];
-        cJSON_AddItemToArray(items, object_schema(t->type, t->help, t->options, NULL, false));
+        add_choice(list, names, t->type, object_schema(t->type, t->help, t->options, NULL, false));
     }
     for (const flow_preset *p = flow_presets; p->type != NULL; p++)
-        cJSON_AddItemToArray(items, object_schema(p->type, p->help, flow_block_find(p->block)->options, p->defaults, true));
+        add_choice(list, names, p->type,
+                   object_schema(p->type, p->help, flow_block_find(p->block)->options, p->defaults, true));
     for (int i = 0; flow_block_types[i] != NULL; i++) {
         const flow_block_type *t = flow_block_types[i];
         if (flow_preset_find(t->type) == NULL)
-            cJSON_AddItemToArray(items, object_schema(t->type, t->help, t->options, NULL, true));
+            add_choice(list, names, t->type, object_schema(t->type, t->help, t->options, NULL, true));
     }
-
-    cJSON *names;
-    cJSON *list = choice_schema(definitions, "univariate", &names);
+    list = choice_schema(definitions, "univariate", &names);
     for (int i = 0; flow_univariate_types[i] != NULL; i++) {
         const flow_univariate_type *t = flow_univariate_types[i];
-        cJSON_AddItemToArray(names, cJSON_CreateString(t->type));
-        cJSON_AddItemToArray(list, object_schema(t->type, t->help, t->options, NULL, false));
+        add_choice(list, names, t->type, object_schema(t->type, t->help, t->options, NULL, false));
     }
     list = choice_schema(definitions, "base", &names);
     for (int i = 0; flow_base_types[i] != NULL; i++) {
         const flow_base_type *t = flow_base_types[i];
-        cJSON_AddItemToArray(names, cJSON_CreateString(t->type));
-        cJSON_AddItemToArray(list, object_schema(t->type, t->help, t->options, NULL, false));
+        add_choice(list, names, t->type, object_schema(t->type, t->help, t->options, NULL, false));
     }
 }

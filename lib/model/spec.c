@@ -71,11 +71,10 @@ static const flow_option data_table[] = {
 
 /* ---- reading ---- */
 
-/* "data": "file.csv" for {"train": "file.csv"}, "base": "normal" for {"type": "normal"}: short forms become long ones,
- * so that everybody else meets one form only and an override may reach into it. */
-static flow_status expand(cJSON *document, const char *key, const char *inner, flow_error *err)
+/* "data": "file.csv" for {"train": "file.csv"}, "maf" for {"type": "maf"}: short forms become long ones, so that
+ * everybody else meets one form only and an override may reach into it. */
+static flow_status expand(flow_json at, const char *inner, flow_error *err)
 {
-    flow_json root = flow_json_root(document), at = flow_json_member(&root, key);
     if (!cJSON_IsString(at.node))
         return FLOW_OK;
     cJSON *object = cJSON_CreateObject();
@@ -89,9 +88,22 @@ static flow_status expand(cJSON *document, const char *key, const char *inner, f
 
 static flow_status expand_short_forms(cJSON *document, flow_error *err)
 {
-    flow_status status = expand(document, "data", "train", err);
+    flow_json root = flow_json_root(document), list = flow_json_member(&root, "flow");
+    flow_json training = flow_json_member(&root, "train");
+    flow_status status = expand(flow_json_member(&root, "data"), "train", err);
     if (status == FLOW_OK)
-        status = expand(document, "base", "type", err);
+        status = expand(flow_json_member(&root, "base"), "type", err);
+    if (status == FLOW_OK)
+        status = expand(flow_json_member(&training, "optimizer"), "type", err);
+    if (status == FLOW_OK)
+        status = expand(flow_json_member(&training, "schedule"), "type", err);
+    int n = cJSON_IsArray(list.node) ? cJSON_GetArraySize(list.node) : 0;
+    for (int i = 0; i < n && status == FLOW_OK; i++) {
+        status = expand(flow_json_element(&list, i), "type", err);
+        flow_json map = flow_json_element(&list, i);
+        if (status == FLOW_OK)
+            status = expand(flow_json_member(&map, "univariate"), "type", err);
+    }
     return status;
 }
 
@@ -253,6 +265,9 @@ static flow_status check_output(const flow_spec *spec, const flow_json *root, fl
                               output);
     if (ends_with(output, ".json") || ends_with(output, ".csv"))
         return flow_json_fail(&at, err, "a model is an HDF5 file; call it .h5, not \"%.100s\"", output);
+    if (strstr(output, ".h5:") != NULL)
+        return flow_json_fail(&at, err, "a model is a whole file; leave out what stands behind \"%.*s\"",
+                              (int)(strstr(output, ".h5:") + 3 - output), output);
     if (lies_in(spec->train, output) || lies_in(spec->validation, output) || lies_in(spec->test, output))
         return flow_json_fail(&at, err, "the model would replace the data in \"%.100s\"; choose another name", output);
     return FLOW_OK;
