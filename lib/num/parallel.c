@@ -137,6 +137,7 @@ static void hire(pool *p, int n)
     pthread_once(&once, watch_forks);
     while (p->n_workers < n) {
         pthread_t id;
+        /* NOLINTNEXTLINE(performance-no-int-to-ptr): the argument is a number and no address */
         if (pthread_create(&id, NULL, work, (void *)(ptrdiff_t)(p->n_workers + 1)) != 0)
             return;
         pthread_detach(id);
