@@ -96,7 +96,7 @@ TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZ
 # ---- flags ----------------------------------------------------------------------------------------------------------
 # No -march and no -ffast-math: the binary runs on every machine, and NaN stays NaN. The files below hold the same
 # kernels for wider vectors; the program picks one when it starts.
-STANDARD_FLAGS := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -fno-math-errno -fno-trapping-math -Ilib
+STANDARD_FLAGS := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -pthread -fno-math-errno -fno-trapping-math -Ilib
 ifeq ($(CONFIG_X86_64),yes)
 FLAGS_lib/num/vecmath_avx2 := -mavx2 -mfma
 FLAGS_lib/num/vecmath_avx512 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma
@@ -147,10 +147,8 @@ OBJECTS_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(LIB_SOURCES))
 COMMANDS_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(filter-out cmd/flowctl.c,$(CMD_SOURCES)))
 SUPPORT_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(TEST_SUPPORT))
 
-OPENMP_$(1) = $(if $(filter fuzz,$(1)),-fopenmp,$$(CONFIG_OPENMP))
-COMPILE_$(1) = $(3) $$(STANDARD_FLAGS) $$(CFLAGS_$(1)) $$(MODE_$(1)) $$(OPENMP_$(1)) \
-               $$(LIBRARY_FLAGS) $$(CPPFLAGS) $$(CFLAGS)
-LINK_$(1) = $(3) $$(MODE_$(1)) $$(OPENMP_$(1)) $$(CFLAGS) $$(LDFLAGS)
+COMPILE_$(1) = $(3) $$(STANDARD_FLAGS) $$(CFLAGS_$(1)) $$(MODE_$(1)) $$(LIBRARY_FLAGS) $$(CPPFLAGS) $$(CFLAGS)
+LINK_$(1) = $(3) -pthread $$(MODE_$(1)) $$(CFLAGS) $$(LDFLAGS)
 
 $(2)/flags: FORCE
 	$$(call stamp,$$(COMPILE_$(1)) | $$(LINK_$(1)) | $$(LIBRARIES) | $$(TEST_FLAGS) | $$(CONFIG_COMPILER))
@@ -249,7 +247,7 @@ data: build/generate
 
 ##   lint           layering, text hygiene, shellcheck, clang-tidy, cppcheck
 lint:
-	@MAKE='$(SELF)' scripts/lint.sh $(STANDARD_FLAGS) $(CONFIG_OPENMP) $(LIBRARY_FLAGS) $(TEST_FLAGS) -DFLOW_VERSION='"$(VERSION)"'
+	@MAKE='$(SELF)' scripts/lint.sh $(STANDARD_FLAGS) $(LIBRARY_FLAGS) $(TEST_FLAGS) -DFLOW_VERSION='"$(VERSION)"'
 
 ##   fuzz           libFuzzer on each test/fuzz_*.c for FUZZ_SECONDS=30, starting from test/corpus/
 fuzz: $(addprefix build/fuzz/,$(FUZZ))
@@ -270,7 +268,7 @@ install: release
 	install -m 644 lib/flow.h '$(includedir)/flow.h'
 	install -m 644 lib/base/error.h '$(includedir)/base/error.h'
 	install -m 644 $(DOCUMENTS) '$(docdir)'
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(CONFIG_OPENMP) $(LIBRARIES)|' \
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|-pthread $(LIBRARIES)|' \
 	    flowctl.pc.in >'$(libdir)/pkgconfig/flowctl.pc'
 	$(if $(wildcard scripts/completion.bash),install -d '$(completiondir)' && \
 	    install -m 644 scripts/completion.bash '$(completiondir)/flowctl')

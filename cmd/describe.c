@@ -31,7 +31,7 @@ static void add_shape(layer *l, const flow_param *entry)
         return;
     snprintf(shape, sizeof shape, "%s%dx%d", used > 0 ? ", " : "", entry->rows, entry->cols);
     bool fits = used + strlen(shape) + sizeof etc <= sizeof l->shapes;
-    strcpy(l->shapes + used, fits ? shape : etc);
+    snprintf(l->shapes + used, sizeof l->shapes - used, "%s", fits ? shape : etc);
 }
 
 /* The maps of a flow in order: column maps, then blocks. Their entries carry their names in front. */

@@ -76,9 +76,9 @@ static void add_difference(flow_text *text, const flow_json *was, const flow_jso
         char *a = was->node != NULL ? cJSON_PrintUnformatted(was->node) : NULL;
         char *b = is->node != NULL ? cJSON_PrintUnformatted(is->node) : NULL;
         if (a != NULL && strlen(a) < sizeof before)
-            strcpy(before, a);
+            snprintf(before, sizeof before, "%s", a);
         if (b != NULL && strlen(b) < sizeof now)
-            strcpy(now, b);
+            snprintf(now, sizeof now, "%s", b);
         free(a);
         free(b);
     }

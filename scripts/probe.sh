@@ -57,6 +57,11 @@ if command -v brew >/dev/null 2>&1; then
     brew=$(brew --prefix)
     search_cflags="-I$brew/include" search_libs="-L$brew/lib"
 fi
+# Apple's linker wants to be told which functions may be missing (lib/num/gemm.c).
+if [ "$(uname -s)" = Darwin ]; then
+    search_libs="$search_libs -Wl,-U,_omp_get_max_threads -Wl,-U,_omp_set_num_threads"
+    search_libs="$search_libs -Wl,-U,_openblas_set_num_threads"
+fi
 
 # Fills cflags_NAME and libs_NAME.
 while IFS='|' read -r name packages fallback _; do
@@ -87,7 +92,6 @@ builds() {
 # SLEEF's take half a second.
 program() {
     local header function
-    printf '#include <omp.h>\n'
     while IFS='|' read -r _ _ _ header function; do
         printf '#if !__has_include(<%s>)\n#error\n#endif\n' "$header"
         [ -z "$function" ] || printf 'void %s(void);\n' "$function"
@@ -96,7 +100,7 @@ program() {
     while IFS='|' read -r _ _ _ _ function; do
         [ -z "$function" ] || printf '        %s();\n' "$function"
     done <<<"$1"
-    printf '    }\n    return omp_get_max_threads() < 1;\n}\n'
+    printf '    }\n    return 0;\n}\n'
 }
 
 # One program that needs everything is fast; only when that cannot be built, each library alone to find the missing.
@@ -106,19 +110,11 @@ while IFS='|' read -r name _; do
     everything="$everything ${!flags} $search_libs ${!libs}"
 done <<<"$libraries"
 
-openmp='' missing=''
+missing=''
 # shellcheck disable=SC2086
-if [ "$cc" != false ] && program "$libraries" | builds -fopenmp $everything -lm; then
-    openmp=-fopenmp
-elif [ "$cc" != false ]; then
-    for flags in "-fopenmp" "-Xpreprocessor -fopenmp $search_cflags $search_libs -lomp" \
-        "-Xpreprocessor -fopenmp -I$brew/opt/libomp/include -L$brew/opt/libomp/lib -lomp"; do
-        if program '|||stddef.h|' | builds $flags; then
-            openmp=$flags
-            break
-        fi
-    done
-    [ -n "$openmp" ] || missing=' openmp'
+if [ "$cc" = false ]; then
+    missing=" $(cut -d'|' -f1 <<<"$libraries" | tr '\n' ' ')"
+elif ! program "$libraries" | builds -pthread $everything -lm; then
     while IFS= read -r line; do
         name=${line%%|*}
         flags=cflags_$name libs=libs_$name
@@ -127,11 +123,9 @@ elif [ "$cc" != false ]; then
             gsl) extra='-Wl,--unresolved-symbols=ignore-all -lm' ;;
             *) extra='' ;;
         esac
-        program "$line" | builds ${openmp:-} $search_cflags ${!flags} $search_libs ${!libs} $extra ||
+        program "$line" | builds -pthread $search_cflags ${!flags} $search_libs ${!libs} $extra ||
             missing="$missing $name"
     done <<<"$libraries"
-else
-    missing=" $(cut -d'|' -f1 <<<"$libraries" | tr '\n' ' ')"
 fi
 
 has() { [[ "$missing " != *" $1 "* ]] && echo yes || echo no; }
@@ -162,7 +156,6 @@ variable CC "$cc"
 # shellcheck disable=SC2086
 variable COMPILER "$($cc --version | head -n 1 | tr -d "'#\$")"
 variable X86_64 "$x86_64"
-variable OPENMP "$openmp"
 variable CFLAGS "$search_cflags ${cflags_hdf5-} ${cflags_gsl-} ${cflags_cblas-} ${cflags_cjson-} ${cflags_sleef-} \
     ${cflags_zlib-}"
 variable LIBS "$search_libs ${libs_hdf5-} ${libs_gsl-} ${libs_cblas-} ${libs_cjson-} ${libs_sleef-} ${libs_libcsv-} \

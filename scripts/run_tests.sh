@@ -25,8 +25,6 @@ passed=0 failed=0 skipped=0
 # Leaks and undefined behaviour end a program with a stack trace.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
-# Threads that wait should not take the processor from threads that work.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
 limited() {
     if command -v timeout >/dev/null 2>&1; then

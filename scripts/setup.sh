@@ -34,7 +34,7 @@ missing() {
             file=$(mktemp)
             printf '#include <stddef.h>\n#include <stdint.h>\n%s\n' \
                 'int LLVMFuzzerTestOneInput(const uint8_t *d, size_t n) { return d == NULL && n > 0; }' |
-                clang -x c - -o "$file" -fopenmp -fsanitize=fuzzer,address,undefined 2>/dev/null || echo fuzzer
+                clang -x c - -o "$file" -fsanitize=fuzzer,address,undefined 2>/dev/null || echo fuzzer
             rm -f "$file"
         fi
     fi
@@ -55,7 +55,6 @@ names='compiler gcc,libc6-dev gcc gcc
 make make make make
 ar binutils binutils -
 pkg-config pkg-config pkgconf-pkg-config pkgconf
-openmp libgomp1,libomp-dev libgomp,libomp-devel libomp
 gsl libgsl-dev gsl-devel gsl
 cblas libopenblas-dev openblas-devel openblas
 cjson libcjson-dev cjson-devel cjson
@@ -67,10 +66,10 @@ zlib zlib1g-dev zlib-devel zlib
 random123 librandom123-dev Random123-devel -
 cmocka libcmocka-dev libcmocka-devel cmocka
 bats bats bats bats-core
-clang clang,libomp-dev,libclang-rt-dev clang,libomp-devel,compiler-rt llvm
+clang clang,libclang-rt-dev clang,compiler-rt llvm
 clang-tidy clang-tidy clang-tools-extra llvm
 clang-format clang-format clang-tools-extra clang-format
-fuzzer clang,libomp-dev,libclang-rt-dev clang,libomp-devel,compiler-rt llvm
+fuzzer clang,libclang-rt-dev clang,compiler-rt llvm
 shellcheck shellcheck ShellCheck shellcheck
 cppcheck cppcheck cppcheck cppcheck'
 

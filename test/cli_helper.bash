@@ -14,7 +14,7 @@ case $FLOWCTL in
     *) FLOWCTL=$PWD/$FLOWCTL ;;
 esac
 export FLOWCTL root
-export OMP_WAIT_POLICY=passive LC_ALL=C
+export LC_ALL=C
 
 flowctl() {
     "$FLOWCTL" "$@"

@@ -16,7 +16,7 @@ const char *flow_csv_excerpt(char out[FLOW_EXCERPT_SIZE], const char *text, size
         unsigned char c = (unsigned char)text[i];
         out[i] = c < 0x20 || c == 0x7f ? '?' : text[i];
     }
-    strcpy(out + n, length > n ? "..." : "");
+    snprintf(out + n, FLOW_EXCERPT_SIZE - n, "%s", length > n ? "..." : "");
     return out;
 }
 

@@ -237,8 +237,11 @@ static flow_status settle(scan *s, flow_error *err)
         flow_reader_limit(data->reader, data->block_rows);
         return data->rows != NULL && data->numbers != NULL ? FLOW_OK : flow_error_memory(err, "the rows");
     }
-    double *rows = realloc(data->rows, s->n_held * (size_t)data->columns.n * sizeof *rows);
-    data->rows = rows != NULL ? rows : data->rows;
+    if (s->n_held > 0) {
+        double *rows = realloc(data->rows, s->n_held * (size_t)data->columns.n * sizeof *rows);
+        if (rows != NULL)
+            data->rows = rows;
+    }
     if (s->counts) {
         free(data->numbers);
         data->numbers = NULL;

@@ -114,7 +114,7 @@ static flow_status make_room(flow_dataset *data, flow_error *err)
         data->order = malloc((size_t)n * sizeof *data->order);
     }
     if (!data->is_held && data->block_order == NULL)
-        data->block_order = malloc((size_t)data->n_blocks * sizeof *data->block_order);
+        data->block_order = calloc((size_t)data->n_blocks, sizeof *data->block_order);
     if (data->order == NULL || (!data->is_held && data->block_order == NULL))
         return flow_error_memory(err, "the order of the rows");
     return FLOW_OK;

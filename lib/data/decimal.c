@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/decimal.h"
 
+#include <assert.h>
 #include <float.h>
 #include <stdint.h>
 #include <string.h>
@@ -72,6 +73,7 @@ static double exact_product(uint64_t digits, int exponent)
         return nearest_double((wide)digits * powers_of_5[exponent], false, exponent);
     /* A quotient of 63 or 64 bits and the knowledge whether something is left decide the rounding to 53 bits. */
     uint64_t divisor = powers_of_5[-exponent];
+    assert(digits != 0 && divisor != 0); /* or the shifts below would be as wide as the numbers */
     int digits_shift = 64 - bit_length(digits), divisor_shift = 64 - bit_length(divisor);
     wide dividend = (wide)(digits << digits_shift) << 63;
     divisor <<= divisor_shift;

@@ -27,7 +27,7 @@ flow_status flow_hdf5_read_1d(hid_t dataset, hid_t type, void *out, int64_t firs
     if (space < 0 || memory < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &size, NULL) < 0 ||
         H5Dread(dataset, type, memory, space, H5P_DEFAULT, out) < 0)
         status = flow_hdf5_error(err, FLOW_IO, "rows %lld to %lld cannot be read", (long long)first + 1,
-                                 (long long)(first + count));
+                                 (long long)first + (long long)count);
     flow_hdf5_close_space(memory);
     flow_hdf5_close_space(space);
     return status;
@@ -64,7 +64,8 @@ static flow_status chunk_of(hid_t dataset, const flow_hdf5_shape *shape, int64_t
             *bytes = (double)H5Tget_size(type);
             for (int i = 0; i < rank; i++)
                 *bytes *= (double)size[i];
-            *across = rank == 2 ? (double)((shape->size[1] - 1) / size[1] + 1) : 1;
+            hsize_t side_by_side = rank == 2 ? (shape->size[1] - 1) / size[1] + 1 : 1;
+            *across = (double)side_by_side;
             if (*bytes > MOST_CHUNK_BYTES)
                 status = flow_error_set(err, FLOW_DATA, "it is stored in chunks of %.0f MB; rewrite it with smaller "
                                         "ones, for example with h5repack -l", *bytes / 1048576);
@@ -118,7 +119,7 @@ flow_status flow_hdf5_plan_blocks(flow_hdf5_layout *l, int row_values, const flo
             rows = chunk_rows;
         else if (i == 0 && chunk_rows < rows)
             rows -= rows % chunk_rows;
-        if (rows % chunk_rows != 0 && bytes * across <= CACHE_BYTES / l->n_datasets)
+        if (rows % chunk_rows != 0 && bytes * across <= (double)CACHE_BYTES / l->n_datasets)
             status = widen_cache(&l->datasets[i], bytes * across, err);
         if (status != FLOW_OK)
             return status;
@@ -137,7 +138,7 @@ void flow_hdf5_layout_limit(flow_hdf5_layout *l, int64_t rows)
     bool was_whole = l->block_rows % l->chunk_rows == 0;
     l->block_rows = rows;
     for (int i = 0; i < l->n_datasets && was_whole && rows % l->chunk_rows != 0; i++)
-        if (l->band_bytes <= CACHE_BYTES / l->n_datasets)
+        if (l->band_bytes <= (double)CACHE_BYTES / l->n_datasets)
             widen_cache(&l->datasets[i], l->band_bytes, NULL); /* reading tells when that failed */
 }
 
@@ -169,10 +170,9 @@ static flow_status choose_members(flow_hdf5_layout *l, flow_reader *reader, hid_
                                 FLOW_COLUMNS_MAX);
     for (int i = 0; i < n && status == FLOW_OK; i++) {
         char *name = H5Tget_member_name(type, (unsigned)i);
+        status = name != NULL ? flow_names_add(&names, name, strlen(name), err) : FLOW_FORMAT;
         if (name == NULL)
-            status = flow_hdf5_error(err, FLOW_FORMAT, "%s: a member has no name", reader->name);
-        else
-            status = flow_names_add(&names, name, strlen(name), err);
+            flow_hdf5_error(err, status, "%s: a member has no name", reader->name);
         H5free_memory(name);
     }
     if (status == FLOW_OK)

@@ -21,7 +21,7 @@ static flow_status read_matrix(flow_hdf5_layout *l, double *rows, int64_t first,
     double *to = l->scratch != NULL ? l->scratch : rows;
     if (!good || H5Dread(l->datasets[0], H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, to) < 0)
         status = flow_hdf5_error(err, FLOW_IO, "rows %lld to %lld cannot be read", (long long)first + 1,
-                                 (long long)(first + count));
+                                 (long long)first + (long long)count);
     if (status == FLOW_OK && l->scratch != NULL)
         for (int64_t i = 0; i < count; i++)
             for (int j = 0; j < l->d; j++)
@@ -42,8 +42,8 @@ static flow_status plan_runs(flow_hdf5_layout *l, const int *chosen, flow_error 
 {
     size_t d = (size_t)l->d;
     int *sorted = malloc(d * sizeof *sorted);
-    l->run_first = malloc(d * sizeof *l->run_first);
-    l->run_count = malloc(d * sizeof *l->run_count);
+    l->run_first = calloc(d, sizeof *l->run_first);
+    l->run_count = calloc(d, sizeof *l->run_count);
     l->pick = malloc(d * sizeof *l->pick);
     if (sorted == NULL || l->run_first == NULL || l->run_count == NULL || l->pick == NULL) {
         free(sorted);

@@ -106,7 +106,9 @@ flow_status flow_location_find(flow_location *out, const char *location, flow_er
 flow_status flow_location_name(flow_location *out, const char *location, flow_error *err)
 {
     flow_status status = split(out, location, false, err);
-    if (status == FLOW_OK && out->kind == FLOW_LOCATION_HDF5 && out->path != NULL && strcmp(out->path, "/") == 0)
+    if (status != FLOW_OK)
+        return status;
+    if (out->kind == FLOW_LOCATION_HDF5 && out->path != NULL && strcmp(out->path, "/") == 0)
         status = flow_error_set(err, FLOW_ARGUMENT, "%s: the table in it needs a name, for example %s:/data", location,
                                 out->file);
     if (status != FLOW_OK)

@@ -60,7 +60,7 @@ flow_status flow_univariate_new(flow_univariate *out, flow_json *spec, flow_erro
     if (found == NULL) {
         const char *known[16];
         int n = 0;
-        for (; flow_univariate_types[n] != NULL && n < 16; n++)
+        for (; n < 16 && flow_univariate_types[n] != NULL; n++)
             known[n] = flow_univariate_types[n]->type;
         return unknown_type(spec, type, known, n, err);
     }
@@ -87,7 +87,7 @@ static flow_status make_base(flow *f, flow_json *spec, flow_error *err)
     if (f->base == NULL) {
         const char *known[16];
         int n = 0;
-        for (; flow_base_types[n] != NULL && n < 16; n++)
+        for (; n < 16 && flow_base_types[n] != NULL; n++)
             known[n] = flow_base_types[n]->type;
         return unknown_type(spec, type, known, n, err);
     }

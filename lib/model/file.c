@@ -165,6 +165,7 @@ static flow_status parse_head(flow_head *head, const char block[FLOW_HEAD_SIZE],
     memcpy(text, block, FLOW_HEAD_SIZE);
     text[FLOW_HEAD_SIZE] = '\0';
     *head = (flow_head){0};
+    /* A number out of range comes out of `render` as another one. NOLINTNEXTLINE(cert-err34-c) */
     int n = sscanf(text + MAGIC_SIZE, "version %9u\nprogram %63[^\n]\nbytes %20" SCNu64 "\ncrc32 %8" SCNx32,
                    &head->version, head->program, &head->bytes, &head->crc32);
     if (n >= 2 && head->version > FLOW_MODEL_VERSION)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "nn/mlp.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -91,6 +92,7 @@ void flow_mlp_backward(const flow_mlp *mlp, const real *weights, int n, const re
                        void *work, flow_tape *tape)
 {
     flow_mlp_work w;
+    assert(mlp->n_layers > 0);
     flow_mlp_lay_out(mlp, n, work, &w);
     int last = mlp->n_layers - 1;
     const real *g = gy;

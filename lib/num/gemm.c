@@ -12,9 +12,12 @@
 #include <cblas.h>
 #endif
 
+/* oneDNN, and some builds of CBLAS, run on OpenMP; these come with it, and are missing where a library does without. */
+extern int omp_get_max_threads(void) __attribute__((weak));
+extern void omp_set_num_threads(int n) __attribute__((weak));
+
 #ifndef USE_DNNL
-/* OpenBLAS would start threads of its own inside our tasks, and with them the sums would depend on the machine. Weak:
- * another CBLAS does not have it. */
+/* OpenBLAS has threads of its own, for the whole process. Weak: another CBLAS does not have this. */
 extern void openblas_set_num_threads(int n) __attribute__((weak));
 
 static void keep_on_one_thread(void)
@@ -36,15 +39,9 @@ static void scale(int m, int n, real beta, real *c, int ldc)
     }
 }
 
-void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
-               real beta, real *c, int ldc)
+static void multiply(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda, const real *b,
+                     int ldb, real beta, real *c, int ldc)
 {
-    if (m == 0 || n == 0)
-        return;
-    if (k == 0) {
-        scale(m, n, beta, c, ldc);
-        return;
-    }
 #ifdef USE_DNNL
     dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
 #else
@@ -58,6 +55,23 @@ void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const re
                 1, a, lda, b, ldb, beta, c, ldc);
 #endif
 #endif
+}
+
+void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
+               real beta, real *c, int ldc)
+{
+    if (m == 0 || n == 0)
+        return;
+    if (k == 0) {
+        scale(m, n, beta, c, ldc);
+        return;
+    }
+    int their_threads = omp_get_max_threads != NULL ? omp_get_max_threads() : 1;
+    if (their_threads != 1)
+        omp_set_num_threads(1);
+    multiply(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
+    if (their_threads != 1)
+        omp_set_num_threads(their_threads);
 }
 
 void flow_gemm_library(char *out, size_t size)

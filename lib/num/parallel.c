@@ -9,10 +9,6 @@
 #include <stddef.h>
 #include <unistd.h>
 
-/* oneDNN is built on OpenMP; these come with it, and are missing where there is no OpenMP. */
-extern int omp_get_max_threads(void) __attribute__((weak));
-extern void omp_set_num_threads(int n) __attribute__((weak));
-
 enum { SPINS = 2000, PARTICIPANTS = 0xffff };
 
 /* Jobs are numbered; `signal` holds the number of the current one and, in its low bits, how many workers take part in it.
@@ -90,8 +86,6 @@ static void *work(void *argument)
 {
     pool *p = &the_pool;
     int thread = (int)(ptrdiff_t)argument;
-    if (omp_set_num_threads != NULL)
-        omp_set_num_threads(1);
     unsigned seen = 0;
     for (;;) {
         seen = await_signal(p, seen);
@@ -143,6 +137,7 @@ static void hire(pool *p, int n)
     pthread_once(&once, watch_forks);
     while (p->n_workers < n) {
         pthread_t id;
+        /* NOLINTNEXTLINE(performance-no-int-to-ptr): the argument is a number and no address */
         if (pthread_create(&id, NULL, work, (void *)(ptrdiff_t)(p->n_workers + 1)) != 0)
             return;
         pthread_detach(id);
@@ -169,11 +164,6 @@ static void run_on_pool(pool *p, int n_workers, int n_items, flow_task *task, vo
 
 void flow_parallel_for(int n_items, int n_threads, flow_task *task, void *context)
 {
-    /* A library that is parallel itself must stay on this thread: the order of its sums would else depend on the
-     * machine. */
-    int their_threads = omp_get_max_threads != NULL ? omp_get_max_threads() : 1;
-    if (their_threads != 1)
-        omp_set_num_threads(1);
     pool *p = &the_pool;
     int n_workers = (n_threads < n_items ? n_threads : n_items) - 1;
     if (n_workers > FLOW_THREADS_MAX - 1)
@@ -187,6 +177,4 @@ void flow_parallel_for(int n_items, int n_threads, flow_task *task, void *contex
         for (int item = 0; item < n_items; item++)
             task(context, item, 0);
     }
-    if (their_threads != 1)
-        omp_set_num_threads(their_threads);
 }
