@@ -25,7 +25,7 @@
 #include "model/model.h"
 #include "num/rng.h"
 
-enum { N = 16, MOST_DIM = 9, MOST_WEIGHTS = 150 };
+enum { N = 16, MOST_DIM = 9, MOST_CONTEXT = 3, MOST_WEIGHTS = 150 };
 
 static const bool is_double = sizeof(real) == sizeof(double);
 
@@ -33,6 +33,8 @@ typedef struct config {
     const char *type; /* what it tests, as the registry names it */
     const char *json;
     int dim;
+    int n_context;
+    const char *embedding; /* JSON, or NULL */
 } config;
 
 #define MIXTURE(k) "\"univariate\": {\"type\": \"mixture\", \"components\": " k "}"
@@ -43,7 +45,12 @@ typedef struct config {
 #define CIRCLE(bins) \
     "{\"type\": \"rational_quadratic\", \"bins\": " #bins ", \"bound\": 3.141592653589793, \"circular\": true}"
 
-static const config configs[] = {
+#define EMBEDDING "{\"hidden\": [5], \"activation\": \"tanh\", \"features\": 4}"
+
+static const struct plain {
+    const char *type, *json;
+    int dim;
+} plain[] = {
     {"standardize", "{\"type\": \"standardize\"}", 3},
     {"permute", "{\"type\": \"permute\"}", 5},
     {"permute", "{\"type\": \"permute\", \"order\": \"random\"}", 7},
@@ -111,12 +118,37 @@ static const config configs[] = {
     {"normal", "{\"type\": \"permute\"}", 3},
 };
 
-enum { N_CONFIGS = sizeof configs / sizeof *configs };
+/* With a context: its columns, and the embedding of it. */
+static const config conditional[] = {
+    {"coupling", "{\"type\": \"coupling\", \"repeat\": 2, " NET "}", 4, 2, NULL},
+    {"coupling", "{\"type\": \"coupling\", " NET "}", 1, 3, EMBEDDING},
+    {"coupling", "{\"type\": \"glow\", \"repeat\": 2, " NET "}", 3, 1, EMBEDDING},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 2, " NET "}", 4, 2, NULL},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 3, \"residual\": true, " NET "}", 3, 3, EMBEDDING},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": []}", 4, 2, EMBEDDING},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [3, 2], \"activation\": \"silu\"}", 9, 1, NULL},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 2, \"univariate\": " SPLINE(4, 1) ", " NET "}", 1, 2, EMBEDDING},
+    {"iaf", "{\"type\": \"iaf\", \"repeat\": 2, \"residual\": true, " NET "}", 4, 2, EMBEDDING},
+    {"iaf", "{\"type\": \"iaf\", \"repeat\": 1, \"hidden\": [3], \"activation\": \"elu\"}", 5, 3, NULL},
+};
+
+enum {
+    N_PLAIN = sizeof plain / sizeof *plain,
+    N_CONFIGS = N_PLAIN + sizeof conditional / sizeof *conditional
+};
+
+static config config_of(int k)
+{
+    if (k >= N_PLAIN)
+        return conditional[k - N_PLAIN];
+    return (config){.type = plain[k].type, .json = plain[k].json, .dim = plain[k].dim};
+}
 
 /* ------------------------------------------------------------------ a flow to look at */
 
 typedef struct subject {
-    const config *config;
+    config asked;
+    const config *config; /* = &asked */
     cJSON *document;
     flow *f;
     real *weights;
@@ -131,15 +163,19 @@ static double uniform(uint64_t row, uint32_t column)
     return 2 * flow_rng_uniform(7, FLOW_STREAM_OTHER, row, column) - 1;
 }
 
-static void subject_start(subject *s, const config *asked)
+static void subject_start(subject *s, int config_at)
 {
     flow_error err;
-    *s = (subject){.config = asked};
+    *s = (subject){.asked = config_of(config_at)};
+    const config *asked = s->config = &s->asked;
     char text[512];
-    snprintf(text, sizeof text, "{\"flow\": [%s]}", asked->json);
+    snprintf(text, sizeof text, "{\"flow\": [%s]%s%s}", asked->json, asked->embedding != NULL ? ", \"embedding\": " : "",
+             asked->embedding != NULL ? asked->embedding : "");
     assert_int_equal(flow_json_parse(&s->document, text, strlen(text), "config", &err), FLOW_OK);
     flow_json root = flow_json_root(s->document), list = flow_json_member(&root, "flow"), base = {0};
-    if (flow_new(&s->f, &list, &base, asked->dim, 3, &err) != FLOW_OK)
+    flow_json embedding = flow_json_member(&root, "embedding");
+    const flow_shape shape = {.dim = asked->dim, .n_context = asked->n_context};
+    if (flow_new_conditional(&s->f, &list, &base, &embedding, &shape, 3, &err) != FLOW_OK)
         fail_msg("%s: %s", asked->json, err.message);
     s->weights = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *s->weights);
     assert_non_null(s->weights);
@@ -160,11 +196,13 @@ static void subject_start(subject *s, const config *asked)
     }
     for (int j = 0; j < N; j++)
         s->g[j] = (real)uniform((uint64_t)j, 5);
+    for (int k = 0; k < asked->n_context * N; k++)
+        s->ws->given[k] = 1.3 * uniform((uint64_t)k, 8);
     double rows[N * MOST_DIM];
     for (int j = 0; j < N; j++)
         for (int i = 0; i < asked->dim; i++)
             rows[j * asked->dim + i] = 5 + 3 * s->x[i * N + j];
-    if (s->f->n_columns > 0) /* column maps have values of their own only after a fit */
+    if (s->f->n_columns > 0 && asked->n_context == 0) /* column maps have values of their own only after a fit */
         assert_int_equal(flow_fit(s->f, s->weights, rows, N, NULL, &err), FLOW_OK);
 }
 
@@ -349,9 +387,9 @@ static void check_rows_independent(subject *s, bool latent)
 static void check_threads(subject *s)
 {
     enum { ROWS = 700 };
-    size_t d = (size_t)s->f->dim;
-    double *rows = malloc(ROWS * d * sizeof *rows), *z[2], logp[2][ROWS];
-    for (size_t k = 0; k < ROWS * d; k++)
+    size_t d = (size_t)s->f->dim, width = (size_t)flow_width(s->f);
+    double *rows = malloc(ROWS * width * sizeof *rows), *z[2], logp[2][ROWS];
+    for (size_t k = 0; k < ROWS * width; k++)
         rows[k] = 1.5 * uniform(k, 6);
     for (int run = 0; run < 2; run++) {
         flow_runner *runner;
@@ -371,11 +409,15 @@ static void check_threads(subject *s)
 static void check_save_and_load(subject *s)
 {
     flow_error err;
-    char path[] = "/tmp/contract_XXXXXX", text[700];
+    char path[] = "/tmp/contract_XXXXXX", text[900];
+    static const char *const given[] = {"", ", \"context\": [\"u\"]", ", \"context\": [\"u\", \"v\"]",
+                                        ", \"context\": [\"u\", \"v\", \"w\"]"};
     int file = mkstemp(path);
     assert_true(file >= 0);
     close(file);
-    snprintf(text, sizeof text, "{\"data\": {\"train\": \"x.csv\"}, \"seed\": 3, \"flow\": [%s]}", s->config->json);
+    snprintf(text, sizeof text, "{\"data\": {\"train\": \"x.csv\"%s}, \"seed\": 3, \"flow\": [%s]%s%s}",
+             given[s->config->n_context], s->config->json, s->config->embedding != NULL ? ", \"embedding\": " : "",
+             s->config->embedding != NULL ? s->config->embedding : "");
     flow_spec *spec;
     if (flow_spec_parse(&spec, text, strlen(text), "config", NULL, NULL, 0, &err) != FLOW_OK)
         fail_msg("%s", err.message);
@@ -401,7 +443,7 @@ static void round_trips(void **state)
     (void)state;
     for (int k = 0; k < N_CONFIGS; k++) {
         subject s;
-        subject_start(&s, &configs[k]);
+        subject_start(&s, k);
         check_round_trip(&s, true);
         check_round_trip(&s, false);
         subject_end(&s);
@@ -415,7 +457,7 @@ static void log_determinants(void **state)
         skip();
     for (int k = 0; k < N_CONFIGS; k++) {
         subject s;
-        subject_start(&s, &configs[k]);
+        subject_start(&s, k);
         check_jacobian(&s, true);
         check_jacobian(&s, false);
         subject_end(&s);
@@ -429,7 +471,7 @@ static void gradients(void **state)
         skip();
     for (int k = 0; k < N_CONFIGS; k++) {
         subject s;
-        subject_start(&s, &configs[k]);
+        subject_start(&s, k);
         if (s.f->n_columns == 0) { /* a flow's backward ends at its first block; column maps: see below */
             check_gradients(&s, true);
             check_gradients(&s, false);
@@ -443,7 +485,7 @@ static void independence_of_rows(void **state)
     (void)state;
     for (int k = 0; k < N_CONFIGS; k++) {
         subject s;
-        subject_start(&s, &configs[k]);
+        subject_start(&s, k);
         check_rows_independent(&s, true);
         check_rows_independent(&s, false);
         subject_end(&s);
@@ -455,7 +497,7 @@ static void independence_of_threads(void **state)
     (void)state;
     for (int k = 0; k < N_CONFIGS; k++) {
         subject s;
-        subject_start(&s, &configs[k]);
+        subject_start(&s, k);
         check_threads(&s);
         subject_end(&s);
     }
@@ -466,7 +508,7 @@ static void save_and_load(void **state)
     (void)state;
     for (int k = 0; k < N_CONFIGS; k++) {
         subject s;
-        subject_start(&s, &configs[k]);
+        subject_start(&s, k);
         check_save_and_load(&s);
         subject_end(&s);
     }
@@ -479,7 +521,7 @@ static void gradients_of_columns(void **state)
     const double h = 1e-6;
     for (int config_at = 0; config_at < N_CONFIGS; config_at++) {
         subject subject_, *s = &subject_;
-        subject_start(s, &configs[config_at]);
+        subject_start(s, config_at);
         for (int m = 0; m < s->f->n_columns; m++) {
             const flow_column *column = &s->f->columns[m];
             const double *fitted = s->f->params.fitted;
@@ -519,7 +561,7 @@ static void gradients_of_bases(void **state)
     if (!is_double)
         skip();
     subject subject_, *s = &subject_;
-    subject_start(s, &configs[0]);
+    subject_start(s, 0);
     const double h = 1e-6;
     for (int b = 0; flow_base_types[b] != NULL; b++) {
         cJSON *empty = cJSON_CreateObject();
@@ -548,7 +590,7 @@ static void gradients_of_bases(void **state)
 static void expect_config(const char *type)
 {
     for (int k = 0; k < N_CONFIGS; k++)
-        if (strcmp(configs[k].type, type) == 0)
+        if (strcmp(config_of(k).type, type) == 0)
             return;
     fail_msg("the registered type \"%s\" has no test config here", type);
 }

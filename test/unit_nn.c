@@ -394,23 +394,28 @@ typedef struct shape {
     int dim, n_params; /* of a made; inputs and outputs of an mlp */
     flow_int_list hidden;
     bool residual;
+    int n_context;
 } shape;
 
 static const shape shapes[] = {
-    {1, 1, {0, {0}}, false},
-    {1, 2, {2, {5, 4}}, false},
-    {1, 2, {2, {8, 8}}, true},
-    {2, 2, {0, {0}}, false},
-    {2, 2, {1, {1}}, false},
-    {2, 3, {3, {4, 4, 4}}, true},
-    {3, 2, {2, {7, 9}}, false},
-    {5, 1, {0, {0}}, false},
-    {6, 2, {3, {3, 3, 3}}, true}, /* fewer units than degrees */
-    {9, 2, {1, {2}}, false},
-    {9, 5, {3, {20, 6, 11}}, false},
-    {10, 2, {2, {70, 40}}, false},
-    {33, 2, {2, {64, 64}}, true},
-    {40, 3, {1, {100}}, false},
+    {1, 1, {0, {0}}, false, 0},
+    {1, 2, {2, {5, 4}}, false, 0},
+    {1, 2, {2, {8, 8}}, true, 0},
+    {2, 2, {0, {0}}, false, 0},
+    {2, 2, {1, {1}}, false, 0},
+    {2, 3, {3, {4, 4, 4}}, true, 0},
+    {3, 2, {2, {7, 9}}, false, 0},
+    {5, 1, {0, {0}}, false, 0},
+    {6, 2, {3, {3, 3, 3}}, true, 0}, /* fewer units than degrees */
+    {9, 2, {1, {2}}, false, 0},
+    {9, 5, {3, {20, 6, 11}}, false, 0},
+    {10, 2, {2, {70, 40}}, false, 0},
+    {33, 2, {2, {64, 64}}, true, 0},
+    {40, 3, {1, {100}}, false, 0},
+    {1, 2, {1, {4}}, false, 2},
+    {4, 2, {0, {0}}, false, 3},
+    {6, 2, {3, {3, 3, 3}}, true, 1},
+    {10, 2, {2, {70, 40}}, false, 35},
 };
 
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
@@ -427,11 +432,13 @@ typedef struct net {
 
 static void net_start(net *s, const shape *asked, flow_activation kind, bool masked, int n)
 {
-    *s = (net){.masked = masked, .n = n, .n_in = asked->dim, .n_out = asked->dim * asked->n_params};
+    *s = (net){.masked = masked, .n = n, .n_in = asked->dim + (masked ? asked->n_context : 0), .n_out = asked->dim * asked->n_params};
     flow_net_options options = {.hidden = asked->hidden, .activation = (int)kind, .residual = asked->residual};
     flow_error err;
-    flow_status status = masked ? flow_made_configure(&s->made, &options, asked->dim, asked->n_params, &s->params, &err)
-                                : flow_mlp_configure(&s->made.mlp, &options, s->n_in, s->n_out, NULL, FLOW_INIT_ZERO, &s->params, &err);
+    flow_status status = masked ? flow_made_configure(&s->made, &options, asked->n_context, asked->dim, asked->n_params,
+                                                      &s->params, &err)
+                                : flow_mlp_configure(&s->made.mlp, &options, s->n_in, s->n_out, NULL, FLOW_INIT_ZERO,
+                                                     &s->params, &err);
     assert_int_equal(status, FLOW_OK);
     s->weights = new_weights(&s->params);
     s->x = new_random((size_t)s->n_in * (size_t)n, 5);
@@ -582,15 +589,17 @@ static void autoregressive(void **state)
             size_t count = (size_t)s.n_out * (size_t)n;
             bool wide = kind != FLOW_ACTIVATION_RELU; /* enough units for every degree, and none of them dead */
             for (int l = 0; l < shapes[c].hidden.n; l++)
-                wide = wide && shapes[c].hidden.at[l] >= dim - 1;
+                wide = wide && shapes[c].hidden.at[l] >= dim;
             real *y = new_array(count), *moved = new_array(count);
             flow_mlp_apply(&s.made.mlp, s.weights, n, s.x, y, s.work);
-            for (int k = 0; k < dim; k++) {
+            int given = shapes[c].n_context; /* a line of the context counts as a dimension before all */
+            for (int k = -given; k < dim; k++) {
+                real *line = s.x + (k + given) * n;
                 for (int j = 0; j < n; j++)
-                    s.x[k * n + j] += 3;
+                    line[j] += 3;
                 flow_mlp_apply(&s.made.mlp, s.weights, n, s.x, moved, s.work);
                 for (int j = 0; j < n; j++)
-                    s.x[k * n + j] = (real)uniform((uint64_t)(k * n + j), 5);
+                    line[j] = (real)uniform((uint64_t)((k + given) * n + j), 5);
                 for (int o = 0; o < s.n_out; o++) {
                     bool same = true;
                     for (int j = 0; j < n; j++)
@@ -611,16 +620,17 @@ static void autoregressive(void **state)
 /* The walk gets to know x line by line, and the way back learns gtheta line by line; what is not known yet is NaN. */
 static void check_walk(net *s)
 {
-    int dim = s->n_in, n = s->n;
-    size_t in = (size_t)dim * (size_t)n, out = (size_t)s->n_out * (size_t)n, line = (size_t)n * sizeof(real);
+    int dim = s->made.dim, n = s->n, given = (s->n_in - dim) * n;
+    size_t in = (size_t)s->n_in * (size_t)n, out = (size_t)s->n_out * (size_t)n, line = (size_t)n * sizeof(real);
     real *x = new_array(in), *theta = new_array(out), *plain = new_array(out), *gtheta = new_array(out);
     real *gx = new_array(in);
     poison(x, in);
     poison(theta, out);
     poison(gtheta, out);
+    memcpy(x, s->x, (size_t)given * sizeof(real));
     for (int i = 0; i < dim; i++) {
         flow_made_step(&s->made, s->weights, n, i, x, theta, s->work);
-        memcpy(x + i * n, s->x + i * n, line);
+        memcpy(x + given + i * n, s->x + given + i * n, line);
     }
     flow_record records[FLOW_LIST_MAX + 1];
     flow_tape tape = {.n = n, .capacity = FLOW_LIST_MAX + 1, .records = records};
@@ -648,7 +658,8 @@ static void check_walk(net *s)
         for (int o = i; o < s->n_out; o += dim)
             memcpy(gtheta + o * n, s->gy + o * n, line);
         for (int j = 0; j < n; j++)
-            ASSERT_NEAR(early[i * n + j], gx[i * n + j], 5 * slack() * (1 + fabs((double)gx[i * n + j])));
+            ASSERT_NEAR(early[given + i * n + j], gx[given + i * n + j],
+                        5 * slack() * (1 + fabs((double)gx[given + i * n + j])));
         flow_made_step_backward(&s->made, s->weights, n, i, gtheta, early, s->work);
     }
     flow_free_aligned(x);
@@ -688,7 +699,7 @@ static void the_walk_is_one_pass(void **state)
                 assert_true(first == next && last >= first);
                 next = last;
                 for (int unit = first; l == 0 && unit < last; unit++)
-                    assert_int_equal(s.made.mlp.layers[0].extent[unit], g);
+                    assert_int_equal(s.made.mlp.layers[0].extent[unit], shapes[c].n_context + g);
             }
             assert_int_equal(next, shapes[c].hidden.at[l]);
         }
@@ -707,7 +718,7 @@ static void residual_needs_equal_widths(void **state)
     assert_non_null(strstr(err.message, "equal width"));
     flow_mlp_release(&mlp);
     flow_made made = {0};
-    assert_int_equal(flow_made_configure(&made, &options, 3, 2, &params, &err), FLOW_SPEC);
+    assert_int_equal(flow_made_configure(&made, &options, 0, 3, 2, &params, &err), FLOW_SPEC);
     flow_made_release(&made);
     flow_params_release(&params);
 }

@@ -43,13 +43,14 @@ flow_status flow_autoregressive_configure(void *self, const flow_site *site, flo
 {
     flow_autoregressive *block = self;
     block->dim = site->dim;
+    block->n_context = site->n_context;
     flow_status status = flow_univariate_new(&block->univariate, &block->univariate_spec, err);
     if (status == FLOW_OK)
         status = flow_permutation_configure(&block->permutation, order_of(block, site), site, params, err);
     if (status != FLOW_OK)
         return status;
     block->n_params = block->univariate.type->n_params(block->univariate.state);
-    return flow_made_configure(&block->made, &block->net, block->dim, block->n_params, params, err);
+    return flow_made_configure(&block->made, &block->net, block->n_context, block->dim, block->n_params, params, err);
 }
 
 void flow_autoregressive_release(void *self)
@@ -64,7 +65,8 @@ flow_status flow_autoregressive_check(const void *self, const flow_params *param
     return flow_permutation_check(&((const flow_autoregressive *)self)->permutation, params, err);
 }
 
-/* All in the block's own order of the dimensions; in and out are those of the map. */
+/* All in the block's own order of the dimensions; in and out are those of the map. Before each of these tiles there is
+ * room for the context (n_context, n), or the gradient at it, because the network takes both as one. */
 typedef struct work {
     real *in, *out, *gin, *gout; /* (dim, n) */
     real *gnet;                  /* (dim, n): the gradient that reaches the input through the network */
@@ -76,11 +78,13 @@ typedef struct work {
 static size_t lay_out(const flow_autoregressive *block, int n, void *memory, work *w)
 {
     flow_layout layout = {.base = memory};
-    size_t count = (size_t)block->dim * (size_t)n;
+    size_t count = (size_t)block->dim * (size_t)n, before = (size_t)block->n_context * (size_t)n;
     w->stride = count;
     real **tiles[] = {&w->in, &w->out, &w->gin, &w->gout, &w->gnet};
-    for (size_t k = 0; k < sizeof tiles / sizeof *tiles; k++)
-        *tiles[k] = flow_layout_take(&layout, count, sizeof(real));
+    for (size_t k = 0; k < sizeof tiles / sizeof *tiles; k++) {
+        real *whole = flow_layout_take(&layout, before + count, sizeof(real));
+        *tiles[k] = whole != NULL ? whole + before : NULL;
+    }
     w->theta = flow_layout_take(&layout, count * (size_t)block->n_params, sizeof(real));
     w->gtheta = flow_layout_take(&layout, count * (size_t)block->n_params, sizeof(real));
     w->net = flow_layout_take(&layout, flow_mlp_work_size(&block->made.mlp, n), 1);
@@ -91,6 +95,26 @@ size_t flow_autoregressive_work_size(const void *self, int n)
 {
     work w;
     return lay_out(self, n, NULL, &w);
+}
+
+/* The tile together with the lines of the context before it: what the network sees. */
+static real *whole(const flow_autoregressive *block, int n, real *tile)
+{
+    return tile - (size_t)block->n_context * (size_t)n;
+}
+
+static void put_context(const flow_autoregressive *block, const flow_pass *pass, real *tile)
+{
+    if (block->n_context > 0)
+        memcpy(whole(block, pass->n, tile), pass->context, (size_t)block->n_context * (size_t)pass->n * sizeof *tile);
+}
+
+static void add_to_context(const flow_autoregressive *block, const flow_pass *pass, real *tile)
+{
+    const real *g = whole(block, pass->n, tile);
+    size_t count = (size_t)block->n_context * (size_t)pass->n;
+    for (size_t k = 0; pass->gcontext != NULL && k < count; k++)
+        pass->gcontext[k] += g[k];
 }
 
 /* Lines [first, first + lines) through the univariate. */
@@ -120,7 +144,8 @@ void flow_autoregressive_pass(const flow_autoregressive *block, flow_direction d
     work w;
     lay_out(block, n, pass->work, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, in, w.in);
-    flow_mlp_apply(&block->made.mlp, pass->weights, n, w.in, w.theta, w.net);
+    put_context(block, pass, w.in);
+    flow_mlp_apply(&block->made.mlp, pass->weights, n, whole(block, n, w.in), w.theta, w.net);
     transform(block, direction, 0, block->dim, n, &w, logdet);
     flow_permutation_undo(&block->permutation, pass->fitted, n, w.out, out);
 }
@@ -133,7 +158,9 @@ void flow_autoregressive_pass_backward(const flow_autoregressive *block, flow_di
     lay_out(block, n, pass->work, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, gout, w.gout);
     transform_backward(block, direction, 0, block->dim, n, &w, pass->glogdet);
-    flow_mlp_backward(&block->made.mlp, pass->weights, n, w.in, w.gtheta, w.gnet, w.net, pass->tape);
+    flow_mlp_backward(&block->made.mlp, pass->weights, n, whole(block, n, w.in), w.gtheta, whole(block, n, w.gnet), w.net,
+                      pass->tape);
+    add_to_context(block, pass, w.gnet);
     for (size_t k = 0; k < w.stride; k++)
         w.gin[k] += w.gnet[k];
     flow_permutation_undo(&block->permutation, pass->fitted, n, w.gin, gin);
@@ -146,8 +173,9 @@ void flow_autoregressive_walk(const flow_autoregressive *block, flow_direction d
     work w;
     lay_out(block, n, pass->work, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, in, w.in);
+    put_context(block, pass, w.out);
     for (int i = 0; i < block->dim; i++) {
-        flow_made_step(&block->made, pass->weights, n, i, w.out, w.theta, w.net);
+        flow_made_step(&block->made, pass->weights, n, i, whole(block, n, w.out), w.theta, w.net);
         transform(block, direction, i, 1, n, &w, logdet);
     }
     flow_permutation_undo(&block->permutation, pass->fitted, n, w.out, out);
@@ -160,11 +188,13 @@ void flow_autoregressive_walk_backward(const flow_autoregressive *block, flow_di
     work w;
     lay_out(block, n, pass->work, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, gout, w.gout);
+    memset(whole(block, n, w.gout), 0, (size_t)block->n_context * (size_t)n * sizeof *w.gout);
     flow_made_start_backward(&block->made, n, w.net);
     for (int i = block->dim - 1; i >= 0; i--) { /* gout_i is complete once all later dimensions have added to it */
         transform_backward(block, direction, i, 1, n, &w, pass->glogdet);
-        flow_made_step_backward(&block->made, pass->weights, n, i, w.gtheta, w.gout, w.net);
+        flow_made_step_backward(&block->made, pass->weights, n, i, w.gtheta, whole(block, n, w.gout), w.net);
     }
-    flow_made_record(&block->made, n, w.out, w.gtheta, w.net, pass->tape);
+    flow_made_record(&block->made, n, whole(block, n, w.out), w.gtheta, w.net, pass->tape);
+    add_to_context(block, pass, w.gout);
     flow_permutation_undo(&block->permutation, pass->fitted, n, w.gin, gin);
 }

@@ -7,7 +7,7 @@
  * From the side the network looks at, all parameters are known at once and the map is one network pass. From the
  * other side it is a walk over the dimensions that computes in each step only the hidden units that became known
  * (nn/made.h), which together is one network pass as well. The two blocks differ in which direction is the pass and
- * which the walk.
+ * which the walk. The features of a context stand before all dimensions, so that every theta may depend on them.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_AUTOREGRESSIVE_H
@@ -23,7 +23,7 @@ typedef struct flow_autoregressive {
     flow_net_options net;
     flow_json univariate_spec;
 
-    int dim, n_params;
+    int dim, n_params, n_context;
     flow_permutation permutation;
     flow_univariate univariate;
     flow_made made;

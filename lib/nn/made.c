@@ -7,22 +7,30 @@
 #include "num/gemm.h"
 #include "num/simd.h"
 
-/* Degrees 1 ... dim - 1, evenly spread and sorted (Germain et al. 2015, sec. 4.2, with the random draw replaced by its
- * even distribution); a single dimension has only constants. */
-static int degree(int unit, int width, int dim)
+/* Degrees are evenly spread and sorted (Germain et al. 2015, sec. 4.2, with the random draw replaced by its even
+ * distribution): 1 ... dim - 1, because a unit of degree 0 would be a constant; with a context it is not, and degrees are
+ * 0 ... dim - 1. Where there are fewer units than degrees, the highest one has a unit without context, the lowest one
+ * with it: all outputs can use the context then. */
+static int degree(const flow_made *made, int unit, int width)
 {
-    long span = dim - 1;
+    long span = made->dim - 1;
+    if (made->n_context > 0)
+        return (int)((long)unit * made->dim / width);
     return (int)(((unit + 1) * span + width - 1) / width);
 }
 
 /* The first unit of degree g or more. A formula and not a table: with many columns a table of dim numbers per layer would
  * outgrow the weights. */
-static int first_unit(int g, int width, int dim)
+static int first_unit(const flow_made *made, int g, int width)
 {
-    long span = dim - 1;
+    long span = made->dim - 1;
     if (g <= 0)
         return 0;
-    return g > span ? width : (int)((g - 1) * (long)width / span);
+    if (g > span)
+        return width;
+    if (made->n_context > 0)
+        return (int)(((long)g * width + made->dim - 1) / made->dim);
+    return (int)((g - 1) * (long)width / span);
 }
 
 static void fill_extents(const flow_made *made, const flow_net_options *options, int l, int *extent)
@@ -31,15 +39,16 @@ static void fill_extents(const flow_made *made, const flow_net_options *options,
     int width = l < n_hidden ? options->hidden.at[l] : made->n_params * dim;
     for (int unit = 0; unit < width; unit++) {
         bool output = l == n_hidden;
-        int g = output ? unit % dim : degree(unit, width, dim);
+        int g = output ? unit % dim : degree(made, unit, width);
         /* without hidden layers output i sees inputs before i, like a unit of degree i */
-        extent[unit] = l == 0 ? g : first_unit(g + 1, options->hidden.at[l - 1], dim);
+        extent[unit] = l == 0 ? made->n_context + g : first_unit(made, g + 1, options->hidden.at[l - 1]);
     }
 }
 
-flow_status flow_made_configure(flow_made *made, const flow_net_options *options, int dim, int n_params,
+flow_status flow_made_configure(flow_made *made, const flow_net_options *options, int n_context, int dim, int n_params,
                                 flow_params *params, flow_error *err)
 {
+    made->n_context = n_context;
     made->dim = dim;
     made->n_params = n_params;
     int *extents[FLOW_LIST_MAX + 1] = {NULL};
@@ -54,7 +63,7 @@ flow_status flow_made_configure(flow_made *made, const flow_net_options *options
             fill_extents(made, options, l, extents[l]);
     }
     if (status == FLOW_OK)
-        status = flow_mlp_configure(&made->mlp, options, dim, n_params * dim, extents, FLOW_INIT_ZERO, params,
+        status = flow_mlp_configure(&made->mlp, options, n_context + dim, n_params * dim, extents, FLOW_INIT_ZERO, params,
                                     err);
     for (int l = 0; l <= n_hidden; l++)
         free(extents[l]);
@@ -69,8 +78,8 @@ void flow_made_release(flow_made *made)
 void flow_made_units(const flow_made *made, int l, int g, int *first, int *last)
 {
     int width = made->mlp.layers[l].n_out;
-    *first = first_unit(g, width, made->dim);
-    *last = first_unit(g + 1, width, made->dim);
+    *first = first_unit(made, g, width);
+    *last = first_unit(made, g + 1, width);
 }
 
 /* ------------------------------------------------------------------ the walk */
