@@ -50,7 +50,8 @@ static void check_refused(const char *text, const char *fragment)
 static void test_syntax_errors_have_a_place(void **state)
 {
     (void)state;
-    check_refused("", "spec.json:1:1: this is not valid JSON");
+    check_refused("", "spec.json: is empty");
+    check_refused(" \n", "spec.json: is empty");
     check_refused("{", "spec.json:1:");
     check_refused("{\n  \"a\": 1\n  \"b\": 2\n}", "spec.json:3:3: this is not valid JSON");
     check_refused("{\n  \"a\": 1,\n  \"b\": nope\n}", "spec.json:3:8");

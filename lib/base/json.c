@@ -167,6 +167,11 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
         }
     }
     if (document == NULL) {
+        size_t blank = 0;
+        while (blank < length && isspace((unsigned char)text[blank]))
+            blank++;
+        if (blank == length)
+            return flow_error_set(err, FLOW_SPEC, "%s: is empty; a JSON object { ... } was expected", name);
         int line, column;
         line_and_column(text, stop < text + length ? stop : text + length, &line, &column);
         return flow_error_set(err, FLOW_SPEC, "%s:%d:%d: this is not valid JSON; look for a missing comma, quote or "
