@@ -108,6 +108,9 @@ flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_nam
         if (status == FLOW_OK && taken[index[i]])
             status = flow_error_set(err, FLOW_DATA, "%s: the column \"%.80s\" is chosen twice; name it once",
                                     reader->name, options->columns[i]);
+        if (status == FLOW_OK && !flow_is_utf8(all->at[index[i]], strlen(all->at[index[i]])))
+            status = flow_error_set(err, FLOW_DATA, "%s: the name of column %d is not in UTF-8; give it another one",
+                                    reader->name, index[i] + 1);
         if (status == FLOW_OK) {
             taken[index[i]] = true;
             status = flow_names_add(&reader->columns, all->at[index[i]], strlen(all->at[index[i]]), err);
