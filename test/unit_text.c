@@ -157,9 +157,9 @@ static void test_nearest(void **state)
 static void test_utf8(void **state)
 {
     (void)state;
-    static const char *const good[] = {"", "mass", "\xc2\x80", "gr\xc3\xb6\xc3\x9f" "e", "\xe2\x86\x92",
+    static const char *const good[] = {"", "mass", "\xc2\x80", "gr\xc3\xb6\xc3\x9f", "\xe2\x86\x92",
                                        "\xf0\x9f\x98\x80"};
-    static const char *const bad[] = {"\xf6", "\xc3", "\xc3" "a", "\xc0\x80", "\x80", "\xe2\x86",
+    static const char *const bad[] = {"\xf6", "\xc3", "\xc3(", "\xc0\x80", "\x80", "\xe2\x86",
                                       "\xf5\x80\x80\x80", "a\xff"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(flow_is_utf8(good[i], strlen(good[i])));
