@@ -146,7 +146,8 @@ static void warn_non_finite(console *con, const tally *sum)
         return;
     flow_text list = {0};
     for (int64_t i = 0; i < n && i < (int64_t)(sizeof sum->odd / sizeof *sum->odd); i++)
-        flow_text_add(&list, "%s%lld (%g)", i == 0 ? "" : ", ", (long long)sum->odd[i].row + 1, sum->odd[i].logp);
+        flow_text_add(&list, "%s%lld (%g)", i == 0 ? "" : ", ", (long long)sum->odd[i].row + 1,
+                      isnan(sum->odd[i].logp) ? (double)NAN : sum->odd[i].logp); /* never "-nan" */
     char count[FORMAT_SIZE], all[FORMAT_SIZE];
     console_warn(con, "%s of %s rows have no finite log-density and are left out of the mean; row%s %s%s. Such rows "
                  "lie outside of what the model can describe", format_count(count, n), format_count(all, sum->rows),

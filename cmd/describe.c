@@ -52,7 +52,8 @@ static layer layer_of(const flow *f, int index)
             continue;
         }
         l.weights += live_weights(entry);
-        if (entry->cols > 1)
+        const char *last = strrchr(entry->name, '/');
+        if (entry->cols > 1 || strcmp(last, "/weight") == 0) /* of a single input, too; biases are not shown */
             add_shape(&l, entry);
     }
     return l;

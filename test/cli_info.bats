@@ -40,6 +40,9 @@ setup() {
     run flowctl info bare.json --dim 3
     expect_status 0
     expect "3 dimensions"
+    echo '{ "flow": [ { "type": "coupling", "hidden": [8] } ] }' >bare.json
+    run flowctl info bare.json --dim 2
+    expect "8x1, 2x8"
 }
 
 @test "info of data: rows, ranges, what cannot be used and what is tied" {
@@ -124,6 +127,10 @@ setup() {
     run flowctl check spec.json --set data.shuffle=true
     expect_status 2
     expect data '"shuffle"'
+    printf ' \n' >empty.json
+    run flowctl check empty.json
+    expect_status 2
+    expect "empty.json: is empty"
     printf '{\n  "flow": [],\n  "seed" 3\n}\n' >broken.json
     run flowctl check broken.json
     expect_status 2
