@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "flow/flow.h"
+#include "num/parallel.h"
 
 enum { FIT_ROWS = 4096 }; /* rows that a block sees: as many as give a mean and a deviation to two percent */
 
@@ -90,6 +91,24 @@ static flow_status fit_blocks(flow *f, real *weights, const double *rows, size_t
     return status;
 }
 
+typedef struct fit_job {
+    flow *f;
+    real *weights;
+    const double *rows;
+    size_t n;
+    flow_error *err;
+    flow_status status;
+} fit_job;
+
+/* As the only item of a task, where libraries stay on one thread: the sums, and with them the initial values, would else
+ * depend on the machine. */
+static void fit_blocks_alone(void *context, int item, int thread)
+{
+    (void)item, (void)thread;
+    fit_job *job = context;
+    job->status = fit_blocks(job->f, job->weights, job->rows, job->n, job->err);
+}
+
 flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const char *const *columns, flow_error *err)
 {
     if (n == 0)
@@ -99,8 +118,11 @@ flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const
         return flow_error_memory(err, "a sample of the data");
     memcpy(copy, rows, n * (size_t)f->dim * sizeof *copy);
     flow_status status = fit_columns(f, copy, n, columns, err);
-    if (status == FLOW_OK && some_block_fits(f))
-        status = fit_blocks(f, weights, copy, n, err);
+    if (status == FLOW_OK && some_block_fits(f)) {
+        fit_job job = {f, weights, copy, n, err, FLOW_OK};
+        flow_parallel_for(1, 1, fit_blocks_alone, &job);
+        status = job.status;
+    }
     flow_free_aligned(copy);
     return status;
 }
