@@ -3,8 +3,8 @@
 # flowctl: `make` builds build/flowctl, `make check` tests it, `make help` lists the rest.
 #
 # Nothing here names a source file: lib/*/*.c make libflow.a, cmd/*.c make flowctl, every test/unit_*.c,
-# test/contract_*.c, test/density_*.c, test/fuzz_*.c and test/bench_*.c is a program of its own. Each way of compiling
-# ("variant") has its own folder and is built from the same rules, so that one run of make may build several:
+# test/contract_*.c, test/density_*.c, test/fuzz_*.c and test/bench/bench_*.c is a program of its own. Each way of
+# compiling ("variant") has its own folder and is built from the same rules, so that one run of make may build several:
 #
 #     release      build/              float                    double       build/double/        -DFLOW_DOUBLE
 #     asan         build/asan/         float, sanitizers        asan-double  build/asan-double/   double, sanitizers
@@ -86,12 +86,13 @@ UNIT := $(patsubst %.c,%,$(sort $(wildcard test/unit_*.c)))
 CONTRACT := $(patsubst %.c,%,$(sort $(wildcard test/contract_*.c)))
 DENSITY := $(patsubst %.c,%,$(sort $(wildcard test/density_*.c)))
 FUZZ := $(patsubst %.c,%,$(sort $(wildcard test/fuzz_*.c)))
-BENCH := $(patsubst %.c,%,$(sort $(wildcard test/bench_*.c test/bench/*.c)))
+BENCH := $(patsubst %.c,%,$(sort $(wildcard test/bench/bench_*.c)))
 BATS := $(sort $(wildcard test/cli_*.bats))
 PROGRAM_SOURCES := $(wildcard test/*.c test/bench/*.c data/generate.c)
-# Every other C file in test/ is shared by the programs there.
-TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ) $(BENCH)) test/install_example.c, \
+# Every other C file in test/ is shared by the programs there, every other one in test/bench/ by the benchmarks.
+TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ)) test/install_example.c, \
                              $(sort $(wildcard test/*.c)))
+BENCH_SUPPORT := $(filter-out $(BENCH:%=%.c),$(sort $(wildcard test/bench/*.c)))
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 # No -march and no -ffast-math: the binary runs on every machine, and NaN stays NaN. The files below hold the same
@@ -184,6 +185,10 @@ $(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)$$(LINK_$(1)) $(if $(filter fuzz,$(1)),-fsanitize=fuzzer) -o $$@ $$< $(2)/libcmd.a \
 	    $(2)/libflow.a $$(LIBRARIES) $(if $(filter fuzz,$(1)),,$$(CONFIG_CMOCKA_LIBS))
+
+$(2)/test/bench/%: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.c=$(2)/obj/%.o) $(2)/libflow.a
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$(filter %.o,$$^) $(2)/libflow.a $$(LIBRARIES)
 
 -include $(patsubst %.c,$(2)/obj/%.d,$(LIB_SOURCES) $(CMD_SOURCES) $(PROGRAM_SOURCES)) \
          $(patsubst test/fuzz_%,$(2)/obj/test/replay_%.d,$(FUZZ))

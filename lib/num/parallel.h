@@ -16,8 +16,9 @@ enum { FLOW_THREADS_MAX = 1024 };
 /* The processors this process may use (its affinity mask, as a batch system sets it); at least 1. */
 int flow_processors(void);
 
-/* Runs task for every item on up to n_threads threads, the calling one among them, and returns when all are done. May be called from several threads at once, and from inside a
- * task: whoever finds the pool busy, or cannot get threads, does its items alone. */
+/* Runs task for every item on up to n_threads threads, the calling one among them, and returns when all are done. May
+ * be called from several threads at once, and from inside a task: whoever finds the pool busy, or cannot get threads,
+ * does its items alone. */
 void flow_parallel_for(int n_items, int n_threads, flow_task *task, void *context);
 
 #endif
