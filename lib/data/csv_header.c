@@ -161,7 +161,8 @@ flow_status flow_csv_header_read(flow_csv_stream *s, flow_names *names, bool *ha
     if (status == FLOW_OK && memchr(record.text, '\0', record.length) != NULL)
         status = flow_error_set(err, FLOW_FORMAT, "%s: is no text file; CSV or HDF5 was expected", s->name);
     if (status == FLOW_OK && memchr(record.text, '\r', record.length) != NULL)
-        status = flow_error_set(err, FLOW_DATA, "%s: has carriage returns for line ends; convert it with tr '\\r' '\\n'",
+        status = flow_error_set(err, FLOW_DATA, "%s: has carriage returns for line ends; convert it with "
+                                "tr '\\r' '\\n'",
                                 s->name);
     if (status == FLOW_OK)
         status = flow_csv_stream_split(s, &record, err);

@@ -1,6 +1,6 @@
-/* The coupling block: one part of the dimensions passes unchanged and is the input of a network that gives the parameters
- * of a univariate for the other part (Dinh et al. 2015, sec. 3.1; Dinh et al. 2017, eq. 4-8). Both directions cost one
- * network pass, and log|det| is the univariates' sum.
+/* The coupling block: one part of the dimensions passes unchanged and is the input of a network that gives the
+ * parameters of a univariate for the other part (Dinh et al. 2015, sec. 3.1; Dinh et al. 2017, eq. 4-8). Both
+ * directions cost one network pass, and log|det| is the univariates' sum.
  *
  * With one dimension nothing passes unchanged and the parameters are plain constants (the network's biases). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -81,8 +81,8 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
     if (status != FLOW_OK)
         return status;
     block->n_params = block->univariate.type->n_params(block->univariate.state);
-    return flow_mlp_configure(&block->mlp, &block->net, block->n_passed, block->n_params * block->n_changed, NULL, params,
-                              err);
+    int n_out = block->n_params * block->n_changed;
+    return flow_mlp_configure(&block->mlp, &block->net, block->n_passed, n_out, NULL, params, err);
 }
 
 static void release(void *self)

@@ -1,7 +1,7 @@
 /* The masked autoregressive block: dimension i is transformed by a univariate whose parameters depend on the dimensions
- * before it (Papamakarios et al. 2017, eq. 3-5). The density direction is one pass of a MADE; the sampling direction walks
- * over the dimensions, computing in each step only the hidden units that became known (nn/made.h), which together is one
- * network pass as well. The order of the dimensions alternates with "repeat". */
+ * before it (Papamakarios et al. 2017, eq. 3-5). The density direction is one pass of a MADE; the sampling direction
+ * walks over the dimensions, computing in each step only the hidden units that became known (nn/made.h), which together
+ * is one network pass as well. The order of the dimensions alternates with "repeat". */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
@@ -126,7 +126,8 @@ static void to_latent_backward(const void *self, const flow_pass *pass, const re
     lay_out(block, n, pass->work, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, gz, w.gz);
     const flow_univariate *u = &block->univariate;
-    u->type->to_latent_backward(u->state, block->dim, n, w.x, w.theta, w.stride, w.z, w.gz, pass->glogdet, w.gx, w.gtheta);
+    u->type->to_latent_backward(u->state, block->dim, n, w.x, w.theta, w.stride, w.z, w.gz, pass->glogdet, w.gx,
+                                w.gtheta);
     flow_mlp_backward(&block->made.mlp, pass->weights, n, w.x, w.gtheta, w.gnet, w.net, pass->tape);
     for (size_t k = 0; k < w.stride; k++)
         w.gx[k] += w.gnet[k];

@@ -2,9 +2,9 @@
  *
  *     data x (double) -> column maps (double) -> blocks (real) -> latent z (real) ~ base
  *
- * The log-density of a row is log base(z) + the log-determinants of all maps on the way (change of variables; for example
- * Papamakarios et al. 2021, eq. 3). Everything here is const after flow_new, flow_fit and loading, and may be used by
- * many threads; weights are passed in, so that one flow serves current, best and averaged weights.
+ * The log-density of a row is log base(z) + the log-determinants of all maps on the way (change of variables; for
+ * example Papamakarios et al. 2021, eq. 3). Everything here is const after flow_new, flow_fit and loading, and may be
+ * used by many threads; weights are passed in, so that one flow serves current, best and averaged weights.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_FLOW_H
@@ -46,8 +46,8 @@ void flow_free(flow *f);
 /* The initial weights of `seed` into weights (params.n_weights). */
 void flow_init_weights(const flow *f, uint64_t seed, real *weights);
 
-/* Data-dependent initial values of column maps and blocks, from rows (n, d) in the units of the data; `columns` (d) are names
- * for messages or NULL. Called once, before training. */
+/* Data-dependent initial values of column maps and blocks, from rows (n, d) in the units of the data; `columns` (d) are
+ * names for messages or NULL. Called once, before training. */
 flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const char *const *columns, flow_error *err);
 
 /* Whether fitted values read from a file can be used; FLOW_FORMAT if not. */
@@ -62,7 +62,7 @@ typedef struct flow_workspace {
     char *memory;       /* owned, aligned */
     double *x;          /* (d, n): the tile in the units of the data */
     real *a, *b;        /* (d, n): the tile between blocks */
-    real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. The gradient a backward starts from may be ga */
+    real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. A backward may start from ga */
     double *logdet;     /* (n) */
     real *glogdet;      /* (n); only with keep */
     char **areas;       /* (n_blocks) work areas */
@@ -79,13 +79,14 @@ void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws,
 /* Takes the tile z (d, n), in ws->a, to the data: ws->x (d, n), and ws->logdet (n), the sum of log|det dx/dz|. */
 void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, int n);
 
-/* After flow_tile_to_latent with keep: from gz (d, n) and ws->glogdet (n), records the weight gradients on ws->tape (which it
- * resets) and, when gx is not NULL, points *gx to the gradient (d, n; inside ws) at the first block's input. */
+/* After flow_tile_to_latent with keep: from gz (d, n) and ws->glogdet (n), records the weight gradients on ws->tape
+ * (which it resets) and, when gx is not NULL, points *gx to the gradient (d, n; inside ws) at the first block's input.
+ */
 void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
                                   const real **gx);
 
-/* After flow_tile_to_data with keep, likewise: gx (d, n) is the gradient at the first block's data side, *gz at the latent
- * side. */
+/* After flow_tile_to_data with keep, likewise: gx (d, n) is the gradient at the first block's data side, *gz at the
+ * latent side. */
 void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gx,
                                 const real **gz);
 
@@ -100,8 +101,8 @@ void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows
 /* Copies the first n_rows rows of the tile ws->x (d, n) to rows (row-major, d). */
 void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *rows, int n_rows);
 
-/* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL when
- * all are finite. */
+/* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL
+ * when all are finite. */
 const char *flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column);
 
 #endif

@@ -29,9 +29,10 @@ const flow_univariate_type *const flow_univariate_types[] = {FLOW_UNIVARIATES(X)
 const flow_base_type *const flow_base_types[] = {FLOW_BASES(X) NULL};
 #undef X
 
-/* Real NVP on vectors: alternating masks, affine couplings (Dinh et al. 2017; widths as in Papamakarios et al. 2017, sec.
- * 4.2). */
-static const char *const realnvp_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", "\"affine\"", NULL};
+/* Real NVP on vectors: alternating masks, affine couplings (Dinh et al. 2017; widths as in Papamakarios et al. 2017,
+ * sec. 4.2). */
+static const char *const realnvp_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", "\"affine\"",
+                                                NULL};
 
 /* NICE: four additive couplings and a diagonal scaling (Dinh et al. 2015, sec. 3.3 and 5.1). */
 static const char *const nice_defaults[] = {"repeat", "4", "mask", "\"alternate\"", "univariate", "\"additive\"", NULL};
@@ -41,7 +42,8 @@ static const char *const maf_defaults[] = {"repeat", "5", NULL};
 
 const flow_preset flow_presets[] = {
     {"realnvp", "coupling", "affine couplings with alternating masks", realnvp_defaults, NULL},
-    {"nice", "coupling", "additive couplings and a final scaling", nice_defaults, "{\"type\": \"actnorm\", \"fit\": false}"},
+    {"nice", "coupling", "additive couplings and a final scaling", nice_defaults,
+     "{\"type\": \"actnorm\", \"fit\": false}"},
     {"maf", "maf", "masked autoregressive blocks in alternating order", maf_defaults, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -136,7 +138,8 @@ void flow_registry_schema(cJSON *definitions)
         cJSON_AddItemToArray(items, object_schema(t->type, t->help, t->options, NULL, false));
     }
     for (const flow_preset *p = flow_presets; p->type != NULL; p++)
-        cJSON_AddItemToArray(items, object_schema(p->type, p->help, flow_block_find(p->block)->options, p->defaults, true));
+        cJSON_AddItemToArray(items,
+                             object_schema(p->type, p->help, flow_block_find(p->block)->options, p->defaults, true));
     for (int i = 0; flow_block_types[i] != NULL; i++) {
         const flow_block_type *t = flow_block_types[i];
         if (flow_preset_find(t->type) == NULL)

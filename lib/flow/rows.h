@@ -1,7 +1,7 @@
 /* Many rows at once, on several threads: evaluating, inverting and sampling a flow.
  *
- * Rows are row-major (n, d) in the units of the data; they are cut into tiles of FLOW_TILE rows, always in the same way, so
- * that no result depends on the number of threads. Row k of a call is rows + k * d.
+ * Rows are row-major (n, d) in the units of the data; they are cut into tiles of FLOW_TILE rows, always in the same
+ * way, so that no result depends on the number of threads. Row k of a call is rows + k * d.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_ROWS_H
@@ -24,9 +24,10 @@ void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, doub
 /* x (n, d) for rows z; logdet (n), log|det dx/dz|, may be NULL. x may be rows. */
 void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double *x, double *logdet);
 
-/* Draws of the rows first_row ... first_row + n - 1 of `seed` into x (n, d). first_row is a multiple of FLOW_TILE; then the
- * draws are the same however they are cut into calls. logp (n; may be NULL) is the model's log-density of each draw, by
- * the density direction; round_trip (may be NULL) receives the largest |z - to_latent(to_data(z))| of these rows. */
+/* Draws of the rows first_row ... first_row + n - 1 of `seed` into x (n, d). first_row is a multiple of FLOW_TILE; then
+ * the draws are the same however they are cut into calls. logp (n; may be NULL) is the model's log-density of each
+ * draw, by the density direction; round_trip (may be NULL) receives the largest |z - to_latent(to_data(z))| of these
+ * rows. */
 void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature, double *x,
                       double *logp, double *round_trip);
 

@@ -15,8 +15,8 @@ static int degree(int unit, int width, int dim)
     return (int)(((unit + 1) * span + width - 1) / width);
 }
 
-/* The first unit of degree g or more. A formula and not a table: with many columns a table of dim numbers per layer would
- * outgrow the weights. */
+/* The first unit of degree g or more. A formula and not a table: with many columns a table of dim numbers per layer
+ * would outgrow the weights. */
 static int first_unit(int g, int width, int dim)
 {
     long span = dim - 1;

@@ -1,8 +1,8 @@
 /* Work on several threads, with results that do not depend on how many there are.
  *
  * One pool of threads per process, started when first needed. Waiting threads spin for some ten microseconds, which is
- * longer than the pauses between the parts of a training step, and then sleep: on a machine that is shared with other jobs
- * a thread that spins on, as OpenMP's do by default, takes the processor from the very thread it waits for.
+ * longer than the pauses between the parts of a training step, and then sleep: on a machine that is shared with other
+ * jobs a thread that spins on, as OpenMP's do by default, takes the processor from the very thread it waits for.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_PARALLEL_H
