@@ -33,6 +33,9 @@ SELF := $(MAKE)
 # V=1 shows the commands.
 V ?= 0
 
+# Makefiles that are included are made even by make -n; then nothing may be installed or written.
+DRY_RUN := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
+
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -58,7 +61,9 @@ endif
 # missing; every other goal stops with one sentence.
 GOALS := $(or $(MAKECMDGOALS),all)
 NO_LIBRARIES := help clean distclean setup uninstall
-ifneq ($(filter-out $(NO_LIBRARIES),$(GOALS)),)
+ifneq ($(DRY_RUN),)
+-include $(wildcard build/config.mk)
+else ifneq ($(filter-out $(NO_LIBRARIES),$(GOALS)),)
 include build/config.mk
 ifneq ($(CONFIG_CC),$(CC))
 build/config.mk: FORCE
@@ -69,6 +74,7 @@ build/config.mk: | build/setup.mk
 endif
 endif
 
+ifeq ($(DRY_RUN),)
 build/config.mk: scripts/probe.sh
 	@mkdir -p build
 	@CC='$(CC)' scripts/probe.sh >$@
@@ -78,6 +84,7 @@ build/config.mk: scripts/probe.sh
 build/setup.mk: FORCE
 	@CC='$(CC)' scripts/setup.sh
 	@mkdir -p build && { [ -e $@ ] || : >$@; }
+endif
 
 # ---- sources --------------------------------------------------------------------------------------------------------
 LIB_SOURCES := $(sort $(wildcard lib/*.c lib/*/*.c))
