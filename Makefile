@@ -3,8 +3,8 @@
 # flowctl: `make` builds build/flowctl, `make check` tests it, `make help` lists the rest.
 #
 # Nothing here names a source file: lib/*/*.c make libflow.a, cmd/*.c make flowctl, every test/unit_*.c,
-# test/contract_*.c, test/density_*.c, test/fuzz_*.c and test/bench_*.c is a program of its own. Each way of compiling
-# ("variant") has its own folder and is built from the same rules, so that one run of make may build several:
+# test/contract_*.c, test/density_*.c, test/fuzz_*.c and test/bench/bench_*.c is a program of its own. Each way of
+# compiling ("variant") has its own folder and is built from the same rules, so that one run of make may build several:
 #
 #     release      build/              float                    double       build/double/        -DFLOW_DOUBLE
 #     asan         build/asan/         float, sanitizers        asan-double  build/asan-double/   double, sanitizers
@@ -33,6 +33,9 @@ SELF := $(MAKE)
 # V=1 shows the commands.
 V ?= 0
 
+# Makefiles that are included are made even by make -n; then nothing may be installed or written.
+DRY_RUN := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
+
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -58,7 +61,9 @@ endif
 # missing; every other goal stops with one sentence.
 GOALS := $(or $(MAKECMDGOALS),all)
 NO_LIBRARIES := help clean distclean setup uninstall
-ifneq ($(filter-out $(NO_LIBRARIES),$(GOALS)),)
+ifneq ($(DRY_RUN),)
+-include $(wildcard build/config.mk)
+else ifneq ($(filter-out $(NO_LIBRARIES),$(GOALS)),)
 include build/config.mk
 ifneq ($(CONFIG_CC),$(CC))
 build/config.mk: FORCE
@@ -69,6 +74,7 @@ build/config.mk: | build/setup.mk
 endif
 endif
 
+ifeq ($(DRY_RUN),)
 build/config.mk: scripts/probe.sh
 	@mkdir -p build
 	@CC='$(CC)' scripts/probe.sh >$@
@@ -78,6 +84,7 @@ build/config.mk: scripts/probe.sh
 build/setup.mk: FORCE
 	@CC='$(CC)' scripts/setup.sh
 	@mkdir -p build && { [ -e $@ ] || : >$@; }
+endif
 
 # ---- sources --------------------------------------------------------------------------------------------------------
 LIB_SOURCES := $(sort $(wildcard lib/*.c lib/*/*.c))
@@ -86,12 +93,13 @@ UNIT := $(patsubst %.c,%,$(sort $(wildcard test/unit_*.c)))
 CONTRACT := $(patsubst %.c,%,$(sort $(wildcard test/contract_*.c)))
 DENSITY := $(patsubst %.c,%,$(sort $(wildcard test/density_*.c)))
 FUZZ := $(patsubst %.c,%,$(sort $(wildcard test/fuzz_*.c)))
-BENCH := $(patsubst %.c,%,$(sort $(wildcard test/bench_*.c test/bench/*.c)))
+BENCH := $(patsubst %.c,%,$(sort $(wildcard test/bench/bench_*.c)))
 BATS := $(sort $(wildcard test/cli_*.bats))
 PROGRAM_SOURCES := $(wildcard test/*.c test/bench/*.c data/generate.c)
-# Every other C file in test/ is shared by the programs there.
-TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ) $(BENCH)) test/install_example.c, \
+# Every other C file in test/ is shared by the programs there, every other one in test/bench/ by the benchmarks.
+TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ)) test/install_example.c, \
                              $(sort $(wildcard test/*.c)))
+BENCH_SUPPORT := $(filter-out $(BENCH:%=%.c),$(sort $(wildcard test/bench/*.c)))
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 # No -march and no -ffast-math: the binary runs on every machine, and NaN stays NaN. The files below hold the same
@@ -184,6 +192,10 @@ $(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)$$(LINK_$(1)) $(if $(filter fuzz,$(1)),-fsanitize=fuzzer) -o $$@ $$< $(2)/libcmd.a \
 	    $(2)/libflow.a $$(LIBRARIES) $(if $(filter fuzz,$(1)),,$$(CONFIG_CMOCKA_LIBS))
+
+$(2)/test/bench/%: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.c=$(2)/obj/%.o) $(2)/libflow.a
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$(filter %.o,$$^) $(2)/libflow.a $$(LIBRARIES)
 
 -include $(patsubst %.c,$(2)/obj/%.d,$(LIB_SOURCES) $(CMD_SOURCES) $(PROGRAM_SOURCES)) \
          $(patsubst test/fuzz_%,$(2)/obj/test/replay_%.d,$(FUZZ))

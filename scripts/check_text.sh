@@ -6,6 +6,7 @@ set -uo pipefail
 cd "${1:-$(dirname "$0")/..}" || exit
 
 bad=0
+shopt -s lastpipe # complain runs in this shell, not in one of its own that takes `bad` with it
 # complain MESSAGE: reads the lines it is about; none, no complaint
 complain() {
     local lines

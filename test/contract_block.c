@@ -1,9 +1,9 @@
 /* The contract every registered type keeps, whatever it is: walks the registry, and a type without a test config fails.
  *
- * For each config: round trips both ways; log-determinants against the determinant of a numerical Jacobian (GSL LU); the
- * gradients of both directions, at the inputs and at the weights, against central differences; rows independent of each
- * other; the same bits for any number of threads; save and load without a change. Finite differences want the double
- * build; in float they are left out.
+ * For each config: round trips both ways; log-determinants against the determinant of a numerical Jacobian (GSL LU);
+ * the gradients of both directions, at the inputs and at the weights, against central differences; rows independent of
+ * each other; the same bits for any number of threads; save and load without a change. Finite differences want the
+ * double build; in float they are left out.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _POSIX_C_SOURCE 200809L /* mkstemp */
@@ -70,7 +70,8 @@ static const struct plain {
     {"coupling", "{\"type\": \"coupling\", \"mask\": \"half\", \"hidden\": [6], \"activation\": \"silu\"}", 5},
     {"coupling", "{\"type\": \"coupling\", \"hidden\": [], \"repeat\": 3}", 2},
     {"coupling", "{\"type\": \"coupling\", \"hidden\": [4]}", 1},
-    {"coupling", "{\"type\": \"coupling\", \"univariate\": \"additive\", \"hidden\": [70, 40], \"activation\": \"elu\"}", 9},
+    {"coupling", "{\"type\": \"coupling\", \"univariate\": \"additive\", \"hidden\": [70, 40], "
+     "\"activation\": \"elu\"}", 9},
     {"realnvp", "{\"type\": \"realnvp\", \"repeat\": 4, " NET "}", 4},
     {"nice", "{\"type\": \"nice\", " NET "}", 4},
     {"glow", "{\"type\": \"glow\", \"repeat\": 3, " NET "}", 5},
@@ -81,7 +82,8 @@ static const struct plain {
     {"maf", "{\"type\": \"maf\", \"repeat\": 3, " NET "}", 3},
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [], \"order\": \"reverse\"}", 4},
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [5], \"order\": \"random\", \"activation\": \"silu\"}", 9},
-    {"maf", "{\"type\": \"maf\", \"repeat\": 2, \"hidden\": [3, 3, 3], \"residual\": true, \"activation\": \"elu\"}", 6},
+    {"maf", "{\"type\": \"maf\", \"repeat\": 2, \"hidden\": [3, 3, 3], \"residual\": true, "
+     "\"activation\": \"elu\"}", 6},
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [70, 40], \"activation\": \"tanh\"}", 9},
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [8, 8], \"residual\": true, \"activation\": \"silu\"}", 1},
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [6], \"activation\": \"relu\", \"univariate\": \"additive\"}", 4},
@@ -265,7 +267,8 @@ static void check_round_trip(subject *s, bool latent_first)
     for (int k = 0; k < s->f->dim * N; k++)
         EXPECT_NEAR(back[k], in[k], tolerance(1e-10, 2e-3), "round trip, value %d", k);
     for (int j = 0; j < N; j++)
-        EXPECT_NEAR(logdet_back[j], -logdet[j], tolerance(1e-10, 2e-3), "log-determinants of both directions, row %d", j);
+        EXPECT_NEAR(logdet_back[j], -logdet[j], tolerance(1e-10, 2e-3), "log-determinants of both directions, row %d",
+                    j);
 }
 
 /* Central differences of fourth order, so that the step can be long enough for their digits to last. */
@@ -323,7 +326,8 @@ static void check_gradients(subject *s, bool latent)
     const real *result;
     memcpy(s->ws->ga, s->c, (size_t)d * N * sizeof(real));
     memcpy(s->ws->glogdet, s->g, sizeof s->g);
-    (latent ? flow_tile_to_latent_backward : flow_tile_to_data_backward)(s->f, s->weights, s->ws, N, s->ws->ga, &result);
+    (latent ? flow_tile_to_latent_backward : flow_tile_to_data_backward)(s->f, s->weights, s->ws, N, s->ws->ga,
+                                                                         &result);
     memcpy(g_in, result, (size_t)d * N * sizeof(real));
 
     real *gradient = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *gradient);

@@ -256,7 +256,8 @@ static void test_replace(void **state)
 static void test_print_keeps_all_digits(void **state)
 {
     (void)state;
-    const double numbers[] = {9007199254740991.0, 0.1 + 0.2, 1.0 / 3, 1e-3, -5e-324, 1.7976931348623157e308, 128, 0, -0.0};
+    const double numbers[] = {9007199254740991.0, 0.1 + 0.2, 1.0 / 3, 1e-3, -5e-324, 1.7976931348623157e308,
+                              128, 0, -0.0};
     enum { N = sizeof numbers / sizeof *numbers };
     cJSON *document = cJSON_CreateObject();
     cJSON *list = cJSON_AddArrayToObject(document, "list");

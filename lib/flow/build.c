@@ -132,7 +132,8 @@ static void set_prefix(flow *f, const char *type)
 static flow_status add_column(flow *f, const flow_column_type *type, flow_json *spec, uint64_t seed, flow_error *err)
 {
     if (f->n_blocks > 0)
-        return flow_json_fail(spec, err, "\"%s\" prepares the columns of the data: it stands before all blocks", type->type);
+        return flow_json_fail(spec, err, "\"%s\" prepares the columns of the data: it stands before all blocks",
+                              type->type);
     flow_site site = site_of(f, 0, seed);
     set_prefix(f, type->type);
     flow_status status = grow((void **)&f->columns, f->n_columns, sizeof *f->columns, err);
@@ -155,8 +156,8 @@ static flow_status add_block(flow *f, const flow_block_type *type, const char *n
                              uint64_t seed, flow_error *err)
 {
     if (f->n_blocks == FLOW_BLOCKS_MAX || (f->n_blocks + 1) * f->dim > FLOW_LINES_MAX)
-        return flow_json_fail(spec, err, "%d blocks are too many for %d dimensions; a flow has at most %d blocks, and %d "
-                              "blocks times dimensions", f->n_blocks + 1, f->dim, FLOW_BLOCKS_MAX, FLOW_LINES_MAX);
+        return flow_json_fail(spec, err, "%d blocks are too many for %d dimensions; a flow has at most %d blocks, and "
+                              "%d blocks times dimensions", f->n_blocks + 1, f->dim, FLOW_BLOCKS_MAX, FLOW_LINES_MAX);
     flow_site site = site_of(f, turn, seed);
     set_prefix(f, name);
     flow_status status = grow((void **)&f->blocks, f->n_blocks, sizeof *f->blocks, err);

@@ -84,7 +84,7 @@ typedef struct flow_workspace {
     real *gfeatures;    /* the same shape; only with keep, and when the context is embedded */
     char *context_area; /* work area of the embedding */
     real *a, *b;        /* (d, n): the tile between blocks */
-    real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. The gradient a backward starts from may be ga */
+    real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. A backward may start from ga */
     double *logdet;     /* (n) */
     real *glogdet;      /* (n); only with keep */
     char **areas;       /* (n_blocks) work areas */
@@ -101,13 +101,14 @@ void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws,
 /* Takes the tile z (d, n), in ws->a, to the data: ws->x (d, n), and ws->logdet (n), the sum of log|det dx/dz|. */
 void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, int n);
 
-/* After flow_tile_to_latent with keep: from gz (d, n) and ws->glogdet (n), records the weight gradients on ws->tape (which it
- * resets) and, when gx is not NULL, points *gx to the gradient (d, n; inside ws) at the first block's input. */
+/* After flow_tile_to_latent with keep: from gz (d, n) and ws->glogdet (n), records the weight gradients on ws->tape
+ * (which it resets) and, when gx is not NULL, points *gx to the gradient (d, n; inside ws) at the first block's input.
+ */
 void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
                                   const real **gx);
 
-/* After flow_tile_to_data with keep, likewise: gx (d, n) is the gradient at the first block's data side, *gz at the latent
- * side. */
+/* After flow_tile_to_data with keep, likewise: gx (d, n) is the gradient at the first block's data side, *gz at the
+ * latent side. */
 void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gx,
                                 const real **gz);
 
@@ -126,8 +127,8 @@ void flow_tile_load_context(const flow *f, flow_workspace *ws, const double *con
 /* Copies the first n_rows rows of the tile ws->x (d, n) to rows (row-major, d). */
 void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *rows, int n_rows);
 
-/* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL when
- * all are finite. */
+/* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL
+ * when all are finite. */
 const char *flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column);
 
 #endif

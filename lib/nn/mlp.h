@@ -68,8 +68,8 @@ void flow_mlp_backward(const flow_mlp *mlp, const real *weights, int n, const re
                        void *work, flow_tape *tape);
 
 /* The pieces of the work area, for networks that walk (made.h). Hidden layer l has width layers[l].n_out:
- * a: activations, h: outputs (a itself without residual), pre: inputs of the activation (a itself where it is not kept),
- * gh: gradients at h, gpre: at pre (gh itself without residual). */
+ * a: activations, h: outputs (a itself without residual), pre: inputs of the activation (a itself where it is not
+ * kept), gh: gradients at h, gpre: at pre (gh itself without residual). */
 typedef struct flow_mlp_work {
     real *a[FLOW_LIST_MAX], *h[FLOW_LIST_MAX], *pre[FLOW_LIST_MAX], *gh[FLOW_LIST_MAX], *gpre[FLOW_LIST_MAX];
 } flow_mlp_work;
