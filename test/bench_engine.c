@@ -470,6 +470,7 @@ static void bench_directions(void)
 typedef struct parts {
     bench b;
     flow_workspace *ws[BATCH / FLOW_TILE];
+    const real *z[BATCH / FLOW_TILE];
     flow_tape tapes[BATCH / FLOW_TILE];
     real *scratch; /* large enough for any activation or gradient */
 } parts;
@@ -481,12 +482,10 @@ static void part_forward(void *context)
     parts *p = context;
     for (int t = 0; t < N_TILES; t++) {
         double logp[FLOW_TILE];
-        const real *z;
         flow_tile_load(p->b.f, p->ws[t], p->b.rows + t * FLOW_TILE * p->b.f->dim, FLOW_TILE);
-        flow_tile_logp(p->b.f, p->b.weights, p->ws[t], FLOW_TILE, logp, &z);
+        flow_tile_logp(p->b.f, p->b.weights, p->ws[t], FLOW_TILE, logp, &p->z[t]);
         for (int j = 0; j < FLOW_TILE; j++)
             p->ws[t]->glogdet[j] = (real)(-1. / BATCH);
-        p->b.f->base->backward(p->b.f->base_state, p->b.f->dim, FLOW_TILE, z, p->ws[t]->glogdet, p->ws[t]->ga);
     }
 }
 
@@ -494,7 +493,7 @@ static void part_backward(void *context)
 {
     parts *p = context;
     for (int t = 0; t < N_TILES; t++) {
-        flow_tile_to_latent_backward(p->b.f, p->b.weights, p->ws[t], FLOW_TILE, p->ws[t]->ga, NULL);
+        flow_tile_logp_backward(p->b.f, p->b.weights, p->ws[t], FLOW_TILE, p->z[t], NULL);
         p->tapes[t] = p->ws[t]->tape;
     }
 }

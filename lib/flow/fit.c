@@ -1,4 +1,4 @@
-/* Initial values: weights from the seed, and what column maps and blocks take from the data. */
+/* Initial values: weights from the seed, and what column maps, blocks and base take from the data. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "flow/flow.h"
 
-enum { FIT_ROWS = 4096 }; /* rows that a block sees: as many as give a mean and a deviation to two percent */
+enum { FIT_ROWS = 4096 }; /* rows that a block or base sees: as many as give a mean and a deviation to two percent */
 
 void flow_init_weights(const flow *f, uint64_t seed, real *weights)
 {
@@ -51,8 +51,10 @@ static void spread_rows(const flow *f, const double *rows, size_t n, int m, real
     }
 }
 
-static bool some_block_fits(const flow *f)
+static bool block_or_base_fits(const flow *f)
 {
+    if (f->base->fit != NULL)
+        return true;
     for (int i = 0; i < f->n_blocks; i++)
         if (f->blocks[i].type->fit != NULL)
             return true;
@@ -60,7 +62,7 @@ static bool some_block_fits(const flow *f)
 }
 
 /* rows have been through the column maps */
-static flow_status fit_blocks(flow *f, real *weights, const double *rows, size_t n, flow_error *err)
+static flow_status fit_blocks_and_base(flow *f, real *weights, const double *rows, size_t n, flow_error *err)
 {
     int m = n < FIT_ROWS ? (int)n / FLOW_LANES * FLOW_LANES : FIT_ROWS;
     if (m < FLOW_LANES)
@@ -81,6 +83,8 @@ static flow_status fit_blocks(flow *f, real *weights, const double *rows, size_t
         in = out;
         out = next;
     }
+    if (status == FLOW_OK && f->base->fit != NULL)
+        status = f->base->fit(f->base_state, &f->params, weights, m, in, err);
     flow_workspace_free(ws);
     return status;
 }
@@ -94,8 +98,8 @@ flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const
         return flow_error_memory(err, "a sample of the data");
     memcpy(copy, rows, n * (size_t)f->dim * sizeof *copy);
     flow_status status = fit_columns(f, copy, n, columns, err);
-    if (status == FLOW_OK && some_block_fits(f))
-        status = fit_blocks(f, weights, copy, n, err);
+    if (status == FLOW_OK && block_or_base_fits(f))
+        status = fit_blocks_and_base(f, weights, copy, n, err);
     flow_free_aligned(copy);
     return status;
 }

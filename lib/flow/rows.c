@@ -168,7 +168,7 @@ static void sample_tile(void *context, int item, int thread)
     const flow *f = j->runner->f;
     worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
-    f->base->sample(f->base_state, f->dim, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature, w->ws->a);
+    flow_tile_draw(f, j->runner->weights, w->ws, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature);
     memcpy(w->z, w->ws->a, (size_t)f->dim * FLOW_TILE * sizeof *w->z);
     flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.at, s.n_rows);

@@ -6,6 +6,7 @@
 
 #include "flow/flow.h"
 
+/* Of block number `block`; the base comes behind the last one. */
 static flow_pass pass_of(const flow *f, const real *weights, const flow_workspace *ws, int n, int block)
 {
     return (flow_pass){.n = n, .weights = weights, .fitted = f->params.fitted, .work = ws->areas[block]};
@@ -75,12 +76,18 @@ static void reset_tape(flow_workspace *ws, int n)
     ws->tape.n_records = 0;
 }
 
+static const real *blocks_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz)
+{
+    for (int i = f->n_blocks - 1; i >= 0; i--)
+        gz = step_back(f, weights, ws, n, i, true, gz);
+    return gz;
+}
+
 void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
                                   const real **gx)
 {
     reset_tape(ws, n);
-    for (int i = f->n_blocks - 1; i >= 0; i--)
-        gz = step_back(f, weights, ws, n, i, true, gz);
+    gz = blocks_backward(f, weights, ws, n, gz);
     if (gx != NULL)
         *gx = gz;
 }
@@ -101,9 +108,31 @@ void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int 
     flow_tile_to_latent(f, weights, ws, n, &latent);
     for (int j = 0; j < n; j++)
         logp[j] = ws->logdet[j];
-    f->base->log_density(f->base_state, f->dim, n, latent, logp);
+    flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
+    f->base->log_density(f->base_state, &pass, latent, logp);
     if (z != NULL)
         *z = latent;
+}
+
+void flow_tile_logp_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z,
+                             const real **gx)
+{
+    reset_tape(ws, n);
+    flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
+    pass.tape = &ws->tape;
+    f->base->backward(f->base_state, &pass, z, ws->glogdet, ws->ga);
+    /* log p = log base(z) + logdet: both have the same gradient. */
+    const real *g = blocks_backward(f, weights, ws, n, ws->ga);
+    if (gx != NULL)
+        *gx = g;
+}
+
+void flow_tile_draw(const flow *f, const real *weights, flow_workspace *ws, int n, uint64_t seed, uint64_t first_row,
+                    double temperature)
+{
+    assert(n % FLOW_LANES == 0 && n <= ws->n_max);
+    flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
+    f->base->sample(f->base_state, &pass, seed, first_row, temperature, ws->a);
 }
 
 void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows, int n_rows, int n)
