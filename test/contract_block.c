@@ -77,6 +77,14 @@ typedef struct base_config {
 
 static const base_config bases[] = {
     {"normal", "\"normal\""},
+    {"student_t", "\"student_t\""},
+    {"student_t", "{\"type\": \"student_t\", \"degrees\": 2}"},
+    {"logistic", "\"logistic\""},
+    {"uniform", "{\"type\": \"uniform\", \"bound\": 0.7, \"edge\": 0.3}"},
+    {"uniform", "{\"type\": \"uniform\", \"bound\": 100, \"edge\": 0}"},
+    {"mixture", "\"mixture\""},
+    {"mixture", "{\"type\": \"mixture\", \"components\": 3, \"bound\": 0.5}"},
+    {"mixture", "{\"type\": \"mixture\", \"components\": 1}"},
 };
 
 /* The flow that stands before each of them. */
