@@ -104,6 +104,15 @@ static flow_status make_base(flow *f, flow_json *spec, flow_error *err)
     return status;
 }
 
+/* After the blocks, so that the numbers of a model stand in the order of its maps. */
+static flow_status configure_base(flow *f, uint64_t seed, flow_error *err)
+{
+    flow_site site = {.dim = f->dim, .seed = seed, .index = (uint64_t)(f->n_columns + f->n_blocks)};
+    snprintf(f->params.prefix, sizeof f->params.prefix, "base/");
+    flow_status status = f->base->configure(f->base_state, &site, &f->params, err);
+    return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "base: ");
+}
+
 static flow_status grow(void **list, int n, size_t size, flow_error *err)
 {
     void *grown = realloc(*list, (size_t)(n + 1) * size);
@@ -311,6 +320,8 @@ flow_status flow_new_conditional(flow **out, flow_json *list, flow_json *base, f
         flow_json element = flow_json_element(list, i);
         status = add_element(f, &element, seed, err);
     }
+    if (status == FLOW_OK)
+        status = configure_base(f, seed, err);
     if (status != FLOW_OK) {
         flow_free(f);
         return status;
@@ -336,6 +347,8 @@ void flow_free(flow *f)
     }
     free(f->columns);
     free(f->blocks);
+    if (f->base != NULL && f->base->release != NULL && f->base_state != NULL)
+        f->base->release(f->base_state);
     free(f->base_state);
     flow_context_release(&f->context);
     flow_params_release(&f->params);

@@ -64,8 +64,8 @@ void flow_free(flow *f);
 /* The initial weights of `seed` into weights (params.n_weights), and the fitted values that go with them. */
 flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error *err);
 
-/* Data-dependent initial values of column maps and blocks, from rows (n, d + c) in the units of the data; `columns` (d) are names
- * for messages or NULL. Called once, before training. */
+/* Data-dependent initial values of column maps, blocks and base, from rows (n, d + c) in the units of the data; `columns`
+ * (d) are names for messages or NULL. Called once, before training. */
 flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const char *const *columns, flow_error *err);
 
 /* Whether fitted values read from a file can be used; FLOW_FORMAT if not. */
@@ -87,7 +87,7 @@ typedef struct flow_workspace {
     real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. A backward may start from ga */
     double *logdet;     /* (n) */
     real *glogdet;      /* (n); only with keep */
-    char **areas;       /* (n_blocks) work areas */
+    char **areas;       /* (n_blocks + 1) work areas: of the blocks, and of the base */
     flow_tape tape;     /* only with keep */
 } flow_workspace;
 
@@ -115,8 +115,17 @@ void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspa
 /* log p of each row of the tile that is in ws->x (as flow_tile_to_latent), into logp (n); z as there. */
 void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int n, double *logp, const real **z);
 
-/* Copies n_rows rows (row-major, d + c) into the tile ws->x (d, n) and ws->given (c, n); the padding repeats the last row.
- * Returns n, the next multiple of FLOW_LANES. */
+/* After flow_tile_logp with keep: from the z it gave and ws->glogdet (n), the gradient at each row's log p, records the
+ * gradients of all weights, those of the base too, as flow_tile_to_latent_backward does; gx as there. */
+void flow_tile_logp_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z,
+                             const real **gx);
+
+/* Draws the latents of rows first_row, first_row + 1, ... of `seed` from the base, into ws->a (d, n). */
+void flow_tile_draw(const flow *f, const real *weights, flow_workspace *ws, int n, uint64_t seed, uint64_t first_row,
+                    double temperature);
+
+/* Copies n_rows rows (row-major, d + c) into the tile ws->x (d, n) and ws->given (c, n); the padding repeats the last
+ * row. Returns n, the next multiple of FLOW_LANES. */
 int flow_tile_load(const flow *f, flow_workspace *ws, const double *rows, int n_rows);
 /* The same with n given, and with rows that are `stride` values apart. */
 void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows, size_t stride, int n_rows, int n);

@@ -6,6 +6,7 @@
 
 #include "flow/flow.h"
 
+/* Of block number `block`; the base comes behind the last one. */
 static flow_pass pass_of(const flow *f, const real *weights, const flow_workspace *ws, int n, int block)
 {
     return (flow_pass){.n = n,
@@ -96,13 +97,19 @@ static void finish_backward(const flow *f, const real *weights, flow_workspace *
         flow_context_backward(&f->context, weights, n, ws->gfeatures, ws->context_area, &ws->tape);
 }
 
+static const real *blocks_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz)
+{
+    for (int i = f->n_blocks - 1; i >= 0; i--)
+        gz = step_back(f, weights, ws, n, i, true, gz);
+    finish_backward(f, weights, ws, n);
+    return gz;
+}
+
 void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
                                   const real **gx)
 {
     start_backward(f, ws, n);
-    for (int i = f->n_blocks - 1; i >= 0; i--)
-        gz = step_back(f, weights, ws, n, i, true, gz);
-    finish_backward(f, weights, ws, n);
+    gz = blocks_backward(f, weights, ws, n, gz);
     if (gx != NULL)
         *gx = gz;
 }
@@ -124,9 +131,31 @@ void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int 
     flow_tile_to_latent(f, weights, ws, n, &latent);
     for (int j = 0; j < n; j++)
         logp[j] = ws->logdet[j];
-    f->base->log_density(f->base_state, f->dim, n, latent, logp);
+    flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
+    f->base->log_density(f->base_state, &pass, latent, logp);
     if (z != NULL)
         *z = latent;
+}
+
+void flow_tile_logp_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z,
+                             const real **gx)
+{
+    start_backward(f, ws, n);
+    flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
+    pass.tape = &ws->tape;
+    f->base->backward(f->base_state, &pass, z, ws->glogdet, ws->ga);
+    /* log p = log base(z) + logdet: both have the same gradient. */
+    const real *g = blocks_backward(f, weights, ws, n, ws->ga);
+    if (gx != NULL)
+        *gx = g;
+}
+
+void flow_tile_draw(const flow *f, const real *weights, flow_workspace *ws, int n, uint64_t seed, uint64_t first_row,
+                    double temperature)
+{
+    assert(n % FLOW_LANES == 0 && n <= ws->n_max);
+    flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
+    f->base->sample(f->base_state, &pass, seed, first_row, temperature, ws->a);
 }
 
 /* d columns of n_rows rows that are `stride` values apart, into (d, n). */

@@ -30,10 +30,14 @@ static void lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)
         if (ws->keep)
             ws->areas[i] = flow_layout_take(layout, size, 1);
     }
-    if (ws->keep)
+    size_t size = f->base->work_size != NULL ? f->base->work_size(f->base_state, ws->n_max) : 0;
+    largest = size > largest ? size : largest;
+    if (ws->keep) {
+        ws->areas[f->n_blocks] = flow_layout_take(layout, size, 1);
         return;
+    }
     char *shared = flow_layout_take(layout, largest, 1);
-    for (int i = 0; i < f->n_blocks; i++)
+    for (int i = 0; i <= f->n_blocks; i++)
         ws->areas[i] = shared;
 }
 

@@ -47,6 +47,11 @@ static void kernel_log(size_t n, const real *x, real *y)
     MAP((vector)V(log, u10)(a))
 }
 
+static void kernel_log1p(size_t n, const real *x, real *y)
+{
+    MAP((vector)V(log1p, u10)(a))
+}
+
 static void kernel_tanh(size_t n, const real *x, real *y)
 {
     MAP((vector)V(tanh, u35)(a))
@@ -150,6 +155,7 @@ const flow_vecmath VECMATH_TABLE = {
     .name = VECMATH_NAME,
     .exp = kernel_exp,
     .log = kernel_log,
+    .log1p = kernel_log1p,
     .tanh = kernel_tanh,
     .sigmoid = kernel_sigmoid,
     .elu = kernel_elu,

@@ -7,11 +7,9 @@ static void mle_tile(const flow_objective_tile *tile)
     flow_workspace *ws = tile->ws;
     const real *z;
     flow_tile_logp(f, tile->weights, ws, tile->n, tile->score, &z);
-    /* log p = log base(z) + logdet: both have the same gradient. */
     for (int j = 0; j < tile->n; j++)
         ws->glogdet[j] = -tile->share[j];
-    f->base->backward(f->base_state, f->dim, tile->n, z, ws->glogdet, ws->ga);
-    flow_tile_to_latent_backward(f, tile->weights, ws, tile->n, ws->ga, NULL);
+    flow_tile_logp_backward(f, tile->weights, ws, tile->n, z, NULL);
 }
 
 const flow_objective_type flow_objective_mle = {
