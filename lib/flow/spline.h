@@ -1,15 +1,15 @@
-/* Monotone rational-quadratic splines (Gregory and Delbourgo 1982; Durkan et al. 2019, "Neural spline flows", sec. 3.1),
- * over pieces of a tile.
+/* Monotone rational-quadratic splines (Gregory and Delbourgo 1982; Durkan et al. 2019, "Neural spline flows", sec.
+ * 3.1), over pieces of a tile.
  *
  * A spline maps [-B, B] onto itself through K + 1 knots (x_k, y_k), with slope d_k at knot k. Between two knots, with
- * w = x_{k+1} - x_k, h = y_{k+1} - y_k, s = h / w, u = (x - x_k) / w and v = 1 - u (eq. 4 and 5, the denominator written
- * as a sum of positive terms),
+ * w = x_{k+1} - x_k, h = y_{k+1} - y_k, s = h / w, u = (x - x_k) / w and v = 1 - u (eq. 4 and 5, the denominator as a
+ * sum of positive terms),
  *
  *     y = y_k + h u (s u + d_k v) / D,    dy/dx = s^2 M / D^2,
  *     D = s (u^2 + v^2) + (d_k + d_{k+1}) u v,    M = d_{k+1} u^2 + 2 s u v + d_k v^2.
  *
- * The inverse is the root of a quadratic. With e = (y - y_k) / h, f = 1 - e and r = d_k f - d_{k+1} e its discriminant is
- * r^2 + 4 s^2 e f, a sum of squares; with R = |r| + sqrt(r^2 + 4 s^2 e f)
+ * The inverse is the root of a quadratic. With e = (y - y_k) / h, f = 1 - e and r = d_k f - d_{k+1} e its discriminant
+ * is r^2 + 4 s^2 e f, a sum of squares; with R = |r| + sqrt(r^2 + 4 s^2 e f)
  *
  *     u : v = 2 s e : R  where r >= 0,    u : v = R : 2 s f  elsewhere
  *

@@ -95,8 +95,8 @@ typedef struct walk {
     real a_low, a_high, b_low, b_high, raw0, raw1, bin;
 } walk;
 
-/* Moves on to inner knot k + 1. A knot that is not above the key is the lower end of the bin, so far; the first one that
- * is, the upper end. All knots are passed for every element: no search and no branches. */
+/* Moves on to inner knot k + 1. A knot that is not above the key is the lower end of the bin, so far; the first one
+ * that is, the upper end. All knots are passed for every element: no search and no branches. */
 static inline void pass_knot(walk *w, real da, real db, real raw, real k, real key)
 {
     w->a += da;

@@ -55,13 +55,14 @@ typedef struct flow_spline {
 /* Finds the bin of each element from its x, or from its y; outside of the box the nearest one. */
 void flow_spline_find(flow_spline *s, const flow_spline_input *in, bool by_y, const real *key);
 
-/* What a scalar depends on, at what the curve is made of: the bin's lower end and length along both axes, its slopes. */
+/* The gradients of a scalar at what the curve is made of: the bin's lower ends, its lengths, its slopes. */
 typedef struct flow_spline_gradients {
     real x_low[FLOW_SPLINE_ROWS], w[FLOW_SPLINE_ROWS], y_low[FLOW_SPLINE_ROWS], h[FLOW_SPLINE_ROWS];
     real slope[2][FLOW_SPLINE_ROWS];
 } flow_spline_gradients;
 
-/* From the gradients at each element's bin to those at its parameters, gtheta (planes like theta). Overwrites g->slope. */
+/* From the gradients at each element's bin to those at its parameters, gtheta (planes like theta). Overwrites
+ * g->slope. */
 void flow_spline_find_backward(const flow_spline *s, const flow_spline_input *in, flow_spline_gradients *g,
                                real *gtheta);
 
