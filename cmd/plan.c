@@ -52,7 +52,8 @@ int plan_columns(const plan *p, char *problem)
     else if (flow_reader_open(&reader, location, &options, &err) != FLOW_OK)
         snprintf(problem, FLOW_ERROR_SIZE, "%s", err.message);
     else
-        n = flow_reader_n_columns(reader) - (p->spec->n_columns == 0 ? p->spec->n_context + (p->spec->weight != NULL) : 0);
+        n = flow_reader_n_columns(reader) -
+            (p->spec->n_columns == 0 ? p->spec->n_context + (p->spec->weight != NULL) : 0);
     flow_reader_close(reader);
     free(location);
     return n;

@@ -149,7 +149,9 @@ static void expect_defaults(const char *type, const char *resolved)
 #define MASK "\"mask\": \"alternate\", \"flip\": false"
 #define BOUNDED(bound) "\"univariate\": {\"type\": \"affine\", \"bound\": " #bound "}"
 #define AFFINE BOUNDED(3)
-#define SPLINE "\"univariate\": {\"type\": \"rational_quadratic\", \"bins\": 8, \"bound\": 5, \"tails\": \"identity\", \"circular\": false}"
+#define SPLINE \
+    "\"univariate\": {\"type\": \"rational_quadratic\", \"bins\": 8, \"bound\": 5, \"tails\": \"identity\", " \
+    "\"circular\": false}"
 
 static void defaults_are_filled_in(void **state)
 {

@@ -158,8 +158,8 @@ void flow_autoregressive_pass_backward(const flow_autoregressive *block, flow_di
     lay_out(block, n, pass->work, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, gout, w.gout);
     transform_backward(block, direction, 0, block->dim, n, &w, pass->glogdet);
-    flow_mlp_backward(&block->made.mlp, pass->weights, n, whole(block, n, w.in), w.gtheta, whole(block, n, w.gnet), w.net,
-                      pass->tape);
+    flow_mlp_backward(&block->made.mlp, pass->weights, n, whole(block, n, w.in), w.gtheta, whole(block, n, w.gnet),
+                      w.net, pass->tape);
     add_to_context(block, pass, w.gnet);
     for (size_t k = 0; k < w.stride; k++)
         w.gin[k] += w.gnet[k];

@@ -2,8 +2,8 @@
  * parameters of a univariate for the other part (Dinh et al. 2015, sec. 3.1; Dinh et al. 2017, eq. 4-8). Both
  * directions cost one network pass, and log|det| is the univariates' sum.
  *
- * With a context the network sees it beside the part that passes. With one dimension nothing passes unchanged, and without
- * a context the parameters are plain constants (the network's biases). */
+ * With a context the network sees it beside the part that passes. With one dimension nothing passes unchanged, and
+ * without a context the parameters are plain constants (the network's biases). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +109,8 @@ typedef struct work {
 static size_t lay_out(const coupling *block, int n, void *memory, work *w)
 {
     flow_layout layout = {.base = memory};
-    size_t condition = (size_t)(block->n_passed + block->n_context) * (size_t)n, changed = (size_t)block->n_changed * (size_t)n;
+    size_t condition = (size_t)(block->n_passed + block->n_context) * (size_t)n,
+           changed = (size_t)block->n_changed * (size_t)n;
     w->stride = changed;
     w->condition = flow_layout_take(&layout, condition, sizeof(real));
     w->in = flow_layout_take(&layout, changed, sizeof(real));

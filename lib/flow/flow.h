@@ -2,9 +2,9 @@
  *
  *     data x (double) -> column maps (double) -> blocks (real) -> latent z (real) ~ base
  *
- * The log-density of a row is log base(z) + the log-determinants of all maps on the way (change of variables; for example
- * Papamakarios et al. 2021, eq. 3). Everything here is const after flow_new, flow_fit and loading, and may be used by
- * many threads; weights are passed in, so that one flow serves current, best and averaged weights.
+ * The log-density of a row is log base(z) + the log-determinants of all maps on the way (change of variables; for
+ * example Papamakarios et al. 2021, eq. 3). Everything here is const after flow_new, flow_fit and loading, and may be
+ * used by many threads; weights are passed in, so that one flow serves current, best and averaged weights.
  *
  * A conditional flow gives p(x | c). Its rows are (n, d + c): the columns of the data, then those of the context.
  */
@@ -64,8 +64,8 @@ void flow_free(flow *f);
 /* The initial weights of `seed` into weights (params.n_weights), and the fitted values that go with them. */
 flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error *err);
 
-/* Data-dependent initial values of column maps, blocks and base, from rows (n, d + c) in the units of the data; `columns`
- * (d) are names for messages or NULL. Called once, before training. */
+/* Data-dependent initial values of column maps, blocks and base, from rows (n, d + c) in the units of the data;
+ * `columns` (d) are names for messages or NULL. Called once, before training. */
 flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const char *const *columns, flow_error *err);
 
 /* Whether fitted values read from a file can be used; FLOW_FORMAT if not. */

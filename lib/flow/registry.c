@@ -59,8 +59,8 @@ static const char *const glow_defaults[] = {"repeat",     "8",
                                             NULL};
 
 /* Neural spline flows, coupling and autoregressive (Durkan et al. 2019, sec. 4.1 and 5.1). */
-static const char *const nsf_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", "\"rational_quadratic\"",
-                                           NULL};
+static const char *const nsf_defaults[] = {
+    "repeat", "8", "mask", "\"alternate\"", "univariate", "\"rational_quadratic\"", NULL};
 static const char *const nsf_ar_defaults[] = {"repeat", "5", "univariate", "\"rational_quadratic\"", NULL};
 
 const flow_preset flow_presets[] = {

@@ -82,7 +82,8 @@ static span span_of(const job *j, int item)
 {
     size_t first = (size_t)item * FLOW_TILE, left = j->n - first;
     const flow *f = j->runner->f;
-    return (span){first, first * (size_t)flow_width(f), first * (size_t)f->dim, left < FLOW_TILE ? (int)left : FLOW_TILE};
+    return (span){first, first * (size_t)flow_width(f), first * (size_t)f->dim,
+                  left < FLOW_TILE ? (int)left : FLOW_TILE};
 }
 
 static void run(job *j, flow_task *task)

@@ -1,8 +1,8 @@
 /* The affine map with a bounded log-scale: x = z exp(s) + m, z = (x - m) exp(-s) (Papamakarios et al. 2017, eq. 3-4;
  * Dinh et al. 2017, eq. 4). Parameters: m, and a raw log-scale a that is bounded smoothly,
  *     s = a / sqrt(1 + (a / bound)^2),
- * so that |s| < bound whatever the network says, and s = a near 0. The default of 3 lets one map stretch by 20: with 7, couplings
- * learn to put outliers where the density is enormous, and the next step is out of range. */
+ * so that |s| < bound whatever the network says, and s = a near 0. The default of 3 lets one map stretch by 20: with
+ * 7, couplings learn to put outliers where the density is enormous, and the next step is out of range. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <tgmath.h>
 

@@ -51,8 +51,8 @@ typedef struct flow_mlp {
     flow_linear layers[FLOW_LIST_MAX + 1];
 } flow_mlp;
 
-/* Declares "PREFIXlayer0/weight", ... `extents`, one per layer, or NULL: masks (see linear.h). `last` is how the last layer
- * starts. FLOW_SPEC when residual does not go with the widths. On failure the caller still calls release. */
+/* Declares "PREFIXlayer0/weight", ... `extents`, one per layer, or NULL: masks (see linear.h). `last` is how the
+ * last layer starts. FLOW_SPEC when residual does not go with the widths. On failure the caller still calls release. */
 flow_status flow_mlp_configure(flow_mlp *mlp, const flow_net_options *options, int n_in, int n_out,
                                int *const *extents, flow_init last, flow_params *params, flow_error *err);
 void flow_mlp_release(flow_mlp *mlp);

@@ -1,10 +1,11 @@
 /* The steps of an epoch, and what happens to those that are not finite.
  *
- * A step whose score or gradient is not finite never reaches the weights. It is dropped, its culprit is named, and the
- * rate is halved, down to a floor; each good step gives 2 % of it back, so that a single bad row costs a few dozen slower
- * steps and not the rest of the training. After REWIND_AFTER dropped steps in a row the weights themselves are likely to be beyond
- * repair, and training goes back to the best ones with an optimizer that has forgotten its moments. After STOP_AFTER in
- * a row, or when an epoch loses more than DROPPED_MOST steps and more than one in a hundred, training stops. */
+ * A step whose score or gradient is not finite never reaches the weights. It is dropped, its culprit is named, and
+ * the rate is halved, down to a floor; each good step gives 2 % of it back, so that a single bad row costs a few
+ * dozen slower steps and not the rest of the training. After REWIND_AFTER dropped steps in a row the weights
+ * themselves are likely to be beyond repair, and training goes back to the best ones with an optimizer that has
+ * forgotten its moments. After STOP_AFTER in a row, or when an epoch loses more than DROPPED_MOST steps and more
+ * than one in a hundred, training stops. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include <float.h>

@@ -59,7 +59,7 @@ void flow_evaluator_free(flow_evaluator *evaluator)
     free(evaluator);
 }
 
-/* Moves the weights that stand behind n rows to where weights are, and the rows together; without weights, all are 1. */
+/* Moves the weights that stand behind n rows to their own place, and the rows together; without weights, all are 1. */
 static void part_weights(flow_evaluator *e, bool weighted, size_t n)
 {
     for (size_t i = 0; i < n; i++)

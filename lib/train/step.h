@@ -30,8 +30,8 @@ typedef struct flow_batch {
 /* The sum of the rows' weights; n when they have none. */
 double flow_batch_weight(const flow_batch *batch, const flow *f);
 
-/* gradient (n_weights) = that of -share * sum of weight * score. Returns the sum of weight * score; when it is not finite
- * the gradient is not written. The rows are borrowed until flow_step_blame is done with. */
+/* gradient (n_weights) = that of -share * sum of weight * score. Returns the sum of weight * score; when it is not
+ * finite the gradient is not written. The rows are borrowed until flow_step_blame is done with. */
 double flow_step_gradient(flow_step *step, const real *weights, const flow_batch *batch, real *gradient);
 
 /* What made a step unusable. */

@@ -90,7 +90,8 @@ static flow_status make_vectors(flow_trainer *t, flow_error *err)
     if (t->options.ema > 0)
         t->average = flow_alloc_aligned(n, sizeof *t->average);
     if (t->weights == NULL || t->best == NULL || t->gradient == NULL || t->rows == NULL || t->numbers == NULL ||
-        t->logp == NULL || t->reference == NULL || t->held_out_weights == NULL || (t->options.ema > 0 && t->average == NULL))
+        t->logp == NULL || t->reference == NULL || t->held_out_weights == NULL ||
+        (t->options.ema > 0 && t->average == NULL))
         return flow_error_memory(err, "training");
     return FLOW_OK;
 }
