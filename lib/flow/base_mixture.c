@@ -11,6 +11,7 @@
  *
  * The temperature multiplies the distance of a draw from the mean of its component, and leaves the means. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,6 +310,7 @@ static flow_status fit(const void *self, flow_params *params, real *weights, int
     const mixture *base = self;
     if (!base->fit)
         return FLOW_OK;
+    assert(n > 0);
     size_t rows = (size_t)n;
     double *distance = malloc(rows * sizeof *distance), total = (double)rows;
     if (distance == NULL)
