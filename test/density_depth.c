@@ -113,7 +113,7 @@ static void expect_finite(const char *what, const flow *f, const real *weights)
     for (int r = 0; r < ROWS; r++)
         if (!isfinite(logp[r]))
             fail_msg("%s: row %d has log-density %g", what, r, logp[r]);
-    flow_rows_sample(runner, 1, 0, ROWS, 1, draws, logp, &round_trip);
+    flow_rows_sample(runner, 1, 0, ROWS, 1, NULL, draws, logp, &round_trip);
     for (int r = 0; r < ROWS; r++)
         for (int i = 0; i < D; i++)
             if (!isfinite(draws[r * D + i]) || !isfinite(logp[r]))

@@ -50,7 +50,7 @@ static subject open_base(const char *json, int dim)
     cJSON_Delete(document);
     s.weights = flow_alloc_aligned(s.f->params.n_weights + 1, sizeof *s.weights);
     assert_non_null(s.weights);
-    flow_init_weights(s.f, 7, s.weights);
+    assert_int_equal(flow_init_weights(s.f, 7, s.weights, NULL), FLOW_OK);
     assert_int_equal(flow_workspace_new(&s.ws, s.f, FLOW_TILE, true, &err), FLOW_OK);
     return s;
 }
@@ -514,8 +514,9 @@ static void degrees_are_found(void **state)
     flow_step *step;
     assert_int_equal(flow_step_new(&step, s.f, flow_objective_types[0], ROWS_OF_T, 2, NULL), FLOW_OK);
     real gradient[FLOW_LANES * 2];
+    const flow_batch batch = {.rows = rows, .n = ROWS_OF_T, .stride = 2, .share = 1. / ROWS_OF_T};
     for (int k = 0; k < 400; k++) {
-        assert_true(isfinite(flow_step_gradient(step, s.weights, rows, ROWS_OF_T, 1. / ROWS_OF_T, gradient)));
+        assert_true(isfinite(flow_step_gradient(step, s.weights, &batch, gradient)));
         real *a = values_of(&s, "base/log_degrees");
         for (int i = 0; i < 2; i++)
             a[i] -= (i == 0 ? 5 : 100) * gradient[i];

@@ -426,7 +426,7 @@ static void test_cuts_have_a_floor(void **state)
 {
     (void)state;
     flow_error err;
-    flow_dataset *training = make_data("clean", 1, 150, -1, 0), *spoilt = make_data("spoilt", 1, 150, 61, 1e80);
+    flow_dataset *training = make_data("t", 1, 150, -1, 0), *spoilt = make_data("spoilt", 1, 150, 61, 1e80);
     static const char options[] = "{\"epochs\": 30, \"batch\": 50, \"schedule\": \"constant\"}";
     bench b, clean = start(options, training, NULL, 1);
     assert_int_equal(make_bench(&b, options, spoilt, NULL, 1, &err), FLOW_OK);
