@@ -85,6 +85,7 @@ typedef struct flow_workspace {
     char *context_area; /* work area of the embedding */
     real *a, *b;        /* (d, n): the tile between blocks */
     real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. The gradient a backward starts from may be ga */
+    double *inputs;     /* (n_columns, d, n): what each column map was given on the way to the data; only with keep */
     double *logdet;     /* (n) */
     real *glogdet;      /* (n); only with keep */
     char **areas;       /* (n_blocks) work areas */
@@ -106,9 +107,9 @@ void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, i
 void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
                                   const real **gx);
 
-/* After flow_tile_to_data with keep, likewise: gx (d, n) is the gradient at the first block's data side, *gz at the latent
- * side. */
-void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gx,
+/* After flow_tile_to_data with keep, likewise and through the column maps too: gx (d, n), which may be ws->x, is the
+ * gradient at the data, in their units, *gz that at the latent side. ws->x and ws->logdet are overwritten. */
+void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const double *gx,
                                 const real **gz);
 
 /* log p of each row of the tile that is in ws->x (as flow_tile_to_latent), into logp (n); z as there. */
@@ -126,8 +127,14 @@ void flow_tile_load_context(const flow *f, flow_workspace *ws, const double *con
 /* Copies the first n_rows rows of the tile ws->x (d, n) to rows (row-major, d). */
 void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *rows, int n_rows);
 
+/* Draws z of rows first_row, first_row + 1, ... of `seed` into the tile ws->a (d, n); the padding repeats the last of the
+ * n_rows rows. */
+void flow_tile_draw(const flow *f, flow_workspace *ws, uint64_t seed, uint64_t first_row, int n_rows, int n);
+
 /* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL when
  * all are finite. */
 const char *flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column);
+/* The same on the way to the data, for the tile in ws->a. */
+const char *flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column);
 
 #endif
