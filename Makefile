@@ -265,7 +265,7 @@ install: release
 	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)/base' '$(docdir)'
 	install -m 755 build/flowctl '$(bindir)/flowctl'
 	install -m 644 build/libflow.a '$(libdir)/libflow.a'
-	install -m 644 lib/flow.h '$(includedir)/flow.h'
+	install -m 644 lib/flow.h lib/density.h '$(includedir)'
 	install -m 644 lib/base/error.h '$(includedir)/base/error.h'
 	install -m 644 $(DOCUMENTS) '$(docdir)'
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|-pthread $(LIBRARIES)|' \

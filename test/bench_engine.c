@@ -359,7 +359,7 @@ static void open_bench(bench *b, const example *of, int n_threads)
         b->rows[k] = 4 * gsl_rng_uniform(rng) - 2;
     gsl_rng_free(rng);
     check(flow_runner_new(&b->runner, b->f, b->weights, n_threads, &err), &err);
-    check(flow_step_new(&b->step, b->f, flow_objective_types[0], BATCH, n_threads, &err), &err);
+    check(flow_step_new(&b->step, b->f, flow_objective_types[0], NULL, BATCH, n_threads, &err), &err);
     check(flow_optimizer_new(&b->optimizer, &adam, params, &err), &err);
 }
 
@@ -407,7 +407,8 @@ static void run_to_latent(void *context)
 static void run_step(void *context)
 {
     bench *b = context;
-    flow_step_gradient(b->step, b->weights, b->rows, BATCH, 1. / BATCH, b->gradient);
+    const flow_batch batch = {.n = BATCH, .rows = b->rows, .stride = (size_t)b->of->dim, .share = 1. / BATCH};
+    flow_step_gradient(b->step, b->weights, &batch, b->gradient);
     double norm = flow_optimizer_norm(b->optimizer, b->gradient, b->n_threads);
     flow_optimizer_step(b->optimizer, 1e-12, norm > 5 ? 5 / norm : 1, b->gradient, b->weights, NULL, 0, b->n_threads);
 }
