@@ -190,11 +190,16 @@ $(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v),$(DIR_$(v)),$(or $(CC_$(v)),$(CC)))))
 
+# Shared libraries of their own, as a user would build one: any C compiler, one file, one public header.
+build/densities/%.so: configs/densities/%.c lib/density.h
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -std=c11 -Wall -Wextra -Wpedantic -O2 -fPIC -shared -Ilib $< -o $@ -lm
+
 build/version: FORCE
 	$(call stamp,$(VERSION_STRING))
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
-.PHONY: FORCE release double asan check bench demo \
+.PHONY: FORCE release double asan check bench demo densities \
         test-unit test-contract test-density test-cli test-fuzz test-install \
         lint fuzz data install uninstall setup clean help
 
@@ -240,6 +245,10 @@ bench: release $(addprefix build/,$(BENCH))
 ##   demo           train a small flow, sample from it, evaluate it, invert it
 demo: release
 	@MAKE='$(SELF)' scripts/demo.sh
+
+##   densities      the example densities in configs/densities/, for the objective reverse_kl
+DENSITIES := $(patsubst configs/densities/%.c,build/densities/%.so,$(sort $(wildcard configs/densities/*.c)))
+densities: $(DENSITIES)
 
 ##   data           the example data sets in data/
 data: build/generate
