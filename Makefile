@@ -93,6 +93,10 @@ PROGRAM_SOURCES := $(wildcard test/*.c test/bench/*.c data/generate.c)
 TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ) $(BENCH)) test/install_example.c, \
                              $(sort $(wildcard test/*.c)))
 
+# Shared libraries for the objective reverse_kl: examples, and what tests of it load.
+DENSITIES := $(patsubst configs/densities/%.c,build/densities/%.so,$(sort $(wildcard configs/densities/*.c))) \
+             $(patsubst test/densities/%.c,build/densities/test/%.so,$(sort $(wildcard test/densities/*.c)))
+
 # ---- flags ----------------------------------------------------------------------------------------------------------
 # No -march and no -ffast-math: the binary runs on every machine, and NaN stays NaN. The files below hold the same
 # kernels for wider vectors; the program picks one when it starts.
@@ -180,7 +184,7 @@ $(2)/flowctl: $(2)/obj/cmd/flowctl.o $(2)/libcmd.a $(2)/libflow.a
 $(2)/generate: $(2)/obj/data/generate.o $(2)/libflow.a
 	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$< $(2)/libflow.a $$(LIBRARIES)
 
-$(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a
+$(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a | $(DENSITIES)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)$$(LINK_$(1)) $(if $(filter fuzz,$(1)),-fsanitize=fuzzer) -o $$@ $$< $(2)/libcmd.a \
 	    $(2)/libflow.a $$(LIBRARIES) $(if $(filter fuzz,$(1)),,$$(CONFIG_CMOCKA_LIBS))
@@ -191,9 +195,13 @@ endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v),$(DIR_$(v)),$(or $(CC_$(v)),$(CC)))))
 
 # Shared libraries of their own, as a user would build one: any C compiler, one file, one public header.
+COMPILE_DENSITY = $(CC) -std=c11 -Wall -Wextra -Wpedantic -O2 -fPIC -shared -Ilib
 build/densities/%.so: configs/densities/%.c lib/density.h
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) -std=c11 -Wall -Wextra -Wpedantic -O2 -fPIC -shared -Ilib $< -o $@ -lm
+	$(call say,CC,$@)$(COMPILE_DENSITY) $< -o $@ -lm
+build/densities/test/%.so: test/densities/%.c lib/density.h
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(COMPILE_DENSITY) $< -o $@ -lm
 
 build/version: FORCE
 	$(call stamp,$(VERSION_STRING))
@@ -231,7 +239,7 @@ test-contract: $(addprefix build/double/,$(CONTRACT))
 	@scripts/run_tests.sh $^
 test-density: $(addprefix build/,$(DENSITY))
 	@scripts/run_tests.sh $^
-test-cli: build/flowctl
+test-cli: build/flowctl $(DENSITIES)
 	@scripts/run_tests.sh $(BATS:%=build/flowctl:%)
 test-fuzz: $(REPLAYS)
 	@scripts/run_tests.sh $^
@@ -247,8 +255,7 @@ demo: release
 	@MAKE='$(SELF)' scripts/demo.sh
 
 ##   densities      the example densities in configs/densities/, for the objective reverse_kl
-DENSITIES := $(patsubst configs/densities/%.c,build/densities/%.so,$(sort $(wildcard configs/densities/*.c)))
-densities: $(DENSITIES)
+densities: $(filter-out build/densities/test/%,$(DENSITIES))
 
 ##   data           the example data sets in data/
 data: build/generate

@@ -52,7 +52,7 @@ static double fit(const double *x, size_t n)
 
 double flow_pareto_shape(double *log_weights, size_t n)
 {
-    size_t tail = (size_t)ceil(fmin(0.2 * (double)n, 3 * sqrt((double)n)));
+    size_t tail = (size_t)fmin(0.2 * (double)n, 3 * sqrt((double)n));
     if (tail < 5)
         return NAN;
     gsl_heapsort(log_weights, n, sizeof *log_weights, compare);
