@@ -101,6 +101,10 @@ TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZ
                              $(sort $(wildcard test/*.c)))
 BENCH_SUPPORT := $(filter-out $(BENCH:%=%.c),$(sort $(wildcard test/bench/*.c)))
 
+# Shared libraries for the objective reverse_kl: examples, and what tests of it load.
+DENSITIES := $(patsubst configs/densities/%.c,build/densities/%.so,$(sort $(wildcard configs/densities/*.c))) \
+             $(patsubst test/densities/%.c,build/densities/test/%.so,$(sort $(wildcard test/densities/*.c)))
+
 # ---- flags ----------------------------------------------------------------------------------------------------------
 # No -march and no -ffast-math: the binary runs on every machine, and NaN stays NaN. The files below hold the same
 # kernels for wider vectors; the program picks one when it starts.
@@ -188,7 +192,7 @@ $(2)/flowctl: $(2)/obj/cmd/flowctl.o $(2)/libcmd.a $(2)/libflow.a
 $(2)/generate: $(2)/obj/data/generate.o $(2)/libflow.a
 	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$< $(2)/libflow.a $$(LIBRARIES)
 
-$(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a
+$(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a | $(DENSITIES)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)$$(LINK_$(1)) $(if $(filter fuzz,$(1)),-fsanitize=fuzzer) -o $$@ $$< $(2)/libcmd.a \
 	    $(2)/libflow.a $$(LIBRARIES) $(if $(filter fuzz,$(1)),,$$(CONFIG_CMOCKA_LIBS))
@@ -202,11 +206,20 @@ $(2)/test/bench/%: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.c=$(2)/obj/%.o) $(2
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v),$(DIR_$(v)),$(or $(CC_$(v)),$(CC)))))
 
+# Shared libraries of their own, as a user would build one: any C compiler, one file, one public header.
+COMPILE_DENSITY = $(CC) -std=c11 -Wall -Wextra -Wpedantic -O2 -fPIC -shared -Ilib
+build/densities/%.so: configs/densities/%.c lib/density.h
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(COMPILE_DENSITY) $< -o $@ -lm
+build/densities/test/%.so: test/densities/%.c lib/density.h
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(COMPILE_DENSITY) $< -o $@ -lm
+
 build/version: FORCE
 	$(call stamp,$(VERSION_STRING))
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
-.PHONY: FORCE release double asan check bench demo \
+.PHONY: FORCE release double asan check bench demo densities \
         test-unit test-contract test-density test-cli test-fuzz test-install \
         lint fuzz data install uninstall setup clean help
 
@@ -238,7 +251,7 @@ test-contract: $(addprefix build/double/,$(CONTRACT))
 	@scripts/run_tests.sh $^
 test-density: $(addprefix build/,$(DENSITY))
 	@scripts/run_tests.sh $^
-test-cli: build/flowctl
+test-cli: build/flowctl $(DENSITIES)
 	@scripts/run_tests.sh $(BATS:%=build/flowctl:%)
 test-fuzz: $(REPLAYS)
 	@scripts/run_tests.sh $^
@@ -252,6 +265,9 @@ bench: release $(addprefix build/,$(BENCH))
 ##   demo           train a small flow, sample from it, evaluate it, invert it
 demo: release
 	@MAKE='$(SELF)' scripts/demo.sh
+
+##   densities      the example densities in configs/densities/, for the objective reverse_kl
+densities: $(filter-out build/densities/test/%,$(DENSITIES))
 
 ##   data           the example data sets in data/
 data: build/generate
@@ -277,7 +293,7 @@ install: release
 	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)/base' '$(docdir)'
 	install -m 755 build/flowctl '$(bindir)/flowctl'
 	install -m 644 build/libflow.a '$(libdir)/libflow.a'
-	install -m 644 lib/flow.h '$(includedir)/flow.h'
+	install -m 644 lib/flow.h lib/density.h '$(includedir)'
 	install -m 644 lib/base/error.h '$(includedir)/base/error.h'
 	install -m 644 $(DOCUMENTS) '$(docdir)'
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|-pthread $(LIBRARIES)|' \

@@ -26,7 +26,8 @@ typedef struct flow_column_type {
     void (*to_latent)(const void *self, const double *fitted, int n, const double *x, double *z, double *logdet);
     void (*to_data)(const void *self, const double *fitted, int n, const double *z, double *x, double *logdet);
 
-    /* gx from gz at the map's input x, glogdet (n) being the gradient at each row's log-determinant; likewise back. */
+    /* gx from gz at the map's input x, glogdet (n) being the gradient at each row's log-determinant; likewise back. The
+     * gradient that is written may be the one that is read. */
     void (*to_latent_backward)(const void *self, const double *fitted, int n, const double *x, const double *gz,
                                const double *glogdet, double *gx);
     void (*to_data_backward)(const void *self, const double *fitted, int n, const double *z, const double *gx,

@@ -85,6 +85,7 @@ typedef struct flow_workspace {
     char *context_area; /* work area of the embedding */
     real *a, *b;        /* (d, n): the tile between blocks */
     real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. A backward may start from ga */
+    double *inputs;     /* (n_columns, d, n): what each column map was given on the way to the data; only with keep */
     double *logdet;     /* (n) */
     real *glogdet;      /* (n); only with keep */
     char **areas;       /* (n_blocks + 1) work areas: of the blocks, and of the base */
@@ -107,9 +108,9 @@ void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, i
 void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
                                   const real **gx);
 
-/* After flow_tile_to_data with keep, likewise: gx (d, n) is the gradient at the first block's data side, *gz at the
- * latent side. */
-void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gx,
+/* After flow_tile_to_data with keep, likewise and through the column maps too: gx (d, n), which may be ws->x, is the
+ * gradient at the data, in their units, *gz that at the latent side. ws->x and ws->logdet are overwritten. */
+void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const double *gx,
                                 const real **gz);
 
 /* log p of each row of the tile that is in ws->x (as flow_tile_to_latent), into logp (n); z as there. */
@@ -119,6 +120,9 @@ void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int 
  * gradients of all weights, those of the base too, as flow_tile_to_latent_backward does; gx as there. */
 void flow_tile_logp_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z,
                              const real **gx);
+
+/* Adds log base(z) of each column of z (d, n) to logp (n). */
+void flow_tile_base_logp(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z, double *logp);
 
 /* Draws the latents of rows first_row, first_row + 1, ... of `seed` from the base, into ws->a (d, n). */
 void flow_tile_draw(const flow *f, const real *weights, flow_workspace *ws, int n, uint64_t seed, uint64_t first_row,
@@ -139,5 +143,7 @@ void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *row
 /* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL
  * when all are finite. */
 const char *flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column);
+/* The same on the way to the data, for the tile in ws->a. */
+const char *flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column);
 
 #endif

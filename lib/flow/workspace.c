@@ -19,6 +19,7 @@ static void lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)
     if (ws->keep && context->embeds)
         ws->gfeatures = flow_layout_take(layout, n_features, sizeof *ws->gfeatures);
     if (ws->keep) {
+        ws->inputs = flow_layout_take(layout, (size_t)f->n_columns * count, sizeof *ws->inputs);
         ws->ga = flow_layout_take(layout, count, sizeof *ws->ga);
         ws->gb = flow_layout_take(layout, count, sizeof *ws->gb);
         ws->glogdet = flow_layout_take(layout, n, sizeof *ws->glogdet);

@@ -94,6 +94,8 @@ static flow_status expand_short_forms(cJSON *document, flow_error *err)
     if (status == FLOW_OK)
         status = expand(flow_json_member(&root, "base"), "type", err);
     if (status == FLOW_OK)
+        status = expand(flow_json_member(&training, "objective"), "type", err);
+    if (status == FLOW_OK)
         status = expand(flow_json_member(&training, "optimizer"), "type", err);
     if (status == FLOW_OK)
         status = expand(flow_json_member(&training, "schedule"), "type", err);

@@ -21,6 +21,7 @@ typedef struct parts {
     preset p;
     int n_tiles;
     flow_workspace *ws[TILES_MAX];
+    const real *z[TILES_MAX]; /* latents, as the pass left them */
     flow_tape tapes[TILES_MAX];
     real *scratch; /* as large as the widest activation or gradient of a tile */
 } parts;
@@ -34,12 +35,10 @@ static void forward(void *context)
     for (int t = 0; t < s->n_tiles; t++) {
         flow_workspace *ws = s->ws[t];
         double logp[FLOW_TILE];
-        const real *z;
         flow_tile_load(f, ws, s->p.rows + (size_t)t * FLOW_TILE * (size_t)f->dim, FLOW_TILE);
-        flow_tile_logp(f, s->p.weights, ws, FLOW_TILE, logp, &z);
+        flow_tile_logp(f, s->p.weights, ws, FLOW_TILE, logp, &s->z[t]);
         for (int j = 0; j < FLOW_TILE; j++)
             ws->glogdet[j] = (real)(-1 / (double)s->p.batch);
-        f->base->backward(f->base_state, f->dim, FLOW_TILE, z, ws->glogdet, ws->ga);
     }
 }
 
@@ -47,7 +46,7 @@ static void backward(void *context)
 {
     parts *s = context;
     for (int t = 0; t < s->n_tiles; t++) {
-        flow_tile_to_latent_backward(s->p.f, s->p.weights, s->ws[t], FLOW_TILE, s->ws[t]->ga, NULL);
+        flow_tile_logp_backward(s->p.f, s->p.weights, s->ws[t], FLOW_TILE, s->z[t], NULL);
         s->tapes[t] = s->ws[t]->tape;
     }
 }
