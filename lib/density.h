@@ -28,9 +28,9 @@ extern "C" {
 #pragma GCC visibility push(default)
 #endif
 
-/* The logarithm of the density at the point x (n), up to a constant that is the same everywhere. Where `gradient` (n) is
- * not NULL, its derivatives by x are written there. What is not finite tells that the point cannot be used. `data` is
- * what log_density_new returned, NULL without it. */
+/* The logarithm of the density at the point x (n), up to a constant that is the same everywhere. Where `gradient` (n)
+ * is not NULL, its derivatives by x are written there. What is not finite tells that the point cannot be used. `data`
+ * is what log_density_new returned, NULL without it. */
 double log_density(const double *x, double *gradient, size_t n, void *data);
 
 /* Optional: called once, before everything else, for a density in n dimensions. NULL: it cannot be used. */

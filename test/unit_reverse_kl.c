@@ -1,5 +1,5 @@
-/* Fitting a flow to a density: the gradient through sampling, a Gaussian that is found, reproducible and resumable runs,
- * and densities that are not finite everywhere. The libraries come from test/densities. */
+/* Fitting a flow to a density: the gradient through sampling, a Gaussian that is found, reproducible and resumable
+ * runs, and densities that are not finite everywhere. The libraries come from test/densities. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -127,8 +127,8 @@ void flow_tile_load_context(const flow *f, flow_workspace *ws, const double *con
 /* Copies the first n_rows rows of the tile ws->x (d, n) to rows (row-major, d). */
 void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *rows, int n_rows);
 
-/* Draws z of rows first_row, first_row + 1, ... of `seed` into the tile ws->a (d, n); the padding repeats the last of the
- * n_rows rows. */
+/* Draws z of rows first_row, first_row + 1, ... of `seed` into the tile ws->a (d, n); the padding repeats the last of
+ * the n_rows rows. */
 void flow_tile_draw(const flow *f, flow_workspace *ws, uint64_t seed, uint64_t first_row, int n_rows, int n);
 
 /* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL when

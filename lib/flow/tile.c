@@ -117,8 +117,9 @@ static void columns_to_data_backward(const flow *f, flow_workspace *ws, int n, c
     for (int j = 0; j < n; j++)
         ws->logdet[j] = (double)ws->glogdet[j];
     for (int i = 0; i < f->n_columns; i++) {
-        f->columns[i].type->to_data_backward(f->columns[i].state, f->params.fitted, n, ws->inputs + (size_t)i * count, gx,
-                                             ws->logdet, ws->x);
+        const flow_column *column = &f->columns[i];
+        const double *input = ws->inputs + (size_t)i * count;
+        column->type->to_data_backward(column->state, f->params.fitted, n, input, gx, ws->logdet, ws->x);
         gx = ws->x;
     }
     for (size_t k = 0; k < count; k++)

@@ -1,12 +1,11 @@
 /* Objectives: what training makes large.
  *
- *     mle         the mean log-likelihood of the data: maximum likelihood (for example Papamakarios et al. 2021, eq. 13)
- *     reverse_kl  the evidence lower bound of a density that is known up to a factor Z, from draws of the flow alone:
- *
- *                     ELBO = E[log density(x) - log q(x)],  x = f(z), z ~ base,  log q(x) = log base(z) - log|det dx/dz|
- *
- *                 It is log Z - KL(q || density / Z), so no more than log Z (for example Papamakarios et al. 2021, eq. 17;
- *                 Rezende and Mohamed 2015); the gradient goes through the draws (Kingma and Welling 2014).
+ *     mle         the mean log-likelihood of the data: maximum likelihood (for example Papamakarios et al. 2021,
+ *                 eq. 13)
+ *     reverse_kl  the evidence lower bound of a density that is known up to a factor Z, from draws of the flow q alone:
+ *                     E[log density(x) - log q(x)],  x = f(z),  z ~ base,  log q(x) = log base(z) - log|det dx/dz|
+ *                 It is log Z - KL(q || density / Z), so never more than log Z (for example Papamakarios et al. 2021,
+ *                 eq. 17; Rezende and Mohamed 2015). The gradient goes through the draws (Kingma and Welling 2014).
  *
  * Adding one: one file objective_<type>.c that ends in `const flow_objective_type flow_objective_<type>`, and one line
  * below.
@@ -28,8 +27,8 @@ typedef struct flow_objective_tile {
     const flow_target *target; /* NULL for an objective on data */
     flow_workspace *ws;
     int n, n_rows; /* columns of the tile, and how many of them are rows: the rest is padding */
-    const real *share; /* (n): what each row counts in the mean, its weight over that of a batch; 0 in the padding. NULL:
-                          only scores are wanted; else ws was made with keep */
+    const real *share; /* (n): what each row counts in the mean, its weight over that of a batch; 0 in the padding.
+                          NULL: only scores are wanted; else ws was made with keep */
     double *score;     /* (n): written, for each row, what is made large, in nats */
     double *point;     /* (2, dim): room for a point and a gradient there; NULL without a target */
 } flow_objective_tile;

@@ -7,13 +7,14 @@
 
 static const flow_option options[] = {
     {.key = "density", .kind = FLOW_OPTION_TEXT, .offset = offsetof(flow_draw_options, density),
-     .fallback = FLOW_REQUIRED, .help = "a shared library with the function log_density (density.h), relative to the spec"},
+     .fallback = FLOW_REQUIRED,
+     .help = "a shared library with the function log_density (density.h), relative to the spec"},
     {.key = "dimensions", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_draw_options, dimensions), .least = 1,
      .most = FLOW_DIM_MAX, .help = "of the density; without it, what the library or data.columns say"},
     {.key = "parallel", .kind = FLOW_OPTION_FLAG, .offset = offsetof(flow_draw_options, parallel), .fallback = "true",
      .help = "call log_density from several threads at once; false: from one at a time"},
-    {.key = "steps", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_draw_options, steps), .fallback = "100", .least = 1,
-     .most = 1e6, .help = "steps of \"batch\" draws that make an epoch"},
+    {.key = "steps", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_draw_options, steps), .fallback = "100",
+     .least = 1, .most = 1e6, .help = "steps of \"batch\" draws that make an epoch"},
     {.key = "validation", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_draw_options, validation),
      .fallback = "10000", .least = 2, .most = 1e8,
      .help = "draws, always the same, on which the bound is evaluated after each epoch"},
