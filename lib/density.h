@@ -8,7 +8,7 @@
  *         ...
  *     }
  *
- * Compile with `cc -O2 -shared -fPIC -I$(pkg-config --variable=includedir flowctl) NAME.c -o NAME.so -lm` and name the
+ * Compile with `cc -O2 -shared -fPIC $(pkg-config --cflags flowctl) NAME.c -o NAME.so -lm` and name the
  * library in a spec: "train": { "objective": { "type": "reverse_kl", "density": "NAME.so" } }. The header is a help and
  * no need: a library that defines the functions below without it is as good, in whatever language it is written.
  *

@@ -30,7 +30,7 @@ JSON
 @test "training on a density ends with the bound, log Z and the effective sample size" {
     run --separate-stderr flowctl train spec.json
     expect_status 0
-    expect "2,560 draws an epoch of 3 columns, validated on 500" "epoch 4/4"
+    expect "2,560 draws of 3 columns an epoch, validated on 500" "epoch 4/4"
     [[ $output == *"validation "*" +- "*" nats (500 draws)"* ]]
     [[ $output == *"bound "*" +- "*"a lower bound of log Z (4,000 fresh draws)"* ]]
     [[ $output == *"log Z "*" +- "*" nats"* ]]

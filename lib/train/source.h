@@ -50,6 +50,4 @@ flow_status flow_source_draws(flow_source **out, const flow *f, const flow_targe
                               const flow_draw_options *draws, const real *evaluated, const flow_train_options *options,
                               uint64_t seed, int n_threads, flow_error *err);
 
-void flow_source_free(flow_source *source);
-
 #endif

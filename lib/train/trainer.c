@@ -153,7 +153,8 @@ void flow_trainer_free(flow_trainer *trainer)
 {
     if (trainer == NULL)
         return;
-    flow_source_free(trainer->source);
+    if (trainer->source != NULL)
+        trainer->source->type->free(trainer->source);
     flow_objective_release(&trainer->objective);
     flow_step_free(trainer->step);
     flow_schedule_free(trainer->schedule);
