@@ -42,7 +42,7 @@ JSON
     run --separate-stderr flowctl train spec.json --json
     expect_status 0
     expect_json model epochs best_epoch seconds validation density draws bound log_z effective_sample_size pareto_k rows
-    log_z=$(sed 's/.*"log_z"://' <<<"$output" | json_number mean)
+    log_z=$(json_number mean <<<"${output#*\"log_z\":}")
     is_below 1.9 "$log_z" # 1.5 log(2 pi) + log(0.5 * 0.8 * 1.1) = 1.936
     is_below "$log_z" 1.97
     run flowctl info model.h5
@@ -188,7 +188,7 @@ JSON
     # shorter than they are: the funnel has log Z = 0
     run --separate-stderr flowctl train "$root/configs/funnel-iaf.json" -o funnel.h5 --json -q --set train.epochs=15
     expect_status 0
-    bound=$(sed 's/.*"bound"://' <<<"$output" | json_number mean)
+    bound=$(json_number mean <<<"${output#*\"bound\":}")
     is_below -0.02 "$bound"
     is_below "$bound" 0.001
     is_below 97000 "$(json_number effective_sample_size <<<"$output")"

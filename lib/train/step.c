@@ -91,7 +91,9 @@ void flow_step_free(flow_step *step)
 
 static double weight_of(const flow_batch *batch, const flow *f, int64_t row)
 {
-    return batch->weighted ? batch->rows[(size_t)row * batch->stride + (size_t)flow_width(f)] : 1;
+    if (batch->rows == NULL || !batch->weighted)
+        return 1;
+    return batch->rows[(size_t)row * batch->stride + (size_t)flow_width(f)];
 }
 
 double flow_batch_weight(const flow_batch *batch, const flow *f)
