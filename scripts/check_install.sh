@@ -35,7 +35,8 @@ cp configs/densities/banana.c "$root/density.c"
     # shellcheck disable=SC2046,SC2086
     ${CC:-gcc} -std=c11 -Wall -Wextra -Wpedantic -Werror -shared -fPIC \
         $(pkg-config --define-variable=prefix="$root$prefix" --cflags flowctl) density.c -o density.so
-    echo '{ "flow": ["iaf"], "train": { "objective": { "type": "reverse_kl", "density": "density.so" } } }' >density.json
+    objective='{ "type": "reverse_kl", "density": "density.so" }'
+    echo "{ \"flow\": [\"iaf\"], \"train\": { \"objective\": $objective } }" >density.json
     "$root$prefix/bin/flowctl" check density.json
 )
 

@@ -339,6 +339,7 @@ static size_t live_of(const flow_params *params)
 
 static void open_bench(bench *b, const example *of, int n_threads)
 {
+    static const flow_objective mle = {.type = &flow_objective_mle};
     flow_error err;
     *b = (bench){.of = of, .n_threads = n_threads, .n_rows = of->n_rows};
     b->list = checked(cJSON_Parse(of->json));
@@ -359,7 +360,7 @@ static void open_bench(bench *b, const example *of, int n_threads)
         b->rows[k] = 4 * gsl_rng_uniform(rng) - 2;
     gsl_rng_free(rng);
     check(flow_runner_new(&b->runner, b->f, b->weights, n_threads, &err), &err);
-    check(flow_step_new(&b->step, b->f, flow_objective_types[0], NULL, BATCH, n_threads, &err), &err);
+    check(flow_step_new(&b->step, b->f, &mle, NULL, BATCH, n_threads, &err), &err);
     check(flow_optimizer_new(&b->optimizer, &adam, params, &err), &err);
 }
 

@@ -153,7 +153,8 @@ static void check_gradient(const char *flow_list, const flow_target *target)
     real *weights = set_values(b.f), *gradient = flow_alloc_aligned(b.f->params.n_weights + 1, sizeof *gradient);
     real *ignored = flow_alloc_aligned(b.f->params.n_weights + 1, sizeof *ignored);
     flow_step *step;
-    assert_int_equal(flow_step_new(&step, b.f, &flow_objective_reverse_kl, target, ROWS, 2, &err), FLOW_OK);
+    const flow_objective objective = {.type = &flow_objective_reverse_kl};
+    assert_int_equal(flow_step_new(&step, b.f, &objective, target, ROWS, 2, &err), FLOW_OK);
     const flow_batch batch = {.n = ROWS, .seed = 5, .first_row = 1000, .share = 1. / ROWS};
     assert_true(isfinite(flow_step_gradient(step, weights, &batch, gradient)));
     flow_run *runs;
@@ -187,24 +188,100 @@ static void check_gradient(const char *flow_list, const flow_target *target)
     discard(&b);
 }
 
+static const char *const flows[] = {
+    "{\"type\": \"iaf\", \"repeat\": 2, " NET "}",
+    "{\"type\": \"maf\", \"repeat\": 2, " NET "}",
+    "{\"type\": \"coupling\", \"repeat\": 2, " NET "}",
+    "\"standardize\", \"standardize\", {\"type\": \"maf\", \"repeat\": 1, " NET "}",
+    "\"standardize\", {\"type\": \"glow\", \"repeat\": 2, " NET "}",
+    "{\"type\": \"nsf_ar\", \"repeat\": 1, " NET "}, {\"type\": \"iaf\", \"repeat\": 1, " NET "}",
+    "\"standardize\", \"actnorm\"",
+};
+enum { N_FLOWS = sizeof flows / sizeof *flows };
+
 static void test_gradients(void **state)
 {
     (void)state;
     if (!is_double)
         skip();
-    static const char *const flows[] = {
-        "{\"type\": \"iaf\", \"repeat\": 2, " NET "}",
-        "{\"type\": \"maf\", \"repeat\": 2, " NET "}",
-        "{\"type\": \"coupling\", \"repeat\": 2, " NET "}",
-        "\"standardize\", \"standardize\", {\"type\": \"maf\", \"repeat\": 1, " NET "}",
-        "\"standardize\", {\"type\": \"glow\", \"repeat\": 2, " NET "}",
-        "{\"type\": \"nsf_ar\", \"repeat\": 1, " NET "}, {\"type\": \"iaf\", \"repeat\": 1, " NET "}",
-        "\"standardize\", \"actnorm\"",
-    };
     flow_target *target = open_target(LIBRARY("gaussian"), 4);
-    for (size_t k = 0; k < sizeof flows / sizeof *flows; k++)
+    for (size_t k = 0; k < N_FLOWS; k++)
         check_gradient(flows[k], target);
     flow_target_close(target);
+}
+
+/* The whole gradient is the one along the path of the draws, less that of the log-likelihood of the draws as data. */
+static void check_path_gradient(const char *flow_list, const flow_target *target)
+{
+    enum { ROWS = FLOW_TILE + 5, MOST_DIM = 4 };
+    bench b;
+    flow_error err;
+    int d = flow_target_dim(target);
+    make_flow(&b, flow_list, "{}", d);
+    size_t n = b.f->params.n_weights;
+    real *weights = set_values(b.f), *gradients[3];
+    double rows[ROWS * MOST_DIM], scores[3];
+    flow_runner *runner;
+    assert_int_equal(flow_runner_new(&runner, b.f, weights, 1, &err), FLOW_OK);
+    flow_rows_sample(runner, 5, 0, ROWS, 1, NULL, rows, NULL, NULL);
+    flow_draw_options path = {.path_gradient = true};
+    const flow_objective objectives[3] = {{&flow_objective_reverse_kl, &path}, {.type = &flow_objective_reverse_kl},
+                                          {.type = &flow_objective_mle}};
+    for (int k = 0; k < 3; k++) {
+        flow_step *step;
+        const flow_batch batch = {.n = ROWS, .rows = k == 2 ? rows : NULL, .stride = (size_t)d, .seed = 5,
+                                  .share = 1. / ROWS};
+        gradients[k] = flow_alloc_aligned(n + 1, sizeof **gradients);
+        assert_int_equal(flow_step_new(&step, b.f, &objectives[k], k == 2 ? NULL : target, ROWS, 2, &err), FLOW_OK);
+        scores[k] = flow_step_gradient(step, weights, &batch, gradients[k]);
+        flow_step_free(step);
+    }
+    assert_true(scores[0] == scores[1]);
+    const double tolerance = is_double ? 1e-8 : 1e-3;
+    double largest = 0;
+    for (size_t k = 0; k < n; k++) {
+        double wanted = (double)gradients[1][k] + (double)gradients[2][k];
+        largest = fmax(largest, fabs((double)gradients[2][k]));
+        if (!(fabs((double)gradients[0][k] - wanted) <= tolerance * (1 + fabs(wanted))))
+            fail_msg("%s: weight %zu: %.12g is not %.12g", flow_list, k, (double)gradients[0][k], wanted);
+    }
+    assert_true(largest > 0.01);
+    for (int k = 0; k < 3; k++)
+        flow_free_aligned(gradients[k]);
+    flow_runner_free(runner);
+    flow_free_aligned(weights);
+    discard(&b);
+}
+
+static void test_path_gradients(void **state)
+{
+    (void)state;
+    flow_target *target = open_target(LIBRARY("gaussian"), 4);
+    for (size_t k = 0; k < N_FLOWS; k++)
+        check_path_gradient(flows[k], target);
+    flow_target_close(target);
+
+    /* where q is the density already, there is nothing left of it, draw by draw */
+    bench b;
+    flow_error err;
+    target = open_target(LIBRARY("normal"), 2);
+    make_flow(&b, "{\"type\": \"iaf\", \"repeat\": 2, " NET "}", "{}", 2);
+    size_t n = b.f->params.n_weights;
+    real *weights = flow_alloc_aligned(n + 1, sizeof *weights), *gradient = flow_alloc_aligned(n + 1, sizeof *weights);
+    assert_int_equal(flow_init_weights(b.f, 3, weights, &err), FLOW_OK); /* the identity */
+    flow_draw_options path = {.path_gradient = true};
+    const flow_objective objective = {&flow_objective_reverse_kl, &path};
+    const flow_batch batch = {.n = 16, .seed = 5, .share = 1. / 16};
+    flow_step *step;
+    assert_int_equal(flow_step_new(&step, b.f, &objective, target, 16, 1, &err), FLOW_OK);
+    flow_step_gradient(step, weights, &batch, gradient);
+    for (size_t k = 0; k < n; k++)
+        assert_true(fabs((double)gradient[k]) < (is_double ? 1e-14 : 1e-6));
+    flow_step_free(step);
+    flow_free_aligned(weights);
+    flow_free_aligned(gradient);
+    flow_target_close(target);
+    discard(&b);
 }
 
 /* ---- draws and what they are worth ---- */
@@ -521,6 +598,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_path_gradients),
         cmocka_unit_test(test_estimates),
         cmocka_unit_test(test_weights_are_those_of_the_model),
         cmocka_unit_test(test_finds_a_gaussian),

@@ -85,7 +85,7 @@ typedef struct flow_workspace {
     char *context_area; /* work area of the embedding */
     real *a, *b;        /* (d, n): the tile between blocks */
     real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. The gradient a backward starts from may be ga */
-    double *inputs;     /* (n_columns, d, n): what each column map was given on the way to the data; only with keep */
+    double *inputs;     /* (n_columns, d, n): what each column map was given, for its backward; only with keep */
     double *logdet;     /* (n) */
     real *glogdet;      /* (n); only with keep */
     char **areas;       /* (n_blocks) work areas */
@@ -114,6 +114,9 @@ void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspa
 
 /* log p of each row of the tile that is in ws->x (as flow_tile_to_latent), into logp (n); z as there. */
 void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int n, double *logp, const real **z);
+
+/* d log p / dx (d, n), in the units of the data, of the tile that is in ws->x, in its place. ws was made with keep. */
+void flow_tile_logp_gradient(const flow *f, const real *weights, flow_workspace *ws, int n);
 
 /* Copies n_rows rows (row-major, d + c) into the tile ws->x (d, n) and ws->given (c, n); the padding repeats the last row.
  * Returns n, the next multiple of FLOW_LANES. */

@@ -150,6 +150,32 @@ void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int 
         *z = latent;
 }
 
+void flow_tile_logp_gradient(const flow *f, const real *weights, flow_workspace *ws, int n)
+{
+    size_t count = (size_t)f->dim * (size_t)n;
+    for (int i = 0; i < f->n_columns; i++) {
+        double *in = ws->inputs + (size_t)i * count, *out = i + 1 < f->n_columns ? in + count : NULL;
+        if (i == 0)
+            memcpy(in, ws->x, count * sizeof *in);
+        if (out != NULL)
+            f->columns[i].type->to_latent(f->columns[i].state, f->params.fitted, n, in, out, ws->logdet);
+    }
+    const real *g;
+    flow_tile_to_latent(f, weights, ws, n, &g);
+    for (int j = 0; j < n; j++) {
+        ws->glogdet[j] = 1; /* log p = log base(z) + logdet */
+        ws->logdet[j] = 1;
+    }
+    f->base->backward(f->base_state, f->dim, n, g, ws->glogdet, ws->ga);
+    flow_tile_to_latent_backward(f, weights, ws, n, ws->ga, &g);
+    ws->tape.n_records = 0; /* nobody asked for the weights */
+    for (size_t k = 0; k < count; k++)
+        ws->x[k] = (double)g[k];
+    for (int i = f->n_columns - 1; i >= 0; i--)
+        f->columns[i].type->to_latent_backward(f->columns[i].state, f->params.fitted, n,
+                                               ws->inputs + (size_t)i * count, ws->x, ws->logdet, ws->x);
+}
+
 /* d columns of n_rows rows that are `stride` values apart, into (d, n). */
 static void transpose(int d, const double *rows, size_t stride, int n_rows, int n, double *tile)
 {

@@ -23,7 +23,7 @@ static flow_status make_parts(flow_trainer *t, const flow_target *target, flow_e
         return flow_json_fail(&json, err, "\"%s\" goes by held-out data and there are none; give \"data\" a "
                               "\"validation\", or choose another schedule", flow_schedule_name(t->schedule));
     if (status == FLOW_OK)
-        status = flow_step_new(&t->step, t->f, t->objective.type, target, t->batch, t->n_threads, err);
+        status = flow_step_new(&t->step, t->f, &t->objective, target, t->batch, t->n_threads, err);
     return status;
 }
 
