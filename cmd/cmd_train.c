@@ -168,8 +168,8 @@ static flow_status make_trainer(train_run *run, flow_error *err)
     if (run->target == NULL)
         return flow_trainer_new(&run->trainer, p->f, &p->training, run->training, run->validation, p->spec->seed,
                                 n_threads, err);
-    flow_status status = flow_trainer_new_target(&run->trainer, p->f, &p->training, run->target, p->spec->seed, n_threads,
-                                                 err);
+    flow_status status = flow_trainer_new_target(&run->trainer, p->f, &p->training, run->target, p->spec->seed,
+                                                 n_threads, err);
     if (status == FLOW_SPEC)
         flow_error_prefix(err, "%s: ", p->spec->source);
     return status;
@@ -300,7 +300,9 @@ const command command_train = {
                    "keeps the best weights. The model is saved as training goes on; Ctrl-C or SIGTERM finish the step, "
                    "save and stop, and --resume goes on bit for bit. A model that exists is not replaced without "
                    "--resume or --force.\nLog-likelihoods are means per row in nats, in the units of the data, with "
-                   "their standard errors. The result does not depend on the number of threads.",
+                   "their standard errors. Where train.objective is on a density and not on data, they are lower "
+                   "bounds of log Z, and the end is an estimate of log Z with the effective sample size of its draws. "
+                   "The result does not depend on the number of threads.",
     .examples = "  flowctl train configs/moons.json\n"
                 "  flowctl train spec.json --data events.csv --validation 0.1 -o events.h5\n"
                 "  flowctl train spec.json --set train.epochs=200 --resume",

@@ -21,8 +21,8 @@ void train_show_start(const train_run *run)
     format_count(parameters, (int64_t)flow_params_count(&f->params));
     if (train_n_held_out(run) > 0)
         snprintf(validation, sizeof validation, ", validated on %s", format_count(held_out, train_n_held_out(run)));
-    console_note(run->con, "%s: %s %s%s of %d column%s%s, %s parameters, %d thread%s", run->p.spec->name, rows,
-                 train_noun(run), run->target != NULL ? " an epoch" : "", f->dim, f->dim == 1 ? "" : "s", validation,
+    console_note(run->con, "%s: %s %s of %d column%s%s%s, %s parameters, %d thread%s", run->p.spec->name, rows,
+                 train_noun(run), f->dim, f->dim == 1 ? "" : "s", run->target != NULL ? " an epoch" : "", validation,
                  parameters, threads, threads == 1 ? "" : "s");
     if (train_n_held_out(run) == 0)
         console_note(run->con, "no validation data: all %lld epochs are run and the last weights are kept; "

@@ -14,8 +14,8 @@ static flow_status check_gradient(const train_run *run, flow_error *err)
     flow_target_mismatch wrong;
     flow_status status = flow_target_check(run->target, &wrong, err);
     if (status == FLOW_OK && wrong.n_wrong > 0)
-        console_warn(run->con, "%s: the gradient does not go with the values: of %d derivatives that were compared with "
-                     "difference quotients %d differ; worst is dimension %d, %.6g instead of %.6g at %.6g",
+        console_warn(run->con, "%s: the gradient does not go with the values: of %d derivatives that were compared "
+                     "with difference quotients %d differ; worst is dimension %d, %.6g instead of %.6g at %.6g",
                      flow_target_path(run->target), wrong.n_compared, wrong.n_wrong, wrong.dimension + 1, wrong.found,
                      wrong.wanted, wrong.at);
     return status;
@@ -37,8 +37,8 @@ flow_status train_estimate(train_run *run, flow_error *err)
                                      flow_objective_draws(&run->p.objective)->test, err);
     flow_draws_free(draws);
     if (status == FLOW_OK && run->estimate.not_finite > 0)
-        console_warn(run->con, "the log-density of %lld draws of the trained flow is not finite, so there is no estimate",
-                     (long long)run->estimate.not_finite);
+        console_warn(run->con, "the log-density of %lld draws of the trained flow is not finite, so there is no "
+                     "estimate", (long long)run->estimate.not_finite);
     return status;
 }
 

@@ -8,7 +8,7 @@
  *         ...
  *     }
  *
- * Compile with `cc -O2 -shared -fPIC -I$(pkg-config --variable=includedir flowctl) NAME.c -o NAME.so -lm` and name the
+ * Compile with `cc -O2 -shared -fPIC $(pkg-config --cflags flowctl) NAME.c -o NAME.so -lm` and name the
  * library in a spec: "train": { "objective": { "type": "reverse_kl", "density": "NAME.so" } }. The header is a help and
  * no need: a library that defines the functions below without it is as good, in whatever language it is written.
  *
@@ -28,9 +28,9 @@ extern "C" {
 #pragma GCC visibility push(default)
 #endif
 
-/* The logarithm of the density at the point x (n), up to a constant that is the same everywhere. Where `gradient` (n) is
- * not NULL, its derivatives by x are written there. What is not finite tells that the point cannot be used. `data` is
- * what log_density_new returned, NULL without it. */
+/* The logarithm of the density at the point x (n), up to a constant that is the same everywhere. Where `gradient` (n)
+ * is not NULL, its derivatives by x are written there. What is not finite tells that the point cannot be used. `data`
+ * is what log_density_new returned, NULL without it. */
 double log_density(const double *x, double *gradient, size_t n, void *data);
 
 /* Optional: called once, before everything else, for a density in n dimensions. NULL: it cannot be used. */

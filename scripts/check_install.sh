@@ -28,6 +28,18 @@ cp test/install_example.c "$root/example.c"
 )
 "$root/example"
 
+# A density needs one header, and no library.
+cp configs/densities/banana.c "$root/density.c"
+(
+    cd "$root"
+    # shellcheck disable=SC2046,SC2086
+    ${CC:-gcc} -std=c11 -Wall -Wextra -Wpedantic -Werror -shared -fPIC \
+        $(pkg-config --define-variable=prefix="$root$prefix" --cflags flowctl) density.c -o density.so
+    objective='{ "type": "reverse_kl", "density": "density.so" }'
+    echo "{ \"flow\": [\"iaf\"], \"train\": { \"objective\": $objective } }" >density.json
+    "$root$prefix/bin/flowctl" check density.json
+)
+
 "$make" --no-print-directory uninstall PREFIX="$prefix" DESTDIR="$root"
 left=$(find "$root$prefix" -type f)
 if [ -n "$left" ]; then

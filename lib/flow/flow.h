@@ -85,7 +85,7 @@ typedef struct flow_workspace {
     char *context_area; /* work area of the embedding */
     real *a, *b;        /* (d, n): the tile between blocks */
     real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. A backward may start from ga */
-    double *inputs;     /* (n_columns, d, n): what each column map was given on the way to the data; only with keep */
+    double *inputs;     /* (n_columns, d, n): what each column map was given, for its backward; only with keep */
     double *logdet;     /* (n) */
     real *glogdet;      /* (n); only with keep */
     char **areas;       /* (n_blocks + 1) work areas: of the blocks, and of the base */
@@ -120,6 +120,9 @@ void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int 
  * gradients of all weights, those of the base too, as flow_tile_to_latent_backward does; gx as there. */
 void flow_tile_logp_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z,
                              const real **gx);
+
+/* d log p / dx (d, n), in the units of the data, of the tile that is in ws->x, in its place. ws was made with keep. */
+void flow_tile_logp_gradient(const flow *f, const real *weights, flow_workspace *ws, int n);
 
 /* Adds log base(z) of each column of z (d, n) to logp (n). */
 void flow_tile_base_logp(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z, double *logp);

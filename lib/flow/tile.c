@@ -124,8 +124,9 @@ static void columns_to_data_backward(const flow *f, flow_workspace *ws, int n, c
     for (int j = 0; j < n; j++)
         ws->logdet[j] = (double)ws->glogdet[j];
     for (int i = 0; i < f->n_columns; i++) {
-        f->columns[i].type->to_data_backward(f->columns[i].state, f->params.fitted, n, ws->inputs + (size_t)i * count, gx,
-                                             ws->logdet, ws->x);
+        const flow_column *column = &f->columns[i];
+        const double *input = ws->inputs + (size_t)i * count;
+        column->type->to_data_backward(column->state, f->params.fitted, n, input, gx, ws->logdet, ws->x);
         gx = ws->x;
     }
     for (size_t k = 0; k < count; k++)
@@ -181,6 +182,29 @@ void flow_tile_draw(const flow *f, const real *weights, flow_workspace *ws, int 
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
     f->base->sample(f->base_state, &pass, seed, first_row, temperature, ws->a);
+}
+
+void flow_tile_logp_gradient(const flow *f, const real *weights, flow_workspace *ws, int n)
+{
+    size_t count = (size_t)f->dim * (size_t)n;
+    for (int i = 0; i < f->n_columns; i++) {
+        double *in = ws->inputs + (size_t)i * count, *out = i + 1 < f->n_columns ? in + count : NULL;
+        if (i == 0)
+            memcpy(in, ws->x, count * sizeof *in);
+        if (out != NULL)
+            f->columns[i].type->to_latent(f->columns[i].state, f->params.fitted, n, in, out, ws->logdet);
+    }
+    const real *g;
+    flow_tile_to_latent(f, weights, ws, n, &g);
+    for (int j = 0; j < n; j++)
+        ws->glogdet[j] = ws->logdet[j] = 1;
+    flow_tile_logp_backward(f, weights, ws, n, g, &g);
+    ws->tape.n_records = 0; /* nobody asked for the weights */
+    for (size_t k = 0; k < count; k++)
+        ws->x[k] = (double)g[k];
+    for (int i = f->n_columns - 1; i >= 0; i--)
+        f->columns[i].type->to_latent_backward(f->columns[i].state, f->params.fitted, n,
+                                               ws->inputs + (size_t)i * count, ws->x, ws->logdet, ws->x);
 }
 
 /* d columns of n_rows rows that are `stride` values apart, into (d, n). */

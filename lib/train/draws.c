@@ -74,8 +74,8 @@ static void run_tile(void *context, int item, int thread)
     worker *w = &d->workers[thread];
     size_t first = (size_t)item * FLOW_TILE, left = d->n - first;
     int n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE;
-    const flow_objective_tile tile = {.f = d->f, .weights = d->weights, .target = d->target, .ws = w->ws, .n = FLOW_TILE,
-                                      .n_rows = n_rows, .score = w->score, .point = w->point};
+    const flow_objective_tile tile = {.f = d->f, .weights = d->weights, .target = d->target, .ws = w->ws,
+                                      .n = FLOW_TILE, .n_rows = n_rows, .score = w->score, .point = w->point};
     flow_tile_draw(d->f, d->weights, w->ws, FLOW_TILE, d->seed, d->first_row + first, 1);
     flow_objective_reverse_kl.tile(&tile); /* its score is the log-weight */
     memcpy(d->log_weights + first, w->score, (size_t)n_rows * sizeof *w->score);

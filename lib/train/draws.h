@@ -1,8 +1,8 @@
 /* Draws of a flow and their importance weights under a target density.
  *
- * The log-weight of a draw x = f(z) is log density(x) - log q(x), q being the flow's density. Their mean is the bound that
- * reverse_kl makes large (train/objective.h); the mean of the weights themselves estimates Z, whatever the flow, and their
- * spread says how well.
+ * The log-weight of a draw x = f(z) is log density(x) - log q(x), q being the flow's density. Their mean is the bound
+ * that reverse_kl makes large (train/objective.h); the mean of the weights themselves estimates Z, whatever the flow,
+ * and their spread says how well.
  *
  * A draw is a function of (seed, row). One seed has rows for every purpose, so that no draw serves two: those from 0 on
  * are what `flowctl sample` gives, the others begin where the constants below say.

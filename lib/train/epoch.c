@@ -88,8 +88,8 @@ static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double r
                           "%s, or try a lower \"rate\" (it is %g) or another \"clip\" (it is %g); the best weights "
                           "are %s",
                           (long long)t->counters[COUNT_EPOCHS] + 1, (long long)(running ? in_a_row : dropped),
-                          running ? " in a row" : "", culprit, t->source->type->noun, flow_optimizer_rate(t->optimizer), t->options.clip,
-                          origin);
+                          running ? " in a row" : "", culprit, t->source->type->noun, flow_optimizer_rate(t->optimizer),
+                          t->options.clip, origin);
 }
 
 static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, flow_batch *batch, flow_error *err)

@@ -1,12 +1,13 @@
 /* Objectives: what training makes large.
  *
- *     mle         the mean log-likelihood of the data: maximum likelihood (for example Papamakarios et al. 2021, eq. 13)
- *     reverse_kl  the evidence lower bound of a density that is known up to a factor Z, from draws of the flow alone:
- *
- *                     ELBO = E[log density(x) - log q(x)],  x = f(z), z ~ base,  log q(x) = log base(z) - log|det dx/dz|
- *
- *                 It is log Z - KL(q || density / Z), so no more than log Z (for example Papamakarios et al. 2021, eq. 17;
- *                 Rezende and Mohamed 2015); the gradient goes through the draws (Kingma and Welling 2014).
+ *     mle         the mean log-likelihood of the data: maximum likelihood (for example Papamakarios et al. 2021,
+ *                 eq. 13)
+ *     reverse_kl  the evidence lower bound of a density that is known up to a factor Z, from draws of the flow q alone:
+ *                     E[log density(x) - log q(x)],  x = f(z),  z ~ base,  log q(x) = log base(z) - log|det dx/dz|
+ *                 It is log Z - KL(q || density / Z), so never more than log Z (for example Papamakarios et al. 2021,
+ *                 eq. 17; Rezende and Mohamed 2015). The gradient goes through the draws (Kingma and Welling 2014),
+ *                 with "path_gradient" through them alone: without the derivative of log q at a fixed x, whose mean is
+ *                 zero, it has no noise where q is the density (Roeder, Wu and Duvenaud 2017, "Sticking the landing")
  *
  * Adding one: one file objective_<type>.c that ends in `const flow_objective_type flow_objective_<type>`, and one line
  * below.
@@ -28,10 +29,11 @@ typedef struct flow_objective_tile {
     const flow_target *target; /* NULL for an objective on data */
     flow_workspace *ws;
     int n, n_rows; /* columns of the tile, and how many of them are rows: the rest is padding */
-    const real *share; /* (n): what each row counts in the mean, its weight over that of a batch; 0 in the padding. NULL:
-                          only scores are wanted; else ws was made with keep */
+    const real *share; /* (n): what each row counts in the mean, its weight over that of a batch; 0 in the padding.
+                          NULL: only scores are wanted; else ws was made with keep */
     double *score;     /* (n): written, for each row, what is made large, in nats */
     double *point;     /* (2, dim): room for a point and a gradient there; NULL without a target */
+    flow_workspace *other; /* like ws, for an objective that wants it, with share; else NULL */
 } flow_objective_tile;
 
 typedef struct flow_objective_type {
@@ -41,6 +43,7 @@ typedef struct flow_objective_type {
     const flow_option *options; /* of an objective that draws, they fill a flow_draw_options */
     bool draws;           /* its rows are draws from the base, and there is a target; else they are data */
     const char *quantity; /* what a score is, for messages: "log p" */
+    bool (*wants_other)(const void *options); /* whether a tile needs a second workspace; NULL: no */
     /* Writes the scores and, with share, records on ws->tape the gradient of -(sum of share * score). */
     void (*tile)(const flow_objective_tile *tile);
     /* Where the score of row `row` became something that is not finite, for messages. The tile is as `tile` got it. */
@@ -62,6 +65,7 @@ typedef struct flow_draw_options {
     int64_t steps;      /* per epoch */
     int64_t validation; /* draws that the bound is evaluated on after each epoch, always the same */
     int64_t test;       /* draws that the result is evaluated on at the end */
+    bool path_gradient;
 } flow_draw_options;
 
 /* An objective with its options. */

@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "train/objective.h"
 
 static const flow_option options[] = {
     {.key = "density", .kind = FLOW_OPTION_TEXT, .offset = offsetof(flow_draw_options, density),
-     .fallback = FLOW_REQUIRED, .help = "a shared library with the function log_density (density.h), relative to the spec"},
+     .fallback = FLOW_REQUIRED,
+     .help = "a shared library with the function log_density (density.h), relative to the spec"},
     {.key = "dimensions", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_draw_options, dimensions), .least = 1,
      .most = FLOW_DIM_MAX, .help = "of the density; without it, what the library or data.columns say"},
     {.key = "parallel", .kind = FLOW_OPTION_FLAG, .offset = offsetof(flow_draw_options, parallel), .fallback = "true",
      .help = "call log_density from several threads at once; false: from one at a time"},
-    {.key = "steps", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_draw_options, steps), .fallback = "100", .least = 1,
-     .most = 1e6, .help = "steps of \"batch\" draws that make an epoch"},
+    {.key = "steps", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_draw_options, steps), .fallback = "100",
+     .least = 1, .most = 1e6, .help = "steps of \"batch\" draws that make an epoch"},
     {.key = "validation", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_draw_options, validation),
      .fallback = "10000", .least = 2, .most = 1e8,
      .help = "draws, always the same, on which the bound is evaluated after each epoch"},
     {.key = "test", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_draw_options, test), .fallback = "100000",
      .least = 2, .most = 1e8, .help = "draws on which bound, log Z and effective sample size are evaluated at the end"},
+    {.key = "path_gradient", .kind = FLOW_OPTION_FLAG, .offset = offsetof(flow_draw_options, path_gradient),
+     .fallback = "false",
+     .help = "leave a part of the gradient out whose mean is zero: less noise near the end, for a pass in the density "
+             "direction"},
     FLOW_OPTIONS_END,
 };
 
@@ -48,6 +54,12 @@ static double density_at(const flow_objective_tile *tile, int j)
     return gradient == NULL || all_finite(gradient, d) ? log_density : NAN;
 }
 
+static bool wants_other(const void *options_)
+{
+    const flow_draw_options *o = options_;
+    return o != NULL && o->path_gradient;
+}
+
 static void reverse_kl_tile(const flow_objective_tile *tile)
 {
     const flow *f = tile->f;
@@ -57,22 +69,26 @@ static void reverse_kl_tile(const flow_objective_tile *tile)
         tile->score[j] = 0;
     flow_tile_base_logp(f, tile->weights, ws, n, ws->a, tile->score);
     flow_tile_to_data(f, tile->weights, ws, n);
+    flow_workspace *other = tile->other;
+    if (other != NULL) {
+        memcpy(other->x, ws->x, (size_t)d * (size_t)n * sizeof *ws->x);
+        flow_tile_logp_gradient(f, tile->weights, other, n); /* of log q, in other->x */
+    }
     for (int j = 0; j < n; j++) {
-        double share = tile->share != NULL ? (double)tile->share[j] : 0;
-        if (j >= tile->n_rows) { /* padding is not worth a call of the density */
-            for (int i = 0; i < d; i++)
-                ws->x[(size_t)i * (size_t)n + (size_t)j] = 0;
-            continue;
+        bool is_row = j < tile->n_rows; /* padding is not worth a call of the density */
+        double share = is_row && tile->share != NULL ? (double)tile->share[j] : 0;
+        if (is_row)
+            tile->score[j] = density_at(tile, j) + ws->logdet[j] - tile->score[j];
+        for (int i = 0; tile->share != NULL && i < d; i++) {
+            size_t k = (size_t)i * (size_t)n + (size_t)j;
+            ws->x[k] = is_row ? -share * (tile->point[d + i] - (other != NULL ? other->x[k] : 0)) : 0;
         }
-        tile->score[j] = density_at(tile, j) + ws->logdet[j] - tile->score[j];
-        for (int i = 0; tile->share != NULL && i < d; i++)
-            ws->x[(size_t)i * (size_t)n + (size_t)j] = -share * tile->point[d + i];
     }
     if (tile->share == NULL)
         return;
-    /* The draws z do not depend on the weights, and with them log base(z). */
+    /* The draws z do not depend on the weights, and with them log base(z). A path gradient has log q in it already. */
     for (int j = 0; j < n; j++)
-        ws->glogdet[j] = -tile->share[j];
+        ws->glogdet[j] = other != NULL ? 0 : -tile->share[j];
     flow_tile_to_data_backward(f, tile->weights, ws, n, ws->x, NULL);
 }
 
@@ -107,6 +123,7 @@ const flow_objective_type flow_objective_reverse_kl = {
     .options = options,
     .draws = true,
     .quantity = "the bound",
+    .wants_other = wants_other,
     .tile = reverse_kl_tile,
     .blame = reverse_kl_blame,
 };

@@ -186,9 +186,3 @@ flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *tra
     *out = &source->base;
     return FLOW_OK;
 }
-
-void flow_source_free(flow_source *source)
-{
-    if (source != NULL)
-        source->type->free(source);
-}

@@ -105,9 +105,9 @@ static flow_status check_flow(const flow *f, const flow_target *target, flow_err
                                   "them smoothly; take \"normal\", \"logistic\" or \"uniform\"", f->base->type);
     for (int i = 0; i < f->n_columns; i++) /* they stand first in the list */
         if (f->columns[i].type->fit != NULL)
-            return flow_error_set(err, FLOW_SPEC, "flow[%d]: \"%s\" takes its values from data, and there are none: leave "
-                                  "it out, and let log_density work in variables that are near 0 with deviations near 1",
-                                  i, f->columns[i].type->type);
+            return flow_error_set(err, FLOW_SPEC, "flow[%d]: \"%s\" takes its values from data, and there are none: "
+                                  "leave it out, and let log_density work in variables that are near 0 with deviations "
+                                  "near 1", i, f->columns[i].type->type);
     return FLOW_OK;
 }
 
@@ -125,8 +125,13 @@ flow_status flow_source_draws(flow_source **out, const flow *f, const flow_targe
     source->seed = seed;
     const char *path = flow_target_path(target);
     uint32_t checksum = flow_target_checksum(target);
-    source->base = (flow_source){.type = &type, .n_rows = draws->steps * options->batch, .n_held_out = draws->validation,
-                                 .mean_weight = 1, .name = path, .held_out_name = path, .checksum = checksum,
+    source->base = (flow_source){.type = &type,
+                                 .n_rows = draws->steps * options->batch,
+                                 .n_held_out = draws->validation,
+                                 .mean_weight = 1,
+                                 .name = path,
+                                 .held_out_name = path,
+                                 .checksum = checksum,
                                  .held_out_checksum = checksum};
     status = flow_draws_new(&source->draws, f, evaluated, target, n_threads, err);
     if (status != FLOW_OK) {

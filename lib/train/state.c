@@ -19,8 +19,9 @@ void flow_trainer_list_arrays(flow_trainer *trainer)
         arrays[t->n_arrays++] = (flow_array){"average", FLOW_ARRAY_REAL, n, 1, t->average};
     t->n_arrays += flow_optimizer_arrays(t->optimizer, arrays + t->n_arrays);
     arrays[t->n_arrays++] = flow_schedule_state(t->schedule);
-    if (t->source->n_held_out > 0)
-        arrays[t->n_arrays++] = (flow_array){"reference", FLOW_ARRAY_DOUBLE, (size_t)t->source->n_held_out, 1, t->reference};
+    size_t held_out = (size_t)t->source->n_held_out;
+    if (held_out > 0)
+        arrays[t->n_arrays++] = (flow_array){"reference", FLOW_ARRAY_DOUBLE, held_out, 1, t->reference};
 }
 
 void flow_trainer_state(flow_trainer *trainer, const flow_array **arrays, int *n_arrays)
@@ -47,8 +48,8 @@ static flow_status check_data(const flow_trainer *t, flow_error *err)
     const char *noun = source->type->noun;
     for (int k = 0; k < 2; k++) {
         if (sets[k].rows != sets[k].rows_before)
-            return flow_error_set(err, FLOW_DATA, "%s: has %lld %ss, and training began with %lld; use the same, or train "
-                                  "a new model", sets[k].name, (long long)sets[k].rows, noun,
+            return flow_error_set(err, FLOW_DATA, "%s: has %lld %ss, and training began with %lld; use the same, or "
+                                  "train a new model", sets[k].name, (long long)sets[k].rows, noun,
                                   (long long)sets[k].rows_before);
         if (sets[k].checksum != sets[k].checksum_before)
             return flow_error_set(err, FLOW_DATA, "%s: is not what training began with; use the same, or train a new "

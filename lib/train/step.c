@@ -15,12 +15,13 @@ typedef struct tile {
     double *weight; /* (FLOW_TILE): of the rows */
     real *share;   /* (FLOW_TILE): weight * share of the batch, 0 in the padding */
     double *point; /* (2, dim); NULL without a target */
+    flow_workspace *other; /* NULL for an objective that does not want it */
     int n, n_rows;
 } tile;
 
 struct flow_step {
     const flow *f;
-    const flow_objective_type *objective;
+    const flow_objective *objective;
     const flow_target *target;
     int n_threads, n_tiles;
     tile *tiles;      /* (n_tiles) */
@@ -31,9 +32,13 @@ struct flow_step {
     int n_used;
 };
 
-static flow_status make_tile(tile *made, const flow *f, const flow_target *target, flow_error *err)
+static flow_status make_tile(tile *made, const flow *f, const flow_objective *objective, const flow_target *target,
+                             flow_error *err)
 {
+    bool two = objective->type->wants_other != NULL && objective->type->wants_other(objective->options);
     flow_status status = flow_workspace_new(&made->ws, f, FLOW_TILE, true, err);
+    if (status == FLOW_OK && two)
+        status = flow_workspace_new(&made->other, f, FLOW_TILE, true, err);
     if (status != FLOW_OK)
         return status;
     made->score = flow_alloc_aligned(FLOW_TILE, sizeof *made->score);
@@ -46,7 +51,7 @@ static flow_status make_tile(tile *made, const flow *f, const flow_target *targe
     return FLOW_OK;
 }
 
-flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_type *objective,
+flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective *objective,
                           const flow_target *target, int64_t n_max, int n_threads, flow_error *err)
 {
     *out = NULL;
@@ -64,7 +69,7 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_t
     if (step->tiles == NULL || step->tapes == NULL)
         status = flow_error_memory(err, "a training step");
     for (int t = 0; status == FLOW_OK && t < step->n_tiles; t++)
-        status = make_tile(&step->tiles[t], f, target, err);
+        status = make_tile(&step->tiles[t], f, objective, target, err);
     if (status != FLOW_OK) {
         flow_step_free(step);
         return status;
@@ -79,6 +84,7 @@ void flow_step_free(flow_step *step)
         return;
     for (int t = 0; step->tiles != NULL && t < step->n_tiles; t++) {
         flow_workspace_free(step->tiles[t].ws);
+        flow_workspace_free(step->tiles[t].other);
         flow_free_aligned(step->tiles[t].score);
         flow_free_aligned(step->tiles[t].weight);
         flow_free_aligned(step->tiles[t].share);
@@ -91,7 +97,9 @@ void flow_step_free(flow_step *step)
 
 static double weight_of(const flow_batch *batch, const flow *f, int64_t row)
 {
-    return batch->weighted ? batch->rows[(size_t)row * batch->stride + (size_t)flow_width(f)] : 1;
+    if (batch->rows == NULL || !batch->weighted)
+        return 1;
+    return batch->rows[(size_t)row * batch->stride + (size_t)flow_width(f)];
 }
 
 double flow_batch_weight(const flow_batch *batch, const flow *f)
@@ -131,7 +139,8 @@ static flow_objective_tile pass_of(const flow_step *step, int item)
                                  .n_rows = at->n_rows,
                                  .share = at->share,
                                  .score = at->score,
-                                 .point = at->point};
+                                 .point = at->point,
+                                 .other = at->other};
 }
 
 static void run_tile(void *context, int item, int thread)
@@ -140,7 +149,7 @@ static void run_tile(void *context, int item, int thread)
     flow_step *step = context;
     load(step, item);
     const flow_objective_tile pass = pass_of(step, item);
-    step->objective->tile(&pass);
+    step->objective->type->tile(&pass);
 }
 
 double flow_step_gradient(flow_step *step, const real *weights, const flow_batch *batch, real *gradient)
@@ -212,7 +221,7 @@ void flow_step_blame(flow_step *step, flow_culprit *out)
             out->row = (int64_t)t * FLOW_TILE + j;
             load(step, t);
             const flow_objective_tile pass = pass_of(step, t);
-            step->objective->blame(&pass, j, out->place, sizeof out->place);
+            step->objective->type->blame(&pass, j, out->place, sizeof out->place);
             return;
         }
     }

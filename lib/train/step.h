@@ -14,8 +14,9 @@
 
 typedef struct flow_step flow_step;
 
-/* For batches of up to n_max rows; the flow is borrowed, and so is the target (NULL for an objective on data). */
-flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_type *objective,
+/* For batches of up to n_max rows; the flow is borrowed, and so are the objective and the target (NULL for an objective
+ * on data). */
+flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective *objective,
                           const flow_target *target, int64_t n_max, int n_threads, flow_error *err);
 void flow_step_free(flow_step *step);
 

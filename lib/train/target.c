@@ -53,7 +53,9 @@ static flow_status take_checksum(flow_target *target, const char *file, flow_err
     target->checksum = (uint32_t)sum;
     bool failed = ferror(in) != 0;
     fclose(in);
-    return failed ? flow_error_set(err, FLOW_SPEC, "%s cannot be read; is it a shared library?", target->path) : FLOW_OK;
+    if (failed)
+        return flow_error_set(err, FLOW_SPEC, "%s cannot be read; is it a shared library?", target->path);
+    return FLOW_OK;
 }
 
 static flow_status load(flow_target *target, flow_error *err)

@@ -23,7 +23,7 @@ static flow_status make_parts(flow_trainer *t, const flow_target *target, flow_e
         return flow_json_fail(&json, err, "\"%s\" goes by held-out data and there are none; give \"data\" a "
                               "\"validation\", or choose another schedule", flow_schedule_name(t->schedule));
     if (status == FLOW_OK)
-        status = flow_step_new(&t->step, t->f, t->objective.type, target, t->batch, t->n_threads, err);
+        status = flow_step_new(&t->step, t->f, &t->objective, target, t->batch, t->n_threads, err);
     return status;
 }
 
@@ -153,7 +153,8 @@ void flow_trainer_free(flow_trainer *trainer)
 {
     if (trainer == NULL)
         return;
-    flow_source_free(trainer->source);
+    if (trainer->source != NULL)
+        trainer->source->type->free(trainer->source);
     flow_objective_release(&trainer->objective);
     flow_step_free(trainer->step);
     flow_schedule_free(trainer->schedule);

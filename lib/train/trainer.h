@@ -81,8 +81,8 @@ typedef struct flow_trainer flow_trainer;
  * a column has no spread. */
 flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
                              flow_dataset *validation, uint64_t seed, int n_threads, flow_error *err);
-/* The same for an objective that draws: the rows are draws, "held out" is a fixed set of them. The target is borrowed, too.
- * FLOW_SPEC when the flow does not suit. */
+/* The same for an objective that draws: the rows are draws, "held out" is a fixed set of them. The target is
+ * borrowed, too. FLOW_SPEC when the flow does not suit. */
 flow_status flow_trainer_new_target(flow_trainer **out, flow *f, const flow_train_options *options,
                                     const flow_target *target, uint64_t seed, int n_threads, flow_error *err);
 void flow_trainer_free(flow_trainer *trainer);
