@@ -148,7 +148,12 @@ static flow_status add_column(flow *f, const flow_column_type *type, flow_json *
     if (status != FLOW_OK)
         return status;
     status = type->configure(column->state, &site, &f->params, err);
-    return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "%s: ", spec->path);
+    if (status != FLOW_OK)
+        return err == NULL || strstr(err->message, spec->path) != NULL ? status
+                                                                        : flow_error_prefix(err, "%s: ", spec->path);
+    f->n_discrete += type->n_discrete != NULL ? type->n_discrete(column->state) : 0;
+    f->has_support = f->has_support || type->check_row != NULL;
+    return FLOW_OK;
 }
 
 static flow_status add_block(flow *f, const flow_block_type *type, const char *name, flow_json *spec, int turn,

@@ -107,6 +107,15 @@ static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double r
                           origin);
 }
 
+/* Fresh in every step, and the same after a resume. */
+static flow_noise noise_of_step(const flow_trainer *t)
+{
+    enum { BITS_OF_BATCH = 20 }; /* the largest batch has 2^20 rows */
+    return (flow_noise){.kind = FLOW_NOISE_OF_PLACE,
+                        .seed = t->seed,
+                        .first_row = (uint64_t)t->counters[COUNT_STEPS] << BITS_OF_BATCH};
+}
+
 static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, int64_t n, flow_error *err)
 {
     double *figures = t->figures;
@@ -118,7 +127,8 @@ static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, int
                               .n = n,
                               .stride = (size_t)flow_dataset_n_columns(t->training),
                               .weighted = flow_dataset_is_weighted(t->training),
-                              .share = 1 / ((double)t->batch * t->mean_weight)};
+                              .share = 1 / ((double)t->batch * t->mean_weight),
+                              .noise = noise_of_step(t)};
     double score = flow_step_gradient(t->step, t->weights, &batch, t->gradient);
     double norm = isfinite(score) ? flow_optimizer_norm(t->optimizer, t->gradient, t->n_threads) : NAN;
     if (!(norm <= largest_norm))

@@ -101,6 +101,8 @@ static void load(flow_step *step, int item)
     at->n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE;
     at->n = (at->n_rows + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
     flow_tile_load_padded(step->f, at->ws, rows, batch->stride, at->n_rows, at->n);
+    at->ws->noise = batch->noise;
+    at->ws->noise.first_row += (uint64_t)first;
     for (int j = 0; j < at->n; j++) {
         at->weight[j] = j >= at->n_rows ? 0 : weight_of(batch, step->f, rows + (size_t)j * batch->stride);
         at->share[j] = (real)(batch->share * at->weight[j]);

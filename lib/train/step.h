@@ -25,6 +25,7 @@ typedef struct flow_batch {
     size_t stride;
     bool weighted;
     double share; /* what a row of weight 1 counts in the mean */
+    flow_noise noise; /* that spreads discrete columns; its place is that of the first row */
 } flow_batch;
 
 /* The sum of the rows' weights; n when they have none. */
