@@ -45,6 +45,8 @@ typedef struct config {
 #define CIRCLE(bins) \
     "{\"type\": \"rational_quadratic\", \"bins\": " #bins ", \"bound\": 3.141592653589793, \"circular\": true}"
 
+#define SUPPORT(columns) "{\"type\": \"support\", \"columns\": {" columns "}}"
+
 #define EMBEDDING "{\"hidden\": [5], \"activation\": \"tanh\", \"features\": 4}"
 
 static const struct plain {
@@ -52,6 +54,13 @@ static const struct plain {
     int dim;
 } plain[] = {
     {"standardize", "{\"type\": \"standardize\"}", 3},
+    {"support", SUPPORT("\"#1\": {\"lower\": -3}, \"#3\": {\"upper\": 11}"), 3},
+    {"support", SUPPORT("\"#2\": {\"lower\": -3, \"upper\": 11}"), 2},
+    {"support", SUPPORT("\"#1\": {\"discrete\": true}, \"#2\": {\"lower\": -3, \"discrete\": true}"), 3},
+    {"support", SUPPORT("\"#1\": {\"lower\": -3, \"upper\": 12, \"discrete\": true}, \"#3\": {\"lower\": -2}") ", "
+                "\"standardize\", {\"type\": \"maf\", \"repeat\": 2, " NET "}", 4},
+    {"support", SUPPORT("\"#1\": {\"upper\": 12, \"discrete\": true}, \"#2\": {\"lower\": -2}") ", "
+                "{\"type\": \"coupling\", " NET "}", 2},
     {"permute", "{\"type\": \"permute\"}", 5},
     {"permute", "{\"type\": \"permute\", \"order\": \"random\"}", 7},
     {"permute", "{\"type\": \"permute\", \"order\": [2, 0, 3, 1]}", 4},
@@ -163,6 +172,12 @@ static double uniform(uint64_t row, uint32_t column)
     return 2 * flow_rng_uniform(7, FLOW_STREAM_OTHER, row, column) - 1;
 }
 
+/* A value that a column may have, whichever it is. */
+static double value_of(const flow *f, double x)
+{
+    return f->n_discrete > 0 ? rint(x) : x;
+}
+
 static void subject_start(subject *s, int config_at)
 {
     flow_error err;
@@ -201,7 +216,7 @@ static void subject_start(subject *s, int config_at)
     double rows[N * MOST_DIM];
     for (int j = 0; j < N; j++)
         for (int i = 0; i < asked->dim; i++)
-            rows[j * asked->dim + i] = 5 + 3 * s->x[i * N + j];
+            rows[j * asked->dim + i] = value_of(s->f, 5 + 3 * s->x[i * N + j]);
     if (s->f->n_columns > 0 && asked->n_context == 0) /* column maps have values of their own only after a fit */
         assert_int_equal(flow_fit(s->f, s->weights, rows, N, NULL, &err), FLOW_OK);
 }
@@ -390,7 +405,7 @@ static void check_threads(subject *s)
     size_t d = (size_t)s->f->dim, width = (size_t)flow_width(s->f);
     double *rows = malloc(ROWS * width * sizeof *rows), *z[2], logp[2][ROWS];
     for (size_t k = 0; k < ROWS * width; k++)
-        rows[k] = 1.5 * uniform(k, 6);
+        rows[k] = value_of(s->f, 1.5 * uniform(k, 6));
     for (int run = 0; run < 2; run++) {
         flow_runner *runner;
         assert_int_equal(flow_runner_new(&runner, s->f, s->weights, run == 0 ? 1 : 3, NULL), FLOW_OK);

@@ -5,6 +5,7 @@
 
 #include "flow/context.h"
 #include "flow/permutation.h"
+#include "flow/support.h"
 
 #define X(name) extern const flow_column_type flow_column_##name;
 FLOW_COLUMNS(X)
@@ -196,6 +197,7 @@ void flow_registry_schema(cJSON *definitions)
 {
     flow_context_schema(definitions);
     add_order_schema(definitions);
+    flow_supports_schema(definitions);
     cJSON *flow = cJSON_AddObjectToObject(definitions, "flow"), *names;
     cJSON_AddStringToObject(flow, "type", "array");
     cJSON_AddStringToObject(flow, "description", "the maps from the data to the base, in this order");
