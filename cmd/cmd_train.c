@@ -185,8 +185,12 @@ static flow_status prepare(train_run *run, flow_error *err)
     if (status == FLOW_OK)
         status = plan_build(&run->p, train_dim(run), flow_dataset_columns(run->training), err);
     if (status == FLOW_OK)
+        status = train_check_support(run, err);
+    if (status == FLOW_OK) {
+        train_warn_of_ties(run);
         status = flow_trainer_new(&run->trainer, run->p.f, &run->p.training, run->training, run->validation,
                                   run->p.spec->seed, session_threads(&args->common), err);
+    }
     if (status == FLOW_OK)
         status = resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err);
     return status;

@@ -151,7 +151,7 @@ static flow_status add_column(flow *f, const flow_column_type *type, flow_json *
     if (status != FLOW_OK)
         return err == NULL || strstr(err->message, spec->path) != NULL ? status
                                                                         : flow_error_prefix(err, "%s: ", spec->path);
-    f->n_discrete += type->n_discrete != NULL ? type->n_discrete(column->state) : 0;
+    f->n_discrete += type->n_discrete != NULL ? type->n_discrete(column->state, NULL) : 0;
     f->has_support = f->has_support || type->check_row != NULL;
     return FLOW_OK;
 }

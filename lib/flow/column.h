@@ -26,8 +26,8 @@ typedef enum flow_noise_kind {
     FLOW_NOISE_OF_PLACE /* a function of `seed` and the row's place, so that equal rows differ: for training */
 } flow_noise_kind;
 
-/* Draws 0 ... FLOW_DRAWS - 1 of a row fall into different FLOW_DRAWS-ths of every step: their mean is far sharper than that
- * of independent ones. */
+/* Draws 0 ... FLOW_DRAWS - 1 of a row fall into different FLOW_DRAWS-ths of every step: their mean is far sharper than
+ * that of independent ones. */
 enum { FLOW_DRAWS = 16 };
 
 /* The noise of one tile; {0} is none. */
@@ -62,15 +62,16 @@ typedef struct flow_column_type {
                        flow_error *err);
     flow_status (*check)(const void *self, const flow_params *params, flow_error *err); /* optional, as in a block */
 
-    /* Optional: how many columns hold values of a lattice. A map that has some stands first, and has the next two. */
-    int (*n_discrete)(const void *self);
+    /* Optional: how many columns hold values of a lattice, and which (d; may be NULL): true is written for those. A map
+     * that has some stands first, and has the next two. */
+    int (*n_discrete)(const void *self, bool *which);
     /* Adds noise (not FLOW_NOISE_NONE) to them in x (d, n), and the logarithm of each step to logdet (n), so that a
      * density becomes a probability; -inf where a value is not on the lattice. */
     void (*spread)(const void *self, const flow_noise *noise, int n, double *x, double *logdet);
     /* Rounds them down to the lattice. */
     void (*round)(const void *self, int n, double *x);
 
-    /* Optional: FLOW_DATA with the column, the value and the bound when a row (d) of data cannot be, its density being 0. */
+    /* Optional: FLOW_DATA with the column, the value and the bound when a row (d) of data cannot be: its density is 0. */
     flow_status (*check_row)(const void *self, const double *row, flow_error *err);
     /* Optional: what it does with which column, a line each. */
     void (*describe)(const void *self, flow_text *text);

@@ -5,9 +5,9 @@
  *     both             z = log(x - a) - log(b - x)
  *     discrete         x + step u first, u uniform on (0, 1); with bounds, from a to b + step
  *
- * A log-determinant is formed from the distances to the bounds, or from z, and never from a rounded x, so it is exact at
- * 1 - 1e-12 as it is at 0.5. A value on a bound (which measurements and rounding produce, though no density has to) is taken to
- * be half as far from it as the nearest of the data that were fitted. */
+ * A log-determinant is formed from the distances to the bounds, or from z, and never from a rounded x, so it is exact
+ * at 1 - 1e-12 as it is at 0.5. A value on a bound (which measurements and rounding produce, though no density has to) is
+ * taken to be half as far from it as the nearest of the data that were fitted. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <float.h>
 #include <math.h>
@@ -21,7 +21,7 @@ typedef struct support {
     flow_json columns;
     flow_supports supports;
     int dim;
-    size_t nearest; /* offset in the fitted values, (2, dim): distance from the lower and the upper bound of values on it */
+    size_t nearest; /* offset in the fitted values, (2, dim): distance of values on the lower and the upper bound */
 } support;
 
 static const flow_option options[] = {
@@ -235,8 +235,8 @@ static void add_keys(int dim, int n, int m, const double *x, uint64_t *key)
     }
 }
 
-/* Uniform in (0, 1). The draws of a row fall into the FLOW_DRAWS cells of the unit interval one by one, in an order of the row
- * and the column. */
+/* Uniform in (0, 1). The draws of a row fall into the FLOW_DRAWS cells of the unit interval one by one, in an order of
+ * the row and the column. */
 static double noise_at(const flow_noise *noise, uint64_t key, uint64_t place, int column)
 {
     if (noise->kind == FLOW_NOISE_OF_PLACE)
@@ -286,9 +286,13 @@ static void round_down(const void *self, int n, double *x)
     }
 }
 
-static int n_discrete(const void *self)
+static int n_discrete(const void *self, bool *which)
 {
-    return ((const support *)self)->supports.n_discrete;
+    const support *map = self;
+    for (int i = 0; which != NULL && i < map->supports.n; i++)
+        if (map->supports.at[i].discrete && map->supports.at[i].column >= 0)
+            which[map->supports.at[i].column] = true;
+    return map->supports.n_discrete;
 }
 
 /* ---- the data ---- */

@@ -17,16 +17,17 @@ flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weight
 void flow_runner_free(flow_runner *runner);
 
 /* logp (n) in nats, in the units of the data; -inf outside of the support. With discrete columns the value of a row is
- * log(1/K sum_k q(x + u_k)), K = FLOW_DRAWS, of the flow's density q around the row: its mean is a lower bound on the logarithm
- * of their probability (Theis et al. 2016, eq. 9; Burda et al. 2016, eq. 8). The u_k are functions of x alone. */
+ * log(1/K sum_k q(x + u_k)), K = FLOW_DRAWS, of the flow's density q around the row: its mean is a lower bound on the
+ * logarithm of their probability (Theis et al. 2016, sec. 3.1; Burda et al. 2016, eq. 8). The u_k are functions of x
+ * alone. */
 void flow_rows_logp(flow_runner *runner, const double *rows, size_t n, double *logp);
 
-/* z (n, d) for rows x | c; logdet (n), log|det dz/dx|, may be NULL. z may be rows when there is no context. Rows outside of
- * the support have none: NaN. Discrete columns are spread by their first draw. */
+/* z (n, d) for rows x | c; logdet (n), log|det dz/dx|, may be NULL. z may be rows when there is no context. Rows outside
+ * of the support have none: NaN. Discrete columns are spread by their first draw. */
 void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, double *z, double *logdet);
 
-/* x (n, d) for rows z | c; logdet (n), log|det dx/dz|, may be NULL. x may be rows when there is no context. Discrete columns
- * are rounded down to their lattice. */
+/* x (n, d) for rows z | c; logdet (n), log|det dx/dz|, may be NULL. x may be rows when there is no context. Discrete
+ * columns are rounded down to their lattice. */
 void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double *x, double *logdet);
 
 /* Either of the two, and the error of the round trip: difference (n, d), what the way back makes of the result minus the

@@ -112,7 +112,7 @@ flow_status flow_support_check(const flow_support *s, double x, flow_error *err)
                               below ? "below" : "above", below ? "lower" : "upper", bound);
     }
     flow_number_print(bound, s->step);
-    return flow_error_set(err, FLOW_DATA, "column \"%.80s\" has the value %s, which is no point of its lattice with step %s",
+    return flow_error_set(err, FLOW_DATA, "column \"%.80s\" has the value %s, which is not on its lattice of step %s",
                           s->name, value, bound);
 }
 
@@ -170,10 +170,11 @@ static flow_status read_one(flow_support *s, flow_json *at, flow_error *err)
     if (status != FLOW_OK)
         return status;
     if (!r.discrete && !isnan(r.step))
-        return flow_json_fail(at, err, "there is a \"step\", and the column is not \"discrete\"; say \"discrete\": true, or "
-                              "leave the step out");
+        return flow_json_fail(at, err, "there is a \"step\", and the column is not \"discrete\"; say \"discrete\": true, "
+                              "or leave the step out");
     if (!r.discrete && isnan(r.lower) && isnan(r.upper))
-        return flow_json_fail(at, err, "this says nothing; give a \"lower\" or an \"upper\" bound, or \"discrete\": true");
+        return flow_json_fail(at, err, "this says nothing; give a \"lower\" or an \"upper\" bound, or \"discrete\": "
+                              "true");
     if (r.lower > r.upper || (!r.discrete && r.lower == r.upper))
         return flow_json_fail(at, err, "the lower bound has to be below the upper one");
     s->lower = isnan(r.lower) ? -INFINITY : r.lower;

@@ -1,4 +1,4 @@
-/* Where a column of data has a density, as a spec says it: {"lower": 0}, {"lower": 0, "upper": 1}, {"discrete": true}. */
+/* Where a column of data has a density, as a spec says it: {"lower": 0}, {"upper": 1}, {"discrete": true}. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_SUPPORT_H
 #define FLOW_FLOW_SUPPORT_H
@@ -8,8 +8,8 @@
 #include "base/text.h"
 #include "flow/block.h"
 
-/* The support of one column. A value of a discrete column is a point of the lattice origin + k step, and its cell is the step
- * above it: what is continuous about it lies in [lower, end], end being upper + step. */
+/* The support of one column. A value of a discrete column is a point of the lattice origin + k step, and its cell is the
+ * step above it: what is continuous about it lies in [lower, end], end being upper + step. */
 typedef struct flow_support {
     char *name;          /* as the spec calls the column; owned */
     int column;          /* -1: the spec names a column, and nobody knows what the columns are called */
@@ -17,8 +17,8 @@ typedef struct flow_support {
     double end;          /* upper, or upper + step */
     bool discrete;
     double step, origin;
-    double first, per_unit; /* 1 / step and origin / step where both are whole numbers: then values are (first + k) / per_unit,
-                               0.3 and not 3 * 0.1; else per_unit is 0 */
+    double first, per_unit; /* origin / step and 1 / step where both are whole numbers: then values are
+                               (first + k) / per_unit, 0.3 and not 3 * 0.1; else per_unit is 0 */
 } flow_support;
 
 typedef struct flow_supports {
@@ -26,8 +26,9 @@ typedef struct flow_supports {
     flow_support *at; /* (n), owned; those of column -1 are not counted in n_discrete */
 } flow_supports;
 
-/* Reads the object "columns", whose keys are names of columns, or "#1", "#2", ... for their places. FLOW_SPEC with the path for
- * a column that is not there, and for what does not go together. On failure the caller still calls release. */
+/* Reads the object "columns", whose keys are names of columns, or "#1", "#2", ... for their places. FLOW_SPEC with the
+ * path for a column that is not there, and for what does not go together. Where nobody knows the names, an entry by name
+ * is checked and set aside. On failure the caller still calls release. */
 flow_status flow_supports_read(flow_supports *out, flow_json *columns, const flow_site *site, flow_error *err);
 void flow_supports_release(flow_supports *supports);
 
