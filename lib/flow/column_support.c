@@ -97,14 +97,19 @@ static bool distances(const line *l, double x, double *from_lower, double *from_
 
 static void line_to_latent(const line *l, int n, const double *x, double *z, double *logdet)
 {
-    double log_width = l->has_lower && l->has_upper ? log(l->width) : 0;
     for (int j = 0; j < n; j++) {
         double from_lower, from_end;
         if (!distances(l, x[j], &from_lower, &from_end))
             logdet[j] = -INFINITY;
-        double a = l->has_lower ? log(from_lower) : 0, b = l->has_upper ? log(from_end) : 0;
-        z[j] = a - b;
-        logdet[j] += log_width - a - b;
+        double near = fmin(from_lower, from_end), far = fmax(from_lower, from_end);
+        if (l->has_lower && l->has_upper) { /* differences of large logarithms would lose digits */
+            z[j] = log(from_lower / from_end);
+            logdet[j] += log(l->width / far) - log(near);
+        } else {
+            double log_distance = log(l->has_lower ? from_lower : from_end);
+            z[j] = l->has_lower ? log_distance : -log_distance;
+            logdet[j] -= log_distance;
+        }
     }
 }
 
