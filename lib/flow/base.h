@@ -3,6 +3,7 @@
 #ifndef FLOW_FLOW_BASE_H
 #define FLOW_FLOW_BASE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/option.h"
@@ -13,6 +14,7 @@ typedef struct flow_base_type {
     const char *help;
     size_t state_size;
     const flow_option *options;
+    bool independent; /* its dimensions are independent and alike: it may be asked for some of them alone */
 
     /* Adds the log-density of each column of z to logp (n). */
     void (*log_density)(const void *self, int d, int n, const real *z, double *logp);

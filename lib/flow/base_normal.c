@@ -55,6 +55,7 @@ const flow_base_type flow_base_normal = {
     .help = "standard normal distribution",
     .state_size = sizeof(normal),
     .options = options,
+    .independent = true,
     .log_density = log_density,
     .backward = backward,
     .sample = sample,

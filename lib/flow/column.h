@@ -71,6 +71,9 @@ typedef struct flow_column_type {
     /* Rounds them down to the lattice. */
     void (*round)(const void *self, int n, double *x);
 
+    /* Optional: writes the periods of columns that it makes angles of into periods (d). */
+    void (*mark_periods)(const void *self, double *periods);
+
     /* Optional: FLOW_DATA with the column, the value and the bound when a row (d) of data cannot be: its density is 0. */
     flow_status (*check_row)(const void *self, const double *row, flow_error *err);
     /* Optional: what it does with which column, a line each. */

@@ -36,10 +36,14 @@ typedef struct flow {
     int n_columns, n_blocks;
     int n_discrete;   /* columns whose values lie on a lattice; log p then holds their probability (see column.h) */
     bool has_support; /* some rows cannot be */
+    double *periods;  /* (dim) of columns that are angles, 0 for others; NULL: there are none */
+    bool *circular;   /* (dim) the latents that are angles (see circle.h); NULL: none */
     flow_column *columns;
     flow_block *blocks;
-    const flow_base_type *base;
+    const flow_base_type *base; /* with angles, that of the spec and uniform ones together */
     void *base_state;
+    const flow_base_type *line_base; /* that of the spec */
+    void *line_base_state;
     flow_params params;
     const char *const *column_names; /* while the flow is put together */
 } flow;
