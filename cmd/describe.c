@@ -106,7 +106,17 @@ void describe_flow(flow_text *text, const flow *f)
                   format_count(fitted, (int64_t)f->params.n_fitted));
     for (int i = 0; i < f->n_columns; i++)
         describe_columns(text, &f->columns[i]);
-    flow_text_add(text, "  base: %s in %d dimension%s\n", f->base->type, f->dim, f->dim == 1 ? "" : "s");
+    int circles = 0;
+    for (int i = 0; i < f->dim && f->circular != NULL; i++)
+        circles += f->circular[i];
+    int lines = f->dim - circles;
+    flow_text_add(text, "  base: ");
+    if (lines > 0)
+        flow_text_add(text, "%s in %d dimension%s%s", f->line_base->type, lines, lines == 1 ? "" : "s",
+                      circles > 0 ? ", " : "");
+    if (circles > 0)
+        flow_text_add(text, "uniform on %d circle%s", circles, circles == 1 ? "" : "s");
+    flow_text_add(text, "\n");
 }
 
 void describe_flow_json(cJSON *object, const flow *f)
@@ -124,5 +134,5 @@ void describe_flow_json(cJSON *object, const flow *f)
             describe_columns_json(entry, &f->columns[i]);
         cJSON_AddItemToArray(layers, entry);
     }
-    cJSON_AddStringToObject(object, "base", f->base->type);
+    cJSON_AddStringToObject(object, "base", f->line_base->type);
 }

@@ -4,6 +4,7 @@
  *     upper b          z = -log(b - x)
  *     both             z = log(x - a) - log(b - x)
  *     discrete         x + step u first, u uniform on (0, 1); with bounds, from a to b + step
+ *     periodic L       z = 2 pi (x - a) / L - pi, taken into [-pi, pi): an angle (circle.h)
  *
  * A log-determinant is formed from the distances to the bounds, or from z, and never from a rounded x, so it is exact
  * at 1 - 1e-12 as it is at 0.5. A value on a bound (which measurements and rounding produce, though no density has to) is
@@ -13,6 +14,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "flow/circle.h"
 #include "flow/column.h"
 #include "flow/support.h"
 #include "num/rng.h"
@@ -22,6 +24,7 @@ typedef struct support {
     flow_supports supports;
     int dim;
     size_t nearest; /* offset in the fitted values, (2, dim): distance of values on the lower and the upper bound */
+    size_t begin;   /* and, if some columns are periodic, (1, dim): where their periods begin */
 } support;
 
 static const flow_option options[] = {
@@ -47,10 +50,15 @@ static line line_of(const support *map, const flow_support *s, const double *fit
                   nearest[map->dim]};
 }
 
-/* A line there is something to do for, for all that follows. */
+/* Whether it has bounds, which is something to do for all that follows. */
 static bool acts(const flow_support *s)
 {
-    return s->column >= 0 && (isfinite(s->lower) || isfinite(s->upper));
+    return s->column >= 0 && s->period == 0 && (isfinite(s->lower) || isfinite(s->upper));
+}
+
+static bool turns(const flow_support *s)
+{
+    return s->column >= 0 && s->period > 0;
 }
 
 static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
@@ -62,12 +70,16 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
     flow_status status = flow_supports_read(&map->supports, &map->columns, site, err);
     if (status == FLOW_OK)
         status = flow_params_add_fitted(params, &map->nearest, "nearest", 2, map->dim, err);
+    if (status == FLOW_OK && map->supports.n_periodic > 0)
+        status = flow_params_add_fitted(params, &map->begin, "begin", 1, map->dim, err);
     for (size_t k = 0; status == FLOW_OK && k < 2 * (size_t)map->dim; k++)
         params->fitted[map->nearest + k] = 1e-6;
     for (int i = 0; status == FLOW_OK && i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
         for (int side = 0; acts(s) && isfinite(s->end - s->lower) && side < 2; side++)
             params->fitted[map->nearest + (size_t)(side * map->dim + s->column)] = 1e-6 * (s->end - s->lower);
+        if (turns(s))
+            params->fitted[map->begin + (size_t)s->column] = isnan(s->lower) ? -s->period / 2 : s->lower;
     }
     return status;
 }
@@ -131,6 +143,32 @@ static void line_to_data(const line *l, int n, const double *z, double *x, doubl
     }
 }
 
+/* t into [0, 1), which rounding keeps out of */
+static double turn(double t)
+{
+    double inside = t - floor(t);
+    return inside < 1 ? inside : 0;
+}
+
+static void turn_to_latent(double period, double begin, int n, const double *x, double *z, double *logdet)
+{
+    double log_slope = log(2 * FLOW_PI / period);
+    for (int j = 0; j < n; j++) {
+        z[j] = 2 * FLOW_PI * turn((x[j] - begin) / period) - FLOW_PI;
+        logdet[j] += log_slope;
+    }
+}
+
+static void turn_to_data(double period, double begin, int n, const double *z, double *x, double *logdet)
+{
+    double log_slope = log(period / (2 * FLOW_PI));
+    for (int j = 0; j < n; j++) {
+        double at = begin + period * turn((z[j] + FLOW_PI) / (2 * FLOW_PI));
+        x[j] = at < begin + period ? at : begin;
+        logdet[j] += log_slope;
+    }
+}
+
 static void to_latent(const void *self, const double *fitted, int n, const double *x, double *z, double *logdet)
 {
     const support *map = self;
@@ -138,11 +176,13 @@ static void to_latent(const void *self, const double *fitted, int n, const doubl
         memcpy(z, x, (size_t)map->dim * (size_t)n * sizeof *z);
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
-        if (!acts(s))
-            continue;
-        line l = line_of(map, s, fitted);
         size_t at = (size_t)s->column * (size_t)n;
-        line_to_latent(&l, n, x + at, z + at, logdet);
+        if (acts(s)) {
+            line l = line_of(map, s, fitted);
+            line_to_latent(&l, n, x + at, z + at, logdet);
+        } else if (turns(s)) {
+            turn_to_latent(s->period, fitted[map->begin + (size_t)s->column], n, x + at, z + at, logdet);
+        }
     }
 }
 
@@ -153,11 +193,13 @@ static void to_data(const void *self, const double *fitted, int n, const double 
         memcpy(x, z, (size_t)map->dim * (size_t)n * sizeof *x);
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
-        if (!acts(s))
-            continue;
-        line l = line_of(map, s, fitted);
         size_t at = (size_t)s->column * (size_t)n;
-        line_to_data(&l, n, z + at, x + at, logdet);
+        if (acts(s)) {
+            line l = line_of(map, s, fitted);
+            line_to_data(&l, n, z + at, x + at, logdet);
+        } else if (turns(s)) {
+            turn_to_data(s->period, fitted[map->begin + (size_t)s->column], n, z + at, x + at, logdet);
+        }
     }
 }
 
@@ -168,6 +210,8 @@ static void to_latent_backward(const void *self, const double *fitted, int n, co
     memmove(gx, gz, (size_t)map->dim * (size_t)n * sizeof *gx);
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
+        for (int j = 0; turns(s) && j < n; j++)
+            gx[(size_t)s->column * (size_t)n + (size_t)j] *= 2 * FLOW_PI / s->period;
         if (!acts(s))
             continue;
         line l = line_of(map, s, fitted);
@@ -204,6 +248,8 @@ static void to_data_backward(const void *self, const double *fitted, int n, cons
     memmove(gz, gx, (size_t)map->dim * (size_t)n * sizeof *gz);
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
+        for (int j = 0; turns(s) && j < n; j++)
+            gz[(size_t)s->column * (size_t)n + (size_t)j] *= s->period / (2 * FLOW_PI);
         if (!acts(s))
             continue;
         line l = line_of(map, s, fitted);
@@ -318,6 +364,16 @@ static double half_of_nearest(double nearest, double fallback)
     return isfinite(nearest) ? fmax(nearest / 2, DBL_MIN) : fallback;
 }
 
+/* Where the spec does not say it, a period begins at 0 if no value is negative, and else is around 0: as the data have it. */
+static void fit_begin(const support *map, const flow_support *s, flow_params *params, size_t n, const double *x)
+{
+    double least = INFINITY;
+    for (size_t r = 0; r < n; r++)
+        least = fmin(least, x[r * (size_t)map->dim + (size_t)s->column]);
+    if (isnan(s->lower))
+        params->fitted[map->begin + (size_t)s->column] = least >= 0 ? 0 : -s->period / 2;
+}
+
 static flow_status fit(const void *self, flow_params *params, size_t n, const double *x, const char *const *columns,
                        flow_error *err)
 {
@@ -331,6 +387,8 @@ static flow_status fit(const void *self, flow_params *params, size_t n, const do
     }
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
+        if (turns(s))
+            fit_begin(map, s, params, n, x);
         if (!acts(s) || s->discrete) /* what is spread is never on a bound, but for rounding */
             continue;
         double nearest[2] = {INFINITY, INFINITY};
@@ -352,6 +410,9 @@ static flow_status check(const void *self, const flow_params *params, flow_error
     const support *map = self;
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
+        double begin = turns(s) ? params->fitted[map->begin + (size_t)s->column] : 0;
+        if (!isfinite(begin) || begin + (turns(s) ? s->period : 1) == begin)
+            return flow_error_set(err, FLOW_FORMAT, "the beginning of column %d's period is not usable", s->column + 1);
         if (!acts(s))
             continue;
         line l = line_of(map, s, params->fitted);
@@ -359,6 +420,14 @@ static flow_status check(const void *self, const flow_params *params, flow_error
             return flow_error_set(err, FLOW_FORMAT, "its value on the bound of column %d is not usable", s->column + 1);
     }
     return FLOW_OK;
+}
+
+static void mark_periods(const void *self, double *periods)
+{
+    const support *map = self;
+    for (int i = 0; i < map->supports.n; i++)
+        if (turns(&map->supports.at[i]))
+            periods[map->supports.at[i].column] = map->supports.at[i].period;
 }
 
 static void describe(const void *self, flow_text *text)
@@ -372,7 +441,7 @@ static void describe(const void *self, flow_text *text)
 
 const flow_column_type flow_column_support = {
     .type = "support",
-    .help = "bounds of columns, and columns of whole numbers",
+    .help = "bounds of columns, periodic columns, and columns of whole numbers",
     .state_size = sizeof(support),
     .options = options,
     .configure = configure,
@@ -386,6 +455,7 @@ const flow_column_type flow_column_support = {
     .n_discrete = n_discrete,
     .spread = spread,
     .round = round_down,
+    .mark_periods = mark_periods,
     .check_row = check_row,
     .describe = describe,
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/circle.h"
 #include "num/parallel.h"
 
 /* What one thread works with. */
@@ -162,6 +163,12 @@ static void keep_latents(const flow *f, flow_workspace *ws, const real *z)
         ws->x[k] = ws->logdet[k % FLOW_TILE] == -INFINITY ? NAN : (double)z[k];
 }
 
+/* The period of latent i. */
+static double turn_of(const flow *f, size_t i)
+{
+    return f->circular != NULL && f->circular[i] ? 2 * FLOW_PI : 0;
+}
+
 static void to_latent_tile(void *context, int item, int thread)
 {
     job *j = context;
@@ -189,7 +196,7 @@ static void to_latent_tile(void *context, int item, int thread)
         w->ws->a[k] = (real)w->ws->x[k];
     flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
     for (size_t k = 0; k < count; k++)
-        w->ws->x[k] -= w->x[k];
+        w->ws->x[k] = flow_circle_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / FLOW_TILE] : 0);
     flow_tile_store(f, w->ws, FLOW_TILE, j->difference + s.out, s.n_rows);
 }
 
@@ -222,7 +229,7 @@ static void to_data_tile(void *context, int item, int thread)
     flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
     keep_latents(f, w->ws, z);
     for (size_t k = 0; k < count; k++)
-        w->ws->x[k] -= (double)w->z[k];
+        w->ws->x[k] = flow_circle_difference(w->ws->x[k], (double)w->z[k], turn_of(f, k / FLOW_TILE));
     flow_tile_store(f, w->ws, FLOW_TILE, j->difference + s.out, s.n_rows);
 }
 
@@ -239,14 +246,15 @@ void flow_rows_round_trip(flow_runner *runner, flow_end to, const double *rows, 
     run(&j, to == FLOW_END_LATENT ? to_latent_tile : to_data_tile);
 }
 
-/* Largest |a - b| over the first n_rows columns of two (d, FLOW_TILE) tiles; what is not finite counts as infinite. */
-static double largest_difference(int d, int n_rows, const real *a, const real *b)
+/* Largest |a - b| over the first n_rows columns of two (d, FLOW_TILE) tiles of latents; what is not finite counts as
+ * infinite. */
+static double largest_difference(const flow *f, int n_rows, const real *a, const real *b)
 {
     double largest = 0;
-    for (int i = 0; i < d; i++) {
+    for (int i = 0; i < f->dim; i++) {
         for (int j = 0; j < n_rows; j++) {
             size_t k = (size_t)i * FLOW_TILE + (size_t)j;
-            double difference = fabs((double)a[k] - (double)b[k]);
+            double difference = fabs(flow_circle_difference((double)a[k], (double)b[k], turn_of(f, (size_t)i)));
             if (!(difference <= largest))
                 largest = isnan(difference) ? INFINITY : difference;
         }
@@ -270,7 +278,7 @@ static void sample_tile(void *context, int item, int thread)
         size_t bytes = (size_t)f->dim * FLOW_TILE * sizeof *w->x;
         memcpy(w->x, w->ws->x, bytes);
         flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
-        w->round_trip = fmax(w->round_trip, largest_difference(f->dim, s.n_rows, z, w->z));
+        w->round_trip = fmax(w->round_trip, largest_difference(f, s.n_rows, z, w->z));
         memcpy(w->ws->x, w->x, bytes);
     }
     flow_tile_round(f, w->ws, FLOW_TILE);
@@ -281,7 +289,7 @@ static void sample_tile(void *context, int item, int thread)
     if (j->logp != NULL)
         memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
     if (f->n_discrete == 0)
-        w->round_trip = fmax(w->round_trip, largest_difference(f->dim, s.n_rows, z, w->z));
+        w->round_trip = fmax(w->round_trip, largest_difference(f, s.n_rows, z, w->z));
 }
 
 void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,

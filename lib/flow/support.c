@@ -7,7 +7,7 @@
 
 /* What a spec says; NAN is nothing. */
 typedef struct rule {
-    double lower, upper, step;
+    double lower, upper, step, period;
     bool discrete;
 } rule;
 
@@ -17,13 +17,19 @@ static const flow_option options[] = {
      .offset = offsetof(rule, lower),
      .least = -1e300,
      .most = 1e300,
-     .help = "no value is below"},
+     .help = "no value is below; of a periodic column, where the values of samples begin"},
     {.key = "upper",
      .kind = FLOW_OPTION_NUMBER,
      .offset = offsetof(rule, upper),
      .least = -1e300,
      .most = 1e300,
      .help = "no value is above"},
+    {.key = "periodic",
+     .kind = FLOW_OPTION_NUMBER,
+     .offset = offsetof(rule, period),
+     .least = 1e-300,
+     .most = 1e300,
+     .help = "values this far apart mean the same: an angle, a phase, a time of day"},
     {.key = "discrete",
      .kind = FLOW_OPTION_FLAG,
      .offset = offsetof(rule, discrete),
@@ -96,7 +102,7 @@ static double slack(const flow_support *s)
 
 bool flow_support_holds(const flow_support *s, double x)
 {
-    return x >= s->lower - slack(s) && x <= s->upper + slack(s) && (!s->discrete || is_value(s, x));
+    return s->period > 0 || (x >= s->lower - slack(s) && x <= s->upper + slack(s) && (!s->discrete || is_value(s, x)));
 }
 
 flow_status flow_support_check(const flow_support *s, double x, flow_error *err)
@@ -121,8 +127,13 @@ void flow_support_describe(const flow_support *s, flow_text *text)
     char lower[FLOW_NUMBER_SIZE], upper[FLOW_NUMBER_SIZE], step[FLOW_NUMBER_SIZE];
     flow_number_print(lower, s->lower);
     flow_number_print(upper, s->upper);
-    flow_number_print(step, s->step);
     flow_text_add(text, "%s: ", s->name);
+    if (s->period > 0) {
+        flow_number_print(upper, s->period);
+        flow_text_add(text, "period %s%s%s", upper, isnan(s->lower) ? "" : " from ", isnan(s->lower) ? "" : lower);
+        return;
+    }
+    flow_number_print(step, s->step);
     if (s->discrete && s->step != 1)
         flow_text_add(text, "steps of %s", step);
     else if (s->discrete)
@@ -159,9 +170,24 @@ static flow_status set_lattice(flow_support *s, const flow_json *at, flow_error 
     return FLOW_OK;
 }
 
+static flow_status set_period(flow_support *s, const rule *r, const flow_json *at, flow_error *err)
+{
+    if (!isnan(r->upper))
+        return flow_json_fail(at, err, "a periodic column has no \"upper\" bound; \"lower\" may say where a period begins");
+    if (r->discrete || !isnan(r->step))
+        return flow_json_fail(at, err, "a column cannot be periodic and discrete at once");
+    if (r->lower + r->period == r->lower)
+        return flow_json_fail(at, err, "the period is lost beside \"lower\"; numbers have 16 digits");
+    s->lower = r->lower;
+    s->upper = s->end = INFINITY;
+    s->period = r->period;
+    s->step = 1;
+    return FLOW_OK;
+}
+
 static flow_status read_one(flow_support *s, flow_json *at, flow_error *err)
 {
-    rule r = {.lower = NAN, .upper = NAN, .step = NAN};
+    rule r = {.lower = NAN, .upper = NAN, .step = NAN, .period = NAN};
     flow_status status = flow_options_read(&r, options, at, NULL, err);
     if (status == FLOW_OK && r.discrete && isnan(r.step)) {
         r.step = 1;
@@ -169,12 +195,14 @@ static flow_status read_one(flow_support *s, flow_json *at, flow_error *err)
     }
     if (status != FLOW_OK)
         return status;
+    if (!isnan(r.period))
+        return set_period(s, &r, at, err);
     if (!r.discrete && !isnan(r.step))
         return flow_json_fail(at, err, "there is a \"step\", and the column is not \"discrete\"; say \"discrete\": true, "
                               "or leave the step out");
     if (!r.discrete && isnan(r.lower) && isnan(r.upper))
-        return flow_json_fail(at, err, "this says nothing; give a \"lower\" or an \"upper\" bound, or \"discrete\": "
-                              "true");
+        return flow_json_fail(at, err, "this says nothing; give a \"lower\" or an \"upper\" bound, \"discrete\": true, "
+                              "or a \"periodic\"");
     if (r.lower > r.upper || (!r.discrete && r.lower == r.upper))
         return flow_json_fail(at, err, "the lower bound has to be below the upper one");
     s->lower = isnan(r.lower) ? -INFINITY : r.lower;
@@ -229,6 +257,7 @@ static flow_status read_all(flow_supports *out, flow_json *columns, const flow_s
             return flow_error_memory(err, "the supports of columns");
         out->n++;
         out->n_discrete += s->discrete && s->column >= 0;
+        out->n_periodic += s->period > 0 && s->column >= 0;
         if (s->column >= 0)
             taken[s->column] = true;
     }

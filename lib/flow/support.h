@@ -1,4 +1,4 @@
-/* Where a column of data has a density, as a spec says it: {"lower": 0}, {"upper": 1}, {"discrete": true}. */
+/* Where a column of data has a density, as a spec says it: {"lower": 0}, {"discrete": true}, {"periodic": 360}. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_SUPPORT_H
 #define FLOW_FLOW_SUPPORT_H
@@ -15,6 +15,7 @@ typedef struct flow_support {
     int column;          /* -1: the spec names a column, and nobody knows what the columns are called */
     double lower, upper; /* both inclusive; -inf and inf without */
     double end;          /* upper, or upper + step */
+    double period;       /* 0: none. Then lower is where a period begins, NAN if the data say that, and there are no bounds */
     bool discrete;
     double step, origin;
     double first, per_unit; /* origin / step and 1 / step where both are whole numbers: then values are
@@ -22,8 +23,8 @@ typedef struct flow_support {
 } flow_support;
 
 typedef struct flow_supports {
-    int n, n_discrete;
-    flow_support *at; /* (n), owned; those of column -1 are not counted in n_discrete */
+    int n, n_discrete, n_periodic;
+    flow_support *at; /* (n), owned; those of column -1 are not counted */
 } flow_supports;
 
 /* Reads the object "columns", whose keys are names of columns, or "#1", "#2", ... for their places. FLOW_SPEC with the
