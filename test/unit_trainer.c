@@ -689,7 +689,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    static const char *const names[] = {"t", "v", "few", "bad", "spoilt", "bad_v", "other", "flat"};
+    static const char *const names[] = {"t", "v", "few", "bad", "spoilt", "clean", "bad_v", "other", "flat"};
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         char path[128];
         snprintf(path, sizeof path, "%s/%s.csv", folder, names[k]);
