@@ -5,7 +5,7 @@
  * discrete columns log p_model is the lower bound on the logarithm of the probability that logprob gives.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _POSIX_C_SOURCE 200809L /* mkdtemp */
+#define _GNU_SOURCE /* mkdtemp, M_PI */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 #include <gsl/gsl_randist.h>
+#include <gsl/gsl_sf_bessel.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -323,6 +324,154 @@ static void test_both(void **state)
     forget(&l);
 }
 
+/* ---- circles ---- */
+
+/* A von Mises variate by rejection from the uniform distribution, which is enough for kappa of a few. */
+static double von_mises(gsl_rng *rng, double mean, double kappa)
+{
+    for (;;) {
+        double t = 2 * M_PI * gsl_rng_uniform(rng);
+        if (gsl_rng_uniform(rng) < exp(kappa * (cos(t - mean) - 1)))
+            return t;
+    }
+}
+
+static double density_von_mises(double t, double mean, double kappa)
+{
+    return exp(kappa * (cos(t - mean) - 1)) / (2 * M_PI * gsl_sf_bessel_I0_scaled(kappa));
+}
+
+/* Two of them, one across the seam, in degrees from 0 to 360. */
+static void draw_angle(gsl_rng *rng, double *x)
+{
+    bool first = gsl_rng_uniform(rng) < 0.6;
+    double t = von_mises(rng, first ? 0.1 : 2.2, first ? 4 : 12);
+    x[0] = t * 180 / M_PI;
+}
+
+static double logp_angle(const double *x)
+{
+    double t = x[0] * M_PI / 180;
+    return log((0.6 * density_von_mises(t, 0.1, 4) + 0.4 * density_von_mises(t, 2.2, 12)) * M_PI / 180);
+}
+
+/* The log-density of rows that differ by a whole number of periods, or are on both sides of the seam, is the same. */
+static void expect_continuous(const learned *l, int column, double period, double begin, const double *row)
+{
+    double x[4 * MOST_DIM], logp[4], tiny = 1e-6 * period; /* float has 1e-7 of a period */
+    int d = l->f->dim;
+    for (int k = 0; k < 4; k++)
+        memcpy(x + k * d, row, (size_t)d * sizeof *x);
+    x[column] = begin;
+    x[d + column] = begin - tiny;
+    x[2 * d + column] = begin + tiny;
+    x[3 * d + column] = begin + 3 * period;
+    flow_rows_logp(l->runner, x, 4, logp);
+    assert_true(fabs(logp[1] - logp[0]) < 2e-3 && fabs(logp[2] - logp[0]) < 2e-3);
+    assert_true(fabs(logp[3] - logp[0]) < 1e-4);
+}
+
+static void test_circle(void **state)
+{
+    (void)state;
+    enum { CELLS = 3600 };
+    truth t = {"von Mises mixture", 1, draw_angle, logp_angle};
+    learned l = learn(&t, SPEC("\"a\": {\"periodic\": 360}", SPLINES, "10"));
+    expect_close(&t, &l);
+    expect_samples(&l);
+    expect_continuous(&l, 0, 360, 0, (double[]){0});
+    double x[CELLS], logp[CELLS], sum = 0;
+    for (int i = 0; i < CELLS; i++)
+        x[i] = (i + 0.5) * 360 / CELLS - 720;
+    flow_rows_logp(l.runner, x, CELLS, logp);
+    for (int i = 0; i < CELLS; i++)
+        sum += exp(logp[i]) * 360 / CELLS;
+    print_message("           integral over a period %.6f\n", sum);
+    assert_true(fabs(sum - 1) < 1e-4);
+    flow_rows_sample(l.runner, 7, 0, CELLS, 1, NULL, x, NULL, NULL);
+    for (int i = 0; i < CELLS; i++)
+        assert_true(x[i] >= 0 && x[i] < 360);
+    forget(&l);
+}
+
+/* Correlated angles: the second is around twice the first, which winds around the torus. */
+static void draw_torus(gsl_rng *rng, double *x)
+{
+    x[0] = von_mises(rng, 3, 1) - M_PI;
+    x[1] = remainder(von_mises(rng, 2 * x[0], 5), 2 * M_PI);
+}
+
+static double logp_torus(const double *x)
+{
+    return log(density_von_mises(x[0] + M_PI, 3, 1) * density_von_mises(x[1], 2 * x[0], 5));
+}
+
+static void torus_by(const char *spec)
+{
+    enum { CELLS = 200 };
+    truth t = {"torus", 2, draw_torus, logp_torus};
+    learned l = learn(&t, spec);
+    expect_close(&t, &l);
+    expect_samples(&l);
+    for (int k = 0; k < 8; k++) {
+        expect_continuous(&l, 0, 2 * M_PI, -M_PI, (double[]){0, 0.8 * k - 3});
+        expect_continuous(&l, 1, 2 * M_PI, -M_PI, (double[]){0.8 * k - 3, 0});
+    }
+    double rows[CELLS * 2], logp[CELLS], sum = 0, step = 2 * M_PI / CELLS;
+    for (int i = 0; i < CELLS; i++) {
+        for (int j = 0; j < CELLS; j++) {
+            rows[2 * j] = (i + 0.5) * step;
+            rows[2 * j + 1] = (j + 0.5) * step;
+        }
+        flow_rows_logp(l.runner, rows, CELLS, logp);
+        for (int j = 0; j < CELLS; j++)
+            sum += exp(logp[j]) * step * step;
+    }
+    print_message("           integral over the torus %.6f\n", sum);
+    assert_true(fabs(sum - 1) < 2e-3);
+    forget(&l);
+}
+
+#define TORUS "\"a\": {\"periodic\": 6.283185307179586}, \"b\": {\"periodic\": 6.283185307179586}"
+
+static void test_torus_by_maf(void **state)
+{
+    (void)state;
+    torus_by(SPEC(TORUS, "{\"type\": \"maf\", \"repeat\": 3, \"hidden\": [48, 48], \"activation\": \"silu\"}", "25"));
+}
+
+static void test_torus_by_couplings(void **state)
+{
+    (void)state;
+    torus_by(SPEC(TORUS, "{\"type\": \"coupling\", \"repeat\": 6, \"hidden\": [48, 48], \"activation\": \"silu\"}",
+                  "25"));
+}
+
+/* A line whose mean goes around with an angle. */
+static void draw_cylinder(gsl_rng *rng, double *x)
+{
+    x[1] = von_mises(rng, 1, 2);
+    x[0] = 100 + 10 * cos(x[1]) + gsl_ran_gaussian(rng, 2);
+}
+
+static double logp_cylinder(const double *x)
+{
+    return log(density_von_mises(x[1], 1, 2) * gsl_ran_gaussian_pdf(x[0] - 100 - 10 * cos(x[1]), 2));
+}
+
+static void test_cylinder(void **state)
+{
+    (void)state;
+    truth t = {"cylinder", 2, draw_cylinder, logp_cylinder};
+    learned l = learn(&t, SPEC("\"b\": {\"periodic\": 6.283185307179586}",
+                               "{\"type\": \"maf\", \"repeat\": 4, \"hidden\": [32, 32], \"activation\": \"silu\"}", "20"));
+    expect_close(&t, &l);
+    expect_samples(&l);
+    for (int k = 0; k < 5; k++)
+        expect_continuous(&l, 1, 2 * M_PI, 0, (double[]){90 + 5 * k, 0});
+    forget(&l);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -348,6 +497,10 @@ int main(void)
         cmocka_unit_test(test_beta),
         cmocka_unit_test(test_poisson),
         cmocka_unit_test(test_both),
+        cmocka_unit_test(test_circle),
+        cmocka_unit_test(test_torus_by_maf),
+        cmocka_unit_test(test_torus_by_couplings),
+        cmocka_unit_test(test_cylinder),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
