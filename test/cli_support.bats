@@ -161,3 +161,26 @@ setup() {
     same two.csv three.csv
     differ one.csv two.csv
 }
+
+@test "a periodic column has one density on both sides of its seam, and samples in one period" {
+    awk 'BEGIN { srand(4); print "phi,x"; for (i = 0; i < 800; i++) {
+        t = 3.1 + 0.7 * (rand() + rand() - 1); printf "%.6f,%.6f\n", atan2(sin(t), cos(t)), 3 * cos(t) + rand() } }' >phi.csv
+    run --separate-stderr flowctl train spec.json --data phi.csv -o phi.h5 \
+        --set 'flow[0].columns={"phi":{"periodic":6.283185307179586}}'
+    expect_status 0
+    run flowctl info phi.h5
+    expect "phi: period 6.28318" "normal in 1 dimension, uniform on 1 circle"
+    printf 'phi,x\n3.1415926,-2.5\n-3.1415926,-2.5\n9.4247779,-2.5\n' >seam.csv
+    run --separate-stderr flowctl logprob phi.h5 seam.csv -o -
+    awk 'NR == 2 { a = $1 } NR > 1 && ($1 - a) ^ 2 > 1e-6 { exit 1 }' <<<"$output"
+    run --separate-stderr flowctl sample phi.h5 -n 20000 -o angles.csv --json
+    expect_not warning
+    is_below "$(json_number max_round_trip_error <<<"$output")" 0.001
+    awk -F, 'NR > 1 && !($1 >= -3.1415927 && $1 < 3.1415927) { exit 1 }' angles.csv
+    run --separate-stderr flowctl invert phi.h5 angles.csv --json
+    expect_not warning
+    is_below "$(json_number max_round_trip_error <<<"$output")" 0.001
+    run flowctl check spec.json --set 'flow[0].columns={"#1":{"periodic":1}}' --set 'flow[2]="glow"'
+    expect_status 2
+    expect "flow[2]" "does not keep periodic columns periodic"
+}

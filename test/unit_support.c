@@ -429,6 +429,147 @@ static void test_samples(void **state)
     end(&s);
 }
 
+/* ---- periodic columns ---- */
+
+static void test_angles(void **state)
+{
+    (void)state;
+    enum { N = 5 };
+    static const struct {
+        const char *json;
+        double data[N]; /* that are fitted */
+        double begin, period;
+    } cases[] = {
+        {"\"mass\": {\"periodic\": 360}", {0, 10, 90, 359, 720}, 0, 360},
+        {"\"mass\": {\"periodic\": 6.25}", {-1, 2, 3, -3, 0}, -3.125, 6.25},
+        {"\"mass\": {\"periodic\": 6.25, \"lower\": 1}", {-1, 2, 3, -3, 0}, 1, 6.25},
+        {"\"mass\": {\"periodic\": 86400, \"lower\": 1700000000}", {1, 2, 3, 4, 5}, 1.7e9, 86400},
+    };
+    flow_error err;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        subject s;
+        start(&s, 1, cases[c].json, "");
+        assert_true(s.f->periods[0] == cases[c].period && s.f->circular[0]);
+        assert_int_equal(flow_fit(s.f, s.weights, cases[c].data, N, names, &err), FLOW_OK);
+        double begin = cases[c].begin, period = cases[c].period, log_slope = log(period / (2 * acos(-1.0)));
+        for (int j = 0; j < 2000; j++) {
+            double x = begin + period * (20 * uniform((uint64_t)j, 7) - 10), z, back, logdet, logdet_back;
+            if (j % 4 == 0)
+                x = begin + period * (j - 1000) * (1 + (j % 8 - 4) * 1e-16); /* seams, or as near as can be */
+            through(&s, true, 1, &x, &z, &logdet);
+            assert_true(z >= -acos(-1.0) && z < acos(-1.0) && fabs(logdet + log_slope) < 1e-14);
+            through(&s, false, 1, &z, &back, &logdet_back);
+            assert_true(back >= begin && back < begin + period && fabs(logdet_back - log_slope) < 1e-14);
+            assert_true(fabs(remainder(back - x, period)) < 1e-12 * (1 + fabs(x)));
+            /* whatever number comes from the latent end is taken for an angle */
+            double far = 200 * (uniform((uint64_t)j, 8) - 0.5);
+            through(&s, false, 1, &far, &back, &logdet_back);
+            assert_true(back >= begin && back < begin + period);
+        }
+        /* a uniform density, and no row is outside */
+        flow_runner *runner;
+        assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 1, &err), FLOW_OK);
+        double rows[] = {-1e6, 0, 1e6}, logp[3];
+        flow_rows_logp(runner, rows, 3, logp);
+        for (int j = 0; j < 3; j++)
+            assert_true(fabs(logp[j] + log(period)) < 1e-12 && flow_check_row(s.f, rows + j, &err) == FLOW_OK);
+        flow_runner_free(runner);
+        end(&s);
+    }
+}
+
+/* The mark goes along with the dimension; standardize and actnorm leave it alone; the base is uniform there. */
+static void test_circles_are_carried(void **state)
+{
+    (void)state;
+    enum { N = 64, D = 4 };
+    flow_error err;
+    subject s;
+    start(&s, D, "\"eff\": {\"periodic\": 1}", ", \"standardize\", {\"type\": \"permute\", \"order\": [3, 2, 0, 1]}, "
+          "\"actnorm\", {\"type\": \"permute\", \"order\": \"random\"}, {\"type\": \"permute\"}");
+    const double *order = NULL;
+    for (int e = 0; e < s.f->params.n_entries; e++)
+        if (strcmp(s.f->params.entries[e].name, "4.permute/order") == 0)
+            order = s.f->params.fitted + s.f->params.entries[e].offset;
+    assert_non_null(order);
+    int angle = 0; /* dimension 3 behind the list, and wherever the random order takes it */
+    while (order[angle] != 3)
+        angle++;
+    for (int i = 0; i < D; i++)
+        assert_true(s.f->circular[i] == (i == D - 1 - angle));
+    double rows[N * D];
+    for (int k = 0; k < N * D; k++)
+        rows[k] = 50 * uniform((uint64_t)k, 9) + 7;
+    memset(s.weights, 0, s.f->params.n_weights * sizeof *s.weights);
+    assert_int_equal(flow_fit(s.f, s.weights, rows, N, names, &err), FLOW_OK);
+    flow_runner *runner;
+    assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 1, &err), FLOW_OK);
+    double z[N * D], logp[N];
+    flow_rows_to_latent(runner, rows, N, z, NULL);
+    for (int j = 0; j < N; j++) {
+        double t = rows[j * D + 1] - floor(rows[j * D + 1]), wanted = 2 * acos(-1.0) * t - acos(-1.0);
+        assert_true(fabs(z[j * D + D - 1 - angle] - wanted) < 1e-5);
+    }
+    /* draws: uniform there, whatever the temperature, and standard normal elsewhere */
+    enum { DRAWS = 20000 };
+    double *x = malloc(DRAWS * D * sizeof *x), sum = 0, squares = 0, error;
+    flow_rows_sample(runner, 9, 0, DRAWS, 0, NULL, x, NULL, &error);
+    for (int j = 0; j < DRAWS; j++) {
+        assert_true(x[j * D] == x[0] && x[j * D + 2] == x[2] && x[j * D + 3] == x[3]);
+        sum += x[j * D + 1];
+        squares += x[j * D + 1] * x[j * D + 1];
+    }
+    assert_true(error < 1e-5 && fabs(sum / DRAWS - 0.5) < 0.01 && fabs(squares / DRAWS - 1. / 3) < 0.01);
+    flow_rows_sample(runner, 9, 0, N, 1, NULL, x, logp, &error);
+    double again[N];
+    flow_rows_logp(runner, x, N, again);
+    assert_memory_equal(logp, again, sizeof logp);
+    free(x);
+    /* an order from a file that would put a line where the angle is */
+    assert_int_equal(flow_check(s.f, &err), FLOW_OK);
+    double *stored = (double *)(size_t)order, kept = stored[angle];
+    stored[angle] = stored[(angle + 1) % D];
+    stored[(angle + 1) % D] = kept;
+    assert_int_equal(flow_check(s.f, &err), FLOW_FORMAT);
+    flow_runner_free(runner);
+    end(&s);
+}
+
+/* Blocks that would tear a circle are refused with their place in the spec. */
+static void test_circles_are_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *block;
+        bool keeps;
+    } cases[] = {
+        {"\"maf\"", true},
+        {"\"iaf\"", true},
+        {"\"nsf\"", true},
+        {"\"nsf_ar\"", true},
+        {"\"realnvp\"", true},
+        {"\"nice\"", true},
+        {"\"permute\"", true},
+        {"\"actnorm\"", true},
+        {"\"linear\"", false},
+        {"\"householder\"", false},
+        {"\"glow\"", false},
+    };
+    flow_error err;
+    subject s;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        char *json = flow_format("{\"flow\": [{\"type\": \"support\", \"columns\": {\"mass\": {\"periodic\": 2}}}, %s]}",
+                                 cases[c].block);
+        flow_status status = try(&s, json, 2, names, &err);
+        if (cases[c].keeps)
+            assert_int_equal(status, FLOW_OK);
+        else if (status != FLOW_SPEC || strstr(err.message, "flow[1]: ") == NULL || strstr(err.message, "periodic") == NULL)
+            fail_msg("%s: %s", cases[c].block, status == FLOW_OK ? "" : err.message);
+        end(&s);
+        free(json);
+    }
+}
+
 /* ---- specs ---- */
 
 static void test_specs(void **state)
@@ -453,6 +594,10 @@ static void test_specs(void **state)
         {"{\"mass\": {\"discrete\": true, \"step\": 0}}", "flow[0].columns.mass.step: 0 is out of range"},
         {"{\"mass\": {\"discrete\": true, \"lower\": 0, \"upper\": 2.5}}", "flow[0].columns.mass: the upper bound is not"},
         {"{\"mass\": {\"discrete\": true, \"lower\": 1e17, \"upper\": 100000000000000064}}", "flow[0].columns.mass: the step is lost"},
+        {"{\"mass\": {\"periodic\": 360, \"upper\": 360}}", "flow[0].columns.mass: a periodic column has no \"upper\""},
+        {"{\"mass\": {\"periodic\": 360, \"discrete\": true}}", "flow[0].columns.mass: a column cannot be periodic and"},
+        {"{\"mass\": {\"periodic\": -1}}", "flow[0].columns.mass.periodic: -1 is out of range"},
+        {"{\"mass\": {\"periodic\": 1, \"lower\": 1e17}}", "flow[0].columns.mass: the period is lost"},
         {"{}", "flow[0].columns: there is no column in it"},
         {"[]", "flow[0].columns: expected an object"},
     };
@@ -502,6 +647,12 @@ static void test_descriptions(void **state)
     assert_string_equal(text.data, "t: 10 or less\nmass: 0 or more\neff: steps of 0.1, 0 to 1\ncount: whole numbers\n");
     flow_text_free(&text);
     end(&s);
+    start(&s, 4, "\"t\": {\"periodic\": 24}, \"mass\": {\"periodic\": 360, \"lower\": -180}", "");
+    text = (flow_text){0};
+    s.f->columns[0].type->describe(s.f->columns[0].state, &text);
+    assert_string_equal(text.data, "t: period 24\nmass: period 360 from -180\n");
+    flow_text_free(&text);
+    end(&s);
 }
 
 int main(void)
@@ -511,7 +662,9 @@ int main(void)
         cmocka_unit_test(test_on_a_bound),           cmocka_unit_test(test_units),
         cmocka_unit_test(test_lattices),             cmocka_unit_test(test_noise),
         cmocka_unit_test(test_company),              cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_specs),                cmocka_unit_test(test_descriptions),
+        cmocka_unit_test(test_angles),               cmocka_unit_test(test_circles_are_carried),
+        cmocka_unit_test(test_circles_are_kept),     cmocka_unit_test(test_specs),
+        cmocka_unit_test(test_descriptions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
