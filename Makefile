@@ -3,8 +3,8 @@
 # flowctl: `make` builds build/flowctl, `make check` tests it, `make help` lists the rest.
 #
 # Nothing here names a source file: lib/*/*.c make libflow.a, cmd/*.c make flowctl, every test/unit_*.c,
-# test/contract_*.c, test/density_*.c, test/fuzz_*.c and test/bench_*.c is a program of its own. Each way of compiling
-# ("variant") has its own folder and is built from the same rules, so that one run of make may build several:
+# test/contract_*.c, test/density_*.c, test/fuzz_*.c and test/bench/bench_*.c is a program of its own. Each way of
+# compiling ("variant") has its own folder and is built from the same rules, so that one run of make may build several:
 #
 #     release      build/              float                    double       build/double/        -DFLOW_DOUBLE
 #     asan         build/asan/         float, sanitizers        asan-double  build/asan-double/   double, sanitizers
@@ -33,6 +33,9 @@ SELF := $(MAKE)
 # V=1 shows the commands.
 V ?= 0
 
+# Makefiles that are included are made even by make -n; then nothing may be installed or written.
+DRY_RUN := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
+
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -58,7 +61,9 @@ endif
 # missing; every other goal stops with one sentence.
 GOALS := $(or $(MAKECMDGOALS),all)
 NO_LIBRARIES := help clean distclean setup uninstall
-ifneq ($(filter-out $(NO_LIBRARIES),$(GOALS)),)
+ifneq ($(DRY_RUN),)
+-include $(wildcard build/config.mk)
+else ifneq ($(filter-out $(NO_LIBRARIES),$(GOALS)),)
 include build/config.mk
 ifneq ($(CONFIG_CC),$(CC))
 build/config.mk: FORCE
@@ -69,6 +74,7 @@ build/config.mk: | build/setup.mk
 endif
 endif
 
+ifeq ($(DRY_RUN),)
 build/config.mk: scripts/probe.sh
 	@mkdir -p build
 	@CC='$(CC)' scripts/probe.sh >$@
@@ -78,6 +84,7 @@ build/config.mk: scripts/probe.sh
 build/setup.mk: FORCE
 	@CC='$(CC)' scripts/setup.sh
 	@mkdir -p build && { [ -e $@ ] || : >$@; }
+endif
 
 # ---- sources --------------------------------------------------------------------------------------------------------
 LIB_SOURCES := $(sort $(wildcard lib/*.c lib/*/*.c))
@@ -86,12 +93,17 @@ UNIT := $(patsubst %.c,%,$(sort $(wildcard test/unit_*.c)))
 CONTRACT := $(patsubst %.c,%,$(sort $(wildcard test/contract_*.c)))
 DENSITY := $(patsubst %.c,%,$(sort $(wildcard test/density_*.c)))
 FUZZ := $(patsubst %.c,%,$(sort $(wildcard test/fuzz_*.c)))
-BENCH := $(patsubst %.c,%,$(sort $(wildcard test/bench_*.c test/bench/*.c)))
+BENCH := $(patsubst %.c,%,$(sort $(wildcard test/bench/bench_*.c)))
 BATS := $(sort $(wildcard test/cli_*.bats))
 PROGRAM_SOURCES := $(wildcard test/*.c test/bench/*.c data/generate.c)
-# Every other C file in test/ is shared by the programs there.
-TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ) $(BENCH)) test/install_example.c, \
+# Every other C file in test/ is shared by the programs there, every other one in test/bench/ by the benchmarks.
+TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ)) test/install_example.c, \
                              $(sort $(wildcard test/*.c)))
+BENCH_SUPPORT := $(filter-out $(BENCH:%=%.c),$(sort $(wildcard test/bench/*.c)))
+
+# Shared libraries for the objective reverse_kl: examples, and what tests of it load.
+DENSITIES := $(patsubst configs/densities/%.c,build/densities/%.so,$(sort $(wildcard configs/densities/*.c))) \
+             $(patsubst test/densities/%.c,build/densities/test/%.so,$(sort $(wildcard test/densities/*.c)))
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 # No -march and no -ffast-math: the binary runs on every machine, and NaN stays NaN. The files below hold the same
@@ -180,21 +192,34 @@ $(2)/flowctl: $(2)/obj/cmd/flowctl.o $(2)/libcmd.a $(2)/libflow.a
 $(2)/generate: $(2)/obj/data/generate.o $(2)/libflow.a
 	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$< $(2)/libflow.a $$(LIBRARIES)
 
-$(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a
+$(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a | $(DENSITIES)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)$$(LINK_$(1)) $(if $(filter fuzz,$(1)),-fsanitize=fuzzer) -o $$@ $$< $(2)/libcmd.a \
 	    $(2)/libflow.a $$(LIBRARIES) $(if $(filter fuzz,$(1)),,$$(CONFIG_CMOCKA_LIBS))
+
+$(2)/test/bench/%: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.c=$(2)/obj/%.o) $(2)/libflow.a
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$(filter %.o,$$^) $(2)/libflow.a $$(LIBRARIES)
 
 -include $(patsubst %.c,$(2)/obj/%.d,$(LIB_SOURCES) $(CMD_SOURCES) $(PROGRAM_SOURCES)) \
          $(patsubst test/fuzz_%,$(2)/obj/test/replay_%.d,$(FUZZ))
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v),$(DIR_$(v)),$(or $(CC_$(v)),$(CC)))))
 
+# Shared libraries of their own, as a user would build one: any C compiler, one file, one public header.
+COMPILE_DENSITY = $(CC) -std=c11 -Wall -Wextra -Wpedantic -O2 -fPIC -shared -Ilib
+build/densities/%.so: configs/densities/%.c lib/density.h
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(COMPILE_DENSITY) $< -o $@ -lm
+build/densities/test/%.so: test/densities/%.c lib/density.h
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(COMPILE_DENSITY) $< -o $@ -lm
+
 build/version: FORCE
 	$(call stamp,$(VERSION_STRING))
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
-.PHONY: FORCE release double asan check bench demo \
+.PHONY: FORCE release double asan check bench demo densities \
         test-unit test-contract test-density test-cli test-fuzz test-install \
         lint fuzz data install uninstall setup clean help
 
@@ -226,7 +251,7 @@ test-contract: $(addprefix build/double/,$(CONTRACT))
 	@scripts/run_tests.sh $^
 test-density: $(addprefix build/,$(DENSITY))
 	@scripts/run_tests.sh $^
-test-cli: build/flowctl
+test-cli: build/flowctl $(DENSITIES)
 	@scripts/run_tests.sh $(BATS:%=build/flowctl:%)
 test-fuzz: $(REPLAYS)
 	@scripts/run_tests.sh $^
@@ -240,6 +265,9 @@ bench: release $(addprefix build/,$(BENCH))
 ##   demo           train a small flow, sample from it, evaluate it, invert it
 demo: release
 	@MAKE='$(SELF)' scripts/demo.sh
+
+##   densities      the example densities in configs/densities/, for the objective reverse_kl
+densities: $(filter-out build/densities/test/%,$(DENSITIES))
 
 ##   data           the example data sets in data/
 data: build/generate
@@ -265,7 +293,7 @@ install: release
 	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)/base' '$(docdir)'
 	install -m 755 build/flowctl '$(bindir)/flowctl'
 	install -m 644 build/libflow.a '$(libdir)/libflow.a'
-	install -m 644 lib/flow.h '$(includedir)/flow.h'
+	install -m 644 lib/flow.h lib/density.h '$(includedir)'
 	install -m 644 lib/base/error.h '$(includedir)/base/error.h'
 	install -m 644 $(DOCUMENTS) '$(docdir)'
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|-pthread $(LIBRARIES)|' \

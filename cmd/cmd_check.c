@@ -84,7 +84,7 @@ static flow_status run(void *args_, console *con, flow_error *err)
     if (status != FLOW_OK)
         goto done;
     if (problem[0] != '\0')
-        console_warn(con, "data.train: %s", problem);
+        console_warn(con, "%s", problem);
     if (!known)
         console_warn(con, "nothing says how many columns the data have, %d are assumed here; list them in data.columns "
                      "or give --dim N", STAND_IN);

@@ -47,6 +47,8 @@ static void spec_text(flow_text *text, const plan *p)
     const flow_spec *spec = p->spec;
     flow_text_add(text, "%s: spec of the model \"%s\"\n", spec->source, spec->name);
     add_data_line(text, "training", spec->train);
+    if (plan_draws(p))
+        add_data_line(text, "density", flow_objective_draws(&p->objective)->density);
     if (spec->share > 0)
         flow_text_add(text, "  %-12s  a share of %g of the training rows\n", "validation", spec->share);
     add_data_line(text, "validation", spec->validation);
@@ -54,9 +56,9 @@ static void spec_text(flow_text *text, const plan *p)
     add_names(text, "columns", spec->columns, spec->n_columns);
     add_names(text, "context", spec->context, spec->n_context);
     add_data_line(text, "weight", spec->weight);
-    flow_text_add(text, "  %-12s  %lld epochs of batches of %lld rows, patience %lld, seed %llu\n", "train",
-                  (long long)p->training.epochs, (long long)p->training.batch, (long long)p->training.patience,
-                  (unsigned long long)spec->seed);
+    flow_text_add(text, "  %-12s  %lld epochs of batches of %lld %s, patience %lld, seed %llu\n", "train",
+                  (long long)p->training.epochs, (long long)p->training.batch, plan_draws(p) ? "draws" : "rows",
+                  (long long)p->training.patience, (unsigned long long)spec->seed);
     flow_text_add(text, "  %-12s  %s\n", "output", spec->output);
 }
 
@@ -75,7 +77,7 @@ flow_status info_spec(const info_args *args, console *con, flow_error *err)
     if (status != FLOW_OK)
         goto done;
     if (problem[0] != '\0')
-        console_warn(con, "data.train: %s", problem);
+        console_warn(con, "%s", problem);
     if (dim == 0)
         console_warn(con, "nothing says how many columns the data have: the layers are not shown; list the columns in "
                      "data.columns or give --dim N");

@@ -28,18 +28,33 @@ static const opt_argument arguments[] = {
 enum { WORST_MAX = 1000 };
 
 static const opt options[] = {
-    {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(logprob_args, output), .value = "OUT",
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPT_TEXT,
+     .offset = offsetof(logprob_args, output),
+     .value = "OUT",
      .help = "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard output; an HDF5 file keeps its "
              "other tables"},
-    {.name = "weight", .kind = OPT_TEXT, .offset = offsetof(logprob_args, weight), .value = "COLUMN",
-     .help = "weigh the rows by this column in the mean and its error, instead of by the weight column that the model was "
-             "trained with, which is used where the data have it"},
-    {.name = "worst", .kind = OPT_INT, .offset = offsetof(logprob_args, worst), .value = "N", .fallback = "5",
-     .least = 0, .most = WORST_MAX, .help = "name the N least likely rows"},
-    {.name = "skip-invalid", .kind = OPT_FLAG, .offset = offsetof(logprob_args, skip_invalid),
+    {.name = "weight",
+     .kind = OPT_TEXT,
+     .offset = offsetof(logprob_args, weight),
+     .value = "COLUMN",
+     .help =
+         "weigh the rows by this column in the mean and its error, instead of by the weight column that the model was "
+         "trained with, which is used where the data have it"},
+    {.name = "worst",
+     .kind = OPT_INT,
+     .offset = offsetof(logprob_args, worst),
+     .value = "N",
+     .fallback = "5",
+     .least = 0,
+     .most = WORST_MAX,
+     .help = "name the N least likely rows"},
+    {.name = "skip-invalid",
+     .kind = OPT_FLAG,
+     .offset = offsetof(logprob_args, skip_invalid),
      .help = "drop rows with missing or non-finite values, and say how many, instead of stopping at the first"},
-    {.name = "float", .kind = OPT_FLAG, .offset = offsetof(logprob_args, as_float),
-     .help = "write single precision"},
+    {.name = "float", .kind = OPT_FLAG, .offset = offsetof(logprob_args, as_float), .help = "write single precision"},
     OPT_COMMON_JSON(logprob_args,
                     "print {\"rows\", \"mean\", \"standard_error\", \"bits_per_dimension\", ...} on standard output"),
     OPT_COMMON_THREADS(logprob_args),
@@ -120,7 +135,8 @@ static flow_status evaluate(session *s, input *in, sink *out, tally *sum, flow_e
 {
     size_t width = (size_t)s->width, n_read = (size_t)in->n_columns, chunk = input_chunk(in->n_columns), n = 0;
     flow_status status = FLOW_OK;
-    double *x = calloc(chunk, n_read * sizeof *x), *weights = calloc(chunk, sizeof *weights), *logp = calloc(chunk, sizeof *logp);
+    double *x = calloc(chunk, n_read * sizeof *x), *weights = calloc(chunk, sizeof *weights),
+           *logp = calloc(chunk, sizeof *logp);
     int64_t *numbers = calloc(chunk, sizeof *numbers);
     if (x == NULL || weights == NULL || logp == NULL || numbers == NULL) {
         status = flow_error_memory(err, "the rows");
@@ -163,7 +179,8 @@ static void warn_non_finite(console *con, const tally *sum)
         return;
     flow_text list = {0};
     for (int64_t i = 0; i < n && i < (int64_t)(sizeof sum->odd / sizeof *sum->odd); i++)
-        flow_text_add(&list, "%s%lld (%g)", i == 0 ? "" : ", ", (long long)sum->odd[i].row + 1, sum->odd[i].logp);
+        flow_text_add(&list, "%s%lld (%g)", i == 0 ? "" : ", ", (long long)sum->odd[i].row + 1,
+                      isnan(sum->odd[i].logp) ? (double)NAN : sum->odd[i].logp); /* never "-nan" */
     console_warn(con, "%s of %s rows have no finite log-density and are left out of the mean; row%s %s%s. Such rows "
                  "lie outside of what the model can describe", format_count(count, n), format_count(all, sum->rows),
                  n == 1 ? "" : "s", list.data != NULL ? list.data : "", n > 5 ? ", ..." : "");

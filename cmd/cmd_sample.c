@@ -25,26 +25,63 @@ static const opt_argument arguments[] = {
 };
 
 static const opt options[] = {
-    {.name = "number", .letter = 'n', .kind = OPT_INT, .offset = offsetof(sample_args, n), .value = "N",
-     .fallback = "1000", .least = 0, .most = 9e15,
+    {.name = "number",
+     .letter = 'n',
+     .kind = OPT_INT,
+     .offset = offsetof(sample_args, n),
+     .value = "N",
+     .fallback = "1000",
+     .least = 0,
+     .most = 9e15,
      .help = "how many rows to draw; with --given, how many for each row of the context"},
-    {.name = "given", .letter = 'g', .kind = OPT_TEXT, .offset = offsetof(sample_args, given), .value = "DATA",
-     .help = "of a conditional model: the values of the context. For each row of DATA, -n rows are drawn, and written with "
-             "their context behind them"},
-    {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(sample_args, output), .value = "OUT",
+    {.name = "given",
+     .letter = 'g',
+     .kind = OPT_TEXT,
+     .offset = offsetof(sample_args, given),
+     .value = "DATA",
+     .help =
+         "of a conditional model: the values of the context. For each row of DATA, -n rows are drawn, and written with "
+         "their context behind them"},
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPT_TEXT,
+     .offset = offsetof(sample_args, output),
+     .value = "OUT",
      .help = "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default; an "
              "HDF5 file keeps its other tables"},
-    {.name = "seed", .letter = 's', .kind = OPT_INT, .offset = offsetof(sample_args, seed), .value = "N",
-     .fallback = "1", .least = 0, .most = 9e15, .help = "row i is a function of the model, the seed and i alone"},
-    {.name = "first", .kind = OPT_INT, .offset = offsetof(sample_args, first), .value = "ROW", .fallback = "0",
-     .least = 0, .most = 9e15,
+    {.name = "seed",
+     .letter = 's',
+     .kind = OPT_INT,
+     .offset = offsetof(sample_args, seed),
+     .value = "N",
+     .fallback = "1",
+     .least = 0,
+     .most = 9e15,
+     .help = "row i is a function of the model, the seed and i alone"},
+    {.name = "first",
+     .kind = OPT_INT,
+     .offset = offsetof(sample_args, first),
+     .value = "ROW",
+     .fallback = "0",
+     .least = 0,
+     .most = 9e15,
      .help = "begin at row ROW of the seed's endless list of rows, counted from 0: several jobs can share one list"},
-    {.name = "temperature", .letter = 't', .kind = OPT_NUMBER, .offset = offsetof(sample_args, temperature),
-     .value = "T", .fallback = "1", .least = 0, .most = 1000,
+    {.name = "temperature",
+     .letter = 't',
+     .kind = OPT_NUMBER,
+     .offset = offsetof(sample_args, temperature),
+     .value = "T",
+     .fallback = "1",
+     .least = 0,
+     .most = 1000,
      .help = "scale the spread of the base by T; below 1 the rows keep to the densest regions"},
-    {.name = "logprob", .kind = OPT_FLAG, .offset = offsetof(sample_args, logprob),
+    {.name = "logprob",
+     .kind = OPT_FLAG,
+     .offset = offsetof(sample_args, logprob),
      .help = "add a column \"logprob\": the model's log-density at each row, in nats, in the units of the data"},
-    {.name = "float", .kind = OPT_FLAG, .offset = offsetof(sample_args, as_float),
+    {.name = "float",
+     .kind = OPT_FLAG,
+     .offset = offsetof(sample_args, as_float),
      .help = "write single precision: half the size in HDF5, fewer digits in CSV"},
     OPT_COMMON_JSON(sample_args, "print {\"rows\", \"max_round_trip_error\", ...} on standard output; rows are then "
                                  "written only if -o names a file"),
@@ -60,8 +97,8 @@ typedef struct tally {
     double round_trip; /* largest |z - to_latent(to_data(z))| */
 } tally;
 
-/* The rows from `first` on: drawn from the tile that holds it, whose earlier rows are dropped. Where the context is given
- * they end with it, else after n of them. */
+/* The rows from `first` on: drawn from the tile that holds it, whose earlier rows are dropped. Where the context is
+ * given they end with it, else after n of them. */
 static flow_status draw(const sample_args *args, session *s, given *g, sink *out, tally *sum, flow_error *err)
 {
     size_t d = (size_t)s->dim, c = (size_t)s->n_context, width = d + c + (args->logprob ? 1 : 0);
@@ -154,8 +191,10 @@ static flow_status open_given(given *g, const sample_args *args, const session *
     if (s->n_context == 0)
         return FLOW_OK;
     if (args->given == NULL)
-        return flow_error_set(err, FLOW_ARGUMENT, "%s is conditional on %s%s; give the values of its context with --given "
-                              "FILE", args->model, s->context[0], s->n_context > 1 ? " and more columns" : "");
+        return flow_error_set(err, FLOW_ARGUMENT,
+                              "%s is conditional on %s%s; give the values of its context with --given "
+                              "FILE",
+                              args->model, s->context[0], s->n_context > 1 ? " and more columns" : "");
     return args->n > 0 ? given_open(g, args->given, s->context, s->n_context, (uint64_t)args->n, err) : FLOW_OK;
 }
 

@@ -161,6 +161,20 @@ static bool should_stop(void *context)
 
 /* ---- the order of things ---- */
 
+static flow_status make_trainer(train_run *run, flow_error *err)
+{
+    const plan *p = &run->p;
+    int n_threads = session_threads(&run->args->common);
+    if (run->target == NULL)
+        return flow_trainer_new(&run->trainer, p->f, &p->training, run->training, run->validation, p->spec->seed,
+                                n_threads, err);
+    flow_status status = flow_trainer_new_target(&run->trainer, p->f, &p->training, run->target, p->spec->seed, n_threads,
+                                                 err);
+    if (status == FLOW_SPEC)
+        flow_error_prefix(err, "%s: ", p->spec->source);
+    return status;
+}
+
 static flow_status prepare(train_run *run, flow_error *err)
 {
     const train_args *args = run->args;
@@ -183,14 +197,13 @@ static flow_status prepare(train_run *run, flow_error *err)
     if (status == FLOW_OK)
         status = train_open_data(run, err);
     if (status == FLOW_OK)
-        status = plan_build(&run->p, train_dim(run), flow_dataset_columns(run->training), err);
+        status = plan_build(&run->p, train_dim(run), train_columns(run), err);
     if (status == FLOW_OK)
         status = train_check_support(run, err);
-    if (status == FLOW_OK) {
+    if (status == FLOW_OK)
         train_warn_of_ties(run);
-        status = flow_trainer_new(&run->trainer, run->p.f, &run->p.training, run->training, run->validation,
-                                  run->p.spec->seed, session_threads(&args->common), err);
-    }
+    if (status == FLOW_OK)
+        status = make_trainer(run, err);
     if (status == FLOW_OK)
         status = resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err);
     return status;
@@ -244,6 +257,8 @@ static flow_status train(train_run *run, flow_error *err)
         return status; /* the disk or the data failed, and would again */
     run->outcome = outcome_of(run, status);
     flow_status after = status == FLOW_OK ? evaluate_test(run, &later) : FLOW_OK;
+    if (status == FLOW_OK && after == FLOW_OK && run->target != NULL)
+        after = train_estimate(run, &later);
     if (after == FLOW_OK && train_is_news(run))
         after = train_save(run, &later);
     if (after == FLOW_OK && status != FLOW_NUMERIC)
@@ -271,6 +286,7 @@ static flow_status run_train(void *args, console *con, flow_error *err)
         status = train(&run, err);
     }
     flow_trainer_free(run.trainer);
+    flow_target_close(run.target);
     flow_dataset_close(run.training);
     flow_dataset_close(run.validation);
     flow_dataset_close(run.test);

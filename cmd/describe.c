@@ -34,14 +34,16 @@ static void add_shape(layer *l, const flow_param *entry)
     snprintf(l->shapes + used, sizeof l->shapes - used, "%s", fits ? shape : etc);
 }
 
-/* The maps of a flow in order: column maps, then blocks. Their entries carry their names in front. */
+/* The maps of a flow in order: column maps, then blocks, then the base. Their entries carry their names in front. */
 static layer layer_of(const flow *f, int index)
 {
     layer l = {0};
     if (index < f->n_columns)
         snprintf(l.name, sizeof l.name, "%d.%.40s", index, f->columns[index].type->type);
-    else
+    else if (index < f->n_columns + f->n_blocks)
         snprintf(l.name, sizeof l.name, "%s", f->blocks[index - f->n_columns].name);
+    else
+        snprintf(l.name, sizeof l.name, "base");
     size_t length = strlen(l.name);
     for (int i = 0; i < f->params.n_entries; i++) {
         const flow_param *entry = &f->params.entries[i];
@@ -52,7 +54,8 @@ static layer layer_of(const flow *f, int index)
             continue;
         }
         l.weights += live_weights(entry);
-        if (entry->cols > 1)
+        const char *last = strrchr(entry->name, '/');
+        if (entry->cols > 1 || strcmp(last, "/weight") == 0) /* of a single input, too; biases are not shown */
             add_shape(&l, entry);
     }
     return l;
@@ -93,11 +96,19 @@ static void describe_columns_json(cJSON *object, const flow_column *column)
     flow_text_free(&lines);
 }
 
+/* The base is a layer if it has parameters. */
+static int count_layers(const flow *f)
+{
+    layer base = layer_of(f, f->n_columns + f->n_blocks);
+    return f->n_columns + f->n_blocks + (base.weights + base.fitted > 0 ? 1 : 0);
+}
+
 void describe_flow(flow_text *text, const flow *f)
 {
     char count[FORMAT_SIZE], fitted[FORMAT_SIZE];
+    int n_layers = count_layers(f);
     flow_text_add(text, "  %-20s  %12s  %8s  %s\n", "layer", "parameters", "fitted", "weights (out x in)");
-    for (int i = 0; i < f->n_columns + f->n_blocks; i++) {
+    for (int i = 0; i < n_layers; i++) {
         layer l = layer_of(f, i);
         flow_text_add(text, "  %-20s  %12s  %8s%s%s\n", l.name, format_count(count, (int64_t)l.weights),
                       format_count(fitted, (int64_t)l.fitted), l.shapes[0] != '\0' ? "  " : "", l.shapes);
@@ -123,8 +134,9 @@ void describe_flow_json(cJSON *object, const flow *f)
 {
     cJSON_AddNumberToObject(object, "dimensions", f->dim);
     cJSON_AddNumberToObject(object, "parameters", (double)flow_params_count(&f->params));
+    int n_layers = count_layers(f);
     cJSON *layers = cJSON_AddArrayToObject(object, "layers");
-    for (int i = 0; i < f->n_columns + f->n_blocks; i++) {
+    for (int i = 0; i < n_layers; i++) {
         layer l = layer_of(f, i);
         cJSON *entry = cJSON_CreateObject();
         cJSON_AddStringToObject(entry, "name", l.name);

@@ -95,3 +95,30 @@ const char *format_rate(char out[FORMAT_SIZE], double per_second)
     snprintf(out + strlen(out), FORMAT_SIZE - strlen(out), " rows/s");
     return out;
 }
+
+static double number_of(const cJSON *object, const char *key)
+{
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNumber(node) ? node->valuedouble : NAN;
+}
+
+static const char *estimate_of(char out[FORMAT_SIZE], const cJSON *object, const char *key)
+{
+    const cJSON *estimate = cJSON_GetObjectItemCaseSensitive(object, key);
+    return format_estimate(out, number_of(estimate, "mean"), number_of(estimate, "standard_error"));
+}
+
+void format_density(flow_text *text, const cJSON *density, int width)
+{
+    char number[FORMAT_SIZE], count[FORMAT_SIZE];
+    double draws = number_of(density, "draws"), k = number_of(density, "pareto_k");
+    flow_text_add(text, "  %-*s  %s nats, a lower bound of log Z (%s fresh draws)\n", width, "bound",
+                  estimate_of(number, density, "bound"), format_count(count, (int64_t)draws));
+    flow_text_add(text, "  %-*s  %s nats, by importance weights%s\n", width, "log Z",
+                  estimate_of(number, density, "log_z"), k > 0.7 ? ", which their tail makes unreliable" : "");
+    flow_text_add(text, "  %-*s  %.1f%% of the draws", width, "effective",
+                  100 * number_of(density, "effective_sample_size") / draws);
+    if (!isnan(k))
+        flow_text_add(text, ", Pareto k %.2f", k);
+    flow_text_add(text, "\n");
+}

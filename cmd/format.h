@@ -3,8 +3,11 @@
 #ifndef FLOW_CMD_FORMAT_H
 #define FLOW_CMD_FORMAT_H
 
+#include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/text.h"
 
 enum { FORMAT_SIZE = 64 };
 
@@ -30,5 +33,8 @@ const char *format_error(char out[FORMAT_SIZE], double value);
 
 /* 145,000 rows/s: three significant digits. */
 const char *format_rate(char out[FORMAT_SIZE], double per_second);
+
+/* Adds what training on a density came to ("density" of a summary): lines of a label, `width` wide, and a value. */
+void format_density(flow_text *text, const cJSON *density, int width);
 
 #endif

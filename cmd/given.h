@@ -1,4 +1,4 @@
-/* The context of draws: each row of a table so many times. Row i of the draws belongs to row i / per_row of the table. */
+/* The context of draws: each row of a table so many times. Row i of the draws belongs to row i / per_row of it. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_GIVEN_H
 #define FLOW_CMD_GIVEN_H

@@ -38,10 +38,15 @@ static void data_line(flow_text *text, const cJSON *provenance, const char *key)
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(provenance, "data"), key);
     const char *location = text_of(data, "location");
     char rows[FORMAT_SIZE];
-    if (location != NULL)
-        flow_text_add(text, "  %-12s  %s, %s rows, %s\n", strcmp(key, "train") == 0 ? "trained on" : key, location,
-                      format_count(rows, (int64_t)number_of(data, "rows")),
-                      text_of(data, "checksum") != NULL ? text_of(data, "checksum") : "no checksum");
+    const char *checksum = text_of(data, "checksum") != NULL ? text_of(data, "checksum") : "no checksum";
+    const char *label = strcmp(key, "validation") == 0 ? key : "trained on";
+    if (location == NULL)
+        return;
+    if (strcmp(key, "density") == 0)
+        flow_text_add(text, "  %-12s  the density of %s, %s\n", label, location, checksum);
+    else
+        flow_text_add(text, "  %-12s  %s, %s rows, %s\n", label, location,
+                      format_count(rows, (int64_t)number_of(data, "rows")), checksum);
 }
 
 static void run_lines(flow_text *text, const cJSON *provenance)
@@ -106,6 +111,7 @@ static void model_text(flow_text *text, const flow_model *model, bool all)
     }
     flow_text_add(text, "\n");
     data_line(text, model->provenance, "train");
+    data_line(text, model->provenance, "density");
     if (model->summary != NULL) {
         flow_text_add(text, "  %-12s  %.0f, best %.0f, %s (%s)\n", "epochs", number_of(model->summary, "epochs"),
                       number_of(model->summary, "best_epoch"),
@@ -114,6 +120,9 @@ static void model_text(flow_text *text, const flow_model *model, bool all)
         likelihood_line(text, model->summary, "validation");
         likelihood_line(text, model->summary, "test");
     }
+    const cJSON *density = cJSON_GetObjectItemCaseSensitive(model->summary, "density");
+    if (density != NULL)
+        format_density(text, density, 12);
     run_lines(text, model->provenance);
     describe_flow(text, model->f);
     history_lines(text, model, all);

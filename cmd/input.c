@@ -129,7 +129,8 @@ flow_status input_open(input *out, const char *location, const char *const *colu
     if (can_reopen(location)) {
         /* by name first: then what stands in other columns need not even be numbers */
         for (int more = optional ? 1 : 0; more >= 0; more--) {
-            flow_reader_options named = {.columns = columns, .n_columns = n_columns + more, .skip_invalid = skip_invalid};
+            flow_reader_options named = {
+                .columns = columns, .n_columns = n_columns + more, .skip_invalid = skip_invalid};
             status = flow_reader_open(&out->reader, location, &named, NULL);
             if (status == FLOW_OK && flow_reader_has_names(out->reader)) {
                 out->n_columns = out->n_read = n_columns + more;

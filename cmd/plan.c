@@ -17,6 +17,25 @@ static flow_status name_source(const plan *p, flow_status status, flow_error *er
     return status;
 }
 
+/* Training on draws leaves no place for data, but for those that are evaluated at the end. */
+static flow_status check_draws(const plan *p, flow_error *err)
+{
+    static const char *const unused[] = {"train", "validation", "context", "weight"};
+    flow_json root = flow_json_root(p->spec->document), data = flow_json_member(&root, "data");
+    for (size_t i = 0; data.node != NULL && i < sizeof unused / sizeof *unused; i++) {
+        flow_json at = flow_json_member(&data, unused[i]);
+        if (at.node != NULL && !cJSON_IsNull(at.node))
+            return flow_json_fail(&at, err, "the objective \"%s\" trains without data; leave the key out, or choose "
+                                  "another objective", p->objective.type->type);
+    }
+    const flow_draw_options *draws = flow_objective_draws(&p->objective);
+    flow_json columns = flow_json_member(&data, "columns");
+    if (draws->dimensions > 0 && p->spec->n_columns > 0 && draws->dimensions != p->spec->n_columns)
+        return flow_json_fail(&columns, err, "%d columns, and train.objective.dimensions is %lld", p->spec->n_columns,
+                              (long long)draws->dimensions);
+    return FLOW_OK;
+}
+
 flow_status plan_read(plan *out, const char *file, const char *const *overrides, int n_overrides, flow_error *err)
 {
     *out = (plan){0};
@@ -28,6 +47,30 @@ flow_status plan_read(plan *out, const char *file, const char *const *overrides,
     flow_status status = flow_spec_read(&out->spec, file, overrides, n_overrides, err);
     if (status == FLOW_OK)
         status = name_source(out, flow_train_options_read(&out->training, &out->spec->training, err), err);
+    flow_json json = out->training.objective;
+    if (status == FLOW_OK)
+        status = flow_objective_new(&out->objective, &json, err);
+    if (status == FLOW_OK && plan_draws(out))
+        status = name_source(out, check_draws(out, err), err);
+    return status;
+}
+
+bool plan_draws(const plan *p)
+{
+    return flow_objective_draws(&p->objective) != NULL;
+}
+
+flow_status plan_open_target(const plan *p, flow_target **out, flow_error *err)
+{
+    const flow_draw_options *draws = flow_objective_draws(&p->objective);
+    char *path = flow_spec_path(p->spec, draws->density);
+    if (path == NULL)
+        return flow_error_memory(err, draws->density);
+    int64_t dim = draws->dimensions > 0 ? draws->dimensions : p->spec->n_columns;
+    flow_status status = flow_target_open(out, path, dim, draws->parallel, err);
+    if (status == FLOW_SPEC)
+        flow_error_prefix(err, "%s: train.objective.density: ", p->spec->source);
+    free(path);
     return status;
 }
 
@@ -67,9 +110,24 @@ static bool keep_names(plan *p, const flow_reader *reader)
     return p->names != NULL;
 }
 
+static int dim_of_target(const plan *p, char *problem)
+{
+    flow_target *target = NULL;
+    flow_error err = {0};
+    int64_t dim = flow_objective_draws(&p->objective)->dimensions;
+    if (plan_open_target(p, &target, &err) == FLOW_OK)
+        dim = flow_target_dim(target);
+    else
+        snprintf(problem, FLOW_ERROR_SIZE, "%s", err.message);
+    flow_target_close(target);
+    return dim > 0 ? (int)dim : p->spec->n_columns;
+}
+
 int plan_columns(plan *p, char *problem)
 {
     problem[0] = '\0';
+    if (plan_draws(p))
+        return dim_of_target(p, problem);
     if (p->spec->train == NULL)
         return p->spec->n_columns;
     char *location = flow_spec_path(p->spec, p->spec->train);
@@ -80,11 +138,12 @@ int plan_columns(plan *p, char *problem)
     if (location == NULL)
         snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
     else if (flow_reader_open(&reader, location, &options, &err) != FLOW_OK)
-        snprintf(problem, FLOW_ERROR_SIZE, "%s", err.message);
+        snprintf(problem, FLOW_ERROR_SIZE, "data.train: %.900s", err.message);
     else if (!keep_names(p, reader))
         snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
     else
-        n = flow_reader_n_columns(reader) - (p->spec->n_columns == 0 ? p->spec->n_context + (p->spec->weight != NULL) : 0);
+        n = flow_reader_n_columns(reader) -
+            (p->spec->n_columns == 0 ? p->spec->n_context + (p->spec->weight != NULL) : 0);
     flow_reader_close(reader);
     free(location);
     return n;
@@ -96,6 +155,7 @@ void plan_free(plan *p)
         free(p->names[i]);
     free(p->names);
     flow_free(p->f);
+    flow_objective_release(&p->objective);
     flow_spec_free(p->spec);
     *p = (plan){0};
 }

@@ -3,6 +3,7 @@
  *
  *     cmd_train.c        options, and the order of things
  *     train_data.c       opening the data, what is worth a warning about them
+ *     train_target.c     the same for a density, and what training on it came to
  *     train_resume.c     taking up a stored run, and refusing one that was another training
  *     train_save.c       the model file: when it is written, provenance, summary
  *     train_progress.c   what is shown while it runs and at the end
@@ -14,6 +15,7 @@
 #include "command.h"
 #include "model/model.h"
 #include "plan.h"
+#include "train/draws.h"
 #include "train/trainer.h"
 
 typedef struct train_args {
@@ -28,9 +30,11 @@ typedef struct train_run {
     console *con;
     plan p;
     char *output; /* the model file */
-    flow_dataset *training, *validation, *test; /* validation, test: NULL without */
+    flow_dataset *training, *validation, *test; /* NULL without */
+    flow_target *target;                        /* instead of training and validation, or NULL */
     flow_trainer *trainer;
     flow_likelihood held_out; /* of the test data with the best weights; rows 0: not evaluated */
+    flow_estimate estimate;   /* of the target with the best weights; draws 0: not evaluated */
 
     bool resumed;
     cJSON *earlier_runs, *earlier_summary; /* of a resumed model: from its provenance, and its summary; NULL without */
@@ -51,8 +55,21 @@ flow_status train_open_data(train_run *run, flow_error *err);
 void train_warn_of_ties(const train_run *run);
 /* FLOW_DATA with the first row of the training or validation data that is outside of the support of the flow. */
 flow_status train_check_support(const train_run *run, flow_error *err);
-/* Columns of the training data that are modelled. */
+/* Columns that are modelled, and their names. */
 int train_dim(const train_run *run);
+const char *const *train_columns(const train_run *run);
+/* Rows of an epoch and held-out ones, and what they are called: "rows", "draws". */
+int64_t train_n_rows(const train_run *run);
+int64_t train_n_held_out(const train_run *run);
+const char *train_noun(const train_run *run);
+
+/* Loads the density, and warns when its gradient is wrong. */
+flow_status train_open_target(train_run *run, flow_error *err);
+/* With the best weights: run->estimate. */
+flow_status train_estimate(train_run *run, flow_error *err);
+/* {"location", "dimensions", "checksum"}, and {"draws", "bound", "log_z", "effective_sample_size", "pareto_k"} */
+cJSON *train_describe_target(const train_run *run);
+cJSON *train_describe_estimate(const train_run *run);
 /* {"train": {"location", "rows", "columns", "checksum", ...}, ...}; NULL when memory is out. */
 cJSON *train_describe_data(const train_run *run);
 

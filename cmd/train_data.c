@@ -21,8 +21,36 @@ static size_t memory_taken(const flow_dataset *data)
 
 int train_dim(const train_run *run)
 {
+    if (run->target != NULL)
+        return flow_target_dim(run->target);
     return flow_dataset_n_columns(run->training) - flow_dataset_n_context(run->training) -
            (flow_dataset_is_weighted(run->training) ? 1 : 0);
+}
+
+const char *const *train_columns(const train_run *run)
+{
+    if (run->target == NULL)
+        return flow_dataset_columns(run->training);
+    return run->p.spec->n_columns > 0 ? run->p.spec->columns : flow_target_columns(run->target);
+}
+
+int64_t train_n_rows(const train_run *run)
+{
+    if (run->target == NULL)
+        return flow_dataset_n_rows(run->training);
+    return flow_objective_draws(&run->p.objective)->steps * run->p.training.batch;
+}
+
+int64_t train_n_held_out(const train_run *run)
+{
+    if (run->target != NULL)
+        return flow_objective_draws(&run->p.objective)->validation;
+    return run->validation != NULL ? flow_dataset_n_rows(run->validation) : 0;
+}
+
+const char *train_noun(const train_run *run)
+{
+    return run->target != NULL ? "draws" : "rows";
 }
 
 static flow_status open_one(train_run *run, flow_dataset **out, const char *key, const char *location, flow_part part,
@@ -55,6 +83,10 @@ static flow_status open_one(train_run *run, flow_dataset **out, const char *key,
             options.n_columns = train_dim(run);
         }
     }
+    if (run->target != NULL && flow_target_has_names(run->target)) {
+        options.columns = train_columns(run);
+        options.n_columns = train_dim(run);
+    }
     flow_status status = flow_dataset_open(out, path, &options, err);
     if (status != FLOW_OK)
         flow_error_prefix(err, "data.%s: ", key);
@@ -77,6 +109,8 @@ void train_warn_of_ties(const train_run *run)
 {
     enum { NAMED = 5 };
     const flow *f = run->p.f;
+    if (run->training == NULL)
+        return;
     bool *discrete = calloc((size_t)f->dim, sizeof *discrete);
     int n = 0;
     for (int i = 0; i < f->n_columns && discrete != NULL; i++)
@@ -175,6 +209,12 @@ static flow_status check_names(const flow_dataset *data, flow_error *err)
 flow_status train_open_data(train_run *run, flow_error *err)
 {
     const flow_spec *spec = run->p.spec;
+    if (plan_draws(&run->p)) {
+        flow_status opened = train_open_target(run, err);
+        if (opened == FLOW_OK && spec->test != NULL)
+            opened = open_one(run, &run->test, "test", spec->test, FLOW_PART_ALL, err);
+        return opened;
+    }
     if (spec->train == NULL)
         return flow_error_set(err, FLOW_SPEC, "%s: the key data.train is missing: name the training data there, or "
                               "with --data FILE", spec->source);
@@ -229,6 +269,8 @@ static void describe_one(cJSON *object, const char *key, const flow_dataset *dat
 cJSON *train_describe_data(const train_run *run)
 {
     cJSON *object = cJSON_CreateObject();
+    if (run->target != NULL)
+        cJSON_AddItemToObject(object, "density", train_describe_target(run));
     describe_one(object, "train", run->training);
     describe_one(object, "validation", run->validation);
     describe_one(object, "test", run->test);

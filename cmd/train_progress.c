@@ -17,14 +17,14 @@ void train_show_start(const train_run *run)
     char rows[FORMAT_SIZE], parameters[FORMAT_SIZE], held_out[FORMAT_SIZE], validation[FORMAT_SIZE + 32] = "";
     const flow *f = run->p.f;
     int threads = session_threads(&run->args->common);
-    format_count(rows, flow_dataset_n_rows(run->training));
+    format_count(rows, train_n_rows(run));
     format_count(parameters, (int64_t)flow_params_count(&f->params));
-    if (run->validation != NULL)
-        snprintf(validation, sizeof validation, ", validated on %s",
-                 format_count(held_out, flow_dataset_n_rows(run->validation)));
-    console_note(run->con, "%s: %s rows of %d column%s%s, %s parameters, %d thread%s", run->p.spec->name, rows, f->dim,
-                 f->dim == 1 ? "" : "s", validation, parameters, threads, threads == 1 ? "" : "s");
-    if (run->validation == NULL)
+    if (train_n_held_out(run) > 0)
+        snprintf(validation, sizeof validation, ", validated on %s", format_count(held_out, train_n_held_out(run)));
+    console_note(run->con, "%s: %s %s%s of %d column%s%s, %s parameters, %d thread%s", run->p.spec->name, rows,
+                 train_noun(run), run->target != NULL ? " an epoch" : "", f->dim, f->dim == 1 ? "" : "s", validation,
+                 parameters, threads, threads == 1 ? "" : "s");
+    if (train_n_held_out(run) == 0)
         console_note(run->con, "no validation data: all %lld epochs are run and the last weights are kept; "
                      "data.validation: 0.1 would hold out a tenth of the rows and keep the best "
                      "ones", (long long)run->p.training.epochs);
@@ -40,7 +40,7 @@ static void validation_text(char out[FORMAT_SIZE], const train_run *run)
     const double *history = flow_trainer_history(run->trainer, &n);
     const double *last = n > 0 ? history + (n - 1) * FLOW_EPOCH_COLUMNS : NULL;
     out[0] = '\0';
-    if (last != NULL && run->validation != NULL)
+    if (last != NULL && train_n_held_out(run) > 0)
         format_estimate_fixed(out, last[2], last[3]);
 }
 
@@ -73,7 +73,7 @@ void train_show_epoch(train_run *run, const flow_epoch *epoch)
     if (run->con->terminal) /* the live line shows it */
         return;
     char validation[FORMAT_SIZE] = "", rate[FORMAT_SIZE], left[FORMAT_SIZE];
-    if (run->validation != NULL)
+    if (train_n_held_out(run) > 0)
         format_estimate_fixed(validation, epoch->validation, epoch->validation_error);
     console_note(run->con, "epoch %*lld/%lld  training %.4f%s%s%s  rate %.2g  %s  ETA %s",
                  digits_of(run->p.training.epochs), (long long)epoch->epoch, (long long)run->p.training.epochs,
@@ -92,7 +92,7 @@ static flow_status end_json(const train_run *run, cJSON *summary, flow_error *er
         cJSON *item = cJSON_DetachItemViaPointer(summary, summary->child);
         cJSON_AddItemToObject(object, item->string, item);
     }
-    cJSON_AddNumberToObject(object, "rows", (double)flow_dataset_n_rows(run->training));
+    cJSON_AddNumberToObject(object, "rows", (double)train_n_rows(run));
     cJSON_AddNumberToObject(object, "parameters", (double)flow_params_count(&run->p.f->params));
     cJSON_AddBoolToObject(object, "resumed", run->resumed);
     flow_status status = output_json(object, err);
@@ -106,14 +106,21 @@ static double number_of(const cJSON *object, const char *key)
     return cJSON_IsNumber(node) ? node->valuedouble : NAN;
 }
 
-static void add_likelihood(flow_text *text, const cJSON *summary, const char *key, int64_t rows)
+static void add_likelihood(flow_text *text, const cJSON *summary, const char *key, int64_t rows, const char *noun)
 {
     const cJSON *estimate = cJSON_GetObjectItemCaseSensitive(summary, key);
     char number[FORMAT_SIZE], count[FORMAT_SIZE];
     if (estimate != NULL)
-        flow_text_add(text, "  %-10s  %s nats (%s rows)\n", key,
+        flow_text_add(text, "  %-10s  %s nats (%s %s)\n", key,
                       format_estimate(number, number_of(estimate, "mean"), number_of(estimate, "standard_error")),
-                      format_count(count, rows));
+                      format_count(count, rows), noun);
+}
+
+static void add_density(flow_text *text, const cJSON *summary)
+{
+    const cJSON *density = cJSON_GetObjectItemCaseSensitive(summary, "density");
+    if (density != NULL)
+        format_density(text, density, 10);
 }
 
 static const char *reason(const train_run *run)
@@ -139,13 +146,14 @@ flow_status train_show_end(const train_run *run, flow_error *err)
         int64_t epochs = (int64_t)number_of(summary, "epochs"), best = flow_trainer_best_epoch(run->trainer);
         flow_text_add(&text, "%s: %lld epoch%s in %s%s", run->output, (long long)epochs, epochs == 1 ? "" : "s",
                       format_duration(time, number_of(summary, "seconds")), reason(run));
-        if (run->validation != NULL && best > 0)
+        if (train_n_held_out(run) > 0 && best > 0)
             flow_text_add(&text, "; the best weights are those of epoch %lld", (long long)best);
         flow_text_add(&text, "\n");
-        if (run->validation != NULL)
-            add_likelihood(&text, summary, "validation", flow_dataset_n_rows(run->validation));
+        if (train_n_held_out(run) > 0)
+            add_likelihood(&text, summary, "validation", train_n_held_out(run), train_noun(run));
         if (run->test != NULL)
-            add_likelihood(&text, summary, "test", flow_dataset_n_rows(run->test));
+            add_likelihood(&text, summary, "test", flow_dataset_n_rows(run->test), "rows");
+        add_density(&text, summary);
         console_clear(run->con);
         status = text.failed ? flow_error_memory(err, "the summary") : output_text(text.data, err);
     }

@@ -57,10 +57,12 @@ flow_status train_check_output(const train_run *run, bool *resume, flow_error *e
 
 /* ---- is it the same training? ---- */
 
-/* What may be different: it decides when to stop, and not how the weights change. */
+/* What may be different: it does not decide how the weights change. */
 static bool may_differ(const char *path)
 {
-    static const char *const free_to_change[] = {"train.epochs", "train.patience", "train.min_improvement"};
+    static const char *const free_to_change[] = {"train.epochs", "train.patience", "train.min_improvement",
+                                                  "train.objective.density", "train.objective.dimensions",
+                                                  "train.objective.test", "train.objective.parallel"};
     for (size_t i = 0; i < sizeof free_to_change / sizeof *free_to_change; i++)
         if (strcmp(path, free_to_change[i]) == 0)
             return true;
@@ -127,7 +129,7 @@ static void compare_columns(flow_text *text, const train_run *run, const flow_mo
         return;
     }
     for (int i = 0; i < n; i++) {
-        const char *was = model->columns[i], *is = flow_dataset_columns(run->training)[i];
+        const char *was = model->columns[i], *is = train_columns(run)[i];
         if (strcmp(was, is) != 0)
             flow_text_add(text, "%scolumn %d is \"%s\" in the model, \"%s\" in the data", text->length > 0 ? "; " : "",
                           i + 1, was, is);
@@ -161,6 +163,20 @@ static void compare_data(flow_text *text, const train_run *run, const flow_model
     cJSON_Delete(now);
 }
 
+/* The file may be in another place: what counts is what it computes. */
+static void compare_density(flow_text *text, const train_run *run, const flow_model *model)
+{
+    const cJSON *data = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
+    const cJSON *before = cJSON_GetObjectItemCaseSensitive(data, "density");
+    if (run->target == NULL || before == NULL)
+        return; /* the objectives differ, and that is told already */
+    cJSON *now = train_describe_target(run);
+    if (!cJSON_Compare(cJSON_GetObjectItemCaseSensitive(before, "checksum"),
+                       cJSON_GetObjectItemCaseSensitive(now, "checksum"), 1))
+        flow_text_add(text, "%sthe library of the density is not the same", text->length > 0 ? "; " : "");
+    cJSON_Delete(now);
+}
+
 static flow_status check_same(const train_run *run, const flow_model *model, flow_error *err)
 {
     static const char *const keys[] = {"flow", "base", "seed", "train"};
@@ -175,6 +191,7 @@ static flow_status check_same(const train_run *run, const flow_model *model, flo
                       text.length > 0 ? "; " : "", model->spec->share, run->p.spec->share);
     compare_columns(&text, run, model);
     compare_data(&text, run, model);
+    compare_density(&text, run, model);
     flow_status status = FLOW_OK;
     if (text.failed)
         status = flow_error_memory(err, "a comparison");

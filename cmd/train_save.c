@@ -95,12 +95,14 @@ cJSON *train_summary(const train_run *run)
     cJSON_AddNumberToObject(object, "epochs", (double)n);
     cJSON_AddNumberToObject(object, "best_epoch", (double)best);
     cJSON_AddNumberToObject(object, "seconds", round(seconds * 1000) / 1000);
-    if (run->validation != NULL && best >= 1 && best <= n) {
+    if (train_n_held_out(run) > 0 && best >= 1 && best <= n) {
         const double *line = history + (best - 1) * FLOW_EPOCH_COLUMNS;
         add_likelihood(object, "validation", line[2], line[3]);
     }
     if (run->held_out.rows > 0)
         add_likelihood(object, "test", run->held_out.mean, run->held_out.error);
+    if (run->estimate.draws > 0)
+        cJSON_AddItemToObject(object, "density", train_describe_estimate(run));
     return object;
 }
 
@@ -113,7 +115,7 @@ flow_status train_save(train_run *run, flow_error *err)
         .spec = run->p.spec,
         .f = run->p.f,
         .weights = flow_trainer_best(run->trainer),
-        .columns = flow_dataset_columns(run->training),
+        .columns = train_columns(run),
         .history_columns = flow_epoch_columns,
         .n_history_columns = FLOW_EPOCH_COLUMNS,
     };

@@ -44,7 +44,7 @@ run $flowctl train $spec -o $model --force
 say "What is in the model file?"
 run $flowctl info $model
 
-say "Draw 1000 samples; the same seed gives the same samples on every machine."
+say "Draw 1000 samples; the same seed gives the same samples, for any number of threads."
 run $flowctl sample $model -n 1000 -o $out/samples.csv
 run head -n 4 $out/samples.csv
 

@@ -143,6 +143,11 @@ if [ -n "$necessary" ]; then
     exit 1
 fi
 
+# dlopen, which loads densities, is in the C library nearly everywhere, and in libdl before glibc 2.34.
+libs_dl=''
+builds <<<'#include <dlfcn.h>
+int main(void) { return dlopen("", RTLD_NOW) == 0; }' || libs_dl=-ldl
+
 # shellcheck disable=SC2086
 machine=$($cc -dumpmachine 2>/dev/null || uname -m)
 case $machine in
@@ -159,7 +164,7 @@ variable X86_64 "$x86_64"
 variable CFLAGS "$search_cflags ${cflags_hdf5-} ${cflags_gsl-} ${cflags_cblas-} ${cflags_cjson-} ${cflags_sleef-} \
     ${cflags_zlib-}"
 variable LIBS "$search_libs ${libs_hdf5-} ${libs_gsl-} ${libs_cblas-} ${libs_cjson-} ${libs_sleef-} ${libs_libcsv-} \
-    ${libs_zlib-} -lm"
+    ${libs_zlib-} $libs_dl -lm"
 variable DNNL "$(has dnnl)"
 variable DNNL_CFLAGS "${cflags_dnnl-}"
 variable DNNL_LIBS "${libs_dnnl-}"

@@ -34,8 +34,8 @@ limited() {
     fi
 }
 
-# count_tap LOG STATUS [EMPTY]: sets n_passed, n_failed, n_skipped. A program that ended without its plan, before its plan was
-# fulfilled, or with an error that no test explains, has one failure more.
+# count_tap LOG STATUS [EMPTY]: sets n_passed, n_failed, n_skipped. A program that ended without its plan, before its
+# plan was fulfilled, or with an error that no test explains, has one failure more.
 count_tap() {
     read -r n_passed n_failed n_skipped < <(awk -v status="$2" -v may_be_empty="${3:-no}" '
         /^1\.\.[0-9]+/ { split($0, plan, /\.\./); planned += plan[2]; has_plan = 1; next }
@@ -87,7 +87,9 @@ run() {
         *.bats)
             local options=(--tap)
             # The sanitizers make everything several times slower: tests tagged "slow" run without them alone.
-            case $program in *asan*) ! bats --help | grep -q -- --filter-tags || options+=(--filter-tags "!slow") ;; esac
+            if [[ $program == *asan* ]] && bats --help | grep -q -- --filter-tags; then
+                options+=(--filter-tags "!slow")
+            fi
             FLOWCTL=$PWD/${program%%:*} limited bats "${options[@]}" "${program#*:}" >"$log" 2>&1
             status=$?
             count_tap "$log" $status yes

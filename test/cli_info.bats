@@ -29,6 +29,21 @@ setup() {
     [ "$(flowctl info long.h5 --history | grep -cE '^ +[0-9]+ +-?[0-9.]+ ')" -eq 13 ]
 }
 
+@test "a base with parameters is trained, saved, described and sampled" {
+    flowctl train spec.json -q -o based.h5 --set 'base={"type": "mixture", "components": 3}'
+    run flowctl info based.h5
+    expect_status 0
+    expect " base  " "base: mixture in 2 dimensions"
+    [[ $(grep -E '^ +base ' <<<"$output") =~ base\ +15\ +0 ]]
+    run flowctl sample based.h5 -n 100 -o samples.csv
+    expect_status 0
+    expect "round-trip error"
+    flowctl logprob based.h5 samples.csv -q -o logp.csv
+    [ "$(wc -l <logp.csv)" -eq 101 ]
+    run flowctl info model.h5 # a normal base has none
+    [[ $output != *" base  "* ]]
+}
+
 @test "info of a spec: layers and numbers of parameters" {
     run flowctl info spec.json
     expect_status 0
@@ -40,6 +55,9 @@ setup() {
     run flowctl info bare.json --dim 3
     expect_status 0
     expect "3 dimensions"
+    echo '{ "flow": [ { "type": "coupling", "hidden": [8] } ] }' >bare.json
+    run flowctl info bare.json --dim 2
+    expect "8x1, 2x8"
 }
 
 @test "info of data: rows, ranges, what cannot be used and what is tied" {
@@ -124,6 +142,10 @@ setup() {
     run flowctl check spec.json --set data.shuffle=true
     expect_status 2
     expect data '"shuffle"'
+    printf ' \n' >empty.json
+    run flowctl check empty.json
+    expect_status 2
+    expect "empty.json: is empty"
     printf '{\n  "flow": [],\n  "seed" 3\n}\n' >broken.json
     run flowctl check broken.json
     expect_status 2

@@ -161,7 +161,7 @@ setup() {
 
 @test "train, sample, logprob and invert give the same bytes with 1, 2 and 4 threads" {
     # larger than a tile of rows, so that there is work to share
-    echo '{ "data": { "train": "data.csv", "validation": 0.2 }, "output": "m.h5", "train": { "epochs": 3, "batch": 700 },
+    echo '{ "data": { "train": "data.csv", "validation": 0.2 }, "train": { "epochs": 3, "batch": 700 },
             "flow": ["standardize", { "type": "maf", "hidden": [40, 40] }, "actnorm",
                      { "type": "realnvp", "repeat": 2, "hidden": [40] }] }' >threads.json
     make_csv 3000 4 >data.csv
@@ -171,8 +171,8 @@ setup() {
         flowctl info "$j/m.h5" --json | grep -o '"history":.*' | sed 's/"seconds":[^,}]*//g' >"$j/history"
         flowctl sample "$j/m.h5" -q -n 5000 --logprob -j "$j" -o "$j/sample.csv"
         flowctl sample "$j/m.h5" -q -n 5000 --logprob -j "$j" -o "$j/sample.h5"
-        flowctl logprob "$j/m.h5" data.csv -j "$j" -o "$j/logprob.csv" --json | sed 's|"[^"]*m.h5"||; s|"output".*||' \
-            >"$j/summary"
+        flowctl logprob "$j/m.h5" data.csv -j "$j" -o "$j/logprob.csv" --json |
+            sed 's|"[^"]*m.h5"||; s|"output".*||' >"$j/summary"
         flowctl invert "$j/m.h5" data.csv -q --logdet -j "$j" -o "$j/invert.csv"
         for file in history sample.csv sample.h5 logprob.csv summary invert.csv; do
             [ -s "$j/$file" ]

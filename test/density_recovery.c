@@ -1,8 +1,8 @@
 /* Flows against densities that are known: trained on draws from them, they must come close to the truth.
  *
- * A correlated Gaussian in 5 dimensions and a mixture of three Gaussians in 2, each learned by a MAF and by a RealNVP; the
- * measure is the Kullback-Leibler divergence from the truth, mean(log p_true - log p_model) over fresh draws, in nats.
- * A learned density must also integrate to one, and describe its own samples.
+ * A correlated Gaussian in 5 dimensions and a mixture of three Gaussians in 2, each learned by a MAF and by a RealNVP;
+ * the measure is the Kullback-Leibler divergence from the truth, mean(log p_true - log p_model) over fresh draws, in
+ * nats. A learned density must also integrate to one, and describe its own samples.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _POSIX_C_SOURCE 200809L /* mkdtemp */
@@ -162,7 +162,8 @@ static learned learn(const truth *t, const char *spec)
     flow_dataset *training = data_set(t, "training", 1, N_TRAINING), *held_out = data_set(t, "held_out", 2, N_HELD_OUT);
     cJSON *json;
     assert_int_equal(flow_json_parse(&json, spec, strlen(spec), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(json), list = flow_json_member(&root, "flow"), base = flow_json_member(&root, "base");
+    flow_json root = flow_json_root(json);
+    flow_json list = flow_json_member(&root, "flow"), base = flow_json_member(&root, "base");
     flow_json train = flow_json_member(&root, "train");
     flow_train_options options;
     learned l = {0};
@@ -180,7 +181,8 @@ static learned learn(const truth *t, const char *spec)
     assert_int_equal(flow_runner_new(&l.runner, l.f, l.weights, n_threads, &err), FLOW_OK);
     int64_t n;
     const double *last = flow_trainer_history(trainer, &n) + (n - 1) * FLOW_EPOCH_COLUMNS;
-    print_message("           %s: %d epochs, the last one took %.2f s\n", t->name, (int)n, last[FLOW_EPOCH_COLUMNS - 1]);
+    print_message("           %s: %d epochs, the last one took %.2f s\n", t->name, (int)n,
+                  last[FLOW_EPOCH_COLUMNS - 1]);
     flow_trainer_free(trainer);
     cJSON_Delete(json);
     flow_dataset_close(training);
@@ -288,8 +290,8 @@ static void test_mixture_by_maf(void **state)
         square += logp[i] * logp[i] / N;
     }
     double error = sqrt((square - mean * mean) / N);
-    print_message("           integral %.5f, mean log p of samples %.4f +- %.4f, minus the entropy %.4f, round trip %.1e\n",
-                  mass, mean, error, -entropy, round_trip);
+    print_message("           integral %.5f, mean log p of samples %.4f +- %.4f, minus the entropy %.4f, round trip "
+                  "%.1e\n", mass, mean, error, -entropy, round_trip);
     assert_true(fabs(mass - 1) < 0.01);
     assert_true(fabs(mean + entropy) < 4 * error + 0.005);
     assert_true(round_trip < 0.01);

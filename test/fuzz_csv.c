@@ -47,7 +47,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (file < 0 || write(file, bytes + 1, n - 1) != (ssize_t)(n - 1) || lseek(file, 0, SEEK_SET) != 0)
         abort();
     static const char *const names[] = {"x2", "x1"};
-    flow_reader_options options = {bytes[0] & 2 ? names : NULL, 2, bytes[0] & 1};
+    static const char *const last[] = {"x3"};
+    flow_reader_options options = {.columns = bytes[0] & 2 ? names : NULL,
+                                   .n_columns = 2,
+                                   .skip_invalid = bytes[0] & 1,
+                                   .last = last,
+                                   .n_last = bytes[0] & 4 ? 1 : 0};
     flow_reader *reader;
     flow_error err = {0};
     if (flow_csv_reader_open_descriptor(&reader, file, "fuzz.csv", &options, &err) == FLOW_OK) {

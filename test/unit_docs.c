@@ -1,4 +1,4 @@
-/* docs/spec.md mentions everything that the schema allows, with its default; docs/model-file.md every name in a file. */
+/* docs/spec.md mentions all that the schema allows, with its defaults; docs/model-file.md every name in a file. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <setjmp.h>
 #include <stdarg.h>

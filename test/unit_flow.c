@@ -147,15 +147,19 @@ static void expect_defaults(const char *type, const char *resolved)
 
 #define NET "\"hidden\": [128, 128], \"activation\": \"relu\", \"residual\": false"
 #define MASK "\"mask\": \"alternate\", \"flip\": false"
-#define AFFINE "\"univariate\": {\"type\": \"affine\", \"bound\": 3}"
-#define SPLINE "\"univariate\": {\"type\": \"rational_quadratic\", \"bins\": 8, \"bound\": 5, \"tails\": \"identity\", \"circular\": false}"
+#define BOUNDED(bound) "\"univariate\": {\"type\": \"affine\", \"bound\": " #bound "}"
+#define AFFINE BOUNDED(3)
+#define SPLINE \
+    "\"univariate\": {\"type\": \"rational_quadratic\", \"bins\": 8, \"bound\": 5, \"tails\": \"linear\", " \
+    "\"circular\": false}"
 
 static void defaults_are_filled_in(void **state)
 {
     (void)state;
     expect_defaults("maf", "{\"type\": \"maf\", \"repeat\": 5, \"order\": \"alternate\", " AFFINE ", " NET "}");
-    expect_defaults("iaf", "{\"type\": \"iaf\", \"repeat\": 5, \"order\": \"alternate\", " AFFINE ", " NET "}");
-    expect_defaults("glow", "{\"type\": \"glow\", \"repeat\": 8, \"mask\": \"half\", \"flip\": false, " AFFINE ", " NET "}");
+    expect_defaults("iaf", "{\"type\": \"iaf\", \"repeat\": 5, \"order\": \"alternate\", " BOUNDED(2) ", " NET "}");
+    expect_defaults("glow", "{\"type\": \"glow\", \"repeat\": 8, \"mask\": \"half\", \"flip\": false, " BOUNDED(1) ", "
+                            NET "}");
     expect_defaults("realnvp", "{\"type\": \"realnvp\", \"repeat\": 8, " MASK ", " AFFINE ", " NET "}");
     expect_defaults("nice", "{\"type\": \"nice\", \"repeat\": 4, " MASK ", \"univariate\": {\"type\": \"additive\"}, "
                             NET "}");

@@ -91,6 +91,9 @@ static void test_hdf5_matrices(void **state)
     set = put(file, "miscounted", H5T_STD_U8LE, 2, size, H5T_NATIVE_UINT8, b, chunk);
     put_names(set, names, 2, 0, H5T_STR_NULLTERM);
     H5Dclose(set);
+    set = put(file, "latin1", H5T_STD_U8LE, 2, size, H5T_NATIVE_UINT8, b, chunk);
+    put_names(set, (const char *const[]){"x", "gr\xf6\xdf" "e", "z"}, 3, 0, H5T_STR_NULLTERM);
+    H5Dclose(set);
     put_and_close(file, "bare", H5T_STD_I64LE, 2, size, H5T_NATIVE_INT32, w);
     put_and_close(file, "line", H5T_IEEE_F64LE, 1, &one, H5T_NATIVE_DOUBLE, six);
     put_and_close(file, "cube", H5T_STD_U8LE, 3, (hsize_t[]){2, 3, 1}, H5T_NATIVE_UINT8, b);
@@ -120,6 +123,7 @@ static void test_hdf5_matrices(void **state)
     refuses(inside("m.h5", "/cube"), FLOW_DATA, "has 3 dimensions, (2, 3, 1); a table has rows and columns; reshape it "
                                                 "to (2, 3)");
     refuses(inside("m.h5", "/miscounted"), FLOW_DATA, "has 3 columns, but its attribute \"columns\" names 2");
+    refuses(inside("m.h5", "/latin1"), FLOW_DATA, "the name of column 2 is not in UTF-8");
     refuses(inside("m.h5", "/narrow"), FLOW_DATA, "has 0 columns");
     refuses(inside("m.h5", "/endless"), FLOW_DATA, "has 1048576 columns");
     refuses(inside("m.h5", "/scalar"), FLOW_DATA, "holds a single value");

@@ -432,7 +432,10 @@ typedef struct net {
 
 static void net_start(net *s, const shape *asked, flow_activation kind, bool masked, int n)
 {
-    *s = (net){.masked = masked, .n = n, .n_in = asked->dim + (masked ? asked->n_context : 0), .n_out = asked->dim * asked->n_params};
+    *s = (net){.masked = masked,
+               .n = n,
+               .n_in = asked->dim + (masked ? asked->n_context : 0),
+               .n_out = asked->dim * asked->n_params};
     flow_net_options options = {.hidden = asked->hidden, .activation = (int)kind, .residual = asked->residual};
     flow_error err;
     flow_status status = masked ? flow_made_configure(&s->made, &options, asked->n_context, asked->dim, asked->n_params,

@@ -194,8 +194,8 @@ static void test_top_level_mistakes(void **state)
                         "\"flow\": [ { \"type\": \"standardize\" }, { \"type\": \"maf\", \"repeat\": 5 } ]");
     check_refused("{\"flows\": []}", "m.json: unknown key \"flows\"; did you mean \"flow\"?");
     check_refused("{\"flow\": [], \"optimiser\": 1}",
-                  "m.json: unknown key \"optimiser\"; the keys here are: $schema, name, data, flow, base, embedding, train, seed, "
-                  "output");
+                  "m.json: unknown key \"optimiser\"; the keys here are: $schema, name, data, flow, base, embedding, "
+                  "train, seed, output");
     check_refused("{\"flow\": {\"type\": \"maf\"}}",
                   "m.json: flow: expected a list of maps, found an object; for example \"flow\": [ { \"type\": "
                   "\"standardize\" }, { \"type\": \"maf\", \"repeat\": 5 } ]");

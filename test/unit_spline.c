@@ -1,6 +1,6 @@
-/* The rational-quadratic spline as a function of one variable: against the equations of its paper in plain scalar double
- * code, at its knots, at the ends of its box, and for parameters no sane network would produce. That it is a block with
- * correct gradients is in contract_block.c.
+/* The rational-quadratic spline as a function of one variable: against the equations of its paper in plain scalar
+ * double code, at its knots, at the ends of its box, and for parameters no sane network would produce. That it is a
+ * block with correct gradients is in contract_block.c.
  *
  * Exactness is stated as a bracket, the only form that holds for every slope: a point computed for (x, y) is right to
  * `slack` if the exact curve passes within slack of it, that is, f(x - slack) - slack <= y <= f(x + slack) + slack.
@@ -42,8 +42,8 @@ typedef struct subject {
 static subject make(int n_bins, double bound, const char *tails, bool circular)
 {
     char text[160];
-    snprintf(text, sizeof text, "{\"u\": {\"type\": \"rational_quadratic\", \"bins\": %d, \"bound\": %.17g, \"tails\": \"%s\", "
-             "\"circular\": %s}}", n_bins, bound, tails, circular ? "true" : "false");
+    snprintf(text, sizeof text, "{\"u\": {\"type\": \"rational_quadratic\", \"bins\": %d, \"bound\": %.17g, "
+             "\"tails\": \"%s\", \"circular\": %s}}", n_bins, bound, tails, circular ? "true" : "false");
     cJSON *document;
     flow_error err;
     assert_int_equal(flow_json_parse(&document, text, strlen(text), "test", &err), FLOW_OK);
@@ -140,8 +140,8 @@ static double uniform(uint64_t row, uint32_t column)
     return flow_rng_uniform(31, FLOW_STREAM_OTHER, row, column);
 }
 
-/* Parameters of `count` elements: normals of a deviation, in some rows of few distinct sizes. Elements 2 j and 2 j + 1 have
- * the same. */
+/* Parameters of `count` elements: normals of a deviation, in some rows of few distinct sizes. Elements 2 j and 2 j + 1
+ * have the same. */
 static void fill_theta(const subject *s, int count, double deviation, uint64_t seed, real *theta)
 {
     flow_rng_normals(theta, s->n_params, count, seed, FLOW_STREAM_OTHER, 0);
@@ -158,21 +158,25 @@ static void fill_theta(const subject *s, int count, double deviation, uint64_t s
     }
 }
 
+static real next_to(real x, double towards)
+{
+    return is_double ? (real)nextafter((double)x, towards) : (real)nextafterf((float)x, (float)towards);
+}
+
 /* Something to put into each spline: anywhere, the ends and their neighbours, a knot and its neighbours, far away. */
 static real input(const subject *s, const real *theta, int count, int j, uint64_t seed)
 {
     real b = (real)s->bound;
     int kind = (int)(16 * uniform(seed + (uint64_t)j, 1));
     double u = 2 * uniform(seed + (uint64_t)j, 2) - 1;
-    real end = u < 0 ? -b : b, infinity = (real)INFINITY;
+    real end = u < 0 ? -b : b;
     switch (kind) {
     case 0:
         return end;
     case 1:
-        return is_double ? (real)nextafter((double)end, 0) : (real)nextafterf((float)end, 0);
+        return next_to(end, 0);
     case 2:
-        return is_double ? (real)nextafter((double)end, (double)(end * infinity))
-                         : (real)nextafterf((float)end, (float)(end * infinity));
+        return next_to(end, 2 * (double)end);
     case 3:
         return (real)(u * 1e6 * s->bound);
     case 4:
@@ -180,7 +184,7 @@ static real input(const subject *s, const real *theta, int count, int j, uint64_
     case 5: {
         knots k = knots_of(s, theta, count, j);
         real knot = (real)k.x[1 + (int)(uniform(seed + (uint64_t)j, 3) * (k.n - 1))];
-        return u < -0.3 ? knot : is_double ? (real)nextafter((double)knot, u * 1e9) : (real)nextafterf((float)knot, (float)u * 1e9f);
+        return u < -0.3 ? knot : next_to(knot, u * 1e9);
     }
     default:
         return (real)(u * s->bound);
@@ -218,7 +222,8 @@ static void agrees_with_the_paper(void **state)
     (void)state;
     static const int bins[] = {2, 3, 8, 25, 64};
     for (int config = 0; config < 15; config++) {
-        subject s = make(bins[config % 5], config % 2 == 0 ? 5 : 0.8, config / 5 == 1 ? "linear" : "identity", config / 5 == 2);
+        subject s = make(bins[config % 5], config % 2 == 0 ? 5 : 0.8, config / 5 == 1 ? "linear" : "identity",
+                         config / 5 == 2);
         fill_theta(&s, COUNT, 0.5, (uint64_t)config, theta);
         for (int j = 0; j < COUNT; j++)
             x[j] = (real)(s.bound * (s.circular ? 1 : 1.5) * (2 * uniform((uint64_t)j, 4) - 1));

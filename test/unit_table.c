@@ -37,7 +37,8 @@ static void test_csv_forms(void **state)
     reads(write_text("a.csv", "\"1990\",\"1991\"\n1,2.5\n-3e-2,4\n"), "1990 1991", 2, v);   /* names that are numbers */
     reads(write_text("a.csv", "country,1990\n1,2.5\n-3e-2,4\n"), "country 1990", 2, v);
     reads(write_text("a.csv", "\"\",\"x\"\n\"1\",2.5\n\"-3e-2\",4\n"), "unnamed1 x", 2, v); /* R's row names */
-    reads(write_text("a.csv", "gr\xc3\xb6\xc3\x9f" "e; cm,\"a;b\"\n1,2.5\n-3e-2,4\n"), "gr\xc3\xb6\xc3\x9f" "e; cm a;b", 2, v);
+    reads(write_text("a.csv", "gr\xc3\xb6\xc3\x9f" "e; cm,\"a;b\"\n1,2.5\n-3e-2,4\n"),
+          "gr\xc3\xb6\xc3\x9f" "e; cm a;b", 2, v);
     reads(write_text("a.csv", "x\n5\n"), "x", 1, (double[]){5});
     reads(write_text("a.csv", "x,y\n"), "x y", 0, v);                                       /* header only */
     reads(write_text("a.csv", "x,y"), "x y", 0, v);
@@ -98,7 +99,8 @@ static void test_csv_refusals(void **state)
     write_text("a.csv", "x\ty\n1\t2\n");
     refuses(path, FLOW_DATA, "tabs");
     write_text("a.csv", "\"\";\"x\";\"y\"\n\"1\";1,5;2\n"); /* R's write.csv2 */
-    refuses(path, FLOW_DATA, "semicolons, commas are expected; convert it, and decimal commas with it, by tr ',;' '.,'");
+    refuses(path, FLOW_DATA, "semicolons, commas are expected; convert it, and decimal commas with it, by tr ',;' "
+                             "'.,'");
     write_text("a.csv", "1,5;2\n3;4\n");
     refuses(path, FLOW_DATA, "semicolons");
     write_text("a.csv", "\"x\" \"y\"\n\"1\" 1.5 2\n"); /* R's write.table */

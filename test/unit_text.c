@@ -154,6 +154,19 @@ static void test_nearest(void **state)
     assert_null(flow_nearest(longer, words, 4));
 }
 
+static void test_utf8(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"", "mass", "\xc2\x80", "gr\xc3\xb6\xc3\x9f", "\xe2\x86\x92",
+                                       "\xf0\x9f\x98\x80"};
+    static const char *const bad[] = {"\xf6", "\xc3", "\xc3(", "\xc0\x80", "\x80", "\xe2\x86",
+                                      "\xf5\x80\x80\x80", "a\xff"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(flow_is_utf8(good[i], strlen(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(flow_is_utf8(bad[i], strlen(bad[i])));
+}
+
 static void test_text_grows(void **state)
 {
     (void)state;
@@ -205,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_numbers_are_read_whole),
         cmocka_unit_test(test_numbers_ignore_the_locale),
         cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_text_grows),
         cmocka_unit_test(test_paths),
     };

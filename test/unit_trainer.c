@@ -426,7 +426,7 @@ static void test_cuts_have_a_floor(void **state)
 {
     (void)state;
     flow_error err;
-    flow_dataset *training = make_data("clean", 1, 150, -1, 0), *spoilt = make_data("spoilt", 1, 150, 61, 1e80);
+    flow_dataset *training = make_data("t", 1, 150, -1, 0), *spoilt = make_data("spoilt", 1, 150, 61, 1e80);
     static const char options[] = "{\"epochs\": 30, \"batch\": 50, \"schedule\": \"constant\"}";
     bench b, clean = start(options, training, NULL, 1);
     assert_int_equal(make_bench(&b, options, spoilt, NULL, 1, &err), FLOW_OK);
@@ -689,7 +689,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    static const char *const names[] = {"t", "v", "few", "bad", "spoilt", "clean", "bad_v", "other", "flat"};
+    static const char *const names[] = {"t", "v", "few", "bad", "spoilt", "bad_v", "other", "flat", "clean"};
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         char path[128];
         snprintf(path, sizeof path, "%s/%s.csv", folder, names[k]);

@@ -155,6 +155,9 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
     if (length > FLOW_JSON_MAX_BYTES)
         return flow_error_set(err, FLOW_SPEC, "%s: a spec of more than %d bytes is not accepted", name,
                               FLOW_JSON_MAX_BYTES);
+    if (!flow_is_utf8(text, length))
+        return flow_error_set(err, FLOW_SPEC, "%s: is not in UTF-8; convert it, from Latin 1 for example by iconv -f "
+                              "LATIN1 -t UTF-8", name);
     const char *stop = text;
     cJSON *document = cJSON_ParseWithLengthOpts(text, length, &stop, 0);
     if (document != NULL) { /* what follows the document may only be white space */
@@ -167,6 +170,11 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
         }
     }
     if (document == NULL) {
+        size_t blank = 0;
+        while (blank < length && isspace((unsigned char)text[blank]))
+            blank++;
+        if (blank == length)
+            return flow_error_set(err, FLOW_SPEC, "%s: is empty; a JSON object { ... } was expected", name);
         int line, column;
         line_and_column(text, stop < text + length ? stop : text + length, &line, &column);
         return flow_error_set(err, FLOW_SPEC, "%s:%d:%d: this is not valid JSON; look for a missing comma, quote or "

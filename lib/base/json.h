@@ -35,11 +35,13 @@ flow_json flow_json_element(const flow_json *array, int index);
  * as a string, so that quotes are not needed on a command line. Objects on the way are made when missing. */
 flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error *err);
 
-/* Puts `with` (taken over) in the place of the value at `at`, under the same key: "affine" becomes {"type": "affine", ...}. */
+/* Puts `with` (taken over) in the place of the value at `at`, under the same key: "affine" becomes {"type": "affine",
+ * ...}. */
 void flow_json_replace(flow_json *at, cJSON *with);
 
-/* The document as indented text, owned by the caller (free); NULL when memory is out. Numbers read back as the very same
- * doubles, which cJSON_Print does not promise: it is content with a relative 2^-52, and a seed of 16 digits would change. */
+/* The document as indented text, owned by the caller (free); NULL when memory is out. Numbers read back as the very
+ * same doubles, which cJSON_Print does not promise: it is content with a relative 2^-52, and a seed of 16 digits would
+ * change. */
 char *flow_json_print(const cJSON *document);
 
 /* "an object", "the number 3", "\"relu\"": what stands at a place, for messages. */

@@ -169,6 +169,18 @@ const char *flow_nearest(const char *word, const char *const *candidates, int n_
     return nearest;
 }
 
+bool flow_is_utf8(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; ) {
+        unsigned char c = (unsigned char)text[i++];
+        size_t more = c < 0x80 ? 0 : c < 0xc2 ? 4 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 4;
+        for (size_t k = 0; k < more; k++, i++)
+            if (more == 4 || i >= length || ((unsigned char)text[i] & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
 char *flow_strdup(const char *text)
 {
     size_t size = strlen(text) + 1;

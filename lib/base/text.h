@@ -36,6 +36,9 @@ bool flow_number_parse(const char *field, double *value);
 /* The candidate nearest to `word` by edit distance, or NULL when none is close enough to be what was meant. */
 const char *flow_nearest(const char *word, const char *const *candidates, int n_candidates);
 
+/* Whether `length` bytes are UTF-8 throughout, which HDF5 and JSON ask for. */
+bool flow_is_utf8(const char *text, size_t length);
+
 /* Owned copies; NULL when memory is out. */
 char *flow_strdup(const char *text);
 char *flow_format(const char *format, ...) FLOW_PRINTF(1, 2);

@@ -109,19 +109,6 @@ static flow_status refuse_separator(const flow_csv_stream *s, const flow_csv_rec
     return FLOW_OK;
 }
 
-/* Names go into HDF5 files and JSON, where other encodings are errors. */
-static bool is_utf8(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; ) {
-        unsigned char c = (unsigned char)text[i++];
-        size_t more = c < 0x80 ? 0 : c < 0xc2 ? 4 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 4;
-        for (size_t k = 0; k < more; k++, i++)
-            if (more == 4 || i >= length || ((unsigned char)text[i] & 0xc0) != 0x80)
-                return false;
-    }
-    return true;
-}
-
 /* Every field stands in quotes and needs none. */
 static bool is_all_quoted(const flow_csv_stream *s, const flow_csv_record *record)
 {
@@ -206,7 +193,7 @@ flow_status flow_csv_header_read(flow_csv_stream *s, flow_names *names, bool *ha
                                 "tr '\\r' '\\n'", s->name);
     if (status == FLOW_OK)
         status = refuse_separator(s, &record, err);
-    if (status == FLOW_OK && !is_utf8(record.text, record.length))
+    if (status == FLOW_OK && !flow_is_utf8(record.text, record.length))
         status = flow_error_set(err, FLOW_DATA, "%s: the names in line %lld are not in UTF-8; convert the file, from "
                                 "Latin 1 for example by iconv -f LATIN1 -t UTF-8", s->name, (long long)s->line);
     if (status == FLOW_OK)

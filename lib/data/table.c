@@ -124,8 +124,14 @@ flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_nam
             next++;
         index[i] = next++;
     }
-    for (int i = 0; i < n_first + n_last && status == FLOW_OK; i++)
-        status = flow_names_add(&reader->columns, all->at[index[i]], strlen(all->at[index[i]]), err);
+    for (int i = 0; i < n_first + n_last && status == FLOW_OK; i++) {
+        const char *name = all->at[index[i]];
+        if (flow_is_utf8(name, strlen(name)))
+            status = flow_names_add(&reader->columns, name, strlen(name), err);
+        else
+            status = flow_error_set(err, FLOW_DATA, "%s: the name of column %d is not in UTF-8; give it another one",
+                                    reader->name, index[i] + 1);
+    }
     free(taken);
     return status;
 }

@@ -1,27 +1,44 @@
-/* What a base is: the distribution at the latent end of a flow. Tiles are (d, n). */
+/* What a base is: the distribution at the latent end of a flow.
+ *
+ * A base is a const table of functions over tiles (d, n), as a block is (block.h): its state is const after
+ * configure, its numbers live in flow_params under "base/...", its scratch in the work area of a pass. It may have
+ * trainable weights; they start where the base is near a standard normal in location and spread, as data are that
+ * come through `standardize` and blocks that start at the identity.
+ *
+ * Adding a base: one file base_<type>.c that ends in `const flow_base_type flow_base_<type>`, one line in registry.h,
+ * one entry in the contract test.
+ */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_BASE_H
 #define FLOW_FLOW_BASE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "base/option.h"
-#include "num/real.h"
+#include "flow/block.h"
 
 typedef struct flow_base_type {
     const char *type;
     const char *help;
     size_t state_size;
     const flow_option *options;
-    bool independent; /* its dimensions are independent and alike: it may be asked for some of them alone */
 
-    /* Adds the log-density of each column of z to logp (n). */
-    void (*log_density)(const void *self, int d, int n, const real *z, double *logp);
-    /* gz = glogp * d logp / dz. */
-    void (*backward)(const void *self, int d, int n, const real *z, const real *glogp, real *gz);
+    /* As in flow_block_type. `site` has the number of dimensions and the seed. */
+    flow_status (*configure)(void *self, const flow_site *site, flow_params *params, flow_error *err);
+    void (*release)(void *self); /* optional */
+
+    size_t (*work_size)(const void *self, int n); /* optional: none needed */
+
+    /* Adds the log-density of each row of z to logp (n). */
+    void (*log_density)(const void *self, const flow_pass *pass, const real *z, double *logp);
+    /* After log_density, the work area as that left it: writes gz = glogp * d logp / dz, glogp (n) being the gradient
+     * at each row's log-density, and records the gradients of the weights on pass->tape. pass->glogdet is not used. */
+    void (*backward)(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz);
     /* Draws for rows first_row, first_row + 1, ...: a pure function of (seed, row). `temperature` scales the spread. */
-    void (*sample)(const void *self, int d, int n, uint64_t seed, uint64_t first_row, double temperature, real *z);
+    void (*sample)(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
+                   real *z);
+
+    /* Optional: initial weights from data, once per model, from n valid rows z (d, n) as they arrive at the base. */
+    flow_status (*fit)(const void *self, flow_params *params, real *weights, int n, const real *z, flow_error *err);
 } flow_base_type;
 
 #endif

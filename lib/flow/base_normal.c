@@ -7,10 +7,17 @@
 #include "num/simd.h"
 
 typedef struct normal {
-    char none; /* it has no options */
+    int dim;
 } normal;
 
 static const flow_option options[] = {FLOW_OPTIONS_END};
+
+static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+{
+    (void)params, (void)err;
+    ((normal *)self)->dim = site->dim;
+    return FLOW_OK;
+}
 
 FLOW_MULTIVERSION
 static void subtract_half_squares(int n, const real *restrict z, double *restrict logp)
@@ -19,33 +26,34 @@ static void subtract_half_squares(int n, const real *restrict z, double *restric
         logp[j] -= 0.5 * (double)z[j] * (double)z[j];
 }
 
-static void log_density(const void *self, int d, int n, const real *z, double *logp)
+static void log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
 {
-    (void)self;
+    const normal *base = self;
     const double half_log_2pi = 0.91893853320467274178;
-    for (int j = 0; j < n; j++)
-        logp[j] -= half_log_2pi * d;
-    for (int i = 0; i < d; i++)
-        subtract_half_squares(n, z + (size_t)i * (size_t)n, logp);
+    for (int j = 0; j < pass->n; j++)
+        logp[j] -= half_log_2pi * base->dim;
+    for (int i = 0; i < base->dim; i++)
+        subtract_half_squares(pass->n, z + (size_t)i * (size_t)pass->n, logp);
 }
 
-static void backward(const void *self, int d, int n, const real *z, const real *glogp, real *gz)
+static void backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
 {
-    (void)self;
-    for (int i = 0; i < d; i++) {
-        size_t at = (size_t)i * (size_t)n;
-        for (int j = 0; j < n; j++)
+    const normal *base = self;
+    for (int i = 0; i < base->dim; i++) {
+        size_t at = (size_t)i * (size_t)pass->n;
+        for (int j = 0; j < pass->n; j++)
             gz[at + (size_t)j] = -glogp[j] * z[at + (size_t)j];
     }
 }
 
-static void sample(const void *self, int d, int n, uint64_t seed, uint64_t first_row, double temperature, real *z)
+static void sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
+                   real *z)
 {
-    (void)self;
-    flow_rng_normals(z, d, n, seed, FLOW_STREAM_BASE, first_row);
+    const normal *base = self;
+    flow_rng_normals(z, base->dim, pass->n, seed, FLOW_STREAM_BASE, first_row);
     if (temperature == 1)
         return;
-    size_t count = (size_t)d * (size_t)n;
+    size_t count = (size_t)base->dim * (size_t)pass->n;
     for (size_t k = 0; k < count; k++)
         z[k] = (real)(temperature * (double)z[k]);
 }
@@ -55,7 +63,7 @@ const flow_base_type flow_base_normal = {
     .help = "standard normal distribution",
     .state_size = sizeof(normal),
     .options = options,
-    .independent = true,
+    .configure = configure,
     .log_density = log_density,
     .backward = backward,
     .sample = sample,

@@ -1,11 +1,12 @@
 /* What a block is: one invertible map of a flow.
  *
- * Directions have names: to_latent (x -> z, the density direction) and to_data (z -> x, the sampling direction). Both are
- * differentiable, so any block can be turned around, and an objective may pull gradients through either.
+ * Directions have names: to_latent (x -> z, the density direction) and to_data (z -> x, the sampling direction). Both
+ * are differentiable, so any block can be turned around, and an objective may pull gradients through either.
  *
- * A block is a const table of functions (as GSL does it). Its state holds its options and what configure derives from them
- * and is const afterwards: any number of threads may use it at once. Its numbers live in flow_params (nn/params.h), its
- * intermediate results in the work area of a pass. A block contains no I/O, no optimizer and no JSON code.
+ * A block is a const table of functions (as GSL does it). Its state holds its options and what configure derives from
+ * them and is const afterwards: any number of threads may use it at once. Its numbers live in flow_params
+ * (nn/params.h), its intermediate results in the work area of a pass. A block contains no I/O, no optimizer and no JSON
+ * code.
  *
  * Tiles. Maps work on tiles: arrays (d, n), one line per dimension, n rows of data running fastest; n is a multiple of
  * FLOW_LANES. The rows of a tile are independent of each other.
@@ -14,8 +15,8 @@
  * work_size(self, n) bytes, 64-byte aligned, not cleared. The framework gives every block an area of its own where a
  * backward will follow, and lets all blocks share one where none will.
  *
- * Adding a block: one file block_<type>.c that ends in `const flow_block_type flow_block_<type>`, one line in registry.h,
- * one entry in the contract test.
+ * Adding a block: one file block_<type>.c that ends in `const flow_block_type flow_block_<type>`, one line in
+ * registry.h, one entry in the contract test.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_BLOCK_H
@@ -75,8 +76,8 @@ typedef struct flow_block_type {
 
     size_t (*work_size)(const void *self, int n);
 
-    /* z or x (d, n) is written, and log|det dz/dx| or log|det dx/dz| of each row is added to logdet (n). Input and output
-     * do not overlap. */
+    /* z or x (d, n) is written, and log|det dz/dx| or log|det dx/dz| of each row is added to logdet (n). Input and
+     * output do not overlap. */
     void (*to_latent)(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet);
     void (*to_data)(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet);
 

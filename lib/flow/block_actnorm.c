@@ -1,7 +1,7 @@
-/* Activation normalization: z_i = (x_i + b_i) exp(s_i), one scale and one shift per dimension (Kingma and Dhariwal 2018,
- * sec. 3.1). The first fit makes its output have mean 0 and deviation 1; a flag among the fitted values remembers that, in
- * the model file too. With "fit": false it starts at the identity: the diagonal scaling of NICE (Dinh et al. 2015, sec.
- * 3.3). Angles pass as they are: a circle has no scale. */
+/* Activation normalization: z_i = (x_i + b_i) exp(s_i), one scale and one shift per dimension (Kingma and Dhariwal
+ * 2018, sec. 3.1). The first fit makes its output have mean 0 and deviation 1; a flag among the fitted values remembers
+ * that, in the model file too. With "fit": false it starts at the identity: the diagonal scaling of NICE (Dinh et al.
+ * 2015, sec. 3.3). Angles pass as they are: a circle has no scale. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_statistics.h>
 #include <math.h>

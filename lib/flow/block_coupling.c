@@ -1,9 +1,9 @@
-/* The coupling block: one part of the dimensions passes unchanged and is the input of a network that gives the parameters
- * of a univariate for the other part (Dinh et al. 2015, sec. 3.1; Dinh et al. 2017, eq. 4-8). Both directions cost one
- * network pass, and log|det| is the univariates' sum.
+/* The coupling block: one part of the dimensions passes unchanged and is the input of a network that gives the
+ * parameters of a univariate for the other part (Dinh et al. 2015, sec. 3.1; Dinh et al. 2017, eq. 4-8). Both
+ * directions cost one network pass, and log|det| is the univariates' sum.
  *
- * With a context the network sees it beside the part that passes. With one dimension nothing passes unchanged, and without
- * a context the parameters are plain constants (the network's biases).
+ * With a context the network sees it beside the part that passes. With one dimension nothing passes unchanged, and
+ * without a context the parameters are plain constants (the network's biases).
  *
  * Angles that pass enter the network by cosine and sine; those that change go through a circular spline (circle.h). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */

@@ -105,6 +105,20 @@ static flow_status make_base(flow *f, flow_json *spec, flow_error *err)
     return status;
 }
 
+/* After the blocks, so that the numbers of a model stand in the order of its maps. */
+static flow_status configure_base(flow *f, uint64_t seed, flow_error *err)
+{
+    flow_site site = {.dim = f->dim,
+                      .circular = f->circular,
+                      .seed = seed,
+                      .index = (uint64_t)(f->n_columns + f->n_blocks)};
+    snprintf(f->params.prefix, sizeof f->params.prefix, "base/");
+    flow_status status = f->circular != NULL ? flow_circle_base(f, err) : FLOW_OK;
+    if (status == FLOW_OK)
+        status = f->base->configure(f->base_state, &site, &f->params, err);
+    return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "base: ");
+}
+
 static flow_status grow(void **list, int n, size_t size, flow_error *err)
 {
     void *grown = realloc(*list, (size_t)(n + 1) * size);
@@ -168,7 +182,8 @@ static flow_status refuse_circles(const flow *f, const char *name, const flow_js
 static flow_status add_column(flow *f, const flow_column_type *type, flow_json *spec, uint64_t seed, flow_error *err)
 {
     if (f->n_blocks > 0)
-        return flow_json_fail(spec, err, "\"%s\" prepares the columns of the data: it stands before all blocks", type->type);
+        return flow_json_fail(spec, err, "\"%s\" prepares the columns of the data: it stands before all blocks",
+                              type->type);
     flow_site site = site_of(f, 0, seed);
     set_prefix(f, type->type);
     flow_status status = grow((void **)&f->columns, f->n_columns, sizeof *f->columns, err);
@@ -196,8 +211,8 @@ static flow_status add_block(flow *f, const flow_block_type *type, const char *n
                              uint64_t seed, flow_error *err)
 {
     if (f->n_blocks == FLOW_BLOCKS_MAX || (f->n_blocks + 1) * f->dim > FLOW_LINES_MAX)
-        return flow_json_fail(spec, err, "%d blocks are too many for %d dimensions; a flow has at most %d blocks, and %d "
-                              "blocks times dimensions", f->n_blocks + 1, f->dim, FLOW_BLOCKS_MAX, FLOW_LINES_MAX);
+        return flow_json_fail(spec, err, "%d blocks are too many for %d dimensions; a flow has at most %d blocks, and "
+                              "%d blocks times dimensions", f->n_blocks + 1, f->dim, FLOW_BLOCKS_MAX, FLOW_LINES_MAX);
     if (f->circular != NULL && !type->keeps_circles)
         return refuse_circles(f, type->type, spec, err);
     flow_site site = site_of(f, turn, seed);
@@ -355,8 +370,8 @@ flow_status flow_new_conditional(flow **out, flow_json *list, flow_json *base, f
         flow_json element = flow_json_element(list, i);
         status = add_element(f, &element, seed, err);
     }
-    if (status == FLOW_OK && f->circular != NULL)
-        status = flow_circle_base(f, base, err);
+    if (status == FLOW_OK)
+        status = configure_base(f, seed, err);
     if (status != FLOW_OK) {
         flow_free(f);
         return status;
@@ -382,8 +397,9 @@ void flow_free(flow *f)
     }
     free(f->columns);
     free(f->blocks);
+    if (f->base != NULL && f->base->release != NULL && f->base_state != NULL)
+        f->base->release(f->base_state);
     free(f->base_state);
-    free(f->line_base_state);
     free(f->periods);
     free(f->circular);
     flow_context_release(&f->context);

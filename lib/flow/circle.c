@@ -5,6 +5,7 @@
 #include <string.h>
 #include <tgmath.h>
 
+#include "base/memory.h"
 #include "num/rng.h"
 
 flow_status flow_circle_univariate(flow_univariate *out, const flow_json *lines, flow_error *err)
@@ -73,54 +74,142 @@ double flow_circle_difference(double a, double b, double period)
 
 /* ---- the base ---- */
 
+/* The base of a spec for the lines, and uniform angles. */
 typedef struct mixed {
-    const flow_base_type *lines;
-    const void *state;
-    const bool *circular;
+    const flow_base_type *type; /* of the lines */
+    void *state;                /* owned */
+    int dim, n_lines;
+    int *lines;     /* (n_lines), owned */
+    bool *circular; /* (dim), owned */
 } mixed;
 
-/* The dimensions [*first, *last) that are lines and stand together, from *last on; false behind the last ones. */
-static bool next_lines(const mixed *m, int d, int *first, int *last)
+typedef struct work {
+    real *z, *gz; /* (n_lines, n) */
+    void *base;
+} work;
+
+static size_t lay_out(const mixed *m, int n, void *memory, work *w)
 {
-    for (*first = *last; *first < d && m->circular[*first]; ++*first)
-        ;
-    for (*last = *first; *last < d && !m->circular[*last]; ++*last)
-        ;
-    return *first < d;
+    flow_layout layout = {.base = memory};
+    size_t count = (size_t)m->n_lines * (size_t)n;
+    w->z = flow_layout_take(&layout, count, sizeof *w->z);
+    w->gz = flow_layout_take(&layout, count, sizeof *w->gz);
+    w->base = flow_layout_take(&layout, m->n_lines > 0 && m->type->work_size != NULL ? m->type->work_size(m->state, n) : 0,
+                               1);
+    return layout.used;
 }
 
-static void log_density(const void *self, int d, int n, const real *z, double *logp)
+static size_t work_size(const void *self, int n)
 {
-    const mixed *m = self;
-    for (int i = 0; i < d; i++)
-        for (int j = 0; j < n && m->circular[i]; j++)
-            logp[j] -= log(2 * FLOW_PI);
-    for (int first, last = 0; next_lines(m, d, &first, &last);)
-        m->lines->log_density(m->state, last - first, n, z + (size_t)first * (size_t)n, logp);
+    work w;
+    return lay_out(self, n, NULL, &w);
 }
 
-static void backward(const void *self, int d, int n, const real *z, const real *glogp, real *gz)
+/* The pass of the lines' base. */
+static flow_pass pass_within(const mixed *m, const flow_pass *pass, work *w)
+{
+    flow_pass within = *pass;
+    lay_out(m, pass->n, pass->work, w);
+    within.work = w->base;
+    return within;
+}
+
+static void gather(const mixed *m, int n, const real *z, real *lines)
+{
+    for (size_t k = 0; k < (size_t)m->n_lines; k++)
+        memcpy(lines + k * (size_t)n, z + (size_t)m->lines[k] * (size_t)n, (size_t)n * sizeof *z);
+}
+
+static void scatter(const mixed *m, int n, const real *lines, real *z)
+{
+    for (size_t k = 0; k < (size_t)m->n_lines; k++)
+        memcpy(z + (size_t)m->lines[k] * (size_t)n, lines + k * (size_t)n, (size_t)n * sizeof *z);
+}
+
+static void log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
 {
     const mixed *m = self;
-    for (int i = 0; i < d; i++)
-        if (m->circular[i])
-            memset(gz + (size_t)i * (size_t)n, 0, (size_t)n * sizeof *gz);
-    for (int first, last = 0; next_lines(m, d, &first, &last);) {
-        size_t at = (size_t)first * (size_t)n;
-        m->lines->backward(m->state, last - first, n, z + at, glogp, gz + at);
+    work w;
+    const flow_pass within = pass_within(m, pass, &w);
+    for (int j = 0; j < pass->n; j++)
+        logp[j] -= (m->dim - m->n_lines) * log(2 * FLOW_PI);
+    if (m->n_lines == 0)
+        return;
+    gather(m, pass->n, z, w.z);
+    m->type->log_density(m->state, &within, w.z, logp);
+}
+
+static void backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
+{
+    (void)z; /* its lines are in the work area */
+    const mixed *m = self;
+    work w;
+    const flow_pass within = pass_within(m, pass, &w);
+    memset(gz, 0, (size_t)m->dim * (size_t)pass->n * sizeof *gz);
+    if (m->n_lines == 0)
+        return;
+    m->type->backward(m->state, &within, w.z, glogp, w.gz);
+    scatter(m, pass->n, w.gz, gz);
+}
+
+static void sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
+                   real *z)
+{
+    const mixed *m = self;
+    int n = pass->n;
+    work w;
+    const flow_pass within = pass_within(m, pass, &w);
+    if (m->n_lines > 0) {
+        m->type->sample(m->state, &within, seed, first_row, temperature, w.z);
+        scatter(m, n, w.z, z);
+    }
+    for (int i = 0; i < m->dim; i++) {
+        for (int j = 0; j < n && m->circular[i]; j++) {
+            double u = flow_rng_uniform(seed, FLOW_STREAM_CIRCLE, first_row + (uint64_t)j, (uint32_t)i);
+            z[(size_t)i * (size_t)n + (size_t)j] = (real)(2 * FLOW_PI * (u - 0.5));
+        }
     }
 }
 
-/* All dimensions of the lines' base, of which angles take the place of some: the others are as they would be without. */
-static void sample(const void *self, int d, int n, uint64_t seed, uint64_t first_row, double temperature, real *z)
+static flow_status fit(const void *self, flow_params *params, real *weights, int n, const real *z, flow_error *err)
 {
     const mixed *m = self;
-    m->lines->sample(m->state, d, n, seed, first_row, temperature, z);
-    for (int i = 0; i < d; i++)
-        for (int j = 0; j < n && m->circular[i]; j++)
-            z[(size_t)i * (size_t)n + (size_t)j] =
-                (real)(2 * FLOW_PI *
-                       (flow_rng_uniform(seed, FLOW_STREAM_CIRCLE, first_row + (uint64_t)j, (uint32_t)i) - 0.5));
+    if (m->n_lines == 0 || m->type->fit == NULL)
+        return FLOW_OK;
+    real *lines = malloc((size_t)m->n_lines * (size_t)n * sizeof *lines);
+    if (lines == NULL)
+        return flow_error_memory(err, "the base");
+    gather(m, n, z, lines);
+    flow_status status = m->type->fit(m->state, params, weights, n, lines, err);
+    free(lines);
+    return status;
+}
+
+static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+{
+    mixed *m = self;
+    m->dim = site->dim;
+    m->lines = malloc((size_t)site->dim * sizeof *m->lines);
+    flow_status status = flow_site_copy_circular(&m->circular, site, err);
+    if (status != FLOW_OK || m->lines == NULL)
+        return status != FLOW_OK ? status : flow_error_memory(err, "the base");
+    for (int i = 0; i < site->dim; i++)
+        if (!m->circular[i])
+            m->lines[m->n_lines++] = i;
+    flow_site lines = *site;
+    lines.dim = m->n_lines;
+    lines.circular = NULL;
+    return m->n_lines > 0 ? m->type->configure(m->state, &lines, params, err) : FLOW_OK;
+}
+
+static void release(void *self)
+{
+    mixed *m = self;
+    if (m->type->release != NULL && m->state != NULL)
+        m->type->release(m->state);
+    free(m->state);
+    free(m->lines);
+    free(m->circular);
 }
 
 static const flow_option no_options[] = {FLOW_OPTIONS_END};
@@ -130,23 +219,22 @@ static const flow_base_type base_with_circles = {
     .help = "the base of a spec, and uniform angles",
     .state_size = sizeof(mixed),
     .options = no_options,
+    .configure = configure,
+    .release = release,
+    .work_size = work_size,
     .log_density = log_density,
     .backward = backward,
     .sample = sample,
+    .fit = fit,
 };
 
-flow_status flow_circle_base(flow *f, const flow_json *base, flow_error *err)
+flow_status flow_circle_base(flow *f, flow_error *err)
 {
-    if (!f->line_base->independent) {
-        const char *type = f->line_base->type;
-        return flow_json_fail(base, err, "the base \"%s\" cannot be had for some dimensions alone, and a periodic column needs "
-                              "a uniform one", type);
-    }
-    mixed *state = malloc(sizeof *state);
+    mixed *state = calloc(1, sizeof *state);
     if (state == NULL)
         return flow_error_memory(err, "the base");
-    f->line_base_state = f->base_state;
-    *state = (mixed){f->line_base, f->line_base_state, f->circular};
+    state->type = f->base;
+    state->state = f->base_state;
     f->base = &base_with_circles;
     f->base_state = state;
     return FLOW_OK;

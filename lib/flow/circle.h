@@ -25,9 +25,9 @@ real *flow_circle_inputs(bool circular, int n, const real *line, real *inputs);
 /* Adds the gradient at those inputs to that at the line. Returns what lies behind it. */
 const real *flow_circle_inputs_backward(bool circular, int n, const real *line, const real *ginputs, real *gline);
 
-/* Gives f, of which some latents are angles, a base that is uniform for those and that of the spec for the others.
- * FLOW_SPEC with the path of `base` for a base that cannot be taken apart. */
-flow_status flow_circle_base(flow *f, const flow_json *base, flow_error *err);
+/* Gives f, of which some latents are angles, a base that is uniform for those and that of the spec, with as many dimensions
+ * as there are lines, for the others; before it is configured. */
+flow_status flow_circle_base(flow *f, flow_error *err);
 
 /* a - b for two values of one column or latent: the way round a circle that is shorter. period 0: no circle. */
 double flow_circle_difference(double a, double b, double period);

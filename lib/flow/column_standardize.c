@@ -131,6 +131,7 @@ const flow_column_type flow_column_standardize = {
     .to_data = to_data,
     .to_latent_backward = to_latent_backward,
     .to_data_backward = to_data_backward,
+    .needs_data = true,
     .fit = fit,
     .check = check,
 };

@@ -1,8 +1,8 @@
 /* The context of a conditional flow p(x | c): columns of the data that are given and not modelled.
  *
- * They are standardised in double like the data (a column without spread is harmless here: it is only centred), turned to
- * `real`, and, when the spec has an "embedding", go through a network of their own; what comes out, the features, stands
- * beside the inputs of every conditioner. The features of a row depend on its context alone.
+ * They are standardised in double like the data (a column without spread is harmless here: it is only centred), turned
+ * to `real`, and, when the spec has an "embedding", go through a network of their own; what comes out, the features,
+ * stands beside the inputs of every conditioner. The features of a row depend on its context alone.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_CONTEXT_H

@@ -1,4 +1,4 @@
-/* Initial values: weights from the seed, and what column maps and blocks take from the data. */
+/* Initial values: weights from the seed, and what column maps, blocks and base take from the data. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "flow/flow.h"
 
-enum { FIT_ROWS = 4096 }; /* rows that a block sees: as many as give a mean and a deviation to two percent */
+enum { FIT_ROWS = 4096 }; /* rows that a block or base sees: as many as give a mean and a deviation to two percent */
 
 flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error *err)
 {
@@ -64,8 +64,10 @@ static void spread_rows(const flow *f, const double *data, const double *rows, s
     }
 }
 
-static bool some_block_fits(const flow *f)
+static bool block_or_base_fits(const flow *f)
 {
+    if (f->base->fit != NULL)
+        return true;
     for (int i = 0; i < f->n_blocks; i++)
         if (f->blocks[i].type->fit != NULL)
             return true;
@@ -73,7 +75,8 @@ static bool some_block_fits(const flow *f)
 }
 
 /* data (n, d) are the rows after the column maps */
-static flow_status fit_blocks(flow *f, real *weights, const double *data, const double *rows, size_t n, flow_error *err)
+static flow_status fit_blocks_and_base(flow *f, real *weights, const double *data, const double *rows, size_t n,
+                                       flow_error *err)
 {
     int m = n < FIT_ROWS ? (int)n / FLOW_LANES * FLOW_LANES : FIT_ROWS;
     if (m < FLOW_LANES)
@@ -100,6 +103,8 @@ static flow_status fit_blocks(flow *f, real *weights, const double *data, const 
         in = out;
         out = next;
     }
+    if (status == FLOW_OK && f->base->fit != NULL)
+        status = f->base->fit(f->base_state, &f->params, weights, m, in, err);
     flow_workspace_free(ws);
     return status;
 }
@@ -116,8 +121,8 @@ flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const
         memcpy(copy + r * d, rows + r * width, d * sizeof *copy);
     flow_context_fit(&f->context, &f->params, n, rows + d, width);
     flow_status status = fit_columns(f, copy, n, columns, err);
-    if (status == FLOW_OK && some_block_fits(f))
-        status = fit_blocks(f, weights, copy, rows, n, err);
+    if (status == FLOW_OK && block_or_base_fits(f))
+        status = fit_blocks_and_base(f, weights, copy, rows, n, err);
     flow_free_aligned(copy);
     return status;
 }

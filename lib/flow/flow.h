@@ -2,9 +2,9 @@
  *
  *     data x (double) -> column maps (double) -> blocks (real) -> latent z (real) ~ base
  *
- * The log-density of a row is log base(z) + the log-determinants of all maps on the way (change of variables; for example
- * Papamakarios et al. 2021, eq. 3). Everything here is const after flow_new, flow_fit and loading, and may be used by
- * many threads; weights are passed in, so that one flow serves current, best and averaged weights.
+ * The log-density of a row is log base(z) + the log-determinants of all maps on the way (change of variables; for
+ * example Papamakarios et al. 2021, eq. 3). Everything here is const after flow_new, flow_fit and loading, and may be
+ * used by many threads; weights are passed in, so that one flow serves current, best and averaged weights.
  *
  * A conditional flow gives p(x | c). Its rows are (n, d + c): the columns of the data, then those of the context.
  */
@@ -43,7 +43,6 @@ typedef struct flow {
     const flow_base_type *base; /* with angles, that of the spec and uniform ones together */
     void *base_state;
     const flow_base_type *line_base; /* that of the spec */
-    void *line_base_state;
     flow_params params;
     const char *const *column_names; /* while the flow is put together */
 } flow;
@@ -70,8 +69,8 @@ void flow_free(flow *f);
 /* The initial weights of `seed` into weights (params.n_weights), and the fitted values that go with them. */
 flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error *err);
 
-/* Data-dependent initial values of column maps and blocks, from rows (n, d + c) in the units of the data; `columns` (d) are names
- * for messages or NULL. Called once, before training. */
+/* Data-dependent initial values of column maps, blocks and base, from rows (n, d + c) in the units of the data;
+ * `columns` (d) are names for messages or NULL. Called once, before training. */
 flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const char *const *columns, flow_error *err);
 
 /* Whether fitted values read from a file can be used; FLOW_FORMAT if not. */
@@ -91,10 +90,11 @@ typedef struct flow_workspace {
     real *gfeatures;    /* the same shape; only with keep, and when the context is embedded */
     char *context_area; /* work area of the embedding */
     real *a, *b;        /* (d, n): the tile between blocks */
-    real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. The gradient a backward starts from may be ga */
+    real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. A backward may start from ga */
+    double *inputs;     /* (n_columns, d, n): what each column map was given on the way to the data; only with keep */
     double *logdet;     /* (n) */
     real *glogdet;      /* (n); only with keep */
-    char **areas;       /* (n_blocks) work areas */
+    char **areas;       /* (n_blocks + 1) work areas: of the blocks, and of the base */
     flow_tape tape;     /* only with keep */
 } flow_workspace;
 
@@ -114,21 +114,34 @@ void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, i
 void flow_tile_round(const flow *f, flow_workspace *ws, int n);
 void flow_tile_spread(const flow *f, flow_workspace *ws, int n);
 
-/* After flow_tile_to_latent with keep: from gz (d, n) and ws->glogdet (n), records the weight gradients on ws->tape (which it
- * resets) and, when gx is not NULL, points *gx to the gradient (d, n; inside ws) at the first block's input. */
+/* After flow_tile_to_latent with keep: from gz (d, n) and ws->glogdet (n), records the weight gradients on ws->tape
+ * (which it resets) and, when gx is not NULL, points *gx to the gradient (d, n; inside ws) at the first block's input.
+ */
 void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
                                   const real **gx);
 
-/* After flow_tile_to_data with keep, likewise: gx (d, n) is the gradient at the first block's data side, *gz at the latent
- * side. */
-void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gx,
+/* After flow_tile_to_data with keep, likewise and through the column maps too: gx (d, n), which may be ws->x, is the
+ * gradient at the data, in their units, *gz that at the latent side. ws->x and ws->logdet are overwritten. */
+void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const double *gx,
                                 const real **gz);
 
 /* log p of each row of the tile that is in ws->x (as flow_tile_to_latent), into logp (n); z as there. */
 void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int n, double *logp, const real **z);
 
-/* Copies n_rows rows (row-major, d + c) into the tile ws->x (d, n) and ws->given (c, n); the padding repeats the last row.
- * Returns n, the next multiple of FLOW_LANES. */
+/* After flow_tile_logp with keep: from the z it gave and ws->glogdet (n), the gradient at each row's log p, records the
+ * gradients of all weights, those of the base too, as flow_tile_to_latent_backward does; gx as there. */
+void flow_tile_logp_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z,
+                             const real **gx);
+
+/* Adds log base(z) of each column of z (d, n) to logp (n). */
+void flow_tile_base_logp(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z, double *logp);
+
+/* Draws the latents of rows first_row, first_row + 1, ... of `seed` from the base, into ws->a (d, n). */
+void flow_tile_draw(const flow *f, const real *weights, flow_workspace *ws, int n, uint64_t seed, uint64_t first_row,
+                    double temperature);
+
+/* Copies n_rows rows (row-major, d + c) into the tile ws->x (d, n) and ws->given (c, n); the padding repeats the last
+ * row. Returns n, the next multiple of FLOW_LANES. */
 int flow_tile_load(const flow *f, flow_workspace *ws, const double *rows, int n_rows);
 /* The same with n given, and with rows that are `stride` values apart. */
 void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows, size_t stride, int n_rows, int n);
@@ -142,8 +155,10 @@ void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *row
 /* FLOW_DATA with the column, the value and the bound when a row (d) is outside of the support. */
 flow_status flow_check_row(const flow *f, const double *row, flow_error *err);
 
-/* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL when
- * all are finite. */
+/* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL
+ * when all are finite. */
 const char *flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column);
+/* The same on the way to the data, for the tile in ws->a. */
+const char *flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column);
 
 #endif

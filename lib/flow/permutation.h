@@ -1,7 +1,7 @@
 /* An order of the dimensions, as part of a model: natural, reversed, random or given in the spec.
  *
- * It is kept among the fitted values, so that a model file holds the very order that was trained, whatever a later version
- * would draw from the same seed.
+ * It is kept among the fitted values, so that a model file holds the very order that was trained, whatever a later
+ * version would draw from the same seed.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_PERMUTATION_H
@@ -36,7 +36,8 @@ extern const char *const flow_permutation_names[]; /* "reverse", "random", NULL 
 flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err);
 
 /* out line i = in line order[i], for (dim, n) tiles; and back. */
-void flow_permutation_apply(const flow_permutation *permutation, const double *fitted, int n, const real *in, real *out);
+void flow_permutation_apply(const flow_permutation *permutation, const double *fitted, int n, const real *in,
+                            real *out);
 void flow_permutation_undo(const flow_permutation *permutation, const double *fitted, int n, const real *in, real *out);
 
 #endif

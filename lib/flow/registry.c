@@ -44,17 +44,26 @@ static const char *const nice_defaults[] = {"repeat", "4", "mask", "\"alternate\
 /* MAF: five blocks, the order reversed from one to the next (Papamakarios et al. 2017, sec. 4.2). */
 static const char *const maf_defaults[] = {"repeat", "5", NULL};
 
-/* IAF: the order reversed from one block to the next, too (Kingma et al. 2016, sec. 4); as many blocks as MAF. */
-static const char *const iaf_defaults[] = {"repeat", "5", NULL};
+/* IAF: the order reversed from one block to the next, too (Kingma et al. 2016, sec. 4); as many blocks as MAF. The
+ * density direction feeds what it has scaled up back into the network: with a bound of 3 one held-out row of the
+ * protein data was two thousand nats off, with 2 none. */
+static const char *const iaf_defaults[] = {"repeat", "5", "univariate", "{\"type\": \"affine\", \"bound\": 2}",
+                                           NULL};
 
 /* Glow on vectors: steps of actnorm, an invertible matrix and an affine coupling of one half by the other (Kingma and
- * Dhariwal 2018, sec. 3 and table 1). */
-static const char *const glow_defaults[] = {"repeat", "8", "mask", "\"half\"", "univariate", "\"affine\"", NULL};
+ * Dhariwal 2018, sec. 3 and table 1). The matrices spread what one coupling enlarges over all dimensions, the next one
+ * enlarges it again: with bounds of 2 and more some samples in 100,000 leave every scale, in float beyond return
+ * (measured on the protein data), and nothing is gained; scales of whole dimensions are actnorm's. */
+static const char *const glow_defaults[] = {"repeat",     "8",
+                                            "mask",       "\"half\"",
+                                            "univariate", "{\"type\": \"affine\", \"bound\": 1}",
+                                            NULL};
 
-/* Neural spline flows, coupling and autoregressive (Durkan et al. 2019, sec. 4.1 and 5.1). */
-static const char *const nsf_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", "\"rational_quadratic\"",
-                                           NULL};
-static const char *const nsf_ar_defaults[] = {"repeat", "5", "univariate", "\"rational_quadratic\"", NULL};
+/* Neural spline flows, coupling and autoregressive (Durkan et al. 2019, sec. 4.1 and 5.1), with tails of a slope of their
+ * own: outside of the box the paper's identity can do nothing for an outlier, which then decides the mean log-density. */
+#define SPLINE "{\"type\": \"rational_quadratic\", \"tails\": \"linear\"}"
+static const char *const nsf_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", SPLINE, NULL};
+static const char *const nsf_ar_defaults[] = {"repeat", "5", "univariate", SPLINE, NULL};
 
 const flow_preset flow_presets[] = {
     {.type = "realnvp",

@@ -14,7 +14,7 @@
 
 #define FLOW_UNIVARIATES(X) X(affine) X(additive) X(rational_quadratic) X(mixture)
 
-#define FLOW_BASES(X) X(normal)
+#define FLOW_BASES(X) X(normal) X(student_t) X(logistic) X(uniform) X(mixture)
 
 /* Names people write for a block with the defaults of a paper, and the blocks that go with it:
  *     (opening block) (opening block) closing

@@ -89,7 +89,8 @@ static span span_of(const job *j, int item)
 {
     size_t first = (size_t)item * FLOW_TILE, left = j->n - first;
     const flow *f = j->runner->f;
-    return (span){first, first * (size_t)flow_width(f), first * (size_t)f->dim, left < FLOW_TILE ? (int)left : FLOW_TILE};
+    return (span){first, first * (size_t)flow_width(f), first * (size_t)f->dim,
+                  left < FLOW_TILE ? (int)left : FLOW_TILE};
 }
 
 static void run(job *j, flow_task *task)
@@ -270,7 +271,7 @@ static void sample_tile(void *context, int item, int thread)
     span s = span_of(j, item);
     if (f->context.n > 0)
         flow_tile_load_context(f, w->ws, j->context + s.first * (size_t)f->context.n, s.n_rows, FLOW_TILE);
-    f->base->sample(f->base_state, f->dim, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature, w->ws->a);
+    flow_tile_draw(f, j->runner->weights, w->ws, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature);
     memcpy(w->z, w->ws->a, (size_t)f->dim * FLOW_TILE * sizeof *w->z);
     flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
     const real *z = NULL;

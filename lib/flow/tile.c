@@ -6,6 +6,7 @@
 
 #include "flow/flow.h"
 
+/* Of block number `block`; the base comes behind the last one. */
 static flow_pass pass_of(const flow *f, const real *weights, const flow_workspace *ws, int n, int block)
 {
     return (flow_pass){.n = n,
@@ -86,8 +87,11 @@ void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, i
     size_t count = (size_t)f->dim * (size_t)n;
     for (size_t k = 0; k < count; k++)
         ws->x[k] = (double)in[k];
-    for (int i = f->n_columns - 1; i >= 0; i--)
+    for (int i = f->n_columns - 1; i >= 0; i--) {
+        if (ws->keep)
+            memcpy(ws->inputs + (size_t)i * count, ws->x, count * sizeof *ws->x);
         f->columns[i].type->to_data(f->columns[i].state, f->params.fitted, n, ws->x, ws->x, ws->logdet);
+    }
 }
 
 /* The backward of block i from `in` into whichever gradient tile is not `in`. */
@@ -119,26 +123,55 @@ static void finish_backward(const flow *f, const real *weights, flow_workspace *
         flow_context_backward(&f->context, weights, n, ws->gfeatures, ws->context_area, &ws->tape);
 }
 
+static const real *blocks_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz)
+{
+    for (int i = f->n_blocks - 1; i >= 0; i--)
+        gz = step_back(f, weights, ws, n, i, true, gz);
+    finish_backward(f, weights, ws, n);
+    return gz;
+}
+
 void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
                                   const real **gx)
 {
     start_backward(f, ws, n);
-    for (int i = f->n_blocks - 1; i >= 0; i--)
-        gz = step_back(f, weights, ws, n, i, true, gz);
-    finish_backward(f, weights, ws, n);
+    gz = blocks_backward(f, weights, ws, n, gz);
     if (gx != NULL)
         *gx = gz;
 }
 
-void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gx,
+/* From the gradient at the data to that at the first block's data side, in ws->ga. */
+static void columns_to_data_backward(const flow *f, flow_workspace *ws, int n, const double *gx)
+{
+    size_t count = (size_t)f->dim * (size_t)n;
+    for (int j = 0; j < n; j++)
+        ws->logdet[j] = (double)ws->glogdet[j];
+    for (int i = 0; i < f->n_columns; i++) {
+        f->columns[i].type->to_data_backward(f->columns[i].state, f->params.fitted, n, ws->inputs + (size_t)i * count, gx,
+                                             ws->logdet, ws->x);
+        gx = ws->x;
+    }
+    for (size_t k = 0; k < count; k++)
+        ws->ga[k] = (real)gx[k];
+}
+
+void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const double *gx,
                                 const real **gz)
 {
     start_backward(f, ws, n);
+    columns_to_data_backward(f, ws, n, gx);
+    const real *g = ws->ga;
     for (int i = 0; i < f->n_blocks; i++)
-        gx = step_back(f, weights, ws, n, i, false, gx);
+        g = step_back(f, weights, ws, n, i, false, g);
     finish_backward(f, weights, ws, n);
     if (gz != NULL)
-        *gz = gx;
+        *gz = g;
+}
+
+void flow_tile_base_logp(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z, double *logp)
+{
+    flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
+    f->base->log_density(f->base_state, &pass, z, logp);
 }
 
 void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int n, double *logp, const real **z)
@@ -147,9 +180,30 @@ void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int 
     flow_tile_to_latent(f, weights, ws, n, &latent);
     for (int j = 0; j < n; j++)
         logp[j] = ws->logdet[j];
-    f->base->log_density(f->base_state, f->dim, n, latent, logp);
+    flow_tile_base_logp(f, weights, ws, n, latent, logp);
     if (z != NULL)
         *z = latent;
+}
+
+void flow_tile_logp_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z,
+                             const real **gx)
+{
+    start_backward(f, ws, n);
+    flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
+    pass.tape = &ws->tape;
+    f->base->backward(f->base_state, &pass, z, ws->glogdet, ws->ga);
+    /* log p = log base(z) + logdet: both have the same gradient. */
+    const real *g = blocks_backward(f, weights, ws, n, ws->ga);
+    if (gx != NULL)
+        *gx = g;
+}
+
+void flow_tile_draw(const flow *f, const real *weights, flow_workspace *ws, int n, uint64_t seed, uint64_t first_row,
+                    double temperature)
+{
+    assert(n % FLOW_LANES == 0 && n <= ws->n_max);
+    flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
+    f->base->sample(f->base_state, &pass, seed, first_row, temperature, ws->a);
 }
 
 /* d columns of n_rows rows that are `stride` values apart, into (d, n). */
@@ -225,4 +279,29 @@ const char *flow_tile_culprit(const flow *f, const real *weights, flow_workspace
         out = next;
     }
     return NULL;
+}
+
+const char *flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column)
+{
+    memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
+    make_features(f, weights, ws, n);
+    real *in = ws->a, *out = ws->b;
+    for (int i = f->n_blocks - 1; i >= 0; i--) {
+        flow_pass pass = pass_of(f, weights, ws, n, i);
+        f->blocks[i].type->to_data(f->blocks[i].state, &pass, in, out, ws->logdet);
+        if (!column_is_finite(f, out, n, column) || !isfinite(ws->logdet[column]))
+            return f->blocks[i].name;
+        real *next = in;
+        in = out;
+        out = next;
+    }
+    size_t count = (size_t)f->dim * (size_t)n;
+    for (size_t k = 0; k < count; k++)
+        ws->x[k] = (double)in[k];
+    for (int i = f->n_columns - 1; i >= 0; i--)
+        f->columns[i].type->to_data(f->columns[i].state, f->params.fitted, n, ws->x, ws->x, ws->logdet);
+    for (int i = 0; i < f->dim; i++)
+        if (!isfinite(ws->x[(size_t)i * (size_t)n + (size_t)column]))
+            return "the column maps";
+    return isfinite(ws->logdet[column]) ? NULL : "the column maps";
 }

@@ -2,8 +2,8 @@
  *
  * Coupling and autoregressive blocks are written once over any univariate: a new univariate file gives both. Functions
  * work on whole tiles: x and z are (d, n), and the P parameters of an element are P planes of that shape, plane p
- * starting at theta + p * stride. theta = 0 must be the identity, or near to it, so that any depth starts finite; whatever
- * theta a network may produce must give a finite, invertible map.
+ * starting at theta + p * stride. theta = 0 must be the identity, or near to it, so that any depth starts finite;
+ * whatever theta a network may produce must give a finite, invertible map.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_UNIVARIATE_H

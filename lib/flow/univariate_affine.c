@@ -1,8 +1,8 @@
-/* The affine map with a bounded log-scale: x = z exp(s) + m, z = (x - m) exp(-s) (Papamakarios et al. 2017, eq. 3-4; Dinh et
- * al. 2017, eq. 4). Parameters: m, and a raw log-scale a that is bounded smoothly,
+/* The affine map with a bounded log-scale: x = z exp(s) + m, z = (x - m) exp(-s) (Papamakarios et al. 2017, eq. 3-4;
+ * Dinh et al. 2017, eq. 4). Parameters: m, and a raw log-scale a that is bounded smoothly,
  *     s = a / sqrt(1 + (a / bound)^2),
- * so that |s| < bound whatever the network says, and s = a near 0. The default of 3 lets one map stretch by 20: with 7, couplings
- * learn to put outliers where the density is enormous, and the next step is out of range. */
+ * so that |s| < bound whatever the network says, and s = a near 0. The default of 3 lets one map stretch by 20: with
+ * 7, couplings learn to put outliers where the density is enormous, and the next step is out of range. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <tgmath.h>
 
@@ -130,7 +130,8 @@ static void to_latent_backward(const void *self, int d, int n, const real *x, co
         real e[FLOW_TILE], slope[FLOW_TILE];
         scale_and_slope(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, slope);
         flow_vec_exp((size_t)c.m, e, e);
-        latent_gradients(c.m, z + c.at, e, slope, gz + c.at, glogdet + c.first, gx + c.at, gtheta + c.at, gtheta + stride + c.at);
+        latent_gradients(c.m, z + c.at, e, slope, gz + c.at, glogdet + c.first, gx + c.at,
+                         gtheta + c.at, gtheta + stride + c.at);
     }
 }
 
@@ -143,7 +144,8 @@ static void to_data_backward(const void *self, int d, int n, const real *z, cons
         real e[FLOW_TILE], slope[FLOW_TILE];
         scale_and_slope(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, slope);
         flow_vec_exp((size_t)c.m, e, e);
-        data_gradients(c.m, z + c.at, e, slope, gx + c.at, glogdet + c.first, gz + c.at, gtheta + c.at, gtheta + stride + c.at);
+        data_gradients(c.m, z + c.at, e, slope, gx + c.at, glogdet + c.first, gz + c.at,
+                       gtheta + c.at, gtheta + stride + c.at);
     }
 }
 

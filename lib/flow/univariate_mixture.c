@@ -263,7 +263,7 @@ static void to_data_backward(const void *self, int d, int n, const real *z, cons
         flow_vec_exp((size_t)c.m, p.log_slope, slope);
         for (int k = 0; k < mix.k; k++)
             add_curvature(c.m, p.t[k], p.density[k], mix.inverse[k], p.sum, curvature);
-        for (int j = 0; j < c.m; j++) {
+        for (int j = 0; j < mix.m; j++) {
             real g = glogdet[c.first + j];
             minus_gz[j] = (g * (p.z[j] * slope[j] - curvature[j]) - gx[c.at + (size_t)j]) / slope[j];
             gz[c.at + (size_t)j] = -minus_gz[j];

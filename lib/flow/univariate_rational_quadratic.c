@@ -1,9 +1,13 @@
-/* The rational-quadratic spline of Durkan et al. 2019, "Neural spline flows"; spline.h says what it computes. z = f(x), so
- * that the density direction is the explicit one.
+/* The rational-quadratic spline of Durkan et al. 2019, "Neural spline flows"; spline.h says what it computes. z = f(x),
+ * so that the density direction is the explicit one.
  *
- * On the line an element outside of the box [-bound, bound] passes unchanged, and at the box ends the slope is 1. On a
- * circle ("circular") the box is the period: an element outside is taken to its place inside, and the ends, which map to
- * themselves, share a slope. Such maps turn any density on the circle that does not vanish into the uniform one. */
+ * On the line an element outside of the box [-bound, bound] passes unchanged, the slopes at the ends being 1, or (tails
+ * "linear") the spline goes on straight with slopes of its own: the identity keeps an outlier where it is, ever so far
+ * from the base, while a slope can take it in.
+ *
+ * On a circle ("circular") the box is the period: an element outside is taken to its place inside, and the ends, which
+ * map to themselves, share a slope. Such maps turn any density on the circle that vanishes nowhere into the uniform
+ * one. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <tgmath.h>
 

@@ -19,6 +19,7 @@ static void lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)
     if (ws->keep && context->embeds)
         ws->gfeatures = flow_layout_take(layout, n_features, sizeof *ws->gfeatures);
     if (ws->keep) {
+        ws->inputs = flow_layout_take(layout, (size_t)f->n_columns * count, sizeof *ws->inputs);
         ws->ga = flow_layout_take(layout, count, sizeof *ws->ga);
         ws->gb = flow_layout_take(layout, count, sizeof *ws->gb);
         ws->glogdet = flow_layout_take(layout, n, sizeof *ws->glogdet);
@@ -30,10 +31,14 @@ static void lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)
         if (ws->keep)
             ws->areas[i] = flow_layout_take(layout, size, 1);
     }
-    if (ws->keep)
+    size_t size = f->base->work_size != NULL ? f->base->work_size(f->base_state, ws->n_max) : 0;
+    largest = size > largest ? size : largest;
+    if (ws->keep) {
+        ws->areas[f->n_blocks] = flow_layout_take(layout, size, 1);
         return;
+    }
     char *shared = flow_layout_take(layout, largest, 1);
-    for (int i = 0; i < f->n_blocks; i++)
+    for (int i = 0; i <= f->n_blocks; i++)
         ws->areas[i] = shared;
 }
 

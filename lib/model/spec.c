@@ -94,6 +94,8 @@ static flow_status expand_short_forms(cJSON *document, flow_error *err)
     if (status == FLOW_OK)
         status = expand(flow_json_member(&root, "base"), "type", err);
     if (status == FLOW_OK)
+        status = expand(flow_json_member(&training, "objective"), "type", err);
+    if (status == FLOW_OK)
         status = expand(flow_json_member(&training, "optimizer"), "type", err);
     if (status == FLOW_OK)
         status = expand(flow_json_member(&training, "schedule"), "type", err);
@@ -152,7 +154,8 @@ static flow_status read_names(const char ***names, int *n_names, const flow_json
         return fail_expected(at, err, "a list of column names such as [\"mass\", \"energy\"]");
     int n = cJSON_GetArraySize(at->node);
     if (n < 1 || n > FLOW_SPEC_COLUMNS_MAX)
-        return flow_json_fail(at, err, "%d columns; allowed are 1 to %d, or leave the key out", n, FLOW_SPEC_COLUMNS_MAX);
+        return flow_json_fail(at, err, "%d columns; allowed are 1 to %d, or leave the key out", n,
+                              FLOW_SPEC_COLUMNS_MAX);
     *names = malloc((size_t)n * sizeof **names);
     if (*names == NULL)
         return flow_error_memory(err, "the list of columns");
@@ -180,8 +183,10 @@ static flow_status refuse_two_roles(const flow_spec *spec, const flow_json *data
     flow_json context = flow_json_member(data, "context"), weight = flow_json_member(data, "weight");
     for (int i = 0; i < spec->n_context; i++)
         if (is_among(spec->context[i], spec->columns, spec->n_columns))
-            return flow_json_fail(&context, err, "the column \"%.60s\" is in data.columns too; it is modelled or given, "
-                                  "not both", spec->context[i]);
+            return flow_json_fail(&context, err,
+                                  "the column \"%.60s\" is in data.columns too; it is modelled or given, "
+                                  "not both",
+                                  spec->context[i]);
     if (spec->weight != NULL && (is_among(spec->weight, spec->columns, spec->n_columns) ||
                                  is_among(spec->weight, spec->context, spec->n_context)))
         return flow_json_fail(&weight, err, "the column \"%.60s\" is in data.%s too; a weight is neither modelled nor "

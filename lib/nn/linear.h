@@ -8,9 +8,9 @@
  * MADE are sorted by degree for this). The products walk panels of units and skip what is behind the longest prefix in
  * a panel; masked weights are zero and stay zero.
  *
- * Weight gradients. A backward records (input, output gradient) of every layer on the tape of its tile. When all tiles of
- * a batch are done, flow_tapes_gradient forms the products panel by panel, always adding the tiles in the same order:
- * the result does not depend on the number of threads, and no thread needs a copy of the gradient.
+ * Weight gradients. A backward records (input, output gradient) of every layer on the tape of its tile. When all tiles
+ * of a batch are done, flow_tapes_gradient forms the products panel by panel, always adding the tiles in the same
+ * order: the result does not depend on the number of threads, and no thread needs a copy of the gradient.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_LINEAR_H
@@ -90,8 +90,8 @@ void flow_tape_vector(flow_tape *tape, size_t offset, int rows, const real *g);
 /* The same for gradients (rows) that the caller has summed over the rows of data. */
 void flow_tape_sums(flow_tape *tape, size_t offset, int rows, const real *sums);
 
-/* gradient (n_weights) = the sum over all tiles and their rows. The tapes hold the same layers in the same order, as they
- * do when each went through the same flow. */
+/* gradient (n_weights) = the sum over all tiles and their rows. The tapes hold the same layers in the same order, as
+ * they do when each went through the same flow. */
 void flow_tapes_gradient(const flow_tape *tapes, int n_tapes, int n_threads, size_t n_weights, real *gradient);
 
 #endif

@@ -8,9 +8,9 @@
 #include "num/simd.h"
 
 /* Degrees are evenly spread and sorted (Germain et al. 2015, sec. 4.2, with the random draw replaced by its even
- * distribution): 1 ... dim - 1, because a unit of degree 0 would be a constant; with a context it is not, and degrees are
- * 0 ... dim - 1. Where there are fewer units than degrees, the highest one has a unit without context, the lowest one
- * with it: all outputs can use the context then. */
+ * distribution): 1 ... dim - 1, because a unit of degree 0 would be a constant; with a context it is not, and
+ * degrees are 0 ... dim - 1. Where there are fewer units than degrees, the highest one has a unit without context,
+ * the lowest one with it: all outputs can use the context then. */
 static int degree(const flow_made *made, int unit, int width)
 {
     long span = made->dim - 1;
@@ -19,8 +19,8 @@ static int degree(const flow_made *made, int unit, int width)
     return (int)(((unit + 1) * span + width - 1) / width);
 }
 
-/* The first unit of degree g or more. A formula and not a table: with many columns a table of dim numbers per layer would
- * outgrow the weights. */
+/* The first unit of degree g or more. A formula and not a table: with many columns a table of dim numbers per layer
+ * would outgrow the weights. */
 static int first_unit(const flow_made *made, int g, int width)
 {
     long span = made->dim - 1;
@@ -93,8 +93,8 @@ flow_status flow_made_configure_shaped(flow_made *made, const flow_net_options *
             fill_extents(made, options, shape, l, extents[l]);
     }
     if (status == FLOW_OK)
-        status = flow_mlp_configure(&made->mlp, options, n_context + flow_made_before(made, dim), n_params * dim, extents,
-                                    FLOW_INIT_ZERO, params, err);
+        status = flow_mlp_configure(&made->mlp, options, n_context + flow_made_before(made, dim), n_params * dim,
+                                    extents, FLOW_INIT_ZERO, params, err);
     for (int l = 0; l <= n_hidden; l++)
         free(extents[l]);
     return status;

@@ -1,11 +1,11 @@
 /* A masked network for autoregressive flows: MADE (Germain et al. 2015), with its masks as structure.
  *
- * The inputs are c features of a context (c may be 0), then dim dimensions. Parameter p of dimension i, output p * dim + i,
- * may depend on the context and on the dimensions 0 ... i - 1 only. Every hidden unit has a degree g, the number of leading
- * dimensions it sees; output i sees units with g <= i. Units are sorted by degree, so every mask is "a prefix of the inputs"
- * (linear.h), and the same sorting makes sampling one pass: when dimension i - 1 becomes known, only the units of degree i
- * are new. flow_made_step computes these and then the parameters of dimension i; all steps together are one network pass
- * instead of dim of them.
+ * The inputs are c features of a context (c may be 0), then dim dimensions. Parameter p of dimension i, output p * dim
+ * + i, may depend on the context and on the dimensions 0 ... i - 1 only. Every hidden unit has a degree g, the number
+ * of leading dimensions it sees; output i sees units with g <= i. Units are sorted by degree, so every mask is "a
+ * prefix of the inputs" (linear.h), and the same sorting makes sampling one pass: when dimension i - 1 becomes known,
+ * only the units of degree i are new. flow_made_step computes these and then the parameters of dimension i; all steps
+ * together are one network pass instead of dim of them.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_MADE_H
@@ -45,9 +45,9 @@ void flow_made_units(const flow_made *made, int l, int g, int *first, int *last)
  * read, row i of each plane of theta. */
 void flow_made_step(const flow_made *made, const real *weights, int n, int i, const real *x, real *theta, void *work);
 
-/* The same walk in reverse: before step dim - 1, flow_made_start_backward; then for i = dim - 1 ... 0, from row i of each
- * plane of gtheta, adds to gx (c + inputs, n) in the lines that step read. After step 0, flow_made_record puts all layers
- * on the tape. */
+/* The same walk in reverse: before step dim - 1, flow_made_start_backward; then for i = dim - 1 ... 0, from row i of
+ * each plane of gtheta, adds to gx (c + inputs, n) in the lines that step read. After step 0, flow_made_record puts all
+ * layers on the tape. */
 void flow_made_start_backward(const flow_made *made, int n, void *work);
 void flow_made_step_backward(const flow_made *made, const real *weights, int n, int i, const real *gtheta, real *gx,
                              void *work);

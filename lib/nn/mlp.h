@@ -51,8 +51,8 @@ typedef struct flow_mlp {
     flow_linear layers[FLOW_LIST_MAX + 1];
 } flow_mlp;
 
-/* Declares "PREFIXlayer0/weight", ... `extents`, one per layer, or NULL: masks (see linear.h). `last` is how the last layer
- * starts. FLOW_SPEC when residual does not go with the widths. On failure the caller still calls release. */
+/* Declares "PREFIXlayer0/weight", ... `extents`, one per layer, or NULL: masks (see linear.h). `last` is how the
+ * last layer starts. FLOW_SPEC when residual does not go with the widths. On failure the caller still calls release. */
 flow_status flow_mlp_configure(flow_mlp *mlp, const flow_net_options *options, int n_in, int n_out,
                                int *const *extents, flow_init last, flow_params *params, flow_error *err);
 void flow_mlp_release(flow_mlp *mlp);
@@ -68,8 +68,8 @@ void flow_mlp_backward(const flow_mlp *mlp, const real *weights, int n, const re
                        void *work, flow_tape *tape);
 
 /* The pieces of the work area, for networks that walk (made.h). Hidden layer l has width layers[l].n_out:
- * a: activations, h: outputs (a itself without residual), pre: inputs of the activation (a itself where it is not kept),
- * gh: gradients at h, gpre: at pre (gh itself without residual). */
+ * a: activations, h: outputs (a itself without residual), pre: inputs of the activation (a itself where it is not
+ * kept), gh: gradients at h, gpre: at pre (gh itself without residual). */
 typedef struct flow_mlp_work {
     real *a[FLOW_LIST_MAX], *h[FLOW_LIST_MAX], *pre[FLOW_LIST_MAX], *gh[FLOW_LIST_MAX], *gpre[FLOW_LIST_MAX];
 } flow_mlp_work;

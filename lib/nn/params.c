@@ -41,8 +41,8 @@ static flow_status add(flow_params *params, flow_param **entry, const char *name
     size_t values = (size_t)rows;
     if (rows < 0 || cols < 0 || !flow_size_mul(&values, (size_t)cols) || values > most_values ||
         params->n_weights + params->n_fitted > most_values - values)
-        return flow_error_set(err, FLOW_SPEC, "the model would have more than %zu parameters; make its networks smaller",
-                              most_values);
+        return flow_error_set(err, FLOW_SPEC,
+                              "the model would have more than %zu parameters; make its networks smaller", most_values);
     if (params->n_rows > most_rows - (size_t)rows)
         return flow_error_set(err, FLOW_SPEC, "the model would have more than %zu units; make its networks smaller",
                               most_rows);

@@ -5,8 +5,8 @@
  * kinds:
  *   weights  trainable, of type real; a vector of n_weights that is kept apart, so that there can be several of it
  *            (current, best, averaged);
- *   fitted   set once from data or from the seed and constant after, of type double (the mean of a column of time stamps
- *            has no digits left in float); one vector of n_fitted, owned here.
+ *   fitted   set once from data or from the seed and constant after, of type double (the mean of a column of time
+ *            stamps has no digits left in float); one vector of n_fitted, owned here.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_PARAMS_H
@@ -48,8 +48,8 @@ typedef struct flow_params {
 /* Starts from {0}. */
 void flow_params_release(flow_params *params);
 
-/* Declares (rows, cols) trainable values; *offset is where they start in the vector of weights. `extent` (rows; copied) or
- * NULL. FLOW_SPEC when the model would not fit into any memory. */
+/* Declares (rows, cols) trainable values; *offset is where they start in the vector of weights. `extent` (rows; copied)
+ * or NULL. FLOW_SPEC when the model would not fit into any memory. */
 flow_status flow_params_add_weights(flow_params *params, size_t *offset, const char *name, int rows, int cols,
                                     flow_init init, int fan_in, const int *extent, flow_error *err);
 

@@ -1,7 +1,8 @@
 /* Matrix products: the one seam between the engine and whatever multiplies matrices fastest.
  *
  * oneDNN's dnnl_sgemm for float, any CBLAS for double and where oneDNN is absent (-DFLOW_NO_DNNL). A product stays on
- * the thread that asks for it, whatever threads the library has: the order of its sums would else depend on the machine.
+ * the thread that asks for it, whatever threads the library has: the order of its sums would else depend on the
+ * machine.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_GEMM_H

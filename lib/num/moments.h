@@ -1,5 +1,5 @@
-/* Mean of a stream of weighted numbers and its standard error, without a second pass (the squares as in Welford 1962, with
- * weights as in West 1979).
+/* Mean of a stream of weighted numbers and its standard error, without a second pass (the squares as in Welford 1962,
+ * with weights as in West 1979).
  *
  * The mean is sum(w x) / sum(w), and its standard error sqrt(n / (n - 1) * sum(w^2 (x - mean)^2)) / sum(w): with equal
  * weights the usual one, with unequal ones what the delta method gives for a ratio of sums. Weights may be negative, as
@@ -14,16 +14,18 @@
 /* Starts from {0}. */
 typedef struct flow_moments {
     int64_t n;
-    double weight, origin, sum; /* sum of w; the first number; sum of w (x - origin), which never divides by a sum that a
-                                   negative weight made zero on the way */
-    double squared_weight, squared_mean, squares; /* with the squares of the weights: sum, mean, sum of w^2 (x - mean)^2 */
+    double weight;      /* sum of w */
+    double origin, sum; /* the first number, and the sum of w (x - origin): never divides by a sum that a negative
+                           weight made zero on the way */
+    double squared_weight, squared_mean, squares; /* with the squares of the weights: their sum, the mean, and the sum
+                                                     of w^2 (x - mean)^2 */
 } flow_moments;
 
 void flow_moments_add(flow_moments *moments, double value, double weight);
 double flow_moments_mean(const flow_moments *moments); /* NaN of nothing */
 /* The standard error of the mean; 0 for fewer than two numbers. */
 double flow_moments_error(const flow_moments *moments);
-/* How many numbers of equal weight would say as much: (sum w)^2 / sum(w^2) (Kish 1965); n when all weights are equal. */
+/* How many numbers of equal weight would say as much: (sum w)^2 / sum(w^2) (Kish 1965); n when all are equal. */
 double flow_moments_effective(const flow_moments *moments);
 
 #endif

@@ -11,8 +11,8 @@
 
 enum { SPINS = 2000, PARTICIPANTS = 0xffff };
 
-/* Jobs are numbered; `signal` holds the number of the current one and, in its low bits, how many workers take part in it.
- * The job's fields do not change while any of those is at work. */
+/* Jobs are numbered; `signal` holds the number of the current one and, in its low bits, how many workers take part in
+ * it. The job's fields do not change while any of those is at work. */
 typedef struct pool {
     pthread_mutex_t busy;  /* held by the caller whose job is running */
     pthread_mutex_t sleep; /* guards the waiting of workers and caller */

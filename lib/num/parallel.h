@@ -1,8 +1,8 @@
 /* Work on several threads, with results that do not depend on how many there are.
  *
  * One pool of threads per process, started when first needed. Waiting threads spin for some ten microseconds, which is
- * longer than the pauses between the parts of a training step, and then sleep: on a machine that is shared with other jobs
- * a thread that spins on, as OpenMP's do by default, takes the processor from the very thread it waits for.
+ * longer than the pauses between the parts of a training step, and then sleep: on a machine that is shared with other
+ * jobs a thread that spins on, as OpenMP's do by default, takes the processor from the very thread it waits for.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_PARALLEL_H
@@ -16,8 +16,9 @@ enum { FLOW_THREADS_MAX = 1024 };
 /* The processors this process may use (its affinity mask, as a batch system sets it); at least 1. */
 int flow_processors(void);
 
-/* Runs task for every item on up to n_threads threads, the calling one among them, and returns when all are done. May be called from several threads at once, and from inside a
- * task: whoever finds the pool busy, or cannot get threads, does its items alone. */
+/* Runs task for every item on up to n_threads threads, the calling one among them, and returns when all are done. May
+ * be called from several threads at once, and from inside a task: whoever finds the pool busy, or cannot get threads,
+ * does its items alone. */
 void flow_parallel_for(int n_items, int n_threads, flow_task *task, void *context);
 
 #endif

@@ -52,16 +52,9 @@ void flow_rng_normals(real *out, int d, int n, uint64_t seed, flow_stream stream
 
 /* ------------------------------------------------------------------ as a GSL generator */
 
-typedef struct sequence {
-    uint64_t seed, row;
-    uint32_t stream, block;
-    int used; /* words of the current block already given out */
-    uint32_t words[4];
-} sequence;
-
-static void restart(sequence *s, uint64_t seed, uint32_t stream, uint64_t row)
+static void restart(flow_rng_sequence *s, uint64_t seed, uint32_t stream, uint64_t row)
 {
-    *s = (sequence){.seed = seed, .row = row, .stream = stream, .used = 4};
+    *s = (flow_rng_sequence){.seed = seed, .row = row, .stream = stream, .used = 4};
 }
 
 static void gsl_set(void *state, unsigned long seed)
@@ -71,7 +64,7 @@ static void gsl_set(void *state, unsigned long seed)
 
 static unsigned long gsl_get(void *state)
 {
-    sequence *s = state;
+    flow_rng_sequence *s = state;
     if (s->used == 4) {
         philox4x32_ctr_t words = words_at(s->seed, (flow_stream)s->stream, s->row, s->block++);
         for (int w = 0; w < 4; w++)
@@ -91,7 +84,7 @@ static const gsl_rng_type philox_type = {
     .name = "philox4x32",
     .max = 0xffffffffUL,
     .min = 0,
-    .size = sizeof(sequence),
+    .size = sizeof(flow_rng_sequence),
     .set = gsl_set,
     .get = gsl_get,
     .get_double = gsl_get_double,
@@ -103,4 +96,10 @@ void flow_rng_gsl_seed(gsl_rng *rng, uint64_t seed, flow_stream stream, uint64_t
 {
     assert(rng->type == flow_rng_gsl);
     restart(rng->state, seed, (uint32_t)stream, row);
+}
+
+gsl_rng flow_rng_gsl_start(flow_rng_sequence *sequence, uint64_t seed, flow_stream stream, uint64_t row)
+{
+    restart(sequence, seed, (uint32_t)stream, row);
+    return (gsl_rng){.type = flow_rng_gsl, .state = sequence};
 }

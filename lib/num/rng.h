@@ -38,4 +38,14 @@ void flow_rng_normals(real *out, int d, int n, uint64_t seed, flow_stream stream
 extern const gsl_rng_type *const flow_rng_gsl;
 void flow_rng_gsl_seed(gsl_rng *rng, uint64_t seed, flow_stream stream, uint64_t row);
 
+/* The same without an allocation, for a sequence per row: a generator that lives in `sequence`, which outlives it. */
+typedef struct flow_rng_sequence {
+    uint64_t seed, row;
+    uint32_t stream, block;
+    int used; /* words of the current block already given out */
+    uint32_t words[4];
+} flow_rng_sequence;
+
+gsl_rng flow_rng_gsl_start(flow_rng_sequence *sequence, uint64_t seed, flow_stream stream, uint64_t row);
+
 #endif

@@ -36,6 +36,12 @@ void flow_vec_log(size_t n, const real *x, real *y)
     kernels()->log(n, x, y);
 }
 
+void flow_vec_log1p(size_t n, const real *x, real *y)
+{
+    assert(n % FLOW_LANES == 0);
+    kernels()->log1p(n, x, y);
+}
+
 void flow_vec_tanh(size_t n, const real *x, real *y)
 {
     assert(n % FLOW_LANES == 0);

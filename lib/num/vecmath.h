@@ -16,6 +16,7 @@
 
 void flow_vec_exp(size_t n, const real *x, real *y);
 void flow_vec_log(size_t n, const real *x, real *y);
+void flow_vec_log1p(size_t n, const real *x, real *y); /* infinite beyond 1e38 in float, 1e307 in double */
 void flow_vec_tanh(size_t n, const real *x, real *y);
 void flow_vec_sigmoid(size_t n, const real *x, real *y);
 void flow_vec_elu(size_t n, const real *x, real *y); /* x > 0 ? x : exp(x) - 1 */
@@ -38,6 +39,7 @@ typedef struct flow_vecmath {
     const char *name;
     void (*exp)(size_t n, const real *x, real *y);
     void (*log)(size_t n, const real *x, real *y);
+    void (*log1p)(size_t n, const real *x, real *y);
     void (*tanh)(size_t n, const real *x, real *y);
     void (*sigmoid)(size_t n, const real *x, real *y);
     void (*elu)(size_t n, const real *x, real *y);

@@ -47,6 +47,11 @@ static void kernel_log(size_t n, const real *x, real *y)
     MAP((vector)V(log, u10)(a))
 }
 
+static void kernel_log1p(size_t n, const real *x, real *y)
+{
+    MAP((vector)V(log1p, u10)(a))
+}
+
 static void kernel_tanh(size_t n, const real *x, real *y)
 {
     MAP((vector)V(tanh, u35)(a))
@@ -83,8 +88,8 @@ static void kernel_softplus(size_t n, const real *x, real *y)
 }
 
 /* The way of Shepherd and Laframboise 1981 for exp(x^2) erfc x: (x + 4) Phi(-x) / phi(x) is smooth on the whole half
- * line in terms of u = (x - 4) / (x + 4), -1 at 0 and 1 at infinity. Its Chebyshev series in u, computed with 60 digits,
- * is cut off below half a unit of the last place and written in powers of u. */
+ * line in terms of u = (x - 4) / (x + 4), -1 at 0 and 1 at infinity. Its Chebyshev series in u, computed with 60
+ * digits, is cut off below half a unit of the last place and written in powers of u. */
 static inline vector mills(vector x)
 {
     static const real powers[] = {
@@ -150,6 +155,7 @@ const flow_vecmath VECMATH_TABLE = {
     .name = VECMATH_NAME,
     .exp = kernel_exp,
     .log = kernel_log,
+    .log1p = kernel_log1p,
     .tanh = kernel_tanh,
     .sigmoid = kernel_sigmoid,
     .elu = kernel_elu,

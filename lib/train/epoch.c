@@ -1,10 +1,11 @@
 /* The steps of an epoch, and what happens to those that are not finite.
  *
- * A step whose score or gradient is not finite never reaches the weights. It is dropped, its culprit is named, and the
- * rate is halved, down to a floor; each good step gives 2 % of it back, so that a single bad row costs a few dozen slower
- * steps and not the rest of the training. After REWIND_AFTER dropped steps in a row the weights themselves are likely to be beyond
- * repair, and training goes back to the best ones with an optimizer that has forgotten its moments. After STOP_AFTER in
- * a row, or when an epoch loses more than DROPPED_MOST steps and more than one in a hundred, training stops. */
+ * A step whose score or gradient is not finite never reaches the weights. It is dropped, its culprit is named, and
+ * the rate is halved, down to a floor; each good step gives 2 % of it back, so that a single bad row costs a few
+ * dozen slower steps and not the rest of the training. After REWIND_AFTER dropped steps in a row the weights
+ * themselves are likely to be beyond repair, and training goes back to the best ones with an optimizer that has
+ * forgotten its moments. After STOP_AFTER in a row, or when an epoch loses more than DROPPED_MOST steps and more
+ * than one in a hundred, training stops. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include <float.h>
@@ -35,37 +36,21 @@ double flow_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static flow_status read_batch(flow_trainer *t, int64_t *n, flow_error *err)
-{
-    int64_t left = t->n_rows - t->counters[COUNT_ROWS];
-    int64_t wanted = left < t->batch ? left : t->batch;
-    *n = 0;
-    while (*n < wanted) {
-        size_t n_read = 0;
-        double *rows = t->rows + (size_t)*n * (size_t)flow_dataset_n_columns(t->training);
-        flow_status status = flow_dataset_next(t->training, rows, t->numbers + *n,
-                                               (size_t)(wanted - *n), &n_read, err);
-        if (status != FLOW_OK)
-            return status;
-        if (n_read == 0)
-            return flow_error_set(err, FLOW_DATA, "%s: has fewer rows than before; it changed while it was in use",
-                                  flow_dataset_location(t->training));
-        *n += (int64_t)n_read;
-    }
-    return FLOW_OK;
-}
-
 /* "log p of row 17 of FILE is not finite (in 2.maf)" */
 static void describe_culprit(flow_trainer *t, char *out, size_t size)
 {
     flow_culprit culprit;
     flow_step_blame(t->step, &culprit);
-    char row[64] = "a row";
+    char row[64];
+    const char *noun = t->source->type->noun;
     if (culprit.row >= 0)
-        snprintf(row, sizeof row, "row %lld", (long long)t->numbers[culprit.row] + 1);
-    snprintf(out, size, "%s of %s of %.200s is %s%s%s%s", culprit.in_gradient ? "the gradient" : "log p", row,
-             flow_dataset_location(t->training), culprit.in_gradient ? "out of range" : "not finite",
-             culprit.place[0] != '\0' ? " (in " : "", culprit.place, culprit.place[0] != '\0' ? ")" : "");
+        snprintf(row, sizeof row, "%s %lld", noun, (long long)t->source->type->number(t->source, culprit.row) + 1);
+    else
+        snprintf(row, sizeof row, "a %s", noun);
+    snprintf(out, size, "%s of %s of %.200s is %s%s%s%s",
+             culprit.in_gradient ? "the gradient" : t->objective.type->quantity, row, t->source->name,
+             culprit.in_gradient ? "out of range" : "not finite", culprit.place[0] != '\0' ? " (in " : "",
+             culprit.place, culprit.place[0] != '\0' ? ")" : "");
 }
 
 static void go_back(flow_trainer *t)
@@ -78,7 +63,7 @@ static void go_back(flow_trainer *t)
 
 static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double rate, flow_error *err)
 {
-    char culprit[480], message[720], origin[64] = "the initial ones";
+    char culprit[560], message[720], origin[64] = "the initial ones";
     describe_culprit(t, culprit, sizeof culprit);
     int64_t dropped = ++t->counters[COUNT_DROPPED], in_a_row = ++t->counters[COUNT_DROPPED_IN_A_ROW];
     double factor = t->figures[FIGURE_RATE_FACTOR], cut_factor = fmax(factor * cut, least_factor);
@@ -100,10 +85,10 @@ static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double r
     bool running = in_a_row >= STOP_AFTER;
     return flow_error_set(err, FLOW_NUMERIC,
                           "training stopped in epoch %lld after %lld steps that were not finite%s: %s; look at that "
-                          "row, or try a lower \"rate\" (it is %g) or another \"clip\" (it is %g); the best weights "
+                          "%s, or try a lower \"rate\" (it is %g) or another \"clip\" (it is %g); the best weights "
                           "are %s",
                           (long long)t->counters[COUNT_EPOCHS] + 1, (long long)(running ? in_a_row : dropped),
-                          running ? " in a row" : "", culprit, flow_optimizer_rate(t->optimizer), t->options.clip,
+                          running ? " in a row" : "", culprit, t->source->type->noun, flow_optimizer_rate(t->optimizer), t->options.clip,
                           origin);
 }
 
@@ -116,20 +101,16 @@ static flow_noise noise_of_step(const flow_trainer *t)
                         .first_row = (uint64_t)t->counters[COUNT_STEPS] << BITS_OF_BATCH};
 }
 
-static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, int64_t n, flow_error *err)
+static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, flow_batch *batch, flow_error *err)
 {
     double *figures = t->figures;
     double rate = figures[FIGURE_RATE_FACTOR] * flow_schedule_rate(t->schedule, flow_optimizer_rate(t->optimizer),
                                                                    t->counters[COUNT_STEPS], t->n_steps);
     t->counters[COUNT_STEPS]++;
     /* Every row counts the same, also in a short last batch: its step is not as noisy then as it is small. */
-    const flow_batch batch = {.rows = t->rows,
-                              .n = n,
-                              .stride = (size_t)flow_dataset_n_columns(t->training),
-                              .weighted = flow_dataset_is_weighted(t->training),
-                              .share = 1 / ((double)t->batch * t->mean_weight),
-                              .noise = noise_of_step(t)};
-    double score = flow_step_gradient(t->step, t->weights, &batch, t->gradient);
+    batch->share = 1 / ((double)t->batch * t->source->mean_weight);
+    batch->noise = noise_of_step(t);
+    double score = flow_step_gradient(t->step, t->weights, batch, t->gradient);
     double norm = isfinite(score) ? flow_optimizer_norm(t->optimizer, t->gradient, t->n_threads) : NAN;
     if (!(norm <= largest_norm))
         return drop(t, hooks, rate, err);
@@ -147,7 +128,7 @@ static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, int
     t->counters[COUNT_EPOCH_STEPS]++;
     t->counters[COUNT_DROPPED_IN_A_ROW] = 0;
     figures[FIGURE_SCORE] += score;
-    figures[FIGURE_SCORED_WEIGHT] += flow_batch_weight(&batch, t->f);
+    figures[FIGURE_SCORED_WEIGHT] += flow_batch_weight(batch, t->f);
     figures[FIGURE_NORM] += norm;
     figures[FIGURE_RATE] = rate;
     figures[FIGURE_RATE_FACTOR] = fmin(1, figures[FIGURE_RATE_FACTOR] * recovery);
@@ -160,13 +141,13 @@ static void report(const flow_trainer *t, const flow_train_hooks *hooks, const f
         return;
     double elapsed = clock->mark - clock->began;
     double speed = elapsed > 0 ? (double)clock->rows_done / elapsed : NAN;
-    double rows_left = (double)(t->options.epochs - t->counters[COUNT_EPOCHS]) * (double)t->n_rows -
+    double rows_left = (double)(t->options.epochs - t->counters[COUNT_EPOCHS]) * (double)t->source->n_rows -
                        (double)t->counters[COUNT_ROWS];
     const flow_progress progress = {
         .epoch = t->counters[COUNT_EPOCHS] + 1,
         .epochs = t->options.epochs,
         .row = t->counters[COUNT_ROWS],
-        .rows = t->n_rows,
+        .rows = t->source->n_rows,
         .training = t->figures[FIGURE_SCORE] / t->figures[FIGURE_SCORED_WEIGHT],
         .rows_per_second = speed,
         .seconds_left = rows_left / speed,
@@ -178,18 +159,19 @@ flow_status flow_trainer_run_epoch(flow_trainer *trainer, const flow_train_hooks
                                    flow_error *err)
 {
     flow_trainer *t = trainer;
-    if (t->counters[COUNT_ROWS] == t->n_rows)
+    flow_source *source = t->source;
+    if (t->counters[COUNT_ROWS] == source->n_rows)
         return FLOW_OK;
-    flow_status status = flow_dataset_shuffle(t->training, t->seed, t->counters[COUNT_EPOCHS], t->counters[COUNT_ROWS],
-                                              err);
-    while (status == FLOW_OK && t->counters[COUNT_ROWS] < t->n_rows) {
-        int64_t n;
-        status = read_batch(t, &n, err);
+    flow_status status = source->type->seek(source, t->counters[COUNT_EPOCHS], t->counters[COUNT_ROWS], err);
+    while (status == FLOW_OK && t->counters[COUNT_ROWS] < source->n_rows) {
+        int64_t left = source->n_rows - t->counters[COUNT_ROWS];
+        flow_batch batch;
+        status = source->type->next(source, left < t->batch ? left : t->batch, &batch, err);
         if (status != FLOW_OK)
             break;
-        status = take_step(t, hooks, n, err);
-        t->counters[COUNT_ROWS] += n;
-        clock->rows_done += n;
+        status = take_step(t, hooks, &batch, err);
+        t->counters[COUNT_ROWS] += batch.n;
+        clock->rows_done += batch.n;
         double now = flow_seconds();
         t->figures[FIGURE_SECONDS] += now - clock->mark;
         clock->mark = now;

@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "train/trainer_state.h"
+#include "train/evaluate.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+flow_status flow_check_columns(const flow *f, const flow_dataset *data, flow_error *err)
+{
+    int n = flow_dataset_n_columns(data) - (flow_dataset_is_weighted(data) ? 1 : 0);
+    if (n != flow_width(f))
+        return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d", flow_dataset_location(data), n,
+                              flow_width(f));
+    if (flow_dataset_n_context(data) != f->context.n)
+        return flow_error_set(err, FLOW_DATA, "%s: has %d columns of context, the model has %d",
+                              flow_dataset_location(data), flow_dataset_n_context(data), f->context.n);
+    return FLOW_OK;
+}
 
 struct flow_evaluator {
     size_t width; /* d + c */
@@ -59,7 +71,7 @@ void flow_evaluator_free(flow_evaluator *evaluator)
     free(evaluator);
 }
 
-/* Moves the weights that stand behind n rows to where weights are, and the rows together; without weights, all are 1. */
+/* Moves the weights that stand behind n rows to their own place, and the rows together; without weights, all are 1. */
 static void part_weights(flow_evaluator *e, bool weighted, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -114,7 +126,7 @@ flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weigh
                           flow_error *err)
 {
     *out = (flow_likelihood){.mean = NAN, .error = NAN, .first_not_finite = -1};
-    flow_status status = flow_trainer_check_columns(f, data, err);
+    flow_status status = flow_check_columns(f, data, err);
     if (status != FLOW_OK)
         return status;
     if (flow_dataset_n_rows(data) == 0)

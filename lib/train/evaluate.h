@@ -7,6 +7,9 @@
 #include "num/moments.h"
 #include "train/trainer.h"
 
+/* FLOW_DATA when a data set has not the columns of the flow: those of the data, the context, and maybe a weight. */
+flow_status flow_check_columns(const flow *f, const flow_dataset *data, flow_error *err);
+
 /* A flow with weights (both borrowed: the weights may change between runs) and room for a piece of a data set. */
 typedef struct flow_evaluator flow_evaluator;
 

@@ -1,6 +1,12 @@
 /* Objectives: what training makes large.
  *
- *     mle  the mean log-likelihood of the data: maximum likelihood (for example Papamakarios et al. 2021, eq. 13)
+ *     mle         the mean log-likelihood of the data: maximum likelihood (for example Papamakarios et al. 2021, eq. 13)
+ *     reverse_kl  the evidence lower bound of a density that is known up to a factor Z, from draws of the flow alone:
+ *
+ *                     ELBO = E[log density(x) - log q(x)],  x = f(z), z ~ base,  log q(x) = log base(z) - log|det dx/dz|
+ *
+ *                 It is log Z - KL(q || density / Z), so no more than log Z (for example Papamakarios et al. 2021, eq. 17;
+ *                 Rezende and Mohamed 2015); the gradient goes through the draws (Kingma and Welling 2014).
  *
  * Adding one: one file objective_<type>.c that ends in `const flow_objective_type flow_objective_<type>`, and one line
  * below.
@@ -10,33 +16,67 @@
 #define FLOW_TRAIN_OBJECTIVE_H
 
 #include "flow/flow.h"
+#include "train/target.h"
 
 /* The first is the default. */
-#define FLOW_OBJECTIVES(X) X(mle)
+#define FLOW_OBJECTIVES(X) X(mle) X(reverse_kl)
 
-/* One tile of a batch. The rows are in ws->x; ws was made with keep. */
+/* One tile of a batch: rows of data in ws->x, or draws from the base in ws->a. */
 typedef struct flow_objective_tile {
     const flow *f;
     const real *weights;
+    const flow_target *target; /* NULL for an objective on data */
     flow_workspace *ws;
-    int n, n_rows; /* columns of the tile, and how many of them are rows of data: the rest is padding */
-    const real *share; /* (n): what each row counts in the mean, its weight over that of a batch; 0 in the padding */
+    int n, n_rows; /* columns of the tile, and how many of them are rows: the rest is padding */
+    const real *share; /* (n): what each row counts in the mean, its weight over that of a batch; 0 in the padding. NULL:
+                          only scores are wanted; else ws was made with keep */
     double *score;     /* (n): written, for each row, what is made large, in nats */
+    double *point;     /* (2, dim): room for a point and a gradient there; NULL without a target */
 } flow_objective_tile;
 
 typedef struct flow_objective_type {
     const char *type;
     const char *help;
-    /* Writes the scores and records on ws->tape the gradient of -(sum of share * score). */
+    size_t options_size;
+    const flow_option *options; /* of an objective that draws, they fill a flow_draw_options */
+    bool draws;           /* its rows are draws from the base, and there is a target; else they are data */
+    const char *quantity; /* what a score is, for messages: "log p" */
+    /* Writes the scores and, with share, records on ws->tape the gradient of -(sum of share * score). */
     void (*tile)(const flow_objective_tile *tile);
+    /* Where the score of row `row` became something that is not finite, for messages. The tile is as `tile` got it. */
+    void (*blame)(const flow_objective_tile *tile, int row, char *place, size_t size);
 } flow_objective_type;
 
 #define FLOW_OBJECTIVE_DECLARE(name) extern const flow_objective_type flow_objective_##name;
 FLOW_OBJECTIVES(FLOW_OBJECTIVE_DECLARE)
 #undef FLOW_OBJECTIVE_DECLARE
 
-/* All of them in the order of the list, and their names, both NULL-terminated. */
+/* All of them in the order of the list, NULL-terminated. */
 extern const flow_objective_type *const flow_objective_types[];
-extern const char *const flow_objective_names[];
+
+/* What an objective that draws is told. */
+typedef struct flow_draw_options {
+    const char *density; /* path of the library, as written; borrowed from the document */
+    int64_t dimensions;  /* 0: what the library says */
+    bool parallel;
+    int64_t steps;      /* per epoch */
+    int64_t validation; /* draws that the bound is evaluated on after each epoch, always the same */
+    int64_t test;       /* draws that the result is evaluated on at the end */
+} flow_draw_options;
+
+/* An objective with its options. */
+typedef struct flow_objective {
+    const flow_objective_type *type;
+    void *options; /* owned */
+} flow_objective;
+
+/* From "mle" or {"type": "mle"}; defaults are written into the JSON. No library is loaded. */
+flow_status flow_objective_new(flow_objective *out, flow_json *json, flow_error *err);
+void flow_objective_release(flow_objective *objective);
+/* NULL for an objective on data. */
+const flow_draw_options *flow_objective_draws(const flow_objective *objective);
+
+/* Adds the definition "objective" of the JSON Schema. */
+void flow_objective_schema(cJSON *definitions);
 
 #endif

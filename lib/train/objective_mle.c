@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+
 #include "train/objective.h"
+
+typedef struct mle {
+    char none; /* it has no options */
+} mle;
+
+static const flow_option options[] = {FLOW_OPTIONS_END};
 
 static void mle_tile(const flow_objective_tile *tile)
 {
@@ -7,15 +15,26 @@ static void mle_tile(const flow_objective_tile *tile)
     flow_workspace *ws = tile->ws;
     const real *z;
     flow_tile_logp(f, tile->weights, ws, tile->n, tile->score, &z);
-    /* log p = log base(z) + logdet: both have the same gradient. */
+    if (tile->share == NULL)
+        return;
     for (int j = 0; j < tile->n; j++)
         ws->glogdet[j] = -tile->share[j];
-    f->base->backward(f->base_state, f->dim, tile->n, z, ws->glogdet, ws->ga);
-    flow_tile_to_latent_backward(f, tile->weights, ws, tile->n, ws->ga, NULL);
+    flow_tile_logp_backward(f, tile->weights, ws, tile->n, z, NULL);
+}
+
+static void mle_blame(const flow_objective_tile *tile, int row, char *place, size_t size)
+{
+    const char *name = flow_tile_culprit(tile->f, tile->weights, tile->ws, tile->n, row);
+    /* Every map is finite, so it is the base or the sum: log p itself is beyond all bounds. */
+    snprintf(place, size, "%s", name != NULL ? name : tile->f->base->type);
 }
 
 const flow_objective_type flow_objective_mle = {
     .type = "mle",
-    .help = "maximum likelihood",
+    .help = "maximum likelihood of the data",
+    .options_size = sizeof(mle),
+    .options = options,
+    .quantity = "log p",
     .tile = mle_tile,
+    .blame = mle_blame,
 };

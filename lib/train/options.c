@@ -7,8 +7,8 @@
 #include "train/trainer.h"
 
 static const flow_option table[] = {
-    {.key = "objective", .kind = FLOW_OPTION_CHOICE, .offset = offsetof(flow_train_options, objective),
-     .fallback = "\"mle\"", .choices = flow_objective_names, .help = "what training makes large"},
+    {.key = "objective", .kind = FLOW_OPTION_JSON, .offset = offsetof(flow_train_options, objective),
+     .fallback = "{\"type\": \"mle\"}", .refers = "objective", .help = "what training makes large"},
     {.key = "optimizer", .kind = FLOW_OPTION_JSON, .offset = offsetof(flow_train_options, optimizer),
      .fallback = "{\"type\": \"adam\"}", .refers = "optimizer", .help = "how a gradient changes the weights"},
     {.key = "schedule", .kind = FLOW_OPTION_JSON, .offset = offsetof(flow_train_options, schedule),
@@ -30,13 +30,19 @@ static const flow_option table[] = {
      .help = "decay, per step, of the moving average of the weights that is evaluated and kept; 0: none"},
     FLOW_OPTIONS_END};
 
-/* Optimizer and schedule are made once to check their options and to fill in their defaults. */
+/* Objective, optimizer and schedule are made once to check their options and to fill in their defaults. */
 static flow_status check(const flow_train_options *options, flow_error *err)
 {
     const flow_params none = {0};
-    flow_json json = options->optimizer;
+    flow_json json = options->objective;
+    flow_objective objective;
+    flow_status status = flow_objective_new(&objective, &json, err);
+    flow_objective_release(&objective);
+    if (status != FLOW_OK)
+        return status;
+    json = options->optimizer;
     flow_optimizer *optimizer = NULL;
-    flow_status status = flow_optimizer_new(&optimizer, &json, &none, err);
+    status = flow_optimizer_new(&optimizer, &json, &none, err);
     flow_optimizer_free(optimizer);
     if (status != FLOW_OK)
         return status;
@@ -60,6 +66,7 @@ void flow_train_schema(cJSON *definitions)
     cJSON_AddStringToObject(train, "type", "object");
     cJSON_AddItemToObject(train, "properties", flow_options_schema(table));
     cJSON_AddBoolToObject(train, "additionalProperties", false);
+    flow_objective_schema(definitions);
     flow_optimizer_schema(definitions);
     flow_schedule_schema(definitions);
 }

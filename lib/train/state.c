@@ -19,8 +19,8 @@ void flow_trainer_list_arrays(flow_trainer *trainer)
         arrays[t->n_arrays++] = (flow_array){"average", FLOW_ARRAY_REAL, n, 1, t->average};
     t->n_arrays += flow_optimizer_arrays(t->optimizer, arrays + t->n_arrays);
     arrays[t->n_arrays++] = flow_schedule_state(t->schedule);
-    if (t->validation != NULL)
-        arrays[t->n_arrays++] = (flow_array){"reference", FLOW_ARRAY_DOUBLE, (size_t)t->n_validation, 1, t->reference};
+    if (t->source->n_held_out > 0)
+        arrays[t->n_arrays++] = (flow_array){"reference", FLOW_ARRAY_DOUBLE, (size_t)t->source->n_held_out, 1, t->reference};
 }
 
 void flow_trainer_state(flow_trainer *trainer, const flow_array **arrays, int *n_arrays)
@@ -37,21 +37,22 @@ static flow_status damaged(flow_error *err, const char *what)
 static flow_status check_data(const flow_trainer *t, flow_error *err)
 {
     const int64_t *c = t->counters;
+    const flow_source *source = t->source;
     const struct {
-        const flow_dataset *data;
-        int64_t rows, checksum;
-    } sets[] = {{t->training, c[COUNT_TRAINING_ROWS], c[COUNT_TRAINING_CHECKSUM]},
-                {t->validation, c[COUNT_VALIDATION_ROWS], c[COUNT_VALIDATION_CHECKSUM]}};
+        const char *name;
+        int64_t rows, checksum, rows_before, checksum_before;
+    } sets[] = {{source->name, source->n_rows, source->checksum, c[COUNT_TRAINING_ROWS], c[COUNT_TRAINING_CHECKSUM]},
+                {source->held_out_name, source->n_held_out, source->held_out_checksum, c[COUNT_VALIDATION_ROWS],
+                 c[COUNT_VALIDATION_CHECKSUM]}};
+    const char *noun = source->type->noun;
     for (int k = 0; k < 2; k++) {
-        int64_t rows = sets[k].data != NULL ? flow_dataset_n_rows(sets[k].data) : 0;
-        int64_t checksum = sets[k].data != NULL ? (int64_t)flow_dataset_checksum(sets[k].data) : 0;
-        const char *name = sets[k].data != NULL ? flow_dataset_location(sets[k].data) : "validation";
-        if (rows != sets[k].rows)
-            return flow_error_set(err, FLOW_DATA, "%s: has %lld rows, and training began with %lld; use the same data, "
-                                  "or train a new model", name, (long long)rows, (long long)sets[k].rows);
-        if (checksum != sets[k].checksum)
-            return flow_error_set(err, FLOW_DATA, "%s: its values are not those that training began with; use the same "
-                                  "data, or train a new model", name);
+        if (sets[k].rows != sets[k].rows_before)
+            return flow_error_set(err, FLOW_DATA, "%s: has %lld %ss, and training began with %lld; use the same, or train "
+                                  "a new model", sets[k].name, (long long)sets[k].rows, noun,
+                                  (long long)sets[k].rows_before);
+        if (sets[k].checksum != sets[k].checksum_before)
+            return flow_error_set(err, FLOW_DATA, "%s: is not what training began with; use the same, or train a new "
+                                  "model", sets[k].name);
     }
     return FLOW_OK;
 }
@@ -63,7 +64,7 @@ static flow_status check_counters(const flow_trainer *t, flow_error *err)
     for (int k = 0; k < N_COUNTERS; k++)
         if (c[k] < 0 || c[k] > most)
             return damaged(err, "a counter is out of range");
-    if (c[COUNT_ROWS] > t->n_rows || c[COUNT_BEST_EPOCH] > c[COUNT_EPOCHS] ||
+    if (c[COUNT_ROWS] > t->source->n_rows || c[COUNT_BEST_EPOCH] > c[COUNT_EPOCHS] ||
         c[COUNT_REFERENCE_EPOCH] > c[COUNT_EPOCHS] || c[COUNT_WAITED] > c[COUNT_EPOCHS])
         return damaged(err, "its counters contradict each other");
     if (c[COUNT_EPOCHS] != t->n_history)
@@ -115,7 +116,7 @@ static flow_status check_reference(const flow_trainer *t, flow_error *err)
 {
     if (t->counters[COUNT_REFERENCE_EPOCH] == 0)
         return FLOW_OK;
-    for (int64_t i = 0; i < t->n_validation; i++)
+    for (int64_t i = 0; i < t->source->n_held_out; i++)
         if (!isfinite(t->reference[i]))
             return damaged(err, "a held-out log-density is not finite");
     return FLOW_OK;

@@ -14,12 +14,14 @@ typedef struct tile {
     double *score; /* (FLOW_TILE) */
     double *weight; /* (FLOW_TILE): of the rows */
     real *share;   /* (FLOW_TILE): weight * share of the batch, 0 in the padding */
+    double *point; /* (2, dim); NULL without a target */
     int n, n_rows;
 } tile;
 
 struct flow_step {
     const flow *f;
     const flow_objective_type *objective;
+    const flow_target *target;
     int n_threads, n_tiles;
     tile *tiles;      /* (n_tiles) */
     flow_tape *tapes; /* (n_tiles) */
@@ -29,8 +31,23 @@ struct flow_step {
     int n_used;
 };
 
-flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_type *objective, int64_t n_max,
-                          int n_threads, flow_error *err)
+static flow_status make_tile(tile *made, const flow *f, const flow_target *target, flow_error *err)
+{
+    flow_status status = flow_workspace_new(&made->ws, f, FLOW_TILE, true, err);
+    if (status != FLOW_OK)
+        return status;
+    made->score = flow_alloc_aligned(FLOW_TILE, sizeof *made->score);
+    made->weight = flow_alloc_aligned(FLOW_TILE, sizeof *made->weight);
+    made->share = flow_alloc_aligned(FLOW_TILE, sizeof *made->share);
+    if (target != NULL)
+        made->point = flow_alloc_aligned(2 * (size_t)f->dim, sizeof *made->point);
+    if (made->score == NULL || made->weight == NULL || made->share == NULL || (target != NULL && made->point == NULL))
+        return flow_error_memory(err, "a training step");
+    return FLOW_OK;
+}
+
+flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_type *objective,
+                          const flow_target *target, int64_t n_max, int n_threads, flow_error *err)
 {
     *out = NULL;
     flow_step *step = calloc(1, sizeof *step);
@@ -39,23 +56,15 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_t
     flow_status status = FLOW_OK;
     step->f = f;
     step->objective = objective;
+    step->target = target;
     step->n_threads = n_threads;
     step->n_tiles = (int)((n_max + FLOW_TILE - 1) / FLOW_TILE);
     step->tiles = calloc((size_t)step->n_tiles + 1, sizeof *step->tiles);
     step->tapes = calloc((size_t)step->n_tiles + 1, sizeof *step->tapes);
     if (step->tiles == NULL || step->tapes == NULL)
         status = flow_error_memory(err, "a training step");
-    for (int t = 0; status == FLOW_OK && t < step->n_tiles; t++) {
-        tile *made = &step->tiles[t];
-        status = flow_workspace_new(&made->ws, f, FLOW_TILE, true, err);
-        if (status != FLOW_OK)
-            break;
-        made->score = flow_alloc_aligned(FLOW_TILE, sizeof *made->score);
-        made->weight = flow_alloc_aligned(FLOW_TILE, sizeof *made->weight);
-        made->share = flow_alloc_aligned(FLOW_TILE, sizeof *made->share);
-        if (made->score == NULL || made->weight == NULL || made->share == NULL)
-            status = flow_error_memory(err, "a training step");
-    }
+    for (int t = 0; status == FLOW_OK && t < step->n_tiles; t++)
+        status = make_tile(&step->tiles[t], f, target, err);
     if (status != FLOW_OK) {
         flow_step_free(step);
         return status;
@@ -73,22 +82,23 @@ void flow_step_free(flow_step *step)
         flow_free_aligned(step->tiles[t].score);
         flow_free_aligned(step->tiles[t].weight);
         flow_free_aligned(step->tiles[t].share);
+        flow_free_aligned(step->tiles[t].point);
     }
     free(step->tiles);
     free(step->tapes);
     free(step);
 }
 
-static double weight_of(const flow_batch *batch, const flow *f, const double *row)
+static double weight_of(const flow_batch *batch, const flow *f, int64_t row)
 {
-    return batch->weighted ? row[flow_width(f)] : 1;
+    return batch->weighted ? batch->rows[(size_t)row * batch->stride + (size_t)flow_width(f)] : 1;
 }
 
 double flow_batch_weight(const flow_batch *batch, const flow *f)
 {
     double sum = 0;
     for (int64_t i = 0; i < batch->n; i++)
-        sum += weight_of(batch, f, batch->rows + (size_t)i * batch->stride);
+        sum += weight_of(batch, f, i);
     return sum;
 }
 
@@ -97,16 +107,33 @@ static void load(flow_step *step, int item)
     tile *at = &step->tiles[item];
     const flow_batch *batch = &step->batch;
     int64_t first = (int64_t)item * FLOW_TILE, left = batch->n - first;
-    const double *rows = batch->rows + (size_t)first * batch->stride;
     at->n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE;
     at->n = (at->n_rows + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
-    flow_tile_load_padded(step->f, at->ws, rows, batch->stride, at->n_rows, at->n);
+    if (batch->rows != NULL)
+        flow_tile_load_padded(step->f, at->ws, batch->rows + (size_t)first * batch->stride, batch->stride, at->n_rows,
+                              at->n);
     at->ws->noise = batch->noise;
     at->ws->noise.first_row += (uint64_t)first;
+    if (batch->rows == NULL)
+        flow_tile_draw(step->f, step->weights, at->ws, at->n, batch->seed, batch->first_row + (uint64_t)first, 1);
     for (int j = 0; j < at->n; j++) {
-        at->weight[j] = j >= at->n_rows ? 0 : weight_of(batch, step->f, rows + (size_t)j * batch->stride);
+        at->weight[j] = j >= at->n_rows ? 0 : weight_of(batch, step->f, first + j);
         at->share[j] = (real)(batch->share * at->weight[j]);
     }
+}
+
+static flow_objective_tile pass_of(const flow_step *step, int item)
+{
+    const tile *at = &step->tiles[item];
+    return (flow_objective_tile){.f = step->f,
+                                 .weights = step->weights,
+                                 .target = step->target,
+                                 .ws = at->ws,
+                                 .n = at->n,
+                                 .n_rows = at->n_rows,
+                                 .share = at->share,
+                                 .score = at->score,
+                                 .point = at->point};
 }
 
 static void run_tile(void *context, int item, int thread)
@@ -114,9 +141,7 @@ static void run_tile(void *context, int item, int thread)
     (void)thread;
     flow_step *step = context;
     load(step, item);
-    tile *at = &step->tiles[item];
-    const flow_objective_tile pass = {.f = step->f, .weights = step->weights, .ws = at->ws, .n = at->n,
-                                      .n_rows = at->n_rows, .share = at->share, .score = at->score};
+    const flow_objective_tile pass = pass_of(step, item);
     step->objective->tile(&pass);
 }
 
@@ -188,9 +213,8 @@ void flow_step_blame(flow_step *step, flow_culprit *out)
                 continue;
             out->row = (int64_t)t * FLOW_TILE + j;
             load(step, t);
-            const char *name = flow_tile_culprit(step->f, step->weights, step->tiles[t].ws, step->tiles[t].n, j);
-            /* Every map is finite, so it is the base or the sum: log p itself is beyond all bounds. */
-            snprintf(out->place, sizeof out->place, "%s", name != NULL ? name : step->f->base->type);
+            const flow_objective_tile pass = pass_of(step, t);
+            step->objective->blame(&pass, j, out->place, sizeof out->place);
             return;
         }
     }

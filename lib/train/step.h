@@ -14,32 +14,34 @@
 
 typedef struct flow_step flow_step;
 
-/* For batches of up to n_max rows; the flow is borrowed. */
-flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_type *objective, int64_t n_max,
-                          int n_threads, flow_error *err);
+/* For batches of up to n_max rows; the flow is borrowed, and so is the target (NULL for an objective on data). */
+flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_type *objective,
+                          const flow_target *target, int64_t n_max, int n_threads, flow_error *err);
 void flow_step_free(flow_step *step);
 
+/* Rows of data, or draws from the base. */
 typedef struct flow_batch {
-    const double *rows; /* n rows, `stride` values apart: data, context, and the weight if there is one */
     int64_t n;
+    const double *rows; /* n rows, `stride` values apart: data, context, and the weight if there is one; NULL: draws */
     size_t stride;
     bool weighted;
-    double share; /* what a row of weight 1 counts in the mean */
-    flow_noise noise; /* that spreads discrete columns; its place is that of the first row */
+    uint64_t seed, first_row; /* of draws: a function of these, not of the batch */
+    double share;             /* what a row of weight 1 counts in the mean */
+    flow_noise noise;         /* that spreads discrete columns; its place is that of the first row */
 } flow_batch;
 
 /* The sum of the rows' weights; n when they have none. */
 double flow_batch_weight(const flow_batch *batch, const flow *f);
 
-/* gradient (n_weights) = that of -share * sum of weight * score. Returns the sum of weight * score; when it is not finite
- * the gradient is not written. The rows are borrowed until flow_step_blame is done with. */
+/* gradient (n_weights) = that of -share * sum of weight * score. Returns the sum of weight * score; when it is not
+ * finite the gradient is not written. The rows are borrowed until flow_step_blame is done with. */
 double flow_step_gradient(flow_step *step, const real *weights, const flow_batch *batch, real *gradient);
 
 /* What made a step unusable. */
 typedef struct flow_culprit {
-    int64_t row;                /* of the batch; -1: cannot be told */
-    char place[FLOW_NAME_SIZE]; /* the block or the weights where it shows, "2.maf"; "" when it cannot be told */
-    bool in_gradient;           /* the scores are finite, their gradient is not */
+    int64_t row;      /* of the batch; -1: cannot be told */
+    char place[200];  /* the block or the weights where it shows, "2.maf"; "" when it cannot be told */
+    bool in_gradient; /* the scores are finite, their gradient is not */
 } flow_culprit;
 
 /* Looks for the culprit in the batch that flow_step_gradient was called with last; its weights and rows are still

@@ -7,90 +7,46 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "num/moments.h"
 #include "train/trainer_state.h"
 
 /* ---- making ---- */
 
-flow_status flow_trainer_check_columns(const flow *f, const flow_dataset *data, flow_error *err)
-{
-    int n = flow_dataset_n_columns(data) - (flow_dataset_is_weighted(data) ? 1 : 0);
-    if (n != flow_width(f))
-        return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d", flow_dataset_location(data), n,
-                              flow_width(f));
-    if (flow_dataset_n_context(data) != f->context.n)
-        return flow_error_set(err, FLOW_DATA, "%s: has %d columns of context, the model has %d",
-                              flow_dataset_location(data), flow_dataset_n_context(data), f->context.n);
-    return FLOW_OK;
-}
-
-static flow_status check_columns(const flow *f, const flow_dataset *data, flow_error *err)
-{
-    flow_status status = flow_trainer_check_columns(f, data, err);
-    if (status != FLOW_OK)
-        return status;
-    if (flow_dataset_n_rows(data) < 1)
-        return flow_error_set(err, FLOW_DATA, "%s: there are no rows to use", flow_dataset_location(data));
-    return FLOW_OK;
-}
-
-/* The same columns in another order would be a silent error. */
-static flow_status check_names(const flow_dataset *training, const flow_dataset *validation, flow_error *err)
-{
-    if (!flow_dataset_has_names(training) || !flow_dataset_has_names(validation))
-        return FLOW_OK;
-    for (int i = 0; i < flow_dataset_n_columns(training); i++) {
-        const char *a = flow_dataset_columns(training)[i], *b = flow_dataset_columns(validation)[i];
-        if (strcmp(a, b) != 0)
-            return flow_error_set(err, FLOW_DATA,
-                                  "column %d is \"%.80s\" in %s and \"%.80s\" in %s; name the \"columns\" to use",
-                                  i + 1, a, flow_dataset_location(training), b, flow_dataset_location(validation));
-    }
-    return FLOW_OK;
-}
-
-static flow_status check_data(const flow *f, const flow_dataset *training, const flow_dataset *validation,
-                              flow_error *err)
-{
-    flow_status status = check_columns(f, training, err);
-    if (status == FLOW_OK)
-        status = flow_dataset_check_spread(training, err);
-    if (status == FLOW_OK && validation != NULL)
-        status = check_columns(f, validation, err);
-    if (status == FLOW_OK && validation != NULL)
-        status = check_names(training, validation, err);
-    return status;
-}
-
-static flow_status make_parts(flow_trainer *t, flow_error *err)
+static flow_status make_parts(flow_trainer *t, const flow_target *target, flow_error *err)
 {
     flow_json json = t->options.optimizer;
     flow_status status = flow_optimizer_new(&t->optimizer, &json, &t->f->params, err);
     json = t->options.schedule;
     if (status == FLOW_OK)
         status = flow_schedule_new(&t->schedule, &json, err);
-    if (status == FLOW_OK && flow_schedule_observes(t->schedule) && t->validation == NULL)
+    if (status == FLOW_OK && flow_schedule_observes(t->schedule) && t->source->n_held_out == 0)
         return flow_json_fail(&json, err, "\"%s\" goes by held-out data and there are none; give \"data\" a "
                               "\"validation\", or choose another schedule", flow_schedule_name(t->schedule));
     if (status == FLOW_OK)
-        status = flow_step_new(&t->step, t->f, flow_objective_types[t->options.objective], t->batch, t->n_threads, err);
+        status = flow_step_new(&t->step, t->f, t->objective.type, target, t->batch, t->n_threads, err);
     return status;
 }
 
-static flow_status make_vectors(flow_trainer *t, flow_error *err)
+static flow_status make_weights(flow_trainer *t, flow_error *err)
 {
-    size_t n = t->f->params.n_weights, held_out = (size_t)t->n_validation;
+    size_t n = t->f->params.n_weights;
     t->weights = flow_alloc_aligned(n, sizeof *t->weights);
     t->best = flow_alloc_aligned(n, sizeof *t->best);
     t->gradient = flow_alloc_aligned(n, sizeof *t->gradient);
-    t->rows = flow_alloc_aligned((size_t)t->batch * (size_t)flow_dataset_n_columns(t->training), sizeof *t->rows);
-    t->numbers = flow_alloc_aligned((size_t)t->batch, sizeof *t->numbers);
-    t->logp = flow_alloc_aligned(held_out, sizeof *t->logp);
-    t->reference = flow_alloc_aligned(held_out, sizeof *t->reference);
-    t->held_out_weights = flow_alloc_aligned(held_out, sizeof *t->held_out_weights);
     if (t->options.ema > 0)
         t->average = flow_alloc_aligned(n, sizeof *t->average);
-    if (t->weights == NULL || t->best == NULL || t->gradient == NULL || t->rows == NULL || t->numbers == NULL ||
-        t->logp == NULL || t->reference == NULL || t->held_out_weights == NULL || (t->options.ema > 0 && t->average == NULL))
+    if (t->weights == NULL || t->best == NULL || t->gradient == NULL || (t->options.ema > 0 && t->average == NULL))
+        return flow_error_memory(err, "training");
+    return FLOW_OK;
+}
+
+static flow_status make_scores(flow_trainer *t, flow_error *err)
+{
+    size_t n = (size_t)t->source->n_held_out;
+    t->scores = flow_alloc_aligned(n, sizeof *t->scores);
+    t->reference = flow_alloc_aligned(n, sizeof *t->reference);
+    t->held_out_weights = flow_alloc_aligned(n, sizeof *t->held_out_weights);
+    if (t->scores == NULL || t->reference == NULL || t->held_out_weights == NULL)
         return flow_error_memory(err, "training");
     return FLOW_OK;
 }
@@ -101,57 +57,104 @@ static void clear_state(flow_trainer *t)
     memset(t->figures, 0, sizeof t->figures);
     t->figures[FIGURE_RATE_FACTOR] = 1;
     t->figures[FIGURE_BEST] = -HUGE_VAL;
-    t->counters[COUNT_TRAINING_ROWS] = t->n_rows;
-    t->counters[COUNT_TRAINING_CHECKSUM] = (int64_t)flow_dataset_checksum(t->training);
-    t->counters[COUNT_VALIDATION_ROWS] = t->n_validation;
-    if (t->validation != NULL)
-        t->counters[COUNT_VALIDATION_CHECKSUM] = (int64_t)flow_dataset_checksum(t->validation);
+    t->counters[COUNT_TRAINING_ROWS] = t->source->n_rows;
+    t->counters[COUNT_TRAINING_CHECKSUM] = (int64_t)t->source->checksum;
+    t->counters[COUNT_VALIDATION_ROWS] = t->source->n_held_out;
+    t->counters[COUNT_VALIDATION_CHECKSUM] = (int64_t)t->source->held_out_checksum;
     t->n_history = 0;
 }
 
-flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
-                             flow_dataset *validation, uint64_t seed, int n_threads, flow_error *err)
+/* A trainer with its objective and its vectors of weights, and no source yet. */
+static flow_status begin(flow_trainer **out, flow *f, const flow_train_options *options, uint64_t seed, int n_threads,
+                         flow_error *err)
 {
     *out = NULL;
-    flow_status status = check_data(f, training, validation, err);
-    if (status != FLOW_OK)
-        return status;
     flow_trainer *t = calloc(1, sizeof *t);
     if (t == NULL)
         return flow_error_memory(err, "training");
     t->f = f;
     t->options = *options;
-    t->training = training;
-    t->validation = validation;
     t->seed = seed;
     t->n_threads = n_threads < 1 ? 1 : n_threads;
-    t->n_rows = flow_dataset_n_rows(training);
-    t->n_validation = validation != NULL ? flow_dataset_n_rows(validation) : 0;
-    t->mean_weight = 1;
-    if (flow_dataset_is_weighted(training))
-        t->mean_weight = flow_dataset_summary(training)[flow_dataset_n_columns(training) - 1].mean;
-    t->batch = options->batch < t->n_rows ? options->batch : t->n_rows;
-    t->n_steps = (t->n_rows + t->batch - 1) / t->batch * options->epochs;
-    status = make_parts(t, err);
+    flow_json json = options->objective;
+    flow_status status = flow_objective_new(&t->objective, &json, err);
     if (status == FLOW_OK)
-        status = make_vectors(t, err);
-    if (status == FLOW_OK && validation != NULL)
-        status = flow_evaluator_new(&t->evaluator, f, flow_trainer_evaluated(t), t->n_threads, err);
+        status = make_weights(t, err);
     if (status != FLOW_OK) {
         flow_trainer_free(t);
         return status;
     }
-    clear_state(t);
-    flow_trainer_list_arrays(t);
     *out = t;
     return FLOW_OK;
+}
+
+/* The rest, which depends on the source; the target is NULL for data. */
+static flow_status finish(flow_trainer *t, const flow_target *target, flow_error *err)
+{
+    int64_t n_rows = t->source->n_rows;
+    t->batch = t->options.batch < n_rows ? t->options.batch : n_rows;
+    t->n_steps = (n_rows + t->batch - 1) / t->batch * t->options.epochs;
+    flow_status status = make_parts(t, target, err);
+    if (status == FLOW_OK)
+        status = make_scores(t, err);
+    if (status != FLOW_OK)
+        return status;
+    clear_state(t);
+    flow_trainer_list_arrays(t);
+    return FLOW_OK;
+}
+
+flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
+                             flow_dataset *validation, uint64_t seed, int n_threads, flow_error *err)
+{
+    flow_trainer *t;
+    *out = NULL;
+    flow_status status = begin(&t, f, options, seed, n_threads, err);
+    if (status != FLOW_OK)
+        return status;
+    if (flow_objective_draws(&t->objective) != NULL)
+        status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is not one on data", t->objective.type->type);
+    if (status == FLOW_OK)
+        status = flow_source_data(&t->source, f, training, validation, flow_trainer_evaluated(t), options, seed,
+                                  t->n_threads, err);
+    if (status == FLOW_OK)
+        status = finish(t, NULL, err);
+    if (status == FLOW_OK)
+        *out = t;
+    else
+        flow_trainer_free(t);
+    return status;
+}
+
+flow_status flow_trainer_new_target(flow_trainer **out, flow *f, const flow_train_options *options,
+                                    const flow_target *target, uint64_t seed, int n_threads, flow_error *err)
+{
+    flow_trainer *t;
+    *out = NULL;
+    flow_status status = begin(&t, f, options, seed, n_threads, err);
+    if (status != FLOW_OK)
+        return status;
+    const flow_draw_options *draws = flow_objective_draws(&t->objective);
+    if (draws == NULL)
+        status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is one on data", t->objective.type->type);
+    if (status == FLOW_OK)
+        status = flow_source_draws(&t->source, f, target, draws, flow_trainer_evaluated(t), options, seed, t->n_threads,
+                                   err);
+    if (status == FLOW_OK)
+        status = finish(t, target, err);
+    if (status == FLOW_OK)
+        *out = t;
+    else
+        flow_trainer_free(t);
+    return status;
 }
 
 void flow_trainer_free(flow_trainer *trainer)
 {
     if (trainer == NULL)
         return;
-    flow_evaluator_free(trainer->evaluator);
+    flow_source_free(trainer->source);
+    flow_objective_release(&trainer->objective);
     flow_step_free(trainer->step);
     flow_schedule_free(trainer->schedule);
     flow_optimizer_free(trainer->optimizer);
@@ -159,9 +162,7 @@ void flow_trainer_free(flow_trainer *trainer)
     flow_free_aligned(trainer->best);
     flow_free_aligned(trainer->average);
     flow_free_aligned(trainer->gradient);
-    flow_free_aligned(trainer->rows);
-    flow_free_aligned(trainer->numbers);
-    flow_free_aligned(trainer->logp);
+    flow_free_aligned(trainer->scores);
     flow_free_aligned(trainer->reference);
     flow_free_aligned(trainer->held_out_weights);
     free(trainer->history);
@@ -169,27 +170,6 @@ void flow_trainer_free(flow_trainer *trainer)
 }
 
 /* ---- starting ---- */
-
-/* Initial values from all rows where they are few, else from as many as give them to a fraction of a percent. */
-static flow_status fit(flow_trainer *t, flow_error *err)
-{
-    enum { MOST_VALUES = 1 << 24, MOST_ROWS = 1 << 16, LEAST_ROWS = 1 << 10 };
-    size_t stride = (size_t)flow_dataset_n_columns(t->training), width = (size_t)flow_width(t->f);
-    int64_t n_max = MOST_VALUES / (int64_t)stride;
-    n_max = n_max < LEAST_ROWS ? LEAST_ROWS : n_max > MOST_ROWS ? MOST_ROWS : n_max;
-    n_max = n_max > t->n_rows ? t->n_rows : n_max;
-    double *rows = flow_alloc_aligned((size_t)n_max * stride, sizeof *rows);
-    if (rows == NULL)
-        return flow_error_memory(err, "a sample of the data");
-    size_t n = 0;
-    flow_status status = flow_dataset_sample(t->training, rows, (size_t)n_max, &n, err);
-    for (size_t r = 1; stride > width && r < n; r++) /* the weights do not count here */
-        memmove(rows + r * width, rows + r * stride, width * sizeof *rows);
-    if (status == FLOW_OK)
-        status = flow_fit(t->f, t->weights, rows, n, flow_dataset_columns(t->training), err);
-    flow_free_aligned(rows);
-    return status;
-}
 
 flow_status flow_trainer_start(flow_trainer *trainer, flow_error *err)
 {
@@ -200,7 +180,7 @@ flow_status flow_trainer_start(flow_trainer *trainer, flow_error *err)
     flow_schedule_reset(t->schedule);
     flow_status status = flow_init_weights(t->f, t->seed, t->weights, err);
     if (status == FLOW_OK)
-        status = fit(t, err);
+        status = t->source->type->fit(t->source, t->f, t->weights, err);
     if (status != FLOW_OK)
         return status;
     size_t bytes = t->f->params.n_weights * sizeof *t->weights;
@@ -228,8 +208,8 @@ static bool improves_significantly(const flow_trainer *t, double error)
     if (t->counters[COUNT_REFERENCE_EPOCH] == 0)
         return true;
     flow_moments difference = {0};
-    for (int64_t i = 0; i < t->n_validation; i++)
-        flow_moments_add(&difference, t->logp[i] - t->reference[i], t->held_out_weights[i]);
+    for (int64_t i = 0; i < t->source->n_held_out; i++)
+        flow_moments_add(&difference, t->scores[i] - t->reference[i], t->held_out_weights[i]);
     return flow_moments_mean(&difference) > noticeable * error &&
            flow_moments_mean(&difference) > t->options.min_improvement * flow_moments_error(&difference);
 }
@@ -240,10 +220,10 @@ static void warn_not_finite(const flow_trainer *t, const flow_train_hooks *hooks
         return;
     char message[512];
     snprintf(message, sizeof message,
-             "epoch %lld: log p of %lld held-out row%s is not finite, the first is row %lld of %.200s; these weights "
-             "are not kept", (long long)t->counters[COUNT_EPOCHS] + 1,
-             (long long)likelihood->not_finite, likelihood->not_finite == 1 ? "" : "s",
-             (long long)likelihood->first_not_finite + 1, flow_dataset_location(t->validation));
+             "epoch %lld: %s of %lld held-out %s%s is not finite, the first is %s %lld of %.200s; these weights "
+             "are not kept", (long long)t->counters[COUNT_EPOCHS] + 1, t->objective.type->quantity,
+             (long long)likelihood->not_finite, t->source->type->noun, likelihood->not_finite == 1 ? "" : "s",
+             t->source->type->noun, (long long)likelihood->first_not_finite + 1, t->source->held_out_name);
     hooks->on_warning(hooks->context, message);
 }
 
@@ -251,8 +231,8 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
 {
     flow_likelihood likelihood = {.mean = NAN, .error = NAN};
     flow_status status = flow_trainer_reserve_history(t, err);
-    if (status == FLOW_OK && t->validation != NULL)
-        status = flow_evaluator_run(t->evaluator, &likelihood, t->logp, t->held_out_weights, t->validation, hooks, err);
+    if (status == FLOW_OK && t->source->n_held_out > 0)
+        status = t->source->type->judge(t->source, &likelihood, t->scores, t->held_out_weights, hooks, err);
     if (status != FLOW_OK)
         return status;
     if (likelihood.not_finite > 0)
@@ -262,16 +242,16 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
     int64_t *counters = t->counters, epoch = ++counters[COUNT_EPOCHS];
     double *figures = t->figures;
     bool usable = likelihood.not_finite == 0;
-    bool improved = usable && (t->validation == NULL || improves_significantly(t, likelihood.error));
-    bool best = usable && (t->validation == NULL || likelihood.mean > figures[FIGURE_BEST]);
+    bool improved = usable && (t->source->n_held_out == 0 || improves_significantly(t, likelihood.error));
+    bool best = usable && (t->source->n_held_out == 0 || likelihood.mean > figures[FIGURE_BEST]);
     if (improved) {
         counters[COUNT_REFERENCE_EPOCH] = epoch;
-        memcpy(t->reference, t->logp, (size_t)t->n_validation * sizeof *t->reference);
+        memcpy(t->reference, t->scores, (size_t)t->source->n_held_out * sizeof *t->reference);
     }
     counters[COUNT_WAITED] = improved ? 0 : counters[COUNT_WAITED] + 1;
     if (best) {
         counters[COUNT_BEST_EPOCH] = epoch;
-        figures[FIGURE_BEST] = t->validation != NULL ? likelihood.mean : figures[FIGURE_BEST];
+        figures[FIGURE_BEST] = t->source->n_held_out > 0 ? likelihood.mean : figures[FIGURE_BEST];
         memcpy(t->best, flow_trainer_evaluated(t), t->f->params.n_weights * sizeof *t->best);
     }
     flow_schedule_observe(t->schedule, flow_optimizer_rate(t->optimizer), improved);

@@ -14,10 +14,12 @@
 #include "base/option.h"
 #include "data/dataset.h"
 #include "flow/flow.h"
+#include "train/target.h"
 
-/* The "train" object of a spec. `optimizer` and `schedule` are read by optimizer.h and schedule.h. */
+/* The "train" object of a spec. `objective`, `optimizer` and `schedule` are read by the headers of
+ * these names. */
 typedef struct flow_train_options {
-    int objective;          /* index in the list of objectives: "mle" */
+    flow_json objective;    /* {"type": "mle"} */
     flow_json optimizer;    /* {"type": "adam", "rate": 1e-3, ...} */
     flow_json schedule;     /* {"type": "cosine", "warmup": 500, ...} */
     int64_t batch, epochs;
@@ -79,6 +81,10 @@ typedef struct flow_trainer flow_trainer;
  * a column has no spread. */
 flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
                              flow_dataset *validation, uint64_t seed, int n_threads, flow_error *err);
+/* The same for an objective that draws: the rows are draws, "held out" is a fixed set of them. The target is borrowed, too.
+ * FLOW_SPEC when the flow does not suit. */
+flow_status flow_trainer_new_target(flow_trainer **out, flow *f, const flow_train_options *options,
+                                    const flow_target *target, uint64_t seed, int n_threads, flow_error *err);
 void flow_trainer_free(flow_trainer *trainer);
 
 /* A fresh start: initial weights, data-dependent values. */

@@ -3,9 +3,9 @@
 #ifndef FLOW_TRAIN_TRAINER_STATE_H
 #define FLOW_TRAIN_TRAINER_STATE_H
 
-#include "train/evaluate.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
+#include "train/source.h"
 #include "train/step.h"
 #include "train/trainer.h"
 
@@ -45,27 +45,23 @@ enum { STATE_ARRAYS_MAX = 8 + FLOW_OPTIMIZER_ARRAYS };
 struct flow_trainer {
     flow *f;
     flow_train_options options;
-    flow_dataset *training, *validation;
     uint64_t seed;
     int n_threads;
-    int64_t n_rows, n_validation; /* rows of the data sets; 0: no validation */
-    int64_t batch;                /* rows of a full step */
-    int64_t n_steps;              /* of all epochs */
-    bool ready;                   /* started or restored */
+    int64_t batch;   /* rows of a full step */
+    int64_t n_steps; /* of all epochs */
+    bool ready;      /* started or restored */
 
+    flow_objective objective;
+    flow_source *source;
     flow_optimizer *optimizer;
     flow_schedule *schedule;
     flow_step *step;
-    flow_evaluator *evaluator; /* NULL without validation */
 
     real *weights, *best, *average; /* (n_weights); average: NULL without ema */
     real *gradient;                 /* (n_weights) */
-    double *rows;                   /* (batch, columns of the data set) */
-    int64_t *numbers;               /* (batch) */
-    double *logp;                   /* (n_validation): of the epoch at hand */
-    double *reference;              /* (n_validation): of the reference epoch */
-    double *held_out_weights;       /* (n_validation) */
-    double mean_weight;             /* of the training rows; 1 when they have none */
+    double *scores;                 /* (held-out rows): of the epoch at hand */
+    double *reference;              /* (held-out rows): of the reference epoch */
+    double *held_out_weights;       /* (held-out rows) */
 
     int64_t counters[N_COUNTERS];
     double figures[N_FIGURES];
@@ -75,9 +71,6 @@ struct flow_trainer {
     double *history; /* (n_history, FLOW_EPOCH_COLUMNS) */
     int64_t n_history, history_capacity;
 };
-
-/* FLOW_DATA when a data set has not the columns of the flow: those of the data, the context, and maybe a weight. */
-flow_status flow_trainer_check_columns(const flow *f, const flow_dataset *data, flow_error *err);
 
 /* The weights that are evaluated and kept. */
 const real *flow_trainer_evaluated(const flow_trainer *trainer);

@@ -1,0 +1,54 @@
+/* Where training takes its rows from, and what it is judged by: data sets, or draws from the base and a target density.
+ * Internal to the trainer, which knows nothing of either.
+ *
+ * A source is a struct that begins with a flow_source, behind a const table of functions. An epoch has n_rows rows in an
+ * order that is a function of the seed and the epoch; it is begun at any of them, so that a stopped run continues.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_TRAIN_SOURCE_H
+#define FLOW_TRAIN_SOURCE_H
+
+#include "train/step.h"
+#include "train/trainer.h"
+
+typedef struct flow_source flow_source;
+
+typedef struct flow_source_type {
+    const char *noun; /* what a row is called in messages: "row", "draw" */
+    /* Data-dependent initial values. */
+    flow_status (*fit)(flow_source *self, flow *f, real *weights, flow_error *err);
+    /* Goes to row `row` of epoch `epoch`, both counted from 0. */
+    flow_status (*seek)(flow_source *self, int64_t epoch, int64_t row, flow_error *err);
+    /* The next n rows; the batch's rows are the source's and live until the next call. `share` is left to the caller. */
+    flow_status (*next)(flow_source *self, int64_t n, flow_batch *out, flow_error *err);
+    /* The number, counted from 0, by which people know row i of the last batch. */
+    int64_t (*number)(const flow_source *self, int64_t i);
+    /* Scores (n_held_out) and weights (n_held_out) of the held-out rows, and what they come to. FLOW_INTERRUPTED when the
+     * hooks' should_stop says so. */
+    flow_status (*judge)(flow_source *self, flow_likelihood *out, double *scores, double *row_weights,
+                         const flow_train_hooks *hooks, flow_error *err);
+    void (*free)(flow_source *self);
+} flow_source_type;
+
+struct flow_source {
+    const flow_source_type *type;
+    int64_t n_rows, n_held_out; /* of an epoch; n_held_out 0: there are none */
+    double mean_weight;         /* of the rows of an epoch */
+    const char *name, *held_out_name;    /* for messages; borrowed */
+    uint32_t checksum, held_out_checksum; /* of what a resumed run has to agree with */
+};
+
+/* `evaluated` are the weights that are judged; everything is borrowed. validation may be NULL. FLOW_DATA when the columns
+ * are not those of the flow, or have no spread. */
+flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *training, flow_dataset *validation,
+                             const real *evaluated, const flow_train_options *options, uint64_t seed, int n_threads,
+                             flow_error *err);
+
+/* Draws. FLOW_SPEC when a map of the flow takes its values from data. */
+flow_status flow_source_draws(flow_source **out, const flow *f, const flow_target *target,
+                              const flow_draw_options *draws, const real *evaluated, const flow_train_options *options,
+                              uint64_t seed, int n_threads, flow_error *err);
+
+void flow_source_free(flow_source *source);
+
+#endif

@@ -1,0 +1,194 @@
+/* Data sets as a source. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "train/evaluate.h"
+#include "train/source.h"
+
+typedef struct data_source {
+    flow_source base;
+    flow_dataset *training, *validation; /* validation: NULL without */
+    flow_evaluator *evaluator;           /* NULL without validation */
+    uint64_t seed;
+    double *rows;     /* (batch, columns of the data set) */
+    int64_t *numbers; /* (batch) */
+} data_source;
+
+/* ---- are the data usable? ---- */
+
+static flow_status check_columns(const flow *f, const flow_dataset *data, flow_error *err)
+{
+    flow_status status = flow_check_columns(f, data, err);
+    if (status != FLOW_OK)
+        return status;
+    if (flow_dataset_n_rows(data) < 1)
+        return flow_error_set(err, FLOW_DATA, "%s: there are no rows to use", flow_dataset_location(data));
+    return FLOW_OK;
+}
+
+/* The same columns in another order would be a silent error. */
+static flow_status check_names(const flow_dataset *training, const flow_dataset *validation, flow_error *err)
+{
+    if (!flow_dataset_has_names(training) || !flow_dataset_has_names(validation))
+        return FLOW_OK;
+    for (int i = 0; i < flow_dataset_n_columns(training); i++) {
+        const char *a = flow_dataset_columns(training)[i], *b = flow_dataset_columns(validation)[i];
+        if (strcmp(a, b) != 0)
+            return flow_error_set(err, FLOW_DATA,
+                                  "column %d is \"%.80s\" in %s and \"%.80s\" in %s; name the \"columns\" to use",
+                                  i + 1, a, flow_dataset_location(training), b, flow_dataset_location(validation));
+    }
+    return FLOW_OK;
+}
+
+static flow_status check_data(const flow *f, const flow_dataset *training, const flow_dataset *validation,
+                              flow_error *err)
+{
+    flow_status status = check_columns(f, training, err);
+    if (status == FLOW_OK)
+        status = flow_dataset_check_spread(training, err);
+    if (status == FLOW_OK && validation != NULL)
+        status = check_columns(f, validation, err);
+    if (status == FLOW_OK && validation != NULL)
+        status = check_names(training, validation, err);
+    return status;
+}
+
+/* ---- serving them ---- */
+
+/* Initial values from all rows where they are few, else from as many as give them to a fraction of a percent. */
+static flow_status fit(flow_source *self, flow *f, real *weights, flow_error *err)
+{
+    enum { MOST_VALUES = 1 << 24, MOST_ROWS = 1 << 16, LEAST_ROWS = 1 << 10 };
+    data_source *source = (data_source *)self;
+    flow_dataset *data = source->training;
+    size_t stride = (size_t)flow_dataset_n_columns(data), width = (size_t)flow_width(f);
+    int64_t n_max = MOST_VALUES / (int64_t)stride;
+    n_max = n_max < LEAST_ROWS ? LEAST_ROWS : n_max > MOST_ROWS ? MOST_ROWS : n_max;
+    n_max = n_max > self->n_rows ? self->n_rows : n_max;
+    double *rows = flow_alloc_aligned((size_t)n_max * stride, sizeof *rows);
+    if (rows == NULL)
+        return flow_error_memory(err, "a sample of the data");
+    size_t n = 0;
+    flow_status status = flow_dataset_sample(data, rows, (size_t)n_max, &n, err);
+    for (size_t r = 1; stride > width && r < n; r++) /* the weights do not count here */
+        memmove(rows + r * width, rows + r * stride, width * sizeof *rows);
+    if (status == FLOW_OK)
+        status = flow_fit(f, weights, rows, n, flow_dataset_columns(data), err);
+    flow_free_aligned(rows);
+    return status;
+}
+
+static flow_status seek(flow_source *self, int64_t epoch, int64_t row, flow_error *err)
+{
+    data_source *source = (data_source *)self;
+    return flow_dataset_shuffle(source->training, source->seed, epoch, row, err);
+}
+
+static flow_status next(flow_source *self, int64_t n, flow_batch *out, flow_error *err)
+{
+    data_source *source = (data_source *)self;
+    size_t stride = (size_t)flow_dataset_n_columns(source->training);
+    for (int64_t done = 0; done < n;) {
+        size_t n_read = 0;
+        flow_status status = flow_dataset_next(source->training, source->rows + (size_t)done * stride,
+                                               source->numbers + done, (size_t)(n - done), &n_read, err);
+        if (status != FLOW_OK)
+            return status;
+        if (n_read == 0)
+            return flow_error_set(err, FLOW_DATA, "%s: has fewer rows than before; it changed while it was in use",
+                                  self->name);
+        done += (int64_t)n_read;
+    }
+    *out = (flow_batch){.n = n,
+                        .rows = source->rows,
+                        .stride = stride,
+                        .weighted = flow_dataset_is_weighted(source->training)};
+    return FLOW_OK;
+}
+
+static int64_t number(const flow_source *self, int64_t i)
+{
+    return ((const data_source *)self)->numbers[i];
+}
+
+static flow_status judge(flow_source *self, flow_likelihood *out, double *scores, double *row_weights,
+                         const flow_train_hooks *hooks, flow_error *err)
+{
+    data_source *source = (data_source *)self;
+    return flow_evaluator_run(source->evaluator, out, scores, row_weights, source->validation, hooks, err);
+}
+
+static void release(flow_source *self)
+{
+    data_source *source = (data_source *)self;
+    flow_evaluator_free(source->evaluator);
+    flow_free_aligned(source->rows);
+    flow_free_aligned(source->numbers);
+    free(source);
+}
+
+static const flow_source_type type = {
+    .noun = "row",
+    .fit = fit,
+    .seek = seek,
+    .next = next,
+    .number = number,
+    .judge = judge,
+    .free = release,
+};
+
+static void describe(flow_source *base, const flow_dataset *training, const flow_dataset *validation)
+{
+    base->type = &type;
+    base->name = flow_dataset_location(training);
+    base->n_rows = flow_dataset_n_rows(training);
+    base->checksum = flow_dataset_checksum(training);
+    base->mean_weight = 1;
+    if (flow_dataset_is_weighted(training))
+        base->mean_weight = flow_dataset_summary(training)[flow_dataset_n_columns(training) - 1].mean;
+    base->held_out_name = "validation";
+    if (validation == NULL)
+        return;
+    base->held_out_name = flow_dataset_location(validation);
+    base->n_held_out = flow_dataset_n_rows(validation);
+    base->held_out_checksum = flow_dataset_checksum(validation);
+}
+
+flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *training, flow_dataset *validation,
+                             const real *evaluated, const flow_train_options *options, uint64_t seed, int n_threads,
+                             flow_error *err)
+{
+    *out = NULL;
+    flow_status status = check_data(f, training, validation, err);
+    if (status != FLOW_OK)
+        return status;
+    data_source *source = calloc(1, sizeof *source);
+    if (source == NULL)
+        return flow_error_memory(err, "training");
+    source->training = training;
+    source->validation = validation;
+    source->seed = seed;
+    describe(&source->base, training, validation);
+    size_t batch = (size_t)(options->batch < source->base.n_rows ? options->batch : source->base.n_rows);
+    source->rows = flow_alloc_aligned(batch * (size_t)flow_dataset_n_columns(training), sizeof *source->rows);
+    source->numbers = flow_alloc_aligned(batch, sizeof *source->numbers);
+    if (source->rows == NULL || source->numbers == NULL)
+        status = flow_error_memory(err, "training");
+    if (status == FLOW_OK && validation != NULL)
+        status = flow_evaluator_new(&source->evaluator, f, evaluated, n_threads, err);
+    if (status != FLOW_OK) {
+        release(&source->base);
+        return status;
+    }
+    *out = &source->base;
+    return FLOW_OK;
+}
+
+void flow_source_free(flow_source *source)
+{
+    if (source != NULL)
+        source->type->free(source);
+}

@@ -1,0 +1,140 @@
+/* Draws from the base as a source. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "num/moments.h"
+#include "train/draws.h"
+#include "train/source.h"
+
+typedef struct draw_source {
+    flow_source base;
+    flow_draws *draws;
+    uint64_t seed;
+    uint64_t first; /* row of the batch that is next */
+    int64_t batch;  /* rows of the last batch */
+} draw_source;
+
+/* There are no data: blocks start where they are the identity, and there are no column maps that would need any. */
+static flow_status fit(flow_source *self, flow *f, real *weights, flow_error *err)
+{
+    (void)self, (void)f, (void)weights, (void)err;
+    return FLOW_OK;
+}
+
+static flow_status seek(flow_source *self, int64_t epoch, int64_t row, flow_error *err)
+{
+    (void)err;
+    draw_source *source = (draw_source *)self;
+    source->first = FLOW_DRAWS_TRAINING + (uint64_t)epoch * (uint64_t)self->n_rows + (uint64_t)row;
+    return FLOW_OK;
+}
+
+static flow_status next(flow_source *self, int64_t n, flow_batch *out, flow_error *err)
+{
+    (void)err;
+    draw_source *source = (draw_source *)self;
+    *out = (flow_batch){.n = n, .seed = source->seed, .first_row = source->first};
+    source->first += (uint64_t)n;
+    source->batch = n;
+    return FLOW_OK;
+}
+
+static int64_t number(const flow_source *self, int64_t i)
+{
+    const draw_source *source = (const draw_source *)self;
+    return (int64_t)(source->first - FLOW_DRAWS_TRAINING) - source->batch + i;
+}
+
+static flow_status judge(flow_source *self, flow_likelihood *out, double *scores, double *row_weights,
+                         const flow_train_hooks *hooks, flow_error *err)
+{
+    enum { PIECE = 1 << 14 }; /* between two looks at whether to stop */
+    draw_source *source = (draw_source *)self;
+    flow_moments moments = {0};
+    *out = (flow_likelihood){.first_not_finite = -1};
+    for (int64_t first = 0; first < self->n_held_out; first += PIECE) {
+        int64_t left = self->n_held_out - first, n = left < PIECE ? left : PIECE;
+        flow_draws_log_weights(source->draws, source->seed, FLOW_DRAWS_VALIDATION + (uint64_t)first, (size_t)n,
+                               scores + first);
+        for (int64_t i = first; i < first + n; i++) {
+            row_weights[i] = 1;
+            flow_moments_add(&moments, scores[i], 1);
+            if (!isfinite(scores[i]) && out->not_finite++ == 0)
+                out->first_not_finite = i;
+        }
+        if (hooks != NULL && hooks->should_stop != NULL && hooks->should_stop(hooks->context))
+            return flow_error_set(err, FLOW_INTERRUPTED, "interrupted while evaluating draws");
+    }
+    out->rows = self->n_held_out;
+    out->mean = out->not_finite > 0 ? -HUGE_VAL : flow_moments_mean(&moments);
+    out->error = out->not_finite > 0 ? NAN : flow_moments_error(&moments);
+    out->effective_rows = flow_moments_effective(&moments);
+    return FLOW_OK;
+}
+
+static void release(flow_source *self)
+{
+    draw_source *source = (draw_source *)self;
+    flow_draws_free(source->draws);
+    free(source);
+}
+
+static const flow_source_type type = {
+    .noun = "draw",
+    .fit = fit,
+    .seek = seek,
+    .next = next,
+    .number = number,
+    .judge = judge,
+    .free = release,
+};
+
+static flow_status check_flow(const flow *f, const flow_target *target, flow_error *err)
+{
+    if (f->dim != flow_target_dim(target))
+        return flow_error_set(err, FLOW_SPEC, "%s is a density in %d dimensions, the flow has %d",
+                              flow_target_path(target), flow_target_dim(target), f->dim);
+    if (f->context.n > 0)
+        return flow_error_set(err, FLOW_SPEC, "a flow with context cannot be fitted to a density: there are no data to "
+                              "give the context");
+    for (int e = 0; e < f->params.n_entries; e++) /* draws would have to carry gradients to them */
+        if (f->params.entries[e].trainable && strncmp(f->params.entries[e].name, "base/", 5) == 0)
+            return flow_error_set(err, FLOW_SPEC, "base: \"%s\" has values to train, and draws from it do not depend on "
+                                  "them smoothly; take \"normal\", \"logistic\" or \"uniform\"", f->line_base->type);
+    if (f->n_discrete > 0)
+        return flow_error_set(err, FLOW_SPEC, "flow[0]: a density has no discrete columns; leave them out of the support");
+    for (int i = 0; i < f->n_columns; i++) /* they stand first in the list */
+        if (f->columns[i].type->needs_data)
+            return flow_error_set(err, FLOW_SPEC, "flow[%d]: \"%s\" takes its values from data, and there are none: leave "
+                                  "it out, and let log_density work in variables that are near 0 with deviations near 1",
+                                  i, f->columns[i].type->type);
+    return FLOW_OK;
+}
+
+flow_status flow_source_draws(flow_source **out, const flow *f, const flow_target *target,
+                              const flow_draw_options *draws, const real *evaluated, const flow_train_options *options,
+                              uint64_t seed, int n_threads, flow_error *err)
+{
+    *out = NULL;
+    flow_status status = check_flow(f, target, err);
+    if (status != FLOW_OK)
+        return status;
+    draw_source *source = calloc(1, sizeof *source);
+    if (source == NULL)
+        return flow_error_memory(err, "training");
+    source->seed = seed;
+    const char *path = flow_target_path(target);
+    uint32_t checksum = flow_target_checksum(target);
+    source->base = (flow_source){.type = &type, .n_rows = draws->steps * options->batch, .n_held_out = draws->validation,
+                                 .mean_weight = 1, .name = path, .held_out_name = path, .checksum = checksum,
+                                 .held_out_checksum = checksum};
+    status = flow_draws_new(&source->draws, f, evaluated, target, n_threads, err);
+    if (status != FLOW_OK) {
+        release(&source->base);
+        return status;
+    }
+    *out = &source->base;
+    return FLOW_OK;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE /* realpath */
+#include "train/target.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/text.h"
+#include "density.h"
+#include "flow/flow.h"
+#include "num/rng.h"
+
+typedef double density_function(const double *x, double *gradient, size_t n, void *data);
+typedef void *new_function(size_t n);
+typedef void free_function(void *data);
+
+struct flow_target {
+    char *path;
+    void *library;
+    density_function *log_density;
+    free_function *release; /* NULL: there is none, or nothing to release */
+    void *data;
+    int dim;
+    char **columns; /* (dim), owned */
+    bool has_names;
+    pthread_mutex_t *turn; /* &mutex; NULL: everybody may call at once */
+    pthread_mutex_t mutex;
+    uint32_t checksum;
+};
+
+/* ISO C knows no way from an object to a function; POSIX promises that the bytes are the same. */
+static void find(void *out, void *library, const char *name)
+{
+    void *symbol = dlsym(library, name);
+    memcpy(out, &symbol, sizeof symbol);
+}
+
+static flow_status take_checksum(flow_target *target, const char *file, flow_error *err)
+{
+    FILE *in = fopen(file, "rb");
+    if (in == NULL)
+        return flow_error_set(err, FLOW_SPEC, "%s cannot be read: %s", target->path, strerror(errno));
+    unsigned char bytes[1 << 14];
+    uLong sum = crc32(0, NULL, 0);
+    for (size_t n; (n = fread(bytes, 1, sizeof bytes, in)) > 0;)
+        sum = crc32(sum, bytes, (uInt)n);
+    target->checksum = (uint32_t)sum;
+    bool failed = ferror(in) != 0;
+    fclose(in);
+    return failed ? flow_error_set(err, FLOW_SPEC, "%s cannot be read; is it a shared library?", target->path) : FLOW_OK;
+}
+
+static flow_status load(flow_target *target, flow_error *err)
+{
+    char *file = realpath(target->path, NULL); /* a name without a folder would be searched for elsewhere */
+    if (file == NULL)
+        return flow_error_set(err, FLOW_SPEC, "%s: %s; build the library, or correct its path, which is relative to "
+                              "the spec", target->path, strerror(errno));
+    flow_status status = take_checksum(target, file, err);
+    if (status == FLOW_OK && (target->library = dlopen(file, RTLD_NOW | RTLD_LOCAL)) == NULL) {
+        const char *why = dlerror();
+        status = flow_error_set(err, FLOW_SPEC, "%s cannot be loaded: %s", target->path, why != NULL ? why : "?");
+    }
+    free(file);
+    if (status != FLOW_OK)
+        return status;
+    find(&target->log_density, target->library, "log_density");
+    if (target->log_density == NULL)
+        return flow_error_set(err, FLOW_SPEC, "%s has no function log_density; it has to define \"double log_density("
+                              "const double *x, double *gradient, size_t n, void *data)\", in C++ as extern \"C\"",
+                              target->path);
+    return FLOW_OK;
+}
+
+/* From what the spec says (0: nothing), the library's number, and its list of names. */
+static flow_status settle_dim(flow_target *target, int64_t dim, const char *const *names, flow_error *err)
+{
+    int64_t n_names = 0, own = 0;
+    while (names != NULL && n_names <= FLOW_DIM_MAX && names[n_names] != NULL)
+        n_names++;
+    const size_t *number = dlsym(target->library, "log_density_dimensions");
+    if (number != NULL)
+        own = *number > FLOW_DIM_MAX ? FLOW_DIM_MAX + 1 : (int64_t)*number;
+    if (number != NULL && names != NULL && own != n_names)
+        return flow_error_set(err, FLOW_SPEC, "%s contradicts itself: log_density_dimensions is %lld, and "
+                              "log_density_columns names %lld", target->path, (long long)own, (long long)n_names);
+    own = names != NULL ? n_names : own;
+    if ((number != NULL || names != NULL) && (own < 1 || own > FLOW_DIM_MAX))
+        return flow_error_set(err, FLOW_SPEC, "%s has %lld dimensions; allowed are 1 to %d", target->path,
+                              (long long)own, FLOW_DIM_MAX);
+    if (dim == 0 && own == 0)
+        return flow_error_set(err, FLOW_SPEC, "%s does not say how many dimensions its density has; give "
+                              "\"dimensions\" a number", target->path);
+    if (dim != 0 && own != 0 && dim != own)
+        return flow_error_set(err, FLOW_SPEC, "%s is a density in %lld dimensions, and the spec says %lld",
+                              target->path, (long long)own, (long long)dim);
+    target->dim = (int)(dim != 0 ? dim : own);
+    return FLOW_OK;
+}
+
+static flow_status name_columns(flow_target *target, const char *const *names, flow_error *err)
+{
+    target->has_names = names != NULL;
+    target->columns = calloc((size_t)target->dim, sizeof *target->columns);
+    if (target->columns == NULL)
+        return flow_error_memory(err, "the names of the columns");
+    for (int i = 0; i < target->dim; i++) {
+        if (names != NULL && names[i][0] == '\0')
+            return flow_error_set(err, FLOW_SPEC, "%s: name %d of log_density_columns is empty", target->path, i + 1);
+        for (int k = 0; names != NULL && k < i; k++)
+            if (strcmp(names[k], names[i]) == 0)
+                return flow_error_set(err, FLOW_SPEC, "%s: log_density_columns names \"%.80s\" twice", target->path,
+                                      names[i]);
+        target->columns[i] = names != NULL ? flow_strdup(names[i]) : flow_format("x%d", i + 1);
+        if (target->columns[i] == NULL)
+            return flow_error_memory(err, "the names of the columns");
+    }
+    return FLOW_OK;
+}
+
+static flow_status begin(flow_target *target, flow_error *err)
+{
+    new_function *make;
+    find(&make, target->library, "log_density_new");
+    if (make == NULL)
+        return FLOW_OK;
+    target->data = make((size_t)target->dim);
+    if (target->data == NULL)
+        return flow_error_set(err, FLOW_SPEC, "%s: log_density_new(%d) returned NULL: it says that it cannot be used",
+                              target->path, target->dim);
+    find(&target->release, target->library, "log_density_free");
+    return FLOW_OK;
+}
+
+flow_status flow_target_open(flow_target **out, const char *path, int64_t dim, bool parallel, flow_error *err)
+{
+    *out = NULL;
+    flow_target *target = calloc(1, sizeof *target);
+    if (target == NULL)
+        return flow_error_memory(err, path);
+    target->path = flow_strdup(path);
+    flow_status status = target->path == NULL ? flow_error_memory(err, path) : FLOW_OK;
+    if (status == FLOW_OK && !parallel && pthread_mutex_init(&target->mutex, NULL) == 0)
+        target->turn = &target->mutex;
+    if (status == FLOW_OK && !parallel && target->turn == NULL)
+        status = flow_error_memory(err, "a lock");
+    if (status == FLOW_OK)
+        status = load(target, err);
+    const char *const *names = status == FLOW_OK ? dlsym(target->library, "log_density_columns") : NULL;
+    if (status == FLOW_OK)
+        status = settle_dim(target, dim, names, err);
+    if (status == FLOW_OK)
+        status = name_columns(target, names, err);
+    if (status == FLOW_OK)
+        status = begin(target, err);
+    if (status != FLOW_OK) {
+        flow_target_close(target);
+        return status;
+    }
+    *out = target;
+    return FLOW_OK;
+}
+
+void flow_target_close(flow_target *target)
+{
+    if (target == NULL)
+        return;
+    if (target->release != NULL)
+        target->release(target->data);
+    for (int i = 0; target->columns != NULL && i < target->dim; i++)
+        free(target->columns[i]);
+    free(target->columns);
+    if (target->library != NULL)
+        dlclose(target->library);
+    if (target->turn != NULL)
+        pthread_mutex_destroy(target->turn);
+    free(target->path);
+    free(target);
+}
+
+const char *flow_target_path(const flow_target *target)
+{
+    return target->path;
+}
+
+int flow_target_dim(const flow_target *target)
+{
+    return target->dim;
+}
+
+const char *const *flow_target_columns(const flow_target *target)
+{
+    return (const char *const *)target->columns;
+}
+
+bool flow_target_has_names(const flow_target *target)
+{
+    return target->has_names;
+}
+
+uint32_t flow_target_checksum(const flow_target *target)
+{
+    return target->checksum;
+}
+
+double flow_target_log(const flow_target *target, const double *x, double *gradient)
+{
+    if (target->turn == NULL)
+        return target->log_density(x, gradient, (size_t)target->dim, target->data);
+    pthread_mutex_lock(target->turn);
+    double log_density = target->log_density(x, gradient, (size_t)target->dim, target->data);
+    pthread_mutex_unlock(target->turn);
+    return log_density;
+}
+
+/* ---- the gradient ---- */
+
+static void compare(const flow_target *target, double *x, double given, int i, double *worst, flow_target_mismatch *out)
+{
+    static const double share = 1e-3, least = 1e-5; /* of a derivative, of the density: far beyond what rounding does */
+    const double old = x[i], h = 6e-6 * fmax(1, fabs(old));
+    x[i] = old + h;
+    double above = flow_target_log(target, x, NULL);
+    x[i] = old - h;
+    double below = flow_target_log(target, x, NULL);
+    x[i] = old;
+    double wanted = (above - below) / (2 * h);
+    if (!isfinite(wanted) || !isfinite(given))
+        return; /* training tells of these */
+    out->n_compared++;
+    double difference = fabs(given - wanted) / (share * fabs(wanted) + least * (1 + fabs(above)));
+    if (difference <= 1)
+        return;
+    out->n_wrong++;
+    if (difference <= *worst)
+        return;
+    *worst = difference;
+    out->dimension = i;
+    out->at = old;
+    out->found = given;
+    out->wanted = wanted;
+}
+
+flow_status flow_target_check(const flow_target *target, flow_target_mismatch *out, flow_error *err)
+{
+    enum { POINTS = 8, MOST_DERIVATIVES = 64 };
+    *out = (flow_target_mismatch){0};
+    size_t d = (size_t)target->dim;
+    double *x = malloc(2 * d * sizeof *x), *gradient = x != NULL ? x + d : NULL;
+    if (x == NULL)
+        return flow_error_memory(err, "a point");
+    double worst = 0;
+    for (int p = 0; p < POINTS; p++) {
+        for (size_t i = 0; i < d; i++)
+            x[i] = 4 * flow_rng_uniform(1, FLOW_STREAM_OTHER, (uint64_t)p, (uint32_t)i) - 2;
+        flow_target_log(target, x, gradient);
+        int stride = target->dim / MOST_DERIVATIVES + 1;
+        for (int i = p % stride; i < target->dim; i += stride)
+            compare(target, x, gradient[i], i, &worst, out);
+    }
+    free(x);
+    return FLOW_OK;
+}

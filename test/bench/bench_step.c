@@ -1,0 +1,330 @@
+/* Where the time of a training step goes, on one thread: its parts, and the matrix products of one network.
+ *
+ * A step is taken apart into the calls it consists of (train/step.c), and the matrix products are done again without
+ * what is around them. That the parts add up to the step, measured as a whole, is the check of the bookkeeping.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "bench/measure.h"
+#include "bench/peak.h"
+#include "bench/preset.h"
+#include "num/gemm.h"
+
+enum { ROUNDS = 11, TILES_MAX = 16, LAYERS_MAX = 8 };
+
+static const double slice = 0.02; /* seconds */
+
+typedef struct parts {
+    preset p;
+    int n_tiles;
+    flow_workspace *ws[TILES_MAX];
+    const real *z[TILES_MAX]; /* latents, as the pass left them */
+    flow_tape tapes[TILES_MAX];
+    real *scratch; /* as large as the widest activation or gradient of a tile */
+} parts;
+
+/* ------------------------------------------------------------------ the parts */
+
+static void forward(void *context)
+{
+    parts *s = context;
+    const flow *f = s->p.f;
+    for (int t = 0; t < s->n_tiles; t++) {
+        flow_workspace *ws = s->ws[t];
+        double logp[FLOW_TILE];
+        flow_tile_load(f, ws, s->p.rows + (size_t)t * FLOW_TILE * (size_t)f->dim, FLOW_TILE);
+        flow_tile_logp(f, s->p.weights, ws, FLOW_TILE, logp, &s->z[t]);
+        for (int j = 0; j < FLOW_TILE; j++)
+            ws->glogdet[j] = (real)(-1 / (double)s->p.batch);
+    }
+}
+
+static void backward(void *context)
+{
+    parts *s = context;
+    for (int t = 0; t < s->n_tiles; t++) {
+        flow_tile_logp_backward(s->p.f, s->p.weights, s->ws[t], FLOW_TILE, s->z[t], NULL);
+        s->tapes[t] = s->ws[t]->tape;
+    }
+}
+
+static void gradient(void *context)
+{
+    parts *s = context;
+    flow_tapes_gradient(s->tapes, s->n_tiles, 1, s->p.f->params.n_weights, s->p.gradient);
+}
+
+static void norm(void *context)
+{
+    parts *s = context;
+    flow_optimizer_norm(s->p.optimizer, s->p.gradient, 1);
+}
+
+static void optimizer(void *context)
+{
+    parts *s = context;
+    flow_optimizer_step(s->p.optimizer, 1e-12, 1, s->p.gradient, s->p.weights, s->p.average, s->p.options.ema, 1);
+}
+
+static void whole(void *context)
+{
+    preset_step(&((parts *)context)->p);
+}
+
+/* ------------------------------------------------------------------ their products */
+
+/* The products of nn/linear.c and nn/tape.c for one layer of one tile. */
+typedef struct layer {
+    const flow_linear *linear;
+    const flow_record *record;
+    parts *of;
+} layer;
+
+static void layer_forward(void *context)
+{
+    const layer *at = context;
+    const flow_linear *l = at->linear;
+    for (int q = 0; q < l->n_panels; q++) {
+        flow_panel panel = l->panels[q];
+        const real *w = at->of->p.weights + l->weight + (size_t)panel.first * (size_t)l->n_in;
+        flow_gemm(false, false, panel.last - panel.first, FLOW_TILE, panel.depth, w, l->n_in, at->record->x,
+                  FLOW_TILE, 0, at->of->scratch + (size_t)panel.first * FLOW_TILE, FLOW_TILE);
+    }
+}
+
+static void layer_backward(void *context)
+{
+    const layer *at = context;
+    flow_linear_backward(at->linear, at->of->p.weights, FLOW_TILE, at->record->g, at->of->scratch);
+}
+
+static void layer_gradient(void *context)
+{
+    const layer *at = context;
+    const flow_linear *l = at->linear;
+    for (int q = 0; q < l->n_panels; q++) {
+        flow_panel panel = l->panels[q];
+        flow_gemm(false, true, panel.last - panel.first, panel.depth, FLOW_TILE,
+                  at->record->g + (size_t)panel.first * FLOW_TILE, FLOW_TILE, at->record->x, FLOW_TILE, 1,
+                  at->of->p.gradient + l->weight + (size_t)panel.first * (size_t)l->n_in, l->n_in);
+    }
+}
+
+static void for_all_layers(parts *s, void (*work)(void *layer))
+{
+    for (int t = 0; t < s->n_tiles; t++)
+        for (int k = 0; k < s->tapes[t].n_records; k++)
+            if (s->tapes[t].records[k].linear != NULL)
+                work(&(layer){s->tapes[t].records[k].linear, &s->tapes[t].records[k], s});
+}
+
+static void products_forward(void *context)
+{
+    for_all_layers(context, layer_forward);
+}
+
+static void products_backward(void *context)
+{
+    for_all_layers(context, layer_backward);
+}
+
+static void products_gradient(void *context)
+{
+    for_all_layers(context, layer_gradient);
+}
+
+/* ------------------------------------------------------------------ opening */
+
+static void parts_open(parts *s, const preset_source *source)
+{
+    *s = (parts){.n_tiles = 0};
+    preset_open(&s->p, source, 1);
+    s->n_tiles = (int)(s->p.batch / FLOW_TILE);
+    if (s->p.batch % FLOW_TILE != 0 || s->n_tiles > TILES_MAX)
+        bench_stop("the batch is no multiple of a tile, or too large");
+    int widest = source->dim;
+    for (int e = 0; e < s->p.f->params.n_entries; e++)
+        widest = s->p.f->params.entries[e].rows > widest ? s->p.f->params.entries[e].rows : widest;
+    s->scratch = bench_checked(flow_alloc_aligned((size_t)widest * FLOW_TILE, sizeof *s->scratch));
+    flow_error err;
+    for (int t = 0; t < s->n_tiles; t++)
+        preset_check(flow_workspace_new(&s->ws[t], s->p.f, FLOW_TILE, true, &err), &err);
+    forward(s);
+    backward(s);
+}
+
+static void parts_close(parts *s)
+{
+    for (int t = 0; t < s->n_tiles; t++)
+        flow_workspace_free(s->ws[t]);
+    flow_free_aligned(s->scratch);
+    preset_close(&s->p);
+}
+
+/* The layers of the network nearest to the latent end, whose records are the first on the tape, from its input on. */
+static int layers_of(parts *s, layer *layers)
+{
+    const flow *f = s->p.f;
+    const flow_tape *tape = &s->tapes[0];
+    size_t start = 0; /* of the weights of that block */
+    for (int b = 0; b < f->n_blocks; b++)
+        for (int e = f->blocks[b].last_param - 1; e >= f->blocks[b].first_param; e--)
+            if (f->params.entries[e].trainable && f->params.entries[e].offset <= tape->records[0].linear->weight)
+                start = f->params.entries[e].offset;
+    int n = 0;
+    while (n < tape->n_records && n < LAYERS_MAX && tape->records[n].linear != NULL &&
+           tape->records[n].linear->weight >= start)
+        n++;
+    for (int k = 0; k < n; k++)
+        layers[k] = (layer){tape->records[n - 1 - k].linear, &tape->records[n - 1 - k], s};
+    return n;
+}
+
+/* ------------------------------------------------------------------ measuring */
+
+enum { PART_FORWARD, PART_BACKWARD, PART_GRADIENT, PART_NORM, PART_OPTIMIZER, PART_WHOLE, PART_PRODUCTS_FORWARD,
+       PART_PRODUCTS_BACKWARD, PART_PRODUCTS_GRADIENT, N_PARTS };
+
+static void (*const part_work[N_PARTS])(void *) = {forward, backward, gradient, norm, optimizer, whole,
+                                                   products_forward, products_backward, products_gradient};
+
+static void (*const layer_work[3])(void *) = {layer_forward, layer_backward, layer_gradient};
+
+typedef struct measurement {
+    parts parts[N_PRESETS];
+    layer layers[N_PRESETS][LAYERS_MAX];
+    int n_layers[N_PRESETS];
+    bench_item clock, peak;
+    bench_item part[N_PRESETS][N_PARTS];
+    bench_item product[N_PRESETS][LAYERS_MAX][3];
+} measurement;
+
+enum { ITEMS_MAX = 2 + N_PRESETS * (N_PARTS + 3 * LAYERS_MAX) };
+
+static void measure(measurement *m)
+{
+    bench_item *items[ITEMS_MAX];
+    int n = 0;
+    m->clock = bench_clock_item();
+    m->peak = bench_peak_item(1);
+    if (m->clock.work != NULL)
+        items[n++] = &m->clock;
+    items[n++] = &m->peak;
+    for (int p = 0; p < N_PRESETS; p++) {
+        parts_open(&m->parts[p], &preset_sources[p]);
+        for (int k = 0; k < N_PARTS; k++) {
+            m->part[p][k] = (bench_item){.work = part_work[k], .context = &m->parts[p], .n_threads = 1};
+            items[n++] = &m->part[p][k];
+        }
+        m->n_layers[p] = layers_of(&m->parts[p], m->layers[p]);
+        for (int l = 0; l < m->n_layers[p]; l++) {
+            for (int k = 0; k < 3; k++) {
+                m->product[p][l][k] = (bench_item){.work = layer_work[k], .context = &m->layers[p][l], .n_threads = 1};
+                items[n++] = &m->product[p][l][k];
+            }
+        }
+    }
+    bench_run(items, n, ROUNDS, slice);
+}
+
+/* ------------------------------------------------------------------ printing */
+
+static double live_of(const flow_linear *l)
+{
+    double live = 0;
+    for (int unit = 0; unit < l->n_out; unit++)
+        live += l->extent != NULL ? l->extent[unit] : l->n_in;
+    return live;
+}
+
+/* Multiply-adds of a row of data that the panels, or for the gradient at the input the patches, compute. */
+static double computed_of(const flow_linear *l, int kind)
+{
+    double computed = 0;
+    for (int q = 0; kind != 1 && q < l->n_panels; q++)
+        computed += (double)(l->panels[q].last - l->panels[q].first) * l->panels[q].depth;
+    for (int q = 0; kind == 1 && q < l->n_patches; q++)
+        computed += (double)(l->patches[q].last - l->patches[q].first) * (l->patches[q].to - l->patches[q].from);
+    return computed;
+}
+
+static void print_product(const measurement *m, int p, int l, int kind)
+{
+    static const char *const names[3] = {"pass", "gradient at the input", "gradient at the weights"};
+    const flow_linear *linear = m->layers[p][l].linear;
+    const bench_item *item = &m->product[p][l][kind];
+    double computed = computed_of(linear, kind), flops = 2 * computed * FLOW_TILE;
+    bench_figure share = bench_ratio(&m->peak, item, ROUNDS);
+    char shape[32];
+    snprintf(shape, sizeof shape, "%d -> %d", linear->n_in, linear->n_out);
+    printf("    %-16s %-12s %-24s %5d %7.0f %% %9.1f %6.0f %%\n", l + kind == 0 ? preset_sources[p].label : "",
+           kind == 0 ? shape : "", names[kind], kind == 1 ? linear->n_patches : linear->n_panels,
+           100 * live_of(linear) / computed, flops / bench_seconds(item, ROUNDS) / 1e9,
+           100 * share.median * flops / bench_peak_flops(1));
+}
+
+static void print_products(const measurement *m)
+{
+    printf("\nmatrix products of one network on a tile of %d rows; what is computed behind masks counts here\n",
+           FLOW_TILE);
+    printf("    %-16s %-12s %-24s %5s %9s %9s %8s\n", "flow", "layer", "product", "calls", "live", "GFLOP/s",
+           "of peak");
+    for (int p = 0; p < N_PRESETS; p++)
+        for (int l = 0; l < m->n_layers[p]; l++)
+            for (int kind = 0; kind < 3; kind++)
+                print_product(m, p, l, kind);
+}
+
+static void print_parts(const measurement *m)
+{
+    static const char *const names[] = {"pass: matrix products", "pass: the rest",
+                                        "gradient at the rows: products", "gradient at the rows: the rest",
+                                        "gradient at the weights: products", "gradient at the weights: sums",
+                                        "norm of the gradient", "optimizer", "the parts together",
+                                        "a step, measured whole"};
+    enum { N_LINES = sizeof names / sizeof *names };
+    double lines[N_PRESETS][N_LINES];
+    printf("\na training step of one batch     ");
+    for (int p = 0; p < N_PRESETS; p++) {
+        double part[N_PARTS], *line = lines[p];
+        for (int k = 0; k < N_PARTS; k++)
+            part[k] = bench_seconds(&m->part[p][k], ROUNDS);
+        line[0] = part[PART_PRODUCTS_FORWARD];
+        line[1] = part[PART_FORWARD] - line[0];
+        line[2] = part[PART_PRODUCTS_BACKWARD];
+        line[3] = part[PART_BACKWARD] - line[2];
+        line[4] = part[PART_PRODUCTS_GRADIENT];
+        line[5] = part[PART_GRADIENT] - line[4];
+        line[6] = part[PART_NORM];
+        line[7] = part[PART_OPTIMIZER];
+        line[8] = part[PART_FORWARD] + part[PART_BACKWARD] + part[PART_GRADIENT] + line[6] + line[7];
+        line[9] = part[PART_WHOLE];
+        printf(" %21s", preset_sources[p].label);
+    }
+    printf("\n");
+    for (int k = 0; k < N_LINES; k++) {
+        printf("    %-32s", names[k]);
+        for (int p = 0; p < N_PRESETS; p++)
+            printf(" %9.1f us %5.1f %%", 1e6 * lines[p][k], 100 * lines[p][k] / lines[p][8]);
+        printf("\n");
+    }
+}
+
+int main(void)
+{
+    static measurement m;
+    double began = bench_now();
+    bench_print_machine();
+    fflush(stdout);
+    measure(&m);
+    bench_print_peak(&m.peak, 1, &m.clock, ROUNDS);
+    print_parts(&m);
+    print_products(&m);
+    for (int p = 0; p < N_PRESETS; p++)
+        parts_close(&m.parts[p]);
+    printf("\n%.0f s\n", bench_now() - began);
+    return 0;
+}
