@@ -164,6 +164,9 @@ static cJSON *object_schema(const char *name, const char *help, const flow_optio
     cJSON_AddBoolToObject(schema, "additionalProperties", 0);
     cJSON *required = cJSON_AddArrayToObject(schema, "required");
     cJSON_AddItemToArray(required, cJSON_CreateString("type"));
+    for (const flow_option *option = options; option->key != NULL; option++)
+        if (option->fallback != NULL && option->fallback[0] == '\0') /* FLOW_REQUIRED */
+            cJSON_AddItemToArray(required, cJSON_CreateString(option->key));
     return schema;
 }
 
@@ -196,9 +199,11 @@ static void add_order_schema(cJSON *definitions)
     cJSON_AddItemToArray(list, explicit);
 }
 
+/* A bare name is enough where nothing but the type is required. */
 static void add_choice(cJSON *list, cJSON *names, const char *type, cJSON *schema)
 {
-    cJSON_AddItemToArray(names, cJSON_CreateString(type));
+    if (cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(schema, "required")) == 1)
+        cJSON_AddItemToArray(names, cJSON_CreateString(type));
     cJSON_AddItemToArray(list, schema);
 }
 
