@@ -59,14 +59,14 @@ typedef struct tally {
     column_tally *columns; /* (d) */
 } tally;
 
-/* Rows there and back: from (n, width), to (n, d), back (n, d). */
-static void count(tally *sum, const double *from, const double *to, const double *back, const int64_t *numbers,
+/* Rows there and back: from (n, width), to (n, d), and by how much they miss where they came from, missed (n, d). */
+static void count(tally *sum, const double *from, const double *to, const double *missed, const int64_t *numbers,
                   size_t n, size_t d, size_t width)
 {
     for (size_t i = 0; i < n; i++) {
         bool finite = true;
         for (size_t k = 0; k < d; k++)
-            finite = finite && isfinite(to[i * d + k]) && isfinite(back[i * d + k]);
+            finite = finite && isfinite(to[i * d + k]) && isfinite(missed[i * d + k]);
         sum->rows++;
         if (!finite) {
             if (sum->non_finite++ == 0)
@@ -75,7 +75,7 @@ static void count(tally *sum, const double *from, const double *to, const double
         }
         for (size_t k = 0; k < d; k++) {
             column_tally *c = &sum->columns[k];
-            double value = from[i * width + k], error = fabs(back[i * d + k] - value), from_mean = value - c->mean;
+            double value = from[i * width + k], error = fabs(missed[i * d + k]), from_mean = value - c->mean;
             c->n++;
             c->mean += from_mean / (double)c->n;
             c->squares += from_mean * (value - c->mean);
@@ -114,10 +114,10 @@ static flow_status map_rows(const invert_args *args, session *s, input *in, sink
     size_t chunk = input_chunk(s->width);
     flow_status status = FLOW_OK;
     double *from = calloc(chunk, width * sizeof *from), *to = calloc(chunk, d * sizeof *to);
-    double *back = calloc(chunk, d * sizeof *back), *logdet = calloc(chunk, sizeof *logdet);
+    double *missed = calloc(chunk, d * sizeof *missed), *logdet = calloc(chunk, sizeof *logdet);
     double *rows = calloc(chunk, n_out * sizeof *rows);
     int64_t *numbers = calloc(chunk, sizeof *numbers);
-    if (from == NULL || to == NULL || back == NULL || logdet == NULL || rows == NULL || numbers == NULL) {
+    if (from == NULL || to == NULL || missed == NULL || logdet == NULL || rows == NULL || numbers == NULL) {
         status = flow_error_memory(err, "the rows");
         goto done;
     }
@@ -125,15 +125,13 @@ static flow_status map_rows(const invert_args *args, session *s, input *in, sink
         status = input_read(in, from, numbers, chunk, &n, err);
         if (status != FLOW_OK || n == 0)
             break;
-        bool latent = args->to == TO_LATENT;
-        (latent ? flow_rows_to_latent : flow_rows_to_data)(s->runner, from, n, to, logdet);
-        /* what goes out, with the context of each row behind it, is what comes back */
+        flow_rows_round_trip(s->runner, args->to == TO_LATENT ? FLOW_END_LATENT : FLOW_END_DATA, from, n, to, logdet,
+                             missed);
         for (size_t i = 0; i < n; i++) {
             memcpy(rows + i * width, to + i * d, d * sizeof *to);
             memcpy(rows + i * width + d, from + i * width + d, c * sizeof *to);
         }
-        (latent ? flow_rows_to_data : flow_rows_to_latent)(s->runner, rows, n, back, NULL);
-        count(sum, from, to, back, numbers, n, d, width);
+        count(sum, from, to, missed, numbers, n, d, width);
         for (size_t i = n; args->logdet && i-- > 0;) {
             memmove(rows + i * n_out, rows + i * width, width * sizeof *rows);
             rows[i * n_out + width] = logdet[i];
@@ -148,7 +146,7 @@ done:
     free(rows);
     free(from);
     free(to);
-    free(back);
+    free(missed);
     free(logdet);
     free(numbers);
     return status;

@@ -75,6 +75,8 @@ typedef struct tally {
     row_value *worst;     /* (n_worst) ascending, finite ones only */
     int n_worst, n_worst_max;
     row_value odd[5];     /* the first ones that are not finite */
+    int64_t outside, first_outside; /* rows outside of the support, not among the odd ones; the first, counted from 0 */
+    flow_error why;                 /* and what is the matter with it */
 } tally;
 
 static void count_worst(tally *sum, int64_t row, double logp)
@@ -92,10 +94,20 @@ static void count_worst(tally *sum, int64_t row, double logp)
     sum->worst[at] = (row_value){row, logp};
 }
 
-static void count_row(tally *sum, int64_t row, double logp, double weight)
+/* x is the row, of a flow that may have a support. */
+static void count_row(tally *sum, const flow *f, const double *x, int64_t row, double logp, double weight)
 {
+    flow_error why;
+    if (logp == -INFINITY && flow_check_row(f, x, &why) != FLOW_OK) {
+        if (sum->outside++ == 0) {
+            sum->first_outside = row;
+            sum->why = why;
+        }
+        sum->rows++;
+        return;
+    }
     if (!isfinite(logp)) {
-        int64_t n_odd = sum->rows - sum->finite;
+        int64_t n_odd = sum->rows - sum->finite - sum->outside;
         if (n_odd < (int64_t)(sizeof sum->odd / sizeof *sum->odd))
             sum->odd[n_odd] = (row_value){row, logp};
         sum->rows++;
@@ -140,7 +152,7 @@ static flow_status evaluate(session *s, input *in, sink *out, tally *sum, flow_e
         }
         flow_rows_logp(s->runner, x, n, logp);
         for (size_t i = 0; i < n; i++)
-            count_row(sum, numbers[i], logp[i], weights[i]);
+            count_row(sum, s->model->f, x + i * width, numbers[i], logp[i], weights[i]);
         status = sink_write(out, logp, n, err);
         if (status != FLOW_OK)
             break;
@@ -157,14 +169,18 @@ done:
 
 static void warn_non_finite(console *con, const tally *sum)
 {
-    int64_t n = sum->rows - sum->finite;
+    int64_t n = sum->rows - sum->finite - sum->outside;
+    char count[FORMAT_SIZE], all[FORMAT_SIZE];
+    if (sum->outside > 0)
+        console_warn(con, "%s of %s rows are outside of the support: their density is 0, their log-density -inf, and "
+                     "they are left out of the mean. The first is row %lld: %s", format_count(count, sum->outside),
+                     format_count(all, sum->rows), (long long)sum->first_outside + 1, sum->why.message);
     if (n == 0)
         return;
     flow_text list = {0};
     for (int64_t i = 0; i < n && i < (int64_t)(sizeof sum->odd / sizeof *sum->odd); i++)
         flow_text_add(&list, "%s%lld (%g)", i == 0 ? "" : ", ", (long long)sum->odd[i].row + 1,
                       isnan(sum->odd[i].logp) ? (double)NAN : sum->odd[i].logp); /* never "-nan" */
-    char count[FORMAT_SIZE], all[FORMAT_SIZE];
     console_warn(con, "%s of %s rows have no finite log-density and are left out of the mean; row%s %s%s. Such rows "
                  "lie outside of what the model can describe", format_count(count, n), format_count(all, sum->rows),
                  n == 1 ? "" : "s", list.data != NULL ? list.data : "", n > 5 ? ", ..." : "");
@@ -184,6 +200,12 @@ static flow_status report_json(const session *s, const input *in, const logprob_
     if (sum->weighted)
         cJSON_AddNumberToObject(object, "effective_rows", flow_moments_effective(&sum->moments));
     cJSON_AddNumberToObject(object, "non_finite", (double)(sum->rows - sum->finite));
+    if (s->model->f->has_support)
+        cJSON_AddNumberToObject(object, "outside_support", (double)sum->outside);
+    if (s->model->f->n_discrete > 0) {
+        cJSON_AddNumberToObject(object, "discrete_columns", s->model->f->n_discrete);
+        cJSON_AddTrueToObject(object, "lower_bound");
+    }
     cJSON_AddNumberToObject(object, "skipped", (double)flow_reader_n_skipped(in->reader));
     cJSON *worst = cJSON_AddArrayToObject(object, "worst");
     for (int i = 0; i < sum->n_worst; i++) {
@@ -203,15 +225,23 @@ static void report_text(flow_text *text, const session *s, const tally *sum)
 {
     char number[FORMAT_SIZE];
     flow_text_add(text, "rows                  %s\n", format_count(number, sum->rows));
-    if (sum->finite < sum->rows)
-        flow_text_add(text, "not finite            %s\n", format_count(number, sum->rows - sum->finite));
+    if (sum->outside > 0)
+        flow_text_add(text, "outside of support    %s\n", format_count(number, sum->outside));
+    if (sum->finite + sum->outside < sum->rows)
+        flow_text_add(text, "not finite            %s\n",
+                      format_count(number, sum->rows - sum->finite - sum->outside));
     if (sum->finite == 0)
         return;
     if (sum->weighted)
         flow_text_add(text, "effective rows        %s, by their weights\n",
                       format_count(number, (int64_t)flow_moments_effective(&sum->moments)));
     double mean = flow_moments_mean(&sum->moments);
-    flow_text_add(text, "mean log-density      %s nats\n", format_estimate(number, mean, standard_error(sum)));
+    const flow *f = s->model->f;
+    flow_text_add(text, "mean log-%s %s nats\n", f->n_discrete == f->dim ? "probability " : "density     ",
+                  format_estimate(number, mean, standard_error(sum)));
+    if (f->n_discrete > 0)
+        flow_text_add(text, "                      a lower bound: %d column%s discrete, and counted by the probability "
+                      "of the value\n", f->n_discrete, f->n_discrete == 1 ? " is" : "s are");
     flow_text_add(text, fabs(mean) < 1e7 ? "bits per dimension    %.4f\n" : "bits per dimension    %.6g\n",
                   bits_per_dimension(sum, s->dim));
     for (int i = 0; i < sum->n_worst; i++)

@@ -199,6 +199,10 @@ static flow_status prepare(train_run *run, flow_error *err)
     if (status == FLOW_OK)
         status = plan_build(&run->p, train_dim(run), train_columns(run), err);
     if (status == FLOW_OK)
+        status = train_check_support(run, err);
+    if (status == FLOW_OK)
+        train_warn_of_ties(run);
+    if (status == FLOW_OK)
         status = make_trainer(run, err);
     if (status == FLOW_OK)
         status = resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err);

@@ -61,6 +61,41 @@ static layer layer_of(const flow *f, int index)
     return l;
 }
 
+/* What a column map does with which column, a line each; flow_text_free. */
+static flow_text columns_of(const flow_column *column)
+{
+    flow_text lines = {0};
+    if (column->type->describe != NULL)
+        column->type->describe(column->state, &lines);
+    return lines;
+}
+
+static void describe_columns(flow_text *text, const flow_column *column)
+{
+    flow_text lines = columns_of(column);
+    bool first = true;
+    for (char *line = lines.data; line != NULL && *line != '\0'; first = false) {
+        size_t length = strcspn(line, "\n");
+        flow_text_add(text, "  %-11s %.*s\n", first ? column->type->type : "", (int)length, line);
+        line += length + (line[length] != '\0');
+    }
+    flow_text_free(&lines);
+}
+
+static void describe_columns_json(cJSON *object, const flow_column *column)
+{
+    flow_text lines = columns_of(column);
+    cJSON *list = lines.data != NULL ? cJSON_AddArrayToObject(object, "columns") : NULL;
+    for (char *line = lines.data; line != NULL && *line != '\0';) {
+        size_t length = strcspn(line, "\n");
+        char *end = line + length + (line[length] != '\0');
+        line[length] = '\0';
+        cJSON_AddItemToArray(list, cJSON_CreateString(line));
+        line = end;
+    }
+    flow_text_free(&lines);
+}
+
 /* The base is a layer if it has parameters. */
 static int count_layers(const flow *f)
 {
@@ -80,7 +115,19 @@ void describe_flow(flow_text *text, const flow *f)
     }
     flow_text_add(text, "  %-20s  %12s  %8s\n", "total", format_count(count, (int64_t)flow_params_count(&f->params)),
                   format_count(fitted, (int64_t)f->params.n_fitted));
-    flow_text_add(text, "  base: %s in %d dimension%s\n", f->base->type, f->dim, f->dim == 1 ? "" : "s");
+    for (int i = 0; i < f->n_columns; i++)
+        describe_columns(text, &f->columns[i]);
+    int circles = 0;
+    for (int i = 0; i < f->dim && f->circular != NULL; i++)
+        circles += f->circular[i];
+    int lines = f->dim - circles;
+    flow_text_add(text, "  base: ");
+    if (lines > 0)
+        flow_text_add(text, "%s in %d dimension%s%s", f->line_base->type, lines, lines == 1 ? "" : "s",
+                      circles > 0 ? ", " : "");
+    if (circles > 0)
+        flow_text_add(text, "uniform on %d circle%s", circles, circles == 1 ? "" : "s");
+    flow_text_add(text, "\n");
 }
 
 void describe_flow_json(cJSON *object, const flow *f)
@@ -95,7 +142,9 @@ void describe_flow_json(cJSON *object, const flow *f)
         cJSON_AddStringToObject(entry, "name", l.name);
         cJSON_AddNumberToObject(entry, "parameters", (double)l.weights);
         cJSON_AddNumberToObject(entry, "fitted", (double)l.fitted);
+        if (i < f->n_columns)
+            describe_columns_json(entry, &f->columns[i]);
         cJSON_AddItemToArray(layers, entry);
     }
-    cJSON_AddStringToObject(object, "base", f->base->type);
+    cJSON_AddStringToObject(object, "base", f->line_base->type);
 }

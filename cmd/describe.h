@@ -7,11 +7,11 @@
 #include "flow/flow.h"
 
 /* Adds one line per column map and block, from the data to the base: its number of live weights, of fitted values, and
- * the shapes of its matrices; then the total. */
+ * the shapes of its matrices; then the total, and what is known of single columns. */
 void describe_flow(flow_text *text, const flow *f);
 
-/* {"dimensions": d, "parameters": N, "layers": [{"name", "parameters", "fitted"}, ...], "base": "normal"} added to
- * `object`. */
+/* {"dimensions": d, "parameters": N, "layers": [{"name", "parameters", "fitted", "columns"}, ...], "base": "normal"} added
+ * to `object`. */
 void describe_flow_json(cJSON *object, const flow *f);
 
 #endif

@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/text.h"
 #include "data/table.h"
 #include "model/model.h"
 
@@ -75,9 +77,37 @@ flow_status plan_open_target(const plan *p, flow_target **out, flow_error *err)
 flow_status plan_build(plan *p, int dim, const char *const *columns, flow_error *err)
 {
     flow_spec *spec = p->spec;
-    const flow_shape shape = {dim, spec->n_context, columns != NULL ? columns : spec->columns};
+    if (columns == NULL && spec->n_columns == dim)
+        columns = spec->columns;
+    else if (columns == NULL && p->n_names == dim)
+        columns = (const char *const *)p->names;
+    const flow_shape shape = {dim, spec->n_context, columns};
     return name_source(p, flow_new_conditional(&p->f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed,
                                                err), err);
+}
+
+static bool is_given(const flow_spec *spec, const char *name)
+{
+    for (int i = 0; i < spec->n_context; i++)
+        if (strcmp(spec->context[i], name) == 0)
+            return true;
+    return spec->weight != NULL && strcmp(spec->weight, name) == 0;
+}
+
+/* The columns of the data that are modelled. */
+static bool keep_names(plan *p, const flow_reader *reader)
+{
+    int n = flow_reader_n_columns(reader);
+    p->names = calloc((size_t)n + 1, sizeof *p->names);
+    for (int i = 0; p->names != NULL && i < n; i++) {
+        if (p->spec->n_columns == 0 && is_given(p->spec, flow_reader_column(reader, i)))
+            continue;
+        p->names[p->n_names] = flow_strdup(flow_reader_column(reader, i));
+        if (p->names[p->n_names] == NULL)
+            return false;
+        p->n_names++;
+    }
+    return p->names != NULL;
 }
 
 static int dim_of_target(const plan *p, char *problem)
@@ -93,7 +123,7 @@ static int dim_of_target(const plan *p, char *problem)
     return dim > 0 ? (int)dim : p->spec->n_columns;
 }
 
-int plan_columns(const plan *p, char *problem)
+int plan_columns(plan *p, char *problem)
 {
     problem[0] = '\0';
     if (plan_draws(p))
@@ -109,6 +139,8 @@ int plan_columns(const plan *p, char *problem)
         snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
     else if (flow_reader_open(&reader, location, &options, &err) != FLOW_OK)
         snprintf(problem, FLOW_ERROR_SIZE, "data.train: %.900s", err.message);
+    else if (!keep_names(p, reader))
+        snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
     else
         n = flow_reader_n_columns(reader) -
             (p->spec->n_columns == 0 ? p->spec->n_context + (p->spec->weight != NULL) : 0);
@@ -119,6 +151,9 @@ int plan_columns(const plan *p, char *problem)
 
 void plan_free(plan *p)
 {
+    for (int i = 0; i < p->n_names; i++)
+        free(p->names[i]);
+    free(p->names);
     flow_free(p->f);
     flow_objective_release(&p->objective);
     flow_spec_free(p->spec);

@@ -49,8 +49,12 @@ typedef struct train_run {
     double shown;           /* when the live line was last written */
 } train_run;
 
-/* Opens what the spec names, and warns of what will not go well. */
+/* Opens what the spec names. */
 flow_status train_open_data(train_run *run, flow_error *err);
+/* When the flow is built: warns of columns with many equal values that it takes for continuous. */
+void train_warn_of_ties(const train_run *run);
+/* FLOW_DATA with the first row of the training or validation data that is outside of the support of the flow. */
+flow_status train_check_support(const train_run *run, flow_error *err);
 /* Columns that are modelled, and their names. */
 int train_dim(const train_run *run);
 const char *const *train_columns(const train_run *run);

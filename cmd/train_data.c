@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "data/location.h"
-#include "flow/registry.h"
 #include "format.h"
 #include "train.h"
 
@@ -106,40 +105,67 @@ static flow_status open_one(train_run *run, flow_dataset **out, const char *key,
 static const double many_ties = 0.02;
 static const double least_ties = 3;
 
-static void warn_of_ties(const train_run *run)
+void train_warn_of_ties(const train_run *run)
 {
     enum { NAMED = 5 };
-    bool can_dequantize = flow_column_find("dequantize") != NULL;
+    const flow *f = run->p.f;
+    if (run->training == NULL)
+        return;
+    bool *discrete = calloc((size_t)f->dim, sizeof *discrete);
     int n = 0;
-    for (int i = 0; i < train_dim(run); i++) {
+    for (int i = 0; i < f->n_columns && discrete != NULL; i++)
+        if (f->columns[i].type->n_discrete != NULL)
+            f->columns[i].type->n_discrete(f->columns[i].state, discrete);
+    for (int i = 0; i < f->dim && discrete != NULL; i++) {
         const flow_column_summary *column = &flow_dataset_summary(run->training)[i];
-        if (column->tied * (double)flow_dataset_n_rows(run->training) < least_ties)
+        if (discrete[i] || column->tied * (double)flow_dataset_n_rows(run->training) < least_ties)
             continue;
         if (column->tied < many_ties || column->tied >= 1) /* a constant column is an error, and told as one */
             continue;
         if (n++ < NAMED)
             console_warn(run->con, "column \"%s\": about %.0f%% of the rows have the same value; a density can grow "
-                         "without bound there and its log-likelihood would mean little. %s", column->name,
-                         100 * column->tied,
-                         can_dequantize ? "Put {\"type\": \"dequantize\"} first in the flow, or leave the column out "
-                                          "with data.columns"
-                                        : "Spread the values by noise as wide as their steps, or leave the column out "
-                                          "with data.columns");
+                         "without bound there and its log-likelihood would mean little. If its values are whole "
+                         "numbers or rounded, say so in a \"support\" that stands first in the flow: {\"type\": \"support\", "
+                         "\"columns\": {\"%s\": {\"discrete\": true, \"step\": 1}}}; else leave the column out with "
+                         "data.columns", column->name, 100 * column->tied, column->name);
     }
+    free(discrete);
     if (n > NAMED)
         console_warn(run->con, "%d more columns have many equal values; flowctl info names them", n - NAMED);
 }
 
-static bool dequantizes(const flow_spec *spec)
+/* The first row of a data set that the flow has no density for. */
+static flow_status check_support(const train_run *run, flow_dataset *data, const char *key, flow_error *err)
 {
-    const cJSON *element;
-    cJSON_ArrayForEach(element, spec->flow.node)
-    {
-        const cJSON *type = cJSON_IsString(element) ? element : cJSON_GetObjectItemCaseSensitive(element, "type");
-        if (cJSON_IsString(type) && strcmp(type->valuestring, "dequantize") == 0)
-            return true;
-    }
-    return false;
+    enum { VALUES = 1 << 16 };
+    if (data == NULL || !run->p.f->has_support)
+        return FLOW_OK;
+    size_t d = (size_t)flow_dataset_n_columns(data), n_max = VALUES / d + 1, n = 0;
+    double *rows = calloc(n_max, d * sizeof *rows);
+    int64_t *numbers = calloc(n_max, sizeof *numbers);
+    flow_status status = rows == NULL || numbers == NULL ? flow_error_memory(err, "rows")
+                                                         : flow_dataset_rewind(data, err);
+    do {
+        if (status == FLOW_OK)
+            status = flow_dataset_next(data, rows, numbers, n_max, &n, err);
+        for (size_t i = 0; i < n && status == FLOW_OK; i++) {
+            status = flow_check_row(run->p.f, rows + i * d, err);
+            if (status != FLOW_OK)
+                flow_error_prefix(err, "data.%s: %s: row %lld: ", key, flow_dataset_location(data),
+                                  (long long)numbers[i] + 1);
+        }
+    } while (status == FLOW_OK && n > 0);
+    free(rows);
+    free(numbers);
+    return status;
+}
+
+flow_status train_check_support(const train_run *run, flow_error *err)
+{
+    flow_status status = check_support(run, run->training, "train", err);
+    if (status == FLOW_OK)
+        status = check_support(run, run->validation, run->p.spec->share > 0 ? "train" : "validation", err);
+    return status;
 }
 
 static bool is_standard(const char *location)
@@ -206,8 +232,6 @@ flow_status train_open_data(train_run *run, flow_error *err)
         status = open_one(run, &run->validation, "validation", spec->validation, FLOW_PART_ALL, err);
     if (status == FLOW_OK && spec->test != NULL)
         status = open_one(run, &run->test, "test", spec->test, FLOW_PART_ALL, err);
-    if (status == FLOW_OK && !dequantizes(spec))
-        warn_of_ties(run);
     return status;
 }
 

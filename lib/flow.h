@@ -12,6 +12,9 @@
  * may be used by one thread at a time; it runs its own threads (0: as many as there are processors). Nothing here
  * prints or exits.
  *
+ * A row outside of the model's support has log-density -inf and no latents (NaN). For discrete columns a log-density
+ * holds the logarithm of a probability, as a lower bound (docs/spec.md, support).
+ *
  * A value among the rows that is not finite is FLOW_DATA, an array that is missing FLOW_ARGUMENT; then nothing is
  * written. FLOW_NUMERIC means that a result is not a number, because its row is far from everything the model was
  * trained on: all results are written, and the message names the first such row.

@@ -46,6 +46,11 @@ typedef struct config {
 #define CIRCLE(bins) \
     "{\"type\": \"rational_quadratic\", \"bins\": " #bins ", \"bound\": 3.141592653589793, \"circular\": true}"
 
+#define SUPPORT(columns) "{\"type\": \"support\", \"columns\": {" columns "}}"
+
+#define ANGLES(columns) SUPPORT(columns)
+#define TURN "{\"periodic\": 5, \"lower\": -2.5}"
+
 #define EMBEDDING "{\"hidden\": [5], \"activation\": \"tanh\", \"features\": 4}"
 
 static const struct plain {
@@ -53,6 +58,33 @@ static const struct plain {
     int dim;
 } plain[] = {
     {"standardize", "{\"type\": \"standardize\"}", 3},
+    {"support", SUPPORT("\"#1\": {\"lower\": -3}, \"#3\": {\"upper\": 11}"), 3},
+    {"support", SUPPORT("\"#2\": {\"lower\": -3, \"upper\": 11}"), 2},
+    {"support", SUPPORT("\"#1\": {\"discrete\": true}, \"#2\": {\"lower\": -3, \"discrete\": true}"), 3},
+    {"support", SUPPORT("\"#1\": {\"lower\": -3, \"upper\": 12, \"discrete\": true}, \"#3\": {\"lower\": -2}") ", "
+                "\"standardize\", {\"type\": \"maf\", \"repeat\": 2, " NET "}", 4},
+    {"support", SUPPORT("\"#1\": {\"upper\": 12, \"discrete\": true}, \"#2\": {\"lower\": -2}") ", "
+                "{\"type\": \"coupling\", " NET "}", 2},
+    {"support", ANGLES("\"#1\": " TURN), 2},
+    {"support", ANGLES("\"#1\": " TURN ", \"#2\": {\"lower\": -2}") ", \"standardize\", \"actnorm\"", 3},
+    {"permute", ANGLES("\"#1\": " TURN ", \"#4\": " TURN) ", {\"type\": \"permute\", \"order\": \"random\"}, "
+                "{\"type\": \"maf\", \"repeat\": 1, " NET "}", 5},
+    {"actnorm", ANGLES("\"#2\": " TURN) ", \"actnorm\", {\"type\": \"coupling\", \"repeat\": 2, " NET "}", 3},
+    {"maf", ANGLES("\"#1\": " TURN ", \"#2\": " TURN) ", {\"type\": \"maf\", \"repeat\": 3, " NET "}", 2},
+    {"maf", ANGLES("\"#2\": " TURN ", \"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"residual\": true, " NET "}", 4},
+    {"maf", ANGLES("\"#1\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"hidden\": []}", 3},
+    {"maf", ANGLES("\"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"order\": \"random\", \"univariate\": "
+            SPLINE(5, 3) ", " NET "}", 5},
+    {"maf", ANGLES("\"#1\": " TURN) ", {\"type\": \"maf\", \"repeat\": 1, " MIXTURE("12") ", " NET "}", 2},
+    {"iaf", ANGLES("\"#1\": " TURN ", \"#3\": " TURN) ", {\"type\": \"iaf\", \"repeat\": 2, " NET "}", 4},
+    {"iaf", ANGLES("\"#2\": " TURN) ", {\"type\": \"iaf\", \"repeat\": 2, \"hidden\": [3, 3], \"residual\": true}", 2},
+    {"coupling", ANGLES("\"#1\": " TURN ", \"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, " NET "}", 5},
+    {"coupling", ANGLES("\"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, \"mask\": \"half\", \"univariate\": "
+                 "\"additive\", " NET "}", 3},
+    {"coupling", ANGLES("\"#1\": " TURN ", \"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, \"univariate\": "
+                 SPLINE(3, 2) ", " NET "}", 2},
+    {"coupling", ANGLES("\"#1\": " TURN) ", {\"type\": \"coupling\", \"hidden\": [4]}", 1},
+    {"nice", ANGLES("\"#4\": " TURN) ", {\"type\": \"nice\", " NET "}", 4},
     {"standardize", "{\"type\": \"standardize\"}, {\"type\": \"maf\", \"repeat\": 2, " NET "}", 4},
     {"permute", "{\"type\": \"permute\"}", 5},
     {"permute", "{\"type\": \"permute\", \"order\": \"random\"}", 7},
@@ -146,6 +178,10 @@ static const config conditional[] = {
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": []}", 4, 2, EMBEDDING},
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [3, 2], \"activation\": \"silu\"}", 9, 1, NULL},
     {"maf", "{\"type\": \"maf\", \"repeat\": 2, \"univariate\": " SPLINE(4, 1) ", " NET "}", 1, 2, EMBEDDING},
+    {"maf", ANGLES("\"#1\": " TURN ", \"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, " NET "}", 4, 2, EMBEDDING},
+    {"iaf", ANGLES("\"#2\": " TURN) ", {\"type\": \"iaf\", \"repeat\": 2, " NET "}", 3, 1, EMBEDDING},
+    {"coupling", ANGLES("\"#1\": " TURN ", \"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, " NET "}", 3, 2,
+                 EMBEDDING},
     {"iaf", "{\"type\": \"iaf\", \"repeat\": 2, \"residual\": true, " NET "}", 4, 2, EMBEDDING},
     {"iaf", "{\"type\": \"iaf\", \"repeat\": 1, \"hidden\": [3], \"activation\": \"elu\"}", 5, 3, NULL},
 };
@@ -169,12 +205,17 @@ static const base_config bases[] = {
 /* The flow that stands before each of them. */
 static const config before_base = {
     .type = "maf", .json = "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [4], \"activation\": \"tanh\"}", .dim = 3};
+/* And one whose second latent is an angle, for which no base is asked. */
+static const config angle_before_base = {
+    .type = "maf",
+    .json = ANGLES("\"#2\": " TURN) ", {\"type\": \"maf\", \"repeat\": 1, \"hidden\": [4], \"activation\": \"tanh\"}",
+    .dim = 3};
 
 enum {
     N_PLAIN = sizeof plain / sizeof *plain,
     N_CONFIGS = N_PLAIN + sizeof conditional / sizeof *conditional,
     N_BASES = sizeof bases / sizeof *bases,
-    N_SUBJECTS = N_CONFIGS + N_BASES
+    N_SUBJECTS = N_CONFIGS + 2 * N_BASES
 };
 
 static config config_of(int k)
@@ -205,12 +246,19 @@ static double uniform(uint64_t row, uint32_t column)
     return 2 * flow_rng_uniform(7, FLOW_STREAM_OTHER, row, column) - 1;
 }
 
-/* Number `which` of N_SUBJECTS: the configs, then the bases. */
+/* A value that a column may have, whichever it is. */
+static double value_of(const flow *f, double x)
+{
+    return f->n_discrete > 0 ? rint(x) : x;
+}
+
+/* Number `which` of N_SUBJECTS: the configs, then the bases, then the bases of flows with an angle. */
 static void subject_start(subject *s, int which)
 {
     flow_error err;
-    *s = (subject){.asked = which < N_CONFIGS ? config_of(which) : before_base,
-                   .base = which < N_CONFIGS ? "\"normal\"" : bases[which - N_CONFIGS].json};
+    int base_at = which - N_CONFIGS;
+    *s = (subject){.asked = base_at < 0 ? config_of(which) : base_at < N_BASES ? before_base : angle_before_base,
+                   .base = base_at < 0 ? "\"normal\"" : bases[base_at % N_BASES].json};
     const config *asked = s->config = &s->asked;
     char text[700];
     snprintf(text, sizeof text, "{\"flow\": [%s], \"base\": %s%s%s}", asked->json, s->base,
@@ -245,7 +293,7 @@ static void subject_start(subject *s, int which)
     double rows[N * MOST_DIM];
     for (int j = 0; j < N; j++)
         for (int i = 0; i < asked->dim; i++)
-            rows[j * asked->dim + i] = 5 + 3 * s->x[i * N + j];
+            rows[j * asked->dim + i] = value_of(s->f, 5 + 3 * s->x[i * N + j]);
     if (s->f->n_columns > 0 && asked->n_context == 0) /* column maps have values of their own only after a fit */
         assert_int_equal(flow_fit(s->f, s->weights, rows, N, NULL, &err), FLOW_OK);
 }
@@ -445,6 +493,28 @@ static void check_weight_gradient(subject *s, what of, const double *in, const r
     free(runs);
 }
 
+/* From the gradient at the first block to that at the data `in`: a backward to the data end stops at the blocks. */
+static void through_columns(const subject *s, const double *in, real *g)
+{
+    enum { MOST_COLUMNS = 3 };
+    int count = s->f->dim * N;
+    double tiles[MOST_COLUMNS + 1][MOST_DIM * N], ignored[N], glogdet[N], at[MOST_DIM * N];
+    assert_true(s->f->n_columns <= MOST_COLUMNS);
+    memcpy(tiles[0], in, (size_t)count * sizeof *in);
+    for (int m = 0; m < s->f->n_columns; m++)
+        s->f->columns[m].type->to_latent(s->f->columns[m].state, s->f->params.fitted, N, tiles[m], tiles[m + 1],
+                                         ignored);
+    for (int j = 0; j < N; j++)
+        glogdet[j] = (double)s->g[j];
+    for (int k = 0; k < count; k++)
+        at[k] = (double)g[k];
+    for (int m = s->f->n_columns - 1; m >= 0; m--)
+        s->f->columns[m].type->to_latent_backward(s->f->columns[m].state, s->f->params.fitted, N, tiles[m], at, glogdet,
+                                                  at);
+    for (int k = 0; k < count; k++)
+        g[k] = (real)at[k];
+}
+
 static void check_gradients(subject *s, what of)
 {
     double in[MOST_DIM * N], l[N];
@@ -454,6 +524,8 @@ static void check_gradients(subject *s, what of)
     evaluate(s, of, in, l);
     backward(s, of, &result);
     memcpy(g_in, result, (size_t)s->f->dim * N * sizeof(real));
+    if (of != TO_DATA)
+        through_columns(s, in, g_in);
     real *gradient = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *gradient);
     assert_non_null(gradient);
     flow_tapes_gradient(&s->ws->tape, 1, 2, s->f->params.n_weights, gradient);
@@ -486,7 +558,7 @@ static void check_threads(subject *s)
     size_t d = (size_t)s->f->dim, width = (size_t)flow_width(s->f);
     double *rows = malloc(ROWS * width * sizeof *rows), *z[2], logp[2][ROWS];
     for (size_t k = 0; k < ROWS * width; k++)
-        rows[k] = 1.5 * uniform(k, 6);
+        rows[k] = value_of(s->f, 1.5 * uniform(k, 6));
     for (int run = 0; run < 2; run++) {
         flow_runner *runner;
         assert_int_equal(flow_runner_new(&runner, s->f, s->weights, run == 0 ? 1 : 3, NULL), FLOW_OK);
@@ -570,10 +642,8 @@ static void gradients(void **state)
     for (int k = 0; k < N_SUBJECTS; k++) {
         subject s;
         subject_start(&s, k);
-        if (s.f->n_columns == 0) { /* these backwards end at the first block; column maps: see below */
-            check_gradients(&s, TO_LATENT);
-            check_gradients(&s, LOG_DENSITY);
-        }
+        check_gradients(&s, TO_LATENT);
+        check_gradients(&s, LOG_DENSITY);
         check_gradients(&s, TO_DATA);
         subject_end(&s);
     }

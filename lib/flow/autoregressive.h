@@ -8,6 +8,8 @@
  * other side it is a walk over the dimensions that computes in each step only the hidden units that became known
  * (nn/made.h), which together is one network pass as well. The two blocks differ in which direction is the pass and
  * which the walk. The features of a context stand before all dimensions, so that every theta may depend on them.
+ *
+ * Angles go through a circular spline of their own, and enter the network by cosine and sine (circle.h).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_AUTOREGRESSIVE_H
@@ -23,9 +25,12 @@ typedef struct flow_autoregressive {
     flow_net_options net;
     flow_json univariate_spec;
 
-    int dim, n_params, n_context;
+    int dim, n_context;
+    int n_params; /* of a dimension, the most of both univariates */
     flow_permutation permutation;
-    flow_univariate univariate;
+    const bool *circular;       /* (dim) the angles, in the block's own order; NULL: none */
+    flow_univariate univariate; /* of lines */
+    flow_univariate circle;     /* of angles */
     flow_made made;
 } flow_autoregressive;
 

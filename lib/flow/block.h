@@ -22,6 +22,7 @@
 #ifndef FLOW_FLOW_BLOCK_H
 #define FLOW_FLOW_BLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,10 +37,14 @@ typedef struct flow_site {
     int dim;       /* d: columns of the data */
     int n_context; /* c: features of the context, which conditioners take as further inputs; 0: none */
     const char *const *columns; /* (d) their names, or NULL when nobody knows */
+    const bool *circular;       /* (d) dimensions that are angles (circle.h); NULL: none. Valid during configure only */
     int turn;      /* 0, 1, 2, ... for the copies that "repeat" makes: blocks that alternate go by it */
     uint64_t seed; /* of the model, for random orders */
     uint64_t index;/* the block's place in the flow, to draw different random orders from one seed */
 } flow_site;
+
+/* A copy of site->circular, for a block to keep; NULL where that is. */
+flow_status flow_site_copy_circular(bool **out, const flow_site *site, flow_error *err);
 
 /* One tile on its way through a block. */
 typedef struct flow_pass {
@@ -63,6 +68,11 @@ typedef struct flow_block_type {
      * failure the framework still calls release. */
     flow_status (*configure)(void *self, const flow_site *site, flow_params *params, flow_error *err);
     void (*release)(void *self); /* optional */
+
+    /* Whether it keeps angles what they are: a density on the circle. Elsewhere a flow with angles is refused. */
+    bool keeps_circles;
+    /* Optional, after configure, of a block that gives dimensions other places: circular (d) as it is behind the block. */
+    void (*carry)(const void *self, bool *circular);
 
     size_t (*work_size)(const void *self, int n);
 

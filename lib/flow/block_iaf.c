@@ -32,6 +32,7 @@ const flow_block_type flow_block_iaf = {
     .options = flow_autoregressive_options,
     .configure = flow_autoregressive_configure,
     .release = flow_autoregressive_release,
+    .keeps_circles = true,
     .work_size = flow_autoregressive_work_size,
     .to_latent = to_latent,
     .to_data = to_data,

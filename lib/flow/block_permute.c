@@ -1,5 +1,7 @@
 /* A fixed order of the dimensions: what lets every dimension meet every other in a stack of couplings. log|det| = 0. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
 #include "flow/block.h"
 #include "flow/permutation.h"
 
@@ -22,6 +24,19 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
 {
     permute *block = self;
     return flow_permutation_read(&block->permutation, &block->order, site, params, err);
+}
+
+static void release(void *self)
+{
+    flow_permutation_release(&((permute *)self)->permutation);
+}
+
+static void carry(const void *self, bool *circular)
+{
+    const permute *block = self;
+    const bool *behind = flow_permutation_circular(&block->permutation);
+    if (behind != NULL)
+        memcpy(circular, behind, (size_t)block->permutation.dim * sizeof *circular);
 }
 
 static size_t work_size(const void *self, int n)
@@ -63,6 +78,9 @@ const flow_block_type flow_block_permute = {
     .state_size = sizeof(permute),
     .options = options,
     .configure = configure,
+    .release = release,
+    .keeps_circles = true,
+    .carry = carry,
     .work_size = work_size,
     .to_latent = to_latent,
     .to_data = to_data,

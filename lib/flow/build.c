@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "flow/circle.h"
 #include "flow/flow.h"
 
 static const char *const type_and_repeat[] = {"type", "repeat", NULL};
@@ -83,7 +84,7 @@ static flow_status make_base(flow *f, flow_json *spec, flow_error *err)
     flow_status status = spec->node == NULL ? FLOW_OK : name_type(&type, spec, "a base", err);
     if (status != FLOW_OK)
         return status;
-    f->base = flow_base_find(type);
+    f->base = f->line_base = flow_base_find(type);
     if (f->base == NULL) {
         const char *known[16];
         int n = 0;
@@ -107,9 +108,14 @@ static flow_status make_base(flow *f, flow_json *spec, flow_error *err)
 /* After the blocks, so that the numbers of a model stand in the order of its maps. */
 static flow_status configure_base(flow *f, uint64_t seed, flow_error *err)
 {
-    flow_site site = {.dim = f->dim, .seed = seed, .index = (uint64_t)(f->n_columns + f->n_blocks)};
+    flow_site site = {.dim = f->dim,
+                      .circular = f->circular,
+                      .seed = seed,
+                      .index = (uint64_t)(f->n_columns + f->n_blocks)};
     snprintf(f->params.prefix, sizeof f->params.prefix, "base/");
-    flow_status status = f->base->configure(f->base_state, &site, &f->params, err);
+    flow_status status = f->circular != NULL ? flow_circle_base(f, err) : FLOW_OK;
+    if (status == FLOW_OK)
+        status = f->base->configure(f->base_state, &site, &f->params, err);
     return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "base: ");
 }
 
@@ -128,6 +134,7 @@ static flow_site site_of(const flow *f, int turn, uint64_t seed)
     return (flow_site){.dim = f->dim,
                        .n_context = f->context.n_features,
                        .columns = f->column_names,
+                       .circular = f->circular,
                        .turn = turn,
                        .seed = seed,
                        .index = (uint64_t)(f->n_columns + f->n_blocks)};
@@ -136,6 +143,40 @@ static flow_site site_of(const flow *f, int turn, uint64_t seed)
 static void set_prefix(flow *f, const char *type)
 {
     snprintf(f->params.prefix, sizeof f->params.prefix, "%d.%.40s/", f->n_columns + f->n_blocks, type);
+}
+
+/* Takes over which columns a map makes angles of. */
+static flow_status add_circles(flow *f, const flow_column_type *type, const void *state, flow_error *err)
+{
+    size_t d = (size_t)f->dim;
+    double *periods = calloc(d, sizeof *periods);
+    bool *circular = calloc(d, sizeof *circular), any = false;
+    flow_status status = periods == NULL || circular == NULL ? flow_error_memory(err, "periodic columns") : FLOW_OK;
+    if (status == FLOW_OK)
+        type->mark_periods(state, periods);
+    for (size_t i = 0; i < d && status == FLOW_OK; i++) {
+        circular[i] = periods[i] > 0;
+        any = any || circular[i];
+    }
+    if (status != FLOW_OK || !any) {
+        free(periods);
+        free(circular);
+        return status;
+    }
+    f->periods = periods;
+    f->circular = circular;
+    return FLOW_OK;
+}
+
+static flow_status refuse_circles(const flow *f, const char *name, const flow_json *spec, flow_error *err)
+{
+    int i = 0;
+    while (!f->circular[i])
+        i++;
+    char place[32];
+    snprintf(place, sizeof place, "dimension %d", i + 1);
+    return flow_json_fail(spec, err, "\"%s\" does not keep periodic columns periodic (%.80s is one here); permute, actnorm, "
+                          "coupling, maf and iaf do, and presets made of them", name, place);
 }
 
 static flow_status add_column(flow *f, const flow_column_type *type, flow_json *spec, uint64_t seed, flow_error *err)
@@ -158,7 +199,12 @@ static flow_status add_column(flow *f, const flow_column_type *type, flow_json *
     if (status != FLOW_OK)
         return status;
     status = type->configure(column->state, &site, &f->params, err);
-    return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "%s: ", spec->path);
+    if (status != FLOW_OK)
+        return err == NULL || strstr(err->message, spec->path) != NULL ? status
+                                                                        : flow_error_prefix(err, "%s: ", spec->path);
+    f->n_discrete += type->n_discrete != NULL ? type->n_discrete(column->state, NULL) : 0;
+    f->has_support = f->has_support || type->check_row != NULL;
+    return type->mark_periods != NULL ? add_circles(f, type, column->state, err) : FLOW_OK;
 }
 
 static flow_status add_block(flow *f, const flow_block_type *type, const char *name, flow_json *spec, int turn,
@@ -167,6 +213,8 @@ static flow_status add_block(flow *f, const flow_block_type *type, const char *n
     if (f->n_blocks == FLOW_BLOCKS_MAX || (f->n_blocks + 1) * f->dim > FLOW_LINES_MAX)
         return flow_json_fail(spec, err, "%d blocks are too many for %d dimensions; a flow has at most %d blocks, and "
                               "%d blocks times dimensions", f->n_blocks + 1, f->dim, FLOW_BLOCKS_MAX, FLOW_LINES_MAX);
+    if (f->circular != NULL && !type->keeps_circles)
+        return refuse_circles(f, type->type, spec, err);
     flow_site site = site_of(f, turn, seed);
     set_prefix(f, name);
     flow_status status = grow((void **)&f->blocks, f->n_blocks, sizeof *f->blocks, err);
@@ -185,6 +233,8 @@ static flow_status add_block(flow *f, const flow_block_type *type, const char *n
         return status;
     status = type->configure(block->state, &site, &f->params, err);
     block->last_param = f->params.n_entries;
+    if (status == FLOW_OK && f->circular != NULL && type->carry != NULL)
+        type->carry(block->state, f->circular);
     /* errors that know their place in the spec name it themselves */
     if (status != FLOW_OK && err != NULL && strstr(err->message, spec->path) == NULL)
         flow_error_prefix(err, "%s: ", spec->path);
@@ -350,6 +400,8 @@ void flow_free(flow *f)
     if (f->base != NULL && f->base->release != NULL && f->base_state != NULL)
         f->base->release(f->base_state);
     free(f->base_state);
+    free(f->periods);
+    free(f->circular);
     flow_context_release(&f->context);
     flow_params_release(&f->params);
     free(f);

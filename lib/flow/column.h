@@ -6,12 +6,36 @@
  * left in float. They have no trainable values and treat every element by itself, so their backward needs no work area.
  *
  * Tiles are (d, n) doubles, otherwise as in block.h.
+ *
+ * Values on a lattice (counts) have probabilities and no density. They are spread by uniform noise over the step above
+ * them before everything else, and rounded down behind everything else; to_latent and to_data themselves know only what
+ * lies between (uniform dequantization: Uria et al. 2013; Theis et al. 2016, sec. 3.1).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_COLUMN_H
 #define FLOW_FLOW_COLUMN_H
 
+#include <stdbool.h>
+
+#include "base/text.h"
 #include "flow/block.h"
+
+typedef enum flow_noise_kind {
+    FLOW_NOISE_NONE,    /* the values are spread already */
+    FLOW_NOISE_OF_ROW,  /* a function of the row's own values and `draw`, whatever else is around: for evaluation */
+    FLOW_NOISE_OF_PLACE /* a function of `seed` and the row's place, so that equal rows differ: for training */
+} flow_noise_kind;
+
+/* Draws 0 ... FLOW_DRAWS - 1 of a row fall into different FLOW_DRAWS-ths of every step: their mean is far sharper than
+ * that of independent ones. */
+enum { FLOW_DRAWS = 16 };
+
+/* The noise of one tile; {0} is none. */
+typedef struct flow_noise {
+    flow_noise_kind kind;
+    int draw;
+    uint64_t seed, first_row; /* place of the tile's first row: no two rows of a seed should share one */
+} flow_noise;
 
 typedef struct flow_column_type {
     const char *type;
@@ -33,11 +57,29 @@ typedef struct flow_column_type {
     void (*to_data_backward)(const void *self, const double *fitted, int n, const double *z, const double *gx,
                              const double *glogdet, double *gz);
 
+    bool needs_data; /* it is nothing before a fit */
     /* Optional: values from the data, once per model; x (n, d) row-major, as a table holds it. `columns` (d) are names
      * for messages, or NULL. */
     flow_status (*fit)(const void *self, flow_params *params, size_t n, const double *x, const char *const *columns,
                        flow_error *err);
     flow_status (*check)(const void *self, const flow_params *params, flow_error *err); /* optional, as in a block */
+
+    /* Optional: how many columns hold values of a lattice, and which (d; may be NULL): true is written for those. A map
+     * that has some stands first, and has the next two. */
+    int (*n_discrete)(const void *self, bool *which);
+    /* Adds noise (not FLOW_NOISE_NONE) to them in x (d, n), and the logarithm of each step to logdet (n), so that a
+     * density becomes a probability; -inf where a value is not on the lattice. */
+    void (*spread)(const void *self, const flow_noise *noise, int n, double *x, double *logdet);
+    /* Rounds them down to the lattice. */
+    void (*round)(const void *self, int n, double *x);
+
+    /* Optional: writes the periods of columns that it makes angles of into periods (d). */
+    void (*mark_periods)(const void *self, double *periods);
+
+    /* Optional: FLOW_DATA with the column, the value and the bound when a row (d) of data cannot be: its density is 0. */
+    flow_status (*check_row)(const void *self, const double *row, flow_error *err);
+    /* Optional: what it does with which column, a line each. */
+    void (*describe)(const void *self, flow_text *text);
 } flow_column_type;
 
 #endif

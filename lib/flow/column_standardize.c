@@ -1,13 +1,15 @@
-/* z = (x - mean) / deviation, column by column, both from the training data. */
+/* z = (x - mean) / deviation, column by column, both from the training data. Columns that are angles stay what they are. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_statistics.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "flow/column.h"
 
 typedef struct standardize {
     int dim;
     size_t mean, deviation; /* offsets in the fitted values, (1, dim) each */
+    bool *circular;         /* (dim), owned: the angles; NULL: none */
 } standardize;
 
 static const flow_option options[] = {FLOW_OPTIONS_END};
@@ -16,12 +18,24 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
 {
     standardize *map = self;
     map->dim = site->dim;
-    flow_status status = flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err);
+    flow_status status = flow_site_copy_circular(&map->circular, site, err);
+    if (status == FLOW_OK)
+        status = flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err);
     if (status == FLOW_OK)
         status = flow_params_add_fitted(params, &map->deviation, "deviation", 1, map->dim, err);
     for (int i = 0; status == FLOW_OK && i < map->dim; i++)
         params->fitted[map->deviation + (size_t)i] = 1;
     return status;
+}
+
+static void release(void *self)
+{
+    free(((standardize *)self)->circular);
+}
+
+static bool is_angle(const standardize *map, int i)
+{
+    return map->circular != NULL && map->circular[i];
 }
 
 static void add_logdet(const standardize *map, const double *fitted, double sign, int n, double *logdet)
@@ -80,6 +94,8 @@ static flow_status fit(const void *self, flow_params *params, size_t n, const do
 {
     const standardize *map = self;
     for (int i = 0; i < map->dim; i++) {
+        if (is_angle(map, i))
+            continue;
         double mean = gsl_stats_mean(x + i, (size_t)map->dim, n);
         double deviation = n > 1 ? gsl_stats_sd_m(x + i, (size_t)map->dim, n, mean) : 0;
         if (!(deviation > 0) || !isfinite(deviation) || !isfinite(mean))
@@ -96,7 +112,9 @@ static flow_status check(const void *self, const flow_params *params, flow_error
     const standardize *map = self;
     for (int i = 0; i < map->dim; i++) {
         double mean = params->fitted[map->mean + (size_t)i], deviation = params->fitted[map->deviation + (size_t)i];
-        if (!isfinite(mean) || !(deviation > 0) || !isfinite(deviation))
+        bool usable = is_angle(map, i) ? mean == 0 && deviation == 1
+                                       : isfinite(mean) && deviation > 0 && isfinite(deviation);
+        if (!usable)
             return flow_error_set(err, FLOW_FORMAT, "its mean or deviation of column %d is not usable", i + 1);
     }
     return FLOW_OK;
@@ -108,10 +126,12 @@ const flow_column_type flow_column_standardize = {
     .state_size = sizeof(standardize),
     .options = options,
     .configure = configure,
+    .release = release,
     .to_latent = to_latent,
     .to_data = to_data,
     .to_latent_backward = to_latent_backward,
     .to_data_backward = to_data_backward,
+    .needs_data = true,
     .fit = fit,
     .check = check,
 };

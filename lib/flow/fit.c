@@ -19,13 +19,17 @@ flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error 
     return status;
 }
 
-/* Takes rows (n, d) of the data alone through the column map i, in place. */
+/* Takes rows (n, d) of the data alone through the column map i, in place. Each row has a place of its own, below those
+ * that training uses. */
 static void push_through(const flow *f, int i, flow_workspace *ws, double *rows, size_t n)
 {
     for (size_t first = 0; first < n; first += FLOW_TILE) {
         int n_rows = n - first < FLOW_TILE ? (int)(n - first) : FLOW_TILE;
         double *part = rows + first * (size_t)f->dim;
         int m = flow_tile_load_data(f, ws, part, n_rows);
+        ws->noise = (flow_noise){.kind = FLOW_NOISE_OF_PLACE, .first_row = first};
+        if (i == 0)
+            flow_tile_spread(f, ws, m);
         f->columns[i].type->to_latent(f->columns[i].state, f->params.fitted, m, ws->x, ws->x, ws->logdet);
         flow_tile_store(f, ws, m, part, n_rows);
     }

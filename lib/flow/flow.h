@@ -34,10 +34,15 @@ typedef struct flow {
     int dim;
     flow_context context;
     int n_columns, n_blocks;
+    int n_discrete;   /* columns whose values lie on a lattice; log p then holds their probability (see column.h) */
+    bool has_support; /* some rows cannot be */
+    double *periods;  /* (dim) of columns that are angles, 0 for others; NULL: there are none */
+    bool *circular;   /* (dim) the latents that are angles (see circle.h); NULL: none */
     flow_column *columns;
     flow_block *blocks;
-    const flow_base_type *base;
+    const flow_base_type *base; /* with angles, that of the spec and uniform ones together */
     void *base_state;
+    const flow_base_type *line_base; /* that of the spec */
     flow_params params;
     const char *const *column_names; /* while the flow is put together */
 } flow;
@@ -80,6 +85,7 @@ typedef struct flow_workspace {
     char *memory;       /* owned, aligned */
     double *x;          /* (d, n): the tile in the units of the data */
     double *given;      /* (c, n): the context of its rows; must be set before any map when there is one */
+    flow_noise noise;   /* spreads discrete columns on the way to the latent end; none unless it is set */
     real *features;     /* (features, n): what the blocks see of it */
     real *gfeatures;    /* the same shape; only with keep, and when the context is embedded */
     char *context_area; /* work area of the embedding */
@@ -96,11 +102,17 @@ flow_status flow_workspace_new(flow_workspace **out, const flow *f, int n_max, b
 void flow_workspace_free(flow_workspace *ws);
 
 /* Takes the tile in ws->x (d, n) to the latent end: *z (d, n; inside ws) and ws->logdet (n), the sum of all
- * log-determinants; ws->x is overwritten. */
+ * log-determinants, -inf for a row outside of the support, whose z means nothing; ws->x is overwritten. Discrete columns
+ * are spread by ws->noise. */
 void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws, int n, const real **z);
 
-/* Takes the tile z (d, n), in ws->a, to the data: ws->x (d, n), and ws->logdet (n), the sum of log|det dx/dz|. */
+/* Takes the tile z (d, n), in ws->a, to the data: ws->x (d, n), and ws->logdet (n), the sum of log|det dx/dz|. Values of
+ * discrete columns stay between the points of their lattice: what flow_tile_to_latent would take back without noise. */
 void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, int n);
+
+/* Discrete columns of the tile in ws->x: rounded down to the lattice; and spread by ws->noise. */
+void flow_tile_round(const flow *f, flow_workspace *ws, int n);
+void flow_tile_spread(const flow *f, flow_workspace *ws, int n);
 
 /* After flow_tile_to_latent with keep: from gz (d, n) and ws->glogdet (n), records the weight gradients on ws->tape
  * (which it resets) and, when gx is not NULL, points *gx to the gradient (d, n; inside ws) at the first block's input.
@@ -142,6 +154,9 @@ int flow_tile_load_data(const flow *f, flow_workspace *ws, const double *rows, i
 void flow_tile_load_context(const flow *f, flow_workspace *ws, const double *context, int n_rows, int n);
 /* Copies the first n_rows rows of the tile ws->x (d, n) to rows (row-major, d). */
 void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *rows, int n_rows);
+
+/* FLOW_DATA with the column, the value and the bound when a row (d) is outside of the support. */
+flow_status flow_check_row(const flow *f, const double *row, flow_error *err);
 
 /* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL
  * when all are finite. */

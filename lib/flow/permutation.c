@@ -20,6 +20,34 @@ static flow_status shuffle(double *order, const flow_site *site, flow_error *err
     return FLOW_OK;
 }
 
+void flow_permutation_release(flow_permutation *permutation)
+{
+    free(permutation->circular);
+    permutation->circular = NULL;
+}
+
+const bool *flow_permutation_circular(const flow_permutation *permutation)
+{
+    return permutation->circular != NULL ? permutation->circular + permutation->dim : NULL;
+}
+
+/* When the order is known. */
+static flow_status carry_circles(flow_permutation *permutation, const flow_site *site, const flow_params *params,
+                                 flow_error *err)
+{
+    if (site->circular == NULL)
+        return FLOW_OK;
+    size_t d = (size_t)site->dim;
+    if (permutation->circular == NULL)
+        permutation->circular = malloc(2 * d * sizeof *permutation->circular);
+    if (permutation->circular == NULL)
+        return flow_error_memory(err, "an order");
+    memcpy(permutation->circular, site->circular, d * sizeof *permutation->circular);
+    for (size_t i = 0; i < d; i++)
+        permutation->circular[d + i] = site->circular[(size_t)params->fitted[permutation->offset + i]];
+    return FLOW_OK;
+}
+
 flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order, const flow_site *site,
                                        flow_params *params, flow_error *err)
 {
@@ -30,7 +58,9 @@ flow_status flow_permutation_configure(flow_permutation *permutation, flow_order
     double *values = params->fitted + permutation->offset;
     for (int i = 0; i < dim; i++)
         values[i] = order == FLOW_ORDER_REVERSE ? dim - 1 - i : i;
-    return order == FLOW_ORDER_RANDOM ? shuffle(values, site, err) : FLOW_OK;
+    if (order == FLOW_ORDER_RANDOM)
+        status = shuffle(values, site, err);
+    return status == FLOW_OK ? carry_circles(permutation, site, params, err) : status;
 }
 
 const char *const flow_permutation_names[] = {"reverse", "random", NULL};
@@ -78,7 +108,9 @@ flow_status flow_permutation_read(flow_permutation *permutation, const flow_json
 {
     if (cJSON_IsArray(spec->node)) {
         flow_status status = flow_permutation_configure(permutation, FLOW_ORDER_NATURAL, site, params, err);
-        return status == FLOW_OK ? read_list(params->fitted + permutation->offset, site->dim, spec, err) : status;
+        if (status == FLOW_OK)
+            status = read_list(params->fitted + permutation->offset, site->dim, spec, err);
+        return status == FLOW_OK ? carry_circles(permutation, site, params, err) : status;
     }
     const char *name = cJSON_IsString(spec->node) ? spec->node->valuestring : "";
     if (strcmp(name, "reverse") == 0)
@@ -103,6 +135,9 @@ flow_status flow_permutation_check(const flow_permutation *permutation, const fl
         }
         seen[(int)order[i]] = true;
     }
+    for (int i = 0; i < permutation->dim && status == FLOW_OK && permutation->circular != NULL; i++)
+        if (permutation->circular[(int)order[i]] != permutation->circular[permutation->dim + i])
+            status = flow_error_set(err, FLOW_FORMAT, "its order of the dimensions puts an angle where there was none");
     free(seen);
     return status;
 }

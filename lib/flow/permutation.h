@@ -14,9 +14,15 @@ typedef enum flow_order { FLOW_ORDER_NATURAL, FLOW_ORDER_REVERSE, FLOW_ORDER_RAN
 typedef struct flow_permutation {
     int dim;
     size_t offset; /* in the fitted values: (1, dim), the source of each line */
+    bool *circular; /* (2, dim), owned: which dimensions are angles, before and behind; NULL: none */
 } flow_permutation;
 
-/* Declares "order" and fills it in. */
+void flow_permutation_release(flow_permutation *permutation);
+
+/* Which dimensions are angles in the new order; NULL: none. */
+const bool *flow_permutation_circular(const flow_permutation *permutation);
+
+/* Declares "order" and fills it in. On failure the caller still calls release. */
 flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order, const flow_site *site,
                                        flow_params *params, flow_error *err);
 
@@ -26,7 +32,7 @@ flow_status flow_permutation_read(flow_permutation *permutation, const flow_json
                                   flow_params *params, flow_error *err);
 extern const char *const flow_permutation_names[]; /* "reverse", "random", NULL */
 
-/* FLOW_FORMAT when the stored numbers are not a permutation. */
+/* FLOW_FORMAT when the stored numbers are not a permutation, or take angles elsewhere than configure did. */
 flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err);
 
 /* out line i = in line order[i], for (dim, n) tiles; and back. */

@@ -5,6 +5,7 @@
 
 #include "flow/context.h"
 #include "flow/permutation.h"
+#include "flow/support.h"
 
 #define X(name) extern const flow_column_type flow_column_##name;
 FLOW_COLUMNS(X)
@@ -163,6 +164,9 @@ static cJSON *object_schema(const char *name, const char *help, const flow_optio
     cJSON_AddBoolToObject(schema, "additionalProperties", 0);
     cJSON *required = cJSON_AddArrayToObject(schema, "required");
     cJSON_AddItemToArray(required, cJSON_CreateString("type"));
+    for (const flow_option *option = options; option->key != NULL; option++)
+        if (option->fallback != NULL && option->fallback[0] == '\0') /* FLOW_REQUIRED */
+            cJSON_AddItemToArray(required, cJSON_CreateString(option->key));
     return schema;
 }
 
@@ -195,9 +199,11 @@ static void add_order_schema(cJSON *definitions)
     cJSON_AddItemToArray(list, explicit);
 }
 
+/* A bare name is enough where nothing but the type is required. */
 static void add_choice(cJSON *list, cJSON *names, const char *type, cJSON *schema)
 {
-    cJSON_AddItemToArray(names, cJSON_CreateString(type));
+    if (cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(schema, "required")) == 1)
+        cJSON_AddItemToArray(names, cJSON_CreateString(type));
     cJSON_AddItemToArray(list, schema);
 }
 
@@ -205,6 +211,7 @@ void flow_registry_schema(cJSON *definitions)
 {
     flow_context_schema(definitions);
     add_order_schema(definitions);
+    flow_supports_schema(definitions);
     cJSON *flow = cJSON_AddObjectToObject(definitions, "flow"), *names;
     cJSON_AddStringToObject(flow, "type", "array");
     cJSON_AddStringToObject(flow, "description", "the maps from the data to the base, in this order");

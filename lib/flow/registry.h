@@ -8,7 +8,7 @@
 #include "flow/column.h"
 #include "flow/univariate.h"
 
-#define FLOW_COLUMNS(X) X(standardize)
+#define FLOW_COLUMNS(X) X(support) X(standardize)
 
 #define FLOW_BLOCKS(X) X(permute) X(actnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf)
 

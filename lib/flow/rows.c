@@ -6,13 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/circle.h"
 #include "num/parallel.h"
 
 /* What one thread works with. */
 typedef struct worker {
     flow_workspace *ws;
     real *z;           /* (d, FLOW_TILE): the draw that a tile came from */
+    double *x;         /* (d, FLOW_TILE): a tile of data that is needed again */
     double *logp;      /* (FLOW_TILE) */
+    double *one;       /* (FLOW_TILE): of a single draw of the noise */
     double round_trip; /* largest error this thread has seen */
 } worker;
 
@@ -36,8 +39,10 @@ flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weight
         worker *w = &runner->workers[t];
         status = flow_workspace_new(&w->ws, f, FLOW_TILE, false, err);
         w->z = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->z);
+        w->x = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->x);
         w->logp = malloc(FLOW_TILE * sizeof *w->logp);
-        if (status == FLOW_OK && (w->z == NULL || w->logp == NULL))
+        w->one = malloc(FLOW_TILE * sizeof *w->one);
+        if (status == FLOW_OK && (w->z == NULL || w->x == NULL || w->logp == NULL || w->one == NULL))
             status = flow_error_memory(err, "threads");
     }
     if (status != FLOW_OK) {
@@ -55,7 +60,9 @@ void flow_runner_free(flow_runner *runner)
     for (int t = 0; runner->workers != NULL && t < runner->n_threads; t++) {
         flow_workspace_free(runner->workers[t].ws);
         free(runner->workers[t].z);
+        free(runner->workers[t].x);
         free(runner->workers[t].logp);
+        free(runner->workers[t].one);
     }
     free(runner->workers);
     free(runner);
@@ -66,7 +73,7 @@ typedef struct job {
     const double *in; /* rows, (n, d + c) */
     const double *context; /* of draws, (n, c) */
     size_t n;
-    double *out, *logdet, *logp;
+    double *out, *logdet, *logp, *difference;
     uint64_t seed, first_row;
     double temperature;
     bool check;
@@ -97,13 +104,50 @@ static void load(const job *j, worker *w, const span *s)
     flow_tile_load_padded(f, w->ws, j->in + s->in, (size_t)flow_width(f), s->n_rows, FLOW_TILE);
 }
 
+static const flow_noise no_noise = {0};
+
+static flow_noise noise_of_draw(int draw)
+{
+    return (flow_noise){.kind = FLOW_NOISE_OF_ROW, .draw = draw};
+}
+
+/* log(exp(a) + exp(b)) */
+static double log_add(double a, double b)
+{
+    double most = fmax(a, b), least = fmin(a, b);
+    return isnan(a) || isnan(b) ? NAN : most == -INFINITY ? most : most + log1p(exp(least - most));
+}
+
+/* w->logp of the tile that is in w->ws->x, and the latents of its last draw. */
+static const real *evaluate(const flow_runner *runner, worker *w)
+{
+    const flow *f = runner->f;
+    const real *z;
+    size_t bytes = (size_t)f->dim * FLOW_TILE * sizeof *w->x;
+    w->ws->noise = noise_of_draw(0);
+    if (f->n_discrete > 0)
+        memcpy(w->x, w->ws->x, bytes);
+    flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->logp, &z);
+    for (int k = 1; f->n_discrete > 0 && k < FLOW_DRAWS; k++) {
+        memcpy(w->ws->x, w->x, bytes);
+        w->ws->noise = noise_of_draw(k);
+        flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->one, &z);
+        for (int j = 0; j < FLOW_TILE; j++)
+            w->logp[j] = log_add(w->logp[j], w->one[j]);
+    }
+    for (int j = 0; f->n_discrete > 0 && j < FLOW_TILE; j++)
+        w->logp[j] -= log(FLOW_DRAWS);
+    w->ws->noise = no_noise;
+    return z;
+}
+
 static void logp_tile(void *context, int item, int thread)
 {
     job *j = context;
     worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
     load(j, w, &s);
-    flow_tile_logp(j->runner->f, j->runner->weights, w->ws, FLOW_TILE, w->logp, NULL);
+    evaluate(j->runner, w);
     memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
 }
 
@@ -113,6 +157,19 @@ void flow_rows_logp(flow_runner *runner, const double *rows, size_t n, double *l
     run(&j, logp_tile);
 }
 
+/* z into ws->x; a row outside of the support has none. */
+static void keep_latents(const flow *f, flow_workspace *ws, const real *z)
+{
+    for (size_t k = 0; k < (size_t)f->dim * FLOW_TILE; k++)
+        ws->x[k] = ws->logdet[k % FLOW_TILE] == -INFINITY ? NAN : (double)z[k];
+}
+
+/* The period of latent i. */
+static double turn_of(const flow *f, size_t i)
+{
+    return f->circular != NULL && f->circular[i] ? 2 * FLOW_PI : 0;
+}
+
 static void to_latent_tile(void *context, int item, int thread)
 {
     job *j = context;
@@ -120,13 +177,28 @@ static void to_latent_tile(void *context, int item, int thread)
     worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
     load(j, w, &s);
+    w->ws->noise = noise_of_draw(0);
+    if (j->difference != NULL) {
+        flow_tile_spread(f, w->ws, FLOW_TILE);
+        memcpy(w->x, w->ws->x, (size_t)f->dim * FLOW_TILE * sizeof *w->x);
+        load(j, w, &s);
+    }
     const real *z;
     flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
-    for (size_t k = 0; k < (size_t)f->dim * FLOW_TILE; k++)
-        w->ws->x[k] = (double)z[k];
+    w->ws->noise = no_noise;
+    keep_latents(f, w->ws, z);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
     if (j->logdet != NULL)
         memcpy(j->logdet + s.first, w->ws->logdet, (size_t)s.n_rows * sizeof *j->logdet);
+    if (j->difference == NULL)
+        return;
+    size_t count = (size_t)f->dim * FLOW_TILE;
+    for (size_t k = 0; k < count; k++)
+        w->ws->a[k] = (real)w->ws->x[k];
+    flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
+    for (size_t k = 0; k < count; k++)
+        w->ws->x[k] = flow_circle_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / FLOW_TILE] : 0);
+    flow_tile_store(f, w->ws, FLOW_TILE, j->difference + s.out, s.n_rows);
 }
 
 void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, double *z, double *logdet)
@@ -141,13 +213,25 @@ static void to_data_tile(void *context, int item, int thread)
     const flow *f = j->runner->f;
     worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
+    size_t count = (size_t)f->dim * FLOW_TILE;
     load(j, w, &s);
-    for (size_t k = 0; k < (size_t)f->dim * FLOW_TILE; k++)
-        w->ws->a[k] = (real)w->ws->x[k];
+    for (size_t k = 0; k < count; k++)
+        w->z[k] = w->ws->a[k] = (real)w->ws->x[k];
     flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
-    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
     if (j->logdet != NULL)
         memcpy(j->logdet + s.first, w->ws->logdet, (size_t)s.n_rows * sizeof *j->logdet);
+    memcpy(w->x, w->ws->x, count * sizeof *w->x);
+    flow_tile_round(f, w->ws, FLOW_TILE);
+    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
+    if (j->difference == NULL)
+        return;
+    const real *z;
+    memcpy(w->ws->x, w->x, count * sizeof *w->x);
+    flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
+    keep_latents(f, w->ws, z);
+    for (size_t k = 0; k < count; k++)
+        w->ws->x[k] = flow_circle_difference(w->ws->x[k], (double)w->z[k], turn_of(f, k / FLOW_TILE));
+    flow_tile_store(f, w->ws, FLOW_TILE, j->difference + s.out, s.n_rows);
 }
 
 void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double *x, double *logdet)
@@ -156,14 +240,22 @@ void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double
     run(&j, to_data_tile);
 }
 
-/* Largest |a - b| over the first n_rows columns of two (d, FLOW_TILE) tiles; what is not finite counts as infinite. */
-static double largest_difference(int d, int n_rows, const real *a, const real *b)
+void flow_rows_round_trip(flow_runner *runner, flow_end to, const double *rows, size_t n, double *out, double *logdet,
+                          double *difference)
+{
+    job j = {.runner = runner, .in = rows, .n = n, .out = out, .logdet = logdet, .difference = difference};
+    run(&j, to == FLOW_END_LATENT ? to_latent_tile : to_data_tile);
+}
+
+/* Largest |a - b| over the first n_rows columns of two (d, FLOW_TILE) tiles of latents; what is not finite counts as
+ * infinite. */
+static double largest_difference(const flow *f, int n_rows, const real *a, const real *b)
 {
     double largest = 0;
-    for (int i = 0; i < d; i++) {
+    for (int i = 0; i < f->dim; i++) {
         for (int j = 0; j < n_rows; j++) {
             size_t k = (size_t)i * FLOW_TILE + (size_t)j;
-            double difference = fabs((double)a[k] - (double)b[k]);
+            double difference = fabs(flow_circle_difference((double)a[k], (double)b[k], turn_of(f, (size_t)i)));
             if (!(difference <= largest))
                 largest = isnan(difference) ? INFINITY : difference;
         }
@@ -182,14 +274,23 @@ static void sample_tile(void *context, int item, int thread)
     flow_tile_draw(f, j->runner->weights, w->ws, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature);
     memcpy(w->z, w->ws->a, (size_t)f->dim * FLOW_TILE * sizeof *w->z);
     flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
+    const real *z = NULL;
+    if (f->n_discrete > 0 && j->check) { /* what is rounded does not come back to where it was */
+        size_t bytes = (size_t)f->dim * FLOW_TILE * sizeof *w->x;
+        memcpy(w->x, w->ws->x, bytes);
+        flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
+        w->round_trip = fmax(w->round_trip, largest_difference(f, s.n_rows, z, w->z));
+        memcpy(w->ws->x, w->x, bytes);
+    }
+    flow_tile_round(f, w->ws, FLOW_TILE);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
-    if (j->logp == NULL && !j->check)
+    if (j->logp == NULL && (f->n_discrete > 0 || !j->check))
         return;
-    const real *z;
-    flow_tile_logp(f, j->runner->weights, w->ws, FLOW_TILE, w->logp, &z);
+    z = evaluate(j->runner, w);
     if (j->logp != NULL)
         memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
-    w->round_trip = fmax(w->round_trip, largest_difference(f->dim, s.n_rows, z, w->z));
+    if (f->n_discrete == 0)
+        w->round_trip = fmax(w->round_trip, largest_difference(f, s.n_rows, z, w->z));
 }
 
 void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,

@@ -22,9 +22,32 @@ static void make_features(const flow *f, const real *weights, flow_workspace *ws
         flow_context_apply(&f->context, weights, f->params.fitted, n, ws->given, ws->features, ws->context_area);
 }
 
+void flow_tile_spread(const flow *f, flow_workspace *ws, int n)
+{
+    for (int i = 0; i < f->n_columns && f->n_discrete > 0 && ws->noise.kind != FLOW_NOISE_NONE; i++)
+        if (f->columns[i].type->spread != NULL)
+            f->columns[i].type->spread(f->columns[i].state, &ws->noise, n, ws->x, ws->logdet);
+}
+
+void flow_tile_round(const flow *f, flow_workspace *ws, int n)
+{
+    for (int i = 0; i < f->n_columns && f->n_discrete > 0; i++)
+        if (f->columns[i].type->round != NULL)
+            f->columns[i].type->round(f->columns[i].state, n, ws->x);
+}
+
+flow_status flow_check_row(const flow *f, const double *row, flow_error *err)
+{
+    for (int i = 0; i < f->n_columns; i++)
+        if (f->columns[i].type->check_row != NULL)
+            return f->columns[i].type->check_row(f->columns[i].state, row, err);
+    return FLOW_OK;
+}
+
 static void columns_to_latent(const flow *f, flow_workspace *ws, int n)
 {
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
+    flow_tile_spread(f, ws, n);
     for (int i = 0; i < f->n_columns; i++)
         f->columns[i].type->to_latent(f->columns[i].state, f->params.fitted, n, ws->x, ws->x, ws->logdet);
     size_t count = (size_t)f->dim * (size_t)n;
@@ -266,7 +289,7 @@ static bool column_is_finite(const flow *f, const real *tile, int n, int column)
 const char *flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column)
 {
     columns_to_latent(f, ws, n);
-    if (!column_is_finite(f, ws->a, n, column))
+    if (!column_is_finite(f, ws->a, n, column) || !isfinite(ws->logdet[column]))
         return "the data or their column maps";
     make_features(f, weights, ws, n);
     real *in = ws->a, *out = ws->b;

@@ -33,7 +33,13 @@ static int first_unit(const flow_made *made, int g, int width)
     return (int)((g - 1) * (long)width / span);
 }
 
-static void fill_extents(const flow_made *made, const flow_net_options *options, int l, int *extent)
+int flow_made_before(const flow_made *made, int i)
+{
+    return made->before != NULL ? made->before[i] : i;
+}
+
+static void fill_extents(const flow_made *made, const flow_net_options *options, const flow_made_shape *shape, int l,
+                         int *extent)
 {
     int n_hidden = options->hidden.n, dim = made->dim;
     int width = l < n_hidden ? options->hidden.at[l] : made->n_params * dim;
@@ -41,18 +47,42 @@ static void fill_extents(const flow_made *made, const flow_net_options *options,
         bool output = l == n_hidden;
         int g = output ? unit % dim : degree(made, unit, width);
         /* without hidden layers output i sees inputs before i, like a unit of degree i */
-        extent[unit] = l == 0 ? made->n_context + g : first_unit(made, g + 1, options->hidden.at[l - 1]);
+        extent[unit] = l == 0 ? made->n_context + flow_made_before(made, g)
+                              : first_unit(made, g + 1, options->hidden.at[l - 1]);
+        if (output && shape->n_used != NULL && unit / dim >= shape->n_used[g])
+            extent[unit] = 0;
     }
+}
+
+static flow_status count_inputs(flow_made *made, const int *n_inputs, flow_error *err)
+{
+    if (n_inputs == NULL)
+        return FLOW_OK;
+    made->before = calloc((size_t)made->dim + 1, sizeof *made->before);
+    if (made->before == NULL)
+        return flow_error_memory(err, "the inputs of a network");
+    for (int i = 0; i < made->dim; i++)
+        made->before[i + 1] = made->before[i] + n_inputs[i];
+    return FLOW_OK;
 }
 
 flow_status flow_made_configure(flow_made *made, const flow_net_options *options, int n_context, int dim, int n_params,
                                 flow_params *params, flow_error *err)
 {
+    const flow_made_shape shape = {NULL, NULL};
+    return flow_made_configure_shaped(made, options, n_context, dim, n_params, &shape, params, err);
+}
+
+flow_status flow_made_configure_shaped(flow_made *made, const flow_net_options *options, int n_context, int dim,
+                                       int n_params, const flow_made_shape *shape, flow_params *params,
+                                       flow_error *err)
+{
     made->n_context = n_context;
     made->dim = dim;
     made->n_params = n_params;
+    made->before = NULL;
     int *extents[FLOW_LIST_MAX + 1] = {NULL};
-    flow_status status = FLOW_OK;
+    flow_status status = count_inputs(made, shape->n_inputs, err);
     int n_hidden = options->hidden.n;
     for (int l = 0; l <= n_hidden && status == FLOW_OK; l++) {
         size_t width = l < n_hidden ? (size_t)options->hidden.at[l] : (size_t)n_params * (size_t)dim;
@@ -60,11 +90,11 @@ flow_status flow_made_configure(flow_made *made, const flow_net_options *options
         if (extents[l] == NULL)
             status = flow_error_memory(err, "the masks of a network");
         else
-            fill_extents(made, options, l, extents[l]);
+            fill_extents(made, options, shape, l, extents[l]);
     }
     if (status == FLOW_OK)
-        status = flow_mlp_configure(&made->mlp, options, n_context + dim, n_params * dim, extents, FLOW_INIT_ZERO,
-                                    params, err);
+        status = flow_mlp_configure(&made->mlp, options, n_context + flow_made_before(made, dim), n_params * dim,
+                                    extents, FLOW_INIT_ZERO, params, err);
     for (int l = 0; l <= n_hidden; l++)
         free(extents[l]);
     return status;
@@ -73,6 +103,7 @@ flow_status flow_made_configure(flow_made *made, const flow_net_options *options
 void flow_made_release(flow_made *made)
 {
     flow_mlp_release(&made->mlp);
+    free(made->before);
 }
 
 void flow_made_units(const flow_made *made, int l, int g, int *first, int *last)

@@ -21,7 +21,9 @@ typedef enum flow_stream {
     FLOW_STREAM_ORDER,   /* orders and rotations inside the model */
     FLOW_STREAM_SHUFFLE, /* the order of the rows in an epoch */
     FLOW_STREAM_SPLIT,   /* the held-out share */
-    FLOW_STREAM_OTHER    /* fit samples, examples, tests */
+    FLOW_STREAM_OTHER,   /* fit samples, examples, tests */
+    FLOW_STREAM_NOISE,   /* what spreads the values of discrete columns */
+    FLOW_STREAM_CIRCLE   /* draws of angles */
 } flow_stream;
 
 /* Uniform in (0, 1), 52 bits, never 0 or 1. */

@@ -92,6 +92,15 @@ static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double r
                           t->options.clip, origin);
 }
 
+/* Fresh in every step, and the same after a resume. */
+static flow_noise noise_of_step(const flow_trainer *t)
+{
+    enum { BITS_OF_BATCH = 20 }; /* the largest batch has 2^20 rows */
+    return (flow_noise){.kind = FLOW_NOISE_OF_PLACE,
+                        .seed = t->seed,
+                        .first_row = (uint64_t)t->counters[COUNT_STEPS] << BITS_OF_BATCH};
+}
+
 static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, flow_batch *batch, flow_error *err)
 {
     double *figures = t->figures;
@@ -100,6 +109,7 @@ static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, flo
     t->counters[COUNT_STEPS]++;
     /* Every row counts the same, also in a short last batch: its step is not as noisy then as it is small. */
     batch->share = 1 / ((double)t->batch * t->source->mean_weight);
+    batch->noise = noise_of_step(t);
     double score = flow_step_gradient(t->step, t->weights, batch, t->gradient);
     double norm = isfinite(score) ? flow_optimizer_norm(t->optimizer, t->gradient, t->n_threads) : NAN;
     if (!(norm <= largest_norm))

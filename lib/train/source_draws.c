@@ -102,9 +102,11 @@ static flow_status check_flow(const flow *f, const flow_target *target, flow_err
     for (int e = 0; e < f->params.n_entries; e++) /* draws would have to carry gradients to them */
         if (f->params.entries[e].trainable && strncmp(f->params.entries[e].name, "base/", 5) == 0)
             return flow_error_set(err, FLOW_SPEC, "base: \"%s\" has values to train, and draws from it do not depend on "
-                                  "them smoothly; take \"normal\", \"logistic\" or \"uniform\"", f->base->type);
+                                  "them smoothly; take \"normal\", \"logistic\" or \"uniform\"", f->line_base->type);
+    if (f->n_discrete > 0)
+        return flow_error_set(err, FLOW_SPEC, "flow[0]: a density has no discrete columns; leave them out of the support");
     for (int i = 0; i < f->n_columns; i++) /* they stand first in the list */
-        if (f->columns[i].type->fit != NULL)
+        if (f->columns[i].type->needs_data)
             return flow_error_set(err, FLOW_SPEC, "flow[%d]: \"%s\" takes its values from data, and there are none: "
                                   "leave it out, and let log_density work in variables that are near 0 with deviations "
                                   "near 1", i, f->columns[i].type->type);

@@ -120,7 +120,9 @@ static void load(flow_step *step, int item)
     if (batch->rows != NULL)
         flow_tile_load_padded(step->f, at->ws, batch->rows + (size_t)first * batch->stride, batch->stride, at->n_rows,
                               at->n);
-    else
+    at->ws->noise = batch->noise;
+    at->ws->noise.first_row += (uint64_t)first;
+    if (batch->rows == NULL)
         flow_tile_draw(step->f, step->weights, at->ws, at->n, batch->seed, batch->first_row + (uint64_t)first, 1);
     for (int j = 0; j < at->n; j++) {
         at->weight[j] = j >= at->n_rows ? 0 : weight_of(batch, step->f, first + j);

@@ -28,6 +28,7 @@ typedef struct flow_batch {
     bool weighted;
     uint64_t seed, first_row; /* of draws: a function of these, not of the batch */
     double share;             /* what a row of weight 1 counts in the mean */
+    flow_noise noise;         /* that spreads discrete columns; its place is that of the first row */
 } flow_batch;
 
 /* The sum of the rows' weights; n when they have none. */

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flow/circle.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <tgmath.h>
+
+#include "base/memory.h"
+#include "num/rng.h"
+
+flow_status flow_circle_univariate(flow_univariate *out, const flow_json *lines, flow_error *err)
+{
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(lines->node, "type");
+    const cJSON *bins = cJSON_GetObjectItemCaseSensitive(lines->node, "bins");
+    bool splines = cJSON_IsString(type) && strcmp(type->valuestring, "rational_quadratic") == 0 && cJSON_IsNumber(bins);
+    flow_json spec = flow_json_root(cJSON_CreateObject());
+    cJSON_AddStringToObject(spec.node, "type", "rational_quadratic");
+    cJSON_AddNumberToObject(spec.node, "bins", splines ? bins->valuedouble : 8);
+    cJSON_AddNumberToObject(spec.node, "bound", FLOW_PI);
+    cJSON_AddTrueToObject(spec.node, "circular");
+    flow_status status = spec.node == NULL ? flow_error_memory(err, "a univariate") : flow_univariate_new(out, &spec, err);
+    cJSON_Delete(spec.node);
+    return status;
+}
+
+flow_status flow_site_copy_circular(bool **out, const flow_site *site, flow_error *err)
+{
+    *out = NULL;
+    if (site->circular == NULL)
+        return FLOW_OK;
+    *out = malloc((size_t)site->dim * sizeof **out);
+    if (*out == NULL)
+        return flow_error_memory(err, "a block");
+    memcpy(*out, site->circular, (size_t)site->dim * sizeof **out);
+    return FLOW_OK;
+}
+
+/* ---- what networks see ---- */
+
+int flow_circle_n_inputs(const bool *circular, int d)
+{
+    int n = d;
+    for (int i = 0; circular != NULL && i < d; i++)
+        n += circular[i];
+    return n;
+}
+
+real *flow_circle_inputs(bool circular, int n, const real *line, real *inputs)
+{
+    if (!circular) {
+        memcpy(inputs, line, (size_t)n * sizeof *line);
+        return inputs + n;
+    }
+    for (int j = 0; j < n; j++) {
+        inputs[j] = cos(line[j]);
+        inputs[n + j] = sin(line[j]);
+    }
+    return inputs + 2 * (size_t)n;
+}
+
+const real *flow_circle_inputs_backward(bool circular, int n, const real *line, const real *ginputs, real *gline)
+{
+    for (int j = 0; j < n && !circular; j++)
+        gline[j] += ginputs[j];
+    for (int j = 0; j < n && circular; j++)
+        gline[j] += ginputs[n + j] * cos(line[j]) - ginputs[j] * sin(line[j]);
+    return ginputs + (circular ? 2 : 1) * (size_t)n;
+}
+
+double flow_circle_difference(double a, double b, double period)
+{
+    return period > 0 ? remainder(a - b, period) : a - b;
+}
+
+/* ---- the base ---- */
+
+/* The base of a spec for the lines, and uniform angles. */
+typedef struct mixed {
+    const flow_base_type *type; /* of the lines */
+    void *state;                /* owned */
+    int dim, n_lines;
+    int *lines;     /* (n_lines), owned */
+    bool *circular; /* (dim), owned */
+} mixed;
+
+typedef struct work {
+    real *z, *gz; /* (n_lines, n) */
+    void *base;
+} work;
+
+static size_t lay_out(const mixed *m, int n, void *memory, work *w)
+{
+    flow_layout layout = {.base = memory};
+    size_t count = (size_t)m->n_lines * (size_t)n;
+    w->z = flow_layout_take(&layout, count, sizeof *w->z);
+    w->gz = flow_layout_take(&layout, count, sizeof *w->gz);
+    w->base = flow_layout_take(&layout, m->n_lines > 0 && m->type->work_size != NULL ? m->type->work_size(m->state, n) : 0,
+                               1);
+    return layout.used;
+}
+
+static size_t work_size(const void *self, int n)
+{
+    work w;
+    return lay_out(self, n, NULL, &w);
+}
+
+/* The pass of the lines' base. */
+static flow_pass pass_within(const mixed *m, const flow_pass *pass, work *w)
+{
+    flow_pass within = *pass;
+    lay_out(m, pass->n, pass->work, w);
+    within.work = w->base;
+    return within;
+}
+
+static void gather(const mixed *m, int n, const real *z, real *lines)
+{
+    for (size_t k = 0; k < (size_t)m->n_lines; k++)
+        memcpy(lines + k * (size_t)n, z + (size_t)m->lines[k] * (size_t)n, (size_t)n * sizeof *z);
+}
+
+static void scatter(const mixed *m, int n, const real *lines, real *z)
+{
+    for (size_t k = 0; k < (size_t)m->n_lines; k++)
+        memcpy(z + (size_t)m->lines[k] * (size_t)n, lines + k * (size_t)n, (size_t)n * sizeof *z);
+}
+
+static void log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
+{
+    const mixed *m = self;
+    work w;
+    const flow_pass within = pass_within(m, pass, &w);
+    for (int j = 0; j < pass->n; j++)
+        logp[j] -= (m->dim - m->n_lines) * log(2 * FLOW_PI);
+    if (m->n_lines == 0)
+        return;
+    gather(m, pass->n, z, w.z);
+    m->type->log_density(m->state, &within, w.z, logp);
+}
+
+static void backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
+{
+    (void)z; /* its lines are in the work area */
+    const mixed *m = self;
+    work w;
+    const flow_pass within = pass_within(m, pass, &w);
+    memset(gz, 0, (size_t)m->dim * (size_t)pass->n * sizeof *gz);
+    if (m->n_lines == 0)
+        return;
+    m->type->backward(m->state, &within, w.z, glogp, w.gz);
+    scatter(m, pass->n, w.gz, gz);
+}
+
+static void sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
+                   real *z)
+{
+    const mixed *m = self;
+    int n = pass->n;
+    work w;
+    const flow_pass within = pass_within(m, pass, &w);
+    if (m->n_lines > 0) {
+        m->type->sample(m->state, &within, seed, first_row, temperature, w.z);
+        scatter(m, n, w.z, z);
+    }
+    for (int i = 0; i < m->dim; i++) {
+        for (int j = 0; j < n && m->circular[i]; j++) {
+            double u = flow_rng_uniform(seed, FLOW_STREAM_CIRCLE, first_row + (uint64_t)j, (uint32_t)i);
+            z[(size_t)i * (size_t)n + (size_t)j] = (real)(2 * FLOW_PI * (u - 0.5));
+        }
+    }
+}
+
+static flow_status fit(const void *self, flow_params *params, real *weights, int n, const real *z, flow_error *err)
+{
+    const mixed *m = self;
+    if (m->n_lines == 0 || m->type->fit == NULL)
+        return FLOW_OK;
+    real *lines = malloc((size_t)m->n_lines * (size_t)n * sizeof *lines);
+    if (lines == NULL)
+        return flow_error_memory(err, "the base");
+    gather(m, n, z, lines);
+    flow_status status = m->type->fit(m->state, params, weights, n, lines, err);
+    free(lines);
+    return status;
+}
+
+static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+{
+    mixed *m = self;
+    m->dim = site->dim;
+    m->lines = malloc((size_t)site->dim * sizeof *m->lines);
+    flow_status status = flow_site_copy_circular(&m->circular, site, err);
+    if (status != FLOW_OK || m->lines == NULL)
+        return status != FLOW_OK ? status : flow_error_memory(err, "the base");
+    for (int i = 0; i < site->dim; i++)
+        if (!m->circular[i])
+            m->lines[m->n_lines++] = i;
+    flow_site lines = *site;
+    lines.dim = m->n_lines;
+    lines.circular = NULL;
+    return m->n_lines > 0 ? m->type->configure(m->state, &lines, params, err) : FLOW_OK;
+}
+
+static void release(void *self)
+{
+    mixed *m = self;
+    if (m->type->release != NULL && m->state != NULL)
+        m->type->release(m->state);
+    free(m->state);
+    free(m->lines);
+    free(m->circular);
+}
+
+static const flow_option no_options[] = {FLOW_OPTIONS_END};
+
+static const flow_base_type base_with_circles = {
+    .type = "mixed",
+    .help = "the base of a spec, and uniform angles",
+    .state_size = sizeof(mixed),
+    .options = no_options,
+    .configure = configure,
+    .release = release,
+    .work_size = work_size,
+    .log_density = log_density,
+    .backward = backward,
+    .sample = sample,
+    .fit = fit,
+};
+
+flow_status flow_circle_base(flow *f, flow_error *err)
+{
+    mixed *state = calloc(1, sizeof *state);
+    if (state == NULL)
+        return flow_error_memory(err, "the base");
+    state->type = f->base;
+    state->state = f->base_state;
+    f->base = &base_with_circles;
+    f->base_state = state;
+    return FLOW_OK;
+}
