@@ -38,10 +38,13 @@ static void data_line(flow_text *text, const cJSON *provenance, const char *key)
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(provenance, "data"), key);
     const char *location = text_of(data, "location");
     char rows[FORMAT_SIZE];
-    if (location != NULL)
-        flow_text_add(text, "  %-12s  %s, %s rows, %s\n", strcmp(key, "train") == 0 ? "trained on" : key, location,
-                      format_count(rows, (int64_t)number_of(data, "rows")),
-                      text_of(data, "checksum") != NULL ? text_of(data, "checksum") : "no checksum");
+    if (location == NULL)
+        return;
+    flow_text_add(text, "  %-12s  %s, %s rows", strcmp(key, "train") == 0 ? "trained on" : key, location,
+                  format_count(rows, (int64_t)number_of(data, "rows")));
+    if (isfinite(number_of(data, "effective_rows")))
+        flow_text_add(text, " (effectively %s)", format_count(rows, llround(number_of(data, "effective_rows"))));
+    flow_text_add(text, ", %s\n", text_of(data, "checksum") != NULL ? text_of(data, "checksum") : "no checksum");
 }
 
 static void run_lines(flow_text *text, const cJSON *provenance)
@@ -97,14 +100,12 @@ static void model_text(flow_text *text, const flow_model *model, bool all)
 {
     char number[FORMAT_SIZE];
     flow_text_add(text, "%s: model \"%s\"\n", model->path, model->spec->name);
-    for (int i = 0; i < model->f->dim; i++) {
-        if (i == 12 && model->f->dim > 16) {
-            flow_text_add(text, ", ... (%d columns)", model->f->dim);
-            break;
-        }
-        flow_text_add(text, i == 0 ? "  columns       %s" : ", %s", model->columns[i]);
-    }
-    flow_text_add(text, "\n");
+    const flow_spec *spec = model->spec;
+    describe_names(text, "columns", (const char *const *)model->columns, model->f->dim);
+    describe_names(text, "given", spec->context, spec->n_context);
+    if (spec->weight != NULL)
+        flow_text_add(text, "  %-12s  %s%s\n", "weighted by", spec->weight,
+                      spec->allow_negative_weights ? ", which may be negative" : "");
     data_line(text, model->provenance, "train");
     if (model->summary != NULL) {
         flow_text_add(text, "  %-12s  %.0f, best %.0f, %s (%s)\n", "epochs", number_of(model->summary, "epochs"),
@@ -139,6 +140,9 @@ static cJSON *model_json(const flow_model *model)
     cJSON *columns = cJSON_AddArrayToObject(object, "columns");
     for (int i = 0; i < model->f->dim; i++)
         cJSON_AddItemToArray(columns, cJSON_CreateString(model->columns[i]));
+    cJSON_AddItemToObject(object, "context", cJSON_CreateStringArray(model->spec->context, model->spec->n_context));
+    if (model->spec->weight != NULL)
+        cJSON_AddStringToObject(object, "weight", model->spec->weight);
     describe_flow_json(object, model->f);
     if (model->summary != NULL)
         cJSON_AddItemToObject(object, "summary", cJSON_Duplicate(model->summary, 1));

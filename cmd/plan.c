@@ -43,17 +43,22 @@ int plan_columns(const plan *p, char *problem)
     if (p->spec->train == NULL)
         return p->spec->n_columns;
     char *location = flow_spec_path(p->spec, p->spec->train);
-    flow_reader_options options = {.columns = p->spec->columns, .n_columns = p->spec->n_columns};
+    int n_context = p->spec->n_context, n_last = n_context + (p->spec->weight != NULL), n = p->spec->n_columns;
+    const char **last = malloc(((size_t)n_last + 1) * sizeof *last);
     flow_reader *reader = NULL;
     flow_error err = {0};
-    int n = p->spec->n_columns;
-    if (location == NULL)
+    for (int i = 0; last != NULL && i < n_last; i++)
+        last[i] = i < n_context ? p->spec->context[i] : p->spec->weight;
+    flow_reader_options options = {.columns = p->spec->columns, .n_columns = p->spec->n_columns, .last = last,
+                                   .n_last = n_last};
+    if (location == NULL || last == NULL)
         snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
     else if (flow_reader_open(&reader, location, &options, &err) != FLOW_OK)
         snprintf(problem, FLOW_ERROR_SIZE, "%s", err.message);
     else
-        n = flow_reader_n_columns(reader) - (p->spec->n_columns == 0 ? p->spec->n_context + (p->spec->weight != NULL) : 0);
+        n = flow_reader_n_columns(reader) - n_last;
     flow_reader_close(reader);
+    free(last);
     free(location);
     return n;
 }
