@@ -282,8 +282,8 @@ static flow_status run(void *args_, console *con, flow_error *err)
         status = flow_error_set(err, FLOW_DATA, "%s: there are no %srows in it", args->data,
                                 flow_reader_n_skipped(in.reader) > 0 ? "valid " : "");
     if (status == FLOW_OK && sum.finite > 0 && !(flow_moments_weight(&sum.moments) > 0))
-        status = flow_error_set(err, FLOW_DATA, "%s: the sum of the weights is not positive, so there is no weighted mean",
-                                args->data);
+        status = flow_error_set(err, FLOW_DATA, "%s: the sum of the weights is not positive, so there is no weighted "
+                                "mean", args->data);
     if (status == FLOW_OK)
         status = sink_finish(&out, err);
     if (status == FLOW_OK && !out.closed)

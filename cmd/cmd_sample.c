@@ -29,8 +29,8 @@ static const opt options[] = {
      .fallback = "1000", .least = 0, .most = 9e15, .given = offsetof(sample_args, has_n),
      .help = "how many rows to draw; with --given, how many for each row of the context, and 1 if not said"},
     {.name = "given", .letter = 'g', .kind = OPT_TEXT, .offset = offsetof(sample_args, given), .value = "DATA",
-     .help = "of a conditional model: the values of the context, FILE.csv, FILE.h5[:/set] or -. The rows that are drawn "
-             "for each row of DATA are written with their context behind them"},
+     .help = "of a conditional model: the values of the context, FILE.csv, FILE.h5[:/set] or -. The rows that are "
+             "drawn for each row of DATA are written with their context behind them"},
     {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(sample_args, output), .value = "OUT",
      .help = "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default; an "
              "HDF5 file keeps its other tables"},
@@ -72,8 +72,8 @@ static uint64_t last_row(const sample_args *args)
     return (uint64_t)args->first + (uint64_t)n;
 }
 
-/* The rows from `first` on: drawn from the tile that holds it, whose earlier rows are dropped. Where the context is given
- * they end with it, else after n of them. */
+/* The rows from `first` on: drawn from the tile that holds it, whose earlier rows are dropped. Where the context is
+ * given they end with it, else after n of them. */
 static flow_status draw(const sample_args *args, session *s, given *g, sink *out, tally *sum, flow_error *err)
 {
     size_t d = (size_t)s->dim, c = (size_t)s->n_context, width = d + c + (args->logprob ? 1 : 0);

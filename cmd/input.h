@@ -1,8 +1,8 @@
 /* Data for a model: a table whose columns are matched with the model's.
  *
- * By name when both have names: any order, and further columns are ignored. Columns without a name are called x1, x2, ...
- * by their place; a model that was trained on such data finds them there again, whatever order it has them in. Where the
- * model has names and the data have none, they must be exactly the model's columns, in its order.
+ * By name when both have names: any order, and further columns are ignored. Columns without a name are called x1, x2,
+ * ... by their place; a model that was trained on such data finds them there again, whatever order it has them in.
+ * Where the model has names and the data have none, they must be exactly the model's columns, in its order.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_INPUT_H

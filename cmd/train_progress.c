@@ -38,8 +38,8 @@ void train_show_start(const train_run *run)
                  format_count(held_out, flow_dataset_n_rows(run->validation)));
     if (f->context.n > 0)
         snprintf(given, sizeof given, " given %d other%s", f->context.n, f->context.n == 1 ? "" : "s");
-    console_note(run->con, "%s: %s rows of %d column%s%s%s, %s parameters, %d thread%s", run->p.spec->name, rows, f->dim,
-                 f->dim == 1 ? "" : "s", given, validation, parameters, threads, threads == 1 ? "" : "s");
+    console_note(run->con, "%s: %s rows of %d column%s%s%s, %s parameters, %d thread%s", run->p.spec->name, rows,
+                 f->dim, f->dim == 1 ? "" : "s", given, validation, parameters, threads, threads == 1 ? "" : "s");
     show_weights(run);
     if (run->validation == NULL)
         console_note(run->con, "no validation data: all %lld epochs are run and the last weights are kept; "

@@ -8,8 +8,9 @@
  *     flow_close(model);
  *
  * Rows are doubles, row-major (n, d), in the units of the data the model was trained on; log-densities are in nats in
- * these units. A conditional model p(x | c) takes rows (n, d + c), the context behind the data or the latents. A handle may be used by one thread at a time; it runs its own threads (0: as many as there are
- * processors). Nothing here prints or exits.
+ * these units. A conditional model p(x | c) takes rows (n, d + c), the context behind the data or the latents. A handle
+ * may be used by one thread at a time; it runs its own threads (0: as many as there are processors). Nothing here
+ * prints or exits.
  *
  * A value among the rows that is not finite is FLOW_DATA, an array that is missing FLOW_ARGUMENT; then nothing is
  * written. FLOW_NUMERIC means that a result is not a number, because its row is far from everything the model was
@@ -48,12 +49,13 @@ const char *flow_column_name(const flow_handle *model, int index);
 flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *logp, flow_error *err);
 
 /* x (n, d): rows first_row ... first_row + n - 1 of the endless sequence of draws that belongs to `seed`; any row can
- * be drawn without the ones before it. context (n, c) is what each draw is given, NULL when c is 0. logp (n), log p of each draw, may be NULL. */
+ * be drawn without the ones before it. context (n, c) is what each draw is given, NULL when c is 0. logp (n), log p of
+ * each draw, may be NULL. */
 flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, const double *context,
                         double *x, double *logp, flow_error *err);
 
-/* z (n, d) = f^-1(x), and back, of rows (n, d + c). logdet (n), log|det dz/dx| or log|det dx/dz|, may be NULL. The output
- * may be the input when c is 0. */
+/* z (n, d) = f^-1(x), and back, of rows (n, d + c). logdet (n), log|det dz/dx| or log|det dx/dz|, may be NULL. The
+ * output may be the input when c is 0. */
 flow_status flow_to_latent(flow_handle *model, const double *x, size_t n, double *z, double *logdet, flow_error *err);
 flow_status flow_to_data(flow_handle *model, const double *z, size_t n, double *x, double *logdet, flow_error *err);
 

@@ -1,11 +1,12 @@
-/* How good conditional models are: their held-out log-likelihood beside that of a linear regression with normal errors, and
- * whether the draws given the context of held-out rows spread as the rows do.
+/* How good conditional models are: their held-out log-likelihood beside that of a linear regression with normal errors,
+ * and whether the draws given the context of held-out rows spread as the rows do.
  *
  *     bench_calibration SPEC...        without SPEC: the conditional presets in configs/
  *
- * For each held-out row of data.test 199 rows are drawn given its context; its value has one of 200 places among them, each
- * with the same chance if the model is right. Counted is the share of rows that lie in the 100 places, and in the 180, in the
- * middle: 50 % and 90 %. Rows count by their weights, where there are any. scripts/calibration.sh trains the models first.
+ * For each held-out row of data.test 199 rows are drawn given its context; its value has one of 200 places among them,
+ * each with the same chance if the model is right. Counted is the share of rows that lie in the 100 places, and in the
+ * 180, in the middle: 50 % and 90 %. Rows count by their weights, where there are any. scripts/calibration.sh trains
+ * the models first.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_math.h>
@@ -46,8 +47,9 @@ static void *room(size_t n)
 static flow_status read_table(table *out, const flow_spec *spec, const char *location, flow_error *err)
 {
     char *path = flow_spec_path(spec, location);
-    const flow_dataset_options options = {.columns = spec->columns, .n_columns = spec->n_columns, .context = spec->context,
-                                          .n_context = spec->n_context, .weight = spec->weight,
+    const flow_dataset_options options = {.columns = spec->columns, .n_columns = spec->n_columns,
+                                          .context = spec->context, .n_context = spec->n_context,
+                                          .weight = spec->weight,
                                           .allow_negative_weights = spec->allow_negative_weights};
     flow_dataset *data = NULL;
     flow_status status = flow_dataset_open(&data, path, &options, err);

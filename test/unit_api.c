@@ -232,7 +232,8 @@ static void test_unusable_arguments(void **state)
     check_said(flow_to_data(model, x, 2, out, NULL, &err), FLOW_DATA, &err,
                "flow_to_data: row 1, column 1 (y) is not a finite number");
     check_said(flow_logprob(model, NULL, 2, out, &err), FLOW_ARGUMENT, &err, "flow_logprob: an array is missing");
-    check_said(flow_sample(model, 1, 0, 2, NULL, NULL, out, &err), FLOW_ARGUMENT, &err, "flow_sample: an array is missing");
+    check_said(flow_sample(model, 1, 0, 2, NULL, NULL, out, &err), FLOW_ARGUMENT, &err,
+               "flow_sample: an array is missing");
     assert_int_equal(flow_to_latent(model, x, 1, NULL, NULL, NULL), FLOW_ARGUMENT);
     assert_int_equal(flow_logprob(model, NULL, 0, NULL, &err), FLOW_OK);
     assert_int_equal(flow_to_data(model, NULL, 0, NULL, NULL, &err), FLOW_OK);
@@ -344,7 +345,8 @@ static void test_unusable_context(void **state)
     flow_error err = {0};
     check_said(flow_sample(model, 1, 0, 2, context, x, NULL, &err), FLOW_DATA, &err,
                "flow_sample: row 1, column 1 (time) is not a finite number");
-    check_said(flow_sample(model, 1, 0, 2, NULL, x, NULL, &err), FLOW_ARGUMENT, &err, "flow_sample: an array is missing");
+    check_said(flow_sample(model, 1, 0, 2, NULL, x, NULL, &err), FLOW_ARGUMENT, &err,
+               "flow_sample: an array is missing");
     check_said(flow_logprob(model, rows, 2, x, &err), FLOW_DATA, &err,
                "flow_logprob: row 1, column 3 (angle) is not a finite number");
     check_said(flow_to_data(model, rows, 2, x, NULL, &err), FLOW_DATA, &err,

@@ -72,7 +72,8 @@ static void refuse_set(const char *location, const flow_dataset_options *options
     assert_says(&err, text);
 }
 
-/* Serves a whole epoch: every row is y, x, c, w of the row in the file that its number says. Marks the rows in `seen`. */
+/* Serves a whole epoch: every row is y, x, c, w of the row in the file that its number says. Marks the rows in
+ * `seen`. */
 static int64_t serve(flow_dataset *data, char *seen)
 {
     static double rows[256 * 4];
@@ -162,7 +163,8 @@ static void spread_of_the_context(void **state)
     (void)state;
     flow_error err = {0};
     char path[256];
-    snprintf(path, sizeof path, "%s", write_text("flat.csv", "x,c,k,big,w\n1,5,7,1e200,2\n2,5,7,-1e200,2\n3,5,7,1,2\n"));
+    snprintf(path, sizeof path, "%s", write_text("flat.csv", "x,c,k,big,w\n1,5,7,1e200,2\n"
+                                                                 "2,5,7,-1e200,2\n3,5,7,1,2\n"));
     flow_dataset_options options = {.columns = (const char *const[]){"x"}, .n_columns = 1, .context = c_name,
                                     .n_context = 1, .weight = "w"};
     flow_dataset *data = open_set(path, &options);
@@ -185,13 +187,15 @@ static void unusable_weights(void **state)
 {
     (void)state;
     flow_dataset_options options = {.weight = "w"};
-    refuse_set(write_text("w.csv", "x,w\n1,1\n2,0.5\n3,-0.25\n"), &options, "w.csv: row 3 has the weight -0.25 in column \"w\"");
+    refuse_set(write_text("w.csv", "x,w\n1,1\n2,0.5\n3,-0.25\n"), &options,
+               "w.csv: row 3 has the weight -0.25 in column \"w\"");
     options.allow_negative_weights = true;
     flow_dataset *data = open_set(at("w.csv"), &options);
     assert_int_equal(flow_dataset_n_rows(data), 3);
     ASSERT_NEAR(flow_dataset_effective_rows(data), 1.25 * 1.25 / (1 + 0.25 + 0.0625), 1e-12);
     flow_dataset_close(data);
-    refuse_set(write_text("w.csv", "x,w\n1,1\n2,0.5\n3,-1.5\n"), &options, "\"w\" have a mean of 0; it has to be positive");
+    refuse_set(write_text("w.csv", "x,w\n1,1\n2,0.5\n3,-1.5\n"), &options,
+               "\"w\" have a mean of 0; it has to be positive");
     refuse_set(write_text("w.csv", "x,w\n1,1\n2,0.5\n3,-2.5\n"), &options, "it has to be positive");
     options.allow_negative_weights = false;
     refuse_set(write_text("w.csv", "x,w\n1,0\n2,0\n"), &options, "all 2 rows have the weight 0 in column \"w\"");
@@ -223,8 +227,8 @@ static model make_model(const char *text)
     model m = {0};
     flow_error err = {0};
     assert_int_equal(flow_json_parse(&m.json, text, strlen(text), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(m.json), list = flow_json_member(&root, "flow"), base = flow_json_member(&root, "base");
-    flow_json embedding = flow_json_member(&root, "embedding");
+    flow_json root = flow_json_root(m.json), list = flow_json_member(&root, "flow");
+    flow_json base = flow_json_member(&root, "base"), embedding = flow_json_member(&root, "embedding");
     const flow_shape shape = {.dim = DIM, .n_context = CONTEXT};
     if (flow_new_conditional(&m.f, &list, &base, &embedding, &shape, 3, &err) != FLOW_OK)
         fail_msg("%s", err.message);
@@ -368,7 +372,8 @@ static void gradient_with_weights(void **state)
 
 /* ------------------------------------------------------------------ the context */
 
-/* Fits column k of the context of `m` to values[n] (the other one to 0, 1, 2, ...); the flow needs some data beside it. */
+/* Fits column k of the context of `m` to values[n] (the other one to 0, 1, 2, ...); the flow needs some data beside
+ * it. */
 static void fit_context(model *m, int k, const double *values, size_t n)
 {
     double *rows = calloc(n * WIDTH, sizeof *rows);
@@ -456,7 +461,8 @@ static void weighted_evaluation(void **state)
 {
     (void)state;
     static const char *const names[] = {"a", "b", "c", "s", "t", "w"}, *const context[] = {"s", "t"};
-    static double rows[ROWS * STRIDE], repeated[4 * ROWS * WIDTH], logp[ROWS], weights[ROWS], direct[ROWS], data[ROWS * WIDTH];
+    static double rows[ROWS * STRIDE], repeated[4 * ROWS * WIDTH], data[ROWS * WIDTH];
+    static double logp[ROWS], weights[ROWS], direct[ROWS];
     flow_error err = {0};
     make_rows(rows, 1);
     int n = repeat_rows(rows, repeated);

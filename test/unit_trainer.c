@@ -363,7 +363,7 @@ static void test_weights_are_repetitions(void **state)
     double *fitted = a.f->params.fitted;
     for (size_t k = 0; k < a.f->params.n_fitted; k++)
         ASSERT_NEAR(fitted[k], b.f->params.fitted[k], 0.02 * (1 + fabs(fitted[k])));
-    double unweighted = gsl_stats_median(rows + D - 1, D + 1, n); /* moves the values of this column; they are done with */
+    double unweighted = gsl_stats_median(rows + D - 1, D + 1, n); /* moves values of this column */
     ASSERT_NEAR(fitted[a.f->context.center], b.f->params.fitted[a.f->context.center], 0.02);
     assert_true(fitted[a.f->context.center] > unweighted + 0.2);
     memcpy(b.f->params.fitted, fitted, a.f->params.n_fitted * sizeof *fitted);
@@ -405,7 +405,8 @@ static void test_equal_weights(void **state)
     assert_memory_equal(a.f->params.fitted, b.f->params.fitted, a.f->params.n_fitted * sizeof(double));
     assert_int_equal(run(&a, &err), FLOW_OK);
     assert_int_equal(run(&b, &err), FLOW_OK);
-    assert_memory_equal(flow_trainer_best(a.trainer), flow_trainer_best(b.trainer), a.f->params.n_weights * sizeof(real));
+    assert_memory_equal(flow_trainer_best(a.trainer), flow_trainer_best(b.trainer),
+                        a.f->params.n_weights * sizeof(real));
     discard(&a);
     discard(&b);
     flow_dataset_close(plain);

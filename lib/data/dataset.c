@@ -478,7 +478,8 @@ flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err)
     int n_given = data->columns.n - (data->is_weighted ? 1 : 0), n = n_given - data->n_context;
     for (int i = 0; i < n_given; i++) {
         const flow_column_summary *column = &data->summary[i];
-        bool constant = column->least == column->most, too_large = !isfinite(column->deviation) || !isfinite(column->mean);
+        bool constant = column->least == column->most;
+        bool too_large = !isfinite(column->deviation) || !isfinite(column->mean);
         char value[FLOW_NUMBER_SIZE];
         flow_number_print(value, column->least);
         if (constant && i < n)

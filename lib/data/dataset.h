@@ -65,15 +65,16 @@ bool flow_dataset_has_names(const flow_dataset *data);
 int64_t flow_dataset_n_rows(const flow_dataset *data);
 int64_t flow_dataset_n_skipped(const flow_dataset *data);    /* invalid ones */
 int64_t flow_dataset_n_weightless(const flow_dataset *data); /* left out, because their weight is 0 */
-/* (sum w)^2 / sum(w^2): as many rows of equal weight would say as much (Kish 1965); the number of rows without weights. */
+/* (sum w)^2 / sum(w^2): as many rows of equal weight would say as much (Kish 1965); the number of rows without
+ * weights. */
 double flow_dataset_effective_rows(const flow_dataset *data);
 bool flow_dataset_is_held(const flow_dataset *data);
 /* CRC-32 (zlib) over the values as little-endian doubles, in file order: a fingerprint, for provenance. */
 uint32_t flow_dataset_checksum(const flow_dataset *data);
 const flow_column_summary *flow_dataset_summary(const flow_dataset *data); /* d entries, borrowed */
 
-/* FLOW_DATA when a column of the data has no spread, since its density has no bound, or when the values of a column of data
- * or context are too large or too close to each other to be standardised. */
+/* FLOW_DATA when a column of the data has no spread, since its density has no bound, or when the values of a column of
+ * data or context are too large or too close to each other to be standardised. */
 flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err);
 
 /* Copies up to n_max rows that represent the set (all of them when they fit, else rows spread over the file) into

@@ -73,8 +73,8 @@ void flow_context_release(flow_context *context)
     flow_mlp_release(&context->embedding);
 }
 
-/* Half the distance between the quantiles that lie one deviation from the mean of a normal distribution. Where most values
- * are equal these may be, too; then the deviation, and with one value only, 1. */
+/* Half the distance between the quantiles that lie one deviation from the mean of a normal distribution. Where most
+ * values are equal these may be, too; then the deviation, and with one value only, 1. */
 static double scale_of(const double *sorted, size_t n)
 {
     static const double below = 0.158655254, above = 0.841344746;
@@ -113,8 +113,8 @@ flow_status flow_context_check(const flow_context *context, const flow_params *p
     return FLOW_OK;
 }
 
-/* Beyond the bound only the logarithm grows, with slope 1 where it begins: a network extrapolates linearly, and one row with
- * a context a thousand scales away would otherwise move it for all. */
+/* Beyond the bound only the logarithm grows, with slope 1 where it begins: a network extrapolates linearly, and one row
+ * with a context a thousand scales away would otherwise move it for all. */
 static double compress(double c)
 {
     static const double bound = 4;

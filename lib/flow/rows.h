@@ -1,8 +1,8 @@
 /* Many rows at once, on several threads: evaluating, inverting and sampling a flow.
  *
  * Rows are row-major (n, d + c) in the units of the data, of a conditional flow with the context behind the data or the
- * latents; they are cut into tiles of FLOW_TILE rows, always in the same way, so that no result depends on the number of
- * threads.
+ * latents; they are cut into tiles of FLOW_TILE rows, always in the same way, so that no result depends on the number
+ * of threads.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_ROWS_H
@@ -26,8 +26,9 @@ void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, doub
 void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double *x, double *logdet);
 
 /* Draws of the rows first_row ... first_row + n - 1 of `seed` into x (n, d), given `context` (n, c; NULL when c is 0).
- * first_row is a multiple of FLOW_TILE; then the draws are the same however they are cut into calls. logp (n; may be NULL) is the model's log-density of each draw, by
- * the density direction; round_trip (may be NULL) receives the largest |z - to_latent(to_data(z))| of these rows. */
+ * first_row is a multiple of FLOW_TILE; then the draws are the same however they are cut into calls. logp (n; may be
+ * NULL) is the model's log-density of each draw, by the density direction; round_trip (may be NULL) receives the
+ * largest |z - to_latent(to_data(z))| of these rows. */
 void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
                       const double *context, double *x, double *logp, double *round_trip);
 

@@ -25,7 +25,7 @@ void flow_moments_add(flow_moments *moments, double value, double weight);
 double flow_moments_mean(const flow_moments *moments); /* NaN of nothing */
 /* The standard error of the mean; 0 for fewer than two numbers. */
 double flow_moments_error(const flow_moments *moments);
-/* How many numbers of equal weight would say as much: (sum w)^2 / sum(w^2) (Kish 1965); n when all weights are equal. */
+/* How many numbers of equal weight would say as much: (sum w)^2 / sum(w^2) (Kish 1965); n when all are equal. */
 double flow_moments_effective(const flow_moments *moments);
 /* The sum of the weights, in units of the first one's size: where it is not positive there is no mean. */
 double flow_moments_weight(const flow_moments *moments);

@@ -170,9 +170,9 @@ void flow_trainer_free(flow_trainer *trainer)
 
 /* ---- starting ---- */
 
-/* From rows (n, width, and a weight) to rows (n, width) in proportion to their weights, so that what is fitted to them is
- * fitted to the weighted data: one for each of n even steps of the summed weights (systematic resampling, Kitagawa 1996).
- * Equal weights give every row once. A row of negative weight is not drawn. */
+/* From rows (n, width, and a weight) to rows (n, width) in proportion to their weights, so that what is fitted to them
+ * is fitted to the weighted data: one for each of n even steps of the summed weights (systematic resampling, Kitagawa
+ * 1996). Equal weights give every row once. A row of negative weight is not drawn. */
 static void draw_by_weight(const double *rows, size_t n, size_t width, double *drawn)
 {
     double total = 0, sum = 0;
