@@ -26,7 +26,7 @@ columns() {
 
 setup_file() {
     mkdir -p "$BATS_FILE_TMPDIR/project"
-    cd "$BATS_FILE_TMPDIR/project"
+    cd "$BATS_FILE_TMPDIR/project" || return
     make_table 3000 1 >train.csv
     make_table 600 2 >test.csv
     cat >spec.json <<'JSON'
