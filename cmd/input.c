@@ -14,10 +14,10 @@
 /* The place that a name such as x3 stands for, counted from 1; 0 for any other name. */
 static int place_of(const char *name)
 {
-    char again[16];
-    int place = name[0] == 'x' && strlen(name) < sizeof again ? atoi(name + 1) : 0;
-    snprintf(again, sizeof again, "x%d", place);
-    return place > 0 && strcmp(again, name) == 0 ? place : 0;
+    size_t digits = name[0] == 'x' ? strspn(name + 1, "0123456789") : 0;
+    if (digits == 0 || digits > 9 || name[1 + digits] != '\0' || name[1] == '0')
+        return 0;
+    return (int)strtol(name + 1, NULL, 10);
 }
 
 /* The last of the places that all these names stand for; 0 when one of them is another kind of name. */
@@ -166,7 +166,7 @@ static flow_status match(input *in, const char *location, const input_options *o
         status = match_by_name(in, location, o, err);
     else if (!match_by_place(in, o))
         status = match_in_order(in, location, o, err);
-    bool as_it_is = in->n_read == in->n_columns;
+    bool as_it_is = status == FLOW_OK && in->n_read == in->n_columns;
     for (int i = 0; as_it_is && i < in->n_columns; i++)
         as_it_is = in->from[i] == i;
     if (as_it_is) {

@@ -93,8 +93,7 @@ static bool holds_objects(const cJSON *array)
 /* Adds every difference between two resolved documents. */
 static void compare(flow_text *text, const flow_json *was, const flow_json *is)
 {
-    bool same = was->node == NULL ? is->node == NULL : cJSON_Compare(was->node, is->node, 1);
-    if (same || may_differ(is->path))
+    if (may_differ(is->path) || was->node == is->node || cJSON_Compare(was->node, is->node, 1)) /* both may be absent */
         return;
     bool objects = cJSON_IsObject(was->node) && cJSON_IsObject(is->node);
     bool lists = holds_objects(was->node) && holds_objects(is->node) &&
