@@ -34,14 +34,6 @@ static void add_data_line(flow_text *text, const char *label, const char *locati
         flow_text_add(text, "  %-12s  %s\n", label, location);
 }
 
-static void add_names(flow_text *text, const char *label, const char *const *names, int n)
-{
-    for (int i = 0; i < n; i++)
-        flow_text_add(text, i == 0 ? "  %-12s  %s" : "%.0s, %s", i == 0 ? label : "", names[i]);
-    if (n > 0)
-        flow_text_add(text, "\n");
-}
-
 static void spec_text(flow_text *text, const plan *p)
 {
     const flow_spec *spec = p->spec;
@@ -53,9 +45,11 @@ static void spec_text(flow_text *text, const plan *p)
         flow_text_add(text, "  %-12s  a share of %g of the training rows\n", "validation", spec->share);
     add_data_line(text, "validation", spec->validation);
     add_data_line(text, "test", spec->test);
-    add_names(text, "columns", spec->columns, spec->n_columns);
-    add_names(text, "context", spec->context, spec->n_context);
-    add_data_line(text, "weight", spec->weight);
+    describe_names(text, "columns", spec->columns, spec->n_columns);
+    describe_names(text, "context", spec->context, spec->n_context);
+    if (spec->weight != NULL)
+        flow_text_add(text, "  %-12s  %s%s\n", "weight", spec->weight,
+                      spec->allow_negative_weights ? ", which may be negative" : "");
     flow_text_add(text, "  %-12s  %lld epochs of batches of %lld %s, patience %lld, seed %llu\n", "train",
                   (long long)p->training.epochs, (long long)p->training.batch, plan_draws(p) ? "draws" : "rows",
                   (long long)p->training.patience, (unsigned long long)spec->seed);

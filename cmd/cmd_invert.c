@@ -239,7 +239,9 @@ static flow_status run(void *args_, console *con, flow_error *err)
         goto done;
     }
     columns[s.width] = "logdet";
-    status = input_open(&in, args->data, read, s.width, false, args->skip_invalid, err);
+    const input_options wanted = {.columns = read, .n_columns = s.width, .numbered = s.numbered, .chosen = s.chosen,
+                                  .skip_invalid = args->skip_invalid};
+    status = input_open(&in, args->data, &wanted, err);
     if (status == FLOW_OK && (!args->common.json || args->output != NULL))
         status = sink_open(&out, args->output, columns, s.width + (args->logdet ? 1 : 0), args->as_float, args->data,
                            err);

@@ -35,24 +35,12 @@ static const opt options[] = {
      .value = "OUT",
      .help = "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard output; an HDF5 file keeps its "
              "other tables"},
-    {.name = "weight",
-     .kind = OPT_TEXT,
-     .offset = offsetof(logprob_args, weight),
-     .value = "COLUMN",
-     .help =
-         "weigh the rows by this column in the mean and its error, instead of by the weight column that the model was "
-         "trained with, which is used where the data have it"},
-    {.name = "worst",
-     .kind = OPT_INT,
-     .offset = offsetof(logprob_args, worst),
-     .value = "N",
-     .fallback = "5",
-     .least = 0,
-     .most = WORST_MAX,
-     .help = "name the N least likely rows"},
-    {.name = "skip-invalid",
-     .kind = OPT_FLAG,
-     .offset = offsetof(logprob_args, skip_invalid),
+    {.name = "weight", .kind = OPT_TEXT, .offset = offsetof(logprob_args, weight), .value = "COLUMN",
+     .help = "weigh the rows by this column in the mean and its error, instead of by the weight column that the model "
+             "was trained with, which is used where the data have it"},
+    {.name = "worst", .kind = OPT_INT, .offset = offsetof(logprob_args, worst), .value = "N", .fallback = "5",
+     .least = 0, .most = WORST_MAX, .help = "name the N least likely rows"},
+    {.name = "skip-invalid", .kind = OPT_FLAG, .offset = offsetof(logprob_args, skip_invalid),
      .help = "drop rows with missing or non-finite values, and say how many, instead of stopping at the first"},
     {.name = "float", .kind = OPT_FLAG, .offset = offsetof(logprob_args, as_float), .help = "write single precision"},
     OPT_COMMON_JSON(logprob_args,
@@ -71,7 +59,7 @@ typedef struct row_value {
 typedef struct tally {
     int64_t rows, finite; /* all rows, and those with a finite log-density */
     flow_moments moments; /* of the finite ones */
-    bool weighted;
+    const char *weight;   /* the column of the weights; NULL: all rows count the same */
     row_value *worst;     /* (n_worst) ascending, finite ones only */
     int n_worst, n_worst_max;
     row_value odd[5];     /* the first ones that are not finite */
@@ -135,8 +123,8 @@ static flow_status evaluate(session *s, input *in, sink *out, tally *sum, flow_e
 {
     size_t width = (size_t)s->width, n_read = (size_t)in->n_columns, chunk = input_chunk(in->n_columns), n = 0;
     flow_status status = FLOW_OK;
-    double *x = calloc(chunk, n_read * sizeof *x), *weights = calloc(chunk, sizeof *weights),
-           *logp = calloc(chunk, sizeof *logp);
+    double *x = calloc(chunk, n_read * sizeof *x), *weights = calloc(chunk, sizeof *weights);
+    double *logp = calloc(chunk, sizeof *logp);
     int64_t *numbers = calloc(chunk, sizeof *numbers);
     if (x == NULL || weights == NULL || logp == NULL || numbers == NULL) {
         status = flow_error_memory(err, "the rows");
@@ -197,8 +185,10 @@ static flow_status report_json(const session *s, const input *in, const logprob_
     cJSON_AddNumberToObject(object, "mean", sum->finite > 0 ? flow_moments_mean(&sum->moments) : NAN);
     cJSON_AddNumberToObject(object, "standard_error", standard_error(sum));
     cJSON_AddNumberToObject(object, "bits_per_dimension", sum->finite > 0 ? bits_per_dimension(sum, s->dim) : NAN);
-    if (sum->weighted)
+    if (sum->weight != NULL) {
+        cJSON_AddStringToObject(object, "weight", sum->weight);
         cJSON_AddNumberToObject(object, "effective_rows", flow_moments_effective(&sum->moments));
+    }
     cJSON_AddNumberToObject(object, "non_finite", (double)(sum->rows - sum->finite));
     if (s->model->f->has_support)
         cJSON_AddNumberToObject(object, "outside_support", (double)sum->outside);
@@ -232,9 +222,9 @@ static void report_text(flow_text *text, const session *s, const tally *sum)
                       format_count(number, sum->rows - sum->finite - sum->outside));
     if (sum->finite == 0)
         return;
-    if (sum->weighted)
-        flow_text_add(text, "effective rows        %s, by their weights\n",
-                      format_count(number, (int64_t)flow_moments_effective(&sum->moments)));
+    if (sum->weight != NULL)
+        flow_text_add(text, "effective rows        %s, by the weights in %s\n",
+                      format_count(number, llround(flow_moments_effective(&sum->moments))), sum->weight);
     double mean = flow_moments_mean(&sum->moments);
     const flow *f = s->model->f;
     flow_text_add(text, "mean log-%s %s nats\n", f->n_discrete == f->dim ? "probability " : "density     ",
@@ -279,8 +269,15 @@ static flow_status open_input(input *in, const session *s, const logprob_args *a
     const char **names = session_names(s, s->columns);
     if (names == NULL)
         return flow_error_memory(err, "column names");
-    names[s->width] = weight;
-    flow_status status = input_open(in, args->data, names, s->width, weight != NULL, args->skip_invalid, err);
+    const input_options wanted = {.columns = names, .n_columns = s->width, .numbered = s->numbered,
+                                  .chosen = s->chosen, .optional = weight, .skip_invalid = args->skip_invalid};
+    flow_status status = FLOW_OK;
+    for (int i = 0; args->weight != NULL && i < s->width && status == FLOW_OK; i++)
+        if (strcmp(names[i], args->weight) == 0)
+            status = flow_error_set(err, FLOW_ARGUMENT, "--weight %.80s: is a column of the model and no weight",
+                                    args->weight);
+    if (status == FLOW_OK)
+        status = input_open(in, args->data, &wanted, err);
     free(names);
     if (status != FLOW_OK || weight == NULL || in->has_optional)
         return status;
@@ -306,7 +303,8 @@ static flow_status run(void *args_, console *con, flow_error *err)
         status = session_open(&s, args->model, &args->common, err);
     if (status == FLOW_OK)
         status = open_input(&in, &s, args, con, err);
-    sum.weighted = in.has_optional;
+    if (in.has_optional)
+        sum.weight = args->weight != NULL ? args->weight : s.model->spec->weight;
     if (status == FLOW_OK && args->output != NULL)
         status = sink_open(&out, args->output, columns, 1, args->as_float, args->data, err);
     if (status != FLOW_OK)
@@ -316,6 +314,9 @@ static flow_status run(void *args_, console *con, flow_error *err)
     if (status == FLOW_OK && sum.rows == 0 && !out.closed)
         status = flow_error_set(err, FLOW_DATA, "%s: there are no %srows in it", args->data,
                                 flow_reader_n_skipped(in.reader) > 0 ? "valid " : "");
+    if (status == FLOW_OK && sum.finite > 0 && !(flow_moments_weight(&sum.moments) > 0))
+        status = flow_error_set(err, FLOW_DATA, "%s: the sum of the weights is not positive, so there is no weighted "
+                                "mean", args->data);
     if (status == FLOW_OK)
         status = sink_finish(&out, err);
     if (status == FLOW_OK && !out.closed)

@@ -14,9 +14,9 @@
 typedef struct sample_args {
     common_args common;
     const char *model, *output, *given;
-    int64_t n, seed, first;
+    int64_t n, seed, first, limit;
     double temperature;
-    bool logprob, as_float;
+    bool has_n, has_limit, logprob, as_float;
 } sample_args;
 
 static const opt_argument arguments[] = {
@@ -25,28 +25,13 @@ static const opt_argument arguments[] = {
 };
 
 static const opt options[] = {
-    {.name = "number",
-     .letter = 'n',
-     .kind = OPT_INT,
-     .offset = offsetof(sample_args, n),
-     .value = "N",
-     .fallback = "1000",
-     .least = 0,
-     .most = 9e15,
-     .help = "how many rows to draw; with --given, how many for each row of the context"},
-    {.name = "given",
-     .letter = 'g',
-     .kind = OPT_TEXT,
-     .offset = offsetof(sample_args, given),
-     .value = "DATA",
-     .help =
-         "of a conditional model: the values of the context. For each row of DATA, -n rows are drawn, and written with "
-         "their context behind them"},
-    {.name = "output",
-     .letter = 'o',
-     .kind = OPT_TEXT,
-     .offset = offsetof(sample_args, output),
-     .value = "OUT",
+    {.name = "number", .letter = 'n', .kind = OPT_INT, .offset = offsetof(sample_args, n), .value = "N",
+     .fallback = "1000", .least = 0, .most = 9e15, .given = offsetof(sample_args, has_n),
+     .help = "how many rows to draw; with --given, how many for each row of the context, and 1 if not said"},
+    {.name = "given", .letter = 'g', .kind = OPT_TEXT, .offset = offsetof(sample_args, given), .value = "DATA",
+     .help = "of a conditional model: the values of the context, FILE.csv, FILE.h5[:/set] or -. The rows that are "
+             "drawn for each row of DATA are written with their context behind them"},
+    {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(sample_args, output), .value = "OUT",
      .help = "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default; an "
              "HDF5 file keeps its other tables"},
     {.name = "seed",
@@ -66,14 +51,11 @@ static const opt options[] = {
      .least = 0,
      .most = 9e15,
      .help = "begin at row ROW of the seed's endless list of rows, counted from 0: several jobs can share one list"},
-    {.name = "temperature",
-     .letter = 't',
-     .kind = OPT_NUMBER,
-     .offset = offsetof(sample_args, temperature),
-     .value = "T",
-     .fallback = "1",
-     .least = 0,
-     .most = 1000,
+    {.name = "limit", .kind = OPT_INT, .offset = offsetof(sample_args, limit), .value = "ROWS", .least = 0,
+     .most = 9e15, .given = offsetof(sample_args, has_limit),
+     .help = "stop after so many rows in all; with --given and --first, a piece of the list"},
+    {.name = "temperature", .letter = 't', .kind = OPT_NUMBER, .offset = offsetof(sample_args, temperature),
+     .value = "T", .fallback = "1", .least = 0, .most = 1000,
      .help = "scale the spread of the base by T; below 1 the rows keep to the densest regions"},
     {.name = "logprob",
      .kind = OPT_FLAG,
@@ -97,6 +79,15 @@ typedef struct tally {
     double round_trip; /* largest |z - to_latent(to_data(z))| */
 } tally;
 
+/* The end of the rows, as far as the options say. */
+static uint64_t last_row(const sample_args *args)
+{
+    int64_t most = INT64_MAX / 2, n = args->given == NULL ? args->n : most;
+    if (args->has_limit && args->limit < n)
+        n = args->limit;
+    return (uint64_t)args->first + (uint64_t)n;
+}
+
 /* The rows from `first` on: drawn from the tile that holds it, whose earlier rows are dropped. Where the context is
  * given they end with it, else after n of them. */
 static flow_status draw(const sample_args *args, session *s, given *g, sink *out, tally *sum, flow_error *err)
@@ -111,7 +102,7 @@ static flow_status draw(const sample_args *args, session *s, given *g, sink *out
         goto done;
     }
     uint64_t at = (uint64_t)args->first / FLOW_TILE * FLOW_TILE;
-    uint64_t end = c > 0 ? UINT64_MAX : (uint64_t)args->first + (uint64_t)args->n;
+    uint64_t end = last_row(args);
     size_t skip = (size_t)((uint64_t)args->first - at);
     if (c > 0)
         status = given_skip(g, at, err);
@@ -119,7 +110,7 @@ static flow_status draw(const sample_args *args, session *s, given *g, sink *out
         size_t n = end - at < chunk ? (size_t)(end - at) : chunk;
         double round_trip = 0;
         if (c > 0)
-            status = given_next(g, context, chunk, &n, err);
+            status = given_next(g, context, n, &n, err);
         if (status != FLOW_OK || n <= skip)
             break;
         flow_rows_sample(s->runner, (uint64_t)args->seed, at, n, args->temperature, context, x,
@@ -154,6 +145,9 @@ done:
 static flow_status report(const sample_args *args, console *con, const session *s, const tally *sum, flow_error *err)
 {
     char count[FORMAT_SIZE], other[FORMAT_SIZE];
+    if (args->given != NULL && args->n > 0 && sum->rows == 0 && !(args->has_limit && args->limit == 0))
+        console_warn(con, "%s has no context for row %lld and what follows; no rows are drawn", args->given,
+                     (long long)args->first);
     if (sum->non_finite > 0)
         console_warn(con, "%s of %s rows have values that are not finite; the model leaves the range of numbers there, "
                      "train it longer or with smaller rates", format_count(count, sum->non_finite),
@@ -177,6 +171,10 @@ static flow_status report(const sample_args *args, console *con, const session *
     cJSON_AddNumberToObject(object, "non_finite", (double)sum->non_finite);
     cJSON_AddNumberToObject(object, "seed", (double)args->seed);
     cJSON_AddNumberToObject(object, "first", (double)args->first);
+    if (args->given != NULL) {
+        cJSON_AddStringToObject(object, "given", args->given);
+        cJSON_AddNumberToObject(object, "rows_per_context", (double)args->n);
+    }
     if (args->output != NULL)
         cJSON_AddStringToObject(object, "output", args->output);
     flow_status status = output_json(object, err);
@@ -191,11 +189,9 @@ static flow_status open_given(given *g, const sample_args *args, const session *
     if (s->n_context == 0)
         return FLOW_OK;
     if (args->given == NULL)
-        return flow_error_set(err, FLOW_ARGUMENT,
-                              "%s is conditional on %s%s; give the values of its context with --given "
-                              "FILE",
-                              args->model, s->context[0], s->n_context > 1 ? " and more columns" : "");
-    return args->n > 0 ? given_open(g, args->given, s->context, s->n_context, (uint64_t)args->n, err) : FLOW_OK;
+        return flow_error_set(err, FLOW_ARGUMENT, "%s is conditional on %s%s; give the values of its context with "
+                              "--given FILE", args->model, s->context[0], s->n_context > 1 ? " and more columns" : "");
+    return given_open(g, args->given, s, (uint64_t)args->n, err);
 }
 
 static flow_status run(void *args_, console *con, flow_error *err)
@@ -206,6 +202,8 @@ static flow_status run(void *args_, console *con, flow_error *err)
     given g = {0};
     tally sum = {0};
     const char **columns = NULL;
+    if (args->given != NULL && !args->has_n)
+        args->n = 1;
     flow_status status = session_check_output(&args->common, args->output, err);
     if (status == FLOW_OK)
         status = session_open(&s, args->model, &args->common, err);
@@ -249,7 +247,7 @@ const command command_sample = {
     .examples = "  flowctl sample moons.h5 -n 1000 > moons.csv\n"
                 "  flowctl sample moons.h5 -n 1e6 --logprob -o samples.h5:/train\n"
                 "  flowctl sample moons.h5 -n 1e6 --first 1e6 -o second-million.h5\n"
-                "  flowctl sample calibration.h5 --given events.csv -n 100 -o draws.h5",
+                "  flowctl sample detector.h5 --given events.csv -n 100 -o draws.h5",
     .arguments = arguments,
     .options = options,
     .args_size = sizeof(sample_args),

@@ -34,11 +34,21 @@ static void add_shape(layer *l, const flow_param *entry)
     snprintf(l->shapes + used, sizeof l->shapes - used, "%s", fits ? shape : etc);
 }
 
-/* The maps of a flow in order: column maps, then blocks, then the base. Their entries carry their names in front. */
+static const char *const of_context = "context";
+
+static int first_layer(const flow *f)
+{
+    return f->context.n > 0 ? -1 : 0;
+}
+
+/* The maps of a flow in order: what is done to the context (index -1), column maps, blocks, then the base. Their entries
+ * carry their names in front. */
 static layer layer_of(const flow *f, int index)
 {
     layer l = {0};
-    if (index < f->n_columns)
+    if (index < 0)
+        snprintf(l.name, sizeof l.name, "%s", of_context);
+    else if (index < f->n_columns)
         snprintf(l.name, sizeof l.name, "%d.%.40s", index, f->columns[index].type->type);
     else if (index < f->n_columns + f->n_blocks)
         snprintf(l.name, sizeof l.name, "%s", f->blocks[index - f->n_columns].name);
@@ -108,7 +118,7 @@ void describe_flow(flow_text *text, const flow *f)
     char count[FORMAT_SIZE], fitted[FORMAT_SIZE];
     int n_layers = count_layers(f);
     flow_text_add(text, "  %-20s  %12s  %8s  %s\n", "layer", "parameters", "fitted", "weights (out x in)");
-    for (int i = 0; i < n_layers; i++) {
+    for (int i = first_layer(f); i < n_layers; i++) {
         layer l = layer_of(f, i);
         flow_text_add(text, "  %-20s  %12s  %8s%s%s\n", l.name, format_count(count, (int64_t)l.weights),
                       format_count(fitted, (int64_t)l.fitted), l.shapes[0] != '\0' ? "  " : "", l.shapes);
@@ -127,16 +137,34 @@ void describe_flow(flow_text *text, const flow *f)
                       circles > 0 ? ", " : "");
     if (circles > 0)
         flow_text_add(text, "uniform on %d circle%s", circles, circles == 1 ? "" : "s");
+    if (f->context.n > 0)
+        flow_text_add(text, ", given %d column%s of context", f->context.n, f->context.n == 1 ? "" : "s");
+    if (f->context.embeds)
+        flow_text_add(text, " embedded in %d feature%s", f->context.n_features, f->context.n_features == 1 ? "" : "s");
     flow_text_add(text, "\n");
+}
+
+void describe_names(flow_text *text, const char *label, const char *const *names, int n)
+{
+    enum { SHOWN = 12, MOST = 16 };
+    int shown = n > MOST ? SHOWN : n;
+    for (int i = 0; i < shown; i++)
+        flow_text_add(text, i == 0 ? "  %-12s  %s" : "%.0s, %s", i == 0 ? label : "", names[i]);
+    if (shown < n)
+        flow_text_add(text, ", ... (%d columns)", n);
+    if (n > 0)
+        flow_text_add(text, "\n");
 }
 
 void describe_flow_json(cJSON *object, const flow *f)
 {
     cJSON_AddNumberToObject(object, "dimensions", f->dim);
+    cJSON_AddNumberToObject(object, "context_dimensions", f->context.n);
+    cJSON_AddNumberToObject(object, "context_features", f->context.n_features);
     cJSON_AddNumberToObject(object, "parameters", (double)flow_params_count(&f->params));
     int n_layers = count_layers(f);
     cJSON *layers = cJSON_AddArrayToObject(object, "layers");
-    for (int i = 0; i < n_layers; i++) {
+    for (int i = first_layer(f); i < n_layers; i++) {
         layer l = layer_of(f, i);
         cJSON *entry = cJSON_CreateObject();
         cJSON_AddStringToObject(entry, "name", l.name);

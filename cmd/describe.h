@@ -7,11 +7,15 @@
 #include "flow/flow.h"
 
 /* Adds one line per column map and block, from the data to the base: its number of live weights, of fitted values, and
- * the shapes of its matrices; then the total, and what is known of single columns. */
+ * the shapes of its matrices; before them the context, if there is one; then the total, and what is known of single
+ * columns. */
 void describe_flow(flow_text *text, const flow *f);
 
-/* {"dimensions": d, "parameters": N, "layers": [{"name", "parameters", "fitted", "columns"}, ...], "base": "normal"} added
- * to `object`. */
+/* {"dimensions": d, "context_dimensions": c, "context_features": as many as the conditioners see, "parameters": N,
+ * "layers": [{"name", "parameters", "fitted", "columns"}, ...], "base": "normal"} added to `object`. */
 void describe_flow_json(cJSON *object, const flow *f);
+
+/* Adds a line "  label         a, b, c" of up to a dozen names and how many there are; nothing for n 0. */
+void describe_names(flow_text *text, const char *label, const char *const *names, int n);
 
 #endif

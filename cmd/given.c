@@ -4,14 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-flow_status given_open(given *out, const char *location, const char *const *columns, int c, uint64_t per_row,
-                       flow_error *err)
+flow_status given_open(given *out, const char *location, const session *s, uint64_t per_row, flow_error *err)
 {
+    int c = s->n_context;
     *out = (given){.width = (size_t)c, .per_row = per_row, .n_room = input_chunk(c)};
     out->rows = malloc(out->n_room * out->width * sizeof *out->rows);
     if (out->rows == NULL)
         return flow_error_memory(err, "rows of context");
-    return input_open(&out->in, location, columns, c, false, false, err);
+    const input_options options = {.columns = s->context, .n_columns = c, .numbered = s->numbered, .chosen = true};
+    flow_status status = input_open(&out->in, location, &options, err);
+    return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "--given: ");
 }
 
 void given_close(given *g)

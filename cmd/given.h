@@ -1,9 +1,11 @@
-/* The context of draws: each row of a table so many times. Row i of the draws belongs to row i / per_row of it. */
+/* The context of draws: each row of a table so many times. Row i of the draws belongs to row i / per_row of the
+ * table. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_GIVEN_H
 #define FLOW_CMD_GIVEN_H
 
 #include "input.h"
+#include "session.h"
 
 /* Starts from {0}. */
 typedef struct given {
@@ -15,9 +17,8 @@ typedef struct given {
     uint64_t left;   /* how many more draws rows[at] is for */
 } given;
 
-/* `columns` (c) are the model's context. */
-flow_status given_open(given *out, const char *location, const char *const *columns, int c, uint64_t per_row,
-                       flow_error *err);
+/* Of a model with context. */
+flow_status given_open(given *out, const char *location, const session *s, uint64_t per_row, flow_error *err);
 void given_close(given *g);
 
 /* The context of the next up to n_max draws, into context (n_max, c); *n is less than n_max when the table ends. */

@@ -42,11 +42,14 @@ static void data_line(flow_text *text, const cJSON *provenance, const char *key)
     const char *label = strcmp(key, "validation") == 0 ? key : "trained on";
     if (location == NULL)
         return;
-    if (strcmp(key, "density") == 0)
+    if (strcmp(key, "density") == 0) {
         flow_text_add(text, "  %-12s  the density of %s, %s\n", label, location, checksum);
-    else
-        flow_text_add(text, "  %-12s  %s, %s rows, %s\n", label, location,
-                      format_count(rows, (int64_t)number_of(data, "rows")), checksum);
+        return;
+    }
+    flow_text_add(text, "  %-12s  %s, %s rows", label, location, format_count(rows, (int64_t)number_of(data, "rows")));
+    if (isfinite(number_of(data, "effective_rows")))
+        flow_text_add(text, " (effectively %s)", format_count(rows, llround(number_of(data, "effective_rows"))));
+    flow_text_add(text, ", %s\n", checksum);
 }
 
 static void run_lines(flow_text *text, const cJSON *provenance)
@@ -102,14 +105,12 @@ static void model_text(flow_text *text, const flow_model *model, bool all)
 {
     char number[FORMAT_SIZE];
     flow_text_add(text, "%s: model \"%s\"\n", model->path, model->spec->name);
-    for (int i = 0; i < model->f->dim; i++) {
-        if (i == 12 && model->f->dim > 16) {
-            flow_text_add(text, ", ... (%d columns)", model->f->dim);
-            break;
-        }
-        flow_text_add(text, i == 0 ? "  columns       %s" : ", %s", model->columns[i]);
-    }
-    flow_text_add(text, "\n");
+    const flow_spec *spec = model->spec;
+    describe_names(text, "columns", (const char *const *)model->columns, model->f->dim);
+    describe_names(text, "given", spec->context, spec->n_context);
+    if (spec->weight != NULL)
+        flow_text_add(text, "  %-12s  %s%s\n", "weighted by", spec->weight,
+                      spec->allow_negative_weights ? ", which may be negative" : "");
     data_line(text, model->provenance, "train");
     data_line(text, model->provenance, "density");
     if (model->summary != NULL) {
@@ -148,6 +149,9 @@ static cJSON *model_json(const flow_model *model)
     cJSON *columns = cJSON_AddArrayToObject(object, "columns");
     for (int i = 0; i < model->f->dim; i++)
         cJSON_AddItemToArray(columns, cJSON_CreateString(model->columns[i]));
+    cJSON_AddItemToObject(object, "context", cJSON_CreateStringArray(model->spec->context, model->spec->n_context));
+    if (model->spec->weight != NULL)
+        cJSON_AddStringToObject(object, "weight", model->spec->weight);
     describe_flow_json(object, model->f);
     if (model->summary != NULL)
         cJSON_AddItemToObject(object, "summary", cJSON_Duplicate(model->summary, 1));

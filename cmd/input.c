@@ -11,16 +11,26 @@
 #include "data/location.h"
 #include "num/real.h"
 
-/* x1, x2, ... are what data without names are given. */
-static bool are_numbered(const char *const *columns, int n)
+/* The place that a name such as x3 stands for, counted from 1; 0 for any other name. */
+static int place_of(const char *name)
 {
+    size_t digits = name[0] == 'x' ? strspn(name + 1, "0123456789") : 0;
+    if (digits == 0 || digits > 9 || name[1 + digits] != '\0' || name[1] == '0')
+        return 0;
+    return (int)strtol(name + 1, NULL, 10);
+}
+
+/* The last of the places that all these names stand for; 0 when one of them is another kind of name. */
+static int last_place(const char *const *columns, int n)
+{
+    int last = 0;
     for (int i = 0; i < n; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "x%d", i + 1);
-        if (strcmp(columns[i], name) != 0)
-            return false;
+        int place = place_of(columns[i]);
+        if (place == 0)
+            return 0;
+        last = place > last ? place : last;
     }
-    return true;
+    return last;
 }
 
 static int find_column(const flow_reader *reader, const char *name)
@@ -72,47 +82,93 @@ static flow_status missing_columns(const input *in, const char *location, const 
 }
 
 /* A name that stands for two columns stands for neither. */
-static flow_status refuse_twice(const input *in, const char *location, const char *const *columns, flow_error *err)
+static flow_status refuse_twice(const input *in, const char *location, const char *name, int first, flow_error *err)
 {
-    for (int i = 0; i < in->n_columns; i++) {
+    for (int j = first + 1; j < in->n_read; j++)
+        if (strcmp(flow_reader_column(in->reader, j), name) == 0)
+            return flow_error_set(err, FLOW_DATA, "%s: columns %d and %d are both named \"%.80s\"; give them different "
+                                  "names", location, first + 1, j + 1, name);
+    return FLOW_OK;
+}
+
+static flow_status refuse_same_names(const char *location, const char *const *columns, int n, flow_error *err)
+{
+    for (int i = 0; i < n; i++)
         for (int k = 0; k < i; k++)
             if (strcmp(columns[i], columns[k]) == 0)
                 return flow_error_set(err, FLOW_DATA, "%s: columns %d and %d of the model are both named \"%.80s\"; "
                                       "only data without names can be matched to them", location, k + 1, i + 1,
                                       columns[i]);
-        for (int j = in->from[i] + 1; j < in->n_read; j++)
-            if (strcmp(flow_reader_column(in->reader, j), columns[i]) == 0)
-                return flow_error_set(err, FLOW_DATA, "%s: columns %d and %d are both named \"%.80s\"; give them "
-                                      "different names", location, in->from[i] + 1, j + 1, columns[i]);
-    }
     return FLOW_OK;
 }
 
-static flow_status match(input *in, const char *location, const char *const *columns, bool optional, flow_error *err)
+static flow_status match_by_name(input *in, const char *location, const input_options *o, flow_error *err)
+{
+    flow_status status = missing_columns(in, location, o->columns, err);
+    if (status == FLOW_OK)
+        status = refuse_same_names(location, o->columns, o->n_columns, err);
+    for (int i = 0; i < o->n_columns && status == FLOW_OK; i++) {
+        in->from[i] = find_column(in->reader, o->columns[i]);
+        status = refuse_twice(in, location, o->columns[i], in->from[i], err);
+    }
+    int at = o->optional != NULL ? find_column(in->reader, o->optional) : -1;
+    if (at < 0 || status != FLOW_OK)
+        return status;
+    in->from[in->n_columns++] = at;
+    in->has_optional = true;
+    return refuse_twice(in, location, o->optional, at, err);
+}
+
+/* Of a model that was trained on data without names the columns x2, x3 and x1 are the second, the third and the first.
+ * Other columns may stand beside them only if it was a choice: else these are likely to be other data. */
+static bool match_by_place(input *in, const input_options *o)
+{
+    int last = last_place(o->columns, o->n_columns), at = o->optional != NULL ? place_of(o->optional) : 0;
+    bool has_optional = at > 0 && at <= in->n_read && (o->chosen || in->n_read == o->n_columns + 1);
+    if (!o->numbered || last == 0 || last > in->n_read || !(o->chosen || in->n_read == o->n_columns + has_optional))
+        return false;
+    for (int i = 0; i < o->n_columns; i++)
+        in->from[i] = place_of(o->columns[i]) - 1;
+    if (has_optional)
+        in->from[in->n_columns++] = at - 1;
+    in->has_optional = has_optional;
+    return true;
+}
+
+static flow_status match_in_order(input *in, const char *location, const input_options *o, flow_error *err)
+{
+    if (in->n_read != o->n_columns)
+        return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d; data without column names "
+                              "must have exactly the model's columns", location, in->n_read, o->n_columns);
+    for (int i = 0; i < o->n_columns; i++)
+        in->from[i] = i;
+    return FLOW_OK;
+}
+
+static bool has_any(const flow_reader *reader, const char *const *columns, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (find_column(reader, columns[i]) >= 0)
+            return true;
+    return false;
+}
+
+static flow_status match(input *in, const char *location, const input_options *o, flow_error *err)
 {
     in->n_read = flow_reader_n_columns(in->reader);
-    bool by_position = !flow_reader_has_names(in->reader) ||
-                       (are_numbered(columns, in->n_columns) && find_column(in->reader, columns[0]) < 0);
-    if (by_position) {
-        if (in->n_read != in->n_columns)
-            return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d; data without column names "
-                                  "must have exactly the model's columns", location, in->n_read, in->n_columns);
-        return FLOW_OK;
-    }
-    flow_status status = missing_columns(in, location, columns, err);
-    if (status != FLOW_OK)
-        return status;
-    in->has_optional = optional && find_column(in->reader, columns[in->n_columns]) >= 0;
-    in->n_columns += in->has_optional;
-    in->from = malloc((size_t)in->n_columns * sizeof *in->from);
+    in->from = malloc(((size_t)o->n_columns + 1) * sizeof *in->from);
     if (in->from == NULL)
         return flow_error_memory(err, "the order of the columns");
-    bool as_it_is = in->n_read == in->n_columns;
-    for (int i = 0; i < in->n_columns; i++) {
-        in->from[i] = find_column(in->reader, columns[i]);
-        as_it_is = as_it_is && in->from[i] == i;
-    }
-    status = refuse_twice(in, location, columns, err);
+    flow_status status = FLOW_OK;
+    bool without_names = !flow_reader_has_names(in->reader) ||
+                         (o->numbered && !has_any(in->reader, o->columns, o->n_columns));
+    if (!without_names)
+        status = match_by_name(in, location, o, err);
+    else if (!match_by_place(in, o))
+        status = match_in_order(in, location, o, err);
+    bool as_it_is = status == FLOW_OK && in->n_read == in->n_columns;
+    for (int i = 0; as_it_is && i < in->n_columns; i++)
+        as_it_is = in->from[i] == i;
     if (as_it_is) {
         free(in->from);
         in->from = NULL;
@@ -120,31 +176,30 @@ static flow_status match(input *in, const char *location, const char *const *col
     return status;
 }
 
-flow_status input_open(input *out, const char *location, const char *const *columns, int n_columns, bool optional,
-                       bool skip_invalid, flow_error *err)
+/* By name, without even looking at what stands in other columns; false when the data do not have these names. */
+static bool open_by_name(input *in, const char *location, const input_options *o, bool with_optional)
 {
-    *out = (input){.n_columns = n_columns, .n_read = n_columns};
-    flow_reader_options options = {.skip_invalid = skip_invalid};
-    flow_status status;
-    if (can_reopen(location)) {
-        /* by name first: then what stands in other columns need not even be numbers */
-        for (int more = optional ? 1 : 0; more >= 0; more--) {
-            flow_reader_options named = {
-                .columns = columns, .n_columns = n_columns + more, .skip_invalid = skip_invalid};
-            status = flow_reader_open(&out->reader, location, &named, NULL);
-            if (status == FLOW_OK && flow_reader_has_names(out->reader)) {
-                out->n_columns = out->n_read = n_columns + more;
-                out->has_optional = more == 1;
-                return FLOW_OK;
-            }
-            flow_reader_close(out->reader);
-            out->reader = NULL;
-        }
+    flow_reader_options named = {.columns = o->columns, .n_columns = o->n_columns, .skip_invalid = o->skip_invalid,
+                                 .last = &o->optional, .n_last = with_optional ? 1 : 0};
+    if (flow_reader_open(&in->reader, location, &named, NULL) != FLOW_OK || !flow_reader_has_names(in->reader)) {
+        flow_reader_close(in->reader);
+        in->reader = NULL;
+        return false;
     }
-    status = flow_reader_open(&out->reader, location, &options, err);
-    if (status == FLOW_OK)
-        status = match(out, location, columns, optional, err);
-    return status;
+    in->n_columns = in->n_read = o->n_columns + with_optional;
+    in->has_optional = with_optional;
+    return true;
+}
+
+flow_status input_open(input *out, const char *location, const input_options *options, flow_error *err)
+{
+    *out = (input){.n_columns = options->n_columns, .n_read = options->n_columns};
+    if (can_reopen(location) && ((options->optional != NULL && open_by_name(out, location, options, true)) ||
+                                 open_by_name(out, location, options, false)))
+        return FLOW_OK;
+    const flow_reader_options all = {.skip_invalid = options->skip_invalid};
+    flow_status status = flow_reader_open(&out->reader, location, &all, err);
+    return status == FLOW_OK ? match(out, location, options, err) : status;
 }
 
 void input_close(input *in)

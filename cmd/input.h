@@ -1,7 +1,8 @@
 /* Data for a model: a table whose columns are matched with the model's.
  *
- * By name when both have names: any order, and further columns are ignored. By position when the data have no names (a
- * CSV without a header) or the model has none (it was trained on such data): then the number of columns must agree.
+ * By name when both have names: any order, and further columns are ignored. Columns without a name are called x1, x2,
+ * ... by their place; a model that was trained on such data finds them there again, whatever order it has them in.
+ * Where the model has names and the data have none, they must be exactly the model's columns, in its order.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_INPUT_H
@@ -12,7 +13,7 @@
 /* Starts from {0}. */
 typedef struct input {
     flow_reader *reader;
-    int n_columns; /* those of the model, without the optional one where the data do not have it */
+    int n_columns; /* those of the model, and the optional one where the data have it */
     bool has_optional;
     int n_read;    /* those that the reader gives */
     int *from;     /* (n_columns) where in a row that was read each one stands; NULL: as it is */
@@ -20,10 +21,17 @@ typedef struct input {
     size_t n_room;
 } input;
 
-/* FLOW_DATA with the columns that are missing. `columns` (n_columns) are the model's; with `optional` there is one more
- * name behind them, of a column that data with names may have, and that is then the last value of a row. */
-flow_status input_open(input *out, const char *location, const char *const *columns, int n_columns, bool optional,
-                       bool skip_invalid, flow_error *err);
+typedef struct input_options {
+    const char *const *columns; /* (n_columns): the model's */
+    int n_columns;
+    bool numbered;        /* it was trained on data without names: its columns are x1, x2, ... by their place there */
+    bool chosen;          /* they were a choice among others, which data without names may then have, too */
+    const char *optional; /* a column that data may have, and that is then the last value of a row; NULL: none */
+    bool skip_invalid;
+} input_options;
+
+/* FLOW_DATA with the columns that are missing. */
+flow_status input_open(input *out, const char *location, const input_options *options, flow_error *err);
 void input_close(input *in);
 
 /* As flow_reader_read, in the model's order. */

@@ -171,6 +171,8 @@ flow_status opt_parse(void *args, const opt *options, const opt_argument *argume
             value = argv[++i];
         }
         status = set_value(args, o, value, err);
+        if (o->given != 0)
+            *(bool *)((char *)args + o->given) = true;
     }
     return status;
 }

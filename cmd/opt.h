@@ -44,6 +44,7 @@ typedef struct opt {
     const char *fallback;
     double least, most;         /* INT and NUMBER; both inclusive, both 0: no limits */
     const char *const *choices; /* CHOICE: NULL-terminated */
+    size_t given;               /* offset of a bool that becomes true when the option is given; 0: none */
     const char *help;
 } opt;
 

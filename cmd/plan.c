@@ -86,24 +86,13 @@ flow_status plan_build(plan *p, int dim, const char *const *columns, flow_error 
                                                err), err);
 }
 
-static bool is_given(const flow_spec *spec, const char *name)
+/* The first n columns of the data, those that are modelled. */
+static bool keep_names(plan *p, const flow_reader *reader, int n)
 {
-    for (int i = 0; i < spec->n_context; i++)
-        if (strcmp(spec->context[i], name) == 0)
-            return true;
-    return spec->weight != NULL && strcmp(spec->weight, name) == 0;
-}
-
-/* The columns of the data that are modelled. */
-static bool keep_names(plan *p, const flow_reader *reader)
-{
-    int n = flow_reader_n_columns(reader);
     p->names = calloc((size_t)n + 1, sizeof *p->names);
     for (int i = 0; p->names != NULL && i < n; i++) {
-        if (p->spec->n_columns == 0 && is_given(p->spec, flow_reader_column(reader, i)))
-            continue;
-        p->names[p->n_names] = flow_strdup(flow_reader_column(reader, i));
-        if (p->names[p->n_names] == NULL)
+        p->names[i] = flow_strdup(flow_reader_column(reader, i));
+        if (p->names[i] == NULL)
             return false;
         p->n_names++;
     }
@@ -131,20 +120,24 @@ int plan_columns(plan *p, char *problem)
     if (p->spec->train == NULL)
         return p->spec->n_columns;
     char *location = flow_spec_path(p->spec, p->spec->train);
-    flow_reader_options options = {.columns = p->spec->columns, .n_columns = p->spec->n_columns};
+    int n_context = p->spec->n_context, n_last = n_context + (p->spec->weight != NULL), n = p->spec->n_columns;
+    const char **last = malloc(((size_t)n_last + 1) * sizeof *last);
     flow_reader *reader = NULL;
     flow_error err = {0};
-    int n = p->spec->n_columns;
-    if (location == NULL)
+    for (int i = 0; last != NULL && i < n_last; i++)
+        last[i] = i < n_context ? p->spec->context[i] : p->spec->weight;
+    flow_reader_options options = {.columns = p->spec->columns, .n_columns = p->spec->n_columns, .last = last,
+                                   .n_last = n_last};
+    if (location == NULL || last == NULL)
         snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
     else if (flow_reader_open(&reader, location, &options, &err) != FLOW_OK)
         snprintf(problem, FLOW_ERROR_SIZE, "data.train: %.900s", err.message);
-    else if (!keep_names(p, reader))
+    else if (!keep_names(p, reader, flow_reader_n_columns(reader) - n_last))
         snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
     else
-        n = flow_reader_n_columns(reader) -
-            (p->spec->n_columns == 0 ? p->spec->n_context + (p->spec->weight != NULL) : 0);
+        n = flow_reader_n_columns(reader) - n_last;
     flow_reader_close(reader);
+    free(last);
     free(location);
     return n;
 }

@@ -11,6 +11,14 @@ int session_threads(const common_args *common)
     return common->threads > 0 ? (int)common->threads : flow_processors();
 }
 
+/* Models of the first versions do not say; names that look like numbers are then taken for them. */
+static bool is_numbered(const flow_model *model)
+{
+    const cJSON *data = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
+    const cJSON *named = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(data, "train"), "has_names");
+    return cJSON_IsFalse(named) || named == NULL;
+}
+
 flow_status session_open(session *out, const char *path, const common_args *common, flow_error *err)
 {
     *out = (session){0};
@@ -22,6 +30,8 @@ flow_status session_open(session *out, const char *path, const common_args *comm
     out->width = flow_width(out->model->f);
     out->context = out->model->spec->context;
     out->columns = (const char *const *)out->model->columns;
+    out->numbered = is_numbered(out->model);
+    out->chosen = out->model->spec->n_columns > 0;
     return flow_runner_new(&out->runner, out->model->f, out->model->weights, session_threads(common), err);
 }
 

@@ -16,6 +16,8 @@ typedef struct session {
     int width;                  /* d + c: the values of a row that goes in */
     const char *const *columns; /* (d), borrowed from the model */
     const char *const *context; /* (c), borrowed from the model */
+    bool numbered;              /* trained on data without names: the names are x1, x2, ... by place */
+    bool chosen;                /* the columns were chosen by name, so that the data may have others */
 } session;
 
 /* `path` is a model file or the spec that trained it. */

@@ -261,6 +261,12 @@ static void describe_one(cJSON *object, const char *key, const flow_dataset *dat
     cJSON_AddStringToObject(entry, "location", location != NULL ? location : flow_dataset_location(data));
     cJSON_AddNumberToObject(entry, "rows", (double)flow_dataset_n_rows(data));
     cJSON_AddNumberToObject(entry, "columns", flow_dataset_n_columns(data));
+    cJSON_AddBoolToObject(entry, "has_names", flow_dataset_has_names(data));
+    cJSON_AddNumberToObject(entry, "context", flow_dataset_n_context(data));
+    if (flow_dataset_is_weighted(data)) {
+        cJSON_AddNumberToObject(entry, "effective_rows", flow_dataset_effective_rows(data));
+        cJSON_AddNumberToObject(entry, "weightless", (double)flow_dataset_n_weightless(data));
+    }
     cJSON_AddNumberToObject(entry, "skipped", (double)flow_dataset_n_skipped(data));
     cJSON_AddStringToObject(entry, "checksum", checksum);
     free(location);

@@ -12,18 +12,35 @@
 
 enum { LINE_SIZE = 320 };
 
+/* Weights that differ much leave less to learn from than the number of rows says. */
+static void show_weights(const train_run *run)
+{
+    char effective[FORMAT_SIZE], weightless[FORMAT_SIZE];
+    if (!flow_dataset_is_weighted(run->training))
+        return;
+    int64_t n = flow_dataset_n_weightless(run->training);
+    console_note(run->con, "weighted by %s: the rows say as much as %s of equal weight%s%s%s", run->p.spec->weight,
+                 format_count(effective, llround(flow_dataset_effective_rows(run->training))),
+                 n > 0 ? "; left out for a weight of 0: " : "", n > 0 ? format_count(weightless, n) : "",
+                 n > 0 ? " rows" : "");
+}
+
 void train_show_start(const train_run *run)
 {
     char rows[FORMAT_SIZE], parameters[FORMAT_SIZE], held_out[FORMAT_SIZE], validation[FORMAT_SIZE + 32] = "";
+    char given[48] = "";
     const flow *f = run->p.f;
     int threads = session_threads(&run->args->common);
     format_count(rows, train_n_rows(run));
     format_count(parameters, (int64_t)flow_params_count(&f->params));
     if (train_n_held_out(run) > 0)
         snprintf(validation, sizeof validation, ", validated on %s", format_count(held_out, train_n_held_out(run)));
-    console_note(run->con, "%s: %s %s of %d column%s%s%s, %s parameters, %d thread%s", run->p.spec->name, rows,
-                 train_noun(run), f->dim, f->dim == 1 ? "" : "s", run->target != NULL ? " an epoch" : "", validation,
-                 parameters, threads, threads == 1 ? "" : "s");
+    if (f->context.n > 0)
+        snprintf(given, sizeof given, " given %d other%s", f->context.n, f->context.n == 1 ? "" : "s");
+    console_note(run->con, "%s: %s %s of %d column%s%s%s%s, %s parameters, %d thread%s", run->p.spec->name, rows,
+                 train_noun(run), f->dim, f->dim == 1 ? "" : "s", given, run->target != NULL ? " an epoch" : "",
+                 validation, parameters, threads, threads == 1 ? "" : "s");
+    show_weights(run);
     if (train_n_held_out(run) == 0)
         console_note(run->con, "no validation data: all %lld epochs are run and the last weights are kept; "
                      "data.validation: 0.1 would hold out a tenth of the rows and keep the best "

@@ -95,7 +95,7 @@ static bool holds_objects(const cJSON *array)
 /* Adds every difference between two resolved documents. */
 static void compare(flow_text *text, const flow_json *was, const flow_json *is)
 {
-    if (may_differ(is->path) || cJSON_Compare(was->node, is->node, 1))
+    if (may_differ(is->path) || was->node == is->node || cJSON_Compare(was->node, is->node, 1)) /* both may be absent */
         return;
     bool objects = cJSON_IsObject(was->node) && cJSON_IsObject(is->node);
     bool lists = holds_objects(was->node) && holds_objects(is->node) &&
@@ -179,11 +179,18 @@ static void compare_density(flow_text *text, const train_run *run, const flow_mo
 
 static flow_status check_same(const train_run *run, const flow_model *model, flow_error *err)
 {
-    static const char *const keys[] = {"flow", "base", "seed", "train"};
+    static const char *const keys[] = {"flow", "base", "embedding", "seed", "train"};
+    static const char *const data_keys[] = {"context", "weight"};
     flow_json was = flow_json_root(model->spec->document), is = flow_json_root(run->p.spec->document);
     flow_text text = {0};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         flow_json a = flow_json_member(&was, keys[i]), b = flow_json_member(&is, keys[i]);
+        compare(&text, &a, &b);
+    }
+    was = flow_json_member(&was, "data");
+    is = flow_json_member(&is, "data");
+    for (size_t i = 0; i < sizeof data_keys / sizeof *data_keys; i++) {
+        flow_json a = flow_json_member(&was, data_keys[i]), b = flow_json_member(&is, data_keys[i]);
         compare(&text, &a, &b);
     }
     if (model->spec->share != run->p.spec->share)

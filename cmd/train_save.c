@@ -76,11 +76,13 @@ static cJSON *provenance(const train_run *run)
 
 /* ---- summary ---- */
 
-static void add_likelihood(cJSON *object, const char *key, double mean, double error)
+static void add_likelihood(cJSON *object, const char *key, double mean, double error, const flow_dataset *data)
 {
     cJSON *estimate = cJSON_AddObjectToObject(object, key);
     cJSON_AddNumberToObject(estimate, "mean", mean);
     cJSON_AddNumberToObject(estimate, "standard_error", error);
+    if (flow_dataset_is_weighted(data))
+        cJSON_AddNumberToObject(estimate, "effective_rows", flow_dataset_effective_rows(data));
 }
 
 cJSON *train_summary(const train_run *run)
@@ -97,10 +99,10 @@ cJSON *train_summary(const train_run *run)
     cJSON_AddNumberToObject(object, "seconds", round(seconds * 1000) / 1000);
     if (train_n_held_out(run) > 0 && best >= 1 && best <= n) {
         const double *line = history + (best - 1) * FLOW_EPOCH_COLUMNS;
-        add_likelihood(object, "validation", line[2], line[3]);
+        add_likelihood(object, "validation", line[2], line[3], run->validation);
     }
     if (run->held_out.rows > 0)
-        add_likelihood(object, "test", run->held_out.mean, run->held_out.error);
+        add_likelihood(object, "test", run->held_out.mean, run->held_out.error, run->test);
     if (run->estimate.draws > 0)
         cJSON_AddItemToObject(object, "density", train_describe_estimate(run));
     return object;

@@ -164,6 +164,43 @@ static void draw_dalitz(double *row, gsl_rng *rng)
     row[1] = fmax(s1, s2);
 }
 
+/* ------------------------------------------------------------------ what a calorimeter measures */
+
+/* The measured over the true energy: 1, with noise of deviation sigma, less what leaks out behind. */
+static const double leaking = 0.25, leakage = 0.12; /* the share of particles that leak, and their mean loss */
+
+/* Resolutions of calorimeters add in quadrature (PDG review "Particle detectors at accelerators", calorimeters): a term
+ * in 1 / sqrt(E) for counting, a constant, and one in 1 / E for the noise. Forward of |eta| = 1.5 it is coarser. */
+static double resolution(double energy, double eta)
+{
+    double counting = fabs(eta) < 1.5 ? 0.1 : 0.2;
+    return sqrt(sqr(counting) / energy + sqr(0.01) + sqr(0.3 / energy));
+}
+
+/* Of the particles that the detector sees below 20 only one in five is kept. */
+static double chance_to_keep(double measured)
+{
+    return 0.2 + 0.8 / (1 + exp(-2 * (measured - 20)));
+}
+
+/* True energy flat in its logarithm, direction flat in eta; the weight 1 / chance makes up for those that are lost. */
+static void draw_detector(double *row, gsl_rng *rng)
+{
+    double energy, eta, measured;
+    do {
+        energy = exp(gsl_ran_flat(rng, log(2.0), log(100.0)));
+        eta = gsl_ran_flat(rng, -3, 3);
+        double ratio = 1 + gsl_ran_gaussian(rng, resolution(energy, eta));
+        if (gsl_rng_uniform(rng) < leaking)
+            ratio -= gsl_ran_exponential(rng, leakage);
+        measured = energy * ratio;
+    } while (gsl_rng_uniform(rng) >= chance_to_keep(measured));
+    row[0] = energy;
+    row[1] = eta;
+    row[2] = measured;
+    row[3] = 1 / chance_to_keep(measured);
+}
+
 /* ------------------------------------------------------------------ files */
 
 static const source sources[] = {
@@ -171,6 +208,7 @@ static const source sources[] = {
     {"mixture", 2, {"x", "y"}, draw_mixture, 1e6, false},
     {"gaussian5", 5, {"a", "b", "c", "d", "e"}, draw_gaussian5, 1e9, false},
     {"dalitz", 2, {"m2_kpi_low", "m2_kpi_high"}, draw_dalitz, 1e6, true},
+    {"detector", 4, {"energy", "eta", "measured", "weight"}, draw_detector, 1e6, false},
 };
 
 static flow_status write_rows(flow_writer *writer, const source *s, int n_rows, gsl_rng *rng, flow_error *err)

@@ -19,10 +19,10 @@
 #include "model/model.h"
 #include "num/rng.h"
 
-enum { DIM = 3, N = 700 };
+enum { DIM = 3, CONTEXT = 2, WIDTH = DIM + CONTEXT, N = 700 };
 
 static char folder[] = "/tmp/unit_api-XXXXXX";
-static char path[64];
+static char path[64], conditional_path[64];
 
 static const char *const columns[DIM] = {"x", "y", "energy"};
 
@@ -32,25 +32,23 @@ static void check_ok(flow_status status, const flow_error *err)
         fail_msg("%s", err->message);
 }
 
-static int make_model(void **state)
+static flow_status write_model(const char *file, const char *text, int n_context, flow_error *err)
 {
-    (void)state;
-    static const char text[] = "{\"flow\": [\"standardize\", {\"type\": \"realnvp\", \"repeat\": 4, \"hidden\": [16]}, "
-                               "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [16]}]}";
-    flow_error err = {0};
     flow_spec *spec;
     flow *f;
-    if (mkdtemp(folder) == NULL ||
-        flow_spec_parse(&spec, text, strlen(text), "x.json", NULL, NULL, 0, &err) != FLOW_OK ||
-        flow_new(&f, &spec->flow, &spec->base, DIM, spec->seed, &err) != FLOW_OK)
-        return -1;
-    snprintf(path, sizeof path, "%s/model.h5", folder);
+    const flow_shape shape = {.dim = DIM, .n_context = n_context};
+    flow_status status = flow_spec_parse(&spec, text, strlen(text), "x.json", NULL, NULL, 0, err);
+    if (status != FLOW_OK)
+        return status;
+    status = flow_new_conditional(&f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed, err);
+    if (status != FLOW_OK)
+        return status;
     real *weights = flow_alloc_aligned(f->params.n_weights, sizeof *weights);
     assert_int_equal(flow_init_weights(f, spec->seed, weights, NULL), FLOW_OK);
-    double rows[N * DIM];
-    for (size_t k = 0; k < N * DIM; k++)
+    static double rows[N * WIDTH];
+    for (size_t k = 0; k < N * WIDTH; k++)
         rows[k] = 1000 + 5 * flow_rng_uniform(3, FLOW_STREAM_OTHER, k, 0);
-    flow_status status = flow_fit(f, weights, rows, N, columns, &err);
+    status = flow_fit(f, weights, rows, N, columns, err);
     /* last layers start at zero, which is the identity: move the weights to have a map worth inverting */
     for (size_t k = 0; k < f->params.n_weights; k++)
         if (weights[k] != 0)
@@ -64,10 +62,30 @@ static int make_model(void **state)
     }
     flow_model_contents contents = {.spec = spec, .f = f, .weights = weights, .columns = columns};
     if (status == FLOW_OK)
-        status = flow_model_save(path, &contents, &err);
+        status = flow_model_save(file, &contents, err);
     flow_free_aligned(weights);
     flow_free(f);
     flow_spec_free(spec);
+    return status;
+}
+
+#define FLOW_JSON "\"flow\": [\"standardize\", {\"type\": \"realnvp\", \"repeat\": 4, \"hidden\": [16]}, " \
+                  "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [16]}]"
+
+static int make_model(void **state)
+{
+    (void)state;
+    flow_error err = {0};
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    snprintf(path, sizeof path, "%s/model.h5", folder);
+    snprintf(conditional_path, sizeof conditional_path, "%s/conditional.h5", folder);
+    flow_status status = write_model(path, "{" FLOW_JSON "}", 0, &err);
+    if (status == FLOW_OK)
+        status = write_model(conditional_path, "{\"data\": {\"context\": [\"angle\", \"time\"]}, " FLOW_JSON
+                             ", \"embedding\": {\"hidden\": [8], \"features\": 3}}", CONTEXT, &err);
+    if (status != FLOW_OK)
+        print_error("%s\n", err.message);
     return status == FLOW_OK ? 0 : -1;
 }
 
@@ -75,6 +93,7 @@ static int remove_model(void **state)
 {
     (void)state;
     unlink(path);
+    unlink(conditional_path);
     return rmdir(folder);
 }
 
@@ -222,6 +241,119 @@ static void test_unusable_arguments(void **state)
     flow_close(model);
 }
 
+/* ---- conditional ---- */
+
+static flow_handle *open_conditional(void)
+{
+    flow_handle *model = NULL;
+    flow_error err = {0};
+    check_ok(flow_open(&model, conditional_path, &err), &err);
+    return model;
+}
+
+/* Context that differs from row to row, about as far as the training rows were spread. */
+static void make_context(double *context)
+{
+    for (size_t k = 0; k < N * CONTEXT; k++)
+        context[k] = 1000 + 5 * flow_rng_uniform(6, FLOW_STREAM_OTHER, k, 0);
+}
+
+/* Rows (n, DIM) and their context as rows (n, WIDTH). */
+static void join(const double *rows, const double *context, size_t n, double *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        memcpy(out + i * WIDTH, rows + i * DIM, DIM * sizeof *rows);
+        memcpy(out + i * WIDTH + DIM, context + i * CONTEXT, CONTEXT * sizeof *rows);
+    }
+}
+
+static void test_conditional_model(void **state)
+{
+    (void)state;
+    static double context[N * CONTEXT], x[N * DIM], z[N * DIM], back[N * DIM], rows[N * WIDTH];
+    static double logp[N], direct[N], there[N], again[N];
+    const double scale = 5 / sqrt(12), digits = sizeof(real) == 8 ? 1e-9 : 1e-3;
+    flow_handle *model = open_conditional();
+    flow_error err = {0};
+    assert_int_equal(flow_dim(model), DIM);
+    assert_int_equal(flow_context_dim(model), CONTEXT);
+    static const char *const names[] = {"x", "y", "energy", "angle", "time"};
+    for (int i = 0; i < WIDTH; i++)
+        assert_string_equal(flow_column_name(model, i), names[i]);
+    assert_null(flow_column_name(model, WIDTH));
+
+    make_context(context);
+    check_ok(flow_sample(model, 1, 0, N, context, x, logp, &err), &err);
+    join(x, context, N, rows);
+    check_ok(flow_logprob(model, rows, N, direct, &err), &err);
+    assert_true(largest_difference(logp, direct, N) < digits);
+    check_ok(flow_to_latent(model, rows, N, z, there, &err), &err);
+    for (int i = 0; i < N; i++) { /* log p = log N(z) + log|det dz/dx| */
+        double sum = there[i] - 0.5 * DIM * log(2 * acos(-1));
+        for (int k = 0; k < DIM; k++)
+            sum -= 0.5 * z[i * DIM + k] * z[i * DIM + k];
+        assert_true(fabs(sum - direct[i]) < digits);
+    }
+    join(z, context, N, rows);
+    check_ok(flow_to_data(model, rows, N, back, again, &err), &err);
+    assert_true(largest_difference(x, back, N * DIM) < digits * scale);
+    for (int i = 0; i < N; i++)
+        assert_true(fabs(there[i] + again[i]) < digits);
+
+    /* the context matters, and that of another row does not */
+    static double other[N * CONTEXT], moved[N * DIM];
+    memcpy(other, context, sizeof other);
+    other[300 * CONTEXT + 1] += 2;
+    check_ok(flow_sample(model, 1, 0, N, other, moved, NULL, &err), &err);
+    assert_memory_equal(moved, x, 300 * DIM * sizeof *x);
+    assert_memory_equal(moved + 301 * DIM, x + 301 * DIM, (N - 301) * DIM * sizeof *x);
+    assert_true(largest_difference(moved + 300 * DIM, x + 300 * DIM, DIM) > 1e-3 * scale);
+    flow_close(model);
+}
+
+/* Any piece of the sequence, with the context of that piece, on any number of threads. */
+static void test_conditional_sampling_is_a_sequence(void **state)
+{
+    (void)state;
+    static double context[N * CONTEXT], whole[N * DIM], logp[N], piece[N * DIM], piece_logp[N];
+    flow_handle *model = open_conditional();
+    flow_error err = {0};
+    make_context(context);
+    check_ok(flow_sample(model, 9, 0, N, context, whole, logp, &err), &err);
+    const size_t starts[] = {0, 1, 17, 127, 128, 129, 255, 256, 300, 640, N - 1};
+    const size_t counts[] = {0, 1, 2, 50, 127, 128, 129, 400, N};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+            size_t from = starts[i], n = counts[k] < N - from ? counts[k] : N - from;
+            flow_set_threads(model, 1 + (int)((i + k) % 3));
+            memset(piece, 0, sizeof piece);
+            check_ok(flow_sample(model, 9, from, n, context + from * CONTEXT, piece, piece_logp, &err), &err);
+            assert_memory_equal(piece, whole + from * DIM, n * DIM * sizeof *piece);
+            assert_memory_equal(piece_logp, logp + from, n * sizeof *logp);
+            if (n < N)
+                assert_true(piece[n * DIM] == 0);
+        }
+    }
+    flow_close(model);
+}
+
+static void test_unusable_context(void **state)
+{
+    (void)state;
+    double context[2 * CONTEXT] = {1, 2, 3, NAN}, x[2 * DIM], rows[2 * WIDTH] = {1, 2, 3, 4, 5, 6, 7, 8, INFINITY, 10};
+    flow_handle *model = open_conditional();
+    flow_error err = {0};
+    check_said(flow_sample(model, 1, 0, 2, context, x, NULL, &err), FLOW_DATA, &err,
+               "flow_sample: row 1, column 1 (time) is not a finite number");
+    check_said(flow_sample(model, 1, 0, 2, NULL, x, NULL, &err), FLOW_ARGUMENT, &err,
+               "flow_sample: an array is missing");
+    check_said(flow_logprob(model, rows, 2, x, &err), FLOW_DATA, &err,
+               "flow_logprob: row 1, column 3 (angle) is not a finite number");
+    check_said(flow_to_data(model, rows, 2, x, NULL, &err), FLOW_DATA, &err,
+               "flow_to_data: row 1, column 3 (angle) is not a finite number");
+    flow_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +362,9 @@ int main(void)
         cmocka_unit_test(test_sampling_is_a_sequence),
         cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_unusable_arguments),
+        cmocka_unit_test(test_conditional_model),
+        cmocka_unit_test(test_conditional_sampling_is_a_sequence),
+        cmocka_unit_test(test_unusable_context),
     };
     return cmocka_run_group_tests_name("api", tests, make_model, remove_model);
 }

@@ -284,6 +284,55 @@ static void test_hdf5_groups(void **state)
     assert_memory_equal(got.values, ((double[]){1, 2, 3}), 3 * sizeof(double));
 }
 
+/* `last` of the options, in every form of a table: the same names and values from each. */
+static void test_hdf5_last_columns(void **state)
+{
+    (void)state;
+    static const double matrix[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static const char *const names[] = {"w", "x", "c", "y"};
+    hsize_t size[] = {2, 4}, two = 2;
+    hid_t file = create("last.h5");
+    hid_t set = put(file, "matrix", H5T_IEEE_F64LE, 2, size, H5T_NATIVE_DOUBLE, matrix, NULL);
+    put_names(set, names, 4, 0, H5T_STR_NULLTERM);
+    H5Dclose(set);
+    put_and_close(file, "bare", H5T_IEEE_F64LE, 2, size, H5T_NATIVE_DOUBLE, matrix);
+    hid_t type = H5Tcreate(H5T_COMPOUND, 4 * sizeof(double)), list = H5Pcreate(H5P_GROUP_CREATE);
+    H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+    hid_t group = H5Gcreate2(file, "group", H5P_DEFAULT, list, H5P_DEFAULT);
+    for (int i = 0; i < 4; i++) {
+        H5Tinsert(type, names[i], (size_t)i * sizeof(double), H5T_NATIVE_DOUBLE);
+        put_and_close(group, names[i], H5T_IEEE_F64LE, 1, &two, H5T_NATIVE_DOUBLE,
+                      (double[]){matrix[i], matrix[4 + i]});
+    }
+    put_and_close(file, "records", type, 1, &two, type, matrix);
+    H5Gclose(group);
+    H5Pclose(list);
+    H5Tclose(type);
+    H5Fclose(file);
+
+    static const char *const paths[] = {"/matrix", "/group", "/records", "/bare"};
+    for (int k = 0; k < 4; k++) {
+        bool bare = k == 3;
+        const char *const *last = bare ? (const char *const[]){"x3", "x1"} : (const char *const[]){"c", "w"};
+        const char *const *first = bare ? (const char *const[]){"x4"} : (const char *const[]){"y"};
+        flow_error err = {0};
+        flow_reader_options options = {.last = last, .n_last = 2};
+        assert_int_equal(read_with(&got, inside("last.h5", paths[k]), &options, &err), FLOW_OK);
+        assert_string_equal(got.names, bare ? "x2 x4 x3 x1" : "x y c w");
+        assert_memory_equal(got.values, ((double[]){2, 4, 3, 1, 6, 8, 7, 5}), 8 * sizeof(double));
+        options = (flow_reader_options){.columns = first, .n_columns = 1, .last = last, .n_last = 2};
+        assert_int_equal(read_with(&got, inside("last.h5", paths[k]), &options, &err), FLOW_OK);
+        assert_string_equal(got.names, bare ? "x4 x3 x1" : "y c w");
+        assert_memory_equal(got.values, ((double[]){4, 3, 1, 8, 7, 5}), 6 * sizeof(double));
+        options.last = (const char *const[]){first[0], last[0]};
+        assert_int_equal(read_with(&got, inside("last.h5", paths[k]), &options, &err), FLOW_DATA);
+        assert_says(&err, "is chosen twice");
+        options.last = (const char *const[]){last[0], "xy"};
+        assert_int_equal(read_with(&got, inside("last.h5", paths[k]), &options, &err), FLOW_DATA);
+        assert_says(&err, "there is no column \"xy\"");
+    }
+}
+
 static void test_hdf5_invalid_values_and_seeks(void **state)
 {
     (void)state;
@@ -391,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_hdf5_only_table),
         cmocka_unit_test(test_hdf5_records),
         cmocka_unit_test(test_hdf5_groups),
+        cmocka_unit_test(test_hdf5_last_columns),
         cmocka_unit_test(test_hdf5_invalid_values_and_seeks),
         cmocka_unit_test(test_hdf5_damage),
     };

@@ -24,6 +24,7 @@
 
 #include "near.h"
 #include "num/gemm.h"
+#include "num/moments.h"
 #include "num/parallel.h"
 #include "num/rng.h"
 #include "num/vecmath.h"
@@ -727,6 +728,120 @@ static void every_item_once(void **state)
     assert_true(flow_processors() >= 1);
 }
 
+/* ------------------------------------------------------------------ weighted means */
+
+enum { N_VALUES = 2000 };
+
+typedef struct sample {
+    double x[N_VALUES], w[N_VALUES];
+} sample;
+
+/* Exponential weights, of which `negative` is the share below zero, on values around `offset`. */
+static void draw_sample(sample *s, double offset, double scale, double negative)
+{
+    for (int i = 0; i < N_VALUES; i++) {
+        uint64_t row = (uint64_t)i;
+        s->x[i] = offset + 2 * flow_rng_uniform(21, FLOW_STREAM_OTHER, row, 0);
+        s->w[i] = -scale * log(flow_rng_uniform(21, FLOW_STREAM_OTHER, row, 1));
+        if (flow_rng_uniform(21, FLOW_STREAM_OTHER, row, 2) < negative)
+            s->w[i] = -s->w[i];
+    }
+}
+
+static flow_moments moments_of(const sample *s, int n)
+{
+    flow_moments moments = {0};
+    for (int i = 0; i < n; i++)
+        flow_moments_add(&moments, s->x[i], s->w[i]);
+    return moments;
+}
+
+/* The formulas of the header as they stand there, in long double. */
+static void check_moments(const flow_moments *found, const sample *s, int n, double slack)
+{
+    long double weight = 0, squares = 0, sum = 0, between = 0;
+    for (int i = 0; i < n; i++) {
+        weight += s->w[i];
+        squares += (long double)s->w[i] * s->w[i];
+        sum += (long double)s->w[i] * s->x[i];
+    }
+    long double mean = sum / weight;
+    for (int i = 0; i < n; i++)
+        between += (s->w[i] * (s->x[i] - mean)) * (s->w[i] * (s->x[i] - mean));
+    double error = (double)(sqrtl((long double)n / (n - 1) * between) / fabsl(weight));
+    ASSERT_NEAR(flow_moments_mean(found), mean, slack * (1 + fabs((double)mean) * DBL_EPSILON / slack));
+    ASSERT_NEAR(flow_moments_error(found) / error, 1, slack * 10);
+    ASSERT_NEAR(flow_moments_effective(found) / (double)(weight * weight / squares), 1, 1e-10);
+}
+
+static void weighted_means(void **state)
+{
+    (void)state;
+    static sample s;
+    for (int k = 0; k < 2; k++) { /* all positive, then a tenth negative */
+        draw_sample(&s, 5, 1, 0.1 * k);
+        flow_moments found = moments_of(&s, N_VALUES);
+        assert_int_equal(found.n, N_VALUES);
+        check_moments(&found, &s, N_VALUES, 1e-12);
+        if (k == 0) /* GSL leaves out weights below zero */
+            ASSERT_NEAR(flow_moments_mean(&found), gsl_stats_wmean(s.w, 1, s.x, 1, N_VALUES), 1e-12);
+    }
+    /* far from zero, where sums of squares would have no digits left */
+    draw_sample(&s, 1e9, 1, 0.1);
+    flow_moments far = moments_of(&s, N_VALUES);
+    check_moments(&far, &s, N_VALUES, 1e-6);
+}
+
+static void equal_weights_are_none(void **state)
+{
+    (void)state;
+    static sample s;
+    static const double weights[] = {1, 0.25, 1e-12, 3e8};
+    draw_sample(&s, -3, 1, 0);
+    double mean = gsl_stats_mean(s.x, 1, N_VALUES);
+    double error = gsl_stats_sd(s.x, 1, N_VALUES) / sqrt(N_VALUES);
+    for (size_t k = 0; k < sizeof weights / sizeof *weights; k++) {
+        for (int i = 0; i < N_VALUES; i++)
+            s.w[i] = weights[k];
+        flow_moments found = moments_of(&s, N_VALUES);
+        ASSERT_NEAR(flow_moments_mean(&found), mean, 1e-13);
+        ASSERT_NEAR(flow_moments_error(&found) / error, 1, 1e-12);
+        ASSERT_NEAR(flow_moments_effective(&found) / N_VALUES, 1, 1e-12);
+    }
+    flow_moments none = {0}, one = {0};
+    assert_true(isnan(flow_moments_mean(&none)) && flow_moments_error(&none) == 0);
+    assert_true(flow_moments_effective(&none) == 0);
+    flow_moments_add(&one, 7, 3);
+    assert_true(flow_moments_mean(&one) == 7 && flow_moments_error(&one) == 0 && flow_moments_effective(&one) == 1);
+}
+
+/* Cross sections can be tiny numbers; means do not depend on the unit of the weights, nor on rows of weight 0. */
+static void unit_of_weights(void **state)
+{
+    (void)state;
+    static sample s, scaled;
+    draw_sample(&s, 5, 1, 0.1);
+    flow_moments plain = moments_of(&s, N_VALUES);
+    static const double units[] = {1e-300, 1e-170, 1e170, 1e300};
+    for (size_t k = 0; k < sizeof units / sizeof *units; k++) {
+        draw_sample(&scaled, 5, units[k], 0.1);
+        flow_moments found = {0};
+        flow_moments_add(&found, 1e10, 0);
+        for (int i = 0; i < N_VALUES; i++)
+            flow_moments_add(&found, scaled.x[i], scaled.w[i]);
+        ASSERT_NEAR(flow_moments_mean(&found), flow_moments_mean(&plain), 1e-12);
+        ASSERT_NEAR(flow_moments_error(&found) / flow_moments_error(&plain), 1, 1e-6); /* n is one more */
+        ASSERT_NEAR(flow_moments_effective(&found) / flow_moments_effective(&plain), 1, 1e-10);
+        assert_true(flow_moments_weight(&found) > 0);
+    }
+    flow_moments cancels = {0};
+    flow_moments_add(&cancels, 1, 0.5);
+    flow_moments_add(&cancels, 2, -0.5);
+    assert_true(flow_moments_weight(&cancels) == 0);
+    flow_moments_add(&cancels, 3, 2); /* and from there on it is a mean again: (0.5 - 1 + 6) / 2 */
+    ASSERT_NEAR(flow_moments_mean(&cancels), 2.75, 1e-14);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -746,6 +861,9 @@ int main(void)
         cmocka_unit_test(products_against_loops),
         cmocka_unit_test(products_stay_on_their_thread),
         cmocka_unit_test(every_item_once),
+        cmocka_unit_test(weighted_means),
+        cmocka_unit_test(equal_weights_are_none),
+        cmocka_unit_test(unit_of_weights),
     };
     return cmocka_run_group_tests_name("numerics", tests, NULL, NULL);
 }

@@ -180,6 +180,67 @@ static void test_csv_selection(void **state)
     assert_says(&err, "row 2 (line 2) has 1 field where 3 are expected");
 }
 
+/* Columns that are asked for behind the others: the context and the weight of a data set. */
+static void test_csv_last_columns(void **state)
+{
+    (void)state;
+    char path[256];
+    flow_error err;
+    snprintf(path, sizeof path, "%s", write_text("a.csv", "w,x,c,y,k\n1,2,3,4,5\n6,7,8,9,10\n"));
+    static const char *const last[] = {"c", "w"}, *const two[] = {"y", "x"};
+    flow_reader_options options = {.last = last, .n_last = 2};
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_OK);
+    assert_string_equal(got.names, "x y k c w");
+    assert_memory_equal(got.values, ((double[]){2, 4, 5, 3, 1, 7, 9, 10, 8, 6}), 10 * sizeof(double));
+    options = (flow_reader_options){.columns = two, .n_columns = 2, .last = last, .n_last = 2};
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_OK);
+    assert_string_equal(got.names, "y x c w");
+    assert_memory_equal(got.values, ((double[]){4, 2, 3, 1, 9, 7, 8, 6}), 8 * sizeof(double));
+
+    static const char *const unknown[] = {"c", "wight"}, *const again[] = {"c", "c"}, *const both[] = {"x"};
+    options = (flow_reader_options){.last = unknown, .n_last = 2};
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_DATA);
+    assert_says(&err, "there is no column \"wight\"");
+    options.last = again;
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_DATA);
+    assert_says(&err, "the column \"c\" is chosen twice");
+    options = (flow_reader_options){.columns = two, .n_columns = 2, .last = both, .n_last = 1};
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_DATA);
+    assert_says(&err, "the column \"x\" is chosen twice");
+
+    /* all of the columns, and more than there are */
+    static const char *const all[] = {"k", "y", "c", "x", "w"};
+    options = (flow_reader_options){.last = all, .n_last = 5};
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_OK);
+    assert_string_equal(got.names, "k y c x w");
+    write_text("a.csv", "w\n1\n2\n");
+    options = (flow_reader_options){.last = last, .n_last = 2};
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_DATA);
+    assert_says(&err, "there is no column \"c\"");
+
+    /* without a header names are numbers */
+    static const char *const numbered[] = {"x3", "x1"};
+    write_text("a.csv", "1,2,3,4\n5,6,7,8\n");
+    options = (flow_reader_options){.last = numbered, .n_last = 2};
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_OK);
+    assert_memory_equal(got.values, ((double[]){2, 4, 3, 1, 6, 8, 7, 5}), 8 * sizeof(double));
+
+    /* what is not among the columns does not matter, what is last does */
+    write_text("a.csv", "name,x,c,w\nfoo,1,2,3\nbar,4,NA,6\nbaz,7,8,inf\n");
+    static const char *const x[] = {"x"};
+    options = (flow_reader_options){.columns = x, .n_columns = 1, .last = last, .n_last = 2};
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_DATA);
+    assert_says(&err, "row 2");
+    assert_says(&err, "\"c\"");
+    options.skip_invalid = true;
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_OK);
+    assert_int_equal(got.n, 1);
+    assert_int_equal(got.n_skipped, 2);
+    options = (flow_reader_options){.last = last, .n_last = 2};
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_DATA);
+    assert_says(&err, "\"name\"");
+}
+
 static void test_csv_skips_invalid_rows(void **state)
 {
     (void)state;
@@ -347,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_csv_forms),
         cmocka_unit_test(test_csv_refusals),
         cmocka_unit_test(test_csv_selection),
+        cmocka_unit_test(test_csv_last_columns),
         cmocka_unit_test(test_csv_skips_invalid_rows),
         cmocka_unit_test(test_csv_seeks),
         cmocka_unit_test(test_csv_memory_is_bounded),

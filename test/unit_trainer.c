@@ -7,13 +7,16 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <gsl/gsl_statistics.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "data/table.h"
+#include "near.h"
 #include "num/rng.h"
 #include "train/trainer.h"
 
@@ -52,6 +55,28 @@ static flow_dataset *make_data(const char *name, uint64_t seed, int n, int spoil
     assert_int_equal(flow_writer_finish(writer, &err), FLOW_OK);
     flow_dataset *data;
     const flow_dataset_options options = {0};
+    assert_int_equal(flow_dataset_open(&data, path, &options, &err), FLOW_OK);
+    return data;
+}
+
+/* The same rows with a column of weights, 0 to 3 and higher where a is: b and c given a, if `conditional`. */
+static flow_dataset *make_weighted(const char *name, uint64_t seed, int n, bool conditional)
+{
+    static const char *const columns[D + 1] = {"w", "a", "b", "c"}, *const given[] = {"a"};
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s.csv", folder, name);
+    flow_error err;
+    flow_writer *writer;
+    assert_int_equal(flow_writer_open(&writer, path, columns, D + 1, NULL, &err), FLOW_OK);
+    for (int r = 0; r < n; r++) {
+        double x[D + 1];
+        draw_row(seed, (uint64_t)r, x + 1);
+        x[0] = floor(2 * (flow_rng_uniform(seed, FLOW_STREAM_OTHER, (uint64_t)r, D) + (x[1] - 7) / 6));
+        assert_int_equal(flow_writer_write(writer, x, 1, &err), FLOW_OK);
+    }
+    assert_int_equal(flow_writer_finish(writer, &err), FLOW_OK);
+    flow_dataset *data;
+    const flow_dataset_options options = {.context = given, .n_context = conditional ? 1 : 0, .weight = "w"};
     assert_int_equal(flow_dataset_open(&data, path, &options, &err), FLOW_OK);
     return data;
 }
@@ -106,13 +131,15 @@ static flow_train_hooks hooks_of(bench *b)
 }
 
 #define FLOW_JSON "\"flow\": [{\"type\": \"standardize\"}, {\"type\": \"maf\", \"repeat\": 2, \"hidden\": [20, 20]}]"
+#define EMBEDDING_JSON "\"embedding\": {\"hidden\": [16], \"features\": 5}"
 
-/* flow_trainer_new with `train` (JSON). */
+/* flow_trainer_new with `train` (JSON), of a conditional flow with an embedding where the data have a context. */
 static flow_status make_bench(bench *b, const char *train, flow_dataset *training, flow_dataset *validation,
                               int n_threads, flow_error *err)
 {
     char text[1024];
-    snprintf(text, sizeof text, "{" FLOW_JSON ", \"train\": %s}", train);
+    int n_context = flow_dataset_n_context(training);
+    snprintf(text, sizeof text, "{" FLOW_JSON "%s, \"train\": %s}", n_context > 0 ? ", " EMBEDDING_JSON : "", train);
     memset(b, 0, sizeof *b);
     assert_int_equal(flow_json_parse(&b->json, text, strlen(text), "test", err), FLOW_OK);
     flow_json root = flow_json_root(b->json);
@@ -122,7 +149,9 @@ static flow_status make_bench(bench *b, const char *train, flow_dataset *trainin
     flow_status status = flow_train_options_read(&options, &json, err);
     if (status != FLOW_OK)
         return status;
-    assert_int_equal(flow_new(&b->f, &list, &base, D, 1, err), FLOW_OK);
+    flow_json embedding = flow_json_member(&root, "embedding");
+    const flow_shape shape = {.dim = D - n_context, .n_context = n_context};
+    assert_int_equal(flow_new_conditional(&b->f, &list, &base, &embedding, &shape, 1, err), FLOW_OK);
     return flow_trainer_new(&b->trainer, b->f, &options, training, validation, 1, n_threads, err);
 }
 
@@ -240,11 +269,9 @@ static void test_learns_and_reports(void **state)
     flow_dataset_close(held_out);
 }
 
-static void test_same_for_any_threads(void **state)
+static void check_threads(flow_dataset *training, flow_dataset *held_out)
 {
-    (void)state;
     flow_error err;
-    flow_dataset *training = make_data("t", 1, 1030, -1, 0), *held_out = make_data("v", 2, 300, -1, 0);
     bench a = start(all_features, training, held_out, 1);
     assert_int_equal(run(&a, &err), FLOW_OK);
     for (int n_threads = 2; n_threads <= 4; n_threads += 2) {
@@ -258,15 +285,21 @@ static void test_same_for_any_threads(void **state)
     flow_dataset_close(held_out);
 }
 
-/* Stopped after every few steps, in the middle of epochs and at their ends, and taken up by a new trainer each time. */
-static void test_resumes_bit_for_bit(void **state)
+static void test_same_for_any_threads(void **state)
 {
     (void)state;
+    check_threads(make_data("t", 1, 1030, -1, 0), make_data("v", 2, 300, -1, 0));
+    check_threads(make_weighted("t", 1, 1030, false), make_weighted("v", 2, 300, false));
+    check_threads(make_weighted("t", 1, 1030, true), make_weighted("v", 2, 300, true));
+}
+
+/* Stopped after every few steps, in the middle of epochs and at their ends, and taken up by a new trainer each time. */
+static void check_resuming(flow_dataset *training, flow_dataset *held_out)
+{
     flow_error err;
-    flow_dataset *training = make_data("t", 1, 1030, -1, 0), *held_out = make_data("v", 2, 300, -1, 0);
     bench whole = start(all_features, training, held_out, 2);
     assert_int_equal(run(&whole, &err), FLOW_OK);
-    assert_int_equal(whole.steps, 5 * 11);
+    assert_int_equal(whole.steps, 5 * ((flow_dataset_n_rows(training) + 99) / 100));
 
     static const int64_t stretches[] = {1, 4, 6, 11, 3, 8, 22, 100};
     bench part = start(all_features, training, held_out, 1);
@@ -293,6 +326,91 @@ static void test_resumes_bit_for_bit(void **state)
     discard(&part);
     flow_dataset_close(training);
     flow_dataset_close(held_out);
+}
+
+static void test_resumes_bit_for_bit(void **state)
+{
+    (void)state;
+    check_resuming(make_data("t", 1, 1030, -1, 0), make_data("v", 2, 300, -1, 0));
+    check_resuming(make_weighted("t", 1, 1030, true), make_weighted("v", 2, 300, true));
+}
+
+/* Training on weighted rows is training on rows that are there as often, step by step when a step takes all of them. */
+static void test_weights_are_repetitions(void **state)
+{
+    (void)state;
+    static const char *const full = "{\"epochs\": 30, \"batch\": 5000, \"optimizer\": {\"rate\": 0.01}, \"ema\": 0.5}";
+    static double rows[4000 * (D + 1)];
+    flow_error err;
+    size_t n, n_repeated = 0;
+    flow_dataset *training = make_weighted("t", 1, 900, true), *held_out = make_weighted("v", 2, 300, true), *repeated;
+    assert_int_equal(flow_dataset_next(training, rows, NULL, 4000, &n, &err), FLOW_OK);
+    flow_writer *writer;
+    char path[128];
+    snprintf(path, sizeof path, "%s/other.csv", folder);
+    assert_int_equal(flow_writer_open(&writer, path, (const char *const[]){"b", "c", "a"}, D, NULL, &err), FLOW_OK);
+    for (size_t r = 0; r < n; r++)
+        for (int k = 0; k < (int)rows[r * (D + 1) + D]; k++, n_repeated++)
+            assert_int_equal(flow_writer_write(writer, rows + r * (D + 1), 1, &err), FLOW_OK);
+    assert_int_equal(flow_writer_finish(writer, &err), FLOW_OK);
+    const flow_dataset_options options = {.context = (const char *const[]){"a"}, .n_context = 1};
+    assert_int_equal(flow_dataset_open(&repeated, path, &options, &err), FLOW_OK);
+    assert_int_equal(flow_dataset_n_rows(repeated), n_repeated);
+    assert_true(n_repeated > n + 300);
+
+    bench a = start(full, training, held_out, 1), b = start(full, repeated, NULL, 1);
+    /* what was fitted is what the repeated rows say, as nearly as n rows can express it */
+    double *fitted = a.f->params.fitted;
+    for (size_t k = 0; k < a.f->params.n_fitted; k++)
+        ASSERT_NEAR(fitted[k], b.f->params.fitted[k], 0.02 * (1 + fabs(fitted[k])));
+    double unweighted = gsl_stats_median(rows + D - 1, D + 1, n); /* moves values of this column */
+    ASSERT_NEAR(fitted[a.f->context.center], b.f->params.fitted[a.f->context.center], 0.02);
+    assert_true(fitted[a.f->context.center] > unweighted + 0.2);
+    memcpy(b.f->params.fitted, fitted, a.f->params.n_fitted * sizeof *fitted);
+    assert_int_equal(run(&a, &err), FLOW_OK);
+    assert_int_equal(run(&b, &err), FLOW_OK);
+    int64_t epochs;
+    const double *x = flow_trainer_history(a.trainer, &epochs), *y = flow_trainer_history(b.trainer, &epochs);
+    bool is_double = sizeof(real) == sizeof(double);
+    assert_true(x[29 * FLOW_EPOCH_COLUMNS + 1] > x[1] + 0.5);
+    for (int64_t e = 0; e < 30; e++)
+        ASSERT_NEAR(x[e * FLOW_EPOCH_COLUMNS + 1], y[e * FLOW_EPOCH_COLUMNS + 1], is_double ? 1e-9 : 1e-3);
+    discard(&a);
+    discard(&b);
+    flow_dataset_close(training);
+    flow_dataset_close(held_out);
+    flow_dataset_close(repeated);
+}
+
+/* Weights that are all the same change nothing, whatever they are: but for their rounding, the run is the same. */
+static void test_equal_weights(void **state)
+{
+    (void)state;
+    flow_error err;
+    char path[128];
+    static const char *const columns[] = {"a", "b", "c", "w"};
+    flow_dataset *plain = make_data("t", 1, 700, -1, 0), *weighted;
+    snprintf(path, sizeof path, "%s/other.csv", folder);
+    flow_writer *writer;
+    assert_int_equal(flow_writer_open(&writer, path, columns, D + 1, NULL, &err), FLOW_OK);
+    for (int r = 0; r < 700; r++) {
+        double x[D + 1] = {[D] = 0.125};
+        draw_row(1, (uint64_t)r, x);
+        assert_int_equal(flow_writer_write(writer, x, 1, &err), FLOW_OK);
+    }
+    assert_int_equal(flow_writer_finish(writer, &err), FLOW_OK);
+    const flow_dataset_options options = {.weight = "w"};
+    assert_int_equal(flow_dataset_open(&weighted, path, &options, &err), FLOW_OK);
+    bench a = start("{\"epochs\": 3}", plain, NULL, 1), b = start("{\"epochs\": 3}", weighted, NULL, 2);
+    assert_memory_equal(a.f->params.fitted, b.f->params.fitted, a.f->params.n_fitted * sizeof(double));
+    assert_int_equal(run(&a, &err), FLOW_OK);
+    assert_int_equal(run(&b, &err), FLOW_OK);
+    assert_memory_equal(flow_trainer_best(a.trainer), flow_trainer_best(b.trainer),
+                        a.f->params.n_weights * sizeof(real));
+    discard(&a);
+    discard(&b);
+    flow_dataset_close(plain);
+    flow_dataset_close(weighted);
 }
 
 static void test_more_epochs_later(void **state)
@@ -704,6 +822,8 @@ int main(void)
         cmocka_unit_test(test_learns_and_reports),
         cmocka_unit_test(test_same_for_any_threads),
         cmocka_unit_test(test_resumes_bit_for_bit),
+        cmocka_unit_test(test_weights_are_repetitions),
+        cmocka_unit_test(test_equal_weights),
         cmocka_unit_test(test_more_epochs_later),
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_without_validation),

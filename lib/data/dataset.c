@@ -28,14 +28,19 @@ static size_t pooled_row_bytes(const flow_dataset *data)
     return (size_t)data->columns.n * sizeof(double) + sizeof(int64_t) + sizeof(uint32_t);
 }
 
+static bool is_of_part(const flow_dataset *data, int64_t number)
+{
+    bool held_out = flow_rng_uniform(data->seed, FLOW_STREAM_SPLIT, (uint64_t)number, 0) < data->share;
+    return data->part == FLOW_PART_ALL || held_out == (data->part == FLOW_PART_HELD_OUT);
+}
+
 size_t flow_dataset_keep(const flow_dataset *data, double *rows, int64_t *numbers, size_t n)
 {
-    if (data->part == FLOW_PART_ALL)
+    if (data->part == FLOW_PART_ALL && !data->is_weighted)
         return n;
     size_t d = (size_t)data->columns.n, kept = 0;
-    bool wanted = data->part == FLOW_PART_HELD_OUT;
     for (size_t i = 0; i < n; i++) {
-        if ((flow_rng_uniform(data->seed, FLOW_STREAM_SPLIT, (uint64_t)numbers[i], 0) < data->share) != wanted)
+        if ((data->is_weighted && rows[(i + 1) * d - 1] == 0) || !is_of_part(data, numbers[i]))
             continue;
         if (kept < i) {
             memcpy(rows + kept * d, rows + i * d, d * sizeof *rows);
@@ -169,6 +174,15 @@ static flow_status check_weights(const flow_dataset *data, const double *rows, c
     return FLOW_OK;
 }
 
+static int64_t count_weightless(const flow_dataset *data, const double *rows, const int64_t *numbers, size_t n)
+{
+    size_t d = (size_t)data->columns.n;
+    int64_t count = 0;
+    for (size_t i = 0; data->is_weighted && i < n; i++)
+        count += rows[(i + 1) * d - 1] == 0 && is_of_part(data, numbers[i]);
+    return count;
+}
+
 static flow_status look_through(scan *s, flow_error *err)
 {
     flow_dataset *data = s->data;
@@ -179,6 +193,7 @@ static flow_status look_through(scan *s, flow_error *err)
         flow_status status = flow_reader_read(data->reader, s->block, s->numbers, n_max, &n_read, err);
         if (status != FLOW_OK)
             return status;
+        data->n_weightless += count_weightless(data, s->block, s->numbers, n_read);
         size_t n = flow_dataset_keep(data, s->block, s->numbers, n_read);
         if (n_read > 0 && data->reader->can_seek)
             status = add_block(data, &at, n_read, n, err);
@@ -201,6 +216,9 @@ static flow_status look_through(scan *s, flow_error *err)
 static flow_status no_rows(const flow_dataset *data, const flow_position *start, double *row, flow_error *err)
 {
     const char *location = data->location;
+    if (data->n_weightless > 0)
+        return flow_error_set(err, FLOW_DATA, "%s: all %lld rows have the weight 0 in column \"%.80s\"", location,
+                              (long long)data->n_weightless, data->columns.at[data->columns.n - 1]);
     if (data->part != FLOW_PART_ALL && data->stats.n == 0 && (data->n_blocks > 0 || !data->reader->can_seek))
         return flow_error_set(err, FLOW_DATA, "%s: no row belongs to the %s part with a held-out share of %g; the "
                               "table is too small for that, choose another share", location,
@@ -419,6 +437,21 @@ int64_t flow_dataset_n_rows(const flow_dataset *data)
     return data->n_rows;
 }
 
+int64_t flow_dataset_n_weightless(const flow_dataset *data)
+{
+    return data->n_weightless;
+}
+
+double flow_dataset_effective_rows(const flow_dataset *data)
+{
+    double n = (double)data->n_rows;
+    if (!data->is_weighted)
+        return n;
+    const flow_column_summary *weight = &data->summary[data->columns.n - 1];
+    double ratio = weight->deviation / weight->mean;
+    return n / (1 + ratio * ratio * (n - 1) / n);
+}
+
 int64_t flow_dataset_n_skipped(const flow_dataset *data)
 {
     return data->n_skipped;
@@ -439,20 +472,23 @@ const flow_column_summary *flow_dataset_summary(const flow_dataset *data)
     return data->summary;
 }
 
+/* The context may have one value only, and it has to be of a size that can be standardised. */
 flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err)
 {
-    int n = data->columns.n - data->n_context - (data->is_weighted ? 1 : 0);
-    for (int i = 0; i < n; i++) {
+    int n_given = data->columns.n - (data->is_weighted ? 1 : 0), n = n_given - data->n_context;
+    for (int i = 0; i < n_given; i++) {
         const flow_column_summary *column = &data->summary[i];
+        bool constant = column->least == column->most;
+        bool too_large = !isfinite(column->deviation) || !isfinite(column->mean);
         char value[FLOW_NUMBER_SIZE];
         flow_number_print(value, column->least);
-        if (column->least == column->most)
+        if (constant && i < n)
             return flow_error_set(err, FLOW_DATA, "%s: the column \"%.80s\" has the value %s in every row: its density "
                                   "has no bound; leave it out of the columns", data->location, column->name, value);
-        if (!isfinite(column->deviation) || !isfinite(column->mean) || column->deviation == 0)
+        if (too_large || (column->deviation == 0 && !constant))
             return flow_error_set(err, FLOW_DATA, "%s: the values of the column \"%.80s\" are too %s for arithmetic in "
                                   "double precision; rescale it", data->location, column->name,
-                                  column->deviation == 0 ? "close to each other" : "large");
+                                  too_large ? "large" : "close to each other");
     }
     return FLOW_OK;
 }

@@ -11,7 +11,8 @@
  * Held-out share. With share > 0 the rows are split by a counter-based random number of (seed, row): the training part
  * and the held-out part are opened separately and never overlap, at any size and without any list.
  *
- * A row holds the columns of the data, then those of the context, then the weight of the row if there is one.
+ * A row holds the columns of the data, then those of the context, then the weight of the row if there is one. A row of
+ * weight 0 counts nothing, and is left out.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_DATASET_H
@@ -62,13 +63,18 @@ bool flow_dataset_is_weighted(const flow_dataset *data);
 const char *const *flow_dataset_columns(const flow_dataset *data); /* d names, borrowed */
 bool flow_dataset_has_names(const flow_dataset *data);
 int64_t flow_dataset_n_rows(const flow_dataset *data);
-int64_t flow_dataset_n_skipped(const flow_dataset *data);
+int64_t flow_dataset_n_skipped(const flow_dataset *data);    /* invalid ones */
+int64_t flow_dataset_n_weightless(const flow_dataset *data); /* left out, because their weight is 0 */
+/* (sum w)^2 / sum(w^2): as many rows of equal weight would say as much (Kish 1965); the number of rows without
+ * weights. */
+double flow_dataset_effective_rows(const flow_dataset *data);
 bool flow_dataset_is_held(const flow_dataset *data);
 /* CRC-32 (zlib) over the values as little-endian doubles, in file order: a fingerprint, for provenance. */
 uint32_t flow_dataset_checksum(const flow_dataset *data);
 const flow_column_summary *flow_dataset_summary(const flow_dataset *data); /* d entries, borrowed */
 
-/* FLOW_DATA when a column of the data has no spread: its density has no bound. */
+/* FLOW_DATA when a column of the data has no spread, since its density has no bound, or when the values of a column of
+ * data or context are too large or too close to each other to be standardised. */
 flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err);
 
 /* Copies up to n_max rows that represent the set (all of them when they fit, else rows spread over the file) into

@@ -26,7 +26,7 @@ struct flow_dataset {
     double share;
     uint64_t seed;
 
-    int64_t n_rows, n_skipped;
+    int64_t n_rows, n_skipped, n_weightless;
     uint32_t checksum;
     flow_column_summary *summary;
     flow_stats stats; /* the sample in it stays when the rows are not held */
@@ -53,7 +53,7 @@ struct flow_dataset {
     int64_t at, n_pooled;    /* the next row in `rows`, and how many there are */
 };
 
-/* Rows of the part among those read, moved to the front; returns how many. */
+/* Rows of the part among those read, without those of weight 0, moved to the front; returns how many. */
 size_t flow_dataset_keep(const flow_dataset *data, double *rows, int64_t *numbers, size_t n);
 
 #endif

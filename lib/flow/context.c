@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/context.h"
 
+#include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
 
@@ -55,11 +57,11 @@ flow_status flow_context_configure(flow_context *context, flow_json *embedding, 
     flow_status status = FLOW_OK;
     if (n > 0) {
         snprintf(params->prefix, sizeof params->prefix, "context/");
-        status = flow_params_add_fitted(params, &context->mean, "mean", 1, n, err);
+        status = flow_params_add_fitted(params, &context->center, "center", 1, n, err);
         if (status == FLOW_OK)
-            status = flow_params_add_fitted(params, &context->deviation, "deviation", 1, n, err);
+            status = flow_params_add_fitted(params, &context->scale, "scale", 1, n, err);
         for (int i = 0; status == FLOW_OK && i < n; i++)
-            params->fitted[context->deviation + (size_t)i] = 1;
+            params->fitted[context->scale + (size_t)i] = 1;
     }
     if (status == FLOW_OK && embedding->node != NULL)
         status = configure_embedding(context, embedding, params, err);
@@ -71,26 +73,53 @@ void flow_context_release(flow_context *context)
     flow_mlp_release(&context->embedding);
 }
 
-void flow_context_fit(const flow_context *context, flow_params *params, size_t n_rows, const double *rows,
-                      size_t stride)
+/* Half the distance between the quantiles that lie one deviation from the mean of a normal distribution. Where most
+ * values are equal these may be, too; then the deviation, and with one value only, 1. */
+static double scale_of(const double *sorted, size_t n)
 {
+    static const double below = 0.158655254, above = 0.841344746;
+    double between = gsl_stats_quantile_from_sorted_data(sorted, 1, n, above) -
+                     gsl_stats_quantile_from_sorted_data(sorted, 1, n, below);
+    double scale = between > 0 ? between / 2 : n > 1 ? gsl_stats_sd(sorted, 1, n) : 0;
+    return scale > 0 && isfinite(scale) ? scale : 1;
+}
+
+flow_status flow_context_fit(const flow_context *context, flow_params *params, size_t n_rows, const double *rows,
+                             size_t stride, flow_error *err)
+{
+    if (context->n == 0)
+        return FLOW_OK;
+    double *sorted = malloc(n_rows * sizeof *sorted);
+    if (sorted == NULL)
+        return flow_error_memory(err, "the values of the context");
     for (int i = 0; i < context->n; i++) {
-        double mean = gsl_stats_mean(rows + i, stride, n_rows);
-        double deviation = n_rows > 1 ? gsl_stats_sd_m(rows + i, stride, n_rows, mean) : 0;
-        params->fitted[context->mean + (size_t)i] = mean;
-        params->fitted[context->deviation + (size_t)i] = deviation > 0 && isfinite(deviation) ? deviation : 1;
+        for (size_t r = 0; r < n_rows; r++)
+            sorted[r] = rows[r * stride + (size_t)i];
+        gsl_sort(sorted, 1, n_rows);
+        params->fitted[context->center + (size_t)i] = gsl_stats_median_from_sorted_data(sorted, 1, n_rows);
+        params->fitted[context->scale + (size_t)i] = scale_of(sorted, n_rows);
     }
+    free(sorted);
+    return FLOW_OK;
 }
 
 flow_status flow_context_check(const flow_context *context, const flow_params *params, flow_error *err)
 {
     for (int i = 0; i < context->n; i++) {
-        double mean = params->fitted[context->mean + (size_t)i];
-        double deviation = params->fitted[context->deviation + (size_t)i];
-        if (!isfinite(mean) || !(deviation > 0) || !isfinite(deviation))
-            return flow_error_set(err, FLOW_FORMAT, "context: its mean or deviation of column %d is not usable", i + 1);
+        double center = params->fitted[context->center + (size_t)i], scale = params->fitted[context->scale + (size_t)i];
+        if (!isfinite(center) || !(scale > 0) || !isfinite(scale))
+            return flow_error_set(err, FLOW_FORMAT, "context: its center or scale of column %d is not usable", i + 1);
     }
     return FLOW_OK;
+}
+
+/* Beyond the bound only the logarithm grows, with slope 1 where it begins: a network extrapolates linearly, and one row
+ * with a context a thousand scales away would otherwise move it for all. */
+static double compress(double c)
+{
+    static const double bound = 4;
+    double size = fabs(c);
+    return size <= bound ? c : copysign(bound + bound * log(size / bound), c);
 }
 
 typedef struct work {
@@ -123,9 +152,9 @@ void flow_context_apply(const flow_context *context, const real *weights, const 
     work w = {.standard = features};
     lay_out(context, n, memory, &w);
     for (int i = 0; i < context->n; i++) {
-        double mean = fitted[context->mean + (size_t)i], deviation = fitted[context->deviation + (size_t)i];
+        double center = fitted[context->center + (size_t)i], scale = fitted[context->scale + (size_t)i];
         for (size_t j = 0, k = (size_t)i * (size_t)n; j < (size_t)n; j++, k++)
-            w.standard[k] = (real)((c[k] - mean) / deviation);
+            w.standard[k] = (real)compress((c[k] - center) / scale);
     }
     if (context->embeds)
         flow_mlp_apply(&context->embedding, weights, n, w.standard, features, w.net);

@@ -1,8 +1,11 @@
 /* The context of a conditional flow p(x | c): columns of the data that are given and not modelled.
  *
- * They are standardised in double like the data (a column without spread is harmless here: it is only centred), turned
- * to `real`, and, when the spec has an "embedding", go through a network of their own; what comes out, the features,
- * stands beside the inputs of every conditioner. The features of a row depend on its context alone.
+ * They are brought to a common size in double, u = (value - center) / scale, by quantiles that outliers do not move (a
+ * column without spread is harmless here: it is only centred), and compressed far out,
+ *     u' = u for |u| <= 4, else sign(u) 4 (1 + ln(|u| / 4)),
+ * since nothing has to be inverted here. Then they are turned to `real`, and, when the spec has an "embedding", go
+ * through a network of their own; what comes out, the features, stands beside the inputs of every conditioner. The
+ * features of a row depend on its context alone.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_CONTEXT_H
@@ -13,12 +16,12 @@
 typedef struct flow_context {
     int n;                 /* columns; 0: the flow is unconditional */
     int n_features;        /* what the conditioners see: n, or as many as the embedding makes */
-    size_t mean, deviation; /* offsets in the fitted values, (1, n) each */
+    size_t center, scale; /* offsets in the fitted values, (1, n) each: median, half the width of the central 68 % */
     bool embeds;
     flow_mlp embedding;
 } flow_context;
 
-/* Declares "context/mean", "context/deviation" and the embedding's layers. `embedding` is the object "embedding" of a
+/* Declares "context/center", "context/scale" and the embedding's layers. `embedding` is the object "embedding" of a
  * spec; its node may be NULL. FLOW_SPEC when there is an embedding and no context. */
 flow_status flow_context_configure(flow_context *context, flow_json *embedding, int n, flow_params *params,
                                    flow_error *err);
@@ -27,9 +30,9 @@ void flow_context_release(flow_context *context);
 /* Adds the definition "embedding" of the JSON Schema. */
 void flow_context_schema(cJSON *definitions);
 
-/* Means and deviations from n_rows rows (n_rows, stride), of which the context begins at `rows`. */
-void flow_context_fit(const flow_context *context, flow_params *params, size_t n_rows, const double *rows,
-                      size_t stride);
+/* Centers and scales from n_rows rows (n_rows, stride), of which the context begins at `rows`. */
+flow_status flow_context_fit(const flow_context *context, flow_params *params, size_t n_rows, const double *rows,
+                             size_t stride, flow_error *err);
 /* FLOW_FORMAT when the fitted values are not usable. */
 flow_status flow_context_check(const flow_context *context, const flow_params *params, flow_error *err);
 

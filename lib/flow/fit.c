@@ -119,8 +119,9 @@ flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const
         return flow_error_memory(err, "a sample of the data");
     for (size_t r = 0; r < n; r++)
         memcpy(copy + r * d, rows + r * width, d * sizeof *copy);
-    flow_context_fit(&f->context, &f->params, n, rows + d, width);
-    flow_status status = fit_columns(f, copy, n, columns, err);
+    flow_status status = flow_context_fit(&f->context, &f->params, n, rows + d, width, err);
+    if (status == FLOW_OK)
+        status = fit_columns(f, copy, n, columns, err);
     if (status == FLOW_OK && block_or_base_fits(f))
         status = fit_blocks_and_base(f, weights, copy, rows, n, err);
     flow_free_aligned(copy);

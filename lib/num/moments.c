@@ -8,8 +8,11 @@ void flow_moments_add(flow_moments *moments, double value, double weight)
     moments->n++;
     if (weight == 0)
         return;
-    if (moments->squared_weight == 0)
+    if (moments->unit == 0) {
+        moments->unit = fabs(weight);
         moments->origin = value;
+    }
+    weight /= moments->unit;
     moments->weight += weight;
     moments->sum += weight * (value - moments->origin);
     double square = weight * weight, deviation = value - moments->squared_mean;
@@ -35,4 +38,9 @@ double flow_moments_error(const flow_moments *moments)
 double flow_moments_effective(const flow_moments *moments)
 {
     return moments->squared_weight > 0 ? moments->weight * moments->weight / moments->squared_weight : 0;
+}
+
+double flow_moments_weight(const flow_moments *moments)
+{
+    return moments->weight;
 }

@@ -1,5 +1,6 @@
 /* Data sets as a source. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,21 @@ static flow_status check_data(const flow *f, const flow_dataset *training, const
 
 /* ---- serving them ---- */
 
+/* From rows (n, width, and a weight) to rows (n, width) in proportion to their weights, so that what is fitted to them
+ * is fitted to the weighted data: one for each of n even steps of the summed weights (systematic resampling, Kitagawa
+ * 1996). Equal weights give every row once. A row of negative weight is not drawn. */
+static void draw_by_weight(const double *rows, size_t n, size_t width, double *drawn)
+{
+    double total = 0, sum = 0;
+    for (size_t r = 0; r < n; r++)
+        total += fmax(rows[r * (width + 1) + width], 0);
+    for (size_t r = 0, k = 0; r < n; r++) {
+        sum += fmax(rows[r * (width + 1) + width], 0);
+        for (; k < n && (sum > ((double)k + 0.5) * (total / (double)n) || r + 1 == n); k++)
+            memcpy(drawn + k * width, rows + r * (width + 1), width * sizeof *drawn);
+    }
+}
+
 /* Initial values from all rows where they are few, else from as many as give them to a fraction of a percent. */
 static flow_status fit(flow_source *self, flow *f, real *weights, flow_error *err)
 {
@@ -68,16 +84,21 @@ static flow_status fit(flow_source *self, flow *f, real *weights, flow_error *er
     int64_t n_max = MOST_VALUES / (int64_t)stride;
     n_max = n_max < LEAST_ROWS ? LEAST_ROWS : n_max > MOST_ROWS ? MOST_ROWS : n_max;
     n_max = n_max > self->n_rows ? self->n_rows : n_max;
+    bool weighted = flow_dataset_is_weighted(data);
     double *rows = flow_alloc_aligned((size_t)n_max * stride, sizeof *rows);
-    if (rows == NULL)
-        return flow_error_memory(err, "a sample of the data");
+    double *drawn = weighted ? flow_alloc_aligned((size_t)n_max * width, sizeof *drawn) : NULL;
     size_t n = 0;
-    flow_status status = flow_dataset_sample(data, rows, (size_t)n_max, &n, err);
-    for (size_t r = 1; stride > width && r < n; r++) /* the weights do not count here */
-        memmove(rows + r * width, rows + r * stride, width * sizeof *rows);
+    flow_status status = FLOW_OK;
+    if (rows == NULL || (weighted && drawn == NULL))
+        status = flow_error_memory(err, "a sample of the data");
     if (status == FLOW_OK)
-        status = flow_fit(f, weights, rows, n, flow_dataset_columns(data), err);
+        status = flow_dataset_sample(data, rows, (size_t)n_max, &n, err);
+    if (status == FLOW_OK && weighted)
+        draw_by_weight(rows, n, width, drawn);
+    if (status == FLOW_OK)
+        status = flow_fit(f, weights, weighted ? drawn : rows, n, flow_dataset_columns(data), err);
     flow_free_aligned(rows);
+    flow_free_aligned(drawn);
     return status;
 }
 
