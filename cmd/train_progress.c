@@ -16,7 +16,7 @@ enum { LINE_SIZE = 320 };
 static void show_weights(const train_run *run)
 {
     char effective[FORMAT_SIZE], weightless[FORMAT_SIZE];
-    if (!flow_dataset_is_weighted(run->training))
+    if (run->training == NULL || !flow_dataset_is_weighted(run->training))
         return;
     int64_t n = flow_dataset_n_weightless(run->training);
     console_note(run->con, "weighted by %s: the rows say as much as %s of equal weight%s%s%s", run->p.spec->weight,
