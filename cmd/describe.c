@@ -170,7 +170,7 @@ void describe_flow_json(cJSON *object, const flow *f)
         cJSON_AddStringToObject(entry, "name", l.name);
         cJSON_AddNumberToObject(entry, "parameters", (double)l.weights);
         cJSON_AddNumberToObject(entry, "fitted", (double)l.fitted);
-        if (i < f->n_columns)
+        if (i >= 0 && i < f->n_columns)
             describe_columns_json(entry, &f->columns[i]);
         cJSON_AddItemToArray(layers, entry);
     }

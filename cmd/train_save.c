@@ -76,12 +76,13 @@ static cJSON *provenance(const train_run *run)
 
 /* ---- summary ---- */
 
+/* `data` is NULL for draws. */
 static void add_likelihood(cJSON *object, const char *key, double mean, double error, const flow_dataset *data)
 {
     cJSON *estimate = cJSON_AddObjectToObject(object, key);
     cJSON_AddNumberToObject(estimate, "mean", mean);
     cJSON_AddNumberToObject(estimate, "standard_error", error);
-    if (flow_dataset_is_weighted(data))
+    if (data != NULL && flow_dataset_is_weighted(data))
         cJSON_AddNumberToObject(estimate, "effective_rows", flow_dataset_effective_rows(data));
 }
 
