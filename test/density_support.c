@@ -24,6 +24,7 @@
 #include "flow/rows.h"
 #include "num/parallel.h"
 #include "num/rng.h"
+#include "train/draws.h"
 #include "train/trainer.h"
 
 enum { N_TRAINING = 20000, N_HELD_OUT = 4000, N_FRESH = 50000, MOST_DIM = 2 };
@@ -472,6 +473,52 @@ static void test_cylinder(void **state)
     forget(&l);
 }
 
+/* ---- without data ---- */
+
+/* Draws of a flow with supports, fitted to a density that has them too (test/densities/bounded.c). */
+static void test_reverse_kl(void **state)
+{
+    (void)state;
+    static const char spec[] =
+        "{\"flow\": [{\"type\": \"support\", \"columns\": {\"rate\": {\"lower\": 0}, \"angle\": {\"periodic\": 6.283185307179586}, "
+        "\"share\": {\"lower\": 0, \"upper\": 1}}}, {\"type\": \"nsf\", \"repeat\": 4, \"hidden\": [16]}], "
+        "\"train\": {\"objective\": {\"type\": \"reverse_kl\", \"density\": \"bounded.so\", \"steps\": 100}, "
+        "\"epochs\": 12, \"batch\": 512, \"optimizer\": {\"rate\": 0.01}}}";
+    flow_error err = {0};
+    flow_target *target;
+    flow_trainer *trainer = NULL;
+    flow_draws *drawn = NULL;
+    flow *f = NULL;
+    cJSON *json;
+    flow_estimate found;
+    int n_threads = flow_processors();
+    assert_int_equal(flow_json_parse(&json, spec, strlen(spec), "test", &err), FLOW_OK);
+    flow_json root = flow_json_root(json), list = flow_json_member(&root, "flow"), none = {0};
+    flow_json train = flow_json_member(&root, "train");
+    flow_train_options options;
+    if (flow_train_options_read(&options, &train, &err) != FLOW_OK ||
+        flow_target_open(&target, "build/densities/test/bounded.so", 3, true, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    const flow_shape shape = {.dim = 3, .columns = flow_target_columns(target)};
+    if (flow_new_conditional(&f, &list, &none, &none, &shape, 1, &err) != FLOW_OK ||
+        flow_trainer_new_target(&trainer, f, &options, target, 1, n_threads, &err) != FLOW_OK ||
+        flow_trainer_start(trainer, &err) != FLOW_OK || flow_trainer_run(trainer, NULL, &err) != FLOW_OK ||
+        flow_draws_new(&drawn, f, flow_trainer_best(trainer), target, n_threads, &err) != FLOW_OK ||
+        flow_draws_estimate(&found, drawn, 1, 50000, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    double log_z = log(2 * M_PI * gsl_sf_bessel_I0(3) / 12);
+    print_message("           bound %.4f, log Z %.4f +- %.4f; it is %.4f\n", found.bound, found.log_z, found.log_z_error,
+                  log_z);
+    assert_int_equal(found.not_finite, 0);
+    assert_true(found.bound < log_z + 0.002 && found.bound > log_z - 0.02);
+    assert_true(fabs(found.log_z - log_z) < 4 * found.log_z_error + 1e-3);
+    flow_draws_free(drawn);
+    flow_trainer_free(trainer);
+    flow_target_close(target);
+    flow_free(f);
+    cJSON_Delete(json);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -501,6 +548,7 @@ int main(void)
         cmocka_unit_test(test_torus_by_maf),
         cmocka_unit_test(test_torus_by_couplings),
         cmocka_unit_test(test_cylinder),
+        cmocka_unit_test(test_reverse_kl),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

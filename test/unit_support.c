@@ -311,7 +311,7 @@ static void test_noise(void **state)
     start(&s, 2, "\"eff\": {\"discrete\": true}", "");
     unsigned seen[N] = {0};
     double sum = 0, squares = 0;
-    for (int k = 0; k < FLOW_DRAWS; k++) {
+    for (int k = 0; k < FLOW_NOISE_DRAWS; k++) {
         for (int j = 0; j < N; j++) {
             s.ws->x[j] = 0.1 * (j / 2);
             s.ws->x[N + j] = 7;
@@ -324,14 +324,14 @@ static void test_noise(void **state)
             assert_true(u > 0 && u < 1);
             assert_true(j % 2 == 0 || s.ws->x[N + j] == s.ws->x[N + j - 1]);
             assert_true(j == 0 || j % 2 == 1 || s.ws->x[N + j] != s.ws->x[N + j - 1]);
-            seen[j] |= 1u << (int)(u * FLOW_DRAWS);
+            seen[j] |= 1u << (int)(u * FLOW_NOISE_DRAWS);
             sum += u;
             squares += u * u;
         }
     }
     for (int j = 0; j < N; j++)
-        assert_int_equal(seen[j], (1u << FLOW_DRAWS) - 1);
-    assert_true(fabs(sum / (N * FLOW_DRAWS) - 0.5) < 0.01 && fabs(squares / (N * FLOW_DRAWS) - 1. / 3) < 0.01);
+        assert_int_equal(seen[j], (1u << FLOW_NOISE_DRAWS) - 1);
+    assert_true(fabs(sum / (N * FLOW_NOISE_DRAWS) - 0.5) < 0.01 && fabs(squares / (N * FLOW_NOISE_DRAWS) - 1. / 3) < 0.01);
     double first[N], second[N];
     for (int step = 0; step < 3; step++) {
         for (int j = 0; j < N; j++) {

@@ -26,9 +26,9 @@ typedef enum flow_noise_kind {
     FLOW_NOISE_OF_PLACE /* a function of `seed` and the row's place, so that equal rows differ: for training */
 } flow_noise_kind;
 
-/* Draws 0 ... FLOW_DRAWS - 1 of a row fall into different FLOW_DRAWS-ths of every step: their mean is far sharper than
+/* Draws 0 ... FLOW_NOISE_DRAWS - 1 of a row fall into different FLOW_NOISE_DRAWS-ths of every step: their mean is far sharper than
  * that of independent ones. */
-enum { FLOW_DRAWS = 16 };
+enum { FLOW_NOISE_DRAWS = 16 };
 
 /* The noise of one tile; {0} is none. */
 typedef struct flow_noise {

@@ -286,18 +286,18 @@ static void add_keys(int dim, int n, int m, const double *x, uint64_t *key)
     }
 }
 
-/* Uniform in (0, 1). The draws of a row fall into the FLOW_DRAWS cells of the unit interval one by one, in an order of
+/* Uniform in (0, 1). The draws of a row fall into the FLOW_NOISE_DRAWS cells of the unit interval one by one, in an order of
  * the row and the column. */
 static double noise_at(const flow_noise *noise, uint64_t key, uint64_t place, int column)
 {
     if (noise->kind == FLOW_NOISE_OF_PLACE)
         return flow_rng_uniform(noise->seed, FLOW_STREAM_NOISE, place, (uint32_t)column);
-    double order = flow_rng_uniform(key, FLOW_STREAM_NOISE, FLOW_DRAWS, (uint32_t)column);
+    double order = flow_rng_uniform(key, FLOW_STREAM_NOISE, FLOW_NOISE_DRAWS, (uint32_t)column);
     double in_cell = flow_rng_uniform(key, FLOW_STREAM_NOISE, (uint64_t)noise->draw, (uint32_t)column);
-    int choice = (int)(order * FLOW_DRAWS * FLOW_DRAWS / 2), first = choice % FLOW_DRAWS;
-    int stride = 2 * (choice / FLOW_DRAWS) + 1; /* odd, so that all cells come */
-    int cell = (first + stride * noise->draw) % FLOW_DRAWS;
-    return fmin((cell + in_cell) / FLOW_DRAWS, 1 - DBL_EPSILON / 2);
+    int choice = (int)(order * FLOW_NOISE_DRAWS * FLOW_NOISE_DRAWS / 2), first = choice % FLOW_NOISE_DRAWS;
+    int stride = 2 * (choice / FLOW_NOISE_DRAWS) + 1; /* odd, so that all cells come */
+    int cell = (first + stride * noise->draw) % FLOW_NOISE_DRAWS;
+    return fmin((cell + in_cell) / FLOW_NOISE_DRAWS, 1 - DBL_EPSILON / 2);
 }
 
 static void spread(const void *self, const flow_noise *noise, int n, double *x, double *logdet)

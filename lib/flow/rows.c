@@ -128,7 +128,7 @@ static const real *evaluate(const flow_runner *runner, worker *w)
     if (f->n_discrete > 0)
         memcpy(w->x, w->ws->x, bytes);
     flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->logp, &z);
-    for (int k = 1; f->n_discrete > 0 && k < FLOW_DRAWS; k++) {
+    for (int k = 1; f->n_discrete > 0 && k < FLOW_NOISE_DRAWS; k++) {
         memcpy(w->ws->x, w->x, bytes);
         w->ws->noise = noise_of_draw(k);
         flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->one, &z);
@@ -136,7 +136,7 @@ static const real *evaluate(const flow_runner *runner, worker *w)
             w->logp[j] = log_add(w->logp[j], w->one[j]);
     }
     for (int j = 0; f->n_discrete > 0 && j < FLOW_TILE; j++)
-        w->logp[j] -= log(FLOW_DRAWS);
+        w->logp[j] -= log(FLOW_NOISE_DRAWS);
     w->ws->noise = no_noise;
     return z;
 }

@@ -17,7 +17,7 @@ flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weight
 void flow_runner_free(flow_runner *runner);
 
 /* logp (n) in nats, in the units of the data; -inf outside of the support. With discrete columns the value of a row is
- * log(1/K sum_k q(x + u_k)), K = FLOW_DRAWS, of the flow's density q around the row: its mean is a lower bound on the
+ * log(1/K sum_k q(x + u_k)), K = FLOW_NOISE_DRAWS, of the flow's density q around the row: its mean is a lower bound on the
  * logarithm of their probability (Theis et al. 2016, sec. 3.1; Burda et al. 2016, eq. 8). The u_k are functions of x
  * alone. */
 void flow_rows_logp(flow_runner *runner, const double *rows, size_t n, double *logp);
