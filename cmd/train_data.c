@@ -123,11 +123,14 @@ void train_warn_of_ties(const train_run *run)
         if (column->tied < many_ties || column->tied >= 1) /* a constant column is an error, and told as one */
             continue;
         if (n++ < NAMED)
-            console_warn(run->con, "column \"%s\": about %.0f%% of the rows have the same value; a density can grow "
-                         "without bound there and its log-likelihood would mean little. If its values are whole "
-                         "numbers or rounded, say so in a \"support\" that stands first in the flow: {\"type\": \"support\", "
-                         "\"columns\": {\"%s\": {\"discrete\": true, \"step\": 1}}}; else leave the column out with "
-                         "data.columns", column->name, 100 * column->tied, column->name);
+            console_warn(
+                run->con,
+                "column \"%s\": about %.0f%% of the rows have the same value; a density can grow "
+                "without bound there and its log-likelihood would mean little. If its values are whole "
+                "numbers or rounded, say so in a \"support\" that stands first in the flow: {\"type\": \"support\", "
+                "\"columns\": {\"%s\": {\"discrete\": true, \"step\": 1}}}; else leave the column out with "
+                "data.columns",
+                column->name, 100 * column->tied, column->name);
     }
     free(discrete);
     if (n > NAMED)

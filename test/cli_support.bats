@@ -164,7 +164,8 @@ setup() {
 
 @test "a periodic column has one density on both sides of its seam, and samples in one period" {
     awk 'BEGIN { srand(4); print "phi,x"; for (i = 0; i < 800; i++) {
-        t = 3.1 + 0.7 * (rand() + rand() - 1); printf "%.6f,%.6f\n", atan2(sin(t), cos(t)), 3 * cos(t) + rand() } }' >phi.csv
+        t = 3.1 + 0.7 * (rand() + rand() - 1)
+        printf "%.6f,%.6f\n", atan2(sin(t), cos(t)), 3 * cos(t) + rand() } }' >phi.csv
     run --separate-stderr flowctl train spec.json --data phi.csv -o phi.h5 \
         --set 'flow[0].columns={"phi":{"periodic":6.283185307179586}}'
     expect_status 0

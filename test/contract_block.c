@@ -71,7 +71,8 @@ static const struct plain {
                 "{\"type\": \"maf\", \"repeat\": 1, " NET "}", 5},
     {"actnorm", ANGLES("\"#2\": " TURN) ", \"actnorm\", {\"type\": \"coupling\", \"repeat\": 2, " NET "}", 3},
     {"maf", ANGLES("\"#1\": " TURN ", \"#2\": " TURN) ", {\"type\": \"maf\", \"repeat\": 3, " NET "}", 2},
-    {"maf", ANGLES("\"#2\": " TURN ", \"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"residual\": true, " NET "}", 4},
+    {"maf", ANGLES("\"#2\": " TURN ", \"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"residual\": true, "
+            NET "}", 4},
     {"maf", ANGLES("\"#1\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"hidden\": []}", 3},
     {"maf", ANGLES("\"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"order\": \"random\", \"univariate\": "
             SPLINE(5, 3) ", " NET "}", 5},
@@ -79,8 +80,8 @@ static const struct plain {
     {"iaf", ANGLES("\"#1\": " TURN ", \"#3\": " TURN) ", {\"type\": \"iaf\", \"repeat\": 2, " NET "}", 4},
     {"iaf", ANGLES("\"#2\": " TURN) ", {\"type\": \"iaf\", \"repeat\": 2, \"hidden\": [3, 3], \"residual\": true}", 2},
     {"coupling", ANGLES("\"#1\": " TURN ", \"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, " NET "}", 5},
-    {"coupling", ANGLES("\"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, \"mask\": \"half\", \"univariate\": "
-                 "\"additive\", " NET "}", 3},
+    {"coupling", ANGLES("\"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, \"mask\": \"half\", "
+                 "\"univariate\": \"additive\", " NET "}", 3},
     {"coupling", ANGLES("\"#1\": " TURN ", \"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, \"univariate\": "
                  SPLINE(3, 2) ", " NET "}", 2},
     {"coupling", ANGLES("\"#1\": " TURN) ", {\"type\": \"coupling\", \"hidden\": [4]}", 1},

@@ -1,8 +1,8 @@
-/* Flows with a support against densities that are known: trained on draws from them, they must come close to the truth, and
- * their densities must be densities in the units of the data.
+/* Flows with a support against densities that are known: trained on draws from them, they must come close to the truth,
+ * and their densities must be densities in the units of the data.
  *
- * The measure is the Kullback-Leibler divergence from the truth, mean(log p_true - log p_model) over fresh draws, in nats; for
- * discrete columns log p_model is the lower bound on the logarithm of the probability that logprob gives.
+ * The measure is the Kullback-Leibler divergence from the truth, mean(log p_true - log p_model) over fresh draws, in
+ * nats; for discrete columns log p_model is the lower bound on the logarithm of the probability that logprob gives.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _GNU_SOURCE /* mkdtemp, M_PI */
@@ -101,7 +101,8 @@ static learned learn(const truth *t, const char *spec)
     assert_int_equal(flow_runner_new(&l.runner, l.f, l.weights, n_threads, &err), FLOW_OK);
     int64_t n;
     const double *last = flow_trainer_history(trainer, &n) + (n - 1) * FLOW_EPOCH_COLUMNS;
-    print_message("           %s: %d epochs, the last one took %.2f s\n", t->name, (int)n, last[FLOW_EPOCH_COLUMNS - 1]);
+    print_message("           %s: %d epochs, the last one took %.2f s\n", t->name, (int)n,
+                  last[FLOW_EPOCH_COLUMNS - 1]);
     flow_trainer_free(trainer);
     cJSON_Delete(json);
     flow_dataset_close(training);
@@ -177,7 +178,8 @@ static double logp_exponential(const double *x)
 static double integral(const learned *l, double half, double (*map)(double t, double *slope))
 {
     enum { CELLS = 20000 };
-    double *x = malloc(CELLS * sizeof *x), *logp = malloc(CELLS * sizeof *logp), step = 2 * half / CELLS, sum = 0, slope;
+    double *x = malloc(CELLS * sizeof *x), *logp = malloc(CELLS * sizeof *logp), step = 2 * half / CELLS, sum = 0,
+           slope;
     assert_true(x != NULL && logp != NULL);
     for (int i = 0; i < CELLS; i++)
         x[i] = map(-half + (i + 0.5) * step, &slope);
@@ -293,8 +295,8 @@ static void test_poisson(void **state)
         gap += p * (exact - bound[i]);
         single += p * (exact - mean_log);
     }
-    print_message("           sum of all P %.6f; the bound is %.5f nats below log P, with one draw it would be %.5f\n", sum,
-                  gap, single);
+    print_message("           sum of all P %.6f; the bound is %.5f nats below log P, with one draw it would be %.5f\n",
+                  sum, gap, single);
     assert_true(fabs(sum - 1) < 1e-3); /* in float, and no count is beyond 40 */
     assert_true(gap > -1e-3 && gap < 5e-3 && gap < single);
     forget(&l);
@@ -318,8 +320,9 @@ static void test_both(void **state)
 {
     (void)state;
     truth t = {"beta-binomial", 2, draw_both, logp_both};
-    learned l = learn(&t, SPEC("\"a\": {\"lower\": -1, \"upper\": 5}, \"b\": {\"discrete\": true, \"lower\": 0, \"upper\": 5}",
-                               "{\"type\": \"nsf_ar\", \"repeat\": 3, \"hidden\": [32, 32]}", "15"));
+    learned l =
+        learn(&t, SPEC("\"a\": {\"lower\": -1, \"upper\": 5}, \"b\": {\"discrete\": true, \"lower\": 0, \"upper\": 5}",
+                       "{\"type\": \"nsf_ar\", \"repeat\": 3, \"hidden\": [32, 32]}", "15"));
     expect_close(&t, &l);
     expect_samples(&l);
     forget(&l);
@@ -464,8 +467,9 @@ static void test_cylinder(void **state)
 {
     (void)state;
     truth t = {"cylinder", 2, draw_cylinder, logp_cylinder};
-    learned l = learn(&t, SPEC("\"b\": {\"periodic\": 6.283185307179586}",
-                               "{\"type\": \"maf\", \"repeat\": 4, \"hidden\": [32, 32], \"activation\": \"silu\"}", "20"));
+    learned l =
+        learn(&t, SPEC("\"b\": {\"periodic\": 6.283185307179586}",
+                       "{\"type\": \"maf\", \"repeat\": 4, \"hidden\": [32, 32], \"activation\": \"silu\"}", "20"));
     expect_close(&t, &l);
     expect_samples(&l);
     for (int k = 0; k < 5; k++)
@@ -480,8 +484,9 @@ static void test_reverse_kl(void **state)
 {
     (void)state;
     static const char spec[] =
-        "{\"flow\": [{\"type\": \"support\", \"columns\": {\"rate\": {\"lower\": 0}, \"angle\": {\"periodic\": 6.283185307179586}, "
-        "\"share\": {\"lower\": 0, \"upper\": 1}}}, {\"type\": \"nsf\", \"repeat\": 4, \"hidden\": [16]}], "
+        "{\"flow\": [{\"type\": \"support\", \"columns\": {\"rate\": {\"lower\": 0}, "
+        "\"angle\": {\"periodic\": 6.283185307179586}, \"share\": {\"lower\": 0, \"upper\": 1}}}, "
+        "{\"type\": \"nsf\", \"repeat\": 4, \"hidden\": [16]}], "
         "\"train\": {\"objective\": {\"type\": \"reverse_kl\", \"density\": \"bounded.so\", \"steps\": 100}, "
         "\"epochs\": 12, \"batch\": 512, \"optimizer\": {\"rate\": 0.01}}}";
     flow_error err = {0};
@@ -507,8 +512,8 @@ static void test_reverse_kl(void **state)
         flow_draws_estimate(&found, drawn, 1, 50000, &err) != FLOW_OK)
         fail_msg("%s", err.message);
     double log_z = log(2 * M_PI * gsl_sf_bessel_I0(3) / 12);
-    print_message("           bound %.4f, log Z %.4f +- %.4f; it is %.4f\n", found.bound, found.log_z, found.log_z_error,
-                  log_z);
+    print_message("           bound %.4f, log Z %.4f +- %.4f; it is %.4f\n", found.bound, found.log_z,
+                  found.log_z_error, log_z);
     assert_int_equal(found.not_finite, 0);
     assert_true(found.bound < log_z + 0.002 && found.bound > log_z - 0.02);
     assert_true(fabs(found.log_z - log_z) < 4 * found.log_z_error + 1e-3);

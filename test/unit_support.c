@@ -1,5 +1,5 @@
-/* The column map "support": its maps against the formulas in long double, values on and outside of bounds, lattices, and what
- * specs may say. */
+/* The column map "support": its maps against the formulas in long double, values on and outside of bounds, lattices,
+ * and what specs may say. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -147,7 +147,8 @@ static void test_jacobian_near_bounds(void **state)
                 /* the way back: x to its last digit, and a log-determinant that does not know x */
                 through(&s, false, 1, &z, &back, &logdet_back);
                 double digits = fmax(fabs(x), fabs(i->lower) < 1e300 ? fabs(i->lower) : 0) * DBL_EPSILON;
-                if (!(fabs(back - x) <= 2 * digits + 1e-14 * away) || !near(logdet_back, -logdet_exact, DBL_EPSILON * (3 + fabs(z))))
+                if (!(fabs(back - x) <= 2 * digits + 1e-14 * away) ||
+                    !near(logdet_back, -logdet_exact, DBL_EPSILON * (3 + fabs(z))))
                     fail_msg("%s at %.17g: back at %.17g, log-determinant %.17g %.17Lg", i->json, x, back, logdet_back,
                              -logdet_exact);
             }
@@ -189,7 +190,8 @@ static void test_on_a_bound(void **state)
     assert_int_equal(flow_fit(s.f, s.weights, rows, N, names, &err), FLOW_OK);
     /* a fitted value that a model file stores */
     assert_string_equal(s.f->params.entries[0].name, "0.support/nearest");
-    assert_true(s.f->params.fitted[0] == 0.125 / 2 && s.f->params.fitted[1] == 0.25 / 2 && s.f->params.fitted[3] == 0.25 / 2);
+    assert_true(s.f->params.fitted[0] == 0.125 / 2 && s.f->params.fitted[1] == 0.25 / 2 &&
+                s.f->params.fitted[3] == 0.25 / 2);
     flow_runner *runner;
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 1, &err), FLOW_OK);
     static const double on[] = {0, 0, 0, 1, 1, 1}, inside[] = {0.0625, 0.125, 0.0625, 0.875, 1, 0.875};
@@ -302,7 +304,8 @@ static void test_lattices(void **state)
     }
 }
 
-/* The draws of a row visit all sixteenths of its cell; equal rows have equal noise in an evaluation and their own in training. */
+/* The draws of a row visit all sixteenths of its cell; equal rows have equal noise in an evaluation and their own in
+ * training. */
 static void test_noise(void **state)
 {
     (void)state;
@@ -331,7 +334,8 @@ static void test_noise(void **state)
     }
     for (int j = 0; j < N; j++)
         assert_int_equal(seen[j], (1u << FLOW_NOISE_DRAWS) - 1);
-    assert_true(fabs(sum / (N * FLOW_NOISE_DRAWS) - 0.5) < 0.01 && fabs(squares / (N * FLOW_NOISE_DRAWS) - 1. / 3) < 0.01);
+    assert_true(fabs(sum / (N * FLOW_NOISE_DRAWS) - 0.5) < 0.01 &&
+                fabs(squares / (N * FLOW_NOISE_DRAWS) - 1. / 3) < 0.01);
     double first[N], second[N];
     for (int step = 0; step < 3; step++) {
         for (int j = 0; j < N; j++) {
@@ -356,7 +360,8 @@ static void test_company(void **state)
     enum { N = 400, D = 3 };
     flow_error err;
     subject s;
-    start(&s, D, "\"mass\": {\"lower\": 0}, \"eff\": {\"discrete\": true, \"lower\": 0}, \"count\": {\"discrete\": true}",
+    start(&s, D,
+          "\"mass\": {\"lower\": 0}, \"eff\": {\"discrete\": true, \"lower\": 0}, \"count\": {\"discrete\": true}",
           ", {\"type\": \"maf\", \"repeat\": 2, \"hidden\": [8]}");
     double rows[N * D], turned[N * D], logp[N], other[N];
     for (int j = 0; j < N; j++) {
@@ -558,12 +563,13 @@ static void test_circles_are_kept(void **state)
     flow_error err;
     subject s;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-        char *json = flow_format("{\"flow\": [{\"type\": \"support\", \"columns\": {\"mass\": {\"periodic\": 2}}}, %s]}",
-                                 cases[c].block);
+        char *json = flow_format(
+            "{\"flow\": [{\"type\": \"support\", \"columns\": {\"mass\": {\"periodic\": 2}}}, %s]}", cases[c].block);
         flow_status status = try(&s, json, 2, names, &err);
         if (cases[c].keeps)
             assert_int_equal(status, FLOW_OK);
-        else if (status != FLOW_SPEC || strstr(err.message, "flow[1]: ") == NULL || strstr(err.message, "periodic") == NULL)
+        else if (status != FLOW_SPEC || strstr(err.message, "flow[1]: ") == NULL ||
+                 strstr(err.message, "periodic") == NULL)
             fail_msg("%s: %s", cases[c].block, status == FLOW_OK ? "" : err.message);
         end(&s);
         free(json);
@@ -584,7 +590,8 @@ static void test_specs(void **state)
         {"{\"energy\": {\"lower\": 0}}", "flow[0].columns.energy: there is no column \"energy\" among the 4"},
         {"{\"#5\": {\"lower\": 0}}", "flow[0].columns.#5: there is no column \"#5\""},
         {"{\"#0\": {\"lower\": 0}}", "flow[0].columns.#0: there is no column \"#0\""},
-        {"{\"#1\": {\"lower\": 0}, \"mass\": {\"lower\": 0}}", "flow[0].columns.mass: this is column 1, which has another"},
+        {"{\"#1\": {\"lower\": 0}, \"mass\": {\"lower\": 0}}",
+         "flow[0].columns.mass: this is column 1, which has another"},
         {"{\"mass\": {\"lowr\": 0}}", "flow[0].columns.mass: unknown key \"lowr\"; did you mean \"lower\"?"},
         {"{\"mass\": {\"lower\": \"0\"}}", "flow[0].columns.mass.lower: expected a number"},
         {"{\"mass\": {\"lower\": 1, \"upper\": 1}}", "flow[0].columns.mass: the lower bound has to be below"},
@@ -592,10 +599,13 @@ static void test_specs(void **state)
         {"{\"mass\": 0}", "flow[0].columns.mass: expected an object"},
         {"{\"mass\": {\"lower\": 0, \"step\": 1}}", "flow[0].columns.mass: there is a \"step\""},
         {"{\"mass\": {\"discrete\": true, \"step\": 0}}", "flow[0].columns.mass.step: 0 is out of range"},
-        {"{\"mass\": {\"discrete\": true, \"lower\": 0, \"upper\": 2.5}}", "flow[0].columns.mass: the upper bound is not"},
-        {"{\"mass\": {\"discrete\": true, \"lower\": 1e17, \"upper\": 100000000000000064}}", "flow[0].columns.mass: the step is lost"},
+        {"{\"mass\": {\"discrete\": true, \"lower\": 0, \"upper\": 2.5}}",
+         "flow[0].columns.mass: the upper bound is not"},
+        {"{\"mass\": {\"discrete\": true, \"lower\": 1e17, \"upper\": 100000000000000064}}",
+         "flow[0].columns.mass: the step is lost"},
         {"{\"mass\": {\"periodic\": 360, \"upper\": 360}}", "flow[0].columns.mass: a periodic column has no \"upper\""},
-        {"{\"mass\": {\"periodic\": 360, \"discrete\": true}}", "flow[0].columns.mass: a column cannot be periodic and"},
+        {"{\"mass\": {\"periodic\": 360, \"discrete\": true}}",
+         "flow[0].columns.mass: a column cannot be periodic and"},
         {"{\"mass\": {\"periodic\": -1}}", "flow[0].columns.mass.periodic: -1 is out of range"},
         {"{\"mass\": {\"periodic\": 1, \"lower\": 1e17}}", "flow[0].columns.mass: the period is lost"},
         {"{}", "flow[0].columns: there is no column in it"},
@@ -616,22 +626,28 @@ static void test_specs(void **state)
     assert_int_equal(try(&s, "{\"flow\": [\"support\"]}", 2, names, &err), FLOW_SPEC);
     assert_non_null(strstr(err.message, "flow[0]: the key \"columns\" is missing"));
     end(&s);
-    assert_int_equal(try(&s, "{\"flow\": [\"standardize\", {\"type\": \"support\", \"columns\": {\"#1\": {\"lower\": 0}}}]}", 2,
-                         names, &err), FLOW_SPEC);
+    assert_int_equal(
+        try(&s, "{\"flow\": [\"standardize\", {\"type\": \"support\", \"columns\": {\"#1\": {\"lower\": 0}}}]}", 2,
+            names, &err),
+        FLOW_SPEC);
     assert_non_null(strstr(err.message, "flow[1]: \"support\""));
     end(&s);
     /* where nobody knows the names, they are checked later; places count now */
-    assert_int_equal(try(&s, "{\"flow\": [{\"type\": \"support\", \"columns\": {\"energy\": {\"lower\": 0}}}]}", 2, NULL, &err),
-                     FLOW_OK);
+    assert_int_equal(
+        try(&s, "{\"flow\": [{\"type\": \"support\", \"columns\": {\"energy\": {\"lower\": 0}}}]}", 2, NULL, &err),
+        FLOW_OK);
     end(&s);
-    assert_int_equal(try(&s, "{\"flow\": [{\"type\": \"support\", \"columns\": {\"#3\": {\"lower\": 0}}}]}", 2, NULL, &err),
-                     FLOW_SPEC);
+    assert_int_equal(
+        try(&s, "{\"flow\": [{\"type\": \"support\", \"columns\": {\"#3\": {\"lower\": 0}}}]}", 2, NULL, &err),
+        FLOW_SPEC);
     end(&s);
     /* what is resolved says what the step is */
-    assert_int_equal(try(&s, "{\"flow\": [{\"type\": \"support\", \"columns\": {\"eff\": {\"discrete\": true}}}]}", 2, names,
-                         &err), FLOW_OK);
+    assert_int_equal(
+        try(&s, "{\"flow\": [{\"type\": \"support\", \"columns\": {\"eff\": {\"discrete\": true}}}]}", 2, names, &err),
+        FLOW_OK);
     char *text = cJSON_PrintUnformatted(s.document);
-    assert_string_equal(text, "{\"flow\":[{\"type\":\"support\",\"columns\":{\"eff\":{\"discrete\":true,\"step\":1}}}]}");
+    assert_string_equal(text,
+                        "{\"flow\":[{\"type\":\"support\",\"columns\":{\"eff\":{\"discrete\":true,\"step\":1}}}]}");
     free(text);
     end(&s);
 }
@@ -640,8 +656,10 @@ static void test_descriptions(void **state)
 {
     (void)state;
     subject s;
-    start(&s, 4, "\"t\": {\"upper\": 10}, \"mass\": {\"lower\": 0}, \"eff\": {\"lower\": 0, \"upper\": 1, \"discrete\": true, "
-          "\"step\": 0.1}, \"count\": {\"discrete\": true}", "");
+    start(&s, 4,
+          "\"t\": {\"upper\": 10}, \"mass\": {\"lower\": 0}, \"eff\": {\"lower\": 0, \"upper\": 1, \"discrete\": true, "
+          "\"step\": 0.1}, \"count\": {\"discrete\": true}",
+          "");
     flow_text text = {0};
     s.f->columns[0].type->describe(s.f->columns[0].state, &text);
     assert_string_equal(text.data, "t: 10 or less\nmass: 0 or more\neff: steps of 0.1, 0 to 1\ncount: whole numbers\n");

@@ -62,8 +62,8 @@ static flow_status configure_with_circles(flow_autoregressive *block, flow_param
         counts[d + i] = block->circular[i] ? of_angle : of_line;
     }
     const flow_made_shape shape = {.n_inputs = counts, .n_used = counts + d};
-    status = flow_made_configure_shaped(&block->made, &block->net, block->n_context, block->dim, block->n_params, &shape,
-                                        params, err);
+    status = flow_made_configure_shaped(&block->made, &block->net, block->n_context, block->dim, block->n_params,
+                                        &shape, params, err);
     free(counts);
     return status;
 }
@@ -99,9 +99,9 @@ flow_status flow_autoregressive_check(const void *self, const flow_params *param
     return flow_permutation_check(&((const flow_autoregressive *)self)->permutation, params, err);
 }
 
-/* All in the block's own order of the dimensions; in and out are those of the map. Before each of these tiles there is
- * room for the context (n_context, n), or the gradient at it, because the network takes both as one. With angles it takes
- * `inputs` instead, and leaves its gradient in ginputs. */
+/* All in the block's own order of the dimensions; in and out are those of the map. Before each of these tiles there
+ * is room for the context (n_context, n), or the gradient at it, because the network takes both as one. With angles
+ * it takes `inputs` instead, and leaves its gradient in ginputs. */
 typedef struct work {
     real *in, *out, *gin, *gout; /* (dim, n) */
     real *gnet;                  /* (dim, n): the gradient that reaches the input through the network */

@@ -71,7 +71,8 @@ typedef struct flow_block_type {
 
     /* Whether it keeps angles what they are: a density on the circle. Elsewhere a flow with angles is refused. */
     bool keeps_circles;
-    /* Optional, after configure, of a block that gives dimensions other places: circular (d) as it is behind the block. */
+    /* Optional, after configure, of a block that gives dimensions other places: circular (d) as it is behind the
+     * block. */
     void (*carry)(const void *self, bool *circular);
 
     size_t (*work_size)(const void *self, int n);

@@ -175,8 +175,10 @@ static flow_status refuse_circles(const flow *f, const char *name, const flow_js
         i++;
     char place[32];
     snprintf(place, sizeof place, "dimension %d", i + 1);
-    return flow_json_fail(spec, err, "\"%s\" does not keep periodic columns periodic (%.80s is one here); permute, actnorm, "
-                          "coupling, maf and iaf do, and presets made of them", name, place);
+    return flow_json_fail(spec, err,
+                          "\"%s\" does not keep periodic columns periodic (%.80s is one here); permute, actnorm, "
+                          "coupling, maf and iaf do, and presets made of them",
+                          name, place);
 }
 
 static flow_status add_column(flow *f, const flow_column_type *type, flow_json *spec, uint64_t seed, flow_error *err)

@@ -18,7 +18,8 @@ flow_status flow_circle_univariate(flow_univariate *out, const flow_json *lines,
     cJSON_AddNumberToObject(spec.node, "bins", splines ? bins->valuedouble : 8);
     cJSON_AddNumberToObject(spec.node, "bound", FLOW_PI);
     cJSON_AddTrueToObject(spec.node, "circular");
-    flow_status status = spec.node == NULL ? flow_error_memory(err, "a univariate") : flow_univariate_new(out, &spec, err);
+    flow_status status =
+        spec.node == NULL ? flow_error_memory(err, "a univariate") : flow_univariate_new(out, &spec, err);
     cJSON_Delete(spec.node);
     return status;
 }
@@ -94,8 +95,8 @@ static size_t lay_out(const mixed *m, int n, void *memory, work *w)
     size_t count = (size_t)m->n_lines * (size_t)n;
     w->z = flow_layout_take(&layout, count, sizeof *w->z);
     w->gz = flow_layout_take(&layout, count, sizeof *w->gz);
-    w->base = flow_layout_take(&layout, m->n_lines > 0 && m->type->work_size != NULL ? m->type->work_size(m->state, n) : 0,
-                               1);
+    w->base = flow_layout_take(&layout,
+                               m->n_lines > 0 && m->type->work_size != NULL ? m->type->work_size(m->state, n) : 0, 1);
     return layout.used;
 }
 

@@ -1,9 +1,10 @@
-/* Dimensions that are angles: densities on circles and tori (Rezende et al. 2020, "Normalizing flows on tori and spheres").
+/* Dimensions that are angles: densities on circles and tori (Rezende et al. 2020, "Normalizing flows on tori and
+ * spheres").
  *
- * A column map may make an angle of a column, in [-pi, pi) up to rounding, where -pi and pi are one point. From there on the
- * dimension stays an angle: blocks take it through circular splines, whose densities agree at that point with their value
- * (spline.h); networks see its cosine and sine, so that nothing depends on where the circle was cut; and its base is the
- * uniform distribution.
+ * A column map may make an angle of a column, in [-pi, pi) up to rounding, where -pi and pi are one point. From there
+ * on the dimension stays an angle: blocks take it through circular splines, whose densities agree at that point with
+ * their value (spline.h); networks see its cosine and sine, so that nothing depends on where the circle was cut; and
+ * its base is the uniform distribution.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_CIRCLE_H
@@ -25,8 +26,8 @@ real *flow_circle_inputs(bool circular, int n, const real *line, real *inputs);
 /* Adds the gradient at those inputs to that at the line. Returns what lies behind it. */
 const real *flow_circle_inputs_backward(bool circular, int n, const real *line, const real *ginputs, real *gline);
 
-/* Gives f, of which some latents are angles, a base that is uniform for those and that of the spec, with as many dimensions
- * as there are lines, for the others; before it is configured. */
+/* Gives f, of which some latents are angles, a base that is uniform for those and that of the spec, with as many
+ * dimensions as there are lines, for the others; before it is configured. */
 flow_status flow_circle_base(flow *f, flow_error *err);
 
 /* a - b for two values of one column or latent: the way round a circle that is shorter. period 0: no circle. */

@@ -26,8 +26,8 @@ typedef enum flow_noise_kind {
     FLOW_NOISE_OF_PLACE /* a function of `seed` and the row's place, so that equal rows differ: for training */
 } flow_noise_kind;
 
-/* Draws 0 ... FLOW_NOISE_DRAWS - 1 of a row fall into different FLOW_NOISE_DRAWS-ths of every step: their mean is far sharper than
- * that of independent ones. */
+/* Draws 0 ... FLOW_NOISE_DRAWS - 1 of a row fall into different FLOW_NOISE_DRAWS-ths of every step: their mean is
+ * far sharper than that of independent ones. */
 enum { FLOW_NOISE_DRAWS = 16 };
 
 /* The noise of one tile; {0} is none. */
@@ -76,7 +76,8 @@ typedef struct flow_column_type {
     /* Optional: writes the periods of columns that it makes angles of into periods (d). */
     void (*mark_periods)(const void *self, double *periods);
 
-    /* Optional: FLOW_DATA with the column, the value and the bound when a row (d) of data cannot be: its density is 0. */
+    /* Optional: FLOW_DATA with the column, the value and the bound when a row (d) of data cannot be: its density is
+     * 0. */
     flow_status (*check_row)(const void *self, const double *row, flow_error *err);
     /* Optional: what it does with which column, a line each. */
     void (*describe)(const void *self, flow_text *text);

@@ -1,4 +1,5 @@
-/* z = (x - mean) / deviation, column by column, both from the training data. Columns that are angles stay what they are. */
+/* z = (x - mean) / deviation, column by column, both from the training data. Columns that are angles stay what they
+ * are. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_statistics.h>
 #include <math.h>

@@ -6,9 +6,9 @@
  *     discrete         x + step u first, u uniform on (0, 1); with bounds, from a to b + step
  *     periodic L       z = 2 pi (x - a) / L - pi, taken into [-pi, pi): an angle (circle.h)
  *
- * A log-determinant is formed from the distances to the bounds, or from z, and never from a rounded x, so it is exact
- * at 1 - 1e-12 as it is at 0.5. A value on a bound (which measurements and rounding produce, though no density has to) is
- * taken to be half as far from it as the nearest of the data that were fitted. */
+ * A log-determinant is formed from the distances to the bounds, or from z, and never from a rounded x, so it is
+ * exact at 1 - 1e-12 as it is at 0.5. A value on a bound (which measurements and rounding produce, though no density
+ * has to) is taken to be half as far from it as the nearest of the data that were fitted. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <float.h>
 #include <math.h>
@@ -17,7 +17,6 @@
 #include "flow/circle.h"
 #include "flow/column.h"
 #include "flow/support.h"
-#include "num/rng.h"
 
 typedef struct support {
     flow_json columns;
@@ -264,77 +263,15 @@ static void to_data_backward(const void *self, const double *fitted, int n, cons
 
 /* ---- discrete columns ---- */
 
-/* The finalizer of splitmix64 (Steele, Lea and Flood 2014). */
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
-/* key (m): a number for the values of each row. */
-static void add_keys(int dim, int n, int m, const double *x, uint64_t *key)
-{
-    memset(key, 0, (size_t)m * sizeof *key);
-    for (int i = 0; i < dim; i++) {
-        for (int j = 0; j < m; j++) {
-            double value = x[(size_t)i * (size_t)n + (size_t)j] + 0.0; /* -0 is 0 */
-            uint64_t bits;
-            memcpy(&bits, &value, sizeof bits);
-            key[j] = mix(key[j] + 0x9e3779b97f4a7c15u + bits);
-        }
-    }
-}
-
-/* Uniform in (0, 1). The draws of a row fall into the FLOW_NOISE_DRAWS cells of the unit interval one by one, in an order of
- * the row and the column. */
-static double noise_at(const flow_noise *noise, uint64_t key, uint64_t place, int column)
-{
-    if (noise->kind == FLOW_NOISE_OF_PLACE)
-        return flow_rng_uniform(noise->seed, FLOW_STREAM_NOISE, place, (uint32_t)column);
-    double order = flow_rng_uniform(key, FLOW_STREAM_NOISE, FLOW_NOISE_DRAWS, (uint32_t)column);
-    double in_cell = flow_rng_uniform(key, FLOW_STREAM_NOISE, (uint64_t)noise->draw, (uint32_t)column);
-    int choice = (int)(order * FLOW_NOISE_DRAWS * FLOW_NOISE_DRAWS / 2), first = choice % FLOW_NOISE_DRAWS;
-    int stride = 2 * (choice / FLOW_NOISE_DRAWS) + 1; /* odd, so that all cells come */
-    int cell = (first + stride * noise->draw) % FLOW_NOISE_DRAWS;
-    return fmin((cell + in_cell) / FLOW_NOISE_DRAWS, 1 - DBL_EPSILON / 2);
-}
-
 static void spread(const void *self, const flow_noise *noise, int n, double *x, double *logdet)
 {
     const support *map = self;
-    for (int first = 0; first < n; first += FLOW_TILE) {
-        uint64_t key[FLOW_TILE];
-        int m = n - first < FLOW_TILE ? n - first : FLOW_TILE;
-        if (noise->kind == FLOW_NOISE_OF_ROW)
-            add_keys(map->dim, n, m, x + first, key);
-        for (int i = 0; i < map->supports.n; i++) {
-            const flow_support *s = &map->supports.at[i];
-            if (s->column < 0 || !s->discrete)
-                continue;
-            double *values = x + (size_t)s->column * (size_t)n + first, log_step = log(s->step);
-            for (int j = 0; j < m; j++) {
-                uint64_t place = noise->first_row + (uint64_t)(first + j);
-                double u = noise_at(noise, noise->kind == FLOW_NOISE_OF_ROW ? key[j] : 0, place, s->column);
-                logdet[first + j] += flow_support_holds(s, values[j]) ? log_step : -INFINITY;
-                values[j] = flow_support_value(s, flow_support_nearest(s, values[j])) + u * s->step;
-            }
-        }
-    }
+    flow_supports_spread(&map->supports, map->dim, noise, n, x, logdet);
 }
 
 static void round_down(const void *self, int n, double *x)
 {
-    const support *map = self;
-    for (int i = 0; i < map->supports.n; i++) {
-        const flow_support *s = &map->supports.at[i];
-        if (s->column < 0 || !s->discrete)
-            continue;
-        double *values = x + (size_t)s->column * (size_t)n;
-        for (int j = 0; j < n; j++)
-            if (isfinite(values[j]))
-                values[j] = flow_support_value(s, flow_support_floor(s, values[j]));
-    }
+    flow_supports_round(&((const support *)self)->supports, n, x);
 }
 
 static int n_discrete(const void *self, bool *which)
@@ -364,7 +301,8 @@ static double half_of_nearest(double nearest, double fallback)
     return isfinite(nearest) ? fmax(nearest / 2, DBL_MIN) : fallback;
 }
 
-/* Where the spec does not say it, a period begins at 0 if no value is negative, and else is around 0: as the data have it. */
+/* Where the spec does not say it, a period begins at 0 if no value is negative, and else is around 0: as the data
+ * have it. */
 static void fit_begin(const support *map, const flow_support *s, flow_params *params, size_t n, const double *x)
 {
     double least = INFINITY;

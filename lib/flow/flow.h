@@ -102,12 +102,13 @@ flow_status flow_workspace_new(flow_workspace **out, const flow *f, int n_max, b
 void flow_workspace_free(flow_workspace *ws);
 
 /* Takes the tile in ws->x (d, n) to the latent end: *z (d, n; inside ws) and ws->logdet (n), the sum of all
- * log-determinants, -inf for a row outside of the support, whose z means nothing; ws->x is overwritten. Discrete columns
- * are spread by ws->noise. */
+ * log-determinants, -inf for a row outside of the support, whose z means nothing; ws->x is overwritten. Discrete
+ * columns are spread by ws->noise. */
 void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws, int n, const real **z);
 
-/* Takes the tile z (d, n), in ws->a, to the data: ws->x (d, n), and ws->logdet (n), the sum of log|det dx/dz|. Values of
- * discrete columns stay between the points of their lattice: what flow_tile_to_latent would take back without noise. */
+/* Takes the tile z (d, n), in ws->a, to the data: ws->x (d, n), and ws->logdet (n), the sum of log|det dx/dz|.
+ * Values of discrete columns stay between the points of their lattice: what flow_tile_to_latent would take back
+ * without noise. */
 void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, int n);
 
 /* Discrete columns of the tile in ws->x: rounded down to the lattice; and spread by ws->noise. */

@@ -16,22 +16,23 @@ typedef struct flow_runner flow_runner;
 flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weights, int n_threads, flow_error *err);
 void flow_runner_free(flow_runner *runner);
 
-/* logp (n) in nats, in the units of the data; -inf outside of the support. With discrete columns the value of a row is
- * log(1/K sum_k q(x + u_k)), K = FLOW_NOISE_DRAWS, of the flow's density q around the row: its mean is a lower bound on the
- * logarithm of their probability (Theis et al. 2016, sec. 3.1; Burda et al. 2016, eq. 8). The u_k are functions of x
- * alone. */
+/* logp (n) in nats, in the units of the data; -inf outside of the support. With discrete columns the value of a row
+ * is log(1/K sum_k q(x + u_k)), K = FLOW_NOISE_DRAWS, of the flow's density q around the row: its mean is a lower
+ * bound on the logarithm of their probability (Theis et al. 2016, sec. 3.1; Burda et al. 2016, eq. 8). The u_k are
+ * functions of x alone. */
 void flow_rows_logp(flow_runner *runner, const double *rows, size_t n, double *logp);
 
-/* z (n, d) for rows x | c; logdet (n), log|det dz/dx|, may be NULL. z may be rows when there is no context. Rows outside
- * of the support have none: NaN. Discrete columns are spread by their first draw. */
+/* z (n, d) for rows x | c; logdet (n), log|det dz/dx|, may be NULL. z may be rows when there is no context. Rows
+ * outside of the support have none: NaN. Discrete columns are spread by their first draw. */
 void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, double *z, double *logdet);
 
 /* x (n, d) for rows z | c; logdet (n), log|det dx/dz|, may be NULL. x may be rows when there is no context. Discrete
  * columns are rounded down to their lattice. */
 void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double *x, double *logdet);
 
-/* Either of the two, and the error of the round trip: difference (n, d), what the way back makes of the result minus the
- * row. The values of discrete columns are compared between the points of their lattice, where the maps are invertible. */
+/* Either of the two, and the error of the round trip: difference (n, d), what the way back makes of the result minus
+ * the row. The values of discrete columns are compared between the points of their lattice, where the maps are
+ * invertible. */
 typedef enum flow_end { FLOW_END_LATENT, FLOW_END_DATA } flow_end;
 void flow_rows_round_trip(flow_runner *runner, flow_end to, const double *rows, size_t n, double *out, double *logdet,
                           double *difference);

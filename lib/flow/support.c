@@ -56,34 +56,7 @@ void flow_supports_schema(cJSON *definitions)
     cJSON_AddNumberToObject(one, "minProperties", 1);
 }
 
-/* ---- the lattice ---- */
-
-double flow_support_value(const flow_support *s, double k)
-{
-    return s->per_unit > 0 ? (s->first + k) / s->per_unit : s->origin + k * s->step;
-}
-
-static double number_in_bounds(const flow_support *s, double k)
-{
-    double least = rint((s->lower - s->origin) / s->step), most = rint((s->upper - s->origin) / s->step);
-    return fmin(fmax(k, least), most);
-}
-
-double flow_support_nearest(const flow_support *s, double x)
-{
-    return number_in_bounds(s, rint((x - s->origin) / s->step));
-}
-
-double flow_support_floor(const flow_support *s, double x)
-{
-    double k = floor((x - s->origin) / s->step);
-    /* the quotient may have been rounded over a whole number */
-    if (flow_support_value(s, k) > x)
-        k--;
-    else if (flow_support_value(s, k + 1) <= x)
-        k++;
-    return number_in_bounds(s, k);
-}
+/* ---- which values it has ---- */
 
 /* Data are rounded, in single precision perhaps: this close to a value, in steps, they are the value. */
 static const double on_lattice = 0.01;
@@ -173,7 +146,8 @@ static flow_status set_lattice(flow_support *s, const flow_json *at, flow_error 
 static flow_status set_period(flow_support *s, const rule *r, const flow_json *at, flow_error *err)
 {
     if (!isnan(r->upper))
-        return flow_json_fail(at, err, "a periodic column has no \"upper\" bound; \"lower\" may say where a period begins");
+        return flow_json_fail(at, err,
+                              "a periodic column has no \"upper\" bound; \"lower\" may say where a period begins");
     if (r->discrete || !isnan(r->step))
         return flow_json_fail(at, err, "a column cannot be periodic and discrete at once");
     if (r->lower + r->period == r->lower)
@@ -198,7 +172,8 @@ static flow_status read_one(flow_support *s, flow_json *at, flow_error *err)
     if (!isnan(r.period))
         return set_period(s, &r, at, err);
     if (!r.discrete && !isnan(r.step))
-        return flow_json_fail(at, err, "there is a \"step\", and the column is not \"discrete\"; say \"discrete\": true, "
+        return flow_json_fail(at, err,
+                              "there is a \"step\", and the column is not \"discrete\"; say \"discrete\": true, "
                               "or leave the step out");
     if (!r.discrete && isnan(r.lower) && isnan(r.upper))
         return flow_json_fail(at, err, "this says nothing; give a \"lower\" or an \"upper\" bound, \"discrete\": true, "

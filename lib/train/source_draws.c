@@ -101,10 +101,13 @@ static flow_status check_flow(const flow *f, const flow_target *target, flow_err
                               "give the context");
     for (int e = 0; e < f->params.n_entries; e++) /* draws would have to carry gradients to them */
         if (f->params.entries[e].trainable && strncmp(f->params.entries[e].name, "base/", 5) == 0)
-            return flow_error_set(err, FLOW_SPEC, "base: \"%s\" has values to train, and draws from it do not depend on "
-                                  "them smoothly; take \"normal\", \"logistic\" or \"uniform\"", f->line_base->type);
+            return flow_error_set(err, FLOW_SPEC,
+                                  "base: \"%s\" has values to train, and draws from it do not depend on "
+                                  "them smoothly; take \"normal\", \"logistic\" or \"uniform\"",
+                                  f->line_base->type);
     if (f->n_discrete > 0)
-        return flow_error_set(err, FLOW_SPEC, "flow[0]: a density has no discrete columns; leave them out of the support");
+        return flow_error_set(err, FLOW_SPEC,
+                              "flow[0]: a density has no discrete columns; leave them out of the support");
     for (int i = 0; i < f->n_columns; i++) /* they stand first in the list */
         if (f->columns[i].type->needs_data)
             return flow_error_set(err, FLOW_SPEC, "flow[%d]: \"%s\" takes its values from data, and there are none: "
