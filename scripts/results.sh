@@ -69,7 +69,7 @@ row() {
 }
 
 mkdir -p "$out" || exit
-echo '| preset | parameters | test log-likelihood, nats | bits per dimension | epochs | best epoch | seconds | threads |'
+echo '| preset | parameters | test log-likelihood | bits per dimension | epochs | best epoch | seconds | threads |'
 echo '|---|---|---|---|---|---|---|---|'
 bad=0
 for spec; do
