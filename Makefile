@@ -219,7 +219,7 @@ build/version: FORCE
 	$(call stamp,$(VERSION_STRING))
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
-.PHONY: FORCE release double asan check bench demo densities \
+.PHONY: FORCE release double asan check bench results demo densities \
         test-unit test-contract test-density test-cli test-fuzz test-install \
         lint fuzz data install uninstall setup clean help
 
@@ -261,6 +261,10 @@ test-install: release
 ##   bench          the benchmarks, one after the other
 bench: release $(addprefix build/,$(BENCH))
 	@set -e; for program in $(addprefix build/,$(BENCH)); do printf '\n== %s\n' "$$program"; $$program; done
+
+##   results        train the presets on real data, and print the table of docs/results.md
+results: release
+	@scripts/results.sh
 
 ##   demo           train a small flow, sample from it, evaluate it, invert it
 demo: release

@@ -110,7 +110,9 @@ static flow_status end_json(const train_run *run, cJSON *summary, flow_error *er
         cJSON_AddItemToObject(object, item->string, item);
     }
     cJSON_AddNumberToObject(object, "rows", (double)train_n_rows(run));
+    cJSON_AddNumberToObject(object, "columns", run->p.f->dim);
     cJSON_AddNumberToObject(object, "parameters", (double)flow_params_count(&run->p.f->params));
+    cJSON_AddNumberToObject(object, "threads", session_threads(&run->args->common));
     cJSON_AddBoolToObject(object, "resumed", run->resumed);
     flow_status status = output_json(object, err);
     cJSON_Delete(object);

@@ -27,6 +27,7 @@ setup() {
     run --separate-stderr flowctl train spec.json --json
     expect_status 0
     expect_json model epochs best_epoch seconds validation test mean standard_error
+    expect_json rows columns parameters threads
     [ "$(json_number epochs <<<"$output")" = 3 ]
     [[ $stderr == *"epoch 1/3"* ]]
 }
