@@ -161,6 +161,8 @@ static void blame_gradient(const flow_step *step, flow_culprit *out)
         const flow_tape *tape = &step->tapes[t];
         for (int k = 0; k < tape->n_records; k++) {
             const flow_record *record = &tape->records[k];
+            if (record->summed) /* no row of its own in there */
+                continue;
             int units = record->linear != NULL ? record->linear->n_out : record->rows;
             size_t offset = record->linear != NULL ? record->linear->weight : record->offset;
             for (int u = 0; u < units; u++) {
