@@ -29,6 +29,18 @@ typedef struct flow_preset {
     const char *closing;         /* the blocks behind the last one, likewise */
 } flow_preset;
 
+/* A stretch of the list that is repeated: {"type": "repeat", "times": 5, "flow": [ ... ]}. What alternates goes by how
+ * often it has been there: `turn` of flow_site counts on from one repetition to the next. */
+#define FLOW_GROUP "repeat"
+enum { FLOW_GROUP_DEPTH_MAX = 4 }; /* groups within groups */
+
+typedef struct flow_group {
+    int64_t times;
+    flow_json flow;
+} flow_group;
+
+extern const flow_option flow_group_options[];
+
 /* NULL-terminated. */
 extern const flow_column_type *const flow_column_types[];
 extern const flow_block_type *const flow_block_types[];
