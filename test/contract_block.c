@@ -57,6 +57,11 @@ static const struct plain {
     {"permute", "{\"type\": \"permute\", \"order\": [2, 0, 3, 1]}", 4},
     {"actnorm", "{\"type\": \"actnorm\"}", 4},
     {"actnorm", "{\"type\": \"actnorm\", \"fit\": false}", 1},
+    {"batchnorm", "{\"type\": \"batchnorm\"}", 4},
+    {"batchnorm", "{\"type\": \"batchnorm\", \"epsilon\": 0.5}", 1},
+    {"batchnorm", "{\"type\": \"batchnorm\", \"repeat\": 2}", 9},
+    {"batchnorm", "{\"type\": \"repeat\", \"times\": 3, \"flow\": [\"batchnorm\", "
+                  "{\"type\": \"coupling\", " NET "}]}", 5},
     {"linear", "{\"type\": \"linear\"}", 1},
     {"linear", "{\"type\": \"linear\"}", 2},
     {"linear", "{\"type\": \"linear\", \"repeat\": 3}", 5},
@@ -202,7 +207,8 @@ static void subject_start(subject *s, int config_at)
     for (int j = 0; j < N; j++)
         for (int i = 0; i < asked->dim; i++)
             rows[j * asked->dim + i] = 5 + 3 * s->x[i * N + j];
-    if (s->f->n_columns > 0 && asked->n_context == 0) /* column maps have values of their own only after a fit */
+    /* column maps, and blocks that observe, have values of their own only after a fit */
+    if ((s->f->n_columns > 0 || flow_observes(s->f)) && asked->n_context == 0)
         assert_int_equal(flow_fit(s->f, s->weights, rows, N, NULL, &err), FLOW_OK);
 }
 

@@ -317,6 +317,8 @@ static const mistake mistakes[] = {
      "not repeated"},
     {"{\"flow\": [" TIMES(2, "{\"type\": \"maf\", \"hidden\": [8, 9], \"residual\": true}") "]}", 3, FLOW_SPEC,
      "flow[0].flow[0]", "residual", "equal width"},
+    {"{\"flow\": [{\"type\": \"batchnorm\", \"momentum\": 1.5}]}", 3, FLOW_SPEC, "flow[0].momentum", "1.5", "0 to 1"},
+    {"{\"flow\": [{\"type\": \"batchnorm\", \"epsilon\": 0}]}", 3, FLOW_SPEC, "flow[0].epsilon", "0", "1e-12"},
     {"{\"flow\": [], \"base\": \"norml\"}", 3, FLOW_SPEC, "base", "norml", "\"normal\""},
     {"{\"flow\": [], \"base\": {\"type\": \"normal\", \"scale\": 2}}", 3, FLOW_SPEC, "base", "scale", ""},
     {"{\"flow\": [], \"base\": 3}", 3, FLOW_SPEC, "base", "found 3", ""},

@@ -10,7 +10,7 @@
 
 #define FLOW_COLUMNS(X) X(standardize)
 
-#define FLOW_BLOCKS(X) X(permute) X(actnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf)
+#define FLOW_BLOCKS(X) X(permute) X(actnorm) X(batchnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf)
 
 #define FLOW_UNIVARIATES(X) X(affine) X(additive) X(rational_quadratic) X(mixture)
 

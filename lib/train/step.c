@@ -23,11 +23,28 @@ struct flow_step {
     int n_threads, n_tiles;
     tile *tiles;      /* (n_tiles) */
     flow_tape *tapes; /* (n_tiles) */
+    int n_observers;
+    int *observers;     /* (n_observers): the blocks that observe */
+    flow_sight *sights; /* (n_observers, n_tiles): what they see */
+    double share, *fitted; /* while they do */
     /* the batch at hand */
     const real *weights;
     flow_batch batch;
     int n_used;
 };
+
+static flow_status make_observers(flow_step *step, flow_error *err)
+{
+    const flow *f = step->f;
+    step->observers = calloc((size_t)f->n_blocks + 1, sizeof *step->observers);
+    if (step->observers == NULL)
+        return flow_error_memory(err, "a training step");
+    for (int i = 0; i < f->n_blocks; i++)
+        if (f->blocks[i].type->observe != NULL)
+            step->observers[step->n_observers++] = i;
+    step->sights = calloc((size_t)step->n_observers * (size_t)step->n_tiles + 1, sizeof *step->sights);
+    return step->sights == NULL ? flow_error_memory(err, "a training step") : FLOW_OK;
+}
 
 flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_type *objective, int64_t n_max,
                           int n_threads, flow_error *err)
@@ -45,6 +62,8 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective_t
     step->tapes = calloc((size_t)step->n_tiles + 1, sizeof *step->tapes);
     if (step->tiles == NULL || step->tapes == NULL)
         status = flow_error_memory(err, "a training step");
+    if (status == FLOW_OK)
+        status = make_observers(step, err);
     for (int t = 0; status == FLOW_OK && t < step->n_tiles; t++) {
         tile *made = &step->tiles[t];
         status = flow_workspace_new(&made->ws, f, FLOW_TILE, true, err);
@@ -76,6 +95,8 @@ void flow_step_free(flow_step *step)
     }
     free(step->tiles);
     free(step->tapes);
+    free(step->observers);
+    free(step->sights);
     free(step);
 }
 
@@ -133,6 +154,27 @@ double flow_step_gradient(flow_step *step, const real *weights, const flow_batch
     if (isfinite(score))
         flow_tapes_gradient(step->tapes, step->n_used, step->n_threads, step->f->params.n_weights, gradient);
     return score;
+}
+
+static void observe_block(void *context, int item, int thread)
+{
+    (void)thread;
+    flow_step *step = context;
+    int at = step->observers[item];
+    const flow_block *block = &step->f->blocks[at];
+    flow_sight *sights = step->sights + (size_t)item * (size_t)step->n_tiles;
+    for (int t = 0; t < step->n_used; t++)
+        sights[t] = (flow_sight){step->tiles[t].n, step->tiles[t].weight, step->tiles[t].ws->areas[at]};
+    block->type->observe(block->state, sights, step->n_used, step->share, step->fitted);
+}
+
+void flow_step_observe(flow_step *step, double share, double *fitted)
+{
+    if (step->n_observers == 0 || !step->tiles[0].ws->from_data)
+        return;
+    step->share = share / step->n_observers;
+    step->fitted = fitted;
+    flow_parallel_for(step->n_observers, step->n_threads, observe_block, step);
 }
 
 /* ---- the culprit ---- */

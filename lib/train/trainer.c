@@ -76,6 +76,27 @@ static flow_status make_parts(flow_trainer *t, flow_error *err)
     return status;
 }
 
+/* Another vector of fitted values, and a flow with them. */
+static flow_status make_flow(flow *view, double **fitted, const flow *f, flow_error *err)
+{
+    *fitted = flow_alloc_aligned(f->params.n_fitted, sizeof **fitted);
+    if (*fitted == NULL)
+        return flow_error_memory(err, "training");
+    *view = *f;
+    view->params.fitted = *fitted;
+    return FLOW_OK;
+}
+
+static flow_status make_flows(flow_trainer *t, flow_error *err)
+{
+    if (!flow_observes(t->f))
+        return FLOW_OK;
+    flow_status status = make_flow(&t->best_flow, &t->best_fitted, t->f, err);
+    if (status == FLOW_OK && t->options.ema > 0)
+        status = make_flow(&t->average_flow, &t->average_fitted, t->f, err);
+    return status;
+}
+
 static flow_status make_vectors(flow_trainer *t, flow_error *err)
 {
     size_t n = t->f->params.n_weights, held_out = (size_t)t->n_validation;
@@ -135,8 +156,11 @@ flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_optio
     status = make_parts(t, err);
     if (status == FLOW_OK)
         status = make_vectors(t, err);
+    if (status == FLOW_OK)
+        status = make_flows(t, err);
     if (status == FLOW_OK && validation != NULL)
-        status = flow_evaluator_new(&t->evaluator, f, flow_trainer_evaluated(t), t->n_threads, err);
+        status = flow_evaluator_new(&t->evaluator, flow_trainer_evaluated_flow(t), flow_trainer_evaluated(t),
+                                    t->n_threads, err);
     if (status != FLOW_OK) {
         flow_trainer_free(t);
         return status;
@@ -159,6 +183,8 @@ void flow_trainer_free(flow_trainer *trainer)
     flow_free_aligned(trainer->best);
     flow_free_aligned(trainer->average);
     flow_free_aligned(trainer->gradient);
+    flow_free_aligned(trainer->best_fitted);
+    flow_free_aligned(trainer->average_fitted);
     flow_free_aligned(trainer->rows);
     flow_free_aligned(trainer->numbers);
     flow_free_aligned(trainer->logp);
@@ -191,22 +217,41 @@ static flow_status fit(flow_trainer *t, flow_error *err)
     return status;
 }
 
+/* Initial or evaluated weights, and the fitted values that go with them. */
+static void keep_best(flow_trainer *t, const flow *f, const real *weights)
+{
+    memcpy(t->best, weights, f->params.n_weights * sizeof *t->best);
+    if (t->best_fitted != NULL)
+        memcpy(t->best_fitted, f->params.fitted, f->params.n_fitted * sizeof *t->best_fitted);
+}
+
+void flow_trainer_go_back(flow_trainer *trainer)
+{
+    flow_trainer *t = trainer;
+    const flow_params *params = &t->f->params;
+    memcpy(t->weights, t->best, params->n_weights * sizeof *t->weights);
+    if (t->average != NULL)
+        memcpy(t->average, t->best, params->n_weights * sizeof *t->average);
+    if (t->best_fitted != NULL)
+        memcpy(params->fitted, t->best_fitted, params->n_fitted * sizeof *t->best_fitted);
+    if (t->average_fitted != NULL)
+        memcpy(t->average_fitted, t->best_fitted, params->n_fitted * sizeof *t->best_fitted);
+    flow_optimizer_reset(t->optimizer);
+}
+
 flow_status flow_trainer_start(flow_trainer *trainer, flow_error *err)
 {
     flow_trainer *t = trainer;
     t->ready = false;
     clear_state(t);
-    flow_optimizer_reset(t->optimizer);
     flow_schedule_reset(t->schedule);
     flow_status status = flow_init_weights(t->f, t->seed, t->weights, err);
     if (status == FLOW_OK)
         status = fit(t, err);
     if (status != FLOW_OK)
         return status;
-    size_t bytes = t->f->params.n_weights * sizeof *t->weights;
-    memcpy(t->best, t->weights, bytes);
-    if (t->average != NULL)
-        memcpy(t->average, t->weights, bytes);
+    keep_best(t, t->f, t->weights);
+    flow_trainer_go_back(t);
     t->ready = true;
     return FLOW_OK;
 }
@@ -216,6 +261,11 @@ flow_status flow_trainer_start(flow_trainer *trainer, flow_error *err)
 const real *flow_trainer_evaluated(const flow_trainer *trainer)
 {
     return trainer->average != NULL ? trainer->average : trainer->weights;
+}
+
+const flow *flow_trainer_evaluated_flow(const flow_trainer *trainer)
+{
+    return trainer->average_fitted != NULL ? &trainer->average_flow : trainer->f;
 }
 
 /* Whether the epoch's held-out log-densities are higher than those of the reference by more than their paired standard
@@ -272,7 +322,7 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
     if (best) {
         counters[COUNT_BEST_EPOCH] = epoch;
         figures[FIGURE_BEST] = t->validation != NULL ? likelihood.mean : figures[FIGURE_BEST];
-        memcpy(t->best, flow_trainer_evaluated(t), t->f->params.n_weights * sizeof *t->best);
+        keep_best(t, flow_trainer_evaluated_flow(t), flow_trainer_evaluated(t));
     }
     flow_schedule_observe(t->schedule, flow_optimizer_rate(t->optimizer), improved);
 
@@ -324,6 +374,11 @@ flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hook
 const real *flow_trainer_best(const flow_trainer *trainer)
 {
     return trainer->best;
+}
+
+const flow *flow_trainer_best_flow(const flow_trainer *trainer)
+{
+    return trainer->best_fitted != NULL ? &trainer->best_flow : trainer->f;
 }
 
 int64_t flow_trainer_best_epoch(const flow_trainer *trainer)
