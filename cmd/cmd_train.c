@@ -213,7 +213,8 @@ static flow_status evaluate_test(train_run *run, flow_error *err)
 {
     if (run->test == NULL)
         return FLOW_OK;
-    flow_status status = flow_evaluate(&run->held_out, run->p.f, flow_trainer_best(run->trainer), run->test,
+    flow_status status = flow_evaluate(&run->held_out, flow_trainer_best_flow(run->trainer),
+                                       flow_trainer_best(run->trainer), run->test,
                                        session_threads(&run->args->common), err);
     if (status == FLOW_OK && run->held_out.not_finite > 0)
         console_warn(run->con, "%s: log p of %lld rows is not finite, the first is row %lld",

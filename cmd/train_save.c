@@ -116,7 +116,7 @@ flow_status train_save(train_run *run, flow_error *err)
     double began = train_clock();
     flow_model_contents contents = {
         .spec = run->p.spec,
-        .f = run->p.f,
+        .f = flow_trainer_best_flow(run->trainer),
         .weights = flow_trainer_best(run->trainer),
         .columns = train_columns(run),
         .history_columns = flow_epoch_columns,

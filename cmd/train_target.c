@@ -30,8 +30,8 @@ flow_status train_open_target(train_run *run, flow_error *err)
 flow_status train_estimate(train_run *run, flow_error *err)
 {
     flow_draws *draws = NULL;
-    flow_status status = flow_draws_new(&draws, run->p.f, flow_trainer_best(run->trainer), run->target,
-                                        session_threads(&run->args->common), err);
+    flow_status status = flow_draws_new(&draws, flow_trainer_best_flow(run->trainer), flow_trainer_best(run->trainer),
+                                        run->target, session_threads(&run->args->common), err);
     if (status == FLOW_OK)
         status = flow_draws_estimate(&run->estimate, draws, run->p.spec->seed,
                                      flow_objective_draws(&run->p.objective)->test, err);

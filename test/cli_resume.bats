@@ -124,6 +124,27 @@ history_of() {
     done
 }
 
+@test "batch normalization: the stored model is that of the best epoch, and resuming goes on from the last step" {
+    flow='["standardize",{"type":"repeat","times":2,"flow":["batchnorm",{"type":"coupling","hidden":[9]}]}]'
+    normed=(--set "flow=$flow"
+            --set train.optimizer.rate=0.03 --set train.patience=0 --set train.ema=0.9 --resume -q)
+    flowctl train spec.json "${normed[@]}" -o whole.h5 --set train.epochs=40
+    for n in 3 4 17 40; do
+        flowctl train spec.json "${normed[@]}" -o parts.h5 --set train.epochs=$n
+    done
+    same_model whole.h5 parts.h5
+    for model in whole parts; do # and so are the states that more epochs start from
+        flowctl train spec.json "${normed[@]}" -o $model.h5 --set train.epochs=43
+        history_of $model.h5 >$model.txt
+    done
+    same_model whole.h5 parts.h5
+    same whole.txt parts.txt
+    [ "$(flowctl info whole.h5 --json | json_number best_epoch)" -lt 40 ]
+    told=$(flowctl info whole.h5 --json | grep -o '"validation":{"mean":[^,]*')
+    found=$(flowctl logprob whole.h5 validation.csv --json | json_number mean)
+    [ "${told##*:}" = "$found" ]
+}
+
 @test "an interrupted run prints what it reached as JSON, too" {
     start_long --json
     stop_with TERM 143

@@ -163,7 +163,7 @@ setup() {
 @test "train, sample, logprob and invert give the same bytes with 1, 2 and 4 threads" {
     # larger than a tile of rows, so that there is work to share
     echo '{ "data": { "train": "data.csv", "validation": 0.2 }, "train": { "epochs": 3, "batch": 700 },
-            "flow": ["standardize", { "type": "maf", "hidden": [40, 40] }, "actnorm",
+            "flow": ["standardize", { "type": "maf", "hidden": [40, 40] }, "actnorm", "batchnorm",
                      { "type": "realnvp", "repeat": 2, "hidden": [40] }] }' >threads.json
     make_csv 3000 4 >data.csv
     for j in 1 2 4; do

@@ -70,6 +70,9 @@ static const struct plain {
     {"permute", ANGLES("\"#1\": " TURN ", \"#4\": " TURN) ", {\"type\": \"permute\", \"order\": \"random\"}, "
                 "{\"type\": \"maf\", \"repeat\": 1, " NET "}", 5},
     {"actnorm", ANGLES("\"#2\": " TURN) ", \"actnorm\", {\"type\": \"coupling\", \"repeat\": 2, " NET "}", 3},
+    {"batchnorm", ANGLES("\"#1\": " TURN) ", \"batchnorm\"", 2},
+    {"batchnorm", ANGLES("\"#2\": " TURN) ", {\"type\": \"repeat\", \"times\": 2, \"flow\": [\"permute\", "
+                  "\"batchnorm\", {\"type\": \"coupling\", " NET "}]}", 3},
     {"maf", ANGLES("\"#1\": " TURN ", \"#2\": " TURN) ", {\"type\": \"maf\", \"repeat\": 3, " NET "}", 2},
     {"maf", ANGLES("\"#2\": " TURN ", \"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"residual\": true, "
             NET "}", 4},
@@ -92,6 +95,11 @@ static const struct plain {
     {"permute", "{\"type\": \"permute\", \"order\": [2, 0, 3, 1]}", 4},
     {"actnorm", "{\"type\": \"actnorm\"}", 4},
     {"actnorm", "{\"type\": \"actnorm\", \"fit\": false}", 1},
+    {"batchnorm", "{\"type\": \"batchnorm\"}", 4},
+    {"batchnorm", "{\"type\": \"batchnorm\", \"epsilon\": 0.5}", 1},
+    {"batchnorm", "{\"type\": \"batchnorm\", \"repeat\": 2}", 9},
+    {"batchnorm", "{\"type\": \"repeat\", \"times\": 3, \"flow\": [\"batchnorm\", "
+                  "{\"type\": \"coupling\", " NET "}]}", 5},
     {"linear", "{\"type\": \"linear\"}", 1},
     {"linear", "{\"type\": \"linear\"}", 2},
     {"linear", "{\"type\": \"linear\", \"repeat\": 3}", 5},
@@ -295,7 +303,8 @@ static void subject_start(subject *s, int which)
     for (int j = 0; j < N; j++)
         for (int i = 0; i < asked->dim; i++)
             rows[j * asked->dim + i] = value_of(s->f, 5 + 3 * s->x[i * N + j]);
-    if (s->f->n_columns > 0 && asked->n_context == 0) /* column maps have values of their own only after a fit */
+    /* column maps, and blocks that observe, have values of their own only after a fit */
+    if ((s->f->n_columns > 0 || flow_observes(s->f)) && asked->n_context == 0)
         assert_int_equal(flow_fit(s->f, s->weights, rows, N, NULL, &err), FLOW_OK);
 }
 

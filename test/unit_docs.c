@@ -128,7 +128,7 @@ static void test_model_page(void **state)
         FLOW_MODEL_TRAINING, FLOW_MODEL_HISTORY, FLOW_MODEL_PROVENANCE, FLOW_MODEL_SUMMARY,
         /* the arrays of a training state */
         "counters", "figures", "weights", "best", "average", "moment1", "moment2", "optimizer_steps", "schedule",
-        "reference",
+        "reference", "fitted", "best_fitted", "average_fitted",
     };
     char *page = read_page("docs/model-file.md");
     missing = 0;

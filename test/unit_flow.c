@@ -113,10 +113,10 @@ static void presets_expand(void **state)
     expect_blocks("{\"flow\": [\"coupling\"]}", 2, 0, 1, "0.coupling", "0.coupling");
 }
 
-static void expect_defaults(const char *type, const char *resolved)
+static void expect_resolved(const char *element_json, const char *resolved)
 {
-    char json[200];
-    snprintf(json, sizeof json, "{\"flow\": [{\"type\": \"%s\"}], \"base\": \"normal\"}", type);
+    char json[400];
+    snprintf(json, sizeof json, "{\"flow\": [%s], \"base\": \"normal\"}", element_json);
     subject s;
     start(&s, json, 4);
     cJSON *expected = cJSON_Parse(resolved);
@@ -124,7 +124,7 @@ static void expect_defaults(const char *type, const char *resolved)
     flow_json element = flow_json_element(&s.list, 0);
     if (!cJSON_Compare(element.node, expected, true)) {
         char *found = cJSON_Print(element.node);
-        fail_msg("%s was resolved to %s", type, found);
+        fail_msg("%s was resolved to %s", element_json, found);
     }
     flow_json root = flow_json_root(s.document), base = flow_json_member(&root, "base");
     assert_true(cJSON_IsObject(base.node));
@@ -143,6 +143,13 @@ static void expect_defaults(const char *type, const char *resolved)
     cJSON_Delete(expected);
     end(&again);
     end(&s);
+}
+
+static void expect_defaults(const char *type, const char *resolved)
+{
+    char json[100];
+    snprintf(json, sizeof json, "{\"type\": \"%s\"}", type);
+    expect_resolved(json, resolved);
 }
 
 #define NET "\"hidden\": [128, 128], \"activation\": \"relu\", \"residual\": false"
@@ -167,6 +174,74 @@ static void defaults_are_filled_in(void **state)
     expect_defaults("nsf_ar", "{\"type\": \"nsf_ar\", \"repeat\": 5, \"order\": \"alternate\", " SPLINE ", " NET "}");
     expect_defaults("coupling", "{\"type\": \"coupling\", \"repeat\": 1, " MASK ", " AFFINE ", " NET "}");
     expect_defaults("standardize", "{\"type\": \"standardize\"}");
+}
+
+/* ------------------------------------------------------------------ groups */
+
+#define TIMES(n, list) "{\"type\": \"repeat\", \"times\": " #n ", \"flow\": [" list "]}"
+#define NESTED_4 TIMES(2, TIMES(2, TIMES(2, TIMES(2, "\"permute\""))))
+
+/* Two specs of one flow: the same names, the same orders and, with the same weights, the same map. */
+static void expect_same_flow(const char *list, const char *other, int dim)
+{
+    char json[2][600];
+    snprintf(json[0], sizeof json[0], "{\"flow\": [%s]}", list);
+    snprintf(json[1], sizeof json[1], "{\"flow\": [%s]}", other);
+    subject s[2];
+    real z[2][8 * FLOW_LANES];
+    for (int k = 0; k < 2; k++) {
+        start(&s[k], json[k], dim);
+        flow_workspace *ws;
+        const real *latent;
+        assert_int_equal(flow_workspace_new(&ws, s[k].f, FLOW_LANES, false, NULL), FLOW_OK);
+        for (int v = 0; v < dim * FLOW_LANES; v++)
+            ws->x[v] = uniform((uint64_t)v, 2);
+        flow_tile_to_latent(s[k].f, s[k].weights, ws, FLOW_LANES, &latent);
+        memcpy(z[k], latent, (size_t)dim * FLOW_LANES * sizeof *latent);
+        flow_workspace_free(ws);
+    }
+    const flow *a = s[0].f, *b = s[1].f;
+    assert_int_equal(a->n_blocks, b->n_blocks);
+    for (int i = 0; i < a->n_blocks; i++)
+        assert_string_equal(a->blocks[i].name, b->blocks[i].name);
+    assert_int_equal(a->params.n_entries, b->params.n_entries);
+    for (int e = 0; e < a->params.n_entries; e++)
+        assert_string_equal(a->params.entries[e].name, b->params.entries[e].name);
+    assert_int_equal(a->params.n_fitted, b->params.n_fitted);
+    assert_memory_equal(a->params.fitted, b->params.fitted, a->params.n_fitted * sizeof(double));
+    assert_memory_equal(z[0], z[1], (size_t)dim * FLOW_LANES * sizeof **z);
+    end(&s[0]);
+    end(&s[1]);
+}
+
+#define MAF(repeat) "{\"type\": \"maf\", \"repeat\": " #repeat ", \"hidden\": [6]}"
+#define MAF_IN(order) "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [6], \"order\": \"" order "\"}"
+#define COUPLING(repeat) "{\"type\": \"coupling\", \"repeat\": " #repeat ", \"hidden\": [6]}"
+#define FLIPPED "{\"type\": \"coupling\", \"flip\": true, \"hidden\": [6]}"
+
+/* What alternates goes by how often it has been there, through groups as through "repeat". */
+static void groups_repeat(void **state)
+{
+    (void)state;
+    expect_blocks("{\"flow\": [\"standardize\", " TIMES(3, MAF(2) ", \"permute\"") ", \"actnorm\"]}", 4, 1, 10,
+                  "1.maf", "10.actnorm");
+    expect_blocks("{\"flow\": [" NESTED_4 "]}", 4, 0, 16, "0.permute", "15.permute");
+    expect_blocks("{\"flow\": [" TIMES(2, "\"glow\", \"nice\"") "]}", 4, 0, 2 * (24 + 5), "0.actnorm", "57.actnorm");
+    expect_same_flow(TIMES(4, MAF(1)), MAF(4), 5);
+    expect_same_flow(TIMES(2, MAF(3)), MAF(6), 5);
+    expect_same_flow(TIMES(3, TIMES(3, COUPLING(1))), COUPLING(9), 4);
+    expect_same_flow(TIMES(3, MAF(1) ", \"permute\""),
+                     MAF_IN("natural") ", \"permute\", " MAF_IN("reverse") ", \"permute\", " MAF_IN("natural") ", "
+                     "\"permute\"", 5);
+    expect_same_flow(TIMES(2, COUPLING(1) ", " COUPLING(1)), COUPLING(1) ", " COUPLING(1) ", " FLIPPED ", " FLIPPED, 3);
+    expect_same_flow(TIMES(2, "{\"type\": \"glow\", \"repeat\": 3, \"hidden\": [6]}"),
+                     "{\"type\": \"glow\", \"repeat\": 6, \"hidden\": [6]}", 4);
+    expect_same_flow(TIMES(3, MAF_IN("random")),
+                     "{\"type\": \"maf\", \"repeat\": 3, \"hidden\": [6], \"order\": \"random\"}", 7);
+
+    expect_resolved(TIMES(2, "\"maf\", {\"type\": \"actnorm\", \"repeat\": 2}"),
+                    TIMES(2, "{\"type\": \"maf\", \"repeat\": 5, \"order\": \"alternate\", " AFFINE ", " NET "}, "
+                             "{\"type\": \"actnorm\", \"repeat\": 2, \"fit\": true}"));
 }
 
 typedef struct mistake {
@@ -227,6 +302,27 @@ static const mistake mistakes[] = {
     {"{\"flow\": [{\"type\": \"householder\", \"reflections\": 0}]}", 3, FLOW_SPEC, "flow[0].reflections", "0",
      "1 to 65536"},
     {"{\"flow\": [\"linear\"]}", 4097, FLOW_SPEC, "flow[0]", "4097 x 4097", "4096"},
+    {"{\"flow\": [" TIMES(2, "\"maf\", {\"type\": \"mav\"}") "]}", 3, FLOW_SPEC, "flow[0].flow[1].type", "mav",
+     "\"maf\""},
+    {"{\"flow\": [\"repaet\"]}", 3, FLOW_SPEC, "flow[0].type", "repaet", "\"repeat\""},
+    {"{\"flow\": [\"repeat\"]}", 3, FLOW_SPEC, "flow[0]", "\"times\" is missing", ""},
+    {"{\"flow\": [{\"type\": \"repeat\", \"times\": 2}]}", 3, FLOW_SPEC, "flow[0]", "\"flow\" is missing", ""},
+    {"{\"flow\": [{\"type\": \"repeat\", \"times\": 2, \"blocks\": []}]}", 3, FLOW_SPEC, "flow[0]", "blocks", ""},
+    {"{\"flow\": [{\"type\": \"repeat\", \"times\": 2, \"flow\": \"maf\"}]}", 3, FLOW_SPEC, "flow[0].flow", "list",
+     "\"maf\""},
+    {"{\"flow\": [" TIMES(0, "\"maf\"") "]}", 3, FLOW_SPEC, "flow[0].times", "0", "1 to 1024"},
+    {"{\"flow\": [" TIMES(1025, "\"maf\"") "]}", 3, FLOW_SPEC, "flow[0].times", "1025", "1024"},
+    {"{\"flow\": [" TIMES(1024, TIMES(1024, TIMES(1024, ""))) "]}", 3, FLOW_SPEC, "flow[0].flow[0].flow[0].flow",
+     "empty", "repeat"},
+    {"{\"flow\": [" TIMES(1024, TIMES(1024, TIMES(1024, "\"permute\""))) "]}", 3, FLOW_SPEC,
+     "flow[0].flow[0].flow[0].flow[0]", "1025 blocks", "at most 1024"},
+    {"{\"flow\": [" TIMES(2, NESTED_4) "]}", 3, FLOW_SPEC, "flow[0].flow[0].flow[0].flow[0].flow[0]", "repeat", "3"},
+    {"{\"flow\": [" TIMES(2, "\"standardize\", \"maf\"") "]}", 3, FLOW_SPEC, "flow[0].flow[0]", "standardize",
+     "not repeated"},
+    {"{\"flow\": [" TIMES(2, "{\"type\": \"maf\", \"hidden\": [8, 9], \"residual\": true}") "]}", 3, FLOW_SPEC,
+     "flow[0].flow[0]", "residual", "equal width"},
+    {"{\"flow\": [{\"type\": \"batchnorm\", \"momentum\": 1.5}]}", 3, FLOW_SPEC, "flow[0].momentum", "1.5", "0 to 1"},
+    {"{\"flow\": [{\"type\": \"batchnorm\", \"epsilon\": 0}]}", 3, FLOW_SPEC, "flow[0].epsilon", "0", "1e-12"},
     {"{\"flow\": [], \"base\": \"norml\"}", 3, FLOW_SPEC, "base", "norml", "\"normal\""},
     {"{\"flow\": [], \"base\": {\"type\": \"normal\", \"scale\": 2}}", 3, FLOW_SPEC, "base", "scale", ""},
     {"{\"flow\": [], \"base\": 3}", 3, FLOW_SPEC, "base", "found 3", ""},
@@ -673,6 +769,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(presets_expand),
         cmocka_unit_test(defaults_are_filled_in),
+        cmocka_unit_test(groups_repeat),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(hostile_sizes),
         cmocka_unit_test(standardized_density_is_gaussian),

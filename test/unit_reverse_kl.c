@@ -135,8 +135,9 @@ static real *set_values(flow *f)
     free(runs);
     for (int e = 0; e < f->params.n_entries; e++) {
         const flow_param *entry = &f->params.entries[e];
-        bool mean = strstr(entry->name, "standardize/mean") != NULL;
-        for (int k = 0; strstr(entry->name, "standardize") != NULL && k < entry->rows * entry->cols; k++)
+        bool mean = strstr(entry->name, "/mean") != NULL;
+        bool moves = strstr(entry->name, "standardize/") != NULL || strstr(entry->name, "batchnorm/") != NULL;
+        for (int k = 0; !entry->trainable && moves && k < entry->rows * entry->cols; k++)
             f->params.fitted[entry->offset + (size_t)k] = (mean ? 0 : 1.3) + 0.8 * uniform((uint64_t)(k + 17 * e), 2);
     }
     return weights;
@@ -196,6 +197,7 @@ static const char *const flows[] = {
     "\"standardize\", {\"type\": \"glow\", \"repeat\": 2, " NET "}",
     "{\"type\": \"nsf_ar\", \"repeat\": 1, " NET "}, {\"type\": \"iaf\", \"repeat\": 1, " NET "}",
     "\"standardize\", \"actnorm\"",
+    "{\"type\": \"repeat\", \"times\": 2, \"flow\": [\"batchnorm\", {\"type\": \"coupling\", " NET "}]}",
 };
 enum { N_FLOWS = sizeof flows / sizeof *flows };
 
@@ -490,6 +492,43 @@ static void test_resumes_bit_for_bit(void **state)
 
 /* ---- what cannot be used ---- */
 
+/* Draws are no data: what blocks take from data stays as it was at first, also where the gradient takes the draws back
+ * to the latent end. */
+static void test_nothing_to_observe(void **state)
+{
+    (void)state;
+    flow_error err;
+    flow_target *target = open_target(LIBRARY("gaussian"), 3);
+    static const char *const trains[] = {
+        "{" OBJECTIVE(", \"steps\": 7, \"validation\": 300") ", \"epochs\": 3, \"batch\": 200, \"ema\": 0.9}",
+        "{" OBJECTIVE(", \"steps\": 7, \"validation\": 300, \"path_gradient\": true")
+        ", \"epochs\": 3, \"batch\": 200, \"ema\": 0.9}",
+    };
+    static const char list[] = "{\"type\": \"repeat\", \"times\": 2, \"flow\": [\"batchnorm\", "
+                               "{\"type\": \"coupling\", " NET "}]}";
+    for (int k = 0; k < 2; k++) {
+        bench b = start(list, trains[k], target, 2);
+        assert_int_equal(run(&b, &err), FLOW_OK);
+        assert_int_equal(b.steps, 21);
+        const flow_array *arrays;
+        int n, n_found = 0;
+        flow_trainer_state(b.trainer, &arrays, &n);
+        for (int a = 0; a < n; a++) {
+            if (strstr(arrays[a].name, "fitted") == NULL)
+                continue;
+            const double *fitted = arrays[a].data;
+            n_found++;
+            assert_int_equal(arrays[a].rows, 12); /* two means and variances, one after the other */
+            for (int i = 0; i < 12; i++)
+                assert_true(fitted[i] == (i / 3 % 2 == 0 ? 0 : 1));
+        }
+        assert_int_equal(n_found, 3);
+        assert_true(flow_trainer_best_epoch(b.trainer) > 0);
+        discard(&b);
+    }
+    flow_target_close(target);
+}
+
 static void test_not_finite(void **state)
 {
     (void)state;
@@ -604,6 +643,7 @@ int main(void)
         cmocka_unit_test(test_finds_a_gaussian),
         cmocka_unit_test(test_same_for_any_threads),
         cmocka_unit_test(test_resumes_bit_for_bit),
+        cmocka_unit_test(test_nothing_to_observe),
         cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_options),

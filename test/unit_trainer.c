@@ -130,16 +130,17 @@ static flow_train_hooks hooks_of(bench *b)
     return (flow_train_hooks){b, count_epoch, count_step, keep_warning, is_enough};
 }
 
-#define FLOW_JSON "\"flow\": [{\"type\": \"standardize\"}, {\"type\": \"maf\", \"repeat\": 2, \"hidden\": [20, 20]}]"
 #define EMBEDDING_JSON "\"embedding\": {\"hidden\": [16], \"features\": 5}"
 
-/* flow_trainer_new with `train` (JSON), of a conditional flow with an embedding where the data have a context. */
-static flow_status make_bench(bench *b, const char *train, flow_dataset *training, flow_dataset *validation,
-                              int n_threads, flow_error *err)
+/* flow_trainer_new with `list_json` (the flow behind a standardize) and `train`, both JSON; of a conditional flow with
+ * an embedding where the data have a context. */
+static flow_status make_bench_of(bench *b, const char *list_json, const char *train, flow_dataset *training,
+                                 flow_dataset *validation, int n_threads, flow_error *err)
 {
     char text[1024];
     int n_context = flow_dataset_n_context(training);
-    snprintf(text, sizeof text, "{" FLOW_JSON "%s, \"train\": %s}", n_context > 0 ? ", " EMBEDDING_JSON : "", train);
+    snprintf(text, sizeof text, "{\"flow\": [\"standardize\", %s]%s, \"train\": %s}", list_json,
+             n_context > 0 ? ", " EMBEDDING_JSON : "", train);
     memset(b, 0, sizeof *b);
     assert_int_equal(flow_json_parse(&b->json, text, strlen(text), "test", err), FLOW_OK);
     flow_json root = flow_json_root(b->json);
@@ -155,11 +156,36 @@ static flow_status make_bench(bench *b, const char *train, flow_dataset *trainin
     return flow_trainer_new(&b->trainer, b->f, &options, training, validation, 1, n_threads, err);
 }
 
+/* Training moves the fitted values of this one. */
+#define STACK(between, times, hidden)                                       \
+    "{\"type\": \"repeat\", \"times\": " #times ", \"flow\": [" between ", "  \
+    "{\"type\": \"coupling\", \"hidden\": " #hidden "}]}, " between
+#define NORMED(times, hidden) STACK("\"batchnorm\"", times, hidden)
+#define STILL(times, hidden) STACK("{\"type\": \"batchnorm\", \"momentum\": 1}", times, hidden)
+
+static flow_status make_bench(bench *b, const char *train, flow_dataset *training, flow_dataset *validation,
+                              int n_threads, flow_error *err)
+{
+    static const char list[] = "{\"type\": \"maf\", \"repeat\": 2, \"hidden\": [20, 20]}";
+    return make_bench_of(b, list, train, training, validation, n_threads, err);
+}
+
 static bench start(const char *train, flow_dataset *training, flow_dataset *validation, int n_threads)
 {
     bench b;
     flow_error err = {0};
     if (make_bench(&b, train, training, validation, n_threads, &err) != FLOW_OK ||
+        flow_trainer_start(b.trainer, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    return b;
+}
+
+static bench start_of(const char *list, const char *train, flow_dataset *training, flow_dataset *validation,
+                      int n_threads)
+{
+    bench b;
+    flow_error err = {0};
+    if (make_bench_of(&b, list, train, training, validation, n_threads, &err) != FLOW_OK ||
         flow_trainer_start(b.trainer, &err) != FLOW_OK)
         fail_msg("%s", err.message);
     return b;
@@ -196,9 +222,11 @@ static flow_array find(const bench *b, const char *name)
     return arrays[0];
 }
 
-/* As a model file would do it. */
+/* As a model file would do it: the fitted values it holds are the best ones. */
 static void copy_state(bench *to, const bench *from, flow_error *err)
 {
+    memcpy(to->f->params.fitted, flow_trainer_best_flow(from->trainer)->params.fitted,
+           from->f->params.n_fitted * sizeof(double));
     const flow_array *a, *b;
     int n, n_to;
     flow_trainer_state(from->trainer, &a, &n);
@@ -209,7 +237,6 @@ static void copy_state(bench *to, const bench *from, flow_error *err)
         assert_int_equal(bytes_of(&a[k]), bytes_of(&b[k]));
         memcpy(b[k].data, a[k].data, bytes_of(&a[k]));
     }
-    memcpy(to->f->params.fitted, from->f->params.fitted, from->f->params.n_fitted * sizeof(double));
     int64_t n_epochs;
     const double *history = flow_trainer_history(from->trainer, &n_epochs);
     assert_int_equal(flow_trainer_set_history(to->trainer, history, n_epochs, err), FLOW_OK);
@@ -217,8 +244,10 @@ static void copy_state(bench *to, const bench *from, flow_error *err)
 
 static void expect_same(const bench *a, const bench *b)
 {
-    static const char *const vectors[] = {"weights", "best", "average", "moment1", "moment2", "reference"};
-    for (size_t k = 0; k < sizeof vectors / sizeof *vectors; k++) {
+    static const char *const vectors[] = {"weights", "best",      "average", "moment1",
+                                          "moment2", "reference", "fitted",  "best_fitted", "average_fitted"};
+    size_t n_vectors = sizeof vectors / sizeof *vectors - (flow_observes(a->f) ? 0 : 3);
+    for (size_t k = 0; k < n_vectors; k++) {
         flow_array x = find(a, vectors[k]), y = find(b, vectors[k]);
         assert_memory_equal(x.data, y.data, bytes_of(&x));
     }
@@ -435,6 +464,169 @@ static void test_more_epochs_later(void **state)
     flow_dataset_close(held_out);
 }
 
+/* ---- fitted values that training moves ---- */
+
+/* The features of all_features, with epochs enough for the rate to be cut. */
+static void test_observers_same_for_any_threads(void **state)
+{
+    (void)state;
+    flow_error err;
+    flow_dataset *training = make_data("t", 1, 1030, -1, 0), *held_out = make_data("v", 2, 300, -1, 0);
+    bench a = start_of(NORMED(3, [20]), all_features, training, held_out, 1);
+    flow_array fitted = find(&a, "fitted"), average = find(&a, "average_fitted");
+    double *first = malloc(bytes_of(&fitted));
+    memcpy(first, fitted.data, bytes_of(&fitted));
+    assert_memory_equal(first, average.data, bytes_of(&fitted));
+    assert_int_equal(run(&a, &err), FLOW_OK);
+    const double *now = fitted.data, *averaged = average.data;
+    for (size_t k = 0; k < fitted.rows; k++) { /* all but those of standardize move, and so does their average */
+        assert_true((now[k] != first[k]) == (k >= 2 * D));
+        assert_true((averaged[k] != now[k]) == (k >= 2 * D));
+    }
+    for (int n_threads = 2; n_threads <= 4; n_threads += 2) {
+        bench b = start_of(NORMED(3, [20]), all_features, training, held_out, n_threads);
+        assert_int_equal(run(&b, &err), FLOW_OK);
+        expect_same(&a, &b);
+        discard(&b);
+    }
+    free(first);
+    discard(&a);
+    flow_dataset_close(training);
+    flow_dataset_close(held_out);
+}
+
+/* Stopped and taken up by a new trainer after every single step. */
+static void test_observers_resume_bit_for_bit(void **state)
+{
+    (void)state;
+    flow_error err;
+    flow_dataset *training = make_data("t", 1, 430, -1, 0), *held_out = make_data("v", 2, 300, -1, 0);
+    bench whole = start_of(NORMED(2, [12]), all_features, training, held_out, 2);
+    assert_int_equal(run(&whole, &err), FLOW_OK);
+    bench part = start_of(NORMED(2, [12]), all_features, training, held_out, 1);
+    int64_t stops = 0;
+    for (;; stops++) {
+        part.stop_after = 1;
+        flow_status status = run(&part, &err);
+        if (status == FLOW_OK)
+            break;
+        assert_int_equal(status, FLOW_INTERRUPTED);
+        bench next;
+        assert_int_equal(make_bench_of(&next, NORMED(2, [12]), all_features, training, held_out, 2, &err), FLOW_OK);
+        copy_state(&next, &part, &err);
+        assert_int_equal(flow_trainer_restored(next.trainer, &err), FLOW_OK);
+        discard(&part);
+        part = next;
+    }
+    assert_int_equal(stops, whole.steps);
+    expect_same(&whole, &part);
+    discard(&whole);
+    discard(&part);
+    flow_dataset_close(training);
+    flow_dataset_close(held_out);
+}
+
+/* The best weights with the fitted values they were evaluated with are what is kept; with the last ones they are
+ * another model. */
+static void test_best_weights_with_their_fitted_values(void **state)
+{
+    (void)state;
+    flow_error err;
+    flow_dataset *few = make_data("few", 3, 40, -1, 0), *held_out = make_data("v", 2, 200, -1, 0);
+    static const char *const trains[] = {
+        "{\"epochs\": 60, \"optimizer\": {\"rate\": 0.02}, \"schedule\": \"constant\"}",
+        "{\"epochs\": 60, \"optimizer\": {\"rate\": 0.02}, \"schedule\": \"constant\", \"ema\": 0.9}",
+    };
+    for (int k = 0; k < 2; k++) {
+        bench b = start_of(NORMED(3, [32]), trains[k], few, held_out, 1);
+        assert_int_equal(run(&b, &err), FLOW_OK);
+        int64_t n, best = flow_trainer_best_epoch(b.trainer);
+        const double *history = flow_trainer_history(b.trainer, &n);
+        assert_true(best > 1 && best < n);
+        flow_likelihood found;
+        const flow *kept = flow_trainer_best_flow(b.trainer);
+        assert_int_equal(flow_evaluate(&found, kept, flow_trainer_best(b.trainer), held_out, 2, &err), FLOW_OK);
+        assert_true(found.mean == history[(best - 1) * FLOW_EPOCH_COLUMNS + 2]);
+        assert_true(found.error == history[(best - 1) * FLOW_EPOCH_COLUMNS + 3]);
+        assert_int_equal(flow_evaluate(&found, b.f, flow_trainer_best(b.trainer), held_out, 2, &err), FLOW_OK);
+        assert_true(found.mean < history[(best - 1) * FLOW_EPOCH_COLUMNS + 2]);
+        discard(&b);
+    }
+    /* a flow without such blocks has one vector of fitted values */
+    bench b = start("{}", few, held_out, 1);
+    assert_ptr_equal(flow_trainer_best_flow(b.trainer), b.f);
+    discard(&b);
+    flow_dataset_close(few);
+    flow_dataset_close(held_out);
+}
+
+/* Going back after dropped steps takes the fitted values back, too, and a dropped step does not move them. */
+static void test_observers_go_back(void **state)
+{
+    (void)state;
+    flow_error err;
+    flow_dataset *training = make_data("t", 1, 1000, -1, 0), *held_out = make_data("v", 2, 300, -1, 0);
+    static const char train[] = "{\"epochs\": 3, \"batch\": 50, \"ema\": 0.9}";
+    bench b = start_of(NORMED(2, [12]), train, training, held_out, 1);
+    b.stop_after = 50;
+    assert_int_equal(run(&b, &err), FLOW_INTERRUPTED);
+    flow_array fitted = find(&b, "fitted"), best = find(&b, "best_fitted"), average = find(&b, "average_fitted");
+    flow_array weights = find(&b, "weights");
+    assert_memory_not_equal(fitted.data, best.data, bytes_of(&best));
+    double *kept = malloc(bytes_of(&best)), *current = malloc(bytes_of(&best));
+    memcpy(kept, best.data, bytes_of(&best));
+    memcpy(current, fitted.data, bytes_of(&best));
+    for (size_t k = 0; k < weights.rows; k++)
+        if (((real *)weights.data)[k] != 0)
+            ((real *)weights.data)[k] = (real)(sizeof(real) == 4 ? 1e38 : 1e300);
+    b.stop_after = 54;
+    assert_int_equal(run(&b, &err), FLOW_INTERRUPTED);
+    assert_int_equal(b.warnings, 4);
+    assert_memory_equal(fitted.data, current, bytes_of(&best));
+    b.stop_after = 55;
+    assert_int_equal(run(&b, &err), FLOW_INTERRUPTED);
+    assert_int_equal(b.warnings, 5);
+    assert_memory_equal(fitted.data, kept, bytes_of(&best));
+    assert_memory_equal(average.data, kept, bytes_of(&best));
+    assert_memory_equal(best.data, kept, bytes_of(&best));
+    b.stop_after = 0;
+    assert_int_equal(run(&b, &err), FLOW_OK);
+    assert_int_equal(b.warnings, 5);
+    free(kept);
+    free(current);
+    discard(&b);
+    flow_dataset_close(training);
+    flow_dataset_close(held_out);
+}
+
+/* 129 blocks, 65 of them following the batches, and a row 10 deviations out: no step is dropped, and the flow ends at a
+ * density as good as with 65 blocks that stand still. It does not where each follows as fast as one alone would, or as
+ * fast at the end of the schedule as at its start. */
+static void test_a_deep_stack(void **state)
+{
+    (void)state;
+    flow_error err;
+    flow_dataset *training = make_data("t", 1, 2000, 313, 4), *held_out = make_data("v", 2, 300, -1, 0);
+    static const char train[] = "{\"epochs\": 30, \"batch\": 100, \"optimizer\": {\"rate\": 0.001}}";
+    double last[2];
+    for (int still = 0; still < 2; still++) {
+        bench b = still ? start_of(STILL(64, [8]), train, training, held_out, 2)
+                        : start_of(NORMED(64, [8]), train, training, held_out, 2);
+        assert_int_equal(b.f->n_blocks, 129);
+        assert_int_equal(run(&b, &err), FLOW_OK);
+        assert_int_equal(b.warnings, 0);
+        int64_t n;
+        const double *history = flow_trainer_history(b.trainer, &n);
+        last[still] = history[(n - 1) * FLOW_EPOCH_COLUMNS + 2];
+        assert_true(last[still] > history[2] + 0.3);
+        discard(&b);
+    }
+    if (!(last[0] > last[1] - 0.1))
+        fail_msg("%g, and %g standing still", last[0], last[1]);
+    flow_dataset_close(training);
+    flow_dataset_close(held_out);
+}
+
 static void test_patience(void **state)
 {
     (void)state;
@@ -537,6 +729,29 @@ static void test_a_bad_row(void **state)
     flow_dataset_close(bad_held_out);
     flow_dataset_close(training);
     flow_dataset_close(held_out);
+}
+
+/* The gradients of some blocks are sums over the rows already when they reach the tape; the row is found all the same.
+ */
+static void test_a_bad_row_behind_sums(void **state)
+{
+    (void)state;
+    flow_error err;
+    static const char list[] = "\"householder\", \"linear\", {\"type\": \"maf\", \"repeat\": 1, \"hidden\": [8]}";
+    double value = sizeof(real) == sizeof(float) ? 1e25 : 1e152; /* its log-density is in range, its gradient is not */
+    flow_dataset *training = make_data("t", 1, 300, -1, 0), *spoilt = make_data("spoilt", 1, 300, 117, value);
+    bench b, clean = start("{}", training, NULL, 1);
+    assert_int_equal(make_bench_of(&b, list, "{\"epochs\": 1, \"batch\": 50}", spoilt, NULL, 1, &err), FLOW_OK);
+    assert_int_equal(flow_trainer_start(b.trainer, &err), FLOW_OK);
+    memcpy(b.f->params.fitted, clean.f->params.fitted, 2 * D * sizeof(double)); /* those of standardize */
+    assert_int_equal(run(&b, &err), FLOW_OK);
+    assert_int_equal(b.warnings, 1);
+    if (strstr(b.warning, "the gradient of row 118") == NULL)
+        fail_msg("%s", b.warning);
+    discard(&b);
+    discard(&clean);
+    flow_dataset_close(spoilt);
+    flow_dataset_close(training);
 }
 
 /* A row that is out of range in every epoch cuts the rate more often than good steps mend it: the rate has a floor. */
@@ -673,6 +888,22 @@ static void test_refuses_damaged_states(void **state)
         ((real *)array.data)[k] = 0;
         break;
     }
+    /* fitted values that no block can use */
+    bench c = start_of(NORMED(2, [12]), all_features, training, held_out, 1);
+    static const char *const moved[] = {"fitted", "best_fitted", "average_fitted"};
+    for (size_t k = 0; k < sizeof moved / sizeof *moved; k++) {
+        array = find(&c, moved[k]);
+        double *x = array.data, old = x[array.rows - 1];
+        static const double unusable[] = {NAN, -1}; /* a variance */
+        for (int h = 0; h < 2; h++) {
+            x[array.rows - 1] = unusable[h];
+            assert_int_equal(flow_trainer_restored(c.trainer, &err), FLOW_FORMAT);
+        }
+        x[array.rows - 1] = old;
+        assert_int_equal(flow_trainer_restored(c.trainer, &err), FLOW_OK);
+    }
+    discard(&c);
+
     int64_t n;
     const double *history = flow_trainer_history(b.trainer, &n);
     assert_int_equal(n, 1);
@@ -686,7 +917,6 @@ static void test_refuses_damaged_states(void **state)
     /* other data than those it was started on */
     flow_dataset *other = make_data("other", 9, 500, -1, 0);
     b = start(all_features, training, held_out, 1);
-    bench c;
     assert_int_equal(make_bench(&c, all_features, other, held_out, 1, &err), FLOW_OK);
     assert_int_equal(run(&c, &err), FLOW_ARGUMENT); /* neither started nor restored */
     copy_state(&c, &b, &err);
@@ -825,9 +1055,15 @@ int main(void)
         cmocka_unit_test(test_weights_are_repetitions),
         cmocka_unit_test(test_equal_weights),
         cmocka_unit_test(test_more_epochs_later),
+        cmocka_unit_test(test_observers_same_for_any_threads),
+        cmocka_unit_test(test_observers_resume_bit_for_bit),
+        cmocka_unit_test(test_best_weights_with_their_fitted_values),
+        cmocka_unit_test(test_observers_go_back),
+        cmocka_unit_test(test_a_deep_stack),
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_without_validation),
         cmocka_unit_test(test_a_bad_row),
+        cmocka_unit_test(test_a_bad_row_behind_sums),
         cmocka_unit_test(test_cuts_have_a_floor),
         cmocka_unit_test(test_gives_up_with_the_best_intact),
         cmocka_unit_test(test_refuses_damaged_states),

@@ -58,6 +58,13 @@ typedef struct flow_pass {
     flow_tape *tape;      /* backward only: takes the gradients of the weights; NULL: nobody wants them */
 } flow_pass;
 
+/* One tile of a batch that training has seen, behind its to_latent. */
+typedef struct flow_sight {
+    int n;                /* columns, padding included */
+    const double *weight; /* (n): of each row, of either sign; 0 in the padding */
+    void *work;           /* the block's work area, as to_latent left it */
+} flow_sight;
+
 typedef struct flow_block_type {
     const char *type; /* the JSON "type" and part of the names in a model file */
     const char *help; /* one line */
@@ -95,6 +102,12 @@ typedef struct flow_block_type {
     /* Optional: data-dependent initial values, once per model, from n valid rows x (d, n) as they arrive at the block.
      * Writes weights and fitted values. */
     flow_status (*fit)(const void *self, flow_params *params, real *weights, int n, const real *x, flow_error *err);
+
+    /* Optional: what a block learns from the rows themselves and not by gradients. Called after each training step that
+     * took data to the latent end and was not dropped, with the tiles of its batch in order; share (0 to 1) is how
+     * far to follow this batch as compared with a full one, see flow_step_observe. Writes the block's fitted values, as
+     * `check` wants them. */
+    void (*observe)(const void *self, const flow_sight *tiles, int n_tiles, double share, double *fitted);
 
     /* Optional: whether fitted values that were read from a file are usable (they may be hostile). */
     flow_status (*check)(const void *self, const flow_params *params, flow_error *err);

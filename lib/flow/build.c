@@ -177,7 +177,7 @@ static flow_status refuse_circles(const flow *f, const char *name, const flow_js
     snprintf(place, sizeof place, "dimension %d", i + 1);
     return flow_json_fail(spec, err,
                           "\"%s\" does not keep periodic columns periodic (%.80s is one here); permute, actnorm, "
-                          "coupling, maf and iaf do, and presets made of them",
+                          "batchnorm, coupling, maf and iaf do, and presets made of them",
                           name, place);
 }
 
@@ -297,18 +297,15 @@ static flow_status unknown_map(const flow_json *spec, const char *type, flow_err
     for (const flow_preset *p = flow_presets; p->type != NULL && n < 64; p++)
         if (flow_block_find(p->type) == NULL)
             known[n++] = p->type;
+    if (n < 64)
+        known[n++] = FLOW_GROUP;
     return unknown_type(spec, type, known, n, err);
 }
 
-static flow_status add_element(flow *f, flow_json *spec, uint64_t seed, flow_error *err)
+/* `turn`: how often it has been here before. */
+static flow_status add_copies(flow *f, const char *type, flow_json *spec, int turn, uint64_t seed, flow_error *err)
 {
-    const char *type = NULL;
-    flow_status status = name_type(&type, spec, "a column map or a block", err);
-    if (status != FLOW_OK)
-        return status;
-    const flow_column_type *column = flow_column_find(type);
-    if (column != NULL)
-        return add_column(f, column, spec, seed, err);
+    flow_status status = FLOW_OK;
     const flow_preset *preset = flow_preset_find(type);
     const flow_block_type *block = flow_block_find(preset != NULL ? preset->block : type);
     if (block == NULL)
@@ -320,13 +317,65 @@ static flow_status add_element(flow *f, flow_json *spec, uint64_t seed, flow_err
         status = read_repeat(&repeat, spec, err);
     char name[FLOW_NAME_SIZE]; /* the JSON may move while defaults are filled in */
     snprintf(name, sizeof name, "%s", preset != NULL ? preset->type : block->type);
-    for (int turn = 0; turn < repeat && status == FLOW_OK; turn++) {
-        status = add_companions(f, preset != NULL ? preset->opening : NULL, spec, turn, seed, err);
+    for (int k = 0; k < repeat && status == FLOW_OK; k++) {
+        status = add_companions(f, preset != NULL ? preset->opening : NULL, spec, turn * repeat + k, seed, err);
         if (status == FLOW_OK)
-            status = add_block(f, block, name, spec, turn, seed, err);
+            status = add_block(f, block, name, spec, turn * repeat + k, seed, err);
     }
     if (status == FLOW_OK)
-        status = add_companions(f, preset != NULL ? preset->closing : NULL, spec, 0, seed, err);
+        status = add_companions(f, preset != NULL ? preset->closing : NULL, spec, turn, seed, err);
+    return status;
+}
+
+/* The list of a spec (depth 0) or of a group, for the `turn`th time. */
+static flow_status add_list(flow *f, flow_json *list, int depth, int turn, uint64_t seed, flow_error *err);
+
+/* Every repetition adds a block, so that FLOW_BLOCKS_MAX bounds them all, and with them the turns. */
+static flow_status add_group(flow *f, flow_json *spec, int depth, int turn, uint64_t seed, flow_error *err)
+{
+    flow_group group = {0};
+    if (depth == FLOW_GROUP_DEPTH_MAX)
+        return flow_json_fail(spec, err, "a repeat within more than %d others", FLOW_GROUP_DEPTH_MAX - 1);
+    flow_status status = flow_options_read(&group, flow_group_options, spec, type_only, err);
+    if (status == FLOW_OK && cJSON_IsArray(group.flow.node) && group.flow.node->child == NULL)
+        return flow_json_fail(&group.flow, err, "the list is empty: there is nothing to repeat");
+    for (int k = 0; k < (int)group.times && status == FLOW_OK; k++)
+        status = add_list(f, &group.flow, depth + 1, turn * (int)group.times + k, seed, err);
+    return status;
+}
+
+static flow_status add_element(flow *f, flow_json *spec, int depth, int turn, uint64_t seed, flow_error *err)
+{
+    const char *type = NULL;
+    flow_status status = name_type(&type, spec, "a column map or a block", err);
+    if (status != FLOW_OK)
+        return status;
+    const flow_column_type *column = flow_column_find(type);
+    if (column != NULL && depth > 0)
+        return flow_json_fail(spec, err, "\"%s\" prepares the columns of the data: it stands before all blocks, and is "
+                              "not repeated", type);
+    if (column != NULL)
+        return add_column(f, column, spec, seed, err);
+    if (strcmp(type, FLOW_GROUP) == 0)
+        return add_group(f, spec, depth, turn, seed, err);
+    return add_copies(f, type, spec, turn, seed, err);
+}
+
+static flow_status add_list(flow *f, flow_json *list, int depth, int turn, uint64_t seed, flow_error *err)
+{
+    if (!cJSON_IsArray(list->node)) {
+        char found[80];
+        flow_json_describe(found, sizeof found, list);
+        return flow_json_fail(list, err, "expected a list of column maps and blocks [ ... ], found %s", found);
+    }
+    int n = cJSON_GetArraySize(list->node);
+    if (n > FLOW_BLOCKS_MAX)
+        return flow_json_fail(list, err, "the list has more than %d elements", FLOW_BLOCKS_MAX);
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < n && status == FLOW_OK; i++) {
+        flow_json element = flow_json_element(list, i);
+        status = add_element(f, &element, depth, turn, seed, err);
+    }
     return status;
 }
 
@@ -360,18 +409,8 @@ flow_status flow_new_conditional(flow **out, flow_json *list, flow_json *base, f
     flow_status status = make_base(f, base, err);
     if (status == FLOW_OK)
         status = flow_context_configure(&f->context, embedding, shape->n_context, &f->params, err);
-    if (status == FLOW_OK && list->node != NULL && !cJSON_IsArray(list->node)) {
-        char found[80];
-        flow_json_describe(found, sizeof found, list);
-        status = flow_json_fail(list, err, "expected a list of column maps and blocks [ ... ], found %s", found);
-    }
-    int n = list->node != NULL ? cJSON_GetArraySize(list->node) : 0;
-    if (status == FLOW_OK && n > FLOW_BLOCKS_MAX)
-        status = flow_json_fail(list, err, "the list has more than %d elements", FLOW_BLOCKS_MAX);
-    for (int i = 0; i < n && status == FLOW_OK; i++) {
-        flow_json element = flow_json_element(list, i);
-        status = add_element(f, &element, seed, err);
-    }
+    if (status == FLOW_OK && list->node != NULL)
+        status = add_list(f, list, 0, 0, seed, err);
     if (status == FLOW_OK)
         status = configure_base(f, seed, err);
     if (status != FLOW_OK) {

@@ -128,6 +128,14 @@ flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const
     return status;
 }
 
+bool flow_observes(const flow *f)
+{
+    for (int i = 0; i < f->n_blocks; i++)
+        if (f->blocks[i].type->observe != NULL)
+            return true;
+    return false;
+}
+
 flow_status flow_check(const flow *f, flow_error *err)
 {
     for (size_t k = 0; k < f->params.n_fitted; k++)

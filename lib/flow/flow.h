@@ -4,7 +4,8 @@
  *
  * The log-density of a row is log base(z) + the log-determinants of all maps on the way (change of variables; for
  * example Papamakarios et al. 2021, eq. 3). Everything here is const after flow_new, flow_fit and loading, and may be
- * used by many threads; weights are passed in, so that one flow serves current, best and averaged weights.
+ * used by many threads; weights are passed in, so that one flow serves current, best and averaged weights. The
+ * exception is a flow in training with a block that observes: its fitted values change between steps.
  *
  * A conditional flow gives p(x | c). Its rows are (n, d + c): the columns of the data, then those of the context.
  */
@@ -73,6 +74,9 @@ flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error 
  * `columns` (d) are names for messages or NULL. Called once, before training. */
 flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const char *const *columns, flow_error *err);
 
+/* Whether some block moves its fitted values in training (observe in block.h). */
+bool flow_observes(const flow *f);
+
 /* Whether fitted values read from a file can be used; FLOW_FORMAT if not. */
 flow_status flow_check(const flow *f, flow_error *err);
 
@@ -93,6 +97,7 @@ typedef struct flow_workspace {
     real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. A backward may start from ga */
     double *inputs;     /* (n_columns, d, n): what each column map was given, for its backward; only with keep */
     double *logdet;     /* (n) */
+    bool from_data;     /* what the work areas hold: a pass to the latent end, or one to the data */
     real *glogdet;      /* (n); only with keep */
     char **areas;       /* (n_blocks + 1) work areas: of the blocks, and of the base */
     flow_tape tape;     /* only with keep */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "flow/context.h"
+#include "flow/flow.h"
 #include "flow/permutation.h"
 #include "flow/support.h"
 
@@ -99,6 +99,23 @@ const flow_preset flow_presets[] = {
     {.type = NULL},
 };
 
+const flow_option flow_group_options[] = {
+    {.key = "times",
+     .kind = FLOW_OPTION_INT,
+     .offset = offsetof(flow_group, times),
+     .fallback = FLOW_REQUIRED,
+     .least = 1,
+     .most = FLOW_BLOCKS_MAX,
+     .help = "how many times"},
+    {.key = "flow",
+     .kind = FLOW_OPTION_JSON,
+     .offset = offsetof(flow_group, flow),
+     .fallback = FLOW_REQUIRED,
+     .refers = "flow",
+     .help = "the blocks, in this order"},
+    FLOW_OPTIONS_END,
+};
+
 #define FIND(table, name)                               \
     do {                                                \
         for (int i = 0; (table)[i] != NULL; i++)        \
@@ -137,7 +154,7 @@ const flow_preset *flow_preset_find(const char *type)
 
 /* ------------------------------------------------------------------ schema */
 
-/* {"type": "object", "properties": {"type": {"const": NAME}, ...}, "required": ["type"], no others} */
+/* {"type": "object", "properties": {"type": {"const": NAME}, ...}, "required": ["type", ...], no others} */
 static cJSON *object_schema(const char *name, const char *help, const flow_option *options, const char *const *defaults,
                             bool repeats)
 {
@@ -151,7 +168,7 @@ static cJSON *object_schema(const char *name, const char *help, const flow_optio
         cJSON *repeat = cJSON_AddObjectToObject(properties, "repeat");
         cJSON_AddStringToObject(repeat, "type", "integer");
         cJSON_AddNumberToObject(repeat, "minimum", 1);
-        cJSON_AddNumberToObject(repeat, "maximum", 1024);
+        cJSON_AddNumberToObject(repeat, "maximum", FLOW_BLOCKS_MAX);
         cJSON_AddNumberToObject(repeat, "default", 1);
         cJSON_AddStringToObject(repeat, "description", "how many of these blocks, one after the other");
     }
@@ -212,10 +229,10 @@ void flow_registry_schema(cJSON *definitions)
     flow_context_schema(definitions);
     add_order_schema(definitions);
     flow_supports_schema(definitions);
-    cJSON *flow = cJSON_AddObjectToObject(definitions, "flow"), *names;
-    cJSON_AddStringToObject(flow, "type", "array");
-    cJSON_AddStringToObject(flow, "description", "the maps from the data to the base, in this order");
-    cJSON *list = choice_schema(flow, "items", &names);
+    cJSON *maps = cJSON_AddObjectToObject(definitions, "flow"), *names;
+    cJSON_AddStringToObject(maps, "type", "array");
+    cJSON_AddStringToObject(maps, "description", "the maps from the data to the base, in this order");
+    cJSON *list = choice_schema(maps, "items", &names);
     for (int i = 0; flow_column_types[i] != NULL; i++) {
         const flow_column_type *t = flow_column_types[i];
         add_choice(list, names, t->type, object_schema(t->type, t->help, t->options, NULL, false));
@@ -228,6 +245,8 @@ void flow_registry_schema(cJSON *definitions)
         if (flow_preset_find(t->type) == NULL)
             add_choice(list, names, t->type, object_schema(t->type, t->help, t->options, NULL, true));
     }
+    add_choice(list, names, FLOW_GROUP,
+               object_schema(FLOW_GROUP, "blocks that are repeated together", flow_group_options, NULL, false));
     list = choice_schema(definitions, "univariate", &names);
     for (int i = 0; flow_univariate_types[i] != NULL; i++) {
         const flow_univariate_type *t = flow_univariate_types[i];

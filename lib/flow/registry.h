@@ -10,7 +10,7 @@
 
 #define FLOW_COLUMNS(X) X(support) X(standardize)
 
-#define FLOW_BLOCKS(X) X(permute) X(actnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf)
+#define FLOW_BLOCKS(X) X(permute) X(actnorm) X(batchnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf)
 
 #define FLOW_UNIVARIATES(X) X(affine) X(additive) X(rational_quadratic) X(mixture)
 
@@ -28,6 +28,18 @@ typedef struct flow_preset {
     const char *opening;         /* the blocks in front of each repeat, a list as JSON text; or NULL */
     const char *closing;         /* the blocks behind the last one, likewise */
 } flow_preset;
+
+/* A stretch of the list that is repeated: {"type": "repeat", "times": 5, "flow": [ ... ]}. What alternates goes by how
+ * often it has been there: `turn` of flow_site counts on from one repetition to the next. */
+#define FLOW_GROUP "repeat"
+enum { FLOW_GROUP_DEPTH_MAX = 4 }; /* groups within groups */
+
+typedef struct flow_group {
+    int64_t times;
+    flow_json flow;
+} flow_group;
+
+extern const flow_option flow_group_options[];
 
 /* NULL-terminated. */
 extern const flow_column_type *const flow_column_types[];

@@ -60,6 +60,7 @@ void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws,
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     columns_to_latent(f, ws, n);
     make_features(f, weights, ws, n);
+    ws->from_data = true;
     real *in = ws->a, *out = ws->b;
     for (int i = 0; i < f->n_blocks; i++) {
         flow_pass pass = pass_of(f, weights, ws, n, i);
@@ -76,6 +77,7 @@ void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, i
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
     make_features(f, weights, ws, n);
+    ws->from_data = false;
     real *in = ws->a, *out = ws->b;
     for (int i = f->n_blocks - 1; i >= 0; i--) {
         flow_pass pass = pass_of(f, weights, ws, n, i);

@@ -5,8 +5,9 @@
  * kinds:
  *   weights  trainable, of type real; a vector of n_weights that is kept apart, so that there can be several of it
  *            (current, best, averaged);
- *   fitted   set once from data or from the seed and constant after, of type double (the mean of a column of time
- *            stamps has no digits left in float); one vector of n_fitted, owned here.
+ *   fitted   not trained: set from data or from the seed, of type double (the mean of a column of time stamps has no
+ *            digits left in float); one vector of n_fitted, owned here. Constant after the fit, but for what blocks
+ *            take from the batches of a training (observe in flow/block.h).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_PARAMS_H

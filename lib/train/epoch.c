@@ -53,14 +53,6 @@ static void describe_culprit(flow_trainer *t, char *out, size_t size)
              culprit.place, culprit.place[0] != '\0' ? ")" : "");
 }
 
-static void go_back(flow_trainer *t)
-{
-    memcpy(t->weights, t->best, t->f->params.n_weights * sizeof *t->weights);
-    if (t->average != NULL)
-        memcpy(t->average, t->best, t->f->params.n_weights * sizeof *t->average);
-    flow_optimizer_reset(t->optimizer);
-}
-
 static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double rate, flow_error *err)
 {
     char culprit[560], message[720], origin[64] = "the initial ones";
@@ -72,7 +64,7 @@ static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double r
         snprintf(origin, sizeof origin, "those of epoch %lld", (long long)t->counters[COUNT_BEST_EPOCH]);
     bool back = in_a_row == REWIND_AFTER;
     if (back)
-        go_back(t);
+        flow_trainer_go_back(t);
     if (hooks->on_warning != NULL) {
         snprintf(message, sizeof message, "epoch %lld: %s; this step is dropped and the rate is cut to %.3g%s%s",
                  (long long)t->counters[COUNT_EPOCHS] + 1, culprit, rate * cut_factor / factor,
@@ -90,6 +82,18 @@ static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double r
                           (long long)t->counters[COUNT_EPOCHS] + 1, (long long)(running ? in_a_row : dropped),
                           running ? " in a row" : "", culprit, t->source->type->noun, flow_optimizer_rate(t->optimizer),
                           t->options.clip, origin);
+}
+
+/* What blocks take from the batch, and the average of that: it belongs to the average of the weights, which grew
+ * together with it. What they take changes the density and no gradient answers it but through the next steps, so it
+ * must not be faster than these: it slows down with the learning rate, and both come to rest together. */
+static void observe(flow_trainer *t, int64_t n, double rate, double keep)
+{
+    const flow_params *params = &t->f->params;
+    double share = (double)n / (double)t->batch * rate / flow_optimizer_rate(t->optimizer);
+    flow_step_observe(t->step, share, params->fitted);
+    for (size_t k = 0; t->average_fitted != NULL && k < params->n_fitted; k++)
+        t->average_fitted[k] += (1 - keep) * (params->fitted[k] - t->average_fitted[k]);
 }
 
 /* Fresh in every step, and the same after a resume. */
@@ -124,6 +128,7 @@ static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, flo
     double taken = (double)flow_optimizer_steps(t->optimizer);
     double keep = fmin(t->options.ema, (1 + taken) / (10 + taken));
     flow_optimizer_step(t->optimizer, rate, scale, t->gradient, t->weights, t->average, keep, t->n_threads);
+    observe(t, batch->n, rate, keep);
 
     t->counters[COUNT_EPOCH_STEPS]++;
     t->counters[COUNT_DROPPED_IN_A_ROW] = 0;

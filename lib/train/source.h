@@ -39,8 +39,9 @@ struct flow_source {
     uint32_t checksum, held_out_checksum; /* of what a resumed run has to agree with */
 };
 
-/* `evaluated` are the weights that are judged; everything is borrowed. validation may be NULL. FLOW_DATA when the
- * columns are not those of the flow, or have no spread. */
+/* `f` and `evaluated` are the flow, with its fitted values, and the weights that are judged: not always those that are
+ * trained. Everything is borrowed. validation may be NULL. FLOW_DATA when the columns are not those of the flow, or
+ * have no spread. */
 flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *training, flow_dataset *validation,
                              const real *evaluated, const flow_train_options *options, uint64_t seed, int n_threads,
                              flow_error *err);

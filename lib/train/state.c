@@ -17,6 +17,14 @@ void flow_trainer_list_arrays(flow_trainer *trainer)
     arrays[t->n_arrays++] = (flow_array){"best", FLOW_ARRAY_REAL, n, 1, t->best};
     if (t->average != NULL)
         arrays[t->n_arrays++] = (flow_array){"average", FLOW_ARRAY_REAL, n, 1, t->average};
+    if (t->best_fitted != NULL) {
+        const flow_params *p = &t->f->params;
+        arrays[t->n_arrays++] = (flow_array){"fitted", FLOW_ARRAY_DOUBLE, p->n_fitted, 1, p->fitted};
+        arrays[t->n_arrays++] = (flow_array){"best_fitted", FLOW_ARRAY_DOUBLE, p->n_fitted, 1, t->best_fitted};
+    }
+    if (t->average_fitted != NULL)
+        arrays[t->n_arrays++] =
+            (flow_array){"average_fitted", FLOW_ARRAY_DOUBLE, t->f->params.n_fitted, 1, t->average_fitted};
     t->n_arrays += flow_optimizer_arrays(t->optimizer, arrays + t->n_arrays);
     arrays[t->n_arrays++] = flow_schedule_state(t->schedule);
     size_t held_out = (size_t)t->source->n_held_out;
@@ -93,7 +101,8 @@ static flow_status check_vectors(const flow_trainer *t, flow_error *err)
     flow_status status = flow_params_runs(&t->f->params, &runs, &n_runs, SIZE_MAX, err);
     for (int k = 0; status == FLOW_OK && k < t->n_arrays; k++) {
         const flow_array *array = &t->arrays[k];
-        if (array->kind != FLOW_ARRAY_REAL || array->rows != t->f->params.n_weights || array->data == t->reference)
+        if (array->kind != FLOW_ARRAY_REAL || array->rows != t->f->params.n_weights || array->data == t->reference ||
+            array->data == t->f->params.fitted || array->data == t->best_fitted || array->data == t->average_fitted)
             continue;
         const real *x = array->data;
         size_t live = 0; /* up to here checked */
@@ -111,6 +120,17 @@ static flow_status check_vectors(const flow_trainer *t, flow_error *err)
     }
     free(runs);
     return status;
+}
+
+static flow_status check_fitted(const flow_trainer *t, flow_error *err)
+{
+    const flow *flows[] = {t->f, &t->best_flow, &t->average_flow};
+    int n = t->average_fitted != NULL ? 3 : t->best_fitted != NULL ? 2 : 0;
+    flow_error reason;
+    for (int k = 0; k < n; k++)
+        if (flow_check(flows[k], &reason) != FLOW_OK)
+            return damaged(err, reason.message);
+    return FLOW_OK;
 }
 
 static flow_status check_reference(const flow_trainer *t, flow_error *err)
@@ -133,6 +153,8 @@ flow_status flow_trainer_restored(flow_trainer *trainer, flow_error *err)
         status = check_figures(trainer, err);
     if (status == FLOW_OK)
         status = check_vectors(trainer, err);
+    if (status == FLOW_OK)
+        status = check_fitted(trainer, err);
     if (status == FLOW_OK)
         status = check_reference(trainer, err);
     if (status == FLOW_OK)

@@ -26,11 +26,28 @@ struct flow_step {
     int n_threads, n_tiles;
     tile *tiles;      /* (n_tiles) */
     flow_tape *tapes; /* (n_tiles) */
+    int n_observers;
+    int *observers;     /* (n_observers): the blocks that observe */
+    flow_sight *sights; /* (n_observers, n_tiles): what they see */
+    double share, *fitted; /* while they do */
     /* the batch at hand */
     const real *weights;
     flow_batch batch;
     int n_used;
 };
+
+static flow_status make_observers(flow_step *step, flow_error *err)
+{
+    const flow *f = step->f;
+    step->observers = calloc((size_t)f->n_blocks + 1, sizeof *step->observers);
+    if (step->observers == NULL)
+        return flow_error_memory(err, "a training step");
+    for (int i = 0; i < f->n_blocks; i++)
+        if (f->blocks[i].type->observe != NULL)
+            step->observers[step->n_observers++] = i;
+    step->sights = calloc((size_t)step->n_observers * (size_t)step->n_tiles + 1, sizeof *step->sights);
+    return step->sights == NULL ? flow_error_memory(err, "a training step") : FLOW_OK;
+}
 
 static flow_status make_tile(tile *made, const flow *f, const flow_objective *objective, const flow_target *target,
                              flow_error *err)
@@ -68,6 +85,8 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective *
     step->tapes = calloc((size_t)step->n_tiles + 1, sizeof *step->tapes);
     if (step->tiles == NULL || step->tapes == NULL)
         status = flow_error_memory(err, "a training step");
+    if (status == FLOW_OK)
+        status = make_observers(step, err);
     for (int t = 0; status == FLOW_OK && t < step->n_tiles; t++)
         status = make_tile(&step->tiles[t], f, objective, target, err);
     if (status != FLOW_OK) {
@@ -92,6 +111,8 @@ void flow_step_free(flow_step *step)
     }
     free(step->tiles);
     free(step->tapes);
+    free(step->observers);
+    free(step->sights);
     free(step);
 }
 
@@ -171,6 +192,27 @@ double flow_step_gradient(flow_step *step, const real *weights, const flow_batch
     return score;
 }
 
+static void observe_block(void *context, int item, int thread)
+{
+    (void)thread;
+    flow_step *step = context;
+    int at = step->observers[item];
+    const flow_block *block = &step->f->blocks[at];
+    flow_sight *sights = step->sights + (size_t)item * (size_t)step->n_tiles;
+    for (int t = 0; t < step->n_used; t++)
+        sights[t] = (flow_sight){step->tiles[t].n, step->tiles[t].weight, step->tiles[t].ws->areas[at]};
+    block->type->observe(block->state, sights, step->n_used, step->share, step->fitted);
+}
+
+void flow_step_observe(flow_step *step, double share, double *fitted)
+{
+    if (step->n_observers == 0 || !step->tiles[0].ws->from_data)
+        return;
+    step->share = share / step->n_observers;
+    step->fitted = fitted;
+    flow_parallel_for(step->n_observers, step->n_threads, observe_block, step);
+}
+
 /* ---- the culprit ---- */
 
 /* A size that orders NaN above everything. */
@@ -197,6 +239,8 @@ static void blame_gradient(const flow_step *step, flow_culprit *out)
         const flow_tape *tape = &step->tapes[t];
         for (int k = 0; k < tape->n_records; k++) {
             const flow_record *record = &tape->records[k];
+            if (record->summed) /* no row of its own in there */
+                continue;
             int units = record->linear != NULL ? record->linear->n_out : record->rows;
             size_t offset = record->linear != NULL ? record->linear->weight : record->offset;
             for (int u = 0; u < units; u++) {

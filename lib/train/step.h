@@ -38,6 +38,13 @@ double flow_batch_weight(const flow_batch *batch, const flow *f);
  * finite the gradient is not written. The rows are borrowed until flow_step_blame is done with. */
 double flow_step_gradient(flow_step *step, const real *weights, const flow_batch *batch, real *gradient);
 
+/* Lets the blocks that observe see the batch of the last flow_step_gradient, whose work areas are still there: writes
+ * fitted (n_fitted), which may be those of the flow. `share` is the step as a part of a full one: that of a full
+ * batch, at the full learning rate. Where K blocks observe each gets share / K: they all see a change that one of
+ * them would be enough to answer. Nothing happens after an objective that did not take the batch to the latent end.
+ * The same for any number of threads. */
+void flow_step_observe(flow_step *step, double share, double *fitted);
+
 /* What made a step unusable. */
 typedef struct flow_culprit {
     int64_t row;      /* of the batch; -1: cannot be told */

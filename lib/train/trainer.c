@@ -27,6 +27,27 @@ static flow_status make_parts(flow_trainer *t, const flow_target *target, flow_e
     return status;
 }
 
+/* Another vector of fitted values, and a flow with them. */
+static flow_status make_flow(flow *view, double **fitted, const flow *f, flow_error *err)
+{
+    *fitted = flow_alloc_aligned(f->params.n_fitted, sizeof **fitted);
+    if (*fitted == NULL)
+        return flow_error_memory(err, "training");
+    *view = *f;
+    view->params.fitted = *fitted;
+    return FLOW_OK;
+}
+
+static flow_status make_flows(flow_trainer *t, flow_error *err)
+{
+    if (!flow_observes(t->f))
+        return FLOW_OK;
+    flow_status status = make_flow(&t->best_flow, &t->best_fitted, t->f, err);
+    if (status == FLOW_OK && t->options.ema > 0)
+        status = make_flow(&t->average_flow, &t->average_fitted, t->f, err);
+    return status;
+}
+
 static flow_status make_weights(flow_trainer *t, flow_error *err)
 {
     size_t n = t->f->params.n_weights;
@@ -80,6 +101,8 @@ static flow_status begin(flow_trainer **out, flow *f, const flow_train_options *
     flow_status status = flow_objective_new(&t->objective, &json, err);
     if (status == FLOW_OK)
         status = make_weights(t, err);
+    if (status == FLOW_OK)
+        status = make_flows(t, err);
     if (status != FLOW_OK) {
         flow_trainer_free(t);
         return status;
@@ -115,8 +138,8 @@ flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_optio
     if (flow_objective_draws(&t->objective) != NULL)
         status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is not one on data", t->objective.type->type);
     if (status == FLOW_OK)
-        status = flow_source_data(&t->source, f, training, validation, flow_trainer_evaluated(t), options, seed,
-                                  t->n_threads, err);
+        status = flow_source_data(&t->source, flow_trainer_evaluated_flow(t), training, validation,
+                                  flow_trainer_evaluated(t), options, seed, t->n_threads, err);
     if (status == FLOW_OK)
         status = finish(t, NULL, err);
     if (status == FLOW_OK)
@@ -138,8 +161,8 @@ flow_status flow_trainer_new_target(flow_trainer **out, flow *f, const flow_trai
     if (draws == NULL)
         status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is one on data", t->objective.type->type);
     if (status == FLOW_OK)
-        status = flow_source_draws(&t->source, f, target, draws, flow_trainer_evaluated(t), options, seed, t->n_threads,
-                                   err);
+        status = flow_source_draws(&t->source, flow_trainer_evaluated_flow(t), target, draws,
+                                   flow_trainer_evaluated(t), options, seed, t->n_threads, err);
     if (status == FLOW_OK)
         status = finish(t, target, err);
     if (status == FLOW_OK)
@@ -163,6 +186,8 @@ void flow_trainer_free(flow_trainer *trainer)
     flow_free_aligned(trainer->best);
     flow_free_aligned(trainer->average);
     flow_free_aligned(trainer->gradient);
+    flow_free_aligned(trainer->best_fitted);
+    flow_free_aligned(trainer->average_fitted);
     flow_free_aligned(trainer->scores);
     flow_free_aligned(trainer->reference);
     flow_free_aligned(trainer->held_out_weights);
@@ -172,22 +197,41 @@ void flow_trainer_free(flow_trainer *trainer)
 
 /* ---- starting ---- */
 
+/* Initial or evaluated weights, and the fitted values that go with them. */
+static void keep_best(flow_trainer *t, const flow *f, const real *weights)
+{
+    memcpy(t->best, weights, f->params.n_weights * sizeof *t->best);
+    if (t->best_fitted != NULL)
+        memcpy(t->best_fitted, f->params.fitted, f->params.n_fitted * sizeof *t->best_fitted);
+}
+
+void flow_trainer_go_back(flow_trainer *trainer)
+{
+    flow_trainer *t = trainer;
+    const flow_params *params = &t->f->params;
+    memcpy(t->weights, t->best, params->n_weights * sizeof *t->weights);
+    if (t->average != NULL)
+        memcpy(t->average, t->best, params->n_weights * sizeof *t->average);
+    if (t->best_fitted != NULL)
+        memcpy(params->fitted, t->best_fitted, params->n_fitted * sizeof *t->best_fitted);
+    if (t->average_fitted != NULL)
+        memcpy(t->average_fitted, t->best_fitted, params->n_fitted * sizeof *t->best_fitted);
+    flow_optimizer_reset(t->optimizer);
+}
+
 flow_status flow_trainer_start(flow_trainer *trainer, flow_error *err)
 {
     flow_trainer *t = trainer;
     t->ready = false;
     clear_state(t);
-    flow_optimizer_reset(t->optimizer);
     flow_schedule_reset(t->schedule);
     flow_status status = flow_init_weights(t->f, t->seed, t->weights, err);
     if (status == FLOW_OK)
         status = t->source->type->fit(t->source, t->f, t->weights, err);
     if (status != FLOW_OK)
         return status;
-    size_t bytes = t->f->params.n_weights * sizeof *t->weights;
-    memcpy(t->best, t->weights, bytes);
-    if (t->average != NULL)
-        memcpy(t->average, t->weights, bytes);
+    keep_best(t, t->f, t->weights);
+    flow_trainer_go_back(t);
     t->ready = true;
     return FLOW_OK;
 }
@@ -197,6 +241,11 @@ flow_status flow_trainer_start(flow_trainer *trainer, flow_error *err)
 const real *flow_trainer_evaluated(const flow_trainer *trainer)
 {
     return trainer->average != NULL ? trainer->average : trainer->weights;
+}
+
+const flow *flow_trainer_evaluated_flow(const flow_trainer *trainer)
+{
+    return trainer->average_fitted != NULL ? &trainer->average_flow : trainer->f;
 }
 
 /* Whether the epoch's held-out log-densities are higher than those of the reference by more than their paired standard
@@ -253,7 +302,7 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
     if (best) {
         counters[COUNT_BEST_EPOCH] = epoch;
         figures[FIGURE_BEST] = t->source->n_held_out > 0 ? likelihood.mean : figures[FIGURE_BEST];
-        memcpy(t->best, flow_trainer_evaluated(t), t->f->params.n_weights * sizeof *t->best);
+        keep_best(t, flow_trainer_evaluated_flow(t), flow_trainer_evaluated(t));
     }
     flow_schedule_observe(t->schedule, flow_optimizer_rate(t->optimizer), improved);
 
@@ -305,6 +354,11 @@ flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hook
 const real *flow_trainer_best(const flow_trainer *trainer)
 {
     return trainer->best;
+}
+
+const flow *flow_trainer_best_flow(const flow_trainer *trainer)
+{
+    return trainer->best_fitted != NULL ? &trainer->best_flow : trainer->f;
 }
 
 int64_t flow_trainer_best_epoch(const flow_trainer *trainer)

@@ -92,7 +92,8 @@ flow_status flow_trainer_start(flow_trainer *trainer, flow_error *err);
 
 /* The state, to be stored or to be filled: arrays that point into the trainer, *arrays borrowed. Filling is possible
  * before flow_trainer_start; flow_trainer_restored then checks what was filled and takes it up. The fitted values of
- * the flow (f->params.fitted) belong to the model and are stored and filled apart from this. */
+ * the flow (f->params.fitted) belong to the model and are stored and filled apart from this, and before it: where a
+ * block changes them in training the current ones, which are then not those of the model, are in the state too. */
 void flow_trainer_state(flow_trainer *trainer, const flow_array **arrays, int *n_arrays);
 flow_status flow_trainer_restored(flow_trainer *trainer, flow_error *err);
 
@@ -102,6 +103,8 @@ flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hook
 
 /* The best weights so far (n_weights); borrowed, changes with each better epoch. */
 const real *flow_trainer_best(const flow_trainer *trainer);
+/* The flow with the fitted values that go with them; borrowed. It is `f` itself unless a block of it observes. */
+const flow *flow_trainer_best_flow(const flow_trainer *trainer);
 int64_t flow_trainer_best_epoch(const flow_trainer *trainer);
 /* Whether a stop was due to patience. */
 bool flow_trainer_converged(const flow_trainer *trainer);

@@ -40,7 +40,7 @@ typedef enum flow_figure {
     N_FIGURES
 } flow_figure;
 
-enum { STATE_ARRAYS_MAX = 8 + FLOW_OPTIMIZER_ARRAYS };
+enum { STATE_ARRAYS_MAX = 11 + FLOW_OPTIMIZER_ARRAYS };
 
 struct flow_trainer {
     flow *f;
@@ -59,6 +59,10 @@ struct flow_trainer {
 
     real *weights, *best, *average; /* (n_weights); average: NULL without ema */
     real *gradient;                 /* (n_weights) */
+    /* (n_fitted): the values of f are the current ones, which go with `weights`; these go with `best` and `average`.
+     * NULL where training does not change them, and the average without ema. */
+    double *best_fitted, *average_fitted;
+    flow best_flow, average_flow; /* f with these; they borrow all the rest */
     double *scores;                 /* (held-out rows): of the epoch at hand */
     double *reference;              /* (held-out rows): of the reference epoch */
     double *held_out_weights;       /* (held-out rows) */
@@ -72,8 +76,12 @@ struct flow_trainer {
     int64_t n_history, history_capacity;
 };
 
-/* The weights that are evaluated and kept. */
+/* The weights that are evaluated and kept, and the flow with the fitted values that go with them. */
 const real *flow_trainer_evaluated(const flow_trainer *trainer);
+const flow *flow_trainer_evaluated_flow(const flow_trainer *trainer);
+
+/* Goes back to the best weights and what belongs to them; the optimizer forgets its moments. */
+void flow_trainer_go_back(flow_trainer *trainer);
 
 /* Makes room for one more line, and adds one. */
 flow_status flow_trainer_reserve_history(flow_trainer *trainer, flow_error *err);

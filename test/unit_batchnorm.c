@@ -1,0 +1,389 @@
+/* Batch normalization beyond the contract of all blocks (contract_block.c): its map against the equation of the papers,
+ * its first mean and variance, and how these follow batches, against the mean and variance of all rows it was ever
+ * shown, each with the weight that is left of it. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <gsl/gsl_statistics.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "flow/flow.h"
+#include "near.h"
+#include "num/rng.h"
+
+enum { D = 3, N = 32, TILES = 3 };
+
+static double slack(double in_double, double in_float)
+{
+    return sizeof(real) == sizeof(double) ? in_double : in_float;
+}
+
+static double uniform(uint64_t row, uint32_t column)
+{
+    return 2 * flow_rng_uniform(31, FLOW_STREAM_OTHER, row, column) - 1;
+}
+
+/* Dimensions of very different place and width, skewed; no row is further out than 1.4 deviations. */
+static double value_of(uint64_t row, int i)
+{
+    static const double place[D] = {0.3, -40, 5}, width[D] = {1, 0.02, 30};
+    double u = uniform(row, (uint32_t)i);
+    return place[i] + width[i] * (u < 0.1 ? -1 + 0.1 * u : 1 + 0.2 * u);
+}
+
+typedef struct subject {
+    cJSON *document;
+    flow *f;
+    real *weights;
+    double *mean, *variance; /* (D), among the fitted values */
+    flow_workspace *tiles[TILES];
+    double weight[TILES][N];
+} subject;
+
+static void start(subject *s, const char *json)
+{
+    flow_error err;
+    *s = (subject){.document = cJSON_Parse(json)};
+    assert_non_null(s->document);
+    flow_json list = flow_json_root(s->document), base = {0};
+    if (flow_new(&s->f, &list, &base, D, 1, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(s->f->n_blocks, 1);
+    const flow_param *last = &s->f->params.entries[s->f->params.n_entries - 1];
+    assert_non_null(strstr(last->name, "batchnorm/variance"));
+    s->variance = s->f->params.fitted + last->offset;
+    s->mean = s->variance - D;
+    s->weights = flow_alloc_aligned(s->f->params.n_weights, sizeof *s->weights);
+    for (int t = 0; t < TILES; t++)
+        assert_int_equal(flow_workspace_new(&s->tiles[t], s->f, N, true, &err), FLOW_OK);
+}
+
+static void end(subject *s)
+{
+    for (int t = 0; t < TILES; t++)
+        flow_workspace_free(s->tiles[t]);
+    flow_free(s->f);
+    flow_free_aligned(s->weights);
+    cJSON_Delete(s->document);
+}
+
+/* Takes rows first ... first + n - 1 of all through tile t. The padding holds numbers that must not count. */
+static void load(subject *s, int t, uint64_t first, int n, const double *weights)
+{
+    const real *z;
+    for (int j = 0; j < N; j++) {
+        for (int i = 0; i < D; i++)
+            s->tiles[t]->x[i * N + j] = j < n ? value_of(first + (uint64_t)j, i) : 1e5;
+        s->weight[t][j] = j >= n ? 0 : weights != NULL ? weights[j] : 1;
+    }
+    flow_tile_to_latent(s->f, s->weights, s->tiles[t], N, &z);
+}
+
+static void observe(subject *s, int n_tiles, double share)
+{
+    flow_sight sights[TILES];
+    for (int t = 0; t < n_tiles; t++)
+        sights[t] = (flow_sight){N, s->weight[t], s->tiles[t]->areas[0]};
+    s->f->blocks[0].type->observe(s->f->blocks[0].state, sights, n_tiles, share, s->f->params.fitted);
+}
+
+/* ------------------------------------------------------------------ the map */
+
+static void the_equation_of_the_papers(void **state)
+{
+    (void)state;
+    subject s;
+    start(&s, "[{\"type\": \"batchnorm\", \"epsilon\": 0.25}]");
+    double mean[D] = {0.5, -2, 30}, variance[D] = {2, 0, 100}, log_gamma[D] = {0.3, -0.2, 1}, beta[D] = {0, 4, -1};
+    double log_det = 0;
+    for (int i = 0; i < D; i++) {
+        s.mean[i] = mean[i];
+        s.variance[i] = variance[i];
+        s.weights[s.f->params.entries[0].offset + (size_t)i] = (real)log_gamma[i];
+        s.weights[s.f->params.entries[1].offset + (size_t)i] = (real)beta[i];
+        log_det += (double)(real)log_gamma[i] - 0.5 * log(variance[i] + 0.25);
+    }
+    load(&s, 0, 0, N, NULL);
+    const real *z;
+    for (int j = 0; j < N; j++)
+        for (int i = 0; i < D; i++)
+            s.tiles[0]->x[i * N + j] = value_of((uint64_t)j, i);
+    flow_tile_to_latent(s.f, s.weights, s.tiles[0], N, &z);
+    for (int j = 0; j < N; j++) {
+        ASSERT_NEAR(s.tiles[0]->logdet[j], log_det, 1e-12);
+        for (int i = 0; i < D; i++) {
+            double expected =
+                exp(log_gamma[i]) * (value_of((uint64_t)j, i) - mean[i]) / sqrt(variance[i] + 0.25) + beta[i];
+            ASSERT_NEAR(z[i * N + j], expected, slack(1e-13, 1e-6) * (1 + fabs(value_of((uint64_t)j, i) - mean[i])));
+        }
+    }
+    end(&s);
+}
+
+static void the_first_mean_and_variance(void **state)
+{
+    (void)state;
+    subject s;
+    flow_error err;
+    start(&s, "[\"batchnorm\"]");
+    for (int i = 0; i < D; i++)
+        assert_true(s.mean[i] == 0 && s.variance[i] == 1);
+    enum { ROWS = 320 };
+    double rows[ROWS * D], column[ROWS];
+    for (int r = 0; r < ROWS; r++)
+        for (int i = 0; i < D; i++)
+            rows[r * D + i] = value_of((uint64_t)r, i);
+    assert_int_equal(flow_fit(s.f, s.weights, rows, ROWS, NULL, &err), FLOW_OK);
+    for (int i = 0; i < D; i++) {
+        for (int r = 0; r < ROWS; r++)
+            column[r] = (double)(real)rows[r * D + i];
+        ASSERT_NEAR(s.mean[i], gsl_stats_mean(column, 1, ROWS), 1e-12 * fabs(s.mean[i]));
+        ASSERT_NEAR(s.variance[i], gsl_stats_variance(column, 1, ROWS), 1e-12 * s.variance[i]);
+    }
+    /* a dimension that does not vary */
+    for (int r = 0; r < ROWS; r++)
+        rows[r * D + 1] = 7;
+    assert_int_equal(flow_fit(s.f, s.weights, rows, ROWS, NULL, &err), FLOW_OK);
+    assert_true(s.mean[1] == 0 && s.variance[1] == 1);
+    assert_int_equal(flow_check(s.f, &err), FLOW_OK);
+    end(&s);
+}
+
+/* ------------------------------------------------------------------ following batches */
+
+enum { MOST_ROWS = 2000 };
+
+/* Every row that was seen, and the weight that is left of it. */
+typedef struct memory {
+    int n;
+    double row[MOST_ROWS], weight[MOST_ROWS];
+} memory;
+
+static void remember(memory *m, double rate, uint64_t first, int n, const double *weights)
+{
+    double total = 0;
+    for (int r = 0; r < m->n; r++)
+        m->weight[r] *= 1 - rate;
+    for (int j = 0; j < n; j++)
+        total += weights != NULL ? fabs(weights[j]) : 1;
+    for (int j = 0; j < n; j++, m->n++) {
+        m->row[m->n] = (double)(first + (uint64_t)j);
+        m->weight[m->n] = rate * (weights != NULL ? fabs(weights[j]) : 1) / total;
+    }
+}
+
+static void expect_statistics(const subject *s, const memory *m)
+{
+    for (int i = 0; i < D; i++) {
+        double mean = 0, variance = 0, total = 0;
+        for (int r = 0; r < m->n; r++) {
+            mean += m->weight[r] * value_of((uint64_t)m->row[r], i);
+            total += m->weight[r];
+        }
+        mean /= total;
+        for (int r = 0; r < m->n; r++)
+            variance += m->weight[r] * pow(value_of((uint64_t)m->row[r], i) - mean, 2);
+        variance /= total;
+        ASSERT_NEAR(total, 1, 1e-12);
+        ASSERT_NEAR(s->mean[i], mean, slack(1e-12, 1e-5) * (fabs(mean) + sqrt(variance)));
+        ASSERT_NEAR(s->variance[i], variance, slack(1e-11, 2e-4) * variance);
+    }
+}
+
+/* Starts with what the rows 0 ... n - 1, all of weight 1, have. */
+static void start_from_rows(subject *s, memory *m, int n)
+{
+    m->n = 0;
+    remember(m, 1, 0, n, NULL);
+    for (int i = 0; i < D; i++) {
+        s->mean[i] = s->variance[i] = 0;
+        for (int r = 0; r < n; r++)
+            s->mean[i] += value_of((uint64_t)r, i) / n;
+        for (int r = 0; r < n; r++)
+            s->variance[i] += pow(value_of((uint64_t)r, i) - s->mean[i], 2) / n;
+    }
+}
+
+/* Batches of several tiles with padding, short ones, single rows; the old rows fade, none is forgotten at once. */
+static void mean_and_variance_of_all_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        int tiles, last;
+        double share;
+    } batches[] = {{3, 32, 1}, {3, 7, 0.7}, {1, 1, 0.01}, {1, 32, 1. / 3}, {2, 1, 0.4}, {3, 32, 1}, {1, 1, 1}};
+    subject s;
+    memory m;
+    start(&s, "[{\"type\": \"batchnorm\", \"momentum\": 0.8, \"epsilon\": 0.5}]");
+    start_from_rows(&s, &m, 500);
+    uint64_t row = 500;
+    for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
+        int n = (batches[b].tiles - 1) * N + batches[b].last;
+        for (int t = 0; t < batches[b].tiles; t++)
+            load(&s, t, row + (uint64_t)(t * N), t + 1 < batches[b].tiles ? N : batches[b].last, NULL);
+        observe(&s, batches[b].tiles, batches[b].share);
+        remember(&m, 0.2 * batches[b].share, row, n, NULL);
+        expect_statistics(&s, &m);
+        row += (uint64_t)n;
+    }
+    end(&s);
+}
+
+/* Rows count by the size of their weights; a batch without any counts nothing. */
+static void weights_of_rows(void **state)
+{
+    (void)state;
+    subject s;
+    memory m;
+    double weights[N];
+    start(&s, "[{\"type\": \"batchnorm\", \"momentum\": 0.5}]");
+    start_from_rows(&s, &m, 100);
+    for (int round = 0; round < 5; round++) {
+        for (int j = 0; j < N; j++)
+            weights[j] = j % 5 == 0 ? 0 : 10 * uniform((uint64_t)(round * N + j), 9); /* of both signs */
+        load(&s, 0, 100 + (uint64_t)(round * N), N, weights);
+        observe(&s, 1, 1);
+        remember(&m, 0.5, 100 + (uint64_t)(round * N), N, weights);
+        expect_statistics(&s, &m);
+    }
+    double before[2 * D];
+    memcpy(before, s.mean, sizeof before);
+    memset(weights, 0, sizeof weights);
+    load(&s, 0, 700, N, weights);
+    observe(&s, 1, 1);
+    assert_memory_equal(s.mean, before, sizeof before);
+    end(&s);
+}
+
+/* Where they stand still: momentum 1. Where only the last batch is left: momentum 0. */
+static void ends_of_momentum(void **state)
+{
+    (void)state;
+    subject s;
+    memory m;
+    start(&s, "[{\"type\": \"batchnorm\", \"momentum\": 1}]");
+    start_from_rows(&s, &m, 100);
+    double before[2 * D];
+    memcpy(before, s.mean, sizeof before);
+    load(&s, 0, 900, N, NULL);
+    observe(&s, 1, 1);
+    for (int k = 0; k < 2 * D; k++)
+        ASSERT_NEAR(s.mean[k], before[k], 1e-15 * fabs(before[k]));
+    end(&s);
+    start(&s, "[{\"type\": \"batchnorm\", \"momentum\": 0}]");
+    start_from_rows(&s, &m, 100);
+    load(&s, 0, 900, N, NULL);
+    observe(&s, 1, 1);
+    m.n = 0;
+    remember(&m, 1, 900, N, NULL);
+    expect_statistics(&s, &m);
+    end(&s);
+}
+
+/* One row that lies far out, however far, moves mean and variance no further than a batch of usual ones can; what is
+ * not finite, by nothing. */
+static void an_outlier(void **state)
+{
+    (void)state;
+    flow_error err;
+    static const double values[] = {1e3, 1e8, 1e18, 1e25, INFINITY, NAN};
+    for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+        subject s;
+        start(&s, "[\"batchnorm\"]");
+        memory m;
+        start_from_rows(&s, &m, 100);
+        double mean = s.mean[0], variance = s.variance[0], other = s.variance[1];
+        load(&s, 0, 300, N, NULL);
+        const real *z;
+        for (int j = 0; j < N; j++)
+            for (int i = 0; i < D; i++)
+                s.tiles[0]->x[i * N + j] = i == 0 && j == 11 ? values[k] : value_of(300 + (uint64_t)j, i);
+        flow_tile_to_latent(s.f, s.weights, s.tiles[0], N, &z);
+        observe(&s, 1, 1);
+        assert_true(s.variance[0] >= 0.99 * variance && s.variance[0] <= 1.0101 * (variance + 1e-5));
+        assert_true(fabs(s.mean[0] - mean) <= 0.0145 * sqrt(variance + 1e-5));
+        assert_true(s.variance[1] != other);
+        if (k == 0)
+            assert_true(s.variance[0] > 1.009 * variance);
+        if (!isfinite(values[k]))
+            assert_true(s.mean[0] == mean && s.variance[0] == variance);
+        assert_int_equal(flow_check(s.f, &err), FLOW_OK);
+        end(&s);
+    }
+}
+
+/* An angle passes as it is, whatever is stored for it: nothing is fitted, nothing follows the batches. */
+static void angles_stay(void **state)
+{
+    (void)state;
+    enum { ANGLE = 1 };
+    flow_error err;
+    subject s;
+    start(&s, "[{\"type\": \"support\", \"columns\": {\"#2\": {\"periodic\": 1}}}, \"batchnorm\"]");
+    double rows[N * D];
+    for (int r = 0; r < N; r++)
+        for (int i = 0; i < D; i++)
+            rows[r * D + i] = value_of((uint64_t)r, i);
+    assert_int_equal(flow_fit(s.f, s.weights, rows, N, NULL, &err), FLOW_OK);
+    double mean[D], variance[D];
+    memcpy(mean, s.mean, sizeof mean);
+    memcpy(variance, s.variance, sizeof variance);
+    load(&s, 0, 200, N, NULL);
+    observe(&s, 1, 1);
+    for (int i = 0; i < D; i++) {
+        assert_true((mean[i] == 0) == (i == ANGLE) && (variance[i] == 1) == (i == ANGLE));
+        assert_true((s.mean[i] == mean[i]) == (i == ANGLE) && (s.variance[i] == variance[i]) == (i == ANGLE));
+    }
+    s.mean[ANGLE] = 3;
+    s.variance[ANGLE] = 7;
+    for (size_t k = 0; k < s.f->params.n_weights; k++)
+        s.weights[k] = (real)0.5;
+    load(&s, 0, 200, N, NULL);
+    const real *z = s.tiles[0]->b; /* behind one block */
+    for (int j = 0; j < N; j++) {
+        assert_true(z[ANGLE * N + j] == s.tiles[0]->a[ANGLE * N + j]);
+        assert_true(z[j] != s.tiles[0]->a[j]);
+    }
+    end(&s);
+}
+
+static void hostile_values(void **state)
+{
+    (void)state;
+    subject s;
+    flow_error err;
+    start(&s, "[\"batchnorm\"]");
+    assert_int_equal(flow_check(s.f, &err), FLOW_OK);
+    static const double variances[] = {-1e-300, -1, NAN, INFINITY}, means[] = {NAN, INFINITY, -INFINITY};
+    for (size_t k = 0; k < 4; k++) {
+        s.variance[2] = variances[k];
+        assert_int_equal(flow_check(s.f, &err), FLOW_FORMAT);
+    }
+    s.variance[2] = sizeof(real) == sizeof(float) ? 1e80 : 1e300; /* the deviation leaves the range of a float */
+    assert_int_equal(flow_check(s.f, &err), sizeof(real) == sizeof(float) ? FLOW_FORMAT : FLOW_OK);
+    s.variance[2] = 0;
+    assert_int_equal(flow_check(s.f, &err), FLOW_OK);
+    for (size_t k = 0; k < 3; k++) {
+        s.mean[0] = means[k];
+        assert_int_equal(flow_check(s.f, &err), FLOW_FORMAT);
+    }
+    end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_equation_of_the_papers),    cmocka_unit_test(the_first_mean_and_variance),
+        cmocka_unit_test(mean_and_variance_of_all_rows), cmocka_unit_test(weights_of_rows),
+        cmocka_unit_test(ends_of_momentum),              cmocka_unit_test(an_outlier),
+        cmocka_unit_test(angles_stay),                   cmocka_unit_test(hostile_values),
+    };
+    return cmocka_run_group_tests_name("batch normalization", tests, NULL, NULL);
+}
