@@ -41,8 +41,8 @@ static int first_layer(const flow *f)
     return f->context.n > 0 ? -1 : 0;
 }
 
-/* The maps of a flow in order: what is done to the context (index -1), column maps, blocks, then the base. Their entries
- * carry their names in front. */
+/* The maps of a flow in order: what is done to the context (index -1), column maps, blocks, then the base. Their
+ * entries carry their names in front. */
 static layer layer_of(const flow *f, int index)
 {
     layer l = {0};

@@ -31,7 +31,8 @@ setup_file() {
     make_table 600 2 >test.csv
     cat >spec.json <<'JSON'
 {
-  "data": { "train": "train.csv", "validation": 0.1, "test": "test.csv", "columns": ["x"], "context": ["c"], "weight": "w" },
+  "data": { "train": "train.csv", "validation": 0.1, "test": "test.csv",
+            "columns": ["x"], "context": ["c"], "weight": "w" },
   "flow": [ "standardize", { "type": "maf", "repeat": 2, "hidden": [16] } ],
   "train": { "epochs": 25, "batch": 64, "optimizer": { "type": "adam", "rate": 0.01 } },
   "output": "model.h5"
@@ -116,11 +117,13 @@ setup() {
     run flowctl train spec.json --data negative.csv -o negative.h5
     expect_status 1
     expect negative.csv "row 5 has the weight -0.5" '"w"' allow_negative_weights
-    flowctl train spec.json --data negative.csv -o negative.h5 -q --set data.allow_negative_weights=true --set train.epochs=1
+    flowctl train spec.json --data negative.csv -o negative.h5 -q \
+        --set data.allow_negative_weights=true --set train.epochs=1
     run flowctl info negative.h5
     expect "weighted by" "w, which may be negative"
     awk -F, -v OFS=, 'NR > 1 { $1 = NR % 2 ? -1 : 1 } { print }' train.csv >zero.csv
-    run flowctl train spec.json --data zero.csv -o zero.h5 --set data.allow_negative_weights=true --set data.validation=null
+    run flowctl train spec.json --data zero.csv -o zero.h5 \
+        --set data.allow_negative_weights=true --set data.validation=null
     expect_status 1
     expect zero.csv "has to be positive"
 }
@@ -168,7 +171,7 @@ setup() {
 
 @test "logprob of a model of columns without names finds them by their place" {
     columns c,w,x train.csv | tail -n +2 >bare.csv
-    sed 's/"columns": \["x"\], "context": \["c"\], "weight": "w"/"context": ["x1"], "weight": "x2"/; s/"test": "test.csv", //' \
+    sed 's/"columns": \["x"\], "context": \["c"\], "weight": "w"/"context": ["x1"], "weight": "x2"/; '"s/\"test\": \"test.csv\",//" \
         spec.json >bare.json
     flowctl train bare.json -q --data bare.csv --set data.validation=null -o bare.h5
     flowctl train spec.json -q --data train.csv --set data.validation=null --set data.test=null -o named.h5
@@ -191,10 +194,12 @@ setup() {
 @test "logprob weighs the rows by the weights of the training, or by others, or says that there are none" {
     flowctl logprob model.h5 test.csv -q -o logp.csv
     paste -d, test.csv logp.csv >both.csv
-    expected=$(awk -F, 'NR > 1 { w += $1; ww += $1 * $1; s += $1 * $5 } END { printf "%.9f %.6f", s / w, w * w / ww }' both.csv)
+    expected=$(awk -F, '
+        NR > 1 { w += $1; ww += $1 * $1; s += $1 * $5 } END { printf "%.9f %.6f", s / w, w * w / ww }' both.csv)
     run --separate-stderr flowctl logprob model.h5 test.csv --json
     expect_json mean standard_error weight effective_rows
-    [ "$(printf '%.9f %.6f' "$(json_number mean <<<"$output")" "$(json_number effective_rows <<<"$output")")" = "$expected" ]
+    [ "$(printf '%.9f %.6f' "$(json_number mean <<<"$output")" "$(json_number effective_rows <<<"$output")")" = \
+        "$expected" ]
     sed 's/^w,/v,/' test.csv >renamed.csv
     flowctl logprob model.h5 renamed.csv --weight v --json -q | json_number mean >a
     flowctl logprob model.h5 test.csv --json -q | json_number mean >b
@@ -222,7 +227,8 @@ setup() {
     [ "$(wc -l <draws.csv)" -eq 24001 ]
     [ "$(head -n 1 draws.csv)" = "x,c" ]
     # row i belongs to row i / 40 of the context
-    awk -F, 'NR == FNR { c[NR - 1] = $3 + 0; next } FNR > 1 && $2 + 0 != c[int((FNR - 2) / 40) + 1] { exit 1 }' test.csv draws.csv
+    awk -F, 'NR == FNR { c[NR - 1] = $3 + 0; next } FNR > 1 && $2 + 0 != c[int((FNR - 2) / 40) + 1] { exit 1 }' \
+        test.csv draws.csv
     # mean and variance given c, in halves of c
     awk -F, 'NR > 1 { h = $2 > 0; d = $1 - 10 - 3 * $2; z = d / sqrt(1 + $2 * $2); n[h]++; s[h] += z; q[h] += z * z }
         END { for (h = 0; h < 2; h++) { m = s[h] / n[h]; v = q[h] / n[h] - m * m
@@ -285,7 +291,8 @@ setup() {
     flowctl sample two.h5 --given test.csv -n 2 -q --logprob -o drawn.csv
     flowctl logprob two.h5 drawn.csv -q -o logp.csv
     [ "$(head -n 1 drawn.csv)" = "x,y,c,w,logprob" ]
-    paste -d, drawn.csv logp.csv | awk -F, 'NR > 1 { d = $5 - $6; if (d < -1e-4 || d > 1e-4) exit 1; n++ } END { exit n != 1200 }'
+    paste -d, drawn.csv logp.csv |
+        awk -F, 'NR > 1 { d = $5 - $6; if (d < -1e-4 || d > 1e-4) exit 1; n++ } END { exit n != 1200 }'
 }
 
 @test "--given belongs to conditional models, and they need it" {
@@ -321,7 +328,8 @@ setup() {
     [ "$(head -n 1 latent.csv)" = "z1,c,logdet" ]
     flowctl invert model.h5 latent.csv --to data -q -o back.csv
     [ "$(head -n 1 back.csv)" = "x,c" ]
-    columns x,c test.csv | paste -d, - back.csv | awk -F, 'NR > 1 { d = $1 - $3; if (d < -1e-4 || d > 1e-4 || $2 != $4) exit 1 }'
+    columns x,c test.csv | paste -d, - back.csv |
+        awk -F, 'NR > 1 { d = $1 - $3; if (d < -1e-4 || d > 1e-4 || $2 != $4) exit 1 }'
     # log p = log N(z) + logdet
     flowctl logprob model.h5 test.csv -q -o logp.csv
     paste -d, latent.csv logp.csv |

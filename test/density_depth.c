@@ -130,7 +130,8 @@ static void train(const char *blocks, const char *base)
     char text[700];
     snprintf(text, sizeof text,
              "{\"flow\": [{\"type\": \"standardize\"}, %s, {\"type\": \"maf\", \"repeat\": 1, \"hidden\": [8]}], "
-             "\"base\": %s, \"train\": {\"batch\": %d, \"epochs\": %d, \"schedule\": \"constant\"}}", blocks, base, BATCH, EPOCHS);
+             "\"base\": %s, \"train\": {\"batch\": %d, \"epochs\": %d, \"schedule\": \"constant\"}}",
+             blocks, base, BATCH, EPOCHS);
     flow_error err = {0};
     cJSON *json;
     assert_int_equal(flow_json_parse(&json, text, strlen(text), "test", &err), FLOW_OK);

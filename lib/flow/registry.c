@@ -59,8 +59,9 @@ static const char *const glow_defaults[] = {"repeat",     "8",
                                             "univariate", "{\"type\": \"affine\", \"bound\": 1}",
                                             NULL};
 
-/* Neural spline flows, coupling and autoregressive (Durkan et al. 2019, sec. 4.1 and 5.1), with tails of a slope of their
- * own: outside of the box the paper's identity can do nothing for an outlier, which then decides the mean log-density. */
+/* Neural spline flows, coupling and autoregressive (Durkan et al. 2019, sec. 4.1 and 5.1), with tails of a slope of
+ * their own: outside of the box the paper's identity can do nothing for an outlier, which then decides the mean
+ * log-density. */
 #define SPLINE "{\"type\": \"rational_quadratic\", \"tails\": \"linear\"}"
 static const char *const nsf_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", SPLINE, NULL};
 static const char *const nsf_ar_defaults[] = {"repeat", "5", "univariate", SPLINE, NULL};
