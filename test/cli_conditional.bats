@@ -171,8 +171,8 @@ setup() {
 
 @test "logprob of a model of columns without names finds them by their place" {
     columns c,w,x train.csv | tail -n +2 >bare.csv
-    sed 's/"columns": \["x"\], "context": \["c"\], "weight": "w"/"context": ["x1"], "weight": "x2"/; '"s/\"test\": \"test.csv\",//" \
-        spec.json >bare.json
+    sed -e 's/"columns": \["x"\], "context": \["c"\], "weight": "w"/"context": ["x1"], "weight": "x2"/' \
+        -e 's/"test": "test.csv",//' spec.json >bare.json
     flowctl train bare.json -q --data bare.csv --set data.validation=null -o bare.h5
     flowctl train spec.json -q --data train.csv --set data.validation=null --set data.test=null -o named.h5
     columns x,c,w train.csv >named.csv
