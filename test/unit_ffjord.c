@@ -221,15 +221,16 @@ static void tolerances(void **state)
     (void)state;
     if (!is_double)
         skip();
+    static const double tolerance[] = {1e-3, 1e-5, 1e-7, 1e-9};
     for (int k = 0; flow_tableaux[k] != NULL; k++) {
         int last = 0;
-        for (double tolerance = 1e-3; flow_tableaux[k]->adaptive && tolerance > 1e-9; tolerance *= 1e-2) {
+        for (int i = 0; flow_tableaux[k]->adaptive && i < 4; i++) {
             for (int down = 0; down < 2; down++) {
-                const flow_solver solver = {flow_tableaux[k], 0, tolerance, tolerance, 5000};
+                const flow_solver solver = {flow_tableaux[k], 0, tolerance[i], tolerance[i], 5000};
                 int evaluations;
                 double error = error_of(&solver, down, &evaluations);
-                if (!(error < 20 * tolerance))
-                    fail_msg("%s with tolerance %g is off by %g", flow_tableaux[k]->type, tolerance, error);
+                if (!(error < 20 * tolerance[i]))
+                    fail_msg("%s with tolerance %g is off by %g", flow_tableaux[k]->type, tolerance[i], error);
                 assert_true(down || evaluations > last);
                 last = down ? last : evaluations;
             }
