@@ -238,6 +238,36 @@ static void tolerances(void **state)
     }
 }
 
+/* Nothing moves, and the trace goes up and down: only the error of its integral can shorten a step. */
+static void standing_rate(void *context, int slot, bool keeps, const real *at, real *f, real *trace)
+{
+    (void)context, (void)slot, (void)keeps;
+    for (int j = 0; j < N; j++) {
+        f[j] = 0;
+        trace[j] = (real)(10 * sin((5. + j) * (double)at[N + j]));
+    }
+}
+
+static void log_determinants_count(void **state)
+{
+    (void)state;
+    for (int k = 0; flow_tableaux[k] != NULL; k++) {
+        const flow_solver solver = {flow_tableaux[k], 0, 1e-5, 1e-5, 2000};
+        if (!flow_tableaux[k]->adaptive)
+            continue;
+        real in[N] = {0}, out[N];
+        double logdet[N] = {0};
+        flow_ode ode = {.solver = &solver, .rate = {.apply = standing_rate}, .d = 1, .n = N};
+        ode.work = flow_alloc_aligned(flow_ode_work_size(&solver, 1, N), 1);
+        flow_ode_solve(&ode, false, in, out, logdet);
+        for (int j = 0; j < N; j++) {
+            ASSERT_NEAR(out[j], 0, 0);
+            ASSERT_NEAR(logdet[j], 10 * (1 - cos(5. + j)) / (5. + j), 2e-4);
+        }
+        flow_free_aligned(ode.work);
+    }
+}
+
 /* f = -lambda x with another lambda in every row: hopeless, hard and easy ones side by side. */
 static void decay(void *context, int slot, bool keeps, const real *at, real *f, real *trace)
 {
@@ -418,10 +448,15 @@ static void refused_specs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(traces),        cmocka_unit_test(weights_of_tableaux),
-        cmocka_unit_test(orders),        cmocka_unit_test(tolerances),
-        cmocka_unit_test(stiff_rows),    cmocka_unit_test(rows_alone),
-        cmocka_unit_test(stiff_block),   cmocka_unit_test(identity_at_the_start),
+        cmocka_unit_test(traces),
+        cmocka_unit_test(weights_of_tableaux),
+        cmocka_unit_test(orders),
+        cmocka_unit_test(tolerances),
+        cmocka_unit_test(log_determinants_count),
+        cmocka_unit_test(stiff_rows),
+        cmocka_unit_test(rows_alone),
+        cmocka_unit_test(stiff_block),
+        cmocka_unit_test(identity_at_the_start),
         cmocka_unit_test(refused_specs),
     };
     return cmocka_run_group_tests_name("continuous flows", tests, NULL, NULL);
