@@ -7,54 +7,15 @@
 #include "base/text.h"
 #include "flow/circle.h"
 #include "flow/flow.h"
+#include "flow/typed.h"
 
 static const char *const type_and_repeat[] = {"type", "repeat", NULL};
 static const char *const type_only[] = {"type", NULL};
 
-/* "affine" becomes {"type": "affine"}, and *type is that name. */
-static flow_status name_type(const char **type, flow_json *spec, const char *what, flow_error *err)
-{
-    if (cJSON_IsString(spec->node)) {
-        cJSON *object = cJSON_CreateObject();
-        if (object == NULL || cJSON_AddStringToObject(object, "type", spec->node->valuestring) == NULL) {
-            cJSON_Delete(object);
-            return flow_error_memory(err, what);
-        }
-        flow_json_replace(spec, object);
-    }
-    if (!cJSON_IsObject(spec->node)) {
-        char found[80];
-        flow_json_describe(found, sizeof found, spec);
-        return flow_json_fail(spec, err, "expected %s, an object with a \"type\", found %s", what, found);
-    }
-    flow_json at = flow_json_member(spec, "type");
-    if (!cJSON_IsString(at.node))
-        return flow_json_fail(spec, err, "the key \"type\" is missing: it names %s", what);
-    *type = at.node->valuestring;
-    return FLOW_OK;
-}
-
-/* FLOW_SPEC for a type nobody knows, with the nearest or all of the known ones. */
-static flow_status unknown_type(const flow_json *spec, const char *type, const char *const *known, int n_known,
-                                flow_error *err)
-{
-    flow_json at = flow_json_member(spec, "type");
-    const char *nearest = flow_nearest(type, known, n_known);
-    if (nearest != NULL)
-        return flow_json_fail(&at, err, "unknown type \"%.60s\"; did you mean \"%s\"?", type, nearest);
-    flow_text list = {0};
-    for (int i = 0; i < n_known; i++)
-        flow_text_add(&list, "%s%s", i == 0 ? "" : ", ", known[i]);
-    flow_status status = flow_json_fail(&at, err, "unknown type \"%.60s\"; there are %s", type,
-                                        list.data != NULL ? list.data : "none");
-    flow_text_free(&list);
-    return status;
-}
-
 flow_status flow_univariate_new(flow_univariate *out, flow_json *spec, flow_error *err)
 {
     const char *type = NULL;
-    flow_status status = name_type(&type, spec, "a univariate", err);
+    flow_status status = flow_typed_name(&type, spec, "a univariate", err);
     if (status != FLOW_OK)
         return status;
     const flow_univariate_type *found = flow_univariate_find(type);
@@ -63,7 +24,7 @@ flow_status flow_univariate_new(flow_univariate *out, flow_json *spec, flow_erro
         int n = 0;
         for (; n < 16 && flow_univariate_types[n] != NULL; n++)
             known[n] = flow_univariate_types[n]->type;
-        return unknown_type(spec, type, known, n, err);
+        return flow_typed_unknown(spec, type, known, n, err);
     }
     void *state = calloc(1, found->state_size);
     if (state == NULL)
@@ -81,7 +42,7 @@ void flow_univariate_release(flow_univariate *univariate)
 static flow_status make_base(flow *f, flow_json *spec, flow_error *err)
 {
     const char *type = "normal";
-    flow_status status = spec->node == NULL ? FLOW_OK : name_type(&type, spec, "a base", err);
+    flow_status status = spec->node == NULL ? FLOW_OK : flow_typed_name(&type, spec, "a base", err);
     if (status != FLOW_OK)
         return status;
     f->base = f->line_base = flow_base_find(type);
@@ -90,7 +51,7 @@ static flow_status make_base(flow *f, flow_json *spec, flow_error *err)
         int n = 0;
         for (; n < 16 && flow_base_types[n] != NULL; n++)
             known[n] = flow_base_types[n]->type;
-        return unknown_type(spec, type, known, n, err);
+        return flow_typed_unknown(spec, type, known, n, err);
     }
     f->base_state = calloc(1, f->base->state_size);
     if (f->base_state == NULL)
@@ -299,7 +260,7 @@ static flow_status unknown_map(const flow_json *spec, const char *type, flow_err
             known[n++] = p->type;
     if (n < 64)
         known[n++] = FLOW_GROUP;
-    return unknown_type(spec, type, known, n, err);
+    return flow_typed_unknown(spec, type, known, n, err);
 }
 
 /* `turn`: how often it has been here before. */
@@ -347,7 +308,7 @@ static flow_status add_group(flow *f, flow_json *spec, int depth, int turn, uint
 static flow_status add_element(flow *f, flow_json *spec, int depth, int turn, uint64_t seed, flow_error *err)
 {
     const char *type = NULL;
-    flow_status status = name_type(&type, spec, "a column map or a block", err);
+    flow_status status = flow_typed_name(&type, spec, "a column map or a block", err);
     if (status != FLOW_OK)
         return status;
     const flow_column_type *column = flow_column_find(type);

@@ -16,6 +16,9 @@ FLOW_BLOCKS(X)
 #define X(name) extern const flow_univariate_type flow_univariate_##name;
 FLOW_UNIVARIATES(X)
 #undef X
+#define X(name) extern const flow_tableau flow_tableau_##name;
+FLOW_TABLEAUX(X)
+#undef X
 #define X(name) extern const flow_base_type flow_base_##name;
 FLOW_BASES(X)
 #undef X
@@ -28,6 +31,9 @@ const flow_block_type *const flow_block_types[] = {FLOW_BLOCKS(X) NULL};
 #undef X
 #define X(name) &flow_univariate_##name,
 const flow_univariate_type *const flow_univariate_types[] = {FLOW_UNIVARIATES(X) NULL};
+#undef X
+#define X(name) &flow_tableau_##name,
+const flow_tableau *const flow_tableaux[] = {FLOW_TABLEAUX(X) NULL};
 #undef X
 #define X(name) &flow_base_##name,
 const flow_base_type *const flow_base_types[] = {FLOW_BASES(X) NULL};
@@ -145,6 +151,11 @@ const flow_base_type *flow_base_find(const char *type)
     FIND(flow_base_types, type);
 }
 
+const flow_tableau *flow_tableau_find(const char *type)
+{
+    FIND(flow_tableaux, type);
+}
+
 const flow_preset *flow_preset_find(const char *type)
 {
     for (const flow_preset *preset = flow_presets; preset->type != NULL; preset++)
@@ -252,6 +263,11 @@ void flow_registry_schema(cJSON *definitions)
     for (int i = 0; flow_univariate_types[i] != NULL; i++) {
         const flow_univariate_type *t = flow_univariate_types[i];
         add_choice(list, names, t->type, object_schema(t->type, t->help, t->options, NULL, false));
+    }
+    list = choice_schema(definitions, "solver", &names);
+    for (int i = 0; flow_tableaux[i] != NULL; i++) {
+        const flow_tableau *t = flow_tableaux[i];
+        add_choice(list, names, t->type, object_schema(t->type, t->help, flow_solver_options(t), NULL, false));
     }
     list = choice_schema(definitions, "base", &names);
     for (int i = 0; flow_base_types[i] != NULL; i++) {

@@ -6,13 +6,17 @@
 #include "flow/base.h"
 #include "flow/block.h"
 #include "flow/column.h"
+#include "flow/ode.h"
 #include "flow/univariate.h"
 
 #define FLOW_COLUMNS(X) X(support) X(standardize)
 
-#define FLOW_BLOCKS(X) X(permute) X(actnorm) X(batchnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf)
+#define FLOW_BLOCKS(X)                                                                                   \
+    X(permute) X(actnorm) X(batchnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf) X(ffjord)
 
 #define FLOW_UNIVARIATES(X) X(affine) X(additive) X(rational_quadratic) X(mixture)
+
+#define FLOW_TABLEAUX(X) X(dopri5) X(bosh3) X(rk4) X(midpoint) X(euler)
 
 #define FLOW_BASES(X) X(normal) X(student_t) X(logistic) X(uniform) X(mixture)
 
@@ -46,6 +50,7 @@ extern const flow_column_type *const flow_column_types[];
 extern const flow_block_type *const flow_block_types[];
 extern const flow_univariate_type *const flow_univariate_types[];
 extern const flow_base_type *const flow_base_types[];
+extern const flow_tableau *const flow_tableaux[];
 /* Ends with an entry whose type is NULL. */
 extern const flow_preset flow_presets[];
 
@@ -54,9 +59,11 @@ const flow_column_type *flow_column_find(const char *type);
 const flow_block_type *flow_block_find(const char *type);
 const flow_univariate_type *flow_univariate_find(const char *type);
 const flow_base_type *flow_base_find(const char *type);
+const flow_tableau *flow_tableau_find(const char *type);
 const flow_preset *flow_preset_find(const char *type);
 
-/* The definitions "flow", "univariate", "base" and "embedding" of the JSON Schema of a spec, added to `definitions`. */
+/* The definitions "flow", "univariate", "solver", "base" and "embedding" of the JSON Schema of a spec, added to
+ * `definitions`. */
 void flow_registry_schema(cJSON *definitions);
 
 #endif

@@ -76,6 +76,8 @@ static flow_status expand_short_forms(cJSON *document, flow_error *err)
         flow_json map = flow_json_element(&list, i);
         if (status == FLOW_OK)
             status = expand(flow_json_member(&map, "univariate"), "type", err);
+        if (status == FLOW_OK)
+            status = expand(flow_json_member(&map, "solver"), "type", err);
     }
     return status;
 }

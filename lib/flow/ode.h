@@ -1,0 +1,76 @@
+/* Solvers of dx/dt = f(x, t) on [0, 1] for the rows of a tile, together with the integral of the trace of df/dx, which
+ * is the log-determinant of the map (Chen et al. 2018, theorem 1).
+ *
+ * Explicit Runge-Kutta methods, each a tableau in a file of its own. Those with error weights choose their steps, and
+ * they do so for every row by itself: each row has its own time and step, the whole tile is evaluated, and rows that
+ * have arrived stand still with a step of zero. So no row sees another, to the last bit, in whatever tile or file it
+ * stands.
+ *
+ * The gradient is that of the computed solution: the state at the start of every step is stored, the stages are
+ * computed again on the way back, and the lengths of the steps count as constants.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_ODE_H
+#define FLOW_FLOW_ODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/option.h"
+#include "num/real.h"
+
+enum { FLOW_ODE_STAGES = 6, FLOW_ODE_STEPS_MAX = 10000 };
+
+/* k_s = f(x + h sum_r a_sr k_r, t + c_s h), x + h sum_s b_s k_s. Of an adaptive method k_S, behind the stages, is f at
+ * the end of the step, which is the first stage of the next one; h sum_s error_s k_s is then how far the embedded
+ * method of the order below is off. */
+typedef struct flow_tableau {
+    const char *type, *help;
+    int order, n_stages;
+    bool adaptive;
+    double a[FLOW_ODE_STAGES][FLOW_ODE_STAGES], b[FLOW_ODE_STAGES], c[FLOW_ODE_STAGES], error[FLOW_ODE_STAGES + 1];
+} flow_tableau;
+
+typedef struct flow_solver {
+    const flow_tableau *tableau;
+    int64_t steps;     /* of a method with a fixed step */
+    double rtol, atol; /* of an adaptive one */
+    int64_t max_steps;
+} flow_solver;
+
+/* The options of a method: all of them fill a flow_solver. */
+const flow_option *flow_solver_options(const flow_tableau *tableau);
+/* Reads "dopri5" or {"type": "dopri5", "rtol": 1e-6}. Tolerances below what `real` resolves are taken to be that. */
+flow_status flow_solver_new(flow_solver *out, flow_json *spec, flow_error *err);
+
+/* The right-hand side. `at` (d + 1, n) are the lines of x, then the time of each row; f is (d, n), trace (n). Where
+ * `keeps` says that a backward follows, `slot`, from 0 to n_stages - 1, tells evaluations apart; it is 0 elsewhere. The
+ * backward writes gx (d, n) from the gradients at f and trace. */
+typedef struct flow_ode_rate {
+    void *context;
+    void (*apply)(void *context, int slot, bool keeps, const real *at, real *f, real *trace);
+    void (*backward)(void *context, int slot, const real *at, const real *gf, const real *gtrace, real *gx);
+} flow_ode_rate;
+
+/* One tile: a solver at work in an area of flow_ode_work_size bytes (64-byte aligned, not cleared). */
+typedef struct flow_ode {
+    const flow_solver *solver;
+    flow_ode_rate rate;
+    int d, n;
+    void *work;
+} flow_ode;
+
+size_t flow_ode_work_size(const flow_solver *solver, int d, int n);
+
+/* From t = 0 to 1, or with `down` from 1 to 0: `out` (d, n) from `in`; the integral of the trace is added to logdet.
+ * A row that would need more or smaller steps than the solver may take becomes NaN. */
+void flow_ode_solve(const flow_ode *ode, bool down, const real *in, real *out, double *logdet);
+
+/* After it: gin (d, n) from gout and the gradients at the log-determinants. */
+void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *glogdet, real *gin);
+
+/* Evaluations of the whole tile that the last solve took, without those of a backward. */
+int flow_ode_evaluations(const flow_ode *ode);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "nn/smooth.h"
+
+#include <stddef.h>
+
+#include "num/simd.h"
+#include "num/vecmath.h"
+
+const char *const flow_smooth_names[] = {"tanh", "softplus", "silu", NULL};
+
+FLOW_MULTIVERSION
+static void add_bias(int n, real bias, real *y)
+{
+    for (int j = 0; j < n; j++)
+        y[j] += bias;
+}
+
+FLOW_MULTIVERSION
+static void tanh_first(int n, const real *y, real *first)
+{
+    for (int j = 0; j < n; j++)
+        first[j] = 1 - y[j] * y[j];
+}
+
+FLOW_MULTIVERSION
+static void tanh_second(int n, const real *y, const real *first, real *second)
+{
+    for (int j = 0; j < n; j++)
+        second[j] = -2 * y[j] * first[j];
+}
+
+FLOW_MULTIVERSION
+static void softplus_second(int n, const real *sigmoid, real *second)
+{
+    for (int j = 0; j < n; j++)
+        second[j] = sigmoid[j] * (1 - sigmoid[j]);
+}
+
+/* With s = sigmoid(x): (x s)' = s (1 + x (1 - s)), (x s)'' = s (1 - s) (2 + x (1 - 2 s)). */
+FLOW_MULTIVERSION
+static void silu_second(int n, const real *x, const real *sigmoid, real *second)
+{
+    for (int j = 0; j < n; j++)
+        second[j] = sigmoid[j] * (1 - sigmoid[j]) * (2 + x[j] * (1 - 2 * sigmoid[j]));
+}
+
+FLOW_MULTIVERSION
+static void silu_first(int n, real *x, real *sigmoid)
+{
+    for (int j = 0; j < n; j++) {
+        real s = sigmoid[j], y = x[j] * s;
+        sigmoid[j] = s + y * (1 - s);
+        x[j] = y;
+    }
+}
+
+static void apply_line(flow_smooth kind, int n, real *y, real *first, real *second)
+{
+    switch (kind) {
+    case FLOW_SMOOTH_TANH:
+        flow_vec_tanh((size_t)n, y, y);
+        tanh_first(n, y, first);
+        if (second != NULL)
+            tanh_second(n, y, first, second);
+        break;
+    case FLOW_SMOOTH_SOFTPLUS:
+        flow_vec_sigmoid((size_t)n, y, first);
+        flow_vec_softplus((size_t)n, y, y);
+        if (second != NULL)
+            softplus_second(n, first, second);
+        break;
+    case FLOW_SMOOTH_SILU:
+        flow_vec_sigmoid((size_t)n, y, first);
+        if (second != NULL)
+            silu_second(n, y, first, second);
+        silu_first(n, y, first);
+        break;
+    }
+}
+
+void flow_smooth_apply(flow_smooth kind, int rows, int n, const real *bias, real *y, real *first, real *second)
+{
+    for (int r = 0; r < rows; r++) {
+        size_t at = (size_t)r * (size_t)n;
+        if (bias != NULL)
+            add_bias(n, bias[r], y + at);
+        apply_line(kind, n, y + at, first + at, second != NULL ? second + at : NULL);
+    }
+}
