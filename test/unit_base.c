@@ -512,7 +512,7 @@ static void degrees_are_found(void **state)
         rows[k] = gsl_ran_tdist(rng, wanted[k % 2]);
     gsl_rng_free(rng);
     flow_step *step;
-    const flow_objective mle = {.type = &flow_objective_mle};
+    static const flow_objective mle = {.type = &flow_objective_mle};
     assert_int_equal(flow_step_new(&step, s.f, &mle, NULL, ROWS_OF_T, 2, NULL), FLOW_OK);
     real gradient[FLOW_LANES * 2];
     const flow_batch batch = {.rows = rows, .n = ROWS_OF_T, .stride = 2, .share = 1. / ROWS_OF_T};

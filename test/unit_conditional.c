@@ -291,7 +291,7 @@ static void fit(model *m, const double *rows)
 static double gradient_of(const model *m, const flow_batch *batch, int n_threads, real *gradient)
 {
     flow_step *step;
-    const flow_objective mle = {.type = &flow_objective_mle};
+    static const flow_objective mle = {.type = &flow_objective_mle};
     assert_int_equal(flow_step_new(&step, m->f, &mle, NULL, batch->n, n_threads, NULL), FLOW_OK);
     double score = flow_step_gradient(step, m->weights, batch, gradient);
     flow_step_free(step);

@@ -82,7 +82,7 @@ void preset_open(preset *p, const preset_source *source, int n_threads)
     preset_check(flow_fit(p->f, p->weights, p->rows, p->n_rows, NULL, &err), &err);
     add_noise(&p->f->params, p->weights);
     preset_check(flow_runner_new(&p->runner, p->f, p->weights, n_threads, &err), &err);
-    const flow_objective mle = {.type = &flow_objective_mle};
+    static const flow_objective mle = {.type = &flow_objective_mle};
     preset_check(flow_step_new(&p->step, p->f, &mle, NULL, p->options.batch, n_threads,
                                &err), &err);
     preset_check(flow_optimizer_new(&p->optimizer, &p->options.optimizer, &p->f->params, &err), &err);
