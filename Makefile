@@ -239,7 +239,8 @@ double: build/double/flowctl build/double/libflow.a
 asan: build/asan/flowctl build/asan-double/flowctl
 
 ##   check          every test; installs what is missing; ends with "N passed, N failed"
-check: release double asan $(addprefix build/,$(BENCH)) $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS)
+check: release double asan $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) \
+       $(addprefix build/,$(BENCH))
 	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) \
 	    $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(BATS_RUNS) $(INSTALL_EXAMPLE)
 
