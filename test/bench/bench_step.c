@@ -164,22 +164,26 @@ static void parts_close(parts *s)
     preset_close(&s->p);
 }
 
-/* The layers of the network nearest to the latent end, whose records are the first on the tape, from its input on. */
+/* The layers of the network nearest to the latent end, whose records are the first layers on the tape, from its input
+ * on. */
 static int layers_of(parts *s, layer *layers)
 {
     const flow *f = s->p.f;
     const flow_tape *tape = &s->tapes[0];
+    int first = 0, n = 0; /* vectors come before it: the weights of the base */
+    while (first < tape->n_records && tape->records[first].linear == NULL)
+        first++;
+    const flow_record *records = tape->records + first;
     size_t start = 0; /* of the weights of that block */
-    for (int b = 0; b < f->n_blocks; b++)
+    for (int b = 0; first < tape->n_records && b < f->n_blocks; b++)
         for (int e = f->blocks[b].last_param - 1; e >= f->blocks[b].first_param; e--)
-            if (f->params.entries[e].trainable && f->params.entries[e].offset <= tape->records[0].linear->weight)
+            if (f->params.entries[e].trainable && f->params.entries[e].offset <= records[0].linear->weight)
                 start = f->params.entries[e].offset;
-    int n = 0;
-    while (n < tape->n_records && n < LAYERS_MAX && tape->records[n].linear != NULL &&
-           tape->records[n].linear->weight >= start)
+    while (first + n < tape->n_records && n < LAYERS_MAX && records[n].linear != NULL &&
+           records[n].linear->weight >= start)
         n++;
     for (int k = 0; k < n; k++)
-        layers[k] = (layer){tape->records[n - 1 - k].linear, &tape->records[n - 1 - k], s};
+        layers[k] = (layer){records[n - 1 - k].linear, &records[n - 1 - k], s};
     return n;
 }
 
