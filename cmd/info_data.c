@@ -121,8 +121,8 @@ static bool select_numbers(selection *out, const char *location)
         !flow_reader_can_seek(out->reader) || flow_reader_n_columns(out->reader) > COUNTED_COLUMNS)
         return false;
     size_t n = (size_t)flow_reader_n_columns(out->reader);
-    out->names = malloc(n * sizeof *out->names);
-    out->others = malloc(n * sizeof *out->others);
+    out->names = calloc(n, sizeof *out->names);
+    out->others = calloc(n, sizeof *out->others);
     if (out->names == NULL || out->others == NULL)
         return false;
     for (int i = 0; i < (int)n; i++) {

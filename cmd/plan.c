@@ -128,14 +128,15 @@ int plan_columns(plan *p, char *problem)
         last[i] = i < n_context ? p->spec->context[i] : p->spec->weight;
     flow_reader_options options = {.columns = p->spec->columns, .n_columns = p->spec->n_columns, .last = last,
                                    .n_last = n_last};
-    if (location == NULL || last == NULL)
-        snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
-    else if (flow_reader_open(&reader, location, &options, &err) != FLOW_OK)
+    bool enough = location != NULL && last != NULL;
+    if (enough && flow_reader_open(&reader, location, &options, &err) != FLOW_OK) {
         snprintf(problem, FLOW_ERROR_SIZE, "data.train: %.900s", err.message);
-    else if (!keep_names(p, reader, flow_reader_n_columns(reader) - n_last))
-        snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
-    else
+    } else if (enough) {
         n = flow_reader_n_columns(reader) - n_last;
+        enough = keep_names(p, reader, n);
+    }
+    if (!enough)
+        snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
     flow_reader_close(reader);
     free(last);
     free(location);

@@ -109,7 +109,7 @@ flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_nam
     int n_first = choosy ? options->n_columns : n_last < all->n ? all->n - n_last : 0;
     flow_status status = FLOW_OK;
     bool *taken = calloc((size_t)all->n + 1, sizeof *taken);
-    int *index = malloc(((size_t)n_first + (size_t)n_last + 1) * sizeof *index);
+    int *index = calloc((size_t)n_first + (size_t)n_last + 1, sizeof *index);
     *chosen = index;
     if (taken == NULL || index == NULL)
         status = flow_error_memory(err, "the choice of columns");

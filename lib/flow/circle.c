@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/circle.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tgmath.h>
@@ -194,6 +195,7 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
     flow_status status = flow_site_copy_circular(&m->circular, site, err);
     if (status != FLOW_OK || m->lines == NULL)
         return status != FLOW_OK ? status : flow_error_memory(err, "the base");
+    assert(m->circular != NULL); /* this base stands only where some dimension is an angle */
     for (int i = 0; i < site->dim; i++)
         if (!m->circular[i])
             m->lines[m->n_lines++] = i;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/spec_data.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,7 @@ static flow_status read_names(const char ***names, int *n_names, const flow_json
     if (n < 1 || n > FLOW_SPEC_COLUMNS_MAX)
         return flow_json_fail(at, err, "%d columns; allowed are 1 to %d, or leave the key out", n,
                               FLOW_SPEC_COLUMNS_MAX);
-    *names = malloc((size_t)n * sizeof **names);
+    *names = calloc((size_t)n, sizeof **names);
     if (*names == NULL)
         return flow_error_memory(err, "the list of columns");
     for (cJSON *name = at->node->child; name != NULL; name = name->next) {
@@ -112,9 +113,11 @@ static flow_status read_names(const char ***names, int *n_names, const flow_json
 
 static bool is_among(const char *name, const char *const *names, int n)
 {
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        assert(name != NULL && names[i] != NULL); /* read_names has seen to it */
         if (strcmp(names[i], name) == 0)
             return true;
+    }
     return false;
 }
 
