@@ -147,8 +147,8 @@ static double error_of(const flow_solver *solver, bool down, int *evaluations)
     double logdet[N] = {0}, wanted[3 * N], worst = 0;
     make_start(in);
     reference(down, in, wanted);
-    flow_ode ode = {.solver = solver, .rate = {.apply = rate}, .d = 2, .n = N};
-    ode.work = flow_alloc_aligned(flow_ode_work_size(solver, 2, N), 1);
+    flow_ode ode = {.solver = solver, .rate = {.n_integrals = 1, .apply = rate}, .d = 2, .n = N};
+    ode.work = flow_alloc_aligned(flow_ode_work_size(solver, 1, 2, N), 1);
     flow_ode_solve(&ode, down, in, out, logdet);
     for (int k = 0; k < 2 * N; k++)
         worst = fmax(worst, fabs((double)out[k] - wanted[k]));
@@ -257,8 +257,8 @@ static void log_determinants_count(void **state)
             continue;
         real in[N] = {0}, out[N];
         double logdet[N] = {0};
-        flow_ode ode = {.solver = &solver, .rate = {.apply = standing_rate}, .d = 1, .n = N};
-        ode.work = flow_alloc_aligned(flow_ode_work_size(&solver, 1, N), 1);
+        flow_ode ode = {.solver = &solver, .rate = {.n_integrals = 1, .apply = standing_rate}, .d = 1, .n = N};
+        ode.work = flow_alloc_aligned(flow_ode_work_size(&solver, 1, 1, N), 1);
         flow_ode_solve(&ode, false, in, out, logdet);
         for (int j = 0; j < N; j++) {
             ASSERT_NEAR(out[j], 0, 0);
@@ -285,8 +285,8 @@ static void stiff_rows(void **state)
     double lambda[N], logdet[2][N] = {{0}};
     real in[N], out[2][N];
     const flow_solver solver = {flow_tableau_find("dopri5"), 0, 1e-4, 1e-4, 50};
-    flow_ode ode = {.solver = &solver, .rate = {.apply = decay, .context = lambda}, .d = 1, .n = N};
-    ode.work = flow_alloc_aligned(flow_ode_work_size(&solver, 1, N), 1);
+    flow_ode ode = {.solver = &solver, .rate = {lambda, 1, decay, NULL}, .d = 1, .n = N};
+    ode.work = flow_alloc_aligned(flow_ode_work_size(&solver, 1, 1, N), 1);
     for (int run = 0; run < 2; run++) {
         for (int j = 0; j < N; j++) {
             lambda[j] = 0.2 * j;
@@ -378,6 +378,61 @@ static void rows_alone(void **state)
     }
 }
 
+/* One step of Euler's is the velocity at its start, at either end. */
+static void velocities(void **state)
+{
+    (void)state;
+    enum { D = 3 };
+    subject s;
+    flow_error err;
+    flow_workspace *ws;
+    subject_start(&s, "\"hidden\": [8, 7], \"solver\": {\"type\": \"euler\", \"steps\": 1}", D, 1);
+    assert_int_equal(flow_workspace_new(&ws, s.f, N, false, &err), FLOW_OK);
+    const flow_block *block = &s.f->blocks[0];
+    const flow_pass pass = {.n = N, .weights = s.weights, .work = ws->areas[0]};
+    for (int down = 0; down < 2; down++) {
+        real at[(D + 1) * N], f[D * N], out[D * N];
+        double logdet[N] = {0};
+        for (int k = 0; k < (D + 1) * N; k++)
+            at[k] = k < D * N ? (real)uniform((uint64_t)k, 8) : (real)down;
+        (down ? block->type->to_data : block->type->to_latent)(block->state, &pass, at, out, logdet);
+        block->type->velocity(block->state, &pass, at, f);
+        for (int k = 0; k < D * N; k++)
+            ASSERT_NEAR(out[k], at[k] + (down ? -f[k] : f[k]), 1e-6);
+    }
+    flow_workspace_free(ws);
+    subject_end(&s);
+}
+
+/* A row counts what it needs by itself, and blocks add up. */
+static void evaluations(void **state)
+{
+    (void)state;
+    subject s;
+    flow_error err;
+    flow_workspace *ws;
+    const real *z;
+    int alone[N];
+    subject_start(&s, "\"repeat\": 2, \"hidden\": [16, 16]", 2, 1);
+    assert_int_equal(flow_workspace_new(&ws, s.f, N, false, &err), FLOW_OK);
+    for (int run = 0; run < 2; run++) {
+        for (int k = 0; k < 2 * N; k++)
+            ws->x[k] = uniform((uint64_t)k, 9) * (run == 1 && k % N == 3 ? 40 : 1);
+        flow_tile_to_latent(s.f, s.weights, ws, N, &z);
+        for (int j = 0; j < N; j++) {
+            assert_true(ws->evaluations[j] >= 2 * (2 + 6) && ws->evaluations[j] % 2 == 0);
+            if (run == 0)
+                alone[j] = ws->evaluations[j];
+            else if (j != 3)
+                assert_int_equal(ws->evaluations[j], alone[j]);
+            else
+                assert_int_not_equal(ws->evaluations[j], alone[j]);
+        }
+    }
+    flow_workspace_free(ws);
+    subject_end(&s);
+}
+
 /* It starts as the identity, for the price of a step. */
 static void identity_at_the_start(void **state)
 {
@@ -456,6 +511,8 @@ int main(void)
         cmocka_unit_test(stiff_rows),
         cmocka_unit_test(rows_alone),
         cmocka_unit_test(stiff_block),
+        cmocka_unit_test(velocities),
+        cmocka_unit_test(evaluations),
         cmocka_unit_test(identity_at_the_start),
         cmocka_unit_test(refused_specs),
     };

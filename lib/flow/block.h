@@ -53,8 +53,12 @@ typedef struct flow_pass {
     const double *fitted; /* the fitted values */
     const real *context;  /* (c, n): features of the context; NULL without */
     void *work;           /* the block's work area */
+    int *evaluations;     /* (n), maps only: a map that solves an equation adds how often each row needed its
+                             right-hand side; NULL: nobody wants to know */
     const real *glogdet;  /* (n), backward only: gradient at each row's log-determinant */
     real *gcontext;       /* (c, n), backward only: the gradient at the context is added to it; NULL: nobody wants it */
+    const real *gpenalty; /* (n), backward only: gradient at each row's penalty, which a block may put on itself in
+                             training; NULL: none */
     flow_tape *tape;      /* backward only: takes the gradients of the weights; NULL: nobody wants them */
 } flow_pass;
 
@@ -94,6 +98,12 @@ typedef struct flow_block_type {
      * recorded on the tape: the weights. */
     void (*to_latent_backward)(const void *self, const flow_pass *pass, const real *gz, real *gx);
     void (*to_data_backward)(const void *self, const flow_pass *pass, const real *gx, real *gz);
+
+    /* Optional, of a block that follows a vector field: dx/dt (d, n) at `at` (d + 1, n), the lines of x and then the
+     * time of each row, 0 at the data and 1 at the latent end. Its backward, for the same `at` and from the work area
+     * as that left it, records the weights. */
+    void (*velocity)(const void *self, const flow_pass *pass, const real *at, real *f);
+    void (*velocity_backward)(const void *self, const flow_pass *pass, const real *at, const real *gf);
 
     /* Optional: initial values that are not independent draws (a rotation), from the seed of the model; what configure
      * leaves is valid, too. Once per model, before fit and never after a load. Writes weights and fitted values. */

@@ -45,27 +45,35 @@ static const flow_option options[] = {
 typedef struct work {
     flow_field_tile tile;
     flow_ode ode;
+    double *integrals; /* (N_INTEGRALS, n) */
+    real *gat;         /* (d, n): a gradient that nobody wants */
 } work;
 
-static void apply(void *context, int slot, bool keeps, const real *at, real *f, real *trace)
+enum { N_INTEGRALS = 1 }; /* that of the trace */
+
+static void apply(void *context, int slot, bool keeps, const real *at, real *f, real *integrands)
 {
-    flow_field_apply(context, slot, keeps, at, f, trace);
+    flow_field_apply(context, slot, keeps, at, f, integrands);
 }
 
-static void backward(void *context, int slot, const real *at, const real *gf, const real *gtrace, real *gx)
+static void backward(void *context, int slot, const real *at, const real *gf, const real *gintegrands, bool sums,
+                     real *gx)
 {
-    flow_field_backward(context, slot, at, gf, gtrace, gx);
+    (void)sums;
+    flow_field_backward(context, slot, at, gf, gintegrands, gx);
 }
 
 static size_t lay_out(const ffjord *block, int n, void *memory, work *w)
 {
     flow_layout layout = {.base = memory};
-    size_t solver = flow_ode_work_size(&block->solver, block->field.dim, n);
+    size_t solver = flow_ode_work_size(&block->solver, N_INTEGRALS, block->field.dim, n);
     w->ode = (flow_ode){.solver = &block->solver,
-                        .rate = {.context = &w->tile, .apply = apply, .backward = backward},
+                        .rate = {&w->tile, N_INTEGRALS, apply, backward},
                         .d = block->field.dim,
                         .n = n,
                         .work = flow_layout_take(&layout, solver, 1)};
+    w->gat = flow_layout_take(&layout, (size_t)block->field.dim * (size_t)n, sizeof *w->gat);
+    w->integrals = flow_layout_take(&layout, N_INTEGRALS * (size_t)n, sizeof *w->integrals);
     int n_slots = block->solver.tableau->n_stages;
     void *tile = flow_layout_take(&layout, flow_field_lay_out(&block->field, n, n_slots, NULL, &w->tile), 1);
     flow_field_lay_out(&block->field, n, n_slots, tile, &w->tile);
@@ -118,7 +126,11 @@ static void map(const ffjord *block, const flow_pass *pass, bool down, const rea
     work w;
     start(block, pass, &w);
     flow_field_start(&w.tile);
-    flow_ode_solve(&w.ode, down, in, out, logdet);
+    flow_ode_solve(&w.ode, down, in, out, w.integrals);
+    for (int j = 0; j < pass->n; j++)
+        logdet[j] += w.integrals[j];
+    if (pass->evaluations != NULL)
+        flow_ode_count(&w.ode, pass->evaluations);
 }
 
 static void map_backward(const ffjord *block, const flow_pass *pass, const real *gout, real *gin)
@@ -150,6 +162,23 @@ static void to_data_backward(const void *self, const flow_pass *pass, const real
     map_backward(self, pass, gx, gz);
 }
 
+static void velocity(const void *self, const flow_pass *pass, const real *at, real *f)
+{
+    work w;
+    start(self, pass, &w);
+    flow_field_start(&w.tile);
+    flow_field_apply(&w.tile, 0, true, at, f, NULL);
+}
+
+static void velocity_backward(const void *self, const flow_pass *pass, const real *at, const real *gf)
+{
+    work w;
+    start(self, pass, &w);
+    flow_field_begin_backward(&w.tile);
+    flow_field_backward(&w.tile, 0, at, gf, NULL, w.gat);
+    flow_field_finish_backward(&w.tile, pass->gcontext, pass->tape);
+}
+
 const flow_block_type flow_block_ffjord = {
     .type = "ffjord",
     .help = "a continuous flow: the solution of a differential equation whose right-hand side is a network",
@@ -162,4 +191,6 @@ const flow_block_type flow_block_ffjord = {
     .to_data = to_data,
     .to_latent_backward = to_latent_backward,
     .to_data_backward = to_data_backward,
+    .velocity = velocity,
+    .velocity_backward = velocity_backward,
 };

@@ -97,8 +97,10 @@ typedef struct flow_workspace {
     real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. A backward may start from ga */
     double *inputs;     /* (n_columns, d, n): what each column map was given, for its backward; only with keep */
     double *logdet;     /* (n) */
+    int *evaluations;   /* (n): of right-hand sides that each row needed in the last map, see block.h */
     bool from_data;     /* what the work areas hold: a pass to the latent end, or one to the data */
     real *glogdet;      /* (n); only with keep */
+    const real *gpenalty; /* (n) for a backward, see block.h; borrowed. NULL, as it starts: none */
     char **areas;       /* (n_blocks + 1) work areas: of the blocks, and of the base */
     flow_tape tape;     /* only with keep */
 } flow_workspace;

@@ -11,10 +11,11 @@ static size_t most_steps(const flow_solver *solver)
     return (size_t)(solver->tableau->adaptive ? solver->max_steps : solver->steps);
 }
 
-static size_t lay_out(const flow_solver *solver, int d_, int n_, void *work, flow_ode_area *a)
+static size_t lay_out(const flow_solver *solver, int m_, int d_, int n_, void *work, flow_ode_area *a)
 {
     flow_layout layout = {.base = work};
-    size_t d = (size_t)d_, n = (size_t)n_, most = most_steps(solver), stages = (size_t)solver->tableau->n_stages;
+    size_t d = (size_t)d_, n = (size_t)n_, m = (size_t)m_;
+    size_t most = most_steps(solver), stages = (size_t)solver->tableau->n_stages;
     a->n_steps = flow_layout_take(&layout, 1, sizeof(int));
     a->n_evaluations = flow_layout_take(&layout, 1, sizeof(int));
     a->states = flow_layout_take(&layout, most * d * n, sizeof(real));
@@ -22,34 +23,49 @@ static size_t lay_out(const flow_solver *solver, int d_, int n_, void *work, flo
     a->lengths = flow_layout_take(&layout, most * n, sizeof(real));
     a->at = flow_layout_take(&layout, (stages + 1) * (d + 1) * n, sizeof(real));
     a->f = flow_layout_take(&layout, (stages + 1) * d * n, sizeof(real));
-    a->trace = flow_layout_take(&layout, (stages + 1) * n, sizeof(real));
+    a->integrands = flow_layout_take(&layout, (stages + 1) * m * n, sizeof(real));
     a->gat = flow_layout_take(&layout, stages * d * n, sizeof(real));
     a->gf = flow_layout_take(&layout, d * n, sizeof(real));
-    a->gtrace = flow_layout_take(&layout, n, sizeof(real));
+    a->gintegrands = flow_layout_take(&layout, m * n, sizeof(real));
     a->x = flow_layout_take(&layout, d * n, sizeof(real));
     a->next = flow_layout_take(&layout, d * n, sizeof(real));
     a->size = flow_layout_take(&layout, n, sizeof(real));
-    a->integral = flow_layout_take(&layout, n, sizeof(double));
-    a->next_integral = flow_layout_take(&layout, n, sizeof(double));
+    a->integrals = flow_layout_take(&layout, m * n, sizeof(double));
+    a->next_integrals = flow_layout_take(&layout, m * n, sizeof(double));
     a->trace_error = flow_layout_take(&layout, n, sizeof(double));
     a->progress = flow_layout_take(&layout, n, sizeof(double));
     a->step = flow_layout_take(&layout, n, sizeof(double));
     a->taken = flow_layout_take(&layout, n, sizeof(int));
     a->left = flow_layout_take(&layout, n, sizeof(int));
+    a->tried = flow_layout_take(&layout, n, sizeof(int));
     return layout.used;
 }
 
-size_t flow_ode_work_size(const flow_solver *solver, int d, int n)
+size_t flow_ode_work_size(const flow_solver *solver, int n_integrals, int d, int n)
 {
     flow_ode_area a;
-    return lay_out(solver, d, n, NULL, &a);
+    return lay_out(solver, n_integrals, d, n, NULL, &a);
+}
+
+static void find(const flow_ode *ode, flow_ode_area *a)
+{
+    lay_out(ode->solver, ode->rate.n_integrals, ode->d, ode->n, ode->work, a);
 }
 
 int flow_ode_evaluations(const flow_ode *ode)
 {
     flow_ode_area a;
-    lay_out(ode->solver, ode->d, ode->n, ode->work, &a);
+    find(ode, &a);
     return *a.n_evaluations;
+}
+
+void flow_ode_count(const flow_ode *ode, int *counts)
+{
+    flow_ode_area a;
+    find(ode, &a);
+    /* An adaptive method evaluates twice before its first step, and at the end of a step instead of at its start. */
+    for (int j = 0; j < ode->n; j++)
+        counts[j] += a.tried[j] * ode->solver->tableau->n_stages + (ode->solver->tableau->adaptive ? 2 : 0);
 }
 
 /* ------------------------------------------------------------------ one step of the whole tile */
@@ -97,7 +113,7 @@ void flow_ode_evaluate(const flow_ode *ode, flow_ode_area *a, int s, int slot, b
 {
     size_t n = (size_t)ode->n;
     ode->rate.apply(ode->rate.context, slot, keeps, flow_ode_at(ode, a, s), a->f + (size_t)s * (size_t)ode->d * n,
-                    a->trace + (size_t)s * n);
+                    a->integrands + (size_t)(s * ode->rate.n_integrals) * n);
     *a->n_evaluations += !keeps;
 }
 
@@ -120,17 +136,17 @@ void flow_ode_run_stages(const flow_ode *ode, flow_ode_area *a, int first, bool 
     }
 }
 
-/* sum (n) = h sum_s weights[s] trace_s, over m of them */
-void flow_ode_integrate_trace(const flow_ode *ode, const flow_ode_area *a, int m, const double *weights, const real *h,
-                              double *sum)
+void flow_ode_integrate(const flow_ode *ode, const flow_ode_area *a, int n_integrals, int n_stages,
+                        const double *weights, const real *h, double *sums)
 {
-    int n = ode->n;
-    memset(sum, 0, (size_t)n * sizeof *sum);
-    for (int s = 0; s < m; s++)
+    int n = ode->n, m = ode->rate.n_integrals, count = n_integrals * n;
+    memset(sums, 0, (size_t)count * sizeof *sums);
+    for (int s = 0; s < n_stages; s++)
+        for (int k = 0; k < count; k++)
+            sums[k] += weights[s] * (double)a->integrands[s * m * n + k];
+    for (int i = 0; i < n_integrals; i++)
         for (int j = 0; j < n; j++)
-            sum[j] += weights[s] * (double)a->trace[s * n + j];
-    for (int j = 0; j < n; j++)
-        sum[j] *= (double)h[j];
+            sums[i * n + j] *= (double)h[j];
 }
 
 /* ------------------------------------------------------------------ steps of equal length */
@@ -139,7 +155,7 @@ static void solve_fixed(const flow_ode *ode, flow_ode_area *a, bool down)
 {
     const flow_solver *solver = ode->solver;
     const flow_tableau *tableau = solver->tableau;
-    int n = ode->n, steps = (int)solver->steps;
+    int n = ode->n, m = ode->rate.n_integrals, steps = (int)solver->steps;
     size_t count = (size_t)ode->d * (size_t)n;
     for (int k = 0; k < steps; k++) {
         real *t = a->times + (size_t)k * (size_t)n, *h = a->lengths + (size_t)k * (size_t)n;
@@ -150,25 +166,26 @@ static void solve_fixed(const flow_ode *ode, flow_ode_area *a, bool down)
         memcpy(a->states + (size_t)k * count, a->x, count * sizeof *a->x);
         flow_ode_run_stages(ode, a, 0, false, a->x, t, h);
         flow_ode_advance(ode, tableau->n_stages, tableau->b, a->states + (size_t)k * count, h, a->f, a->x);
-        flow_ode_integrate_trace(ode, a, tableau->n_stages, tableau->b, h, a->next_integral);
-        for (int j = 0; j < n; j++)
-            a->integral[j] += a->next_integral[j];
+        flow_ode_integrate(ode, a, m, tableau->n_stages, tableau->b, h, a->next_integrals);
+        for (int j = 0; j < m * n; j++)
+            a->integrals[j] += a->next_integrals[j];
     }
     *a->n_steps = steps;
+    for (int j = 0; j < n; j++)
+        a->tried[j] = steps;
 }
 
-void flow_ode_solve(const flow_ode *ode, bool down, const real *in, real *out, double *logdet)
+void flow_ode_solve(const flow_ode *ode, bool down, const real *in, real *out, double *integrals)
 {
     flow_ode_area a;
-    lay_out(ode->solver, ode->d, ode->n, ode->work, &a);
-    size_t count = (size_t)ode->d * (size_t)ode->n;
+    find(ode, &a);
+    size_t count = (size_t)ode->d * (size_t)ode->n, n_sums = (size_t)ode->rate.n_integrals * (size_t)ode->n;
     memcpy(a.x, in, count * sizeof *in);
-    memset(a.integral, 0, (size_t)ode->n * sizeof *a.integral);
+    memset(a.integrals, 0, n_sums * sizeof *a.integrals);
     *a.n_evaluations = 0;
     (ode->solver->tableau->adaptive ? flow_ode_solve_adaptive : solve_fixed)(ode, &a, down);
     memcpy(out, a.x, count * sizeof *out);
-    for (int j = 0; j < ode->n; j++)
-        logdet[j] += a.integral[j];
+    memcpy(integrals, a.integrals, n_sums * sizeof *integrals);
 }
 
 /* ------------------------------------------------------------------ gradients */
@@ -187,7 +204,7 @@ static void gradient_of_stage(const flow_ode *ode, const flow_ode_area *a, int s
             a->gf[i * n + j] *= h[j];
 }
 
-static void step_backward(const flow_ode *ode, flow_ode_area *a, int k, const real *glogdet, real *gx)
+static void step_backward(const flow_ode *ode, flow_ode_area *a, int k, const real *gintegrals, real *gx)
 {
     const flow_tableau *tableau = ode->solver->tableau;
     int n = ode->n;
@@ -196,19 +213,21 @@ static void step_backward(const flow_ode *ode, flow_ode_area *a, int k, const re
     flow_ode_run_stages(ode, a, 0, true, a->states + (size_t)k * count, a->times + (size_t)k * (size_t)n, h);
     for (int s = tableau->n_stages - 1; s >= 0; s--) {
         gradient_of_stage(ode, a, s, gx, h);
-        for (int j = 0; j < n; j++)
-            a->gtrace[j] = (real)tableau->b[s] * h[j] * glogdet[j];
-        ode->rate.backward(ode->rate.context, s, flow_ode_at(ode, a, s), a->gf, a->gtrace, a->gat + (size_t)s * count);
+        for (int i = 0; i < ode->rate.n_integrals; i++)
+            for (int j = 0; j < n; j++)
+                a->gintegrands[i * n + j] = (real)tableau->b[s] * h[j] * gintegrals[i * n + j];
+        ode->rate.backward(ode->rate.context, s, flow_ode_at(ode, a, s), a->gf, a->gintegrands, true,
+                           a->gat + (size_t)s * count);
     }
     for (int s = 0; s < tableau->n_stages; s++)
         add_multiple((int)count, 1, a->gat + (size_t)s * count, gx);
 }
 
-void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *glogdet, real *gin)
+void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *gintegrals, real *gin)
 {
     flow_ode_area a;
-    lay_out(ode->solver, ode->d, ode->n, ode->work, &a);
+    find(ode, &a);
     memcpy(gin, gout, (size_t)ode->d * (size_t)ode->n * sizeof *gin);
     for (int k = *a.n_steps - 1; k >= 0; k--)
-        step_backward(ode, &a, k, glogdet, gin);
+        step_backward(ode, &a, k, gintegrals, gin);
 }

@@ -1,5 +1,5 @@
-/* Solvers of dx/dt = f(x, t) on [0, 1] for the rows of a tile, together with the integral of the trace of df/dx, which
- * is the log-determinant of the map (Chen et al. 2018, theorem 1).
+/* Solvers of dx/dt = f(x, t) on [0, 1] for the rows of a tile, together with integrals along the way: that of the trace
+ * of df/dx is the log-determinant of the map (Chen et al. 2018, theorem 1), others are penalties.
  *
  * Explicit Runge-Kutta methods, each a tableau in a file of its own. Those with error weights choose their steps, and
  * they do so for every row by itself: each row has its own time and step, the whole tile is evaluated, and rows that
@@ -20,7 +20,7 @@
 #include "base/option.h"
 #include "num/real.h"
 
-enum { FLOW_ODE_STAGES = 6, FLOW_ODE_STEPS_MAX = 10000 };
+enum { FLOW_ODE_STAGES = 6, FLOW_ODE_STEPS_MAX = 10000, FLOW_ODE_INTEGRALS = 3 };
 
 /* k_s = f(x + h sum_r a_sr k_r, t + c_s h), x + h sum_s b_s k_s. Of an adaptive method k_S, behind the stages, is f at
  * the end of the step, which is the first stage of the next one; h sum_s error_s k_s is then how far the embedded
@@ -44,13 +44,16 @@ const flow_option *flow_solver_options(const flow_tableau *tableau);
 /* Reads "dopri5" or {"type": "dopri5", "rtol": 1e-6}. Tolerances below what `real` resolves are taken to be that. */
 flow_status flow_solver_new(flow_solver *out, flow_json *spec, flow_error *err);
 
-/* The right-hand side. `at` (d + 1, n) are the lines of x, then the time of each row; f is (d, n), trace (n). Where
- * `keeps` says that a backward follows, `slot`, from 0 to n_stages - 1, tells evaluations apart; it is 0 elsewhere. The
- * backward writes gx (d, n) from the gradients at f and trace. */
+/* The right-hand side. `at` (d + 1, n) are the lines of x, then the time of each row; f is (d, n), the integrands
+ * (n_integrals, n): the trace, then what else there is to integrate. Where `keeps` says that a backward follows,
+ * `slot`, from 0 to n_stages - 1, tells evaluations apart; it is 0 elsewhere. The backward writes gx (d, n) from the
+ * gradients at f and the integrands, and with `sums` adds to the gradients of the weights. */
 typedef struct flow_ode_rate {
     void *context;
-    void (*apply)(void *context, int slot, bool keeps, const real *at, real *f, real *trace);
-    void (*backward)(void *context, int slot, const real *at, const real *gf, const real *gtrace, real *gx);
+    int n_integrals; /* from 1 to FLOW_ODE_INTEGRALS */
+    void (*apply)(void *context, int slot, bool keeps, const real *at, real *f, real *integrands);
+    void (*backward)(void *context, int slot, const real *at, const real *gf, const real *gintegrands, bool sums,
+                     real *gx);
 } flow_ode_rate;
 
 /* One tile: a solver at work in an area of flow_ode_work_size bytes (64-byte aligned, not cleared). */
@@ -61,16 +64,18 @@ typedef struct flow_ode {
     void *work;
 } flow_ode;
 
-size_t flow_ode_work_size(const flow_solver *solver, int d, int n);
+size_t flow_ode_work_size(const flow_solver *solver, int n_integrals, int d, int n);
 
-/* From t = 0 to 1, or with `down` from 1 to 0: `out` (d, n) from `in`; the integral of the trace is added to logdet.
- * A row that would need more or smaller steps than the solver may take becomes NaN. */
-void flow_ode_solve(const flow_ode *ode, bool down, const real *in, real *out, double *logdet);
+/* From t = 0 to 1, or with `down` from 1 to 0: `out` (d, n) from `in`, and the integrals (n_integrals, n), which have
+ * the sign of the direction. A row that would need more or smaller steps than the solver may take becomes NaN. */
+void flow_ode_solve(const flow_ode *ode, bool down, const real *in, real *out, double *integrals);
 
-/* After it: gin (d, n) from gout and the gradients at the log-determinants. */
-void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *glogdet, real *gin);
+/* After it: gin (d, n) from gout and the gradients at the integrals (n_integrals, n). */
+void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *gintegrals, real *gin);
 
 /* Evaluations of the whole tile that the last solve took, without those of a backward. */
 int flow_ode_evaluations(const flow_ode *ode);
+/* Adds those that each row needed to counts (n): a row that has arrived needs no more, however long others take. */
+void flow_ode_count(const flow_ode *ode, int *counts);
 
 #endif

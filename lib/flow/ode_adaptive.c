@@ -83,18 +83,19 @@ static void find_errors(const flow_ode *ode, flow_ode_area *a, const real *h)
         for (int j = 0; j < n; j++)
             a->gf[i * n + j] *= h[j];
     measure_tile(ode, a, a->gf, a->x, a->next);
-    flow_ode_integrate_trace(ode, a, m, tableau->error, h, a->trace_error);
+    flow_ode_integrate(ode, a, 1, m, tableau->error, h, a->trace_error);
 }
 
 /* Of row j; the log-determinant has to be as good as x, however many dimensions x is averaged over. */
 static double error_of(const flow_ode *ode, const flow_ode_area *a, int j)
 {
-    double old = fabs(a->integral[j]), new = fabs(a->integral[j] + a->next_integral[j]);
+    double old = fabs(a->integrals[j]), new = fabs(a->integrals[j] + a->next_integrals[j]);
     double share = fabs(a->trace_error[j]) / (ode->solver->atol + ode->solver->rtol * (old > new ? old : new));
     double size = sqrt((double)a->size[j]);
     return share > size ? share : size + 0 * share; /* NaN if either is */
 }
 
+/* Column j of a (d, n) array. */
 static void take_column(const flow_ode *ode, int j, const real *from, real *to)
 {
     for (int i = 0; i < ode->d; i++)
@@ -105,22 +106,25 @@ static void fail_row(const flow_ode *ode, flow_ode_area *a, int j)
 {
     for (int i = 0; i < ode->d; i++)
         a->x[i * ode->n + j] = (real)NAN;
-    a->integral[j] = NAN;
+    for (int i = 0; i < ode->rate.n_integrals; i++)
+        a->integrals[i * ode->n + j] = NAN;
     a->left[j] = 0;
 }
 
 /* Row j has made its step: it is stored, and what was the end of it is the start of the next one. */
 static void accept(const flow_ode *ode, flow_ode_area *a, bool down, int j, double step)
 {
-    int stages = ode->solver->tableau->n_stages, n = ode->n;
+    int stages = ode->solver->tableau->n_stages, n = ode->n, m = ode->rate.n_integrals;
     size_t count = (size_t)ode->d * (size_t)n, k = (size_t)a->taken[j]++;
     take_column(ode, j, a->x, a->states + k * count);
     a->times[k * (size_t)n + (size_t)j] = (real)(down ? 1 - a->progress[j] : a->progress[j]);
     a->lengths[k * (size_t)n + (size_t)j] = (real)(down ? -step : step);
     take_column(ode, j, a->next, a->x);
     take_column(ode, j, a->f + (size_t)stages * count, a->f);
-    a->trace[j] = a->trace[stages * n + j];
-    a->integral[j] += a->next_integral[j];
+    for (int i = 0; i < m; i++) {
+        a->integrands[i * n + j] = a->integrands[(stages * m + i) * n + j];
+        a->integrals[i * n + j] += a->next_integrals[i * n + j];
+    }
 }
 
 /* What becomes of row j after an attempt with `step`. */
@@ -130,6 +134,7 @@ static void decide(const flow_ode *ode, flow_ode_area *a, bool down, int j, doub
     double factor = safety * pow(error, -1. / ode->solver->tableau->order);
     factor = !(factor >= least_factor) ? least_factor : factor > most_factor ? most_factor : factor;
     a->left[j]--;
+    a->tried[j]++;
     if (!(error <= 1)) {
         a->step[j] = step * factor;
         if (a->left[j] == 0 || a->step[j] < shortest)
@@ -185,9 +190,10 @@ void flow_ode_solve_adaptive(const flow_ode *ode, flow_ode_area *a, bool down)
 {
     const flow_tableau *tableau = ode->solver->tableau;
     int n = ode->n, stages = tableau->n_stages;
-    real *h = a->gtrace, *t = a->gat; /* free until the backward, which has no use for them */
+    real *h = a->gintegrands, *t = a->gat; /* free until the backward, which has no use for them */
     for (int j = 0; j < n; j++) {
         a->taken[j] = 0;
+        a->tried[j] = 0;
         a->left[j] = 2 * (int)ode->solver->max_steps + 20; /* some attempts fail */
         h[j] = 0;
         t[j] = down ? 1 : 0;
@@ -202,7 +208,7 @@ void flow_ode_solve_adaptive(const flow_ode *ode, flow_ode_area *a, bool down)
         memcpy(flow_ode_at(ode, a, stages), a->next, (size_t)ode->d * (size_t)n * sizeof *a->next);
         flow_ode_set_time(ode, a, stages, 1, t, h);
         flow_ode_evaluate(ode, a, stages, 0, false);
-        flow_ode_integrate_trace(ode, a, stages, tableau->b, h, a->next_integral);
+        flow_ode_integrate(ode, a, ode->rate.n_integrals, stages, tableau->b, h, a->next_integrals);
         find_errors(ode, a, h);
         for (int j = 0; j < n; j++)
             if (a->left[j] > 0)

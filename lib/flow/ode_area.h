@@ -11,14 +11,16 @@ typedef struct flow_ode_area {
     real *times, *lengths;                          /* (most steps, n): t there, and the signed step */
     real *at;                                       /* (stages + 1, d + 1, n) */
     real *f;                                        /* (stages + 1, d, n) */
-    real *trace;                                    /* (stages + 1, n) */
+    real *integrands;                               /* (stages + 1, m, n), m = n_integrals */
     real *gat;                                      /* (stages, d, n) */
-    real *gf, *gtrace;                              /* (d, n), (n) */
+    real *gf, *gintegrands;                         /* (d, n), (m, n) */
     real *x, *next;                                 /* (d, n) */
     real *size;                                     /* (n) */
-    double *integral, *next_integral, *trace_error; /* (n) */
+    double *integrals, *next_integrals;             /* (m, n) */
+    double *trace_error;                            /* (n) */
     double *progress, *step;                        /* (n): 0 to 1; what to try next */
     int *taken, *left;                              /* (n): steps; attempts, 0 for a row that has arrived or failed */
+    int *tried;                                     /* (n): attempts that it made */
 } flow_ode_area;
 
 /* Input number s of the right-hand side: (d + 1, n). */
@@ -41,11 +43,11 @@ void flow_ode_combine(int count, int m, const double *weights, const real *f, re
 void flow_ode_advance(const flow_ode *ode, int m, const double *weights, const real *x, const real *h, const real *f,
                       real *out);
 
-/* sum (n) = h sum_s weights[s] trace_s, over m of them */
-void flow_ode_integrate_trace(const flow_ode *ode, const flow_ode_area *a, int m, const double *weights, const real *h,
-                              double *sum);
+/* sums (n_integrals, n) = h sum_s weights[s] integrands_s, over n_stages of them */
+void flow_ode_integrate(const flow_ode *ode, const flow_ode_area *a, int n_integrals, int n_stages,
+                        const double *weights, const real *h, double *sums);
 
-/* From a->x to a->x, a->integral, and the steps for the backward. */
+/* From a->x to a->x, a->integrals, and the steps for the backward. */
 void flow_ode_solve_adaptive(const flow_ode *ode, flow_ode_area *a, bool down);
 
 #endif

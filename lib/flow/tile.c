@@ -13,7 +13,8 @@ static flow_pass pass_of(const flow *f, const real *weights, const flow_workspac
                        .weights = weights,
                        .fitted = f->params.fitted,
                        .context = f->context.n > 0 ? ws->features : NULL,
-                       .work = ws->areas[block]};
+                       .work = ws->areas[block],
+                       .evaluations = ws->evaluations};
 }
 
 static void make_features(const flow *f, const real *weights, flow_workspace *ws, int n)
@@ -60,6 +61,7 @@ void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws,
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     columns_to_latent(f, ws, n);
     make_features(f, weights, ws, n);
+    memset(ws->evaluations, 0, (size_t)n * sizeof *ws->evaluations);
     ws->from_data = true;
     real *in = ws->a, *out = ws->b;
     for (int i = 0; i < f->n_blocks; i++) {
@@ -77,6 +79,7 @@ void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, i
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
     make_features(f, weights, ws, n);
+    memset(ws->evaluations, 0, (size_t)n * sizeof *ws->evaluations);
     ws->from_data = false;
     real *in = ws->a, *out = ws->b;
     for (int i = f->n_blocks - 1; i >= 0; i--) {
@@ -103,6 +106,7 @@ static const real *step_back(const flow *f, const real *weights, flow_workspace 
     real *out = in == ws->ga ? ws->gb : ws->ga;
     flow_pass pass = pass_of(f, weights, ws, n, i);
     pass.glogdet = ws->glogdet;
+    pass.gpenalty = ws->gpenalty;
     pass.gcontext = ws->gfeatures;
     pass.tape = &ws->tape;
     const flow_block *block = &f->blocks[i];

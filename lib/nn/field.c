@@ -197,7 +197,8 @@ void flow_field_apply(flow_field_tile *tile, int slot_at, bool keeps, const real
     }
     flow_linear_apply(&field->layers[field->n_hidden], tile->weights, n, slot->y[field->n_hidden - 1],
                       FLOW_ACTIVATION_NONE, f, f);
-    add_trace(tile, slot, trace);
+    if (trace != NULL)
+        add_trace(tile, slot, trace);
 }
 
 /* ------------------------------------------------------------------ gradients */
@@ -214,12 +215,22 @@ void flow_field_begin_backward(flow_field_tile *tile)
     }
 }
 
-/* g = g first + gfirst second: the gradient at the input of an activation, from those at its value and derivative */
+/* g = g first + gfirst second */
 FLOW_MULTIVERSION
-static void through_activation(size_t count, const real *first, const real *second, const real *gfirst, real *g)
+static void multiply_both(size_t count, const real *first, const real *second, const real *gfirst, real *g)
 {
     for (size_t k = 0; k < count; k++)
         g[k] = g[k] * first[k] + gfirst[k] * second[k];
+}
+
+/* The gradient at the input of activation l from those at its value and, with a trace, at its derivative. */
+static void through_activation(flow_field_tile *tile, const flow_field_slot *slot, int l, bool has_trace)
+{
+    size_t count = (size_t)width_of(tile->field, l) * (size_t)tile->n;
+    if (has_trace)
+        multiply_both(count, slot->first[l], slot->second[l], tile->gfirst[l], tile->g[l]);
+    else
+        multiply(count, tile->g[l], slot->first[l], tile->g[l]);
 }
 
 /* Of the layer's first n_in inputs alone. */
@@ -262,15 +273,15 @@ void flow_field_backward(flow_field_tile *tile, int slot_at, const real *at, con
     flow_linear_backward(last, tile->weights, n, gf, tile->g[top]);
     if (top == 1) {
         const flow_linear *layer = &field->layers[1];
-        for (int r = 0; r < layer->n_out; r++)
+        for (int r = 0; r < layer->n_out && gtrace != NULL; r++)
             multiply((size_t)n, gtrace, slot->mixed + (size_t)r * (size_t)n, tile->gfirst[1] + (size_t)r * (size_t)n);
-        through_activation((size_t)layer->n_out * (size_t)n, slot->first[1], slot->second[1], tile->gfirst[1],
-                           tile->g[1]);
+        through_activation(tile, slot, 1, gtrace != NULL);
         sum_weights(tile, 1, layer->n_in, slot->y[0], tile->g[1]);
         flow_linear_backward(layer, tile->weights, n, tile->g[1], tile->g[0]);
     }
-    cross_backward(tile, slot, gtrace);
-    through_activation((size_t)first->n_out * (size_t)n, slot->first[0], slot->second[0], tile->gfirst[0], tile->g[0]);
+    if (gtrace != NULL)
+        cross_backward(tile, slot, gtrace);
+    through_activation(tile, slot, 0, gtrace != NULL);
     sum_weights(tile, 0, field->dim + 1, at, tile->g[0]);
     add((size_t)first->n_out * (size_t)n, tile->g[0], tile->goffset);
     flow_gemm(true, false, field->dim, n, first->n_out, tile->weights + first->weight, first->n_in, tile->g[0], n, 0,

@@ -69,12 +69,12 @@ size_t flow_field_lay_out(const flow_field *field, int n, int n_slots, void *wor
  * not call it. */
 void flow_field_start(flow_field_tile *tile);
 
-/* f (d, n) and trace (n) at `at` (d + 1, n): the d lines of x, then the time of each row. Uses slot number `slot`;
- * `keeps`: its backward follows. */
+/* f (d, n) and trace (n; NULL: not wanted) at `at` (d + 1, n): the d lines of x, then the time of each row. Uses slot
+ * number `slot`; `keeps`: its backward follows. */
 void flow_field_apply(flow_field_tile *tile, int slot, bool keeps, const real *at, real *f, real *trace);
 
 /* The backward of a tile: begin, then any number of evaluations, each of them from the slot in which it was kept, then
- * finish. Writes gx (d, n) given the gradients at f and at the trace. */
+ * finish. Writes gx (d, n) given the gradients at f and at the trace (NULL: 0). */
 void flow_field_begin_backward(flow_field_tile *tile);
 void flow_field_backward(flow_field_tile *tile, int slot, const real *at, const real *gf, const real *gtrace, real *gx);
 /* Adds to gcontext (c, n; NULL: not wanted) and records the weights. */
