@@ -69,19 +69,50 @@ static void clear_masked(const flow_linear *linear, const flow_panel *panel, rea
     }
 }
 
-static void add_panel(const job *j, int k, const flow_linear *linear, const flow_panel *panel)
+/* Of few inputs: the result is flat, and libraries are several times as fast when its longer dimension lies across. So
+ * its transposed is formed first, of all tiles together. */
+enum { FEW_INPUTS = 15, TRANSPOSED_SIZE = 1 << 12 };
+
+static void add_flat_products(const job *j, int k, const flow_panel *panel, real *gw, int ld)
 {
+    real transposed[TRANSPOSED_SIZE]; /* (depth, units) */
     int units = panel->last - panel->first;
-    real *gw = j->gradient + linear->weight + (size_t)panel->first * (size_t)linear->n_in;
     for (int t = 0; t < j->n_tapes; t++) {
         const flow_record *entry = &j->tapes[t].records[k];
         int n = j->tapes[t].n;
-        const real *g = entry->g + (size_t)panel->first * (size_t)n;
-        flow_gemm(false, true, units, panel->depth, n, g, n, entry->x, n, 1, gw, linear->n_in);
-        if (linear->has_bias)
-            add_sums(units, n, g, j->gradient + linear->bias + panel->first);
+        flow_gemm(false, true, panel->depth, units, n, entry->x, n, entry->g + (size_t)panel->first * (size_t)n, n,
+                  t > 0, transposed, units);
     }
-    clear_masked(linear, panel, j->gradient);
+    for (int unit = 0; unit < units; unit++)
+        for (int i = 0; i < panel->depth; i++)
+            gw[unit * ld + i] += transposed[i * units + unit];
+}
+
+static void add_products(const job *j, int k, const flow_panel *panel, real *gw, int ld)
+{
+    int units = panel->last - panel->first;
+    if (panel->depth <= FEW_INPUTS && units > FEW_INPUTS && units * panel->depth <= TRANSPOSED_SIZE) {
+        add_flat_products(j, k, panel, gw, ld);
+        return;
+    }
+    for (int t = 0; t < j->n_tapes; t++) {
+        const flow_record *entry = &j->tapes[t].records[k];
+        int n = j->tapes[t].n;
+        flow_gemm(false, true, units, panel->depth, n, entry->g + (size_t)panel->first * (size_t)n, n, entry->x, n, 1,
+                  gw, ld);
+    }
+}
+
+static void add_panel(const job *j, int k, const flow_linear *linear, const flow_panel *panel)
+{
+    real *gradient = j->gradient;
+    add_products(j, k, panel, gradient + linear->weight + (size_t)panel->first * (size_t)linear->n_in, linear->n_in);
+    for (int t = 0; t < j->n_tapes && linear->has_bias; t++) {
+        int n = j->tapes[t].n;
+        add_sums(panel->last - panel->first, n, j->tapes[t].records[k].g + (size_t)panel->first * (size_t)n,
+                 gradient + linear->bias + panel->first);
+    }
+    clear_masked(linear, panel, gradient);
 }
 
 static void add_item(void *context, int item, int thread)
