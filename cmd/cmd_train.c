@@ -37,6 +37,8 @@ static const opt options[] = {
      .help = "go on where an earlier run stopped, as if it had not; start afresh when there is nothing yet"},
     {.name = "force", .letter = 'f', .kind = OPT_FLAG, .offset = offsetof(train_args, force),
      .help = "replace a model that exists"},
+    {.name = "profile", .kind = OPT_FLAG, .offset = offsetof(train_args, profile),
+     .help = "show at the end where the time went: reading, matrix products, elementwise work, waiting, optimizer"},
     OPT_COMMON_JSON(train_args, "print {\"model\", \"epochs\", \"best_epoch\", \"seconds\", \"validation\", \"test\", "
                                 "...} on standard output at the end"),
     OPT_COMMON_THREADS(train_args),
@@ -244,7 +246,7 @@ static void say_how_to_resume(const train_run *run)
 /* Trains, and saves whatever comes of it. */
 static flow_status train(train_run *run, flow_error *err)
 {
-    const flow_train_hooks hooks = {run, on_epoch, on_step, on_warning, should_stop};
+    const flow_train_hooks hooks = {run, on_epoch, on_step, on_warning, should_stop, run->profile};
     flow_error later = {0};
     run->saved = train_clock();
     run->outcome = "running";
@@ -281,12 +283,15 @@ static flow_status run_train(void *args, console *con, flow_error *err)
 {
     train_run run = {.args = args, .con = con};
     flow_status status = prepare(&run, err);
+    if (status == FLOW_OK && run.args->profile)
+        status = flow_profile_new(&run.profile, session_threads(&run.args->common), err);
     if (status == FLOW_OK) {
         stop_watch();
         train_show_start(&run);
         status = train(&run, err);
     }
     flow_trainer_free(run.trainer);
+    flow_profile_free(run.profile);
     flow_target_close(run.target);
     flow_dataset_close(run.training);
     flow_dataset_close(run.validation);

@@ -7,6 +7,7 @@
  *     train_resume.c     taking up a stored run, and refusing one that was another training
  *     train_save.c       the model file: when it is written, provenance, summary
  *     train_progress.c   what is shown while it runs and at the end
+ *     train_profile.c    where the time went
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_TRAIN_H
@@ -22,7 +23,7 @@ typedef struct train_args {
     common_args common;
     const char *spec, *data, *validation, *test, *output, *columns, *seed;
     opt_texts set;
-    bool resume, force, skip_invalid;
+    bool resume, force, skip_invalid, profile;
 } train_args;
 
 typedef struct train_run {
@@ -41,6 +42,7 @@ typedef struct train_run {
     int64_t first_epoch;                   /* epochs that were done when this run began */
     const char *outcome;                   /* "running", "finished", "converged", "interrupted", "failed" */
 
+    flow_profile *profile;  /* NULL: not asked for */
     double saved, save_cost; /* when the model was last saved, and how long that took; seconds */
     flow_status save_status; /* of a save while an epoch is running, and its message */
     flow_error save_error;
@@ -88,6 +90,11 @@ bool train_save_is_due(const train_run *run);
 
 /* {"status", "epochs", "best_epoch", "seconds", "validation": {...}, "test": {...}}; NULL when memory is out. */
 cJSON *train_summary(const train_run *run);
+
+/* {"phases": [{"phase", "seconds", "products", "elementwise", "waiting"}, ...]}: seconds; the last three summed over
+ * threads and only of phases that run on all of them. */
+cJSON *train_describe_profile(const flow_profile *profile);
+void train_add_profile(flow_text *text, const flow_profile *profile);
 
 void train_show_start(const train_run *run);
 void train_show_step(train_run *run, const flow_progress *progress);

@@ -114,6 +114,8 @@ static flow_status end_json(const train_run *run, cJSON *summary, flow_error *er
     cJSON_AddNumberToObject(object, "parameters", (double)flow_params_count(&run->p.f->params));
     cJSON_AddNumberToObject(object, "threads", session_threads(&run->args->common));
     cJSON_AddBoolToObject(object, "resumed", run->resumed);
+    if (run->profile != NULL)
+        cJSON_AddItemToObject(object, "profile", train_describe_profile(run->profile));
     flow_status status = output_json(object, err);
     cJSON_Delete(object);
     return status;
@@ -173,6 +175,8 @@ flow_status train_show_end(const train_run *run, flow_error *err)
         if (run->test != NULL)
             add_likelihood(&text, summary, "test", flow_dataset_n_rows(run->test), "rows");
         add_density(&text, summary);
+        if (run->profile != NULL)
+            train_add_profile(&text, run->profile);
         console_clear(run->con);
         status = text.failed ? flow_error_memory(err, "the summary") : output_text(text.data, err);
     }

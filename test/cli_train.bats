@@ -32,6 +32,18 @@ setup() {
     [[ $stderr == *"epoch 1/3"* ]]
 }
 
+@test "--profile shows where the time went and changes nothing else" {
+    run --separate-stderr flowctl train spec.json
+    expect_status 0
+    plain=$(grep -v 'epochs in' <<<"$output")
+    run --separate-stderr flowctl train spec.json --force --profile
+    expect_status 0
+    [[ $output == *"$plain"* ]]
+    [[ $output == *"products  elementwise  waiting"*"gradient of the weights"*"optimizer"* ]]
+    run --separate-stderr flowctl train spec.json --force --profile --json
+    expect_json profile phases seconds products elementwise waiting
+}
+
 @test "--quiet says nothing" {
     run flowctl train spec.json --quiet
     expect_status 0

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "num/profile.h"
+
 #if !defined(FLOW_DOUBLE) && !defined(FLOW_NO_DNNL)
 #define USE_DNNL 1
 #include <dnnl.h>
@@ -69,7 +71,9 @@ void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const re
     int their_threads = omp_get_max_threads != NULL ? omp_get_max_threads() : 1;
     if (their_threads != 1)
         omp_set_num_threads(1);
+    double began = flow_profile_begin_product();
     multiply(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
+    flow_profile_end_product(began);
     if (their_threads != 1)
         omp_set_num_threads(their_threads);
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "num/profile.h"
+
 enum { SPINS = 2000, PARTICIPANTS = 0xffff };
 
 /* Jobs are numbered; `signal` holds the number of the current one and, in its low bits, how many workers take part in
@@ -25,6 +27,7 @@ typedef struct pool {
     int n_items;
     flow_task *task;
     void *context;
+    flow_profile_place place; /* of the caller in its profile */
 } pool;
 
 static pool the_pool = {
@@ -56,12 +59,25 @@ int flow_processors(void)
 
 static void take_items(pool *p, int thread)
 {
+    bool measured = flow_profile_begin_work(&p->place, thread);
     for (;;) {
         int item = atomic_fetch_add_explicit(&p->next_item, 1, memory_order_relaxed);
         if (item >= p->n_items)
-            return;
+            break;
         p->task(p->context, item, thread);
     }
+    if (measured)
+        flow_profile_end_work();
+}
+
+static void do_items_alone(int n_items, flow_task *task, void *context)
+{
+    flow_profile_place place = flow_profile_where();
+    bool measured = flow_profile_begin_work(&place, 0);
+    for (int item = 0; item < n_items; item++)
+        task(context, item, 0);
+    if (measured)
+        flow_profile_end_work();
 }
 
 /* Waits for a job other than the one of `seen` and returns its signal. */
@@ -149,6 +165,7 @@ static void run_on_pool(pool *p, int n_workers, int n_items, flow_task *task, vo
 {
     p->task = task;
     p->context = context;
+    p->place = flow_profile_where();
     p->n_items = n_items;
     atomic_store(&p->next_item, 0);
     atomic_store(&p->running, n_workers);
@@ -174,7 +191,6 @@ void flow_parallel_for(int n_items, int n_threads, flow_task *task, void *contex
         run_on_pool(p, n_workers, n_items, task, context);
         pthread_mutex_unlock(&p->busy);
     } else {
-        for (int item = 0; item < n_items; item++)
-            task(context, item, 0);
+        do_items_alone(n_items, task, context);
     }
 }

@@ -114,7 +114,9 @@ static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, flo
     /* Every row counts the same, also in a short last batch: its step is not as noisy then as it is small. */
     batch->share = 1 / ((double)t->batch * t->source->mean_weight);
     batch->noise = noise_of_step(t);
+    batch->profile = hooks->profile;
     double score = flow_step_gradient(t->step, t->weights, batch, t->gradient);
+    flow_profile_enter(hooks->profile, FLOW_PHASE_OPTIMIZER);
     double norm = isfinite(score) ? flow_optimizer_norm(t->optimizer, t->gradient, t->n_threads) : NAN;
     if (!(norm <= largest_norm))
         return drop(t, hooks, rate, err);
@@ -167,16 +169,19 @@ flow_status flow_trainer_run_epoch(flow_trainer *trainer, const flow_train_hooks
     flow_source *source = t->source;
     if (t->counters[COUNT_ROWS] == source->n_rows)
         return FLOW_OK;
+    flow_profile_enter(hooks->profile, FLOW_PHASE_DATA);
     flow_status status = source->type->seek(source, t->counters[COUNT_EPOCHS], t->counters[COUNT_ROWS], err);
     while (status == FLOW_OK && t->counters[COUNT_ROWS] < source->n_rows) {
         int64_t left = source->n_rows - t->counters[COUNT_ROWS];
         flow_batch batch;
+        flow_profile_enter(hooks->profile, FLOW_PHASE_DATA);
         status = source->type->next(source, left < t->batch ? left : t->batch, &batch, err);
         if (status != FLOW_OK)
             break;
         status = take_step(t, hooks, &batch, err);
         t->counters[COUNT_ROWS] += batch.n;
         clock->rows_done += batch.n;
+        flow_profile_enter(hooks->profile, FLOW_PHASE_OTHER);
         double now = flow_seconds();
         t->figures[FIGURE_SECONDS] += now - clock->mark;
         clock->mark = now;

@@ -180,7 +180,9 @@ double flow_step_gradient(flow_step *step, const real *weights, const flow_batch
     step->weights = weights;
     step->batch = *batch;
     step->n_used = (int)((batch->n + FLOW_TILE - 1) / FLOW_TILE);
+    flow_profile_enter(batch->profile, FLOW_PHASE_ROWS);
     flow_parallel_for(step->n_used, step->n_threads, run_tile, step);
+    flow_profile_enter(batch->profile, FLOW_PHASE_WEIGHTS);
     double score = 0;
     for (int t = 0; t < step->n_used; t++) {
         for (int j = 0; j < step->tiles[t].n_rows; j++)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "num/profile.h"
 #include "train/objective.h"
 
 typedef struct flow_step flow_step;
@@ -27,6 +28,7 @@ typedef struct flow_batch {
     size_t stride;
     bool weighted;
     uint64_t seed, first_row; /* of draws: a function of these, not of the batch */
+    flow_profile *profile;    /* that the step enters its phases in; NULL: none */
     double share;             /* what a row of weight 1 counts in the mean */
     flow_noise noise;         /* that spreads discrete columns; its place is that of the first row */
 } flow_batch;

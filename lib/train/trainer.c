@@ -281,8 +281,10 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
 {
     flow_likelihood likelihood = {.mean = NAN, .error = NAN};
     flow_status status = flow_trainer_reserve_history(t, err);
+    flow_profile_enter(hooks->profile, FLOW_PHASE_HELD_OUT);
     if (status == FLOW_OK && t->source->n_held_out > 0)
         status = t->source->type->judge(t->source, &likelihood, t->scores, t->held_out_weights, hooks, err);
+    flow_profile_enter(hooks->profile, FLOW_PHASE_OTHER);
     if (status != FLOW_OK)
         return status;
     if (likelihood.not_finite > 0)
@@ -348,6 +350,7 @@ flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hook
         if (status == FLOW_OK)
             status = finish_epoch(trainer, hooks, &clock, err);
     }
+    flow_profile_enter(NULL, FLOW_PHASE_OTHER);
     return status;
 }
 

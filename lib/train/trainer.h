@@ -14,6 +14,7 @@
 #include "base/option.h"
 #include "data/dataset.h"
 #include "flow/flow.h"
+#include "num/profile.h"
 #include "train/target.h"
 
 /* The "train" object of a spec. `objective`, `optimizer` and `schedule` are read by the headers of
@@ -72,6 +73,8 @@ typedef struct flow_train_hooks {
     void (*on_warning)(void *context, const char *message);
     /* Asked after each step; true ends the run with FLOW_INTERRUPTED, the state as it is. */
     bool (*should_stop)(void *context);
+    /* Where the time goes, added up here; must not be used elsewhere meanwhile. */
+    flow_profile *profile;
 } flow_train_hooks;
 
 typedef struct flow_trainer flow_trainer;

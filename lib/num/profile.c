@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
+#include "num/profile.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/memory.h"
+
+/* The leader's. */
+static _Thread_local flow_profile_place here;
+static _Thread_local double entered;
+/* Of a thread at work. */
+static _Thread_local flow_profile_thread *working;
+static _Thread_local flow_phase working_in;
+static _Thread_local double work_began;
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+flow_status flow_profile_new(flow_profile **out, int n_threads, flow_error *err)
+{
+    *out = NULL;
+    flow_profile *profile = calloc(1, sizeof *profile);
+    if (profile != NULL)
+        profile->threads = flow_alloc_aligned((size_t)n_threads, sizeof *profile->threads);
+    if (profile == NULL || profile->threads == NULL) {
+        flow_profile_free(profile);
+        return flow_error_memory(err, "a profile");
+    }
+    profile->n_threads = n_threads;
+    for (int t = 0; t < n_threads; t++)
+        profile->threads[t] = (flow_profile_thread){0};
+    *out = profile;
+    return FLOW_OK;
+}
+
+void flow_profile_free(flow_profile *profile)
+{
+    if (profile == NULL)
+        return;
+    flow_free_aligned(profile->threads);
+    free(profile);
+}
+
+void flow_profile_enter(flow_profile *profile, flow_phase phase)
+{
+    if (here.profile == NULL && profile == NULL)
+        return;
+    double now = seconds();
+    if (here.profile != NULL)
+        here.profile->seconds[here.phase] += now - entered;
+    here = (flow_profile_place){profile, phase};
+    entered = now;
+}
+
+double flow_profile_busy(const flow_profile *profile, flow_phase phase)
+{
+    double sum = 0;
+    for (int t = 0; t < profile->n_threads; t++)
+        sum += profile->threads[t].busy[phase];
+    return sum;
+}
+
+double flow_profile_products(const flow_profile *profile, flow_phase phase)
+{
+    double sum = 0;
+    for (int t = 0; t < profile->n_threads; t++)
+        sum += profile->threads[t].products[phase];
+    return sum;
+}
+
+flow_profile_place flow_profile_where(void)
+{
+    return here;
+}
+
+bool flow_profile_begin_work(const flow_profile_place *place, int thread)
+{
+    if (place->profile == NULL || working != NULL || thread >= place->profile->n_threads)
+        return false;
+    working = &place->profile->threads[thread];
+    working_in = place->phase;
+    work_began = seconds();
+    return true;
+}
+
+void flow_profile_end_work(void)
+{
+    working->busy[working_in] += seconds() - work_began;
+    working = NULL;
+}
+
+double flow_profile_begin_product(void)
+{
+    return working == NULL ? -1 : seconds();
+}
+
+void flow_profile_end_product(double began)
+{
+    if (began >= 0)
+        working->products[working_in] += seconds() - began;
+}
