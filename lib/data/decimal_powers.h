@@ -1,8 +1,8 @@
 /* Powers of five to 128 bits, for reading and printing decimal numbers. Internal to lib/data.
  *
  * 5^q = (high * 2^64 + low) * 2^e, where e makes the highest bit of `high` one; it is exact for 0 <= q <= 55. Otherwise
- * what does not fit is cut off for q > 55, and 1 is added to what remains after cutting off for q < 0: so Lemire (2021),
- * "Number parsing at a gigabyte per second", needs it.
+ * what does not fit is cut off, and for q < 0 then 1 is added: so Lemire (2021), "Number parsing at a gigabyte per
+ * second", needs it.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_DECIMAL_POWERS_H

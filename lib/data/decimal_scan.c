@@ -48,8 +48,8 @@ static inline const char *take_digits(const char *c, const char *limit, uint64_t
 
 /* ------------------------------------------------------------------ values */
 
-/* digits * 10^exponent to the nearest double, by Lemire (2021), section 5. False where it does not say: for results that
- * are not normal numbers, and in the rare case that 128 bits of the power do not decide. */
+/* digits * 10^exponent to the nearest double, by Lemire (2021), section 5. False where that does not say: for results
+ * that are not normal numbers, and in the rare case that 128 bits of the power do not decide. */
 static inline bool nearest_double(uint64_t digits, long exponent, double *value)
 {
     enum { SHIFT = 64 - DBL_MANT_DIG - 2 }; /* what is kept: the mantissa, a bit to round by, and perhaps one above */
@@ -92,8 +92,9 @@ static inline bool compose(uint64_t digits, long exponent, double *value)
         *value = 0;
         return true;
     }
-    if (digits >> DBL_MANT_DIG == 0 && exponent >= -22 && exponent <= 22) { /* Clinger (1990): both operands are exact, */
-        double exact = (double)digits;                                      /* so one operation rounds once */
+    /* Clinger (1990): both operands are exact, so one operation rounds once */
+    if (digits >> DBL_MANT_DIG == 0 && exponent >= -22 && exponent <= 22) {
+        double exact = (double)digits;
         *value = exponent < 0 ? exact / powers[-exponent] : exact * powers[exponent];
         return true;
     }

@@ -286,8 +286,8 @@ int main(void)
                     outputs[k].as_float);
     bench_print_machine();
     measure(all, CASES);
-    printf("\ntables of %d rows and %d columns, on one thread: MB/s of the file (HDF5: of its values), million values/s\n",
-           ROWS, COLUMNS);
+    printf("\ntables of %d rows and %d columns: MB/s of the file (HDF5: of its values), million values/s\n", ROWS,
+           COLUMNS);
     printf("    %-44s %7s %6s %10s   %-8s %7s %9s\n", "", "MB/s", "+-", "values", "against", "MB/s", "share");
     for (int k = 0; k < TEXTS; k++)
         print_case(all[k], texts[k].label, "read");
