@@ -150,8 +150,7 @@ static void make_csv(file_case *c, const char *name, const double *rows, int dig
 
 typedef struct storage {
     const char *name, *label;
-    hid_t type;
-    bool chunked, shuffle;
+    bool as_float, chunked, shuffle;
     int deflate; /* level, 0: not compressed */
 } storage;
 
@@ -177,15 +176,16 @@ static void make_hdf5(file_case *c, chunks *packed, const double *rows, const st
     hsize_t size[2] = {ROWS, COLUMNS}, chunk[2] = {CHUNK_ROWS, COLUMNS};
     hid_t file = H5Fcreate(c->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), list = H5Pcreate(H5P_DATASET_CREATE);
     hid_t space = H5Screate_simple(2, size, NULL);
+    hid_t type = how->as_float ? H5T_IEEE_F32LE : H5T_IEEE_F64LE;
     bool good = !how->chunked || H5Pset_chunk(list, 2, chunk) >= 0;
     good = good && (!how->shuffle || H5Pset_shuffle(list) >= 0);
     good = good && (how->deflate == 0 || H5Pset_deflate(list, (unsigned)how->deflate) >= 0);
-    hid_t dataset = H5Dcreate2(file, "data", how->type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    hid_t dataset = H5Dcreate2(file, "data", type, space, H5P_DEFAULT, list, H5P_DEFAULT);
     good = good && H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, rows) >= 0;
     stop_unless(good && H5Fflush(file, H5F_SCOPE_LOCAL) >= 0, "an HDF5 file cannot be written");
     c->work = (bench_item){.work = read_table, .context = c, .n_threads = 1};
     c->reference = (bench_item){.work = read_bytes, .context = c, .n_threads = 1};
-    c->bytes = (double)H5Tget_size(how->type) * ROWS * COLUMNS;
+    c->bytes = (double)H5Tget_size(type) * ROWS * COLUMNS;
     if (how->deflate > 0) {
         take_chunks(packed, dataset, space);
         c->reference.work = inflate_chunks;
@@ -212,14 +212,14 @@ static void make_output(file_case *c, const char *name, const double *rows, bool
 
 /* ------------------------------------------------------------------ measuring */
 
-static void measure(file_case *const *cases, int n_cases)
+static void measure(file_case *measured, int n)
 {
     bench_item *items[ITEMS_MAX];
-    for (int k = 0; k < n_cases; k++) {
-        items[2 * k] = &cases[k]->work;
-        items[2 * k + 1] = &cases[k]->reference;
+    for (int k = 0; k < n; k++) {
+        items[2 * k] = &measured[k].work;
+        items[2 * k + 1] = &measured[k].reference;
     }
-    bench_run(items, 2 * n_cases, ROUNDS, slice);
+    bench_run(items, 2 * n, ROUNDS, slice);
 }
 
 static void print_case(const file_case *c, const char *label, const char *reference)
@@ -243,64 +243,83 @@ static double *normal_rows(bool as_float)
     return rows;
 }
 
-int main(void)
+/* ------------------------------------------------------------------ the cases */
+
+static const struct {
+    const char *name, *label;
+    int digits;
+    bool quoted;
+} texts[] = {{"r6.csv", "read CSV, 6 digits", 6, false},
+             {"r9.csv", "read CSV, 9 digits", 9, false},
+             {"r17.csv", "read CSV, 17 digits", 17, false},
+             {"q9.csv", "read CSV, 9 digits in quotes", 9, true}};
+
+static const storage stores[] = {{"c8.h5", "read HDF5, double, contiguous", false, false, false, 0},
+                                 {"c4.h5", "read HDF5, float, contiguous", true, false, false, 0},
+                                 {"k8.h5", "read HDF5, double, chunks", false, true, false, 0},
+                                 {"z4.h5", "read HDF5, float, chunks, gzip 4", true, true, false, 4},
+                                 {"s4.h5", "read HDF5, float, chunks, shuffle, gzip 4", true, true, true, 4}};
+
+static const struct {
+    const char *name, *label;
+    bool as_float;
+} outputs[] = {{"w4.csv", "write CSV, float", true},
+               {"w8.csv", "write CSV, double", false},
+               {"w4.h5", "write HDF5, float", true},
+               {"w8.h5", "write HDF5, double", false}};
+
+enum { TEXTS = sizeof texts / sizeof texts[0], STORES = sizeof stores / sizeof stores[0],
+       OUTPUTS = sizeof outputs / sizeof outputs[0], CASES = TEXTS + STORES + OUTPUTS };
+
+static file_case cases[CASES];
+static chunks packed[STORES];
+
+static void make_files(const double *doubles, const double *floats)
 {
-    static const struct {
-        const char *name, *label;
-        int digits;
-        bool quoted;
-    } texts[] = {{"r6.csv", "read CSV, 6 digits", 6, false},
-                 {"r9.csv", "read CSV, 9 digits", 9, false},
-                 {"r17.csv", "read CSV, 17 digits", 17, false},
-                 {"q9.csv", "read CSV, 9 digits in quotes", 9, true}};
-    const storage stores[] = {
-        {"c8.h5", "read HDF5, double, contiguous", H5T_IEEE_F64LE, false, false, 0},
-        {"c4.h5", "read HDF5, float, contiguous", H5T_IEEE_F32LE, false, false, 0},
-        {"k8.h5", "read HDF5, double, chunks", H5T_IEEE_F64LE, true, false, 0},
-        {"z4.h5", "read HDF5, float, chunks, gzip 4", H5T_IEEE_F32LE, true, false, 4},
-        {"s4.h5", "read HDF5, float, chunks, shuffle, gzip 4", H5T_IEEE_F32LE, true, true, 4}};
-    static const struct {
-        const char *name, *label;
-        bool as_float;
-    } outputs[] = {{"w4.csv", "write CSV, float", true},
-                   {"w8.csv", "write CSV, double", false},
-                   {"w4.h5", "write HDF5, float", true},
-                   {"w8.h5", "write HDF5, double", false}};
-    enum { TEXTS = sizeof texts / sizeof texts[0], STORES = sizeof stores / sizeof stores[0],
-           OUTPUTS = sizeof outputs / sizeof outputs[0], CASES = TEXTS + STORES + OUTPUTS };
-    static file_case cases[CASES];
-    static chunks packed[STORES];
-    file_case *all[CASES];
     const char *temporary = getenv("TMPDIR");
-    double began = bench_now(), *doubles = normal_rows(false), *floats = normal_rows(true);
     snprintf(folder, sizeof folder, "%s/flowctl-bench-XXXXXX", temporary != NULL ? temporary : P_tmpdir);
     stop_unless(mkdtemp(folder) != NULL, "no folder for the files can be made; set TMPDIR");
-    for (int k = 0; k < CASES; k++)
-        all[k] = &cases[k];
+    file_case *at = cases;
     for (int k = 0; k < TEXTS; k++)
-        make_csv(&cases[k], texts[k].name, doubles, texts[k].digits, texts[k].quoted);
+        make_csv(at++, texts[k].name, doubles, texts[k].digits, texts[k].quoted);
     for (int k = 0; k < STORES; k++)
-        make_hdf5(&cases[TEXTS + k], &packed[k], doubles, &stores[k]);
+        make_hdf5(at++, &packed[k], doubles, &stores[k]);
     for (int k = 0; k < OUTPUTS; k++)
-        make_output(&cases[TEXTS + STORES + k], outputs[k].name, outputs[k].as_float ? floats : doubles,
-                    outputs[k].as_float);
-    bench_print_machine();
-    measure(all, CASES);
-    printf("\ntables of %d rows and %d columns: MB/s of the file (HDF5: of its values), million values/s\n", ROWS,
-           COLUMNS);
-    printf("    %-44s %7s %6s %10s   %-8s %7s %9s\n", "", "MB/s", "+-", "values", "against", "MB/s", "share");
-    for (int k = 0; k < TEXTS; k++)
-        print_case(all[k], texts[k].label, "read");
-    for (int k = 0; k < STORES; k++)
-        print_case(all[TEXTS + k], stores[k].label, stores[k].deflate > 0 ? "inflate" : "read");
-    for (int k = 0; k < OUTPUTS; k++)
-        print_case(all[TEXTS + STORES + k], outputs[k].label, "write");
+        make_output(at++, outputs[k].name, outputs[k].as_float ? floats : doubles, outputs[k].as_float);
+}
+
+static void remove_files(void)
+{
     for (int k = 0; k < CASES; k++)
         unlink(cases[k].path);
     rmdir(folder);
     for (int s = 0; s < STORES; s++)
         for (int k = 0; k < packed[s].n; k++)
             free(packed[s].packed[k]);
+}
+
+static void print_cases(void)
+{
+    printf("\ntables of %d rows and %d columns: MB/s of the file (HDF5: of its values), million values/s\n", ROWS,
+           COLUMNS);
+    printf("    %-44s %7s %6s %10s   %-8s %7s %9s\n", "", "MB/s", "+-", "values", "against", "MB/s", "share");
+    const file_case *at = cases;
+    for (int k = 0; k < TEXTS; k++)
+        print_case(at++, texts[k].label, "read");
+    for (int k = 0; k < STORES; k++)
+        print_case(at++, stores[k].label, stores[k].deflate > 0 ? "inflate" : "read");
+    for (int k = 0; k < OUTPUTS; k++)
+        print_case(at++, outputs[k].label, "write");
+}
+
+int main(void)
+{
+    double began = bench_now(), *doubles = normal_rows(false), *floats = normal_rows(true);
+    make_files(doubles, floats);
+    bench_print_machine();
+    measure(cases, CASES);
+    print_cases();
+    remove_files();
     free(doubles);
     free(floats);
     printf("\n%.0f s\n", bench_now() - began);
