@@ -261,7 +261,8 @@ test-install: release
 
 ##   bench          the benchmarks, one after the other
 bench: release $(addprefix build/,$(BENCH))
-	@set -e; for program in $(addprefix build/,$(BENCH)); do printf '\n== %s\n' "$$program"; $$program; done
+	@set -e; for program in $(addprefix build/,$(BENCH)) scripts/bench_startup.sh; do \
+	    printf '\n== %s\n' "$$program"; $$program; done
 
 ##   results        train the presets on real data, and print the table of docs/results.md
 results: release

@@ -28,6 +28,8 @@ static void test_csv_forms(void **state)
     reads(write_text("a.csv", "\"x\",\"y\"\n1,2.5\n-3e-2,4\n"), "x y", 2, v);               /* R's header */
     reads(write_text("a.csv", "\"x\",\"y\"\n\"1\",\"2.5\"\n\"-3e-2\",4\n"), "x y", 2, v);   /* quoted numbers */
     reads(write_text("a.csv", "\"1\",\"2.5\"\n\"-3e-2\",\"4\"\n"), "x1 x2", 2, v);          /* and no header */
+    /* quotes that libcsv takes apart, and that need not be */
+    reads(write_text("a.csv", "x,y\n \"1\", \"2.5\" \n\" -3e-2 \",\"4\"\r\n"), "x y", 2, v);
     reads(write_text("a.csv", "\"m, in \"\"GeV\"\"\",\"two\nlines\"\n1,2.5\n-3e-2,4\n"),
           "m, in \"GeV\" two\nlines", 2, v);
     reads(write_text("a.csv", "# x,y\n1,2.5\n-3e-2,4\n"), "x y", 2, v);                     /* numpy.savetxt */
@@ -152,6 +154,16 @@ static void test_csv_selection(void **state)
     assert_string_equal(got.names, "y x");
     const double expected[] = {3, 1, 6, 4};
     assert_memory_equal(got.values, expected, sizeof expected);
+    /* quotes in a column that is not read: commas, quotes and line ends in it, fields that are easy beside it */
+    write_text("a.csv", "name,x,mass,y\n\"a,b\",1,2,3\n\"say \"\"x\"\"\",\"4\",NA,\"6\"\n");
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_OK);
+    assert_memory_equal(got.values, expected, sizeof expected);
+    write_text("a.csv", "name,x,mass,y\n\"a\nb\",\"1\",2,3\n\"\",4, \"\" ,\"6\"");
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_OK);
+    assert_memory_equal(got.values, expected, sizeof expected);
+    write_text("a.csv", "name,x,mass,y\na,1,2,3\n\"b\"c,4,5,6\n");
+    assert_int_equal(read_with(&got, path, &options, &err), FLOW_DATA);
+    assert_says(&err, "row 2 (line 3) has a quote in the middle of a field");
     const char *const wrong[] = {"y", "mas"};
     options.columns = wrong;
     assert_int_equal(read_with(&got, path, &options, &err), FLOW_DATA);

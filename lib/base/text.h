@@ -20,7 +20,7 @@ typedef struct flow_text {
 void flow_text_add(flow_text *text, const char *format, ...) FLOW_PRINTF(2, 3);
 void flow_text_free(flow_text *text);
 
-enum { FLOW_NUMBER_SIZE = 32 };
+enum { FLOW_NUMBER_SIZE = 40 }; /* of a text, with room for copying in whole words */
 
 /* Writes the shortest decimal form of `value` that reads back to the same double, whatever the locale ("." is the
  * decimal point; nan, inf, -inf for the rest). Returns the length. */

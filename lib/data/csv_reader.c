@@ -67,37 +67,66 @@ static void note(finding *found, size_t field, trouble what, const char *text, s
         *found = (finding){what, field, text, length};
 }
 
-/* A line without quotes: text[length] is a line end. */
-static finding parse_plain(const csv_reader *r, const char *text, size_t length, double *row)
+/* The end of a field that holds an ordinary number, in quotes or not; NULL for every other field. */
+static inline const char *scan_field(const char *c, const char *stop, const char *limit, double *value)
 {
-    finding found = {0};
-    const char *stop = text + length, *c = text;
+    bool quoted = *c == '"';
+    const char *end = flow_decimal_scan(skip_blanks(c + quoted), limit, value);
+    if (end == NULL)
+        return NULL;
+    end = skip_blanks(end);
+    if (quoted && *end++ != '"')
+        return NULL;
+    return *end == ',' || end == stop ? end : NULL;
+}
+
+/* The end of a field without a number, or NULL when its quotes are for libcsv: only a field that is in quotes from its
+ * first byte to its last, with none inside, is easy. *text is its contents then. */
+static const char *find_end(const char *c, const char *stop, const char **text, size_t *length)
+{
+    bool quoted = *c == '"' && c < stop;
+    const char *from = quoted ? c + 1 : c;
+    const char *end = memchr(from, quoted ? '"' : ',', (size_t)(stop - from));
+    *text = from;
+    if (quoted) {
+        *length = end != NULL ? (size_t)(end - from) : 0;
+        return end != NULL && (end[1] == ',' || end + 1 == stop) ? end + 1 : NULL;
+    }
+    end = end != NULL ? end : stop;
+    *length = (size_t)(end - from);
+    return memchr(from, '"', *length) == NULL ? end : NULL;
+}
+
+/* A line: text[length] is a line end. False when its quotes have to be taken apart by libcsv. */
+static bool parse_line(const csv_reader *r, const char *text, size_t length, double *row, finding *found)
+{
+    const char *stop = text + length, *c = text, *limit = r->stream.buffer + r->stream.end + 1;
     size_t field = 0;
+    *found = (finding){0};
     for (;; field++, c++) {
         int target = field < (size_t)r->n_targets ? r->target[field] : -1;
         if (target >= 0) {
-            const char *end = flow_decimal_scan(skip_blanks(c), &row[target]);
+            const char *end = scan_field(c, stop, limit, &row[target]);
+            if (end == stop)
+                break;
             if (end != NULL) {
-                end = skip_blanks(end);
-                if (*end == ',' || end == stop) {
-                    c = end;
-                    if (c == stop)
-                        break;
-                    continue;
-                }
+                c = end;
+                continue;
             }
         }
-        const char *comma = memchr(c, ',', (size_t)(stop - c));
-        const char *end = comma != NULL ? comma : stop;
+        const char *contents;
+        size_t n;
+        c = find_end(c, stop, &contents, &n);
+        if (c == NULL)
+            return false;
         if (target >= 0)
-            note(&found, field, parse_slowly(c, (size_t)(end - c), &row[target]), c, (size_t)(end - c));
-        c = end;
+            note(found, field, parse_slowly(contents, n, &row[target]), contents, n);
         if (c == stop)
             break;
     }
     if (field + 1 != r->n_fields)
-        found = (finding){.what = RAGGED, .field = field + 1};
-    return found;
+        *found = (finding){.what = RAGGED, .field = field + 1};
+    return true;
 }
 
 /* A record that libcsv has split. */
@@ -112,7 +141,7 @@ static finding parse_split(const csv_reader *r, double *row)
             continue;
         const char *text = s->text + s->starts[i];
         size_t length = s->starts[i + 1] - s->starts[i] - 1;
-        const char *end = flow_decimal_scan(skip_blanks(text), &row[r->target[i]]);
+        const char *end = flow_decimal_scan(skip_blanks(text), text + length + 1, &row[r->target[i]]);
         if (end == NULL || skip_blanks(end) != text + length)
             note(&found, (size_t)i, parse_slowly(text, length, &row[r->target[i]]), text, length);
     }
@@ -180,9 +209,7 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
         if (!there)
             break;
         finding found;
-        if (memchr(record.text, '"', record.length) == NULL) {
-            found = parse_plain(r, record.text, record.length, rows + n * d);
-        } else {
+        if (!parse_line(r, record.text, record.length, rows + n * d, &found)) {
             status = flow_csv_stream_split(&r->stream, &record, err);
             if (status != FLOW_OK)
                 return status;

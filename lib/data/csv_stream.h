@@ -1,7 +1,7 @@
 /* The lines and records of a CSV file, in bounded memory. Internal to lib/data.
  *
- * A record is a line, unless quotes hold a line end. Plain lines are looked at where they lie in the buffer; records
- * with quotes, and headers, go through libcsv.
+ * A record is a line, unless quotes hold a line end. Most lines are looked at where they lie in the buffer; headers and
+ * records with quotes inside of fields go through libcsv.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_CSV_STREAM_H

@@ -27,8 +27,7 @@ bool flow_h5_exists(hid_t at, const char *path)
         memcpy(part, path, i);
         part[i] = '\0';
         H5L_info_t link;
-        if (H5Lexists(at, part, H5P_DEFAULT) <= 0 || H5Lget_info(at, part, &link, H5P_DEFAULT) < 0 ||
-            link.type != H5L_TYPE_HARD)
+        if (H5Lget_info(at, part, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
             return false;
     }
     return true;

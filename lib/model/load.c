@@ -118,8 +118,9 @@ static flow_status read_parameters(flow_model *model, hid_t file, flow_error *er
         if (entry->trainable) {
             array.kind = FLOW_ARRAY_REAL;
             array.data = model->weights + entry->offset;
-            status = flow_h5_look(&found, file, name, err);
-            if (status == FLOW_OK)
+            if (model->precision[0] == '\0') /* one tells for all */
+                status = flow_h5_look(&found, file, name, err);
+            if (status == FLOW_OK && model->precision[0] == '\0')
                 model->precision = found.kind == FLOW_ARRAY_DOUBLE ? "double" : "float";
         } else {
             array.kind = FLOW_ARRAY_DOUBLE;
