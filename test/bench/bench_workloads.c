@@ -8,7 +8,10 @@
  *
  * FLOPs count live weights only: what a product computes behind a mask counts as time and not as work, and so does
  * everything that is no product: activations, the elementwise maps, random numbers, the optimizer. The share is that of
- * the peak of as many threads. --json prints one object on a line per workload. */
+ * the peak of as many threads. --json prints one object on a line per workload.
+ *
+ * What several threads do is judged by the rounds in which the processors were free: those in which the peak of as
+ * many threads was that many times the peak of one. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +22,10 @@
 #include "bench/workload.h"
 #include "num/parallel.h"
 
-enum { COUNTS_MAX = 4, NAMES_MAX = 32 };
+enum { COUNTS_MAX = 4, NAMES_MAX = 32, ROUNDS_LEAST = 3 };
 
 static const double slice = 0.04; /* seconds */
+static const double there = 0.9;  /* share of the processors that a round has to have had */
 
 typedef struct request {
     int n_counts, n_threads[COUNTS_MAX];
@@ -40,6 +44,8 @@ typedef struct measurement {
     workload at[COUNTS_MAX], against;
     bench_item clock, peaks[COUNTS_MAX];
     bench_item tasks[COUNTS_MAX][N_TASKS], against_tasks[N_TASKS];
+    int n_rounds[COUNTS_MAX];               /* that count; all for the first number of threads */
+    bench_item first[COUNTS_MAX][N_TASKS];  /* tasks[0] in those rounds */
 } measurement;
 
 enum { ITEMS_MAX = 1 + COUNTS_MAX + (COUNTS_MAX + 1) * N_TASKS };
@@ -52,6 +58,29 @@ static void list_tasks(bench_item **items, int *n, bench_item tasks[N_TASKS], co
         tasks[t] = (bench_item){.work = workload_work[t], .context = w, .n_threads = w->n_threads};
         items[(*n)++] = &tasks[t];
     }
+}
+
+static bool was_there(const measurement *m, int c, int round)
+{
+    double first = bench_peak_flops(m->how->n_threads[0]) / m->peaks[0].seconds[round] / m->how->n_threads[0];
+    double here = bench_peak_flops(m->how->n_threads[c]) / m->peaks[c].seconds[round] / m->how->n_threads[c];
+    return c == 0 || here >= there * first;
+}
+
+static void keep_rounds(measurement *m, int c)
+{
+    int kept = 0;
+    for (int round = 0; round < m->how->n_rounds; round++) {
+        if (!was_there(m, c, round))
+            continue;
+        m->peaks[c].seconds[kept] = m->peaks[c].seconds[round];
+        for (int t = 0; t < N_TASKS; t++) {
+            m->first[c][t].seconds[kept] = m->tasks[0][t].seconds[round];
+            m->tasks[c][t].seconds[kept] = m->tasks[c][t].seconds[round];
+        }
+        kept++;
+    }
+    m->n_rounds[c] = kept;
 }
 
 static void measure(measurement *m, const request *how, const char *name)
@@ -74,6 +103,8 @@ static void measure(measurement *m, const request *how, const char *name)
         list_tasks(items, &n, m->against_tasks, m->source.tasks, &m->against);
     }
     bench_run(items, n, how->n_rounds, slice);
+    for (int c = 0; c < how->n_counts; c++)
+        keep_rounds(m, c);
 }
 
 static void release(measurement *m)
@@ -90,7 +121,7 @@ static void release(measurement *m)
 /* Of the peak of as many threads; a median of ratios within a round. */
 static bench_figure share_of_peak(const measurement *m, int c, workload_task t)
 {
-    bench_figure share = bench_ratio(&m->peaks[c], &m->tasks[c][t], m->how->n_rounds);
+    bench_figure share = bench_ratio(&m->peaks[c], &m->tasks[c][t], m->n_rounds[c]);
     share.median *= workload_flops(&m->at[c], t) / bench_peak_flops(m->how->n_threads[c]);
     return share;
 }
@@ -101,7 +132,7 @@ static void print_task(const measurement *m, int c, workload_task t)
 {
     const workload *at = &m->at[c];
     const bench_item *item = &m->tasks[c][t];
-    int n_rounds = m->how->n_rounds;
+    int n_rounds = m->n_rounds[c];
     bench_figure speed = bench_rate(item, n_rounds, (double)at->batch);
     printf("    %-8s %7d %9.3f %9.0f %4.0f %%", workload_task_names[t], at->n_threads,
            1e3 * bench_seconds(item, n_rounds), speed.median, 100 * speed.spread);
@@ -111,7 +142,7 @@ static void print_task(const measurement *m, int c, workload_task t)
     else
         printf(" %8s %8s", "-", "-");
     if (c > 0)
-        printf(" %9.2f", bench_ratio(&m->tasks[0][t], item, n_rounds).median);
+        printf(" %9.2f", bench_ratio(&m->first[c][t], item, n_rounds).median);
     printf("\n");
 }
 
@@ -123,13 +154,18 @@ static void print(const measurement *m)
            w->batch);
     for (int c = 0; c < m->how->n_counts; c++) {
         printf("    ");
-        bench_print_peak(&m->peaks[c], m->how->n_threads[c], c == 0 ? &m->clock : NULL, m->how->n_rounds);
+        if (m->n_rounds[c] < ROUNDS_LEAST)
+            printf("%d threads found their processors taken in %d of %d rounds\n", m->how->n_threads[c],
+                   m->how->n_rounds - m->n_rounds[c], m->how->n_rounds);
+        else
+            bench_print_peak(&m->peaks[c], m->how->n_threads[c], c == 0 ? &m->clock : NULL, m->n_rounds[c]);
     }
     printf("    %-8s %7s %9s %9s %6s %8s %8s %9s\n", "task", "threads", "ms", "rows/s", "+-", "GFLOP/s", "of peak",
            m->how->n_counts > 1 ? "speed-up" : "");
     for (int t = 0; t < N_TASKS; t++)
         for (int c = 0; m->source.tasks[t] && c < m->how->n_counts; c++)
-            print_task(m, c, t);
+            if (m->n_rounds[c] >= ROUNDS_LEAST)
+                print_task(m, c, t);
     for (int t = 0; m->source.against != NULL && t < N_TASKS; t++)
         if (m->source.tasks[t])
             printf("    %-8s takes %.2f times as long as in %s\n", workload_task_names[t],
@@ -140,7 +176,7 @@ static void print(const measurement *m)
 static void add_task(cJSON *to, const measurement *m, int c, workload_task t)
 {
     cJSON *task = cJSON_AddObjectToObject(to, workload_task_names[t]);
-    cJSON_AddNumberToObject(task, "seconds", bench_seconds(&m->tasks[c][t], m->how->n_rounds));
+    cJSON_AddNumberToObject(task, "seconds", bench_seconds(&m->tasks[c][t], m->n_rounds[c]));
     cJSON_AddNumberToObject(task, "flops", workload_flops(&m->at[c], t));
     cJSON_AddNumberToObject(task, "share_of_peak", share_of_peak(m, c, t).median);
     if (m->source.against != NULL && c == 0)
@@ -156,12 +192,12 @@ static void print_json(const measurement *m)
     cJSON_AddNumberToObject(top, "batch", (double)w->batch);
     cJSON_AddNumberToObject(top, "parameters", (double)flow_params_count(&w->f->params));
     cJSON *runs = cJSON_AddArrayToObject(top, "runs");
-    for (int c = 0; c < m->how->n_counts; c++) {
+    for (int c = 0; c < m->how->n_counts && m->n_rounds[c] >= ROUNDS_LEAST; c++) {
         cJSON *run = cJSON_CreateObject();
         cJSON_AddItemToArray(runs, run);
         cJSON_AddNumberToObject(run, "threads", m->how->n_threads[c]);
         cJSON_AddNumberToObject(run, "peak",
-                                bench_peak_flops(m->how->n_threads[c]) / bench_seconds(&m->peaks[c], m->how->n_rounds));
+                                bench_peak_flops(m->how->n_threads[c]) / bench_seconds(&m->peaks[c], m->n_rounds[c]));
         for (int t = 0; t < N_TASKS; t++)
             if (m->source.tasks[t])
                 add_task(run, m, c, t);
@@ -229,7 +265,7 @@ static void read_arguments(request *r, int argc, char **argv)
             stop_usage();
         }
     }
-    if (r->n_counts < 1 || r->n_rounds < 1 || r->n_rounds > BENCH_ROUNDS_MAX)
+    if (r->n_counts < 1 || r->n_rounds < ROUNDS_LEAST || r->n_rounds > BENCH_ROUNDS_MAX)
         stop_usage();
     if (r->n_names == 0)
         r->n_names = workload_names(r->names, NAMES_MAX);
