@@ -44,8 +44,8 @@ typedef struct measurement {
     workload at[COUNTS_MAX], against;
     bench_item clock, peaks[COUNTS_MAX];
     bench_item tasks[COUNTS_MAX][N_TASKS], against_tasks[N_TASKS];
-    int n_rounds[COUNTS_MAX];               /* that count; all for the first number of threads */
-    bench_item first[COUNTS_MAX][N_TASKS];  /* tasks[0] in those rounds */
+    int n_rounds[COUNTS_MAX];              /* that count; all for the first number of threads */
+    bench_item first[COUNTS_MAX][N_TASKS]; /* tasks[0] in those rounds */
 } measurement;
 
 enum { ITEMS_MAX = 1 + COUNTS_MAX + (COUNTS_MAX + 1) * N_TASKS };

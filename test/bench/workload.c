@@ -38,8 +38,12 @@ static const flow_option file_table[] = {
     {.key = "like", .kind = FLOW_OPTION_TEXT, .offset = offsetof(file_options, like)},
     {.key = "tasks", .kind = FLOW_OPTION_JSON, .offset = offsetof(file_options, tasks)},
     {.key = "spec", .kind = FLOW_OPTION_JSON, .offset = offsetof(file_options, spec)},
-    {.key = "dimensions", .kind = FLOW_OPTION_INT, .offset = offsetof(file_options, dimensions), .fallback = "0",
-     .least = 0, .most = FLOW_DIM_MAX},
+    {.key = "dimensions",
+     .kind = FLOW_OPTION_INT,
+     .offset = offsetof(file_options, dimensions),
+     .fallback = "0",
+     .least = 0,
+     .most = FLOW_DIM_MAX},
     FLOW_OPTIONS_END,
 };
 
@@ -77,6 +81,8 @@ void workload_read(workload_source *out, const char *name)
         other.spec = NULL;
         workload_release(&other);
     } else {
+        if (o.dimensions == 0 || o.spec.node == NULL)
+            bench_stop("a workload needs \"dimensions\" and \"spec\", or \"like\"");
         out->dimensions = o.dimensions;
         out->spec = bench_checked(flow_json_print(o.spec.node));
     }
@@ -206,10 +212,8 @@ void workload_close(workload *w)
 void workload_train(void *context)
 {
     workload *w = context;
-    const flow_batch batch = {.rows = w->rows,
-                              .n = (int64_t)w->batch,
-                              .stride = (size_t)flow_width(w->f),
-                              .share = 1 / (double)w->batch};
+    const flow_batch batch = {
+        .rows = w->rows, .n = (int64_t)w->batch, .stride = (size_t)flow_width(w->f), .share = 1 / (double)w->batch};
     flow_step_gradient(w->step, w->weights, &batch, w->gradient);
     double norm = flow_optimizer_norm(w->optimizer, w->gradient, w->n_threads), clip = w->options.clip;
     double scale = clip > 0 && norm > clip ? clip / norm : 1;
