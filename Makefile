@@ -28,6 +28,8 @@ DNNL ?= yes
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 30
+# A Python with the libraries that bench-peers compares with.
+PYTHON ?= python3
 # The scripts that call make again get its name; $(MAKE) itself in a recipe would run it even for make -n.
 SELF := $(MAKE)
 # V=1 shows the commands.
@@ -219,7 +221,7 @@ build/version: FORCE
 	$(call stamp,$(VERSION_STRING))
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
-.PHONY: FORCE release double asan check bench results demo densities \
+.PHONY: FORCE release double asan check bench bench-peers results demo densities \
         test-unit test-contract test-density test-cli test-fuzz test-install \
         lint fuzz data install uninstall setup clean help
 
@@ -263,6 +265,10 @@ test-install: release
 bench: release $(addprefix build/,$(BENCH))
 	@set -e; for program in $(addprefix build/,$(BENCH)) scripts/bench_startup.sh; do \
 	    printf '\n== %s\n' "$$program"; $$program; done
+
+##   bench-peers    side by side with zuko, nflows and PyTorch, by PYTHON=python3 (see scripts/bench_peers.py)
+bench-peers: release build/test/bench/bench_workloads
+	@$(PYTHON) scripts/bench_peers.py
 
 ##   results        train the presets on real data, and print the table of docs/results.md
 results: release

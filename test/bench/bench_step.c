@@ -1,5 +1,7 @@
 /* Where the time of a training step goes, on one thread: its parts, and the matrix products of one network.
  *
+ *     build/test/bench/bench_step [NAME...]       of all workloads of test/bench/workloads/ that train, or of those
+ *
  * A step is taken apart into the calls it consists of (train/step.c), and the matrix products are done again without
  * what is around them. That the parts add up to the step, measured as a whole, is the check of the bookkeeping.
  */
@@ -10,7 +12,7 @@
 #include "base/memory.h"
 #include "bench/measure.h"
 #include "bench/peak.h"
-#include "bench/preset.h"
+#include "bench/workload.h"
 #include "num/gemm.h"
 
 enum { ROUNDS = 11, TILES_MAX = 16, LAYERS_MAX = 8 };
@@ -18,7 +20,7 @@ enum { ROUNDS = 11, TILES_MAX = 16, LAYERS_MAX = 8 };
 static const double slice = 0.02; /* seconds */
 
 typedef struct parts {
-    preset p;
+    workload w;
     int n_tiles;
     flow_workspace *ws[TILES_MAX];
     const real *z[TILES_MAX]; /* latents, as the pass left them */
@@ -31,14 +33,14 @@ typedef struct parts {
 static void forward(void *context)
 {
     parts *s = context;
-    const flow *f = s->p.f;
+    const flow *f = s->w.f;
     for (int t = 0; t < s->n_tiles; t++) {
         flow_workspace *ws = s->ws[t];
         double logp[FLOW_TILE];
-        flow_tile_load(f, ws, s->p.rows + (size_t)t * FLOW_TILE * (size_t)f->dim, FLOW_TILE);
-        flow_tile_logp(f, s->p.weights, ws, FLOW_TILE, logp, &s->z[t]);
+        flow_tile_load(f, ws, s->w.rows + (size_t)t * FLOW_TILE * (size_t)f->dim, FLOW_TILE);
+        flow_tile_logp(f, s->w.weights, ws, FLOW_TILE, logp, &s->z[t]);
         for (int j = 0; j < FLOW_TILE; j++)
-            ws->glogdet[j] = (real)(-1 / (double)s->p.batch);
+            ws->glogdet[j] = (real)(-1 / (double)s->w.batch);
     }
 }
 
@@ -46,7 +48,7 @@ static void backward(void *context)
 {
     parts *s = context;
     for (int t = 0; t < s->n_tiles; t++) {
-        flow_tile_logp_backward(s->p.f, s->p.weights, s->ws[t], FLOW_TILE, s->z[t], NULL);
+        flow_tile_logp_backward(s->w.f, s->w.weights, s->ws[t], FLOW_TILE, s->z[t], NULL);
         s->tapes[t] = s->ws[t]->tape;
     }
 }
@@ -54,24 +56,24 @@ static void backward(void *context)
 static void gradient(void *context)
 {
     parts *s = context;
-    flow_tapes_gradient(s->tapes, s->n_tiles, 1, s->p.f->params.n_weights, s->p.gradient);
+    flow_tapes_gradient(s->tapes, s->n_tiles, 1, s->w.f->params.n_weights, s->w.gradient);
 }
 
 static void norm(void *context)
 {
     parts *s = context;
-    flow_optimizer_norm(s->p.optimizer, s->p.gradient, 1);
+    flow_optimizer_norm(s->w.optimizer, s->w.gradient, 1);
 }
 
 static void optimizer(void *context)
 {
     parts *s = context;
-    flow_optimizer_step(s->p.optimizer, 1e-12, 1, s->p.gradient, s->p.weights, s->p.average, s->p.options.ema, 1);
+    flow_optimizer_step(s->w.optimizer, 1e-12, 1, s->w.gradient, s->w.weights, s->w.average, s->w.options.ema, 1);
 }
 
 static void whole(void *context)
 {
-    preset_step(&((parts *)context)->p);
+    workload_train(&((parts *)context)->w);
 }
 
 /* ------------------------------------------------------------------ their products */
@@ -89,7 +91,7 @@ static void layer_forward(void *context)
     const flow_linear *l = at->linear;
     for (int q = 0; q < l->n_panels; q++) {
         flow_panel panel = l->panels[q];
-        const real *w = at->of->p.weights + l->weight + (size_t)panel.first * (size_t)l->n_in;
+        const real *w = at->of->w.weights + l->weight + (size_t)panel.first * (size_t)l->n_in;
         flow_gemm(false, false, panel.last - panel.first, FLOW_TILE, panel.depth, w, l->n_in, at->record->x,
                   FLOW_TILE, 0, at->of->scratch + (size_t)panel.first * FLOW_TILE, FLOW_TILE);
     }
@@ -98,7 +100,7 @@ static void layer_forward(void *context)
 static void layer_backward(void *context)
 {
     const layer *at = context;
-    flow_linear_backward(at->linear, at->of->p.weights, FLOW_TILE, at->record->g, at->of->scratch);
+    flow_linear_backward(at->linear, at->of->w.weights, FLOW_TILE, at->record->g, at->of->scratch);
 }
 
 static void layer_gradient(void *context)
@@ -109,7 +111,7 @@ static void layer_gradient(void *context)
         flow_panel panel = l->panels[q];
         flow_gemm(false, true, panel.last - panel.first, panel.depth, FLOW_TILE,
                   at->record->g + (size_t)panel.first * FLOW_TILE, FLOW_TILE, at->record->x, FLOW_TILE, 1,
-                  at->of->p.gradient + l->weight + (size_t)panel.first * (size_t)l->n_in, l->n_in);
+                  at->of->w.gradient + l->weight + (size_t)panel.first * (size_t)l->n_in, l->n_in);
     }
 }
 
@@ -138,20 +140,20 @@ static void products_gradient(void *context)
 
 /* ------------------------------------------------------------------ opening */
 
-static void parts_open(parts *s, const preset_source *source)
+static void parts_open(parts *s, const workload_source *source)
 {
     *s = (parts){.n_tiles = 0};
-    preset_open(&s->p, source, 1);
-    s->n_tiles = (int)(s->p.batch / FLOW_TILE);
-    if (s->p.batch % FLOW_TILE != 0 || s->n_tiles > TILES_MAX)
-        bench_stop("the batch is no multiple of a tile, or too large");
-    int widest = source->dim;
-    for (int e = 0; e < s->p.f->params.n_entries; e++)
-        widest = s->p.f->params.entries[e].rows > widest ? s->p.f->params.entries[e].rows : widest;
+    workload_open(&s->w, source, 1);
+    s->n_tiles = (int)(s->w.batch / FLOW_TILE);
+    if (s->n_tiles > TILES_MAX)
+        bench_stop("the batch is too large");
+    int widest = s->w.f->dim;
+    for (int e = 0; e < s->w.f->params.n_entries; e++)
+        widest = s->w.f->params.entries[e].rows > widest ? s->w.f->params.entries[e].rows : widest;
     s->scratch = bench_checked(flow_alloc_aligned((size_t)widest * FLOW_TILE, sizeof *s->scratch));
     flow_error err;
     for (int t = 0; t < s->n_tiles; t++)
-        preset_check(flow_workspace_new(&s->ws[t], s->p.f, FLOW_TILE, true, &err), &err);
+        workload_check(flow_workspace_new(&s->ws[t], s->w.f, FLOW_TILE, true, &err), &err);
     forward(s);
     backward(s);
 }
@@ -161,14 +163,14 @@ static void parts_close(parts *s)
     for (int t = 0; t < s->n_tiles; t++)
         flow_workspace_free(s->ws[t]);
     flow_free_aligned(s->scratch);
-    preset_close(&s->p);
+    workload_close(&s->w);
 }
 
 /* The layers of the network nearest to the latent end, whose records are the first layers on the tape, from its input
  * on. */
 static int layers_of(parts *s, layer *layers)
 {
-    const flow *f = s->p.f;
+    const flow *f = s->w.f;
     const flow_tape *tape = &s->tapes[0];
     int first = 0, n = 0; /* vectors come before it: the weights of the base */
     while (first < tape->n_records && tape->records[first].linear == NULL)
@@ -198,37 +200,37 @@ static void (*const part_work[N_PARTS])(void *) = {forward, backward, gradient, 
 static void (*const layer_work[3])(void *) = {layer_forward, layer_backward, layer_gradient};
 
 typedef struct measurement {
-    parts parts[N_PRESETS];
-    layer layers[N_PRESETS][LAYERS_MAX];
-    int n_layers[N_PRESETS];
+    workload_source source;
+    parts parts;
+    layer layers[LAYERS_MAX];
+    int n_layers; /* 0: a block that solves an equation forms its products itself, and no tape has them */
     bench_item clock, peak;
-    bench_item part[N_PRESETS][N_PARTS];
-    bench_item product[N_PRESETS][LAYERS_MAX][3];
+    bench_item part[N_PARTS];
+    bench_item product[LAYERS_MAX][3];
 } measurement;
 
-enum { ITEMS_MAX = 2 + N_PRESETS * (N_PARTS + 3 * LAYERS_MAX) };
+enum { ITEMS_MAX = 2 + N_PARTS + 3 * LAYERS_MAX };
 
-static void measure(measurement *m)
+static void measure(measurement *m, const char *name)
 {
     bench_item *items[ITEMS_MAX];
     int n = 0;
+    workload_read(&m->source, name);
+    parts_open(&m->parts, &m->source);
     m->clock = bench_clock_item();
     m->peak = bench_peak_item(1);
     if (m->clock.work != NULL)
         items[n++] = &m->clock;
     items[n++] = &m->peak;
-    for (int p = 0; p < N_PRESETS; p++) {
-        parts_open(&m->parts[p], &preset_sources[p]);
-        for (int k = 0; k < N_PARTS; k++) {
-            m->part[p][k] = (bench_item){.work = part_work[k], .context = &m->parts[p], .n_threads = 1};
-            items[n++] = &m->part[p][k];
-        }
-        m->n_layers[p] = layers_of(&m->parts[p], m->layers[p]);
-        for (int l = 0; l < m->n_layers[p]; l++) {
-            for (int k = 0; k < 3; k++) {
-                m->product[p][l][k] = (bench_item){.work = layer_work[k], .context = &m->layers[p][l], .n_threads = 1};
-                items[n++] = &m->product[p][l][k];
-            }
+    m->n_layers = layers_of(&m->parts, m->layers);
+    for (int k = 0; k < (m->n_layers > 0 ? N_PARTS : PART_PRODUCTS_FORWARD); k++) {
+        m->part[k] = (bench_item){.work = part_work[k], .context = &m->parts, .n_threads = 1};
+        items[n++] = &m->part[k];
+    }
+    for (int l = 0; l < m->n_layers; l++) {
+        for (int k = 0; k < 3; k++) {
+            m->product[l][k] = (bench_item){.work = layer_work[k], .context = &m->layers[l], .n_threads = 1};
+            items[n++] = &m->product[l][k];
         }
     }
     bench_run(items, n, ROUNDS, slice);
@@ -255,80 +257,113 @@ static double computed_of(const flow_linear *l, int kind)
     return computed;
 }
 
-static void print_product(const measurement *m, int p, int l, int kind)
+/* Of all that the products of a step compute: the share of the peak that this way of going around masks can reach. */
+static double live_share(const flow_tape *tape)
+{
+    double live = 0, computed = 0;
+    for (int k = 0; k < tape->n_records; k++) {
+        const flow_linear *l = tape->records[k].linear;
+        for (int kind = 0; l != NULL && kind < 3; kind++) {
+            live += live_of(l);
+            computed += computed_of(l, kind);
+        }
+    }
+    return live / computed;
+}
+
+static void print_product(const measurement *m, int l, int kind)
 {
     static const char *const names[3] = {"pass", "gradient at the input", "gradient at the weights"};
-    const flow_linear *linear = m->layers[p][l].linear;
-    const bench_item *item = &m->product[p][l][kind];
+    const flow_linear *linear = m->layers[l].linear;
+    const bench_item *item = &m->product[l][kind];
     double computed = computed_of(linear, kind), flops = 2 * computed * FLOW_TILE;
     bench_figure share = bench_ratio(&m->peak, item, ROUNDS);
     char shape[32];
     snprintf(shape, sizeof shape, "%d -> %d", linear->n_in, linear->n_out);
-    printf("    %-16s %-12s %-24s %5d %7.0f %% %9.1f %6.0f %%\n", l + kind == 0 ? preset_sources[p].label : "",
-           kind == 0 ? shape : "", names[kind], kind == 1 ? linear->n_patches : linear->n_panels,
-           100 * live_of(linear) / computed, flops / bench_seconds(item, ROUNDS) / 1e9,
-           100 * share.median * flops / bench_peak_flops(1));
+    printf("    %-12s %-24s %5d %7.0f %% %9.1f %6.0f %%\n", kind == 0 ? shape : "", names[kind],
+           kind == 1 ? linear->n_patches : linear->n_panels, 100 * live_of(linear) / computed,
+           flops / bench_seconds(item, ROUNDS) / 1e9, 100 * share.median * flops / bench_peak_flops(1));
 }
 
 static void print_products(const measurement *m)
 {
-    printf("\nmatrix products of one network on a tile of %d rows; what is computed behind masks counts here\n",
-           FLOW_TILE);
-    printf("    %-16s %-12s %-24s %5s %9s %9s %8s\n", "flow", "layer", "product", "calls", "live", "GFLOP/s",
-           "of peak");
-    for (int p = 0; p < N_PRESETS; p++)
-        for (int l = 0; l < m->n_layers[p]; l++)
-            for (int kind = 0; kind < 3; kind++)
-                print_product(m, p, l, kind);
+    if (m->n_layers == 0)
+        return;
+    printf("    of what all products compute %.0f %% is not behind a mask\n", 100 * live_share(&m->parts.tapes[0]));
+    printf("    %-12s %-24s %5s %9s %9s %8s\n", "layer", "product", "calls", "live", "GFLOP/s", "of peak");
+    for (int l = 0; l < m->n_layers; l++)
+        for (int kind = 0; kind < 3; kind++)
+            print_product(m, l, kind);
+}
+
+static void print_line(const char *name, double seconds, double of)
+{
+    printf("    %-34s %9.1f us %5.1f %%\n", name, 1e6 * seconds, 100 * seconds / of);
 }
 
 static void print_parts(const measurement *m)
 {
-    static const char *const names[] = {"pass: matrix products", "pass: the rest",
-                                        "gradient at the rows: products", "gradient at the rows: the rest",
-                                        "gradient at the weights: products", "gradient at the weights: sums",
-                                        "norm of the gradient", "optimizer", "the parts together",
-                                        "a step, measured whole"};
-    enum { N_LINES = sizeof names / sizeof *names };
-    double lines[N_PRESETS][N_LINES];
-    printf("\na training step of one batch     ");
-    for (int p = 0; p < N_PRESETS; p++) {
-        double part[N_PARTS], *line = lines[p];
-        for (int k = 0; k < N_PARTS; k++)
-            part[k] = bench_seconds(&m->part[p][k], ROUNDS);
-        line[0] = part[PART_PRODUCTS_FORWARD];
-        line[1] = part[PART_FORWARD] - line[0];
-        line[2] = part[PART_PRODUCTS_BACKWARD];
-        line[3] = part[PART_BACKWARD] - line[2];
-        line[4] = part[PART_PRODUCTS_GRADIENT];
-        line[5] = part[PART_GRADIENT] - line[4];
-        line[6] = part[PART_NORM];
-        line[7] = part[PART_OPTIMIZER];
-        line[8] = part[PART_FORWARD] + part[PART_BACKWARD] + part[PART_GRADIENT] + line[6] + line[7];
-        line[9] = part[PART_WHOLE];
-        printf(" %21s", preset_sources[p].label);
+    static const char *const names[3][3] = {
+        {"pass", "pass: matrix products", "pass: the rest"},
+        {"gradient at the rows", "gradient at the rows: products", "gradient at the rows: the rest"},
+        {"gradient at the weights", "gradient at the weights: products", "gradient at the weights: sums"}};
+    double part[N_PARTS], sum = 0;
+    for (int k = 0; k < N_PARTS; k++)
+        part[k] = bench_seconds(&m->part[k], ROUNDS);
+    for (int k = 0; k < PART_WHOLE; k++)
+        sum += part[k];
+    for (int k = 0; k < 3; k++) {
+        double products = part[PART_PRODUCTS_FORWARD + k];
+        if (m->n_layers == 0) {
+            print_line(names[k][0], part[k], sum);
+        } else {
+            print_line(names[k][1], products, sum);
+            print_line(names[k][2], part[k] - products, sum);
+        }
     }
-    printf("\n");
-    for (int k = 0; k < N_LINES; k++) {
-        printf("    %-32s", names[k]);
-        for (int p = 0; p < N_PRESETS; p++)
-            printf(" %9.1f us %5.1f %%", 1e6 * lines[p][k], 100 * lines[p][k] / lines[p][8]);
-        printf("\n");
-    }
+    print_line("norm of the gradient", part[PART_NORM], sum);
+    print_line("optimizer", part[PART_OPTIMIZER], sum);
+    print_line("the parts together", sum, sum);
+    print_line("a step, measured whole", part[PART_WHOLE], sum);
 }
 
-int main(void)
+static void profile(const char *name)
 {
     static measurement m;
-    double began = bench_now();
-    bench_print_machine();
-    fflush(stdout);
-    measure(&m);
+    m = (measurement){.n_layers = 0};
+    measure(&m, name);
+    printf("\n%s, %s: a step of %zu rows\n    ", name, m.source.title, m.parts.w.batch);
     bench_print_peak(&m.peak, 1, &m.clock, ROUNDS);
     print_parts(&m);
     print_products(&m);
-    for (int p = 0; p < N_PRESETS; p++)
-        parts_close(&m.parts[p]);
+    fflush(stdout);
+    parts_close(&m.parts);
+    workload_release(&m.source);
+}
+
+static bool trains(const char *name)
+{
+    workload_source source;
+    workload_read(&source, name);
+    bool trains = source.tasks[TASK_TRAIN];
+    workload_release(&source);
+    return trains;
+}
+
+int main(int argc, char **argv)
+{
+    enum { NAMES_MAX = 32 };
+    char names[NAMES_MAX][64];
+    double began = bench_now();
+    bench_print_machine();
+    printf("products         on a tile of %d rows, by one network; what is computed behind masks counts\n", FLOW_TILE);
+    fflush(stdout);
+    for (int k = 1; k < argc; k++)
+        profile(argv[k]);
+    int n = argc > 1 ? 0 : workload_names(names, NAMES_MAX);
+    for (int k = 0; k < n; k++)
+        if (trains(names[k]))
+            profile(names[k]);
     printf("\n%.0f s\n", bench_now() - began);
     return 0;
 }
