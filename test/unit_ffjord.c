@@ -303,8 +303,12 @@ static void stiff_rows(void **state)
         assert_true(isfinite(out[0][j]) && isfinite(logdet[0][j]));
         ASSERT_NEAR(out[0][j], (1 + 0.1 * j) * exp(-0.2 * j), 1e-3);
         ASSERT_NEAR(logdet[0][j], -0.2 * j, 1e-3);
-        if (j == 3 || j == 7 || j == 11)
-            assert_true(isnan(out[1][j]) && isnan(logdet[1][j]));
+        char text[300];
+        const char *why = j == 3 ? "below a millionth" : j == 7 ? "more steps than max_steps = 50" : "range of numbers";
+        bool failed = j == 3 || j == 7 || j == 11;
+        assert_true(flow_ode_explain(&ode, j, text, sizeof text) == failed);
+        if (failed)
+            assert_true(isnan(out[1][j]) && isnan(logdet[1][j]) && strstr(text, why) != NULL);
         else
             assert_true(out[1][j] == out[0][j] && logdet[1][j] == logdet[0][j]);
     }
@@ -468,9 +472,10 @@ static void stiff_block(void **state)
     double logp[N];
     flow_tile_logp(s.f, s.weights, ws, N, logp, NULL);
     assert_true(isnan(logp[0]));
-    const char *place = flow_tile_culprit(s.f, s.weights, ws, N, 0);
-    assert_non_null(place);
-    assert_string_equal(place, "0.ffjord");
+    char place[FLOW_CULPRIT_SIZE];
+    assert_true(flow_tile_culprit(s.f, s.weights, ws, N, 0, place, sizeof place));
+    if (strncmp(place, "0.ffjord: its solver needed ", 28) != 0 || strstr(place, "stiff") == NULL)
+        fail_msg("\"%s\"", place);
     flow_workspace_free(ws);
     subject_end(&s);
 }

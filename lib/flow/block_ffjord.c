@@ -175,6 +175,13 @@ static void to_data_backward(const void *self, const flow_pass *pass, const real
     map_backward(self, pass, gx, gz);
 }
 
+static bool explain(const void *self, const flow_pass *pass, int column, char *text, size_t size)
+{
+    work w;
+    start(self, pass, &w);
+    return flow_ode_explain(&w.ode, column, text, size);
+}
+
 static void velocity(const void *self, const flow_pass *pass, const real *at, real *f)
 {
     work w;
@@ -204,6 +211,7 @@ const flow_block_type flow_block_ffjord = {
     .to_data = to_data,
     .to_latent_backward = to_latent_backward,
     .to_data_backward = to_data_backward,
+    .explain = explain,
     .velocity = velocity,
     .velocity_backward = velocity_backward,
 };

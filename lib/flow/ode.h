@@ -3,8 +3,8 @@
  *
  * Explicit Runge-Kutta methods, each a tableau in a file of its own. Those with error weights choose their steps,
  * unless a number of equal ones is asked for, and they do so for every row by itself: each row has its own time and
- * step, the whole tile is evaluated, and rows that have arrived stand still with a step of zero. So no row sees another,
- * to the last bit, in whatever tile or file it stands.
+ * step, the whole tile is evaluated, and rows that have arrived stand still with a step of zero. So no row sees
+ * another, to the last bit, in whatever tile or file it stands.
  *
  * Of the two gradients the discrete one is that of the computed solution: the state at the start of every step is
  * stored, the stages are computed again on the way back, and the lengths of the steps count as constants. The adjoint

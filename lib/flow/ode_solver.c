@@ -97,13 +97,13 @@ bool flow_solver_explain(const flow_solver *solver, bool backwards, flow_ode_end
     case FLOW_ODE_ARRIVED:
         return false;
     case FLOW_ODE_STEPS:
-        snprintf(text, size, "%s needed more than max_steps = %lld steps (the field is stiff there); try a larger "
-                 "max_steps, larger rtol and atol, or a lower rate in training", subject,
+        snprintf(text, size, "%s needed more steps than max_steps = %lld, so the field is stiff there; try a larger "
+                 "max_steps, larger rtol and atol, or a lower rate or a regulariser in training", subject,
                  (long long)solver->max_steps);
         return true;
     case FLOW_ODE_SHORT:
-        snprintf(text, size, "%s needed steps below a millionth (the field is stiff there); try larger rtol and atol, "
-                 "or a lower rate in training", subject);
+        snprintf(text, size, "%s needed steps below a millionth, so the field is stiff there; try larger rtol and "
+                 "atol, or a lower rate or a regulariser in training", subject);
         return true;
     case FLOW_ODE_RANGE:
         snprintf(text, size, "%s left the range of numbers; %s", subject,
