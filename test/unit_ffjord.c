@@ -284,7 +284,7 @@ static void stiff_rows(void **state)
     double lambda[N], logdet[2][N] = {{0}};
     real in[N], out[2][N];
     const flow_solver solver = {flow_tableau_find("dopri5"), 0, 1e-4, 1e-4, 50, false};
-    flow_ode ode = {.solver = &solver, .rate = {lambda, 1, decay, NULL}, .d = 1, .n = N};
+    flow_ode ode = {.solver = &solver, .rate = {lambda, 1, decay, NULL, NULL}, .d = 1, .n = N};
     ode.work = flow_alloc_aligned(flow_ode_work_size(&solver, 1, 1, N), 1);
     for (int run = 0; run < 2; run++) {
         for (int j = 0; j < N; j++) {
@@ -323,25 +323,31 @@ typedef struct subject {
     real *weights;
 } subject;
 
-static flow_status subject_try(subject *s, const char *block, int dim, flow_error *err)
+static flow_status subject_try(subject *s, const char *block, int dim, int n_context, flow_error *err)
 {
     char text[400];
     snprintf(text, sizeof text, "{\"flow\": [{\"type\": \"ffjord\", %s}]}", block);
     *s = (subject){0};
     assert_int_equal(flow_json_parse(&s->document, text, strlen(text), "test", err), FLOW_OK);
     flow_json root = flow_json_root(s->document), list = flow_json_member(&root, "flow");
-    flow_json base = flow_json_member(&root, "base");
-    return flow_new(&s->f, &list, &base, dim, 1, err);
+    flow_json base = flow_json_member(&root, "base"), embedding = flow_json_member(&root, "embedding");
+    const flow_shape shape = {.dim = dim, .n_context = n_context};
+    return flow_new_conditional(&s->f, &list, &base, &embedding, &shape, 1, err);
 }
 
-static void subject_start(subject *s, const char *block, int dim, double scale)
+static void subject_start_given(subject *s, const char *block, int dim, int n_context, double scale)
 {
     flow_error err = {0};
-    if (subject_try(s, block, dim, &err) != FLOW_OK)
+    if (subject_try(s, block, dim, n_context, &err) != FLOW_OK)
         fail_msg("%s", err.message);
     s->weights = flow_alloc_aligned(s->f->params.n_weights, sizeof *s->weights);
     for (size_t k = 0; k < s->f->params.n_weights; k++)
         s->weights[k] = (real)(scale * uniform(k, 5));
+}
+
+static void subject_start(subject *s, const char *block, int dim, double scale)
+{
+    subject_start_given(s, block, dim, 0, scale);
 }
 
 static void subject_end(subject *s)
@@ -351,32 +357,84 @@ static void subject_end(subject *s)
     cJSON_Delete(s->document);
 }
 
-/* Every row of a table alone, and all of them together: the same bits, whatever steps its neighbours need. */
+/* Every row of a table alone, and all of them together: the same bits, whatever steps its neighbours need. Together the
+ * tile becomes narrower as rows arrive, where networks are not too wide for that. */
 static void rows_alone(void **state)
 {
     (void)state;
-    enum { ROWS = 200, D = 3 };
-    static const char *const solvers[] = {"\"dopri5\"", "\"bosh3\"", "\"rk4\""};
-    for (size_t k = 0; k < sizeof solvers / sizeof *solvers; k++) {
-        char block[100];
-        snprintf(block, sizeof block, "\"hidden\": [16, 16], \"solver\": %s", solvers[k]);
+    enum { ROWS = 200, D = 3, C = 2, WIDTH = D + C };
+    static const char *const blocks[] = {"\"hidden\": [16, 16]", "\"hidden\": [16, 16], \"solver\": \"bosh3\"",
+                                         "\"hidden\": [16, 16], \"solver\": \"rk4\"", "\"hidden\": [9]",
+                                         "\"hidden\": [200, 33]", "\"hidden\": [20, 300]",
+                                         "\"hidden\": [8, 8], \"solver\": {\"steps\": 5}"};
+    for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++) {
         subject s;
-        subject_start(&s, block, D, 1);
-        double rows[ROWS * D], together[ROWS], alone, z[ROWS * D], z_alone[D];
-        for (int r = 0; r < ROWS * D; r++)
-            rows[r] = uniform((uint64_t)r, 6) * (r / D % 5 == 0 ? 30 : 1);
+        subject_start_given(&s, blocks[k], D, C, k < 4 ? 1 : 0.3);
+        double rows[ROWS * WIDTH], together[ROWS], alone, z[ROWS * D], z_alone[D];
+        for (int r = 0; r < ROWS * WIDTH; r++)
+            rows[r] = uniform((uint64_t)r, 6) * (r / WIDTH % 5 == 0 && r % WIDTH < D ? 30 : 1);
         flow_runner *runner;
         assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
         flow_rows_logp(runner, rows, ROWS, together);
         flow_rows_to_data(runner, rows, ROWS, z, NULL);
         for (int r = 0; r < ROWS; r++) {
             assert_true(isfinite(together[r]));
-            flow_rows_logp(runner, rows + r * D, 1, &alone);
+            flow_rows_logp(runner, rows + r * WIDTH, 1, &alone);
             assert_true(alone == together[r]);
-            flow_rows_to_data(runner, rows + r * D, 1, z_alone, NULL);
+            flow_rows_to_data(runner, rows + r * WIDTH, 1, z_alone, NULL);
             assert_memory_equal(z_alone, z + r * D, sizeof z_alone);
         }
         flow_runner_free(runner);
+        subject_end(&s);
+    }
+}
+
+/* Adds the gradient of the sum of log p over rows (n, WIDTH) as one tile to at_weights, and writes that at x (D, n). */
+static void add_gradient(const subject *s, const double *rows, int n, double *at_weights, double *at_x)
+{
+    flow_workspace *ws;
+    const real *z, *gx;
+    double logp[FLOW_TILE];
+    assert_int_equal(flow_workspace_new(&ws, s->f, n, true, NULL), FLOW_OK);
+    assert_int_equal(flow_tile_load(s->f, ws, rows, n), n);
+    for (int j = 0; j < n; j++)
+        ws->glogdet[j] = 1;
+    flow_tile_logp(s->f, s->weights, ws, n, logp, &z);
+    flow_tile_logp_backward(s->f, s->weights, ws, n, z, &gx);
+    real *gradient = flow_alloc_aligned(s->f->params.n_weights, sizeof *gradient);
+    flow_tapes_gradient(&ws->tape, 1, 1, s->f->params.n_weights, gradient);
+    for (size_t k = 0; k < s->f->params.n_weights; k++)
+        at_weights[k] += (double)gradient[k];
+    for (int k = 0; k < s->f->dim * n; k++)
+        at_x[k] = (double)gx[k];
+    flow_free_aligned(gradient);
+    flow_workspace_free(ws);
+}
+
+/* The gradient of a tile that becomes narrower as rows arrive, and wider again on the way back, is the sum of those of
+ * its vectors, which are as narrow as can be. */
+static void gradients_of_narrow_tiles(void **state)
+{
+    (void)state;
+    enum { ROWS = 96, D = 3, C = 2, WIDTH = D + C, MOST = 1000 };
+    const double slack = is_double ? 1e-11 : 2e-2;
+    static const char *const blocks[] = {"\"hidden\": [16, 16]", "\"hidden\": [9], \"solver\": \"bosh3\"",
+                                         "\"hidden\": [16, 16], \"gradient\": \"adjoint\""};
+    for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
+        subject s;
+        subject_start_given(&s, blocks[b], D, C, 1);
+        double rows[ROWS * WIDTH], whole[MOST] = {0}, parts[MOST] = {0}, whole_x[D * ROWS], part_x[D * N];
+        assert_true(s.f->params.n_weights <= MOST);
+        for (int r = 0; r < ROWS * WIDTH; r++)
+            rows[r] = uniform((uint64_t)r, 6) * (r / WIDTH % 5 == 0 && r % WIDTH < D ? 6 : 1);
+        add_gradient(&s, rows, ROWS, whole, whole_x);
+        for (int first = 0; first < ROWS; first += N) {
+            add_gradient(&s, rows + first * WIDTH, N, parts, part_x);
+            for (int k = 0; k < D * N; k++)
+                ASSERT_NEAR(whole_x[k / N * ROWS + first + k % N], part_x[k], slack);
+        }
+        for (int k = 0; k < MOST; k++)
+            ASSERT_NEAR(whole[k], parts[k], slack * ROWS);
         subject_end(&s);
     }
 }
@@ -622,7 +680,7 @@ static void adjoint_failures(void **state)
     const flow_solver solver = {flow_tableau_find("dopri5"), 0, 1e-6, 1e-6, 60, true};
     for (int hopeless = 0; hopeless < 2; hopeless++) {
         cliff c = {.weight = -1, .hopeless = hopeless};
-        flow_ode ode = {.solver = &solver, .rate = {&c, 1, cliff_apply, cliff_backward}, .d = 1, .n = N};
+        flow_ode ode = {.solver = &solver, .rate = {&c, 1, cliff_apply, cliff_backward, NULL}, .d = 1, .n = N};
         ode.work = flow_alloc_aligned(flow_ode_work_size(&solver, 1, 1, N), 1);
         real in[N], out[N], gin[N], gout[N], gtrace[N] = {0};
         double integrals[N];
@@ -650,7 +708,7 @@ static void expect_refused(const char *block, int dim, const char *part)
 {
     subject s;
     flow_error err = {0};
-    assert_int_equal(subject_try(&s, block, dim, &err), FLOW_SPEC);
+    assert_int_equal(subject_try(&s, block, dim, 0, &err), FLOW_SPEC);
     if (strstr(err.message, part) == NULL)
         fail_msg("%s: \"%s\" does not say \"%s\"", block, err.message, part);
     cJSON_Delete(s.document);
@@ -683,6 +741,7 @@ int main(void)
         cmocka_unit_test(log_determinants_count),
         cmocka_unit_test(stiff_rows),
         cmocka_unit_test(rows_alone),
+        cmocka_unit_test(gradients_of_narrow_tiles),
         cmocka_unit_test(stiff_block),
         cmocka_unit_test(velocities),
         cmocka_unit_test(evaluations),

@@ -71,12 +71,18 @@ static void backward(void *context, int slot, const real *at, const real *gf, co
     flow_field_backward(context, slot, at, gf, gintegrands, sums, gx);
 }
 
+static void choose(void *context, int n, const int *columns)
+{
+    flow_field_select(context, n, columns);
+}
+
 static size_t lay_out(const ffjord *block, int n, void *memory, work *w)
 {
     flow_layout layout = {.base = memory};
     size_t solver = flow_ode_work_size(&block->solver, N_INTEGRALS, block->field.dim, n);
     w->ode = (flow_ode){.solver = &block->solver,
-                        .rate = {&w->tile, N_INTEGRALS, apply, backward},
+                        .rate = {&w->tile, N_INTEGRALS, apply, backward,
+                                 flow_field_selects(&block->field) ? choose : NULL},
                         .d = block->field.dim,
                         .n = n,
                         .work = flow_layout_take(&layout, solver, 1)};

@@ -57,6 +57,12 @@ void flow_ode_lay_out_rest(const flow_solver *solver, int m_, int d_, int n_, in
     a->step = flow_layout_take(layout, n, sizeof(double));
     a->taken = flow_layout_take(layout, n, sizeof(int));
     a->left = flow_layout_take(layout, n, sizeof(int));
+    a->n_selected = a->n_moving = n_;
+    a->selected = flow_layout_take(layout, n, sizeof(int));
+    a->packed_at = flow_layout_take(layout, (d + 1) * n, sizeof(real));
+    a->packed_f = flow_layout_take(layout, d * n, sizeof(real));
+    a->packed_gat = flow_layout_take(layout, d * n, sizeof(real));
+    a->packed_integrands = flow_layout_take(layout, m * n, sizeof(real));
 }
 
 /* *rest is where the area behind the head begins: the adjoint lays it out anew. */
@@ -143,12 +149,63 @@ real *flow_ode_at(const flow_ode *ode, const flow_ode_area *a, int s)
     return a->at + (size_t)s * ((size_t)ode->d + 1) * (size_t)ode->n;
 }
 
+void flow_ode_select_all(const flow_ode *ode, flow_ode_area *a)
+{
+    if (a->n_selected < ode->n)
+        ode->rate.select(ode->rate.context, ode->n, NULL);
+    a->n_selected = a->n_moving = ode->n;
+}
+
+void flow_ode_select(const flow_ode *ode, flow_ode_area *a, const real *h)
+{
+    int n_moving = 0;
+    for (int j = 0; j < ode->n; j++)
+        n_moving += h[j] != 0;
+    int width = (n_moving + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
+    if (ode->rate.select == NULL || a->on_step != NULL || n_moving == 0 || n_moving == a->n_moving)
+        return;
+    if (width == ode->n) {
+        flow_ode_select_all(ode, a);
+        return;
+    }
+    a->n_moving = 0;
+    for (int j = 0; j < ode->n; j++)
+        if (h[j] != 0)
+            a->selected[a->n_moving++] = j;
+    for (int j = n_moving; j < width; j++)
+        a->selected[j] = a->selected[n_moving - 1];
+    a->n_selected = width;
+    ode->rate.select(ode->rate.context, width, a->selected);
+}
+
+static void pack(const flow_ode_area *a, int lines, int n, const real *from, real *to)
+{
+    for (int i = 0; i < lines; i++)
+        for (int j = 0; j < a->n_selected; j++)
+            to[i * a->n_selected + j] = from[i * n + a->selected[j]];
+}
+
+static void unpack(const flow_ode_area *a, int lines, int n, const real *from, real *to)
+{
+    for (int i = 0; i < lines; i++)
+        for (int j = 0; j < a->n_moving; j++)
+            to[i * n + a->selected[j]] = from[i * a->n_selected + j];
+}
+
 void flow_ode_evaluate(const flow_ode *ode, flow_ode_area *a, int s, int slot, bool keeps)
 {
-    size_t n = (size_t)ode->n;
-    ode->rate.apply(ode->rate.context, slot, keeps, flow_ode_at(ode, a, s), a->f + (size_t)s * (size_t)ode->d * n,
-                    a->integrands + (size_t)(s * ode->rate.n_integrals) * n);
+    int n = ode->n, d = ode->d, m = ode->rate.n_integrals;
+    real *at = flow_ode_at(ode, a, s), *f = a->f + (size_t)(s * d) * (size_t)n;
+    real *integrands = a->integrands + (size_t)(s * m) * (size_t)n;
     *a->n_evaluations += !keeps;
+    if (a->n_selected == n) {
+        ode->rate.apply(ode->rate.context, slot, keeps, at, f, integrands);
+        return;
+    }
+    pack(a, d + 1, n, at, a->packed_at);
+    ode->rate.apply(ode->rate.context, slot, keeps, a->packed_at, a->packed_f, a->packed_integrands);
+    unpack(a, d, n, a->packed_f, f);
+    unpack(a, m, n, a->packed_integrands, integrands);
 }
 
 void flow_ode_set_state(const flow_ode *ode, const flow_ode_area *a, int s, const real *x)
@@ -284,20 +341,41 @@ static void gradient_of_stage(const flow_ode *ode, const flow_ode_area *a, int s
             a->gf[i * n + j] *= h[j];
 }
 
+/* gat number s from a->gf and a->gintegrands at input number s. */
+static void stage_backward(const flow_ode *ode, const flow_ode_area *a, int s)
+{
+    int n = ode->n, d = ode->d, m = ode->rate.n_integrals, copies = a->n_selected - a->n_moving;
+    real *gat = a->gat + (size_t)(s * d) * (size_t)n;
+    if (a->n_selected == n) {
+        ode->rate.backward(ode->rate.context, s, flow_ode_at(ode, a, s), a->gf, a->gintegrands, true, gat);
+        return;
+    }
+    pack(a, d + 1, n, flow_ode_at(ode, a, s), a->packed_at);
+    pack(a, d, n, a->gf, a->packed_f);
+    pack(a, m, n, a->gintegrands, a->packed_integrands);
+    for (int i = 0; i < d; i++) /* copies of a row count nothing */
+        memset(a->packed_f + i * a->n_selected + a->n_moving, 0, (size_t)copies * sizeof(real));
+    for (int i = 0; i < m; i++)
+        memset(a->packed_integrands + i * a->n_selected + a->n_moving, 0, (size_t)copies * sizeof(real));
+    ode->rate.backward(ode->rate.context, s, a->packed_at, a->packed_f, a->packed_integrands, true, a->packed_gat);
+    memset(gat, 0, (size_t)(d * n) * sizeof *gat);
+    unpack(a, d, n, a->packed_gat, gat);
+}
+
 static void step_backward(const flow_ode *ode, flow_ode_area *a, int k, const real *gintegrals, real *gx)
 {
     const flow_tableau *tableau = ode->solver->tableau;
     int n = ode->n;
     size_t count = (size_t)ode->d * (size_t)n;
     const real *h = a->lengths + (size_t)k * (size_t)n;
+    flow_ode_select(ode, a, h);
     flow_ode_run_stages(ode, a, 0, true, a->states + (size_t)k * count, a->times + (size_t)k * (size_t)n, h);
     for (int s = tableau->n_stages - 1; s >= 0; s--) {
         gradient_of_stage(ode, a, s, gx, h);
         for (int i = 0; i < ode->rate.n_integrals; i++)
             for (int j = 0; j < n; j++)
                 a->gintegrands[i * n + j] = (real)tableau->b[s] * h[j] * gintegrals[i * n + j];
-        ode->rate.backward(ode->rate.context, s, flow_ode_at(ode, a, s), a->gf, a->gintegrands, true,
-                           a->gat + (size_t)s * count);
+        stage_backward(ode, a, s);
     }
     for (int s = 0; s < tableau->n_stages; s++)
         add_multiple((int)count, 1, a->gat + (size_t)s * count, gx);
@@ -314,4 +392,5 @@ void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *
     memcpy(gin, gout, (size_t)ode->d * (size_t)ode->n * sizeof *gin);
     for (int k = *a.n_steps - 1; k >= 0; k--)
         step_backward(ode, &a, k, gintegrals, gin);
+    flow_ode_select_all(ode, &a);
 }

@@ -3,7 +3,7 @@
  *
  * Explicit Runge-Kutta methods, each a tableau in a file of its own. Those with error weights choose their steps,
  * unless a number of equal ones is asked for, and they do so for every row by itself: each row has its own time and
- * step, the whole tile is evaluated, and rows that have arrived stand still with a step of zero. So no row sees
+ * step; rows that have arrived stand still with a step of zero, and are left out where that pays. So no row sees
  * another, to the last bit, in whatever tile or file it stands.
  *
  * Of the two gradients the discrete one is that of the computed solution: the state at the start of every step is
@@ -55,13 +55,19 @@ flow_status flow_solver_new(flow_solver *out, flow_json *spec, flow_error *err);
  * (n_integrals, n): the trace, then what else there is to integrate. Where `keeps` says that a backward follows,
  * `slot`, from 0 to n_stages - 1, tells evaluations apart; it is 0 elsewhere. The backward writes gx (d, n) from the
  * gradients at f and the integrands, and with `sums` adds to the gradients of the weights; a slot serves any number of
- * backwards. */
+ * backwards.
+ *
+ * Where rows have arrived the others may be evaluated alone: `select` says that both will be given n columns only,
+ * those of the tile that are listed (the list stays; some stand there twice, to fill up n, and their gradients are 0),
+ * and with NULL all of them again.
+ * A column must come out the same, to the last bit, with any n. Where `select` is NULL all are always evaluated. */
 typedef struct flow_ode_rate {
     void *context;
     int n_integrals; /* from 1 to FLOW_ODE_INTEGRALS */
     void (*apply)(void *context, int slot, bool keeps, const real *at, real *f, real *integrands);
     void (*backward)(void *context, int slot, const real *at, const real *gf, const real *gintegrands, bool sums,
                      real *gx);
+    void (*select)(void *context, int n, const int *columns);
 } flow_ode_rate;
 
 /* One tile: a solver at work in an area of flow_ode_work_size bytes (64-byte aligned, not cleared). */

@@ -236,9 +236,11 @@ void flow_ode_run_adaptive(const flow_ode *ode, flow_ode_area *a, bool down)
 {
     start(ode, a, down);
     while (choose_steps(ode, a, down, a->t, a->h)) {
+        flow_ode_select(ode, a, a->h);
         attempt(ode, a, down);
         if (a->on_step != NULL)
             a->on_step(ode, a, a->h);
     }
+    flow_ode_select_all(ode, a);
     fill_up(ode, a, down);
 }

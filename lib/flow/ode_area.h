@@ -41,6 +41,10 @@ struct flow_ode_area {
     double *progress, *step;            /* (n): 0 to 1; what to try next */
     int *taken, *left;                  /* (n): steps; attempts, 0 for a row that has arrived or failed */
 
+    int n_selected, n_moving;           /* columns that are evaluated, n or fewer; the rows that have a step */
+    int *selected;                      /* (n): where they stand, if fewer; behind the rows come copies of the last */
+    real *packed_at, *packed_f, *packed_gat, *packed_integrands; /* (d + 1, n), (d, n) twice, (m, n): side by side */
+
     /* Of the adjoint, NULL otherwise: rows (n), 0 for those that need not be solved; what to do after a step, all
      * stages of which are kept in their slots then. Lengths h (n) are 0 for the rows that did not make the step. */
     const real *wanted;
@@ -77,8 +81,13 @@ void flow_ode_set_state(const flow_ode *ode, const flow_ode_area *a, int s, cons
 /* The last line of that input: t + c h. */
 void flow_ode_set_time(const flow_ode *ode, const flow_ode_area *a, int s, double c, const real *t, const real *h);
 
-/* f and integrands number s at input number s. */
+/* f and integrands number s at input number s, of the columns that are selected. */
 void flow_ode_evaluate(const flow_ode *ode, flow_ode_area *a, int s, int slot, bool keeps);
+
+/* Selects the rows that have a step, for what is evaluated from here on, where that saves at least a vector; what
+ * stands in the columns of the others is of no use to anybody. */
+void flow_ode_select(const flow_ode *ode, flow_ode_area *a, const real *h);
+void flow_ode_select_all(const flow_ode *ode, flow_ode_area *a);
 
 /* The stages from `first` on, of the step from x at times t with lengths h (n). */
 void flow_ode_run_stages(const flow_ode *ode, flow_ode_area *a, int first, bool keeps, const real *x, const real *t,

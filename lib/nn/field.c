@@ -70,9 +70,10 @@ size_t flow_field_lay_out(const flow_field *field, int n, int n_slots, void *wor
 {
     flow_layout layout = {.base = work};
     assert(n_slots <= FLOW_FIELD_SLOTS);
-    *tile = (flow_field_tile){.field = field, .n = n};
+    *tile = (flow_field_tile){.field = field, .n = n, .n_all = n};
     size_t first = (size_t)width_of(field, 0) * (size_t)n;
-    tile->offset = flow_layout_take(&layout, first, sizeof(real));
+    tile->offset = tile->all_offset = flow_layout_take(&layout, first, sizeof(real));
+    tile->some_offset = flow_layout_take(&layout, first, sizeof(real));
     tile->goffset = flow_layout_take(&layout, first, sizeof(real));
     tile->outer = flow_layout_take(&layout, cross_size(field), sizeof(real));
     tile->cross = flow_layout_take(&layout, cross_size(field), sizeof(real));
@@ -159,6 +160,26 @@ void flow_field_start(flow_field_tile *tile)
 {
     make_offset(tile);
     make_cross(tile);
+}
+
+void flow_field_select(flow_field_tile *tile, int n, const int *columns)
+{
+    tile->n = n;
+    tile->columns = columns;
+    tile->offset = columns == NULL ? tile->all_offset : tile->some_offset;
+    for (int r = 0; r < width_of(tile->field, 0) && columns != NULL; r++)
+        for (int j = 0; j < n; j++)
+            tile->some_offset[(size_t)r * (size_t)n + (size_t)j] =
+                tile->all_offset[(size_t)r * (size_t)tile->n_all + (size_t)columns[j]];
+}
+
+bool flow_field_selects(const flow_field *field)
+{
+    enum { LONGEST = 256 };
+    bool all = true;
+    for (int l = 0; l <= field->n_hidden; l++)
+        all = all && field->layers[l].n_in <= LONGEST;
+    return all;
 }
 
 /* ------------------------------------------------------------------ one evaluation */
@@ -264,6 +285,18 @@ static void cross_backward(flow_field_tile *tile, const flow_field_slot *slot, c
     flow_gemm(true, false, widths[0], n, widths[1], tile->cross, widths[0], gmixed, n, 0, tile->gfirst[0], n);
 }
 
+static void add_to_offset(flow_field_tile *tile, const real *g)
+{
+    size_t n = (size_t)tile->n, n_all = (size_t)tile->n_all, lines = (size_t)width_of(tile->field, 0);
+    if (tile->columns == NULL) {
+        add(lines * n, g, tile->goffset);
+        return;
+    }
+    for (size_t r = 0; r < lines; r++)
+        for (size_t j = 0; j < n; j++)
+            tile->goffset[r * n_all + (size_t)tile->columns[j]] += g[r * n + j];
+}
+
 void flow_field_backward(flow_field_tile *tile, int slot_at, const real *at, const real *gf, const real *gtrace,
                          bool sums, real *gx)
 {
@@ -288,7 +321,7 @@ void flow_field_backward(flow_field_tile *tile, int slot_at, const real *at, con
     through_activation(tile, slot, 0, gtrace != NULL);
     if (sums) {
         sum_weights(tile, 0, field->dim + 1, at, tile->g[0]);
-        add((size_t)first->n_out * (size_t)n, tile->g[0], tile->goffset);
+        add_to_offset(tile, tile->g[0]);
     }
     flow_gemm(true, false, field->dim, n, first->n_out, tile->weights + first->weight, first->n_in, tile->g[0], n, 0,
               gx, n);
