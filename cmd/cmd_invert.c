@@ -56,21 +56,25 @@ typedef struct column_tally {
 
 typedef struct tally {
     int64_t rows, non_finite, first_non_finite;
+    char place[FLOW_CULPRIT_SIZE]; /* where the first of them became so */
     column_tally *columns; /* (d) */
 } tally;
 
 /* Rows there and back: from (n, width), to (n, d), and by how much they miss where they came from, missed (n, d). */
-static void count(tally *sum, const double *from, const double *to, const double *missed, const int64_t *numbers,
-                  size_t n, size_t d, size_t width)
+static void count(tally *sum, const session *s, flow_end end, const double *from, const double *to,
+                  const double *missed, const int64_t *numbers, size_t n)
 {
+    size_t d = (size_t)s->dim, width = (size_t)s->width;
     for (size_t i = 0; i < n; i++) {
         bool finite = true;
         for (size_t k = 0; k < d; k++)
             finite = finite && isfinite(to[i * d + k]) && isfinite(missed[i * d + k]);
         sum->rows++;
         if (!finite) {
-            if (sum->non_finite++ == 0)
+            if (sum->non_finite++ == 0) {
                 sum->first_non_finite = numbers[i];
+                flow_rows_explain(s->runner, end, true, from + i * width, sum->place, sizeof sum->place);
+            }
             continue;
         }
         for (size_t k = 0; k < d; k++) {
@@ -125,13 +129,13 @@ static flow_status map_rows(const invert_args *args, session *s, input *in, sink
         status = input_read(in, from, numbers, chunk, &n, err);
         if (status != FLOW_OK || n == 0)
             break;
-        flow_rows_round_trip(s->runner, args->to == TO_LATENT ? FLOW_END_LATENT : FLOW_END_DATA, from, n, to, logdet,
-                             missed);
+        flow_end end = args->to == TO_LATENT ? FLOW_END_LATENT : FLOW_END_DATA;
+        flow_rows_round_trip(s->runner, end, from, n, to, logdet, missed);
         for (size_t i = 0; i < n; i++) {
             memcpy(rows + i * width, to + i * d, d * sizeof *to);
             memcpy(rows + i * width + d, from + i * width + d, c * sizeof *to);
         }
-        count(sum, from, to, missed, numbers, n, d, width);
+        count(sum, s, end, from, to, missed, numbers, n);
         for (size_t i = n; args->logdet && i-- > 0;) {
             memmove(rows + i * n_out, rows + i * width, width * sizeof *rows);
             rows[i * n_out + width] = logdet[i];
@@ -161,9 +165,12 @@ static flow_status report(const invert_args *args, console *con, const session *
     if (skipped > 0)
         console_warn(con, "%s: %s invalid rows were skipped", args->data, format_count(number, skipped));
     if (sum->non_finite > 0)
-        console_warn(con, "%s of %s rows have no finite image or do not come back, the first is row %lld; such rows "
-                     "lie outside of what the model can describe", format_count(number, sum->non_finite),
-                     format_count(other, sum->rows), (long long)sum->first_non_finite + 1);
+        console_warn(con, "%s of %s rows have no finite image or do not come back, the first is row %lld%s%s",
+                     format_count(number, sum->non_finite), format_count(other, sum->rows),
+                     (long long)sum->first_non_finite + 1,
+                     sum->place[0] != '\0' ? ", which fails in "
+                                             : "; such rows lie outside of what the model can describe",
+                     sum->place);
     if (most.relative > 0.01)
         console_warn(con, "the round trip loses up to %s standard deviations (column %s); the model is close to "
                      "singular there: make PRECISION=double has more digits", format_error(number, most.relative),

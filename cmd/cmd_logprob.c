@@ -63,6 +63,7 @@ typedef struct tally {
     row_value *worst;     /* (n_worst) ascending, finite ones only */
     int n_worst, n_worst_max;
     row_value odd[5];     /* the first ones that are not finite */
+    char odd_place[FLOW_CULPRIT_SIZE]; /* and where the first of them became so */
     int64_t outside, first_outside; /* rows outside of the support, not among the odd ones; the first, counted from 0 */
     flow_error why;                 /* and what is the matter with it */
 } tally;
@@ -83,10 +84,10 @@ static void count_worst(tally *sum, int64_t row, double logp)
 }
 
 /* x is the row, of a flow that may have a support. */
-static void count_row(tally *sum, const flow *f, const double *x, int64_t row, double logp, double weight)
+static void count_row(tally *sum, const session *s, const double *x, int64_t row, double logp, double weight)
 {
     flow_error why;
-    if (logp == -INFINITY && flow_check_row(f, x, &why) != FLOW_OK) {
+    if (logp == -INFINITY && flow_check_row(s->model->f, x, &why) != FLOW_OK) {
         if (sum->outside++ == 0) {
             sum->first_outside = row;
             sum->why = why;
@@ -96,6 +97,8 @@ static void count_row(tally *sum, const flow *f, const double *x, int64_t row, d
     }
     if (!isfinite(logp)) {
         int64_t n_odd = sum->rows - sum->finite - sum->outside;
+        if (n_odd == 0)
+            flow_rows_explain(s->runner, FLOW_END_LATENT, false, x, sum->odd_place, sizeof sum->odd_place);
         if (n_odd < (int64_t)(sizeof sum->odd / sizeof *sum->odd))
             sum->odd[n_odd] = (row_value){row, logp};
         sum->rows++;
@@ -140,7 +143,7 @@ static flow_status evaluate(session *s, input *in, sink *out, tally *sum, flow_e
         }
         flow_rows_logp(s->runner, x, n, logp);
         for (size_t i = 0; i < n; i++)
-            count_row(sum, s->model->f, x + i * width, numbers[i], logp[i], weights[i]);
+            count_row(sum, s, x + i * width, numbers[i], logp[i], weights[i]);
         status = sink_write(out, logp, n, err);
         if (status != FLOW_OK)
             break;
@@ -169,9 +172,12 @@ static void warn_non_finite(console *con, const tally *sum)
     for (int64_t i = 0; i < n && i < (int64_t)(sizeof sum->odd / sizeof *sum->odd); i++)
         flow_text_add(&list, "%s%lld (%g)", i == 0 ? "" : ", ", (long long)sum->odd[i].row + 1,
                       isnan(sum->odd[i].logp) ? (double)NAN : sum->odd[i].logp); /* never "-nan" */
-    console_warn(con, "%s of %s rows have no finite log-density and are left out of the mean; row%s %s%s. Such rows "
-                 "lie outside of what the model can describe", format_count(count, n), format_count(all, sum->rows),
-                 n == 1 ? "" : "s", list.data != NULL ? list.data : "", n > 5 ? ", ..." : "");
+    console_warn(con, "%s of %s rows have no finite log-density and are left out of the mean; row%s %s%s. %s%s",
+                 format_count(count, n), format_count(all, sum->rows), n == 1 ? "" : "s",
+                 list.data != NULL ? list.data : "", n > 5 ? ", ..." : "",
+                 sum->odd_place[0] != '\0' ? "The first fails in "
+                                           : "Such rows lie outside of what the model can describe",
+                 sum->odd_place);
     flow_text_free(&list);
 }
 

@@ -77,6 +77,8 @@ static const opt options[] = {
 typedef struct tally {
     int64_t rows, non_finite;
     double round_trip; /* largest |z - to_latent(to_data(z))| */
+    uint64_t failed;   /* the first row that fails on its way there or back, */
+    char place[FLOW_CULPRIT_SIZE]; /* and where; "": none did */
 } tally;
 
 /* The end of the rows, as far as the options say. */
@@ -117,6 +119,9 @@ static flow_status draw(const sample_args *args, session *s, given *g, sink *out
                          args->logprob ? logp : NULL, &round_trip);
         if (!(round_trip <= sum->round_trip)) /* a NaN is taken over, and stays */
             sum->round_trip = isnan(sum->round_trip) ? sum->round_trip : round_trip;
+        if (!isfinite(round_trip) && sum->place[0] == '\0')
+            flow_rows_explain_draws(s->runner, (uint64_t)args->seed, at, n, args->temperature, context, &sum->failed,
+                                    sum->place, sizeof sum->place);
         for (size_t i = skip; i < n; i++) {
             bool finite = true;
             for (size_t k = 0; k < d; k++)
@@ -149,10 +154,13 @@ static flow_status report(const sample_args *args, console *con, const session *
         console_warn(con, "%s has no context for row %lld and what follows; no rows are drawn", args->given,
                      (long long)args->first);
     if (sum->non_finite > 0)
-        console_warn(con, "%s of %s rows have values that are not finite; the model leaves the range of numbers there, "
-                     "train it longer or with smaller rates", format_count(count, sum->non_finite),
-                     format_count(other, sum->rows));
-    else if (!(sum->round_trip < 0.01))
+        console_warn(con, "%s of %s rows have values that are not finite%s", format_count(count, sum->non_finite),
+                     format_count(other, sum->rows), sum->place[0] != '\0' ? "" : "; the model leaves the range of "
+                     "numbers there, train it longer or with smaller rates");
+    if (sum->place[0] != '\0')
+        console_warn(con, "row %lld of the list, counted from 0, has no values or does not come back: it fails in "
+                     "%s", (long long)sum->failed, sum->place);
+    else if (sum->non_finite == 0 && !(sum->round_trip < 0.01))
         console_warn(con, "the largest round-trip error is %s (in units of the base's standard deviation); the model "
                      "is close to singular there and its inverse loses digits: make PRECISION=double has more of them",
                      format_error(count, sum->round_trip));

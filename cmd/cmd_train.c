@@ -219,9 +219,10 @@ static flow_status evaluate_test(train_run *run, flow_error *err)
                                        flow_trainer_best(run->trainer), run->test,
                                        session_threads(&run->args->common), err);
     if (status == FLOW_OK && run->held_out.not_finite > 0)
-        console_warn(run->con, "%s: log p of %lld rows is not finite, the first is row %lld",
+        console_warn(run->con, "%s: log p of %lld rows is not finite, the first is row %lld%s%s",
                      flow_dataset_location(run->test), (long long)run->held_out.not_finite,
-                     (long long)run->held_out.first_not_finite + 1);
+                     (long long)run->held_out.first_not_finite + 1, run->held_out.why[0] != '\0' ? ", in " : "",
+                     run->held_out.why);
     return status;
 }
 

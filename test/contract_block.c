@@ -199,10 +199,12 @@ static const config conditional[] = {
 
 #define SOLVER(solver) "\"solver\": {\"type\": " solver "}"
 #define EXACT "\"rtol\": 1e-13, \"atol\": 1e-13, \"max_steps\": 2000"
+#define ADJOINT ", \"gradient\": \"adjoint\""
 #define FFJORD(solver, more) "{\"type\": \"ffjord\", " SOLVER(solver) ", " more "}"
 
 /* Continuous flows are as exact as their solvers: where the last member is zero to the last digits, and else as the
- * order and the steps of the method allow. Their gradients are exact in all: those of what was computed. */
+ * order and the steps of the method allow. Their discrete gradients are exact in all: those of what was computed. The
+ * adjoint ones are as good as the solution. */
 static const config continuous[] = {
     {"ffjord", FFJORD("\"dopri5\", " EXACT, "\"hidden\": [7, 6]"), 3, 0, NULL, 0},
     {"ffjord", FFJORD("\"dopri5\", " EXACT, "\"hidden\": [9], \"activation\": \"softplus\""), 4, 0, NULL, 0},
@@ -218,6 +220,19 @@ static const config continuous[] = {
      3, 1, NULL, 1e-2},
     {"ffjord", FFJORD("\"euler\", \"steps\": 200", NET), 3, 0, NULL, 0.1},
     {"ffjord", FFJORD("\"euler\", \"steps\": 3", "\"hidden\": [4], \"activation\": \"silu\""), 5, 0, NULL, 1},
+    {"ffjord", FFJORD("\"dopri5\", \"steps\": 6", "\"hidden\": [7, 6]"), 3, 1, NULL, 1e-2},
+    {"ffjord", FFJORD("\"bosh3\", \"steps\": 5", "\"hidden\": [6]"), 4, 0, NULL, 1e-2},
+    {"ffjord", FFJORD("\"dopri5\", " EXACT, "\"hidden\": [7, 6]" ADJOINT), 3, 0, NULL, 0},
+    {"ffjord", FFJORD("\"dopri5\", " EXACT, "\"repeat\": 2, \"hidden\": [5, 8], \"activation\": \"silu\"" ADJOINT),
+     2, 2, NULL, 0},
+    {"ffjord", FFJORD("\"dopri5\", " EXACT, "\"hidden\": [6], \"activation\": \"softplus\"" ADJOINT), 1, 3, EMBEDDING,
+     0},
+    {"ffjord", FFJORD("\"bosh3\", \"rtol\": 1e-9, \"atol\": 1e-9, \"max_steps\": 3000", NET ADJOINT), 2, 1, NULL, 1e-7},
+    {"ffjord", FFJORD("\"dopri5\", \"steps\": 40", NET ADJOINT), 3, 0, NULL, 1e-7},
+    {"ffjord", FFJORD("\"bosh3\", \"steps\": 300", "\"hidden\": [7, 5]" ADJOINT), 2, 0, NULL, 1e-6},
+    {"ffjord", FFJORD("\"rk4\", \"steps\": 100", NET ADJOINT) ", {\"type\": \"coupling\", " NET "}, "
+     FFJORD("\"rk4\", \"steps\": 100", NET), 3, 0, NULL, 1e-7},
+    {"ffjord", FFJORD("\"midpoint\", \"steps\": 2000", "\"hidden\": [6, 5]" ADJOINT), 2, 1, NULL, 1e-5},
 };
 
 typedef struct base_config {

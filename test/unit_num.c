@@ -842,9 +842,42 @@ static void unit_of_weights(void **state)
     ASSERT_NEAR(flow_moments_mean(&cancels), 2.75, 1e-14);
 }
 
+/* Where sums are short (nn/field.c relies on 256) a column of a product is the same to the last bit in a wide tile and
+ * in a narrow one, wherever it stands. */
+static void columns_do_not_know_how_many_they_are(void **state)
+{
+    (void)state;
+    enum { WIDE = 128, MOST = 256 };
+    static const int rows[] = {1, 2, 3, 7, 16, 33, 64, 100, 256};
+    static const int lengths[] = {1, 2, 3, 8, 11, 17, 64, 127, 128, 200, 256};
+    static real a[MOST * MOST], b[MOST * WIDE], narrow_b[MOST * WIDE], c[MOST * WIDE], narrow_c[MOST * WIDE];
+    for (size_t k = 0; k < MOST * MOST; k++)
+        a[k] = (real)(flow_rng_uniform(5, FLOW_STREAM_OTHER, k, 0) - 0.5);
+    for (size_t k = 0; k < MOST * WIDE; k++)
+        b[k] = (real)(flow_rng_uniform(5, FLOW_STREAM_OTHER, k, 1) - 0.5);
+    for (size_t u = 0; u < sizeof rows / sizeof *rows * (sizeof lengths / sizeof *lengths) * 2; u++) {
+        int m = rows[u / 2 % 9], k = lengths[u / 18];
+        real beta = (real)(u % 2);
+        for (int i = 0; i < m * WIDE; i++)
+            c[i] = (real)0.25;
+        flow_gemm(false, false, m, WIDE, k, a, k, b, WIDE, beta, c, WIDE);
+        for (int n = FLOW_LANES; n < WIDE; n += FLOW_LANES) {
+            for (int i = 0; i < k * n; i++)
+                narrow_b[i] = b[i / n * WIDE + (5 * (i % n) + n) % WIDE];
+            for (int i = 0; i < m * n; i++)
+                narrow_c[i] = (real)0.25;
+            flow_gemm(false, false, m, n, k, a, k, narrow_b, n, beta, narrow_c, n);
+            for (int i = 0; i < m * n; i++)
+                if (narrow_c[i] != c[i / n * WIDE + (5 * (i % n) + n) % WIDE])
+                    fail_msg("a product %dx%dx%d has other columns than with n = %d", m, n, k, WIDE);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(columns_do_not_know_how_many_they_are),
         cmocka_unit_test(philox_known_answers),
         cmocka_unit_test(uniforms_lie_inside),
         cmocka_unit_test(places_differ),

@@ -105,6 +105,11 @@ typedef struct flow_block_type {
     void (*velocity)(const void *self, const flow_pass *pass, const real *at, real *f);
     void (*velocity_backward)(const void *self, const flow_pass *pass, const real *at, const real *gf);
 
+    /* Optional, of a block that can fail on a row: why it failed on row `column` in the map or backward that left the
+     * work area as it is, for messages; of the pass n and work are set. Writes a sentence, or returns false where it
+     * did not fail. */
+    bool (*explain)(const void *self, const flow_pass *pass, int column, char *text, size_t size);
+
     /* Optional: initial values that are not independent draws (a rotation), from the seed of the model; what configure
      * leaves is valid, too. Once per model, before fit and never after a load. Writes weights and fitted values. */
     flow_status (*init)(const void *self, uint64_t seed, flow_params *params, real *weights, flow_error *err);

@@ -4,8 +4,8 @@
  *
  * (Chen et al. 2018, "Neural ordinary differential equations", sec. 4; Grathwohl et al. 2019, "FFJORD"). Any smooth f
  * makes an invertible map: no masks, no halves, no order of the dimensions. The trace is exact (nn/field.h), and the
- * gradient is that of the computed solution (ode.h). The other direction is the same equation from t = 1 to 0, and
- * inverts as well as the solver solves. */
+ * gradient is that of the computed solution or the continuous adjoint (ode.h). The other direction is the same equation
+ * from t = 1 to 0, and inverts as well as the solver solves. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/memory.h"
 #include "flow/block.h"
@@ -15,9 +15,12 @@
 typedef struct ffjord {
     flow_field_options net;
     flow_json solver_spec;
+    int gradient; /* an index of gradients */
     flow_solver solver;
     flow_field field;
 } ffjord;
+
+static const char *const gradients[] = {"discrete", "adjoint", NULL};
 
 static const flow_option options[] = {
     {.key = "solver",
@@ -26,6 +29,12 @@ static const flow_option options[] = {
      .fallback = "\"dopri5\"",
      .refers = "solver",
      .help = "what solves the differential equation"},
+    {.key = "gradient",
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(ffjord, gradient),
+     .fallback = "\"discrete\"",
+     .choices = gradients,
+     .help = "that of the solution as computed, or of the equation solved backwards, which takes no memory for steps"},
     {.key = "hidden",
      .kind = FLOW_OPTION_INTS,
      .offset = offsetof(ffjord, net.hidden),
@@ -59,8 +68,12 @@ static void apply(void *context, int slot, bool keeps, const real *at, real *f, 
 static void backward(void *context, int slot, const real *at, const real *gf, const real *gintegrands, bool sums,
                      real *gx)
 {
-    (void)sums;
-    flow_field_backward(context, slot, at, gf, gintegrands, gx);
+    flow_field_backward(context, slot, at, gf, gintegrands, sums, gx);
+}
+
+static void choose(void *context, int n, const int *columns)
+{
+    flow_field_select(context, n, columns);
 }
 
 static size_t lay_out(const ffjord *block, int n, void *memory, work *w)
@@ -68,7 +81,8 @@ static size_t lay_out(const ffjord *block, int n, void *memory, work *w)
     flow_layout layout = {.base = memory};
     size_t solver = flow_ode_work_size(&block->solver, N_INTEGRALS, block->field.dim, n);
     w->ode = (flow_ode){.solver = &block->solver,
-                        .rate = {&w->tile, N_INTEGRALS, apply, backward},
+                        .rate = {&w->tile, N_INTEGRALS, apply, backward,
+                                 flow_field_selects(&block->field) ? choose : NULL},
                         .d = block->field.dim,
                         .n = n,
                         .work = flow_layout_take(&layout, solver, 1)};
@@ -93,17 +107,22 @@ static flow_status check_size(const ffjord *block, flow_error *err)
     size_t size = work_size(block, FLOW_TILE);
     if (size <= most)
         return FLOW_OK;
+    bool adapts = flow_solver_adapts(&block->solver);
+    if (block->solver.adjoint)
+        return flow_error_set(err, FLOW_SPEC, "solver and network would take %zu MB for every %d rows of a batch, more "
+                              "than the 1024 that are allowed: too many dimensions, or units", size >> 20, FLOW_TILE);
     return flow_error_set(err, FLOW_SPEC,
                           "solver: %s and the network would take %zu MB for every %d rows of a batch, "
-                          "more than the 1024 that are allowed; lower %s, or the widths",
-                          block->solver.tableau->adaptive ? "max_steps" : "steps", size >> 20, FLOW_TILE,
-                          block->solver.tableau->adaptive ? "max_steps" : "steps");
+                          "more than the 1024 that are allowed; lower %s, or the widths, or take the gradient "
+                          "\"adjoint\"", adapts ? "max_steps" : "steps", size >> 20, FLOW_TILE,
+                          adapts ? "max_steps" : "steps");
 }
 
 static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
 {
     ffjord *block = self;
     flow_status status = flow_solver_new(&block->solver, &block->solver_spec, err);
+    block->solver.adjoint = block->gradient == 1;
     if (status == FLOW_OK)
         status = flow_field_configure(&block->field, &block->net, site->dim, site->n_context, params, err);
     return status == FLOW_OK ? check_size(block, err) : status;
@@ -162,6 +181,13 @@ static void to_data_backward(const void *self, const flow_pass *pass, const real
     map_backward(self, pass, gx, gz);
 }
 
+static bool explain(const void *self, const flow_pass *pass, int column, char *text, size_t size)
+{
+    work w;
+    start(self, pass, &w);
+    return flow_ode_explain(&w.ode, column, text, size);
+}
+
 static void velocity(const void *self, const flow_pass *pass, const real *at, real *f)
 {
     work w;
@@ -175,7 +201,7 @@ static void velocity_backward(const void *self, const flow_pass *pass, const rea
     work w;
     start(self, pass, &w);
     flow_field_begin_backward(&w.tile);
-    flow_field_backward(&w.tile, 0, at, gf, NULL, w.gat);
+    flow_field_backward(&w.tile, 0, at, gf, NULL, true, w.gat);
     flow_field_finish_backward(&w.tile, pass->gcontext, pass->tape);
 }
 
@@ -191,6 +217,7 @@ const flow_block_type flow_block_ffjord = {
     .to_data = to_data,
     .to_latent_backward = to_latent_backward,
     .to_data_backward = to_data_backward,
+    .explain = explain,
     .velocity = velocity,
     .velocity_backward = velocity_backward,
 };

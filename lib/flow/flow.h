@@ -166,10 +166,17 @@ void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *row
 /* FLOW_DATA with the column, the value and the bound when a row (d) is outside of the support. */
 flow_status flow_check_row(const flow *f, const double *row, flow_error *err);
 
-/* The name of the first map whose output is not finite for column `column` of the tile in ws->x, for messages; NULL
- * when all are finite. */
-const char *flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column);
+/* For messages about rows that are not finite: the first map whose output is not for column `column` of the tile in
+ * ws->x, "2.maf", and if the block can tell, why: "0.ffjord: its solver needed more than ...". False, and an empty
+ * text, when all are finite. */
+enum { FLOW_CULPRIT_SIZE = 320 };
+bool flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column, char *text,
+                       size_t size);
 /* The same on the way to the data, for the tile in ws->a. */
-const char *flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column);
+bool flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column, char *text,
+                            size_t size);
+/* After a pass of ws, made with keep, and its backward if there was one: the first block that can tell why it failed on
+ * column `column`. False when none did. */
+bool flow_tile_failure(const flow *f, const flow_workspace *ws, int n, int column, char *text, size_t size);
 
 #endif

@@ -41,7 +41,7 @@ static void choose_first_steps(const flow_ode *ode, flow_ode_area *a, bool down)
 {
     int n = ode->n, d = ode->d;
     size_t count = (size_t)d * (size_t)n;
-    real *t = a->times, *h = a->lengths; /* of steps that are not stored yet */
+    real *t = a->t, *h = a->h;
     measure_tile(ode, a, a->x, a->x, a->x);
     for (int j = 0; j < n; j++)
         a->progress[j] = sqrt((double)a->size[j]);
@@ -83,12 +83,15 @@ static void find_errors(const flow_ode *ode, flow_ode_area *a, const real *h)
         for (int j = 0; j < n; j++)
             a->gf[i * n + j] *= h[j];
     measure_tile(ode, a, a->gf, a->x, a->next);
-    flow_ode_integrate(ode, a, 1, m, tableau->error, h, a->trace_error);
+    if (ode->rate.n_integrals > 0)
+        flow_ode_integrate(ode, a, 1, m, tableau->error, h, a->trace_error);
 }
 
 /* Of row j; the log-determinant has to be as good as x, however many dimensions x is averaged over. */
 static double error_of(const flow_ode *ode, const flow_ode_area *a, int j)
 {
+    if (ode->rate.n_integrals == 0)
+        return sqrt((double)a->size[j]);
     double old = fabs(a->integrals[j]), new = fabs(a->integrals[j] + a->next_integrals[j]);
     double share = fabs(a->trace_error[j]) / (ode->solver->atol + ode->solver->rtol * (old > new ? old : new));
     double size = sqrt((double)a->size[j]);
@@ -102,8 +105,10 @@ static void take_column(const flow_ode *ode, int j, const real *from, real *to)
         to[i * ode->n + j] = from[i * ode->n + j];
 }
 
-static void fail_row(const flow_ode *ode, flow_ode_area *a, int j)
+static void fail_row(const flow_ode *ode, flow_ode_area *a, int j, double error)
 {
+    bool out_of_steps = a->left[j] == 0 || a->taken[j] == (int)ode->solver->max_steps;
+    a->why[j] = !isfinite(error) ? FLOW_ODE_RANGE : out_of_steps ? FLOW_ODE_STEPS : FLOW_ODE_SHORT;
     for (int i = 0; i < ode->d; i++)
         a->x[i * ode->n + j] = (real)NAN;
     for (int i = 0; i < ode->rate.n_integrals; i++)
@@ -111,14 +116,16 @@ static void fail_row(const flow_ode *ode, flow_ode_area *a, int j)
     a->left[j] = 0;
 }
 
-/* Row j has made its step: it is stored, and what was the end of it is the start of the next one. */
+/* Row j has made its step: what was the end of it is the start of the next one. */
 static void accept(const flow_ode *ode, flow_ode_area *a, bool down, int j, double step)
 {
     int stages = ode->solver->tableau->n_stages, n = ode->n, m = ode->rate.n_integrals;
     size_t count = (size_t)ode->d * (size_t)n, k = (size_t)a->taken[j]++;
-    take_column(ode, j, a->x, a->states + k * count);
-    a->times[k * (size_t)n + (size_t)j] = (real)(down ? 1 - a->progress[j] : a->progress[j]);
-    a->lengths[k * (size_t)n + (size_t)j] = (real)(down ? -step : step);
+    if (a->states != NULL) {
+        take_column(ode, j, a->x, a->states + k * count);
+        a->times[k * (size_t)n + (size_t)j] = (real)(down ? 1 - a->progress[j] : a->progress[j]);
+        a->lengths[k * (size_t)n + (size_t)j] = (real)(down ? -step : step);
+    }
     take_column(ode, j, a->next, a->x);
     take_column(ode, j, a->f + (size_t)stages * count, a->f);
     for (int i = 0; i < m; i++) {
@@ -127,8 +134,8 @@ static void accept(const flow_ode *ode, flow_ode_area *a, bool down, int j, doub
     }
 }
 
-/* What becomes of row j after an attempt with `step`. */
-static void decide(const flow_ode *ode, flow_ode_area *a, bool down, int j, double step)
+/* What becomes of row j after an attempt with `step`: whether it made it. */
+static bool decide(const flow_ode *ode, flow_ode_area *a, bool down, int j, double step)
 {
     double error = error_of(ode, a, j), rest = 1 - a->progress[j];
     double factor = safety * pow(error, -1. / ode->solver->tableau->order);
@@ -138,18 +145,19 @@ static void decide(const flow_ode *ode, flow_ode_area *a, bool down, int j, doub
     if (!(error <= 1)) {
         a->step[j] = step * factor;
         if (a->left[j] == 0 || a->step[j] < shortest)
-            fail_row(ode, a, j);
-        return;
+            fail_row(ode, a, j, error);
+        return false;
     }
     accept(ode, a, down, j, step);
     if (step >= rest) { /* arrived */
         a->left[j] = 0;
-        return;
+        return true;
     }
     a->progress[j] += step;
     a->step[j] = step * factor;
     if (a->left[j] == 0 || a->step[j] < shortest || a->taken[j] == (int)ode->solver->max_steps)
-        fail_row(ode, a, j);
+        fail_row(ode, a, j, error);
+    return true;
 }
 
 /* The lengths of the next attempt; false when all rows have arrived. A last step that would be tiny is joined to the
@@ -177,7 +185,7 @@ static void fill_up(const flow_ode *ode, flow_ode_area *a, bool down)
         most = a->taken[j] > most ? a->taken[j] : most;
     *a->n_steps = most;
     size_t n = (size_t)ode->n, count = (size_t)ode->d * n;
-    for (int j = 0; j < ode->n; j++) {
+    for (int j = 0; j < ode->n && a->states != NULL; j++) {
         for (size_t k = (size_t)a->taken[j]; k < (size_t)most; k++) {
             take_column(ode, j, a->x, a->states + k * count);
             a->times[k * n + (size_t)j] = down ? 0 : 1;
@@ -186,33 +194,53 @@ static void fill_up(const flow_ode *ode, flow_ode_area *a, bool down)
     }
 }
 
-void flow_ode_solve_adaptive(const flow_ode *ode, flow_ode_area *a, bool down)
+static void start(const flow_ode *ode, flow_ode_area *a, bool down)
 {
-    const flow_tableau *tableau = ode->solver->tableau;
-    int n = ode->n, stages = tableau->n_stages;
-    real *h = a->gintegrands, *t = a->gat; /* free until the backward, which has no use for them */
-    for (int j = 0; j < n; j++) {
+    for (int j = 0; j < ode->n; j++) {
+        bool wanted = a->wanted == NULL || a->wanted[j] != 0;
         a->taken[j] = 0;
         a->tried[j] = 0;
-        a->left[j] = 2 * (int)ode->solver->max_steps + 20; /* some attempts fail */
-        h[j] = 0;
-        t[j] = down ? 1 : 0;
+        a->left[j] = wanted ? 2 * (int)ode->solver->max_steps + 20 : 0; /* some attempts fail */
+        a->h[j] = 0;
+        a->t[j] = down ? 1 : 0;
     }
-    memcpy(flow_ode_at(ode, a, 0), a->x, (size_t)ode->d * (size_t)n * sizeof *a->x);
-    flow_ode_set_time(ode, a, 0, 0, t, h);
-    flow_ode_evaluate(ode, a, 0, 0, false);
+    flow_ode_set_state(ode, a, 0, a->x);
+    flow_ode_set_time(ode, a, 0, 0, a->t, a->h);
+    flow_ode_evaluate(ode, a, 0, 0, a->on_step != NULL);
     choose_first_steps(ode, a, down);
-    while (choose_steps(ode, a, down, t, h)) {
-        flow_ode_run_stages(ode, a, 1, false, a->x, t, h);
-        flow_ode_advance(ode, stages, tableau->b, a->x, h, a->f, a->next);
-        memcpy(flow_ode_at(ode, a, stages), a->next, (size_t)ode->d * (size_t)n * sizeof *a->next);
-        flow_ode_set_time(ode, a, stages, 1, t, h);
-        flow_ode_evaluate(ode, a, stages, 0, false);
-        flow_ode_integrate(ode, a, ode->rate.n_integrals, stages, tableau->b, h, a->next_integrals);
-        find_errors(ode, a, h);
-        for (int j = 0; j < n; j++)
-            if (a->left[j] > 0)
-                decide(ode, a, down, j, a->step[j]);
+}
+
+/* All rows try the steps a->h; those that do not make it have none there afterwards. */
+static void attempt(const flow_ode *ode, flow_ode_area *a, bool down)
+{
+    const flow_tableau *tableau = ode->solver->tableau;
+    int stages = tableau->n_stages;
+    bool keeps = a->on_step != NULL;
+    if (keeps) { /* the stage itself is known */
+        flow_ode_set_state(ode, a, 0, a->x);
+        flow_ode_set_time(ode, a, 0, 0, a->t, a->h);
     }
+    flow_ode_run_stages(ode, a, 1, keeps, a->x, a->t, a->h);
+    flow_ode_advance(ode, stages, tableau->b, a->x, a->h, a->f, a->next);
+    flow_ode_set_state(ode, a, stages, a->next);
+    flow_ode_set_time(ode, a, stages, 1, a->t, a->h);
+    flow_ode_evaluate(ode, a, stages, 0, keeps);
+    flow_ode_integrate(ode, a, ode->rate.n_integrals, stages, tableau->b, a->h, a->next_integrals);
+    find_errors(ode, a, a->h);
+    for (int j = 0; j < ode->n; j++)
+        if (a->left[j] > 0 && !decide(ode, a, down, j, a->step[j]))
+            a->h[j] = 0;
+}
+
+void flow_ode_run_adaptive(const flow_ode *ode, flow_ode_area *a, bool down)
+{
+    start(ode, a, down);
+    while (choose_steps(ode, a, down, a->t, a->h)) {
+        flow_ode_select(ode, a, a->h);
+        attempt(ode, a, down);
+        if (a->on_step != NULL)
+            a->on_step(ode, a, a->h);
+    }
+    flow_ode_select_all(ode, a);
     fill_up(ode, a, down);
 }

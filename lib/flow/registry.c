@@ -267,7 +267,10 @@ void flow_registry_schema(cJSON *definitions)
     list = choice_schema(definitions, "solver", &names);
     for (int i = 0; flow_tableaux[i] != NULL; i++) {
         const flow_tableau *t = flow_tableaux[i];
-        add_choice(list, names, t->type, object_schema(t->type, t->help, flow_solver_options(t), NULL, false));
+        cJSON *schema = object_schema(t->type, t->help, flow_solver_options(t), NULL, false);
+        add_choice(list, names, t->type, schema);
+        if (i == 0) /* which it is without a type */
+            cJSON_DeleteItemFromObjectCaseSensitive(schema, "required");
     }
     list = choice_schema(definitions, "base", &names);
     for (int i = 0; flow_base_types[i] != NULL; i++) {

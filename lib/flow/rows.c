@@ -305,3 +305,83 @@ void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, si
     for (int t = 0; round_trip != NULL && t < runner->n_threads; t++)
         *round_trip = fmax(t == 0 ? 0 : *round_trip, runner->workers[t].round_trip);
 }
+
+/* ---- what is the matter with a row ---- */
+
+/* From z in ws->a or x in ws->x to the latent end, and from there to the data end, in which order ever. */
+static bool explain_tile(const flow_runner *runner, bool latent, bool back, int column, char *text, size_t size)
+{
+    const flow *f = runner->f;
+    worker *w = &runner->workers[0];
+    flow_workspace *ws = w->ws;
+    size_t count = (size_t)f->dim * FLOW_TILE;
+    const real *z;
+    for (int way = 0; way < (back ? 2 : 1); way++, latent = !latent) {
+        memcpy(w->x, ws->x, count * sizeof *w->x);
+        memcpy(w->z, ws->a, count * sizeof *w->z);
+        if (latent ? flow_tile_culprit(f, runner->weights, ws, FLOW_TILE, column, text, size)
+                   : flow_tile_data_culprit(f, runner->weights, ws, FLOW_TILE, column, text, size))
+            return true;
+        memcpy(ws->x, w->x, count * sizeof *w->x);
+        memcpy(ws->a, w->z, count * sizeof *w->z);
+        if (latent) {
+            flow_tile_to_latent(f, runner->weights, ws, FLOW_TILE, &z);
+            memmove(ws->a, z, count * sizeof *z);
+        } else {
+            flow_tile_to_data(f, runner->weights, ws, FLOW_TILE);
+        }
+    }
+    return false;
+}
+
+bool flow_rows_explain(flow_runner *runner, flow_end to, bool back, const double *row, char *text, size_t size)
+{
+    const flow *f = runner->f;
+    flow_workspace *ws = runner->workers[0].ws;
+    bool latent = to == FLOW_END_LATENT, found = false;
+    for (int k = 0; k < (f->n_discrete > 0 && latent ? FLOW_NOISE_DRAWS : 1) && !found; k++) {
+        flow_tile_load_padded(f, ws, row, (size_t)flow_width(f), 1, FLOW_TILE);
+        for (size_t i = 0; i < (size_t)f->dim * FLOW_TILE; i++)
+            ws->a[i] = (real)ws->x[i];
+        ws->noise = latent ? noise_of_draw(k) : no_noise;
+        found = explain_tile(runner, latent, back, 0, text, size);
+        ws->noise = no_noise;
+    }
+    return found;
+}
+
+/* The first column that is not finite at either end. */
+static int first_failure(const flow_runner *runner, int n_rows)
+{
+    const flow *f = runner->f;
+    flow_workspace *ws = runner->workers[0].ws;
+    const real *z;
+    flow_tile_to_data(f, runner->weights, ws, FLOW_TILE);
+    flow_tile_to_latent(f, runner->weights, ws, FLOW_TILE, &z); /* NaN where x is not finite */
+    for (int j = 0; j < n_rows; j++)
+        for (int i = 0; i < f->dim; i++)
+            if (!isfinite(z[i * FLOW_TILE + j]) || !isfinite(ws->logdet[j]))
+                return j;
+    return -1;
+}
+
+bool flow_rows_explain_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
+                             const double *context, uint64_t *row, char *text, size_t size)
+{
+    const flow *f = runner->f;
+    flow_workspace *ws = runner->workers[0].ws;
+    for (size_t at = 0; at < n; at += FLOW_TILE) {
+        int n_rows = n - at < FLOW_TILE ? (int)(n - at) : FLOW_TILE;
+        if (f->context.n > 0)
+            flow_tile_load_context(f, ws, context + at * (size_t)f->context.n, n_rows, FLOW_TILE);
+        flow_tile_draw(f, runner->weights, ws, FLOW_TILE, seed, first_row + at, temperature);
+        int j = first_failure(runner, n_rows);
+        if (j < 0)
+            continue;
+        *row = first_row + at + (uint64_t)j;
+        flow_tile_draw(f, runner->weights, ws, FLOW_TILE, seed, first_row + at, temperature);
+        return explain_tile(runner, false, true, j, text, size);
+    }
+    text[0] = '\0';
+    return false;
+}

@@ -44,4 +44,11 @@ void flow_rows_round_trip(flow_runner *runner, flow_end to, const double *rows, 
 void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
                       const double *context, double *x, double *logp, double *round_trip);
 
+/* For messages about rows whose results are not finite, what flow_tile_culprit says: of a row (d + c) on its way to
+ * the other end, and with `back` on its way back. False, and an empty text, when all maps are finite there. */
+bool flow_rows_explain(flow_runner *runner, flow_end to, bool back, const double *row, char *text, size_t size);
+/* The same of the first draw among those that flow_rows_sample was asked for, there and back; its number into *row. */
+bool flow_rows_explain_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
+                             const double *context, uint64_t *row, char *text, size_t size);
+
 #endif

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "flow/flow.h"
@@ -292,46 +293,81 @@ static bool column_is_finite(const flow *f, const real *tile, int n, int column)
     return true;
 }
 
-const char *flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column)
+/* "0.ffjord: why". With `always` the name at least. */
+static bool name_block(const flow *f, const flow_pass *pass, int block, int column, bool always, char *text,
+                       size_t size)
 {
-    columns_to_latent(f, ws, n);
-    if (!column_is_finite(f, ws->a, n, column) || !isfinite(ws->logdet[column]))
-        return "the data or their column maps";
-    make_features(f, weights, ws, n);
-    real *in = ws->a, *out = ws->b;
-    for (int i = 0; i < f->n_blocks; i++) {
-        flow_pass pass = pass_of(f, weights, ws, n, i);
-        f->blocks[i].type->to_latent(f->blocks[i].state, &pass, in, out, ws->logdet);
-        if (!column_is_finite(f, out, n, column) || !isfinite(ws->logdet[column]))
-            return f->blocks[i].name;
-        real *next = in;
-        in = out;
-        out = next;
-    }
-    return NULL;
+    const flow_block *b = &f->blocks[block];
+    int used = snprintf(text, size, "%s", b->name);
+    size_t rest = size - (size_t)used;
+    char why[FLOW_CULPRIT_SIZE];
+    bool tells = b->type->explain != NULL && b->type->explain(b->state, pass, column, why, sizeof why);
+    if (tells)
+        snprintf(text + used, rest, ": %s", why);
+    return tells || always;
 }
 
-const char *flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column)
+bool flow_tile_failure(const flow *f, const flow_workspace *ws, int n, int column, char *text, size_t size)
+{
+    assert(ws->keep);
+    for (int i = 0; i < f->n_blocks; i++) {
+        flow_pass pass = pass_of(f, NULL, ws, n, i);
+        if (name_block(f, &pass, i, column, false, text, size))
+            return true;
+    }
+    text[0] = '\0';
+    return false;
+}
+
+/* From ws->a through all blocks, until column `column` is not finite; *out is what comes out of the last one. */
+static bool find_block(const flow *f, const real *weights, flow_workspace *ws, int n, bool latent, int column,
+                       const real **out, char *text, size_t size)
+{
+    make_features(f, weights, ws, n);
+    real *in = ws->a, *next = ws->b;
+    for (int k = 0; k < f->n_blocks; k++) {
+        int i = latent ? k : f->n_blocks - 1 - k;
+        const flow_block *block = &f->blocks[i];
+        flow_pass pass = pass_of(f, weights, ws, n, i);
+        (latent ? block->type->to_latent : block->type->to_data)(block->state, &pass, in, next, ws->logdet);
+        if (!column_is_finite(f, next, n, column) || !isfinite(ws->logdet[column]))
+            return name_block(f, &pass, i, column, true, text, size);
+        real *used = in;
+        in = next;
+        next = used;
+    }
+    *out = in;
+    text[0] = '\0';
+    return false;
+}
+
+bool flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column, char *text,
+                       size_t size)
+{
+    columns_to_latent(f, ws, n);
+    if (!column_is_finite(f, ws->a, n, column) || !isfinite(ws->logdet[column])) {
+        snprintf(text, size, "the data or their column maps");
+        return true;
+    }
+    const real *z;
+    return find_block(f, weights, ws, n, true, column, &z, text, size);
+}
+
+bool flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column, char *text,
+                            size_t size)
 {
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
-    make_features(f, weights, ws, n);
-    real *in = ws->a, *out = ws->b;
-    for (int i = f->n_blocks - 1; i >= 0; i--) {
-        flow_pass pass = pass_of(f, weights, ws, n, i);
-        f->blocks[i].type->to_data(f->blocks[i].state, &pass, in, out, ws->logdet);
-        if (!column_is_finite(f, out, n, column) || !isfinite(ws->logdet[column]))
-            return f->blocks[i].name;
-        real *next = in;
-        in = out;
-        out = next;
-    }
+    const real *x;
+    if (find_block(f, weights, ws, n, false, column, &x, text, size))
+        return true;
     size_t count = (size_t)f->dim * (size_t)n;
     for (size_t k = 0; k < count; k++)
-        ws->x[k] = (double)in[k];
+        ws->x[k] = (double)x[k];
     for (int i = f->n_columns - 1; i >= 0; i--)
         f->columns[i].type->to_data(f->columns[i].state, f->params.fitted, n, ws->x, ws->x, ws->logdet);
+    bool finite = isfinite(ws->logdet[column]);
     for (int i = 0; i < f->dim; i++)
-        if (!isfinite(ws->x[(size_t)i * (size_t)n + (size_t)column]))
-            return "the column maps";
-    return isfinite(ws->logdet[column]) ? NULL : "the column maps";
+        finite = finite && isfinite(ws->x[(size_t)i * (size_t)n + (size_t)column]);
+    snprintf(text, size, "%s", finite ? "" : "the column maps");
+    return !finite;
 }

@@ -53,8 +53,11 @@ typedef struct flow_field_tile {
     const flow_field *field;
     const real *weights;
     const real *context; /* (c, n) or NULL */
-    int n;
-    real *offset;        /* (w[0], n): what context and bias add to the first layer */
+    int n;               /* columns that are evaluated */
+    int n_all;           /* and those of the tile */
+    const int *columns;  /* (n): which they are; NULL: all */
+    real *offset;        /* (w[0], n): what context and bias add to the first layer; one of the two: */
+    real *all_offset, *some_offset; /* (w[0], n_all), (w[0], n) */
     real *outer, *cross; /* (w[1], w[0]): (W1x W3)^T and M; of one hidden layer cross is m (w[0]) */
     real *goffset, *gcross;
     real *gweight[FLOW_FIELD_DEPTH + 1], *gbias[FLOW_FIELD_DEPTH + 1];
@@ -73,10 +76,19 @@ void flow_field_start(flow_field_tile *tile);
  * number `slot`; `keeps`: its backward follows. */
 void flow_field_apply(flow_field_tile *tile, int slot, bool keeps, const real *at, real *f, real *trace);
 
+/* From here to the next layout or selection evaluations and their backwards are given n columns only, those of the tile
+ * that are listed; NULL: all of them. What is known of each row goes with it. The list is borrowed. */
+void flow_field_select(flow_field_tile *tile, int n, const int *columns);
+/* Whether a column comes out the same with any n. Matrix products are such as long as their sums are short: beyond some
+ * length libraries cut them, and where depends on the shape. */
+bool flow_field_selects(const flow_field *field);
+
 /* The backward of a tile: begin, then any number of evaluations, each of them from the slot in which it was kept, then
- * finish. Writes gx (d, n) given the gradients at f and at the trace (NULL: 0). */
+ * finish. Writes gx (d, n) given the gradients at f and at the trace (NULL: 0), and with `sums` adds to those of the
+ * weights and the context. A slot stays as it is. */
 void flow_field_begin_backward(flow_field_tile *tile);
-void flow_field_backward(flow_field_tile *tile, int slot, const real *at, const real *gf, const real *gtrace, real *gx);
+void flow_field_backward(flow_field_tile *tile, int slot, const real *at, const real *gf, const real *gtrace, bool sums,
+                         real *gx);
 /* Adds to gcontext (c, n; NULL: not wanted) and records the weights. */
 void flow_field_finish_backward(flow_field_tile *tile, real *gcontext, flow_tape *tape);
 

@@ -55,7 +55,7 @@ static void describe_culprit(flow_trainer *t, char *out, size_t size)
 
 static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double rate, flow_error *err)
 {
-    char culprit[560], message[720], origin[64] = "the initial ones";
+    char culprit[FLOW_CULPRIT_SIZE + 360], message[FLOW_CULPRIT_SIZE + 520], origin[64] = "the initial ones";
     describe_culprit(t, culprit, sizeof culprit);
     int64_t dropped = ++t->counters[COUNT_DROPPED], in_a_row = ++t->counters[COUNT_DROPPED_IN_A_ROW];
     double factor = t->figures[FIGURE_RATE_FACTOR], cut_factor = fmax(factor * cut, least_factor);

@@ -101,8 +101,10 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
         flow_rows_logp(e->runner, e->rows, n, e->logp);
         for (size_t i = 0; i < n; i++) {
             flow_moments_add(&moments, e->logp[i], e->row_weights[i]);
-            if (!isfinite(e->logp[i]) && out->not_finite++ == 0)
+            if (!isfinite(e->logp[i]) && out->not_finite++ == 0) {
                 out->first_not_finite = e->numbers[i];
+                flow_rows_explain(e->runner, FLOW_END_LATENT, false, e->rows + i * e->width, out->why, sizeof out->why);
+            }
             if (logp != NULL)
                 logp[out->rows + (int64_t)i] = e->logp[i];
             if (row_weights != NULL)

@@ -24,9 +24,9 @@ static void mle_tile(const flow_objective_tile *tile)
 
 static void mle_blame(const flow_objective_tile *tile, int row, char *place, size_t size)
 {
-    const char *name = flow_tile_culprit(tile->f, tile->weights, tile->ws, tile->n, row);
-    /* Every map is finite, so it is the base or the sum: log p itself is beyond all bounds. */
-    snprintf(place, size, "%s", name != NULL ? name : tile->f->base->type);
+    /* When every map is finite it is the base or the sum: log p itself is beyond all bounds. */
+    if (!flow_tile_culprit(tile->f, tile->weights, tile->ws, tile->n, row, place, size))
+        snprintf(place, size, "%s", tile->f->base->type);
 }
 
 const flow_objective_type flow_objective_mle = {

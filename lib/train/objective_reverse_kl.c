@@ -97,11 +97,8 @@ static void reverse_kl_blame(const flow_objective_tile *tile, int row, char *pla
 {
     enum { SHOWN = 4 };
     const flow *f = tile->f;
-    const char *name = flow_tile_data_culprit(f, tile->weights, tile->ws, tile->n, row);
-    if (name != NULL) {
-        snprintf(place, size, "%s", name);
+    if (flow_tile_data_culprit(f, tile->weights, tile->ws, tile->n, row, place, size))
         return;
-    }
     double *x = tile->point, *gradient = x + f->dim;
     gather(tile->ws->x, f->dim, tile->n, row, x);
     double log_density = flow_target_log(tile->target, x, gradient);

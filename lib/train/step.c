@@ -259,6 +259,18 @@ static void blame_gradient(const flow_step *step, flow_culprit *out)
     }
 }
 
+/* A block that cannot take a row back says so itself. */
+static bool blame_failure(const flow_step *step, flow_culprit *out)
+{
+    for (int t = 0; t < step->n_used; t++)
+        for (int j = 0; j < step->tiles[t].n_rows; j++)
+            if (flow_tile_failure(step->f, step->tiles[t].ws, step->tiles[t].n, j, out->place, sizeof out->place)) {
+                out->row = (int64_t)t * FLOW_TILE + j;
+                return true;
+            }
+    return false;
+}
+
 void flow_step_blame(flow_step *step, flow_culprit *out)
 {
     *out = (flow_culprit){.row = -1};
@@ -274,5 +286,6 @@ void flow_step_blame(flow_step *step, flow_culprit *out)
         }
     }
     out->in_gradient = true;
-    blame_gradient(step, out);
+    if (!blame_failure(step, out))
+        blame_gradient(step, out);
 }

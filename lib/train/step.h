@@ -50,7 +50,8 @@ void flow_step_observe(flow_step *step, double share, double *fitted);
 /* What made a step unusable. */
 typedef struct flow_culprit {
     int64_t row;      /* of the batch; -1: cannot be told */
-    char place[200];  /* the block or the weights where it shows, "2.maf"; "" when it cannot be told */
+    char place[FLOW_CULPRIT_SIZE]; /* the block or the weights where it shows, "2.maf", and why if that is known; ""
+                                      when it cannot be told */
     bool in_gradient; /* the scores are finite, their gradient is not */
 } flow_culprit;
 

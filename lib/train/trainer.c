@@ -268,12 +268,13 @@ static void warn_not_finite(const flow_trainer *t, const flow_train_hooks *hooks
 {
     if (hooks->on_warning == NULL)
         return;
-    char message[512];
+    char message[FLOW_CULPRIT_SIZE + 512];
     snprintf(message, sizeof message,
-             "epoch %lld: %s of %lld held-out %s%s is not finite, the first is %s %lld of %.200s; these weights "
+             "epoch %lld: %s of %lld held-out %s%s is not finite, the first is %s %lld of %.200s%s%s%s; these weights "
              "are not kept", (long long)t->counters[COUNT_EPOCHS] + 1, t->objective.type->quantity,
              (long long)likelihood->not_finite, t->source->type->noun, likelihood->not_finite == 1 ? "" : "s",
-             t->source->type->noun, (long long)likelihood->first_not_finite + 1, t->source->held_out_name);
+             t->source->type->noun, (long long)likelihood->first_not_finite + 1, t->source->held_out_name,
+             likelihood->why[0] != '\0' ? " (in " : "", likelihood->why, likelihood->why[0] != '\0' ? ")" : "");
     hooks->on_warning(hooks->context, message);
 }
 

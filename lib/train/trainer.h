@@ -124,6 +124,7 @@ typedef struct flow_likelihood {
     double effective_rows;    /* (sum w)^2 / sum(w^2): rows when all weights are equal */
     int64_t not_finite;       /* rows whose log-density is not finite */
     int64_t first_not_finite; /* the number of the first of them in the file, counted from 0; -1: none */
+    char why[FLOW_CULPRIT_SIZE]; /* and where it became so, as flow_tile_culprit tells; "" if nobody can */
 } flow_likelihood;
 
 flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weights, flow_dataset *data, int n_threads,
