@@ -59,8 +59,7 @@ static void apply(void *context, int slot, bool keeps, const real *at, real *f, 
 static void backward(void *context, int slot, const real *at, const real *gf, const real *gintegrands, bool sums,
                      real *gx)
 {
-    (void)sums;
-    flow_field_backward(context, slot, at, gf, gintegrands, gx);
+    flow_field_backward(context, slot, at, gf, gintegrands, sums, gx);
 }
 
 static size_t lay_out(const ffjord *block, int n, void *memory, work *w)
@@ -175,7 +174,7 @@ static void velocity_backward(const void *self, const flow_pass *pass, const rea
     work w;
     start(self, pass, &w);
     flow_field_begin_backward(&w.tile);
-    flow_field_backward(&w.tile, 0, at, gf, NULL, w.gat);
+    flow_field_backward(&w.tile, 0, at, gf, NULL, true, w.gat);
     flow_field_finish_backward(&w.tile, pass->gcontext, pass->tape);
 }
 

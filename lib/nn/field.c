@@ -243,13 +243,13 @@ static void sum_weights(flow_field_tile *tile, int l, int n_in, const real *x, c
 }
 
 /* From the trace to the derivatives of the first activation; gfirst of the second layer is made beforehand. */
-static void cross_backward(flow_field_tile *tile, const flow_field_slot *slot, const real *gtrace)
+static void cross_backward(flow_field_tile *tile, const flow_field_slot *slot, const real *gtrace, bool sums)
 {
     int n = tile->n, widths[] = {width_of(tile->field, 0), width_of(tile->field, 1)};
     if (tile->field->n_hidden == 1) {
         for (int r = 0; r < widths[0]; r++) {
             size_t line = (size_t)r * (size_t)n;
-            tile->gcross[r] += flow_dot(n, gtrace, slot->first[0] + line);
+            tile->gcross[r] += sums ? flow_dot(n, gtrace, slot->first[0] + line) : 0;
             for (int j = 0; j < n; j++)
                 tile->gfirst[0][line + (size_t)j] = tile->cross[r] * gtrace[j];
         }
@@ -258,32 +258,37 @@ static void cross_backward(flow_field_tile *tile, const flow_field_slot *slot, c
     real *gmixed = tile->gfirst[1]; /* which is used up */
     for (int r = 0; r < widths[1]; r++)
         multiply((size_t)n, gtrace, slot->first[1] + (size_t)r * (size_t)n, gmixed + (size_t)r * (size_t)n);
-    flow_gemm(false, true, widths[1], widths[0], n, gmixed, n, slot->first[0], n, 1, tile->gcross, widths[0]);
+    if (sums)
+        flow_gemm(false, true, widths[1], widths[0], n, gmixed, n, slot->first[0], n, 1, tile->gcross, widths[0]);
     flow_gemm(true, false, widths[0], n, widths[1], tile->cross, widths[0], gmixed, n, 0, tile->gfirst[0], n);
 }
 
 void flow_field_backward(flow_field_tile *tile, int slot_at, const real *at, const real *gf, const real *gtrace,
-                         real *gx)
+                         bool sums, real *gx)
 {
     const flow_field *field = tile->field;
     const flow_field_slot *slot = &tile->slots[slot_at];
     const flow_linear *first = &field->layers[0], *last = &field->layers[field->n_hidden];
     int n = tile->n, top = field->n_hidden - 1;
-    sum_weights(tile, field->n_hidden, last->n_in, slot->y[top], gf);
+    if (sums)
+        sum_weights(tile, field->n_hidden, last->n_in, slot->y[top], gf);
     flow_linear_backward(last, tile->weights, n, gf, tile->g[top]);
     if (top == 1) {
         const flow_linear *layer = &field->layers[1];
         for (int r = 0; r < layer->n_out && gtrace != NULL; r++)
             multiply((size_t)n, gtrace, slot->mixed + (size_t)r * (size_t)n, tile->gfirst[1] + (size_t)r * (size_t)n);
         through_activation(tile, slot, 1, gtrace != NULL);
-        sum_weights(tile, 1, layer->n_in, slot->y[0], tile->g[1]);
+        if (sums)
+            sum_weights(tile, 1, layer->n_in, slot->y[0], tile->g[1]);
         flow_linear_backward(layer, tile->weights, n, tile->g[1], tile->g[0]);
     }
     if (gtrace != NULL)
-        cross_backward(tile, slot, gtrace);
+        cross_backward(tile, slot, gtrace, sums);
     through_activation(tile, slot, 0, gtrace != NULL);
-    sum_weights(tile, 0, field->dim + 1, at, tile->g[0]);
-    add((size_t)first->n_out * (size_t)n, tile->g[0], tile->goffset);
+    if (sums) {
+        sum_weights(tile, 0, field->dim + 1, at, tile->g[0]);
+        add((size_t)first->n_out * (size_t)n, tile->g[0], tile->goffset);
+    }
     flow_gemm(true, false, field->dim, n, first->n_out, tile->weights + first->weight, first->n_in, tile->g[0], n, 0,
               gx, n);
 }

@@ -74,9 +74,11 @@ void flow_field_start(flow_field_tile *tile);
 void flow_field_apply(flow_field_tile *tile, int slot, bool keeps, const real *at, real *f, real *trace);
 
 /* The backward of a tile: begin, then any number of evaluations, each of them from the slot in which it was kept, then
- * finish. Writes gx (d, n) given the gradients at f and at the trace (NULL: 0). */
+ * finish. Writes gx (d, n) given the gradients at f and at the trace (NULL: 0); with `sums` adds to those of the weights
+ * and the context. */
 void flow_field_begin_backward(flow_field_tile *tile);
-void flow_field_backward(flow_field_tile *tile, int slot, const real *at, const real *gf, const real *gtrace, real *gx);
+void flow_field_backward(flow_field_tile *tile, int slot, const real *at, const real *gf, const real *gtrace, bool sums,
+                         real *gx);
 /* Adds to gcontext (c, n; NULL: not wanted) and records the weights. */
 void flow_field_finish_backward(flow_field_tile *tile, real *gcontext, flow_tape *tape);
 
