@@ -237,8 +237,8 @@ static const config continuous[] = {
                       "\"kinetic_energy\": 0.2, \"jacobian_norm\": 0.1, \"train_time\": true"), 4, 1, NULL, 1e-2},
     {"ffjord", FFJORD("\"rk4\"", "\"network\": \"concatsquash\", " NET ", \"kinetic_energy\": 0.2, "
                       "\"jacobian_norm\": 0.1, \"train_time\": true"), 3, 0, NULL, 1e-2},
-    {"ffjord", FFJORD("\"midpoint\"", "\"hidden\": [6, 5, 4], \"trace\": {\"type\": \"hutchinson\", \"exact_up_to\": 3}, "
-                      "\"jacobian_norm\": 0.1, \"activation\": \"silu\""), 3, 0, NULL, 0.1},
+    {"ffjord", FFJORD("\"midpoint\"", "\"hidden\": [6, 5, 4], \"trace\": {\"type\": \"hutchinson\", \"exact_up_to\": "
+                      "3}, \"jacobian_norm\": 0.1, \"activation\": \"silu\""), 3, 0, NULL, 0.1},
 };
 
 typedef struct base_config {

@@ -46,8 +46,8 @@ flow_status flow_solver_new(flow_solver *out, flow_json *spec, flow_error *err);
 
 /* The right-hand side. `at` (d + 1, n) are the lines of x, then the time of each row; f is (d, n), the integrands
  * (n_integrals, n): the trace, then what else there is to integrate. Where `keeps` says that a backward follows,
- * `slot`, from 0 to n_stages - 1, tells evaluations apart, and nobody reads the integrands, which may stay unwritten; it
- * is 0 elsewhere. The backward writes gx (d, n) from the
+ * `slot`, from 0 to n_stages - 1, tells evaluations apart, and nobody reads the integrands, which may stay unwritten;
+ * it is 0 elsewhere. The backward writes gx (d, n) from the
  * gradients at f and the integrands, and with `sums` adds to the gradients of the weights. */
 typedef struct flow_ode_rate {
     void *context;

@@ -69,7 +69,7 @@ typedef struct flow_field {
     size_t time_weight;
     real kinetic, jacobian;
     flow_linear layers[FLOW_FIELD_LAYERS];
-    flow_linear gates[FLOW_FIELD_LAYERS], shifts[FLOW_FIELD_LAYERS]; /* concatsquash only: of the features of the time */
+    flow_linear gates[FLOW_FIELD_LAYERS], shifts[FLOW_FIELD_LAYERS]; /* concatsquash only: of the time's features */
 } flow_field;
 
 /* Declares "PREFIXlayer0/weight", ... FLOW_SPEC for a number of hidden layers that is not from 1 to FLOW_FIELD_DEPTH.
@@ -86,7 +86,7 @@ typedef struct flow_field_plan {
     bool closed;      /* the trace from its closed form */
     bool penalises;   /* the penalty is wanted */
     bool apart;       /* so are the traces along the single probes, whose mean the trace is then */
-    int n_probes;     /* tangents along probes; 0: along unit vectors. With `closed`, for |J|^2 alone, which needs some */
+    int n_probes;     /* tangents along probes; 0: along unit vectors. With `closed` for |J|^2 alone, 0: none */
 } flow_field_plan;
 
 /* How many integrands there are: the trace; the penalty, if it is wanted; the traces along the probes, likewise. */
