@@ -248,7 +248,7 @@ static void report_text(flow_text *text, const session *s, const tally *sum)
     flow_text_add(text, "mean log-%s %s nats\n", f->n_discrete == f->dim ? "probability " : "density     ",
                   format_estimate(number, mean, standard_error(sum)));
     if (sum->estimates)
-        flow_text_add(text, "                      from estimated traces, which make %.2g of that error\n",
+        flow_text_add(text, "                      from estimated traces, whose own standard error is %.2g\n",
                       estimator_error(sum));
     if (f->n_discrete > 0)
         flow_text_add(text, "                      a lower bound: %d column%s discrete, and counted by the probability "
