@@ -86,7 +86,7 @@ bool flow_field_has_tangents(const flow_field_plan *plan)
 
 static int widest(const flow_field *field)
 {
-    int most = 0;
+    int most = 1;
     for (int l = 0; l <= field->n_hidden; l++)
         most = flow_field_width(field, l) > most ? flow_field_width(field, l) : most;
     return most;
@@ -115,7 +115,7 @@ static flow_field_sums take_sums(flow_layout *layout, const flow_linear *linear)
 
 static void lay_out_slot(const flow_field *field, size_t n, flow_layout *layout, flow_field_slot *slot)
 {
-    slot->input = take(layout, (size_t)(field->dim + field->n_times), n);
+    slot->input = take(layout, (size_t)field->dim + (size_t)field->n_times, n);
     slot->f = take(layout, (size_t)field->dim, n);
     for (int l = 0; l <= field->n_hidden; l++) {
         size_t width = (size_t)flow_field_width(field, l);
