@@ -59,6 +59,8 @@ typedef struct row_value {
 typedef struct tally {
     int64_t rows, finite; /* all rows, and those with a finite log-density */
     flow_moments moments; /* of the finite ones */
+    bool estimates;       /* log-densities are estimates themselves */
+    double variance;      /* of them: the sum of weight^2 variance */
     const char *weight;   /* the column of the weights; NULL: all rows count the same */
     row_value *worst;     /* (n_worst) ascending, finite ones only */
     int n_worst, n_worst_max;
@@ -84,7 +86,8 @@ static void count_worst(tally *sum, int64_t row, double logp)
 }
 
 /* x is the row, of a flow that may have a support. */
-static void count_row(tally *sum, const session *s, const double *x, int64_t row, double logp, double weight)
+static void count_row(tally *sum, const session *s, const double *x, int64_t row, double logp, double variance,
+                      double weight)
 {
     flow_error why;
     if (logp == -INFINITY && flow_check_row(s->model->f, x, &why) != FLOW_OK) {
@@ -107,6 +110,7 @@ static void count_row(tally *sum, const session *s, const double *x, int64_t row
     sum->rows++;
     sum->finite++;
     flow_moments_add(&sum->moments, logp, weight);
+    sum->variance += weight * weight * variance;
     count_worst(sum, row, logp);
 }
 
@@ -115,6 +119,12 @@ static double standard_error(const tally *sum)
     if (sum->finite < 2)
         return NAN;
     return flow_moments_error(&sum->moments);
+}
+
+/* The part of it that estimates of the rows' log-densities have in it. */
+static double estimator_error(const tally *sum)
+{
+    return sqrt(sum->variance) / flow_moments_weight(&sum->moments);
 }
 
 static double bits_per_dimension(const tally *sum, int d)
@@ -127,9 +137,10 @@ static flow_status evaluate(session *s, input *in, sink *out, tally *sum, flow_e
     size_t width = (size_t)s->width, n_read = (size_t)in->n_columns, chunk = input_chunk(in->n_columns), n = 0;
     flow_status status = FLOW_OK;
     double *x = calloc(chunk, n_read * sizeof *x), *weights = calloc(chunk, sizeof *weights);
-    double *logp = calloc(chunk, sizeof *logp);
+    double *logp = calloc(chunk, sizeof *logp), *variance = calloc(chunk, sizeof *variance);
+    double *out_rows = calloc(chunk, 2 * sizeof *out_rows);
     int64_t *numbers = calloc(chunk, sizeof *numbers);
-    if (x == NULL || weights == NULL || logp == NULL || numbers == NULL) {
+    if (x == NULL || weights == NULL || logp == NULL || variance == NULL || out_rows == NULL || numbers == NULL) {
         status = flow_error_memory(err, "the rows");
         goto done;
     }
@@ -141,10 +152,13 @@ static flow_status evaluate(session *s, input *in, sink *out, tally *sum, flow_e
             weights[i] = in->has_optional ? x[i * n_read + width] : 1;
             memmove(x + i * width, x + i * n_read, width * sizeof *x);
         }
-        flow_rows_logp(s->runner, x, n, logp);
-        for (size_t i = 0; i < n; i++)
-            count_row(sum, s, x + i * width, numbers[i], logp[i], weights[i]);
-        status = sink_write(out, logp, n, err);
+        flow_rows_logp_variance(s->runner, x, n, logp, variance);
+        for (size_t i = 0; i < n; i++) {
+            count_row(sum, s, x + i * width, numbers[i], logp[i], variance[i], weights[i]);
+            out_rows[2 * i] = logp[i];
+            out_rows[2 * i + 1] = sqrt(variance[i]);
+        }
+        status = sink_write(out, sum->estimates ? out_rows : logp, n, err);
         if (status != FLOW_OK)
             break;
     }
@@ -154,6 +168,8 @@ done:
     free(x);
     free(weights);
     free(logp);
+    free(variance);
+    free(out_rows);
     free(numbers);
     return status;
 }
@@ -190,6 +206,8 @@ static flow_status report_json(const session *s, const input *in, const logprob_
     cJSON_AddNumberToObject(object, "rows", (double)sum->rows);
     cJSON_AddNumberToObject(object, "mean", sum->finite > 0 ? flow_moments_mean(&sum->moments) : NAN);
     cJSON_AddNumberToObject(object, "standard_error", standard_error(sum));
+    if (sum->estimates)
+        cJSON_AddNumberToObject(object, "estimator_error", sum->finite > 0 ? estimator_error(sum) : NAN);
     cJSON_AddNumberToObject(object, "bits_per_dimension", sum->finite > 0 ? bits_per_dimension(sum, s->dim) : NAN);
     if (sum->weight != NULL) {
         cJSON_AddStringToObject(object, "weight", sum->weight);
@@ -235,6 +253,9 @@ static void report_text(flow_text *text, const session *s, const tally *sum)
     const flow *f = s->model->f;
     flow_text_add(text, "mean log-%s %s nats\n", f->n_discrete == f->dim ? "probability " : "density     ",
                   format_estimate(number, mean, standard_error(sum)));
+    if (sum->estimates)
+        flow_text_add(text, "                      from estimated traces, whose own standard error is %.2g\n",
+                      estimator_error(sum));
     if (f->n_discrete > 0)
         flow_text_add(text, "                      a lower bound: %d column%s discrete, and counted by the probability "
                       "of the value\n", f->n_discrete, f->n_discrete == 1 ? " is" : "s are");
@@ -297,7 +318,7 @@ static flow_status open_input(input *in, const session *s, const logprob_args *a
 
 static flow_status run(void *args_, console *con, flow_error *err)
 {
-    static const char *const columns[] = {"logprob"};
+    static const char *const columns[] = {"logprob", "standard_error"};
     logprob_args *args = args_;
     session s = {0};
     input in = {0};
@@ -309,10 +330,12 @@ static flow_status run(void *args_, console *con, flow_error *err)
         status = session_open(&s, args->model, &args->common, err);
     if (status == FLOW_OK)
         status = open_input(&in, &s, args, con, err);
+    if (status == FLOW_OK)
+        sum.estimates = flow_estimates(s.model->f);
     if (in.has_optional)
         sum.weight = args->weight != NULL ? args->weight : s.model->spec->weight;
     if (status == FLOW_OK && args->output != NULL)
-        status = sink_open(&out, args->output, columns, 1, args->as_float, args->data, err);
+        status = sink_open(&out, args->output, columns, sum.estimates ? 2 : 1, args->as_float, args->data, err);
     if (status != FLOW_OK)
         goto done;
     stop_watch();
@@ -341,7 +364,8 @@ const command command_logprob = {
                    "standard error of that mean, bits per dimension (-mean / (d ln 2)) and the least likely rows. "
                    "Columns are matched by name: their order does not matter and further ones are ignored; data "
                    "without names are matched by position. A conditional model reads the columns of its context "
-                   "too.",
+                   "too. Of a model whose log-densities are estimates (ffjord in many dimensions) each row gets a "
+                   "second value, the standard error of its estimate.",
     .examples = "  flowctl logprob moons.h5 data/two_moons.h5:/test\n"
                 "  flowctl logprob moons.h5 events.csv -o logprob.csv\n"
                 "  zcat events.csv.gz | flowctl logprob moons.h5 - --json",

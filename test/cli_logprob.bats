@@ -200,3 +200,26 @@ setup() {
     flowctl invert model.h5 many.csv 2>log.txt | head -n 2 >/dev/null
     [ ! -s log.txt ]
 }
+
+@test "logprob of estimated traces gives the standard error of each row and of their mean" {
+    estimated='{ "type": "hutchinson", "exact_up_to": 1 }'
+    for trace in '"hutchinson"' "$estimated"; do
+        make_spec |
+            sed "s/{ \"type\": \"maf\".*/{ \"type\": \"ffjord\", \"hidden\": [6, 5, 4], \"trace\": $trace } ],/" >f.json
+        run --separate-stderr flowctl train f.json --quiet --force
+        expect_status 0
+        run --separate-stderr flowctl logprob model.h5 test.csv --json -o values.csv
+        expect_status 0
+        if [ "$trace" != "$estimated" ]; then
+            [ "$(head -1 values.csv)" = logprob ]
+            ! grep -q estimator_error <<<"$output" || return 1
+            continue
+        fi
+        [ "$(head -1 values.csv)" = logprob,standard_error ]
+        error=$(json_number estimator_error <<<"$output")
+        awk -F, -v error="$error" 'NR > 1 { n++; q += $2 * $2; bad += !($2 > 0) }
+            END { exit !(bad == 0 && (sqrt(q) / n / error - 1) ^ 2 < 1e-6) }' values.csv
+        run --separate-stderr flowctl logprob model.h5 test.csv
+        expect "from estimated traces, whose own standard error is"
+    done
+}

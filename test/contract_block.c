@@ -1,6 +1,8 @@
 /* The contract every registered type keeps, whatever it is: walks the registry, and a type without a test config
  * fails.
  *
+ * Blocks that differ in training (flow/noise.h) have their gradients checked in both modes, with their penalties.
+ *
  * For each config: round trips both ways; log-determinants against the determinant of a numerical Jacobian (GSL LU);
  * the gradients of both directions and of the log-density, at the inputs and at the weights, against central
  * differences; rows independent of each other; the same bits for any number of threads; save and load without a
@@ -233,6 +235,25 @@ static const config continuous[] = {
     {"ffjord", FFJORD("\"rk4\", \"steps\": 100", NET ADJOINT) ", {\"type\": \"coupling\", " NET "}, "
      FFJORD("\"rk4\", \"steps\": 100", NET), 3, 0, NULL, 1e-7},
     {"ffjord", FFJORD("\"midpoint\", \"steps\": 2000", "\"hidden\": [6, 5]" ADJOINT), 2, 1, NULL, 1e-5},
+    {"ffjord", FFJORD("\"dopri5\", " EXACT, "\"hidden\": [5, 6, 4]"), 3, 0, NULL, 0},
+    {"ffjord", FFJORD("\"dopri5\", " EXACT, "\"hidden\": [5, 4, 3, 4, 5, 6], \"activation\": \"softplus\", "
+                      "\"time_features\": 2"), 2, 1, NULL, 0},
+    {"ffjord", FFJORD("\"dopri5\", " EXACT, "\"network\": \"concatsquash\", \"hidden\": [6]"), 4, 0, NULL, 0},
+    {"ffjord", FFJORD("\"dopri5\", " EXACT, "\"network\": \"concatsquash\", \"hidden\": [6, 5, 4], "
+                      "\"activation\": \"softplus\", \"time_features\": 1, \"train_time\": true"), 3, 2, EMBEDDING, 0},
+    {"ffjord", FFJORD("\"dopri5\", " EXACT, NET ", \"time_features\": 3, \"train_time\": true, \"time\": 0.7, "
+                      "\"kinetic_energy\": 0.3"), 3, 0, NULL, 0},
+    {"ffjord", FFJORD("\"rk4\"", "\"hidden\": [7], \"train_time\": true, \"jacobian_norm\": 0.4"), 3, 0, NULL, 1e-2},
+    {"ffjord", FFJORD("\"rk4\"", NET ", \"trace\": \"hutchinson\""), 3, 1, NULL, 1e-2},
+    {"ffjord", FFJORD("\"rk4\"", NET ", \"trace\": {\"type\": \"hutchinson\", \"probe\": \"gaussian\"}, "
+                      "\"kinetic_energy\": 0.2, \"jacobian_norm\": 0.1, \"train_time\": true, \"repeat\": 2"),
+     3, 0, NULL, 1e-2},
+    {"ffjord", FFJORD("\"rk4\"", "\"network\": \"concatsquash\", " NET ", \"trace\": {\"type\": \"hutchinson\"}, "
+                      "\"kinetic_energy\": 0.2, \"jacobian_norm\": 0.1, \"train_time\": true"), 4, 1, NULL, 1e-2},
+    {"ffjord", FFJORD("\"rk4\"", "\"network\": \"concatsquash\", " NET ", \"kinetic_energy\": 0.2, "
+                      "\"jacobian_norm\": 0.1, \"train_time\": true"), 3, 0, NULL, 1e-2},
+    {"ffjord", FFJORD("\"midpoint\"", "\"hidden\": [6, 5, 4], \"trace\": {\"type\": \"hutchinson\", \"exact_up_to\": "
+                      "3}, \"jacobian_norm\": 0.1, \"activation\": \"silu\""), 3, 0, NULL, 0.1},
 };
 
 typedef struct base_config {
@@ -289,7 +310,7 @@ typedef struct subject {
     flow_workspace *ws;
     double x[MOST_DIM * N];           /* a tile in the units of the data */
     real z[MOST_DIM * N];             /* and a tile of latents */
-    real c[MOST_DIM * N], g[N];       /* L = sum c . output + sum g . logdet */
+    real c[MOST_DIM * N], g[N], p[N]; /* L = sum c . output + sum g . logdet + sum p . penalty */
     const real *latent;               /* of the last log-density */
 } subject;
 
@@ -339,7 +360,7 @@ static void subject_start(subject *s, int which)
         s->c[k] = (real)uniform((uint64_t)k, 4);
     }
     for (int j = 0; j < N; j++)
-        s->g[j] = (real)uniform((uint64_t)j, 5);
+        s->g[j] = (real)uniform((uint64_t)j, 5), s->p[j] = (real)uniform((uint64_t)j, 9);
     for (int k = 0; k < asked->n_context * N; k++)
         s->ws->given[k] = 1.3 * uniform((uint64_t)k, 8);
     double rows[N * MOST_DIM];
@@ -457,7 +478,7 @@ static void objective(subject *s, bool latent, const double *in, double *l)
     double out[MOST_DIM * N], logdet[N];
     map(s, latent, in, out, logdet);
     for (int j = 0; j < N; j++) {
-        l[j] = (double)s->g[j] * logdet[j];
+        l[j] = (double)s->g[j] * logdet[j] + (double)s->p[j] * s->ws->penalty[j];
         for (int i = 0; i < s->f->dim; i++)
             l[j] += (double)s->c[i * N + j] * out[i * N + j];
     }
@@ -486,12 +507,13 @@ static void evaluate(subject *s, what of, const double *in, double *l)
     memcpy(s->ws->x, in, (size_t)s->f->dim * N * sizeof *in);
     flow_tile_logp(s->f, s->weights, s->ws, N, l, &s->latent);
     for (int j = 0; j < N; j++)
-        l[j] *= (double)s->g[j];
+        l[j] = (double)s->g[j] * l[j] + (double)s->p[j] * s->ws->penalty[j];
 }
 
 static void backward(subject *s, what of, const real **gin)
 {
     memcpy(s->ws->glogdet, s->g, sizeof s->g);
+    s->ws->gpenalty = s->p;
     if (of == LOG_DENSITY) {
         flow_tile_logp_backward(s->f, s->weights, s->ws, N, s->latent, gin);
         return;
@@ -692,6 +714,16 @@ static void log_determinants(void **state)
     }
 }
 
+/* The same probes for every value that is compared. */
+static void check_gradients_of_training(subject *s)
+{
+    s->ws->noise = (flow_noise){.kind = FLOW_NOISE_OF_PLACE, .seed = 11, .first_row = 1000};
+    check_gradients(s, TO_LATENT);
+    check_gradients(s, LOG_DENSITY);
+    check_gradients(s, TO_DATA);
+    s->ws->noise = (flow_noise){.kind = FLOW_NOISE_NONE};
+}
+
 static void gradients(void **state)
 {
     (void)state;
@@ -703,6 +735,8 @@ static void gradients(void **state)
         check_gradients(&s, TO_LATENT);
         check_gradients(&s, LOG_DENSITY);
         check_gradients(&s, TO_DATA);
+        if (s.f->n_discrete == 0) /* noise would take these off their lattice */
+            check_gradients_of_training(&s);
         subject_end(&s);
     }
 }

@@ -40,14 +40,15 @@ static void check_trace(int dim, int n_context, flow_int_list hidden, int activa
     static const double steps[] = {-2, -1, 1, 2}, weights_of[] = {1. / 12, -8. / 12, 8. / 12, -1. / 12};
     flow_field field = {0};
     flow_params params = {0};
-    const flow_field_options options = {hidden, activation};
+    const flow_field_options options = {.hidden = hidden, .activation = activation, .time = 1};
+    const flow_field_plan plan = {.closed = true};
     assert_int_equal(flow_field_configure(&field, &options, dim, n_context, &params, NULL), FLOW_OK);
     real *weights = flow_alloc_aligned(params.n_weights, sizeof *weights);
     for (size_t k = 0; k < params.n_weights; k++)
         weights[k] = (real)uniform(k, 1);
     flow_field_tile tile;
-    void *work = flow_alloc_aligned(flow_field_lay_out(&field, N, 1, NULL, &tile), 1);
-    flow_field_lay_out(&field, N, 1, work, &tile);
+    void *work = flow_alloc_aligned(flow_field_lay_out(&field, &plan, N, 1, NULL, &tile), 1);
+    flow_field_lay_out(&field, &plan, N, 1, work, &tile);
     real at[MOST * N], context[MOST * N], f[MOST * N], trace[N], other[N];
     for (size_t k = 0; k < sizeof at / sizeof *at; k++) {
         at[k] = (real)uniform(k, 2);
@@ -717,8 +718,8 @@ static void expect_refused(const char *block, int dim, const char *part)
 static void refused_specs(void **state)
 {
     (void)state;
-    expect_refused("\"hidden\": [4, 4, 4]", 2, "one or two hidden layers");
-    expect_refused("\"hidden\": []", 2, "one or two hidden layers");
+    expect_refused("\"hidden\": [4, 4, 4, 4, 4, 4, 4]", 2, "one to 6 hidden layers");
+    expect_refused("\"hidden\": []", 2, "one to 6 hidden layers");
     expect_refused("\"activation\": \"relu\"", 2, "softplus");
     expect_refused("\"solver\": \"dopri8\"", 2, "did you mean \"dopri5\"");
     expect_refused("\"solver\": {\"type\": \"dopri5\", \"steps\": -1}", 2, "steps");

@@ -212,6 +212,68 @@ static void test_gradients(void **state)
     flow_target_close(target);
 }
 
+/* The sum of the penalties of the rows that `batch` draws, which blocks put on themselves, times its share. */
+static double penalty_of(const flow *f, const real *weights, flow_workspace *ws, const flow_batch *batch)
+{
+    double sum = 0;
+    ws->noise = batch->noise;
+    flow_tile_draw(f, weights, ws, FLOW_TILE, batch->seed, batch->first_row, 1);
+    flow_tile_to_data(f, weights, ws, FLOW_TILE);
+    for (int j = 0; j < (int)batch->n; j++)
+        sum += batch->share * ws->penalty[j];
+    return sum;
+}
+
+/* What penalties add to the gradient, by central differences; padding has none. */
+static void test_penalties(void **state)
+{
+    (void)state;
+    if (!is_double)
+        skip();
+    enum { ROWS = FLOW_TILE - 5 };
+#define FFJORD "{\"type\": \"ffjord\", \"hidden\": [6, 5], \"solver\": \"rk4\""
+    static const char *const lists[] = {FFJORD "}", FFJORD ", \"kinetic_energy\": 0.5, \"jacobian_norm\": 0.2}"};
+    const double h = 1e-6;
+    const flow_objective objective = {.type = &flow_objective_reverse_kl};
+    const flow_batch batch = {.n = ROWS, .seed = 5, .first_row = 1000, .share = 1. / ROWS,
+                              .noise = {.kind = FLOW_NOISE_OF_PLACE, .seed = 3}};
+    flow_target *target = open_target(LIBRARY("gaussian"), 4);
+    flow_error err;
+    bench b[2];
+    real *weights = NULL, *gradients[2];
+    for (int k = 0; k < 2; k++) {
+        flow_step *step;
+        make_flow(&b[k], lists[k], "{}", 4);
+        flow_free_aligned(weights);
+        weights = set_values(b[k].f);
+        gradients[k] = flow_alloc_aligned(b[k].f->params.n_weights, sizeof **gradients);
+        assert_int_equal(flow_step_new(&step, b[k].f, &objective, target, ROWS, 1, &err), FLOW_OK);
+        flow_step_gradient(step, weights, &batch, gradients[k]);
+        flow_step_free(step);
+    }
+    flow_workspace *ws;
+    assert_int_equal(flow_workspace_new(&ws, b[1].f, FLOW_TILE, false, &err), FLOW_OK);
+    for (size_t k = 0; k < b[1].f->params.n_weights; k += 3) {
+        double penalty[2];
+        real old = weights[k];
+        for (int side = 0; side < 2; side++) {
+            weights[k] = old + (real)(side == 0 ? h : -h);
+            penalty[side] = penalty_of(b[1].f, weights, ws, &batch);
+        }
+        weights[k] = old;
+        double wanted = (penalty[0] - penalty[1]) / (2 * h), found = (double)(gradients[1][k] - gradients[0][k]);
+        if (!(fabs(found - wanted) <= 1e-6))
+            fail_msg("weight %zu: %.12g is not %.12g", k, found, wanted);
+    }
+    flow_workspace_free(ws);
+    flow_free_aligned(weights);
+    for (int k = 0; k < 2; k++) {
+        flow_free_aligned(gradients[k]);
+        discard(&b[k]);
+    }
+    flow_target_close(target);
+}
+
 /* The whole gradient is the one along the path of the draws, less that of the log-likelihood of the draws as data. */
 static void check_path_gradient(const char *flow_list, const flow_target *target)
 {
@@ -637,6 +699,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_penalties),
         cmocka_unit_test(test_path_gradients),
         cmocka_unit_test(test_estimates),
         cmocka_unit_test(test_weights_are_those_of_the_model),

@@ -127,7 +127,7 @@ static bool is_enough(void *context)
 
 static flow_train_hooks hooks_of(bench *b)
 {
-    return (flow_train_hooks){b, count_epoch, count_step, keep_warning, is_enough};
+    return (flow_train_hooks){b, count_epoch, count_step, keep_warning, is_enough, NULL};
 }
 
 #define EMBEDDING_JSON "\"embedding\": {\"hidden\": [16], \"features\": 5}"

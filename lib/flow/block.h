@@ -28,6 +28,7 @@
 
 #include "base/error.h"
 #include "base/option.h"
+#include "flow/noise.h"
 #include "nn/linear.h"
 #include "nn/params.h"
 #include "num/real.h"
@@ -53,12 +54,17 @@ typedef struct flow_pass {
     const double *fitted; /* the fitted values */
     const real *context;  /* (c, n): features of the context; NULL without */
     void *work;           /* the block's work area */
+    const flow_noise *noise; /* of the tile's rows; NULL and any kind but FLOW_NOISE_OF_PLACE: an evaluation, else
+                                training, where a block may estimate what it computes exactly elsewhere, and put a
+                                penalty on itself. The same for a map and its backward */
+    double *variance;     /* (n), maps only: a map whose log-determinant is an estimate adds its variance; NULL: nobody
+                             wants to know */
+    double *penalty;      /* (n), maps only: a map adds its penalty in training; NULL likewise */
     int *evaluations;     /* (n), maps only: a map that solves an equation adds how often each row needed its
                              right-hand side; NULL: nobody wants to know */
     const real *glogdet;  /* (n), backward only: gradient at each row's log-determinant */
     real *gcontext;       /* (c, n), backward only: the gradient at the context is added to it; NULL: nobody wants it */
-    const real *gpenalty; /* (n), backward only: gradient at each row's penalty, which a block may put on itself in
-                             training; NULL: none */
+    const real *gpenalty; /* (n), backward only: gradient at each row's penalty; NULL: 0 */
     flow_tape *tape;      /* backward only: takes the gradients of the weights; NULL: nobody wants them */
 } flow_pass;
 
@@ -106,9 +112,11 @@ typedef struct flow_block_type {
     void (*velocity_backward)(const void *self, const flow_pass *pass, const real *at, const real *gf);
 
     /* Optional, of a block that can fail on a row: why it failed on row `column` in the map or backward that left the
-     * work area as it is, for messages; of the pass n and work are set. Writes a sentence, or returns false where it
-     * did not fail. */
+     * work area as it is, for messages; of the pass n, noise and work are as they were. Writes a sentence, or returns
+     * false where it did not fail. */
     bool (*explain)(const void *self, const flow_pass *pass, int column, char *text, size_t size);
+    /* Optional: whether its log-determinants are estimates in an evaluation, too. */
+    bool (*estimates)(const void *self);
 
     /* Optional: initial values that are not independent draws (a rotation), from the seed of the model; what configure
      * leaves is valid, too. Once per model, before fit and never after a load. Writes weights and fitted values. */

@@ -19,23 +19,7 @@
 
 #include "base/text.h"
 #include "flow/block.h"
-
-typedef enum flow_noise_kind {
-    FLOW_NOISE_NONE,    /* the values are spread already */
-    FLOW_NOISE_OF_ROW,  /* a function of the row's own values and `draw`, whatever else is around: for evaluation */
-    FLOW_NOISE_OF_PLACE /* a function of `seed` and the row's place, so that equal rows differ: for training */
-} flow_noise_kind;
-
-/* Draws 0 ... FLOW_NOISE_DRAWS - 1 of a row fall into different FLOW_NOISE_DRAWS-ths of every step: their mean is
- * far sharper than that of independent ones. */
-enum { FLOW_NOISE_DRAWS = 16 };
-
-/* The noise of one tile; {0} is none. */
-typedef struct flow_noise {
-    flow_noise_kind kind;
-    int draw;
-    uint64_t seed, first_row; /* place of the tile's first row: no two rows of a seed should share one */
-} flow_noise;
+#include "flow/noise.h"
 
 typedef struct flow_column_type {
     const char *type;

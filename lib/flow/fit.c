@@ -136,6 +136,14 @@ bool flow_observes(const flow *f)
     return false;
 }
 
+bool flow_estimates(const flow *f)
+{
+    for (int i = 0; i < f->n_blocks; i++)
+        if (f->blocks[i].type->estimates != NULL && f->blocks[i].type->estimates(f->blocks[i].state))
+            return true;
+    return false;
+}
+
 flow_status flow_check(const flow *f, flow_error *err)
 {
     for (size_t k = 0; k < f->params.n_fitted; k++)

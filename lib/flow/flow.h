@@ -77,6 +77,9 @@ flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const
 /* Whether some block moves its fitted values in training (observe in block.h). */
 bool flow_observes(const flow *f);
 
+/* Whether log-densities are estimates, with a variance of each row (estimates in block.h). */
+bool flow_estimates(const flow *f);
+
 /* Whether fitted values read from a file can be used; FLOW_FORMAT if not. */
 flow_status flow_check(const flow *f, flow_error *err);
 
@@ -89,7 +92,8 @@ typedef struct flow_workspace {
     char *memory;       /* owned, aligned */
     double *x;          /* (d, n): the tile in the units of the data */
     double *given;      /* (c, n): the context of its rows; must be set before any map when there is one */
-    flow_noise noise;   /* spreads discrete columns on the way to the latent end; none unless it is set */
+    flow_noise noise;   /* spreads discrete columns on the way to the latent end, and tells blocks whether this is
+                           training (block.h); none unless it is set, and the same for a map and its backward */
     real *features;     /* (features, n): what the blocks see of it */
     real *gfeatures;    /* the same shape; only with keep, and when the context is embedded */
     char *context_area; /* work area of the embedding */
@@ -98,6 +102,8 @@ typedef struct flow_workspace {
     double *inputs;     /* (n_columns, d, n): what each column map was given, for its backward; only with keep */
     double *logdet;     /* (n) */
     int *evaluations;   /* (n): of right-hand sides that each row needed in the last map, see block.h */
+    double *variance;   /* (n): of what the last map's log-determinants estimate; 0 where they are exact */
+    double *penalty;    /* (n): that the blocks put on themselves in training, in the last map */
     bool from_data;     /* what the work areas hold: a pass to the latent end, or one to the data */
     real *glogdet;      /* (n); only with keep */
     const real *gpenalty; /* (n) for a backward, see block.h; borrowed. NULL, as it starts: none */

@@ -22,7 +22,7 @@
 #include "base/option.h"
 #include "num/real.h"
 
-enum { FLOW_ODE_STAGES = 6, FLOW_ODE_STEPS_MAX = 10000, FLOW_ODE_INTEGRALS = 3 };
+enum { FLOW_ODE_STAGES = 6, FLOW_ODE_STEPS_MAX = 10000, FLOW_ODE_INTEGRALS = 65 };
 
 /* k_s = f(x + h sum_r a_sr k_r, t + c_s h), x + h sum_s b_s k_s. Of an adaptive method k_S, behind the stages, is f at
  * the end of the step, which is the first stage of the next one; h sum_s error_s k_s is then how far the embedded
@@ -53,9 +53,9 @@ flow_status flow_solver_new(flow_solver *out, flow_json *spec, flow_error *err);
 
 /* The right-hand side. `at` (d + 1, n) are the lines of x, then the time of each row; f is (d, n), the integrands
  * (n_integrals, n): the trace, then what else there is to integrate. Where `keeps` says that a backward follows,
- * `slot`, from 0 to n_stages - 1, tells evaluations apart; it is 0 elsewhere. The backward writes gx (d, n) from the
- * gradients at f and the integrands, and with `sums` adds to the gradients of the weights; a slot serves any number of
- * backwards.
+ * `slot`, from 0 to n_stages - 1, tells evaluations apart, and nobody reads the integrands, which may stay unwritten;
+ * it is 0 elsewhere. The backward writes gx (d, n) from the gradients at f and the integrands, and with `sums` adds to
+ * the gradients of the weights; a slot serves any number of backwards.
  *
  * Where rows have arrived the others may be evaluated alone: `select` says that both will be given n columns only,
  * those of the tile that are listed (the list stays; some stand there twice, to fill up n, and their gradients are 0),

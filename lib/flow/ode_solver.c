@@ -98,12 +98,12 @@ bool flow_solver_explain(const flow_solver *solver, bool backwards, flow_ode_end
         return false;
     case FLOW_ODE_STEPS:
         snprintf(text, size, "%s needed more steps than max_steps = %lld, so the field is stiff there; try a larger "
-                 "max_steps, larger rtol and atol, or a lower rate or a regulariser in training", subject,
+                 "max_steps, larger rtol and atol, or in training a lower rate or kinetic_energy", subject,
                  (long long)solver->max_steps);
         return true;
     case FLOW_ODE_SHORT:
         snprintf(text, size, "%s needed steps below a millionth, so the field is stiff there; try larger rtol and "
-                 "atol, or a lower rate or a regulariser in training", subject);
+                 "atol, or in training a lower rate or kinetic_energy", subject);
         return true;
     case FLOW_ODE_RANGE:
         snprintf(text, size, "%s left the range of numbers; %s", subject,

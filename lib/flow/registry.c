@@ -272,6 +272,9 @@ void flow_registry_schema(cJSON *definitions)
         if (i == 0) /* which it is without a type */
             cJSON_DeleteItemFromObjectCaseSensitive(schema, "required");
     }
+    list = choice_schema(definitions, "trace", &names);
+    for (const flow_trace_type *t = flow_trace_types; t->type != NULL; t++)
+        add_choice(list, names, t->type, object_schema(t->type, t->help, t->options, NULL, false));
     list = choice_schema(definitions, "base", &names);
     for (int i = 0; flow_base_types[i] != NULL; i++) {
         const flow_base_type *t = flow_base_types[i];

@@ -7,6 +7,7 @@
 #include "flow/block.h"
 #include "flow/column.h"
 #include "flow/ode.h"
+#include "flow/trace.h"
 #include "flow/univariate.h"
 
 #define FLOW_COLUMNS(X) X(support) X(standardize)
@@ -62,8 +63,8 @@ const flow_base_type *flow_base_find(const char *type);
 const flow_tableau *flow_tableau_find(const char *type);
 const flow_preset *flow_preset_find(const char *type);
 
-/* The definitions "flow", "univariate", "solver", "base" and "embedding" of the JSON Schema of a spec, added to
- * `definitions`. */
+/* The definitions "flow", "univariate", "solver", "trace", "base" and "embedding" of the JSON Schema of a spec, added
+ * to `definitions`. */
 void flow_registry_schema(cJSON *definitions);
 
 #endif

@@ -15,6 +15,7 @@ typedef struct worker {
     real *z;           /* (d, FLOW_TILE): the draw that a tile came from */
     double *x;         /* (d, FLOW_TILE): a tile of data that is needed again */
     double *logp;      /* (FLOW_TILE) */
+    double *variance;  /* (FLOW_TILE): of logp */
     double *one;       /* (FLOW_TILE): of a single draw of the noise */
     double round_trip; /* largest error this thread has seen */
 } worker;
@@ -41,8 +42,10 @@ flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weight
         w->z = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->z);
         w->x = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->x);
         w->logp = malloc(FLOW_TILE * sizeof *w->logp);
+        w->variance = malloc(FLOW_TILE * sizeof *w->variance);
         w->one = malloc(FLOW_TILE * sizeof *w->one);
-        if (status == FLOW_OK && (w->z == NULL || w->x == NULL || w->logp == NULL || w->one == NULL))
+        if (status == FLOW_OK &&
+            (w->z == NULL || w->x == NULL || w->logp == NULL || w->variance == NULL || w->one == NULL))
             status = flow_error_memory(err, "threads");
     }
     if (status != FLOW_OK) {
@@ -62,6 +65,7 @@ void flow_runner_free(flow_runner *runner)
         free(runner->workers[t].z);
         free(runner->workers[t].x);
         free(runner->workers[t].logp);
+        free(runner->workers[t].variance);
         free(runner->workers[t].one);
     }
     free(runner->workers);
@@ -73,7 +77,7 @@ typedef struct job {
     const double *in; /* rows, (n, d + c) */
     const double *context; /* of draws, (n, c) */
     size_t n;
-    double *out, *logdet, *logp, *difference;
+    double *out, *logdet, *logp, *variance, *difference;
     uint64_t seed, first_row;
     double temperature;
     bool check;
@@ -118,7 +122,19 @@ static double log_add(double a, double b)
     return isnan(a) || isnan(b) ? NAN : most == -INFINITY ? most : most + log1p(exp(least - most));
 }
 
-/* w->logp of the tile that is in w->ws->x, and the latents of its last draw. */
+/* Adds the density of one more draw to w->logp and w->variance: that of a sum of densities, relative to its square. */
+static void add_draw(worker *w)
+{
+    for (int j = 0; j < FLOW_TILE; j++) {
+        double sum = log_add(w->logp[j], w->one[j]);
+        if (w->variance[j] > 0 || w->ws->variance[j] > 0)
+            w->variance[j] = w->variance[j] * exp(2 * (w->logp[j] - sum)) +
+                             w->ws->variance[j] * exp(2 * (w->one[j] - sum));
+        w->logp[j] = sum;
+    }
+}
+
+/* w->logp and w->variance of the tile that is in w->ws->x, and the latents of its last draw. */
 static const real *evaluate(const flow_runner *runner, worker *w)
 {
     const flow *f = runner->f;
@@ -128,12 +144,12 @@ static const real *evaluate(const flow_runner *runner, worker *w)
     if (f->n_discrete > 0)
         memcpy(w->x, w->ws->x, bytes);
     flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->logp, &z);
+    memcpy(w->variance, w->ws->variance, FLOW_TILE * sizeof *w->variance);
     for (int k = 1; f->n_discrete > 0 && k < FLOW_NOISE_DRAWS; k++) {
         memcpy(w->ws->x, w->x, bytes);
         w->ws->noise = noise_of_draw(k);
         flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->one, &z);
-        for (int j = 0; j < FLOW_TILE; j++)
-            w->logp[j] = log_add(w->logp[j], w->one[j]);
+        add_draw(w);
     }
     for (int j = 0; f->n_discrete > 0 && j < FLOW_TILE; j++)
         w->logp[j] -= log(FLOW_NOISE_DRAWS);
@@ -149,12 +165,19 @@ static void logp_tile(void *context, int item, int thread)
     load(j, w, &s);
     evaluate(j->runner, w);
     memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
+    if (j->variance != NULL)
+        memcpy(j->variance + s.first, w->variance, (size_t)s.n_rows * sizeof *w->variance);
+}
+
+void flow_rows_logp_variance(flow_runner *runner, const double *rows, size_t n, double *logp, double *variance)
+{
+    job j = {.runner = runner, .in = rows, .n = n, .logp = logp, .variance = variance};
+    run(&j, logp_tile);
 }
 
 void flow_rows_logp(flow_runner *runner, const double *rows, size_t n, double *logp)
 {
-    job j = {.runner = runner, .in = rows, .n = n, .logp = logp};
-    run(&j, logp_tile);
+    flow_rows_logp_variance(runner, rows, n, logp, NULL);
 }
 
 /* z into ws->x; a row outside of the support has none. */

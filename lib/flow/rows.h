@@ -22,6 +22,10 @@ void flow_runner_free(flow_runner *runner);
  * functions of x alone. */
 void flow_rows_logp(flow_runner *runner, const double *rows, size_t n, double *logp);
 
+/* The same, and the variance (n) of each value where it is an estimate (flow_estimates), 0 elsewhere. The errors of
+ * rows that differ are independent; those of equal rows are equal. */
+void flow_rows_logp_variance(flow_runner *runner, const double *rows, size_t n, double *logp, double *variance);
+
 /* z (n, d) for rows x | c; logdet (n), log|det dz/dx|, may be NULL. z may be rows when there is no context. Rows
  * outside of the support have none: NaN. Discrete columns are spread by their first draw. */
 void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, double *z, double *logdet);

@@ -15,7 +15,18 @@ static flow_pass pass_of(const flow *f, const real *weights, const flow_workspac
                        .fitted = f->params.fitted,
                        .context = f->context.n > 0 ? ws->features : NULL,
                        .work = ws->areas[block],
+                       .noise = &ws->noise,
+                       .variance = ws->variance,
+                       .penalty = ws->penalty,
                        .evaluations = ws->evaluations};
+}
+
+/* What blocks add to in a map. */
+static void clear_sums(flow_workspace *ws, int n)
+{
+    memset(ws->evaluations, 0, (size_t)n * sizeof *ws->evaluations);
+    memset(ws->variance, 0, (size_t)n * sizeof *ws->variance);
+    memset(ws->penalty, 0, (size_t)n * sizeof *ws->penalty);
 }
 
 static void make_features(const flow *f, const real *weights, flow_workspace *ws, int n)
@@ -62,7 +73,7 @@ void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws,
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     columns_to_latent(f, ws, n);
     make_features(f, weights, ws, n);
-    memset(ws->evaluations, 0, (size_t)n * sizeof *ws->evaluations);
+    clear_sums(ws, n);
     ws->from_data = true;
     real *in = ws->a, *out = ws->b;
     for (int i = 0; i < f->n_blocks; i++) {
@@ -80,7 +91,7 @@ void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, i
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
     make_features(f, weights, ws, n);
-    memset(ws->evaluations, 0, (size_t)n * sizeof *ws->evaluations);
+    clear_sums(ws, n);
     ws->from_data = false;
     real *in = ws->a, *out = ws->b;
     for (int i = f->n_blocks - 1; i >= 0; i--) {

@@ -12,6 +12,8 @@ static void lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)
     ws->b = flow_layout_take(layout, count, sizeof *ws->b);
     ws->logdet = flow_layout_take(layout, n, sizeof *ws->logdet);
     ws->evaluations = flow_layout_take(layout, n, sizeof *ws->evaluations);
+    ws->variance = flow_layout_take(layout, n, sizeof *ws->variance);
+    ws->penalty = flow_layout_take(layout, n, sizeof *ws->penalty);
     const flow_context *context = &f->context;
     size_t n_features = (size_t)context->n_features * n;
     ws->given = flow_layout_take(layout, (size_t)context->n * n, sizeof *ws->given);

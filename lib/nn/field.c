@@ -2,164 +2,234 @@
 #include "nn/field.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "nn/field_impl.h"
+#include "nn/lines.h"
 #include "num/gemm.h"
 #include "num/reduce.h"
-#include "num/simd.h"
+
+const char *const flow_field_network_names[] = {"mlp", "concatsquash", NULL};
+
+static flow_status configure_layer(flow_field *field, int l, int n_in, int n_out, flow_params *params, flow_error *err)
+{
+    flow_init init = l < field->n_hidden ? FLOW_INIT_FAN_IN : FLOW_INIT_ZERO;
+    char name[32];
+    snprintf(name, sizeof name, "layer%d", l);
+    flow_status status = flow_linear_configure(&field->layers[l], n_in, n_out, NULL, init, params, name, err);
+    if (status != FLOW_OK || !flow_field_has_gates(field))
+        return status;
+    snprintf(name, sizeof name, "layer%d/gate", l);
+    status = flow_linear_configure(&field->gates[l], field->n_times, n_out, NULL, FLOW_INIT_FAN_IN, params, name, err);
+    if (status != FLOW_OK)
+        return status;
+    snprintf(name, sizeof name, "layer%d/shift", l);
+    return flow_linear_configure_matrix(&field->shifts[l], field->n_times, n_out, NULL, init, params, name, err);
+}
 
 flow_status flow_field_configure(flow_field *field, const flow_field_options *options, int dim, int n_context,
                                  flow_params *params, flow_error *err)
 {
-    field->dim = dim;
-    field->n_context = n_context;
-    field->n_hidden = options->hidden.n;
-    field->activation = (flow_smooth)options->activation;
+    *field = (flow_field){.dim = dim,
+                          .n_context = n_context,
+                          .n_hidden = options->hidden.n,
+                          .n_times = 1 + 2 * (int)options->time_features,
+                          .network = (flow_field_network)options->network,
+                          .activation = (flow_smooth)options->activation,
+                          .trains_time = options->trains_time,
+                          .time = options->time,
+                          .kinetic = (real)options->kinetic,
+                          .jacobian = (real)options->jacobian};
     if (field->n_hidden < 1 || field->n_hidden > FLOW_FIELD_DEPTH)
-        return flow_error_set(err, FLOW_SPEC,
-                              "hidden: expected one or two hidden layers, for which the trace of the "
-                              "Jacobian has a closed form, found %d",
+        return flow_error_set(err, FLOW_SPEC, "hidden: expected one to %d hidden layers, found %d", FLOW_FIELD_DEPTH,
                               field->n_hidden);
-    int n_in = dim + 1 + n_context;
-    for (int l = 0; l <= field->n_hidden; l++) {
-        char name[32];
-        snprintf(name, sizeof name, "layer%d", l);
-        bool hidden = l < field->n_hidden;
-        int width = hidden ? options->hidden.at[l] : dim;
-        flow_status status = flow_linear_configure(&field->layers[l], n_in, width, NULL,
-                                                   hidden ? FLOW_INIT_FAN_IN : FLOW_INIT_ZERO, params, name, err);
-        if (status != FLOW_OK)
-            return status;
-        n_in = width;
+    int n_in = flow_field_n_moving(field) + n_context;
+    flow_status status = FLOW_OK;
+    for (int l = 0; l <= field->n_hidden && status == FLOW_OK; l++) {
+        int n_out = l < field->n_hidden ? options->hidden.at[l] : dim;
+        status = configure_layer(field, l, n_in, n_out, params, err);
+        n_in = n_out;
     }
-    return FLOW_OK;
+    if (status == FLOW_OK && field->trains_time)
+        status = flow_params_add_weights(params, &field->time_weight, "time", 1, 1, FLOW_INIT_ZERO, 1, NULL, err);
+    return status;
 }
 
 void flow_field_release(flow_field *field)
 {
-    for (int l = 0; l <= FLOW_FIELD_DEPTH; l++)
+    for (int l = 0; l < FLOW_FIELD_LAYERS; l++) {
         flow_linear_release(&field->layers[l]);
-}
-
-static int width_of(const flow_field *field, int l)
-{
-    return field->layers[l].n_out;
-}
-
-/* Entries of the matrix that makes the trace. */
-static size_t cross_size(const flow_field *field)
-{
-    return (size_t)width_of(field, 0) * (field->n_hidden == 2 ? (size_t)width_of(field, 1) : 1);
-}
-
-static void lay_out_slot(const flow_field *field, int n, flow_layout *layout, flow_field_slot *slot)
-{
-    for (int l = 0; l < field->n_hidden; l++) {
-        size_t count = (size_t)width_of(field, l) * (size_t)n;
-        slot->y[l] = flow_layout_take(layout, count, sizeof(real));
-        slot->first[l] = flow_layout_take(layout, count, sizeof(real));
-        slot->second[l] = flow_layout_take(layout, count, sizeof(real));
-        if (l == 1)
-            slot->mixed = flow_layout_take(layout, count, sizeof(real));
+        flow_linear_release(&field->gates[l]);
+        flow_linear_release(&field->shifts[l]);
     }
 }
 
-size_t flow_field_lay_out(const flow_field *field, int n, int n_slots, void *work, flow_field_tile *tile)
+bool flow_field_has_closed_trace(const flow_field *field)
+{
+    return field->network == FLOW_FIELD_MLP && field->n_hidden <= 2;
+}
+
+int flow_field_n_integrands(const flow_field_plan *plan)
+{
+    return plan->values_only ? 0 : 1 + plan->penalises + (plan->apart ? plan->n_probes : 0);
+}
+
+bool flow_field_has_tangents(const flow_field_plan *plan)
+{
+    return !plan->values_only && (!plan->closed || plan->n_probes > 0);
+}
+
+/* ------------------------------------------------------------------ the work area */
+
+static int widest(const flow_field *field)
+{
+    int most = 1;
+    for (int l = 0; l <= field->n_hidden; l++)
+        most = flow_field_width(field, l) > most ? flow_field_width(field, l) : most;
+    return most;
+}
+
+/* How many tangents go through the layers at once: enough for matrix products with long lines, few enough to stay in
+ * the cache. A function of the widths alone, so that sums have the same order in every tile. */
+static int together(const flow_field *field, const flow_field_plan *plan)
+{
+    enum { MOST_VALUES = 1 << 16 };
+    int wanted = plan->n_probes > 0 ? plan->n_probes : field->dim;
+    int room = MOST_VALUES / (widest(field) * FLOW_TILE);
+    return room < 1 ? 1 : room < wanted ? room : wanted;
+}
+
+static real *take(flow_layout *layout, size_t rows, size_t columns)
+{
+    return flow_layout_take(layout, rows * columns, sizeof(real));
+}
+
+static flow_field_sums take_sums(flow_layout *layout, const flow_linear *linear)
+{
+    return (flow_field_sums){.weight = take(layout, (size_t)linear->n_out, (size_t)linear->n_in),
+                             .bias = take(layout, (size_t)linear->n_out, linear->has_bias)};
+}
+
+static void lay_out_slot(const flow_field *field, size_t n, flow_layout *layout, flow_field_slot *slot)
+{
+    slot->input = take(layout, (size_t)field->dim + (size_t)field->n_times, n);
+    slot->f = take(layout, (size_t)field->dim, n);
+    for (int l = 0; l <= field->n_hidden; l++) {
+        size_t width = (size_t)flow_field_width(field, l);
+        if (l < field->n_hidden) {
+            slot->y[l] = take(layout, width, n);
+            slot->first[l] = take(layout, width, n);
+            slot->second[l] = take(layout, width, n);
+        }
+        if (flow_field_has_gates(field)) {
+            slot->linear[l] = take(layout, width, n);
+            slot->gate[l] = take(layout, width, n);
+        }
+    }
+}
+
+static void lay_out_closed(const flow_field *field, size_t n, flow_layout *layout, flow_field_tile *tile)
+{
+    size_t first = (size_t)flow_field_width(field, 0);
+    size_t second = field->n_hidden == 2 ? (size_t)flow_field_width(field, 1) : 1;
+    tile->outer = take(layout, second, first);
+    tile->cross = take(layout, second, first);
+    tile->gcross = take(layout, second, first);
+    tile->mixed = take(layout, second, n);
+}
+
+static void lay_out_tangents(const flow_field *field, size_t n, flow_layout *layout, flow_field_tile *tile)
+{
+    size_t first = (size_t)flow_field_width(field, 0), d = (size_t)field->dim;
+    size_t probes = (size_t)tile->plan.n_probes * n, columns = (size_t)tile->n_together * n;
+    tile->probes = take(layout, d, probes);
+    tile->start = take(layout, first, probes);
+    tile->gstart = take(layout, first, probes);
+    for (int l = 0; l < field->n_hidden; l++) {
+        size_t width = (size_t)flow_field_width(field, l);
+        tile->slope[l] = take(layout, width, n);
+        tile->t[l] = take(layout, width, columns);
+        tile->v[l] = take(layout, width, columns);
+    }
+    tile->out = take(layout, d, columns);
+    tile->gout = take(layout, d, columns);
+    for (int k = 0; k < 2; k++)
+        tile->gt[k] = take(layout, (size_t)widest(field), columns);
+}
+
+static void lay_out_layers(const flow_field *field, size_t n, flow_layout *layout, flow_field_tile *tile)
+{
+    for (int l = 0; l <= field->n_hidden; l++) {
+        size_t width = (size_t)flow_field_width(field, l);
+        tile->layers[l] = take_sums(layout, &field->layers[l]);
+        tile->gates[l] = take_sums(layout, &field->gates[l]);
+        tile->shifts[l] = take_sums(layout, &field->shifts[l]);
+        tile->g[l] = take(layout, width, n);
+        if (l < field->n_hidden)
+            tile->gfirst[l] = take(layout, width, n);
+        if (flow_field_has_gates(field))
+            tile->ggate[l] = take(layout, width, n);
+    }
+}
+
+size_t flow_field_lay_out(const flow_field *field, const flow_field_plan *plan, int n_, int n_slots, void *work,
+                          flow_field_tile *tile)
 {
     flow_layout layout = {.base = work};
+    size_t n = (size_t)n_, integrands = (size_t)flow_field_n_integrands(plan);
     assert(n_slots <= FLOW_FIELD_SLOTS);
-    *tile = (flow_field_tile){.field = field, .n = n, .n_all = n};
-    size_t first = (size_t)width_of(field, 0) * (size_t)n;
-    tile->offset = tile->all_offset = flow_layout_take(&layout, first, sizeof(real));
-    tile->some_offset = flow_layout_take(&layout, first, sizeof(real));
-    tile->goffset = flow_layout_take(&layout, first, sizeof(real));
-    tile->outer = flow_layout_take(&layout, cross_size(field), sizeof(real));
-    tile->cross = flow_layout_take(&layout, cross_size(field), sizeof(real));
-    tile->gcross = flow_layout_take(&layout, cross_size(field), sizeof(real));
-    for (int l = 0; l <= field->n_hidden; l++) {
-        const flow_linear *layer = &field->layers[l];
-        tile->gweight[l] = flow_layout_take(&layout, (size_t)layer->n_out * (size_t)layer->n_in, sizeof(real));
-        tile->gbias[l] = flow_layout_take(&layout, (size_t)layer->n_out, sizeof(real));
-    }
-    for (int l = 0; l < field->n_hidden; l++) {
-        size_t count = (size_t)width_of(field, l) * (size_t)n;
-        tile->g[l] = flow_layout_take(&layout, count, sizeof(real));
-        tile->gfirst[l] = flow_layout_take(&layout, count, sizeof(real));
-    }
+    *tile = (flow_field_tile){.field = field, .plan = *plan, .n = n_, .n_all = n_, .n_together = together(field, plan)};
+    tile->offset = tile->all_offset = take(&layout, (size_t)flow_field_width(field, 0), n);
+    tile->some_offset = take(&layout, (size_t)flow_field_width(field, 0), n);
+    tile->goffset = take(&layout, (size_t)flow_field_width(field, 0), n);
+    tile->integrands = take(&layout, integrands, n);
+    tile->gintegrands = take(&layout, integrands, n);
+    tile->gtimes = take(&layout, (size_t)field->n_times, n);
+    tile->gend = take(&layout, 1, 1);
+    lay_out_layers(field, n, &layout, tile);
+    if (!plan->values_only && plan->closed)
+        lay_out_closed(field, n, &layout, tile);
+    if (flow_field_has_tangents(plan))
+        lay_out_tangents(field, n, &layout, tile);
     for (int s = 0; s < n_slots; s++)
         lay_out_slot(field, n, &layout, &tile->slots[s]);
     return layout.used;
 }
 
-FLOW_MULTIVERSION
-static void multiply(size_t count, const real *a, const real *b, real *out)
-{
-    for (size_t k = 0; k < count; k++)
-        out[k] = a[k] * b[k];
-}
-
-FLOW_MULTIVERSION
-static void multiply_add(size_t count, const real *a, const real *b, real *out)
-{
-    for (size_t k = 0; k < count; k++)
-        out[k] += a[k] * b[k];
-}
-
-FLOW_MULTIVERSION
-static void add(size_t count, const real *a, real *out)
-{
-    for (size_t k = 0; k < count; k++)
-        out[k] += a[k];
-}
-
-FLOW_MULTIVERSION
-static void add_multiple(int n, real factor, const real *a, real *out)
-{
-    for (int j = 0; j < n; j++)
-        out[j] += factor * a[j];
-}
-
 /* ------------------------------------------------------------------ once per tile */
+
+static void find_end(flow_field_tile *tile)
+{
+    const flow_field *field = tile->field;
+    double factor = field->trains_time ? exp((double)tile->weights[field->time_weight]) : 1;
+    tile->end = (real)(field->time * factor);
+}
 
 static void make_offset(flow_field_tile *tile)
 {
-    const flow_linear *layer = &tile->field->layers[0];
-    int n = tile->n, skipped = tile->field->dim + 1;
-    const real *bias = tile->weights + layer->bias;
+    const flow_field *field = tile->field;
+    const flow_linear *layer = &field->layers[0];
+    int n = tile->n;
+    const real *bias = tile->weights + layer->bias, *weight = tile->weights + layer->weight;
     for (int r = 0; r < layer->n_out; r++)
         for (int j = 0; j < n; j++)
             tile->offset[(size_t)r * (size_t)n + (size_t)j] = bias[r];
-    if (tile->field->n_context > 0)
-        flow_gemm(false, false, layer->n_out, n, tile->field->n_context, tile->weights + layer->weight + skipped,
-                  layer->n_in, tile->context, n, 1, tile->offset, n);
-}
-
-static void make_cross(flow_field_tile *tile)
-{
-    const flow_field *field = tile->field;
-    const flow_linear *first = &field->layers[0], *last = &field->layers[field->n_hidden];
-    const real *w_first = tile->weights + first->weight, *w_last = tile->weights + last->weight;
-    if (field->n_hidden == 2) {
-        flow_gemm(true, true, last->n_in, first->n_out, field->dim, w_last, last->n_in, w_first, first->n_in, 0,
-                  tile->outer, first->n_out);
-        multiply(cross_size(field), tile->weights + field->layers[1].weight, tile->outer, tile->cross);
-        return;
-    }
-    for (int r = 0; r < first->n_out; r++) {
-        real sum = 0;
-        for (int k = 0; k < field->dim; k++)
-            sum += w_last[(size_t)k * (size_t)last->n_in + (size_t)r] *
-                   w_first[(size_t)r * (size_t)first->n_in + (size_t)k];
-        tile->cross[r] = sum;
-    }
+    if (field->n_context > 0)
+        flow_gemm(false, false, layer->n_out, n, field->n_context, weight + flow_field_n_moving(field), layer->n_in,
+                  tile->context, n, 1, tile->offset, n);
 }
 
 void flow_field_start(flow_field_tile *tile)
 {
+    find_end(tile);
     make_offset(tile);
-    make_cross(tile);
+    if (!tile->plan.values_only && tile->plan.closed)
+        flow_field_closed_start(tile);
+    if (flow_field_has_tangents(&tile->plan))
+        flow_field_tangents_start(tile);
 }
 
 void flow_field_select(flow_field_tile *tile, int n, const int *columns)
@@ -167,214 +237,181 @@ void flow_field_select(flow_field_tile *tile, int n, const int *columns)
     tile->n = n;
     tile->columns = columns;
     tile->offset = columns == NULL ? tile->all_offset : tile->some_offset;
-    for (int r = 0; r < width_of(tile->field, 0) && columns != NULL; r++)
+    for (int r = 0; r < flow_field_width(tile->field, 0) && columns != NULL; r++)
         for (int j = 0; j < n; j++)
             tile->some_offset[(size_t)r * (size_t)n + (size_t)j] =
                 tile->all_offset[(size_t)r * (size_t)tile->n_all + (size_t)columns[j]];
 }
 
-bool flow_field_selects(const flow_field *field)
+bool flow_field_selects(const flow_field *field, const flow_field_plan *plan)
 {
     enum { LONGEST = 256 };
-    bool all = true;
+    bool selects = plan->n_probes == 0;
     for (int l = 0; l <= field->n_hidden; l++)
-        all = all && field->layers[l].n_in <= LONGEST;
-    return all;
+        selects = selects && field->layers[l].n_in <= LONGEST;
+    return selects;
 }
 
 /* ------------------------------------------------------------------ one evaluation */
 
-static void add_trace(const flow_field_tile *tile, const flow_field_slot *slot, real *trace)
+static void make_input(const flow_field_tile *tile, const real *at, real *input)
 {
-    int n = tile->n, widths[] = {width_of(tile->field, 0), width_of(tile->field, 1)};
-    memset(trace, 0, (size_t)n * sizeof *trace);
-    if (tile->field->n_hidden == 1) {
-        for (int r = 0; r < widths[0]; r++)
-            add_multiple(n, tile->cross[r], slot->first[0] + (size_t)r * (size_t)n, trace);
-        return;
-    }
-    flow_gemm(false, false, widths[1], n, widths[0], tile->cross, widths[0], slot->first[0], n, 0, slot->mixed, n);
-    for (int r = 0; r < widths[1]; r++)
-        multiply_add((size_t)n, slot->mixed + (size_t)r * (size_t)n, slot->first[1] + (size_t)r * (size_t)n, trace);
+    size_t n = (size_t)tile->n, moved = (size_t)tile->field->dim * n;
+    memcpy(input, at, moved * sizeof *at);
+    flow_lines_scale(n, tile->end, at + moved, input + moved);
+    flow_field_fill_times(tile->field, tile->n, input + moved);
 }
 
-void flow_field_apply(flow_field_tile *tile, int slot_at, bool keeps, const real *at, real *f, real *trace)
+/* That of |f|^2: kinetic energy. */
+static void add_kinetic(const flow_field_tile *tile, const flow_field_slot *slot, real *penalty)
 {
-    const flow_field *field = tile->field;
+    size_t n = (size_t)tile->n;
+    for (size_t i = 0; i < (size_t)tile->field->dim; i++)
+        flow_lines_add_product(n, tile->field->kinetic, slot->f + i * n, slot->f + i * n, penalty);
+}
+
+static bool counts_motion(const flow_field_tile *tile)
+{
+    return tile->plan.penalises && tile->field->kinetic > 0;
+}
+
+void flow_field_apply(flow_field_tile *tile, int slot_at, bool keeps, const real *at, real *f, real *integrands)
+{
     flow_field_slot *slot = &tile->slots[slot_at];
-    const flow_linear *layer = &field->layers[0];
-    int n = tile->n;
-    memcpy(slot->y[0], tile->offset, (size_t)layer->n_out * (size_t)n * sizeof(real));
-    flow_gemm(false, false, layer->n_out, n, field->dim + 1, tile->weights + layer->weight, layer->n_in, at, n, 1,
-              slot->y[0], n);
-    flow_smooth_apply(field->activation, layer->n_out, n, NULL, slot->y[0], slot->first[0],
-                      keeps ? slot->second[0] : NULL);
-    if (field->n_hidden == 2) {
-        layer = &field->layers[1];
-        flow_gemm(false, false, layer->n_out, n, layer->n_in, tile->weights + layer->weight, layer->n_in, slot->y[0], n,
-                  0, slot->y[1], n);
-        flow_smooth_apply(field->activation, layer->n_out, n, tile->weights + layer->bias, slot->y[1], slot->first[1],
-                          keeps ? slot->second[1] : NULL);
+    size_t n = (size_t)tile->n, count = (size_t)tile->field->dim * n;
+    size_t wanted = (size_t)flow_field_n_integrands(&tile->plan) * n;
+    make_input(tile, at, slot->input);
+    flow_field_run(tile, slot, keeps, slot->f);
+    if (integrands != NULL) {
+        memset(integrands, 0, wanted * sizeof *integrands);
+        if (tile->plan.closed)
+            flow_field_closed_apply(tile, slot, integrands);
+        if (flow_field_has_tangents(&tile->plan))
+            flow_field_tangents_apply(tile, slot, integrands);
+        if (counts_motion(tile))
+            add_kinetic(tile, slot, integrands + n);
+        flow_lines_scale(wanted, tile->end, integrands, integrands);
     }
-    flow_linear_apply(&field->layers[field->n_hidden], tile->weights, n, slot->y[field->n_hidden - 1],
-                      FLOW_ACTIVATION_NONE, f, f);
-    if (trace != NULL)
-        add_trace(tile, slot, trace);
+    flow_lines_scale(count, tile->end, slot->f, f);
 }
 
 /* ------------------------------------------------------------------ gradients */
 
+static void clear_sums(const flow_field_sums *sums, const flow_linear *linear)
+{
+    memset(sums->weight, 0, (size_t)linear->n_out * (size_t)linear->n_in * sizeof(real));
+    if (linear->has_bias)
+        memset(sums->bias, 0, (size_t)linear->n_out * sizeof(real));
+}
+
 void flow_field_begin_backward(flow_field_tile *tile)
 {
     const flow_field *field = tile->field;
-    memset(tile->goffset, 0, (size_t)width_of(field, 0) * (size_t)tile->n * sizeof(real));
-    memset(tile->gcross, 0, cross_size(field) * sizeof(real));
+    size_t first = (size_t)flow_field_width(field, 0);
+    find_end(tile);
+    *tile->gend = 0;
+    memset(tile->goffset, 0, first * (size_t)tile->n * sizeof(real));
     for (int l = 0; l <= field->n_hidden; l++) {
-        const flow_linear *layer = &field->layers[l];
-        memset(tile->gweight[l], 0, (size_t)layer->n_out * (size_t)layer->n_in * sizeof(real));
-        memset(tile->gbias[l], 0, (size_t)layer->n_out * sizeof(real));
+        clear_sums(&tile->layers[l], &field->layers[l]);
+        clear_sums(&tile->gates[l], &field->gates[l]);
+        clear_sums(&tile->shifts[l], &field->shifts[l]);
     }
+    if (!tile->plan.values_only && tile->plan.closed)
+        memset(tile->gcross, 0, first * (field->n_hidden == 2 ? (size_t)flow_field_width(field, 1) : 1) * sizeof(real));
+    if (flow_field_has_tangents(&tile->plan))
+        memset(tile->gstart, 0, first * (size_t)tile->plan.n_probes * (size_t)tile->n * sizeof(real));
 }
 
-/* g = g first + gfirst second */
-FLOW_MULTIVERSION
-static void multiply_both(size_t count, const real *first, const real *second, const real *gfirst, real *g)
+/* From the integrands to the derivatives of the activations and to the gates. */
+static void integrands_backward(flow_field_tile *tile, const flow_field_slot *slot, bool sums)
 {
-    for (size_t k = 0; k < count; k++)
-        g[k] = g[k] * first[k] + gfirst[k] * second[k];
-}
-
-/* The gradient at the input of activation l from those at its value and, with a trace, at its derivative. */
-static void through_activation(flow_field_tile *tile, const flow_field_slot *slot, int l, bool has_trace)
-{
-    size_t count = (size_t)width_of(tile->field, l) * (size_t)tile->n;
-    if (has_trace)
-        multiply_both(count, slot->first[l], slot->second[l], tile->gfirst[l], tile->g[l]);
-    else
-        multiply(count, tile->g[l], slot->first[l], tile->g[l]);
-}
-
-/* Of the layer's first n_in inputs alone. */
-static void sum_weights(flow_field_tile *tile, int l, int n_in, const real *x, const real *g)
-{
-    const flow_linear *layer = &tile->field->layers[l];
-    flow_gemm(false, true, layer->n_out, n_in, tile->n, g, tile->n, x, tile->n, 1, tile->gweight[l], layer->n_in);
-    for (int r = 0; r < layer->n_out && l > 0; r++) /* that of the first layer is part of goffset */
-        tile->gbias[l][r] += flow_sum(tile->n, g + (size_t)r * (size_t)tile->n);
-}
-
-/* From the trace to the derivatives of the first activation; gfirst of the second layer is made beforehand. */
-static void cross_backward(flow_field_tile *tile, const flow_field_slot *slot, const real *gtrace, bool sums)
-{
-    int n = tile->n, widths[] = {width_of(tile->field, 0), width_of(tile->field, 1)};
-    if (tile->field->n_hidden == 1) {
-        for (int r = 0; r < widths[0]; r++) {
-            size_t line = (size_t)r * (size_t)n;
-            if (sums)
-                tile->gcross[r] += flow_dot(n, gtrace, slot->first[0] + line);
-            for (int j = 0; j < n; j++)
-                tile->gfirst[0][line + (size_t)j] = tile->cross[r] * gtrace[j];
-        }
-        return;
+    const flow_field *field = tile->field;
+    size_t n = (size_t)tile->n;
+    memset(tile->integrands, 0, (size_t)flow_field_n_integrands(&tile->plan) * n * sizeof(real));
+    if (tile->plan.closed) {
+        flow_field_closed_backward(tile, slot, tile->gintegrands, sums);
+    } else {
+        for (int l = 0; l < field->n_hidden; l++)
+            memset(tile->gfirst[l], 0, flow_field_size(tile, l) * sizeof(real));
     }
-    real *gmixed = tile->gfirst[1]; /* which is used up */
-    for (int r = 0; r < widths[1]; r++)
-        multiply((size_t)n, gtrace, slot->first[1] + (size_t)r * (size_t)n, gmixed + (size_t)r * (size_t)n);
-    if (sums)
-        flow_gemm(false, true, widths[1], widths[0], n, gmixed, n, slot->first[0], n, 1, tile->gcross, widths[0]);
-    flow_gemm(true, false, widths[0], n, widths[1], tile->cross, widths[0], gmixed, n, 0, tile->gfirst[0], n);
+    if (flow_field_has_tangents(&tile->plan))
+        flow_field_tangents_backward(tile, slot, tile->gintegrands, sums);
 }
 
-static void add_to_offset(flow_field_tile *tile, const real *g)
+/* w of T = time exp(w): what is scaled by T, and the time T s. */
+static void end_backward(flow_field_tile *tile, const flow_field_slot *slot, const real *gf, bool has_integrands)
 {
-    size_t n = (size_t)tile->n, n_all = (size_t)tile->n_all, lines = (size_t)width_of(tile->field, 0);
-    if (tile->columns == NULL) {
-        add(lines * n, g, tile->goffset);
-        return;
-    }
-    for (size_t r = 0; r < lines; r++)
-        for (size_t j = 0; j < n; j++)
-            tile->goffset[r * n_all + (size_t)tile->columns[j]] += g[r * n + j];
+    const flow_field *field = tile->field;
+    size_t n = (size_t)tile->n;
+    int n_integrands = has_integrands ? 1 + tile->plan.penalises : 0;
+    double sum = flow_field_times_backward(field, tile->n, slot->input + (size_t)field->dim * n, tile->gtimes);
+    for (int i = 0; i < n_integrands; i++)
+        sum += (double)flow_dot(tile->n, tile->gintegrands + (size_t)i * n, tile->integrands + (size_t)i * n);
+    for (size_t i = 0; i < (size_t)field->dim; i++)
+        sum += (double)(tile->end * flow_dot(tile->n, gf + i * n, slot->f + i * n));
+    *tile->gend += (real)sum;
 }
 
-void flow_field_backward(flow_field_tile *tile, int slot_at, const real *at, const real *gf, const real *gtrace,
-                         bool sums, real *gx)
+void flow_field_backward(flow_field_tile *tile, int slot_at, const real *gf, const real *gintegrands, bool sums,
+                         real *gx)
 {
     const flow_field *field = tile->field;
     const flow_field_slot *slot = &tile->slots[slot_at];
-    const flow_linear *first = &field->layers[0], *last = &field->layers[field->n_hidden];
-    int n = tile->n, top = field->n_hidden - 1;
-    if (sums)
-        sum_weights(tile, field->n_hidden, last->n_in, slot->y[top], gf);
-    flow_linear_backward(last, tile->weights, n, gf, tile->g[top]);
-    if (top == 1) {
-        const flow_linear *layer = &field->layers[1];
-        for (int r = 0; r < layer->n_out && gtrace != NULL; r++)
-            multiply((size_t)n, gtrace, slot->mixed + (size_t)r * (size_t)n, tile->gfirst[1] + (size_t)r * (size_t)n);
-        through_activation(tile, slot, 1, gtrace != NULL);
-        if (sums)
-            sum_weights(tile, 1, layer->n_in, slot->y[0], tile->g[1]);
-        flow_linear_backward(layer, tile->weights, n, tile->g[1], tile->g[0]);
+    size_t n = (size_t)tile->n;
+    real *g = tile->g[field->n_hidden];
+    flow_lines_scale((size_t)field->dim * n, tile->end, gf, g);
+    for (int l = 0; flow_field_has_gates(field) && l <= field->n_hidden; l++)
+        memset(tile->ggate[l], 0, flow_field_size(tile, l) * sizeof(real));
+    if (gintegrands != NULL) {
+        flow_lines_scale((size_t)(1 + tile->plan.penalises) * n, tile->end, gintegrands, tile->gintegrands);
+        integrands_backward(tile, slot, sums);
+        for (size_t i = 0; counts_motion(tile) && i < (size_t)field->dim; i++)
+            flow_lines_add_product(n, 2 * field->kinetic, tile->gintegrands + n, slot->f + i * n, g + i * n);
+        if (counts_motion(tile) && field->trains_time)
+            add_kinetic(tile, slot, tile->integrands + n);
     }
-    if (gtrace != NULL)
-        cross_backward(tile, slot, gtrace, sums);
-    through_activation(tile, slot, 0, gtrace != NULL);
-    if (sums) {
-        sum_weights(tile, 0, field->dim + 1, at, tile->g[0]);
-        add_to_offset(tile, tile->g[0]);
-    }
-    flow_gemm(true, false, field->dim, n, first->n_out, tile->weights + first->weight, first->n_in, tile->g[0], n, 0,
-              gx, n);
-}
-
-/* From M (or m) to the weights that it is made of. */
-static void finish_cross(flow_field_tile *tile)
-{
-    const flow_field *field = tile->field;
-    const flow_linear *first = &field->layers[0], *last = &field->layers[field->n_hidden];
-    const real *w_first = tile->weights + first->weight, *w_last = tile->weights + last->weight;
-    real *g_first = tile->gweight[0], *g_last = tile->gweight[field->n_hidden];
-    if (field->n_hidden == 2) {
-        multiply_add(cross_size(field), tile->gcross, tile->outer, tile->gweight[1]);
-        multiply(cross_size(field), tile->gcross, tile->weights + field->layers[1].weight, tile->gcross);
-        flow_gemm(true, true, field->dim, last->n_in, first->n_out, w_first, first->n_in, tile->gcross, first->n_out, 1,
-                  g_last, last->n_in);
-        flow_gemm(true, true, first->n_out, field->dim, last->n_in, tile->gcross, first->n_out, w_last, last->n_in, 1,
-                  g_first, first->n_in);
-        return;
-    }
-    for (int r = 0; r < first->n_out; r++) {
-        for (int k = 0; k < field->dim; k++) {
-            size_t in_last = (size_t)k * (size_t)last->n_in + (size_t)r;
-            size_t in_first = (size_t)r * (size_t)first->n_in + (size_t)k;
-            g_last[in_last] += tile->gcross[r] * w_first[in_first];
-            g_first[in_first] += tile->gcross[r] * w_last[in_last];
-        }
-    }
+    flow_field_run_backward(tile, slot, gintegrands != NULL, sums, gx);
+    if (sums && field->trains_time)
+        end_backward(tile, slot, gf, gintegrands != NULL);
 }
 
 static void finish_offset(flow_field_tile *tile, real *gcontext)
 {
     const flow_field *field = tile->field;
     const flow_linear *first = &field->layers[0];
-    int n = tile->n, skipped = field->dim + 1, c = field->n_context;
+    int n = tile->n, skipped = flow_field_n_moving(field), c = field->n_context;
     for (int r = 0; r < first->n_out; r++)
-        tile->gbias[0][r] = flow_sum(n, tile->goffset + (size_t)r * (size_t)n);
+        tile->layers[0].bias[r] = flow_sum(n, tile->goffset + (size_t)r * (size_t)n);
     if (c > 0)
-        flow_gemm(false, true, first->n_out, c, n, tile->goffset, n, tile->context, n, 0, tile->gweight[0] + skipped,
-                  first->n_in);
+        flow_gemm(false, true, first->n_out, c, n, tile->goffset, n, tile->context, n, 0,
+                  tile->layers[0].weight + skipped, first->n_in);
     if (c > 0 && gcontext != NULL)
         flow_gemm(true, false, c, n, first->n_out, tile->weights + first->weight + skipped, first->n_in, tile->goffset,
                   n, 1, gcontext, n);
 }
 
+static void record(flow_tape *tape, const flow_linear *linear, const flow_field_sums *sums)
+{
+    if (linear->n_out == 0)
+        return;
+    flow_tape_sums(tape, linear->weight, linear->n_out * linear->n_in, sums->weight);
+    if (linear->has_bias)
+        flow_tape_sums(tape, linear->bias, linear->n_out, sums->bias);
+}
+
 void flow_field_finish_backward(flow_field_tile *tile, real *gcontext, flow_tape *tape)
 {
-    finish_cross(tile);
+    const flow_field *field = tile->field;
+    if (!tile->plan.values_only && tile->plan.closed)
+        flow_field_closed_finish(tile);
+    if (flow_field_has_tangents(&tile->plan))
+        flow_field_tangents_finish(tile);
     finish_offset(tile, gcontext);
-    for (int l = 0; l <= tile->field->n_hidden; l++) {
-        const flow_linear *layer = &tile->field->layers[l];
-        flow_tape_sums(tape, layer->weight, layer->n_out * layer->n_in, tile->gweight[l]);
-        flow_tape_sums(tape, layer->bias, layer->n_out, tile->gbias[l]);
+    for (int l = 0; l <= field->n_hidden; l++) {
+        record(tape, &field->layers[l], &tile->layers[l]);
+        record(tape, &field->gates[l], &tile->gates[l]);
+        record(tape, &field->shifts[l], &tile->shifts[l]);
     }
+    if (field->trains_time)
+        flow_tape_sums(tape, field->time_weight, 1, tile->gend);
 }

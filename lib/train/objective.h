@@ -44,7 +44,8 @@ typedef struct flow_objective_type {
     bool draws;           /* its rows are draws from the base, and there is a target; else they are data */
     const char *quantity; /* what a score is, for messages: "log p" */
     bool (*wants_other)(const void *options); /* whether a tile needs a second workspace; NULL: no */
-    /* Writes the scores and, with share, records on ws->tape the gradient of -(sum of share * score). */
+    /* Writes the scores and, with share, records on ws->tape the gradient of the sum of share * (penalty - score),
+     * penalty being what blocks put on themselves (block.h). */
     void (*tile)(const flow_objective_tile *tile);
     /* Where the score of row `row` became something that is not finite, for messages. The tile is as `tile` got it. */
     void (*blame)(const flow_objective_tile *tile, int row, char *place, size_t size);

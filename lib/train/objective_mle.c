@@ -19,6 +19,7 @@ static void mle_tile(const flow_objective_tile *tile)
         return;
     for (int j = 0; j < tile->n; j++)
         ws->glogdet[j] = -tile->share[j];
+    ws->gpenalty = tile->share;
     flow_tile_logp_backward(f, tile->weights, ws, tile->n, z, NULL);
 }
 

@@ -89,6 +89,7 @@ static void reverse_kl_tile(const flow_objective_tile *tile)
     /* The draws z do not depend on the weights, and with them log base(z). A path gradient has log q in it already. */
     for (int j = 0; j < n; j++)
         ws->glogdet[j] = other != NULL ? 0 : -tile->share[j];
+    ws->gpenalty = tile->share;
     flow_tile_to_data_backward(f, tile->weights, ws, n, ws->x, NULL);
 }
 

@@ -30,14 +30,14 @@ typedef struct flow_batch {
     uint64_t seed, first_row; /* of draws: a function of these, not of the batch */
     flow_profile *profile;    /* that the step enters its phases in; NULL: none */
     double share;             /* what a row of weight 1 counts in the mean */
-    flow_noise noise;         /* that spreads discrete columns; its place is that of the first row */
+    flow_noise noise;         /* that spreads discrete columns, and makes probes; its place is that of the first row */
 } flow_batch;
 
 /* The sum of the rows' weights; n when they have none. */
 double flow_batch_weight(const flow_batch *batch, const flow *f);
 
-/* gradient (n_weights) = that of -share * sum of weight * score. Returns the sum of weight * score; when it is not
- * finite the gradient is not written. The rows are borrowed until flow_step_blame is done with. */
+/* gradient (n_weights) = that of share * sum of weight * (penalty - score). Returns the sum of weight * score; when it
+ * is not finite the gradient is not written. The rows are borrowed until flow_step_blame is done with. */
 double flow_step_gradient(flow_step *step, const real *weights, const flow_batch *batch, real *gradient);
 
 /* Lets the blocks that observe see the batch of the last flow_step_gradient, whose work areas are still there: writes

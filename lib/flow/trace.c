@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flow/trace.h"
+
+#include <string.h>
+
+#include "flow/typed.h"
+#include "nn/field.h"
+#include "num/rng.h"
+#include "num/vecmath.h"
+
+static const char *const probe_names[] = {"rademacher", "gaussian", NULL};
+
+static const flow_option exact[] = {FLOW_OPTIONS_END};
+
+static const flow_option hutchinson[] = {
+    {.key = "probe", .kind = FLOW_OPTION_CHOICE, .offset = offsetof(flow_trace, probe), .fallback = "\"rademacher\"",
+     .choices = probe_names, .help = "entries of a probe: signs, or normal numbers, which are noisier"},
+    {.key = "exact_up_to", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_trace, exact_up_to), .fallback = "64",
+     .least = 0, .most = 65536,
+     .help = "dimensions up to which evaluations take the exact trace where it has no closed form, too"},
+    {.key = "probes", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_trace, probes), .fallback = "16", .least = 2,
+     .most = FLOW_FIELD_PROBES_MAX, .help = "of an evaluation in more dimensions, which reports its standard error"},
+    FLOW_OPTIONS_END,
+};
+
+const flow_trace_type flow_trace_types[] = {
+    {"exact", "the sum of the diagonal", exact},
+    {"hutchinson", "in training e.Je with a random probe e for each row and step", hutchinson},
+    {.type = NULL},
+};
+
+flow_status flow_trace_new(flow_trace *out, flow_json *spec, flow_error *err)
+{
+    static const char *const type_only[] = {"type", NULL};
+    const char *type = NULL, *known[8];
+    flow_status status = flow_typed_name(&type, spec, "a trace", err);
+    if (status != FLOW_OK)
+        return status;
+    int n_known = 0;
+    for (const flow_trace_type *t = flow_trace_types; t->type != NULL; t++) {
+        known[n_known++] = t->type;
+        if (strcmp(type, t->type) != 0)
+            continue;
+        out->estimates = t->options == hutchinson;
+        return flow_options_read(out, t->options, spec, type_only, err);
+    }
+    return flow_typed_unknown(spec, type, known, n_known, err);
+}
+
+/* The finalizer of splitmix64 (Steele, Lea and Flood 2014). */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+/* A number for the values of row j. */
+static uint64_t key_of(int d, int n, const real *x, int j)
+{
+    uint64_t key = 0;
+    for (int i = 0; i < d; i++) {
+        double value = (double)x[(size_t)i * (size_t)n + (size_t)j] + 0.0; /* -0 is 0 */
+        uint64_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        key = mix(key + 0x9e3779b97f4a7c15u + bits);
+    }
+    return key;
+}
+
+/* Uniforms for dimension i of m rows. Probes have columns of their own, blocks seeds. */
+static void fill_line(const flow_probe *probe, uint64_t seed, const uint64_t *rows, int i, int m, real *line)
+{
+    uint64_t own = mix(seed + mix(probe->block + 1));
+    uint32_t column = (uint32_t)probe->number << 16 | (uint32_t)i;
+    for (int j = 0; j < m; j++)
+        line[j] = (real)flow_rng_uniform(own, FLOW_STREAM_PROBE, rows[j], column);
+}
+
+static void make_signs(int m, real *line)
+{
+    for (int j = 0; j < m; j++)
+        line[j] = line[j] < (real)0.5 ? -1 : 1;
+}
+
+/* m rows, from the first of them on. */
+static void draw_rows(const flow_probe *probe, uint64_t seed, const uint64_t *rows, int d, int m, size_t stride,
+                      real *out)
+{
+    real spare[FLOW_TILE];
+    for (int i = 0; i < d; i += 2) {
+        real *one = out + (size_t)i * stride, *other = i + 1 < d ? one + stride : spare;
+        fill_line(probe, seed, rows, i, m, one);
+        fill_line(probe, seed, rows, i + 1, m, other);
+        if (probe->kind == FLOW_PROBE_GAUSSIAN) {
+            flow_vec_normals((size_t)m, one, other);
+        } else {
+            make_signs(m, one);
+            make_signs(m, other);
+        }
+    }
+}
+
+void flow_probe_draw(const flow_probe *probe, const flow_noise *noise, int d, int n, const real *x, size_t stride,
+                     real *out)
+{
+    bool trains = noise != NULL && noise->kind == FLOW_NOISE_OF_PLACE;
+    for (int first = 0; first < n; first += FLOW_TILE) {
+        uint64_t rows[FLOW_TILE];
+        int m = n - first < FLOW_TILE ? n - first : FLOW_TILE;
+        for (int j = 0; j < m; j++)
+            rows[j] = trains ? noise->first_row + (uint64_t)(first + j) : key_of(d, n, x, first + j);
+        draw_rows(probe, trains ? noise->seed : probe->seed, rows, d, m, stride, out + first);
+    }
+}

@@ -1,0 +1,48 @@
+/* How a continuous flow takes the trace of its Jacobian: exactly, or in training by Hutchinson's estimator (Hutchinson
+ * 1990; Grathwohl et al. 2019, sec. 3.1) e^T J e with E e e^T = 1, whose probe e stays the same during a solve, so that
+ * the solver sees a smooth right-hand side.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_TRACE_H
+#define FLOW_FLOW_TRACE_H
+
+#include <stdbool.h>
+
+#include "base/option.h"
+#include "flow/noise.h"
+#include "num/real.h"
+
+/* Entries of a probe: signs, or standard normals. */
+typedef enum flow_probe_kind { FLOW_PROBE_RADEMACHER, FLOW_PROBE_GAUSSIAN } flow_probe_kind;
+
+typedef struct flow_trace {
+    bool estimates;      /* in training; an evaluation estimates where nothing exact is affordable */
+    int probe;           /* flow_probe_kind */
+    int64_t exact_up_to; /* dimensions up to which an evaluation takes the exact trace, whatever it costs */
+    int64_t probes;      /* of an evaluation that estimates */
+} flow_trace;
+
+typedef struct flow_trace_type {
+    const char *type, *help;
+    const flow_option *options; /* fill a flow_trace */
+} flow_trace_type;
+
+/* Ends with an entry whose type is NULL. */
+extern const flow_trace_type flow_trace_types[];
+
+/* Reads "exact" or {"type": "hutchinson", ...}. */
+flow_status flow_trace_new(flow_trace *out, flow_json *spec, flow_error *err);
+
+/* Which probe of which block of which model. */
+typedef struct flow_probe {
+    flow_probe_kind kind;
+    uint64_t seed, block;
+    int number; /* 0 <= number < FLOW_FIELD_PROBES_MAX */
+} flow_probe;
+
+/* The probes of the rows x (d, n) of a tile, into d lines that are `stride` values apart. In training (`noise` of a
+ * place) they are functions of the noise's seed and the row's place, else of the probe's seed and the row's values. */
+void flow_probe_draw(const flow_probe *probe, const flow_noise *noise, int d, int n, const real *x, size_t stride,
+                     real *out);
+
+#endif
