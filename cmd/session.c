@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,25 @@ const char **session_names(const session *s, const char *const *first)
     for (int i = 0; names != NULL && i < s->width; i++)
         names[i] = i < s->dim ? first[i] : s->context[i - s->dim];
     return names;
+}
+
+void session_add_evaluations(cJSON *object, const session *s, flow_end to)
+{
+    const flow_effort effort = flow_runner_effort(s->runner, to);
+    if (effort.rows == 0)
+        return;
+    cJSON *evaluations = cJSON_AddObjectToObject(object, "evaluations");
+    cJSON_AddNumberToObject(evaluations, "mean", flow_effort_mean(&effort, s->model->f));
+    cJSON_AddNumberToObject(evaluations, "most", flow_effort_most(&effort, s->model->f));
+}
+
+const char *session_evaluations(char out[FORMAT_SIZE], const session *s, flow_end to)
+{
+    const flow_effort effort = flow_runner_effort(s->runner, to);
+    out[0] = '\0';
+    if (effort.rows > 0)
+        snprintf(out, FORMAT_SIZE, "; %.1f evaluations a solve", flow_effort_mean(&effort, s->model->f));
+    return out;
 }
 
 void session_close(session *s)
