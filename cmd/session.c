@@ -20,12 +20,9 @@ static bool is_numbered(const flow_model *model)
     return cJSON_IsFalse(named) || named == NULL;
 }
 
-flow_status session_open(session *out, const char *path, const common_args *common, flow_error *err)
+/* The rest, once the model is there. */
+static flow_status start(session *out, const common_args *common, flow_error *err)
 {
-    *out = (session){0};
-    flow_status status = flow_model_load(&out->model, path, err);
-    if (status != FLOW_OK)
-        return status;
     out->dim = out->model->f->dim;
     out->n_context = out->model->f->context.n;
     out->width = flow_width(out->model->f);
@@ -34,6 +31,23 @@ flow_status session_open(session *out, const char *path, const common_args *comm
     out->numbered = is_numbered(out->model);
     out->chosen = out->model->spec->n_columns > 0;
     return flow_runner_new(&out->runner, out->model->f, out->model->weights, session_threads(common), err);
+}
+
+flow_status session_open(session *out, const char *path, const common_args *common, flow_error *err)
+{
+    *out = (session){0};
+    flow_status status = flow_model_load(&out->model, path, err);
+    return status == FLOW_OK ? start(out, common, err) : status;
+}
+
+flow_status session_open_in_steps(session *out, const char *path, const common_args *common, const char *method,
+                                  int64_t steps, flow_error *err)
+{
+    *out = (session){0};
+    flow_status status = flow_model_load(&out->model, path, err);
+    if (status == FLOW_OK)
+        status = flow_model_set_steps(out->model, method, steps, err);
+    return status == FLOW_OK ? start(out, common, err) : status;
 }
 
 const char **session_names(const session *s, const char *const *first)

@@ -23,6 +23,9 @@ typedef struct session {
 
 /* `path` is a model file or the spec that trained it. */
 flow_status session_open(session *out, const char *path, const common_args *common, flow_error *err);
+/* The same, solving differential equations in `steps` equal steps of `method` (NULL: that of the model). */
+flow_status session_open_in_steps(session *out, const char *path, const common_args *common, const char *method,
+                                  int64_t steps, flow_error *err);
 void session_close(session *s);
 
 /* `first` (d) and then the names of the context: (d + c) names, the caller's (free), with room for two more; NULL when
