@@ -151,13 +151,18 @@ done:
     return status;
 }
 
-static void warn_of_round_trip(const sample_args *args, console *con, double error)
+static void warn_of_round_trip(const sample_args *args, console *con, const session *s, double error)
 {
     char number[FORMAT_SIZE];
     if (args->has_steps)
         console_warn(con, "the largest round-trip error is %s (in units of the base's standard deviation): with "
-                     "--steps %lld the way back is not the inverse of the way there; the error falls as the steps get more",
+                     "--steps %lld the way back is not the inverse of the way there; the error falls "
+                     "as the steps get more",
                      format_error(number, error), (long long)args->steps);
+    else if (flow_n_solvers(s->model->f) > 0)
+        console_warn(con, "the largest round-trip error is %s (in units of the base's standard deviation): its "
+                     "equations are solved as roughly as the spec says; --steps with a large number solves them finer",
+                     format_error(number, error));
     else
         console_warn(con, "the largest round-trip error is %s (in units of the base's standard deviation); the model "
                      "is close to singular there and its inverse loses digits: make PRECISION=double has more of them",
@@ -175,7 +180,7 @@ static flow_status report(const sample_args *args, console *con, const session *
                      "train it longer or with smaller rates", format_count(count, sum->non_finite),
                      format_count(other, sum->rows));
     else if (!(sum->round_trip < 0.01))
-        warn_of_round_trip(args, con, sum->round_trip);
+        warn_of_round_trip(args, con, s, sum->round_trip);
     if (!args->common.json) {
         if (sum->rows > 0)
             console_note(con, "%s rows, seed %lld; largest round-trip error %s%s%s%s%s",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Makes the data sets in this folder: generate FOLDER
+ * Prints the training rows of one of them as CSV: generate --rows NAME
  * Prints what their true densities have for a mean logarithm, where they are known: generate --truth
  *
  * Every set has a training part of 10,000 rows, and 2,000 rows each for validation and test. What they are is said in
@@ -413,25 +414,37 @@ static flow_status print_truth(flow_error *err)
     return FLOW_OK;
 }
 
+static flow_status print_rows(const char *name, flow_error *err)
+{
+    for (int i = 0; i < N_SOURCES; i++)
+        if (strcmp(sources[i].name, name) == 0)
+            return write_file("-", &sources[i], i, 0, err);
+    return flow_error_set(err, FLOW_ARGUMENT, "there is no set \"%s\"", name);
+}
+
+static flow_status write_all(const char *folder, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < N_SOURCES && status == FLOW_OK; i++)
+        status = write_source(folder, &sources[i], i, err);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: generate FOLDER\n       generate --truth\n");
+    flow_error err;
+    flow_status status;
+    if (argc == 3 && strcmp(argv[1], "--rows") == 0) {
+        status = print_rows(argv[2], &err);
+    } else if (argc == 2 && strcmp(argv[1], "--truth") == 0) {
+        status = print_truth(&err);
+    } else if (argc == 2) {
+        status = write_all(argv[1], &err);
+    } else {
+        fprintf(stderr, "usage: generate FOLDER\n       generate --rows NAME\n       generate --truth\n");
         return 2;
     }
-    if (strcmp(argv[1], "--truth") == 0) {
-        flow_error err;
-        if (print_truth(&err) == FLOW_OK)
-            return EXIT_SUCCESS;
+    if (status != FLOW_OK)
         fprintf(stderr, "generate: %s\n", err.message);
-        return EXIT_FAILURE;
-    }
-    for (int i = 0; i < N_SOURCES; i++) {
-        flow_error err;
-        if (write_source(argv[1], &sources[i], i, &err) != FLOW_OK) {
-            fprintf(stderr, "generate: %s\n", err.message);
-            return EXIT_FAILURE;
-        }
-    }
-    return EXIT_SUCCESS;
+    return status == FLOW_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
