@@ -221,7 +221,7 @@ build/version: FORCE
 	$(call stamp,$(VERSION_STRING))
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
-.PHONY: FORCE release double asan check bench bench-peers results demo densities \
+.PHONY: FORCE release double asan check bench bench-peers results pictures demo densities \
         test-unit test-contract test-density test-cli test-fuzz test-install \
         lint fuzz data install uninstall setup clean help
 
@@ -273,6 +273,10 @@ bench-peers: release build/test/bench/bench_workloads
 ##   results        train the presets on real data, and print the table of docs/results.md
 results: release
 	@scripts/results.sh
+
+##   pictures       train continuous flows on the 2-D sets, print their table of docs/results.md, and draw them
+pictures: release build/generate
+	@scripts/density.sh -p docs/pictures
 
 ##   demo           train a small flow, sample from it, evaluate it, invert it
 demo: release

@@ -160,6 +160,7 @@ static flow_status report(const invert_args *args, console *con, const session *
                           const char *const *names, const tally *sum, flow_error *err)
 {
     char number[FORMAT_SIZE], other[FORMAT_SIZE];
+    flow_end to = args->to == TO_LATENT ? FLOW_END_LATENT : FLOW_END_DATA;
     round_trip most = largest_error(sum, s->dim, args->to == TO_DATA);
     int64_t skipped = flow_reader_n_skipped(in->reader);
     if (skipped > 0)
@@ -182,6 +183,7 @@ static flow_status report(const invert_args *args, console *con, const session *
                       format_error(other, most.relative));
         if (args->to == TO_LATENT)
             flow_text_add(&text, " (%s in the units of %s)", format_error(number, most.absolute), names[most.column]);
+        flow_text_add(&text, "%s", session_evaluations(number, s, to));
         if (!output_is_standard(args->output))
             flow_text_add(&text, "; written to %s", args->output);
         if (!text.failed)
@@ -198,6 +200,7 @@ static flow_status report(const invert_args *args, console *con, const session *
     cJSON_AddNumberToObject(object, "max_round_trip_error_absolute", most.absolute);
     cJSON_AddStringToObject(object, "column", names[most.column]);
     cJSON_AddNumberToObject(object, "non_finite", (double)sum->non_finite);
+    session_add_evaluations(object, s, to);
     cJSON_AddNumberToObject(object, "skipped", (double)skipped);
     if (args->output != NULL)
         cJSON_AddStringToObject(object, "output", args->output);

@@ -220,6 +220,7 @@ static flow_status report_json(const session *s, const input *in, const logprob_
         cJSON_AddNumberToObject(object, "discrete_columns", s->model->f->n_discrete);
         cJSON_AddTrueToObject(object, "lower_bound");
     }
+    session_add_evaluations(object, s, FLOW_END_LATENT);
     cJSON_AddNumberToObject(object, "skipped", (double)flow_reader_n_skipped(in->reader));
     cJSON *worst = cJSON_AddArrayToObject(object, "worst");
     for (int i = 0; i < sum->n_worst; i++) {
@@ -261,6 +262,10 @@ static void report_text(flow_text *text, const session *s, const tally *sum)
                       "of the value\n", f->n_discrete, f->n_discrete == 1 ? " is" : "s are");
     flow_text_add(text, fabs(mean) < 1e7 ? "bits per dimension    %.4f\n" : "bits per dimension    %.6g\n",
                   bits_per_dimension(sum, s->dim));
+    const flow_effort effort = flow_runner_effort(s->runner, FLOW_END_LATENT);
+    if (effort.rows > 0)
+        flow_text_add(text, "solving               %.1f evaluations a solve, %.0f for the hardest row\n",
+                      flow_effort_mean(&effort, f), flow_effort_most(&effort, f));
     for (int i = 0; i < sum->n_worst; i++)
         flow_text_add(text, "%-20s  %s at row %lld\n", i == 0 ? "least likely rows" : "",
                       format_value(number, sum->worst[i].logp), (long long)sum->worst[i].row + 1);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/ode.h"
 #include "format.h"
 #include "given.h"
 #include "input.h"
@@ -13,10 +14,10 @@
 
 typedef struct sample_args {
     common_args common;
-    const char *model, *output, *given;
-    int64_t n, seed, first, limit;
+    const char *model, *output, *given, *solver;
+    int64_t n, seed, first, limit, steps;
     double temperature;
-    bool has_n, has_limit, logprob, as_float;
+    bool has_n, has_limit, has_steps, logprob, as_float;
 } sample_args;
 
 static const opt_argument arguments[] = {
@@ -57,10 +58,18 @@ static const opt options[] = {
     {.name = "temperature", .letter = 't', .kind = OPT_NUMBER, .offset = offsetof(sample_args, temperature),
      .value = "T", .fallback = "1", .least = 0, .most = 1000,
      .help = "scale the spread of the base by T; below 1 the rows keep to the densest regions"},
+    {.name = "steps", .kind = OPT_INT, .offset = offsetof(sample_args, steps), .value = "N", .least = 1,
+     .most = FLOW_ODE_STEPS_MAX, .given = offsetof(sample_args, has_steps),
+     .help = "of a continuous model: solve its differential equations in N equal steps, a fixed cost, whatever the "
+             "model would do. Few steps are fast and rough: the round-trip error tells how rough"},
+    {.name = "solver", .kind = OPT_TEXT, .offset = offsetof(sample_args, solver), .value = "METHOD",
+     .help = "with --steps: euler, midpoint, rk4, bosh3 or dopri5, which evaluate the network 1, 2, 4, 3 and 6 times "
+             "a step; if not said, the method of the model"},
     {.name = "logprob",
      .kind = OPT_FLAG,
      .offset = offsetof(sample_args, logprob),
-     .help = "add a column \"logprob\": the model's log-density at each row, in nats, in the units of the data"},
+     .help = "add a column \"logprob\": the model's log-density at each row, in nats, in the units of the data; "
+             "with --steps, as the steps back to the latent space give it"},
     {.name = "float",
      .kind = OPT_FLAG,
      .offset = offsetof(sample_args, as_float),
@@ -147,9 +156,27 @@ done:
     return status;
 }
 
+static void warn_of_round_trip(const sample_args *args, console *con, const session *s, double error)
+{
+    char number[FORMAT_SIZE];
+    if (args->has_steps)
+        console_warn(con, "the largest round-trip error is %s (in units of the base's standard deviation): with "
+                     "--steps %lld the way back is not the inverse of the way there; the error falls "
+                     "as the steps get more",
+                     format_error(number, error), (long long)args->steps);
+    else if (flow_n_solvers(s->model->f) > 0)
+        console_warn(con, "the largest round-trip error is %s (in units of the base's standard deviation): its "
+                     "equations are solved as roughly as the spec says; --steps with a large number solves them finer",
+                     format_error(number, error));
+    else
+        console_warn(con, "the largest round-trip error is %s (in units of the base's standard deviation); the model "
+                     "is close to singular there and its inverse loses digits: make PRECISION=double has more of them",
+                     format_error(number, error));
+}
+
 static flow_status report(const sample_args *args, console *con, const session *s, const tally *sum, flow_error *err)
 {
-    char count[FORMAT_SIZE], other[FORMAT_SIZE];
+    char count[FORMAT_SIZE], other[FORMAT_SIZE], evaluations[FORMAT_SIZE];
     if (args->given != NULL && args->n > 0 && sum->rows == 0 && !(args->has_limit && args->limit == 0))
         console_warn(con, "%s has no context for row %lld and what follows; no rows are drawn", args->given,
                      (long long)args->first);
@@ -161,13 +188,13 @@ static flow_status report(const sample_args *args, console *con, const session *
         console_warn(con, "row %lld of the list, counted from 0, has no values or does not come back: it fails in "
                      "%s", (long long)sum->failed, sum->place);
     else if (sum->non_finite == 0 && !(sum->round_trip < 0.01))
-        console_warn(con, "the largest round-trip error is %s (in units of the base's standard deviation); the model "
-                     "is close to singular there and its inverse loses digits: make PRECISION=double has more of them",
-                     format_error(count, sum->round_trip));
+        warn_of_round_trip(args, con, s, sum->round_trip);
     if (!args->common.json) {
         if (sum->rows > 0)
-            console_note(con, "%s rows, seed %lld; largest round-trip error %s%s%s", format_count(count, sum->rows),
-                         (long long)args->seed, format_error(other, sum->round_trip),
+            console_note(con, "%s rows, seed %lld; largest round-trip error %s%s%s%s%s",
+                         format_count(count, sum->rows), (long long)args->seed, format_error(other, sum->round_trip),
+                         args->has_steps ? ", which is that of the steps" : "",
+                         session_evaluations(evaluations, s, FLOW_END_DATA),
                          output_is_standard(args->output) ? "" : "; written to ",
                          output_is_standard(args->output) ? "" : args->output);
         return FLOW_OK;
@@ -177,6 +204,9 @@ static flow_status report(const sample_args *args, console *con, const session *
     cJSON_AddNumberToObject(object, "rows", (double)sum->rows);
     cJSON_AddNumberToObject(object, "max_round_trip_error", sum->round_trip);
     cJSON_AddNumberToObject(object, "non_finite", (double)sum->non_finite);
+    session_add_evaluations(object, s, FLOW_END_DATA);
+    if (args->has_steps)
+        cJSON_AddNumberToObject(object, "steps", (double)args->steps);
     cJSON_AddNumberToObject(object, "seed", (double)args->seed);
     cJSON_AddNumberToObject(object, "first", (double)args->first);
     if (args->given != NULL) {
@@ -202,6 +232,16 @@ static flow_status open_given(given *g, const sample_args *args, const session *
     return given_open(g, args->given, s, (uint64_t)args->n, err);
 }
 
+static flow_status open_session(session *s, const sample_args *args, flow_error *err)
+{
+    if (args->solver != NULL && !args->has_steps)
+        return flow_error_set(err, FLOW_ARGUMENT, "--solver: say how many steps it is to take with --steps N");
+    if (!args->has_steps)
+        return session_open(s, args->model, &args->common, err);
+    flow_status status = session_open_in_steps(s, args->model, &args->common, args->solver, args->steps, err);
+    return status == FLOW_ARGUMENT ? flow_error_prefix(err, "--steps: ") : status;
+}
+
 static flow_status run(void *args_, console *con, flow_error *err)
 {
     sample_args *args = args_;
@@ -214,7 +254,7 @@ static flow_status run(void *args_, console *con, flow_error *err)
         args->n = 1;
     flow_status status = session_check_output(&args->common, args->output, err);
     if (status == FLOW_OK)
-        status = session_open(&s, args->model, &args->common, err);
+        status = open_session(&s, args, err);
     if (status == FLOW_OK)
         status = open_given(&g, args, &s, err);
     if (status != FLOW_OK)
@@ -255,6 +295,7 @@ const command command_sample = {
     .examples = "  flowctl sample moons.h5 -n 1000 > moons.csv\n"
                 "  flowctl sample moons.h5 -n 1e6 --logprob -o samples.h5:/train\n"
                 "  flowctl sample moons.h5 -n 1e6 --first 1e6 -o second-million.h5\n"
+                "  flowctl sample continuous.h5 -n 1e6 --steps 8 --solver rk4 -o quick.h5\n"
                 "  flowctl sample detector.h5 --given events.csv -n 100 -o draws.h5",
     .arguments = arguments,
     .options = options,

@@ -122,3 +122,8 @@ void format_density(flow_text *text, const cJSON *density, int width)
         flow_text_add(text, ", Pareto k %.2f", k);
     flow_text_add(text, "\n");
 }
+
+void format_evaluations(flow_text *text, double mean, double most, int width)
+{
+    flow_text_add(text, "  %-*s  %.1f evaluations a solve, %.0f for the hardest row\n", width, "solving", mean, most);
+}

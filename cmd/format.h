@@ -37,4 +37,8 @@ const char *format_rate(char out[FORMAT_SIZE], double per_second);
 /* Adds what training on a density came to ("density" of a summary): lines of a label, `width` wide, and a value. */
 void format_density(flow_text *text, const cJSON *density, int width);
 
+/* Adds what solving differential equations took: "  solving     36.2 evaluations a solve, 56 for the hardest row", the
+ * label `width` wide. */
+void format_evaluations(flow_text *text, double mean, double most, int width);
+
 #endif

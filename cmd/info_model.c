@@ -1,6 +1,7 @@
 /* `flowctl info` of a model file. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,16 +88,20 @@ static void history_lines(flow_text *text, const flow_model *model, bool all)
     int epoch = column_of(model, "epoch"), training = column_of(model, "training");
     int validation = column_of(model, "validation"), error = column_of(model, "validation_error");
     int rate = column_of(model, "rate"), seconds = column_of(model, "seconds"), best = column_of(model, "best");
+    int evaluations = column_of(model, "evaluations");
+    bool solves = history_at(model, model->n_epochs - 1, evaluations) > 0;
     int64_t first = all || model->n_epochs <= LAST_EPOCHS ? 0 : model->n_epochs - LAST_EPOCHS;
-    flow_text_add(text, "\n  %5s  %12s  %-22s  %8s  %8s%s\n", "epoch", "training", "  validation", "rate", "time",
-                  first > 0 ? "    (--history shows all epochs)" : "");
+    flow_text_add(text, "\n  %5s  %12s  %-22s  %8s  %8s%s%s\n", "epoch", "training", "  validation", "rate", "time",
+                  solves ? "  evaluations" : "", first > 0 ? "    (--history shows all epochs)" : "");
     for (int64_t i = first; i < model->n_epochs; i++) {
-        char estimate[FORMAT_SIZE], time[FORMAT_SIZE];
+        char estimate[FORMAT_SIZE], time[FORMAT_SIZE], count[FORMAT_SIZE] = "";
+        if (history_at(model, i, evaluations) > 0) /* NaN in epochs of an older program */
+            snprintf(count, sizeof count, "  %11.1f", history_at(model, i, evaluations));
         double held_out = history_at(model, i, validation);
-        flow_text_add(text, "  %5.0f  %12.4f  %-22s  %8.2g  %8s%s\n", history_at(model, i, epoch),
+        flow_text_add(text, "  %5.0f  %12.4f  %-22s  %8.2g  %8s%s%s\n", history_at(model, i, epoch),
                       history_at(model, i, training),
                       isnan(held_out) ? "" : format_estimate_fixed(estimate, held_out, history_at(model, i, error)),
-                      history_at(model, i, rate), format_duration(time, history_at(model, i, seconds)),
+                      history_at(model, i, rate), format_duration(time, history_at(model, i, seconds)), count,
                       history_at(model, i, best) > 0 ? "  best so far" : "");
     }
 }
@@ -124,6 +129,9 @@ static void model_text(flow_text *text, const flow_model *model, bool all)
     const cJSON *density = cJSON_GetObjectItemCaseSensitive(model->summary, "density");
     if (density != NULL)
         format_density(text, density, 12);
+    const cJSON *evaluations = cJSON_GetObjectItemCaseSensitive(model->summary, "evaluations");
+    if (evaluations != NULL)
+        format_evaluations(text, number_of(evaluations, "mean"), number_of(evaluations, "most"), 12);
     run_lines(text, model->provenance);
     describe_flow(text, model->f);
     history_lines(text, model, all);

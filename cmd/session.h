@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "flow/rows.h"
+#include "format.h"
 #include "model/model.h"
 
 /* Starts from {0}. */
@@ -22,11 +23,20 @@ typedef struct session {
 
 /* `path` is a model file or the spec that trained it. */
 flow_status session_open(session *out, const char *path, const common_args *common, flow_error *err);
+/* The same, solving differential equations in `steps` equal steps of `method` (NULL: that of the model). */
+flow_status session_open_in_steps(session *out, const char *path, const common_args *common, const char *method,
+                                  int64_t steps, flow_error *err);
 void session_close(session *s);
 
 /* `first` (d) and then the names of the context: (d + c) names, the caller's (free), with room for two more; NULL when
  * memory is out. */
 const char **session_names(const session *s, const char *const *first);
+
+/* What solving took on the ways to `to`, for --json: {"mean", "most"} evaluations under "evaluations". Nothing for a
+ * model without blocks that solve. */
+void session_add_evaluations(cJSON *object, const session *s, flow_end to);
+/* The same for people: "; 36.2 evaluations a solve", or "". Writes into `out` and returns it. */
+const char *session_evaluations(char out[FORMAT_SIZE], const session *s, flow_end to);
 
 /* How many threads to run: what was asked for, or all processors this process may use. */
 int session_threads(const common_args *common);

@@ -58,7 +58,16 @@ static void validation_text(char out[FORMAT_SIZE], const train_run *run)
     const double *last = n > 0 ? history + (n - 1) * FLOW_EPOCH_COLUMNS : NULL;
     out[0] = '\0';
     if (last != NULL && train_n_held_out(run) > 0)
-        format_estimate_fixed(out, last[2], last[3]);
+        format_estimate_fixed(out, last[FLOW_EPOCH_VALIDATION], last[FLOW_EPOCH_VALIDATION_ERROR]);
+}
+
+/* "  36 evaluations a solve", or "" where nothing is solved */
+static const char *evaluations_text(char out[FORMAT_SIZE], double evaluations)
+{
+    out[0] = '\0';
+    if (evaluations > 0)
+        snprintf(out, FORMAT_SIZE, "  %.0f evaluations a solve", evaluations);
+    return out;
 }
 
 static int digits_of(int64_t n)
@@ -75,13 +84,13 @@ void train_show_step(train_run *run, const flow_progress *progress)
     if (now - run->shown < 0.1)
         return;
     run->shown = now;
-    char line[LINE_SIZE], validation[FORMAT_SIZE], rate[FORMAT_SIZE], left[FORMAT_SIZE];
+    char line[LINE_SIZE], validation[FORMAT_SIZE], rate[FORMAT_SIZE], left[FORMAT_SIZE], evaluations[FORMAT_SIZE];
     validation_text(validation, run);
-    snprintf(line, sizeof line, "epoch %*lld/%lld %3.0f%%  train %.4f%s%s  ETA %s  %s", digits_of(progress->epochs),
+    snprintf(line, sizeof line, "epoch %*lld/%lld %3.0f%%  train %.4f%s%s  ETA %s  %s%s", digits_of(progress->epochs),
              (long long)progress->epoch, (long long)progress->epochs,
              100 * (double)progress->row / (double)progress->rows, progress->training,
              validation[0] != '\0' ? "  valid " : "", validation, format_duration(left, progress->seconds_left),
-             format_rate(rate, progress->rows_per_second));
+             format_rate(rate, progress->rows_per_second), evaluations_text(evaluations, progress->evaluations));
     console_live(run->con, line);
 }
 
@@ -89,14 +98,15 @@ void train_show_epoch(train_run *run, const flow_epoch *epoch)
 {
     if (run->con->terminal) /* the live line shows it */
         return;
-    char validation[FORMAT_SIZE] = "", rate[FORMAT_SIZE], left[FORMAT_SIZE];
+    char validation[FORMAT_SIZE] = "", rate[FORMAT_SIZE], left[FORMAT_SIZE], evaluations[FORMAT_SIZE];
     if (train_n_held_out(run) > 0)
         format_estimate_fixed(validation, epoch->validation, epoch->validation_error);
-    console_note(run->con, "epoch %*lld/%lld  training %.4f%s%s%s  rate %.2g  %s  ETA %s",
+    console_note(run->con, "epoch %*lld/%lld  training %.4f%s%s%s  rate %.2g  %s%s  ETA %s",
                  digits_of(run->p.training.epochs), (long long)epoch->epoch, (long long)run->p.training.epochs,
                  epoch->training, validation[0] != '\0' ? "  validation " : "", validation,
                  validation[0] == '\0' ? "" : epoch->best > 0 ? " *" : "  ", epoch->rate,
-                 format_rate(rate, run->progress.rows_per_second), format_duration(left, run->progress.seconds_left));
+                 format_rate(rate, run->progress.rows_per_second),
+                 evaluations_text(evaluations, epoch->evaluations), format_duration(left, run->progress.seconds_left));
 }
 
 /* ---- the end ---- */
@@ -144,6 +154,13 @@ static void add_density(flow_text *text, const cJSON *summary)
         format_density(text, density, 10);
 }
 
+static void add_evaluations(flow_text *text, const cJSON *summary)
+{
+    const cJSON *evaluations = cJSON_GetObjectItemCaseSensitive(summary, "evaluations");
+    if (evaluations != NULL)
+        format_evaluations(text, number_of(evaluations, "mean"), number_of(evaluations, "most"), 10);
+}
+
 static const char *reason(const train_run *run)
 {
     if (strcmp(run->outcome, "converged") == 0)
@@ -175,6 +192,7 @@ flow_status train_show_end(const train_run *run, flow_error *err)
         if (run->test != NULL)
             add_likelihood(&text, summary, "test", flow_dataset_n_rows(run->test), "rows");
         add_density(&text, summary);
+        add_evaluations(&text, summary);
         if (run->profile != NULL)
             train_add_profile(&text, run->profile);
         console_clear(run->con);

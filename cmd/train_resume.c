@@ -233,15 +233,13 @@ static flow_status restore(train_run *run, const flow_model *model, flow_error *
     if (model->f->params.n_fitted != f->params.n_fitted)
         return flow_error_set(err, FLOW_FORMAT, "%s: has %zu fitted values, the spec describes %zu", run->output,
                               model->f->params.n_fitted, f->params.n_fitted);
-    if (model->n_history_columns != FLOW_EPOCH_COLUMNS && model->n_epochs > 0)
-        return flow_error_set(err, FLOW_FORMAT, "%s: its history has %d columns, not %d", run->output,
-                              model->n_history_columns, FLOW_EPOCH_COLUMNS);
     if (f->params.n_fitted > 0)
         memcpy(f->params.fitted, model->f->params.fitted, f->params.n_fitted * sizeof *f->params.fitted);
     flow_trainer_state(run->trainer, &arrays, &n_arrays);
     flow_status status = flow_model_read_state(model, arrays, n_arrays, err);
     if (status == FLOW_OK)
-        status = flow_trainer_set_history(run->trainer, model->history, model->n_epochs, err);
+        status = flow_trainer_set_history(run->trainer, (const char *const *)model->history_columns,
+                                          model->n_history_columns, model->history, model->n_epochs, err);
     if (status == FLOW_OK) {
         status = flow_trainer_restored(run->trainer, err);
         if (status != FLOW_OK)

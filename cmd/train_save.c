@@ -86,13 +86,23 @@ static void add_likelihood(cJSON *object, const char *key, double mean, double e
         cJSON_AddNumberToObject(estimate, "effective_rows", flow_dataset_effective_rows(data));
 }
 
+/* What solving took in the best epoch, where blocks solve equations. */
+static void add_evaluations(cJSON *object, const double *line)
+{
+    if (!(line[FLOW_EPOCH_EVALUATIONS] > 0))
+        return;
+    cJSON *evaluations = cJSON_AddObjectToObject(object, "evaluations");
+    cJSON_AddNumberToObject(evaluations, "mean", line[FLOW_EPOCH_EVALUATIONS]);
+    cJSON_AddNumberToObject(evaluations, "most", line[FLOW_EPOCH_MOST_EVALUATIONS]);
+}
+
 cJSON *train_summary(const train_run *run)
 {
     int64_t n = 0, best = flow_trainer_best_epoch(run->trainer);
     const double *history = flow_trainer_history(run->trainer, &n);
     double seconds = 0;
     for (int64_t i = 0; i < n; i++)
-        seconds += history[(i + 1) * FLOW_EPOCH_COLUMNS - 1];
+        seconds += history[i * FLOW_EPOCH_COLUMNS + FLOW_EPOCH_SECONDS];
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "status", run->outcome);
     cJSON_AddNumberToObject(object, "epochs", (double)n);
@@ -100,12 +110,15 @@ cJSON *train_summary(const train_run *run)
     cJSON_AddNumberToObject(object, "seconds", round(seconds * 1000) / 1000);
     if (train_n_held_out(run) > 0 && best >= 1 && best <= n) {
         const double *line = history + (best - 1) * FLOW_EPOCH_COLUMNS;
-        add_likelihood(object, "validation", line[2], line[3], run->validation);
+        add_likelihood(object, "validation", line[FLOW_EPOCH_VALIDATION], line[FLOW_EPOCH_VALIDATION_ERROR],
+                       run->validation);
     }
     if (run->held_out.rows > 0)
         add_likelihood(object, "test", run->held_out.mean, run->held_out.error, run->test);
     if (run->estimate.draws > 0)
         cJSON_AddItemToObject(object, "density", train_describe_estimate(run));
+    if (best >= 1 && best <= n)
+        add_evaluations(object, history + (best - 1) * FLOW_EPOCH_COLUMNS);
     return object;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Makes the data sets in this folder: generate FOLDER
+ * Prints the training rows of one of them as CSV: generate --rows NAME
+ * Prints what their true densities have for a mean logarithm, where they are known: generate --truth
  *
  * Every set has a training part of 10,000 rows, and 2,000 rows each for validation and test. What they are is said in
  * README.md. The same program makes the same bytes: the random numbers come from a fixed seed, and the values are
@@ -13,9 +15,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "data/table.h"
+#include "num/moments.h"
 #include "num/rng.h"
 
 enum { SEED = 20240601, MOST_COLUMNS = 5, N_PARTS = 3 };
@@ -34,11 +38,17 @@ typedef struct source {
     void (*draw)(double *row, gsl_rng *rng);
     double steps; /* values are rounded to multiples of 1 / steps */
     bool has_csv;
+    double (*density)(const double *row); /* NULL: not written down here */
 } source;
 
 static double sqr(double x)
 {
     return x * x;
+}
+
+static double normal(double x, double deviation)
+{
+    return exp(-0.5 * sqr(x / deviation)) / (sqrt(2 * M_PI) * deviation);
 }
 
 /* ------------------------------------------------------------------ two moons */
@@ -49,6 +59,28 @@ static void draw_two_moons(double *row, gsl_rng *rng)
     bool upper = gsl_rng_uniform(rng) < 0.5;
     row[0] = (upper ? cos(angle) : 1 - cos(angle)) + gsl_ran_gaussian(rng, noise);
     row[1] = (upper ? sin(angle) : 0.5 - sin(angle)) + gsl_ran_gaussian(rng, noise);
+}
+
+/* The integral over t from `from` to `to` of density(row, t), smooth and hardly more than zero at most t. */
+static double integrate(double (*density)(const double *row, double t), const double *row, double from, double to)
+{
+    enum { POINTS = 500 };
+    double sum = 0;
+    for (int k = 0; k < POINTS; k++)
+        sum += density(row, from + (k + 0.5) * (to - from) / POINTS);
+    return sum * (to - from) / POINTS;
+}
+
+static double moons_at(const double *row, double t)
+{
+    const double noise = 0.1;
+    return 0.5 / M_PI * (normal(row[0] - cos(t), noise) * normal(row[1] - sin(t), noise) +
+                         normal(row[0] - 1 + cos(t), noise) * normal(row[1] - 0.5 + sin(t), noise));
+}
+
+static double two_moons_density(const double *row)
+{
+    return integrate(moons_at, row, 0, M_PI);
 }
 
 /* ------------------------------------------------------------------ a mixture of five normal distributions */
@@ -201,24 +233,104 @@ static void draw_detector(double *row, gsl_rng *rng)
     row[3] = 1 / chance_to_keep(measured);
 }
 
+/* ------------------------------------------------------------------ the 2-D sets of the papers on continuous flows */
+
+/* Eight Gaussians, checkerboard and spirals as in the code of Grathwohl et al. 2019 ("FFJORD"). */
+
+static const double ring = 4 * M_SQRT1_2, ring_noise = 0.5 * M_SQRT1_2;
+
+static void draw_eight_gaussians(double *row, gsl_rng *rng)
+{
+    double angle = M_PI / 4 * (double)gsl_rng_uniform_int(rng, 8);
+    row[0] = ring * cos(angle) + gsl_ran_gaussian(rng, ring_noise);
+    row[1] = ring * sin(angle) + gsl_ran_gaussian(rng, ring_noise);
+}
+
+static double eight_gaussians_density(const double *row)
+{
+    double sum = 0;
+    for (int k = 0; k < 8; k++)
+        sum += normal(row[0] - ring * cos(M_PI / 4 * k), ring_noise) *
+               normal(row[1] - ring * sin(M_PI / 4 * k), ring_noise) / 8;
+    return sum;
+}
+
+/* The black squares of a board of 4 x 4 with squares of side 2. */
+static void draw_checkerboard(double *row, gsl_rng *rng)
+{
+    row[0] = gsl_ran_flat(rng, -4, 4);
+    row[1] = 2 * gsl_rng_uniform(rng) - 4 * (double)gsl_rng_uniform_int(rng, 2);
+    if (fmod(floor(row[0] / 2) + 4, 2) == 1)
+        row[1] += 2;
+}
+
+static double checkerboard_density(const double *row)
+{
+    bool inside = fabs(row[0]) <= 4 && fabs(row[1]) <= 4;
+    return inside && fmod(floor(row[0] / 2) + floor(row[1] / 2) + 8, 2) == 0 ? 1.0 / 32 : 0;
+}
+
+/* Two arms of three quarters of a turn each, point reflections of one another. A point of an arm is shifted by uniform
+ * noise, brought to size, and blurred by normal noise. */
+static const double spiral_end = 3 * M_PI, spiral_shift = 0.5, spiral_scale = 1.0 / 3, spiral_noise = 0.1;
+
+static void draw_spirals(double *row, gsl_rng *rng)
+{
+    double angle = spiral_end * sqrt(gsl_rng_uniform(rng)), sign = gsl_rng_uniform(rng) < 0.5 ? 1 : -1;
+    double x = -cos(angle) * angle + spiral_shift * gsl_rng_uniform(rng);
+    double y = sin(angle) * angle + spiral_shift * gsl_rng_uniform(rng);
+    row[0] = sign * spiral_scale * x + gsl_ran_gaussian(rng, spiral_noise);
+    row[1] = sign * spiral_scale * y + gsl_ran_gaussian(rng, spiral_noise);
+}
+
+/* Of the sum of the uniform and the normal noise. */
+static double blur(double x)
+{
+    const double width = spiral_scale * spiral_shift, unit = M_SQRT2 * spiral_noise;
+    if (x < -8 * spiral_noise || x > width + 8 * spiral_noise)
+        return 0;
+    return (erf(x / unit) - erf((x - width) / unit)) / (2 * width);
+}
+
+static double arm_at(const double *row, double angle)
+{
+    double across = blur(row[0] + spiral_scale * angle * cos(angle));
+    return across > 0 ? 2 * angle / sqr(spiral_end) * across * blur(row[1] - spiral_scale * angle * sin(angle)) : 0;
+}
+
+static double spirals_density(const double *row)
+{
+    const double opposite[2] = {-row[0], -row[1]};
+    return 0.5 * (integrate(arm_at, row, 0, spiral_end) + integrate(arm_at, opposite, 0, spiral_end));
+}
+
 /* ------------------------------------------------------------------ files */
 
 static const source sources[] = {
-    {"two_moons", 2, {"x", "y"}, draw_two_moons, 1e6, true},
-    {"mixture", 2, {"x", "y"}, draw_mixture, 1e6, false},
-    {"gaussian5", 5, {"a", "b", "c", "d", "e"}, draw_gaussian5, 1e9, false},
-    {"dalitz", 2, {"m2_kpi_low", "m2_kpi_high"}, draw_dalitz, 1e6, true},
-    {"detector", 4, {"energy", "eta", "measured", "weight"}, draw_detector, 1e6, false},
+    {"two_moons", 2, {"x", "y"}, draw_two_moons, 1e6, true, two_moons_density},
+    {"mixture", 2, {"x", "y"}, draw_mixture, 1e6, false, NULL},
+    {"gaussian5", 5, {"a", "b", "c", "d", "e"}, draw_gaussian5, 1e9, false, NULL},
+    {"dalitz", 2, {"m2_kpi_low", "m2_kpi_high"}, draw_dalitz, 1e6, true, NULL},
+    {"detector", 4, {"energy", "eta", "measured", "weight"}, draw_detector, 1e6, false, NULL},
+    {"eight_gaussians", 2, {"x", "y"}, draw_eight_gaussians, 1e6, false, eight_gaussians_density},
+    {"checkerboard", 2, {"x", "y"}, draw_checkerboard, 1e6, false, checkerboard_density},
+    {"spirals", 2, {"x", "y"}, draw_spirals, 1e6, false, spirals_density},
 };
+enum { N_SOURCES = sizeof sources / sizeof sources[0] };
+
+static void draw_rounded(double *row, const source *s, gsl_rng *rng)
+{
+    s->draw(row, rng);
+    for (int j = 0; j < s->d; j++)
+        row[j] = round(row[j] * s->steps) / s->steps;
+}
 
 static flow_status write_rows(flow_writer *writer, const source *s, int n_rows, gsl_rng *rng, flow_error *err)
 {
     flow_status status = FLOW_OK;
     for (int i = 0; i < n_rows && status == FLOW_OK; i++) {
         double row[MOST_COLUMNS];
-        s->draw(row, rng);
-        for (int j = 0; j < s->d; j++)
-            row[j] = round(row[j] * s->steps) / s->steps;
+        draw_rounded(row, s, rng);
         status = flow_writer_write(writer, row, 1, err);
     }
     return status;
@@ -266,18 +378,73 @@ static flow_status write_source(const char *folder, const source *s, int index, 
     return status;
 }
 
+/* ------------------------------------------------------------------ the truth */
+
+/* The mean of log density over n rows that were drawn from it. */
+static flow_moments mean_log_density(const source *s, gsl_rng *rng, int n)
+{
+    flow_moments moments = {0};
+    for (int i = 0; i < n; i++) {
+        double row[MOST_COLUMNS];
+        draw_rounded(row, s, rng);
+        flow_moments_add(&moments, log(s->density(row)), 1);
+    }
+    return moments;
+}
+
+/* For each set the mean of the log-density over its test rows, and over fresh ones: its expectation, up to the error
+ * that stands behind it. */
+static flow_status print_truth(flow_error *err)
+{
+    enum { TEST = N_PARTS - 1, FRESH = 200000 };
+    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
+    if (rng == NULL)
+        return flow_error_memory(err, "a generator of random numbers");
+    printf("%-16s  %10s  %10s  %10s\n", "set", "test rows", "fresh rows", "error");
+    for (int i = 0; i < N_SOURCES; i++) {
+        if (sources[i].density == NULL)
+            continue;
+        flow_rng_gsl_seed(rng, SEED, FLOW_STREAM_OTHER, (uint64_t)(i * N_PARTS + TEST));
+        flow_moments test = mean_log_density(&sources[i], rng, parts[TEST].n_rows);
+        flow_moments fresh = mean_log_density(&sources[i], rng, FRESH);
+        printf("%-16s  %10.4f  %10.4f  %10.4f\n", sources[i].name, flow_moments_mean(&test),
+               flow_moments_mean(&fresh), flow_moments_error(&fresh));
+    }
+    gsl_rng_free(rng);
+    return FLOW_OK;
+}
+
+static flow_status print_rows(const char *name, flow_error *err)
+{
+    for (int i = 0; i < N_SOURCES; i++)
+        if (strcmp(sources[i].name, name) == 0)
+            return write_file("-", &sources[i], i, 0, err);
+    return flow_error_set(err, FLOW_ARGUMENT, "there is no set \"%s\"", name);
+}
+
+static flow_status write_all(const char *folder, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < N_SOURCES && status == FLOW_OK; i++)
+        status = write_source(folder, &sources[i], i, err);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: generate FOLDER\n");
+    flow_error err;
+    flow_status status;
+    if (argc == 3 && strcmp(argv[1], "--rows") == 0) {
+        status = print_rows(argv[2], &err);
+    } else if (argc == 2 && strcmp(argv[1], "--truth") == 0) {
+        status = print_truth(&err);
+    } else if (argc == 2) {
+        status = write_all(argv[1], &err);
+    } else {
+        fprintf(stderr, "usage: generate FOLDER\n       generate --rows NAME\n       generate --truth\n");
         return 2;
     }
-    for (int i = 0; i < (int)(sizeof sources / sizeof sources[0]); i++) {
-        flow_error err;
-        if (write_source(argv[1], &sources[i], i, &err) != FLOW_OK) {
-            fprintf(stderr, "generate: %s\n", err.message);
-            return EXIT_FAILURE;
-        }
-    }
-    return EXIT_SUCCESS;
+    if (status != FLOW_OK)
+        fprintf(stderr, "generate: %s\n", err.message);
+    return status == FLOW_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

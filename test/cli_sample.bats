@@ -167,3 +167,49 @@ setup() {
     expect_status 1
     expect nowhere.h5
 }
+
+# A continuous model c.h5 with a field far from zero, whose blocks stand in a group, too; its own steps are 16.
+make_continuous() {
+    sed 's/{ "type": "maf".*}/{ "type": "repeat", "times": 1, "flow": [ BLOCK ] }, BLOCK/
+         s/BLOCK/{ "type": "ffjord", "hidden": [8], "solver": "rk4" }/g
+         s/"epochs": 3/"epochs": 20, "optimizer": { "type": "adam", "rate": 0.05 }/' spec.json >c.json
+    flowctl train c.json -q -o c.h5
+}
+
+@test "--steps solves at a fixed cost, and its round-trip error tells how well" {
+    make_continuous
+    flowctl sample c.h5 -n 300 -q >own.csv
+    run --separate-stderr flowctl sample c.h5 -n 300 --steps 16
+    expect_status 0
+    expect "64.0 evaluations a solve" "round-trip error" "which is that of the steps"
+    echo "$output" >same.csv
+    same own.csv same.csv
+    last=1e9
+    for steps in 1 2 4; do
+        run --separate-stderr flowctl sample c.h5 -n 300 --steps $steps --json -q
+        expect_status 0
+        expect '"evaluations":{"mean":'$((4 * steps))',"most":'$((4 * steps))'}' "\"steps\":$steps"
+        error=$(json_number max_round_trip_error <<<"$output")
+        is_below "$error" "$last"
+        last=$error
+    done
+    run --separate-stderr flowctl sample c.h5 -n 300 --steps 3 --solver euler --json -q
+    expect_status 0
+    expect '"mean":3,' "warning" "with --steps 3 the way back is not the inverse"
+    is_below 0.01 "$(json_number max_round_trip_error <<<"$output")"
+}
+
+@test "--steps of what cannot take any is refused" {
+    make_continuous
+    run flowctl sample model.h5 --steps 4
+    expect_status 2
+    expect "model.h5 has no block that solves a differential equation"
+    run flowctl sample c.h5 --solver rk4
+    expect_status 2
+    expect "--steps N"
+    run flowctl sample c.h5 --steps 4 --solver rk5
+    expect_status 2
+    expect 'did you mean "rk4"'
+    run flowctl sample c.h5 --steps 0
+    expect_status 2
+}

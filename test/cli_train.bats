@@ -268,3 +268,29 @@ setup() {
     expect_status 2
     expect "a model is a whole file"
 }
+
+@test "what a continuous flow costs is told while it trains and afterwards" {
+    sed 's/"type": "maf".*}/"type": "ffjord", "hidden": [4], "solver": {"type": "rk4", "steps": 3} }/' spec.json >c.json
+    run --separate-stderr flowctl train c.json -o c.h5
+    expect_status 0
+    [ "$(grep -c '^epoch .* 12 evaluations a solve' <<<"$stderr")" -eq 3 ]
+    [[ $output == *"solving     12.0 evaluations a solve, 12 for the hardest row"* ]]
+    run flowctl train c.json -o c.h5 --force --json
+    expect '"evaluations":{"mean":12,"most":12}'
+    run flowctl info c.h5
+    expect "evaluations" "       12.0"
+    run flowctl info c.h5 --json
+    expect '"evaluations":{"mean":12,"most":12}' '"evaluations":12,"most_evaluations":12}'
+    run flowctl logprob c.h5 test.csv
+    expect "12.0 evaluations a solve"
+    run flowctl logprob c.h5 test.csv --json
+    expect '"evaluations":{"mean":12,"most":12}'
+    run flowctl invert c.h5 test.csv -o z.csv
+    expect "12.0 evaluations a solve"
+    run flowctl invert c.h5 z.csv --to data --json
+    expect '"evaluations":{"mean":12,"most":12}'
+    run --separate-stderr flowctl train spec.json
+    expect_not evaluations
+    run --separate-stderr flowctl info model.h5
+    expect_not evaluations
+}

@@ -1,6 +1,7 @@
 /* Flows against densities that are known: trained on draws from them, they must come close to the truth.
  *
- * A correlated Gaussian in 5 dimensions and a mixture of three Gaussians in 2, each learned by a MAF and by a RealNVP;
+ * A correlated Gaussian in 5 dimensions and a mixture of three Gaussians in 2, each learned by a MAF and by a RealNVP,
+ * the mixture by a continuous flow, too;
  * the measure is the Kullback-Leibler divergence from the truth, mean(log p_true - log p_model) over fresh draws, in
  * nats. A learned density must also integrate to one, and describe its own samples.
  */
@@ -182,7 +183,7 @@ static learned learn(const truth *t, const char *spec)
     int64_t n;
     const double *last = flow_trainer_history(trainer, &n) + (n - 1) * FLOW_EPOCH_COLUMNS;
     print_message("           %s: %d epochs, the last one took %.2f s\n", t->name, (int)n,
-                  last[FLOW_EPOCH_COLUMNS - 1]);
+                  last[FLOW_EPOCH_SECONDS]);
     flow_trainer_free(trainer);
     cJSON_Delete(json);
     flow_dataset_close(training);
@@ -248,19 +249,19 @@ static void test_mixture_by_realnvp(void **state)
 }
 
 /* The integral and the entropy of a 2-D density, by the midpoint rule over a square that holds all of it. */
-static void integrate(const learned *l, double half, double *mass, double *entropy)
+static void integrate(const learned *l, double half, int n_cells, double *mass, double *entropy)
 {
-    enum { CELLS = 800 };
-    double step = 2 * half / CELLS, *rows = malloc(CELLS * 2 * sizeof *rows), *logp = malloc(CELLS * sizeof *logp);
+    size_t cells = (size_t)n_cells;
+    double step = 2 * half / n_cells, *rows = malloc(cells * 2 * sizeof *rows), *logp = malloc(cells * sizeof *logp);
     assert_true(rows != NULL && logp != NULL);
     *mass = *entropy = 0;
-    for (int i = 0; i < CELLS; i++) {
-        for (int j = 0; j < CELLS; j++) {
+    for (int i = 0; i < n_cells; i++) {
+        for (int j = 0; j < n_cells; j++) {
             rows[2 * j] = -half + (i + 0.5) * step;
             rows[2 * j + 1] = -half + (j + 0.5) * step;
         }
-        flow_rows_logp(l->runner, rows, CELLS, logp);
-        for (int j = 0; j < CELLS; j++) {
+        flow_rows_logp(l->runner, rows, cells, logp);
+        for (int j = 0; j < n_cells; j++) {
             double p = exp(logp[j]) * step * step;
             *mass += p;
             *entropy -= p > 0 ? p * logp[j] : 0;
@@ -270,26 +271,25 @@ static void integrate(const learned *l, double half, double *mass, double *entro
     free(logp);
 }
 
-static void test_mixture_by_maf(void **state)
+/* n_cells: along a side of the grid for the integral; n: samples. */
+static void recovers_mixture(const char *spec, int n_cells, size_t n)
 {
-    (void)state;
-    enum { N = 100000 };
     truth t = mixture();
-    learned l = learn(&t, SPEC("maf", 10, "relu", 20, 0.005));
+    learned l = learn(&t, spec);
     double kl = divergence(&t, &l);
     assert_true(kl > -0.01 && kl < 0.02);
 
     double mass, entropy;
-    integrate(&l, 10, &mass, &entropy);
-    double *x = malloc(N * 2 * sizeof *x), *logp = malloc(N * sizeof *logp), round_trip;
+    integrate(&l, 10, n_cells, &mass, &entropy);
+    double *x = malloc(n * 2 * sizeof *x), *logp = malloc(n * sizeof *logp), round_trip;
     assert_true(x != NULL && logp != NULL);
-    flow_rows_sample(l.runner, 5, 0, N, 1, NULL, x, logp, &round_trip);
+    flow_rows_sample(l.runner, 5, 0, n, 1, NULL, x, logp, &round_trip);
     double mean = 0, square = 0;
-    for (int i = 0; i < N; i++) {
-        mean += logp[i] / N;
-        square += logp[i] * logp[i] / N;
+    for (size_t i = 0; i < n; i++) {
+        mean += logp[i] / (double)n;
+        square += logp[i] * logp[i] / (double)n;
     }
-    double error = sqrt((square - mean * mean) / N);
+    double error = sqrt((square - mean * mean) / (double)n);
     print_message("           integral %.5f, mean log p of samples %.4f +- %.4f, minus the entropy %.4f, round trip "
                   "%.1e\n", mass, mean, error, -entropy, round_trip);
     assert_true(fabs(mass - 1) < 0.01);
@@ -298,6 +298,19 @@ static void test_mixture_by_maf(void **state)
     free(x);
     free(logp);
     forget(&l);
+}
+
+static void test_mixture_by_maf(void **state)
+{
+    (void)state;
+    recovers_mixture(SPEC("maf", 10, "relu", 20, 0.005), 800, 100000);
+}
+
+static void test_mixture_by_ffjord(void **state)
+{
+    (void)state;
+    recovers_mixture("{\"flow\": [\"standardize\", {\"type\": \"ffjord\", \"hidden\": [32, 32]}],"
+                     " \"train\": {\"epochs\": 6, \"ema\": 0.98, \"optimizer\": {\"rate\": 0.02}}}", 200, 20000);
 }
 
 /* Time stamps, or masses far from zero: the offset costs nothing. */
@@ -340,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_gaussian_by_maf),
         cmocka_unit_test(test_gaussian_by_realnvp),
         cmocka_unit_test(test_mixture_by_maf),
+        cmocka_unit_test(test_mixture_by_ffjord),
         cmocka_unit_test(test_mixture_by_realnvp),
         cmocka_unit_test(test_offset),
     };

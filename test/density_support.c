@@ -102,7 +102,7 @@ static learned learn(const truth *t, const char *spec)
     int64_t n;
     const double *last = flow_trainer_history(trainer, &n) + (n - 1) * FLOW_EPOCH_COLUMNS;
     print_message("           %s: %d epochs, the last one took %.2f s\n", t->name, (int)n,
-                  last[FLOW_EPOCH_COLUMNS - 1]);
+                  last[FLOW_EPOCH_SECONDS]);
     flow_trainer_free(trainer);
     cJSON_Delete(json);
     flow_dataset_close(training);

@@ -495,6 +495,48 @@ static void evaluations(void **state)
     subject_end(&s);
 }
 
+/* A runner adds up what its rows needed: the same for any number of threads as for one row at a time. */
+static void effort_of_rows(void **state)
+{
+    (void)state;
+    enum { ROWS = 201, D = 3 };
+    subject s;
+    subject_start(&s, "\"repeat\": 2, \"hidden\": [16, 16]", D, 1);
+    double rows[ROWS * D], logp[ROWS], z[ROWS * D], missed[ROWS * D];
+    for (int r = 0; r < ROWS * D; r++)
+        rows[r] = uniform((uint64_t)r, 6) * (r / D % 5 == 0 ? 30 : 1);
+    flow_effort by_row[2] = {{0}, {0}}, one;
+    flow_runner *runner;
+    assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 1, NULL), FLOW_OK);
+    for (int r = 0; r < ROWS; r++) {
+        flow_runner_forget_effort(runner);
+        flow_rows_to_latent(runner, rows + r * D, 1, z + r * D, NULL);
+        one = flow_runner_effort(runner, FLOW_END_LATENT);
+        assert_int_equal(one.rows, 1);
+        assert_int_equal(one.evaluations, one.most);
+        flow_effort_add(&by_row[FLOW_END_LATENT], &one);
+        flow_rows_to_data(runner, z + r * D, 1, missed + r * D, NULL);
+        one = flow_runner_effort(runner, FLOW_END_DATA);
+        flow_effort_add(&by_row[FLOW_END_DATA], &one);
+    }
+    flow_runner_free(runner);
+    assert_int_equal(by_row[FLOW_END_LATENT].rows, ROWS);
+    assert_true(by_row[FLOW_END_LATENT].most * ROWS > by_row[FLOW_END_LATENT].evaluations);
+
+    assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 3, NULL), FLOW_OK);
+    flow_rows_round_trip(runner, FLOW_END_LATENT, rows, ROWS, z, NULL, missed);
+    for (int end = 0; end < FLOW_N_ENDS; end++) {
+        one = flow_runner_effort(runner, (flow_end)end);
+        assert_memory_equal(&one, &by_row[end], sizeof one);
+        ASSERT_NEAR(flow_effort_mean(&one, s.f) * ROWS * 2, (double)one.evaluations, 1e-6);
+        ASSERT_NEAR(flow_effort_most(&one, s.f) * 2, (double)one.most, 1e-9);
+    }
+    flow_rows_logp(runner, rows, ROWS, logp);
+    assert_int_equal(flow_runner_effort(runner, FLOW_END_LATENT).rows, 2 * ROWS);
+    flow_runner_free(runner);
+    subject_end(&s);
+}
+
 /* It starts as the identity, for the price of a step. */
 static void identity_at_the_start(void **state)
 {
@@ -746,6 +788,7 @@ int main(void)
         cmocka_unit_test(stiff_block),
         cmocka_unit_test(velocities),
         cmocka_unit_test(evaluations),
+        cmocka_unit_test(effort_of_rows),
         cmocka_unit_test(identity_at_the_start),
         cmocka_unit_test(adjoint_converges),
         cmocka_unit_test(adjoint_scales),

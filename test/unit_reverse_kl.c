@@ -486,7 +486,8 @@ static void copy_state(bench *to, const bench *from, flow_error *err)
     memcpy(to->f->params.fitted, from->f->params.fitted, from->f->params.n_fitted * sizeof(double));
     int64_t n_epochs;
     const double *history = flow_trainer_history(from->trainer, &n_epochs);
-    assert_int_equal(flow_trainer_set_history(to->trainer, history, n_epochs, err), FLOW_OK);
+    assert_int_equal(flow_trainer_set_history(to->trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS, history,
+                                              n_epochs, err), FLOW_OK);
 }
 
 /* All of the state, but for the clock. */

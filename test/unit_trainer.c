@@ -239,7 +239,8 @@ static void copy_state(bench *to, const bench *from, flow_error *err)
     }
     int64_t n_epochs;
     const double *history = flow_trainer_history(from->trainer, &n_epochs);
-    assert_int_equal(flow_trainer_set_history(to->trainer, history, n_epochs, err), FLOW_OK);
+    assert_int_equal(flow_trainer_set_history(to->trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS, history,
+                                              n_epochs, err), FLOW_OK);
 }
 
 static void expect_same(const bench *a, const bench *b)
@@ -409,6 +410,71 @@ static void test_weights_are_repetitions(void **state)
     flow_dataset_close(training);
     flow_dataset_close(held_out);
     flow_dataset_close(repeated);
+}
+
+#define CONTINUOUS(solver) "{\"type\": \"ffjord\", \"repeat\": 2, \"hidden\": [8], \"solver\": " solver "}"
+
+/* Evaluations are counted per solve and without padding, whatever the threads, and across a stop within an epoch. */
+static void test_counts_evaluations(void **state)
+{
+    (void)state;
+    static const char *const train = "{\"epochs\": 2, \"batch\": 300, \"ema\": 0.9, \"optimizer\": {\"rate\": 0.1}}";
+    static const char *const solvers[] = {CONTINUOUS("{\"type\": \"rk4\", \"steps\": 3}"),
+                                          CONTINUOUS("{\"type\": \"dopri5\", \"rtol\": 1e-6, \"atol\": 1e-6}")};
+    flow_dataset *training = make_data("t", 1, 730, -1, 0), *held_out = make_data("v", 2, 130, -1, 0);
+    for (int k = 0; k < 2; k++) {
+        flow_error err;
+        bench whole = start_of(solvers[k], train, training, held_out, 3), first, second;
+        assert_int_equal(run(&whole, &err), FLOW_OK);
+        first = start_of(solvers[k], train, training, held_out, 1);
+        first.stop_after = 2;
+        assert_int_equal(run(&first, &err), FLOW_INTERRUPTED);
+        const int64_t *effort = find(&first, "effort").data;
+        assert_int_equal(effort[0], 600); /* rows */
+        assert_int_equal(make_bench_of(&second, solvers[k], train, training, held_out, 2, &err), FLOW_OK);
+        copy_state(&second, &first, &err);
+        assert_int_equal(flow_trainer_restored(second.trainer, &err), FLOW_OK);
+        assert_int_equal(run(&second, &err), FLOW_OK);
+        expect_same(&whole, &second);
+        int64_t n;
+        const double *line = flow_trainer_history(whole.trainer, &n) + FLOW_EPOCH_COLUMNS;
+        double mean = line[FLOW_EPOCH_EVALUATIONS], most = line[FLOW_EPOCH_MOST_EVALUATIONS];
+        if (k == 0 ? mean != 12 || most != 12 : !(mean > 2 + 6 && most >= mean))
+            fail_msg("%g evaluations a solve, at most %g", mean, most);
+        discard(&whole);
+        discard(&first);
+        discard(&second);
+    }
+    flow_dataset_close(training);
+    flow_dataset_close(held_out);
+}
+
+/* A history from before evaluations were counted is taken up by the names of its columns, in whatever order. */
+static void test_old_histories(void **state)
+{
+    (void)state;
+    flow_error err;
+    flow_dataset *training = make_data("t", 1, 300, -1, 0);
+    bench b = start("{\"epochs\": 1}", training, NULL, 1);
+    const char *names[FLOW_EPOCH_COLUMNS_OLD];
+    double old[2][FLOW_EPOCH_COLUMNS_OLD];
+    for (int k = 0; k < FLOW_EPOCH_COLUMNS_OLD; k++) {
+        names[k] = flow_epoch_columns[FLOW_EPOCH_COLUMNS_OLD - 1 - k];
+        old[0][k] = k == FLOW_EPOCH_COLUMNS_OLD - 1 ? 1 : -k;
+        old[1][k] = k == FLOW_EPOCH_COLUMNS_OLD - 1 ? 2 : 10 + k;
+    }
+    assert_int_equal(flow_trainer_set_history(b.trainer, names, FLOW_EPOCH_COLUMNS_OLD, &old[0][0], 2, &err), FLOW_OK);
+    int64_t n;
+    const double *history = flow_trainer_history(b.trainer, &n);
+    assert_int_equal(n, 2);
+    for (int i = 0; i < 2; i++) {
+        for (int k = 0; k < FLOW_EPOCH_COLUMNS_OLD; k++)
+            assert_true(history[i * FLOW_EPOCH_COLUMNS + k] == old[i][FLOW_EPOCH_COLUMNS_OLD - 1 - k]);
+        assert_true(isnan(history[i * FLOW_EPOCH_COLUMNS + FLOW_EPOCH_EVALUATIONS]));
+        assert_true(isnan(history[i * FLOW_EPOCH_COLUMNS + FLOW_EPOCH_MOST_EVALUATIONS]));
+    }
+    discard(&b);
+    flow_dataset_close(training);
 }
 
 /* Weights that are all the same change nothing, whatever they are: but for their rounding, the run is the same. */
@@ -910,7 +976,10 @@ static void test_refuses_damaged_states(void **state)
     double wrong[FLOW_EPOCH_COLUMNS];
     memcpy(wrong, history, sizeof wrong);
     wrong[0] = 3;
-    assert_int_equal(flow_trainer_set_history(b.trainer, wrong, 1, &err), FLOW_FORMAT);
+    assert_int_equal(flow_trainer_set_history(b.trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS, wrong, 1, &err),
+                     FLOW_FORMAT);
+    assert_int_equal(flow_trainer_set_history(b.trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS_OLD - 1, history, 1,
+                                              &err), FLOW_FORMAT);
     assert_int_equal(flow_trainer_restored(b.trainer, &err), FLOW_OK);
     discard(&b);
 
@@ -1053,6 +1122,8 @@ int main(void)
         cmocka_unit_test(test_same_for_any_threads),
         cmocka_unit_test(test_resumes_bit_for_bit),
         cmocka_unit_test(test_weights_are_repetitions),
+        cmocka_unit_test(test_counts_evaluations),
+        cmocka_unit_test(test_old_histories),
         cmocka_unit_test(test_equal_weights),
         cmocka_unit_test(test_more_epochs_later),
         cmocka_unit_test(test_observers_same_for_any_threads),

@@ -18,6 +18,7 @@ typedef struct worker {
     double *variance;  /* (FLOW_TILE): of logp */
     double *one;       /* (FLOW_TILE): of a single draw of the noise */
     double round_trip; /* largest error this thread has seen */
+    flow_effort effort[FLOW_N_ENDS];
 } worker;
 
 struct flow_runner {
@@ -134,8 +135,28 @@ static void add_draw(worker *w)
     }
 }
 
+flow_effort flow_runner_effort(const flow_runner *runner, flow_end to)
+{
+    flow_effort sum = {0};
+    for (int t = 0; t < runner->n_threads; t++)
+        flow_effort_add(&sum, &runner->workers[t].effort[to]);
+    return sum;
+}
+
+void flow_runner_forget_effort(flow_runner *runner)
+{
+    for (int t = 0; t < runner->n_threads; t++)
+        memset(runner->workers[t].effort, 0, sizeof runner->workers[t].effort);
+}
+
+/* Counts the map that was just made. */
+static void count(worker *w, const span *s)
+{
+    flow_effort_count(&w->effort[w->ws->from_data ? FLOW_END_LATENT : FLOW_END_DATA], w->ws, s->n_rows);
+}
+
 /* w->logp and w->variance of the tile that is in w->ws->x, and the latents of its last draw. */
-static const real *evaluate(const flow_runner *runner, worker *w)
+static const real *evaluate(const flow_runner *runner, worker *w, const span *s)
 {
     const flow *f = runner->f;
     const real *z;
@@ -145,10 +166,12 @@ static const real *evaluate(const flow_runner *runner, worker *w)
         memcpy(w->x, w->ws->x, bytes);
     flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->logp, &z);
     memcpy(w->variance, w->ws->variance, FLOW_TILE * sizeof *w->variance);
+    count(w, s);
     for (int k = 1; f->n_discrete > 0 && k < FLOW_NOISE_DRAWS; k++) {
         memcpy(w->ws->x, w->x, bytes);
         w->ws->noise = noise_of_draw(k);
         flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->one, &z);
+        count(w, s);
         add_draw(w);
     }
     for (int j = 0; f->n_discrete > 0 && j < FLOW_TILE; j++)
@@ -163,7 +186,7 @@ static void logp_tile(void *context, int item, int thread)
     worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
     load(j, w, &s);
-    evaluate(j->runner, w);
+    evaluate(j->runner, w, &s);
     memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
     if (j->variance != NULL)
         memcpy(j->variance + s.first, w->variance, (size_t)s.n_rows * sizeof *w->variance);
@@ -208,6 +231,7 @@ static void to_latent_tile(void *context, int item, int thread)
     }
     const real *z;
     flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
+    count(w, &s);
     w->ws->noise = no_noise;
     keep_latents(f, w->ws, z);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
@@ -215,11 +239,12 @@ static void to_latent_tile(void *context, int item, int thread)
         memcpy(j->logdet + s.first, w->ws->logdet, (size_t)s.n_rows * sizeof *j->logdet);
     if (j->difference == NULL)
         return;
-    size_t count = (size_t)f->dim * FLOW_TILE;
-    for (size_t k = 0; k < count; k++)
+    size_t n_values = (size_t)f->dim * FLOW_TILE;
+    for (size_t k = 0; k < n_values; k++)
         w->ws->a[k] = (real)w->ws->x[k];
     flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
-    for (size_t k = 0; k < count; k++)
+    count(w, &s);
+    for (size_t k = 0; k < n_values; k++)
         w->ws->x[k] = flow_circle_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / FLOW_TILE] : 0);
     flow_tile_store(f, w->ws, FLOW_TILE, j->difference + s.out, s.n_rows);
 }
@@ -236,23 +261,25 @@ static void to_data_tile(void *context, int item, int thread)
     const flow *f = j->runner->f;
     worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
-    size_t count = (size_t)f->dim * FLOW_TILE;
+    size_t n_values = (size_t)f->dim * FLOW_TILE;
     load(j, w, &s);
-    for (size_t k = 0; k < count; k++)
+    for (size_t k = 0; k < n_values; k++)
         w->z[k] = w->ws->a[k] = (real)w->ws->x[k];
     flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
+    count(w, &s);
     if (j->logdet != NULL)
         memcpy(j->logdet + s.first, w->ws->logdet, (size_t)s.n_rows * sizeof *j->logdet);
-    memcpy(w->x, w->ws->x, count * sizeof *w->x);
+    memcpy(w->x, w->ws->x, n_values * sizeof *w->x);
     flow_tile_round(f, w->ws, FLOW_TILE);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
     if (j->difference == NULL)
         return;
     const real *z;
-    memcpy(w->ws->x, w->x, count * sizeof *w->x);
+    memcpy(w->ws->x, w->x, n_values * sizeof *w->x);
     flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
+    count(w, &s);
     keep_latents(f, w->ws, z);
-    for (size_t k = 0; k < count; k++)
+    for (size_t k = 0; k < n_values; k++)
         w->ws->x[k] = flow_circle_difference(w->ws->x[k], (double)w->z[k], turn_of(f, k / FLOW_TILE));
     flow_tile_store(f, w->ws, FLOW_TILE, j->difference + s.out, s.n_rows);
 }
@@ -297,11 +324,13 @@ static void sample_tile(void *context, int item, int thread)
     flow_tile_draw(f, j->runner->weights, w->ws, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature);
     memcpy(w->z, w->ws->a, (size_t)f->dim * FLOW_TILE * sizeof *w->z);
     flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
+    count(w, &s);
     const real *z = NULL;
     if (f->n_discrete > 0 && j->check) { /* what is rounded does not come back to where it was */
         size_t bytes = (size_t)f->dim * FLOW_TILE * sizeof *w->x;
         memcpy(w->x, w->ws->x, bytes);
         flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
+        count(w, &s);
         w->round_trip = fmax(w->round_trip, largest_difference(f, s.n_rows, z, w->z));
         memcpy(w->ws->x, w->x, bytes);
     }
@@ -309,7 +338,7 @@ static void sample_tile(void *context, int item, int thread)
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
     if (j->logp == NULL && (f->n_discrete > 0 || !j->check))
         return;
-    z = evaluate(j->runner, w);
+    z = evaluate(j->runner, w, &s);
     if (j->logp != NULL)
         memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
     if (f->n_discrete == 0)

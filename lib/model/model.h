@@ -70,6 +70,11 @@ typedef struct flow_model {
 flow_status flow_model_load(flow_model **out, const char *path, flow_error *err);
 void flow_model_free(flow_model *model);
 
+/* Lets all blocks that solve a differential equation take `steps` equal steps of `method` ("rk4"; NULL: of their own)
+ * instead of what the spec says, which model->spec then says too. model->f is another flow afterwards. FLOW_ARGUMENT
+ * when the model has no such block, or there is no such method; the model is as it was then. */
+flow_status flow_model_set_steps(flow_model *model, const char *method, int64_t steps, flow_error *err);
+
 /* Fills the arrays of a training state by name, each checked for kind and shape: FLOW_FORMAT when one is missing or of
  * another shape (a model that was trained by another spec), or was stored in another precision (training would not go
  * on bit for bit). All arrays are checked before the first is filled. */

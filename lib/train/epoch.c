@@ -132,6 +132,8 @@ static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, flo
     flow_optimizer_step(t->optimizer, rate, scale, t->gradient, t->weights, t->average, keep, t->n_threads);
     observe(t, batch->n, rate, keep);
 
+    const flow_effort effort = flow_step_effort(t->step);
+    flow_effort_add(&t->effort, &effort);
     t->counters[COUNT_EPOCH_STEPS]++;
     t->counters[COUNT_DROPPED_IN_A_ROW] = 0;
     figures[FIGURE_SCORE] += score;
@@ -158,6 +160,7 @@ static void report(const flow_trainer *t, const flow_train_hooks *hooks, const f
         .training = t->figures[FIGURE_SCORE] / t->figures[FIGURE_SCORED_WEIGHT],
         .rows_per_second = speed,
         .seconds_left = rows_left / speed,
+        .evaluations = flow_effort_mean(&t->effort, t->f),
     };
     hooks->on_step(hooks->context, &progress);
 }

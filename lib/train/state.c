@@ -27,6 +27,8 @@ void flow_trainer_list_arrays(flow_trainer *trainer)
             (flow_array){"average_fitted", FLOW_ARRAY_DOUBLE, t->f->params.n_fitted, 1, t->average_fitted};
     t->n_arrays += flow_optimizer_arrays(t->optimizer, arrays + t->n_arrays);
     arrays[t->n_arrays++] = flow_schedule_state(t->schedule);
+    if (flow_n_solvers(t->f) > 0)
+        arrays[t->n_arrays++] = (flow_array){"effort", FLOW_ARRAY_INT64, 3, 1, &t->effort};
     size_t held_out = (size_t)t->source->n_held_out;
     if (held_out > 0)
         arrays[t->n_arrays++] = (flow_array){"reference", FLOW_ARRAY_DOUBLE, held_out, 1, t->reference};
@@ -73,6 +75,10 @@ static flow_status check_counters(const flow_trainer *t, flow_error *err)
     for (int k = 0; k < N_COUNTERS; k++)
         if (c[k] < 0 || c[k] > most)
             return damaged(err, "a counter is out of range");
+    const flow_effort *e = &t->effort;
+    if (e->rows < 0 || e->rows > most || e->evaluations < e->rows || e->evaluations > most || e->most < 0 ||
+        e->most > e->evaluations)
+        return damaged(err, "what its solvers took is out of range");
     if (c[COUNT_ROWS] > t->source->n_rows || c[COUNT_BEST_EPOCH] > c[COUNT_EPOCHS] ||
         c[COUNT_REFERENCE_EPOCH] > c[COUNT_EPOCHS] || c[COUNT_WAITED] > c[COUNT_EPOCHS])
         return damaged(err, "its counters contradict each other");
@@ -170,6 +176,7 @@ flow_status flow_trainer_restored(flow_trainer *trainer, flow_error *err)
 const char *const flow_epoch_columns[FLOW_EPOCH_COLUMNS] = {
     "epoch",         "training", "validation", "validation_error", "rate",
     "gradient_norm", "clipped",  "dropped",    "best",             "seconds",
+    "evaluations",   "most_evaluations",
 };
 
 static flow_status reserve(flow_trainer *t, int64_t n, flow_error *err)
@@ -195,7 +202,8 @@ void flow_trainer_add_history(flow_trainer *trainer, const flow_epoch *epoch)
     const double line[FLOW_EPOCH_COLUMNS] = {(double)epoch->epoch, epoch->training,      epoch->validation,
                                              epoch->validation_error, epoch->rate,       epoch->gradient_norm,
                                              epoch->clipped,       epoch->dropped,       epoch->best,
-                                             epoch->seconds};
+                                             epoch->seconds,       epoch->evaluations,
+                                             epoch->most_evaluations};
     memcpy(trainer->history + trainer->n_history * FLOW_EPOCH_COLUMNS, line, sizeof line);
     trainer->n_history++;
 }
@@ -206,18 +214,36 @@ const double *flow_trainer_history(const flow_trainer *trainer, int64_t *n)
     return trainer->history;
 }
 
-flow_status flow_trainer_set_history(flow_trainer *trainer, const double *history, int64_t n, flow_error *err)
+/* The number of column `name`; -1: there is none. */
+static int column_of(const char *const *columns, int n_columns, const char *name)
 {
+    for (int i = 0; i < n_columns; i++)
+        if (strcmp(columns[i], name) == 0)
+            return i;
+    return -1;
+}
+
+flow_status flow_trainer_set_history(flow_trainer *trainer, const char *const *columns, int n_columns,
+                                     const double *history, int64_t n, flow_error *err)
+{
+    int from[FLOW_EPOCH_COLUMNS];
     if (n < 0 || n > ((int64_t)1 << 32))
         return damaged(err, "its history is too long");
+    for (int k = 0; k < FLOW_EPOCH_COLUMNS && n > 0; k++) {
+        from[k] = column_of(columns, n_columns, flow_epoch_columns[k]);
+        if (from[k] < 0 && k < FLOW_EPOCH_COLUMNS_OLD)
+            return damaged(err, "its history lacks a column");
+    }
     for (int64_t i = 0; i < n; i++)
-        if (history[i * FLOW_EPOCH_COLUMNS] != (double)(i + 1))
+        if (history[i * n_columns + from[0]] != (double)(i + 1))
             return damaged(err, "the epochs of its history are not 1, 2, 3, ...");
     flow_status status = reserve(trainer, n, err);
     if (status != FLOW_OK)
         return status;
-    if (n > 0)
-        memcpy(trainer->history, history, (size_t)n * FLOW_EPOCH_COLUMNS * sizeof *history);
+    double *out = trainer->history;
+    for (int64_t i = 0; i < n; i++)
+        for (int k = 0; k < FLOW_EPOCH_COLUMNS; k++)
+            *out++ = from[k] < 0 ? NAN : history[i * n_columns + from[k]];
     trainer->n_history = n;
     return FLOW_OK;
 }

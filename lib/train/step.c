@@ -141,6 +141,7 @@ static void load(flow_step *step, int item)
     if (batch->rows != NULL)
         flow_tile_load_padded(step->f, at->ws, batch->rows + (size_t)first * batch->stride, batch->stride, at->n_rows,
                               at->n);
+    memset(at->ws->evaluations, 0, (size_t)at->n * sizeof *at->ws->evaluations);
     at->ws->noise = batch->noise;
     at->ws->noise.first_row += (uint64_t)first;
     if (batch->rows == NULL)
@@ -192,6 +193,14 @@ double flow_step_gradient(flow_step *step, const real *weights, const flow_batch
     if (isfinite(score))
         flow_tapes_gradient(step->tapes, step->n_used, step->n_threads, step->f->params.n_weights, gradient);
     return score;
+}
+
+flow_effort flow_step_effort(const flow_step *step)
+{
+    flow_effort sum = {0};
+    for (int t = 0; t < step->n_used; t++)
+        flow_effort_count(&sum, step->tiles[t].ws, step->tiles[t].n_rows);
+    return sum;
 }
 
 static void observe_block(void *context, int item, int thread)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "flow/effort.h"
 #include "num/profile.h"
 #include "train/objective.h"
 
@@ -39,6 +40,10 @@ double flow_batch_weight(const flow_batch *batch, const flow *f);
 /* gradient (n_weights) = that of share * sum of weight * (penalty - score). Returns the sum of weight * score; when it
  * is not finite the gradient is not written. The rows are borrowed until flow_step_blame is done with. */
 double flow_step_gradient(flow_step *step, const real *weights, const flow_batch *batch, real *gradient);
+
+/* What solving took for the scores of the last batch, without gradients; nothing for an objective that scores without
+ * it. */
+flow_effort flow_step_effort(const flow_step *step);
 
 /* Lets the blocks that observe see the batch of the last flow_step_gradient, whose work areas are still there: writes
  * fitted (n_fitted), which may be those of the flow. `share` is the step as a part of a full one: that of a full

@@ -76,6 +76,7 @@ static void clear_state(flow_trainer *t)
 {
     memset(t->counters, 0, sizeof t->counters);
     memset(t->figures, 0, sizeof t->figures);
+    t->effort = (flow_effort){0};
     t->figures[FIGURE_RATE_FACTOR] = 1;
     t->figures[FIGURE_BEST] = -HUGE_VAL;
     t->counters[COUNT_TRAINING_ROWS] = t->source->n_rows;
@@ -310,6 +311,7 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
     flow_schedule_observe(t->schedule, flow_optimizer_rate(t->optimizer), improved);
 
     double now = flow_seconds(), steps = (double)counters[COUNT_EPOCH_STEPS];
+    const flow_effort *effort = t->effort.rows > 0 ? &t->effort : &likelihood.effort;
     const flow_epoch line = {
         .epoch = epoch,
         .training = figures[FIGURE_SCORE] / figures[FIGURE_SCORED_WEIGHT],
@@ -321,8 +323,11 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
         .dropped = (double)counters[COUNT_DROPPED],
         .best = best ? 1 : 0,
         .seconds = figures[FIGURE_SECONDS] + now - clock->mark,
+        .evaluations = flow_effort_mean(effort, t->f),
+        .most_evaluations = flow_effort_most(effort, t->f),
     };
     flow_trainer_add_history(t, &line);
+    t->effort = (flow_effort){0};
     static const flow_counter of_epoch[] = {COUNT_ROWS, COUNT_EPOCH_STEPS, COUNT_CLIPPED, COUNT_DROPPED};
     for (size_t k = 0; k < sizeof of_epoch / sizeof *of_epoch; k++)
         counters[of_epoch[k]] = 0;

@@ -13,7 +13,7 @@
 #include "base/array.h"
 #include "base/option.h"
 #include "data/dataset.h"
-#include "flow/flow.h"
+#include "flow/effort.h"
 #include "num/profile.h"
 #include "train/target.h"
 
@@ -48,10 +48,22 @@ typedef struct flow_epoch {
     double dropped;          /* steps dropped because something was not finite */
     double best;             /* 1 when these are the best weights so far, else 0 */
     double seconds;          /* training and evaluation of this epoch */
+    double evaluations;      /* of right-hand sides per solve (flow/effort.h), mean over the steps' rows; over the
+                                held-out ones where the objective solves nothing; 0 without a block that solves */
+    double most_evaluations; /* and of the row that needed the most */
 } flow_epoch;
 
-/* The history as a table: (n_epochs, FLOW_EPOCH_COLUMNS) doubles, columns named as above. */
-enum { FLOW_EPOCH_COLUMNS = 10 };
+/* The history as a table: (n_epochs, FLOW_EPOCH_COLUMNS) doubles, columns named as above. The first programs wrote
+ * FLOW_EPOCH_COLUMNS_OLD of them. */
+enum {
+    FLOW_EPOCH_VALIDATION = 2,
+    FLOW_EPOCH_VALIDATION_ERROR,
+    FLOW_EPOCH_SECONDS = 9,
+    FLOW_EPOCH_COLUMNS_OLD,
+    FLOW_EPOCH_EVALUATIONS = FLOW_EPOCH_COLUMNS_OLD,
+    FLOW_EPOCH_MOST_EVALUATIONS,
+    FLOW_EPOCH_COLUMNS
+};
 extern const char *const flow_epoch_columns[FLOW_EPOCH_COLUMNS];
 
 typedef struct flow_progress {
@@ -60,6 +72,7 @@ typedef struct flow_progress {
     double training;         /* mean log-likelihood in this epoch so far */
     double rows_per_second;  /* over this run */
     double seconds_left;     /* if all epochs are needed; NaN while unknown */
+    double evaluations;      /* per solve in this epoch so far; 0 when nothing is solved */
 } flow_progress;
 
 /* All may be NULL. */
@@ -112,9 +125,12 @@ int64_t flow_trainer_best_epoch(const flow_trainer *trainer);
 /* Whether a stop was due to patience. */
 bool flow_trainer_converged(const flow_trainer *trainer);
 
-/* The history so far, (n, FLOW_EPOCH_COLUMNS); borrowed. To restore it, flow_trainer_set_history before restored. */
+/* The history so far, (n, FLOW_EPOCH_COLUMNS); borrowed. To restore it, flow_trainer_set_history before restored, with
+ * a table (n, n_columns) whose columns are found by name; those that the first programs did not write may be missing,
+ * and are NaN then. */
 const double *flow_trainer_history(const flow_trainer *trainer, int64_t *n);
-flow_status flow_trainer_set_history(flow_trainer *trainer, const double *history, int64_t n, flow_error *err);
+flow_status flow_trainer_set_history(flow_trainer *trainer, const char *const *columns, int n_columns,
+                                     const double *history, int64_t n, flow_error *err);
 
 /* Mean log-likelihood of a data set and its standard error, with `weights`. A row whose log-density is not finite makes
  * the mean -inf and the error NaN; it is counted, and the first one is named. */
@@ -125,6 +141,7 @@ typedef struct flow_likelihood {
     int64_t not_finite;       /* rows whose log-density is not finite */
     int64_t first_not_finite; /* the number of the first of them in the file, counted from 0; -1: none */
     char why[FLOW_CULPRIT_SIZE]; /* and where it became so, as flow_tile_culprit tells; "" if nobody can */
+    flow_effort effort;       /* what solving took for them */
 } flow_likelihood;
 
 flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weights, flow_dataset *data, int n_threads,

@@ -40,7 +40,7 @@ typedef enum flow_figure {
     N_FIGURES
 } flow_figure;
 
-enum { STATE_ARRAYS_MAX = 11 + FLOW_OPTIMIZER_ARRAYS };
+enum { STATE_ARRAYS_MAX = 12 + FLOW_OPTIMIZER_ARRAYS };
 
 struct flow_trainer {
     flow *f;
@@ -69,6 +69,7 @@ struct flow_trainer {
 
     int64_t counters[N_COUNTERS];
     double figures[N_FIGURES];
+    flow_effort effort; /* of the running epoch's steps, dropped ones not included */
     flow_array arrays[STATE_ARRAYS_MAX];
     int n_arrays;
 

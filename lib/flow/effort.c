@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flow/effort.h"
+
+int flow_n_solvers(const flow *f)
+{
+    int n = 0;
+    for (int i = 0; i < f->n_blocks; i++)
+        n += f->blocks[i].type->velocity != NULL;
+    return n;
+}
+
+void flow_effort_count(flow_effort *sum, const flow_workspace *ws, int n_rows)
+{
+    for (int j = 0; j < n_rows; j++) {
+        int64_t n = ws->evaluations[j];
+        sum->rows += n > 0;
+        sum->evaluations += n;
+        sum->most = n > sum->most ? n : sum->most;
+    }
+}
+
+void flow_effort_add(flow_effort *sum, const flow_effort *other)
+{
+    sum->rows += other->rows;
+    sum->evaluations += other->evaluations;
+    sum->most = other->most > sum->most ? other->most : sum->most;
+}
+
+double flow_effort_mean(const flow_effort *effort, const flow *f)
+{
+    return effort->rows == 0 ? 0 : (double)effort->evaluations / ((double)effort->rows * flow_n_solvers(f));
+}
+
+double flow_effort_most(const flow_effort *effort, const flow *f)
+{
+    return effort->rows == 0 ? 0 : (double)effort->most / flow_n_solvers(f);
+}

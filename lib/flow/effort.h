@@ -1,0 +1,31 @@
+/* What solving differential equations costs: evaluations of right-hand sides, counted row by row.
+ *
+ * A solve takes one row through one block. Sums are of integers, so that they do not depend on the order in which
+ * threads add to them; the padding of a tile does not count.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_EFFORT_H
+#define FLOW_FLOW_EFFORT_H
+
+#include <stdint.h>
+
+#include "flow/flow.h"
+
+typedef struct flow_effort {
+    int64_t rows;        /* that were taken through all blocks */
+    int64_t evaluations; /* that they needed in all */
+    int64_t most;        /* that one of them needed */
+} flow_effort;
+
+/* Blocks that solve an equation. */
+int flow_n_solvers(const flow *f);
+
+/* Counts the first n_rows rows of the tile that the last map of `ws` was for, unless nothing was solved there. */
+void flow_effort_count(flow_effort *sum, const flow_workspace *ws, int n_rows);
+void flow_effort_add(flow_effort *sum, const flow_effort *other);
+
+/* Evaluations per solve: the mean over rows, and that of the row that needed the most; 0 when nothing was solved. */
+double flow_effort_mean(const flow_effort *effort, const flow *f);
+double flow_effort_most(const flow_effort *effort, const flow *f);
+
+#endif

@@ -1,0 +1,91 @@
+/* A fixed budget for solving: other solvers in place of those of the spec. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "base/text.h"
+#include "flow/ode.h"
+#include "flow/registry.h"
+#include "model/model.h"
+
+static flow_status check_method(const char *method, flow_error *err)
+{
+    const char *known[16];
+    int n = 0;
+    if (method == NULL || flow_tableau_find(method) != NULL)
+        return FLOW_OK;
+    for (; n < 16 && flow_tableaux[n] != NULL; n++)
+        known[n] = flow_tableaux[n]->type;
+    const char *nearest = flow_nearest(method, known, n);
+    if (nearest != NULL)
+        return flow_error_set(err, FLOW_ARGUMENT, "unknown solver \"%.60s\"; did you mean \"%s\"?", method, nearest);
+    flow_text list = {0};
+    for (int i = 0; i < n; i++)
+        flow_text_add(&list, "%s%s", i == 0 ? "" : ", ", known[i]);
+    flow_error_set(err, FLOW_ARGUMENT, "unknown solver \"%.60s\"; there are %s", method,
+                   list.data != NULL ? list.data : "none");
+    flow_text_free(&list);
+    return FLOW_ARGUMENT;
+}
+
+/* {"type": method, "steps": n}, the method being that of `solver` when it is NULL. */
+static cJSON *solver_of(const cJSON *solver, const char *method, int64_t steps)
+{
+    cJSON *type = cJSON_GetObjectItemCaseSensitive(solver, "type");
+    cJSON *made = cJSON_CreateObject();
+    if (method == NULL && cJSON_IsString(type))
+        method = type->valuestring;
+    if (made == NULL || method == NULL || cJSON_AddStringToObject(made, "type", method) == NULL ||
+        cJSON_AddNumberToObject(made, "steps", (double)steps) == NULL) {
+        cJSON_Delete(made);
+        return NULL;
+    }
+    return made;
+}
+
+/* In the resolved list of a spec or of a group; counts the blocks. */
+static flow_status replace_solvers(const cJSON *list, const char *method, int64_t steps, int *n, flow_error *err)
+{
+    cJSON *element;
+    flow_status status = FLOW_OK;
+    cJSON_ArrayForEach(element, list)
+    {
+        const cJSON *solver = cJSON_GetObjectItemCaseSensitive(element, "solver");
+        if (solver != NULL) {
+            cJSON *made = solver_of(solver, method, steps);
+            if (made == NULL || !cJSON_ReplaceItemInObjectCaseSensitive(element, "solver", made)) {
+                cJSON_Delete(made);
+                return flow_error_memory(err, "a solver");
+            }
+            ++*n;
+        }
+        status = replace_solvers(cJSON_GetObjectItemCaseSensitive(element, "flow"), method, steps, n, err);
+        if (status != FLOW_OK)
+            return status;
+    }
+    return status;
+}
+
+flow_status flow_model_set_steps(flow_model *model, const char *method, int64_t steps, flow_error *err)
+{
+    int n = 0;
+    flow_spec *spec = model->spec;
+    flow *f = NULL;
+    flow_status status = check_method(method, err);
+    if (status == FLOW_OK)
+        status = replace_solvers(spec->flow.node, method, steps, &n, err);
+    if (status == FLOW_OK && n == 0)
+        status = flow_error_set(err, FLOW_ARGUMENT, "%s has no block that solves a differential equation",
+                                model->path);
+    if (status != FLOW_OK)
+        return status;
+    const flow_shape shape = {model->f->dim, spec->n_context, (const char *const *)model->columns};
+    status = flow_new_conditional(&f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed, err);
+    if (status != FLOW_OK)
+        return status;
+    /* How it is solved is no part of what was trained: the parameters are the same ones. */
+    if (f->params.n_fitted > 0)
+        memcpy(f->params.fitted, model->f->params.fitted, f->params.n_fitted * sizeof *f->params.fitted);
+    flow_free(model->f);
+    model->f = f;
+    return FLOW_OK;
+}
