@@ -13,7 +13,7 @@
 #include "train/draws.h"
 
 const char *const flow_coupling_names[] = {"independent", "optimal_transport", NULL};
-const char *const flow_times_names[] = {"uniform", "logit_normal", NULL};
+const char *const flow_times_names[] = {"uniform", "near_data", "logit_normal", NULL};
 
 /* ---- which flows it can train ---- */
 
@@ -127,18 +127,22 @@ static void transport(const work *w, int d, int n_rows, int n, real *z)
     }
 }
 
-/* The rows of a tile are in random order, so one time from each n_rows-th of (0, 1) makes the time of every row uniform
- * and that of the tile far more even than n_rows independent ones. */
+static double time_of(int times, double u)
+{
+    if (times == FLOW_TIMES_NEAR_DATA)
+        return u * u;
+    return times == FLOW_TIMES_LOGIT_NORMAL ? 1 / (1 + exp(-gsl_cdf_ugaussian_Pinv(u))) : u;
+}
+
+/* The rows of a tile are in random order, so one number from each n_rows-th of (0, 1) makes that of every row uniform
+ * and those of the tile far more even than n_rows independent ones. */
 static void draw_times(const flow_objective_tile *tile, real *s)
 {
     const flow_interpolant_options *o = tile->options;
     const flow_noise *place = &tile->ws->noise;
     for (int j = 0; j < tile->n; j++) {
         double u = flow_rng_uniform(place->seed, FLOW_STREAM_TIME, place->first_row + (uint64_t)j, 0);
-        double time = ((double)(j % tile->n_rows) + u) / tile->n_rows;
-        if (o->times == FLOW_TIMES_LOGIT_NORMAL)
-            time = 1 / (1 + exp(-gsl_cdf_ugaussian_Pinv(time)));
-        s[j] = (real)time;
+        s[j] = (real)time_of(o->times, ((double)(j % tile->n_rows) + u) / tile->n_rows);
     }
 }
 
