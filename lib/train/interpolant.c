@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/interpolant.h"
 
-#include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 #include "train/draws.h"
 
 const char *const flow_coupling_names[] = {"independent", "optimal_transport", NULL};
-const char *const flow_times_names[] = {"uniform", "near_data", "logit_normal", NULL};
+const char *const flow_times_names[] = {"uniform", "near_data", NULL};
 
 /* ---- which flows it can train ---- */
 
@@ -127,13 +126,6 @@ static void transport(const work *w, int d, int n_rows, int n, real *z)
     }
 }
 
-static double time_of(int times, double u)
-{
-    if (times == FLOW_TIMES_NEAR_DATA)
-        return u * u;
-    return times == FLOW_TIMES_LOGIT_NORMAL ? 1 / (1 + exp(-gsl_cdf_ugaussian_Pinv(u))) : u;
-}
-
 /* The rows of a tile are in random order, so one number from each n_rows-th of (0, 1) makes that of every row uniform
  * and those of the tile far more even than n_rows independent ones. */
 static void draw_times(const flow_objective_tile *tile, real *s)
@@ -142,7 +134,8 @@ static void draw_times(const flow_objective_tile *tile, real *s)
     const flow_noise *place = &tile->ws->noise;
     for (int j = 0; j < tile->n; j++) {
         double u = flow_rng_uniform(place->seed, FLOW_STREAM_TIME, place->first_row + (uint64_t)j, 0);
-        s[j] = (real)time_of(o->times, ((double)(j % tile->n_rows) + u) / tile->n_rows);
+        u = ((double)(j % tile->n_rows) + u) / tile->n_rows;
+        s[j] = (real)(o->times == FLOW_TIMES_NEAR_DATA ? u * u : u);
     }
 }
 

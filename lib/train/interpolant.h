@@ -13,8 +13,7 @@
  * An error of v at the time s costs the likelihood about (1 - s) / s of what it costs at the middle: the error of the
  * score that goes with v is (1 - s) / s that of v, and it is scores that the divergence of the densities grows by
  * (Albergo et al. 2023, "Stochastic interpolants", sec. 2.4). So "near_data" draws s = u^2 from uniform u, of density
- * 1 / (2 sqrt(s)). "logit_normal" is what Esser et al. (2024, "Scaling rectified flow transformers", eq. 19) found best
- * for pictures.
+ * 1 / (2 sqrt(s)).
  *
  * Which x goes with which z is free as long as each has its distribution. "optimal_transport" assigns them within a
  * tile such that the sum of squared distances is least (Tong et al. 2024, "Improving and generalizing flow-based
@@ -28,7 +27,7 @@
 #include "train/objective.h"
 
 typedef enum flow_coupling { FLOW_COUPLING_INDEPENDENT, FLOW_COUPLING_OPTIMAL_TRANSPORT } flow_coupling;
-typedef enum flow_times { FLOW_TIMES_UNIFORM, FLOW_TIMES_NEAR_DATA, FLOW_TIMES_LOGIT_NORMAL } flow_times;
+typedef enum flow_times { FLOW_TIMES_UNIFORM, FLOW_TIMES_NEAR_DATA } flow_times;
 
 /* Of both objectives; what an objective has no key for stays 0. */
 typedef struct flow_interpolant_options {
@@ -52,8 +51,7 @@ typedef struct flow_interpolant_options {
      .offset = offsetof(flow_interpolant_options, times),                                                            \
      .fallback = "\"uniform\"",                                                                                      \
      .choices = flow_times_names,                                                                                    \
-     .help = "distribution of the times along the paths: near_data draws more of them at the data, which decide the "        \
-             "likelihood, logit_normal in the middle"}
+     .help = "times along the paths: near_data draws more of them at the data, where errors cost most likelihood"}
 
 extern const char *const flow_coupling_names[], *const flow_times_names[];
 
