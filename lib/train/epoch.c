@@ -81,8 +81,8 @@ static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double r
                           "%s, or try a lower \"rate\" (it is %g) or another \"clip\" (it is %g); the best weights "
                           "are %s",
                           (long long)t->counters[COUNT_EPOCHS] + 1, (long long)(running ? in_a_row : dropped),
-                          running ? " in a row" : "", culprit, flow_trainer_serving(t)->type->noun, flow_optimizer_rate(t->optimizer),
-                          t->options.clip, origin);
+                          running ? " in a row" : "", culprit, flow_trainer_serving(t)->type->noun,
+                          flow_optimizer_rate(t->optimizer), t->options.clip, origin);
 }
 
 /* What blocks take from the batch, and the average of that: it belongs to the average of the weights, which grew

@@ -5,10 +5,10 @@
  *
  *     x_s = (1 - s) x + (sigma + (1 - sigma) s) z,      dx_s/ds = (1 - sigma) z - x
  *
- * (Lipman et al. 2023, "Flow matching for generative modeling", eq. 20 to 23; sigma = 0: Liu et al. 2023, "Flow straight
- * and fast", eq. 1). The score of a row is minus the mean over the d dimensions of (v(x_s, s) - dx_s/ds)^2, without a
- * unit. Its best v is the mean of dx_s/ds over all paths through (x_s, s), and takes the data to the base: so a block
- * that follows it has the density of the data, and no equation was solved to train it.
+ * (Lipman et al. 2023, "Flow matching for generative modeling", eq. 20 to 23; sigma = 0: Liu et al. 2023, "Flow
+ * straight and fast", eq. 1). The score of a row is minus the mean over the d dimensions of (v(x_s, s) - dx_s/ds)^2,
+ * without a unit. Its best v is the mean of dx_s/ds over all paths through (x_s, s), and takes the data to the base: so
+ * a block that follows it has the density of the data, and no equation was solved to train it.
  *
  * An error of v at the time s costs the likelihood about (1 - s) / s of what it costs at the middle: the error of the
  * score that goes with v is (1 - s) / s that of v, and it is scores that the divergence of the densities grows by

@@ -67,7 +67,8 @@ static flow_status make_tile(tile *made, const flow *f, const flow_objective *ob
     bool works = objective->type->work_size != NULL;
     if (works)
         made->work = flow_alloc_aligned(objective->type->work_size(objective->options, f, FLOW_TILE), 1);
-    if ((works && made->work == NULL) || made->score == NULL || made->weight == NULL || made->share == NULL || (target != NULL && made->point == NULL))
+    if (made->score == NULL || made->weight == NULL || made->share == NULL || (target != NULL && made->point == NULL) ||
+        (works && made->work == NULL))
         return flow_error_memory(err, "a training step");
     return FLOW_OK;
 }
