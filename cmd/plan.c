@@ -82,8 +82,11 @@ flow_status plan_build(plan *p, int dim, const char *const *columns, flow_error 
     else if (columns == NULL && p->n_names == dim)
         columns = (const char *const *)p->names;
     const flow_shape shape = {dim, spec->n_context, columns};
-    return name_source(p, flow_new_conditional(&p->f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed,
-                                               err), err);
+    flow_status status = flow_new_conditional(&p->f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed,
+                                              err);
+    if (status == FLOW_OK)
+        status = flow_objective_check(&p->objective, p->f, spec->weight != NULL, err);
+    return name_source(p, status, err);
 }
 
 /* The first n columns of the data, those that are modelled. */

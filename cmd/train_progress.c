@@ -44,7 +44,7 @@ void train_show_start(const train_run *run)
     if (train_n_held_out(run) == 0)
         console_note(run->con, "no validation data: all %lld epochs are run and the last weights are kept; "
                      "data.validation: 0.1 would hold out a tenth of the rows and keep the best "
-                     "ones", (long long)run->p.training.epochs);
+                     "ones", (long long)flow_trainer_epochs(run->trainer));
     if (run->resumed)
         console_note(run->con, "resumed after %lld epoch%s", (long long)run->first_epoch,
                      run->first_epoch == 1 ? "" : "s");
@@ -86,9 +86,11 @@ void train_show_step(train_run *run, const flow_progress *progress)
     run->shown = now;
     char line[LINE_SIZE], validation[FORMAT_SIZE], rate[FORMAT_SIZE], left[FORMAT_SIZE], evaluations[FORMAT_SIZE];
     validation_text(validation, run);
-    snprintf(line, sizeof line, "epoch %*lld/%lld %3.0f%%  train %.4f%s%s  ETA %s  %s%s", digits_of(progress->epochs),
+    bool loss = flow_objective_interpolant(&run->p.objective) != NULL;
+    snprintf(line, sizeof line, "epoch %*lld/%lld %3.0f%%  train %s%.4f%s%s  ETA %s  %s%s", digits_of(progress->epochs),
              (long long)progress->epoch, (long long)progress->epochs,
-             100 * (double)progress->row / (double)progress->rows, progress->training,
+             100 * (double)progress->row / (double)progress->rows, loss ? "loss " : "",
+             loss ? -progress->training : progress->training,
              validation[0] != '\0' ? "  valid " : "", validation, format_duration(left, progress->seconds_left),
              format_rate(rate, progress->rows_per_second), evaluations_text(evaluations, progress->evaluations));
     console_live(run->con, line);
@@ -99,11 +101,13 @@ void train_show_epoch(train_run *run, const flow_epoch *epoch)
     if (run->con->terminal) /* the live line shows it */
         return;
     char validation[FORMAT_SIZE] = "", rate[FORMAT_SIZE], left[FORMAT_SIZE], evaluations[FORMAT_SIZE];
+    int64_t epochs = flow_trainer_epochs(run->trainer);
+    bool loss = flow_objective_interpolant(&run->p.objective) != NULL;
     if (train_n_held_out(run) > 0)
         format_estimate_fixed(validation, epoch->validation, epoch->validation_error);
-    console_note(run->con, "epoch %*lld/%lld  training %.4f%s%s%s  rate %.2g  %s%s  ETA %s",
-                 digits_of(run->p.training.epochs), (long long)epoch->epoch, (long long)run->p.training.epochs,
-                 epoch->training, validation[0] != '\0' ? "  validation " : "", validation,
+    console_note(run->con, "epoch %*lld/%lld  training %s%.4f%s%s%s  rate %.2g  %s%s  ETA %s",
+                 digits_of(epochs), (long long)epoch->epoch, (long long)epochs, loss ? "loss " : "",
+                 loss ? -epoch->training : epoch->training, validation[0] != '\0' ? "  validation " : "", validation,
                  validation[0] == '\0' ? "" : epoch->best > 0 ? " *" : "  ", epoch->rate,
                  format_rate(rate, run->progress.rows_per_second),
                  evaluations_text(evaluations, epoch->evaluations), format_duration(left, run->progress.seconds_left));

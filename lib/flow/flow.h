@@ -124,6 +124,12 @@ void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws,
  * without noise. */
 void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, int n);
 
+/* The two halves of these that need no more: from ws->x (overwritten) to ws->a (d, n), what the first block is given,
+ * with the log-determinants of the column maps alone in ws->logdet; and from ws->a to *x (d, n; inside ws), what the
+ * last column map is given on the way to the data, with those of the blocks alone. */
+void flow_tile_columns_to_latent(const flow *f, flow_workspace *ws, int n);
+void flow_tile_blocks_to_data(const flow *f, const real *weights, flow_workspace *ws, int n, const real **x);
+
 /* Discrete columns of the tile in ws->x: rounded down to the lattice; and spread by ws->noise. */
 void flow_tile_round(const flow *f, flow_workspace *ws, int n);
 void flow_tile_spread(const flow *f, flow_workspace *ws, int n);
@@ -138,6 +144,13 @@ void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_works
  * gradient at the data, in their units, *gz that at the latent side. ws->x and ws->logdet are overwritten. */
 void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const double *gx,
                                 const real **gz);
+
+/* Of a flow whose only block has a velocity (block.h): v (d, n) at `at` (d + 1, n), in the space of the block, for the
+ * context in ws->given. After it, with keep, the backward records from gv (d, n) the gradients of the weights, those of
+ * the context's embedding too, on ws->tape, which it resets. Neither uses ws->a, ws->b, ws->ga or ws->gb. */
+void flow_tile_velocity(const flow *f, const real *weights, flow_workspace *ws, int n, const real *at, real *v);
+void flow_tile_velocity_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *at,
+                                 const real *gv);
 
 /* log p of each row of the tile that is in ws->x (as flow_tile_to_latent), into logp (n); z as there. */
 void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int n, double *logp, const real **z);
@@ -162,6 +175,8 @@ void flow_tile_draw(const flow *f, const real *weights, flow_workspace *ws, int 
 int flow_tile_load(const flow *f, flow_workspace *ws, const double *rows, int n_rows);
 /* The same with n given, and with rows that are `stride` values apart. */
 void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows, size_t stride, int n_rows, int n);
+/* Likewise the latents of such rows, from where the first one's begin, into ws->a (d, n). */
+void flow_tile_load_latents(const flow *f, flow_workspace *ws, const double *latents, size_t stride, int n_rows, int n);
 /* Only the data, from rows of them alone (row-major, d). */
 int flow_tile_load_data(const flow *f, flow_workspace *ws, const double *rows, int n_rows);
 /* Only the context, from rows of it alone (row-major, c). */

@@ -57,7 +57,7 @@ flow_status flow_check_row(const flow *f, const double *row, flow_error *err)
     return FLOW_OK;
 }
 
-static void columns_to_latent(const flow *f, flow_workspace *ws, int n)
+void flow_tile_columns_to_latent(const flow *f, flow_workspace *ws, int n)
 {
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
     flow_tile_spread(f, ws, n);
@@ -71,7 +71,7 @@ static void columns_to_latent(const flow *f, flow_workspace *ws, int n)
 void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws, int n, const real **z)
 {
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
-    columns_to_latent(f, ws, n);
+    flow_tile_columns_to_latent(f, ws, n);
     make_features(f, weights, ws, n);
     clear_sums(ws, n);
     ws->from_data = true;
@@ -86,7 +86,7 @@ void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws,
     *z = in;
 }
 
-void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, int n)
+void flow_tile_blocks_to_data(const flow *f, const real *weights, flow_workspace *ws, int n, const real **x)
 {
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
@@ -101,9 +101,16 @@ void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, i
         in = out;
         out = next;
     }
+    *x = in;
+}
+
+void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, int n)
+{
+    const real *at_blocks;
+    flow_tile_blocks_to_data(f, weights, ws, n, &at_blocks);
     size_t count = (size_t)f->dim * (size_t)n;
     for (size_t k = 0; k < count; k++)
-        ws->x[k] = (double)in[k];
+        ws->x[k] = (double)at_blocks[k];
     for (int i = f->n_columns - 1; i >= 0; i--) {
         if (ws->keep)
             memcpy(ws->inputs + (size_t)i * count, ws->x, count * sizeof *ws->x);
@@ -187,6 +194,27 @@ void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspa
         *gz = g;
 }
 
+/* ---- the velocity of the only block ---- */
+
+void flow_tile_velocity(const flow *f, const real *weights, flow_workspace *ws, int n, const real *at, real *v)
+{
+    assert(f->n_blocks == 1 && f->blocks[0].type->velocity != NULL);
+    make_features(f, weights, ws, n);
+    flow_pass pass = pass_of(f, weights, ws, n, 0);
+    f->blocks[0].type->velocity(f->blocks[0].state, &pass, at, v);
+}
+
+void flow_tile_velocity_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *at,
+                                 const real *gv)
+{
+    start_backward(f, ws, n);
+    flow_pass pass = pass_of(f, weights, ws, n, 0);
+    pass.gcontext = ws->gfeatures;
+    pass.tape = &ws->tape;
+    f->blocks[0].type->velocity_backward(f->blocks[0].state, &pass, at, gv);
+    finish_backward(f, weights, ws, n);
+}
+
 void flow_tile_base_logp(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z, double *logp)
 {
     flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
@@ -262,6 +290,14 @@ void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows
 {
     transpose(f->dim, rows, stride, n_rows, n, ws->x);
     transpose(f->context.n, rows + f->dim, stride, n_rows, n, ws->given);
+}
+
+void flow_tile_load_latents(const flow *f, flow_workspace *ws, const double *latents, size_t stride, int n_rows, int n)
+{
+    for (int i = 0; i < f->dim; i++)
+        for (int j = 0; j < n; j++)
+            ws->a[(size_t)i * (size_t)n + (size_t)j] =
+                (real)latents[(size_t)(j < n_rows ? j : n_rows - 1) * stride + (size_t)i];
 }
 
 void flow_tile_load_context(const flow *f, flow_workspace *ws, const double *context, int n_rows, int n)
@@ -355,7 +391,7 @@ static bool find_block(const flow *f, const real *weights, flow_workspace *ws, i
 bool flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column, char *text,
                        size_t size)
 {
-    columns_to_latent(f, ws, n);
+    flow_tile_columns_to_latent(f, ws, n);
     if (!column_is_finite(f, ws->a, n, column) || !isfinite(ws->logdet[column])) {
         snprintf(text, size, "the data or their column maps");
         return true;

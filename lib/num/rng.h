@@ -24,7 +24,8 @@ typedef enum flow_stream {
     FLOW_STREAM_OTHER,   /* fit samples, examples, tests */
     FLOW_STREAM_NOISE,   /* what spreads the values of discrete columns */
     FLOW_STREAM_CIRCLE,  /* draws of angles */
-    FLOW_STREAM_PROBE    /* probes of a trace */
+    FLOW_STREAM_PROBE,   /* probes of a trace */
+    FLOW_STREAM_TIME     /* times along the path between a row and a draw */
 } flow_stream;
 
 /* Uniform in (0, 1), 52 bits, never 0 or 1. */

@@ -17,6 +17,7 @@
 #include "train/target.h"
 
 #define FLOW_DRAWS_TRAINING ((uint64_t)1 << 62)
+#define FLOW_DRAWS_PAIRS (FLOW_DRAWS_TRAINING + ((uint64_t)1 << 61)) /* latents that a model takes to data */
 #define FLOW_DRAWS_VALIDATION ((uint64_t)2 << 62)
 #define FLOW_DRAWS_TEST ((uint64_t)3 << 62)
 

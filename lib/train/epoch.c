@@ -42,13 +42,14 @@ static void describe_culprit(flow_trainer *t, char *out, size_t size)
     flow_culprit culprit;
     flow_step_blame(t->step, &culprit);
     char row[64];
-    const char *noun = t->source->type->noun;
+    const flow_source *source = flow_trainer_serving(t);
+    const char *noun = source->type->noun;
     if (culprit.row >= 0)
-        snprintf(row, sizeof row, "%s %lld", noun, (long long)t->source->type->number(t->source, culprit.row) + 1);
+        snprintf(row, sizeof row, "%s %lld", noun, (long long)source->type->number(source, culprit.row) + 1);
     else
         snprintf(row, sizeof row, "a %s", noun);
     snprintf(out, size, "%s of %s of %.200s is %s%s%s%s",
-             culprit.in_gradient ? "the gradient" : t->objective.type->quantity, row, t->source->name,
+             culprit.in_gradient ? "the gradient" : t->objective.type->quantity, row, source->name,
              culprit.in_gradient ? "out of range" : "not finite", culprit.place[0] != '\0' ? " (in " : "",
              culprit.place, culprit.place[0] != '\0' ? ")" : "");
 }
@@ -80,8 +81,8 @@ static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double r
                           "%s, or try a lower \"rate\" (it is %g) or another \"clip\" (it is %g); the best weights "
                           "are %s",
                           (long long)t->counters[COUNT_EPOCHS] + 1, (long long)(running ? in_a_row : dropped),
-                          running ? " in a row" : "", culprit, t->source->type->noun, flow_optimizer_rate(t->optimizer),
-                          t->options.clip, origin);
+                          running ? " in a row" : "", culprit, flow_trainer_serving(t)->type->noun,
+                          flow_optimizer_rate(t->optimizer), t->options.clip, origin);
 }
 
 /* What blocks take from the batch, and the average of that: it belongs to the average of the weights, which grew
@@ -109,10 +110,11 @@ static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, flo
 {
     double *figures = t->figures;
     double rate = figures[FIGURE_RATE_FACTOR] * flow_schedule_rate(t->schedule, flow_optimizer_rate(t->optimizer),
-                                                                   t->counters[COUNT_STEPS], t->n_steps);
+                                                                   t->counters[COUNT_STEPS] - t->round[ROUND_STEP],
+                                                                   t->n_steps);
     t->counters[COUNT_STEPS]++;
     /* Every row counts the same, also in a short last batch: its step is not as noisy then as it is small. */
-    batch->share = 1 / ((double)t->batch * t->source->mean_weight);
+    batch->share = 1 / ((double)t->batch * flow_trainer_serving(t)->mean_weight);
     batch->noise = noise_of_step(t);
     batch->profile = hooks->profile;
     double score = flow_step_gradient(t->step, t->weights, batch, t->gradient);
@@ -150,13 +152,13 @@ static void report(const flow_trainer *t, const flow_train_hooks *hooks, const f
         return;
     double elapsed = clock->mark - clock->began;
     double speed = elapsed > 0 ? (double)clock->rows_done / elapsed : NAN;
-    double rows_left = (double)(t->options.epochs - t->counters[COUNT_EPOCHS]) * (double)t->source->n_rows -
-                       (double)t->counters[COUNT_ROWS];
+    int64_t n_rows = flow_trainer_serving(t)->n_rows, epochs = flow_trainer_epochs(t);
+    double rows_left = (double)(epochs - t->counters[COUNT_EPOCHS]) * (double)n_rows - (double)t->counters[COUNT_ROWS];
     const flow_progress progress = {
         .epoch = t->counters[COUNT_EPOCHS] + 1,
-        .epochs = t->options.epochs,
+        .epochs = epochs,
         .row = t->counters[COUNT_ROWS],
-        .rows = t->source->n_rows,
+        .rows = n_rows,
         .training = t->figures[FIGURE_SCORE] / t->figures[FIGURE_SCORED_WEIGHT],
         .rows_per_second = speed,
         .seconds_left = rows_left / speed,
@@ -169,7 +171,7 @@ flow_status flow_trainer_run_epoch(flow_trainer *trainer, const flow_train_hooks
                                    flow_error *err)
 {
     flow_trainer *t = trainer;
-    flow_source *source = t->source;
+    flow_source *source = flow_trainer_serving(t);
     if (t->counters[COUNT_ROWS] == source->n_rows)
         return FLOW_OK;
     flow_profile_enter(hooks->profile, FLOW_PHASE_DATA);

@@ -42,6 +42,17 @@ const flow_draw_options *flow_objective_draws(const flow_objective *objective)
     return objective->type != NULL && objective->type->draws ? objective->options : NULL;
 }
 
+const struct flow_interpolant_options *flow_objective_interpolant(const flow_objective *objective)
+{
+    return objective->type != NULL && objective->type->interpolates ? objective->options : NULL;
+}
+
+flow_status flow_objective_check(const flow_objective *objective, const flow *f, bool weighted, flow_error *err)
+{
+    const flow_objective_type *type = objective->type;
+    return type->check != NULL ? type->check(objective, f, weighted, err) : FLOW_OK;
+}
+
 void flow_objective_schema(cJSON *definitions)
 {
     flow_kind kinds[N_TYPES];

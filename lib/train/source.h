@@ -15,6 +15,7 @@ typedef struct flow_source flow_source;
 
 typedef struct flow_source_type {
     const char *noun; /* what a row is called in messages: "row", "draw" */
+    const char *quantity; /* what held-out rows are judged by, likewise: "log p", "the bound" */
     /* Data-dependent initial values. */
     flow_status (*fit)(flow_source *self, flow *f, real *weights, flow_error *err);
     /* Goes to row `row` of epoch `epoch`, both counted from 0. */

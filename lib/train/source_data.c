@@ -153,6 +153,7 @@ static void release(flow_source *self)
 
 static const flow_source_type type = {
     .noun = "row",
+    .quantity = "log p",
     .fit = fit,
     .seek = seek,
     .next = next,

@@ -83,6 +83,7 @@ static void release(flow_source *self)
 
 static const flow_source_type type = {
     .noun = "draw",
+    .quantity = "the bound",
     .fit = fit,
     .seek = seek,
     .next = next,

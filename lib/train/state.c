@@ -25,6 +25,10 @@ void flow_trainer_list_arrays(flow_trainer *trainer)
     if (t->average_fitted != NULL)
         arrays[t->n_arrays++] =
             (flow_array){"average_fitted", FLOW_ARRAY_DOUBLE, t->f->params.n_fitted, 1, t->average_fitted};
+    if (t->pairs != NULL) {
+        arrays[t->n_arrays++] = (flow_array){"rounds", FLOW_ARRAY_INT64, N_ROUND_COUNTERS, 1, t->round};
+        arrays[t->n_arrays++] = (flow_array){"teacher", FLOW_ARRAY_REAL, n, 1, t->teacher};
+    }
     t->n_arrays += flow_optimizer_arrays(t->optimizer, arrays + t->n_arrays);
     arrays[t->n_arrays++] = flow_schedule_state(t->schedule);
     if (flow_n_solvers(t->f) > 0)
@@ -79,7 +83,10 @@ static flow_status check_counters(const flow_trainer *t, flow_error *err)
     if (e->rows < 0 || e->rows > most || e->evaluations < e->rows || e->evaluations > most || e->most < 0 ||
         e->most > e->evaluations)
         return damaged(err, "what its solvers took is out of range");
-    if (c[COUNT_ROWS] > t->source->n_rows || c[COUNT_BEST_EPOCH] > c[COUNT_EPOCHS] ||
+    const char *problem = flow_trainer_check_round(t);
+    if (problem != NULL)
+        return damaged(err, problem);
+    if (c[COUNT_ROWS] > flow_trainer_serving(t)->n_rows || c[COUNT_BEST_EPOCH] > c[COUNT_EPOCHS] ||
         c[COUNT_REFERENCE_EPOCH] > c[COUNT_EPOCHS] || c[COUNT_WAITED] > c[COUNT_EPOCHS])
         return damaged(err, "its counters contradict each other");
     if (c[COUNT_EPOCHS] != t->n_history)
@@ -168,6 +175,9 @@ flow_status flow_trainer_restored(flow_trainer *trainer, flow_error *err)
     if (status == FLOW_OK)
         status = flow_schedule_check(trainer->schedule, err);
     trainer->ready = status == FLOW_OK;
+    trainer->has_pairs = false;
+    if (status == FLOW_OK)
+        flow_trainer_set_span(trainer);
     return status;
 }
 

@@ -16,6 +16,7 @@ typedef struct tile {
     real *share;   /* (FLOW_TILE): weight * share of the batch, 0 in the padding */
     double *point; /* (2, dim); NULL without a target */
     flow_workspace *other; /* NULL for an objective that does not want it */
+    void *work;            /* of the objective; NULL without */
     int n, n_rows;
 } tile;
 
@@ -63,7 +64,11 @@ static flow_status make_tile(tile *made, const flow *f, const flow_objective *ob
     made->share = flow_alloc_aligned(FLOW_TILE, sizeof *made->share);
     if (target != NULL)
         made->point = flow_alloc_aligned(2 * (size_t)f->dim, sizeof *made->point);
-    if (made->score == NULL || made->weight == NULL || made->share == NULL || (target != NULL && made->point == NULL))
+    bool works = objective->type->work_size != NULL;
+    if (works)
+        made->work = flow_alloc_aligned(objective->type->work_size(objective->options, f, FLOW_TILE), 1);
+    if (made->score == NULL || made->weight == NULL || made->share == NULL || (target != NULL && made->point == NULL) ||
+        (works && made->work == NULL))
         return flow_error_memory(err, "a training step");
     return FLOW_OK;
 }
@@ -108,6 +113,7 @@ void flow_step_free(flow_step *step)
         flow_free_aligned(step->tiles[t].weight);
         flow_free_aligned(step->tiles[t].share);
         flow_free_aligned(step->tiles[t].point);
+        flow_free_aligned(step->tiles[t].work);
     }
     free(step->tiles);
     free(step->tapes);
@@ -141,6 +147,9 @@ static void load(flow_step *step, int item)
     if (batch->rows != NULL)
         flow_tile_load_padded(step->f, at->ws, batch->rows + (size_t)first * batch->stride, batch->stride, at->n_rows,
                               at->n);
+    if (batch->paired)
+        flow_tile_load_latents(step->f, at->ws, batch->rows + (size_t)first * batch->stride + flow_width(step->f),
+                               batch->stride, at->n_rows, at->n);
     memset(at->ws->evaluations, 0, (size_t)at->n * sizeof *at->ws->evaluations);
     at->ws->noise = batch->noise;
     at->ws->noise.first_row += (uint64_t)first;
@@ -157,14 +166,17 @@ static flow_objective_tile pass_of(const flow_step *step, int item)
     const tile *at = &step->tiles[item];
     return (flow_objective_tile){.f = step->f,
                                  .weights = step->weights,
+                                 .options = step->objective->options,
                                  .target = step->target,
                                  .ws = at->ws,
+                                 .paired = step->batch.paired,
                                  .n = at->n,
                                  .n_rows = at->n_rows,
                                  .share = at->share,
                                  .score = at->score,
                                  .point = at->point,
-                                 .other = at->other};
+                                 .other = at->other,
+                                 .work = at->work};
 }
 
 static void run_tile(void *context, int item, int thread)

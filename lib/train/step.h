@@ -28,6 +28,7 @@ typedef struct flow_batch {
     const double *rows; /* n rows, `stride` values apart: data, context, and the weight if there is one; NULL: draws */
     size_t stride;
     bool weighted;
+    bool paired; /* behind the context of each row stand its latents, at the two ends of the blocks; no weights */
     uint64_t seed, first_row; /* of draws: a function of these, not of the batch */
     flow_profile *profile;    /* that the step enters its phases in; NULL: none */
     double share;             /* what a row of weight 1 counts in the mean */

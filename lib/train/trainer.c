@@ -8,9 +8,18 @@
 
 #include "base/memory.h"
 #include "num/moments.h"
+#include "train/reflow.h"
 #include "train/trainer_state.h"
 
 /* ---- making ---- */
+
+static int64_t largest_batch(const flow_trainer *t)
+{
+    int64_t n_rows = t->source->n_rows;
+    if (t->pairs != NULL && t->pairs->n_rows > n_rows)
+        n_rows = t->pairs->n_rows;
+    return t->options.batch < n_rows ? t->options.batch : n_rows;
+}
 
 static flow_status make_parts(flow_trainer *t, const flow_target *target, flow_error *err)
 {
@@ -23,7 +32,7 @@ static flow_status make_parts(flow_trainer *t, const flow_target *target, flow_e
         return flow_json_fail(&json, err, "\"%s\" goes by held-out data and there are none; give \"data\" a "
                               "\"validation\", or choose another schedule", flow_schedule_name(t->schedule));
     if (status == FLOW_OK)
-        status = flow_step_new(&t->step, t->f, &t->objective, target, t->batch, t->n_threads, err);
+        status = flow_step_new(&t->step, t->f, &t->objective, target, largest_batch(t), t->n_threads, err);
     return status;
 }
 
@@ -77,6 +86,7 @@ static void clear_state(flow_trainer *t)
     memset(t->counters, 0, sizeof t->counters);
     memset(t->figures, 0, sizeof t->figures);
     t->effort = (flow_effort){0};
+    memset(t->round, 0, sizeof t->round);
     t->figures[FIGURE_RATE_FACTOR] = 1;
     t->figures[FIGURE_BEST] = -HUGE_VAL;
     t->counters[COUNT_TRAINING_ROWS] = t->source->n_rows;
@@ -115,15 +125,13 @@ static flow_status begin(flow_trainer **out, flow *f, const flow_train_options *
 /* The rest, which depends on the source; the target is NULL for data. */
 static flow_status finish(flow_trainer *t, const flow_target *target, flow_error *err)
 {
-    int64_t n_rows = t->source->n_rows;
-    t->batch = t->options.batch < n_rows ? t->options.batch : n_rows;
-    t->n_steps = (n_rows + t->batch - 1) / t->batch * t->options.epochs;
     flow_status status = make_parts(t, target, err);
     if (status == FLOW_OK)
         status = make_scores(t, err);
     if (status != FLOW_OK)
         return status;
     clear_state(t);
+    flow_trainer_set_span(t);
     flow_trainer_list_arrays(t);
     return FLOW_OK;
 }
@@ -139,8 +147,12 @@ flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_optio
     if (flow_objective_draws(&t->objective) != NULL)
         status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is not one on data", t->objective.type->type);
     if (status == FLOW_OK)
+        status = flow_objective_check(&t->objective, f, flow_dataset_is_weighted(training), err);
+    if (status == FLOW_OK)
         status = flow_source_data(&t->source, flow_trainer_evaluated_flow(t), training, validation,
                                   flow_trainer_evaluated(t), options, seed, t->n_threads, err);
+    if (status == FLOW_OK)
+        status = flow_trainer_make_rounds(t, training, err);
     if (status == FLOW_OK)
         status = finish(t, NULL, err);
     if (status == FLOW_OK)
@@ -179,6 +191,8 @@ void flow_trainer_free(flow_trainer *trainer)
         return;
     if (trainer->source != NULL)
         trainer->source->type->free(trainer->source);
+    if (trainer->pairs != NULL)
+        trainer->pairs->type->free(trainer->pairs);
     flow_objective_release(&trainer->objective);
     flow_step_free(trainer->step);
     flow_schedule_free(trainer->schedule);
@@ -186,6 +200,7 @@ void flow_trainer_free(flow_trainer *trainer)
     flow_free_aligned(trainer->weights);
     flow_free_aligned(trainer->best);
     flow_free_aligned(trainer->average);
+    flow_free_aligned(trainer->teacher);
     flow_free_aligned(trainer->gradient);
     flow_free_aligned(trainer->best_fitted);
     flow_free_aligned(trainer->average_fitted);
@@ -225,6 +240,7 @@ flow_status flow_trainer_start(flow_trainer *trainer, flow_error *err)
     flow_trainer *t = trainer;
     t->ready = false;
     clear_state(t);
+    flow_trainer_set_span(t);
     flow_schedule_reset(t->schedule);
     flow_status status = flow_init_weights(t->f, t->seed, t->weights, err);
     if (status == FLOW_OK)
@@ -272,7 +288,7 @@ static void warn_not_finite(const flow_trainer *t, const flow_train_hooks *hooks
     char message[FLOW_CULPRIT_SIZE + 512];
     snprintf(message, sizeof message,
              "epoch %lld: %s of %lld held-out %s%s is not finite, the first is %s %lld of %.200s%s%s%s; these weights "
-             "are not kept", (long long)t->counters[COUNT_EPOCHS] + 1, t->objective.type->quantity,
+             "are not kept", (long long)t->counters[COUNT_EPOCHS] + 1, t->source->type->quantity,
              (long long)likelihood->not_finite, t->source->type->noun, likelihood->not_finite == 1 ? "" : "s",
              t->source->type->noun, (long long)likelihood->first_not_finite + 1, t->source->held_out_name,
              likelihood->why[0] != '\0' ? " (in " : "", likelihood->why, likelihood->why[0] != '\0' ? ")" : "");
@@ -350,9 +366,13 @@ flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hook
     flow_run_clock clock = {.began = now, .mark = now};
     hooks = hooks != NULL ? hooks : &no_hooks;
     flow_status status = FLOW_OK;
-    while (status == FLOW_OK && trainer->counters[COUNT_EPOCHS] < trainer->options.epochs &&
-           !flow_trainer_converged(trainer)) {
-        status = flow_trainer_run_epoch(trainer, hooks, &clock, err);
+    while (status == FLOW_OK) {
+        bool over = flow_trainer_round_is_over(trainer);
+        if (over && flow_trainer_is_last_round(trainer))
+            break;
+        status = over ? flow_trainer_next_round(trainer, hooks, err) : flow_trainer_take_up_round(trainer, hooks, err);
+        if (status == FLOW_OK)
+            status = flow_trainer_run_epoch(trainer, hooks, &clock, err);
         if (status == FLOW_OK)
             status = finish_epoch(trainer, hooks, &clock, err);
     }

@@ -39,7 +39,8 @@ void flow_train_schema(cJSON *definitions);
 /* One line of the history. Log-likelihoods are means in nats per row, in the units of the data. */
 typedef struct flow_epoch {
     int64_t epoch;           /* counted from 1 */
-    double training;         /* mean log-likelihood over the epoch's steps, with the weights as they were then */
+    double training;         /* mean score over the epoch's steps, with the weights as they were then: log-likelihood,
+                                bound, or minus the loss of an objective that has one */
     double validation;       /* mean held-out log-likelihood of the (with ema: averaged) weights; NaN without */
     double validation_error; /* its standard error */
     double rate;             /* learning rate of the last step */
@@ -69,7 +70,7 @@ extern const char *const flow_epoch_columns[FLOW_EPOCH_COLUMNS];
 typedef struct flow_progress {
     int64_t epoch, epochs;   /* the current one, from 1 */
     int64_t row, rows;       /* done in this epoch, and its length */
-    double training;         /* mean log-likelihood in this epoch so far */
+    double training;         /* mean score in this epoch so far */
     double rows_per_second;  /* over this run */
     double seconds_left;     /* if all epochs are needed; NaN while unknown */
     double evaluations;      /* per solve in this epoch so far; 0 when nothing is solved */
@@ -121,6 +122,8 @@ flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hook
 const real *flow_trainer_best(const flow_trainer *trainer);
 /* The flow with the fitted values that go with them; borrowed. It is `f` itself unless a block of it observes. */
 const flow *flow_trainer_best_flow(const flow_trainer *trainer);
+/* How many epochs there are at most: those of all rounds, where there is reflow. */
+int64_t flow_trainer_epochs(const flow_trainer *trainer);
 int64_t flow_trainer_best_epoch(const flow_trainer *trainer);
 /* Whether a stop was due to patience. */
 bool flow_trainer_converged(const flow_trainer *trainer);

@@ -40,7 +40,15 @@ typedef enum flow_figure {
     N_FIGURES
 } flow_figure;
 
-enum { STATE_ARRAYS_MAX = 12 + FLOW_OPTIMIZER_ARRAYS };
+/* Of a training with reflow. */
+typedef enum flow_round_counter {
+    ROUND,       /* the one at hand; 0 is that on data */
+    ROUND_EPOCH, /* epochs done before it */
+    ROUND_STEP,  /* steps done before it */
+    N_ROUND_COUNTERS
+} flow_round_counter;
+
+enum { STATE_ARRAYS_MAX = 14 + FLOW_OPTIMIZER_ARRAYS };
 
 struct flow_trainer {
     flow *f;
@@ -48,11 +56,13 @@ struct flow_trainer {
     uint64_t seed;
     int n_threads;
     int64_t batch;   /* rows of a full step */
-    int64_t n_steps; /* of all epochs */
+    int64_t n_steps; /* of all epochs of the round at hand */
     bool ready;      /* started or restored */
 
     flow_objective objective;
     flow_source *source;
+    flow_source *pairs; /* of the rounds of reflow; NULL without */
+    bool has_pairs;     /* those of the round at hand are made */
     flow_optimizer *optimizer;
     flow_schedule *schedule;
     flow_step *step;
@@ -63,6 +73,7 @@ struct flow_trainer {
      * NULL where training does not change them, and the average without ema. */
     double *best_fitted, *average_fitted;
     flow best_flow, average_flow; /* f with these; they borrow all the rest */
+    real *teacher;                  /* (n_weights): they made the pairs of the round at hand; NULL without reflow */
     double *scores;                 /* (held-out rows): of the epoch at hand */
     double *reference;              /* (held-out rows): of the reference epoch */
     double *held_out_weights;       /* (held-out rows) */
@@ -70,6 +81,7 @@ struct flow_trainer {
     int64_t counters[N_COUNTERS];
     double figures[N_FIGURES];
     flow_effort effort; /* of the running epoch's steps, dropped ones not included */
+    int64_t round[N_ROUND_COUNTERS];
     flow_array arrays[STATE_ARRAYS_MAX];
     int n_arrays;
 
@@ -83,6 +95,21 @@ const flow *flow_trainer_evaluated_flow(const flow_trainer *trainer);
 
 /* Goes back to the best weights and what belongs to them; the optimizer forgets its moments. */
 void flow_trainer_go_back(flow_trainer *trainer);
+
+/* ---- rounds, in reflow.c ---- */
+
+flow_status flow_trainer_make_rounds(flow_trainer *trainer, flow_dataset *training, flow_error *err);
+/* Where the rows of the round at hand come from; with whom go `batch` and `n_steps`, which set_span derives. */
+flow_source *flow_trainer_serving(const flow_trainer *trainer);
+void flow_trainer_set_span(flow_trainer *trainer);
+bool flow_trainer_round_is_over(const flow_trainer *trainer);
+bool flow_trainer_is_last_round(const flow_trainer *trainer);
+/* Makes the pairs of the round at hand again, after a restart. */
+flow_status flow_trainer_take_up_round(flow_trainer *trainer, const flow_train_hooks *hooks, flow_error *err);
+/* Makes the pairs of the next round with the best weights and begins it; an error leaves the state as it was. */
+flow_status flow_trainer_next_round(flow_trainer *trainer, const flow_train_hooks *hooks, flow_error *err);
+/* What is wrong with the counters of the round, or NULL. */
+const char *flow_trainer_check_round(const flow_trainer *trainer);
 
 /* Makes room for one more line, and adds one. */
 flow_status flow_trainer_reserve_history(flow_trainer *trainer, flow_error *err);

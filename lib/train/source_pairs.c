@@ -1,0 +1,248 @@
+/* Pairs of latents and data that a model made, as a source. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <gsl/gsl_randist.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "num/parallel.h"
+#include "num/rng.h"
+#include "train/draws.h"
+#include "train/reflow.h"
+
+enum { BITS_OF_ROUND = 40 }; /* there are fewer than 2^40 pairs in a round */
+
+typedef struct pair_source {
+    flow_source base;
+    const flow *f;
+    flow_dataset *training;
+    uint64_t seed;
+    int n_threads;
+    size_t stride;  /* d + c + d */
+    double *pairs;  /* (n_rows, stride): data, context, latents */
+    int64_t *order; /* (n_rows): of an epoch */
+    double *rows;   /* (batch, stride): of the last batch */
+    int64_t at, batch;
+    /* while pairs are made */
+    flow_pairs_plan plan;
+    flow_workspace **workspaces; /* (n_threads) */
+    int64_t first, n;            /* of the piece at hand */
+} pair_source;
+
+int64_t flow_reflow_pairs(int64_t pairs, int64_t n_rows)
+{
+    const int64_t most = 100000;
+    return pairs > 0 ? pairs : n_rows < most ? n_rows : most;
+}
+
+/* ---- serving them ---- */
+
+static flow_status fit(flow_source *self, flow *f, real *weights, flow_error *err)
+{
+    (void)self, (void)f, (void)weights, (void)err;
+    return FLOW_OK;
+}
+
+static flow_status seek(flow_source *self, int64_t epoch, int64_t row, flow_error *err)
+{
+    (void)err;
+    pair_source *source = (pair_source *)self;
+    for (int64_t i = 0; i < self->n_rows; i++)
+        source->order[i] = i;
+    flow_rng_sequence sequence;
+    gsl_rng rng = flow_rng_gsl_start(&sequence, source->seed, FLOW_STREAM_SHUFFLE, (uint64_t)epoch);
+    gsl_ran_shuffle(&rng, source->order, (size_t)self->n_rows, sizeof *source->order);
+    source->at = row;
+    return FLOW_OK;
+}
+
+static flow_status next(flow_source *self, int64_t n, flow_batch *out, flow_error *err)
+{
+    (void)err;
+    pair_source *source = (pair_source *)self;
+    for (int64_t i = 0; i < n; i++)
+        memcpy(source->rows + (size_t)i * source->stride,
+               source->pairs + (size_t)source->order[source->at + i] * source->stride,
+               source->stride * sizeof *source->rows);
+    *out = (flow_batch){.n = n, .rows = source->rows, .stride = source->stride, .paired = true};
+    source->at += n;
+    source->batch = n;
+    return FLOW_OK;
+}
+
+static int64_t number(const flow_source *self, int64_t i)
+{
+    const pair_source *source = (const pair_source *)self;
+    return source->order[source->at - source->batch + i];
+}
+
+static flow_status judge(flow_source *self, flow_likelihood *out, double *scores, double *row_weights,
+                         const flow_train_hooks *hooks, flow_error *err)
+{
+    (void)self, (void)scores, (void)row_weights, (void)hooks, (void)err;
+    *out = (flow_likelihood){.first_not_finite = -1};
+    return FLOW_OK;
+}
+
+static void release(flow_source *self)
+{
+    pair_source *source = (pair_source *)self;
+    flow_free_aligned(source->pairs);
+    flow_free_aligned(source->order);
+    flow_free_aligned(source->rows);
+    free(source);
+}
+
+static const flow_source_type type = {
+    .noun = "pair",
+    .quantity = "",
+    .fit = fit,
+    .seek = seek,
+    .next = next,
+    .number = number,
+    .judge = judge,
+    .free = release,
+};
+
+flow_status flow_source_pairs(flow_source **out, const flow *f, flow_dataset *training, int64_t n, int64_t batch,
+                              uint64_t seed, int n_threads, flow_error *err)
+{
+    *out = NULL;
+    pair_source *source = calloc(1, sizeof *source);
+    if (source == NULL)
+        return flow_error_memory(err, "reflow");
+    *source = (pair_source){.f = f, .training = training, .seed = seed, .n_threads = n_threads < 1 ? 1 : n_threads};
+    source->base = (flow_source){.type = &type, .n_rows = n, .mean_weight = 1, .name = "the pairs of this round"};
+    source->stride = (size_t)(flow_width(f) + f->dim);
+    size_t count = (size_t)n, n_batch = (size_t)(batch < n ? batch : n), values = source->stride;
+    source->rows = flow_size_mul(&values, n_batch) ? flow_alloc_aligned(values, sizeof *source->rows) : NULL;
+    values = source->stride;
+    source->pairs = flow_size_mul(&values, count) ? flow_alloc_aligned(values, sizeof *source->pairs) : NULL;
+    source->order = flow_alloc_aligned(count, sizeof *source->order);
+    if (source->pairs == NULL || source->order == NULL || source->rows == NULL) {
+        release(&source->base);
+        return flow_error_memory(err, "the pairs of reflow; lower train.objective.pairs");
+    }
+    *out = &source->base;
+    return FLOW_OK;
+}
+
+/* ---- making them ---- */
+
+/* The context of the training rows, in a random order, again and again as far as need be. */
+static flow_status load_contexts(pair_source *source, flow_error *err)
+{
+    enum { PIECE = 256 };
+    size_t d = (size_t)source->f->dim, c = (size_t)source->f->context.n;
+    size_t width = (size_t)flow_dataset_n_columns(source->training);
+    double *rows = flow_alloc_aligned(PIECE * width, sizeof *rows);
+    if (rows == NULL)
+        return flow_error_memory(err, "reflow");
+    flow_status status = flow_dataset_shuffle(source->training, source->seed, source->plan.epoch, 0, err);
+    for (int64_t done = 0, pass = 0; status == FLOW_OK && done < source->base.n_rows;) {
+        size_t n_read = 0;
+        int64_t left = source->base.n_rows - done;
+        status = flow_dataset_next(source->training, rows, NULL, (size_t)(left < PIECE ? left : PIECE), &n_read, err);
+        if (status == FLOW_OK && n_read == 0)
+            status = flow_dataset_shuffle(source->training, source->seed, source->plan.epoch + ++pass, 0, err);
+        for (size_t i = 0; status == FLOW_OK && i < n_read; i++, done++)
+            memcpy(source->pairs + (size_t)done * source->stride + d, rows + i * width + d, c * sizeof *rows);
+    }
+    flow_free_aligned(rows);
+    return status;
+}
+
+static void solve_tile(void *context, int item, int thread)
+{
+    pair_source *source = context;
+    const flow *f = source->f;
+    flow_workspace *ws = source->workspaces[thread];
+    size_t d = (size_t)f->dim, width = (size_t)flow_width(f), stride = source->stride;
+    int64_t first = source->first + (int64_t)item * FLOW_TILE, left = source->first + source->n - first;
+    int n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE, n = FLOW_TILE;
+    double *rows = source->pairs + (size_t)first * stride;
+    if (f->context.n > 0)
+        flow_tile_load_padded(f, ws, rows, stride, n_rows, n);
+    uint64_t place = FLOW_DRAWS_PAIRS + ((uint64_t)source->plan.round << BITS_OF_ROUND) + (uint64_t)first;
+    flow_tile_draw(f, source->plan.weights, ws, n, source->seed, place, 1);
+    for (size_t i = 0; i < d; i++)
+        for (int j = 0; j < n_rows; j++)
+            rows[(size_t)j * stride + width + i] = (double)ws->a[i * (size_t)n + (size_t)j];
+    const real *x;
+    flow_tile_blocks_to_data(f, source->plan.weights, ws, n, &x);
+    for (size_t i = 0; i < d; i++)
+        for (int j = 0; j < n_rows; j++)
+            rows[(size_t)j * stride + i] = (double)x[i * (size_t)n + (size_t)j];
+}
+
+static bool is_finite(const pair_source *source, int64_t row)
+{
+    for (int i = 0; i < source->f->dim; i++)
+        if (!isfinite(source->pairs[(size_t)row * source->stride + (size_t)i]))
+            return false;
+    return true;
+}
+
+/* Puts another pair in the place of each that is not finite: the last one before it that is, around the end. */
+static flow_status replace_failed(pair_source *source, int64_t *n_failed, flow_error *err)
+{
+    int64_t n = source->base.n_rows, good = n - 1;
+    *n_failed = 0;
+    while (good >= 0 && !is_finite(source, good))
+        good--;
+    if (good < 0)
+        return flow_error_set(err, FLOW_NUMERIC, "reflow: the solver reached the data from none of %lld latents; "
+                              "train the first round longer, or give the block a \"solver\" with more max_steps",
+                              (long long)n);
+    for (int64_t i = 0; i < n; i++) {
+        if (is_finite(source, i)) {
+            good = i;
+            continue;
+        }
+        memcpy(source->pairs + (size_t)i * source->stride, source->pairs + (size_t)good * source->stride,
+               source->stride * sizeof *source->pairs);
+        ++*n_failed;
+    }
+    return FLOW_OK;
+}
+
+static flow_status make_workspaces(pair_source *source, flow_error *err)
+{
+    source->workspaces = calloc((size_t)source->n_threads, sizeof *source->workspaces);
+    if (source->workspaces == NULL)
+        return flow_error_memory(err, "reflow");
+    flow_status status = FLOW_OK;
+    for (int t = 0; status == FLOW_OK && t < source->n_threads; t++)
+        status = flow_workspace_new(&source->workspaces[t], source->f, FLOW_TILE, false, err);
+    return status;
+}
+
+static void free_workspaces(pair_source *source)
+{
+    for (int t = 0; source->workspaces != NULL && t < source->n_threads; t++)
+        flow_workspace_free(source->workspaces[t]);
+    free(source->workspaces);
+    source->workspaces = NULL;
+}
+
+flow_status flow_source_pairs_make(flow_source *self, const flow_pairs_plan *plan, int64_t *n_failed,
+                                   const flow_train_hooks *hooks, flow_error *err)
+{
+    enum { PIECE = 64 * FLOW_TILE }; /* between two looks at whether to stop */
+    pair_source *source = (pair_source *)self;
+    source->plan = *plan;
+    flow_status status = make_workspaces(source, err);
+    if (status == FLOW_OK && source->f->context.n > 0)
+        status = load_contexts(source, err);
+    for (source->first = 0; status == FLOW_OK && source->first < self->n_rows; source->first += PIECE) {
+        int64_t left = self->n_rows - source->first;
+        source->n = left < PIECE ? left : PIECE;
+        flow_parallel_for((int)((source->n + FLOW_TILE - 1) / FLOW_TILE), source->n_threads, solve_tile, source);
+        if (hooks->should_stop != NULL && hooks->should_stop(hooks->context))
+            status = flow_error_set(err, FLOW_INTERRUPTED, "interrupted while making the pairs of round %lld of reflow",
+                                    (long long)plan->round);
+    }
+    free_workspaces(source);
+    return status == FLOW_OK ? replace_failed(source, n_failed, err) : status;
+}
