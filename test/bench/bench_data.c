@@ -19,7 +19,7 @@
 
 #include "bench/measure.h"
 #include "bench/peak.h"
-#include "bench/preset.h"
+#include "bench/workload.h"
 #include "data/table.h"
 #include "num/rng.h"
 
@@ -59,9 +59,9 @@ static void read_table(void *context)
     flow_reader *reader;
     flow_error err;
     size_t n, n_rows = 0;
-    preset_check(flow_reader_open(&reader, c->path, NULL, &err), &err);
+    workload_check(flow_reader_open(&reader, c->path, NULL, &err), &err);
     do {
-        preset_check(flow_reader_read(reader, rows, NULL, BATCH, &n, &err), &err);
+        workload_check(flow_reader_read(reader, rows, NULL, BATCH, &n, &err), &err);
         n_rows += n;
     } while (n > 0);
     flow_reader_close(reader);
@@ -74,12 +74,12 @@ static void write_table(void *context)
     flow_writer_options options = {.as_float = c->as_float};
     flow_writer *writer;
     flow_error err;
-    preset_check(flow_writer_open(&writer, c->path, column_names, COLUMNS, &options, &err), &err);
+    workload_check(flow_writer_open(&writer, c->path, column_names, COLUMNS, &options, &err), &err);
     for (size_t at = 0; at < ROWS; at += BATCH) {
         size_t n = ROWS - at < BATCH ? ROWS - at : BATCH;
-        preset_check(flow_writer_write(writer, c->rows + at * COLUMNS, n, &err), &err);
+        workload_check(flow_writer_write(writer, c->rows + at * COLUMNS, n, &err), &err);
     }
-    preset_check(flow_writer_finish(writer, &err), &err);
+    workload_check(flow_writer_finish(writer, &err), &err);
 }
 
 static void read_bytes(void *context)
