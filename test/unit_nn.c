@@ -70,7 +70,16 @@ static real *new_weights(const flow_params *params)
 
 /* ------------------------------------------------------------------ one layer */
 
-typedef enum mask_kind { MASK_NONE, MASK_SORTED, MASK_RANDOM, MASK_PLANES, MASK_EMPTY, N_MASKS } mask_kind;
+typedef enum mask_kind {
+    MASK_NONE,
+    MASK_SORTED,
+    MASK_RANDOM,
+    MASK_PLANES,
+    MASK_MANY_PLANES,
+    MASK_SHUFFLED_PLANES,
+    MASK_EMPTY,
+    N_MASKS
+} mask_kind;
 
 typedef struct layer {
     flow_params params;
@@ -90,11 +99,14 @@ static void layer_start(layer *l, int n_in, int n_out, mask_kind kind)
     assert_non_null(l->extent);
     for (int r = 0; r < n_out; r++) {
         int any = (int)(flow_rng_uniform(17, FLOW_STREAM_OTHER, (uint64_t)r, (uint32_t)n_in) * (n_in + 1));
-        int planes = n_out / 3 + 1; /* several outputs per dimension: the prefixes start again with each plane */
-        l->extent[r] = kind == MASK_NONE     ? n_in
-                       : kind == MASK_PLANES ? r % planes * n_in / planes
-                       : kind == MASK_EMPTY  ? 0
-                                             : any;
+        /* several outputs per dimension: the prefixes start again with each plane, of which the last may be cut off */
+        int plane = n_out / 3 + 1, many = n_out / 9 + 1;
+        l->extent[r] = kind == MASK_NONE              ? n_in
+                       : kind == MASK_PLANES          ? r % plane * n_in / plane
+                       : kind == MASK_MANY_PLANES     ? r % many * n_in / many
+                       : kind == MASK_SHUFFLED_PLANES ? (7 * r + 3) % 11 * n_in / 10
+                       : kind == MASK_EMPTY           ? 0
+                                                      : any;
     }
     if (kind == MASK_SORTED)
         qsort(l->extent, (size_t)n_out, sizeof *l->extent, by_size);
@@ -282,7 +294,8 @@ static void masked_layers(void **state)
 {
     (void)state;
     static const int shapes[][2] = {{1, 1},  {3, 2},    {10, 7},   {5, 128},  {33, 100}, {70, 130},
-                                    {128, 20}, {64, 64}, {100, 33}, {200, 5}, {0, 4},    {130, 250}};
+                                    {128, 20}, {64, 64}, {100, 33}, {200, 5}, {0, 4},    {130, 250},
+                                    {70, 230}, {31, 77}, {16, 600}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (int kind = 0; kind < N_MASKS; kind++) {
             layer l;
@@ -297,32 +310,72 @@ static void masked_layers(void **state)
     }
 }
 
-/* Panels cover the units once, patches the live weights once: nothing is missed and nothing counted twice. */
+enum { COVER_IN = 150, COVER_OUT = 190 };
+
+static void count_rectangle(int *times, int first, int count, int stride, int from, int to)
+{
+    for (int k = 0; k < count; k++)
+        for (int c = from; c < to; c++)
+            times[(first + k * stride) * COVER_IN + c]++;
+}
+
+/* Every unit lies in exactly one panel, which reaches as far as the unit sees. */
+static void check_panel(const layer *l, flow_panel panel, bool *seen)
+{
+    for (int k = 0; k < panel.count; k++) {
+        int unit = panel.first + k * panel.stride;
+        assert_in_range(unit, 0, COVER_OUT - 1);
+        assert_false(seen[unit]);
+        seen[unit] = true;
+        assert_in_range(panel.depth, l->extent[unit], COVER_IN);
+    }
+}
+
+/* Panels and groups cover the units once, patches the live weights once: nothing is missed and nothing counted twice. */
 static void panels_and_patches_cover(void **state)
 {
     (void)state;
     for (int kind = 0; kind < N_MASKS; kind++) {
         layer l;
-        layer_start(&l, 150, 190, (mask_kind)kind);
-        int next = 0;
-        for (int p = 0; p < l.linear.n_panels; p++) {
-            assert_int_equal(l.linear.panels[p].first, next);
-            next = l.linear.panels[p].last;
-            for (int r = l.linear.panels[p].first; r < next; r++)
-                assert_true(l.extent[r] <= l.linear.panels[p].depth);
+        layer_start(&l, COVER_IN, COVER_OUT, (mask_kind)kind);
+        bool in_panel[COVER_OUT] = {false}, in_group[COVER_OUT] = {false};
+        static int times[COVER_OUT * COVER_IN];
+        memset(times, 0, sizeof times);
+        for (int p = 0; p < l.linear.n_panels; p++)
+            check_panel(&l, l.linear.panels[p], in_panel);
+        for (int q = 0; q < l.linear.n_groups; q++)
+            check_panel(&l, l.linear.groups[q].panel, in_group);
+        for (int p = 0; p < l.linear.n_patches; p++) {
+            flow_patch in = l.linear.patches[p];
+            count_rectangle(times, in.first, in.count, in.stride, in.from, in.to);
         }
-        assert_int_equal(next, l.linear.n_out);
-        for (int r = 0; r < l.linear.n_out; r++) {
-            for (int c = 0; c < l.linear.n_in; c++) {
-                int times = 0;
-                for (int p = 0; p < l.linear.n_patches; p++) {
-                    flow_patch in = l.linear.patches[p];
-                    times += r >= in.first && r < in.last && c >= in.from && c < in.to;
-                }
-                assert_true(times <= 1);
-                assert_true(times == 1 || c >= l.extent[r]);
+        for (int r = 0; r < COVER_OUT; r++) {
+            assert_true(in_panel[r] && in_group[r]);
+            for (int c = 0; c < COVER_IN; c++) {
+                assert_true(times[r * COVER_IN + c] <= 1);
+                assert_true(times[r * COVER_IN + c] == 1 || c >= l.extent[r]);
             }
         }
+        layer_end(&l);
+    }
+}
+
+/* Where the prefixes repeat often enough nothing is computed behind the mask. */
+static void repeating_masks_are_skipped(void **state)
+{
+    (void)state;
+    static const struct {
+        int n_out, period; /* as it is to be found */
+        mask_kind kind;
+    } cases[] = {{230, 26, MASK_MANY_PLANES}, {198, 23, MASK_MANY_PLANES}, {77, 11, MASK_SHUFFLED_PLANES},
+                 {230, 11, MASK_SHUFFLED_PLANES}, {65, 1, MASK_SHUFFLED_PLANES}, {190, 1, MASK_PLANES},
+                 {190, 1, MASK_NONE}, {190, 1, MASK_EMPTY}, {190, 1, MASK_SORTED}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        layer l;
+        layer_start(&l, 70, cases[k].n_out, cases[k].kind);
+        assert_int_equal(l.linear.period, cases[k].period);
+        for (int p = 0; p < l.linear.n_panels && cases[k].period > 1; p++)
+            assert_int_equal(l.linear.panels[p].depth, l.extent[l.linear.panels[p].first]);
         layer_end(&l);
     }
 }
@@ -876,6 +929,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masked_layers),
         cmocka_unit_test(panels_and_patches_cover),
+        cmocka_unit_test(repeating_masks_are_skipped),
         cmocka_unit_test(activations),
         cmocka_unit_test(gradients_of_networks),
         cmocka_unit_test(autoregressive),

@@ -6,10 +6,12 @@
  *
  * Masks. The only masks a flow needs let unit r see a prefix of the inputs: `extent[r]` of them (the hidden units of a
  * MADE are sorted by degree for this). The products walk panels of units and skip what is behind the longest prefix in
- * a panel; masked weights are zero and stay zero.
+ * a panel; masked weights are zero and stay zero. Where the prefixes repeat with a period, as in a last layer that
+ * returns a plane of many dimensions for each of many parameters, the units of a panel are that period apart and all
+ * see the same inputs: then nothing that is computed is behind the mask.
  *
  * Weight gradients. A backward records (input, output gradient) of every layer on the tape of its tile. When all tiles
- * of a batch are done, flow_tapes_gradient forms the products panel by panel, always adding the tiles in the same
+ * of a batch are done, flow_tapes_gradient forms the products group by group, always adding the tiles in the same
  * order: the result does not depend on the number of threads, and no thread needs a copy of the gradient.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -23,25 +25,35 @@
 #include "nn/params.h"
 #include "num/real.h"
 
-/* Units [first, last) and the inputs [0, depth) the widest of them sees. */
+/* Units first, first + stride, ..., `count` of them, and the inputs [0, depth) the widest of them sees. */
 typedef struct flow_panel {
-    int first, last, depth;
+    int first, count, stride, depth;
 } flow_panel;
 
-/* A rectangle of the weight matrix that is not empty: units [first, last), inputs [from, to). */
+/* A rectangle of the weight matrix that is not empty: `count` units, inputs [from, to). */
 typedef struct flow_patch {
-    int first, last, from, to;
+    int first, count, stride, from, to;
 } flow_patch;
+
+/* What one product of the gradient at the weights covers, and whether it is faster with its result transposed. */
+typedef struct flow_unit_group {
+    flow_panel panel;
+    bool transposed;
+} flow_unit_group;
 
 typedef struct flow_linear {
     int n_in, n_out;
     bool has_bias;
     size_t weight, bias; /* offsets in the weights: (n_out, n_in) and (n_out) */
     int *extent;         /* (n_out), owned; NULL: every unit sees every input */
+    int period;          /* the distance between units that see the same inputs; 1: no such pattern */
     int n_panels;
-    flow_panel *panels; /* owned; cover the units in order */
+    flow_panel *panels; /* owned; cover the units: the products of the pass */
     int n_patches;
-    flow_patch *patches; /* owned; cover the live weights, ordered by `from`: the products of the backward */
+    flow_patch *patches; /* owned; cover the live weights, ordered by `from`, then the deepest first: the products of
+                            the gradient at the input */
+    int n_groups;
+    flow_unit_group *groups; /* owned; cover the units: the products of the gradient at the weights */
 } flow_linear;
 
 /* Declares "NAME/weight" and "NAME/bias". extent (n_out) or NULL. init FLOW_INIT_ZERO zeroes weight and bias. */
@@ -93,5 +105,8 @@ void flow_tape_sums(flow_tape *tape, size_t offset, int rows, const real *sums);
 /* gradient (n_weights) = the sum over all tiles and their rows. The tapes hold the same layers in the same order, as
  * they do when each went through the same flow. */
 void flow_tapes_gradient(const flow_tape *tapes, int n_tapes, int n_threads, size_t n_weights, real *gradient);
+
+/* The matrix products in this that record k, a layer's, stands for: adds them to the gradient. To measure them. */
+void flow_tapes_products(const flow_tape *tapes, int n_tapes, int k, real *gradient);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nn/linear.h"
+#include "nn/unit_group.h"
 #include "num/gemm.h"
 #include "num/parallel.h"
 #include "num/reduce.h"
@@ -54,65 +55,80 @@ typedef struct job {
 
 static int items_of(const flow_record *entry)
 {
-    return entry->linear == NULL ? 1 : entry->linear->n_panels;
+    return entry->linear == NULL ? 1 : entry->linear->n_groups;
 }
 
 /* A product behind a mask fills the whole panel; what is masked must be zero again. */
 static void clear_masked(const flow_linear *linear, const flow_panel *panel, real *gradient)
 {
-    if (linear->extent == NULL)
+    if (linear->extent == NULL || panel->stride > 1)
         return;
-    for (int unit = panel->first; unit < panel->last; unit++) {
+    for (int unit = panel->first; unit < panel->first + panel->count; unit++) {
         real *row = gradient + linear->weight + (size_t)unit * (size_t)linear->n_in;
         int live = linear->extent[unit];
         memset(row + live, 0, (size_t)(panel->depth - live) * sizeof *row);
     }
 }
 
-/* Of few inputs: the result is flat, and libraries are several times as fast when its longer dimension lies across. So
- * its transposed is formed first, of all tiles together. */
-enum { FEW_INPUTS = 15, TRANSPOSED_SIZE = 1 << 12 };
-
-static void add_flat_products(const job *j, int k, const flow_panel *panel, real *gw, int ld)
+/* Of all tiles together, then transposed once. */
+static void add_transposed_products(const job *j, int k, const flow_panel *panel, real *gw, size_t ld)
 {
-    real transposed[TRANSPOSED_SIZE]; /* (depth, units) */
-    int units = panel->last - panel->first;
+    real transposed[FLOW_TRANSPOSED_SIZE]; /* (depth, units) */
+    int units = panel->count;
     for (int t = 0; t < j->n_tapes; t++) {
         const flow_record *entry = &j->tapes[t].records[k];
         int n = j->tapes[t].n;
-        flow_gemm(false, true, panel->depth, units, n, entry->x, n, entry->g + (size_t)panel->first * (size_t)n, n,
-                  t > 0, transposed, units);
+        flow_gemm(false, true, panel->depth, units, n, entry->x, n, entry->g + (size_t)panel->first * (size_t)n,
+                  panel->stride * n, t > 0, transposed, units);
     }
     for (int unit = 0; unit < units; unit++)
         for (int i = 0; i < panel->depth; i++)
-            gw[unit * ld + i] += transposed[i * units + unit];
+            gw[(size_t)unit * ld + (size_t)i] += transposed[i * units + unit];
 }
 
-static void add_products(const job *j, int k, const flow_panel *panel, real *gw, int ld)
+static void add_products(const job *j, int k, const flow_linear *linear, const flow_unit_group *group)
 {
-    int units = panel->last - panel->first;
-    if (panel->depth <= FEW_INPUTS && units > FEW_INPUTS && units * panel->depth <= TRANSPOSED_SIZE) {
-        add_flat_products(j, k, panel, gw, ld);
+    const flow_panel *panel = &group->panel;
+    real *gw = j->gradient + linear->weight + (size_t)panel->first * (size_t)linear->n_in;
+    int ld = panel->stride * linear->n_in;
+    if (group->transposed) {
+        add_transposed_products(j, k, panel, gw, (size_t)ld);
         return;
     }
     for (int t = 0; t < j->n_tapes; t++) {
         const flow_record *entry = &j->tapes[t].records[k];
         int n = j->tapes[t].n;
-        flow_gemm(false, true, units, panel->depth, n, entry->g + (size_t)panel->first * (size_t)n, n, entry->x, n, 1,
-                  gw, ld);
+        flow_gemm(false, true, panel->count, panel->depth, n, entry->g + (size_t)panel->first * (size_t)n,
+                  panel->stride * n, entry->x, n, 1, gw, ld);
     }
 }
 
-static void add_panel(const job *j, int k, const flow_linear *linear, const flow_panel *panel)
+static void add_biases(const job *j, int k, const flow_panel *panel, real *out)
 {
-    real *gradient = j->gradient;
-    add_products(j, k, panel, gradient + linear->weight + (size_t)panel->first * (size_t)linear->n_in, linear->n_in);
-    for (int t = 0; t < j->n_tapes && linear->has_bias; t++) {
-        int n = j->tapes[t].n;
-        add_sums(panel->last - panel->first, n, j->tapes[t].records[k].g + (size_t)panel->first * (size_t)n,
-                 gradient + linear->bias + panel->first);
+    for (int t = 0; t < j->n_tapes; t++) {
+        size_t n = (size_t)j->tapes[t].n;
+        const real *g = j->tapes[t].records[k].g;
+        for (int p = 0; p < panel->count; p++) {
+            size_t unit = (size_t)panel->first + (size_t)p * (size_t)panel->stride;
+            add_sums(1, (int)n, g + unit * n, out + unit);
+        }
     }
-    clear_masked(linear, panel, gradient);
+}
+
+static void add_group(const job *j, int k, const flow_linear *linear, const flow_unit_group *group)
+{
+    add_products(j, k, linear, group);
+    if (linear->has_bias)
+        add_biases(j, k, &group->panel, j->gradient + linear->bias);
+    clear_masked(linear, &group->panel, j->gradient);
+}
+
+void flow_tapes_products(const flow_tape *tapes, int n_tapes, int k, real *gradient)
+{
+    const flow_linear *linear = tapes[0].records[k].linear;
+    job j = {tapes, n_tapes, gradient};
+    for (int q = 0; q < linear->n_groups; q++)
+        add_products(&j, k, linear, &linear->groups[q]);
 }
 
 static void add_item(void *context, int item, int thread)
@@ -124,7 +140,7 @@ static void add_item(void *context, int item, int thread)
         item -= items_of(&j->tapes[0].records[k++]);
     const flow_record *first = &j->tapes[0].records[k];
     if (first->linear != NULL) {
-        add_panel(j, k, first->linear, &first->linear->panels[item]);
+        add_group(j, k, first->linear, &first->linear->groups[item]);
         return;
     }
     for (int t = 0; t < j->n_tapes; t++)

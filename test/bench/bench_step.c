@@ -92,8 +92,8 @@ static void layer_forward(void *context)
     for (int q = 0; q < l->n_panels; q++) {
         flow_panel panel = l->panels[q];
         const real *w = at->of->w.weights + l->weight + (size_t)panel.first * (size_t)l->n_in;
-        flow_gemm(false, false, panel.last - panel.first, FLOW_TILE, panel.depth, w, l->n_in, at->record->x,
-                  FLOW_TILE, 0, at->of->scratch + (size_t)panel.first * FLOW_TILE, FLOW_TILE);
+        flow_gemm(false, false, panel.count, FLOW_TILE, panel.depth, w, panel.stride * l->n_in, at->record->x,
+                  FLOW_TILE, 0, at->of->scratch + (size_t)panel.first * FLOW_TILE, panel.stride * FLOW_TILE);
     }
 }
 
@@ -103,16 +103,12 @@ static void layer_backward(void *context)
     flow_linear_backward(at->linear, at->of->w.weights, FLOW_TILE, at->record->g, at->of->scratch);
 }
 
+/* Of all tiles, as they are formed. */
 static void layer_gradient(void *context)
 {
     const layer *at = context;
-    const flow_linear *l = at->linear;
-    for (int q = 0; q < l->n_panels; q++) {
-        flow_panel panel = l->panels[q];
-        flow_gemm(false, true, panel.last - panel.first, panel.depth, FLOW_TILE,
-                  at->record->g + (size_t)panel.first * FLOW_TILE, FLOW_TILE, at->record->x, FLOW_TILE, 1,
-                  at->of->w.gradient + l->weight + (size_t)panel.first * (size_t)l->n_in, l->n_in);
-    }
+    parts *s = at->of;
+    flow_tapes_products(s->tapes, s->n_tiles, (int)(at->record - s->tapes[0].records), s->w.gradient);
 }
 
 static void for_all_layers(parts *s, void (*work)(void *layer))
@@ -135,7 +131,10 @@ static void products_backward(void *context)
 
 static void products_gradient(void *context)
 {
-    for_all_layers(context, layer_gradient);
+    parts *s = context;
+    for (int k = 0; k < s->tapes[0].n_records; k++)
+        if (s->tapes[0].records[k].linear != NULL)
+            flow_tapes_products(s->tapes, s->n_tiles, k, s->w.gradient);
 }
 
 /* ------------------------------------------------------------------ opening */
@@ -246,14 +245,16 @@ static double live_of(const flow_linear *l)
     return live;
 }
 
-/* Multiply-adds of a row of data that the panels, or for the gradient at the input the patches, compute. */
+/* Multiply-adds of a row of data that the products of a kind compute. */
 static double computed_of(const flow_linear *l, int kind)
 {
     double computed = 0;
-    for (int q = 0; kind != 1 && q < l->n_panels; q++)
-        computed += (double)(l->panels[q].last - l->panels[q].first) * l->panels[q].depth;
+    for (int q = 0; kind == 0 && q < l->n_panels; q++)
+        computed += (double)l->panels[q].count * l->panels[q].depth;
     for (int q = 0; kind == 1 && q < l->n_patches; q++)
-        computed += (double)(l->patches[q].last - l->patches[q].first) * (l->patches[q].to - l->patches[q].from);
+        computed += (double)l->patches[q].count * (l->patches[q].to - l->patches[q].from);
+    for (int q = 0; kind == 2 && q < l->n_groups; q++)
+        computed += (double)l->groups[q].panel.count * l->groups[q].panel.depth;
     return computed;
 }
 
@@ -276,12 +277,13 @@ static void print_product(const measurement *m, int l, int kind)
     static const char *const names[3] = {"pass", "gradient at the input", "gradient at the weights"};
     const flow_linear *linear = m->layers[l].linear;
     const bench_item *item = &m->product[l][kind];
-    double computed = computed_of(linear, kind), flops = 2 * computed * FLOW_TILE;
+    double computed = computed_of(linear, kind);
+    double flops = 2 * computed * FLOW_TILE * (kind == 2 ? m->parts.n_tiles : 1);
     bench_figure share = bench_ratio(&m->peak, item, ROUNDS);
     char shape[32];
     snprintf(shape, sizeof shape, "%d -> %d", linear->n_in, linear->n_out);
     printf("    %-12s %-24s %5d %7.0f %% %9.1f %6.0f %%\n", kind == 0 ? shape : "", names[kind],
-           kind == 1 ? linear->n_patches : linear->n_panels, 100 * live_of(linear) / computed,
+           kind == 0 ? linear->n_panels : kind == 1 ? linear->n_patches : linear->n_groups, 100 * live_of(linear) / computed,
            flops / bench_seconds(item, ROUNDS) / 1e9, 100 * share.median * flops / bench_peak_flops(1));
 }
 
@@ -356,7 +358,7 @@ int main(int argc, char **argv)
     char names[NAMES_MAX][64];
     double began = bench_now();
     bench_print_machine();
-    printf("products         on a tile of %d rows, by one network; what is computed behind masks counts\n", FLOW_TILE);
+    printf("products         on tiles of %d rows, by one network; what is computed behind masks counts\n", FLOW_TILE);
     fflush(stdout);
     for (int k = 1; k < argc; k++)
         profile(argv[k]);
