@@ -368,7 +368,8 @@ static void repeating_masks_are_skipped(void **state)
         int n_out, period; /* as it is to be found */
         mask_kind kind;
     } cases[] = {{230, 26, MASK_MANY_PLANES}, {198, 23, MASK_MANY_PLANES}, {77, 11, MASK_SHUFFLED_PLANES},
-                 {230, 11, MASK_SHUFFLED_PLANES}, {65, 1, MASK_SHUFFLED_PLANES}, {190, 1, MASK_PLANES},
+                 {230, 11, MASK_SHUFFLED_PLANES}, {21, 1, MASK_SHUFFLED_PLANES}, {190, 64, MASK_PLANES},
+                 {20, 7, MASK_PLANES},
                  {190, 1, MASK_NONE}, {190, 1, MASK_EMPTY}, {190, 1, MASK_SORTED}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         layer l;

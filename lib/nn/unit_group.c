@@ -16,7 +16,7 @@ static double time_of_form(int across, int down)
         return 300 + 1.2 * across * down;
     double padded = (double)((across + 15) / 16 * 16) * down;
     if (across >= 128)
-        return padded + 500 + 2.5 * across;
+        return padded + 500 + 8.0 * across;
     return padded + (across <= 32 ? 1000 : across <= 48 ? 1400 : 2100);
 }
 
