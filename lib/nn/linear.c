@@ -6,16 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/unit_group.h"
+#include "nn/panels.h"
 #include "num/gemm.h"
 
-/* Units in a panel. Measured: products of 32 units run at 90 % of the speed of 128, and the finer panels skip more of a
- * masked matrix (37 % instead of 25 % at 128 units). */
-enum { PANEL = 32, GAP = 16 };
+/* Inputs in a patch behind a mask, and units that it may cover for nothing. */
+enum { PATCH = 32, GAP = 16 };
 
-/* How many units that see the same are worth a product of their own. Measured: in the pass two are, which a library
- * multiplies without packing the inputs first; the gradient at the input is a sum over them, and starts to gain at 8. */
-enum { PERIODIC = 2, PERIODIC_SUM = 8 };
+/* As many units as the same inputs must see for a patch of their own: the product is a sum over them. Measured. */
+enum { PERIODIC_SUM = 8 };
 
 static int extent_of(const flow_linear *linear, int unit)
 {
@@ -29,71 +27,6 @@ static int depth_of(const flow_linear *linear, int first, int last)
         if (extent_of(linear, unit) > depth)
             depth = extent_of(linear, unit);
     return depth;
-}
-
-/* A panel ends after PANEL units, or where the prefixes become shorter again (the next plane of parameters). */
-static int next_panel(const flow_linear *linear, int first)
-{
-    int last = first + 1;
-    while (last < linear->n_out && last - first < PANEL) {
-        if (linear->extent != NULL && linear->extent[last] < linear->extent[last - 1] && last - first >= GAP)
-            break;
-        last++;
-    }
-    return last;
-}
-
-static bool repeats(const int *extent, int n, int period)
-{
-    for (int unit = period; unit < n; unit++)
-        if (extent[unit] != extent[unit - period])
-            return false;
-    return true;
-}
-
-/* The shortest one, if it leaves enough units in a panel. Units that all see the same have none. */
-static int find_period(const flow_linear *linear)
-{
-    if (linear->extent == NULL || repeats(linear->extent, linear->n_out, 1))
-        return 1;
-    for (int period = 2; period <= linear->n_out / PERIODIC; period++)
-        if (repeats(linear->extent, linear->n_out, period))
-            return period;
-    return 1;
-}
-
-static int deepest_first(const void *a, const void *b)
-{
-    const flow_panel *p = a, *q = b;
-    return p->depth != q->depth ? q->depth - p->depth : p->first - q->first;
-}
-
-static void make_periodic_panels(flow_linear *linear)
-{
-    int period = linear->period;
-    linear->n_panels = period;
-    for (int first = 0; first < period; first++)
-        linear->panels[first] = (flow_panel){first, (linear->n_out - first + period - 1) / period, period,
-                                             linear->extent[first]};
-    qsort(linear->panels, (size_t)period, sizeof *linear->panels, deepest_first);
-}
-
-static flow_status make_panels(flow_linear *linear, flow_error *err)
-{
-    linear->panels = malloc(((size_t)linear->n_out + 1) * sizeof *linear->panels);
-    if (linear->panels == NULL)
-        return flow_error_memory(err, "the panels of a layer");
-    linear->period = find_period(linear);
-    if (linear->period > 1) {
-        make_periodic_panels(linear);
-        return FLOW_OK;
-    }
-    for (int first = 0; first < linear->n_out;) {
-        int last = next_panel(linear, first);
-        linear->panels[linear->n_panels++] = (flow_panel){first, last - first, 1, depth_of(linear, first, last)};
-        first = last;
-    }
-    return FLOW_OK;
 }
 
 /* The stretches of units that see an input at or behind `from`; gaps of fewer than GAP units are not worth a product of
@@ -119,17 +52,30 @@ static int find_stretches(const flow_linear *linear, int from, int to, flow_patc
     return n;
 }
 
+static int deepest_first(const void *a, const void *b)
+{
+    const flow_patch *p = a, *q = b;
+    return p->to != q->to ? q->to - p->to : p->first - q->first;
+}
+
+static int find_periodic_patches(const flow_linear *linear, flow_patch *patches)
+{
+    int period = linear->period;
+    if (patches == NULL)
+        return period;
+    for (int first = 0; first < period; first++)
+        patches[first] = (flow_patch){first, (linear->n_out - first + period - 1) / period, period, 0,
+                                      linear->extent[first]};
+    qsort(patches, (size_t)period, sizeof *patches, deepest_first);
+    return period;
+}
+
 /* With patches NULL it counts. */
 static int find_patches(const flow_linear *linear, flow_patch *patches)
 {
-    int n = 0;
-    if (linear->period > 1 && linear->n_out / linear->period >= PERIODIC_SUM) {
-        for (const flow_panel *p = linear->panels; n < linear->n_panels && p[n].depth > 0; n++)
-            if (patches != NULL)
-                patches[n] = (flow_patch){p[n].first, p[n].count, p[n].stride, 0, p[n].depth};
-        return n;
-    }
-    int width = linear->extent == NULL ? linear->n_in : PANEL;
+    if (linear->period > 1 && linear->n_out / linear->period >= PERIODIC_SUM)
+        return find_periodic_patches(linear, patches);
+    int n = 0, width = linear->extent == NULL ? linear->n_in : PATCH;
     for (int from = 0; from < linear->n_in; from += width) {
         int to = linear->n_in - from < width ? linear->n_in : from + width;
         n += find_stretches(linear, from, to, patches == NULL ? NULL : patches + n);
@@ -162,10 +108,8 @@ static flow_status start(flow_linear *linear, int n_in, int n_out, const int *ex
 /* Once the parameters are declared, which refuses sizes that no memory holds. */
 static flow_status make_parts(flow_linear *linear, flow_error *err)
 {
-    flow_status status = make_panels(linear, err);
-    if (status == FLOW_OK)
-        status = make_patches(linear, err);
-    return status == FLOW_OK ? flow_unit_groups_make(linear, err) : status;
+    flow_status status = flow_panels_make(linear, err);
+    return status == FLOW_OK ? make_patches(linear, err) : status;
 }
 
 flow_status flow_linear_configure(flow_linear *linear, int n_in, int n_out, const int *extent, flow_init init,

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "nn/linear.h"
-#include "nn/unit_group.h"
+#include "nn/panels.h"
 #include "num/gemm.h"
 #include "num/parallel.h"
 #include "num/reduce.h"
