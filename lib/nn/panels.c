@@ -9,6 +9,9 @@
  * something to do; a product of this size is as fast as a larger one. */
 enum { STEP = 4, PANEL_MAX = 128, GROUP_MAX = 512, WORK_MAX = 1 << 15 };
 
+/* How many units that see the same are worth products of their own. Measured. */
+enum { PERIODIC_PASS = 4, PERIODIC_GRADIENT = 2 };
+
 /* What the estimates are in: multiply-adds for each of n = 128 data rows, at full speed. They are fitted to
  * measurements of oneDNN 2.6 with AVX-512, for 8 to 512 rows and columns. */
 static double time_of_pass(int units, int depth)
@@ -126,8 +129,7 @@ static bool repeats(const int *extent, int n, int period)
     return true;
 }
 
-/* The shortest one. Two units that see the same are worth a product of their own already: so few are multiplied
- * without packing the inputs first. Units that all see the same have no period. */
+/* The shortest one. Units that all see the same have no period. */
 static int find_period(const flow_linear *linear)
 {
     if (linear->extent == NULL || repeats(linear->extent, linear->n_out, 1))
@@ -138,6 +140,14 @@ static int find_period(const flow_linear *linear)
     return 1;
 }
 
+/* Units that see the same by themselves, if there are `least` of them. */
+static void divide_all(flow_linear *linear, bool groups, int least, division *best)
+{
+    int stride = linear->n_out / linear->period >= least ? linear->period : 1;
+    for (int first = 0; first < stride; first++)
+        divide(linear, (flow_panel){first, (linear->n_out - first + stride - 1) / stride, stride, 0}, groups, best);
+}
+
 flow_status flow_panels_make(flow_linear *linear, flow_error *err)
 {
     size_t most = (size_t)linear->n_out + 1;
@@ -146,10 +156,9 @@ flow_status flow_panels_make(flow_linear *linear, flow_error *err)
     linear->groups = malloc(most * sizeof *linear->groups);
     bool made = best != NULL && linear->panels != NULL && linear->groups != NULL;
     linear->period = find_period(linear);
-    for (int first = 0; made && first < linear->period; first++) {
-        int count = (linear->n_out - first + linear->period - 1) / linear->period;
-        for (int groups = 0; groups < 2; groups++)
-            divide(linear, (flow_panel){first, count, linear->period, 0}, groups > 0, best);
+    if (made) {
+        divide_all(linear, false, PERIODIC_PASS, best);
+        divide_all(linear, true, PERIODIC_GRADIENT, best);
     }
     free(best);
     return made ? FLOW_OK : flow_error_memory(err, "the panels of a layer");
