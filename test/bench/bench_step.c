@@ -284,7 +284,8 @@ static void print_product(const measurement *m, int l, int kind)
     snprintf(shape, sizeof shape, "%d -> %d", linear->n_in, linear->n_out);
     int calls = kind == 0 ? linear->n_panels : kind == 1 ? linear->n_patches : linear->n_groups;
     printf("    %-12s %-24s %5d %7.0f %% %9.1f %6.0f %%\n", kind == 0 ? shape : "", names[kind], calls,
-           100 * live_of(linear) / computed, flops / bench_seconds(item, ROUNDS) / 1e9, 100 * share.median * flops / bench_peak_flops(1));
+           100 * live_of(linear) / computed, flops / bench_seconds(item, ROUNDS) / 1e9,
+           100 * share.median * flops / bench_peak_flops(1));
 }
 
 static void print_products(const measurement *m)
