@@ -254,6 +254,14 @@ static const config continuous[] = {
                       "\"jacobian_norm\": 0.1, \"train_time\": true"), 3, 0, NULL, 1e-2},
     {"ffjord", FFJORD("\"midpoint\"", "\"hidden\": [6, 5, 4], \"trace\": {\"type\": \"hutchinson\", \"exact_up_to\": "
                       "3}, \"jacobian_norm\": 0.1, \"activation\": \"silu\""), 3, 0, NULL, 0.1},
+    {"ffjord", FFJORD("\"dopri5\", " EXACT, "\"network\": \"concatsquash\", \"hidden\": [6, 5], \"train_time\": true"
+                      ADJOINT), 3, 1, NULL, 0},
+    {"ffjord", FFJORD("\"dopri5\", " EXACT, "\"hidden\": [5, 4, 6], \"time_features\": 2, \"kinetic_energy\": 0.2, "
+                      "\"jacobian_norm\": 0.1" ADJOINT), 2, 0, NULL, 0},
+    {"ffjord", FFJORD("\"rk4\", \"steps\": 100", NET ", \"trace\": \"hutchinson\", \"kinetic_energy\": 0.3, "
+                      "\"train_time\": true" ADJOINT), 3, 2, EMBEDDING, 1e-6},
+    {"ffjord", FFJORD("\"bosh3\", \"rtol\": 1e-9, \"atol\": 1e-9, \"max_steps\": 3000", "\"hidden\": [6, 5, 4], "
+                      "\"trace\": {\"type\": \"hutchinson\", \"probe\": \"gaussian\"}"), 3, 0, NULL, 1e-7},
 };
 
 typedef struct base_config {
