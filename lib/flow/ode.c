@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/ode_area.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -389,6 +390,7 @@ void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *
         flow_ode_solve_adjoint(ode, &a, rest, gout, gintegrals, gin);
         return;
     }
+    assert(a.lengths != NULL); /* a solver has at least one step */
     memcpy(gin, gout, (size_t)ode->d * (size_t)ode->n * sizeof *gin);
     for (int k = *a.n_steps - 1; k >= 0; k--)
         step_backward(ode, &a, k, gintegrals, gin);

@@ -87,7 +87,7 @@ static void make_signs(int m, real *line)
 static void draw_rows(const flow_probe *probe, uint64_t seed, const uint64_t *rows, int d, int m, size_t stride,
                       real *out)
 {
-    real spare[FLOW_TILE];
+    real spare[FLOW_TILE] = {0};
     for (int i = 0; i < d; i += 2) {
         real *one = out + (size_t)i * stride, *other = i + 1 < d ? one + stride : spare;
         fill_line(probe, seed, rows, i, m, one);

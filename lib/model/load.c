@@ -114,7 +114,7 @@ static flow_status read_parameters(flow_model *model, hid_t file, flow_error *er
         const flow_param *entry = &params->entries[e];
         char name[FLOW_STORED_NAME_SIZE];
         snprintf(name, sizeof name, "%s/%s", FLOW_MODEL_PARAMETERS, entry->name);
-        flow_array array = {.name = name, .rows = (size_t)entry->rows, .cols = (size_t)entry->cols}, found;
+        flow_array array = {.name = name, .rows = (size_t)entry->rows, .cols = (size_t)entry->cols}, found = {0};
         if (entry->trainable) {
             array.kind = FLOW_ARRAY_REAL;
             array.data = model->weights + entry->offset;

@@ -24,7 +24,8 @@ static double time_of_form(int across, int down)
 {
     if (down < 16) /* is multiplied where it lies; else it is packed first */
         return 300 + 1.2 * across * down;
-    double padded = (double)((across + 15) / 16 * 16) * down;
+    int vectors = (across + 15) / 16;
+    double padded = 16.0 * vectors * down;
     if (across >= 128)
         return padded + 500 + 8.0 * across;
     return padded + (across <= 32 ? 1000 : across <= 48 ? 1400 : 2100);

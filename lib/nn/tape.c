@@ -75,6 +75,7 @@ static void add_transposed_products(const job *j, int k, const flow_panel *panel
 {
     real transposed[FLOW_TRANSPOSED_SIZE]; /* (depth, units) */
     int units = panel->count;
+    assert(j->n_tapes > 0); /* which the analyzer cannot know */
     for (int t = 0; t < j->n_tapes; t++) {
         const flow_record *entry = &j->tapes[t].records[k];
         int n = j->tapes[t].n;

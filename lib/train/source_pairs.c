@@ -114,7 +114,7 @@ flow_status flow_source_pairs(flow_source **out, const flow *f, flow_dataset *tr
         return flow_error_memory(err, "reflow");
     *source = (pair_source){.f = f, .training = training, .seed = seed, .n_threads = n_threads < 1 ? 1 : n_threads};
     source->base = (flow_source){.type = &type, .n_rows = n, .mean_weight = 1, .name = "the pairs of this round"};
-    source->stride = (size_t)(flow_width(f) + f->dim);
+    source->stride = (size_t)flow_width(f) + (size_t)f->dim;
     size_t count = (size_t)n, n_batch = (size_t)(batch < n ? batch : n), values = source->stride;
     source->rows = flow_size_mul(&values, n_batch) ? flow_alloc_aligned(values, sizeof *source->rows) : NULL;
     values = source->stride;

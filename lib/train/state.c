@@ -241,7 +241,7 @@ flow_status flow_trainer_set_history(flow_trainer *trainer, const char *const *c
         return damaged(err, "its history is too long");
     for (int k = 0; k < FLOW_EPOCH_COLUMNS && n > 0; k++) {
         from[k] = column_of(columns, n_columns, flow_epoch_columns[k]);
-        if (from[k] < 0 && k < FLOW_EPOCH_COLUMNS_OLD)
+        if (k < FLOW_EPOCH_COLUMNS_OLD && from[k] < 0)
             return damaged(err, "its history lacks a column");
     }
     for (int64_t i = 0; i < n; i++)
