@@ -75,7 +75,8 @@ row() {
 }
 
 mkdir -p "$out" || exit
-printf '| %s ' preset parameters 'test log-likelihood' 'bits per dimension' evaluations epochs 'best epoch' seconds threads
+printf '| %s ' preset parameters 'test log-likelihood' 'bits per dimension' evaluations epochs 'best epoch' seconds \
+    threads
 echo '|'
 echo '|---|---|---|---|---|---|---|---|---|'
 bad=0
