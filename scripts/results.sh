@@ -4,7 +4,8 @@
 #     scripts/results.sh [-j THREADS] [SPEC...]      what `make results` does
 #
 # Trains each spec as it is, one after the other, and prints a row of a Markdown table for it as soon as it is done: the
-# log-likelihood of its test set per row, in nats, with its standard error, and what it cost. Without arguments: every
+# log-likelihood of its test set per row, in nats, with its standard error, and what it cost; of a continuous flow also
+# the mean number of evaluations that a solve takes for a validation row. Without arguments: every
 # protein-*.json and bsds-*.json in configs/ whose data are there. Models go to build/results/ or $RESULTS, progress to
 # standard error; $FLOWCTL is the program. A spec that fails is left out of the table, and the exit status is then 1.
 set -u
@@ -63,14 +64,21 @@ row() {
                 printf "| | "
             else
                 printf "%.2f ± %.2f | %.4f | ", mean, error, -mean / (number("", "columns") * log(2))
+            evaluations = number("evaluations", "mean")
+            if (evaluations == "")
+                printf "| "
+            else
+                printf "%.0f | ", evaluations
             printf "%d | %d | %.0f | %d |\n", number("", "epochs"), number("", "best_epoch"), number("", "seconds"),
                    number("", "threads")
         }'
 }
 
 mkdir -p "$out" || exit
-echo '| preset | parameters | test log-likelihood | bits per dimension | epochs | best epoch | seconds | threads |'
-echo '|---|---|---|---|---|---|---|---|'
+printf '| %s ' preset parameters 'test log-likelihood' 'bits per dimension' evaluations epochs 'best epoch' seconds \
+    threads
+echo '|'
+echo '|---|---|---|---|---|---|---|---|---|'
 bad=0
 for spec; do
     name=$(basename "$spec" .json)

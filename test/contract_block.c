@@ -61,6 +61,9 @@ static const struct plain {
     int dim;
 } plain[] = {
     {"standardize", "{\"type\": \"standardize\"}", 3},
+    {"whiten", "{\"type\": \"whiten\"}", 4},
+    {"whiten", "{\"type\": \"whiten\"}, {\"type\": \"maf\", \"repeat\": 2, " NET "}", 3},
+    {"whiten", SUPPORT("\"#2\": " TURN ", \"#3\": {\"lower\": -2}") ", \"whiten\", \"actnorm\"", 4},
     {"support", SUPPORT("\"#1\": {\"lower\": -3}, \"#3\": {\"upper\": 11}"), 3},
     {"support", SUPPORT("\"#2\": {\"lower\": -3, \"upper\": 11}"), 2},
     {"support", SUPPORT("\"#1\": {\"discrete\": true}, \"#2\": {\"lower\": -3, \"discrete\": true}"), 3},

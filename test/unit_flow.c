@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <gsl/gsl_linalg.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_statistics.h>
 #include <math.h>
@@ -470,6 +471,64 @@ static void standardized_density_is_gaussian(void **state)
     end(&s);
 }
 
+/* Rows that hardly leave a plane, far from the origin: their density is that of the normal distribution with their mean
+ * and their covariance, as GSL has it, and what leaves the map is uncorrelated. */
+static void whitened_density_is_gaussian(void **state)
+{
+    (void)state;
+    enum { D = 4 };
+    subject s;
+    start(&s, "{\"flow\": [\"whiten\"]}", D);
+    double *rows = new_rows(D), *z = malloc(ROWS * D * sizeof *z), *x = malloc(ROWS * D * sizeof *x);
+    double *logp = malloc(ROWS * sizeof *logp), *logdet = malloc(ROWS * sizeof *logdet);
+    assert_true(z != NULL && x != NULL && logp != NULL && logdet != NULL);
+    for (int j = 0; j < ROWS; j++) {
+        double *row = rows + j * D;
+        for (int i = 0; i < D; i++)
+            row[i] = uniform((uint64_t)j, (uint32_t)i);
+        row[1] = 1000 + 5 * row[0] - 2 * row[1];
+        row[3] = 3 * row[0] - 0.5 * (row[1] - 1000) + row[2] + 1e-3 * row[3];
+    }
+    flow_error err;
+    assert_int_equal(flow_fit(s.f, s.weights, rows, ROWS, NULL, &err), FLOW_OK);
+    assert_int_equal(flow_check(s.f, &err), FLOW_OK);
+
+    gsl_vector *mean = gsl_vector_alloc(D), *work = gsl_vector_alloc(D);
+    gsl_matrix *factor = gsl_matrix_alloc(D, D);
+    for (size_t i = 0; i < D; i++) {
+        gsl_vector_set(mean, i, gsl_stats_mean(rows + i, D, ROWS));
+        for (size_t k = 0; k < D; k++)
+            gsl_matrix_set(factor, i, k, gsl_stats_covariance(rows + i, D, rows + k, D, ROWS));
+    }
+    assert_int_equal(gsl_linalg_cholesky_decomp1(factor), GSL_SUCCESS);
+    flow_runner *runner;
+    assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, &err), FLOW_OK);
+    flow_rows_logp(runner, rows, ROWS, logp);
+    flow_rows_to_latent(runner, rows, ROWS, z, logdet);
+    flow_rows_to_data(runner, z, ROWS, x, NULL);
+    for (int j = 0; j < ROWS; j++) {
+        gsl_vector_view row = gsl_vector_view_array(rows + j * D, D);
+        double expected;
+        gsl_ran_multivariate_gaussian_log_pdf(&row.vector, mean, factor, &expected, work);
+        ASSERT_NEAR(logp[j], expected, is_double ? 1e-7 : 1e-5);
+        for (int i = 0; i < D; i++)
+            ASSERT_NEAR(x[j * D + i], rows[j * D + i], is_double ? 1e-12 : 1e-5);
+    }
+    for (int i = 0; i < D; i++)
+        for (int k = 0; k <= i; k++)
+            ASSERT_NEAR(gsl_stats_covariance(z + i, D, z + k, D, ROWS), i == k, is_double ? 1e-7 : 1e-5);
+    gsl_vector_free(mean);
+    gsl_vector_free(work);
+    gsl_matrix_free(factor);
+    free(rows);
+    free(z);
+    free(x);
+    free(logp);
+    free(logdet);
+    flow_runner_free(runner);
+    end(&s);
+}
+
 /* No maps at all: the base alone. And networks as they are initialised: still the base, whatever the depth. */
 static void flows_start_at_the_base(void **state)
 {
@@ -515,6 +574,45 @@ static void fit_names_what_it_cannot_use(void **state)
     assert_int_equal(flow_fit(s.f, s.weights, rows, 1, names, &err), FLOW_DATA);
     rows[1] = INFINITY;
     assert_int_equal(flow_fit(s.f, s.weights, rows, 4, names, &err), FLOW_DATA);
+    end(&s);
+}
+
+/* Columns that leave the data no volume, in a fit; and in a file, what is no triangle with a positive diagonal. */
+static void whitening_refuses(void **state)
+{
+    (void)state;
+    enum { D = 3 };
+    static const char *const names[D] = {"a", "b", "total"};
+    subject s;
+    start(&s, "{\"flow\": [\"whiten\"]}", D);
+    double rows[100 * D], same[100 * D];
+    for (int j = 0; j < 100; j++) {
+        double a = uniform((uint64_t)j, 0), b = 30 + uniform((uint64_t)j, 1);
+        memcpy(rows + j * D, (double[]){a, b, 0.1 * a + b - 7}, D * sizeof *rows);
+        memcpy(same + j * D, (double[]){a, 3, b}, D * sizeof *same);
+    }
+    flow_error err;
+    assert_int_equal(flow_fit(s.f, s.weights, rows, 100, names, &err), FLOW_DATA);
+    assert_non_null(strstr(err.message, "column 3 total is a linear function"));
+    assert_int_equal(flow_fit(s.f, s.weights, same, 100, names, &err), FLOW_DATA);
+    assert_non_null(strstr(err.message, "column 2 b has no spread"));
+    assert_int_equal(flow_fit(s.f, s.weights, rows, 1, names, &err), FLOW_DATA);
+    end(&s);
+
+    start(&s, "{\"flow\": [\"whiten\"]}", D);
+    double *fitted = s.f->params.fitted;
+    static const double tried[] = {NAN, INFINITY, 0, -1, 2};
+    for (int k = 0; k < D + D * D; k++) {
+        int row = (k - D) / D, column = (k - D) % D;
+        bool mean = k < D, diagonal = !mean && row == column, above = !mean && row < column;
+        double good = fitted[k];
+        for (int v = 0; v < 5; v++) {
+            fitted[k] = tried[v];
+            bool bad = v < 2 || (diagonal && tried[v] <= 0) || (above && tried[v] != 0);
+            assert_int_equal(flow_check(s.f, &err), bad ? FLOW_FORMAT : FLOW_OK);
+        }
+        fitted[k] = good;
+    }
     end(&s);
 }
 
@@ -778,6 +876,8 @@ int main(void)
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(hostile_sizes),
         cmocka_unit_test(standardized_density_is_gaussian),
+        cmocka_unit_test(whitened_density_is_gaussian),
+        cmocka_unit_test(whitening_refuses),
         cmocka_unit_test(flows_start_at_the_base),
         cmocka_unit_test(fit_names_what_it_cannot_use),
         cmocka_unit_test(check_refuses),

@@ -483,20 +483,21 @@ static void test_angles(void **state)
     }
 }
 
-/* The mark goes along with the dimension; standardize, actnorm and batchnorm leave it alone; the base is uniform there.
- */
+/* The mark goes along with the dimension; standardize, whiten, actnorm and batchnorm leave it alone; the base is
+ * uniform there. */
 static void test_circles_are_carried(void **state)
 {
     (void)state;
     enum { N = 64, D = 4 };
     flow_error err;
     subject s;
-    start(&s, D, "\"eff\": {\"periodic\": 1}", ", \"standardize\", {\"type\": \"permute\", \"order\": [3, 2, 0, 1]}, "
-          "\"actnorm\", {\"type\": \"permute\", \"order\": \"random\"}, "
+    start(&s, D, "\"eff\": {\"periodic\": 1}", ", \"standardize\", \"whiten\", "
+          "{\"type\": \"permute\", \"order\": [3, 2, 0, 1]}, \"actnorm\", "
+          "{\"type\": \"permute\", \"order\": \"random\"}, "
           "{\"type\": \"repeat\", \"times\": 3, \"flow\": [\"batchnorm\", {\"type\": \"permute\"}]}");
     const double *order = NULL;
     for (int e = 0; e < s.f->params.n_entries; e++)
-        if (strcmp(s.f->params.entries[e].name, "4.permute/order") == 0)
+        if (strcmp(s.f->params.entries[e].name, "5.permute/order") == 0)
             order = s.f->params.fitted + s.f->params.entries[e].offset;
     assert_non_null(order);
     int angle = 0; /* dimension 3 behind the list, and wherever the random order takes it */

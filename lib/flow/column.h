@@ -3,7 +3,7 @@
  * Column maps stand at the data end of a flow, before all blocks. They turn the columns of the data, in their own
  * units, into numbers a network can work with, and count in the log-density like every other map; so each log-density
  * is in the units of the data. They compute in double: a column of time stamps, or of masses near 125.09, has no digits
- * left in float. They have no trainable values and treat every element by itself, so their backward needs no work area.
+ * left in float. They have no trainable values, and their backward needs no work area.
  *
  * Tiles are (d, n) doubles, otherwise as in block.h.
  *

@@ -10,7 +10,7 @@
 #include "flow/trace.h"
 #include "flow/univariate.h"
 
-#define FLOW_COLUMNS(X) X(support) X(standardize)
+#define FLOW_COLUMNS(X) X(support) X(standardize) X(whiten)
 
 #define FLOW_BLOCKS(X)                                                                                   \
     X(permute) X(actnorm) X(batchnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf) X(ffjord)

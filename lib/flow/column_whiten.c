@@ -1,0 +1,224 @@
+/* x = mean + L z, where L L^T is the covariance of the training data and L lower triangular: z has mean 0 and the unit
+ * matrix for a covariance. Columns that are angles stay what they are, and have no part in it. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+
+#include "flow/column.h"
+
+/* Share of a column's variance that the columns before it must leave unexplained: products that are summed in double
+ * have rounding errors of about this much where columns share a deviation of a ten thousandth of their own. */
+#define UNEXPLAINED 1e-12
+
+typedef struct whiten {
+    int dim;
+    size_t mean, factor; /* offsets in the fitted values: (1, dim), and L (dim, dim), row-major */
+    bool *circular;      /* (dim), owned: the angles; NULL: none */
+} whiten;
+
+static const flow_option options[] = {FLOW_OPTIONS_END};
+
+static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+{
+    whiten *map = self;
+    map->dim = site->dim;
+    flow_status status = flow_site_copy_circular(&map->circular, site, err);
+    if (status == FLOW_OK)
+        status = flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err);
+    if (status == FLOW_OK)
+        status = flow_params_add_fitted(params, &map->factor, "factor", map->dim, map->dim, err);
+    for (size_t i = 0, d = (size_t)map->dim; status == FLOW_OK && i < d; i++)
+        params->fitted[map->factor + i * d + i] = 1;
+    return status;
+}
+
+static void release(void *self)
+{
+    free(((whiten *)self)->circular);
+}
+
+static bool is_angle(const whiten *map, int i)
+{
+    return map->circular != NULL && map->circular[i];
+}
+
+static void add_logdet(const whiten *map, const double *fitted, double sign, int n, double *logdet)
+{
+    double sum = 0;
+    for (size_t i = 0, d = (size_t)map->dim; i < d; i++)
+        sum += log(fitted[map->factor + i * d + i]);
+    for (int j = 0; j < n; j++)
+        logdet[j] += sign * sum;
+}
+
+/* y[j] += a * x[j] */
+static void add_scaled(int n, double a, const double *x, double *y)
+{
+    for (int j = 0; j < n; j++)
+        y[j] += a * x[j];
+}
+
+/* Lines are worked on in the order in which the output may be the input. */
+
+static void to_latent(const void *self, const double *fitted, int n, const double *x, double *z, double *logdet)
+{
+    const whiten *map = self;
+    size_t d = (size_t)map->dim, width = (size_t)n;
+    for (size_t i = 0; i < d; i++) {
+        const double *l = fitted + map->factor + i * d;
+        double *line = z + i * width, mean = fitted[map->mean + i];
+        for (size_t j = 0; j < width; j++)
+            line[j] = x[i * width + j] - mean;
+        for (size_t k = 0; k < i; k++)
+            add_scaled(n, -l[k], z + k * width, line);
+        for (size_t j = 0; j < width; j++)
+            line[j] /= l[i];
+    }
+    add_logdet(map, fitted, -1, n, logdet);
+}
+
+static void to_data(const void *self, const double *fitted, int n, const double *z, double *x, double *logdet)
+{
+    const whiten *map = self;
+    size_t d = (size_t)map->dim, width = (size_t)n;
+    for (size_t i = d; i-- > 0;) {
+        const double *l = fitted + map->factor + i * d;
+        double *line = x + i * width, mean = fitted[map->mean + i];
+        for (size_t j = 0; j < width; j++)
+            line[j] = z[i * width + j] * l[i] + mean;
+        for (size_t k = 0; k < i; k++)
+            add_scaled(n, l[k], z + k * width, line);
+    }
+    add_logdet(map, fitted, 1, n, logdet);
+}
+
+/* gx = L^-T gz */
+static void to_latent_backward(const void *self, const double *fitted, int n, const double *x, const double *gz,
+                               const double *glogdet, double *gx)
+{
+    (void)x, (void)glogdet;
+    const whiten *map = self;
+    size_t d = (size_t)map->dim, width = (size_t)n;
+    const double *l = fitted + map->factor;
+    for (size_t i = d; i-- > 0;) {
+        double *line = gx + i * width;
+        for (size_t j = 0; j < width; j++)
+            line[j] = gz[i * width + j];
+        for (size_t k = i + 1; k < d; k++)
+            add_scaled(n, -l[k * d + i], gx + k * width, line);
+        for (size_t j = 0; j < width; j++)
+            line[j] /= l[i * d + i];
+    }
+}
+
+/* gz = L^T gx */
+static void to_data_backward(const void *self, const double *fitted, int n, const double *z, const double *gx,
+                             const double *glogdet, double *gz)
+{
+    (void)z, (void)glogdet;
+    const whiten *map = self;
+    size_t d = (size_t)map->dim, width = (size_t)n;
+    const double *l = fitted + map->factor;
+    for (size_t i = 0; i < d; i++) {
+        double *line = gz + i * width;
+        for (size_t j = 0; j < width; j++)
+            line[j] = gx[i * width + j] * l[i * d + i];
+        for (size_t k = i + 1; k < d; k++)
+            add_scaled(n, l[k * d + i], gx + k * width, line);
+    }
+}
+
+/* Means, and the covariances among columns that are no angles in the lower triangle of `factor`; of an angle, the
+ * row and the column of the unit matrix. */
+static void add_up(const whiten *map, size_t n, const double *x, double *mean, double *factor)
+{
+    size_t d = (size_t)map->dim;
+    for (size_t i = 0; i < d; i++)
+        mean[i] = 0;
+    for (size_t i = 0; i < d * d; i++)
+        factor[i] = 0;
+    for (size_t row = 0; row < n; row++)
+        for (size_t i = 0; i < d; i++)
+            mean[i] += is_angle(map, (int)i) ? 0 : (x[row * d + i] - mean[i]) / (double)(row + 1);
+    for (size_t row = 0; row < n; row++)
+        for (size_t i = 0; i < d; i++)
+            for (size_t k = 0; k <= i; k++)
+                factor[i * d + k] += (x[row * d + i] - mean[i]) * (x[row * d + k] - mean[k]);
+    for (size_t i = 0; i < d; i++)
+        for (size_t k = 0; k <= i; k++) {
+            bool apart = is_angle(map, (int)i) || is_angle(map, (int)k);
+            factor[i * d + k] = apart ? (i == k) : n > 1 ? factor[i * d + k] / (double)(n - 1) : 0;
+        }
+}
+
+static flow_status refuse(int i, const char *const *columns, const char *what, flow_error *err)
+{
+    return flow_error_set(err, FLOW_DATA, "column %d%s%s %s: its density has no bound; leave the column out", i + 1,
+                          columns != NULL ? " " : "", columns != NULL ? columns[i] : "", what);
+}
+
+/* Cholesky: the covariances in the lower triangle of a (d, d) become L. */
+static flow_status factorize(const whiten *map, double *a, const char *const *columns, flow_error *err)
+{
+    size_t d = (size_t)map->dim;
+    for (size_t i = 0; i < d; i++) {
+        double *line = a + i * d, variance = line[i];
+        if (!(variance > 0) || !isfinite(variance))
+            return refuse((int)i, columns, "has no spread", err);
+        for (size_t k = 0; k <= i; k++) {
+            for (size_t m = 0; m < k; m++)
+                line[k] -= line[m] * a[k * d + m];
+            if (k < i)
+                line[k] /= a[k * d + k];
+        }
+        if (!(line[i] > UNEXPLAINED * variance))
+            return refuse((int)i, columns, "is a linear function of those before it", err);
+        line[i] = sqrt(line[i]);
+    }
+    return FLOW_OK;
+}
+
+static flow_status fit(const void *self, flow_params *params, size_t n, const double *x, const char *const *columns,
+                       flow_error *err)
+{
+    const whiten *map = self;
+    double *factor = params->fitted + map->factor;
+    add_up(map, n, x, params->fitted + map->mean, factor);
+    return factorize(map, factor, columns, err);
+}
+
+static flow_status check(const void *self, const flow_params *params, flow_error *err)
+{
+    const whiten *map = self;
+    size_t d = (size_t)map->dim;
+    const double *mean = params->fitted + map->mean, *factor = params->fitted + map->factor;
+    for (size_t i = 0; i < d; i++) {
+        bool usable = isfinite(mean[i]) && factor[i * d + i] > 0;
+        for (size_t k = 0; k < d; k++) {
+            double l = factor[i * d + k];
+            bool apart = k > i || (k < i && (is_angle(map, (int)i) || is_angle(map, (int)k)));
+            usable = usable && (apart ? l == 0 : isfinite(l));
+        }
+        if (is_angle(map, (int)i))
+            usable = usable && mean[i] == 0 && factor[i * d + i] == 1;
+        if (!usable)
+            return flow_error_set(err, FLOW_FORMAT, "its mean or factor of column %d is not usable", (int)i + 1);
+    }
+    return FLOW_OK;
+}
+
+const flow_column_type flow_column_whiten = {
+    .type = "whiten",
+    .help = "mean 0, deviation 1 and no correlation between columns, from the training data",
+    .state_size = sizeof(whiten),
+    .options = options,
+    .configure = configure,
+    .release = release,
+    .to_latent = to_latent,
+    .to_data = to_data,
+    .to_latent_backward = to_latent_backward,
+    .to_data_backward = to_data_backward,
+    .needs_data = true,
+    .fit = fit,
+    .check = check,
+};
