@@ -122,23 +122,24 @@ static void divide(flow_linear *linear, flow_panel whole, bool groups, division 
 
 /* ------------------------------------------------------------------ repeating prefixes */
 
-static bool repeats(const int *extent, int n, int period)
+/* The shortest period that is there twice at least. `border` (n_out) is filled with the lengths of the longest prefixes
+ * that are suffixes as well (Knuth, Morris and Pratt 1977): a hostile mask takes no longer than another. Units that all
+ * see the same have no period. */
+static int find_period(const flow_linear *linear, int *border)
 {
-    for (int unit = period; unit < n; unit++)
-        if (extent[unit] != extent[unit - period])
-            return false;
-    return true;
-}
-
-/* The shortest one. Units that all see the same have no period. */
-static int find_period(const flow_linear *linear)
-{
-    if (linear->extent == NULL || repeats(linear->extent, linear->n_out, 1))
+    const int *extent = linear->extent;
+    int n = linear->n_out;
+    if (extent == NULL || n < 2)
         return 1;
-    for (int period = 2; period <= linear->n_out / 2; period++)
-        if (repeats(linear->extent, linear->n_out, period))
-            return period;
-    return 1;
+    border[0] = 0;
+    for (int unit = 1, length = 0; unit < n; unit++) {
+        while (length > 0 && extent[unit] != extent[length])
+            length = border[length - 1];
+        length += extent[unit] == extent[length];
+        border[unit] = length;
+    }
+    int period = n - border[n - 1];
+    return period <= n / 2 ? period : 1;
 }
 
 /* Units that see the same by themselves, if there are `least` of them. */
@@ -153,14 +154,16 @@ flow_status flow_panels_make(flow_linear *linear, flow_error *err)
 {
     size_t most = (size_t)linear->n_out + 1;
     division *best = malloc(most * sizeof *best);
+    int *border = malloc(most * sizeof *border);
     linear->panels = malloc(most * sizeof *linear->panels);
     linear->groups = malloc(most * sizeof *linear->groups);
-    bool made = best != NULL && linear->panels != NULL && linear->groups != NULL;
-    linear->period = find_period(linear);
+    bool made = best != NULL && border != NULL && linear->panels != NULL && linear->groups != NULL;
     if (made) {
+        linear->period = find_period(linear, border);
         divide_all(linear, false, PERIODIC_PASS, best);
         divide_all(linear, true, PERIODIC_GRADIENT, best);
     }
     free(best);
+    free(border);
     return made ? FLOW_OK : flow_error_memory(err, "the panels of a layer");
 }
