@@ -42,7 +42,8 @@ class Shape:
         self.dimensions, self.batch = document["dimensions"], document["spec"]["train"]["batch"]
         self.block, self.blocks, self.hidden = block["type"], block.get("repeat", 1), block["hidden"]
         self.univariate = block.get("univariate", {"type": "affine"})
-        self.solver, self.trace = block.get("solver"), block.get("trace", {"type": "exact"})["type"]
+        self.solver, trace = block.get("solver"), block.get("trace", "exact")
+        self.trace = trace if isinstance(trace, str) else trace["type"]
 
     @property
     def splines(self):
