@@ -36,14 +36,6 @@ double flow_support_floor(const flow_support *s, double x)
 
 /* ---- noise ---- */
 
-/* The finalizer of splitmix64 (Steele, Lea and Flood 2014). */
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
 /* key (m): a number for the values of each row. */
 static void add_keys(int dim, int n, int m, const double *x, uint64_t *key)
 {
@@ -53,7 +45,7 @@ static void add_keys(int dim, int n, int m, const double *x, uint64_t *key)
             double value = x[(size_t)i * (size_t)n + (size_t)j] + 0.0; /* -0 is 0 */
             uint64_t bits;
             memcpy(&bits, &value, sizeof bits);
-            key[j] = mix(key[j] + 0x9e3779b97f4a7c15u + bits);
+            key[j] = flow_rng_mix(key[j] + 0x9e3779b97f4a7c15u + bits);
         }
     }
 }

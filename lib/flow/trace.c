@@ -47,14 +47,6 @@ flow_status flow_trace_new(flow_trace *out, flow_json *spec, flow_error *err)
     return flow_typed_unknown(spec, type, known, n_known, err);
 }
 
-/* The finalizer of splitmix64 (Steele, Lea and Flood 2014). */
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
 /* A number for the values of row j. */
 static uint64_t key_of(int d, int n, const real *x, int j)
 {
@@ -63,7 +55,7 @@ static uint64_t key_of(int d, int n, const real *x, int j)
         double value = (double)x[(size_t)i * (size_t)n + (size_t)j] + 0.0; /* -0 is 0 */
         uint64_t bits;
         memcpy(&bits, &value, sizeof bits);
-        key = mix(key + 0x9e3779b97f4a7c15u + bits);
+        key = flow_rng_mix(key + 0x9e3779b97f4a7c15u + bits);
     }
     return key;
 }
@@ -71,7 +63,7 @@ static uint64_t key_of(int d, int n, const real *x, int j)
 /* Uniforms for dimension i of m rows. Probes have columns of their own, blocks seeds. */
 static void fill_line(const flow_probe *probe, uint64_t seed, const uint64_t *rows, int i, int m, real *line)
 {
-    uint64_t own = mix(seed + mix(probe->block + 1));
+    uint64_t own = flow_rng_mix(seed + flow_rng_mix(probe->block + 1));
     uint32_t column = (uint32_t)probe->number << 16 | (uint32_t)i;
     for (int j = 0; j < m; j++)
         line[j] = (real)flow_rng_uniform(own, FLOW_STREAM_PROBE, rows[j], column);

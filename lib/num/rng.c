@@ -22,6 +22,13 @@ static double uniform_from(uint32_t high, uint32_t low)
     return ((double)bits + 0.5) * 0x1p-52;
 }
 
+uint64_t flow_rng_mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
 double flow_rng_uniform(uint64_t seed, flow_stream stream, uint64_t row, uint32_t column)
 {
     philox4x32_ctr_t words = words_at(seed, stream, row, column);

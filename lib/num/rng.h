@@ -28,6 +28,10 @@ typedef enum flow_stream {
     FLOW_STREAM_TIME     /* times along the path between a row and a draw */
 } flow_stream;
 
+/* A number that looks random, for a number that may not: the finalizer of splitmix64 (Steele, Lea and Flood 2014). To
+ * make seeds and rows out of values. */
+uint64_t flow_rng_mix(uint64_t x);
+
 /* Uniform in (0, 1), 52 bits, never 0 or 1. */
 double flow_rng_uniform(uint64_t seed, flow_stream stream, uint64_t row, uint32_t column);
 

@@ -13,7 +13,7 @@ static const flow_option options[] = {
 
 const flow_objective_type flow_objective_rectified_flow = {
     .type = "rectified_flow",
-    .help = "the same, with rounds that make the paths of the model straight: for draws in few steps",
+    .help = "the regression of flow_matching, with rounds that make the model's paths straight: for draws in few steps",
     .options_size = sizeof(flow_interpolant_options),
     .options = options,
     .interpolates = true,
