@@ -23,8 +23,8 @@ OPTIMIZE ?= -O3
 CFLAGS ?= -g
 CPPFLAGS ?=
 LDFLAGS ?=
-# DNNL=no multiplies float matrices with CBLAS although oneDNN is installed.
-DNNL ?= yes
+# XSMM=no multiplies matrices with CBLAS although libxsmm is installed.
+XSMM ?= yes
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 30
@@ -117,11 +117,11 @@ FLAGS_lib/num/vecmath_avx512 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma
 endif
 LIBRARY_FLAGS = $(CONFIG_CFLAGS)
 LIBRARIES = $(CONFIG_LIBS)
-ifeq ($(filter yes,$(DNNL))$(CONFIG_DNNL),yesyes)
-LIBRARIES := $(CONFIG_DNNL_LIBS) $(LIBRARIES)
-LIBRARY_FLAGS += $(CONFIG_DNNL_CFLAGS)
+ifeq ($(filter yes,$(XSMM))$(CONFIG_XSMM),yesyes)
+LIBRARIES := $(CONFIG_XSMM_LIBS) $(LIBRARIES)
+LIBRARY_FLAGS += $(CONFIG_XSMM_CFLAGS)
 else
-LIBRARY_FLAGS += -DFLOW_NO_DNNL
+LIBRARY_FLAGS += -DFLOW_NO_XSMM
 endif
 TEST_FLAGS := -Icmd -Itest $(CONFIG_CMOCKA_CFLAGS)
 FLAGS_OF = $(FLAGS_$(1)) $(if $(filter test/%,$(1)),$(TEST_FLAGS)) \
@@ -333,4 +333,4 @@ clean:
 help:
 	@printf 'make [goal] [VARIABLE=value]\n\n'
 	@sed -n 's/^##//p' Makefile
-	@printf '\n  CC=clang, OPTIMIZE=-O2, DNNL=no, V=1 and CFLAGS, CPPFLAGS, LDFLAGS have their usual meaning.\n'
+	@printf '\n  CC=clang, OPTIMIZE=-O2, XSMM=no, V=1 and CFLAGS, CPPFLAGS, LDFLAGS have their usual meaning.\n'

@@ -38,7 +38,7 @@ package() {
 
 # What each library is called by pkg-config, what it is linked with when pkg-config does not know it, one header and one
 # function of it. The order is the linker's: who needs another stands before it.
-libraries='dnnl|dnnl|-ldnnl|dnnl.h|dnnl_sgemm
+libraries='xsmm|libxsmm|-lxsmm|libxsmm.h|libxsmm_smmdispatch
 cmocka|cmocka|-lcmocka|cmocka.h|_cmocka_run_group_tests
 hdf5|hdf5 hdf5-serial|-lhdf5|hdf5.h|H5open
 gsl|gsl|-lgsl|gsl/gsl_rng.h|gsl_rng_env_setup
@@ -48,8 +48,8 @@ sleef|sleef|-lsleef|sleef.h|Sleef_expd2_u10
 libcsv||-lcsv|csv.h|csv_free
 zlib|zlib|-lz|zlib.h|zlibVersion
 random123|||Random123/philox.h|'
-# Without these flowctl is built too: CBLAS serves instead of oneDNN, cmocka is for the tests.
-optional=' dnnl cmocka '
+# Without these flowctl is built too: CBLAS serves instead of libxsmm, cmocka is for the tests.
+optional=' xsmm cmocka '
 
 # Homebrew's folder is not searched by default on macOS.
 search_cflags='' search_libs='' brew=''
@@ -165,9 +165,9 @@ variable CFLAGS "$search_cflags ${cflags_hdf5-} ${cflags_gsl-} ${cflags_cblas-} 
     ${cflags_zlib-}"
 variable LIBS "$search_libs ${libs_hdf5-} ${libs_gsl-} ${libs_cblas-} ${libs_cjson-} ${libs_sleef-} ${libs_libcsv-} \
     ${libs_zlib-} $libs_dl -lm"
-variable DNNL "$(has dnnl)"
-variable DNNL_CFLAGS "${cflags_dnnl-}"
-variable DNNL_LIBS "${libs_dnnl-}"
+variable XSMM "$(has xsmm)"
+variable XSMM_CFLAGS "${cflags_xsmm-}"
+variable XSMM_LIBS "${libs_xsmm-}"
 variable CMOCKA "$(has cmocka)"
 variable CMOCKA_CFLAGS "${cflags_cmocka-}"
 variable CMOCKA_LIBS "${libs_cmocka-}"

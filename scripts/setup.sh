@@ -59,7 +59,7 @@ gsl libgsl-dev gsl-devel gsl
 cblas libopenblas-dev openblas-devel openblas
 cjson libcjson-dev cjson-devel cjson
 hdf5 libhdf5-dev hdf5-devel hdf5
-dnnl libdnnl-dev onednn-devel onednn
+xsmm libxsmm-dev libxsmm-devel -
 sleef libsleef-dev sleef-devel sleef
 libcsv libcsv-dev libcsv-devel libcsv
 zlib zlib1g-dev zlib-devel zlib
@@ -120,7 +120,7 @@ if command -v apt-get >/dev/null 2>&1; then
     left=$(missing | tr '\n' ' ')
     case $left in
         '') echo "Everything is installed." ;;
-        'dnnl ') echo "Everything is installed, but for oneDNN: OpenBLAS multiplies the matrices instead." ;;
+        'xsmm ') echo "Everything is installed, but for libxsmm: OpenBLAS multiplies the matrices instead." ;;
         *)
             echo "Still missing after installing: $left" >&2
             exit 1
@@ -148,7 +148,7 @@ fi
     else
         echo "Only apt, dnf and Homebrew are known to this script."
         echo "The libraries are GSL, OpenBLAS (or any CBLAS), cJSON, HDF5, SLEEF, libcsv, zlib, Random123 and,"
-        echo "if you can have it, oneDNN; the tests need cmocka and bats."
+        echo "on x86-64, libxsmm; the tests need cmocka and bats."
     fi
     echo "then try again."
 } >&2

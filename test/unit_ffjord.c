@@ -397,7 +397,7 @@ static void add_gradient(const subject *s, const double *rows, int n, double *at
     const real *z, *gx;
     double logp[FLOW_TILE];
     assert_int_equal(flow_workspace_new(&ws, s->f, n, true, NULL), FLOW_OK);
-    assert_int_equal(flow_tile_load(s->f, ws, rows, n), n);
+    flow_tile_load_padded(s->f, ws, rows, (size_t)(s->f->dim + s->f->context.n), n, n);
     for (int j = 0; j < n; j++)
         ws->glogdet[j] = 1;
     flow_tile_logp(s->f, s->weights, ws, n, logp, &z);

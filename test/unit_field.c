@@ -605,11 +605,11 @@ static void check_errors(const char *before, bool counts, double wanted, double 
 static void estimates_with_errors(void **state)
 {
     (void)state;
-    /* of 16 probes each: squares of Student's t with some 15 degrees, mean 15 / 13 and deviation about 1.8 */
-    check_errors("", false, 15. / 13, 4 * 1.8 / sqrt(1000));
-    /* means of 16 densities: nearly normal numbers, whose squares have a deviation of sqrt(2) */
-    check_errors("{\"type\": \"support\", \"columns\": {\"#1\": {\"discrete\": true}}}, ", true, 1,
-                 4 * sqrt(2. / 1000));
+    /* The variance is that of 16 probes, or of 16 densities: squares of Student's t with some 15 degrees, whose mean is
+     * 15 / 13 and whose deviation about 1.8. */
+    const double mean = 15. / 13, slack = 4 * 1.8 / sqrt(1000);
+    check_errors("", false, mean, slack);
+    check_errors("{\"type\": \"support\", \"columns\": {\"#1\": {\"discrete\": true}}}, ", true, mean, slack);
 }
 
 int main(void)

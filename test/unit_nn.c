@@ -312,11 +312,11 @@ static void masked_layers(void **state)
 
 enum { COVER_IN = 150, COVER_OUT = 190 };
 
-static void count_rectangle(int *times, int first, int count, int stride, int from, int to)
+static void count_rectangle(int *times, int first, int count, int from, int to)
 {
-    for (int k = 0; k < count; k++)
+    for (int unit = first; unit < first + count; unit++)
         for (int c = from; c < to; c++)
-            times[(first + k * stride) * COVER_IN + c]++;
+            times[unit * COVER_IN + c]++;
 }
 
 /* Every unit lies in exactly one panel, which reaches as far as the unit sees. */
@@ -331,26 +331,31 @@ static void check_panel(const layer *l, flow_panel panel, bool *seen)
     }
 }
 
-/* Panels and groups cover the units once, patches the live weights once. */
+/* Panels cover the units once, patches the live weights once and every input. */
 static void panels_and_patches_cover(void **state)
 {
     (void)state;
     for (int kind = 0; kind < N_MASKS; kind++) {
         layer l;
         layer_start(&l, COVER_IN, COVER_OUT, (mask_kind)kind);
-        bool in_panel[COVER_OUT] = {false}, in_group[COVER_OUT] = {false};
+        bool in_panel[COVER_OUT] = {false}, in_patch[COVER_IN] = {false};
         static int times[COVER_OUT * COVER_IN];
         memset(times, 0, sizeof times);
         for (int p = 0; p < l.linear.n_panels; p++)
             check_panel(&l, l.linear.panels[p], in_panel);
-        for (int q = 0; q < l.linear.n_groups; q++)
-            check_panel(&l, l.linear.groups[q].panel, in_group);
         for (int p = 0; p < l.linear.n_patches; p++) {
-            flow_patch in = l.linear.patches[p];
-            count_rectangle(times, in.first, in.count, in.stride, in.from, in.to);
+            flow_patch patch = l.linear.patches[p];
+            for (int plane = 0; plane < patch.planes; plane++)
+                count_rectangle(times, patch.first + plane * patch.plane, patch.count, patch.from, patch.to);
+            for (int c = patch.from; c < patch.to; c++) { /* the first one begins the sum */
+                assert_true(in_patch[c] == patch.adds);
+                in_patch[c] = true;
+            }
         }
+        for (int c = 0; c < COVER_IN; c++)
+            assert_true(in_patch[c]);
         for (int r = 0; r < COVER_OUT; r++) {
-            assert_true(in_panel[r] && in_group[r]);
+            assert_true(in_panel[r]);
             for (int c = 0; c < COVER_IN; c++) {
                 assert_true(times[r * COVER_IN + c] <= 1);
                 assert_true(times[r * COVER_IN + c] == 1 || c >= l.extent[r]);
@@ -377,8 +382,6 @@ static void repeating_masks_are_skipped(void **state)
         assert_int_equal(l.linear.period, cases[k].period);
         for (int p = 0; p < l.linear.n_panels && cases[k].period > 1 && cases[k].n_out / cases[k].period >= 4; p++)
             assert_int_equal(l.linear.panels[p].depth, l.extent[l.linear.panels[p].first]);
-        for (int q = 0; q < l.linear.n_groups && cases[k].period > 1; q++)
-            assert_int_equal(l.linear.groups[q].panel.depth, l.extent[l.linear.groups[q].panel.first]);
         layer_end(&l);
     }
 }

@@ -861,7 +861,7 @@ static void columns_do_not_know_how_many_they_are(void **state)
         for (int i = 0; i < m * WIDE; i++)
             c[i] = (real)0.25;
         flow_gemm(false, false, m, WIDE, k, a, k, b, WIDE, beta, c, WIDE);
-        for (int n = FLOW_LANES; n < WIDE; n += FLOW_LANES) {
+        for (int n = FLOW_GRAIN; n < WIDE; n += FLOW_GRAIN) {
             for (int i = 0; i < k * n; i++)
                 narrow_b[i] = b[i / n * WIDE + (5 * (i % n) + n) % WIDE];
             for (int i = 0; i < m * n; i++)

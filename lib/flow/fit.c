@@ -78,9 +78,9 @@ static bool block_or_base_fits(const flow *f)
 static flow_status fit_blocks_and_base(flow *f, real *weights, const double *data, const double *rows, size_t n,
                                        flow_error *err)
 {
-    int m = n < FIT_ROWS ? (int)n / FLOW_LANES * FLOW_LANES : FIT_ROWS;
-    if (m < FLOW_LANES)
-        m = FLOW_LANES;
+    int m = n < FIT_ROWS ? (int)n / FLOW_GRAIN * FLOW_GRAIN : FIT_ROWS;
+    if (m < FLOW_GRAIN)
+        m = FLOW_GRAIN;
     flow_workspace *ws;
     flow_status status = flow_workspace_new(&ws, f, m, false, err);
     if (status != FLOW_OK)

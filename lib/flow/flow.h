@@ -171,7 +171,7 @@ void flow_tile_draw(const flow *f, const real *weights, flow_workspace *ws, int 
                     double temperature);
 
 /* Copies n_rows rows (row-major, d + c) into the tile ws->x (d, n) and ws->given (c, n); the padding repeats the last
- * row. Returns n, the next multiple of FLOW_LANES. */
+ * row. Returns n, the next multiple of FLOW_GRAIN. */
 int flow_tile_load(const flow *f, flow_workspace *ws, const double *rows, int n_rows);
 /* The same with n given, and with rows that are `stride` values apart. */
 void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows, size_t stride, int n_rows, int n);

@@ -162,10 +162,10 @@ void flow_ode_select(const flow_ode *ode, flow_ode_area *a, const real *h)
     int n_moving = 0;
     for (int j = 0; j < ode->n; j++)
         n_moving += h[j] != 0;
-    int width = (n_moving + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
+    int width = (n_moving + FLOW_GRAIN - 1) / FLOW_GRAIN * FLOW_GRAIN;
     if (ode->rate.select == NULL || a->on_step != NULL || n_moving == 0 || n_moving == a->n_moving)
         return;
-    if (width == ode->n) {
+    if (width >= ode->n) {
         flow_ode_select_all(ode, a);
         return;
     }

@@ -307,7 +307,7 @@ void flow_tile_load_context(const flow *f, flow_workspace *ws, const double *con
 
 static int padded(int n_rows)
 {
-    return (n_rows + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
+    return (n_rows + FLOW_GRAIN - 1) / FLOW_GRAIN * FLOW_GRAIN;
 }
 
 int flow_tile_load_data(const flow *f, flow_workspace *ws, const double *rows, int n_rows)

@@ -11,8 +11,9 @@
  * see the same inputs: then nothing that is computed is behind the mask.
  *
  * Weight gradients. A backward records (input, output gradient) of every layer on the tape of its tile. When all tiles
- * of a batch are done, flow_tapes_gradient forms the products group by group, always adding the tiles in the same
- * order: the result does not depend on the number of threads, and no thread needs a copy of the gradient.
+ * of a batch are done, flow_tapes_gradient forms the products, a strip of FLOW_STRIP inputs of a layer at a time and
+ * always adding the tiles in the same order: the result does not depend on the number of threads, and no thread needs a
+ * copy of the gradient.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_LINEAR_H
@@ -25,21 +26,21 @@
 #include "nn/params.h"
 #include "num/real.h"
 
+/* The most units in a panel: few enough for the activation to find what the product wrote in the cache. And inputs whose
+ * gradients at the weights one thread forms. */
+enum { FLOW_PANEL = 128, FLOW_STRIP = 64 };
+
 /* Units first, first + stride, ..., `count` of them, and the inputs [0, depth) the widest of them sees. */
 typedef struct flow_panel {
     int first, count, stride, depth;
 } flow_panel;
 
-/* A rectangle of the weight matrix that is not empty: `count` units, inputs [from, to). */
+/* A part of the weights that is not behind the mask: in each of `planes` planes, `plane` units apart, the units [first,
+ * first + count), and of all of them the inputs [from, to). It `adds` to a patch before it that has the same inputs. */
 typedef struct flow_patch {
-    int first, count, stride, from, to;
+    int first, count, planes, plane, from, to;
+    bool adds;
 } flow_patch;
-
-/* What one product of the gradient at the weights covers, and whether it is faster with its result transposed. */
-typedef struct flow_unit_group {
-    flow_panel panel;
-    bool transposed;
-} flow_unit_group;
 
 typedef struct flow_linear {
     int n_in, n_out;
@@ -48,12 +49,9 @@ typedef struct flow_linear {
     int *extent;         /* (n_out), owned; NULL: every unit sees every input */
     int period;          /* the distance between units that see the same inputs; 1: no such pattern */
     int n_panels;
-    flow_panel *panels; /* owned; cover the units: the products of the pass */
+    flow_panel *panels; /* owned; cover the units: the products of the pass and of the gradient at the weights */
     int n_patches;
-    flow_patch *patches; /* owned; cover the live weights, ordered by `from`, then the deepest first: the products of
-                            the gradient at the input */
-    int n_groups;
-    flow_unit_group *groups; /* owned; cover the units: the products of the gradient at the weights */
+    flow_patch *patches; /* owned; cover the live weights and all inputs: the products of the gradient at the input */
 } flow_linear;
 
 /* Declares "NAME/weight" and "NAME/bias". extent (n_out) or NULL. init FLOW_INIT_ZERO zeroes weight and bias. */

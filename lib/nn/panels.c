@@ -4,127 +4,46 @@
 #include <float.h>
 #include <stdlib.h>
 
-/* Products begin at multiples of STEP units. Panels have few enough of them for the activation to find what the product
- * wrote in the cache. Groups have fewer than WORK_MAX weights where that is possible, so that several threads find
- * something to do; a product of this size is as fast as a larger one. */
-enum { STEP = 4, PANEL_MAX = 128, GROUP_MAX = 512, WORK_MAX = 1 << 15 };
+/* Inputs in a patch behind a mask without order, and units that it may cover for nothing. */
+enum { PATCH = 16, GAP = 16 };
 
-/* How many units that see the same are worth products of their own. Measured. */
-enum { PERIODIC_PASS = 4, PERIODIC_GRADIENT = 2 };
-
-/* What the estimates are in: multiply-adds for each of n = 128 data rows, at full speed. They are fitted to
- * measurements of oneDNN 2.6 with AVX-512, for 8 to 512 rows and columns. */
-static double time_of_pass(int units, int depth)
+/* Estimated in multiply-adds for each of n = 128 data rows at full speed: what a product costs beside them, and each
+ * line of its result. Fitted to measurements of libxsmm 1.17 with AVX-512. */
+static double time_of_product(int lines, int depth)
 {
-    return 360 + (double)units * depth;
-}
-
-/* Of a product whose result has `across` columns and `down` rows. */
-static double time_of_form(int across, int down)
-{
-    if (down < 16) /* is multiplied where it lies; else it is packed first */
-        return 300 + 1.2 * across * down;
-    int vectors = (across + 15) / 16;
-    double padded = 16.0 * vectors * down;
-    if (across >= 128)
-        return padded + 500 + 8.0 * across;
-    return padded + (across <= 32 ? 1000 : across <= 48 ? 1400 : 2100);
-}
-
-static double time_of_gradient(int units, int depth, bool *transposed)
-{
-    double straight = time_of_form(depth, units), flipped = DBL_MAX;
-    int size = units * depth;
-    if (size <= FLOW_TRANSPOSED_SIZE)
-        flipped = time_of_form(units, depth) + size / 8.0; /* to transpose it, once for all tiles */
-    *transposed = flipped < straight;
-    return *transposed ? flipped : straight;
+    return 80 + (double)lines * (depth + 1.5);
 }
 
 /* ------------------------------------------------------------------ the division */
 
-/* Into panels or, with `groups`, into those. */
-typedef struct task {
-    const flow_linear *linear;
-    flow_panel whole; /* the units to divide */
-    bool groups;
-} task;
-
-/* The best division of the first units, up to a multiple of STEP or to the end. */
+/* The best division of the first lines. */
 typedef struct division {
     double time;
-    int begin, depth; /* of the last part; `begin` in steps */
+    int begin, depth; /* of the last part */
 } division;
 
-static int end_of(const task *t, int k)
+/* Lines that see depth[0], depth[1], ...; best (n + 1). Returns the time of all. */
+static double divide(const int *depth, int n, division *best)
 {
-    return k * STEP < t->whole.count ? k * STEP : t->whole.count;
-}
-
-static int deeper(const task *t, int begin, int end, int depth)
-{
-    const int *extent = t->linear->extent;
-    if (extent == NULL)
-        return t->linear->n_in;
-    for (int k = begin; k < end; k++) {
-        int unit = t->whole.first + k * t->whole.stride;
-        depth = extent[unit] > depth ? extent[unit] : depth;
-    }
-    return depth;
-}
-
-static bool too_large(const task *t, int units, int depth)
-{
-    return t->groups ? units > GROUP_MAX || (double)units * depth > WORK_MAX : units > PANEL_MAX;
-}
-
-/* best[k] from those before it. */
-static void find_last_part(const task *t, int k, division *best)
-{
-    int depth = 0;
-    best[k].time = DBL_MAX;
-    for (int b = k - 1; b >= 0; b--) {
-        int units = end_of(t, k) - b * STEP;
-        bool transposed;
-        depth = deeper(t, b * STEP, end_of(t, b + 1), depth);
-        if (b < k - 1 && too_large(t, units, depth))
-            break;
-        double time = t->groups ? time_of_gradient(units, depth, &transposed) : time_of_pass(units, depth);
-        if (best[b].time + time < best[k].time)
-            best[k] = (division){best[b].time + time, b, depth};
-    }
-}
-
-static void add_part(flow_linear *linear, bool groups, flow_panel panel)
-{
-    if (!groups) {
-        linear->panels[linear->n_panels++] = panel;
-        return;
-    }
-    flow_unit_group *group = &linear->groups[linear->n_groups++];
-    group->panel = panel;
-    time_of_gradient(panel.count, panel.depth, &group->transposed);
-}
-
-static void divide(flow_linear *linear, flow_panel whole, bool groups, division *best)
-{
-    const task t = {linear, whole, groups};
-    int n = (whole.count + STEP - 1) / STEP;
     best[0] = (division){0, 0, 0};
-    for (int k = 1; k <= n; k++)
-        find_last_part(&t, k, best);
-    for (int k = n; k > 0; k = best[k].begin) {
-        int begin = best[k].begin * STEP;
-        add_part(linear, groups, (flow_panel){whole.first + begin * whole.stride, end_of(&t, k) - begin, whole.stride,
-                                              best[k].depth});
+    for (int k = 1; k <= n; k++) {
+        int deepest = 0;
+        best[k].time = DBL_MAX;
+        for (int b = k - 1; b >= 0 && k - b <= FLOW_PANEL; b--) {
+            deepest = depth[b] > deepest ? depth[b] : deepest;
+            double time = best[b].time + time_of_product(k - b, deepest);
+            if (time < best[k].time)
+                best[k] = (division){time, b, deepest};
+        }
     }
+    return best[n].time;
 }
 
-/* ------------------------------------------------------------------ repeating prefixes */
+/* ------------------------------------------------------------------ panels */
 
-/* The shortest period that is there twice at least. `border` (n_out) is filled with the lengths of the longest prefixes
- * that are suffixes as well (Knuth, Morris and Pratt 1977): a hostile mask takes no longer than another. Units that all
- * see the same have no period. */
+/* The shortest period that is there twice at least. `border` (n_out) is filled with the lengths of the
+ * longest prefixes that are suffixes as well (Knuth, Morris and Pratt 1977): a hostile mask takes no longer than
+ * another. Units that all see the same have no period. */
 static int find_period(const flow_linear *linear, int *border)
 {
     const int *extent = linear->extent;
@@ -142,28 +61,139 @@ static int find_period(const flow_linear *linear, int *border)
     return period <= n / 2 ? period : 1;
 }
 
-/* Units that see the same by themselves, if there are `least` of them. */
-static void divide_all(flow_linear *linear, bool groups, int least, division *best)
+/* How many units see what unit `first` of the first period sees. */
+static int count_alike(const flow_linear *linear, int first)
 {
-    int stride = linear->n_out / linear->period >= least ? linear->period : 1;
-    for (int first = 0; first < stride; first++)
-        divide(linear, (flow_panel){first, (linear->n_out - first + stride - 1) / stride, stride, 0}, groups, best);
+    return (linear->n_out - first + linear->period - 1) / linear->period;
+}
+
+static double time_of_periodic(const flow_linear *linear)
+{
+    double time = 0;
+    for (int first = 0; first < linear->period; first++) {
+        int count = count_alike(linear, first);
+        time += count / FLOW_PANEL * time_of_product(0, 0) + time_of_product(count, linear->extent[first]);
+    }
+    return time;
+}
+
+static void make_periodic_panels(flow_linear *linear)
+{
+    for (int first = 0; first < linear->period; first++) {
+        int count = count_alike(linear, first);
+        for (int done = 0; done < count; done += FLOW_PANEL)
+            linear->panels[linear->n_panels++] =
+                (flow_panel){first + done * linear->period, count - done < FLOW_PANEL ? count - done : FLOW_PANEL,
+                             linear->period, linear->extent[first]};
+    }
+}
+
+/* From the last to the first, as the division is found. */
+static void make_panels(flow_linear *linear, int *depth, division *best)
+{
+    for (int unit = 0; unit < linear->n_out; unit++)
+        depth[unit] = linear->extent != NULL ? linear->extent[unit] : linear->n_in;
+    double time = divide(depth, linear->n_out, best);
+    if (linear->period > 1 && time_of_periodic(linear) < time) {
+        make_periodic_panels(linear);
+        return;
+    }
+    for (int k = linear->n_out; k > 0; k = best[k].begin)
+        linear->panels[linear->n_panels++] = (flow_panel){best[k].begin, k - best[k].begin, 1, best[k].depth};
+}
+
+/* ------------------------------------------------------------------ patches */
+
+/* Whether the units of a plane see more and more inputs, so that an input is seen by all from some unit on. */
+static bool is_staircase(const flow_linear *linear, int n_units)
+{
+    for (int unit = 1; unit < n_units; unit++)
+        if (linear->extent[unit] < linear->extent[unit - 1])
+            return false;
+    return true;
+}
+
+/* Parts of the inputs that are seen at all, each with the units that see its first one. */
+static void make_stairs(flow_linear *linear, int n_units, int *depth, division *best)
+{
+    int n_planes = linear->n_out / n_units, n_seen = linear->extent[n_units - 1];
+    for (int i = 0, unit = 0; i < n_seen; i++) {
+        while (linear->extent[unit] <= i)
+            unit++;
+        depth[i] = (n_units - unit) * n_planes;
+    }
+    divide(depth, n_seen, best);
+    if (n_seen < linear->n_in)
+        linear->patches[linear->n_patches++] = (flow_patch){.planes = 1, .from = n_seen, .to = linear->n_in};
+    for (int k = n_seen; k > 0; k = best[k].begin) {
+        int count = best[k].depth / n_planes;
+        linear->patches[linear->n_patches++] =
+            (flow_patch){n_units - count, count, n_planes, n_units, best[k].begin, k, false};
+    }
+}
+
+/* The stretches of units that see an input at or behind `from`; gaps of fewer than GAP units are not worth a product of
+ * their own. */
+static void make_stretches(flow_linear *linear, int from, int to)
+{
+    int last_live = -1, first = -1, n_before = linear->n_patches;
+    for (int unit = 0; unit <= linear->n_out; unit++) {
+        bool end = unit == linear->n_out;
+        bool live = !end && linear->extent[unit] > from;
+        if (first >= 0 && (end || (live && unit - last_live > GAP))) {
+            linear->patches[linear->n_patches] =
+                (flow_patch){first, last_live + 1 - first, 1, 0, from, to, linear->n_patches > n_before};
+            linear->n_patches++;
+            first = -1;
+        }
+        if (live) {
+            last_live = unit;
+            if (first < 0)
+                first = unit;
+        }
+    }
+    if (linear->n_patches == n_before)
+        linear->patches[linear->n_patches++] = (flow_patch){.planes = 1, .from = from, .to = to};
+}
+
+static void make_patches(flow_linear *linear, int *depth, division *best)
+{
+    bool planes = linear->period > 1 && linear->n_out % linear->period == 0;
+    int n_in = linear->n_in, n_units = planes ? linear->period : linear->n_out;
+    if (linear->extent == NULL) {
+        linear->patches[linear->n_patches++] = (flow_patch){0, linear->n_out, 1, 0, 0, n_in, false};
+        return;
+    }
+    if (is_staircase(linear, n_units)) {
+        make_stairs(linear, n_units, depth, best);
+        return;
+    }
+    for (int from = 0; from < n_in; from += PATCH)
+        make_stretches(linear, from, n_in - from < PATCH ? n_in : from + PATCH);
+}
+
+/* As many as there can be: a stretch has a gap behind it. */
+static size_t most_patches(const flow_linear *linear)
+{
+    size_t stairs = (size_t)linear->n_in + 1;
+    size_t stretches = ((size_t)linear->n_in / PATCH + 1) * ((size_t)linear->n_out / GAP + 2);
+    return (stairs > stretches ? stairs : stretches) + 1;
 }
 
 flow_status flow_panels_make(flow_linear *linear, flow_error *err)
 {
-    size_t most = (size_t)linear->n_out + 1;
+    size_t most = (size_t)(linear->n_out > linear->n_in ? linear->n_out : linear->n_in) + 1;
     division *best = malloc(most * sizeof *best);
-    int *border = malloc(most * sizeof *border);
-    linear->panels = malloc(most * sizeof *linear->panels);
-    linear->groups = malloc(most * sizeof *linear->groups);
-    bool made = best != NULL && border != NULL && linear->panels != NULL && linear->groups != NULL;
+    int *depth = calloc(most, sizeof *depth);
+    linear->panels = malloc(((size_t)linear->n_out + 1) * sizeof *linear->panels);
+    linear->patches = malloc(most_patches(linear) * sizeof *linear->patches);
+    bool made = best != NULL && depth != NULL && linear->panels != NULL && linear->patches != NULL;
     if (made) {
-        linear->period = find_period(linear, border);
-        divide_all(linear, false, PERIODIC_PASS, best);
-        divide_all(linear, true, PERIODIC_GRADIENT, best);
+        linear->period = find_period(linear, depth);
+        make_panels(linear, depth, best);
+        make_patches(linear, depth, best);
     }
     free(best);
-    free(border);
+    free(depth);
     return made ? FLOW_OK : flow_error_memory(err, "the panels of a layer");
 }

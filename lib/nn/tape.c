@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "nn/linear.h"
-#include "nn/panels.h"
 #include "num/gemm.h"
 #include "num/parallel.h"
 #include "num/reduce.h"
@@ -53,83 +52,127 @@ typedef struct job {
     real *gradient;
 } job;
 
+static int n_strips(const flow_linear *linear)
+{
+    return (linear->n_in + FLOW_STRIP - 1) / FLOW_STRIP;
+}
+
+/* A layer without inputs has biases still. */
 static int items_of(const flow_record *entry)
 {
-    return entry->linear == NULL ? 1 : entry->linear->n_groups;
+    return entry->linear == NULL || entry->linear->n_in == 0 ? 1 : n_strips(entry->linear);
+}
+
+static int min(int a, int b)
+{
+    return a < b ? a : b;
 }
 
 /* A product behind a mask fills the whole panel; what is masked must be zero again. */
-static void clear_masked(const flow_linear *linear, const flow_panel *panel, real *gradient)
+static void clear_masked(const flow_linear *linear, const flow_panel *panel, int from, int to, real *gradient)
 {
-    if (linear->extent == NULL || panel->stride > 1)
-        return;
-    for (int unit = panel->first; unit < panel->first + panel->count; unit++) {
-        real *row = gradient + linear->weight + (size_t)unit * (size_t)linear->n_in;
-        int live = linear->extent[unit];
-        memset(row + live, 0, (size_t)(panel->depth - live) * sizeof *row);
+    for (int k = 0; linear->extent != NULL && k < panel->count; k++) {
+        int unit = panel->first + k * panel->stride, live = linear->extent[unit] > from ? linear->extent[unit] : from;
+        if (live < to)
+            memset(gradient + linear->weight + (size_t)unit * (size_t)linear->n_in + (size_t)live, 0,
+                   (size_t)(to - live) * sizeof *gradient);
     }
 }
 
-/* Of all tiles together, then transposed once. */
-static void add_transposed_products(const job *j, int k, const flow_panel *panel, real *gw, size_t ld)
+/* Tiles whose products are one sum. */
+enum { TILES = 2 };
+
+/* How many of the tiles from t on are summed together: all but the last one have the same number of rows. */
+static int tiles_together(const job *j, int t)
 {
-    real transposed[FLOW_TRANSPOSED_SIZE]; /* (depth, units) */
+    int count = 1;
+    while (count < TILES && t + count < j->n_tapes && j->tapes[t + count].n == j->tapes[t].n)
+        count++;
+    return count;
+}
+
+/* The inputs [from, from + width) of record k: the sum of g x' over `count` tiles from t on. */
+static void add_strip(const job *j, int k, int from, int width, int t, int count)
+{
+    const flow_linear *linear = j->tapes[0].records[k].linear;
+    int n = j->tapes[t].n;
+    real turned[TILES * FLOW_STRIP * FLOW_TILE]; /* (count, n, width) */
+    const real *x[TILES], *g[TILES];
+    for (int i = 0; i < count; i++) {
+        x[i] = turned + i * n * width;
+        flow_transpose(width, n, j->tapes[t + i].records[k].x + (size_t)from * (size_t)n, n, turned + i * n * width,
+                       width);
+    }
+    for (int p = 0; p < linear->n_panels; p++) {
+        const flow_panel *panel = &linear->panels[p];
+        if (panel->depth <= from)
+            continue;
+        for (int i = 0; i < count; i++)
+            g[i] = j->tapes[t + i].records[k].g + (size_t)panel->first * (size_t)n;
+        size_t at = linear->weight + (size_t)panel->first * (size_t)linear->n_in + (size_t)from;
+        flow_gemm_sum(false, count, panel->count, min(panel->depth - from, width), n, g, panel->stride * n, x, width, 1,
+                      j->gradient + at, panel->stride * linear->n_in);
+    }
+}
+
+static void add_wide(const job *j, int k, int strip)
+{
+    const flow_linear *linear = j->tapes[0].records[k].linear;
+    int from = strip * FLOW_STRIP, width = min(linear->n_in - from, FLOW_STRIP);
+    for (int t = 0, count; t < j->n_tapes; t += count) {
+        count = tiles_together(j, t);
+        add_strip(j, k, from, width, t, count);
+    }
+    for (int p = 0; p < linear->n_panels; p++)
+        clear_masked(linear, &linear->panels[p], from, min(linear->panels[p].depth, from + width), j->gradient);
+}
+
+/* With few inputs their products are narrower than the vectors of the processor. Then it is x g' that is formed, whose
+ * lines are as long as there are units, and g that is turned. */
+enum { NARROW = 12 };
+
+static void add_narrow_panel(const job *j, int k, const flow_panel *panel)
+{
+    const flow_linear *linear = j->tapes[0].records[k].linear;
+    real turned[FLOW_PANEL * FLOW_TILE], sums[NARROW * FLOW_PANEL]; /* (n, units); (depth, units) */
     int units = panel->count;
-    assert(j->n_tapes > 0); /* which the analyzer cannot know */
     for (int t = 0; t < j->n_tapes; t++) {
         const flow_record *entry = &j->tapes[t].records[k];
         int n = j->tapes[t].n;
-        flow_gemm(false, true, panel->depth, units, n, entry->x, n, entry->g + (size_t)panel->first * (size_t)n,
-                  panel->stride * n, t > 0, transposed, units);
+        flow_transpose(units, n, entry->g + (size_t)panel->first * (size_t)n, panel->stride * n, turned, units);
+        flow_gemm(false, false, panel->depth, units, n, entry->x, n, turned, units, t > 0, sums, units);
     }
-    for (int unit = 0; unit < units; unit++)
-        for (int i = 0; i < panel->depth; i++)
-            gw[(size_t)unit * ld + (size_t)i] += transposed[i * units + unit];
+    for (int p = 0; p < units; p++) {
+        size_t unit = (size_t)panel->first + (size_t)p * (size_t)panel->stride;
+        int live = linear->extent != NULL ? linear->extent[unit] : linear->n_in;
+        for (int i = 0; i < live; i++)
+            j->gradient[linear->weight + unit * (size_t)linear->n_in + (size_t)i] += sums[i * units + p];
+    }
 }
 
-static void add_products(const job *j, int k, const flow_linear *linear, const flow_unit_group *group)
+static void add_products(const job *j, int k, int strip)
 {
-    const flow_panel *panel = &group->panel;
-    real *gw = j->gradient + linear->weight + (size_t)panel->first * (size_t)linear->n_in;
-    int ld = panel->stride * linear->n_in;
-    if (group->transposed) {
-        add_transposed_products(j, k, panel, gw, (size_t)ld);
+    const flow_linear *linear = j->tapes[0].records[k].linear;
+    if (linear->n_in > NARROW || j->n_tapes == 0) {
+        add_wide(j, k, strip);
         return;
     }
-    for (int t = 0; t < j->n_tapes; t++) {
-        const flow_record *entry = &j->tapes[t].records[k];
-        int n = j->tapes[t].n;
-        flow_gemm(false, true, panel->count, panel->depth, n, entry->g + (size_t)panel->first * (size_t)n,
-                  panel->stride * n, entry->x, n, 1, gw, ld);
-    }
+    for (int p = 0; p < linear->n_panels; p++)
+        add_narrow_panel(j, k, &linear->panels[p]);
 }
 
-static void add_biases(const job *j, int k, const flow_panel *panel, real *out)
+static void add_biases(const job *j, int k)
 {
-    for (int t = 0; t < j->n_tapes; t++) {
-        size_t n = (size_t)j->tapes[t].n;
-        const real *g = j->tapes[t].records[k].g;
-        for (int p = 0; p < panel->count; p++) {
-            size_t unit = (size_t)panel->first + (size_t)p * (size_t)panel->stride;
-            add_sums(1, (int)n, g + unit * n, out + unit);
-        }
-    }
-}
-
-static void add_group(const job *j, int k, const flow_linear *linear, const flow_unit_group *group)
-{
-    add_products(j, k, linear, group);
-    if (linear->has_bias)
-        add_biases(j, k, &group->panel, j->gradient + linear->bias);
-    clear_masked(linear, &group->panel, j->gradient);
+    const flow_linear *linear = j->tapes[0].records[k].linear;
+    for (int t = 0; t < j->n_tapes; t++)
+        add_sums(linear->n_out, j->tapes[t].n, j->tapes[t].records[k].g, j->gradient + linear->bias);
 }
 
 void flow_tapes_products(const flow_tape *tapes, int n_tapes, int k, real *gradient)
 {
-    const flow_linear *linear = tapes[0].records[k].linear;
     job j = {tapes, n_tapes, gradient};
-    for (int q = 0; q < linear->n_groups; q++)
-        add_products(&j, k, linear, &linear->groups[q]);
+    for (int strip = 0; strip < n_strips(tapes[0].records[k].linear); strip++)
+        add_products(&j, k, strip);
 }
 
 static void add_item(void *context, int item, int thread)
@@ -141,7 +184,10 @@ static void add_item(void *context, int item, int thread)
         item -= items_of(&j->tapes[0].records[k++]);
     const flow_record *first = &j->tapes[0].records[k];
     if (first->linear != NULL) {
-        add_group(j, k, first->linear, &first->linear->groups[item]);
+        if (first->linear->n_in > 0)
+            add_products(j, k, item);
+        if (first->linear->has_bias && item == 0)
+            add_biases(j, k);
         return;
     }
     for (int t = 0; t < j->n_tapes; t++)

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "num/gemm.h"
 
+#include <cblas.h>
+#include <limits.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "num/profile.h"
-
-#if !defined(FLOW_DOUBLE) && !defined(FLOW_NO_DNNL)
-#define USE_DNNL 1
-#include <dnnl.h>
-#else
-#include <cblas.h>
+#ifndef FLOW_NO_XSMM
+#include <libxsmm.h>
 #endif
 
-/* oneDNN, and some builds of CBLAS, run on OpenMP; these come with it, and are missing where a library does without. */
+#include "num/profile.h"
+
+/* ------------------------------------------------------------------ CBLAS */
+
+/* Some builds of CBLAS run on OpenMP; these come with it, and are missing where a library does without. */
 extern int omp_get_max_threads(void) __attribute__((weak));
 extern void omp_set_num_threads(int n) __attribute__((weak));
 
-#ifndef USE_DNNL
 /* OpenBLAS has threads of its own, for the whole process. Weak: another CBLAS does not have this. */
 extern void openblas_set_num_threads(int n) __attribute__((weak));
 
@@ -27,7 +28,25 @@ static void keep_on_one_thread(void)
     if (openblas_set_num_threads != NULL)
         openblas_set_num_threads(1);
 }
+
+static void multiply_by_cblas(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda,
+                              const real *b, int ldb, real beta, real *c, int ldc)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, keep_on_one_thread);
+    int their_threads = omp_get_max_threads != NULL ? omp_get_max_threads() : 1;
+    if (their_threads != 1)
+        omp_set_num_threads(1);
+#ifdef FLOW_DOUBLE
+    cblas_dgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, m, n,
+                k, 1, a, lda, b, ldb, beta, c, ldc);
+#else
+    cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, m, n,
+                k, 1, a, lda, b, ldb, beta, c, ldc);
 #endif
+    if (their_threads != 1)
+        omp_set_num_threads(their_threads);
+}
 
 static void scale(int m, int n, real beta, real *c, int ldc)
 {
@@ -41,23 +60,173 @@ static void scale(int m, int n, real beta, real *c, int ldc)
     }
 }
 
+/* ------------------------------------------------------------------ libxsmm */
+
+#ifndef FLOW_NO_XSMM
+
+/* A kernel is made for each shape that occurs, and no shape is larger than this: layers of any size share kernels. */
+enum { ROWS = 512, COLUMNS = 256, DEPTH = 512 };
+
+#ifdef FLOW_DOUBLE
+typedef libxsmm_dmmfunction kernel;
+typedef libxsmm_dmmfunction_reducebatch_addr sum_kernel;
+#define DISPATCH libxsmm_dmmdispatch
+#define DISPATCH_SUM libxsmm_dmmdispatch_reducebatch_addr
+#else
+typedef libxsmm_smmfunction kernel;
+typedef libxsmm_smmfunction_reducebatch_addr sum_kernel;
+#define DISPATCH libxsmm_smmdispatch
+#define DISPATCH_SUM libxsmm_smmdispatch_reducebatch_addr
+#endif
+
+/* In the library's terms: column-major, C (m, n) = A B, so that its A is our B. */
+typedef struct shape {
+    int m, n, k, lda, ldb, ldc;
+    unsigned char transposed, adds, sums, known;
+} shape;
+
+typedef struct entry {
+    shape key;
+    kernel one;
+    sum_kernel sum;
+} entry;
+
+/* libxsmm finds a kernel that it has made in some 60 ns; this takes a tenth of it, and a step of a small network has
+ * a thousand products. Where two shapes fall on one place, the later one replaces the other. */
+enum { KNOWN = 512 };
+static _Thread_local entry known[KNOWN];
+
+static size_t place_of(const shape *s)
+{
+    uint64_t h = (uint64_t)(unsigned)s->m << 32 | (unsigned)s->n;
+    h = h * 0x9e3779b97f4a7c15u + ((uint64_t)(unsigned)s->k << 32 | (unsigned)s->lda);
+    h = h * 0x9e3779b97f4a7c15u + ((uint64_t)(unsigned)s->ldb << 32 | (unsigned)s->ldc);
+    h = h * 0x9e3779b97f4a7c15u + (unsigned)(s->transposed << 2 | s->adds << 1 | s->sums);
+    return (size_t)((h * 0x9e3779b97f4a7c15u) >> 32) % KNOWN;
+}
+
+static const entry *find_kernel(const shape *s)
+{
+    entry *e = &known[place_of(s)];
+    if (memcmp(&e->key, s, sizeof *s) == 0)
+        return e;
+    const real one = 1, beta = s->adds;
+    const int flags = s->transposed ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
+    const int prefetch = LIBXSMM_GEMM_PREFETCH_NONE;
+    *e = (entry){.key = *s};
+    if (s->sums)
+        e->sum = DISPATCH_SUM(s->m, s->n, s->k, &s->lda, &s->ldb, &s->ldc, &one, &beta, &flags, &prefetch);
+    else
+        e->one = DISPATCH(s->m, s->n, s->k, &s->lda, &s->ldb, &s->ldc, &one, &beta, &flags, &prefetch);
+    return e;
+}
+
+static int min(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* C (m, n) = op(A) B + beta C of one kernel's size, beta 0 or 1. */
+static void multiply_part(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
+                          real beta, real *c, int ldc)
+{
+    const shape s = {n, m, k, ldb, lda, ldc, transpose_a, beta != 0, 0, 1};
+    const entry *e = find_kernel(&s);
+    if (e->one != NULL)
+        e->one(b, a, c);
+    else /* a processor it makes nothing for, or a system that does not let it */
+        multiply_by_cblas(transpose_a, false, m, n, k, a, lda, b, ldb, beta, c, ldc);
+}
+
+static void multiply_straight(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
+                              real beta, real *c, int ldc)
+{
+    for (int p = 0; p < k; p += DEPTH)
+        for (int i = 0; i < m; i += ROWS)
+            for (int j = 0; j < n; j += COLUMNS) {
+                size_t at = transpose_a ? (size_t)p * (size_t)lda + (size_t)i : (size_t)i * (size_t)lda + (size_t)p;
+                multiply_part(transpose_a, min(m - i, ROWS), min(n - j, COLUMNS), min(k - p, DEPTH), a + at, lda,
+                              b + (size_t)p * (size_t)ldb + (size_t)j, ldb, p == 0 ? beta : 1,
+                              c + (size_t)i * (size_t)ldc + (size_t)j, ldc);
+            }
+}
+
+/* Its kernels want the rows of B. */
+static void multiply_turned(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
+                            real beta, real *c, int ldc)
+{
+    enum { SIDE = 128 };
+    real turned[SIDE * SIDE];
+    for (int p = 0; p < k; p += SIDE)
+        for (int j = 0; j < n; j += SIDE) {
+            int width = min(n - j, SIDE), depth = min(k - p, SIDE);
+            flow_transpose(width, depth, b + (size_t)j * (size_t)ldb + (size_t)p, ldb, turned, width);
+            size_t at = transpose_a ? (size_t)p * (size_t)lda : (size_t)p;
+            multiply_straight(transpose_a, m, width, depth, a + at, lda, turned, width, p == 0 ? beta : 1, c + j, ldc);
+        }
+}
+
 static void multiply(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda, const real *b,
                      int ldb, real beta, real *c, int ldc)
 {
-#ifdef USE_DNNL
-    dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
-#else
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, keep_on_one_thread);
-#ifdef FLOW_DOUBLE
-    cblas_dgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, m, n,
-                k, 1, a, lda, b, ldb, beta, c, ldc);
-#else
-    cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, m, n,
-                k, 1, a, lda, b, ldb, beta, c, ldc);
-#endif
-#endif
+    if (beta != 0 && beta != 1) {
+        scale(m, n, beta, c, ldc);
+        beta = 1;
+    }
+    (transpose_b ? multiply_turned : multiply_straight)(transpose_a, m, n, k, a, lda, b, ldb, beta, c, ldc);
 }
+
+/* Whether one kernel did it. */
+static bool multiply_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
+                         const real *const *b, int ldb, real beta, real *c, int ldc)
+{
+    if (m > ROWS || n > COLUMNS || k > DEPTH || (beta != 0 && beta != 1))
+        return false;
+    const shape s = {n, m, k, ldb, lda, ldc, transpose_a, beta != 0, 1, 1};
+    const entry *e = find_kernel(&s);
+    const unsigned long long n_pairs = (unsigned long long)count;
+    if (e->sum != NULL)
+        e->sum((const real **)b, (const real **)a, c, &n_pairs); /* which it only reads */
+    return e->sum != NULL;
+}
+
+void flow_transpose(int m, int n, const real *a, int lda, real *out, int ldo)
+{
+    enum { LINES = 32 }; /* lines of a tile that leave room for the result in the L1 cache */
+    for (int i = 0; i < m; i += LINES)
+        libxsmm_otrans(out + i, a + (size_t)i * (size_t)lda, sizeof *a, n, min(m - i, LINES), lda, ldo);
+}
+
+void flow_gemm_library(char *out, size_t size)
+{
+    snprintf(out, size, "libxsmm %s", LIBXSMM_CONFIG_VERSION);
+}
+
+#else
+
+#define multiply multiply_by_cblas
+
+static bool multiply_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
+                         const real *const *b, int ldb, real beta, real *c, int ldc)
+{
+    (void)transpose_a, (void)count, (void)m, (void)n, (void)k, (void)a, (void)lda, (void)b, (void)ldb, (void)beta;
+    (void)c, (void)ldc;
+    return false;
+}
+
+void flow_transpose(int m, int n, const real *a, int lda, real *out, int ldo)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            out[(size_t)j * (size_t)ldo + (size_t)i] = a[(size_t)i * (size_t)lda + (size_t)j];
+}
+
+void flow_gemm_library(char *out, size_t size)
+{
+    snprintf(out, size, "CBLAS");
+}
+
+#endif
 
 void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
                real beta, real *c, int ldc)
@@ -68,22 +237,21 @@ void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const re
         scale(m, n, beta, c, ldc);
         return;
     }
-    int their_threads = omp_get_max_threads != NULL ? omp_get_max_threads() : 1;
-    if (their_threads != 1)
-        omp_set_num_threads(1);
     double began = flow_profile_begin_product();
     multiply(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
     flow_profile_end_product(began);
-    if (their_threads != 1)
-        omp_set_num_threads(their_threads);
 }
 
-void flow_gemm_library(char *out, size_t size)
+void flow_gemm_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
+                   const real *const *b, int ldb, real beta, real *c, int ldc)
 {
-#ifdef USE_DNNL
-    const dnnl_version_t *version = dnnl_version();
-    snprintf(out, size, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
-#else
-    snprintf(out, size, "CBLAS");
-#endif
+    if (count > 1 && m > 0 && n > 0 && k > 0) {
+        double began = flow_profile_begin_product();
+        bool done = multiply_sum(transpose_a, count, m, n, k, a, lda, b, ldb, beta, c, ldc);
+        flow_profile_end_product(began);
+        if (done)
+            return;
+    }
+    for (int p = 0; p < count; p++)
+        flow_gemm(transpose_a, false, m, n, k, a[p], lda, b[p], ldb, p == 0 ? beta : 1, c, ldc);
 }

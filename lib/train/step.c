@@ -143,7 +143,7 @@ static void load(flow_step *step, int item)
     const flow_batch *batch = &step->batch;
     int64_t first = (int64_t)item * FLOW_TILE, left = batch->n - first;
     at->n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE;
-    at->n = (at->n_rows + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
+    at->n = (at->n_rows + FLOW_GRAIN - 1) / FLOW_GRAIN * FLOW_GRAIN;
     if (batch->rows != NULL)
         flow_tile_load_padded(step->f, at->ws, batch->rows + (size_t)first * batch->stride, batch->stride, at->n_rows,
                               at->n);

@@ -249,12 +249,10 @@ static double live_of(const flow_linear *l)
 static double computed_of(const flow_linear *l, int kind)
 {
     double computed = 0;
-    for (int q = 0; kind == 0 && q < l->n_panels; q++)
+    for (int q = 0; kind != 1 && q < l->n_panels; q++)
         computed += (double)l->panels[q].count * l->panels[q].depth;
     for (int q = 0; kind == 1 && q < l->n_patches; q++)
-        computed += (double)l->patches[q].count * (l->patches[q].to - l->patches[q].from);
-    for (int q = 0; kind == 2 && q < l->n_groups; q++)
-        computed += (double)l->groups[q].panel.count * l->groups[q].panel.depth;
+        computed += (double)l->patches[q].planes * l->patches[q].count * (l->patches[q].to - l->patches[q].from);
     return computed;
 }
 
@@ -282,7 +280,7 @@ static void print_product(const measurement *m, int l, int kind)
     bench_figure share = bench_ratio(&m->peak, item, ROUNDS);
     char shape[32];
     snprintf(shape, sizeof shape, "%d -> %d", linear->n_in, linear->n_out);
-    int calls = kind == 0 ? linear->n_panels : kind == 1 ? linear->n_patches : linear->n_groups;
+    int calls = kind == 1 ? linear->n_patches : linear->n_panels;
     printf("    %-12s %-24s %5d %7.0f %% %9.1f %6.0f %%\n", kind == 0 ? shape : "", names[kind], calls,
            100 * live_of(linear) / computed, flops / bench_seconds(item, ROUNDS) / 1e9,
            100 * share.median * flops / bench_peak_flops(1));
