@@ -8,6 +8,7 @@
 
 #include "nn/panels.h"
 #include "num/gemm.h"
+#include "num/prefetch.h"
 
 static int extent_of(const flow_linear *linear, int unit)
 {
@@ -88,8 +89,15 @@ static void apply(const flow_linear *linear, const real *weights, int n, const f
 void flow_linear_apply(const flow_linear *linear, const real *weights, int n, const real *x, flow_activation kind,
                        real *pre, real *y)
 {
-    for (int p = 0; p < linear->n_panels; p++)
+    for (int p = 0; p < linear->n_panels; p++) {
+        if (p + 1 < linear->n_panels) {
+            const flow_panel *next = &linear->panels[p + 1];
+            flow_prefetch(next->count, next->depth,
+                          weights + linear->weight + (size_t)next->first * (size_t)linear->n_in,
+                          (size_t)next->stride * (size_t)linear->n_in);
+        }
         apply(linear, weights, n, &linear->panels[p], x, kind, pre, y);
+    }
 }
 
 void flow_linear_apply_units(const flow_linear *linear, const real *weights, int n, int first, int last, const real *x,
@@ -120,8 +128,18 @@ static void add_patch(const flow_linear *linear, const real *w, int n, const flo
 
 void flow_linear_backward(const flow_linear *linear, const real *weights, int n, const real *gpre, real *gx)
 {
-    for (int p = 0; p < linear->n_patches; p++)
+    for (int p = 0; p < linear->n_patches; p++) {
+        if (p + 1 < linear->n_patches) {
+            const flow_patch *next = &linear->patches[p + 1];
+            for (int plane = 0; plane < next->planes; plane++) {
+                size_t unit = (size_t)next->first + (size_t)plane * (size_t)next->plane;
+                flow_prefetch(next->count, next->to - next->from,
+                              weights + linear->weight + unit * (size_t)linear->n_in + (size_t)next->from,
+                              (size_t)linear->n_in);
+            }
+        }
         add_patch(linear, weights + linear->weight, n, &linear->patches[p], 0, gpre, gx);
+    }
 }
 
 void flow_linear_backward_units(const flow_linear *linear, const real *weights, int n, int first, int last,

@@ -131,22 +131,34 @@ static void add_wide(const job *j, int k, int strip)
  * lines are as long as there are units, and g that is turned. */
 enum { NARROW = 12 };
 
-static void add_narrow_panel(const job *j, int k, const flow_panel *panel)
+/* Units [first, last), `depth` inputs. */
+static void add_narrow_units(const job *j, int k, int first, int last, int depth)
 {
     const flow_linear *linear = j->tapes[0].records[k].linear;
     real turned[FLOW_PANEL * FLOW_TILE], sums[NARROW * FLOW_PANEL]; /* (n, units); (depth, units) */
-    int units = panel->count;
+    int units = last - first;
     for (int t = 0; t < j->n_tapes; t++) {
         const flow_record *entry = &j->tapes[t].records[k];
         int n = j->tapes[t].n;
-        flow_transpose(units, n, entry->g + (size_t)panel->first * (size_t)n, panel->stride * n, turned, units);
-        flow_gemm(false, false, panel->depth, units, n, entry->x, n, turned, units, t > 0, sums, units);
+        flow_transpose(units, n, entry->g + (size_t)first * (size_t)n, n, turned, units);
+        flow_gemm(false, false, depth, units, n, entry->x, n, turned, units, t > 0, sums, units);
     }
     for (int p = 0; p < units; p++) {
-        size_t unit = (size_t)panel->first + (size_t)p * (size_t)panel->stride;
-        int live = linear->extent != NULL ? linear->extent[unit] : linear->n_in;
+        size_t unit = (size_t)(first + p);
+        int live = linear->extent != NULL ? linear->extent[unit] : depth;
         for (int i = 0; i < live; i++)
             j->gradient[linear->weight + unit * (size_t)linear->n_in + (size_t)i] += sums[i * units + p];
+    }
+}
+
+static void add_narrow(const job *j, int k)
+{
+    const flow_linear *linear = j->tapes[0].records[k].linear;
+    for (int first = 0; first < linear->n_out; first += FLOW_PANEL / 2) {
+        int last = min(first + FLOW_PANEL / 2, linear->n_out), depth = linear->extent != NULL ? 0 : linear->n_in;
+        for (int unit = first; linear->extent != NULL && unit < last; unit++)
+            depth = linear->extent[unit] > depth ? linear->extent[unit] : depth;
+        add_narrow_units(j, k, first, last, depth);
     }
 }
 
@@ -157,8 +169,7 @@ static void add_products(const job *j, int k, int strip)
         add_wide(j, k, strip);
         return;
     }
-    for (int p = 0; p < linear->n_panels; p++)
-        add_narrow_panel(j, k, &linear->panels[p]);
+    add_narrow(j, k);
 }
 
 static void add_biases(const job *j, int k)
@@ -179,9 +190,9 @@ static void add_item(void *context, int item, int thread)
 {
     (void)thread;
     const job *j = context;
-    int k = 0;
+    int k = j->tapes[0].n_records - 1; /* from what was recorded last, which may be in the cache still */
     while (item >= items_of(&j->tapes[0].records[k]))
-        item -= items_of(&j->tapes[0].records[k++]);
+        item -= items_of(&j->tapes[0].records[k--]);
     const flow_record *first = &j->tapes[0].records[k];
     if (first->linear != NULL) {
         if (first->linear->n_in > 0)
