@@ -30,16 +30,10 @@ void flow_tape_sums(flow_tape *tape, size_t offset, int rows, const real *sums)
     record(tape, (flow_record){.offset = offset, .rows = rows, .g = sums, .summed = true});
 }
 
-static void add_sums(int rows, int n, const real *g, real *out)
-{
-    for (int r = 0; r < rows; r++)
-        out[r] += flow_sum(n, g + (size_t)r * (size_t)n);
-}
-
 static void add_vector(const flow_record *entry, int n, real *out)
 {
     if (!entry->summed) {
-        add_sums(entry->rows, n, entry->g, out);
+        flow_add_sums(entry->rows, n, entry->g, out);
         return;
     }
     for (int r = 0; r < entry->rows; r++)
@@ -176,7 +170,7 @@ static void add_biases(const job *j, int k)
 {
     const flow_linear *linear = j->tapes[0].records[k].linear;
     for (int t = 0; t < j->n_tapes; t++)
-        add_sums(linear->n_out, j->tapes[t].n, j->tapes[t].records[k].g, j->gradient + linear->bias);
+        flow_add_sums(linear->n_out, j->tapes[t].n, j->tapes[t].records[k].g, j->gradient + linear->bias);
 }
 
 void flow_tapes_products(const flow_tape *tapes, int n_tapes, int k, real *gradient)

@@ -1,21 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "num/reduce.h"
 
+#include <assert.h>
+
 #include "num/simd.h"
 
-/* Both keep FLOW_LANES partial sums and add these pairwise. */
+/* All keep FLOW_LANES partial sums and add these pairwise. */
+
+static inline real total(real *lanes)
+{
+    for (int k = 0; k < 8; k++)
+        lanes[k] += lanes[k + 8];
+    for (int k = 0; k < 4; k++)
+        lanes[k] += lanes[k + 4];
+    for (int k = 0; k < 2; k++)
+        lanes[k] += lanes[k + 2];
+    return lanes[0] + lanes[1];
+}
+
+static_assert(FLOW_LANES == 16, "total() adds so many");
 
 FLOW_MULTIVERSION
-real flow_sum(int n, const real *a)
+void flow_add_sums(int m, int n, const real *restrict a, real *restrict out)
 {
-    real lanes[FLOW_LANES] = {0};
-    for (int j = 0; j < n; j += FLOW_LANES)
-        for (int k = 0; k < FLOW_LANES; k++)
-            lanes[k] += a[j + k];
-    for (int half = FLOW_LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            lanes[k] += lanes[k + half];
-    return lanes[0];
+    for (int i = 0; i < m; i++, a += n) {
+        real lanes[FLOW_LANES] = {0};
+        for (int j = 0; j < n; j += FLOW_LANES)
+            for (int k = 0; k < FLOW_LANES; k++)
+                lanes[k] += a[j + k];
+        out[i] += total(lanes);
+    }
 }
 
 FLOW_MULTIVERSION
@@ -25,8 +39,12 @@ real flow_dot(int n, const real *a, const real *b)
     for (int j = 0; j < n; j += FLOW_LANES)
         for (int k = 0; k < FLOW_LANES; k++)
             lanes[k] += a[j + k] * b[j + k];
-    for (int half = FLOW_LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            lanes[k] += lanes[k + half];
-    return lanes[0];
+    return total(lanes);
+}
+
+real flow_sum(int n, const real *a)
+{
+    real sum = 0;
+    flow_add_sums(1, n, a, &sum);
+    return sum;
 }

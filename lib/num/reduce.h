@@ -9,6 +9,9 @@
 /* a_0 + a_1 + ... */
 real flow_sum(int n, const real *a);
 
+/* out (m) += the sums of the lines of a (m, n) */
+void flow_add_sums(int m, int n, const real *a, real *out);
+
 /* a_0 b_0 + a_1 b_1 + ... */
 real flow_dot(int n, const real *a, const real *b);
 
