@@ -243,8 +243,8 @@ asan: build/asan/flowctl build/asan-double/flowctl
 ##   check          every test; installs what is missing; ends with "N passed, N failed"
 check: release double asan $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) \
        $(addprefix build/,$(BENCH))
-	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) \
-	    $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(BATS_RUNS) $(INSTALL_EXAMPLE)
+	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh scripts/check_kernels.sh \
+	    $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(BATS_RUNS) $(INSTALL_EXAMPLE)
 
 ##   test-unit test-contract test-density test-cli test-fuzz test-install
 ##                  one kind of test in its cheapest build

@@ -28,9 +28,9 @@ static void watch(int number)
         sigaction(number, &action, NULL);
 }
 
-/* The handler runs on a stack of its own. A signal that arrives within one of the kernels that oneDNN 2.6 generates for
- * AVX-512 would else leave the heap corrupted: its frame, several kilobytes with those registers, goes where the stack
- * pointer points, and that need not be the stack there. */
+/* The handler runs on a stack of its own. The frame of a signal, several kilobytes with the registers of AVX-512, goes
+ * where the stack pointer points; in kernels that are made at run time (oneDNN's, for one) that need not be the stack,
+ * and the heap was found corrupted. */
 static void take_another_stack(void)
 {
     enum { BYTES = 1 << 17 };

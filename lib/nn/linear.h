@@ -26,9 +26,10 @@
 #include "nn/params.h"
 #include "num/real.h"
 
-/* The most units in a panel: few enough for the activation to find what the product wrote in the cache. And inputs whose
- * gradients at the weights one thread forms. */
-enum { FLOW_PANEL = 128, FLOW_STRIP = 64 };
+enum {
+    FLOW_PANEL = 128, /* the most units in a panel: the activation finds in the cache what the product wrote */
+    FLOW_STRIP = 64   /* inputs whose gradients at the weights one thread forms */
+};
 
 /* Units first, first + stride, ..., `count` of them, and the inputs [0, depth) the widest of them sees. */
 typedef struct flow_panel {

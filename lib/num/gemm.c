@@ -65,7 +65,7 @@ static void scale(int m, int n, real beta, real *c, int ldc)
 #ifndef FLOW_NO_XSMM
 
 /* A kernel is made for each shape that occurs, and no shape is larger than this: layers of any size share kernels. */
-enum { ROWS = 512, COLUMNS = 256, DEPTH = 512 };
+enum { ROWS = 512, COLUMNS = 256, DEPTH = 512, PAIRS = 32 };
 
 #ifdef FLOW_DOUBLE
 typedef libxsmm_dmmfunction kernel;
@@ -180,14 +180,18 @@ static void multiply(bool transpose_a, bool transpose_b, int m, int n, int k, co
 static bool multiply_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
                          const real *const *b, int ldb, real beta, real *c, int ldc)
 {
-    if (m > ROWS || n > COLUMNS || k > DEPTH || (beta != 0 && beta != 1))
+    if (count > PAIRS || m > ROWS || n > COLUMNS || k > DEPTH || (beta != 0 && beta != 1))
         return false;
     const shape s = {n, m, k, ldb, lda, ldc, transpose_a, beta != 0, 1, 1};
     const entry *e = find_kernel(&s);
+    if (e->sum == NULL)
+        return false;
+    const real *left[PAIRS], *right[PAIRS]; /* the kernel moves the pointers as it goes */
+    memcpy(left, b, (size_t)count * sizeof *left);
+    memcpy(right, a, (size_t)count * sizeof *right);
     const unsigned long long n_pairs = (unsigned long long)count;
-    if (e->sum != NULL)
-        e->sum((const real **)b, (const real **)a, c, &n_pairs); /* which it only reads */
-    return e->sum != NULL;
+    e->sum(left, right, c, &n_pairs);
+    return true;
 }
 
 void flow_transpose(int m, int n, const real *a, int lda, real *out, int ldo)

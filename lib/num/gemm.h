@@ -21,8 +21,7 @@
 void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
                real beta, real *c, int ldc);
 
-/* C = beta * C + the sum of op(A_p) * B_p over `count` pairs of matrices a[p], b[p]: one product whose k lies in pieces.
- */
+/* C = beta * C + the sum of op(A_p) * B_p over `count` pairs of matrices a[p], b[p]: one product, its k in pieces. */
 void flow_gemm_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
                    const real *const *b, int ldb, real beta, real *c, int ldc);
 

@@ -18,8 +18,8 @@ typedef float real;
 
 enum {
     FLOW_LANES = 16, /* every tile holds a multiple of this many rows: whole vectors at every width, no tails */
-    /* What tiles of data are filled up to. Pairs of vectors, because the kernels of libxsmm add up a single one in another
-     * order: a row would know in what company it is. */
+    /* What tiles of data are filled up to. Pairs of vectors, because the kernels of libxsmm add up a single one in
+     * another order: a row would know in what company it is. */
     FLOW_GRAIN = 32,
     FLOW_TILE = 128 /* the most rows in a tile; with it a tile's activations stay in the L2 cache */
 };
