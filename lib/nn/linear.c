@@ -2,6 +2,7 @@
 #include "nn/linear.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,16 +87,27 @@ static void apply(const flow_linear *linear, const real *weights, int n, const f
     }
 }
 
+/* The weights of small layers are in the cache as it is. */
+static bool is_fetched(const flow_linear *linear)
+{
+    enum { SMALL = 1 << 16 };
+    return (int64_t)linear->n_in * linear->n_out > SMALL;
+}
+
+static void fetch_panel(const flow_linear *linear, const real *w, int p)
+{
+    if (p >= linear->n_panels || !is_fetched(linear))
+        return;
+    const flow_panel *panel = &linear->panels[p];
+    size_t n_in = (size_t)linear->n_in;
+    flow_prefetch(panel->count, panel->depth, w + (size_t)panel->first * n_in, (size_t)panel->stride * n_in);
+}
+
 void flow_linear_apply(const flow_linear *linear, const real *weights, int n, const real *x, flow_activation kind,
                        real *pre, real *y)
 {
     for (int p = 0; p < linear->n_panels; p++) {
-        if (p + 1 < linear->n_panels) {
-            const flow_panel *next = &linear->panels[p + 1];
-            flow_prefetch(next->count, next->depth,
-                          weights + linear->weight + (size_t)next->first * (size_t)linear->n_in,
-                          (size_t)next->stride * (size_t)linear->n_in);
-        }
+        fetch_panel(linear, weights + linear->weight, p + 1);
         apply(linear, weights, n, &linear->panels[p], x, kind, pre, y);
     }
 }
@@ -126,19 +138,24 @@ static void add_patch(const flow_linear *linear, const real *w, int n, const flo
         add_patch(linear, w, n, patch, plane + count, gpre, gx);
 }
 
+static void fetch_patch(const flow_linear *linear, const real *w, int p)
+{
+    if (p >= linear->n_patches || !is_fetched(linear))
+        return;
+    const flow_patch *patch = &linear->patches[p];
+    size_t n_in = (size_t)linear->n_in;
+    for (int plane = 0; plane < patch->planes; plane++) {
+        size_t unit = (size_t)patch->first + (size_t)plane * (size_t)patch->plane;
+        flow_prefetch(patch->count, patch->to - patch->from, w + unit * n_in + (size_t)patch->from, n_in);
+    }
+}
+
 void flow_linear_backward(const flow_linear *linear, const real *weights, int n, const real *gpre, real *gx)
 {
+    const real *w = weights + linear->weight;
     for (int p = 0; p < linear->n_patches; p++) {
-        if (p + 1 < linear->n_patches) {
-            const flow_patch *next = &linear->patches[p + 1];
-            for (int plane = 0; plane < next->planes; plane++) {
-                size_t unit = (size_t)next->first + (size_t)plane * (size_t)next->plane;
-                flow_prefetch(next->count, next->to - next->from,
-                              weights + linear->weight + unit * (size_t)linear->n_in + (size_t)next->from,
-                              (size_t)linear->n_in);
-            }
-        }
-        add_patch(linear, weights + linear->weight, n, &linear->patches[p], 0, gpre, gx);
+        fetch_patch(linear, w, p + 1);
+        add_patch(linear, w, n, &linear->patches[p], 0, gpre, gx);
     }
 }
 
