@@ -71,8 +71,8 @@ static double time_of_periodic(const flow_linear *linear)
 {
     double time = 0;
     for (int first = 0; first < linear->period; first++) {
-        int count = count_alike(linear, first);
-        time += count / FLOW_PANEL * time_of_product(0, 0) + time_of_product(count, linear->extent[first]);
+        int count = count_alike(linear, first), more = count / FLOW_PANEL;
+        time += more * time_of_product(0, 0) + time_of_product(count, linear->extent[first]);
     }
     return time;
 }

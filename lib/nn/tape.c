@@ -122,48 +122,43 @@ static void add_wide(const job *j, int k, int strip)
 }
 
 /* With few inputs their products are narrower than the vectors of the processor. Then it is x g' that is formed, whose
- * lines are as long as there are units, and g that is turned. */
-enum { NARROW = 12 };
+ * lines are as long as there are units, and g that is turned: FEW_UNITS at a time, which see about the same. */
+enum { FEW_INPUTS = 12, FEW_UNITS = 64 };
 
-/* Units [first, last), `depth` inputs. */
-static void add_narrow_units(const job *j, int k, int first, int last, int depth)
+static int live_inputs(const flow_linear *linear, int unit)
+{
+    return linear->extent != NULL ? linear->extent[unit] : linear->n_in;
+}
+
+static void add_narrow_units(const job *j, int k, int first, int units)
 {
     const flow_linear *linear = j->tapes[0].records[k].linear;
-    real turned[FLOW_PANEL * FLOW_TILE], sums[NARROW * FLOW_PANEL]; /* (n, units); (depth, units) */
-    int units = last - first;
+    real turned[FEW_UNITS * FLOW_TILE], sums[FEW_INPUTS * FEW_UNITS]; /* (n, units); (depth, units) */
+    int depth = 0;
+    for (int unit = first; unit < first + units; unit++)
+        depth = live_inputs(linear, unit) > depth ? live_inputs(linear, unit) : depth;
+    assert(j->n_tapes > 0); /* which the analyzer cannot know */
     for (int t = 0; t < j->n_tapes; t++) {
         const flow_record *entry = &j->tapes[t].records[k];
         int n = j->tapes[t].n;
         flow_transpose(units, n, entry->g + (size_t)first * (size_t)n, n, turned, units);
         flow_gemm(false, false, depth, units, n, entry->x, n, turned, units, t > 0, sums, units);
     }
-    for (int p = 0; p < units; p++) {
-        size_t unit = (size_t)(first + p);
-        int live = linear->extent != NULL ? linear->extent[unit] : depth;
-        for (int i = 0; i < live; i++)
-            j->gradient[linear->weight + unit * (size_t)linear->n_in + (size_t)i] += sums[i * units + p];
-    }
-}
-
-static void add_narrow(const job *j, int k)
-{
-    const flow_linear *linear = j->tapes[0].records[k].linear;
-    for (int first = 0; first < linear->n_out; first += FLOW_PANEL / 2) {
-        int last = min(first + FLOW_PANEL / 2, linear->n_out), depth = linear->extent != NULL ? 0 : linear->n_in;
-        for (int unit = first; linear->extent != NULL && unit < last; unit++)
-            depth = linear->extent[unit] > depth ? linear->extent[unit] : depth;
-        add_narrow_units(j, k, first, last, depth);
-    }
+    real *gw = j->gradient + linear->weight + (size_t)first * (size_t)linear->n_in;
+    for (int p = 0; p < units; p++, gw += linear->n_in)
+        for (int i = 0; i < live_inputs(linear, first + p); i++)
+            gw[i] += sums[i * units + p];
 }
 
 static void add_products(const job *j, int k, int strip)
 {
     const flow_linear *linear = j->tapes[0].records[k].linear;
-    if (linear->n_in > NARROW || j->n_tapes == 0) {
+    if (linear->n_in > FEW_INPUTS) {
         add_wide(j, k, strip);
         return;
     }
-    add_narrow(j, k);
+    for (int first = 0; first < linear->n_out; first += FEW_UNITS)
+        add_narrow_units(j, k, first, min(linear->n_out - first, FEW_UNITS));
 }
 
 static void add_biases(const job *j, int k)

@@ -21,7 +21,7 @@ extern int omp_get_max_threads(void) __attribute__((weak));
 extern void omp_set_num_threads(int n) __attribute__((weak));
 
 /* OpenBLAS has threads of its own, for the whole process. Weak: another CBLAS does not have this. */
-extern void openblas_set_num_threads(int n) __attribute__((weak));
+extern void openblas_set_num_threads(int n) __attribute__((weak)); /* NOLINT(readability-redundant-declaration) */
 
 static void keep_on_one_thread(void)
 {
