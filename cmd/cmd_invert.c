@@ -130,7 +130,7 @@ static flow_status map_rows(const invert_args *args, session *s, input *in, sink
         if (status != FLOW_OK || n == 0)
             break;
         flow_end end = args->to == TO_LATENT ? FLOW_END_LATENT : FLOW_END_DATA;
-        flow_rows_round_trip(s->runner, end, from, n, to, logdet, missed);
+        flow_rows_round_trip(s->runner, end, from, n, to, args->logdet ? logdet : NULL, missed);
         for (size_t i = 0; i < n; i++) {
             memcpy(rows + i * width, to + i * d, d * sizeof *to);
             memcpy(rows + i * width + d, from + i * width + d, c * sizeof *to);

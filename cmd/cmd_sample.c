@@ -129,8 +129,8 @@ static flow_status draw(const sample_args *args, session *s, given *g, sink *out
         if (!(round_trip <= sum->round_trip)) /* a NaN is taken over, and stays */
             sum->round_trip = isnan(sum->round_trip) ? sum->round_trip : round_trip;
         if (!isfinite(round_trip) && sum->place[0] == '\0')
-            flow_rows_explain_draws(s->runner, (uint64_t)args->seed, at, n, args->temperature, context, &sum->failed,
-                                    sum->place, sizeof sum->place);
+            flow_rows_explain_draws(s->runner, (uint64_t)args->seed, at, n, args->temperature, context, args->logprob,
+                                    &sum->failed, sum->place, sizeof sum->place);
         for (size_t i = skip; i < n; i++) {
             bool finite = true;
             for (size_t k = 0; k < d; k++)

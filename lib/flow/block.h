@@ -57,6 +57,8 @@ typedef struct flow_pass {
     const flow_noise *noise; /* of the tile's rows; NULL and any kind but FLOW_NOISE_OF_PLACE: an evaluation, else
                                 training, where a block may estimate what it computes exactly elsewhere, and put a
                                 penalty on itself. The same for a map and its backward */
+    bool points_only;     /* maps only: nobody wants the log-determinants, which a block may leave out then; no backward
+                             follows */
     double *variance;     /* (n), maps only: a map whose log-determinant is an estimate adds its variance; NULL: nobody
                              wants to know */
     double *penalty;      /* (n), maps only: a map adds its penalty in training; NULL likewise */

@@ -101,6 +101,8 @@ static const flow_option options[] = {
     FLOW_OPTIONS_END,
 };
 
+static const flow_field_plan values_only = {.values_only = true};
+
 /* What evaluations of the field give, in training and elsewhere. An evaluation takes the exact trace if that is
  * affordable, whatever training does. */
 static flow_field_plan plan_of(const ffjord *block, bool trains)
@@ -122,6 +124,11 @@ static flow_field_plan plan_of(const ffjord *block, bool trains)
 static bool trains(const flow_pass *pass)
 {
     return pass->noise != NULL && pass->noise->kind == FLOW_NOISE_OF_PLACE;
+}
+
+static flow_field_plan plan_of_pass(const ffjord *block, const flow_pass *pass)
+{
+    return pass->points_only ? values_only : plan_of(block, trains(pass));
 }
 
 typedef struct work {
@@ -152,7 +159,7 @@ static void choose(void *context, int n, const int *columns)
 static size_t lay_out(const ffjord *block, const flow_field_plan *plan, int n, void *memory, work *w)
 {
     flow_layout layout = {.base = memory};
-    const int n_integrals = plan->values_only ? 1 : flow_field_n_integrands(plan);
+    const int n_integrals = flow_field_n_integrands(plan);
     const int n_slots = block->solver.tableau->n_stages;
     size_t solver = flow_ode_work_size(&block->solver, n_integrals, block->field.dim, n);
     w->ode = (flow_ode){.solver = &block->solver,
@@ -253,13 +260,13 @@ static void add_variance(const work *w, double *variance)
 static void map(const ffjord *block, const flow_pass *pass, bool down, const real *in, real *out, double *logdet)
 {
     work w;
-    const flow_field_plan plan = plan_of(block, trains(pass));
+    const flow_field_plan plan = plan_of_pass(block, pass);
     int n = pass->n;
     start(block, &plan, pass, &w);
     draw_probes(block, pass, in, &w);
     flow_field_start(&w.tile);
     flow_ode_solve(&w.ode, down, in, out, w.integrals);
-    for (int j = 0; j < n; j++)
+    for (int j = 0; j < n && !plan.values_only; j++)
         logdet[j] += w.integrals[j];
     for (int j = 0; j < n && plan.penalises && pass->penalty != NULL; j++)
         pass->penalty[j] += down ? -w.integrals[n + j] : w.integrals[n + j];
@@ -307,12 +314,10 @@ static void to_data_backward(const void *self, const flow_pass *pass, const real
 static bool explain(const void *self, const flow_pass *pass, int column, char *text, size_t size)
 {
     work w;
-    const flow_field_plan plan = plan_of(self, trains(pass));
+    const flow_field_plan plan = plan_of_pass(self, pass);
     start(self, &plan, pass, &w);
     return flow_ode_explain(&w.ode, column, text, size);
 }
-
-static const flow_field_plan values_only = {.values_only = true};
 
 static void velocity(const void *self, const flow_pass *pass, const real *at, real *f)
 {

@@ -63,7 +63,7 @@ flow_status flow_solver_new(flow_solver *out, flow_json *spec, flow_error *err);
  * A column must come out the same, to the last bit, with any n. Where `select` is NULL all are always evaluated. */
 typedef struct flow_ode_rate {
     void *context;
-    int n_integrals; /* from 1 to FLOW_ODE_INTEGRALS */
+    int n_integrals; /* from 0 to FLOW_ODE_INTEGRALS */
     void (*apply)(void *context, int slot, bool keeps, const real *at, real *f, real *integrands);
     void (*backward)(void *context, int slot, const real *at, const real *gf, const real *gintegrands, bool sums,
                      real *gx);

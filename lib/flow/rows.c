@@ -155,6 +155,23 @@ static void count(worker *w, const span *s)
     flow_effort_count(&w->effort[w->ws->from_data ? FLOW_END_LATENT : FLOW_END_DATA], w->ws, s->n_rows);
 }
 
+/* The tile in w->ws->x to the latent end, and that in w->ws->a to the data. */
+static const real *to_latent(const flow_runner *runner, worker *w, bool points_only)
+{
+    const real *z;
+    w->ws->points_only = points_only;
+    flow_tile_to_latent(runner->f, runner->weights, w->ws, FLOW_TILE, &z);
+    w->ws->points_only = false;
+    return z;
+}
+
+static void to_data(const flow_runner *runner, worker *w, bool points_only)
+{
+    w->ws->points_only = points_only;
+    flow_tile_to_data(runner->f, runner->weights, w->ws, FLOW_TILE);
+    w->ws->points_only = false;
+}
+
 /* w->logp and w->variance of the tile that is in w->ws->x, and the latents of its last draw. */
 static const real *evaluate(const flow_runner *runner, worker *w, const span *s)
 {
@@ -216,6 +233,18 @@ static double turn_of(const flow *f, size_t i)
     return f->circular != NULL && f->circular[i] ? 2 * FLOW_PI : 0;
 }
 
+/* Where equations are solved, log-determinants have a say in the steps. Whoever asks for them is to get the same points
+ * as everybody, so they come from a solve of their own. */
+static bool solves_again(const job *j)
+{
+    return j->logdet != NULL && flow_n_solvers(j->runner->f) > 0;
+}
+
+static void store_logdet(const job *j, const worker *w, const span *s)
+{
+    memcpy(j->logdet + s->first, w->ws->logdet, (size_t)s->n_rows * sizeof *j->logdet);
+}
+
 static void to_latent_tile(void *context, int item, int thread)
 {
     job *j = context;
@@ -229,20 +258,25 @@ static void to_latent_tile(void *context, int item, int thread)
         memcpy(w->x, w->ws->x, (size_t)f->dim * FLOW_TILE * sizeof *w->x);
         load(j, w, &s);
     }
-    const real *z;
-    flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
+    if (solves_again(j)) {
+        to_latent(j->runner, w, false);
+        count(w, &s);
+        store_logdet(j, w, &s);
+        load(j, w, &s);
+    }
+    const real *z = to_latent(j->runner, w, true);
     count(w, &s);
     w->ws->noise = no_noise;
     keep_latents(f, w->ws, z);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
-    if (j->logdet != NULL)
-        memcpy(j->logdet + s.first, w->ws->logdet, (size_t)s.n_rows * sizeof *j->logdet);
+    if (j->logdet != NULL && !solves_again(j))
+        store_logdet(j, w, &s);
     if (j->difference == NULL)
         return;
     size_t n_values = (size_t)f->dim * FLOW_TILE;
     for (size_t k = 0; k < n_values; k++)
         w->ws->a[k] = (real)w->ws->x[k];
-    flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
+    to_data(j->runner, w, true);
     count(w, &s);
     for (size_t k = 0; k < n_values; k++)
         w->ws->x[k] = flow_circle_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / FLOW_TILE] : 0);
@@ -265,18 +299,23 @@ static void to_data_tile(void *context, int item, int thread)
     load(j, w, &s);
     for (size_t k = 0; k < n_values; k++)
         w->z[k] = w->ws->a[k] = (real)w->ws->x[k];
-    flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
+    if (solves_again(j)) {
+        to_data(j->runner, w, false);
+        count(w, &s);
+        store_logdet(j, w, &s);
+        memcpy(w->ws->a, w->z, n_values * sizeof *w->z);
+    }
+    to_data(j->runner, w, true);
     count(w, &s);
-    if (j->logdet != NULL)
-        memcpy(j->logdet + s.first, w->ws->logdet, (size_t)s.n_rows * sizeof *j->logdet);
+    if (j->logdet != NULL && !solves_again(j))
+        store_logdet(j, w, &s);
     memcpy(w->x, w->ws->x, n_values * sizeof *w->x);
     flow_tile_round(f, w->ws, FLOW_TILE);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
     if (j->difference == NULL)
         return;
-    const real *z;
     memcpy(w->ws->x, w->x, n_values * sizeof *w->x);
-    flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
+    const real *z = to_latent(j->runner, w, true);
     count(w, &s);
     keep_latents(f, w->ws, z);
     for (size_t k = 0; k < n_values; k++)
@@ -313,6 +352,11 @@ static double largest_difference(const flow *f, int n_rows, const real *a, const
     return largest;
 }
 
+static void compare(const flow_runner *runner, worker *w, const span *s, const real *z)
+{
+    w->round_trip = fmax(w->round_trip, largest_difference(runner->f, s->n_rows, z, w->z));
+}
+
 static void sample_tile(void *context, int item, int thread)
 {
     job *j = context;
@@ -323,26 +367,26 @@ static void sample_tile(void *context, int item, int thread)
         flow_tile_load_context(f, w->ws, j->context + s.first * (size_t)f->context.n, s.n_rows, FLOW_TILE);
     flow_tile_draw(f, j->runner->weights, w->ws, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature);
     memcpy(w->z, w->ws->a, (size_t)f->dim * FLOW_TILE * sizeof *w->z);
-    flow_tile_to_data(f, j->runner->weights, w->ws, FLOW_TILE);
+    to_data(j->runner, w, true);
     count(w, &s);
-    const real *z = NULL;
-    if (f->n_discrete > 0 && j->check) { /* what is rounded does not come back to where it was */
-        size_t bytes = (size_t)f->dim * FLOW_TILE * sizeof *w->x;
+    size_t bytes = (size_t)f->dim * FLOW_TILE * sizeof *w->x;
+    const real *z;
+    bool by_logp = j->logp != NULL && f->n_discrete == 0; /* what is rounded does not come back to where it was */
+    if (j->check && !by_logp) {
         memcpy(w->x, w->ws->x, bytes);
-        flow_tile_to_latent(f, j->runner->weights, w->ws, FLOW_TILE, &z);
+        z = to_latent(j->runner, w, true);
         count(w, &s);
-        w->round_trip = fmax(w->round_trip, largest_difference(f, s.n_rows, z, w->z));
+        compare(j->runner, w, &s, z);
         memcpy(w->ws->x, w->x, bytes);
     }
     flow_tile_round(f, w->ws, FLOW_TILE);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
-    if (j->logp == NULL && (f->n_discrete > 0 || !j->check))
+    if (j->logp == NULL)
         return;
     z = evaluate(j->runner, w, &s);
-    if (j->logp != NULL)
-        memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
-    if (f->n_discrete == 0)
-        w->round_trip = fmax(w->round_trip, largest_difference(f, s.n_rows, z, w->z));
+    memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
+    if (by_logp)
+        compare(j->runner, w, &s, z);
 }
 
 void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
@@ -360,28 +404,39 @@ void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, si
 
 /* ---- what is the matter with a row ---- */
 
-/* From z in ws->a or x in ws->x to the latent end, and from there to the data end, in which order ever. */
-static bool explain_tile(const flow_runner *runner, bool latent, bool back, int column, char *text, size_t size)
+/* Of z in ws->a or x in ws->x, which stay; first as points alone. Densities come from the way to the latent end. */
+static bool explain_way(const flow_runner *runner, bool latent, int column, char *text, size_t size)
 {
     const flow *f = runner->f;
     worker *w = &runner->workers[0];
     flow_workspace *ws = w->ws;
     size_t count = (size_t)f->dim * FLOW_TILE;
-    const real *z;
-    for (int way = 0; way < (back ? 2 : 1); way++, latent = !latent) {
-        memcpy(w->x, ws->x, count * sizeof *w->x);
-        memcpy(w->z, ws->a, count * sizeof *w->z);
-        if (latent ? flow_tile_culprit(f, runner->weights, ws, FLOW_TILE, column, text, size)
-                   : flow_tile_data_culprit(f, runner->weights, ws, FLOW_TILE, column, text, size))
-            return true;
+    bool found = false;
+    memcpy(w->x, ws->x, count * sizeof *w->x);
+    memcpy(w->z, ws->a, count * sizeof *w->z);
+    for (int k = 0; k < (latent ? 2 : 1) && !found; k++) {
+        ws->points_only = k == 0;
+        found = latent ? flow_tile_culprit(f, runner->weights, ws, FLOW_TILE, column, text, size)
+                       : flow_tile_data_culprit(f, runner->weights, ws, FLOW_TILE, column, text, size);
+        ws->points_only = false;
         memcpy(ws->x, w->x, count * sizeof *w->x);
         memcpy(ws->a, w->z, count * sizeof *w->z);
-        if (latent) {
-            flow_tile_to_latent(f, runner->weights, ws, FLOW_TILE, &z);
-            memmove(ws->a, z, count * sizeof *z);
-        } else {
-            flow_tile_to_data(f, runner->weights, ws, FLOW_TILE);
-        }
+    }
+    return found;
+}
+
+/* From z in ws->a or x in ws->x to the other end, and from there back. */
+static bool explain_tile(const flow_runner *runner, bool latent, bool back, int column, char *text, size_t size)
+{
+    const flow *f = runner->f;
+    worker *w = &runner->workers[0];
+    for (int way = 0; way < (back ? 2 : 1); way++, latent = !latent) {
+        if (explain_way(runner, latent, column, text, size))
+            return true;
+        if (latent)
+            memmove(w->ws->a, to_latent(runner, w, true), (size_t)f->dim * FLOW_TILE * sizeof *w->ws->a);
+        else
+            to_data(runner, w, true);
     }
     return false;
 }
@@ -403,13 +458,13 @@ bool flow_rows_explain(flow_runner *runner, flow_end to, bool back, const double
 }
 
 /* The first column that is not finite at either end. */
-static int first_failure(const flow_runner *runner, int n_rows)
+static int first_failure(const flow_runner *runner, bool has_logp, int n_rows)
 {
     const flow *f = runner->f;
-    flow_workspace *ws = runner->workers[0].ws;
-    const real *z;
-    flow_tile_to_data(f, runner->weights, ws, FLOW_TILE);
-    flow_tile_to_latent(f, runner->weights, ws, FLOW_TILE, &z); /* NaN where x is not finite */
+    worker *w = &runner->workers[0];
+    const flow_workspace *ws = w->ws;
+    to_data(runner, w, true);
+    const real *z = to_latent(runner, w, !has_logp); /* NaN where x is not finite */
     for (int j = 0; j < n_rows; j++)
         for (int i = 0; i < f->dim; i++)
             if (!isfinite(z[i * FLOW_TILE + j]) || !isfinite(ws->logdet[j]))
@@ -418,7 +473,7 @@ static int first_failure(const flow_runner *runner, int n_rows)
 }
 
 bool flow_rows_explain_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
-                             const double *context, uint64_t *row, char *text, size_t size)
+                             const double *context, bool has_logp, uint64_t *row, char *text, size_t size)
 {
     const flow *f = runner->f;
     flow_workspace *ws = runner->workers[0].ws;
@@ -427,7 +482,7 @@ bool flow_rows_explain_draws(flow_runner *runner, uint64_t seed, uint64_t first_
         if (f->context.n > 0)
             flow_tile_load_context(f, ws, context + at * (size_t)f->context.n, n_rows, FLOW_TILE);
         flow_tile_draw(f, runner->weights, ws, FLOW_TILE, seed, first_row + at, temperature);
-        int j = first_failure(runner, n_rows);
+        int j = first_failure(runner, has_logp, n_rows);
         if (j < 0)
             continue;
         *row = first_row + at + (uint64_t)j;

@@ -3,6 +3,9 @@
  * Rows are row-major (n, d + c) in the units of the data, of a conditional flow with the context behind the data or the
  * latents; they are cut into tiles of FLOW_TILE rows, always in the same way, so that no result depends on the number
  * of threads.
+ *
+ * Points do not depend on what else is asked for, to the last bit: where a flow solves equations, its log-determinants
+ * come from solves of their own, and cost that.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_ROWS_H
@@ -44,16 +47,17 @@ void flow_rows_round_trip(flow_runner *runner, flow_end to, const double *rows, 
 /* Draws of the rows first_row ... first_row + n - 1 of `seed` into x (n, d), given `context` (n, c; NULL when c is
  * 0). first_row is a multiple of FLOW_TILE; then the draws are the same however they are cut into calls. logp (n;
  * may be NULL) is the model's log-density of each draw, by the density direction; round_trip (may be NULL) receives
- * the largest |z - to_latent(to_data(z))| of these rows. */
+ * the largest |z - to_latent(to_data(z))| of these rows, with logp of the latents that logp is of. */
 void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
                       const double *context, double *x, double *logp, double *round_trip);
 
 /* For messages about rows whose results are not finite, what flow_tile_culprit says: of a row (d + c) on its way to
  * the other end, and with `back` on its way back. False, and an empty text, when all maps are finite there. */
 bool flow_rows_explain(flow_runner *runner, flow_end to, bool back, const double *row, char *text, size_t size);
-/* The same of the first draw among those that flow_rows_sample was asked for, there and back; its number into *row. */
+/* The same of the first draw among those that flow_rows_sample was asked for, with logp or without, there and back; its
+ * number into *row. */
 bool flow_rows_explain_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
-                             const double *context, uint64_t *row, char *text, size_t size);
+                             const double *context, bool has_logp, uint64_t *row, char *text, size_t size);
 /* What solving took on all ways to this end, those of round trips among them, since the runner was made or told to
  * forget. */
 flow_effort flow_runner_effort(const flow_runner *runner, flow_end to);

@@ -16,6 +16,7 @@ static flow_pass pass_of(const flow *f, const real *weights, const flow_workspac
                        .context = f->context.n > 0 ? ws->features : NULL,
                        .work = ws->areas[block],
                        .noise = &ws->noise,
+                       .points_only = ws->points_only,
                        .variance = ws->variance,
                        .penalty = ws->penalty,
                        .evaluations = ws->evaluations};

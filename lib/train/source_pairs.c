@@ -213,8 +213,11 @@ static flow_status make_workspaces(pair_source *source, flow_error *err)
     if (source->workspaces == NULL)
         return flow_error_memory(err, "reflow");
     flow_status status = FLOW_OK;
-    for (int t = 0; status == FLOW_OK && t < source->n_threads; t++)
+    for (int t = 0; status == FLOW_OK && t < source->n_threads; t++) {
         status = flow_workspace_new(&source->workspaces[t], source->f, FLOW_TILE, false, err);
+        if (status == FLOW_OK)
+            source->workspaces[t]->points_only = true;
+    }
     return status;
 }
 
