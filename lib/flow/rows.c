@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "flow/rows.h"
+#include "flow/rows_impl.h"
 
 #include <assert.h>
 #include <math.h>
@@ -8,25 +8,6 @@
 
 #include "flow/circle.h"
 #include "num/parallel.h"
-
-/* What one thread works with. */
-typedef struct worker {
-    flow_workspace *ws;
-    real *z;           /* (d, FLOW_TILE): the draw that a tile came from */
-    double *x;         /* (d, FLOW_TILE): a tile of data that is needed again */
-    double *logp;      /* (FLOW_TILE) */
-    double *variance;  /* (FLOW_TILE): of logp */
-    double *one;       /* (FLOW_TILE): of a single draw of the noise */
-    double round_trip; /* largest error this thread has seen */
-    flow_effort effort[FLOW_N_ENDS];
-} worker;
-
-struct flow_runner {
-    const flow *f;
-    const real *weights;
-    int n_threads;
-    worker *workers;
-};
 
 flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weights, int n_threads, flow_error *err)
 {
@@ -38,7 +19,7 @@ flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weight
     runner->workers = calloc((size_t)runner->n_threads, sizeof *runner->workers);
     flow_status status = runner->workers == NULL ? flow_error_memory(err, "threads") : FLOW_OK;
     for (int t = 0; status == FLOW_OK && t < runner->n_threads; t++) {
-        worker *w = &runner->workers[t];
+        flow_worker *w = &runner->workers[t];
         status = flow_workspace_new(&w->ws, f, FLOW_TILE, false, err);
         w->z = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->z);
         w->x = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->x);
@@ -73,6 +54,22 @@ void flow_runner_free(flow_runner *runner)
     free(runner);
 }
 
+const real *flow_worker_to_latent(const flow_runner *runner, flow_worker *w, bool points_only)
+{
+    const real *z;
+    w->ws->points_only = points_only;
+    flow_tile_to_latent(runner->f, runner->weights, w->ws, FLOW_TILE, &z);
+    w->ws->points_only = false;
+    return z;
+}
+
+void flow_worker_to_data(const flow_runner *runner, flow_worker *w, bool points_only)
+{
+    w->ws->points_only = points_only;
+    flow_tile_to_data(runner->f, runner->weights, w->ws, FLOW_TILE);
+    w->ws->points_only = false;
+}
+
 typedef struct job {
     flow_runner *runner;
     const double *in; /* rows, (n, d + c) */
@@ -103,17 +100,10 @@ static void run(job *j, flow_task *task)
     flow_parallel_for((int)((j->n + FLOW_TILE - 1) / FLOW_TILE), j->runner->n_threads, task, j);
 }
 
-static void load(const job *j, worker *w, const span *s)
+static void load(const job *j, flow_worker *w, const span *s)
 {
     const flow *f = j->runner->f;
     flow_tile_load_padded(f, w->ws, j->in + s->in, (size_t)flow_width(f), s->n_rows, FLOW_TILE);
-}
-
-static const flow_noise no_noise = {0};
-
-static flow_noise noise_of_draw(int draw)
-{
-    return (flow_noise){.kind = FLOW_NOISE_OF_ROW, .draw = draw};
 }
 
 /* log(exp(a) + exp(b)) */
@@ -124,7 +114,7 @@ static double log_add(double a, double b)
 }
 
 /* Adds the density of one more draw to w->logp and w->variance: that of a sum of densities, relative to its square. */
-static void add_draw(worker *w)
+static void add_draw(flow_worker *w)
 {
     for (int j = 0; j < FLOW_TILE; j++) {
         double sum = log_add(w->logp[j], w->one[j]);
@@ -150,35 +140,18 @@ void flow_runner_forget_effort(flow_runner *runner)
 }
 
 /* Counts the map that was just made. */
-static void count(worker *w, const span *s)
+static void count(flow_worker *w, const span *s)
 {
     flow_effort_count(&w->effort[w->ws->from_data ? FLOW_END_LATENT : FLOW_END_DATA], w->ws, s->n_rows);
 }
 
-/* The tile in w->ws->x to the latent end, and that in w->ws->a to the data. */
-static const real *to_latent(const flow_runner *runner, worker *w, bool points_only)
-{
-    const real *z;
-    w->ws->points_only = points_only;
-    flow_tile_to_latent(runner->f, runner->weights, w->ws, FLOW_TILE, &z);
-    w->ws->points_only = false;
-    return z;
-}
-
-static void to_data(const flow_runner *runner, worker *w, bool points_only)
-{
-    w->ws->points_only = points_only;
-    flow_tile_to_data(runner->f, runner->weights, w->ws, FLOW_TILE);
-    w->ws->points_only = false;
-}
-
 /* w->logp and w->variance of the tile that is in w->ws->x, and the latents of its last draw. */
-static const real *evaluate(const flow_runner *runner, worker *w, const span *s)
+static const real *evaluate(const flow_runner *runner, flow_worker *w, const span *s)
 {
     const flow *f = runner->f;
     const real *z;
     size_t bytes = (size_t)f->dim * FLOW_TILE * sizeof *w->x;
-    w->ws->noise = noise_of_draw(0);
+    w->ws->noise = flow_noise_of_draw(0);
     if (f->n_discrete > 0)
         memcpy(w->x, w->ws->x, bytes);
     flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->logp, &z);
@@ -186,21 +159,21 @@ static const real *evaluate(const flow_runner *runner, worker *w, const span *s)
     count(w, s);
     for (int k = 1; f->n_discrete > 0 && k < FLOW_NOISE_DRAWS; k++) {
         memcpy(w->ws->x, w->x, bytes);
-        w->ws->noise = noise_of_draw(k);
+        w->ws->noise = flow_noise_of_draw(k);
         flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->one, &z);
         count(w, s);
         add_draw(w);
     }
     for (int j = 0; f->n_discrete > 0 && j < FLOW_TILE; j++)
         w->logp[j] -= log(FLOW_NOISE_DRAWS);
-    w->ws->noise = no_noise;
+    w->ws->noise = (flow_noise){0};
     return z;
 }
 
 static void logp_tile(void *context, int item, int thread)
 {
     job *j = context;
-    worker *w = &j->runner->workers[thread];
+    flow_worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
     load(j, w, &s);
     evaluate(j->runner, w, &s);
@@ -240,7 +213,7 @@ static bool solves_again(const job *j)
     return j->logdet != NULL && flow_n_solvers(j->runner->f) > 0;
 }
 
-static void store_logdet(const job *j, const worker *w, const span *s)
+static void store_logdet(const job *j, const flow_worker *w, const span *s)
 {
     memcpy(j->logdet + s->first, w->ws->logdet, (size_t)s->n_rows * sizeof *j->logdet);
 }
@@ -249,24 +222,24 @@ static void to_latent_tile(void *context, int item, int thread)
 {
     job *j = context;
     const flow *f = j->runner->f;
-    worker *w = &j->runner->workers[thread];
+    flow_worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
     load(j, w, &s);
-    w->ws->noise = noise_of_draw(0);
+    w->ws->noise = flow_noise_of_draw(0);
     if (j->difference != NULL) {
         flow_tile_spread(f, w->ws, FLOW_TILE);
         memcpy(w->x, w->ws->x, (size_t)f->dim * FLOW_TILE * sizeof *w->x);
         load(j, w, &s);
     }
     if (solves_again(j)) {
-        to_latent(j->runner, w, false);
+        flow_worker_to_latent(j->runner, w, false);
         count(w, &s);
         store_logdet(j, w, &s);
         load(j, w, &s);
     }
-    const real *z = to_latent(j->runner, w, true);
+    const real *z = flow_worker_to_latent(j->runner, w, true);
     count(w, &s);
-    w->ws->noise = no_noise;
+    w->ws->noise = (flow_noise){0};
     keep_latents(f, w->ws, z);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
     if (j->logdet != NULL && !solves_again(j))
@@ -276,7 +249,7 @@ static void to_latent_tile(void *context, int item, int thread)
     size_t n_values = (size_t)f->dim * FLOW_TILE;
     for (size_t k = 0; k < n_values; k++)
         w->ws->a[k] = (real)w->ws->x[k];
-    to_data(j->runner, w, true);
+    flow_worker_to_data(j->runner, w, true);
     count(w, &s);
     for (size_t k = 0; k < n_values; k++)
         w->ws->x[k] = flow_circle_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / FLOW_TILE] : 0);
@@ -293,19 +266,19 @@ static void to_data_tile(void *context, int item, int thread)
 {
     job *j = context;
     const flow *f = j->runner->f;
-    worker *w = &j->runner->workers[thread];
+    flow_worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
     size_t n_values = (size_t)f->dim * FLOW_TILE;
     load(j, w, &s);
     for (size_t k = 0; k < n_values; k++)
         w->z[k] = w->ws->a[k] = (real)w->ws->x[k];
     if (solves_again(j)) {
-        to_data(j->runner, w, false);
+        flow_worker_to_data(j->runner, w, false);
         count(w, &s);
         store_logdet(j, w, &s);
         memcpy(w->ws->a, w->z, n_values * sizeof *w->z);
     }
-    to_data(j->runner, w, true);
+    flow_worker_to_data(j->runner, w, true);
     count(w, &s);
     if (j->logdet != NULL && !solves_again(j))
         store_logdet(j, w, &s);
@@ -315,7 +288,7 @@ static void to_data_tile(void *context, int item, int thread)
     if (j->difference == NULL)
         return;
     memcpy(w->ws->x, w->x, n_values * sizeof *w->x);
-    const real *z = to_latent(j->runner, w, true);
+    const real *z = flow_worker_to_latent(j->runner, w, true);
     count(w, &s);
     keep_latents(f, w->ws, z);
     for (size_t k = 0; k < n_values; k++)
@@ -352,7 +325,7 @@ static double largest_difference(const flow *f, int n_rows, const real *a, const
     return largest;
 }
 
-static void compare(const flow_runner *runner, worker *w, const span *s, const real *z)
+static void compare(const flow_runner *runner, flow_worker *w, const span *s, const real *z)
 {
     w->round_trip = fmax(w->round_trip, largest_difference(runner->f, s->n_rows, z, w->z));
 }
@@ -361,20 +334,20 @@ static void sample_tile(void *context, int item, int thread)
 {
     job *j = context;
     const flow *f = j->runner->f;
-    worker *w = &j->runner->workers[thread];
+    flow_worker *w = &j->runner->workers[thread];
     span s = span_of(j, item);
     if (f->context.n > 0)
         flow_tile_load_context(f, w->ws, j->context + s.first * (size_t)f->context.n, s.n_rows, FLOW_TILE);
     flow_tile_draw(f, j->runner->weights, w->ws, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature);
     memcpy(w->z, w->ws->a, (size_t)f->dim * FLOW_TILE * sizeof *w->z);
-    to_data(j->runner, w, true);
+    flow_worker_to_data(j->runner, w, true);
     count(w, &s);
     size_t bytes = (size_t)f->dim * FLOW_TILE * sizeof *w->x;
     const real *z;
     bool by_logp = j->logp != NULL && f->n_discrete == 0; /* what is rounded does not come back to where it was */
     if (j->check && !by_logp) {
         memcpy(w->x, w->ws->x, bytes);
-        z = to_latent(j->runner, w, true);
+        z = flow_worker_to_latent(j->runner, w, true);
         count(w, &s);
         compare(j->runner, w, &s, z);
         memcpy(w->ws->x, w->x, bytes);
@@ -400,95 +373,4 @@ void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, si
     run(&j, sample_tile);
     for (int t = 0; round_trip != NULL && t < runner->n_threads; t++)
         *round_trip = fmax(t == 0 ? 0 : *round_trip, runner->workers[t].round_trip);
-}
-
-/* ---- what is the matter with a row ---- */
-
-/* Of z in ws->a or x in ws->x, which stay; first as points alone. Densities come from the way to the latent end. */
-static bool explain_way(const flow_runner *runner, bool latent, int column, char *text, size_t size)
-{
-    const flow *f = runner->f;
-    worker *w = &runner->workers[0];
-    flow_workspace *ws = w->ws;
-    size_t count = (size_t)f->dim * FLOW_TILE;
-    bool found = false;
-    memcpy(w->x, ws->x, count * sizeof *w->x);
-    memcpy(w->z, ws->a, count * sizeof *w->z);
-    for (int k = 0; k < (latent ? 2 : 1) && !found; k++) {
-        ws->points_only = k == 0;
-        found = latent ? flow_tile_culprit(f, runner->weights, ws, FLOW_TILE, column, text, size)
-                       : flow_tile_data_culprit(f, runner->weights, ws, FLOW_TILE, column, text, size);
-        ws->points_only = false;
-        memcpy(ws->x, w->x, count * sizeof *w->x);
-        memcpy(ws->a, w->z, count * sizeof *w->z);
-    }
-    return found;
-}
-
-/* From z in ws->a or x in ws->x to the other end, and from there back. */
-static bool explain_tile(const flow_runner *runner, bool latent, bool back, int column, char *text, size_t size)
-{
-    const flow *f = runner->f;
-    worker *w = &runner->workers[0];
-    for (int way = 0; way < (back ? 2 : 1); way++, latent = !latent) {
-        if (explain_way(runner, latent, column, text, size))
-            return true;
-        if (latent)
-            memmove(w->ws->a, to_latent(runner, w, true), (size_t)f->dim * FLOW_TILE * sizeof *w->ws->a);
-        else
-            to_data(runner, w, true);
-    }
-    return false;
-}
-
-bool flow_rows_explain(flow_runner *runner, flow_end to, bool back, const double *row, char *text, size_t size)
-{
-    const flow *f = runner->f;
-    flow_workspace *ws = runner->workers[0].ws;
-    bool latent = to == FLOW_END_LATENT, found = false;
-    for (int k = 0; k < (f->n_discrete > 0 && latent ? FLOW_NOISE_DRAWS : 1) && !found; k++) {
-        flow_tile_load_padded(f, ws, row, (size_t)flow_width(f), 1, FLOW_TILE);
-        for (size_t i = 0; i < (size_t)f->dim * FLOW_TILE; i++)
-            ws->a[i] = (real)ws->x[i];
-        ws->noise = latent ? noise_of_draw(k) : no_noise;
-        found = explain_tile(runner, latent, back, 0, text, size);
-        ws->noise = no_noise;
-    }
-    return found;
-}
-
-/* The first column that is not finite at either end. */
-static int first_failure(const flow_runner *runner, bool has_logp, int n_rows)
-{
-    const flow *f = runner->f;
-    worker *w = &runner->workers[0];
-    const flow_workspace *ws = w->ws;
-    to_data(runner, w, true);
-    const real *z = to_latent(runner, w, !has_logp); /* NaN where x is not finite */
-    for (int j = 0; j < n_rows; j++)
-        for (int i = 0; i < f->dim; i++)
-            if (!isfinite(z[i * FLOW_TILE + j]) || !isfinite(ws->logdet[j]))
-                return j;
-    return -1;
-}
-
-bool flow_rows_explain_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
-                             const double *context, bool has_logp, uint64_t *row, char *text, size_t size)
-{
-    const flow *f = runner->f;
-    flow_workspace *ws = runner->workers[0].ws;
-    for (size_t at = 0; at < n; at += FLOW_TILE) {
-        int n_rows = n - at < FLOW_TILE ? (int)(n - at) : FLOW_TILE;
-        if (f->context.n > 0)
-            flow_tile_load_context(f, ws, context + at * (size_t)f->context.n, n_rows, FLOW_TILE);
-        flow_tile_draw(f, runner->weights, ws, FLOW_TILE, seed, first_row + at, temperature);
-        int j = first_failure(runner, has_logp, n_rows);
-        if (j < 0)
-            continue;
-        *row = first_row + at + (uint64_t)j;
-        flow_tile_draw(f, runner->weights, ws, FLOW_TILE, seed, first_row + at, temperature);
-        return explain_tile(runner, false, true, j, text, size);
-    }
-    text[0] = '\0';
-    return false;
 }

@@ -1,0 +1,95 @@
+/* What is the matter with a row whose result is not finite. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <string.h>
+
+#include "flow/rows_impl.h"
+
+/* Of z in ws->a or x in ws->x, which stay; first as points alone. Densities come from the way to the latent end. */
+static bool explain_way(const flow_runner *runner, bool latent, int column, char *text, size_t size)
+{
+    const flow *f = runner->f;
+    flow_worker *w = &runner->workers[0];
+    flow_workspace *ws = w->ws;
+    size_t count = (size_t)f->dim * FLOW_TILE;
+    bool found = false;
+    memcpy(w->x, ws->x, count * sizeof *w->x);
+    memcpy(w->z, ws->a, count * sizeof *w->z);
+    for (int k = 0; k < (latent ? 2 : 1) && !found; k++) {
+        ws->points_only = k == 0;
+        found = latent ? flow_tile_culprit(f, runner->weights, ws, FLOW_TILE, column, text, size)
+                       : flow_tile_data_culprit(f, runner->weights, ws, FLOW_TILE, column, text, size);
+        ws->points_only = false;
+        memcpy(ws->x, w->x, count * sizeof *w->x);
+        memcpy(ws->a, w->z, count * sizeof *w->z);
+    }
+    return found;
+}
+
+/* From z in ws->a or x in ws->x to the other end, and from there back. */
+static bool explain_tile(const flow_runner *runner, bool latent, bool back, int column, char *text, size_t size)
+{
+    const flow *f = runner->f;
+    flow_worker *w = &runner->workers[0];
+    for (int way = 0; way < (back ? 2 : 1); way++, latent = !latent) {
+        if (explain_way(runner, latent, column, text, size))
+            return true;
+        if (latent)
+            memmove(w->ws->a, flow_worker_to_latent(runner, w, true), (size_t)f->dim * FLOW_TILE * sizeof *w->ws->a);
+        else
+            flow_worker_to_data(runner, w, true);
+    }
+    return false;
+}
+
+bool flow_rows_explain(flow_runner *runner, flow_end to, bool back, const double *row, char *text, size_t size)
+{
+    const flow *f = runner->f;
+    flow_workspace *ws = runner->workers[0].ws;
+    bool latent = to == FLOW_END_LATENT, found = false;
+    for (int k = 0; k < (f->n_discrete > 0 && latent ? FLOW_NOISE_DRAWS : 1) && !found; k++) {
+        flow_tile_load_padded(f, ws, row, (size_t)flow_width(f), 1, FLOW_TILE);
+        for (size_t i = 0; i < (size_t)f->dim * FLOW_TILE; i++)
+            ws->a[i] = (real)ws->x[i];
+        ws->noise = latent ? flow_noise_of_draw(k) : (flow_noise){0};
+        found = explain_tile(runner, latent, back, 0, text, size);
+        ws->noise = (flow_noise){0};
+    }
+    return found;
+}
+
+/* The first column that is not finite at either end. */
+static int first_failure(const flow_runner *runner, bool has_logp, int n_rows)
+{
+    const flow *f = runner->f;
+    flow_worker *w = &runner->workers[0];
+    const flow_workspace *ws = w->ws;
+    flow_worker_to_data(runner, w, true);
+    const real *z = flow_worker_to_latent(runner, w, !has_logp); /* NaN where x is not finite */
+    for (int j = 0; j < n_rows; j++)
+        for (int i = 0; i < f->dim; i++)
+            if (!isfinite(z[i * FLOW_TILE + j]) || !isfinite(ws->logdet[j]))
+                return j;
+    return -1;
+}
+
+bool flow_rows_explain_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
+                             const double *context, bool has_logp, uint64_t *row, char *text, size_t size)
+{
+    const flow *f = runner->f;
+    flow_workspace *ws = runner->workers[0].ws;
+    for (size_t at = 0; at < n; at += FLOW_TILE) {
+        int n_rows = n - at < FLOW_TILE ? (int)(n - at) : FLOW_TILE;
+        if (f->context.n > 0)
+            flow_tile_load_context(f, ws, context + at * (size_t)f->context.n, n_rows, FLOW_TILE);
+        flow_tile_draw(f, runner->weights, ws, FLOW_TILE, seed, first_row + at, temperature);
+        int j = first_failure(runner, has_logp, n_rows);
+        if (j < 0)
+            continue;
+        *row = first_row + at + (uint64_t)j;
+        flow_tile_draw(f, runner->weights, ws, FLOW_TILE, seed, first_row + at, temperature);
+        return explain_tile(runner, false, true, j, text, size);
+    }
+    text[0] = '\0';
+    return false;
+}
