@@ -537,6 +537,168 @@ static void effort_of_rows(void **state)
     subject_end(&s);
 }
 
+/* Points and log-determinants of a table, as the tile's maps give them together. */
+typedef struct both_ways {
+    double z[2][200 * 3], logdet[200];
+} both_ways;
+
+enum { TABLE = 200, TABLE_D = 3, TABLE_C = 2, TABLE_WIDTH = TABLE_D + TABLE_C };
+
+/* To the end `to`: what a solve for points and log-determinants gives, and a solve for points alone. */
+static void solve_both(const subject *s, flow_end to, const double *rows, both_ways *out)
+{
+    flow_workspace *ws;
+    const real *z;
+    assert_int_equal(flow_workspace_new(&ws, s->f, FLOW_TILE, false, NULL), FLOW_OK);
+    for (int first = 0; first < TABLE; first += FLOW_TILE) {
+        int n_rows = TABLE - first < FLOW_TILE ? TABLE - first : FLOW_TILE;
+        for (int points_only = 0; points_only < 2; points_only++) {
+            const double *from = rows + (size_t)first * TABLE_WIDTH;
+            flow_tile_load_padded(s->f, ws, from, TABLE_WIDTH, n_rows, FLOW_TILE);
+            flow_tile_load_latents(s->f, ws, from, TABLE_WIDTH, n_rows, FLOW_TILE);
+            ws->points_only = points_only;
+            if (to == FLOW_END_LATENT) {
+                flow_tile_to_latent(s->f, s->weights, ws, FLOW_TILE, &z);
+                for (int k = 0; k < TABLE_D * FLOW_TILE; k++)
+                    ws->x[k] = (double)z[k];
+            } else {
+                flow_tile_to_data(s->f, s->weights, ws, FLOW_TILE);
+            }
+            flow_tile_store(s->f, ws, FLOW_TILE, out->z[points_only] + first * TABLE_D, n_rows);
+            for (int j = 0; j < n_rows && !points_only; j++)
+                out->logdet[first + j] = ws->logdet[j];
+        }
+    }
+    flow_workspace_free(ws);
+}
+
+/* Fields that the trace makes steps for, exact and estimated, in closed form and by tangents; and steps of one length,
+ * where points are the same with it. */
+static const struct {
+    const char *block;
+    bool adapts;
+} for_points[] = {{"\"hidden\": [16, 16]", true},
+                  {"\"hidden\": [16, 16], \"repeat\": 2, \"solver\": \"bosh3\"", true},
+                  {"\"hidden\": [8, 8, 8], \"network\": \"concatsquash\"", true},
+                  {"\"hidden\": [8, 8, 8], \"trace\": {\"type\": \"hutchinson\", \"exact_up_to\": 0}", true},
+                  {"\"hidden\": [16, 16], \"gradient\": \"adjoint\"", true},
+                  {"\"hidden\": [16, 16], \"solver\": {\"steps\": 5}", false}};
+
+/* Points are those of a solve without log-determinants, whether these are asked for or not; log-determinants are those
+ * of a solve with them, which takes no less but by chance. */
+static void points_alone(void **state)
+{
+    (void)state;
+    static both_ways wanted;
+    double rows[TABLE * TABLE_WIDTH], z[2][TABLE * TABLE_D], missed[2][TABLE * TABLE_D], logdet[2][TABLE];
+    for (int r = 0; r < TABLE * TABLE_WIDTH; r++)
+        rows[r] = 2 * uniform((uint64_t)r, 6);
+    for (size_t k = 0; k < sizeof for_points / sizeof *for_points; k++) {
+        subject s;
+        flow_runner *runner;
+        subject_start_given(&s, for_points[k].block, TABLE_D, TABLE_C, 1);
+        assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
+        for (int to = 0; to < FLOW_N_ENDS; to++) {
+            int64_t took[2];
+            solve_both(&s, (flow_end)to, rows, &wanted);
+            for (int asks = 0; asks < 2; asks++) {
+                flow_runner_forget_effort(runner);
+                (to == FLOW_END_LATENT ? flow_rows_to_latent : flow_rows_to_data)(runner, rows, TABLE, z[asks],
+                                                                                  asks ? logdet[0] : NULL);
+                took[asks] = flow_runner_effort(runner, (flow_end)to).evaluations;
+                assert_memory_equal(z[asks], wanted.z[1], sizeof wanted.z[1]);
+                flow_rows_round_trip(runner, (flow_end)to, rows, TABLE, z[asks], asks ? logdet[1] : NULL, missed[asks]);
+                assert_memory_equal(z[asks], wanted.z[1], sizeof wanted.z[1]);
+            }
+            assert_memory_equal(missed[0], missed[1], sizeof missed[0]);
+            assert_memory_equal(logdet[0], wanted.logdet, sizeof wanted.logdet);
+            assert_memory_equal(logdet[1], wanted.logdet, sizeof wanted.logdet);
+            bool differ = memcmp(wanted.z[0], wanted.z[1], sizeof wanted.z[0]) != 0;
+            assert_true(differ == for_points[k].adapts);
+            assert_true(for_points[k].adapts || 2 * took[0] == took[1]);
+            assert_true((double)(took[1] - took[0]) > 0.99 * (double)took[0]);
+        }
+        flow_runner_free(runner);
+        subject_end(&s);
+    }
+}
+
+/* Draws are the same with densities beside them, which are those of the draws, and for the same price. */
+static void draws_alone(void **state)
+{
+    (void)state;
+    double x[2][TABLE * TABLE_D], rows[TABLE * TABLE_WIDTH], context[TABLE * TABLE_C], logp[TABLE], wanted[TABLE];
+    for (int k = 0; k < TABLE * TABLE_C; k++)
+        context[k] = uniform((uint64_t)k, 3);
+    for (size_t k = 0; k < sizeof for_points / sizeof *for_points; k++) {
+        subject s;
+        flow_runner *runner;
+        flow_effort effort[2];
+        double missed[2];
+        subject_start_given(&s, for_points[k].block, TABLE_D, TABLE_C, 1);
+        assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
+        for (int asks = 0; asks < 2; asks++) {
+            flow_runner_forget_effort(runner);
+            flow_rows_sample(runner, 8, 0, TABLE, 1, context, x[asks], asks ? logp : NULL, &missed[asks]);
+            effort[asks] = flow_runner_effort(runner, FLOW_END_DATA);
+            if (for_points[k].adapts)
+                assert_true(missed[asks] > 0 && missed[asks] < 2e-2);
+        }
+        assert_memory_equal(x[0], x[1], sizeof x[0]);
+        assert_memory_equal(&effort[0], &effort[1], sizeof effort[0]);
+        assert_int_equal(effort[0].rows, TABLE);
+        for (int r = 0; r < TABLE; r++) {
+            memcpy(rows + r * TABLE_WIDTH, x[0] + r * TABLE_D, sizeof(double[TABLE_D]));
+            memcpy(rows + r * TABLE_WIDTH + TABLE_D, context + r * TABLE_C, sizeof(double[TABLE_C]));
+        }
+        flow_rows_logp(runner, rows, TABLE, wanted);
+        for (int r = 0; r < TABLE; r++)
+            ASSERT_NEAR(logp[r], wanted[r], is_double ? 1e-12 : 1e-3);
+        flow_runner_free(runner);
+        subject_end(&s);
+    }
+}
+
+/* A field that hardly moves anything, and so roughly that its divergence takes more steps than there are: points arrive
+ * and densities do not, and only of these is there something to explain. */
+static void densities_fail_alone(void **state)
+{
+    (void)state;
+    enum { ROWS = 8, D = 2, UNITS = 16, TIMES = 9 };
+    static const char block[] = "\"hidden\": [16], \"time_features\": 4, \"solver\": {\"max_steps\": 10}";
+    static const char wanted[] = "0.ffjord: its solver needed more steps than max_steps = 10";
+    const double cold = 3e-2; /* no hyperbolic tangent is saturated there */
+    subject s;
+    flow_runner *runner;
+    uint64_t row;
+    char why[FLOW_CULPRIT_SIZE];
+    double x[ROWS * D], again[ROWS * D], logp[ROWS], missed;
+    subject_start(&s, block, D, 1);
+    real *first_layer = s.weights + s.f->params.entries[0].offset, *last = s.weights + s.f->params.entries[2].offset;
+    for (int r = 0; r < UNITS; r++)
+        for (int k = 0; k < D; k++) {
+            first_layer[r * (D + TIMES) + k] *= 300;
+            last[r * D + k] *= (real)3e-4;
+        }
+    assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 1, NULL), FLOW_OK);
+    flow_rows_sample(runner, 1, 0, ROWS, cold, NULL, x, NULL, &missed);
+    assert_true(missed < 1e-3);
+    assert_false(flow_rows_explain_draws(runner, 1, 0, ROWS, cold, NULL, false, &row, why, sizeof why));
+    flow_rows_sample(runner, 1, 0, ROWS, cold, NULL, again, logp, &missed);
+    assert_memory_equal(x, again, sizeof x);
+    int first = 0;
+    while (first < ROWS && isfinite(logp[first]))
+        first++;
+    assert_true(first > 0 && first < ROWS && isinf(missed));
+    assert_true(flow_rows_explain_draws(runner, 1, 0, ROWS, cold, NULL, true, &row, why, sizeof why));
+    assert_int_equal(row, first);
+    assert_non_null(strstr(why, wanted));
+    assert_true(flow_rows_explain(runner, FLOW_END_LATENT, false, x + first * D, why, sizeof why));
+    assert_non_null(strstr(why, wanted));
+    flow_runner_free(runner);
+    subject_end(&s);
+}
+
 /* It starts as the identity, for the price of a step. */
 static void identity_at_the_start(void **state)
 {
@@ -789,6 +951,9 @@ int main(void)
         cmocka_unit_test(velocities),
         cmocka_unit_test(evaluations),
         cmocka_unit_test(effort_of_rows),
+        cmocka_unit_test(points_alone),
+        cmocka_unit_test(draws_alone),
+        cmocka_unit_test(densities_fail_alone),
         cmocka_unit_test(identity_at_the_start),
         cmocka_unit_test(adjoint_converges),
         cmocka_unit_test(adjoint_scales),
