@@ -212,8 +212,11 @@ void workload_close(workload *w)
 void workload_train(void *context)
 {
     workload *w = context;
-    const flow_batch batch = {
-        .rows = w->rows, .n = (int64_t)w->batch, .stride = (size_t)flow_width(w->f), .share = 1 / (double)w->batch};
+    const flow_batch batch = {.rows = w->rows,
+                              .n = (int64_t)w->batch,
+                              .stride = (size_t)flow_width(w->f),
+                              .share = 1 / (double)w->batch,
+                              .noise = {.kind = FLOW_NOISE_OF_PLACE, .seed = 1}};
     flow_step_gradient(w->step, w->weights, &batch, w->gradient);
     double norm = flow_optimizer_norm(w->optimizer, w->gradient, w->n_threads), clip = w->options.clip;
     double scale = clip > 0 && norm > clip ? clip / norm : 1;
