@@ -199,7 +199,7 @@ $(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a | $(DENSITIES)
 	$$(call say,LINK,$$@)$$(LINK_$(1)) $(if $(filter fuzz,$(1)),-fsanitize=fuzzer) -o $$@ $$< $(2)/libcmd.a \
 	    $(2)/libflow.a $$(LIBRARIES) $(if $(filter fuzz,$(1)),,$$(CONFIG_CMOCKA_LIBS))
 
-$(2)/test/bench/%: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.c=$(2)/obj/%.o) $(2)/libflow.a
+$(BENCH:%=$(2)/%): $(2)/test/bench/%: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.c=$(2)/obj/%.o) $(2)/libflow.a
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$(filter %.o,$$^) $(2)/libflow.a $$(LIBRARIES)
 
