@@ -7,8 +7,9 @@
  *                                              one thing again and again on one thread, for a profiler
  *
  * FLOPs count live weights only: what a product computes behind a mask counts as time and not as work, and so does
- * everything that is no product: activations, the elementwise maps, random numbers, the optimizer. The share is that of
- * the peak of as many threads. --json prints one object on a line per workload.
+ * everything that is no product: activations, the elementwise maps, random numbers, the optimizer. Those of continuous
+ * flows are those of the evaluations that the rows of the batch take, see bench/field_flops.h. The share is that of the
+ * peak of as many threads. --json prints one object on a line per workload.
  *
  * What several threads do is judged by the rounds in which the processors were free: those in which the peak of as
  * many threads was that many times the peak of one. */
@@ -122,7 +123,7 @@ static void release(measurement *m)
 static bench_figure share_of_peak(const measurement *m, int c, workload_task t)
 {
     bench_figure share = bench_ratio(&m->peaks[c], &m->tasks[c][t], m->n_rounds[c]);
-    share.median *= workload_flops(&m->at[c], t) / bench_peak_flops(m->how->n_threads[c]);
+    share.median *= m->at[c].flops[t] / bench_peak_flops(m->how->n_threads[c]);
     return share;
 }
 
@@ -136,8 +137,8 @@ static void print_task(const measurement *m, int c, workload_task t)
     bench_figure speed = bench_rate(item, n_rounds, (double)at->batch);
     printf("    %-8s %7d %9.3f %9.0f %4.0f %%", workload_task_names[t], at->n_threads,
            1e3 * bench_seconds(item, n_rounds), speed.median, 100 * speed.spread);
-    if (workload_flops(at, t) > 0)
-        printf(" %8.1f %6.0f %%", workload_flops(at, t) / bench_seconds(item, n_rounds) / 1e9,
+    if (at->flops[t] > 0)
+        printf(" %8.1f %6.0f %%", at->flops[t] / bench_seconds(item, n_rounds) / 1e9,
                100 * share_of_peak(m, c, t).median);
     else
         printf(" %8s %8s", "-", "-");
@@ -177,7 +178,7 @@ static void add_task(cJSON *to, const measurement *m, int c, workload_task t)
 {
     cJSON *task = cJSON_AddObjectToObject(to, workload_task_names[t]);
     cJSON_AddNumberToObject(task, "seconds", bench_seconds(&m->tasks[c][t], m->n_rounds[c]));
-    cJSON_AddNumberToObject(task, "flops", workload_flops(&m->at[c], t));
+    cJSON_AddNumberToObject(task, "flops", m->at[c].flops[t]);
     cJSON_AddNumberToObject(task, "share_of_peak", share_of_peak(m, c, t).median);
     if (m->source.against != NULL && c == 0)
         cJSON_AddNumberToObject(task, "against",

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/option.h"
+#include "bench/field_flops.h"
 #include "bench/measure.h"
 #include "num/rng.h"
 
@@ -168,6 +169,22 @@ static real *new_weights(const workload *w)
     return weights;
 }
 
+static void count_flops(workload *w)
+{
+    double a_pass = 2 * (double)w->live * (double)w->batch;
+    for (int t = 0; t < N_TASKS; t++)
+        w->flops[t] = t == TASK_TRAIN ? 3 * a_pass : a_pass;
+    if (flow_n_solvers(w->f) == 0)
+        return;
+    static const bench_solve solves[] = {BENCH_SOLVE_GRADIENT, BENCH_SOLVE_LOGP, BENCH_SOLVE_POINTS};
+    for (int t = 0; t < N_TASKS; t++)
+        workload_work[t](w);
+    const flow_effort efforts[] = {flow_step_effort(w->step), flow_runner_effort(w->runner, FLOW_END_LATENT),
+                                   flow_runner_effort(w->runner, FLOW_END_DATA)};
+    for (int t = 0; t < N_TASKS; t++)
+        w->flops[t] = bench_field_flops(w->f, w->source->spec, &efforts[t], solves[t]);
+}
+
 void workload_open(workload *w, const workload_source *source, int n_threads)
 {
     flow_error err;
@@ -189,6 +206,7 @@ void workload_open(workload *w, const workload_source *source, int n_threads)
     static const flow_objective mle = {.type = &flow_objective_mle};
     workload_check(flow_step_new(&w->step, w->f, &mle, NULL, w->options.batch, n_threads, &err), &err);
     workload_check(flow_optimizer_new(&w->optimizer, &w->options.optimizer, &w->f->params, &err), &err);
+    count_flops(w);
 }
 
 void workload_close(workload *w)
@@ -233,18 +251,4 @@ void workload_sample(void *context)
 {
     workload *w = context;
     flow_rows_sample(w->runner, 1, 0, w->batch, 1, NULL, w->x, NULL, NULL);
-}
-
-static bool solves(const workload *w)
-{
-    for (int b = 0; b < w->f->n_blocks; b++)
-        if (strcmp(w->f->blocks[b].type->type, "ffjord") == 0)
-            return true;
-    return false;
-}
-
-double workload_flops(const workload *w, workload_task task)
-{
-    double a_pass = 2 * (double)w->live * (double)w->batch;
-    return solves(w) ? 0 : task == TASK_TRAIN ? 3 * a_pass : a_pass;
 }

@@ -42,6 +42,9 @@ void workload_release(workload_source *source);
 /* The names of all files, sorted. */
 int workload_names(char names[][64], int most);
 
+/* flops are the floating-point operations of a batch that the task needs: two for each live weight and row in a pass,
+ * and for a step two more for the gradient at the layer's input and two for the gradient at the weight; of a continuous
+ * flow what bench/field_flops.h counts. 0 where that is not known. */
 typedef struct workload {
     const workload_source *source;
     flow_spec *spec;
@@ -52,6 +55,7 @@ typedef struct workload {
     double *rows;     /* (batch, dim) */
     double *x, *logp; /* (batch, dim), (batch): results */
     size_t live;      /* weights that are multiplied: no masked ones, no biases */
+    double flops[N_TASKS];
     int n_threads;
     flow_runner *runner;
     flow_step *step;
@@ -68,11 +72,6 @@ void workload_train(void *context);
 void workload_logprob(void *context);
 void workload_sample(void *context);
 extern void (*const workload_work[N_TASKS])(void *context);
-
-/* Floating-point operations of a batch: two for each live weight and row in a pass, and for a step two more for the
- * gradient at the layer's input and two for the gradient at the weight. 0 where they are not a matter of the weights
- * alone: with an adaptive solver. */
-double workload_flops(const workload *w, workload_task task);
 
 /* Ends the program with the error's message unless status is FLOW_OK. */
 void workload_check(flow_status status, const flow_error *err);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "bench/field_flops.h"
+
+#include <string.h>
+
+#include "bench/measure.h"
+#include "bench/workload.h"
+#include "flow/ode.h"
+#include "flow/trace.h"
+
+/* A multilayer perceptron of x and t with one or two hidden layers. */
+typedef struct field {
+    int n_layers;
+    const flow_param *layers[3];
+    flow_solver solver;
+    flow_trace trace;
+} field;
+
+static bool find_layers(field *out, const flow *f)
+{
+    for (int e = 0; e < f->params.n_entries; e++) {
+        const flow_param *entry = &f->params.entries[e];
+        if (!entry->trainable || entry->cols == 1)
+            continue;
+        if (out->n_layers == 3)
+            return false;
+        out->layers[out->n_layers++] = entry;
+    }
+    return out->n_layers > 1 && out->layers[0]->cols > f->dim;
+}
+
+/* What is not in the spec has its default. */
+static void read_block(field *out, flow_json *block)
+{
+    flow_error err;
+    cJSON *dopri5 = bench_checked(cJSON_CreateString("dopri5"));
+    flow_json solver = flow_json_member(block, "solver"), trace = flow_json_member(block, "trace");
+    if (solver.node == NULL)
+        solver.node = dopri5;
+    workload_check(flow_solver_new(&out->solver, &solver, &err), &err);
+    if (trace.node != NULL)
+        workload_check(flow_trace_new(&out->trace, &trace, &err), &err);
+    cJSON_Delete(dopri5);
+}
+
+static bool read_field(field *out, const flow *f, const char *spec)
+{
+    flow_error err;
+    cJSON *document;
+    *out = (field){0};
+    if (f->n_blocks != 1 || strcmp(f->blocks[0].type->type, "ffjord") != 0 || !find_layers(out, f))
+        return false;
+    workload_check(flow_json_parse(&document, spec, strlen(spec), "a workload", &err), &err);
+    flow_json root = flow_json_root(document), list = flow_json_member(&root, "flow");
+    flow_json block = flow_json_element(&list, 0);
+    read_block(out, &block);
+    cJSON_Delete(document);
+    return true;
+}
+
+static double size_of(const flow_param *layer)
+{
+    return (double)layer->rows * (double)layer->cols;
+}
+
+static double of_values(const field *at)
+{
+    double weights = 0;
+    for (int l = 0; l < at->n_layers; l++)
+        weights += size_of(at->layers[l]);
+    return 2 * weights;
+}
+
+/* M has a row for each unit of the second hidden layer, and one without it. */
+static double of_trace(const field *at, bool estimates)
+{
+    double behind = 0;
+    for (int l = 1; l < at->n_layers; l++)
+        behind += size_of(at->layers[l]);
+    return estimates ? 2 * behind : 2 * (at->n_layers == 3 ? size_of(at->layers[1]) : (double)at->layers[0]->rows);
+}
+
+/* Evaluations in an attempt that the method takes the trace of, and those among them that its result depends on. What
+ * an adaptive method knows at the start of a step it knows from the end of the last one. */
+static void count_traces(const field *at, int *in_all, int *in_result)
+{
+    const flow_tableau *tableau = at->solver.tableau;
+    *in_all = *in_result = 0;
+    for (int s = 0; s < tableau->n_stages; s++) {
+        bool adapts = flow_solver_adapts(&at->solver), known = adapts && s == 0;
+        *in_result += tableau->b[s] != 0;
+        *in_all += !known && (tableau->b[s] != 0 || (adapts && tableau->error[s] != 0));
+    }
+    *in_all += flow_solver_adapts(&at->solver);
+}
+
+double bench_field_flops(const flow *f, const char *spec, const flow_effort *effort, bench_solve what)
+{
+    field at;
+    if (!read_field(&at, f, spec))
+        return 0;
+    bool adapts = flow_solver_adapts(&at.solver), trains = what == BENCH_SOLVE_GRADIENT;
+    bool estimates = trains && at.trace.estimates;
+    double rows = (double)effort->rows, evaluations = (double)effort->evaluations;
+    double attempts = (evaluations - (adapts ? 2 * rows : 0)) / at.solver.tableau->n_stages;
+    double values = of_values(&at), trace = of_trace(&at, estimates);
+    double start = estimates ? 2 * (double)at.layers[0]->rows * f->dim : 0;
+    int in_all, in_result;
+    count_traces(&at, &in_all, &in_result);
+    double flops = evaluations * values;
+    if (what != BENCH_SOLVE_POINTS)
+        flops += (attempts * in_all + (adapts ? rows : 0)) * trace + rows * start;
+    if (trains)
+        flops += 2 * (attempts * (at.solver.tableau->n_stages * values + in_result * trace) + rows * start);
+    return flops;
+}
