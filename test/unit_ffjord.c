@@ -116,7 +116,8 @@ static void rate(void *context, int slot, bool keeps, const real *at, real *f, r
         field_at((double)at[2 * N + j], (double)at[j], (double)at[N + j], out);
         f[j] = (real)out[0];
         f[N + j] = (real)out[1];
-        trace[j] = (real)out[2];
+        if (trace != NULL)
+            trace[j] = (real)out[2];
     }
 }
 
@@ -244,7 +245,8 @@ static void standing_rate(void *context, int slot, bool keeps, const real *at, r
     (void)context, (void)slot, (void)keeps;
     for (int j = 0; j < N; j++) {
         f[j] = 0;
-        trace[j] = (real)(10 * sin((5. + j) * (double)at[N + j]));
+        if (trace != NULL)
+            trace[j] = (real)(10 * sin((5. + j) * (double)at[N + j]));
     }
 }
 
@@ -275,7 +277,8 @@ static void decay(void *context, int slot, bool keeps, const real *at, real *f, 
     const double *lambda = context;
     for (int j = 0; j < N; j++) {
         f[j] = (real)(-lambda[j] * (double)at[j]);
-        trace[j] = (real)-lambda[j];
+        if (trace != NULL)
+            trace[j] = (real)-lambda[j];
     }
 }
 
@@ -861,7 +864,8 @@ static void cliff_apply(void *context, int slot, bool keeps, const real *at, rea
     for (int j = 0; j < N; j++) {
         double sum = 1 + sin(40 * (double)at[N + j]);
         f[j] = (real)(trips && j == 3 ? NAN : c->weight * sum);
-        trace[j] = 0;
+        if (trace != NULL)
+            trace[j] = 0;
     }
 }
 

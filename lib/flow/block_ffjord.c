@@ -141,7 +141,7 @@ typedef struct work {
 
 static void apply(void *context, int slot, bool keeps, const real *at, real *f, real *integrands)
 {
-    flow_field_apply(context, slot, keeps, at, f, keeps ? NULL : integrands);
+    flow_field_apply(context, slot, keeps, at, f, integrands);
 }
 
 static void backward(void *context, int slot, const real *at, const real *gf, const real *gintegrands, bool sums,

@@ -193,20 +193,22 @@ static void unpack(const flow_ode_area *a, int lines, int n, const real *from, r
             to[i * n + a->selected[j]] = from[i * a->n_selected + j];
 }
 
-void flow_ode_evaluate(const flow_ode *ode, flow_ode_area *a, int s, int slot, bool keeps)
+void flow_ode_evaluate(const flow_ode *ode, flow_ode_area *a, int s, int slot, bool keeps, bool integrates)
 {
     int n = ode->n, d = ode->d, m = ode->rate.n_integrals;
     real *at = flow_ode_at(ode, a, s), *f = a->f + (size_t)(s * d) * (size_t)n;
     real *integrands = a->integrands + (size_t)(s * m) * (size_t)n;
     *a->n_evaluations += !keeps;
     if (a->n_selected == n) {
-        ode->rate.apply(ode->rate.context, slot, keeps, at, f, integrands);
+        ode->rate.apply(ode->rate.context, slot, keeps, at, f, integrates ? integrands : NULL);
         return;
     }
     pack(a, d + 1, n, at, a->packed_at);
-    ode->rate.apply(ode->rate.context, slot, keeps, a->packed_at, a->packed_f, a->packed_integrands);
+    ode->rate.apply(ode->rate.context, slot, keeps, a->packed_at, a->packed_f,
+                    integrates ? a->packed_integrands : NULL);
     unpack(a, d, n, a->packed_f, f);
-    unpack(a, m, n, a->packed_integrands, integrands);
+    if (integrates)
+        unpack(a, m, n, a->packed_integrands, integrands);
 }
 
 void flow_ode_set_state(const flow_ode *ode, const flow_ode_area *a, int s, const real *x)
@@ -221,6 +223,12 @@ void flow_ode_set_time(const flow_ode *ode, const flow_ode_area *a, int s, doubl
         line[j] = t[j] + (real)c * h[j];
 }
 
+/* Whether an integral over the step or its error depends on stage s. */
+static bool has_weight(const flow_solver *solver, int s)
+{
+    return solver->tableau->b[s] != 0 || (flow_solver_adapts(solver) && solver->tableau->error[s] != 0);
+}
+
 /* The stages from `first` on, of the step from x at times t. */
 void flow_ode_run_stages(const flow_ode *ode, flow_ode_area *a, int first, bool keeps, const real *x, const real *t,
                          const real *h)
@@ -229,7 +237,7 @@ void flow_ode_run_stages(const flow_ode *ode, flow_ode_area *a, int first, bool 
     for (int s = first; s < tableau->n_stages; s++) {
         flow_ode_advance(ode, s, tableau->a[s], x, h, a->f, flow_ode_at(ode, a, s));
         flow_ode_set_time(ode, a, s, tableau->c[s], t, h);
-        flow_ode_evaluate(ode, a, s, keeps ? s : 0, keeps);
+        flow_ode_evaluate(ode, a, s, keeps ? s : 0, keeps, !keeps && has_weight(ode->solver, s));
     }
 }
 
@@ -239,7 +247,7 @@ void flow_ode_integrate(const flow_ode *ode, const flow_ode_area *a, int n_integ
     int n = ode->n, m = ode->rate.n_integrals, count = n_integrals * n;
     memset(sums, 0, (size_t)count * sizeof *sums);
     for (int s = 0; s < n_stages; s++)
-        for (int k = 0; k < count; k++)
+        for (int k = 0; k < count && weights[s] != 0; k++)
             sums[k] += weights[s] * (double)a->integrands[s * m * n + k];
     for (int i = 0; i < n_integrals; i++)
         for (int j = 0; j < n; j++)
@@ -342,13 +350,15 @@ static void gradient_of_stage(const flow_ode *ode, const flow_ode_area *a, int s
             a->gf[i * n + j] *= h[j];
 }
 
-/* gat number s from a->gf and a->gintegrands at input number s. */
+/* gat number s from a->gf and a->gintegrands at input number s; these are 0 where the stage has no weight. */
 static void stage_backward(const flow_ode *ode, const flow_ode_area *a, int s)
 {
     int n = ode->n, d = ode->d, m = ode->rate.n_integrals, copies = a->n_selected - a->n_moving;
+    bool integrates = ode->solver->tableau->b[s] != 0;
+    const real *gintegrands = integrates ? a->gintegrands : NULL;
     real *gat = a->gat + (size_t)(s * d) * (size_t)n;
     if (a->n_selected == n) {
-        ode->rate.backward(ode->rate.context, s, flow_ode_at(ode, a, s), a->gf, a->gintegrands, true, gat);
+        ode->rate.backward(ode->rate.context, s, flow_ode_at(ode, a, s), a->gf, gintegrands, true, gat);
         return;
     }
     pack(a, d + 1, n, flow_ode_at(ode, a, s), a->packed_at);
@@ -358,7 +368,8 @@ static void stage_backward(const flow_ode *ode, const flow_ode_area *a, int s)
         memset(a->packed_f + i * a->n_selected + a->n_moving, 0, (size_t)copies * sizeof(real));
     for (int i = 0; i < m; i++)
         memset(a->packed_integrands + i * a->n_selected + a->n_moving, 0, (size_t)copies * sizeof(real));
-    ode->rate.backward(ode->rate.context, s, a->packed_at, a->packed_f, a->packed_integrands, true, a->packed_gat);
+    ode->rate.backward(ode->rate.context, s, a->packed_at, a->packed_f, integrates ? a->packed_integrands : NULL, true,
+                       a->packed_gat);
     memset(gat, 0, (size_t)(d * n) * sizeof *gat);
     unpack(a, d, n, a->packed_gat, gat);
 }

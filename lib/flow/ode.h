@@ -52,10 +52,10 @@ const flow_option *flow_solver_options(const flow_tableau *tableau);
 flow_status flow_solver_new(flow_solver *out, flow_json *spec, flow_error *err);
 
 /* The right-hand side. `at` (d + 1, n) are the lines of x, then the time of each row; f is (d, n), the integrands
- * (n_integrals, n): the trace, then what else there is to integrate. Where `keeps` says that a backward follows,
- * `slot`, from 0 to n_stages - 1, tells evaluations apart, and nobody reads the integrands, which may stay unwritten;
- * it is 0 elsewhere. The backward writes gx (d, n) from the gradients at f and the integrands, and with `sums` adds to
- * the gradients of the weights; a slot serves any number of backwards.
+ * (n_integrals, n; NULL: not wanted, as where a backward follows or the method gives them no weight): the trace, then
+ * what else there is to integrate. Where `keeps` says that a backward follows, `slot`, from 0 to n_stages - 1, tells
+ * evaluations apart; it is 0 elsewhere. The backward writes gx (d, n) from the gradients at f and the integrands (NULL:
+ * 0), and with `sums` adds to the gradients of the weights; a slot serves any number of backwards.
  *
  * Where rows have arrived the others may be evaluated alone: `select` says that both will be given n columns only,
  * those of the tile that are listed (the list stays; some stand there twice, to fill up n, and their gradients are 0),

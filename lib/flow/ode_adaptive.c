@@ -57,7 +57,7 @@ static void choose_first_steps(const flow_ode *ode, flow_ode_area *a, bool down)
     static const double one = 1;
     flow_ode_advance(ode, 1, &one, a->x, h, a->f, flow_ode_at(ode, a, 1));
     flow_ode_set_time(ode, a, 1, 1, t, h);
-    flow_ode_evaluate(ode, a, 1, 0, false);
+    flow_ode_evaluate(ode, a, 1, 0, false, false);
     for (size_t k = 0; k < count; k++)
         a->gf[k] = a->f[count + k] - a->f[k];
     measure_tile(ode, a, a->gf, a->x, a->x);
@@ -206,7 +206,7 @@ static void start(const flow_ode *ode, flow_ode_area *a, bool down)
     }
     flow_ode_set_state(ode, a, 0, a->x);
     flow_ode_set_time(ode, a, 0, 0, a->t, a->h);
-    flow_ode_evaluate(ode, a, 0, 0, a->on_step != NULL);
+    flow_ode_evaluate(ode, a, 0, 0, a->on_step != NULL, a->on_step == NULL);
     choose_first_steps(ode, a, down);
 }
 
@@ -224,7 +224,7 @@ static void attempt(const flow_ode *ode, flow_ode_area *a, bool down)
     flow_ode_advance(ode, stages, tableau->b, a->x, a->h, a->f, a->next);
     flow_ode_set_state(ode, a, stages, a->next);
     flow_ode_set_time(ode, a, stages, 1, a->t, a->h);
-    flow_ode_evaluate(ode, a, stages, 0, keeps);
+    flow_ode_evaluate(ode, a, stages, 0, keeps, !keeps);
     flow_ode_integrate(ode, a, ode->rate.n_integrals, stages, tableau->b, a->h, a->next_integrals);
     find_errors(ode, a, a->h);
     for (int j = 0; j < ode->n; j++)

@@ -26,7 +26,6 @@ typedef struct adjoint {
     real *g;             /* (m, n): gradients at the integrals in those units */
     real *ga, *gg;       /* (d, n), (m, n): what a stage counts in the quadrature */
     real *f, *gx;        /* (d, n): results that nobody wants */
-    real *integrands;    /* (m, n): neither */
 } adjoint;
 
 static void lay_out(const flow_solver *solver, int m_, int d_, int n_, flow_layout *layout, adjoint *b,
@@ -39,7 +38,6 @@ static void lay_out(const flow_solver *solver, int m_, int d_, int n_, flow_layo
     b->gg = flow_layout_take(layout, m * n, sizeof(real));
     b->f = flow_layout_take(layout, d * n, sizeof(real));
     b->gx = flow_layout_take(layout, d * n, sizeof(real));
-    b->integrands = flow_layout_take(layout, m * n, sizeof(real));
     flow_ode_lay_out_rest(solver, 0, 2 * d_, n_, 0, layout, a);
 }
 
@@ -64,7 +62,7 @@ static void apply(void *context, int slot, bool keeps, const real *at, real *f, 
     const flow_ode_rate *rate = &b->ode->rate;
     size_t count = (size_t)b->ode->d * (size_t)b->ode->n;
     const real *x = state_of(b->ode, at);
-    rate->apply(rate->context, slot, true, x, f + count, b->integrands);
+    rate->apply(rate->context, slot, true, x, f + count, NULL);
     rate->backward(rate->context, slot, x, at, b->g, false, f);
     for (size_t k = 0; k < count; k++)
         f[k] = -f[k];
@@ -124,7 +122,7 @@ static void add_step(const flow_ode *ode, flow_ode_area *a, const real *h)
         if (tableau->b[s] == 0)
             continue;
         if (all || (adapts && s == 0))
-            rate->apply(rate->context, s, true, state_of(b->ode, at), b->f, b->integrands);
+            rate->apply(rate->context, s, true, state_of(b->ode, at), b->f, NULL);
         add_stage(b, s, at, tableau->b[s], h);
     }
 }

@@ -81,8 +81,8 @@ void flow_ode_set_state(const flow_ode *ode, const flow_ode_area *a, int s, cons
 /* The last line of that input: t + c h. */
 void flow_ode_set_time(const flow_ode *ode, const flow_ode_area *a, int s, double c, const real *t, const real *h);
 
-/* f and integrands number s at input number s, of the columns that are selected. */
-void flow_ode_evaluate(const flow_ode *ode, flow_ode_area *a, int s, int slot, bool keeps);
+/* f number s at input number s, of the columns that are selected, and the integrands if `integrates` wants them. */
+void flow_ode_evaluate(const flow_ode *ode, flow_ode_area *a, int s, int slot, bool keeps, bool integrates);
 
 /* Selects the rows that have a step, for what is evaluated from here on, where that saves at least a vector; what
  * stands in the columns of the others is of no use to anybody. */
