@@ -519,7 +519,7 @@ static void penalty_in_the_loss(void **state)
         const real *z;
         for (int side = 0; side < 2; side++) {
             s[1].weights[w] = old + (real)(side == 0 ? h : -h);
-            flow_tile_load(s[1].f, s[1].ws, rows, N);
+            flow_tile_load_padded(s[1].f, s[1].ws, rows, D, N, N);
             flow_tile_to_latent(s[1].f, s[1].weights, s[1].ws, N, &z);
             for (int j = 0; j < N; j++)
                 total[side] += 0.25 * s[1].ws->penalty[j];
