@@ -23,6 +23,9 @@ setup_file() {
     cd "$BATS_FILE_TMPDIR/project" || return
     stiff_spec 2 1e-4 >spec.json
     "$FLOWCTL" train spec.json --quiet
+    # trained without a solver, so that nothing keeps the field from bending more than two steps can follow
+    "$FLOWCTL" train spec.json --quiet -o bent.h5 --set 'train.objective="flow_matching"' --set data.validation=null \
+        --set 'flow[1].solver.rtol=1e-6' --set 'flow[1].solver.atol=1e-6'
     awk 'BEGIN { print "x,y"; for (x = 110; x < 140; x += 1.5) for (y = -0.05; y < 0.1; y += 0.01) print x "," y }' \
         >grid.csv
 }
@@ -55,13 +58,13 @@ reason="1.ffjord: its solver needed more steps than max_steps = 2, so the field 
     run timeout 60 "$FLOWCTL" logprob model.h5 grid.csv
     expect_status 0
     expect "rows have no finite log-density" "The first fails in $reason"
-    run timeout 60 "$FLOWCTL" invert model.h5 grid.csv -o latent.csv
+    run timeout 60 "$FLOWCTL" invert bent.h5 train.csv -o latent.csv
     expect_status 0
     expect "have no finite image or do not come back, the first is row" "which fails in $reason"
 }
 
 @test "sample says which draw does not come back, and why" {
-    run timeout 60 "$FLOWCTL" sample model.h5 -n 3000 --temperature 4 -o draws.csv
+    run timeout 60 "$FLOWCTL" sample bent.h5 -n 3000 -o draws.csv
     expect_status 0
     expect "of the list, counted from 0, has no values or does not come back: it fails in $reason"
 }

@@ -94,8 +94,8 @@ typedef struct flow_workspace {
     double *given;      /* (c, n): the context of its rows; must be set before any map when there is one */
     flow_noise noise;   /* spreads discrete columns on the way to the latent end, and tells blocks whether this is
                            training (block.h); none unless it is set, and the same for a map and its backward */
-    bool points_only;   /* nobody wants to know the log-determinants, see block.h: those of the column maps alone may be in
-                           ws->logdet; false unless it is set */
+    bool points_only;   /* nobody wants to know the log-determinants, see block.h: ws->logdet may hold those of the
+                           column maps alone; false unless it is set */
     real *features;     /* (features, n): what the blocks see of it */
     real *gfeatures;    /* the same shape; only with keep, and when the context is embedded */
     char *context_area; /* work area of the embedding */
