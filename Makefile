@@ -112,8 +112,8 @@ DENSITIES := $(patsubst configs/densities/%.c,build/densities/%.so,$(sort $(wild
 # kernels for wider vectors; the program picks one when it starts.
 STANDARD_FLAGS := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -pthread -fno-math-errno -fno-trapping-math -Ilib
 ifeq ($(CONFIG_X86_64),yes)
-FLAGS_lib/num/vecmath_avx2 := -mavx2 -mfma
-FLAGS_lib/num/vecmath_avx512 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma
+FLAGS_lib/num/vecmath_avx2 := -mavx2 -mfma -ffp-contract=fast
+FLAGS_lib/num/vecmath_avx512 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -ffp-contract=fast
 endif
 LIBRARY_FLAGS = $(CONFIG_CFLAGS)
 LIBRARIES = $(CONFIG_LIBS)

@@ -480,6 +480,63 @@ static void kernels_do_not_know_the_place(void **state)
     }
 }
 
+enum { SOFTMAX_COUNT = 4 * FLOW_LANES, SOFTMAX_STRIDE = 5 * FLOW_LANES, SOFTMAX_MOST = 65, SOFTMAX_NAN = 5 };
+
+/* Column j of y against that of x: what the exponent's rounding and the sum's can do, and below the smallest normal
+ * number zero. What is not a number takes its column with it. */
+static void expect_softmax(int planes, int j, const real *x, const real *y)
+{
+    long double unit = is_double ? DBL_EPSILON : FLT_EPSILON, tiny = is_double ? DBL_MIN : FLT_MIN;
+    long double most = (long double)x[j], sum = 0;
+    for (int p = 0; p < planes; p++)
+        most = fmaxl(most, (long double)x[p * SOFTMAX_STRIDE + j]);
+    for (int p = 0; p < planes; p++)
+        sum += expl((long double)x[p * SOFTMAX_STRIDE + j] - most);
+    for (int p = 0; p < planes; p++) {
+        real share = y[p * SOFTMAX_STRIDE + j];
+        long double a = (long double)x[p * SOFTMAX_STRIDE + j] - most, expected = expl(a) / sum;
+        long double slack = (4 + (long double)planes / 4 + fabsl(a)) * unit * expected + tiny;
+        assert_true(j == SOFTMAX_NAN ? isnan(share) : fabsl((long double)share - expected) <= slack);
+    }
+}
+
+/* The columns of y in whatever company, and nothing beside them written. */
+static void expect_no_company(const flow_vecmath *table, int planes, const real *x, const real *y)
+{
+    static real alone[SOFTMAX_MOST * FLOW_LANES];
+    for (int p = 0; p < planes; p++)
+        memcpy(alone + p * FLOW_LANES, x + p * SOFTMAX_STRIDE + FLOW_LANES, FLOW_LANES * sizeof *alone);
+    table->softmax(planes, FLOW_LANES, alone, FLOW_LANES);
+    for (int p = 0; p < planes; p++) {
+        const real *line = y + p * SOFTMAX_STRIDE, *before = x + p * SOFTMAX_STRIDE;
+        assert_memory_equal(alone + p * FLOW_LANES, line + FLOW_LANES, FLOW_LANES * sizeof *alone);
+        assert_memory_equal(line + SOFTMAX_COUNT, before + SOFTMAX_COUNT, FLOW_LANES * sizeof *line);
+    }
+}
+
+static void softmax_kernels(void **state)
+{
+    (void)state;
+    static real x[SOFTMAX_MOST * SOFTMAX_STRIDE], y[SOFTMAX_MOST * SOFTMAX_STRIDE];
+    static const double sizes[] = {1e-3, 1, 10, 200, 1e4, 1e30};
+    const flow_vecmath *all[3];
+    int n_tables = tables(all);
+    for (int at = 0; at < 6 * SOFTMAX_MOST; at++) {
+        int planes = 1 + at % SOFTMAX_MOST;
+        flow_rng_normals(x, planes, SOFTMAX_STRIDE, (uint64_t)at, FLOW_STREAM_OTHER, 0);
+        for (int k = 0; k < planes * SOFTMAX_STRIDE; k++)
+            x[k] *= (real)sizes[at / SOFTMAX_MOST];
+        x[planes / 2 * SOFTMAX_STRIDE + SOFTMAX_NAN] = (real)NAN;
+        for (int t = 0; t < n_tables; t++) {
+            memcpy(y, x, sizeof y);
+            all[t]->softmax(planes, SOFTMAX_COUNT, y, SOFTMAX_STRIDE);
+            for (int j = 0; j < SOFTMAX_COUNT; j++)
+                expect_softmax(planes, j, x, y);
+            expect_no_company(all[t], planes, x, y);
+        }
+    }
+}
+
 static void normal_kernels_agree(void **state)
 {
     (void)state;
@@ -749,6 +806,7 @@ int main(void)
         cmocka_unit_test(kernels_against_libm),
         cmocka_unit_test(kernels_at_the_ends),
         cmocka_unit_test(kernels_do_not_know_the_place),
+        cmocka_unit_test(softmax_kernels),
         cmocka_unit_test(normal_kernels_agree),
         cmocka_unit_test(mills_ratio),
         cmocka_unit_test(quantiles_of_the_tail),

@@ -66,6 +66,12 @@ void flow_vec_softplus(size_t n, const real *x, real *y)
     kernels()->softplus(n, x, y);
 }
 
+void flow_vec_softmax(int k, size_t n, real *x, size_t stride)
+{
+    assert(n % FLOW_LANES == 0);
+    kernels()->softmax(k, n, x, stride);
+}
+
 void flow_vec_mills(size_t n, const real *x, real *y)
 {
     assert(n % FLOW_LANES == 0);

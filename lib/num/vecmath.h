@@ -22,6 +22,10 @@ void flow_vec_sigmoid(size_t n, const real *x, real *y);
 void flow_vec_elu(size_t n, const real *x, real *y); /* x > 0 ? x : exp(x) - 1 */
 void flow_vec_softplus(size_t n, const real *x, real *y); /* log(1 + exp(x)) */
 
+/* The softmax of each column of x, k planes of n, stride apart, in place. The exponentials are within 1 ulp,
+ * and zero below the smallest normal number. */
+void flow_vec_softmax(int k, size_t n, real *x, size_t stride);
+
 /* The tail of the standard normal distribution, in terms that neither underflow nor cancel however far out.
  * Mills' ratio y = Phi(-x) / phi(x) for x >= 0, within 4 ulp. */
 void flow_vec_mills(size_t n, const real *x, real *y);
@@ -44,6 +48,7 @@ typedef struct flow_vecmath {
     void (*sigmoid)(size_t n, const real *x, real *y);
     void (*elu)(size_t n, const real *x, real *y);
     void (*softplus)(size_t n, const real *x, real *y);
+    void (*softmax)(int k, size_t n, real *x, size_t stride);
     void (*mills)(size_t n, const real *x, real *y);
     void (*normal_tail)(size_t n, const real *x, real *y);
     void (*normals)(size_t n, real *u, real *v);

@@ -14,8 +14,10 @@
 typedef real vector __attribute__((vector_size(VECTOR_BYTES), may_alias));
 #ifdef FLOW_DOUBLE
 typedef long long mask __attribute__((vector_size(VECTOR_BYTES)));
+typedef unsigned long long bits __attribute__((vector_size(VECTOR_BYTES)));
 #else
 typedef int mask __attribute__((vector_size(VECTOR_BYTES)));
+typedef unsigned bits __attribute__((vector_size(VECTOR_BYTES)));
 #endif
 enum { WIDTH = VECTOR_BYTES / sizeof(real) };
 
@@ -57,11 +59,6 @@ static void kernel_tanh(size_t n, const real *x, real *y)
     MAP((vector)V(tanh, u35)(a))
 }
 
-static void kernel_sigmoid(size_t n, const real *x, real *y)
-{
-    MAP((real)1 / ((real)1 + (vector)V(exp, u10)(-a)))
-}
-
 static inline vector elu(vector a)
 {
     mask positive = a > 0;
@@ -74,17 +71,111 @@ static void kernel_elu(size_t n, const real *x, real *y)
     MAP(elu(a))
 }
 
-/* max(x, 0) + log(1 + exp(-|x|)): neither exp overflows nor log loses what is small */
+/* sum_k c_k x^k */
+static inline __attribute__((always_inline)) vector polynomial(int count, const real *c, vector x)
+{
+    vector sum = c[count - 1] + (vector){0};
+    for (int k = count - 2; k >= 0; k--)
+        sum = sum * x + c[k];
+    return sum;
+}
+#define POLYNOMIAL(c, x) polynomial((int)(sizeof(c) / sizeof *(c)), c, x)
+
+static inline vector negative_size(vector a)
+{
+    return (vector)((mask)a | (mask)-(vector){0});
+}
+
+/* exp(x) for x <= 0, within 1 ulp, and 0 below the smallest normal number. It is here to be inlined: a call of SLEEF's
+ * takes about as long again. With n = rint(x / log 2), which the low bits of x / log 2 + rounder spell, and
+ * r = x - n log 2 in two steps, exp(x) = 2^n (1 + r + r^2 P(r)), P the Chebyshev interpolant, computed with 60
+ * digits. */
+static inline vector decay(vector x)
+{
+#ifdef FLOW_DOUBLE
+    enum { MANTISSA = 52 };
+    static const real rounder = 0x1.8p52, least = -708.396418532264106;
+    static const real high = 0x1.62e42feep-1, low = 1.90821492927058770002e-10;
+    static const real c[] = {
+        0.500000000000000103,      0.166666666666666675,      0.0416666666666238205,     0.0083333333333300382,
+        0.00138888889173670806,    0.00019841269863171556,    0.0000248015210578682052,  2.75572682769056962e-6,
+        2.76202015910315488e-7,    2.5100472505694996e-8,
+    };
+#else
+    enum { MANTISSA = 23 };
+    static const real rounder = 0x1.8p23F, least = -87.3365402F;
+    static const real high = 0.693359375F, low = -2.12194440e-4F;
+    static const real c[] = {0.5F, 0.166665767F, 0.0416665542F, 0.00836323288F, 0.00139262508F};
+#endif
+    vector shifted = x * (real)1.4426950408889634074 + rounder, n = shifted - rounder;
+    vector r = (x - n * high) - n * low;
+    vector e = (real)1 + (r + r * r * POLYNOMIAL(c, r));
+    bits scaled = (bits)e + ((bits)shifted << MANTISSA);
+    return (vector)((mask)scaled & ~(x < least));
+}
+
+/* 1 / (1 + exp(-x)), from the exponential that cannot overflow */
+static inline vector sigmoid(vector a)
+{
+    mask negative = a < 0;
+    vector e = decay(negative_size(a));
+    vector above = (vector)((negative & (mask)e) | (~negative & (mask)((vector){0} + (real)1)));
+    return above / ((real)1 + e);
+}
+
+static void kernel_sigmoid(size_t n, const real *x, real *y)
+{
+    MAP(sigmoid(a))
+}
+
+/* max(x, 0) + log(1 + e), e = exp(-|x|): neither exp overflows nor log loses what is small. With s = e / (2 + e), which
+ * is in [0, 1/3], log(1 + e) = 2 artanh s = 2 s (1 + s^2 Q(s^2)), Q the Chebyshev interpolant. */
 static inline vector softplus(vector a)
 {
+    static const real c[] = {
+#ifdef FLOW_DOUBLE
+        0.333333333333333293,  0.200000000000072913,  0.142857142835543786,  0.111111113587139315,
+        0.0909089471806642908, 0.0769278503247931155, 0.0665707210482746808, 0.0600053640479535627,
+        0.0440036924307233694, 0.0808202280597176611,
+#else
+        0.333333337F, 0.199998532F, 0.14296179F, 0.108532879F, 0.116121646F,
+#endif
+    };
     mask positive = a > 0;
-    vector size = (vector)((positive & (mask)a) | (~positive & (mask)-a));
-    return (vector)(positive & (mask)a) + (vector)V(log1p, u10)((vector)V(exp, u10)(-size));
+    vector e = decay(negative_size(a)), s = e / ((real)2 + e), t = s * s;
+    vector twice = s + s;
+    return (vector)(positive & (mask)a) + (twice + twice * (t * POLYNOMIAL(c, t)));
 }
 
 static void kernel_softplus(size_t n, const real *x, real *y)
 {
     MAP(softplus(a))
+}
+
+static inline vector larger(vector a, vector b)
+{
+    mask first = a > b; /* where b is NaN, b */
+    return (vector)((first & (mask)a) | (~first & (mask)b));
+}
+
+static void kernel_softmax(int k, size_t n, real *x, size_t stride)
+{
+    for (size_t i = 0; i < n; i += WIDTH) {
+        vector most = load(x + i), sum = {0};
+        for (int p = 1; p < k; p++)
+            most = larger(load(x + i + (size_t)p * stride), most);
+        for (int p = 0; p < k; p++) {
+            real *at = x + i + (size_t)p * stride;
+            vector e = decay(load(at) - most);
+            sum += e;
+            store(at, e);
+        }
+        vector scale = (real)1 / sum;
+        for (int p = 0; p < k; p++) {
+            real *at = x + i + (size_t)p * stride;
+            store(at, load(at) * scale);
+        }
+    }
 }
 
 /* The way of Shepherd and Laframboise 1981 for exp(x^2) erfc x: (x + 4) Phi(-x) / phi(x) is smooth on the whole half
@@ -160,6 +251,7 @@ const flow_vecmath VECMATH_TABLE = {
     .sigmoid = kernel_sigmoid,
     .elu = kernel_elu,
     .softplus = kernel_softplus,
+    .softmax = kernel_softmax,
     .mills = kernel_mills,
     .normal_tail = kernel_normal_tail,
     .normals = kernel_normals,
