@@ -145,16 +145,23 @@ static double z_of(const truth *t, double x)
 
 /* ---- one place per row ---- */
 
+/* For a map, which may leave something else there. */
+static real *copy_of(const real *theta)
+{
+    static real copy[3 * MOST * N];
+    return memcpy(copy, theta, (size_t)(3 * components * N) * sizeof *copy);
+}
+
 static void to_latent(const real *theta, const real *x, real *z, double *logdet)
 {
     memset(logdet, 0, N * sizeof *logdet);
-    univariate.type->to_latent(univariate.state, 1, N, x, theta, N, z, logdet);
+    univariate.type->to_latent(univariate.state, 1, N, x, copy_of(theta), N, z, logdet);
 }
 
 static void to_data(const real *theta, const real *z, real *x, double *logdet)
 {
     memset(logdet, 0, N * sizeof *logdet);
-    univariate.type->to_data(univariate.state, 1, N, z, theta, N, x, logdet);
+    univariate.type->to_data(univariate.state, 1, N, z, copy_of(theta), N, x, logdet);
 }
 
 static const double places[] = {-1e4, -300, -50, -12, -7, -4, -2.5, -1.7, -1, -0.6, -0.3, -0.05, 0,

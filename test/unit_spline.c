@@ -56,17 +56,27 @@ static subject make(int n_bins, double bound, const char *tails, bool circular)
     return s;
 }
 
+/* theta as a map leaves it for its backward */
+static real left[MOST_PARAMS * COUNT];
+
+static real *to_leave(const subject *s, int count, const real *theta)
+{
+    return memcpy(left, theta, (size_t)s->n_params * (size_t)count * sizeof *left);
+}
+
 /* y, or x (count), each with a row of its own, and the log-determinant of each */
 static void map(const subject *s, int count, const real *x, const real *theta, real *y, double *logdet)
 {
     memset(logdet, 0, (size_t)count * sizeof *logdet);
-    s->univariate.type->to_latent(s->univariate.state, 1, count, x, theta, (size_t)count, y, logdet);
+    real *given = to_leave(s, count, theta);
+    s->univariate.type->to_latent(s->univariate.state, 1, count, x, given, (size_t)count, y, logdet);
 }
 
 static void invert(const subject *s, int count, const real *y, const real *theta, real *x, double *logdet)
 {
     memset(logdet, 0, (size_t)count * sizeof *logdet);
-    s->univariate.type->to_data(s->univariate.state, 1, count, y, theta, (size_t)count, x, logdet);
+    real *given = to_leave(s, count, theta);
+    s->univariate.type->to_data(s->univariate.state, 1, count, y, given, (size_t)count, x, logdet);
 }
 
 /* ------------------------------------------------------------------ the paper's equations */
@@ -347,8 +357,10 @@ static void backward_is_finite(const subject *s)
         gl[j] = (real)(2 * uniform((uint64_t)j, 9) - 1);
     }
     const flow_univariate_type *type = s->univariate.type;
-    type->to_latent_backward(s->univariate.state, 1, COUNT, x, theta, COUNT, y, g, gl, gin[0], gtheta[0]);
-    type->to_data_backward(s->univariate.state, 1, COUNT, y, theta, COUNT, back, g, gl, gin[1], gtheta[1]);
+    map(s, COUNT, x, theta, y, logdet);
+    type->to_latent_backward(s->univariate.state, 1, COUNT, x, left, COUNT, y, g, gl, gin[0], gtheta[0]);
+    invert(s, COUNT, y, theta, back, logdet_back);
+    type->to_data_backward(s->univariate.state, 1, COUNT, y, left, COUNT, back, g, gl, gin[1], gtheta[1]);
     for (int side = 0; side < 2; side++) {
         for (int j = 0; j < COUNT; j++)
             assert_true(isfinite(gin[side][j]));

@@ -21,42 +21,17 @@ static real least_length(const flow_spline_input *in)
     return (real)(2 * (double)in->bound * FLOW_SPLINE_LEAST);
 }
 
-FLOW_MULTIVERSION
-static void subtract_largest(int n_bins, int m, const real *theta, size_t stride, real *restrict out)
+/* What the shares of the softmax are shares of. */
+static real shared_length(const flow_spline_input *in)
 {
-    real most[ROWS];
-    for (int j = 0; j < m; j++)
-        most[j] = theta[j];
-    for (int k = 1; k < n_bins; k++)
-        for (int j = 0; j < m; j++) {
-            real a = theta[(size_t)k * stride + (size_t)j];
-            most[j] = a > most[j] ? a : most[j];
-        }
-    for (int k = 0; k < n_bins; k++)
-        for (int j = 0; j < m; j++)
-            out[k * m + j] = theta[(size_t)k * stride + (size_t)j] - most[j];
+    return (real)(2 * (double)in->bound * (1 - in->n_bins * FLOW_SPLINE_LEAST));
 }
 
-FLOW_MULTIVERSION
-static void divide_by_sum(int n_bins, int m, const real *restrict share, real whole, real *restrict scale)
+void flow_spline_measure(const flow_spline_input *in, real *theta)
 {
-    real sum[ROWS];
-    for (int j = 0; j < m; j++)
-        sum[j] = share[j];
-    for (int k = 1; k < n_bins; k++)
-        for (int j = 0; j < m; j++)
-            sum[j] += share[k * m + j];
-    for (int j = 0; j < m; j++)
-        scale[j] = whole / sum[j];
-}
-
-/* The softmax of planes [first, first + K) as shares and scale. */
-static void measure_bins(flow_spline_axis *axis, const flow_spline_input *in, int first)
-{
-    double whole = 2 * (double)in->bound * (1 - in->n_bins * FLOW_SPLINE_LEAST);
-    subtract_largest(in->n_bins, in->m, in->theta + (size_t)first * in->stride, in->stride, axis->share);
-    flow_vec_exp((size_t)in->n_bins * (size_t)in->m, axis->share, axis->share);
-    divide_by_sum(in->n_bins, in->m, axis->share, (real)whole, axis->scale);
+    size_t m = (size_t)in->m;
+    flow_vec_softmax(in->n_bins, m, theta, in->stride);
+    flow_vec_softmax(in->n_bins, m, theta + (size_t)in->n_bins * in->stride, in->stride);
 }
 
 int flow_spline_n_params(int n_bins, flow_spline_ends ends)
@@ -77,9 +52,10 @@ static const real *slopes_at(const flow_spline_input *in, int k)
     return in->theta + (size_t)(2 * in->n_bins + k - 1) * in->stride;
 }
 
-static void start_at_first_bin(flow_spline *s, const flow_spline_input *in)
+FLOW_MULTIVERSION
+static void start_at_first_bin(flow_spline *restrict s, const flow_spline_input *restrict in,
+                               const real *restrict first, const real *restrict last)
 {
-    const real *first = slopes_at(in, 0), *last = slopes_at(in, in->n_bins);
     for (int j = 0; j < in->m; j++) {
         s->x.knot[j] = s->y.knot[j] = s->x.low[j] = s->y.low[j] = -in->bound;
         s->x.high[j] = s->y.high[j] = in->bound;
@@ -112,71 +88,80 @@ static inline void pass_knot(walk *w, real da, real db, real raw, real k, real k
     w->raw1 = next ? raw : w->raw1;
 }
 
-/* Moves on by `count` knots, which stay in registers: what this loop waits for are its stores. */
-static inline __attribute__((always_inline)) void pass_knots(int count, int k, const flow_spline_input *in,
-                                                             const real *restrict key, flow_spline_axis *restrict a,
-                                                             flow_spline_axis *restrict b, real *restrict raw0,
-                                                             real *restrict raw1, real *restrict bin)
+/* Knots that are passed while an element stays in registers: loads and stores cost more than what is between. */
+enum { AT_A_TIME = 8 };
+
+static inline __attribute__((always_inline)) void pass_knots(int count, int k, const flow_spline_input *in, bool by_y,
+                                                             const real *restrict key, flow_spline *restrict s)
 {
     int m = in->m;
-    size_t stride = in->stride;
-    real least = least_length(in), first = (real)k;
-    const real *restrict slopes = in->theta + (size_t)(2 * in->n_bins + k) * stride;
+    size_t stride = in->stride, axis = (size_t)in->n_bins * stride;
+    real least = least_length(in), shared = shared_length(in), first = (real)k;
+    const real *restrict x = in->theta + (size_t)k * stride, *restrict y = x + axis, *restrict slopes = y + axis;
+    const real *restrict a = by_y ? y : x, *restrict b = by_y ? x : y;
+    flow_spline_axis *restrict on = by_y ? &s->y : &s->x, *restrict other = by_y ? &s->x : &s->y;
     for (int j = 0; j < m; j++) {
-        walk w = {a->knot[j], b->knot[j], a->low[j], a->high[j], b->low[j], b->high[j], raw0[j], raw1[j], bin[j]};
-#define PASS(i)                                                                                                     \
-    pass_knot(&w, least + a->scale[j] * a->share[(k + i) * m + j], least + b->scale[j] * b->share[(k + i) * m + j], \
-              slopes[(size_t)i * stride + (size_t)j], first + i, key[j])
-        PASS(0);
-        if (count > 1)
-            PASS(1);
-        if (count > 2)
-            PASS(2);
-        if (count > 3)
-            PASS(3);
-#undef PASS
-        a->knot[j] = w.a, b->knot[j] = w.b, raw0[j] = w.raw0, raw1[j] = w.raw1, bin[j] = w.bin;
-        a->low[j] = w.a_low, a->high[j] = w.a_high, b->low[j] = w.b_low, b->high[j] = w.b_high;
+        walk w = {on->knot[j],    other->knot[j], on->low[j],    on->high[j], other->low[j],
+                  other->high[j], s->raw[0][j],   s->raw[1][j], s->bin[j]};
+#pragma GCC unroll 8
+        for (int i = 0; i < count; i++) {
+            size_t at = (size_t)i * stride + (size_t)j;
+            pass_knot(&w, least + shared * a[at], least + shared * b[at], slopes[at], first + (real)i, key[j]);
+        }
+        on->knot[j] = w.a, other->knot[j] = w.b, s->raw[0][j] = w.raw0, s->raw[1][j] = w.raw1, s->bin[j] = w.bin;
+        on->low[j] = w.a_low, on->high[j] = w.a_high, other->low[j] = w.b_low, other->high[j] = w.b_high;
     }
 }
 
-typedef void passer(int k, const flow_spline_input *in, const real *restrict key, flow_spline_axis *restrict a,
-                    flow_spline_axis *restrict b, real *restrict raw0, real *restrict raw1, real *restrict bin);
-
-#define PASSER(count)                                                                                         \
-    FLOW_MULTIVERSION                                                                                         \
-    static void pass_##count(int k, const flow_spline_input *in, const real *restrict key,                    \
-                             flow_spline_axis *restrict a, flow_spline_axis *restrict b, real *restrict raw0, \
-                             real *restrict raw1, real *restrict bin)                                         \
-    {                                                                                                         \
-        pass_knots(count, k, in, key, a, b, raw0, raw1, bin);                                                 \
+#define PASSER(count)                                                                               \
+    FLOW_MULTIVERSION                                                                               \
+    static void pass_##count(int k, const flow_spline_input *in, bool by_y, const real *key, flow_spline *s) \
+    {                                                                                               \
+        pass_knots(count, k, in, by_y, key, s);                                                     \
     }
 PASSER(1)
 PASSER(2)
 PASSER(3)
 PASSER(4)
+PASSER(5)
+PASSER(6)
+PASSER(7)
+PASSER(8)
 #undef PASSER
 
-static void find_slopes(int m, real *raw, real *slope)
+typedef void passer(int k, const flow_spline_input *in, bool by_y, const real *key, flow_spline *s);
+
+static passer *const passers[AT_A_TIME + 1] = {NULL, pass_1, pass_2, pass_3, pass_4, pass_5, pass_6, pass_7, pass_8};
+
+FLOW_MULTIVERSION
+static void shift(int m, real *raw)
 {
     real c = slope_offset();
     for (int j = 0; j < m; j++)
         raw[j] = (raw[j] > RAW_MOST ? RAW_MOST : raw[j]) + c;
-    flow_vec_softplus((size_t)m, raw, slope);
+}
+
+FLOW_MULTIVERSION
+static void add_least(int m, real *slope)
+{
     for (int j = 0; j < m; j++)
         slope[j] += (real)FLOW_SPLINE_LEAST;
 }
 
+static void find_slopes(int m, real *raw, real *slope)
+{
+    shift(m, raw);
+    flow_vec_softplus((size_t)m, raw, slope);
+    add_least(m, slope);
+}
+
 void flow_spline_find(flow_spline *s, const flow_spline_input *in, bool by_y, const real *key)
 {
-    measure_bins(&s->x, in, 0);
-    measure_bins(&s->y, in, in->n_bins);
-    start_at_first_bin(s, in);
-    static passer *const passers[] = {pass_1, pass_2, pass_3, pass_4};
+    start_at_first_bin(s, in, slopes_at(in, 0), slopes_at(in, in->n_bins));
     for (int k = 0, count; k < in->n_bins - 1; k += count) {
         int left = in->n_bins - 1 - k;
-        count = left < 4 ? left : 4;
-        passers[count - 1](k, in, key, by_y ? &s->y : &s->x, by_y ? &s->x : &s->y, s->raw[0], s->raw[1], s->bin);
+        count = left < AT_A_TIME ? left : AT_A_TIME;
+        passers[count](k, in, by_y, key, s);
     }
     find_slopes(in->m, s->raw[0], s->slope[0]);
     find_slopes(in->m, s->raw[1], s->slope[1]);
@@ -185,26 +170,29 @@ void flow_spline_find(flow_spline *s, const flow_spline_input *in, bool by_y, co
 /* ------------------------------------------------------------------ gradients */
 
 /* From the bin to the softmax along one axis: the left end moves with all bins before, so with G_k = g_low before the
- * bin, g_length in it and 0 behind, the gradient at theta_k is share_k scale (G_k - sum_i p_i G_i), p_i the softmax. */
+ * bin, g_length in it and 0 behind, the gradient at theta_k is p_k (G_k - sum_i p_i G_i) times the shared length, p_k
+ * the softmax. */
 FLOW_MULTIVERSION
 static void length_gradients(const flow_spline_axis *restrict axis, const flow_spline_input *in,
-                             const real *restrict bin, const real *restrict g_low, const real *restrict g_length,
-                             real *gtheta)
+                             const real *restrict bin, const real *restrict share, real *restrict g_low,
+                             real *restrict g_length, real *restrict gtheta)
 {
     int m = in->m, n_bins = in->n_bins;
-    real least = least_length(in), bound = in->bound;
-    real per_whole = 1 / (2 * bound - (real)n_bins * least), mean[ROWS];
+    real least = least_length(in), bound = in->bound, shared = shared_length(in), g_behind[ROWS];
     for (int j = 0; j < m; j++) {
         real before = axis->low[j] + bound - bin[j] * least, within = axis->high[j] - axis->low[j] - least;
-        mean[j] = (g_low[j] * before + g_length[j] * within) * per_whole;
+        real low = g_low[j], length = g_length[j], sum = low * before + length * within;
+        g_behind[j] = -sum;
+        g_low[j] = shared * low - sum;
+        g_length[j] = shared * length - sum;
     }
     for (int k = 0; k < n_bins; k++) {
-        const real *share = axis->share + k * m;
+        const real *p = share + (size_t)k * in->stride;
         real *out = gtheta + (size_t)k * in->stride;
         for (int j = 0; j < m; j++) {
-            real at_bin = bin[j] == (real)k ? g_length[j] : 0;
-            real g = bin[j] > (real)k ? g_low[j] : at_bin;
-            out[j] = axis->scale[j] * share[j] * (g - mean[j]);
+            real before = g_low[j], within = g_length[j], behind = g_behind[j];
+            real from = bin[j] == (real)k ? within : behind;
+            out[j] = p[j] * (bin[j] > (real)k ? before : from);
         }
     }
 }
@@ -238,8 +226,8 @@ void flow_spline_find_backward(const flow_spline *s, const flow_spline_input *in
                                real *gtheta)
 {
     size_t axis = (size_t)in->n_bins * in->stride;
-    length_gradients(&s->x, in, s->bin, g->x_low, g->w, gtheta);
-    length_gradients(&s->y, in, s->bin, g->y_low, g->h, gtheta + axis);
+    length_gradients(&s->x, in, s->bin, in->theta, g->x_low, g->w, gtheta);
+    length_gradients(&s->y, in, s->bin, in->theta + axis, g->y_low, g->h, gtheta + axis);
     through_softplus(in->m, s->raw[0], g->slope[0]);
     through_softplus(in->m, s->raw[1], g->slope[1]);
     slope_gradients(in, s->bin, g->slope[0], g->slope[1], gtheta + 2 * axis);

@@ -33,16 +33,14 @@ typedef struct flow_spline_input {
     int m, n_bins;
     real bound;
     flow_spline_ends ends;
-    const real *theta;
+    const real *theta; /* after flow_spline_measure */
     size_t stride;
 } flow_spline_input;
 
 /* One coordinate of the knots. */
 typedef struct flow_spline_axis {
-    real share[FLOW_SPLINE_BINS_MAX * FLOW_SPLINE_ROWS]; /* (K, m): the length of a bin is the least one */
-    real scale[FLOW_SPLINE_ROWS];                        /* and scale * share */
-    real low[FLOW_SPLINE_ROWS], high[FLOW_SPLINE_ROWS];  /* the bin of each element */
-    real knot[FLOW_SPLINE_ROWS];                         /* the one looked at */
+    real low[FLOW_SPLINE_ROWS], high[FLOW_SPLINE_ROWS]; /* the bin of each element */
+    real knot[FLOW_SPLINE_ROWS];                        /* the one looked at */
 } flow_spline_axis;
 
 typedef struct flow_spline {
@@ -51,6 +49,9 @@ typedef struct flow_spline {
     real raw[2][FLOW_SPLINE_ROWS];   /* parameters of the slopes at its ends, plus c */
     real slope[2][FLOW_SPLINE_ROWS]; /* the slopes */
 } flow_spline;
+
+/* Replaces the parameters of the lengths by their softmax in place: what a map leaves for its backward. */
+void flow_spline_measure(const flow_spline_input *in, real *theta);
 
 /* Finds the bin of each element from its x, or from its y; outside of the box the nearest one. */
 void flow_spline_find(flow_spline *s, const flow_spline_input *in, bool by_y, const real *key);
@@ -62,7 +63,7 @@ typedef struct flow_spline_gradients {
 } flow_spline_gradients;
 
 /* From the gradients at each element's bin to those at its parameters, gtheta (planes like theta). Overwrites
- * g->slope. */
+ * g. */
 void flow_spline_find_backward(const flow_spline *s, const flow_spline_input *in, flow_spline_gradients *g,
                                real *gtheta);
 

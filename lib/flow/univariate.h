@@ -22,14 +22,15 @@ typedef struct flow_univariate_type {
 
     int (*n_params)(const void *self); /* P */
 
-    /* Writes the output and adds each row's sum of log|dz/dx|, or log|dx/dz|, to logdet (n). */
-    void (*to_latent)(const void *self, int d, int n, const real *x, const real *theta, size_t stride, real *z,
+    /* Writes the output and adds each row's sum of log|dz/dx|, or log|dx/dz|, to logdet (n). In place of theta a map
+     * may leave what its own backward reads there instead. */
+    void (*to_latent)(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
                       double *logdet);
-    void (*to_data)(const void *self, int d, int n, const real *z, const real *theta, size_t stride, real *x,
+    void (*to_data)(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
                     double *logdet);
 
     /* Writes the gradients at the input and at theta (planes like theta), given those at the output and at the
-     * log-determinant (glogdet (n)). Both inputs and outputs of the map are at hand. */
+     * log-determinant (glogdet (n)). Both inputs and outputs of the map are at hand; theta is as the map left it. */
     void (*to_latent_backward)(const void *self, int d, int n, const real *x, const real *theta, size_t stride,
                                const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta);
     void (*to_data_backward)(const void *self, int d, int n, const real *z, const real *theta, size_t stride,

@@ -24,14 +24,14 @@ static void add(size_t count, const real *restrict a, real sign, const real *res
         out[k] = a[k] + sign * m[k];
 }
 
-static void to_latent(const void *self, int d, int n, const real *x, const real *theta, size_t stride, real *z,
+static void to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
                       double *logdet)
 {
     (void)self, (void)stride, (void)logdet;
     add((size_t)d * (size_t)n, x, -1, theta, z);
 }
 
-static void to_data(const void *self, int d, int n, const real *z, const real *theta, size_t stride, real *x,
+static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
                     double *logdet)
 {
     (void)self, (void)stride, (void)logdet;

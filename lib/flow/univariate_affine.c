@@ -60,7 +60,7 @@ static void scale_then_shift(int n, const real *restrict z, const real *restrict
         x[j] = z[j] * e[j] + m[j];
 }
 
-static void to_latent(const void *self, int d, int n, const real *x, const real *theta, size_t stride, real *z,
+static void to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
                       double *logdet)
 {
     const affine *block = self;
@@ -72,7 +72,7 @@ static void to_latent(const void *self, int d, int n, const real *x, const real 
     }
 }
 
-static void to_data(const void *self, int d, int n, const real *z, const real *theta, size_t stride, real *x,
+static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
                     double *logdet)
 {
     const affine *block = self;

@@ -66,7 +66,7 @@ static void prepare(flow_mixtures *mix, const mixture *block, const real *theta,
     flow_mixtures_prepare(mix, (int)block->components, (real)block->bound, theta, stride, m);
 }
 
-static void to_latent(const void *self, int d, int n, const real *x, const real *theta, size_t stride, real *z,
+static void to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
                       double *logdet)
 {
     flow_mixtures mix;
@@ -155,7 +155,7 @@ static void solve(search *s, flow_mixture_place *p, const flow_mixtures *mix, co
     }
 }
 
-static void to_data(const void *self, int d, int n, const real *z, const real *theta, size_t stride, real *x,
+static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
                     double *logdet)
 {
     flow_mixtures mix;

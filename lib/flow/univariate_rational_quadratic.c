@@ -91,7 +91,7 @@ static const real *wrap(const flow_spline_input *in, const real *x, real *wrappe
     return wrapped;
 }
 
-static void to_latent(const void *self, int d, int n, const real *x, const real *theta, size_t stride, real *z,
+static void to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
                       double *logdet)
 {
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
@@ -99,12 +99,13 @@ static void to_latent(const void *self, int d, int n, const real *x, const real 
         flow_spline s;
         real wrapped[FLOW_SPLINE_ROWS];
         const real *at = wrap(&in, x + c.at, wrapped);
+        flow_spline_measure(&in, theta + c.at);
         flow_spline_find(&s, &in, false, at);
         flow_spline_map(&s, &in, at, z + c.at, logdet + c.first);
     }
 }
 
-static void to_data(const void *self, int d, int n, const real *z, const real *theta, size_t stride, real *x,
+static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
                     double *logdet)
 {
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
@@ -112,6 +113,7 @@ static void to_data(const void *self, int d, int n, const real *z, const real *t
         flow_spline s;
         real wrapped[FLOW_SPLINE_ROWS];
         const real *at = wrap(&in, z + c.at, wrapped);
+        flow_spline_measure(&in, theta + c.at);
         flow_spline_find(&s, &in, true, at);
         flow_spline_invert(&s, &in, at, x + c.at, logdet + c.first);
     }
