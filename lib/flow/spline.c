@@ -31,8 +31,9 @@ static inline void set_slope(place *p)
 
 static inline place bin_of(const flow_spline *s, int j)
 {
-    place p = {
-        .w = s->x.high[j] - s->x.low[j], .h = s->y.high[j] - s->y.low[j], .d0 = s->slope[0][j], .d1 = s->slope[1][j]};
+    place p = {.w = s->x.high[j] - s->x.low[j], .h = s->y.high[j] - s->y.low[j]};
+    p.d0 = s->slope[0][j] + (real)FLOW_SPLINE_LEAST;
+    p.d1 = s->slope[1][j] + (real)FLOW_SPLINE_LEAST;
     p.s = p.h / p.w;
     return p;
 }

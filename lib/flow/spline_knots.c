@@ -88,8 +88,14 @@ static inline void pass_knot(walk *w, real da, real db, real raw, real k, real k
     w->raw1 = next ? raw : w->raw1;
 }
 
-/* Knots that are passed while an element stays in registers: loads and stores cost more than what is between. */
+/* Knots, or bins, that are passed while an element stays in registers: loads and stores cost more than what is
+ * between. */
 enum { AT_A_TIME = 8 };
+
+static int at_a_time(int left)
+{
+    return left < AT_A_TIME ? left : AT_A_TIME;
+}
 
 static inline __attribute__((always_inline)) void pass_knots(int count, int k, const flow_spline_input *in, bool by_y,
                                                              const real *restrict key, flow_spline *restrict s)
@@ -141,26 +147,17 @@ static void shift(int m, real *raw)
         raw[j] = (raw[j] > RAW_MOST ? RAW_MOST : raw[j]) + c;
 }
 
-FLOW_MULTIVERSION
-static void add_least(int m, real *slope)
-{
-    for (int j = 0; j < m; j++)
-        slope[j] += (real)FLOW_SPLINE_LEAST;
-}
-
 static void find_slopes(int m, real *raw, real *slope)
 {
     shift(m, raw);
     flow_vec_softplus((size_t)m, raw, slope);
-    add_least(m, slope);
 }
 
 void flow_spline_find(flow_spline *s, const flow_spline_input *in, bool by_y, const real *key)
 {
     start_at_first_bin(s, in, slopes_at(in, 0), slopes_at(in, in->n_bins));
     for (int k = 0, count; k < in->n_bins - 1; k += count) {
-        int left = in->n_bins - 1 - k;
-        count = left < AT_A_TIME ? left : AT_A_TIME;
+        count = at_a_time(in->n_bins - 1 - k);
         passers[count](k, in, by_y, key, s);
     }
     find_slopes(in->m, s->raw[0], s->slope[0]);
@@ -171,29 +168,72 @@ void flow_spline_find(flow_spline *s, const flow_spline_input *in, bool by_y, co
 
 /* From the bin to the softmax along one axis: the left end moves with all bins before, so with G_k = g_low before the
  * bin, g_length in it and 0 behind, the gradient at theta_k is p_k (G_k - sum_i p_i G_i) times the shared length, p_k
- * the softmax. */
+ * the softmax. Here these factors of p_k, in place of g_low and g_length. */
 FLOW_MULTIVERSION
-static void length_gradients(const flow_spline_axis *restrict axis, const flow_spline_input *in,
-                             const real *restrict bin, const real *restrict share, real *restrict g_low,
-                             real *restrict g_length, real *restrict gtheta)
+static void length_factors(const flow_spline_axis *restrict axis, const flow_spline_input *in, const real *restrict bin,
+                           real *restrict g_low, real *restrict g_length, real *restrict g_behind)
 {
-    int m = in->m, n_bins = in->n_bins;
-    real least = least_length(in), bound = in->bound, shared = shared_length(in), g_behind[ROWS];
+    int m = in->m;
+    real least = least_length(in), bound = in->bound, shared = shared_length(in);
     for (int j = 0; j < m; j++) {
         real before = axis->low[j] + bound - bin[j] * least, within = axis->high[j] - axis->low[j] - least;
         real low = g_low[j], length = g_length[j], sum = low * before + length * within;
-        g_behind[j] = -sum;
         g_low[j] = shared * low - sum;
         g_length[j] = shared * length - sum;
+        g_behind[j] = -sum;
     }
-    for (int k = 0; k < n_bins; k++) {
-        const real *p = share + (size_t)k * in->stride;
-        real *out = gtheta + (size_t)k * in->stride;
-        for (int j = 0; j < m; j++) {
-            real before = g_low[j], within = g_length[j], behind = g_behind[j];
-            real from = bin[j] == (real)k ? within : behind;
-            out[j] = p[j] * (bin[j] > (real)k ? before : from);
+}
+
+static inline __attribute__((always_inline)) void spread(int count, int k, const flow_spline_input *in,
+                                                         const real *restrict bin, const real *restrict share,
+                                                         const real *restrict g_before, const real *restrict g_within,
+                                                         const real *restrict g_behind, real *restrict gtheta)
+{
+    int m = in->m;
+    size_t stride = in->stride, first = (size_t)k * stride;
+#pragma GCC ivdep /* planes do not overlap */
+    for (int j = 0; j < m; j++) {
+        real before = g_before[j], within = g_within[j], behind = g_behind[j], own = bin[j] - (real)k;
+#pragma GCC unroll 8
+        for (int i = 0; i < count; i++) {
+            size_t at = first + (size_t)i * stride + (size_t)j;
+            real from = own == (real)i ? within : behind;
+            gtheta[at] = share[at] * (own > (real)i ? before : from);
         }
+    }
+}
+
+#define SPREADER(count)                                                                                              \
+    FLOW_MULTIVERSION                                                                                                \
+    static void spread_##count(int k, const flow_spline_input *in, const real *bin, const real *share,               \
+                               const real *g_before, const real *g_within, const real *g_behind, real *gtheta)       \
+    {                                                                                                                \
+        spread(count, k, in, bin, share, g_before, g_within, g_behind, gtheta);                                      \
+    }
+SPREADER(1)
+SPREADER(2)
+SPREADER(3)
+SPREADER(4)
+SPREADER(5)
+SPREADER(6)
+SPREADER(7)
+SPREADER(8)
+#undef SPREADER
+
+typedef void spreader(int k, const flow_spline_input *in, const real *bin, const real *share, const real *g_before,
+                      const real *g_within, const real *g_behind, real *gtheta);
+
+static spreader *const spreaders[AT_A_TIME + 1] = {NULL,     spread_1, spread_2, spread_3, spread_4,
+                                                   spread_5, spread_6, spread_7, spread_8};
+
+static void length_gradients(const flow_spline_axis *axis, const flow_spline_input *in, const real *bin,
+                             const real *share, real *g_low, real *g_length, real *gtheta)
+{
+    real g_behind[ROWS];
+    length_factors(axis, in, bin, g_low, g_length, g_behind);
+    for (int k = 0, count; k < in->n_bins; k += count) {
+        count = at_a_time(in->n_bins - k);
+        spreaders[count](k, in, bin, share, g_low, g_length, g_behind, gtheta);
     }
 }
 
@@ -213,13 +253,20 @@ static void slope_gradients(const flow_spline_input *in, const real *restrict bi
     }
 }
 
-/* d slope / d raw is sigmoid(raw), 0 where raw was cut off */
+/* d slope / d raw is the sigmoid of raw, 0 where raw was cut off */
+FLOW_MULTIVERSION
+static void times_rate(int m, const real *restrict raw, const real *restrict sigmoid, real *restrict g)
+{
+    real most = RAW_MOST + slope_offset();
+    for (int j = 0; j < m; j++)
+        g[j] = raw[j] < most ? g[j] * sigmoid[j] : 0;
+}
+
 static void through_softplus(int m, const real *raw, real *g)
 {
-    real sigmoid[ROWS], most = RAW_MOST + slope_offset();
+    real sigmoid[ROWS];
     flow_vec_sigmoid((size_t)m, raw, sigmoid);
-    for (int j = 0; j < m; j++)
-        g[j] *= raw[j] < most ? sigmoid[j] : 0;
+    times_rate(m, raw, sigmoid, g);
 }
 
 void flow_spline_find_backward(const flow_spline *s, const flow_spline_input *in, flow_spline_gradients *g,

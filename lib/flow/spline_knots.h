@@ -18,7 +18,7 @@
 #include "num/real.h"
 
 enum {
-    FLOW_SPLINE_ROWS = 64, /* the most elements at a time; a multiple of FLOW_LANES */
+    FLOW_SPLINE_ROWS = 128, /* the most elements at a time; a multiple of FLOW_LANES */
     FLOW_SPLINE_BINS_MAX = 64
 };
 #define FLOW_SPLINE_LEAST 1e-3
@@ -47,7 +47,7 @@ typedef struct flow_spline {
     flow_spline_axis x, y;
     real bin[FLOW_SPLINE_ROWS];      /* the bin of each element: 0 ... K - 1 */
     real raw[2][FLOW_SPLINE_ROWS];   /* parameters of the slopes at its ends, plus c */
-    real slope[2][FLOW_SPLINE_ROWS]; /* the slopes */
+    real slope[2][FLOW_SPLINE_ROWS]; /* the slopes, less FLOW_SPLINE_LEAST */
 } flow_spline;
 
 /* Replaces the parameters of the lengths by their softmax in place: what a map leaves for its backward. */

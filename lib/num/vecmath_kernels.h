@@ -161,9 +161,12 @@ static inline vector larger(vector a, vector b)
 static void kernel_softmax(int k, size_t n, real *x, size_t stride)
 {
     for (size_t i = 0; i < n; i += WIDTH) {
-        vector most = load(x + i), sum = {0};
-        for (int p = 1; p < k; p++)
-            most = larger(load(x + i + (size_t)p * stride), most);
+        vector even = load(x + i), odd = load(x + i + (size_t)(k - 1) * stride), sum = {0};
+        for (int p = 1; p + 1 < k; p += 2) {
+            odd = larger(load(x + i + (size_t)p * stride), odd);
+            even = larger(load(x + i + (size_t)(p + 1) * stride), even);
+        }
+        vector most = larger(even, odd);
         for (int p = 0; p < k; p++) {
             real *at = x + i + (size_t)p * stride;
             vector e = decay(load(at) - most);
