@@ -52,19 +52,6 @@ static const real *slopes_at(const flow_spline_input *in, int k)
     return in->theta + (size_t)(2 * in->n_bins + k - 1) * in->stride;
 }
 
-FLOW_MULTIVERSION
-static void start_at_first_bin(flow_spline *restrict s, const flow_spline_input *restrict in,
-                               const real *restrict first, const real *restrict last)
-{
-    for (int j = 0; j < in->m; j++) {
-        s->x.knot[j] = s->y.knot[j] = s->x.low[j] = s->y.low[j] = -in->bound;
-        s->x.high[j] = s->y.high[j] = in->bound;
-        s->raw[0][j] = first[j];
-        s->raw[1][j] = last[j];
-        s->bin[j] = 0;
-    }
-}
-
 /* One element on its way past the knots: a is the coordinate of its key, b the other one. */
 typedef struct walk {
     real a, b;
@@ -97,33 +84,53 @@ static int at_a_time(int left)
     return left < AT_A_TIME ? left : AT_A_TIME;
 }
 
-static inline __attribute__((always_inline)) void pass_knots(int count, int k, const flow_spline_input *in, bool by_y,
-                                                             const real *restrict key, flow_spline *restrict s)
+static inline walk start_at_first_bin(real bound, real first, real last)
+{
+    return (walk){.a = -bound, .b = -bound, .a_low = -bound, .a_high = bound, .b_low = -bound, .b_high = bound,
+                  .raw0 = first, .raw1 = last, .bin = 0};
+}
+
+/* Knots k + 1 to k + count, from the first bin or from where s stands; behind the last one the slopes' parameters are
+ * ready for the softplus. */
+static inline __attribute__((always_inline)) void pass_knots(int count, bool first, int k, const flow_spline_input *in,
+                                                             bool by_y, const real *restrict key,
+                                                             flow_spline *restrict s)
 {
     int m = in->m;
     size_t stride = in->stride, axis = (size_t)in->n_bins * stride;
-    real least = least_length(in), shared = shared_length(in), first = (real)k;
+    real bound = in->bound, least = least_length(in), shared = shared_length(in), passed = (real)k;
+    bool last = k + count == in->n_bins - 1;
+    real most = last ? RAW_MOST : (real)INFINITY, c = last ? slope_offset() : 0;
     const real *restrict x = in->theta + (size_t)k * stride, *restrict y = x + axis, *restrict slopes = y + axis;
     const real *restrict a = by_y ? y : x, *restrict b = by_y ? x : y;
+    const real *restrict lower = slopes_at(in, 0), *restrict upper = slopes_at(in, in->n_bins);
     flow_spline_axis *restrict on = by_y ? &s->y : &s->x, *restrict other = by_y ? &s->x : &s->y;
     for (int j = 0; j < m; j++) {
-        walk w = {on->knot[j],    other->knot[j], on->low[j],    on->high[j], other->low[j],
-                  other->high[j], s->raw[0][j],   s->raw[1][j], s->bin[j]};
+        walk w = first ? start_at_first_bin(bound, lower[j], upper[j])
+                       : (walk){on->knot[j],    other->knot[j], on->low[j],    on->high[j], other->low[j],
+                                other->high[j], s->raw[0][j],   s->raw[1][j], s->bin[j]};
 #pragma GCC unroll 8
         for (int i = 0; i < count; i++) {
             size_t at = (size_t)i * stride + (size_t)j;
-            pass_knot(&w, least + shared * a[at], least + shared * b[at], slopes[at], first + (real)i, key[j]);
+            pass_knot(&w, least + shared * a[at], least + shared * b[at], slopes[at], passed + (real)i, key[j]);
         }
-        on->knot[j] = w.a, other->knot[j] = w.b, s->raw[0][j] = w.raw0, s->raw[1][j] = w.raw1, s->bin[j] = w.bin;
+        on->knot[j] = w.a, other->knot[j] = w.b, s->bin[j] = w.bin;
         on->low[j] = w.a_low, on->high[j] = w.a_high, other->low[j] = w.b_low, other->high[j] = w.b_high;
+        s->raw[0][j] = (w.raw0 > most ? most : w.raw0) + c;
+        s->raw[1][j] = (w.raw1 > most ? most : w.raw1) + c;
     }
 }
 
-#define PASSER(count)                                                                               \
-    FLOW_MULTIVERSION                                                                               \
-    static void pass_##count(int k, const flow_spline_input *in, bool by_y, const real *key, flow_spline *s) \
-    {                                                                                               \
-        pass_knots(count, k, in, by_y, key, s);                                                     \
+#define PASSER(count)                                                                                              \
+    FLOW_MULTIVERSION                                                                                              \
+    static void pass_first_##count(int k, const flow_spline_input *in, bool by_y, const real *key, flow_spline *s) \
+    {                                                                                                              \
+        pass_knots(count, true, k, in, by_y, key, s);                                                              \
+    }                                                                                                              \
+    FLOW_MULTIVERSION                                                                                              \
+    static void pass_##count(int k, const flow_spline_input *in, bool by_y, const real *key, flow_spline *s)       \
+    {                                                                                                              \
+        pass_knots(count, false, k, in, by_y, key, s);                                                             \
     }
 PASSER(1)
 PASSER(2)
@@ -137,31 +144,18 @@ PASSER(8)
 
 typedef void passer(int k, const flow_spline_input *in, bool by_y, const real *key, flow_spline *s);
 
+static passer *const firsts[AT_A_TIME + 1] = {NULL,         pass_first_1, pass_first_2, pass_first_3, pass_first_4,
+                                              pass_first_5, pass_first_6, pass_first_7, pass_first_8};
 static passer *const passers[AT_A_TIME + 1] = {NULL, pass_1, pass_2, pass_3, pass_4, pass_5, pass_6, pass_7, pass_8};
-
-FLOW_MULTIVERSION
-static void shift(int m, real *raw)
-{
-    real c = slope_offset();
-    for (int j = 0; j < m; j++)
-        raw[j] = (raw[j] > RAW_MOST ? RAW_MOST : raw[j]) + c;
-}
-
-static void find_slopes(int m, real *raw, real *slope)
-{
-    shift(m, raw);
-    flow_vec_softplus((size_t)m, raw, slope);
-}
 
 void flow_spline_find(flow_spline *s, const flow_spline_input *in, bool by_y, const real *key)
 {
-    start_at_first_bin(s, in, slopes_at(in, 0), slopes_at(in, in->n_bins));
     for (int k = 0, count; k < in->n_bins - 1; k += count) {
         count = at_a_time(in->n_bins - 1 - k);
-        passers[count](k, in, by_y, key, s);
+        (k == 0 ? firsts : passers)[count](k, in, by_y, key, s);
     }
-    find_slopes(in->m, s->raw[0], s->slope[0]);
-    find_slopes(in->m, s->raw[1], s->slope[1]);
+    flow_vec_softplus((size_t)in->m, s->raw[0], s->slope[0]);
+    flow_vec_softplus((size_t)in->m, s->raw[1], s->slope[1]);
 }
 
 /* ------------------------------------------------------------------ gradients */
@@ -203,12 +197,12 @@ static inline __attribute__((always_inline)) void spread(int count, int k, const
     }
 }
 
-#define SPREADER(count)                                                                                              \
-    FLOW_MULTIVERSION                                                                                                \
-    static void spread_##count(int k, const flow_spline_input *in, const real *bin, const real *share,               \
-                               const real *g_before, const real *g_within, const real *g_behind, real *gtheta)       \
-    {                                                                                                                \
-        spread(count, k, in, bin, share, g_before, g_within, g_behind, gtheta);                                      \
+#define SPREADER(count)                                                                                        \
+    FLOW_MULTIVERSION                                                                                          \
+    static void spread_##count(int k, const flow_spline_input *in, const real *bin, const real *share,         \
+                               const real *g_before, const real *g_within, const real *g_behind, real *gtheta) \
+    {                                                                                                          \
+        spread(count, k, in, bin, share, g_before, g_within, g_behind, gtheta);                                \
     }
 SPREADER(1)
 SPREADER(2)
