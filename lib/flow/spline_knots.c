@@ -86,8 +86,7 @@ static int at_a_time(int left)
 
 static inline walk start_at_first_bin(real bound, real first, real last)
 {
-    return (walk){.a = -bound, .b = -bound, .a_low = -bound, .a_high = bound, .b_low = -bound, .b_high = bound,
-                  .raw0 = first, .raw1 = last, .bin = 0};
+    return (walk){-bound, -bound, -bound, bound, -bound, bound, first, last, 0};
 }
 
 /* Knots k + 1 to k + count, from the first bin or from where s stands; behind the last one the slopes' parameters are
@@ -107,7 +106,7 @@ static inline __attribute__((always_inline)) void pass_knots(int count, bool fir
     flow_spline_axis *restrict on = by_y ? &s->y : &s->x, *restrict other = by_y ? &s->x : &s->y;
     for (int j = 0; j < m; j++) {
         walk w = first ? start_at_first_bin(bound, lower[j], upper[j])
-                       : (walk){on->knot[j],    other->knot[j], on->low[j],    on->high[j], other->low[j],
+                       : (walk){on->knot[j],    other->knot[j], on->low[j],   on->high[j], other->low[j],
                                 other->high[j], s->raw[0][j],   s->raw[1][j], s->bin[j]};
 #pragma GCC unroll 8
         for (int i = 0; i < count; i++) {

@@ -26,8 +26,7 @@ typedef struct flow_univariate_type {
      * may leave what its own backward reads there instead. */
     void (*to_latent)(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
                       double *logdet);
-    void (*to_data)(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
-                    double *logdet);
+    void (*to_data)(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x, double *logdet);
 
     /* Writes the gradients at the input and at theta (planes like theta), given those at the output and at the
      * log-determinant (glogdet (n)). Both inputs and outputs of the map are at hand; theta is as the map left it. */

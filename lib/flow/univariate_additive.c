@@ -31,8 +31,7 @@ static void to_latent(const void *self, int d, int n, const real *x, real *theta
     add((size_t)d * (size_t)n, x, -1, theta, z);
 }
 
-static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
-                    double *logdet)
+static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x, double *logdet)
 {
     (void)self, (void)stride, (void)logdet;
     add((size_t)d * (size_t)n, z, 1, theta, x);

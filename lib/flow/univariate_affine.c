@@ -72,8 +72,7 @@ static void to_latent(const void *self, int d, int n, const real *x, real *theta
     }
 }
 
-static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
-                    double *logdet)
+static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x, double *logdet)
 {
     const affine *block = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {

@@ -155,8 +155,7 @@ static void solve(search *s, flow_mixture_place *p, const flow_mixtures *mix, co
     }
 }
 
-static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
-                    double *logdet)
+static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x, double *logdet)
 {
     flow_mixtures mix;
     flow_mixture_place p;

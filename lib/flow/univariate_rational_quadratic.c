@@ -105,8 +105,7 @@ static void to_latent(const void *self, int d, int n, const real *x, real *theta
     }
 }
 
-static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
-                    double *logdet)
+static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x, double *logdet)
 {
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
         flow_spline_input in = input_at(self, &c, theta, stride);

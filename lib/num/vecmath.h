@@ -1,5 +1,6 @@
-/* Elementwise kernels, vectorised with SLEEF (Shibata and Petrogalli 2020), for the instruction set of the machine the
- * program runs on: AVX-512, AVX2 or the 128-bit baseline.
+/* Elementwise kernels, vectorised with SLEEF (Shibata and Petrogalli 2020), or by themselves where a call for every
+ * vector would take longer than what it computes, for the instruction set of the machine the program runs on: AVX-512,
+ * AVX2 or the 128-bit baseline.
  *
  * Counts are multiples of FLOW_LANES and arrays are aligned to the size of a real, so that a value never depends on its
  * place in an array. The error of each function is at most 1 ulp (3.5 ulp for tanh, 3 for sigmoid and softplus,

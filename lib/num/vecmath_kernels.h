@@ -83,11 +83,11 @@ static inline __attribute__((always_inline)) vector polynomial(int count, const 
 
 static inline vector negative_size(vector a)
 {
-    return (vector)((mask)a | (mask)-(vector){0});
+    return (vector)((mask)a | (mask)(-(vector){0}));
 }
 
 /* exp(x) for x <= 0, within 1 ulp, and 0 below the smallest normal number. It is here to be inlined: a call of SLEEF's
- * takes about as long again. With n = rint(x / log 2), which the low bits of x / log 2 + rounder spell, and
+ * takes half as long again. With n = rint(x / log 2), which the low bits of x / log 2 + rounder spell, and
  * r = x - n log 2 in two steps, exp(x) = 2^n (1 + r + r^2 P(r)), P the Chebyshev interpolant, computed with 60
  * digits. */
 static inline vector decay(vector x)
