@@ -5,6 +5,7 @@
 #include <hdf5.h>
 #include <stdio.h>
 
+#include "base/hdf5_lock.h"
 #include "model/file.h"
 #include "num/gemm.h"
 #include "num/real.h"
@@ -18,7 +19,9 @@ const char *version_program(void)
 static void hdf5_version(char *out, size_t size)
 {
     unsigned major = 0, minor = 0, release = 0;
+    flow_hdf5_lock();
     H5get_libversion(&major, &minor, &release);
+    flow_hdf5_unlock();
     snprintf(out, size, "%u.%u.%u", major, minor, release);
 }
 

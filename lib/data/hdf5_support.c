@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hdf5_lock.h"
+
 flow_hdf5_hush flow_hdf5_quiet(void)
 {
+    flow_hdf5_lock();
     flow_hdf5_hush hush = {0};
     H5Eget_auto2(H5E_DEFAULT, &hush.print, &hush.data);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -16,6 +19,7 @@ flow_hdf5_hush flow_hdf5_quiet(void)
 void flow_hdf5_restore(const flow_hdf5_hush *hush)
 {
     H5Eset_auto2(H5E_DEFAULT, hush->print, hush->data);
+    flow_hdf5_unlock();
 }
 
 static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *text)
@@ -58,10 +62,7 @@ flow_status flow_hdf5_error(flow_error *err, flow_status code, const char *forma
 
 bool flow_hdf5_has_signature(const char *file)
 {
-    flow_hdf5_hush hush = flow_hdf5_quiet();
-    htri_t answer = H5Fis_hdf5(file);
-    flow_hdf5_restore(&hush);
-    return answer > 0;
+    return H5Fis_hdf5(file) > 0;
 }
 
 hid_t flow_hdf5_open(const char *file, flow_error *err)

@@ -1,5 +1,5 @@
 /* Small things around the HDF5 library: quiet failures, its own words in our messages, what objects are. Internal to
- * lib/data. HDF5 keeps global state and is not thread-safe: one thread at a time. */
+ * lib/data. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_HDF5_SUPPORT_H
 #define FLOW_DATA_HDF5_SUPPORT_H
@@ -10,7 +10,8 @@
 #include "base/error.h"
 #include "data/table_impl.h"
 
-/* HDF5 prints a stack of errors by default. Every function that calls it holds a hush meanwhile. */
+/* HDF5 prints a stack of errors by default, and keeps global state for one thread at a time. Whoever calls it holds a
+ * hush meanwhile, and with it the lock of the library (base/hdf5_lock.h); a hush is not asked for within another. */
 typedef struct flow_hdf5_hush {
     H5E_auto2_t print;
     void *data;

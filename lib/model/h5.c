@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hdf5_lock.h"
 #include "base/memory.h"
 #include "model/file.h"
 
@@ -13,6 +14,7 @@
 
 void flow_h5_begin(flow_h5_scope *scope)
 {
+    flow_hdf5_lock();
     *scope = (flow_h5_scope){0};
     H5Eget_auto2(H5E_DEFAULT, &scope->report, &scope->context);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -22,6 +24,7 @@ void flow_h5_end(const flow_h5_scope *scope)
 {
     H5Eclear2(H5E_DEFAULT);
     H5Eset_auto2(H5E_DEFAULT, scope->report, scope->context);
+    flow_hdf5_unlock();
 }
 
 static herr_t take_innermost(unsigned n, const H5E_error2_t *entry, void *context)
