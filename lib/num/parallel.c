@@ -2,11 +2,9 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "num/parallel.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -147,26 +145,31 @@ static void watch_forks(void)
     pthread_atfork(NULL, NULL, forget_workers);
 }
 
-/* Makes the pool have up to n workers; it keeps what it can get. They leave SIGINT and SIGTERM to the threads of the
- * program, which may have a stack for handlers that suits them. */
-static void hire(pool *p, int n)
+bool flow_thread_start(pthread_t *out, void *(*run)(void *), void *argument)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     sigset_t theirs, before;
-    pthread_once(&once, watch_forks);
     sigemptyset(&theirs);
     sigaddset(&theirs, SIGINT);
     sigaddset(&theirs, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &theirs, &before);
+    bool started = pthread_create(out, NULL, run, argument) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
+/* Makes the pool have up to n workers; it keeps what it can get. */
+static void hire(pool *p, int n)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
     while (p->n_workers < n) {
         pthread_t id;
         /* NOLINTNEXTLINE(performance-no-int-to-ptr): the argument is a number and no address */
-        if (pthread_create(&id, NULL, work, (void *)(ptrdiff_t)(p->n_workers + 1)) != 0)
+        if (!flow_thread_start(&id, work, (void *)(ptrdiff_t)(p->n_workers + 1)))
             break;
         pthread_detach(id);
         p->n_workers++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void run_on_pool(pool *p, int n_workers, int n_items, flow_task *task, void *context)

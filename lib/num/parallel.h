@@ -8,6 +8,9 @@
 #ifndef FLOW_NUM_PARALLEL_H
 #define FLOW_NUM_PARALLEL_H
 
+#include <pthread.h>
+#include <stdbool.h>
+
 /* One piece of work: `item` of n_items, on thread `thread` (0 to n_threads - 1). Items must be independent. */
 typedef void flow_task(void *context, int item, int thread);
 
@@ -20,5 +23,9 @@ int flow_processors(void);
  * be called from several threads at once, and from inside a task: whoever finds the pool busy, or cannot get threads,
  * does its items alone. */
 void flow_parallel_for(int n_items, int n_threads, flow_task *task, void *context);
+
+/* A thread beside the pool, for work that goes on meanwhile; false when there is none to be had. It leaves SIGINT and
+ * SIGTERM to the threads of the program, which may have a stack for handlers that suits them, as the pool's do. */
+bool flow_thread_start(pthread_t *out, void *(*run)(void *), void *argument);
 
 #endif
