@@ -7,6 +7,7 @@
 
 #include "data/location.h"
 #include "format.h"
+#include "session.h"
 #include "train.h"
 
 /* The rows of validation and test data take what the training data leave of the memory, and never less than this. */
@@ -72,6 +73,7 @@ static flow_status open_one(train_run *run, flow_dataset **out, const char *key,
         .n_context = spec->n_context,
         .weight = spec->weight,
         .allow_negative_weights = spec->allow_negative_weights,
+        .read_ahead = session_threads(&run->args->common) > 1, /* -j 1 is one thread */
     };
     if (run->training != NULL) {
         size_t taken = memory_taken(run->training) + memory_taken(run->validation);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/dataset_impl.h"
+#include "data/read_ahead.h"
 #include "num/rng.h"
 
 enum {
@@ -84,10 +85,7 @@ static flow_status hold(scan *s, size_t n, flow_error *err)
     if (n > most - s->n_held) {
         if (!data->reader->can_seek)
             return too_large_to_hold(data, s->memory_bytes, err);
-        free(data->rows);
-        free(data->numbers);
-        data->rows = NULL;
-        data->numbers = NULL;
+        flow_pool_free(&data->pool);
         s->holds = false;
         return FLOW_OK;
     }
@@ -95,18 +93,18 @@ static flow_status hold(scan *s, size_t n, flow_error *err)
         size_t capacity = 2 * (s->n_held + n), bytes;
         capacity = capacity < most ? capacity : most;
         bytes = capacity;
-        double *rows = flow_size_mul(&bytes, d * sizeof *rows) ? realloc(data->rows, bytes) : NULL;
+        double *rows = flow_size_mul(&bytes, d * sizeof *rows) ? realloc(data->pool.rows, bytes) : NULL;
         if (rows == NULL)
             return flow_error_memory(err, "the rows; allow less memory, so that they are read in parts");
-        data->rows = rows;
-        int64_t *numbers = realloc(data->numbers, capacity * sizeof *numbers);
+        data->pool.rows = rows;
+        int64_t *numbers = realloc(data->pool.numbers, capacity * sizeof *numbers);
         if (numbers == NULL)
             return flow_error_memory(err, "the rows; allow less memory, so that they are read in parts");
-        data->numbers = numbers;
+        data->pool.numbers = numbers;
         s->capacity = capacity;
     }
-    memcpy(data->rows + s->n_held * d, s->block, n * d * sizeof *s->block);
-    memcpy(data->numbers + s->n_held, s->numbers, n * sizeof *s->numbers);
+    memcpy(data->pool.rows + s->n_held * d, s->block, n * d * sizeof *s->block);
+    memcpy(data->pool.numbers + s->n_held, s->numbers, n * sizeof *s->numbers);
     for (size_t i = 0; i < n; i++)
         s->counts = s->counts && s->numbers[i] == (int64_t)(s->n_held + i);
     s->n_held += n;
@@ -142,13 +140,14 @@ static uint32_t checksum(uint32_t sum, const double *values, size_t n)
     return sum;
 }
 
-/* Chooses the size of blocks and pool. */
+/* Chooses the size of blocks and pool. There is memory for a second pool, whether anybody reads ahead into it or not:
+ * the order must not depend on that. */
 static void plan(flow_dataset *data, size_t memory_bytes)
 {
     int64_t d = data->columns.n;
     int64_t pool_rows = INT32_MAX;
-    if (memory_bytes / 4 * 3 / pooled_row_bytes(data) < (size_t)pool_rows && memory_bytes > 0)
-        pool_rows = (int64_t)(memory_bytes / 4 * 3 / pooled_row_bytes(data));
+    if (memory_bytes / 8 * 3 / pooled_row_bytes(data) < (size_t)pool_rows && memory_bytes > 0)
+        pool_rows = (int64_t)(memory_bytes / 8 * 3 / pooled_row_bytes(data));
     int64_t rows = BLOCK_VALUES / d < MOST_BLOCK_ROWS ? BLOCK_VALUES / d : MOST_BLOCK_ROWS;
     rows = rows < pool_rows / BLOCKS_IN_POOL ? rows : pool_rows / BLOCKS_IN_POOL;
     rows = rows > LEAST_BLOCK_ROWS ? rows : LEAST_BLOCK_ROWS;
@@ -241,28 +240,35 @@ static flow_status no_rows(const flow_dataset *data, const flow_position *start,
     return flow_error_set(err, FLOW_DATA, "%s: has no rows", location);
 }
 
+static flow_status make_pools(flow_dataset *data, bool read_ahead, flow_error *err)
+{
+    size_t d = (size_t)data->columns.n;
+    int64_t pool = data->block_rows * data->pool_blocks, most = data->n_rows + data->block_rows;
+    size_t n = (size_t)(pool < most ? pool : most);
+    flow_status status = flow_pool_make(&data->pool, n, d, err);
+    if (status == FLOW_OK && read_ahead)
+        status = flow_read_ahead_new(&data->ahead, data, n, err);
+    return status;
+}
+
 /* Keeps the rows and lets go of the file, or the other way round. */
-static flow_status settle(scan *s, flow_error *err)
+static flow_status settle(scan *s, bool read_ahead, flow_error *err)
 {
     flow_dataset *data = s->data;
     data->is_held = s->holds;
     if (!s->holds) {
-        size_t d = (size_t)data->columns.n, rows = (size_t)(data->block_rows * data->pool_blocks), bytes;
-        rows = (int64_t)rows < data->n_rows + data->block_rows ? rows : (size_t)(data->n_rows + data->block_rows);
-        bytes = rows;
-        data->rows = flow_size_mul(&bytes, d * sizeof *data->rows) ? malloc(bytes) : NULL;
-        data->numbers = malloc(rows * sizeof *data->numbers);
         flow_reader_limit(data->reader, data->block_rows);
-        return data->rows != NULL && data->numbers != NULL ? FLOW_OK : flow_error_memory(err, "the rows");
+        return make_pools(data, read_ahead, err);
     }
+    data->pool.n = (int64_t)s->n_held;
     if (s->n_held > 0) {
-        double *rows = realloc(data->rows, s->n_held * (size_t)data->columns.n * sizeof *rows);
+        double *rows = realloc(data->pool.rows, s->n_held * (size_t)data->columns.n * sizeof *rows);
         if (rows != NULL)
-            data->rows = rows;
+            data->pool.rows = rows;
     }
     if (s->counts) {
-        free(data->numbers);
-        data->numbers = NULL;
+        free(data->pool.numbers);
+        data->pool.numbers = NULL;
     }
     flow_reader_close(data->reader);
     data->reader = NULL;
@@ -274,7 +280,7 @@ static flow_status settle(scan *s, flow_error *err)
     return FLOW_OK;
 }
 
-static flow_status run_scan(flow_dataset *data, size_t memory_bytes, flow_error *err)
+static flow_status run_scan(flow_dataset *data, size_t memory_bytes, bool read_ahead, flow_error *err)
 {
     scan s = {.data = data, .memory_bytes = memory_bytes, .holds = true, .counts = true};
     size_t d = (size_t)data->columns.n;
@@ -307,7 +313,7 @@ static flow_status run_scan(flow_dataset *data, size_t memory_bytes, flow_error 
         status = flow_error_set(err, FLOW_DATA, "%s: the weights in column \"%.80s\" have a mean of %g; it has to be "
                                 "positive", data->location, data->columns.at[d - 1], data->summary[d - 1].mean);
     if (status == FLOW_OK)
-        status = settle(&s, err);
+        status = settle(&s, read_ahead, err);
     free(s.block);
     free(s.numbers);
     return status;
@@ -370,7 +376,8 @@ flow_status flow_dataset_open(flow_dataset **out, const char *location, const fl
     }
     flow_status status = open_reader(data, location, options, err);
     if (status == FLOW_OK)
-        status = run_scan(data, options != NULL ? options->memory_bytes : 0, err);
+        status = run_scan(data, options != NULL ? options->memory_bytes : 0, options != NULL && options->read_ahead,
+                          err);
     if (status == FLOW_OK)
         status = flow_dataset_rewind(data, err);
     if (status != FLOW_OK) {
@@ -385,6 +392,7 @@ void flow_dataset_close(flow_dataset *data)
 {
     if (data == NULL)
         return;
+    flow_read_ahead_free(data->ahead);
     flow_reader_close(data->reader);
     flow_names_free(&data->columns);
     flow_stats_free(&data->stats);
@@ -392,10 +400,8 @@ void flow_dataset_close(flow_dataset *data)
         gsl_rng_free(data->rng);
     free(data->location);
     free(data->summary);
-    free(data->rows);
-    free(data->numbers);
+    flow_pool_free(&data->pool);
     free(data->blocks);
-    free(data->order);
     free(data->block_order);
     free(data);
 }
@@ -504,7 +510,7 @@ flow_status flow_dataset_sample(flow_dataset *data, double *rows, size_t n_max, 
             status = flow_dataset_next(data, rows, NULL, n_max, n_read, err);
         return status == FLOW_OK ? flow_dataset_rewind(data, err) : status;
     }
-    const double *from = data->is_held ? data->rows : data->stats.rows;
+    const double *from = data->is_held ? data->pool.rows : data->stats.rows;
     size_t n = data->is_held ? (size_t)data->n_rows : data->stats.n_sampled, m = n < n_max ? n : n_max;
     for (size_t i = 0; i < m; i++) { /* one row out of each of m equal pieces */
         size_t first = i * n / m, size = (i + 1) * n / m - first;

@@ -1,7 +1,8 @@
 /* A data set for training and evaluation: a table that has been looked through once, and is served in batches.
  *
  * flow_dataset_open reads the whole table once: every value is checked, rows are counted, column statistics and a
- * checksum are taken. What fits the memory budget is held; what does not is read again each epoch, block by block.
+ * checksum are taken. What fits the memory budget is held; what does not is read again each epoch, block by block, on
+ * request by a thread that reads ahead.
  *
  * Order. Epoch e of seed s has one order of the rows that depends on nothing else: exact when the rows are held (a
  * random permutation of all of them), and otherwise blocks in random order, several of them pooled and their
@@ -40,6 +41,7 @@ typedef struct flow_dataset_options {
     int n_context;
     const char *weight; /* column of the rows' weights: it stands last. NULL: all rows count the same */
     bool allow_negative_weights;
+    bool read_ahead; /* what is not held is read by a thread of its own; rows, order and errors are the same */
 } flow_dataset_options;
 
 /* Over the valid rows of the part that was opened. */

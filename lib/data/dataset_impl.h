@@ -4,6 +4,7 @@
 #define FLOW_DATA_DATASET_IMPL_H
 
 #include <gsl/gsl_rng.h>
+#include <stdatomic.h>
 
 #include "data/dataset.h"
 #include "data/dataset_stats.h"
@@ -15,6 +16,21 @@ typedef struct flow_block {
     int32_t n_read; /* valid rows */
     int32_t n_kept; /* those of them that belong to the part */
 } flow_block;
+
+/* Rows that are served one after the other: all of a held set, else those of a group. */
+typedef struct flow_pool {
+    double *rows;     /* (n, d) */
+    int64_t *numbers; /* of the rows; NULL: row i is number i */
+    uint32_t *order;  /* in which they are served when shuffled */
+    int64_t n;
+} flow_pool;
+
+/* Rows that are not held come in groups, see dataset_order.c: which one. */
+typedef struct flow_group {
+    bool is_shuffled; /* else in the order of the file, and without seed and epoch */
+    uint64_t seed;
+    int64_t epoch, index;
+} flow_group;
 
 struct flow_dataset {
     char *location;
@@ -32,28 +48,34 @@ struct flow_dataset {
     flow_stats stats; /* the sample in it stays when the rows are not held */
 
     bool is_held;
-    double *rows;     /* held: (n_rows, d). Otherwise the pool, (pool_rows, d) */
-    int64_t *numbers; /* of the rows in `rows`; NULL: row i is number i */
+    flow_pool pool;
+    int64_t at;       /* the next row of the pool to serve */
+    flow_group group; /* the next one to fill it with; of a held set, whether it is shuffled */
 
-    /* not held */
+    /* Not held. While a thread reads ahead, `reader`, `rng`, `block_order` and `ordered` are for that thread alone. */
+    struct flow_read_ahead *ahead; /* NULL: rows are read when they are needed */
     flow_reader *reader;
     flow_block *blocks;
     int64_t n_blocks, block_capacity;
     int64_t block_rows;  /* the most valid rows in a block */
     int64_t pool_blocks; /* blocks whose rows are permuted together */
-
-    /* the present order, see dataset_order.c */
+    int64_t *block_order; /* (n_blocks) of `ordered`, whatever its index */
+    flow_group ordered;
     gsl_rng *rng;
-    bool is_shuffled;
-    uint32_t *order; /* of the rows in `rows` */
-    int64_t *block_order;
-    uint64_t order_seed;
-    int64_t epoch;
-    int64_t group, n_groups; /* not held: the pooled blocks, the next group to load */
-    int64_t at, n_pooled;    /* the next row in `rows`, and how many there are */
 };
 
 /* Rows of the part among those read, without those of weight 0, moved to the front; returns how many. */
 size_t flow_dataset_keep(const flow_dataset *data, double *rows, int64_t *numbers, size_t n);
+
+/* Room for n rows of d values. FLOW_MEMORY; what is there then is freed with flow_pool_free. */
+flow_status flow_pool_make(flow_pool *pool, size_t n, size_t d, flow_error *err);
+void flow_pool_free(flow_pool *pool);
+
+/* Whether both are of one order: that of the file, or of one epoch of one seed. */
+bool flow_group_same_order(const flow_group *a, const flow_group *b);
+
+/* Fills the pool with the rows of a group. FLOW_INTERRUPTED soon after *stop is set; stop may be NULL. */
+flow_status flow_dataset_load(flow_dataset *data, flow_pool *pool, const flow_group *group, const atomic_bool *stop,
+                              flow_error *err);
 
 #endif

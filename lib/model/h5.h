@@ -5,8 +5,8 @@
  * external or virtual storage, standard number formats and fixed-length texts, each of the size that is expected. A
  * message says what is wrong with which object; the caller puts the file's name in front.
  *
- * Errors of the HDF5 library are not printed, and one thread at a time is in it: every public function of lib/model that
- * uses it does so between flow_h5_begin and flow_h5_end, which hold its lock (base/hdf5_lock.h).
+ * Errors of the HDF5 library are not printed, and one thread at a time is in it: every public function of lib/model
+ * that uses it does so between flow_h5_begin and flow_h5_end, which hold its lock (base/hdf5_lock.h).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_MODEL_H5_H
