@@ -10,7 +10,9 @@
 #include <dirent.h>
 #include <float.h>
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hdf5_lock.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "flow/rows.h"
@@ -884,6 +887,56 @@ static void test_savers_at_the_same_time(void **state)
     stop(&x);
 }
 
+/* ---- threads ---- */
+
+typedef struct user {
+    const flow_model_contents *contents;
+    const char *path;
+    atomic_bool done;
+    flow_status status;
+} user;
+
+static void *use_save(void *argument)
+{
+    user *u = argument;
+    u->status = flow_model_save(u->path, u->contents, NULL);
+    atomic_store(&u->done, true);
+    return NULL;
+}
+
+static void *use_load(void *argument)
+{
+    user *u = argument;
+    flow_model *model;
+    u->status = flow_model_load(&model, u->path, NULL);
+    flow_model_free(model);
+    atomic_store(&u->done, true);
+    return NULL;
+}
+
+/* While another thread is in the HDF5 library, models are neither written nor read. */
+static void test_waits_for_the_library(void **state)
+{
+    (void)state;
+    static void *(*const uses[])(void *) = {use_save, use_load};
+    fixture x;
+    start(&x);
+    char path[PATH_SIZE];
+    in_folder(path, "waits.h5");
+    for (int k = 0; k < 2; k++) {
+        user u = {.contents = &x.contents, .path = path};
+        pthread_t thread;
+        flow_hdf5_lock();
+        assert_int_equal(pthread_create(&thread, NULL, uses[k], &u), 0);
+        usleep(100000);
+        assert_false(atomic_load(&u.done));
+        flow_hdf5_unlock();
+        pthread_join(thread, NULL);
+        assert_int_equal(u.status, FLOW_OK);
+    }
+    stop(&x);
+}
+
 /* ---- the folder ---- */
 
 static int make_folder(void **state)
@@ -932,6 +985,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_full_disk),
         cmocka_unit_test(test_kills_at_any_instant),
         cmocka_unit_test(test_savers_at_the_same_time),
+        cmocka_unit_test(test_waits_for_the_library),
     };
     return cmocka_run_group_tests_name("model", tests, make_folder, remove_folder);
 }

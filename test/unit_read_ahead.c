@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <hdf5.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hdf5_lock.h"
 #include "data/dataset.h"
 #include "num/rng.h"
 
@@ -349,8 +351,74 @@ static void test_close_at_any_time(void **state)
     }
 }
 
-/* The HDF5 library is not made for threads: whoever uses it meanwhile has to wait. */
-static void test_hdf5_has_one_user_at_a_time(void **state)
+/* ---- the HDF5 library ---- */
+
+/* Threads that wait for the lock get it one at a time, in the order in which they came. */
+enum { WAITERS = 5 };
+
+typedef struct waiter {
+    pthread_t thread;
+    int number;
+} waiter;
+
+static int order[WAITERS], n_inside, n_served; /* changed by whom has the lock */
+
+static void *take_turn(void *argument)
+{
+    flow_hdf5_lock();
+    int inside = ++n_inside;
+    usleep(2000);
+    order[n_served++] = inside == 1 ? ((const waiter *)argument)->number : -1;
+    n_inside--;
+    flow_hdf5_unlock();
+    return NULL;
+}
+
+static void test_lock_is_given_in_turn(void **state)
+{
+    (void)state;
+    waiter waiters[WAITERS];
+    flow_hdf5_lock();
+    for (int i = 0; i < WAITERS; i++) {
+        waiters[i].number = i;
+        assert_int_equal(pthread_create(&waiters[i].thread, NULL, take_turn, &waiters[i]), 0);
+        usleep(30000); /* so that it is there before the next one */
+    }
+    assert_int_equal(n_served, 0);
+    flow_hdf5_unlock();
+    for (int i = 0; i < WAITERS; i++)
+        pthread_join(waiters[i].thread, NULL);
+    for (int i = 0; i < WAITERS; i++)
+        assert_int_equal(order[i], i);
+}
+
+/* Whoever holds the lock keeps the thread that reads ahead from the library. It may have ended before; then the next
+ * epoch is tried. */
+static void test_reading_ahead_waits_for_the_lock(void **state)
+{
+    (void)state;
+    int before = n_threads_at_rest();
+    if (before == 0)
+        skip(); /* no /proc */
+    for (int k = 1; k < N_FILES; k++) {
+        flow_dataset *data = open_set(files[k], &(flow_dataset_options){.memory_bytes = SMALL}, true);
+        bool waits = false;
+        for (int64_t epoch = 0; epoch < 50 && !waits; epoch++) {
+            shuffle(data, 1, epoch, 0);
+            serve(&one, data, 1);
+            flow_hdf5_lock();
+            usleep(100000);
+            waits = n_threads() > before;
+            flow_hdf5_unlock();
+            await_end_of_reading(before);
+        }
+        assert_true(waits);
+        flow_dataset_close(data);
+    }
+}
+
+/* Two sets are read ahead, and tables written and read meanwhile. */
+static void test_tables_are_used_meanwhile(void **state)
 {
     (void)state;
     const flow_dataset_options options = {.memory_bytes = SMALL};
@@ -393,7 +461,9 @@ int main(void)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_reads_before_it_is_asked),
         cmocka_unit_test(test_close_at_any_time),
-        cmocka_unit_test(test_hdf5_has_one_user_at_a_time),
+        cmocka_unit_test(test_lock_is_given_in_turn),
+        cmocka_unit_test(test_reading_ahead_waits_for_the_lock),
+        cmocka_unit_test(test_tables_are_used_meanwhile),
     };
     return cmocka_run_group_tests(tests, make_tables, remove_folder);
 }

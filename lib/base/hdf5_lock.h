@@ -1,4 +1,4 @@
-/* One thread at a time in the HDF5 library, which on most systems is built without a lock of its own.
+/* One thread at a time in the HDF5 library, which is built without a lock of its own unless somebody asks for it.
  *
  * Tables and model files take the lock together with the library's printing of errors (flow_hdf5_quiet, flow_h5_begin);
  * nothing else calls the library without it. Threads get it in the order in which they ask, so that one that reads
