@@ -1,8 +1,8 @@
 /* The next group of a data set's rows, read by a thread of its own while the present one is served.
  *
- * There is a thread only while there is a group to read, and it has the table to itself meanwhile (struct flow_dataset).
- * What it read, or the error it met, is handed over when that group is asked for: rows do not tell who read them.
- * Internal to lib/data. */
+ * There is a thread only while there is a group to read, and it has the table to itself meanwhile (see struct
+ * flow_dataset). What it read, or the error it met, is handed over when that group is asked for: rows do not tell who
+ * read them. Internal to lib/data. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_READ_AHEAD_H
 #define FLOW_DATA_READ_AHEAD_H
