@@ -90,7 +90,7 @@ static void apply(const flow_linear *linear, const real *weights, int n, const f
 /* The weights of small layers are in the cache as it is. */
 static bool is_fetched(const flow_linear *linear)
 {
-    enum { SMALL = 1 << 16 };
+    enum { SMALL = 1 << 14 };
     return (int64_t)linear->n_in * linear->n_out > SMALL;
 }
 
