@@ -47,8 +47,8 @@ for ((run = 0; run < runs; run++)); do
     for table in "${tables[@]}"; do
         for threads in 1 2; do
             for i in "${!programs[@]}"; do
-                epoch "${programs[i]}" $table 4 $threads | paste -sd ' ' >>"$i.$table.$threads.held"
-                epoch "${programs[i]}" $table 0.01 $threads | paste -sd ' ' >>"$i.$table.$threads.parts"
+                epoch "${programs[i]}" "$table" 4 $threads | paste -sd ' ' >>"$i.$table.$threads.held"
+                epoch "${programs[i]}" "$table" 0.01 $threads | paste -sd ' ' >>"$i.$table.$threads.parts"
             done
         done
     done
