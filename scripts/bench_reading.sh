@@ -60,7 +60,7 @@ for i in "${!programs[@]}"; do
     for table in "${tables[@]}"; do
         for threads in 1 2; do
             { least "$i.$table.$threads.held"; least "$i.$table.$threads.parts"; } | paste -sd ' ' |
-                awk -v table=$table -v threads=$threads '{
+                awk -v table="$table" -v threads="$threads" '{
                     printf "%-14s %8d  %8.3f %8.3f  %8.3f %8.3f %6.0f %%\n", table, threads, $1, $2, $3, $4,
                            100 * ($3 / $1 - 1) }'
         done
