@@ -184,7 +184,7 @@ static inline __attribute__((always_inline)) void spread(int count, int k, const
 {
     int m = in->m;
     size_t stride = in->stride, first = (size_t)k * stride;
-#pragma GCC ivdep /* planes do not overlap */
+    FLOW_INDEPENDENT /* planes do not overlap */
     for (int j = 0; j < m; j++) {
         real before = g_before[j], within = g_within[j], behind = g_behind[j], own = bin[j] - (real)k;
 #pragma GCC unroll 8

@@ -16,4 +16,11 @@
 #define FLOW_MULTIVERSION
 #endif
 
+/* In front of a loop: what it writes is nothing that it reads later. For gcc; clang finds out when it runs. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define FLOW_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define FLOW_INDEPENDENT
+#endif
+
 #endif
