@@ -13,7 +13,7 @@ const char *version_program(void);
 /* The lines that `flowctl --version` prints. */
 void version_print(flow_text *text);
 
-/* {"gemm": "oneDNN 2.6.3", "kernels": "AVX-512", "precision": "float", "hdf5": ..., "gsl": ...}; the caller's. */
+/* {"gemm": "libxsmm 1.17", "kernels": "AVX-512", "precision": "float", "hdf5": ..., "gsl": ...}; the caller's. */
 cJSON *version_libraries(void);
 
 #endif
