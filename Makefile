@@ -89,7 +89,7 @@ build/setup.mk: FORCE
 endif
 
 # ---- sources --------------------------------------------------------------------------------------------------------
-LIB_SOURCES := $(sort $(wildcard lib/*.c lib/*/*.c))
+LIB_SOURCES := $(sort $(wildcard lib/*/*.c lib/*/*/*.c))
 CMD_SOURCES := $(sort $(wildcard cmd/*.c))
 UNIT := $(patsubst %.c,%,$(sort $(wildcard test/unit_*.c)))
 CONTRACT := $(patsubst %.c,%,$(sort $(wildcard test/contract_*.c)))
@@ -306,11 +306,11 @@ completiondir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 DOCUMENTS := $(wildcard README.md LICENSE docs/*.md configs/schema.json)
 
 install: release
-	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)/base' '$(docdir)'
+	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)/core' '$(docdir)'
 	install -m 755 build/flowctl '$(bindir)/flowctl'
 	install -m 644 build/libflow.a '$(libdir)/libflow.a'
-	install -m 644 lib/flow.h lib/density.h '$(includedir)'
-	install -m 644 lib/base/error.h '$(includedir)/base/error.h'
+	install -m 644 lib/flowctl.h lib/density.h '$(includedir)'
+	install -m 644 lib/core/error.h '$(includedir)/core/error.h'
 	install -m 644 $(DOCUMENTS) '$(docdir)'
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|-pthread $(LIBRARIES)|' \
 	    flowctl.pc.in >'$(libdir)/pkgconfig/flowctl.pc'

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/ode.h"
+#include "ode/ode.h"
 #include "format.h"
 #include "given.h"
 #include "input.h"

@@ -7,7 +7,7 @@
 #ifndef FLOW_CMD_COMMAND_H
 #define FLOW_CMD_COMMAND_H
 
-#include "base/error.h"
+#include "core/error.h"
 #include "console.h"
 #include "opt.h"
 

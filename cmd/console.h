@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "base/error.h"
+#include "core/error.h"
 
 typedef struct console {
     bool quiet;    /* no notes and no live line; warnings and errors remain */

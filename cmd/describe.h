@@ -3,7 +3,7 @@
 #ifndef FLOW_CMD_DESCRIBE_H
 #define FLOW_CMD_DESCRIBE_H
 
-#include "base/text.h"
+#include "core/text.h"
 #include "flow/flow.h"
 
 /* Adds one line per column map and block, from the data to the base: its number of live weights, of fitted values, and

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/text.h"
+#include "core/text.h"
 
 enum { FORMAT_SIZE = 64 };
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "data/location.h"
 #include "num/real.h"
 

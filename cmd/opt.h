@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
-#include "base/text.h"
+#include "core/error.h"
+#include "core/text.h"
 
 enum { OPT_TEXTS_MAX = 64 };
 

@@ -6,7 +6,7 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
-#include "base/error.h"
+#include "core/error.h"
 
 /* Writes and flushes. FLOW_IO when standard output does not take it, a full disk for instance. */
 flow_status output_text(const char *text, flow_error *err);

@@ -5,7 +5,7 @@
 #include <hdf5.h>
 #include <stdio.h>
 
-#include "base/hdf5_lock.h"
+#include "h5/lock.h"
 #include "model/file.h"
 #include "num/gemm.h"
 #include "num/real.h"

@@ -5,7 +5,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "base/text.h"
+#include "core/text.h"
 
 /* "0.1.0-gf63c07a" */
 const char *version_program(void);

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "data/table.h"
 #include "num/moments.h"
 #include "num/rng.h"

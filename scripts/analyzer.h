@@ -5,7 +5,7 @@
 #ifndef SCRIPTS_ANALYZER_H
 #define SCRIPTS_ANALYZER_H
 
-#include "base/error.h"
+#include "core/error.h"
 
 #define flow_error_set(err, code, ...) ((void)(flow_error_set)(err, code, __VA_ARGS__), (code))
 #define flow_error_memory(err, what) ((void)(flow_error_memory)(err, what), FLOW_MEMORY)

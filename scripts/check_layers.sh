@@ -3,7 +3,7 @@
 #
 # Checks what the folders under lib/ and cmd/ include:
 #
-#     base < num < {nn, data} < flow < {train, model} < the public lib/flow.h < cmd
+#     core < {num, h5} < {ode, nn, data} < flow < {train, model} < run < {api, cmd}
 #
 # A file includes its own folder and folders strictly below it; neighbours in braces do not know each other. Headers of
 # the library are written with their folder ("num/gemm.h"). lib/ never prints and never ends the process.
@@ -14,8 +14,8 @@ cd "${1:-$(dirname "$0")/..}" || exit
 find lib cmd -name "*.[ch]" 2>/dev/null | LC_ALL=C sort | xargs awk '
     # The rank of a folder; equal ranks are neighbours.
     BEGIN {
-        rank["base"] = 1; rank["num"] = 2; rank["nn"] = 3; rank["data"] = 3; rank["flow"] = 4
-        rank["train"] = 5; rank["model"] = 5; rank["api"] = 6; rank["cmd"] = 7
+        rank["core"] = 1; rank["num"] = 2; rank["h5"] = 2; rank["ode"] = 3; rank["nn"] = 3; rank["data"] = 3
+        rank["flow"] = 4; rank["train"] = 5; rank["model"] = 5; rank["run"] = 6; rank["api"] = 7; rank["cmd"] = 8
     }
     function report(message) {
         printf "%s:%d: %s\n", FILENAME, FNR, message
@@ -26,8 +26,8 @@ find lib cmd -name "*.[ch]" 2>/dev/null | LC_ALL=C sort | xargs awk '
         if (parts[1] == "cmd")
             return "cmd"
         if (path == "lib/density.h")        # what a library for the program offers: it needs nothing
-            return "base"
-        return n == 2 ? "api" : parts[2]    # lib/flow.h and lib/flow.c are the public face
+            return "core"
+        return n == 2 ? "api" : parts[2]    # lib/flowctl.h and lib/flow.c are the public face
     }
     FNR == 1 {
         here = folder_of(FILENAME)
@@ -41,7 +41,7 @@ find lib cmd -name "*.[ch]" 2>/dev/null | LC_ALL=C sort | xargs awk '
         if (path ~ /\.\./) {
             report("include \"" path "\" by its folder, without \"..\"")
         } else if (index(path, "/") == 0) {
-            there = path == "flow.h" ? "api" : path == "density.h" ? "base" : here
+            there = path == "flowctl.h" ? "api" : path == "density.h" ? "core" : here
             if (here != "cmd" && here != "api" && there != "api" && path != "density.h")
                 report("include \"" path "\" as \"" here "/" path "\"")
             if (rank[there] > rank[here])

@@ -47,7 +47,7 @@ find scripts .ci -type f \( -name '*.sh' -o -name run \) ! -perm -u+x 2>/dev/nul
 for header in $(find lib cmd -name '*.h' 2>/dev/null | LC_ALL=C sort); do
     name=${header#lib/}
     case $header in
-        lib/flow.h | lib/density.h) continue ;;
+        lib/flowctl.h | lib/density.h) continue ;;
         cmd/*) name=${header#cmd/} ;;
     esac
     each_c grep -lF "#include \"$name\"" | grep -v "^${header%.h}\.c$" | grep -q . || echo "$header"

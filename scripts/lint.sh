@@ -41,7 +41,7 @@ tidy() {
     done | xargs -0 -P "$jobs" -I FILE sh -c '
         file=$1 log=$2
         shift 2
-        [ "$file" = lib/base/error.c ] || set -- "$@" -include scripts/analyzer.h
+        [ "$file" = lib/core/error.c ] || set -- "$@" -include scripts/analyzer.h
         case $file in
             *_avx2.c) set -- "$@" -mavx2 -mfma ;;
             *_avx512.c) set -- "$@" -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma ;;

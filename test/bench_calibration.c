@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "data/dataset.h"
-#include "flow.h"
+#include "flowctl.h"
 #include "model/spec.h"
 #include "num/moments.h"
 

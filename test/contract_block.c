@@ -23,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "flow/rows.h"
 #include "model/model.h"
 #include "num/rng.h"

@@ -3,7 +3,7 @@
  * With a model it draws a few rows, evaluates them and takes them to the latent end and back; without one it only sees
  * that a missing model is an error with a message. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <flow.h>
+#include <flowctl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/memory.h"
-#include "flow.h"
+#include "core/memory.h"
+#include "flowctl.h"
 #include "flow/rows.h"
 #include "model/model.h"
 #include "num/rng.h"

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "flow/flow.h"
 #include "near.h"
 #include "num/rng.h"

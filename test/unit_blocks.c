@@ -18,9 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "flow/flow.h"
-#include "flow/lu.h"
+#include "flow/block/lu.h"
 #include "near.h"
 #include "nn/triangle.h"
 #include "num/rng.h"

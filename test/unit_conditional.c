@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "data/dataset.h"
 #include "near.h"
 #include "num/rng.h"

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "flow/registry.h"
 #include "model/names.h"
 #include "model/spec.h"

@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "flow/ode.h"
+#include "core/memory.h"
+#include "ode/ode.h"
 #include "flow/rows.h"
 #include "near.h"
 #include "nn/field.h"

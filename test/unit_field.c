@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "flow/rows.h"
 #include "flow/trace.h"
 #include "near.h"

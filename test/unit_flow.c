@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "flow/rows.h"
 #include "near.h"
 #include "num/rng.h"

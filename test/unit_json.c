@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/json.h"
-#include "base/text.h"
+#include "core/json.h"
+#include "core/text.h"
 
 static cJSON *parse(const char *text)
 {

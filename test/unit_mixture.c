@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "core/json.h"
 #include "flow/registry.h"
 #include "near.h"
 #include "num/rng.h"

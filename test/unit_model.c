@@ -22,9 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/hdf5_lock.h"
-#include "base/memory.h"
-#include "base/text.h"
+#include "h5/lock.h"
+#include "core/memory.h"
+#include "core/text.h"
 #include "flow/rows.h"
 #include "model/file.h"
 #include "model/h5.h"

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "near.h"
 #include "nn/made.h"
 #include "num/rng.h"

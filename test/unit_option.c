@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/option.h"
+#include "core/option.h"
 
 typedef struct options {
     bool flag;

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/hdf5_lock.h"
+#include "h5/lock.h"
 #include "data/dataset.h"
 #include "num/rng.h"
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "flow/rows.h"
 #include "num/rng.h"
 #include "train/draws.h"

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "data/table.h"
 #include "near.h"
 #include "num/rng.h"

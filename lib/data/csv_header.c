@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/text.h"
+#include "core/text.h"
 
 const char *flow_csv_excerpt(char out[FLOW_EXCERPT_SIZE], const char *text, size_t length)
 {

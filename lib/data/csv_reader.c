@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "data/csv_header.h"
 #include "data/csv_stream.h"
 #include "data/decimal.h"

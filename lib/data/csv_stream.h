@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "core/error.h"
 
 /* The most bytes of a record: 65536 columns of 128 bytes. */
 enum { FLOW_CSV_RECORD_MAX = 1 << 23 };

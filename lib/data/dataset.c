@@ -7,8 +7,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "base/memory.h"
-#include "base/text.h"
+#include "core/memory.h"
+#include "core/text.h"
 #include "data/dataset_impl.h"
 #include "data/read_ahead.h"
 #include "num/rng.h"

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "data/dataset_impl.h"
 #include "data/read_ahead.h"
 #include "num/rng.h"

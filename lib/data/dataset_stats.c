@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "num/rng.h"
 
 enum { SAMPLING_COLUMN = 1 }; /* the place of these random numbers in FLOW_STREAM_OTHER of seed 0 */

@@ -1,4 +1,4 @@
-/* Decimal numbers, fast: what tables of millions of values need on top of base/text.h.
+/* Decimal numbers, fast: what tables of millions of values need on top of core/text.h.
  *
  * Both directions are exact. flow_decimal_scan gives the double that strtod gives, flow_decimal_print the text that
  * flow_number_print gives; what they do not decide in 128-bit integers is left to the slow ones.
@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "base/text.h"
+#include "core/text.h"
 
 /* Reads the number that starts at `text`, which must be followed before `limit` by a byte that belongs to no number (a
  * line end, a zero); all bytes up to `limit` may be looked at. Returns the place after it, or NULL for whatever is no

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "base/text.h"
+#include "core/memory.h"
+#include "core/text.h"
 #include "data/hdf5_layout.h"
 #include "data/hdf5_support.h"
 #include "data/hdf5_tables.h"

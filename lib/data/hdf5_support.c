@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hdf5_lock.h"
+#include "h5/lock.h"
 
 flow_hdf5_hush flow_hdf5_quiet(void)
 {

@@ -7,11 +7,11 @@
 #include <hdf5.h>
 #include <stdbool.h>
 
-#include "base/error.h"
+#include "core/error.h"
 #include "data/table_impl.h"
 
 /* HDF5 prints a stack of errors by default, and keeps global state for one thread at a time. Whoever calls it holds a
- * hush meanwhile, and with it the lock of the library (base/hdf5_lock.h); a hush is not asked for within another. */
+ * hush meanwhile, and with it the lock of the library (h5/lock.h); a hush is not asked for within another. */
 typedef struct flow_hdf5_hush {
     H5E_auto2_t print;
     void *data;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "data/hdf5_support.h"
 
 /* A file may hold millions of objects, and groups that contain themselves. */

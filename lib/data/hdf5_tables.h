@@ -5,7 +5,7 @@
 
 #include <hdf5.h>
 
-#include "base/error.h"
+#include "core/error.h"
 #include "data/table_impl.h"
 
 /* The path of the only table in the file, owned by the caller. FLOW_DATA with a list when there is none, or more. */

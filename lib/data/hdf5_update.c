@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "data/hdf5_support.h"
 
 enum { PIECE = 1 << 20 };

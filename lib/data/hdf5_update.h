@@ -6,7 +6,7 @@
 #include <hdf5.h>
 #include <stdbool.h>
 
-#include "base/error.h"
+#include "core/error.h"
 #include "data/output.h"
 
 /* When the file that `output` will replace is HDF5 and holds more than a dataset at `path`: copies it to the temporary

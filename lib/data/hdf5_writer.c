@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "data/hdf5_support.h"
 #include "data/hdf5_update.h"
 #include "data/writer_impl.h"

@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "data/hdf5_support.h"
 
 static bool ends_with(const char *text, size_t length, const char *ending)

@@ -3,7 +3,7 @@
 #ifndef FLOW_DATA_LOCATION_H
 #define FLOW_DATA_LOCATION_H
 
-#include "base/error.h"
+#include "core/error.h"
 
 typedef enum flow_location_kind { FLOW_LOCATION_STANDARD, FLOW_LOCATION_CSV, FLOW_LOCATION_HDF5 } flow_location_kind;
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "core/text.h"
 
 static flow_status cannot(const flow_output *output, flow_error *err, const char *what)
 {

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/error.h"
+#include "core/error.h"
 
 /* Owned; start from {0}, end with flow_output_abandon, which after a commit only frees. */
 typedef struct flow_output {

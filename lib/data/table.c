@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "data/hdf5_support.h"
 #include "data/hdf5_tables.h"
 #include "data/table_impl.h"

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "core/error.h"
 
 typedef struct flow_reader flow_reader;
 

@@ -26,8 +26,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
-#include "base/option.h"
+#include "core/error.h"
+#include "core/option.h"
 #include "flow/noise.h"
 #include "nn/linear.h"
 #include "nn/params.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "flow/circle.h"
 #include "flow/flow.h"
 #include "flow/typed.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <tgmath.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "num/rng.h"
 
 flow_status flow_circle_univariate(flow_univariate *out, const flow_json *lines, flow_error *err)

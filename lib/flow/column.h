@@ -17,7 +17,7 @@
 
 #include <stdbool.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "flow/block.h"
 #include "flow/noise.h"
 

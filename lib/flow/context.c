@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 
 typedef struct embedding_options {
     flow_net_options net;

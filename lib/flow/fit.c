@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "flow/flow.h"
 
 enum { FIT_ROWS = 4096 }; /* rows that a block or base sees: as many as give a mean and a deviation to two percent */

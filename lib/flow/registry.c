@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "flow/flow.h"
-#include "flow/permutation.h"
-#include "flow/support.h"
+#include "flow/block/permutation.h"
+#include "flow/column/support_spec.h"
 
 #define X(name) extern const flow_column_type flow_column_##name;
 FLOW_COLUMNS(X)

@@ -6,7 +6,7 @@
 #include "flow/base.h"
 #include "flow/block.h"
 #include "flow/column.h"
-#include "flow/ode.h"
+#include "ode/ode.h"
 #include "flow/trace.h"
 #include "flow/univariate.h"
 

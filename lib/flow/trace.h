@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "base/option.h"
+#include "core/option.h"
 #include "flow/noise.h"
 #include "num/real.h"
 

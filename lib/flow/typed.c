@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "base/text.h"
+#include "core/text.h"
 
 flow_status flow_typed_name(const char **type, flow_json *spec, const char *what, flow_error *err)
 {

@@ -3,7 +3,7 @@
 #ifndef FLOW_FLOW_TYPED_H
 #define FLOW_FLOW_TYPED_H
 
-#include "base/json.h"
+#include "core/json.h"
 
 /* "affine" becomes {"type": "affine"} in the document, and *type is that name. `what` ("a univariate") is for
  * errors. */

@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#include "base/option.h"
+#include "core/option.h"
 #include "num/real.h"
 
 typedef struct flow_univariate_type {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "flow/flow.h"
 
 static void lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "model/model.h"
 
 #ifndef FLOW_VERSION

@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "core/error.h"
 
 enum { FLOW_HEAD_SIZE = 512, FLOW_PROGRAM_SIZE = 64 };
 

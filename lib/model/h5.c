@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hdf5_lock.h"
-#include "base/memory.h"
+#include "h5/lock.h"
+#include "core/memory.h"
 #include "model/file.h"
 
 /* ---- errors ---- */

@@ -6,7 +6,7 @@
  * message says what is wrong with which object; the caller puts the file's name in front.
  *
  * Errors of the HDF5 library are not printed, and one thread at a time is in it: every public function of lib/model
- * that uses it does so between flow_h5_begin and flow_h5_end, which hold its lock (base/hdf5_lock.h).
+ * that uses it does so between flow_h5_begin and flow_h5_end, which hold its lock (h5/lock.h).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_MODEL_H5_H
@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/array.h"
-#include "base/error.h"
+#include "core/array.h"
+#include "core/error.h"
 
 enum { FLOW_H5_PATH_SIZE = 512 };
 

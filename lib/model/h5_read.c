@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "model/h5.h"
 
 enum { CHUNK_MOST = 1 << 26, NAMES_MOST = 1 << 26 };

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "base/text.h"
+#include "core/memory.h"
+#include "core/text.h"
 #include "model/file.h"
 #include "model/h5.h"
 #include "model/model.h"

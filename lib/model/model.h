@@ -20,7 +20,7 @@
 #ifndef FLOW_MODEL_MODEL_H
 #define FLOW_MODEL_MODEL_H
 
-#include "base/array.h"
+#include "core/array.h"
 #include "flow/flow.h"
 #include "model/spec.h"
 

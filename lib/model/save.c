@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "model/file.h"
 #include "model/h5.h"
 #include "model/model.h"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/option.h"
-#include "base/text.h"
+#include "core/option.h"
+#include "core/text.h"
 #include "model/spec_data.h"
 
 static const char *const flow_example =

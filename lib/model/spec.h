@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/json.h"
+#include "core/json.h"
 
 enum { FLOW_SPEC_COLUMNS_MAX = 65536 };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "core/text.h"
 
 typedef struct data_options {
     const char *train, *test;

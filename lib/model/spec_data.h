@@ -4,7 +4,7 @@
 #ifndef FLOW_MODEL_SPEC_DATA_H
 #define FLOW_MODEL_SPEC_DATA_H
 
-#include "base/option.h"
+#include "core/option.h"
 #include "model/spec.h"
 
 /* Reads "data" into the members of `spec` that come from it; FLOW_SPEC with the JSON path for what does not fit. */

@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "base/text.h"
-#include "flow/ode.h"
+#include "core/text.h"
+#include "ode/ode.h"
 #include "flow/registry.h"
 #include "model/model.h"
 

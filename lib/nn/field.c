@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "nn/field_impl.h"
 #include "nn/lines.h"
 #include "num/gemm.h"

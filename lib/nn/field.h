@@ -31,7 +31,7 @@
 #ifndef FLOW_NN_FIELD_H
 #define FLOW_NN_FIELD_H
 
-#include "base/option.h"
+#include "core/option.h"
 #include "nn/linear.h"
 #include "nn/smooth.h"
 

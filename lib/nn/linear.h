@@ -21,7 +21,7 @@
 
 #include <stdbool.h>
 
-#include "base/error.h"
+#include "core/error.h"
 #include "nn/activation.h"
 #include "nn/params.h"
 #include "num/real.h"

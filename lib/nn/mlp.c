@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "num/simd.h"
 
 flow_status flow_mlp_configure(flow_mlp *mlp, const flow_net_options *options, int n_in, int n_out,

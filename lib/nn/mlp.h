@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#include "base/option.h"
+#include "core/option.h"
 #include "nn/linear.h"
 
 enum { FLOW_WIDTH_MAX = 65536 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "num/rng.h"
 
 /* Beyond what a flow needs by orders of magnitude, a bound on what a hostile spec can ask for, and an int for BLAS. */

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "core/error.h"
 #include "num/real.h"
 
 enum { FLOW_NAME_SIZE = 96 };

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "num/simd.h"
 
 /* The least of a line is looked for in so many places at once. */

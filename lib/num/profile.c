@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 
 /* The leader's. */
 static _Thread_local flow_profile_place here;

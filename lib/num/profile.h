@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#include "base/error.h"
+#include "core/error.h"
 
 /* Of training. */
 typedef enum flow_phase {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "num/assignment.h"
 #include "num/rng.h"
 #include "num/simd.h"

@@ -1,11 +1,11 @@
 /* JSON objects that are one of several kinds: {"type": "adam", "rate": 1e-3}. Each kind has a table of options of its
- * own (base/option.h) besides the key "type".
+ * own (core/option.h) besides the key "type".
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_TRAIN_KIND_H
 #define FLOW_TRAIN_KIND_H
 
-#include "base/option.h"
+#include "core/option.h"
 
 typedef struct flow_kind {
     const char *type;

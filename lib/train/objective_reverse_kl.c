@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "train/objective.h"
 
 static const flow_option options[] = {

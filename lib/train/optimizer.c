@@ -5,7 +5,7 @@
 #include <string.h>
 #include <tgmath.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "num/parallel.h"
 #include "num/simd.h"
 #include "train/kind.h"

@@ -14,8 +14,8 @@
 #ifndef FLOW_TRAIN_OPTIMIZER_H
 #define FLOW_TRAIN_OPTIMIZER_H
 
-#include "base/array.h"
-#include "base/option.h"
+#include "core/array.h"
+#include "core/option.h"
 #include "nn/params.h"
 #include "num/real.h"
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "train/interpolant.h"
 #include "train/trainer_state.h"
 

@@ -13,8 +13,8 @@
 #ifndef FLOW_TRAIN_SCHEDULE_H
 #define FLOW_TRAIN_SCHEDULE_H
 
-#include "base/array.h"
-#include "base/option.h"
+#include "core/array.h"
+#include "core/option.h"
 
 /* What a schedule remembers from epoch to epoch; part of the training state. */
 typedef enum flow_schedule_memory {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "num/parallel.h"
 #include "num/rng.h"
 #include "train/draws.h"

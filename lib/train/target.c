@@ -11,7 +11,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "base/text.h"
+#include "core/text.h"
 #include "density.h"
 #include "flow/flow.h"
 #include "num/rng.h"

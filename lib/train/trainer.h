@@ -10,8 +10,8 @@
 #ifndef FLOW_TRAIN_TRAINER_H
 #define FLOW_TRAIN_TRAINER_H
 
-#include "base/array.h"
-#include "base/option.h"
+#include "core/array.h"
+#include "core/option.h"
 #include "data/dataset.h"
 #include "flow/effort.h"
 #include "num/profile.h"

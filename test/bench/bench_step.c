@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/memory.h"
+#include "core/memory.h"
 #include "bench/measure.h"
 #include "bench/peak.h"
 #include "bench/workload.h"

@@ -5,7 +5,7 @@
 
 #include "bench/measure.h"
 #include "bench/workload.h"
-#include "flow/ode.h"
+#include "ode/ode.h"
 #include "flow/trace.h"
 
 /* A multilayer perceptron of x and t with one or two hidden layers. */

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "base/option.h"
+#include "core/memory.h"
+#include "core/option.h"
 #include "bench/field_flops.h"
 #include "bench/measure.h"
 #include "num/rng.h"

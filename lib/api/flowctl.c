@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flowctl.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/rows.h"
+#include "model/model.h"
+#include "num/parallel.h"
+
+/* Rows in one call of the layer below, which counts tiles with an int. */
+enum { PIECE = 1 << 20 };
+
+struct flow_handle {
+    flow_model *model;
+    int n_threads;       /* wanted; 0: all processors */
+    flow_runner *runner; /* made when first needed; NULL after a change of n_threads */
+    double *tile;        /* (FLOW_TILE, d + c): rows around the first one that is wanted, and their context */
+};
+
+flow_status flow_open(flow_handle **out, const char *path, flow_error *err)
+{
+    *out = NULL;
+    if (path == NULL)
+        return flow_error_set(err, FLOW_ARGUMENT, "flow_open: no path");
+    flow_handle *handle = calloc(1, sizeof *handle);
+    if (handle == NULL)
+        return flow_error_memory(err, "a model");
+    flow_status status = flow_model_load(&handle->model, path, err);
+    if (status != FLOW_OK) {
+        flow_close(handle);
+        return status;
+    }
+    *out = handle;
+    return FLOW_OK;
+}
+
+void flow_close(flow_handle *model)
+{
+    if (model == NULL)
+        return;
+    flow_runner_free(model->runner);
+    free(model->tile);
+    flow_model_free(model->model);
+    free(model);
+}
+
+void flow_set_threads(flow_handle *model, int n_threads)
+{
+    model->n_threads = n_threads < 0 ? 0 : n_threads;
+    flow_runner_free(model->runner);
+    model->runner = NULL;
+}
+
+int flow_dim(const flow_handle *model)
+{
+    return model->model->f->dim;
+}
+
+int flow_context_dim(const flow_handle *model)
+{
+    return model->model->f->context.n;
+}
+
+const char *flow_column_name(const flow_handle *model, int index)
+{
+    int d = flow_dim(model);
+    if (index < 0 || index >= d + flow_context_dim(model))
+        return NULL;
+    return index < d ? model->model->columns[index] : model->model->spec->context[index - d];
+}
+
+static size_t width_of(const flow_handle *model)
+{
+    return (size_t)flow_width(model->model->f);
+}
+
+static flow_status prepare(flow_handle *model, const char *function, bool complete, flow_error *err)
+{
+    if (!complete)
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: an array is missing", function);
+    if (model->runner != NULL)
+        return FLOW_OK;
+    int n_threads = model->n_threads > 0 ? model->n_threads : flow_processors();
+    return flow_runner_new(&model->runner, model->model->f, model->model->weights, n_threads, err);
+}
+
+/* A value that is not finite has no density; it is an error of the caller, who learns where it is. */
+static flow_status check_values(const flow_handle *model, const double *rows, size_t n, size_t width, size_t first,
+                                const char *function, flow_error *err)
+{
+    for (size_t k = 0; k < n * width; k++)
+        if (!isfinite(rows[k]))
+            return flow_error_set(err, FLOW_DATA, "%s: row %zu, column %zu (%s) is not a finite number", function,
+                                  k / width, k % width, flow_column_name(model, (int)(first + k % width)));
+    return FLOW_OK;
+}
+
+static flow_status check_rows(const flow_handle *model, const double *rows, size_t n, const char *function,
+                              flow_error *err)
+{
+    return check_values(model, rows, n, width_of(model), 0, function, err);
+}
+
+/* What the model made of finite rows; all results are there, and the first that is not a number is named with what
+ * became of it on its way `to`; rows is NULL for draws, and may have been overwritten by values. */
+static flow_status check_results(flow_handle *model, flow_end to, const double *rows, const double *values, size_t n,
+                                 size_t d, const char *function, flow_error *err)
+{
+    char place[FLOW_CULPRIT_SIZE] = "";
+    size_t k = 0;
+    while (k < n * d && !isnan(values[k]))
+        k++;
+    if (k == n * d)
+        return FLOW_OK;
+    if (rows != NULL && rows != values)
+        flow_rows_explain(model->runner, to, false, rows + k / d * width_of(model), place, sizeof place);
+    return flow_error_set(err, FLOW_NUMERIC, "%s: the result of row %zu is not a number: %s%s", function, k / d,
+                          place[0] != '\0' ? "it fails in " : "it is too far from the data the model was trained on",
+                          place);
+}
+
+static size_t piece_of(size_t n)
+{
+    return n < PIECE ? n : PIECE;
+}
+
+flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *logp, flow_error *err)
+{
+    flow_status status = prepare(model, "flow_logprob", n == 0 || (x != NULL && logp != NULL), err);
+    if (status == FLOW_OK)
+        status = check_rows(model, x, n, "flow_logprob", err);
+    if (status != FLOW_OK)
+        return status;
+    size_t width = width_of(model);
+    for (size_t at = 0; at < n; at += PIECE)
+        flow_rows_logp(model->runner, x + at * width, piece_of(n - at), logp + at);
+    return check_results(model, FLOW_END_LATENT, x, logp, n, 1, "flow_logprob", err);
+}
+
+/* Rows are drawn in tiles: the first of them may begin before first_row. */
+static flow_status sample_head(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, const double *context,
+                               double *x, double *logp, flow_error *err)
+{
+    size_t d = (size_t)flow_dim(model), c = (size_t)flow_context_dim(model), before = (size_t)(first_row % FLOW_TILE);
+    if (model->tile == NULL)
+        model->tile = calloc(FLOW_TILE * width_of(model), sizeof *model->tile);
+    if (model->tile == NULL)
+        return flow_error_memory(err, "draws");
+    double tile_logp[FLOW_TILE], *tile_context = model->tile + FLOW_TILE * d;
+    if (c > 0)
+        memcpy(tile_context + before * c, context, n * c * sizeof *context);
+    flow_rows_sample(model->runner, seed, first_row - before, before + n, 1, tile_context, model->tile,
+                     logp != NULL ? tile_logp : NULL, NULL);
+    memcpy(x, model->tile + before * d, n * d * sizeof *x);
+    if (logp != NULL)
+        memcpy(logp, tile_logp + before, n * sizeof *logp);
+    return FLOW_OK;
+}
+
+flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, const double *context,
+                        double *x, double *logp, flow_error *err)
+{
+    size_t d = (size_t)flow_dim(model), c = (size_t)flow_context_dim(model), done = 0;
+    flow_status status = prepare(model, "flow_sample", n == 0 || (x != NULL && (c == 0 || context != NULL)), err);
+    if (status == FLOW_OK && c > 0)
+        status = check_values(model, context, n, c, d, "flow_sample", err);
+    if (status != FLOW_OK || n == 0)
+        return status;
+    if (first_row > UINT64_MAX - n)
+        return flow_error_set(err, FLOW_ARGUMENT, "flow_sample: the sequence of draws has 2^64 rows");
+    size_t before = (size_t)(first_row % FLOW_TILE);
+    if (before > 0) {
+        done = n < FLOW_TILE - before ? n : FLOW_TILE - before;
+        status = sample_head(model, seed, first_row, done, context, x, logp, err);
+        if (status != FLOW_OK)
+            return status;
+    }
+    for (; done < n; done += piece_of(n - done))
+        flow_rows_sample(model->runner, seed, first_row + done, piece_of(n - done), 1,
+                         c > 0 ? context + done * c : NULL, x + done * d, logp != NULL ? logp + done : NULL, NULL);
+    return check_results(model, FLOW_END_DATA, NULL, x, n, d, "flow_sample", err);
+}
+
+flow_status flow_to_latent(flow_handle *model, const double *x, size_t n, double *z, double *logdet, flow_error *err)
+{
+    flow_status status = prepare(model, "flow_to_latent", n == 0 || (x != NULL && z != NULL), err);
+    if (status == FLOW_OK)
+        status = check_rows(model, x, n, "flow_to_latent", err);
+    if (status != FLOW_OK)
+        return status;
+    size_t d = (size_t)flow_dim(model);
+    for (size_t at = 0; at < n; at += PIECE)
+        flow_rows_to_latent(model->runner, x + at * width_of(model), piece_of(n - at), z + at * d,
+                            logdet != NULL ? logdet + at : NULL);
+    return check_results(model, FLOW_END_LATENT, x, z, n, d, "flow_to_latent", err);
+}
+
+flow_status flow_to_data(flow_handle *model, const double *z, size_t n, double *x, double *logdet, flow_error *err)
+{
+    flow_status status = prepare(model, "flow_to_data", n == 0 || (z != NULL && x != NULL), err);
+    if (status == FLOW_OK)
+        status = check_rows(model, z, n, "flow_to_data", err);
+    if (status != FLOW_OK)
+        return status;
+    size_t d = (size_t)flow_dim(model);
+    for (size_t at = 0; at < n; at += PIECE)
+        flow_rows_to_data(model->runner, z + at * width_of(model), piece_of(n - at), x + at * d,
+                          logdet != NULL ? logdet + at : NULL);
+    return check_results(model, FLOW_END_DATA, z, x, n, d, "flow_to_data", err);
+}

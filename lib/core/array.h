@@ -1,0 +1,19 @@
+/* A named array: how numbers travel between the layers that own them and the layer that stores them. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_CORE_ARRAY_H
+#define FLOW_CORE_ARRAY_H
+
+#include <stddef.h>
+
+typedef enum flow_array_kind { FLOW_ARRAY_FLOAT, FLOW_ARRAY_DOUBLE, FLOW_ARRAY_INT64 } flow_array_kind;
+
+/* (rows, cols), row-major, borrowed: whoever hands out a flow_array keeps `data` alive. The same description serves
+ * for writing (the data are read) and for reading back (the data are filled). */
+typedef struct flow_array {
+    const char *name;
+    flow_array_kind kind;
+    size_t rows, cols;
+    void *data;
+} flow_array;
+
+#endif

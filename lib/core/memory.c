@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _DEFAULT_SOURCE /* madvise */
+#include "core/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+bool flow_size_mul(size_t *total, size_t factor)
+{
+    if (factor != 0 && *total > SIZE_MAX / factor)
+        return false;
+    *total *= factor;
+    return true;
+}
+
+bool flow_size_add(size_t *total, size_t term)
+{
+    if (*total > SIZE_MAX - term)
+        return false;
+    *total += term;
+    return true;
+}
+
+size_t flow_align(size_t bytes)
+{
+    return (bytes + FLOW_ALIGNMENT - 1) / FLOW_ALIGNMENT * FLOW_ALIGNMENT;
+}
+
+/* A step walks through all that a batch leaves behind, tens of megabytes with wide layers. In pages of 4 KiB the
+ * processor would look up their addresses in memory again and again. */
+static void *allocate(size_t bytes)
+{
+    enum { HUGE_PAGE = 1 << 21 };
+    if (bytes < HUGE_PAGE)
+        return aligned_alloc(FLOW_ALIGNMENT, bytes);
+    void *memory = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+#ifdef MADV_HUGEPAGE
+    if (memory != NULL)
+        madvise(memory, bytes, MADV_HUGEPAGE); /* a wish: without it all is the same but slower */
+#endif
+    return memory;
+}
+
+void *flow_alloc_aligned(size_t n, size_t size)
+{
+    enum { MOST_PADDING = 1 << 22 };
+    size_t bytes = n;
+    if (!flow_size_mul(&bytes, size) || bytes > SIZE_MAX - MOST_PADDING)
+        return NULL;
+    bytes = flow_align(bytes == 0 ? 1 : bytes);
+    void *memory = allocate(bytes);
+    if (memory != NULL)
+        memset(memory, 0, bytes);
+    return memory;
+}
+
+void flow_free_aligned(void *memory)
+{
+    free(memory);
+}
+
+void *flow_layout_take(flow_layout *layout, size_t n, size_t size)
+{
+    char *piece = layout->base == NULL ? NULL : layout->base + layout->used;
+    layout->used += flow_align(n * size);
+    return piece;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE /* strtod_l and newlocale */
+#include "core/text.h"
+
+#include <float.h>
+#include <limits.h>
+#include <locale.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#if defined(__APPLE__)
+#include <xlocale.h>
+#endif
+
+void flow_text_add(flow_text *text, const char *format, ...)
+{
+    if (text->failed)
+        return;
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n >= 0 && text->length + (size_t)n + 1 > text->capacity) {
+        size_t capacity = 2 * (text->length + (size_t)n + 1);
+        char *grown = realloc(text->data, capacity);
+        if (grown != NULL) {
+            text->data = grown;
+            text->capacity = capacity;
+        } else {
+            text->failed = true;
+        }
+    }
+    if (n < 0)
+        text->failed = true;
+    if (!text->failed) {
+        vsnprintf(text->data + text->length, (size_t)n + 1, format, again);
+        text->length += (size_t)n;
+    }
+    va_end(again);
+}
+
+void flow_text_free(flow_text *text)
+{
+    free(text->data);
+    *text = (flow_text){0};
+}
+
+/* printf follows the locale of the process, which a program that uses the library may have set. */
+static void point_from_locale(char *number)
+{
+    const char *point = localeconv()->decimal_point;
+    if (strcmp(point, ".") == 0 || point[0] == '\0')
+        return;
+    char *found = strstr(number, point);
+    if (found == NULL)
+        return;
+    size_t width = strlen(point);
+    found[0] = '.';
+    memmove(found + 1, found + width, strlen(found + width) + 1);
+}
+
+/* The first count of digits that is tried is one that every number of up to that many digits survives; numbers with
+ * fewer bits than usual (subnormal ones) may need less. */
+static int print_shortest(char *out, double value, int first_digits, int last_digits, bool as_float)
+{
+    if (isnan(value))
+        return snprintf(out, FLOW_NUMBER_SIZE, "nan");
+    if (isinf(value))
+        return snprintf(out, FLOW_NUMBER_SIZE, value > 0 ? "inf" : "-inf");
+    if (fabs(value) < (as_float ? (double)FLT_MIN : DBL_MIN))
+        first_digits = 1;
+    for (int digits = first_digits; digits <= last_digits; digits++) {
+        snprintf(out, FLOW_NUMBER_SIZE, "%.*g", digits, value);
+        bool same = as_float ? strtof(out, NULL) == (float)value : strtod(out, NULL) == value;
+        if (same)
+            break;
+    }
+    point_from_locale(out);
+    return (int)strlen(out);
+}
+
+int flow_number_print(char out[FLOW_NUMBER_SIZE], double value)
+{
+    return print_shortest(out, value, 15, 17, false);
+}
+
+int flow_number_print_float(char out[FLOW_NUMBER_SIZE], float value)
+{
+    return print_shortest(out, (double)value, 6, 9, true);
+}
+
+/* strtod, but in the C locale even where the process has set another one. */
+static double parse_c(const char *field, char **end)
+{
+#if defined(LC_NUMERIC_MASK)
+    if (strcmp(localeconv()->decimal_point, ".") != 0) {
+        locale_t c = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+        if (c != (locale_t)0) {
+            double value = strtod_l(field, end, c);
+            freelocale(c);
+            return value;
+        }
+    }
+#endif
+    return strtod(field, end);
+}
+
+bool flow_number_parse(const char *field, double *value)
+{
+    while (*field == ' ' || *field == '\t')
+        field++;
+    if (*field == '\0')
+        return false;
+    /* strtod also reads hexadecimal numbers and nan(...): a table has neither */
+    const char *digits = field + (*field == '-' || *field == '+');
+    if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X'))
+        return false;
+    if (strchr(digits, '(') != NULL)
+        return false;
+    char *end;
+    double v = parse_c(field, &end);
+    if (end == field)
+        return false;
+    while (*end == ' ' || *end == '\t' || *end == '\r')
+        end++;
+    if (*end != '\0')
+        return false;
+    *value = v;
+    return true;
+}
+
+static int edit_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 63 };
+    size_t n = strlen(a), m = strlen(b);
+    if (n > LONGEST || m > LONGEST)
+        return INT_MAX; /* near to nothing */
+    int row[LONGEST + 1];
+    for (size_t j = 0; j <= m; j++)
+        row[j] = (int)j;
+    for (size_t i = 1; i <= n; i++) {
+        int corner = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= m; j++) {
+            int change = corner + (strncasecmp(&a[i - 1], &b[j - 1], 1) != 0);
+            int shift = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
+            corner = row[j];
+            row[j] = change < shift ? change : shift;
+        }
+    }
+    return row[m];
+}
+
+const char *flow_nearest(const char *word, const char *const *candidates, int n_candidates)
+{
+    const char *nearest = NULL;
+    int least = (int)strlen(word) / 3 + 2; /* beyond this a guess would only confuse */
+    for (int i = 0; i < n_candidates; i++) {
+        int distance = edit_distance(word, candidates[i]);
+        if (distance < least) {
+            least = distance;
+            nearest = candidates[i];
+        }
+    }
+    return nearest;
+}
+
+bool flow_is_utf8(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; ) {
+        unsigned char c = (unsigned char)text[i++];
+        size_t more = c < 0x80 ? 0 : c < 0xc2 ? 4 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 4;
+        for (size_t k = 0; k < more; k++, i++)
+            if (more == 4 || i >= length || ((unsigned char)text[i] & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
+char *flow_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = malloc(size);
+    if (copy != NULL)
+        memcpy(copy, text, size);
+    return copy;
+}
+
+char *flow_format(const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *out = n < 0 ? NULL : malloc((size_t)n + 1);
+    if (out != NULL)
+        vsnprintf(out, (size_t)n + 1, format, again);
+    va_end(again);
+    return out;
+}
+
+char *flow_path_join(const char *dir, const char *path)
+{
+    if (dir == NULL || path[0] == '/' || strcmp(path, "-") == 0 || strcmp(dir, ".") == 0)
+        return flow_strdup(path);
+    size_t length = strlen(dir);
+    return flow_format("%s%s%s", dir, length > 0 && dir[length - 1] != '/' ? "/" : "", path);
+}
+
+char *flow_path_dir(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return flow_strdup(".");
+    if (slash == path)
+        return flow_strdup("/");
+    return flow_format("%.*s", (int)(slash - path), path);
+}

@@ -1,0 +1,218 @@
+/* Activation normalization: z_i = (x_i + b_i) exp(s_i), one scale and one shift per dimension (Kingma and Dhariwal
+ * 2018, sec. 3.1). The first fit makes its output have mean 0 and deviation 1; a flag among the fitted values remembers
+ * that, in the model file too. With "fit": false it starts at the identity: the diagonal scaling of NICE (Dinh et al.
+ * 2015, sec. 3.3). Angles pass as they are: a circle has no scale. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <gsl/gsl_statistics.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "flow/block.h"
+
+typedef struct actnorm {
+    bool fits;
+    int dim;
+    size_t log_scale, shift; /* offsets in the weights */
+    size_t initialized;      /* offset in the fitted values */
+    bool *circular;          /* (dim), owned: the angles; NULL: none */
+} actnorm;
+
+static const flow_option options[] = {
+    {.key = "fit",
+     .kind = FLOW_OPTION_FLAG,
+     .offset = offsetof(actnorm, fits),
+     .fallback = "true",
+     .help = "start with mean 0 and deviation 1 on the data; false: start at the identity"},
+    FLOW_OPTIONS_END,
+};
+
+static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+{
+    actnorm *block = self;
+    block->dim = site->dim;
+    flow_status status = flow_site_copy_circular(&block->circular, site, err);
+    if (status == FLOW_OK)
+        status = flow_params_add_weights(params, &block->log_scale, "log_scale", block->dim, 1, FLOW_INIT_ZERO, 0, NULL,
+                                         err);
+    if (status == FLOW_OK)
+        status = flow_params_add_weights(params, &block->shift, "shift", block->dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
+    if (status == FLOW_OK)
+        status = flow_params_add_fitted(params, &block->initialized, "initialized", 1, 1, err);
+    return status;
+}
+
+static void release(void *self)
+{
+    free(((actnorm *)self)->circular);
+}
+
+static bool is_angle(const actnorm *block, int i)
+{
+    return block->circular != NULL && block->circular[i];
+}
+
+/* x or z, whichever is known, and the gradients of shift and log-scale for the tape: three (d, n) arrays. */
+typedef struct work {
+    real *z, *gshift, *gscale;
+} work;
+
+static size_t lay_out(const actnorm *block, int n, void *memory, work *w)
+{
+    flow_layout layout = {.base = memory};
+    size_t count = (size_t)block->dim * (size_t)n;
+    w->z = flow_layout_take(&layout, count, sizeof(real));
+    w->gshift = flow_layout_take(&layout, count, sizeof(real));
+    w->gscale = flow_layout_take(&layout, count, sizeof(real));
+    return layout.used;
+}
+
+static size_t work_size(const void *self, int n)
+{
+    work w;
+    return lay_out(self, n, NULL, &w);
+}
+
+static double log_scale_of(const actnorm *block, const flow_pass *pass, int i)
+{
+    return is_angle(block, i) ? 0 : (double)pass->weights[block->log_scale + (size_t)i];
+}
+
+static double scale_of(const actnorm *block, const flow_pass *pass, int i)
+{
+    return exp(log_scale_of(block, pass, i));
+}
+
+static real shift_of(const actnorm *block, const flow_pass *pass, int i)
+{
+    return is_angle(block, i) ? 0 : pass->weights[block->shift + (size_t)i];
+}
+
+/* The weights of angles do not count, and have no gradient. */
+static void clear_gradient(const actnorm *block, int i, int n, work *w)
+{
+    size_t at = (size_t)i * (size_t)n, bytes = (size_t)n * sizeof *w->gscale;
+    if (is_angle(block, i)) {
+        memset(w->gscale + at, 0, bytes);
+        memset(w->gshift + at, 0, bytes);
+    }
+}
+
+static void add_logdet(const actnorm *block, const flow_pass *pass, double sign, double *logdet)
+{
+    double sum = 0;
+    for (int i = 0; i < block->dim; i++)
+        sum += log_scale_of(block, pass, i);
+    for (int j = 0; j < pass->n; j++)
+        logdet[j] += sign * sum;
+}
+
+static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+{
+    const actnorm *block = self;
+    work w;
+    lay_out(block, pass->n, pass->work, &w);
+    for (int i = 0; i < block->dim; i++) {
+        real scale = (real)scale_of(block, pass, i), shift = shift_of(block, pass, i);
+        size_t at = (size_t)i * (size_t)pass->n;
+        for (int j = 0; j < pass->n; j++)
+            w.z[at + (size_t)j] = z[at + (size_t)j] = (x[at + (size_t)j] + shift) * scale;
+    }
+    add_logdet(block, pass, 1, logdet);
+}
+
+static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
+{
+    const actnorm *block = self;
+    work w;
+    lay_out(block, pass->n, pass->work, &w);
+    for (int i = 0; i < block->dim; i++) {
+        real inverse = (real)(1 / scale_of(block, pass, i)), shift = shift_of(block, pass, i);
+        size_t at = (size_t)i * (size_t)pass->n;
+        for (int j = 0; j < pass->n; j++) {
+            w.z[at + (size_t)j] = z[at + (size_t)j];
+            x[at + (size_t)j] = z[at + (size_t)j] * inverse - shift;
+        }
+    }
+    add_logdet(block, pass, -1, logdet);
+}
+
+static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
+{
+    const actnorm *block = self;
+    work w;
+    lay_out(block, pass->n, pass->work, &w);
+    for (int i = 0; i < block->dim; i++) {
+        real scale = (real)scale_of(block, pass, i);
+        for (size_t j = 0, k = (size_t)i * (size_t)pass->n; j < (size_t)pass->n; j++, k++) {
+            real g = gz[k] * scale;
+            w.gscale[k] = gz[k] * w.z[k] + pass->glogdet[j]; /* z = (x + b) e^s */
+            w.gshift[k] = g;
+            gx[k] = g;
+        }
+        clear_gradient(block, i, pass->n, &w);
+    }
+    flow_tape_vector(pass->tape, block->log_scale, block->dim, w.gscale);
+    flow_tape_vector(pass->tape, block->shift, block->dim, w.gshift);
+}
+
+static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
+{
+    const actnorm *block = self;
+    work w;
+    lay_out(block, pass->n, pass->work, &w);
+    for (int i = 0; i < block->dim; i++) {
+        real inverse = (real)(1 / scale_of(block, pass, i));
+        for (size_t j = 0, k = (size_t)i * (size_t)pass->n; j < (size_t)pass->n; j++, k++) {
+            real g = gx[k] * inverse;
+            w.gscale[k] = -g * w.z[k] - pass->glogdet[j]; /* x = z e^-s - b */
+            w.gshift[k] = -gx[k];
+            gz[k] = g;
+        }
+        clear_gradient(block, i, pass->n, &w);
+    }
+    flow_tape_vector(pass->tape, block->log_scale, block->dim, w.gscale);
+    flow_tape_vector(pass->tape, block->shift, block->dim, w.gshift);
+}
+
+static flow_status fit(const void *self, flow_params *params, real *weights, int n, const real *x, flow_error *err)
+{
+    const actnorm *block = self;
+    double *initialized = &params->fitted[block->initialized];
+    if (!block->fits || *initialized != 0)
+        return FLOW_OK;
+    double *line = malloc(((size_t)n + 1) * sizeof *line);
+    if (line == NULL)
+        return flow_error_memory(err, "the fit of actnorm");
+    for (int i = 0; i < block->dim; i++) {
+        if (is_angle(block, i))
+            continue;
+        for (int j = 0; j < n; j++)
+            line[j] = (double)x[(size_t)i * (size_t)n + (size_t)j];
+        double mean = gsl_stats_mean(line, 1, (size_t)n);
+        double deviation = n > 1 ? gsl_stats_sd_m(line, 1, (size_t)n, mean) : 0;
+        bool usable = isfinite(deviation) && deviation > 1e-12;
+        weights[block->shift + (size_t)i] = (real)(isfinite(mean) ? -mean : 0);
+        weights[block->log_scale + (size_t)i] = (real)(usable ? -log(deviation) : 0);
+    }
+    free(line);
+    *initialized = 1;
+    return FLOW_OK;
+}
+
+const flow_block_type flow_block_actnorm = {
+    .type = "actnorm",
+    .help = "a trainable scale and shift per dimension, first fitted to the data",
+    .state_size = sizeof(actnorm),
+    .options = options,
+    .configure = configure,
+    .release = release,
+    .keeps_circles = true,
+    .work_size = work_size,
+    .to_latent = to_latent,
+    .to_data = to_data,
+    .to_latent_backward = to_latent_backward,
+    .to_data_backward = to_data_backward,
+    .fit = fit,
+};

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flow/block/autoregressive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "flow/circle.h"
+
+static const char *const orders[] = {"alternate", "natural", "reverse", "random", NULL};
+enum { ORDER_ALTERNATE, ORDER_NATURAL, ORDER_REVERSE, ORDER_RANDOM };
+
+const flow_option flow_autoregressive_options[] = {
+    {.key = "order",
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(flow_autoregressive, order),
+     .fallback = "\"alternate\"",
+     .choices = orders,
+     .help = "order of the dimensions; alternate: natural, reversed, natural, ... over the repeats"},
+    {.key = "univariate",
+     .kind = FLOW_OPTION_JSON,
+     .offset = offsetof(flow_autoregressive, univariate_spec),
+     .fallback = "\"affine\"",
+     .refers = "univariate",
+     .help = "the elementwise map"},
+    FLOW_NET_OPTIONS(flow_autoregressive, net),
+    FLOW_OPTIONS_END,
+};
+
+static flow_order order_of(const flow_autoregressive *block, const flow_site *site)
+{
+    switch (block->order) {
+    case ORDER_REVERSE:
+        return FLOW_ORDER_REVERSE;
+    case ORDER_RANDOM:
+        return FLOW_ORDER_RANDOM;
+    case ORDER_NATURAL:
+        return FLOW_ORDER_NATURAL;
+    default:
+        return site->turn % 2 == 0 ? FLOW_ORDER_NATURAL : FLOW_ORDER_REVERSE;
+    }
+}
+
+static int count_params(const flow_univariate *u)
+{
+    return u->type->n_params(u->state);
+}
+
+static flow_status configure_with_circles(flow_autoregressive *block, flow_params *params, flow_error *err)
+{
+    flow_status status = flow_circle_univariate(&block->circle, &block->univariate_spec, err);
+    if (status != FLOW_OK)
+        return status;
+    int of_line = block->n_params, of_angle = count_params(&block->circle);
+    block->n_params = of_line > of_angle ? of_line : of_angle;
+    size_t d = (size_t)block->dim;
+    int *counts = malloc(2 * d * sizeof *counts);
+    if (counts == NULL)
+        return flow_error_memory(err, "a network");
+    for (size_t i = 0; i < d; i++) {
+        counts[i] = block->circular[i] ? 2 : 1;
+        counts[d + i] = block->circular[i] ? of_angle : of_line;
+    }
+    const flow_made_shape shape = {.n_inputs = counts, .n_used = counts + d};
+    status = flow_made_configure_shaped(&block->made, &block->net, block->n_context, block->dim, block->n_params,
+                                        &shape, params, err);
+    free(counts);
+    return status;
+}
+
+flow_status flow_autoregressive_configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+{
+    flow_autoregressive *block = self;
+    block->dim = site->dim;
+    block->n_context = site->n_context;
+    flow_status status = flow_univariate_new(&block->univariate, &block->univariate_spec, err);
+    if (status == FLOW_OK)
+        status = flow_permutation_configure(&block->permutation, order_of(block, site), site, params, err);
+    if (status != FLOW_OK)
+        return status;
+    block->n_params = count_params(&block->univariate);
+    block->circular = flow_permutation_circular(&block->permutation);
+    if (block->circular != NULL)
+        return configure_with_circles(block, params, err);
+    return flow_made_configure(&block->made, &block->net, block->n_context, block->dim, block->n_params, params, err);
+}
+
+void flow_autoregressive_release(void *self)
+{
+    flow_autoregressive *block = self;
+    flow_univariate_release(&block->univariate);
+    flow_univariate_release(&block->circle);
+    flow_made_release(&block->made);
+    flow_permutation_release(&block->permutation);
+}
+
+flow_status flow_autoregressive_check(const void *self, const flow_params *params, flow_error *err)
+{
+    return flow_permutation_check(&((const flow_autoregressive *)self)->permutation, params, err);
+}
+
+/* All in the block's own order of the dimensions; in and out are those of the map. Before each of these tiles there
+ * is room for the context (n_context, n), or the gradient at it, because the network takes both as one. With angles
+ * it takes `inputs` instead, and leaves its gradient in ginputs. */
+typedef struct work {
+    real *in, *out, *gin, *gout; /* (dim, n) */
+    real *gnet;                  /* (dim, n): the gradient that reaches the input through the network */
+    real *inputs, *ginputs;      /* (inputs of the network, n) */
+    real *theta, *gtheta;        /* (n_params * dim, n) */
+    void *net;
+    size_t stride; /* between the planes of theta */
+} work;
+
+static size_t lay_out(const flow_autoregressive *block, int n, void *memory, work *w)
+{
+    flow_layout layout = {.base = memory};
+    size_t count = (size_t)block->dim * (size_t)n, before = (size_t)block->n_context * (size_t)n;
+    w->stride = count;
+    real **tiles[] = {&w->in, &w->out, &w->gin, &w->gout, &w->gnet};
+    for (size_t k = 0; k < sizeof tiles / sizeof *tiles; k++) {
+        real *whole = flow_layout_take(&layout, before + count, sizeof(real));
+        *tiles[k] = whole != NULL ? whole + before : NULL;
+    }
+    size_t inputs = (size_t)(block->n_context + flow_made_before(&block->made, block->dim)) * (size_t)n;
+    w->inputs = flow_layout_take(&layout, block->circular != NULL ? inputs : 0, sizeof(real));
+    w->ginputs = flow_layout_take(&layout, block->circular != NULL ? inputs : 0, sizeof(real));
+    w->theta = flow_layout_take(&layout, count * (size_t)block->n_params, sizeof(real));
+    w->gtheta = flow_layout_take(&layout, count * (size_t)block->n_params, sizeof(real));
+    w->net = flow_layout_take(&layout, flow_mlp_work_size(&block->made.mlp, n), 1);
+    return layout.used;
+}
+
+size_t flow_autoregressive_work_size(const void *self, int n)
+{
+    work w;
+    return lay_out(self, n, NULL, &w);
+}
+
+/* The tile together with the lines of the context before it: what the network sees, or the gradient there. */
+static real *whole(const flow_autoregressive *block, int n, real *tile)
+{
+    return tile - (size_t)block->n_context * (size_t)n;
+}
+
+/* What the network sees of a tile, of which it knows the context and maybe all dimensions. */
+static real *seen(const flow_autoregressive *block, int n, work *w, real *tile)
+{
+    return block->circular != NULL ? w->inputs : whole(block, n, tile);
+}
+
+static void put_context(const flow_autoregressive *block, const flow_pass *pass, real *inputs)
+{
+    if (block->n_context > 0)
+        memcpy(inputs, pass->context, (size_t)block->n_context * (size_t)pass->n * sizeof *inputs);
+}
+
+static void add_to_context(const flow_autoregressive *block, const flow_pass *pass, const real *ginputs)
+{
+    size_t count = (size_t)block->n_context * (size_t)pass->n;
+    for (size_t k = 0; pass->gcontext != NULL && k < count; k++)
+        pass->gcontext[k] += ginputs[k];
+}
+
+/* Where the inputs of dimension i are, with angles. */
+static size_t input_at(const flow_autoregressive *block, int n, int i)
+{
+    return (size_t)(block->n_context + flow_made_before(&block->made, i)) * (size_t)n;
+}
+
+/* With angles, the inputs of dimension i of a tile; without, it is its own input. */
+static void put_input(const flow_autoregressive *block, int n, int i, const real *tile, work *w)
+{
+    if (block->circular != NULL)
+        flow_circle_inputs(block->circular[i], n, tile + (size_t)i * (size_t)n, w->inputs + input_at(block, n, i));
+}
+
+/* And adds the gradient there to that at the dimension. */
+static void add_input_gradient(const flow_autoregressive *block, int n, int i, const real *tile, const work *w,
+                               real *gtile)
+{
+    size_t at = (size_t)i * (size_t)n;
+    if (block->circular != NULL)
+        flow_circle_inputs_backward(block->circular[i], n, tile + at, w->ginputs + input_at(block, n, i), gtile + at);
+}
+
+static bool is_angle(const flow_autoregressive *block, int i)
+{
+    return block->circular != NULL && block->circular[i];
+}
+
+/* The dimensions of one kind from `first` on, and their univariate. */
+static int run_of(const flow_autoregressive *block, int first, int last, const flow_univariate **u)
+{
+    int end = first + 1;
+    while (end < last && is_angle(block, end) == is_angle(block, first))
+        end++;
+    *u = is_angle(block, first) ? &block->circle : &block->univariate;
+    return block->circular == NULL ? last : end;
+}
+
+/* Dimensions [first, last) through their univariates. */
+static void transform(const flow_autoregressive *block, flow_direction direction, int first, int last, int n, work *w,
+                      double *logdet)
+{
+    while (first < last) {
+        const flow_univariate *u;
+        int end = run_of(block, first, last, &u);
+        size_t at = (size_t)first * (size_t)n;
+        (direction == FLOW_TO_LATENT ? u->type->to_latent : u->type->to_data)(
+            u->state, end - first, n, w->in + at, w->theta + at, w->stride, w->out + at, logdet);
+        first = end;
+    }
+}
+
+static void transform_backward(const flow_autoregressive *block, flow_direction direction, int first, int last, int n,
+                               work *w, const real *glogdet)
+{
+    while (first < last) {
+        const flow_univariate *u;
+        int end = run_of(block, first, last, &u), lines = end - first;
+        size_t at = (size_t)first * (size_t)n;
+        (direction == FLOW_TO_LATENT ? u->type->to_latent_backward : u->type->to_data_backward)(
+            u->state, lines, n, w->in + at, w->theta + at, w->stride, w->out + at, w->gout + at, glogdet, w->gin + at,
+            w->gtheta + at);
+        for (int p = count_params(u); p < block->n_params; p++) /* what this univariate does not have */
+            memset(w->gtheta + (size_t)p * w->stride + at, 0, (size_t)lines * (size_t)n * sizeof *w->gtheta);
+        first = end;
+    }
+}
+
+void flow_autoregressive_pass(const flow_autoregressive *block, flow_direction direction, const flow_pass *pass,
+                              const real *in, real *out, double *logdet)
+{
+    int n = pass->n;
+    work w;
+    lay_out(block, n, pass->work, &w);
+    flow_permutation_apply(&block->permutation, pass->fitted, n, in, w.in);
+    real *inputs = seen(block, n, &w, w.in);
+    put_context(block, pass, inputs);
+    for (int i = 0; i < block->dim && block->circular != NULL; i++)
+        put_input(block, n, i, w.in, &w);
+    flow_mlp_apply(&block->made.mlp, pass->weights, n, inputs, w.theta, w.net);
+    transform(block, direction, 0, block->dim, n, &w, logdet);
+    flow_permutation_undo(&block->permutation, pass->fitted, n, w.out, out);
+}
+
+void flow_autoregressive_pass_backward(const flow_autoregressive *block, flow_direction direction,
+                                       const flow_pass *pass, const real *gout, real *gin)
+{
+    int n = pass->n;
+    work w;
+    lay_out(block, n, pass->work, &w);
+    flow_permutation_apply(&block->permutation, pass->fitted, n, gout, w.gout);
+    transform_backward(block, direction, 0, block->dim, n, &w, pass->glogdet);
+    real *ginputs = block->circular != NULL ? w.ginputs : whole(block, n, w.gnet);
+    flow_mlp_backward(&block->made.mlp, pass->weights, n, seen(block, n, &w, w.in), w.gtheta, ginputs, w.net,
+                      pass->tape);
+    add_to_context(block, pass, ginputs);
+    for (size_t k = 0; k < w.stride && block->circular == NULL; k++)
+        w.gin[k] += w.gnet[k];
+    for (int i = 0; i < block->dim && block->circular != NULL; i++)
+        add_input_gradient(block, n, i, w.in, &w, w.gin);
+    flow_permutation_undo(&block->permutation, pass->fitted, n, w.gin, gin);
+}
+
+void flow_autoregressive_walk(const flow_autoregressive *block, flow_direction direction, const flow_pass *pass,
+                              const real *in, real *out, double *logdet)
+{
+    int n = pass->n;
+    work w;
+    lay_out(block, n, pass->work, &w);
+    flow_permutation_apply(&block->permutation, pass->fitted, n, in, w.in);
+    real *inputs = seen(block, n, &w, w.out);
+    put_context(block, pass, inputs);
+    for (int i = 0; i < block->dim; i++) {
+        flow_made_step(&block->made, pass->weights, n, i, inputs, w.theta, w.net);
+        transform(block, direction, i, i + 1, n, &w, logdet);
+        put_input(block, n, i, w.out, &w);
+    }
+    flow_permutation_undo(&block->permutation, pass->fitted, n, w.out, out);
+}
+
+void flow_autoregressive_walk_backward(const flow_autoregressive *block, flow_direction direction,
+                                       const flow_pass *pass, const real *gout, real *gin)
+{
+    int n = pass->n;
+    work w;
+    lay_out(block, n, pass->work, &w);
+    flow_permutation_apply(&block->permutation, pass->fitted, n, gout, w.gout);
+    /* without angles the network adds to gout itself */
+    real *ginputs = block->circular != NULL ? w.ginputs : whole(block, n, w.gout);
+    size_t cleared = block->circular != NULL ? input_at(block, n, block->dim) : input_at(block, n, 0);
+    memset(ginputs, 0, cleared * sizeof *ginputs);
+    flow_made_start_backward(&block->made, n, w.net);
+    for (int i = block->dim - 1; i >= 0; i--) { /* gout_i is complete once all later dimensions have added to it */
+        add_input_gradient(block, n, i, w.out, &w, w.gout);
+        transform_backward(block, direction, i, i + 1, n, &w, pass->glogdet);
+        flow_made_step_backward(&block->made, pass->weights, n, i, w.gtheta, ginputs, w.net);
+    }
+    flow_made_record(&block->made, n, seen(block, n, &w, w.out), w.gtheta, w.net, pass->tape);
+    add_to_context(block, pass, ginputs);
+    flow_permutation_undo(&block->permutation, pass->fitted, n, w.gin, gin);
+}

@@ -1,0 +1,59 @@
+/* What the two autoregressive blocks share: a map in which dimension i goes through a univariate whose parameters a
+ * MADE computes from the dimensions before it, on one of the two sides.
+ *
+ *     maf  theta_i from x_1 ... x_i-1, the data side    (Papamakarios et al. 2017, eq. 3-5)
+ *     iaf  theta_i from z_1 ... z_i-1, the latent side  (Kingma et al. 2016, eq. 10-11)
+ *
+ * From the side the network looks at, all parameters are known at once and the map is one network pass. From the
+ * other side it is a walk over the dimensions that computes in each step only the hidden units that became known
+ * (nn/made.h), which together is one network pass as well. The two blocks differ in which direction is the pass and
+ * which the walk. The features of a context stand before all dimensions, so that every theta may depend on them.
+ *
+ * Angles go through a circular spline of their own, and enter the network by cosine and sine (circle.h).
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_BLOCK_AUTOREGRESSIVE_H
+#define FLOW_FLOW_BLOCK_AUTOREGRESSIVE_H
+
+#include "flow/block.h"
+#include "flow/block/permutation.h"
+#include "flow/univariate.h"
+#include "nn/made.h"
+
+typedef struct flow_autoregressive {
+    int order;
+    flow_net_options net;
+    flow_json univariate_spec;
+
+    int dim, n_context;
+    int n_params; /* of a dimension, the most of both univariates */
+    flow_permutation permutation;
+    const bool *circular;       /* (dim) the angles, in the block's own order; NULL: none */
+    flow_univariate univariate; /* of lines */
+    flow_univariate circle;     /* of angles */
+    flow_made made;
+} flow_autoregressive;
+
+/* The parts of a block type that do not depend on the side. */
+extern const flow_option flow_autoregressive_options[];
+flow_status flow_autoregressive_configure(void *self, const flow_site *site, flow_params *params, flow_error *err);
+void flow_autoregressive_release(void *self);
+size_t flow_autoregressive_work_size(const void *self, int n);
+flow_status flow_autoregressive_check(const void *self, const flow_params *params, flow_error *err);
+
+/* A univariate in one direction: its to_latent with to_latent_backward, or its to_data with to_data_backward. */
+typedef enum flow_direction { FLOW_TO_LATENT, FLOW_TO_DATA } flow_direction;
+
+/* Starts from the side the network looks at, and its backward. */
+void flow_autoregressive_pass(const flow_autoregressive *block, flow_direction direction, const flow_pass *pass,
+                              const real *in, real *out, double *logdet);
+void flow_autoregressive_pass_backward(const flow_autoregressive *block, flow_direction direction,
+                                       const flow_pass *pass, const real *gout, real *gin);
+
+/* Ends on the side the network looks at, and its backward. */
+void flow_autoregressive_walk(const flow_autoregressive *block, flow_direction direction, const flow_pass *pass,
+                              const real *in, real *out, double *logdet);
+void flow_autoregressive_walk_backward(const flow_autoregressive *block, flow_direction direction,
+                                       const flow_pass *pass, const real *gout, real *gin);
+
+#endif

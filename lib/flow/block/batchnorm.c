@@ -1,0 +1,337 @@
+/* Batch normalization as a map of a flow (Dinh et al. 2017, sec. 3.7 and appendix E; Papamakarios et al. 2017, appendix
+ * B): each dimension by itself,
+ *
+ *     z = gamma (x - mean) / deviation + beta,   deviation^2 = variance + epsilon,
+ *     log|det dz/dx| = sum of log gamma - log deviation,
+ *
+ * with log gamma and beta trainable, 0 at first. Mean and variance are fitted values, the same for all rows, so that
+ * rows stay independent and both directions are exact inverses, in training too. They follow the batches: they are
+ * those of all rows that were seen, what is old fading as share * (1 - momentum) of each batch comes in. Gradients take
+ * them as constants; appendix E lets gradients through the share that the batch at hand has in such an average. Angles
+ * pass as they are: a circle has no scale.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <gsl/gsl_statistics.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+#include "flow/block.h"
+#include "num/reduce.h"
+#include "num/simd.h"
+
+typedef struct batchnorm {
+    double momentum, epsilon;
+    int dim;
+    size_t log_gamma, beta; /* offsets in the weights */
+    size_t mean, variance;  /* offsets in the fitted values */
+    bool *circular;         /* (dim), owned: the angles; NULL: none */
+} batchnorm;
+
+static const flow_option options[] = {
+    {.key = "momentum",
+     .kind = FLOW_OPTION_NUMBER,
+     .offset = offsetof(batchnorm, momentum),
+     .fallback = "0.99",
+     .least = 0,
+     .most = 1,
+     .help = "what all of these blocks together leave of the old mean and variance after a batch; 1: these stay as "
+             "they were fitted at the start"},
+    {.key = "epsilon",
+     .kind = FLOW_OPTION_NUMBER,
+     .offset = offsetof(batchnorm, epsilon),
+     .fallback = "1e-5",
+     .least = 1e-12,
+     .most = 1,
+     .help = "added to the variance"},
+    FLOW_OPTIONS_END,
+};
+
+static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+{
+    batchnorm *block = self;
+    int dim = block->dim = site->dim;
+    flow_status status = flow_site_copy_circular(&block->circular, site, err);
+    if (status == FLOW_OK)
+        status = flow_params_add_weights(params, &block->log_gamma, "log_gamma", dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
+    if (status == FLOW_OK)
+        status = flow_params_add_weights(params, &block->beta, "beta", dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
+    if (status == FLOW_OK)
+        status = flow_params_add_fitted(params, &block->mean, "mean", 1, dim, err);
+    if (status == FLOW_OK)
+        status = flow_params_add_fitted(params, &block->variance, "variance", 1, dim, err);
+    for (int i = 0; status == FLOW_OK && i < dim; i++)
+        params->fitted[block->variance + (size_t)i] = 1;
+    return status;
+}
+
+static void release(void *self)
+{
+    free(((batchnorm *)self)->circular);
+}
+
+static bool is_angle(const batchnorm *block, int i)
+{
+    return block->circular != NULL && block->circular[i];
+}
+
+/* (x - mean) / deviation (d, n), and the gradients of log gamma and beta (d) for the tape. */
+typedef struct work {
+    real *normal, *ggamma, *gbeta;
+} work;
+
+static size_t lay_out(const batchnorm *block, int n, void *memory, work *w)
+{
+    flow_layout layout = {.base = memory};
+    size_t d = (size_t)block->dim;
+    w->normal = flow_layout_take(&layout, d * (size_t)n, sizeof(real));
+    w->ggamma = flow_layout_take(&layout, d, sizeof(real));
+    w->gbeta = flow_layout_take(&layout, d, sizeof(real));
+    return layout.used;
+}
+
+static size_t work_size(const void *self, int n)
+{
+    work w;
+    return lay_out(self, n, NULL, &w);
+}
+
+/* The numbers of one dimension; those of the identity for an angle, whatever is stored for it. */
+typedef struct scaling {
+    double log_gamma, gamma, beta, mean, deviation;
+} scaling;
+
+static scaling scaling_of(const batchnorm *block, const flow_pass *pass, int i)
+{
+    size_t k = (size_t)i;
+    if (is_angle(block, i))
+        return (scaling){.gamma = 1, .deviation = 1};
+    double log_gamma = (double)pass->weights[block->log_gamma + k];
+    return (scaling){.log_gamma = log_gamma,
+                     .gamma = exp(log_gamma),
+                     .beta = (double)pass->weights[block->beta + k],
+                     .mean = pass->fitted[block->mean + k],
+                     .deviation = sqrt(pass->fitted[block->variance + k] + block->epsilon)};
+}
+
+/* y = (x - shift) scale. The shift comes off first, while its digits are those of x. */
+static void come_down(int n, const real *x, double shift, double scale, real *y)
+{
+    real down = (real)shift, by = (real)scale;
+    for (int j = 0; j < n; j++)
+        y[j] = (x[j] - down) * by;
+}
+
+/* y = x scale + shift */
+static void go_up(int n, const real *x, double scale, double shift, real *y)
+{
+    real up = (real)shift, by = (real)scale;
+    for (int j = 0; j < n; j++)
+        y[j] = x[j] * by + up;
+}
+
+static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+{
+    const batchnorm *block = self;
+    double sum = 0;
+    work w;
+    lay_out(block, pass->n, pass->work, &w);
+    for (int i = 0; i < block->dim; i++) {
+        scaling s = scaling_of(block, pass, i);
+        size_t at = (size_t)i * (size_t)pass->n;
+        come_down(pass->n, x + at, s.mean, 1 / s.deviation, w.normal + at);
+        go_up(pass->n, w.normal + at, s.gamma, s.beta, z + at);
+        sum += s.log_gamma - log(s.deviation);
+    }
+    for (int j = 0; j < pass->n; j++)
+        logdet[j] += sum;
+}
+
+static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
+{
+    const batchnorm *block = self;
+    double sum = 0;
+    work w;
+    lay_out(block, pass->n, pass->work, &w);
+    for (int i = 0; i < block->dim; i++) {
+        scaling s = scaling_of(block, pass, i);
+        size_t at = (size_t)i * (size_t)pass->n;
+        come_down(pass->n, z + at, s.beta, 1 / s.gamma, w.normal + at);
+        go_up(pass->n, w.normal + at, s.deviation, s.mean, x + at);
+        sum += log(s.deviation) - s.log_gamma;
+    }
+    for (int j = 0; j < pass->n; j++)
+        logdet[j] += sum;
+}
+
+/* The weights of angles do not count, and have no gradient. */
+static void record_sums(const batchnorm *block, const flow_pass *pass, work *w)
+{
+    for (int i = 0; i < block->dim; i++)
+        if (is_angle(block, i))
+            w->ggamma[i] = w->gbeta[i] = 0;
+    flow_tape_sums(pass->tape, block->log_gamma, block->dim, w->ggamma);
+    flow_tape_sums(pass->tape, block->beta, block->dim, w->gbeta);
+}
+
+static real sum_of_glogdet(const flow_pass *pass)
+{
+    return flow_sum(pass->n, pass->glogdet);
+}
+
+static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
+{
+    const batchnorm *block = self;
+    real glogdet = sum_of_glogdet(pass);
+    work w;
+    lay_out(block, pass->n, pass->work, &w);
+    for (int i = 0; i < block->dim; i++) {
+        scaling s = scaling_of(block, pass, i);
+        size_t at = (size_t)i * (size_t)pass->n;
+        /* z = normal e^log_gamma + beta */
+        w.ggamma[i] = (real)s.gamma * flow_dot(pass->n, gz + at, w.normal + at) + glogdet;
+        w.gbeta[i] = flow_sum(pass->n, gz + at);
+        go_up(pass->n, gz + at, s.gamma / s.deviation, 0, gx + at);
+    }
+    record_sums(block, pass, &w);
+}
+
+static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
+{
+    const batchnorm *block = self;
+    real glogdet = sum_of_glogdet(pass);
+    work w;
+    lay_out(block, pass->n, pass->work, &w);
+    for (int i = 0; i < block->dim; i++) {
+        scaling s = scaling_of(block, pass, i);
+        size_t at = (size_t)i * (size_t)pass->n;
+        /* x = mean + deviation normal, normal = (z - beta) e^-log_gamma */
+        w.ggamma[i] = -(real)s.deviation * flow_dot(pass->n, gx + at, w.normal + at) - glogdet;
+        w.gbeta[i] = (real)(-s.deviation / s.gamma) * flow_sum(pass->n, gx + at);
+        go_up(pass->n, gx + at, s.deviation / s.gamma, 0, gz + at);
+    }
+    record_sums(block, pass, &w);
+}
+
+/* ---- mean and variance ---- */
+
+/* Whether a tile can be normalised with these: nothing is zero or infinite as a real. */
+static bool is_usable(const batchnorm *block, double mean, double variance)
+{
+    double deviation = sqrt(variance + block->epsilon);
+    return variance >= 0 && isfinite((real)mean) && isnormal((real)deviation) && isnormal((real)(1 / deviation));
+}
+
+static flow_status fit(const void *self, flow_params *params, real *weights, int n, const real *x, flow_error *err)
+{
+    const batchnorm *block = self;
+    (void)weights;
+    double *line = malloc(((size_t)n + 1) * sizeof *line);
+    if (line == NULL)
+        return flow_error_memory(err, "the fit of batchnorm");
+    for (int i = 0; i < block->dim; i++) {
+        if (is_angle(block, i))
+            continue;
+        for (int j = 0; j < n; j++)
+            line[j] = (double)x[(size_t)i * (size_t)n + (size_t)j];
+        double mean = gsl_stats_mean(line, 1, (size_t)n);
+        double variance = n > 1 ? gsl_stats_variance_m(line, 1, (size_t)n, mean) : 0;
+        bool usable = variance > 0 && is_usable(block, mean, variance);
+        params->fitted[block->mean + (size_t)i] = usable ? mean : 0;
+        params->fitted[block->variance + (size_t)i] = usable ? variance : 1;
+    }
+    free(line);
+    return FLOW_OK;
+}
+
+/* sums += weighted first and second moment of a line; of the weights their size counts */
+FLOW_MULTIVERSION
+static void add_moments(int n, const double *weight, const real *x, double sums[2])
+{
+    double first[FLOW_LANES] = {0}, second[FLOW_LANES] = {0};
+    for (int j = 0; j < n; j += FLOW_LANES) {
+        for (int k = 0; k < FLOW_LANES; k++) {
+            double value = (double)x[j + k], part = fabs(weight[j + k]) * value;
+            first[k] += part;
+            second[k] += part * value;
+        }
+    }
+    for (int k = 0; k < FLOW_LANES; k++) {
+        sums[0] += first[k];
+        sums[1] += second[k];
+    }
+}
+
+/* Mean and variance of the old rows and the new ones together, the new ones counting `rate`. `first` and `second` are
+ * moments of the new ones about the old mean, in old deviations. The variance can shrink by a share of `rate`, and it
+ * grows by no more: where a row lies so far out that it would, the batch counts for less. No clipping of gradients
+ * keeps such a row from these, and in a deep stack all blocks would jump at once. */
+static void move(const batchnorm *block, double *mean, double *variance, double rate, double first, double second)
+{
+    double square = *variance + block->epsilon, deviation = sqrt(square);
+    if (second > 2)
+        rate = rate / (second - 1);
+    double to_mean = *mean + deviation * rate * first;
+    double to_variance = (1 - rate) * *variance + square * (rate * second - rate * first * rate * first);
+    if (to_variance < 0) /* by rounding */
+        to_variance = 0;
+    if (!is_usable(block, to_mean, to_variance))
+        return;
+    *mean = to_mean;
+    *variance = to_variance;
+}
+
+/* A negative weight would take variance away, and the weights of a batch may sum to nothing. What is wanted here is
+ * where the rows are that matter, and that is told by the size of their weights. */
+static void observe(const void *self, const flow_sight *tiles, int n_tiles, double share, double *fitted)
+{
+    const batchnorm *block = self;
+    double total = 0;
+    for (int t = 0; t < n_tiles; t++)
+        for (int j = 0; j < tiles[t].n; j++)
+            total += fabs(tiles[t].weight[j]);
+    if (!(total > 0))
+        return;
+    for (int i = 0; i < block->dim; i++) {
+        if (is_angle(block, i))
+            continue;
+        double sums[2] = {0};
+        for (int t = 0; t < n_tiles; t++) {
+            work w;
+            lay_out(block, tiles[t].n, tiles[t].work, &w);
+            add_moments(tiles[t].n, tiles[t].weight, w.normal + (size_t)i * (size_t)tiles[t].n, sums);
+        }
+        move(block, &fitted[block->mean + (size_t)i], &fitted[block->variance + (size_t)i],
+             share * (1 - block->momentum), sums[0] / total, sums[1] / total);
+    }
+}
+
+static flow_status check(const void *self, const flow_params *params, flow_error *err)
+{
+    const batchnorm *block = self;
+    for (int i = 0; i < block->dim; i++) {
+        double mean = params->fitted[block->mean + (size_t)i], variance = params->fitted[block->variance + (size_t)i];
+        if (!is_usable(block, mean, variance))
+            return flow_error_set(err, FLOW_FORMAT, "dimension %d has the mean %g and the variance %g", i, mean,
+                                  variance);
+    }
+    return FLOW_OK;
+}
+
+const flow_block_type flow_block_batchnorm = {
+    .type = "batchnorm",
+    .help = "normalization by a moving average of mean and variance, and a trainable scale and shift",
+    .state_size = sizeof(batchnorm),
+    .options = options,
+    .configure = configure,
+    .release = release,
+    .keeps_circles = true,
+    .work_size = work_size,
+    .to_latent = to_latent,
+    .to_data = to_data,
+    .to_latent_backward = to_latent_backward,
+    .to_data_backward = to_data_backward,
+    .fit = fit,
+    .observe = observe,
+    .check = check,
+};

@@ -1,0 +1,305 @@
+/* The coupling block: one part of the dimensions passes unchanged and is the input of a network that gives the
+ * parameters of a univariate for the other part (Dinh et al. 2015, sec. 3.1; Dinh et al. 2017, eq. 4-8). Both
+ * directions cost one network pass, and log|det| is the univariates' sum.
+ *
+ * With a context the network sees it beside the part that passes. With one dimension nothing passes unchanged, and
+ * without a context the parameters are plain constants (the network's biases).
+ *
+ * Angles that pass enter the network by cosine and sine; those that change go through a circular spline (circle.h). */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "flow/block.h"
+#include "flow/circle.h"
+#include "flow/univariate.h"
+#include "nn/mlp.h"
+
+/* Dimensions that change by one univariate: lines, or angles. */
+typedef struct part {
+    flow_univariate univariate;
+    int first, n; /* of `changed` */
+    int n_params;
+} part;
+
+enum { LINES, ANGLES, N_PARTS };
+
+typedef struct coupling {
+    int mask;
+    bool flip;
+    flow_net_options net;
+    flow_json univariate_spec;
+
+    int dim, n_passed, n_changed, n_context;
+    int *passed, *changed; /* the dimensions that pass, and those that change, lines before angles */
+    bool *circular;        /* (dim), owned: the angles; NULL: none */
+    int n_inputs;          /* lines that the network sees of those that pass */
+    part parts[N_PARTS];
+    int n_outputs; /* of the network: parameters of the lines, then of the angles */
+    flow_mlp mlp;
+} coupling;
+
+static const char *const masks[] = {"alternate", "half", NULL};
+enum { MASK_ALTERNATE, MASK_HALF };
+
+static const flow_option options[] = {
+    {.key = "mask",
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(coupling, mask),
+     .fallback = "\"alternate\"",
+     .choices = masks,
+     .help = "which dimensions pass unchanged: every other one, or the first half"},
+    {.key = "flip",
+     .kind = FLOW_OPTION_FLAG,
+     .offset = offsetof(coupling, flip),
+     .fallback = "false",
+     .help = "exchange the two parts (with \"repeat\" they change roles each time anyway)"},
+    {.key = "univariate",
+     .kind = FLOW_OPTION_JSON,
+     .offset = offsetof(coupling, univariate_spec),
+     .fallback = "\"affine\"",
+     .refers = "univariate",
+     .help = "the elementwise map"},
+    FLOW_NET_OPTIONS(coupling, net),
+    FLOW_OPTIONS_END,
+};
+
+static bool passes(const coupling *block, int i, bool swapped)
+{
+    bool first = block->mask == MASK_HALF ? i < block->dim / 2 : i % 2 == 1;
+    return block->dim > 1 && first != swapped;
+}
+
+static bool is_angle(const coupling *block, int i)
+{
+    return block->circular != NULL && block->circular[i];
+}
+
+static flow_status split(coupling *block, bool swapped, flow_error *err)
+{
+    block->passed = malloc(((size_t)block->dim + 1) * sizeof *block->passed);
+    block->changed = malloc(((size_t)block->dim + 1) * sizeof *block->changed);
+    if (block->passed == NULL || block->changed == NULL)
+        return flow_error_memory(err, "the mask of a coupling");
+    for (int kind = LINES; kind < N_PARTS; kind++) {
+        part *p = &block->parts[kind];
+        p->first = block->n_changed;
+        for (int i = 0; i < block->dim; i++)
+            if (!passes(block, i, swapped) && is_angle(block, i) == (kind == ANGLES))
+                block->changed[block->n_changed++] = i;
+        p->n = block->n_changed - p->first;
+    }
+    for (int i = 0; i < block->dim; i++) {
+        if (!passes(block, i, swapped))
+            continue;
+        block->passed[block->n_passed++] = i;
+        block->n_inputs += is_angle(block, i) ? 2 : 1;
+    }
+    return FLOW_OK;
+}
+
+static flow_status make_univariates(coupling *block, flow_error *err)
+{
+    flow_status status = flow_univariate_new(&block->parts[LINES].univariate, &block->univariate_spec, err);
+    if (status == FLOW_OK && block->parts[ANGLES].n > 0)
+        status = flow_circle_univariate(&block->parts[ANGLES].univariate, &block->univariate_spec, err);
+    for (int kind = LINES; kind < N_PARTS && status == FLOW_OK; kind++) {
+        part *p = &block->parts[kind];
+        p->n_params = p->univariate.type != NULL ? p->univariate.type->n_params(p->univariate.state) : 0;
+        block->n_outputs += p->n * p->n_params;
+    }
+    return status;
+}
+
+static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+{
+    coupling *block = self;
+    block->dim = site->dim;
+    block->n_context = site->n_context;
+    flow_status status = flow_site_copy_circular(&block->circular, site, err);
+    if (status == FLOW_OK)
+        status = split(block, block->flip != (site->turn % 2 == 1), err);
+    if (status == FLOW_OK)
+        status = make_univariates(block, err);
+    if (status != FLOW_OK)
+        return status;
+    return flow_mlp_configure(&block->mlp, &block->net, block->n_inputs + block->n_context, block->n_outputs, NULL,
+                              FLOW_INIT_ZERO, params, err);
+}
+
+static void release(void *self)
+{
+    coupling *block = self;
+    for (int kind = LINES; kind < N_PARTS; kind++)
+        flow_univariate_release(&block->parts[kind].univariate);
+    flow_mlp_release(&block->mlp);
+    free(block->circular);
+    free(block->passed);
+    free(block->changed);
+}
+
+typedef struct work {
+    real *condition;      /* (n_inputs + n_context, n): the network's input */
+    real *in, *out;       /* (n_changed, n): the univariates' input and output */
+    real *theta, *gtheta; /* (n_outputs, n) */
+    real *gin, *gout;     /* (n_changed, n) */
+    real *gcondition;     /* (n_inputs + n_context, n) */
+    real *passed;         /* (n_passed, n): the angles among these lines, for the gradient */
+    void *net;
+} work;
+
+static size_t lay_out(const coupling *block, int n, void *memory, work *w)
+{
+    flow_layout layout = {.base = memory};
+    size_t condition = (size_t)(block->n_inputs + block->n_context) * (size_t)n;
+    size_t changed = (size_t)block->n_changed * (size_t)n, theta = (size_t)block->n_outputs * (size_t)n;
+    w->condition = flow_layout_take(&layout, condition, sizeof(real));
+    w->in = flow_layout_take(&layout, changed, sizeof(real));
+    w->out = flow_layout_take(&layout, changed, sizeof(real));
+    w->theta = flow_layout_take(&layout, theta, sizeof(real));
+    w->gtheta = flow_layout_take(&layout, theta, sizeof(real));
+    w->gin = flow_layout_take(&layout, changed, sizeof(real));
+    w->gout = flow_layout_take(&layout, changed, sizeof(real));
+    w->gcondition = flow_layout_take(&layout, condition, sizeof(real));
+    w->passed = flow_layout_take(&layout, block->circular != NULL ? (size_t)block->n_passed * (size_t)n : 0,
+                                 sizeof(real));
+    w->net = flow_layout_take(&layout, flow_mlp_work_size(&block->mlp, n), 1);
+    return layout.used;
+}
+
+static size_t work_size(const void *self, int n)
+{
+    work w;
+    return lay_out(self, n, NULL, &w);
+}
+
+static void gather(int n_lines, const int *lines, int n, const real *tile, real *out)
+{
+    for (int k = 0; k < n_lines; k++)
+        memcpy(out + (size_t)k * (size_t)n, tile + (size_t)lines[k] * (size_t)n, (size_t)n * sizeof *out);
+}
+
+static void scatter(int n_lines, const int *lines, int n, const real *in, real *tile)
+{
+    for (int k = 0; k < n_lines; k++)
+        memcpy(tile + (size_t)lines[k] * (size_t)n, in + (size_t)k * (size_t)n, (size_t)n * sizeof *in);
+}
+
+/* The lines of those that pass, as they are and as the network sees them. */
+static void take_passed(const coupling *block, int n, const real *in, real *out, work *w)
+{
+    real *inputs = w->condition;
+    for (int k = 0; k < block->n_passed; k++) {
+        size_t at = (size_t)block->passed[k] * (size_t)n;
+        bool angle = is_angle(block, block->passed[k]);
+        inputs = flow_circle_inputs(angle, n, in + at, inputs);
+        memcpy(out + at, in + at, (size_t)n * sizeof *out);
+        if (angle)
+            memcpy(w->passed + (size_t)k * (size_t)n, in + at, (size_t)n * sizeof *in);
+    }
+}
+
+/* The univariates of both parts. */
+static void transform(const coupling *block, bool latent, int n, work *w, double *logdet)
+{
+    size_t theta = 0;
+    for (int kind = LINES; kind < N_PARTS; kind++) {
+        const part *p = &block->parts[kind];
+        const flow_univariate *u = &p->univariate;
+        size_t at = (size_t)p->first * (size_t)n, stride = (size_t)p->n * (size_t)n;
+        if (p->n > 0)
+            (latent ? u->type->to_latent : u->type->to_data)(u->state, p->n, n, w->in + at, w->theta + theta, stride,
+                                                             w->out + at, logdet);
+        theta += stride * (size_t)p->n_params;
+    }
+}
+
+static void transform_backward(const coupling *block, bool latent, int n, work *w, const real *glogdet)
+{
+    size_t theta = 0;
+    for (int kind = LINES; kind < N_PARTS; kind++) {
+        const part *p = &block->parts[kind];
+        const flow_univariate *u = &p->univariate;
+        size_t at = (size_t)p->first * (size_t)n, stride = (size_t)p->n * (size_t)n;
+        if (p->n > 0)
+            (latent ? u->type->to_latent_backward : u->type->to_data_backward)(
+                u->state, p->n, n, w->in + at, w->theta + theta, stride, w->out + at, w->gout + at, glogdet,
+                w->gin + at, w->gtheta + theta);
+        theta += stride * (size_t)p->n_params;
+    }
+}
+
+/* Either direction: the part that passes is the same on both sides, so theta is too. */
+static void map(const coupling *block, const flow_pass *pass, bool latent, const real *in, real *out, double *logdet)
+{
+    int n = pass->n;
+    work w;
+    lay_out(block, n, pass->work, &w);
+    take_passed(block, n, in, out, &w);
+    size_t inputs = (size_t)block->n_inputs * (size_t)n;
+    if (block->n_context > 0)
+        memcpy(w.condition + inputs, pass->context, (size_t)block->n_context * (size_t)n * sizeof(real));
+    gather(block->n_changed, block->changed, n, in, w.in);
+    flow_mlp_apply(&block->mlp, pass->weights, n, w.condition, w.theta, w.net);
+    transform(block, latent, n, &w, logdet);
+    scatter(block->n_changed, block->changed, n, w.out, out);
+}
+
+static void map_backward(const coupling *block, const flow_pass *pass, bool latent, const real *gout, real *gin)
+{
+    int n = pass->n;
+    work w;
+    lay_out(block, n, pass->work, &w);
+    gather(block->n_changed, block->changed, n, gout, w.gout);
+    transform_backward(block, latent, n, &w, pass->glogdet);
+    flow_mlp_backward(&block->mlp, pass->weights, n, w.condition, w.gtheta, w.gcondition, w.net, pass->tape);
+    scatter(block->n_changed, block->changed, n, w.gin, gin);
+    const real *through_net = w.gcondition;
+    for (int k = 0; k < block->n_passed; k++) {
+        size_t at = (size_t)block->passed[k] * (size_t)n;
+        bool angle = is_angle(block, block->passed[k]);
+        const real *line = angle ? w.passed + (size_t)k * (size_t)n : NULL;
+        memcpy(gin + at, gout + at, (size_t)n * sizeof *gin);
+        through_net = flow_circle_inputs_backward(angle, n, line, through_net, gin + at);
+    }
+    size_t n_given = (size_t)block->n_context * (size_t)n;
+    const real *gcontext = through_net;
+    for (size_t k = 0; pass->gcontext != NULL && k < n_given; k++)
+        pass->gcontext[k] += gcontext[k];
+}
+
+static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+{
+    map(self, pass, true, x, z, logdet);
+}
+
+static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
+{
+    map(self, pass, false, z, x, logdet);
+}
+
+static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
+{
+    map_backward(self, pass, true, gz, gx);
+}
+
+static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
+{
+    map_backward(self, pass, false, gx, gz);
+}
+
+const flow_block_type flow_block_coupling = {
+    .type = "coupling",
+    .help = "one part of the dimensions gives the parameters of a univariate for the other part",
+    .state_size = sizeof(coupling),
+    .options = options,
+    .configure = configure,
+    .release = release,
+    .keeps_circles = true,
+    .work_size = work_size,
+    .to_latent = to_latent,
+    .to_data = to_data,
+    .to_latent_backward = to_latent_backward,
+    .to_data_backward = to_data_backward,
+};

@@ -1,0 +1,361 @@
+/* The continuous flow: z is where the differential equation dx/dt = f(x, t), f a network, takes x from t = 0 to 1, and
+ *
+ *     log|det dz/dx| = integral of tr(df/dx) over t
+ *
+ * (Chen et al. 2018, "Neural ordinary differential equations", sec. 4; Grathwohl et al. 2019, "FFJORD"). Any smooth f
+ * makes an invertible map: no masks, no halves, no order of the dimensions. The trace is exact, or in training an
+ * estimate (trace.h, nn/field.h), and the gradient is that of the computed solution or the continuous adjoint (ode.h).
+ * The other direction is the same equation from t = 1 to 0, and inverts as well as the solver solves.
+ *
+ * The penalty of a row is the integral of kinetic |f|^2 + jacobian |df/dx|^2 over its path (Finlay et al. 2020): it
+ * keeps paths straight and fields smooth, so that solvers need fewer steps. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/memory.h"
+#include "flow/block.h"
+#include "ode/ode.h"
+#include "flow/trace.h"
+#include "nn/field.h"
+
+typedef struct ffjord {
+    flow_field_options net;
+    flow_json solver_spec, trace_spec;
+    int gradient; /* an index of gradients */
+    flow_solver solver;
+    flow_trace trace;
+    flow_field field;
+    uint64_t seed, index; /* of the model, and the block's in it */
+} ffjord;
+
+static const char *const gradients[] = {"discrete", "adjoint", NULL};
+
+static const flow_option options[] = {
+    {.key = "solver",
+     .kind = FLOW_OPTION_JSON,
+     .offset = offsetof(ffjord, solver_spec),
+     .fallback = "\"dopri5\"",
+     .refers = "solver",
+     .help = "what solves the differential equation"},
+    {.key = "gradient",
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(ffjord, gradient),
+     .fallback = "\"discrete\"",
+     .choices = gradients,
+     .help = "that of the solution as computed, or of the equation solved backwards, which takes no memory for steps"},
+    {.key = "hidden",
+     .kind = FLOW_OPTION_INTS,
+     .offset = offsetof(ffjord, net.hidden),
+     .fallback = "[64, 64]",
+     .least = 1,
+     .most = FLOW_FIELD_WIDTH_MAX,
+     .help = "widths of the one to six hidden layers of the network"},
+    {.key = "network",
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(ffjord, net.network),
+     .fallback = "\"mlp\"",
+     .choices = flow_field_network_names,
+     .help = "how time enters: as an input, or as a gate and a shift of every layer"},
+    {.key = "time_features",
+     .kind = FLOW_OPTION_INT,
+     .offset = offsetof(ffjord, net.time_features),
+     .fallback = "0",
+     .most = FLOW_FIELD_TIMES_MAX,
+     .help = "k: the network sees cos(pi j t) and sin(pi j t), j = 1 ... k, beside t"},
+    {.key = "activation",
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(ffjord, net.activation),
+     .fallback = "\"tanh\"",
+     .choices = flow_smooth_names,
+     .help = "activation of the hidden layers; smooth ones only, since kinks cost a solver its order"},
+    {.key = "trace",
+     .kind = FLOW_OPTION_JSON,
+     .offset = offsetof(ffjord, trace_spec),
+     .fallback = "\"exact\"",
+     .refers = "trace",
+     .help = "how the trace of df/dx is taken"},
+    {.key = "kinetic_energy",
+     .kind = FLOW_OPTION_NUMBER,
+     .offset = offsetof(ffjord, net.kinetic),
+     .fallback = "0",
+     .most = 1e6,
+     .help = "weight of the integral of |f|^2, a penalty in training"},
+    {.key = "jacobian_norm",
+     .kind = FLOW_OPTION_NUMBER,
+     .offset = offsetof(ffjord, net.jacobian),
+     .fallback = "0",
+     .most = 1e6,
+     .help = "weight of the integral of |df/dx|^2 (Frobenius), a penalty in training"},
+    {.key = "time",
+     .kind = FLOW_OPTION_NUMBER,
+     .offset = offsetof(ffjord, net.time),
+     .fallback = "1",
+     .least = 1e-3,
+     .most = 1e3,
+     .help = "T: the equation is solved from t = 0 to T"},
+    {.key = "train_time",
+     .kind = FLOW_OPTION_FLAG,
+     .offset = offsetof(ffjord, net.trains_time),
+     .fallback = "false",
+     .help = "train T, from \"time\" on"},
+    FLOW_OPTIONS_END,
+};
+
+static const flow_field_plan values_only = {.values_only = true};
+
+/* What evaluations of the field give, in training and elsewhere. An evaluation takes the exact trace if that is
+ * affordable, whatever training does. */
+static flow_field_plan plan_of(const ffjord *block, bool trains)
+{
+    const flow_field *field = &block->field;
+    flow_field_plan plan = {.penalises = trains && (field->kinetic > 0 || field->jacobian > 0)};
+    if (trains && block->trace.estimates) {
+        plan.n_probes = 1;
+    } else if (flow_field_has_closed_trace(field)) {
+        plan.closed = true;
+        plan.n_probes = plan.penalises && field->jacobian > 0;
+    } else if (block->trace.estimates && field->dim > block->trace.exact_up_to) {
+        plan.apart = true;
+        plan.n_probes = (int)block->trace.probes;
+    }
+    return plan;
+}
+
+static bool trains(const flow_pass *pass)
+{
+    return pass->noise != NULL && pass->noise->kind == FLOW_NOISE_OF_PLACE;
+}
+
+static flow_field_plan plan_of_pass(const ffjord *block, const flow_pass *pass)
+{
+    return pass->points_only ? values_only : plan_of(block, trains(pass));
+}
+
+typedef struct work {
+    flow_field_tile tile;
+    flow_ode ode;
+    double *integrals; /* (n_integrals, n) */
+    real *gintegrals;  /* the same shape */
+    real *gat;         /* (d, n): a gradient that nobody wants */
+} work;
+
+static void apply(void *context, int slot, bool keeps, const real *at, real *f, real *integrands)
+{
+    flow_field_apply(context, slot, keeps, at, f, integrands);
+}
+
+static void backward(void *context, int slot, const real *at, const real *gf, const real *gintegrands, bool sums,
+                     real *gx)
+{
+    (void)at; /* the slot has it */
+    flow_field_backward(context, slot, gf, gintegrands, sums, gx);
+}
+
+static void choose(void *context, int n, const int *columns)
+{
+    flow_field_select(context, n, columns);
+}
+
+static size_t lay_out(const ffjord *block, const flow_field_plan *plan, int n, void *memory, work *w)
+{
+    flow_layout layout = {.base = memory};
+    const int n_integrals = flow_field_n_integrands(plan);
+    const int n_slots = block->solver.tableau->n_stages;
+    size_t solver = flow_ode_work_size(&block->solver, n_integrals, block->field.dim, n);
+    w->ode = (flow_ode){.solver = &block->solver,
+                        .rate = {&w->tile, n_integrals, apply, backward,
+                                 flow_field_selects(&block->field, plan) ? choose : NULL},
+                        .d = block->field.dim,
+                        .n = n,
+                        .work = flow_layout_take(&layout, solver, 1)};
+    w->gat = flow_layout_take(&layout, (size_t)block->field.dim * (size_t)n, sizeof *w->gat);
+    w->integrals = flow_layout_take(&layout, (size_t)n_integrals * (size_t)n, sizeof *w->integrals);
+    w->gintegrals = flow_layout_take(&layout, (size_t)n_integrals * (size_t)n, sizeof *w->gintegrals);
+    void *tile = flow_layout_take(&layout, flow_field_lay_out(&block->field, plan, n, n_slots, NULL, &w->tile), 1);
+    flow_field_lay_out(&block->field, plan, n, n_slots, tile, &w->tile);
+    return layout.used;
+}
+
+/* That of training and that of an evaluation, whichever is larger; values alone need less. */
+static size_t work_size(const void *self, int n)
+{
+    work w;
+    size_t most = 0;
+    for (int k = 0; k < 2; k++) {
+        const flow_field_plan plan = plan_of(self, k == 1);
+        size_t size = lay_out(self, &plan, n, NULL, &w);
+        most = size > most ? size : most;
+    }
+    return most;
+}
+
+/* Every tile of a batch has an area of its own. */
+static flow_status check_size(const ffjord *block, flow_error *err)
+{
+    const size_t most = (size_t)1 << 30;
+    size_t size = work_size(block, FLOW_TILE);
+    if (size <= most)
+        return FLOW_OK;
+    bool adapts = flow_solver_adapts(&block->solver);
+    if (block->solver.adjoint)
+        return flow_error_set(err, FLOW_SPEC, "solver and network would take %zu MB for every %d rows of a batch, more "
+                              "than the 1024 that are allowed: too many dimensions, or units", size >> 20, FLOW_TILE);
+    return flow_error_set(err, FLOW_SPEC,
+                          "solver: %s and the network would take %zu MB for every %d rows of a batch, "
+                          "more than the 1024 that are allowed; lower %s, or the widths, or take the gradient "
+                          "\"adjoint\"", adapts ? "max_steps" : "steps", size >> 20, FLOW_TILE,
+                          adapts ? "max_steps" : "steps");
+}
+
+static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+{
+    ffjord *block = self;
+    block->seed = site->seed;
+    block->index = site->index;
+    flow_status status = flow_solver_new(&block->solver, &block->solver_spec, err);
+    block->solver.adjoint = block->gradient == 1;
+    if (status == FLOW_OK)
+        status = flow_trace_new(&block->trace, &block->trace_spec, err);
+    if (status == FLOW_OK)
+        status = flow_field_configure(&block->field, &block->net, site->dim, site->n_context, params, err);
+    return status == FLOW_OK ? check_size(block, err) : status;
+}
+
+static void release(void *self)
+{
+    flow_field_release(&((ffjord *)self)->field);
+}
+
+static void start(const ffjord *block, const flow_field_plan *plan, const flow_pass *pass, work *w)
+{
+    lay_out(block, plan, pass->n, pass->work, w);
+    w->tile.weights = pass->weights;
+    w->tile.context = pass->context;
+}
+
+static void draw_probes(const ffjord *block, const flow_pass *pass, const real *x, work *w)
+{
+    for (int p = 0; p < w->tile.plan.n_probes; p++) {
+        size_t stride;
+        const flow_probe probe = {(flow_probe_kind)block->trace.probe, block->seed, block->index, p};
+        real *lines = flow_field_probe(&w->tile, p, &stride);
+        flow_probe_draw(&probe, pass->noise, block->field.dim, pass->n, x, stride, lines);
+    }
+}
+
+/* The variance of the mean of the integrals along single probes. */
+static void add_variance(const work *w, double *variance)
+{
+    int n = w->tile.n, m = w->tile.plan.n_probes;
+    for (int j = 0; j < n; j++) {
+        double sum = 0;
+        for (int p = 0; p < m; p++) {
+            double off = w->integrals[(1 + p) * n + j] - w->integrals[j];
+            sum += off * off;
+        }
+        variance[j] += sum / ((double)m * (m - 1));
+    }
+}
+
+static void map(const ffjord *block, const flow_pass *pass, bool down, const real *in, real *out, double *logdet)
+{
+    work w;
+    const flow_field_plan plan = plan_of_pass(block, pass);
+    int n = pass->n;
+    start(block, &plan, pass, &w);
+    draw_probes(block, pass, in, &w);
+    flow_field_start(&w.tile);
+    flow_ode_solve(&w.ode, down, in, out, w.integrals);
+    for (int j = 0; j < n && !plan.values_only; j++)
+        logdet[j] += w.integrals[j];
+    for (int j = 0; j < n && plan.penalises && pass->penalty != NULL; j++)
+        pass->penalty[j] += down ? -w.integrals[n + j] : w.integrals[n + j];
+    if (plan.apart && pass->variance != NULL)
+        add_variance(&w, pass->variance);
+    if (pass->evaluations != NULL)
+        flow_ode_count(&w.ode, pass->evaluations);
+}
+
+static void map_backward(const ffjord *block, const flow_pass *pass, bool down, const real *gout, real *gin)
+{
+    work w;
+    const flow_field_plan plan = plan_of(block, trains(pass));
+    size_t n = (size_t)pass->n;
+    start(block, &plan, pass, &w);
+    memset(w.gintegrals, 0, (size_t)flow_field_n_integrands(&plan) * n * sizeof *w.gintegrals);
+    memcpy(w.gintegrals, pass->glogdet, n * sizeof *w.gintegrals);
+    for (size_t j = 0; j < n && plan.penalises && pass->gpenalty != NULL; j++)
+        w.gintegrals[n + j] = down ? -pass->gpenalty[j] : pass->gpenalty[j];
+    flow_field_begin_backward(&w.tile);
+    flow_ode_solve_backward(&w.ode, gout, w.gintegrals, gin);
+    flow_field_finish_backward(&w.tile, pass->gcontext, pass->tape);
+}
+
+static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+{
+    map(self, pass, false, x, z, logdet);
+}
+
+static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
+{
+    map(self, pass, true, z, x, logdet);
+}
+
+static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
+{
+    map_backward(self, pass, false, gz, gx);
+}
+
+static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
+{
+    map_backward(self, pass, true, gx, gz);
+}
+
+static bool explain(const void *self, const flow_pass *pass, int column, char *text, size_t size)
+{
+    work w;
+    const flow_field_plan plan = plan_of_pass(self, pass);
+    start(self, &plan, pass, &w);
+    return flow_ode_explain(&w.ode, column, text, size);
+}
+
+static void velocity(const void *self, const flow_pass *pass, const real *at, real *f)
+{
+    work w;
+    start(self, &values_only, pass, &w);
+    flow_field_start(&w.tile);
+    flow_field_apply(&w.tile, 0, true, at, f, NULL);
+}
+
+static void velocity_backward(const void *self, const flow_pass *pass, const real *at, const real *gf)
+{
+    (void)at; /* the work area has it */
+    work w;
+    start(self, &values_only, pass, &w);
+    flow_field_begin_backward(&w.tile);
+    flow_field_backward(&w.tile, 0, gf, NULL, true, w.gat);
+    flow_field_finish_backward(&w.tile, pass->gcontext, pass->tape);
+}
+
+static bool estimates(const void *self)
+{
+    return plan_of(self, false).apart;
+}
+
+const flow_block_type flow_block_ffjord = {
+    .type = "ffjord",
+    .help = "a continuous flow: the solution of a differential equation whose right-hand side is a network",
+    .state_size = sizeof(ffjord),
+    .options = options,
+    .configure = configure,
+    .release = release,
+    .work_size = work_size,
+    .to_latent = to_latent,
+    .to_data = to_data,
+    .to_latent_backward = to_latent_backward,
+    .to_data_backward = to_data_backward,
+    .explain = explain,
+    .estimates = estimates,
+    .velocity = velocity,
+    .velocity_backward = velocity_backward,
+};

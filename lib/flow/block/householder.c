@@ -1,0 +1,204 @@
+/* A trainable orthogonal map: a product of Householder reflections (Tomczak and Welling 2016, sec. 3.1),
+ *
+ *     z = H_K ... H_1 x,    H_k = I - 2 u u',    u = v_k / |v_k|,    log|det| = 0
+ *
+ * d reflections reach every orthogonal matrix with determinant (-1)^d, fewer a part of them at less cost: 4 K d
+ * operations per row. The reverse direction is the same product in the reverse order. The length of a v_k means
+ * nothing, and whatever it is the map stays orthogonal: see fill_units. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "flow/block.h"
+#include "num/reduce.h"
+#include "num/simd.h"
+
+typedef struct householder {
+    int64_t asked;
+    int dim, n_reflections;
+    size_t vectors; /* in the weights: (n_reflections, dim) */
+} householder;
+
+static const flow_option options[] = {
+    {.key = "reflections",
+     .kind = FLOW_OPTION_INT,
+     .offset = offsetof(householder, asked),
+     .fallback = "8",
+     .least = 1,
+     .most = 65536,
+     .help = "how many reflections; no more than there are dimensions are used, since these reach everything"},
+    FLOW_OPTIONS_END,
+};
+
+static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+{
+    householder *block = self;
+    block->dim = site->dim;
+    block->n_reflections = block->asked < site->dim ? (int)block->asked : site->dim;
+    return flow_params_add_weights(params, &block->vectors, "vectors", block->n_reflections, block->dim,
+                                   FLOW_INIT_FAN_IN, block->dim, NULL, err);
+}
+
+typedef struct work {
+    real *out;            /* (dim, n): what the map wrote; the backward starts there, a reflection undoes itself */
+    real *units;          /* (n_reflections, dim): u */
+    real *gvectors;       /* (n_reflections, dim) */
+    real *inverse;        /* (n_reflections): 1 / |v|, bounded */
+    real *along, *galong; /* (n): u'x and u'g of each row */
+} work;
+
+static size_t lay_out(const householder *block, int n, void *memory, work *w)
+{
+    flow_layout layout = {.base = memory};
+    size_t values = (size_t)block->n_reflections * (size_t)block->dim;
+    w->out = flow_layout_take(&layout, (size_t)block->dim * (size_t)n, sizeof(real));
+    w->units = flow_layout_take(&layout, values, sizeof(real));
+    w->gvectors = flow_layout_take(&layout, values, sizeof(real));
+    w->inverse = flow_layout_take(&layout, (size_t)block->n_reflections, sizeof(real));
+    w->along = flow_layout_take(&layout, (size_t)n, sizeof(real));
+    w->galong = flow_layout_take(&layout, (size_t)n, sizeof(real));
+    return layout.used;
+}
+
+static size_t work_size(const void *self, int n)
+{
+    work w;
+    return lay_out(self, n, NULL, &w);
+}
+
+/* u = v / |v|, computed so that no square leaves the range of its type. A zero vector stands for the first axis and
+ * has no gradient. The gradient of any other one grows with 1 / |v|, which is bounded: a short vector turns quickly
+ * anyhow. */
+static void fill_units(const householder *block, const real *weights, work *w)
+{
+    static const double shortest = 1e-3;
+    for (int k = 0; k < block->n_reflections; k++) {
+        const real *v = weights + block->vectors + (size_t)k * (size_t)block->dim;
+        real *u = w->units + (size_t)k * (size_t)block->dim;
+        double largest = 0, sum = 0;
+        for (int i = 0; i < block->dim; i++)
+            largest = fmax(largest, fabs((double)v[i]));
+        if (largest == 0) {
+            memset(u, 0, (size_t)block->dim * sizeof *u);
+            u[0] = 1;
+            w->inverse[k] = 0;
+            continue;
+        }
+        for (int i = 0; i < block->dim; i++)
+            sum += (double)v[i] / largest * ((double)v[i] / largest);
+        double root = sqrt(sum);
+        for (int i = 0; i < block->dim; i++)
+            u[i] = (real)((double)v[i] / largest / root);
+        w->inverse[k] = (real)(1 / fmax(largest * root, shortest));
+    }
+}
+
+/* along_j = sum_i u_i x_ij */
+FLOW_MULTIVERSION
+static void project(int dim, int n, const real *restrict u, const real *restrict x, real *restrict along)
+{
+    for (int j = 0; j < n; j++)
+        along[j] = 0;
+    for (int i = 0; i < dim; i++)
+        for (int j = 0; j < n; j++)
+            along[j] += u[i] * x[(size_t)i * (size_t)n + (size_t)j];
+}
+
+/* x_ij -= 2 u_i along_j */
+FLOW_MULTIVERSION
+static void mirror(int dim, int n, const real *restrict u, const real *restrict along, real *restrict x)
+{
+    for (int i = 0; i < dim; i++) {
+        real twice = 2 * u[i];
+        for (int j = 0; j < n; j++)
+            x[(size_t)i * (size_t)n + (size_t)j] -= twice * along[j];
+    }
+}
+
+/* The reflections in the order 0, 1, ..., or the other way round. */
+static void map(const householder *block, const flow_pass *pass, bool reverse, const real *in, real *out)
+{
+    int n = pass->n;
+    size_t size = (size_t)block->dim * (size_t)n * sizeof *in;
+    work w;
+    lay_out(block, n, pass->work, &w);
+    fill_units(block, pass->weights, &w);
+    memcpy(w.out, in, size);
+    for (int step = 0; step < block->n_reflections; step++) {
+        int k = reverse ? block->n_reflections - 1 - step : step;
+        const real *u = w.units + (size_t)k * (size_t)block->dim;
+        project(block->dim, n, u, w.out, w.along);
+        mirror(block->dim, n, u, w.along, w.out);
+    }
+    memcpy(out, w.out, size);
+}
+
+/* For y = H x with the gradient g at y: that at u is 2 sum_j (g_j u'y_j - y_j u'g_j) but for a part along u, which a
+ * change of v does not follow; that at v is the rest, divided by |v|. */
+static void vector_gradient(const householder *block, int n, const real *u, const real *g, const work *w, real inverse,
+                            real *gv)
+{
+    real along_u = 0;
+    for (int i = 0; i < block->dim; i++) {
+        size_t at = (size_t)i * (size_t)n;
+        gv[i] = 2 * (flow_dot(n, g + at, w->along) - flow_dot(n, w->out + at, w->galong));
+        along_u += gv[i] * u[i];
+    }
+    for (int i = 0; i < block->dim; i++)
+        gv[i] = (gv[i] - along_u * u[i]) * inverse;
+}
+
+static void map_backward(const householder *block, const flow_pass *pass, bool reverse, const real *gout, real *gin)
+{
+    int n = pass->n;
+    work w;
+    lay_out(block, n, pass->work, &w);
+    memcpy(gin, gout, (size_t)block->dim * (size_t)n * sizeof *gin);
+    for (int step = block->n_reflections - 1; step >= 0; step--) {
+        int k = reverse ? block->n_reflections - 1 - step : step;
+        size_t at = (size_t)k * (size_t)block->dim;
+        const real *u = w.units + at;
+        project(block->dim, n, u, w.out, w.along);
+        project(block->dim, n, u, gin, w.galong);
+        vector_gradient(block, n, u, gin, &w, w.inverse[k], w.gvectors + at);
+        mirror(block->dim, n, u, w.along, w.out);
+        mirror(block->dim, n, u, w.galong, gin);
+    }
+    flow_tape_sums(pass->tape, block->vectors, block->n_reflections * block->dim, w.gvectors);
+}
+
+static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+{
+    (void)logdet;
+    map(self, pass, false, x, z);
+}
+
+static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
+{
+    (void)logdet;
+    map(self, pass, true, z, x);
+}
+
+static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
+{
+    map_backward(self, pass, false, gz, gx);
+}
+
+static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
+{
+    map_backward(self, pass, true, gx, gz);
+}
+
+const flow_block_type flow_block_householder = {
+    .type = "householder",
+    .help = "a rotation of the dimensions: a product of reflections",
+    .state_size = sizeof(householder),
+    .options = options,
+    .configure = configure,
+    .work_size = work_size,
+    .to_latent = to_latent,
+    .to_data = to_data,
+    .to_latent_backward = to_latent_backward,
+    .to_data_backward = to_data_backward,
+};

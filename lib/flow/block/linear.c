@@ -1,0 +1,90 @@
+/* A trainable linear map of the dimensions: z = W x with W = P L (U + diag s), which starts as a random rotation
+ * (Kingma and Dhariwal 2018, sec. 3.2: the 1x1 convolution of Glow, here over the columns of a table). A bias is
+ * actnorm's. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flow/block.h"
+#include "flow/block/lu.h"
+#include "num/reduce.h"
+
+typedef struct linear {
+    flow_lu lu;
+    uint64_t index;
+} linear;
+
+static const flow_option options[] = {FLOW_OPTIONS_END};
+
+static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+{
+    linear *block = self;
+    block->index = site->index;
+    return flow_lu_configure(&block->lu, site, params, err);
+}
+
+static void release(void *self)
+{
+    flow_lu_release(&((linear *)self)->lu);
+}
+
+static flow_status init(const void *self, uint64_t seed, flow_params *params, real *weights, flow_error *err)
+{
+    const linear *block = self;
+    return flow_lu_init(&block->lu, seed, block->index, params->fitted, weights, err);
+}
+
+static size_t work_size(const void *self, int n)
+{
+    return flow_lu_work_size(&((const linear *)self)->lu, n);
+}
+
+static void add_to_all(int n, double term, double *logdet)
+{
+    for (int j = 0; j < n; j++)
+        logdet[j] += term;
+}
+
+static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+{
+    const linear *block = self;
+    flow_lu_multiply(&block->lu, pass, pass->n, x, z);
+    add_to_all(pass->n, flow_lu_log_det(&block->lu, pass->weights), logdet);
+}
+
+static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
+{
+    const linear *block = self;
+    flow_lu_solve(&block->lu, pass, pass->n, z, x);
+    add_to_all(pass->n, -flow_lu_log_det(&block->lu, pass->weights), logdet);
+}
+
+static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
+{
+    const linear *block = self;
+    flow_lu_multiply_backward(&block->lu, pass, pass->n, gz, flow_sum(pass->n, pass->glogdet), gx);
+}
+
+static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
+{
+    const linear *block = self;
+    flow_lu_solve_backward(&block->lu, pass, pass->n, gx, flow_sum(pass->n, pass->glogdet), gz);
+}
+
+static flow_status check(const void *self, const flow_params *params, flow_error *err)
+{
+    return flow_lu_check(&((const linear *)self)->lu, params, err);
+}
+
+const flow_block_type flow_block_linear = {
+    .type = "linear",
+    .help = "an invertible matrix that mixes the dimensions, at first a random rotation",
+    .state_size = sizeof(linear),
+    .options = options,
+    .configure = configure,
+    .release = release,
+    .init = init,
+    .work_size = work_size,
+    .to_latent = to_latent,
+    .to_data = to_data,
+    .to_latent_backward = to_latent_backward,
+    .to_data_backward = to_data_backward,
+    .check = check,
+};

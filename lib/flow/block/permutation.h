@@ -1,0 +1,43 @@
+/* An order of the dimensions, as part of a model: natural, reversed, random or given in the spec.
+ *
+ * It is kept among the fitted values, so that a model file holds the very order that was trained, whatever a later
+ * version would draw from the same seed.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_BLOCK_PERMUTATION_H
+#define FLOW_FLOW_BLOCK_PERMUTATION_H
+
+#include "flow/block.h"
+
+typedef enum flow_order { FLOW_ORDER_NATURAL, FLOW_ORDER_REVERSE, FLOW_ORDER_RANDOM } flow_order;
+
+typedef struct flow_permutation {
+    int dim;
+    size_t offset; /* in the fitted values: (1, dim), the source of each line */
+    bool *circular; /* (2, dim), owned: which dimensions are angles, before and behind; NULL: none */
+} flow_permutation;
+
+void flow_permutation_release(flow_permutation *permutation);
+
+/* Which dimensions are angles in the new order; NULL: none. */
+const bool *flow_permutation_circular(const flow_permutation *permutation);
+
+/* Declares "order" and fills it in. On failure the caller still calls release. */
+flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order, const flow_site *site,
+                                       flow_params *params, flow_error *err);
+
+/* The same from a spec: "reverse", "random" or the list [2, 0, 1] of all dimensions in their new order, counted from 0.
+ * An option that is read so refers to the definition "order" of the schema. */
+flow_status flow_permutation_read(flow_permutation *permutation, const flow_json *spec, const flow_site *site,
+                                  flow_params *params, flow_error *err);
+extern const char *const flow_permutation_names[]; /* "reverse", "random", NULL */
+
+/* FLOW_FORMAT when the stored numbers are not a permutation, or take angles elsewhere than configure did. */
+flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err);
+
+/* out line i = in line order[i], for (dim, n) tiles; and back. */
+void flow_permutation_apply(const flow_permutation *permutation, const double *fitted, int n, const real *in,
+                            real *out);
+void flow_permutation_undo(const flow_permutation *permutation, const double *fitted, int n, const real *in, real *out);
+
+#endif

@@ -1,0 +1,106 @@
+/* The lattice of a discrete column, and the noise that fills the steps between its values. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "flow/column/support_spec.h"
+#include "num/rng.h"
+
+double flow_support_value(const flow_support *s, double k)
+{
+    return s->per_unit > 0 ? (s->first + k) / s->per_unit : s->origin + k * s->step;
+}
+
+static double number_in_bounds(const flow_support *s, double k)
+{
+    double least = rint((s->lower - s->origin) / s->step), most = rint((s->upper - s->origin) / s->step);
+    return fmin(fmax(k, least), most);
+}
+
+double flow_support_nearest(const flow_support *s, double x)
+{
+    return number_in_bounds(s, rint((x - s->origin) / s->step));
+}
+
+double flow_support_floor(const flow_support *s, double x)
+{
+    double k = floor((x - s->origin) / s->step);
+    /* the quotient may have been rounded over a whole number */
+    if (flow_support_value(s, k) > x)
+        k--;
+    else if (flow_support_value(s, k + 1) <= x)
+        k++;
+    return number_in_bounds(s, k);
+}
+
+/* ---- noise ---- */
+
+/* key (m): a number for the values of each row. */
+static void add_keys(int dim, int n, int m, const double *x, uint64_t *key)
+{
+    memset(key, 0, (size_t)m * sizeof *key);
+    for (int i = 0; i < dim; i++) {
+        for (int j = 0; j < m; j++) {
+            double value = x[(size_t)i * (size_t)n + (size_t)j] + 0.0; /* -0 is 0 */
+            uint64_t bits;
+            memcpy(&bits, &value, sizeof bits);
+            key[j] = flow_rng_mix(key[j] + 0x9e3779b97f4a7c15u + bits);
+        }
+    }
+}
+
+/* Uniform in (0, 1). The draws of a row fall into the FLOW_NOISE_DRAWS cells of the unit interval one by one, in an
+ * order of the row and the column. */
+static double noise_at(const flow_noise *noise, uint64_t key, uint64_t place, int column)
+{
+    if (noise->kind == FLOW_NOISE_OF_PLACE)
+        return flow_rng_uniform(noise->seed, FLOW_STREAM_NOISE, place, (uint32_t)column);
+    double order = flow_rng_uniform(key, FLOW_STREAM_NOISE, FLOW_NOISE_DRAWS, (uint32_t)column);
+    double in_cell = flow_rng_uniform(key, FLOW_STREAM_NOISE, (uint64_t)noise->draw, (uint32_t)column);
+    int choice = (int)(order * FLOW_NOISE_DRAWS * FLOW_NOISE_DRAWS / 2), first = choice % FLOW_NOISE_DRAWS;
+    int stride = 2 * (choice / FLOW_NOISE_DRAWS) + 1; /* odd, so that all cells come */
+    int cell = (first + stride * noise->draw) % FLOW_NOISE_DRAWS;
+    return fmin((cell + in_cell) / FLOW_NOISE_DRAWS, 1 - DBL_EPSILON / 2);
+}
+
+/* m values of one column, the first being row `first` of the tile. */
+static void spread_column(const flow_support *s, const flow_noise *noise, int first, int m, const uint64_t *key,
+                          double *values, double *logdet)
+{
+    double log_step = log(s->step);
+    for (int j = 0; j < m; j++) {
+        double u = noise_at(noise, key[j], noise->first_row + (uint64_t)(first + j), s->column);
+        logdet[j] += flow_support_holds(s, values[j]) ? log_step : -INFINITY;
+        values[j] = flow_support_value(s, flow_support_nearest(s, values[j])) + u * s->step;
+    }
+}
+
+void flow_supports_spread(const flow_supports *supports, int dim, const flow_noise *noise, int n, double *x,
+                          double *logdet)
+{
+    for (int first = 0; first < n; first += FLOW_TILE) {
+        uint64_t key[FLOW_TILE] = {0};
+        int m = n - first < FLOW_TILE ? n - first : FLOW_TILE;
+        if (noise->kind == FLOW_NOISE_OF_ROW)
+            add_keys(dim, n, m, x + first, key);
+        for (int i = 0; i < supports->n; i++) {
+            const flow_support *s = &supports->at[i];
+            if (s->column >= 0 && s->discrete)
+                spread_column(s, noise, first, m, key, x + (size_t)s->column * (size_t)n + first, logdet + first);
+        }
+    }
+}
+
+void flow_supports_round(const flow_supports *supports, int n, double *x)
+{
+    for (int i = 0; i < supports->n; i++) {
+        const flow_support *s = &supports->at[i];
+        if (s->column < 0 || !s->discrete)
+            continue;
+        double *values = x + (size_t)s->column * (size_t)n;
+        for (int j = 0; j < n; j++)
+            if (isfinite(values[j]))
+                values[j] = flow_support_value(s, flow_support_floor(s, values[j]));
+    }
+}

@@ -1,0 +1,60 @@
+/* Where a column of data has a density, as a spec says it: {"lower": 0}, {"discrete": true}, {"periodic": 360}. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_COLUMN_SUPPORT_SPEC_H
+#define FLOW_FLOW_COLUMN_SUPPORT_SPEC_H
+
+#include <stdbool.h>
+
+#include "core/text.h"
+#include "flow/column.h"
+
+/* The support of one column. A value of a discrete column is a point of the lattice origin + k step, and its cell is
+ * the step above it: what is continuous about it lies in [lower, end], end being upper + step. */
+typedef struct flow_support {
+    char *name;          /* as the spec calls the column; owned */
+    int column;          /* -1: the spec names a column, and nobody knows what the columns are called */
+    double lower, upper; /* both inclusive; -inf and inf without */
+    double end;          /* upper, or upper + step */
+    double period; /* 0: none. Then lower is where a period begins, NAN if the data say that, and there are no bounds */
+    bool discrete;
+    double step, origin;
+    double first, per_unit; /* origin / step and 1 / step where both are whole numbers: then values are
+                               (first + k) / per_unit, 0.3 and not 3 * 0.1; else per_unit is 0 */
+} flow_support;
+
+typedef struct flow_supports {
+    int n, n_discrete, n_periodic;
+    flow_support *at; /* (n), owned; those of column -1 are not counted */
+} flow_supports;
+
+/* Reads the object "columns", whose keys are names of columns, or "#1", "#2", ... for their places. FLOW_SPEC with
+ * the path for a column that is not there, and for what does not go together. Where nobody knows the names, an entry
+ * by name is checked and set aside. On failure the caller still calls release. */
+flow_status flow_supports_read(flow_supports *out, flow_json *columns, const flow_site *site, flow_error *err);
+void flow_supports_release(flow_supports *supports);
+
+/* Adds the definition "supports" of the JSON Schema. */
+void flow_supports_schema(cJSON *definitions);
+
+/* As `spread` and `round` of a column map (column.h), of the discrete columns of a tile (dim, n). */
+void flow_supports_spread(const flow_supports *supports, int dim, const flow_noise *noise, int n, double *x,
+                          double *logdet);
+void flow_supports_round(const flow_supports *supports, int n, double *x);
+
+/* Value k of the lattice. */
+double flow_support_value(const flow_support *support, double k);
+/* The number k of the value at or just below x, within the bounds. */
+double flow_support_floor(const flow_support *support, double x);
+/* The number of the value nearest to x, within the bounds. */
+double flow_support_nearest(const flow_support *support, double x);
+
+/* Whether x is a value that the column can have. */
+bool flow_support_holds(const flow_support *support, double x);
+
+/* FLOW_DATA with the column, the value and the bound unless it holds. */
+flow_status flow_support_check(const flow_support *support, double x, flow_error *err);
+
+/* "mass: 0 or more" */
+void flow_support_describe(const flow_support *support, flow_text *text);
+
+#endif

@@ -1,0 +1,157 @@
+/* The rational-quadratic spline of Durkan et al. 2019, "Neural spline flows"; spline.h says what it computes. z = f(x),
+ * so that the density direction is the explicit one.
+ *
+ * On the line an element outside of the box [-bound, bound] passes unchanged, the slopes at the ends being 1, or (tails
+ * "linear") the spline goes on straight with slopes of its own: the identity keeps an outlier where it is, ever so far
+ * from the base, while a slope can take it in.
+ *
+ * On a circle ("circular") the box is the period: an element outside is taken to its place inside, and the ends, which
+ * map to themselves, share a slope. Such maps turn any density on the circle that vanishes nowhere into the uniform
+ * one. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <tgmath.h>
+
+#include "flow/chunk.h"
+#include "num/spline.h"
+#include "flow/univariate.h"
+#include "num/simd.h"
+
+typedef struct spline {
+    int64_t n_bins;
+    double bound;
+    int tails;
+    bool circular;
+} spline;
+
+static const char *const tails[] = {"identity", "linear", NULL};
+enum { TAILS_IDENTITY, TAILS_LINEAR };
+
+static const flow_option options[] = {
+    {.key = "bins",
+     .kind = FLOW_OPTION_INT,
+     .offset = offsetof(spline, n_bins),
+     .fallback = "8",
+     .least = 2,
+     .most = FLOW_SPLINE_BINS_MAX,
+     .help = "pieces of the spline"},
+    {.key = "bound",
+     .kind = FLOW_OPTION_NUMBER,
+     .offset = offsetof(spline, bound),
+     .fallback = "5",
+     .least = 0.01,
+     .most = 1e4,
+     .help = "the spline maps [-bound, bound] onto itself"},
+    {.key = "tails",
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(spline, tails),
+     .fallback = "\"identity\"",
+     .choices = tails,
+     .help = "outside of the box the identity, or straight lines with slopes of their own, which suit heavy tails"},
+    {.key = "circular",
+     .kind = FLOW_OPTION_FLAG,
+     .offset = offsetof(spline, circular),
+     .fallback = "false",
+     .help = "the box is a period, without tails: elements outside are taken inside, the slopes at both ends agree"},
+    FLOW_OPTIONS_END,
+};
+
+static flow_spline_ends ends_of(const spline *block)
+{
+    if (block->circular)
+        return FLOW_SPLINE_CIRCLE;
+    return block->tails == TAILS_LINEAR ? FLOW_SPLINE_LINEAR : FLOW_SPLINE_IDENTITY;
+}
+
+static int n_params(const void *self)
+{
+    const spline *block = self;
+    return flow_spline_n_params((int)block->n_bins, ends_of(block));
+}
+
+static flow_spline_input input_at(const spline *block, const flow_chunk *c, const real *theta, size_t stride)
+{
+    return (flow_spline_input){.m = c->m,
+                               .n_bins = (int)block->n_bins,
+                               .bound = (real)block->bound,
+                               .ends = ends_of(block),
+                               .theta = theta + c->at,
+                               .stride = stride};
+}
+
+/* The places of x on a circle, in `wrapped`; on the line x itself. */
+static const real *wrap(const flow_spline_input *in, const real *x, real *wrapped)
+{
+    if (in->ends != FLOW_SPLINE_CIRCLE)
+        return x;
+    real period = 2 * in->bound;
+    for (int j = 0; j < in->m; j++) {
+        real inside = x[j] - period * floor((x[j] + in->bound) / period);
+        wrapped[j] = inside < -in->bound ? -in->bound : inside > in->bound ? in->bound : inside;
+    }
+    return wrapped;
+}
+
+static void to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
+                      double *logdet)
+{
+    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
+        flow_spline_input in = input_at(self, &c, theta, stride);
+        flow_spline s;
+        real wrapped[FLOW_SPLINE_ROWS];
+        const real *at = wrap(&in, x + c.at, wrapped);
+        flow_spline_measure(&in, theta + c.at);
+        flow_spline_find(&s, &in, false, at);
+        flow_spline_map(&s, &in, at, z + c.at, logdet + c.first);
+    }
+}
+
+static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x, double *logdet)
+{
+    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
+        flow_spline_input in = input_at(self, &c, theta, stride);
+        flow_spline s;
+        real wrapped[FLOW_SPLINE_ROWS];
+        const real *at = wrap(&in, z + c.at, wrapped);
+        flow_spline_measure(&in, theta + c.at);
+        flow_spline_find(&s, &in, true, at);
+        flow_spline_invert(&s, &in, at, x + c.at, logdet + c.first);
+    }
+}
+
+static void to_latent_backward(const void *self, int d, int n, const real *x, const real *theta, size_t stride,
+                               const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta)
+{
+    (void)z;
+    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
+        flow_spline_input in = input_at(self, &c, theta, stride);
+        flow_spline s;
+        real wrapped[FLOW_SPLINE_ROWS];
+        const real *at = wrap(&in, x + c.at, wrapped);
+        flow_spline_find(&s, &in, false, at);
+        flow_spline_map_backward(&s, &in, at, gz + c.at, glogdet + c.first, gx + c.at, gtheta + c.at);
+    }
+}
+
+static void to_data_backward(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
+                             const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta)
+{
+    (void)z;
+    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
+        flow_spline_input in = input_at(self, &c, theta, stride);
+        flow_spline s;
+        flow_spline_find(&s, &in, false, x + c.at);
+        flow_spline_invert_backward(&s, &in, x + c.at, gx + c.at, glogdet + c.first, gz + c.at, gtheta + c.at);
+    }
+}
+
+const flow_univariate_type flow_univariate_rational_quadratic = {
+    .type = "rational_quadratic",
+    .help = "a monotone rational-quadratic spline on [-bound, bound] (Durkan et al. 2019)",
+    .state_size = sizeof(spline),
+    .options = options,
+    .n_params = n_params,
+    .to_latent = to_latent,
+    .to_data = to_data,
+    .to_latent_backward = to_latent_backward,
+    .to_data_backward = to_data_backward,
+};

@@ -1,0 +1,69 @@
+/* flow.h: the library behind flowctl, for C programs that evaluate, sample and invert trained models.
+ *
+ *     flow_error err;
+ *     flow_handle *model;
+ *     if (flow_open(&model, "moons.h5", &err) != FLOW_OK)
+ *         fprintf(stderr, "%s\n", err.message);
+ *     flow_logprob(model, x, n, logp, &err);
+ *     flow_close(model);
+ *
+ * Rows are doubles, row-major (n, d), in the units of the data the model was trained on; log-densities are in nats in
+ * these units. A conditional model p(x | c) takes rows (n, d + c), the context behind the data or the latents. A handle
+ * may be used by one thread at a time; it runs its own threads (0: as many as there are processors). Nothing here
+ * prints or exits.
+ *
+ * A row outside of the model's support has log-density -inf and no latents (NaN). For discrete columns a log-density
+ * holds the logarithm of a probability, as a lower bound (docs/spec.md, support).
+ *
+ * A value among the rows that is not finite is FLOW_DATA, an array that is missing FLOW_ARGUMENT; then nothing is
+ * written. FLOW_NUMERIC means that a result is not a number, because its row is far from everything the model was
+ * trained on: all results are written, and the message names the first such row.
+ *
+ * Compile with `pkg-config --cflags --libs flowctl`.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_API_H
+#define FLOW_FLOW_API_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct flow_handle flow_handle;
+
+/* Loads a model file, or the model that a spec's "output" names. *out is the caller's; flow_close accepts NULL. FLOW_IO
+ * when there is no such file, FLOW_FORMAT when it is damaged, newer than this library, or not a model. */
+flow_status flow_open(flow_handle **out, const char *path, flow_error *err);
+void flow_close(flow_handle *model);
+/* No result depends on this, bit for bit. */
+void flow_set_threads(flow_handle *model, int n_threads);
+
+int flow_dim(const flow_handle *model);                          /* d */
+int flow_context_dim(const flow_handle *model);                  /* c; 0 for a model without context */
+/* Of the data, then of the context: borrowed; NULL when out of range. */
+const char *flow_column_name(const flow_handle *model, int index);
+
+/* logp (n) = log p(x) for x (n, d), or log p(x | c) for rows (n, d + c). */
+flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *logp, flow_error *err);
+
+/* x (n, d): rows first_row ... first_row + n - 1 of the endless sequence of draws that belongs to `seed`; any row
+ * can be drawn without the ones before it. context (n, c) is what each draw is given, NULL when c is 0. logp (n),
+ * log p of each draw, may be NULL. */
+flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, const double *context,
+                        double *x, double *logp, flow_error *err);
+
+/* z (n, d) = f^-1(x), and back, of rows (n, d + c). logdet (n), log|det dz/dx| or log|det dx/dz|, may be NULL. The
+ * output may be the input when c is 0. */
+flow_status flow_to_latent(flow_handle *model, const double *x, size_t n, double *z, double *logdet, flow_error *err);
+flow_status flow_to_data(flow_handle *model, const double *z, size_t n, double *x, double *logdet, flow_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

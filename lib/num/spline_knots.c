@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <tgmath.h>
+
+#include "num/spline_knots.h"
+
+#include "num/simd.h"
+#include "num/vecmath.h"
+
+enum { ROWS = FLOW_SPLINE_ROWS };
+
+#define RAW_MOST ((real)1e6) /* slopes stay below: their squares must not overflow, and float has no use for more */
+
+/* softplus(c) = 1 - FLOW_SPLINE_LEAST */
+static real slope_offset(void)
+{
+    return (real)log(expm1(1 - FLOW_SPLINE_LEAST));
+}
+
+static real least_length(const flow_spline_input *in)
+{
+    return (real)(2 * (double)in->bound * FLOW_SPLINE_LEAST);
+}
+
+/* What the shares of the softmax are shares of. */
+static real shared_length(const flow_spline_input *in)
+{
+    return (real)(2 * (double)in->bound * (1 - in->n_bins * FLOW_SPLINE_LEAST));
+}
+
+void flow_spline_measure(const flow_spline_input *in, real *theta)
+{
+    size_t m = (size_t)in->m;
+    flow_vec_softmax(in->n_bins, m, theta, in->stride);
+    flow_vec_softmax(in->n_bins, m, theta + (size_t)in->n_bins * in->stride, in->stride);
+}
+
+int flow_spline_n_params(int n_bins, flow_spline_ends ends)
+{
+    static const int n_end_slopes[] = {[FLOW_SPLINE_IDENTITY] = 0, [FLOW_SPLINE_LINEAR] = 2, [FLOW_SPLINE_CIRCLE] = 1};
+    return 3 * n_bins - 1 + n_end_slopes[ends];
+}
+
+/* The parameters of the slopes at knot k = 0 ... K. */
+static const real *slopes_at(const flow_spline_input *in, int k)
+{
+    static const real ones[ROWS] = {0};
+    bool inner = k > 0 && k < in->n_bins;
+    if (!inner && in->ends == FLOW_SPLINE_IDENTITY)
+        return ones;
+    if (k == 0)
+        k = in->ends == FLOW_SPLINE_CIRCLE ? in->n_bins : in->n_bins + 1;
+    return in->theta + (size_t)(2 * in->n_bins + k - 1) * in->stride;
+}
+
+/* One element on its way past the knots: a is the coordinate of its key, b the other one. */
+typedef struct walk {
+    real a, b;
+    real a_low, a_high, b_low, b_high, raw0, raw1, bin;
+} walk;
+
+/* Moves on to inner knot k + 1. A knot that is not above the key is the lower end of the bin, so far; the first one
+ * that is, the upper end. All knots are passed for every element: no search and no branches. */
+static inline void pass_knot(walk *w, real da, real db, real raw, real k, real key)
+{
+    w->a += da;
+    w->b += db;
+    bool passed = key >= w->a;
+    w->a_low = passed ? w->a : w->a_low;
+    w->b_low = passed ? w->b : w->b_low;
+    w->raw0 = passed ? raw : w->raw0;
+    w->bin = passed ? k + 1 : w->bin;
+    bool next = w->bin == k;
+    w->a_high = next ? w->a : w->a_high;
+    w->b_high = next ? w->b : w->b_high;
+    w->raw1 = next ? raw : w->raw1;
+}
+
+/* Knots, or bins, that are passed while an element stays in registers: loads and stores cost more than what is
+ * between. */
+enum { AT_A_TIME = 8 };
+
+static int at_a_time(int left)
+{
+    return left < AT_A_TIME ? left : AT_A_TIME;
+}
+
+static inline walk start_at_first_bin(real bound, real first, real last)
+{
+    return (walk){-bound, -bound, -bound, bound, -bound, bound, first, last, 0};
+}
+
+/* Knots k + 1 to k + count, from the first bin or from where s stands; behind the last one the slopes' parameters are
+ * ready for the softplus. */
+static inline __attribute__((always_inline)) void pass_knots(int count, bool first, int k, const flow_spline_input *in,
+                                                             bool by_y, const real *restrict key,
+                                                             flow_spline *restrict s)
+{
+    int m = in->m;
+    size_t stride = in->stride, axis = (size_t)in->n_bins * stride;
+    real bound = in->bound, least = least_length(in), shared = shared_length(in), passed = (real)k;
+    bool last = k + count == in->n_bins - 1;
+    real most = last ? RAW_MOST : (real)INFINITY, c = last ? slope_offset() : 0;
+    const real *restrict x = in->theta + (size_t)k * stride, *restrict y = x + axis, *restrict slopes = y + axis;
+    const real *restrict a = by_y ? y : x, *restrict b = by_y ? x : y;
+    const real *restrict lower = slopes_at(in, 0), *restrict upper = slopes_at(in, in->n_bins);
+    flow_spline_axis *restrict on = by_y ? &s->y : &s->x, *restrict other = by_y ? &s->x : &s->y;
+    for (int j = 0; j < m; j++) {
+        walk w = first ? start_at_first_bin(bound, lower[j], upper[j])
+                       : (walk){on->knot[j],    other->knot[j], on->low[j],   on->high[j], other->low[j],
+                                other->high[j], s->raw[0][j],   s->raw[1][j], s->bin[j]};
+#pragma GCC unroll 8
+        for (int i = 0; i < count; i++) {
+            size_t at = (size_t)i * stride + (size_t)j;
+            pass_knot(&w, least + shared * a[at], least + shared * b[at], slopes[at], passed + (real)i, key[j]);
+        }
+        on->knot[j] = w.a, other->knot[j] = w.b, s->bin[j] = w.bin;
+        on->low[j] = w.a_low, on->high[j] = w.a_high, other->low[j] = w.b_low, other->high[j] = w.b_high;
+        s->raw[0][j] = (w.raw0 > most ? most : w.raw0) + c;
+        s->raw[1][j] = (w.raw1 > most ? most : w.raw1) + c;
+    }
+}
+
+#define PASSER(count)                                                                                              \
+    FLOW_MULTIVERSION                                                                                              \
+    static void pass_first_##count(int k, const flow_spline_input *in, bool by_y, const real *key, flow_spline *s) \
+    {                                                                                                              \
+        pass_knots(count, true, k, in, by_y, key, s);                                                              \
+    }                                                                                                              \
+    FLOW_MULTIVERSION                                                                                              \
+    static void pass_##count(int k, const flow_spline_input *in, bool by_y, const real *key, flow_spline *s)       \
+    {                                                                                                              \
+        pass_knots(count, false, k, in, by_y, key, s);                                                             \
+    }
+PASSER(1)
+PASSER(2)
+PASSER(3)
+PASSER(4)
+PASSER(5)
+PASSER(6)
+PASSER(7)
+PASSER(8)
+#undef PASSER
+
+typedef void passer(int k, const flow_spline_input *in, bool by_y, const real *key, flow_spline *s);
+
+static passer *const firsts[AT_A_TIME + 1] = {NULL,         pass_first_1, pass_first_2, pass_first_3, pass_first_4,
+                                              pass_first_5, pass_first_6, pass_first_7, pass_first_8};
+static passer *const passers[AT_A_TIME + 1] = {NULL, pass_1, pass_2, pass_3, pass_4, pass_5, pass_6, pass_7, pass_8};
+
+void flow_spline_find(flow_spline *s, const flow_spline_input *in, bool by_y, const real *key)
+{
+    for (int k = 0, count; k < in->n_bins - 1; k += count) {
+        count = at_a_time(in->n_bins - 1 - k);
+        (k == 0 ? firsts : passers)[count](k, in, by_y, key, s);
+    }
+    flow_vec_softplus((size_t)in->m, s->raw[0], s->slope[0]);
+    flow_vec_softplus((size_t)in->m, s->raw[1], s->slope[1]);
+}
+
+/* ------------------------------------------------------------------ gradients */
+
+/* From the bin to the softmax along one axis: the left end moves with all bins before, so with G_k = g_low before the
+ * bin, g_length in it and 0 behind, the gradient at theta_k is p_k (G_k - sum_i p_i G_i) times the shared length, p_k
+ * the softmax. Here these factors of p_k, in place of g_low and g_length. */
+FLOW_MULTIVERSION
+static void length_factors(const flow_spline_axis *restrict axis, const flow_spline_input *in, const real *restrict bin,
+                           real *restrict g_low, real *restrict g_length, real *restrict g_behind)
+{
+    int m = in->m;
+    real least = least_length(in), bound = in->bound, shared = shared_length(in);
+    for (int j = 0; j < m; j++) {
+        real before = axis->low[j] + bound - bin[j] * least, within = axis->high[j] - axis->low[j] - least;
+        real low = g_low[j], length = g_length[j], sum = low * before + length * within;
+        g_low[j] = shared * low - sum;
+        g_length[j] = shared * length - sum;
+        g_behind[j] = -sum;
+    }
+}
+
+static inline __attribute__((always_inline)) void spread(int count, int k, const flow_spline_input *in,
+                                                         const real *restrict bin, const real *restrict share,
+                                                         const real *restrict g_before, const real *restrict g_within,
+                                                         const real *restrict g_behind, real *restrict gtheta)
+{
+    int m = in->m;
+    size_t stride = in->stride, first = (size_t)k * stride;
+    FLOW_INDEPENDENT /* planes do not overlap */
+    for (int j = 0; j < m; j++) {
+        real before = g_before[j], within = g_within[j], behind = g_behind[j], own = bin[j] - (real)k;
+#pragma GCC unroll 8
+        for (int i = 0; i < count; i++) {
+            size_t at = first + (size_t)i * stride + (size_t)j;
+            real from = own == (real)i ? within : behind;
+            gtheta[at] = share[at] * (own > (real)i ? before : from);
+        }
+    }
+}
+
+#define SPREADER(count)                                                                                        \
+    FLOW_MULTIVERSION                                                                                          \
+    static void spread_##count(int k, const flow_spline_input *in, const real *bin, const real *share,         \
+                               const real *g_before, const real *g_within, const real *g_behind, real *gtheta) \
+    {                                                                                                          \
+        spread(count, k, in, bin, share, g_before, g_within, g_behind, gtheta);                                \
+    }
+SPREADER(1)
+SPREADER(2)
+SPREADER(3)
+SPREADER(4)
+SPREADER(5)
+SPREADER(6)
+SPREADER(7)
+SPREADER(8)
+#undef SPREADER
+
+typedef void spreader(int k, const flow_spline_input *in, const real *bin, const real *share, const real *g_before,
+                      const real *g_within, const real *g_behind, real *gtheta);
+
+static spreader *const spreaders[AT_A_TIME + 1] = {NULL,     spread_1, spread_2, spread_3, spread_4,
+                                                   spread_5, spread_6, spread_7, spread_8};
+
+static void length_gradients(const flow_spline_axis *axis, const flow_spline_input *in, const real *bin,
+                             const real *share, real *g_low, real *g_length, real *gtheta)
+{
+    real g_behind[ROWS];
+    length_factors(axis, in, bin, g_low, g_length, g_behind);
+    for (int k = 0, count; k < in->n_bins; k += count) {
+        count = at_a_time(in->n_bins - k);
+        spreaders[count](k, in, bin, share, g_low, g_length, g_behind, gtheta);
+    }
+}
+
+FLOW_MULTIVERSION
+static void slope_gradients(const flow_spline_input *in, const real *restrict bin, const real *restrict g0,
+                            const real *restrict g1, real *restrict gtheta)
+{
+    int m = in->m, n_slopes = flow_spline_n_params(in->n_bins, in->ends) - 2 * in->n_bins;
+    int n_knots = in->ends == FLOW_SPLINE_CIRCLE ? in->n_bins : in->n_bins + 1;
+    for (int p = 0; p < n_slopes; p++) { /* knot p + 1, between bins p and p + 1; the last one is followed by knot 0 */
+        real before = (real)p, behind = (real)((p + 1) % n_knots);
+        real *out = gtheta + (size_t)p * in->stride;
+        for (int j = 0; j < m; j++) {
+            real lower = g0[j], upper = g1[j];
+            out[j] = (bin[j] == before ? upper : 0) + (bin[j] == behind ? lower : 0);
+        }
+    }
+}
+
+/* d slope / d raw is the sigmoid of raw, 0 where raw was cut off */
+FLOW_MULTIVERSION
+static void times_rate(int m, const real *restrict raw, const real *restrict sigmoid, real *restrict g)
+{
+    real most = RAW_MOST + slope_offset();
+    for (int j = 0; j < m; j++)
+        g[j] = raw[j] < most ? g[j] * sigmoid[j] : 0;
+}
+
+static void through_softplus(int m, const real *raw, real *g)
+{
+    real sigmoid[ROWS];
+    flow_vec_sigmoid((size_t)m, raw, sigmoid);
+    times_rate(m, raw, sigmoid, g);
+}
+
+void flow_spline_find_backward(const flow_spline *s, const flow_spline_input *in, flow_spline_gradients *g,
+                               real *gtheta)
+{
+    size_t axis = (size_t)in->n_bins * in->stride;
+    length_gradients(&s->x, in, s->bin, in->theta, g->x_low, g->w, gtheta);
+    length_gradients(&s->y, in, s->bin, in->theta + axis, g->y_low, g->h, gtheta + axis);
+    through_softplus(in->m, s->raw[0], g->slope[0]);
+    through_softplus(in->m, s->raw[1], g->slope[1]);
+    slope_gradients(in, s->bin, g->slope[0], g->slope[1], gtheta + 2 * axis);
+}

@@ -1,0 +1,13 @@
+/* The midpoint rule, of second order. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ode/ode.h"
+
+const flow_tableau flow_tableau_midpoint = {
+    .type = "midpoint",
+    .help = "the midpoint rule, second order",
+    .order = 2,
+    .n_stages = 2,
+    .a = {{0}, {1. / 2}},
+    .b = {0, 1},
+    .c = {0, 1. / 2},
+};
