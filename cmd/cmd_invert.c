@@ -61,7 +61,7 @@ typedef struct tally {
 } tally;
 
 /* Rows there and back: from (n, width), to (n, d), and by how much they miss where they came from, missed (n, d). */
-static void count(tally *sum, const session *s, flow_end end, const double *from, const double *to,
+static void count(tally *sum, const session *s, flow_direction end, const double *from, const double *to,
                   const double *missed, const int64_t *numbers, size_t n)
 {
     size_t d = (size_t)s->dim, width = (size_t)s->width;
@@ -129,7 +129,7 @@ static flow_status map_rows(const invert_args *args, session *s, input *in, sink
         status = input_read(in, from, numbers, chunk, &n, err);
         if (status != FLOW_OK || n == 0)
             break;
-        flow_end end = args->to == TO_LATENT ? FLOW_END_LATENT : FLOW_END_DATA;
+        flow_direction end = args->to == TO_LATENT ? FLOW_TO_LATENT : FLOW_TO_DATA;
         flow_rows_round_trip(s->runner, end, from, n, to, args->logdet ? logdet : NULL, missed);
         for (size_t i = 0; i < n; i++) {
             memcpy(rows + i * width, to + i * d, d * sizeof *to);
@@ -160,7 +160,7 @@ static flow_status report(const invert_args *args, console *con, const session *
                           const char *const *names, const tally *sum, flow_error *err)
 {
     char number[FORMAT_SIZE], other[FORMAT_SIZE];
-    flow_end to = args->to == TO_LATENT ? FLOW_END_LATENT : FLOW_END_DATA;
+    flow_direction to = args->to == TO_LATENT ? FLOW_TO_LATENT : FLOW_TO_DATA;
     round_trip most = largest_error(sum, s->dim, args->to == TO_DATA);
     int64_t skipped = flow_reader_n_skipped(in->reader);
     if (skipped > 0)

@@ -101,7 +101,7 @@ static void count_row(tally *sum, const session *s, const double *x, int64_t row
     if (!isfinite(logp)) {
         int64_t n_odd = sum->rows - sum->finite - sum->outside;
         if (n_odd == 0)
-            flow_rows_explain(s->runner, FLOW_END_LATENT, false, x, sum->odd_place, sizeof sum->odd_place);
+            flow_rows_explain(s->runner, FLOW_TO_LATENT, false, x, sum->odd_place, sizeof sum->odd_place);
         if (n_odd < (int64_t)(sizeof sum->odd / sizeof *sum->odd))
             sum->odd[n_odd] = (row_value){row, logp};
         sum->rows++;
@@ -220,7 +220,7 @@ static flow_status report_json(const session *s, const input *in, const logprob_
         cJSON_AddNumberToObject(object, "discrete_columns", s->model->f->n_discrete);
         cJSON_AddTrueToObject(object, "lower_bound");
     }
-    session_add_evaluations(object, s, FLOW_END_LATENT);
+    session_add_evaluations(object, s, FLOW_TO_LATENT);
     cJSON_AddNumberToObject(object, "skipped", (double)flow_reader_n_skipped(in->reader));
     cJSON *worst = cJSON_AddArrayToObject(object, "worst");
     for (int i = 0; i < sum->n_worst; i++) {
@@ -262,7 +262,7 @@ static void report_text(flow_text *text, const session *s, const tally *sum)
                       "of the value\n", f->n_discrete, f->n_discrete == 1 ? " is" : "s are");
     flow_text_add(text, fabs(mean) < 1e7 ? "bits per dimension    %.4f\n" : "bits per dimension    %.6g\n",
                   bits_per_dimension(sum, s->dim));
-    const flow_effort effort = flow_runner_effort(s->runner, FLOW_END_LATENT);
+    const flow_effort effort = flow_runner_effort(s->runner, FLOW_TO_LATENT);
     if (effort.rows > 0)
         flow_text_add(text, "solving               %.1f evaluations a solve, %.0f for the hardest row\n",
                       flow_effort_mean(&effort, f), flow_effort_most(&effort, f));

@@ -194,7 +194,7 @@ static flow_status report(const sample_args *args, console *con, const session *
             console_note(con, "%s rows, seed %lld; largest round-trip error %s%s%s%s%s",
                          format_count(count, sum->rows), (long long)args->seed, format_error(other, sum->round_trip),
                          args->has_steps ? ", which is that of the steps" : "",
-                         session_evaluations(evaluations, s, FLOW_END_DATA),
+                         session_evaluations(evaluations, s, FLOW_TO_DATA),
                          output_is_standard(args->output) ? "" : "; written to ",
                          output_is_standard(args->output) ? "" : args->output);
         return FLOW_OK;
@@ -204,7 +204,7 @@ static flow_status report(const sample_args *args, console *con, const session *
     cJSON_AddNumberToObject(object, "rows", (double)sum->rows);
     cJSON_AddNumberToObject(object, "max_round_trip_error", sum->round_trip);
     cJSON_AddNumberToObject(object, "non_finite", (double)sum->non_finite);
-    session_add_evaluations(object, s, FLOW_END_DATA);
+    session_add_evaluations(object, s, FLOW_TO_DATA);
     if (args->has_steps)
         cJSON_AddNumberToObject(object, "steps", (double)args->steps);
     cJSON_AddNumberToObject(object, "seed", (double)args->seed);

@@ -58,7 +58,7 @@ const char **session_names(const session *s, const char *const *first)
     return names;
 }
 
-void session_add_evaluations(cJSON *object, const session *s, flow_end to)
+void session_add_evaluations(cJSON *object, const session *s, flow_direction to)
 {
     const flow_effort effort = flow_runner_effort(s->runner, to);
     if (effort.rows == 0)
@@ -68,7 +68,7 @@ void session_add_evaluations(cJSON *object, const session *s, flow_end to)
     cJSON_AddNumberToObject(evaluations, "most", flow_effort_most(&effort, s->model->f));
 }
 
-const char *session_evaluations(char out[FORMAT_SIZE], const session *s, flow_end to)
+const char *session_evaluations(char out[FORMAT_SIZE], const session *s, flow_direction to)
 {
     const flow_effort effort = flow_runner_effort(s->runner, to);
     out[0] = '\0';

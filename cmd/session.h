@@ -34,9 +34,9 @@ const char **session_names(const session *s, const char *const *first);
 
 /* What solving took on the ways to `to`, for --json: {"mean", "most"} evaluations under "evaluations". Nothing for a
  * model without blocks that solve. */
-void session_add_evaluations(cJSON *object, const session *s, flow_end to);
+void session_add_evaluations(cJSON *object, const session *s, flow_direction to);
 /* The same for people: "; 36.2 evaluations a solve", or "". Writes into `out` and returns it. */
-const char *session_evaluations(char out[FORMAT_SIZE], const session *s, flow_end to);
+const char *session_evaluations(char out[FORMAT_SIZE], const session *s, flow_direction to);
 
 /* How many threads to run: what was asked for, or all processors this process may use. */
 int session_threads(const common_args *common);

@@ -514,28 +514,28 @@ static void effort_of_rows(void **state)
     for (int r = 0; r < ROWS; r++) {
         flow_runner_forget_effort(runner);
         flow_rows_to_latent(runner, rows + r * D, 1, z + r * D, NULL);
-        one = flow_runner_effort(runner, FLOW_END_LATENT);
+        one = flow_runner_effort(runner, FLOW_TO_LATENT);
         assert_int_equal(one.rows, 1);
         assert_int_equal(one.evaluations, one.most);
-        flow_effort_add(&by_row[FLOW_END_LATENT], &one);
+        flow_effort_add(&by_row[FLOW_TO_LATENT], &one);
         flow_rows_to_data(runner, z + r * D, 1, missed + r * D, NULL);
-        one = flow_runner_effort(runner, FLOW_END_DATA);
-        flow_effort_add(&by_row[FLOW_END_DATA], &one);
+        one = flow_runner_effort(runner, FLOW_TO_DATA);
+        flow_effort_add(&by_row[FLOW_TO_DATA], &one);
     }
     flow_runner_free(runner);
-    assert_int_equal(by_row[FLOW_END_LATENT].rows, ROWS);
-    assert_true(by_row[FLOW_END_LATENT].most * ROWS > by_row[FLOW_END_LATENT].evaluations);
+    assert_int_equal(by_row[FLOW_TO_LATENT].rows, ROWS);
+    assert_true(by_row[FLOW_TO_LATENT].most * ROWS > by_row[FLOW_TO_LATENT].evaluations);
 
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 3, NULL), FLOW_OK);
-    flow_rows_round_trip(runner, FLOW_END_LATENT, rows, ROWS, z, NULL, missed);
-    for (int end = 0; end < FLOW_N_ENDS; end++) {
-        one = flow_runner_effort(runner, (flow_end)end);
+    flow_rows_round_trip(runner, FLOW_TO_LATENT, rows, ROWS, z, NULL, missed);
+    for (int end = 0; end < FLOW_N_DIRECTIONS; end++) {
+        one = flow_runner_effort(runner, (flow_direction)end);
         assert_memory_equal(&one, &by_row[end], sizeof one);
         ASSERT_NEAR(flow_effort_mean(&one, s.f) * ROWS * 2, (double)one.evaluations, 1e-6);
         ASSERT_NEAR(flow_effort_most(&one, s.f) * 2, (double)one.most, 1e-9);
     }
     flow_rows_logp(runner, rows, ROWS, logp);
-    assert_int_equal(flow_runner_effort(runner, FLOW_END_LATENT).rows, 2 * ROWS);
+    assert_int_equal(flow_runner_effort(runner, FLOW_TO_LATENT).rows, 2 * ROWS);
     flow_runner_free(runner);
     subject_end(&s);
 }
@@ -548,7 +548,7 @@ typedef struct both_ways {
 enum { TABLE = 200, TABLE_D = 3, TABLE_C = 2, TABLE_WIDTH = TABLE_D + TABLE_C };
 
 /* To the end `to`: what a solve for points and log-determinants gives, and a solve for points alone. */
-static void solve_both(const subject *s, flow_end to, const double *rows, both_ways *out)
+static void solve_both(const subject *s, flow_direction to, const double *rows, both_ways *out)
 {
     flow_workspace *ws;
     const real *z;
@@ -560,7 +560,7 @@ static void solve_both(const subject *s, flow_end to, const double *rows, both_w
             flow_tile_load_padded(s->f, ws, from, TABLE_WIDTH, n_rows, FLOW_TILE);
             flow_tile_load_latents(s->f, ws, from, TABLE_WIDTH, n_rows, FLOW_TILE);
             ws->points_only = points_only;
-            if (to == FLOW_END_LATENT) {
+            if (to == FLOW_TO_LATENT) {
                 flow_tile_to_latent(s->f, s->weights, ws, FLOW_TILE, &z);
                 for (int k = 0; k < TABLE_D * FLOW_TILE; k++)
                     ws->x[k] = (double)z[k];
@@ -601,16 +601,16 @@ static void points_alone(void **state)
         flow_runner *runner;
         subject_start_given(&s, for_points[k].block, TABLE_D, TABLE_C, 1);
         assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
-        for (int to = 0; to < FLOW_N_ENDS; to++) {
+        for (int to = 0; to < FLOW_N_DIRECTIONS; to++) {
             int64_t took[2];
-            solve_both(&s, (flow_end)to, rows, &wanted);
+            solve_both(&s, (flow_direction)to, rows, &wanted);
             for (int asks = 0; asks < 2; asks++) {
                 flow_runner_forget_effort(runner);
-                (to == FLOW_END_LATENT ? flow_rows_to_latent : flow_rows_to_data)(runner, rows, TABLE, z[asks],
+                (to == FLOW_TO_LATENT ? flow_rows_to_latent : flow_rows_to_data)(runner, rows, TABLE, z[asks],
                                                                                   asks ? logdet[0] : NULL);
-                took[asks] = flow_runner_effort(runner, (flow_end)to).evaluations;
+                took[asks] = flow_runner_effort(runner, (flow_direction)to).evaluations;
                 assert_memory_equal(z[asks], wanted.z[1], sizeof wanted.z[1]);
-                flow_rows_round_trip(runner, (flow_end)to, rows, TABLE, z[asks], asks ? logdet[1] : NULL, missed[asks]);
+                flow_rows_round_trip(runner, (flow_direction)to, rows, TABLE, z[asks], asks ? logdet[1] : NULL, missed[asks]);
                 assert_memory_equal(z[asks], wanted.z[1], sizeof wanted.z[1]);
             }
             assert_memory_equal(missed[0], missed[1], sizeof missed[0]);
@@ -643,7 +643,7 @@ static void draws_alone(void **state)
         for (int asks = 0; asks < 2; asks++) {
             flow_runner_forget_effort(runner);
             flow_rows_sample(runner, 8, 0, TABLE, 1, context, x[asks], asks ? logp : NULL, &missed[asks]);
-            effort[asks] = flow_runner_effort(runner, FLOW_END_DATA);
+            effort[asks] = flow_runner_effort(runner, FLOW_TO_DATA);
             if (for_points[k].adapts)
                 assert_true(missed[asks] > 0 && missed[asks] < 2e-2);
         }
@@ -696,7 +696,7 @@ static void densities_fail_alone(void **state)
     assert_true(flow_rows_explain_draws(runner, 1, 0, ROWS, cold, NULL, true, &row, why, sizeof why));
     assert_int_equal(row, first);
     assert_non_null(strstr(why, wanted));
-    assert_true(flow_rows_explain(runner, FLOW_END_LATENT, false, x + first * D, why, sizeof why));
+    assert_true(flow_rows_explain(runner, FLOW_TO_LATENT, false, x + first * D, why, sizeof why));
     assert_non_null(strstr(why, wanted));
     flow_runner_free(runner);
     subject_end(&s);

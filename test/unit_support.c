@@ -413,12 +413,12 @@ static void test_samples(void **state)
     assert_int_equal(seen, 15);
     flow_rows_logp(runner, x, N, again);
     assert_memory_equal(logp, again, N * sizeof *logp);
-    flow_rows_round_trip(runner, FLOW_END_LATENT, x, N, z, NULL, missed);
+    flow_rows_round_trip(runner, FLOW_TO_LATENT, x, N, z, NULL, missed);
     double most = 0;
     for (int k = 0; k < N * D; k++) /* on the scale of mass, which has no bound above */
         most = fmax(most, fabs(missed[k]) / fmax(1, fabs(x[k])));
     assert_true(most < (sizeof(real) == sizeof(double) ? 1e-9 : 1e-2));
-    flow_rows_round_trip(runner, FLOW_END_DATA, z, N, x, NULL, missed);
+    flow_rows_round_trip(runner, FLOW_TO_DATA, z, N, x, NULL, missed);
     most = 0;
     for (int k = 0; k < N * D; k++)
         most = fmax(most, fabs(missed[k]));

@@ -106,7 +106,7 @@ static flow_status check_rows(const flow_handle *model, const double *rows, size
 
 /* What the model made of finite rows; all results are there, and the first that is not a number is named with what
  * became of it on its way `to`; rows is NULL for draws, and may have been overwritten by values. */
-static flow_status check_results(flow_handle *model, flow_end to, const double *rows, const double *values, size_t n,
+static flow_status check_results(flow_handle *model, flow_direction to, const double *rows, const double *values, size_t n,
                                  size_t d, const char *function, flow_error *err)
 {
     char place[FLOW_CULPRIT_SIZE] = "";
@@ -137,7 +137,7 @@ flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *
     size_t width = width_of(model);
     for (size_t at = 0; at < n; at += PIECE)
         flow_rows_logp(model->runner, x + at * width, piece_of(n - at), logp + at);
-    return check_results(model, FLOW_END_LATENT, x, logp, n, 1, "flow_logprob", err);
+    return check_results(model, FLOW_TO_LATENT, x, logp, n, 1, "flow_logprob", err);
 }
 
 /* Rows are drawn in tiles: the first of them may begin before first_row. */
@@ -181,7 +181,7 @@ flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, s
     for (; done < n; done += piece_of(n - done))
         flow_rows_sample(model->runner, seed, first_row + done, piece_of(n - done), 1,
                          c > 0 ? context + done * c : NULL, x + done * d, logp != NULL ? logp + done : NULL, NULL);
-    return check_results(model, FLOW_END_DATA, NULL, x, n, d, "flow_sample", err);
+    return check_results(model, FLOW_TO_DATA, NULL, x, n, d, "flow_sample", err);
 }
 
 flow_status flow_to_latent(flow_handle *model, const double *x, size_t n, double *z, double *logdet, flow_error *err)
@@ -195,7 +195,7 @@ flow_status flow_to_latent(flow_handle *model, const double *x, size_t n, double
     for (size_t at = 0; at < n; at += PIECE)
         flow_rows_to_latent(model->runner, x + at * width_of(model), piece_of(n - at), z + at * d,
                             logdet != NULL ? logdet + at : NULL);
-    return check_results(model, FLOW_END_LATENT, x, z, n, d, "flow_to_latent", err);
+    return check_results(model, FLOW_TO_LATENT, x, z, n, d, "flow_to_latent", err);
 }
 
 flow_status flow_to_data(flow_handle *model, const double *z, size_t n, double *x, double *logdet, flow_error *err)
@@ -209,5 +209,5 @@ flow_status flow_to_data(flow_handle *model, const double *z, size_t n, double *
     for (size_t at = 0; at < n; at += PIECE)
         flow_rows_to_data(model->runner, z + at * width_of(model), piece_of(n - at), x + at * d,
                           logdet != NULL ? logdet + at : NULL);
-    return check_results(model, FLOW_END_DATA, z, x, n, d, "flow_to_data", err);
+    return check_results(model, FLOW_TO_DATA, z, x, n, d, "flow_to_data", err);
 }

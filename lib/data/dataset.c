@@ -115,13 +115,13 @@ static flow_status add_block(flow_dataset *data, const flow_position *at, size_t
 {
     if (data->n_blocks == data->block_capacity) {
         int64_t capacity = data->block_capacity == 0 ? 64 : 2 * data->block_capacity;
-        flow_block *grown = realloc(data->blocks, (size_t)capacity * sizeof *grown);
+        flow_row_span *grown = realloc(data->blocks, (size_t)capacity * sizeof *grown);
         if (grown == NULL)
             return flow_error_memory(err, "the index of the rows");
         data->blocks = grown;
         data->block_capacity = capacity;
     }
-    data->blocks[data->n_blocks++] = (flow_block){*at, (int32_t)n_read, (int32_t)n_kept};
+    data->blocks[data->n_blocks++] = (flow_row_span){*at, (int32_t)n_read, (int32_t)n_kept};
     return FLOW_OK;
 }
 

@@ -11,11 +11,11 @@
 #include "data/table_impl.h"
 
 /* A run of valid rows in the file, read in one go. */
-typedef struct flow_block {
+typedef struct flow_row_span {
     flow_position at;
     int32_t n_read; /* valid rows */
     int32_t n_kept; /* those of them that belong to the part */
-} flow_block;
+} flow_row_span;
 
 /* Rows that are served one after the other: all of a held set, else those of a group. */
 typedef struct flow_pool {
@@ -26,11 +26,11 @@ typedef struct flow_pool {
 } flow_pool;
 
 /* Rows that are not held come in groups, see dataset_order.c: which one. */
-typedef struct flow_group {
+typedef struct flow_row_group {
     bool is_shuffled; /* else in the order of the file, and without seed and epoch */
     uint64_t seed;
     int64_t epoch, index;
-} flow_group;
+} flow_row_group;
 
 struct flow_dataset {
     char *location;
@@ -50,17 +50,17 @@ struct flow_dataset {
     bool is_held;
     flow_pool pool;
     int64_t at;       /* the next row of the pool to serve */
-    flow_group group; /* the next one to fill it with; of a held set, whether it is shuffled */
+    flow_row_group group; /* the next one to fill it with; of a held set, whether it is shuffled */
 
     /* Not held. While a thread reads ahead, `reader`, `rng`, `block_order` and `ordered` are for that thread alone. */
     struct flow_read_ahead *ahead; /* NULL: rows are read when they are needed */
     flow_reader *reader;
-    flow_block *blocks;
+    flow_row_span *blocks;
     int64_t n_blocks, block_capacity;
     int64_t block_rows;  /* the most valid rows in a block */
     int64_t pool_blocks; /* blocks whose rows are permuted together */
     int64_t *block_order; /* (n_blocks) of `ordered`, whatever its index */
-    flow_group ordered;
+    flow_row_group ordered;
     gsl_rng *rng;
 };
 
@@ -72,10 +72,10 @@ flow_status flow_pool_make(flow_pool *pool, size_t n, size_t d, flow_error *err)
 void flow_pool_free(flow_pool *pool);
 
 /* Whether both are of one order: that of the file, or of one epoch of one seed. */
-bool flow_group_same_order(const flow_group *a, const flow_group *b);
+bool flow_group_same_order(const flow_row_group *a, const flow_row_group *b);
 
 /* Fills the pool with the rows of a group. FLOW_INTERRUPTED soon after *stop is set; stop may be NULL. */
-flow_status flow_dataset_load(flow_dataset *data, flow_pool *pool, const flow_group *group, const atomic_bool *stop,
+flow_status flow_dataset_load(flow_dataset *data, flow_pool *pool, const flow_row_group *group, const atomic_bool *stop,
                               flow_error *err);
 
 #endif

@@ -36,7 +36,7 @@ void flow_pool_free(flow_pool *pool)
     *pool = (flow_pool){0};
 }
 
-bool flow_group_same_order(const flow_group *a, const flow_group *b)
+bool flow_group_same_order(const flow_row_group *a, const flow_row_group *b)
 {
     return a->is_shuffled == b->is_shuffled && a->seed == b->seed && a->epoch == b->epoch;
 }
@@ -63,7 +63,7 @@ static void permute_rows(flow_pool *pool, gsl_rng *rng)
 }
 
 /* Makes `block_order` that of the group's epoch. */
-static void permute_blocks(flow_dataset *data, const flow_group *group)
+static void permute_blocks(flow_dataset *data, const flow_row_group *group)
 {
     if (flow_group_same_order(&data->ordered, group))
         return;
@@ -85,14 +85,14 @@ static int64_t count_groups(const flow_dataset *data, bool is_shuffled)
 }
 
 /* The blocks of a group: [first, last) of block_order, or of the file. */
-static void group_range(const flow_dataset *data, const flow_group *group, int64_t *first, int64_t *last)
+static void group_range(const flow_dataset *data, const flow_row_group *group, int64_t *first, int64_t *last)
 {
     int64_t size = group->is_shuffled ? data->pool_blocks : 1;
     *first = group->index * size;
     *last = *first + size < data->n_blocks ? *first + size : data->n_blocks;
 }
 
-static const flow_block *block_of(const flow_dataset *data, const flow_group *group, int64_t i)
+static const flow_row_span *block_of(const flow_dataset *data, const flow_row_group *group, int64_t i)
 {
     return &data->blocks[group->is_shuffled ? data->block_order[i] : i];
 }
@@ -103,7 +103,7 @@ static int by_index(const void *a, const void *b)
     return (i > j) - (i < j);
 }
 
-static flow_status load_block(flow_dataset *data, flow_pool *pool, const flow_block *block, flow_error *err)
+static flow_status load_block(flow_dataset *data, flow_pool *pool, const flow_row_span *block, flow_error *err)
 {
     size_t d = (size_t)data->columns.n, n;
     double *rows = pool->rows + (size_t)pool->n * d;
@@ -123,7 +123,7 @@ static flow_status load_block(flow_dataset *data, flow_pool *pool, const flow_bl
     return FLOW_OK;
 }
 
-flow_status flow_dataset_load(flow_dataset *data, flow_pool *pool, const flow_group *group, const atomic_bool *stop,
+flow_status flow_dataset_load(flow_dataset *data, flow_pool *pool, const flow_row_group *group, const atomic_bool *stop,
                               flow_error *err)
 {
     int64_t first, last;
@@ -151,7 +151,7 @@ flow_status flow_dataset_load(flow_dataset *data, flow_pool *pool, const flow_gr
 
 /* The group behind this one; behind the last one of a shuffled epoch, the first one of the next epoch, since that is
  * what training asks for. False when there is none. */
-static bool go_on(const flow_dataset *data, flow_group *group)
+static bool go_on(const flow_dataset *data, flow_row_group *group)
 {
     if (++group->index < count_groups(data, group->is_shuffled))
         return true;
@@ -163,7 +163,7 @@ static bool go_on(const flow_dataset *data, flow_group *group)
 /* Fills the pool with the next group, and has the one behind it read ahead. */
 static flow_status refill(flow_dataset *data, flow_error *err)
 {
-    flow_group group = data->group;
+    flow_row_group group = data->group;
     bool taken = false;
     flow_status status = FLOW_OK;
     data->at = data->pool.n = 0;
@@ -200,7 +200,7 @@ flow_status flow_dataset_shuffle(flow_dataset *data, uint64_t seed, int64_t epoc
     flow_status status = make_room(data, err);
     if (status != FLOW_OK)
         return status;
-    data->group = (flow_group){.is_shuffled = true, .seed = seed, .epoch = epoch};
+    data->group = (flow_row_group){.is_shuffled = true, .seed = seed, .epoch = epoch};
     data->at = start;
     if (data->is_held) {
         go_to(data, seed, epoch, -1);
@@ -230,7 +230,7 @@ flow_status flow_dataset_shuffle(flow_dataset *data, uint64_t seed, int64_t epoc
 flow_status flow_dataset_rewind(flow_dataset *data, flow_error *err)
 {
     (void)err;
-    data->group = (flow_group){0};
+    data->group = (flow_row_group){0};
     data->at = 0;
     if (!data->is_held)
         data->pool.n = 0;

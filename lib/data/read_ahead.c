@@ -9,7 +9,7 @@
 struct flow_read_ahead {
     flow_dataset *data;
     flow_pool pool;
-    flow_group group;    /* what the pool is filled with */
+    flow_row_group group;    /* what the pool is filled with */
     bool started;        /* `group` was asked for, and neither taken nor forgotten */
     bool running;        /* the thread has not been joined */
     pthread_t thread;
@@ -58,14 +58,14 @@ static void *run(void *argument)
     return NULL;
 }
 
-void flow_read_ahead_start(flow_read_ahead *ahead, const flow_group *group)
+void flow_read_ahead_start(flow_read_ahead *ahead, const flow_row_group *group)
 {
     ahead->group = *group;
     atomic_store(&ahead->stop, false);
     ahead->running = ahead->started = flow_thread_start(&ahead->thread, run, ahead);
 }
 
-void flow_read_ahead_settle(flow_read_ahead *ahead, const flow_group *group)
+void flow_read_ahead_settle(flow_read_ahead *ahead, const flow_row_group *group)
 {
     if (flow_group_same_order(&ahead->group, group))
         join(ahead);
@@ -73,7 +73,7 @@ void flow_read_ahead_settle(flow_read_ahead *ahead, const flow_group *group)
         forget(ahead);
 }
 
-flow_status flow_read_ahead_take(flow_read_ahead *ahead, const flow_group *group, flow_pool *pool, bool *taken,
+flow_status flow_read_ahead_take(flow_read_ahead *ahead, const flow_row_group *group, flow_pool *pool, bool *taken,
                                  flow_error *err)
 {
     flow_read_ahead_settle(ahead, group);

@@ -17,15 +17,15 @@ flow_status flow_read_ahead_new(flow_read_ahead **out, flow_dataset *data, size_
 void flow_read_ahead_free(flow_read_ahead *ahead);
 
 /* Begins to read a group. Nothing else is being read. Without a thread to be had nothing happens. */
-void flow_read_ahead_start(flow_read_ahead *ahead, const flow_group *group);
+void flow_read_ahead_start(flow_read_ahead *ahead, const flow_row_group *group);
 
 /* Afterwards no thread is at work: it has finished when its group is one of the same order as this one, else it was
  * stopped, at the next block, and what it read is forgotten. */
-void flow_read_ahead_settle(flow_read_ahead *ahead, const flow_group *group);
+void flow_read_ahead_settle(flow_read_ahead *ahead, const flow_row_group *group);
 
 /* Settles, and when this very group was read, puts it into *pool in exchange for what is there (*taken), or returns the
  * error that reading it met. */
-flow_status flow_read_ahead_take(flow_read_ahead *ahead, const flow_group *group, flow_pool *pool, bool *taken,
+flow_status flow_read_ahead_take(flow_read_ahead *ahead, const flow_row_group *group, flow_pool *pool, bool *taken,
                                  flow_error *err);
 
 #endif

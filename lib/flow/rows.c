@@ -125,7 +125,7 @@ static void add_draw(flow_worker *w)
     }
 }
 
-flow_effort flow_runner_effort(const flow_runner *runner, flow_end to)
+flow_effort flow_runner_effort(const flow_runner *runner, flow_direction to)
 {
     flow_effort sum = {0};
     for (int t = 0; t < runner->n_threads; t++)
@@ -142,7 +142,7 @@ void flow_runner_forget_effort(flow_runner *runner)
 /* Counts the map that was just made. */
 static void count(flow_worker *w, const span *s)
 {
-    flow_effort_count(&w->effort[w->ws->from_data ? FLOW_END_LATENT : FLOW_END_DATA], w->ws, s->n_rows);
+    flow_effort_count(&w->effort[w->ws->from_data ? FLOW_TO_LATENT : FLOW_TO_DATA], w->ws, s->n_rows);
 }
 
 /* w->logp and w->variance of the tile that is in w->ws->x, and the latents of its last draw. */
@@ -302,11 +302,11 @@ void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double
     run(&j, to_data_tile);
 }
 
-void flow_rows_round_trip(flow_runner *runner, flow_end to, const double *rows, size_t n, double *out, double *logdet,
+void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *rows, size_t n, double *out, double *logdet,
                           double *difference)
 {
     job j = {.runner = runner, .in = rows, .n = n, .out = out, .logdet = logdet, .difference = difference};
-    run(&j, to == FLOW_END_LATENT ? to_latent_tile : to_data_tile);
+    run(&j, to == FLOW_TO_LATENT ? to_latent_tile : to_data_tile);
 }
 
 /* Largest |a - b| over the first n_rows columns of two (d, FLOW_TILE) tiles of latents; what is not finite counts as

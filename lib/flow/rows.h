@@ -11,6 +11,7 @@
 #ifndef FLOW_FLOW_ROWS_H
 #define FLOW_FLOW_ROWS_H
 
+#include "core/direction.h"
 #include "flow/effort.h"
 
 /* A flow with weights and the threads to run it; the flow and the weights are borrowed. */
@@ -40,8 +41,7 @@ void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double
 /* Either of the two, and the error of the round trip: difference (n, d), what the way back makes of the result minus
  * the row. The values of discrete columns are compared between the points of their lattice, where the maps are
  * invertible. */
-typedef enum flow_end { FLOW_END_LATENT, FLOW_END_DATA, FLOW_N_ENDS } flow_end;
-void flow_rows_round_trip(flow_runner *runner, flow_end to, const double *rows, size_t n, double *out, double *logdet,
+void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *rows, size_t n, double *out, double *logdet,
                           double *difference);
 
 /* Draws of the rows first_row ... first_row + n - 1 of `seed` into x (n, d), given `context` (n, c; NULL when c is
@@ -53,14 +53,14 @@ void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, si
 
 /* For messages about rows whose results are not finite, what flow_tile_culprit says: of a row (d + c) on its way to
  * the other end, and with `back` on its way back. False, and an empty text, when all maps are finite there. */
-bool flow_rows_explain(flow_runner *runner, flow_end to, bool back, const double *row, char *text, size_t size);
+bool flow_rows_explain(flow_runner *runner, flow_direction to, bool back, const double *row, char *text, size_t size);
 /* The same of the first draw among those that flow_rows_sample was asked for, with logp or without, there and back; its
  * number into *row. */
 bool flow_rows_explain_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
                              const double *context, bool has_logp, uint64_t *row, char *text, size_t size);
 /* What solving took on all ways to this end, those of round trips among them, since the runner was made or told to
  * forget. */
-flow_effort flow_runner_effort(const flow_runner *runner, flow_end to);
+flow_effort flow_runner_effort(const flow_runner *runner, flow_direction to);
 void flow_runner_forget_effort(flow_runner *runner);
 
 #endif

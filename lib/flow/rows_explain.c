@@ -42,11 +42,11 @@ static bool explain_tile(const flow_runner *runner, bool latent, bool back, int 
     return false;
 }
 
-bool flow_rows_explain(flow_runner *runner, flow_end to, bool back, const double *row, char *text, size_t size)
+bool flow_rows_explain(flow_runner *runner, flow_direction to, bool back, const double *row, char *text, size_t size)
 {
     const flow *f = runner->f;
     flow_workspace *ws = runner->workers[0].ws;
-    bool latent = to == FLOW_END_LATENT, found = false;
+    bool latent = to == FLOW_TO_LATENT, found = false;
     for (int k = 0; k < (f->n_discrete > 0 && latent ? FLOW_NOISE_DRAWS : 1) && !found; k++) {
         flow_tile_load_padded(f, ws, row, (size_t)flow_width(f), 1, FLOW_TILE);
         for (size_t i = 0; i < (size_t)f->dim * FLOW_TILE; i++)

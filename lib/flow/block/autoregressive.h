@@ -15,6 +15,7 @@
 #ifndef FLOW_FLOW_BLOCK_AUTOREGRESSIVE_H
 #define FLOW_FLOW_BLOCK_AUTOREGRESSIVE_H
 
+#include "core/direction.h"
 #include "flow/block.h"
 #include "flow/block/permutation.h"
 #include "flow/univariate.h"
@@ -40,9 +41,6 @@ flow_status flow_autoregressive_configure(void *self, const flow_site *site, flo
 void flow_autoregressive_release(void *self);
 size_t flow_autoregressive_work_size(const void *self, int n);
 flow_status flow_autoregressive_check(const void *self, const flow_params *params, flow_error *err);
-
-/* A univariate in one direction: its to_latent with to_latent_backward, or its to_data with to_data_backward. */
-typedef enum flow_direction { FLOW_TO_LATENT, FLOW_TO_DATA } flow_direction;
 
 /* Starts from the side the network looks at, and its backward. */
 void flow_autoregressive_pass(const flow_autoregressive *block, flow_direction direction, const flow_pass *pass,
