@@ -240,7 +240,7 @@ static flow_status open_session(session *s, const sample_args *args, flow_error 
         return session_open(s, args->model, &args->common, err);
     flow_status status = session_open_in_steps(s, args->model, &args->common, args->solver, args->steps, err);
     const char *named = args->solver != NULL ? "--steps, --solver: " : "--steps: ";
-    return status == FLOW_ARGUMENT ? flow_error_prefix(err, "%s", named) : status;
+    return status == FLOW_ARGUMENT ? flow_error_prefix(err, status, "%s", named) : status;
 }
 
 static flow_status run(void *args_, console *con, flow_error *err)

@@ -173,7 +173,7 @@ static flow_status make_trainer(train_run *run, flow_error *err)
     flow_status status = flow_trainer_new_target(&run->trainer, p->f, &p->training, run->target, p->spec->seed,
                                                  n_threads, err);
     if (status == FLOW_SPEC)
-        flow_error_prefix(err, "%s: ", p->spec->source);
+        flow_error_prefix(err, status, "%s: ", p->spec->source);
     return status;
 }
 

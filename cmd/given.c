@@ -13,7 +13,7 @@ flow_status given_open(given *out, const char *location, const session *s, uint6
         return flow_error_memory(err, "rows of context");
     const input_options options = {.columns = s->context, .n_columns = c, .numbered = s->numbered, .chosen = true};
     flow_status status = input_open(&out->in, location, &options, err);
-    return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "--given: ");
+    return flow_error_prefix(err, status, "--given: ");
 }
 
 void given_close(given *g)

@@ -13,7 +13,7 @@
 static flow_status name_source(const plan *p, flow_status status, flow_error *err)
 {
     if (status == FLOW_SPEC)
-        flow_error_prefix(err, "%s: ", p->spec->source);
+        flow_error_prefix(err, status, "%s: ", p->spec->source);
     return status;
 }
 
@@ -69,7 +69,7 @@ flow_status plan_open_target(const plan *p, flow_target **out, flow_error *err)
     int64_t dim = draws->dimensions > 0 ? draws->dimensions : p->spec->n_columns;
     flow_status status = flow_target_open(out, path, dim, draws->parallel, err);
     if (status == FLOW_SPEC)
-        flow_error_prefix(err, "%s: train.objective.density: ", p->spec->source);
+        flow_error_prefix(err, status, "%s: train.objective.density: ", p->spec->source);
     free(path);
     return status;
 }

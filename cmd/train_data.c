@@ -91,7 +91,7 @@ static flow_status open_one(train_run *run, flow_dataset **out, const char *key,
     }
     flow_status status = flow_dataset_open(out, path, &options, err);
     if (status != FLOW_OK)
-        flow_error_prefix(err, "data.%s: ", key);
+        flow_error_prefix(err, status, "data.%s: ", key);
     else if (flow_dataset_n_skipped(*out) > 0) {
         char count[FORMAT_SIZE];
         console_warn(run->con, "%s: %s invalid row%s skipped", path,
@@ -156,7 +156,7 @@ static flow_status check_support(const train_run *run, flow_dataset *data, const
         for (size_t i = 0; i < n && status == FLOW_OK; i++) {
             status = flow_check_row(run->p.f, rows + i * d, err);
             if (status != FLOW_OK)
-                flow_error_prefix(err, "data.%s: %s: row %lld: ", key, flow_dataset_location(data),
+                flow_error_prefix(err, status, "data.%s: %s: row %lld: ", key, flow_dataset_location(data),
                                   (long long)numbers[i] + 1);
         }
     } while (status == FLOW_OK && n > 0);

@@ -243,7 +243,7 @@ static flow_status restore(train_run *run, const flow_model *model, flow_error *
     if (status == FLOW_OK) {
         status = flow_trainer_restored(run->trainer, err);
         if (status != FLOW_OK)
-            flow_error_prefix(err, "%s: ", run->output);
+            flow_error_prefix(err, status, "%s: ", run->output);
     }
     return status;
 }

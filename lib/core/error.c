@@ -4,18 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *flow_status_text(flow_status code)
-{
-    switch (code) {
-#define X(name, text) \
-    case FLOW_##name: \
-        return text;
-        FLOW_STATUSES(X)
-#undef X
-    }
-    return "unknown status";
-}
-
 flow_status flow_error_setv(flow_error *err, flow_status code, const char *format, va_list args)
 {
     if (err != NULL) {
@@ -34,10 +22,10 @@ flow_status flow_error_set(flow_error *err, flow_status code, const char *format
     return code;
 }
 
-flow_status flow_error_prefix(flow_error *err, const char *format, ...)
+flow_status flow_error_prefix(flow_error *err, flow_status code, const char *format, ...)
 {
-    if (err == NULL)
-        return FLOW_ARGUMENT;
+    if (err == NULL || code == FLOW_OK)
+        return code;
     char head[FLOW_ERROR_SIZE];
     va_list args;
     va_start(args, format);
@@ -46,7 +34,7 @@ flow_status flow_error_prefix(flow_error *err, const char *format, ...)
     size_t used = strlen(head);
     snprintf(head + used, sizeof head - used, "%s", err->message);
     memcpy(err->message, head, sizeof head);
-    return err->code;
+    return code;
 }
 
 flow_status flow_error_memory(flow_error *err, const char *what)

@@ -1,9 +1,8 @@
 /* Status codes and error messages.
  *
- * Every function that can fail returns a flow_status and, when it fails, fills the flow_error the caller passed in
- * (NULL is allowed: then only the code is returned). A message says what was wrong, where (file, row, column, JSON
- * path) and what to do about it; it is a sentence for people, without a trailing newline. The library never prints
- * and never exits.
+ * Every function that can fail returns a flow_status. On failure it also fills the caller's flow_error; the caller may
+ * pass NULL and gets the code only. A message is one sentence without a trailing newline. It says what is wrong, where
+ * (file, row, column, JSON path) and what to do. The library never prints and never exits.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CORE_ERROR_H
@@ -17,43 +16,35 @@
 #define FLOW_PRINTF(text, first)
 #endif
 
-/* One list makes the codes and their strings. */
-#define FLOW_STATUSES(X)                                                 \
-    X(OK, "success")                                                     \
-    X(MEMORY, "out of memory")                                           \
-    X(ARGUMENT, "a function was called with an unusable argument")       \
-    X(SPEC, "the model spec or an option is not valid")                  \
-    X(DATA, "the data are not valid")                                    \
-    X(IO, "a file could not be read or written")                         \
-    X(FORMAT, "the file is damaged or not of the expected kind")         \
-    X(NUMERIC, "the computation left the range of finite numbers")       \
-    X(EXISTS, "the file exists already")                                 \
-    X(INTERRUPTED, "interrupted by a signal")
-
 typedef enum flow_status {
-#define X(code, text) FLOW_##code,
-    FLOW_STATUSES(X)
-#undef X
+    FLOW_OK,
+    FLOW_MEMORY,      /* an allocation failed */
+    FLOW_ARGUMENT,    /* an argument of a function or an option of a command is not valid */
+    FLOW_SPEC,        /* the model spec is not valid */
+    FLOW_DATA,        /* the data are not valid */
+    FLOW_IO,          /* a file cannot be read or written */
+    FLOW_FORMAT,      /* a file is damaged or not of the expected kind */
+    FLOW_NUMERIC,     /* the computation left the range of finite numbers */
+    FLOW_EXISTS,      /* the file exists already */
+    FLOW_INTERRUPTED, /* a signal stopped the work */
 } flow_status;
 
 enum { FLOW_ERROR_SIZE = 1024 };
 
 typedef struct flow_error {
     flow_status code;
-    char message[FLOW_ERROR_SIZE];
+    char message[FLOW_ERROR_SIZE]; /* cut off where it does not fit */
 } flow_error;
-
-/* A short constant description of a code; never NULL. */
-const char *flow_status_text(flow_status code);
 
 /* Fills *err (if not NULL) and returns `code`, so that a failing line reads `return flow_error_set(...)`. */
 flow_status flow_error_set(flow_error *err, flow_status code, const char *format, ...) FLOW_PRINTF(3, 4);
 flow_status flow_error_setv(flow_error *err, flow_status code, const char *format, va_list args) FLOW_PRINTF(3, 0);
 
-/* Puts context in front of the message already in *err and returns its code. */
-flow_status flow_error_prefix(flow_error *err, const char *format, ...) FLOW_PRINTF(2, 3);
+/* Puts text in front of the message that is in *err (if not NULL) and returns `code`, the code of the failure. With
+ * FLOW_OK it only returns, so that `return flow_error_prefix(err, status, ...)` ends a function. */
+flow_status flow_error_prefix(flow_error *err, flow_status code, const char *format, ...) FLOW_PRINTF(3, 4);
 
-/* The code and message of a failed allocation of `what`. */
+/* FLOW_MEMORY with the message that there is no memory for `what`. */
 flow_status flow_error_memory(flow_error *err, const char *what);
 
 #endif

@@ -54,9 +54,7 @@ flow_status flow_json_fail(const flow_json *at, flow_error *err, const char *for
     va_start(args, format);
     flow_status code = flow_error_setv(err, FLOW_SPEC, format, args);
     va_end(args);
-    if (at->path[0] != '\0')
-        flow_error_prefix(err, "%s: ", at->path);
-    return code;
+    return at->path[0] != '\0' ? flow_error_prefix(err, code, "%s: ", at->path) : code;
 }
 
 void flow_json_describe(char *out, size_t size, const flow_json *at)
@@ -184,8 +182,7 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
     flow_status status = check_document(&root, err);
     if (status != FLOW_OK) {
         cJSON_Delete(document);
-        flow_error_prefix(err, "%s: ", name);
-        return status;
+        return flow_error_prefix(err, status, "%s: ", name);
     }
     *out = document;
     return FLOW_OK;
@@ -282,9 +279,7 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
             put(at, key, index, value);
             flow_json root = flow_json_root(document);
             flow_status status = check_document(&root, err);
-            if (status != FLOW_OK)
-                flow_error_prefix(err, "\"%.80s\": ", assignment);
-            return status;
+            return flow_error_prefix(err, status, "\"%.80s\": ", assignment);
         }
         cJSON *next = index >= 0 ? cJSON_GetArrayItem(at, index) : cJSON_GetObjectItemCaseSensitive(at, key);
         if (next == NULL) {

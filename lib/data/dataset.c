@@ -229,7 +229,7 @@ static flow_status no_rows(const flow_dataset *data, const flow_position *start,
         if (status == FLOW_OK)
             status = flow_reader_read(data->reader, row, NULL, 1, &n_read, err);
         if (status == FLOW_DATA)
-            flow_error_prefix(err, "no row can be used, %lld were dropped, the first because of ",
+            flow_error_prefix(err, status, "no row can be used, %lld were dropped, the first because of ",
                               (long long)data->n_skipped);
         if (status != FLOW_OK)
             return status;

@@ -37,7 +37,7 @@ flow_status flow_hdf5_open_vector(flow_hdf5_layout *l, flow_reader *reader, cons
     if (status == FLOW_OK) {
         status = flow_hdf5_plan_blocks(l, 1, shape, err);
         if (status != FLOW_OK)
-            flow_error_prefix(err, "%s: ", reader->name);
+            flow_error_prefix(err, status, "%s: ", reader->name);
     }
     if (status == FLOW_OK)
         status = flow_hdf5_make_scratch(l, 1, err);
@@ -99,7 +99,7 @@ static flow_status open_column(flow_hdf5_layout *l, flow_reader *reader, hid_t g
     flow_hdf5_shape shape;
     flow_status status = flow_hdf5_shape_of(&shape, dataset, err);
     if (status != FLOW_OK) {
-        flow_error_prefix(err, "%s: the column \"%.80s\": ", reader->name, name);
+        flow_error_prefix(err, status, "%s: the column \"%.80s\": ", reader->name, name);
         return status;
     }
     if (!flow_hdf5_is_number(shape.type))
@@ -130,7 +130,7 @@ flow_status flow_hdf5_open_group(flow_hdf5_layout *l, flow_reader *reader, flow_
     l->read = read_columns;
     flow_status status = gather_datasets(&names, group, err);
     if (status != FLOW_OK)
-        flow_error_prefix(err, "%s: ", reader->name);
+        flow_error_prefix(err, status, "%s: ", reader->name);
     else if (names.n == 0)
         status = flow_error_set(err, FLOW_DATA, "%s: is a group without datasets in it; name a table below it, or the "
                                 "file alone to see what there is", reader->name);
@@ -154,7 +154,7 @@ flow_status flow_hdf5_open_group(flow_hdf5_layout *l, flow_reader *reader, flow_
     *shape = (flow_hdf5_shape){.rank = 1, .size = {length}, .type = H5T_FLOAT};
     status = flow_hdf5_plan_blocks(l, l->d, shape, err);
     if (status != FLOW_OK)
-        flow_error_prefix(err, "%s: ", reader->name);
+        flow_error_prefix(err, status, "%s: ", reader->name);
     else
         status = flow_hdf5_make_scratch(l, 1, err);
     return status;

@@ -205,7 +205,7 @@ static flow_status open_records(flow_hdf5_layout *l, flow_reader *reader, const 
     if (status == FLOW_OK) {
         status = flow_hdf5_plan_blocks(l, l->d, shape, err);
         if (status != FLOW_OK)
-            flow_error_prefix(err, "%s: ", reader->name);
+            flow_error_prefix(err, status, "%s: ", reader->name);
     }
     flow_hdf5_close_type(type);
     return status;
@@ -250,7 +250,7 @@ flow_status flow_hdf5_layout_open(flow_hdf5_layout *out, flow_reader *reader, hi
     } else if (type == H5I_DATASET) {
         status = flow_hdf5_shape_of(&shape, object, err);
         if (status != FLOW_OK)
-            flow_error_prefix(err, "%s: ", reader->name);
+            flow_error_prefix(err, status, "%s: ", reader->name);
         else if (shape.rank == 2 && flow_hdf5_is_number(shape.type))
             status = flow_hdf5_open_matrix(out, reader, &shape, options, err);
         else if (shape.rank == 1 && shape.type == H5T_COMPOUND)

@@ -96,7 +96,7 @@ flow_status flow_hdf5_open_matrix(flow_hdf5_layout *l, flow_reader *reader, cons
     if (status == FLOW_OK) {
         status = flow_hdf5_plan_blocks(l, l->width, shape, err);
         if (status != FLOW_OK)
-            flow_error_prefix(err, "%s: ", reader->name);
+            flow_error_prefix(err, status, "%s: ", reader->name);
     }
     bool as_stored = status == FLOW_OK && l->width == l->d;
     for (int i = 0; as_stored && i < l->d; i++)

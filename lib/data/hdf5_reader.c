@@ -28,7 +28,7 @@ static flow_status load(hdf5_reader *r, flow_error *err)
     flow_status status = flow_hdf5_layout_read(&r->layout, r->block, first, left < size ? left : size, err);
     flow_hdf5_restore(&hush);
     if (status != FLOW_OK) {
-        flow_error_prefix(err, "%s: ", r->common.name);
+        flow_error_prefix(err, status, "%s: ", r->common.name);
         return status;
     }
     r->block_first = first;

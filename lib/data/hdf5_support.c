@@ -247,6 +247,6 @@ done:
     flow_hdf5_close_type(type);
     flow_hdf5_close_space(space);
     if (status != FLOW_OK)
-        flow_error_prefix(err, "%s: the attribute \"columns\": ", where);
+        flow_error_prefix(err, status, "%s: the attribute \"columns\": ", where);
     return status;
 }

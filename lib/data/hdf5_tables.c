@@ -148,7 +148,7 @@ flow_status flow_hdf5_only_table(char **path, hid_t file, const char *name, flow
     listing list;
     flow_status status = list_file(&list, file, err);
     if (status != FLOW_OK) {
-        flow_error_prefix(err, "%s: ", name);
+        flow_error_prefix(err, status, "%s: ", name);
     } else if (list.tables.n == 1) {
         *path = flow_strdup(list.tables.at[0]);
         status = *path != NULL ? FLOW_OK : flow_error_memory(err, "a path");
@@ -183,7 +183,7 @@ flow_status flow_hdf5_no_table_at(hid_t file, const char *name, const char *path
     listing list;
     flow_status status = list_file(&list, file, err);
     if (status != FLOW_OK) {
-        flow_error_prefix(err, "%s: ", name);
+        flow_error_prefix(err, status, "%s: ", name);
     } else {
         const char *nearest = flow_nearest(path, (const char *const *)list.tables.at, list.tables.n);
         bool tables = list.tables.n > 0;

@@ -77,7 +77,7 @@ static flow_status configure_base(flow *f, uint64_t seed, flow_error *err)
     flow_status status = f->circular != NULL ? flow_circle_base(f, err) : FLOW_OK;
     if (status == FLOW_OK)
         status = f->base->configure(f->base_state, &site, &f->params, err);
-    return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "base: ");
+    return flow_error_prefix(err, status, "base: ");
 }
 
 static flow_status grow(void **list, int n, size_t size, flow_error *err)
@@ -163,8 +163,9 @@ static flow_status add_column(flow *f, const flow_column_type *type, flow_json *
         return status;
     status = type->configure(column->state, &site, &f->params, err);
     if (status != FLOW_OK)
-        return err == NULL || strstr(err->message, spec->path) != NULL ? status
-                                                                        : flow_error_prefix(err, "%s: ", spec->path);
+        return err == NULL || strstr(err->message, spec->path) != NULL
+                   ? status
+                   : flow_error_prefix(err, status, "%s: ", spec->path);
     f->n_discrete += type->n_discrete != NULL ? type->n_discrete(column->state, NULL) : 0;
     f->has_support = f->has_support || type->check_row != NULL;
     return type->mark_periods != NULL ? add_circles(f, type, column->state, err) : FLOW_OK;
@@ -200,7 +201,7 @@ static flow_status add_block(flow *f, const flow_block_type *type, const char *n
         type->carry(block->state, f->circular);
     /* errors that know their place in the spec name it themselves */
     if (status != FLOW_OK && err != NULL && strstr(err->message, spec->path) == NULL)
-        flow_error_prefix(err, "%s: ", spec->path);
+        flow_error_prefix(err, status, "%s: ", spec->path);
     return status;
 }
 

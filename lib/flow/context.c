@@ -47,7 +47,7 @@ static flow_status configure_embedding(flow_context *context, flow_json *json, f
     snprintf(params->prefix, sizeof params->prefix, "context/embedding/");
     status = flow_mlp_configure(&context->embedding, &options.net, context->n, context->n_features, NULL,
                                 FLOW_INIT_FAN_IN, params, err);
-    return status == FLOW_OK ? FLOW_OK : flow_error_prefix(err, "%s: ", json->path);
+    return flow_error_prefix(err, status, "%s: ", json->path);
 }
 
 flow_status flow_context_configure(flow_context *context, flow_json *embedding, int n, flow_params *params,

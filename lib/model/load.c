@@ -210,7 +210,7 @@ static flow_status read_contents(flow_model *model, hid_t file, flow_error *err)
 /* A sum that is right and contents that are not: another program, or another version, made them. */
 static flow_status explain(flow_error *err, const char *path, const char *program)
 {
-    flow_error_prefix(err, "%s: is not a model that this program can read: ", path);
+    flow_error_prefix(err, FLOW_FORMAT, "%s: is not a model that this program can read: ", path);
     if (err != NULL && program != NULL && strcmp(program, flow_program_version()) != 0) {
         size_t used = strlen(err->message);
         snprintf(err->message + used, sizeof err->message - used,
@@ -243,7 +243,7 @@ static flow_status load(flow_model **out, const char *path, flow_error *err)
     if (status == FLOW_FORMAT)
         status = explain(err, path, model->program_version);
     else if (status != FLOW_OK)
-        flow_error_prefix(err, "%s: ", path);
+        flow_error_prefix(err, status, "%s: ", path);
 done:
     if (file >= 0)
         H5Fclose(file);
@@ -386,7 +386,7 @@ flow_status flow_model_read_state(const flow_model *model, const flow_array *sta
     if (status == FLOW_OK)
         status = read_state(state, n_state, file, err);
     if (status != FLOW_OK)
-        flow_error_prefix(err, "%s: ", model->path);
+        flow_error_prefix(err, status, "%s: ", model->path);
 done:
     if (file >= 0)
         H5Fclose(file);

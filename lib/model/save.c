@@ -151,7 +151,7 @@ flow_status flow_model_save(const char *path, const flow_model_contents *content
     if (status == FLOW_OK)
         status = flow_h5_image_finish(&image, err);
     if (status != FLOW_OK) {
-        flow_error_prefix(err, "%s: ", path);
+        flow_error_prefix(err, status, "%s: ", path);
         goto done;
     }
     flow_head_seal(image.data, image.size);

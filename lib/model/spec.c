@@ -216,7 +216,7 @@ static flow_status make(flow_spec **out, cJSON *document, const char *source, co
     if (status == FLOW_OK && !cJSON_IsObject(document)) {
         flow_json root = flow_json_root(document);
         status = flow_spec_fail_expected(&root, err, "an object { ... }");
-        flow_error_prefix(err, "%s: ", source);
+        flow_error_prefix(err, status, "%s: ", source);
         goto done;
     }
     if (status == FLOW_OK)
@@ -230,7 +230,7 @@ static flow_status make(flow_spec **out, cJSON *document, const char *source, co
         goto done;
     status = read_top(spec, source, err);
     if (status == FLOW_SPEC)
-        flow_error_prefix(err, "%s: ", source);
+        flow_error_prefix(err, status, "%s: ", source);
 done:
     if (status == FLOW_OK)
         *out = spec;
