@@ -141,7 +141,8 @@ static void train(const char *blocks, const char *base)
     flow *f;
     flow_trainer *trainer;
     run r = {.what = text};
-    const flow_train_hooks hooks = {&r, see_epoch, see_step, see_warning, NULL};
+    const flow_train_hooks hooks = {
+        .context = &r, .on_epoch = see_epoch, .on_step = see_step, .on_warning = see_warning};
     if (flow_train_options_read(&options, &train_json, &err) != FLOW_OK ||
         flow_new(&f, &list, &base_json, D, 1, &err) != FLOW_OK ||
         flow_trainer_new(&trainer, f, &options, data, NULL, 1, 1, &err) != FLOW_OK ||
