@@ -249,7 +249,7 @@ static void check_gradient(const layer *l)
         flow_tape_vector(&tapes[t], 0, 3, v[t]);
         flow_tape_sums(&tapes[t], 3, 2, sums[t]);
     }
-    flow_tape_linear(NULL, &l->linear, x[0], g[0]); /* nobody wants it */
+    flow_tape_linear(NULL, &l->linear, x[0], g[0]); /* records nothing */
     real *gradient = new_array(n_weights), *again = new_array(n_weights);
     for (int n_tapes = 0; n_tapes <= TILES; n_tapes += TILES) {
         poison(gradient, n_weights);
@@ -305,6 +305,103 @@ static void masked_layers(void **state)
             check_backward(&l, 16);
             check_backward(&l, 112);
             check_gradient(&l);
+            layer_end(&l);
+        }
+    }
+}
+
+enum { PLACE_TILES = 3, MOST_PLACES = 40 };
+
+/* One layer at several places of several tiles. */
+typedef struct places {
+    int n_places, n[PLACE_TILES];
+    real *x[PLACE_TILES][MOST_PLACES], *g[PLACE_TILES][MOST_PLACES];
+    flow_record records[PLACE_TILES];
+    flow_tape tapes[PLACE_TILES];
+} places;
+
+static void places_start(places *p, const layer *l, int n_places, const int *n)
+{
+    *p = (places){.n_places = n_places};
+    for (int t = 0; t < PLACE_TILES; t++) {
+        p->n[t] = n[t];
+        p->tapes[t] = (flow_tape){.n = n[t], .capacity = 1, .records = &p->records[t]};
+        for (int i = 0; i < n_places; i++) {
+            p->x[t][i] = new_random((size_t)l->linear.n_in * (size_t)n[t], (uint32_t)(100 + t * MOST_PLACES + i));
+            p->g[t][i] = new_random((size_t)l->linear.n_out * (size_t)n[t], (uint32_t)(300 + t * MOST_PLACES + i));
+        }
+        flow_tape_linear_places(&p->tapes[t], &l->linear, n_places, (const real *const *)p->x[t],
+                                (const real *const *)p->g[t]);
+    }
+}
+
+static void places_end(places *p)
+{
+    for (int t = 0; t < PLACE_TILES; t++) {
+        for (int i = 0; i < p->n_places; i++) {
+            flow_free_aligned(p->x[t][i]);
+            flow_free_aligned(p->g[t][i]);
+        }
+    }
+}
+
+static void expect_sum_over_places(const places *p, const layer *l, const real *gradient)
+{
+    size_t n_weights = l->params.n_weights, n_in = (size_t)l->linear.n_in;
+    double *expected = calloc(n_weights + 1, sizeof *expected); /* zero behind masks and in the padding */
+    assert_non_null(expected);
+    for (int t = 0; t < PLACE_TILES; t++) {
+        size_t n = (size_t)p->n[t];
+        for (int i = 0; i < p->n_places; i++) {
+            for (size_t r = 0; r < (size_t)l->linear.n_out; r++) {
+                for (size_t j = 0; j < n; j++) {
+                    double g = (double)p->g[t][i][r * n + j];
+                    expected[l->linear.bias + r] += g;
+                    for (size_t c = 0; c < (size_t)l->extent[r]; c++)
+                        expected[l->linear.weight + r * n_in + c] += g * (double)p->x[t][i][c * n + j];
+                }
+            }
+        }
+    }
+    double tolerance = 20 * slack() * sqrt(1 + p->n_places);
+    for (size_t k = 0; k < n_weights; k++)
+        ASSERT_NEAR(gradient[k], expected[k], expected[k] == 0 ? 0 : tolerance);
+    free(expected);
+}
+
+static void layers_at_several_places(void **state)
+{
+    (void)state;
+    static const int shapes[][2] = {{1, 1}, {4, 70}, {12, 5}, {13, 20}, {70, 30}, {64, 64}, {0, 4}};
+    static const int rows[][PLACE_TILES] = {{32, 32, 32}, {128, 128, 16}, {48, 16, 112}};
+    static const int counts[] = {0, 1, 2, 9, MOST_PLACES};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+            layer l;
+            places p;
+            layer_start(&l, shapes[s][0], shapes[s][1], (s + k) % 2 == 0 ? MASK_NONE : MASK_RANDOM);
+            places_start(&p, &l, counts[k], rows[(s + k) % 3]);
+            size_t n_weights = l.params.n_weights, size = n_weights * sizeof(real);
+            real *gradient = new_array(n_weights), *again = new_array(n_weights);
+            poison(gradient, n_weights);
+            flow_tapes_gradient(p.tapes, PLACE_TILES, 1, n_weights, gradient);
+            expect_sum_over_places(&p, &l, gradient);
+            for (int n_threads = 2; n_threads <= 8; n_threads++) {
+                poison(again, n_weights);
+                flow_tapes_gradient(p.tapes, PLACE_TILES, n_threads, n_weights, again);
+                assert_memory_equal(again, gradient, size);
+            }
+            if (counts[k] == 1) { /* a single place is an ordinary layer, bit for bit */
+                for (int t = 0; t < PLACE_TILES; t++) {
+                    p.tapes[t].n_records = 0;
+                    flow_tape_linear(&p.tapes[t], &l.linear, p.x[t][0], p.g[t][0]);
+                }
+                flow_tapes_gradient(p.tapes, PLACE_TILES, 1, n_weights, again);
+                assert_memory_equal(again, gradient, size);
+            }
+            flow_free_aligned(gradient);
+            flow_free_aligned(again);
+            places_end(&p);
             layer_end(&l);
         }
     }
@@ -934,6 +1031,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masked_layers),
+        cmocka_unit_test(layers_at_several_places),
         cmocka_unit_test(panels_and_patches_cover),
         cmocka_unit_test(repeating_masks_are_skipped),
         cmocka_unit_test(activations),

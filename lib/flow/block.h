@@ -29,7 +29,7 @@
 #include "core/error.h"
 #include "core/option.h"
 #include "flow/noise.h"
-#include "nn/linear.h"
+#include "nn/tape.h"
 #include "nn/params.h"
 #include "num/real.h"
 

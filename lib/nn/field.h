@@ -32,7 +32,7 @@
 #define FLOW_NN_FIELD_H
 
 #include "core/option.h"
-#include "nn/linear.h"
+#include "nn/tape.h"
 #include "nn/smooth.h"
 
 enum {

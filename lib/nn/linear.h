@@ -1,4 +1,4 @@
-/* Linear layers over tiles, with masks as structure, and the tape that gathers the gradients of their weights.
+/* Linear layers over tiles, with masks as structure.
  *
  * Layout. A tile holds n rows of data; an activation of width w is stored (w, n): one line per unit, the data rows
  * running fastest. Then a panel of units, a prefix of the inputs and a single unit are all contiguous, biases and
@@ -9,11 +9,6 @@
  * a panel; masked weights are zero and stay zero. Where the prefixes repeat with a period, as in a last layer that
  * returns a plane of many dimensions for each of many parameters, the units of a panel are that period apart and all
  * see the same inputs: then nothing that is computed is behind the mask.
- *
- * Weight gradients. A backward records (input, output gradient) of every layer on the tape of its tile. When all tiles
- * of a batch are done, flow_tapes_gradient forms the products, a strip of FLOW_STRIP inputs of a layer at a time and
- * always adding the tiles in the same order: the result does not depend on the number of threads, and no thread needs a
- * copy of the gradient.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_LINEAR_H
@@ -26,10 +21,7 @@
 #include "nn/params.h"
 #include "num/real.h"
 
-enum {
-    FLOW_PANEL = 128, /* the most units in a panel: the activation finds in the cache what the product wrote */
-    FLOW_STRIP = 64   /* inputs whose gradients at the weights one thread forms */
-};
+enum { FLOW_PANEL = 128 }; /* the most units in a panel: the activation finds in the cache what the product wrote */
 
 /* Units first, first + stride, ..., `count` of them, and the inputs [0, depth) the widest of them sees. */
 typedef struct flow_panel {
@@ -77,35 +69,5 @@ void flow_linear_backward(const flow_linear *linear, const real *weights, int n,
 /* gx += W^T gpre over the units [first, last) alone; touches only inputs these units see. */
 void flow_linear_backward_units(const flow_linear *linear, const real *weights, int n, int first, int last,
                                 const real *gpre, real *gx);
-
-/* What one layer left behind on one tile. */
-typedef struct flow_record {
-    const flow_linear *linear; /* NULL: a plain vector of weights */
-    size_t offset;             /* of that vector */
-    int rows;                  /* its length */
-    const real *x;             /* (n_in, n), the layer's input */
-    const real *g;             /* (n_out, n), the gradient at W x + b; of a vector: (rows, n), or (rows) if summed */
-    bool summed;               /* a vector whose rows of data have been added up already */
-} flow_record;
-
-typedef struct flow_tape {
-    int n;          /* data rows in the tile, padding included */
-    int n_records, capacity;
-    flow_record *records; /* owned by whoever made the tape */
-} flow_tape;
-
-/* The arrays must stay untouched until flow_tapes_gradient; a layer is recorded at most once in a pass. A NULL tape is
- * allowed: nothing is recorded. */
-void flow_tape_linear(flow_tape *tape, const flow_linear *linear, const real *x, const real *g);
-void flow_tape_vector(flow_tape *tape, size_t offset, int rows, const real *g);
-/* The same for gradients (rows) that the caller has summed over the rows of data. */
-void flow_tape_sums(flow_tape *tape, size_t offset, int rows, const real *sums);
-
-/* gradient (n_weights) = the sum over all tiles and their rows. The tapes hold the same layers in the same order, as
- * they do when each went through the same flow. */
-void flow_tapes_gradient(const flow_tape *tapes, int n_tapes, int n_threads, size_t n_weights, real *gradient);
-
-/* The matrix products in this that record k, a layer's, stands for: adds them to the gradient. To measure them. */
-void flow_tapes_products(const flow_tape *tapes, int n_tapes, int k, real *gradient);
 
 #endif

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #include "core/option.h"
-#include "nn/linear.h"
+#include "nn/tape.h"
 
 enum { FLOW_WIDTH_MAX = 65536 };
 

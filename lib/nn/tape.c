@@ -1,68 +1,103 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "nn/tape.h"
+
 #include <assert.h>
 #include <string.h>
 
-#include "nn/linear.h"
 #include "num/gemm.h"
 #include "num/parallel.h"
 #include "num/reduce.h"
 
-static void record(flow_tape *tape, flow_record entry)
+/* ------------------------------------------------------------------ recording */
+
+static void tape_add(flow_tape *tape, flow_record record)
 {
     if (tape == NULL)
         return;
     assert(tape->n_records < tape->capacity);
-    tape->records[tape->n_records++] = entry;
+    tape->records[tape->n_records++] = record;
 }
 
 void flow_tape_linear(flow_tape *tape, const flow_linear *linear, const real *x, const real *g)
 {
-    record(tape, (flow_record){.linear = linear, .x = x, .g = g});
+    tape_add(tape, (flow_record){.linear = linear, .n_places = 1, .x = x, .g = g});
+}
+
+void flow_tape_linear_places(flow_tape *tape, const flow_linear *linear, int n_places, const real *const *xs,
+                             const real *const *gs)
+{
+    if (n_places == 1)
+        flow_tape_linear(tape, linear, xs[0], gs[0]);
+    else
+        tape_add(tape, (flow_record){.linear = linear, .n_places = n_places, .xs = xs, .gs = gs});
 }
 
 void flow_tape_vector(flow_tape *tape, size_t offset, int rows, const real *g)
 {
-    record(tape, (flow_record){.offset = offset, .rows = rows, .g = g});
+    tape_add(tape, (flow_record){.offset = offset, .rows = rows, .g = g});
 }
 
 void flow_tape_sums(flow_tape *tape, size_t offset, int rows, const real *sums)
 {
-    record(tape, (flow_record){.offset = offset, .rows = rows, .g = sums, .summed = true});
+    tape_add(tape, (flow_record){.offset = offset, .rows = rows, .g = sums, .summed = true});
 }
 
-static void add_vector(const flow_record *entry, int n, real *out)
-{
-    if (!entry->summed) {
-        flow_add_sums(entry->rows, n, entry->g, out);
-        return;
-    }
-    for (int r = 0; r < entry->rows; r++)
-        out[r] += entry->g[r];
-}
+/* ------------------------------------------------------------------ terms of a sum */
 
-typedef struct job {
+typedef struct tape_job {
     const flow_tape *tapes;
     int n_tapes;
     real *gradient;
-} job;
+} tape_job;
 
-static int n_strips(const flow_linear *linear)
+/* A layer at one place of one tile. */
+typedef struct tape_term {
+    int n;
+    const real *x, *g;
+} tape_term;
+
+static int n_terms(const tape_job *job, int k)
 {
-    return (linear->n_in + FLOW_STRIP - 1) / FLOW_STRIP;
+    return job->n_tapes * job->tapes[0].records[k].n_places;
 }
 
-/* A layer without inputs has biases still. */
-static int items_of(const flow_record *entry)
+/* Term i of record k: the places of the first tile come first. */
+static tape_term term_at(const tape_job *job, int k, int i)
 {
-    return entry->linear == NULL || entry->linear->n_in == 0 ? 1 : n_strips(entry->linear);
+    int n_places = job->tapes[0].records[k].n_places, place = i % n_places;
+    const flow_tape *tape = &job->tapes[i / n_places];
+    const flow_record *record = &tape->records[k];
+    assert(record->n_places == n_places);
+    if (n_places == 1)
+        return (tape_term){tape->n, record->x, record->g};
+    return (tape_term){tape->n, record->xs[place], record->gs[place]};
 }
+
+/* The most terms that one product sums: with FLOW_LANES rows each they fill two tiles. */
+enum { SUM_TILES = 2, SUM_TERMS = SUM_TILES * FLOW_TILE / FLOW_LANES };
+
+/* Finds the terms from term i on that one product sums: all have the same number of rows, and places share `rows` data
+ * rows. A layer of one place sums n_single terms. Returns their number. */
+static int terms_together(const tape_job *job, int k, int i, int n_single, int rows, tape_term *terms)
+{
+    terms[0] = term_at(job, k, i);
+    int n = terms[0].n, count = 1, most = job->tapes[0].records[k].n_places == 1 ? n_single : rows / n;
+    for (; count < most && i + count < n_terms(job, k); count++) {
+        terms[count] = term_at(job, k, i + count);
+        if (terms[count].n != n)
+            break;
+    }
+    return count;
+}
+
+/* ------------------------------------------------------------------ products */
 
 static int min(int a, int b)
 {
     return a < b ? a : b;
 }
 
-/* A product behind a mask fills the whole panel; what is masked must be zero again. */
+/* Sets to zero what the product of a panel has added behind the mask, among the inputs [from, to). */
 static void clear_masked(const flow_linear *linear, const flow_panel *panel, int from, int to, real *gradient)
 {
     for (int k = 0; linear->extent != NULL && k < panel->count; k++) {
@@ -73,56 +108,43 @@ static void clear_masked(const flow_linear *linear, const flow_panel *panel, int
     }
 }
 
-/* Tiles whose products are one sum. */
-enum { TILES = 2 };
-
-/* How many of the tiles from t on are summed together: all but the last one have the same number of rows. */
-static int tiles_together(const job *j, int t)
+/* The inputs [from, from + width) of a layer: adds the sum of g x' over `count` terms. */
+static void add_span(const flow_linear *linear, int from, int width, int count, const tape_term *terms, real *gradient)
 {
-    int count = 1;
-    while (count < TILES && t + count < j->n_tapes && j->tapes[t + count].n == j->tapes[t].n)
-        count++;
-    return count;
-}
-
-/* The inputs [from, from + width) of record k: the sum of g x' over `count` tiles from t on. */
-static void add_strip(const job *j, int k, int from, int width, int t, int count)
-{
-    const flow_linear *linear = j->tapes[0].records[k].linear;
-    int n = j->tapes[t].n;
-    real turned[TILES * FLOW_STRIP * FLOW_TILE]; /* (count, n, width) */
-    const real *x[TILES], *g[TILES];
+    int n = terms[0].n;
+    real transposed[SUM_TILES * FLOW_SPAN * FLOW_TILE]; /* (count, n, width) */
+    const real *x[SUM_TERMS], *g[SUM_TERMS];
     for (int i = 0; i < count; i++) {
-        x[i] = turned + i * n * width;
-        flow_transpose(width, n, j->tapes[t + i].records[k].x + (size_t)from * (size_t)n, n, turned + i * n * width,
-                       width);
+        x[i] = transposed + i * n * width;
+        flow_transpose(width, n, terms[i].x + (size_t)from * (size_t)n, n, transposed + i * n * width, width);
     }
     for (int p = 0; p < linear->n_panels; p++) {
         const flow_panel *panel = &linear->panels[p];
         if (panel->depth <= from)
             continue;
         for (int i = 0; i < count; i++)
-            g[i] = j->tapes[t + i].records[k].g + (size_t)panel->first * (size_t)n;
+            g[i] = terms[i].g + (size_t)panel->first * (size_t)n;
         size_t at = linear->weight + (size_t)panel->first * (size_t)linear->n_in + (size_t)from;
         flow_gemm_sum(false, count, panel->count, min(panel->depth - from, width), n, g, panel->stride * n, x, width, 1,
-                      j->gradient + at, panel->stride * linear->n_in);
+                      gradient + at, panel->stride * linear->n_in);
     }
 }
 
-static void add_wide(const job *j, int k, int strip)
+static void add_wide(const tape_job *job, int k, int span)
 {
-    const flow_linear *linear = j->tapes[0].records[k].linear;
-    int from = strip * FLOW_STRIP, width = min(linear->n_in - from, FLOW_STRIP);
-    for (int t = 0, count; t < j->n_tapes; t += count) {
-        count = tiles_together(j, t);
-        add_strip(j, k, from, width, t, count);
+    const flow_linear *linear = job->tapes[0].records[k].linear;
+    int from = span * FLOW_SPAN, width = min(linear->n_in - from, FLOW_SPAN);
+    tape_term terms[SUM_TERMS];
+    for (int i = 0, count; i < n_terms(job, k); i += count) {
+        count = terms_together(job, k, i, SUM_TILES, SUM_TILES * FLOW_TILE, terms);
+        add_span(linear, from, width, count, terms, job->gradient);
     }
     for (int p = 0; p < linear->n_panels; p++)
-        clear_masked(linear, &linear->panels[p], from, min(linear->panels[p].depth, from + width), j->gradient);
+        clear_masked(linear, &linear->panels[p], from, min(linear->panels[p].depth, from + width), job->gradient);
 }
 
-/* With few inputs their products are narrower than the vectors of the processor. Then it is x g' that is formed, whose
- * lines are as long as there are units, and g that is turned: FEW_UNITS at a time, which see about the same. */
+/* With few inputs, rows of g x' are shorter than the vectors of the processor. Then x g' is formed, whose rows are as
+ * long as there are units, and g is transposed: FEW_UNITS units at a time, which see about the same inputs. */
 enum { FEW_INPUTS = 12, FEW_UNITS = 64 };
 
 static int live_inputs(const flow_linear *linear, int unit)
@@ -130,68 +152,94 @@ static int live_inputs(const flow_linear *linear, int unit)
     return linear->extent != NULL ? linear->extent[unit] : linear->n_in;
 }
 
-static void add_narrow_units(const job *j, int k, int first, int units)
+static void add_narrow_units(const tape_job *job, int k, int first, int units)
 {
-    const flow_linear *linear = j->tapes[0].records[k].linear;
-    real turned[FEW_UNITS * FLOW_TILE], sums[FEW_INPUTS * FEW_UNITS]; /* (n, units); (depth, units) */
+    const flow_linear *linear = job->tapes[0].records[k].linear;
+    real transposed[FEW_UNITS * FLOW_TILE], sums[FEW_INPUTS * FEW_UNITS]; /* (count, n, units); (depth, units) */
+    tape_term terms[SUM_TERMS];
+    const real *x[SUM_TERMS], *g[SUM_TERMS];
     int depth = 0;
     for (int unit = first; unit < first + units; unit++)
         depth = live_inputs(linear, unit) > depth ? live_inputs(linear, unit) : depth;
-    assert(j->n_tapes > 0); /* which the analyzer cannot know */
-    for (int t = 0; t < j->n_tapes; t++) {
-        const flow_record *entry = &j->tapes[t].records[k];
-        int n = j->tapes[t].n;
-        flow_transpose(units, n, entry->g + (size_t)first * (size_t)n, n, turned, units);
-        flow_gemm(false, false, depth, units, n, entry->x, n, turned, units, t > 0, sums, units);
+    assert(n_terms(job, k) > 0); /* then `sums` is set */
+    for (int i = 0, count; i < n_terms(job, k); i += count) {
+        count = terms_together(job, k, i, 1, FLOW_TILE, terms);
+        int n = terms[0].n;
+        for (int c = 0; c < count; c++) {
+            x[c] = terms[c].x;
+            g[c] = transposed + c * n * units;
+            flow_transpose(units, n, terms[c].g + (size_t)first * (size_t)n, n, transposed + c * n * units, units);
+        }
+        flow_gemm_sum(false, count, depth, units, n, x, n, g, units, i > 0, sums, units);
     }
-    real *gw = j->gradient + linear->weight + (size_t)first * (size_t)linear->n_in;
+    real *gw = job->gradient + linear->weight + (size_t)first * (size_t)linear->n_in;
     for (int p = 0; p < units; p++, gw += linear->n_in)
         for (int i = 0; i < live_inputs(linear, first + p); i++)
             gw[i] += sums[i * units + p];
 }
 
-static void add_products(const job *j, int k, int strip)
+static void add_products(const tape_job *job, int k, int span)
 {
-    const flow_linear *linear = j->tapes[0].records[k].linear;
+    const flow_linear *linear = job->tapes[0].records[k].linear;
+    if (n_terms(job, k) == 0)
+        return;
     if (linear->n_in > FEW_INPUTS) {
-        add_wide(j, k, strip);
+        add_wide(job, k, span);
         return;
     }
     for (int first = 0; first < linear->n_out; first += FEW_UNITS)
-        add_narrow_units(j, k, first, min(linear->n_out - first, FEW_UNITS));
+        add_narrow_units(job, k, first, min(linear->n_out - first, FEW_UNITS));
 }
 
-static void add_biases(const job *j, int k)
+static void add_biases(const tape_job *job, int k)
 {
-    const flow_linear *linear = j->tapes[0].records[k].linear;
-    for (int t = 0; t < j->n_tapes; t++)
-        flow_add_sums(linear->n_out, j->tapes[t].n, j->tapes[t].records[k].g, j->gradient + linear->bias);
+    const flow_linear *linear = job->tapes[0].records[k].linear;
+    for (int i = 0; i < n_terms(job, k); i++) {
+        tape_term term = term_at(job, k, i);
+        flow_add_sums(linear->n_out, term.n, term.g, job->gradient + linear->bias);
+    }
 }
 
-void flow_tapes_products(const flow_tape *tapes, int n_tapes, int k, real *gradient)
+static void add_vector(const flow_record *record, int n, real *out)
 {
-    job j = {tapes, n_tapes, gradient};
-    for (int strip = 0; strip < n_strips(tapes[0].records[k].linear); strip++)
-        add_products(&j, k, strip);
-}
-
-static void add_item(void *context, int item, int thread)
-{
-    (void)thread;
-    const job *j = context;
-    int k = j->tapes[0].n_records - 1; /* from what was recorded last, which may be in the cache still */
-    while (item >= items_of(&j->tapes[0].records[k]))
-        item -= items_of(&j->tapes[0].records[k--]);
-    const flow_record *first = &j->tapes[0].records[k];
-    if (first->linear != NULL) {
-        if (first->linear->n_in > 0)
-            add_products(j, k, item);
-        if (first->linear->has_bias && item == 0)
-            add_biases(j, k);
+    if (!record->summed) {
+        flow_add_sums(record->rows, n, record->g, out);
         return;
     }
-    for (int t = 0; t < j->n_tapes; t++)
-        add_vector(&j->tapes[t].records[k], j->tapes[t].n, j->gradient + first->offset);
+    for (int r = 0; r < record->rows; r++)
+        out[r] += record->g[r];
+}
+
+/* ------------------------------------------------------------------ tasks */
+
+static int n_spans(const flow_linear *linear)
+{
+    return (linear->n_in + FLOW_SPAN - 1) / FLOW_SPAN;
+}
+
+/* A layer without inputs has biases all the same. */
+static int n_tasks(const flow_record *record)
+{
+    return record->linear == NULL || record->linear->n_in == 0 ? 1 : n_spans(record->linear);
+}
+
+static void tape_task(void *context, int item, int thread)
+{
+    (void)thread;
+    const tape_job *job = context;
+    int k = job->tapes[0].n_records - 1; /* the last records may still be in the cache */
+    while (item >= n_tasks(&job->tapes[0].records[k]))
+        item -= n_tasks(&job->tapes[0].records[k--]);
+    const flow_record *first = &job->tapes[0].records[k];
+    if (first->linear != NULL) {
+        if (first->linear->n_in > 0)
+            add_products(job, k, item);
+        if (first->linear->has_bias && item == 0)
+            add_biases(job, k);
+        return;
+    }
+    for (int t = 0; t < job->n_tapes; t++)
+        add_vector(&job->tapes[t].records[k], job->tapes[t].n, job->gradient + first->offset);
 }
 
 void flow_tapes_gradient(const flow_tape *tapes, int n_tapes, int n_threads, size_t n_weights, real *gradient)
@@ -201,7 +249,14 @@ void flow_tapes_gradient(const flow_tape *tapes, int n_tapes, int n_threads, siz
         return;
     int n_items = 0;
     for (int k = 0; k < tapes[0].n_records; k++)
-        n_items += items_of(&tapes[0].records[k]);
-    job j = {tapes, n_tapes, gradient};
-    flow_parallel_for(n_items, n_threads, add_item, &j);
+        n_items += n_tasks(&tapes[0].records[k]);
+    tape_job job = {tapes, n_tapes, gradient};
+    flow_parallel_for(n_items, n_threads, tape_task, &job);
+}
+
+void flow_tapes_products(const flow_tape *tapes, int n_tapes, int k, real *gradient)
+{
+    tape_job job = {tapes, n_tapes, gradient};
+    for (int span = 0; span < n_spans(tapes[0].records[k].linear); span++)
+        add_products(&job, k, span);
 }

@@ -14,7 +14,7 @@
 #ifndef FLOW_NN_TRIANGLE_H
 #define FLOW_NN_TRIANGLE_H
 
-#include "nn/linear.h"
+#include "nn/tape.h"
 
 typedef struct flow_triangle {
     flow_linear strict; /* A */

@@ -1,7 +1,7 @@
 /* Training: stochastic gradient steps on an objective, until the held-out likelihood stops improving.
  *
  * Everything is reproducible from the seed, for any number of threads: the order of the rows is a function of (seed,
- * epoch), a step's gradient does not depend on the threads (nn/linear.h), and all that a run knows is in its state, so
+ * epoch), a step's gradient does not depend on the threads (nn/tape.h), and all that a run knows is in its state, so
  * that a run that was stopped after any step and restored goes on bit for bit as if it had never stopped.
  *
  * The trainer sees no files: it reports through hooks, and its state is a list of named arrays for others to store.
