@@ -26,6 +26,7 @@
 #include "num/parallel.h"
 #include "num/rng.h"
 #include "num/vecmath.h"
+#include "num/vecmath_table.h"
 
 static const bool is_double = sizeof(real) == sizeof(double);
 
@@ -279,11 +280,6 @@ static void gsl_generator(void **state)
 }
 
 /* ------------------------------------------------------------------ elementwise kernels */
-
-extern const flow_vecmath flow_vecmath_base;
-#if defined(__x86_64__)
-extern const flow_vecmath flow_vecmath_avx2, flow_vecmath_avx512;
-#endif
 
 /* The tables this processor can run, the one the program uses last. */
 static int tables(const flow_vecmath *out[3])

@@ -3,10 +3,7 @@
 
 #include <assert.h>
 
-extern const flow_vecmath flow_vecmath_base;
-#if defined(__x86_64__)
-extern const flow_vecmath flow_vecmath_avx2, flow_vecmath_avx512;
-#endif
+#include "num/vecmath_table.h"
 
 static const flow_vecmath *kernels(void)
 {

@@ -39,20 +39,4 @@ void flow_vec_normals(size_t n, real *u, real *v);
 /* "AVX-512", "AVX2", "baseline". */
 const char *flow_vec_name(void);
 
-/* The table behind the functions above; one instance per instruction set. */
-typedef struct flow_vecmath {
-    const char *name;
-    void (*exp)(size_t n, const real *x, real *y);
-    void (*log)(size_t n, const real *x, real *y);
-    void (*log1p)(size_t n, const real *x, real *y);
-    void (*tanh)(size_t n, const real *x, real *y);
-    void (*sigmoid)(size_t n, const real *x, real *y);
-    void (*elu)(size_t n, const real *x, real *y);
-    void (*softplus)(size_t n, const real *x, real *y);
-    void (*softmax)(int k, size_t n, real *x, size_t stride);
-    void (*mills)(size_t n, const real *x, real *y);
-    void (*normal_tail)(size_t n, const real *x, real *y);
-    void (*normals)(size_t n, real *u, real *v);
-} flow_vecmath;
-
 #endif

@@ -9,7 +9,7 @@
 #include <sleef.h>
 #include <string.h>
 
-#include "num/vecmath.h"
+#include "num/vecmath_table.h"
 
 typedef real vector __attribute__((vector_size(VECTOR_BYTES), may_alias));
 #ifdef FLOW_DOUBLE
