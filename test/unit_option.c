@@ -29,7 +29,7 @@ static const flow_option table[] = {
     {"count", FLOW_OPTION_INT, offsetof(options, count), "128", 1, 1000, NULL, NULL, "a count"},
     {"rate", FLOW_OPTION_NUMBER, offsetof(options, rate), "0.5", 0, INFINITY, NULL, NULL, "a rate"},
     {"free", FLOW_OPTION_NUMBER, offsetof(options, free), NULL, -1, 1, NULL, NULL, "without a default"},
-    {"choice", FLOW_OPTION_CHOICE, offsetof(options, choice), "\"tanh\"", 0, 0, words, NULL, "a word"},
+    {"choice", FLOW_OPTION_WORD, offsetof(options, choice), "\"tanh\"", 0, 0, words, NULL, "a word"},
     {"text", FLOW_OPTION_TEXT, offsetof(options, text), NULL, 0, 0, NULL, NULL, "a text"},
     {"list", FLOW_OPTION_INTS, offsetof(options, list), "[3, 4]", 1, 64, NULL, NULL, "a list"},
     {"json", FLOW_OPTION_JSON, offsetof(options, json), NULL, 0, 0, NULL, "thing", "anything"},

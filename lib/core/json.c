@@ -288,6 +288,12 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
                 return flow_error_memory(err, "a value of the spec");
             put(at, key, index, next);
         }
+        if (cJSON_IsString(next)) { /* a word that a key is set in: "nsf" stands for {"type": "nsf"} */
+            flow_json word = cursor(next);
+            flow_status status = flow_json_expand(&word, "type", err);
+            if (status != FLOW_OK)
+                return status;
+        }
         at = next;
     }
 }
@@ -305,6 +311,19 @@ void flow_json_replace(flow_json *at, cJSON *with)
     with->valuestring = old.valuestring;
     with->child = old.child;
     cJSON_Delete(with);
+}
+
+flow_status flow_json_expand(flow_json *at, const char *key, flow_error *err)
+{
+    if (!cJSON_IsString(at->node))
+        return FLOW_OK;
+    cJSON *object = cJSON_CreateObject();
+    if (object == NULL || cJSON_AddStringToObject(object, key, at->node->valuestring) == NULL) {
+        cJSON_Delete(object);
+        return flow_error_memory(err, "a spec");
+    }
+    flow_json_replace(at, object);
+    return FLOW_OK;
 }
 
 /* Puts the exact digits in the place of every number. */

@@ -32,12 +32,16 @@ flow_json flow_json_member(const flow_json *object, const char *key);
 flow_json flow_json_element(const flow_json *array, int index);
 
 /* Sets one value from "train.epochs=5" or "flow[1].hidden=[64,64]". The value is JSON; what is not valid JSON is taken
- * as a string, so that quotes are not needed on a command line. Objects on the way are made when missing. */
+ * as a string, so that quotes are not needed on a command line. Objects on the way are made when missing, and a word
+ * there becomes an object: "nsf" becomes {"type": "nsf"}. */
 flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error *err);
 
 /* Puts `with` (taken over) in the place of the value at `at`, under the same key: "affine" becomes {"type": "affine",
  * ...}. */
 void flow_json_replace(flow_json *at, cJSON *with);
+
+/* "affine" becomes {KEY: "affine"}; what is no text stays as it is. */
+flow_status flow_json_expand(flow_json *at, const char *key, flow_error *err);
 
 /* The document as indented text, owned by the caller (free); NULL when memory is out. Numbers read back as the very
  * same doubles, which cJSON_Print does not promise: it is content with a relative 2^-52, and a seed of 16 digits would

@@ -1,9 +1,12 @@
-/* Option tables: one table per kind of JSON object drives reading, range checks, defaults, help and the schema.
+/* Option tables: what a JSON object of a spec may contain, as data.
  *
- * A struct that is filled from JSON has a const table of flow_option, one row per key, each with the offset of the
- * member it fills. flow_options_read refuses unknown keys, wrong types and values out of range with their JSON path,
- * and writes the default of every absent key into the JSON, so that a document that has been read is fully resolved
- * and means the same to a later version with other defaults.
+ * A plain struct of options has a const table of flow_option, one row per key, each with the offset of the member that
+ * it fills. The table drives reading (core/read.h), the JSON Schema (core/schema.h) and the tables of docs/spec.md. The
+ * code that uses the options sees the struct alone: a C program may fill it by hand, or start from the defaults
+ * (flow_options_default in core/read.h).
+ *
+ * Where a spec names one of several types, a word or {"type": word, ...}, the struct has a flow_choice, and the row
+ * names the table of types, a flow_choices.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CORE_OPTION_H
@@ -14,52 +17,139 @@
 #include <stdint.h>
 
 #include "core/error.h"
-#include "core/json.h"
 
-enum { FLOW_LIST_MAX = 32 };
+typedef struct flow_option flow_option;
+typedef struct flow_choices flow_choices;
 
+/* What every kind of type of this program begins with, as member `info`: blocks, univariates, optimizers, ... */
+typedef struct flow_type_info {
+    const char *name; /* the word in a spec, and part of the names in a model file */
+    const char *help; /* one line */
+    const flow_option *options; /* the table of its options */
+    size_t options_size;        /* of the struct that they fill */
+    /* key, JSON text, key, JSON text, ..., NULL: defaults of this type that replace those of the table; or NULL. */
+    const char *const *defaults;
+    bool repeats; /* takes the key "repeat" as well: how many of it, one after the other */
+} flow_type_info;
+
+/* One of several types with its options. The options are const for their user; whose memory they are, the owner of the
+ * choice says (for a spec: the arena of the spec). */
+typedef struct flow_choice {
+    const flow_type_info *type; /* the `info` of its type; NULL: nothing was chosen */
+    const void *options;        /* type->options_size bytes */
+    int64_t repeat;             /* 1 or more; 1 for types that do not repeat */
+} flow_choice;
+
+typedef struct flow_choice_list {
+    int n;
+    const flow_choice *at; /* (n) */
+} flow_choice_list;
+
+/* A set of types to choose from. */
+struct flow_choices {
+    const char *definition; /* its name in the JSON Schema, such as "univariate" */
+    const char *what;       /* for messages: "a univariate" */
+    const flow_type_info *const *types; /* NULL-terminated */
+};
+
+enum { FLOW_LIST_MAX = 32, FLOW_REPEAT_MAX = 1024, FLOW_CHOICES_MAX = 1024 };
+
+/* A short list of whole numbers, by value. */
 typedef struct flow_int_list {
     int n;
     int at[FLOW_LIST_MAX];
 } flow_int_list;
 
+typedef struct flow_text_list {
+    int n;
+    const char *const *at; /* (n); NULL when absent */
+} flow_text_list;
+
+/* A word, or a list of whole numbers of any length. */
+typedef struct flow_word_or_ints {
+    int word;      /* the index in `words`; -1: a list */
+    int n;
+    const int *at; /* (n) */
+} flow_word_or_ints;
+
+/* A text, or a number. */
+typedef struct flow_text_or_number {
+    const char *text; /* NULL: a number, or absent */
+    double number;    /* 0 when absent or a text */
+} flow_text_or_number;
+
+/* Objects with the same options under keys of the user's own. */
+typedef struct flow_option_map {
+    int n;
+    const char *const *keys; /* (n) */
+    const void *values;      /* n structs of the row's `size` */
+} flow_option_map;
+
 typedef enum flow_option_kind {
-    FLOW_OPTION_FLAG,    /* bool */
-    FLOW_OPTION_INT,     /* int64_t */
-    FLOW_OPTION_NUMBER,  /* double */
-    FLOW_OPTION_CHOICE,  /* int: the index in `choices` */
-    FLOW_OPTION_TEXT,    /* const char *, borrowed from the document; NULL when absent or null */
-    FLOW_OPTION_INTS,    /* flow_int_list */
-    FLOW_OPTION_JSON     /* flow_json, borrowed: somebody else reads it (see `refers`) */
+    FLOW_OPTION_FLAG,           /* bool */
+    FLOW_OPTION_INT,            /* int64_t */
+    FLOW_OPTION_NUMBER,         /* double */
+    FLOW_OPTION_WORD,           /* int: the index in `words` */
+    FLOW_OPTION_TEXT,           /* const char *; NULL when absent or null; never empty */
+    FLOW_OPTION_INTS,           /* flow_int_list */
+    FLOW_OPTION_TEXTS,          /* flow_text_list: 1 to `most` different texts, none of them empty */
+    FLOW_OPTION_WORD_OR_INTS,   /* flow_word_or_ints */
+    FLOW_OPTION_TEXT_OR_NUMBER, /* flow_text_or_number; the number lies between `least` and `most`, both exclusive */
+    FLOW_OPTION_CHOICE,         /* flow_choice of `choices` */
+    FLOW_OPTION_CHOICE_LIST,    /* flow_choice_list of `choices`; NULL: of the choices that the object is one of */
+    FLOW_OPTION_OBJECT,         /* const void *: a struct of `table` and `size`; NULL when absent */
+    FLOW_OPTION_MAP,            /* flow_option_map of `table` and `size` */
+    FLOW_OPTION_INTO,           /* fills no member: the value belongs to this key of the object under the key `into` */
+    FLOW_OPTION_JSON            /* flow_json: old, being replaced */
 } flow_option_kind;
 
-/* `fallback` is JSON text ("128", "\"relu\"", "[128, 128]"); NULL: the key has no default and stays absent (a number
- * then keeps the value the caller put there); FLOW_REQUIRED: absence is an error. */
+/* `fallback` is JSON text ("128", "\"relu\"", "[128, 128]"); NULL: the key has no default and stays absent (the member
+ * then keeps what `initial` says); FLOW_REQUIRED: absence is an error. */
 #define FLOW_REQUIRED ((const char *)"")
 
-typedef struct flow_option {
+struct flow_option {
     const char *key;
     flow_option_kind kind;
     size_t offset;
     const char *fallback;
     double least, most;         /* INT, NUMBER and the elements of INTS; both inclusive */
-    const char *const *choices; /* CHOICE: NULL-terminated */
-    const char *refers;         /* JSON: the name of a definition in the schema; NULL: anything */
+    const char *const *words;   /* WORD, WORD_OR_INTS: NULL-terminated */
+    const char *refers;         /* JSON: old, being replaced */
     const char *help;           /* one line */
-} flow_option;
+    const flow_choices *choices;
+    const flow_option *table;   /* OBJECT, MAP */
+    size_t size;                /* OBJECT, MAP: of the struct */
+    const char *definition;     /* OBJECT, MAP: its name in the JSON Schema; NULL: written out in place */
+    const char *short_for;      /* OBJECT: a text stands for an object with this key; NULL: it does not */
+    const char *into;           /* INTO */
+    bool absent_is_nan;         /* NUMBER without a fallback: NAN when absent; otherwise 0 */
+    bool may_change;            /* another value does not make it another training: --resume accepts it */
+};
 
 /* The last row of a table. */
 #define FLOW_OPTIONS_END {.key = NULL}
 
-/* Fills the struct at `out` from `object`, which must be a JSON object. `also` (NULL-terminated, may be NULL) are keys
- * that somebody else reads, such as "type". FLOW_SPEC with the path for whatever does not fit. */
-flow_status flow_options_read(void *out, const flow_option *table, flow_json *object, const char *const *also,
-                              flow_error *err);
+/* Whether the key must be there. By its contents, since each source may have its own copy of the text. */
+static inline bool flow_option_is_required(const flow_option *option)
+{
+    return option->fallback != NULL && option->fallback[0] == '\0';
+}
 
-/* Writes the JSON text `value` under `key` of `object` if the key is absent. */
-flow_status flow_option_default(flow_json *object, const char *key, const char *value, flow_error *err);
+/* The row of a key; NULL when the table has none. */
+const flow_option *flow_option_find(const flow_option *table, const char *key);
 
-/* The table as the "properties" of a JSON Schema object; the caller owns the result, NULL when memory is out. */
-cJSON *flow_options_schema(const flow_option *table);
+/* The type of that name; NULL when there is none. */
+const flow_type_info *flow_choices_find(const flow_choices *choices, const char *name);
+
+/* FLOW_SPEC for an option whose value does not fit its surroundings, from code that sees no document: `key` is its path
+ * within the object, such as "order" or "columns.mass". flow_option_locate then puts the object's path in front:
+ * "flow[2].order: message". Of any other error it makes "flow[2]: message". It returns `code`. */
+flow_status flow_option_fail(flow_error *err, const char *key, const char *format, ...) FLOW_PRINTF(3, 4);
+flow_status flow_option_locate(flow_error *err, flow_status code, const char *path);
+
+/* The default of a key where `type` has defaults of its own; NULL: none. `type` may be NULL. */
+const char *flow_option_fallback(const flow_option *option, const flow_type_info *type);
+
+#include "core/option_old.h"
 
 #endif

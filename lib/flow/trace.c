@@ -13,8 +13,8 @@ static const char *const probe_names[] = {"rademacher", "gaussian", NULL};
 static const flow_option exact[] = {FLOW_OPTIONS_END};
 
 static const flow_option hutchinson[] = {
-    {.key = "probe", .kind = FLOW_OPTION_CHOICE, .offset = offsetof(flow_trace, probe), .fallback = "\"rademacher\"",
-     .choices = probe_names, .help = "entries of a probe: signs, or normal numbers, which are noisier"},
+    {.key = "probe", .kind = FLOW_OPTION_WORD, .offset = offsetof(flow_trace, probe), .fallback = "\"rademacher\"",
+     .words = probe_names, .help = "entries of a probe: signs, or normal numbers, which are noisier"},
     {.key = "exact_up_to", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_trace, exact_up_to), .fallback = "64",
      .least = 0, .most = 65536,
      .help = "dimensions up to which evaluations take the exact trace where it has no closed form, too"},

@@ -34,10 +34,10 @@ typedef struct flow_net_options {
      .most = FLOW_WIDTH_MAX,                                                                                       \
      .help = "widths of the hidden layers of the network"},                                                        \
         {.key = "activation",                                                                                      \
-         .kind = FLOW_OPTION_CHOICE,                                                                               \
+         .kind = FLOW_OPTION_WORD,                                                                               \
          .offset = offsetof(type, member.activation),                                                              \
          .fallback = "\"relu\"",                                                                                   \
-         .choices = flow_activation_names,                                                                         \
+         .words = flow_activation_names,                                                                         \
          .help = "activation of the hidden layers"},                                                               \
     {                                                                                                              \
         .key = "residual", .kind = FLOW_OPTION_FLAG, .offset = offsetof(type, member.residual), .fallback = "false", \

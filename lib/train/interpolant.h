@@ -40,17 +40,17 @@ typedef struct flow_interpolant_options {
 
 #define FLOW_INTERPOLANT_OPTIONS                                                                                     \
     {.key = "coupling",                                                                                              \
-     .kind = FLOW_OPTION_CHOICE,                                                                                     \
+     .kind = FLOW_OPTION_WORD,                                                                                     \
      .offset = offsetof(flow_interpolant_options, coupling),                                                         \
      .fallback = "\"independent\"",                                                                                  \
-     .choices = flow_coupling_names,                                                                                 \
+     .words = flow_coupling_names,                                                                                 \
      .help = "which draw of the base a row goes with: any, or within each 128 rows of a batch those that make the "  \
              "sum of squared distances least"},                                                                      \
     {.key = "times",                                                                                                 \
-     .kind = FLOW_OPTION_CHOICE,                                                                                     \
+     .kind = FLOW_OPTION_WORD,                                                                                     \
      .offset = offsetof(flow_interpolant_options, times),                                                            \
      .fallback = "\"uniform\"",                                                                                      \
-     .choices = flow_times_names,                                                                                    \
+     .words = flow_times_names,                                                                                    \
      .help = "times along the paths: near_data draws more of them at the data, where errors cost most likelihood"}
 
 extern const char *const flow_coupling_names[], *const flow_times_names[];

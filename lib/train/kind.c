@@ -26,7 +26,7 @@ static flow_status read_type(int *index, const flow_json *json, const flow_kind 
     const char *names[KINDS_MAX + 1] = {NULL};
     for (int k = 0; k < n && k < KINDS_MAX; k++)
         names[k] = kinds[k].type;
-    const flow_option table[] = {{.key = "type", .kind = FLOW_OPTION_CHOICE, .choices = names}, FLOW_OPTIONS_END};
+    const flow_option table[] = {{.key = "type", .kind = FLOW_OPTION_WORD, .words = names}, FLOW_OPTIONS_END};
     flow_json alone = *json;
     alone.node = cJSON_CreateObject();
     cJSON *type = cJSON_GetObjectItemCaseSensitive(json->node, "type");

@@ -12,10 +12,10 @@ enum { ORDER_ALTERNATE, ORDER_NATURAL, ORDER_REVERSE, ORDER_RANDOM };
 
 const flow_option flow_autoregressive_options[] = {
     {.key = "order",
-     .kind = FLOW_OPTION_CHOICE,
+     .kind = FLOW_OPTION_WORD,
      .offset = offsetof(flow_autoregressive, order),
      .fallback = "\"alternate\"",
-     .choices = orders,
+     .words = orders,
      .help = "order of the dimensions; alternate: natural, reversed, natural, ... over the repeats"},
     {.key = "univariate",
      .kind = FLOW_OPTION_JSON,

@@ -45,10 +45,10 @@ enum { MASK_ALTERNATE, MASK_HALF };
 
 static const flow_option options[] = {
     {.key = "mask",
-     .kind = FLOW_OPTION_CHOICE,
+     .kind = FLOW_OPTION_WORD,
      .offset = offsetof(coupling, mask),
      .fallback = "\"alternate\"",
-     .choices = masks,
+     .words = masks,
      .help = "which dimensions pass unchanged: every other one, or the first half"},
     {.key = "flip",
      .kind = FLOW_OPTION_FLAG,

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/read_value.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+
+flow_status flow_read_expected(const flow_json *at, const char *expected, flow_error *err)
+{
+    char found[80];
+    flow_json_describe(found, sizeof found, at);
+    return flow_json_fail(at, err, "expected %s, found %s", expected, found);
+}
+
+static flow_status read_range(const flow_json *at, const flow_option *option, double value, flow_error *err)
+{
+    if (value >= option->least && value <= option->most)
+        return FLOW_OK;
+    char found[FLOW_NUMBER_SIZE], least[FLOW_NUMBER_SIZE], most[FLOW_NUMBER_SIZE];
+    flow_number_print(found, value);
+    flow_number_print(least, option->least);
+    flow_number_print(most, option->most);
+    if (isinf(option->most) || (option->most >= 9e15 && value < option->least))
+        return flow_json_fail(at, err, "%s is out of range; allowed is %s or more", found, least);
+    return flow_json_fail(at, err, "%s is out of range; allowed is %s to %s", found, least, most);
+}
+
+flow_status flow_read_whole(int64_t *out, const flow_json *at, const flow_option *option, flow_error *err)
+{
+    if (!cJSON_IsNumber(at->node))
+        return flow_read_expected(at, "a whole number", err);
+    double value = at->node->valuedouble;
+    flow_status status = read_range(at, option, value, err);
+    if (status != FLOW_OK)
+        return status;
+    if (value != floor(value) || fabs(value) > 9007199254740992.0)
+        return flow_read_expected(at, "a whole number", err);
+    *out = (int64_t)value;
+    return FLOW_OK;
+}
+
+static flow_status read_word(int *out, const flow_json *at, const char *const *words, flow_error *err)
+{
+    if (!cJSON_IsString(at->node))
+        return flow_read_expected(at, "one of the words", err);
+    int n = 0;
+    for (; words[n] != NULL; n++) {
+        if (strcmp(words[n], at->node->valuestring) == 0) {
+            *out = n;
+            return FLOW_OK;
+        }
+    }
+    flow_text list = {0};
+    for (int i = 0; i < n; i++)
+        flow_text_add(&list, "%s\"%s\"", i == 0 ? "" : i + 1 == n ? " or " : ", ", words[i]);
+    const char *nearest = flow_nearest(at->node->valuestring, words, n);
+    flow_status status = flow_json_fail(at, err, "found \"%.60s\", allowed is %s%s%s%s", at->node->valuestring,
+                                        list.data != NULL ? list.data : "", nearest != NULL ? "; did you mean \"" : "",
+                                        nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+    flow_text_free(&list);
+    return status;
+}
+
+static flow_status read_ints(flow_int_list *out, const flow_json *at, const flow_option *option, flow_error *err)
+{
+    if (!cJSON_IsArray(at->node))
+        return flow_read_expected(at, "a list of whole numbers", err);
+    int n = cJSON_GetArraySize(at->node);
+    if (n > FLOW_LIST_MAX)
+        return flow_json_fail(at, err, "%d elements, at most %d are allowed", n, FLOW_LIST_MAX);
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < n && status == FLOW_OK; i++) {
+        flow_json element = flow_json_element(at, i);
+        int64_t value = 0;
+        status = flow_read_whole(&value, &element, option, err);
+        out->at[i] = (int)value;
+    }
+    out->n = n;
+    return status;
+}
+
+static flow_status read_word_or_ints(flow_word_or_ints *out, const flow_json *at, const flow_option *option,
+                                     flow_arena *arena, flow_error *err)
+{
+    if (!cJSON_IsArray(at->node))
+        return read_word(&out->word, at, option->words, err);
+    int n = cJSON_GetArraySize(at->node), i = 0;
+    int *values = flow_arena_take(arena, (size_t)n, sizeof *values);
+    if (values == NULL)
+        return flow_error_memory(err, at->path);
+    /* the list may be long: one walk along it, and paths are made for messages alone */
+    for (const cJSON *node = at->node->child; node != NULL; node = node->next, i++) {
+        double value = cJSON_IsNumber(node) ? node->valuedouble : NAN;
+        if (value >= option->least && value <= option->most && value == floor(value)) {
+            values[i] = (int)value;
+            continue;
+        }
+        flow_json element = flow_json_element(at, i);
+        int64_t ignored;
+        flow_status status = flow_read_whole(&ignored, &element, option, err);
+        return status != FLOW_OK ? status : flow_read_expected(&element, "a whole number", err);
+    }
+    *out = (flow_word_or_ints){.word = -1, .n = n, .at = values};
+    return FLOW_OK;
+}
+
+static flow_status read_text(const char **out, const flow_json *at, flow_arena *arena, flow_error *err)
+{
+    if (!cJSON_IsString(at->node))
+        return flow_read_expected(at, "a text", err);
+    if (at->node->valuestring[0] == '\0')
+        return flow_json_fail(at, err, "the text is empty; name something or leave the key out");
+    *out = flow_arena_text(arena, at->node->valuestring);
+    return *out != NULL ? FLOW_OK : flow_error_memory(err, at->path);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static flow_status read_refuse_twice(const flow_json *at, const char *const *texts, size_t n, flow_error *err)
+{
+    const char **sorted = malloc(n * sizeof *sorted);
+    if (sorted == NULL)
+        return flow_error_memory(err, at->path);
+    memcpy(sorted, texts, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare_texts);
+    flow_status status = FLOW_OK;
+    for (size_t i = 1; i < n && status == FLOW_OK; i++)
+        if (strcmp(sorted[i - 1], sorted[i]) == 0)
+            status = flow_json_fail(at, err, "\"%.60s\" is listed twice", sorted[i]);
+    free(sorted);
+    return status;
+}
+
+static flow_status read_texts(flow_text_list *out, const flow_json *at, const flow_option *option,
+                              flow_arena *arena, flow_error *err)
+{
+    if (!cJSON_IsArray(at->node))
+        return flow_read_expected(at, "a list of texts such as [\"mass\", \"energy\"]", err);
+    int n = cJSON_GetArraySize(at->node), i = 0;
+    if (n < 1 || n > option->most)
+        return flow_json_fail(at, err, "%d elements; allowed are 1 to %.0f, or leave the key out", n, option->most);
+    const char **texts = flow_arena_take(arena, (size_t)n, sizeof *texts);
+    if (texts == NULL)
+        return flow_error_memory(err, at->path);
+    for (const cJSON *node = at->node->child; node != NULL; node = node->next, i++) {
+        if (!cJSON_IsString(node) || node->valuestring[0] == '\0') {
+            flow_json element = flow_json_element(at, i);
+            return flow_read_expected(&element, "a text", err);
+        }
+        texts[i] = flow_arena_text(arena, node->valuestring);
+        if (texts[i] == NULL)
+            return flow_error_memory(err, at->path);
+    }
+    *out = (flow_text_list){.n = n, .at = texts};
+    return read_refuse_twice(at, texts, (size_t)n, err);
+}
+
+static flow_status read_text_or_number(flow_text_or_number *out, const flow_json *at, const flow_option *option,
+                                       flow_arena *arena, flow_error *err)
+{
+    if (!cJSON_IsNumber(at->node))
+        return cJSON_IsString(at->node) ? read_text(&out->text, at, arena, err)
+                                        : flow_read_expected(at, "a text or a number", err);
+    out->number = at->node->valuedouble;
+    if (out->number > option->least && out->number < option->most)
+        return FLOW_OK;
+    char found[FLOW_NUMBER_SIZE], least[FLOW_NUMBER_SIZE], most[FLOW_NUMBER_SIZE];
+    flow_number_print(found, out->number);
+    flow_number_print(least, option->least);
+    flow_number_print(most, option->most);
+    return flow_json_fail(at, err, "%s is out of range; a number is between %s and %s here", found, least, most);
+}
+
+flow_status flow_read_value(void *out, const flow_option *option, const flow_json *at, flow_arena *arena,
+                            flow_error *err)
+{
+    switch (option->kind) {
+    case FLOW_OPTION_FLAG:
+        *(bool *)out = cJSON_IsTrue(at->node);
+        return cJSON_IsBool(at->node) ? FLOW_OK : flow_read_expected(at, "true or false", err);
+    case FLOW_OPTION_INT:
+        return flow_read_whole(out, at, option, err);
+    case FLOW_OPTION_NUMBER:
+        if (!cJSON_IsNumber(at->node))
+            return flow_read_expected(at, "a number", err);
+        *(double *)out = at->node->valuedouble;
+        return read_range(at, option, at->node->valuedouble, err);
+    case FLOW_OPTION_WORD:
+        return read_word(out, at, option->words, err);
+    case FLOW_OPTION_TEXT:
+        return read_text(out, at, arena, err);
+    case FLOW_OPTION_INTS:
+        return read_ints(out, at, option, err);
+    case FLOW_OPTION_TEXTS:
+        return read_texts(out, at, option, arena, err);
+    case FLOW_OPTION_WORD_OR_INTS:
+        return read_word_or_ints(out, at, option, arena, err);
+    case FLOW_OPTION_TEXT_OR_NUMBER:
+        return read_text_or_number(out, at, option, arena, err);
+    default:
+        return FLOW_OK;
+    }
+}
