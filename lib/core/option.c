@@ -35,13 +35,12 @@ flow_status flow_option_fail(flow_error *err, const char *key, const char *forma
     va_start(args, format);
     flow_error_setv(err, FLOW_SPEC, format, args);
     va_end(args);
-    flow_error_prefix(err, ".%s: ", key);
-    return FLOW_SPEC;
+    return flow_error_prefix(err, FLOW_SPEC, ".%s: ", key);
 }
 
 flow_status flow_option_locate(flow_error *err, flow_status code, const char *path)
 {
     if (err != NULL && path[0] != '\0')
-        flow_error_prefix(err, err->message[0] == '.' ? "%s" : "%s: ", path);
+        flow_error_prefix(err, code, err->message[0] == '.' ? "%s" : "%s: ", path);
     return code;
 }
