@@ -25,14 +25,22 @@ typedef struct options {
 static const char *const words[] = {"relu", "tanh", "silu", NULL};
 
 static const flow_option table[] = {
-    {"flag", FLOW_OPTION_FLAG, offsetof(options, flag), "true", 0, 0, NULL, NULL, "a flag"},
-    {"count", FLOW_OPTION_INT, offsetof(options, count), "128", 1, 1000, NULL, NULL, "a count"},
-    {"rate", FLOW_OPTION_NUMBER, offsetof(options, rate), "0.5", 0, INFINITY, NULL, NULL, "a rate"},
-    {"free", FLOW_OPTION_NUMBER, offsetof(options, free), NULL, -1, 1, NULL, NULL, "without a default"},
-    {"choice", FLOW_OPTION_WORD, offsetof(options, choice), "\"tanh\"", 0, 0, words, NULL, "a word"},
-    {"text", FLOW_OPTION_TEXT, offsetof(options, text), NULL, 0, 0, NULL, NULL, "a text"},
-    {"list", FLOW_OPTION_INTS, offsetof(options, list), "[3, 4]", 1, 64, NULL, NULL, "a list"},
-    {"json", FLOW_OPTION_JSON, offsetof(options, json), NULL, 0, 0, NULL, "thing", "anything"},
+    {.key = "flag", .kind = FLOW_OPTION_FLAG, .offset = offsetof(options, flag), .fallback = "true",
+     .help = "a flag"},
+    {.key = "count", .kind = FLOW_OPTION_INT, .offset = offsetof(options, count), .fallback = "128", .least = 1, .most = 1000,
+     .help = "a count"},
+    {.key = "rate", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(options, rate), .fallback = "0.5", .least = 0, .most = INFINITY,
+     .help = "a rate"},
+    {.key = "free", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(options, free), .least = -1, .most = 1,
+     .help = "without a default"},
+    {.key = "choice", .kind = FLOW_OPTION_WORD, .offset = offsetof(options, choice), .fallback = "\"tanh\"", .words = words,
+     .help = "a word"},
+    {.key = "text", .kind = FLOW_OPTION_TEXT, .offset = offsetof(options, text),
+     .help = "a text"},
+    {.key = "list", .kind = FLOW_OPTION_INTS, .offset = offsetof(options, list), .fallback = "[3, 4]", .least = 1, .most = 64,
+     .help = "a list"},
+    {.key = "json", .kind = FLOW_OPTION_JSON, .offset = offsetof(options, json), .refers = "thing",
+     .help = "anything"},
     FLOW_OPTIONS_END,
 };
 
@@ -138,7 +146,8 @@ static void test_required_keys(void **state)
 {
     (void)state;
     const flow_option required[] = {
-        {"count", FLOW_OPTION_INT, 0, FLOW_REQUIRED, 1, 9, NULL, NULL, "how many there are"},
+        {.key = "count", .kind = FLOW_OPTION_INT, .offset = 0, .fallback = FLOW_REQUIRED, .least = 1, .most = 9,
+     .help = "how many there are"},
         FLOW_OPTIONS_END,
     };
     cJSON *document = cJSON_CreateObject();
