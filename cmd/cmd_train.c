@@ -156,7 +156,7 @@ static bool should_stop(void *context)
 {
     enum { SAVE_EVERY = 300 }; /* seconds */
     train_run *run = context;
-    if (!stop_asked() && train_clock() - run->saved > SAVE_EVERY && train_save_is_due(run))
+    if (!stop_asked() && flow_seconds() - run->saved > SAVE_EVERY && train_save_is_due(run))
         run->save_status = train_save(run, &run->save_error);
     return stop_asked() || run->save_status != FLOW_OK;
 }
@@ -249,7 +249,7 @@ static flow_status train(train_run *run, flow_error *err)
 {
     const flow_train_hooks hooks = {run, on_epoch, on_step, on_warning, should_stop, run->profile};
     flow_error later = {0};
-    run->saved = train_clock();
+    run->saved = flow_seconds();
     run->outcome = "running";
     flow_status status = flow_trainer_run(run->trainer, &hooks, err);
     console_clear(run->con);

@@ -14,6 +14,7 @@
 #define FLOW_CMD_TRAIN_H
 
 #include "command.h"
+#include "core/clock.h"
 #include "model/model.h"
 #include "plan.h"
 #include "train/draws.h"
@@ -100,8 +101,5 @@ void train_show_start(const train_run *run);
 void train_show_step(train_run *run, const flow_progress *progress);
 void train_show_epoch(train_run *run, const flow_epoch *epoch);
 flow_status train_show_end(const train_run *run, flow_error *err);
-
-/* Seconds of a clock that never goes back. */
-double train_clock(void);
 
 #endif

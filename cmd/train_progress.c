@@ -80,7 +80,7 @@ void train_show_step(train_run *run, const flow_progress *progress)
     run->progress = *progress;
     if (!run->con->terminal || run->con->quiet)
         return;
-    double now = train_clock();
+    double now = flow_seconds();
     if (now - run->shown < 0.1)
         return;
     run->shown = now;

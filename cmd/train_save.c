@@ -12,13 +12,6 @@
 #include "train.h"
 #include "version.h"
 
-double train_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* ---- provenance ---- */
 
 /* A word as a shell would read it back. */
@@ -126,7 +119,7 @@ cJSON *train_summary(const train_run *run)
 
 flow_status train_save(train_run *run, flow_error *err)
 {
-    double began = train_clock();
+    double began = flow_seconds();
     flow_model_contents contents = {
         .spec = run->p.spec,
         .f = flow_trainer_best_flow(run->trainer),
@@ -143,7 +136,7 @@ flow_status train_save(train_run *run, flow_error *err)
     flow_status status = flow_model_save(run->output, &contents, err);
     cJSON_Delete(from);
     cJSON_Delete(summary);
-    run->saved = train_clock();
+    run->saved = flow_seconds();
     run->save_cost = run->saved - began;
     return status;
 }
@@ -160,5 +153,5 @@ bool train_is_news(const train_run *run)
 
 bool train_save_is_due(const train_run *run)
 {
-    return train_clock() - run->saved >= 20 * run->save_cost;
+    return flow_seconds() - run->saved >= 20 * run->save_cost;
 }

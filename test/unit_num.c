@@ -27,8 +27,112 @@
 #include "num/rng.h"
 #include "num/vecmath.h"
 #include "num/vecmath_table.h"
+#include "num/vector.h"
 
 static const bool is_double = sizeof(real) == sizeof(double);
+
+/* ------------------------------------------------------------------ arithmetic on arrays */
+
+enum { VECTOR_MOST = 300, N_VECTOR_FUNCTIONS = 8 };
+
+/* Function number k on arrays, and what it gives for one element. `first` is a[0]. */
+static void vector_apply(int k, size_t count, const real *a, const real *b, real *out)
+{
+    switch (k) {
+    case 0:
+        flow_vec_sum(count, a, b, out);
+        break;
+    case 1:
+        flow_vec_add(count, a, out);
+        break;
+    case 2:
+        flow_vec_add_value(count, a[0], out);
+        break;
+    case 3:
+        flow_vec_multiply(count, a, b, out);
+        break;
+    case 4:
+        flow_vec_multiply_add(count, a, b, out);
+        break;
+    case 5:
+        flow_vec_scale(count, (real)0.3, a, out);
+        break;
+    case 6:
+        flow_vec_add_multiple(count, (real)0.3, a, out);
+        break;
+    default:
+        flow_vec_add_product(count, (real)0.3, a, b, out);
+        break;
+    }
+}
+
+static real vector_element(int k, real first, real a, real b, real out)
+{
+    const real values[N_VECTOR_FUNCTIONS] = {
+        a + b, out + a, out + first, a * b, out + a * b, (real)0.3 * a, out + (real)0.3 * a, out + (real)0.3 * a * b,
+    };
+    return values[k];
+}
+
+/* Element by element, to the bit, for any count and where the output is an input. */
+static void arithmetic_on_arrays(void **state)
+{
+    (void)state;
+    static const size_t counts[] = {0, 1, 7, 16, 33, 100, VECTOR_MOST};
+    real a[VECTOR_MOST], b[VECTOR_MOST], before[VECTOR_MOST], out[VECTOR_MOST];
+    for (size_t i = 0; i < VECTOR_MOST; i++) {
+        a[i] = (real)flow_rng_uniform(5, FLOW_STREAM_OTHER, i, 0) - (real)0.5;
+        b[i] = (real)flow_rng_uniform(5, FLOW_STREAM_OTHER, i, 1) - (real)0.5;
+        before[i] = (real)flow_rng_uniform(5, FLOW_STREAM_OTHER, i, 2);
+    }
+    for (int k = 0; k < N_VECTOR_FUNCTIONS; k++) {
+        for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+            memcpy(out, before, sizeof out);
+            vector_apply(k, counts[c], a, b, out);
+            for (size_t i = 0; i < VECTOR_MOST; i++) {
+                real expected = i < counts[c] ? vector_element(k, a[0], a[i], b[i], before[i]) : before[i];
+                assert_memory_equal(&out[i], &expected, sizeof expected);
+            }
+            memcpy(out, a, sizeof out);
+            vector_apply(k, counts[c], k == 2 ? a : out, b, out);
+            for (size_t i = 0; i < VECTOR_MOST; i++) {
+                real expected = i < counts[c] ? vector_element(k, a[0], a[i], b[i], a[i]) : a[i];
+                assert_memory_equal(&out[i], &expected, sizeof expected);
+            }
+        }
+    }
+}
+
+static void arithmetic_on_rows(void **state)
+{
+    (void)state;
+    enum { M = 5, N = 32 };
+    real a[M * N], b[M * N], out[M * N], sum[N], chosen[3 * N], back[M * N];
+    for (int k = 0; k < M * N; k++) {
+        a[k] = (real)(k % 13 - 6);
+        b[k] = (real)(k % 7 - 3);
+        back[k] = -1;
+    }
+    flow_rows_multiply(M, N, a, b, out);
+    for (int k = 0; k < M * N; k++)
+        ASSERT_NEAR(out[k], a[k % N] * b[k], 0);
+    for (int j = 0; j < N; j++)
+        sum[j] = 1;
+    flow_rows_add_products(M, N, a, b, sum);
+    for (int j = 0; j < N; j++) {
+        real expected = 1;
+        for (int i = 0; i < M; i++)
+            expected += a[i * N + j] * b[i * N + j];
+        ASSERT_NEAR(sum[j], expected, 0);
+    }
+    static const int rows[] = {3, 0, 4};
+    flow_rows_gather(3, rows, N, a, chosen);
+    flow_rows_scatter(3, rows, N, chosen, back);
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < N; j++)
+            ASSERT_NEAR(back[i * N + j], i == 1 || i == 2 ? -1 : a[i * N + j], 0);
+    assert_memory_equal(chosen, a + 3 * N, N * sizeof *chosen);
+}
 
 /* ------------------------------------------------------------------ random numbers */
 
@@ -792,6 +896,8 @@ static void unit_of_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arithmetic_on_arrays),
+        cmocka_unit_test(arithmetic_on_rows),
         cmocka_unit_test(philox_known_answers),
         cmocka_unit_test(uniforms_lie_inside),
         cmocka_unit_test(places_differ),

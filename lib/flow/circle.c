@@ -8,6 +8,7 @@
 
 #include "core/memory.h"
 #include "num/rng.h"
+#include "num/vector.h"
 
 flow_status flow_circle_univariate(flow_univariate *out, const flow_json *lines, flow_error *err)
 {
@@ -116,18 +117,6 @@ static flow_pass pass_within(const mixed *m, const flow_pass *pass, work *w)
     return within;
 }
 
-static void gather(const mixed *m, int n, const real *z, real *lines)
-{
-    for (size_t k = 0; k < (size_t)m->n_lines; k++)
-        memcpy(lines + k * (size_t)n, z + (size_t)m->lines[k] * (size_t)n, (size_t)n * sizeof *z);
-}
-
-static void scatter(const mixed *m, int n, const real *lines, real *z)
-{
-    for (size_t k = 0; k < (size_t)m->n_lines; k++)
-        memcpy(z + (size_t)m->lines[k] * (size_t)n, lines + k * (size_t)n, (size_t)n * sizeof *z);
-}
-
 static void log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
 {
     const mixed *m = self;
@@ -137,7 +126,7 @@ static void log_density(const void *self, const flow_pass *pass, const real *z, 
         logp[j] -= (m->dim - m->n_lines) * log(2 * FLOW_PI);
     if (m->n_lines == 0)
         return;
-    gather(m, pass->n, z, w.z);
+    flow_rows_gather(m->n_lines, m->lines, pass->n, z, w.z);
     m->type->log_density(m->state, &within, w.z, logp);
 }
 
@@ -151,7 +140,7 @@ static void backward(const void *self, const flow_pass *pass, const real *z, con
     if (m->n_lines == 0)
         return;
     m->type->backward(m->state, &within, w.z, glogp, w.gz);
-    scatter(m, pass->n, w.gz, gz);
+    flow_rows_scatter(m->n_lines, m->lines, pass->n, w.gz, gz);
 }
 
 static void sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
@@ -163,7 +152,7 @@ static void sample(const void *self, const flow_pass *pass, uint64_t seed, uint6
     const flow_pass within = pass_within(m, pass, &w);
     if (m->n_lines > 0) {
         m->type->sample(m->state, &within, seed, first_row, temperature, w.z);
-        scatter(m, n, w.z, z);
+        flow_rows_scatter(m->n_lines, m->lines, n, w.z, z);
     }
     for (int i = 0; i < m->dim; i++) {
         for (int j = 0; j < n && m->circular[i]; j++) {
@@ -181,7 +170,7 @@ static flow_status fit(const void *self, flow_params *params, real *weights, int
     real *lines = malloc((size_t)m->n_lines * (size_t)n * sizeof *lines);
     if (lines == NULL)
         return flow_error_memory(err, "the base");
-    gather(m, n, z, lines);
+    flow_rows_gather(m->n_lines, m->lines, n, z, lines);
     flow_status status = m->type->fit(m->state, params, weights, n, lines, err);
     free(lines);
     return status;

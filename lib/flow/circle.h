@@ -33,6 +33,5 @@ flow_status flow_circle_base(flow *f, flow_error *err);
 /* a - b for two values of one column or latent: the way round a circle that is shorter. period 0: no circle. */
 double flow_circle_difference(double a, double b, double period);
 
-#define FLOW_PI 3.14159265358979323846
 
 #endif

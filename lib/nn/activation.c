@@ -5,19 +5,13 @@
 
 #include "num/simd.h"
 #include "num/vecmath.h"
+#include "num/vector.h"
 
 const char *const flow_activation_names[] = {"relu", "tanh", "elu", "silu", NULL};
 
 bool flow_activation_keeps_input(flow_activation kind)
 {
     return kind == FLOW_ACTIVATION_SILU;
-}
-
-FLOW_MULTIVERSION
-static void add_bias(int n, real bias, real *y)
-{
-    for (int j = 0; j < n; j++)
-        y[j] += bias;
 }
 
 FLOW_MULTIVERSION
@@ -29,13 +23,6 @@ static void add_bias_relu(int n, real bias, const real *pre, real *y)
     }
 }
 
-FLOW_MULTIVERSION
-static void multiply(int n, const real *a, real *y)
-{
-    for (int j = 0; j < n; j++)
-        y[j] *= a[j];
-}
-
 void flow_activation_apply(flow_activation kind, int rows, int n, const real *bias, real *pre, real *y)
 {
     for (int r = 0; r < rows; r++) {
@@ -44,7 +31,7 @@ void flow_activation_apply(flow_activation kind, int rows, int n, const real *bi
             add_bias_relu(n, bias[r], in, out);
             continue;
         }
-        add_bias(n, bias[r], in);
+        flow_vec_add_value((size_t)n, bias[r], in);
         switch (kind) {
         case FLOW_ACTIVATION_TANH:
             flow_vec_tanh((size_t)n, in, out);
@@ -54,7 +41,7 @@ void flow_activation_apply(flow_activation kind, int rows, int n, const real *bi
             break;
         case FLOW_ACTIVATION_SILU:
             flow_vec_sigmoid((size_t)n, in, out);
-            multiply(n, in, out);
+            flow_vec_multiply((size_t)n, out, in, out);
             break;
         case FLOW_ACTIVATION_RELU:
         case FLOW_ACTIVATION_NONE:

@@ -8,9 +8,9 @@
 
 #include "core/memory.h"
 #include "nn/field_impl.h"
-#include "nn/lines.h"
 #include "num/gemm.h"
 #include "num/reduce.h"
+#include "num/vector.h"
 
 const char *const flow_field_network_names[] = {"mlp", "concatsquash", NULL};
 
@@ -258,7 +258,7 @@ static void make_input(const flow_field_tile *tile, const real *at, real *input)
 {
     size_t n = (size_t)tile->n, moved = (size_t)tile->field->dim * n;
     memcpy(input, at, moved * sizeof *at);
-    flow_lines_scale(n, tile->end, at + moved, input + moved);
+    flow_vec_scale(n, tile->end, at + moved, input + moved);
     flow_field_fill_times(tile->field, tile->n, input + moved);
 }
 
@@ -267,7 +267,7 @@ static void add_kinetic(const flow_field_tile *tile, const flow_field_slot *slot
 {
     size_t n = (size_t)tile->n;
     for (size_t i = 0; i < (size_t)tile->field->dim; i++)
-        flow_lines_add_product(n, tile->field->kinetic, slot->f + i * n, slot->f + i * n, penalty);
+        flow_vec_add_product(n, tile->field->kinetic, slot->f + i * n, slot->f + i * n, penalty);
 }
 
 static bool counts_motion(const flow_field_tile *tile)
@@ -290,9 +290,9 @@ void flow_field_apply(flow_field_tile *tile, int slot_at, bool keeps, const real
             flow_field_tangents_apply(tile, slot, integrands);
         if (counts_motion(tile))
             add_kinetic(tile, slot, integrands + n);
-        flow_lines_scale(wanted, tile->end, integrands, integrands);
+        flow_vec_scale(wanted, tile->end, integrands, integrands);
     }
-    flow_lines_scale(count, tile->end, slot->f, f);
+    flow_vec_scale(count, tile->end, slot->f, f);
 }
 
 /* ------------------------------------------------------------------ gradients */
@@ -359,14 +359,14 @@ void flow_field_backward(flow_field_tile *tile, int slot_at, const real *gf, con
     const flow_field_slot *slot = &tile->slots[slot_at];
     size_t n = (size_t)tile->n;
     real *g = tile->g[field->n_hidden];
-    flow_lines_scale((size_t)field->dim * n, tile->end, gf, g);
+    flow_vec_scale((size_t)field->dim * n, tile->end, gf, g);
     for (int l = 0; flow_field_has_gates(field) && l <= field->n_hidden; l++)
         memset(tile->ggate[l], 0, flow_field_size(tile, l) * sizeof(real));
     if (gintegrands != NULL) {
-        flow_lines_scale((size_t)(1 + tile->plan.penalises) * n, tile->end, gintegrands, tile->gintegrands);
+        flow_vec_scale((size_t)(1 + tile->plan.penalises) * n, tile->end, gintegrands, tile->gintegrands);
         integrands_backward(tile, slot, sums);
         for (size_t i = 0; counts_motion(tile) && i < (size_t)field->dim; i++)
-            flow_lines_add_product(n, 2 * field->kinetic, tile->gintegrands + n, slot->f + i * n, g + i * n);
+            flow_vec_add_product(n, 2 * field->kinetic, tile->gintegrands + n, slot->f + i * n, g + i * n);
         if (counts_motion(tile) && field->trains_time)
             add_kinetic(tile, slot, tile->integrands + n);
     }

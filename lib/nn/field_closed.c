@@ -1,9 +1,9 @@
 /* The trace of networks with one or two hidden layers, in closed form. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "nn/field_impl.h"
-#include "nn/lines.h"
 #include "num/gemm.h"
 #include "num/reduce.h"
+#include "num/vector.h"
 
 /* The matrices that M is made of, and their numbers of units. */
 typedef struct ends {
@@ -31,7 +31,7 @@ void flow_field_closed_start(flow_field_tile *tile)
     if (field->n_hidden == 2) {
         flow_gemm(true, true, e.w1, e.w0, field->dim, e.w_last, e.last->n_in, e.w_first, e.first->n_in, 0, tile->outer,
                   e.w0);
-        flow_lines_multiply((size_t)e.w1 * (size_t)e.w0, tile->weights + field->layers[1].weight, tile->outer,
+        flow_vec_multiply((size_t)e.w1 * (size_t)e.w0, tile->weights + field->layers[1].weight, tile->outer,
                             tile->cross);
         return;
     }
@@ -55,9 +55,9 @@ static void mix(flow_field_tile *tile, const flow_field_slot *slot, const ends *
 static void add_mixed(const flow_field_tile *tile, const flow_field_slot *slot, real *trace)
 {
     if (tile->field->n_hidden == 1)
-        flow_lines_add((size_t)tile->n, tile->mixed, trace);
+        flow_vec_add((size_t)tile->n, tile->mixed, trace);
     else
-        flow_lines_sum_products(flow_field_width(tile->field, 1), tile->n, tile->mixed, slot->first[1], trace);
+        flow_rows_add_products(flow_field_width(tile->field, 1), tile->n, tile->mixed, slot->first[1], trace);
 }
 
 void flow_field_closed_apply(flow_field_tile *tile, const flow_field_slot *slot, real *trace)
@@ -77,8 +77,8 @@ void flow_field_closed_backward(flow_field_tile *tile, const flow_field_slot *sl
     if (tile->field->trains_time)
         add_mixed(tile, slot, tile->integrands);
     if (tile->field->n_hidden == 2) {
-        flow_lines_multiply_each(e.w1, n, gtrace, tile->mixed, tile->gfirst[1]);
-        flow_lines_multiply_each(e.w1, n, gtrace, slot->first[1], tile->mixed);
+        flow_rows_multiply(e.w1, n, gtrace, tile->mixed, tile->gfirst[1]);
+        flow_rows_multiply(e.w1, n, gtrace, slot->first[1], tile->mixed);
         gmixed = tile->mixed;
     }
     if (sums)
@@ -94,8 +94,8 @@ void flow_field_closed_finish(flow_field_tile *tile)
     real *g_first = tile->layers[0].weight, *g_last = tile->layers[field->n_hidden].weight;
     if (field->n_hidden == 2) {
         size_t count = (size_t)e.w1 * (size_t)e.w0;
-        flow_lines_multiply_add(count, tile->gcross, tile->outer, tile->layers[1].weight);
-        flow_lines_multiply(count, tile->gcross, tile->weights + field->layers[1].weight, tile->gcross);
+        flow_vec_multiply_add(count, tile->gcross, tile->outer, tile->layers[1].weight);
+        flow_vec_multiply(count, tile->gcross, tile->weights + field->layers[1].weight, tile->gcross);
         flow_gemm(true, true, field->dim, e.w1, e.w0, e.w_first, e.first->n_in, tile->gcross, e.w0, 1, g_last,
                   e.last->n_in);
         flow_gemm(true, true, e.w0, field->dim, e.w1, tile->gcross, e.w0, e.w_last, e.last->n_in, 1, g_first,

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "nn/field_impl.h"
-#include "nn/lines.h"
 #include "num/gemm.h"
 #include "num/reduce.h"
+#include "num/vector.h"
 
 /* Tangents [first, first + count), which go through the layers together: arrays (w, count, n). */
 typedef struct batch {
@@ -66,7 +66,7 @@ static real share_of(const flow_field_tile *tile)
 static void make_slopes(flow_field_tile *tile, const flow_field_slot *slot)
 {
     for (int l = 0; flow_field_has_gates(tile->field) && l < tile->field->n_hidden; l++)
-        flow_lines_multiply(flow_field_size(tile, l), slot->gate[l], slot->first[l], tile->slope[l]);
+        flow_vec_multiply(flow_field_size(tile, l), slot->gate[l], slot->first[l], tile->slope[l]);
 }
 
 static const real *slope_of(const flow_field_tile *tile, const flow_field_slot *slot, int l)
@@ -81,7 +81,7 @@ static void start_unit(const flow_field_tile *tile, const batch *b, const real *
     for (size_t r = 0; r < (size_t)layer->n_out; r++) {
         const real *weight = tile->weights + layer->weight + r * (size_t)layer->n_in + (size_t)b->first;
         for (size_t c = 0; c < (size_t)b->count; c++)
-            flow_lines_scale(b->n, weight[c], slope + r * b->n, tile->v[0] + r * b->columns + c * b->n);
+            flow_vec_scale(b->n, weight[c], slope + r * b->n, tile->v[0] + r * b->columns + c * b->n);
     }
 }
 
@@ -104,7 +104,7 @@ static void run(flow_field_tile *tile, const flow_field_slot *slot, const batch 
         if (l > 0)
             send(tile, l, b, tile->v[l - 1], tile->t[l]);
         for (size_t r = 0; r < (size_t)flow_field_width(field, l); r++)
-            flow_lines_multiply_each(b->count, tile->n, slope + r * b->n, t + r * b->columns,
+            flow_rows_multiply(b->count, tile->n, slope + r * b->n, t + r * b->columns,
                                      tile->v[l] + r * b->columns);
     }
     send(tile, field->n_hidden, b, tile->v[field->n_hidden - 1], tile->out);
@@ -117,7 +117,7 @@ static const real *ends_of(flow_field_tile *tile, const flow_field_slot *slot, c
     if (!flow_field_has_gates(tile->field))
         return tile->out;
     for (size_t i = 0; i < (size_t)tile->field->dim; i++)
-        flow_lines_multiply_each(b->count, tile->n, slot->gate[top] + i * b->n, tile->out + i * b->columns,
+        flow_rows_multiply(b->count, tile->n, slot->gate[top] + i * b->n, tile->out + i * b->columns,
                                  tile->gout + i * b->columns);
     return tile->gout;
 }
@@ -126,12 +126,12 @@ static const real *ends_of(flow_field_tile *tile, const flow_field_slot *slot, c
 static void add_trace(const flow_field_tile *tile, const batch *b, const real *ends, size_t c, real factor, real *trace)
 {
     if (b->unit) {
-        flow_lines_add(b->n, ends + (size_t)(b->first + (int)c) * b->columns + c * b->n, trace);
+        flow_vec_add(b->n, ends + (size_t)(b->first + (int)c) * b->columns + c * b->n, trace);
         return;
     }
     for (size_t i = 0; i < (size_t)tile->field->dim; i++) {
         size_t at = i * b->columns + c * b->n;
-        flow_lines_add_product(b->n, factor, b->probes + at, ends + at, trace);
+        flow_vec_add_product(b->n, factor, b->probes + at, ends + at, trace);
     }
 }
 
@@ -144,7 +144,7 @@ static void add_integrands(const flow_field_tile *tile, const batch *b, const re
         add_trace(tile, b, ends, c, share, integrands);
     }
     for (size_t k = 0; counts_norm(tile) && k < (size_t)tile->field->dim * (size_t)b->count; k++)
-        flow_lines_add_product(b->n, share * tile->field->jacobian, ends + k * b->n, ends + k * b->n,
+        flow_vec_add_product(b->n, share * tile->field->jacobian, ends + k * b->n, ends + k * b->n,
                                integrands + b->n);
 }
 
@@ -166,15 +166,15 @@ static void make_gout(flow_field_tile *tile, const batch *b, const real *ends, c
     real share = share_of(tile);
     size_t lines = (size_t)tile->field->dim * (size_t)b->count;
     for (size_t k = 0; counts_norm(tile) && k < lines; k++) {
-        flow_lines_multiply(b->n, ends + k * b->n, gintegrands + b->n, tile->gout + k * b->n);
-        flow_lines_scale(b->n, 2 * share * tile->field->jacobian, tile->gout + k * b->n, tile->gout + k * b->n);
+        flow_vec_multiply(b->n, ends + k * b->n, gintegrands + b->n, tile->gout + k * b->n);
+        flow_vec_scale(b->n, 2 * share * tile->field->jacobian, tile->gout + k * b->n, tile->gout + k * b->n);
     }
     if (!counts_norm(tile))
         memset(tile->gout, 0, lines * b->n * sizeof *tile->gout);
     for (size_t k = 0; !tile->plan.closed && !b->unit && k < lines; k++)
-        flow_lines_add_product(b->n, share, b->probes + k * b->n, gintegrands, tile->gout + k * b->n);
+        flow_vec_add_product(b->n, share, b->probes + k * b->n, gintegrands, tile->gout + k * b->n);
     for (size_t c = 0; !tile->plan.closed && b->unit && c < (size_t)b->count; c++)
-        flow_lines_add(b->n, gintegrands, tile->gout + ((size_t)b->first + c) * b->columns + c * b->n);
+        flow_vec_add(b->n, gintegrands, tile->gout + ((size_t)b->first + c) * b->columns + c * b->n);
 }
 
 static void last_gate_backward(flow_field_tile *tile, const flow_field_slot *slot, const batch *b)
@@ -182,8 +182,8 @@ static void last_gate_backward(flow_field_tile *tile, const flow_field_slot *slo
     int top = tile->field->n_hidden;
     for (size_t i = 0; flow_field_has_gates(tile->field) && i < (size_t)tile->field->dim; i++) {
         real *gout = tile->gout + i * b->columns;
-        flow_lines_sum_products(b->count, tile->n, gout, tile->out + i * b->columns, tile->ggate[top] + i * b->n);
-        flow_lines_multiply_each(b->count, tile->n, slot->gate[top] + i * b->n, gout, gout);
+        flow_rows_add_products(b->count, tile->n, gout, tile->out + i * b->columns, tile->ggate[top] + i * b->n);
+        flow_rows_multiply(b->count, tile->n, slot->gate[top] + i * b->n, gout, gout);
     }
 }
 
@@ -207,7 +207,7 @@ static void start_unit_backward(flow_field_tile *tile, const batch *b, const rea
         size_t column = r * (size_t)layer->n_in + (size_t)b->first;
         for (size_t c = 0; c < (size_t)b->count; c++) {
             const real *line = gv + r * b->columns + c * b->n;
-            flow_lines_add_multiple(b->n, tile->weights[layer->weight + column + c], line,
+            flow_vec_add_multiple(b->n, tile->weights[layer->weight + column + c], line,
                                     tile->gfirst[0] + r * b->n);
             if (sums)
                 tile->layers[0].weight[column + c] += flow_dot(tile->n, line, slope + r * b->n);
@@ -228,9 +228,9 @@ static void run_backward(flow_field_tile *tile, const flow_field_slot *slot, con
         }
         for (size_t r = 0; r < (size_t)flow_field_width(tile->field, l); r++) {
             real *line = gv + r * b->columns;
-            flow_lines_sum_products(b->count, tile->n, line, t + r * b->columns, tile->gfirst[l] + r * b->n);
+            flow_rows_add_products(b->count, tile->n, line, t + r * b->columns, tile->gfirst[l] + r * b->n);
             if (l > 0 || sums)
-                flow_lines_multiply_each(b->count, tile->n, slope + r * b->n, line, line);
+                flow_rows_multiply(b->count, tile->n, slope + r * b->n, line, line);
         }
         if (l == 0)
             break;
@@ -240,7 +240,7 @@ static void run_backward(flow_field_tile *tile, const flow_field_slot *slot, con
         other = next;
     }
     if (sums)
-        flow_lines_add((size_t)flow_field_width(tile->field, 0) * b->columns, gv, b->gstart);
+        flow_vec_add((size_t)flow_field_width(tile->field, 0) * b->columns, gv, b->gstart);
 }
 
 void flow_field_tangents_backward(flow_field_tile *tile, const flow_field_slot *slot, const real *gintegrands,
@@ -260,8 +260,8 @@ void flow_field_tangents_backward(flow_field_tile *tile, const flow_field_slot *
     }
     for (int l = 0; flow_field_has_gates(field) && l < field->n_hidden; l++) { /* slope = gate o first */
         size_t count = flow_field_size(tile, l);
-        flow_lines_multiply_add(count, tile->gfirst[l], slot->first[l], tile->ggate[l]);
-        flow_lines_multiply(count, tile->gfirst[l], slot->gate[l], tile->gfirst[l]);
+        flow_vec_multiply_add(count, tile->gfirst[l], slot->first[l], tile->ggate[l]);
+        flow_vec_multiply(count, tile->gfirst[l], slot->gate[l], tile->gfirst[l]);
     }
 }
 

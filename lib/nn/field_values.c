@@ -4,21 +4,19 @@
 #include <string.h>
 
 #include "nn/field_impl.h"
-#include "nn/lines.h"
 #include "num/gemm.h"
 #include "num/reduce.h"
 #include "num/simd.h"
 #include "num/vecmath.h"
+#include "num/vector.h"
 
 /* ------------------------------------------------------------------ features of the time */
-
-static const double pi = 3.14159265358979323846;
 
 void flow_field_fill_times(const flow_field *field, int n_, real *times)
 {
     size_t n = (size_t)n_, k = (size_t)(field->n_times - 1) / 2;
     for (size_t row = 0; k > 0 && row < n; row++) {
-        double c = cos(pi * (double)times[row]), s = sin(pi * (double)times[row]), cj = 1, sj = 0;
+        double c = cos(FLOW_PI * (double)times[row]), s = sin(FLOW_PI * (double)times[row]), cj = 1, sj = 0;
         for (size_t j = 1; j <= k; j++) {
             double next = cj * c - sj * s;
             sj = sj * c + cj * s;
@@ -39,19 +37,12 @@ double flow_field_times_backward(const flow_field *field, int n_, const real *ti
             size_t c = j * n + row, s = (k + j) * n + row;
             turn += (double)j * ((double)gtimes[s] * (double)times[c] - (double)gtimes[c] * (double)times[s]);
         }
-        sum += pi * (double)times[row] * turn;
+        sum += FLOW_PI * (double)times[row] * turn;
     }
     return sum;
 }
 
 /* ------------------------------------------------------------------ layers */
-
-FLOW_MULTIVERSION
-static void add_bias(int n, real bias, real *y)
-{
-    for (int j = 0; j < n; j++)
-        y[j] += bias;
-}
 
 /* y = gate o y + shift of layer l; slot->linear keeps what y was. */
 static void apply_gate(const flow_field_tile *tile, flow_field_slot *slot, int l, real *y)
@@ -64,7 +55,7 @@ static void apply_gate(const flow_field_tile *tile, flow_field_slot *slot, int l
     flow_vec_sigmoid(count, slot->gate[l], slot->gate[l]);
     flow_gemm(false, false, shift->n_out, tile->n, shift->n_in, tile->weights + shift->weight, shift->n_in, times,
               tile->n, 0, y, tile->n);
-    flow_lines_multiply_add(count, slot->gate[l], slot->linear[l], y);
+    flow_vec_multiply_add(count, slot->gate[l], slot->linear[l], y);
 }
 
 /* What layer l gives its activation, without the bias in an mlp's layers behind the first: that comes with the
@@ -82,7 +73,7 @@ static void apply_layer(const flow_field_tile *tile, flow_field_slot *slot, int 
     if (!flow_field_has_gates(field))
         return;
     for (int r = 0; l > 0 && r < layer->n_out; r++)
-        add_bias(n, tile->weights[layer->bias + (size_t)r], linear + (size_t)r * (size_t)n);
+        flow_vec_add_value((size_t)n, tile->weights[layer->bias + (size_t)r], linear + (size_t)r * (size_t)n);
     apply_gate(tile, slot, l, y);
 }
 
@@ -140,7 +131,7 @@ static void gate_backward(flow_field_tile *tile, const flow_field_slot *slot, in
     size_t count = flow_field_size(tile, l);
     real *g = tile->g[l], *ggate = tile->ggate[l];
     if (sums) {
-        flow_lines_multiply_add(count, g, slot->linear[l], ggate);
+        flow_vec_multiply_add(count, g, slot->linear[l], ggate);
         through_sigmoid(count, slot->gate[l], ggate);
         add_product(&field->shifts[l], tile->n, field->n_times, g, times, &tile->shifts[l]);
         add_product(&field->gates[l], tile->n, field->n_times, ggate, times, &tile->gates[l]);
@@ -150,23 +141,32 @@ static void gate_backward(flow_field_tile *tile, const flow_field_slot *slot, in
             add_gtimes(tile, &field->gates[l], 0, ggate);
         }
     }
-    flow_lines_multiply(count, g, slot->gate[l], g);
+    flow_vec_multiply(count, g, slot->gate[l], g);
+}
+
+/* g = g first + gfirst second: back through the activation and through its derivative. */
+FLOW_MULTIVERSION
+static void through_derivatives(size_t count, const real *first, const real *second, const real *gfirst, real *g)
+{
+    FLOW_INDEPENDENT
+    for (size_t k = 0; k < count; k++)
+        g[k] = g[k] * first[k] + gfirst[k] * second[k];
 }
 
 static void through_activation(flow_field_tile *tile, const flow_field_slot *slot, int l, bool second_order)
 {
     size_t count = flow_field_size(tile, l);
     if (second_order)
-        flow_lines_through(count, slot->first[l], slot->second[l], tile->gfirst[l], tile->g[l]);
+        through_derivatives(count, slot->first[l], slot->second[l], tile->gfirst[l], tile->g[l]);
     else
-        flow_lines_multiply(count, tile->g[l], slot->first[l], tile->g[l]);
+        flow_vec_multiply(count, tile->g[l], slot->first[l], tile->g[l]);
 }
 
 static void add_to_offset(flow_field_tile *tile, const real *g)
 {
     size_t n = (size_t)tile->n, n_all = (size_t)tile->n_all, lines = (size_t)flow_field_width(tile->field, 0);
     if (tile->columns == NULL) {
-        flow_lines_add(lines * n, g, tile->goffset);
+        flow_vec_add(lines * n, g, tile->goffset);
         return;
     }
     for (size_t r = 0; r < lines; r++)

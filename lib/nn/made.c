@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "num/gemm.h"
-#include "num/simd.h"
+#include "num/vector.h"
 
 /* Degrees are evenly spread and sorted (Germain et al. 2015, sec. 4.2, with the random draw replaced by its even
  * distribution): 1 ... dim - 1, because a unit of degree 0 would be a constant; with a context it is not, and
@@ -134,13 +134,6 @@ static void output_step(const flow_made *made, const real *weights, int n, int i
     }
 }
 
-FLOW_MULTIVERSION
-static void add_to(size_t count, const real *restrict a, real *restrict out)
-{
-    for (size_t k = 0; k < count; k++)
-        out[k] += a[k];
-}
-
 void flow_made_step(const flow_made *made, const real *weights, int n, int i, const real *x, real *theta, void *work)
 {
     flow_mlp_work w;
@@ -153,8 +146,7 @@ void flow_made_step(const flow_made *made, const real *weights, int n, int i, co
                                 w.a[l]);
         if (flow_mlp_adds_input(&made->mlp, l)) {
             size_t at = (size_t)first * (size_t)n, count = (size_t)(last - first) * (size_t)n;
-            memcpy(w.h[l] + at, w.a[l] + at, count * sizeof(real));
-            add_to(count, in + at, w.h[l] + at);
+            flow_vec_sum(count, w.a[l] + at, in + at, w.h[l] + at);
         }
         in = w.h[l];
     }
@@ -189,7 +181,7 @@ void flow_made_step_backward(const flow_made *made, const real *weights, int n, 
                                  w.gpre[l] + at);
         real *gin = l > 0 ? w.gh[l - 1] : gx;
         if (flow_mlp_adds_input(&made->mlp, l))
-            add_to((size_t)(last - first) * (size_t)n, w.gh[l] + at, gin + at);
+            flow_vec_add((size_t)(last - first) * (size_t)n, w.gh[l] + at, gin + at);
         flow_linear_backward_units(&made->mlp.layers[l], weights, n, first, last, w.gpre[l], gin);
     }
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "num/simd.h"
+#include "num/vector.h"
 
 flow_status flow_mlp_configure(flow_mlp *mlp, const flow_net_options *options, int n_in, int n_out,
                                int *const *extents, flow_init last, flow_params *params, flow_error *err)
@@ -67,13 +67,6 @@ size_t flow_mlp_work_size(const flow_mlp *mlp, int n)
     return flow_mlp_lay_out(mlp, n, NULL, &pieces);
 }
 
-FLOW_MULTIVERSION
-static void add(size_t count, const real *a, const real *b, real *out)
-{
-    for (size_t k = 0; k < count; k++)
-        out[k] = a[k] + b[k];
-}
-
 void flow_mlp_apply(const flow_mlp *mlp, const real *weights, int n, const real *x, real *y, void *work)
 {
     flow_mlp_work w;
@@ -82,7 +75,7 @@ void flow_mlp_apply(const flow_mlp *mlp, const real *weights, int n, const real 
     for (int l = 0; l < last; l++) {
         flow_linear_apply(&mlp->layers[l], weights, n, x, mlp->activation, w.pre[l], w.a[l]);
         if (flow_mlp_adds_input(mlp, l))
-            add((size_t)mlp->layers[l].n_out * (size_t)n, x, w.a[l], w.h[l]);
+            flow_vec_sum((size_t)mlp->layers[l].n_out * (size_t)n, x, w.a[l], w.h[l]);
         x = w.h[l];
     }
     flow_linear_apply(&mlp->layers[last], weights, n, x, FLOW_ACTIVATION_NONE, y, y);
@@ -107,6 +100,6 @@ void flow_mlp_backward(const flow_mlp *mlp, const real *weights, int n, const re
         flow_tape_linear(tape, layer, in, g);
         flow_linear_backward(layer, weights, n, g, gin);
         if (l < last && flow_mlp_adds_input(mlp, l))
-            add((size_t)layer->n_out * (size_t)n, gin, w.gh[l], gin);
+            flow_vec_add((size_t)layer->n_out * (size_t)n, w.gh[l], gin);
     }
 }

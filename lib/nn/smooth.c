@@ -5,15 +5,9 @@
 
 #include "num/simd.h"
 #include "num/vecmath.h"
+#include "num/vector.h"
 
 const char *const flow_smooth_names[] = {"tanh", "softplus", "silu", NULL};
-
-FLOW_MULTIVERSION
-static void add_bias(int n, real bias, real *y)
-{
-    for (int j = 0; j < n; j++)
-        y[j] += bias;
-}
 
 FLOW_MULTIVERSION
 static void tanh_first(int n, const real *y, real *first)
@@ -83,7 +77,7 @@ void flow_smooth_apply(flow_smooth kind, int rows, int n, const real *bias, real
     for (int r = 0; r < rows; r++) {
         size_t at = (size_t)r * (size_t)n;
         if (bias != NULL)
-            add_bias(n, bias[r], y + at);
+            flow_vec_add_value((size_t)n, bias[r], y + at);
         apply_line(kind, n, y + at, first + at, second != NULL ? second + at : NULL);
     }
 }

@@ -5,6 +5,7 @@
 
 #include "num/gemm.h"
 #include "num/simd.h"
+#include "num/vector.h"
 
 /* Lines that eliminate one another, the rest is products. Their tile (32 lines of 128 rows of data) stays in the L1
  * cache. */
@@ -52,20 +53,6 @@ void flow_triangle_multiply(const flow_triangle *triangle, const real *weights, 
     add_diagonal(strict->n_in, n, diagonal, x, y);
 }
 
-FLOW_MULTIVERSION
-static void add_multiple(int n, real factor, const real *restrict x, real *restrict y)
-{
-    for (int j = 0; j < n; j++)
-        y[j] += factor * x[j];
-}
-
-FLOW_MULTIVERSION
-static void multiply(int n, real factor, real *y)
-{
-    for (int j = 0; j < n; j++)
-        y[j] *= factor;
-}
-
 /* The lines [first, last) of x hold the known part of the products minus the right side, and become the solution. */
 static void eliminate(const real *a, int dim, bool transpose, const real *diagonal, int n, int first, int last, real *x)
 {
@@ -75,9 +62,9 @@ static void eliminate(const real *a, int dim, bool transpose, const real *diagon
         for (int before = 0; before < step; before++) {
             int k = transpose ? last - 1 - before : first + before;
             size_t row = (size_t)(transpose ? k : i), col = (size_t)(transpose ? i : k);
-            add_multiple(n, a[row * (size_t)dim + col], x + (size_t)k * (size_t)n, line);
+            flow_vec_add_multiple((size_t)n, a[row * (size_t)dim + col], x + (size_t)k * (size_t)n, line);
         }
-        multiply(n, diagonal != NULL ? -1 / diagonal[i] : -1, line);
+        flow_vec_scale((size_t)n, diagonal != NULL ? -1 / diagonal[i] : -1, line, line);
     }
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include "num/profile.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/memory.h"
 
 /* The leader's. */
@@ -14,13 +13,6 @@ static _Thread_local double entered;
 static _Thread_local flow_profile_thread *working;
 static _Thread_local flow_phase working_in;
 static _Thread_local double work_began;
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 flow_status flow_profile_new(flow_profile **out, int n_threads, flow_error *err)
 {
@@ -51,7 +43,7 @@ void flow_profile_enter(flow_profile *profile, flow_phase phase)
 {
     if (here.profile == NULL && profile == NULL)
         return;
-    double now = seconds();
+    double now = flow_seconds();
     if (here.profile != NULL)
         here.profile->seconds[here.phase] += now - entered;
     here = (flow_profile_place){profile, phase};
@@ -85,23 +77,23 @@ bool flow_profile_begin_work(const flow_profile_place *place, int thread)
         return false;
     working = &place->profile->threads[thread];
     working_in = place->phase;
-    work_began = seconds();
+    work_began = flow_seconds();
     return true;
 }
 
 void flow_profile_end_work(void)
 {
-    working->busy[working_in] += seconds() - work_began;
+    working->busy[working_in] += flow_seconds() - work_began;
     working = NULL;
 }
 
 double flow_profile_begin_product(void)
 {
-    return working == NULL ? -1 : seconds();
+    return working == NULL ? -1 : flow_seconds();
 }
 
 void flow_profile_end_product(double began)
 {
     if (began >= 0)
-        working->products[working_in] += seconds() - began;
+        working->products[working_in] += flow_seconds() - began;
 }

@@ -16,6 +16,8 @@ typedef float real;
 #define FLOW_ARRAY_REAL FLOW_ARRAY_FLOAT
 #endif
 
+#define FLOW_PI 3.14159265358979323846
+
 enum {
     FLOW_LANES = 16, /* every tile holds a multiple of this many rows: whole vectors at every width, no tails */
     /* What tiles of data are filled up to. Pairs of vectors, because the kernels of libxsmm add up a single one in

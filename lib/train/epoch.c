@@ -7,12 +7,10 @@
  * forgotten its moments. After STOP_AFTER in a row, or when an epoch loses more than DROPPED_MOST steps and more
  * than one in a hundred, training stops. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "train/trainer_state.h"
 
@@ -28,13 +26,6 @@ static const double largest_norm = 1e150;
 #else
 static const double largest_norm = 1e18;
 #endif
-
-double flow_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* "log p of row 17 of FILE is not finite (in 2.maf)" */
 static void describe_culprit(flow_trainer *t, char *out, size_t size)

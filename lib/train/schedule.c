@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/schedule.h"
 
-#include <gsl/gsl_math.h>
 #include <math.h>
 #include <stdlib.h>
 
+#include "num/real.h"
 #include "train/kind.h"
 
 #define WARMUP(type)                                                                                       \
@@ -55,7 +55,7 @@ static double cosine_rate(const void *options, const double *memory, double rate
     int64_t length = n_steps - o->warmup;
     double done = length > 0 ? (double)(step - o->warmup) / (double)length : 1;
     done = done < 0 ? 0 : done > 1 ? 1 : done;
-    return rate * (o->final + (1 - o->final) * 0.5 * (1 + cos(M_PI * done)));
+    return rate * (o->final + (1 - o->final) * 0.5 * (1 + cos(FLOW_PI * done)));
 }
 
 static const flow_schedule_type schedule_cosine = {

@@ -3,6 +3,7 @@
 #ifndef FLOW_TRAIN_TRAINER_STATE_H
 #define FLOW_TRAIN_TRAINER_STATE_H
 
+#include "core/clock.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 #include "train/source.h"
@@ -124,8 +125,6 @@ typedef struct flow_run_clock {
     double mark;       /* up to here the time is in FIGURE_SECONDS */
     int64_t rows_done; /* by this run */
 } flow_run_clock;
-
-double flow_seconds(void);
 
 flow_status flow_trainer_run_epoch(flow_trainer *trainer, const flow_train_hooks *hooks, flow_run_clock *clock,
                                    flow_error *err);

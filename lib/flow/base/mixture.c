@@ -21,6 +21,7 @@
 #include "num/rng.h"
 #include "num/simd.h"
 #include "num/vecmath.h"
+#include "num/vector.h"
 
 enum { MOST_COMPONENTS = 1000 };
 
@@ -164,13 +165,6 @@ static void below_top(int n, const double *restrict exponent, const double *rest
 }
 
 FLOW_MULTIVERSION
-static void add(int n, const real *restrict a, real *restrict sum)
-{
-    for (int j = 0; j < n; j++)
-        sum[j] += a[j];
-}
-
-FLOW_MULTIVERSION
 static void divide(int n, const real *restrict by, real *restrict a)
 {
     for (int j = 0; j < n; j++)
@@ -202,7 +196,7 @@ static void log_density(const void *self, const flow_pass *pass, const real *z, 
         real *share = w.share + (size_t)k * rows;
         below_top(n, w.exponent + (size_t)k * rows, w.top, share);
         flow_vec_exp(rows, share, share);
-        add(n, share, w.sum);
+        flow_vec_add((size_t)n, share, w.sum);
     }
     for (int k = 0; k < n_components; k++)
         divide(n, w.sum, w.share + (size_t)k * rows);

@@ -15,6 +15,7 @@
 #include "flow/circle.h"
 #include "flow/univariate.h"
 #include "nn/mlp.h"
+#include "num/vector.h"
 
 /* Dimensions that change by one univariate: lines, or angles. */
 typedef struct part {
@@ -174,18 +175,6 @@ static size_t work_size(const void *self, int n)
     return lay_out(self, n, NULL, &w);
 }
 
-static void gather(int n_lines, const int *lines, int n, const real *tile, real *out)
-{
-    for (int k = 0; k < n_lines; k++)
-        memcpy(out + (size_t)k * (size_t)n, tile + (size_t)lines[k] * (size_t)n, (size_t)n * sizeof *out);
-}
-
-static void scatter(int n_lines, const int *lines, int n, const real *in, real *tile)
-{
-    for (int k = 0; k < n_lines; k++)
-        memcpy(tile + (size_t)lines[k] * (size_t)n, in + (size_t)k * (size_t)n, (size_t)n * sizeof *in);
-}
-
 /* The lines of those that pass, as they are and as the network sees them. */
 static void take_passed(const coupling *block, int n, const real *in, real *out, work *w)
 {
@@ -240,10 +229,10 @@ static void map(const coupling *block, const flow_pass *pass, bool latent, const
     size_t inputs = (size_t)block->n_inputs * (size_t)n;
     if (block->n_context > 0)
         memcpy(w.condition + inputs, pass->context, (size_t)block->n_context * (size_t)n * sizeof(real));
-    gather(block->n_changed, block->changed, n, in, w.in);
+    flow_rows_gather(block->n_changed, block->changed, n, in, w.in);
     flow_mlp_apply(&block->mlp, pass->weights, n, w.condition, w.theta, w.net);
     transform(block, latent, n, &w, logdet);
-    scatter(block->n_changed, block->changed, n, w.out, out);
+    flow_rows_scatter(block->n_changed, block->changed, n, w.out, out);
 }
 
 static void map_backward(const coupling *block, const flow_pass *pass, bool latent, const real *gout, real *gin)
@@ -251,10 +240,10 @@ static void map_backward(const coupling *block, const flow_pass *pass, bool late
     int n = pass->n;
     work w;
     lay_out(block, n, pass->work, &w);
-    gather(block->n_changed, block->changed, n, gout, w.gout);
+    flow_rows_gather(block->n_changed, block->changed, n, gout, w.gout);
     transform_backward(block, latent, n, &w, pass->glogdet);
     flow_mlp_backward(&block->mlp, pass->weights, n, w.condition, w.gtheta, w.gcondition, w.net, pass->tape);
-    scatter(block->n_changed, block->changed, n, w.gin, gin);
+    flow_rows_scatter(block->n_changed, block->changed, n, w.gin, gin);
     const real *through_net = w.gcondition;
     for (int k = 0; k < block->n_passed; k++) {
         size_t at = (size_t)block->passed[k] * (size_t)n;
