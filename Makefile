@@ -110,7 +110,9 @@ DENSITIES := $(patsubst configs/densities/%.c,build/densities/%.so,$(sort $(wild
 # ---- flags ----------------------------------------------------------------------------------------------------------
 # No -march and no -ffast-math: the binary runs on every machine, and NaN stays NaN. The files below hold the same
 # kernels for wider vectors; the program picks one when it starts.
-STANDARD_FLAGS := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -pthread -fno-math-errno -fno-trapping-math -Ilib
+# _GNU_SOURCE makes all functions of the system visible that -std=c11 hides; no source file defines such a macro itself.
+STANDARD_FLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wshadow -pthread -fno-math-errno -fno-trapping-math \
+                  -Ilib
 ifeq ($(CONFIG_X86_64),yes)
 FLAGS_lib/num/vecmath_avx2 := -mavx2 -mfma -ffp-contract=fast
 FLAGS_lib/num/vecmath_avx512 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -ffp-contract=fast

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _DEFAULT_SOURCE /* struct winsize */
 #include "console.h"
 
 #include <stdarg.h>

@@ -1,6 +1,5 @@
 /* The density of `flowctl train`, when the objective is on one and not on data. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE /* realpath */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -40,6 +40,8 @@ each grep -nHwE 'TO''DO|FIX''ME|XX''X|HA''CK' | complain 'notes to oneself'
 while IFS= read -r file; do
     [ -z "$(tail -c 1 "$file")" ] || echo "$file"
 done <<<"$(printf '%s\n' "$sources" "$documents" | sed '/^$/d')" | complain 'no newline at the end'
+each_c grep -nHE '^# *define +_(GNU|POSIX_C|XOPEN|DEFAULT|BSD)_SOURCE' | cut -d: -f1,2 |
+    complain 'feature-test macros: the Makefile defines _GNU_SOURCE for all files'
 # shellcheck disable=SC2086
 find scripts .ci -type f \( -name '*.sh' -o -name run \) ! -perm -u+x 2>/dev/null | complain 'not executable'
 

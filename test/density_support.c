@@ -5,7 +5,6 @@
  * nats; for discrete columns log p_model is the lower bound on the logarithm of the probability that logprob gives.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE /* mkdtemp, M_PI */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

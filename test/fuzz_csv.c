@@ -2,7 +2,6 @@
  * after going back. The first byte chooses the options.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE /* memfd_create */
 #include <assert.h>
 #include <math.h>
 #include <stdint.h>

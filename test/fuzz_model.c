@@ -4,7 +4,6 @@
  * head is made to fit first, so that the bytes behind it reach the HDF5 library and what comes after; what is found
  * there may be a fault of that library (docs/model-file.md). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _POSIX_C_SOURCE 200809L /* mkstemp */
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,5 @@
 /* Context and weights below the command line: the rows of a data set, the gradient of a step, the evaluation. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE
 #include "table_files.h"
 
 #include <gsl/gsl_cdf.h>

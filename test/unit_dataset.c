@@ -1,6 +1,5 @@
 /* Data sets: what the scan learns, the split, and the order in which rows are served. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE
 #include "table_files.h"
 
 #include <fcntl.h>

@@ -1,6 +1,5 @@
 /* Flow matching and rectified flow: the gradient, fields that are known in closed form, couplings, and rounds. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _POSIX_C_SOURCE 200809L /* mkdtemp */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -2,7 +2,6 @@
  * with narrower vectors, unit_gemm_cblas.c for machines without libxsmm.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _POSIX_C_SOURCE 200809L /* clock_gettime */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

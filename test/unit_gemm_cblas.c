@@ -1,7 +1,6 @@
 /* The products of unit_gemm.c where there is no libxsmm: this program has its own num/gemm.c. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define FLOW_NO_XSMM
-#define _POSIX_C_SOURCE 200809L
 
 #include "../lib/num/gemm.c"
 

@@ -1,6 +1,5 @@
 /* HDF5 files: every form of table that is read, and what is refused in which words; damaged files. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE
 #include "table_files.h"
 
 #include <fcntl.h>

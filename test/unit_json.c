@@ -1,6 +1,5 @@
 /* JSON with a memory of where it stands: syntax errors, duplicates, paths, overrides. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _POSIX_C_SOURCE 200809L /* mkdtemp */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

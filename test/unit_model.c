@@ -1,6 +1,5 @@
 /* Model files: what is saved comes back, and nothing else passes for a model. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE /* fork, kill, mkdtemp, nanosleep */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

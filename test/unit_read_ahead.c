@@ -1,6 +1,5 @@
 /* Data sets that read ahead serve what others do: rows, order, errors, whatever is asked of them in between. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE
 #include "table_files.h"
 
 #include <dirent.h>

@@ -1,6 +1,5 @@
 /* The spec: what is read, what is filled in, and what each kind of mistake is told. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _POSIX_C_SOURCE 200809L /* mkdtemp */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,5 @@
 /* CSV files: every form that is read, and what is refused in which words. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE
 #include "table_files.h"
 
 #include <fcntl.h>

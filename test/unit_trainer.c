@@ -1,6 +1,5 @@
 /* The trainer: reproducible, resumable, patient, and unharmed by what is not finite. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _POSIX_C_SOURCE 200809L /* mkdtemp */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

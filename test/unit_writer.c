@@ -1,6 +1,5 @@
 /* Writing tables: nothing changes on the way through a file, and a file is there as a whole or not at all. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE
 #include "table_files.h"
 
 #include <float.h>

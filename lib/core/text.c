@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE /* strtod_l and newlocale */
 #include "core/text.h"
 
 #include <float.h>

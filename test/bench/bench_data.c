@@ -5,7 +5,6 @@
  * measured. The values are those of a normal distribution.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _XOPEN_SOURCE 700 /* mkdtemp */
 #include <fcntl.h>
 #include <hdf5.h>
 #include <math.h>
