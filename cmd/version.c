@@ -19,9 +19,9 @@ const char *version_program(void)
 static void hdf5_version(char *out, size_t size)
 {
     unsigned major = 0, minor = 0, release = 0;
-    flow_hdf5_lock();
+    flow_h5_lock();
     H5get_libversion(&major, &minor, &release);
-    flow_hdf5_unlock();
+    flow_h5_unlock();
     snprintf(out, size, "%u.%u.%u", major, minor, release);
 }
 

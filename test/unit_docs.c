@@ -14,7 +14,7 @@
 
 #include "core/text.h"
 #include "flow/registry.h"
-#include "model/names.h"
+#include "model/layout_names.h"
 #include "model/spec.h"
 #include "train/trainer.h"
 

@@ -21,12 +21,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "h5/lock.h"
 #include "core/memory.h"
 #include "core/text.h"
 #include "flow/rows.h"
+#include "h5/array.h"
+#include "h5/lock.h"
+#include "h5/text.h"
 #include "model/file.h"
-#include "model/h5.h"
 #include "model/model.h"
 #include "num/rng.h"
 
@@ -570,7 +571,7 @@ static void test_changed_contents(void **state)
     }
     stop(&x);
     assert_int_equal(rows * cols, DIM);
-    check_changed(name, &(flow_array){NULL, FLOW_ARRAY_DOUBLE, rows, cols + 1, zeros}, ", where the spec makes it ");
+    check_changed(name, &(flow_array){NULL, FLOW_ARRAY_DOUBLE, rows, cols + 1, zeros}, " is needed");
     check_changed(name, &(flow_array){NULL, FLOW_ARRAY_INT64, rows, cols, whole},
                   "holds whole numbers, and doubles are");
     check_changed(name, &(flow_array){NULL, FLOW_ARRAY_FLOAT, rows, cols, ones},
@@ -644,7 +645,7 @@ static void test_links_and_filters(void **state)
     H5Pclose(creation);
     H5Sclose(space);
     close_changed(file, path);
-    check_refused(path, FLOW_FORMAT, "history is not stored the way models are");
+    check_refused(path, FLOW_FORMAT, "history is not stored plainly");
     stop(&x);
 }
 
@@ -763,9 +764,9 @@ static void test_failures_to_save(void **state)
     start(&x);
     char path[PATH_SIZE];
     in_folder(path, "no/such/folder.h5");
-    check_not_saved(&x, path, FLOW_IO, "folder.h5: cannot be created: No such file or directory");
-    check_not_saved(&x, folder, FLOW_IO, "is a folder, and a model is written to a plain file");
-    check_not_saved(&x, "/dev/null", FLOW_IO, "is a device or pipe");
+    check_not_saved(&x, path, FLOW_IO, "folder.h5: cannot be written: No such file or directory; make its folder first");
+    check_not_saved(&x, folder, FLOW_IO, "is a folder; name a file in it");
+    check_not_saved(&x, "/dev/null", FLOW_IO, "is a device or pipe, and a model has to be a regular file");
     in_folder(path, "kept.h5");
     save(&x, path);
     x.weights[x.f->params.entries[x.f->params.n_entries - 1].offset] = (real)NAN;
@@ -777,7 +778,8 @@ static void test_failures_to_save(void **state)
     if (geteuid() != 0) { /* root may write anywhere */
         start(&x);
         assert_int_equal(chmod(folder, 0500), 0);
-        check_not_saved(&x, path, FLOW_IO, "cannot be created: Permission denied (the old file is intact)");
+        check_not_saved(&x, path, FLOW_IO, "cannot be written: Permission denied; write to a folder where you may (the old "
+                                          "file is intact)");
         assert_int_equal(chmod(folder, 0700), 0);
     }
     assert_int_equal(count_files("kept.h5"), 1);
@@ -925,11 +927,11 @@ static void test_waits_for_the_library(void **state)
     for (int k = 0; k < 2; k++) {
         user u = {.contents = &x.contents, .path = path};
         pthread_t thread;
-        flow_hdf5_lock();
+        flow_h5_lock();
         assert_int_equal(pthread_create(&thread, NULL, uses[k], &u), 0);
         usleep(100000);
         assert_false(atomic_load(&u.done));
-        flow_hdf5_unlock();
+        flow_h5_unlock();
         pthread_join(thread, NULL);
         assert_int_equal(u.status, FLOW_OK);
     }

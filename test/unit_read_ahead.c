@@ -364,12 +364,12 @@ static int order[WAITERS], n_inside, n_served; /* changed by whom has the lock *
 
 static void *take_turn(void *argument)
 {
-    flow_hdf5_lock();
+    flow_h5_lock();
     int inside = ++n_inside;
     usleep(2000);
     order[n_served++] = inside == 1 ? ((const waiter *)argument)->number : -1;
     n_inside--;
-    flow_hdf5_unlock();
+    flow_h5_unlock();
     return NULL;
 }
 
@@ -377,14 +377,14 @@ static void test_lock_is_given_in_turn(void **state)
 {
     (void)state;
     waiter waiters[WAITERS];
-    flow_hdf5_lock();
+    flow_h5_lock();
     for (int i = 0; i < WAITERS; i++) {
         waiters[i].number = i;
         assert_int_equal(pthread_create(&waiters[i].thread, NULL, take_turn, &waiters[i]), 0);
         usleep(30000); /* so that it is there before the next one */
     }
     assert_int_equal(n_served, 0);
-    flow_hdf5_unlock();
+    flow_h5_unlock();
     for (int i = 0; i < WAITERS; i++)
         pthread_join(waiters[i].thread, NULL);
     for (int i = 0; i < WAITERS; i++)
@@ -405,10 +405,10 @@ static void test_reading_ahead_waits_for_the_lock(void **state)
         for (int64_t epoch = 0; epoch < 50 && !waits; epoch++) {
             shuffle(data, 1, epoch, 0);
             serve(&one, data, 1);
-            flow_hdf5_lock();
+            flow_h5_lock();
             usleep(100000);
             waits = n_threads() > before;
-            flow_hdf5_unlock();
+            flow_h5_unlock();
             await_end_of_reading(before);
         }
         assert_true(waits);

@@ -1,6 +1,5 @@
 /* Files are replaced as a whole or not at all: the contract of core/replace.h. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE
 #include "table_files.h"
 
 #include <dirent.h>

@@ -153,7 +153,7 @@ static flow_status is_header(flow_csv_stream *s, const flow_csv_record *record, 
     return FLOW_OK;
 }
 
-static flow_status take_names(const flow_csv_stream *s, flow_names *names, flow_error *err)
+static flow_status take_names(const flow_csv_stream *s, flow_name_list *names, flow_error *err)
 {
     flow_status status = FLOW_OK;
     for (size_t i = 0; i < s->n_fields && status == FLOW_OK; i++) {
@@ -169,12 +169,12 @@ static flow_status take_names(const flow_csv_stream *s, flow_names *names, flow_
             length = (size_t)snprintf(number, sizeof number, "unnamed%zu", i + 1);
             name = number;
         }
-        status = flow_names_add(names, name, length, err);
+        status = flow_name_list_add(names, name, length, err);
     }
     return status;
 }
 
-flow_status flow_csv_header_read(flow_csv_stream *s, flow_names *names, bool *has_names, flow_error *err)
+flow_status flow_csv_header_read(flow_csv_stream *s, flow_name_list *names, bool *has_names, flow_error *err)
 {
     flow_status status = refuse_others(s, err);
     if (status != FLOW_OK)
@@ -209,7 +209,7 @@ flow_status flow_csv_header_read(flow_csv_stream *s, flow_names *names, bool *ha
     if (status != FLOW_OK)
         return status;
     if (!*has_names)
-        return flow_names_number(names, (int)s->n_fields, err);
+        return flow_name_list_number(names, (int)s->n_fields, err);
     status = take_names(s, names, err);
     flow_csv_stream_consume(s, &record);
     return status;

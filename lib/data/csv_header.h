@@ -4,11 +4,11 @@
 #define FLOW_DATA_CSV_HEADER_H
 
 #include "data/csv_stream.h"
-#include "data/table_impl.h"
+#include "data/reader.h"
 
 /* Refuses what is evidently no CSV, steps over a byte-order mark, and fills `names` with the names of all columns
  * (x1, x2, ... with *has_names false when the first line is a row, which then stays at the front). */
-flow_status flow_csv_header_read(flow_csv_stream *stream, flow_names *names, bool *has_names, flow_error *err);
+flow_status flow_csv_header_read(flow_csv_stream *stream, flow_name_list *names, bool *has_names, flow_error *err);
 
 /* `text` for a message: at most 40 bytes, nothing that could upset a terminal. */
 enum { FLOW_EXCERPT_SIZE = 48 };

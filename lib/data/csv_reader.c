@@ -11,7 +11,7 @@
 #include "data/csv_header.h"
 #include "data/csv_stream.h"
 #include "data/decimal.h"
-#include "data/table_impl.h"
+#include "data/reader.h"
 
 typedef struct csv_reader {
     flow_reader common;
@@ -253,7 +253,7 @@ static void csv_close(flow_reader *reader)
 static const flow_reader_type csv_reader_type = {csv_read, csv_tell, csv_seek, NULL, csv_close};
 
 /* Where each field of a line goes. */
-static flow_status aim(csv_reader *r, const flow_names *names, const flow_reader_options *options, flow_error *err)
+static flow_status aim(csv_reader *r, const flow_name_list *names, const flow_reader_options *options, flow_error *err)
 {
     int *chosen = NULL;
     flow_status status = flow_reader_choose(&r->common, &chosen, names, options, err);
@@ -294,12 +294,12 @@ flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, c
     flow_status status = flow_csv_stream_open(&r->stream, descriptor, r->common.name, err);
     if (r->common.name == NULL)
         status = flow_error_memory(err, "a CSV reader");
-    flow_names names = {0};
+    flow_name_list names = {0};
     if (status == FLOW_OK)
         status = flow_csv_header_read(&r->stream, &names, &r->common.has_names, err);
     if (status == FLOW_OK)
         status = aim(r, &names, options, err);
-    flow_names_free(&names);
+    flow_name_list_free(&names);
     return status;
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "data/table_impl.h"
+#include "data/reader.h"
 
 enum { FIRST_CAPACITY = 1 << 18 };
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "data/decimal.h"
-#include "data/table_impl.h"
-#include "data/writer_impl.h"
+#include "data/reader.h"
+#include "data/writer.h"
 
 enum { BUFFER_SIZE = 1 << 16 };
 
@@ -19,7 +19,7 @@ static flow_status flush(csv_writer *w, flow_error *err)
 {
     size_t n = w->used;
     w->used = 0;
-    return flow_output_write(&w->common.output, w->buffer, n, err);
+    return flow_replace_write(&w->common.output, w->buffer, n, err);
 }
 
 static flow_status put(csv_writer *w, const char *text, size_t n, flow_error *err)
@@ -28,7 +28,7 @@ static flow_status put(csv_writer *w, const char *text, size_t n, flow_error *er
     if (w->used + n > BUFFER_SIZE)
         status = flush(w, err);
     if (status == FLOW_OK && n > BUFFER_SIZE)
-        return flow_output_write(&w->common.output, text, n, err);
+        return flow_replace_write(&w->common.output, text, n, err);
     if (status == FLOW_OK) {
         memcpy(w->buffer + w->used, text, n);
         w->used += n;
@@ -91,7 +91,7 @@ static flow_status csv_writer_begin(flow_writer *writer, const char *path, flow_
 static flow_status csv_writer_finish(flow_writer *writer, flow_error *err)
 {
     flow_status status = flush((csv_writer *)writer, err);
-    return status == FLOW_OK ? flow_output_commit(&writer->output, err) : status;
+    return status == FLOW_OK ? flow_replace_commit(&writer->output, err) : status;
 }
 
 static void csv_writer_release(flow_writer *writer)
@@ -111,7 +111,7 @@ flow_status flow_csv_writer_open(flow_writer **out, const flow_location *locatio
     w->common = (flow_writer){.type = &csv_writer_type, .n_columns = n_columns, .as_float = as_float};
     w->used = 0;
     *out = &w->common;
-    flow_status status = flow_output_open(&w->common.output, location->file, false, err);
+    flow_status status = flow_replace_open(&w->common.output, location->file, NULL, err);
     bool quote = all_numbers(columns, n_columns);
     for (int i = 0; i < n_columns && status == FLOW_OK; i++)
         status = put_name(w, columns[i], quote, i + 1 < n_columns ? ',' : '\n', err);

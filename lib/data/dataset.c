@@ -350,7 +350,7 @@ static flow_status open_reader(flow_dataset *data, const char *location, const f
         return flow_error_memory(err, "a data set");
     for (int i = 0; i < flow_reader_n_columns(data->reader) && status == FLOW_OK; i++) {
         const char *name = flow_reader_column(data->reader, i);
-        status = flow_names_add(&data->columns, name, strlen(name), err);
+        status = flow_name_list_add(&data->columns, name, strlen(name), err);
     }
     return status;
 }
@@ -394,7 +394,7 @@ void flow_dataset_close(flow_dataset *data)
         return;
     flow_read_ahead_free(data->ahead);
     flow_reader_close(data->reader);
-    flow_names_free(&data->columns);
+    flow_name_list_free(&data->columns);
     flow_stats_free(&data->stats);
     if (data->rng != NULL)
         gsl_rng_free(data->rng);

@@ -8,7 +8,7 @@
 
 #include "data/dataset.h"
 #include "data/dataset_stats.h"
-#include "data/table_impl.h"
+#include "data/reader.h"
 
 /* A run of valid rows in the file, read in one go. */
 typedef struct flow_row_span {
@@ -34,7 +34,7 @@ typedef struct flow_row_group {
 
 struct flow_dataset {
     char *location;
-    flow_names columns;
+    flow_name_list columns;
     bool has_names;
     int n_context;
     bool is_weighted, allow_negative_weights;

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "core/text.h"
-#include "data/hdf5_support.h"
+#include "h5/file.h"
 
 static bool ends_with(const char *text, size_t length, const char *ending)
 {
@@ -85,9 +85,7 @@ flow_status flow_location_find(flow_location *out, const char *location, flow_er
     } else if (S_ISDIR(info.st_mode)) {
         status = flow_error_set(err, FLOW_IO, "%s: is a folder; name a CSV or HDF5 file in it", out->file);
     } else if (S_ISREG(info.st_mode)) {
-        flow_hdf5_hush hush = flow_hdf5_quiet();
-        bool signature = flow_hdf5_has_signature(out->file);
-        flow_hdf5_restore(&hush);
+        bool signature = flow_h5_has_signature(out->file);
         if (!signature && info.st_size > 0 && (out->path != NULL || out->kind == FLOW_LOCATION_HDF5))
             status = flow_error_set(err, FLOW_FORMAT, "%s: is not an HDF5 file, or its beginning is damaged%s%s",
                                     out->file, out->path != NULL ? "; there is no " : "",

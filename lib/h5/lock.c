@@ -3,23 +3,23 @@
 
 #include <pthread.h>
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t turn = PTHREAD_COND_INITIALIZER;
-static unsigned long next_ticket, served; /* under `mutex` */
+static pthread_mutex_t lock_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t lock_served = PTHREAD_COND_INITIALIZER;
+static unsigned long lock_next, lock_now; /* under `lock_mutex` */
 
-void flow_hdf5_lock(void)
+void flow_h5_lock(void)
 {
-    pthread_mutex_lock(&mutex);
-    unsigned long ticket = next_ticket++;
-    while (ticket != served)
-        pthread_cond_wait(&turn, &mutex);
-    pthread_mutex_unlock(&mutex);
+    pthread_mutex_lock(&lock_mutex);
+    unsigned long ticket = lock_next++;
+    while (ticket != lock_now)
+        pthread_cond_wait(&lock_served, &lock_mutex);
+    pthread_mutex_unlock(&lock_mutex);
 }
 
-void flow_hdf5_unlock(void)
+void flow_h5_unlock(void)
 {
-    pthread_mutex_lock(&mutex);
-    served++;
-    pthread_cond_broadcast(&turn);
-    pthread_mutex_unlock(&mutex);
+    pthread_mutex_lock(&lock_mutex);
+    lock_now++;
+    pthread_cond_broadcast(&lock_served);
+    pthread_mutex_unlock(&lock_mutex);
 }

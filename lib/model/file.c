@@ -4,17 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
-#include "core/text.h"
+#include "h5/file.h"
 #include "model/model.h"
 
 #ifndef FLOW_VERSION
@@ -22,8 +20,7 @@
 #endif
 
 static const char magic[] = "flowctl-model\n";
-static const char signature[] = "\211HDF\r\n\032\n"; /* of an HDF5 file, at byte 0, 512, 1024, 2048, ... */
-enum { MAGIC_SIZE = sizeof magic - 1, SIGNATURE_SIZE = sizeof signature - 1, PIECE = 1 << 20 };
+enum { MAGIC_SIZE = sizeof magic - 1, PIECE = 1 << 20 };
 
 const char *flow_program_version(void)
 {
@@ -95,18 +92,6 @@ static ssize_t read_fully(int fd, char *data, size_t size)
     return (ssize_t)done;
 }
 
-static bool has_signature(int fd, off_t size)
-{
-    for (off_t at = 0; at + SIGNATURE_SIZE <= size; at = at == 0 ? 512 : 2 * at) {
-        char found[SIGNATURE_SIZE];
-        if (lseek(fd, at, SEEK_SET) != at || read_fully(fd, found, sizeof found) != SIGNATURE_SIZE)
-            return false;
-        if (memcmp(found, signature, SIGNATURE_SIZE) == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool looks_like_json(const char *start, size_t size)
 {
     size_t i = size >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
@@ -136,7 +121,7 @@ flow_file_kind flow_file_identify(const char *path)
     if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && (n = read_fully(fd, start, sizeof start)) > 0) {
         if (n >= MAGIC_SIZE && memcmp(start, magic, MAGIC_SIZE) == 0)
             kind = FLOW_FILE_MODEL;
-        else if (has_signature(fd, about.st_size))
+        else if (flow_h5_has_signature(path))
             kind = FLOW_FILE_HDF5;
         else if (looks_like_json(start, (size_t)n))
             kind = FLOW_FILE_JSON;
@@ -145,11 +130,11 @@ flow_file_kind flow_file_identify(const char *path)
     return kind;
 }
 
-static flow_status fail_not_model(const char *path, int fd, off_t size, flow_error *err)
+static flow_status fail_not_model(const char *path, off_t size, flow_error *err)
 {
     if (size == 0)
         return flow_error_set(err, FLOW_FORMAT, "%s: the file is empty, not a flowctl model", path);
-    if (has_signature(fd, size))
+    if (flow_h5_has_signature(path))
         return flow_error_set(err, FLOW_FORMAT, "%s: is an HDF5 file but not a flowctl model (or one that another "
                               "program has written anew, which removes its first 512 bytes); to read it as data, name "
                               "a table in it, as in %s:/data", path, path);
@@ -229,7 +214,7 @@ flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err)
     if (n < 0) {
         status = flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", path, strerror(errno));
     } else if (n < MAGIC_SIZE || memcmp(block, magic, MAGIC_SIZE) != 0) {
-        status = fail_not_model(path, fd, about.st_size, err);
+        status = fail_not_model(path, about.st_size, err);
     } else if (n < FLOW_HEAD_SIZE) {
         status = flow_error_set(err, FLOW_FORMAT, "%s: is truncated: only its first %zd bytes are there; copy the file "
                                 "again from where it was written, or train again", path, n);
@@ -240,104 +225,5 @@ flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err)
     }
 done:
     close(fd);
-    return status;
-}
-
-/* ---- writing ---- */
-
-/* A new file next to `path`, under a name nobody has. */
-static int create_beside(char **name, const char *path)
-{
-    *name = NULL;
-    for (int attempt = 0; attempt < 100; attempt++) {
-        struct timespec now;
-        clock_gettime(CLOCK_REALTIME, &now);
-        free(*name);
-        *name = flow_format("%s.tmp-%ld-%08lx", path, (long)getpid(),
-                            ((unsigned long)now.tv_nsec + (unsigned long)attempt));
-        if (*name == NULL) {
-            errno = ENOMEM;
-            return -1;
-        }
-        int fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0 || (errno != EEXIST && errno != EINTR))
-            return fd;
-    }
-    return -1;
-}
-
-static bool write_fully(int fd, const char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = write(fd, data, size < (size_t)1 << 30 ? size : (size_t)1 << 30);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        data += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-/* Makes a rename last. File systems that cannot sync a folder say so, and then nothing can be done. */
-static bool sync_folder(const char *path)
-{
-    char *dir = flow_path_dir(path);
-    if (dir == NULL)
-        return true;
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(dir);
-    if (fd < 0)
-        return true; /* a folder may be writable and not readable */
-    bool ok = fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP || errno == EROFS;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return ok;
-}
-
-flow_status flow_file_replace(const char *path, const char *image, size_t size, flow_error *err)
-{
-    flow_status status = FLOW_OK;
-    char *temporary = NULL;
-    const char *doing = "created";
-    int fd = -1;
-    struct stat about;
-    bool exists = stat(path, &about) == 0;
-    if (exists && !S_ISREG(about.st_mode))
-        return flow_error_set(err, FLOW_IO, "%s: is %s, and a model is written to a plain file", path,
-                              S_ISDIR(about.st_mode) ? "a folder" : "a device or pipe");
-    char *target = exists ? realpath(path, NULL) : flow_strdup(path);
-    if (target == NULL)
-        goto failed;
-    fd = create_beside(&temporary, target);
-    if (fd < 0)
-        goto failed;
-    doing = "written";
-    if (exists && fchmod(fd, about.st_mode & 07777) != 0 && errno != EPERM)
-        goto failed;
-    if (!write_fully(fd, image, size) || fsync(fd) != 0)
-        goto failed;
-    int closed = close(fd);
-    fd = -1;
-    if (closed != 0 || rename(temporary, target) != 0)
-        goto failed;
-    free(temporary);
-    temporary = NULL;
-    if (sync_folder(target))
-        goto done;
-    doing = "made to last (its folder could not be synced)";
-    exists = false; /* the new file is in its place */
-failed:
-    status = flow_error_set(err, FLOW_IO, "%s: cannot be %s: %s%s", path, doing, strerror(errno),
-                            exists ? " (the old file is intact)" : "");
-    if (fd >= 0)
-        close(fd);
-    if (temporary != NULL)
-        unlink(temporary);
-done:
-    free(temporary);
-    free(target);
     return status;
 }

@@ -38,11 +38,6 @@ const char *flow_program_version(void);
 /* Seals an image whose first FLOW_HEAD_SIZE bytes are free for it: computes the sum and writes the head. */
 void flow_head_seal(char *image, size_t size);
 
-/* Writes an image in place of `path`: a temporary file in the same folder, fsync, rename, fsync of the folder. A
- * failure leaves the old file as it was and nothing else. A symbolic link is followed; what is there and no plain file
- * is left alone (FLOW_IO). The permissions of a new file are those of the umask, an old file's are kept. */
-flow_status flow_file_replace(const char *path, const char *image, size_t size, flow_error *err);
-
 /* Reads and verifies the head of a model file and the sum of its bytes. FLOW_IO when it cannot be read, FLOW_FORMAT
  * when it is not a model, damaged, or newer than this program. */
 flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err);

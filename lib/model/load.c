@@ -6,10 +6,15 @@
 
 #include "core/memory.h"
 #include "core/text.h"
+#include "h5/array.h"
+#include "h5/check.h"
+#include "h5/file.h"
+#include "h5/object.h"
+#include "h5/scope.h"
+#include "h5/text.h"
 #include "model/file.h"
-#include "model/h5.h"
+#include "model/layout_names.h"
 #include "model/model.h"
-#include "model/names.h"
 
 enum { HISTORY_COLUMNS_MOST = 64, TEXT_MOST = 4096 };
 
@@ -27,12 +32,12 @@ static flow_status check_format(hid_t file, flow_error *err)
 {
     char *format = NULL;
     int64_t version = 0;
-    flow_status status = flow_h5_attached_text(&format, file, FLOW_MODEL_FORMAT, TEXT_MOST, err);
+    flow_status status = flow_h5_attr_read_text(&format, file, FLOW_MODEL_FORMAT, TEXT_MOST, err);
     if (status == FLOW_OK && strcmp(format, FLOW_MODEL_FORMAT_NAME) != 0)
         status =
             flow_error_set(err, FLOW_FORMAT, "the format is \"%.40s\" and not \"%s\"", format, FLOW_MODEL_FORMAT_NAME);
     if (status == FLOW_OK)
-        status = flow_h5_attached_number(&version, file, FLOW_MODEL_FORMAT_VERSION, err);
+        status = flow_h5_attr_read_number(&version, file, FLOW_MODEL_FORMAT_VERSION, err);
     if (status == FLOW_OK && version != FLOW_MODEL_VERSION)
         status = flow_error_set(err, FLOW_FORMAT, "the format version is %lld, and this program reads version %d",
                                 (long long)version, FLOW_MODEL_VERSION);
@@ -45,7 +50,7 @@ static char *directory_of(hid_t file, const char *path)
 {
     char *dir = NULL;
     flow_error ignored;
-    if (flow_h5_attached_text(&dir, file, FLOW_MODEL_DIRECTORY, TEXT_MOST, &ignored) == FLOW_OK && dir[0] != '\0')
+    if (flow_h5_attr_read_text(&dir, file, FLOW_MODEL_DIRECTORY, TEXT_MOST, &ignored) == FLOW_OK && dir[0] != '\0')
         return dir;
     free(dir);
     return flow_path_dir(path);
@@ -147,9 +152,9 @@ static flow_status read_history(flow_model *model, hid_t file, flow_error *err)
         bytes > model->n_bytes)
         return flow_error_set(err, FLOW_FORMAT, "history is not a table of epochs");
     hid_t dataset = H5Dopen2(file, FLOW_MODEL_HISTORY, H5P_DEFAULT);
-    status = flow_h5_attached_names(&model->history_columns, &model->n_history_columns, dataset, FLOW_MODEL_COLUMNS,
-                                    HISTORY_COLUMNS_MOST, err);
-    H5Dclose(dataset);
+    status = flow_h5_attr_read_names(&model->history_columns, &model->n_history_columns, dataset, FLOW_MODEL_COLUMNS,
+                                     HISTORY_COLUMNS_MOST, false, err);
+    flow_h5_close(dataset);
     if (status == FLOW_OK && (size_t)model->n_history_columns != array.cols)
         status = flow_error_set(err, FLOW_FORMAT, "history has %zu columns and %d names", array.cols,
                                 model->n_history_columns);
@@ -245,8 +250,7 @@ static flow_status load(flow_model **out, const char *path, flow_error *err)
     else if (status != FLOW_OK)
         flow_error_prefix(err, status, "%s: ", path);
 done:
-    if (file >= 0)
-        H5Fclose(file);
+    flow_h5_close(file);
     if (status == FLOW_OK)
         *out = model;
     else
@@ -279,8 +283,7 @@ static flow_status follow(char **out, const char *spec_path, flow_error *err)
 flow_status flow_model_load(flow_model **out, const char *path, flow_error *err)
 {
     *out = NULL;
-    flow_h5_scope scope;
-    flow_h5_begin(&scope);
+    flow_h5_scope scope = flow_h5_begin();
     flow_status status = FLOW_OK;
     char *followed = NULL;
     if (strcmp(path, "-") == 0)
@@ -370,8 +373,7 @@ static flow_status read_state(const flow_array *state, int n_state, hid_t file, 
 
 flow_status flow_model_read_state(const flow_model *model, const flow_array *state, int n_state, flow_error *err)
 {
-    flow_h5_scope scope;
-    flow_h5_begin(&scope);
+    flow_h5_scope scope = flow_h5_begin();
     flow_head head;
     hid_t file = H5I_INVALID_HID;
     flow_status status = flow_file_verify(&head, model->path, err);
@@ -388,8 +390,7 @@ flow_status flow_model_read_state(const flow_model *model, const flow_array *sta
     if (status != FLOW_OK)
         flow_error_prefix(err, status, "%s: ", model->path);
 done:
-    if (file >= 0)
-        H5Fclose(file);
+    flow_h5_close(file);
     flow_h5_end(&scope);
     return status;
 }

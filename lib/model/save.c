@@ -4,11 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "core/replace.h"
+#include "h5/array.h"
+#include "h5/file.h"
+#include "h5/object.h"
+#include "h5/scope.h"
+#include "h5/text.h"
 #include "model/file.h"
-#include "model/h5.h"
+#include "model/layout_names.h"
 #include "model/model.h"
-#include "model/names.h"
 
 static flow_status check_weights(const flow_model_contents *contents, flow_error *err)
 {
@@ -49,20 +53,20 @@ static flow_status write_json(hid_t file, const char *name, const cJSON *documen
 static flow_status attach_directory(hid_t file, const flow_spec *spec, flow_error *err)
 {
     char *absolute = realpath(spec->dir, NULL);
-    flow_status status = flow_h5_attach_text(file, FLOW_MODEL_DIRECTORY, absolute != NULL ? absolute : spec->dir, err);
+    flow_status status = flow_h5_attr_write_text(file, FLOW_MODEL_DIRECTORY, absolute != NULL ? absolute : spec->dir, err);
     free(absolute);
     return status;
 }
 
 static flow_status write_description(hid_t file, const flow_model_contents *contents, flow_error *err)
 {
-    flow_status status = flow_h5_attach_text(file, FLOW_MODEL_FORMAT, FLOW_MODEL_FORMAT_NAME, err);
+    flow_status status = flow_h5_attr_write_text(file, FLOW_MODEL_FORMAT, FLOW_MODEL_FORMAT_NAME, err);
     if (status == FLOW_OK)
-        status = flow_h5_attach_number(file, FLOW_MODEL_FORMAT_VERSION, FLOW_MODEL_VERSION, err);
+        status = flow_h5_attr_write_number(file, FLOW_MODEL_FORMAT_VERSION, FLOW_MODEL_VERSION, err);
     if (status == FLOW_OK)
-        status = flow_h5_attach_text(file, FLOW_MODEL_PROGRAM_VERSION, flow_program_version(), err);
+        status = flow_h5_attr_write_text(file, FLOW_MODEL_PROGRAM_VERSION, flow_program_version(), err);
     if (status == FLOW_OK)
-        status = flow_h5_attach_text(file, FLOW_MODEL_PRECISION, FLOW_PRECISION, err);
+        status = flow_h5_attr_write_text(file, FLOW_MODEL_PRECISION, FLOW_PRECISION, err);
     if (status == FLOW_OK)
         status = attach_directory(file, contents->spec, err);
     if (status == FLOW_OK)
@@ -125,20 +129,19 @@ static flow_status write_history(hid_t file, const flow_model_contents *contents
     if (status != FLOW_OK)
         return status;
     hid_t dataset = H5Dopen2(file, FLOW_MODEL_HISTORY, H5P_DEFAULT);
-    status = flow_h5_attach_names(dataset, FLOW_MODEL_COLUMNS, contents->history_columns, contents->n_history_columns,
-                                  err);
-    H5Dclose(dataset);
+    status = flow_h5_attr_write_names(dataset, FLOW_MODEL_COLUMNS, contents->history_columns,
+                                      contents->n_history_columns, err);
+    flow_h5_close(dataset);
     return status;
 }
 
 flow_status flow_model_save(const char *path, const flow_model_contents *contents, flow_error *err)
 {
-    flow_h5_scope scope;
-    flow_h5_begin(&scope);
+    flow_h5_scope scope = flow_h5_begin();
     flow_h5_image image = {.file = H5I_INVALID_HID};
     flow_status status = check_weights(contents, err);
     if (status == FLOW_OK)
-        status = flow_h5_image_start(&image, err);
+        status = flow_h5_image_start(&image, FLOW_HEAD_SIZE, err);
     if (status == FLOW_OK)
         status = write_description(image.file, contents, err);
     if (status == FLOW_OK)
@@ -151,12 +154,13 @@ flow_status flow_model_save(const char *path, const flow_model_contents *content
         status = flow_h5_image_finish(&image, err);
     if (status != FLOW_OK) {
         flow_error_prefix(err, status, "%s: ", path);
-        goto done;
+        flow_h5_image_release(&image);
     }
-    flow_head_seal(image.data, image.size);
-    status = flow_file_replace(path, image.data, image.size, err);
-done:
-    flow_h5_image_release(&image);
     flow_h5_end(&scope);
+    if (status == FLOW_OK) {
+        flow_head_seal(image.data, image.size);
+        status = flow_replace_file(path, "a model", image.data, image.size, err);
+    }
+    flow_h5_image_release(&image);
     return status;
 }

@@ -1,24 +1,14 @@
 /* What every kind of table reader is made of. Internal to lib/data; data/table.h is the interface. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef FLOW_DATA_TABLE_IMPL_H
-#define FLOW_DATA_TABLE_IMPL_H
+#ifndef FLOW_DATA_READER_H
+#define FLOW_DATA_READER_H
 
 #include "data/location.h"
+#include "data/name_list.h"
 #include "data/table.h"
 
 /* More columns than this are taken for damage or a mistake, so that no file makes us allocate what it likes. */
 enum { FLOW_COLUMNS_MAX = 1 << 16 };
-
-/* A growing list of owned names; start from {0}. */
-typedef struct flow_names {
-    char **at;
-    int n, capacity;
-} flow_names;
-
-flow_status flow_names_add(flow_names *names, const char *text, size_t length, flow_error *err);
-/* x1, x2, ... */
-flow_status flow_names_number(flow_names *names, int n, flow_error *err);
-void flow_names_free(flow_names *names);
 
 /* One kind of table. `close` releases what the kind owns; the common part is table.c's business. */
 typedef struct flow_reader_type {
@@ -34,7 +24,7 @@ typedef struct flow_reader_type {
 struct flow_reader {
     const flow_reader_type *type;
     char *name;         /* the location, for messages */
-    flow_names columns; /* the chosen ones */
+    flow_name_list columns; /* the chosen ones */
     bool has_names, skip_invalid;
     bool can_seek;
     int64_t n_rows;       /* -1: not known */
@@ -46,7 +36,7 @@ struct flow_reader {
 /* Both give a reader whose common part is complete; it is the caller's even after an error, and may be NULL then. */
 flow_status flow_csv_reader_open(flow_reader **out, const flow_location *location, const flow_reader_options *options,
                                  flow_error *err);
-flow_status flow_hdf5_reader_open(flow_reader **out, const flow_location *location, const flow_reader_options *options,
+flow_status flow_h5_reader_open(flow_reader **out, const flow_location *location, const flow_reader_options *options,
                                   flow_error *err);
 /* Reads CSV from an open descriptor, which is then the reader's to close. */
 flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, const char *name,
@@ -54,7 +44,7 @@ flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, c
 
 /* Chooses columns out of all those of the table: fills reader->columns and *chosen (owned; n_columns indices into
  * `all`). FLOW_DATA for an unknown name (with the nearest), one that is there twice, one chosen twice. */
-flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_names *all,
+flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_name_list *all,
                                const flow_reader_options *options, flow_error *err);
 
 /* Whether the caller chose columns by name. */

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "data/hdf5_tables.h"
+#include "data/h5_tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/text.h"
-#include "data/hdf5_support.h"
+#include "data/name_list.h"
+#include "h5/file.h"
+#include "h5/object.h"
+#include "h5/scope.h"
 
 /* A file may hold millions of objects, and groups that contain themselves. */
 enum { MOST_OBJECTS = 10000, MOST_DEPTH = 16, MOST_SHOWN = 12 };
 
 typedef struct listing {
-    flow_names tables, others; /* paths */
-    flow_names sizes;          /* of the tables */
+    flow_name_list tables, others; /* paths */
+    flow_name_list sizes;          /* of the tables */
     flow_text shown_tables, shown_others;
     int n_objects;
     flow_status status;
@@ -25,7 +28,7 @@ typedef struct visit {
     listing *list;
     const char *path; /* of the group, without a slash at the end */
     int depth;
-    flow_names vectors; /* the 1-D datasets of numbers in this group */
+    flow_name_list vectors; /* the 1-D datasets of numbers in this group */
     hsize_t length;     /* of the first one */
     bool equal;
 } visit;
@@ -34,49 +37,43 @@ static void list_group(listing *list, hid_t group, const char *path, int depth);
 
 static void add(listing *list, bool is_table, const char *path, const char *shape)
 {
-    flow_names *names = is_table ? &list->tables : &list->others;
+    flow_name_list *names = is_table ? &list->tables : &list->others;
     flow_text *shown = is_table ? &list->shown_tables : &list->shown_others;
     if (names->n < MOST_SHOWN)
         flow_text_add(shown, "%s%.80s %s", names->n == 0 ? "" : ", ", path, shape);
     else if (names->n == MOST_SHOWN)
         flow_text_add(shown, ", ...");
     if (list->status == FLOW_OK)
-        list->status = flow_names_add(names, path, strlen(path), list->err);
+        list->status = flow_name_list_add(names, path, strlen(path), list->err);
     if (is_table && list->status == FLOW_OK)
-        list->status = flow_names_add(&list->sizes, shape, strlen(shape), list->err);
+        list->status = flow_name_list_add(&list->sizes, shape, strlen(shape), list->err);
 }
 
 static void list_dataset(visit *at, hid_t dataset, const char *name, const char *path)
 {
-    flow_hdf5_shape shape;
-    if (flow_hdf5_shape_of(&shape, dataset, NULL) != FLOW_OK)
+    flow_h5_shape shape;
+    if (flow_h5_shape_of(&shape, dataset, NULL) != FLOW_OK)
         return;
-    bool is_number = flow_hdf5_is_number(shape.type);
+    bool is_number = flow_h5_is_number(shape.type);
     if (shape.rank == 1 && is_number) { /* perhaps one column of the group */
         if (at->vectors.n == 0)
             at->length = shape.size[0];
         at->equal = at->vectors.n == 0 || (at->equal && shape.size[0] == at->length);
         if (at->list->status == FLOW_OK)
-            at->list->status = flow_names_add(&at->vectors, name, strlen(name), at->list->err);
+            at->list->status = flow_name_list_add(&at->vectors, name, strlen(name), at->list->err);
         return;
     }
     char text[128];
-    flow_hdf5_describe_shape(text, sizeof text, &shape);
+    flow_h5_describe_shape(text, sizeof text, &shape);
     bool is_table = (shape.rank == 2 && is_number) || (shape.rank == 1 && shape.type == H5T_COMPOUND);
     if (!is_number) {
         size_t used = strlen(text);
-        snprintf(text + used, sizeof text - used, " of %s", flow_hdf5_describe_type(shape.type));
+        snprintf(text + used, sizeof text - used, " of %s", flow_h5_describe_type(shape.type));
     }
     add(at->list, is_table, path, text);
 }
 
-#if H5_VERSION_GE(1, 12, 0)
-typedef H5L_info2_t link_info;
-#else
-typedef H5L_info_t link_info;
-#endif
-
-static herr_t list_link(hid_t group, const char *name, const link_info *info, void *data)
+static herr_t list_link(hid_t group, const char *name, const flow_h5_link_info *info, void *data)
 {
     visit *at = data;
     listing *list = at->list;
@@ -93,7 +90,7 @@ static herr_t list_link(hid_t group, const char *name, const link_info *info, vo
     else if (object >= 0 && H5Iget_type(object) == H5I_GROUP && at->depth < MOST_DEPTH)
         list_group(list, object, path, at->depth + 1);
     free(path);
-    flow_hdf5_close_object(object);
+    flow_h5_close(object);
     return 0;
 }
 
@@ -114,7 +111,7 @@ static void list_group(listing *list, hid_t group, const char *path, int depth)
             free(whole);
         }
     }
-    flow_names_free(&at.vectors);
+    flow_name_list_free(&at.vectors);
 }
 
 static flow_status list_file(listing *out, hid_t file, flow_error *err)
@@ -122,17 +119,17 @@ static flow_status list_file(listing *out, hid_t file, flow_error *err)
     *out = (listing){.err = err};
     hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
     if (root < 0)
-        return flow_hdf5_error(err, FLOW_FORMAT, "the file's list of contents cannot be read");
+        return flow_h5_error(err, FLOW_FORMAT, "the file's list of contents cannot be read");
     list_group(out, root, "", 0);
-    H5Gclose(root);
+    flow_h5_close(root);
     return out->status;
 }
 
 static void free_listing(listing *list)
 {
-    flow_names_free(&list->tables);
-    flow_names_free(&list->others);
-    flow_names_free(&list->sizes);
+    flow_name_list_free(&list->tables);
+    flow_name_list_free(&list->others);
+    flow_name_list_free(&list->sizes);
     flow_text_free(&list->shown_tables);
     flow_text_free(&list->shown_others);
 }
@@ -142,7 +139,7 @@ static const char *shown(const flow_text *text)
     return text->data != NULL ? text->data : "nothing";
 }
 
-flow_status flow_hdf5_only_table(char **path, hid_t file, const char *name, flow_error *err)
+flow_status flow_h5_only_table(char **path, hid_t file, const char *name, flow_error *err)
 {
     *path = NULL;
     listing list;
@@ -163,22 +160,24 @@ flow_status flow_hdf5_only_table(char **path, hid_t file, const char *name, flow
     return status;
 }
 
-flow_status flow_hdf5_all_tables(flow_names *paths, flow_names *sizes, const char *file, flow_error *err)
+flow_status flow_h5_all_tables(flow_name_list *paths, flow_name_list *sizes, const char *file, flow_error *err)
 {
-    hid_t id = flow_hdf5_open(file, err);
-    if (id < 0)
-        return FLOW_FORMAT;
-    listing list;
-    flow_status status = list_file(&list, id, err);
+    hid_t id;
+    listing list = {0};
+    flow_status status = flow_h5_open(&id, file, err);
+    if (status == FLOW_OK)
+        status = list_file(&list, id, err);
+    if (status != FLOW_OK)
+        flow_error_prefix(err, status, "%s: ", file);
     *paths = list.tables;
     *sizes = list.sizes;
-    list.tables = list.sizes = (flow_names){0};
+    list.tables = list.sizes = (flow_name_list){0};
     free_listing(&list);
     H5Fclose(id);
     return status;
 }
 
-flow_status flow_hdf5_no_table_at(hid_t file, const char *name, const char *path, flow_error *err)
+flow_status flow_h5_no_table_at(hid_t file, const char *name, const char *path, flow_error *err)
 {
     listing list;
     flow_status status = list_file(&list, file, err);

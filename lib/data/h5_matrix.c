@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/h5_shapes.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/hdf5_layout.h"
-#include "data/hdf5_support.h"
+#include "h5/object.h"
+#include "h5/scope.h"
 
 enum { SMALL_GAP = 16 }; /* columns that are cheaper to read than to step over */
 
-static flow_status read_matrix(flow_hdf5_layout *l, double *rows, int64_t first, int64_t count, flow_error *err)
+static flow_status matrix_read(flow_h5_layout *l, double *rows, int64_t first, int64_t count, flow_error *err)
 {
     flow_status status = FLOW_OK;
     hsize_t extent[2] = {(hsize_t)count, (hsize_t)l->width};
@@ -20,25 +22,25 @@ static flow_status read_matrix(flow_hdf5_layout *l, double *rows, int64_t first,
     }
     double *to = l->scratch != NULL ? l->scratch : rows;
     if (!good || H5Dread(l->datasets[0], H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, to) < 0)
-        status = flow_hdf5_error(err, FLOW_IO, "rows %lld to %lld cannot be read", (long long)first + 1,
+        status = flow_h5_error(err, FLOW_IO, "rows %lld to %lld cannot be read", (long long)first + 1,
                                  (long long)first + (long long)count);
     if (status == FLOW_OK && l->scratch != NULL)
         for (int64_t i = 0; i < count; i++)
             for (int j = 0; j < l->d; j++)
                 rows[i * l->d + j] = l->scratch[i * l->width + l->pick[j]];
-    flow_hdf5_close_space(memory);
-    flow_hdf5_close_space(space);
+    flow_h5_close(memory);
+    flow_h5_close(space);
     return status;
 }
 
-static int by_column(const void *a, const void *b)
+static int matrix_by_column(const void *a, const void *b)
 {
     int i = *(const int *)a, j = *(const int *)b;
     return (i > j) - (i < j);
 }
 
 /* Which runs of columns to read for the chosen ones. */
-static flow_status plan_runs(flow_hdf5_layout *l, const int *chosen, flow_error *err)
+static flow_status matrix_plan_runs(flow_h5_layout *l, const int *chosen, flow_error *err)
 {
     size_t d = (size_t)l->d;
     int *sorted = malloc(d * sizeof *sorted);
@@ -50,7 +52,7 @@ static flow_status plan_runs(flow_hdf5_layout *l, const int *chosen, flow_error 
         return flow_error_memory(err, "the choice of columns");
     }
     memcpy(sorted, chosen, d * sizeof *sorted);
-    qsort(sorted, d, sizeof *sorted, by_column);
+    qsort(sorted, d, sizeof *sorted, matrix_by_column);
     for (size_t i = 0; i < d; i++) {
         hsize_t column = (hsize_t)sorted[i];
         int last = l->n_runs - 1;
@@ -72,38 +74,35 @@ static flow_status plan_runs(flow_hdf5_layout *l, const int *chosen, flow_error 
     return FLOW_OK;
 }
 
-flow_status flow_hdf5_open_matrix(flow_hdf5_layout *l, flow_reader *reader, const flow_hdf5_shape *shape,
-                                  const flow_reader_options *options, flow_error *err)
+flow_status flow_h5_open_matrix(flow_h5_layout *l, flow_reader *reader, const flow_h5_shape *shape,
+                                const flow_reader_options *options, flow_error *err)
 {
     if (shape->size[1] == 0 || shape->size[1] > FLOW_COLUMNS_MAX)
         return flow_error_set(err, FLOW_DATA, "%s: has %llu columns; 1 to %d are possible", reader->name,
                               (unsigned long long)shape->size[1], FLOW_COLUMNS_MAX);
-    flow_names names = {0};
+    flow_name_list names = {0};
     int *chosen = NULL, n = (int)shape->size[1];
-    flow_status status = flow_hdf5_read_names(&names, l->datasets[0], reader->name, err);
+    flow_status status = flow_h5_layout_names(&names, l->datasets[0], reader->name, err);
     reader->has_names = names.n > 0;
     if (status == FLOW_OK && names.n > 0 && names.n != n)
         status = flow_error_set(err, FLOW_DATA, "%s: has %d columns, but its attribute \"columns\" names %d; correct "
                                 "the attribute", reader->name, n, names.n);
     if (status == FLOW_OK && names.n == 0)
-        status = flow_names_number(&names, n, err);
+        status = flow_name_list_number(&names, n, err);
     if (status == FLOW_OK)
         status = flow_reader_choose(reader, &chosen, &names, options, err);
     l->d = reader->columns.n;
-    l->read = read_matrix;
+    l->read = matrix_read;
     if (status == FLOW_OK)
-        status = plan_runs(l, chosen, err);
-    if (status == FLOW_OK) {
-        status = flow_hdf5_plan_blocks(l, l->width, shape, err);
-        if (status != FLOW_OK)
-            flow_error_prefix(err, status, "%s: ", reader->name);
-    }
+        status = matrix_plan_runs(l, chosen, err);
+    if (status == FLOW_OK)
+        status = flow_h5_layout_blocks(l, l->width, shape, reader->name, err);
     bool as_stored = status == FLOW_OK && l->width == l->d;
     for (int i = 0; as_stored && i < l->d; i++)
         as_stored = l->pick[i] == i;
     if (status == FLOW_OK && !as_stored)
-        status = flow_hdf5_make_scratch(l, l->width, err);
+        status = flow_h5_layout_scratch(l, l->width, err);
     free(chosen);
-    flow_names_free(&names);
+    flow_name_list_free(&names);
     return status;
 }

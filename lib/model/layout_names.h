@@ -1,7 +1,7 @@
 /* What is where in a model file: one list for the writer and the reader (docs/model-file.md). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef FLOW_MODEL_NAMES_H
-#define FLOW_MODEL_NAMES_H
+#ifndef FLOW_MODEL_LAYOUT_NAMES_H
+#define FLOW_MODEL_LAYOUT_NAMES_H
 
 /* Attributes of the root. */
 #define FLOW_MODEL_FORMAT "format"

@@ -1,10 +1,10 @@
 /* What both kinds of table writer are made of. Internal to lib/data; data/table.h is the interface. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef FLOW_DATA_WRITER_IMPL_H
-#define FLOW_DATA_WRITER_IMPL_H
+#ifndef FLOW_DATA_WRITER_H
+#define FLOW_DATA_WRITER_H
 
 #include "data/location.h"
-#include "data/output.h"
+#include "core/replace.h"
 #include "data/table.h"
 
 /* `finish` brings everything to the file and renames it; `release` frees what the kind owns, after success or not. */
@@ -18,7 +18,7 @@ typedef struct flow_writer_type {
 /* The common part; a kind's own struct begins with it. */
 struct flow_writer {
     const flow_writer_type *type;
-    flow_output output;
+    flow_replacement output;
     int n_columns;
     bool as_float;
 };
@@ -26,7 +26,7 @@ struct flow_writer {
 /* The writer is the caller's even after an error, and may be NULL then. */
 flow_status flow_csv_writer_open(flow_writer **out, const flow_location *location, const char *const *columns,
                                  int n_columns, bool as_float, flow_error *err);
-flow_status flow_hdf5_writer_open(flow_writer **out, const flow_location *location, const char *const *columns,
-                                  int n_columns, const flow_writer_options *options, flow_error *err);
+flow_status flow_h5_writer_open(flow_writer **out, const flow_location *location, const char *const *columns,
+                                int n_columns, const flow_writer_options *options, flow_error *err);
 
 #endif

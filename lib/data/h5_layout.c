@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/h5_layout.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "h5/object.h"
+#include "h5/scope.h"
+#include "h5/text.h"
+
+enum {
+    BLOCK_VALUES = 1 << 17,       /* values in a block of rows: 1 MB */
+    MOST_BLOCK_VALUES = 1 << 21,  /* the same when that lets a block hold whole chunks: 16 MB */
+    CACHE_BYTES = 1 << 26,        /* for chunks that do not fit a block, all datasets together */
+    MOST_CHUNK_BYTES = 1 << 30
+};
+
+flow_status flow_h5_layout_read_1d(hid_t dataset, hid_t type, void *out, int64_t first, int64_t count, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    hsize_t start = (hsize_t)first, size = (hsize_t)count;
+    hid_t space = H5Dget_space(dataset), memory = H5Screate_simple(1, &size, NULL);
+    if (space < 0 || memory < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &size, NULL) < 0 ||
+        H5Dread(dataset, type, memory, space, H5P_DEFAULT, out) < 0)
+        status = flow_h5_error(err, FLOW_IO, "rows %lld to %lld cannot be read", (long long)first + 1,
+                                 (long long)first + (long long)count);
+    flow_h5_close(memory);
+    flow_h5_close(space);
+    return status;
+}
+
+/* ------------------------------------------------------------------ blocks and chunks */
+
+/* Rows and bytes of a dataset's chunks; 0 rows when it has none. `across` is how many chunks lie side by side. */
+static flow_status layout_chunk_of(hid_t dataset, const flow_h5_shape *shape, int64_t *rows, double *bytes, double *across,
+                            flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    *rows = 0;
+    hid_t list = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
+    if (list < 0 || type < 0) {
+        status = flow_h5_error(err, FLOW_FORMAT, "its layout cannot be understood");
+    } else if (H5Pget_layout(list) == H5D_CHUNKED) {
+        hsize_t size[FLOW_H5_RANK_MAX];
+        int rank = H5Pget_chunk(list, FLOW_H5_RANK_MAX, size);
+        if (rank != shape->rank || size[0] == 0 || size[rank - 1] == 0) {
+            status = flow_error_set(err, FLOW_FORMAT, "its chunks have a strange shape; the file is damaged");
+        } else {
+            *rows = size[0] > INT64_MAX ? INT64_MAX : (int64_t)size[0];
+            *bytes = (double)H5Tget_size(type);
+            for (int i = 0; i < rank; i++)
+                *bytes *= (double)size[i];
+            hsize_t side_by_side = rank == 2 ? (shape->size[1] - 1) / size[1] + 1 : 1;
+            *across = (double)side_by_side;
+            if (*bytes > MOST_CHUNK_BYTES)
+                status = flow_error_set(err, FLOW_DATA, "it is stored in chunks of %.0f MB; rewrite it with smaller "
+                                        "ones, for example with h5repack -l", *bytes / 1048576);
+        }
+    }
+    flow_h5_close(type);
+    flow_h5_close(list);
+    return status;
+}
+
+/* Opens the dataset again with a cache that holds the chunks under a block, so that none is unpacked twice. It has to
+ * be closed first: what is open twice keeps the cache of the first time. */
+static flow_status layout_widen_cache(hid_t *dataset, double bytes, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    char name[1024];
+    ssize_t length = H5Iget_name(*dataset, name, sizeof name);
+    if (length <= 0 || (size_t)length >= sizeof name || bytes < 1)
+        return FLOW_OK;
+    hid_t file = H5Iget_file_id(*dataset), access = H5Pcreate(H5P_DATASET_ACCESS);
+    if (file >= 0 && access >= 0 && H5Pset_chunk_cache(access, 521, (size_t)bytes, 1.0) >= 0) {
+        H5Dclose(*dataset);
+        *dataset = H5Dopen2(file, name, access);
+        if (*dataset < 0)
+            status = flow_h5_error(err, FLOW_FORMAT, "it cannot be opened");
+    }
+    flow_h5_close(access);
+    flow_h5_close(file);
+    return status;
+}
+
+flow_status flow_h5_layout_blocks(flow_h5_layout *l, int row_values, const flow_h5_shape *shape, const char *where,
+                                  flow_error *err)
+{
+    if (shape->size[0] > INT64_MAX)
+        return flow_error_set(err, FLOW_DATA, "%s: has %llu rows; the file is damaged", where,
+                              (unsigned long long)shape->size[0]);
+    l->n_rows = (int64_t)shape->size[0];
+    int64_t rows = BLOCK_VALUES / row_values > 0 ? BLOCK_VALUES / row_values : 1;
+    int64_t most = MOST_BLOCK_VALUES / row_values > 0 ? MOST_BLOCK_VALUES / row_values : 1;
+    for (int i = 0; i < l->n_datasets; i++) {
+        int64_t chunk_rows;
+        double bytes = 0, across = 1;
+        flow_status status = layout_chunk_of(l->datasets[i], shape, &chunk_rows, &bytes, &across, err);
+        if (status != FLOW_OK)
+            return flow_error_prefix(err, status, "%s: ", where);
+        if (chunk_rows == 0)
+            continue;
+        if (i == 0) {
+            l->chunk_rows = chunk_rows;
+            l->band_bytes = bytes * across;
+        }
+        if (i == 0 && chunk_rows > rows && chunk_rows <= most)
+            rows = chunk_rows;
+        else if (i == 0 && chunk_rows < rows)
+            rows -= rows % chunk_rows;
+        if (rows % chunk_rows != 0 && bytes * across <= (double)CACHE_BYTES / l->n_datasets)
+            status = layout_widen_cache(&l->datasets[i], bytes * across, err);
+        if (status != FLOW_OK)
+            return flow_error_prefix(err, status, "%s: ", where);
+    }
+    /* no more than there is */
+    l->block_rows = rows > l->n_rows && l->n_rows > 0 ? l->n_rows : rows;
+    return FLOW_OK;
+}
+
+void flow_h5_layout_limit(flow_h5_layout *l, int64_t rows)
+{
+    if (l->block_rows % l->chunk_rows == 0 && rows % l->chunk_rows != 0 && rows > l->chunk_rows)
+        rows += l->chunk_rows - rows % l->chunk_rows;
+    if (rows < 1 || rows >= l->block_rows)
+        return;
+    bool was_whole = l->block_rows % l->chunk_rows == 0;
+    l->block_rows = rows;
+    for (int i = 0; i < l->n_datasets && was_whole && rows % l->chunk_rows != 0; i++)
+        if (l->band_bytes <= (double)CACHE_BYTES / l->n_datasets)
+            layout_widen_cache(&l->datasets[i], l->band_bytes, NULL); /* reading tells when that failed */
+}
+
+flow_status flow_h5_layout_scratch(flow_h5_layout *l, int row_values, flow_error *err)
+{
+    size_t n = (size_t)l->block_rows;
+    if (!flow_size_mul(&n, (size_t)row_values) || !flow_size_mul(&n, sizeof *l->scratch) ||
+        (l->scratch = malloc(n)) == NULL)
+        return flow_error_memory(err, "reading HDF5");
+    return FLOW_OK;
+}
+
+/* ------------------------------------------------------------------ what the shapes share */
+
+flow_status flow_h5_layout_names(flow_name_list *names, hid_t dataset, const char *where, flow_error *err)
+{
+    if (H5Aexists(dataset, "columns") <= 0)
+        return FLOW_OK;
+    char **found;
+    int n = 0;
+    flow_status status = flow_h5_attr_read_names(&found, &n, dataset, "columns", FLOW_COLUMNS_MAX, true, err);
+    if (status != FLOW_OK)
+        flow_error_prefix(err, status, "%s: the attribute ", where);
+    for (int i = 0; i < n && status == FLOW_OK; i++)
+        status = flow_name_list_add(names, found[i], strlen(found[i]), err);
+    free(found);
+    return status;
+}
+
+flow_status flow_h5_layout_not_numbers(const char *where, const char *column, H5T_class_t type, flow_error *err)
+{
+    return flow_error_set(err, FLOW_DATA, "%s: the column \"%.80s\" holds %s; choose columns of numbers by name",
+                          where, column, flow_h5_describe_type(type));
+}
+
+void flow_h5_layout_free(flow_h5_layout *l)
+{
+    for (int i = 0; i < l->n_datasets; i++)
+        flow_h5_close(l->datasets[i]);
+    flow_h5_close(l->record);
+    free(l->datasets);
+    free(l->run_first);
+    free(l->run_count);
+    free(l->pick);
+    free(l->scratch);
+    *l = (flow_h5_layout){.record = H5I_INVALID_HID};
+}

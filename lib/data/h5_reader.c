@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/text.h"
+#include "data/h5_shapes.h"
+#include "data/h5_tables.h"
+#include "data/reader.h"
+#include "h5/file.h"
+#include "h5/object.h"
+#include "h5/scope.h"
+
+typedef struct h5_reader {
+    flow_reader common;
+    hid_t file;
+    flow_h5_layout layout;
+    double *block;        /* (block_rows, d): rows block_first ... block_first + n_block - 1 */
+    int64_t block_first, n_block, next;
+} h5_reader;
+
+/* Reads the block that row `next` lies in. Blocks begin at multiples of their size: chunks are then read once. */
+static flow_status h5_reader_load(h5_reader *r, flow_error *err)
+{
+    int64_t size = r->layout.block_rows, first = r->next - r->next % size, left = r->common.n_rows - first;
+    r->n_block = 0;
+    flow_h5_scope scope = flow_h5_begin();
+    flow_status status = r->layout.read(&r->layout, r->block, first, left < size ? left : size, err);
+    flow_h5_end(&scope);
+    if (status != FLOW_OK)
+        return flow_error_prefix(err, status, "%s: ", r->common.name);
+    r->block_first = first;
+    r->n_block = left < size ? left : size;
+    return FLOW_OK;
+}
+
+static bool all_finite(const double *values, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += values[i] * 0; /* 0, or NaN from then on */
+    return sum == 0;
+}
+
+static flow_status h5_reader_refuse(const h5_reader *r, const double *row, int64_t number, flow_error *err)
+{
+    int column = 0;
+    while (isfinite(row[column]))
+        column++;
+    char text[FLOW_NUMBER_SIZE];
+    flow_number_print(text, row[column]);
+    return flow_error_set(err, FLOW_DATA, "%s: row %lld, column \"%.80s\": \"%s\" is not a finite number; correct it "
+                          "or drop such rows with --skip-invalid", r->common.name, (long long)number + 1,
+                          r->common.columns.at[column], text);
+}
+
+static flow_status h5_reader_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
+                             flow_error *err)
+{
+    h5_reader *r = (h5_reader *)reader;
+    size_t d = (size_t)reader->columns.n, n = 0;
+    while (n < n_max && r->next < reader->n_rows) {
+        if (r->next < r->block_first || r->next >= r->block_first + r->n_block) {
+            flow_status status = h5_reader_load(r, err);
+            if (status != FLOW_OK)
+                return status;
+        }
+        size_t there = (size_t)(r->block_first + r->n_block - r->next), wanted = n_max - n;
+        size_t m = there < wanted ? there : wanted;
+        const double *from = r->block + (size_t)(r->next - r->block_first) * d;
+        bool good = all_finite(from, m * d);
+        for (size_t i = 0; i < m; i++, r->next++, from += d) {
+            if (!good && !all_finite(from, d)) {
+                if (!reader->skip_invalid)
+                    return h5_reader_refuse(r, from, r->next, err);
+                flow_reader_drop(reader, r->next);
+                continue;
+            }
+            memcpy(rows + n * d, from, d * sizeof *rows);
+            if (numbers != NULL)
+                numbers[n] = r->next;
+            n++;
+        }
+    }
+    *n_read = n;
+    return FLOW_OK;
+}
+
+static flow_position h5_reader_tell(const flow_reader *reader)
+{
+    return (flow_position){.row = ((const h5_reader *)reader)->next};
+}
+
+static flow_status h5_reader_seek(flow_reader *reader, const flow_position *position, flow_error *err)
+{
+    if (position->row > reader->n_rows)
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: there is no row %lld", reader->name, (long long)position->row);
+    ((h5_reader *)reader)->next = position->row;
+    return FLOW_OK;
+}
+
+static void h5_reader_limit(flow_reader *reader, int64_t rows)
+{
+    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_layout_limit(&((h5_reader *)reader)->layout, rows);
+    flow_h5_end(&scope);
+}
+
+static void h5_reader_close(flow_reader *reader)
+{
+    h5_reader *r = (h5_reader *)reader;
+    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_layout_free(&r->layout);
+    flow_h5_close(r->file);
+    flow_h5_end(&scope);
+    free(r->block);
+}
+
+static const flow_reader_type h5_reader_type = {h5_reader_read, h5_reader_tell, h5_reader_seek, h5_reader_limit, h5_reader_close};
+
+/* ------------------------------------------------------------------ opening */
+
+static flow_status h5_reader_not_a_table(const flow_reader *reader, const flow_h5_shape *shape, flow_error *err)
+{
+    char text[128], remedy[64] = "";
+    flow_h5_describe_shape(text, sizeof text, shape);
+    if (shape->rank < 1)
+        return flow_error_set(err, FLOW_DATA, "%s: holds %s value; a table has rows", reader->name,
+                              shape->rank == 0 ? "a single" : "no");
+    if (!flow_h5_is_number(shape->type))
+        return flow_error_set(err, FLOW_DATA, "%s: has the shape %s and holds %s; a table of numbers was expected",
+                              reader->name, text, flow_h5_describe_type(shape->type));
+    double columns = 1;
+    for (int i = 1; i < shape->rank; i++)
+        columns *= (double)shape->size[i];
+    if (columns <= FLOW_COLUMNS_MAX)
+        snprintf(remedy, sizeof remedy, "; reshape it to (%llu, %.0f)", (unsigned long long)shape->size[0], columns);
+    return flow_error_set(err, FLOW_DATA, "%s: has %d dimensions, %s; a table has rows and columns%s", reader->name,
+                          shape->rank, text, remedy);
+}
+
+/* The table is the dataset or group `object`. */
+static flow_status h5_reader_open_shape(h5_reader *r, hid_t object, const char *path,
+                                        const flow_reader_options *options, flow_error *err)
+{
+    flow_h5_layout *l = &r->layout;
+    flow_reader *reader = &r->common;
+    flow_h5_shape shape;
+    *l = (flow_h5_layout){.record = H5I_INVALID_HID, .chunk_rows = 1};
+    l->datasets = malloc(sizeof *l->datasets);
+    if (l->datasets == NULL) {
+        flow_h5_close(object);
+        return flow_error_memory(err, "reading HDF5");
+    }
+    l->datasets[l->n_datasets++] = object;
+    H5I_type_t type = H5Iget_type(object);
+    if (type == H5I_GROUP)
+        return flow_h5_open_group(l, reader, options, err);
+    if (type != H5I_DATASET)
+        return flow_error_set(err, FLOW_DATA, "%s: is neither a dataset nor a group", reader->name);
+    flow_status status = flow_h5_shape_of(&shape, object, err);
+    if (status != FLOW_OK)
+        return flow_error_prefix(err, status, "%s: ", reader->name);
+    if (shape.rank == 2 && flow_h5_is_number(shape.type))
+        return flow_h5_open_matrix(l, reader, &shape, options, err);
+    if (shape.rank == 1 && shape.type == H5T_COMPOUND)
+        return flow_h5_open_records(l, reader, &shape, options, err);
+    if (shape.rank == 1 && flow_h5_is_number(shape.type))
+        return flow_h5_open_vector(l, reader, &shape, path, options, err);
+    return h5_reader_not_a_table(reader, &shape, err);
+}
+
+static flow_status h5_reader_open_table(h5_reader *r, const flow_location *location,
+                                        const flow_reader_options *options, flow_error *err)
+{
+    char *only = NULL;
+    flow_status status = flow_h5_open(&r->file, location->file, err);
+    if (status != FLOW_OK)
+        flow_error_prefix(err, status, "%s: ", location->file);
+    else if (location->path == NULL)
+        status = flow_h5_only_table(&only, r->file, location->file, err);
+    if (status != FLOW_OK)
+        return status;
+    const char *path = only != NULL ? only : location->path;
+    free(r->common.name);
+    r->common.name = flow_format("%s:%s", location->file, path);
+    if (r->common.name == NULL) {
+        status = flow_error_memory(err, "an HDF5 reader");
+        goto done;
+    }
+    hid_t object = H5Oopen(r->file, path, H5P_DEFAULT);
+    if (object < 0) {
+        status = flow_h5_no_table_at(r->file, location->file, path, err);
+        goto done;
+    }
+    status = h5_reader_open_shape(r, object, path, options, err);
+    if (status != FLOW_OK)
+        goto done;
+    r->common.n_rows = r->layout.n_rows;
+    size_t n = (size_t)r->layout.block_rows;
+    if (!flow_size_mul(&n, (size_t)r->common.columns.n) || !flow_size_mul(&n, sizeof *r->block) ||
+        (r->block = malloc(n)) == NULL)
+        status = flow_error_memory(err, "reading HDF5");
+done:
+    free(only);
+    return status;
+}
+
+flow_status flow_h5_reader_open(flow_reader **out, const flow_location *location, const flow_reader_options *options,
+                                flow_error *err)
+{
+    h5_reader *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return flow_error_memory(err, "an HDF5 reader");
+    *out = &r->common;
+    r->common.type = &h5_reader_type;
+    r->common.skip_invalid = options != NULL && options->skip_invalid;
+    r->common.can_seek = true;
+    r->file = H5I_INVALID_HID;
+    flow_h5_scope scope = flow_h5_begin();
+    flow_status status = h5_reader_open_table(r, location, options, err);
+    flow_h5_end(&scope);
+    r->common.granule = r->layout.chunk_rows;
+    return status;
+}

@@ -1,0 +1,29 @@
+/* The shapes of a table in an HDF5 file. Internal to lib/data; inside a scope (h5/scope.h).
+ *
+ * Each function receives a layout whose only dataset is the table, chooses the columns, and fills the layout and the
+ * common part of the reader.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_DATA_H5_SHAPES_H
+#define FLOW_DATA_H5_SHAPES_H
+
+#include "data/h5_layout.h"
+
+/* A 2-D dataset of numbers (h5_matrix.c). */
+flow_status flow_h5_open_matrix(flow_h5_layout *layout, flow_reader *reader, const flow_h5_shape *shape,
+                                const flow_reader_options *options, flow_error *err);
+
+/* A 1-D compound dataset: one member per column (h5_records.c). */
+flow_status flow_h5_open_records(flow_h5_layout *layout, flow_reader *reader, const flow_h5_shape *shape,
+                                 const flow_reader_options *options, flow_error *err);
+
+/* A 1-D dataset: one column (h5_columns.c). The attribute `columns` names it, else the last part of its path. */
+flow_status flow_h5_open_vector(flow_h5_layout *layout, flow_reader *reader, const flow_h5_shape *shape,
+                                const char *path, const flow_reader_options *options, flow_error *err);
+
+/* A group of 1-D datasets of one length, one per column (h5_columns.c). The layout's dataset is the group; those of the
+ * chosen columns replace it. */
+flow_status flow_h5_open_group(flow_h5_layout *layout, flow_reader *reader, const flow_reader_options *options,
+                               flow_error *err);
+
+#endif

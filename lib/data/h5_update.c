@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/h5_update.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/text.h"
+#include "h5/file.h"
+#include "h5/object.h"
+#include "h5/scope.h"
+
+enum { COPY_BYTES = 1 << 20 };
+
+static bool update_has_attributes(hid_t object)
+{
+    hid_t first = H5Aopen_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_INC, 0, H5P_DEFAULT, H5P_DEFAULT);
+    flow_h5_close(first);
+    return first >= 0;
+}
+
+/* Whether the file has nothing but a dataset at `path` and the groups on the way to it. */
+static bool update_holds_only(hid_t file, const char *path)
+{
+    char *name = flow_strdup(path);
+    hid_t group = H5Gopen2(file, "/", H5P_DEFAULT);
+    bool only = name != NULL && group >= 0;
+    for (char *at = name; only; ) {
+        at += strspn(at, "/");
+        char *end = at + strcspn(at, "/");
+        bool last = end[strspn(end, "/")] == '\0';
+        H5G_info_t info;
+        only = !update_has_attributes(group) && H5Gget_info(group, &info) >= 0 && info.nlinks <= 1;
+        if (!only || info.nlinks == 0)
+            break;
+        char after = *end;
+        *end = '\0';
+        hid_t next = H5Oopen(group, at, H5P_DEFAULT);
+        *end = after;
+        only = next >= 0 && H5Iget_type(next) == (last ? H5I_DATASET : H5I_GROUP);
+        flow_h5_close(group);
+        group = next;
+        if (last)
+            break;
+        at = end;
+    }
+    flow_h5_close(group);
+    free(name);
+    return only;
+}
+
+/* The old file to the temporary one. */
+static flow_status update_copy(flow_replacement *output, flow_error *err)
+{
+    int from = open(output->target, O_RDONLY | O_CLOEXEC);
+    char *piece = malloc(COPY_BYTES);
+    flow_status status = piece != NULL ? FLOW_OK : flow_error_memory(err, "copying a file");
+    ssize_t n = 0;
+    while (status == FLOW_OK && (n = from < 0 ? -1 : read(from, piece, COPY_BYTES)) != 0) {
+        if (n > 0)
+            status = flow_replace_write(output, piece, (size_t)n, err);
+        else if (from < 0 || errno != EINTR)
+            status = flow_error_set(err, FLOW_IO, "%s: cannot be read, so that its other tables cannot be kept: %s",
+                                    output->name, strerror(errno));
+    }
+    free(piece);
+    if (from >= 0)
+        close(from);
+    return status;
+}
+
+/* Makes room at `path`. */
+static flow_status update_remove_old(hid_t file, const flow_replacement *output, const char *path, flow_error *err)
+{
+    hid_t old = H5Oopen(file, path, H5P_DEFAULT);
+    bool exists = old >= 0, is_group = exists && H5Iget_type(old) == H5I_GROUP;
+    flow_h5_close(old);
+    if (is_group)
+        return flow_error_set(err, FLOW_EXISTS, "%s: %s is a group in this file; name a new place in it, as in %s:%s/x",
+                              output->name, path, output->name, path);
+    if (exists && H5Ldelete(file, path, H5P_DEFAULT) < 0)
+        return flow_h5_error(err, FLOW_IO, "%s: the old %s cannot be replaced", output->name, path);
+    return FLOW_OK;
+}
+
+static flow_status update_fail_to_open(const flow_replacement *output, flow_status status, flow_error *err)
+{
+    return flow_error_prefix(err, status, "%s: exists, and its other tables cannot be kept; remove it, or name another "
+                             "file. It ", output->name);
+}
+
+flow_status flow_h5_update(hid_t *out, flow_replacement *output, const char *path, flow_error *err)
+{
+    hid_t old;
+    *out = H5I_INVALID_HID;
+    if (!flow_h5_has_signature(output->target))
+        return FLOW_OK;
+    flow_status status = flow_h5_open(&old, output->target, err);
+    if (status != FLOW_OK)
+        return update_fail_to_open(output, status, err);
+    bool only = update_holds_only(old, path);
+    flow_h5_close(old);
+    if (only)
+        return FLOW_OK;
+    status = update_copy(output, err);
+    if (status != FLOW_OK)
+        return status;
+    status = flow_h5_open_to_write(out, output->temporary, err);
+    return status == FLOW_OK ? update_remove_old(*out, output, path, err) : update_fail_to_open(output, status, err);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/name_list.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+flow_status flow_name_list_add(flow_name_list *names, const char *text, size_t length, flow_error *err)
+{
+    if (names->n == names->capacity) {
+        int capacity = names->capacity == 0 ? 16 : 2 * names->capacity;
+        char **grown = realloc(names->at, (size_t)capacity * sizeof *grown);
+        if (grown == NULL)
+            return flow_error_memory(err, "the names of the columns");
+        names->at = grown;
+        names->capacity = capacity;
+    }
+    char *copy = malloc(length + 1);
+    if (copy == NULL)
+        return flow_error_memory(err, "the names of the columns");
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    names->at[names->n++] = copy;
+    return FLOW_OK;
+}
+
+flow_status flow_name_list_number(flow_name_list *names, int n, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < n && status == FLOW_OK; i++) {
+        char name[16];
+        int length = snprintf(name, sizeof name, "x%d", i + 1);
+        status = flow_name_list_add(names, name, (size_t)length, err);
+    }
+    return status;
+}
+
+void flow_name_list_free(flow_name_list *names)
+{
+    for (int i = 0; i < names->n; i++)
+        free(names->at[i]);
+    free(names->at);
+    *names = (flow_name_list){0};
+}

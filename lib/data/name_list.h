@@ -1,0 +1,22 @@
+/* A growing list of names that it owns. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_DATA_NAME_LIST_H
+#define FLOW_DATA_NAME_LIST_H
+
+#include <stddef.h>
+
+#include "core/error.h"
+
+/* Start from {0}. */
+typedef struct flow_name_list {
+    char **at;
+    int n, capacity;
+} flow_name_list;
+
+/* Appends a copy of the first `length` bytes of `text`. */
+flow_status flow_name_list_add(flow_name_list *names, const char *text, size_t length, flow_error *err);
+/* Appends x1, x2, ... xn. */
+flow_status flow_name_list_number(flow_name_list *names, int n, flow_error *err);
+void flow_name_list_free(flow_name_list *names);
+
+#endif

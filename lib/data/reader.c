@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+
+/* ------------------------------------------------------------------ choosing columns */
+
+bool flow_reader_is_choosy(const flow_reader_options *options)
+{
+    return options != NULL && options->columns != NULL && options->n_columns > 0;
+}
+
+static flow_status unknown_column(const char *name, const char *wanted, const flow_name_list *all, flow_error *err)
+{
+    const char *nearest = flow_nearest(wanted, (const char *const *)all->at, all->n);
+    if (nearest != NULL)
+        return flow_error_set(err, FLOW_DATA, "%s: there is no column \"%.80s\"; did you mean \"%.80s\"?", name, wanted,
+                              nearest);
+    flow_text list = {0};
+    int shown = all->n < 12 ? all->n : 12;
+    for (int i = 0; i < shown; i++)
+        flow_text_add(&list, "%s%.40s", i == 0 ? "" : ", ", all->at[i]);
+    if (shown < all->n)
+        flow_text_add(&list, ", ... (%d in all)", all->n);
+    flow_status status = flow_error_set(err, FLOW_DATA, "%s: there is no column \"%.80s\"; the columns are: %s", name,
+                                        wanted, list.data != NULL ? list.data : "none");
+    flow_text_free(&list);
+    return status;
+}
+
+static flow_status find_column(int *out, const char *name, const char *wanted, const flow_name_list *all, flow_error *err)
+{
+    *out = -1;
+    for (int i = 0; i < all->n; i++) {
+        if (strcmp(all->at[i], wanted) != 0)
+            continue;
+        if (*out >= 0)
+            return flow_error_set(err, FLOW_DATA, "%s: columns %d and %d are both named \"%.80s\"; give them different "
+                                  "names", name, *out + 1, i + 1, wanted);
+        *out = i;
+    }
+    return *out >= 0 ? FLOW_OK : unknown_column(name, wanted, all, err);
+}
+
+static flow_status take_column(int *out, bool *taken, const char *name, const char *wanted, const flow_name_list *all,
+                               flow_error *err)
+{
+    flow_status status = find_column(out, name, wanted, all, err);
+    if (status == FLOW_OK && taken[*out])
+        status = flow_error_set(err, FLOW_DATA, "%s: the column \"%.80s\" is chosen twice; name it once", name, wanted);
+    if (status == FLOW_OK)
+        taken[*out] = true;
+    return status;
+}
+
+flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_name_list *all,
+                               const flow_reader_options *options, flow_error *err)
+{
+    bool choosy = flow_reader_is_choosy(options);
+    int n_last = options != NULL ? options->n_last : 0;
+    int n_first = choosy ? options->n_columns : n_last < all->n ? all->n - n_last : 0;
+    flow_status status = FLOW_OK;
+    bool *taken = calloc((size_t)all->n + 1, sizeof *taken);
+    int *index = calloc((size_t)n_first + (size_t)n_last + 1, sizeof *index);
+    *chosen = index;
+    if (taken == NULL || index == NULL)
+        status = flow_error_memory(err, "the choice of columns");
+    for (int i = 0; i < n_last && status == FLOW_OK; i++)
+        status = take_column(&index[n_first + i], taken, reader->name, options->last[i], all, err);
+    for (int i = 0, next = 0; i < n_first && status == FLOW_OK; i++) {
+        if (choosy) {
+            status = take_column(&index[i], taken, reader->name, options->columns[i], all, err);
+            continue;
+        }
+        while (taken[next])
+            next++;
+        index[i] = next++;
+    }
+    for (int i = 0; i < n_first + n_last && status == FLOW_OK; i++) {
+        const char *name = all->at[index[i]];
+        if (flow_is_utf8(name, strlen(name)))
+            status = flow_name_list_add(&reader->columns, name, strlen(name), err);
+        else
+            status = flow_error_set(err, FLOW_DATA, "%s: the name of column %d is not in UTF-8; give it another one",
+                                    reader->name, index[i] + 1);
+    }
+    free(taken);
+    return status;
+}
+
+void flow_reader_drop(flow_reader *reader, int64_t row)
+{
+    if (row >= reader->judged) {
+        reader->n_skipped++;
+        reader->judged = row + 1;
+    }
+}
+
+void flow_reader_limit(flow_reader *reader, int64_t rows)
+{
+    if (reader->type->limit != NULL)
+        reader->type->limit(reader, rows);
+}
+
+/* ------------------------------------------------------------------ any reader */
+
+void flow_reader_close(flow_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    reader->type->close(reader);
+    flow_name_list_free(&reader->columns);
+    free(reader->name);
+    free(reader);
+}
+
+int flow_reader_n_columns(const flow_reader *reader)
+{
+    return reader->columns.n;
+}
+
+const char *flow_reader_column(const flow_reader *reader, int index)
+{
+    return reader->columns.at[index];
+}
+
+bool flow_reader_has_names(const flow_reader *reader)
+{
+    return reader->has_names;
+}
+
+int64_t flow_reader_n_rows(const flow_reader *reader)
+{
+    return reader->n_rows;
+}
+
+int64_t flow_reader_n_skipped(const flow_reader *reader)
+{
+    return reader->n_skipped;
+}
+
+bool flow_reader_can_seek(const flow_reader *reader)
+{
+    return reader->can_seek;
+}
+
+flow_status flow_reader_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
+                             flow_error *err)
+{
+    *n_read = 0;
+    if (n_max == 0)
+        return FLOW_OK;
+    return reader->type->read(reader, rows, numbers, n_max, n_read, err);
+}
+
+flow_position flow_reader_tell(const flow_reader *reader)
+{
+    return reader->type->tell(reader);
+}
+
+flow_status flow_reader_seek(flow_reader *reader, const flow_position *position, flow_error *err)
+{
+    if (!reader->can_seek)
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: can be read only once, from its beginning to its end; put the "
+                              "table into a file", reader->name);
+    if (position->row < 0 || position->offset < 0)
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: there is no row %lld", reader->name, (long long)position->row);
+    return reader->type->seek(reader, position, err);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "h5/scope.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "h5/lock.h"
+
+enum { REASON_SIZE = FLOW_ERROR_SIZE / 2 };
+
+flow_h5_scope flow_h5_begin(void)
+{
+    flow_h5_lock();
+    flow_h5_scope scope = {0};
+    H5Eget_auto2(H5E_DEFAULT, &scope.print, &scope.data);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    return scope;
+}
+
+void flow_h5_end(const flow_h5_scope *scope)
+{
+    H5Eclear2(H5E_DEFAULT);
+    H5Eset_auto2(H5E_DEFAULT, scope->print, scope->data);
+    flow_h5_unlock();
+}
+
+static herr_t scope_take_innermost(unsigned n, const H5E_error2_t *error, void *reason)
+{
+    if (n == 0 && error->desc != NULL)
+        snprintf(reason, REASON_SIZE, "%s", error->desc);
+    return 0;
+}
+
+/* Of "file write failed: time = ..., error message = 'No space left on device', buf = ..." what is in quotes. */
+static void scope_shorten(char *reason)
+{
+    static const char mark[] = "error message = '";
+    char *start = strstr(reason, mark), *end = start != NULL ? strchr(start + strlen(mark), '\'') : NULL;
+    if (end != NULL) {
+        start += strlen(mark);
+        memmove(reason, start, (size_t)(end - start));
+        reason[end - start] = '\0';
+    }
+    for (char *c = reason; *c != '\0'; c++)
+        *c = *c == '\n' ? ' ' : *c;
+}
+
+flow_status flow_h5_error(flow_error *err, flow_status code, const char *format, ...)
+{
+    char reason[REASON_SIZE] = "";
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, scope_take_innermost, reason);
+    H5Eclear2(H5E_DEFAULT);
+    scope_shorten(reason);
+    if (err == NULL)
+        return code;
+    va_list args;
+    va_start(args, format);
+    flow_error_setv(err, code, format, args);
+    va_end(args);
+    size_t used = strlen(err->message);
+    if (reason[0] != '\0')
+        snprintf(err->message + used, sizeof err->message - used, ": %s (HDF5)", reason);
+    return code;
+}

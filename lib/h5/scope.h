@@ -1,0 +1,31 @@
+/* What surrounds every use of the HDF5 library: its lock, its silence, and its errors in our messages.
+ *
+ *     flow_h5_scope scope = flow_h5_begin();
+ *     ...
+ *     flow_h5_end(&scope);
+ *
+ * Inside a scope the library prints no errors, and no other thread is in it (h5/lock.h). Scopes do not nest. Every
+ * function of lib/h5 is called inside a scope unless its comment says otherwise, and so is every function of the library.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_H5_SCOPE_H
+#define FLOW_H5_SCOPE_H
+
+#include <hdf5.h>
+
+#include "core/error.h"
+
+typedef struct flow_h5_scope {
+    H5E_auto2_t print; /* how the library reported errors before */
+    void *data;
+} flow_h5_scope;
+
+flow_h5_scope flow_h5_begin(void);
+void flow_h5_end(const flow_h5_scope *scope);
+
+/* Fills *err with "MESSAGE: REASON (HDF5)" and returns `code`. REASON is the innermost message of the library's last
+ * failure, or the error of the operating system in it ("No space left on device"); without one the message stands
+ * alone. Clears the library's errors. Call it before any other function of the library. */
+flow_status flow_h5_error(flow_error *err, flow_status code, const char *format, ...) FLOW_PRINTF(3, 4);
+
+#endif
