@@ -20,12 +20,9 @@ typedef struct shape_options {
 } shape_options;
 
 static const flow_option shape_table[] = {
-    {.key = "bound", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(shape_options, bound), .fallback = "3",
-     .least = 0.5, .most = 10, .help = "a bound"},
-    {.key = "bins", .kind = FLOW_OPTION_INT, .offset = offsetof(shape_options, bins), .fallback = "8", .least = 2,
-     .most = 99, .help = "bins"},
-    {.key = "tails", .kind = FLOW_OPTION_FLAG, .offset = offsetof(shape_options, tails), .fallback = "false",
-     .help = "tails"},
+    FLOW_KEY_NUMBER(shape_options, bound, "3", 0.5, 10, "a bound"),
+    FLOW_KEY_INT(shape_options, bins, "8", 2, 99, "bins"),
+    FLOW_KEY_FLAG(shape_options, tails, "false", "tails"),
     FLOW_OPTIONS_END,
 };
 
@@ -44,8 +41,7 @@ typedef struct block_options {
 static const char *const orders[] = {"reverse", "random", NULL};
 
 static const flow_option block_table[] = {
-    {.key = "shape", .kind = FLOW_OPTION_CHOICE, .offset = offsetof(block_options, shape), .fallback = "\"affine\"",
-     .choices = &shapes, .help = "the shape"},
+    FLOW_KEY_CHOICE(block_options, shape, "\"affine\"", &shapes, "the shape"),
     {.key = "bins", .kind = FLOW_OPTION_INTO, .into = "shape", .help = "short for shape.bins"},
     {.key = "order", .kind = FLOW_OPTION_WORD_OR_INTS, .offset = offsetof(block_options, order),
      .fallback = "\"reverse\"", .words = orders, .least = 0, .most = 100, .help = "the order"},
@@ -80,7 +76,7 @@ typedef struct data {
 } data;
 
 static const flow_option data_table[] = {
-    {.key = "train", .kind = FLOW_OPTION_TEXT, .offset = offsetof(data, train), .help = "train"},
+    FLOW_KEY_TEXT(data, train, "train"),
     {.key = "columns", .kind = FLOW_OPTION_TEXTS, .offset = offsetof(data, columns), .most = 5, .help = "columns"},
     {.key = "share", .kind = FLOW_OPTION_TEXT_OR_NUMBER, .offset = offsetof(data, share), .least = 0, .most = 1,
      .help = "share"},

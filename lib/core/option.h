@@ -126,6 +126,22 @@ struct flow_option {
     bool may_change;            /* another value does not make it another training: --resume accepts it */
 };
 
+/* Rows of a table for the struct `type`; the key has the name of the member. Other rows are written out. */
+#define FLOW_KEY(type, member, of_kind, text) .key = #member, .kind = FLOW_OPTION_##of_kind, \
+    .offset = offsetof(type, member), .fallback = text
+#define FLOW_KEY_FLAG(type, member, text, line) {FLOW_KEY(type, member, FLAG, text), .help = line}
+#define FLOW_KEY_TEXT(type, member, line) {FLOW_KEY(type, member, TEXT, NULL), .help = line}
+#define FLOW_KEY_INT(type, member, text, from, to, line) \
+    {FLOW_KEY(type, member, INT, text), .least = from, .most = to, .help = line}
+#define FLOW_KEY_NUMBER(type, member, text, from, to, line) \
+    {FLOW_KEY(type, member, NUMBER, text), .least = from, .most = to, .help = line}
+#define FLOW_KEY_INTS(type, member, text, from, to, line) \
+    {FLOW_KEY(type, member, INTS, text), .least = from, .most = to, .help = line}
+#define FLOW_KEY_WORD(type, member, text, list, line) \
+    {FLOW_KEY(type, member, WORD, text), .words = list, .help = line}
+#define FLOW_KEY_CHOICE(type, member, text, set, line) \
+    {FLOW_KEY(type, member, CHOICE, text), .choices = set, .help = line}
+
 /* The last row of a table. */
 #define FLOW_OPTIONS_END {.key = NULL}
 
