@@ -727,10 +727,12 @@ static void log_determinants(void **state)
 /* The same probes for every value that is compared. */
 static void check_gradients_of_training(subject *s)
 {
+    s->ws->mode = FLOW_TRAINING;
     s->ws->noise = (flow_noise){.kind = FLOW_NOISE_OF_PLACE, .seed = 11, .first_row = 1000};
     check_gradients(s, TO_LATENT);
     check_gradients(s, LOG_DENSITY);
     check_gradients(s, TO_DATA);
+    s->ws->mode = FLOW_EVALUATION;
     s->ws->noise = (flow_noise){.kind = FLOW_NOISE_NONE};
 }
 

@@ -90,7 +90,7 @@ static void observe(subject *s, int n_tiles, double share)
 {
     flow_sight sights[TILES];
     for (int t = 0; t < n_tiles; t++)
-        sights[t] = (flow_sight){N, s->weight[t], s->tiles[t]->areas[0]};
+        sights[t] = (flow_sight){N, s->weight[t], s->tiles[t]->scratch[0]};
     s->f->blocks[0].type->observe(s->f->blocks[0].state, sights, n_tiles, share, s->f->params.fitted);
 }
 

@@ -47,8 +47,8 @@ static void check_trace(int dim, int n_context, flow_int_list hidden, int activa
     for (size_t k = 0; k < params.n_weights; k++)
         weights[k] = (real)uniform(k, 1);
     flow_field_tile tile;
-    void *work = flow_alloc_aligned(flow_field_lay_out(&field, &plan, N, 1, NULL, &tile), 1);
-    flow_field_lay_out(&field, &plan, N, 1, work, &tile);
+    void *work = flow_alloc_aligned(flow_field_lay_out(&field, &plan, N, 1, true, NULL, &tile), 1);
+    flow_field_lay_out(&field, &plan, N, 1, true, work, &tile);
     real at[MOST * N], context[MOST * N], f[MOST * N], trace[N], other[N];
     for (size_t k = 0; k < sizeof at / sizeof *at; k++) {
         at[k] = (real)uniform(k, 2);
@@ -149,15 +149,15 @@ static double error_of(const flow_solver *solver, bool down, int *evaluations)
     double logdet[N] = {0}, wanted[3 * N], worst = 0;
     make_start(in);
     reference(down, in, wanted);
-    flow_ode ode = {.solver = solver, .rate = {.n_integrals = 1, .apply = rate}, .d = 2, .n = N};
-    ode.work = flow_alloc_aligned(flow_ode_work_size(solver, 1, 2, N), 1);
-    flow_ode_solve(&ode, down, in, out, logdet);
+    flow_ode ode = {.solver = solver, .rate = {.n_integrals = 1, .apply = rate}, .d = 2, .n = N, .keep = true};
+    ode.scratch = flow_alloc_aligned(flow_ode_scratch_size(solver, 1, 2, N, true), 1);
+    flow_ode_solve(&ode, down ? FLOW_TO_DATA : FLOW_TO_LATENT, in, out, logdet);
     for (int k = 0; k < 2 * N; k++)
         worst = fmax(worst, fabs((double)out[k] - wanted[k]));
     for (int j = 0; j < N; j++)
         worst = fmax(worst, fabs(logdet[j] - wanted[2 * N + j]));
     *evaluations = flow_ode_evaluations(&ode);
-    flow_free_aligned(ode.work);
+    flow_free_aligned(ode.scratch);
     return worst;
 }
 
@@ -259,14 +259,14 @@ static void log_determinants_count(void **state)
             continue;
         real in[N] = {0}, out[N];
         double logdet[N] = {0};
-        flow_ode ode = {.solver = &solver, .rate = {.n_integrals = 1, .apply = standing_rate}, .d = 1, .n = N};
-        ode.work = flow_alloc_aligned(flow_ode_work_size(&solver, 1, 1, N), 1);
-        flow_ode_solve(&ode, false, in, out, logdet);
+        flow_ode ode = {.solver = &solver, .rate = {.n_integrals = 1, .apply = standing_rate}, .d = 1, .n = N, .keep = true};
+        ode.scratch = flow_alloc_aligned(flow_ode_scratch_size(&solver, 1, 1, N, true), 1);
+        flow_ode_solve(&ode, FLOW_TO_LATENT, in, out, logdet);
         for (int j = 0; j < N; j++) {
             ASSERT_NEAR(out[j], 0, 0);
             ASSERT_NEAR(logdet[j], 10 * (1 - cos(5. + j)) / (5. + j), 2e-4);
         }
-        flow_free_aligned(ode.work);
+        flow_free_aligned(ode.scratch);
     }
 }
 
@@ -288,8 +288,8 @@ static void stiff_rows(void **state)
     double lambda[N], logdet[2][N] = {{0}};
     real in[N], out[2][N];
     const flow_solver solver = {flow_tableau_find("dopri5"), 0, 1e-4, 1e-4, 50, false};
-    flow_ode ode = {.solver = &solver, .rate = {lambda, 1, decay, NULL, NULL}, .d = 1, .n = N};
-    ode.work = flow_alloc_aligned(flow_ode_work_size(&solver, 1, 1, N), 1);
+    flow_ode ode = {.solver = &solver, .rate = {lambda, 1, decay, NULL, NULL}, .d = 1, .n = N, .keep = true};
+    ode.scratch = flow_alloc_aligned(flow_ode_scratch_size(&solver, 1, 1, N, true), 1);
     for (int run = 0; run < 2; run++) {
         for (int j = 0; j < N; j++) {
             lambda[j] = 0.2 * j;
@@ -300,7 +300,7 @@ static void stiff_rows(void **state)
             lambda[7] = 1e4;
             in[11] = (real)NAN;
         }
-        flow_ode_solve(&ode, false, in, out[run], logdet[run]);
+        flow_ode_solve(&ode, FLOW_TO_LATENT, in, out[run], logdet[run]);
         assert_in_range(flow_ode_evaluations(&ode), 1, 6 * (2 * 50 + 20) + 2);
     }
     for (int j = 0; j < N; j++) {
@@ -316,7 +316,7 @@ static void stiff_rows(void **state)
         else
             assert_true(out[1][j] == out[0][j] && logdet[1][j] == logdet[0][j]);
     }
-    flow_free_aligned(ode.work);
+    flow_free_aligned(ode.scratch);
 }
 
 /* ------------------------------------------------------------------ the block */
@@ -454,13 +454,14 @@ static void velocities(void **state)
     subject_start(&s, "\"hidden\": [8, 7], \"solver\": {\"type\": \"euler\", \"steps\": 1}", D, 1);
     assert_int_equal(flow_workspace_new(&ws, s.f, N, false, &err), FLOW_OK);
     const flow_block *block = &s.f->blocks[0];
-    const flow_pass pass = {.n = N, .weights = s.weights, .work = ws->areas[0]};
+    flow_pass pass = {.n = N, .weights = s.weights, .scratch = ws->scratch[0]};
     for (int down = 0; down < 2; down++) {
+        pass.direction = down ? FLOW_TO_DATA : FLOW_TO_LATENT;
         real at[(D + 1) * N], f[D * N], out[D * N];
         double logdet[N] = {0};
         for (int k = 0; k < (D + 1) * N; k++)
             at[k] = k < D * N ? (real)uniform((uint64_t)k, 8) : (real)down;
-        (down ? block->type->to_data : block->type->to_latent)(block->state, &pass, at, out, logdet);
+        block->type->map[pass.direction](block->state, &pass, at, out, logdet);
         block->type->velocity(block->state, &pass, at, f);
         for (int k = 0; k < D * N; k++)
             ASSERT_NEAR(out[k], at[k] + (down ? -f[k] : f[k]), 1e-6);
@@ -836,17 +837,38 @@ static void adjoint_memory(void **state)
 {
     (void)state;
     for (int k = 0; flow_tableaux[k] != NULL; k++) {
-        size_t size[2][2];
+        size_t size[2][2], alone[2][2]; /* with a backward, without */
         for (int adjoint = 0; adjoint < 2; adjoint++)
             for (int many = 0; many < 2; many++) {
                 int64_t most = many ? 5000 : 50;
                 const flow_solver solver = {flow_tableaux[k], flow_tableaux[k]->adaptive ? 0 : most, 1e-5, 1e-5, most,
                                             adjoint};
-                size[adjoint][many] = flow_ode_work_size(&solver, 2, 3, FLOW_TILE);
+                size[adjoint][many] = flow_ode_scratch_size(&solver, 2, 3, FLOW_TILE, true);
+                alone[adjoint][many] = flow_ode_scratch_size(&solver, 2, 3, FLOW_TILE, false);
             }
         assert_true(size[0][1] > 20 * size[0][0]);
         assert_true(size[1][1] == size[1][0] && size[1][0] < size[0][1]);
+        assert_int_equal(alone[0][0], alone[0][1]);
+        assert_int_equal(alone[1][0], alone[1][1]);
+        assert_in_range(alone[1][0], 1, size[1][0] - 1);
     }
+}
+
+/* An evaluation takes no scratch for a backward: neither the stored steps nor the gradients of the layers. */
+static void evaluation_scratch(void **state)
+{
+    (void)state;
+    subject s;
+    flow_workspace *ws;
+    flow_error err;
+    const size_t megabyte = (size_t)1 << 20;
+    subject_start(&s, "\"hidden\": [64, 64], \"solver\": {\"type\": \"euler\", \"steps\": 3000}", 784, 0);
+    const flow_block *block = &s.f->blocks[0];
+    assert_in_range(block->type->scratch_size(block->state, FLOW_TILE, false), megabyte,
+                    10 * megabyte * sizeof(real) / sizeof(float));
+    assert_int_equal(flow_workspace_new(&ws, s.f, FLOW_TILE, false, &err), FLOW_OK);
+    flow_workspace_free(ws);
+    subject_end(&s);
 }
 
 /* f = weight (1 + sin 40 t). On the way back row 3 has no value once, and row 6 is hopeless if that is asked for. */
@@ -889,8 +911,8 @@ static void adjoint_failures(void **state)
     const flow_solver solver = {flow_tableau_find("dopri5"), 0, 1e-6, 1e-6, 60, true};
     for (int hopeless = 0; hopeless < 2; hopeless++) {
         cliff c = {.weight = -1, .hopeless = hopeless};
-        flow_ode ode = {.solver = &solver, .rate = {&c, 1, cliff_apply, cliff_backward, NULL}, .d = 1, .n = N};
-        ode.work = flow_alloc_aligned(flow_ode_work_size(&solver, 1, 1, N), 1);
+        flow_ode ode = {.solver = &solver, .rate = {&c, 1, cliff_apply, cliff_backward, NULL}, .d = 1, .n = N, .keep = true};
+        ode.scratch = flow_alloc_aligned(flow_ode_scratch_size(&solver, 1, 1, N, true), 1);
         real in[N], out[N], gin[N], gout[N], gtrace[N] = {0};
         double integrals[N];
         char text[300] = "";
@@ -898,7 +920,7 @@ static void adjoint_failures(void **state)
             in[j] = (real)(0.02 * j);
             gout[j] = 1;
         }
-        flow_ode_solve(&ode, false, in, out, integrals);
+        flow_ode_solve(&ode, FLOW_TO_LATENT, in, out, integrals);
         flow_ode_solve_backward(&ode, gout, gtrace, gin);
         for (int j = 0; j < N; j++) {
             bool failed = hopeless && j == 6;
@@ -909,8 +931,21 @@ static void adjoint_failures(void **state)
         assert_true(c.calls > 20 && isnan(c.gweight) == (hopeless == 1));
         if (!hopeless)
             ASSERT_NEAR(c.gweight, N * (1 + (1 - cos(40)) / 40), 1e-3);
-        flow_free_aligned(ode.work);
+        flow_free_aligned(ode.scratch);
     }
+}
+
+/* What would take too much for a training is no obstacle to an evaluation. */
+static void expect_no_training(const char *block, int dim, const char *part)
+{
+    subject s;
+    flow_error err = {0};
+    flow_workspace *ws;
+    subject_start(&s, block, dim, 0);
+    assert_int_equal(flow_workspace_new(&ws, s.f, FLOW_TILE, true, &err), FLOW_SPEC);
+    if (strstr(err.message, "0.ffjord: its training would take") == NULL || strstr(err.message, part) == NULL)
+        fail_msg("%s: \"%s\" does not say \"%s\"", block, err.message, part);
+    subject_end(&s);
 }
 
 static void expect_refused(const char *block, int dim, const char *part)
@@ -934,10 +969,10 @@ static void refused_specs(void **state)
     expect_refused("\"solver\": {\"type\": \"rk4\", \"steps\": 0}", 2, "steps");
     expect_refused("\"gradient\": \"continuous\"", 2, "adjoint");
     expect_refused("\"solver\": {\"type\": \"rk4\", \"rtol\": 1e-3}", 2, "rtol");
-    expect_refused("\"solver\": {\"type\": \"rk4\", \"steps\": 10000}", 1000, "lower steps");
+    expect_no_training("\"solver\": {\"type\": \"rk4\", \"steps\": 10000}", 1000, "lower solver.steps");
     expect_refused("\"solver\": {\"maxsteps\": 100}", 2, "max_steps");
-    expect_refused("\"hidden\": [4], \"gradient\": \"adjoint\"", 65536, "too many dimensions");
-    expect_refused("\"solver\": {\"type\": \"bosh3\", \"max_steps\": 10000}", 1000, "lower max_steps");
+    expect_no_training("\"hidden\": [4], \"gradient\": \"adjoint\"", 65536, "too many dimensions");
+    expect_no_training("\"solver\": {\"type\": \"bosh3\", \"max_steps\": 10000}", 1000, "lower solver.max_steps");
 }
 
 int main(void)
@@ -962,6 +997,7 @@ int main(void)
         cmocka_unit_test(adjoint_converges),
         cmocka_unit_test(adjoint_scales),
         cmocka_unit_test(adjoint_memory),
+        cmocka_unit_test(evaluation_scratch),
         cmocka_unit_test(adjoint_failures),
         cmocka_unit_test(refused_specs),
     };

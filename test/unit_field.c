@@ -53,8 +53,8 @@ static void lone_start(lone *s, const flow_field_options *options, int dim, int 
         s->weights[k] = (real)uniform(k, 1);
     for (size_t k = 0; k < sizeof s->context / sizeof *s->context; k++)
         s->context[k] = (real)uniform(k, 2);
-    s->work = flow_alloc_aligned(flow_field_lay_out(&s->field, plan, n, 1, NULL, &s->tile), 1);
-    flow_field_lay_out(&s->field, plan, n, 1, s->work, &s->tile);
+    s->work = flow_alloc_aligned(flow_field_lay_out(&s->field, plan, n, 1, true, NULL, &s->tile), 1);
+    flow_field_lay_out(&s->field, plan, n, 1, true, s->work, &s->tile);
     s->tile.weights = s->weights;
     s->tile.context = s->context;
 }
@@ -391,7 +391,7 @@ static void densities_at(subject *s, double end, const real *at, double *kinetic
     enum { D = 3 };
     const double h = 1e-5;
     const flow_block *block = &s->f->blocks[0];
-    const flow_pass pass = {.n = N, .weights = s->weights, .work = s->ws->areas[0]};
+    const flow_pass pass = {.n = N, .weights = s->weights, .keep = true, .scratch = s->ws->scratch[0]};
     real f[2][D * N], moved[(D + 1) * N];
     block->type->velocity(block->state, &pass, at, f[0]);
     for (int j = 0; j < N; j++)
@@ -415,7 +415,7 @@ static void quadrature(subject *s, double end, bool down, const real *start, dou
 {
     enum { D = 3, STEPS = 400 };
     const flow_block *block = &s->f->blocks[0];
-    const flow_pass pass = {.n = N, .weights = s->weights, .work = s->ws->areas[0]};
+    const flow_pass pass = {.n = N, .weights = s->weights, .keep = true, .scratch = s->ws->scratch[0]};
     real at[(D + 1) * N], stage[(D + 1) * N], k[4][D * N];
     memcpy(at, start, D * N * sizeof *at);
     memset(kinetic, 0, N * sizeof *kinetic);
@@ -470,6 +470,7 @@ static void penalties_of_paths(void **state)
             for (int i = 0; i < D * N; i++)
                 s.ws->x[i] = s.ws->a[i] = start[i] = (real)uniform((uint64_t)i, 12);
             quadrature(&s, end, down, start, kinetic, norm);
+            s.ws->mode = FLOW_TRAINING;
             s.ws->noise = training;
             if (down)
                 flow_tile_to_data(s.f, s.weights, s.ws, N);
@@ -477,6 +478,7 @@ static void penalties_of_paths(void **state)
                 flow_tile_to_latent(s.f, s.weights, s.ws, N, &z);
             for (int j = 0; j < N; j++) /* within the solver's tolerance along all steps, and that of Simpson's */
                 ASSERT_NEAR(s.ws->penalty[j], 0.4 * kinetic[j] + 0.9 * norm[j], 1e-6 * (1 + s.ws->penalty[j]));
+            s.ws->mode = FLOW_EVALUATION;
             s.ws->noise = (flow_noise){0};
             memcpy(s.ws->a, start, sizeof start);
             flow_tile_to_data(s.f, s.weights, s.ws, N);
@@ -500,7 +502,7 @@ static void penalty_in_the_loss(void **state)
     double rows[N * D];
     for (int k = 0; k < N * D; k++)
         rows[k] = uniform((uint64_t)k, 13);
-    const flow_batch batch = {.n = N, .rows = rows, .stride = D, .share = 0.25, .noise = training};
+    const flow_batch batch = {.n = N, .rows = rows, .stride = D, .share = 0.25, .mode = FLOW_TRAINING, .noise = training};
     const flow_objective objective = {.type = &flow_objective_mle};
     for (int k = 0; k < 2; k++) {
         flow_step *step;
@@ -512,6 +514,7 @@ static void penalty_in_the_loss(void **state)
         flow_step_gradient(step, s[k].weights, &batch, gradient[k]);
         flow_step_free(step);
     }
+    s[1].ws->mode = FLOW_TRAINING;
     s[1].ws->noise = training;
     for (size_t w = 0; w < s[1].f->params.n_weights; w += 3) {
         double total[2] = {0, 0}, h = 1e-6;
@@ -551,6 +554,7 @@ static void evaluations_are_exact(void **state)
             for (int step = 0; step < 3; step++) {
                 for (int i = 0; i < D * N; i++)
                     s.ws->x[i] = uniform((uint64_t)i, 14);
+                s.ws->mode = step == 0 ? FLOW_EVALUATION : FLOW_TRAINING;
                 s.ws->noise = step == 0 ? (flow_noise){0} : training;
                 s.ws->noise.first_row += (uint64_t)step << 20;
                 flow_tile_logp(s.f, s.weights, s.ws, N, step == 0 ? logp[run] : noisy[step - 1], NULL);

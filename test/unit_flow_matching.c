@@ -202,6 +202,7 @@ static one_step *make_step(const char *objective, int dim, int n_context, bool p
                             .stride = (size_t)width,
                             .paired = paired,
                             .share = 1.0 / N_ROWS,
+                            .mode = FLOW_TRAINING,
                             .noise = {FLOW_NOISE_OF_PLACE, 0, 11, 1 << 20}};
     return s;
 }
@@ -322,6 +323,7 @@ static void ends_of(one_step *s, int n_rows, real *x, real *z)
     int n = (n_rows + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
     assert_int_equal(flow_workspace_new(&ws, s->b.f, FLOW_TILE, false, &err), FLOW_OK);
     void *work = flow_alloc_aligned(flow_interpolant_work_size(s->objective.options, s->b.f, FLOW_TILE), 1);
+    ws->mode = s->batch.mode;
     ws->noise = s->batch.noise;
     flow_tile_load_padded(s->b.f, ws, s->rows, 2, n_rows, n);
     const flow_objective_tile tile = {.f = s->b.f, .weights = s->weights, .options = s->objective.options, .ws = ws,

@@ -155,13 +155,13 @@ static real *copy_of(const real *theta)
 static void to_latent(const real *theta, const real *x, real *z, double *logdet)
 {
     memset(logdet, 0, N * sizeof *logdet);
-    univariate.type->to_latent(univariate.state, 1, N, x, copy_of(theta), N, z, logdet);
+    univariate.type->map[FLOW_TO_LATENT](univariate.state, 1, N, x, copy_of(theta), N, z, logdet);
 }
 
 static void to_data(const real *theta, const real *z, real *x, double *logdet)
 {
     memset(logdet, 0, N * sizeof *logdet);
-    univariate.type->to_data(univariate.state, 1, N, z, copy_of(theta), N, x, logdet);
+    univariate.type->map[FLOW_TO_DATA](univariate.state, 1, N, z, copy_of(theta), N, x, logdet);
 }
 
 static const double places[] = {-1e4, -300, -50, -12, -7, -4, -2.5, -1.7, -1, -0.6, -0.3, -0.05, 0,
@@ -386,7 +386,7 @@ static void gradients_far_out(void **state)
             g[j] = (real)uniform(j, 502);
         }
         (latent ? to_latent : to_data)(theta, in, out, logdet);
-        (latent ? univariate.type->to_latent_backward : univariate.type->to_data_backward)(
+        univariate.type->backward[latent ? FLOW_TO_LATENT : FLOW_TO_DATA](
             univariate.state, 1, N, in, theta, N, out, c, g, gin, gtheta);
         for (int p = -1; p < 12; p++) { /* -1: the input */
             real moved[12 * N];

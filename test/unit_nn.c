@@ -602,7 +602,7 @@ static void net_start(net *s, const shape *asked, flow_activation kind, bool mas
     s->weights = new_weights(&s->params);
     s->x = new_random((size_t)s->n_in * (size_t)n, 5);
     s->gy = new_random((size_t)s->n_out * (size_t)n, 6);
-    size_t size = flow_mlp_work_size(&s->made.mlp, n);
+    size_t size = flow_mlp_scratch_size(&s->made.mlp, n, true);
     s->work = flow_alloc_aligned(size + 1, 1);
     assert_non_null(s->work);
     memset(s->work, 0xff, size); /* all NaN */
@@ -804,7 +804,7 @@ static void check_walk(net *s)
     expect_input_gradient(s, gx);
     expect_weight_gradient(s, &tape);
 
-    memset(s->work, 0xff, flow_mlp_work_size(&s->made.mlp, n));
+    memset(s->work, 0xff, flow_mlp_scratch_size(&s->made.mlp, n, true));
     flow_mlp_apply(&s->made.mlp, s->weights, n, s->x, plain, s->work);
     for (size_t k = 0; k < out; k++)
         ASSERT_NEAR(theta[k], plain[k], 5 * slack() * (1 + fabs((double)plain[k])));

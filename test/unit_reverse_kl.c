@@ -216,6 +216,7 @@ static void test_gradients(void **state)
 static double penalty_of(const flow *f, const real *weights, flow_workspace *ws, const flow_batch *batch)
 {
     double sum = 0;
+    ws->mode = batch->mode;
     ws->noise = batch->noise;
     flow_tile_draw(f, weights, ws, FLOW_TILE, batch->seed, batch->first_row, 1);
     flow_tile_to_data(f, weights, ws, FLOW_TILE);
@@ -235,7 +236,7 @@ static void test_penalties(void **state)
     static const char *const lists[] = {FFJORD "}", FFJORD ", \"kinetic_energy\": 0.5, \"jacobian_norm\": 0.2}"};
     const double h = 1e-6;
     const flow_objective objective = {.type = &flow_objective_reverse_kl};
-    const flow_batch batch = {.n = ROWS, .seed = 5, .first_row = 1000, .share = 1. / ROWS,
+    const flow_batch batch = {.n = ROWS, .seed = 5, .first_row = 1000, .share = 1. / ROWS, .mode = FLOW_TRAINING,
                               .noise = {.kind = FLOW_NOISE_OF_PLACE, .seed = 3}};
     flow_target *target = open_target(LIBRARY("gaussian"), 4);
     flow_error err;

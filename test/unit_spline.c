@@ -69,14 +69,14 @@ static void map(const subject *s, int count, const real *x, const real *theta, r
 {
     memset(logdet, 0, (size_t)count * sizeof *logdet);
     real *given = to_leave(s, count, theta);
-    s->univariate.type->to_latent(s->univariate.state, 1, count, x, given, (size_t)count, y, logdet);
+    s->univariate.type->map[FLOW_TO_LATENT](s->univariate.state, 1, count, x, given, (size_t)count, y, logdet);
 }
 
 static void invert(const subject *s, int count, const real *y, const real *theta, real *x, double *logdet)
 {
     memset(logdet, 0, (size_t)count * sizeof *logdet);
     real *given = to_leave(s, count, theta);
-    s->univariate.type->to_data(s->univariate.state, 1, count, y, given, (size_t)count, x, logdet);
+    s->univariate.type->map[FLOW_TO_DATA](s->univariate.state, 1, count, y, given, (size_t)count, x, logdet);
 }
 
 /* ------------------------------------------------------------------ the paper's equations */
@@ -358,9 +358,9 @@ static void backward_is_finite(const subject *s)
     }
     const flow_univariate_type *type = s->univariate.type;
     map(s, COUNT, x, theta, y, logdet);
-    type->to_latent_backward(s->univariate.state, 1, COUNT, x, left, COUNT, y, g, gl, gin[0], gtheta[0]);
+    type->backward[FLOW_TO_LATENT](s->univariate.state, 1, COUNT, x, left, COUNT, y, g, gl, gin[0], gtheta[0]);
     invert(s, COUNT, y, theta, back, logdet_back);
-    type->to_data_backward(s->univariate.state, 1, COUNT, y, left, COUNT, back, g, gl, gin[1], gtheta[1]);
+    type->backward[FLOW_TO_DATA](s->univariate.state, 1, COUNT, y, left, COUNT, back, g, gl, gin[1], gtheta[1]);
     for (int side = 0; side < 2; side++) {
         for (int j = 0; j < COUNT; j++)
             assert_true(isfinite(gin[side][j]));

@@ -11,4 +11,9 @@
 
 typedef enum flow_direction { FLOW_TO_LATENT, FLOW_TO_DATA, FLOW_N_DIRECTIONS } flow_direction;
 
+static inline flow_direction flow_opposite(flow_direction direction)
+{
+    return direction == FLOW_TO_LATENT ? FLOW_TO_DATA : FLOW_TO_LATENT;
+}
+
 #endif

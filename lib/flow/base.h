@@ -1,7 +1,7 @@
 /* What a base is: the distribution at the latent end of a flow.
  *
  * A base is a const table of functions over tiles (d, n), as a block is (block.h): its state is const after
- * configure, its numbers live in flow_params under "base/...", its scratch in the work area of a pass. It may have
+ * configure, its numbers live in flow_params under "base/...", its intermediate results in the scratch of a pass. It may have
  * trainable weights; they start where the base is near a standard normal in location and spread, as data are that
  * come through `standardize` and blocks that start at the identity.
  *
@@ -26,11 +26,11 @@ typedef struct flow_base_type {
     flow_status (*configure)(void *self, const flow_site *site, flow_params *params, flow_error *err);
     void (*release)(void *self); /* optional */
 
-    size_t (*work_size)(const void *self, int n); /* optional: none needed */
+    size_t (*scratch_size)(const void *self, int n, bool keep); /* optional: none */
 
     /* Adds the log-density of each row of z to logp (n). */
     void (*log_density)(const void *self, const flow_pass *pass, const real *z, double *logp);
-    /* After log_density, the work area as that left it: writes gz = glogp * d logp / dz, glogp (n) being the gradient
+    /* After log_density, the scratch as that left it: writes gz = glogp * d logp / dz, glogp (n) being the gradient
      * at each row's log-density, and records the gradients of the weights on pass->tape. pass->glogdet is not used. */
     void (*backward)(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz);
     /* Draws for rows first_row, first_row + 1, ...: a pure function of (seed, row). `temperature` scales the spread. */

@@ -1,19 +1,17 @@
 /* What a block is: one invertible map of a flow.
  *
- * Directions have names: to_latent (x -> z, the density direction) and to_data (z -> x, the sampling direction). Both
- * are differentiable, so any block can be turned around, and an objective may pull gradients through either.
+ * A block maps in both directions (core/direction.h), and both maps are differentiable, so any block can be turned
+ * around, and an objective may take gradients through either.
  *
  * A block is a const table of functions (as GSL does it). Its state holds its options and what configure derives from
  * them and is const afterwards: any number of threads may use it at once. Its numbers live in flow_params
- * (nn/params.h), its intermediate results in the work area of a pass. A block contains no I/O, no optimizer and no JSON
- * code.
+ * (nn/params.h), its intermediate results in the scratch of a pass. A block contains no I/O and no optimizer.
  *
- * Tiles. Maps work on tiles: arrays (d, n), one line per dimension, n rows of data running fastest; n is a multiple of
- * FLOW_LANES. The rows of a tile are independent of each other.
+ * Tiles. Maps work on tiles: arrays (d, n), one row of n values per dimension, the n rows of data running fastest; n is
+ * a multiple of FLOW_LANES. The rows of data are independent of each other.
  *
- * Work area. A map leaves in pass->work whatever its own backward will read, in whatever layout it likes; the area is
- * work_size(self, n) bytes, 64-byte aligned, not cleared. The framework gives every block an area of its own where a
- * backward will follow, and lets all blocks share one where none will.
+ * Scratch. A map leaves in pass->scratch what its own backward reads, in a layout of its own. The framework gives every
+ * block scratch of its own where a backward follows, and lets all blocks share one area where none does.
  *
  * Adding a block: one file block_<type>.c that ends in `const flow_block_type flow_block_<type>`, one line in
  * registry.h, one entry in the contract test.
@@ -26,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/direction.h"
 #include "core/error.h"
 #include "core/option.h"
 #include "flow/noise.h"
@@ -47,34 +46,38 @@ typedef struct flow_site {
 /* A copy of site->circular, for a block to keep; NULL where that is. */
 flow_status flow_site_copy_circular(bool **out, const flow_site *site, flow_error *err);
 
+/* What a map is for. Training may estimate what an evaluation computes exactly, and adds penalties. */
+typedef enum flow_mode { FLOW_EVALUATION, FLOW_TRAINING } flow_mode;
+
 /* One tile on its way through a block. */
 typedef struct flow_pass {
-    int n;                /* data rows in the tile, padding included */
-    const real *weights;  /* the trainable values in use (nn/params.h) */
-    const double *fitted; /* the fitted values */
-    const real *context;  /* (c, n): features of the context; NULL without */
-    void *work;           /* the block's work area */
-    const flow_noise *noise; /* of the tile's rows; NULL and any kind but FLOW_NOISE_OF_PLACE: an evaluation, else
-                                training, where a block may estimate what it computes exactly elsewhere, and put a
-                                penalty on itself. The same for a map and its backward */
-    bool points_only;     /* maps only: nobody wants the log-determinants, which a block may leave out then; no backward
-                             follows */
-    double *variance;     /* (n), maps only: a map whose log-determinant is an estimate adds its variance; NULL: nobody
-                             wants to know */
-    double *penalty;      /* (n), maps only: a map adds its penalty in training; NULL likewise */
-    int *evaluations;     /* (n), maps only: a map that solves an equation adds how often each row needed its
-                             right-hand side; NULL: nobody wants to know */
-    const real *glogdet;  /* (n), backward only: gradient at each row's log-determinant */
-    real *gcontext;       /* (c, n), backward only: the gradient at the context is added to it; NULL: nobody wants it */
-    const real *gpenalty; /* (n), backward only: gradient at each row's penalty; NULL: 0 */
-    flow_tape *tape;      /* backward only: takes the gradients of the weights; NULL: nobody wants them */
+    int n;                    /* rows of data in the tile, padding included */
+    flow_direction direction; /* of the map; in a backward, of the map that it follows */
+    flow_mode mode;           /* the same for a map and its backward */
+    bool keep;                /* a backward follows: the scratch is that of scratch_size with keep, and the map leaves
+                                 there what the backward reads */
+    bool points_only;         /* maps only: the log-determinants are not requested and may be left out; without keep */
+    const real *weights;      /* the trainable values in use (nn/params.h) */
+    const double *fitted;     /* the fitted values */
+    const real *context;      /* (c, n): features of the context; NULL without */
+    const flow_noise *noise;  /* of the tile's rows: the source of its random numbers; NULL: {0} */
+    void *scratch;            /* of the block, 64-byte aligned, not cleared */
+    double *variance;         /* (n), maps only: a map whose log-determinant is an estimate adds its variance. NULL: not
+                                 requested */
+    double *penalty;          /* (n), maps only: in training a map adds its penalty. NULL: not requested */
+    int *evaluations;         /* (n), maps only: a map that solves an equation adds the number of evaluations of its
+                                 right-hand side for each row. NULL: not requested */
+    const real *glogdet;      /* (n), backward only: gradient at each row's log-determinant */
+    real *gcontext;       /* (c, n), backward only: the gradient at the context is added here. NULL: not requested */
+    const real *gpenalty; /* (n), backward only: gradient at each row's penalty. NULL: 0 */
+    flow_tape *tape;      /* backward only: receives the gradients of the weights. NULL: not requested */
 } flow_pass;
 
 /* One tile of a batch that training has seen, behind its to_latent. */
 typedef struct flow_sight {
     int n;                /* columns, padding included */
     const double *weight; /* (n): of each row, of either sign; 0 in the padding */
-    void *work;           /* the block's work area, as to_latent left it */
+    void *scratch;        /* of the block, as its map to the latent end left it, with keep */
 } flow_sight;
 
 typedef struct flow_block_type {
@@ -94,28 +97,29 @@ typedef struct flow_block_type {
      * block. */
     void (*carry)(const void *self, bool *circular);
 
-    size_t (*work_size)(const void *self, int n);
+    /* Bytes of scratch for a map of tiles of n rows, and with `keep` for a map and its backward. Optional: none. */
+    size_t (*scratch_size)(const void *self, int n, bool keep);
+    /* Optional: how a user makes it smaller, with keep; the end of a sentence. */
+    const char *(*advice)(const void *self);
 
-    /* z or x (d, n) is written, and log|det dz/dx| or log|det dx/dz| of each row is added to logdet (n). Input and
-     * output do not overlap. */
-    void (*to_latent)(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet);
-    void (*to_data)(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet);
+    /* The two maps, by direction. Writes out (d, n) from in (d, n), which do not overlap, and adds log|det d out/d in|
+     * of each row to logdet (n). */
+    void (*map[FLOW_N_DIRECTIONS])(const void *self, const flow_pass *pass, const real *in, real *out, double *logdet);
 
-    /* Gradients of a scalar that depends on the map's output (its gradient arrives as gz or gx) and on the
-     * log-determinant (pass->glogdet); the work area is as the map left it. Written: the gradient at the map's input;
-     * recorded on the tape: the weights. */
-    void (*to_latent_backward)(const void *self, const flow_pass *pass, const real *gz, real *gx);
-    void (*to_data_backward)(const void *self, const flow_pass *pass, const real *gx, real *gz);
+    /* Their backwards, by the direction of the map. From the gradient of a scalar at the map's output, gout (d, n), and
+     * at the log-determinants, pass->glogdet, writes the gradient at the map's input, gin (d, n), and records those of
+     * the weights on the tape. The scratch is as the map left it. */
+    void (*backward[FLOW_N_DIRECTIONS])(const void *self, const flow_pass *pass, const real *gout, real *gin);
 
     /* Optional, of a block that follows a vector field: dx/dt (d, n) at `at` (d + 1, n), the lines of x and then the
-     * time of each row, 0 at the data and 1 at the latent end. Its backward, for the same `at` and from the work area
-     * as that left it, records the weights. */
+     * time of each row, 0 at the data and 1 at the latent end. Its backward, for the same `at` and from the scratch as
+     * that left it, records the gradients of the weights. */
     void (*velocity)(const void *self, const flow_pass *pass, const real *at, real *f);
     void (*velocity_backward)(const void *self, const flow_pass *pass, const real *at, const real *gf);
 
     /* Optional, of a block that can fail on a row: why it failed on row `column` in the map or backward that left the
-     * work area as it is, for messages; of the pass n, noise and work are as they were. Writes a sentence, or returns
-     * false where it did not fail. */
+     * scratch as it is, for messages; of the pass n, mode, keep, noise and scratch are as they were. Writes a sentence,
+     * or returns false where it did not fail. */
     bool (*explain)(const void *self, const flow_pass *pass, int column, char *text, size_t size);
     /* Optional: whether its log-determinants are estimates in an evaluation, too. */
     bool (*estimates)(const void *self);

@@ -86,41 +86,41 @@ typedef struct mixed {
     bool *circular; /* (dim), owned */
 } mixed;
 
-typedef struct work {
+typedef struct mixed_scratch {
     real *z, *gz; /* (n_lines, n) */
     void *base;
-} work;
+} mixed_scratch;
 
-static size_t lay_out(const mixed *m, int n, void *memory, work *w)
+static size_t mixed_lay_out(const mixed *m, int n, bool keep, void *memory, mixed_scratch *w)
 {
     flow_layout layout = {.base = memory};
     size_t count = (size_t)m->n_lines * (size_t)n;
     w->z = flow_layout_take(&layout, count, sizeof *w->z);
-    w->gz = flow_layout_take(&layout, count, sizeof *w->gz);
-    w->base = flow_layout_take(&layout,
-                               m->n_lines > 0 && m->type->work_size != NULL ? m->type->work_size(m->state, n) : 0, 1);
+    w->gz = flow_layout_take(&layout, keep ? count : 0, sizeof *w->gz);
+    bool works = m->n_lines > 0 && m->type->scratch_size != NULL;
+    w->base = flow_layout_take(&layout, works ? m->type->scratch_size(m->state, n, keep) : 0, 1);
     return layout.used;
 }
 
-static size_t work_size(const void *self, int n)
+static size_t mixed_scratch_size(const void *self, int n, bool keep)
 {
-    work w;
-    return lay_out(self, n, NULL, &w);
+    mixed_scratch w;
+    return mixed_lay_out(self, n, keep, NULL, &w);
 }
 
 /* The pass of the lines' base. */
-static flow_pass pass_within(const mixed *m, const flow_pass *pass, work *w)
+static flow_pass pass_within(const mixed *m, const flow_pass *pass, mixed_scratch *w)
 {
     flow_pass within = *pass;
-    lay_out(m, pass->n, pass->work, w);
-    within.work = w->base;
+    mixed_lay_out(m, pass->n, pass->keep, pass->scratch, w);
+    within.scratch = w->base;
     return within;
 }
 
-static void log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
+static void mixed_log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
 {
     const mixed *m = self;
-    work w;
+    mixed_scratch w;
     const flow_pass within = pass_within(m, pass, &w);
     for (int j = 0; j < pass->n; j++)
         logp[j] -= (m->dim - m->n_lines) * log(2 * FLOW_PI);
@@ -130,11 +130,11 @@ static void log_density(const void *self, const flow_pass *pass, const real *z, 
     m->type->log_density(m->state, &within, w.z, logp);
 }
 
-static void backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
+static void mixed_backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
 {
-    (void)z; /* its lines are in the work area */
+    (void)z; /* its lines are in the scratch */
     const mixed *m = self;
-    work w;
+    mixed_scratch w;
     const flow_pass within = pass_within(m, pass, &w);
     memset(gz, 0, (size_t)m->dim * (size_t)pass->n * sizeof *gz);
     if (m->n_lines == 0)
@@ -143,12 +143,12 @@ static void backward(const void *self, const flow_pass *pass, const real *z, con
     flow_rows_scatter(m->n_lines, m->lines, pass->n, w.gz, gz);
 }
 
-static void sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
-                   real *z)
+static void mixed_sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
+                         real *z)
 {
     const mixed *m = self;
     int n = pass->n;
-    work w;
+    mixed_scratch w;
     const flow_pass within = pass_within(m, pass, &w);
     if (m->n_lines > 0) {
         m->type->sample(m->state, &within, seed, first_row, temperature, w.z);
@@ -162,7 +162,8 @@ static void sample(const void *self, const flow_pass *pass, uint64_t seed, uint6
     }
 }
 
-static flow_status fit(const void *self, flow_params *params, real *weights, int n, const real *z, flow_error *err)
+static flow_status mixed_fit(const void *self, flow_params *params, real *weights, int n, const real *z,
+                             flow_error *err)
 {
     const mixed *m = self;
     if (m->n_lines == 0 || m->type->fit == NULL)
@@ -194,7 +195,7 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
     return m->n_lines > 0 ? m->type->configure(m->state, &lines, params, err) : FLOW_OK;
 }
 
-static void release(void *self)
+static void mixed_release(void *self)
 {
     mixed *m = self;
     if (m->type->release != NULL && m->state != NULL)
@@ -212,12 +213,12 @@ static const flow_base_type base_with_circles = {
     .state_size = sizeof(mixed),
     .options = no_options,
     .configure = configure,
-    .release = release,
-    .work_size = work_size,
-    .log_density = log_density,
-    .backward = backward,
-    .sample = sample,
-    .fit = fit,
+    .release = mixed_release,
+    .scratch_size = mixed_scratch_size,
+    .log_density = mixed_log_density,
+    .backward = mixed_backward,
+    .sample = mixed_sample,
+    .fit = mixed_fit,
 };
 
 flow_status flow_circle_base(flow *f, flow_error *err)

@@ -122,35 +122,35 @@ static double compress(double c)
     return size <= bound ? c : copysign(bound + bound * log(size / bound), c);
 }
 
-typedef struct work {
+typedef struct context_scratch {
     real *standard; /* (n, rows): the embedding's input */
     real *gstandard;
     void *net;
-} work;
+} context_scratch;
 
-static size_t lay_out(const flow_context *context, int n, void *memory, work *w)
+static size_t context_lay_out(const flow_context *context, int n, bool keep, void *memory, context_scratch *w)
 {
     flow_layout layout = {.base = memory};
     if (!context->embeds)
         return 0;
     size_t count = (size_t)context->n * (size_t)n;
     w->standard = flow_layout_take(&layout, count, sizeof(real));
-    w->gstandard = flow_layout_take(&layout, count, sizeof(real));
-    w->net = flow_layout_take(&layout, flow_mlp_work_size(&context->embedding, n), 1);
+    w->net = flow_layout_take(&layout, flow_mlp_scratch_size(&context->embedding, n, keep), 1);
+    w->gstandard = flow_layout_take(&layout, keep ? count : 0, sizeof(real));
     return layout.used;
 }
 
-size_t flow_context_work_size(const flow_context *context, int n)
+size_t flow_context_scratch_size(const flow_context *context, int n, bool keep)
 {
-    work w;
-    return lay_out(context, n, NULL, &w);
+    context_scratch w;
+    return context_lay_out(context, n, keep, NULL, &w);
 }
 
 void flow_context_apply(const flow_context *context, const real *weights, const double *fitted, int n, const double *c,
                         real *features, void *memory)
 {
-    work w = {.standard = features};
-    lay_out(context, n, memory, &w);
+    context_scratch w = {.standard = features};
+    context_lay_out(context, n, false, memory, &w); /* what a map uses comes first */
     for (int i = 0; i < context->n; i++) {
         double center = fitted[context->center + (size_t)i], scale = fitted[context->scale + (size_t)i];
         for (size_t j = 0, k = (size_t)i * (size_t)n; j < (size_t)n; j++, k++)
@@ -165,7 +165,7 @@ void flow_context_backward(const flow_context *context, const real *weights, int
 {
     if (!context->embeds)
         return;
-    work w;
-    lay_out(context, n, memory, &w);
+    context_scratch w;
+    context_lay_out(context, n, true, memory, &w);
     flow_mlp_backward(&context->embedding, weights, n, w.standard, gfeatures, w.gstandard, w.net, tape);
 }

@@ -36,15 +36,15 @@ flow_status flow_context_fit(const flow_context *context, flow_params *params, s
 /* FLOW_FORMAT when the fitted values are not usable. */
 flow_status flow_context_check(const flow_context *context, const flow_params *params, flow_error *err);
 
-/* Bytes of work area for tiles of n rows. */
-size_t flow_context_work_size(const flow_context *context, int n);
+/* Bytes of scratch for tiles of n rows; with `keep` for flow_context_backward, too. */
+size_t flow_context_scratch_size(const flow_context *context, int n, bool keep);
 
 /* features (n_features, n) from the given columns c (context->n, n). */
 void flow_context_apply(const flow_context *context, const real *weights, const double *fitted, int n, const double *c,
-                        real *features, void *work);
+                        real *features, void *scratch);
 
 /* After flow_context_apply: records the embedding's gradients, given those at the features. */
-void flow_context_backward(const flow_context *context, const real *weights, int n, const real *gfeatures, void *work,
+void flow_context_backward(const flow_context *context, const real *weights, int n, const real *gfeatures, void *scratch,
                            flow_tape *tape);
 
 #endif

@@ -87,7 +87,7 @@ static flow_status fit_blocks_and_base(flow *f, real *weights, const double *dat
         return status;
     spread_rows(f, data, rows, n, m, ws);
     if (f->context.n > 0)
-        flow_context_apply(&f->context, weights, f->params.fitted, m, ws->given, ws->features, ws->context_area);
+        flow_context_apply(&f->context, weights, f->params.fitted, m, ws->given, ws->features, ws->context_scratch);
     real *in = ws->a, *out = ws->b;
     for (int i = 0; i < f->n_blocks && status == FLOW_OK; i++) {
         const flow_block *block = &f->blocks[i];
@@ -97,8 +97,8 @@ static flow_status fit_blocks_and_base(flow *f, real *weights, const double *dat
                           .weights = weights,
                           .fitted = f->params.fitted,
                           .context = f->context.n > 0 ? ws->features : NULL,
-                          .work = ws->areas[i]};
-        block->type->to_latent(block->state, &pass, in, out, ws->logdet);
+                          .scratch = ws->scratch[i]};
+        block->type->map[FLOW_TO_LATENT](block->state, &pass, in, out, ws->logdet);
         real *next = in;
         in = out;
         out = next;

@@ -88,17 +88,18 @@ flow_status flow_check(const flow *f, flow_error *err);
 /* What a thread needs to take tiles of up to n_max rows through a flow. */
 typedef struct flow_workspace {
     int n_max;
-    bool keep;          /* a backward follows: every block keeps its own work area */
+    bool keep;          /* a backward follows: every block has scratch of its own */
     char *memory;       /* owned, aligned */
     double *x;          /* (d, n): the tile in the units of the data */
     double *given;      /* (c, n): the context of its rows; must be set before any map when there is one */
-    flow_noise noise;   /* spreads discrete columns on the way to the latent end, and tells blocks whether this is
-                           training (block.h); none unless it is set, and the same for a map and its backward */
-    bool points_only;   /* nobody wants to know the log-determinants, see block.h: ws->logdet may hold those of the
-                           column maps alone; false unless it is set */
+    flow_noise noise;   /* spreads discrete columns on the way to the latent end, and is the source of what blocks draw;
+                           none unless it is set, and the same for a map and its backward */
+    flow_mode mode;     /* an evaluation unless it is set; the same for a map and its backward */
+    bool points_only;   /* the log-determinants are not requested, see block.h: ws->logdet may hold those of the column
+                           maps alone; false unless it is set */
     real *features;     /* (features, n): what the blocks see of it */
     real *gfeatures;    /* the same shape; only with keep, and when the context is embedded */
-    char *context_area; /* work area of the embedding */
+    char *context_scratch; /* of the embedding */
     real *a, *b;        /* (d, n): the tile between blocks */
     real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. A backward may start from ga */
     double *inputs;     /* (n_columns, d, n): what each column map was given, for its backward; only with keep */
@@ -106,13 +107,14 @@ typedef struct flow_workspace {
     int *evaluations;   /* (n): of right-hand sides that each row needed in the last map, see block.h */
     double *variance;   /* (n): of what the last map's log-determinants estimate; 0 where they are exact */
     double *penalty;    /* (n): that the blocks put on themselves in training, in the last map */
-    bool from_data;     /* what the work areas hold: a pass to the latent end, or one to the data */
+    flow_direction direction; /* of the last map */
     real *glogdet;      /* (n); only with keep */
     const real *gpenalty; /* (n) for a backward, see block.h; borrowed. NULL, as it starts: none */
-    char **areas;       /* (n_blocks + 1) work areas: of the blocks, and of the base */
+    char **scratch;     /* (n_blocks + 1): of the blocks, and of the base */
     flow_tape tape;     /* only with keep */
 } flow_workspace;
 
+/* FLOW_SPEC with keep, when a block would take too much scratch. */
 flow_status flow_workspace_new(flow_workspace **out, const flow *f, int n_max, bool keep, flow_error *err);
 void flow_workspace_free(flow_workspace *ws);
 

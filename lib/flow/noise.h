@@ -1,7 +1,4 @@
 /* Where the random numbers of a tile's rows come from: the noise that spreads discrete columns, the probes of a trace.
- *
- * Its kind also tells training and evaluation apart. What is a function of the place may differ from step to step, and
- * only training wants that; an evaluation gives the same value for a row whatever stands beside it.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_NOISE_H
@@ -10,7 +7,7 @@
 #include <stdint.h>
 
 typedef enum flow_noise_kind {
-    FLOW_NOISE_NONE,    /* an evaluation whose values are spread already */
+    FLOW_NOISE_NONE,    /* values that are spread already */
     FLOW_NOISE_OF_ROW,  /* a function of the row's own values and `draw`, whatever else is around: for evaluation */
     FLOW_NOISE_OF_PLACE /* a function of `seed` and the row's place, so that equal rows differ: for training */
 } flow_noise_kind;

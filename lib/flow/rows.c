@@ -9,6 +9,32 @@
 #include "flow/circle.h"
 #include "num/parallel.h"
 
+static void rows_free_worker(flow_worker *w)
+{
+    flow_workspace_free(w->ws);
+    free(w->z);
+    free(w->x);
+    free(w->logp);
+    free(w->variance);
+    free(w->one);
+    *w = (flow_worker){0};
+}
+
+static flow_status rows_make_worker(flow_worker *w, const flow *f, flow_error *err)
+{
+    flow_status status = flow_workspace_new(&w->ws, f, FLOW_TILE, false, err);
+    w->z = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->z);
+    w->x = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->x);
+    w->logp = malloc(FLOW_TILE * sizeof *w->logp);
+    w->variance = malloc(FLOW_TILE * sizeof *w->variance);
+    w->one = malloc(FLOW_TILE * sizeof *w->one);
+    if (status == FLOW_OK && (w->z == NULL || w->x == NULL || w->logp == NULL || w->variance == NULL || w->one == NULL))
+        status = flow_error_memory(err, "a thread");
+    if (status != FLOW_OK)
+        rows_free_worker(w);
+    return status;
+}
+
 flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weights, int n_threads, flow_error *err)
 {
     *out = NULL;
@@ -18,18 +44,8 @@ flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weight
     *runner = (flow_runner){.f = f, .weights = weights, .n_threads = n_threads < 1 ? 1 : n_threads};
     runner->workers = calloc((size_t)runner->n_threads, sizeof *runner->workers);
     flow_status status = runner->workers == NULL ? flow_error_memory(err, "threads") : FLOW_OK;
-    for (int t = 0; status == FLOW_OK && t < runner->n_threads; t++) {
-        flow_worker *w = &runner->workers[t];
-        status = flow_workspace_new(&w->ws, f, FLOW_TILE, false, err);
-        w->z = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->z);
-        w->x = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->x);
-        w->logp = malloc(FLOW_TILE * sizeof *w->logp);
-        w->variance = malloc(FLOW_TILE * sizeof *w->variance);
-        w->one = malloc(FLOW_TILE * sizeof *w->one);
-        if (status == FLOW_OK &&
-            (w->z == NULL || w->x == NULL || w->logp == NULL || w->variance == NULL || w->one == NULL))
-            status = flow_error_memory(err, "threads");
-    }
+    if (status == FLOW_OK)
+        status = rows_make_worker(&runner->workers[0], f, err);
     if (status != FLOW_OK) {
         flow_runner_free(runner);
         return status;
@@ -42,14 +58,8 @@ void flow_runner_free(flow_runner *runner)
 {
     if (runner == NULL)
         return;
-    for (int t = 0; runner->workers != NULL && t < runner->n_threads; t++) {
-        flow_workspace_free(runner->workers[t].ws);
-        free(runner->workers[t].z);
-        free(runner->workers[t].x);
-        free(runner->workers[t].logp);
-        free(runner->workers[t].variance);
-        free(runner->workers[t].one);
-    }
+    for (int t = 0; runner->workers != NULL && t < runner->n_threads; t++)
+        rows_free_worker(&runner->workers[t]);
     free(runner->workers);
     free(runner);
 }
@@ -95,9 +105,21 @@ static span span_of(const job *j, int item)
                   left < FLOW_TILE ? (int)left : FLOW_TILE};
 }
 
+/* The threads that have a workspace, up to as many as there are tiles. The first one always has; the others get theirs
+ * when there is a tile for them, and where memory is short there are fewer threads. */
+static int rows_make_workers(flow_runner *runner, int n_tiles)
+{
+    int n = 1;
+    while (n < runner->n_threads && n < n_tiles &&
+           (runner->workers[n].ws != NULL || rows_make_worker(&runner->workers[n], runner->f, NULL) == FLOW_OK))
+        n++;
+    return n;
+}
+
 static void run(job *j, flow_task *task)
 {
-    flow_parallel_for((int)((j->n + FLOW_TILE - 1) / FLOW_TILE), j->runner->n_threads, task, j);
+    int n_tiles = (int)((j->n + FLOW_TILE - 1) / FLOW_TILE);
+    flow_parallel_for(n_tiles, rows_make_workers(j->runner, n_tiles), task, j);
 }
 
 static void load(const job *j, flow_worker *w, const span *s)
@@ -142,7 +164,7 @@ void flow_runner_forget_effort(flow_runner *runner)
 /* Counts the map that was just made. */
 static void count(flow_worker *w, const span *s)
 {
-    flow_effort_count(&w->effort[w->ws->from_data ? FLOW_TO_LATENT : FLOW_TO_DATA], w->ws, s->n_rows);
+    flow_effort_count(&w->effort[w->ws->direction], w->ws, s->n_rows);
 }
 
 /* w->logp and w->variance of the tile that is in w->ws->x, and the latents of its last draw. */

@@ -14,8 +14,11 @@ static flow_pass pass_of(const flow *f, const real *weights, const flow_workspac
                        .weights = weights,
                        .fitted = f->params.fitted,
                        .context = f->context.n > 0 ? ws->features : NULL,
-                       .work = ws->areas[block],
+                       .scratch = ws->scratch[block],
                        .noise = &ws->noise,
+                       .direction = ws->direction,
+                       .mode = ws->mode,
+                       .keep = ws->keep,
                        .points_only = ws->points_only,
                        .variance = ws->variance,
                        .penalty = ws->penalty,
@@ -33,7 +36,7 @@ static void clear_sums(flow_workspace *ws, int n)
 static void make_features(const flow *f, const real *weights, flow_workspace *ws, int n)
 {
     if (f->context.n > 0)
-        flow_context_apply(&f->context, weights, f->params.fitted, n, ws->given, ws->features, ws->context_area);
+        flow_context_apply(&f->context, weights, f->params.fitted, n, ws->given, ws->features, ws->context_scratch);
 }
 
 void flow_tile_spread(const flow *f, flow_workspace *ws, int n)
@@ -75,11 +78,11 @@ void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws,
     flow_tile_columns_to_latent(f, ws, n);
     make_features(f, weights, ws, n);
     clear_sums(ws, n);
-    ws->from_data = true;
+    ws->direction = FLOW_TO_LATENT;
     real *in = ws->a, *out = ws->b;
     for (int i = 0; i < f->n_blocks; i++) {
         flow_pass pass = pass_of(f, weights, ws, n, i);
-        f->blocks[i].type->to_latent(f->blocks[i].state, &pass, in, out, ws->logdet);
+        f->blocks[i].type->map[FLOW_TO_LATENT](f->blocks[i].state, &pass, in, out, ws->logdet);
         real *next = in;
         in = out;
         out = next;
@@ -93,11 +96,11 @@ void flow_tile_blocks_to_data(const flow *f, const real *weights, flow_workspace
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
     make_features(f, weights, ws, n);
     clear_sums(ws, n);
-    ws->from_data = false;
+    ws->direction = FLOW_TO_DATA;
     real *in = ws->a, *out = ws->b;
     for (int i = f->n_blocks - 1; i >= 0; i--) {
         flow_pass pass = pass_of(f, weights, ws, n, i);
-        f->blocks[i].type->to_data(f->blocks[i].state, &pass, in, out, ws->logdet);
+        f->blocks[i].type->map[FLOW_TO_DATA](f->blocks[i].state, &pass, in, out, ws->logdet);
         real *next = in;
         in = out;
         out = next;
@@ -120,8 +123,7 @@ void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, i
 }
 
 /* The backward of block i from `in` into whichever gradient tile is not `in`. */
-static const real *step_back(const flow *f, const real *weights, flow_workspace *ws, int n, int i, bool latent,
-                             const real *in)
+static const real *step_back(const flow *f, const real *weights, flow_workspace *ws, int n, int i, const real *in)
 {
     real *out = in == ws->ga ? ws->gb : ws->ga;
     flow_pass pass = pass_of(f, weights, ws, n, i);
@@ -130,7 +132,7 @@ static const real *step_back(const flow *f, const real *weights, flow_workspace 
     pass.gcontext = ws->gfeatures;
     pass.tape = &ws->tape;
     const flow_block *block = &f->blocks[i];
-    (latent ? block->type->to_latent_backward : block->type->to_data_backward)(block->state, &pass, in, out);
+    block->type->backward[ws->direction](block->state, &pass, in, out);
     return out;
 }
 
@@ -146,13 +148,13 @@ static void start_backward(const flow *f, flow_workspace *ws, int n)
 static void finish_backward(const flow *f, const real *weights, flow_workspace *ws, int n)
 {
     if (ws->gfeatures != NULL)
-        flow_context_backward(&f->context, weights, n, ws->gfeatures, ws->context_area, &ws->tape);
+        flow_context_backward(&f->context, weights, n, ws->gfeatures, ws->context_scratch, &ws->tape);
 }
 
 static const real *blocks_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz)
 {
     for (int i = f->n_blocks - 1; i >= 0; i--)
-        gz = step_back(f, weights, ws, n, i, true, gz);
+        gz = step_back(f, weights, ws, n, i, gz);
     finish_backward(f, weights, ws, n);
     return gz;
 }
@@ -189,7 +191,7 @@ void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspa
     columns_to_data_backward(f, ws, n, gx);
     const real *g = ws->ga;
     for (int i = 0; i < f->n_blocks; i++)
-        g = step_back(f, weights, ws, n, i, false, g);
+        g = step_back(f, weights, ws, n, i, g);
     finish_backward(f, weights, ws, n);
     if (gz != NULL)
         *gz = g;
@@ -368,16 +370,17 @@ bool flow_tile_failure(const flow *f, const flow_workspace *ws, int n, int colum
 }
 
 /* From ws->a through all blocks, until column `column` is not finite; *out is what comes out of the last one. */
-static bool find_block(const flow *f, const real *weights, flow_workspace *ws, int n, bool latent, int column,
-                       const real **out, char *text, size_t size)
+static bool find_block(const flow *f, const real *weights, flow_workspace *ws, int n, flow_direction direction,
+                       int column, const real **out, char *text, size_t size)
 {
     make_features(f, weights, ws, n);
+    ws->direction = direction;
     real *in = ws->a, *next = ws->b;
     for (int k = 0; k < f->n_blocks; k++) {
-        int i = latent ? k : f->n_blocks - 1 - k;
+        int i = direction == FLOW_TO_LATENT ? k : f->n_blocks - 1 - k;
         const flow_block *block = &f->blocks[i];
         flow_pass pass = pass_of(f, weights, ws, n, i);
-        (latent ? block->type->to_latent : block->type->to_data)(block->state, &pass, in, next, ws->logdet);
+        block->type->map[direction](block->state, &pass, in, next, ws->logdet);
         if (!column_is_finite(f, next, n, column) || !isfinite(ws->logdet[column]))
             return name_block(f, &pass, i, column, true, text, size);
         real *used = in;
@@ -398,7 +401,7 @@ bool flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, i
         return true;
     }
     const real *z;
-    return find_block(f, weights, ws, n, true, column, &z, text, size);
+    return find_block(f, weights, ws, n, FLOW_TO_LATENT, column, &z, text, size);
 }
 
 bool flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column, char *text,
@@ -406,7 +409,7 @@ bool flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *
 {
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
     const real *x;
-    if (find_block(f, weights, ws, n, false, column, &x, text, size))
+    if (find_block(f, weights, ws, n, FLOW_TO_DATA, column, &x, text, size))
         return true;
     size_t count = (size_t)f->dim * (size_t)n;
     for (size_t k = 0; k < count; k++)

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 
+#include "core/direction.h"
 #include "core/option.h"
 #include "num/real.h"
 
@@ -22,18 +23,16 @@ typedef struct flow_univariate_type {
 
     int (*n_params)(const void *self); /* P */
 
-    /* Writes the output and adds each row's sum of log|dz/dx|, or log|dx/dz|, to logdet (n). In place of theta a map
-     * may leave what its own backward reads there instead. */
-    void (*to_latent)(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
-                      double *logdet);
-    void (*to_data)(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x, double *logdet);
+    /* The two maps, by direction. Writes out (d, n) from in (d, n) and adds the sum of log|d out/d in| of each row to
+     * logdet (n). In place of theta a map may leave what its own backward reads there instead. */
+    void (*map[FLOW_N_DIRECTIONS])(const void *self, int d, int n, const real *in, real *theta, size_t stride,
+                                   real *out, double *logdet);
 
-    /* Writes the gradients at the input and at theta (planes like theta), given those at the output and at the
-     * log-determinant (glogdet (n)). Both inputs and outputs of the map are at hand; theta is as the map left it. */
-    void (*to_latent_backward)(const void *self, int d, int n, const real *x, const real *theta, size_t stride,
-                               const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta);
-    void (*to_data_backward)(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
-                             const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta);
+    /* Their backwards, by the direction of the map. Writes the gradients at the input and at theta (planes like theta)
+     * from those at the output and at the log-determinant (glogdet (n)). in, out and theta are as the map left them. */
+    void (*backward[FLOW_N_DIRECTIONS])(const void *self, int d, int n, const real *in, const real *theta,
+                                        size_t stride, const real *out, const real *gout, const real *glogdet,
+                                        real *gin, real *gtheta);
 } flow_univariate_type;
 
 /* A univariate with its options, as a block holds it. */

@@ -4,7 +4,16 @@
 #include "core/memory.h"
 #include "flow/flow.h"
 
-static void lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)
+/* Of block i; the base is behind the last one. */
+static size_t workspace_scratch_size(const flow *f, int i, int n, bool keep)
+{
+    if (i < f->n_blocks)
+        return f->blocks[i].type->scratch_size != NULL ? f->blocks[i].type->scratch_size(f->blocks[i].state, n, keep)
+                                                       : 0;
+    return f->base->scratch_size != NULL ? f->base->scratch_size(f->base_state, n, keep) : 0;
+}
+
+static void workspace_lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)
 {
     size_t n = (size_t)ws->n_max, count = (size_t)f->dim * n;
     ws->x = flow_layout_take(layout, count, sizeof *ws->x);
@@ -18,7 +27,7 @@ static void lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)
     size_t n_features = (size_t)context->n_features * n;
     ws->given = flow_layout_take(layout, (size_t)context->n * n, sizeof *ws->given);
     ws->features = flow_layout_take(layout, n_features, sizeof *ws->features);
-    ws->context_area = flow_layout_take(layout, flow_context_work_size(context, ws->n_max), 1);
+    ws->context_scratch = flow_layout_take(layout, flow_context_scratch_size(context, ws->n_max, ws->keep), 1);
     if (ws->keep && context->embeds)
         ws->gfeatures = flow_layout_take(layout, n_features, sizeof *ws->gfeatures);
     if (ws->keep) {
@@ -28,45 +37,61 @@ static void lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)
         ws->glogdet = flow_layout_take(layout, n, sizeof *ws->glogdet);
     }
     size_t largest = 0;
-    for (int i = 0; i < f->n_blocks; i++) {
-        size_t size = f->blocks[i].type->work_size(f->blocks[i].state, ws->n_max);
+    for (int i = 0; i <= f->n_blocks; i++) {
+        size_t size = workspace_scratch_size(f, i, ws->n_max, ws->keep);
         largest = size > largest ? size : largest;
         if (ws->keep)
-            ws->areas[i] = flow_layout_take(layout, size, 1);
+            ws->scratch[i] = flow_layout_take(layout, size, 1);
     }
-    size_t size = f->base->work_size != NULL ? f->base->work_size(f->base_state, ws->n_max) : 0;
-    largest = size > largest ? size : largest;
-    if (ws->keep) {
-        ws->areas[f->n_blocks] = flow_layout_take(layout, size, 1);
-        return;
+    char *shared = ws->keep ? NULL : flow_layout_take(layout, largest, 1);
+    for (int i = 0; i <= f->n_blocks && !ws->keep; i++)
+        ws->scratch[i] = shared;
+}
+
+/* Every tile of a batch has a workspace of its own. */
+static flow_status workspace_check_scratch(const flow *f, int n_max, flow_error *err)
+{
+    const size_t most = (size_t)1 << 30;
+    for (int i = 0; i < f->n_blocks; i++) {
+        const flow_block *block = &f->blocks[i];
+        size_t size = workspace_scratch_size(f, i, n_max, true);
+        if (size <= most)
+            continue;
+        bool advises = block->type->advice != NULL;
+        return flow_error_set(err, FLOW_SPEC,
+                              "%s: its training would take %zu MB for every %d rows of a batch, more than the %zu that "
+                              "are allowed%s%s",
+                              block->name, size >> 20, n_max, most >> 20, advises ? "; " : "",
+                              advises ? block->type->advice(block->state) : "");
     }
-    char *shared = flow_layout_take(layout, largest, 1);
-    for (int i = 0; i <= f->n_blocks; i++)
-        ws->areas[i] = shared;
+    return FLOW_OK;
 }
 
 flow_status flow_workspace_new(flow_workspace **out, const flow *f, int n_max, bool keep, flow_error *err)
 {
     *out = NULL;
+    flow_status status = keep ? workspace_check_scratch(f, n_max, err) : FLOW_OK;
+    if (status != FLOW_OK)
+        return status;
     flow_workspace *ws = calloc(1, sizeof *ws);
     if (ws == NULL)
         return flow_error_memory(err, "a workspace");
     ws->n_max = n_max;
     ws->keep = keep;
-    ws->areas = calloc((size_t)f->n_blocks + 1, sizeof *ws->areas);
+    ws->scratch = calloc((size_t)f->n_blocks + 1, sizeof *ws->scratch);
     ws->tape.capacity = f->params.n_entries;
     ws->tape.records = calloc((size_t)f->params.n_entries + 1, sizeof *ws->tape.records);
-    if (ws->areas != NULL && ws->tape.records != NULL) {
+    if (ws->scratch != NULL && ws->tape.records != NULL) {
         flow_layout layout = {0};
-        lay_out(ws, f, &layout);
+        workspace_lay_out(ws, f, &layout);
         ws->memory = layout.base = flow_alloc_aligned(layout.used, 1);
         layout.used = 0;
         if (ws->memory != NULL)
-            lay_out(ws, f, &layout);
+            workspace_lay_out(ws, f, &layout);
     }
     if (ws->memory == NULL) {
         flow_workspace_free(ws);
-        return flow_error_memory(err, "the work areas of the blocks");
+        return flow_error_memory(err, "the scratch of the blocks");
     }
     *out = ws;
     return FLOW_OK;
@@ -77,7 +102,7 @@ void flow_workspace_free(flow_workspace *ws)
     if (ws == NULL)
         return;
     flow_free_aligned(ws->memory);
-    free(ws->areas);
+    free(ws->scratch);
     free(ws->tape.records);
     free(ws);
 }

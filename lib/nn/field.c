@@ -82,7 +82,7 @@ bool flow_field_has_tangents(const flow_field_plan *plan)
     return !plan->values_only && (!plan->closed || plan->n_probes > 0);
 }
 
-/* ------------------------------------------------------------------ the work area */
+/* ------------------------------------------------------------------ the scratch */
 
 static int widest(const flow_field *field)
 {
@@ -113,7 +113,7 @@ static flow_field_sums take_sums(flow_layout *layout, const flow_linear *linear)
                              .bias = take(layout, (size_t)linear->n_out, linear->has_bias)};
 }
 
-static void lay_out_slot(const flow_field *field, size_t n, flow_layout *layout, flow_field_slot *slot)
+static void lay_out_slot(const flow_field *field, size_t n, bool keep, flow_layout *layout, flow_field_slot *slot)
 {
     slot->input = take(layout, (size_t)field->dim + (size_t)field->n_times, n);
     slot->f = take(layout, (size_t)field->dim, n);
@@ -122,7 +122,7 @@ static void lay_out_slot(const flow_field *field, size_t n, flow_layout *layout,
         if (l < field->n_hidden) {
             slot->y[l] = take(layout, width, n);
             slot->first[l] = take(layout, width, n);
-            slot->second[l] = take(layout, width, n);
+            slot->second[l] = take(layout, keep ? width : 0, n);
         }
         if (flow_field_has_gates(field)) {
             slot->linear[l] = take(layout, width, n);
@@ -131,23 +131,23 @@ static void lay_out_slot(const flow_field *field, size_t n, flow_layout *layout,
     }
 }
 
-static void lay_out_closed(const flow_field *field, size_t n, flow_layout *layout, flow_field_tile *tile)
+static void lay_out_closed(const flow_field *field, size_t n, bool keep, flow_layout *layout, flow_field_tile *tile)
 {
     size_t first = (size_t)flow_field_width(field, 0);
     size_t second = field->n_hidden == 2 ? (size_t)flow_field_width(field, 1) : 1;
     tile->outer = take(layout, second, first);
     tile->cross = take(layout, second, first);
-    tile->gcross = take(layout, second, first);
+    tile->gcross = take(layout, keep ? second : 0, first);
     tile->mixed = take(layout, second, n);
 }
 
-static void lay_out_tangents(const flow_field *field, size_t n, flow_layout *layout, flow_field_tile *tile)
+static void lay_out_tangents(const flow_field *field, size_t n, bool keep, flow_layout *layout, flow_field_tile *tile)
 {
     size_t first = (size_t)flow_field_width(field, 0), d = (size_t)field->dim;
     size_t probes = (size_t)tile->plan.n_probes * n, columns = (size_t)tile->n_together * n;
     tile->probes = take(layout, d, probes);
     tile->start = take(layout, first, probes);
-    tile->gstart = take(layout, first, probes);
+    tile->gstart = take(layout, keep ? first : 0, probes);
     for (int l = 0; l < field->n_hidden; l++) {
         size_t width = (size_t)flow_field_width(field, l);
         tile->slope[l] = take(layout, width, n);
@@ -155,9 +155,9 @@ static void lay_out_tangents(const flow_field *field, size_t n, flow_layout *lay
         tile->v[l] = take(layout, width, columns);
     }
     tile->out = take(layout, d, columns);
-    tile->gout = take(layout, d, columns);
+    tile->gout = take(layout, keep || flow_field_has_gates(field) ? d : 0, columns);
     for (int k = 0; k < 2; k++)
-        tile->gt[k] = take(layout, (size_t)widest(field), columns);
+        tile->gt[k] = take(layout, keep ? (size_t)widest(field) : 0, columns);
 }
 
 static void lay_out_layers(const flow_field *field, size_t n, flow_layout *layout, flow_field_tile *tile)
@@ -175,27 +175,29 @@ static void lay_out_layers(const flow_field *field, size_t n, flow_layout *layou
     }
 }
 
-size_t flow_field_lay_out(const flow_field *field, const flow_field_plan *plan, int n_, int n_slots, void *work,
-                          flow_field_tile *tile)
+size_t flow_field_lay_out(const flow_field *field, const flow_field_plan *plan, int n_, int n_slots, bool keep,
+                          void *scratch, flow_field_tile *tile)
 {
-    flow_layout layout = {.base = work};
+    flow_layout layout = {.base = scratch};
     size_t n = (size_t)n_, integrands = (size_t)flow_field_n_integrands(plan);
     assert(n_slots <= FLOW_FIELD_SLOTS);
     *tile = (flow_field_tile){.field = field, .plan = *plan, .n = n_, .n_all = n_, .n_together = together(field, plan)};
     tile->offset = tile->all_offset = take(&layout, (size_t)flow_field_width(field, 0), n);
     tile->some_offset = take(&layout, (size_t)flow_field_width(field, 0), n);
-    tile->goffset = take(&layout, (size_t)flow_field_width(field, 0), n);
-    tile->integrands = take(&layout, integrands, n);
-    tile->gintegrands = take(&layout, integrands, n);
-    tile->gtimes = take(&layout, (size_t)field->n_times, n);
-    tile->gend = take(&layout, 1, 1);
-    lay_out_layers(field, n, &layout, tile);
+    if (keep) {
+        tile->goffset = take(&layout, (size_t)flow_field_width(field, 0), n);
+        tile->integrands = take(&layout, integrands, n);
+        tile->gintegrands = take(&layout, integrands, n);
+        tile->gtimes = take(&layout, (size_t)field->n_times, n);
+        tile->gend = take(&layout, 1, 1);
+        lay_out_layers(field, n, &layout, tile);
+    }
     if (!plan->values_only && plan->closed)
-        lay_out_closed(field, n, &layout, tile);
+        lay_out_closed(field, n, keep, &layout, tile);
     if (flow_field_has_tangents(plan))
-        lay_out_tangents(field, n, &layout, tile);
+        lay_out_tangents(field, n, keep, &layout, tile);
     for (int s = 0; s < n_slots; s++)
-        lay_out_slot(field, n, &layout, &tile->slots[s]);
+        lay_out_slot(field, n, keep, &layout, &tile->slots[s]);
     return layout.used;
 }
 

@@ -137,15 +137,16 @@ typedef struct flow_field_tile {
     flow_field_slot slots[FLOW_FIELD_SLOTS];
 } flow_field_tile;
 
-/* Returns the bytes of a work area with n_slots slots; with `work` NULL only that. */
-size_t flow_field_lay_out(const flow_field *field, const flow_field_plan *plan, int n, int n_slots, void *work,
-                          flow_field_tile *tile);
+/* Returns the bytes of scratch for evaluations in n_slots slots, and with `keep` for their backwards; with `scratch`
+ * NULL only that. */
+size_t flow_field_lay_out(const flow_field *field, const flow_field_plan *plan, int n, int n_slots, bool keep,
+                          void *scratch, flow_field_tile *tile);
 
 /* Line 0 of probe p, and how many values lie between its d lines of n values: to be written before the start, and the
  * same as long as an equation is being solved. */
 real *flow_field_probe(const flow_field_tile *tile, int p, size_t *stride);
 
-/* Once per tile, after the layout. The area keeps what it computes for a later backward, which lays out again and need
+/* Once per tile, after the layout. The scratch keeps what it computes for a later backward, which lays out again and need
  * not call it. */
 void flow_field_start(flow_field_tile *tile);
 

@@ -134,10 +134,10 @@ static void output_step(const flow_made *made, const real *weights, int n, int i
     }
 }
 
-void flow_made_step(const flow_made *made, const real *weights, int n, int i, const real *x, real *theta, void *work)
+void flow_made_step(const flow_made *made, const real *weights, int n, int i, const real *x, real *theta, void *scratch)
 {
-    flow_mlp_work w;
-    flow_mlp_lay_out(&made->mlp, n, work, &w);
+    flow_mlp_scratch w;
+    flow_mlp_lay_out(&made->mlp, n, false, scratch, &w);
     const real *in = x;
     for (int l = 0; l + 1 < made->mlp.n_layers; l++) {
         int first, last;
@@ -153,19 +153,19 @@ void flow_made_step(const flow_made *made, const real *weights, int n, int i, co
     output_step(made, weights, n, i, in, theta);
 }
 
-void flow_made_start_backward(const flow_made *made, int n, void *work)
+void flow_made_start_backward(const flow_made *made, int n, void *scratch)
 {
-    flow_mlp_work w;
-    flow_mlp_lay_out(&made->mlp, n, work, &w);
+    flow_mlp_scratch w;
+    flow_mlp_lay_out(&made->mlp, n, true, scratch, &w);
     for (int l = 0; l + 1 < made->mlp.n_layers; l++)
         memset(w.gh[l], 0, (size_t)made->mlp.layers[l].n_out * (size_t)n * sizeof(real));
 }
 
 void flow_made_step_backward(const flow_made *made, const real *weights, int n, int i, const real *gtheta, real *gx,
-                             void *work)
+                             void *scratch)
 {
-    flow_mlp_work w;
-    flow_mlp_lay_out(&made->mlp, n, work, &w);
+    flow_mlp_scratch w;
+    flow_mlp_lay_out(&made->mlp, n, true, scratch, &w);
     int top = made->mlp.n_layers - 2; /* the last hidden layer; -1: none */
     const flow_linear *output = output_layer(made);
     const real *weight = weights + output->weight + (size_t)i * (size_t)output->n_in;
@@ -186,10 +186,10 @@ void flow_made_step_backward(const flow_made *made, const real *weights, int n, 
     }
 }
 
-void flow_made_record(const flow_made *made, int n, const real *x, const real *gtheta, void *work, flow_tape *tape)
+void flow_made_record(const flow_made *made, int n, const real *x, const real *gtheta, void *scratch, flow_tape *tape)
 {
-    flow_mlp_work w;
-    flow_mlp_lay_out(&made->mlp, n, work, &w);
+    flow_mlp_scratch w;
+    flow_mlp_lay_out(&made->mlp, n, true, scratch, &w);
     for (int l = 0; l < made->mlp.n_layers; l++) {
         bool last = l + 1 == made->mlp.n_layers;
         flow_tape_linear(tape, &made->mlp.layers[l], l > 0 ? w.h[l - 1] : x, last ? gtheta : w.gpre[l]);

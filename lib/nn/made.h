@@ -38,19 +38,19 @@ int flow_made_before(const flow_made *made, int i);
 /* The units of degree g = 0 ... dim - 1 in hidden layer l: [*first, *last). */
 void flow_made_units(const flow_made *made, int l, int g, int *first, int *last);
 
-/* Where all inputs are known the network is an ordinary one: use flow_mlp_work_size, flow_mlp_apply and
+/* Where all inputs are known the network is an ordinary one: use flow_mlp_scratch_size, flow_mlp_apply and
  * flow_mlp_backward on made->mlp. Outputs are n_params planes (dim, n). */
 
 /* Step i = 0 ... dim - 1 of the walk: from x (c + inputs, n), of which the context and the dimensions 0 ... i - 1 are
  * read, row i of each plane of theta. */
-void flow_made_step(const flow_made *made, const real *weights, int n, int i, const real *x, real *theta, void *work);
+void flow_made_step(const flow_made *made, const real *weights, int n, int i, const real *x, real *theta, void *scratch);
 
 /* The same walk in reverse: before step dim - 1, flow_made_start_backward; then for i = dim - 1 ... 0, from row i of
  * each plane of gtheta, adds to gx (c + inputs, n) in the lines that step read. After step 0, flow_made_record puts all
  * layers on the tape. */
-void flow_made_start_backward(const flow_made *made, int n, void *work);
+void flow_made_start_backward(const flow_made *made, int n, void *scratch);
 void flow_made_step_backward(const flow_made *made, const real *weights, int n, int i, const real *gtheta, real *gx,
-                             void *work);
-void flow_made_record(const flow_made *made, int n, const real *x, const real *gtheta, void *work, flow_tape *tape);
+                             void *scratch);
+void flow_made_record(const flow_made *made, int n, const real *x, const real *gtheta, void *scratch, flow_tape *tape);
 
 #endif

@@ -45,32 +45,35 @@ bool flow_mlp_adds_input(const flow_mlp *mlp, int l)
     return mlp->residual && l > 0;
 }
 
-size_t flow_mlp_lay_out(const flow_mlp *mlp, int n, void *work, flow_mlp_work *pieces)
+size_t flow_mlp_lay_out(const flow_mlp *mlp, int n, bool keep, void *scratch, flow_mlp_scratch *pieces)
 {
-    flow_layout layout = {.base = work};
-    bool keeps = flow_activation_keeps_input(mlp->activation);
+    flow_layout layout = {.base = scratch};
+    bool keeps_input = flow_activation_keeps_input(mlp->activation);
     for (int l = 0; l + 1 < mlp->n_layers; l++) {
         size_t count = (size_t)mlp->layers[l].n_out * (size_t)n;
         bool adds = flow_mlp_adds_input(mlp, l);
         pieces->a[l] = flow_layout_take(&layout, count, sizeof(real));
         pieces->h[l] = adds ? flow_layout_take(&layout, count, sizeof(real)) : pieces->a[l];
-        pieces->pre[l] = keeps ? flow_layout_take(&layout, count, sizeof(real)) : pieces->a[l];
+        pieces->pre[l] = keeps_input ? flow_layout_take(&layout, count, sizeof(real)) : pieces->a[l];
+    }
+    for (int l = 0; l + 1 < mlp->n_layers && keep; l++) {
+        size_t count = (size_t)mlp->layers[l].n_out * (size_t)n;
         pieces->gh[l] = flow_layout_take(&layout, count, sizeof(real));
-        pieces->gpre[l] = adds ? flow_layout_take(&layout, count, sizeof(real)) : pieces->gh[l];
+        pieces->gpre[l] = flow_mlp_adds_input(mlp, l) ? flow_layout_take(&layout, count, sizeof(real)) : pieces->gh[l];
     }
     return layout.used;
 }
 
-size_t flow_mlp_work_size(const flow_mlp *mlp, int n)
+size_t flow_mlp_scratch_size(const flow_mlp *mlp, int n, bool keep)
 {
-    flow_mlp_work pieces;
-    return flow_mlp_lay_out(mlp, n, NULL, &pieces);
+    flow_mlp_scratch pieces;
+    return flow_mlp_lay_out(mlp, n, keep, NULL, &pieces);
 }
 
-void flow_mlp_apply(const flow_mlp *mlp, const real *weights, int n, const real *x, real *y, void *work)
+void flow_mlp_apply(const flow_mlp *mlp, const real *weights, int n, const real *x, real *y, void *scratch)
 {
-    flow_mlp_work w;
-    flow_mlp_lay_out(mlp, n, work, &w);
+    flow_mlp_scratch w;
+    flow_mlp_lay_out(mlp, n, false, scratch, &w);
     int last = mlp->n_layers - 1;
     for (int l = 0; l < last; l++) {
         flow_linear_apply(&mlp->layers[l], weights, n, x, mlp->activation, w.pre[l], w.a[l]);
@@ -82,11 +85,11 @@ void flow_mlp_apply(const flow_mlp *mlp, const real *weights, int n, const real 
 }
 
 void flow_mlp_backward(const flow_mlp *mlp, const real *weights, int n, const real *x, const real *gy, real *gx,
-                       void *work, flow_tape *tape)
+                       void *scratch, flow_tape *tape)
 {
-    flow_mlp_work w;
+    flow_mlp_scratch w;
     assert(mlp->n_layers > 0);
-    flow_mlp_lay_out(mlp, n, work, &w);
+    flow_mlp_lay_out(mlp, n, true, scratch, &w);
     int last = mlp->n_layers - 1;
     const real *g = gy;
     for (int l = last; l >= 0; l--) {

@@ -57,25 +57,25 @@ flow_status flow_mlp_configure(flow_mlp *mlp, const flow_net_options *options, i
                                int *const *extents, flow_init last, flow_params *params, flow_error *err);
 void flow_mlp_release(flow_mlp *mlp);
 
-/* Bytes of work area for n data rows. It keeps what the backward needs, and what is recorded on the tape. */
-size_t flow_mlp_work_size(const flow_mlp *mlp, int n);
+/* Bytes of scratch for n rows of data; with `keep` for the backward and for what is recorded on the tape, too. */
+size_t flow_mlp_scratch_size(const flow_mlp *mlp, int n, bool keep);
 
 /* y (n_out, n) from x (n_in, n). x must stay until the backward and the tape are done with. */
-void flow_mlp_apply(const flow_mlp *mlp, const real *weights, int n, const real *x, real *y, void *work);
+void flow_mlp_apply(const flow_mlp *mlp, const real *weights, int n, const real *x, real *y, void *scratch);
 
 /* gx (n_in, n) from gy (n_out, n), which must stay until the tape is done with. */
 void flow_mlp_backward(const flow_mlp *mlp, const real *weights, int n, const real *x, const real *gy, real *gx,
-                       void *work, flow_tape *tape);
+                       void *scratch, flow_tape *tape);
 
-/* The pieces of the work area, for networks that walk (made.h). Hidden layer l has width layers[l].n_out:
+/* The pieces of the scratch, for networks that walk (made.h). Hidden layer l has width layers[l].n_out:
  * a: activations, h: outputs (a itself without residual), pre: inputs of the activation (a itself where it is not
- * kept), gh: gradients at h, gpre: at pre (gh itself without residual). */
-typedef struct flow_mlp_work {
+ * kept); with `keep`, behind these, gh: gradients at h, gpre: at pre (gh itself without residual). */
+typedef struct flow_mlp_scratch {
     real *a[FLOW_LIST_MAX], *h[FLOW_LIST_MAX], *pre[FLOW_LIST_MAX], *gh[FLOW_LIST_MAX], *gpre[FLOW_LIST_MAX];
-} flow_mlp_work;
+} flow_mlp_scratch;
 
-/* Returns the size in bytes; with `work` NULL only that. */
-size_t flow_mlp_lay_out(const flow_mlp *mlp, int n, void *work, flow_mlp_work *pieces);
+/* Returns the size in bytes; with `scratch` NULL only that. */
+size_t flow_mlp_lay_out(const flow_mlp *mlp, int n, bool keep, void *scratch, flow_mlp_scratch *pieces);
 
 /* Whether hidden layer l adds its input to its output. */
 bool flow_mlp_adds_input(const flow_mlp *mlp, int l);

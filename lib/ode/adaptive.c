@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "ode/area.h"
 #include "num/simd.h"
+#include "ode/scratch.h"
 
 /* A step is a share of [0, 1]. A row that needs less is too stiff: in float, times would have no digits left. */
 static const double shortest = 1e-6;
@@ -29,7 +29,7 @@ static void measure(int d, int n, real rtol, real atol, const real *v, const rea
         size[j] /= (real)d;
 }
 
-static void measure_tile(const flow_ode *ode, const flow_ode_area *a, const real *v, const real *x, const real *y)
+static void measure_tile(const flow_ode *ode, const flow_ode_scratch *a, const real *v, const real *x, const real *y)
 {
     const flow_solver *solver = ode->solver;
     measure(ode->d, ode->n, (real)solver->rtol, (real)solver->atol, v, x, y, a->size);
@@ -37,7 +37,7 @@ static void measure_tile(const flow_ode *ode, const flow_ode_area *a, const real
 
 /* The first step of each row, after Hairer, Norsett and Wanner 1993, sec. II.4: such that an explicit Euler step is
  * small, then from the change of f over it. A field that is all but zero is crossed in one step. */
-static void choose_first_steps(const flow_ode *ode, flow_ode_area *a, bool down)
+static void choose_first_steps(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
     int n = ode->n, d = ode->d;
     size_t count = (size_t)d * (size_t)n;
@@ -51,8 +51,8 @@ static void choose_first_steps(const flow_ode *ode, flow_ode_area *a, bool down)
         probe = probe > 0.1 ? 0.1 : probe < 1e-3 ? 1e-3 : probe;
         a->step[j] = speed;
         a->progress[j] = probe;
-        h[j] = (real)(down ? -probe : probe);
-        t[j] = down ? 1 : 0;
+        h[j] = (real)(direction == FLOW_TO_DATA ? -probe : probe);
+        t[j] = direction == FLOW_TO_DATA ? 1 : 0;
     }
     static const double one = 1;
     flow_ode_advance(ode, 1, &one, a->x, h, a->f, flow_ode_at(ode, a, 1));
@@ -72,7 +72,7 @@ static void choose_first_steps(const flow_ode *ode, flow_ode_area *a, bool down)
 }
 
 /* The errors of the attempt to go from a->x to a->next, in units of the tolerance: size (n). */
-static void find_errors(const flow_ode *ode, flow_ode_area *a, const real *h)
+static void find_errors(const flow_ode *ode, flow_ode_scratch *a, const real *h)
 {
     const flow_solver *solver = ode->solver;
     const flow_tableau *tableau = solver->tableau;
@@ -88,7 +88,7 @@ static void find_errors(const flow_ode *ode, flow_ode_area *a, const real *h)
 }
 
 /* Of row j; the log-determinant has to be as good as x, however many dimensions x is averaged over. */
-static double error_of(const flow_ode *ode, const flow_ode_area *a, int j)
+static double error_of(const flow_ode *ode, const flow_ode_scratch *a, int j)
 {
     if (ode->rate.n_integrals == 0)
         return sqrt((double)a->size[j]);
@@ -105,7 +105,7 @@ static void take_column(const flow_ode *ode, int j, const real *from, real *to)
         to[i * ode->n + j] = from[i * ode->n + j];
 }
 
-static void fail_row(const flow_ode *ode, flow_ode_area *a, int j, double error)
+static void fail_row(const flow_ode *ode, flow_ode_scratch *a, int j, double error)
 {
     bool out_of_steps = a->left[j] == 0 || a->taken[j] == (int)ode->solver->max_steps;
     a->why[j] = !isfinite(error) ? FLOW_ODE_RANGE : out_of_steps ? FLOW_ODE_STEPS : FLOW_ODE_SHORT;
@@ -117,14 +117,14 @@ static void fail_row(const flow_ode *ode, flow_ode_area *a, int j, double error)
 }
 
 /* Row j has made its step: what was the end of it is the start of the next one. */
-static void accept(const flow_ode *ode, flow_ode_area *a, bool down, int j, double step)
+static void accept(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction, int j, double step)
 {
     int stages = ode->solver->tableau->n_stages, n = ode->n, m = ode->rate.n_integrals;
     size_t count = (size_t)ode->d * (size_t)n, k = (size_t)a->taken[j]++;
     if (a->states != NULL) {
         take_column(ode, j, a->x, a->states + k * count);
-        a->times[k * (size_t)n + (size_t)j] = (real)(down ? 1 - a->progress[j] : a->progress[j]);
-        a->lengths[k * (size_t)n + (size_t)j] = (real)(down ? -step : step);
+        a->times[k * (size_t)n + (size_t)j] = (real)(direction == FLOW_TO_DATA ? 1 - a->progress[j] : a->progress[j]);
+        a->lengths[k * (size_t)n + (size_t)j] = (real)(direction == FLOW_TO_DATA ? -step : step);
     }
     take_column(ode, j, a->next, a->x);
     take_column(ode, j, a->f + (size_t)stages * count, a->f);
@@ -135,7 +135,7 @@ static void accept(const flow_ode *ode, flow_ode_area *a, bool down, int j, doub
 }
 
 /* What becomes of row j after an attempt with `step`: whether it made it. */
-static bool decide(const flow_ode *ode, flow_ode_area *a, bool down, int j, double step)
+static bool decide(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction, int j, double step)
 {
     double error = error_of(ode, a, j), rest = 1 - a->progress[j];
     double factor = safety * pow(error, -1. / ode->solver->tableau->order);
@@ -148,7 +148,7 @@ static bool decide(const flow_ode *ode, flow_ode_area *a, bool down, int j, doub
             fail_row(ode, a, j, error);
         return false;
     }
-    accept(ode, a, down, j, step);
+    accept(ode, a, direction, j, step);
     if (step >= rest) { /* arrived */
         a->left[j] = 0;
         return true;
@@ -162,7 +162,7 @@ static bool decide(const flow_ode *ode, flow_ode_area *a, bool down, int j, doub
 
 /* The lengths of the next attempt; false when all rows have arrived. A last step that would be tiny is joined to the
  * one before it. */
-static bool choose_steps(const flow_ode *ode, flow_ode_area *a, bool down, real *t, real *h)
+static bool choose_steps(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction, real *t, real *h)
 {
     bool any = false;
     for (int j = 0; j < ode->n; j++) {
@@ -170,15 +170,15 @@ static bool choose_steps(const flow_ode *ode, flow_ode_area *a, bool down, real 
         if (step > 0.99 * rest)
             step = rest;
         a->step[j] = step;
-        t[j] = (real)(down ? rest : a->progress[j]);
-        h[j] = (real)(down ? -step : step);
+        t[j] = (real)(direction == FLOW_TO_DATA ? rest : a->progress[j]);
+        h[j] = (real)(direction == FLOW_TO_DATA ? -step : step);
         any |= a->left[j] > 0;
     }
     return any;
 }
 
 /* Steps that a row did not need have no length. */
-static void fill_up(const flow_ode *ode, flow_ode_area *a, bool down)
+static void fill_up(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
     int most = 0;
     for (int j = 0; j < ode->n; j++)
@@ -188,13 +188,13 @@ static void fill_up(const flow_ode *ode, flow_ode_area *a, bool down)
     for (int j = 0; j < ode->n && a->states != NULL; j++) {
         for (size_t k = (size_t)a->taken[j]; k < (size_t)most; k++) {
             take_column(ode, j, a->x, a->states + k * count);
-            a->times[k * n + (size_t)j] = down ? 0 : 1;
+            a->times[k * n + (size_t)j] = direction == FLOW_TO_DATA ? 0 : 1;
             a->lengths[k * n + (size_t)j] = 0;
         }
     }
 }
 
-static void start(const flow_ode *ode, flow_ode_area *a, bool down)
+static void start(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
     for (int j = 0; j < ode->n; j++) {
         bool wanted = a->wanted == NULL || a->wanted[j] != 0;
@@ -202,16 +202,16 @@ static void start(const flow_ode *ode, flow_ode_area *a, bool down)
         a->tried[j] = 0;
         a->left[j] = wanted ? 2 * (int)ode->solver->max_steps + 20 : 0; /* some attempts fail */
         a->h[j] = 0;
-        a->t[j] = down ? 1 : 0;
+        a->t[j] = direction == FLOW_TO_DATA ? 1 : 0;
     }
     flow_ode_set_state(ode, a, 0, a->x);
     flow_ode_set_time(ode, a, 0, 0, a->t, a->h);
     flow_ode_evaluate(ode, a, 0, 0, a->on_step != NULL, a->on_step == NULL);
-    choose_first_steps(ode, a, down);
+    choose_first_steps(ode, a, direction);
 }
 
 /* All rows try the steps a->h; those that do not make it have none there afterwards. */
-static void attempt(const flow_ode *ode, flow_ode_area *a, bool down)
+static void attempt(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
     const flow_tableau *tableau = ode->solver->tableau;
     int stages = tableau->n_stages;
@@ -228,19 +228,19 @@ static void attempt(const flow_ode *ode, flow_ode_area *a, bool down)
     flow_ode_integrate(ode, a, ode->rate.n_integrals, stages, tableau->b, a->h, a->next_integrals);
     find_errors(ode, a, a->h);
     for (int j = 0; j < ode->n; j++)
-        if (a->left[j] > 0 && !decide(ode, a, down, j, a->step[j]))
+        if (a->left[j] > 0 && !decide(ode, a, direction, j, a->step[j]))
             a->h[j] = 0;
 }
 
-void flow_ode_run_adaptive(const flow_ode *ode, flow_ode_area *a, bool down)
+void flow_ode_run_adaptive(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
-    start(ode, a, down);
-    while (choose_steps(ode, a, down, a->t, a->h)) {
+    start(ode, a, direction);
+    while (choose_steps(ode, a, direction, a->t, a->h)) {
         flow_ode_select(ode, a, a->h);
-        attempt(ode, a, down);
+        attempt(ode, a, direction);
         if (a->on_step != NULL)
             a->on_step(ode, a, a->h);
     }
     flow_ode_select_all(ode, a);
-    fill_up(ode, a, down);
+    fill_up(ode, a, direction);
 }

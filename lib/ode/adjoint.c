@@ -17,8 +17,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "ode/area.h"
 #include "num/simd.h"
+#include "ode/scratch.h"
 
 typedef struct adjoint {
     const flow_ode *ode; /* of x alone */
@@ -28,8 +28,8 @@ typedef struct adjoint {
     real *f, *gx;        /* (d, n): results that nobody wants */
 } adjoint;
 
-static void lay_out(const flow_solver *solver, int m_, int d_, int n_, flow_layout *layout, adjoint *b,
-                    flow_ode_area *a)
+static void adjoint_lay_out(const flow_solver *solver, int m_, int d_, int n_, flow_layout *layout, adjoint *b,
+                            flow_ode_scratch *a)
 {
     size_t d = (size_t)d_, n = (size_t)n_, m = (size_t)m_;
     b->scale = flow_layout_take(layout, n, sizeof(real));
@@ -44,8 +44,8 @@ static void lay_out(const flow_solver *solver, int m_, int d_, int n_, flow_layo
 void flow_ode_lay_out_adjoint(const flow_solver *solver, int m, int d, int n, flow_layout *layout)
 {
     adjoint b;
-    flow_ode_area a;
-    lay_out(solver, m, d, n, layout, &b, &a);
+    flow_ode_scratch a;
+    adjoint_lay_out(solver, m, d, n, layout, &b, &a);
 }
 
 /* Behind the d lines of a in `at` (2 d + 1, n) stand x and the time: what the right-hand side of x takes. */
@@ -55,7 +55,7 @@ static const real *state_of(const flow_ode *ode, const real *at)
 }
 
 /* The right-hand side of (a, x). */
-static void apply(void *context, int slot, bool keeps, const real *at, real *f, real *integrands)
+static void adjoint_apply(void *context, int slot, bool keeps, const real *at, real *f, real *integrands)
 {
     (void)keeps, (void)integrands;
     const adjoint *b = context;
@@ -92,7 +92,7 @@ static bool column_is_finite(int lines, int n, int j, const real *v)
 
 /* A row that has not made the step counts 0, but 0 times what is not finite is not 0: where an attempt went out of
  * range, its stages go back to the start of the step. Returns whether there was one. */
-static bool settle_rejected(const flow_ode *ode, const flow_ode_area *a, const real *h)
+static bool settle_rejected(const flow_ode *ode, const flow_ode_scratch *a, const real *h)
 {
     int lines = ode->d, n = ode->n, stages = ode->solver->tableau->n_stages;
     const real *start = flow_ode_at(ode, a, 0);
@@ -111,7 +111,7 @@ static bool settle_rejected(const flow_ode *ode, const flow_ode_area *a, const r
 }
 
 /* The quadrature. Where the error chooses steps, slot 0 has been taken by the end of the step. */
-static void add_step(const flow_ode *ode, flow_ode_area *a, const real *h)
+static void add_step(const flow_ode *ode, flow_ode_scratch *a, const real *h)
 {
     const adjoint *b = ode->rate.context;
     const flow_ode_rate *rate = &b->ode->rate;
@@ -128,8 +128,8 @@ static void add_step(const flow_ode *ode, flow_ode_area *a, const real *h)
 }
 
 /* (a, x) at the end, and what the row counts. Rows that count nothing have no gradient, and are not solved. */
-static void start(const flow_ode *ode, const adjoint *b, const real *gout, const real *gintegrals, const real *end,
-                  real *x)
+static void adjoint_start(const flow_ode *ode, const adjoint *b, const real *gout, const real *gintegrals,
+                          const real *end, real *x)
 {
     int n = ode->n, d = ode->d, m = ode->rate.n_integrals;
     for (int j = 0; j < n; j++) {
@@ -149,7 +149,7 @@ static void start(const flow_ode *ode, const adjoint *b, const real *gout, const
 }
 
 /* A row that failed leaves no gradient to trust, and none of the tile. */
-static void spoil(const flow_ode *ode, const adjoint *b, const flow_ode_area *a)
+static void spoil(const flow_ode *ode, const adjoint *b, const flow_ode_scratch *a)
 {
     bool any = false;
     for (int j = 0; j < ode->n; j++) {
@@ -160,20 +160,20 @@ static void spoil(const flow_ode *ode, const adjoint *b, const flow_ode_area *a)
         add_stage(b, 0, flow_ode_at(ode, a, 0), 1, a->h);
 }
 
-void flow_ode_solve_adjoint(const flow_ode *ode, const flow_ode_area *head, void *rest, const real *gout,
+void flow_ode_solve_adjoint(const flow_ode *ode, const flow_ode_scratch *head, void *rest, const real *gout,
                             const real *gintegrals, real *gin)
 {
     adjoint b = {.ode = ode};
-    flow_ode_area a = *head;
+    flow_ode_scratch a = *head;
     flow_layout layout = {.base = rest};
-    lay_out(ode->solver, ode->rate.n_integrals, ode->d, ode->n, &layout, &b, &a);
+    adjoint_lay_out(ode->solver, ode->rate.n_integrals, ode->d, ode->n, &layout, &b, &a);
     a.states = NULL;
     a.on_step = add_step;
     a.wanted = b.scale;
-    const flow_ode_rate rate = {.context = &b, .apply = apply};
+    const flow_ode_rate rate = {.context = &b, .apply = adjoint_apply};
     const flow_ode both = {.solver = ode->solver, .rate = rate, .d = 2 * ode->d, .n = ode->n};
-    start(ode, &b, gout, gintegrals, a.end, a.x);
-    flow_ode_run(&both, &a, !*a.down);
+    adjoint_start(ode, &b, gout, gintegrals, a.end, a.x);
+    flow_ode_run(&both, &a, flow_opposite(*a.direction));
     *a.backwards = true;
     spoil(&both, &b, &a);
     for (int i = 0; i < ode->d; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ode/area.h"
+#include "ode/scratch.h"
 
 #include <assert.h>
 #include <math.h>
@@ -17,21 +17,21 @@ static int64_t most_steps(const flow_solver *solver)
     return flow_solver_adapts(solver) ? solver->max_steps : solver->steps;
 }
 
-void flow_ode_lay_out_head(const flow_solver *solver, int d, int n, flow_layout *layout, flow_ode_area *a)
+void flow_ode_lay_out_head(const flow_solver *solver, int d, int n, bool keep, flow_layout *layout, flow_ode_scratch *a)
 {
-    *a = (flow_ode_area){0};
-    a->down = flow_layout_take(layout, 1, sizeof(bool));
+    *a = (flow_ode_scratch){0};
+    a->direction = flow_layout_take(layout, 1, sizeof *a->direction);
     a->backwards = flow_layout_take(layout, 1, sizeof(bool));
     a->n_steps = flow_layout_take(layout, 1, sizeof(int));
     a->n_evaluations = flow_layout_take(layout, 1, sizeof(int));
     a->why = flow_layout_take(layout, (size_t)n, sizeof(int));
     a->tried = flow_layout_take(layout, (size_t)n, sizeof(int));
-    if (solver->adjoint)
+    if (keep && solver->adjoint)
         a->end = flow_layout_take(layout, (size_t)d * (size_t)n, sizeof(real));
 }
 
 void flow_ode_lay_out_rest(const flow_solver *solver, int m_, int d_, int n_, int64_t stored, flow_layout *layout,
-                           flow_ode_area *a)
+                           flow_ode_scratch *a)
 {
     size_t d = (size_t)d_, n = (size_t)n_, m = (size_t)m_;
     size_t most = (size_t)stored, stages = (size_t)solver->tableau->n_stages;
@@ -66,43 +66,44 @@ void flow_ode_lay_out_rest(const flow_solver *solver, int m_, int d_, int n_, in
     a->packed_integrands = flow_layout_take(layout, m * n, sizeof(real));
 }
 
-/* *rest is where the area behind the head begins: the adjoint lays it out anew. */
-static size_t lay_out(const flow_solver *solver, int m, int d, int n, void *work, flow_ode_area *a, void **rest)
+/* *rest is where the scratch behind the head begins: the adjoint lays it out anew. */
+static size_t ode_lay_out(const flow_solver *solver, int m, int d, int n, bool keep, void *scratch, flow_ode_scratch *a,
+                          void **rest)
 {
-    flow_layout layout = {.base = work};
-    flow_ode_lay_out_head(solver, d, n, &layout, a);
+    flow_layout layout = {.base = scratch};
+    flow_ode_lay_out_head(solver, d, n, keep, &layout, a);
     flow_layout adjoint = layout;
     *rest = flow_layout_take(&layout, 0, 1);
-    flow_ode_lay_out_rest(solver, m, d, n, solver->adjoint ? 0 : most_steps(solver), &layout, a);
-    if (solver->adjoint)
+    flow_ode_lay_out_rest(solver, m, d, n, keep && !solver->adjoint ? most_steps(solver) : 0, &layout, a);
+    if (keep && solver->adjoint)
         flow_ode_lay_out_adjoint(solver, m, d, n, &adjoint);
     return layout.used > adjoint.used ? layout.used : adjoint.used;
 }
 
-size_t flow_ode_work_size(const flow_solver *solver, int n_integrals, int d, int n)
+size_t flow_ode_scratch_size(const flow_solver *solver, int n_integrals, int d, int n, bool keep)
 {
-    flow_ode_area a;
+    flow_ode_scratch a;
     void *rest;
-    return lay_out(solver, n_integrals, d, n, NULL, &a, &rest);
+    return ode_lay_out(solver, n_integrals, d, n, keep, NULL, &a, &rest);
 }
 
-static void *find(const flow_ode *ode, flow_ode_area *a)
+static void *find(const flow_ode *ode, flow_ode_scratch *a)
 {
     void *rest;
-    lay_out(ode->solver, ode->rate.n_integrals, ode->d, ode->n, ode->work, a, &rest);
+    ode_lay_out(ode->solver, ode->rate.n_integrals, ode->d, ode->n, ode->keep, ode->scratch, a, &rest);
     return rest;
 }
 
 int flow_ode_evaluations(const flow_ode *ode)
 {
-    flow_ode_area a;
+    flow_ode_scratch a;
     find(ode, &a);
     return *a.n_evaluations;
 }
 
 void flow_ode_count(const flow_ode *ode, int *counts)
 {
-    flow_ode_area a;
+    flow_ode_scratch a;
     find(ode, &a);
     /* By its error a method evaluates twice before its first step, and at the end of a step instead of at its start. */
     for (int j = 0; j < ode->n; j++)
@@ -145,19 +146,19 @@ void flow_ode_advance(const flow_ode *ode, int m, const double *weights, const r
         move(ode->n, x + i * n, h, out + i * n);
 }
 
-real *flow_ode_at(const flow_ode *ode, const flow_ode_area *a, int s)
+real *flow_ode_at(const flow_ode *ode, const flow_ode_scratch *a, int s)
 {
     return a->at + (size_t)s * ((size_t)ode->d + 1) * (size_t)ode->n;
 }
 
-void flow_ode_select_all(const flow_ode *ode, flow_ode_area *a)
+void flow_ode_select_all(const flow_ode *ode, flow_ode_scratch *a)
 {
     if (a->n_selected < ode->n)
         ode->rate.select(ode->rate.context, ode->n, NULL);
     a->n_selected = a->n_moving = ode->n;
 }
 
-void flow_ode_select(const flow_ode *ode, flow_ode_area *a, const real *h)
+void flow_ode_select(const flow_ode *ode, flow_ode_scratch *a, const real *h)
 {
     int n_moving = 0;
     for (int j = 0; j < ode->n; j++)
@@ -179,21 +180,21 @@ void flow_ode_select(const flow_ode *ode, flow_ode_area *a, const real *h)
     ode->rate.select(ode->rate.context, width, a->selected);
 }
 
-static void pack(const flow_ode_area *a, int lines, int n, const real *from, real *to)
+static void pack(const flow_ode_scratch *a, int lines, int n, const real *from, real *to)
 {
     for (int i = 0; i < lines; i++)
         for (int j = 0; j < a->n_selected; j++)
             to[i * a->n_selected + j] = from[i * n + a->selected[j]];
 }
 
-static void unpack(const flow_ode_area *a, int lines, int n, const real *from, real *to)
+static void unpack(const flow_ode_scratch *a, int lines, int n, const real *from, real *to)
 {
     for (int i = 0; i < lines; i++)
         for (int j = 0; j < a->n_moving; j++)
             to[i * n + a->selected[j]] = from[i * a->n_selected + j];
 }
 
-void flow_ode_evaluate(const flow_ode *ode, flow_ode_area *a, int s, int slot, bool keeps, bool integrates)
+void flow_ode_evaluate(const flow_ode *ode, flow_ode_scratch *a, int s, int slot, bool keeps, bool integrates)
 {
     int n = ode->n, d = ode->d, m = ode->rate.n_integrals;
     real *at = flow_ode_at(ode, a, s), *f = a->f + (size_t)(s * d) * (size_t)n;
@@ -211,12 +212,12 @@ void flow_ode_evaluate(const flow_ode *ode, flow_ode_area *a, int s, int slot, b
         unpack(a, m, n, a->packed_integrands, integrands);
 }
 
-void flow_ode_set_state(const flow_ode *ode, const flow_ode_area *a, int s, const real *x)
+void flow_ode_set_state(const flow_ode *ode, const flow_ode_scratch *a, int s, const real *x)
 {
     memcpy(flow_ode_at(ode, a, s), x, (size_t)ode->d * (size_t)ode->n * sizeof *x);
 }
 
-void flow_ode_set_time(const flow_ode *ode, const flow_ode_area *a, int s, double c, const real *t, const real *h)
+void flow_ode_set_time(const flow_ode *ode, const flow_ode_scratch *a, int s, double c, const real *t, const real *h)
 {
     real *line = flow_ode_at(ode, a, s) + (size_t)ode->d * (size_t)ode->n;
     for (int j = 0; j < ode->n; j++)
@@ -230,7 +231,7 @@ static bool has_weight(const flow_solver *solver, int s)
 }
 
 /* The stages from `first` on, of the step from x at times t. */
-void flow_ode_run_stages(const flow_ode *ode, flow_ode_area *a, int first, bool keeps, const real *x, const real *t,
+void flow_ode_run_stages(const flow_ode *ode, flow_ode_scratch *a, int first, bool keeps, const real *x, const real *t,
                          const real *h)
 {
     const flow_tableau *tableau = ode->solver->tableau;
@@ -241,7 +242,7 @@ void flow_ode_run_stages(const flow_ode *ode, flow_ode_area *a, int first, bool 
     }
 }
 
-void flow_ode_integrate(const flow_ode *ode, const flow_ode_area *a, int n_integrals, int n_stages,
+void flow_ode_integrate(const flow_ode *ode, const flow_ode_scratch *a, int n_integrals, int n_stages,
                         const double *weights, const real *h, double *sums)
 {
     int n = ode->n, m = ode->rate.n_integrals, count = n_integrals * n;
@@ -256,7 +257,7 @@ void flow_ode_integrate(const flow_ode *ode, const flow_ode_area *a, int n_integ
 
 /* ------------------------------------------------------------------ steps of equal length */
 
-static void store_step(const flow_ode *ode, const flow_ode_area *a, int k)
+static void store_step(const flow_ode *ode, const flow_ode_scratch *a, int k)
 {
     size_t n = (size_t)ode->n, count = (size_t)ode->d * n;
     memcpy(a->states + (size_t)k * count, a->x, count * sizeof *a->x);
@@ -264,15 +265,15 @@ static void store_step(const flow_ode *ode, const flow_ode_area *a, int k)
     memcpy(a->lengths + (size_t)k * n, a->h, n * sizeof *a->h);
 }
 
-static void run_fixed(const flow_ode *ode, flow_ode_area *a, bool down)
+static void run_fixed(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
     const flow_solver *solver = ode->solver;
     const flow_tableau *tableau = solver->tableau;
     int n = ode->n, m = ode->rate.n_integrals, steps = (int)solver->steps;
     for (int k = 0; k < steps; k++) {
         for (int j = 0; j < n; j++) {
-            a->t[j] = (real)((double)(down ? steps - k : k) / steps);
-            a->h[j] = (real)((down ? -1. : 1.) / steps);
+            a->t[j] = (real)((double)(direction == FLOW_TO_DATA ? steps - k : k) / steps);
+            a->h[j] = (real)((direction == FLOW_TO_DATA ? -1. : 1.) / steps);
         }
         if (a->states != NULL)
             store_step(ode, a, k);
@@ -290,7 +291,7 @@ static void run_fixed(const flow_ode *ode, flow_ode_area *a, bool down)
 }
 
 /* Rows that are not finite, whichever way they became so. */
-static void find_failures(const flow_ode *ode, flow_ode_area *a)
+static void find_failures(const flow_ode *ode, flow_ode_scratch *a)
 {
     for (int j = 0; j < ode->n; j++) {
         double sum = 0; /* NaN once something is not finite */
@@ -303,24 +304,24 @@ static void find_failures(const flow_ode *ode, flow_ode_area *a)
     }
 }
 
-void flow_ode_run(const flow_ode *ode, flow_ode_area *a, bool down)
+void flow_ode_run(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
     memset(a->integrals, 0, (size_t)(ode->rate.n_integrals * ode->n) * sizeof *a->integrals);
     memset(a->why, 0, (size_t)ode->n * sizeof *a->why);
     *a->n_evaluations = 0;
-    (flow_solver_adapts(ode->solver) ? flow_ode_run_adaptive : run_fixed)(ode, a, down);
+    (flow_solver_adapts(ode->solver) ? flow_ode_run_adaptive : run_fixed)(ode, a, direction);
     find_failures(ode, a);
 }
 
-void flow_ode_solve(const flow_ode *ode, bool down, const real *in, real *out, double *integrals)
+void flow_ode_solve(const flow_ode *ode, flow_direction direction, const real *in, real *out, double *integrals)
 {
-    flow_ode_area a;
+    flow_ode_scratch a;
     find(ode, &a);
     size_t count = (size_t)ode->d * (size_t)ode->n;
     memcpy(a.x, in, count * sizeof *in);
-    *a.down = down;
+    *a.direction = direction;
     *a.backwards = false;
-    flow_ode_run(ode, &a, down);
+    flow_ode_run(ode, &a, direction);
     memcpy(out, a.x, count * sizeof *out);
     memcpy(integrals, a.integrals, (size_t)(ode->rate.n_integrals * ode->n) * sizeof *integrals);
     if (a.end != NULL)
@@ -329,7 +330,7 @@ void flow_ode_solve(const flow_ode *ode, bool down, const real *in, real *out, d
 
 bool flow_ode_explain(const flow_ode *ode, int j, char *text, size_t size)
 {
-    flow_ode_area a;
+    flow_ode_scratch a;
     find(ode, &a);
     return flow_solver_explain(ode->solver, *a.backwards, (flow_ode_end)a.why[j], text, size);
 }
@@ -337,7 +338,7 @@ bool flow_ode_explain(const flow_ode *ode, int j, char *text, size_t size)
 /* ------------------------------------------------------------------ gradients */
 
 /* gf (d, n) = h (b_s gx + sum_{r > s} a_rs gat_r), the gradient at f_s */
-static void gradient_of_stage(const flow_ode *ode, const flow_ode_area *a, int s, const real *gx, const real *h)
+static void gradient_of_stage(const flow_ode *ode, const flow_ode_scratch *a, int s, const real *gx, const real *h)
 {
     const flow_tableau *tableau = ode->solver->tableau;
     int n = ode->n, count = ode->d * n;
@@ -351,7 +352,7 @@ static void gradient_of_stage(const flow_ode *ode, const flow_ode_area *a, int s
 }
 
 /* gat number s from a->gf and a->gintegrands at input number s; these are 0 where the stage has no weight. */
-static void stage_backward(const flow_ode *ode, const flow_ode_area *a, int s)
+static void stage_backward(const flow_ode *ode, const flow_ode_scratch *a, int s)
 {
     int n = ode->n, d = ode->d, m = ode->rate.n_integrals, copies = a->n_selected - a->n_moving;
     bool integrates = ode->solver->tableau->b[s] != 0;
@@ -374,7 +375,7 @@ static void stage_backward(const flow_ode *ode, const flow_ode_area *a, int s)
     unpack(a, d, n, a->packed_gat, gat);
 }
 
-static void step_backward(const flow_ode *ode, flow_ode_area *a, int k, const real *gintegrals, real *gx)
+static void step_backward(const flow_ode *ode, flow_ode_scratch *a, int k, const real *gintegrals, real *gx)
 {
     const flow_tableau *tableau = ode->solver->tableau;
     int n = ode->n;
@@ -395,7 +396,8 @@ static void step_backward(const flow_ode *ode, flow_ode_area *a, int k, const re
 
 void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *gintegrals, real *gin)
 {
-    flow_ode_area a;
+    assert(ode->keep);
+    flow_ode_scratch a;
     void *rest = find(ode, &a);
     if (ode->solver->adjoint) {
         flow_ode_solve_adjoint(ode, &a, rest, gout, gintegrals, gin);

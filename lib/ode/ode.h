@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/direction.h"
 #include "core/error.h"
 #include "core/option.h"
 #include "num/real.h"
@@ -70,22 +71,23 @@ typedef struct flow_ode_rate {
     void (*select)(void *context, int n, const int *columns);
 } flow_ode_rate;
 
-/* One tile: a solver at work in an area of flow_ode_work_size bytes (64-byte aligned, not cleared). */
+/* One tile: a solver at work in scratch of flow_ode_scratch_size bytes (64-byte aligned, not cleared). */
 typedef struct flow_ode {
     const flow_solver *solver;
     flow_ode_rate rate;
     int d, n;
-    void *work;
+    bool keep; /* a backward follows: the solve stores what its gradient needs */
+    void *scratch;
 } flow_ode;
 
-size_t flow_ode_work_size(const flow_solver *solver, int n_integrals, int d, int n);
+size_t flow_ode_scratch_size(const flow_solver *solver, int n_integrals, int d, int n, bool keep);
 
-/* From t = 0 to 1, or with `down` from 1 to 0: `out` (d, n) from `in`, and the integrals (n_integrals, n), which have
- * the sign of the direction. A row that would need more or smaller steps than the solver may take becomes NaN, and
+/* From t = 0 to 1 (FLOW_TO_LATENT), or from 1 to 0: `out` (d, n) from `in`, and the integrals (n_integrals, n), which
+ * have the sign of the direction. A row that would need more or smaller steps than the solver may take becomes NaN, and
  * flow_ode_explain says why. */
-void flow_ode_solve(const flow_ode *ode, bool down, const real *in, real *out, double *integrals);
+void flow_ode_solve(const flow_ode *ode, flow_direction direction, const real *in, real *out, double *integrals);
 
-/* After it: gin (d, n) from gout and the gradients at the integrals (n_integrals, n). A row that the adjoint cannot be
+/* After it, with keep: gin (d, n) from gout and the gradients at the integrals (n_integrals, n). A row that the adjoint cannot be
  * solved for gets NaN, and so do the weights. */
 void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *gintegrals, real *gin);
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ode/area.h"
+#include "ode/scratch.h"
 #include "flow/registry.h"
 #include "flow/typed.h"
 

@@ -106,6 +106,7 @@ static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, flo
     t->counters[COUNT_STEPS]++;
     /* Every row counts the same, also in a short last batch: its step is not as noisy then as it is small. */
     batch->share = 1 / ((double)t->batch * flow_trainer_serving(t)->mean_weight);
+    batch->mode = FLOW_TRAINING;
     batch->noise = noise_of_step(t);
     batch->profile = hooks->profile;
     double score = flow_step_gradient(t->step, t->weights, batch, t->gradient);

@@ -151,6 +151,7 @@ static void load(flow_step *step, int item)
         flow_tile_load_latents(step->f, at->ws, batch->rows + (size_t)first * batch->stride + flow_width(step->f),
                                batch->stride, at->n_rows, at->n);
     memset(at->ws->evaluations, 0, (size_t)at->n * sizeof *at->ws->evaluations);
+    at->ws->mode = batch->mode;
     at->ws->noise = batch->noise;
     at->ws->noise.first_row += (uint64_t)first;
     if (batch->rows == NULL)
@@ -223,13 +224,13 @@ static void observe_block(void *context, int item, int thread)
     const flow_block *block = &step->f->blocks[at];
     flow_sight *sights = step->sights + (size_t)item * (size_t)step->n_tiles;
     for (int t = 0; t < step->n_used; t++)
-        sights[t] = (flow_sight){step->tiles[t].n, step->tiles[t].weight, step->tiles[t].ws->areas[at]};
+        sights[t] = (flow_sight){step->tiles[t].n, step->tiles[t].weight, step->tiles[t].ws->scratch[at]};
     block->type->observe(block->state, sights, step->n_used, step->share, step->fitted);
 }
 
 void flow_step_observe(flow_step *step, double share, double *fitted)
 {
-    if (step->n_observers == 0 || !step->tiles[0].ws->from_data)
+    if (step->n_observers == 0 || step->tiles[0].ws->direction != FLOW_TO_LATENT)
         return;
     step->share = share / step->n_observers;
     step->fitted = fitted;

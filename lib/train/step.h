@@ -32,6 +32,7 @@ typedef struct flow_batch {
     uint64_t seed, first_row; /* of draws: a function of these, not of the batch */
     flow_profile *profile;    /* that the step enters its phases in; NULL: none */
     double share;             /* what a row of weight 1 counts in the mean */
+    flow_mode mode;           /* FLOW_TRAINING in training: estimates and penalties (flow/block.h) */
     flow_noise noise;         /* that spreads discrete columns, and makes probes; its place is that of the first row */
 } flow_batch;
 

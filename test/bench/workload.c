@@ -233,6 +233,7 @@ void workload_train(void *context)
                               .n = (int64_t)w->batch,
                               .stride = (size_t)flow_width(w->f),
                               .share = 1 / (double)w->batch,
+                              .mode = FLOW_TRAINING,
                               .noise = {.kind = FLOW_NOISE_OF_PLACE, .seed = 1}};
     flow_step_gradient(w->step, w->weights, &batch, w->gradient);
     double norm = flow_optimizer_norm(w->optimizer, w->gradient, w->n_threads), clip = w->options.clip;

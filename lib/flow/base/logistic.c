@@ -38,7 +38,7 @@ static void add_density(int n, const real *restrict z, const real *restrict log_
         logp[j] += (double)(z[j] < 0 ? z[j] : -z[j]) - 2 * (double)log_e[j];
 }
 
-static void log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
+static void logistic_log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
 {
     const logistic *base = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, base->dim, pass->n, FLOW_TILE);) {
@@ -50,7 +50,7 @@ static void log_density(const void *self, const flow_pass *pass, const real *z, 
     }
 }
 
-static void backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
+static void logistic_backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
 {
     const logistic *base = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, base->dim, pass->n, FLOW_TILE);) {
@@ -63,8 +63,8 @@ static void backward(const void *self, const flow_pass *pass, const real *z, con
     }
 }
 
-static void sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
-                   real *z)
+static void logistic_sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row,
+                            double temperature, real *z)
 {
     const logistic *base = self;
     for (int i = 0; i < base->dim; i++) {
@@ -81,7 +81,7 @@ const flow_base_type flow_base_logistic = {
     .state_size = sizeof(logistic),
     .options = options,
     .configure = configure,
-    .log_density = log_density,
-    .backward = backward,
-    .sample = sample,
+    .log_density = logistic_log_density,
+    .backward = logistic_backward,
+    .sample = logistic_sample,
 };

@@ -71,7 +71,7 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
     return status;
 }
 
-typedef struct work {
+typedef struct base_mixture_scratch {
     double *weight, *log_weight; /* (K) */
     double *log_height;          /* (K): log w - sum log sigma - dim log(2 pi) / 2 */
     real *inverse;               /* (K, dim): 1 / sigma */
@@ -81,11 +81,12 @@ typedef struct work {
     real *sum;                   /* (n) */
     int *chosen;                 /* (n): the component of a draw */
     real *glogit, *gmean, *gscale; /* (K, n), (K dim, n), (K dim, n) */
-} work;
+} base_mixture_scratch;
 
-static size_t lay_out(const mixture *base, int n, void *memory, work *w)
+static size_t base_mixture_lay_out(const mixture *base, int n, bool keep, void *memory, base_mixture_scratch *w)
 {
     flow_layout layout = {.base = memory};
+    *w = (base_mixture_scratch){0};
     size_t k = (size_t)base->components, rows = (size_t)n, values = k * (size_t)base->dim;
     w->weight = flow_layout_take(&layout, k, sizeof *w->weight);
     w->log_weight = flow_layout_take(&layout, k, sizeof *w->log_weight);
@@ -96,16 +97,18 @@ static size_t lay_out(const mixture *base, int n, void *memory, work *w)
     w->share = flow_layout_take(&layout, k * rows, sizeof *w->share);
     w->sum = flow_layout_take(&layout, rows, sizeof *w->sum);
     w->chosen = flow_layout_take(&layout, rows, sizeof *w->chosen);
+    if (!keep)
+        return layout.used;
     w->glogit = flow_layout_take(&layout, k * rows, sizeof *w->glogit);
     w->gmean = flow_layout_take(&layout, values * rows, sizeof *w->gmean);
     w->gscale = flow_layout_take(&layout, values * rows, sizeof *w->gscale);
     return layout.used;
 }
 
-static size_t work_size(const void *self, int n)
+static size_t base_mixture_scratch_size(const void *self, int n, bool keep)
 {
-    work w;
-    return lay_out(self, n, NULL, &w);
+    base_mixture_scratch w;
+    return base_mixture_lay_out(self, n, keep, NULL, &w);
 }
 
 /* log sigma of a raw log-scale, and d log sigma / da */
@@ -118,7 +121,7 @@ static double log_sigma(const mixture *base, real raw, double *slope)
 }
 
 /* What depends on the weights alone. */
-static void prepare(const mixture *base, const real *weights, work *w)
+static void prepare(const mixture *base, const real *weights, base_mixture_scratch *w)
 {
     const double half_log_2pi = 0.91893853320467274178;
     int n_components = (int)base->components;
@@ -171,13 +174,13 @@ static void divide(int n, const real *restrict by, real *restrict a)
         a[j] /= by[j];
 }
 
-static void log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
+static void base_mixture_log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
 {
     const mixture *base = self;
     int n = pass->n, n_components = (int)base->components;
     size_t rows = (size_t)n, d = (size_t)base->dim;
-    work w;
-    lay_out(base, n, pass->work, &w);
+    base_mixture_scratch w;
+    base_mixture_lay_out(base, n, pass->keep, pass->scratch, &w);
     prepare(base, pass->weights, &w);
     for (int k = 0; k < n_components; k++) {
         double *exponent = w.exponent + (size_t)k * rows;
@@ -206,8 +209,9 @@ static void log_density(const void *self, const flow_pass *pass, const real *z, 
 }
 
 FLOW_MULTIVERSION
-static void gradients(int n, real mean, real inverse, real slope, const real *restrict z, const real *restrict share,
-                      const real *restrict glogp, real *restrict gz, real *restrict gmean, real *restrict gscale)
+static void base_mixture_gradients(int n, real mean, real inverse, real slope, const real *restrict z,
+                                   const real *restrict share, const real *restrict glogp, real *restrict gz,
+                                   real *restrict gmean, real *restrict gscale)
 {
     for (int j = 0; j < n; j++) {
         real t = (z[j] - mean) * inverse, g = glogp[j] * share[j];
@@ -217,13 +221,13 @@ static void gradients(int n, real mean, real inverse, real slope, const real *re
     }
 }
 
-static void backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
+static void base_mixture_backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
 {
     const mixture *base = self;
     int n = pass->n;
     size_t rows = (size_t)n, d = (size_t)base->dim, n_components = (size_t)base->components;
-    work w;
-    lay_out(base, n, pass->work, &w);
+    base_mixture_scratch w;
+    base_mixture_lay_out(base, n, pass->keep, pass->scratch, &w);
     memset(gz, 0, d * rows * sizeof *gz);
     for (size_t k = 0; k < n_components; k++) {
         const real *share = w.share + k * rows;
@@ -231,8 +235,8 @@ static void backward(const void *self, const flow_pass *pass, const real *z, con
             size_t at = k * d + i;
             double slope;
             log_sigma(base, pass->weights[base->scale + at], &slope);
-            gradients(n, pass->weights[base->mean + at], w.inverse[at], (real)slope, z + i * rows, share, glogp,
-                      gz + i * rows, w.gmean + at * rows, w.gscale + at * rows);
+            base_mixture_gradients(n, pass->weights[base->mean + at], w.inverse[at], (real)slope, z + i * rows, share,
+                                   glogp, gz + i * rows, w.gmean + at * rows, w.gscale + at * rows);
         }
         for (size_t j = 0; j < rows; j++)
             w.glogit[k * rows + j] = glogp[j] * (share[j] - (real)w.weight[k]);
@@ -250,13 +254,13 @@ static int choose(const mixture *base, const double *weight, double u)
     return k;
 }
 
-static void sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
-                   real *z)
+static void base_mixture_sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row,
+                                double temperature, real *z)
 {
     const mixture *base = self;
     size_t rows = (size_t)pass->n, d = (size_t)base->dim;
-    work w;
-    lay_out(base, pass->n, pass->work, &w);
+    base_mixture_scratch w;
+    base_mixture_lay_out(base, pass->n, pass->keep, pass->scratch, &w);
     prepare(base, pass->weights, &w);
     /* The normals take the columns from 0, a quarter as many as there are dimensions. */
     flow_rng_normals(z, base->dim, pass->n, seed, FLOW_STREAM_BASE, first_row);
@@ -298,7 +302,8 @@ static size_t pick(size_t rows, const double *distance, double at)
     return j;
 }
 
-static flow_status fit(const void *self, flow_params *params, real *weights, int n, const real *z, flow_error *err)
+static flow_status base_mixture_fit(const void *self, flow_params *params, real *weights, int n, const real *z,
+                                    flow_error *err)
 {
     (void)params;
     const mixture *base = self;
@@ -331,9 +336,9 @@ const flow_base_type flow_base_mixture = {
     .state_size = sizeof(mixture),
     .options = options,
     .configure = configure,
-    .work_size = work_size,
-    .log_density = log_density,
-    .backward = backward,
-    .sample = sample,
-    .fit = fit,
+    .scratch_size = base_mixture_scratch_size,
+    .log_density = base_mixture_log_density,
+    .backward = base_mixture_backward,
+    .sample = base_mixture_sample,
+    .fit = base_mixture_fit,
 };

@@ -26,7 +26,7 @@ static void subtract_half_squares(int n, const real *restrict z, double *restric
         logp[j] -= 0.5 * (double)z[j] * (double)z[j];
 }
 
-static void log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
+static void normal_log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
 {
     const normal *base = self;
     const double half_log_2pi = 0.91893853320467274178;
@@ -36,7 +36,7 @@ static void log_density(const void *self, const flow_pass *pass, const real *z, 
         subtract_half_squares(pass->n, z + (size_t)i * (size_t)pass->n, logp);
 }
 
-static void backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
+static void normal_backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
 {
     const normal *base = self;
     for (int i = 0; i < base->dim; i++) {
@@ -46,8 +46,8 @@ static void backward(const void *self, const flow_pass *pass, const real *z, con
     }
 }
 
-static void sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
-                   real *z)
+static void normal_sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row,
+                          double temperature, real *z)
 {
     const normal *base = self;
     flow_rng_normals(z, base->dim, pass->n, seed, FLOW_STREAM_BASE, first_row);
@@ -64,7 +64,7 @@ const flow_base_type flow_base_normal = {
     .state_size = sizeof(normal),
     .options = options,
     .configure = configure,
-    .log_density = log_density,
-    .backward = backward,
-    .sample = sample,
+    .log_density = normal_log_density,
+    .backward = normal_backward,
+    .sample = normal_sample,
 };

@@ -49,23 +49,23 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
     return flow_params_add_weights(params, &base->weight, "log_degrees", base->dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
 }
 
-typedef struct work {
+typedef struct student_t_scratch {
     double *nu; /* (dim) */
     real *g;    /* (dim, n): the gradient at a */
-} work;
+} student_t_scratch;
 
-static size_t lay_out(const student_t *base, int n, void *memory, work *w)
+static size_t student_t_lay_out(const student_t *base, int n, bool keep, void *memory, student_t_scratch *w)
 {
     flow_layout layout = {.base = memory};
     w->nu = flow_layout_take(&layout, (size_t)base->dim, sizeof *w->nu);
-    w->g = flow_layout_take(&layout, (size_t)base->dim * (size_t)n, sizeof *w->g);
+    w->g = flow_layout_take(&layout, keep ? (size_t)base->dim * (size_t)n : 0, sizeof *w->g);
     return layout.used;
 }
 
-static size_t work_size(const void *self, int n)
+static size_t student_t_scratch_size(const void *self, int n, bool keep)
 {
-    work w;
-    return lay_out(self, n, NULL, &w);
+    student_t_scratch w;
+    return student_t_lay_out(self, n, keep, NULL, &w);
 }
 
 /* nu of dimension i, and d nu / da */
@@ -93,7 +93,7 @@ static void add_density(int n, double constant, double power, const real *restri
         logp[j] += constant - power * (double)log_u[j];
 }
 
-static void log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
+static void student_t_log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
 {
     const student_t *base = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, base->dim, pass->n, FLOW_TILE);) {
@@ -109,9 +109,9 @@ static void log_density(const void *self, const flow_pass *pass, const real *z, 
 /* gz = -g (nu + 1) / nu z / (1 + u), and ga from d log p / dnu
  * = (psi((nu + 1) / 2) - psi(nu / 2) - 1 / nu - log(1 + u) + (nu + 1) / nu u / (1 + u)) / 2 */
 FLOW_MULTIVERSION
-static void gradients(int n, real ratio, real constant, real half_slope, const real *restrict z,
-                      const real *restrict u, const real *restrict log_u, const real *restrict glogp,
-                      real *restrict gz, real *restrict ga)
+static void student_t_gradients(int n, real ratio, real constant, real half_slope, const real *restrict z,
+                                const real *restrict u, const real *restrict log_u, const real *restrict glogp,
+                                real *restrict gz, real *restrict ga)
 {
     for (int j = 0; j < n; j++) {
         real q = 1 / (1 + u[j]), share = u[j] < 1 ? u[j] * q : 1 - q;
@@ -120,29 +120,29 @@ static void gradients(int n, real ratio, real constant, real half_slope, const r
     }
 }
 
-static void backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
+static void student_t_backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
 {
     const student_t *base = self;
-    work w;
-    lay_out(base, pass->n, pass->work, &w);
+    student_t_scratch w;
+    student_t_lay_out(base, pass->n, pass->keep, pass->scratch, &w);
     for (flow_chunk c = {0}; flow_chunk_next(&c, base->dim, pass->n, FLOW_TILE);) {
         double slope, nu = degrees_of(base, pass->weights, (int)(c.at / (size_t)pass->n), &slope);
         double constant = gsl_sf_psi(0.5 * (nu + 1)) - gsl_sf_psi(0.5 * nu) - 1 / nu;
         real u[FLOW_TILE], log_u[FLOW_TILE];
         scaled_squares(c.m, (real)(1 / nu), z + c.at, u);
         flow_vec_log1p((size_t)c.m, u, log_u);
-        gradients(c.m, (real)((nu + 1) / nu), (real)constant, (real)(0.5 * slope), z + c.at, u, log_u, glogp + c.first,
-                  gz + c.at, w.g + c.at);
+        student_t_gradients(c.m, (real)((nu + 1) / nu), (real)constant, (real)(0.5 * slope), z + c.at, u, log_u,
+                            glogp + c.first, gz + c.at, w.g + c.at);
     }
     flow_tape_vector(pass->tape, base->weight, base->dim, w.g);
 }
 
-static void sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
-                   real *z)
+static void student_t_sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row,
+                             double temperature, real *z)
 {
     const student_t *base = self;
-    work w;
-    lay_out(base, pass->n, pass->work, &w);
+    student_t_scratch w;
+    student_t_lay_out(base, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < base->dim; i++)
         w.nu[i] = degrees_of(base, pass->weights, i, NULL);
     for (int j = 0; j < pass->n; j++) {
@@ -159,8 +159,8 @@ const flow_base_type flow_base_student_t = {
     .state_size = sizeof(student_t),
     .options = options,
     .configure = configure,
-    .work_size = work_size,
-    .log_density = log_density,
-    .backward = backward,
-    .sample = sample,
+    .scratch_size = student_t_scratch_size,
+    .log_density = student_t_log_density,
+    .backward = student_t_backward,
+    .sample = student_t_sample,
 };

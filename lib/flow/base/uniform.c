@@ -75,7 +75,7 @@ static void add_box(int n, double log_density, double bound, const real *z, doub
     }
 }
 
-static void log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
+static void uniform_log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
 {
     const uniform *base = self;
     for (int i = 0; i < base->dim; i++) {
@@ -87,7 +87,7 @@ static void log_density(const void *self, const flow_pass *pass, const real *z, 
     }
 }
 
-static void backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
+static void uniform_backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
 {
     const uniform *base = self;
     double curvature = base->edge > 0 ? 1 / (base->edge * base->edge) : 0;
@@ -110,8 +110,8 @@ static double quantile(const uniform *base, double u)
     return -base->bound + (u - base->shoulder) / base->density;
 }
 
-static void sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
-                   real *z)
+static void uniform_sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row,
+                           double temperature, real *z)
 {
     const uniform *base = self;
     for (int i = 0; i < base->dim; i++) {
@@ -128,7 +128,7 @@ const flow_base_type flow_base_uniform = {
     .state_size = sizeof(uniform),
     .options = options,
     .configure = configure,
-    .log_density = log_density,
-    .backward = backward,
-    .sample = sample,
+    .log_density = uniform_log_density,
+    .backward = uniform_backward,
+    .sample = uniform_sample,
 };

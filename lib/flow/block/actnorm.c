@@ -43,7 +43,7 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
     return status;
 }
 
-static void release(void *self)
+static void actnorm_release(void *self)
 {
     free(((actnorm *)self)->circular);
 }
@@ -53,25 +53,25 @@ static bool is_angle(const actnorm *block, int i)
     return block->circular != NULL && block->circular[i];
 }
 
-/* x or z, whichever is known, and the gradients of shift and log-scale for the tape: three (d, n) arrays. */
-typedef struct work {
+/* What the backward reads: z, and the gradients of shift and log-scale for the tape: three (d, n) arrays. */
+typedef struct actnorm_scratch {
     real *z, *gshift, *gscale;
-} work;
+} actnorm_scratch;
 
-static size_t lay_out(const actnorm *block, int n, void *memory, work *w)
+static size_t actnorm_lay_out(const actnorm *block, int n, bool keep, void *memory, actnorm_scratch *w)
 {
     flow_layout layout = {.base = memory};
-    size_t count = (size_t)block->dim * (size_t)n;
+    size_t count = keep ? (size_t)block->dim * (size_t)n : 0;
     w->z = flow_layout_take(&layout, count, sizeof(real));
     w->gshift = flow_layout_take(&layout, count, sizeof(real));
     w->gscale = flow_layout_take(&layout, count, sizeof(real));
     return layout.used;
 }
 
-static size_t work_size(const void *self, int n)
+static size_t actnorm_scratch_size(const void *self, int n, bool keep)
 {
-    work w;
-    return lay_out(self, n, NULL, &w);
+    actnorm_scratch w;
+    return actnorm_lay_out(self, n, keep, NULL, &w);
 }
 
 static double log_scale_of(const actnorm *block, const flow_pass *pass, int i)
@@ -90,7 +90,7 @@ static real shift_of(const actnorm *block, const flow_pass *pass, int i)
 }
 
 /* The weights of angles do not count, and have no gradient. */
-static void clear_gradient(const actnorm *block, int i, int n, work *w)
+static void clear_gradient(const actnorm *block, int i, int n, actnorm_scratch *w)
 {
     size_t at = (size_t)i * (size_t)n, bytes = (size_t)n * sizeof *w->gscale;
     if (is_angle(block, i)) {
@@ -108,41 +108,45 @@ static void add_logdet(const actnorm *block, const flow_pass *pass, double sign,
         logdet[j] += sign * sum;
 }
 
-static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+static void actnorm_keep(const actnorm *block, const flow_pass *pass, const real *z)
+{
+    actnorm_scratch w;
+    actnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
+    if (pass->keep)
+        memcpy(w.z, z, (size_t)block->dim * (size_t)pass->n * sizeof *z);
+}
+
+static void actnorm_to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
 {
     const actnorm *block = self;
-    work w;
-    lay_out(block, pass->n, pass->work, &w);
     for (int i = 0; i < block->dim; i++) {
         real scale = (real)scale_of(block, pass, i), shift = shift_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
         for (int j = 0; j < pass->n; j++)
-            w.z[at + (size_t)j] = z[at + (size_t)j] = (x[at + (size_t)j] + shift) * scale;
+            z[at + (size_t)j] = (x[at + (size_t)j] + shift) * scale;
     }
+    actnorm_keep(block, pass, z);
     add_logdet(block, pass, 1, logdet);
 }
 
-static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
+static void actnorm_to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
 {
     const actnorm *block = self;
-    work w;
-    lay_out(block, pass->n, pass->work, &w);
     for (int i = 0; i < block->dim; i++) {
         real inverse = (real)(1 / scale_of(block, pass, i)), shift = shift_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
-        for (int j = 0; j < pass->n; j++) {
-            w.z[at + (size_t)j] = z[at + (size_t)j];
+        for (int j = 0; j < pass->n; j++)
             x[at + (size_t)j] = z[at + (size_t)j] * inverse - shift;
-        }
     }
+    actnorm_keep(block, pass, z);
     add_logdet(block, pass, -1, logdet);
 }
 
-static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
+static void actnorm_to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
 {
     const actnorm *block = self;
-    work w;
-    lay_out(block, pass->n, pass->work, &w);
+    actnorm_scratch w;
+    actnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
         real scale = (real)scale_of(block, pass, i);
         for (size_t j = 0, k = (size_t)i * (size_t)pass->n; j < (size_t)pass->n; j++, k++) {
@@ -157,11 +161,11 @@ static void to_latent_backward(const void *self, const flow_pass *pass, const re
     flow_tape_vector(pass->tape, block->shift, block->dim, w.gshift);
 }
 
-static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
+static void actnorm_to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
 {
     const actnorm *block = self;
-    work w;
-    lay_out(block, pass->n, pass->work, &w);
+    actnorm_scratch w;
+    actnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
         real inverse = (real)(1 / scale_of(block, pass, i));
         for (size_t j = 0, k = (size_t)i * (size_t)pass->n; j < (size_t)pass->n; j++, k++) {
@@ -176,7 +180,8 @@ static void to_data_backward(const void *self, const flow_pass *pass, const real
     flow_tape_vector(pass->tape, block->shift, block->dim, w.gshift);
 }
 
-static flow_status fit(const void *self, flow_params *params, real *weights, int n, const real *x, flow_error *err)
+static flow_status actnorm_fit(const void *self, flow_params *params, real *weights, int n, const real *x,
+                               flow_error *err)
 {
     const actnorm *block = self;
     double *initialized = &params->fitted[block->initialized];
@@ -207,12 +212,10 @@ const flow_block_type flow_block_actnorm = {
     .state_size = sizeof(actnorm),
     .options = options,
     .configure = configure,
-    .release = release,
+    .release = actnorm_release,
     .keeps_circles = true,
-    .work_size = work_size,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
-    .fit = fit,
+    .scratch_size = actnorm_scratch_size,
+    .map = {actnorm_to_latent, actnorm_to_data},
+    .backward = {actnorm_to_latent_backward, actnorm_to_data_backward},
+    .fit = actnorm_fit,
 };

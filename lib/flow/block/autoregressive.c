@@ -102,38 +102,42 @@ flow_status flow_autoregressive_check(const void *self, const flow_params *param
 /* All in the block's own order of the dimensions; in and out are those of the map. Before each of these tiles there
  * is room for the context (n_context, n), or the gradient at it, because the network takes both as one. With angles
  * it takes `inputs` instead, and leaves its gradient in ginputs. */
-typedef struct work {
+typedef struct autoregressive_scratch {
     real *in, *out, *gin, *gout; /* (dim, n) */
     real *gnet;                  /* (dim, n): the gradient that reaches the input through the network */
     real *inputs, *ginputs;      /* (inputs of the network, n) */
     real *theta, *gtheta;        /* (n_params * dim, n) */
     void *net;
     size_t stride; /* between the planes of theta */
-} work;
+} autoregressive_scratch;
 
-static size_t lay_out(const flow_autoregressive *block, int n, void *memory, work *w)
+static size_t autoregressive_lay_out(const flow_autoregressive *block, int n, bool keep, void *memory,
+                                     autoregressive_scratch *w)
 {
     flow_layout layout = {.base = memory};
     size_t count = (size_t)block->dim * (size_t)n, before = (size_t)block->n_context * (size_t)n;
-    w->stride = count;
+    size_t inputs = (size_t)(block->n_context + flow_made_before(&block->made, block->dim)) * (size_t)n;
+    size_t theta = count * (size_t)block->n_params, apart = block->circular != NULL ? inputs : 0;
+    *w = (autoregressive_scratch){.stride = count};
     real **tiles[] = {&w->in, &w->out, &w->gin, &w->gout, &w->gnet};
-    for (size_t k = 0; k < sizeof tiles / sizeof *tiles; k++) {
+    for (size_t k = 0; k < (keep ? 5 : 2); k++) {
         real *whole = flow_layout_take(&layout, before + count, sizeof(real));
         *tiles[k] = whole != NULL ? whole + before : NULL;
     }
-    size_t inputs = (size_t)(block->n_context + flow_made_before(&block->made, block->dim)) * (size_t)n;
-    w->inputs = flow_layout_take(&layout, block->circular != NULL ? inputs : 0, sizeof(real));
-    w->ginputs = flow_layout_take(&layout, block->circular != NULL ? inputs : 0, sizeof(real));
-    w->theta = flow_layout_take(&layout, count * (size_t)block->n_params, sizeof(real));
-    w->gtheta = flow_layout_take(&layout, count * (size_t)block->n_params, sizeof(real));
-    w->net = flow_layout_take(&layout, flow_mlp_work_size(&block->made.mlp, n), 1);
+    w->inputs = flow_layout_take(&layout, apart, sizeof(real));
+    w->theta = flow_layout_take(&layout, theta, sizeof(real));
+    w->net = flow_layout_take(&layout, flow_mlp_scratch_size(&block->made.mlp, n, keep), 1);
+    if (keep) {
+        w->ginputs = flow_layout_take(&layout, apart, sizeof(real));
+        w->gtheta = flow_layout_take(&layout, theta, sizeof(real));
+    }
     return layout.used;
 }
 
-size_t flow_autoregressive_work_size(const void *self, int n)
+size_t flow_autoregressive_scratch_size(const void *self, int n, bool keep)
 {
-    work w;
-    return lay_out(self, n, NULL, &w);
+    autoregressive_scratch w;
+    return autoregressive_lay_out(self, n, keep, NULL, &w);
 }
 
 /* The tile together with the lines of the context before it: what the network sees, or the gradient there. */
@@ -143,7 +147,7 @@ static real *whole(const flow_autoregressive *block, int n, real *tile)
 }
 
 /* What the network sees of a tile, of which it knows the context and maybe all dimensions. */
-static real *seen(const flow_autoregressive *block, int n, work *w, real *tile)
+static real *seen(const flow_autoregressive *block, int n, autoregressive_scratch *w, real *tile)
 {
     return block->circular != NULL ? w->inputs : whole(block, n, tile);
 }
@@ -168,15 +172,15 @@ static size_t input_at(const flow_autoregressive *block, int n, int i)
 }
 
 /* With angles, the inputs of dimension i of a tile; without, it is its own input. */
-static void put_input(const flow_autoregressive *block, int n, int i, const real *tile, work *w)
+static void put_input(const flow_autoregressive *block, int n, int i, const real *tile, autoregressive_scratch *w)
 {
     if (block->circular != NULL)
         flow_circle_inputs(block->circular[i], n, tile + (size_t)i * (size_t)n, w->inputs + input_at(block, n, i));
 }
 
 /* And adds the gradient there to that at the dimension. */
-static void add_input_gradient(const flow_autoregressive *block, int n, int i, const real *tile, const work *w,
-                               real *gtile)
+static void add_input_gradient(const flow_autoregressive *block, int n, int i, const real *tile,
+                               const autoregressive_scratch *w, real *gtile)
 {
     size_t at = (size_t)i * (size_t)n;
     if (block->circular != NULL)
@@ -199,59 +203,57 @@ static int run_of(const flow_autoregressive *block, int first, int last, const f
 }
 
 /* Dimensions [first, last) through their univariates. */
-static void transform(const flow_autoregressive *block, flow_direction direction, int first, int last, int n, work *w,
-                      double *logdet)
+static void autoregressive_transform(const flow_autoregressive *block, flow_direction direction, int first, int last,
+                                     int n, autoregressive_scratch *w, double *logdet)
 {
     while (first < last) {
         const flow_univariate *u;
         int end = run_of(block, first, last, &u);
         size_t at = (size_t)first * (size_t)n;
-        (direction == FLOW_TO_LATENT ? u->type->to_latent : u->type->to_data)(
-            u->state, end - first, n, w->in + at, w->theta + at, w->stride, w->out + at, logdet);
+        u->type->map[direction](u->state, end - first, n, w->in + at, w->theta + at, w->stride, w->out + at, logdet);
         first = end;
     }
 }
 
-static void transform_backward(const flow_autoregressive *block, flow_direction direction, int first, int last, int n,
-                               work *w, const real *glogdet)
+static void autoregressive_transform_backward(const flow_autoregressive *block, flow_direction direction, int first,
+                                              int last, int n, autoregressive_scratch *w, const real *glogdet)
 {
     while (first < last) {
         const flow_univariate *u;
         int end = run_of(block, first, last, &u), lines = end - first;
         size_t at = (size_t)first * (size_t)n;
-        (direction == FLOW_TO_LATENT ? u->type->to_latent_backward : u->type->to_data_backward)(
-            u->state, lines, n, w->in + at, w->theta + at, w->stride, w->out + at, w->gout + at, glogdet, w->gin + at,
-            w->gtheta + at);
+        u->type->backward[direction](u->state, lines, n, w->in + at, w->theta + at, w->stride, w->out + at,
+                                     w->gout + at, glogdet, w->gin + at, w->gtheta + at);
         for (int p = count_params(u); p < block->n_params; p++) /* what this univariate does not have */
             memset(w->gtheta + (size_t)p * w->stride + at, 0, (size_t)lines * (size_t)n * sizeof *w->gtheta);
         first = end;
     }
 }
 
-void flow_autoregressive_pass(const flow_autoregressive *block, flow_direction direction, const flow_pass *pass,
-                              const real *in, real *out, double *logdet)
+void flow_autoregressive_pass(const void *self, const flow_pass *pass, const real *in, real *out, double *logdet)
 {
+    const flow_autoregressive *block = self;
     int n = pass->n;
-    work w;
-    lay_out(block, n, pass->work, &w);
+    autoregressive_scratch w;
+    autoregressive_lay_out(block, n, pass->keep, pass->scratch, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, in, w.in);
     real *inputs = seen(block, n, &w, w.in);
     put_context(block, pass, inputs);
     for (int i = 0; i < block->dim && block->circular != NULL; i++)
         put_input(block, n, i, w.in, &w);
     flow_mlp_apply(&block->made.mlp, pass->weights, n, inputs, w.theta, w.net);
-    transform(block, direction, 0, block->dim, n, &w, logdet);
+    autoregressive_transform(block, pass->direction, 0, block->dim, n, &w, logdet);
     flow_permutation_undo(&block->permutation, pass->fitted, n, w.out, out);
 }
 
-void flow_autoregressive_pass_backward(const flow_autoregressive *block, flow_direction direction,
-                                       const flow_pass *pass, const real *gout, real *gin)
+void flow_autoregressive_pass_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
+    const flow_autoregressive *block = self;
     int n = pass->n;
-    work w;
-    lay_out(block, n, pass->work, &w);
+    autoregressive_scratch w;
+    autoregressive_lay_out(block, n, pass->keep, pass->scratch, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, gout, w.gout);
-    transform_backward(block, direction, 0, block->dim, n, &w, pass->glogdet);
+    autoregressive_transform_backward(block, pass->direction, 0, block->dim, n, &w, pass->glogdet);
     real *ginputs = block->circular != NULL ? w.ginputs : whole(block, n, w.gnet);
     flow_mlp_backward(&block->made.mlp, pass->weights, n, seen(block, n, &w, w.in), w.gtheta, ginputs, w.net,
                       pass->tape);
@@ -263,29 +265,29 @@ void flow_autoregressive_pass_backward(const flow_autoregressive *block, flow_di
     flow_permutation_undo(&block->permutation, pass->fitted, n, w.gin, gin);
 }
 
-void flow_autoregressive_walk(const flow_autoregressive *block, flow_direction direction, const flow_pass *pass,
-                              const real *in, real *out, double *logdet)
+void flow_autoregressive_walk(const void *self, const flow_pass *pass, const real *in, real *out, double *logdet)
 {
+    const flow_autoregressive *block = self;
     int n = pass->n;
-    work w;
-    lay_out(block, n, pass->work, &w);
+    autoregressive_scratch w;
+    autoregressive_lay_out(block, n, pass->keep, pass->scratch, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, in, w.in);
     real *inputs = seen(block, n, &w, w.out);
     put_context(block, pass, inputs);
     for (int i = 0; i < block->dim; i++) {
         flow_made_step(&block->made, pass->weights, n, i, inputs, w.theta, w.net);
-        transform(block, direction, i, i + 1, n, &w, logdet);
+        autoregressive_transform(block, pass->direction, i, i + 1, n, &w, logdet);
         put_input(block, n, i, w.out, &w);
     }
     flow_permutation_undo(&block->permutation, pass->fitted, n, w.out, out);
 }
 
-void flow_autoregressive_walk_backward(const flow_autoregressive *block, flow_direction direction,
-                                       const flow_pass *pass, const real *gout, real *gin)
+void flow_autoregressive_walk_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
+    const flow_autoregressive *block = self;
     int n = pass->n;
-    work w;
-    lay_out(block, n, pass->work, &w);
+    autoregressive_scratch w;
+    autoregressive_lay_out(block, n, pass->keep, pass->scratch, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, gout, w.gout);
     /* without angles the network adds to gout itself */
     real *ginputs = block->circular != NULL ? w.ginputs : whole(block, n, w.gout);
@@ -294,7 +296,7 @@ void flow_autoregressive_walk_backward(const flow_autoregressive *block, flow_di
     flow_made_start_backward(&block->made, n, w.net);
     for (int i = block->dim - 1; i >= 0; i--) { /* gout_i is complete once all later dimensions have added to it */
         add_input_gradient(block, n, i, w.out, &w, w.gout);
-        transform_backward(block, direction, i, i + 1, n, &w, pass->glogdet);
+        autoregressive_transform_backward(block, pass->direction, i, i + 1, n, &w, pass->glogdet);
         flow_made_step_backward(&block->made, pass->weights, n, i, w.gtheta, ginputs, w.net);
     }
     flow_made_record(&block->made, n, seen(block, n, &w, w.out), w.gtheta, w.net, pass->tape);

@@ -39,19 +39,15 @@ typedef struct flow_autoregressive {
 extern const flow_option flow_autoregressive_options[];
 flow_status flow_autoregressive_configure(void *self, const flow_site *site, flow_params *params, flow_error *err);
 void flow_autoregressive_release(void *self);
-size_t flow_autoregressive_work_size(const void *self, int n);
+size_t flow_autoregressive_scratch_size(const void *self, int n, bool keep);
 flow_status flow_autoregressive_check(const void *self, const flow_params *params, flow_error *err);
 
-/* Starts from the side the network looks at, and its backward. */
-void flow_autoregressive_pass(const flow_autoregressive *block, flow_direction direction, const flow_pass *pass,
-                              const real *in, real *out, double *logdet);
-void flow_autoregressive_pass_backward(const flow_autoregressive *block, flow_direction direction,
-                                       const flow_pass *pass, const real *gout, real *gin);
+/* The map that starts from the side the network looks at, and its backward. */
+void flow_autoregressive_pass(const void *self, const flow_pass *pass, const real *in, real *out, double *logdet);
+void flow_autoregressive_pass_backward(const void *self, const flow_pass *pass, const real *gout, real *gin);
 
-/* Ends on the side the network looks at, and its backward. */
-void flow_autoregressive_walk(const flow_autoregressive *block, flow_direction direction, const flow_pass *pass,
-                              const real *in, real *out, double *logdet);
-void flow_autoregressive_walk_backward(const flow_autoregressive *block, flow_direction direction,
-                                       const flow_pass *pass, const real *gout, real *gin);
+/* The map that ends on that side, and its backward. */
+void flow_autoregressive_walk(const void *self, const flow_pass *pass, const real *in, real *out, double *logdet);
+void flow_autoregressive_walk_backward(const void *self, const flow_pass *pass, const real *gout, real *gin);
 
 #endif

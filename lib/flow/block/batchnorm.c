@@ -65,7 +65,7 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
     return status;
 }
 
-static void release(void *self)
+static void batchnorm_release(void *self)
 {
     free(((batchnorm *)self)->circular);
 }
@@ -76,24 +76,24 @@ static bool is_angle(const batchnorm *block, int i)
 }
 
 /* (x - mean) / deviation (d, n), and the gradients of log gamma and beta (d) for the tape. */
-typedef struct work {
+typedef struct batchnorm_scratch {
     real *normal, *ggamma, *gbeta;
-} work;
+} batchnorm_scratch;
 
-static size_t lay_out(const batchnorm *block, int n, void *memory, work *w)
+static size_t batchnorm_lay_out(const batchnorm *block, int n, bool keep, void *memory, batchnorm_scratch *w)
 {
     flow_layout layout = {.base = memory};
-    size_t d = (size_t)block->dim;
+    size_t d = (size_t)block->dim, gradients = keep ? d : 0;
     w->normal = flow_layout_take(&layout, d * (size_t)n, sizeof(real));
-    w->ggamma = flow_layout_take(&layout, d, sizeof(real));
-    w->gbeta = flow_layout_take(&layout, d, sizeof(real));
+    w->ggamma = flow_layout_take(&layout, gradients, sizeof(real));
+    w->gbeta = flow_layout_take(&layout, gradients, sizeof(real));
     return layout.used;
 }
 
-static size_t work_size(const void *self, int n)
+static size_t batchnorm_scratch_size(const void *self, int n, bool keep)
 {
-    work w;
-    return lay_out(self, n, NULL, &w);
+    batchnorm_scratch w;
+    return batchnorm_lay_out(self, n, keep, NULL, &w);
 }
 
 /* The numbers of one dimension; those of the identity for an angle, whatever is stored for it. */
@@ -130,12 +130,12 @@ static void go_up(int n, const real *x, double scale, double shift, real *y)
         y[j] = x[j] * by + up;
 }
 
-static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+static void batchnorm_to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
 {
     const batchnorm *block = self;
     double sum = 0;
-    work w;
-    lay_out(block, pass->n, pass->work, &w);
+    batchnorm_scratch w;
+    batchnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
         scaling s = scaling_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
@@ -147,12 +147,12 @@ static void to_latent(const void *self, const flow_pass *pass, const real *x, re
         logdet[j] += sum;
 }
 
-static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
+static void batchnorm_to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
 {
     const batchnorm *block = self;
     double sum = 0;
-    work w;
-    lay_out(block, pass->n, pass->work, &w);
+    batchnorm_scratch w;
+    batchnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
         scaling s = scaling_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
@@ -165,7 +165,7 @@ static void to_data(const void *self, const flow_pass *pass, const real *z, real
 }
 
 /* The weights of angles do not count, and have no gradient. */
-static void record_sums(const batchnorm *block, const flow_pass *pass, work *w)
+static void record_sums(const batchnorm *block, const flow_pass *pass, batchnorm_scratch *w)
 {
     for (int i = 0; i < block->dim; i++)
         if (is_angle(block, i))
@@ -179,12 +179,12 @@ static real sum_of_glogdet(const flow_pass *pass)
     return flow_sum(pass->n, pass->glogdet);
 }
 
-static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
+static void batchnorm_to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
 {
     const batchnorm *block = self;
     real glogdet = sum_of_glogdet(pass);
-    work w;
-    lay_out(block, pass->n, pass->work, &w);
+    batchnorm_scratch w;
+    batchnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
         scaling s = scaling_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
@@ -196,12 +196,12 @@ static void to_latent_backward(const void *self, const flow_pass *pass, const re
     record_sums(block, pass, &w);
 }
 
-static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
+static void batchnorm_to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
 {
     const batchnorm *block = self;
     real glogdet = sum_of_glogdet(pass);
-    work w;
-    lay_out(block, pass->n, pass->work, &w);
+    batchnorm_scratch w;
+    batchnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
         scaling s = scaling_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
@@ -222,7 +222,8 @@ static bool is_usable(const batchnorm *block, double mean, double variance)
     return variance >= 0 && isfinite((real)mean) && isnormal((real)deviation) && isnormal((real)(1 / deviation));
 }
 
-static flow_status fit(const void *self, flow_params *params, real *weights, int n, const real *x, flow_error *err)
+static flow_status batchnorm_fit(const void *self, flow_params *params, real *weights, int n, const real *x,
+                                 flow_error *err)
 {
     const batchnorm *block = self;
     (void)weights;
@@ -283,7 +284,7 @@ static void move(const batchnorm *block, double *mean, double *variance, double 
 
 /* A negative weight would take variance away, and the weights of a batch may sum to nothing. What is wanted here is
  * where the rows are that matter, and that is told by the size of their weights. */
-static void observe(const void *self, const flow_sight *tiles, int n_tiles, double share, double *fitted)
+static void batchnorm_observe(const void *self, const flow_sight *tiles, int n_tiles, double share, double *fitted)
 {
     const batchnorm *block = self;
     double total = 0;
@@ -297,8 +298,8 @@ static void observe(const void *self, const flow_sight *tiles, int n_tiles, doub
             continue;
         double sums[2] = {0};
         for (int t = 0; t < n_tiles; t++) {
-            work w;
-            lay_out(block, tiles[t].n, tiles[t].work, &w);
+            batchnorm_scratch w;
+            batchnorm_lay_out(block, tiles[t].n, true, tiles[t].scratch, &w);
             add_moments(tiles[t].n, tiles[t].weight, w.normal + (size_t)i * (size_t)tiles[t].n, sums);
         }
         move(block, &fitted[block->mean + (size_t)i], &fitted[block->variance + (size_t)i],
@@ -306,7 +307,7 @@ static void observe(const void *self, const flow_sight *tiles, int n_tiles, doub
     }
 }
 
-static flow_status check(const void *self, const flow_params *params, flow_error *err)
+static flow_status batchnorm_check(const void *self, const flow_params *params, flow_error *err)
 {
     const batchnorm *block = self;
     for (int i = 0; i < block->dim; i++) {
@@ -324,14 +325,12 @@ const flow_block_type flow_block_batchnorm = {
     .state_size = sizeof(batchnorm),
     .options = options,
     .configure = configure,
-    .release = release,
+    .release = batchnorm_release,
     .keeps_circles = true,
-    .work_size = work_size,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
-    .fit = fit,
-    .observe = observe,
-    .check = check,
+    .scratch_size = batchnorm_scratch_size,
+    .map = {batchnorm_to_latent, batchnorm_to_data},
+    .backward = {batchnorm_to_latent_backward, batchnorm_to_data_backward},
+    .fit = batchnorm_fit,
+    .observe = batchnorm_observe,
+    .check = batchnorm_check,
 };

@@ -66,7 +66,7 @@ static const flow_option options[] = {
     FLOW_OPTIONS_END,
 };
 
-static bool passes(const coupling *block, int i, bool swapped)
+static bool coupling_passes(const coupling *block, int i, bool swapped)
 {
     bool first = block->mask == MASK_HALF ? i < block->dim / 2 : i % 2 == 1;
     return block->dim > 1 && first != swapped;
@@ -77,7 +77,7 @@ static bool is_angle(const coupling *block, int i)
     return block->circular != NULL && block->circular[i];
 }
 
-static flow_status split(coupling *block, bool swapped, flow_error *err)
+static flow_status coupling_split(coupling *block, bool swapped, flow_error *err)
 {
     block->passed = malloc(((size_t)block->dim + 1) * sizeof *block->passed);
     block->changed = malloc(((size_t)block->dim + 1) * sizeof *block->changed);
@@ -87,12 +87,12 @@ static flow_status split(coupling *block, bool swapped, flow_error *err)
         part *p = &block->parts[kind];
         p->first = block->n_changed;
         for (int i = 0; i < block->dim; i++)
-            if (!passes(block, i, swapped) && is_angle(block, i) == (kind == ANGLES))
+            if (!coupling_passes(block, i, swapped) && is_angle(block, i) == (kind == ANGLES))
                 block->changed[block->n_changed++] = i;
         p->n = block->n_changed - p->first;
     }
     for (int i = 0; i < block->dim; i++) {
-        if (!passes(block, i, swapped))
+        if (!coupling_passes(block, i, swapped))
             continue;
         block->passed[block->n_passed++] = i;
         block->n_inputs += is_angle(block, i) ? 2 : 1;
@@ -100,7 +100,7 @@ static flow_status split(coupling *block, bool swapped, flow_error *err)
     return FLOW_OK;
 }
 
-static flow_status make_univariates(coupling *block, flow_error *err)
+static flow_status coupling_make_univariates(coupling *block, flow_error *err)
 {
     flow_status status = flow_univariate_new(&block->parts[LINES].univariate, &block->univariate_spec, err);
     if (status == FLOW_OK && block->parts[ANGLES].n > 0)
@@ -120,16 +120,16 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
     block->n_context = site->n_context;
     flow_status status = flow_site_copy_circular(&block->circular, site, err);
     if (status == FLOW_OK)
-        status = split(block, block->flip != (site->turn % 2 == 1), err);
+        status = coupling_split(block, block->flip != (site->turn % 2 == 1), err);
     if (status == FLOW_OK)
-        status = make_univariates(block, err);
+        status = coupling_make_univariates(block, err);
     if (status != FLOW_OK)
         return status;
     return flow_mlp_configure(&block->mlp, &block->net, block->n_inputs + block->n_context, block->n_outputs, NULL,
                               FLOW_INIT_ZERO, params, err);
 }
 
-static void release(void *self)
+static void coupling_release(void *self)
 {
     coupling *block = self;
     for (int kind = LINES; kind < N_PARTS; kind++)
@@ -140,7 +140,7 @@ static void release(void *self)
     free(block->changed);
 }
 
-typedef struct work {
+typedef struct coupling_scratch {
     real *condition;      /* (n_inputs + n_context, n): the network's input */
     real *in, *out;       /* (n_changed, n): the univariates' input and output */
     real *theta, *gtheta; /* (n_outputs, n) */
@@ -148,35 +148,38 @@ typedef struct work {
     real *gcondition;     /* (n_inputs + n_context, n) */
     real *passed;         /* (n_passed, n): the angles among these lines, for the gradient */
     void *net;
-} work;
+} coupling_scratch;
 
-static size_t lay_out(const coupling *block, int n, void *memory, work *w)
+static size_t coupling_lay_out(const coupling *block, int n, bool keep, void *memory, coupling_scratch *w)
 {
     flow_layout layout = {.base = memory};
+    *w = (coupling_scratch){0};
     size_t condition = (size_t)(block->n_inputs + block->n_context) * (size_t)n;
     size_t changed = (size_t)block->n_changed * (size_t)n, theta = (size_t)block->n_outputs * (size_t)n;
     w->condition = flow_layout_take(&layout, condition, sizeof(real));
     w->in = flow_layout_take(&layout, changed, sizeof(real));
     w->out = flow_layout_take(&layout, changed, sizeof(real));
     w->theta = flow_layout_take(&layout, theta, sizeof(real));
+    w->net = flow_layout_take(&layout, flow_mlp_scratch_size(&block->mlp, n, keep), 1);
+    if (!keep)
+        return layout.used;
     w->gtheta = flow_layout_take(&layout, theta, sizeof(real));
     w->gin = flow_layout_take(&layout, changed, sizeof(real));
     w->gout = flow_layout_take(&layout, changed, sizeof(real));
     w->gcondition = flow_layout_take(&layout, condition, sizeof(real));
     w->passed = flow_layout_take(&layout, block->circular != NULL ? (size_t)block->n_passed * (size_t)n : 0,
                                  sizeof(real));
-    w->net = flow_layout_take(&layout, flow_mlp_work_size(&block->mlp, n), 1);
     return layout.used;
 }
 
-static size_t work_size(const void *self, int n)
+static size_t coupling_scratch_size(const void *self, int n, bool keep)
 {
-    work w;
-    return lay_out(self, n, NULL, &w);
+    coupling_scratch w;
+    return coupling_lay_out(self, n, keep, NULL, &w);
 }
 
 /* The lines of those that pass, as they are and as the network sees them. */
-static void take_passed(const coupling *block, int n, const real *in, real *out, work *w)
+static void coupling_take_passed(const coupling *block, int n, const real *in, real *out, coupling_scratch *w)
 {
     real *inputs = w->condition;
     for (int k = 0; k < block->n_passed; k++) {
@@ -184,13 +187,14 @@ static void take_passed(const coupling *block, int n, const real *in, real *out,
         bool angle = is_angle(block, block->passed[k]);
         inputs = flow_circle_inputs(angle, n, in + at, inputs);
         memcpy(out + at, in + at, (size_t)n * sizeof *out);
-        if (angle)
+        if (angle && w->passed != NULL)
             memcpy(w->passed + (size_t)k * (size_t)n, in + at, (size_t)n * sizeof *in);
     }
 }
 
 /* The univariates of both parts. */
-static void transform(const coupling *block, bool latent, int n, work *w, double *logdet)
+static void coupling_transform(const coupling *block, flow_direction direction, int n, coupling_scratch *w,
+                               double *logdet)
 {
     size_t theta = 0;
     for (int kind = LINES; kind < N_PARTS; kind++) {
@@ -198,13 +202,13 @@ static void transform(const coupling *block, bool latent, int n, work *w, double
         const flow_univariate *u = &p->univariate;
         size_t at = (size_t)p->first * (size_t)n, stride = (size_t)p->n * (size_t)n;
         if (p->n > 0)
-            (latent ? u->type->to_latent : u->type->to_data)(u->state, p->n, n, w->in + at, w->theta + theta, stride,
-                                                             w->out + at, logdet);
+            u->type->map[direction](u->state, p->n, n, w->in + at, w->theta + theta, stride, w->out + at, logdet);
         theta += stride * (size_t)p->n_params;
     }
 }
 
-static void transform_backward(const coupling *block, bool latent, int n, work *w, const real *glogdet)
+static void coupling_transform_backward(const coupling *block, flow_direction direction, int n, coupling_scratch *w,
+                                        const real *glogdet)
 {
     size_t theta = 0;
     for (int kind = LINES; kind < N_PARTS; kind++) {
@@ -212,36 +216,37 @@ static void transform_backward(const coupling *block, bool latent, int n, work *
         const flow_univariate *u = &p->univariate;
         size_t at = (size_t)p->first * (size_t)n, stride = (size_t)p->n * (size_t)n;
         if (p->n > 0)
-            (latent ? u->type->to_latent_backward : u->type->to_data_backward)(
-                u->state, p->n, n, w->in + at, w->theta + theta, stride, w->out + at, w->gout + at, glogdet,
-                w->gin + at, w->gtheta + theta);
+            u->type->backward[direction](u->state, p->n, n, w->in + at, w->theta + theta, stride, w->out + at,
+                                         w->gout + at, glogdet, w->gin + at, w->gtheta + theta);
         theta += stride * (size_t)p->n_params;
     }
 }
 
 /* Either direction: the part that passes is the same on both sides, so theta is too. */
-static void map(const coupling *block, const flow_pass *pass, bool latent, const real *in, real *out, double *logdet)
+static void coupling_map(const void *self, const flow_pass *pass, const real *in, real *out, double *logdet)
 {
+    const coupling *block = self;
     int n = pass->n;
-    work w;
-    lay_out(block, n, pass->work, &w);
-    take_passed(block, n, in, out, &w);
+    coupling_scratch w;
+    coupling_lay_out(block, n, pass->keep, pass->scratch, &w);
+    coupling_take_passed(block, n, in, out, &w);
     size_t inputs = (size_t)block->n_inputs * (size_t)n;
     if (block->n_context > 0)
         memcpy(w.condition + inputs, pass->context, (size_t)block->n_context * (size_t)n * sizeof(real));
     flow_rows_gather(block->n_changed, block->changed, n, in, w.in);
     flow_mlp_apply(&block->mlp, pass->weights, n, w.condition, w.theta, w.net);
-    transform(block, latent, n, &w, logdet);
+    coupling_transform(block, pass->direction, n, &w, logdet);
     flow_rows_scatter(block->n_changed, block->changed, n, w.out, out);
 }
 
-static void map_backward(const coupling *block, const flow_pass *pass, bool latent, const real *gout, real *gin)
+static void coupling_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
+    const coupling *block = self;
     int n = pass->n;
-    work w;
-    lay_out(block, n, pass->work, &w);
+    coupling_scratch w;
+    coupling_lay_out(block, n, pass->keep, pass->scratch, &w);
     flow_rows_gather(block->n_changed, block->changed, n, gout, w.gout);
-    transform_backward(block, latent, n, &w, pass->glogdet);
+    coupling_transform_backward(block, pass->direction, n, &w, pass->glogdet);
     flow_mlp_backward(&block->mlp, pass->weights, n, w.condition, w.gtheta, w.gcondition, w.net, pass->tape);
     flow_rows_scatter(block->n_changed, block->changed, n, w.gin, gin);
     const real *through_net = w.gcondition;
@@ -258,37 +263,15 @@ static void map_backward(const coupling *block, const flow_pass *pass, bool late
         pass->gcontext[k] += gcontext[k];
 }
 
-static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
-{
-    map(self, pass, true, x, z, logdet);
-}
-
-static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
-{
-    map(self, pass, false, z, x, logdet);
-}
-
-static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
-{
-    map_backward(self, pass, true, gz, gx);
-}
-
-static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
-{
-    map_backward(self, pass, false, gx, gz);
-}
-
 const flow_block_type flow_block_coupling = {
     .type = "coupling",
     .help = "one part of the dimensions gives the parameters of a univariate for the other part",
     .state_size = sizeof(coupling),
     .options = options,
     .configure = configure,
-    .release = release,
+    .release = coupling_release,
     .keeps_circles = true,
-    .work_size = work_size,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
+    .scratch_size = coupling_scratch_size,
+    .map = {coupling_map, coupling_map},
+    .backward = {coupling_backward, coupling_backward},
 };

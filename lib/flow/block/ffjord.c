@@ -103,11 +103,12 @@ static const flow_option options[] = {
 
 static const flow_field_plan values_only = {.values_only = true};
 
-/* What evaluations of the field give, in training and elsewhere. An evaluation takes the exact trace if that is
- * affordable, whatever training does. */
-static flow_field_plan plan_of(const ffjord *block, bool trains)
+/* What evaluations of the field give, by mode. An evaluation takes the exact trace if that is affordable, whatever
+ * training does. */
+static flow_field_plan ffjord_plan(const ffjord *block, flow_mode mode)
 {
     const flow_field *field = &block->field;
+    bool trains = mode == FLOW_TRAINING;
     flow_field_plan plan = {.penalises = trains && (field->kinetic > 0 || field->jacobian > 0)};
     if (trains && block->trace.estimates) {
         plan.n_probes = 1;
@@ -121,90 +122,80 @@ static flow_field_plan plan_of(const ffjord *block, bool trains)
     return plan;
 }
 
-static bool trains(const flow_pass *pass)
+static flow_field_plan ffjord_plan_of_pass(const ffjord *block, const flow_pass *pass)
 {
-    return pass->noise != NULL && pass->noise->kind == FLOW_NOISE_OF_PLACE;
+    return pass->points_only ? values_only : ffjord_plan(block, pass->mode);
 }
 
-static flow_field_plan plan_of_pass(const ffjord *block, const flow_pass *pass)
-{
-    return pass->points_only ? values_only : plan_of(block, trains(pass));
-}
-
-typedef struct work {
+typedef struct ffjord_scratch {
     flow_field_tile tile;
     flow_ode ode;
     double *integrals; /* (n_integrals, n) */
     real *gintegrals;  /* the same shape */
-    real *gat;         /* (d, n): a gradient that nobody wants */
-} work;
+    real *gat;         /* (d, n): a gradient that is not used */
+} ffjord_scratch;
 
-static void apply(void *context, int slot, bool keeps, const real *at, real *f, real *integrands)
+static void ffjord_apply(void *context, int slot, bool keeps, const real *at, real *f, real *integrands)
 {
     flow_field_apply(context, slot, keeps, at, f, integrands);
 }
 
-static void backward(void *context, int slot, const real *at, const real *gf, const real *gintegrands, bool sums,
-                     real *gx)
+static void ffjord_rate_backward(void *context, int slot, const real *at, const real *gf, const real *gintegrands,
+                                 bool sums, real *gx)
 {
     (void)at; /* the slot has it */
     flow_field_backward(context, slot, gf, gintegrands, sums, gx);
 }
 
-static void choose(void *context, int n, const int *columns)
+static void ffjord_choose(void *context, int n, const int *columns)
 {
     flow_field_select(context, n, columns);
 }
 
-static size_t lay_out(const ffjord *block, const flow_field_plan *plan, int n, void *memory, work *w)
+static size_t ffjord_lay_out(const ffjord *block, const flow_field_plan *plan, int n, bool keep, void *memory,
+                             ffjord_scratch *w)
 {
     flow_layout layout = {.base = memory};
-    const int n_integrals = flow_field_n_integrands(plan);
-    const int n_slots = block->solver.tableau->n_stages;
-    size_t solver = flow_ode_work_size(&block->solver, n_integrals, block->field.dim, n);
+    const int n_integrals = flow_field_n_integrands(plan), d = block->field.dim;
+    const int n_slots = keep ? block->solver.tableau->n_stages : 1;
+    size_t solver = flow_ode_scratch_size(&block->solver, n_integrals, d, n, keep);
     w->ode = (flow_ode){.solver = &block->solver,
-                        .rate = {&w->tile, n_integrals, apply, backward,
-                                 flow_field_selects(&block->field, plan) ? choose : NULL},
-                        .d = block->field.dim,
+                        .rate = {&w->tile, n_integrals, ffjord_apply, ffjord_rate_backward,
+                                 flow_field_selects(&block->field, plan) ? ffjord_choose : NULL},
+                        .d = d,
                         .n = n,
-                        .work = flow_layout_take(&layout, solver, 1)};
-    w->gat = flow_layout_take(&layout, (size_t)block->field.dim * (size_t)n, sizeof *w->gat);
+                        .keep = keep,
+                        .scratch = flow_layout_take(&layout, solver, 1)};
+    w->gat = flow_layout_take(&layout, keep ? (size_t)d * (size_t)n : 0, sizeof *w->gat);
     w->integrals = flow_layout_take(&layout, (size_t)n_integrals * (size_t)n, sizeof *w->integrals);
-    w->gintegrals = flow_layout_take(&layout, (size_t)n_integrals * (size_t)n, sizeof *w->gintegrals);
-    void *tile = flow_layout_take(&layout, flow_field_lay_out(&block->field, plan, n, n_slots, NULL, &w->tile), 1);
-    flow_field_lay_out(&block->field, plan, n, n_slots, tile, &w->tile);
+    w->gintegrals = flow_layout_take(&layout, keep ? (size_t)n_integrals * (size_t)n : 0, sizeof *w->gintegrals);
+    size_t field = flow_field_lay_out(&block->field, plan, n, n_slots, keep, NULL, &w->tile);
+    void *tile = flow_layout_take(&layout, field, 1);
+    flow_field_lay_out(&block->field, plan, n, n_slots, keep, tile, &w->tile);
     return layout.used;
 }
 
-/* That of training and that of an evaluation, whichever is larger; values alone need less. */
-static size_t work_size(const void *self, int n)
+/* What training takes, or an evaluation, whichever is more; values alone take less. */
+static size_t ffjord_scratch_size(const void *self, int n, bool keep)
 {
-    work w;
+    ffjord_scratch w;
     size_t most = 0;
-    for (int k = 0; k < 2; k++) {
-        const flow_field_plan plan = plan_of(self, k == 1);
-        size_t size = lay_out(self, &plan, n, NULL, &w);
+    for (flow_mode mode = FLOW_EVALUATION; mode <= FLOW_TRAINING; mode++) {
+        const flow_field_plan plan = ffjord_plan(self, mode);
+        size_t size = ffjord_lay_out(self, &plan, n, keep, NULL, &w);
         most = size > most ? size : most;
     }
     return most;
 }
 
-/* Every tile of a batch has an area of its own. */
-static flow_status check_size(const ffjord *block, flow_error *err)
+static const char *ffjord_advice(const void *self)
 {
-    const size_t most = (size_t)1 << 30;
-    size_t size = work_size(block, FLOW_TILE);
-    if (size <= most)
-        return FLOW_OK;
-    bool adapts = flow_solver_adapts(&block->solver);
-    if (block->solver.adjoint)
-        return flow_error_set(err, FLOW_SPEC, "solver and network would take %zu MB for every %d rows of a batch, more "
-                              "than the 1024 that are allowed: too many dimensions, or units", size >> 20, FLOW_TILE);
-    return flow_error_set(err, FLOW_SPEC,
-                          "solver: %s and the network would take %zu MB for every %d rows of a batch, "
-                          "more than the 1024 that are allowed; lower %s, or the widths, or take the gradient "
-                          "\"adjoint\"", adapts ? "max_steps" : "steps", size >> 20, FLOW_TILE,
-                          adapts ? "max_steps" : "steps");
+    const flow_solver *solver = &((const ffjord *)self)->solver;
+    if (solver->adjoint)
+        return "there are too many dimensions, or units in hidden layers";
+    return flow_solver_adapts(solver)
+               ? "lower solver.max_steps or the widths in hidden, or take the gradient \"adjoint\""
+               : "lower solver.steps or the widths in hidden, or take the gradient \"adjoint\"";
 }
 
 static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
@@ -218,22 +209,22 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
         status = flow_trace_new(&block->trace, &block->trace_spec, err);
     if (status == FLOW_OK)
         status = flow_field_configure(&block->field, &block->net, site->dim, site->n_context, params, err);
-    return status == FLOW_OK ? check_size(block, err) : status;
+    return status;
 }
 
-static void release(void *self)
+static void ffjord_release(void *self)
 {
     flow_field_release(&((ffjord *)self)->field);
 }
 
-static void start(const ffjord *block, const flow_field_plan *plan, const flow_pass *pass, work *w)
+static void ffjord_start(const ffjord *block, const flow_field_plan *plan, const flow_pass *pass, ffjord_scratch *w)
 {
-    lay_out(block, plan, pass->n, pass->work, w);
+    ffjord_lay_out(block, plan, pass->n, pass->keep, pass->scratch, w);
     w->tile.weights = pass->weights;
     w->tile.context = pass->context;
 }
 
-static void draw_probes(const ffjord *block, const flow_pass *pass, const real *x, work *w)
+static void ffjord_draw_probes(const ffjord *block, const flow_pass *pass, const real *x, ffjord_scratch *w)
 {
     for (int p = 0; p < w->tile.plan.n_probes; p++) {
         size_t stride;
@@ -244,7 +235,7 @@ static void draw_probes(const ffjord *block, const flow_pass *pass, const real *
 }
 
 /* The variance of the mean of the integrals along single probes. */
-static void add_variance(const work *w, double *variance)
+static void ffjord_add_variance(const ffjord_scratch *w, double *variance)
 {
     int n = w->tile.n, m = w->tile.plan.n_probes;
     for (int j = 0; j < n; j++) {
@@ -257,89 +248,71 @@ static void add_variance(const work *w, double *variance)
     }
 }
 
-static void map(const ffjord *block, const flow_pass *pass, bool down, const real *in, real *out, double *logdet)
+static void ffjord_map(const void *self, const flow_pass *pass, const real *in, real *out, double *logdet)
 {
-    work w;
-    const flow_field_plan plan = plan_of_pass(block, pass);
+    const ffjord *block = self;
+    ffjord_scratch w;
+    const flow_field_plan plan = ffjord_plan_of_pass(block, pass);
     int n = pass->n;
-    start(block, &plan, pass, &w);
-    draw_probes(block, pass, in, &w);
+    ffjord_start(block, &plan, pass, &w);
+    ffjord_draw_probes(block, pass, in, &w);
     flow_field_start(&w.tile);
-    flow_ode_solve(&w.ode, down, in, out, w.integrals);
+    flow_ode_solve(&w.ode, pass->direction, in, out, w.integrals);
     for (int j = 0; j < n && !plan.values_only; j++)
         logdet[j] += w.integrals[j];
     for (int j = 0; j < n && plan.penalises && pass->penalty != NULL; j++)
-        pass->penalty[j] += down ? -w.integrals[n + j] : w.integrals[n + j];
+        pass->penalty[j] += pass->direction == FLOW_TO_DATA ? -w.integrals[n + j] : w.integrals[n + j];
     if (plan.apart && pass->variance != NULL)
-        add_variance(&w, pass->variance);
+        ffjord_add_variance(&w, pass->variance);
     if (pass->evaluations != NULL)
         flow_ode_count(&w.ode, pass->evaluations);
 }
 
-static void map_backward(const ffjord *block, const flow_pass *pass, bool down, const real *gout, real *gin)
+static void ffjord_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
-    work w;
-    const flow_field_plan plan = plan_of(block, trains(pass));
+    const ffjord *block = self;
+    ffjord_scratch w;
+    const flow_field_plan plan = ffjord_plan(block, pass->mode);
     size_t n = (size_t)pass->n;
-    start(block, &plan, pass, &w);
+    ffjord_start(block, &plan, pass, &w);
     memset(w.gintegrals, 0, (size_t)flow_field_n_integrands(&plan) * n * sizeof *w.gintegrals);
     memcpy(w.gintegrals, pass->glogdet, n * sizeof *w.gintegrals);
     for (size_t j = 0; j < n && plan.penalises && pass->gpenalty != NULL; j++)
-        w.gintegrals[n + j] = down ? -pass->gpenalty[j] : pass->gpenalty[j];
+        w.gintegrals[n + j] = pass->direction == FLOW_TO_DATA ? -pass->gpenalty[j] : pass->gpenalty[j];
     flow_field_begin_backward(&w.tile);
     flow_ode_solve_backward(&w.ode, gout, w.gintegrals, gin);
     flow_field_finish_backward(&w.tile, pass->gcontext, pass->tape);
 }
 
-static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+static bool ffjord_explain(const void *self, const flow_pass *pass, int column, char *text, size_t size)
 {
-    map(self, pass, false, x, z, logdet);
-}
-
-static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
-{
-    map(self, pass, true, z, x, logdet);
-}
-
-static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
-{
-    map_backward(self, pass, false, gz, gx);
-}
-
-static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
-{
-    map_backward(self, pass, true, gx, gz);
-}
-
-static bool explain(const void *self, const flow_pass *pass, int column, char *text, size_t size)
-{
-    work w;
-    const flow_field_plan plan = plan_of_pass(self, pass);
-    start(self, &plan, pass, &w);
+    ffjord_scratch w;
+    const flow_field_plan plan = ffjord_plan_of_pass(self, pass);
+    ffjord_start(self, &plan, pass, &w);
     return flow_ode_explain(&w.ode, column, text, size);
 }
 
-static void velocity(const void *self, const flow_pass *pass, const real *at, real *f)
+static void ffjord_velocity(const void *self, const flow_pass *pass, const real *at, real *f)
 {
-    work w;
-    start(self, &values_only, pass, &w);
+    ffjord_scratch w;
+    ffjord_start(self, &values_only, pass, &w);
     flow_field_start(&w.tile);
     flow_field_apply(&w.tile, 0, true, at, f, NULL);
 }
 
-static void velocity_backward(const void *self, const flow_pass *pass, const real *at, const real *gf)
+static void ffjord_velocity_backward(const void *self, const flow_pass *pass, const real *at, const real *gf)
 {
-    (void)at; /* the work area has it */
-    work w;
-    start(self, &values_only, pass, &w);
+    (void)at; /* the scratch has it */
+    ffjord_scratch w;
+    ffjord_start(self, &values_only, pass, &w);
     flow_field_begin_backward(&w.tile);
     flow_field_backward(&w.tile, 0, gf, NULL, true, w.gat);
     flow_field_finish_backward(&w.tile, pass->gcontext, pass->tape);
 }
 
-static bool estimates(const void *self)
+static bool ffjord_estimates(const void *self)
 {
-    return plan_of(self, false).apart;
+    return ffjord_plan(self, FLOW_EVALUATION).apart;
 }
 
 const flow_block_type flow_block_ffjord = {
@@ -348,14 +321,13 @@ const flow_block_type flow_block_ffjord = {
     .state_size = sizeof(ffjord),
     .options = options,
     .configure = configure,
-    .release = release,
-    .work_size = work_size,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
-    .explain = explain,
-    .estimates = estimates,
-    .velocity = velocity,
-    .velocity_backward = velocity_backward,
+    .release = ffjord_release,
+    .scratch_size = ffjord_scratch_size,
+    .advice = ffjord_advice,
+    .map = {ffjord_map, ffjord_map},
+    .backward = {ffjord_backward, ffjord_backward},
+    .explain = ffjord_explain,
+    .estimates = ffjord_estimates,
+    .velocity = ffjord_velocity,
+    .velocity_backward = ffjord_velocity_backward,
 };

@@ -40,37 +40,37 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
                                    FLOW_INIT_FAN_IN, block->dim, NULL, err);
 }
 
-typedef struct work {
+typedef struct householder_scratch {
     real *out;            /* (dim, n): what the map wrote; the backward starts there, a reflection undoes itself */
     real *units;          /* (n_reflections, dim): u */
     real *gvectors;       /* (n_reflections, dim) */
     real *inverse;        /* (n_reflections): 1 / |v|, bounded */
     real *along, *galong; /* (n): u'x and u'g of each row */
-} work;
+} householder_scratch;
 
-static size_t lay_out(const householder *block, int n, void *memory, work *w)
+static size_t householder_lay_out(const householder *block, int n, bool keep, void *memory, householder_scratch *w)
 {
     flow_layout layout = {.base = memory};
     size_t values = (size_t)block->n_reflections * (size_t)block->dim;
     w->out = flow_layout_take(&layout, (size_t)block->dim * (size_t)n, sizeof(real));
     w->units = flow_layout_take(&layout, values, sizeof(real));
-    w->gvectors = flow_layout_take(&layout, values, sizeof(real));
+    w->gvectors = flow_layout_take(&layout, keep ? values : 0, sizeof(real));
     w->inverse = flow_layout_take(&layout, (size_t)block->n_reflections, sizeof(real));
     w->along = flow_layout_take(&layout, (size_t)n, sizeof(real));
-    w->galong = flow_layout_take(&layout, (size_t)n, sizeof(real));
+    w->galong = flow_layout_take(&layout, keep ? (size_t)n : 0, sizeof(real));
     return layout.used;
 }
 
-static size_t work_size(const void *self, int n)
+static size_t householder_scratch_size(const void *self, int n, bool keep)
 {
-    work w;
-    return lay_out(self, n, NULL, &w);
+    householder_scratch w;
+    return householder_lay_out(self, n, keep, NULL, &w);
 }
 
 /* u = v / |v|, computed so that no square leaves the range of its type. A zero vector stands for the first axis and
  * has no gradient. The gradient of any other one grows with 1 / |v|, which is bounded: a short vector turns quickly
  * anyhow. */
-static void fill_units(const householder *block, const real *weights, work *w)
+static void householder_fill_units(const householder *block, const real *weights, householder_scratch *w)
 {
     static const double shortest = 1e-3;
     for (int k = 0; k < block->n_reflections; k++) {
@@ -96,7 +96,7 @@ static void fill_units(const householder *block, const real *weights, work *w)
 
 /* along_j = sum_i u_i x_ij */
 FLOW_MULTIVERSION
-static void project(int dim, int n, const real *restrict u, const real *restrict x, real *restrict along)
+static void householder_project(int dim, int n, const real *restrict u, const real *restrict x, real *restrict along)
 {
     for (int j = 0; j < n; j++)
         along[j] = 0;
@@ -107,7 +107,7 @@ static void project(int dim, int n, const real *restrict u, const real *restrict
 
 /* x_ij -= 2 u_i along_j */
 FLOW_MULTIVERSION
-static void mirror(int dim, int n, const real *restrict u, const real *restrict along, real *restrict x)
+static void householder_mirror(int dim, int n, const real *restrict u, const real *restrict along, real *restrict x)
 {
     for (int i = 0; i < dim; i++) {
         real twice = 2 * u[i];
@@ -117,27 +117,29 @@ static void mirror(int dim, int n, const real *restrict u, const real *restrict 
 }
 
 /* The reflections in the order 0, 1, ..., or the other way round. */
-static void map(const householder *block, const flow_pass *pass, bool reverse, const real *in, real *out)
+static void householder_map(const void *self, const flow_pass *pass, const real *in, real *out, double *logdet)
 {
+    (void)logdet;
+    const householder *block = self;
     int n = pass->n;
     size_t size = (size_t)block->dim * (size_t)n * sizeof *in;
-    work w;
-    lay_out(block, n, pass->work, &w);
-    fill_units(block, pass->weights, &w);
+    householder_scratch w;
+    householder_lay_out(block, n, pass->keep, pass->scratch, &w);
+    householder_fill_units(block, pass->weights, &w);
     memcpy(w.out, in, size);
     for (int step = 0; step < block->n_reflections; step++) {
-        int k = reverse ? block->n_reflections - 1 - step : step;
+        int k = pass->direction == FLOW_TO_DATA ? block->n_reflections - 1 - step : step;
         const real *u = w.units + (size_t)k * (size_t)block->dim;
-        project(block->dim, n, u, w.out, w.along);
-        mirror(block->dim, n, u, w.along, w.out);
+        householder_project(block->dim, n, u, w.out, w.along);
+        householder_mirror(block->dim, n, u, w.along, w.out);
     }
     memcpy(out, w.out, size);
 }
 
 /* For y = H x with the gradient g at y: that at u is 2 sum_j (g_j u'y_j - y_j u'g_j) but for a part along u, which a
  * change of v does not follow; that at v is the rest, divided by |v|. */
-static void vector_gradient(const householder *block, int n, const real *u, const real *g, const work *w, real inverse,
-                            real *gv)
+static void householder_vector_gradient(const householder *block, int n, const real *u, const real *g,
+                                        const householder_scratch *w, real inverse, real *gv)
 {
     real along_u = 0;
     for (int i = 0; i < block->dim; i++) {
@@ -149,45 +151,24 @@ static void vector_gradient(const householder *block, int n, const real *u, cons
         gv[i] = (gv[i] - along_u * u[i]) * inverse;
 }
 
-static void map_backward(const householder *block, const flow_pass *pass, bool reverse, const real *gout, real *gin)
+static void householder_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
+    const householder *block = self;
     int n = pass->n;
-    work w;
-    lay_out(block, n, pass->work, &w);
+    householder_scratch w;
+    householder_lay_out(block, n, pass->keep, pass->scratch, &w);
     memcpy(gin, gout, (size_t)block->dim * (size_t)n * sizeof *gin);
     for (int step = block->n_reflections - 1; step >= 0; step--) {
-        int k = reverse ? block->n_reflections - 1 - step : step;
+        int k = pass->direction == FLOW_TO_DATA ? block->n_reflections - 1 - step : step;
         size_t at = (size_t)k * (size_t)block->dim;
         const real *u = w.units + at;
-        project(block->dim, n, u, w.out, w.along);
-        project(block->dim, n, u, gin, w.galong);
-        vector_gradient(block, n, u, gin, &w, w.inverse[k], w.gvectors + at);
-        mirror(block->dim, n, u, w.along, w.out);
-        mirror(block->dim, n, u, w.galong, gin);
+        householder_project(block->dim, n, u, w.out, w.along);
+        householder_project(block->dim, n, u, gin, w.galong);
+        householder_vector_gradient(block, n, u, gin, &w, w.inverse[k], w.gvectors + at);
+        householder_mirror(block->dim, n, u, w.along, w.out);
+        householder_mirror(block->dim, n, u, w.galong, gin);
     }
     flow_tape_sums(pass->tape, block->vectors, block->n_reflections * block->dim, w.gvectors);
-}
-
-static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
-{
-    (void)logdet;
-    map(self, pass, false, x, z);
-}
-
-static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
-{
-    (void)logdet;
-    map(self, pass, true, z, x);
-}
-
-static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
-{
-    map_backward(self, pass, false, gz, gx);
-}
-
-static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
-{
-    map_backward(self, pass, true, gx, gz);
 }
 
 const flow_block_type flow_block_householder = {
@@ -196,9 +177,7 @@ const flow_block_type flow_block_householder = {
     .state_size = sizeof(householder),
     .options = options,
     .configure = configure,
-    .work_size = work_size,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
+    .scratch_size = householder_scratch_size,
+    .map = {householder_map, householder_map},
+    .backward = {householder_backward, householder_backward},
 };

@@ -20,20 +20,20 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
     return flow_lu_configure(&block->lu, site, params, err);
 }
 
-static void release(void *self)
+static void linear_release(void *self)
 {
     flow_lu_release(&((linear *)self)->lu);
 }
 
-static flow_status init(const void *self, uint64_t seed, flow_params *params, real *weights, flow_error *err)
+static flow_status linear_init(const void *self, uint64_t seed, flow_params *params, real *weights, flow_error *err)
 {
     const linear *block = self;
     return flow_lu_init(&block->lu, seed, block->index, params->fitted, weights, err);
 }
 
-static size_t work_size(const void *self, int n)
+static size_t linear_scratch_size(const void *self, int n, bool keep)
 {
-    return flow_lu_work_size(&((const linear *)self)->lu, n);
+    return flow_lu_scratch_size(&((const linear *)self)->lu, n, keep);
 }
 
 static void add_to_all(int n, double term, double *logdet)
@@ -42,33 +42,33 @@ static void add_to_all(int n, double term, double *logdet)
         logdet[j] += term;
 }
 
-static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+static void linear_to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
 {
     const linear *block = self;
     flow_lu_multiply(&block->lu, pass, pass->n, x, z);
     add_to_all(pass->n, flow_lu_log_det(&block->lu, pass->weights), logdet);
 }
 
-static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
+static void linear_to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
 {
     const linear *block = self;
     flow_lu_solve(&block->lu, pass, pass->n, z, x);
     add_to_all(pass->n, -flow_lu_log_det(&block->lu, pass->weights), logdet);
 }
 
-static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
+static void linear_to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
 {
     const linear *block = self;
     flow_lu_multiply_backward(&block->lu, pass, pass->n, gz, flow_sum(pass->n, pass->glogdet), gx);
 }
 
-static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
+static void linear_to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
 {
     const linear *block = self;
     flow_lu_solve_backward(&block->lu, pass, pass->n, gx, flow_sum(pass->n, pass->glogdet), gz);
 }
 
-static flow_status check(const void *self, const flow_params *params, flow_error *err)
+static flow_status linear_check(const void *self, const flow_params *params, flow_error *err)
 {
     return flow_lu_check(&((const linear *)self)->lu, params, err);
 }
@@ -79,12 +79,10 @@ const flow_block_type flow_block_linear = {
     .state_size = sizeof(linear),
     .options = options,
     .configure = configure,
-    .release = release,
-    .init = init,
-    .work_size = work_size,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
-    .check = check,
+    .release = linear_release,
+    .init = linear_init,
+    .scratch_size = linear_scratch_size,
+    .map = {linear_to_latent, linear_to_data},
+    .backward = {linear_to_latent_backward, linear_to_data_backward},
+    .check = linear_check,
 };

@@ -125,28 +125,29 @@ double flow_lu_log_det(const flow_lu *lu, const real *weights)
 /* ------------------------------------------------------------------ the maps */
 
 /* With u = (U + diag s) x and w = L u, tiles (dim, n). */
-typedef struct work {
+typedef struct lu_scratch {
     real *x, *u, *w;
     real *gu, *gw;
     real *scale, *gscale; /* (dim): s, and the gradient at log|s| */
-} work;
+} lu_scratch;
 
-static size_t lay_out(const flow_lu *lu, int n, void *memory, work *w)
+static size_t lu_lay_out(const flow_lu *lu, int n, bool keep, void *memory, lu_scratch *w)
 {
     flow_layout layout = {.base = memory};
     size_t dim = (size_t)lu->dim, count = dim * (size_t)n;
     real **tiles[] = {&w->x, &w->u, &w->w, &w->gu, &w->gw};
-    for (size_t k = 0; k < sizeof tiles / sizeof *tiles; k++)
+    *w = (lu_scratch){0};
+    for (size_t k = 0; k < (keep ? 5 : 3); k++)
         *tiles[k] = flow_layout_take(&layout, count, sizeof(real));
     w->scale = flow_layout_take(&layout, dim, sizeof(real));
-    w->gscale = flow_layout_take(&layout, dim, sizeof(real));
+    w->gscale = flow_layout_take(&layout, keep ? dim : 0, sizeof(real));
     return layout.used;
 }
 
-size_t flow_lu_work_size(const flow_lu *lu, int n)
+size_t flow_lu_scratch_size(const flow_lu *lu, int n, bool keep)
 {
-    work w;
-    return lay_out(lu, n, NULL, &w);
+    lu_scratch w;
+    return lu_lay_out(lu, n, keep, NULL, &w);
 }
 
 static void fill_scale(const flow_lu *lu, const flow_pass *pass, real *scale)
@@ -157,8 +158,8 @@ static void fill_scale(const flow_lu *lu, const flow_pass *pass, real *scale)
 
 void flow_lu_multiply(const flow_lu *lu, const flow_pass *pass, int n, const real *x, real *y)
 {
-    work w;
-    lay_out(lu, n, pass->work, &w);
+    lu_scratch w;
+    lu_lay_out(lu, n, pass->keep, pass->scratch, &w);
     fill_scale(lu, pass, w.scale);
     memcpy(w.x, x, (size_t)lu->dim * (size_t)n * sizeof *x);
     flow_triangle_multiply(&lu->upper, pass->weights, true, w.scale, n, w.x, w.u);
@@ -168,8 +169,8 @@ void flow_lu_multiply(const flow_lu *lu, const flow_pass *pass, int n, const rea
 
 void flow_lu_solve(const flow_lu *lu, const flow_pass *pass, int n, const real *y, real *x)
 {
-    work w;
-    lay_out(lu, n, pass->work, &w);
+    lu_scratch w;
+    lu_lay_out(lu, n, pass->keep, pass->scratch, &w);
     size_t size = (size_t)lu->dim * (size_t)n * sizeof *x;
     fill_scale(lu, pass, w.scale);
     flow_permutation_apply(&lu->rows, pass->fitted, n, y, w.u);
@@ -181,7 +182,7 @@ void flow_lu_solve(const flow_lu *lu, const flow_pass *pass, int n, const real *
 
 /* The gradient at log|s_i|: s_i times that at s_i, the sum of gu_i x_i over the columns; and that of the
  * log-determinant. */
-static void record_scale(const flow_lu *lu, const flow_pass *pass, int n, work *w, real glogdet)
+static void record_scale(const flow_lu *lu, const flow_pass *pass, int n, lu_scratch *w, real glogdet)
 {
     for (int i = 0; i < lu->dim; i++) {
         size_t at = (size_t)i * (size_t)n;
@@ -190,7 +191,7 @@ static void record_scale(const flow_lu *lu, const flow_pass *pass, int n, work *
     flow_tape_sums(pass->tape, lu->log_scale, lu->dim, w->gscale);
 }
 
-static void record(const flow_lu *lu, const flow_pass *pass, int n, work *w, real glogdet)
+static void record(const flow_lu *lu, const flow_pass *pass, int n, lu_scratch *w, real glogdet)
 {
     flow_triangle_record(&lu->upper, true, w->x, w->gu, pass->tape);
     flow_triangle_record(&lu->lower, false, w->u, w->gw, pass->tape);
@@ -199,8 +200,8 @@ static void record(const flow_lu *lu, const flow_pass *pass, int n, work *w, rea
 
 void flow_lu_multiply_backward(const flow_lu *lu, const flow_pass *pass, int n, const real *gy, real glogdet, real *gx)
 {
-    work w;
-    lay_out(lu, n, pass->work, &w);
+    lu_scratch w;
+    lu_lay_out(lu, n, pass->keep, pass->scratch, &w);
     flow_permutation_apply(&lu->rows, pass->fitted, n, gy, w.gw);
     flow_triangle_multiply(&lu->lower, pass->weights, true, NULL, n, w.gw, w.gu);
     flow_triangle_multiply(&lu->upper, pass->weights, false, w.scale, n, w.gu, gx);
@@ -218,8 +219,8 @@ static void negate(size_t count, const real *x, real *y)
  * does the log-determinant: the gradients are carried with their signs changed all the way. */
 void flow_lu_solve_backward(const flow_lu *lu, const flow_pass *pass, int n, const real *gx, real glogdet, real *gy)
 {
-    work w;
-    lay_out(lu, n, pass->work, &w);
+    lu_scratch w;
+    lu_lay_out(lu, n, pass->keep, pass->scratch, &w);
     size_t count = (size_t)lu->dim * (size_t)n;
     negate(count, gx, w.gu);
     flow_triangle_solve(&lu->upper, pass->weights, false, w.scale, n, w.gu);

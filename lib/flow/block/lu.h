@@ -37,13 +37,13 @@ flow_status flow_lu_check(const flow_lu *lu, const flow_params *params, flow_err
 
 double flow_lu_log_det(const flow_lu *lu, const real *weights);
 
-size_t flow_lu_work_size(const flow_lu *lu, int n);
+size_t flow_lu_scratch_size(const flow_lu *lu, int n, bool keep);
 
 /* y = W x and x = W^-1 y, over the n columns of a pass. */
 void flow_lu_multiply(const flow_lu *lu, const flow_pass *pass, int n, const real *x, real *y);
 void flow_lu_solve(const flow_lu *lu, const flow_pass *pass, int n, const real *y, real *x);
 
-/* Their backwards; the work area is as the map left it. `glogdet` is the sum over all columns of the gradients at
+/* Their backwards; the scratch is as the map left it. `glogdet` is the sum over all columns of the gradients at
  * +log|det W| (after multiply) or at -log|det W| (after solve). */
 void flow_lu_multiply_backward(const flow_lu *lu, const flow_pass *pass, int n, const real *gy, real glogdet, real *gx);
 void flow_lu_solve_backward(const flow_lu *lu, const flow_pass *pass, int n, const real *gx, real glogdet, real *gy);

@@ -4,26 +4,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/block/autoregressive.h"
 
-static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
-{
-    flow_autoregressive_pass(self, FLOW_TO_LATENT, pass, x, z, logdet);
-}
-
-static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
-{
-    flow_autoregressive_walk(self, FLOW_TO_DATA, pass, z, x, logdet);
-}
-
-static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
-{
-    flow_autoregressive_pass_backward(self, FLOW_TO_LATENT, pass, gz, gx);
-}
-
-static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
-{
-    flow_autoregressive_walk_backward(self, FLOW_TO_DATA, pass, gx, gz);
-}
-
 const flow_block_type flow_block_maf = {
     .type = "maf",
     .help = "masked autoregressive: one pass for the density, one walk for sampling",
@@ -32,10 +12,8 @@ const flow_block_type flow_block_maf = {
     .configure = flow_autoregressive_configure,
     .release = flow_autoregressive_release,
     .keeps_circles = true,
-    .work_size = flow_autoregressive_work_size,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
+    .scratch_size = flow_autoregressive_scratch_size,
+    .map = {flow_autoregressive_pass, flow_autoregressive_walk},
+    .backward = {flow_autoregressive_pass_backward, flow_autoregressive_walk_backward},
     .check = flow_autoregressive_check,
 };

@@ -26,7 +26,7 @@ static flow_status configure(void *self, const flow_site *site, flow_params *par
     return flow_permutation_read(&block->permutation, &block->order, site, params, err);
 }
 
-static void release(void *self)
+static void permute_release(void *self)
 {
     flow_permutation_release(&((permute *)self)->permutation);
 }
@@ -39,35 +39,29 @@ static void carry(const void *self, bool *circular)
         memcpy(circular, behind, (size_t)block->permutation.dim * sizeof *circular);
 }
 
-static size_t work_size(const void *self, int n)
-{
-    (void)self, (void)n;
-    return 0;
-}
-
-static void to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+static void permute_to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
 {
     (void)logdet;
     flow_permutation_apply(&((const permute *)self)->permutation, pass->fitted, pass->n, x, z);
 }
 
-static void to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
+static void permute_to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
 {
     (void)logdet;
     flow_permutation_undo(&((const permute *)self)->permutation, pass->fitted, pass->n, z, x);
 }
 
-static void to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
+static void permute_to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
 {
     flow_permutation_undo(&((const permute *)self)->permutation, pass->fitted, pass->n, gz, gx);
 }
 
-static void to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
+static void permute_to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
 {
     flow_permutation_apply(&((const permute *)self)->permutation, pass->fitted, pass->n, gx, gz);
 }
 
-static flow_status check(const void *self, const flow_params *params, flow_error *err)
+static flow_status permute_check(const void *self, const flow_params *params, flow_error *err)
 {
     return flow_permutation_check(&((const permute *)self)->permutation, params, err);
 }
@@ -78,13 +72,10 @@ const flow_block_type flow_block_permute = {
     .state_size = sizeof(permute),
     .options = options,
     .configure = configure,
-    .release = release,
+    .release = permute_release,
     .keeps_circles = true,
     .carry = carry,
-    .work_size = work_size,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
-    .check = check,
+    .map = {permute_to_latent, permute_to_data},
+    .backward = {permute_to_latent_backward, permute_to_data_backward},
+    .check = permute_check,
 };

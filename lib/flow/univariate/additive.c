@@ -24,14 +24,15 @@ static void add(size_t count, const real *restrict a, real sign, const real *res
         out[k] = a[k] + sign * m[k];
 }
 
-static void to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
-                      double *logdet)
+static void additive_to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
+                               double *logdet)
 {
     (void)self, (void)stride, (void)logdet;
     add((size_t)d * (size_t)n, x, -1, theta, z);
 }
 
-static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x, double *logdet)
+static void additive_to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
+                             double *logdet)
 {
     (void)self, (void)stride, (void)logdet;
     add((size_t)d * (size_t)n, z, 1, theta, x);
@@ -44,15 +45,15 @@ static void pass_on(size_t count, const real *g, real sign, real *gin, real *gth
         gtheta[k] = sign * g[k];
 }
 
-static void to_latent_backward(const void *self, int d, int n, const real *x, const real *theta, size_t stride,
-                               const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta)
+static void additive_to_latent_backward(const void *self, int d, int n, const real *x, const real *theta, size_t stride,
+                                        const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta)
 {
     (void)self, (void)x, (void)theta, (void)stride, (void)z, (void)glogdet;
     pass_on((size_t)d * (size_t)n, gz, -1, gx, gtheta);
 }
 
-static void to_data_backward(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
-                             const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta)
+static void additive_to_data_backward(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
+                                      const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta)
 {
     (void)self, (void)z, (void)theta, (void)stride, (void)x, (void)glogdet;
     pass_on((size_t)d * (size_t)n, gx, 1, gz, gtheta);
@@ -64,8 +65,6 @@ const flow_univariate_type flow_univariate_additive = {
     .state_size = sizeof(additive),
     .options = options,
     .n_params = n_params,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
+    .map = {additive_to_latent, additive_to_data},
+    .backward = {additive_to_latent_backward, additive_to_data_backward},
 };

@@ -60,8 +60,8 @@ static void scale_then_shift(int n, const real *restrict z, const real *restrict
         x[j] = z[j] * e[j] + m[j];
 }
 
-static void to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
-                      double *logdet)
+static void affine_to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
+                             double *logdet)
 {
     const affine *block = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
@@ -72,7 +72,8 @@ static void to_latent(const void *self, int d, int n, const real *x, real *theta
     }
 }
 
-static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x, double *logdet)
+static void affine_to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
+                           double *logdet)
 {
     const affine *block = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
@@ -120,8 +121,8 @@ static void data_gradients(int n, const real *restrict z, const real *restrict e
     }
 }
 
-static void to_latent_backward(const void *self, int d, int n, const real *x, const real *theta, size_t stride,
-                               const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta)
+static void affine_to_latent_backward(const void *self, int d, int n, const real *x, const real *theta, size_t stride,
+                                      const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta)
 {
     (void)x;
     const affine *block = self;
@@ -134,8 +135,8 @@ static void to_latent_backward(const void *self, int d, int n, const real *x, co
     }
 }
 
-static void to_data_backward(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
-                             const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta)
+static void affine_to_data_backward(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
+                                    const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta)
 {
     (void)x;
     const affine *block = self;
@@ -154,8 +155,6 @@ const flow_univariate_type flow_univariate_affine = {
     .state_size = sizeof(affine),
     .options = options,
     .n_params = n_params,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
+    .map = {affine_to_latent, affine_to_data},
+    .backward = {affine_to_latent_backward, affine_to_data_backward},
 };

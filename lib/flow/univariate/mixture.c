@@ -66,8 +66,8 @@ static void prepare(flow_mixtures *mix, const mixture *block, const real *theta,
     flow_mixtures_prepare(mix, (int)block->components, (real)block->bound, theta, stride, m);
 }
 
-static void to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
-                      double *logdet)
+static void univariate_mixture_to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride,
+                                         real *z, double *logdet)
 {
     flow_mixtures mix;
     flow_mixture_place p;
@@ -155,7 +155,8 @@ static void solve(search *s, flow_mixture_place *p, const flow_mixtures *mix, co
     }
 }
 
-static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x, double *logdet)
+static void univariate_mixture_to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride,
+                                       real *x, double *logdet)
 {
     flow_mixtures mix;
     flow_mixture_place p;
@@ -207,8 +208,9 @@ static void through_bound(int m, real inverse_bound, const real *restrict a, rea
 }
 
 /* gx (m) and gtheta, from the gradients at z and at log|dz/dx| */
-static void gradients(const mixture *block, const flow_mixtures *mix, const flow_mixture_place *p, const real *slope,
-                      const real *theta, size_t stride, const real *gz, const real *glogdet, real *gx, real *gtheta)
+static void univariate_mixture_gradients(const mixture *block, const flow_mixtures *mix, const flow_mixture_place *p,
+                                         const real *slope, const real *theta, size_t stride, const real *gz,
+                                         const real *glogdet, real *gx, real *gtheta)
 {
     int m = mix->m;
     size_t means = (size_t)mix->k * stride;
@@ -223,8 +225,9 @@ static void gradients(const mixture *block, const flow_mixtures *mix, const flow
     }
 }
 
-static void to_latent_backward(const void *self, int d, int n, const real *x, const real *theta, size_t stride,
-                               const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta)
+static void univariate_mixture_to_latent_backward(const void *self, int d, int n, const real *x, const real *theta,
+                                                  size_t stride, const real *z, const real *gz, const real *glogdet,
+                                                  real *gx, real *gtheta)
 {
     (void)z;
     flow_mixtures mix;
@@ -234,7 +237,8 @@ static void to_latent_backward(const void *self, int d, int n, const real *x, co
         prepare(&mix, self, theta + c.at, stride, c.m);
         flow_mixtures_evaluate(&p, &mix, x + c.at);
         flow_vec_exp((size_t)c.m, p.log_slope, slope);
-        gradients(self, &mix, &p, slope, theta + c.at, stride, gz + c.at, glogdet + c.first, gx + c.at, gtheta + c.at);
+        univariate_mixture_gradients(self, &mix, &p, slope, theta + c.at, stride, gz + c.at, glogdet + c.first,
+                                     gx + c.at, gtheta + c.at);
     }
 }
 
@@ -249,8 +253,9 @@ static void add_curvature(int m, const real *restrict t, const real *restrict de
 
 /* x(z; theta) is implicit: with Z = z(x; theta) and L = log|dZ/dx|, the gradient at log|dx/dz| = -L is one of
  * -glogdet at L, so that gz = (gx - glogdet dL/dx) / (dZ/dx), and theta moves x by -(dZ/dtheta) / (dZ/dx). */
-static void to_data_backward(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
-                             const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta)
+static void univariate_mixture_to_data_backward(const void *self, int d, int n, const real *z, const real *theta,
+                                                size_t stride, const real *x, const real *gx, const real *glogdet,
+                                                real *gz, real *gtheta)
 {
     (void)z;
     flow_mixtures mix;
@@ -268,7 +273,8 @@ static void to_data_backward(const void *self, int d, int n, const real *z, cons
             gz[c.at + (size_t)j] = -minus_gz[j];
             minus_glogdet[j] = -g;
         }
-        gradients(self, &mix, &p, slope, theta + c.at, stride, minus_gz, minus_glogdet, ignored, gtheta + c.at);
+        univariate_mixture_gradients(self, &mix, &p, slope, theta + c.at, stride, minus_gz, minus_glogdet, ignored,
+                                     gtheta + c.at);
     }
 }
 
@@ -278,8 +284,6 @@ const flow_univariate_type flow_univariate_mixture = {
     .state_size = sizeof(mixture),
     .options = options,
     .n_params = n_params,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
+    .map = {univariate_mixture_to_latent, univariate_mixture_to_data},
+    .backward = {univariate_mixture_to_latent_backward, univariate_mixture_to_data_backward},
 };

@@ -91,8 +91,8 @@ static const real *wrap(const flow_spline_input *in, const real *x, real *wrappe
     return wrapped;
 }
 
-static void to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
-                      double *logdet)
+static void rational_quadratic_to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride,
+                                         real *z, double *logdet)
 {
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
         flow_spline_input in = input_at(self, &c, theta, stride);
@@ -105,7 +105,8 @@ static void to_latent(const void *self, int d, int n, const real *x, real *theta
     }
 }
 
-static void to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x, double *logdet)
+static void rational_quadratic_to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride,
+                                       real *x, double *logdet)
 {
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
         flow_spline_input in = input_at(self, &c, theta, stride);
@@ -118,8 +119,9 @@ static void to_data(const void *self, int d, int n, const real *z, real *theta, 
     }
 }
 
-static void to_latent_backward(const void *self, int d, int n, const real *x, const real *theta, size_t stride,
-                               const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta)
+static void rational_quadratic_to_latent_backward(const void *self, int d, int n, const real *x, const real *theta,
+                                                  size_t stride, const real *z, const real *gz, const real *glogdet,
+                                                  real *gx, real *gtheta)
 {
     (void)z;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
@@ -132,8 +134,9 @@ static void to_latent_backward(const void *self, int d, int n, const real *x, co
     }
 }
 
-static void to_data_backward(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
-                             const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta)
+static void rational_quadratic_to_data_backward(const void *self, int d, int n, const real *z, const real *theta,
+                                                size_t stride, const real *x, const real *gx, const real *glogdet,
+                                                real *gz, real *gtheta)
 {
     (void)z;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
@@ -150,8 +153,6 @@ const flow_univariate_type flow_univariate_rational_quadratic = {
     .state_size = sizeof(spline),
     .options = options,
     .n_params = n_params,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
+    .map = {rational_quadratic_to_latent, rational_quadratic_to_data},
+    .backward = {rational_quadratic_to_latent_backward, rational_quadratic_to_data_backward},
 };
