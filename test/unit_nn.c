@@ -428,29 +428,29 @@ static void check_panel(const layer *l, flow_panel panel, bool *seen)
     }
 }
 
-/* Panels cover the units once, patches the live weights once and every input. */
-static void panels_and_patches_cover(void **state)
+/* Forward panels cover the units once, backward panels the live weights once and every input. */
+static void panels_cover_the_weights(void **state)
 {
     (void)state;
     for (int kind = 0; kind < N_MASKS; kind++) {
         layer l;
         layer_start(&l, COVER_IN, COVER_OUT, (mask_kind)kind);
-        bool in_panel[COVER_OUT] = {false}, in_patch[COVER_IN] = {false};
+        bool in_panel[COVER_OUT] = {false}, in_back_panel[COVER_IN] = {false};
         static int times[COVER_OUT * COVER_IN];
         memset(times, 0, sizeof times);
-        for (int p = 0; p < l.linear.n_panels; p++)
-            check_panel(&l, l.linear.panels[p], in_panel);
-        for (int p = 0; p < l.linear.n_patches; p++) {
-            flow_patch patch = l.linear.patches[p];
-            for (int plane = 0; plane < patch.planes; plane++)
-                count_rectangle(times, patch.first + plane * patch.plane, patch.count, patch.from, patch.to);
-            for (int c = patch.from; c < patch.to; c++) { /* the first one begins the sum */
-                assert_true(in_patch[c] == patch.adds);
-                in_patch[c] = true;
+        for (int p = 0; p < l.linear.panels.n_forward; p++)
+            check_panel(&l, l.linear.panels.forward[p], in_panel);
+        for (int p = 0; p < l.linear.panels.n_backward; p++) {
+            flow_back_panel panel = l.linear.panels.backward[p];
+            for (int plane = 0; plane < panel.planes; plane++)
+                count_rectangle(times, panel.first + plane * panel.plane, panel.count, panel.from, panel.to);
+            for (int c = panel.from; c < panel.to; c++) { /* the first one begins the sum */
+                assert_true(in_back_panel[c] == panel.adds);
+                in_back_panel[c] = true;
             }
         }
         for (int c = 0; c < COVER_IN; c++)
-            assert_true(in_patch[c]);
+            assert_true(in_back_panel[c]);
         for (int r = 0; r < COVER_OUT; r++) {
             assert_true(in_panel[r]);
             for (int c = 0; c < COVER_IN; c++) {
@@ -476,9 +476,10 @@ static void repeating_masks_are_skipped(void **state)
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         layer l;
         layer_start(&l, 70, cases[k].n_out, cases[k].kind);
-        assert_int_equal(l.linear.period, cases[k].period);
-        for (int p = 0; p < l.linear.n_panels && cases[k].period > 1 && cases[k].n_out / cases[k].period >= 4; p++)
-            assert_int_equal(l.linear.panels[p].depth, l.extent[l.linear.panels[p].first]);
+        assert_int_equal(l.linear.panels.period, cases[k].period);
+        bool repeats_often = cases[k].period > 1 && cases[k].n_out / cases[k].period >= 4;
+        for (int p = 0; p < l.linear.panels.n_forward && repeats_often; p++)
+            assert_int_equal(l.linear.panels.forward[p].depth, l.extent[l.linear.panels.forward[p].first]);
         layer_end(&l);
     }
 }
@@ -1032,7 +1033,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masked_layers),
         cmocka_unit_test(layers_at_several_places),
-        cmocka_unit_test(panels_and_patches_cover),
+        cmocka_unit_test(panels_cover_the_weights),
         cmocka_unit_test(repeating_masks_are_skipped),
         cmocka_unit_test(activations),
         cmocka_unit_test(gradients_of_networks),

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/panels.h"
 #include "num/gemm.h"
 #include "num/prefetch.h"
 
@@ -25,7 +24,7 @@ static int depth_of(const flow_linear *linear, int first, int last)
     return depth;
 }
 
-static flow_status start(flow_linear *linear, int n_in, int n_out, const int *extent, flow_error *err)
+static flow_status linear_start(flow_linear *linear, int n_in, int n_out, const int *extent, flow_error *err)
 {
     *linear = (flow_linear){.n_in = n_in, .n_out = n_out};
     if (extent == NULL)
@@ -40,7 +39,7 @@ static flow_status start(flow_linear *linear, int n_in, int n_out, const int *ex
 flow_status flow_linear_configure(flow_linear *linear, int n_in, int n_out, const int *extent, flow_init init,
                                   flow_params *params, const char *name, flow_error *err)
 {
-    flow_status status = start(linear, n_in, n_out, extent, err);
+    flow_status status = linear_start(linear, n_in, n_out, extent, err);
     linear->has_bias = true;
     char full[FLOW_NAME_SIZE];
     snprintf(full, sizeof full, "%.80s/weight", name);
@@ -49,30 +48,29 @@ flow_status flow_linear_configure(flow_linear *linear, int n_in, int n_out, cons
     snprintf(full, sizeof full, "%.80s/bias", name);
     if (status == FLOW_OK)
         status = flow_params_add_weights(params, &linear->bias, full, n_out, 1, init, n_in, NULL, err);
-    /* only now: sizes that no memory holds have been refused */
-    return status == FLOW_OK ? flow_panels_make(linear, err) : status;
+    /* after the weights are declared, which refuses sizes that are too large */
+    return status == FLOW_OK ? flow_panels_make(&linear->panels, n_in, n_out, linear->extent, err) : status;
 }
 
 flow_status flow_linear_configure_matrix(flow_linear *linear, int n_in, int n_out, const int *extent, flow_init init,
                                          flow_params *params, const char *name, flow_error *err)
 {
-    flow_status status = start(linear, n_in, n_out, extent, err);
+    flow_status status = linear_start(linear, n_in, n_out, extent, err);
     if (status == FLOW_OK)
         status = flow_params_add_weights(params, &linear->weight, name, n_out, n_in, init, n_in, extent, err);
-    /* only now: sizes that no memory holds have been refused */
-    return status == FLOW_OK ? flow_panels_make(linear, err) : status;
+    /* after the weights are declared, which refuses sizes that are too large */
+    return status == FLOW_OK ? flow_panels_make(&linear->panels, n_in, n_out, linear->extent, err) : status;
 }
 
 void flow_linear_release(flow_linear *linear)
 {
     free(linear->extent);
-    free(linear->panels);
-    free(linear->patches);
+    flow_panels_release(&linear->panels);
     *linear = (flow_linear){0};
 }
 
-static void apply(const flow_linear *linear, const real *weights, int n, const flow_panel *panel, const real *x,
-                  flow_activation kind, real *pre, real *y)
+static void apply_panel(const flow_linear *linear, const real *weights, int n, const flow_panel *panel, const real *x,
+                        flow_activation kind, real *pre, real *y)
 {
     const real *w = weights + linear->weight + (size_t)panel->first * (size_t)linear->n_in;
     flow_gemm(false, false, panel->count, n, panel->depth, w, panel->stride * linear->n_in, x, n, 0,
@@ -80,14 +78,14 @@ static void apply(const flow_linear *linear, const real *weights, int n, const f
     assert(linear->has_bias || (kind == FLOW_ACTIVATION_NONE && pre == y));
     if (!linear->has_bias)
         return;
-    int times = panel->stride == 1 ? 1 : panel->count, lines = panel->stride == 1 ? panel->count : 1;
+    int times = panel->stride == 1 ? 1 : panel->count, rows = panel->stride == 1 ? panel->count : 1;
     for (int k = 0; k < times; k++) {
         size_t unit = (size_t)panel->first + (size_t)k * (size_t)panel->stride, at = unit * (size_t)n;
-        flow_activation_apply(kind, lines, n, weights + linear->bias + unit, pre + at, y + at);
+        flow_activation_apply(kind, rows, n, weights + linear->bias + unit, pre + at, y + at);
     }
 }
 
-/* The weights of small layers are in the cache as it is. */
+/* The weights of small layers stay in the cache. */
 static bool is_fetched(const flow_linear *linear)
 {
     enum { SMALL = 1 << 14 };
@@ -96,9 +94,9 @@ static bool is_fetched(const flow_linear *linear)
 
 static void fetch_panel(const flow_linear *linear, const real *w, int p)
 {
-    if (p >= linear->n_panels || !is_fetched(linear))
+    if (p >= linear->panels.n_forward || !is_fetched(linear))
         return;
-    const flow_panel *panel = &linear->panels[p];
+    const flow_panel *panel = &linear->panels.forward[p];
     size_t n_in = (size_t)linear->n_in;
     flow_prefetch(panel->count, panel->depth, w + (size_t)panel->first * n_in, (size_t)panel->stride * n_in);
 }
@@ -106,9 +104,9 @@ static void fetch_panel(const flow_linear *linear, const real *w, int p)
 void flow_linear_apply(const flow_linear *linear, const real *weights, int n, const real *x, flow_activation kind,
                        real *pre, real *y)
 {
-    for (int p = 0; p < linear->n_panels; p++) {
+    for (int p = 0; p < linear->panels.n_forward; p++) {
         fetch_panel(linear, weights + linear->weight, p + 1);
-        apply(linear, weights, n, &linear->panels[p], x, kind, pre, y);
+        apply_panel(linear, weights, n, &linear->panels.forward[p], x, kind, pre, y);
     }
 }
 
@@ -117,45 +115,45 @@ void flow_linear_apply_units(const flow_linear *linear, const real *weights, int
 {
     flow_panel panel = {first, last - first, 1, depth_of(linear, first, last)};
     if (first < last)
-        apply(linear, weights, n, &panel, x, kind, pre, y);
+        apply_panel(linear, weights, n, &panel, x, kind, pre, y);
 }
 
-/* A patch, or as many of its planes as one sum takes. */
-static void add_patch(const flow_linear *linear, const real *w, int n, const flow_patch *patch, int plane,
+/* Adds a backward panel from plane `plane` on: one product sums at most PLANES planes. */
+static void add_back_panel(const flow_linear *linear, const real *w, int n, const flow_back_panel *panel, int plane,
                       const real *gpre, real *gx)
 {
     enum { PLANES = 32 };
     const real *a[PLANES], *b[PLANES];
-    int count = patch->planes - plane < PLANES ? patch->planes - plane : PLANES;
+    int count = panel->planes - plane < PLANES ? panel->planes - plane : PLANES;
     for (int p = 0; p < count; p++) {
-        size_t unit = (size_t)patch->first + (size_t)(plane + p) * (size_t)patch->plane;
-        a[p] = w + unit * (size_t)linear->n_in + (size_t)patch->from;
+        size_t unit = (size_t)panel->first + (size_t)(plane + p) * (size_t)panel->plane;
+        a[p] = w + unit * (size_t)linear->n_in + (size_t)panel->from;
         b[p] = gpre + unit * (size_t)n;
     }
-    flow_gemm_sum(true, count, patch->to - patch->from, n, patch->count, a, linear->n_in, b, n,
-                  patch->adds || plane > 0, gx + (size_t)patch->from * (size_t)n, n);
-    if (plane + count < patch->planes)
-        add_patch(linear, w, n, patch, plane + count, gpre, gx);
+    flow_gemm_sum(true, count, panel->to - panel->from, n, panel->count, a, linear->n_in, b, n,
+                  panel->adds || plane > 0, gx + (size_t)panel->from * (size_t)n, n);
+    if (plane + count < panel->planes)
+        add_back_panel(linear, w, n, panel, plane + count, gpre, gx);
 }
 
-static void fetch_patch(const flow_linear *linear, const real *w, int p)
+static void fetch_back_panel(const flow_linear *linear, const real *w, int p)
 {
-    if (p >= linear->n_patches || !is_fetched(linear))
+    if (p >= linear->panels.n_backward || !is_fetched(linear))
         return;
-    const flow_patch *patch = &linear->patches[p];
+    const flow_back_panel *panel = &linear->panels.backward[p];
     size_t n_in = (size_t)linear->n_in;
-    for (int plane = 0; plane < patch->planes; plane++) {
-        size_t unit = (size_t)patch->first + (size_t)plane * (size_t)patch->plane;
-        flow_prefetch(patch->count, patch->to - patch->from, w + unit * n_in + (size_t)patch->from, n_in);
+    for (int plane = 0; plane < panel->planes; plane++) {
+        size_t unit = (size_t)panel->first + (size_t)plane * (size_t)panel->plane;
+        flow_prefetch(panel->count, panel->to - panel->from, w + unit * n_in + (size_t)panel->from, n_in);
     }
 }
 
 void flow_linear_backward(const flow_linear *linear, const real *weights, int n, const real *gpre, real *gx)
 {
     const real *w = weights + linear->weight;
-    for (int p = 0; p < linear->n_patches; p++) {
-        fetch_patch(linear, w, p + 1);
-        add_patch(linear, w, n, &linear->patches[p], 0, gpre, gx);
+    for (int p = 0; p < linear->panels.n_backward; p++) {
+        fetch_back_panel(linear, w, p + 1);
+        add_back_panel(linear, w, n, &linear->panels.backward[p], 0, gpre, gx);
     }
 }
 

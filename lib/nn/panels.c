@@ -4,50 +4,66 @@
 #include <float.h>
 #include <stdlib.h>
 
-/* Inputs in a patch behind a mask without order, and units that it may cover for nothing. */
-enum { PATCH = 16, GAP = 16 };
+/* The time of a product of `rows` units and `depth` inputs with n = 128 data rows is estimated as
+ *
+ *     t = call + rows (depth + row)
+ *
+ * in multiply-adds for each data row at the full speed of the processor: a call has a cost, and so has each row of the
+ * result beside its multiply-adds. The constants are a fit to libxsmm 1.17 in float with AVX-512;
+ * test/bench/bench_panels.c measures them on another machine. */
+static const struct {
+    double call, row;
+} cost = {.call = 80, .row = 1.5};
 
-/* Estimated in multiply-adds for each of n = 128 data rows at full speed: what a product costs beside them, and each
- * line of its result. Fitted to measurements of libxsmm 1.17 with AVX-512. */
-static double time_of_product(int lines, int depth)
+/* Where the extents are not sorted: the number of inputs in a backward panel, and how many units that do not see them
+ * such a panel may include to save a call. */
+enum { BACK_INPUTS = 16, BACK_GAP = 16 };
+
+double flow_panels_time(int rows, int depth)
 {
-    return 80 + (double)lines * (depth + 1.5);
+    return cost.call + (double)rows * (depth + cost.row);
 }
+
+/* The matrix to divide. */
+typedef struct panels_matrix {
+    int n_in, n_out;
+    const int *extent; /* (n_out) or NULL */
+} panels_matrix;
 
 /* ------------------------------------------------------------------ the division */
 
-/* The best division of the first lines. */
-typedef struct division {
+/* The best division of the first rows of a matrix. */
+typedef struct panels_division {
     double time;
     int begin, depth; /* of the last part */
-} division;
+} panels_division;
 
-/* Lines that see depth[0], depth[1], ...; best (n + 1). Returns the time of all. */
-static double divide(const int *depth, int n, division *best)
+/* Divides n rows of depths depth[0], depth[1], ... into parts of at most FLOW_PANEL; best (n + 1). Returns the time. */
+static double panels_divide(const int *depth, int n, panels_division *best)
 {
-    best[0] = (division){0, 0, 0};
+    best[0] = (panels_division){0, 0, 0};
     for (int k = 1; k <= n; k++) {
         int deepest = 0;
         best[k].time = DBL_MAX;
         for (int b = k - 1; b >= 0 && k - b <= FLOW_PANEL; b--) {
             deepest = depth[b] > deepest ? depth[b] : deepest;
-            double time = best[b].time + time_of_product(k - b, deepest);
+            double time = best[b].time + flow_panels_time(k - b, deepest);
             if (time < best[k].time)
-                best[k] = (division){time, b, deepest};
+                best[k] = (panels_division){time, b, deepest};
         }
     }
     return best[n].time;
 }
 
-/* ------------------------------------------------------------------ panels */
+/* ------------------------------------------------------------------ forward */
 
-/* The shortest period that is there twice at least. `border` (n_out) is filled with the lengths of the
- * longest prefixes that are suffixes as well (Knuth, Morris and Pratt 1977): a hostile mask takes no longer than
- * another. Units that all see the same have no period. */
-static int find_period(const flow_linear *linear, int *border)
+/* The shortest period that fits into the units at least twice. `border` (n_out) receives the lengths of the longest
+ * prefixes that are also suffixes (Knuth, Morris and Pratt 1977), so that the time is linear for any mask. Units that
+ * all see the same have no period. */
+static int find_period(const panels_matrix *matrix, int *border)
 {
-    const int *extent = linear->extent;
-    int n = linear->n_out;
+    const int *extent = matrix->extent;
+    int n = matrix->n_out;
     if (extent == NULL || n < 2)
         return 1;
     border[0] = 0;
@@ -61,89 +77,88 @@ static int find_period(const flow_linear *linear, int *border)
     return period <= n / 2 ? period : 1;
 }
 
-/* How many units see what unit `first` of the first period sees. */
-static int count_alike(const flow_linear *linear, int first)
+/* The number of units with the extent of unit `first` of the first period. */
+static int count_alike(const panels_matrix *matrix, int period, int first)
 {
-    return (linear->n_out - first + linear->period - 1) / linear->period;
+    return (matrix->n_out - first + period - 1) / period;
 }
 
-static double time_of_periodic(const flow_linear *linear)
+static double time_of_periodic(const panels_matrix *matrix, int period)
 {
     double time = 0;
-    for (int first = 0; first < linear->period; first++) {
-        int count = count_alike(linear, first), more = count / FLOW_PANEL;
-        time += more * time_of_product(0, 0) + time_of_product(count, linear->extent[first]);
+    for (int first = 0; first < period; first++) {
+        int count = count_alike(matrix, period, first), more = count / FLOW_PANEL;
+        time += more * flow_panels_time(0, 0) + flow_panels_time(count, matrix->extent[first]);
     }
     return time;
 }
 
-static void make_periodic_panels(flow_linear *linear)
+static void make_periodic(flow_panels *out, const panels_matrix *matrix)
 {
-    for (int first = 0; first < linear->period; first++) {
-        int count = count_alike(linear, first);
+    for (int first = 0; first < out->period; first++) {
+        int count = count_alike(matrix, out->period, first);
         for (int done = 0; done < count; done += FLOW_PANEL)
-            linear->panels[linear->n_panels++] =
-                (flow_panel){first + done * linear->period, count - done < FLOW_PANEL ? count - done : FLOW_PANEL,
-                             linear->period, linear->extent[first]};
+            out->forward[out->n_forward++] =
+                (flow_panel){first + done * out->period, count - done < FLOW_PANEL ? count - done : FLOW_PANEL,
+                             out->period, matrix->extent[first]};
     }
 }
 
-/* From the last to the first, as the division is found. */
-static void make_panels(flow_linear *linear, int *depth, division *best)
+/* From the last panel to the first, as the division is found. */
+static void make_forward(flow_panels *out, const panels_matrix *matrix, int *depth, panels_division *best)
 {
-    for (int unit = 0; unit < linear->n_out; unit++)
-        depth[unit] = linear->extent != NULL ? linear->extent[unit] : linear->n_in;
-    double time = divide(depth, linear->n_out, best);
-    if (linear->period > 1 && time_of_periodic(linear) < time) {
-        make_periodic_panels(linear);
+    for (int unit = 0; unit < matrix->n_out; unit++)
+        depth[unit] = matrix->extent != NULL ? matrix->extent[unit] : matrix->n_in;
+    double time = panels_divide(depth, matrix->n_out, best);
+    if (out->period > 1 && time_of_periodic(matrix, out->period) < time) {
+        make_periodic(out, matrix);
         return;
     }
-    for (int k = linear->n_out; k > 0; k = best[k].begin)
-        linear->panels[linear->n_panels++] = (flow_panel){best[k].begin, k - best[k].begin, 1, best[k].depth};
+    for (int k = matrix->n_out; k > 0; k = best[k].begin)
+        out->forward[out->n_forward++] = (flow_panel){best[k].begin, k - best[k].begin, 1, best[k].depth};
 }
 
-/* ------------------------------------------------------------------ patches */
+/* ------------------------------------------------------------------ backward */
 
-/* Whether the units of a plane see more and more inputs, so that an input is seen by all from some unit on. */
-static bool is_staircase(const flow_linear *linear, int n_units)
+/* Whether the extents of a plane's units never fall: then an input is seen by all units from some unit on. */
+static bool is_sorted(const int *extent, int n_units)
 {
     for (int unit = 1; unit < n_units; unit++)
-        if (linear->extent[unit] < linear->extent[unit - 1])
+        if (extent[unit] < extent[unit - 1])
             return false;
     return true;
 }
 
-/* Parts of the inputs that are seen at all, each with the units that see its first one. */
-static void make_stairs(flow_linear *linear, int n_units, int *depth, division *best)
+/* Sorted extents: divides the inputs that are seen at all; each part has the units that see its first input. */
+static void make_sorted(flow_panels *out, const panels_matrix *matrix, int n_units, int *depth, panels_division *best)
 {
-    int n_planes = linear->n_out / n_units, n_seen = linear->extent[n_units - 1];
+    int n_planes = matrix->n_out / n_units, n_seen = matrix->extent[n_units - 1];
     for (int i = 0, unit = 0; i < n_seen; i++) {
-        while (linear->extent[unit] <= i)
+        while (matrix->extent[unit] <= i)
             unit++;
         depth[i] = (n_units - unit) * n_planes;
     }
-    divide(depth, n_seen, best);
-    if (n_seen < linear->n_in)
-        linear->patches[linear->n_patches++] = (flow_patch){.planes = 1, .from = n_seen, .to = linear->n_in};
+    panels_divide(depth, n_seen, best);
+    if (n_seen < matrix->n_in)
+        out->backward[out->n_backward++] = (flow_back_panel){.planes = 1, .from = n_seen, .to = matrix->n_in};
     for (int k = n_seen; k > 0; k = best[k].begin) {
         int count = best[k].depth / n_planes;
-        linear->patches[linear->n_patches++] =
-            (flow_patch){n_units - count, count, n_planes, n_units, best[k].begin, k, false};
+        out->backward[out->n_backward++] =
+            (flow_back_panel){n_units - count, count, n_planes, n_units, best[k].begin, k, false};
     }
 }
 
-/* The stretches of units that see an input at or behind `from`; gaps of fewer than GAP units are not worth a product of
- * their own. */
-static void make_stretches(flow_linear *linear, int from, int to)
+/* Extents without order: panels of the units that see an input of [from, to), with gaps of at most BACK_GAP units. */
+static void make_unsorted(flow_panels *out, const panels_matrix *matrix, int from, int to)
 {
-    int last_live = -1, first = -1, n_before = linear->n_patches;
-    for (int unit = 0; unit <= linear->n_out; unit++) {
-        bool end = unit == linear->n_out;
-        bool live = !end && linear->extent[unit] > from;
-        if (first >= 0 && (end || (live && unit - last_live > GAP))) {
-            linear->patches[linear->n_patches] =
-                (flow_patch){first, last_live + 1 - first, 1, 0, from, to, linear->n_patches > n_before};
-            linear->n_patches++;
+    int last_live = -1, first = -1, n_before = out->n_backward;
+    for (int unit = 0; unit <= matrix->n_out; unit++) {
+        bool end = unit == matrix->n_out;
+        bool live = !end && matrix->extent[unit] > from;
+        if (first >= 0 && (end || (live && unit - last_live > BACK_GAP))) {
+            out->backward[out->n_backward] =
+                (flow_back_panel){first, last_live + 1 - first, 1, 0, from, to, out->n_backward > n_before};
+            out->n_backward++;
             first = -1;
         }
         if (live) {
@@ -152,48 +167,56 @@ static void make_stretches(flow_linear *linear, int from, int to)
                 first = unit;
         }
     }
-    if (linear->n_patches == n_before)
-        linear->patches[linear->n_patches++] = (flow_patch){.planes = 1, .from = from, .to = to};
+    if (out->n_backward == n_before)
+        out->backward[out->n_backward++] = (flow_back_panel){.planes = 1, .from = from, .to = to};
 }
 
-static void make_patches(flow_linear *linear, int *depth, division *best)
+static void make_backward(flow_panels *out, const panels_matrix *matrix, int *depth, panels_division *best)
 {
-    bool planes = linear->period > 1 && linear->n_out % linear->period == 0;
-    int n_in = linear->n_in, n_units = planes ? linear->period : linear->n_out;
-    if (linear->extent == NULL) {
-        linear->patches[linear->n_patches++] = (flow_patch){0, linear->n_out, 1, 0, 0, n_in, false};
+    bool planes = out->period > 1 && matrix->n_out % out->period == 0;
+    int n_in = matrix->n_in, n_units = planes ? out->period : matrix->n_out;
+    if (matrix->extent == NULL) {
+        out->backward[out->n_backward++] = (flow_back_panel){0, matrix->n_out, 1, 0, 0, n_in, false};
         return;
     }
-    if (is_staircase(linear, n_units)) {
-        make_stairs(linear, n_units, depth, best);
+    if (is_sorted(matrix->extent, n_units)) {
+        make_sorted(out, matrix, n_units, depth, best);
         return;
     }
-    for (int from = 0; from < n_in; from += PATCH)
-        make_stretches(linear, from, n_in - from < PATCH ? n_in : from + PATCH);
+    for (int from = 0; from < n_in; from += BACK_INPUTS)
+        make_unsorted(out, matrix, from, n_in - from < BACK_INPUTS ? n_in : from + BACK_INPUTS);
 }
 
-/* As many as there can be: a stretch has a gap behind it. */
-static size_t most_patches(const flow_linear *linear)
+/* The most backward panels that there can be. Without order, a gap follows each panel. */
+static size_t most_backward(const panels_matrix *matrix)
 {
-    size_t stairs = (size_t)linear->n_in + 1;
-    size_t stretches = ((size_t)linear->n_in / PATCH + 1) * ((size_t)linear->n_out / GAP + 2);
-    return (stairs > stretches ? stairs : stretches) + 1;
+    size_t sorted = (size_t)matrix->n_in + 1;
+    size_t unsorted = ((size_t)matrix->n_in / BACK_INPUTS + 1) * ((size_t)matrix->n_out / BACK_GAP + 2);
+    return (sorted > unsorted ? sorted : unsorted) + 1;
 }
 
-flow_status flow_panels_make(flow_linear *linear, flow_error *err)
+flow_status flow_panels_make(flow_panels *panels, int n_in, int n_out, const int *extent, flow_error *err)
 {
-    size_t most = (size_t)(linear->n_out > linear->n_in ? linear->n_out : linear->n_in) + 1;
-    division *best = malloc(most * sizeof *best);
+    const panels_matrix matrix = {n_in, n_out, extent};
+    size_t most = (size_t)(n_out > n_in ? n_out : n_in) + 1;
+    panels_division *best = malloc(most * sizeof *best);
     int *depth = calloc(most, sizeof *depth);
-    linear->panels = malloc(((size_t)linear->n_out + 1) * sizeof *linear->panels);
-    linear->patches = malloc(most_patches(linear) * sizeof *linear->patches);
-    bool made = best != NULL && depth != NULL && linear->panels != NULL && linear->patches != NULL;
+    *panels = (flow_panels){.forward = malloc(((size_t)n_out + 1) * sizeof *panels->forward),
+                            .backward = malloc(most_backward(&matrix) * sizeof *panels->backward)};
+    bool made = best != NULL && depth != NULL && panels->forward != NULL && panels->backward != NULL;
     if (made) {
-        linear->period = find_period(linear, depth);
-        make_panels(linear, depth, best);
-        make_patches(linear, depth, best);
+        panels->period = find_period(&matrix, depth);
+        make_forward(panels, &matrix, depth, best);
+        make_backward(panels, &matrix, depth, best);
     }
     free(best);
     free(depth);
     return made ? FLOW_OK : flow_error_memory(err, "the panels of a layer");
+}
+
+void flow_panels_release(flow_panels *panels)
+{
+    free(panels->forward);
+    free(panels->backward);
+    *panels = (flow_panels){0};
 }

@@ -118,8 +118,8 @@ static void add_span(const flow_linear *linear, int from, int width, int count, 
         x[i] = transposed + i * n * width;
         flow_transpose(width, n, terms[i].x + (size_t)from * (size_t)n, n, transposed + i * n * width, width);
     }
-    for (int p = 0; p < linear->n_panels; p++) {
-        const flow_panel *panel = &linear->panels[p];
+    for (int p = 0; p < linear->panels.n_forward; p++) {
+        const flow_panel *panel = &linear->panels.forward[p];
         if (panel->depth <= from)
             continue;
         for (int i = 0; i < count; i++)
@@ -139,8 +139,8 @@ static void add_wide(const tape_job *job, int k, int span)
         count = terms_together(job, k, i, SUM_TILES, SUM_TILES * FLOW_TILE, terms);
         add_span(linear, from, width, count, terms, job->gradient);
     }
-    for (int p = 0; p < linear->n_panels; p++)
-        clear_masked(linear, &linear->panels[p], from, min(linear->panels[p].depth, from + width), job->gradient);
+    for (int p = 0; p < linear->panels.n_forward; p++)
+        clear_masked(linear, &linear->panels.forward[p], from, min(linear->panels.forward[p].depth, from + width), job->gradient);
 }
 
 /* With few inputs, rows of g x' are shorter than the vectors of the processor. Then x g' is formed, whose rows are as

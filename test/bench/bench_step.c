@@ -89,8 +89,8 @@ static void layer_forward(void *context)
 {
     const layer *at = context;
     const flow_linear *l = at->linear;
-    for (int q = 0; q < l->n_panels; q++) {
-        flow_panel panel = l->panels[q];
+    for (int q = 0; q < l->panels.n_forward; q++) {
+        flow_panel panel = l->panels.forward[q];
         const real *w = at->of->w.weights + l->weight + (size_t)panel.first * (size_t)l->n_in;
         flow_gemm(false, false, panel.count, FLOW_TILE, panel.depth, w, panel.stride * l->n_in, at->record->x,
                   FLOW_TILE, 0, at->of->scratch + (size_t)panel.first * FLOW_TILE, panel.stride * FLOW_TILE);
@@ -249,10 +249,12 @@ static double live_of(const flow_linear *l)
 static double computed_of(const flow_linear *l, int kind)
 {
     double computed = 0;
-    for (int q = 0; kind != 1 && q < l->n_panels; q++)
-        computed += (double)l->panels[q].count * l->panels[q].depth;
-    for (int q = 0; kind == 1 && q < l->n_patches; q++)
-        computed += (double)l->patches[q].planes * l->patches[q].count * (l->patches[q].to - l->patches[q].from);
+    for (int q = 0; kind != 1 && q < l->panels.n_forward; q++)
+        computed += (double)l->panels.forward[q].count * l->panels.forward[q].depth;
+    for (int q = 0; kind == 1 && q < l->panels.n_backward; q++) {
+        flow_back_panel panel = l->panels.backward[q];
+        computed += (double)panel.planes * panel.count * (panel.to - panel.from);
+    }
     return computed;
 }
 
@@ -280,7 +282,7 @@ static void print_product(const measurement *m, int l, int kind)
     bench_figure share = bench_ratio(&m->peak, item, ROUNDS);
     char shape[32];
     snprintf(shape, sizeof shape, "%d -> %d", linear->n_in, linear->n_out);
-    int calls = kind == 1 ? linear->n_patches : linear->n_panels;
+    int calls = kind == 1 ? linear->panels.n_backward : linear->panels.n_forward;
     printf("    %-12s %-24s %5d %7.0f %% %9.1f %6.0f %%\n", kind == 0 ? shape : "", names[kind], calls,
            100 * live_of(linear) / computed, flops / bench_seconds(item, ROUNDS) / 1e9,
            100 * share.median * flops / bench_peak_flops(1));
