@@ -147,8 +147,8 @@ static flow_status check_support(const train_run *run, flow_dataset *data, const
     size_t d = (size_t)flow_dataset_n_columns(data), n_max = VALUES / d + 1, n = 0;
     double *rows = calloc(n_max, d * sizeof *rows);
     int64_t *numbers = calloc(n_max, sizeof *numbers);
-    flow_status status = rows == NULL || numbers == NULL ? flow_error_memory(err, "rows")
-                                                         : flow_dataset_rewind(data, err);
+    flow_status status = rows == NULL || numbers == NULL ? flow_error_memory(err, "rows") : FLOW_OK;
+    flow_dataset_rewind(data);
     do {
         if (status == FLOW_OK)
             status = flow_dataset_next(data, rows, numbers, n_max, &n, err);

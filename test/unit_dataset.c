@@ -156,13 +156,59 @@ static void test_order_does_not_depend_on_batches(void **state)
         assert_int_equal(serve(data, other, N + 1, 100), N);
         assert_memory_not_equal(first, other, N * sizeof *first);
         /* and in the order of the file */
-        assert_int_equal(flow_dataset_rewind(data, NULL), FLOW_OK);
+        flow_dataset_rewind(data);
         assert_int_equal(serve(data, other, N + 1, 99), N);
         for (int i = 0; i < N; i++)
             assert_int_equal(other[i], i);
         assert_int_equal(serve(data, other, N + 1, 99), 0);
         flow_dataset_close(data);
     }
+}
+
+/* The order of a held set, written out: Fisher and Yates from the place of the epoch in the stream of shuffles. A stopped
+ * training continues bit for bit only as long as this does not change. */
+static void test_order_of_an_epoch(void **state)
+{
+    (void)state;
+    static int64_t order[N + 1];
+    static uint32_t expected[N];
+    flow_dataset *data = open_set(at("t.csv"), NULL);
+    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        int64_t epoch = (int64_t)(seed * seed) - 1;
+        flow_rng_gsl_seed(rng, seed, FLOW_STREAM_SHUFFLE, (uint64_t)epoch);
+        for (uint32_t i = 0; i < N; i++)
+            expected[i] = i;
+        for (unsigned long i = N - 1; i > 0; i--) {
+            unsigned long j = gsl_rng_uniform_int(rng, i + 1);
+            uint32_t other = expected[i];
+            expected[i] = expected[j];
+            expected[j] = other;
+        }
+        shuffle(data, seed, epoch, 0);
+        assert_int_equal(serve(data, order, N + 1, 500), N);
+        for (int i = 0; i < N; i++)
+            assert_int_equal(order[i], expected[i]);
+    }
+    gsl_rng_free(rng);
+    flow_dataset_close(data);
+}
+
+/* A part so small that most groups of blocks have no row of it. */
+static void test_groups_without_rows(void **state)
+{
+    (void)state;
+    static int64_t order[N + 1];
+    flow_dataset_options options = {.memory_bytes = 512, .part = FLOW_PART_HELD_OUT, .share = 0.002, .seed = 3};
+    flow_dataset *data = open_set(at("t.csv"), &options);
+    assert_false(flow_dataset_is_held(data));
+    size_t n = (size_t)flow_dataset_n_rows(data);
+    for (int e = 0; e < 3; e++) {
+        shuffle(data, 1, e, 0);
+        assert_int_equal(serve(data, order, N + 1, 7), n);
+        check_permutation(order, n);
+    }
+    flow_dataset_close(data);
 }
 
 static void test_restart_within_an_epoch(void **state)
@@ -242,7 +288,7 @@ static void test_split(void **state)
         shuffle(b, 1, 0, 1234);
         assert_int_equal(serve(b, whole, N + 1, 100), n_b - 1234);
         assert_memory_equal(whole, held_out + 1234, (n_b - 1234) * sizeof *whole);
-        assert_int_equal(flow_dataset_rewind(b, NULL), FLOW_OK);
+        flow_dataset_rewind(b);
         assert_int_equal(serve(b, whole, N + 1, 100), n_b);
         for (size_t i = 1; i < n_b; i++)
             assert_true(whole[i] > whole[i - 1]);
@@ -468,6 +514,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scan),
         cmocka_unit_test(test_order_does_not_depend_on_batches),
+        cmocka_unit_test(test_order_of_an_epoch),
+        cmocka_unit_test(test_groups_without_rows),
         cmocka_unit_test(test_restart_within_an_epoch),
         cmocka_unit_test(test_order_is_mixed),
         cmocka_unit_test(test_split),

@@ -159,8 +159,8 @@ static void check_same(const char *name, const flow_dataset_options *options)
         serve_both(a, b, most, most);
         if (k % 3 != 0)
             continue;
-        assert_int_equal(flow_dataset_rewind(a, NULL), FLOW_OK);
-        assert_int_equal(flow_dataset_rewind(b, NULL), FLOW_OK);
+        flow_dataset_rewind(a);
+        flow_dataset_rewind(b);
         serve_both(a, b, k == 0 ? N : n / 3, k == 0 ? n : n / 3);
     }
     static double sample[2][N * D];
@@ -255,8 +255,8 @@ static void check_errors(const char *name, const void *old, const void *new, siz
     }
     assert_true(most > N / 4);
     if (is_text) {
-        assert_int_equal(flow_dataset_rewind(a, NULL), FLOW_OK);
-        assert_int_equal(flow_dataset_rewind(b, NULL), FLOW_OK);
+        flow_dataset_rewind(a);
+        flow_dataset_rewind(b);
         assert_true(check_same_error(a, b, text) > N / 2);
     }
     replace(at(name), new, old, size);

@@ -86,7 +86,7 @@ flow_status flow_dataset_sample(flow_dataset *data, double *rows, size_t n_max, 
 /* Starts epoch `epoch` of `seed` at row `start` of its order (0: the beginning). */
 flow_status flow_dataset_shuffle(flow_dataset *data, uint64_t seed, int64_t epoch, int64_t start, flow_error *err);
 /* Starts at the first row, in file order. */
-flow_status flow_dataset_rewind(flow_dataset *data, flow_error *err);
+void flow_dataset_rewind(flow_dataset *data);
 
 /* The next up to n_max rows of the order begun by shuffle or rewind, into rows (n_max, d); `numbers` (n_max, may be
  * NULL) receives each row's number in the file, counted from 0. *n_read is 0 at the end of the epoch. */

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "data/decimal_impl.h"
+#include "data/decimal_powers.h"
 
 #if FLOW_FAST_DECIMALS
 

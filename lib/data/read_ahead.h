@@ -7,7 +7,7 @@
 #ifndef FLOW_DATA_READ_AHEAD_H
 #define FLOW_DATA_READ_AHEAD_H
 
-#include "data/dataset_impl.h"
+#include "data/dataset_rows.h"
 
 typedef struct flow_read_ahead flow_read_ahead;
 

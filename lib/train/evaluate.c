@@ -89,7 +89,8 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
     *out = (flow_likelihood){.first_not_finite = -1};
     flow_moments moments = {0};
     flow_runner_forget_effort(e->runner);
-    flow_status status = flow_dataset_rewind(data, err);
+    flow_status status = FLOW_OK;
+    flow_dataset_rewind(data);
     while (status == FLOW_OK) {
         size_t n = 0;
         status = flow_dataset_next(data, e->rows, e->numbers, e->n_max, &n, err);

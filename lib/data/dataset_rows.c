@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/dataset_rows.h"
+
+#include <gsl/gsl_randist.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "num/rng.h"
+
+flow_status flow_pool_make(flow_pool *pool, size_t n, size_t d, flow_error *err)
+{
+    size_t bytes = n;
+    *pool = (flow_pool){0};
+    pool->rows = flow_size_mul(&bytes, d * sizeof *pool->rows) ? malloc(bytes) : NULL;
+    pool->numbers = malloc(n * sizeof *pool->numbers);
+    pool->order = malloc(n * sizeof *pool->order);
+    if (pool->rows == NULL || pool->numbers == NULL || pool->order == NULL)
+        return flow_error_memory(err, "the rows");
+    return FLOW_OK;
+}
+
+void flow_pool_free(flow_pool *pool)
+{
+    free(pool->rows);
+    free(pool->numbers);
+    free(pool->order);
+    *pool = (flow_pool){0};
+}
+
+bool flow_group_same_order(const flow_row_group *a, const flow_row_group *b)
+{
+    return a->is_shuffled == b->is_shuffled && a->seed == b->seed && a->epoch == b->epoch;
+}
+
+bool flow_dataset_in_part(const flow_dataset *data, int64_t number)
+{
+    bool held_out = flow_rng_uniform(data->seed, FLOW_STREAM_SPLIT, (uint64_t)number, 0) < data->share;
+    return data->part == FLOW_PART_ALL || held_out == (data->part == FLOW_PART_HELD_OUT);
+}
+
+size_t flow_dataset_keep(const flow_dataset *data, double *rows, int64_t *numbers, size_t n)
+{
+    if (data->part == FLOW_PART_ALL && !data->is_weighted)
+        return n;
+    size_t d = (size_t)data->columns.n, kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if ((data->is_weighted && rows[(i + 1) * d - 1] == 0) || !flow_dataset_in_part(data, numbers[i]))
+            continue;
+        if (kept < i) {
+            memcpy(rows + kept * d, rows + i * d, d * sizeof *rows);
+            numbers[kept] = numbers[i];
+        }
+        kept++;
+    }
+    return kept;
+}
+
+/* ------------------------------------------------------------------ random orders */
+
+/* Places in the generator: epochs in the lower 40 bits, and above them 0 for the order of blocks or of held rows,
+ * 1 + g for the rows of group g. */
+static void dataset_go_to(flow_dataset *data, uint64_t seed, int64_t epoch, int64_t group)
+{
+    uint64_t place = (uint64_t)epoch | (uint64_t)(group + 1) << 40;
+    flow_rng_gsl_seed(data->rng, seed, FLOW_STREAM_SHUFFLE, place);
+}
+
+/* By Fisher and Yates. gsl_ran_shuffle does not accept n = 0, which is a group without a row of the part. */
+static void dataset_shuffle(const flow_dataset *data, void *order, int64_t n, size_t size)
+{
+    if (n > 0)
+        gsl_ran_shuffle(data->rng, order, (size_t)n, size);
+}
+
+void flow_dataset_permute_rows(flow_dataset *data, flow_pool *pool, uint64_t seed, int64_t epoch, int64_t group)
+{
+    dataset_go_to(data, seed, epoch, group);
+    for (int64_t i = 0; i < pool->n; i++)
+        pool->order[i] = (uint32_t)i;
+    dataset_shuffle(data, pool->order, pool->n, sizeof *pool->order);
+}
+
+void flow_dataset_permute_blocks(flow_dataset *data, const flow_row_group *group)
+{
+    if (flow_group_same_order(&data->ordered, group))
+        return;
+    data->ordered = *group;
+    dataset_go_to(data, group->seed, group->epoch, -1);
+    for (int64_t i = 0; i < data->n_blocks; i++)
+        data->block_order[i] = i;
+    dataset_shuffle(data, data->block_order, data->n_blocks, sizeof *data->block_order);
+}
+
+/* ------------------------------------------------------------------ groups of blocks */
+
+int64_t flow_dataset_count_groups(const flow_dataset *data, bool is_shuffled)
+{
+    return data->is_held ? 0 : is_shuffled ? (data->n_blocks - 1) / data->pool_blocks + 1 : data->n_blocks;
+}
+
+void flow_dataset_group_range(const flow_dataset *data, const flow_row_group *group, int64_t *first, int64_t *last)
+{
+    int64_t size = group->is_shuffled ? data->pool_blocks : 1;
+    *first = group->index * size;
+    *last = *first + size < data->n_blocks ? *first + size : data->n_blocks;
+}
+
+const flow_row_span *flow_dataset_block(const flow_dataset *data, const flow_row_group *group, int64_t i)
+{
+    return &data->blocks[group->is_shuffled ? data->block_order[i] : i];
+}
+
+static int dataset_by_index(const void *a, const void *b)
+{
+    int64_t i = *(const int64_t *)a, j = *(const int64_t *)b;
+    return (i > j) - (i < j);
+}
+
+static flow_status dataset_load_block(flow_dataset *data, flow_pool *pool, const flow_row_span *block, flow_error *err)
+{
+    size_t d = (size_t)data->columns.n, n;
+    double *rows = pool->rows + (size_t)pool->n * d;
+    int64_t *numbers = pool->numbers + pool->n;
+    flow_status status = FLOW_OK;
+    if (flow_reader_tell(data->reader).row != block->at.row)
+        status = flow_reader_seek(data->reader, &block->at, err);
+    if (status == FLOW_OK)
+        status = flow_reader_read(data->reader, rows, numbers, (size_t)block->n_read, &n, err);
+    if (status != FLOW_OK)
+        return status;
+    size_t kept = flow_dataset_keep(data, rows, numbers, n);
+    if (n != (size_t)block->n_read || kept != (size_t)block->n_kept)
+        return flow_error_set(err, FLOW_DATA, "%s: has changed since it was opened, at row %lld; start again with a "
+                              "file that stays as it is", data->location, (long long)block->at.row + 1);
+    pool->n += block->n_kept;
+    return FLOW_OK;
+}
+
+flow_status flow_dataset_load(flow_dataset *data, flow_pool *pool, const flow_row_group *group, const atomic_bool *stop,
+                              flow_error *err)
+{
+    int64_t first, last;
+    flow_status status = FLOW_OK;
+    pool->n = 0;
+    flow_dataset_group_range(data, group, &first, &last);
+    if (group->is_shuffled) { /* in the order of the file, which is faster; the rows are permuted below */
+        flow_dataset_permute_blocks(data, group);
+        qsort(data->block_order + first, (size_t)(last - first), sizeof *data->block_order, dataset_by_index);
+    }
+    for (int64_t i = first; i < last && status == FLOW_OK; i++) {
+        if (stop != NULL && atomic_load(stop))
+            status = flow_error_set(err, FLOW_INTERRUPTED, "%s: reading was stopped", data->location);
+        else
+            status = dataset_load_block(data, pool, flow_dataset_block(data, group, i), err);
+    }
+    if (status != FLOW_OK) {
+        pool->n = 0;
+    } else if (group->is_shuffled) {
+        flow_dataset_permute_rows(data, pool, group->seed, group->epoch, group->index);
+    }
+    return status;
+}

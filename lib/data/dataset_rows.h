@@ -1,0 +1,99 @@
+/* What a data set is made of, and how its rows come from the table. Internal to lib/data; data/dataset.h is the interface.
+ *
+ * A data set holds all of its rows in its pool, or reads them in groups of blocks: a block is a run of rows that is read
+ * in one go, a group is as many blocks as the pool has room for. In the order of the file a group is one block.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_DATA_DATASET_ROWS_H
+#define FLOW_DATA_DATASET_ROWS_H
+
+#include <gsl/gsl_rng.h>
+#include <stdatomic.h>
+
+#include "data/dataset.h"
+#include "data/dataset_stats.h"
+#include "data/reader.h"
+
+/* A block: a run of valid rows in the file. */
+typedef struct flow_row_span {
+    flow_position at;
+    int32_t n_read; /* valid rows */
+    int32_t n_kept; /* those of them that belong to the part */
+} flow_row_span;
+
+/* Rows that are served one after the other: all of a held set, else those of a group. */
+typedef struct flow_pool {
+    double *rows;     /* (n, d) */
+    int64_t *numbers; /* of the rows; NULL: row i is number i */
+    uint32_t *order;  /* in which they are served when shuffled */
+    int64_t n;
+} flow_pool;
+
+/* Which group, of which order. */
+typedef struct flow_row_group {
+    bool is_shuffled; /* else in the order of the file, and without seed and epoch */
+    uint64_t seed;
+    int64_t epoch, index;
+} flow_row_group;
+
+struct flow_dataset {
+    char *location;
+    flow_name_list columns;
+    bool has_names;
+    int n_context;
+    bool is_weighted, allow_negative_weights;
+    flow_part part;
+    double share;
+    uint64_t seed;
+
+    int64_t n_rows, n_skipped, n_weightless;
+    uint32_t checksum;
+    flow_column_summary *summary;
+    flow_stats stats; /* its sample of rows is kept when the rows are not held */
+
+    bool is_held;
+    flow_pool pool;
+    int64_t at;           /* the next row of the pool to serve */
+    flow_row_group group; /* the next one to fill the pool with; of a held set, whether it is shuffled */
+
+    /* Not held. While a thread reads ahead, `reader`, `rng`, `block_order` and `ordered` belong to that thread alone. */
+    struct flow_read_ahead *ahead; /* NULL: rows are read when they are needed */
+    flow_reader *reader;
+    flow_row_span *blocks;
+    int64_t n_blocks, block_capacity;
+    int64_t block_rows;   /* the most valid rows in a block */
+    int64_t pool_blocks;  /* blocks whose rows are permuted together */
+    int64_t *block_order; /* (n_blocks) of `ordered`, whatever its index */
+    flow_row_group ordered;
+    gsl_rng *rng;
+};
+
+/* Room for n rows of d values. FLOW_MEMORY; flow_pool_free is needed then, too. */
+flow_status flow_pool_make(flow_pool *pool, size_t n, size_t d, flow_error *err);
+void flow_pool_free(flow_pool *pool);
+
+/* Whether a row of this number belongs to the part. */
+bool flow_dataset_in_part(const flow_dataset *data, int64_t number);
+
+/* Moves the rows of the part, without those of weight 0, to the front; returns how many there are. */
+size_t flow_dataset_keep(const flow_dataset *data, double *rows, int64_t *numbers, size_t n);
+
+/* Whether both groups are of one order: that of the file, or of one epoch of one seed. */
+bool flow_group_same_order(const flow_row_group *a, const flow_row_group *b);
+
+/* How many groups an order has; 0 for rows that are held. */
+int64_t flow_dataset_count_groups(const flow_dataset *data, bool is_shuffled);
+/* The blocks of a group: [first, last), and one of them. */
+void flow_dataset_group_range(const flow_dataset *data, const flow_row_group *group, int64_t *first, int64_t *last);
+const flow_row_span *flow_dataset_block(const flow_dataset *data, const flow_row_group *group, int64_t i);
+
+/* Fills pool->order: a permutation that depends on seed, epoch and group alone. Group -1: all rows, which are held. */
+void flow_dataset_permute_rows(flow_dataset *data, flow_pool *pool, uint64_t seed, int64_t epoch, int64_t group);
+/* Makes `block_order` the one of the group's epoch. */
+void flow_dataset_permute_blocks(flow_dataset *data, const flow_row_group *group);
+
+/* Fills the pool with the rows of a group. FLOW_INTERRUPTED soon after *stop is set; stop may be NULL. */
+flow_status flow_dataset_load(flow_dataset *data, flow_pool *pool, const flow_row_group *group, const atomic_bool *stop,
+                              flow_error *err);
+
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/dataset_scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "core/memory.h"
+#include "data/read_ahead.h"
+
+enum {
+    MOST_BLOCK_ROWS = 8192,
+    LEAST_BLOCK_ROWS = 64,
+    BLOCK_VALUES = 1 << 17,        /* values in a block: 1 MB */
+    BLOCKS_IN_POOL = 32,           /* at least, where the memory allows it */
+    MOST_SAMPLED = 1 << 15,        /* rows */
+    LEAST_SAMPLED = 256,
+    SAMPLE_VALUES = 1 << 23        /* 64 MB */
+};
+
+typedef struct dataset_scan {
+    flow_dataset *data;
+    size_t memory_bytes;
+    bool holds;         /* as long as everything so far fits */
+    bool counts;        /* numbers are 0, 1, 2, ... so far */
+    size_t n_held, capacity;
+    double *block;      /* (block_rows, d) */
+    int64_t *numbers;   /* (block_rows) */
+} dataset_scan;
+
+/* What a row in the pool takes: its values, its number, its place in the order. */
+static size_t scan_pooled_row_bytes(const flow_dataset *data)
+{
+    return (size_t)data->columns.n * sizeof(double) + sizeof(int64_t) + sizeof(uint32_t);
+}
+
+static flow_status scan_too_large(const flow_dataset *data, size_t memory_bytes, flow_error *err)
+{
+    return flow_error_set(err, FLOW_DATA, "%s: can be read only once, so its rows must be held, and they take more "
+                          "than the %.0f MB that are allowed; put the table into a file, or allow more memory",
+                          data->location, (double)memory_bytes / 1048576);
+}
+
+/* How many rows may be held. An order holds 32-bit indices, hence the ceiling. */
+static size_t scan_most_held(const dataset_scan *s)
+{
+    size_t most = s->memory_bytes == 0 ? SIZE_MAX : s->memory_bytes / ((size_t)s->data->columns.n * sizeof(double));
+    return most < UINT32_MAX ? most : UINT32_MAX;
+}
+
+static flow_status scan_hold(dataset_scan *s, size_t n, flow_error *err)
+{
+    flow_dataset *data = s->data;
+    size_t d = (size_t)data->columns.n, most = scan_most_held(s);
+    if (n > most - s->n_held) {
+        if (!data->reader->can_seek)
+            return scan_too_large(data, s->memory_bytes, err);
+        flow_pool_free(&data->pool);
+        s->holds = false;
+        return FLOW_OK;
+    }
+    if (s->n_held + n > s->capacity) {
+        size_t capacity = 2 * (s->n_held + n), bytes;
+        capacity = capacity < most ? capacity : most;
+        bytes = capacity;
+        double *rows = flow_size_mul(&bytes, d * sizeof *rows) ? realloc(data->pool.rows, bytes) : NULL;
+        if (rows == NULL)
+            return flow_error_memory(err, "the rows; allow less memory, so that they are read in parts");
+        data->pool.rows = rows;
+        int64_t *numbers = realloc(data->pool.numbers, capacity * sizeof *numbers);
+        if (numbers == NULL)
+            return flow_error_memory(err, "the rows; allow less memory, so that they are read in parts");
+        data->pool.numbers = numbers;
+        s->capacity = capacity;
+    }
+    memcpy(data->pool.rows + s->n_held * d, s->block, n * d * sizeof *s->block);
+    memcpy(data->pool.numbers + s->n_held, s->numbers, n * sizeof *s->numbers);
+    for (size_t i = 0; i < n; i++)
+        s->counts = s->counts && s->numbers[i] == (int64_t)(s->n_held + i);
+    s->n_held += n;
+    return FLOW_OK;
+}
+
+static flow_status scan_add_block(flow_dataset *data, const flow_position *at, size_t n_read, size_t n_kept, flow_error *err)
+{
+    if (data->n_blocks == data->block_capacity) {
+        int64_t capacity = data->block_capacity == 0 ? 64 : 2 * data->block_capacity;
+        flow_row_span *grown = realloc(data->blocks, (size_t)capacity * sizeof *grown);
+        if (grown == NULL)
+            return flow_error_memory(err, "the index of the rows");
+        data->blocks = grown;
+        data->block_capacity = capacity;
+    }
+    data->blocks[data->n_blocks++] = (flow_row_span){*at, (int32_t)n_read, (int32_t)n_kept};
+    return FLOW_OK;
+}
+
+static uint32_t scan_checksum(uint32_t sum, const double *values, size_t n)
+{
+    const unsigned char *bytes = (const unsigned char *)values;
+    const uint16_t probe = 1;
+    if (*(const unsigned char *)&probe == 1)
+        return (uint32_t)crc32_z(sum, bytes, n * sizeof *values);
+    for (size_t i = 0; i < n; i++) {
+        unsigned char turned[sizeof *values];
+        for (size_t k = 0; k < sizeof *values; k++)
+            turned[k] = bytes[(i + 1) * sizeof *values - 1 - k];
+        sum = (uint32_t)crc32_z(sum, turned, sizeof turned);
+    }
+    return sum;
+}
+
+/* Chooses the size of blocks and pool. There is memory for a second pool, whether anybody reads ahead into it or not:
+ * the order must not depend on that. */
+static void scan_choose_sizes(flow_dataset *data, size_t memory_bytes)
+{
+    int64_t d = data->columns.n;
+    int64_t pool_rows = INT32_MAX;
+    if (memory_bytes / 8 * 3 / scan_pooled_row_bytes(data) < (size_t)pool_rows && memory_bytes > 0)
+        pool_rows = (int64_t)(memory_bytes / 8 * 3 / scan_pooled_row_bytes(data));
+    int64_t rows = BLOCK_VALUES / d < MOST_BLOCK_ROWS ? BLOCK_VALUES / d : MOST_BLOCK_ROWS;
+    rows = rows < pool_rows / BLOCKS_IN_POOL ? rows : pool_rows / BLOCKS_IN_POOL;
+    rows = rows > LEAST_BLOCK_ROWS ? rows : LEAST_BLOCK_ROWS;
+    /* whole chunks, unless they are so large that few of them fit the pool */
+    int64_t granule = data->reader->granule, whole = (rows + granule - 1) / granule * granule;
+    if (granule > 1 && granule <= pool_rows / 8 && granule <= 16 * rows)
+        rows = whole;
+    data->block_rows = rows;
+    data->pool_blocks = pool_rows / rows > 1 ? pool_rows / rows : 1;
+}
+
+/* The last of the d values of each row is its weight. */
+static flow_status scan_check_weights(const flow_dataset *data, const double *rows, const int64_t *numbers, size_t n,
+                                 flow_error *err)
+{
+    size_t d = (size_t)data->columns.n;
+    for (size_t i = 0; i < n; i++)
+        if (rows[(i + 1) * d - 1] < 0)
+            return flow_error_set(err, FLOW_DATA, "%s: row %lld has the weight %g in column \"%.80s\"; a density with "
+                                  "negative weights can have no maximum. Leave such rows out, or set "
+                                  "\"allow_negative_weights\" if they are meant", data->location,
+                                  (long long)numbers[i] + 1, rows[(i + 1) * d - 1], data->columns.at[d - 1]);
+    return FLOW_OK;
+}
+
+static int64_t scan_count_weightless(const flow_dataset *data, const double *rows, const int64_t *numbers, size_t n)
+{
+    size_t d = (size_t)data->columns.n;
+    int64_t count = 0;
+    for (size_t i = 0; data->is_weighted && i < n; i++)
+        count += rows[(i + 1) * d - 1] == 0 && flow_dataset_in_part(data, numbers[i]);
+    return count;
+}
+
+static flow_status scan_table(dataset_scan *s, flow_error *err)
+{
+    flow_dataset *data = s->data;
+    size_t d = (size_t)data->columns.n, n_read;
+    do {
+        flow_position at = flow_reader_tell(data->reader);
+        size_t n_max = (size_t)data->block_rows;
+        flow_status status = flow_reader_read(data->reader, s->block, s->numbers, n_max, &n_read, err);
+        if (status != FLOW_OK)
+            return status;
+        data->n_weightless += scan_count_weightless(data, s->block, s->numbers, n_read);
+        size_t n = flow_dataset_keep(data, s->block, s->numbers, n_read);
+        if (n_read > 0 && data->reader->can_seek)
+            status = scan_add_block(data, &at, n_read, n, err);
+        if (status == FLOW_OK && data->is_weighted && !data->allow_negative_weights)
+            status = scan_check_weights(data, s->block, s->numbers, n, err);
+        if (status == FLOW_OK)
+            status = flow_stats_add(&data->stats, s->block, s->numbers, n, err);
+        data->checksum = scan_checksum(data->checksum, s->block, n * d);
+        data->n_rows += (int64_t)n;
+        if (status == FLOW_OK && s->holds && n > 0)
+            status = scan_hold(s, n, err);
+        if (status != FLOW_OK)
+            return status;
+    } while (n_read > 0);
+    data->n_skipped = flow_reader_n_skipped(data->reader);
+    return FLOW_OK;
+}
+
+/* Why there is nothing: `start` is the position of the first row, `row` has room for one. */
+static flow_status scan_no_rows(const flow_dataset *data, const flow_position *start, double *row, flow_error *err)
+{
+    const char *location = data->location;
+    if (data->n_weightless > 0)
+        return flow_error_set(err, FLOW_DATA, "%s: all %lld rows have the weight 0 in column \"%.80s\"", location,
+                              (long long)data->n_weightless, data->columns.at[data->columns.n - 1]);
+    if (data->part != FLOW_PART_ALL && data->stats.n == 0 && (data->n_blocks > 0 || !data->reader->can_seek))
+        return flow_error_set(err, FLOW_DATA, "%s: no row belongs to the %s part with a held-out share of %g; the "
+                              "table is too small for that, choose another share", location,
+                              data->part == FLOW_PART_HELD_OUT ? "held-out" : "training", data->share);
+    if (data->n_skipped > 0 && data->reader->can_seek) {
+        size_t n_read;
+        data->reader->skip_invalid = false;
+        flow_status status = flow_reader_seek(data->reader, start, err);
+        if (status == FLOW_OK)
+            status = flow_reader_read(data->reader, row, NULL, 1, &n_read, err);
+        if (status == FLOW_DATA)
+            flow_error_prefix(err, status, "no row can be used, %lld were dropped, the first because of ",
+                              (long long)data->n_skipped);
+        if (status != FLOW_OK)
+            return status;
+    }
+    if (data->n_skipped > 0)
+        return flow_error_set(err, FLOW_DATA, "%s: no row can be used, %lld were dropped", location,
+                              (long long)data->n_skipped);
+    return flow_error_set(err, FLOW_DATA, "%s: has no rows", location);
+}
+
+static flow_status scan_make_pools(flow_dataset *data, bool read_ahead, flow_error *err)
+{
+    size_t d = (size_t)data->columns.n;
+    int64_t pool = data->block_rows * data->pool_blocks, most = data->n_rows + data->block_rows;
+    size_t n = (size_t)(pool < most ? pool : most);
+    flow_status status = flow_pool_make(&data->pool, n, d, err);
+    if (status == FLOW_OK && read_ahead)
+        status = flow_read_ahead_new(&data->ahead, data, n, err);
+    return status;
+}
+
+/* Keeps the rows and lets go of the file, or the other way round. */
+static flow_status scan_settle(dataset_scan *s, bool read_ahead, flow_error *err)
+{
+    flow_dataset *data = s->data;
+    data->is_held = s->holds;
+    if (!s->holds) {
+        flow_reader_limit(data->reader, data->block_rows);
+        return scan_make_pools(data, read_ahead, err);
+    }
+    data->pool.n = (int64_t)s->n_held;
+    if (s->n_held > 0) {
+        double *rows = realloc(data->pool.rows, s->n_held * (size_t)data->columns.n * sizeof *rows);
+        if (rows != NULL)
+            data->pool.rows = rows;
+    }
+    if (s->counts) {
+        free(data->pool.numbers);
+        data->pool.numbers = NULL;
+    }
+    flow_reader_close(data->reader);
+    data->reader = NULL;
+    free(data->blocks);
+    data->blocks = NULL;
+    free(data->stats.rows);
+    free(data->stats.random);
+    data->stats.rows = data->stats.random = NULL;
+    return FLOW_OK;
+}
+
+flow_status flow_dataset_scan(flow_dataset *data, size_t memory_bytes, bool read_ahead, flow_error *err)
+{
+    dataset_scan s = {.data = data, .memory_bytes = memory_bytes, .holds = true, .counts = true};
+    size_t d = (size_t)data->columns.n;
+    size_t sampled = memory_bytes == 0 || memory_bytes / 4 / sizeof(double) > SAMPLE_VALUES
+                         ? SAMPLE_VALUES / d
+                         : memory_bytes / 4 / sizeof(double) / d;
+    sampled = sampled < MOST_SAMPLED ? sampled : MOST_SAMPLED;
+    sampled = sampled > LEAST_SAMPLED ? sampled : LEAST_SAMPLED;
+    scan_choose_sizes(data, memory_bytes);
+    /* when it is clear from the start that the rows will not fit, do not begin to hold them */
+    if (data->part == FLOW_PART_ALL && data->reader->n_rows > 0 && (size_t)data->reader->n_rows > scan_most_held(&s) &&
+        !data->reader->skip_invalid)
+        s.holds = false;
+    s.block = malloc((size_t)data->block_rows * d * sizeof *s.block);
+    s.numbers = malloc((size_t)data->block_rows * sizeof *s.numbers);
+    data->summary = calloc(d, sizeof *data->summary);
+    flow_position start = flow_reader_tell(data->reader);
+    flow_status status = flow_stats_init(&data->stats, data->columns.n, sampled, err);
+    if (s.block == NULL || s.numbers == NULL || data->summary == NULL)
+        status = flow_error_memory(err, "reading the data");
+    if (status == FLOW_OK)
+        status = scan_table(&s, err);
+    if (status == FLOW_OK && data->n_rows == 0)
+        status = scan_no_rows(data, &start, s.block, err);
+    if (status == FLOW_OK)
+        status = flow_stats_summarize(&data->stats, data->summary, err);
+    for (size_t j = 0; j < d && status == FLOW_OK; j++)
+        data->summary[j].name = data->columns.at[j];
+    if (status == FLOW_OK && data->is_weighted && !(data->summary[d - 1].mean > 0))
+        status = flow_error_set(err, FLOW_DATA, "%s: the weights in column \"%.80s\" have a mean of %g; it has to be "
+                                "positive", data->location, data->columns.at[d - 1], data->summary[d - 1].mean);
+    if (status == FLOW_OK)
+        status = scan_settle(&s, read_ahead, err);
+    free(s.block);
+    free(s.numbers);
+    return status;
+}
