@@ -2,8 +2,8 @@
 #
 # flowctl: `make` builds build/flowctl, `make check` tests it, `make help` lists the rest.
 #
-# Nothing here names a source file: lib/*/*.c make libflow.a, cmd/*.c make flowctl, every test/unit_*.c,
-# test/contract_*.c, test/density_*.c, test/fuzz_*.c and test/bench/bench_*.c is a program of its own. Each way of
+# Nothing here names a source file: lib/*/*.c make libflowctl.a and libflowctl.so, cmd/*.c make flowctl, every
+# test/unit_*.c, test/contract_*.c, test/density_*.c, test/fuzz_*.c and test/bench/bench_*.c is a program. Each way of
 # compiling ("variant") has its own folder and is built from the same rules, so that one run of make may build several:
 #
 #     release      build/              float                    double       build/double/        -DFLOW_DOUBLE
@@ -51,12 +51,22 @@ endif
 
 .PHONY: all
 ifeq ($(PRECISION),float)
-all: build/flowctl build/libflow.a
+BUILT := build
 else ifeq ($(PRECISION),double)
-all: build/double/flowctl build/double/libflow.a
+BUILT := build/double
 else
 $(error PRECISION is "$(PRECISION)"; it can be float or double)
 endif
+# The shared library. The number behind .so changes when programs that were linked with it have to be linked anew. Its
+# objects are compiled a second time: position-independent code would cost the program a little of its speed.
+SHARED := libflowctl.so
+SONAME := $(SHARED).0
+SHARED_FILE := $(SHARED).$(VERSION)
+# Only ELF systems have it; elsewhere there is the static library.
+ifeq ($(shell uname -s),Darwin)
+SHARED :=
+endif
+all: $(BUILT)/flowctl $(BUILT)/libflowctl.a $(SHARED:%=$(BUILT)/%)
 
 # ---- libraries ------------------------------------------------------------------------------------------------------
 # scripts/probe.sh looks for them once and writes down how to use them. The goals that run tests first install what is
@@ -112,7 +122,7 @@ DENSITIES := $(patsubst configs/densities/%.c,build/densities/%.so,$(sort $(wild
 # kernels for wider vectors; the program picks one when it starts.
 # _GNU_SOURCE makes all functions of the system visible that -std=c11 hides; no source file defines such a macro itself.
 STANDARD_FLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wshadow -pthread -fno-math-errno -fno-trapping-math \
-                  -Ilib
+                  -fvisibility=hidden -Ilib
 ifeq ($(CONFIG_X86_64),yes)
 FLAGS_lib/num/vecmath_avx2 := -mavx2 -mfma -ffp-contract=fast
 FLAGS_lib/num/vecmath_avx512 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -ffp-contract=fast
@@ -160,6 +170,7 @@ stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(strip $(1)))' | cmp -s 
 # The rules of one variant: $(1) its name, $(2) its folder, $(3) its compiler
 define variant_rules
 OBJECTS_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(LIB_SOURCES))
+PIC_$(1) := $(patsubst %.c,$(2)/pic/%.o,$(LIB_SOURCES))
 COMMANDS_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(filter-out cmd/flowctl.c,$(CMD_SOURCES)))
 SUPPORT_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(TEST_SUPPORT))
 
@@ -181,34 +192,54 @@ $(2)/obj/test/replay_%.o: test/fuzz_%.c $(2)/flags
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)$$(COMPILE_$(1)) $$(TEST_FLAGS) -DFLOW_FUZZ_REPLAY -MMD -MP -c $$< -o $$@
 
-$(addprefix $(2)/obj/,$(VERSION_SOURCES:.c=.o)): build/version
+$(addprefix $(2)/obj/,$(VERSION_SOURCES:.c=.o)) $(addprefix $(2)/pic/,$(VERSION_SOURCES:.c=.o)): build/version
 
-$(2)/libflow.a: $$(OBJECTS_$(1)) $(2)/sources
+$(2)/libflowctl.a: $$(OBJECTS_$(1)) $(2)/sources
 	$$(call say,AR,$$@)rm -f $$@ && ar rcs $$@ $$(OBJECTS_$(1))
+
+$(2)/pic/%.o: %.c $(2)/flags
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)$$(COMPILE_$(1)) -fPIC $$(call FLAGS_OF,$$*) -MMD -MP -c $$< -o $$@
+
+$(2)/$(SHARED_FILE): $$(PIC_$(1)) $(2)/sources build/libflowctl.map
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs \
+	    -Wl,--version-script,build/libflowctl.map -o $$@ $$(PIC_$(1)) $$(LIBRARIES)
+
+# The names that the loader and the linker look for.
+$(2)/$(SHARED): $(2)/$(SHARED_FILE)
+	@ln -sf $(SHARED_FILE) $(2)/$(SONAME)
+	@ln -sf $(SONAME) $$@
 
 # The commands without main(), so that a test can call the option parser.
 $(2)/libcmd.a: $$(COMMANDS_$(1)) $$(SUPPORT_$(1)) $(2)/sources
 	$$(call say,AR,$$@)rm -f $$@ && ar rcs $$@ $$(COMMANDS_$(1)) $$(SUPPORT_$(1))
 
-$(2)/flowctl: $(2)/obj/cmd/flowctl.o $(2)/libcmd.a $(2)/libflow.a
-	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $(2)/obj/cmd/flowctl.o $(2)/libcmd.a $(2)/libflow.a $$(LIBRARIES)
+$(2)/flowctl: $(2)/obj/cmd/flowctl.o $(2)/libcmd.a $(2)/libflowctl.a
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $(2)/obj/cmd/flowctl.o $(2)/libcmd.a $(2)/libflowctl.a $$(LIBRARIES)
 
-$(2)/generate: $(2)/obj/data/generate.o $(2)/libflow.a
-	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$< $(2)/libflow.a $$(LIBRARIES)
+$(2)/generate: $(2)/obj/data/generate.o $(2)/libflowctl.a
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$< $(2)/libflowctl.a $$(LIBRARIES)
 
-$(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflow.a | $(DENSITIES)
+$(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflowctl.a | $(DENSITIES)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)$$(LINK_$(1)) $(if $(filter fuzz,$(1)),-fsanitize=fuzzer) -o $$@ $$< $(2)/libcmd.a \
-	    $(2)/libflow.a $$(LIBRARIES) $(if $(filter fuzz,$(1)),,$$(CONFIG_CMOCKA_LIBS))
+	    $(2)/libflowctl.a $$(LIBRARIES) $(if $(filter fuzz,$(1)),,$$(CONFIG_CMOCKA_LIBS))
 
-$(BENCH:%=$(2)/%): $(2)/test/bench/%: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.c=$(2)/obj/%.o) $(2)/libflow.a
+$(BENCH:%=$(2)/%): $(2)/test/bench/%: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.c=$(2)/obj/%.o) $(2)/libflowctl.a
 	@mkdir -p $$(@D)
-	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$(filter %.o,$$^) $(2)/libflow.a $$(LIBRARIES)
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$(filter %.o,$$^) $(2)/libflowctl.a $$(LIBRARIES)
 
 -include $(patsubst %.c,$(2)/obj/%.d,$(LIB_SOURCES) $(CMD_SOURCES) $(PROGRAM_SOURCES)) \
+         $(patsubst %.c,$(2)/pic/%.d,$(LIB_SOURCES)) \
          $(patsubst test/fuzz_%,$(2)/obj/test/replay_%.d,$(FUZZ))
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v),$(DIR_$(v)),$(or $(CC_$(v)),$(CC)))))
+
+# What the shared library shows: the functions that the header marks. Without the map it would also show what
+# FLOW_MULTIVERSION compiles several times, and what comes with a static libxsmm.
+build/libflowctl.map: lib/flowctl.h
+	@mkdir -p $(@D)
+	@{ echo '{ global:'; sed -n 's/^FLOW_API .*[ *]\(flow_[a-z0-9_]*\)(.*/    \1;/p' $<; echo 'local: *; };'; } >$@
 
 # Shared libraries of their own, as a user would build one: any C compiler, one file, one public header.
 COMPILE_DENSITY = $(CC) -std=c11 -Wall -Wextra -Wpedantic -O2 -fPIC -shared -Ilib
@@ -238,15 +269,16 @@ INSTALL_EXAMPLE := $(if $(wildcard test/install_example.c),scripts/check_install
 ##   all            the program, in float (the default) or with PRECISION=double
 ##   release double asan
 ##                  one way of compiling: float, double, or both with the address and undefined-behaviour sanitizers
-release: build/flowctl build/libflow.a
-double: build/double/flowctl build/double/libflow.a
+release: build/flowctl build/libflowctl.a
+double: build/double/flowctl build/double/libflowctl.a
 asan: build/asan/flowctl build/asan-double/flowctl
 
 ##   check          every test; installs what is missing; ends with "N passed, N failed"
-check: release double asan $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) \
-       $(addprefix build/,$(BENCH))
-	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh scripts/check_kernels.sh \
-	    $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(BATS_RUNS) $(INSTALL_EXAMPLE)
+check: release double asan $(SHARED:%=build/%) $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) \
+       $(REPLAYS) $(addprefix build/,$(BENCH))
+	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh $(SHARED:%=scripts/check_symbols.sh) \
+	    scripts/check_kernels.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) \
+	    $(BATS_RUNS) $(INSTALL_EXAMPLE)
 
 ##   test-unit test-contract test-density test-cli test-fuzz test-install
 ##                  one kind of test in its cheapest build
@@ -260,7 +292,7 @@ test-cli: build/flowctl $(DENSITIES)
 	@scripts/run_tests.sh $(BATS:%=build/flowctl:%)
 test-fuzz: $(REPLAYS)
 	@scripts/run_tests.sh $^
-test-install: release
+test-install: all
 	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh $(INSTALL_EXAMPLE)
 
 ##   bench          the benchmarks, one after the other
@@ -304,23 +336,25 @@ bindir := $(DESTDIR)$(PREFIX)/bin
 libdir := $(DESTDIR)$(PREFIX)/lib
 includedir := $(DESTDIR)$(PREFIX)/include/flowctl
 docdir := $(DESTDIR)$(PREFIX)/share/doc/flowctl
-completiondir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-DOCUMENTS := $(wildcard README.md LICENSE docs/*.md configs/schema.json)
+DOCUMENTS := $(wildcard README.md CHANGELOG.md LICENSE CITATION.cff)
 
-install: release
-	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)/core' '$(docdir)'
-	install -m 755 build/flowctl '$(bindir)/flowctl'
-	install -m 644 build/libflow.a '$(libdir)/libflow.a'
+install: all
+	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)/core' '$(docdir)/configs'
+	install -m 755 $(BUILT)/flowctl '$(bindir)/flowctl'
+	install -m 644 $(BUILT)/libflowctl.a '$(libdir)/libflowctl.a'
+	$(if $(SHARED),install -m 644 $(BUILT)/$(SHARED_FILE) '$(libdir)/$(SHARED_FILE)')
+	$(if $(SHARED),ln -sf $(SHARED_FILE) '$(libdir)/$(SONAME)' && ln -sf $(SONAME) '$(libdir)/$(SHARED)')
 	install -m 644 lib/flowctl.h lib/density.h '$(includedir)'
-	install -m 644 lib/core/error.h '$(includedir)/core/error.h'
+	install -m 644 lib/core/status.h '$(includedir)/core/status.h'
 	install -m 644 $(DOCUMENTS) '$(docdir)'
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|-pthread $(LIBRARIES)|' \
+	install -m 644 configs/schema.json '$(docdir)/configs/schema.json'
+	cp -R docs '$(docdir)'
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBRARIES)|' \
 	    flowctl.pc.in >'$(libdir)/pkgconfig/flowctl.pc'
-	$(if $(wildcard scripts/completion.bash),install -d '$(completiondir)' && \
-	    install -m 644 scripts/completion.bash '$(completiondir)/flowctl')
 
 uninstall:
-	rm -f '$(bindir)/flowctl' '$(libdir)/libflow.a' '$(libdir)/pkgconfig/flowctl.pc' '$(completiondir)/flowctl'
+	rm -f '$(bindir)/flowctl' '$(libdir)/libflowctl.a' '$(libdir)/pkgconfig/flowctl.pc'
+	rm -f '$(libdir)'/libflowctl.so '$(libdir)/$(SONAME)' '$(libdir)'/libflowctl.so.*.*
 	rm -rf '$(includedir)' '$(docdir)'
 
 ##   setup          install the libraries (scripts/setup.sh; --lint adds what lint, fuzz and CC=clang need)

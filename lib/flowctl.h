@@ -1,4 +1,4 @@
-/* flow.h: the library behind flowctl, for C programs that evaluate, sample and invert trained models.
+/* flowctl.h: the library behind flowctl, for C programs that evaluate, sample and invert trained models.
  *
  *     flow_error err;
  *     flow_handle *model;
@@ -19,16 +19,26 @@
  * written. FLOW_NUMERIC means that a result is not a number, because its row is far from everything the model was
  * trained on: all results are written, and the message names the first such row.
  *
+ * The library changes two settings of the process: OpenBLAS computes with one thread from the first matrix product on,
+ * and HDF5 prints no error messages while a function of the library is in it.
+ *
  * Compile with `pkg-config --cflags --libs flowctl`.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef FLOW_FLOW_API_H
-#define FLOW_FLOW_API_H
+#ifndef FLOW_FLOWCTL_H
+#define FLOW_FLOWCTL_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/error.h"
+#include "core/status.h"
+
+/* Marks the functions of this interface; the shared library shows no other names. */
+#if defined(__GNUC__)
+#define FLOW_API __attribute__((visibility("default")))
+#else
+#define FLOW_API
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,29 +48,31 @@ typedef struct flow_handle flow_handle;
 
 /* Loads a model file, or the model that a spec's "output" names. *out is the caller's; flow_close accepts NULL. FLOW_IO
  * when there is no such file, FLOW_FORMAT when it is damaged, newer than this library, or not a model. */
-flow_status flow_open(flow_handle **out, const char *path, flow_error *err);
-void flow_close(flow_handle *model);
+FLOW_API flow_status flow_open(flow_handle **out, const char *path, flow_error *err);
+FLOW_API void flow_close(flow_handle *model);
 /* No result depends on this, bit for bit. */
-void flow_set_threads(flow_handle *model, int n_threads);
+FLOW_API void flow_set_threads(flow_handle *model, int n_threads);
 
-int flow_dim(const flow_handle *model);                          /* d */
-int flow_context_dim(const flow_handle *model);                  /* c; 0 for a model without context */
+FLOW_API int flow_dim(const flow_handle *model);         /* d */
+FLOW_API int flow_context_dim(const flow_handle *model); /* c; 0 for a model without context */
 /* Of the data, then of the context: borrowed; NULL when out of range. */
-const char *flow_column_name(const flow_handle *model, int index);
+FLOW_API const char *flow_column_name(const flow_handle *model, int index);
 
 /* logp (n) = log p(x) for x (n, d), or log p(x | c) for rows (n, d + c). */
-flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *logp, flow_error *err);
+FLOW_API flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *logp, flow_error *err);
 
 /* x (n, d): rows first_row ... first_row + n - 1 of the endless sequence of draws that belongs to `seed`; any row
  * can be drawn without the ones before it. context (n, c) is what each draw is given, NULL when c is 0. logp (n),
  * log p of each draw, may be NULL. */
-flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, const double *context,
-                        double *x, double *logp, flow_error *err);
+FLOW_API flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, size_t n, const double *context,
+                                 double *x, double *logp, flow_error *err);
 
 /* z (n, d) = f^-1(x), and back, of rows (n, d + c). logdet (n), log|det dz/dx| or log|det dx/dz|, may be NULL. The
  * output may be the input when c is 0. */
-flow_status flow_to_latent(flow_handle *model, const double *x, size_t n, double *z, double *logdet, flow_error *err);
-flow_status flow_to_data(flow_handle *model, const double *z, size_t n, double *x, double *logdet, flow_error *err);
+FLOW_API flow_status flow_to_latent(flow_handle *model, const double *x, size_t n, double *z, double *logdet,
+                                    flow_error *err);
+FLOW_API flow_status flow_to_data(flow_handle *model, const double *z, size_t n, double *x, double *logdet,
+                                  flow_error *err);
 
 #ifdef __cplusplus
 }

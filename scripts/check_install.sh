@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Installs into a temporary folder, compiles test/install_example.c against nothing but what was installed, runs it,
-# and uninstalls: no file may be left.
+# Installs into a temporary folder, compiles test/install_example.c against nothing but what was installed, with the
+# shared and with the static library, runs it, and uninstalls: no file may be left.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,15 +18,35 @@ export MAKEFLAGS
 "$root$prefix/bin/flowctl" --version
 
 export PKG_CONFIG_PATH=$root$prefix/lib/pkgconfig
-flags=$(pkg-config --define-variable=prefix="$root$prefix" --cflags --libs flowctl)
+flags() { pkg-config --define-variable=prefix="$root$prefix" "$@" flowctl; }
 # The example stands alone, far from the headers of the source tree.
 cp test/install_example.c "$root/example.c"
-(
-    cd "$root"
-    # shellcheck disable=SC2086  # CC and the flags are several words
-    ${CC:-gcc} -std=c11 -Wall -Wextra -Wpedantic -Werror example.c -o example $flags
-)
-"$root/example"
+"$root$prefix/bin/flowctl" train configs/moons.json --set train.epochs=1 -q -o "$root/moons.h5" >/dev/null
+# example NAME FLAGS...: compiles it and runs it with and without a model
+example() {
+    local name=$1
+    shift
+    (
+        cd "$root"
+        # shellcheck disable=SC2086  # CC may hold several words
+        ${CC:-gcc} -std=c11 -Wall -Wextra -Wpedantic -Werror example.c -o "$name" "$@" -lm
+        LD_LIBRARY_PATH=$root$prefix/lib "./$name"
+        LD_LIBRARY_PATH=$root$prefix/lib "./$name" moons.h5 >"$name.out"
+    )
+}
+library=$root$prefix/lib/libflowctl
+# shellcheck disable=SC2046
+if [ -e "$library.so" ]; then
+    example shared $(flags --cflags --libs)
+    LD_LIBRARY_PATH=$root$prefix/lib ldd "$root/shared" | grep "$prefix/lib/libflowctl.so.0"
+    example static $(flags --cflags --libs --static | sed "s|-lflowctl|$library.a|")
+    cmp "$root/shared.out" "$root/static.out"
+else
+    example static $(flags --cflags --libs --static)
+fi
+if ldd "$root/static" 2>/dev/null | grep libflowctl; then
+    exit 1
+fi
 
 # A density needs one header, and no library.
 cp configs/densities/banana.c "$root/density.c"
@@ -34,14 +54,14 @@ cp configs/densities/banana.c "$root/density.c"
     cd "$root"
     # shellcheck disable=SC2046,SC2086
     ${CC:-gcc} -std=c11 -Wall -Wextra -Wpedantic -Werror -shared -fPIC \
-        $(pkg-config --define-variable=prefix="$root$prefix" --cflags flowctl) density.c -o density.so
+        $(flags --cflags) density.c -o density.so
     objective='{ "type": "reverse_kl", "density": "density.so" }'
     echo "{ \"flow\": [\"iaf\"], \"train\": { \"objective\": $objective } }" >density.json
     "$root$prefix/bin/flowctl" check density.json
 )
 
 "$make" --no-print-directory uninstall PREFIX="$prefix" DESTDIR="$root"
-left=$(find "$root$prefix" -type f)
+left=$(find "$root$prefix" ! -type d)
 if [ -n "$left" ]; then
     printf 'make uninstall left\n%s\n' "$left"
     exit 1

@@ -10,31 +10,13 @@
 
 #include <stdarg.h>
 
+#include "core/status.h"
+
 #if defined(__GNUC__)
 #define FLOW_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define FLOW_PRINTF(text, first)
 #endif
-
-typedef enum flow_status {
-    FLOW_OK,
-    FLOW_MEMORY,      /* an allocation failed */
-    FLOW_ARGUMENT,    /* an argument of a function or an option of a command is not valid */
-    FLOW_SPEC,        /* the model spec is not valid */
-    FLOW_DATA,        /* the data are not valid */
-    FLOW_IO,          /* a file cannot be read or written */
-    FLOW_FORMAT,      /* a file is damaged or not of the expected kind */
-    FLOW_NUMERIC,     /* the computation left the range of finite numbers */
-    FLOW_EXISTS,      /* the file exists already */
-    FLOW_INTERRUPTED, /* a signal stopped the work */
-} flow_status;
-
-enum { FLOW_ERROR_SIZE = 1024 };
-
-typedef struct flow_error {
-    flow_status code;
-    char message[FLOW_ERROR_SIZE]; /* cut off where it does not fit */
-} flow_error;
 
 /* Fills *err (if not NULL) and returns `code`, so that a failing line reads `return flow_error_set(...)`. */
 flow_status flow_error_set(flow_error *err, flow_status code, const char *format, ...) FLOW_PRINTF(3, 4);
