@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "nn/field_impl.h"
 #include "num/gemm.h"
 #include "num/reduce.h"
 #include "num/vector.h"
 
 const char *const flow_field_network_names[] = {"mlp", "concatsquash", NULL};
 
-static flow_status configure_layer(flow_field *field, int l, int n_in, int n_out, flow_params *params, flow_error *err)
+static flow_status field_configure_layer(flow_field *field, int l, int n_in, int n_out, flow_params *params,
+                                         flow_error *err)
 {
     flow_init init = l < field->n_hidden ? FLOW_INIT_FAN_IN : FLOW_INIT_ZERO;
     char name[32];
@@ -50,7 +50,7 @@ flow_status flow_field_configure(flow_field *field, const flow_field_options *op
     flow_status status = FLOW_OK;
     for (int l = 0; l <= field->n_hidden && status == FLOW_OK; l++) {
         int n_out = l < field->n_hidden ? options->hidden.at[l] : dim;
-        status = configure_layer(field, l, n_in, n_out, params, err);
+        status = field_configure_layer(field, l, n_in, n_out, params, err);
         n_in = n_out;
     }
     if (status == FLOW_OK && field->trains_time)
@@ -72,19 +72,9 @@ bool flow_field_has_closed_trace(const flow_field *field)
     return field->network == FLOW_FIELD_MLP && field->n_hidden <= 2;
 }
 
-int flow_field_n_integrands(const flow_field_plan *plan)
-{
-    return plan->values_only ? 0 : 1 + plan->penalises + (plan->apart ? plan->n_probes : 0);
-}
-
-bool flow_field_has_tangents(const flow_field_plan *plan)
-{
-    return !plan->values_only && (!plan->closed || plan->n_probes > 0);
-}
-
 /* ------------------------------------------------------------------ the scratch */
 
-static int widest(const flow_field *field)
+static int field_widest(const flow_field *field)
 {
     int most = 1;
     for (int l = 0; l <= field->n_hidden; l++)
@@ -92,41 +82,41 @@ static int widest(const flow_field *field)
     return most;
 }
 
-/* How many tangents go through the layers at once: enough for matrix products with long lines, few enough to stay in
- * the cache. A function of the widths alone, so that sums have the same order in every tile. */
-static int together(const flow_field *field, const flow_field_plan *plan)
+/* The number of tangents that go through the layers together: enough for matrix products with long rows, few enough to
+ * stay in the cache. It depends only on the widths, so that sums have the same order in every tile. */
+static int tangents_together(const flow_field *field, const flow_field_plan *plan)
 {
     enum { MOST_VALUES = 1 << 16 };
     int wanted = plan->n_probes > 0 ? plan->n_probes : field->dim;
-    int room = MOST_VALUES / (widest(field) * FLOW_TILE);
+    int room = MOST_VALUES / (field_widest(field) * FLOW_TILE);
     return room < 1 ? 1 : room < wanted ? room : wanted;
 }
 
-static real *take(flow_layout *layout, size_t rows, size_t columns)
+static real *take_rows(flow_layout *layout, size_t rows, size_t columns)
 {
     return flow_layout_take(layout, rows * columns, sizeof(real));
 }
 
 static flow_field_sums take_sums(flow_layout *layout, const flow_linear *linear)
 {
-    return (flow_field_sums){.weight = take(layout, (size_t)linear->n_out, (size_t)linear->n_in),
-                             .bias = take(layout, (size_t)linear->n_out, linear->has_bias)};
+    return (flow_field_sums){.weight = take_rows(layout, (size_t)linear->n_out, (size_t)linear->n_in),
+                             .bias = take_rows(layout, (size_t)linear->n_out, linear->has_bias)};
 }
 
 static void lay_out_slot(const flow_field *field, size_t n, bool keep, flow_layout *layout, flow_field_slot *slot)
 {
-    slot->input = take(layout, (size_t)field->dim + (size_t)field->n_times, n);
-    slot->f = take(layout, (size_t)field->dim, n);
+    slot->input = take_rows(layout, (size_t)field->dim + (size_t)field->n_times, n);
+    slot->f = take_rows(layout, (size_t)field->dim, n);
     for (int l = 0; l <= field->n_hidden; l++) {
         size_t width = (size_t)flow_field_width(field, l);
         if (l < field->n_hidden) {
-            slot->y[l] = take(layout, width, n);
-            slot->first[l] = take(layout, width, n);
-            slot->second[l] = take(layout, keep ? width : 0, n);
+            slot->y[l] = take_rows(layout, width, n);
+            slot->first[l] = take_rows(layout, width, n);
+            slot->second[l] = take_rows(layout, keep ? width : 0, n);
         }
         if (flow_field_has_gates(field)) {
-            slot->linear[l] = take(layout, width, n);
-            slot->gate[l] = take(layout, width, n);
+            slot->linear[l] = take_rows(layout, width, n);
+            slot->gate[l] = take_rows(layout, width, n);
         }
     }
 }
@@ -135,29 +125,29 @@ static void lay_out_closed(const flow_field *field, size_t n, bool keep, flow_la
 {
     size_t first = (size_t)flow_field_width(field, 0);
     size_t second = field->n_hidden == 2 ? (size_t)flow_field_width(field, 1) : 1;
-    tile->outer = take(layout, second, first);
-    tile->cross = take(layout, second, first);
-    tile->gcross = take(layout, keep ? second : 0, first);
-    tile->mixed = take(layout, second, n);
+    tile->outer = take_rows(layout, second, first);
+    tile->cross = take_rows(layout, second, first);
+    tile->gcross = take_rows(layout, keep ? second : 0, first);
+    tile->mixed = take_rows(layout, second, n);
 }
 
 static void lay_out_tangents(const flow_field *field, size_t n, bool keep, flow_layout *layout, flow_field_tile *tile)
 {
     size_t first = (size_t)flow_field_width(field, 0), d = (size_t)field->dim;
     size_t probes = (size_t)tile->plan.n_probes * n, columns = (size_t)tile->n_together * n;
-    tile->probes = take(layout, d, probes);
-    tile->start = take(layout, first, probes);
-    tile->gstart = take(layout, keep ? first : 0, probes);
+    tile->probes = take_rows(layout, d, probes);
+    tile->start = take_rows(layout, first, probes);
+    tile->gstart = take_rows(layout, keep ? first : 0, probes);
     for (int l = 0; l < field->n_hidden; l++) {
         size_t width = (size_t)flow_field_width(field, l);
-        tile->slope[l] = take(layout, width, n);
-        tile->t[l] = take(layout, width, columns);
-        tile->v[l] = take(layout, width, columns);
+        tile->slope[l] = take_rows(layout, width, n);
+        tile->t[l] = take_rows(layout, width, columns);
+        tile->v[l] = take_rows(layout, width, columns);
     }
-    tile->out = take(layout, d, columns);
-    tile->gout = take(layout, keep || flow_field_has_gates(field) ? d : 0, columns);
+    tile->out = take_rows(layout, d, columns);
+    tile->gout = take_rows(layout, keep || flow_field_has_gates(field) ? d : 0, columns);
     for (int k = 0; k < 2; k++)
-        tile->gt[k] = take(layout, keep ? (size_t)widest(field) : 0, columns);
+        tile->gt[k] = take_rows(layout, keep ? (size_t)field_widest(field) : 0, columns);
 }
 
 static void lay_out_layers(const flow_field *field, size_t n, flow_layout *layout, flow_field_tile *tile)
@@ -167,11 +157,11 @@ static void lay_out_layers(const flow_field *field, size_t n, flow_layout *layou
         tile->layers[l] = take_sums(layout, &field->layers[l]);
         tile->gates[l] = take_sums(layout, &field->gates[l]);
         tile->shifts[l] = take_sums(layout, &field->shifts[l]);
-        tile->g[l] = take(layout, width, n);
+        tile->g[l] = take_rows(layout, width, n);
         if (l < field->n_hidden)
-            tile->gfirst[l] = take(layout, width, n);
+            tile->gfirst[l] = take_rows(layout, width, n);
         if (flow_field_has_gates(field))
-            tile->ggate[l] = take(layout, width, n);
+            tile->ggate[l] = take_rows(layout, width, n);
     }
 }
 
@@ -181,15 +171,16 @@ size_t flow_field_lay_out(const flow_field *field, const flow_field_plan *plan, 
     flow_layout layout = {.base = scratch};
     size_t n = (size_t)n_, integrands = (size_t)flow_field_n_integrands(plan);
     assert(n_slots <= FLOW_FIELD_SLOTS);
-    *tile = (flow_field_tile){.field = field, .plan = *plan, .n = n_, .n_all = n_, .n_together = together(field, plan)};
-    tile->offset = tile->all_offset = take(&layout, (size_t)flow_field_width(field, 0), n);
-    tile->some_offset = take(&layout, (size_t)flow_field_width(field, 0), n);
+    *tile = (flow_field_tile){
+        .field = field, .plan = *plan, .n = n_, .n_all = n_, .n_together = tangents_together(field, plan)};
+    tile->offset = tile->all_offset = take_rows(&layout, (size_t)flow_field_width(field, 0), n);
+    tile->some_offset = take_rows(&layout, (size_t)flow_field_width(field, 0), n);
     if (keep) {
-        tile->goffset = take(&layout, (size_t)flow_field_width(field, 0), n);
-        tile->integrands = take(&layout, integrands, n);
-        tile->gintegrands = take(&layout, integrands, n);
-        tile->gtimes = take(&layout, (size_t)field->n_times, n);
-        tile->gend = take(&layout, 1, 1);
+        tile->goffset = take_rows(&layout, (size_t)flow_field_width(field, 0), n);
+        tile->integrands = take_rows(&layout, integrands, n);
+        tile->gintegrands = take_rows(&layout, integrands, n);
+        tile->gtimes = take_rows(&layout, (size_t)field->n_times, n);
+        tile->gend = take_rows(&layout, 1, 1);
         lay_out_layers(field, n, &layout, tile);
     }
     if (!plan->values_only && plan->closed)
@@ -256,15 +247,15 @@ bool flow_field_selects(const flow_field *field, const flow_field_plan *plan)
 
 /* ------------------------------------------------------------------ one evaluation */
 
-static void make_input(const flow_field_tile *tile, const real *at, real *input)
+static void make_input(const flow_field_tile *tile, const real *x_and_s, real *input)
 {
     size_t n = (size_t)tile->n, moved = (size_t)tile->field->dim * n;
-    memcpy(input, at, moved * sizeof *at);
-    flow_vec_scale(n, tile->end, at + moved, input + moved);
+    memcpy(input, x_and_s, moved * sizeof *input);
+    flow_vec_scale(n, tile->end, x_and_s + moved, input + moved);
     flow_field_fill_times(tile->field, tile->n, input + moved);
 }
 
-/* That of |f|^2: kinetic energy. */
+/* penalty += kinetic |f|^2 */
 static void add_kinetic(const flow_field_tile *tile, const flow_field_slot *slot, real *penalty)
 {
     size_t n = (size_t)tile->n;
@@ -272,17 +263,17 @@ static void add_kinetic(const flow_field_tile *tile, const flow_field_slot *slot
         flow_vec_add_product(n, tile->field->kinetic, slot->f + i * n, slot->f + i * n, penalty);
 }
 
-static bool counts_motion(const flow_field_tile *tile)
+static bool has_kinetic(const flow_field_tile *tile)
 {
     return tile->plan.penalises && tile->field->kinetic > 0;
 }
 
-void flow_field_apply(flow_field_tile *tile, int slot_at, bool keeps, const real *at, real *f, real *integrands)
+void flow_field_apply(flow_field_tile *tile, int slot_index, bool keeps, const real *x_and_s, real *f, real *integrands)
 {
-    flow_field_slot *slot = &tile->slots[slot_at];
+    flow_field_slot *slot = &tile->slots[slot_index];
     size_t n = (size_t)tile->n, count = (size_t)tile->field->dim * n;
     size_t wanted = (size_t)flow_field_n_integrands(&tile->plan) * n;
-    make_input(tile, at, slot->input);
+    make_input(tile, x_and_s, slot->input);
     flow_field_run(tile, slot, keeps, slot->f);
     if (integrands != NULL) {
         memset(integrands, 0, wanted * sizeof *integrands);
@@ -290,7 +281,7 @@ void flow_field_apply(flow_field_tile *tile, int slot_at, bool keeps, const real
             flow_field_closed_apply(tile, slot, integrands);
         if (flow_field_has_tangents(&tile->plan))
             flow_field_tangents_apply(tile, slot, integrands);
-        if (counts_motion(tile))
+        if (has_kinetic(tile))
             add_kinetic(tile, slot, integrands + n);
         flow_vec_scale(wanted, tile->end, integrands, integrands);
     }
@@ -324,7 +315,7 @@ void flow_field_begin_backward(flow_field_tile *tile)
         memset(tile->gstart, 0, first * (size_t)tile->plan.n_probes * (size_t)tile->n * sizeof(real));
 }
 
-/* From the integrands to the derivatives of the activations and to the gates. */
+/* From the gradients at the integrands to those at the derivatives of the activations and at the gates. */
 static void integrands_backward(flow_field_tile *tile, const flow_field_slot *slot, bool sums)
 {
     const flow_field *field = tile->field;
@@ -340,7 +331,7 @@ static void integrands_backward(flow_field_tile *tile, const flow_field_slot *sl
         flow_field_tangents_backward(tile, slot, tile->gintegrands, sums);
 }
 
-/* w of T = time exp(w): what is scaled by T, and the time T s. */
+/* Adds to the gradient at w in T = time exp(w): through the factor T and through the time T s. */
 static void end_backward(flow_field_tile *tile, const flow_field_slot *slot, const real *gf, bool has_integrands)
 {
     const flow_field *field = tile->field;
@@ -354,11 +345,11 @@ static void end_backward(flow_field_tile *tile, const flow_field_slot *slot, con
     *tile->gend += (real)sum;
 }
 
-void flow_field_backward(flow_field_tile *tile, int slot_at, const real *gf, const real *gintegrands, bool sums,
+void flow_field_backward(flow_field_tile *tile, int slot_index, const real *gf, const real *gintegrands, bool sums,
                          real *gx)
 {
     const flow_field *field = tile->field;
-    const flow_field_slot *slot = &tile->slots[slot_at];
+    const flow_field_slot *slot = &tile->slots[slot_index];
     size_t n = (size_t)tile->n;
     real *g = tile->g[field->n_hidden];
     flow_vec_scale((size_t)field->dim * n, tile->end, gf, g);
@@ -367,9 +358,9 @@ void flow_field_backward(flow_field_tile *tile, int slot_at, const real *gf, con
     if (gintegrands != NULL) {
         flow_vec_scale((size_t)(1 + tile->plan.penalises) * n, tile->end, gintegrands, tile->gintegrands);
         integrands_backward(tile, slot, sums);
-        for (size_t i = 0; counts_motion(tile) && i < (size_t)field->dim; i++)
+        for (size_t i = 0; has_kinetic(tile) && i < (size_t)field->dim; i++)
             flow_vec_add_product(n, 2 * field->kinetic, tile->gintegrands + n, slot->f + i * n, g + i * n);
-        if (counts_motion(tile) && field->trains_time)
+        if (has_kinetic(tile) && field->trains_time)
             add_kinetic(tile, slot, tile->integrands + n);
     }
     flow_field_run_backward(tile, slot, gintegrands != NULL, sums, gx);
@@ -392,7 +383,7 @@ static void finish_offset(flow_field_tile *tile, real *gcontext)
                   n, 1, gcontext, n);
 }
 
-static void record(flow_tape *tape, const flow_linear *linear, const flow_field_sums *sums)
+static void record_sums(flow_tape *tape, const flow_linear *linear, const flow_field_sums *sums)
 {
     if (linear->n_out == 0)
         return;
@@ -410,9 +401,9 @@ void flow_field_finish_backward(flow_field_tile *tile, real *gcontext, flow_tape
         flow_field_tangents_finish(tile);
     finish_offset(tile, gcontext);
     for (int l = 0; l <= field->n_hidden; l++) {
-        record(tape, &field->layers[l], &tile->layers[l]);
-        record(tape, &field->gates[l], &tile->gates[l]);
-        record(tape, &field->shifts[l], &tile->shifts[l]);
+        record_sums(tape, &field->layers[l], &tile->layers[l]);
+        record_sums(tape, &field->gates[l], &tile->gates[l]);
+        record_sums(tape, &field->shifts[l], &tile->shifts[l]);
     }
     if (field->trains_time)
         flow_tape_sums(tape, field->time_weight, 1, tile->gend);

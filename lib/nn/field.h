@@ -1,51 +1,46 @@
-/* A vector field f(x, t, c), with the trace of its Jacobian J = df/dx and what else training asks of it: the right-hand
- * side of a continuous flow.
+/* A vector field f(x, t, c) given by a network, the trace of its Jacobian J = df/dx and a penalty: the right-hand side
+ * of a continuous flow.
  *
- * Networks, whose hidden layers have an activation a and whose last layer has none:
+ * Networks. The hidden layers have an activation a, the last layer has none.
  *
  *     mlp            W y + b, the first layer on (x, t, c)
  *     concatsquash   (W y + b) * sigmoid(Wg t + bg) + Wh t, the first layer on (x, c) (Grathwohl et al. 2019, the code)
  *
- * t stands for the features of the time: t and, with time_features = k, cos(pi j t) and sin(pi j t), j = 1 ... k. The
- * last layer starts at zero: so does the field.
+ * Here t stands for the features of the time: t, and with time_features = k also cos(pi j t) and sin(pi j t) for j = 1
+ * ... k. The last layer starts at zero, so the field starts at zero.
  *
- * The trace of an mlp with one or two hidden layers has a closed form. With a' the derivatives of the activations and
- * W1x the columns of the first matrix that x meets, it is
+ * Trace. For an mlp with one or two hidden layers the trace has a closed form. With a' the derivatives of the
+ * activations and W1x the columns of the first matrix that multiply x, it is
  *
  *     two hidden layers:  a2'^T M a1',  M = W2 o (W1x W3)^T        one:  m^T a1',  m_r = sum_k W2[k, r] W1[r, k]
  *
- * with o the product of elements: one more matrix product per evaluation, and not one pass per dimension. M is made of
- * weights alone, once per tile. All others send tangents J e through the layers along with the values: along the d
- * unit vectors, which gives the exact trace, or along probes with E e e^T = 1, whose mean of e^T J e is the trace
- * (Hutchinson 1990).
+ * with o the elementwise product: one more matrix product per evaluation instead of one pass for each dimension. M
+ * depends on the weights only and is made once per tile. Other networks send tangents J e through the layers along with
+ * the values: e runs over the d unit vectors, which gives the exact trace, or over probes with E e e^T = 1, for which
+ * the mean of e^T J e is the trace (Hutchinson 1990).
  *
- * The penalty is kinetic |f|^2 + jacobian |J|^2, Frobenius' norm (Finlay et al. 2020, "How to train your neural ODE",
- * eq. 7 and 8), the latter from the tangents that there are: exact, or the mean of |J e|^2.
+ * Penalty. kinetic |f|^2 + jacobian |J|^2 with the Frobenius norm (Finlay et al. 2020, "How to train your neural ODE",
+ * eq. 7 and 8). |J|^2 comes from the tangents: it is exact, or the mean of |J e|^2.
  *
- * All of it is in units of a time s from 0 to 1: dx/ds = T f(x, T s, c), with an end time T that may be trained.
+ * Time. All of it is in units of a time s from 0 to 1: dx/ds = T f(x, T s, c), with an end time T that may be trained.
  *
- * A solver evaluates a field many times, where a tape takes a layer once: the gradients of the weights are summed over
- * all evaluations of a tile here, and recorded when the tile is done.
+ * Gradients. A solver evaluates a field many times, while a tape records a layer once: the gradients of the weights are
+ * summed here over all evaluations of a tile, and recorded when the tile is done.
+ *
+ * Calls on a flow_field_tile (nn/field_tile.h): lay_out, write the probes, start, then any number of apply. For gradients:
+ * begin_backward, then any number of backward, then finish_backward.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_FIELD_H
 #define FLOW_NN_FIELD_H
 
 #include "core/option.h"
+#include "nn/field_tile.h"
 #include "nn/tape.h"
-#include "nn/smooth.h"
 
-enum {
-    FLOW_FIELD_DEPTH = 6,
-    FLOW_FIELD_LAYERS = FLOW_FIELD_DEPTH + 1,
-    FLOW_FIELD_WIDTH_MAX = 4096,
-    FLOW_FIELD_TIMES_MAX = 64,
-    FLOW_FIELD_PROBES_MAX = 64,
-};
+enum { FLOW_FIELD_WIDTH_MAX = 4096, FLOW_FIELD_TIMES_MAX = 64, FLOW_FIELD_PROBES_MAX = 64 };
 
-typedef enum flow_field_network { FLOW_FIELD_MLP, FLOW_FIELD_CONCATSQUASH } flow_field_network;
-
-/* NULL-terminated, in the order of the enum. */
+/* The names of flow_field_network in its order, NULL-terminated. */
 extern const char *const flow_field_network_names[];
 
 typedef struct flow_field_options {
@@ -53,121 +48,51 @@ typedef struct flow_field_options {
     int activation;        /* flow_smooth */
     int network;           /* flow_field_network */
     int64_t time_features; /* k */
-    double time;           /* T at first */
-    bool trains_time;      /* T = time exp(w), w a weight */
+    double time;           /* T at the start */
+    bool trains_time;      /* T = time exp(w) with a weight w */
     double kinetic, jacobian;
 } flow_field_options;
 
-typedef struct flow_field {
-    int dim, n_context;
-    int n_hidden;
-    int n_times; /* features of the time: 1 + 2 k */
-    flow_field_network network;
-    flow_smooth activation;
-    bool trains_time;
-    double time;
-    size_t time_weight;
-    real kinetic, jacobian;
-    flow_linear layers[FLOW_FIELD_LAYERS];
-    flow_linear gates[FLOW_FIELD_LAYERS], shifts[FLOW_FIELD_LAYERS]; /* concatsquash only: of the time's features */
-} flow_field;
-
-/* Declares "PREFIXlayer0/weight", ... FLOW_SPEC for a number of hidden layers that is not from 1 to FLOW_FIELD_DEPTH.
- * On failure the caller still calls release. */
+/* Declares "PREFIXlayer0/weight", ... FLOW_SPEC if the number of hidden layers is not from 1 to FLOW_FIELD_DEPTH. On
+ * failure the caller calls release, too. */
 flow_status flow_field_configure(flow_field *field, const flow_field_options *options, int dim, int n_context,
                                  flow_params *params, flow_error *err);
 void flow_field_release(flow_field *field);
 
 bool flow_field_has_closed_trace(const flow_field *field);
 
-/* What evaluations of a tile give beside f, and how. {0} is the exact trace from d tangents, alone. */
-typedef struct flow_field_plan {
-    bool values_only; /* no trace, no penalty */
-    bool closed;      /* the trace from its closed form */
-    bool penalises;   /* the penalty is wanted */
-    bool apart;       /* so are the traces along the single probes, whose mean the trace is then */
-    int n_probes;     /* tangents along probes; 0: along unit vectors. With `closed` for |J|^2 alone, 0: none */
-} flow_field_plan;
-
-/* How many integrands there are: the trace; the penalty, if it is wanted; the traces along the probes, likewise. */
-int flow_field_n_integrands(const flow_field_plan *plan);
-
-/* What an evaluation leaves for its backward. Layer l has width w[l]; the last one is layer n_hidden. */
-typedef struct flow_field_slot {
-    real *input; /* (d + n_times, n): x, features of the time */
-    real *f;     /* (d, n): of time T s, before the factor T */
-    real *y[FLOW_FIELD_DEPTH], *first[FLOW_FIELD_DEPTH], *second[FLOW_FIELD_DEPTH]; /* (w[l], n) */
-    real *linear[FLOW_FIELD_LAYERS], *gate[FLOW_FIELD_LAYERS]; /* (w[l], n): W y + b, the sigmoid; concatsquash only */
-} flow_field_slot;
-
-enum { FLOW_FIELD_SLOTS = 8 };
-
-/* The gradients of a layer's numbers, summed over evaluations. */
-typedef struct flow_field_sums {
-    real *weight, *bias;
-} flow_field_sums;
-
-/* A tile at work. */
-typedef struct flow_field_tile {
-    const flow_field *field;
-    flow_field_plan plan;
-    const real *weights;
-    const real *context; /* (c, n) or NULL */
-    int n;                                /* columns that are evaluated */
-    int n_all;                            /* and those of the tile */
-    const int *columns;                   /* (n): which they are; NULL: all */
-    real end;                             /* T */
-    real *offset;                         /* (w[0], n): what context and bias add to the first layer; one of the two: */
-    real *all_offset, *some_offset;       /* (w[0], n_all), (w[0], n) */
-    real *goffset;                        /* (w[0], n_all) */
-    real *outer, *cross, *gcross, *mixed; /* (w[1], w[0]): (W1x W3)^T, M; of one hidden layer cross is m (w[0]);
-                                             (w[1], n): M a1' */
-    int n_together;          /* tangents that are sent through the layers at once: a batch of them, c <= n_together */
-    real *probes;            /* for each batch (d, c, n) */
-    real *start, *gstart;    /* for each batch (w[0], c, n): W1x e, which is the same in all evaluations */
-    real *slope[FLOW_FIELD_DEPTH]; /* (w[l], n): gate a' */
-    real *t[FLOW_FIELD_DEPTH], *v[FLOW_FIELD_DEPTH]; /* (w[l], c, n): W v of the layer before; slope t */
-    real *out, *gout;        /* (d, c, n): W v of the last layer before its gate, J e; the gradient there */
-    real *gt[2];             /* (largest w, c, n) */
-    real *integrands, *gintegrands; /* (n_integrands, n): at time T s, before the factor T */
-    real *gtimes;            /* (n_times, n) */
-    real *gend;              /* (1): of w in T = time exp(w) */
-    flow_field_sums layers[FLOW_FIELD_LAYERS], gates[FLOW_FIELD_LAYERS], shifts[FLOW_FIELD_LAYERS];
-    real *g[FLOW_FIELD_LAYERS], *gfirst[FLOW_FIELD_DEPTH], *ggate[FLOW_FIELD_LAYERS]; /* (w[l], n) */
-    flow_field_slot slots[FLOW_FIELD_SLOTS];
-} flow_field_tile;
-
-/* Returns the bytes of scratch for evaluations in n_slots slots, and with `keep` for their backwards; with `scratch`
- * NULL only that. */
+/* Makes *tile for evaluations of n columns in n_slots slots, with `keep` for their backwards too, and returns the bytes
+ * of scratch. With `scratch` NULL it only returns the size. The caller sets tile->weights and tile->context. */
 size_t flow_field_lay_out(const flow_field *field, const flow_field_plan *plan, int n, int n_slots, bool keep,
                           void *scratch, flow_field_tile *tile);
 
-/* Line 0 of probe p, and how many values lie between its d lines of n values: to be written before the start, and the
- * same as long as an equation is being solved. */
+/* Row 0 of probe p; its d rows of n values are *stride values apart. The caller writes them before the start; they must
+ * not change while an equation is solved. */
 real *flow_field_probe(const flow_field_tile *tile, int p, size_t *stride);
 
-/* Once per tile, after the layout. The scratch keeps what it computes for a later backward, which lays out again and need
- * not call it. */
+/* Once per tile, after the layout and the probes. The results stay in the scratch: a backward that lays out the same
+ * scratch again does not call it. */
 void flow_field_start(flow_field_tile *tile);
 
-/* f (d, n) and the integrands (n_integrands, n; NULL: not wanted) at `at` (d + 1, n): the d lines of x, then s of each
- * row. Uses slot number `slot`; `keeps`: its backward follows. */
-void flow_field_apply(flow_field_tile *tile, int slot, bool keeps, const real *at, real *f, real *integrands);
+/* f (d, n) and the integrands (n_integrands, n; NULL: not requested) at x_and_s (d + 1, n): the d rows of x, then the
+ * time s of each column. With `keeps` a backward from slot `slot` follows. */
+void flow_field_apply(flow_field_tile *tile, int slot, bool keeps, const real *x_and_s, real *f, real *integrands);
 
-/* From here to the next layout or selection evaluations and their backwards are given n columns only, those of the tile
- * that are listed; NULL: all of them. What is known of each row goes with it. The list is borrowed. */
+/* From now on evaluations and their backwards get only n columns, the listed ones of the tile; NULL: all of them again.
+ * The context goes with the columns. The list is borrowed until the next call. */
 void flow_field_select(flow_field_tile *tile, int n, const int *columns);
-/* Whether that is possible: without probes, which are not gathered, and where a column comes out the same with any n.
- * Matrix products are such as long as their sums are short: beyond some length libraries cut them, and where depends on
- * the shape. */
+
+/* Whether flow_field_select is allowed: without probes, which are not gathered, and if a column gives the same bits
+ * with any n. Matrix products do so while their sums are short: libraries cut long sums, and where depends on the
+ * shape. */
 bool flow_field_selects(const flow_field *field, const flow_field_plan *plan);
 
-/* The backward of a tile: begin, then any number of evaluations, each of them from the slot in which it was kept, then
- * finish. Writes gx (d, n) given the gradients at f and at the trace and the penalty (NULL: 0), those of single probes
- * being left out; with `sums` adds to the gradients of the weights and the context. A slot stays as it is. */
+/* The backward of a tile. It reads the slots and does not change them. */
 void flow_field_begin_backward(flow_field_tile *tile);
+/* Writes gx (d, n) from the gradients at f (d, n) and at the integrands (NULL: zero), of which those of single probes
+ * are ignored. With `sums` it adds to the gradients of the weights and of the context. */
 void flow_field_backward(flow_field_tile *tile, int slot, const real *gf, const real *gintegrands, bool sums, real *gx);
-/* Adds to gcontext (c, n; NULL: not wanted) and records the weights. */
+/* Adds to gcontext (c, n; NULL: not requested) and records the weights on the tape. */
 void flow_field_finish_backward(flow_field_tile *tile, real *gcontext, flow_tape *tape);
 
 #endif

@@ -1,22 +1,22 @@
 /* The trace of networks with one or two hidden layers, in closed form. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "nn/field_impl.h"
+#include "nn/field_tile.h"
 #include "num/gemm.h"
 #include "num/reduce.h"
 #include "num/vector.h"
 
-/* The matrices that M is made of, and their numbers of units. */
-typedef struct ends {
+/* The first and the last layer, of which M is made, and the widths of M. */
+typedef struct closed_ends {
     const flow_linear *first, *last;
     const real *w_first, *w_last;
     int w0, w1;
-} ends;
+} closed_ends;
 
-static ends ends_of(const flow_field_tile *tile)
+static closed_ends closed_ends_of(const flow_field_tile *tile)
 {
     const flow_field *field = tile->field;
     const flow_linear *first = &field->layers[0], *last = &field->layers[field->n_hidden];
-    return (ends){first,
+    return (closed_ends){first,
                   last,
                   tile->weights + first->weight,
                   tile->weights + last->weight,
@@ -27,7 +27,7 @@ static ends ends_of(const flow_field_tile *tile)
 void flow_field_closed_start(flow_field_tile *tile)
 {
     const flow_field *field = tile->field;
-    ends e = ends_of(tile);
+    closed_ends e = closed_ends_of(tile);
     if (field->n_hidden == 2) {
         flow_gemm(true, true, e.w1, e.w0, field->dim, e.w_last, e.last->n_in, e.w_first, e.first->n_in, 0, tile->outer,
                   e.w0);
@@ -45,13 +45,13 @@ void flow_field_closed_start(flow_field_tile *tile)
 }
 
 /* mixed = M a1' */
-static void mix(flow_field_tile *tile, const flow_field_slot *slot, const ends *e)
+static void mix(flow_field_tile *tile, const flow_field_slot *slot, const closed_ends *e)
 {
     flow_gemm(false, false, e->w1, tile->n, e->w0, tile->cross, e->w0, slot->first[0], tile->n, 0, tile->mixed,
               tile->n);
 }
 
-/* Of one hidden layer mixed is the trace. */
+/* With one hidden layer `mixed` is the trace. */
 static void add_mixed(const flow_field_tile *tile, const flow_field_slot *slot, real *trace)
 {
     if (tile->field->n_hidden == 1)
@@ -62,14 +62,14 @@ static void add_mixed(const flow_field_tile *tile, const flow_field_slot *slot, 
 
 void flow_field_closed_apply(flow_field_tile *tile, const flow_field_slot *slot, real *trace)
 {
-    ends e = ends_of(tile);
+    closed_ends e = closed_ends_of(tile);
     mix(tile, slot, &e);
     add_mixed(tile, slot, trace);
 }
 
 void flow_field_closed_backward(flow_field_tile *tile, const flow_field_slot *slot, const real *gtrace, bool sums)
 {
-    ends e = ends_of(tile);
+    closed_ends e = closed_ends_of(tile);
     int n = tile->n;
     const real *gmixed = gtrace;
     if (tile->field->n_hidden == 2 || tile->field->trains_time)
@@ -86,11 +86,11 @@ void flow_field_closed_backward(flow_field_tile *tile, const flow_field_slot *sl
     flow_gemm(true, false, e.w0, n, e.w1, tile->cross, e.w0, gmixed, n, 0, tile->gfirst[0], n);
 }
 
-/* From M (or m) to the weights that it is made of. */
+/* From the gradient at M (or m) to the weights. */
 void flow_field_closed_finish(flow_field_tile *tile)
 {
     const flow_field *field = tile->field;
-    ends e = ends_of(tile);
+    closed_ends e = closed_ends_of(tile);
     real *g_first = tile->layers[0].weight, *g_last = tile->layers[field->n_hidden].weight;
     if (field->n_hidden == 2) {
         size_t count = (size_t)e.w1 * (size_t)e.w0;

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "nn/field_impl.h"
+#include "nn/field_tile.h"
 #include "num/gemm.h"
 #include "num/reduce.h"
 #include "num/simd.h"
@@ -32,19 +32,19 @@ double flow_field_times_backward(const flow_field *field, int n_, const real *ti
     size_t n = (size_t)n_, k = (size_t)(field->n_times - 1) / 2;
     double sum = (double)flow_dot(n_, gtimes, times);
     for (size_t row = 0; k > 0 && row < n; row++) {
-        double turn = 0;
+        double slope = 0; /* d/dt, over pi */
         for (size_t j = 1; j <= k; j++) {
             size_t c = j * n + row, s = (k + j) * n + row;
-            turn += (double)j * ((double)gtimes[s] * (double)times[c] - (double)gtimes[c] * (double)times[s]);
+            slope += (double)j * ((double)gtimes[s] * (double)times[c] - (double)gtimes[c] * (double)times[s]);
         }
-        sum += FLOW_PI * (double)times[row] * turn;
+        sum += FLOW_PI * (double)times[row] * slope;
     }
     return sum;
 }
 
 /* ------------------------------------------------------------------ layers */
 
-/* y = gate o y + shift of layer l; slot->linear keeps what y was. */
+/* y = gate o linear + shift of layer l, linear = W y + b being in the slot. */
 static void apply_gate(const flow_field_tile *tile, flow_field_slot *slot, int l, real *y)
 {
     const flow_field *field = tile->field;
@@ -58,8 +58,8 @@ static void apply_gate(const flow_field_tile *tile, flow_field_slot *slot, int l
     flow_vec_multiply_add(count, slot->gate[l], slot->linear[l], y);
 }
 
-/* What layer l gives its activation, without the bias in an mlp's layers behind the first: that comes with the
- * activation. */
+/* y = the input of the activation of layer l. In an mlp the bias of a layer after the first is missing: it is added
+ * with the activation. */
 static void apply_layer(const flow_field_tile *tile, flow_field_slot *slot, int l, real *y)
 {
     const flow_field *field = tile->field;
@@ -104,26 +104,26 @@ static void through_sigmoid(size_t count, const real *gate, real *ggate)
         ggate[k] *= gate[k] * (1 - gate[k]);
 }
 
-static void add_product(const flow_linear *linear, int n, int n_in, const real *g, const real *x,
+static void add_weight_sums(const flow_linear *linear, int n, int n_in, const real *g, const real *x,
                         const flow_field_sums *sums)
 {
     flow_gemm(false, true, linear->n_out, n_in, n, g, n, x, n, 1, sums->weight, linear->n_in);
 }
 
-static void add_rows(const flow_linear *linear, int n, const real *g, const flow_field_sums *sums)
+static void add_bias_sums(const flow_linear *linear, int n, const real *g, const flow_field_sums *sums)
 {
     for (int r = 0; r < linear->n_out; r++)
         sums->bias[r] += flow_sum(n, g + (size_t)r * (size_t)n);
 }
 
-/* gtimes += W^T g, by the columns of the features of the time. */
+/* gtimes += W^T g, with the columns of W that multiply the features of the time. */
 static void add_gtimes(const flow_field_tile *tile, const flow_linear *linear, int first_column, const real *g)
 {
     flow_gemm(true, false, tile->field->n_times, tile->n, linear->n_out,
               tile->weights + linear->weight + first_column, linear->n_in, g, tile->n, 1, tile->gtimes, tile->n);
 }
 
-/* g = gate o g, and ggate, to which the tangents have added, to the gate's and the shift's weights. */
+/* g = gate o g, and the gradients of the weights of gate and shift. The tangents have added to ggate before. */
 static void gate_backward(flow_field_tile *tile, const flow_field_slot *slot, int l, bool sums)
 {
     const flow_field *field = tile->field;
@@ -133,9 +133,9 @@ static void gate_backward(flow_field_tile *tile, const flow_field_slot *slot, in
     if (sums) {
         flow_vec_multiply_add(count, g, slot->linear[l], ggate);
         through_sigmoid(count, slot->gate[l], ggate);
-        add_product(&field->shifts[l], tile->n, field->n_times, g, times, &tile->shifts[l]);
-        add_product(&field->gates[l], tile->n, field->n_times, ggate, times, &tile->gates[l]);
-        add_rows(&field->gates[l], tile->n, ggate, &tile->gates[l]);
+        add_weight_sums(&field->shifts[l], tile->n, field->n_times, g, times, &tile->shifts[l]);
+        add_weight_sums(&field->gates[l], tile->n, field->n_times, ggate, times, &tile->gates[l]);
+        add_bias_sums(&field->gates[l], tile->n, ggate, &tile->gates[l]);
         if (field->trains_time) {
             add_gtimes(tile, &field->shifts[l], 0, g);
             add_gtimes(tile, &field->gates[l], 0, ggate);
@@ -164,12 +164,12 @@ static void through_activation(flow_field_tile *tile, const flow_field_slot *slo
 
 static void add_to_offset(flow_field_tile *tile, const real *g)
 {
-    size_t n = (size_t)tile->n, n_all = (size_t)tile->n_all, lines = (size_t)flow_field_width(tile->field, 0);
+    size_t n = (size_t)tile->n, n_all = (size_t)tile->n_all, rows = (size_t)flow_field_width(tile->field, 0);
     if (tile->columns == NULL) {
-        flow_vec_add(lines * n, g, tile->goffset);
+        flow_vec_add(rows * n, g, tile->goffset);
         return;
     }
-    for (size_t r = 0; r < lines; r++)
+    for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < n; j++)
             tile->goffset[r * n_all + (size_t)tile->columns[j]] += g[r * n + j];
 }
@@ -181,7 +181,7 @@ static void first_layer_backward(flow_field_tile *tile, const flow_field_slot *s
     int n = tile->n;
     const real *g = tile->g[0];
     if (sums) {
-        add_product(first, n, flow_field_n_moving(field), g, slot->input, &tile->layers[0]);
+        add_weight_sums(first, n, flow_field_n_moving(field), g, slot->input, &tile->layers[0]);
         add_to_offset(tile, g);
         if (field->trains_time && !flow_field_has_gates(field))
             add_gtimes(tile, first, field->dim, g);
@@ -203,8 +203,8 @@ void flow_field_run_backward(flow_field_tile *tile, const flow_field_slot *slot,
         if (l == 0)
             break;
         if (sums) {
-            add_product(layer, n, layer->n_in, tile->g[l], slot->y[l - 1], &tile->layers[l]);
-            add_rows(layer, n, tile->g[l], &tile->layers[l]);
+            add_weight_sums(layer, n, layer->n_in, tile->g[l], slot->y[l - 1], &tile->layers[l]);
+            add_bias_sums(layer, n, tile->g[l], &tile->layers[l]);
         }
         flow_linear_backward(layer, tile->weights, n, tile->g[l], tile->g[l - 1]);
     }

@@ -33,8 +33,8 @@ typedef struct flow_linear {
     flow_panels panels;
 } flow_linear;
 
-/* Declares "NAME/weight" and "NAME/bias". `extent` (n_out; copied) or NULL. FLOW_INIT_ZERO sets weight and bias to zero.
- * On failure the caller calls release, too. */
+/* Declares "NAME/weight" and "NAME/bias". `extent` (n_out; copied) or NULL. FLOW_INIT_ZERO sets weight and bias to
+ * zero. On failure the caller calls release, too. */
 flow_status flow_linear_configure(flow_linear *linear, int n_in, int n_out, const int *extent, flow_init init,
                                   flow_params *params, const char *name, flow_error *err);
 /* A matrix without a bias: declares "NAME". It is applied with FLOW_ACTIVATION_NONE, `pre` being y. */

@@ -7,11 +7,11 @@
 #include "num/gemm.h"
 #include "num/vector.h"
 
-/* Degrees are evenly spread and sorted (Germain et al. 2015, sec. 4.2, with the random draw replaced by its even
- * distribution): 1 ... dim - 1, because a unit of degree 0 would be a constant; with a context it is not, and
- * degrees are 0 ... dim - 1. Where there are fewer units than degrees, the highest one has a unit without context,
- * the lowest one with it: all outputs can use the context then. */
-static int degree(const flow_made *made, int unit, int width)
+/* The degree of a unit. Degrees are sorted and spread evenly (Germain et al. 2015, sec. 4.2, draws them at random):
+ * 1 ... dim - 1 without a context, where a unit of degree 0 would be a constant, and 0 ... dim - 1 with one. With fewer
+ * units than degrees, the highest degree has a unit if there is no context; with a context the lowest has one, so that
+ * all outputs can use the context. */
+static int made_degree(const flow_made *made, int unit, int width)
 {
     long span = made->dim - 1;
     if (made->n_context > 0)
@@ -19,8 +19,8 @@ static int degree(const flow_made *made, int unit, int width)
     return (int)(((unit + 1) * span + width - 1) / width);
 }
 
-/* The first unit of degree g or more. A formula and not a table: with many columns a table of dim numbers per layer
- * would outgrow the weights. */
+/* The first unit of degree g or more, by a formula: with many columns a table of dim numbers per layer would be larger
+ * than the weights. */
 static int first_unit(const flow_made *made, int g, int width)
 {
     long span = made->dim - 1;
@@ -45,8 +45,8 @@ static void fill_extents(const flow_made *made, const flow_net_options *options,
     int width = l < n_hidden ? options->hidden.at[l] : made->n_params * dim;
     for (int unit = 0; unit < width; unit++) {
         bool output = l == n_hidden;
-        int g = output ? unit % dim : degree(made, unit, width);
-        /* without hidden layers output i sees inputs before i, like a unit of degree i */
+        int g = output ? unit % dim : made_degree(made, unit, width);
+        /* without hidden layers output i sees the inputs before dimension i, like a unit of degree i */
         extent[unit] = l == 0 ? made->n_context + flow_made_before(made, g)
                               : first_unit(made, g + 1, options->hidden.at[l - 1]);
         if (output && shape->n_used != NULL && unit / dim >= shape->n_used[g])
@@ -113,14 +113,15 @@ void flow_made_units(const flow_made *made, int l, int g, int *first, int *last)
     *last = first_unit(made, g + 1, width);
 }
 
-/* ------------------------------------------------------------------ the walk */
+/* ------------------------------------------------------------------ steps */
 
 static const flow_linear *output_layer(const flow_made *made)
 {
     return &made->mlp.layers[made->mlp.n_layers - 1];
 }
 
-/* The outputs of dimension i are every dim-th unit of the last layer: a matrix (n_params, depth) with a long stride. */
+/* The parameters of dimension i. They are every dim-th unit of the last layer: a matrix (n_params, depth) whose rows are
+ * far apart. */
 static void output_step(const flow_made *made, const real *weights, int n, int i, const real *h, real *theta)
 {
     const flow_linear *layer = output_layer(made);

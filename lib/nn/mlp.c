@@ -45,29 +45,29 @@ bool flow_mlp_adds_input(const flow_mlp *mlp, int l)
     return mlp->residual && l > 0;
 }
 
-size_t flow_mlp_lay_out(const flow_mlp *mlp, int n, bool keep, void *scratch, flow_mlp_scratch *pieces)
+size_t flow_mlp_lay_out(const flow_mlp *mlp, int n, bool keep, void *scratch, flow_mlp_scratch *arrays)
 {
     flow_layout layout = {.base = scratch};
     bool keeps_input = flow_activation_keeps_input(mlp->activation);
     for (int l = 0; l + 1 < mlp->n_layers; l++) {
         size_t count = (size_t)mlp->layers[l].n_out * (size_t)n;
         bool adds = flow_mlp_adds_input(mlp, l);
-        pieces->a[l] = flow_layout_take(&layout, count, sizeof(real));
-        pieces->h[l] = adds ? flow_layout_take(&layout, count, sizeof(real)) : pieces->a[l];
-        pieces->pre[l] = keeps_input ? flow_layout_take(&layout, count, sizeof(real)) : pieces->a[l];
+        arrays->a[l] = flow_layout_take(&layout, count, sizeof(real));
+        arrays->h[l] = adds ? flow_layout_take(&layout, count, sizeof(real)) : arrays->a[l];
+        arrays->pre[l] = keeps_input ? flow_layout_take(&layout, count, sizeof(real)) : arrays->a[l];
     }
     for (int l = 0; l + 1 < mlp->n_layers && keep; l++) {
         size_t count = (size_t)mlp->layers[l].n_out * (size_t)n;
-        pieces->gh[l] = flow_layout_take(&layout, count, sizeof(real));
-        pieces->gpre[l] = flow_mlp_adds_input(mlp, l) ? flow_layout_take(&layout, count, sizeof(real)) : pieces->gh[l];
+        arrays->gh[l] = flow_layout_take(&layout, count, sizeof(real));
+        arrays->gpre[l] = flow_mlp_adds_input(mlp, l) ? flow_layout_take(&layout, count, sizeof(real)) : arrays->gh[l];
     }
     return layout.used;
 }
 
 size_t flow_mlp_scratch_size(const flow_mlp *mlp, int n, bool keep)
 {
-    flow_mlp_scratch pieces;
-    return flow_mlp_lay_out(mlp, n, keep, NULL, &pieces);
+    flow_mlp_scratch arrays;
+    return flow_mlp_lay_out(mlp, n, keep, NULL, &arrays);
 }
 
 void flow_mlp_apply(const flow_mlp *mlp, const real *weights, int n, const real *x, real *y, void *scratch)

@@ -22,8 +22,8 @@ typedef struct flow_panel {
 } flow_panel;
 
 /* For the gradient at the input: the inputs [from, to), and the units that see them. In each of `planes` planes, which
- * are `plane` units apart, these are the units [first, first + count). With `adds` an earlier panel has the same inputs,
- * and the product adds to its result. */
+ * are `plane` units apart, these are the units [first, first + count). With `adds` an earlier panel has the same
+ * inputs, and the product adds to its result. */
 typedef struct flow_back_panel {
     int first, count, planes, plane, from, to;
     bool adds;

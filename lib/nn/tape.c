@@ -139,8 +139,10 @@ static void add_wide(const tape_job *job, int k, int span)
         count = terms_together(job, k, i, SUM_TILES, SUM_TILES * FLOW_TILE, terms);
         add_span(linear, from, width, count, terms, job->gradient);
     }
-    for (int p = 0; p < linear->panels.n_forward; p++)
-        clear_masked(linear, &linear->panels.forward[p], from, min(linear->panels.forward[p].depth, from + width), job->gradient);
+    for (int p = 0; p < linear->panels.n_forward; p++) {
+        const flow_panel *panel = &linear->panels.forward[p];
+        clear_masked(linear, panel, from, min(panel->depth, from + width), job->gradient);
+    }
 }
 
 /* With few inputs, rows of g x' are shorter than the vectors of the processor. Then x g' is formed, whose rows are as

@@ -24,7 +24,7 @@ enum { FLOW_SPAN = 64 }; /* inputs of a layer in one task */
 typedef struct flow_record {
     const flow_linear *linear; /* NULL: a vector of weights */
     int n_places;              /* of a layer */
-    const real *x, *g;         /* one place: (n_in, n) the input and (n_out, n) the gradient at W x + b; of a vector: g is
+    const real *x, *g;         /* one place: (n_in, n) the input, (n_out, n) the gradient at W x + b; of a vector: g is
                                   (rows, n), or (rows) if summed */
     const real *const *xs, *const *gs; /* several places: (n_places) of each */
     size_t offset;                     /* of a vector in the weights */
