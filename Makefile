@@ -223,11 +223,13 @@ $(2)/generate: $(2)/obj/data/generate.o $(2)/libflowctl.a
 $(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflowctl.a | $(DENSITIES)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)$$(LINK_$(1)) $(if $(filter fuzz,$(1)),-fsanitize=fuzzer) -o $$@ $$< $(2)/libcmd.a \
-	    $(2)/libflowctl.a $$(LIBRARIES) $(if $(filter fuzz,$(1)),,$$(CONFIG_CMOCKA_LIBS))
+	    $(2)/libflowctl.a $$(LIBRARIES) $$(CONFIG_CMOCKA_LIBS)
 
-$(BENCH:%=$(2)/%): $(2)/test/bench/%: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.c=$(2)/obj/%.o) $(2)/libflowctl.a
+$(BENCH:%=$(2)/%): $(2)/test/bench/%: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.c=$(2)/obj/%.o) \
+                      $(2)/libcmd.a $(2)/libflowctl.a
 	@mkdir -p $$(@D)
-	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$(filter %.o,$$^) $(2)/libflowctl.a $$(LIBRARIES)
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$(filter %.o,$$^) $(2)/libcmd.a $(2)/libflowctl.a $$(LIBRARIES) \
+	    $$(CONFIG_CMOCKA_LIBS)
 
 -include $(patsubst %.c,$(2)/obj/%.d,$(LIB_SOURCES) $(CMD_SOURCES) $(PROGRAM_SOURCES)) \
          $(patsubst %.c,$(2)/pic/%.d,$(LIB_SOURCES)) \

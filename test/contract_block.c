@@ -20,14 +20,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/memory.h"
 #include "flow/rows.h"
+#include "harness.h"
 #include "model/model.h"
 #include "num/rng.h"
 
-enum { N = 16, MOST_DIM = 9, MOST_CONTEXT = 3, MOST_WEIGHTS = 150 };
+enum { N = 16, MOST_DIM = 9, MOST_CONTEXT = 3, MOST_WEIGHTS = 150, SEED = 7 };
 
 static const bool is_double = sizeof(real) == sizeof(double);
 
@@ -310,23 +310,23 @@ static config config_of(int k)
 
 /* ------------------------------------------------------------------ a flow to look at */
 
-typedef struct subject {
+typedef struct contract {
     config asked;
     const config *config; /* = &asked */
     const char *base;     /* JSON */
-    cJSON *document;
-    flow *f;
+    subject made;
+    flow *f;              /* these three are borrowed from it */
     real *weights;
     flow_workspace *ws;
     double x[MOST_DIM * N];           /* a tile in the units of the data */
     real z[MOST_DIM * N];             /* and a tile of latents */
     real c[MOST_DIM * N], g[N], p[N]; /* L = sum c . output + sum g . logdet + sum p . penalty */
     const real *latent;               /* of the last log-density */
-} subject;
+} contract;
 
 static double uniform(uint64_t row, uint32_t column)
 {
-    return 2 * flow_rng_uniform(7, FLOW_STREAM_OTHER, row, column) - 1;
+    return 2 * flow_rng_uniform(SEED, FLOW_STREAM_OTHER, row, column) - 1;
 }
 
 /* A value that a column may have, whichever it is. */
@@ -336,33 +336,22 @@ static double value_of(const flow *f, double x)
 }
 
 /* Number `which` of N_SUBJECTS: the configs, then the bases, then the bases of flows with an angle. */
-static void subject_start(subject *s, int which)
+static void contract_open(contract *s, int which)
 {
     flow_error err;
     int base_at = which - N_CONFIGS;
-    *s = (subject){.asked = base_at < 0 ? config_of(which) : base_at < N_BASES ? before_base : angle_before_base,
+    *s = (contract){.asked = base_at < 0 ? config_of(which) : base_at < N_BASES ? before_base : angle_before_base,
                    .base = base_at < 0 ? "\"normal\"" : bases[base_at % N_BASES].json};
     const config *asked = s->config = &s->asked;
-    char text[700];
-    snprintf(text, sizeof text, "{\"flow\": [%s], \"base\": %s%s%s}", asked->json, s->base,
-             asked->embedding != NULL ? ", \"embedding\": " : "", asked->embedding != NULL ? asked->embedding : "");
-    assert_int_equal(flow_json_parse(&s->document, text, strlen(text), "config", &err), FLOW_OK);
-    flow_json root = flow_json_root(s->document), embedding = flow_json_member(&root, "embedding");
-    flow_json list = flow_json_member(&root, "flow"), base = flow_json_member(&root, "base");
-    const flow_shape shape = {.dim = asked->dim, .n_context = asked->n_context};
-    if (flow_new_conditional(&s->f, &list, &base, &embedding, &shape, 3, &err) != FLOW_OK)
-        fail_msg("%s: %s", asked->json, err.message);
-    s->weights = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *s->weights);
-    assert_non_null(s->weights);
-    flow_run *runs;
-    int n_runs;
-    assert_int_equal(flow_init_weights(s->f, 3, s->weights, &err), FLOW_OK); /* and fitted values: orders, signs */
-    assert_int_equal(flow_params_runs(&s->f->params, &runs, &n_runs, 1000, &err), FLOW_OK);
-    for (int r = 0; r < n_runs; r++) /* far from the identity, so that nothing hides behind a zero */
-        for (size_t k = 0; k < runs[r].length; k++)
-            s->weights[runs[r].offset + k] = (real)(0.6 * uniform(runs[r].offset + k, 1));
-    free(runs);
-    assert_int_equal(flow_workspace_new(&s->ws, s->f, N, true, &err), FLOW_OK);
+    subject_open(&s->made, (subject_shape){.dim = asked->dim, .n_context = asked->n_context, .seed = 3},
+                 "{\"flow\": [%s], \"base\": %s%s%s}", asked->json, s->base,
+                 asked->embedding != NULL ? ", \"embedding\": " : "", asked->embedding != NULL ? asked->embedding : "");
+    subject_init_weights(&s->made, 3);                    /* and fitted values: orders, signs */
+    subject_scatter_weights(&s->made, 0.6, SEED, 1);      /* far from the identity, so that nothing hides behind a zero */
+    subject_workspace(&s->made, N, true);
+    s->f = s->made.f;
+    s->weights = s->made.weights;
+    s->ws = s->made.ws;
     int count = asked->dim * N;
     for (int k = 0; k < count; k++) {
         s->x[k] = 1.7 * uniform((uint64_t)k, 2);
@@ -382,16 +371,13 @@ static void subject_start(subject *s, int which)
         assert_int_equal(flow_fit(s->f, s->weights, rows, N, NULL, &err), FLOW_OK);
 }
 
-static void subject_end(subject *s)
+static void contract_close(contract *s)
 {
-    flow_workspace_free(s->ws);
-    flow_free_aligned(s->weights);
-    flow_free(s->f);
-    cJSON_Delete(s->document);
+    subject_close(&s->made);
 }
 
 /* The two directions behind one signature, over doubles. */
-static void map(subject *s, bool latent, const double *in, double *out, double *logdet)
+static void map(contract *s, bool latent, const double *in, double *out, double *logdet)
 {
     size_t count = (size_t)s->f->dim * N;
     if (latent) {
@@ -409,7 +395,7 @@ static void map(subject *s, bool latent, const double *in, double *out, double *
     memcpy(logdet, s->ws->logdet, N * sizeof *logdet);
 }
 
-static void input_of(const subject *s, bool latent, double *in)
+static void input_of(const contract *s, bool latent, double *in)
 {
     for (int k = 0; k < s->f->dim * N; k++)
         in[k] = latent ? s->x[k] : (double)s->z[k];
@@ -420,7 +406,7 @@ static double tolerance(double in_double, double in_float)
     return is_double ? in_double : in_float;
 }
 
-static double inexact(const subject *s, double otherwise)
+static double inexact(const contract *s, double otherwise)
 {
     return s->config->inexact > otherwise ? s->config->inexact : otherwise;
 }
@@ -437,7 +423,7 @@ static double inexact(const subject *s, double otherwise)
 
 /* ------------------------------------------------------------------ the checks */
 
-static void check_round_trip(subject *s, bool latent_first)
+static void check_round_trip(contract *s, bool latent_first)
 {
     double in[MOST_DIM * N], there[MOST_DIM * N], back[MOST_DIM * N], logdet[N], logdet_back[N];
     double eps = inexact(s, tolerance(1e-10, 2e-3));
@@ -451,7 +437,7 @@ static void check_round_trip(subject *s, bool latent_first)
 }
 
 /* Central differences of fourth order, so that the step can be long enough for their digits to last. */
-static void check_jacobian(subject *s, bool latent)
+static void check_jacobian(contract *s, bool latent)
 {
     const double h = 3e-5; /* h^4 is far below what rounding leaves of a difference, 1e-16 / h, at less it is not */
     static const double steps[] = {-2, -1, 1, 2}, weights[] = {1. / 12, -8. / 12, 8. / 12, -1. / 12};
@@ -483,7 +469,7 @@ static void check_jacobian(subject *s, bool latent)
 }
 
 /* L of each row */
-static void objective(subject *s, bool latent, const double *in, double *l)
+static void objective(contract *s, bool latent, const double *in, double *l)
 {
     double out[MOST_DIM * N], logdet[N];
     map(s, latent, in, out, logdet);
@@ -494,7 +480,7 @@ static void objective(subject *s, bool latent, const double *in, double *l)
     }
 }
 
-static bool is_of_base(const subject *s, size_t weight)
+static bool is_of_base(const contract *s, size_t weight)
 {
     for (int e = 0; e < s->f->params.n_entries; e++) {
         const flow_param *entry = &s->f->params.entries[e];
@@ -508,7 +494,7 @@ static bool is_of_base(const subject *s, size_t weight)
 /* What is differentiated: a direction's objective, or the sum of g . log p, which has the base in it. */
 typedef enum what { TO_LATENT, TO_DATA, LOG_DENSITY } what;
 
-static void evaluate(subject *s, what of, const double *in, double *l)
+static void evaluate(contract *s, what of, const double *in, double *l)
 {
     if (of != LOG_DENSITY) {
         objective(s, of == TO_LATENT, in, l);
@@ -520,7 +506,7 @@ static void evaluate(subject *s, what of, const double *in, double *l)
         l[j] = (double)s->g[j] * l[j] + (double)s->p[j] * s->ws->penalty[j];
 }
 
-static void backward(subject *s, what of, const real **gin)
+static void backward(contract *s, what of, const real **gin)
 {
     memcpy(s->ws->glogdet, s->g, sizeof s->g);
     s->ws->gpenalty = s->p;
@@ -539,7 +525,7 @@ static void backward(subject *s, what of, const real **gin)
     flow_tile_to_data_backward(s->f, s->weights, s->ws, N, s->ws->x, gin);
 }
 
-static void check_input_gradient(subject *s, what of, const double *in, const real *g_in)
+static void check_input_gradient(contract *s, what of, const double *in, const real *g_in)
 {
     const double h = 1e-6;
     for (int i = 0; i < s->f->dim; i++) {
@@ -556,7 +542,7 @@ static void check_input_gradient(subject *s, what of, const double *in, const re
     }
 }
 
-static void check_weight_gradient(subject *s, what of, const double *in, const real *gradient)
+static void check_weight_gradient(contract *s, what of, const double *in, const real *gradient)
 {
     const double h = 1e-6;
     flow_run *runs;
@@ -584,7 +570,7 @@ static void check_weight_gradient(subject *s, what of, const double *in, const r
 }
 
 /* From the gradient at the first block to that at the data `in`: a backward to the data end stops at the blocks. */
-static void through_columns(const subject *s, const double *in, real *g)
+static void through_columns(const contract *s, const double *in, real *g)
 {
     enum { MOST_COLUMNS = 3 };
     int count = s->f->dim * N;
@@ -605,7 +591,7 @@ static void through_columns(const subject *s, const double *in, real *g)
         g[k] = (real)at[k];
 }
 
-static void check_gradients(subject *s, what of)
+static void check_gradients(contract *s, what of)
 {
     double in[MOST_DIM * N], l[N];
     real g_in[MOST_DIM * N];
@@ -625,7 +611,7 @@ static void check_gradients(subject *s, what of)
 }
 
 /* Rows do not see each other: moving one row leaves the bits of all others. */
-static void check_rows_independent(subject *s, bool latent)
+static void check_rows_independent(contract *s, bool latent)
 {
     double in[MOST_DIM * N], one[MOST_DIM * N], other[MOST_DIM * N], logdet[N], logdet_other[N];
     input_of(s, latent, in);
@@ -642,7 +628,7 @@ static void check_rows_independent(subject *s, bool latent)
     }
 }
 
-static void check_threads(subject *s)
+static void check_threads(contract *s)
 {
     enum { ROWS = 700 };
     size_t d = (size_t)s->f->dim, width = (size_t)flow_width(s->f);
@@ -664,15 +650,13 @@ static void check_threads(subject *s)
     free(z[1]);
 }
 
-static void check_save_and_load(subject *s)
+static void check_save_and_load(contract *s)
 {
     flow_error err;
-    char path[] = "/tmp/contract_XXXXXX", text[900];
+    char text[900];
     static const char *const given[] = {"", ", \"context\": [\"u\"]", ", \"context\": [\"u\", \"v\"]",
                                         ", \"context\": [\"u\", \"v\", \"w\"]"};
-    int file = mkstemp(path);
-    assert_true(file >= 0);
-    close(file);
+    const char *path = at("model.h5");
     snprintf(text, sizeof text,
              "{\"data\": {\"train\": \"x.csv\"%s}, \"seed\": 3, \"flow\": [%s], \"base\": %s%s%s}",
              given[s->config->n_context], s->config->json, s->base,
@@ -693,7 +677,6 @@ static void check_save_and_load(subject *s)
     assert_memory_equal(model->f->params.fitted, s->f->params.fitted, s->f->params.n_fitted * sizeof(double));
     flow_model_free(model);
     flow_spec_free(spec);
-    unlink(path);
 }
 
 /* ------------------------------------------------------------------ over all configs */
@@ -702,11 +685,11 @@ static void round_trips(void **state)
 {
     (void)state;
     for (int k = 0; k < N_SUBJECTS; k++) {
-        subject s;
-        subject_start(&s, k);
+        contract s;
+        contract_open(&s, k);
         check_round_trip(&s, true);
         check_round_trip(&s, false);
-        subject_end(&s);
+        contract_close(&s);
     }
 }
 
@@ -716,16 +699,16 @@ static void log_determinants(void **state)
     if (!is_double)
         skip();
     for (int k = 0; k < N_SUBJECTS; k++) {
-        subject s;
-        subject_start(&s, k);
+        contract s;
+        contract_open(&s, k);
         check_jacobian(&s, true);
         check_jacobian(&s, false);
-        subject_end(&s);
+        contract_close(&s);
     }
 }
 
 /* The same probes for every value that is compared. */
-static void check_gradients_of_training(subject *s)
+static void check_gradients_of_training(contract *s)
 {
     s->ws->mode = FLOW_TRAINING;
     s->ws->noise = (flow_noise){.kind = FLOW_NOISE_OF_PLACE, .seed = 11, .first_row = 1000};
@@ -742,14 +725,14 @@ static void gradients(void **state)
     if (!is_double)
         skip();
     for (int k = 0; k < N_SUBJECTS; k++) {
-        subject s;
-        subject_start(&s, k);
+        contract s;
+        contract_open(&s, k);
         check_gradients(&s, TO_LATENT);
         check_gradients(&s, LOG_DENSITY);
         check_gradients(&s, TO_DATA);
         if (s.f->n_discrete == 0) /* noise would take these off their lattice */
             check_gradients_of_training(&s);
-        subject_end(&s);
+        contract_close(&s);
     }
 }
 
@@ -757,11 +740,11 @@ static void independence_of_rows(void **state)
 {
     (void)state;
     for (int k = 0; k < N_SUBJECTS; k++) {
-        subject s;
-        subject_start(&s, k);
+        contract s;
+        contract_open(&s, k);
         check_rows_independent(&s, true);
         check_rows_independent(&s, false);
-        subject_end(&s);
+        contract_close(&s);
     }
 }
 
@@ -769,10 +752,10 @@ static void independence_of_threads(void **state)
 {
     (void)state;
     for (int k = 0; k < N_SUBJECTS; k++) {
-        subject s;
-        subject_start(&s, k);
+        contract s;
+        contract_open(&s, k);
         check_threads(&s);
-        subject_end(&s);
+        contract_close(&s);
     }
 }
 
@@ -780,10 +763,10 @@ static void save_and_load(void **state)
 {
     (void)state;
     for (int k = 0; k < N_SUBJECTS; k++) {
-        subject s;
-        subject_start(&s, k);
+        contract s;
+        contract_open(&s, k);
         check_save_and_load(&s);
-        subject_end(&s);
+        contract_close(&s);
     }
 }
 
@@ -793,8 +776,8 @@ static void gradients_of_columns(void **state)
     (void)state;
     const double h = 1e-6;
     for (int config_at = 0; config_at < N_SUBJECTS; config_at++) {
-        subject subject_, *s = &subject_;
-        subject_start(s, config_at);
+        contract opened, *s = &opened;
+        contract_open(s, config_at);
         for (int m = 0; m < s->f->n_columns; m++) {
             const flow_column *column = &s->f->columns[m];
             const double *fitted = s->f->params.fitted;
@@ -823,7 +806,7 @@ static void gradients_of_columns(void **state)
                 }
             }
         }
-        subject_end(s);
+        contract_close(s);
     }
 }
 
@@ -866,5 +849,5 @@ int main(void)
         cmocka_unit_test(gradients_of_columns),    cmocka_unit_test(independence_of_rows),
         cmocka_unit_test(independence_of_threads), cmocka_unit_test(save_and_load),
     };
-    return cmocka_run_group_tests_name("contract of the registered types", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("contract of the registered types", tests, make_folder, remove_folder);
 }

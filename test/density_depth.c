@@ -16,16 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "data/table.h"
 #include "flow/rows.h"
+#include "harness.h"
 #include "num/rng.h"
 #include "train/trainer.h"
 
 enum { D = 3, ROWS = 512, BATCH = 32, STEPS = 1000, EPOCHS = (STEPS * BATCH + ROWS - 1) / ROWS };
 
-static char folder[64], path[96];
 static flow_dataset *data;
 
 /* Curved, skewed, heavy-tailed, in units far from each other. */
@@ -41,31 +39,20 @@ static void draw_row(uint64_t row, double *x)
 
 static int make_data(void **state)
 {
-    (void)state;
     static const char *const columns[D] = {"a", "b", "c"};
-    strcpy(folder, "/tmp/flowctl_depth_XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/data.csv", folder);
-    flow_error err;
-    flow_writer *writer;
-    assert_int_equal(flow_writer_open(&writer, path, columns, D, NULL, &err), FLOW_OK);
-    for (int r = 0; r < ROWS; r++) {
-        double x[D];
-        draw_row((uint64_t)r, x);
-        assert_int_equal(flow_writer_write(writer, x, 1, &err), FLOW_OK);
-    }
-    assert_int_equal(flow_writer_finish(writer, &err), FLOW_OK);
-    const flow_dataset_options options = {0};
-    assert_int_equal(flow_dataset_open(&data, path, &options, &err), FLOW_OK);
+    static double rows[ROWS * D];
+    for (int r = 0; r < ROWS; r++)
+        draw_row((uint64_t)r, rows + r * D);
+    if (make_folder(state) != 0)
+        return -1;
+    data = make_dataset("data.csv", columns, D, rows, ROWS, NULL);
     return 0;
 }
 
 static int remove_data(void **state)
 {
-    (void)state;
     flow_dataset_close(data);
-    unlink(path);
-    return rmdir(folder);
+    return remove_folder(state);
 }
 
 /* ---- one training ---- */
@@ -132,28 +119,19 @@ static void train(const char *blocks, const char *base)
              "\"base\": %s, \"train\": {\"batch\": %d, \"epochs\": %d, \"schedule\": \"constant\"}}",
              blocks, base, BATCH, EPOCHS);
     flow_error err = {0};
-    cJSON *json;
-    assert_int_equal(flow_json_parse(&json, text, strlen(text), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(json), list = flow_json_member(&root, "flow");
-    flow_json base_json = flow_json_member(&root, "base"), train_json = flow_json_member(&root, "train");
-    flow_train_options options;
-    flow *f;
-    flow_trainer *trainer;
+    subject s;
     run r = {.what = text};
     const flow_train_hooks hooks = {
         .context = &r, .on_epoch = see_epoch, .on_step = see_step, .on_warning = see_warning};
-    if (flow_train_options_read(&options, &train_json, &err) != FLOW_OK ||
-        flow_new(&f, &list, &base_json, D, 1, &err) != FLOW_OK ||
-        flow_trainer_new(&trainer, f, &options, data, NULL, 1, 1, &err) != FLOW_OK ||
-        flow_trainer_start(trainer, &err) != FLOW_OK || flow_trainer_run(trainer, &hooks, &err) != FLOW_OK)
+    subject_open(&s, (subject_shape){.dim = D, .seed = 1}, "%s", text);
+    subject_start(&s, data, NULL, 1);
+    if (flow_trainer_run(s.trainer, &hooks, &err) != FLOW_OK)
         fail_msg("%s: %s", text, err.message);
     assert_true(r.steps >= STEPS);
     if (!(r.last > r.first))
         fail_msg("%s: has learned nothing: log-likelihood %g at first, %g at last", text, r.first, r.last);
-    expect_finite(text, f, flow_trainer_best(trainer));
-    flow_trainer_free(trainer);
-    flow_free(f);
-    cJSON_Delete(json);
+    expect_finite(text, s.f, flow_trainer_best(s.trainer));
+    subject_close(&s);
 }
 
 static bool has_option(const flow_option *options, const char *key)

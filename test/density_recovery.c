@@ -18,17 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "data/table.h"
 #include "flow/rows.h"
+#include "harness.h"
 #include "num/parallel.h"
 #include "num/rng.h"
 #include "train/trainer.h"
 
 enum { N_TRAINING = 50000, N_HELD_OUT = 10000, N_FRESH = 50000, MOST_DIM = 5, MOST_PARTS = 3 };
-
-static char folder[64];
 
 /* ---- the truth: mixtures of Gaussians; one part is a Gaussian ---- */
 
@@ -132,59 +129,35 @@ static void shift(const truth *t, double *rows, size_t n)
 static flow_dataset *data_set(const truth *t, const char *name, uint64_t seed, size_t n)
 {
     static const char *const columns[MOST_DIM] = {"a", "b", "c", "d", "e"};
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s.h5", folder, name);
     double *rows = draws(t, seed, n);
     shift(t, rows, n);
-    flow_error err;
-    flow_writer *writer;
-    assert_int_equal(flow_writer_open(&writer, path, columns, t->dim, NULL, &err), FLOW_OK);
-    assert_int_equal(flow_writer_write(writer, rows, n, &err), FLOW_OK);
-    assert_int_equal(flow_writer_finish(writer, &err), FLOW_OK);
+    flow_dataset *data = make_dataset(name, columns, t->dim, rows, n, NULL);
     free(rows);
-    flow_dataset *data;
-    const flow_dataset_options options = {0};
-    assert_int_equal(flow_dataset_open(&data, path, &options, &err), FLOW_OK);
     return data;
 }
 
 /* ---- a flow, trained ---- */
 
 typedef struct learned {
-    flow *f;
-    real *weights;
+    subject made;
     flow_runner *runner;
 } learned;
 
 static learned learn(const truth *t, const char *spec)
 {
     flow_error err = {0};
-    flow_dataset *training = data_set(t, "training", 1, N_TRAINING), *held_out = data_set(t, "held_out", 2, N_HELD_OUT);
-    cJSON *json;
-    assert_int_equal(flow_json_parse(&json, spec, strlen(spec), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(json);
-    flow_json list = flow_json_member(&root, "flow"), base = flow_json_member(&root, "base");
-    flow_json train = flow_json_member(&root, "train");
-    flow_train_options options;
+    flow_dataset *training = data_set(t, "training.h5", 1, N_TRAINING);
+    flow_dataset *held_out = data_set(t, "held_out.h5", 2, N_HELD_OUT);
     learned l = {0};
-    flow_trainer *trainer = NULL;
     int n_threads = flow_processors();
-    if (flow_train_options_read(&options, &train, &err) != FLOW_OK ||
-        flow_new(&l.f, &list, &base, t->dim, 1, &err) != FLOW_OK ||
-        flow_trainer_new(&trainer, l.f, &options, training, held_out, 1, n_threads, &err) != FLOW_OK ||
-        flow_trainer_start(trainer, &err) != FLOW_OK || flow_trainer_run(trainer, NULL, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
-    size_t bytes = l.f->params.n_weights * sizeof *l.weights;
-    l.weights = malloc(bytes);
-    assert_non_null(l.weights);
-    memcpy(l.weights, flow_trainer_best(trainer), bytes);
-    assert_int_equal(flow_runner_new(&l.runner, l.f, l.weights, n_threads, &err), FLOW_OK);
+    subject_open(&l.made, (subject_shape){.dim = t->dim, .seed = 1}, "%s", spec);
+    subject_start(&l.made, training, held_out, n_threads);
+    subject_run(&l.made);
+    assert_int_equal(flow_runner_new(&l.runner, l.made.f, flow_trainer_best(l.made.trainer), n_threads, &err), FLOW_OK);
     int64_t n;
-    const double *last = flow_trainer_history(trainer, &n) + (n - 1) * FLOW_EPOCH_COLUMNS;
+    const double *last = flow_trainer_history(l.made.trainer, &n) + (n - 1) * FLOW_EPOCH_COLUMNS;
     print_message("           %s: %d epochs, the last one took %.2f s\n", t->name, (int)n,
                   last[FLOW_EPOCH_SECONDS]);
-    flow_trainer_free(trainer);
-    cJSON_Delete(json);
     flow_dataset_close(training);
     flow_dataset_close(held_out);
     return l;
@@ -193,8 +166,7 @@ static learned learn(const truth *t, const char *spec)
 static void forget(learned *l)
 {
     flow_runner_free(l->runner);
-    free(l->weights);
-    flow_free(l->f);
+    subject_close(&l->made);
 }
 
 static double divergence(const truth *t, const learned *l)
@@ -326,24 +298,6 @@ static void test_offset(void **state)
     double found = divergence(&shifted, &l);
     forget(&l);
     assert_true(fabs(found - expected) < 0.01);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/flow_density_XXXXXX");
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char path[128];
-    snprintf(path, sizeof path, "%s/training.h5", folder);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/held_out.h5", folder);
-    unlink(path);
-    return rmdir(folder);
 }
 
 int main(void)

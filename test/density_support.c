@@ -17,18 +17,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "data/table.h"
 #include "flow/rows.h"
+#include "harness.h"
 #include "num/parallel.h"
 #include "num/rng.h"
 #include "train/draws.h"
 #include "train/trainer.h"
 
 enum { N_TRAINING = 20000, N_HELD_OUT = 4000, N_FRESH = 50000, MOST_DIM = 2 };
-
-static char folder[64];
 
 typedef struct truth {
     const char *name;
@@ -54,56 +51,33 @@ static double *draws(const truth *t, uint64_t seed, size_t n)
 static flow_dataset *data_set(const truth *t, const char *name, uint64_t seed, size_t n)
 {
     static const char *const columns[MOST_DIM] = {"a", "b"};
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s.h5", folder, name);
     double *rows = draws(t, seed, n);
-    flow_error err;
-    flow_writer *writer;
-    assert_int_equal(flow_writer_open(&writer, path, columns, t->dim, NULL, &err), FLOW_OK);
-    assert_int_equal(flow_writer_write(writer, rows, n, &err), FLOW_OK);
-    assert_int_equal(flow_writer_finish(writer, &err), FLOW_OK);
+    flow_dataset *data = make_dataset(name, columns, t->dim, rows, n, NULL);
     free(rows);
-    flow_dataset *data;
-    const flow_dataset_options options = {0};
-    assert_int_equal(flow_dataset_open(&data, path, &options, &err), FLOW_OK);
     return data;
 }
 
 typedef struct learned {
-    flow *f;
-    real *weights;
+    subject made;
     flow_runner *runner;
 } learned;
 
 static learned learn(const truth *t, const char *spec)
 {
     flow_error err = {0};
-    flow_dataset *training = data_set(t, "training", 1, N_TRAINING), *held_out = data_set(t, "held_out", 2, N_HELD_OUT);
-    cJSON *json;
-    assert_int_equal(flow_json_parse(&json, spec, strlen(spec), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(json), list = flow_json_member(&root, "flow"), none = {0};
-    flow_json train = flow_json_member(&root, "train");
-    const flow_shape shape = {.dim = t->dim, .columns = flow_dataset_columns(training)};
-    flow_train_options options;
+    flow_dataset *training = data_set(t, "training.h5", 1, N_TRAINING);
+    flow_dataset *held_out = data_set(t, "held_out.h5", 2, N_HELD_OUT);
+    const subject_shape shape = {.dim = t->dim, .columns = flow_dataset_columns(training), .seed = 1};
     learned l = {0};
-    flow_trainer *trainer = NULL;
     int n_threads = flow_processors();
-    if (flow_train_options_read(&options, &train, &err) != FLOW_OK ||
-        flow_new_conditional(&l.f, &list, &none, &none, &shape, 1, &err) != FLOW_OK ||
-        flow_trainer_new(&trainer, l.f, &options, training, held_out, 1, n_threads, &err) != FLOW_OK ||
-        flow_trainer_start(trainer, &err) != FLOW_OK || flow_trainer_run(trainer, NULL, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
-    size_t bytes = l.f->params.n_weights * sizeof *l.weights;
-    l.weights = malloc(bytes);
-    assert_non_null(l.weights);
-    memcpy(l.weights, flow_trainer_best(trainer), bytes);
-    assert_int_equal(flow_runner_new(&l.runner, l.f, l.weights, n_threads, &err), FLOW_OK);
+    subject_open(&l.made, shape, "%s", spec);
+    subject_start(&l.made, training, held_out, n_threads);
+    subject_run(&l.made);
+    assert_int_equal(flow_runner_new(&l.runner, l.made.f, flow_trainer_best(l.made.trainer), n_threads, &err), FLOW_OK);
     int64_t n;
-    const double *last = flow_trainer_history(trainer, &n) + (n - 1) * FLOW_EPOCH_COLUMNS;
+    const double *last = flow_trainer_history(l.made.trainer, &n) + (n - 1) * FLOW_EPOCH_COLUMNS;
     print_message("           %s: %d epochs, the last one took %.2f s\n", t->name, (int)n,
                   last[FLOW_EPOCH_SECONDS]);
-    flow_trainer_free(trainer);
-    cJSON_Delete(json);
     flow_dataset_close(training);
     flow_dataset_close(held_out);
     return l;
@@ -112,8 +86,7 @@ static learned learn(const truth *t, const char *spec)
 static void forget(learned *l)
 {
     flow_runner_free(l->runner);
-    free(l->weights);
-    flow_free(l->f);
+    subject_close(&l->made);
 }
 
 static double divergence(const truth *t, const learned *l)
@@ -147,7 +120,7 @@ static void expect_samples(const learned *l)
     flow_rows_logp(l->runner, x, N, again);
     assert_memory_equal(logp, again, N * sizeof *logp);
     for (int r = 0; r < N; r++)
-        if (flow_check_row(l->f, x + r * l->f->dim, &err) != FLOW_OK)
+        if (flow_check_row(l->made.f, x + r * l->made.f->dim, &err) != FLOW_OK)
             fail_msg("%s", err.message);
     print_message("           round trip of samples %.1e\n", round_trip);
     assert_true(round_trip < 0.01);
@@ -258,13 +231,13 @@ static void cell(const learned *l, int k, double *log_probability, double *mean_
     enum { N = FLOW_TILE, TILES = 16 };
     flow_error err;
     flow_workspace *ws;
-    assert_int_equal(flow_workspace_new(&ws, l->f, N, false, &err), FLOW_OK);
+    assert_int_equal(flow_workspace_new(&ws, l->made.f, N, false, &err), FLOW_OK);
     double logp[N], sum = 0;
     *mean_log = 0;
     for (int t = 0; t < TILES; t++) {
         for (int j = 0; j < N; j++)
             ws->x[j] = k + (t * N + j + 0.5) / (N * TILES);
-        flow_tile_logp(l->f, l->weights, ws, N, logp, NULL); /* without noise: the density at x itself */
+        flow_tile_logp(l->made.f, flow_trainer_best(l->made.trainer), ws, N, logp, NULL); /* without noise: the density at x itself */
         for (int j = 0; j < N; j++) {
             sum += exp(logp[j]) / (N * TILES);
             *mean_log += logp[j] / (N * TILES);
@@ -362,7 +335,7 @@ static double logp_angle(const double *x)
 static void expect_continuous(const learned *l, int column, double period, double begin, const double *row)
 {
     double x[4 * MOST_DIM], logp[4], tiny = 1e-6 * period; /* float has 1e-7 of a period */
-    int d = l->f->dim;
+    int d = l->made.f->dim;
     for (int k = 0; k < 4; k++)
         memcpy(x + k * d, row, (size_t)d * sizeof *x);
     x[column] = begin;
@@ -490,24 +463,16 @@ static void test_reverse_kl(void **state)
         "\"epochs\": 12, \"batch\": 512, \"optimizer\": {\"rate\": 0.01}}}";
     flow_error err = {0};
     flow_target *target;
-    flow_trainer *trainer = NULL;
     flow_draws *drawn = NULL;
-    flow *f = NULL;
-    cJSON *json;
     flow_estimate found;
     int n_threads = flow_processors();
-    assert_int_equal(flow_json_parse(&json, spec, strlen(spec), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(json), list = flow_json_member(&root, "flow"), none = {0};
-    flow_json train = flow_json_member(&root, "train");
-    flow_train_options options;
-    if (flow_train_options_read(&options, &train, &err) != FLOW_OK ||
-        flow_target_open(&target, "build/densities/test/bounded.so", 3, true, &err) != FLOW_OK)
+    if (flow_target_open(&target, "build/densities/test/bounded.so", 3, true, &err) != FLOW_OK)
         fail_msg("%s", err.message);
-    const flow_shape shape = {.dim = 3, .columns = flow_target_columns(target)};
-    if (flow_new_conditional(&f, &list, &none, &none, &shape, 1, &err) != FLOW_OK ||
-        flow_trainer_new_target(&trainer, f, &options, target, 1, n_threads, &err) != FLOW_OK ||
-        flow_trainer_start(trainer, &err) != FLOW_OK || flow_trainer_run(trainer, NULL, &err) != FLOW_OK ||
-        flow_draws_new(&drawn, f, flow_trainer_best(trainer), target, n_threads, &err) != FLOW_OK ||
+    subject s;
+    subject_open(&s, (subject_shape){.dim = 3, .columns = flow_target_columns(target), .seed = 1}, "%s", spec);
+    subject_start_target(&s, target, n_threads);
+    subject_run(&s);
+    if (flow_draws_new(&drawn, s.f, flow_trainer_best(s.trainer), target, n_threads, &err) != FLOW_OK ||
         flow_draws_estimate(&found, drawn, 1, 50000, &err) != FLOW_OK)
         fail_msg("%s", err.message);
     double log_z = log(2 * M_PI * gsl_sf_bessel_I0(3) / 12);
@@ -517,28 +482,8 @@ static void test_reverse_kl(void **state)
     assert_true(found.bound < log_z + 0.002 && found.bound > log_z - 0.02);
     assert_true(fabs(found.log_z - log_z) < 4 * found.log_z_error + 1e-3);
     flow_draws_free(drawn);
-    flow_trainer_free(trainer);
+    subject_close(&s);
     flow_target_close(target);
-    flow_free(f);
-    cJSON_Delete(json);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/flow_support_XXXXXX");
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char path[128];
-    snprintf(path, sizeof path, "%s/training.h5", folder);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/held_out.h5", folder);
-    unlink(path);
-    return rmdir(folder);
 }
 
 int main(void)

@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/flow.h"
-#include "model/spec.h"
-#include "train/trainer.h"
+#include "harness.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,17 +28,15 @@ static char *resolve(const char *text, size_t size, const char *const *overrides
         require(spec == NULL && err.code != FLOW_OK && err.message[0] != '\0', "an error without a message");
         return NULL;
     }
-    flow_train_options options;
-    flow *f = NULL;
+    subject s;
     char *resolved = NULL;
-    if (flow_train_options_read(&options, &spec->training, &err) == FLOW_OK &&
-        flow_new(&f, &spec->flow, &spec->base, 3, spec->seed, &err) == FLOW_OK) {
-        require(f->dim == 3 && flow_params_count(&f->params) <= f->params.n_weights, "a flow that is no flow");
+    if (subject_try_spec(&s, &err, (subject_shape){.dim = 3}, spec) == FLOW_OK) {
+        require(s.f->dim == 3 && flow_params_count(&s.f->params) <= s.f->params.n_weights, "a flow that is no flow");
         resolved = flow_spec_print(spec);
     } else {
         require(err.code != FLOW_OK && err.message[0] != '\0', "an error without a message");
     }
-    flow_free(f);
+    subject_close(&s);
     flow_spec_free(spec);
     return resolved;
 }

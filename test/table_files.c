@@ -1,86 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "table_files.h"
 
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-char folder[64];
 const double six[6] = {1, 2, 3, 4, 5, 6};
-
-const char *at(const char *name)
-{
-    static char path[4][256];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
-
-int make_folder(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/flow_table_XXXXXX");
-    return mkdtemp(folder) == NULL;
-}
-
-const char *inside(const char *file, const char *path)
-{
-    static char text[2][300];
-    static int turn;
-    turn = !turn;
-    snprintf(text[turn], sizeof text[turn], "%s:%s", at(file), path);
-    return text[turn];
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info, (void)type, (void)where;
-    return remove(path);
-}
-
-int remove_folder(void **state)
-{
-    (void)state;
-    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-const char *write_bytes(const char *name, const char *bytes, size_t n)
-{
-    const char *path = at(name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, n, file), n);
-    assert_int_equal(fclose(file), 0);
-    return path;
-}
-
-const char *write_text(const char *name, const char *text)
-{
-    return write_bytes(name, text, strlen(text));
-}
-
-size_t read_bytes(const char *path, char *out, size_t size)
-{
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    size_t n = fread(out, 1, size, file);
-    fclose(file);
-    return n;
-}
-
-int n_files(void)
-{
-    int n = 0;
-    char command[128];
-    snprintf(command, sizeof command, "ls -A '%s' | wc -l", folder);
-    FILE *in = popen(command, "r");
-    assert_non_null(in);
-    assert_int_equal(fscanf(in, "%d", &n), 1);
-    pclose(in);
-    return n;
-}
 
 void assert_says(const flow_error *err, const char *text)
 {

@@ -1,32 +1,11 @@
-/* What the tests of tables share: a folder for files, a whole table read at once, and what it should be. */
+/* What the tests of tables share: a whole table read at once, and what it should be. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_TEST_TABLE_FILES_H
 #define FLOW_TEST_TABLE_FILES_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdbool.h>
+#include "harness.h"
 
 #include "data/table.h"
-
-/* Setup and teardown of a group of tests: the folder, and its removal with everything in it. */
-extern char folder[64];
-int make_folder(void **state);
-int remove_folder(void **state);
-
-/* The path of a file in the folder, and of something in an HDF5 file there; good for a few calls. */
-const char *at(const char *name);
-const char *inside(const char *file, const char *path);
-
-/* Both return the path. */
-const char *write_bytes(const char *name, const char *bytes, size_t n);
-const char *write_text(const char *name, const char *text);
-size_t read_bytes(const char *path, char *out, size_t size);
-int n_files(void);
 
 extern const double six[6]; /* 1 to 6 */
 

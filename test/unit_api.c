@@ -15,13 +15,13 @@
 #include "core/memory.h"
 #include "flowctl.h"
 #include "flow/rows.h"
+#include "harness.h"
 #include "model/model.h"
 #include "num/rng.h"
 
 enum { DIM = 3, CONTEXT = 2, WIDTH = DIM + CONTEXT, N = 700 };
 
-static char folder[] = "/tmp/unit_api-XXXXXX";
-static char path[64], conditional_path[64];
+static char path[TEST_PATH_SIZE], conditional_path[TEST_PATH_SIZE];
 
 static const char *const columns[DIM] = {"x", "y", "energy"};
 
@@ -34,16 +34,16 @@ static void check_ok(flow_status status, const flow_error *err)
 static flow_status write_model(const char *file, const char *text, int n_context, flow_error *err)
 {
     flow_spec *spec;
-    flow *f;
-    const flow_shape shape = {.dim = DIM, .n_context = n_context};
+    subject s;
     flow_status status = flow_spec_parse(&spec, text, strlen(text), "x.json", NULL, NULL, 0, err);
     if (status != FLOW_OK)
         return status;
-    status = flow_new_conditional(&f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed, err);
+    status = subject_try_spec(&s, err, (subject_shape){.dim = DIM, .n_context = n_context}, spec);
     if (status != FLOW_OK)
         return status;
-    real *weights = flow_alloc_aligned(f->params.n_weights, sizeof *weights);
-    assert_int_equal(flow_init_weights(f, spec->seed, weights, NULL), FLOW_OK);
+    subject_init_weights(&s, spec->seed);
+    flow *f = s.f;
+    real *weights = s.weights;
     static double rows[N * WIDTH];
     for (size_t k = 0; k < N * WIDTH; k++)
         rows[k] = 1000 + 5 * flow_rng_uniform(3, FLOW_STREAM_OTHER, k, 0);
@@ -62,8 +62,7 @@ static flow_status write_model(const char *file, const char *text, int n_context
     flow_model_contents contents = {.spec = spec, .f = f, .weights = weights, .columns = columns};
     if (status == FLOW_OK)
         status = flow_model_save(file, &contents, err);
-    flow_free_aligned(weights);
-    flow_free(f);
+    subject_close(&s);
     flow_spec_free(spec);
     return status;
 }
@@ -75,10 +74,10 @@ static int make_model(void **state)
 {
     (void)state;
     flow_error err = {0};
-    if (mkdtemp(folder) == NULL)
+    if (make_folder(state) != 0)
         return -1;
-    snprintf(path, sizeof path, "%s/model.h5", folder);
-    snprintf(conditional_path, sizeof conditional_path, "%s/conditional.h5", folder);
+    strcpy(path, at("model.h5"));
+    strcpy(conditional_path, at("conditional.h5"));
     flow_status status = write_model(path, "{" FLOW_JSON "}", 0, &err);
     if (status == FLOW_OK)
         status = write_model(conditional_path, "{\"data\": {\"context\": [\"angle\", \"time\"]}, " FLOW_JSON
@@ -86,14 +85,6 @@ static int make_model(void **state)
     if (status != FLOW_OK)
         print_error("%s\n", err.message);
     return status == FLOW_OK ? 0 : -1;
-}
-
-static int remove_model(void **state)
-{
-    (void)state;
-    unlink(path);
-    unlink(conditional_path);
-    return rmdir(folder);
 }
 
 static flow_handle *open_model(void)
@@ -365,5 +356,5 @@ int main(void)
         cmocka_unit_test(test_conditional_sampling_is_a_sequence),
         cmocka_unit_test(test_unusable_context),
     };
-    return cmocka_run_group_tests_name("api", tests, make_model, remove_model);
+    return cmocka_run_group_tests_name("api", tests, make_model, remove_folder);
 }

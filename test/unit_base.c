@@ -18,11 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
-#include "flow/flow.h"
+#include "harness.h"
 #include "near.h"
 #include "num/rng.h"
-#include "train/step.h"
 
 enum { N = 16, DRAWS = 20480 };
 
@@ -30,36 +28,13 @@ static const bool is_double = sizeof(real) == sizeof(double);
 
 /* ---- a flow without blocks, so that its log-density is that of its base ---- */
 
-typedef struct subject {
-    flow *f;
-    real *weights;
-    flow_workspace *ws;
-} subject;
-
 static subject open_base(const char *json, int dim)
 {
     subject s;
-    flow_error err;
-    char text[200];
-    snprintf(text, sizeof text, "{\"base\": %s}", json);
-    cJSON *document = cJSON_Parse(text);
-    assert_non_null(document);
-    flow_json root = flow_json_root(document), list = {0}, base = flow_json_member(&root, "base");
-    if (flow_new(&s.f, &list, &base, dim, 5, &err) != FLOW_OK)
-        fail_msg("%s: %s", json, err.message);
-    cJSON_Delete(document);
-    s.weights = flow_alloc_aligned(s.f->params.n_weights + 1, sizeof *s.weights);
-    assert_non_null(s.weights);
-    assert_int_equal(flow_init_weights(s.f, 7, s.weights, NULL), FLOW_OK);
-    assert_int_equal(flow_workspace_new(&s.ws, s.f, FLOW_TILE, true, &err), FLOW_OK);
+    subject_open(&s, (subject_shape){.dim = dim, .seed = 5}, "{\"base\": %s}", json);
+    subject_init_weights(&s, 7);
+    subject_workspace(&s, FLOW_TILE, true);
     return s;
-}
-
-static void close_base(subject *s)
-{
-    flow_workspace_free(s->ws);
-    flow_free_aligned(s->weights);
-    flow_free(s->f);
 }
 
 static double uniform(int row, int column)
@@ -218,7 +193,7 @@ static void densities_against_gsl(void **state)
                 ASSERT_NEAR(logp[j], expected, (is_double ? 1e-12 : 2e-6) * (1 + fabs(expected)));
             }
         }
-        close_base(&s);
+        subject_close(&s);
     }
 }
 
@@ -239,7 +214,7 @@ static void draws_against_gsl(void **state)
                 fail_msg("%s, dimension %d: distance %g", laws[l].json, i, distance);
             free(z);
         }
-        close_base(&s);
+        subject_close(&s);
     }
 }
 
@@ -270,7 +245,7 @@ static void mixture_against_gsl(void **state)
             ASSERT_NEAR(logp[j], log(density / sum), (is_double ? 1e-12 : 4e-6) * (1 + fabs(log(density / sum))));
         }
     }
-    close_base(&s);
+    subject_close(&s);
 }
 
 /* The components of a mixture are of all dimensions together, and as many draws come from each as its weight says. */
@@ -294,7 +269,7 @@ static void mixture_is_joint(void **state)
         }
     }
     ASSERT_NEAR((double)positive / DRAWS, 0.75, 5 * sqrt(0.75 * 0.25 / DRAWS));
-    close_base(&s);
+    subject_close(&s);
 }
 
 /* ---- every registered base ---- */
@@ -338,7 +313,7 @@ static void draws_follow_the_density(void **state)
         if (!(distance * sqrt(DRAWS) < 2) || !(fabs(below + mass - 1) < 1e-3))
             fail_msg("%s: distance %g, mass %.9g", flow_base_types[b]->type, distance, below + mass);
         free(z);
-        close_base(&s);
+        subject_close(&s);
     }
     gsl_set_error_handler(NULL);
     gsl_integration_workspace_free(space);
@@ -363,7 +338,7 @@ static void draws_do_not_know_the_cut(void **state)
             for (int k = 0; k < d * FLOW_TILE; k++)
                 same += part[k] == whole[k];
             assert_true(same < 3);
-            close_base(&s);
+            subject_close(&s);
         }
     }
 }
@@ -384,7 +359,7 @@ static void temperature_scales_the_spread(void **state)
             double expected = 0.25 * (double)warm[k] + 0.75 * (double)frozen[k];
             ASSERT_NEAR(cool[k], expected, 1e-6 * (1 + fabs((double)warm[k])));
         }
-        close_base(&s);
+        subject_close(&s);
     }
 }
 
@@ -418,7 +393,7 @@ static void far_out(void **state)
         log_density(&s, x, logp);
         for (int j = 0; j < N; j++)
             assert_true(isnan(logp[j]) == (j == 3));
-        close_base(&s);
+        subject_close(&s);
     }
 }
 
@@ -445,7 +420,7 @@ static void box_without_shoulders(void **state)
     draw(&s, 1, 0, FLOW_TILE, 1, draws);
     for (int j = 0; j < FLOW_TILE; j++)
         assert_true(fabs(draws[j]) <= (real)0.1);
-    close_base(&s);
+    subject_close(&s);
 }
 
 /* ---- the start of a mixture, and training ---- */
@@ -471,7 +446,7 @@ static void mixture_starts_at_the_data(void **state)
                     seen[c] = true;
         for (int c = 0; c < 3; c++)
             assert_true(seen[c] == (run == 0));
-        close_base(&s);
+        subject_close(&s);
     }
     /* fewer places than components: the rest stays at random, different from each other */
     subject s = open_base("{\"type\": \"mixture\", \"components\": 5}", 2);
@@ -480,7 +455,7 @@ static void mixture_starts_at_the_data(void **state)
     for (int k = 0; k < 5; k++)
         for (int l = 0; l < k; l++)
             assert_true(mean[2 * k] != mean[2 * l]);
-    close_base(&s);
+    subject_close(&s);
 }
 
 enum { ROWS_OF_T = 8192 };
@@ -511,9 +486,7 @@ static void degrees_are_found(void **state)
     for (int k = 0; k < 2 * ROWS_OF_T; k++)
         rows[k] = gsl_ran_tdist(rng, wanted[k % 2]);
     gsl_rng_free(rng);
-    flow_step *step;
-    static const flow_objective mle = {.type = &flow_objective_mle};
-    assert_int_equal(flow_step_new(&step, s.f, &mle, NULL, ROWS_OF_T, 2, NULL), FLOW_OK);
+    flow_step *step = subject_step(&s, "\"mle\"", NULL, ROWS_OF_T, 2);
     real gradient[FLOW_LANES * 2];
     const flow_batch batch = {.rows = rows, .n = ROWS_OF_T, .stride = 2, .share = 1. / ROWS_OF_T};
     for (int k = 0; k < 400; k++) {
@@ -525,9 +498,8 @@ static void degrees_are_found(void **state)
     for (int i = 0; i < 2; i++)
         ASSERT_NEAR(degrees(&s, i), likeliest_degrees(rows, i), 0.005 * wanted[i]);
     ASSERT_NEAR(degrees(&s, 0), 3, 0.25);
-    flow_step_free(step);
     free(rows);
-    close_base(&s);
+    subject_close(&s);
 }
 
 int main(void)

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "flow/flow.h"
+#include "harness.h"
 #include "near.h"
 #include "num/rng.h"
 
@@ -38,44 +38,37 @@ static double value_of(uint64_t row, int i)
     return place[i] + width[i] * (u < 0.1 ? -1 + 0.1 * u : 1 + 0.2 * u);
 }
 
-typedef struct subject {
-    cJSON *document;
-    flow *f;
-    real *weights;
+typedef struct norm {
+    subject made;
     double *mean, *variance; /* (D), among the fitted values */
     flow_workspace *tiles[TILES];
     double weight[TILES][N];
-} subject;
+} norm;
 
-static void start(subject *s, const char *json)
+static void start(norm *b, const char *json)
 {
     flow_error err;
-    *s = (subject){.document = cJSON_Parse(json)};
-    assert_non_null(s->document);
-    flow_json list = flow_json_root(s->document), base = {0};
-    if (flow_new(&s->f, &list, &base, D, 1, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
-    assert_int_equal(s->f->n_blocks, 1);
-    const flow_param *last = &s->f->params.entries[s->f->params.n_entries - 1];
+    *b = (norm){0};
+    subject_open(&b->made, (subject_shape){.dim = D, .seed = 1}, "{\"flow\": %s}", json);
+    assert_int_equal(b->made.f->n_blocks, 1);
+    const flow_param *last = &b->made.f->params.entries[b->made.f->params.n_entries - 1];
     assert_non_null(strstr(last->name, "batchnorm/variance"));
-    s->variance = s->f->params.fitted + last->offset;
-    s->mean = s->variance - D;
-    s->weights = flow_alloc_aligned(s->f->params.n_weights, sizeof *s->weights);
+    b->variance = b->made.f->params.fitted + last->offset;
+    b->mean = b->variance - D;
+    b->made.weights = flow_alloc_aligned(b->made.f->params.n_weights, sizeof *b->made.weights);
     for (int t = 0; t < TILES; t++)
-        assert_int_equal(flow_workspace_new(&s->tiles[t], s->f, N, true, &err), FLOW_OK);
+        assert_int_equal(flow_workspace_new(&b->tiles[t], b->made.f, N, true, &err), FLOW_OK);
 }
 
-static void end(subject *s)
+static void end(norm *b)
 {
     for (int t = 0; t < TILES; t++)
-        flow_workspace_free(s->tiles[t]);
-    flow_free(s->f);
-    flow_free_aligned(s->weights);
-    cJSON_Delete(s->document);
+        flow_workspace_free(b->tiles[t]);
+    subject_close(&b->made);
 }
 
 /* Takes rows first ... first + n - 1 of all through tile t. The padding holds numbers that must not count. */
-static void load(subject *s, int t, uint64_t first, int n, const double *weights)
+static void load(norm *s, int t, uint64_t first, int n, const double *weights)
 {
     const real *z;
     for (int j = 0; j < N; j++) {
@@ -83,15 +76,15 @@ static void load(subject *s, int t, uint64_t first, int n, const double *weights
             s->tiles[t]->x[i * N + j] = j < n ? value_of(first + (uint64_t)j, i) : 1e5;
         s->weight[t][j] = j >= n ? 0 : weights != NULL ? weights[j] : 1;
     }
-    flow_tile_to_latent(s->f, s->weights, s->tiles[t], N, &z);
+    flow_tile_to_latent(s->made.f, s->made.weights, s->tiles[t], N, &z);
 }
 
-static void observe(subject *s, int n_tiles, double share)
+static void observe(norm *s, int n_tiles, double share)
 {
     flow_sight sights[TILES];
     for (int t = 0; t < n_tiles; t++)
         sights[t] = (flow_sight){N, s->weight[t], s->tiles[t]->scratch[0]};
-    s->f->blocks[0].type->observe(s->f->blocks[0].state, sights, n_tiles, share, s->f->params.fitted);
+    s->made.f->blocks[0].type->observe(s->made.f->blocks[0].state, sights, n_tiles, share, s->made.f->params.fitted);
 }
 
 /* ------------------------------------------------------------------ the map */
@@ -99,15 +92,15 @@ static void observe(subject *s, int n_tiles, double share)
 static void the_equation_of_the_papers(void **state)
 {
     (void)state;
-    subject s;
+    norm s;
     start(&s, "[{\"type\": \"batchnorm\", \"epsilon\": 0.25}]");
     double mean[D] = {0.5, -2, 30}, variance[D] = {2, 0, 100}, log_gamma[D] = {0.3, -0.2, 1}, beta[D] = {0, 4, -1};
     double log_det = 0;
     for (int i = 0; i < D; i++) {
         s.mean[i] = mean[i];
         s.variance[i] = variance[i];
-        s.weights[s.f->params.entries[0].offset + (size_t)i] = (real)log_gamma[i];
-        s.weights[s.f->params.entries[1].offset + (size_t)i] = (real)beta[i];
+        s.made.weights[s.made.f->params.entries[0].offset + (size_t)i] = (real)log_gamma[i];
+        s.made.weights[s.made.f->params.entries[1].offset + (size_t)i] = (real)beta[i];
         log_det += (double)(real)log_gamma[i] - 0.5 * log(variance[i] + 0.25);
     }
     load(&s, 0, 0, N, NULL);
@@ -115,7 +108,7 @@ static void the_equation_of_the_papers(void **state)
     for (int j = 0; j < N; j++)
         for (int i = 0; i < D; i++)
             s.tiles[0]->x[i * N + j] = value_of((uint64_t)j, i);
-    flow_tile_to_latent(s.f, s.weights, s.tiles[0], N, &z);
+    flow_tile_to_latent(s.made.f, s.made.weights, s.tiles[0], N, &z);
     for (int j = 0; j < N; j++) {
         ASSERT_NEAR(s.tiles[0]->logdet[j], log_det, 1e-12);
         for (int i = 0; i < D; i++) {
@@ -130,7 +123,7 @@ static void the_equation_of_the_papers(void **state)
 static void the_first_mean_and_variance(void **state)
 {
     (void)state;
-    subject s;
+    norm s;
     flow_error err;
     start(&s, "[\"batchnorm\"]");
     for (int i = 0; i < D; i++)
@@ -140,7 +133,7 @@ static void the_first_mean_and_variance(void **state)
     for (int r = 0; r < ROWS; r++)
         for (int i = 0; i < D; i++)
             rows[r * D + i] = value_of((uint64_t)r, i);
-    assert_int_equal(flow_fit(s.f, s.weights, rows, ROWS, NULL, &err), FLOW_OK);
+    assert_int_equal(flow_fit(s.made.f, s.made.weights, rows, ROWS, NULL, &err), FLOW_OK);
     for (int i = 0; i < D; i++) {
         for (int r = 0; r < ROWS; r++)
             column[r] = (double)(real)rows[r * D + i];
@@ -150,9 +143,9 @@ static void the_first_mean_and_variance(void **state)
     /* a dimension that does not vary */
     for (int r = 0; r < ROWS; r++)
         rows[r * D + 1] = 7;
-    assert_int_equal(flow_fit(s.f, s.weights, rows, ROWS, NULL, &err), FLOW_OK);
+    assert_int_equal(flow_fit(s.made.f, s.made.weights, rows, ROWS, NULL, &err), FLOW_OK);
     assert_true(s.mean[1] == 0 && s.variance[1] == 1);
-    assert_int_equal(flow_check(s.f, &err), FLOW_OK);
+    assert_int_equal(flow_check(s.made.f, &err), FLOW_OK);
     end(&s);
 }
 
@@ -179,7 +172,7 @@ static void remember(memory *m, double rate, uint64_t first, int n, const double
     }
 }
 
-static void expect_statistics(const subject *s, const memory *m)
+static void expect_statistics(const norm *s, const memory *m)
 {
     for (int i = 0; i < D; i++) {
         double mean = 0, variance = 0, total = 0;
@@ -198,7 +191,7 @@ static void expect_statistics(const subject *s, const memory *m)
 }
 
 /* Starts with what the rows 0 ... n - 1, all of weight 1, have. */
-static void start_from_rows(subject *s, memory *m, int n)
+static void start_from_rows(norm *s, memory *m, int n)
 {
     m->n = 0;
     remember(m, 1, 0, n, NULL);
@@ -219,7 +212,7 @@ static void mean_and_variance_of_all_rows(void **state)
         int tiles, last;
         double share;
     } batches[] = {{3, 32, 1}, {3, 7, 0.7}, {1, 1, 0.01}, {1, 32, 1. / 3}, {2, 1, 0.4}, {3, 32, 1}, {1, 1, 1}};
-    subject s;
+    norm s;
     memory m;
     start(&s, "[{\"type\": \"batchnorm\", \"momentum\": 0.8, \"epsilon\": 0.5}]");
     start_from_rows(&s, &m, 500);
@@ -240,7 +233,7 @@ static void mean_and_variance_of_all_rows(void **state)
 static void weights_of_rows(void **state)
 {
     (void)state;
-    subject s;
+    norm s;
     memory m;
     double weights[N];
     start(&s, "[{\"type\": \"batchnorm\", \"momentum\": 0.5}]");
@@ -266,7 +259,7 @@ static void weights_of_rows(void **state)
 static void ends_of_momentum(void **state)
 {
     (void)state;
-    subject s;
+    norm s;
     memory m;
     start(&s, "[{\"type\": \"batchnorm\", \"momentum\": 1}]");
     start_from_rows(&s, &m, 100);
@@ -295,7 +288,7 @@ static void an_outlier(void **state)
     flow_error err;
     static const double values[] = {1e3, 1e8, 1e18, 1e25, INFINITY, NAN};
     for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
-        subject s;
+        norm s;
         start(&s, "[\"batchnorm\"]");
         memory m;
         start_from_rows(&s, &m, 100);
@@ -305,7 +298,7 @@ static void an_outlier(void **state)
         for (int j = 0; j < N; j++)
             for (int i = 0; i < D; i++)
                 s.tiles[0]->x[i * N + j] = i == 0 && j == 11 ? values[k] : value_of(300 + (uint64_t)j, i);
-        flow_tile_to_latent(s.f, s.weights, s.tiles[0], N, &z);
+        flow_tile_to_latent(s.made.f, s.made.weights, s.tiles[0], N, &z);
         observe(&s, 1, 1);
         assert_true(s.variance[0] >= 0.99 * variance && s.variance[0] <= 1.0101 * (variance + 1e-5));
         assert_true(fabs(s.mean[0] - mean) <= 0.0145 * sqrt(variance + 1e-5));
@@ -314,7 +307,7 @@ static void an_outlier(void **state)
             assert_true(s.variance[0] > 1.009 * variance);
         if (!isfinite(values[k]))
             assert_true(s.mean[0] == mean && s.variance[0] == variance);
-        assert_int_equal(flow_check(s.f, &err), FLOW_OK);
+        assert_int_equal(flow_check(s.made.f, &err), FLOW_OK);
         end(&s);
     }
 }
@@ -325,13 +318,13 @@ static void angles_stay(void **state)
     (void)state;
     enum { ANGLE = 1 };
     flow_error err;
-    subject s;
+    norm s;
     start(&s, "[{\"type\": \"support\", \"columns\": {\"#2\": {\"periodic\": 1}}}, \"batchnorm\"]");
     double rows[N * D];
     for (int r = 0; r < N; r++)
         for (int i = 0; i < D; i++)
             rows[r * D + i] = value_of((uint64_t)r, i);
-    assert_int_equal(flow_fit(s.f, s.weights, rows, N, NULL, &err), FLOW_OK);
+    assert_int_equal(flow_fit(s.made.f, s.made.weights, rows, N, NULL, &err), FLOW_OK);
     double mean[D], variance[D];
     memcpy(mean, s.mean, sizeof mean);
     memcpy(variance, s.variance, sizeof variance);
@@ -343,8 +336,8 @@ static void angles_stay(void **state)
     }
     s.mean[ANGLE] = 3;
     s.variance[ANGLE] = 7;
-    for (size_t k = 0; k < s.f->params.n_weights; k++)
-        s.weights[k] = (real)0.5;
+    for (size_t k = 0; k < s.made.f->params.n_weights; k++)
+        s.made.weights[k] = (real)0.5;
     load(&s, 0, 200, N, NULL);
     const real *z = s.tiles[0]->b; /* behind one block */
     for (int j = 0; j < N; j++) {
@@ -357,22 +350,22 @@ static void angles_stay(void **state)
 static void hostile_values(void **state)
 {
     (void)state;
-    subject s;
+    norm s;
     flow_error err;
     start(&s, "[\"batchnorm\"]");
-    assert_int_equal(flow_check(s.f, &err), FLOW_OK);
+    assert_int_equal(flow_check(s.made.f, &err), FLOW_OK);
     static const double variances[] = {-1e-300, -1, NAN, INFINITY}, means[] = {NAN, INFINITY, -INFINITY};
     for (size_t k = 0; k < 4; k++) {
         s.variance[2] = variances[k];
-        assert_int_equal(flow_check(s.f, &err), FLOW_FORMAT);
+        assert_int_equal(flow_check(s.made.f, &err), FLOW_FORMAT);
     }
     s.variance[2] = sizeof(real) == sizeof(float) ? 1e80 : 1e300; /* the deviation leaves the range of a float */
-    assert_int_equal(flow_check(s.f, &err), sizeof(real) == sizeof(float) ? FLOW_FORMAT : FLOW_OK);
+    assert_int_equal(flow_check(s.made.f, &err), sizeof(real) == sizeof(float) ? FLOW_FORMAT : FLOW_OK);
     s.variance[2] = 0;
-    assert_int_equal(flow_check(s.f, &err), FLOW_OK);
+    assert_int_equal(flow_check(s.made.f, &err), FLOW_OK);
     for (size_t k = 0; k < 3; k++) {
         s.mean[0] = means[k];
-        assert_int_equal(flow_check(s.f, &err), FLOW_FORMAT);
+        assert_int_equal(flow_check(s.made.f, &err), FLOW_FORMAT);
     }
     end(&s);
 }

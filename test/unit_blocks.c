@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "harness.h"
 #include "flow/flow.h"
 #include "flow/block/lu.h"
 #include "near.h"
@@ -32,9 +33,11 @@ static double slack(double in_double, double in_float)
     return is_double ? in_double : in_float;
 }
 
+enum { SEED = 23 };
+
 static double uniform(uint64_t row, uint32_t column)
 {
-    return 2 * flow_rng_uniform(23, FLOW_STREAM_OTHER, row, column) - 1;
+    return 2 * flow_rng_uniform(SEED, FLOW_STREAM_OTHER, row, column) - 1;
 }
 
 static real *new_random(size_t n, uint32_t column)
@@ -123,43 +126,16 @@ static void triangles(void **state)
 
 /* ------------------------------------------------------------------ flows to look at */
 
-typedef struct subject {
-    cJSON *document;
-    flow *f;
-    real *weights;
-    flow_workspace *ws;
-} subject;
-
-static void start(subject *s, const char *json, int dim, uint64_t seed)
+static void start(subject *s, const char *list, int dim, uint64_t seed)
 {
-    flow_error err;
-    *s = (subject){.document = cJSON_Parse(json)};
-    assert_non_null(s->document);
-    flow_json list = flow_json_root(s->document), base = {0};
-    assert_int_equal(flow_new(&s->f, &list, &base, dim, seed, &err), FLOW_OK);
-    s->weights = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *s->weights);
-    assert_non_null(s->weights);
-    assert_int_equal(flow_init_weights(s->f, seed, s->weights, &err), FLOW_OK);
-    assert_int_equal(flow_workspace_new(&s->ws, s->f, FLOW_TILE, true, &err), FLOW_OK);
-}
-
-static void end(subject *s)
-{
-    flow_workspace_free(s->ws);
-    flow_free_aligned(s->weights);
-    flow_free(s->f);
-    cJSON_Delete(s->document);
+    subject_open(s, (subject_shape){.dim = dim, .seed = seed}, "{\"flow\": %s}", list);
+    subject_init_weights(s, seed);
+    subject_workspace(s, FLOW_TILE, true);
 }
 
 static void randomize(subject *s, double size)
 {
-    flow_run *runs;
-    int n_runs;
-    assert_int_equal(flow_params_runs(&s->f->params, &runs, &n_runs, SIZE_MAX, NULL), FLOW_OK);
-    for (int r = 0; r < n_runs; r++)
-        for (size_t k = runs[r].offset; k < runs[r].offset + runs[r].length; k++)
-            s->weights[k] = (real)(size * uniform(k, 7));
-    free(runs);
+    subject_scatter_weights(s, size, SEED, 7);
 }
 
 /* The matrix of a flow that is linear: what it makes of the unit vectors. Returns its log-determinant. */
@@ -217,7 +193,7 @@ static void starts_as_a_rotation(void **state)
             assert_true(largest < 0.99);
         }
         gsl_matrix_free(w);
-        end(&s);
+        subject_close(&s);
     }
 }
 
@@ -242,7 +218,7 @@ static void rotations_are_uniform(void **state)
         gsl_linalg_LU_decomp(w, p, &sign);
         mirrored += gsl_linalg_LU_sgndet(w, sign) < 0;
         gsl_permutation_free(p);
-        end(&s);
+        subject_close(&s);
     }
     for (int k = 0; k < D * D; k++) { /* five standard errors: the square of an element has variance 4/45 */
         ASSERT_NEAR(sum[k], 0, 5 * sqrt(1. / D / SEEDS));
@@ -264,9 +240,9 @@ static void same_for_a_seed(void **state)
     assert_memory_equal(a.f->params.fitted, b.f->params.fitted, a.f->params.n_fitted * sizeof(double));
     assert_memory_not_equal(a.weights, c.weights, half);
     assert_memory_not_equal(a.weights, (char *)a.weights + half, half); /* two blocks, two rotations */
-    end(&a);
-    end(&b);
-    end(&c);
+    subject_close(&a);
+    subject_close(&b);
+    subject_close(&c);
 }
 
 static void determinant_is_that_of_the_matrix(void **state)
@@ -292,7 +268,7 @@ static void determinant_is_that_of_the_matrix(void **state)
         gsl_matrix_free(w);
         gsl_matrix_free(back);
         gsl_matrix_free(product);
-        end(&s);
+        subject_close(&s);
     }
 }
 
@@ -328,14 +304,12 @@ static void hostile_values(void **state)
         s.f->params.fitted[order] = old;
     }
     assert_int_equal(flow_check(s.f, &err), FLOW_OK);
-    end(&s);
+    subject_close(&s);
 
-    cJSON *document = cJSON_Parse("[\"linear\"]");
-    flow_json list = flow_json_root(document), base = {0};
-    flow *f;
-    assert_int_equal(flow_new(&f, &list, &base, FLOW_LU_DIM_MAX + 1, 1, &err), FLOW_SPEC);
+    const subject_shape shape = {.dim = FLOW_LU_DIM_MAX + 1, .seed = 1};
+    assert_int_equal(subject_try(&s, &err, shape, "{\"flow\": [\"linear\"]}"), FLOW_SPEC);
     assert_non_null(strstr(err.message, "at most 4096"));
-    cJSON_Delete(document);
+    subject_close(&s);
 }
 
 /* ------------------------------------------------------------------ permute */
@@ -352,7 +326,7 @@ static void permute_takes_a_list(void **state)
         for (size_t k = 0; k < 4; k++)
             assert_true(gsl_matrix_get(w, i, k) == (k == order[i]));
     gsl_matrix_free(w);
-    end(&s);
+    subject_close(&s);
 }
 
 /* ------------------------------------------------------------------ householder */
@@ -400,7 +374,7 @@ static void reflections_are_their_formula(void **state)
         gsl_matrix_free(w);
         gsl_matrix_free(expected);
         gsl_matrix_free(back);
-        end(&s);
+        subject_close(&s);
     }
 }
 
@@ -430,7 +404,7 @@ static void reflections_of_any_length(void **state)
             assert_true(isfinite(gradient[k]));
         flow_free_aligned(gradient);
         gsl_matrix_free(w);
-        end(&s);
+        subject_close(&s);
     }
 }
 
@@ -491,7 +465,7 @@ static void iaf_inverts_what_it_samples(void **state)
         flow_tile_to_latent(s.f, s.weights, s.ws, FLOW_TILE, &z);
         for (int k = 0; k < D * FLOW_TILE; k++)
             ASSERT_NEAR(z[k], expected[k], slack(1e-9, 1e-3) * (1 + fabs(expected[k])));
-        end(&s);
+        subject_close(&s);
     }
 }
 

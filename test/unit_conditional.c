@@ -207,12 +207,6 @@ static void unusable_weights(void **state)
 
 enum { DIM = 3, CONTEXT = 2, WIDTH = DIM + CONTEXT, ROWS = 200, STRIDE = WIDTH + 1 };
 
-typedef struct model {
-    cJSON *json;
-    flow *f;
-    real *weights;
-} model;
-
 static const char *const embedded =
     "{\"flow\": [\"standardize\", {\"type\": \"maf\", \"repeat\": 2, \"hidden\": [12, 12], \"activation\": \"tanh\"},"
     " {\"type\": \"coupling\", \"hidden\": [8], \"activation\": \"silu\"}],"
@@ -221,34 +215,13 @@ static const char *const plain =
     "{\"flow\": [\"standardize\", {\"type\": \"nsf_ar\", \"repeat\": 1, \"hidden\": [12], \"activation\": \"tanh\"}]}";
 
 /* The weights are moved away from the identity, where gradients of inner layers would be zero. */
-static model make_model(const char *text)
+static subject make_model(const char *text)
 {
-    model m = {0};
-    flow_error err = {0};
-    assert_int_equal(flow_json_parse(&m.json, text, strlen(text), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(m.json), list = flow_json_member(&root, "flow");
-    flow_json base = flow_json_member(&root, "base"), embedding = flow_json_member(&root, "embedding");
-    const flow_shape shape = {.dim = DIM, .n_context = CONTEXT};
-    if (flow_new_conditional(&m.f, &list, &base, &embedding, &shape, 3, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
-    m.weights = flow_alloc_aligned(m.f->params.n_weights, sizeof *m.weights);
-    assert_int_equal(flow_init_weights(m.f, 3, m.weights, NULL), FLOW_OK);
-    for (int e = 0; e < m.f->params.n_entries; e++) {
-        const flow_param *entry = &m.f->params.entries[e];
-        for (int r = 0; entry->trainable && r < entry->rows; r++)
-            for (int c = 0; c < (entry->extent != NULL ? entry->extent[r] : entry->cols); c++) {
-                size_t k = entry->offset + (size_t)r * (size_t)entry->cols + (size_t)c;
-                m.weights[k] += (real)(0.4 * flow_rng_uniform(8, FLOW_STREAM_OTHER, k, 0) - 0.2);
-            }
-    }
+    subject m;
+    subject_open(&m, (subject_shape){.dim = DIM, .n_context = CONTEXT, .seed = 3}, "%s", text);
+    subject_init_weights(&m, 3);
+    subject_shake_weights(&m, 0.2, 8, 0);
     return m;
-}
-
-static void free_model(model *m)
-{
-    flow_free(m->f);
-    flow_free_aligned(m->weights);
-    cJSON_Delete(m->json);
 }
 
 /* Rows of data and context, and a whole number from `least` to `least` + 3 as weight. */
@@ -277,7 +250,7 @@ static int repeat_rows(const double *rows, double *out)
     return n;
 }
 
-static void fit(model *m, const double *rows)
+static void fit(subject *m, const double *rows)
 {
     double data[ROWS * WIDTH];
     for (int i = 0; i < ROWS; i++)
@@ -287,13 +260,9 @@ static void fit(model *m, const double *rows)
         fail_msg("%s", err.message);
 }
 
-static double gradient_of(const model *m, const flow_batch *batch, int n_threads, real *gradient)
+static double gradient_of(subject *m, const flow_batch *batch, int n_threads, real *gradient)
 {
-    flow_step *step;
-    static const flow_objective mle = {.type = &flow_objective_mle};
-    assert_int_equal(flow_step_new(&step, m->f, &mle, NULL, batch->n, n_threads, NULL), FLOW_OK);
-    double score = flow_step_gradient(step, m->weights, batch, gradient);
-    flow_step_free(step);
+    double score = flow_step_gradient(subject_step(m, "\"mle\"", NULL, batch->n, n_threads), m->weights, batch, gradient);
     return score;
 }
 
@@ -305,7 +274,7 @@ static void weights_are_repetitions(void **state)
     make_rows(rows, 0);
     int n = repeat_rows(rows, repeated);
     for (int k = 0; k < 2; k++) {
-        model m = make_model(k == 0 ? embedded : plain);
+        subject m = make_model(k == 0 ? embedded : plain);
         fit(&m, rows);
         size_t size = m.f->params.n_weights;
         real *weighted = flow_alloc_aligned(size, sizeof *weighted), *other = flow_alloc_aligned(size, sizeof *other);
@@ -327,7 +296,7 @@ static void weights_are_repetitions(void **state)
         }
         flow_free_aligned(weighted);
         flow_free_aligned(other);
-        free_model(&m);
+        subject_close(&m);
     }
 }
 
@@ -339,7 +308,7 @@ static void gradient_with_weights(void **state)
         skip();
     static double rows[ROWS * STRIDE];
     make_rows(rows, -1);
-    model m = make_model(embedded);
+    subject m = make_model(embedded);
     fit(&m, rows);
     size_t size = m.f->params.n_weights;
     real *gradient = flow_alloc_aligned(size, sizeof *gradient), *unused = flow_alloc_aligned(size, sizeof *unused);
@@ -367,14 +336,14 @@ static void gradient_with_weights(void **state)
     assert_true(checked > 30);
     flow_free_aligned(gradient);
     flow_free_aligned(unused);
-    free_model(&m);
+    subject_close(&m);
 }
 
 /* ------------------------------------------------------------------ the context */
 
 /* Fits column k of the context of `m` to values[n] (the other one to 0, 1, 2, ...); the flow needs some data beside
  * it. */
-static void fit_context(model *m, int k, const double *values, size_t n)
+static void fit_context(subject *m, int k, const double *values, size_t n)
 {
     double *rows = calloc(n * WIDTH, sizeof *rows);
     for (size_t i = 0; i < n; i++) {
@@ -388,7 +357,7 @@ static void fit_context(model *m, int k, const double *values, size_t n)
     free(rows);
 }
 
-static double feature_of(const model *m, int k, double value)
+static double feature_of(subject *m, int k, double value)
 {
     double given[CONTEXT * FLOW_LANES] = {0};
     real features[CONTEXT * FLOW_LANES];
@@ -404,7 +373,7 @@ static void features_of_the_context(void **state)
     (void)state;
     enum { MANY = 4001 };
     static double values[MANY];
-    model m = make_model(plain);
+    subject m = make_model(plain);
     const double slack = is_double ? 1e-12 : 1e-5;
     for (int i = 0; i < MANY; i++) /* normal, by its quantiles */
         values[i] = -7 + 0.01 * gsl_cdf_ugaussian_Pinv((i + 0.5) / MANY);
@@ -443,19 +412,10 @@ static void features_of_the_context(void **state)
     ASSERT_NEAR(feature_of(&m, 0, 1e9 / 3), 0, slack);
     ASSERT_NEAR(feature_of(&m, 0, 1e9 / 3 + 1.5), 1.5, 1e-5);
     assert_true(isfinite(feature_of(&m, 0, 1e300)));
-    free_model(&m);
+    subject_close(&m);
 }
 
 /* ------------------------------------------------------------------ evaluation */
-
-static const char *write_rows(const char *name, const double *rows, int n, int width, const char *const *names)
-{
-    flow_writer *writer;
-    assert_int_equal(flow_writer_open(&writer, at(name), names, width, NULL, NULL), FLOW_OK);
-    assert_int_equal(flow_writer_write(writer, rows, (size_t)n, NULL), FLOW_OK);
-    assert_int_equal(flow_writer_finish(writer, NULL), FLOW_OK);
-    return at(name);
-}
 
 static void weighted_evaluation(void **state)
 {
@@ -466,12 +426,12 @@ static void weighted_evaluation(void **state)
     flow_error err = {0};
     make_rows(rows, 1);
     int n = repeat_rows(rows, repeated);
-    model m = make_model(embedded);
+    subject m = make_model(embedded);
     fit(&m, rows);
     flow_dataset_options options = {.context = context, .n_context = 2, .weight = "w"};
-    flow_dataset *few = open_set(write_rows("few.h5", rows, ROWS, STRIDE, names), &options);
+    flow_dataset *few = make_dataset("few.h5", names, STRIDE, rows, ROWS, &options);
     options.weight = NULL;
-    flow_dataset *many = open_set(write_rows("many.h5", repeated, n, WIDTH, names), &options);
+    flow_dataset *many = make_dataset("many.h5", names, WIDTH, repeated, (size_t)n, &options);
 
     flow_evaluator *evaluator;
     flow_likelihood found, other;
@@ -507,7 +467,7 @@ static void weighted_evaluation(void **state)
     flow_dataset_close(wrong);
     flow_dataset_close(few);
     flow_dataset_close(many);
-    free_model(&m);
+    subject_close(&m);
 }
 
 int main(void)

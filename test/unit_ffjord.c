@@ -18,17 +18,18 @@
 #include "core/memory.h"
 #include "ode/ode.h"
 #include "flow/rows.h"
+#include "harness.h"
 #include "near.h"
 #include "nn/field.h"
 #include "num/rng.h"
 
-enum { N = 16, MOST_GRADIENT = 300 };
+enum { N = 16, MOST_GRADIENT = 300, SEED = 31 };
 
 static const bool is_double = sizeof(real) == sizeof(double);
 
 static double uniform(uint64_t row, uint32_t column)
 {
-    return 2 * flow_rng_uniform(31, FLOW_STREAM_OTHER, row, column) - 1;
+    return 2 * flow_rng_uniform(SEED, FLOW_STREAM_OTHER, row, column) - 1;
 }
 
 /* ------------------------------------------------------------------ the trace */
@@ -321,44 +322,17 @@ static void stiff_rows(void **state)
 
 /* ------------------------------------------------------------------ the block */
 
-typedef struct subject {
-    cJSON *document;
-    flow *f;
-    real *weights;
-} subject;
+#define IN_FLOW "{\"flow\": [{\"type\": \"ffjord\", %s}]}"
 
-static flow_status subject_try(subject *s, const char *block, int dim, int n_context, flow_error *err)
+static void start_given(subject *s, const char *block, int dim, int n_context, double scale)
 {
-    char text[400];
-    snprintf(text, sizeof text, "{\"flow\": [{\"type\": \"ffjord\", %s}]}", block);
-    *s = (subject){0};
-    assert_int_equal(flow_json_parse(&s->document, text, strlen(text), "test", err), FLOW_OK);
-    flow_json root = flow_json_root(s->document), list = flow_json_member(&root, "flow");
-    flow_json base = flow_json_member(&root, "base"), embedding = flow_json_member(&root, "embedding");
-    const flow_shape shape = {.dim = dim, .n_context = n_context};
-    return flow_new_conditional(&s->f, &list, &base, &embedding, &shape, 1, err);
+    subject_open(s, (subject_shape){.dim = dim, .n_context = n_context, .seed = 1}, IN_FLOW, block);
+    subject_scatter_weights(s, scale, SEED, 5);
 }
 
-static void subject_start_given(subject *s, const char *block, int dim, int n_context, double scale)
+static void start(subject *s, const char *block, int dim, double scale)
 {
-    flow_error err = {0};
-    if (subject_try(s, block, dim, n_context, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
-    s->weights = flow_alloc_aligned(s->f->params.n_weights, sizeof *s->weights);
-    for (size_t k = 0; k < s->f->params.n_weights; k++)
-        s->weights[k] = (real)(scale * uniform(k, 5));
-}
-
-static void subject_start(subject *s, const char *block, int dim, double scale)
-{
-    subject_start_given(s, block, dim, 0, scale);
-}
-
-static void subject_end(subject *s)
-{
-    flow_free_aligned(s->weights);
-    flow_free(s->f);
-    cJSON_Delete(s->document);
+    start_given(s, block, dim, 0, scale);
 }
 
 /* Every row of a table alone, and all of them together: the same bits, whatever steps its neighbours need. Together the
@@ -373,7 +347,7 @@ static void rows_alone(void **state)
                                          "\"hidden\": [8, 8], \"solver\": {\"steps\": 5}"};
     for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++) {
         subject s;
-        subject_start_given(&s, blocks[k], D, C, k < 4 ? 1 : 0.3);
+        start_given(&s, blocks[k], D, C, k < 4 ? 1 : 0.3);
         double rows[ROWS * WIDTH], together[ROWS], alone, z[ROWS * D], z_alone[D];
         for (int r = 0; r < ROWS * WIDTH; r++)
             rows[r] = uniform((uint64_t)r, 6) * (r / WIDTH % 5 == 0 && r % WIDTH < D ? 30 : 1);
@@ -389,7 +363,7 @@ static void rows_alone(void **state)
             assert_memory_equal(z_alone, z + r * D, sizeof z_alone);
         }
         flow_runner_free(runner);
-        subject_end(&s);
+        subject_close(&s);
     }
 }
 
@@ -426,7 +400,7 @@ static void gradients_of_narrow_tiles(void **state)
                                          "\"hidden\": [16, 16], \"gradient\": \"adjoint\""};
     for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
         subject s;
-        subject_start_given(&s, blocks[b], D, C, 1);
+        start_given(&s, blocks[b], D, C, 1);
         double rows[ROWS * WIDTH], whole[MOST] = {0}, parts[MOST] = {0}, whole_x[D * ROWS], part_x[D * N];
         assert_true(s.f->params.n_weights <= MOST);
         for (int r = 0; r < ROWS * WIDTH; r++)
@@ -439,7 +413,7 @@ static void gradients_of_narrow_tiles(void **state)
         }
         for (int k = 0; k < MOST; k++)
             ASSERT_NEAR(whole[k], parts[k], slack * ROWS);
-        subject_end(&s);
+        subject_close(&s);
     }
 }
 
@@ -451,7 +425,7 @@ static void velocities(void **state)
     subject s;
     flow_error err;
     flow_workspace *ws;
-    subject_start(&s, "\"hidden\": [8, 7], \"solver\": {\"type\": \"euler\", \"steps\": 1}", D, 1);
+    start(&s, "\"hidden\": [8, 7], \"solver\": {\"type\": \"euler\", \"steps\": 1}", D, 1);
     assert_int_equal(flow_workspace_new(&ws, s.f, N, false, &err), FLOW_OK);
     const flow_block *block = &s.f->blocks[0];
     flow_pass pass = {.n = N, .weights = s.weights, .scratch = ws->scratch[0]};
@@ -467,7 +441,7 @@ static void velocities(void **state)
             ASSERT_NEAR(out[k], at[k] + (down ? -f[k] : f[k]), 1e-6);
     }
     flow_workspace_free(ws);
-    subject_end(&s);
+    subject_close(&s);
 }
 
 /* A row counts what it needs by itself, and blocks add up. */
@@ -479,7 +453,7 @@ static void evaluations(void **state)
     flow_workspace *ws;
     const real *z;
     int alone[N];
-    subject_start(&s, "\"repeat\": 2, \"hidden\": [16, 16]", 2, 1);
+    start(&s, "\"repeat\": 2, \"hidden\": [16, 16]", 2, 1);
     assert_int_equal(flow_workspace_new(&ws, s.f, N, false, &err), FLOW_OK);
     for (int run = 0; run < 2; run++) {
         for (int k = 0; k < 2 * N; k++)
@@ -496,7 +470,7 @@ static void evaluations(void **state)
         }
     }
     flow_workspace_free(ws);
-    subject_end(&s);
+    subject_close(&s);
 }
 
 /* A runner adds up what its rows needed: the same for any number of threads as for one row at a time. */
@@ -505,7 +479,7 @@ static void effort_of_rows(void **state)
     (void)state;
     enum { ROWS = 201, D = 3 };
     subject s;
-    subject_start(&s, "\"repeat\": 2, \"hidden\": [16, 16]", D, 1);
+    start(&s, "\"repeat\": 2, \"hidden\": [16, 16]", D, 1);
     double rows[ROWS * D], logp[ROWS], z[ROWS * D], missed[ROWS * D];
     for (int r = 0; r < ROWS * D; r++)
         rows[r] = uniform((uint64_t)r, 6) * (r / D % 5 == 0 ? 30 : 1);
@@ -538,7 +512,7 @@ static void effort_of_rows(void **state)
     flow_rows_logp(runner, rows, ROWS, logp);
     assert_int_equal(flow_runner_effort(runner, FLOW_TO_LATENT).rows, 2 * ROWS);
     flow_runner_free(runner);
-    subject_end(&s);
+    subject_close(&s);
 }
 
 /* Points and log-determinants of a table, as the tile's maps give them together. */
@@ -600,7 +574,7 @@ static void points_alone(void **state)
     for (size_t k = 0; k < sizeof for_points / sizeof *for_points; k++) {
         subject s;
         flow_runner *runner;
-        subject_start_given(&s, for_points[k].block, TABLE_D, TABLE_C, 1);
+        start_given(&s, for_points[k].block, TABLE_D, TABLE_C, 1);
         assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
         for (int to = 0; to < FLOW_N_DIRECTIONS; to++) {
             int64_t took[2];
@@ -623,7 +597,7 @@ static void points_alone(void **state)
             assert_true((double)(took[1] - took[0]) > 0.99 * (double)took[0]);
         }
         flow_runner_free(runner);
-        subject_end(&s);
+        subject_close(&s);
     }
 }
 
@@ -639,7 +613,7 @@ static void draws_alone(void **state)
         flow_runner *runner;
         flow_effort effort[2];
         double missed[2];
-        subject_start_given(&s, for_points[k].block, TABLE_D, TABLE_C, 1);
+        start_given(&s, for_points[k].block, TABLE_D, TABLE_C, 1);
         assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
         for (int asks = 0; asks < 2; asks++) {
             flow_runner_forget_effort(runner);
@@ -659,7 +633,7 @@ static void draws_alone(void **state)
         for (int r = 0; r < TABLE; r++)
             ASSERT_NEAR(logp[r], wanted[r], is_double ? 1e-12 : 1e-3);
         flow_runner_free(runner);
-        subject_end(&s);
+        subject_close(&s);
     }
 }
 
@@ -677,7 +651,7 @@ static void densities_fail_alone(void **state)
     uint64_t row;
     char why[FLOW_CULPRIT_SIZE];
     double x[ROWS * D], again[ROWS * D], logp[ROWS], missed;
-    subject_start(&s, block, D, 1);
+    start(&s, block, D, 1);
     real *first_layer = s.weights + s.f->params.entries[0].offset, *last = s.weights + s.f->params.entries[2].offset;
     for (int r = 0; r < UNITS; r++)
         for (int k = 0; k < D; k++) {
@@ -700,7 +674,7 @@ static void densities_fail_alone(void **state)
     assert_true(flow_rows_explain(runner, FLOW_TO_LATENT, false, x + first * D, why, sizeof why));
     assert_non_null(strstr(why, wanted));
     flow_runner_free(runner);
-    subject_end(&s);
+    subject_close(&s);
 }
 
 /* It starts as the identity, for the price of a step. */
@@ -708,7 +682,7 @@ static void identity_at_the_start(void **state)
 {
     (void)state;
     subject s;
-    subject_start(&s, "\"repeat\": 2", 4, 1);
+    start(&s, "\"repeat\": 2", 4, 1);
     flow_workspace *ws;
     flow_error err;
     assert_int_equal(flow_init_weights(s.f, 1, s.weights, &err), FLOW_OK);
@@ -722,7 +696,7 @@ static void identity_at_the_start(void **state)
     for (int j = 0; j < N; j++)
         assert_true(ws->logdet[j] == 0);
     flow_workspace_free(ws);
-    subject_end(&s);
+    subject_close(&s);
 }
 
 /* A row that cannot be solved is named with its block, and ends. */
@@ -730,7 +704,7 @@ static void stiff_block(void **state)
 {
     (void)state;
     subject s;
-    subject_start(&s, "\"hidden\": [8, 8], \"solver\": {\"type\": \"dopri5\", \"max_steps\": 20}", 2, 300);
+    start(&s, "\"hidden\": [8, 8], \"solver\": {\"type\": \"dopri5\", \"max_steps\": 20}", 2, 300);
     flow_workspace *ws;
     flow_error err;
     assert_int_equal(flow_workspace_new(&ws, s.f, N, false, &err), FLOW_OK);
@@ -744,7 +718,7 @@ static void stiff_block(void **state)
     if (strncmp(place, "0.ffjord: its solver needed ", 28) != 0 || strstr(place, "stiff") == NULL)
         fail_msg("\"%s\"", place);
     flow_workspace_free(ws);
-    subject_end(&s);
+    subject_close(&s);
 }
 
 /* The gradient of the sum of share * log p over a tile of 2-D data, at the weights and at x (2, N). */
@@ -754,7 +728,7 @@ static void gradient_of(const char *block, double share, double *at_weights, dou
     flow_workspace *ws;
     const real *z, *gx;
     double logp[N];
-    subject_start(&s, block, 2, 1.2);
+    start(&s, block, 2, 1.2);
     assert_int_equal(flow_workspace_new(&ws, s.f, N, true, NULL), FLOW_OK);
     for (int k = 0; k < 2 * N; k++)
         ws->x[k] = 2 * uniform((uint64_t)k, 10);
@@ -771,7 +745,7 @@ static void gradient_of(const char *block, double share, double *at_weights, dou
         at_x[k] = (double)gx[k];
     flow_free_aligned(gradient);
     flow_workspace_free(ws);
-    subject_end(&s);
+    subject_close(&s);
 }
 
 static double largest_difference(int n, const double *a, const double *b)
@@ -862,13 +836,13 @@ static void evaluation_scratch(void **state)
     flow_workspace *ws;
     flow_error err;
     const size_t megabyte = (size_t)1 << 20;
-    subject_start(&s, "\"hidden\": [64, 64], \"solver\": {\"type\": \"euler\", \"steps\": 3000}", 784, 0);
+    start(&s, "\"hidden\": [64, 64], \"solver\": {\"type\": \"euler\", \"steps\": 3000}", 784, 0);
     const flow_block *block = &s.f->blocks[0];
     assert_in_range(block->type->scratch_size(block->state, FLOW_TILE, false), megabyte,
                     10 * megabyte * sizeof(real) / sizeof(float));
     assert_int_equal(flow_workspace_new(&ws, s.f, FLOW_TILE, false, &err), FLOW_OK);
     flow_workspace_free(ws);
-    subject_end(&s);
+    subject_close(&s);
 }
 
 /* f = weight (1 + sin 40 t). On the way back row 3 has no value once, and row 6 is hopeless if that is asked for. */
@@ -941,21 +915,21 @@ static void expect_no_training(const char *block, int dim, const char *part)
     subject s;
     flow_error err = {0};
     flow_workspace *ws;
-    subject_start(&s, block, dim, 0);
+    start(&s, block, dim, 0);
     assert_int_equal(flow_workspace_new(&ws, s.f, FLOW_TILE, true, &err), FLOW_SPEC);
     if (strstr(err.message, "0.ffjord: its training would take") == NULL || strstr(err.message, part) == NULL)
         fail_msg("%s: \"%s\" does not say \"%s\"", block, err.message, part);
-    subject_end(&s);
+    subject_close(&s);
 }
 
 static void expect_refused(const char *block, int dim, const char *part)
 {
     subject s;
     flow_error err = {0};
-    assert_int_equal(subject_try(&s, block, dim, 0, &err), FLOW_SPEC);
+    assert_int_equal(subject_try(&s, &err, (subject_shape){.dim = dim, .seed = 1}, IN_FLOW, block), FLOW_SPEC);
     if (strstr(err.message, part) == NULL)
         fail_msg("%s: \"%s\" does not say \"%s\"", block, err.message, part);
-    cJSON_Delete(s.document);
+    subject_close(&s);
 }
 
 static void refused_specs(void **state)

@@ -17,18 +17,19 @@
 #include "core/memory.h"
 #include "flow/rows.h"
 #include "flow/trace.h"
+#include "harness.h"
 #include "near.h"
 #include "nn/field.h"
 #include "num/rng.h"
 #include "train/step.h"
 
-enum { N = 16, MOST = 8 };
+enum { N = 16, MOST = 8, SEED = 37 };
 
 static const bool is_double = sizeof(real) == sizeof(double);
 
 static double uniform(uint64_t row, uint32_t column)
 {
-    return 2 * flow_rng_uniform(37, FLOW_STREAM_OTHER, row, column) - 1;
+    return 2 * flow_rng_uniform(SEED, FLOW_STREAM_OTHER, row, column) - 1;
 }
 
 /* ------------------------------------------------------------------ a field by itself */
@@ -346,41 +347,17 @@ static void probes(void **state)
 
 /* ------------------------------------------------------------------ in a block */
 
-typedef struct subject {
-    cJSON *document;
-    flow *f;
-    real *weights;
-    flow_workspace *ws;
-} subject;
-
 /* `before` is a map in front of the block, or "". */
-static void subject_start_behind(subject *s, const char *before, const char *block, int dim)
+static void start_behind(subject *s, const char *before, const char *block, int dim)
 {
-    char text[600];
-    flow_error err = {0};
-    snprintf(text, sizeof text, "{\"flow\": [%s{\"type\": \"ffjord\", %s}]}", before, block);
-    assert_int_equal(flow_json_parse(&s->document, text, strlen(text), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(s->document), list = flow_json_member(&root, "flow");
-    flow_json base = flow_json_member(&root, "base");
-    if (flow_new(&s->f, &list, &base, dim, 1, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
-    s->weights = flow_alloc_aligned(s->f->params.n_weights, sizeof *s->weights);
-    for (size_t k = 0; k < s->f->params.n_weights; k++)
-        s->weights[k] = (real)(0.8 * uniform(k, 11));
-    assert_int_equal(flow_workspace_new(&s->ws, s->f, N, true, &err), FLOW_OK);
+    subject_open(s, (subject_shape){.dim = dim, .seed = 1}, "{\"flow\": [%s{\"type\": \"ffjord\", %s}]}", before, block);
+    subject_scatter_weights(s, 0.8, SEED, 11);
+    subject_workspace(s, N, true);
 }
 
-static void subject_start(subject *s, const char *block, int dim)
+static void start(subject *s, const char *block, int dim)
 {
-    subject_start_behind(s, "", block, dim);
-}
-
-static void subject_end(subject *s)
-{
-    flow_workspace_free(s->ws);
-    flow_free_aligned(s->weights);
-    flow_free(s->f);
-    cJSON_Delete(s->document);
+    start_behind(s, "", block, dim);
 }
 
 static const flow_noise training = {.kind = FLOW_NOISE_OF_PLACE, .seed = 21, .first_row = 300};
@@ -458,7 +435,7 @@ static void penalties_of_paths(void **state)
                      "\"kinetic_energy\": 0.4, \"jacobian_norm\": 0.9, \"train_time\": true, \"time\": 1.3",
                      nets[k]);
             subject s;
-            subject_start(&s, text, D);
+            start(&s, text, D);
             size_t last = s.f->params.n_weights;
             for (int e = 0; e < s.f->params.n_entries; e++)
                 if (strstr(s.f->params.entries[e].name, "/time") != NULL)
@@ -484,7 +461,7 @@ static void penalties_of_paths(void **state)
             flow_tile_to_data(s.f, s.weights, s.ws, N);
             for (int j = 0; j < N; j++)
                 assert_true(s.ws->penalty[j] == 0); /* an evaluation has none */
-            subject_end(&s);
+            subject_close(&s);
         }
     }
 }
@@ -496,23 +473,18 @@ static void penalty_in_the_loss(void **state)
     if (!is_double)
         skip();
     enum { D = 3 };
-    flow_error err;
     subject s[2];
     real *gradient[2];
     double rows[N * D];
     for (int k = 0; k < N * D; k++)
         rows[k] = uniform((uint64_t)k, 13);
     const flow_batch batch = {.n = N, .rows = rows, .stride = D, .share = 0.25, .mode = FLOW_TRAINING, .noise = training};
-    const flow_objective objective = {.type = &flow_objective_mle};
     for (int k = 0; k < 2; k++) {
-        flow_step *step;
-        subject_start(&s[k], k == 0 ? "\"hidden\": [6, 5], \"solver\": \"rk4\", \"trace\": \"hutchinson\""
+        start(&s[k], k == 0 ? "\"hidden\": [6, 5], \"solver\": \"rk4\", \"trace\": \"hutchinson\""
                                     : "\"hidden\": [6, 5], \"solver\": \"rk4\", \"trace\": \"hutchinson\", "
                                       "\"kinetic_energy\": 0.5, \"jacobian_norm\": 0.2", D);
         gradient[k] = flow_alloc_aligned(s[k].f->params.n_weights, sizeof **gradient);
-        assert_int_equal(flow_step_new(&step, s[k].f, &objective, NULL, N, 1, &err), FLOW_OK);
-        flow_step_gradient(step, s[k].weights, &batch, gradient[k]);
-        flow_step_free(step);
+        flow_step_gradient(subject_step(&s[k], "\"mle\"", NULL, N, 1), s[k].weights, &batch, gradient[k]);
     }
     s[1].ws->mode = FLOW_TRAINING;
     s[1].ws->noise = training;
@@ -532,7 +504,7 @@ static void penalty_in_the_loss(void **state)
     }
     for (int k = 0; k < 2; k++) {
         flow_free_aligned(gradient[k]);
-        subject_end(&s[k]);
+        subject_close(&s[k]);
     }
 }
 
@@ -549,7 +521,7 @@ static void evaluations_are_exact(void **state)
             subject s;
             snprintf(text, sizeof text, "\"hidden\": %s%s", nets[k],
                      run == 0 ? "" : ", \"trace\": {\"type\": \"hutchinson\", \"probe\": \"gaussian\"}");
-            subject_start(&s, text, D);
+            start(&s, text, D);
             assert_false(flow_estimates(s.f));
             for (int step = 0; step < 3; step++) {
                 for (int i = 0; i < D * N; i++)
@@ -561,7 +533,7 @@ static void evaluations_are_exact(void **state)
                 for (int j = 0; j < N; j++)
                     assert_true(s.ws->variance[j] == 0);
             }
-            subject_end(&s);
+            subject_close(&s);
             for (int j = 0; j < N; j++) {
                 assert_true(run == 0 ? noisy[0][j] == logp[0][j] : noisy[0][j] != logp[1][j]);
                 assert_true(run == 0 || noisy[0][j] != noisy[1][j]);
@@ -583,7 +555,7 @@ static void check_errors(const char *before, bool counts, double wanted, double 
     for (int run = 0; run < 2; run++) {
         subject s;
         flow_runner *runner;
-        subject_start_behind(&s, before,
+        start_behind(&s, before,
                              run == 0 ? "\"repeat\": 2, \"hidden\": [9, 8, 7]"
                                       : "\"repeat\": 2, \"hidden\": [9, 8, 7], \"trace\": {\"type\": \"hutchinson\", "
                                         "\"exact_up_to\": 3}", D);
@@ -598,7 +570,7 @@ static void check_errors(const char *before, bool counts, double wanted, double 
             assert_true(alone == estimated[r] && own == variance[r]);
         }
         flow_runner_free(runner);
-        subject_end(&s);
+        subject_close(&s);
     }
     for (int r = 0; r < ROWS; r++)
         sum += pow(estimated[r] - exact[r], 2) / variance[r];

@@ -19,57 +19,24 @@
 
 #include "core/memory.h"
 #include "flow/rows.h"
+#include "harness.h"
 #include "near.h"
 #include "num/rng.h"
 
 static const bool is_double = sizeof(real) == sizeof(double);
 
-/* A flow and the spec it came from. */
-typedef struct subject {
-    cJSON *document;
-    flow_json list, base;
-    flow *f;
-    real *weights;
-} subject;
-
-static flow_status try_to_start(subject *s, const char *json, int dim, flow_error *err)
-{
-    *s = (subject){0};
-    *err = (flow_error){0};
-    assert_int_equal(flow_json_parse(&s->document, json, strlen(json), "spec", err), FLOW_OK);
-    flow_json root = flow_json_root(s->document);
-    s->list = flow_json_member(&root, "flow");
-    s->base = flow_json_member(&root, "base");
-    return flow_new(&s->f, &s->list, &s->base, dim, 3, err);
-}
+enum { SEED = 19 };
 
 static double uniform(uint64_t row, uint32_t column)
 {
-    return 2 * flow_rng_uniform(19, FLOW_STREAM_OTHER, row, column) - 1;
+    return 2 * flow_rng_uniform(SEED, FLOW_STREAM_OTHER, row, column) - 1;
 }
 
 /* Random live weights: far from the identity every flow starts at. */
 static void start(subject *s, const char *json, int dim)
 {
-    flow_error err;
-    if (try_to_start(s, json, dim, &err) != FLOW_OK)
-        fail_msg("%s: %s", json, err.message);
-    s->weights = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *s->weights);
-    assert_non_null(s->weights);
-    flow_run *runs;
-    int n_runs;
-    assert_int_equal(flow_params_runs(&s->f->params, &runs, &n_runs, SIZE_MAX, &err), FLOW_OK);
-    for (int r = 0; r < n_runs; r++)
-        for (size_t k = runs[r].offset; k < runs[r].offset + runs[r].length; k++)
-            s->weights[k] = (real)(0.25 * uniform(k, 1));
-    free(runs);
-}
-
-static void end(subject *s)
-{
-    flow_free(s->f);
-    flow_free_aligned(s->weights);
-    cJSON_Delete(s->document);
+    subject_open(s, (subject_shape){.dim = dim, .seed = 3}, "%s", json);
+    subject_scatter_weights(s, 0.25, SEED, 1);
 }
 
 /* ------------------------------------------------------------------ from a spec */
@@ -94,7 +61,7 @@ static void expect_blocks(const char *json, int dim, int n_columns, int n_blocks
             assert_true(strncmp(name, block->name, strlen(block->name)) == 0 && name[strlen(block->name)] == '/');
         }
     }
-    end(&s);
+    subject_close(&s);
 }
 
 static void presets_expand(void **state)
@@ -122,12 +89,12 @@ static void expect_resolved(const char *element_json, const char *resolved)
     start(&s, json, 4);
     cJSON *expected = cJSON_Parse(resolved);
     assert_non_null(expected);
-    flow_json element = flow_json_element(&s.list, 0);
+    flow_json root = flow_json_root(s.document), base = flow_json_member(&root, "base");
+    flow_json list = flow_json_member(&root, "flow"), element = flow_json_element(&list, 0);
     if (!cJSON_Compare(element.node, expected, true)) {
         char *found = cJSON_Print(element.node);
         fail_msg("%s was resolved to %s", element_json, found);
     }
-    flow_json root = flow_json_root(s.document), base = flow_json_member(&root, "base");
     assert_true(cJSON_IsObject(base.node));
     assert_string_equal(flow_json_member(&base, "type").node->valuestring, "normal");
 
@@ -142,8 +109,8 @@ static void expect_resolved(const char *element_json, const char *resolved)
         assert_string_equal(again.f->params.entries[e].name, s.f->params.entries[e].name);
     cJSON_free(text);
     cJSON_Delete(expected);
-    end(&again);
-    end(&s);
+    subject_close(&again);
+    subject_close(&s);
 }
 
 static void expect_defaults(const char *type, const char *resolved)
@@ -211,8 +178,8 @@ static void expect_same_flow(const char *list, const char *other, int dim)
     assert_int_equal(a->params.n_fitted, b->params.n_fitted);
     assert_memory_equal(a->params.fitted, b->params.fitted, a->params.n_fitted * sizeof(double));
     assert_memory_equal(z[0], z[1], (size_t)dim * FLOW_LANES * sizeof **z);
-    end(&s[0]);
-    end(&s[1]);
+    subject_close(&s[0]);
+    subject_close(&s[1]);
 }
 
 #define MAF(repeat) "{\"type\": \"maf\", \"repeat\": " #repeat ", \"hidden\": [6]}"
@@ -339,7 +306,7 @@ static void mistakes_are_named(void **state)
         const mistake *m = &mistakes[k];
         subject s;
         flow_error err;
-        flow_status status = try_to_start(&s, m->json, m->dim, &err);
+        flow_status status = subject_try(&s, &err, (subject_shape){.dim = m->dim, .seed = 3}, "%s", m->json);
         if (status != m->status)
             fail_msg("%s: status %d, \"%s\"", m->json, (int)status, err.message);
         assert_int_equal(err.code, m->status);
@@ -347,7 +314,7 @@ static void mistakes_are_named(void **state)
         if (strncmp(err.message, m->path, strlen(m->path)) != 0 || strstr(err.message, m->says) == NULL ||
             strstr(err.message, m->also) == NULL)
             fail_msg("%s: \"%s\"", m->json, err.message);
-        end(&s);
+        subject_close(&s);
     }
 }
 
@@ -377,13 +344,13 @@ static void hostile_sizes(void **state)
                          types[t], which == 0 ? wide : thin);
                 subject s;
                 flow_error err;
-                flow_status status = try_to_start(&s, json, dims[d], &err);
+                flow_status status = subject_try(&s, &err, (subject_shape){.dim = dims[d], .seed = 3}, "%s", json);
                 bool fits = which == 1 && dims[d] < 65536;
                 if (strcmp(types[t], "nice") == 0 || strcmp(types[t], "glow") == 0)
                     fits = false; /* their companions are too many */
                 if (fits != (status == FLOW_OK) || (!fits && status != FLOW_SPEC))
                     fail_msg("%s on %d columns: status %d, \"%s\"", json, dims[d], (int)status, err.message);
-                end(&s);
+                subject_close(&s);
             }
         }
     }
@@ -468,7 +435,7 @@ static void standardized_density_is_gaussian(void **state)
     free(z);
     free(x);
     flow_runner_free(runner);
-    end(&s);
+    subject_close(&s);
 }
 
 /* Rows that hardly leave a plane, far from the origin: their density is that of the normal distribution with their mean
@@ -526,7 +493,7 @@ static void whitened_density_is_gaussian(void **state)
     free(logp);
     free(logdet);
     flow_runner_free(runner);
-    end(&s);
+    subject_close(&s);
 }
 
 /* No maps at all: the base alone. And networks as they are initialised: still the base, whatever the depth. */
@@ -554,7 +521,7 @@ static void flows_start_at_the_base(void **state)
             ASSERT_NEAR(logp[j], expected, is_double ? 1e-12 : 1e-5);
         }
         flow_runner_free(runner);
-        end(&s);
+        subject_close(&s);
     }
 }
 
@@ -574,7 +541,7 @@ static void fit_names_what_it_cannot_use(void **state)
     assert_int_equal(flow_fit(s.f, s.weights, rows, 1, names, &err), FLOW_DATA);
     rows[1] = INFINITY;
     assert_int_equal(flow_fit(s.f, s.weights, rows, 4, names, &err), FLOW_DATA);
-    end(&s);
+    subject_close(&s);
 }
 
 /* Columns that leave the data no volume, in a fit; and in a file, what is no triangle with a positive diagonal. */
@@ -597,7 +564,7 @@ static void whitening_refuses(void **state)
     assert_int_equal(flow_fit(s.f, s.weights, same, 100, names, &err), FLOW_DATA);
     assert_non_null(strstr(err.message, "column 2 b has no spread"));
     assert_int_equal(flow_fit(s.f, s.weights, rows, 1, names, &err), FLOW_DATA);
-    end(&s);
+    subject_close(&s);
 
     start(&s, "{\"flow\": [\"whiten\"]}", D);
     double *fitted = s.f->params.fitted;
@@ -613,7 +580,7 @@ static void whitening_refuses(void **state)
         }
         fitted[k] = good;
     }
-    end(&s);
+    subject_close(&s);
 }
 
 /* Values from a file may be anything. */
@@ -638,7 +605,7 @@ static void check_refuses(void **state)
         }
         fitted[k] = good;
     }
-    end(&s);
+    subject_close(&s);
 }
 
 /* ------------------------------------------------------------------ many rows */
@@ -693,7 +660,7 @@ static void threads_change_nothing(void **state)
     free(one);
     free(many);
     free(rows);
-    end(&s);
+    subject_close(&s);
 }
 
 static void inverses_invert(void **state)
@@ -717,7 +684,7 @@ static void inverses_invert(void **state)
     assert_true(r->error > 0 && r->error < bound * 100);
     free(r);
     free(rows);
-    end(&s);
+    subject_close(&s);
 }
 
 /* Any cut at tiles gives the same bits; any cut at all gives the same numbers, and in place as well. */
@@ -761,7 +728,7 @@ static void cuts_change_nothing(void **state)
     free(whole);
     free(part);
     free(rows);
-    end(&s);
+    subject_close(&s);
 }
 
 static void samples(void **state)
@@ -791,7 +758,7 @@ static void samples(void **state)
     for (int k = 0; k < ROWS * D; k++)
         ASSERT_NEAR((x[k] - image[k % D]) / sizes[k % D], 0, is_double ? 1e-11 : 1e-5);
     flow_runner_free(runner);
-    end(&s);
+    subject_close(&s);
 
     start(&s, "{}", D);
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
@@ -805,7 +772,7 @@ static void samples(void **state)
     free(x);
     free(logp);
     free(rows);
-    end(&s);
+    subject_close(&s);
 }
 
 /* ------------------------------------------------------------------ one tile */
@@ -829,7 +796,7 @@ static void tiles_load_and_store(void **state)
     assert_int_equal(flow_tile_load(s.f, ws, rows, 16), FLOW_GRAIN);
     flow_workspace_free(ws);
     flow_workspace_free(NULL);
-    end(&s);
+    subject_close(&s);
     flow_free(NULL);
     flow_runner_free(NULL);
 }
@@ -864,7 +831,7 @@ static void culprits_are_found(void **state)
     }
     flow_workspace_free(ws);
     free(rows);
-    end(&s);
+    subject_close(&s);
 }
 
 int main(void)

@@ -11,17 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/memory.h"
 #include "data/table.h"
+#include "harness.h"
 #include "near.h"
 #include "num/rng.h"
 #include "train/interpolant.h"
 #include "train/reflow.h"
 #include "train/step.h"
-
-static char folder[64];
 
 /* ---- data ---- */
 
@@ -64,21 +62,16 @@ static const set flat = {lumps_row, 2, 0, false}, given = {lumps_row, 3, 1, fals
 static flow_dataset *make_data(const set *kind, const char *name, uint64_t seed, int n)
 {
     static const char *const columns[] = {"a", "b", "c"}, *const last[] = {"c"};
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s.csv", folder, name);
-    flow_error err;
-    flow_writer *writer;
-    assert_int_equal(flow_writer_open(&writer, path, columns, kind->width, NULL, &err), FLOW_OK);
+    double *rows = malloc((size_t)(n * kind->width) * sizeof *rows), x[3];
+    assert_non_null(rows);
     for (int r = 0; r < n; r++) {
-        double x[3];
         kind->row((uint64_t)r, seed, x);
-        assert_int_equal(flow_writer_write(writer, x, 1, &err), FLOW_OK);
+        memcpy(rows + r * kind->width, x, (size_t)kind->width * sizeof *x);
     }
-    assert_int_equal(flow_writer_finish(writer, &err), FLOW_OK);
     const flow_dataset_options options = {
         .context = last, .n_context = kind->n_context, .weight = kind->weighted ? "c" : NULL};
-    flow_dataset *data;
-    assert_int_equal(flow_dataset_open(&data, path, &options, &err), FLOW_OK);
+    flow_dataset *data = make_dataset(name, columns, kind->width, rows, (size_t)n, &options);
+    free(rows);
     return data;
 }
 
@@ -88,74 +81,37 @@ static flow_dataset *make_data(const set *kind, const char *name, uint64_t seed,
 #define FIELD(more) "{\"type\": \"ffjord\", \"hidden\": [16, 16]" more "}"
 #define EMBEDDING "\"embedding\": {\"hidden\": [8], \"features\": 3}, "
 
-typedef struct bench {
-    cJSON *json;
-    flow *f;
-    flow_train_options options;
-    flow_trainer *trainer;
-    int64_t steps, stop_after; /* stop_after 0: never */
-} bench;
-
-static void count_step(void *context, const flow_progress *progress)
-{
-    assert_true(progress->epoch >= 1 && progress->epoch <= progress->epochs);
-    assert_true(progress->row > 0 && progress->row <= progress->rows);
-    ((bench *)context)->steps++;
-}
-
-static bool is_enough(void *context)
-{
-    const bench *b = context;
-    return b->stop_after > 0 && b->steps >= b->stop_after;
-}
-
-static flow_train_hooks hooks_of(bench *b)
-{
-    return (flow_train_hooks){.context = b, .on_step = count_step, .should_stop = is_enough};
-}
-
 /* `maps` is the list of the flow; `more` further keys of the spec. */
-static void make_flow(bench *b, const char *maps, const char *more, const char *train, int dim, int n_context)
+static void make_flow(subject *s, const char *maps, const char *more, const char *train, int dim, int n_context)
 {
-    char text[2048];
-    flow_error err = {0};
-    memset(b, 0, sizeof *b);
-    snprintf(text, sizeof text, "{\"flow\": [%s], %s\"train\": %s}", maps, more, train);
-    assert_int_equal(flow_json_parse(&b->json, text, strlen(text), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(b->json), list = flow_json_member(&root, "flow");
-    flow_json base = flow_json_member(&root, "base"), embedding = flow_json_member(&root, "embedding");
-    flow_json json = flow_json_member(&root, "train");
-    const flow_shape shape = {.dim = dim, .n_context = n_context};
-    if (flow_train_options_read(&b->options, &json, &err) != FLOW_OK ||
-        flow_new_conditional(&b->f, &list, &base, &embedding, &shape, 1, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
+    subject_open(s, (subject_shape){.dim = dim, .n_context = n_context, .seed = 1},
+                 "{\"flow\": [%s], %s\"train\": %s}", maps, more, train);
 }
 
-static bench make(const char *maps, const char *more, const char *train, flow_dataset *training, flow_dataset *held_out,
-                  int n_threads)
+/* The flow that fits the columns of the data. */
+static void make_flow_for(subject *s, const char *maps, const char *more, const char *train, const flow_dataset *data)
 {
-    bench b;
-    flow_error err = {0};
-    int c = flow_dataset_n_context(training);
-    make_flow(&b, maps, more, train, flow_dataset_n_columns(training) - c - flow_dataset_is_weighted(training), c);
-    if (flow_trainer_new(&b.trainer, b.f, &b.options, training, held_out, 1, n_threads, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
-    return b;
+    int c = flow_dataset_n_context(data);
+    make_flow(s, maps, more, train, flow_dataset_n_columns(data) - c - flow_dataset_is_weighted(data), c);
 }
 
-static void start_and_run(bench *b)
+static subject make(const char *maps, const char *more, const char *train, flow_dataset *training,
+                    flow_dataset *held_out, int n_threads)
 {
+    subject s;
     flow_error err = {0};
-    const flow_train_hooks hooks = hooks_of(b);
-    if (flow_trainer_start(b->trainer, &err) != FLOW_OK || flow_trainer_run(b->trainer, &hooks, &err) != FLOW_OK)
+    make_flow_for(&s, maps, more, train, training);
+    if (subject_try_trainer(&s, &err, training, held_out, n_threads) != FLOW_OK)
         fail_msg("%s", err.message);
+    return s;
 }
 
-static void discard(bench *b)
+static void start_and_run(subject *s)
 {
-    flow_trainer_free(b->trainer);
-    flow_free(b->f);
-    cJSON_Delete(b->json);
+    flow_error err = {0};
+    if (flow_trainer_start(s->trainer, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    subject_run(s);
 }
 
 /* ---- one step ---- */
@@ -163,10 +119,8 @@ static void discard(bench *b)
 enum { N_ROWS = 300 };
 
 typedef struct one_step {
-    bench b;
-    flow_objective objective;
-    flow_step *step;
-    real *weights, *gradient;
+    subject made;
+    real *gradient;
     double rows[N_ROWS * 5];
     flow_batch batch;
 } one_step;
@@ -179,11 +133,9 @@ static one_step *make_step(const char *objective, int dim, int n_context, bool p
     one_step *s = calloc(1, sizeof *s);
     assert_non_null(s);
     snprintf(train, sizeof train, "{\"objective\": %s}", objective);
-    make_flow(&s->b, SCALED(FIELD()), n_context > 0 ? EMBEDDING : "", train, dim, n_context);
-    flow *f = s->b.f;
-    assert_int_equal(flow_objective_new(&s->objective, &s->b.options.objective, &err), FLOW_OK);
-    assert_int_equal(flow_step_new(&s->step, f, &s->objective, NULL, N_ROWS, n_threads, &err), FLOW_OK);
-    s->weights = flow_alloc_aligned(f->params.n_weights, sizeof *s->weights);
+    make_flow(&s->made, SCALED(FIELD()), n_context > 0 ? EMBEDDING : "", train, dim, n_context);
+    flow *f = s->made.f;
+    subject_step(&s->made, NULL, NULL, N_ROWS, n_threads);
     s->gradient = flow_alloc_aligned(f->params.n_weights, sizeof *s->gradient);
     int width = dim + n_context + (paired ? dim : 0);
     double plain[N_ROWS * 3];
@@ -193,10 +145,10 @@ static one_step *make_step(const char *objective, int dim, int n_context, bool p
             if (i < dim + n_context)
                 plain[r * (dim + n_context) + i] = s->rows[r * width + i];
         }
-    assert_int_equal(flow_init_weights(f, 3, s->weights, &err), FLOW_OK);
-    assert_int_equal(flow_fit(f, s->weights, plain, N_ROWS, NULL, &err), FLOW_OK);
+    subject_init_weights(&s->made, 3);
+    assert_int_equal(flow_fit(f, s->made.weights, plain, N_ROWS, NULL, &err), FLOW_OK);
     for (size_t k = 0; k < f->params.n_weights; k++)
-        s->weights[k] += (real)(0.2 * normal(6, k, 0)); /* nothing hides behind a zero */
+        s->made.weights[k] += (real)(0.2 * normal(6, k, 0)); /* nothing hides behind a zero */
     s->batch = (flow_batch){.n = N_ROWS,
                             .rows = s->rows,
                             .stride = (size_t)width,
@@ -209,19 +161,16 @@ static one_step *make_step(const char *objective, int dim, int n_context, bool p
 
 static void free_step(one_step *s)
 {
-    flow_step_free(s->step);
-    flow_objective_release(&s->objective);
-    flow_free_aligned(s->weights);
     flow_free_aligned(s->gradient);
-    discard(&s->b);
+    subject_close(&s->made);
     free(s);
 }
 
 static void check_gradient(const char *objective, int dim, int n_context, bool paired)
 {
     one_step *s = make_step(objective, dim, n_context, paired, 2);
-    const flow_params *params = &s->b.f->params;
-    double score = flow_step_gradient(s->step, s->weights, &s->batch, s->gradient);
+    const flow_params *params = &s->made.f->params;
+    double score = flow_step_gradient(s->made.step, s->made.weights, &s->batch, s->gradient);
     assert_true(score < 0);
     const double h = sizeof(real) == sizeof(double) ? 1e-5 : 1e-2;
     const double slack = sizeof(real) == sizeof(double) ? 1e-7 : 1e-2;
@@ -231,12 +180,12 @@ static void check_gradient(const char *objective, int dim, int n_context, bool p
         const flow_param *entry = &params->entries[e];
         for (int k = 0; entry->trainable && k < entry->rows * entry->cols; k += 1 + entry->cols / 2) {
             size_t at = entry->offset + (size_t)k;
-            real kept = s->weights[at];
-            s->weights[at] = (real)(kept + h);
-            double up = flow_step_gradient(s->step, s->weights, &s->batch, unused);
-            s->weights[at] = (real)(kept - h);
-            double down = flow_step_gradient(s->step, s->weights, &s->batch, unused);
-            s->weights[at] = kept;
+            real kept = s->made.weights[at];
+            s->made.weights[at] = (real)(kept + h);
+            double up = flow_step_gradient(s->made.step, s->made.weights, &s->batch, unused);
+            s->made.weights[at] = (real)(kept - h);
+            double down = flow_step_gradient(s->made.step, s->made.weights, &s->batch, unused);
+            s->made.weights[at] = kept;
             double expected = -(up - down) / N_ROWS / (2 * h);
             ASSERT_NEAR(s->gradient[at], expected, slack * (1 + fabs(expected)));
             n_moved += expected != 0;
@@ -262,24 +211,24 @@ static void loss_of_a_field_at_rest(void **state)
     (void)state;
     static const double sigma = 0.25;
     one_step *s = make_step("{\"type\": \"flow_matching\", \"sigma_min\": 0.25}", 2, 0, false, 1);
-    memset(s->weights, 0, s->b.f->params.n_weights * sizeof *s->weights);
+    memset(s->made.weights, 0, s->made.f->params.n_weights * sizeof *s->made.weights);
     double sum = 0;
     enum { REPEATS = 200 };
     for (uint64_t k = 0; k < REPEATS; k++) {
         s->batch.noise.first_row = k << 20;
-        sum += flow_step_gradient(s->step, s->weights, &s->batch, s->gradient) / N_ROWS;
+        sum += flow_step_gradient(s->made.step, s->made.weights, &s->batch, s->gradient) / N_ROWS;
     }
     /* the spread of z^2 - 2 z x is at most 2.5 a dimension */
     ASSERT_NEAR(-sum / REPEATS, (1 - sigma) * (1 - sigma) + 1, 4 * 2.5 / sqrt(2.0 * REPEATS * N_ROWS));
     free_step(s);
 
     s = make_step("{\"type\": \"rectified_flow\"}", 2, 0, true, 1);
-    memset(s->weights, 0, s->b.f->params.n_weights * sizeof *s->weights);
+    memset(s->made.weights, 0, s->made.f->params.n_weights * sizeof *s->made.weights);
     double expected = 0;
     for (int r = 0; r < N_ROWS; r++)
         for (int i = 0; i < 2; i++)
             expected += pow(s->rows[r * 4 + i] - s->rows[r * 4 + 2 + i], 2) / 2;
-    double score = flow_step_gradient(s->step, s->weights, &s->batch, s->gradient);
+    double score = flow_step_gradient(s->made.step, s->made.weights, &s->batch, s->gradient);
     ASSERT_NEAR(-score, expected, 1e-5 * expected);
     free_step(s);
 }
@@ -290,15 +239,15 @@ static void culprit_is_named(void **state)
     (void)state;
     one_step *s = make_step("\"flow_matching\"", 2, 0, false, 2);
     s->rows[2 * 170 + 1] = NAN;
-    assert_false(isfinite(flow_step_gradient(s->step, s->weights, &s->batch, s->gradient)));
+    assert_false(isfinite(flow_step_gradient(s->made.step, s->made.weights, &s->batch, s->gradient)));
     flow_culprit culprit;
-    flow_step_blame(s->step, &culprit);
+    flow_step_blame(s->made.step, &culprit);
     assert_int_equal(culprit.row, 170);
     assert_string_equal(culprit.place, "the data or their column maps");
     s->rows[2 * 170 + 1] = 0;
-    s->weights[3] = NAN;
-    assert_false(isfinite(flow_step_gradient(s->step, s->weights, &s->batch, s->gradient)));
-    flow_step_blame(s->step, &culprit);
+    s->made.weights[3] = NAN;
+    assert_false(isfinite(flow_step_gradient(s->made.step, s->made.weights, &s->batch, s->gradient)));
+    flow_step_blame(s->made.step, &culprit);
     assert_int_equal(culprit.row, 0);
     assert_string_equal(culprit.place, "1.ffjord");
     free_step(s);
@@ -321,17 +270,17 @@ static void ends_of(one_step *s, int n_rows, real *x, real *z)
     flow_workspace *ws;
     double score[FLOW_TILE];
     int n = (n_rows + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
-    assert_int_equal(flow_workspace_new(&ws, s->b.f, FLOW_TILE, false, &err), FLOW_OK);
-    void *work = flow_alloc_aligned(flow_interpolant_work_size(s->objective.options, s->b.f, FLOW_TILE), 1);
+    assert_int_equal(flow_workspace_new(&ws, s->made.f, FLOW_TILE, false, &err), FLOW_OK);
+    void *work = flow_alloc_aligned(flow_interpolant_work_size(s->made.objective.options, s->made.f, FLOW_TILE), 1);
     ws->mode = s->batch.mode;
     ws->noise = s->batch.noise;
-    flow_tile_load_padded(s->b.f, ws, s->rows, 2, n_rows, n);
-    const flow_objective_tile tile = {.f = s->b.f, .weights = s->weights, .options = s->objective.options, .ws = ws,
+    flow_tile_load_padded(s->made.f, ws, s->rows, 2, n_rows, n);
+    const flow_objective_tile tile = {.f = s->made.f, .weights = s->made.weights, .options = s->made.objective.options, .ws = ws,
                                       .n = n, .n_rows = n_rows, .score = score, .work = work};
-    s->objective.type->tile(&tile);
+    s->made.objective.type->tile(&tile);
     memcpy(z, ws->a, 2 * (size_t)n * sizeof *z);
-    flow_tile_load_padded(s->b.f, ws, s->rows, 2, n_rows, n);
-    flow_tile_columns_to_latent(s->b.f, ws, n);
+    flow_tile_load_padded(s->made.f, ws, s->rows, 2, n_rows, n);
+    flow_tile_columns_to_latent(s->made.f, ws, n);
     memcpy(x, ws->a, 2 * (size_t)n * sizeof *x);
     flow_free_aligned(work);
     flow_workspace_free(ws);
@@ -403,7 +352,7 @@ static double least_loss(void)
 }
 
 /* Root of the mean squared error of the velocity over x_s, and s from 0.05 to 0.95. */
-static double velocity_error(const bench *b)
+static double velocity_error(const subject *b)
 {
     enum { TIMES = 19 };
     flow_error err;
@@ -434,10 +383,10 @@ static void check_gaussian(const char *times)
     enum { N = 8000, HELD_OUT = 2000 };
     char train[400];
     flow_error err;
-    flow_dataset *training = make_data(&gaussian, "t", 1, N), *held_out = make_data(&gaussian, "v", 2, HELD_OUT);
+    flow_dataset *training = make_data(&gaussian, "t.csv", 1, N), *held_out = make_data(&gaussian, "v.csv", 2, HELD_OUT);
     snprintf(train, sizeof train, "{\"objective\": {\"type\": \"flow_matching\", \"times\": \"%s\"}, \"epochs\": 40, "
              "\"optimizer\": {\"rate\": 0.01}, \"ema\": 0.99}", times);
-    bench b = make(FIELD(), "", train, training, held_out, 2);
+    subject b = make(FIELD(), "", train, training, held_out, 2);
     start_and_run(&b);
     assert_true(velocity_error(&b) < 0.12);
     int64_t n;
@@ -450,7 +399,7 @@ static void check_gaussian(const char *times)
     flow_likelihood found;
     assert_int_equal(flow_evaluate(&found, b.f, flow_trainer_best(b.trainer), held_out, 2, &err), FLOW_OK);
     ASSERT_NEAR(truth / HELD_OUT - found.mean, 0, 0.01); /* KL(p || q), on the rows that chose the weights */
-    discard(&b);
+    subject_close(&b);
     flow_dataset_close(training);
     flow_dataset_close(held_out);
 }
@@ -469,60 +418,18 @@ static const char *const reflowing =
     " \"ema\": 0.9, \"clip\": 1, \"optimizer\": \"adamw\","
     " \"schedule\": {\"type\": \"plateau\", \"patience\": 1, \"warmup\": 7}}";
 
-static size_t bytes_of(const flow_array *array)
-{
-    return array->rows * array->cols * (array->kind == FLOW_ARRAY_FLOAT ? sizeof(float) : 8);
-}
-
-static void expect_same(const bench *a, const bench *b)
-{
-    const flow_array *x, *y;
-    int n, m;
-    flow_trainer_state(a->trainer, &x, &n);
-    flow_trainer_state(b->trainer, &y, &m);
-    assert_int_equal(n, m);
-    for (int k = 0; k < n; k++) {
-        assert_string_equal(x[k].name, y[k].name);
-        if (strcmp(x[k].name, "figures") != 0) /* there are seconds in it */
-            assert_memory_equal(x[k].data, y[k].data, bytes_of(&x[k]));
-    }
-    int64_t n_epochs, m_epochs;
-    const double *p = flow_trainer_history(a->trainer, &n_epochs), *q = flow_trainer_history(b->trainer, &m_epochs);
-    assert_int_equal(n_epochs, m_epochs);
-    for (int64_t k = 0; k < n_epochs * FLOW_EPOCH_COLUMNS; k++)
-        if (strcmp(flow_epoch_columns[k % FLOW_EPOCH_COLUMNS], "seconds") != 0)
-            assert_memory_equal(&p[k], &q[k], sizeof *p);
-}
-
-static void copy_state(bench *to, const bench *from)
-{
-    const flow_array *a, *b;
-    flow_error err;
-    int n, n_to;
-    int64_t n_epochs;
-    memcpy(to->f->params.fitted, from->f->params.fitted, from->f->params.n_fitted * sizeof(double));
-    flow_trainer_state(from->trainer, &a, &n);
-    flow_trainer_state(to->trainer, &b, &n_to);
-    assert_int_equal(n, n_to);
-    for (int k = 0; k < n; k++)
-        memcpy(b[k].data, a[k].data, bytes_of(&a[k]));
-    const double *history = flow_trainer_history(from->trainer, &n_epochs);
-    assert_int_equal(flow_trainer_set_history(to->trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS, history, n_epochs,
-                                              &err), FLOW_OK);
-}
-
 static void check_threads(const set *kind, const char *more, const char *train)
 {
-    flow_dataset *training = make_data(kind, "t", 1, 430), *held_out = make_data(kind, "v", 2, 150);
-    bench a = make(SCALED(FIELD()), more, train, training, held_out, 1);
+    flow_dataset *training = make_data(kind, "t.csv", 1, 430), *held_out = make_data(kind, "v.csv", 2, 150);
+    subject a = make(SCALED(FIELD()), more, train, training, held_out, 1);
     start_and_run(&a);
     for (int n_threads = 2; n_threads <= 4; n_threads += 2) {
-        bench b = make(SCALED(FIELD()), more, train, training, held_out, n_threads);
+        subject b = make(SCALED(FIELD()), more, train, training, held_out, n_threads);
         start_and_run(&b);
-        expect_same(&a, &b);
-        discard(&b);
+        subject_expect_same(&a, &b);
+        subject_close(&b);
     }
-    discard(&a);
+    subject_close(&a);
     flow_dataset_close(training);
     flow_dataset_close(held_out);
 }
@@ -540,31 +447,30 @@ static void same_for_any_threads(void **state)
 static void check_resuming(const set *kind, const char *more)
 {
     flow_error err = {0};
-    flow_dataset *training = make_data(kind, "t", 1, 430), *held_out = make_data(kind, "v", 2, 150);
-    bench whole = make(SCALED(FIELD()), more, reflowing, training, held_out, 2);
+    flow_dataset *training = make_data(kind, "t.csv", 1, 430), *held_out = make_data(kind, "v.csv", 2, 150);
+    subject whole = make(SCALED(FIELD()), more, reflowing, training, held_out, 2);
     start_and_run(&whole);
     assert_int_equal(whole.steps, 3 * 5 + 2 * 3 * 4);
     assert_int_equal(flow_trainer_epochs(whole.trainer), 9);
 
     static const int64_t stretches[] = {1, 9, 5, 4, 6, 2, 100};
-    bench part = make(SCALED(FIELD()), more, reflowing, training, held_out, 1);
+    subject part = make(SCALED(FIELD()), more, reflowing, training, held_out, 1);
     assert_int_equal(flow_trainer_start(part.trainer, &err), FLOW_OK);
     for (size_t k = 0; k < sizeof stretches / sizeof *stretches; k++) {
         part.stop_after = stretches[k];
-        const flow_train_hooks hooks = hooks_of(&part);
-        flow_status status = flow_trainer_run(part.trainer, &hooks, &err);
+        flow_status status = subject_try_run(&part, &err);
         if (status == FLOW_OK)
             break;
         assert_int_equal(status, FLOW_INTERRUPTED);
-        bench next = make(SCALED(FIELD()), more, reflowing, training, held_out, 1 + (int)(k % 2));
-        copy_state(&next, &part);
+        subject next = make(SCALED(FIELD()), more, reflowing, training, held_out, 1 + (int)(k % 2));
+        subject_copy_state(&next, &part);
         assert_int_equal(flow_trainer_restored(next.trainer, &err), FLOW_OK);
-        discard(&part);
+        subject_close(&part);
         part = next;
     }
-    expect_same(&whole, &part);
-    discard(&whole);
-    discard(&part);
+    subject_expect_same(&whole, &part);
+    subject_close(&whole);
+    subject_close(&part);
     flow_dataset_close(training);
     flow_dataset_close(held_out);
 }
@@ -579,7 +485,7 @@ static void resumes_within_reflow(void **state)
 /* ---- reflow ---- */
 
 /* Mean distance between where one step of Euler's takes latents and where they belong. */
-static double bend(const bench *b)
+static double bend(const subject *b)
 {
     enum { TILES = 8 };
     flow_error err;
@@ -611,12 +517,12 @@ static void reflow_straightens(void **state)
         "{\"objective\": \"rectified_flow\", \"epochs\": 40, \"optimizer\": {\"rate\": 0.01}, \"ema\": 0.99}",
         "{\"objective\": {\"type\": \"rectified_flow\", \"reflow\": 1}, \"epochs\": 40, "
         "\"optimizer\": {\"rate\": 0.01}, \"ema\": 0.99}"};
-    flow_dataset *training = make_data(&flat, "t", 1, 3000), *held_out = make_data(&flat, "v", 2, HELD_OUT);
+    flow_dataset *training = make_data(&flat, "t.csv", 1, 3000), *held_out = make_data(&flat, "v.csv", 2, HELD_OUT);
     double bends[2], likelihoods[2];
     for (int k = 0; k < 2; k++) {
         flow_error err;
         flow_likelihood found;
-        bench b = make(SCALED(FIELD()), "", train[k], training, held_out, 2);
+        subject b = make(SCALED(FIELD()), "", train[k], training, held_out, 2);
         start_and_run(&b);
         bends[k] = bend(&b);
         assert_int_equal(flow_evaluate(&found, b.f, flow_trainer_best(b.trainer), held_out, 2, &err), FLOW_OK);
@@ -624,7 +530,7 @@ static void reflow_straightens(void **state)
         int64_t n;
         flow_trainer_history(b.trainer, &n);
         assert_true(k == 0 || flow_trainer_best_epoch(b.trainer) > n - 40); /* of the last round */
-        discard(&b);
+        subject_close(&b);
     }
     assert_true(bends[1] < 0.4 * bends[0]);
     assert_true(likelihoods[1] > likelihoods[0] - 0.1);
@@ -636,7 +542,7 @@ static void reflow_straightens(void **state)
 static void pairs_that_cannot_be_made(void **state)
 {
     (void)state;
-    bench b;
+    subject b;
     flow_error err = {0};
     make_flow(&b, FIELD(", \"solver\": {\"type\": \"dopri5\", \"max_steps\": 1}"), "", "{}", 2, 0);
     real *weights = flow_alloc_aligned(b.f->params.n_weights, sizeof *weights);
@@ -651,7 +557,7 @@ static void pairs_that_cannot_be_made(void **state)
     assert_non_null(strstr(err.message, "none of 200 latents"));
     source->type->free(source);
     flow_free_aligned(weights);
-    discard(&b);
+    subject_close(&b);
 }
 
 /* ---- what is refused ---- */
@@ -660,15 +566,14 @@ static void expect_refusal(const set *kind, const char *maps, const char *more, 
 {
     char train[200];
     flow_error err = {0};
-    bench b;
-    flow_dataset *training = make_data(kind, "t", 1, 100);
-    int c = flow_dataset_n_context(training);
+    subject b;
+    flow_dataset *training = make_data(kind, "t.csv", 1, 100);
     snprintf(train, sizeof train, "{\"objective\": %s}", objective);
-    make_flow(&b, maps, more, train, flow_dataset_n_columns(training) - c - kind->weighted, c);
-    assert_int_equal(flow_trainer_new(&b.trainer, b.f, &b.options, training, NULL, 1, 1, &err), FLOW_SPEC);
+    make_flow_for(&b, maps, more, train, training);
+    assert_int_equal(subject_try_trainer(&b, &err, training, NULL, 1), FLOW_SPEC);
     if (strstr(err.message, part) == NULL)
         fail_msg("\"%s\" is not in: %s", part, err.message);
-    discard(&b);
+    subject_close(&b);
     flow_dataset_close(training);
 }
 
@@ -683,24 +588,6 @@ static void refusals(void **state)
     expect_refusal(&flat, SCALED(FIELD()), "\"base\": \"mixture\", ", "\"flow_matching\"", "base: \"mixture\" has");
     expect_refusal(&given, SCALED(FIELD()), "", TRANSPORT, "train.objective.coupling: with data.context");
     expect_refusal(&heavy, SCALED(FIELD()), "", TRANSPORT, "train.objective.coupling: with data.weight");
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/flow_matching.XXXXXX");
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char path[128];
-    snprintf(path, sizeof path, "%s/t.csv", folder);
-    remove(path);
-    snprintf(path, sizeof path, "%s/v.csv", folder);
-    remove(path);
-    return rmdir(folder);
 }
 
 int main(void)

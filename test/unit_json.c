@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/json.h"
+#include "harness.h"
 #include "core/text.h"
 
 static cJSON *parse(const char *text)
@@ -130,8 +131,8 @@ static void test_cursors_know_their_path(void **state)
     cJSON *document = parse("{\"flow\": [{\"hidden\": [1, 2]}]}");
     flow_json root = flow_json_root(document);
     assert_string_equal(root.path, "");
-    flow_json flow = flow_json_member(&root, "flow");
-    flow_json first = flow_json_element(&flow, 0);
+    flow_json list = flow_json_member(&root, "flow");
+    flow_json first = flow_json_element(&list, 0);
     flow_json hidden = flow_json_member(&first, "hidden");
     flow_json second = flow_json_element(&hidden, 1);
     assert_string_equal(second.path, "flow[0].hidden[1]");
@@ -139,7 +140,7 @@ static void test_cursors_know_their_path(void **state)
     flow_json absent = flow_json_member(&first, "nothing");
     assert_null(absent.node);
     assert_string_equal(absent.path, "flow[0].nothing");
-    assert_null(flow_json_element(&flow, 5).node);
+    assert_null(flow_json_element(&list, 5).node);
     /* a path has a bound, whatever the nesting */
     flow_json deep = root;
     for (int i = 0; i < 100; i++)
@@ -283,28 +284,16 @@ static void test_print_keeps_all_digits(void **state)
 static void test_files(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/unit_json-XXXXXX";
-    assert_non_null(mkdtemp(folder));
     cJSON *document;
     flow_error err;
-    char path[64];
-    snprintf(path, sizeof path, "%s/a.json", folder);
-    assert_int_equal(flow_json_read(&document, path, &err), FLOW_IO);
+    assert_int_equal(flow_json_read(&document, at("a.json"), &err), FLOW_IO);
     check_contains(err.message, "a.json: cannot be opened: No such file");
     assert_int_equal(flow_json_read(&document, folder, &err), FLOW_IO);
     check_contains(err.message, "cannot be read: Is a directory");
-    FILE *out = fopen(path, "wb");
-    fputs("{\"a\": \n x}", out);
-    fclose(out);
-    assert_int_equal(flow_json_read(&document, path, &err), FLOW_SPEC);
+    assert_int_equal(flow_json_read(&document, write_text("a.json", "{\"a\": \n x}"), &err), FLOW_SPEC);
     check_contains(err.message, "a.json:2:2");
-    out = fopen(path, "wb");
-    fputs("{\"a\": 1}", out);
-    fclose(out);
-    assert_int_equal(flow_json_read(&document, path, &err), FLOW_OK);
+    assert_int_equal(flow_json_read(&document, write_text("a.json", "{\"a\": 1}"), &err), FLOW_OK);
     cJSON_Delete(document);
-    unlink(path);
-    rmdir(folder);
 }
 
 int main(void)
@@ -323,5 +312,5 @@ int main(void)
         cmocka_unit_test(test_print_keeps_all_digits),
         cmocka_unit_test(test_files),
     };
-    return cmocka_run_group_tests_name("json", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("json", tests, make_folder, remove_folder);
 }

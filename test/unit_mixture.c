@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
 #include "flow/registry.h"
+#include "harness.h"
 #include "near.h"
 #include "num/rng.h"
 
@@ -35,10 +35,7 @@ static void open_univariate(int k)
 {
     char text[80];
     snprintf(text, sizeof text, "{\"type\": \"mixture\", \"components\": %d}", k);
-    cJSON *document = cJSON_Parse(text);
-    flow_json spec = flow_json_root(document);
-    assert_int_equal(flow_univariate_new(&univariate, &spec, NULL), FLOW_OK);
-    cJSON_Delete(document);
+    univariate_open(&univariate, text);
     components = k;
     assert_int_equal(univariate.type->n_params(univariate.state), 3 * k);
 }

@@ -27,11 +27,12 @@
 #include "h5/array.h"
 #include "h5/lock.h"
 #include "h5/text.h"
+#include "harness.h"
 #include "model/file.h"
 #include "model/model.h"
 #include "num/rng.h"
 
-enum { DIM = 3, N_ROWS = 64, PATH_SIZE = 256 };
+enum { DIM = 3, N_ROWS = 64, PATH_SIZE = TEST_PATH_SIZE };
 
 static const char spec_text[] =
     "{\"flow\": [{\"type\": \"standardize\"}, {\"type\": \"maf\", \"repeat\": 2, \"hidden\": [8, 8]},"
@@ -41,13 +42,12 @@ static const char spec_text[] =
 static const char *const columns[DIM] = {"mass", "\xce\xb7", "a rather long name, with a comma"};
 static const char *const history_columns[2] = {"epoch", "validation"};
 
-static char folder[] = "/tmp/unit_model-XXXXXX";
-
 /* A model that is ready to be saved, and the arrays of a state. */
 typedef struct fixture {
     flow_spec *spec;
-    flow *f;
-    real *weights;
+    subject made;
+    flow *f;       /* borrowed from it */
+    real *weights; /* likewise */
     double history[4];
     int64_t counters[5];
     double figures[3];
@@ -64,7 +64,7 @@ static void check_ok(flow_status status, const flow_error *err)
 
 static void in_folder(char path[PATH_SIZE], const char *name)
 {
-    snprintf(path, PATH_SIZE, "%s/%s", folder, name);
+    strcpy(path, at(name));
 }
 
 static void start(fixture *x)
@@ -73,9 +73,10 @@ static void start(fixture *x)
                    .figures = {0.1, -INFINITY, DBL_TRUE_MIN}};
     flow_error err = {0};
     check_ok(flow_spec_parse(&x->spec, spec_text, strlen(spec_text), "rings.json", folder, NULL, 0, &err), &err);
-    check_ok(flow_new(&x->f, &x->spec->flow, &x->spec->base, DIM, x->spec->seed, &err), &err);
-    x->weights = flow_alloc_aligned(x->f->params.n_weights, sizeof *x->weights);
-    assert_int_equal(flow_init_weights(x->f, x->spec->seed, x->weights, NULL), FLOW_OK);
+    check_ok(subject_try_spec(&x->made, &err, (subject_shape){.dim = DIM}, x->spec), &err);
+    subject_init_weights(&x->made, x->spec->seed);
+    x->f = x->made.f;
+    x->weights = x->made.weights;
     double rows[N_ROWS * DIM];
     for (size_t k = 0; k < N_ROWS * DIM; k++)
         rows[k] = 125.09 + 0.01 * flow_rng_uniform(3, FLOW_STREAM_OTHER, k, 0);
@@ -101,9 +102,8 @@ static void start(fixture *x)
 
 static void stop(fixture *x)
 {
-    flow_free(x->f);
+    subject_close(&x->made);
     flow_spec_free(x->spec);
-    flow_free_aligned(x->weights);
     cJSON_Delete(x->provenance);
     cJSON_Delete(x->summary);
 }
@@ -141,7 +141,7 @@ static void check_refused(const char *path, flow_status expected, const char *fr
     assert_int_equal(flow_model_load(&model, path, NULL), expected);
 }
 
-static char *read_bytes(const char *path, size_t *size)
+static char *bytes_of_file(const char *path, size_t *size)
 {
     FILE *in = fopen(path, "rb");
     assert_non_null(in);
@@ -154,7 +154,7 @@ static char *read_bytes(const char *path, size_t *size)
     return data;
 }
 
-static void write_bytes(const char *path, const char *data, size_t size)
+static void write_file_bytes(const char *path, const char *data, size_t size)
 {
     FILE *out = fopen(path, "wb");
     assert_non_null(out);
@@ -162,9 +162,9 @@ static void write_bytes(const char *path, const char *data, size_t size)
     assert_int_equal(fclose(out), 0);
 }
 
-static void write_text(const char *path, const char *text)
+static void write_file(const char *path, const char *text)
 {
-    write_bytes(path, text, strlen(text));
+    write_file_bytes(path, text, strlen(text));
 }
 
 /* ---- what is saved comes back ---- */
@@ -276,11 +276,11 @@ static void test_equal_models_are_equal_files(void **state)
     size_t n, m;
     in_folder(path, "a.h5");
     save(&x, path);
-    char *first = read_bytes(path, &n);
+    char *first = bytes_of_file(path, &n);
     struct timespec pause = {1, 100000000};
     nanosleep(&pause, NULL);
     save(&x, path);
-    char *second = read_bytes(path, &m);
+    char *second = bytes_of_file(path, &m);
     assert_int_equal(n, m);
     assert_memory_equal(first, second, n);
     free(first);
@@ -320,7 +320,7 @@ static void test_a_spec_leads_to_its_model(void **state)
     start(&x);
     char path[PATH_SIZE], spec[PATH_SIZE];
     in_folder(spec, "lead.json");
-    write_text(spec, "{\"flow\": []}");
+    write_file(spec, "{\"flow\": []}");
     assert_int_equal(flow_file_identify(spec), FLOW_FILE_JSON);
     check_refused(spec, FLOW_IO, "lead.h5 does not exist yet; make it with flowctl train ");
     in_folder(path, "lead.h5");
@@ -328,9 +328,9 @@ static void test_a_spec_leads_to_its_model(void **state)
     flow_model *model = load(spec);
     assert_string_equal(model->path, path);
     flow_model_free(model);
-    write_text(path, "{\"flow\": []}");
+    write_file(path, "{\"flow\": []}");
     check_refused(spec, FLOW_FORMAT, "lead.h5 is a JSON file, not a model");
-    write_text(spec, "{\"flow\": ]}");
+    write_file(spec, "{\"flow\": ]}");
     check_refused(spec, FLOW_SPEC, "lead.json:1:10: this is not valid JSON");
     stop(&x);
 }
@@ -412,10 +412,10 @@ static void test_other_files(void **state)
     assert_int_equal(mkfifo(path, 0600), 0);
     check_refused(path, FLOW_IO, "is a device or pipe, not a model file");
     in_folder(path, "empty.h5");
-    write_text(path, "");
+    write_file(path, "");
     check_refused(path, FLOW_FORMAT, "empty.h5: the file is empty, not a flowctl model");
     in_folder(path, "rows.csv");
-    write_text(path, "x,y\n1,2\n");
+    write_file(path, "x,y\n1,2\n");
     check_refused(path, FLOW_FORMAT, "rows.csv: is not a flowctl model");
     assert_int_equal(flow_file_identify(path), FLOW_FILE_OTHER);
     in_folder(path, "data.h5");
@@ -434,15 +434,15 @@ static void test_truncated(void **state)
     in_folder(path, "short.h5");
     save(&x, path);
     size_t size;
-    char *data = read_bytes(path, &size);
+    char *data = bytes_of_file(path, &size);
     for (size_t n = 0; n < size; n += n < 600 || n + 600 > size ? 1 : 97) {
-        write_bytes(path, data, n);
+        write_file_bytes(path, data, n);
         check_refused(path, FLOW_FORMAT, n < 14 ? "model" : "is truncated");
     }
     char *longer = malloc(size + 1);
     memcpy(longer, data, size);
     longer[size] = '\0';
-    write_bytes(path, longer, size + 1);
+    write_file_bytes(path, longer, size + 1);
     check_refused(path, FLOW_FORMAT, "is damaged: it should have ");
     free(longer);
     free(data);
@@ -458,15 +458,15 @@ static void test_flipped_bits(void **state)
     in_folder(path, "flipped.h5");
     save(&x, path);
     size_t size;
-    char *data = read_bytes(path, &size);
+    char *data = bytes_of_file(path, &size);
     for (size_t at = 0; at < size; at += at < 1024 ? 1 : 61) {
         char bit = (char)(1 << (at % 8));
         data[at] = (char)(data[at] ^ bit);
-        write_bytes(path, data, size);
+        write_file_bytes(path, data, size);
         check_refused(path, FLOW_FORMAT, "");
         data[at] = (char)(data[at] ^ bit);
     }
-    write_bytes(path, data, size);
+    write_file_bytes(path, data, size);
     flow_model_free(load(path));
     free(data);
     stop(&x);
@@ -481,10 +481,10 @@ static void test_newer_version(void **state)
     in_folder(path, "newer.h5");
     save(&x, path);
     size_t size;
-    char *data = read_bytes(path, &size);
+    char *data = bytes_of_file(path, &size);
     memset(data, 0, FLOW_HEAD_SIZE);
     snprintf(data, FLOW_HEAD_SIZE, "flowctl-model\nversion 3\nprogram 9.1.0\nsomething new\n");
-    write_bytes(path, data, size);
+    write_file_bytes(path, data, size);
     check_refused(path, FLOW_FORMAT, "was written by flowctl 9.1.0 in format 3, this is flowctl ");
     check_refused(path, FLOW_FORMAT, "read it with flowctl 9.1.0 or later");
     free(data);
@@ -497,9 +497,9 @@ static void test_newer_version(void **state)
 static void reseal(const char *path)
 {
     size_t size;
-    char *data = read_bytes(path, &size);
+    char *data = bytes_of_file(path, &size);
     flow_head_seal(data, size);
-    write_bytes(path, data, size);
+    write_file_bytes(path, data, size);
     free(data);
 }
 
@@ -796,7 +796,7 @@ static void test_a_full_disk(void **state)
     in_folder(path, "full.h5");
     save(&x, path);
     size_t size, again;
-    char *before = read_bytes(path, &size);
+    char *before = bytes_of_file(path, &size);
     pid_t child = fork();
     if (child == 0) {
         struct rlimit limit = {5000, 5000};
@@ -809,7 +809,7 @@ static void test_a_full_disk(void **state)
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    char *after = read_bytes(path, &again);
+    char *after = bytes_of_file(path, &again);
     assert_int_equal(size, again);
     assert_memory_equal(before, after, size);
     assert_int_equal(count_files("full.h5"), 1);
@@ -936,27 +936,6 @@ static void test_waits_for_the_library(void **state)
         assert_int_equal(u.status, FLOW_OK);
     }
     stop(&x);
-}
-
-/* ---- the folder ---- */
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    DIR *dir = opendir(folder);
-    for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        char path[PATH_SIZE + 256];
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        unlink(path);
-    }
-    closedir(dir);
-    return rmdir(folder);
 }
 
 int main(int argc, char **argv)

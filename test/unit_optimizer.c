@@ -12,7 +12,7 @@
 
 #include "core/memory.h"
 #include "num/rng.h"
-#include "train/optimizer.h"
+#include "harness.h"
 
 static const double tolerance = sizeof(real) == sizeof(double) ? 1e-12 : 2e-5;
 
@@ -58,9 +58,7 @@ static void open_fixture(fixture *f, const char *text)
     }
     flow_params_init(&f->params, 7, f->weights);
     memcpy(f->average, f->weights, n * sizeof(real));
-    assert_int_equal(flow_json_parse(&f->json, text, strlen(text), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(f->json);
-    assert_int_equal(flow_optimizer_new(&f->optimizer, &root, &f->params, &err), FLOW_OK);
+    assert_int_equal(optimizer_try(&f->optimizer, &f->json, text, &f->params, &err), FLOW_OK);
 }
 
 static void close_fixture(fixture *f)
@@ -191,9 +189,10 @@ static void test_threads_and_state(void **state)
     for (int t = 0; t < 10; t++) {
         if (t == 5) { /* b goes on in another optimizer */
             flow_array from[FLOW_OPTIMIZER_ARRAYS], to[FLOW_OPTIMIZER_ARRAYS];
-            flow_json root = flow_json_root(b.json);
             flow_optimizer *other;
-            assert_int_equal(flow_optimizer_new(&other, &root, &b.params, NULL), FLOW_OK);
+            cJSON *json;
+            assert_int_equal(optimizer_try(&other, &json, "{\"type\": \"adamw\"}", &b.params, NULL), FLOW_OK);
+            cJSON_Delete(json);
             int n = flow_optimizer_arrays(b.optimizer, from);
             assert_int_equal(flow_optimizer_arrays(other, to), n);
             for (int k = 0; k < n; k++)
@@ -246,10 +245,8 @@ static void refused(const char *text, const char *path)
     const flow_params none = {0};
     cJSON *json;
     flow_error err;
-    assert_int_equal(flow_json_parse(&json, text, strlen(text), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(json);
     flow_optimizer *optimizer;
-    assert_int_equal(flow_optimizer_new(&optimizer, &root, &none, &err), FLOW_SPEC);
+    assert_int_equal(optimizer_try(&optimizer, &json, text, &none, &err), FLOW_SPEC);
     assert_null(optimizer);
     assert_non_null(strstr(err.message, path));
     cJSON_Delete(json);
@@ -270,10 +267,8 @@ static void test_options(void **state)
     const flow_params none = {0};
     cJSON *json;
     flow_error err;
-    assert_int_equal(flow_json_parse(&json, "\"adamw\"", 7, "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(json);
     flow_optimizer *optimizer;
-    assert_int_equal(flow_optimizer_new(&optimizer, &root, &none, &err), FLOW_OK);
+    assert_int_equal(optimizer_try(&optimizer, &json, "\"adamw\"", &none, &err), FLOW_OK);
     assert_string_equal(cJSON_GetObjectItem(json, "type")->valuestring, "adamw");
     assert_true(cJSON_GetObjectItem(json, "rate")->valuedouble == 1e-3);
     assert_true(cJSON_GetObjectItem(json, "decay")->valuedouble == 0.01);

@@ -64,7 +64,7 @@ static void test_temporary_names(void **state)
     (void)state;
     flow_error err = {0};
     flow_replacement first, second;
-    char expected[64], longest[256], path[400];
+    char expected[64], longest[256], path[TEST_PATH_SIZE];
     assert_int_equal(flow_replace_open(&first, at("n"), NULL, &err), FLOW_OK);
     snprintf(expected, sizeof expected, ".n.%ld-0.tmp", (long)getpid());
     assert_string_equal(strrchr(first.temporary, '/') + 1, expected);
@@ -82,7 +82,7 @@ static void test_temporary_names(void **state)
     /* the longest name that a file system has */
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
-    snprintf(path, sizeof path, "%s/%s", folder, longest);
+    strcpy(path, at(longest));
     replace(path, "long");
     assert_int_equal(access(path, F_OK), 0);
     assert_int_equal(remove(path), 0);

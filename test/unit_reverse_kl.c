@@ -14,6 +14,7 @@
 
 #include "core/memory.h"
 #include "flow/rows.h"
+#include "harness.h"
 #include "num/rng.h"
 #include "train/draws.h"
 #include "train/objective.h"
@@ -36,81 +37,29 @@ static flow_target *open_target(const char *path, int dim)
 
 /* ---- a flow, and maybe a trainer ---- */
 
-typedef struct bench {
-    cJSON *json;
-    flow *f;
-    flow_train_options options;
-    flow_trainer *trainer;
-    int64_t steps, stop_after; /* stop_after 0: never */
-    int64_t warnings;
-    char warning[1024]; /* the last one */
-} bench;
-
-static void count_step(void *context, const flow_progress *progress)
+static void make_flow(subject *s, const char *list, const char *train, int dim)
 {
-    (void)progress;
-    ((bench *)context)->steps++;
+    subject_open(s, (subject_shape){.dim = dim, .seed = 1}, "{\"flow\": [%s], \"train\": %s}", list, train);
 }
 
-static void keep_warning(void *context, const char *message)
-{
-    bench *b = context;
-    b->warnings++;
-    snprintf(b->warning, sizeof b->warning, "%s", message);
-}
-
-static bool is_enough(void *context)
-{
-    const bench *b = context;
-    return b->stop_after > 0 && b->steps >= b->stop_after;
-}
-
-static void make_flow(bench *b, const char *flow_list, const char *train, int dim)
-{
-    char text[2048];
-    flow_error err = {0};
-    memset(b, 0, sizeof *b);
-    snprintf(text, sizeof text, "{\"flow\": [%s], \"train\": %s}", flow_list, train);
-    assert_int_equal(flow_json_parse(&b->json, text, strlen(text), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(b->json), list = flow_json_member(&root, "flow"), base = {0};
-    flow_json json = flow_json_member(&root, "train");
-    if (flow_train_options_read(&b->options, &json, &err) != FLOW_OK ||
-        flow_new(&b->f, &list, &base, dim, 1, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
-}
-
-static flow_status make_trainer(bench *b, const char *flow_list, const char *train, const flow_target *target,
+static flow_status make_trainer(subject *s, const char *list, const char *train, const flow_target *target,
                                 int n_threads, flow_error *err)
 {
-    make_flow(b, flow_list, train, flow_target_dim(target));
-    return flow_trainer_new_target(&b->trainer, b->f, &b->options, target, 1, n_threads, err);
+    make_flow(s, list, train, flow_target_dim(target));
+    return subject_try_target(s, err, target, n_threads);
 }
 
-static bench start(const char *flow_list, const char *train, const flow_target *target, int n_threads)
+static subject start(const char *list, const char *train, const flow_target *target, int n_threads)
 {
-    bench b;
-    flow_error err = {0};
-    if (make_trainer(&b, flow_list, train, target, n_threads, &err) != FLOW_OK ||
-        flow_trainer_start(b.trainer, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
-    return b;
-}
-
-static flow_status run(bench *b, flow_error *err)
-{
-    const flow_train_hooks hooks = {.context = b, .on_step = count_step, .on_warning = keep_warning,
-                                    .should_stop = is_enough};
-    return flow_trainer_run(b->trainer, &hooks, err);
-}
-
-static void discard(bench *b)
-{
-    flow_trainer_free(b->trainer);
-    flow_free(b->f);
-    cJSON_Delete(b->json);
+    subject s;
+    make_flow(&s, list, train, flow_target_dim(target));
+    subject_start_target(&s, target, n_threads);
+    return s;
 }
 
 #define OBJECTIVE(more) "\"objective\": {\"type\": \"reverse_kl\", \"density\": \"x\"" more "}"
+static const char reverse_kl[] = "{\"type\": \"reverse_kl\", \"density\": \"x\"}";
+static const char path_gradient[] = "{\"type\": \"reverse_kl\", \"density\": \"x\", \"path_gradient\": true}";
 #define NET "\"hidden\": [7, 7], \"activation\": \"tanh\""
 
 /* ---- the gradient ---- */
@@ -148,14 +97,12 @@ static void check_gradient(const char *flow_list, const flow_target *target)
 {
     enum { ROWS = FLOW_TILE + 5, MOST = 200 };
     const double h = 1e-6;
-    bench b;
+    subject b;
     flow_error err;
     make_flow(&b, flow_list, "{}", flow_target_dim(target));
     real *weights = set_values(b.f), *gradient = flow_alloc_aligned(b.f->params.n_weights + 1, sizeof *gradient);
     real *ignored = flow_alloc_aligned(b.f->params.n_weights + 1, sizeof *ignored);
-    flow_step *step;
-    const flow_objective objective = {.type = &flow_objective_reverse_kl};
-    assert_int_equal(flow_step_new(&step, b.f, &objective, target, ROWS, 2, &err), FLOW_OK);
+    flow_step *step = subject_step(&b, reverse_kl, target, ROWS, 2);
     const flow_batch batch = {.n = ROWS, .seed = 5, .first_row = 1000, .share = 1. / ROWS};
     assert_true(isfinite(flow_step_gradient(step, weights, &batch, gradient)));
     flow_run *runs;
@@ -182,11 +129,10 @@ static void check_gradient(const char *flow_list, const flow_target *target)
     }
     assert_true(largest > 0.01);
     free(runs);
-    flow_step_free(step);
     flow_free_aligned(weights);
     flow_free_aligned(gradient);
     flow_free_aligned(ignored);
-    discard(&b);
+    subject_close(&b);
 }
 
 static const char *const flows[] = {
@@ -235,22 +181,18 @@ static void test_penalties(void **state)
 #define FFJORD "{\"type\": \"ffjord\", \"hidden\": [6, 5], \"solver\": \"rk4\""
     static const char *const lists[] = {FFJORD "}", FFJORD ", \"kinetic_energy\": 0.5, \"jacobian_norm\": 0.2}"};
     const double h = 1e-6;
-    const flow_objective objective = {.type = &flow_objective_reverse_kl};
     const flow_batch batch = {.n = ROWS, .seed = 5, .first_row = 1000, .share = 1. / ROWS, .mode = FLOW_TRAINING,
                               .noise = {.kind = FLOW_NOISE_OF_PLACE, .seed = 3}};
     flow_target *target = open_target(LIBRARY("gaussian"), 4);
     flow_error err;
-    bench b[2];
+    subject b[2];
     real *weights = NULL, *gradients[2];
     for (int k = 0; k < 2; k++) {
-        flow_step *step;
         make_flow(&b[k], lists[k], "{}", 4);
         flow_free_aligned(weights);
         weights = set_values(b[k].f);
         gradients[k] = flow_alloc_aligned(b[k].f->params.n_weights, sizeof **gradients);
-        assert_int_equal(flow_step_new(&step, b[k].f, &objective, target, ROWS, 1, &err), FLOW_OK);
-        flow_step_gradient(step, weights, &batch, gradients[k]);
-        flow_step_free(step);
+        flow_step_gradient(subject_step(&b[k], reverse_kl, target, ROWS, 1), weights, &batch, gradients[k]);
     }
     flow_workspace *ws;
     assert_int_equal(flow_workspace_new(&ws, b[1].f, FLOW_TILE, false, &err), FLOW_OK);
@@ -270,7 +212,7 @@ static void test_penalties(void **state)
     flow_free_aligned(weights);
     for (int k = 0; k < 2; k++) {
         flow_free_aligned(gradients[k]);
-        discard(&b[k]);
+        subject_close(&b[k]);
     }
     flow_target_close(target);
 }
@@ -279,7 +221,7 @@ static void test_penalties(void **state)
 static void check_path_gradient(const char *flow_list, const flow_target *target)
 {
     enum { ROWS = FLOW_TILE + 5, MOST_DIM = 4 };
-    bench b;
+    subject b;
     flow_error err;
     int d = flow_target_dim(target);
     make_flow(&b, flow_list, "{}", d);
@@ -289,17 +231,13 @@ static void check_path_gradient(const char *flow_list, const flow_target *target
     flow_runner *runner;
     assert_int_equal(flow_runner_new(&runner, b.f, weights, 1, &err), FLOW_OK);
     flow_rows_sample(runner, 5, 0, ROWS, 1, NULL, rows, NULL, NULL);
-    flow_draw_options path = {.path_gradient = true};
-    const flow_objective objectives[3] = {{&flow_objective_reverse_kl, &path}, {.type = &flow_objective_reverse_kl},
-                                          {.type = &flow_objective_mle}};
+    const char *const objectives[3] = {path_gradient, reverse_kl, "\"mle\""};
     for (int k = 0; k < 3; k++) {
-        flow_step *step;
         const flow_batch batch = {.n = ROWS, .rows = k == 2 ? rows : NULL, .stride = (size_t)d, .seed = 5,
                                   .share = 1. / ROWS};
         gradients[k] = flow_alloc_aligned(n + 1, sizeof **gradients);
-        assert_int_equal(flow_step_new(&step, b.f, &objectives[k], k == 2 ? NULL : target, ROWS, 2, &err), FLOW_OK);
+        flow_step *step = subject_step(&b, objectives[k], k == 2 ? NULL : target, ROWS, 2);
         scores[k] = flow_step_gradient(step, weights, &batch, gradients[k]);
-        flow_step_free(step);
     }
     assert_true(scores[0] == scores[1]);
     const double tolerance = is_double ? 1e-8 : 1e-3;
@@ -315,7 +253,7 @@ static void check_path_gradient(const char *flow_list, const flow_target *target
         flow_free_aligned(gradients[k]);
     flow_runner_free(runner);
     flow_free_aligned(weights);
-    discard(&b);
+    subject_close(&b);
 }
 
 static void test_path_gradients(void **state)
@@ -327,26 +265,21 @@ static void test_path_gradients(void **state)
     flow_target_close(target);
 
     /* where q is the density already, there is nothing left of it, draw by draw */
-    bench b;
+    subject b;
     flow_error err;
     target = open_target(LIBRARY("normal"), 2);
     make_flow(&b, "{\"type\": \"iaf\", \"repeat\": 2, " NET "}", "{}", 2);
     size_t n = b.f->params.n_weights;
     real *weights = flow_alloc_aligned(n + 1, sizeof *weights), *gradient = flow_alloc_aligned(n + 1, sizeof *weights);
     assert_int_equal(flow_init_weights(b.f, 3, weights, &err), FLOW_OK); /* the identity */
-    flow_draw_options path = {.path_gradient = true};
-    const flow_objective objective = {&flow_objective_reverse_kl, &path};
     const flow_batch batch = {.n = 16, .seed = 5, .share = 1. / 16};
-    flow_step *step;
-    assert_int_equal(flow_step_new(&step, b.f, &objective, target, 16, 1, &err), FLOW_OK);
-    flow_step_gradient(step, weights, &batch, gradient);
+    flow_step_gradient(subject_step(&b, path_gradient, target, 16, 1), weights, &batch, gradient);
     for (size_t k = 0; k < n; k++)
         assert_true(fabs((double)gradient[k]) < (is_double ? 1e-14 : 1e-6));
-    flow_step_free(step);
     flow_free_aligned(weights);
     flow_free_aligned(gradient);
     flow_target_close(target);
-    discard(&b);
+    subject_close(&b);
 }
 
 /* ---- draws and what they are worth ---- */
@@ -356,7 +289,7 @@ static void test_estimates(void **state)
 {
     (void)state;
     enum { N = 20000 };
-    bench b;
+    subject b;
     flow_error err;
     flow_target *target = open_target(LIBRARY("gaussian"), 1); /* m = -0.7, s = 0.5 */
     make_flow(&b, "{\"type\": \"actnorm\", \"fit\": false}", "{}", 1);
@@ -401,7 +334,7 @@ static void test_estimates(void **state)
     flow_draws_free(draws);
     flow_free_aligned(weights);
     flow_target_close(target);
-    discard(&b);
+    subject_close(&b);
 }
 
 /* log q of a draw by the sampling direction is the model's log-density by the density direction. */
@@ -409,7 +342,7 @@ static void test_weights_are_those_of_the_model(void **state)
 {
     (void)state;
     enum { N = 300, D = 3 };
-    bench b;
+    subject b;
     flow_error err;
     flow_target *target = open_target(LIBRARY("gaussian"), D);
     make_flow(&b, "\"standardize\", {\"type\": \"iaf\", \"repeat\": 2, " NET "}", "{}", D);
@@ -429,7 +362,7 @@ static void test_weights_are_those_of_the_model(void **state)
     flow_runner_free(runner);
     flow_free_aligned(weights);
     flow_target_close(target);
-    discard(&b);
+    subject_close(&b);
 }
 
 /* ---- training ---- */
@@ -441,10 +374,10 @@ static void test_finds_a_gaussian(void **state)
     enum { D = 3 };
     flow_error err = {0};
     flow_target *target = open_target(LIBRARY("gaussian"), D);
-    bench b = start("\"actnorm\", {\"type\": \"iaf\", \"repeat\": 1, \"hidden\": []}",
+    subject b = start("\"actnorm\", {\"type\": \"iaf\", \"repeat\": 1, \"hidden\": []}",
                     "{" OBJECTIVE(", \"steps\": 50, \"validation\": 2000")
                     ", \"batch\": 256, \"epochs\": 40, \"optimizer\": {\"rate\": 0.02}, \"ema\": 0.99}", target, 2);
-    assert_int_equal(run(&b, &err), FLOW_OK);
+    assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
     assert_int_equal(b.warnings, 0);
     double log_z = 0.5 * D * LOG_2PI + log(0.5) + log(0.8) + log(1.1);
     flow_draws *draws;
@@ -460,7 +393,7 @@ static void test_finds_a_gaussian(void **state)
     assert_true(fabs(history[(best - 1) * FLOW_EPOCH_COLUMNS + 2] - log_z) < 2e-3);
     assert_true(history[2] < history[(best - 1) * FLOW_EPOCH_COLUMNS + 2]);
     flow_draws_free(draws);
-    discard(&b);
+    subject_close(&b);
     flow_target_close(target);
 }
 
@@ -469,59 +402,18 @@ static const char *const all_features =
     "{" OBJECTIVE(", \"steps\": 7, \"validation\": 300") ", \"epochs\": 4, \"batch\": 200, \"ema\": 0.9, \"clip\": 1,"
     " \"optimizer\": \"adamw\", \"schedule\": {\"type\": \"plateau\", \"patience\": 1, \"warmup\": 7}}";
 
-static size_t bytes_of(const flow_array *array)
-{
-    return array->rows * array->cols * (array->kind == FLOW_ARRAY_FLOAT ? sizeof(float) : 8);
-}
-
-/* As a model file would do it. */
-static void copy_state(bench *to, const bench *from, flow_error *err)
-{
-    const flow_array *a, *b;
-    int n, n_to;
-    flow_trainer_state(from->trainer, &a, &n);
-    flow_trainer_state(to->trainer, &b, &n_to);
-    assert_int_equal(n, n_to);
-    for (int k = 0; k < n; k++)
-        memcpy(b[k].data, a[k].data, bytes_of(&a[k]));
-    memcpy(to->f->params.fitted, from->f->params.fitted, from->f->params.n_fitted * sizeof(double));
-    int64_t n_epochs;
-    const double *history = flow_trainer_history(from->trainer, &n_epochs);
-    assert_int_equal(flow_trainer_set_history(to->trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS, history,
-                                              n_epochs, err), FLOW_OK);
-}
-
-/* All of the state, but for the clock. */
-static void expect_same(const bench *a, const bench *b)
-{
-    const flow_array *x, *y;
-    int n, m;
-    int64_t n_epochs, m_epochs;
-    flow_trainer_state(a->trainer, &x, &n);
-    flow_trainer_state(b->trainer, &y, &m);
-    assert_int_equal(n, m);
-    for (int k = 0; k < n; k++)
-        if (strcmp(x[k].name, "figures") != 0)
-            assert_memory_equal(x[k].data, y[k].data, bytes_of(&x[k]));
-    const double *p = flow_trainer_history(a->trainer, &n_epochs), *q = flow_trainer_history(b->trainer, &m_epochs);
-    assert_int_equal(n_epochs, m_epochs);
-    for (int64_t k = 0; k < n_epochs * FLOW_EPOCH_COLUMNS; k++)
-        if (strcmp(flow_epoch_columns[k % FLOW_EPOCH_COLUMNS], "seconds") != 0)
-            assert_memory_equal(&p[k], &q[k], sizeof *p);
-}
-
 static void test_same_for_any_threads(void **state)
 {
     (void)state;
     flow_error err;
     flow_target *target = open_target(LIBRARY("gaussian"), 3);
-    bench one = start(some_flow, all_features, target, 1), three = start(some_flow, all_features, target, 3);
-    assert_int_equal(run(&one, &err), FLOW_OK);
-    assert_int_equal(run(&three, &err), FLOW_OK);
+    subject one = start(some_flow, all_features, target, 1), three = start(some_flow, all_features, target, 3);
+    assert_int_equal(subject_try_run(&one, &err), FLOW_OK);
+    assert_int_equal(subject_try_run(&three, &err), FLOW_OK);
     assert_int_equal(one.steps, 28);
-    expect_same(&one, &three);
-    discard(&one);
-    discard(&three);
+    subject_expect_same(&one, &three);
+    subject_close(&one);
+    subject_close(&three);
     flow_target_close(target);
 }
 
@@ -531,26 +423,26 @@ static void test_resumes_bit_for_bit(void **state)
     (void)state;
     flow_error err;
     flow_target *target = open_target(LIBRARY("gaussian"), 3);
-    bench whole = start(some_flow, all_features, target, 2);
-    assert_int_equal(run(&whole, &err), FLOW_OK);
+    subject whole = start(some_flow, all_features, target, 2);
+    assert_int_equal(subject_try_run(&whole, &err), FLOW_OK);
     static const int64_t stretches[] = {1, 4, 2, 7, 3, 8, 100};
-    bench part = start(some_flow, all_features, target, 1);
+    subject part = start(some_flow, all_features, target, 1);
     for (size_t k = 0; k < sizeof stretches / sizeof *stretches; k++) {
         part.stop_after = stretches[k];
-        flow_status status = run(&part, &err);
+        flow_status status = subject_try_run(&part, &err);
         if (status == FLOW_OK)
             break;
         assert_int_equal(status, FLOW_INTERRUPTED);
-        bench next;
+        subject next;
         assert_int_equal(make_trainer(&next, some_flow, all_features, target, 1 + (int)(k % 2), &err), FLOW_OK);
-        copy_state(&next, &part, &err);
+        subject_copy_state(&next, &part);
         assert_int_equal(flow_trainer_restored(next.trainer, &err), FLOW_OK);
-        discard(&part);
+        subject_close(&part);
         part = next;
     }
-    expect_same(&whole, &part);
-    discard(&whole);
-    discard(&part);
+    subject_expect_same(&whole, &part);
+    subject_close(&whole);
+    subject_close(&part);
     flow_target_close(target);
 }
 
@@ -571,8 +463,8 @@ static void test_nothing_to_observe(void **state)
     static const char list[] = "{\"type\": \"repeat\", \"times\": 2, \"flow\": [\"batchnorm\", "
                                "{\"type\": \"coupling\", " NET "}]}";
     for (int k = 0; k < 2; k++) {
-        bench b = start(list, trains[k], target, 2);
-        assert_int_equal(run(&b, &err), FLOW_OK);
+        subject b = start(list, trains[k], target, 2);
+        assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
         assert_int_equal(b.steps, 21);
         const flow_array *arrays;
         int n, n_found = 0;
@@ -588,7 +480,7 @@ static void test_nothing_to_observe(void **state)
         }
         assert_int_equal(n_found, 3);
         assert_true(flow_trainer_best_epoch(b.trainer) > 0);
-        discard(&b);
+        subject_close(&b);
     }
     flow_target_close(target);
 }
@@ -598,9 +490,9 @@ static void test_not_finite(void **state)
     (void)state;
     flow_error err = {0};
     flow_target *target = open_target(LIBRARY("hole"), 2);
-    bench b = start(some_flow, "{" OBJECTIVE(", \"steps\": 40, \"validation\": 100") ", \"epochs\": 1, \"batch\": 100}",
+    subject b = start(some_flow, "{" OBJECTIVE(", \"steps\": 40, \"validation\": 100") ", \"epochs\": 1, \"batch\": 100}",
                     target, 2);
-    assert_int_equal(run(&b, &err), FLOW_OK);
+    assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
     assert_true(b.warnings > 0); /* 4,000 draws, of which 3 in a thousand are in a corner */
     assert_non_null(strstr(b.warning, LIBRARY("hole")));
     assert_non_null(strstr(b.warning, " draw "));
@@ -609,30 +501,30 @@ static void test_not_finite(void **state)
     int64_t n;
     history = flow_trainer_history(b.trainer, &n);
     assert_true(history[7] > 0 && isfinite(history[1]));
-    discard(&b);
+    subject_close(&b);
 
     /* hardly a step without one: it stops, with the best weights as they were */
     b = start(some_flow, "{" OBJECTIVE(", \"steps\": 40") ", \"epochs\": 1, \"batch\": 20000}", target, 2);
-    assert_int_equal(run(&b, &err), FLOW_NUMERIC);
+    assert_int_equal(subject_try_run(&b, &err), FLOW_NUMERIC);
     assert_int_equal(b.warnings, 10);
     assert_non_null(strstr(err.message, "look at that draw"));
     for (size_t k = 0; k < b.f->params.n_weights; k++)
         assert_true(isfinite(flow_trainer_best(b.trainer)[k]));
-    discard(&b);
+    subject_close(&b);
     flow_target_close(target);
 }
 
 static void expect_refusal(const char *flow_list, const char *train, const flow_target *target, int dim,
                            const char *says)
 {
-    bench b;
+    subject b;
     flow_error err = {0};
     make_flow(&b, flow_list, train, dim);
-    assert_true(flow_trainer_new_target(&b.trainer, b.f, &b.options, target, 1, 1, &err) != FLOW_OK);
+    assert_true(subject_try_target(&b, &err, target, 1) != FLOW_OK);
     assert_null(b.trainer);
     if (strstr(err.message, says) == NULL)
         fail_msg("\"%s\" is not in: %s", says, err.message);
-    discard(&b);
+    subject_close(&b);
 }
 
 static void test_refusals(void **state)
@@ -645,15 +537,15 @@ static void test_refusals(void **state)
     expect_refusal("\"iaf\"", "{\"objective\": \"mle\"}", target, 3, "on data");
 
     /* another density under the name of the first */
-    bench b = start(some_flow, all_features, target, 1), changed;
+    subject b = start(some_flow, all_features, target, 1), changed;
     b.stop_after = 3;
-    assert_int_equal(run(&b, &err), FLOW_INTERRUPTED);
+    assert_int_equal(subject_try_run(&b, &err), FLOW_INTERRUPTED);
     assert_int_equal(make_trainer(&changed, some_flow, all_features, other, 1, &err), FLOW_OK);
-    copy_state(&changed, &b, &err);
+    subject_copy_state(&changed, &b);
     assert_int_equal(flow_trainer_restored(changed.trainer, &err), FLOW_DATA);
     assert_non_null(strstr(err.message, LIBRARY("twisted")));
-    discard(&b);
-    discard(&changed);
+    subject_close(&b);
+    subject_close(&changed);
     flow_target_close(target);
     flow_target_close(other);
 }
@@ -678,22 +570,18 @@ static void test_options(void **state)
         {"{" OBJECTIVE(", \"steps\": 0.5") "}", "train.objective.steps"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        char text[512];
-        cJSON *document;
+        subject s;
         flow_error err = {0};
-        flow_train_options options;
-        snprintf(text, sizeof text, "{\"train\": %s}", cases[k].train);
-        assert_int_equal(flow_json_parse(&document, text, strlen(text), "test", &err), FLOW_OK);
-        flow_json root = flow_json_root(document), train = flow_json_member(&root, "train");
-        flow_status status = flow_train_options_read(&options, &train, &err);
+        flow_status status = subject_try(&s, &err, (subject_shape){.dim = 1}, "{\"train\": %s}", cases[k].train);
         assert_int_equal(status, cases[k].says == NULL ? FLOW_OK : FLOW_SPEC);
         if (cases[k].says != NULL && strstr(err.message, cases[k].says) == NULL)
             fail_msg("\"%s\" is not in: %s", cases[k].says, err.message);
         if (cases[k].says == NULL) {
+            flow_json root = flow_json_root(s.document), train = flow_json_member(&root, "train");
             flow_json objective = flow_json_member(&train, "objective");
             assert_non_null(cJSON_GetObjectItem(objective.node, "type"));
         }
-        cJSON_Delete(document);
+        subject_close(&s);
     }
 }
 

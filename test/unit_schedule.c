@@ -9,27 +9,14 @@
 #include <math.h>
 #include <string.h>
 
-#include "train/schedule.h"
+#include "harness.h"
 
-typedef struct fixture {
-    cJSON *json;
+static flow_schedule *make(const char *json)
+{
     flow_schedule *schedule;
-} fixture;
-
-static fixture make(const char *text)
-{
-    fixture f = {0};
     flow_error err;
-    assert_int_equal(flow_json_parse(&f.json, text, strlen(text), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(f.json);
-    assert_int_equal(flow_schedule_new(&f.schedule, &root, &err), FLOW_OK);
-    return f;
-}
-
-static void discard(fixture *f)
-{
-    flow_schedule_free(f->schedule);
-    cJSON_Delete(f->json);
+    assert_int_equal(schedule_try(&schedule, json, &err), FLOW_OK);
+    return schedule;
 }
 
 static void near(double value, double expected)
@@ -40,74 +27,74 @@ static void near(double value, double expected)
 static void test_constant(void **state)
 {
     (void)state;
-    fixture f = make("{}");
-    assert_string_equal(flow_schedule_name(f.schedule), "constant");
-    assert_false(flow_schedule_observes(f.schedule));
-    near(flow_schedule_rate(f.schedule, 0.1, 0, 100), 0.1);
-    near(flow_schedule_rate(f.schedule, 0.1, 99, 100), 0.1);
-    discard(&f);
+    flow_schedule *f = make("{}");
+    assert_string_equal(flow_schedule_name(f), "constant");
+    assert_false(flow_schedule_observes(f));
+    near(flow_schedule_rate(f, 0.1, 0, 100), 0.1);
+    near(flow_schedule_rate(f, 0.1, 99, 100), 0.1);
+    flow_schedule_free(f);
 
     f = make("{\"type\": \"constant\", \"warmup\": 4}");
-    near(flow_schedule_rate(f.schedule, 0.1, 0, 100), 0.025);
-    near(flow_schedule_rate(f.schedule, 0.1, 2, 100), 0.075);
-    near(flow_schedule_rate(f.schedule, 0.1, 3, 100), 0.1);
-    near(flow_schedule_rate(f.schedule, 0.1, 4, 100), 0.1);
-    discard(&f);
+    near(flow_schedule_rate(f, 0.1, 0, 100), 0.025);
+    near(flow_schedule_rate(f, 0.1, 2, 100), 0.075);
+    near(flow_schedule_rate(f, 0.1, 3, 100), 0.1);
+    near(flow_schedule_rate(f, 0.1, 4, 100), 0.1);
+    flow_schedule_free(f);
 }
 
 static void test_cosine(void **state)
 {
     (void)state;
-    fixture f = make("\"cosine\"");
-    near(flow_schedule_rate(f.schedule, 0.1, 0, 100), 0.1);
-    near(flow_schedule_rate(f.schedule, 0.1, 50, 100), 0.05);
-    near(flow_schedule_rate(f.schedule, 0.1, 25, 100), 0.1 * (1 + sqrt(0.5)) / 2);
-    near(flow_schedule_rate(f.schedule, 0.1, 100, 100), 0);
-    near(flow_schedule_rate(f.schedule, 0.1, 1000, 100), 0); /* further than planned: it does not rise again */
-    discard(&f);
+    flow_schedule *f = make("\"cosine\"");
+    near(flow_schedule_rate(f, 0.1, 0, 100), 0.1);
+    near(flow_schedule_rate(f, 0.1, 50, 100), 0.05);
+    near(flow_schedule_rate(f, 0.1, 25, 100), 0.1 * (1 + sqrt(0.5)) / 2);
+    near(flow_schedule_rate(f, 0.1, 100, 100), 0);
+    near(flow_schedule_rate(f, 0.1, 1000, 100), 0); /* further than planned: it does not rise again */
+    flow_schedule_free(f);
 
     f = make("{\"type\": \"cosine\", \"final\": 0.2, \"warmup\": 10}");
-    near(flow_schedule_rate(f.schedule, 1, 4, 110), 0.5);
-    near(flow_schedule_rate(f.schedule, 1, 10, 110), 1);
-    near(flow_schedule_rate(f.schedule, 1, 60, 110), 0.6);
-    near(flow_schedule_rate(f.schedule, 1, 110, 110), 0.2);
-    near(flow_schedule_rate(f.schedule, 1, 5, 7), 0.2 * 6 / 10); /* a warm-up longer than the training */
-    discard(&f);
+    near(flow_schedule_rate(f, 1, 4, 110), 0.5);
+    near(flow_schedule_rate(f, 1, 10, 110), 1);
+    near(flow_schedule_rate(f, 1, 60, 110), 0.6);
+    near(flow_schedule_rate(f, 1, 110, 110), 0.2);
+    near(flow_schedule_rate(f, 1, 5, 7), 0.2 * 6 / 10); /* a warm-up longer than the training */
+    flow_schedule_free(f);
 }
 
 static void test_plateau(void **state)
 {
     (void)state;
-    fixture f = make("{\"type\": \"plateau\", \"factor\": 0.5, \"patience\": 2, \"least\": 0.03}");
-    assert_true(flow_schedule_observes(f.schedule));
+    flow_schedule *f = make("{\"type\": \"plateau\", \"factor\": 0.5, \"patience\": 2, \"least\": 0.03}");
+    assert_true(flow_schedule_observes(f));
     static const struct {
         bool improved;
         double after;
     } epochs[] = {{true, 0.1},  {false, 0.1},  {true, 0.1},  {false, 0.1},   {false, 0.05},
                   {false, 0.05}, {false, 0.03}, {true, 0.03}, {false, 0.03}, {false, 0.03}};
-    near(flow_schedule_rate(f.schedule, 0.1, 0, 100), 0.1);
+    near(flow_schedule_rate(f, 0.1, 0, 100), 0.1);
     for (size_t e = 0; e < sizeof epochs / sizeof *epochs; e++) {
-        flow_schedule_observe(f.schedule, 0.1, epochs[e].improved);
-        near(flow_schedule_rate(f.schedule, 0.1, 5, 100), epochs[e].after);
+        flow_schedule_observe(f, 0.1, epochs[e].improved);
+        near(flow_schedule_rate(f, 0.1, 5, 100), epochs[e].after);
     }
-    assert_int_equal(flow_schedule_check(f.schedule, NULL), FLOW_OK);
+    assert_int_equal(flow_schedule_check(f, NULL), FLOW_OK);
 
     /* another one takes over */
-    fixture other = make("{\"type\": \"plateau\", \"factor\": 0.5, \"patience\": 2, \"least\": 0.03}");
-    flow_array from = flow_schedule_state(f.schedule), to = flow_schedule_state(other.schedule);
+    flow_schedule *other = make("{\"type\": \"plateau\", \"factor\": 0.5, \"patience\": 2, \"least\": 0.03}");
+    flow_array from = flow_schedule_state(f), to = flow_schedule_state(other);
     memcpy(to.data, from.data, from.rows * from.cols * sizeof(double));
-    near(flow_schedule_rate(other.schedule, 0.1, 5, 100), 0.03);
+    near(flow_schedule_rate(other, 0.1, 5, 100), 0.03);
     ((double *)to.data)[0] = NAN;
-    assert_int_equal(flow_schedule_check(other.schedule, NULL), FLOW_FORMAT);
-    flow_schedule_reset(other.schedule);
-    near(flow_schedule_rate(other.schedule, 0.1, 5, 100), 0.1);
-    discard(&f);
-    discard(&other);
+    assert_int_equal(flow_schedule_check(other, NULL), FLOW_FORMAT);
+    flow_schedule_reset(other);
+    near(flow_schedule_rate(other, 0.1, 5, 100), 0.1);
+    flow_schedule_free(f);
+    flow_schedule_free(other);
 
     /* a rate below the least one is left alone */
     f = make("{\"type\": \"plateau\", \"least\": 0.01}");
-    near(flow_schedule_rate(f.schedule, 0.001, 0, 100), 0.001);
-    discard(&f);
+    near(flow_schedule_rate(f, 0.001, 0, 100), 0.001);
+    flow_schedule_free(f);
 }
 
 static void test_options(void **state)
@@ -116,15 +103,11 @@ static void test_options(void **state)
     static const char *const refused[] = {"{\"type\": \"cosin\"}", "{\"factor\": 0.5}", "{\"warmup\": -1}",
                                           "{\"type\": \"plateau\", \"factor\": 1.5}", "{\"warmup\": 1.5}", "null"};
     for (size_t k = 0; k < sizeof refused / sizeof *refused; k++) {
-        cJSON *json;
         flow_error err = {0};
-        assert_int_equal(flow_json_parse(&json, refused[k], strlen(refused[k]), "test", &err), FLOW_OK);
-        flow_json root = flow_json_root(json);
         flow_schedule *schedule;
-        assert_int_equal(flow_schedule_new(&schedule, &root, &err), FLOW_SPEC);
+        assert_int_equal(schedule_try(&schedule, refused[k], &err), FLOW_SPEC);
         assert_null(schedule);
         assert_true(strlen(err.message) > 10);
-        cJSON_Delete(json);
     }
 }
 

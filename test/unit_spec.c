@@ -10,11 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "flow/flow.h"
-#include "model/spec.h"
-#include "train/trainer.h"
+#include "harness.h"
 
 static flow_spec *parse_with(const char *text, const char *const *overrides, int n)
 {
@@ -275,25 +272,22 @@ static void test_resolved_is_stable(void **state)
                             "\"seed\": 9007199254740991, \"train\": {\"optimizer\": {\"type\": \"adam\", "
                             "\"rate\": 0.30000000000000004}}}");
     flow_error err = {0};
-    flow *f;
-    flow_train_options options;
+    subject s;
     char *first = NULL, *second = NULL;
-    if (flow_new(&f, &spec->flow, &spec->base, 4, spec->seed, &err) != FLOW_OK)
+    if (subject_try_spec(&s, &err, (subject_shape){.dim = 4}, spec) != FLOW_OK)
         fail_msg("%s", err.message);
-    assert_int_equal(flow_train_options_read(&options, &spec->training, &err), FLOW_OK);
     first = flow_spec_print(spec);
-    size_t n_weights = f->params.n_weights;
-    flow_free(f);
+    size_t n_weights = s.f->params.n_weights;
+    subject_close(&s);
     flow_spec_free(spec);
 
     spec = parse(first);
-    assert_int_equal(flow_new(&f, &spec->flow, &spec->base, 4, spec->seed, &err), FLOW_OK);
-    assert_int_equal(flow_train_options_read(&options, &spec->training, &err), FLOW_OK);
+    assert_int_equal(subject_try_spec(&s, &err, (subject_shape){.dim = 4}, spec), FLOW_OK);
     second = flow_spec_print(spec);
     assert_string_equal(first, second);
     assert_true(spec->seed == UINT64_C(9007199254740991));
-    assert_int_equal(f->params.n_weights, n_weights);
-    flow_free(f);
+    assert_int_equal(s.f->params.n_weights, n_weights);
+    subject_close(&s);
     flow_spec_free(spec);
     free(first);
     free(second);
@@ -322,27 +316,20 @@ static void test_numbers_under_a_comma_locale(void **state)
 static void test_files(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/unit_spec-XXXXXX", path[64], expected[160];
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/rings.json", folder);
+    char expected[2 * TEST_PATH_SIZE];
     flow_spec *spec;
     flow_error err;
-    assert_int_equal(flow_spec_read(&spec, path, NULL, 0, &err), FLOW_IO);
-    snprintf(expected, sizeof expected, "%s: cannot be opened: No such file or directory", path);
+    assert_int_equal(flow_spec_read(&spec, at("rings.json"), NULL, 0, &err), FLOW_IO);
+    snprintf(expected, sizeof expected, "%s: cannot be opened: No such file or directory", at("rings.json"));
     assert_string_equal(err.message, expected);
-    FILE *out = fopen(path, "wb");
-    fputs("{\"flow\": [], \"data\": \"rings.csv\"}", out);
-    fclose(out);
+    const char *path = write_text("rings.json", "{\"flow\": [], \"data\": \"rings.csv\"}");
     assert_int_equal(flow_spec_read(&spec, path, NULL, 0, &err), FLOW_OK);
     assert_string_equal(spec->dir, folder);
     assert_string_equal(spec->output, "rings.h5");
     char *data = flow_spec_path(spec, spec->train);
-    snprintf(expected, sizeof expected, "%s/rings.csv", folder);
-    assert_string_equal(data, expected);
+    assert_string_equal(data, at("rings.csv"));
     free(data);
     flow_spec_free(spec);
-    unlink(path);
-    rmdir(folder);
 }
 
 static void test_many_columns(void **state)
@@ -412,5 +399,5 @@ int main(void)
         cmocka_unit_test(test_many_columns),
         cmocka_unit_test(test_schema),
     };
-    return cmocka_run_group_tests_name("spec", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("spec", tests, make_folder, remove_folder);
 }

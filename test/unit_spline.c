@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "flow/registry.h"
+#include "harness.h"
 #include "near.h"
 #include "num/rng.h"
 
@@ -32,47 +33,42 @@ static double epsilon(void)
 
 /* ------------------------------------------------------------------ the spline under test */
 
-typedef struct subject {
+typedef struct curve {
     int n_bins, n_params;
     double bound;
     bool linear, circular;
     flow_univariate univariate;
-} subject;
+} curve;
 
-static subject make(int n_bins, double bound, const char *tails, bool circular)
+static curve make(int n_bins, double bound, const char *tails, bool circular)
 {
     char text[160];
-    snprintf(text, sizeof text, "{\"u\": {\"type\": \"rational_quadratic\", \"bins\": %d, \"bound\": %.17g, "
-             "\"tails\": \"%s\", \"circular\": %s}}", n_bins, bound, tails, circular ? "true" : "false");
-    cJSON *document;
-    flow_error err;
-    assert_int_equal(flow_json_parse(&document, text, strlen(text), "test", &err), FLOW_OK);
-    flow_json root = flow_json_root(document), spec = flow_json_member(&root, "u");
-    subject s = {.n_bins = n_bins, .bound = bound, .linear = strcmp(tails, "linear") == 0, .circular = circular};
-    assert_int_equal(flow_univariate_new(&s.univariate, &spec, &err), FLOW_OK);
+    snprintf(text, sizeof text, "{\"type\": \"rational_quadratic\", \"bins\": %d, \"bound\": %.17g, "
+             "\"tails\": \"%s\", \"circular\": %s}", n_bins, bound, tails, circular ? "true" : "false");
+    curve s = {.n_bins = n_bins, .bound = bound, .linear = strcmp(tails, "linear") == 0, .circular = circular};
+    univariate_open(&s.univariate, text);
     s.n_params = s.univariate.type->n_params(s.univariate.state);
     assert_int_equal(s.n_params, 3 * n_bins - 1 + (circular ? 1 : s.linear ? 2 : 0));
-    cJSON_Delete(document);
     return s;
 }
 
 /* theta as a map leaves it for its backward */
 static real left[MOST_PARAMS * COUNT];
 
-static real *to_leave(const subject *s, int count, const real *theta)
+static real *to_leave(const curve *s, int count, const real *theta)
 {
     return memcpy(left, theta, (size_t)s->n_params * (size_t)count * sizeof *left);
 }
 
 /* y, or x (count), each with a row of its own, and the log-determinant of each */
-static void map(const subject *s, int count, const real *x, const real *theta, real *y, double *logdet)
+static void map(const curve *s, int count, const real *x, const real *theta, real *y, double *logdet)
 {
     memset(logdet, 0, (size_t)count * sizeof *logdet);
     real *given = to_leave(s, count, theta);
     s->univariate.type->map[FLOW_TO_LATENT](s->univariate.state, 1, count, x, given, (size_t)count, y, logdet);
 }
 
-static void invert(const subject *s, int count, const real *y, const real *theta, real *x, double *logdet)
+static void invert(const curve *s, int count, const real *y, const real *theta, real *x, double *logdet)
 {
     memset(logdet, 0, (size_t)count * sizeof *logdet);
     real *given = to_leave(s, count, theta);
@@ -87,7 +83,7 @@ typedef struct knots {
     double x[MOST_BINS + 1], y[MOST_BINS + 1], d[MOST_BINS + 1];
 } knots;
 
-static void place_knots(const subject *s, const double *theta, double *at)
+static void place_knots(const curve *s, const double *theta, double *at)
 {
     double most = theta[0], sum = 0, total = 0;
     for (int k = 1; k < s->n_bins; k++)
@@ -108,7 +104,7 @@ static double slope(double a)
 }
 
 /* The knots of element j among `count`. */
-static knots knots_of(const subject *s, const real *theta, int count, int j)
+static knots knots_of(const curve *s, const real *theta, int count, int j)
 {
     double t[MOST_PARAMS];
     for (int p = 0; p < s->n_params; p++)
@@ -152,7 +148,7 @@ static double uniform(uint64_t row, uint32_t column)
 
 /* Parameters of `count` elements: normals of a deviation, in some rows of few distinct sizes. Elements 2 j and 2 j + 1
  * have the same. */
-static void fill_theta(const subject *s, int count, double deviation, uint64_t seed, real *theta)
+static void fill_theta(const curve *s, int count, double deviation, uint64_t seed, real *theta)
 {
     flow_rng_normals(theta, s->n_params, count, seed, FLOW_STREAM_OTHER, 0);
     for (int p = 0; p < s->n_params; p++) {
@@ -174,7 +170,7 @@ static real next_to(real x, double towards)
 }
 
 /* Something to put into each spline: anywhere, the ends and their neighbours, a knot and its neighbours, far away. */
-static real input(const subject *s, const real *theta, int count, int j, uint64_t seed)
+static real input(const curve *s, const real *theta, int count, int j, uint64_t seed)
 {
     real b = (real)s->bound;
     int kind = (int)(16 * uniform(seed + (uint64_t)j, 1));
@@ -210,7 +206,7 @@ static void zero_is_the_identity(void **state)
 {
     (void)state;
     for (int bins = 2; bins <= 64; bins++) {
-        subject s = make(bins, 3.7, bins % 2 == 0 ? "identity" : "linear", bins % 3 == 0);
+        curve s = make(bins, 3.7, bins % 2 == 0 ? "identity" : "linear", bins % 3 == 0);
         memset(theta, 0, sizeof theta);
         for (int j = 0; j < COUNT; j++)
             x[j] = (real)(s.bound * (s.circular ? 0.999 : 1.2) * (2. * j / (COUNT - 1) - 1));
@@ -232,7 +228,7 @@ static void agrees_with_the_paper(void **state)
     (void)state;
     static const int bins[] = {2, 3, 8, 25, 64};
     for (int config = 0; config < 15; config++) {
-        subject s = make(bins[config % 5], config % 2 == 0 ? 5 : 0.8, config / 5 == 1 ? "linear" : "identity",
+        curve s = make(bins[config % 5], config % 2 == 0 ? 5 : 0.8, config / 5 == 1 ? "linear" : "identity",
                          config / 5 == 2);
         fill_theta(&s, COUNT, 0.5, (uint64_t)config, theta);
         for (int j = 0; j < COUNT; j++)
@@ -258,7 +254,7 @@ static void knots_go_to_knots(void **state)
     (void)state;
     if (!is_double)
         skip();
-    subject s = make(8, 5, "identity", false);
+    curve s = make(8, 5, "identity", false);
     fill_theta(&s, COUNT, 1, 77, theta);
     for (int at = 0; at <= s.n_bins; at++) {
         for (int side = -1; side <= 1; side++) {
@@ -281,7 +277,7 @@ static void knots_go_to_knots(void **state)
 static void a_circle_closes(void **state)
 {
     (void)state;
-    subject s = make(5, 2, "identity", true); /* a period without rounding */
+    curve s = make(5, 2, "identity", true); /* a period without rounding */
     fill_theta(&s, COUNT, 1, 5, theta);
     for (int turns = -3; turns <= 3; turns++) {
         for (int j = 0; j < COUNT; j++) {
@@ -301,14 +297,14 @@ static void a_circle_closes(void **state)
     flow_univariate_release(&s.univariate);
 }
 
-static void expect_between(const subject *s, const char *what, int j, double least, double value, double most)
+static void expect_between(const curve *s, const char *what, int j, double least, double value, double most)
 {
     if (!(least <= value && value <= most))
         fail_msg("%d bins, %s of %.9g (theta_0 %g): %.9g is not in [%.9g, %.9g]", s->n_bins, what, (double)x[j],
                  (double)theta[j], value, least, most);
 }
 
-static void expect_outside_untouched(const subject *s, int j)
+static void expect_outside_untouched(const curve *s, int j)
 {
     if (s->linear || fabs((double)x[j]) < (double)(real)s->bound)
         return;
@@ -318,7 +314,7 @@ static void expect_outside_untouched(const subject *s, int j)
 }
 
 /* One batch of splines: all of it finite, monotone and invertible; every 16th element against the paper as well. */
-static void try_batch(const subject *s, double deviation, uint64_t seed)
+static void try_batch(const curve *s, double deviation, uint64_t seed)
 {
     fill_theta(s, COUNT, deviation, seed, theta);
     for (int j = 0; j < COUNT; j++)
@@ -349,7 +345,7 @@ static void try_batch(const subject *s, double deviation, uint64_t seed)
     }
 }
 
-static void backward_is_finite(const subject *s)
+static void backward_is_finite(const curve *s)
 {
     static real g[COUNT], gl[COUNT], gin[2][COUNT], gtheta[2][MOST_PARAMS * COUNT];
     for (int j = 0; j < COUNT; j++) {
@@ -380,11 +376,11 @@ static void holds_for_any_parameters(void **state)
 #endif
     static const double deviations[] = {0.3, 2, 7, 20, 1e2, 1e4, 1e6, 1e30};
     static const int bins[] = {8, 2, 5, 16};
-    subject subjects[8];
+    curve subjects[8];
     for (int k = 0; k < 8; k++)
         subjects[k] = make(bins[k % 4], k % 3 == 0 ? 5 : k % 3 == 1 ? 1 : 40, k < 4 ? "identity" : "linear", false);
     for (int batch = 0; batch < n_batches; batch++) {
-        const subject *s = &subjects[batch % 8];
+        const curve *s = &subjects[batch % 8];
         try_batch(s, deviations[batch / 8 % 8], (uint64_t)batch);
         if (batch % 10 == 0)
             backward_is_finite(s);
@@ -397,7 +393,7 @@ static void holds_for_any_parameters(void **state)
 static void nan_stays_nan(void **state)
 {
     (void)state;
-    subject s = make(4, 5, "identity", false);
+    curve s = make(4, 5, "identity", false);
     fill_theta(&s, COUNT, 1, 9, theta);
     for (int j = 0; j < COUNT; j++)
         x[j] = (real)(j % 2 == 0 ? NAN : 0.1);

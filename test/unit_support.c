@@ -15,55 +15,26 @@
 
 #include "core/memory.h"
 #include "flow/rows.h"
+#include "harness.h"
 #include "num/rng.h"
 
 enum { MOST_DIM = 4 };
 
 static const char *const names[MOST_DIM] = {"mass", "eff", "count", "t"};
 
-typedef struct subject {
-    cJSON *document;
-    flow *f;
-    real *weights;
-    flow_workspace *ws;
-} subject;
-
 static flow_status try(subject *s, const char *json, int dim, const char *const *columns, flow_error *err)
 {
-    *s = (subject){0};
-    assert_int_equal(flow_json_parse(&s->document, json, strlen(json), "test", err), FLOW_OK);
-    flow_json root = flow_json_root(s->document), list = flow_json_member(&root, "flow"), none = {0};
-    const flow_shape shape = {.dim = dim, .columns = columns};
-    return flow_new_conditional(&s->f, &list, &none, &none, &shape, 1, err);
-}
-
-static void end(subject *s)
-{
-    flow_workspace_free(s->ws);
-    flow_free_aligned(s->weights);
-    flow_free(s->f);
-    cJSON_Delete(s->document);
+    return subject_try(s, err, (subject_shape){.dim = dim, .columns = columns, .seed = 1}, "%s", json);
 }
 
 /* A flow of {"columns": {...}} and what stands behind the map, "" or ", ...". */
 static void start(subject *s, int dim, const char *columns, const char *behind)
 {
-    flow_error err;
-    char *json = flow_format("{\"flow\": [{\"type\": \"support\", \"columns\": {%s}}%s]}", columns, behind);
-    if (try(s, json, dim, names, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
-    free(json);
-    s->weights = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *s->weights);
-    assert_non_null(s->weights);
-    assert_int_equal(flow_init_weights(s->f, 1, s->weights, &err), FLOW_OK);
-    flow_run *runs;
-    int n_runs;
-    assert_int_equal(flow_params_runs(&s->f->params, &runs, &n_runs, 1000, &err), FLOW_OK);
-    for (int r = 0; r < n_runs; r++)
-        for (size_t k = runs[r].offset; k < runs[r].offset + runs[r].length; k++)
-            s->weights[k] = (real)(flow_rng_uniform(2, FLOW_STREAM_OTHER, k, 0) - 0.5);
-    free(runs);
-    assert_int_equal(flow_workspace_new(&s->ws, s->f, FLOW_TILE, false, &err), FLOW_OK);
+    subject_open(s, (subject_shape){.dim = dim, .columns = names, .seed = 1},
+                 "{\"flow\": [{\"type\": \"support\", \"columns\": {%s}}%s]}", columns, behind);
+    subject_init_weights(s, 1);
+    subject_scatter_weights(s, 0.5, 2, 0);
+    subject_workspace(s, FLOW_TILE, false);
 }
 
 static double uniform(uint64_t row, uint32_t column)
@@ -153,7 +124,7 @@ static void test_jacobian_near_bounds(void **state)
                              -logdet_exact);
             }
         }
-        end(&s);
+        subject_close(&s);
     }
     assert_true(n_near > 500);
 }
@@ -172,7 +143,7 @@ static void test_never_outside(void **state)
         for (int j = 0; j < N; j++)
             if (!(x[j] >= intervals[k].lower && x[j] <= intervals[k].upper))
                 fail_msg("%s: %.17g from %.17g", intervals[k].json, x[j], z[j]);
-        end(&s);
+        subject_close(&s);
     }
     free(z);
     free(x);
@@ -219,7 +190,7 @@ static void test_on_a_bound(void **state)
     s.f->params.fitted[3] = 1;
     assert_int_equal(flow_check(s.f, &err), FLOW_FORMAT);
     flow_runner_free(runner);
-    end(&s);
+    subject_close(&s);
 }
 
 /* Columns that are not named pass as they are, and log-densities are in the units of the data. */
@@ -238,7 +209,7 @@ static void test_units(void **state)
     double wanted = normal - (0.3 * 0.3 + logit * logit + 1.1 * 1.1) / 2 + log(10 / (4. * 6));
     assert_true(fabs(logp - wanted) < 1e-6 && fabs(z[0] - 0.3) < 1e-7 && fabs(z[2] + 1.1) < 1e-6);
     flow_runner_free(runner);
-    end(&s);
+    subject_close(&s);
 }
 
 /* ---- discrete columns ---- */
@@ -300,7 +271,7 @@ static void test_lattices(void **state)
             flow_tile_spread(s.f, s.ws, 16);
             assert_true(s.ws->logdet[2] == -INFINITY);
         }
-        end(&s);
+        subject_close(&s);
     }
 }
 
@@ -350,7 +321,7 @@ static void test_noise(void **state)
     }
     for (int j = 1; j < N; j++)
         assert_true(first[j] != first[j - 1]);
-    end(&s);
+    subject_close(&s);
 }
 
 /* A log-probability does not depend on the rows around it, nor on the number of threads, nor on the place. */
@@ -383,7 +354,7 @@ static void test_company(void **state)
         assert_true(other[0] == logp[17]);
         flow_runner_free(runner);
     }
-    end(&s);
+    subject_close(&s);
 }
 
 /* Draws and round trips: values are on the lattice, and rounding is not taken for an error. */
@@ -431,7 +402,7 @@ static void test_samples(void **state)
     free(missed);
     free(z);
     flow_runner_free(runner);
-    end(&s);
+    subject_close(&s);
 }
 
 /* ---- periodic columns ---- */
@@ -479,7 +450,7 @@ static void test_angles(void **state)
         for (int j = 0; j < 3; j++)
             assert_true(fabs(logp[j] + log(period)) < 1e-12 && flow_check_row(s.f, rows + j, &err) == FLOW_OK);
         flow_runner_free(runner);
-        end(&s);
+        subject_close(&s);
     }
 }
 
@@ -540,7 +511,7 @@ static void test_circles_are_carried(void **state)
     stored[(angle + 1) % D] = kept;
     assert_int_equal(flow_check(s.f, &err), FLOW_FORMAT);
     flow_runner_free(runner);
-    end(&s);
+    subject_close(&s);
 }
 
 /* Blocks that would tear a circle are refused with their place in the spec. */
@@ -577,7 +548,7 @@ static void test_circles_are_kept(void **state)
         else if (status != FLOW_SPEC || strstr(err.message, "flow[1]") == NULL ||
                  strstr(err.message, "periodic") == NULL)
             fail_msg("%s: %s", cases[c].block, status == FLOW_OK ? "" : err.message);
-        end(&s);
+        subject_close(&s);
         free(json);
     }
 }
@@ -626,27 +597,27 @@ static void test_specs(void **state)
             assert_int_equal(status, FLOW_OK);
         else if (status != FLOW_SPEC || strstr(err.message, cases[c].message) == NULL)
             fail_msg("%s: \"%s\", not \"%s\"", json, status == FLOW_OK ? "" : err.message, cases[c].message);
-        end(&s);
+        subject_close(&s);
         free(json);
     }
     assert_int_equal(try(&s, "{\"flow\": [\"support\"]}", 2, names, &err), FLOW_SPEC);
     assert_non_null(strstr(err.message, "flow[0]: the key \"columns\" is missing"));
-    end(&s);
+    subject_close(&s);
     assert_int_equal(
         try(&s, "{\"flow\": [\"standardize\", {\"type\": \"support\", \"columns\": {\"#1\": {\"lower\": 0}}}]}", 2,
             names, &err),
         FLOW_SPEC);
     assert_non_null(strstr(err.message, "flow[1]: \"support\""));
-    end(&s);
+    subject_close(&s);
     /* where nobody knows the names, they are checked later; places count now */
     assert_int_equal(
         try(&s, "{\"flow\": [{\"type\": \"support\", \"columns\": {\"energy\": {\"lower\": 0}}}]}", 2, NULL, &err),
         FLOW_OK);
-    end(&s);
+    subject_close(&s);
     assert_int_equal(
         try(&s, "{\"flow\": [{\"type\": \"support\", \"columns\": {\"#3\": {\"lower\": 0}}}]}", 2, NULL, &err),
         FLOW_SPEC);
-    end(&s);
+    subject_close(&s);
     /* what is resolved says what the step is */
     assert_int_equal(
         try(&s, "{\"flow\": [{\"type\": \"support\", \"columns\": {\"eff\": {\"discrete\": true}}}]}", 2, names, &err),
@@ -655,7 +626,7 @@ static void test_specs(void **state)
     assert_string_equal(text,
                         "{\"flow\":[{\"type\":\"support\",\"columns\":{\"eff\":{\"discrete\":true,\"step\":1}}}]}");
     free(text);
-    end(&s);
+    subject_close(&s);
 }
 
 static void test_descriptions(void **state)
@@ -670,13 +641,13 @@ static void test_descriptions(void **state)
     s.f->columns[0].type->describe(s.f->columns[0].state, &text);
     assert_string_equal(text.data, "t: 10 or less\nmass: 0 or more\neff: steps of 0.1, 0 to 1\ncount: whole numbers\n");
     flow_text_free(&text);
-    end(&s);
+    subject_close(&s);
     start(&s, 4, "\"t\": {\"periodic\": 24}, \"mass\": {\"periodic\": 360, \"lower\": -180}", "");
     text = (flow_text){0};
     s.f->columns[0].type->describe(s.f->columns[0].state, &text);
     assert_string_equal(text.data, "t: period 24\nmass: period 360 from -180\n");
     flow_text_free(&text);
-    end(&s);
+    subject_close(&s);
 }
 
 int main(void)

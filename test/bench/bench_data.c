@@ -36,8 +36,6 @@ typedef struct file_case {
     bench_item work, reference;
 } file_case;
 
-static char folder[PATH_SIZE];
-
 static void stop_unless(bool good, const char *what)
 {
     if (!good)
@@ -81,7 +79,7 @@ static void write_table(void *context)
     workload_check(flow_writer_finish(writer, &err), &err);
 }
 
-static void read_bytes(void *context)
+static void read_raw(void *context)
 {
     const file_case *c = context;
     static char buffer[1 << 18];
@@ -93,7 +91,7 @@ static void read_bytes(void *context)
     close(descriptor);
 }
 
-static void write_bytes(void *context)
+static void write_raw(void *context)
 {
     const file_case *c = context;
     char path[PATH_SIZE + 8];
@@ -144,7 +142,7 @@ static void make_csv(file_case *c, const char *name, const double *rows, int dig
     stop_unless(stat(c->path, &info) == 0, "a file cannot be found");
     c->bytes = (double)info.st_size;
     c->work = (bench_item){.work = read_table, .context = c, .n_threads = 1};
-    c->reference = (bench_item){.work = read_bytes, .context = c, .n_threads = 1};
+    c->reference = (bench_item){.work = read_raw, .context = c, .n_threads = 1};
 }
 
 typedef struct storage {
@@ -183,7 +181,7 @@ static void make_hdf5(file_case *c, chunks *packed, const double *rows, const st
     good = good && H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, rows) >= 0;
     stop_unless(good && H5Fflush(file, H5F_SCOPE_LOCAL) >= 0, "an HDF5 file cannot be written");
     c->work = (bench_item){.work = read_table, .context = c, .n_threads = 1};
-    c->reference = (bench_item){.work = read_bytes, .context = c, .n_threads = 1};
+    c->reference = (bench_item){.work = read_raw, .context = c, .n_threads = 1};
     c->bytes = (double)H5Tget_size(type) * ROWS * COLUMNS;
     if (how->deflate > 0) {
         take_chunks(packed, dataset, space);
@@ -206,7 +204,7 @@ static void make_output(file_case *c, const char *name, const double *rows, bool
     stop_unless(stat(c->path, &info) == 0, "a file cannot be found");
     c->bytes = (double)info.st_size;
     c->work = (bench_item){.work = write_table, .context = c, .n_threads = 1};
-    c->reference = (bench_item){.work = write_bytes, .context = c, .n_threads = 1};
+    c->reference = (bench_item){.work = write_raw, .context = c, .n_threads = 1};
 }
 
 /* ------------------------------------------------------------------ measuring */
@@ -275,23 +273,19 @@ static chunks packed[STORES];
 
 static void make_files(const double *doubles, const double *floats)
 {
-    const char *temporary = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/flowctl-bench-XXXXXX", temporary != NULL ? temporary : P_tmpdir);
-    stop_unless(mkdtemp(folder) != NULL, "no folder for the files can be made; set TMPDIR");
-    file_case *at = cases;
+    stop_unless(make_folder(NULL) == 0, "no folder for the files can be made; set TMPDIR");
+    file_case *made = cases;
     for (int k = 0; k < TEXTS; k++)
-        make_csv(at++, texts[k].name, doubles, texts[k].digits, texts[k].quoted);
+        make_csv(made++, texts[k].name, doubles, texts[k].digits, texts[k].quoted);
     for (int k = 0; k < STORES; k++)
-        make_hdf5(at++, &packed[k], doubles, &stores[k]);
+        make_hdf5(made++, &packed[k], doubles, &stores[k]);
     for (int k = 0; k < OUTPUTS; k++)
-        make_output(at++, outputs[k].name, outputs[k].as_float ? floats : doubles, outputs[k].as_float);
+        make_output(made++, outputs[k].name, outputs[k].as_float ? floats : doubles, outputs[k].as_float);
 }
 
 static void remove_files(void)
 {
-    for (int k = 0; k < CASES; k++)
-        unlink(cases[k].path);
-    rmdir(folder);
+    remove_folder(NULL);
     for (int s = 0; s < STORES; s++)
         for (int k = 0; k < packed[s].n; k++)
             free(packed[s].packed[k]);

@@ -68,7 +68,7 @@ static void norm(void *context)
 static void optimizer(void *context)
 {
     parts *s = context;
-    flow_optimizer_step(s->w.optimizer, 1e-12, 1, s->w.gradient, s->w.weights, s->w.average, s->w.options.ema, 1);
+    flow_optimizer_step(s->w.optimizer, 1e-12, 1, s->w.gradient, s->w.weights, s->w.average, s->w.made.options.ema, 1);
 }
 
 static void whole(void *context)

@@ -3,10 +3,9 @@
 
 #include <string.h>
 
-#include "bench/measure.h"
-#include "bench/workload.h"
-#include "ode/ode.h"
 #include "flow/trace.h"
+#include "harness.h"
+#include "ode/ode.h"
 
 /* A multilayer perceptron of x and t with one or two hidden layers. */
 typedef struct field {
@@ -29,32 +28,12 @@ static bool find_layers(field *out, const flow *f)
     return out->n_layers > 1 && out->layers[0]->cols > f->dim;
 }
 
-/* What is not in the spec has its default. */
-static void read_block(field *out, flow_json *block)
-{
-    flow_error err;
-    cJSON *dopri5 = bench_checked(cJSON_CreateString("dopri5"));
-    flow_json solver = flow_json_member(block, "solver"), trace = flow_json_member(block, "trace");
-    if (solver.node == NULL)
-        solver.node = dopri5;
-    workload_check(flow_solver_new(&out->solver, &solver, &err), &err);
-    if (trace.node != NULL)
-        workload_check(flow_trace_new(&out->trace, &trace, &err), &err);
-    cJSON_Delete(dopri5);
-}
-
 static bool read_field(field *out, const flow *f, const char *spec)
 {
-    flow_error err;
-    cJSON *document;
     *out = (field){0};
     if (f->n_blocks != 1 || strcmp(f->blocks[0].type->type, "ffjord") != 0 || !find_layers(out, f))
         return false;
-    workload_check(flow_json_parse(&document, spec, strlen(spec), "a workload", &err), &err);
-    flow_json root = flow_json_root(document), list = flow_json_member(&root, "flow");
-    flow_json block = flow_json_element(&list, 0);
-    read_block(out, &block);
-    cJSON_Delete(document);
+    solver_and_trace_of(&out->solver, &out->trace, spec);
     return true;
 }
 

@@ -190,30 +190,29 @@ void workload_open(workload *w, const workload_source *source, int n_threads)
     *w = (workload){.source = source, .n_threads = n_threads};
     workload_check(flow_spec_parse(&w->spec, source->spec, strlen(source->spec), source->name, NULL, NULL, 0, &err),
                    &err);
-    workload_check(flow_train_options_read(&w->options, &w->spec->training, &err), &err);
-    workload_check(flow_new(&w->f, &w->spec->flow, &w->spec->base, (int)source->dimensions, w->spec->seed, &err), &err);
-    w->batch = (size_t)w->options.batch;
+    const subject_shape shape = {.dim = (int)source->dimensions};
+    workload_check(subject_try_spec(&w->made, &err, shape, w->spec), &err);
+    w->f = w->made.f;
+    w->batch = (size_t)w->made.options.batch;
     w->live = live_of(&w->f->params);
     make_rows(w);
     w->weights = new_weights(w);
-    w->average = w->options.ema > 0 ? new_weights(w) : NULL;
+    w->average = w->made.options.ema > 0 ? new_weights(w) : NULL;
     w->gradient = new_weights(w);
     workload_check(flow_init_weights(w->f, w->spec->seed, w->weights, &err), &err);
     workload_check(flow_fit(w->f, w->weights, w->rows, w->batch, NULL, &err), &err);
     start_last_layers(&w->f->params, w->weights);
     workload_check(flow_runner_new(&w->runner, w->f, w->weights, n_threads, &err), &err);
-    static const flow_objective mle = {.type = &flow_objective_mle};
-    workload_check(flow_step_new(&w->step, w->f, &mle, NULL, w->options.batch, n_threads, &err), &err);
-    workload_check(flow_optimizer_new(&w->optimizer, &w->options.optimizer, &w->f->params, &err), &err);
+    w->step = subject_step(&w->made, "\"mle\"", NULL, w->made.options.batch, n_threads);
+    w->optimizer = subject_optimizer(&w->made);
     count_flops(w);
 }
 
 void workload_close(workload *w)
 {
     flow_optimizer_free(w->optimizer);
-    flow_step_free(w->step);
     flow_runner_free(w->runner);
-    flow_free(w->f);
+    subject_close(&w->made);
     flow_spec_free(w->spec);
     flow_free_aligned(w->weights);
     flow_free_aligned(w->average);
@@ -236,9 +235,9 @@ void workload_train(void *context)
                               .mode = FLOW_TRAINING,
                               .noise = {.kind = FLOW_NOISE_OF_PLACE, .seed = 1}};
     flow_step_gradient(w->step, w->weights, &batch, w->gradient);
-    double norm = flow_optimizer_norm(w->optimizer, w->gradient, w->n_threads), clip = w->options.clip;
+    double norm = flow_optimizer_norm(w->optimizer, w->gradient, w->n_threads), clip = w->made.options.clip;
     double scale = clip > 0 && norm > clip ? clip / norm : 1;
-    flow_optimizer_step(w->optimizer, 1e-12, scale, w->gradient, w->weights, w->average, w->options.ema, w->n_threads);
+    flow_optimizer_step(w->optimizer, 1e-12, scale, w->gradient, w->weights, w->average, w->made.options.ema, w->n_threads);
 }
 
 void workload_logprob(void *context)

@@ -17,11 +17,7 @@
 #ifndef BENCH_WORKLOAD_H
 #define BENCH_WORKLOAD_H
 
-#include "flow/rows.h"
-#include "model/spec.h"
-#include "train/optimizer.h"
-#include "train/step.h"
-#include "train/trainer.h"
+#include "harness.h"
 
 typedef enum workload_task { TASK_TRAIN, TASK_LOGPROB, TASK_SAMPLE, N_TASKS } workload_task;
 extern const char *const workload_task_names[N_TASKS];
@@ -48,8 +44,8 @@ int workload_names(char names[][64], int most);
 typedef struct workload {
     const workload_source *source;
     flow_spec *spec;
-    flow_train_options options;
-    flow *f;
+    subject made;
+    flow *f; /* borrowed from it */
     real *weights, *average, *gradient;
     size_t batch;
     double *rows;     /* (batch, dim) */
@@ -58,7 +54,7 @@ typedef struct workload {
     double flops[N_TASKS];
     int n_threads;
     flow_runner *runner;
-    flow_step *step;
+    flow_step *step; /* borrowed from `made` */
     flow_optimizer *optimizer;
 } workload;
 
