@@ -61,7 +61,6 @@ cjson libcjson-dev cjson-devel cjson
 hdf5 libhdf5-dev hdf5-devel hdf5
 xsmm libxsmm-dev libxsmm-devel -
 sleef libsleef-dev sleef-devel sleef
-libcsv libcsv-dev libcsv-devel libcsv
 zlib zlib1g-dev zlib-devel zlib
 random123 librandom123-dev Random123-devel -
 cmocka libcmocka-dev libcmocka-devel cmocka
@@ -147,7 +146,7 @@ fi
         esac
     else
         echo "Only apt, dnf and Homebrew are known to this script."
-        echo "The libraries are GSL, OpenBLAS (or any CBLAS), cJSON, HDF5, SLEEF, libcsv, zlib, Random123 and,"
+        echo "The libraries are GSL, OpenBLAS (or any CBLAS), cJSON, HDF5, SLEEF, zlib, Random123 and,"
         echo "on x86-64, libxsmm; the tests need cmocka and bats."
     fi
     echo "then try again."

@@ -165,8 +165,8 @@ static void test_order_does_not_depend_on_batches(void **state)
     }
 }
 
-/* The order of a held set, written out: Fisher and Yates from the place of the epoch in the stream of shuffles. A stopped
- * training continues bit for bit only as long as this does not change. */
+/* The order of a held set, written out: Fisher and Yates from the place of the epoch in the stream of shuffles. A
+ * stopped training continues bit for bit only as long as this does not change. */
 static void test_order_of_an_epoch(void **state)
 {
     (void)state;

@@ -764,7 +764,8 @@ static void test_failures_to_save(void **state)
     start(&x);
     char path[PATH_SIZE];
     in_folder(path, "no/such/folder.h5");
-    check_not_saved(&x, path, FLOW_IO, "folder.h5: cannot be written: No such file or directory; make its folder first");
+    check_not_saved(&x, path, FLOW_IO,
+                    "folder.h5: cannot be written: No such file or directory; make its folder first");
     check_not_saved(&x, folder, FLOW_IO, "is a folder; name a file in it");
     check_not_saved(&x, "/dev/null", FLOW_IO, "is a device or pipe, and a model has to be a regular file");
     in_folder(path, "kept.h5");
@@ -778,8 +779,8 @@ static void test_failures_to_save(void **state)
     if (geteuid() != 0) { /* root may write anywhere */
         start(&x);
         assert_int_equal(chmod(folder, 0500), 0);
-        check_not_saved(&x, path, FLOW_IO, "cannot be written: Permission denied; write to a folder where you may (the old "
-                                          "file is intact)");
+        check_not_saved(&x, path, FLOW_IO, "cannot be written: Permission denied; write to a folder where you may (the "
+                                          "old file is intact)");
         assert_int_equal(chmod(folder, 0700), 0);
     }
     assert_int_equal(count_files("kept.h5"), 1);

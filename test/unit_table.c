@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "data/csv_fields.h"
+
 static void test_csv_forms(void **state)
 {
     (void)state;
@@ -27,7 +29,7 @@ static void test_csv_forms(void **state)
     reads(write_text("a.csv", "\"x\",\"y\"\n1,2.5\n-3e-2,4\n"), "x y", 2, v);               /* R's header */
     reads(write_text("a.csv", "\"x\",\"y\"\n\"1\",\"2.5\"\n\"-3e-2\",4\n"), "x y", 2, v);   /* quoted numbers */
     reads(write_text("a.csv", "\"1\",\"2.5\"\n\"-3e-2\",\"4\"\n"), "x1 x2", 2, v);          /* and no header */
-    /* quotes that libcsv takes apart, and that need not be */
+    /* quotes that need splitting, and quotes that do not */
     reads(write_text("a.csv", "x,y\n \"1\", \"2.5\" \n\" -3e-2 \",\"4\"\r\n"), "x y", 2, v);
     reads(write_text("a.csv", "\"m, in \"\"GeV\"\"\",\"two\nlines\"\n1,2.5\n-3e-2,4\n"),
           "m, in \"GeV\" two\nlines", 2, v);
@@ -47,6 +49,47 @@ static void test_csv_forms(void **state)
           "x1 x2 x3 x4 x5 x6 x7", 1, (double[]){7, -0.5, 6, 1000, 0, 12345678901234567890.0, 0.1});
     reads(write_text("a:b.csv", "x\n5\n"), "x", 1, (double[]){5}); /* a colon in a file's name */
     reads(write_text("table.txt", "x\n5\n"), "x", 1, (double[]){5});
+}
+
+/* Fields with a | behind each; ! where a quote cannot be, + where the line ends in quotes. */
+static void test_csv_fields(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *expected;
+    } cases[] = {
+        {"", "|"},
+        {"a,b", "a|b|"},
+        {"a,,b,", "a||b||"},
+        {" a b\t,\t c ", "a b|c|"},
+        {"\"a\",\" b \"", "a| b |"},
+        {" \"a\" , \"b\"\t", "a|b|"},
+        {"\"\",\"\"\"\"", "|\"|"},
+        {"\"a,b\",\"say \"\"c\"\"\"", "a,b|say \"c\"|"},
+        {"\"a", "a\n+"},
+        {"x,\"a\"\"", "x|a\"\n+"},
+        {"a\"b", "!"},
+        {"a\"\"", "!"},
+        {"\"a\"b", "!"},
+        {"\"a\" \"b\"", "!"},
+        {"\"a\" b", "!"},
+    };
+    flow_csv_fields f = {0};
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        bool more, good;
+        char found[64] = "";
+        flow_csv_fields_begin(&f);
+        assert_int_equal(flow_csv_fields_line(&f, cases[k].line, strlen(cases[k].line), &more, &good, NULL), FLOW_OK);
+        for (size_t i = 0; i < f.n && good; i++) {
+            size_t length;
+            strcat(strcat(found, flow_csv_field(&f, i, &length)), "|");
+            assert_int_equal(length, strlen(flow_csv_field(&f, i, &length)));
+        }
+        if (more) /* an open field has no end yet */
+            strncat(found, f.text + (f.n == 0 ? 0 : f.starts[f.n]), f.used - (f.n == 0 ? 0 : f.starts[f.n]));
+        assert_string_equal(strcat(found, more ? "+" : good ? "" : "!"), cases[k].expected);
+    }
+    flow_csv_fields_free(&f);
 }
 
 static void test_csv_refusals(void **state)
@@ -417,6 +460,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_csv_forms),
+        cmocka_unit_test(test_csv_fields),
         cmocka_unit_test(test_csv_refusals),
         cmocka_unit_test(test_csv_selection),
         cmocka_unit_test(test_csv_last_columns),

@@ -163,8 +163,8 @@ flow_status flow_replace_commit(flow_replacement *r, flow_error *err)
     /* EPERM: the file system has no such permissions. After the last write, because writing clears some of the bits. */
     if (r->replaces && fchmod(r->descriptor, r->mode) != 0 && errno != EPERM && errno != ENOTSUP)
         return replace_fail(r, "given the permissions of the old file", err);
-    /* Some file systems report a failed write only at fsync or at close. Standard output is closed by its owner, so that
-     * a second descriptor of it is closed here. */
+    /* Some file systems report a failed write only at fsync or at close. Standard output is closed by its owner, so
+     * that a second descriptor of it is closed here. */
     if (fsync(r->descriptor) != 0 && (r->temporary != NULL || errno == EIO || errno == ENOSPC))
         return replace_fail(r, "written", err);
     int last = r->target == NULL ? dup(r->descriptor) : r->descriptor;

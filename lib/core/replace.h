@@ -7,9 +7,10 @@
  *     flow_replace_close(&r);                              in any case
  *
  * The contract:
- * - The bytes go to a temporary file in the same folder, named `.NAME.PID-N.tmp`: hidden, so that a crash leaves nothing
- *   that looks like a result. The commit writes it to the disk (fsync), renames it over `file` and writes the folder to
- *   the disk. A crash at any instant leaves the old file or the new one; a failure removes the temporary file.
+ * - The bytes go to a temporary file in the same folder, named `.NAME.PID-N.tmp`: hidden, so that a crash leaves
+ *   nothing that looks like a result. The commit writes it to the disk (fsync), renames it over `file` and writes the
+ *   folder to the disk. A crash at any instant leaves the old file or the new one; a failure removes the temporary
+ *   file.
  * - Temporary files of crashed programs are not removed by later runs. A process number says nothing on a folder that
  *   several computers share, so a file that looks abandoned may belong to a program that is writing it.
  * - An old file passes on its permissions (mode & 07777). A new file has those of the umask. The owner is the writer.
@@ -22,8 +23,8 @@
  *   is in place: it may not survive a power failure.
  * - A failed write to a closed pipe is FLOW_IO (EPIPE); SIGPIPE is not raised.
  *
- * All errors are FLOW_IO (or FLOW_MEMORY) and name the file, the reason of the system, what to do, and that the old file
- * is intact if there is one.
+ * All errors are FLOW_IO (or FLOW_MEMORY) and name the file, the reason of the system, what to do, and that the old
+ * file is intact if there is one.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CORE_REPLACE_H

@@ -20,7 +20,7 @@ const char *flow_csv_excerpt(char out[FLOW_EXCERPT_SIZE], const char *text, size
     return out;
 }
 
-static bool parse(const char *field, size_t length, double *value)
+static bool header_parse(const char *field, size_t length, double *value)
 {
     char copy[128];
     if (length >= sizeof copy)
@@ -30,7 +30,7 @@ static bool parse(const char *field, size_t length, double *value)
     return flow_number_parse(copy, value);
 }
 
-static bool is_missing(const char *field, size_t length)
+static bool header_is_missing(const char *field, size_t length)
 {
     static const char *const marks[] = {"", "na", "n/a", "null", "none", "nan", "-nan", "?", "-", "."};
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
@@ -42,18 +42,18 @@ static bool is_missing(const char *field, size_t length)
 bool flow_csv_is_word(const char *field, size_t length)
 {
     double value;
-    return !parse(field, length, &value) && !is_missing(field, length);
+    return !header_parse(field, length, &value) && !header_is_missing(field, length);
 }
 
 /* A number that nobody would take for a name, as opposed to a year or a running number. */
-static bool is_plainly_data(const char *field, size_t length)
+static bool header_is_plainly_data(const char *field, size_t length)
 {
     double value;
-    return parse(field, length, &value) && (!isfinite(value) || memchr(field, '.', length) != NULL || value < 0);
+    return header_parse(field, length, &value) && (!isfinite(value) || memchr(field, '.', length) != NULL || value < 0);
 }
 
 /* What is certainly not CSV, by its first bytes, and what to do with it. */
-static flow_status refuse_others(const flow_csv_stream *s, flow_error *err)
+static flow_status header_refuse_others(const flow_csv_stream *s, flow_error *err)
 {
     static const struct {
         const char *bytes;
@@ -82,7 +82,7 @@ static flow_status refuse_others(const flow_csv_stream *s, flow_error *err)
 }
 
 /* What separates the fields of a line without commas, or of one in which commas only stand for decimal points. */
-static flow_status refuse_separator(const flow_csv_stream *s, const flow_csv_record *record, flow_error *err)
+static flow_status header_refuse_separator(const flow_csv_stream *s, const flow_csv_record *record, flow_error *err)
 {
     size_t commas = 0, semicolons = 0, tabs = 0, blanks = 0, others = 0;
     bool quoted = false;
@@ -110,38 +110,39 @@ static flow_status refuse_separator(const flow_csv_stream *s, const flow_csv_rec
 }
 
 /* Every field stands in quotes and needs none. */
-static bool is_all_quoted(const flow_csv_stream *s, const flow_csv_record *record)
+static bool header_is_all_quoted(const flow_csv_stream *s, const flow_csv_record *record)
 {
     size_t n_quotes = 0;
     for (size_t i = 0; i < record->length; i++)
         n_quotes += record->text[i] == '"';
-    return n_quotes == 2 * s->n_fields;
+    return n_quotes == 2 * s->fields.n;
 }
 
 /* A first line with a word in it is a header. A line without is a row, unless all of it is quoted and the next line is
  * not: so R and our own writer mark a header of numbers. A line of words and of numbers that look like data may be a
  * header with a slip or a row with a slip; taking it for a header would lose a row without a word. */
-static flow_status is_header(flow_csv_stream *s, const flow_csv_record *record, bool *answer, flow_error *err)
+static flow_status header_is_header(flow_csv_stream *s, const flow_csv_record *record, bool *answer, flow_error *err)
 {
-    size_t word = s->n_fields, data = s->n_fields;
-    for (size_t i = 0; i < s->n_fields; i++) {
-        const char *field = s->text + s->starts[i];
-        size_t length = s->starts[i + 1] - s->starts[i] - 1;
-        if (word == s->n_fields && flow_csv_is_word(field, length))
+    size_t word = s->fields.n, data = s->fields.n;
+    for (size_t i = 0; i < s->fields.n; i++) {
+        size_t length;
+        const char *field = flow_csv_field(&s->fields, i, &length);
+        if (word == s->fields.n && flow_csv_is_word(field, length))
             word = i;
-        if (data == s->n_fields && is_plainly_data(field, length))
+        if (data == s->fields.n && header_is_plainly_data(field, length))
             data = i;
     }
-    *answer = word < s->n_fields;
-    bool all_quoted = is_all_quoted(s, record);
-    if (*answer && data < s->n_fields && !all_quoted) {
+    *answer = word < s->fields.n;
+    bool all_quoted = header_is_all_quoted(s, record);
+    if (*answer && data < s->fields.n && !all_quoted) {
         char a[FLOW_EXCERPT_SIZE], b[FLOW_EXCERPT_SIZE];
-        const char *texts[] = {s->text + s->starts[word], s->text + s->starts[data]};
+        const char *text = s->fields.text;
+        const size_t *starts = s->fields.starts;
         return flow_error_set(err, FLOW_DATA, "%s: line %lld mixes words (\"%s\" in column %zu) and numbers (\"%s\" in "
                               "column %zu): if it is a header, give every column a name; if it is row 1, \"%s\" is not "
                               "a number: correct it, or put a header line above", s->name, (long long)s->line,
-                              flow_csv_excerpt(a, texts[0], strlen(texts[0])), word + 1,
-                              flow_csv_excerpt(b, texts[1], strlen(texts[1])), data + 1, a);
+                              flow_csv_excerpt(a, text + starts[word], strlen(text + starts[word])), word + 1,
+                              flow_csv_excerpt(b, text + starts[data], strlen(text + starts[data])), data + 1, a);
     }
     if (!*answer && all_quoted) {
         flow_csv_record next;
@@ -153,12 +154,12 @@ static flow_status is_header(flow_csv_stream *s, const flow_csv_record *record, 
     return FLOW_OK;
 }
 
-static flow_status take_names(const flow_csv_stream *s, flow_name_list *names, flow_error *err)
+static flow_status header_take_names(const flow_csv_stream *s, flow_name_list *names, flow_error *err)
 {
     flow_status status = FLOW_OK;
-    for (size_t i = 0; i < s->n_fields && status == FLOW_OK; i++) {
-        const char *name = s->text + s->starts[i];
-        size_t length = s->starts[i + 1] - s->starts[i] - 1;
+    for (size_t i = 0; i < s->fields.n && status == FLOW_OK; i++) {
+        size_t length;
+        const char *name = flow_csv_field(&s->fields, i, &length);
         if (i == 0 && length > 0 && name[0] == '#') { /* as numpy.savetxt writes it */
             size_t mark = strspn(name, "# \t");
             name += mark;
@@ -176,7 +177,7 @@ static flow_status take_names(const flow_csv_stream *s, flow_name_list *names, f
 
 flow_status flow_csv_header_read(flow_csv_stream *s, flow_name_list *names, bool *has_names, flow_error *err)
 {
-    flow_status status = refuse_others(s, err);
+    flow_status status = header_refuse_others(s, err);
     if (status != FLOW_OK)
         return status;
     if (s->end - s->begin >= 3 && memcmp(s->buffer + s->begin, "\xef\xbb\xbf", 3) == 0)
@@ -192,7 +193,7 @@ flow_status flow_csv_header_read(flow_csv_stream *s, flow_name_list *names, bool
         status = flow_error_set(err, FLOW_DATA, "%s: has carriage returns for line ends; convert it with "
                                 "tr '\\r' '\\n'", s->name);
     if (status == FLOW_OK)
-        status = refuse_separator(s, &record, err);
+        status = header_refuse_separator(s, &record, err);
     if (status == FLOW_OK && !flow_is_utf8(record.text, record.length))
         status = flow_error_set(err, FLOW_DATA, "%s: the names in line %lld are not in UTF-8; convert the file, from "
                                 "Latin 1 for example by iconv -f LATIN1 -t UTF-8", s->name, (long long)s->line);
@@ -203,14 +204,14 @@ flow_status flow_csv_header_read(flow_csv_stream *s, flow_name_list *names, bool
     if (record.complaint != NULL)
         return flow_error_set(err, FLOW_DATA, "%s: line %lld %s; double the quotes inside of quoted fields", s->name,
                               (long long)s->line, record.complaint);
-    if (s->n_fields > FLOW_COLUMNS_MAX)
+    if (s->fields.n > FLOW_COLUMNS_MAX)
         return flow_error_set(err, FLOW_DATA, "%s: has more than %d columns", s->name, FLOW_COLUMNS_MAX);
-    status = is_header(s, &record, has_names, err);
+    status = header_is_header(s, &record, has_names, err);
     if (status != FLOW_OK)
         return status;
     if (!*has_names)
-        return flow_name_list_number(names, (int)s->n_fields, err);
-    status = take_names(s, names, err);
+        return flow_name_list_number(names, (int)s->fields.n, err);
+    status = header_take_names(s, names, err);
     flow_csv_stream_consume(s, &record);
     return status;
 }

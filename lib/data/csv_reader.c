@@ -23,18 +23,18 @@ typedef struct csv_reader {
 } csv_reader;
 
 /* What is wrong with the row at the front. The text is borrowed from the record. */
-typedef enum trouble { NO_TROUBLE, MISSING, NOT_A_NUMBER, NOT_FINITE, RAGGED, BROKEN } trouble;
+typedef enum csv_trouble { NO_TROUBLE, MISSING, NOT_A_NUMBER, NOT_FINITE, RAGGED, BROKEN } csv_trouble;
 
-typedef struct finding {
-    trouble what;
+typedef struct csv_finding {
+    csv_trouble what;
     size_t field; /* RAGGED: how many there are */
     const char *text;
     size_t length;
-} finding;
+} csv_finding;
 
 /* ------------------------------------------------------------------ values */
 
-static inline const char *skip_blanks(const char *c)
+static inline const char *csv_skip_blanks(const char *c)
 {
     while (*c == ' ' || *c == '\t')
         c++;
@@ -42,7 +42,7 @@ static inline const char *skip_blanks(const char *c)
 }
 
 /* A field that the fast scan could not read. It does not matter that this is slow. */
-static trouble parse_slowly(const char *text, size_t length, double *value)
+static csv_trouble csv_parse_slowly(const char *text, size_t length, double *value)
 {
     char copy[1024]; /* what needs more digits is no number that anybody measured */
     if (length >= sizeof copy)
@@ -55,33 +55,33 @@ static trouble parse_slowly(const char *text, size_t length, double *value)
         return isfinite(*value) ? NO_TROUBLE : NOT_FINITE;
     while (length > 0 && (copy[length - 1] == ' ' || copy[length - 1] == '\t'))
         length--;
-    const char *word = skip_blanks(copy);
+    const char *word = csv_skip_blanks(copy);
     size_t n = length > (size_t)(word - copy) ? length - (size_t)(word - copy) : 0;
     return flow_csv_is_word(word, n) ? NOT_A_NUMBER : MISSING;
 }
 
-static void note(finding *found, size_t field, trouble what, const char *text, size_t length)
+static void csv_note(csv_finding *found, size_t field, csv_trouble what, const char *text, size_t length)
 {
     if (what != NO_TROUBLE && found->what == NO_TROUBLE)
-        *found = (finding){what, field, text, length};
+        *found = (csv_finding){what, field, text, length};
 }
 
 /* The end of a field that holds an ordinary number, in quotes or not; NULL for every other field. */
-static inline const char *scan_field(const char *c, const char *stop, const char *limit, double *value)
+static inline const char *csv_scan_field(const char *c, const char *stop, const char *limit, double *value)
 {
     bool quoted = *c == '"';
-    const char *end = flow_decimal_scan(skip_blanks(c + quoted), limit, value);
+    const char *end = flow_decimal_scan(csv_skip_blanks(c + quoted), limit, value);
     if (end == NULL)
         return NULL;
-    end = skip_blanks(end);
+    end = csv_skip_blanks(end);
     if (quoted && *end++ != '"')
         return NULL;
     return *end == ',' || end == stop ? end : NULL;
 }
 
-/* The end of a field without a number, or NULL when its quotes are for libcsv: only a field that is in quotes from its
- * first byte to its last, with none inside, is easy. *text is its contents then. */
-static const char *find_end(const char *c, const char *stop, const char **text, size_t *length)
+/* The end of a field without a number, and its contents. NULL unless it has no quotes, or one as its first byte, one as
+ * its last byte and none between them: the record has to be split then. */
+static const char *csv_find_end(const char *c, const char *stop, const char **text, size_t *length)
 {
     bool quoted = *c == '"' && c < stop;
     const char *from = quoted ? c + 1 : c;
@@ -96,16 +96,16 @@ static const char *find_end(const char *c, const char *stop, const char **text, 
     return memchr(from, '"', *length) == NULL ? end : NULL;
 }
 
-/* A line: text[length] is a line end. False when its quotes have to be taken apart by libcsv. */
-static bool parse_line(const csv_reader *r, const char *text, size_t length, double *row, finding *found)
+/* A line: text[length] is a line end. False when it has to be split. */
+static bool csv_parse_line(const csv_reader *r, const char *text, size_t length, double *row, csv_finding *found)
 {
     const char *stop = text + length, *c = text, *limit = r->stream.buffer + r->stream.end + 1;
     size_t field = 0;
-    *found = (finding){0};
+    *found = (csv_finding){0};
     for (;; field++, c++) {
         int target = field < (size_t)r->n_targets ? r->target[field] : -1;
         if (target >= 0) {
-            const char *end = scan_field(c, stop, limit, &row[target]);
+            const char *end = csv_scan_field(c, stop, limit, &row[target]);
             if (end == stop)
                 break;
             if (end != NULL) {
@@ -115,34 +115,34 @@ static bool parse_line(const csv_reader *r, const char *text, size_t length, dou
         }
         const char *contents;
         size_t n;
-        c = find_end(c, stop, &contents, &n);
+        c = csv_find_end(c, stop, &contents, &n);
         if (c == NULL)
             return false;
         if (target >= 0)
-            note(found, field, parse_slowly(contents, n, &row[target]), contents, n);
+            csv_note(found, field, csv_parse_slowly(contents, n, &row[target]), contents, n);
         if (c == stop)
             break;
     }
     if (field + 1 != r->n_fields)
-        *found = (finding){.what = RAGGED, .field = field + 1};
+        *found = (csv_finding){.what = RAGGED, .field = field + 1};
     return true;
 }
 
-/* A record that libcsv has split. */
-static finding parse_split(const csv_reader *r, double *row)
+/* A record that was split. */
+static csv_finding csv_parse_split(const csv_reader *r, double *row)
 {
-    finding found = {0};
-    const flow_csv_stream *s = &r->stream;
-    if (s->n_fields != r->n_fields)
-        return (finding){.what = RAGGED, .field = s->n_fields};
+    csv_finding found = {0};
+    const flow_csv_fields *fields = &r->stream.fields;
+    if (fields->n != r->n_fields)
+        return (csv_finding){.what = RAGGED, .field = fields->n};
     for (int i = 0; i < r->n_targets; i++) {
         if (r->target[i] < 0)
             continue;
-        const char *text = s->text + s->starts[i];
-        size_t length = s->starts[i + 1] - s->starts[i] - 1;
-        const char *end = flow_decimal_scan(skip_blanks(text), text + length + 1, &row[r->target[i]]);
-        if (end == NULL || skip_blanks(end) != text + length)
-            note(&found, (size_t)i, parse_slowly(text, length, &row[r->target[i]]), text, length);
+        size_t length;
+        const char *text = flow_csv_field(fields, (size_t)i, &length);
+        const char *end = flow_decimal_scan(csv_skip_blanks(text), text + length + 1, &row[r->target[i]]);
+        if (end == NULL || csv_skip_blanks(end) != text + length)
+            csv_note(&found, (size_t)i, csv_parse_slowly(text, length, &row[r->target[i]]), text, length);
     }
     return found;
 }
@@ -150,7 +150,7 @@ static finding parse_split(const csv_reader *r, double *row)
 /* ------------------------------------------------------------------ messages */
 
 /* What such a field most often comes from. */
-static const char *number_hint(const csv_reader *r, const finding *found)
+static const char *csv_number_hint(const csv_reader *r, const csv_finding *found)
 {
     if (r->n_fields == 1 && memchr(found->text, ' ', found->length) != NULL)
         return ". The fields seem to be separated by blanks; commas are expected";
@@ -159,7 +159,8 @@ static const char *number_hint(const csv_reader *r, const finding *found)
     return "";
 }
 
-static flow_status refuse(const csv_reader *r, const finding *found, const flow_csv_record *record, flow_error *err)
+static flow_status csv_refuse(const csv_reader *r, const csv_finding *found, const flow_csv_record *record,
+                              flow_error *err)
 {
     const flow_reader *common = &r->common;
     long long row = (long long)r->row + 1, line = (long long)r->stream.line;
@@ -176,7 +177,7 @@ static flow_status refuse(const csv_reader *r, const finding *found, const flow_
         return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld) %s; %s", common->name, row, line,
                               record->complaint, remedy);
     char text[FLOW_EXCERPT_SIZE];
-    const char *blank = skip_blanks(found->text);
+    const char *blank = csv_skip_blanks(found->text);
     size_t leading = (size_t)(blank - found->text) < found->length ? (size_t)(blank - found->text) : found->length;
     flow_csv_excerpt(text, found->text + leading, found->length - leading);
     const char *column = common->columns.at[r->target[found->field]];
@@ -189,7 +190,7 @@ static flow_status refuse(const csv_reader *r, const finding *found, const flow_
     return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld), column \"%.80s\": \"%s\" is %s; %s%s%s",
                           common->name, row, line, column, text, what, remedy,
                           found->what == NOT_A_NUMBER && r->n_fields > 1 ? ", or choose other columns" : "",
-                          number_hint(r, found));
+                          csv_number_hint(r, found));
 }
 
 /* ------------------------------------------------------------------ the reader */
@@ -207,12 +208,12 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
             return status;
         if (!there)
             break;
-        finding found;
-        if (!parse_line(r, record.text, record.length, rows + n * d, &found)) {
+        csv_finding found;
+        if (!csv_parse_line(r, record.text, record.length, rows + n * d, &found)) {
             status = flow_csv_stream_split(&r->stream, &record, err);
             if (status != FLOW_OK)
                 return status;
-            found = record.complaint != NULL ? (finding){.what = BROKEN} : parse_split(r, rows + n * d);
+            found = record.complaint != NULL ? (csv_finding){.what = BROKEN} : csv_parse_split(r, rows + n * d);
         }
         if (found.what == NO_TROUBLE) {
             if (numbers != NULL)
@@ -221,7 +222,7 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
         } else if (reader->skip_invalid) {
             flow_reader_drop(reader, r->row);
         } else {
-            return refuse(r, &found, &record, err);
+            return csv_refuse(r, &found, &record, err);
         }
         flow_csv_stream_consume(&r->stream, &record);
         r->row++;
@@ -253,7 +254,8 @@ static void csv_close(flow_reader *reader)
 static const flow_reader_type csv_reader_type = {csv_read, csv_tell, csv_seek, NULL, csv_close};
 
 /* Where each field of a line goes. */
-static flow_status aim(csv_reader *r, const flow_name_list *names, const flow_reader_options *options, flow_error *err)
+static flow_status csv_aim(csv_reader *r, const flow_name_list *names, const flow_reader_options *options,
+                           flow_error *err)
 {
     int *chosen = NULL;
     flow_status status = flow_reader_choose(&r->common, &chosen, names, options, err);
@@ -298,7 +300,7 @@ flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, c
     if (status == FLOW_OK)
         status = flow_csv_header_read(&r->stream, &names, &r->common.has_names, err);
     if (status == FLOW_OK)
-        status = aim(r, &names, options, err);
+        status = csv_aim(r, &names, options, err);
     flow_name_list_free(&names);
     return status;
 }

@@ -11,7 +11,7 @@
 enum { FIRST_CAPACITY = 1 << 18 };
 
 /* Reads on behind the buffer's end, after making room for it. What is at the front stays. */
-static flow_status fill(flow_csv_stream *s, flow_error *err)
+static flow_status stream_fill(flow_csv_stream *s, flow_error *err)
 {
     if (s->begin > 0) {
         memmove(s->buffer, s->buffer + s->begin, s->end - s->begin);
@@ -43,7 +43,7 @@ static flow_status fill(flow_csv_stream *s, flow_error *err)
 }
 
 /* The next line end at or after `from` bytes behind the front, or where the file ends. */
-static flow_status find_line_end(flow_csv_stream *s, size_t from, size_t *stop, flow_error *err)
+static flow_status stream_find_line_end(flow_csv_stream *s, size_t from, size_t *stop, flow_error *err)
 {
     for (;;) {
         size_t there = s->end - s->begin;
@@ -54,13 +54,13 @@ static flow_status find_line_end(flow_csv_stream *s, size_t from, size_t *stop, 
             return FLOW_OK;
         }
         from = there;
-        flow_status status = fill(s, err);
+        flow_status status = stream_fill(s, err);
         if (status != FLOW_OK)
             return status;
     }
 }
 
-static bool is_blank(const char *text, size_t length)
+static bool stream_is_blank(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
@@ -69,10 +69,10 @@ static bool is_blank(const char *text, size_t length)
 }
 
 /* The line that begins `from` bytes behind the front. */
-static flow_status line_at(flow_csv_stream *s, size_t from, flow_csv_record *out, flow_error *err)
+static flow_status stream_line_at(flow_csv_stream *s, size_t from, flow_csv_record *out, flow_error *err)
 {
     size_t stop;
-    flow_status status = find_line_end(s, from, &stop, err);
+    flow_status status = stream_find_line_end(s, from, &stop, err);
     if (status != FLOW_OK)
         return status;
     bool has_end = s->begin + stop < s->end;
@@ -85,9 +85,9 @@ static flow_status line_at(flow_csv_stream *s, size_t from, flow_csv_record *out
 flow_status flow_csv_stream_line(flow_csv_stream *s, flow_csv_record *out, bool *found, flow_error *err)
 {
     for (;;) {
-        flow_status status = line_at(s, 0, out, err);
+        flow_status status = stream_line_at(s, 0, out, err);
         *found = status == FLOW_OK && out->size > 0;
-        if (!*found || !is_blank(out->text, out->length))
+        if (!*found || !stream_is_blank(out->text, out->length))
             return status;
         flow_csv_stream_consume(s, out);
     }
@@ -96,7 +96,7 @@ flow_status flow_csv_stream_line(flow_csv_stream *s, flow_csv_record *out, bool 
 flow_status flow_csv_stream_peek(flow_csv_stream *s, const flow_csv_record *record, flow_csv_record *out,
                                  flow_error *err)
 {
-    return line_at(s, record->size, out, err);
+    return stream_line_at(s, record->size, out, err);
 }
 
 void flow_csv_stream_consume(flow_csv_stream *s, const flow_csv_record *record)
@@ -116,119 +116,45 @@ flow_status flow_csv_stream_seek(flow_csv_stream *s, int64_t offset, int64_t lin
     return FLOW_OK;
 }
 
-/* ------------------------------------------------------------------ records through libcsv */
-
-/* A carriage return ends no line: those before a line feed are taken off, and others are not what they should be. */
-static int is_line_feed(unsigned char c)
-{
-    return c == CSV_LF;
-}
-
-static bool start_parser(flow_csv_stream *s)
-{
-    if (s->has_parser)
-        csv_free(&s->parser);
-    s->has_parser = csv_init(&s->parser, CSV_STRICT | CSV_STRICT_FINI) == 0;
-    if (s->has_parser)
-        csv_set_term_func(&s->parser, is_line_feed);
-    return s->has_parser;
-}
-
-static bool make_room(void **memory, size_t *capacity, size_t needed, size_t size)
-{
-    if (needed <= *capacity)
-        return true;
-    void *grown = realloc(*memory, 2 * needed * size);
-    if (grown == NULL)
-        return false;
-    *memory = grown;
-    *capacity = 2 * needed;
-    return true;
-}
-
-static void take_field(void *field, size_t length, void *stream)
-{
-    flow_csv_stream *s = stream;
-    if (s->failed || s->too_many || s->has_ended)
-        return;
-    void *text = s->text, *starts = s->starts;
-    size_t at = s->n_fields == 0 ? 0 : s->starts[s->n_fields];
-    s->too_many = s->n_fields > FLOW_COLUMNS_MAX;
-    s->failed = !make_room(&text, &s->text_capacity, at + length + 1, 1);
-    s->text = text;
-    s->failed = !make_room(&starts, &s->starts_capacity, s->n_fields + 2, sizeof *s->starts) || s->failed;
-    s->starts = starts;
-    if (s->failed)
-        return;
-    if (length > 0)
-        memcpy(s->text + at, field, length);
-    s->text[at + length] = '\0';
-    s->starts[s->n_fields++] = at;
-    s->starts[s->n_fields] = at + length + 1;
-}
-
-static void take_end(int terminator, void *stream)
-{
-    flow_csv_stream *s = stream;
-    (void)terminator;
-    s->has_ended = true;
-}
-
 flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, flow_error *err)
 {
-    if (s->is_midway && !start_parser(s))
-        return flow_error_memory(err, "reading CSV");
-    s->is_midway = true;
-    s->n_fields = 0;
-    s->has_ended = false;
-    s->failed = s->too_many = false;
-    size_t at = 0; /* bytes of the record given to libcsv */
+    size_t size = 0; /* of the lines so far */
     flow_csv_record line = *record;
+    bool more, good;
+    flow_csv_fields_begin(&s->fields);
     for (;;) {
-        bool has_end = line.size > 0 && line.text[line.size - 1] == '\n';
-        bool good = csv_parse(&s->parser, line.text, line.length, take_field, take_end, s) == line.length;
-        if (good && has_end)
-            good = csv_parse(&s->parser, "\n", 1, take_field, take_end, s) == 1;
-        else if (good && csv_fini(&s->parser, take_field, take_end, s) != 0)
-            return flow_error_set(err, FLOW_DATA, "%s: the quote that is opened in line %lld is never closed", s->name,
-                                  (long long)s->line);
-        int code = good ? CSV_SUCCESS : csv_error(&s->parser);
-        if (s->failed || code == CSV_ENOMEM || code == CSV_ETOOBIG)
-            return flow_error_memory(err, "reading CSV");
-        if (code != CSV_SUCCESS)
-            record->complaint = "has a quote in the middle of a field";
-        at += line.size;
-        if (record->complaint != NULL || s->has_ended || !has_end)
-            break;
-        flow_status status = line_at(s, at, &line, err);
+        flow_status status = flow_csv_fields_line(&s->fields, line.text, line.length, &more, &good, err);
         if (status != FLOW_OK)
             return status;
-        if (line.size > 0)
-            record->n_lines++;
+        size += line.size;
+        if (!good)
+            record->complaint = "has a quote in the middle of a field";
+        if (!more || !good)
+            break;
+        status = stream_line_at(s, size, &line, err);
+        if (status != FLOW_OK)
+            return status;
+        if (line.size == 0)
+            return flow_error_set(err, FLOW_DATA, "%s: the quote that is opened in line %lld is never closed", s->name,
+                                  (long long)s->line);
+        record->n_lines++;
     }
-    s->is_midway = record->complaint != NULL;
     record->text = s->buffer + s->begin;
-    record->size = at;
-    record->length = at;
+    record->size = record->length = size;
     return FLOW_OK;
 }
 
 flow_status flow_csv_stream_open(flow_csv_stream *out, int descriptor, const char *name, flow_error *err)
 {
     *out = (flow_csv_stream){.name = name, .descriptor = descriptor, .is_owned = descriptor != STDIN_FILENO, .line = 1};
-    if (!start_parser(out))
-        return flow_error_memory(err, "reading CSV");
-    return fill(out, err);
+    return stream_fill(out, err);
 }
 
 void flow_csv_stream_close(flow_csv_stream *s)
 {
     if (s->is_owned)
         close(s->descriptor);
-    if (s->has_parser)
-        csv_free(&s->parser);
     free(s->buffer);
-    free(s->text);
-    free(s->starts);
+    flow_csv_fields_free(&s->fields);
     *s = (flow_csv_stream){0};
 }

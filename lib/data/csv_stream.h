@@ -1,18 +1,18 @@
 /* The lines and records of a CSV file, in bounded memory. Internal to lib/data.
  *
- * A record is a line, unless quotes hold a line end. Most lines are looked at where they lie in the buffer; headers and
- * records with quotes inside of fields go through libcsv.
+ * A record is a line, unless there is a line end in quotes. Most rows are parsed in the buffer (csv_reader.c); headers,
+ * and records with quotes inside of fields, are copied field by field (csv_fields.h).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_CSV_STREAM_H
 #define FLOW_DATA_CSV_STREAM_H
 
-#include <csv.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/error.h"
+#include "data/csv_fields.h"
 
 /* The most bytes of a record: 65536 columns of 128 bytes. */
 enum { FLOW_CSV_RECORD_MAX = 1 << 23 };
@@ -25,14 +25,7 @@ typedef struct flow_csv_stream {
     size_t capacity, begin, end;
     int64_t offset; /* of buffer[0] in the file */
     int64_t line;   /* number of the line at `begin`, counted from 1 */
-
-    /* the fields of the last record that went through libcsv */
-    struct csv_parser parser;
-    bool has_parser, is_midway; /* is_midway: the parser did not come to the end of a record */
-    char *text;     /* each with a zero behind it */
-    size_t *starts; /* (n_fields + 1) where they begin in text, and where the last one ends */
-    size_t n_fields, text_capacity, starts_capacity;
-    bool has_ended, failed, too_many;
+    flow_csv_fields fields; /* of the last record that was split */
 } flow_csv_stream;
 
 /* The record at the front: `length` bytes of line from `text` without the line end, `size` bytes with it. */

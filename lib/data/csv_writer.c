@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <csv.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,18 +14,18 @@ typedef struct csv_writer {
     char buffer[BUFFER_SIZE];
 } csv_writer;
 
-static flow_status flush(csv_writer *w, flow_error *err)
+static flow_status csv_flush(csv_writer *w, flow_error *err)
 {
     size_t n = w->used;
     w->used = 0;
     return flow_replace_write(&w->common.output, w->buffer, n, err);
 }
 
-static flow_status put(csv_writer *w, const char *text, size_t n, flow_error *err)
+static flow_status csv_put(csv_writer *w, const char *text, size_t n, flow_error *err)
 {
     flow_status status = FLOW_OK;
     if (w->used + n > BUFFER_SIZE)
-        status = flush(w, err);
+        status = csv_flush(w, err);
     if (status == FLOW_OK && n > BUFFER_SIZE)
         return flow_replace_write(&w->common.output, text, n, err);
     if (status == FLOW_OK) {
@@ -36,27 +35,25 @@ static flow_status put(csv_writer *w, const char *text, size_t n, flow_error *er
     return status;
 }
 
-static flow_status put_name(csv_writer *w, const char *name, bool quote, char end, flow_error *err)
+static flow_status csv_put_name(csv_writer *w, const char *name, bool quote, char end, flow_error *err)
 {
     size_t length = strlen(name);
     bool blank_edge = length > 0 && (strchr(" \t", name[0]) != NULL || strchr(" \t", name[length - 1]) != NULL);
     flow_status status;
     if (quote || length == 0 || blank_edge || strpbrk(name, ",\"\r\n") != NULL) {
-        size_t size = csv_write(NULL, 0, name, length);
-        char *quoted = malloc(size);
-        if (quoted == NULL)
-            return flow_error_memory(err, "the names of the columns");
-        csv_write(quoted, size, name, length);
-        status = put(w, quoted, size, err);
-        free(quoted);
+        status = csv_put(w, "\"", 1, err);
+        for (size_t i = 0; i < length && status == FLOW_OK; i++)
+            status = csv_put(w, name[i] == '"' ? "\"\"" : name + i, name[i] == '"' ? 2 : 1, err);
+        if (status == FLOW_OK)
+            status = csv_put(w, "\"", 1, err);
     } else {
-        status = put(w, name, length, err);
+        status = csv_put(w, name, length, err);
     }
-    return status == FLOW_OK ? put(w, &end, 1, err) : status;
+    return status == FLOW_OK ? csv_put(w, &end, 1, err) : status;
 }
 
 /* A header of numbers would be read as data; quotes around all of them tell (see csv_header.c). */
-static bool all_numbers(const char *const *columns, int n_columns)
+static bool csv_all_numbers(const char *const *columns, int n_columns)
 {
     for (int i = 0; i < n_columns; i++)
         if (flow_csv_is_word(columns[i], strlen(columns[i])))
@@ -70,7 +67,7 @@ static flow_status csv_writer_write(flow_writer *writer, const double *rows, siz
     size_t d = (size_t)writer->n_columns;
     for (size_t i = 0; i < n_rows * d; i++) {
         if (w->used + FLOW_NUMBER_SIZE + 1 > BUFFER_SIZE) {
-            flow_status status = flush(w, err);
+            flow_status status = csv_flush(w, err);
             if (status != FLOW_OK)
                 return status;
         }
@@ -90,7 +87,7 @@ static flow_status csv_writer_begin(flow_writer *writer, const char *path, flow_
 
 static flow_status csv_writer_finish(flow_writer *writer, flow_error *err)
 {
-    flow_status status = flush((csv_writer *)writer, err);
+    flow_status status = csv_flush((csv_writer *)writer, err);
     return status == FLOW_OK ? flow_replace_commit(&writer->output, err) : status;
 }
 
@@ -112,8 +109,8 @@ flow_status flow_csv_writer_open(flow_writer **out, const flow_location *locatio
     w->used = 0;
     *out = &w->common;
     flow_status status = flow_replace_open(&w->common.output, location->file, NULL, err);
-    bool quote = all_numbers(columns, n_columns);
+    bool quote = csv_all_numbers(columns, n_columns);
     for (int i = 0; i < n_columns && status == FLOW_OK; i++)
-        status = put_name(w, columns[i], quote, i + 1 < n_columns ? ',' : '\n', err);
+        status = csv_put_name(w, columns[i], quote, i + 1 < n_columns ? ',' : '\n', err);
     return status;
 }

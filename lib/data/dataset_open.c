@@ -64,8 +64,8 @@ flow_status flow_dataset_open(flow_dataset **out, const char *location, const fl
     }
     flow_status status = dataset_open_reader(data, location, options, err);
     if (status == FLOW_OK)
-        status = flow_dataset_scan(data, options != NULL ? options->memory_bytes : 0, options != NULL && options->read_ahead,
-                          err);
+        status = flow_dataset_scan(data, options != NULL ? options->memory_bytes : 0,
+                                   options != NULL && options->read_ahead, err);
     if (status != FLOW_OK) {
         flow_dataset_close(data);
         return status;

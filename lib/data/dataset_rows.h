@@ -1,7 +1,8 @@
-/* What a data set is made of, and how its rows come from the table. Internal to lib/data; data/dataset.h is the interface.
+/* What a data set is made of, and how its rows come from the table. Internal to lib/data; data/dataset.h is the
+ * interface.
  *
- * A data set holds all of its rows in its pool, or reads them in groups of blocks: a block is a run of rows that is read
- * in one go, a group is as many blocks as the pool has room for. In the order of the file a group is one block.
+ * A data set holds all of its rows in its pool, or reads them in groups of blocks: a block is a run of rows that is
+ * read in one go, a group is as many blocks as the pool has room for. In the order of the file a group is one block.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_DATASET_ROWS_H
@@ -56,7 +57,7 @@ struct flow_dataset {
     int64_t at;           /* the next row of the pool to serve */
     flow_row_group group; /* the next one to fill the pool with; of a held set, whether it is shuffled */
 
-    /* Not held. While a thread reads ahead, `reader`, `rng`, `block_order` and `ordered` belong to that thread alone. */
+    /* Not held. While a thread reads ahead, it alone uses `reader`, `rng`, `block_order` and `ordered`. */
     struct flow_read_ahead *ahead; /* NULL: rows are read when they are needed */
     flow_reader *reader;
     flow_row_span *blocks;

@@ -81,7 +81,8 @@ static flow_status scan_hold(dataset_scan *s, size_t n, flow_error *err)
     return FLOW_OK;
 }
 
-static flow_status scan_add_block(flow_dataset *data, const flow_position *at, size_t n_read, size_t n_kept, flow_error *err)
+static flow_status scan_add_block(flow_dataset *data, const flow_position *at, size_t n_read, size_t n_kept,
+                                  flow_error *err)
 {
     if (data->n_blocks == data->block_capacity) {
         int64_t capacity = data->block_capacity == 0 ? 64 : 2 * data->block_capacity;

@@ -33,8 +33,8 @@ flow_status flow_h5_layout_read_1d(hid_t dataset, hid_t type, void *out, int64_t
 /* ------------------------------------------------------------------ blocks and chunks */
 
 /* Rows and bytes of a dataset's chunks; 0 rows when it has none. `across` is how many chunks lie side by side. */
-static flow_status layout_chunk_of(hid_t dataset, const flow_h5_shape *shape, int64_t *rows, double *bytes, double *across,
-                            flow_error *err)
+static flow_status layout_chunk_of(hid_t dataset, const flow_h5_shape *shape, int64_t *rows, double *bytes,
+                                   double *across, flow_error *err)
 {
     flow_status status = FLOW_OK;
     *rows = 0;

@@ -119,7 +119,8 @@ static void h5_reader_close(flow_reader *reader)
     free(r->block);
 }
 
-static const flow_reader_type h5_reader_type = {h5_reader_read, h5_reader_tell, h5_reader_seek, h5_reader_limit, h5_reader_close};
+static const flow_reader_type h5_reader_type = {h5_reader_read, h5_reader_tell, h5_reader_seek, h5_reader_limit,
+                                                h5_reader_close};
 
 /* ------------------------------------------------------------------ opening */
 

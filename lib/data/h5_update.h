@@ -8,8 +8,8 @@
 #include "core/error.h"
 #include "core/replace.h"
 
-/* When the file that `output` replaces is HDF5 and holds more than a dataset at `path`: copies it to the temporary file,
- * opens the copy as *out and removes the dataset from it, so that the next table joins the rest. *out is then the
+/* When the file that `output` replaces is HDF5 and holds more than a dataset at `path`: copies it to the temporary
+ * file, opens the copy as *out and removes the dataset from it, so that the next table joins the rest. *out is then the
  * caller's, after an error too. Otherwise *out is H5I_INVALID_HID and the temporary file is still empty. FLOW_EXISTS
  * when `path` is a group in the file, FLOW_FORMAT when the file cannot be read: its contents could not be kept. */
 flow_status flow_h5_update(hid_t *out, flow_replacement *output, const char *path, flow_error *err);

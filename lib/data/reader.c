@@ -31,7 +31,8 @@ static flow_status unknown_column(const char *name, const char *wanted, const fl
     return status;
 }
 
-static flow_status find_column(int *out, const char *name, const char *wanted, const flow_name_list *all, flow_error *err)
+static flow_status find_column(int *out, const char *name, const char *wanted, const flow_name_list *all,
+                               flow_error *err)
 {
     *out = -1;
     for (int i = 0; i < all->n; i++) {

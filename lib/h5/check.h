@@ -1,9 +1,9 @@
 /* Files from anywhere: what has to be true before something in a file is read into memory.
  *
  * The library follows links into other files, runs filters, and makes up the values of what is claimed but not stored.
- * What is read through these checks is plain: reached by hard links; contiguous, compact or chunked in chunks of at most
- * 64 MB; without a filter but Fletcher-32; without external or virtual storage; stored in full.
- * Names in messages are those of the objects; the caller puts the file in front.
+ * What is read through these checks is plain: reached by hard links; contiguous, compact or chunked in chunks of at
+ * most 64 MB; without a filter but Fletcher-32; without external or virtual storage; stored in full. Names in messages
+ * are those of the objects; the caller puts the file in front.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_H5_CHECK_H

@@ -31,8 +31,8 @@ bool flow_h5_has_signature(const char *path)
 /* ---- files on the disk ---- */
 
 /* File locks are on where the file system has them. Files that this program writes are replaced as a whole and need
- * none, but a program that writes a file in place (h5py) holds a lock meanwhile, and half a table must not be read. On a
- * file system without locks, as on some clusters, the library goes on without them. The environment variable
+ * none, but a program that writes a file in place (h5py) holds a lock meanwhile, and half a table must not be read. On
+ * a file system without locks, as on some clusters, the library goes on without them. The environment variable
  * HDF5_USE_FILE_LOCKING overrides this. */
 static hid_t file_access(void)
 {

@@ -5,7 +5,8 @@
  *     flow_h5_end(&scope);
  *
  * Inside a scope the library prints no errors, and no other thread is in it (h5/lock.h). Scopes do not nest. Every
- * function of lib/h5 is called inside a scope unless its comment says otherwise, and so is every function of the library.
+ * function of lib/h5 is called inside a scope unless its comment says otherwise, and so is every function of the
+ * library.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_H5_SCOPE_H

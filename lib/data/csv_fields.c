@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/csv_fields.h"
+
+#include <stdlib.h>
+
+#include "data/reader.h"
+
+static bool fields_make_room(void **memory, size_t *capacity, size_t needed, size_t size)
+{
+    if (needed <= *capacity)
+        return true;
+    void *grown = realloc(*memory, 2 * needed * size);
+    if (grown == NULL)
+        return false;
+    *memory = grown;
+    *capacity = 2 * needed;
+    return true;
+}
+
+/* Ends the field whose text has `used` bytes. */
+static bool fields_end(flow_csv_fields *f, size_t used)
+{
+    void *starts = f->starts;
+    if (f->n > FLOW_COLUMNS_MAX)
+        return true;
+    if (!fields_make_room(&starts, &f->starts_capacity, f->n + 2, sizeof *f->starts))
+        return false;
+    f->starts = starts;
+    if (f->n == 0)
+        f->starts[0] = 0;
+    f->text[used] = '\0';
+    f->used = f->starts[++f->n] = used + 1;
+    return true;
+}
+
+/* Where a plain field ends without the blanks behind it. */
+static size_t fields_trim(const flow_csv_fields *f, size_t used)
+{
+    size_t start = f->n == 0 ? 0 : f->starts[f->n];
+    while (used > start && (f->text[used - 1] == ' ' || f->text[used - 1] == '\t'))
+        used--;
+    return used;
+}
+
+void flow_csv_fields_begin(flow_csv_fields *f)
+{
+    f->n = f->used = 0;
+    f->state = FLOW_CSV_BEFORE;
+}
+
+flow_status flow_csv_fields_line(flow_csv_fields *f, const char *line, size_t length, bool *more, bool *good,
+                                 flow_error *err)
+{
+    *more = false;
+    *good = true;
+    /* Every byte of a line gives at most one byte of text, and its end one more. */
+    void *text = f->text;
+    if (!fields_make_room(&text, &f->text_capacity, f->used + length + 1, 1))
+        return flow_error_memory(err, "reading CSV");
+    f->text = text;
+    flow_csv_state state = f->state;
+    size_t used = f->used;
+    for (size_t i = 0; i <= length; i++) {
+        bool at_end = i == length;
+        char c = at_end ? ',' : line[i];
+        bool blank = c == ' ' || c == '\t';
+        if (state == FLOW_CSV_QUOTED) {
+            if (c == '"')
+                state = FLOW_CSV_QUOTE;
+            else
+                f->text[used++] = at_end ? '\n' : c;
+        } else if (c == ',') {
+            if (!fields_end(f, state == FLOW_CSV_PLAIN ? fields_trim(f, used) : used))
+                return flow_error_memory(err, "reading CSV");
+            used = f->used;
+            state = FLOW_CSV_BEFORE;
+        } else if (state == FLOW_CSV_BEFORE && !blank) {
+            state = c == '"' ? FLOW_CSV_QUOTED : FLOW_CSV_PLAIN;
+            if (c != '"')
+                f->text[used++] = c;
+        } else if (state == FLOW_CSV_PLAIN && c != '"') {
+            f->text[used++] = c;
+        } else if (state == FLOW_CSV_QUOTE && c == '"') {
+            f->text[used++] = c;
+            state = FLOW_CSV_QUOTED;
+        } else if (state == FLOW_CSV_QUOTE && blank) {
+            state = FLOW_CSV_AFTER;
+        } else if (state == FLOW_CSV_PLAIN || state == FLOW_CSV_QUOTE || !blank) {
+            *good = false;
+            return FLOW_OK;
+        }
+    }
+    f->used = used;
+    f->state = state;
+    *more = state == FLOW_CSV_QUOTED;
+    return FLOW_OK;
+}
+
+const char *flow_csv_field(const flow_csv_fields *f, size_t i, size_t *length)
+{
+    *length = f->starts[i + 1] - f->starts[i] - 1;
+    return f->text + f->starts[i];
+}
+
+void flow_csv_fields_free(flow_csv_fields *f)
+{
+    free(f->text);
+    free(f->starts);
+    *f = (flow_csv_fields){0};
+}

@@ -1,0 +1,53 @@
+/* The fields of a CSV record. Internal to lib/data.
+ *
+ * The grammar is that of RFC 4180 with blanks (space, tab) allowed around fields:
+ *
+ *     record = field *("," field)
+ *     field  = blanks (plain / quoted) blanks
+ *     plain  = any bytes but commas and quotes
+ *     quoted = '"' (any bytes, with '""' for a quote) '"'
+ *
+ * Blanks around a field are not part of it; what is in quotes is. A quote in a plain field, and anything but blanks
+ * after the closing quote, is an error. A record ends where a line ends outside of quotes.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_DATA_CSV_FIELDS_H
+#define FLOW_DATA_CSV_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/error.h"
+
+typedef enum flow_csv_state {
+    FLOW_CSV_BEFORE, /* a field, and its blanks */
+    FLOW_CSV_PLAIN,
+    FLOW_CSV_QUOTED,
+    FLOW_CSV_QUOTE,  /* behind a quote in a quoted field: its end, or the first of two */
+    FLOW_CSV_AFTER   /* blanks after a quoted field */
+} flow_csv_state;
+
+/* Start from {0}. */
+typedef struct flow_csv_fields {
+    char *text;     /* the fields, each with a zero behind it */
+    size_t *starts; /* (n + 1) where they begin in text, and where the last one ends */
+    size_t n;       /* at most FLOW_COLUMNS_MAX + 1: further ones are not kept */
+    size_t used, text_capacity, starts_capacity;
+    flow_csv_state state;
+} flow_csv_fields;
+
+/* Begins a new record. */
+void flow_csv_fields_begin(flow_csv_fields *f);
+
+/* Takes the next line of the record, without its end. *more is true when the line ends in a quoted field, of which the
+ * line end is then a part; otherwise the record is complete. *good is false when a quote is where it cannot be.
+ * FLOW_MEMORY. */
+flow_status flow_csv_fields_line(flow_csv_fields *f, const char *line, size_t length, bool *more, bool *good,
+                                 flow_error *err);
+
+/* Field i of a complete record; *length without the zero behind it. */
+const char *flow_csv_field(const flow_csv_fields *f, size_t i, size_t *length);
+
+void flow_csv_fields_free(flow_csv_fields *f);
+
+#endif
