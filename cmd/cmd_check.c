@@ -6,8 +6,8 @@
 #include "command.h"
 #include "describe.h"
 #include "flow/registry.h"
-#include "output.h"
-#include "plan.h"
+#include "report.h"
+#include "run/experiment.h"
 
 typedef struct check_args {
     common_args common;
@@ -40,9 +40,9 @@ static const opt options[] = {
 static flow_status print_document(cJSON *document, flow_error *err)
 {
     char *text = flow_json_print(document);
-    flow_status status = text == NULL ? flow_error_memory(err, "a document") : output_text(text, err);
+    flow_status status = text == NULL ? flow_error_memory(err, "a document") : report_text(text, err);
     if (status == FLOW_OK)
-        status = output_text("\n", err);
+        status = report_text("\n", err);
     free(text);
     return status;
 }
@@ -65,7 +65,7 @@ enum { STAND_IN = 8 };
 static flow_status run(void *args_, console *con, flow_error *err)
 {
     check_args *args = args_;
-    plan p = {0};
+    flow_experiment p = {0};
     cJSON *object = NULL;
     flow_text text = {0};
     if (args->schema)
@@ -73,14 +73,14 @@ static flow_status run(void *args_, console *con, flow_error *err)
     if (args->spec == NULL)
         return flow_error_set(err, FLOW_ARGUMENT, "SPEC is missing: name a spec, or ask for --schema");
     char problem[FLOW_ERROR_SIZE] = "";
-    flow_status status = plan_read(&p, args->spec, args->set.at, args->set.n, err);
+    flow_status status = flow_experiment_read(&p, args->spec, args->set.at, args->set.n, err);
     if (status != FLOW_OK)
         goto done;
     int dim = (int)args->dim;
     if (dim == 0)
-        dim = plan_columns(&p, problem);
+        dim = flow_experiment_find_columns(&p, problem);
     bool known = dim > 0;
-    status = plan_build(&p, known ? dim : STAND_IN, NULL, err);
+    status = flow_experiment_build(&p, known ? dim : STAND_IN, NULL, err);
     if (status != FLOW_OK)
         goto done;
     if (problem[0] != '\0')
@@ -97,16 +97,15 @@ static flow_status run(void *args_, console *con, flow_error *err)
         cJSON_AddStringToObject(object, "name", p.spec->name);
         cJSON_AddStringToObject(object, "output", p.spec->output);
         describe_flow_json(object, p.f);
-        status = output_json(object, err);
+        status = report_json(object, err);
     } else {
         flow_text_add(&text, "%s: ok\n", p.spec->source);
         describe_flow(&text, p.f);
-        status = text.failed ? flow_error_memory(err, "the description") : output_text(text.data, err);
+        status = report_take(&text, err);
     }
 done:
-    cJSON_Delete(object);
     flow_text_free(&text);
-    plan_free(&p);
+    flow_experiment_free(&p);
     return status;
 }
 

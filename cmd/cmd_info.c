@@ -5,8 +5,8 @@
 #include "describe.h"
 #include "info.h"
 #include "model/model.h"
-#include "output.h"
-#include "plan.h"
+#include "report.h"
+#include "run/experiment.h"
 
 static const opt_argument arguments[] = {
     {"FILE", offsetof(info_args, file), false,
@@ -34,12 +34,12 @@ static void add_data_line(flow_text *text, const char *label, const char *locati
         flow_text_add(text, "  %-12s  %s\n", label, location);
 }
 
-static void spec_text(flow_text *text, const plan *p)
+static void spec_text(flow_text *text, const flow_experiment *p)
 {
     const flow_spec *spec = p->spec;
     flow_text_add(text, "%s: spec of the model \"%s\"\n", spec->source, spec->name);
     add_data_line(text, "training", spec->train);
-    if (plan_draws(p))
+    if (flow_experiment_draws(p))
         add_data_line(text, "density", flow_objective_draws(&p->objective)->density);
     if (spec->share > 0)
         flow_text_add(text, "  %-12s  a share of %g of the training rows\n", "validation", spec->share);
@@ -51,23 +51,24 @@ static void spec_text(flow_text *text, const plan *p)
         flow_text_add(text, "  %-12s  %s%s\n", "weight", spec->weight,
                       spec->allow_negative_weights ? ", which may be negative" : "");
     flow_text_add(text, "  %-12s  %lld epochs of batches of %lld %s, patience %lld, seed %llu\n", "train",
-                  (long long)p->training.epochs, (long long)p->training.batch, plan_draws(p) ? "draws" : "rows",
-                  (long long)p->training.patience, (unsigned long long)spec->seed);
+                  (long long)p->options.epochs, (long long)p->options.batch,
+                  flow_experiment_draws(p) ? "draws" : "rows",
+                  (long long)p->options.patience, (unsigned long long)spec->seed);
     flow_text_add(text, "  %-12s  %s\n", "output", spec->output);
 }
 
 flow_status info_spec(const info_args *args, console *con, flow_error *err)
 {
-    plan p = {0};
+    flow_experiment p = {0};
     flow_text text = {0};
     cJSON *object = NULL;
     char problem[FLOW_ERROR_SIZE] = "";
-    flow_status status = plan_read(&p, args->file, NULL, 0, err);
+    flow_status status = flow_experiment_read(&p, args->file, NULL, 0, err);
     if (status != FLOW_OK)
         goto done;
-    int dim = args->dim > 0 ? (int)args->dim : plan_columns(&p, problem);
+    int dim = args->dim > 0 ? (int)args->dim : flow_experiment_find_columns(&p, problem);
     if (dim > 0)
-        status = plan_build(&p, dim, NULL, err);
+        status = flow_experiment_build(&p, dim, NULL, err);
     if (status != FLOW_OK)
         goto done;
     if (problem[0] != '\0')
@@ -81,17 +82,16 @@ flow_status info_spec(const info_args *args, console *con, flow_error *err)
         if (p.f != NULL)
             describe_flow_json(object, p.f);
         cJSON_AddItemToObject(object, "spec", cJSON_Duplicate(p.spec->document, 1));
-        status = output_json(object, err);
+        status = report_json(object, err);
         goto done;
     }
     spec_text(&text, &p);
     if (p.f != NULL)
         describe_flow(&text, p.f);
-    status = text.failed ? flow_error_memory(err, "the description") : output_text(text.data, err);
+    status = report_take(&text, err);
 done:
-    cJSON_Delete(object);
-    flow_text_free(&text);
-    plan_free(&p);
+        flow_text_free(&text);
+    flow_experiment_free(&p);
     return status;
 }
 

@@ -8,6 +8,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "core/clock.h"
+#include "run/format.h"
+#include "stop.h"
+
 void console_open(console *c)
 {
     const char *no_color = getenv("NO_COLOR");
@@ -17,7 +21,7 @@ void console_open(console *c)
     c->color = c->terminal && (no_color == NULL || no_color[0] == '\0');
 }
 
-static void say(console *c, const char *label, const char *color, const char *format, va_list args)
+static void console_say(console *c, const char *label, const char *color, const char *format, va_list args)
 {
     console_clear(c);
     if (label != NULL)
@@ -33,7 +37,7 @@ void console_note(console *c, const char *format, ...)
         return;
     va_list args;
     va_start(args, format);
-    say(c, NULL, NULL, format, args);
+    console_say(c, NULL, NULL, format, args);
     va_end(args);
 }
 
@@ -41,7 +45,7 @@ void console_warn(console *c, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say(c, "warning", "\033[33m", format, args);
+    console_say(c, "warning", "\033[33m", format, args);
     va_end(args);
 }
 
@@ -49,11 +53,11 @@ void console_error(console *c, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say(c, "error", "\033[31m", format, args);
+    console_say(c, "error", "\033[31m", format, args);
     va_end(args);
 }
 
-static int terminal_width(void)
+static int console_width(void)
 {
     struct winsize size;
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
@@ -61,12 +65,19 @@ static int terminal_width(void)
     return 80;
 }
 
+bool console_live_is_due(console *c)
+{
+    double now = flow_seconds();
+    if (c->quiet || !c->terminal || now - c->shown < 0.1)
+        return false;
+    c->shown = now;
+    return true;
+}
+
 void console_live(console *c, const char *text)
 {
-    if (c->quiet || !c->terminal)
-        return;
     /* one column is left free: a character in the last one makes some terminals wrap */
-    fprintf(stderr, "\r%.*s\033[K", terminal_width() - 1, text);
+    fprintf(stderr, "\r%.*s\033[K", console_width() - 1, text);
     fflush(stderr);
     c->live = true;
 }
@@ -78,4 +89,45 @@ void console_clear(console *c)
     fprintf(stderr, "\r\033[K");
     fflush(stderr);
     c->live = false;
+}
+
+static void console_on_warning(void *context, const char *message)
+{
+    console_warn(context, "%s", message);
+}
+
+static void console_on_begin(void *context)
+{
+    (void)context;
+    stop_watch();
+}
+
+/* "120,000 of 1,000,000 rows  145,000 rows/s  ETA 6 s" */
+static void console_on_progress(void *context, const flow_run_progress *p)
+{
+    enum { LINE_SIZE = 320 };
+    char line[LINE_SIZE], rows[FLOW_FORMAT_SIZE], total[FLOW_FORMAT_SIZE], rate[FLOW_FORMAT_SIZE];
+    char left[FLOW_FORMAT_SIZE];
+    if (p->seconds < 1 || !console_live_is_due(context))
+        return;
+    double per_second = (double)p->rows / p->seconds;
+    flow_format_count(rows, p->rows);
+    flow_format_rate(rate, per_second);
+    if (p->total > 0)
+        snprintf(line, sizeof line, "%s of %s rows  %s  ETA %s", rows, flow_format_count(total, p->total), rate,
+                 flow_format_duration(left, (double)(p->total - p->rows) / per_second));
+    else
+        snprintf(line, sizeof line, "%s rows  %s", rows, rate);
+    console_live(context, line);
+}
+
+static bool console_should_stop(void *context)
+{
+    (void)context;
+    return stop_asked();
+}
+
+flow_run_hooks console_hooks(console *c)
+{
+    return (flow_run_hooks){c, console_on_warning, console_on_begin, console_on_progress, console_should_stop};
 }

@@ -11,12 +11,14 @@
 #include <stdbool.h>
 
 #include "core/error.h"
+#include "run/hooks.h"
 
 typedef struct console {
     bool quiet;    /* no notes and no live line; warnings and errors remain */
     bool terminal; /* standard error is one */
     bool color;
-    bool live; /* a live line stands on the screen */
+    bool live;    /* a live line is on the screen */
+    double shown; /* when it was last written; seconds of flow_seconds */
 } console;
 
 void console_open(console *c);
@@ -25,9 +27,14 @@ void console_note(console *c, const char *format, ...) FLOW_PRINTF(2, 3);
 void console_warn(console *c, const char *format, ...) FLOW_PRINTF(2, 3);
 void console_error(console *c, const char *format, ...) FLOW_PRINTF(2, 3);
 
-/* Writes the live line anew, cut to the width of the terminal; nothing when there is no terminal. */
+/* Whether it is time to write a live line: there is a terminal, and the last one is a tenth of a second old. */
+bool console_live_is_due(console *c);
+/* Writes the live line anew, cut to the width of the terminal. */
 void console_live(console *c, const char *text);
 /* Removes the live line. */
 void console_clear(console *c);
+
+/* Hooks for the commands of lib/run: warnings and progress go to the console, SIGINT and SIGTERM stop. */
+flow_run_hooks console_hooks(console *c);
 
 #endif

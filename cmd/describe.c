@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "format.h"
+#include "run/format.h"
 
 typedef struct layer {
     char name[FLOW_NAME_SIZE];
@@ -115,16 +115,16 @@ static int count_layers(const flow *f)
 
 void describe_flow(flow_text *text, const flow *f)
 {
-    char count[FORMAT_SIZE], fitted[FORMAT_SIZE];
+    char count[FLOW_FORMAT_SIZE], fitted[FLOW_FORMAT_SIZE];
     int n_layers = count_layers(f);
     flow_text_add(text, "  %-20s  %12s  %8s  %s\n", "layer", "parameters", "fitted", "weights (out x in)");
     for (int i = first_layer(f); i < n_layers; i++) {
         layer l = layer_of(f, i);
-        flow_text_add(text, "  %-20s  %12s  %8s%s%s\n", l.name, format_count(count, (int64_t)l.weights),
-                      format_count(fitted, (int64_t)l.fitted), l.shapes[0] != '\0' ? "  " : "", l.shapes);
+        flow_text_add(text, "  %-20s  %12s  %8s%s%s\n", l.name, flow_format_count(count, (int64_t)l.weights),
+                      flow_format_count(fitted, (int64_t)l.fitted), l.shapes[0] != '\0' ? "  " : "", l.shapes);
     }
-    flow_text_add(text, "  %-20s  %12s  %8s\n", "total", format_count(count, (int64_t)flow_params_count(&f->params)),
-                  format_count(fitted, (int64_t)f->params.n_fitted));
+    flow_text_add(text, "  %-20s  %12s  %8s\n", "total", flow_format_count(count, (int64_t)flow_params_count(&f->params)),
+                  flow_format_count(fitted, (int64_t)f->params.n_fitted));
     for (int i = 0; i < f->n_columns; i++)
         describe_columns(text, &f->columns[i]);
     int circles = 0;

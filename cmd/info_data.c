@@ -6,9 +6,9 @@
 
 #include "data/dataset.h"
 #include "data/table.h"
-#include "format.h"
+#include "run/format.h"
 #include "info.h"
-#include "output.h"
+#include "report.h"
 
 /* Looking at rows that cannot be used costs a pass over the data for each column. */
 enum { COUNTED_COLUMNS = 64 };
@@ -64,7 +64,7 @@ static flow_status look_for_invalid(invalid *out, const flow_dataset *data, cons
 {
     int64_t n_good;
     *out = (invalid){.rows = flow_dataset_n_skipped(data), .n_columns = flow_dataset_n_columns(data)};
-    if (out->rows == 0 || strcmp(location, "-") == 0) /* standard input is gone once it has been read */
+    if (out->rows == 0 || flow_is_standard(location)) /* standard input is gone once it has been read */
         return FLOW_OK;
     find_first(out, location, flow_dataset_columns(data), out->n_columns);
     if (out->n_columns > COUNTED_COLUMNS)
@@ -117,7 +117,7 @@ static flow_status split(selection *out, const char *names, flow_error *err)
 /* When no row is good in all columns: leaves the columns out in which none is. */
 static bool select_numbers(selection *out, const char *location)
 {
-    if (strcmp(location, "-") == 0 || flow_reader_open(&out->reader, location, NULL, NULL) != FLOW_OK ||
+    if (flow_is_standard(location) || flow_reader_open(&out->reader, location, NULL, NULL) != FLOW_OK ||
         !flow_reader_can_seek(out->reader) || flow_reader_n_columns(out->reader) > COUNTED_COLUMNS)
         return false;
     size_t n = (size_t)flow_reader_n_columns(out->reader);
@@ -139,18 +139,24 @@ static bool select_numbers(selection *out, const char *location)
 
 /* ---- output ---- */
 
+static const char *format_value(char out[FLOW_FORMAT_SIZE], double value)
+{
+    snprintf(out, FLOW_FORMAT_SIZE, "%.6g", value);
+    return out;
+}
+
 static void data_text(flow_text *text, const flow_dataset *data, const char *location, const invalid *bad,
                       const selection *chosen)
 {
-    char a[FORMAT_SIZE], b[FORMAT_SIZE], c[FORMAT_SIZE], d[FORMAT_SIZE];
+    char a[FLOW_FORMAT_SIZE], b[FLOW_FORMAT_SIZE], c[FLOW_FORMAT_SIZE], d[FLOW_FORMAT_SIZE];
     int n_columns = flow_dataset_n_columns(data);
     flow_text_add(text, "%s: %s row%s, %d column%s%s, CRC-32 "
-                        "%08lx\n", location, format_count(a, flow_dataset_n_rows(data)),
+                        "%08lx\n", location, flow_format_count(a, flow_dataset_n_rows(data)),
                   flow_dataset_n_rows(data) == 1 ? "" : "s", n_columns, n_columns == 1 ? "" : "s",
                   flow_dataset_has_names(data) ? "" : " without names",
                   (unsigned long)flow_dataset_checksum(data));
     if (bad->rows > 0)
-        flow_text_add(text, "%s more row%s cannot be used, the first: %s\n", format_count(a, bad->rows),
+        flow_text_add(text, "%s more row%s cannot be used, the first: %s\n", flow_format_count(a, bad->rows),
                       bad->rows == 1 ? "" : "s", bad->first[0] != '\0' ? bad->first : "not known");
     int width = 6;
     for (int i = 0; i < n_columns; i++) {
@@ -165,7 +171,7 @@ static void data_text(flow_text *text, const flow_dataset *data, const char *loc
         flow_text_add(text, "  %-*s  %12s  %12s  %12s  %12s  %5.1f%%", width, s->name, format_value(a, s->least),
                       format_value(b, s->most), format_value(c, s->mean), format_value(d, s->deviation), 100 * s->tied);
         if (bad->by_column != NULL)
-            flow_text_add(text, "%10s", bad->by_column[i] < 0 ? "?" : format_count(a, bad->by_column[i]));
+            flow_text_add(text, "%10s", bad->by_column[i] < 0 ? "?" : flow_format_count(a, bad->by_column[i]));
         flow_text_add(text, "\n");
     }
     for (int i = 0; i < chosen->n_others; i++)
@@ -224,8 +230,7 @@ static flow_status show_tables(const flow_table_list *list, const char *file, bo
             cJSON_AddStringToObject(table, "size", list->sizes[i]);
             cJSON_AddItemToArray(tables, table);
         }
-        status = output_json(object, err);
-        cJSON_Delete(object);
+        status = report_json(object, err);
         return status;
     }
     int width = 0;
@@ -236,7 +241,7 @@ static flow_status show_tables(const flow_table_list *list, const char *file, bo
     for (int i = 0; i < list->n; i++)
         flow_text_add(&text, "  %-*s  %s\n", width, list->paths[i], list->sizes[i]);
     flow_text_add(&text, "\nTo see one of them: flowctl info %s:%s\n", file, list->paths[0]);
-    status = text.failed ? flow_error_memory(err, "the description") : output_text(text.data, err);
+    status = report_take(&text, err);
     flow_text_free(&text);
     return status;
 }
@@ -278,12 +283,11 @@ flow_status info_data(const info_args *args, flow_error *err)
         goto done;
     if (args->common.json) {
         cJSON *object = data_json(data, args->file, &bad, &chosen);
-        status = output_json(object, err);
-        cJSON_Delete(object);
+        status = report_json(object, err);
         goto done;
     }
     data_text(&text, data, args->file, &bad, &chosen);
-    status = text.failed ? flow_error_memory(err, "the description") : output_text(text.data, err);
+    status = report_take(&text, err);
 done:
     flow_tables_free(&list);
     free(bad.by_column);

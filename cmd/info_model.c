@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "describe.h"
-#include "format.h"
+#include "run/format.h"
 #include "info.h"
 #include "model/model.h"
-#include "output.h"
+#include "report.h"
+#include "run/train.h"
 
 enum { LAST_EPOCHS = 10 };
 
@@ -25,20 +26,11 @@ static double number_of(const cJSON *object, const char *key)
     return cJSON_IsNumber(node) ? node->valuedouble : NAN;
 }
 
-static void likelihood_line(flow_text *text, const cJSON *summary, const char *key)
-{
-    const cJSON *estimate = cJSON_GetObjectItemCaseSensitive(summary, key);
-    char number[FORMAT_SIZE];
-    if (cJSON_IsObject(estimate))
-        flow_text_add(text, "  %-12s  %s nats\n", key,
-                      format_estimate(number, number_of(estimate, "mean"), number_of(estimate, "standard_error")));
-}
-
 static void data_line(flow_text *text, const cJSON *provenance, const char *key)
 {
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(provenance, "data"), key);
     const char *location = text_of(data, "location");
-    char rows[FORMAT_SIZE];
+    char rows[FLOW_FORMAT_SIZE];
     const char *checksum = text_of(data, "checksum") != NULL ? text_of(data, "checksum") : "no checksum";
     const char *label = strcmp(key, "validation") == 0 ? key : "trained on";
     if (location == NULL)
@@ -47,9 +39,9 @@ static void data_line(flow_text *text, const cJSON *provenance, const char *key)
         flow_text_add(text, "  %-12s  the density of %s, %s\n", label, location, checksum);
         return;
     }
-    flow_text_add(text, "  %-12s  %s, %s rows", label, location, format_count(rows, (int64_t)number_of(data, "rows")));
+    flow_text_add(text, "  %-12s  %s, %s rows", label, location, flow_format_count(rows, (int64_t)number_of(data, "rows")));
     if (isfinite(number_of(data, "effective_rows")))
-        flow_text_add(text, " (effectively %s)", format_count(rows, llround(number_of(data, "effective_rows"))));
+        flow_text_add(text, " (effectively %s)", flow_format_count(rows, llround(number_of(data, "effective_rows"))));
     flow_text_add(text, ", %s\n", checksum);
 }
 
@@ -94,21 +86,34 @@ static void history_lines(flow_text *text, const flow_model *model, bool all)
     flow_text_add(text, "\n  %5s  %12s  %-22s  %8s  %8s%s%s\n", "epoch", "training", "  validation", "rate", "time",
                   solves ? "  evaluations" : "", first > 0 ? "    (--history shows all epochs)" : "");
     for (int64_t i = first; i < model->n_epochs; i++) {
-        char estimate[FORMAT_SIZE], time[FORMAT_SIZE], count[FORMAT_SIZE] = "";
+        char estimate[FLOW_FORMAT_SIZE], time[FLOW_FORMAT_SIZE], count[FLOW_FORMAT_SIZE] = "";
         if (history_at(model, i, evaluations) > 0) /* NaN in epochs of an older program */
             snprintf(count, sizeof count, "  %11.1f", history_at(model, i, evaluations));
         double held_out = history_at(model, i, validation);
         flow_text_add(text, "  %5.0f  %12.4f  %-22s  %8.2g  %8s%s%s\n", history_at(model, i, epoch),
                       history_at(model, i, training),
-                      isnan(held_out) ? "" : format_estimate_fixed(estimate, held_out, history_at(model, i, error)),
-                      history_at(model, i, rate), format_duration(time, history_at(model, i, seconds)), count,
+                      isnan(held_out) ? "" : flow_format_estimate_fixed(estimate, held_out, history_at(model, i, error)),
+                      history_at(model, i, rate), flow_format_duration(time, history_at(model, i, seconds)), count,
                       history_at(model, i, best) > 0 ? "  best so far" : "");
     }
 }
 
+#define SUMMARY(member) FLOW_FIELD(flow_train_summary, member)
+#define WHEN(member) FLOW_FIELD_WHEN(flow_train_summary, member)
+
+static const flow_field summary_fields[] = {
+    {NULL, "epochs", "%d", SUMMARY(epochs)},
+    {NULL, NULL, ", best %d", SUMMARY(best_epoch)},
+    {NULL, NULL, ", %t", SUMMARY(seconds)},
+    {NULL, NULL, " (%s)", SUMMARY(status)},
+    {NULL, "validation", "%s nats", SUMMARY(validation.logprob), WHEN(validation.any)},
+    {NULL, "test", "%s nats", SUMMARY(test.logprob), WHEN(test.any)},
+    {.kind = FLOW_FIELD_GROUP, .fields = flow_train_summary_fields},
+    FLOW_FIELD_END,
+};
+
 static void model_text(flow_text *text, const flow_model *model, bool all)
 {
-    char number[FORMAT_SIZE];
     flow_text_add(text, "%s: model \"%s\"\n", model->path, model->spec->name);
     const flow_spec *spec = model->spec;
     describe_names(text, "columns", (const char *const *)model->columns, model->f->dim);
@@ -118,20 +123,10 @@ static void model_text(flow_text *text, const flow_model *model, bool all)
                       spec->allow_negative_weights ? ", which may be negative" : "");
     data_line(text, model->provenance, "train");
     data_line(text, model->provenance, "density");
-    if (model->summary != NULL) {
-        flow_text_add(text, "  %-12s  %.0f, best %.0f, %s (%s)\n", "epochs", number_of(model->summary, "epochs"),
-                      number_of(model->summary, "best_epoch"),
-                      format_duration(number, number_of(model->summary, "seconds")),
-                      text_of(model->summary, "status") != NULL ? text_of(model->summary, "status") : "?");
-        likelihood_line(text, model->summary, "validation");
-        likelihood_line(text, model->summary, "test");
-    }
-    const cJSON *density = cJSON_GetObjectItemCaseSensitive(model->summary, "density");
-    if (density != NULL)
-        format_density(text, density, 12);
-    const cJSON *evaluations = cJSON_GetObjectItemCaseSensitive(model->summary, "evaluations");
-    if (evaluations != NULL)
-        format_evaluations(text, number_of(evaluations, "mean"), number_of(evaluations, "most"), 12);
+    flow_train_summary summary;
+    flow_train_summary_read(&summary, model->summary);
+    if (model->summary != NULL)
+        flow_report_text(text, summary_fields, &summary, 2, 12);
     run_lines(text, model->provenance);
     describe_flow(text, model->f);
     history_lines(text, model, all);
@@ -179,12 +174,11 @@ flow_status info_model(const info_args *args, flow_error *err)
         goto done;
     if (args->common.json) {
         cJSON *object = model_json(model);
-        status = output_json(object, err);
-        cJSON_Delete(object);
+        status = report_json(object, err);
         goto done;
     }
     model_text(&text, model, args->history);
-    status = text.failed ? flow_error_memory(err, "the description") : output_text(text.data, err);
+    status = report_take(&text, err);
 done:
     flow_text_free(&text);
     flow_model_free(model);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const opt *find_long(const opt *options, const char *name, size_t length)
+static const opt *opt_find_long(const opt *options, const char *name, size_t length)
 {
     for (const opt *o = options; o->name != NULL; o++)
         if (strlen(o->name) == length && strncmp(o->name, name, length) == 0)
@@ -13,7 +13,7 @@ static const opt *find_long(const opt *options, const char *name, size_t length)
     return NULL;
 }
 
-static const opt *find_letter(const opt *options, char letter)
+static const opt *opt_find_letter(const opt *options, char letter)
 {
     for (const opt *o = options; o->name != NULL; o++)
         if (o->letter != '\0' && o->letter == letter)
@@ -21,7 +21,7 @@ static const opt *find_letter(const opt *options, char letter)
     return NULL;
 }
 
-static flow_status unknown_option(const opt *options, const char *word, flow_error *err)
+static flow_status opt_unknown_option(const opt *options, const char *word, flow_error *err)
 {
     enum { MOST = 64 };
     const char *names[MOST];
@@ -37,7 +37,7 @@ static flow_status unknown_option(const opt *options, const char *word, flow_err
     return flow_error_set(err, FLOW_ARGUMENT, "unknown option %.60s", word);
 }
 
-static flow_status set_number(double *out, const opt *o, const char *value, bool whole, flow_error *err)
+static flow_status opt_set_number(double *out, const opt *o, const char *value, bool whole, flow_error *err)
 {
     double number;
     if (!flow_number_parse(value, &number) || !isfinite(number) ||
@@ -59,7 +59,7 @@ static flow_status set_number(double *out, const opt *o, const char *value, bool
     return FLOW_OK;
 }
 
-static flow_status set_choice(int *out, const opt *o, const char *value, flow_error *err)
+static flow_status opt_set_choice(int *out, const opt *o, const char *value, flow_error *err)
 {
     flow_text list = {0};
     int i = 0;
@@ -75,7 +75,7 @@ static flow_status set_choice(int *out, const opt *o, const char *value, flow_er
     return status;
 }
 
-static flow_status set_value(void *args, const opt *o, const char *value, flow_error *err)
+static flow_status opt_set_value(void *args, const opt *o, const char *value, flow_error *err)
 {
     void *member = (char *)args + o->offset;
     double number = 0;
@@ -95,21 +95,22 @@ static flow_status set_value(void *args, const opt *o, const char *value, flow_e
         break;
     }
     case OPT_INT:
-        status = set_number(&number, o, value, true, err);
+        status = opt_set_number(&number, o, value, true, err);
         if (status == FLOW_OK)
             *(int64_t *)member = (int64_t)number;
         break;
     case OPT_NUMBER:
-        status = set_number(member, o, value, false, err);
+        status = opt_set_number(member, o, value, false, err);
         break;
     case OPT_CHOICE:
-        status = set_choice(member, o, value, err);
+        status = opt_set_choice(member, o, value, err);
         break;
     }
     return status;
 }
 
-static flow_status set_argument(void *args, const opt_argument *arguments, int index, const char *word, flow_error *err)
+static flow_status opt_set_argument(void *args, const opt_argument *arguments, int index, const char *word,
+                                    flow_error *err)
 {
     int n = 0;
     for (; arguments != NULL && arguments[n].name != NULL; n++) {
@@ -125,54 +126,62 @@ static flow_status set_argument(void *args, const opt_argument *arguments, int i
                           n > 1 ? arguments[1].name : "");
 }
 
+/* Sets an option that was given on the command line. */
+static flow_status opt_give_option(void *args, const opt *o, const char *value, flow_error *err)
+{
+    if (o->given != 0)
+        *(bool *)((char *)args + o->given) = true;
+    return opt_set_value(args, o, value, err);
+}
+
+/* The word argv[*i] is an option, or flags and an option: -fgk. Its value may be the next word, which is then taken. */
+static flow_status opt_parse_option(void *args, const opt *options, int argc, char *const *argv, int *i,
+                                    flow_error *err)
+{
+    const char *word = argv[*i], *value = NULL;
+    const opt *o;
+    if (word[1] == '-') {
+        size_t length = strcspn(word + 2, "=");
+        o = opt_find_long(options, word + 2, length);
+        if (word[2 + length] == '=')
+            value = word + 2 + length + 1;
+        if (o != NULL && o->kind == OPT_FLAG && value != NULL)
+            return flow_error_set(err, FLOW_ARGUMENT, "--%s takes no value (found \"%.60s\")", o->name, value);
+    } else {
+        const char *letter = word + 1;
+        while ((o = opt_find_letter(options, *letter)) != NULL && o->kind == OPT_FLAG && letter[1] != '\0') {
+            opt_give_option(args, o, NULL, NULL);
+            letter++;
+        }
+        if (letter[1] != '\0')
+            value = letter + 1;
+    }
+    if (o == NULL)
+        return opt_unknown_option(options, word, err);
+    if (o->kind != OPT_FLAG && value == NULL) {
+        if (*i + 1 == argc)
+            return flow_error_set(err, FLOW_ARGUMENT, "--%s needs a value: --%s %s", o->name, o->name, o->value);
+        value = argv[++*i];
+    }
+    return opt_give_option(args, o, value, err);
+}
+
 flow_status opt_parse(void *args, const opt *options, const opt_argument *arguments, int argc, char *const *argv,
                       flow_error *err)
 {
     flow_status status = FLOW_OK;
     for (const opt *o = options; status == FLOW_OK && o->name != NULL; o++)
         if (o->fallback != NULL)
-            status = set_value(args, o, o->fallback, err);
-
+            status = opt_set_value(args, o, o->fallback, err);
     int n_arguments = 0;
     bool only_arguments = false;
     for (int i = 0; status == FLOW_OK && i < argc; i++) {
-        const char *word = argv[i];
-        if (only_arguments || word[0] != '-' || word[1] == '\0') {
-            status = set_argument(args, arguments, n_arguments++, word, err);
-            continue;
-        }
-        if (strcmp(word, "--") == 0) {
+        if (only_arguments || argv[i][0] != '-' || argv[i][1] == '\0')
+            status = opt_set_argument(args, arguments, n_arguments++, argv[i], err);
+        else if (strcmp(argv[i], "--") == 0)
             only_arguments = true;
-            continue;
-        }
-        const opt *o = NULL;
-        const char *value = NULL;
-        if (word[1] == '-') {
-            size_t length = strcspn(word + 2, "=");
-            o = find_long(options, word + 2, length);
-            if (word[2 + length] == '=')
-                value = word + 2 + length + 1;
-            if (o != NULL && o->kind == OPT_FLAG && value != NULL)
-                return flow_error_set(err, FLOW_ARGUMENT, "--%s takes no value (found \"%.60s\")", o->name, value);
-        } else {
-            const char *letter = word + 1;
-            while ((o = find_letter(options, *letter)) != NULL && o->kind == OPT_FLAG && letter[1] != '\0') {
-                set_value(args, o, NULL, NULL);
-                letter++;
-            }
-            if (letter[1] != '\0')
-                value = letter + 1;
-        }
-        if (o == NULL)
-            return unknown_option(options, word, err);
-        if (o->kind != OPT_FLAG && value == NULL) {
-            if (i + 1 == argc)
-                return flow_error_set(err, FLOW_ARGUMENT, "--%s needs a value: --%s %s", o->name, o->name, o->value);
-            value = argv[++i];
-        }
-        status = set_value(args, o, value, err);
-        if (o->given != 0)
-            *(bool *)((char *)args + o->given) = true;
+        else
+            status = opt_parse_option(args, options, argc, argv, &i, err);
     }
     return status;
 }
@@ -222,14 +231,14 @@ void opt_usage(flow_text *text, const char *command, const opt *options, const o
         flow_text_add(text, " [options]");
 }
 
-static void help_row(flow_text *text, const char *left, int width, const char *help)
+static void opt_help_row(flow_text *text, const char *left, int width, const char *help)
 {
     flow_text_add(text, "  %-*s  ", width, left);
     opt_wrap(text, help, width + 4, width + 4);
     flow_text_add(text, "\n");
 }
 
-static void left_side(char *out, size_t size, const opt *o)
+static void opt_left_side(char *out, size_t size, const opt *o)
 {
     char letter[4] = "   ";
     if (o->letter != '\0')
@@ -243,23 +252,29 @@ void opt_help(flow_text *text, const opt *options, const opt_argument *arguments
     char left[80];
     int width = 0;
     for (const opt *o = options; o->name != NULL; o++) {
-        left_side(left, sizeof left, o);
+        opt_left_side(left, sizeof left, o);
         if ((int)strlen(left) > width)
             width = (int)strlen(left);
     }
     if (arguments != NULL && arguments->name != NULL) {
         flow_text_add(text, "\nArguments:\n");
         for (const opt_argument *a = arguments; a->name != NULL; a++)
-            help_row(text, a->name, width, a->help);
+            opt_help_row(text, a->name, width, a->help);
     }
     flow_text_add(text, "\nOptions:\n");
     for (const opt *o = options; o->name != NULL; o++) {
-        left_side(left, sizeof left, o);
-        flow_text help = {0};
-        flow_text_add(&help, "%s", o->help);
+        opt_left_side(left, sizeof left, o);
+        flow_text help = {0}, filled = {0};
+        const char *rest = o->fill != NULL ? strstr(o->help, "%s") : NULL;
+        if (rest != NULL)
+            o->fill(&filled);
+        flow_text_add(&help, "%.*s", rest != NULL ? (int)(rest - o->help) : (int)strlen(o->help), o->help);
+        if (rest != NULL)
+            flow_text_add(&help, "%s%s", filled.data != NULL ? filled.data : "", rest + 2);
+        flow_text_free(&filled);
         if (o->fallback != NULL)
             flow_text_add(&help, " (default: %s)", o->fallback);
-        help_row(text, left, width, help.data != NULL ? help.data : o->help);
+        opt_help_row(text, left, width, help.data != NULL ? help.data : o->help);
         flow_text_free(&help);
     }
 }

@@ -46,6 +46,7 @@ typedef struct opt {
     const char *const *choices; /* CHOICE: NULL-terminated */
     size_t given;               /* offset of a bool that becomes true when the option is given; 0: none */
     const char *help;
+    void (*fill)(flow_text *text); /* adds what stands for the %s in the help; NULL: the help has none */
 } opt;
 
 #define OPT_END {.name = NULL}

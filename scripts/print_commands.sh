@@ -20,7 +20,7 @@ What `flowctl help COMMAND` prints; `scripts/print_commands.sh` makes this page 
 - What is written with `-o` appears as a whole or not at all, also when the disk is full. A CSV file that exists is
   replaced, an HDF5 file keeps its other tables, and models are replaced only by `train --force` and `train --resume`.
 TEXT
-for name in train sample logprob invert info check; do
+for name in $("$flowctl" help | sed -n "/^Commands:/,/^ *help /{s/^  \([a-z]*\)  .*/\1/p}" | grep -v "^help$"); do
     printf '\n## %s\n\n' "$name"
     "$flowctl" help "$name" | sed 's/^\(.\)/    \1/'
 done

@@ -191,7 +191,7 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
 flow_status flow_json_read(cJSON **out, const char *file, flow_error *err)
 {
     *out = NULL;
-    bool standard = strcmp(file, "-") == 0;
+    bool standard = flow_is_standard(file);
     FILE *in = standard ? stdin : fopen(file, "rb");
     if (in == NULL)
         return flow_error_set(err, FLOW_IO, "%s: cannot be opened: %s", file, strerror(errno));

@@ -58,7 +58,7 @@ static flow_status replace_make_temporary(flow_replacement *r, flow_error *err)
 flow_status flow_replace_open(flow_replacement *out, const char *file, const char *regular, flow_error *err)
 {
     *out = (flow_replacement){0};
-    bool standard = strcmp(file, "-") == 0;
+    bool standard = flow_is_standard(file);
     out->name = flow_strdup(standard ? "standard output" : file);
     if (out->name == NULL)
         return flow_error_memory(err, "a file name");

@@ -203,9 +203,14 @@ char *flow_format(const char *format, ...)
     return out;
 }
 
+bool flow_is_standard(const char *location)
+{
+    return location != NULL && strcmp(location, "-") == 0;
+}
+
 char *flow_path_join(const char *dir, const char *path)
 {
-    if (dir == NULL || path[0] == '/' || strcmp(path, "-") == 0 || strcmp(dir, ".") == 0)
+    if (dir == NULL || path[0] == '/' || flow_is_standard(path) || strcmp(dir, ".") == 0)
         return flow_strdup(path);
     size_t length = strlen(dir);
     return flow_format("%s%s%s", dir, length > 0 && dir[length - 1] != '/' ? "/" : "", path);

@@ -43,6 +43,9 @@ bool flow_is_utf8(const char *text, size_t length);
 char *flow_strdup(const char *text);
 char *flow_format(const char *format, ...) FLOW_PRINTF(1, 2);
 
+/* Whether a location stands for standard input or output: "-"; false for NULL. */
+bool flow_is_standard(const char *location);
+
 /* `path` itself when it is absolute, "-" or `dir` is NULL; else dir/path. Owned by the caller. */
 char *flow_path_join(const char *dir, const char *path);
 

@@ -50,7 +50,7 @@ static size_t file_length(const char *location, bool look)
 static flow_status split(flow_location *out, const char *location, bool look, flow_error *err)
 {
     *out = (flow_location){0};
-    if (location == NULL || strcmp(location, "-") == 0) {
+    if (location == NULL || flow_is_standard(location)) {
         out->kind = FLOW_LOCATION_STANDARD;
         out->file = flow_strdup("-");
         return out->file != NULL ? FLOW_OK : flow_error_memory(err, "a location");

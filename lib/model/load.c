@@ -286,7 +286,7 @@ flow_status flow_model_load(flow_model **out, const char *path, flow_error *err)
     flow_h5_scope scope = flow_h5_begin();
     flow_status status = FLOW_OK;
     char *followed = NULL;
-    if (strcmp(path, "-") == 0)
+    if (flow_is_standard(path))
         status = flow_error_set(err, FLOW_ARGUMENT, "a model cannot be read from standard input; name its file");
     else if (flow_file_identify(path) == FLOW_FILE_JSON)
         status = follow(&followed, path, err);

@@ -106,7 +106,7 @@ static flow_status check_output(const flow_spec *spec, const flow_json *root, fl
 {
     flow_json at = flow_json_member(root, "output");
     const char *output = spec->output;
-    if (strcmp(output, "-") == 0)
+    if (flow_is_standard(output))
         return flow_json_fail(&at, err, "a model cannot go to standard output; name a file such as \"model.h5\"");
     if (ends_with(output, "/"))
         return flow_json_fail(&at, err, "\"%.100s\" is a folder; name a file such as \"%.100smodel.h5\"", output,
@@ -252,7 +252,7 @@ flow_status flow_spec_read(flow_spec **out, const char *file, const char *const 
     flow_status status = flow_json_read(&document, file, err);
     if (status != FLOW_OK)
         return status;
-    if (strcmp(file, "-") == 0)
+    if (flow_is_standard(file))
         return make(out, document, standard_input, ".", overrides, n_overrides, err);
     char *dir = flow_path_dir(file);
     if (dir == NULL) {

@@ -5,13 +5,13 @@
  * Where the model has names and the data have none, they must be exactly the model's columns, in its order.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef FLOW_CMD_INPUT_H
-#define FLOW_CMD_INPUT_H
+#ifndef FLOW_RUN_INPUT_H
+#define FLOW_RUN_INPUT_H
 
 #include "data/table.h"
 
 /* Starts from {0}. */
-typedef struct input {
+typedef struct flow_input {
     flow_reader *reader;
     int n_columns; /* those of the model, and the optional one where the data have it */
     bool has_optional;
@@ -19,26 +19,24 @@ typedef struct input {
     int *from;     /* (n_columns) where in a row that was read each one stands; NULL: as it is */
     double *rows;  /* room for rows that are rearranged, (n_room, n_read) */
     size_t n_room;
-} input;
+} flow_input;
 
-typedef struct input_options {
+typedef struct flow_input_options {
     const char *const *columns; /* (n_columns): the model's */
     int n_columns;
     bool numbered;        /* it was trained on data without names: its columns are x1, x2, ... by their place there */
     bool chosen;          /* they were a choice among others, which data without names may then have, too */
     const char *optional; /* a column that data may have, and that is then the last value of a row; NULL: none */
     bool skip_invalid;
-} input_options;
+} flow_input_options;
 
 /* FLOW_DATA with the columns that are missing. */
-flow_status input_open(input *out, const char *location, const input_options *options, flow_error *err);
-void input_close(input *in);
+flow_status flow_input_open(flow_input *out, const char *location, const flow_input_options *options,
+                            flow_error *err);
+void flow_input_close(flow_input *in);
 
 /* As flow_reader_read, in the model's order. */
-flow_status input_read(input *in, double *rows, int64_t *numbers, size_t n_max, size_t *n_read, flow_error *err);
-
-/* How many rows of `n_columns` values to work on at once: many enough for all threads, few enough to stay small in
- * memory; a multiple of FLOW_TILE. */
-size_t input_chunk(int n_columns);
+flow_status flow_input_read(flow_input *in, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
+                            flow_error *err);
 
 #endif

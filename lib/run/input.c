@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "input.h"
+#include "run/input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "num/real.h"
 
 /* The place that a name such as x3 stands for, counted from 1; 0 for any other name. */
-static int place_of(const char *name)
+static int input_place_of(const char *name)
 {
     size_t digits = name[0] == 'x' ? strspn(name + 1, "0123456789") : 0;
     if (digits == 0 || digits > 9 || name[1 + digits] != '\0' || name[1] == '0')
@@ -20,11 +20,11 @@ static int place_of(const char *name)
 }
 
 /* The last of the places that all these names stand for; 0 when one of them is another kind of name. */
-static int last_place(const char *const *columns, int n)
+static int input_last_place(const char *const *columns, int n)
 {
     int last = 0;
     for (int i = 0; i < n; i++) {
-        int place = place_of(columns[i]);
+        int place = input_place_of(columns[i]);
         if (place == 0)
             return 0;
         last = place > last ? place : last;
@@ -32,7 +32,7 @@ static int last_place(const char *const *columns, int n)
     return last;
 }
 
-static int find_column(const flow_reader *reader, const char *name)
+static int input_find_column(const flow_reader *reader, const char *name)
 {
     for (int i = 0; i < flow_reader_n_columns(reader); i++)
         if (strcmp(flow_reader_column(reader, i), name) == 0)
@@ -41,7 +41,7 @@ static int find_column(const flow_reader *reader, const char *name)
 }
 
 /* A pipe can be opened only once. */
-static bool can_reopen(const char *location)
+static bool input_can_reopen(const char *location)
 {
     flow_location place = {0};
     struct stat info;
@@ -51,13 +51,14 @@ static bool can_reopen(const char *location)
     return regular;
 }
 
-static flow_status missing_columns(const input *in, const char *location, const char *const *columns, flow_error *err)
+static flow_status input_missing_columns(const flow_input *in, const char *location, const char *const *columns,
+                                         flow_error *err)
 {
     flow_text missing = {0}, found = {0};
     int n_missing = 0, n_found = flow_reader_n_columns(in->reader);
     enum { SHOWN = 8 };
     for (int i = 0; i < in->n_columns; i++) {
-        if (find_column(in->reader, columns[i]) >= 0)
+        if (input_find_column(in->reader, columns[i]) >= 0)
             continue;
         if (n_missing < SHOWN)
             flow_text_add(&missing, "%s%.40s", n_missing == 0 ? "" : ", ", columns[i]);
@@ -81,7 +82,8 @@ static flow_status missing_columns(const input *in, const char *location, const 
 }
 
 /* A name that stands for two columns stands for neither. */
-static flow_status refuse_twice(const input *in, const char *location, const char *name, int first, flow_error *err)
+static flow_status input_refuse_twice(const flow_input *in, const char *location, const char *name, int first,
+                                      flow_error *err)
 {
     for (int j = first + 1; j < in->n_read; j++)
         if (strcmp(flow_reader_column(in->reader, j), name) == 0)
@@ -90,7 +92,7 @@ static flow_status refuse_twice(const input *in, const char *location, const cha
     return FLOW_OK;
 }
 
-static flow_status refuse_same_names(const char *location, const char *const *columns, int n, flow_error *err)
+static flow_status input_refuse_same_names(const char *location, const char *const *columns, int n, flow_error *err)
 {
     for (int i = 0; i < n; i++)
         for (int k = 0; k < i; k++)
@@ -101,40 +103,42 @@ static flow_status refuse_same_names(const char *location, const char *const *co
     return FLOW_OK;
 }
 
-static flow_status match_by_name(input *in, const char *location, const input_options *o, flow_error *err)
+static flow_status input_match_by_name(flow_input *in, const char *location, const flow_input_options *o,
+                                       flow_error *err)
 {
-    flow_status status = missing_columns(in, location, o->columns, err);
+    flow_status status = input_missing_columns(in, location, o->columns, err);
     if (status == FLOW_OK)
-        status = refuse_same_names(location, o->columns, o->n_columns, err);
+        status = input_refuse_same_names(location, o->columns, o->n_columns, err);
     for (int i = 0; i < o->n_columns && status == FLOW_OK; i++) {
-        in->from[i] = find_column(in->reader, o->columns[i]);
-        status = refuse_twice(in, location, o->columns[i], in->from[i], err);
+        in->from[i] = input_find_column(in->reader, o->columns[i]);
+        status = input_refuse_twice(in, location, o->columns[i], in->from[i], err);
     }
-    int at = o->optional != NULL ? find_column(in->reader, o->optional) : -1;
+    int at = o->optional != NULL ? input_find_column(in->reader, o->optional) : -1;
     if (at < 0 || status != FLOW_OK)
         return status;
     in->from[in->n_columns++] = at;
     in->has_optional = true;
-    return refuse_twice(in, location, o->optional, at, err);
+    return input_refuse_twice(in, location, o->optional, at, err);
 }
 
 /* Of a model that was trained on data without names the columns x2, x3 and x1 are the second, the third and the first.
  * Other columns may stand beside them only if it was a choice: else these are likely to be other data. */
-static bool match_by_place(input *in, const input_options *o)
+static bool input_match_by_place(flow_input *in, const flow_input_options *o)
 {
-    int last = last_place(o->columns, o->n_columns), at = o->optional != NULL ? place_of(o->optional) : 0;
+    int last = input_last_place(o->columns, o->n_columns), at = o->optional != NULL ? input_place_of(o->optional) : 0;
     bool has_optional = at > 0 && at <= in->n_read && (o->chosen || in->n_read == o->n_columns + 1);
     if (!o->numbered || last == 0 || last > in->n_read || !(o->chosen || in->n_read == o->n_columns + has_optional))
         return false;
     for (int i = 0; i < o->n_columns; i++)
-        in->from[i] = place_of(o->columns[i]) - 1;
+        in->from[i] = input_place_of(o->columns[i]) - 1;
     if (has_optional)
         in->from[in->n_columns++] = at - 1;
     in->has_optional = has_optional;
     return true;
 }
 
-static flow_status match_in_order(input *in, const char *location, const input_options *o, flow_error *err)
+static flow_status input_match_in_order(flow_input *in, const char *location, const flow_input_options *o,
+                                        flow_error *err)
 {
     if (in->n_read != o->n_columns)
         return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d; data without column names "
@@ -144,15 +148,15 @@ static flow_status match_in_order(input *in, const char *location, const input_o
     return FLOW_OK;
 }
 
-static bool has_any(const flow_reader *reader, const char *const *columns, int n)
+static bool input_has_any(const flow_reader *reader, const char *const *columns, int n)
 {
     for (int i = 0; i < n; i++)
-        if (find_column(reader, columns[i]) >= 0)
+        if (input_find_column(reader, columns[i]) >= 0)
             return true;
     return false;
 }
 
-static flow_status match(input *in, const char *location, const input_options *o, flow_error *err)
+static flow_status input_match(flow_input *in, const char *location, const flow_input_options *o, flow_error *err)
 {
     in->n_read = flow_reader_n_columns(in->reader);
     in->from = malloc(((size_t)o->n_columns + 1) * sizeof *in->from);
@@ -160,11 +164,11 @@ static flow_status match(input *in, const char *location, const input_options *o
         return flow_error_memory(err, "the order of the columns");
     flow_status status = FLOW_OK;
     bool without_names = !flow_reader_has_names(in->reader) ||
-                         (o->numbered && !has_any(in->reader, o->columns, o->n_columns));
+                         (o->numbered && !input_has_any(in->reader, o->columns, o->n_columns));
     if (!without_names)
-        status = match_by_name(in, location, o, err);
-    else if (!match_by_place(in, o))
-        status = match_in_order(in, location, o, err);
+        status = input_match_by_name(in, location, o, err);
+    else if (!input_match_by_place(in, o))
+        status = input_match_in_order(in, location, o, err);
     bool as_it_is = status == FLOW_OK && in->n_read == in->n_columns;
     for (int i = 0; as_it_is && i < in->n_columns; i++)
         as_it_is = in->from[i] == i;
@@ -176,7 +180,7 @@ static flow_status match(input *in, const char *location, const input_options *o
 }
 
 /* By name, without even looking at what stands in other columns; false when the data do not have these names. */
-static bool open_by_name(input *in, const char *location, const input_options *o, bool with_optional)
+static bool input_open_by_name(flow_input *in, const char *location, const flow_input_options *o, bool with_optional)
 {
     flow_reader_options named = {.columns = o->columns, .n_columns = o->n_columns, .skip_invalid = o->skip_invalid,
                                  .last = &o->optional, .n_last = with_optional ? 1 : 0};
@@ -190,26 +194,28 @@ static bool open_by_name(input *in, const char *location, const input_options *o
     return true;
 }
 
-flow_status input_open(input *out, const char *location, const input_options *options, flow_error *err)
+flow_status flow_input_open(flow_input *out, const char *location, const flow_input_options *options, flow_error *err)
 {
-    *out = (input){.n_columns = options->n_columns, .n_read = options->n_columns};
-    if (can_reopen(location) && ((options->optional != NULL && open_by_name(out, location, options, true)) ||
-                                 open_by_name(out, location, options, false)))
+    *out = (flow_input){.n_columns = options->n_columns, .n_read = options->n_columns};
+    if (input_can_reopen(location) &&
+        ((options->optional != NULL && input_open_by_name(out, location, options, true)) ||
+         input_open_by_name(out, location, options, false)))
         return FLOW_OK;
     const flow_reader_options all = {.skip_invalid = options->skip_invalid};
     flow_status status = flow_reader_open(&out->reader, location, &all, err);
-    return status == FLOW_OK ? match(out, location, options, err) : status;
+    return status == FLOW_OK ? input_match(out, location, options, err) : status;
 }
 
-void input_close(input *in)
+void flow_input_close(flow_input *in)
 {
     flow_reader_close(in->reader);
     free(in->from);
     free(in->rows);
-    *in = (input){0};
+    *in = (flow_input){0};
 }
 
-flow_status input_read(input *in, double *rows, int64_t *numbers, size_t n_max, size_t *n_read, flow_error *err)
+flow_status flow_input_read(flow_input *in, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
+                            flow_error *err)
 {
     if (in->from == NULL)
         return flow_reader_read(in->reader, rows, numbers, n_max, n_read, err);
@@ -227,11 +233,4 @@ flow_status input_read(input *in, double *rows, int64_t *numbers, size_t n_max, 
         for (size_t k = 0; k < d; k++)
             rows[i * d + k] = in->rows[i * width + (size_t)in->from[k]];
     return status;
-}
-
-size_t input_chunk(int n_columns)
-{
-    size_t rows = ((size_t)1 << 21) / (size_t)(n_columns > 0 ? n_columns : 1);
-    rows = rows > 65536 ? 65536 : rows / FLOW_TILE * FLOW_TILE;
-    return rows < FLOW_TILE ? FLOW_TILE : rows;
 }

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "train.h"
+#include "run/train_run.h"
 
-static flow_status check_folder(const char *output, flow_error *err)
+static flow_status resume_check_folder(const char *output, flow_error *err)
 {
     char *folder = flow_path_dir(output);
     struct stat info;
@@ -34,18 +34,18 @@ flow_status train_check_output(const train_run *run, bool *resume, flow_error *e
 {
     const char *output = run->output;
     *resume = false;
-    flow_status status = check_folder(output, err);
+    flow_status status = resume_check_folder(output, err);
     if (status != FLOW_OK)
         return status;
     struct stat info;
     if (stat(output, &info) != 0)
         return FLOW_OK;
     flow_file_kind kind = flow_file_identify(output);
-    if (kind == FLOW_FILE_MODEL && run->args->resume) {
+    if (kind == FLOW_FILE_MODEL && run->options->resume) {
         *resume = true;
         return FLOW_OK;
     }
-    if (kind == FLOW_FILE_MODEL && run->args->force)
+    if (kind == FLOW_FILE_MODEL && run->options->force)
         return FLOW_OK;
     if (kind == FLOW_FILE_MODEL)
         return flow_error_set(err, FLOW_EXISTS, "%s: this model exists already; --resume trains it on, --force trains "
@@ -57,7 +57,7 @@ flow_status train_check_output(const train_run *run, bool *resume, flow_error *e
 /* ---- is it the same training? ---- */
 
 /* What may be different: it does not decide how the weights change. */
-static bool may_differ(const char *path)
+static bool resume_may_differ(const char *path)
 {
     static const char *const free_to_change[] = {"train.epochs", "train.patience", "train.min_improvement",
                                                   "train.objective.density", "train.objective.dimensions",
@@ -68,7 +68,7 @@ static bool may_differ(const char *path)
     return false;
 }
 
-static void add_difference(flow_text *text, const flow_json *was, const flow_json *is)
+static void resume_add_difference(flow_text *text, const flow_json *was, const flow_json *is)
 {
     char before[80], now[80];
     flow_json_describe(before, sizeof before, was);
@@ -86,49 +86,49 @@ static void add_difference(flow_text *text, const flow_json *was, const flow_jso
     flow_text_add(text, "%s%s is %s in the model, %s in the spec", text->length > 0 ? "; " : "", is->path, before, now);
 }
 
-static bool holds_objects(const cJSON *array)
+static bool resume_holds_objects(const cJSON *array)
 {
     return cJSON_IsArray(array) && (cJSON_IsObject(array->child) || cJSON_IsArray(array->child));
 }
 
 /* Adds every difference between two resolved documents. */
-static void compare(flow_text *text, const flow_json *was, const flow_json *is)
+static void resume_compare(flow_text *text, const flow_json *was, const flow_json *is)
 {
-    if (may_differ(is->path) || was->node == is->node || cJSON_Compare(was->node, is->node, 1)) /* both may be absent */
+    if (resume_may_differ(is->path) || was->node == is->node || cJSON_Compare(was->node, is->node, 1))
         return;
     bool objects = cJSON_IsObject(was->node) && cJSON_IsObject(is->node);
-    bool lists = holds_objects(was->node) && holds_objects(is->node) &&
+    bool lists = resume_holds_objects(was->node) && resume_holds_objects(is->node) &&
                  cJSON_GetArraySize(was->node) == cJSON_GetArraySize(is->node);
     if (objects) {
         for (const cJSON *child = was->node->child; child != NULL; child = child->next) {
             flow_json a = flow_json_member(was, child->string), b = flow_json_member(is, child->string);
-            compare(text, &a, &b);
+            resume_compare(text, &a, &b);
         }
         for (const cJSON *child = is->node->child; child != NULL; child = child->next) {
             flow_json a = flow_json_member(was, child->string), b = flow_json_member(is, child->string);
             if (a.node == NULL)
-                compare(text, &a, &b);
+                resume_compare(text, &a, &b);
         }
     } else if (lists) {
         for (int i = 0; i < cJSON_GetArraySize(was->node); i++) {
             flow_json a = flow_json_element(was, i), b = flow_json_element(is, i);
-            compare(text, &a, &b);
+            resume_compare(text, &a, &b);
         }
     } else {
-        add_difference(text, was, is);
+        resume_add_difference(text, was, is);
     }
 }
 
-static void compare_columns(flow_text *text, const train_run *run, const flow_model *model)
+static void resume_compare_columns(flow_text *text, const train_run *run, const flow_model *model)
 {
-    int n = train_dim(run);
+    int n = flow_experiment_dim(&run->x);
     if (model->f->dim != n) {
         flow_text_add(text, "%sthe model has %d columns, the data have %d", text->length > 0 ? "; " : "",
                       model->f->dim, n);
         return;
     }
     for (int i = 0; i < n; i++) {
-        const char *was = model->columns[i], *is = train_columns(run)[i];
+        const char *was = model->columns[i], *is = flow_experiment_columns(&run->x)[i];
         if (strcmp(was, is) != 0)
             flow_text_add(text, "%scolumn %d is \"%s\" in the model, \"%s\" in the data", text->length > 0 ? "; " : "",
                           i + 1, was, is);
@@ -136,10 +136,10 @@ static void compare_columns(flow_text *text, const train_run *run, const flow_mo
 }
 
 /* Other rows would be another training under the same name. */
-static void compare_data(flow_text *text, const train_run *run, const flow_model *model)
+static void resume_compare_data(flow_text *text, const train_run *run, const flow_model *model)
 {
     static const char *const keys[] = {"train", "validation"};
-    cJSON *now = train_describe_data(run);
+    cJSON *now = flow_experiment_describe_data(&run->x);
     const cJSON *before = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const cJSON *a = cJSON_GetObjectItemCaseSensitive(before, keys[i]);
@@ -163,41 +163,41 @@ static void compare_data(flow_text *text, const train_run *run, const flow_model
 }
 
 /* The file may be in another place: what counts is what it computes. */
-static void compare_density(flow_text *text, const train_run *run, const flow_model *model)
+static void resume_compare_density(flow_text *text, const train_run *run, const flow_model *model)
 {
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
     const cJSON *before = cJSON_GetObjectItemCaseSensitive(data, "density");
-    if (run->target == NULL || before == NULL)
+    if (run->x.target == NULL || before == NULL)
         return; /* the objectives differ, and that is told already */
-    cJSON *now = train_describe_target(run);
+    cJSON *now = flow_experiment_describe_target(&run->x);
     if (!cJSON_Compare(cJSON_GetObjectItemCaseSensitive(before, "checksum"),
                        cJSON_GetObjectItemCaseSensitive(now, "checksum"), 1))
         flow_text_add(text, "%sthe library of the density is not the same", text->length > 0 ? "; " : "");
     cJSON_Delete(now);
 }
 
-static flow_status check_same(const train_run *run, const flow_model *model, flow_error *err)
+static flow_status resume_check_same(const train_run *run, const flow_model *model, flow_error *err)
 {
     static const char *const keys[] = {"flow", "base", "embedding", "seed", "train"};
     static const char *const data_keys[] = {"context", "weight"};
-    flow_json was = flow_json_root(model->spec->document), is = flow_json_root(run->p.spec->document);
+    flow_json was = flow_json_root(model->spec->document), is = flow_json_root(run->x.spec->document);
     flow_text text = {0};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         flow_json a = flow_json_member(&was, keys[i]), b = flow_json_member(&is, keys[i]);
-        compare(&text, &a, &b);
+        resume_compare(&text, &a, &b);
     }
     was = flow_json_member(&was, "data");
     is = flow_json_member(&is, "data");
     for (size_t i = 0; i < sizeof data_keys / sizeof *data_keys; i++) {
         flow_json a = flow_json_member(&was, data_keys[i]), b = flow_json_member(&is, data_keys[i]);
-        compare(&text, &a, &b);
+        resume_compare(&text, &a, &b);
     }
-    if (model->spec->share != run->p.spec->share)
+    if (model->spec->share != run->x.spec->share)
         flow_text_add(&text, "%sdata.validation holds out a share of %g in the model, %g in the spec",
-                      text.length > 0 ? "; " : "", model->spec->share, run->p.spec->share);
-    compare_columns(&text, run, model);
-    compare_data(&text, run, model);
-    compare_density(&text, run, model);
+                      text.length > 0 ? "; " : "", model->spec->share, run->x.spec->share);
+    resume_compare_columns(&text, run, model);
+    resume_compare_data(&text, run, model);
+    resume_compare_density(&text, run, model);
     flow_status status = FLOW_OK;
     if (text.failed)
         status = flow_error_memory(err, "a comparison");
@@ -210,24 +210,24 @@ static flow_status check_same(const train_run *run, const flow_model *model, flo
 
 /* ---- taking it up ---- */
 
-static void warn_of_new_span(const train_run *run, const flow_model *model)
+static void resume_warn_of_new_span(const train_run *run, const flow_model *model)
 {
-    flow_json was = flow_json_root(model->spec->document), is = flow_json_root(run->p.spec->document);
+    flow_json was = flow_json_root(model->spec->document), is = flow_json_root(run->x.spec->document);
     was = flow_json_member(&was, "train");
     is = flow_json_member(&is, "train");
     const cJSON *before = flow_json_member(&was, "epochs").node, *now = flow_json_member(&is, "epochs").node;
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(run->p.training.schedule.node, "type");
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(run->x.options.schedule.node, "type");
     if (cJSON_IsNumber(before) && cJSON_IsNumber(now) && before->valuedouble != now->valuedouble &&
         cJSON_IsString(type) && strcmp(type->valuestring, "cosine") == 0)
-        console_warn(run->con, "train.epochs was %.0f and is %.0f: the cosine schedule now spans the new number, so "
-                     "the learning rate takes a step", before->valuedouble, now->valuedouble);
+        flow_run_warn(&run->options->hooks, "train.epochs was %.0f and is %.0f: the cosine schedule now spans the new "
+                      "number, so the learning rate takes a step", before->valuedouble, now->valuedouble);
 }
 
-static flow_status restore(train_run *run, const flow_model *model, flow_error *err)
+static flow_status resume_restore(train_run *run, const flow_model *model, flow_error *err)
 {
     const flow_array *arrays = NULL;
     int n_arrays = 0;
-    flow *f = run->p.f;
+    flow *f = run->x.f;
     /* the specs agree, so the vectors do; a hand-made file may still disagree */
     if (model->f->params.n_fitted != f->params.n_fitted)
         return flow_error_set(err, FLOW_FORMAT, "%s: has %zu fitted values, the spec describes %zu", run->output,
@@ -252,12 +252,12 @@ flow_status train_resume(train_run *run, flow_error *err)
     flow_model *model = NULL;
     flow_status status = flow_model_load(&model, run->output, err);
     if (status == FLOW_OK)
-        status = check_same(run, model, err);
+        status = resume_check_same(run, model, err);
     if (status == FLOW_OK)
-        status = restore(run, model, err);
+        status = resume_restore(run, model, err);
     if (status == FLOW_OK) {
         const cJSON *runs = cJSON_GetObjectItemCaseSensitive(model->provenance, "runs");
-        warn_of_new_span(run, model);
+        resume_warn_of_new_span(run, model);
         run->earlier_runs = cJSON_IsArray(runs) ? cJSON_Duplicate(runs, 1) : NULL;
         run->earlier_summary = model->summary != NULL ? cJSON_Duplicate(model->summary, 1) : NULL;
         run->first_epoch = model->n_epochs;

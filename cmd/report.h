@@ -1,0 +1,29 @@
+/* Results on standard output, as text or as JSON. A reader that closes its end of a pipe (`| head`) is a normal end;
+ * any other failure is an error. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_CMD_REPORT_H
+#define FLOW_CMD_REPORT_H
+
+#include "console.h"
+#include "run/report.h"
+
+/* Writes and flushes. FLOW_IO when standard output cannot be written, for instance on a full disk. */
+flow_status report_text(const char *text, flow_error *err);
+/* Writes the text and frees it. */
+flow_status report_take(flow_text *text, flow_error *err);
+/* Writes the object as one line and frees it. */
+flow_status report_json(cJSON *object, flow_error *err);
+
+/* How the struct at `result` is printed. */
+typedef struct report_format {
+    bool json;
+    const flow_field *fields;
+    int indent, width; /* of the labels of the text */
+    console *note;     /* where the text goes instead of standard output; NULL: to standard output */
+} report_format;
+flow_status report_print(const report_format *format, const void *result, flow_error *err);
+
+/* FLOW_ARGUMENT when --json and the rows of -o would both go to standard output. */
+flow_status report_check_output(bool json, const char *output, flow_error *err);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/experiment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "data/table.h"
+#include "model/model.h"
+
+/* The layers below know the path inside the document, not the document's name. */
+static flow_status experiment_name_source(const flow_experiment *x, flow_status status, flow_error *err)
+{
+    if (status == FLOW_SPEC)
+        flow_error_prefix(err, status, "%s: ", x->spec->source);
+    return status;
+}
+
+/* Training on draws leaves no place for data, but for those that are evaluated at the end. */
+static flow_status experiment_check_draws(const flow_experiment *x, flow_error *err)
+{
+    static const char *const unused[] = {"train", "validation", "context", "weight"};
+    flow_json root = flow_json_root(x->spec->document), data = flow_json_member(&root, "data");
+    for (size_t i = 0; data.node != NULL && i < sizeof unused / sizeof *unused; i++) {
+        flow_json at = flow_json_member(&data, unused[i]);
+        if (at.node != NULL && !cJSON_IsNull(at.node))
+            return flow_json_fail(&at, err, "the objective \"%s\" trains without data; leave the key out, or choose "
+                                  "another objective", x->objective.type->type);
+    }
+    const flow_draw_options *draws = flow_objective_draws(&x->objective);
+    flow_json columns = flow_json_member(&data, "columns");
+    if (draws->dimensions > 0 && x->spec->n_columns > 0 && draws->dimensions != x->spec->n_columns)
+        return flow_json_fail(&columns, err, "%d columns, and train.objective.dimensions is %lld", x->spec->n_columns,
+                              (long long)draws->dimensions);
+    return FLOW_OK;
+}
+
+flow_status flow_experiment_read(flow_experiment *out, const char *file, const char *const *overrides, int n_overrides,
+                                 flow_error *err)
+{
+    *out = (flow_experiment){0};
+    flow_file_kind kind = flow_file_identify(file);
+    if (kind == FLOW_FILE_MODEL || kind == FLOW_FILE_HDF5)
+        return flow_error_set(err, FLOW_SPEC, "%s: is %s, and a spec was expected: a JSON file%s", file,
+                              kind == FLOW_FILE_MODEL ? "a model" : "an HDF5 file", kind == FLOW_FILE_MODEL
+                                  ? "; \"flowctl info --json\" shows the one it was trained by" : "");
+    flow_status status = flow_spec_read(&out->spec, file, overrides, n_overrides, err);
+    if (status == FLOW_OK)
+        status = experiment_name_source(out, flow_train_options_read(&out->options, &out->spec->training, err), err);
+    flow_json json = out->options.objective;
+    if (status == FLOW_OK)
+        status = flow_objective_new(&out->objective, &json, err);
+    if (status == FLOW_OK && flow_experiment_draws(out))
+        status = experiment_name_source(out, experiment_check_draws(out, err), err);
+    return status;
+}
+
+bool flow_experiment_draws(const flow_experiment *x)
+{
+    return flow_objective_draws(&x->objective) != NULL;
+}
+
+flow_status flow_experiment_build(flow_experiment *x, int dim, const char *const *columns, flow_error *err)
+{
+    flow_spec *spec = x->spec;
+    if (columns == NULL && spec->n_columns == dim)
+        columns = spec->columns;
+    else if (columns == NULL && x->n_names == dim)
+        columns = (const char *const *)x->names;
+    const flow_shape shape = {dim, spec->n_context, columns};
+    flow_status status = flow_new_conditional(&x->f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed,
+                                              err);
+    if (status == FLOW_OK)
+        status = flow_objective_check(&x->objective, x->f, spec->weight != NULL, err);
+    return experiment_name_source(x, status, err);
+}
+
+/* The first n columns of the data, those that are modelled. */
+static bool experiment_keep_names(flow_experiment *x, const flow_reader *reader, int n)
+{
+    x->names = calloc((size_t)n + 1, sizeof *x->names);
+    for (int i = 0; x->names != NULL && i < n; i++) {
+        x->names[i] = flow_strdup(flow_reader_column(reader, i));
+        if (x->names[i] == NULL)
+            return false;
+        x->n_names++;
+    }
+    return x->names != NULL;
+}
+
+static int experiment_target_dim(const flow_experiment *x, char *problem)
+{
+    flow_target *target = NULL;
+    flow_error err = {0};
+    int64_t dim = flow_objective_draws(&x->objective)->dimensions;
+    if (flow_experiment_open_target(x, &target, &err) == FLOW_OK)
+        dim = flow_target_dim(target);
+    else
+        snprintf(problem, FLOW_ERROR_SIZE, "%s", err.message);
+    flow_target_close(target);
+    return dim > 0 ? (int)dim : x->spec->n_columns;
+}
+
+int flow_experiment_find_columns(flow_experiment *x, char *problem)
+{
+    problem[0] = '\0';
+    if (flow_experiment_draws(x))
+        return experiment_target_dim(x, problem);
+    if (x->spec->train == NULL)
+        return x->spec->n_columns;
+    char *location = flow_spec_path(x->spec, x->spec->train);
+    int n_context = x->spec->n_context, n_last = n_context + (x->spec->weight != NULL), n = x->spec->n_columns;
+    const char **last = malloc(((size_t)n_last + 1) * sizeof *last);
+    flow_reader *reader = NULL;
+    flow_error err = {0};
+    for (int i = 0; last != NULL && i < n_last; i++)
+        last[i] = i < n_context ? x->spec->context[i] : x->spec->weight;
+    flow_reader_options options = {.columns = x->spec->columns, .n_columns = x->spec->n_columns, .last = last,
+                                   .n_last = n_last};
+    bool enough = location != NULL && last != NULL;
+    if (enough && flow_reader_open(&reader, location, &options, &err) != FLOW_OK) {
+        snprintf(problem, FLOW_ERROR_SIZE, "data.train: %.900s", err.message);
+    } else if (enough) {
+        n = flow_reader_n_columns(reader) - n_last;
+        enough = experiment_keep_names(x, reader, n);
+    }
+    if (!enough)
+        snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
+    flow_reader_close(reader);
+    free(last);
+    free(location);
+    return n;
+}
+
+void flow_experiment_free(flow_experiment *x)
+{
+    for (int i = 0; i < x->n_names; i++)
+        free(x->names[i]);
+    free(x->names);
+    flow_free(x->f);
+    flow_target_close(x->target);
+    flow_dataset_close(x->training);
+    flow_dataset_close(x->validation);
+    flow_dataset_close(x->test);
+    flow_objective_release(&x->objective);
+    flow_spec_free(x->spec);
+    *x = (flow_experiment){0};
+}

@@ -1,0 +1,341 @@
+/* The data of an experiment, or its density. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/location.h"
+#include "run/experiment.h"
+#include "run/format.h"
+
+int flow_experiment_dim(const flow_experiment *x)
+{
+    if (x->target != NULL)
+        return flow_target_dim(x->target);
+    return flow_dataset_n_columns(x->training) - flow_dataset_n_context(x->training) -
+           (flow_dataset_is_weighted(x->training) ? 1 : 0);
+}
+
+const char *const *flow_experiment_columns(const flow_experiment *x)
+{
+    if (x->target == NULL)
+        return flow_dataset_columns(x->training);
+    return x->spec->n_columns > 0 ? x->spec->columns : flow_target_columns(x->target);
+}
+
+int64_t flow_experiment_n_rows(const flow_experiment *x)
+{
+    if (x->target == NULL)
+        return flow_dataset_n_rows(x->training);
+    return flow_objective_draws(&x->objective)->steps * x->options.batch;
+}
+
+int64_t flow_experiment_n_held_out(const flow_experiment *x)
+{
+    if (x->target != NULL)
+        return flow_objective_draws(&x->objective)->validation;
+    return x->validation != NULL ? flow_dataset_n_rows(x->validation) : 0;
+}
+
+const char *flow_experiment_row_name(const flow_experiment *x)
+{
+    return x->target != NULL ? "draws" : "rows";
+}
+
+/* ---- opening ---- */
+
+/* The rows of validation and test data take what the training data leave of the memory, and never less than this. */
+static const size_t least_memory = (size_t)64 << 20;
+
+static size_t experiment_memory_taken(const flow_dataset *data)
+{
+    if (data == NULL || !flow_dataset_is_held(data))
+        return 0;
+    return (size_t)flow_dataset_n_rows(data) * (size_t)flow_dataset_n_columns(data) * sizeof(double);
+}
+
+/* How the data are opened. */
+typedef struct opening {
+    flow_experiment *x;
+    int n_threads;
+    const flow_run_hooks *hooks;
+} opening;
+
+static flow_status experiment_open_one(const opening *o, flow_dataset **out, const char *key, const char *location,
+                                       flow_part part, flow_error *err)
+{
+    const flow_experiment *x = o->x;
+    const flow_spec *spec = x->spec;
+    char *path = flow_spec_path(spec, location);
+    if (path == NULL)
+        return flow_error_memory(err, location);
+    flow_dataset_options options = {
+        .columns = spec->columns,
+        .n_columns = spec->n_columns,
+        .skip_invalid = spec->skip_invalid,
+        .memory_bytes = (size_t)(spec->memory * (double)(1u << 30)),
+        .share = spec->share,
+        .part = part,
+        .seed = spec->seed,
+        .context = spec->context,
+        .n_context = spec->n_context,
+        .weight = spec->weight,
+        .allow_negative_weights = spec->allow_negative_weights,
+        .read_ahead = o->n_threads > 1, /* one thread is one thread */
+    };
+    if (x->training != NULL) {
+        size_t taken = experiment_memory_taken(x->training) + experiment_memory_taken(x->validation);
+        size_t left = options.memory_bytes > taken ? options.memory_bytes - taken : 0;
+        options.memory_bytes = left > least_memory ? left : least_memory;
+    }
+    /* the columns of the training data or the density, in their order, whatever order they have here */
+    if (x->target != NULL ? flow_target_has_names(x->target)
+                          : x->training != NULL && spec->n_columns == 0 && flow_dataset_has_names(x->training)) {
+        options.columns = flow_experiment_columns(x);
+        options.n_columns = flow_experiment_dim(x);
+    }
+    flow_status status = flow_dataset_open(out, path, &options, err);
+    if (status != FLOW_OK)
+        flow_error_prefix(err, status, "data.%s: ", key);
+    else
+        flow_run_warn_skipped(o->hooks, path, flow_dataset_n_skipped(*out));
+    free(path);
+    return status;
+}
+
+static flow_status experiment_check_standard_input(const flow_spec *spec, flow_error *err)
+{
+    int readers = flow_is_standard(spec->train) * (spec->share > 0 ? 2 : 1) + flow_is_standard(spec->validation) +
+                  flow_is_standard(spec->test);
+    if (readers <= 1)
+        return FLOW_OK;
+    return flow_error_set(err, FLOW_SPEC, "%s: standard input can be read only once%s; put the data into a file",
+                          spec->source, spec->share > 0 ? ", and holding out a share of it takes two passes" : "");
+}
+
+static int experiment_compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A model is matched to data by the names of its columns, so they have to differ. */
+static flow_status experiment_check_names(const flow_dataset *data, flow_error *err)
+{
+    size_t n = (size_t)flow_dataset_n_columns(data);
+    const char **names = malloc(n * sizeof *names);
+    if (names == NULL)
+        return flow_error_memory(err, "the names of the columns");
+    memcpy(names, flow_dataset_columns(data), n * sizeof *names);
+    qsort(names, n, sizeof *names, experiment_compare_names);
+    flow_status status = FLOW_OK;
+    for (size_t i = 1; i < n && status == FLOW_OK; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
+            status = flow_error_set(err, FLOW_DATA, "data.train: %s: two columns are named \"%.80s\"; give them "
+                                    "different names", flow_dataset_location(data), names[i]);
+    free(names);
+    return status;
+}
+
+/* A wrong sign in a gradient would otherwise show late in a training. */
+static flow_status experiment_check_gradient(const flow_experiment *x, const flow_run_hooks *hooks, flow_error *err)
+{
+    flow_target_mismatch wrong;
+    flow_status status = flow_target_check(x->target, &wrong, err);
+    if (status == FLOW_OK && wrong.n_wrong > 0)
+        flow_run_warn(hooks, "%s: the gradient does not go with the values: of %d derivatives that were compared "
+                      "with difference quotients %d differ; worst is dimension %d, %.6g instead of %.6g at %.6g",
+                      flow_target_path(x->target), wrong.n_compared, wrong.n_wrong, wrong.dimension + 1, wrong.found,
+                      wrong.wanted, wrong.at);
+    return status;
+}
+
+flow_status flow_experiment_open_target(const flow_experiment *x, flow_target **out, flow_error *err)
+{
+    const flow_draw_options *draws = flow_objective_draws(&x->objective);
+    char *path = flow_spec_path(x->spec, draws->density);
+    if (path == NULL)
+        return flow_error_memory(err, draws->density);
+    int64_t dim = draws->dimensions > 0 ? draws->dimensions : x->spec->n_columns;
+    flow_status status = flow_target_open(out, path, dim, draws->parallel, err);
+    if (status == FLOW_SPEC)
+        flow_error_prefix(err, status, "%s: train.objective.density: ", x->spec->source);
+    free(path);
+    return status;
+}
+
+static flow_status experiment_open_training(const opening *o, flow_error *err)
+{
+    flow_experiment *x = o->x;
+    const flow_spec *spec = x->spec;
+    bool split = spec->share > 0;
+    if (spec->train == NULL)
+        return flow_error_set(err, FLOW_SPEC, "%s: the key data.train is missing: name the training data there, or "
+                              "with --data FILE", spec->source);
+    flow_status status = experiment_check_standard_input(spec, err);
+    if (status == FLOW_OK)
+        status = experiment_open_one(o, &x->training, "train", spec->train,
+                                     split ? FLOW_PART_TRAINING : FLOW_PART_ALL, err);
+    if (status == FLOW_OK)
+        status = experiment_check_names(x->training, err);
+    if (status == FLOW_OK && split)
+        status = experiment_open_one(o, &x->validation, "validation", spec->train, FLOW_PART_HELD_OUT, err);
+    if (status == FLOW_OK && spec->validation != NULL)
+        status = experiment_open_one(o, &x->validation, "validation", spec->validation, FLOW_PART_ALL, err);
+    return status;
+}
+
+flow_status flow_experiment_open(flow_experiment *x, int n_threads, const flow_run_hooks *hooks, flow_error *err)
+{
+    const opening o = {x, n_threads, hooks};
+    flow_status status;
+    if (flow_experiment_draws(x)) {
+        status = flow_experiment_open_target(x, &x->target, err);
+        if (status == FLOW_OK)
+            status = experiment_check_gradient(x, hooks, err);
+    } else {
+        status = experiment_open_training(&o, err);
+    }
+    if (status == FLOW_OK && x->spec->test != NULL)
+        status = experiment_open_one(&o, &x->test, "test", x->spec->test, FLOW_PART_ALL, err);
+    return status;
+}
+
+/* ---- checking them against the flow ---- */
+
+/* A share of equal values from which a density starts to narrow down on them, and likelihoods lose their meaning; of a
+ * few rows, so many have to be equal. */
+static const double many_ties = 0.02;
+static const double least_ties = 3;
+
+static flow_status experiment_warn_of_ties(const flow_experiment *x, const flow_run_hooks *hooks, flow_error *err)
+{
+    enum { NAMED = 5 };
+    const flow *f = x->f;
+    if (x->training == NULL)
+        return FLOW_OK;
+    flow_text names = {0};
+    const char *first = NULL;
+    bool *discrete = calloc((size_t)f->dim, sizeof *discrete);
+    int n = 0;
+    for (int i = 0; i < f->n_columns && discrete != NULL; i++)
+        if (f->columns[i].type->n_discrete != NULL)
+            f->columns[i].type->n_discrete(f->columns[i].state, discrete);
+    for (int i = 0; i < f->dim && discrete != NULL; i++) {
+        const flow_column_summary *column = &flow_dataset_summary(x->training)[i];
+        if (discrete[i] || column->tied * (double)flow_dataset_n_rows(x->training) < least_ties)
+            continue;
+        if (column->tied < many_ties || column->tied >= 1) /* the trainer refuses a constant column */
+            continue;
+        if (n++ < NAMED)
+            flow_text_add(&names, "%s\"%.60s\": %.0f%%", n > 1 ? ", " : "", column->name, 100 * column->tied);
+        first = first != NULL ? first : column->name;
+    }
+    if (n > NAMED)
+        flow_text_add(&names, ", and %d more", n - NAMED);
+    flow_status status = discrete == NULL || names.failed ? flow_error_memory(err, "names of columns") : FLOW_OK;
+    if (status == FLOW_OK && n > 0)
+        flow_run_warn(hooks, "many rows have the same value (column %s); log-densities of continuous columns are then "
+                      "unbounded. Declare whole or rounded values in a first layer {\"type\": \"support\", "
+                      "\"columns\": {\"%.60s\": {\"discrete\": true, \"step\": 1}}}, or leave columns out with "
+                      "data.columns", names.data, first);
+    flow_text_free(&names);
+    free(discrete);
+    return status;
+}
+
+static flow_status experiment_check_support(const flow_experiment *x, flow_dataset *data, const char *key,
+                                            flow_error *err)
+{
+    enum { VALUES = 1 << 16 };
+    if (data == NULL || !x->f->has_support)
+        return FLOW_OK;
+    size_t d = (size_t)flow_dataset_n_columns(data), n_max = VALUES / d + 1, n = 0;
+    double *rows = calloc(n_max, d * sizeof *rows);
+    int64_t *numbers = calloc(n_max, sizeof *numbers);
+    flow_status status = rows == NULL || numbers == NULL ? flow_error_memory(err, "rows") : FLOW_OK;
+    flow_dataset_rewind(data);
+    do {
+        if (status == FLOW_OK)
+            status = flow_dataset_next(data, rows, numbers, n_max, &n, err);
+        for (size_t i = 0; i < n && status == FLOW_OK; i++) {
+            status = flow_check_row(x->f, rows + i * d, err);
+            if (status != FLOW_OK)
+                flow_error_prefix(err, status, "data.%s: %s: row %lld: ", key, flow_dataset_location(data),
+                                  (long long)numbers[i] + 1);
+        }
+    } while (status == FLOW_OK && n > 0);
+    free(rows);
+    free(numbers);
+    return status;
+}
+
+flow_status flow_experiment_check(const flow_experiment *x, const flow_run_hooks *hooks, flow_error *err)
+{
+    flow_status status = experiment_check_support(x, x->training, "train", err);
+    if (status == FLOW_OK)
+        status = experiment_check_support(x, x->validation, x->spec->share > 0 ? "train" : "validation", err);
+    return status == FLOW_OK ? experiment_warn_of_ties(x, hooks, err) : status;
+}
+
+/* ---- describing them ---- */
+
+/* The same place, whatever folder it is told from. */
+static char *experiment_absolute(const char *location)
+{
+    flow_location place = {0};
+    char *out = NULL;
+    if (flow_location_find(&place, location, NULL) == FLOW_OK) {
+        char *file = realpath(place.file, NULL);
+        if (file != NULL)
+            out = flow_format("%s%s%s", file, place.path != NULL ? ":" : "", place.path != NULL ? place.path : "");
+        free(file);
+    }
+    flow_location_free(&place);
+    return out != NULL ? out : flow_strdup(location);
+}
+
+static void experiment_describe_one(cJSON *object, const char *key, const flow_dataset *data)
+{
+    if (data == NULL)
+        return;
+    char checksum[32];
+    char *location = experiment_absolute(flow_dataset_location(data));
+    snprintf(checksum, sizeof checksum, "crc32:%08lx", (unsigned long)flow_dataset_checksum(data));
+    cJSON *entry = cJSON_AddObjectToObject(object, key);
+    cJSON_AddStringToObject(entry, "location", location != NULL ? location : flow_dataset_location(data));
+    cJSON_AddNumberToObject(entry, "rows", (double)flow_dataset_n_rows(data));
+    cJSON_AddNumberToObject(entry, "columns", flow_dataset_n_columns(data));
+    cJSON_AddBoolToObject(entry, "has_names", flow_dataset_has_names(data));
+    cJSON_AddNumberToObject(entry, "context", flow_dataset_n_context(data));
+    if (flow_dataset_is_weighted(data)) {
+        cJSON_AddNumberToObject(entry, "effective_rows", flow_dataset_effective_rows(data));
+        cJSON_AddNumberToObject(entry, "weightless", (double)flow_dataset_n_weightless(data));
+    }
+    cJSON_AddNumberToObject(entry, "skipped", (double)flow_dataset_n_skipped(data));
+    cJSON_AddStringToObject(entry, "checksum", checksum);
+    free(location);
+}
+
+cJSON *flow_experiment_describe_target(const flow_experiment *x)
+{
+    const char *path = flow_target_path(x->target);
+    char checksum[32], *absolute = realpath(path, NULL);
+    snprintf(checksum, sizeof checksum, "crc32:%08lx", (unsigned long)flow_target_checksum(x->target));
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "location", absolute != NULL ? absolute : path);
+    cJSON_AddNumberToObject(object, "dimensions", flow_target_dim(x->target));
+    cJSON_AddStringToObject(object, "checksum", checksum);
+    free(absolute);
+    return object;
+}
+
+cJSON *flow_experiment_describe_data(const flow_experiment *x)
+{
+    cJSON *object = cJSON_CreateObject();
+    if (x->target != NULL)
+        cJSON_AddItemToObject(object, "density", flow_experiment_describe_target(x));
+    experiment_describe_one(object, "train", x->training);
+    experiment_describe_one(object, "validation", x->validation);
+    experiment_describe_one(object, "test", x->test);
+    return object;
+}

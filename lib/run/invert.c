@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/invert.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "num/moments.h"
+#include "run/batches.h"
+#include "run/format.h"
+
+typedef struct inversion {
+    const flow_session *s;
+    const flow_run_invert_options *o;
+    flow_run_invert_result *result;
+    flow_input in;
+    flow_moments *moments; /* (d) of the columns of the input */
+    double *errors;        /* (d) the largest distance between a value and what the round trip made of it */
+    int64_t failed;        /* the first row that is not finite or does not come back, */
+    char place[FLOW_CULPRIT_SIZE]; /* and where it fails */
+} inversion;
+
+static flow_status invert_read(void *context, flow_batch *batch, size_t n_max, flow_error *err)
+{
+    inversion *j = context;
+    return flow_input_read(&j->in, batch->in, batch->numbers, n_max, &batch->n, err);
+}
+
+/* A row (d + c), its image (d), and by how much the way back misses the row (d). */
+static void invert_count(inversion *j, const double *from, const double *image, const double *missed, int64_t number)
+{
+    size_t d = (size_t)j->s->dim;
+    bool finite = true;
+    for (size_t k = 0; k < d; k++)
+        finite = finite && isfinite(image[k]) && isfinite(missed[k]);
+    j->result->rows++;
+    if (!finite && j->result->non_finite++ == 0) {
+        j->failed = number;
+        flow_rows_explain(j->s->runner, j->o->to, true, from, j->place, sizeof j->place);
+    }
+    for (size_t k = 0; finite && k < d; k++) {
+        flow_moments_add(&j->moments[k], from[k], 1);
+        j->errors[k] = fmax(j->errors[k], fabs(missed[k]));
+    }
+}
+
+static void invert_map(void *context, flow_batch *batch)
+{
+    inversion *j = context;
+    size_t d = (size_t)j->s->dim, width = (size_t)j->s->width, c = width - d, n = batch->n;
+    size_t n_out = width + (j->o->logdet ? 1 : 0);
+    double *image = batch->scratch, *missed = image + n * d, *logdet = j->o->logdet ? missed + n * d : NULL;
+    flow_rows_round_trip(j->s->runner, j->o->to, batch->in, n, image, logdet, missed);
+    for (size_t i = 0; i < n; i++) {
+        const double *from = batch->in + i * width;
+        double *row = batch->out + i * n_out;
+        memcpy(row, image + i * d, d * sizeof *row);
+        memcpy(row + d, from + d, c * sizeof *row);
+        if (logdet != NULL)
+            row[width] = logdet[i];
+        invert_count(j, from, image + i * d, missed + i * d, batch->numbers[i]);
+    }
+}
+
+static void invert_find_error(const inversion *j, const char *const *names)
+{
+    flow_run_invert_result *r = j->result;
+    r->column = names[0];
+    for (int k = 0; k < j->s->dim; k++) {
+        const flow_moments *m = &j->moments[k];
+        double deviation = 1; /* of latents */
+        if (j->o->to == FLOW_TO_LATENT) {
+            deviation = flow_moments_error(m) * sqrt((double)m->n);
+            double size = m->n > 0 ? fabs(flow_moments_mean(m)) : 0;
+            if (!(deviation > 0)) /* one row, or equal ones, have no spread to compare with */
+                deviation = size > 0 ? size : 1;
+        }
+        if (j->errors[k] / deviation > r->error) {
+            r->error = j->errors[k] / deviation;
+            r->error_absolute = j->errors[k];
+            r->column = names[k];
+        }
+    }
+}
+
+static void invert_warn(const inversion *j)
+{
+    char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE], reason[FLOW_ERROR_SIZE];
+    const flow_run_hooks *hooks = &j->o->hooks;
+    const flow_run_invert_result *r = j->result;
+    flow_run_warn_skipped(hooks, r->data, r->skipped);
+    if (r->non_finite > 0)
+        flow_run_warn(hooks, "%s of %s rows have no finite image or do not come back, the first is row %lld%s%s",
+                      flow_format_count(count, r->non_finite), flow_format_count(all, r->rows),
+                      (long long)j->failed + 1,
+                      j->place[0] != '\0' ? ", which fails in "
+                                          : "; such rows lie outside of what the model can describe", j->place);
+    if (r->error > FLOW_ROUND_TRIP_MOST) {
+        flow_session_diagnose_round_trip(j->s, reason, sizeof reason);
+        flow_run_warn(hooks, "the round trip loses up to %.1e standard deviations (column %s): %s", r->error, r->column,
+                      reason);
+    }
+}
+
+flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, const flow_run_invert_options *options,
+                            flow_error *err)
+{
+    const bool to_latent = options->to == FLOW_TO_LATENT;
+    *out = (flow_run_invert_result){.model = s->model->path, .data = options->data,
+                                    .output = flow_run_file(options->output),
+                                    .to = to_latent ? "latent" : "data", .to_latent = to_latent};
+    inversion j = {.s = s, .o = options, .result = out};
+    flow_sink sink = {0};
+    size_t d = (size_t)s->dim, width = (size_t)s->width, n_out = width + (options->logdet ? 1 : 0);
+    const char *const *latents = (const char *const *)s->latents;
+    const char **from = flow_session_names(s, to_latent ? s->columns : latents, NULL);
+    const char **to = flow_session_names(s, to_latent ? latents : s->columns, "logdet");
+    j.moments = calloc(d, sizeof *j.moments);
+    j.errors = calloc(d, sizeof *j.errors);
+    flow_status status = FLOW_OK;
+    if (from == NULL || to == NULL || j.moments == NULL || j.errors == NULL)
+        status = flow_error_memory(err, "column names");
+    const flow_input_options wanted = {.skip_invalid = options->skip_invalid};
+    if (status == FLOW_OK)
+        status = flow_session_open_input(s, &j.in, options->data, from, s->width, &wanted, err);
+    if (status == FLOW_OK)
+        status = flow_sink_open(&sink, options->output, to, (int)n_out, options->as_float, options->data, err);
+    const flow_batches walk = {.context = &j, .n_in = width, .n_out = n_out, .n_scratch = 2 * d + 1,
+                               .read = invert_read, .map = invert_map};
+    if (status == FLOW_OK)
+        status = flow_batches_run(&walk, &sink, &options->hooks, err);
+    if (status == FLOW_OK)
+        status = flow_sink_finish(&sink, err);
+    if (status == FLOW_OK) {
+        out->closed = sink.closed;
+        out->skipped = flow_reader_n_skipped(j.in.reader);
+        out->solving = flow_session_solving(s, options->to);
+        invert_find_error(&j, from);
+        if (!out->closed)
+            invert_warn(&j);
+    }
+    flow_sink_release(&sink);
+    flow_input_close(&j.in);
+    free(j.errors);
+    free(j.moments);
+    free(to);
+    free(from);
+    return status;
+}

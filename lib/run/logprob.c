@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/logprob.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "num/moments.h"
+#include "run/batches.h"
+#include "run/format.h"
+
+enum { ODD_NAMED = 5 };
+
+typedef struct evaluation {
+    const flow_session *s;
+    const flow_run_logprob_options *o;
+    flow_run_logprob_result *result;
+    flow_input in;
+    flow_moments moments; /* of the finite log-densities */
+    double variance;      /* of them, where they are estimates: the sum of weight^2 variance */
+    flow_logprob_row odd[ODD_NAMED];   /* the first ones that are not finite, but inside of the support */
+    char odd_place[FLOW_CULPRIT_SIZE]; /* and where the first of them fails */
+    int64_t first_outside;             /* the first row outside of the support, */
+    flow_error why;                    /* and why it is */
+} evaluation;
+
+static void logprob_count_worst(evaluation *e, int64_t row, double logp)
+{
+    flow_logprob_row *worst = e->result->rows_worst;
+    size_t *n = &e->result->worst.n;
+    if (e->o->worst == 0)
+        return;
+    if (*n == (size_t)e->o->worst) {
+        if (logp >= worst[*n - 1].logprob)
+            return;
+        --*n;
+    }
+    size_t at = (*n)++;
+    for (; at > 0 && worst[at - 1].logprob > logp; at--)
+        worst[at] = worst[at - 1];
+    worst[at] = (flow_logprob_row){row, logp};
+}
+
+static void logprob_count(evaluation *e, const double *x, int64_t row, double logp, double variance, double weight)
+{
+    flow_run_logprob_result *r = e->result;
+    flow_error why;
+    r->rows++;
+    if (logp == -INFINITY && flow_check_row(e->s->model->f, x, &why) != FLOW_OK) {
+        if (r->outside++ == 0) {
+            e->first_outside = row;
+            e->why = why;
+        }
+    } else if (!isfinite(logp)) {
+        if (r->odd == 0)
+            flow_rows_explain(e->s->runner, FLOW_TO_LATENT, false, x, e->odd_place, sizeof e->odd_place);
+        if (r->odd < ODD_NAMED)
+            e->odd[r->odd] = (flow_logprob_row){row, isnan(logp) ? (double)NAN : logp}; /* never "-nan" */
+        r->odd++;
+    } else {
+        r->finite++;
+        flow_moments_add(&e->moments, logp, weight);
+        e->variance += weight * weight * variance;
+        logprob_count_worst(e, row, logp);
+    }
+}
+
+static flow_status logprob_read(void *context, flow_batch *batch, size_t n_max, flow_error *err)
+{
+    evaluation *e = context;
+    return flow_input_read(&e->in, batch->in, batch->numbers, n_max, &batch->n, err);
+}
+
+static void logprob_map(void *context, flow_batch *batch)
+{
+    evaluation *e = context;
+    size_t width = (size_t)e->s->width, n_read = (size_t)e->in.n_columns, n = batch->n;
+    size_t n_out = e->result->estimates ? 2 : 1;
+    double *logp = batch->scratch, *variance = logp + n, *weights = variance + n;
+    for (size_t i = 0; i < n; i++) {
+        weights[i] = e->in.has_optional ? batch->in[i * n_read + width] : 1;
+        memmove(batch->in + i * width, batch->in + i * n_read, width * sizeof *batch->in);
+    }
+    flow_rows_logp_variance(e->s->runner, batch->in, n, logp, variance);
+    for (size_t i = 0; i < n; i++) {
+        logprob_count(e, batch->in + i * width, batch->numbers[i] + 1, logp[i], variance[i], weights[i]);
+        batch->out[i * n_out] = logp[i];
+        if (n_out == 2)
+            batch->out[2 * i + 1] = sqrt(variance[i]);
+    }
+}
+
+static void logprob_warn(const evaluation *e)
+{
+    const flow_run_hooks *hooks = &e->o->hooks;
+    const flow_run_logprob_result *r = e->result;
+    char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE];
+    flow_format_count(all, r->rows);
+    if (r->outside > 0)
+        flow_run_warn(hooks, "%s of %s rows are outside of the support: their density is 0, their log-density -inf, "
+                      "and they are left out of the mean. The first is row %lld: %s",
+                      flow_format_count(count, r->outside), all, (long long)e->first_outside, e->why.message);
+    if (r->odd > 0) {
+        flow_text list = {0};
+        for (int64_t i = 0; i < r->odd && i < ODD_NAMED; i++)
+            flow_text_add(&list, "%s%lld (%g)", i == 0 ? "" : ", ", (long long)e->odd[i].row, e->odd[i].logprob);
+        flow_run_warn(hooks, "%s of %s rows have no finite log-density and are left out of the mean; row%s %s%s. %s%s",
+                      flow_format_count(count, r->odd), all, r->odd == 1 ? "" : "s", list.data != NULL ? list.data : "",
+                      r->odd > ODD_NAMED ? ", ..." : "",
+                      e->odd_place[0] != '\0' ? "The first fails in "
+                                              : "Such rows lie outside of what the model can describe", e->odd_place);
+        flow_text_free(&list);
+    }
+    flow_run_warn_skipped(hooks, r->data, r->skipped);
+}
+
+/* The columns to read: those of the model, and the weight, if there is one. */
+static flow_status logprob_open_input(evaluation *e, flow_error *err)
+{
+    const flow_session *s = e->s;
+    const char *asked = e->o->weight, *data = e->o->data, *weight = asked != NULL ? asked : s->model->spec->weight;
+    const char **names = flow_session_names(s, s->columns, NULL);
+    flow_status status = names == NULL ? flow_error_memory(err, "column names") : FLOW_OK;
+    for (int i = 0; asked != NULL && i < s->width && status == FLOW_OK; i++)
+        if (strcmp(names[i], asked) == 0)
+            status = flow_error_set(err, FLOW_ARGUMENT, "--weight %.80s: is a column of the model and no weight",
+                                    asked);
+    const flow_input_options wanted = {.optional = weight, .skip_invalid = e->o->skip_invalid};
+    if (status == FLOW_OK)
+        status = flow_session_open_input(s, &e->in, data, names, s->width, &wanted, err);
+    free(names);
+    if (status != FLOW_OK || weight == NULL)
+        return status;
+    if (e->in.has_optional)
+        e->result->weight = weight;
+    else if (asked != NULL)
+        status = flow_error_set(err, FLOW_DATA, "%s: there is no column \"%.80s\" to weigh the rows by", data, weight);
+    else
+        flow_run_warn(&e->o->hooks, "%s: has no column \"%s\", by which the training data were weighed; all rows count "
+                      "the same", data, weight);
+    return status;
+}
+
+static flow_status logprob_summarize(evaluation *e, flow_error *err)
+{
+    flow_run_logprob_result *r = e->result;
+    const flow *f = e->s->model->f;
+    double weight = flow_moments_weight(&e->moments);
+    r->skipped = flow_reader_n_skipped(e->in.reader);
+    if (r->rows == 0)
+        return flow_error_set(err, FLOW_DATA, "%s: there are no %srows in it", r->data, r->skipped > 0 ? "valid " : "");
+    if (r->finite > 0 && !(weight > 0))
+        return flow_error_set(err, FLOW_DATA, "%s: the sum of the weights is not positive, so there is no weighted "
+                              "mean", r->data);
+    r->logprob = (flow_mean){NAN, r->finite > 1 ? flow_moments_error(&e->moments) : NAN};
+    r->estimator_error = r->bits_per_dimension = NAN;
+    if (r->finite > 0) {
+        r->logprob.mean = flow_moments_mean(&e->moments);
+        r->bits_per_dimension = -r->logprob.mean / ((double)f->dim * log(2.0));
+        r->estimator_error = sqrt(e->variance) / weight;
+    }
+    r->effective_rows = flow_moments_effective(&e->moments);
+    r->non_finite = r->rows - r->finite;
+    r->solving = flow_session_solving(e->s, FLOW_TO_LATENT);
+    r->discrete_columns = f->n_discrete;
+    r->is_weighted = r->weight != NULL;
+    r->has_support = f->has_support;
+    r->has_outside = r->outside > 0;
+    r->has_odd = r->odd > 0;
+    r->has_discrete = f->n_discrete > 0;
+    r->all_discrete = f->n_discrete == f->dim;
+    r->has_density = !r->all_discrete;
+    r->is_bound = r->has_discrete && r->finite > 0;
+    return FLOW_OK;
+}
+
+flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s,
+                             const flow_run_logprob_options *options, flow_error *err)
+{
+    static const char *const columns[] = {"logprob", "standard_error"};
+    *out = (flow_run_logprob_result){.model = s->model->path, .data = options->data,
+                                     .output = flow_run_file(options->output),
+                                     .estimates = flow_estimates(s->model->f)};
+    out->worst.items = out->rows_worst;
+    evaluation e = {.s = s, .o = options, .result = out};
+    flow_sink sink = {0};
+    int n_out = out->estimates ? 2 : 1;
+    flow_status status = logprob_open_input(&e, err);
+    if (status == FLOW_OK)
+        status = flow_sink_open(&sink, options->output, columns, n_out, options->as_float, options->data, err);
+    const flow_batches walk = {.context = &e, .n_in = (size_t)e.in.n_columns, .n_out = (size_t)n_out, .n_scratch = 3,
+                               .read = logprob_read, .map = logprob_map};
+    if (status == FLOW_OK)
+        status = flow_batches_run(&walk, &sink, &options->hooks, err);
+    out->closed = sink.closed;
+    if (status == FLOW_OK && !(out->closed && out->rows == 0))
+        status = logprob_summarize(&e, err);
+    if (status == FLOW_OK)
+        status = flow_sink_finish(&sink, err);
+    if (status == FLOW_OK && !out->closed)
+        logprob_warn(&e);
+    flow_sink_release(&sink);
+    flow_input_close(&e.in);
+    return status;
+}

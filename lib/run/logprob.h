@@ -1,0 +1,54 @@
+/* The log-densities of rows, and their mean. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_RUN_LOGPROB_H
+#define FLOW_RUN_LOGPROB_H
+
+#include "run/hooks.h"
+#include "run/session.h"
+
+enum { FLOW_LOGPROB_WORST_MAX = 1000 };
+
+typedef struct flow_run_logprob_options {
+    const char *data;   /* location of the rows */
+    const char *output; /* location of their log-densities; NULL: they are not written */
+    const char *weight; /* the column of their weights; NULL: that of the model, where the data have it */
+    int64_t worst;      /* how many of the least likely rows to name; up to FLOW_LOGPROB_WORST_MAX */
+    bool skip_invalid, as_float;
+    flow_run_hooks hooks;
+} flow_run_logprob_options;
+
+typedef struct flow_logprob_row {
+    int64_t row; /* counted from 1 */
+    double logprob;
+} flow_logprob_row;
+
+/* Strings are borrowed from the session and the options. output: the file that was written; NULL: none. Means are
+ * weighted, over the rows whose log-density is finite. */
+typedef struct flow_run_logprob_result {
+    const char *model, *data, *output;
+    int64_t rows, finite;
+    int64_t non_finite; /* all others, */
+    int64_t outside;    /* those outside of the support among them, */
+    int64_t odd;        /* and the rest */
+    flow_mean logprob;
+    double bits_per_dimension;
+    double estimator_error; /* the part of the standard error that estimates of the rows' log-densities have in it */
+    const char *weight;     /* the column of the weights; NULL: all rows count the same */
+    double effective_rows;
+    int discrete_columns; /* where there are any, the mean is a lower bound */
+    int64_t skipped;
+    flow_solving solving;
+    flow_list worst; /* of flow_logprob_row, ascending */
+    flow_logprob_row rows_worst[FLOW_LOGPROB_WORST_MAX];
+    bool estimates; /* log-densities are estimates themselves */
+    bool is_weighted, has_support, has_outside, has_odd, has_discrete, all_discrete, has_density;
+    bool is_bound; /* there is a mean, and it is a lower bound */
+    bool closed;   /* the reader of standard output is gone */
+} flow_run_logprob_result;
+
+/* FLOW_DATA when there are no rows, or their weights have no positive sum. Warns of rows that have no finite
+ * log-density. */
+flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s,
+                             const flow_run_logprob_options *options, flow_error *err);
+
+#endif

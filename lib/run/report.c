@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/format.h"
+
+const flow_field flow_mean_fields[] = {
+    {"mean", FLOW_FIELD(flow_mean, mean)},
+    {"standard_error", FLOW_FIELD(flow_mean, error)},
+    FLOW_FIELD_END,
+};
+
+static const void *report_member(const void *from, size_t offset)
+{
+    return (const char *)from + offset;
+}
+
+static bool report_has(const flow_field *field, const void *from)
+{
+    return field->when == 0 || *(const bool *)report_member(from, field->when);
+}
+
+static bool report_is_end(const flow_field *field)
+{
+    return field->key == NULL && field->label == NULL && field->text == NULL && field->fields == NULL;
+}
+
+/* ---- JSON ---- */
+
+static cJSON *report_list(const flow_field *field, const flow_list *list)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (size_t i = 0; i < list->n; i++) {
+        cJSON *object = cJSON_CreateObject();
+        flow_report_json(object, field->fields, (const char *)list->items + i * field->size);
+        cJSON_AddItemToArray(array, object);
+    }
+    return array;
+}
+
+static cJSON *report_value(const flow_field *field, const void *member)
+{
+    const flow_name_list *names = member;
+    const char *string = NULL;
+    cJSON *object;
+    switch (field->kind) {
+    case FLOW_FIELD_STRING:
+        string = *(const char *const *)member;
+        return string != NULL ? cJSON_CreateString(string) : NULL;
+    case FLOW_FIELD_FLAG:
+        return cJSON_CreateBool(*(const bool *)member);
+    case FLOW_FIELD_INT:
+        return cJSON_CreateNumber(*(const int *)member);
+    case FLOW_FIELD_INT64:
+        return cJSON_CreateNumber((double)*(const int64_t *)member);
+    case FLOW_FIELD_REAL:
+        return cJSON_CreateNumber(*(const double *)member);
+    case FLOW_FIELD_NAMES:
+        return cJSON_CreateStringArray(names->names, names->n);
+    case FLOW_FIELD_LIST:
+        return report_list(field, member);
+    case FLOW_FIELD_JSON:
+        return cJSON_Duplicate(*(const cJSON *const *)member, 1);
+    case FLOW_FIELD_GROUP:
+        object = cJSON_CreateObject();
+        flow_report_json(object, field->fields, member);
+        return object;
+    case FLOW_FIELD_MEAN:
+        break;
+    }
+    return NULL;
+}
+
+void flow_report_json(cJSON *object, const flow_field *fields, const void *from)
+{
+    for (const flow_field *field = fields; !report_is_end(field); field++) {
+        if (!report_has(field, from))
+            continue;
+        if (field->kind == FLOW_FIELD_GROUP && field->key == NULL)
+            flow_report_json(object, field->fields, report_member(from, field->offset));
+        else if (field->key != NULL)
+            cJSON_AddItemToObject(object, field->key, report_value(field, report_member(from, field->offset)));
+    }
+}
+
+void flow_report_read(void *to, const flow_field *fields, const cJSON *object)
+{
+    for (const flow_field *field = fields; !report_is_end(field); field++) {
+        if (field->key == NULL && field->kind != FLOW_FIELD_GROUP)
+            continue;
+        void *member = (char *)to + field->offset;
+        const cJSON *node = field->key == NULL ? object : cJSON_GetObjectItemCaseSensitive(object, field->key);
+        bool is_number = cJSON_IsNumber(node);
+        if (field->when != 0)
+            *(bool *)((char *)to + field->when) = node != NULL;
+        if (field->kind == FLOW_FIELD_STRING && cJSON_IsString(node))
+            *(const char **)member = node->valuestring;
+        else if (field->kind == FLOW_FIELD_FLAG)
+            *(bool *)member = cJSON_IsTrue(node);
+        else if (field->kind == FLOW_FIELD_REAL)
+            *(double *)member = is_number ? node->valuedouble : NAN;
+        else if (field->kind == FLOW_FIELD_INT64 && is_number && fabs(node->valuedouble) < 9e15)
+            *(int64_t *)member = (int64_t)node->valuedouble;
+        else if (field->kind == FLOW_FIELD_GROUP)
+            flow_report_read(member, field->fields, node);
+    }
+}
+
+/* ---- text ---- */
+
+/* The whole number that a member is or is next to, or the length of its list; -1 for what has none. */
+static int64_t report_whole(const flow_field *field, const void *member)
+{
+    switch (field->kind) {
+    case FLOW_FIELD_INT:
+        return *(const int *)member;
+    case FLOW_FIELD_INT64:
+        return *(const int64_t *)member;
+    case FLOW_FIELD_REAL:
+        return llround(*(const double *)member);
+    case FLOW_FIELD_NAMES:
+        return ((const flow_name_list *)member)->n;
+    case FLOW_FIELD_LIST:
+        return (int64_t)((const flow_list *)member)->n;
+    default:
+        return -1;
+    }
+}
+
+static double report_real(const flow_field *field, const void *member)
+{
+    if (field->kind == FLOW_FIELD_REAL)
+        return *(const double *)member;
+    return field->kind == FLOW_FIELD_MEAN ? ((const flow_mean *)member)->mean : 0;
+}
+
+static void report_add_names(flow_text *text, const flow_name_list *list)
+{
+    enum { SHOWN = 12, MOST = 16 };
+    int shown = list->n > MOST ? SHOWN : list->n;
+    for (int i = 0; i < shown; i++)
+        flow_text_add(text, "%s%s", i == 0 ? "" : ", ", list->names[i]);
+    if (shown < list->n)
+        flow_text_add(text, ", ... (%d columns)", list->n);
+}
+
+/* One conversion: `letter` with `digits` of precision. */
+static void report_add_value(flow_text *text, const flow_field *field, const void *member, char letter, int digits)
+{
+    char out[FLOW_FORMAT_SIZE];
+    double real = report_real(field, member);
+    const flow_mean *mean = member;
+    if (letter == 'f' && fabs(real) < 1e7)
+        flow_text_add(text, "%.*f", digits, real);
+    else if (letter == 'f' || letter == 'g')
+        flow_text_add(text, "%.*g", letter == 'f' ? 6 : digits, real);
+    else if (letter == 'e')
+        flow_text_add(text, "%.*e", digits, real);
+    else if (letter == 't')
+        flow_text_add(text, "%s", flow_format_duration(out, real));
+    else if (letter == 'm')
+        flow_text_add(text, "%s", flow_format_estimate_fixed(out, mean->mean, mean->error));
+    else if (letter == 'd')
+        flow_text_add(text, "%lld", (long long)report_whole(field, member));
+    else if (field->kind == FLOW_FIELD_STRING)
+        flow_text_add(text, "%s", *(const char *const *)member);
+    else if (field->kind == FLOW_FIELD_MEAN)
+        flow_text_add(text, "%s", flow_format_estimate(out, mean->mean, mean->error));
+    else if (field->kind == FLOW_FIELD_NAMES)
+        report_add_names(text, member);
+    else
+        flow_text_add(text, "%s", flow_format_count(out, report_whole(field, member)));
+}
+
+static void report_add_template(flow_text *text, const flow_field *field, const void *member)
+{
+    for (const char *at = field->text; *at != '\0';) {
+        size_t length = strcspn(at, "%{");
+        flow_text_add(text, "%.*s", (int)length, at);
+        at += length;
+        if (*at == '{') {
+            size_t one = strcspn(at, "|"), many = strcspn(at, "}");
+            if (report_whole(field, member) == 1)
+                flow_text_add(text, "%.*s", (int)(one - 1), at + 1);
+            else
+                flow_text_add(text, "%.*s", (int)(many - one - 1), at + one + 1);
+            at += many + 1;
+        } else if (at[0] == '%' && at[1] == '%') {
+            flow_text_add(text, "%%");
+            at += 2;
+        } else if (at[0] == '%') {
+            char *end;
+            long digits = at[1] == '.' ? strtol(at + 2, &end, 10) : 0;
+            const char *letter = at[1] == '.' ? end : at + 1;
+            report_add_value(text, field, member, *letter, (int)digits);
+            at = letter + 1;
+        }
+    }
+}
+
+/* Whether a row of the text has something to show. */
+static bool report_shows(const flow_field *field, const void *from)
+{
+    const void *member = report_member(from, field->offset);
+    if (field->text == NULL || !report_has(field, from))
+        return false;
+    if (field->kind == FLOW_FIELD_STRING)
+        return *(const char *const *)member != NULL;
+    if (field->kind == FLOW_FIELD_FLAG)
+        return *(const bool *)member;
+    if (field->kind == FLOW_FIELD_NAMES || field->kind == FLOW_FIELD_LIST)
+        return report_whole(field, member) > 0;
+    return !isnan(report_real(field, member));
+}
+
+static void report_add_table(flow_text *text, const flow_field *fields, const flow_list *list, size_t size, int indent)
+{
+    enum { COLUMNS = 16 };
+    int widths[COLUMNS] = {0};
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t row = 0; row <= list->n; row++) {
+            const char *item = row > 0 ? (const char *)list->items + (row - 1) * size : list->items;
+            flow_text line = {0};
+            for (int i = 0; i < COLUMNS && !report_is_end(&fields[i]); i++) {
+                const flow_field *field = &fields[i];
+                if (field->label == NULL || !report_has(field, item))
+                    continue;
+                flow_text value = {0};
+                if (row == 0)
+                    flow_text_add(&value, "%s", field->label);
+                else if (report_shows(field, item))
+                    report_add_template(&value, field, report_member(item, field->offset));
+                bool left = field->kind == FLOW_FIELD_STRING || field->kind == FLOW_FIELD_MEAN;
+                if (pass == 0 && (int)value.length > widths[i])
+                    widths[i] = (int)value.length;
+                int width = field->width >= 0 ? field->width : widths[i] < -field->width ? widths[i] : -field->width;
+                if (value.length > 0 || !left || fields[i + 1].label != NULL)
+                    flow_text_add(&line, "%*s%*s", indent, "", left ? -width : width,
+                                  value.length > 0 ? value.data : "");
+                flow_text_free(&value);
+            }
+            if (pass == 1)
+                flow_text_add(text, "%s\n", line.length > 0 ? line.data : "");
+            flow_text_free(&line);
+        }
+}
+
+static void report_begin_line(flow_text *text, const char *label, int indent, int width)
+{
+    if (text->length > 0 && text->data[text->length - 1] != '\n')
+        flow_text_add(text, "\n");
+    flow_text_add(text, "%*s%-*s  ", indent, "", width, label);
+}
+
+static void report_add_rows(flow_text *text, const flow_field *fields, const void *from, int indent, int width)
+{
+    for (const flow_field *field = fields; !report_is_end(field); field++) {
+        const void *member = report_member(from, field->offset);
+        const flow_list *list = member;
+        if (field->kind == FLOW_FIELD_GROUP && report_has(field, from)) {
+            report_add_rows(text, field->fields, member, indent, width);
+        } else if (field->kind == FLOW_FIELD_LIST && field->table && report_has(field, from)) {
+            report_add_table(text, field->fields, list, field->size, 2);
+        } else if (report_shows(field, from)) {
+            if (field->label != NULL)
+                report_begin_line(text, field->label, indent, width);
+            report_add_template(text, field, member);
+            for (size_t i = 0; field->kind == FLOW_FIELD_LIST && i < list->n; i++) {
+                if (i > 0 && field->label != NULL)
+                    report_begin_line(text, "", indent, width);
+                report_add_rows(text, field->fields, (const char *)list->items + i * field->size, indent, width);
+            }
+        }
+    }
+}
+
+void flow_report_text(flow_text *text, const flow_field *fields, const void *from, int indent, int width)
+{
+    report_add_rows(text, fields, from, indent, width);
+    if (width > 0 && text->length > 0 && text->data[text->length - 1] != '\n')
+        flow_text_add(text, "\n");
+}

@@ -1,0 +1,101 @@
+/* Results as JSON and as text, from one description: a table of the fields of a struct.
+ *
+ * A field that has a key is in the JSON object, one that has a text is in the text; the rows of a table come in the
+ * order of both. A label begins a new line of the text, which the rows without a label continue. In a text
+ *     "%s"                        is the value: a string, 1,234,567 (a real number is rounded), -44.553 +- 0.061, names
+ *     "%d"                        is a whole number without commas
+ *     "%.3f", "%.6g", "%.1e"      are as in printf, of a real number; "%.4m" is a mean with its error, "%t" a duration
+ *     "%%"                        is "%"
+ *     "{one|many}"                is "one" when the whole number, or the length of the list, is 1, else "many"
+ * A number that is NaN, a string that is NULL, a flag that is false and a list without elements are left out of the
+ * text; in JSON, NaN is null, and a string that is NULL is left out.
+ *
+ * Nothing here prints.
+ */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_RUN_REPORT_H
+#define FLOW_RUN_REPORT_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/text.h"
+
+/* The mean of something and its standard error; NaN: there is none. */
+typedef struct flow_mean {
+    double mean, error;
+} flow_mean;
+
+/* Names, borrowed. */
+typedef struct flow_name_list {
+    const char *const *names;
+    int n;
+} flow_name_list;
+
+/* Structs, each described by the fields of the row. */
+typedef struct flow_list {
+    const void *items;
+    size_t n;
+} flow_list;
+
+typedef enum flow_field_kind {
+    FLOW_FIELD_STRING, /* const char * */
+    FLOW_FIELD_FLAG,   /* bool */
+    FLOW_FIELD_INT,    /* int */
+    FLOW_FIELD_INT64,  /* int64_t */
+    FLOW_FIELD_REAL,   /* double */
+    FLOW_FIELD_MEAN,   /* flow_mean: in the text alone */
+    FLOW_FIELD_NAMES,  /* flow_name_list: an array of strings; in the text "a, b, c" of up to a dozen */
+    FLOW_FIELD_LIST,   /* flow_list: an array of objects */
+    FLOW_FIELD_JSON,   /* const cJSON *: copied; NULL: left out */
+    FLOW_FIELD_GROUP   /* a struct within the struct: an object */
+} flow_field_kind;
+
+typedef struct flow_field {
+    const char *key, *label, *text;
+    flow_field_kind kind;
+    size_t offset;
+    size_t when;  /* offset of a bool, not the first member: the row is left out unless it is true; 0: none */
+    const struct flow_field *fields; /* of a group and of the elements of a list */
+    size_t size;  /* of an element of a list */
+    bool table;   /* of a list: its text is a table, the labels of `fields` on the first line */
+    int width;    /* of a column of such a table: numbers stand at the right of it, strings at the left; negative: as
+                     wide as the longest value, and not wider than this */
+} flow_field;
+
+#define FLOW_FIELD_END {.key = NULL}
+
+/* The kind and place of a member that is neither a group nor a list. */
+#define FLOW_FIELD(type, member)                                                                                       \
+    .offset = offsetof(type, member),                                                                                  \
+    .kind = _Generic(((type *)0)->member, const char *: FLOW_FIELD_STRING, char *: FLOW_FIELD_STRING,                  \
+                     bool: FLOW_FIELD_FLAG, int: FLOW_FIELD_INT, int64_t: FLOW_FIELD_INT64, double: FLOW_FIELD_REAL,   \
+                     flow_mean: FLOW_FIELD_MEAN, flow_name_list: FLOW_FIELD_NAMES, flow_list: FLOW_FIELD_LIST,         \
+                     const cJSON *: FLOW_FIELD_JSON, cJSON *: FLOW_FIELD_JSON)
+#define FLOW_FIELD_WHEN(type, member) .when = offsetof(type, member)
+/* Rows of a struct within the struct, and of a list of structs `element`. */
+#define FLOW_FIELD_GROUP_ROW(key_, type, member, table_) \
+    {.key = (key_), .kind = FLOW_FIELD_GROUP, .offset = offsetof(type, member), .fields = (table_)}
+#define FLOW_FIELD_GROUP_WHEN(key_, type, member, when_, table_)                                      \
+    {.key = (key_), .kind = FLOW_FIELD_GROUP, .offset = offsetof(type, member), .fields = (table_), \
+     .when = offsetof(type, when_)}
+#define FLOW_FIELD_LIST_OF(type, member, element, table_) \
+    FLOW_FIELD(type, member), .size = sizeof(element), .fields = (table_)
+
+/* {"mean", "standard_error"} of a flow_mean. */
+extern const flow_field flow_mean_fields[];
+
+/* Adds the fields of the struct at `from` to `object`. */
+void flow_report_json(cJSON *object, const flow_field *fields, const void *from);
+
+/* Adds the text. A label is written after `indent` blanks and filled up to `width`; the last line ends with a newline
+ * if `width` is not 0. */
+void flow_report_text(flow_text *text, const flow_field *fields, const void *from, int indent, int width);
+
+/* Fills the numbers, flags and groups of the struct from an object that flow_report_json made of it. What is missing is
+ * NaN, and otherwise left as it is; the bool that a row depends on becomes true when its key is there. */
+void flow_report_read(void *to, const flow_field *fields, const cJSON *object);
+
+#endif

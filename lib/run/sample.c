@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/sample.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "num/real.h"
+#include "run/batches.h"
+#include "run/format.h"
+
+/* The context of draws: row i of the draws belongs to row i / n of the table. */
+typedef struct context_rows {
+    flow_input in;
+    double *rows; /* (n_room, c): rows of the table that were read */
+    size_t n_room, n, at;
+    uint64_t left; /* how many more draws rows[at] is for */
+} context_rows;
+
+typedef struct sampling {
+    const flow_session *s;
+    const flow_run_sample_options *o;
+    flow_run_sample_result *result;
+    context_rows context;
+    uint64_t at, end;                 /* the next row of the seed's list, and the end of the rows */
+    uint64_t failed;                  /* the first row that fails on its way there or back, */
+    char place[FLOW_CULPRIT_SIZE];    /* and where; "": none did */
+} sampling;
+
+static flow_status sample_open_context(sampling *j, flow_error *err)
+{
+    const flow_session *s = j->s;
+    const char *path = s->name;
+    if (s->n_context == 0 && j->o->given != NULL)
+        return flow_error_set(err, FLOW_ARGUMENT, "--given: %s has no context; leave --given out", path);
+    if (s->n_context == 0)
+        return FLOW_OK;
+    if (j->o->given == NULL)
+        return flow_error_set(err, FLOW_ARGUMENT, "%s is conditional on %s%s; give the values of its context with "
+                              "--given FILE", path, s->context[0], s->n_context > 1 ? " and more columns" : "");
+    context_rows *context = &j->context;
+    size_t c = (size_t)s->n_context;
+    context->n_room = flow_batch_rows(c);
+    context->rows = malloc(context->n_room * c * sizeof *context->rows);
+    if (context->rows == NULL)
+        return flow_error_memory(err, "rows of context");
+    const flow_input_options options = {.chosen = true};
+    flow_status status = flow_session_open_input(s, &context->in, j->o->given, s->context, s->n_context, &options, err);
+    return flow_error_prefix(err, status, "--given: ");
+}
+
+/* Goes to the next row of the table when the present one is used up; false at the end. */
+static bool sample_advance_context(sampling *j, flow_status *status, flow_error *err)
+{
+    context_rows *context = &j->context;
+    *status = FLOW_OK;
+    if (context->left > 0)
+        return true;
+    if (++context->at >= context->n) {
+        *status = flow_input_read(&context->in, context->rows, NULL, context->n_room, &context->n, err);
+        context->at = 0;
+        if (*status != FLOW_OK || context->n == 0)
+            return false;
+    }
+    context->left = (uint64_t)j->o->n;
+    return true;
+}
+
+static flow_status sample_skip_context(sampling *j, uint64_t n, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    while (n > 0 && sample_advance_context(j, &status, err)) {
+        uint64_t some = n < j->context.left ? n : j->context.left;
+        j->context.left -= some;
+        n -= some;
+    }
+    return status;
+}
+
+/* Rows are drawn from the tile on that holds the first one. */
+static flow_status sample_read(void *context, flow_batch *batch, size_t n_max, flow_error *err)
+{
+    sampling *j = context;
+    const uint64_t first = (uint64_t)j->o->first;
+    const size_t c = (size_t)j->s->n_context;
+    size_t n = j->at >= j->end ? 0 : j->end - j->at < n_max ? (size_t)(j->end - j->at) : n_max;
+    flow_status status = FLOW_OK;
+    if (c == 0)
+        batch->n = n;
+    for (; batch->n < n && sample_advance_context(j, &status, err); j->context.left--, batch->n++)
+        memcpy(batch->in + batch->n * c, j->context.rows + j->context.at * c, c * sizeof *batch->in);
+    batch->first = j->at < first ? (size_t)(first - j->at) : 0;
+    if (batch->n <= batch->first)
+        batch->n = 0;
+    return status;
+}
+
+static void sample_map(void *context, flow_batch *batch)
+{
+    sampling *j = context;
+    const flow_run_sample_options *o = j->o;
+    flow_run_sample_result *r = j->result;
+    size_t d = (size_t)j->s->dim, c = (size_t)j->s->n_context, n = batch->n, width = d + c + (o->logprob ? 1 : 0);
+    double *x = batch->scratch, *logp = o->logprob ? x + n * d : NULL, round_trip = 0;
+    flow_rows_sample(j->s->runner, (uint64_t)o->seed, j->at, n, o->temperature, batch->in, x, logp, &round_trip);
+    if (!(round_trip <= r->round_trip)) /* a NaN stays */
+        r->round_trip = isnan(r->round_trip) ? r->round_trip : round_trip;
+    if (!isfinite(round_trip) && j->place[0] == '\0')
+        flow_rows_explain_draws(j->s->runner, (uint64_t)o->seed, j->at, n, o->temperature, batch->in, o->logprob,
+                                &j->failed, j->place, sizeof j->place);
+    for (size_t i = batch->first; i < n; i++) {
+        double *row = batch->out + i * width;
+        bool finite = true;
+        for (size_t k = 0; k < d; k++)
+            finite = finite && isfinite(x[i * d + k]);
+        r->non_finite += !finite;
+        memcpy(row, x + i * d, d * sizeof *x);
+        memcpy(row + d, batch->in + i * c, c * sizeof *x);
+        if (o->logprob)
+            row[d + c] = logp[i];
+    }
+    r->rows += (int64_t)(n - batch->first);
+    j->at += n;
+}
+
+static flow_status sample_draw(sampling *j, flow_sink *out, flow_error *err)
+{
+    const flow_run_sample_options *o = j->o;
+    const int64_t most = INT64_MAX / 2;
+    int64_t n = o->given == NULL ? o->n : most;
+    if (o->limit >= 0 && o->limit < n)
+        n = o->limit;
+    if (o->n == 0)
+        return FLOW_OK;
+    j->at = (uint64_t)o->first / FLOW_TILE * FLOW_TILE;
+    j->end = (uint64_t)o->first + (uint64_t)n;
+    size_t width = (size_t)j->s->width + (o->logprob ? 1 : 0);
+    const flow_batches walk = {.context = j, .n_in = (size_t)j->s->n_context, .n_out = width, .n_scratch = width,
+                               .total = n < most ? n : 0, .read = sample_read, .map = sample_map};
+    flow_status status = j->s->n_context > 0 ? sample_skip_context(j, j->at, err) : FLOW_OK;
+    return status == FLOW_OK ? flow_batches_run(&walk, out, &o->hooks, err) : status;
+}
+
+static void sample_warn(const sampling *j)
+{
+    char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE], reason[FLOW_ERROR_SIZE];
+    const flow_run_sample_options *o = j->o;
+    const flow_run_sample_result *r = j->result;
+    if (o->given != NULL && o->n > 0 && r->rows == 0 && o->limit != 0)
+        flow_run_warn(&o->hooks, "%s has no context for row %lld and what follows; no rows are drawn", o->given,
+                      (long long)o->first);
+    if (r->non_finite > 0)
+        flow_run_warn(&o->hooks, "%s of %s rows have values that are not finite%s",
+                      flow_format_count(count, r->non_finite), flow_format_count(all, r->rows),
+                      j->place[0] != '\0' ? "" : "; the model leaves the range of numbers there, train it longer or "
+                      "with smaller rates");
+    if (j->place[0] != '\0') {
+        flow_run_warn(&o->hooks, "row %lld of the list, counted from 0, has no values or does not come back: it fails "
+                      "in %s", (long long)j->failed, j->place);
+    } else if (r->non_finite == 0 && !(r->round_trip < FLOW_ROUND_TRIP_MOST)) {
+        flow_session_diagnose_round_trip(j->s, reason, sizeof reason);
+        flow_run_warn(&o->hooks, "the largest round-trip error is %.1e (in units of the base's standard deviation): %s",
+                      r->round_trip, reason);
+    }
+}
+
+flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, const flow_run_sample_options *options,
+                            flow_error *err)
+{
+    *out = (flow_run_sample_result){
+        .model = s->model->path, .given = options->given, .output = flow_run_file(options->output),
+        .steps = s->options.steps, .has_steps = s->options.steps > 0, .has_given = options->given != NULL,
+        .seed = options->seed, .first = options->first, .rows_per_context = options->n,
+    };
+    sampling j = {.s = s, .o = options, .result = out};
+    flow_sink sink = {0};
+    const char **columns = flow_session_names(s, s->columns, "logprob");
+    flow_status status = columns == NULL ? flow_error_memory(err, "column names") : sample_open_context(&j, err);
+    if (status == FLOW_OK)
+        status = flow_sink_open(&sink, options->output, columns, s->width + (options->logprob ? 1 : 0),
+                                options->as_float, options->given, err);
+    if (status == FLOW_OK)
+        status = sample_draw(&j, &sink, err);
+    if (status == FLOW_OK)
+        status = flow_sink_finish(&sink, err);
+    out->closed = sink.closed;
+    out->solving = flow_session_solving(s, FLOW_TO_DATA);
+    if (status == FLOW_OK && !out->closed)
+        sample_warn(&j);
+    flow_sink_release(&sink);
+    flow_input_close(&j.context.in);
+    free(j.context.rows);
+    free(columns);
+    return status;
+}

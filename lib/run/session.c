@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/hooks.h"
+
+flow_status flow_session_open(flow_session *out, const char *path, const flow_session_options *options,
+                              flow_error *err)
+{
+    *out = (flow_session){.options = *options, .name = path};
+    if (options->solver != NULL && options->steps == 0)
+        return flow_error_set(err, FLOW_ARGUMENT, "--solver: say how many steps it is to take with --steps N");
+    flow_status status = flow_model_load(&out->model, path, err);
+    if (status == FLOW_OK && options->steps > 0) {
+        status = flow_model_set_steps(out->model, options->solver, options->steps, err);
+        if (status == FLOW_ARGUMENT)
+            flow_error_prefix(err, status, "%s", options->solver != NULL ? "--steps, --solver: " : "--steps: ");
+    }
+    if (status != FLOW_OK)
+        return status;
+    out->dim = out->model->f->dim;
+    out->n_context = out->model->f->context.n;
+    out->width = flow_width(out->model->f);
+    out->context = out->model->spec->context;
+    out->columns = (const char *const *)out->model->columns;
+    enum { SIZE = 24 };
+    size_t d = (size_t)out->dim;
+    out->latents = malloc(d * (sizeof *out->latents + SIZE));
+    if (out->latents == NULL)
+        return flow_error_memory(err, "the names of latents");
+    for (size_t k = 0; k < d; k++) {
+        out->latents[k] = (char *)(out->latents + d) + k * SIZE;
+        snprintf(out->latents[k], SIZE, "z%zu", k + 1);
+    }
+    return flow_runner_new(&out->runner, out->model->f, out->model->weights, flow_run_threads(options->n_threads), err);
+}
+
+void flow_session_close(flow_session *s)
+{
+    flow_runner_free(s->runner);
+    flow_model_free(s->model);
+    free(s->latents);
+    *s = (flow_session){0};
+}
+
+const char **flow_session_names(const flow_session *s, const char *const *first, const char *last)
+{
+    const char **names = malloc(((size_t)s->width + 1) * sizeof *names);
+    for (int i = 0; names != NULL && i < s->width; i++)
+        names[i] = i < s->dim ? first[i] : s->context[i - s->dim];
+    if (names != NULL)
+        names[s->width] = last;
+    return names;
+}
+
+/* Whether the names are x1, x2, ... by place, because the training data had none. Models of the first versions do not
+ * say; names that look like numbers are then taken for them. */
+static bool session_is_numbered(const flow_model *model)
+{
+    const cJSON *data = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
+    const cJSON *named = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(data, "train"), "has_names");
+    return cJSON_IsFalse(named) || named == NULL;
+}
+
+flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,
+                                    const char *const *names, int n, const flow_input_options *options,
+                                    flow_error *err)
+{
+    flow_input_options o = *options;
+    o.columns = names;
+    o.n_columns = n;
+    o.numbered = session_is_numbered(s->model);
+    o.chosen = o.chosen || s->model->spec->n_columns > 0;
+    return flow_input_open(out, location, &o, err);
+}
+
+const flow_field flow_solving_fields[] = {
+    {"mean", FLOW_FIELD(flow_solving, mean)},
+    {"most", FLOW_FIELD(flow_solving, most)},
+    FLOW_FIELD_END,
+};
+
+flow_solving flow_session_solving(const flow_session *s, flow_direction to)
+{
+    const flow_effort effort = flow_runner_effort(s->runner, to);
+    const flow *f = s->model->f;
+    return (flow_solving){flow_effort_mean(&effort, f), flow_effort_most(&effort, f), effort.rows > 0};
+}
+
+void flow_session_diagnose_round_trip(const flow_session *s, char *out, size_t size)
+{
+    if (s->options.steps > 0)
+        snprintf(out, size, "with --steps %lld the way back is not the inverse of the way there; the error falls as "
+                 "the number of steps grows", (long long)s->options.steps);
+    else if (flow_n_solvers(s->model->f) > 0)
+        snprintf(out, size, "this is the error of the solver that the spec sets for the differential equations, not of "
+                 "rounding; a finer one (solver.rtol, solver.steps; --steps of sample) lowers it");
+    else
+        snprintf(out, size, "the model is close to singular there and its inverse loses digits: make PRECISION=double "
+                 "has more of them");
+}

@@ -1,0 +1,61 @@
+/* A session with a model: a loaded model and the threads that evaluate it. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_RUN_SESSION_H
+#define FLOW_RUN_SESSION_H
+
+#include "flow/rows.h"
+#include "model/model.h"
+#include "run/input.h"
+#include "run/report.h"
+
+typedef struct flow_session_options {
+    int64_t n_threads;  /* 0: all processors */
+    int64_t steps;      /* solve differential equations in so many equal steps; 0: as the model says */
+    const char *solver; /* and by this method; NULL: that of the model */
+} flow_session_options;
+
+/* Starts from {0}. */
+typedef struct flow_session {
+    flow_session_options options;
+    const char *name; /* of the model or spec, as it was typed; borrowed */
+    flow_model *model;
+    flow_runner *runner;
+    int dim;                    /* d */
+    int n_context;              /* c */
+    int width;                  /* d + c: the values of a row that goes in */
+    const char *const *columns; /* (d), borrowed from the model */
+    const char *const *context; /* (c), borrowed from the model */
+    char **latents;             /* (d): z1, z2, ...; one piece of memory */
+} flow_session;
+
+/* `path` is a model file or the spec that trained it. */
+flow_status flow_session_open(flow_session *out, const char *path, const flow_session_options *options,
+                              flow_error *err);
+void flow_session_close(flow_session *s);
+
+/* `first` (d), the names of the context, and `last` if it is not NULL; the caller's (free). NULL when memory is out. */
+const char **flow_session_names(const flow_session *s, const char *const *first, const char *last);
+
+/* Opens a table that has the columns `names` (n) of the model, in any order. `chosen`: the table may have others. The
+ * rest is as in flow_input_options. */
+flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,
+                                    const char *const *names, int n, const flow_input_options *options,
+                                    flow_error *err);
+
+/* What solving differential equations took: evaluations of the right-hand side for each solve. */
+typedef struct flow_solving {
+    double mean;
+    double most; /* for the row that needed the most */
+    bool any;    /* false: nothing was solved */
+} flow_solving;
+extern const flow_field flow_solving_fields[];
+
+/* On all ways to this end. */
+flow_solving flow_session_solving(const flow_session *s, flow_direction to);
+
+/* A round-trip error, in standard deviations, that is worth a warning. */
+#define FLOW_ROUND_TRIP_MOST 0.01
+/* Why rows do not come back to where they were, and what helps: the end of a sentence. */
+void flow_session_diagnose_round_trip(const flow_session *s, char *out, size_t size);
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/train.h"
+
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "run/train_run.h"
+
+/* ---- hooks of the trainer ---- */
+
+static flow_status train_on_epoch(void *context, const flow_epoch *epoch, flow_error *err)
+{
+    train_run *run = context;
+    if (run->options->on_epoch != NULL)
+        run->options->on_epoch(run->options->context, epoch);
+    return train_save_is_due(run) ? train_save(run, err) : FLOW_OK;
+}
+
+static void train_on_step(void *context, const flow_progress *progress)
+{
+    train_run *run = context;
+    run->stepped = true;
+    if (run->options->on_step != NULL)
+        run->options->on_step(run->options->context, progress);
+}
+
+static void train_on_warning(void *context, const char *message)
+{
+    const train_run *run = context;
+    flow_run_warn(&run->options->hooks, "%s", message);
+}
+
+/* The state is whole here, so an epoch of many hours can be saved in its middle. */
+static bool train_should_stop(void *context)
+{
+    enum { SAVE_EVERY = 300 }; /* seconds */
+    train_run *run = context;
+    bool stop = flow_run_should_stop(&run->options->hooks);
+    if (!stop && flow_seconds() - run->saved > SAVE_EVERY && train_save_is_due(run))
+        run->save_status = train_save(run, &run->save_error);
+    return stop || run->save_status != FLOW_OK;
+}
+
+/* ---- main sequence ---- */
+
+static flow_status train_make_trainer(train_run *run, flow_error *err)
+{
+    const flow_experiment *x = &run->x;
+    if (x->target == NULL)
+        return flow_trainer_new(&run->trainer, x->f, &x->options, x->training, x->validation, x->spec->seed,
+                                run->n_threads, err);
+    flow_status status = flow_trainer_new_target(&run->trainer, x->f, &x->options, x->target, x->spec->seed,
+                                                 run->n_threads, err);
+    if (status == FLOW_SPEC)
+        flow_error_prefix(err, status, "%s: ", x->spec->source);
+    return status;
+}
+
+static flow_status train_prepare(train_run *run, flow_error *err)
+{
+    const flow_run_train_options *o = run->options;
+    flow_experiment *x = &run->x;
+    bool resume = false;
+    if (o->resume && o->force)
+        return flow_error_set(err, FLOW_ARGUMENT, "--resume goes on with an existing model and --force replaces it; "
+                              "give one of them");
+    flow_status status = flow_experiment_read(x, o->spec, o->overrides, o->n_overrides, err);
+    if (status != FLOW_OK)
+        return status;
+    /* messages name the file as it was typed */
+    run->output = o->output != NULL ? flow_strdup(o->output) : flow_spec_path(x->spec, x->spec->output);
+    if (run->output == NULL)
+        return flow_error_memory(err, "a path");
+    status = train_check_output(run, &resume, err);
+    if (status == FLOW_OK)
+        status = flow_experiment_open(x, run->n_threads, &o->hooks, err);
+    if (status == FLOW_OK)
+        status = flow_experiment_build(x, flow_experiment_dim(x), flow_experiment_columns(x), err);
+    if (status == FLOW_OK)
+        status = flow_experiment_check(x, &o->hooks, err);
+    if (status == FLOW_OK)
+        status = train_make_trainer(run, err);
+    if (status == FLOW_OK)
+        status = resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err);
+    if (status == FLOW_OK && o->profile)
+        status = flow_profile_new(&run->profile, run->n_threads, err);
+    return status;
+}
+
+static void train_announce(const train_run *run)
+{
+    const flow_experiment *x = &run->x;
+    const bool weighted = x->training != NULL && flow_dataset_is_weighted(x->training);
+    const flow_train_start start = {
+        .name = x->spec->name,
+        .row_name = flow_experiment_row_name(x),
+        .rows = flow_experiment_n_rows(x),
+        .held_out = flow_experiment_n_held_out(x),
+        .parameters = (int64_t)flow_params_count(&x->f->params),
+        .epochs = flow_trainer_epochs(run->trainer),
+        .dim = x->f->dim,
+        .n_context = x->f->context.n,
+        .n_threads = run->n_threads,
+        .weight = weighted ? x->spec->weight : NULL,
+        .effective_rows = weighted ? flow_dataset_effective_rows(x->training) : 0,
+        .weightless = weighted ? flow_dataset_n_weightless(x->training) : 0,
+        .draws = x->target != NULL,
+        .has_loss = flow_objective_interpolant(&x->objective) != NULL,
+        .resumed = run->resumed,
+        .first_epoch = run->first_epoch,
+    };
+    flow_run_begin(&run->options->hooks);
+    if (run->options->on_start != NULL)
+        run->options->on_start(run->options->context, &start);
+}
+
+static flow_status train_evaluate_test(train_run *run, flow_error *err)
+{
+    const flow_likelihood *l = &run->held_out;
+    if (run->x.test == NULL)
+        return FLOW_OK;
+    flow_status status = flow_evaluate(&run->held_out, flow_trainer_best_flow(run->trainer),
+                                       flow_trainer_best(run->trainer), run->x.test, run->n_threads, err);
+    if (status == FLOW_OK && l->not_finite > 0)
+        flow_run_warn(&run->options->hooks, "%s: log p of %lld rows is not finite, the first is row %lld%s%s",
+                      flow_dataset_location(run->x.test), (long long)l->not_finite, (long long)l->first_not_finite + 1,
+                      l->why[0] != '\0' ? ", in " : "", l->why);
+    return status;
+}
+
+static flow_status train_estimate_density(train_run *run, flow_error *err)
+{
+    flow_draws *draws = NULL;
+    if (run->x.target == NULL)
+        return FLOW_OK;
+    flow_status status = flow_draws_new(&draws, flow_trainer_best_flow(run->trainer), flow_trainer_best(run->trainer),
+                                        run->x.target, run->n_threads, err);
+    if (status == FLOW_OK)
+        status = flow_draws_estimate(&run->estimate, draws, run->x.spec->seed,
+                                     flow_objective_draws(&run->x.objective)->test, err);
+    flow_draws_free(draws);
+    if (status == FLOW_OK && run->estimate.not_finite > 0)
+        flow_run_warn(&run->options->hooks, "the log-density of %lld draws of the trained flow is not finite, so there "
+                      "is no estimate", (long long)run->estimate.not_finite);
+    return status;
+}
+
+static const char *train_outcome(const train_run *run, flow_status status)
+{
+    if (status == FLOW_INTERRUPTED)
+        return "interrupted";
+    if (status != FLOW_OK)
+        return "failed";
+    return flow_trainer_converged(run->trainer) ? "converged" : "finished";
+}
+
+/* Trains and always saves. */
+static flow_status train_and_save(train_run *run, flow_error *err)
+{
+    const flow_train_hooks hooks = {run, train_on_epoch, train_on_step, train_on_warning, train_should_stop,
+                                    run->profile};
+    flow_error later = {0};
+    run->saved = flow_seconds();
+    run->outcome = "running";
+    flow_status status = flow_trainer_run(run->trainer, &hooks, err), after = FLOW_OK;
+    if (run->save_status != FLOW_OK) {
+        *err = run->save_error;
+        return run->save_status;
+    }
+    if (status != FLOW_OK && status != FLOW_INTERRUPTED && status != FLOW_NUMERIC)
+        return status; /* the disk or the data failed, and would again */
+    run->outcome = train_outcome(run, status);
+    if (status == FLOW_OK)
+        after = train_evaluate_test(run, &later);
+    if (status == FLOW_OK && after == FLOW_OK)
+        after = train_estimate_density(run, &later);
+    if (after == FLOW_OK && train_is_news(run))
+        after = train_save(run, &later);
+    if (after == FLOW_OK)
+        return status;
+    if (status == FLOW_NUMERIC) { /* the first failure is the one to report */
+        flow_run_warn(&run->options->hooks, "%s", later.message);
+        return status;
+    }
+    *err = later;
+    return after;
+}
+
+/* ---- result ---- */
+
+/* In the order of flow_phase. */
+static const char *const phase_names[FLOW_PHASES] = {
+    "data", "maps and gradients of rows", "gradient of the weights", "optimizer", "held-out evaluation",
+    "saving and reporting",
+};
+
+static void train_describe_profile(flow_run_train_result *out, const flow_profile *profile)
+{
+    for (int phase = 0; phase < FLOW_PHASES; phase++) {
+        double seconds = profile->seconds[phase], busy = flow_profile_busy(profile, (flow_phase)phase);
+        double products = flow_profile_products(profile, (flow_phase)phase);
+        double waiting = seconds * profile->n_threads - busy;
+        out->phases[phase] = (flow_train_phase){phase_names[phase], seconds, products, busy - products,
+                                                waiting > 0 ? waiting : 0, busy > 0};
+    }
+    out->profile = (flow_list){out->phases, FLOW_PHASES};
+    out->has_profile = true;
+}
+
+static void train_describe(flow_run_train_result *out, train_run *run, flow_status status)
+{
+    const flow_experiment *x = &run->x;
+    out->model = out->path = run->output;
+    run->output = NULL;
+    train_summarize(&out->summary, run);
+    out->rows = flow_experiment_n_rows(x);
+    out->held_out = flow_experiment_n_held_out(x);
+    out->test_rows = x->test != NULL ? flow_dataset_n_rows(x->test) : 0;
+    out->row_name = flow_experiment_row_name(x);
+    out->parameters = (int64_t)flow_params_count(&x->f->params);
+    out->columns = x->f->dim;
+    out->threads = run->n_threads;
+    out->resumed = run->resumed;
+    out->interrupted = status == FLOW_INTERRUPTED;
+    out->converged = !out->interrupted && flow_trainer_converged(run->trainer);
+    out->has_best = out->held_out > 0 && out->summary.best_epoch > 0;
+    if (run->profile != NULL)
+        train_describe_profile(out, run->profile);
+}
+
+flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_options *options, flow_error *err)
+{
+    *out = (flow_run_train_result){0};
+    train_run run = {.options = options, .n_threads = flow_run_threads(options->n_threads)};
+    flow_status status = train_prepare(&run, err);
+    if (status == FLOW_OK) {
+        train_announce(&run);
+        status = train_and_save(&run, err);
+        if (status == FLOW_OK || status == FLOW_INTERRUPTED)
+            train_describe(out, &run, status);
+    }
+    flow_trainer_free(run.trainer);
+    flow_profile_free(run.profile);
+    flow_experiment_free(&run.x);
+    cJSON_Delete(run.earlier_runs);
+    cJSON_Delete(run.earlier_summary);
+    free(run.output);
+    return status;
+}
+
+void flow_run_train_free(flow_run_train_result *result)
+{
+    free(result->path);
+    *result = (flow_run_train_result){0};
+}

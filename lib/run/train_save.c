@@ -1,0 +1,216 @@
+/* The model file of a training run. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "model/file.h"
+#include "run/train_run.h"
+#include "run/version.h"
+
+/* ---- provenance ---- */
+
+/* A word as a shell would read it back. */
+static void provenance_add_word(flow_text *text, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%^";
+    flow_text_add(text, "%s", text->length > 0 ? " " : "");
+    if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
+        flow_text_add(text, "%s", word);
+        return;
+    }
+    flow_text_add(text, "'");
+    for (const char *c = word; *c != '\0'; c++)
+        flow_text_add(text, *c == '\'' ? "'\\''" : "%c", *c);
+    flow_text_add(text, "'");
+}
+
+static cJSON *provenance_run(const train_run *run)
+{
+    char host[256] = "unknown", date[32] = "";
+    gethostname(host, sizeof host - 1);
+    time_t now = time(NULL);
+    struct tm utc;
+    if (gmtime_r(&now, &utc) != NULL)
+        strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    flow_libraries libraries;
+    flow_text typed = {0};
+    for (int i = 0; i < run->options->argc; i++)
+        provenance_add_word(&typed, run->options->argv[i]);
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "command", typed.data != NULL ? typed.data : "");
+    cJSON_AddStringToObject(object, "host", host);
+    cJSON_AddStringToObject(object, "date", date);
+    cJSON_AddStringToObject(object, "version", flow_program_version());
+    cJSON_AddNumberToObject(object, "threads", run->n_threads);
+    cJSON_AddNumberToObject(object, "first_epoch", (double)run->first_epoch + 1);
+    flow_libraries_find(&libraries);
+    flow_report_json(cJSON_AddObjectToObject(object, "libraries"), flow_libraries_fields, &libraries);
+    flow_text_free(&typed);
+    return object;
+}
+
+/* {"program", "version", "data": {...}, "runs": [{"command", "host", "date", ...}, ...]}: one run for each time the
+ * training was started or resumed. */
+static cJSON *provenance_json(const train_run *run)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "program", "flowctl");
+    cJSON_AddStringToObject(object, "version", flow_program_version());
+    cJSON_AddItemToObject(object, "data", flow_experiment_describe_data(&run->x));
+    cJSON *runs = run->earlier_runs != NULL ? cJSON_Duplicate(run->earlier_runs, 1) : cJSON_CreateArray();
+    if (!run->resumed || run->stepped)
+        cJSON_AddItemToArray(runs, provenance_run(run));
+    cJSON_AddItemToObject(object, "runs", runs);
+    return object;
+}
+
+/* ---- summary ---- */
+
+static const flow_field held_out_fields[] = {
+    FLOW_FIELD_GROUP_ROW(NULL, flow_held_out, logprob, flow_mean_fields),
+    {"effective_rows", FLOW_FIELD(flow_held_out, effective_rows), FLOW_FIELD_WHEN(flow_held_out, is_weighted)},
+    FLOW_FIELD_END,
+};
+
+#define DENSITY(member) FLOW_FIELD(flow_train_density, member), FLOW_FIELD_WHEN(flow_train_density, finite)
+
+static const flow_field density_fields[] = {
+    {"draws", FLOW_FIELD(flow_train_density, draws)},
+    FLOW_FIELD_GROUP_ROW("bound", flow_train_density, bound, flow_mean_fields),
+    FLOW_FIELD_GROUP_ROW("log_z", flow_train_density, log_z, flow_mean_fields),
+    {"effective_sample_size", FLOW_FIELD(flow_train_density, effective)},
+    {"pareto_k", FLOW_FIELD(flow_train_density, pareto_k)},
+    {NULL, "bound", "%s nats, a lower bound of log Z", DENSITY(bound)},
+    {NULL, NULL, " (%s fresh draws)", DENSITY(draws)},
+    {NULL, "log Z", "%s nats, by importance weights", DENSITY(log_z)},
+    {NULL, NULL, ", which their tail makes unreliable", FLOW_FIELD(flow_train_density, unreliable)},
+    {NULL, "effective", "%.1f%% of the draws", DENSITY(effective_percent)},
+    {NULL, NULL, ", Pareto k %.2f", DENSITY(pareto_k)},
+    FLOW_FIELD_END,
+};
+
+#undef DENSITY
+
+#define SUMMARY(member) FLOW_FIELD(flow_train_summary, member)
+#define WHEN(member) FLOW_FIELD_WHEN(flow_train_summary, member)
+#define GROUP(key, member, fields) FLOW_FIELD_GROUP_WHEN(key, flow_train_summary, member, member.any, fields)
+
+const flow_field flow_train_summary_fields[] = {
+    {"status", SUMMARY(status)},
+    {"epochs", SUMMARY(epochs)},
+    {"best_epoch", SUMMARY(best_epoch)},
+    {"seconds", SUMMARY(seconds)},
+    GROUP("validation", validation, held_out_fields),
+    GROUP("test", test, held_out_fields),
+    GROUP("density", density, density_fields),
+    GROUP("evaluations", solving, flow_solving_fields),
+    {NULL, "solving", "%.1f evaluations a solve", SUMMARY(solving.mean), WHEN(solving.any)},
+    {NULL, NULL, ", %.0f for the hardest row", SUMMARY(solving.most), WHEN(solving.any)},
+    FLOW_FIELD_END,
+};
+
+#undef GROUP
+#undef WHEN
+#undef SUMMARY
+
+static void summary_complete(flow_train_density *density)
+{
+    density->finite = !isnan(density->bound.mean);
+    density->unreliable = density->any && density->finite && density->pareto_k > 0.7;
+    density->effective_percent = 100 * density->effective / (double)density->draws;
+}
+
+void flow_train_summary_read(flow_train_summary *out, const cJSON *summary)
+{
+    *out = (flow_train_summary){.status = "?"};
+    flow_report_read(out, flow_train_summary_fields, summary);
+    summary_complete(&out->density);
+}
+
+/* `data` is NULL for draws. */
+static flow_held_out summary_held_out(double mean, double error, const flow_dataset *data)
+{
+    bool weighted = data != NULL && flow_dataset_is_weighted(data);
+    return (flow_held_out){{mean, error}, weighted ? flow_dataset_effective_rows(data) : NAN, true, weighted};
+}
+
+void train_summarize(flow_train_summary *out, const train_run *run)
+{
+    const flow_likelihood *test = &run->held_out;
+    const flow_estimate *e = &run->estimate;
+    int64_t n = 0, best = flow_trainer_best_epoch(run->trainer);
+    const double *history = flow_trainer_history(run->trainer, &n);
+    double seconds = 0;
+    for (int64_t i = 0; i < n; i++)
+        seconds += history[i * FLOW_EPOCH_COLUMNS + FLOW_EPOCH_SECONDS];
+    *out = (flow_train_summary){.status = run->outcome, .epochs = n, .best_epoch = best,
+                                .seconds = round(seconds * 1000) / 1000};
+    if (best >= 1 && best <= n) {
+        const double *epoch = history + (best - 1) * FLOW_EPOCH_COLUMNS;
+        if (flow_experiment_n_held_out(&run->x) > 0)
+            out->validation = summary_held_out(epoch[FLOW_EPOCH_VALIDATION], epoch[FLOW_EPOCH_VALIDATION_ERROR],
+                                               run->x.validation);
+        out->solving = (flow_solving){epoch[FLOW_EPOCH_EVALUATIONS], epoch[FLOW_EPOCH_MOST_EVALUATIONS],
+                                      epoch[FLOW_EPOCH_EVALUATIONS] > 0};
+    }
+    if (test->rows > 0)
+        out->test = summary_held_out(test->mean, test->error, run->x.test);
+    out->density = (flow_train_density){e->draws, {e->bound, e->bound_error}, {e->log_z, e->log_z_error}, e->effective,
+                                        e->pareto_k, .any = e->draws > 0};
+    summary_complete(&out->density);
+}
+
+static cJSON *summary_json(const train_run *run)
+{
+    flow_train_summary summary;
+    train_summarize(&summary, run);
+    cJSON *object = cJSON_CreateObject();
+    flow_report_json(object, flow_train_summary_fields, &summary);
+    return object;
+}
+
+/* ---- saving ---- */
+
+flow_status train_save(train_run *run, flow_error *err)
+{
+    double began = flow_seconds();
+    flow_model_contents contents = {
+        .spec = run->x.spec,
+        .f = flow_trainer_best_flow(run->trainer),
+        .weights = flow_trainer_best(run->trainer),
+        .columns = flow_experiment_columns(&run->x),
+        .history_columns = flow_epoch_columns,
+        .n_history_columns = FLOW_EPOCH_COLUMNS,
+    };
+    contents.history = flow_trainer_history(run->trainer, &contents.n_epochs);
+    flow_trainer_state(run->trainer, &contents.state, &contents.n_state);
+    cJSON *from = provenance_json(run), *summary = summary_json(run);
+    contents.provenance = from;
+    contents.summary = summary;
+    flow_status status = flow_model_save(run->output, &contents, err);
+    cJSON_Delete(from);
+    cJSON_Delete(summary);
+    run->saved = flow_seconds();
+    run->save_cost = run->saved - began;
+    return status;
+}
+
+bool train_is_news(const train_run *run)
+{
+    if (!run->resumed || run->stepped)
+        return true;
+    cJSON *summary = summary_json(run);
+    bool same = cJSON_Compare(summary, run->earlier_summary, 1);
+    cJSON_Delete(summary);
+    return !same;
+}
+
+bool train_save_is_due(const train_run *run)
+{
+    return flow_seconds() - run->saved >= 20 * run->save_cost;
+}

@@ -1,0 +1,18 @@
+/* The version of the program, and the libraries it uses. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_RUN_VERSION_H
+#define FLOW_RUN_VERSION_H
+
+#include "run/report.h"
+
+typedef struct flow_libraries {
+    char gemm_text[64], hdf5_text[32];
+    const char *precision, *gemm, *kernels, *hdf5, *gsl; /* borrowed from the program and from this struct */
+} flow_libraries;
+
+/* {"precision": "float", "matrix_products": "libxsmm 1.17", "vector_kernels": "AVX-512", "hdf5": ..., "gsl": ...} */
+extern const flow_field flow_libraries_fields[];
+
+void flow_libraries_find(flow_libraries *out);
+
+#endif
