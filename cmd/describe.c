@@ -51,7 +51,7 @@ static layer layer_of(const flow *f, int index)
     else if (index < f->n_columns)
         snprintf(l.name, sizeof l.name, "%d.%.40s", index, f->columns[index].type->type);
     else if (index < f->n_columns + f->n_blocks)
-        snprintf(l.name, sizeof l.name, "%s", f->blocks[index - f->n_columns].name);
+        snprintf(l.name, sizeof l.name, "%s", f->blocks[index - f->n_columns]->name);
     else
         snprintf(l.name, sizeof l.name, "base");
     size_t length = strlen(l.name);

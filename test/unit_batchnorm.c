@@ -84,7 +84,7 @@ static void observe(norm *s, int n_tiles, double share)
     flow_sight sights[TILES];
     for (int t = 0; t < n_tiles; t++)
         sights[t] = (flow_sight){N, s->weight[t], s->tiles[t]->scratch[0]};
-    s->made.f->blocks[0].type->observe(s->made.f->blocks[0].state, sights, n_tiles, share, s->made.f->params.fitted);
+    s->made.f->blocks[0]->type->observe(s->made.f->blocks[0]->state, sights, n_tiles, share, s->made.f->params.fitted);
 }
 
 /* ------------------------------------------------------------------ the map */

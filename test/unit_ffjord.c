@@ -427,7 +427,7 @@ static void velocities(void **state)
     flow_workspace *ws;
     start(&s, "\"hidden\": [8, 7], \"solver\": {\"type\": \"euler\", \"steps\": 1}", D, 1);
     assert_int_equal(flow_workspace_new(&ws, s.f, N, false, &err), FLOW_OK);
-    const flow_block *block = &s.f->blocks[0];
+    const flow_block *block = s.f->blocks[0];
     flow_pass pass = {.n = N, .weights = s.weights, .scratch = ws->scratch[0]};
     for (int down = 0; down < 2; down++) {
         pass.direction = down ? FLOW_TO_DATA : FLOW_TO_LATENT;
@@ -837,7 +837,7 @@ static void evaluation_scratch(void **state)
     flow_error err;
     const size_t megabyte = (size_t)1 << 20;
     start(&s, "\"hidden\": [64, 64], \"solver\": {\"type\": \"euler\", \"steps\": 3000}", 784, 0);
-    const flow_block *block = &s.f->blocks[0];
+    const flow_block *block = s.f->blocks[0];
     assert_in_range(block->type->scratch_size(block->state, FLOW_TILE, false), megabyte,
                     10 * megabyte * sizeof(real) / sizeof(float));
     assert_int_equal(flow_workspace_new(&ws, s.f, FLOW_TILE, false, &err), FLOW_OK);

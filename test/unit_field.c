@@ -367,7 +367,7 @@ static void densities_at(subject *s, double end, const real *at, double *kinetic
 {
     enum { D = 3 };
     const double h = 1e-5;
-    const flow_block *block = &s->f->blocks[0];
+    const flow_block *block = s->f->blocks[0];
     const flow_pass pass = {.n = N, .weights = s->weights, .keep = true, .scratch = s->ws->scratch[0]};
     real f[2][D * N], moved[(D + 1) * N];
     block->type->velocity(block->state, &pass, at, f[0]);
@@ -391,7 +391,7 @@ static void densities_at(subject *s, double end, const real *at, double *kinetic
 static void quadrature(subject *s, double end, bool down, const real *start, double *kinetic, double *norm)
 {
     enum { D = 3, STEPS = 400 };
-    const flow_block *block = &s->f->blocks[0];
+    const flow_block *block = s->f->blocks[0];
     const flow_pass pass = {.n = N, .weights = s->weights, .keep = true, .scratch = s->ws->scratch[0]};
     real at[(D + 1) * N], stage[(D + 1) * N], k[4][D * N];
     memcpy(at, start, D * N * sizeof *at);

@@ -48,12 +48,12 @@ static void expect_blocks(const char *json, int dim, int n_columns, int n_blocks
     assert_int_equal(s.f->n_columns, n_columns);
     assert_int_equal(s.f->n_blocks, n_blocks);
     if (n_blocks > 0) {
-        assert_string_equal(s.f->blocks[0].name, first);
-        assert_string_equal(s.f->blocks[n_blocks - 1].name, last);
+        assert_string_equal(s.f->blocks[0]->name, first);
+        assert_string_equal(s.f->blocks[n_blocks - 1]->name, last);
     }
     int entry = 0; /* the entries of the blocks follow each other, and carry their names */
     for (int b = 0; b < n_blocks; b++) {
-        const flow_block *block = &s.f->blocks[b];
+        const flow_block *block = s.f->blocks[b];
         assert_true(block->first_param >= entry && block->last_param >= block->first_param);
         entry = block->last_param;
         for (int e = block->first_param; e < block->last_param; e++) {
@@ -171,7 +171,7 @@ static void expect_same_flow(const char *list, const char *other, int dim)
     const flow *a = s[0].f, *b = s[1].f;
     assert_int_equal(a->n_blocks, b->n_blocks);
     for (int i = 0; i < a->n_blocks; i++)
-        assert_string_equal(a->blocks[i].name, b->blocks[i].name);
+        assert_string_equal(a->blocks[i]->name, b->blocks[i]->name);
     assert_int_equal(a->params.n_entries, b->params.n_entries);
     for (int e = 0; e < a->params.n_entries; e++)
         assert_string_equal(a->params.entries[e].name, b->params.entries[e].name);
@@ -821,12 +821,12 @@ static void culprits_are_found(void **state)
     assert_false(flow_tile_culprit(s.f, s.weights, ws, n, 4, place, sizeof place));
     rows[3 * D + 1] = 0;
     for (int b = 0; b < s.f->n_blocks; b++) {
-        int entry = s.f->blocks[b].last_param - 1; /* the bias of its last layer */
+        int entry = s.f->blocks[b]->last_param - 1; /* the bias of its last layer */
         real *weight = &s.weights[s.f->params.entries[entry].offset], good = *weight;
         *weight = (real)NAN;
         n = flow_tile_load(s.f, ws, rows, 20);
         assert_true(flow_tile_culprit(s.f, s.weights, ws, n, 4, place, sizeof place));
-        assert_string_equal(place, s.f->blocks[b].name);
+        assert_string_equal(place, s.f->blocks[b]->name);
         *weight = good;
     }
     flow_workspace_free(ws);

@@ -46,6 +46,10 @@ typedef struct flow_site {
 /* A copy of site->circular, for a block to keep; NULL where that is. */
 flow_status flow_site_copy_circular(bool **out, const flow_site *site, flow_error *err);
 
+/* Of composite blocks, see chain.h. */
+typedef struct flow_walk flow_walk;
+typedef struct flow_composition flow_composition;
+
 /* What a map is for. Training may estimate what an evaluation computes exactly, and adds penalties. */
 typedef enum flow_mode { FLOW_EVALUATION, FLOW_TRAINING } flow_mode;
 
@@ -62,6 +66,7 @@ typedef struct flow_pass {
     const real *context;      /* (c, n): features of the context; NULL without */
     const flow_noise *noise;  /* of the tile's rows: the source of its random numbers; NULL: {0} */
     void *scratch;            /* of the block, 64-byte aligned, not cleared */
+    const flow_walk *walk;    /* for composite blocks, see chain.h */
     double *variance;         /* (n), maps only: a map whose log-determinant is an estimate adds its variance. NULL: not
                                  requested */
     double *penalty;          /* (n), maps only: in training a map adds its penalty. NULL: not requested */
@@ -123,6 +128,9 @@ typedef struct flow_block_type {
     bool (*explain)(const void *self, const flow_pass *pass, int column, char *text, size_t size);
     /* Optional: whether its log-determinants are estimates in an evaluation, too. */
     bool (*estimates)(const void *self);
+
+    /* Of a composite block alone: what it is made of (chain.h). */
+    void (*compose)(void *self, flow_composition *out);
 
     /* Optional: initial values that are not independent draws (a rotation), from the seed of the model; what configure
      * leaves is valid, too. Once per model, before fit and never after a load. Writes weights and fitted values. */

@@ -181,17 +181,19 @@ static flow_status add_block(flow *f, const flow_block_type *type, const char *n
         return refuse_circles(f, type->type, spec, err);
     flow_site site = site_of(f, turn, seed);
     set_prefix(f, name);
+    flow_block *block;
     flow_status status = grow((void **)&f->blocks, f->n_blocks, sizeof *f->blocks, err);
+    if (status == FLOW_OK)
+        status = grow((void **)&f->all, f->n_all, sizeof *f->all, err);
+    if (status == FLOW_OK)
+        status = flow_chain_add(&f->chain, type, &block, err);
     if (status != FLOW_OK)
         return status;
-    flow_block *block = &f->blocks[f->n_blocks];
-    block->type = type;
     snprintf(block->name, sizeof block->name, "%d.%.40s", f->n_columns + f->n_blocks, name);
+    block->dim = f->dim;
     block->first_param = f->params.n_entries;
-    block->state = calloc(1, type->state_size);
-    f->n_blocks++;
-    if (block->state == NULL)
-        return flow_error_memory(err, block->name);
+    block->index = f->n_all;
+    f->blocks[f->n_blocks++] = f->all[f->n_all++] = block;
     status = flow_options_read(block->state, type->options, spec, type_and_repeat, err);
     if (status != FLOW_OK)
         return status;
@@ -393,13 +395,10 @@ void flow_free(flow *f)
             f->columns[i].type->release(f->columns[i].state);
         free(f->columns[i].state);
     }
-    for (int i = 0; i < f->n_blocks; i++) {
-        if (f->blocks[i].type->release != NULL && f->blocks[i].state != NULL)
-            f->blocks[i].type->release(f->blocks[i].state);
-        free(f->blocks[i].state);
-    }
+    flow_chain_release(&f->chain);
     free(f->columns);
     free(f->blocks);
+    free(f->all);
     if (f->base != NULL && f->base->release != NULL && f->base_state != NULL)
         f->base->release(f->base_state);
     free(f->base_state);

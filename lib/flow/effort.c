@@ -5,7 +5,7 @@ int flow_n_solvers(const flow *f)
 {
     int n = 0;
     for (int i = 0; i < f->n_blocks; i++)
-        n += f->blocks[i].type->velocity != NULL;
+        n += f->blocks[i]->type->velocity != NULL;
     return n;
 }
 

@@ -14,8 +14,8 @@ flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error 
     flow_params_init(&f->params, seed, weights);
     flow_status status = FLOW_OK;
     for (int i = 0; i < f->n_blocks && status == FLOW_OK; i++)
-        if (f->blocks[i].type->init != NULL)
-            status = f->blocks[i].type->init(f->blocks[i].state, seed, &f->params, weights, err);
+        if (f->blocks[i]->type->init != NULL)
+            status = f->blocks[i]->type->init(f->blocks[i]->state, seed, &f->params, weights, err);
     return status;
 }
 
@@ -69,9 +69,25 @@ static bool block_or_base_fits(const flow *f)
     if (f->base->fit != NULL)
         return true;
     for (int i = 0; i < f->n_blocks; i++)
-        if (f->blocks[i].type->fit != NULL)
+        if (f->blocks[i]->type->fit != NULL)
             return true;
     return false;
+}
+
+/* Of blocks, while a tile of the data goes through them. */
+typedef struct fit_of_blocks {
+    flow *f;
+    real *weights;
+    flow_status status;
+    flow_error *err;
+} fit_of_blocks;
+
+static bool fit_block(void *context, const flow_block *block, const flow_pass *pass, const real *in)
+{
+    fit_of_blocks *fit = context;
+    if (block->type->fit != NULL)
+        fit->status = block->type->fit(block->state, &fit->f->params, fit->weights, pass->n, in, fit->err);
+    return fit->status == FLOW_OK;
 }
 
 /* data (n, d) are the rows after the column maps */
@@ -88,23 +104,14 @@ static flow_status fit_blocks_and_base(flow *f, real *weights, const double *dat
     spread_rows(f, data, rows, n, m, ws);
     if (f->context.n > 0)
         flow_context_apply(&f->context, weights, f->params.fitted, m, ws->given, ws->features, ws->context_scratch);
-    real *in = ws->a, *out = ws->b;
-    for (int i = 0; i < f->n_blocks && status == FLOW_OK; i++) {
-        const flow_block *block = &f->blocks[i];
-        if (block->type->fit != NULL)
-            status = block->type->fit(block->state, &f->params, weights, m, in, err);
-        flow_pass pass = {.n = m,
-                          .weights = weights,
-                          .fitted = f->params.fitted,
-                          .context = f->context.n > 0 ? ws->features : NULL,
-                          .scratch = ws->scratch[i]};
-        block->type->map[FLOW_TO_LATENT](block->state, &pass, in, out, ws->logdet);
-        real *next = in;
-        in = out;
-        out = next;
-    }
+    fit_of_blocks fit = {f, weights, FLOW_OK, err};
+    flow_visitor visitor = {.context = &fit, .before = fit_block};
+    const flow_walk walk = {.scratch = ws->scratch, .visitor = &visitor};
+    const flow_pass pass = flow_workspace_pass(ws, f, weights, &walk, m);
+    const real *z = flow_chain_map(&f->chain, &pass, ws->a, ws->b, ws->a, ws->logdet);
+    status = fit.status;
     if (status == FLOW_OK && f->base->fit != NULL)
-        status = f->base->fit(f->base_state, &f->params, weights, m, in, err);
+        status = f->base->fit(f->base_state, &f->params, weights, m, z, err);
     flow_workspace_free(ws);
     return status;
 }
@@ -131,7 +138,7 @@ flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const
 bool flow_observes(const flow *f)
 {
     for (int i = 0; i < f->n_blocks; i++)
-        if (f->blocks[i].type->observe != NULL)
+        if (f->blocks[i]->type->observe != NULL)
             return true;
     return false;
 }
@@ -139,7 +146,7 @@ bool flow_observes(const flow *f)
 bool flow_estimates(const flow *f)
 {
     for (int i = 0; i < f->n_blocks; i++)
-        if (f->blocks[i].type->estimates != NULL && f->blocks[i].type->estimates(f->blocks[i].state))
+        if (f->blocks[i]->type->estimates != NULL && f->blocks[i]->type->estimates(f->blocks[i]->state))
             return true;
     return false;
 }
@@ -158,7 +165,7 @@ flow_status flow_check(const flow *f, flow_error *err)
             flow_error_prefix(err, status, "%d.%s: ", i, column->type->type);
     }
     for (int i = 0; i < f->n_blocks && status == FLOW_OK; i++) {
-        const flow_block *block = &f->blocks[i];
+        const flow_block *block = f->blocks[i];
         if (block->type->check != NULL)
             status = block->type->check(block->state, &f->params, err);
         if (status != FLOW_OK)

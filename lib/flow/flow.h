@@ -13,6 +13,7 @@
 #ifndef FLOW_FLOW_FLOW_H
 #define FLOW_FLOW_FLOW_H
 
+#include "flow/chain.h"
 #include "flow/context.h"
 #include "flow/registry.h"
 
@@ -24,23 +25,18 @@ typedef struct flow_column {
     void *state;
 } flow_column;
 
-typedef struct flow_block {
-    const flow_block_type *type;
-    void *state;
-    char name[FLOW_NAME_SIZE];    /* "2.maf", as in the names of its parameters */
-    int first_param, last_param;  /* its entries in flow->params: [first, last) */
-} flow_block;
-
 typedef struct flow {
     int dim;
     flow_context context;
-    int n_columns, n_blocks;
+    int n_columns, n_blocks, n_all;
     int n_discrete;   /* columns whose values lie on a lattice; log p then holds their probability (see column.h) */
     bool has_support; /* some rows cannot be */
     double *periods;  /* (dim) of columns that are angles, 0 for others; NULL: there are none */
     bool *circular;   /* (dim) the latents that are angles (see circle.h); NULL: none */
     flow_column *columns;
-    flow_block *blocks;
+    flow_chain chain;    /* from the data to the base */
+    flow_block **blocks; /* (n_blocks), owned by chains: those that are not composites, from the data to the base */
+    flow_block **all;    /* (n_all), owned by chains: composites, too, by their index */
     const flow_base_type *base; /* with angles, that of the spec and uniform ones together */
     void *base_state;
     const flow_base_type *line_base; /* that of the spec */
@@ -110,13 +106,18 @@ typedef struct flow_workspace {
     flow_direction direction; /* of the last map */
     real *glogdet;      /* (n); only with keep */
     const real *gpenalty; /* (n) for a backward, see block.h; borrowed. NULL, as it starts: none */
-    char **scratch;     /* (n_blocks + 1): of the blocks, and of the base */
+    char **scratch;       /* (n_all): of the blocks, by their index */
+    char *base_scratch;
     flow_tape tape;     /* only with keep */
 } flow_workspace;
 
 /* FLOW_SPEC with keep, when a block would take too much scratch. */
 flow_status flow_workspace_new(flow_workspace **out, const flow *f, int n_max, bool keep, flow_error *err);
 void flow_workspace_free(flow_workspace *ws);
+
+/* A pass over the tile in ws in the direction ws->direction, from which maps and backwards of blocks start. */
+flow_pass flow_workspace_pass(const flow_workspace *ws, const flow *f, const real *weights, const flow_walk *walk,
+                              int n);
 
 /* Takes the tile in ws->x (d, n) to the latent end: *z (d, n; inside ws) and ws->logdet (n), the sum of all
  * log-determinants, -inf for a row outside of the support, whose z means nothing; ws->x is overwritten. Discrete

@@ -7,22 +7,21 @@
 
 #include "flow/flow.h"
 
-/* Of block number `block`; the base comes behind the last one. */
-static flow_pass pass_of(const flow *f, const real *weights, const flow_workspace *ws, int n, int block)
+static flow_pass tile_base_pass(const flow *f, const real *weights, const flow_workspace *ws, int n)
 {
-    return (flow_pass){.n = n,
-                       .weights = weights,
-                       .fitted = f->params.fitted,
-                       .context = f->context.n > 0 ? ws->features : NULL,
-                       .scratch = ws->scratch[block],
-                       .noise = &ws->noise,
-                       .direction = ws->direction,
-                       .mode = ws->mode,
-                       .keep = ws->keep,
-                       .points_only = ws->points_only,
-                       .variance = ws->variance,
-                       .penalty = ws->penalty,
-                       .evaluations = ws->evaluations};
+    flow_pass pass = flow_workspace_pass(ws, f, weights, NULL, n);
+    pass.scratch = ws->base_scratch;
+    return pass;
+}
+
+/* From ws->a through all blocks; where the tile is then. */
+static const real *tile_map_blocks(const flow *f, const real *weights, flow_workspace *ws, int n,
+                                   flow_direction direction, flow_visitor *visitor)
+{
+    const flow_walk walk = {.scratch = ws->scratch, .visitor = visitor};
+    ws->direction = direction;
+    const flow_pass pass = flow_workspace_pass(ws, f, weights, &walk, n);
+    return flow_chain_map(&f->chain, &pass, ws->a, ws->b, ws->a, ws->logdet);
 }
 
 /* What blocks add to in a map. */
@@ -78,16 +77,7 @@ void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws,
     flow_tile_columns_to_latent(f, ws, n);
     make_features(f, weights, ws, n);
     clear_sums(ws, n);
-    ws->direction = FLOW_TO_LATENT;
-    real *in = ws->a, *out = ws->b;
-    for (int i = 0; i < f->n_blocks; i++) {
-        flow_pass pass = pass_of(f, weights, ws, n, i);
-        f->blocks[i].type->map[FLOW_TO_LATENT](f->blocks[i].state, &pass, in, out, ws->logdet);
-        real *next = in;
-        in = out;
-        out = next;
-    }
-    *z = in;
+    *z = tile_map_blocks(f, weights, ws, n, FLOW_TO_LATENT, NULL);
 }
 
 void flow_tile_blocks_to_data(const flow *f, const real *weights, flow_workspace *ws, int n, const real **x)
@@ -96,16 +86,7 @@ void flow_tile_blocks_to_data(const flow *f, const real *weights, flow_workspace
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
     make_features(f, weights, ws, n);
     clear_sums(ws, n);
-    ws->direction = FLOW_TO_DATA;
-    real *in = ws->a, *out = ws->b;
-    for (int i = f->n_blocks - 1; i >= 0; i--) {
-        flow_pass pass = pass_of(f, weights, ws, n, i);
-        f->blocks[i].type->map[FLOW_TO_DATA](f->blocks[i].state, &pass, in, out, ws->logdet);
-        real *next = in;
-        in = out;
-        out = next;
-    }
-    *x = in;
+    *x = tile_map_blocks(f, weights, ws, n, FLOW_TO_DATA, NULL);
 }
 
 void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, int n)
@@ -120,20 +101,6 @@ void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, i
             memcpy(ws->inputs + (size_t)i * count, ws->x, count * sizeof *ws->x);
         f->columns[i].type->to_data(f->columns[i].state, f->params.fitted, n, ws->x, ws->x, ws->logdet);
     }
-}
-
-/* The backward of block i from `in` into whichever gradient tile is not `in`. */
-static const real *step_back(const flow *f, const real *weights, flow_workspace *ws, int n, int i, const real *in)
-{
-    real *out = in == ws->ga ? ws->gb : ws->ga;
-    flow_pass pass = pass_of(f, weights, ws, n, i);
-    pass.glogdet = ws->glogdet;
-    pass.gpenalty = ws->gpenalty;
-    pass.gcontext = ws->gfeatures;
-    pass.tape = &ws->tape;
-    const flow_block *block = &f->blocks[i];
-    block->type->backward[ws->direction](block->state, &pass, in, out);
-    return out;
 }
 
 static void start_backward(const flow *f, flow_workspace *ws, int n)
@@ -151,19 +118,26 @@ static void finish_backward(const flow *f, const real *weights, flow_workspace *
         flow_context_backward(&f->context, weights, n, ws->gfeatures, ws->context_scratch, &ws->tape);
 }
 
-static const real *blocks_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz)
+/* The gradient in front of the first map, from that behind the last one, `g`, which may be ws->ga. */
+static const real *tile_blocks_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *g)
 {
-    for (int i = f->n_blocks - 1; i >= 0; i--)
-        gz = step_back(f, weights, ws, n, i, gz);
+    const flow_walk walk = {.scratch = ws->scratch};
+    flow_pass pass = flow_workspace_pass(ws, f, weights, &walk, n);
+    pass.glogdet = ws->glogdet;
+    pass.gpenalty = ws->gpenalty;
+    pass.gcontext = ws->gfeatures;
+    pass.tape = &ws->tape;
+    bool in_ga = g == ws->ga;
+    g = flow_chain_backward(&f->chain, &pass, g, in_ga ? ws->gb : ws->ga, in_ga ? ws->ga : ws->gb);
     finish_backward(f, weights, ws, n);
-    return gz;
+    return g;
 }
 
 void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
                                   const real **gx)
 {
     start_backward(f, ws, n);
-    gz = blocks_backward(f, weights, ws, n, gz);
+    gz = tile_blocks_backward(f, weights, ws, n, gz);
     if (gx != NULL)
         *gx = gz;
 }
@@ -189,10 +163,7 @@ void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspa
 {
     start_backward(f, ws, n);
     columns_to_data_backward(f, ws, n, gx);
-    const real *g = ws->ga;
-    for (int i = 0; i < f->n_blocks; i++)
-        g = step_back(f, weights, ws, n, i, g);
-    finish_backward(f, weights, ws, n);
+    const real *g = tile_blocks_backward(f, weights, ws, n, ws->ga);
     if (gz != NULL)
         *gz = g;
 }
@@ -201,26 +172,30 @@ void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspa
 
 void flow_tile_velocity(const flow *f, const real *weights, flow_workspace *ws, int n, const real *at, real *v)
 {
-    assert(f->n_blocks == 1 && f->blocks[0].type->velocity != NULL);
+    const flow_block *block = f->blocks[0];
+    assert(f->n_blocks == 1 && block->dim == f->dim && block->type->velocity != NULL);
     make_features(f, weights, ws, n);
-    flow_pass pass = pass_of(f, weights, ws, n, 0);
-    f->blocks[0].type->velocity(f->blocks[0].state, &pass, at, v);
+    flow_pass pass = flow_workspace_pass(ws, f, weights, NULL, n);
+    pass.scratch = ws->scratch[block->index];
+    block->type->velocity(block->state, &pass, at, v);
 }
 
 void flow_tile_velocity_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *at,
                                  const real *gv)
 {
     start_backward(f, ws, n);
-    flow_pass pass = pass_of(f, weights, ws, n, 0);
+    const flow_block *block = f->blocks[0];
+    flow_pass pass = flow_workspace_pass(ws, f, weights, NULL, n);
+    pass.scratch = ws->scratch[block->index];
     pass.gcontext = ws->gfeatures;
     pass.tape = &ws->tape;
-    f->blocks[0].type->velocity_backward(f->blocks[0].state, &pass, at, gv);
+    block->type->velocity_backward(block->state, &pass, at, gv);
     finish_backward(f, weights, ws, n);
 }
 
 void flow_tile_base_logp(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z, double *logp)
 {
-    flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
+    flow_pass pass = tile_base_pass(f, weights, ws, n);
     f->base->log_density(f->base_state, &pass, z, logp);
 }
 
@@ -239,11 +214,11 @@ void flow_tile_logp_backward(const flow *f, const real *weights, flow_workspace 
                              const real **gx)
 {
     start_backward(f, ws, n);
-    flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
+    flow_pass pass = tile_base_pass(f, weights, ws, n);
     pass.tape = &ws->tape;
     f->base->backward(f->base_state, &pass, z, ws->glogdet, ws->ga);
     /* log p = log base(z) + logdet: both have the same gradient. */
-    const real *g = blocks_backward(f, weights, ws, n, ws->ga);
+    const real *g = tile_blocks_backward(f, weights, ws, n, ws->ga);
     if (gx != NULL)
         *gx = g;
 }
@@ -252,7 +227,7 @@ void flow_tile_draw(const flow *f, const real *weights, flow_workspace *ws, int 
                     double temperature)
 {
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
-    flow_pass pass = pass_of(f, weights, ws, n, f->n_blocks);
+    flow_pass pass = tile_base_pass(f, weights, ws, n);
     f->base->sample(f->base_state, &pass, seed, first_row, temperature, ws->a);
 }
 
@@ -335,73 +310,79 @@ void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *row
             rows[(size_t)j * d + i] = ws->x[i * (size_t)n + (size_t)j];
 }
 
-static bool column_is_finite(const flow *f, const real *tile, int n, int column)
+static bool tile_row_is_finite(int dim, const real *tile, int n, int column)
 {
-    for (int i = 0; i < f->dim; i++)
+    for (int i = 0; i < dim; i++)
         if (!isfinite(tile[(size_t)i * (size_t)n + (size_t)column]))
             return false;
     return true;
 }
 
-/* "0.ffjord: why". With `always` the name at least. */
-static bool name_block(const flow *f, const flow_pass *pass, int block, int column, bool always, char *text,
-                       size_t size)
+/* "0.ffjord: ...", for row `column` of the tile. With `always` the name at least. */
+static bool tile_name_block(const flow_block *block, const flow_pass *pass, int column, bool always, char *text,
+                            size_t size)
 {
-    const flow_block *b = &f->blocks[block];
-    int used = snprintf(text, size, "%s", b->name);
+    int used = snprintf(text, size, "%s", block->name);
     size_t rest = size - (size_t)used;
-    char why[FLOW_CULPRIT_SIZE];
-    bool tells = b->type->explain != NULL && b->type->explain(b->state, pass, column, why, sizeof why);
-    if (tells)
-        snprintf(text + used, rest, ": %s", why);
-    return tells || always;
+    char reason[FLOW_CULPRIT_SIZE];
+    bool has_reason =
+        block->type->explain != NULL && block->type->explain(block->state, pass, column, reason, sizeof reason);
+    if (has_reason)
+        snprintf(text + used, rest, ": %s", reason);
+    return has_reason || always;
 }
 
 bool flow_tile_failure(const flow *f, const flow_workspace *ws, int n, int column, char *text, size_t size)
 {
     assert(ws->keep);
+    flow_pass pass = flow_workspace_pass(ws, f, NULL, NULL, n);
     for (int i = 0; i < f->n_blocks; i++) {
-        flow_pass pass = pass_of(f, NULL, ws, n, i);
-        if (name_block(f, &pass, i, column, false, text, size))
+        pass.scratch = ws->scratch[f->blocks[i]->index];
+        if (tile_name_block(f->blocks[i], &pass, column, false, text, size))
             return true;
     }
     text[0] = '\0';
     return false;
 }
 
-/* From ws->a through all blocks, until column `column` is not finite; *out is what comes out of the last one. */
-static bool find_block(const flow *f, const real *weights, flow_workspace *ws, int n, flow_direction direction,
-                       int column, const real **out, char *text, size_t size)
+typedef struct tile_search {
+    int column;
+    char *text;
+    size_t size;
+} tile_search;
+
+static bool tile_stop_at_failure(void *context, const flow_block *block, const flow_pass *pass, const real *out,
+                                 const double *logdet)
 {
-    make_features(f, weights, ws, n);
-    ws->direction = direction;
-    real *in = ws->a, *next = ws->b;
-    for (int k = 0; k < f->n_blocks; k++) {
-        int i = direction == FLOW_TO_LATENT ? k : f->n_blocks - 1 - k;
-        const flow_block *block = &f->blocks[i];
-        flow_pass pass = pass_of(f, weights, ws, n, i);
-        block->type->map[direction](block->state, &pass, in, next, ws->logdet);
-        if (!column_is_finite(f, next, n, column) || !isfinite(ws->logdet[column]))
-            return name_block(f, &pass, i, column, true, text, size);
-        real *used = in;
-        in = next;
-        next = used;
-    }
-    *out = in;
-    text[0] = '\0';
+    const tile_search *search = context;
+    if (tile_row_is_finite(block->dim, out, pass->n, search->column) && isfinite(logdet[search->column]))
+        return true;
+    tile_name_block(block, pass, search->column, true, search->text, search->size);
     return false;
+}
+
+/* From ws->a through all blocks, until row `column` is not finite; *out is what comes out of the last one. */
+static bool tile_find_block(const flow *f, const real *weights, flow_workspace *ws, int n, flow_direction direction,
+                            int column, const real **out, char *text, size_t size)
+{
+    tile_search search = {column, text, size};
+    flow_visitor visitor = {.context = &search, .after = tile_stop_at_failure};
+    make_features(f, weights, ws, n);
+    text[0] = '\0';
+    *out = tile_map_blocks(f, weights, ws, n, direction, &visitor);
+    return visitor.stopped;
 }
 
 bool flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column, char *text,
                        size_t size)
 {
     flow_tile_columns_to_latent(f, ws, n);
-    if (!column_is_finite(f, ws->a, n, column) || !isfinite(ws->logdet[column])) {
+    if (!tile_row_is_finite(f->dim, ws->a, n, column) || !isfinite(ws->logdet[column])) {
         snprintf(text, size, "the data or their column maps");
         return true;
     }
     const real *z;
-    return find_block(f, weights, ws, n, FLOW_TO_LATENT, column, &z, text, size);
+    return tile_find_block(f, weights, ws, n, FLOW_TO_LATENT, column, &z, text, size);
 }
 
 bool flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column, char *text,
@@ -409,7 +390,7 @@ bool flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *
 {
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
     const real *x;
-    if (find_block(f, weights, ws, n, FLOW_TO_DATA, column, &x, text, size))
+    if (tile_find_block(f, weights, ws, n, FLOW_TO_DATA, column, &x, text, size))
         return true;
     size_t count = (size_t)f->dim * (size_t)n;
     for (size_t k = 0; k < count; k++)

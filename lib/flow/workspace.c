@@ -4,13 +4,36 @@
 #include "core/memory.h"
 #include "flow/flow.h"
 
-/* Of block i; the base is behind the last one. */
-static size_t workspace_scratch_size(const flow *f, int i, int n, bool keep)
+static size_t workspace_block_size(const flow_block *block, int n, bool keep)
 {
-    if (i < f->n_blocks)
-        return f->blocks[i].type->scratch_size != NULL ? f->blocks[i].type->scratch_size(f->blocks[i].state, n, keep)
-                                                       : 0;
-    return f->base->scratch_size != NULL ? f->base->scratch_size(f->base_state, n, keep) : 0;
+    return block->type->scratch_size != NULL ? block->type->scratch_size(block->state, n, keep) : 0;
+}
+
+/* Where a backward follows, every block has scratch of its own. Elsewhere one area serves all blocks one after the
+ * other, and one for every depth the composites, which are at work while the blocks within them are. */
+static void workspace_lay_out_scratch(flow_workspace *ws, const flow *f, flow_layout *layout)
+{
+    enum { AREAS = FLOW_DEPTH_MAX + 1 };
+    size_t base = f->base->scratch_size != NULL ? f->base->scratch_size(f->base_state, ws->n_max, ws->keep) : 0;
+    size_t largest[AREAS] = {base};
+    char *shared[AREAS];
+    for (int i = 0; i < f->n_all; i++) {
+        const flow_block *block = f->all[i];
+        int area = flow_block_is_composite(block) ? 1 + block->depth : 0;
+        size_t size = workspace_block_size(block, ws->n_max, ws->keep);
+        largest[area] = size > largest[area] ? size : largest[area];
+        if (ws->keep)
+            ws->scratch[i] = flow_layout_take(layout, size, 1);
+    }
+    if (ws->keep) {
+        ws->base_scratch = flow_layout_take(layout, base, 1);
+        return;
+    }
+    for (int area = 0; area < AREAS; area++)
+        shared[area] = flow_layout_take(layout, largest[area], 1);
+    for (int i = 0; i < f->n_all; i++)
+        ws->scratch[i] = shared[flow_block_is_composite(f->all[i]) ? 1 + f->all[i]->depth : 0];
+    ws->base_scratch = shared[0];
 }
 
 static void workspace_lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)
@@ -36,16 +59,7 @@ static void workspace_lay_out(flow_workspace *ws, const flow *f, flow_layout *la
         ws->gb = flow_layout_take(layout, count, sizeof *ws->gb);
         ws->glogdet = flow_layout_take(layout, n, sizeof *ws->glogdet);
     }
-    size_t largest = 0;
-    for (int i = 0; i <= f->n_blocks; i++) {
-        size_t size = workspace_scratch_size(f, i, ws->n_max, ws->keep);
-        largest = size > largest ? size : largest;
-        if (ws->keep)
-            ws->scratch[i] = flow_layout_take(layout, size, 1);
-    }
-    char *shared = ws->keep ? NULL : flow_layout_take(layout, largest, 1);
-    for (int i = 0; i <= f->n_blocks && !ws->keep; i++)
-        ws->scratch[i] = shared;
+    workspace_lay_out_scratch(ws, f, layout);
 }
 
 /* Every tile of a batch has a workspace of its own. */
@@ -53,8 +67,8 @@ static flow_status workspace_check_scratch(const flow *f, int n_max, flow_error 
 {
     const size_t most = (size_t)1 << 30;
     for (int i = 0; i < f->n_blocks; i++) {
-        const flow_block *block = &f->blocks[i];
-        size_t size = workspace_scratch_size(f, i, n_max, true);
+        const flow_block *block = f->blocks[i];
+        size_t size = workspace_block_size(block, n_max, true);
         if (size <= most)
             continue;
         bool advises = block->type->advice != NULL;
@@ -78,7 +92,7 @@ flow_status flow_workspace_new(flow_workspace **out, const flow *f, int n_max, b
         return flow_error_memory(err, "a workspace");
     ws->n_max = n_max;
     ws->keep = keep;
-    ws->scratch = calloc((size_t)f->n_blocks + 1, sizeof *ws->scratch);
+    ws->scratch = calloc((size_t)f->n_all + 1, sizeof *ws->scratch);
     ws->tape.capacity = f->params.n_entries;
     ws->tape.records = calloc((size_t)f->params.n_entries + 1, sizeof *ws->tape.records);
     if (ws->scratch != NULL && ws->tape.records != NULL) {
@@ -105,4 +119,22 @@ void flow_workspace_free(flow_workspace *ws)
     free(ws->scratch);
     free(ws->tape.records);
     free(ws);
+}
+
+flow_pass flow_workspace_pass(const flow_workspace *ws, const flow *f, const real *weights, const flow_walk *walk,
+                              int n)
+{
+    return (flow_pass){.n = n,
+                       .direction = ws->direction,
+                       .mode = ws->mode,
+                       .keep = ws->keep,
+                       .points_only = ws->points_only,
+                       .weights = weights,
+                       .fitted = f->params.fitted,
+                       .context = f->context.n > 0 ? ws->features : NULL,
+                       .noise = &ws->noise,
+                       .walk = walk,
+                       .variance = ws->variance,
+                       .penalty = ws->penalty,
+                       .evaluations = ws->evaluations};
 }

@@ -22,13 +22,22 @@ static flow_status check_blocks(const char *name, const flow *f, flow_error *err
         return flow_error_set(err, FLOW_SPEC, "train.objective: \"%s\" trains the velocity of a continuous block, and "
                               "\"flow\" has no block; add { \"type\": \"ffjord\" }", name);
     for (int i = 0; i < f->n_blocks; i++)
-        if (f->blocks[i].type->velocity == NULL)
-            return flow_error_set(err, FLOW_SPEC, "train.objective: \"%s\" trains the velocity of a continuous block, "
-                                  "and %s has none; leave that block out, or choose \"mle\"", name, f->blocks[i].name);
+        if (f->blocks[i]->type->velocity == NULL)
+            return flow_error_set(err, FLOW_SPEC,
+                                  "train.objective: \"%s\" trains the velocity of a continuous block, "
+                                  "and %s has none; leave that block out, or choose \"mle\"",
+                                  name, f->blocks[i]->name);
     if (f->n_blocks > 1)
-        return flow_error_set(err, FLOW_SPEC, "train.objective: \"%s\" trains one block to go all the way from the "
+        return flow_error_set(err, FLOW_SPEC,
+                              "train.objective: \"%s\" trains one block to go all the way from the "
                               "data to the base, and there are %d: nothing says what %s should start from; keep one, "
-                              "with a larger network, or choose \"mle\"", name, f->n_blocks, f->blocks[1].name);
+                              "with a larger network, or choose \"mle\"",
+                              name, f->n_blocks, f->blocks[1]->name);
+    if (f->blocks[0]->dim < f->dim)
+        return flow_error_set(err, FLOW_SPEC,
+                              "train.objective: \"%s\" trains one block to move all %d dimensions, and %s "
+                              "has %d of them; take it out of its split, or choose \"mle\"",
+                              name, f->dim, f->blocks[0]->name, f->blocks[0]->dim);
     return FLOW_OK;
 }
 
@@ -208,7 +217,7 @@ void flow_interpolant_blame(const flow_objective_tile *tile, int row, char *plac
     work w = {0};
     lay_out(tile->options, f->dim, FLOW_TILE, tile->work, &w);
     make_ends(tile, &w);
-    const char *name = f->blocks[0].name;
+    const char *name = f->blocks[0]->name;
     for (int i = 0; i < f->dim; i++)
         if (!isfinite(w.x[(size_t)i * (size_t)tile->n + (size_t)row]))
             name = "the data or their column maps";

@@ -44,7 +44,7 @@ static flow_status make_observers(flow_step *step, flow_error *err)
     if (step->observers == NULL)
         return flow_error_memory(err, "a training step");
     for (int i = 0; i < f->n_blocks; i++)
-        if (f->blocks[i].type->observe != NULL)
+        if (f->blocks[i]->type->observe != NULL)
             step->observers[step->n_observers++] = i;
     step->sights = calloc((size_t)step->n_observers * (size_t)step->n_tiles + 1, sizeof *step->sights);
     return step->sights == NULL ? flow_error_memory(err, "a training step") : FLOW_OK;
@@ -221,10 +221,10 @@ static void observe_block(void *context, int item, int thread)
     (void)thread;
     flow_step *step = context;
     int at = step->observers[item];
-    const flow_block *block = &step->f->blocks[at];
+    const flow_block *block = step->f->blocks[at];
     flow_sight *sights = step->sights + (size_t)item * (size_t)step->n_tiles;
     for (int t = 0; t < step->n_used; t++)
-        sights[t] = (flow_sight){step->tiles[t].n, step->tiles[t].weight, step->tiles[t].ws->scratch[at]};
+        sights[t] = (flow_sight){step->tiles[t].n, step->tiles[t].weight, step->tiles[t].ws->scratch[block->index]};
     block->type->observe(block->state, sights, step->n_used, step->share, step->fitted);
 }
 

@@ -177,7 +177,7 @@ static int layers_of(parts *s, layer *layers)
     const flow_record *records = tape->records + first;
     size_t start = 0; /* of the weights of that block */
     for (int b = 0; first < tape->n_records && b < f->n_blocks; b++)
-        for (int e = f->blocks[b].last_param - 1; e >= f->blocks[b].first_param; e--)
+        for (int e = f->blocks[b]->last_param - 1; e >= f->blocks[b]->first_param; e--)
             if (f->params.entries[e].trainable && f->params.entries[e].offset <= records[0].linear->weight)
                 start = f->params.entries[e].offset;
     while (first + n < tape->n_records && n < LAYERS_MAX && records[n].linear != NULL &&
