@@ -27,8 +27,8 @@
  * Gradients. A solver evaluates a field many times, while a tape records a layer once: the gradients of the weights are
  * summed here over all evaluations of a tile, and recorded when the tile is done.
  *
- * Calls on a flow_field_tile (nn/field_tile.h): lay_out, write the probes, start, then any number of apply. For gradients:
- * begin_backward, then any number of backward, then finish_backward.
+ * Calls on a flow_field_tile (nn/field_tile.h): lay_out, write the probes, start, then any number of apply. For
+ * gradients: begin_backward, then any number of backward, then finish_backward.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_FIELD_H

@@ -120,8 +120,8 @@ static const flow_linear *output_layer(const flow_made *made)
     return &made->mlp.layers[made->mlp.n_layers - 1];
 }
 
-/* The parameters of dimension i. They are every dim-th unit of the last layer: a matrix (n_params, depth) whose rows are
- * far apart. */
+/* The parameters of dimension i. They are every dim-th unit of the last layer: a matrix (n_params, depth) whose rows
+ * are far apart. */
 static void output_step(const flow_made *made, const real *weights, int n, int i, const real *h, real *theta)
 {
     const flow_linear *layer = output_layer(made);

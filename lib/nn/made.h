@@ -1,11 +1,11 @@
 /* A masked network for autoregressive flows: MADE (Germain et al. 2015).
  *
- * The inputs are c features of a context (c may be 0), then dim dimensions. Parameter p of dimension i is output p * dim
- * + i; it depends only on the context and on the dimensions 0 ... i - 1. Each hidden unit has a degree g, the number of
- * leading dimensions that it sees; output i sees the units with g <= i. Units are sorted by degree, so that each mask is
- * a prefix of the inputs (linear.h). The same order makes sampling one pass: when dimension i - 1 becomes known, only
- * the units of degree i are new. flow_made_step computes these, then the parameters of dimension i; all steps together
- * cost one pass of the network instead of dim passes.
+ * The inputs are c features of a context (c may be 0), then dim dimensions. Parameter p of dimension i is output p *
+ * dim + i; it depends only on the context and on the dimensions 0 ... i - 1. Each hidden unit has a degree g, the
+ * number of leading dimensions that it sees; output i sees the units with g <= i. Units are sorted by degree, so that
+ * each mask is a prefix of the inputs (linear.h). The same order makes sampling one pass: when dimension i - 1 becomes
+ * known, only the units of degree i are new. flow_made_step computes these, then the parameters of dimension i; all
+ * steps together cost one pass of the network instead of dim passes.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_MADE_H
@@ -47,8 +47,8 @@ void flow_made_step(const flow_made *made, const real *weights, int n, int i, co
                     void *scratch);
 
 /* The backward of the steps: first flow_made_start_backward; then the steps i = dim - 1 ... 0, each of which adds to gx
- * (c + inputs, n), in the rows that its step read, from row i of each plane of gtheta; last flow_made_record, which puts
- * all layers on the tape. */
+ * (c + inputs, n), in the rows that its step read, from row i of each plane of gtheta; last flow_made_record, which
+ * puts all layers on the tape. */
 void flow_made_start_backward(const flow_made *made, int n, void *scratch);
 void flow_made_step_backward(const flow_made *made, const real *weights, int n, int i, const real *gtheta, real *gx,
                              void *scratch);
