@@ -26,7 +26,7 @@ typedef struct problem {
 
 static void solve(problem *p)
 {
-    void *work = flow_alloc_aligned(flow_assignment_work_size(p->n), 1);
+    void *work = flow_alloc_aligned(flow_assignment_scratch_size(p->n), 1);
     assert_non_null(work);
     flow_assignment_solve(p->n, p->cost, STRIDE, p->column_of, p->price, work);
     flow_free_aligned(work);

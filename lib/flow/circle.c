@@ -156,7 +156,7 @@ static void mixed_sample(const void *self, const flow_pass *pass, uint64_t seed,
     }
     for (int i = 0; i < m->dim; i++) {
         for (int j = 0; j < n && m->circular[i]; j++) {
-            double u = flow_rng_uniform(seed, FLOW_STREAM_CIRCLE, first_row + (uint64_t)j, (uint32_t)i);
+            double u = flow_rng_uniform(seed, FLOW_STREAM_PERIODIC, first_row + (uint64_t)j, (uint32_t)i);
             z[(size_t)i * (size_t)n + (size_t)j] = (real)(2 * FLOW_PI * (u - 0.5));
         }
     }

@@ -7,10 +7,10 @@
 #include "core/memory.h"
 #include "num/simd.h"
 
-/* The least of a line is looked for in so many places at once. */
+/* WIDTH partial minima of a row are kept; REDUCTIONS rounds of row reduction precede the paths. */
 enum { WIDTH = 8, NONE = -1, REDUCTIONS = 8 };
 
-typedef struct problem {
+typedef struct assignment {
     int n;
     const double *cost;
     size_t stride;
@@ -18,13 +18,13 @@ typedef struct problem {
     double *price;    /* (n): v */
     int *row_of;      /* (n), or NONE */
     int *free_rows;   /* (n) */
-    /* of one search */
+    /* during one search */
     double *distance; /* (n): length of the shortest path to each column */
-    double *closed;   /* (n): 0, and infinity for a column whose path is final */
-    double *from;     /* (n): the row that path arrives from; a double, so that one mask serves both */
-} problem;
+    double *closed;   /* (n): infinity for a column whose path is final, else 0 */
+    double *from;     /* (n): the last row of that path; a double, so that one comparison mask serves both arrays */
+} assignment;
 
-static void lay_out(int n, void *memory, problem *p, size_t *used)
+static void assignment_lay_out(int n, void *memory, assignment *p, size_t *used)
 {
     flow_layout layout = {.base = memory};
     size_t count = (size_t)n;
@@ -37,20 +37,20 @@ static void lay_out(int n, void *memory, problem *p, size_t *used)
     *used = layout.used;
 }
 
-size_t flow_assignment_work_size(int n)
+size_t flow_assignment_scratch_size(int n)
 {
-    problem p;
+    assignment p;
     size_t used;
-    lay_out(n, NULL, &p, &used);
+    assignment_lay_out(n, NULL, &p, &used);
     return used;
 }
 
-static const double *row_at(const problem *p, int row)
+static const double *row_at(const assignment *p, int row)
 {
     return p->cost + (size_t)row * p->stride;
 }
 
-/* ---- the least of a + b ---- */
+/* ---- the least of a + sign b ---- */
 
 static int first_of(const double *a, const double *b, double sign, int n, double value)
 {
@@ -83,8 +83,8 @@ static double least_sum(const double *a, const double *b, double sign, int n)
 
 /* ---- the start ---- */
 
-/* Each column gets the least price that some row would pay, and the row, if it is still free. */
-static void reduce_columns(problem *p)
+/* The price of a column is its least cost. The column is assigned to that row if the row has no column yet. */
+static void reduce_columns(assignment *p)
 {
     int n = p->n;
     memcpy(p->price, row_at(p, 0), (size_t)n * sizeof *p->price);
@@ -107,9 +107,10 @@ static void reduce_columns(problem *p)
     }
 }
 
-/* A free row takes the column that is cheapest to it, whose price falls until the second cheapest would do as well. The
- * row that had it becomes free, and waits for the next round: so each round ends. */
-static int reduce_rows(problem *p, int n_free)
+/* A free row takes its cheapest column; the price of the column falls until the second cheapest costs the same. The row
+ * that had the column becomes free and waits for the next round, so that each round ends. Returns the number of free
+ * rows. */
+static int reduce_rows(assignment *p, int n_free)
 {
     int n = p->n, left = 0;
     for (int k = 0; k < n_free; k++) {
@@ -118,7 +119,7 @@ static int reduce_rows(problem *p, int n_free)
         double least = least_sum(cost, p->price, -1, n);
         int column = first_of(cost, p->price, -1, n, least);
         double held = p->price[column];
-        p->price[column] = -INFINITY; /* out of the way */
+        p->price[column] = -INFINITY; /* excludes it */
         double second = least_sum(cost, p->price, -1, n);
         p->price[column] = second < INFINITY ? held - (second - least) : held;
         int previous = p->row_of[column];
@@ -134,7 +135,8 @@ static int reduce_rows(problem *p, int n_free)
 
 /* ---- shortest augmenting paths ---- */
 
-/* Paths over `row`, which is reached at the distance `base` (less its reduced cost there), to the open columns. */
+/* Extends the paths over `row` to the open columns. `base` is the distance of the row, less its reduced cost at the
+ * column where it was reached. */
 FLOW_MULTIVERSION
 static void extend(const double *cost, const double *price, const double *closed, double base, double row, int n,
                    double *distance, double *from)
@@ -146,9 +148,9 @@ static void extend(const double *cost, const double *price, const double *closed
     }
 }
 
-/* The shortest path from a free row to a free column: rows along it change columns, and the prices of the columns that
- * are nearer than its end fall by as much as they are. */
-static void augment(problem *p, int free_row)
+/* Finds the shortest path from a free row to a free column and changes the columns of the rows along it. The prices of
+ * the columns that are nearer than its end fall by the difference. */
+static void augment(assignment *p, int free_row)
 {
     int n = p->n, row = free_row, column;
     double base = 0, end;
@@ -178,7 +180,7 @@ static void augment(problem *p, int free_row)
     } while (row != free_row);
 }
 
-/* ---- all of it ---- */
+/* ---- the solution ---- */
 
 static void make_finite(int n, double *cost, size_t stride)
 {
@@ -200,13 +202,13 @@ static void make_finite(int n, double *cost, size_t stride)
         }
 }
 
-void flow_assignment_solve(int n, double *cost, size_t stride, int *column_of, double *column_price, void *work)
+void flow_assignment_solve(int n, double *cost, size_t stride, int *column_of, double *column_price, void *scratch)
 {
-    problem p = {.n = n, .cost = cost, .stride = stride, .column_of = column_of};
+    assignment p = {.n = n, .cost = cost, .stride = stride, .column_of = column_of};
     size_t used;
     if (n < 1)
         return;
-    lay_out(n, work, &p, &used);
+    assignment_lay_out(n, scratch, &p, &used);
     make_finite(n, cost, stride);
     for (int i = 0; i < n; i++)
         column_of[i] = NONE;

@@ -16,26 +16,26 @@
 
 /* ------------------------------------------------------------------ CBLAS */
 
-/* Some builds of CBLAS run on OpenMP; these come with it, and are missing where a library does without. */
+/* For builds of CBLAS that run on OpenMP. Weak: other builds do not have these functions. */
 extern int omp_get_max_threads(void) __attribute__((weak));
 extern void omp_set_num_threads(int n) __attribute__((weak));
 
-/* OpenBLAS has threads of its own, for the whole process. Weak: another CBLAS does not have this. */
+/* OpenBLAS has its own threads, one pool for the process. Weak: another CBLAS does not have this function. */
 extern void openblas_set_num_threads(int n) __attribute__((weak)); /* NOLINT(readability-redundant-declaration) */
 
-static void keep_on_one_thread(void)
+static void gemm_use_one_thread(void)
 {
     if (openblas_set_num_threads != NULL)
         openblas_set_num_threads(1);
 }
 
-static void multiply_by_cblas(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda,
+static void gemm_by_cblas(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda,
                               const real *b, int ldb, real beta, real *c, int ldc)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, keep_on_one_thread);
-    int their_threads = omp_get_max_threads != NULL ? omp_get_max_threads() : 1;
-    if (their_threads != 1)
+    pthread_once(&once, gemm_use_one_thread);
+    int n_before = omp_get_max_threads != NULL ? omp_get_max_threads() : 1;
+    if (n_before != 1)
         omp_set_num_threads(1);
 #ifdef FLOW_DOUBLE
     cblas_dgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, m, n,
@@ -44,11 +44,11 @@ static void multiply_by_cblas(bool transpose_a, bool transpose_b, int m, int n, 
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, m, n,
                 k, 1, a, lda, b, ldb, beta, c, ldc);
 #endif
-    if (their_threads != 1)
-        omp_set_num_threads(their_threads);
+    if (n_before != 1)
+        omp_set_num_threads(n_before);
 }
 
-static void scale(int m, int n, real beta, real *c, int ldc)
+static void gemm_scale(int m, int n, real beta, real *c, int ldc)
 {
     for (int i = 0; i < m; i++) {
         real *row = c + (size_t)i * (size_t)ldc;
@@ -64,39 +64,39 @@ static void scale(int m, int n, real beta, real *c, int ldc)
 
 #ifndef FLOW_NO_XSMM
 
-/* A kernel is made for each shape that occurs, and no shape is larger than this: layers of any size share kernels. */
+/* A kernel is made for each shape. Larger products are cut into parts of at most this size, which share kernels. */
 enum { ROWS = 512, COLUMNS = 256, DEPTH = 512, PAIRS = 32 };
 
 #ifdef FLOW_DOUBLE
-typedef libxsmm_dmmfunction kernel;
+typedef libxsmm_dmmfunction gemm_kernel;
 typedef libxsmm_dmmfunction_reducebatch_addr sum_kernel;
 #define DISPATCH libxsmm_dmmdispatch
 #define DISPATCH_SUM libxsmm_dmmdispatch_reducebatch_addr
 #else
-typedef libxsmm_smmfunction kernel;
+typedef libxsmm_smmfunction gemm_kernel;
 typedef libxsmm_smmfunction_reducebatch_addr sum_kernel;
 #define DISPATCH libxsmm_smmdispatch
 #define DISPATCH_SUM libxsmm_smmdispatch_reducebatch_addr
 #endif
 
-/* In the library's terms: column-major, C (m, n) = A B, so that its A is our B. */
-typedef struct shape {
+/* In the terms of libxsmm, which is column-major: C (m, n) = A B, its A being our B. */
+typedef struct gemm_shape {
     int m, n, k, lda, ldb, ldc;
     unsigned char transposed, adds, sums, known;
-} shape;
+} gemm_shape;
 
-typedef struct entry {
-    shape key;
-    kernel one;
+typedef struct gemm_entry {
+    gemm_shape key;
+    gemm_kernel one;
     sum_kernel sum;
-} entry;
+} gemm_entry;
 
-/* libxsmm finds a kernel that it has made in some 60 ns; this takes a tenth of it, and a step of a small network has
- * a thousand products. Where two shapes fall on one place, the later one replaces the other. */
+/* A hash table of kernels. libxsmm finds a kernel that it has made in about 60 ns, this table in a tenth of that; a
+ * step of a small network has a thousand products. A shape replaces another one with the same index. */
 enum { KNOWN = 512 };
-static _Thread_local entry known[KNOWN];
+static _Thread_local gemm_entry known[KNOWN];
 
-static size_t place_of(const shape *s)
+static size_t gemm_hash(const gemm_shape *s)
 {
     uint64_t h = (uint64_t)(unsigned)s->m << 32 | (unsigned)s->n;
     h = h * 0x9e3779b97f4a7c15u + ((uint64_t)(unsigned)s->k << 32 | (unsigned)s->lda);
@@ -105,15 +105,15 @@ static size_t place_of(const shape *s)
     return (size_t)((h * 0x9e3779b97f4a7c15u) >> 32) % KNOWN;
 }
 
-static const entry *find_kernel(const shape *s)
+static const gemm_entry *find_kernel(const gemm_shape *s)
 {
-    entry *e = &known[place_of(s)];
+    gemm_entry *e = &known[gemm_hash(s)];
     if (memcmp(&e->key, s, sizeof *s) == 0)
         return e;
     const real one = 1, beta = s->adds;
     const int flags = s->transposed ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
     const int prefetch = LIBXSMM_GEMM_PREFETCH_NONE;
-    *e = (entry){.key = *s};
+    *e = (gemm_entry){.key = *s};
     if (s->sums)
         e->sum = DISPATCH_SUM(s->m, s->n, s->k, &s->lda, &s->ldb, &s->ldc, &one, &beta, &flags, &prefetch);
     else
@@ -126,67 +126,67 @@ static int min(int a, int b)
     return a < b ? a : b;
 }
 
-/* C (m, n) = op(A) B + beta C of one kernel's size, beta 0 or 1. */
-static void multiply_part(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
+/* C (m, n) = op(A) B + beta C by one kernel; beta is 0 or 1. */
+static void gemm_part(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
                           real beta, real *c, int ldc)
 {
-    const shape s = {n, m, k, ldb, lda, ldc, transpose_a, beta != 0, 0, 1};
-    const entry *e = find_kernel(&s);
+    const gemm_shape s = {n, m, k, ldb, lda, ldc, transpose_a, beta != 0, 0, 1};
+    const gemm_entry *e = find_kernel(&s);
     if (e->one != NULL)
         e->one(b, a, c);
-    else /* a processor it makes nothing for, or a system that does not let it */
-        multiply_by_cblas(transpose_a, false, m, n, k, a, lda, b, ldb, beta, c, ldc);
+    else /* libxsmm has no kernels for this processor, or the system does not allow it to make them */
+        gemm_by_cblas(transpose_a, false, m, n, k, a, lda, b, ldb, beta, c, ldc);
 }
 
-static void multiply_straight(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
+static void gemm_plain(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
                               real beta, real *c, int ldc)
 {
     for (int p = 0; p < k; p += DEPTH)
         for (int i = 0; i < m; i += ROWS)
             for (int j = 0; j < n; j += COLUMNS) {
                 size_t at = transpose_a ? (size_t)p * (size_t)lda + (size_t)i : (size_t)i * (size_t)lda + (size_t)p;
-                multiply_part(transpose_a, min(m - i, ROWS), min(n - j, COLUMNS), min(k - p, DEPTH), a + at, lda,
+                gemm_part(transpose_a, min(m - i, ROWS), min(n - j, COLUMNS), min(k - p, DEPTH), a + at, lda,
                               b + (size_t)p * (size_t)ldb + (size_t)j, ldb, p == 0 ? beta : 1,
                               c + (size_t)i * (size_t)ldc + (size_t)j, ldc);
             }
 }
 
-/* Its kernels want the rows of B. */
-static void multiply_turned(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
+/* With B transposed: the kernels read rows of B. */
+static void gemm_transposed(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
                             real beta, real *c, int ldc)
 {
     enum { SIDE = 128 };
-    real turned[SIDE * SIDE];
+    real transposed[SIDE * SIDE];
     for (int p = 0; p < k; p += SIDE)
         for (int j = 0; j < n; j += SIDE) {
             int width = min(n - j, SIDE), depth = min(k - p, SIDE);
-            flow_transpose(width, depth, b + (size_t)j * (size_t)ldb + (size_t)p, ldb, turned, width);
+            flow_transpose(width, depth, b + (size_t)j * (size_t)ldb + (size_t)p, ldb, transposed, width);
             size_t at = transpose_a ? (size_t)p * (size_t)lda : (size_t)p;
-            multiply_straight(transpose_a, m, width, depth, a + at, lda, turned, width, p == 0 ? beta : 1, c + j, ldc);
+            gemm_plain(transpose_a, m, width, depth, a + at, lda, transposed, width, p == 0 ? beta : 1, c + j, ldc);
         }
 }
 
-static void multiply(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda, const real *b,
-                     int ldb, real beta, real *c, int ldc)
+static void gemm_multiply(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda,
+                          const real *b, int ldb, real beta, real *c, int ldc)
 {
     if (beta != 0 && beta != 1) {
-        scale(m, n, beta, c, ldc);
+        gemm_scale(m, n, beta, c, ldc);
         beta = 1;
     }
-    (transpose_b ? multiply_turned : multiply_straight)(transpose_a, m, n, k, a, lda, b, ldb, beta, c, ldc);
+    (transpose_b ? gemm_transposed : gemm_plain)(transpose_a, m, n, k, a, lda, b, ldb, beta, c, ldc);
 }
 
-/* Whether one kernel did it. */
-static bool multiply_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
+/* Returns whether one kernel has formed the sum. */
+static bool gemm_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
                          const real *const *b, int ldb, real beta, real *c, int ldc)
 {
     if (count > PAIRS || m > ROWS || n > COLUMNS || k > DEPTH || (beta != 0 && beta != 1))
         return false;
-    const shape s = {n, m, k, ldb, lda, ldc, transpose_a, beta != 0, 1, 1};
-    const entry *e = find_kernel(&s);
+    const gemm_shape s = {n, m, k, ldb, lda, ldc, transpose_a, beta != 0, 1, 1};
+    const gemm_entry *e = find_kernel(&s);
     if (e->sum == NULL)
         return false;
-    const real *left[PAIRS], *right[PAIRS]; /* the kernel moves the pointers as it goes */
+    const real *left[PAIRS], *right[PAIRS]; /* the kernel changes the pointers */
     memcpy(left, b, (size_t)count * sizeof *left);
     memcpy(right, a, (size_t)count * sizeof *right);
     const unsigned long long n_pairs = (unsigned long long)count;
@@ -196,9 +196,9 @@ static bool multiply_sum(bool transpose_a, int count, int m, int n, int k, const
 
 void flow_transpose(int m, int n, const real *a, int lda, real *out, int ldo)
 {
-    enum { LINES = 32 }; /* lines of a tile that leave room for the result in the L1 cache */
-    for (int i = 0; i < m; i += LINES)
-        libxsmm_otrans(out + i, a + (size_t)i * (size_t)lda, sizeof *a, n, min(m - i, LINES), lda, ldo);
+    enum { ROWS_AT_ONCE = 32 }; /* leaves room for the result in the L1 cache */
+    for (int i = 0; i < m; i += ROWS_AT_ONCE)
+        libxsmm_otrans(out + i, a + (size_t)i * (size_t)lda, sizeof *a, n, min(m - i, ROWS_AT_ONCE), lda, ldo);
 }
 
 void flow_gemm_library(char *out, size_t size)
@@ -208,9 +208,9 @@ void flow_gemm_library(char *out, size_t size)
 
 #else
 
-#define multiply multiply_by_cblas
+#define gemm_multiply gemm_by_cblas
 
-static bool multiply_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
+static bool gemm_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
                          const real *const *b, int ldb, real beta, real *c, int ldc)
 {
     (void)transpose_a, (void)count, (void)m, (void)n, (void)k, (void)a, (void)lda, (void)b, (void)ldb, (void)beta;
@@ -238,11 +238,11 @@ void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const re
     if (m == 0 || n == 0)
         return;
     if (k == 0) {
-        scale(m, n, beta, c, ldc);
+        gemm_scale(m, n, beta, c, ldc);
         return;
     }
     double began = flow_profile_begin_product();
-    multiply(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
+    gemm_multiply(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
     flow_profile_end_product(began);
 }
 
@@ -251,7 +251,7 @@ void flow_gemm_sum(bool transpose_a, int count, int m, int n, int k, const real 
 {
     if (count > 1 && m > 0 && n > 0 && k > 0) {
         double began = flow_profile_begin_product();
-        bool done = multiply_sum(transpose_a, count, m, n, k, a, lda, b, ldb, beta, c, ldc);
+        bool done = gemm_sum(transpose_a, count, m, n, k, a, lda, b, ldb, beta, c, ldc);
         flow_profile_end_product(began);
         if (done)
             return;

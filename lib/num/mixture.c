@@ -9,7 +9,7 @@
 #include "num/vecmath.h"
 #include "num/vector.h"
 
-/* Measured on UCI protein, where 0.6 and 0.8 are worse by 0.05 to 0.3 nats after the same few epochs. */
+/* On UCI protein 0.6 and 0.8 are worse by 0.05 to 0.3 nats after the same few epochs. */
 #define SPREAD 0.3
 #define PHI_0 ((real)0.39894228040143267794) /* 1 / sqrt(2 pi) */
 
@@ -18,7 +18,7 @@ static const real farthest = sizeof(real) == sizeof(double) ? (real)1e100 : (rea
 
 /* y = sign * bounded(a) + shift */
 FLOW_MULTIVERSION
-static void bound_line(int m, real inverse_bound, real sign, real shift, const real *restrict a, real *restrict y)
+static void bound_row(int m, real inverse_bound, real sign, real shift, const real *restrict a, real *restrict y)
 {
     for (int j = 0; j < m; j++) {
         real r = a[j] * inverse_bound;
@@ -27,43 +27,43 @@ static void bound_line(int m, real inverse_bound, real sign, real shift, const r
 }
 
 FLOW_MULTIVERSION
-static void add_constant(int m, real shift, const real *restrict a, real *restrict y)
+static void shift_row(int m, real shift, const real *restrict a, real *restrict y)
 {
     for (int j = 0; j < m; j++)
         y[j] = a[j] + shift;
 }
 
 FLOW_MULTIVERSION
-static void largest(int m, const real *restrict a, real *restrict y)
+static void max_row(int m, const real *restrict a, real *restrict y)
 {
     for (int j = 0; j < m; j++)
         y[j] = a[j] > y[j] ? a[j] : y[j];
 }
 
 FLOW_MULTIVERSION
-static void divide(int m, const real *restrict by, real *restrict y)
+static void divide_row(int m, const real *restrict by, real *restrict y)
 {
     for (int j = 0; j < m; j++)
         y[j] /= by[j];
 }
 
-static void softmax(flow_mixtures *mix)
+static void mixture_softmax(flow_mixtures *mix)
 {
-    flow_mixture_line top, sum = {0};
+    flow_mixture_row top, sum = {0};
     size_t m = (size_t)mix->m;
     memcpy(top, mix->log_weight[0], m * sizeof *top);
     for (int k = 1; k < mix->k; k++)
-        largest(mix->m, mix->log_weight[k], top);
+        max_row(mix->m, mix->log_weight[k], top);
     for (int k = 0; k < mix->k; k++) {
         flow_vec_add_multiple(m, -1, top, mix->log_weight[k]);
         flow_vec_exp(m, mix->log_weight[k], mix->weight[k]);
         flow_vec_add(m, mix->weight[k], sum);
     }
-    flow_mixture_line log_sum;
+    flow_mixture_row log_sum;
     flow_vec_log(m, sum, log_sum);
     for (int k = 0; k < mix->k; k++) {
         flow_vec_add_multiple(m, -1, log_sum, mix->log_weight[k]);
-        divide(mix->m, sum, mix->weight[k]);
+        divide_row(mix->m, sum, mix->weight[k]);
     }
 }
 
@@ -76,31 +76,32 @@ void flow_mixtures_prepare(flow_mixtures *mix, int n, real bound, const real *th
     for (int k = 0; k < n; k++) {
         const real *logit = theta + (size_t)k * stride, *mean = logit + (size_t)n * stride;
         const real *scale = mean + (size_t)n * stride;
-        bound_line(m, (real)1 / FLOW_MIXTURE_LOGIT_BOUND, 1, 0, logit, mix->log_weight[k]);
-        add_constant(m, (real)(spacing * (2 * k + 1 - n)), mean, mix->mean[k]);
-        bound_line(m, 1 / bound, -1, -log_width, scale, mix->inverse[k]);
+        bound_row(m, (real)1 / FLOW_MIXTURE_LOGIT_BOUND, 1, 0, logit, mix->log_weight[k]);
+        shift_row(m, (real)(spacing * (2 * k + 1 - n)), mean, mix->mean[k]);
+        bound_row(m, 1 / bound, -1, -log_width, scale, mix->inverse[k]);
         flow_vec_exp((size_t)m, mix->inverse[k], mix->inverse[k]);
     }
-    softmax(mix);
+    mixture_softmax(mix);
 }
 
 /* ---- at a place ---- */
 
 FLOW_MULTIVERSION
-static void standardize(int m, const real *restrict x, const real *restrict mean, const real *restrict inverse,
+static void component_at(int m, const real *restrict x, const real *restrict mean, const real *restrict inverse,
                         const real *restrict log_weight, real *restrict t, real *restrict exponent, real *restrict size)
 {
     for (int j = 0; j < m; j++) {
         real d = x[j] - mean[j], v = d * inverse[j];
         v = v > farthest ? farthest : v;
-        v = (v < -farthest ? -farthest : v) + 0 * d; /* what is not finite stays so */
+        v = (v < -farthest ? -farthest : v) + 0 * d; /* NaN and infinity become NaN */
         t[j] = v;
         exponent[j] = log_weight[j] - (real)0.5 * v * v;
         size[j] = fabs(v);
     }
 }
 
-/* The tails of a component, and what it adds to the density and to the two sides: tails to near, the rest to far. */
+/* The tail of a component, and its part of the density, of F (lower) and of 1 - F (upper): a tail goes to `near`, the
+ * rest to `far`. */
 FLOW_MULTIVERSION
 static void add_component(int m, const real *restrict t, const real *restrict weight, const real *restrict inverse,
                           const real *restrict scale, const real *restrict density, real *restrict tail,
@@ -119,7 +120,7 @@ static void add_component(int m, const real *restrict t, const real *restrict we
     }
 }
 
-/* Picks the smaller side; writes its value and the logarithms still to be taken. */
+/* Picks the smaller side; writes its value, its units and which side it is. */
 FLOW_MULTIVERSION
 static void pick_side(int m, const real *restrict scale, const real *restrict near_lower,
                       const real *restrict far_lower, const real *restrict near_upper, const real *restrict far_upper,
@@ -128,7 +129,7 @@ static void pick_side(int m, const real *restrict scale, const real *restrict ne
     for (int j = 0; j < m; j++) {
         real below = scale[j] * near_lower[j] + far_lower[j], above = scale[j] * near_upper[j] + far_upper[j];
         bool left = below <= above;
-        /* With scale 0 both cannot be 0: what is no tail on one side is a tail on the other. */
+        /* Both cannot be 0 where scale is 0: each component has a tail on one of the sides. */
         real near = left ? near_lower[j] : near_upper[j], far = left ? far_lower[j] : far_upper[j];
         bool tails_only = far == 0;
         side[j] = tails_only ? near : scale[j] * near + far;
@@ -146,7 +147,7 @@ static void log_of_side(int m, const real *restrict top, const real *restrict un
 }
 
 FLOW_MULTIVERSION
-static void finish(int m, const real *restrict top, const real *restrict units, const real *restrict lower,
+static void mixture_finish(int m, const real *restrict top, const real *restrict units, const real *restrict lower,
                    const real *restrict log_side, const real *restrict log_sum, const real *restrict log_mills,
                    real *restrict z, real *restrict log_slope)
 {
@@ -162,14 +163,14 @@ void flow_mixtures_evaluate(flow_mixture_place *p, const flow_mixtures *mix, con
     int m = mix->m;
     size_t count = (size_t)m;
     for (int k = 0; k < mix->k; k++) {
-        standardize(m, x, mix->mean[k], mix->inverse[k], mix->log_weight[k], p->t[k], p->density[k], p->tail[k]);
+        component_at(m, x, mix->mean[k], mix->inverse[k], mix->log_weight[k], p->t[k], p->density[k], p->tail[k]);
         flow_vec_mills(count, p->tail[k], p->tail[k]);
         if (k == 0)
             memcpy(p->top, p->density[0], count * sizeof *p->top);
-        largest(m, p->density[k], p->top);
+        max_row(m, p->density[k], p->top);
     }
     flow_vec_exp(count, p->top, p->scale);
-    flow_mixture_line near_lower = {0}, far_lower = {0}, near_upper = {0}, far_upper = {0};
+    flow_mixture_row near_lower = {0}, far_lower = {0}, near_upper = {0}, far_upper = {0};
     memset(p->sum, 0, sizeof p->sum);
     for (int k = 0; k < mix->k; k++) {
         flow_vec_add_multiple(count, -1, p->top, p->density[k]);
@@ -178,12 +179,12 @@ void flow_mixtures_evaluate(flow_mixture_place *p, const flow_mixtures *mix, con
                       near_lower, far_lower, near_upper, far_upper);
     }
     pick_side(m, p->scale, near_lower, far_lower, near_upper, far_upper, p->side, p->units, p->lower);
-    flow_mixture_line log_side, log_sum, log_mills;
+    flow_mixture_row log_side, log_sum, log_mills;
     flow_vec_log(count, p->side, log_side);
     flow_vec_log(count, p->sum, log_sum);
     log_of_side(m, p->top, p->units, log_side, p->z);
     flow_vec_normal_tail(count, p->z, p->z);
     flow_vec_mills(count, p->z, p->mills);
     flow_vec_log(count, p->mills, log_mills);
-    finish(m, p->top, p->units, p->lower, log_side, log_sum, log_mills, p->z, p->log_slope);
+    mixture_finish(m, p->top, p->units, p->lower, log_side, log_sum, log_mills, p->z, p->log_slope);
 }

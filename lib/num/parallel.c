@@ -11,31 +11,31 @@
 
 enum { SPINS = 2000, PARTICIPANTS = 0xffff };
 
-/* Jobs are numbered; `signal` holds the number of the current one and, in its low bits, how many workers take part in
- * it. The job's fields do not change while any of those is at work. */
-typedef struct pool {
-    pthread_mutex_t busy;  /* held by the caller whose job is running */
-    pthread_mutex_t sleep; /* guards the waiting of workers and caller */
+/* Jobs are numbered. `signal` holds the number of the current job and, in its low bits, the number of workers that take
+ * part in it. The fields of the job do not change while one of these works. */
+typedef struct thread_pool {
+    pthread_mutex_t busy;  /* locked by the caller whose job runs */
+    pthread_mutex_t sleep; /* for the two conditions */
     pthread_cond_t wake, finished;
     int n_workers;
     int n_sleeping; /* workers; under `sleep` */
     atomic_uint signal;
-    atomic_int running; /* workers that are not done with the current job */
+    atomic_int running; /* workers that have not finished the current job */
     atomic_int next_item;
     int n_items;
     flow_task *task;
     void *context;
-    flow_profile_place place; /* of the caller in its profile */
-} pool;
+    flow_profile_place place; /* of the caller, in its profile */
+} thread_pool;
 
-static pool the_pool = {
+static thread_pool the_pool = {
     .busy = PTHREAD_MUTEX_INITIALIZER,
     .sleep = PTHREAD_MUTEX_INITIALIZER,
     .wake = PTHREAD_COND_INITIALIZER,
     .finished = PTHREAD_COND_INITIALIZER,
 };
 
-static void relax(void)
+static void spin_pause(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -55,7 +55,7 @@ int flow_processors(void)
     return n < 1 ? 1 : n > FLOW_THREADS_MAX ? FLOW_THREADS_MAX : (int)n;
 }
 
-static void take_items(pool *p, int thread)
+static void pool_take_items(thread_pool *p, int thread)
 {
     bool measured = flow_profile_begin_work(&p->place, thread);
     for (;;) {
@@ -68,7 +68,7 @@ static void take_items(pool *p, int thread)
         flow_profile_end_work();
 }
 
-static void do_items_alone(int n_items, flow_task *task, void *context)
+static void do_items_here(int n_items, flow_task *task, void *context)
 {
     flow_profile_place place = flow_profile_where();
     bool measured = flow_profile_begin_work(&place, 0);
@@ -78,14 +78,14 @@ static void do_items_alone(int n_items, flow_task *task, void *context)
         flow_profile_end_work();
 }
 
-/* Waits for a job other than the one of `seen` and returns its signal. */
-static unsigned await_signal(pool *p, unsigned seen)
+/* Waits until the signal differs from `seen` and returns it. */
+static unsigned pool_wait_for_job(thread_pool *p, unsigned seen)
 {
     for (int spin = 0; spin < SPINS; spin++) {
         unsigned now = atomic_load_explicit(&p->signal, memory_order_acquire);
         if (now != seen)
             return now;
-        relax();
+        spin_pause();
     }
     pthread_mutex_lock(&p->sleep);
     p->n_sleeping++;
@@ -96,16 +96,16 @@ static unsigned await_signal(pool *p, unsigned seen)
     return atomic_load(&p->signal);
 }
 
-static void *work(void *argument)
+static void *pool_worker(void *argument)
 {
-    pool *p = &the_pool;
+    thread_pool *p = &the_pool;
     int thread = (int)(ptrdiff_t)argument;
     unsigned seen = 0;
     for (;;) {
-        seen = await_signal(p, seen);
+        seen = pool_wait_for_job(p, seen);
         if (thread > (int)(seen & PARTICIPANTS))
             continue;
-        take_items(p, thread);
+        pool_take_items(p, thread);
         if (atomic_fetch_sub(&p->running, 1) == 1) {
             pthread_mutex_lock(&p->sleep);
             pthread_cond_signal(&p->finished);
@@ -115,12 +115,12 @@ static void *work(void *argument)
     return NULL;
 }
 
-static void await_workers(pool *p)
+static void pool_wait_for_workers(thread_pool *p)
 {
     for (int spin = 0; spin < SPINS; spin++) {
         if (atomic_load_explicit(&p->running, memory_order_acquire) == 0)
             return;
-        relax();
+        spin_pause();
     }
     pthread_mutex_lock(&p->sleep);
     while (atomic_load(&p->running) != 0)
@@ -128,10 +128,10 @@ static void await_workers(pool *p)
     pthread_mutex_unlock(&p->sleep);
 }
 
-/* A child of fork has the pool's memory but not its threads. */
-static void forget_workers(void)
+/* A child of fork has the memory of the pool but not its threads. */
+static void pool_reset(void)
 {
-    the_pool = (pool){
+    the_pool = (thread_pool){
         .busy = PTHREAD_MUTEX_INITIALIZER,
         .sleep = PTHREAD_MUTEX_INITIALIZER,
         .wake = PTHREAD_COND_INITIALIZER,
@@ -141,37 +141,37 @@ static void forget_workers(void)
 
 static void watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, forget_workers);
+    pthread_atfork(NULL, NULL, pool_reset);
 }
 
 bool flow_thread_start(pthread_t *out, void *(*run)(void *), void *argument)
 {
-    sigset_t theirs, before;
-    sigemptyset(&theirs);
-    sigaddset(&theirs, SIGINT);
-    sigaddset(&theirs, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &theirs, &before);
+    sigset_t blocked, before;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    sigaddset(&blocked, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before);
     bool started = pthread_create(out, NULL, run, argument) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
 }
 
-/* Makes the pool have up to n workers; it keeps what it can get. */
-static void hire(pool *p, int n)
+/* Starts workers until the pool has n of them, or until that fails. */
+static void pool_grow(thread_pool *p, int n)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, watch_forks);
     while (p->n_workers < n) {
         pthread_t id;
-        /* NOLINTNEXTLINE(performance-no-int-to-ptr): the argument is a number and no address */
-        if (!flow_thread_start(&id, work, (void *)(ptrdiff_t)(p->n_workers + 1)))
+        /* NOLINTNEXTLINE(performance-no-int-to-ptr): the argument is a number, not an address */
+        if (!flow_thread_start(&id, pool_worker, (void *)(ptrdiff_t)(p->n_workers + 1)))
             break;
         pthread_detach(id);
         p->n_workers++;
     }
 }
 
-static void run_on_pool(pool *p, int n_workers, int n_items, flow_task *task, void *context)
+static void pool_run(thread_pool *p, int n_workers, int n_items, flow_task *task, void *context)
 {
     p->task = task;
     p->context = context;
@@ -185,22 +185,22 @@ static void run_on_pool(pool *p, int n_workers, int n_items, flow_task *task, vo
     if (p->n_sleeping > 0)
         pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->sleep);
-    take_items(p, 0);
-    await_workers(p);
+    pool_take_items(p, 0);
+    pool_wait_for_workers(p);
 }
 
 void flow_parallel_for(int n_items, int n_threads, flow_task *task, void *context)
 {
-    pool *p = &the_pool;
+    thread_pool *p = &the_pool;
     int n_workers = (n_threads < n_items ? n_threads : n_items) - 1;
     if (n_workers > FLOW_THREADS_MAX - 1)
         n_workers = FLOW_THREADS_MAX - 1;
     if (n_workers > 0 && pthread_mutex_trylock(&p->busy) == 0) {
-        hire(p, n_workers);
+        pool_grow(p, n_workers);
         n_workers = n_workers < p->n_workers ? n_workers : p->n_workers;
-        run_on_pool(p, n_workers, n_items, task, context);
+        pool_run(p, n_workers, n_items, task, context);
         pthread_mutex_unlock(&p->busy);
     } else {
-        do_items_alone(n_items, task, context);
+        do_items_here(n_items, task, context);
     }
 }

@@ -4,13 +4,13 @@
 #include <gsl/gsl_heapsort.h>
 #include <math.h>
 
-static int compare(const void *a, const void *b)
+static int compare_numbers(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-/* mean of log(1 - theta x): the shape that goes with theta */
+/* The shape that is most likely for a given theta: the mean of log(1 - theta x). */
 static double shape_of(double theta, const double *x, size_t n)
 {
     double sum = 0;
@@ -19,15 +19,16 @@ static double shape_of(double theta, const double *x, size_t n)
     return sum / (double)n;
 }
 
-/* Log-likelihood of theta, the shape being at its best for it. */
+/* The profile log-likelihood of theta: with the most likely shape. */
 static double log_profile(double theta, const double *x, size_t n)
 {
     double k = shape_of(theta, x, n);
     return (double)n * (log(-theta / k) - k - 1);
 }
 
-/* Of exceedances x (n), ascending: the mean of theta = -k / sigma over its profile likelihood on a grid. */
-static double fit(const double *x, size_t n)
+/* The shape of exceedances x (n; ascending), from the mean of theta = -k / sigma over its profile likelihood on a grid.
+ * */
+static double pareto_fit(const double *x, size_t n)
 {
     enum { LEAST = 30, MOST = 30 + 1000 };
     int m = LEAST + (int)fmin(sqrt((double)n), MOST - LEAST);
@@ -46,7 +47,7 @@ static double fit(const double *x, size_t n)
         mean += w * theta[j];
     }
     double k = shape_of(mean / sum, x, n);
-    static const double prior = 10; /* exceedances of shape 0.5 */
+    static const double prior = 10; /* counts as so many exceedances of shape 0.5 */
     return (k * (double)n + 0.5 * prior) / ((double)n + prior);
 }
 
@@ -55,7 +56,7 @@ double flow_pareto_shape(double *log_weights, size_t n)
     size_t tail = (size_t)fmin(0.2 * (double)n, 3 * sqrt((double)n));
     if (tail < 5)
         return NAN;
-    gsl_heapsort(log_weights, n, sizeof *log_weights, compare);
+    gsl_heapsort(log_weights, n, sizeof *log_weights, compare_numbers);
     double *x = log_weights + n - tail, largest = x[tail - 1], cutoff = exp(x[-1] - largest);
     if (!isfinite(largest))
         return NAN;
@@ -63,5 +64,5 @@ double flow_pareto_shape(double *log_weights, size_t n)
         x[i] = exp(x[i] - largest) - cutoff;
     if (!(x[(size_t)((double)tail / 4 + 0.5) - 1] > 0))
         return NAN;
-    return fit(x, tail);
+    return pareto_fit(x, tail);
 }

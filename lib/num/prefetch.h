@@ -1,4 +1,4 @@
-/* Asks for memory before it is needed, so that the next product finds its matrix in the cache. */
+/* Fetches a matrix into the cache ahead of the product that uses it. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_PREFETCH_H
 #define FLOW_NUM_PREFETCH_H
@@ -7,7 +7,7 @@
 
 #include "num/real.h"
 
-/* A (m, n), ld between rows. */
+/* A (m, n), with ld values from row to row. */
 static inline void flow_prefetch(int m, int n, const real *a, size_t ld)
 {
     enum { LINE = 64 / sizeof(real) };

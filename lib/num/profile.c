@@ -6,10 +6,10 @@
 #include "core/clock.h"
 #include "core/memory.h"
 
-/* The leader's. */
+/* Of the thread that enters phases. */
 static _Thread_local flow_profile_place here;
 static _Thread_local double entered;
-/* Of a thread at work. */
+/* Of a thread that works. */
 static _Thread_local flow_profile_thread *working;
 static _Thread_local flow_phase working_in;
 static _Thread_local double work_began;

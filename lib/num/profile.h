@@ -1,10 +1,9 @@
-/* Where the time of a computation goes: by phases, and in the parallel ones by what the threads do.
+/* The time that a computation takes: by phases, and within a phase by what the threads do.
  *
- * The thread that leads the computation enters phases one after the other. While it is in one, flow_parallel_for
- * measures how long each thread is at work, and flow_gemm how much of that is matrix products; what is left of the
- * threads' time is waiting. All of it costs a look at the clock where something begins or ends, and nothing at all as
- * long as no profile is entered. The profile of a thread is thread-local, the only state of the library that is not
- * passed: else the signature of every product would carry it.
+ * The main thread of the computation enters one phase after the other. During a phase, flow_parallel_for measures how
+ * long each thread works, and flow_gemm how much of that is matrix products; the rest of the threads' time is waiting.
+ * The cost is one reading of the clock at each begin and end, and nothing if no profile is entered. The current profile
+ * is thread-local: the only state of the library that is not passed as an argument, since every product would need it.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_PROFILE_H
@@ -14,25 +13,25 @@
 
 #include "core/error.h"
 
-/* Of training. */
+/* The phases of training. */
 typedef enum flow_phase {
     FLOW_PHASE_DATA,      /* reading, shuffling */
-    FLOW_PHASE_ROWS,      /* maps and gradients of tiles of rows */
-    FLOW_PHASE_WEIGHTS,   /* from these to the gradient of the weights */
-    FLOW_PHASE_OPTIMIZER, /* its norm, the step, averages */
+    FLOW_PHASE_ROWS,      /* passes of tiles of rows: maps and their gradients */
+    FLOW_PHASE_WEIGHTS,   /* the gradient of the weights, from the tapes */
+    FLOW_PHASE_OPTIMIZER, /* the norm of the gradient, the step, averages */
     FLOW_PHASE_HELD_OUT,  /* evaluation */
     FLOW_PHASE_OTHER,     /* saving, reporting */
     FLOW_PHASES
 } flow_phase;
 
-/* Seconds of one thread, by phases; a line of the cache to itself. */
+/* Seconds of one thread, by phases. Aligned to a cache line, which no other thread writes. */
 typedef struct flow_profile_thread {
     _Alignas(64) double busy[FLOW_PHASES];
     double products[FLOW_PHASES]; /* part of busy */
 } flow_profile_thread;
 
 typedef struct flow_profile {
-    double seconds[FLOW_PHASES]; /* on the clock */
+    double seconds[FLOW_PHASES]; /* elapsed */
     int n_threads;
     flow_profile_thread *threads; /* (n_threads), owned */
 } flow_profile;
@@ -40,16 +39,16 @@ typedef struct flow_profile {
 flow_status flow_profile_new(flow_profile **out, int n_threads, flow_error *err);
 void flow_profile_free(flow_profile *profile);
 
-/* Ends the phase that the calling thread is in and begins another; with a NULL profile none. */
+/* Ends the current phase of the calling thread and begins another; with a NULL profile it only ends the phase. */
 void flow_profile_enter(flow_profile *profile, flow_phase phase);
 
-/* Sums over the threads, in seconds: at work, and in products. */
+/* Sums over the threads, in seconds: of work, and of the products in it. */
 double flow_profile_busy(const flow_profile *profile, flow_phase phase);
 double flow_profile_products(const flow_profile *profile, flow_phase phase);
 
-/* ---- for those who measure ---- */
+/* ---- for parallel.c and gemm.c ---- */
 
-/* What the calling thread is in; .profile NULL: nothing. */
+/* The profile and phase of the calling thread; .profile is NULL outside a phase. */
 typedef struct flow_profile_place {
     flow_profile *profile;
     flow_phase phase;
@@ -57,12 +56,12 @@ typedef struct flow_profile_place {
 
 flow_profile_place flow_profile_where(void);
 
-/* Around the work of thread `thread`, as its phase says; begin returns false when there is nothing to measure, or the
- * calling thread is being measured already. After true, end. */
+/* Called around the work of thread `thread`. begin returns false if there is nothing to measure or the calling thread
+ * is measured already; after true, end must follow. */
 bool flow_profile_begin_work(const flow_profile_place *place, int thread);
 void flow_profile_end_work(void);
 
-/* Around a matrix product: begin returns a time to hand to end, or a negative number: nothing to measure. */
+/* Called around a matrix product. begin returns the time for end; it is negative if there is nothing to measure. */
 double flow_profile_begin_product(void);
 void flow_profile_end_product(double began);
 

@@ -19,11 +19,11 @@ typedef float real;
 #define FLOW_PI 3.14159265358979323846
 
 enum {
-    FLOW_LANES = 16, /* every tile holds a multiple of this many rows: whole vectors at every width, no tails */
-    /* What tiles of data are filled up to. Pairs of vectors, because the kernels of libxsmm add up a single one in
-     * another order: a row would know in what company it is. */
+    FLOW_LANES = 16, /* the data rows of a tile are a multiple of it: whole vectors at every width, no remainder */
+    /* The data rows of a tile are padded to a multiple of it. Pairs of vectors, because the kernels of libxsmm sum a
+     * single vector in another order: the bits of a row would depend on the number of rows in its tile. */
     FLOW_GRAIN = 32,
-    FLOW_TILE = 128 /* the most rows in a tile; with it a tile's activations stay in the L2 cache */
+    FLOW_TILE = 128 /* the most data rows in a tile, so that its activations stay in the L2 cache */
 };
 
 #endif

@@ -5,9 +5,9 @@
 
 #include "num/simd.h"
 
-/* All keep FLOW_LANES partial sums and add these pairwise. */
+/* All functions keep FLOW_LANES partial sums and add these in pairs. */
 
-static inline real total(real *lanes)
+static inline real sum_lanes(real *lanes)
 {
     for (int k = 0; k < 8; k++)
         lanes[k] += lanes[k + 8];
@@ -18,7 +18,7 @@ static inline real total(real *lanes)
     return lanes[0] + lanes[1];
 }
 
-static_assert(FLOW_LANES == 16, "total() adds so many");
+static_assert(FLOW_LANES == 16, "sum_lanes adds so many");
 
 FLOW_MULTIVERSION
 void flow_add_sums(int m, int n, const real *restrict a, real *restrict out)
@@ -28,7 +28,7 @@ void flow_add_sums(int m, int n, const real *restrict a, real *restrict out)
         for (int j = 0; j < n; j += FLOW_LANES)
             for (int k = 0; k < FLOW_LANES; k++)
                 lanes[k] += a[j + k];
-        out[i] += total(lanes);
+        out[i] += sum_lanes(lanes);
     }
 }
 
@@ -39,7 +39,7 @@ real flow_dot(int n, const real *a, const real *b)
     for (int j = 0; j < n; j += FLOW_LANES)
         for (int k = 0; k < FLOW_LANES; k++)
             lanes[k] += a[j + k] * b[j + k];
-    return total(lanes);
+    return sum_lanes(lanes);
 }
 
 real flow_sum(int n, const real *a)

@@ -7,7 +7,7 @@
 
 #include "num/vecmath.h"
 
-/* Four 32-bit words for one place. The place (row, column, stream) is the counter, the seed is the key. */
+/* Four 32-bit words. (row, column, stream) is the counter, the seed is the key. */
 static philox4x32_ctr_t words_at(uint64_t seed, flow_stream stream, uint64_t row, uint32_t column)
 {
     philox4x32_ctr_t counter = {{(uint32_t)row, (uint32_t)(row >> 32), column, (uint32_t)stream}};
@@ -15,10 +15,10 @@ static philox4x32_ctr_t words_at(uint64_t seed, flow_stream stream, uint64_t row
     return philox4x32(counter, key);
 }
 
-/* The middle of one of 2^52 equal cells of the unit interval, so neither end can occur. */
+/* The middle of one of 2^52 equal cells of the unit interval: never 0 or 1. */
 static double uniform_from(uint32_t high, uint32_t low)
 {
-    uint64_t bits = ((uint64_t)high << 20) | (low >> 12); /* 52 bits: the cell's middle is then exact */
+    uint64_t bits = ((uint64_t)high << 20) | (low >> 12); /* 52 bits: then the middle of the cell is exact */
     return ((double)bits + 0.5) * 0x1p-52;
 }
 
@@ -59,14 +59,14 @@ void flow_rng_normals(real *out, int d, int n, uint64_t seed, flow_stream stream
 
 /* ------------------------------------------------------------------ as a GSL generator */
 
-static void restart(flow_rng_sequence *s, uint64_t seed, uint32_t stream, uint64_t row)
+static void sequence_start(flow_rng_sequence *s, uint64_t seed, uint32_t stream, uint64_t row)
 {
     *s = (flow_rng_sequence){.seed = seed, .row = row, .stream = stream, .used = 4};
 }
 
 static void gsl_set(void *state, unsigned long seed)
 {
-    restart(state, seed, FLOW_STREAM_OTHER, 0);
+    sequence_start(state, seed, FLOW_STREAM_OTHER, 0);
 }
 
 static unsigned long gsl_get(void *state)
@@ -102,11 +102,11 @@ const gsl_rng_type *const flow_rng_gsl = &philox_type;
 void flow_rng_gsl_seed(gsl_rng *rng, uint64_t seed, flow_stream stream, uint64_t row)
 {
     assert(rng->type == flow_rng_gsl);
-    restart(rng->state, seed, (uint32_t)stream, row);
+    sequence_start(rng->state, seed, (uint32_t)stream, row);
 }
 
 gsl_rng flow_rng_gsl_start(flow_rng_sequence *sequence, uint64_t seed, flow_stream stream, uint64_t row)
 {
-    restart(sequence, seed, (uint32_t)stream, row);
+    sequence_start(sequence, seed, (uint32_t)stream, row);
     return (gsl_rng){.type = flow_rng_gsl, .state = sequence};
 }

@@ -1,9 +1,8 @@
-/* Plain loops compiled for several instruction sets, one of which is picked when the program starts.
+/* Loops compiled for several instruction sets; the best one is chosen when the program starts.
  *
  * FLOW_MULTIVERSION in front of a function makes gcc compile it for AVX-512, AVX2 and the baseline of the platform; the
- * dynamic linker takes the best one. It is for loops of arithmetic; loops that need exp or tanh are in vecmath.h.
- * Without support (other compilers, other machines, sanitizers, which do not follow the indirection) the loop is
- * compiled once.
+ * dynamic linker chooses. It is for loops of arithmetic; exp, tanh and the like are in vecmath.h. Other compilers,
+ * other machines and sanitizers compile the loop once.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_SIMD_H
@@ -16,7 +15,7 @@
 #define FLOW_MULTIVERSION
 #endif
 
-/* In front of a loop: what it writes is nothing that it reads later. For gcc; clang finds out when it runs. */
+/* In front of a loop that never reads what an earlier turn has written. A hint for gcc; clang checks it at run time. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define FLOW_INDEPENDENT _Pragma("GCC ivdep")
 #else

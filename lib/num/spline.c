@@ -13,15 +13,15 @@ static real clamp(real x, real least, real most)
     return x < least ? least : x > most ? most : x; /* NaN stays NaN */
 }
 
-/* One element in its bin: all that both directions and their backwards need. */
-typedef struct place {
+/* One element in its bin: the quantities of spline.h. */
+typedef struct spline_point {
     real w, h, s, d0, d1;
     real u, v;
     real den, mid; /* D and M */
-    real slope;    /* dy/dx; multiplied in an order that neither overflows nor loses it for any slopes up to RAW_MOST */
-} place;
+    real slope;    /* dy/dx; the order of the products avoids overflow and underflow for slopes up to RAW_MOST */
+} spline_point;
 
-static inline void set_slope(place *p)
+static inline void set_slope(spline_point *p)
 {
     p->den = p->s * (p->u * p->u + p->v * p->v) + (p->d0 + p->d1) * (p->u * p->v);
     p->mid = p->d1 * p->u * p->u + 2 * p->s * p->u * p->v + p->d0 * p->v * p->v;
@@ -29,18 +29,18 @@ static inline void set_slope(place *p)
     p->slope = q * (q * p->mid);
 }
 
-static inline place bin_of(const flow_spline *s, int j)
+static inline spline_point bin_of(const flow_spline *s, int j)
 {
-    place p = {.w = s->x.high[j] - s->x.low[j], .h = s->y.high[j] - s->y.low[j]};
+    spline_point p = {.w = s->x.high[j] - s->x.low[j], .h = s->y.high[j] - s->y.low[j]};
     p.d0 = s->slope[0][j] + (real)FLOW_SPLINE_LEAST;
     p.d1 = s->slope[1][j] + (real)FLOW_SPLINE_LEAST;
     p.s = p.h / p.w;
     return p;
 }
 
-static inline place place_of(const flow_spline *s, int j, real x)
+static inline spline_point point_at(const flow_spline *s, int j, real x)
 {
-    place p = bin_of(s, j);
+    spline_point p = bin_of(s, j);
     real scale = 1 / p.w;
     p.u = clamp((x - s->x.low[j]) * scale, 0, 1);
     p.v = clamp((s->x.high[j] - x) * scale, 0, 1);
@@ -48,26 +48,26 @@ static inline place place_of(const flow_spline *s, int j, real x)
     return p;
 }
 
-/* Whether an element is beyond the spline and stays where it is. */
+/* Whether an element lies outside the box of a spline that is the identity there. */
 static inline bool is_beyond(const flow_spline_input *in, real x)
 {
     bool inside = (x > -in->bound) & (x < in->bound);
     return (in->ends == FLOW_SPLINE_IDENTITY) & !inside;
 }
 
-/* How far an element is outside of the box. There the nearest bin's slope at that end is the map's. */
+/* How far an element is outside the box, where the map is linear with the slope at the nearest end. */
 static inline real excess_of(const flow_spline_input *in, real x)
 {
     return x - clamp(x, -in->bound, in->bound);
 }
 
 FLOW_MULTIVERSION
-static void map(const flow_spline *restrict s, const flow_spline_input *in, const real *restrict x, real *restrict y,
-                real *restrict slope)
+static void spline_map(const flow_spline *restrict s, const flow_spline_input *in, const real *restrict x,
+                       real *restrict y, real *restrict slope)
 {
     int m = in->m;
     for (int j = 0; j < m; j++) {
-        place p = place_of(s, j, x[j]);
+        spline_point p = point_at(s, j, x[j]);
         real e = p.u * (p.s * p.u + p.d0 * p.v) / p.den;
         real inside = clamp(s->y.low[j] + p.h * e, s->y.low[j], s->y.high[j]);
         bool beyond = is_beyond(in, x[j]);
@@ -77,12 +77,12 @@ static void map(const flow_spline *restrict s, const flow_spline_input *in, cons
 }
 
 FLOW_MULTIVERSION
-static void invert(const flow_spline *restrict s, const flow_spline_input *in, const real *restrict y, real *restrict x,
-                   real *restrict slope)
+static void spline_invert(const flow_spline *restrict s, const flow_spline_input *in, const real *restrict y,
+                          real *restrict x, real *restrict slope)
 {
     int m = in->m;
     for (int j = 0; j < m; j++) {
-        place p = bin_of(s, j);
+        spline_point p = bin_of(s, j);
         real scale = 1 / p.h;
         real e = clamp((y[j] - s->y.low[j]) * scale, 0, 1);
         real f = clamp((s->y.high[j] - y[j]) * scale, 0, 1);
@@ -101,7 +101,7 @@ static void invert(const flow_spline *restrict s, const flow_spline_input *in, c
     }
 }
 
-static void add_logs(int m, real *slope, double sign, double *logdet)
+static void add_log_slopes(int m, real *slope, double sign, double *logdet)
 {
     flow_vec_log((size_t)m, slope, slope);
     for (int j = 0; j < m; j++)
@@ -111,22 +111,22 @@ static void add_logs(int m, real *slope, double sign, double *logdet)
 void flow_spline_map(const flow_spline *s, const flow_spline_input *in, const real *x, real *y, double *logdet)
 {
     real slope[ROWS];
-    map(s, in, x, y, slope);
-    add_logs(in->m, slope, 1, logdet);
+    spline_map(s, in, x, y, slope);
+    add_log_slopes(in->m, slope, 1, logdet);
 }
 
 void flow_spline_invert(const flow_spline *s, const flow_spline_input *in, const real *y, real *x, double *logdet)
 {
     real slope[ROWS];
-    invert(s, in, y, x, slope);
-    add_logs(in->m, slope, -1, logdet);
+    spline_invert(s, in, y, x, slope);
+    add_log_slopes(in->m, slope, -1, logdet);
 }
 
 /* ------------------------------------------------------------------ gradients */
 
-/* `g` and gl are the gradients at y and log(dy/dx), or (inverse) at x and log(dx/dy). The latter are led back to the
- * former: with L = log(dy/dx), dx = (dy - sum of dy/dtheta dtheta) / (dy/dx), so a gradient G at x in all is one of
- * -G / (dy/dx) at y for the parameters. gin: at x, or (inverse) at y. */
+/* `g` and gl are the gradients at y and log(dy/dx), or (inverse) at x and log(dx/dy). The inverse reduces to the map:
+ * dx = (dy - sum of dy/dtheta dtheta) / (dy/dx), so that for the parameters a total gradient G at x is one of
+ * -G / (dy/dx) at y. gin: the gradient at x, or (inverse) at y. */
 static inline __attribute__((always_inline)) void partials(const flow_spline *restrict s, const flow_spline_input *in,
                                                            bool inverse, const real *restrict x, const real *restrict g,
                                                            const real *restrict gl, real *restrict gin,
@@ -134,7 +134,7 @@ static inline __attribute__((always_inline)) void partials(const flow_spline *re
 {
     int m = in->m;
     for (int j = 0; j < m; j++) {
-        place p = place_of(s, j, x[j]);
+        spline_point p = point_at(s, j, x[j]);
         real per_w = 1 / p.w, per_den = 1 / p.den, per_mid = 1 / p.mid, t = p.u * p.v;
         real e = p.u * (p.s * p.u + p.d0 * p.v) * per_den;
         /* d log(dy/dx) / du, / ds, / d d0, / d d1 */

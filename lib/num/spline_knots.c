@@ -8,7 +8,7 @@
 
 enum { ROWS = FLOW_SPLINE_ROWS };
 
-#define RAW_MOST ((real)1e6) /* slopes stay below: their squares must not overflow, and float has no use for more */
+#define RAW_MOST ((real)1e6) /* the largest slope: its square must not overflow, and float does not resolve more */
 
 /* softplus(c) = 1 - FLOW_SPLINE_LEAST */
 static real slope_offset(void)
@@ -21,7 +21,7 @@ static real least_length(const flow_spline_input *in)
     return (real)(2 * (double)in->bound * FLOW_SPLINE_LEAST);
 }
 
-/* What the shares of the softmax are shares of. */
+/* The length that the softmax divides among the bins. */
 static real shared_length(const flow_spline_input *in)
 {
     return (real)(2 * (double)in->bound * (1 - in->n_bins * FLOW_SPLINE_LEAST));
@@ -36,7 +36,8 @@ void flow_spline_measure(const flow_spline_input *in, real *theta)
 
 int flow_spline_n_params(int n_bins, flow_spline_ends ends)
 {
-    static const int n_end_slopes[] = {[FLOW_SPLINE_IDENTITY] = 0, [FLOW_SPLINE_LINEAR] = 2, [FLOW_SPLINE_CIRCLE] = 1};
+    static const int n_end_slopes[] = {
+        [FLOW_SPLINE_IDENTITY] = 0, [FLOW_SPLINE_LINEAR] = 2, [FLOW_SPLINE_PERIODIC] = 1};
     return 3 * n_bins - 1 + n_end_slopes[ends];
 }
 
@@ -48,18 +49,18 @@ static const real *slopes_at(const flow_spline_input *in, int k)
     if (!inner && in->ends == FLOW_SPLINE_IDENTITY)
         return ones;
     if (k == 0)
-        k = in->ends == FLOW_SPLINE_CIRCLE ? in->n_bins : in->n_bins + 1;
+        k = in->ends == FLOW_SPLINE_PERIODIC ? in->n_bins : in->n_bins + 1;
     return in->theta + (size_t)(2 * in->n_bins + k - 1) * in->stride;
 }
 
-/* One element on its way past the knots: a is the coordinate of its key, b the other one. */
+/* One element during the search: a is the coordinate of its key, b the other one. */
 typedef struct walk {
     real a, b;
     real a_low, a_high, b_low, b_high, raw0, raw1, bin;
 } walk;
 
-/* Moves on to inner knot k + 1. A knot that is not above the key is the lower end of the bin, so far; the first one
- * that is, the upper end. All knots are passed for every element: no search and no branches. */
+/* Goes on to inner knot k + 1. A knot that is not above the key becomes the lower end of the bin; the first knot that
+ * is above it becomes the upper end. Every element passes all knots, so that there are no branches. */
 static inline void pass_knot(walk *w, real da, real db, real raw, real k, real key)
 {
     w->a += da;
@@ -75,8 +76,8 @@ static inline void pass_knot(walk *w, real da, real db, real raw, real k, real k
     w->raw1 = next ? raw : w->raw1;
 }
 
-/* Knots, or bins, that are passed while an element stays in registers: loads and stores cost more than what is
- * between. */
+/* So many knots or bins are passed while an element stays in registers: loads and stores cost more than the arithmetic
+ * between them. */
 enum { AT_A_TIME = 8 };
 
 static int at_a_time(int left)
@@ -89,8 +90,8 @@ static inline walk start_at_first_bin(real bound, real first, real last)
     return (walk){-bound, -bound, -bound, bound, -bound, bound, first, last, 0};
 }
 
-/* Knots k + 1 to k + count, from the first bin or from where s stands; behind the last one the slopes' parameters are
- * ready for the softplus. */
+/* Passes knots k + 1 to k + count, starting at the first bin (first) or from the state in s. After the last knot the
+ * parameters of the slopes are ready for the softplus. */
 static inline __attribute__((always_inline)) void pass_knots(int count, bool first, int k, const flow_spline_input *in,
                                                              bool by_y, const real *restrict key,
                                                              flow_spline *restrict s)
@@ -159,9 +160,9 @@ void flow_spline_find(flow_spline *s, const flow_spline_input *in, bool by_y, co
 
 /* ------------------------------------------------------------------ gradients */
 
-/* From the bin to the softmax along one axis: the left end moves with all bins before, so with G_k = g_low before the
- * bin, g_length in it and 0 behind, the gradient at theta_k is p_k (G_k - sum_i p_i G_i) times the shared length, p_k
- * the softmax. Here these factors of p_k, in place of g_low and g_length. */
+/* Back through the softmax p along one axis. All bins before the bin of an element move its lower end: with G_k = g_low
+ * before the bin, g_length in it and 0 after it, the gradient at theta_k is p_k (G_k - sum_i p_i G_i) times the shared
+ * length. Writes the factors of p_k in place of g_low and g_length, and those after the bin to g_behind. */
 FLOW_MULTIVERSION
 static void length_factors(const flow_spline_axis *restrict axis, const flow_spline_input *in, const real *restrict bin,
                            real *restrict g_low, real *restrict g_length, real *restrict g_behind)
@@ -177,7 +178,7 @@ static void length_factors(const flow_spline_axis *restrict axis, const flow_spl
     }
 }
 
-static inline __attribute__((always_inline)) void spread(int count, int k, const flow_spline_input *in,
+static inline __attribute__((always_inline)) void spread_gradients(int count, int k, const flow_spline_input *in,
                                                          const real *restrict bin, const real *restrict share,
                                                          const real *restrict g_before, const real *restrict g_within,
                                                          const real *restrict g_behind, real *restrict gtheta)
@@ -201,7 +202,7 @@ static inline __attribute__((always_inline)) void spread(int count, int k, const
     static void spread_##count(int k, const flow_spline_input *in, const real *bin, const real *share,         \
                                const real *g_before, const real *g_within, const real *g_behind, real *gtheta) \
     {                                                                                                          \
-        spread(count, k, in, bin, share, g_before, g_within, g_behind, gtheta);                                \
+        spread_gradients(count, k, in, bin, share, g_before, g_within, g_behind, gtheta);                      \
     }
 SPREADER(1)
 SPREADER(2)
@@ -235,7 +236,7 @@ static void slope_gradients(const flow_spline_input *in, const real *restrict bi
                             const real *restrict g1, real *restrict gtheta)
 {
     int m = in->m, n_slopes = flow_spline_n_params(in->n_bins, in->ends) - 2 * in->n_bins;
-    int n_knots = in->ends == FLOW_SPLINE_CIRCLE ? in->n_bins : in->n_bins + 1;
+    int n_knots = in->ends == FLOW_SPLINE_PERIODIC ? in->n_bins : in->n_bins + 1;
     for (int p = 0; p < n_slopes; p++) { /* knot p + 1, between bins p and p + 1; the last one is followed by knot 0 */
         real before = (real)p, behind = (real)((p + 1) % n_knots);
         real *out = gtheta + (size_t)p * in->stride;
@@ -246,9 +247,9 @@ static void slope_gradients(const flow_spline_input *in, const real *restrict bi
     }
 }
 
-/* d slope / d raw is the sigmoid of raw, 0 where raw was cut off */
+/* d slope / d raw is the sigmoid of raw; 0 where raw was cut off */
 FLOW_MULTIVERSION
-static void times_rate(int m, const real *restrict raw, const real *restrict sigmoid, real *restrict g)
+static void times_slope(int m, const real *restrict raw, const real *restrict sigmoid, real *restrict g)
 {
     real most = RAW_MOST + slope_offset();
     for (int j = 0; j < m; j++)
@@ -259,7 +260,7 @@ static void through_softplus(int m, const real *raw, real *g)
 {
     real sigmoid[ROWS];
     flow_vec_sigmoid((size_t)m, raw, sigmoid);
-    times_rate(m, raw, sigmoid, g);
+    times_slope(m, raw, sigmoid, g);
 }
 
 void flow_spline_find_backward(const flow_spline *s, const flow_spline_input *in, flow_spline_gradients *g,

@@ -1,12 +1,12 @@
-/* The knots of a spline from its parameters, for splines over pieces of a tile (spline.h).
+/* The knots of a spline from its parameters, for chunks of a tile (spline.h).
  *
  * Parameters of an element: K for the widths and K for the heights, each w_k = 2 B (m + (1 - K m) softmax_k) with the
  * least share m = FLOW_SPLINE_LEAST; and one for each slope, d = FLOW_SPLINE_LEAST + softplus(a + c), with c such that
- * a = 0 gives 1. All parameters zero are the identity. The K - 1 slopes of the inner knots are followed by those of the
- * ends, as many as there are:
- *     identity  0: they are 1, and outside of the box the identity continues the spline smoothly
- *     linear    2, first the upper one: outside the spline continues straight, which takes in outliers
- *     circle    1: both ends are one point
+ * a = 0 gives 1. With all parameters zero the spline is the identity. The K - 1 slopes of the inner knots are followed
+ * by the slopes of the ends:
+ *     identity  none: the slopes are 1, and outside the box the map is the identity
+ *     linear    2, the upper one first: outside the box the map is linear, which suits outliers
+ *     periodic  1: both ends are the same point
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_SPLINE_KNOTS_H
@@ -23,12 +23,12 @@ enum {
 };
 #define FLOW_SPLINE_LEAST 1e-3
 
-typedef enum flow_spline_ends { FLOW_SPLINE_IDENTITY, FLOW_SPLINE_LINEAR, FLOW_SPLINE_CIRCLE } flow_spline_ends;
+typedef enum flow_spline_ends { FLOW_SPLINE_IDENTITY, FLOW_SPLINE_LINEAR, FLOW_SPLINE_PERIODIC } flow_spline_ends;
 
-/* Parameters of an element. */
+/* The number of parameters of an element. */
 int flow_spline_n_params(int n_bins, flow_spline_ends ends);
 
-/* The splines of one piece of a tile: m elements, K bins, the parameters in planes theta + p * stride. */
+/* The splines of one chunk of a tile: m elements, K bins, parameter p in the plane theta + p * stride. */
 typedef struct flow_spline_input {
     int m, n_bins;
     real bound;
@@ -37,10 +37,10 @@ typedef struct flow_spline_input {
     size_t stride;
 } flow_spline_input;
 
-/* One coordinate of the knots. */
+/* One coordinate, x or y. */
 typedef struct flow_spline_axis {
     real low[FLOW_SPLINE_ROWS], high[FLOW_SPLINE_ROWS]; /* the bin of each element */
-    real knot[FLOW_SPLINE_ROWS];                        /* the one looked at */
+    real knot[FLOW_SPLINE_ROWS];                        /* during the search */
 } flow_spline_axis;
 
 typedef struct flow_spline {
@@ -50,20 +50,19 @@ typedef struct flow_spline {
     real slope[2][FLOW_SPLINE_ROWS]; /* the slopes, less FLOW_SPLINE_LEAST */
 } flow_spline;
 
-/* Replaces the parameters of the lengths by their softmax in place: what a map leaves for its backward. */
+/* Replaces the parameters of widths and heights by their softmax, in place. The backward needs this form, too. */
 void flow_spline_measure(const flow_spline_input *in, real *theta);
 
-/* Finds the bin of each element from its x, or from its y; outside of the box the nearest one. */
+/* Finds the bin of each element from its x, or (by_y) from its y; outside the box the nearest bin. */
 void flow_spline_find(flow_spline *s, const flow_spline_input *in, bool by_y, const real *key);
 
-/* The gradients of a scalar at what the curve is made of: the bin's lower ends, its lengths, its slopes. */
+/* Gradients at the lower ends of the bin, its lengths and its slopes. */
 typedef struct flow_spline_gradients {
     real x_low[FLOW_SPLINE_ROWS], w[FLOW_SPLINE_ROWS], y_low[FLOW_SPLINE_ROWS], h[FLOW_SPLINE_ROWS];
     real slope[2][FLOW_SPLINE_ROWS];
 } flow_spline_gradients;
 
-/* From the gradients at each element's bin to those at its parameters, gtheta (planes like theta). Overwrites
- * g. */
+/* Writes gtheta (planes like theta) from the gradients at the bin of each element. Overwrites g. */
 void flow_spline_find_backward(const flow_spline *s, const flow_spline_input *in, flow_spline_gradients *g,
                                real *gtheta);
 

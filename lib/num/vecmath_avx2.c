@@ -11,5 +11,5 @@
 
 #include "num/vecmath_kernels.h"
 #else
-typedef int flow_vecmath_avx2_needs_its_compiler_flags; /* an empty source file is not C */
+typedef int flow_vecmath_avx2_needs_its_compiler_flags; /* C does not allow an empty file */
 #endif

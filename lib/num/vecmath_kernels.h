@@ -3,7 +3,7 @@
  *     VECTOR_BYTES   the width of a register
  *     V(name, ulp)   the SLEEF function of that width, for example Sleef_expf8_u10avx2
  *     VECMATH_TABLE  the name of the resulting flow_vecmath
- *     VECMATH_NAME   what people call the instruction set
+ *     VECMATH_NAME   the name of the instruction set
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <sleef.h>
@@ -86,8 +86,8 @@ static inline vector negative_size(vector a)
     return (vector)((mask)a | (mask)(-(vector){0}));
 }
 
-/* exp(x) for x <= 0, within 1 ulp, and 0 below the smallest normal number. It is here to be inlined: a call of SLEEF's
- * takes half as long again. With n = rint(x / log 2), which the low bits of x / log 2 + rounder spell, and
+/* exp(x) for x <= 0, within 1 ulp, and 0 below the smallest normal number. It is inlined: SLEEF's function takes 1.5
+ * times as long. With n = rint(x / log 2), which the low bits of x / log 2 + rounder spell, and
  * r = x - n log 2 in two steps, exp(x) = 2^n (1 + r + r^2 P(r)), P the Chebyshev interpolant, computed with 60
  * digits. */
 static inline vector decay(vector x)
@@ -114,7 +114,7 @@ static inline vector decay(vector x)
     return (vector)((mask)scaled & ~(x < least));
 }
 
-/* 1 / (1 + exp(-x)), from the exponential that cannot overflow */
+/* 1 / (1 + exp(-x)), by the exponential of -|x|, which cannot overflow */
 static inline vector sigmoid(vector a)
 {
     mask negative = a < 0;
@@ -128,8 +128,8 @@ static void kernel_sigmoid(size_t n, const real *x, real *y)
     MAP(sigmoid(a))
 }
 
-/* max(x, 0) + log(1 + e), e = exp(-|x|): neither exp overflows nor log loses what is small. With s = e / (2 + e), which
- * is in [0, 1/3], log(1 + e) = 2 artanh s = 2 s (1 + s^2 Q(s^2)), Q the Chebyshev interpolant. */
+/* max(x, 0) + log(1 + e) with e = exp(-|x|): exp cannot overflow, and small results keep their digits. With s = e / (2
+ * + e), which is in [0, 1/3], log(1 + e) = 2 artanh s = 2 s (1 + s^2 Q(s^2)), Q the Chebyshev interpolant. */
 static inline vector softplus(vector a)
 {
     static const real c[] = {
@@ -181,8 +181,8 @@ static void kernel_softmax(int k, size_t n, real *x, size_t stride)
     }
 }
 
-/* The way of Shepherd and Laframboise 1981 for exp(x^2) erfc x: (x + 4) Phi(-x) / phi(x) is smooth on the whole half
- * line in terms of u = (x - 4) / (x + 4), -1 at 0 and 1 at infinity. Its Chebyshev series in u, computed with 60
+/* As Shepherd and Laframboise 1981 for exp(x^2) erfc x: (x + 4) Phi(-x) / phi(x) is smooth on the half line as a
+ * function of u = (x - 4) / (x + 4), -1 at 0 and 1 at infinity. Its Chebyshev series in u, computed with 60
  * digits, is cut off below half a unit of the last place and written in powers of u. */
 static inline vector mills(vector x)
 {
@@ -211,9 +211,9 @@ static void kernel_mills(size_t n, const real *x, real *y)
     MAP(mills(a))
 }
 
-/* A start that is near everywhere (0.005 up to 8, 0.017 beyond, 0 at infinity), then steps of Halley's method for
+/* From a start that is close everywhere (0.005 up to 8, 0.017 beyond, 0 at infinity), steps of Halley's method for
  *     g(y) = log Phi(-y) - x,  g' = -1 / M,  g'' = (y M - 1) / M^2  with Mills' ratio M(y),
- * whose error is the cube of the one before. */
+ * each of which cubes the error. */
 static inline vector normal_tail(vector x)
 {
     enum { STEPS = sizeof(real) == sizeof(double) ? 2 : 1 };
@@ -223,7 +223,7 @@ static inline vector normal_tail(vector x)
     for (int step = 0; step < STEPS; step++) {
         vector m = mills(y);
         vector g = (vector)V(log, u10)(m * (real)0.39894228040143267794) - ((real)0.5 * y * y + x);
-        mask near = y < (real)1000; /* beyond, y M - 1 is only rounding, and Newton's step is exact enough */
+        mask near = y < (real)1000; /* beyond, y M - 1 is only rounding, and a Newton step is exact enough */
         vector bend = (vector)(near & (mask)((real)0.5 * g * (y * m - (real)1)));
         y += g * m / ((real)1 - bend);
     }
@@ -239,9 +239,9 @@ static void kernel_normals(size_t n, real *u, real *v)
 {
     for (size_t i = 0; i < n; i += WIDTH) {
         vector radius = (vector)V(sqrt, u35)((real)-2 * (vector)V(log, u10)(load(u + i)));
-        vector angle = (real)2 * load(v + i);
-        store(u + i, radius * (vector)V(cospi, u05)(angle));
-        store(v + i, radius * (vector)V(sinpi, u05)(angle));
+        vector turns = (real)2 * load(v + i);
+        store(u + i, radius * (vector)V(cospi, u05)(turns));
+        store(v + i, radius * (vector)V(sinpi, u05)(turns));
     }
 }
 

@@ -93,7 +93,7 @@ static size_t lay_out(const flow_interpolant_options *o, int d, int n, void *mem
     if (o->coupling != FLOW_COUPLING_OPTIMAL_TRANSPORT)
         return layout.used;
     w->cost = flow_layout_take(&layout, rows * rows, sizeof *w->cost);
-    w->assignment = flow_layout_take(&layout, flow_assignment_work_size(n), 1);
+    w->assignment = flow_layout_take(&layout, flow_assignment_scratch_size(n), 1);
     w->partner = flow_layout_take(&layout, rows, sizeof *w->partner);
     return layout.used;
 }

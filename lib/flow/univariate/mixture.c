@@ -83,9 +83,9 @@ static void univariate_mixture_to_latent(const void *self, int d, int n, const r
 /* ---- the way back ---- */
 
 typedef struct search {
-    flow_mixture_line x, low, high;
-    flow_mixture_line miss; /* |z(x) - z| of the step before */
-    flow_mixture_line done; /* 1: x is final */
+    flow_mixture_row x, low, high;
+    flow_mixture_row miss; /* |z(x) - z| of the step before */
+    flow_mixture_row done; /* 1: x is final */
 } search;
 
 /* A component's own affine map: the quantile of a mixture lies between the least and the largest of its components',

@@ -58,7 +58,7 @@ static const flow_option options[] = {
 static flow_spline_ends ends_of(const spline *block)
 {
     if (block->circular)
-        return FLOW_SPLINE_CIRCLE;
+        return FLOW_SPLINE_PERIODIC;
     return block->tails == TAILS_LINEAR ? FLOW_SPLINE_LINEAR : FLOW_SPLINE_IDENTITY;
 }
 
@@ -81,7 +81,7 @@ static flow_spline_input input_at(const spline *block, const flow_chunk *c, cons
 /* The places of x on a circle, in `wrapped`; on the line x itself. */
 static const real *wrap(const flow_spline_input *in, const real *x, real *wrapped)
 {
-    if (in->ends != FLOW_SPLINE_CIRCLE)
+    if (in->ends != FLOW_SPLINE_PERIODIC)
         return x;
     real period = 2 * in->bound;
     for (int j = 0; j < in->m; j++) {
