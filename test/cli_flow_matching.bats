@@ -97,13 +97,13 @@ largest_difference() {
 
 @test "a second block, a block without a velocity and no block are refused, with what to do" {
     run flowctl train spec.json -o none.h5 --set 'flow=["standardize","ffjord","ffjord"]'
-    [ "$status" -ne 0 ]
+    expect_status 2
     expect "\"flow_matching\" trains one block" "there are 2" "keep one"
     run flowctl train spec.json -o none.h5 --set 'flow=["standardize","maf"]'
-    [ "$status" -ne 0 ]
+    expect_status 2
     expect "1.maf has none; leave that block out"
     run flowctl train spec.json -o none.h5 --set 'flow=["standardize"]'
-    [ "$status" -ne 0 ]
+    expect_status 2
     expect "has no block; add { \"type\": \"ffjord\" }"
     [ ! -e none.h5 ]
 }

@@ -185,7 +185,7 @@ history_of() {
     expect 'flow[1].hidden is [8] in the model, [9] in the spec' "train.batch is 64 in the model, 32 in the spec" \
         "seed is 1"
     run flowctl train spec.json --resume --columns y,x
-    [ "$status" -ne 0 ]
+    expect_status 2
     expect "column 1"
     make_csv 400 9 >train.csv
     run flowctl train spec.json --resume

@@ -70,7 +70,8 @@ setup() {
     expect "not a usable model"
     same train.csv data.h5
     run flowctl train spec.json -o train.csv --force
-    [ "$status" -ne 0 ]
+    expect_status 2
+    expect "a model is an HDF5 file"
 }
 
 @test "the output's folder is looked at before training" {
