@@ -136,8 +136,19 @@ setup() {
     expect "100 rows" z1
     cp a.h5 before.h5
     run bash -c 'ulimit -f 4; "$FLOWCTL" sample model.h5 -n 100000 -o a.h5:/train'
-    [ "$status" -ne 0 ]
+    expect_status 1
+    expect "a.h5: cannot be written: File too large (the old file is intact)"
     same a.h5 before.h5
+}
+
+@test "a file that becomes too large is an error, and leaves nothing behind" {
+    local name
+    for name in b.h5 b.h5:/some/where b.csv; do
+        run bash -c 'ulimit -f 4; "$FLOWCTL" sample model.h5 -n 100000 -o "$1"' bash "$name"
+        expect_status 1
+        expect "File too large"
+        [ -z "$(find . -name '*b.*')" ]
+    done
 }
 
 @test "no rows are rows, too" {
