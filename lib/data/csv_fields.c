@@ -33,7 +33,7 @@ static bool fields_end(flow_csv_fields *f, size_t used)
     return true;
 }
 
-/* Where a plain field ends without the blanks behind it. */
+/* Where a plain field ends without the blanks at its end. */
 static size_t fields_trim(const flow_csv_fields *f, size_t used)
 {
     size_t start = f->n == 0 ? 0 : f->starts[f->n];

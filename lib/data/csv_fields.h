@@ -20,17 +20,17 @@
 #include "core/error.h"
 
 typedef enum flow_csv_state {
-    FLOW_CSV_BEFORE, /* a field, and its blanks */
+    FLOW_CSV_BEFORE, /* a field and the blanks in front of it */
     FLOW_CSV_PLAIN,
     FLOW_CSV_QUOTED,
-    FLOW_CSV_QUOTE,  /* behind a quote in a quoted field: its end, or the first of two */
+    FLOW_CSV_QUOTE,  /* after a quote in a quoted field: the end, or the first of two quotes */
     FLOW_CSV_AFTER   /* blanks after a quoted field */
 } flow_csv_state;
 
 /* Start from {0}. */
 typedef struct flow_csv_fields {
-    char *text;     /* the fields, each with a zero behind it */
-    size_t *starts; /* (n + 1) where they begin in text, and where the last one ends */
+    char *text;     /* the fields, each followed by a zero */
+    size_t *starts; /* (n + 1) where they begin in text; the last entry is the end */
     size_t n;       /* at most FLOW_COLUMNS_MAX + 1: further ones are not kept */
     size_t used, text_capacity, starts_capacity;
     flow_csv_state state;
@@ -45,7 +45,7 @@ void flow_csv_fields_begin(flow_csv_fields *f);
 flow_status flow_csv_fields_line(flow_csv_fields *f, const char *line, size_t length, bool *more, bool *good,
                                  flow_error *err);
 
-/* Field i of a complete record; *length without the zero behind it. */
+/* Field i of a complete record; *length does not count the zero at its end. */
 const char *flow_csv_field(const flow_csv_fields *f, size_t i, size_t *length);
 
 void flow_csv_fields_free(flow_csv_fields *f);

@@ -45,14 +45,14 @@ bool flow_csv_is_word(const char *field, size_t length)
     return !header_parse(field, length, &value) && !header_is_missing(field, length);
 }
 
-/* A number that nobody would take for a name, as opposed to a year or a running number. */
+/* A number that cannot be a column name, in contrast to a year or an index. */
 static bool header_is_plainly_data(const char *field, size_t length)
 {
     double value;
     return header_parse(field, length, &value) && (!isfinite(value) || memchr(field, '.', length) != NULL || value < 0);
 }
 
-/* What is certainly not CSV, by its first bytes, and what to do with it. */
+/* Refuses formats that are not CSV by their first bytes, with a remedy. */
 static flow_status header_refuse_others(const flow_csv_stream *s, flow_error *err)
 {
     static const struct {
@@ -81,7 +81,8 @@ static flow_status header_refuse_others(const flow_csv_stream *s, flow_error *er
     return FLOW_OK;
 }
 
-/* What separates the fields of a line without commas, or of one in which commas only stand for decimal points. */
+/* Refuses lines whose fields are separated by something else: lines without commas, and lines in which commas are
+ * decimal points. */
 static flow_status header_refuse_separator(const flow_csv_stream *s, const flow_csv_record *record, flow_error *err)
 {
     size_t commas = 0, semicolons = 0, tabs = 0, blanks = 0, others = 0;
@@ -109,7 +110,7 @@ static flow_status header_refuse_separator(const flow_csv_stream *s, const flow_
     return FLOW_OK;
 }
 
-/* Every field stands in quotes and needs none. */
+/* Whether every field is in quotes and needs none. */
 static bool header_is_all_quoted(const flow_csv_stream *s, const flow_csv_record *record)
 {
     size_t n_quotes = 0;
@@ -118,9 +119,9 @@ static bool header_is_all_quoted(const flow_csv_stream *s, const flow_csv_record
     return n_quotes == 2 * s->fields.n;
 }
 
-/* A first line with a word in it is a header. A line without is a row, unless all of it is quoted and the next line is
- * not: so R and our own writer mark a header of numbers. A line of words and of numbers that look like data may be a
- * header with a slip or a row with a slip; taking it for a header would lose a row without a word. */
+/* A first line with a word in it is a header. A line without a word is a row, unless all of it is quoted and the next
+ * line is not: R and csv_writer.c mark a header of numbers in this way. A line of words and of numbers that look like
+ * data is refused: it may be a row with a typing error, and as a header it would be lost silently. */
 static flow_status header_is_header(flow_csv_stream *s, const flow_csv_record *record, bool *answer, flow_error *err)
 {
     size_t word = s->fields.n, data = s->fields.n;
@@ -160,13 +161,13 @@ static flow_status header_take_names(const flow_csv_stream *s, flow_name_list *n
     for (size_t i = 0; i < s->fields.n && status == FLOW_OK; i++) {
         size_t length;
         const char *name = flow_csv_field(&s->fields, i, &length);
-        if (i == 0 && length > 0 && name[0] == '#') { /* as numpy.savetxt writes it */
+        if (i == 0 && length > 0 && name[0] == '#') { /* numpy.savetxt puts it in front */
             size_t mark = strspn(name, "# \t");
             name += mark;
             length -= mark;
         }
         char number[32];
-        if (length == 0) { /* R's row names, for one */
+        if (length == 0) { /* the column of R's row names has no name */
             length = (size_t)snprintf(number, sizeof number, "unnamed%zu", i + 1);
             name = number;
         }

@@ -16,18 +16,18 @@
 typedef struct csv_reader {
     flow_reader common;
     flow_csv_stream stream;
-    int *target;   /* (n_fields) where each field of a line goes in a row, -1: nowhere */
+    int *target;   /* (n_fields) the place of each field in a row, -1: not read */
     int n_targets; /* fields up to the last chosen one */
     size_t n_fields;
     int64_t row; /* number of the row at the front */
 } csv_reader;
 
-/* What is wrong with the row at the front. The text is borrowed from the record. */
+/* An error in the row at the front. The text is borrowed from the record. */
 typedef enum csv_trouble { NO_TROUBLE, MISSING, NOT_A_NUMBER, NOT_FINITE, RAGGED, BROKEN } csv_trouble;
 
 typedef struct csv_finding {
     csv_trouble what;
-    size_t field; /* RAGGED: how many there are */
+    size_t field; /* RAGGED: the number of fields */
     const char *text;
     size_t length;
 } csv_finding;
@@ -41,10 +41,10 @@ static inline const char *csv_skip_blanks(const char *c)
     return c;
 }
 
-/* A field that the fast scan could not read. It does not matter that this is slow. */
+/* A field that the fast scan cannot read: rare, so that this may be slow. */
 static csv_trouble csv_parse_slowly(const char *text, size_t length, double *value)
 {
-    char copy[1024]; /* what needs more digits is no number that anybody measured */
+    char copy[1024]; /* longer fields are not numbers */
     if (length >= sizeof copy)
         return NOT_A_NUMBER;
     memcpy(copy, text, length);
@@ -149,7 +149,7 @@ static csv_finding csv_parse_split(const csv_reader *r, double *row)
 
 /* ------------------------------------------------------------------ messages */
 
-/* What such a field most often comes from. */
+/* The most frequent cause of such a field. */
 static const char *csv_number_hint(const csv_reader *r, const csv_finding *found)
 {
     if (r->n_fields == 1 && memchr(found->text, ' ', found->length) != NULL)
@@ -253,7 +253,7 @@ static void csv_close(flow_reader *reader)
 
 static const flow_reader_type csv_reader_type = {csv_read, csv_tell, csv_seek, NULL, csv_close};
 
-/* Where each field of a line goes. */
+/* Fills `target` from the choice of columns. */
 static flow_status csv_aim(csv_reader *r, const flow_name_list *names, const flow_reader_options *options,
                            flow_error *err)
 {

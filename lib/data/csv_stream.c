@@ -10,7 +10,7 @@
 
 enum { FIRST_CAPACITY = 1 << 18 };
 
-/* Reads on behind the buffer's end, after making room for it. What is at the front stays. */
+/* Reads more bytes to the end of the buffer. The bytes at the front stay. */
 static flow_status stream_fill(flow_csv_stream *s, flow_error *err)
 {
     if (s->begin > 0) {
@@ -42,7 +42,7 @@ static flow_status stream_fill(flow_csv_stream *s, flow_error *err)
     return FLOW_OK;
 }
 
-/* The next line end at or after `from` bytes behind the front, or where the file ends. */
+/* The first line end at or after offset `from` from the front, or the end of the file. */
 static flow_status stream_find_line_end(flow_csv_stream *s, size_t from, size_t *stop, flow_error *err)
 {
     for (;;) {
@@ -68,7 +68,7 @@ static bool stream_is_blank(const char *text, size_t length)
     return true;
 }
 
-/* The line that begins `from` bytes behind the front. */
+/* The line that begins at offset `from` from the front. */
 static flow_status stream_line_at(flow_csv_stream *s, size_t from, flow_csv_record *out, flow_error *err)
 {
     size_t stop;

@@ -20,8 +20,8 @@ enum { FLOW_CSV_RECORD_MAX = 1 << 23 };
 typedef struct flow_csv_stream {
     const char *name; /* borrowed, for messages */
     int descriptor;
-    bool is_owned, at_end; /* at_end: nothing is left to read behind the buffer */
-    char *buffer;          /* one byte more than `capacity`: a line end always stands behind the last byte */
+    bool is_owned, at_end; /* at_end: the file has no more bytes */
+    char *buffer;          /* one byte more than `capacity`: a line end always follows the last byte */
     size_t capacity, begin, end;
     int64_t offset; /* of buffer[0] in the file */
     int64_t line;   /* number of the line at `begin`, counted from 1 */
@@ -33,7 +33,7 @@ typedef struct flow_csv_record {
     char *text;
     size_t length, size;
     int64_t n_lines;
-    const char *complaint; /* what is wrong with its quotes, or NULL */
+    const char *complaint; /* what is wrong with its quotes; NULL: nothing */
 } flow_csv_record;
 
 flow_status flow_csv_stream_open(flow_csv_stream *out, int descriptor, const char *name, flow_error *err);
@@ -45,7 +45,7 @@ flow_status flow_csv_stream_line(flow_csv_stream *stream, flow_csv_record *out, 
 /* Splits the record that begins with the line at the front into fields; extends *record over further lines. */
 flow_status flow_csv_stream_split(flow_csv_stream *stream, flow_csv_record *record, flow_error *err);
 
-/* The first line behind the record at the front, blank or not; length 0 at the end. Nothing is consumed. */
+/* The first line after the record at the front, blank or not; length 0 at the end. Nothing is consumed. */
 flow_status flow_csv_stream_peek(flow_csv_stream *stream, const flow_csv_record *record, flow_csv_record *out,
                                  flow_error *err);
 

@@ -52,7 +52,7 @@ static flow_status csv_put_name(csv_writer *w, const char *name, bool quote, cha
     return status == FLOW_OK ? csv_put(w, &end, 1, err) : status;
 }
 
-/* A header of numbers would be read as data; quotes around all of them tell (see csv_header.c). */
+/* A header of numbers would be read as a row; quotes around all of them mark it as a header (see csv_header.c). */
 static bool csv_all_numbers(const char *const *columns, int n_columns)
 {
     for (int i = 0; i < n_columns; i++)

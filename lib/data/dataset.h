@@ -1,19 +1,19 @@
-/* A data set for training and evaluation: a table that has been looked through once, and is served in batches.
+/* A data set for training and evaluation: a table that is checked once and served in batches.
  *
  * flow_dataset_open reads the whole table once: every value is checked, rows are counted, column statistics and a
- * checksum are taken. What fits the memory budget is held; what does not is read again each epoch, block by block, on
- * request by a thread that reads ahead.
+ * checksum are taken. A table that fits the memory budget is held; a larger one is read again each epoch, block by
+ * block, on request by a thread that reads ahead.
  *
  * Order. Epoch e of seed s has one order of the rows that depends on nothing else: exact when the rows are held (a
  * random permutation of all of them), and otherwise blocks in random order, several of them pooled and their
- * rows permuted. How many depends on the memory that is allowed, so keep that the same to get the same order again.
- * Serving can start at any row of an epoch, so a stopped run continues where it was.
+ * rows permuted. Their number depends on the memory budget: the same order needs the same budget.
+ * Serving can start at any row of an epoch, so that a stopped run continues where it was.
  *
  * Held-out share. With share > 0 the rows are split by a counter-based random number of (seed, row): the training part
  * and the held-out part are opened separately and never overlap, at any size and without any list.
  *
  * A row holds the columns of the data, then those of the context, then the weight of the row if there is one. A row of
- * weight 0 counts nothing, and is left out.
+ * weight 0 is left out.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_DATASET_H
@@ -33,15 +33,15 @@ typedef struct flow_dataset_options {
     const char *const *columns; /* as in flow_reader_options */
     int n_columns;
     bool skip_invalid;
-    size_t memory_bytes; /* what the rows may take when held (8 bytes a value); 0: no limit */
+    size_t memory_bytes; /* budget of the rows when held (8 bytes a value); 0: no limit */
     double share;        /* held-out share, 0 to 1 exclusive; used when part is not FLOW_PART_ALL */
     flow_part part;
     uint64_t seed; /* of the split */
-    const char *const *context; /* columns that are given and not modelled: they stand behind the others */
+    const char *const *context; /* columns of the context: after the others */
     int n_context;
-    const char *weight; /* column of the rows' weights: it stands last. NULL: all rows count the same */
+    const char *weight; /* column of the rows' weights: the last one. NULL: no weights */
     bool allow_negative_weights;
-    bool read_ahead; /* what is not held is read by a thread of its own; rows, order and errors are the same */
+    bool read_ahead; /* a thread reads the next rows that are not held; rows, order and errors stay the same */
 } flow_dataset_options;
 
 /* Over the valid rows of the part that was opened. */
@@ -66,16 +66,15 @@ const char *const *flow_dataset_columns(const flow_dataset *data); /* d names, b
 bool flow_dataset_has_names(const flow_dataset *data);
 int64_t flow_dataset_n_rows(const flow_dataset *data);
 int64_t flow_dataset_n_skipped(const flow_dataset *data);    /* invalid ones */
-int64_t flow_dataset_n_weightless(const flow_dataset *data); /* left out, because their weight is 0 */
-/* (sum w)^2 / sum(w^2): as many rows of equal weight would say as much (Kish 1965); the number of rows without
- * weights. */
+int64_t flow_dataset_n_weightless(const flow_dataset *data); /* left out: of weight 0 */
+/* The effective number of rows, (sum w)^2 / sum(w^2) (Kish 1965); without weights the number of rows. */
 double flow_dataset_effective_rows(const flow_dataset *data);
 bool flow_dataset_is_held(const flow_dataset *data);
-/* CRC-32 (zlib) over the values as little-endian doubles, in file order: a fingerprint, for provenance. */
+/* CRC-32 (zlib) over the values as little-endian doubles, in file order: identifies the data. */
 uint32_t flow_dataset_checksum(const flow_dataset *data);
 const flow_column_summary *flow_dataset_summary(const flow_dataset *data); /* d entries, borrowed */
 
-/* FLOW_DATA when a column of the data has no spread, since its density has no bound, or when the values of a column of
+/* FLOW_DATA when a column of the data is constant, since its density is unbounded, or when the values of a column of
  * data or context are too large or too close to each other to be standardised. */
 flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err);
 

@@ -10,7 +10,7 @@
 #include "num/rng.h"
 
 static flow_status dataset_open_reader(flow_dataset *data, const char *location, const flow_dataset_options *options,
-                               flow_error *err)
+                                       flow_error *err)
 {
     flow_reader_options how = {0};
     const char **last = NULL;
@@ -164,7 +164,7 @@ const flow_column_summary *flow_dataset_summary(const flow_dataset *data)
     return data->summary;
 }
 
-/* The context may have one value only, and it has to be of a size that can be standardised. */
+/* A column of the context may be constant, but not too large to be standardised. */
 flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err)
 {
     int n_given = data->columns.n - (data->is_weighted ? 1 : 0), n = n_given - data->n_context;

@@ -22,11 +22,11 @@ typedef struct flow_row_span {
     int32_t n_kept; /* those of them that belong to the part */
 } flow_row_span;
 
-/* Rows that are served one after the other: all of a held set, else those of a group. */
+/* The rows that are served: all rows of a held set, else those of a group. */
 typedef struct flow_pool {
     double *rows;     /* (n, d) */
     int64_t *numbers; /* of the rows; NULL: row i is number i */
-    uint32_t *order;  /* in which they are served when shuffled */
+    uint32_t *order;  /* of serving, when shuffled */
     int64_t n;
 } flow_pool;
 
@@ -64,7 +64,7 @@ struct flow_dataset {
     int64_t n_blocks, block_capacity;
     int64_t block_rows;   /* the most valid rows in a block */
     int64_t pool_blocks;  /* blocks whose rows are permuted together */
-    int64_t *block_order; /* (n_blocks) of `ordered`, whatever its index */
+    int64_t *block_order; /* (n_blocks) the order of the epoch of `ordered` */
     flow_row_group ordered;
     gsl_rng *rng;
 };

@@ -12,7 +12,7 @@ enum {
     MOST_BLOCK_ROWS = 8192,
     LEAST_BLOCK_ROWS = 64,
     BLOCK_VALUES = 1 << 17,        /* values in a block: 1 MB */
-    BLOCKS_IN_POOL = 32,           /* at least, where the memory allows it */
+    BLOCKS_IN_POOL = 32,           /* at least, if the memory allows it */
     MOST_SAMPLED = 1 << 15,        /* rows */
     LEAST_SAMPLED = 256,
     SAMPLE_VALUES = 1 << 23        /* 64 MB */
@@ -21,14 +21,14 @@ enum {
 typedef struct dataset_scan {
     flow_dataset *data;
     size_t memory_bytes;
-    bool holds;         /* as long as everything so far fits */
+    bool holds;         /* all rows so far fit */
     bool counts;        /* numbers are 0, 1, 2, ... so far */
     size_t n_held, capacity;
     double *block;      /* (block_rows, d) */
     int64_t *numbers;   /* (block_rows) */
 } dataset_scan;
 
-/* What a row in the pool takes: its values, its number, its place in the order. */
+/* Bytes of a row in the pool: its values, its number, its place in the order. */
 static size_t scan_pooled_row_bytes(const flow_dataset *data)
 {
     return (size_t)data->columns.n * sizeof(double) + sizeof(int64_t) + sizeof(uint32_t);
@@ -41,7 +41,7 @@ static flow_status scan_too_large(const flow_dataset *data, size_t memory_bytes,
                           data->location, (double)memory_bytes / 1048576);
 }
 
-/* How many rows may be held. An order holds 32-bit indices, hence the ceiling. */
+/* The most rows that are held. An order has 32-bit indices, hence the upper limit. */
 static size_t scan_most_held(const dataset_scan *s)
 {
     size_t most = s->memory_bytes == 0 ? SIZE_MAX : s->memory_bytes / ((size_t)s->data->columns.n * sizeof(double));
@@ -111,8 +111,8 @@ static uint32_t scan_checksum(uint32_t sum, const double *values, size_t n)
     return sum;
 }
 
-/* Chooses the size of blocks and pool. There is memory for a second pool, whether anybody reads ahead into it or not:
- * the order must not depend on that. */
+/* Chooses the size of blocks and pool. There is memory for a second pool even if no thread reads ahead: the order must
+ * not depend on that. */
 static void scan_choose_sizes(flow_dataset *data, size_t memory_bytes)
 {
     int64_t d = data->columns.n;
@@ -122,7 +122,7 @@ static void scan_choose_sizes(flow_dataset *data, size_t memory_bytes)
     int64_t rows = BLOCK_VALUES / d < MOST_BLOCK_ROWS ? BLOCK_VALUES / d : MOST_BLOCK_ROWS;
     rows = rows < pool_rows / BLOCKS_IN_POOL ? rows : pool_rows / BLOCKS_IN_POOL;
     rows = rows > LEAST_BLOCK_ROWS ? rows : LEAST_BLOCK_ROWS;
-    /* whole chunks, unless they are so large that few of them fit the pool */
+    /* whole chunks, unless only few of them fit the pool */
     int64_t granule = data->reader->granule, whole = (rows + granule - 1) / granule * granule;
     if (granule > 1 && granule <= pool_rows / 8 && granule <= 16 * rows)
         rows = whole;
@@ -132,7 +132,7 @@ static void scan_choose_sizes(flow_dataset *data, size_t memory_bytes)
 
 /* The last of the d values of each row is its weight. */
 static flow_status scan_check_weights(const flow_dataset *data, const double *rows, const int64_t *numbers, size_t n,
-                                 flow_error *err)
+                                      flow_error *err)
 {
     size_t d = (size_t)data->columns.n;
     for (size_t i = 0; i < n; i++)
@@ -182,7 +182,7 @@ static flow_status scan_table(dataset_scan *s, flow_error *err)
     return FLOW_OK;
 }
 
-/* Why there is nothing: `start` is the position of the first row, `row` has room for one. */
+/* The error of a data set without rows. `start` is the position of the first row, `row` has room for one. */
 static flow_status scan_no_rows(const flow_dataset *data, const flow_position *start, double *row, flow_error *err)
 {
     const char *location = data->location;
@@ -222,7 +222,7 @@ static flow_status scan_make_pools(flow_dataset *data, bool read_ahead, flow_err
     return status;
 }
 
-/* Keeps the rows and lets go of the file, or the other way round. */
+/* Keeps the rows and closes the file, or the other way round. */
 static flow_status scan_settle(dataset_scan *s, bool read_ahead, flow_error *err)
 {
     flow_dataset *data = s->data;
@@ -261,7 +261,7 @@ flow_status flow_dataset_scan(flow_dataset *data, size_t memory_bytes, bool read
     sampled = sampled < MOST_SAMPLED ? sampled : MOST_SAMPLED;
     sampled = sampled > LEAST_SAMPLED ? sampled : LEAST_SAMPLED;
     scan_choose_sizes(data, memory_bytes);
-    /* when it is clear from the start that the rows will not fit, do not begin to hold them */
+    /* rows that will not fit are not held from the start */
     if (data->part == FLOW_PART_ALL && data->reader->n_rows > 0 && (size_t)data->reader->n_rows > scan_most_held(&s) &&
         !data->reader->skip_invalid)
         s.holds = false;

@@ -8,7 +8,7 @@
 #include "core/memory.h"
 #include "num/rng.h"
 
-enum { SAMPLING_COLUMN = 1 }; /* the place of these random numbers in FLOW_STREAM_OTHER of seed 0 */
+enum { SAMPLING_COLUMN = 1 }; /* the column of these random numbers in FLOW_STREAM_OTHER of seed 0 */
 
 flow_status flow_stats_init(flow_stats *out, int d, size_t most_sampled, flow_error *err)
 {
@@ -36,7 +36,7 @@ void flow_stats_free(flow_stats *s)
 
 /* Mean and spread of the block in two passes, then Chan, Golub and LeVeque's (1983) rule for joining two samples.
  * Distances are taken from a row of the block, so that a column around 1.7e9 keeps its digits. */
-static void add_moments(flow_stats *s, const double *rows, size_t n)
+static void stats_add_moments(flow_stats *s, const double *rows, size_t n)
 {
     size_t d = (size_t)s->d;
     double *sum = s->scratch, *squares = s->scratch + d;
@@ -51,7 +51,7 @@ static void add_moments(flow_stats *s, const double *rows, size_t n)
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < d; j++) {
             double x = rows[i * d + j], distance = x - s->block_mean[j];
-            sum[j] += distance; /* what rounding left of zero */
+            sum[j] += distance; /* zero but for rounding */
             squares[j] += distance * distance;
             s->least[j] = x < s->least[j] ? x : s->least[j];
             s->most[j] = x > s->most[j] ? x : s->most[j];
@@ -68,7 +68,7 @@ static void add_moments(flow_stats *s, const double *rows, size_t n)
     s->n = all;
 }
 
-static flow_status grow(flow_stats *s, flow_error *err)
+static flow_status stats_grow(flow_stats *s, flow_error *err)
 {
     size_t capacity = s->capacity == 0 ? 1024 : 2 * s->capacity;
     capacity = capacity < s->most_sampled ? capacity : s->most_sampled;
@@ -85,7 +85,7 @@ static flow_status grow(flow_stats *s, flow_error *err)
 }
 
 /* Halves the share of rows in the sample. */
-static void thin(flow_stats *s)
+static void stats_thin(flow_stats *s)
 {
     size_t d = (size_t)s->d, n = 0;
     s->threshold /= 2;
@@ -98,7 +98,8 @@ static void thin(flow_stats *s)
     s->n_sampled = n;
 }
 
-static flow_status add_to_sample(flow_stats *s, const double *rows, const int64_t *numbers, size_t n, flow_error *err)
+static flow_status stats_add_to_sample(flow_stats *s, const double *rows, const int64_t *numbers, size_t n,
+                                       flow_error *err)
 {
     size_t d = (size_t)s->d;
     for (size_t i = 0; i < n; i++) {
@@ -106,11 +107,11 @@ static flow_status add_to_sample(flow_stats *s, const double *rows, const int64_
         if (random >= s->threshold)
             continue;
         while (s->n_sampled == s->most_sampled)
-            thin(s);
+            stats_thin(s);
         if (random >= s->threshold)
             continue;
         if (s->n_sampled == s->capacity) {
-            flow_status status = grow(s, err);
+            flow_status status = stats_grow(s, err);
             if (status != FLOW_OK)
                 return status;
         }
@@ -129,11 +130,11 @@ flow_status flow_stats_add(flow_stats *s, const double *rows, const int64_t *num
         memcpy(s->least, rows, (size_t)s->d * sizeof *rows);
         memcpy(s->most, rows, (size_t)s->d * sizeof *rows);
     }
-    add_moments(s, rows, n);
-    return add_to_sample(s, rows, numbers, n, err);
+    stats_add_moments(s, rows, n);
+    return stats_add_to_sample(s, rows, numbers, n, err);
 }
 
-static int by_value(const void *a, const void *b)
+static int stats_by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -148,7 +149,7 @@ flow_status flow_stats_summarize(const flow_stats *s, flow_column_summary *out, 
     for (size_t j = 0; j < d; j++) {
         for (size_t i = 0; i < n; i++)
             values[i] = s->rows[i * d + j];
-        qsort(values, n, sizeof *values, by_value);
+        qsort(values, n, sizeof *values, stats_by_value);
         size_t distinct = 0, longest = 0, run = 0;
         for (size_t i = 0; i < n; i++) {
             bool same = i > 0 && values[i] == values[i - 1];

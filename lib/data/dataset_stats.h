@@ -1,5 +1,4 @@
-/* What a data set learns from being looked through once: statistics of the columns and a sample of rows. Internal to
- * lib/data. */
+/* Statistics of the columns of a data set, and a sample of its rows, in one pass. Internal to lib/data. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_DATASET_STATS_H
 #define FLOW_DATA_DATASET_STATS_H
@@ -15,13 +14,13 @@
 typedef struct flow_stats {
     int d;
     double n;
-    double *mean, *rest;          /* (d) each; what the mean is more exactly than a double can say: mean + rest */
+    double *mean, *rest;          /* (d) each; the mean in more than double precision: mean + rest */
     double *spread;               /* (d) sum of squared distances from the mean */
     double *least, *most;         /* (d) each */
     double *block_mean, *scratch; /* (d), (2 d) */
 
-    /* A sample of rows: those whose random number, a function of the row's number alone, is below `threshold`, which
-     * is halved whenever there would be more than `most_sampled`. In the order of the file. */
+    /* A sample of rows, in the order of the file: the rows whose random number, a function of the row's number alone,
+     * is below `threshold`, which is halved whenever there would be more than `most_sampled`. */
     double *rows;   /* (most_sampled, d) */
     double *random; /* (most_sampled) */
     size_t n_sampled, most_sampled, capacity;
@@ -30,10 +29,10 @@ typedef struct flow_stats {
 
 flow_status flow_stats_init(flow_stats *out, int d, size_t most_sampled, flow_error *err);
 
-/* Takes rows (n, d) with their numbers into account. */
+/* Adds rows (n, d) with their numbers. */
 flow_status flow_stats_add(flow_stats *stats, const double *rows, const int64_t *numbers, size_t n, flow_error *err);
 
-/* Fills d summaries, but for the names. */
+/* Fills d summaries except for the names. */
 flow_status flow_stats_summarize(const flow_stats *stats, flow_column_summary *out, flow_error *err);
 void flow_stats_free(flow_stats *stats);
 

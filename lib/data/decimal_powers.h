@@ -2,8 +2,8 @@
  * lib/data.
  *
  * 5^q = (high * 2^64 + low) * 2^e, where e makes the highest bit of `high` one; it is exact for 0 <= q <= 55. Otherwise
- * what does not fit is cut off, and for q < 0 then 1 is added: so Lemire (2021), "Number parsing at a gigabyte per
- * second", needs it.
+ * it is rounded down, and for q < 0 1 is added to the result, as Lemire (2021), "Number parsing at a gigabyte per
+ * second", requires.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_DECIMAL_POWERS_H

@@ -11,8 +11,8 @@
 
 /* ------------------------------------------------------------------ layout */
 
-/* Writes eight digits: halves, pairs and digits are split side by side in one word, the first one lowest. */
-static inline void put_eight(char *out, uint32_t value)
+/* Writes eight digits: one word is split into halves, pairs and digits, with the first digit in the lowest byte. */
+static inline void decimal_put_eight(char *out, uint32_t value)
 {
     uint64_t word = value / 10000 | (uint64_t)(value % 10000) << 32;
     uint64_t upper = word * 10486 >> 20 & 0x0000007f0000007fu; /* by 100 */
@@ -22,31 +22,31 @@ static inline void put_eight(char *out, uint32_t value)
     memcpy(out, &word, sizeof word);
 }
 
-/* Writes seventeen digits, of which the first ones may be zeros; of a number with few digits only the last nine. */
-static inline void put_digits(char *out, uint64_t digits)
+/* Writes seventeen digits with leading zeros; of a number with few digits only the last nine. */
+static inline void decimal_put_digits(char *out, uint64_t digits)
 {
     uint64_t high = digits / 100000000;
     if (high < 10) {
         out[8] = (char)('0' + high);
     } else {
         out[0] = (char)('0' + high / 100000000);
-        put_eight(out + 1, (uint32_t)(high % 100000000));
+        decimal_put_eight(out + 1, (uint32_t)(high % 100000000));
     }
-    put_eight(out + 9, (uint32_t)(digits % 100000000));
+    decimal_put_eight(out + 9, (uint32_t)(digits % 100000000));
 }
 
-/* Of a number below 10^17. */
-static inline int count_digits(uint64_t value)
+/* The number of digits of a value below 10^17. */
+static inline int decimal_count_digits(uint64_t value)
 {
     static const uint64_t powers_of_10[18] = {
         1u, 10u, 100u, 1000u, 10000u, 100000u, 1000000u, 10000000u, 100000000u, 1000000000u, 10000000000u,
         100000000000u, 1000000000000u, 10000000000000u, 100000000000000u, 1000000000000000u, 10000000000000000u,
         100000000000000000u};
-    int n = (64 - __builtin_clzll(value | 1)) * 1233 >> 12; /* right, or one less */
+    int n = (64 - __builtin_clzll(value | 1)) * 1233 >> 12; /* right, or one too small */
     return n + (value >= powers_of_10[n]);
 }
 
-static char *put_exponent(char *c, int exponent)
+static char *decimal_put_exponent(char *c, int exponent)
 {
     unsigned size = exponent < 0 ? (unsigned)-exponent : (unsigned)exponent;
     *c++ = 'e';
@@ -58,15 +58,15 @@ static char *put_exponent(char *c, int exponent)
     return c;
 }
 
-/* What printf("%.*g") makes of digits * 10^exponent, with as many digits as that has and `least` at least. Copies have
- * constant sizes: that costs less than calls, and what is too much is written over by what follows. */
-static inline int lay_out(char out[FLOW_NUMBER_SIZE], bool negative, uint64_t digits, int exponent, int least)
+/* The text that printf("%.*g") gives for digits * 10^exponent with all its digits, `least` at least. Copies have
+ * constant sizes, which is faster than calls of memcpy; later writes cover the surplus bytes. */
+static inline int decimal_lay_out(char out[FLOW_NUMBER_SIZE], bool negative, uint64_t digits, int exponent, int least)
 {
     enum { TEXT = 17, COPY = 24, FRACTION = 16 };
     char text[TEXT + COPY];
-    put_digits(text, digits);
+    decimal_put_digits(text, digits);
     memset(text + TEXT, '0', COPY);
-    int n = count_digits(digits), point = exponent + n - 1; /* the first digit is worth 10^point */
+    int n = decimal_count_digits(digits), point = exponent + n - 1; /* the first digit is worth 10^point */
     const char *at = text + TEXT - n;
     while (n > 1 && at[n - 1] == '0')
         n--;
@@ -77,7 +77,7 @@ static inline int lay_out(char out[FLOW_NUMBER_SIZE], bool negative, uint64_t di
         c[0] = at[0];
         c[1] = '.';
         memcpy(c + 2, at + 1, COPY - 1);
-        c = put_exponent(c + (n > 1 ? n + 1 : 1), point);
+        c = decimal_put_exponent(c + (n > 1 ? n + 1 : 1), point);
     } else if (point < 0) {
         memcpy(c, "0.000", 5);
         memcpy(c + 1 - point, at, COPY);
@@ -87,7 +87,7 @@ static inline int lay_out(char out[FLOW_NUMBER_SIZE], bool negative, uint64_t di
         c[point + 1] = '.';
         memcpy(c + point + 2, at + point + 1, FRACTION);
         c += n + 1;
-    } else { /* the zeros of the text stand there already */
+    } else { /* the zeros are in the text already */
         memcpy(c, at, COPY);
         c += point + 1;
     }
@@ -110,7 +110,7 @@ typedef struct binary {
     bool is_uneven; /* the neighbour below is at half the distance of the one above: a power of two */
 } binary;
 
-static inline int floor_log2_of_power_of_10(int exponent)
+static inline int decimal_floor_log2_of_power_of_10(int exponent)
 {
     return exponent * 1741647 >> 19;
 }
@@ -121,31 +121,31 @@ static inline int decimal_exponent(const binary *b)
     return (b->exponent * 1262611 - (b->is_uneven ? 524031 : 0)) >> 22;
 }
 
-/* power * value / 2^128 (of 64 bits: / 2^64 of the upper half), rounded to odd: the last bit is one when something was
- * cut off, so that comparisons come out as with the exact number. */
-static inline uint64_t round_to_odd(flow_power power, uint64_t value)
+/* power * value / 2^128 (of 64 bits: / 2^64 of the upper half), rounded to odd: the last bit is set when the result is
+ * not exact, so that comparisons give the same as with the exact number. */
+static inline uint64_t decimal_round_to_odd(flow_power power, uint64_t value)
 {
     flow_wide product = (flow_wide)power.high * value + (uint64_t)((flow_wide)power.low * value >> 64);
     return (uint64_t)(product >> 64) | ((uint64_t)product > 1);
 }
 
-static inline uint64_t round_to_odd_float(flow_power power, uint64_t value)
+static inline uint64_t decimal_round_to_odd_float(flow_power power, uint64_t value)
 {
     flow_wide product = (flow_wide)power.high * value;
     return (uint64_t)(product >> 64) | ((uint64_t)product >> 32 > 1);
 }
 
-/* The power of ten from above. */
-static inline flow_power power_of_10(int exponent)
+/* The power of ten, rounded up. */
+static inline flow_power decimal_power_of_10(int exponent)
 {
     flow_power power = flow_powers_of_5[exponent - FLOW_POWER_LEAST];
     power.low += exponent > FLOW_POWER_LAST_EXACT; /* this never carries: see unit_decimal.c */
     return power;
 }
 
-/* Chooses between the two decimals around a number, given in quarters of 10^exponent: first with one digit less. At
- * most one of those is within reach, and of the others at least one. */
-static inline decimal choose(uint64_t least, uint64_t value, uint64_t most, int exponent)
+/* Chooses between the two decimals around a number, given in quarters of 10^exponent; first those with one digit less.
+ * At most one of these lies in the interval, and at least one of the others. */
+static inline decimal decimal_choose(uint64_t least, uint64_t value, uint64_t most, int exponent)
 {
     uint64_t below = value / 4;
     uint64_t tens = below / 10;
@@ -159,50 +159,50 @@ static inline decimal choose(uint64_t least, uint64_t value, uint64_t most, int 
     return (decimal){below + up, exponent};
 }
 
-/* The shortest decimal that reads back as b, and of several the nearest: R. Giulietti (2020), "The Schubfach way to
- * render doubles". */
-static inline decimal shortest(const binary *b)
+/* The shortest decimal that reads back as b, the nearest if there are several: R. Giulietti (2020), "The Schubfach way
+ * to render doubles". */
+static inline decimal decimal_shortest(const binary *b)
 {
-    int k = decimal_exponent(b), shift = b->exponent + floor_log2_of_power_of_10(-k) + 1;
-    flow_power power = power_of_10(-k);
-    uint64_t value = 4 * b->mantissa, odd = b->mantissa & 1; /* the ends of the interval read back as even ones */
-    uint64_t least = round_to_odd(power, (value - 2 + b->is_uneven) << shift) + odd;
-    uint64_t most = round_to_odd(power, (value + 2) << shift) - odd;
-    return choose(least, round_to_odd(power, value << shift), most, k);
+    int k = decimal_exponent(b), shift = b->exponent + decimal_floor_log2_of_power_of_10(-k) + 1;
+    flow_power power = decimal_power_of_10(-k);
+    uint64_t value = 4 * b->mantissa, odd = b->mantissa & 1; /* the ends of the interval read back as even mantissas */
+    uint64_t least = decimal_round_to_odd(power, (value - 2 + b->is_uneven) << shift) + odd;
+    uint64_t most = decimal_round_to_odd(power, (value + 2) << shift) - odd;
+    return decimal_choose(least, decimal_round_to_odd(power, value << shift), most, k);
 }
 
-/* The same for floats: their mantissas need no more than 64 bits of the power, from above. */
-static inline decimal shortest_float(const binary *b)
+/* The same for floats: 64 bits of the power, rounded up, are enough for their mantissas. */
+static inline decimal decimal_shortest_float(const binary *b)
 {
-    int k = decimal_exponent(b), shift = b->exponent + floor_log2_of_power_of_10(-k) + 1;
+    int k = decimal_exponent(b), shift = b->exponent + decimal_floor_log2_of_power_of_10(-k) + 1;
     flow_power power = flow_powers_of_5[-k - FLOW_POWER_LEAST];
     power.high += power.low != 0;
     uint64_t value = 4 * b->mantissa, odd = b->mantissa & 1;
-    uint64_t least = round_to_odd_float(power, (value - 2 + b->is_uneven) << shift) + odd;
-    uint64_t most = round_to_odd_float(power, (value + 2) << shift) - odd;
-    return choose(least, round_to_odd_float(power, value << shift), most, k);
+    uint64_t least = decimal_round_to_odd_float(power, (value - 2 + b->is_uneven) << shift) + odd;
+    uint64_t most = decimal_round_to_odd_float(power, (value + 2) << shift) - odd;
+    return decimal_choose(least, decimal_round_to_odd_float(power, value << shift), most, k);
 }
 
-/* mantissa and exponent out of the fields of an IEEE number with `width` bits of mantissa */
-static inline binary unpack(uint64_t mantissa, int biased, int width, int bias)
+/* Mantissa and exponent from the fields of an IEEE number with `width` bits of mantissa. */
+static inline binary decimal_unpack(uint64_t mantissa, int biased, int width, int bias)
 {
     if (biased == 0)
         return (binary){mantissa, 1 - bias - width, false};
     return (binary){mantissa | (uint64_t)1 << width, biased - bias - width, mantissa == 0 && biased > 1};
 }
 
-/* Around a power of two the shortest decimal may be another than the one that printf gives for that many digits. Not
- * so with `least` digits: decimals of that length are so far apart that at most one reads back. */
-static inline bool may_differ(const binary *b, uint64_t digits, int least)
+/* Near a power of two the shortest decimal may differ from the one that printf gives for as many digits. It does not
+ * with up to `least` digits: at most one decimal of that length reads back. */
+static inline bool decimal_may_differ(const binary *b, uint64_t digits, int least)
 {
     if (!b->is_uneven)
         return false;
     while (digits % 10 == 0)
         digits /= 10;
-    return count_digits(digits) > least;
+    return decimal_count_digits(digits) > least;
 }
 
-static inline int print_zero(char *out, bool negative)
+static inline int decimal_print_zero(char *out, bool negative)
 {
     out[0] = '-';
     out[negative] = '0';
@@ -217,13 +217,13 @@ int flow_decimal_print(char out[FLOW_NUMBER_SIZE], double value)
     bool negative = bits >> 63 != 0;
     int biased = (int)(bits >> 52 & 0x7ff);
     if (bits << 1 == 0)
-        return print_zero(out, negative);
+        return decimal_print_zero(out, negative);
     if (biased == 0x7ff)
         return flow_number_print(out, value);
-    binary b = unpack(bits & (((uint64_t)1 << 52) - 1), biased, 52, 1023);
-    decimal d = shortest(&b);
-    return may_differ(&b, d.digits, DBL_DIG) ? flow_number_print(out, value)
-                                             : lay_out(out, negative, d.digits, d.exponent, DBL_DIG);
+    binary b = decimal_unpack(bits & (((uint64_t)1 << 52) - 1), biased, 52, 1023);
+    decimal d = decimal_shortest(&b);
+    return decimal_may_differ(&b, d.digits, DBL_DIG) ? flow_number_print(out, value)
+                                                     : decimal_lay_out(out, negative, d.digits, d.exponent, DBL_DIG);
 }
 
 int flow_decimal_print_float(char out[FLOW_NUMBER_SIZE], float value)
@@ -233,13 +233,13 @@ int flow_decimal_print_float(char out[FLOW_NUMBER_SIZE], float value)
     bool negative = bits >> 31 != 0;
     int biased = (int)(bits >> 23 & 0xff);
     if (bits << 1 == 0)
-        return print_zero(out, negative);
+        return decimal_print_zero(out, negative);
     if (biased == 0xff)
         return flow_number_print_float(out, value);
-    binary b = unpack(bits & (((uint32_t)1 << 23) - 1), biased, 23, 127);
-    decimal d = shortest_float(&b);
-    return may_differ(&b, d.digits, FLT_DIG) ? flow_number_print_float(out, value)
-                                             : lay_out(out, negative, d.digits, d.exponent, FLT_DIG);
+    binary b = decimal_unpack(bits & (((uint32_t)1 << 23) - 1), biased, 23, 127);
+    decimal d = decimal_shortest_float(&b);
+    return decimal_may_differ(&b, d.digits, FLT_DIG) ? flow_number_print_float(out, value)
+                                                     : decimal_lay_out(out, negative, d.digits, d.exponent, FLT_DIG);
 }
 
 #else

@@ -8,17 +8,16 @@
 
 #if FLOW_FAST_DECIMALS
 
-static inline bool is_digit(char c)
+static inline bool decimal_is_digit(char c)
 {
     return (unsigned char)(c - '0') < 10;
 }
 
 /* ------------------------------------------------------------------ digits */
 
-/* The value of eight digits that lie in one word, the first one lowest: neighbours are joined to pairs, pairs to fours,
- * fours to the whole. False when one of the bytes is no digit: adding 6 to a digit, or taking '0' away from it, leaves
- * its upper half as it is. */
-static inline bool eight_digits(const char *text, uint64_t *value)
+/* The value of eight digits in one word, the first digit in the lowest byte: digits are joined to pairs, pairs to
+ * fours, fours to the value. False when a byte is not a digit: the upper half of a digit is 3, also after adding 6. */
+static inline bool decimal_eight_digits(const char *text, uint64_t *value)
 {
     uint64_t word;
     memcpy(&word, text, sizeof word);
@@ -34,25 +33,25 @@ static inline bool eight_digits(const char *text, uint64_t *value)
 }
 
 /* Appends the digits at c to *digits, modulo 2^64. */
-static inline const char *take_digits(const char *c, const char *limit, uint64_t *digits)
+static inline const char *decimal_take_digits(const char *c, const char *limit, uint64_t *digits)
 {
     uint64_t eight;
-    while (limit - c >= 8 && eight_digits(c, &eight)) {
+    while (limit - c >= 8 && decimal_eight_digits(c, &eight)) {
         *digits = *digits * 100000000 + eight;
         c += 8;
     }
-    for (; is_digit(*c); c++)
+    for (; decimal_is_digit(*c); c++)
         *digits = 10 * *digits + (uint64_t)(*c - '0');
     return c;
 }
 
 /* ------------------------------------------------------------------ values */
 
-/* digits * 10^exponent to the nearest double, by Lemire (2021), section 5. False where that does not say: for results
- * that are not normal numbers, and in the rare case that 128 bits of the power do not decide. */
-static inline bool nearest_double(uint64_t digits, long exponent, double *value)
+/* digits * 10^exponent to the nearest double, by Lemire (2021), section 5. False for results that are not normal
+ * numbers, and in the rare case that 128 bits of the power do not decide. */
+static inline bool decimal_nearest_double(uint64_t digits, long exponent, double *value)
 {
-    enum { SHIFT = 64 - DBL_MANT_DIG - 2 }; /* what is kept: the mantissa, a bit to round by, and perhaps one above */
+    enum { SHIFT = 64 - DBL_MANT_DIG - 2 }; /* keeps the mantissa, a bit to round by, perhaps one above */
     if (exponent < FLOW_POWER_LEAST || exponent > 308)
         return false;
     const flow_power *power = &flow_powers_of_5[exponent - FLOW_POWER_LEAST];
@@ -69,7 +68,7 @@ static inline bool nearest_double(uint64_t digits, long exponent, double *value)
     long biased = (217706 * exponent >> 16) + 63 + upper - zeros + 1023; /* 217706 / 2^16 is log2(10) */
     if (biased <= 0)
         return false;
-    /* A product that lies half way between two doubles is one of few digits and a small power, and then it is exact. */
+    /* A product half way between two doubles has few digits and a small power, and is exact. */
     if (low <= 1 && exponent >= -4 && exponent <= 23 && (mantissa & 3) == 1 && mantissa << (upper + SHIFT) == high)
         mantissa--;
     mantissa = (mantissa + 1) >> 1;
@@ -84,7 +83,7 @@ static inline bool nearest_double(uint64_t digits, long exponent, double *value)
     return true;
 }
 
-static inline bool compose(uint64_t digits, long exponent, double *value)
+static inline bool decimal_compose(uint64_t digits, long exponent, double *value)
 {
     static const double powers[23] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                       1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
@@ -98,20 +97,20 @@ static inline bool compose(uint64_t digits, long exponent, double *value)
         *value = exponent < 0 ? exact / powers[-exponent] : exact * powers[exponent];
         return true;
     }
-    return nearest_double(digits, exponent, value);
+    return decimal_nearest_double(digits, exponent, value);
 }
 
-/* The exponent that may stand behind the digits; NULL when there is an e and no number behind it. */
-static inline const char *take_exponent(const char *c, long *exponent)
+/* The optional exponent after the digits; NULL for an e without a number after it. */
+static inline const char *decimal_take_exponent(const char *c, long *exponent)
 {
     if (*c != 'e' && *c != 'E')
         return c;
     const char *sign = ++c;
     c += *c == '-' || *c == '+';
-    if (!is_digit(*c))
+    if (!decimal_is_digit(*c))
         return NULL;
     long power = 0;
-    for (; is_digit(*c); c++)
+    for (; decimal_is_digit(*c); c++)
         power = power < 10000 ? 10 * power + (*c - '0') : power;
     *exponent += *sign == '-' ? -power : power;
     return c;
@@ -119,18 +118,18 @@ static inline const char *take_exponent(const char *c, long *exponent)
 
 const char *flow_decimal_scan(const char *text, const char *limit, double *value)
 {
-    enum { MOST_DIGITS = 19 }; /* that are sure to fit 64 bits */
+    enum { MOST_DIGITS = 19 }; /* always fit 64 bits */
     const char *c = text;
     bool negative = *c == '-';
     c += *c == '-' || *c == '+';
     const char *first = c;
     uint64_t digits = 0;
-    for (; is_digit(*c); c++)
+    for (; decimal_is_digit(*c); c++)
         digits = 10 * digits + (uint64_t)(*c - '0');
     long n_digits = c - first, exponent = 0;
     if (*c == '.') {
         const char *fraction = ++c;
-        c = take_digits(c, limit, &digits);
+        c = decimal_take_digits(c, limit, &digits);
         exponent = fraction - c;
         n_digits -= exponent;
     }
@@ -142,9 +141,9 @@ const char *flow_decimal_scan(const char *text, const char *limit, double *value
         if (n_digits > MOST_DIGITS)
             return NULL;
     }
-    c = take_exponent(c, &exponent);
+    c = decimal_take_exponent(c, &exponent);
     double magnitude;
-    if (c == NULL || !compose(digits, exponent, &magnitude))
+    if (c == NULL || !decimal_compose(digits, exponent, &magnitude))
         return NULL;
     *value = negative ? -magnitude : magnitude;
     return c;

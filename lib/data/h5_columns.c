@@ -65,7 +65,7 @@ static herr_t columns_gather_one(hid_t group, const char *name, const flow_h5_li
     return g->status != FLOW_OK;
 }
 
-/* The datasets in a group, in the order in which they were made where the file remembers it, else by name. */
+/* The datasets in a group, in the order of creation if the file has it, else by name. */
 static flow_status columns_gather(flow_name_list *names, hid_t group, flow_error *err)
 {
     unsigned order = 0;
@@ -81,7 +81,7 @@ static flow_status columns_gather(flow_name_list *names, hid_t group, flow_error
 }
 
 static flow_status columns_open_one(flow_h5_layout *l, flow_reader *reader, hid_t group, int index, hsize_t *length,
-                               flow_error *err)
+                                    flow_error *err)
 {
     const char *name = reader->columns.at[index];
     hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);

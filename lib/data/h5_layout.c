@@ -11,7 +11,7 @@
 
 enum {
     BLOCK_VALUES = 1 << 17,       /* values in a block of rows: 1 MB */
-    MOST_BLOCK_VALUES = 1 << 21,  /* the same when that lets a block hold whole chunks: 16 MB */
+    MOST_BLOCK_VALUES = 1 << 21,  /* the same if a block then holds whole chunks: 16 MB */
     CACHE_BYTES = 1 << 26,        /* for chunks that do not fit a block, all datasets together */
     MOST_CHUNK_BYTES = 1 << 30
 };
@@ -24,7 +24,7 @@ flow_status flow_h5_layout_read_1d(hid_t dataset, hid_t type, void *out, int64_t
     if (space < 0 || memory < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &size, NULL) < 0 ||
         H5Dread(dataset, type, memory, space, H5P_DEFAULT, out) < 0)
         status = flow_h5_error(err, FLOW_IO, "rows %lld to %lld cannot be read", (long long)first + 1,
-                                 (long long)first + (long long)count);
+                               (long long)first + (long long)count);
     flow_h5_close(memory);
     flow_h5_close(space);
     return status;
@@ -63,8 +63,8 @@ static flow_status layout_chunk_of(hid_t dataset, const flow_h5_shape *shape, in
     return status;
 }
 
-/* Opens the dataset again with a cache that holds the chunks under a block, so that none is unpacked twice. It has to
- * be closed first: what is open twice keeps the cache of the first time. */
+/* Opens the dataset again with a cache for the chunks of a block, so that no chunk is unpacked twice. It is closed
+ * first, because a dataset that is open twice keeps its first cache. */
 static flow_status layout_widen_cache(hid_t *dataset, double bytes, flow_error *err)
 {
     flow_status status = FLOW_OK;
@@ -114,7 +114,7 @@ flow_status flow_h5_layout_blocks(flow_h5_layout *l, int row_values, const flow_
         if (status != FLOW_OK)
             return flow_error_prefix(err, status, "%s: ", where);
     }
-    /* no more than there is */
+    /* at most the rows of the table */
     l->block_rows = rows > l->n_rows && l->n_rows > 0 ? l->n_rows : rows;
     return FLOW_OK;
 }
@@ -129,7 +129,7 @@ void flow_h5_layout_limit(flow_h5_layout *l, int64_t rows)
     l->block_rows = rows;
     for (int i = 0; i < l->n_datasets && was_whole && rows % l->chunk_rows != 0; i++)
         if (l->band_bytes <= (double)CACHE_BYTES / l->n_datasets)
-            layout_widen_cache(&l->datasets[i], l->band_bytes, NULL); /* reading tells when that failed */
+            layout_widen_cache(&l->datasets[i], l->band_bytes, NULL); /* a failure shows when reading */
 }
 
 flow_status flow_h5_layout_scratch(flow_h5_layout *l, int row_values, flow_error *err)
@@ -170,8 +170,8 @@ void flow_h5_layout_free(flow_h5_layout *l)
         flow_h5_close(l->datasets[i]);
     flow_h5_close(l->record);
     free(l->datasets);
-    free(l->run_first);
-    free(l->run_count);
+    free(l->span_first);
+    free(l->span_count);
     free(l->pick);
     free(l->scratch);
     *l = (flow_h5_layout){.record = H5I_INVALID_HID};

@@ -25,10 +25,10 @@ struct flow_h5_layout {
 
     hid_t record; /* records: the chosen members as doubles, in the chosen order */
 
-    /* matrix: what is read is `n_runs` runs of columns, `width` columns in all; `pick` (d) is where each chosen column
-     * lies among those. Without `scratch` the values are read into their place in the rows. */
-    hsize_t *run_first, *run_count;
-    int n_runs, width;
+    /* matrix: `n_spans` spans of columns are read, `width` columns in all; `pick` (d) is the place of each chosen
+     * column among them. Without `scratch` the values are read directly into the rows. */
+    hsize_t *span_first, *span_count;
+    int n_spans, width;
     int *pick;
     double *scratch; /* (block_rows, width), or (block_rows) for columns */
 };

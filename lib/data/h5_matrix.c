@@ -7,7 +7,7 @@
 #include "h5/object.h"
 #include "h5/scope.h"
 
-enum { SMALL_GAP = 16 }; /* columns that are cheaper to read than to step over */
+enum { SMALL_GAP = 16 }; /* so many columns are cheaper to read than to skip */
 
 static flow_status matrix_read(flow_h5_layout *l, double *rows, int64_t first, int64_t count, flow_error *err)
 {
@@ -15,15 +15,15 @@ static flow_status matrix_read(flow_h5_layout *l, double *rows, int64_t first, i
     hsize_t extent[2] = {(hsize_t)count, (hsize_t)l->width};
     hid_t space = H5Dget_space(l->datasets[0]), memory = H5Screate_simple(2, extent, NULL);
     bool good = space >= 0 && memory >= 0;
-    for (int i = 0; i < l->n_runs && good; i++) {
-        hsize_t start[2] = {(hsize_t)first, l->run_first[i]}, size[2] = {(hsize_t)count, l->run_count[i]};
+    for (int i = 0; i < l->n_spans && good; i++) {
+        hsize_t start[2] = {(hsize_t)first, l->span_first[i]}, size[2] = {(hsize_t)count, l->span_count[i]};
         H5S_seloper_t how = i == 0 ? H5S_SELECT_SET : H5S_SELECT_OR;
         good = H5Sselect_hyperslab(space, how, start, NULL, size, NULL) >= 0;
     }
     double *to = l->scratch != NULL ? l->scratch : rows;
     if (!good || H5Dread(l->datasets[0], H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, to) < 0)
         status = flow_h5_error(err, FLOW_IO, "rows %lld to %lld cannot be read", (long long)first + 1,
-                                 (long long)first + (long long)count);
+                               (long long)first + (long long)count);
     if (status == FLOW_OK && l->scratch != NULL)
         for (int64_t i = 0; i < count; i++)
             for (int j = 0; j < l->d; j++)
@@ -39,15 +39,15 @@ static int matrix_by_column(const void *a, const void *b)
     return (i > j) - (i < j);
 }
 
-/* Which runs of columns to read for the chosen ones. */
-static flow_status matrix_plan_runs(flow_h5_layout *l, const int *chosen, flow_error *err)
+/* Chooses the spans of columns to read. */
+static flow_status matrix_plan_spans(flow_h5_layout *l, const int *chosen, flow_error *err)
 {
     size_t d = (size_t)l->d;
     int *sorted = malloc(d * sizeof *sorted);
-    l->run_first = calloc(d, sizeof *l->run_first);
-    l->run_count = calloc(d, sizeof *l->run_count);
+    l->span_first = calloc(d, sizeof *l->span_first);
+    l->span_count = calloc(d, sizeof *l->span_count);
     l->pick = malloc(d * sizeof *l->pick);
-    if (sorted == NULL || l->run_first == NULL || l->run_count == NULL || l->pick == NULL) {
+    if (sorted == NULL || l->span_first == NULL || l->span_count == NULL || l->pick == NULL) {
         free(sorted);
         return flow_error_memory(err, "the choice of columns");
     }
@@ -55,21 +55,21 @@ static flow_status matrix_plan_runs(flow_h5_layout *l, const int *chosen, flow_e
     qsort(sorted, d, sizeof *sorted, matrix_by_column);
     for (size_t i = 0; i < d; i++) {
         hsize_t column = (hsize_t)sorted[i];
-        int last = l->n_runs - 1;
-        if (last < 0 || column > l->run_first[last] + l->run_count[last] + SMALL_GAP) {
-            last = l->n_runs++;
-            l->run_first[last] = column;
+        int last = l->n_spans - 1;
+        if (last < 0 || column > l->span_first[last] + l->span_count[last] + SMALL_GAP) {
+            last = l->n_spans++;
+            l->span_first[last] = column;
         }
-        l->run_count[last] = column - l->run_first[last] + 1;
+        l->span_count[last] = column - l->span_first[last] + 1;
     }
     for (size_t i = 0; i < d; i++) {
-        int before = 0, run = 0;
-        while ((hsize_t)chosen[i] >= l->run_first[run] + l->run_count[run])
-            before += (int)l->run_count[run++];
-        l->pick[i] = before + (int)((hsize_t)chosen[i] - l->run_first[run]);
+        int before = 0, span = 0;
+        while ((hsize_t)chosen[i] >= l->span_first[span] + l->span_count[span])
+            before += (int)l->span_count[span++];
+        l->pick[i] = before + (int)((hsize_t)chosen[i] - l->span_first[span]);
     }
-    for (int i = 0; i < l->n_runs; i++)
-        l->width += (int)l->run_count[i];
+    for (int i = 0; i < l->n_spans; i++)
+        l->width += (int)l->span_count[i];
     free(sorted);
     return FLOW_OK;
 }
@@ -94,7 +94,7 @@ flow_status flow_h5_open_matrix(flow_h5_layout *l, flow_reader *reader, const fl
     l->d = reader->columns.n;
     l->read = matrix_read;
     if (status == FLOW_OK)
-        status = matrix_plan_runs(l, chosen, err);
+        status = matrix_plan_spans(l, chosen, err);
     if (status == FLOW_OK)
         status = flow_h5_layout_blocks(l, l->width, shape, reader->name, err);
     bool as_stored = status == FLOW_OK && l->width == l->d;

@@ -58,7 +58,7 @@ static flow_status h5_reader_refuse(const h5_reader *r, const double *row, int64
 }
 
 static flow_status h5_reader_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
-                             flow_error *err)
+                                  flow_error *err)
 {
     h5_reader *r = (h5_reader *)reader;
     size_t d = (size_t)reader->columns.n, n = 0;

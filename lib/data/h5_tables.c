@@ -11,31 +11,31 @@
 #include "h5/object.h"
 #include "h5/scope.h"
 
-/* A file may hold millions of objects, and groups that contain themselves. */
+/* Limits: a file may have millions of objects, and groups that contain themselves. */
 enum { MOST_OBJECTS = 10000, MOST_DEPTH = 16, MOST_SHOWN = 12 };
 
-typedef struct listing {
+typedef struct h5_listing {
     flow_name_list tables, others; /* paths */
     flow_name_list sizes;          /* of the tables */
     flow_text shown_tables, shown_others;
     int n_objects;
     flow_status status;
     flow_error *err;
-} listing;
+} h5_listing;
 
-/* One group on the way through the file. */
-typedef struct visit {
-    listing *list;
-    const char *path; /* of the group, without a slash at the end */
+/* One group during the walk through the file. */
+typedef struct h5_visit {
+    h5_listing *list;
+    const char *path; /* of the group, without a final slash */
     int depth;
     flow_name_list vectors; /* the 1-D datasets of numbers in this group */
     hsize_t length;     /* of the first one */
     bool equal;
-} visit;
+} h5_visit;
 
-static void list_group(listing *list, hid_t group, const char *path, int depth);
+static void tables_list_group(h5_listing *list, hid_t group, const char *path, int depth);
 
-static void add(listing *list, bool is_table, const char *path, const char *shape)
+static void tables_add(h5_listing *list, bool is_table, const char *path, const char *shape)
 {
     flow_name_list *names = is_table ? &list->tables : &list->others;
     flow_text *shown = is_table ? &list->shown_tables : &list->shown_others;
@@ -49,7 +49,7 @@ static void add(listing *list, bool is_table, const char *path, const char *shap
         list->status = flow_name_list_add(&list->sizes, shape, strlen(shape), list->err);
 }
 
-static void list_dataset(visit *at, hid_t dataset, const char *name, const char *path)
+static void tables_list_dataset(h5_visit *at, hid_t dataset, const char *name, const char *path)
 {
     flow_h5_shape shape;
     if (flow_h5_shape_of(&shape, dataset, NULL) != FLOW_OK)
@@ -70,13 +70,13 @@ static void list_dataset(visit *at, hid_t dataset, const char *name, const char 
         size_t used = strlen(text);
         snprintf(text + used, sizeof text - used, " of %s", flow_h5_describe_type(shape.type));
     }
-    add(at->list, is_table, path, text);
+    tables_add(at->list, is_table, path, text);
 }
 
-static herr_t list_link(hid_t group, const char *name, const flow_h5_link_info *info, void *data)
+static herr_t tables_list_link(hid_t group, const char *name, const flow_h5_link_info *info, void *data)
 {
-    visit *at = data;
-    listing *list = at->list;
+    h5_visit *at = data;
+    h5_listing *list = at->list;
     if (list->status != FLOW_OK || ++list->n_objects > MOST_OBJECTS)
         return 1;
     if (info->type != H5L_TYPE_HARD)
@@ -86,46 +86,46 @@ static herr_t list_link(hid_t group, const char *name, const flow_h5_link_info *
     if (path == NULL)
         list->status = flow_error_memory(list->err, "a list of tables");
     else if (object >= 0 && H5Iget_type(object) == H5I_DATASET)
-        list_dataset(at, object, name, path);
+        tables_list_dataset(at, object, name, path);
     else if (object >= 0 && H5Iget_type(object) == H5I_GROUP && at->depth < MOST_DEPTH)
-        list_group(list, object, path, at->depth + 1);
+        tables_list_group(list, object, path, at->depth + 1);
     free(path);
     flow_h5_close(object);
     return 0;
 }
 
-static void list_group(listing *list, hid_t group, const char *path, int depth)
+static void tables_list_group(h5_listing *list, hid_t group, const char *path, int depth)
 {
-    visit at = {.list = list, .path = path, .depth = depth, .equal = true};
-    H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, list_link, &at);
+    h5_visit at = {.list = list, .path = path, .depth = depth, .equal = true};
+    H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, tables_list_link, &at);
     char text[64];
     if (at.vectors.n > 1 && at.equal) {
         snprintf(text, sizeof text, "(%llu, %d) in columns", (unsigned long long)at.length, at.vectors.n);
-        add(list, true, path[0] == '\0' ? "/" : path, text);
+        tables_add(list, true, path[0] == '\0' ? "/" : path, text);
     } else {
         for (int i = 0; i < at.vectors.n; i++) {
             char *whole = flow_format("%s/%s", path, at.vectors.at[i]);
             snprintf(text, sizeof text, "(%llu)", (unsigned long long)at.length);
             if (whole != NULL)
-                add(list, true, whole, at.vectors.n == 1 ? text : "(one column)");
+                tables_add(list, true, whole, at.vectors.n == 1 ? text : "(one column)");
             free(whole);
         }
     }
     flow_name_list_free(&at.vectors);
 }
 
-static flow_status list_file(listing *out, hid_t file, flow_error *err)
+static flow_status tables_list_file(h5_listing *out, hid_t file, flow_error *err)
 {
-    *out = (listing){.err = err};
+    *out = (h5_listing){.err = err};
     hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
     if (root < 0)
         return flow_h5_error(err, FLOW_FORMAT, "the file's list of contents cannot be read");
-    list_group(out, root, "", 0);
+    tables_list_group(out, root, "", 0);
     flow_h5_close(root);
     return out->status;
 }
 
-static void free_listing(listing *list)
+static void tables_free_listing(h5_listing *list)
 {
     flow_name_list_free(&list->tables);
     flow_name_list_free(&list->others);
@@ -134,7 +134,7 @@ static void free_listing(listing *list)
     flow_text_free(&list->shown_others);
 }
 
-static const char *shown(const flow_text *text)
+static const char *tables_shown(const flow_text *text)
 {
     return text->data != NULL ? text->data : "nothing";
 }
@@ -142,8 +142,8 @@ static const char *shown(const flow_text *text)
 flow_status flow_h5_only_table(char **path, hid_t file, const char *name, flow_error *err)
 {
     *path = NULL;
-    listing list;
-    flow_status status = list_file(&list, file, err);
+    h5_listing list;
+    flow_status status = tables_list_file(&list, file, err);
     if (status != FLOW_OK) {
         flow_error_prefix(err, status, "%s: ", name);
     } else if (list.tables.n == 1) {
@@ -151,36 +151,37 @@ flow_status flow_h5_only_table(char **path, hid_t file, const char *name, flow_e
         status = *path != NULL ? FLOW_OK : flow_error_memory(err, "a path");
     } else if (list.tables.n == 0) {
         status = flow_error_set(err, FLOW_DATA, "%s: holds no table of numbers, that is no 2-D dataset, no compound "
-                                "dataset, no group of 1-D datasets; it holds %s", name, shown(&list.shown_others));
+                                "dataset, no group of 1-D datasets; it holds %s", name,
+                                tables_shown(&list.shown_others));
     } else {
         status = flow_error_set(err, FLOW_DATA, "%s: holds several tables; name one, for example %s:%.80s. The tables "
-                                "are %s", name, name, list.tables.at[0], shown(&list.shown_tables));
+                                "are %s", name, name, list.tables.at[0], tables_shown(&list.shown_tables));
     }
-    free_listing(&list);
+    tables_free_listing(&list);
     return status;
 }
 
 flow_status flow_h5_all_tables(flow_name_list *paths, flow_name_list *sizes, const char *file, flow_error *err)
 {
     hid_t id;
-    listing list = {0};
+    h5_listing list = {0};
     flow_status status = flow_h5_open(&id, file, err);
     if (status == FLOW_OK)
-        status = list_file(&list, id, err);
+        status = tables_list_file(&list, id, err);
     if (status != FLOW_OK)
         flow_error_prefix(err, status, "%s: ", file);
     *paths = list.tables;
     *sizes = list.sizes;
     list.tables = list.sizes = (flow_name_list){0};
-    free_listing(&list);
+    tables_free_listing(&list);
     H5Fclose(id);
     return status;
 }
 
 flow_status flow_h5_no_table_at(hid_t file, const char *name, const char *path, flow_error *err)
 {
-    listing list;
-    flow_status status = list_file(&list, file, err);
+    h5_listing list;
+    flow_status status = tables_list_file(&list, file, err);
     if (status != FLOW_OK) {
         flow_error_prefix(err, status, "%s: ", name);
     } else {
@@ -189,8 +190,8 @@ flow_status flow_h5_no_table_at(hid_t file, const char *name, const char *path, 
         status = flow_error_set(err, FLOW_DATA, "%s: there is nothing at %.80s%s%.80s%s The file holds %s%s", name,
                                 path, nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
                                 nearest != NULL ? "?" : ".", tables ? "the tables " : "",
-                                tables ? list.shown_tables.data : shown(&list.shown_others));
+                                tables ? list.shown_tables.data : tables_shown(&list.shown_others));
     }
-    free_listing(&list);
+    tables_free_listing(&list);
     return status;
 }

@@ -1,4 +1,5 @@
-/* Which tables an HDF5 file holds: for files named without a path, and for messages. Internal to lib/data. */
+/* The tables in an HDF5 file, for locations without a path and for messages. Internal to lib/data; inside a scope
+ * (h5/scope.h). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_H5_TABLES_H
 #define FLOW_DATA_H5_TABLES_H
@@ -14,7 +15,7 @@ flow_status flow_h5_only_table(char **path, hid_t file, const char *name, flow_e
 /* All tables in a file. The caller owns both lists, also after an error. */
 flow_status flow_h5_all_tables(flow_name_list *paths, flow_name_list *sizes, const char *file, flow_error *err);
 
-/* FLOW_DATA: there is no `path` in the file, but this is what there is. */
+/* FLOW_DATA: there is no `path` in the file; the message lists its tables. */
 flow_status flow_h5_no_table_at(hid_t file, const char *name, const char *path, flow_error *err);
 
 #endif

@@ -51,7 +51,7 @@ static bool update_holds_only(hid_t file, const char *path)
     return only;
 }
 
-/* The old file to the temporary one. */
+/* Copies the old file to the temporary file. */
 static flow_status update_copy(flow_replacement *output, flow_error *err)
 {
     int from = open(output->target, O_RDONLY | O_CLOEXEC);
@@ -71,7 +71,7 @@ static flow_status update_copy(flow_replacement *output, flow_error *err)
     return status;
 }
 
-/* Makes room at `path`. */
+/* Removes the old table at `path`. */
 static flow_status update_remove_old(hid_t file, const flow_replacement *output, const char *path, flow_error *err)
 {
     hid_t old = H5Oopen(file, path, H5P_DEFAULT);

@@ -36,7 +36,7 @@ static flow_status h5_writer_make_dataset(h5_writer *w, hsize_t chunk_rows, flow
     hid_t space = H5Screate_simple(2, size, most), list = flow_h5_untimed(H5P_DATASET_CREATE);
     bool good = space >= 0 && list >= 0 && H5Pset_chunk(list, 2, chunk) >= 0 && H5Pset_fletcher32(list) >= 0 &&
                 flow_h5_make_groups(w->file, w->path);
-    if (good && d > SMALL_ATTRIBUTE) /* the header of a dataset holds 64 kB: the names go beside it */
+    if (good && d > SMALL_ATTRIBUTE) /* the header of a dataset has 64 kB; the names go outside of it */
         good = H5Pset_attr_phase_change(list, 0, 0) >= 0;
     if (good)
         w->dataset = H5Dcreate2(w->file, w->path, w->common.as_float ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space,
@@ -76,7 +76,7 @@ static flow_status h5_writer_flush(h5_writer *w, flow_error *err)
     return status;
 }
 
-/* Ends the present table. A table that is smaller than a chunk gets a chunk of its size. */
+/* Ends the current table. A table that is smaller than a chunk gets a chunk of its size. */
 static flow_status h5_writer_end_table(h5_writer *w, flow_error *err)
 {
     flow_status status = FLOW_OK;

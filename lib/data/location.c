@@ -11,18 +11,19 @@
 #include "core/text.h"
 #include "h5/file.h"
 
-static bool ends_with(const char *text, size_t length, const char *ending)
+static bool location_ends_with(const char *text, size_t length, const char *ending)
 {
     size_t n = strlen(ending);
     return length > n && strncasecmp(text + length - n, ending, n) == 0;
 }
 
-static bool named_hdf5(const char *file, size_t length)
+static bool location_named_hdf5(const char *file, size_t length)
 {
-    return ends_with(file, length, ".h5") || ends_with(file, length, ".hdf5") || ends_with(file, length, ".hdf");
+    return location_ends_with(file, length, ".h5") || location_ends_with(file, length, ".hdf5") ||
+           location_ends_with(file, length, ".hdf");
 }
 
-static bool exists(const char *file, size_t length)
+static bool location_exists(const char *file, size_t length)
 {
     char *name = flow_format("%.*s", (int)length, file);
     struct stat info;
@@ -31,23 +32,23 @@ static bool exists(const char *file, size_t length)
     return found;
 }
 
-/* The length of the file's part of a location. A colon may belong to the name of a file, so the first one counts that
- * stands behind an existing file, or else behind a name which says HDF5. */
-static size_t file_length(const char *location, bool look)
+/* The length of the file's part of a location. A colon may be part of a file name: the separator is the first colon
+ * after the name of an existing file, or else after a name that ends like one of HDF5. */
+static size_t location_file_length(const char *location, bool look)
 {
     size_t length = strlen(location);
-    if (look && exists(location, length))
+    if (look && location_exists(location, length))
         return length;
     for (const char *colon = strchr(location, ':'); look && colon != NULL; colon = strchr(colon + 1, ':'))
-        if (colon != location && exists(location, (size_t)(colon - location)))
+        if (colon != location && location_exists(location, (size_t)(colon - location)))
             return (size_t)(colon - location);
     for (const char *colon = strchr(location, ':'); colon != NULL; colon = strchr(colon + 1, ':'))
-        if (named_hdf5(location, (size_t)(colon - location)))
+        if (location_named_hdf5(location, (size_t)(colon - location)))
             return (size_t)(colon - location);
     return length;
 }
 
-static flow_status split(flow_location *out, const char *location, bool look, flow_error *err)
+static flow_status location_split(flow_location *out, const char *location, bool look, flow_error *err)
 {
     *out = (flow_location){0};
     if (location == NULL || flow_is_standard(location)) {
@@ -57,10 +58,10 @@ static flow_status split(flow_location *out, const char *location, bool look, fl
     }
     if (location[0] == '\0')
         return flow_error_set(err, FLOW_ARGUMENT, "the location of a table is empty; name a CSV or HDF5 file");
-    size_t length = file_length(location, look);
+    size_t length = location_file_length(location, look);
     bool has_path = location[length] == ':';
     const char *path = has_path ? location + length + 1 : "";
-    out->kind = named_hdf5(location, length) ? FLOW_LOCATION_HDF5 : FLOW_LOCATION_CSV;
+    out->kind = location_named_hdf5(location, length) ? FLOW_LOCATION_HDF5 : FLOW_LOCATION_CSV;
     out->file = flow_format("%.*s", (int)length, location);
     if (has_path) {
         out->path = flow_format("%s%s", path[0] == '/' ? "" : "/", path);
@@ -76,7 +77,7 @@ static flow_status split(flow_location *out, const char *location, bool look, fl
 
 flow_status flow_location_find(flow_location *out, const char *location, flow_error *err)
 {
-    flow_status status = split(out, location, true, err);
+    flow_status status = location_split(out, location, true, err);
     if (status != FLOW_OK || out->kind == FLOW_LOCATION_STANDARD)
         return status;
     struct stat info;
@@ -104,7 +105,7 @@ flow_status flow_location_find(flow_location *out, const char *location, flow_er
 
 flow_status flow_location_name(flow_location *out, const char *location, flow_error *err)
 {
-    flow_status status = split(out, location, false, err);
+    flow_status status = location_split(out, location, false, err);
     if (status != FLOW_OK)
         return status;
     if (out->kind == FLOW_LOCATION_HDF5 && out->path != NULL && strcmp(out->path, "/") == 0)

@@ -1,4 +1,4 @@
-/* What a location such as "run7.h5:/train" stands for. See data/table.h for the forms. */
+/* Locations such as "run7.h5:/train"; data/table.h lists the forms. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_LOCATION_H
 #define FLOW_DATA_LOCATION_H
@@ -14,11 +14,11 @@ typedef struct flow_location {
     char *path; /* inside an HDF5 file, beginning with "/" */
 } flow_location;
 
-/* For reading: the file must exist, and what it holds decides what it is. FLOW_IO when it does not exist or is a
- * folder, FLOW_ARGUMENT for a path inside something that is not HDF5. */
+/* For reading: the contents of the file decide its kind. FLOW_IO when it does not exist or is a folder, FLOW_ARGUMENT
+ * for a path inside a file that is not HDF5. */
 flow_status flow_location_find(flow_location *out, const char *location, flow_error *err);
 
-/* For writing: the name decides. NULL is standard output. */
+/* For writing: the name decides the kind. NULL is standard output. */
 flow_status flow_location_name(flow_location *out, const char *location, flow_error *err);
 
 void flow_location_free(flow_location *location);

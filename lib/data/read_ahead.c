@@ -9,12 +9,12 @@
 struct flow_read_ahead {
     flow_dataset *data;
     flow_pool pool;
-    flow_row_group group;    /* what the pool is filled with */
-    bool started;        /* `group` was asked for, and neither taken nor forgotten */
+    flow_row_group group;    /* the group that fills the pool */
+    bool started;        /* `group` was started, and neither taken nor dropped */
     bool running;        /* the thread has not been joined */
     pthread_t thread;
     atomic_bool stop;
-    flow_status status;  /* what came of it, once the thread is joined */
+    flow_status status;  /* result of the thread, once it is joined */
     flow_error error;
 };
 
@@ -28,17 +28,17 @@ flow_status flow_read_ahead_new(flow_read_ahead **out, flow_dataset *data, size_
     return flow_pool_make(&ahead->pool, n, (size_t)data->columns.n, err);
 }
 
-static void join(flow_read_ahead *ahead)
+static void read_ahead_join(flow_read_ahead *ahead)
 {
     if (ahead->running)
         pthread_join(ahead->thread, NULL);
     ahead->running = false;
 }
 
-static void forget(flow_read_ahead *ahead)
+static void read_ahead_forget(flow_read_ahead *ahead)
 {
     atomic_store(&ahead->stop, true);
-    join(ahead);
+    read_ahead_join(ahead);
     ahead->started = false;
 }
 
@@ -46,12 +46,12 @@ void flow_read_ahead_free(flow_read_ahead *ahead)
 {
     if (ahead == NULL)
         return;
-    forget(ahead);
+    read_ahead_forget(ahead);
     flow_pool_free(&ahead->pool);
     free(ahead);
 }
 
-static void *run(void *argument)
+static void *read_ahead_run(void *argument)
 {
     flow_read_ahead *ahead = argument;
     ahead->status = flow_dataset_load(ahead->data, &ahead->pool, &ahead->group, &ahead->stop, &ahead->error);
@@ -62,15 +62,15 @@ void flow_read_ahead_start(flow_read_ahead *ahead, const flow_row_group *group)
 {
     ahead->group = *group;
     atomic_store(&ahead->stop, false);
-    ahead->running = ahead->started = flow_thread_start(&ahead->thread, run, ahead);
+    ahead->running = ahead->started = flow_thread_start(&ahead->thread, read_ahead_run, ahead);
 }
 
 void flow_read_ahead_settle(flow_read_ahead *ahead, const flow_row_group *group)
 {
     if (flow_group_same_order(&ahead->group, group))
-        join(ahead);
+        read_ahead_join(ahead);
     else
-        forget(ahead);
+        read_ahead_forget(ahead);
 }
 
 flow_status flow_read_ahead_take(flow_read_ahead *ahead, const flow_row_group *group, flow_pool *pool, bool *taken,

@@ -1,8 +1,6 @@
-/* The next group of a data set's rows, read by a thread of its own while the present one is served.
- *
- * There is a thread only while there is a group to read, and it has the table to itself meanwhile (see struct
- * flow_dataset). What it read, or the error it met, is handed over when that group is asked for: rows do not tell who
- * read them. Internal to lib/data. */
+/* The next group of a data set's rows, read by a thread while the present group is served. The thread exists only while
+ * it reads, and it alone uses the table meanwhile (see struct flow_dataset). Rows and errors of a group are handed over
+ * when that group is due, so that they are the same with and without reading ahead. Internal to lib/data. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_READ_AHEAD_H
 #define FLOW_DATA_READ_AHEAD_H
@@ -16,15 +14,15 @@ flow_status flow_read_ahead_new(flow_read_ahead **out, flow_dataset *data, size_
 /* Stops the thread. Accepts NULL. */
 void flow_read_ahead_free(flow_read_ahead *ahead);
 
-/* Begins to read a group. Nothing else is being read. Without a thread to be had nothing happens. */
+/* Starts to read a group. No other group may be in progress. If no thread can be started, nothing happens. */
 void flow_read_ahead_start(flow_read_ahead *ahead, const flow_row_group *group);
 
-/* Afterwards no thread is at work: it has finished when its group is one of the same order as this one, else it was
- * stopped, at the next block, and what it read is forgotten. */
+/* Ends the thread. A group of the same order as `group` is read to its end; any other is stopped at the next block and
+ * dropped. */
 void flow_read_ahead_settle(flow_read_ahead *ahead, const flow_row_group *group);
 
-/* Settles, and when this very group was read, puts it into *pool in exchange for what is there (*taken), or returns the
- * error that reading it met. */
+/* Settles. If this group was read, exchanges its rows with those of *pool and sets *taken, or returns the error of
+ * reading it. */
 flow_status flow_read_ahead_take(flow_read_ahead *ahead, const flow_row_group *group, flow_pool *pool, bool *taken,
                                  flow_error *err);
 

@@ -13,7 +13,8 @@ bool flow_reader_is_choosy(const flow_reader_options *options)
     return options != NULL && options->columns != NULL && options->n_columns > 0;
 }
 
-static flow_status unknown_column(const char *name, const char *wanted, const flow_name_list *all, flow_error *err)
+static flow_status reader_unknown_column(const char *name, const char *wanted, const flow_name_list *all,
+                                         flow_error *err)
 {
     const char *nearest = flow_nearest(wanted, (const char *const *)all->at, all->n);
     if (nearest != NULL)
@@ -31,8 +32,8 @@ static flow_status unknown_column(const char *name, const char *wanted, const fl
     return status;
 }
 
-static flow_status find_column(int *out, const char *name, const char *wanted, const flow_name_list *all,
-                               flow_error *err)
+static flow_status reader_find_column(int *out, const char *name, const char *wanted, const flow_name_list *all,
+                                      flow_error *err)
 {
     *out = -1;
     for (int i = 0; i < all->n; i++) {
@@ -43,13 +44,13 @@ static flow_status find_column(int *out, const char *name, const char *wanted, c
                                   "names", name, *out + 1, i + 1, wanted);
         *out = i;
     }
-    return *out >= 0 ? FLOW_OK : unknown_column(name, wanted, all, err);
+    return *out >= 0 ? FLOW_OK : reader_unknown_column(name, wanted, all, err);
 }
 
-static flow_status take_column(int *out, bool *taken, const char *name, const char *wanted, const flow_name_list *all,
-                               flow_error *err)
+static flow_status reader_take_column(int *out, bool *taken, const char *name, const char *wanted,
+                                      const flow_name_list *all, flow_error *err)
 {
-    flow_status status = find_column(out, name, wanted, all, err);
+    flow_status status = reader_find_column(out, name, wanted, all, err);
     if (status == FLOW_OK && taken[*out])
         status = flow_error_set(err, FLOW_DATA, "%s: the column \"%.80s\" is chosen twice; name it once", name, wanted);
     if (status == FLOW_OK)
@@ -70,10 +71,10 @@ flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_nam
     if (taken == NULL || index == NULL)
         status = flow_error_memory(err, "the choice of columns");
     for (int i = 0; i < n_last && status == FLOW_OK; i++)
-        status = take_column(&index[n_first + i], taken, reader->name, options->last[i], all, err);
+        status = reader_take_column(&index[n_first + i], taken, reader->name, options->last[i], all, err);
     for (int i = 0, next = 0; i < n_first && status == FLOW_OK; i++) {
         if (choosy) {
-            status = take_column(&index[i], taken, reader->name, options->columns[i], all, err);
+            status = reader_take_column(&index[i], taken, reader->name, options->columns[i], all, err);
             continue;
         }
         while (taken[next])

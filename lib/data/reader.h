@@ -1,4 +1,4 @@
-/* What every kind of table reader is made of. Internal to lib/data; data/table.h is the interface. */
+/* What all kinds of table readers share. Internal to lib/data; data/table.h is the interface. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_READER_H
 #define FLOW_DATA_READER_H
@@ -7,10 +7,10 @@
 #include "data/name_list.h"
 #include "data/table.h"
 
-/* More columns than this are taken for damage or a mistake, so that no file makes us allocate what it likes. */
+/* More columns than this are taken for damage: a file must not decide how much memory is allocated. */
 enum { FLOW_COLUMNS_MAX = 1 << 16 };
 
-/* One kind of table. `close` releases what the kind owns; the common part is table.c's business. */
+/* One kind of table. `close` releases what the kind owns; reader.c releases the common part. */
 typedef struct flow_reader_type {
     flow_status (*read)(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                         flow_error *err);
@@ -28,36 +28,35 @@ struct flow_reader {
     bool has_names, skip_invalid;
     bool can_seek;
     int64_t n_rows;       /* -1: not known */
-    int64_t granule;      /* rows that are stored, and best read, together; 1 when it does not matter */
+    int64_t granule;      /* rows that are stored, and best read, together; 1: any number */
     int64_t n_skipped;
-    int64_t judged; /* rows before this one have been counted if they were dropped: seeking back counts none twice */
+    int64_t judged; /* dropped rows before this one have been counted: seeking back counts none twice */
 };
 
 /* Both give a reader whose common part is complete; it is the caller's even after an error, and may be NULL then. */
 flow_status flow_csv_reader_open(flow_reader **out, const flow_location *location, const flow_reader_options *options,
                                  flow_error *err);
 flow_status flow_h5_reader_open(flow_reader **out, const flow_location *location, const flow_reader_options *options,
-                                  flow_error *err);
-/* Reads CSV from an open descriptor, which is then the reader's to close. */
+                                flow_error *err);
+/* Reads CSV from an open descriptor, which the reader closes. */
 flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, const char *name,
                                             const flow_reader_options *options, flow_error *err);
 
-/* Chooses columns out of all those of the table: fills reader->columns and *chosen (owned; n_columns indices into
- * `all`). FLOW_DATA for an unknown name (with the nearest), one that is there twice, one chosen twice. */
+/* Chooses columns: fills reader->columns and *chosen (owned; indices into `all`, the names of all columns). FLOW_DATA
+ * for an unknown name (with the nearest one), a name of two columns, and a name that is chosen twice. */
 flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_name_list *all,
                                const flow_reader_options *options, flow_error *err);
 
 /* Whether the caller chose columns by name. */
 bool flow_reader_is_choosy(const flow_reader_options *options);
 
-/* Whether a field of CSV is a word, neither a number nor one of the usual marks of a missing one: a line with a word in
- * it is a header. */
+/* Whether a field of CSV is a word: neither a number nor one of the usual marks of a missing value. */
 bool flow_csv_is_word(const char *field, size_t length);
 
-/* Announces that about `rows` rows will be read from each place that is sought: reading further ahead is in vain. */
+/* Announces that about `rows` rows will be read after each seek, so that more need not be read at once. */
 void flow_reader_limit(flow_reader *reader, int64_t rows);
 
-/* Counts row `row` as dropped. */
+/* Counts row `row` as dropped, once. */
 void flow_reader_drop(flow_reader *reader, int64_t row);
 
 #endif

@@ -27,10 +27,10 @@
 typedef struct flow_reader flow_reader;
 
 typedef struct flow_reader_options {
-    const char *const *columns; /* the columns to read, in this order, by name; NULL: all of them as they stand */
+    const char *const *columns; /* the names of the columns to read, in order; NULL: all, in the order of the file */
     int n_columns;
     bool skip_invalid;
-    const char *const *last; /* columns that stand behind those, in this order; without `columns`, behind all others */
+    const char *const *last; /* further columns, in this order, after those; without `columns`, after all others */
     int n_last;
 } flow_reader_options;
 
@@ -43,7 +43,7 @@ int flow_reader_n_columns(const flow_reader *reader);
 const char *flow_reader_column(const flow_reader *reader, int index); /* borrowed */
 /* Whether the names come from the file (false: x1, x2, ...). */
 bool flow_reader_has_names(const flow_reader *reader);
-/* Rows in the table, valid or not; -1 when only reading to the end would tell (CSV). */
+/* Rows in the table, valid or not; -1 when that is unknown before the end (CSV). */
 int64_t flow_reader_n_rows(const flow_reader *reader);
 /* Rows dropped so far under skip_invalid. */
 int64_t flow_reader_n_skipped(const flow_reader *reader);
@@ -53,17 +53,15 @@ int64_t flow_reader_n_skipped(const flow_reader *reader);
 flow_status flow_reader_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                              flow_error *err);
 
-/* Positions: a place to come back to. `flow_reader_tell` gives the position of the next row that will be read;
- * `flow_reader_seek` returns to a position this reader has told. FLOW_ARGUMENT for standard input and pipes, which
- * cannot.
- * Rows that are read again are not counted again as skipped. */
+/* Positions. `flow_reader_tell` gives the position of the next row; `flow_reader_seek` returns to such a position.
+ * FLOW_ARGUMENT for standard input and pipes. Rows that are read again are not counted again as skipped. */
 typedef struct flow_position {
     int64_t row;    /* of the next row, counted from 0 */
     int64_t offset; /* CSV: byte offset of that row's first character */
     int64_t line;   /* CSV: its line in the file */
 } flow_position;
 
-/* Whether this reader can go back: false for standard input, pipes and the like. */
+/* False for standard input, pipes and the like. */
 bool flow_reader_can_seek(const flow_reader *reader);
 flow_position flow_reader_tell(const flow_reader *reader);
 flow_status flow_reader_seek(flow_reader *reader, const flow_position *position, flow_error *err);
@@ -74,7 +72,7 @@ typedef struct flow_table_list {
     char **paths, **sizes;
 } flow_table_list;
 
-/* Owned by the caller. n is 0 for what is no HDF5 file, and when a path in the file is named. */
+/* Owned by the caller. n is 0 for a file that is not HDF5, and for a location with a path in the file. */
 flow_status flow_tables_list(flow_table_list *out, const char *location, flow_error *err);
 void flow_tables_free(flow_table_list *list);
 
@@ -82,25 +80,25 @@ typedef struct flow_writer flow_writer;
 
 typedef struct flow_writer_options {
     bool as_float; /* HDF5: store float instead of double; CSV: digits that round-trip a float */
-    bool keep;     /* HDF5: put the table into a file that exists, beside what else that holds */
+    bool keep;     /* HDF5: put the table into the existing file and keep its other contents */
 } flow_writer_options;
 
 /* Opens a table for writing: HDF5 (a 2-D chunked, checksummed dataset with a `columns` attribute; default path /data)
  * or CSV with a header, by the location's name; "-" and NULL are CSV on standard output. A file is written under a
- * temporary name in its own folder and renamed by flow_writer_finish, so that a reader never sees half a table and a
- * failure keeps the old file. An existing file is replaced as a whole, unless `keep` asks for the rest of an HDF5 file
- * to stay: then the new file is a copy of the old one in which only what stands at the path is new. */
+ * temporary name in its own folder and renamed by flow_writer_finish (core/replace.h), so that a reader never sees half
+ * a table and a failure keeps the old file. An existing file is replaced as a whole. With `keep` the new HDF5 file is a
+ * copy of the old one in which only the table at the path is new. */
 flow_status flow_writer_open(flow_writer **out, const char *location, const char *const *columns, int n_columns,
                              const flow_writer_options *options, flow_error *err);
 flow_status flow_writer_write(flow_writer *writer, const double *rows, size_t n_rows, flow_error *err);
 
-/* Ends the present table and begins another one, with the same columns, at `path` of the same HDF5 file. FLOW_ARGUMENT
+/* Ends the current table and begins another one with the same columns at `path` of the same HDF5 file. FLOW_ARGUMENT
  * for CSV. */
 flow_status flow_writer_begin(flow_writer *writer, const char *path, flow_error *err);
 
-/* Flushes, renames into place and frees the writer in any case. */
+/* Writes everything, puts the file in place, and frees the writer in any case. */
 flow_status flow_writer_finish(flow_writer *writer, flow_error *err);
-/* Gives up: removes the temporary file and frees. Accepts NULL. */
+/* Removes the temporary file and frees the writer. Accepts NULL. */
 void flow_writer_abandon(flow_writer *writer);
 
 #endif

@@ -1,4 +1,4 @@
-/* What both kinds of table writer are made of. Internal to lib/data; data/table.h is the interface. */
+/* What both kinds of table writers share. Internal to lib/data; data/table.h is the interface. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_WRITER_H
 #define FLOW_DATA_WRITER_H
@@ -7,7 +7,7 @@
 #include "core/replace.h"
 #include "data/table.h"
 
-/* `finish` brings everything to the file and renames it; `release` frees what the kind owns, after success or not. */
+/* `finish` writes everything and puts the file in place; `release` frees what the kind owns, in any case. */
 typedef struct flow_writer_type {
     flow_status (*write)(flow_writer *writer, const double *rows, size_t n_rows, flow_error *err);
     flow_status (*begin)(flow_writer *writer, const char *path, flow_error *err);

@@ -20,7 +20,7 @@
 #endif
 
 static const char magic[] = "flowctl-model\n";
-enum { MAGIC_SIZE = sizeof magic - 1, PIECE = 1 << 20 };
+enum { MAGIC_SIZE = sizeof magic - 1, SUM_BYTES = 1 << 20 };
 
 const char *flow_program_version(void)
 {
@@ -29,17 +29,17 @@ const char *flow_program_version(void)
 
 /* ---- the head ---- */
 
-/* The part of a head that the sum covers: all above the sum. */
-static int render_summed(char block[FLOW_HEAD_SIZE], const flow_head *head)
+/* The lines that the sum covers: all above the sum. */
+static int head_render_summed(char block[FLOW_HEAD_SIZE], const flow_head *head)
 {
     return snprintf(block, FLOW_HEAD_SIZE, "%sversion %u\nprogram %s\nbytes %020" PRIu64 "\n", magic, head->version,
                     head->program, head->bytes);
 }
 
-static void render(char block[FLOW_HEAD_SIZE], const flow_head *head)
+static void head_render(char block[FLOW_HEAD_SIZE], const flow_head *head)
 {
     memset(block, 0, FLOW_HEAD_SIZE);
-    int n = render_summed(block, head);
+    int n = head_render_summed(block, head);
     snprintf(block + n, FLOW_HEAD_SIZE - (size_t)n,
              "crc32 %08" PRIx32 "\n"
              "This is a trained model of flowctl: an HDF5 file behind these 512 bytes, which HDF5 programs skip.\n"
@@ -47,10 +47,10 @@ static void render(char block[FLOW_HEAD_SIZE], const flow_head *head)
              head->crc32);
 }
 
-static uint32_t sum_of(uint32_t sum, const char *data, size_t size)
+static uint32_t head_sum_bytes(uint32_t sum, const char *data, size_t size)
 {
     while (size > 0) {
-        size_t piece = size < PIECE ? size : PIECE;
+        size_t piece = size < SUM_BYTES ? size : SUM_BYTES;
         sum = (uint32_t)crc32(sum, (const unsigned char *)data, (uInt)piece);
         data += piece;
         size -= piece;
@@ -58,25 +58,25 @@ static uint32_t sum_of(uint32_t sum, const char *data, size_t size)
     return sum;
 }
 
-static uint32_t sum_of_head(const flow_head *head)
+static uint32_t head_sum(const flow_head *head)
 {
     char block[FLOW_HEAD_SIZE];
-    int n = render_summed(block, head);
-    return sum_of(0, block, (size_t)n);
+    int n = head_render_summed(block, head);
+    return head_sum_bytes(0, block, (size_t)n);
 }
 
 void flow_head_seal(char *image, size_t size)
 {
     flow_head head = {.version = FLOW_MODEL_VERSION, .bytes = size};
     snprintf(head.program, sizeof head.program, "%s", flow_program_version());
-    head.crc32 = sum_of(sum_of_head(&head), image + FLOW_HEAD_SIZE, size - FLOW_HEAD_SIZE);
-    render(image, &head);
+    head.crc32 = head_sum_bytes(head_sum(&head), image + FLOW_HEAD_SIZE, size - FLOW_HEAD_SIZE);
+    head_render(image, &head);
 }
 
 /* ---- reading ---- */
 
 /* Up to `size` bytes, fewer only at the end of the file; -1 on failure. */
-static ssize_t read_fully(int fd, char *data, size_t size)
+static ssize_t file_read_fully(int fd, char *data, size_t size)
 {
     size_t done = 0;
     while (done < size) {
@@ -92,7 +92,7 @@ static ssize_t read_fully(int fd, char *data, size_t size)
     return (ssize_t)done;
 }
 
-static bool looks_like_json(const char *start, size_t size)
+static bool file_looks_like_json(const char *start, size_t size)
 {
     size_t i = size >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     while (i < size && strchr(" \t\r\n", start[i]) != NULL && start[i] != '\0')
@@ -100,37 +100,37 @@ static bool looks_like_json(const char *start, size_t size)
     return i < size && start[i] == '{';
 }
 
-static int open_to_read(const char *path)
+static int file_open(const char *path)
 {
     int fd;
     do
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not hold us up */
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO without a writer must not block */
     while (fd < 0 && errno == EINTR);
     return fd;
 }
 
 flow_file_kind flow_file_identify(const char *path)
 {
-    int fd = open_to_read(path);
+    int fd = file_open(path);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR ? FLOW_FILE_MISSING : FLOW_FILE_OTHER;
     flow_file_kind kind = FLOW_FILE_OTHER;
     struct stat about;
     char start[FLOW_HEAD_SIZE];
     ssize_t n;
-    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && (n = read_fully(fd, start, sizeof start)) > 0) {
+    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && (n = file_read_fully(fd, start, sizeof start)) > 0) {
         if (n >= MAGIC_SIZE && memcmp(start, magic, MAGIC_SIZE) == 0)
             kind = FLOW_FILE_MODEL;
         else if (flow_h5_has_signature(path))
             kind = FLOW_FILE_HDF5;
-        else if (looks_like_json(start, (size_t)n))
+        else if (file_looks_like_json(start, (size_t)n))
             kind = FLOW_FILE_JSON;
     }
     close(fd);
     return kind;
 }
 
-static flow_status fail_not_model(const char *path, off_t size, flow_error *err)
+static flow_status file_fail_not_model(const char *path, off_t size, flow_error *err)
 {
     if (size == 0)
         return flow_error_set(err, FLOW_FORMAT, "%s: the file is empty, not a flowctl model", path);
@@ -142,14 +142,14 @@ static flow_status fail_not_model(const char *path, off_t size, flow_error *err)
                           "%s: is not a flowctl model; models are the files that flowctl train writes", path);
 }
 
-/* Takes a head apart. What is not exactly what `render` makes of it is damaged. */
-static flow_status parse_head(flow_head *head, const char block[FLOW_HEAD_SIZE], const char *path, flow_error *err)
+/* Reads a head. It is damaged unless writing it again gives the same bytes. */
+static flow_status head_parse(flow_head *head, const char block[FLOW_HEAD_SIZE], const char *path, flow_error *err)
 {
     char text[FLOW_HEAD_SIZE + 1];
     memcpy(text, block, FLOW_HEAD_SIZE);
     text[FLOW_HEAD_SIZE] = '\0';
     *head = (flow_head){0};
-    /* A number out of range comes out of `render` as another one. NOLINTNEXTLINE(cert-err34-c) */
+    /* The comparison below finds a number out of range. NOLINTNEXTLINE(cert-err34-c) */
     int n = sscanf(text + MAGIC_SIZE, "version %9u\nprogram %63[^\n]\nbytes %20" SCNu64 "\ncrc32 %8" SCNx32,
                    &head->version, head->program, &head->bytes, &head->crc32);
     if (n >= 2 && head->version > FLOW_MODEL_VERSION)
@@ -158,23 +158,23 @@ static flow_status parse_head(flow_head *head, const char block[FLOW_HEAD_SIZE],
                               head->version, flow_program_version(), FLOW_MODEL_VERSION, head->program);
     char same[FLOW_HEAD_SIZE];
     if (n == 4)
-        render(same, head);
+        head_render(same, head);
     if (n < 4 || head->version != FLOW_MODEL_VERSION || memcmp(same, block, FLOW_HEAD_SIZE) != 0)
         return flow_error_set(err, FLOW_FORMAT, "%s: is a flowctl model, but its head (the first %d bytes) is damaged; "
                               "copy the file again from where it was written, or train again", path, FLOW_HEAD_SIZE);
     return FLOW_OK;
 }
 
-static flow_status verify_sum(const flow_head *head, int fd, const char *path, flow_error *err)
+static flow_status head_verify_sum(const flow_head *head, int fd, const char *path, flow_error *err)
 {
-    char *piece = malloc(PIECE);
+    char *piece = malloc(SUM_BYTES);
     if (piece == NULL)
         return flow_error_memory(err, path);
-    uint32_t sum = sum_of_head(head);
+    uint32_t sum = head_sum(head);
     uint64_t size = FLOW_HEAD_SIZE;
     ssize_t n;
-    while ((n = read_fully(fd, piece, PIECE)) > 0) {
-        sum = sum_of(sum, piece, (size_t)n);
+    while ((n = file_read_fully(fd, piece, SUM_BYTES)) > 0) {
+        sum = head_sum_bytes(sum, piece, (size_t)n);
         size += (uint64_t)n;
     }
     int error = errno;
@@ -195,7 +195,7 @@ static flow_status verify_sum(const flow_head *head, int fd, const char *path, f
 flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err)
 {
     flow_status status;
-    int fd = open_to_read(path);
+    int fd = file_open(path);
     if (fd < 0)
         return flow_error_set(err, FLOW_IO, errno == ENOENT ? "%s: there is no such file" : "%s: cannot be opened: %s",
                               path, strerror(errno));
@@ -210,18 +210,18 @@ flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err)
                                 S_ISDIR(about.st_mode) ? "a folder" : "a device or pipe");
         goto done;
     }
-    ssize_t n = read_fully(fd, block, sizeof block);
+    ssize_t n = file_read_fully(fd, block, sizeof block);
     if (n < 0) {
         status = flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", path, strerror(errno));
     } else if (n < MAGIC_SIZE || memcmp(block, magic, MAGIC_SIZE) != 0) {
-        status = fail_not_model(path, about.st_size, err);
+        status = file_fail_not_model(path, about.st_size, err);
     } else if (n < FLOW_HEAD_SIZE) {
         status = flow_error_set(err, FLOW_FORMAT, "%s: is truncated: only its first %zd bytes are there; copy the file "
                                 "again from where it was written, or train again", path, n);
     } else {
-        status = parse_head(head, block, path, err);
+        status = head_parse(head, block, path, err);
         if (status == FLOW_OK)
-            status = verify_sum(head, fd, path, err);
+            status = head_verify_sum(head, fd, path, err);
     }
 done:
     close(fd);

@@ -1,4 +1,4 @@
-/* What stands around the HDF5 data of a model file: a head that seals them, and the way they come to the disk.
+/* The head of a model file, which seals the HDF5 data after it.
  *
  * A model file begins with FLOW_HEAD_SIZE bytes of text (an HDF5 user block, which every HDF5 program skips):
  *
@@ -10,9 +10,8 @@
  *     (two lines for people, and zeros to the end)
  *
  * `bytes` is the length of the whole file and `crc32` the CRC-32 (zlib) of the lines above it and all bytes after the
- * head. So a file that is truncated or changed anywhere is refused before the HDF5 library, which was not written for
- * damaged files, looks at it. The seal guards against accidents, not against malice: whoever forges the data can forge
- * the sum.
+ * head. A file that is truncated or changed anywhere is refused before the HDF5 library, which was not written for
+ * damaged files, reads it. The seal guards against accidents, not against malice: forged data can have a forged sum.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_MODEL_FILE_H
@@ -32,7 +31,7 @@ typedef struct flow_head {
     uint32_t crc32;
 } flow_head;
 
-/* The version of this program, as it stands in a head. */
+/* The version of this program, as heads have it. */
 const char *flow_program_version(void);
 
 /* Seals an image whose first FLOW_HEAD_SIZE bytes are free for it: computes the sum and writes the head. */

@@ -18,7 +18,7 @@
 
 enum { HISTORY_COLUMNS_MOST = 64, TEXT_MOST = 4096 };
 
-/* What is wrong with a spec is, inside a model file, wrong with the file. */
+/* An error of the spec inside a model file is an error of the file. */
 static flow_status as_format(flow_error *err, flow_status status)
 {
     if (status != FLOW_SPEC && status != FLOW_NUMERIC && status != FLOW_DATA)
@@ -28,7 +28,7 @@ static flow_status as_format(flow_error *err, flow_status status)
     return FLOW_FORMAT;
 }
 
-static flow_status check_format(hid_t file, flow_error *err)
+static flow_status load_check_format(hid_t file, flow_error *err)
 {
     char *format = NULL;
     int64_t version = 0;
@@ -45,8 +45,8 @@ static flow_status check_format(hid_t file, flow_error *err)
     return status;
 }
 
-/* Relative paths of the spec start from the folder it was in; where that is unknown, from the model's. */
-static char *directory_of(hid_t file, const char *path)
+/* Relative paths of the spec start from the folder of the spec; if that is unknown, from the folder of the model. */
+static char *load_directory(hid_t file, const char *path)
 {
     char *dir = NULL;
     flow_error ignored;
@@ -58,7 +58,7 @@ static char *directory_of(hid_t file, const char *path)
 
 static flow_status read_spec(flow_model *model, hid_t file, flow_error *err)
 {
-    char *text = NULL, *dir = directory_of(file, model->path);
+    char *text = NULL, *dir = load_directory(file, model->path);
     flow_status status = dir == NULL ? flow_error_memory(err, model->path) : FLOW_OK;
     if (status == FLOW_OK)
         status = flow_h5_read_text(&text, file, FLOW_MODEL_SPEC, FLOW_JSON_MAX_BYTES, err);
@@ -69,8 +69,8 @@ static flow_status read_spec(flow_model *model, hid_t file, flow_error *err)
     return as_format(err, status);
 }
 
-/* What must be in the file before there is reason to find memory for it. */
-static flow_status check_size(const flow_model *model, flow_error *err)
+/* The file must be as large as its parameters before memory is allocated for them. */
+static flow_status load_check_size(const flow_model *model, flow_error *err)
 {
     const flow_params *params = &model->f->params;
     size_t bytes = 0;
@@ -87,8 +87,8 @@ static flow_status check_size(const flow_model *model, flow_error *err)
     return FLOW_OK;
 }
 
-/* Masked weights are zero: the structure of the flow, and its log-determinant, rest on that. */
-static flow_status check_entry(const flow_model *model, const flow_param *entry, flow_error *err)
+/* Masked weights are zero: the structure of the flow and its log-determinant depend on it. */
+static flow_status load_check_entry(const flow_model *model, const flow_param *entry, flow_error *err)
 {
     for (int r = 0; r < entry->rows; r++) {
         int live = entry->extent != NULL ? entry->extent[r] : entry->cols;
@@ -108,7 +108,7 @@ static flow_status check_entry(const flow_model *model, const flow_param *entry,
 static flow_status read_parameters(flow_model *model, hid_t file, flow_error *err)
 {
     const flow_params *params = &model->f->params;
-    flow_status status = check_size(model, err);
+    flow_status status = load_check_size(model, err);
     if (status != FLOW_OK)
         return status;
     model->weights = flow_alloc_aligned(params->n_weights, sizeof(real));
@@ -123,7 +123,7 @@ static flow_status read_parameters(flow_model *model, hid_t file, flow_error *er
         if (entry->trainable) {
             array.kind = FLOW_ARRAY_REAL;
             array.data = model->weights + entry->offset;
-            if (model->precision[0] == '\0') /* one tells for all */
+            if (model->precision[0] == '\0') /* the same for all */
                 status = flow_h5_look(&found, file, name, err);
             if (status == FLOW_OK && model->precision[0] == '\0')
                 model->precision = found.kind == FLOW_ARRAY_DOUBLE ? "double" : "float";
@@ -134,7 +134,7 @@ static flow_status read_parameters(flow_model *model, hid_t file, flow_error *er
         if (status == FLOW_OK)
             status = flow_h5_read_array(&array, file, !entry->trainable, err);
         if (status == FLOW_OK)
-            status = check_entry(model, entry, err);
+            status = load_check_entry(model, entry, err);
     }
     return status == FLOW_OK ? as_format(err, flow_check(model->f, err)) : status;
 }
@@ -147,7 +147,7 @@ static flow_status read_history(flow_model *model, hid_t file, flow_error *err)
     flow_status status = flow_h5_look(&array, file, FLOW_MODEL_HISTORY, err);
     if (status != FLOW_OK)
         return status;
-    size_t bytes = array.rows * array.cols * sizeof(double); /* look() made sure that this fits */
+    size_t bytes = array.rows * array.cols * sizeof(double); /* flow_h5_look made sure that this fits */
     if (array.kind != FLOW_ARRAY_DOUBLE || array.rows < 1 || array.cols < 1 || array.cols > HISTORY_COLUMNS_MOST ||
         bytes > model->n_bytes)
         return flow_error_set(err, FLOW_FORMAT, "history is not a table of epochs");
@@ -180,7 +180,7 @@ static flow_status read_json(cJSON **out, hid_t file, const char *name, flow_err
     return status;
 }
 
-static flow_status build(flow_model *model, int dim, flow_error *err)
+static flow_status load_flow(flow_model *model, int dim, flow_error *err)
 {
     flow_spec *spec = model->spec;
     const flow_shape shape = {dim, spec->n_context, (const char *const *)model->columns};
@@ -190,7 +190,7 @@ static flow_status build(flow_model *model, int dim, flow_error *err)
 static flow_status read_contents(flow_model *model, hid_t file, flow_error *err)
 {
     int dim = 0;
-    flow_status status = check_format(file, err);
+    flow_status status = load_check_format(file, err);
     if (status == FLOW_OK)
         status = read_spec(model, file, err);
     if (status == FLOW_OK)
@@ -199,7 +199,7 @@ static flow_status read_contents(flow_model *model, hid_t file, flow_error *err)
         status =
             flow_error_set(err, FLOW_FORMAT, "its spec names %d columns, and it has %d", model->spec->n_columns, dim);
     if (status == FLOW_OK)
-        status = as_format(err, build(model, dim, err));
+        status = as_format(err, load_flow(model, dim, err));
     if (status == FLOW_OK)
         status = read_parameters(model, file, err);
     if (status == FLOW_OK)
@@ -212,8 +212,8 @@ static flow_status read_contents(flow_model *model, hid_t file, flow_error *err)
     return status;
 }
 
-/* A sum that is right and contents that are not: another program, or another version, made them. */
-static flow_status explain(flow_error *err, const char *path, const char *program)
+/* The sum is right and the contents are not: another program or another version wrote them. */
+static flow_status load_diagnose(flow_error *err, const char *path, const char *program)
 {
     flow_error_prefix(err, FLOW_FORMAT, "%s: is not a model that this program can read: ", path);
     if (err != NULL && program != NULL && strcmp(program, flow_program_version()) != 0) {
@@ -224,7 +224,7 @@ static flow_status explain(flow_error *err, const char *path, const char *progra
     return FLOW_FORMAT;
 }
 
-static flow_status load(flow_model **out, const char *path, flow_error *err)
+static flow_status load_file(flow_model **out, const char *path, flow_error *err)
 {
     flow_head head;
     flow_status status = flow_file_verify(&head, path, err);
@@ -246,7 +246,7 @@ static flow_status load(flow_model **out, const char *path, flow_error *err)
     if (status == FLOW_OK)
         status = read_contents(model, file, err);
     if (status == FLOW_FORMAT)
-        status = explain(err, path, model->program_version);
+        status = load_diagnose(err, path, model->program_version);
     else if (status != FLOW_OK)
         flow_error_prefix(err, status, "%s: ", path);
 done:
@@ -259,7 +259,7 @@ done:
 }
 
 /* The model file that a spec leads to. */
-static flow_status follow(char **out, const char *spec_path, flow_error *err)
+static flow_status load_follow_spec(char **out, const char *spec_path, flow_error *err)
 {
     flow_spec *spec;
     flow_status status = flow_spec_read(&spec, spec_path, NULL, 0, err);
@@ -289,9 +289,9 @@ flow_status flow_model_load(flow_model **out, const char *path, flow_error *err)
     if (flow_is_standard(path))
         status = flow_error_set(err, FLOW_ARGUMENT, "a model cannot be read from standard input; name its file");
     else if (flow_file_identify(path) == FLOW_FILE_JSON)
-        status = follow(&followed, path, err);
+        status = load_follow_spec(&followed, path, err);
     if (status == FLOW_OK)
-        status = load(out, followed != NULL ? followed : path, err);
+        status = load_file(out, followed != NULL ? followed : path, err);
     free(followed);
     flow_h5_end(&scope);
     return status;

@@ -41,11 +41,11 @@ typedef struct flow_model_contents {
     const cJSON *provenance, *summary; /* may be NULL */
 } flow_model_contents;
 
-/* Writes a model in place of `path`. FLOW_NUMERIC when a weight or a fitted value cannot be used: what is saved can be
- * loaded. Whatever fails, an old file stays as it was. */
+/* Replaces `path` by the model (core/replace.h): after a failure the old file is intact. FLOW_NUMERIC when a weight or
+ * a fitted value cannot be used: every model that is saved can be loaded. */
 flow_status flow_model_save(const char *path, const flow_model_contents *contents, flow_error *err);
 
-/* A model as it came out of a file. */
+/* A model from a file. */
 typedef struct flow_model {
     char *path;            /* of the model file, also when a spec led to it */
     char *program_version; /* that wrote it */

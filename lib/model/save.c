@@ -14,7 +14,7 @@
 #include "model/layout_names.h"
 #include "model/model.h"
 
-static flow_status check_weights(const flow_model_contents *contents, flow_error *err)
+static flow_status save_check_weights(const flow_model_contents *contents, flow_error *err)
 {
     const flow_params *params = &contents->f->params;
     for (int e = 0; e < params->n_entries; e++) {
@@ -49,16 +49,17 @@ static flow_status write_json(hid_t file, const char *name, const cJSON *documen
     return status;
 }
 
-/* The folder that relative paths of the spec start from, absolute, so that a model that was moved still tells. */
-static flow_status attach_directory(hid_t file, const flow_spec *spec, flow_error *err)
+/* The folder from which relative paths of the spec start, absolute: the model may be moved. */
+static flow_status save_directory(hid_t file, const flow_spec *spec, flow_error *err)
 {
     char *absolute = realpath(spec->dir, NULL);
-    flow_status status = flow_h5_attr_write_text(file, FLOW_MODEL_DIRECTORY, absolute != NULL ? absolute : spec->dir, err);
+    const char *directory = absolute != NULL ? absolute : spec->dir;
+    flow_status status = flow_h5_attr_write_text(file, FLOW_MODEL_DIRECTORY, directory, err);
     free(absolute);
     return status;
 }
 
-static flow_status write_description(hid_t file, const flow_model_contents *contents, flow_error *err)
+static flow_status save_description(hid_t file, const flow_model_contents *contents, flow_error *err)
 {
     flow_status status = flow_h5_attr_write_text(file, FLOW_MODEL_FORMAT, FLOW_MODEL_FORMAT_NAME, err);
     if (status == FLOW_OK)
@@ -68,7 +69,7 @@ static flow_status write_description(hid_t file, const flow_model_contents *cont
     if (status == FLOW_OK)
         status = flow_h5_attr_write_text(file, FLOW_MODEL_PRECISION, FLOW_PRECISION, err);
     if (status == FLOW_OK)
-        status = attach_directory(file, contents->spec, err);
+        status = save_directory(file, contents->spec, err);
     if (status == FLOW_OK)
         status = write_json(file, FLOW_MODEL_SPEC, contents->spec->document, err);
     if (status == FLOW_OK)
@@ -80,7 +81,7 @@ static flow_status write_description(hid_t file, const flow_model_contents *cont
     return status;
 }
 
-static flow_status write_parameters(hid_t file, const flow_model_contents *contents, flow_error *err)
+static flow_status save_parameters(hid_t file, const flow_model_contents *contents, flow_error *err)
 {
     const flow_params *params = &contents->f->params;
     flow_status status = FLOW_OK;
@@ -139,13 +140,13 @@ flow_status flow_model_save(const char *path, const flow_model_contents *content
 {
     flow_h5_scope scope = flow_h5_begin();
     flow_h5_image image = {.file = H5I_INVALID_HID};
-    flow_status status = check_weights(contents, err);
+    flow_status status = save_check_weights(contents, err);
     if (status == FLOW_OK)
         status = flow_h5_image_start(&image, FLOW_HEAD_SIZE, err);
     if (status == FLOW_OK)
-        status = write_description(image.file, contents, err);
+        status = save_description(image.file, contents, err);
     if (status == FLOW_OK)
-        status = write_parameters(image.file, contents, err);
+        status = save_parameters(image.file, contents, err);
     if (status == FLOW_OK)
         status = write_state(image.file, contents, err);
     if (status == FLOW_OK)
