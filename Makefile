@@ -23,6 +23,8 @@ OPTIMIZE ?= -O3
 CFLAGS ?= -g
 CPPFLAGS ?=
 LDFLAGS ?=
+# SETUP=no keeps check and demo from installing packages: they say what is missing and stop.
+SETUP ?= yes
 # XSMM=no multiplies matrices with CBLAS although libxsmm is installed.
 XSMM ?= yes
 PREFIX ?= /usr/local
@@ -69,8 +71,8 @@ endif
 all: $(BUILT)/flowctl $(BUILT)/libflowctl.a $(SHARED:%=$(BUILT)/%)
 
 # ---- libraries ------------------------------------------------------------------------------------------------------
-# scripts/probe.sh looks for them once and writes down how to use them. The goals that run tests first install what is
-# missing; every other goal stops with one sentence.
+# scripts/probe.sh looks for them once and writes down how to use them. The goals check and demo install what is
+# missing, after saying so; every other goal stops with one sentence.
 GOALS := $(or $(MAKECMDGOALS),all)
 NO_LIBRARIES := help clean distclean setup uninstall
 ifneq ($(DRY_RUN),)
@@ -94,7 +96,7 @@ build/config.mk: scripts/probe.sh
 # Runs every time (it takes a fraction of a second when nothing is missing); the file changes only when setup.sh
 # installed something and removed it, which makes make look at the libraries anew.
 build/setup.mk: FORCE
-	@CC='$(CC)' scripts/setup.sh
+	@CC='$(CC)' SETUP='$(SETUP)' WAIT=10 scripts/setup.sh
 	@mkdir -p build && { [ -e $@ ] || : >$@; }
 endif
 
@@ -275,7 +277,7 @@ release: build/flowctl build/libflowctl.a
 double: build/double/flowctl build/double/libflowctl.a
 asan: build/asan/flowctl build/asan-double/flowctl
 
-##   check          every test; installs what is missing; ends with "N passed, N failed"
+##   check          every test, ends with "N passed, N failed"; installs missing packages (SETUP=no: names them)
 check: release double asan $(SHARED:%=build/%) $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) \
        $(REPLAYS) $(addprefix build/,$(BENCH))
 	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh $(SHARED:%=scripts/check_symbols.sh) \
@@ -314,7 +316,7 @@ results: release
 pictures: release build/generate
 	@scripts/density.sh -p docs/pictures
 
-##   demo           train a small flow, sample from it, evaluate it, invert it
+##   demo           train a small flow, sample from it, evaluate it, invert it; installs packages as check does
 demo: release
 	@MAKE='$(SELF)' scripts/demo.sh
 
@@ -326,7 +328,7 @@ data: build/generate
 	build/generate data
 
 ##   lint           layering, text hygiene, shellcheck, clang-tidy, cppcheck
-lint:
+lint: release
 	@MAKE='$(SELF)' scripts/lint.sh $(STANDARD_FLAGS) $(LIBRARY_FLAGS) $(TEST_FLAGS) -DFLOW_VERSION='"$(VERSION)"'
 
 ##   fuzz           libFuzzer on each test/fuzz_*.c for FUZZ_SECONDS=30, starting from test/corpus/
@@ -371,4 +373,4 @@ clean:
 help:
 	@printf 'make [goal] [VARIABLE=value]\n\n'
 	@sed -n 's/^##//p' Makefile
-	@printf '\n  CC=clang, OPTIMIZE=-O2, XSMM=no, V=1 and CFLAGS, CPPFLAGS, LDFLAGS have their usual meaning.\n'
+	@printf '\n  CC=clang, OPTIMIZE=-O2, XSMM=no, SETUP=no, V=1 and CFLAGS, CPPFLAGS, LDFLAGS have their usual meaning.\n'

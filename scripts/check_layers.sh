@@ -9,11 +9,12 @@
 # 1. Folders. A file needs its own folder and folders below it only; neighbours in braces do not know each other:
 #
 #     core < {num, h5} < {ode, nn, data} < flow < flow/{column, block, univariate, conditioner, base}
-#          < {train, model} < run < {api, cmd}
+#          < train < model < run < {api, cmd}
 #
 #    The types (flow/block/maf.c, ...) are above the framework (flow/block.h, flow/tile.c, ...), because they implement
 #    its interfaces, and the framework reaches them only through the tables of functions in its list of types.
-#    train and model use the framework and never a type.
+#    Everything above the types uses the framework and never a type. model is above train because a spec holds the
+#    options of a training.
 # 2. Files. X.c and X.h count as one file. No two files need each other, directly or through others.
 # 3. lib/ never prints and never ends the process.
 #
@@ -113,8 +114,8 @@ awk '
     BEGIN {
         rank["core"] = 1; rank["num"] = 2; rank["h5"] = 2; rank["ode"] = 3; rank["nn"] = 3; rank["data"] = 3
         rank["flow"] = 4; rank["flow/column"] = 5; rank["flow/block"] = 5; rank["flow/univariate"] = 5
-        rank["flow/conditioner"] = 5; rank["flow/base"] = 5; rank["train"] = 6; rank["model"] = 6; rank["run"] = 7
-        rank["api"] = 8; rank["cmd"] = 8
+        rank["flow/conditioner"] = 5; rank["flow/base"] = 5; rank["train"] = 6; rank["model"] = 7; rank["run"] = 8
+        rank["api"] = 9; rank["cmd"] = 9
     }
     function folder(file) {
         if (file == "density")      # lib/density.h, the interface of a density: it needs nothing

@@ -6,7 +6,9 @@
 #     scripts/setup.sh            compiler, libraries, cmocka and bats
 #     scripts/setup.sh --lint     also what make lint, make fuzz and CC=clang need
 #
-# Debian and Ubuntu: installs with apt (as root or through sudo). Elsewhere: says which packages to install.
+# Debian and Ubuntu: installs with apt (as root or through sudo). Elsewhere, and everywhere with SETUP=no, it only says
+# which packages to install. With WAIT=SECONDS it says what it is going to install and, on a terminal, waits so long
+# first; make check and make demo do that.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +16,7 @@ case ${1:-} in
     '') lint=no ;;
     --lint) lint=yes ;;
     *)
-        sed -n 's/^# \{0,1\}//p' "$0" | sed -n '3,8p'
+        sed -n 's/^# \{0,1\}//p' "$0" | sed -n '3,10p'
         exit 2
         ;;
 esac
@@ -85,6 +87,11 @@ packages() {
 if command -v apt-get >/dev/null 2>&1; then
     wanted=$(packages 2 $words)
     as_root=''
+    if [ "${SETUP:-yes}" = no ]; then
+        echo "These packages are missing. Install them and try again:" >&2
+        echo "    sudo apt-get install --no-install-recommends $wanted" >&2
+        exit 1
+    fi
     if [ "$(id -u)" -ne 0 ]; then
         if ! command -v sudo >/dev/null 2>&1; then
             echo "These packages are missing; install them as root and try again:" >&2
@@ -95,7 +102,12 @@ if command -v apt-get >/dev/null 2>&1; then
     fi
     mkdir -p build/logs
     log=build/logs/setup.log
-    echo "Installing with apt (a minute or two): $wanted"
+    echo "These packages are missing; ${as_root:+sudo }apt-get installs them in a minute or two (SETUP=no: it does not):"
+    echo "    $wanted"
+    if [ "${WAIT:-0}" -gt 0 ] && [ -t 1 ] && : 2>/dev/null </dev/tty; then
+        echo "It begins in $WAIT seconds. Enter: begin now. Ctrl-C: do not."
+        read -r -t "$WAIT" </dev/tty || true
+    fi
     options='-q -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120'
     # A broken third-party source must not be in the way of what the others have.
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get $options update >"$log" 2>&1 ||
