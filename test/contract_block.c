@@ -367,7 +367,7 @@ static void contract_open(contract *s, int which)
         for (int i = 0; i < asked->dim; i++)
             rows[j * asked->dim + i] = value_of(s->f, 5 + 3 * s->x[i * N + j]);
     /* column maps, and blocks that observe, have values of their own only after a fit */
-    if ((s->f->n_columns > 0 || flow_observes(s->f)) && asked->n_context == 0)
+    if ((s->f->n_columns > 0 || flow_has_batch_stats(s->f)) && asked->n_context == 0)
         assert_int_equal(flow_fit(s->f, s->weights, rows, N, NULL, &err), FLOW_OK);
 }
 

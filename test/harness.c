@@ -32,7 +32,7 @@ static cJSON *parse(const char *json)
 static flow_status build(subject *s, flow_json *list, flow_json *base, flow_json *embedding, subject_shape shape,
                          flow_error *err)
 {
-    const flow_shape data = {.dim = shape.dim, .n_context = shape.n_context, .columns = shape.columns};
+    const flow_row_layout data = {.dim = shape.dim, .n_context = shape.n_context, .columns = shape.columns};
     return flow_new_conditional(&s->f, list, base, embedding, &data, shape.seed, err);
 }
 

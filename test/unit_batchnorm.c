@@ -81,10 +81,11 @@ static void load(norm *s, int t, uint64_t first, int n, const double *weights)
 
 static void observe(norm *s, int n_tiles, double share)
 {
-    flow_sight sights[TILES];
+    flow_stats_tile sights[TILES];
     for (int t = 0; t < n_tiles; t++)
-        sights[t] = (flow_sight){N, s->weight[t], s->tiles[t]->scratch[0]};
-    s->made.f->blocks[0]->type->observe(s->made.f->blocks[0]->state, sights, n_tiles, share, s->made.f->params.fitted);
+        sights[t] = (flow_stats_tile){N, s->weight[t], s->tiles[t]->scratch[0]};
+    s->made.f->blocks[0]->type->batch_stats(s->made.f->blocks[0]->state, sights, n_tiles, share,
+                                            s->made.f->params.fitted);
 }
 
 /* ------------------------------------------------------------------ the map */

@@ -311,7 +311,7 @@ static void stiff_rows(void **state)
         char text[300];
         const char *why = j == 3 ? "below a millionth" : j == 7 ? "more steps than max_steps = 50" : "range of numbers";
         bool failed = j == 3 || j == 7 || j == 11;
-        assert_true(flow_ode_explain(&ode, j, text, sizeof text) == failed);
+        assert_true(flow_ode_diagnose(&ode, j, text, sizeof text) == failed);
         if (failed)
             assert_true(isnan(out[1][j]) && isnan(logdet[1][j]) && strstr(text, why) != NULL);
         else
@@ -483,19 +483,19 @@ static void effort_of_rows(void **state)
     double rows[ROWS * D], logp[ROWS], z[ROWS * D], missed[ROWS * D];
     for (int r = 0; r < ROWS * D; r++)
         rows[r] = uniform((uint64_t)r, 6) * (r / D % 5 == 0 ? 30 : 1);
-    flow_effort by_row[2] = {{0}, {0}}, one;
+    flow_nfe by_row[2] = {{0}, {0}}, one;
     flow_runner *runner;
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 1, NULL), FLOW_OK);
     for (int r = 0; r < ROWS; r++) {
-        flow_runner_forget_effort(runner);
+        flow_runner_clear_nfe(runner);
         flow_rows_to_latent(runner, rows + r * D, 1, z + r * D, NULL);
-        one = flow_runner_effort(runner, FLOW_TO_LATENT);
+        one = flow_runner_nfe(runner, FLOW_TO_LATENT);
         assert_int_equal(one.rows, 1);
         assert_int_equal(one.evaluations, one.most);
-        flow_effort_add(&by_row[FLOW_TO_LATENT], &one);
+        flow_nfe_add(&by_row[FLOW_TO_LATENT], &one);
         flow_rows_to_data(runner, z + r * D, 1, missed + r * D, NULL);
-        one = flow_runner_effort(runner, FLOW_TO_DATA);
-        flow_effort_add(&by_row[FLOW_TO_DATA], &one);
+        one = flow_runner_nfe(runner, FLOW_TO_DATA);
+        flow_nfe_add(&by_row[FLOW_TO_DATA], &one);
     }
     flow_runner_free(runner);
     assert_int_equal(by_row[FLOW_TO_LATENT].rows, ROWS);
@@ -504,13 +504,13 @@ static void effort_of_rows(void **state)
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 3, NULL), FLOW_OK);
     flow_rows_round_trip(runner, FLOW_TO_LATENT, rows, ROWS, z, NULL, missed);
     for (int end = 0; end < FLOW_N_DIRECTIONS; end++) {
-        one = flow_runner_effort(runner, (flow_direction)end);
+        one = flow_runner_nfe(runner, (flow_direction)end);
         assert_memory_equal(&one, &by_row[end], sizeof one);
-        ASSERT_NEAR(flow_effort_mean(&one, s.f) * ROWS * 2, (double)one.evaluations, 1e-6);
-        ASSERT_NEAR(flow_effort_most(&one, s.f) * 2, (double)one.most, 1e-9);
+        ASSERT_NEAR(flow_nfe_mean(&one, s.f) * ROWS * 2, (double)one.evaluations, 1e-6);
+        ASSERT_NEAR(flow_nfe_most(&one, s.f) * 2, (double)one.most, 1e-9);
     }
     flow_rows_logp(runner, rows, ROWS, logp);
-    assert_int_equal(flow_runner_effort(runner, FLOW_TO_LATENT).rows, 2 * ROWS);
+    assert_int_equal(flow_runner_nfe(runner, FLOW_TO_LATENT).rows, 2 * ROWS);
     flow_runner_free(runner);
     subject_close(&s);
 }
@@ -580,10 +580,10 @@ static void points_alone(void **state)
             int64_t took[2];
             solve_both(&s, (flow_direction)to, rows, &wanted);
             for (int asks = 0; asks < 2; asks++) {
-                flow_runner_forget_effort(runner);
+                flow_runner_clear_nfe(runner);
                 (to == FLOW_TO_LATENT ? flow_rows_to_latent : flow_rows_to_data)(runner, rows, TABLE, z[asks],
                                                                                   asks ? logdet[0] : NULL);
-                took[asks] = flow_runner_effort(runner, (flow_direction)to).evaluations;
+                took[asks] = flow_runner_nfe(runner, (flow_direction)to).evaluations;
                 assert_memory_equal(z[asks], wanted.z[1], sizeof wanted.z[1]);
                 flow_rows_round_trip(runner, (flow_direction)to, rows, TABLE, z[asks], asks ? logdet[1] : NULL, missed[asks]);
                 assert_memory_equal(z[asks], wanted.z[1], sizeof wanted.z[1]);
@@ -611,14 +611,14 @@ static void draws_alone(void **state)
     for (size_t k = 0; k < sizeof for_points / sizeof *for_points; k++) {
         subject s;
         flow_runner *runner;
-        flow_effort effort[2];
+        flow_nfe effort[2];
         double missed[2];
         start_given(&s, for_points[k].block, TABLE_D, TABLE_C, 1);
         assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
         for (int asks = 0; asks < 2; asks++) {
-            flow_runner_forget_effort(runner);
+            flow_runner_clear_nfe(runner);
             flow_rows_sample(runner, 8, 0, TABLE, 1, context, x[asks], asks ? logp : NULL, &missed[asks]);
-            effort[asks] = flow_runner_effort(runner, FLOW_TO_DATA);
+            effort[asks] = flow_runner_nfe(runner, FLOW_TO_DATA);
             if (for_points[k].adapts)
                 assert_true(missed[asks] > 0 && missed[asks] < 2e-2);
         }
@@ -649,7 +649,7 @@ static void densities_fail_alone(void **state)
     subject s;
     flow_runner *runner;
     uint64_t row;
-    char why[FLOW_CULPRIT_SIZE];
+    char why[FLOW_DIAGNOSIS_SIZE];
     double x[ROWS * D], again[ROWS * D], logp[ROWS], missed;
     start(&s, block, D, 1);
     real *first_layer = s.weights + s.f->params.entries[0].offset, *last = s.weights + s.f->params.entries[2].offset;
@@ -661,17 +661,17 @@ static void densities_fail_alone(void **state)
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 1, NULL), FLOW_OK);
     flow_rows_sample(runner, 1, 0, ROWS, cold, NULL, x, NULL, &missed);
     assert_true(missed < 1e-3);
-    assert_false(flow_rows_explain_draws(runner, 1, 0, ROWS, cold, NULL, false, &row, why, sizeof why));
+    assert_false(flow_rows_diagnose_draws(runner, 1, 0, ROWS, cold, NULL, false, &row, why, sizeof why));
     flow_rows_sample(runner, 1, 0, ROWS, cold, NULL, again, logp, &missed);
     assert_memory_equal(x, again, sizeof x);
     int first = 0;
     while (first < ROWS && isfinite(logp[first]))
         first++;
     assert_true(first > 0 && first < ROWS && isinf(missed));
-    assert_true(flow_rows_explain_draws(runner, 1, 0, ROWS, cold, NULL, true, &row, why, sizeof why));
+    assert_true(flow_rows_diagnose_draws(runner, 1, 0, ROWS, cold, NULL, true, &row, why, sizeof why));
     assert_int_equal(row, first);
     assert_non_null(strstr(why, wanted));
-    assert_true(flow_rows_explain(runner, FLOW_TO_LATENT, false, x + first * D, why, sizeof why));
+    assert_true(flow_rows_diagnose(runner, FLOW_TO_LATENT, false, x + first * D, why, sizeof why));
     assert_non_null(strstr(why, wanted));
     flow_runner_free(runner);
     subject_close(&s);
@@ -713,8 +713,8 @@ static void stiff_block(void **state)
     double logp[N];
     flow_tile_logp(s.f, s.weights, ws, N, logp, NULL);
     assert_true(isnan(logp[0]));
-    char place[FLOW_CULPRIT_SIZE];
-    assert_true(flow_tile_culprit(s.f, s.weights, ws, N, 0, place, sizeof place));
+    char place[FLOW_DIAGNOSIS_SIZE];
+    assert_true(flow_tile_diagnose(s.f, s.weights, ws, N, FLOW_TO_LATENT, 0, place, sizeof place));
     if (strncmp(place, "0.ffjord: its solver needed ", 28) != 0 || strstr(place, "stiff") == NULL)
         fail_msg("\"%s\"", place);
     flow_workspace_free(ws);
@@ -899,7 +899,7 @@ static void adjoint_failures(void **state)
         for (int j = 0; j < N; j++) {
             bool failed = hopeless && j == 6;
             assert_true(isfinite(out[j]) && isnan(gin[j]) == failed && (failed || gin[j] == 1));
-            assert_true(flow_ode_explain(&ode, j, text, sizeof text) == failed);
+            assert_true(flow_ode_diagnose(&ode, j, text, sizeof text) == failed);
         }
         assert_true((strstr(text, "its adjoint needed") != NULL) == (hopeless == 1));
         assert_true(c.calls > 20 && isnan(c.gweight) == (hopeless == 1));

@@ -807,25 +807,25 @@ static void culprits_are_found(void **state)
     double *rows;
     subject s = busy_subject(&rows);
     flow_workspace *ws;
-    char place[FLOW_CULPRIT_SIZE];
+    char place[FLOW_DIAGNOSIS_SIZE];
     assert_int_equal(flow_workspace_new(&ws, s.f, FLOW_TILE, false, NULL), FLOW_OK);
     int n = flow_tile_load(s.f, ws, rows, 20);
-    assert_false(flow_tile_culprit(s.f, s.weights, ws, n, 3, place, sizeof place));
+    assert_false(flow_tile_diagnose(s.f, s.weights, ws, n, FLOW_TO_LATENT, 3, place, sizeof place));
     assert_string_equal(place, "");
     rows[3 * D + 1] = NAN;
     n = flow_tile_load(s.f, ws, rows, 20);
-    assert_true(flow_tile_culprit(s.f, s.weights, ws, n, 3, place, sizeof place));
+    assert_true(flow_tile_diagnose(s.f, s.weights, ws, n, FLOW_TO_LATENT, 3, place, sizeof place));
     assert_string_equal(place, "the data or their column maps");
     n = flow_tile_load(s.f, ws, rows, 20);
     /* rows do not know of each other */
-    assert_false(flow_tile_culprit(s.f, s.weights, ws, n, 4, place, sizeof place));
+    assert_false(flow_tile_diagnose(s.f, s.weights, ws, n, FLOW_TO_LATENT, 4, place, sizeof place));
     rows[3 * D + 1] = 0;
     for (int b = 0; b < s.f->n_blocks; b++) {
         int entry = s.f->blocks[b]->last_param - 1; /* the bias of its last layer */
         real *weight = &s.weights[s.f->params.entries[entry].offset], good = *weight;
         *weight = (real)NAN;
         n = flow_tile_load(s.f, ws, rows, 20);
-        assert_true(flow_tile_culprit(s.f, s.weights, ws, n, 4, place, sizeof place));
+        assert_true(flow_tile_diagnose(s.f, s.weights, ws, n, FLOW_TO_LATENT, 4, place, sizeof place));
         assert_string_equal(place, s.f->blocks[b]->name);
         *weight = good;
     }

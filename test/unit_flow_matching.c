@@ -240,14 +240,14 @@ static void culprit_is_named(void **state)
     one_step *s = make_step("\"flow_matching\"", 2, 0, false, 2);
     s->rows[2 * 170 + 1] = NAN;
     assert_false(isfinite(flow_step_gradient(s->made.step, s->made.weights, &s->batch, s->gradient)));
-    flow_culprit culprit;
-    flow_step_blame(s->made.step, &culprit);
+    flow_diagnosis culprit;
+    flow_step_diagnose(s->made.step, &culprit);
     assert_int_equal(culprit.row, 170);
     assert_string_equal(culprit.place, "the data or their column maps");
     s->rows[2 * 170 + 1] = 0;
     s->made.weights[3] = NAN;
     assert_false(isfinite(flow_step_gradient(s->made.step, s->made.weights, &s->batch, s->gradient)));
-    flow_step_blame(s->made.step, &culprit);
+    flow_step_diagnose(s->made.step, &culprit);
     assert_int_equal(culprit.row, 0);
     assert_string_equal(culprit.place, "1.ffjord");
     free_step(s);

@@ -109,14 +109,14 @@ static flow_status check_rows(const flow_handle *model, const double *rows, size
 static flow_status check_results(flow_handle *model, flow_direction to, const double *rows, const double *values, size_t n,
                                  size_t d, const char *function, flow_error *err)
 {
-    char place[FLOW_CULPRIT_SIZE] = "";
+    char place[FLOW_DIAGNOSIS_SIZE] = "";
     size_t k = 0;
     while (k < n * d && !isnan(values[k]))
         k++;
     if (k == n * d)
         return FLOW_OK;
     if (rows != NULL && rows != values)
-        flow_rows_explain(model->runner, to, false, rows + k / d * width_of(model), place, sizeof place);
+        flow_rows_diagnose(model->runner, to, false, rows + k / d * width_of(model), place, sizeof place);
     return flow_error_set(err, FLOW_NUMERIC, "%s: the result of row %zu is not a number: %s%s", function, k / d,
                           place[0] != '\0' ? "it fails in " : "it is too far from the data the model was trained on",
                           place);

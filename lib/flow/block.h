@@ -79,11 +79,11 @@ typedef struct flow_pass {
 } flow_pass;
 
 /* One tile of a batch that training has seen, behind its to_latent. */
-typedef struct flow_sight {
+typedef struct flow_stats_tile {
     int n;                /* columns, padding included */
     const double *weight; /* (n): of each row, of either sign; 0 in the padding */
     void *scratch;        /* of the block, as its map to the latent end left it, with keep */
-} flow_sight;
+} flow_stats_tile;
 
 typedef struct flow_block_type {
     const char *type; /* the JSON "type" and part of the names in a model file */
@@ -125,7 +125,7 @@ typedef struct flow_block_type {
     /* Optional, of a block that can fail on a row: why it failed on row `column` in the map or backward that left the
      * scratch as it is, for messages; of the pass n, mode, keep, noise and scratch are as they were. Writes a sentence,
      * or returns false where it did not fail. */
-    bool (*explain)(const void *self, const flow_pass *pass, int column, char *text, size_t size);
+    bool (*diagnose)(const void *self, const flow_pass *pass, int column, char *text, size_t size);
     /* Optional: whether its log-determinants are estimates in an evaluation, too. */
     bool (*estimates)(const void *self);
 
@@ -142,9 +142,9 @@ typedef struct flow_block_type {
 
     /* Optional: what a block learns from the rows themselves and not by gradients. Called after each training step that
      * took data to the latent end and was not dropped, with the tiles of its batch in order; share (0 to 1) is how
-     * far to follow this batch as compared with a full one, see flow_step_observe. Writes the block's fitted values, as
+     * far to follow this batch as compared with a full one, see flow_step_batch_stats. Writes the block's fitted values, as
      * `check` wants them. */
-    void (*observe)(const void *self, const flow_sight *tiles, int n_tiles, double share, double *fitted);
+    void (*batch_stats)(const void *self, const flow_stats_tile *tiles, int n_tiles, double share, double *fitted);
 
     /* Optional: whether fitted values that were read from a file are usable (they may be hostile). */
     flow_status (*check)(const void *self, const flow_params *params, flow_error *err);

@@ -350,13 +350,13 @@ int flow_width(const flow *f)
 
 flow_status flow_new(flow **out, flow_json *list, flow_json *base, int dim, uint64_t seed, flow_error *err)
 {
-    const flow_shape shape = {.dim = dim};
+    const flow_row_layout shape = {.dim = dim};
     flow_json none = {0};
     return flow_new_conditional(out, list, base, &none, &shape, seed, err);
 }
 
 flow_status flow_new_conditional(flow **out, flow_json *list, flow_json *base, flow_json *embedding,
-                                 const flow_shape *shape, uint64_t seed, flow_error *err)
+                                 const flow_row_layout *shape, uint64_t seed, flow_error *err)
 {
     *out = NULL;
     int dim = shape->dim;

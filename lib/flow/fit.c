@@ -102,8 +102,7 @@ static flow_status fit_blocks_and_base(flow *f, real *weights, const double *dat
     if (status != FLOW_OK)
         return status;
     spread_rows(f, data, rows, n, m, ws);
-    if (f->context.n > 0)
-        flow_context_apply(&f->context, weights, f->params.fitted, m, ws->given, ws->features, ws->context_scratch);
+    flow_tile_make_features(f, weights, ws, m);
     fit_of_blocks fit = {f, weights, FLOW_OK, err};
     flow_visitor visitor = {.context = &fit, .before = fit_block};
     const flow_walk walk = {.scratch = ws->scratch, .visitor = &visitor};
@@ -135,10 +134,10 @@ flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const
     return status;
 }
 
-bool flow_observes(const flow *f)
+bool flow_has_batch_stats(const flow *f)
 {
     for (int i = 0; i < f->n_blocks; i++)
-        if (f->blocks[i]->type->observe != NULL)
+        if (f->blocks[i]->type->batch_stats != NULL)
             return true;
     return false;
 }

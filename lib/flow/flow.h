@@ -50,14 +50,14 @@ typedef struct flow {
 flow_status flow_new(flow **out, flow_json *list, flow_json *base, int dim, uint64_t seed, flow_error *err);
 
 /* What the data look like to a flow. */
-typedef struct flow_shape {
+typedef struct flow_row_layout {
     int dim, n_context;
     const char *const *columns; /* (dim) names of the columns, or NULL */
-} flow_shape;
+} flow_row_layout;
 
 /* The same for a flow with context; `embedding` is the object of that name in a spec, its node NULL for none. */
 flow_status flow_new_conditional(flow **out, flow_json *list, flow_json *base, flow_json *embedding,
-                                 const flow_shape *shape, uint64_t seed, flow_error *err);
+                                 const flow_row_layout *shape, uint64_t seed, flow_error *err);
 
 /* Values in a row: those of the data and of the context. */
 int flow_width(const flow *f);
@@ -71,7 +71,7 @@ flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error 
 flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const char *const *columns, flow_error *err);
 
 /* Whether some block moves its fitted values in training (observe in block.h). */
-bool flow_observes(const flow *f);
+bool flow_has_batch_stats(const flow *f);
 
 /* Whether log-densities are estimates, with a variance of each row (estimates in block.h). */
 bool flow_estimates(const flow *f);
@@ -118,6 +118,9 @@ void flow_workspace_free(flow_workspace *ws);
 /* A pass over the tile in ws in the direction ws->direction, from which maps and backwards of blocks start. */
 flow_pass flow_workspace_pass(const flow_workspace *ws, const flow *f, const real *weights, const flow_walk *walk,
                               int n);
+
+/* What blocks see of the context in ws->given, into ws->features; the maps do it themselves. */
+void flow_tile_make_features(const flow *f, const real *weights, flow_workspace *ws, int n);
 
 /* Takes the tile in ws->x (d, n) to the latent end: *z (d, n; inside ws) and ws->logdet (n), the sum of all
  * log-determinants, -inf for a row outside of the support, whose z means nothing; ws->x is overwritten. Discrete
@@ -192,17 +195,15 @@ void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *row
 /* FLOW_DATA with the column, the value and the bound when a row (d) is outside of the support. */
 flow_status flow_check_row(const flow *f, const double *row, flow_error *err);
 
-/* For messages about rows that are not finite: the first map whose output is not for column `column` of the tile in
- * ws->x, "2.maf", and if the block can tell, why: "0.ffjord: its solver needed more than ...". False, and an empty
- * text, when all are finite. */
-enum { FLOW_CULPRIT_SIZE = 320 };
-bool flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column, char *text,
-                       size_t size);
-/* The same on the way to the data, for the tile in ws->a. */
-bool flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column, char *text,
-                            size_t size);
-/* After a pass of ws, made with keep, and its backward if there was one: the first block that can tell why it failed on
- * column `column`. False when none did. */
-bool flow_tile_failure(const flow *f, const flow_workspace *ws, int n, int column, char *text, size_t size);
+/* For messages about rows that are not finite: the first map whose output is not for row `row` of a tile, "2.maf", and
+ * if the block can say it, why: "0.ffjord: its solver needed more than ...". On the way to the latent end for the tile in
+ * ws->x, on the way to the data for that in ws->a; both are overwritten. False, and an empty text, when all are
+ * finite. */
+enum { FLOW_DIAGNOSIS_SIZE = 320 };
+bool flow_tile_diagnose(const flow *f, const real *weights, flow_workspace *ws, int n, flow_direction direction,
+                        int row, char *text, size_t size);
+/* After a pass of ws, made with keep, and its backward if there was one: the first block that can say why it failed on
+ * row `row`. False when there is none. */
+bool flow_tile_diagnose_pass(const flow *f, const flow_workspace *ws, int n, int row, char *text, size_t size);
 
 #endif

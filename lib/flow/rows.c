@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "flow/rows_impl.h"
+#include "flow/rows.h"
 
 #include <assert.h>
 #include <math.h>
@@ -8,77 +8,6 @@
 
 #include "flow/circle.h"
 #include "num/parallel.h"
-
-static void rows_free_worker(flow_worker *w)
-{
-    flow_workspace_free(w->ws);
-    free(w->z);
-    free(w->x);
-    free(w->logp);
-    free(w->variance);
-    free(w->one);
-    *w = (flow_worker){0};
-}
-
-static flow_status rows_make_worker(flow_worker *w, const flow *f, flow_error *err)
-{
-    flow_status status = flow_workspace_new(&w->ws, f, FLOW_TILE, false, err);
-    w->z = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->z);
-    w->x = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->x);
-    w->logp = malloc(FLOW_TILE * sizeof *w->logp);
-    w->variance = malloc(FLOW_TILE * sizeof *w->variance);
-    w->one = malloc(FLOW_TILE * sizeof *w->one);
-    if (status == FLOW_OK && (w->z == NULL || w->x == NULL || w->logp == NULL || w->variance == NULL || w->one == NULL))
-        status = flow_error_memory(err, "a thread");
-    if (status != FLOW_OK)
-        rows_free_worker(w);
-    return status;
-}
-
-flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weights, int n_threads, flow_error *err)
-{
-    *out = NULL;
-    flow_runner *runner = calloc(1, sizeof *runner);
-    if (runner == NULL)
-        return flow_error_memory(err, "a runner");
-    *runner = (flow_runner){.f = f, .weights = weights, .n_threads = n_threads < 1 ? 1 : n_threads};
-    runner->workers = calloc((size_t)runner->n_threads, sizeof *runner->workers);
-    flow_status status = runner->workers == NULL ? flow_error_memory(err, "threads") : FLOW_OK;
-    if (status == FLOW_OK)
-        status = rows_make_worker(&runner->workers[0], f, err);
-    if (status != FLOW_OK) {
-        flow_runner_free(runner);
-        return status;
-    }
-    *out = runner;
-    return FLOW_OK;
-}
-
-void flow_runner_free(flow_runner *runner)
-{
-    if (runner == NULL)
-        return;
-    for (int t = 0; runner->workers != NULL && t < runner->n_threads; t++)
-        rows_free_worker(&runner->workers[t]);
-    free(runner->workers);
-    free(runner);
-}
-
-const real *flow_worker_to_latent(const flow_runner *runner, flow_worker *w, bool points_only)
-{
-    const real *z;
-    w->ws->points_only = points_only;
-    flow_tile_to_latent(runner->f, runner->weights, w->ws, FLOW_TILE, &z);
-    w->ws->points_only = false;
-    return z;
-}
-
-void flow_worker_to_data(const flow_runner *runner, flow_worker *w, bool points_only)
-{
-    w->ws->points_only = points_only;
-    flow_tile_to_data(runner->f, runner->weights, w->ws, FLOW_TILE);
-    w->ws->points_only = false;
-}
 
 typedef struct job {
     flow_runner *runner;
@@ -97,7 +26,7 @@ typedef struct span {
     int n_rows;
 } span;
 
-static span span_of(const job *j, int item)
+static span rows_span_of(const job *j, int item)
 {
     size_t first = (size_t)item * FLOW_TILE, left = j->n - first;
     const flow *f = j->runner->f;
@@ -105,24 +34,13 @@ static span span_of(const job *j, int item)
                   left < FLOW_TILE ? (int)left : FLOW_TILE};
 }
 
-/* The threads that have a workspace, up to as many as there are tiles. The first one always has; the others get theirs
- * when there is a tile for them, and where memory is short there are fewer threads. */
-static int rows_make_workers(flow_runner *runner, int n_tiles)
-{
-    int n = 1;
-    while (n < runner->n_threads && n < n_tiles &&
-           (runner->workers[n].ws != NULL || rows_make_worker(&runner->workers[n], runner->f, NULL) == FLOW_OK))
-        n++;
-    return n;
-}
-
-static void run(job *j, flow_task *task)
+static void rows_run(job *j, flow_task *task)
 {
     int n_tiles = (int)((j->n + FLOW_TILE - 1) / FLOW_TILE);
-    flow_parallel_for(n_tiles, rows_make_workers(j->runner, n_tiles), task, j);
+    flow_parallel_for(n_tiles, flow_runner_make_workers(j->runner, n_tiles), task, j);
 }
 
-static void load(const job *j, flow_worker *w, const span *s)
+static void rows_load(const job *j, flow_worker *w, const span *s)
 {
     const flow *f = j->runner->f;
     flow_tile_load_padded(f, w->ws, j->in + s->in, (size_t)flow_width(f), s->n_rows, FLOW_TILE);
@@ -147,28 +65,14 @@ static void add_draw(flow_worker *w)
     }
 }
 
-flow_effort flow_runner_effort(const flow_runner *runner, flow_direction to)
-{
-    flow_effort sum = {0};
-    for (int t = 0; t < runner->n_threads; t++)
-        flow_effort_add(&sum, &runner->workers[t].effort[to]);
-    return sum;
-}
-
-void flow_runner_forget_effort(flow_runner *runner)
-{
-    for (int t = 0; t < runner->n_threads; t++)
-        memset(runner->workers[t].effort, 0, sizeof runner->workers[t].effort);
-}
-
 /* Counts the map that was just made. */
-static void count(flow_worker *w, const span *s)
+static void rows_count(flow_worker *w, const span *s)
 {
-    flow_effort_count(&w->effort[w->ws->direction], w->ws, s->n_rows);
+    flow_nfe_count(&w->effort[w->ws->direction], w->ws, s->n_rows);
 }
 
 /* w->logp and w->variance of the tile that is in w->ws->x, and the latents of its last draw. */
-static const real *evaluate(const flow_runner *runner, flow_worker *w, const span *s)
+static const real *rows_evaluate(const flow_runner *runner, flow_worker *w, const span *s)
 {
     const flow *f = runner->f;
     const real *z;
@@ -178,12 +82,12 @@ static const real *evaluate(const flow_runner *runner, flow_worker *w, const spa
         memcpy(w->x, w->ws->x, bytes);
     flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->logp, &z);
     memcpy(w->variance, w->ws->variance, FLOW_TILE * sizeof *w->variance);
-    count(w, s);
+    rows_count(w, s);
     for (int k = 1; f->n_discrete > 0 && k < FLOW_NOISE_DRAWS; k++) {
         memcpy(w->ws->x, w->x, bytes);
         w->ws->noise = flow_noise_of_draw(k);
         flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->one, &z);
-        count(w, s);
+        rows_count(w, s);
         add_draw(w);
     }
     for (int j = 0; f->n_discrete > 0 && j < FLOW_TILE; j++)
@@ -196,9 +100,9 @@ static void logp_tile(void *context, int item, int thread)
 {
     job *j = context;
     flow_worker *w = &j->runner->workers[thread];
-    span s = span_of(j, item);
-    load(j, w, &s);
-    evaluate(j->runner, w, &s);
+    span s = rows_span_of(j, item);
+    rows_load(j, w, &s);
+    rows_evaluate(j->runner, w, &s);
     memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
     if (j->variance != NULL)
         memcpy(j->variance + s.first, w->variance, (size_t)s.n_rows * sizeof *w->variance);
@@ -207,7 +111,7 @@ static void logp_tile(void *context, int item, int thread)
 void flow_rows_logp_variance(flow_runner *runner, const double *rows, size_t n, double *logp, double *variance)
 {
     job j = {.runner = runner, .in = rows, .n = n, .logp = logp, .variance = variance};
-    run(&j, logp_tile);
+    rows_run(&j, logp_tile);
 }
 
 void flow_rows_logp(flow_runner *runner, const double *rows, size_t n, double *logp)
@@ -245,22 +149,22 @@ static void to_latent_tile(void *context, int item, int thread)
     job *j = context;
     const flow *f = j->runner->f;
     flow_worker *w = &j->runner->workers[thread];
-    span s = span_of(j, item);
-    load(j, w, &s);
+    span s = rows_span_of(j, item);
+    rows_load(j, w, &s);
     w->ws->noise = flow_noise_of_draw(0);
     if (j->difference != NULL) {
         flow_tile_spread(f, w->ws, FLOW_TILE);
         memcpy(w->x, w->ws->x, (size_t)f->dim * FLOW_TILE * sizeof *w->x);
-        load(j, w, &s);
+        rows_load(j, w, &s);
     }
     if (solves_again(j)) {
         flow_worker_to_latent(j->runner, w, false);
-        count(w, &s);
+        rows_count(w, &s);
         store_logdet(j, w, &s);
-        load(j, w, &s);
+        rows_load(j, w, &s);
     }
     const real *z = flow_worker_to_latent(j->runner, w, true);
-    count(w, &s);
+    rows_count(w, &s);
     w->ws->noise = (flow_noise){0};
     keep_latents(f, w->ws, z);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
@@ -272,7 +176,7 @@ static void to_latent_tile(void *context, int item, int thread)
     for (size_t k = 0; k < n_values; k++)
         w->ws->a[k] = (real)w->ws->x[k];
     flow_worker_to_data(j->runner, w, true);
-    count(w, &s);
+    rows_count(w, &s);
     for (size_t k = 0; k < n_values; k++)
         w->ws->x[k] = flow_circle_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / FLOW_TILE] : 0);
     flow_tile_store(f, w->ws, FLOW_TILE, j->difference + s.out, s.n_rows);
@@ -281,7 +185,7 @@ static void to_latent_tile(void *context, int item, int thread)
 void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, double *z, double *logdet)
 {
     job j = {.runner = runner, .in = rows, .n = n, .out = z, .logdet = logdet};
-    run(&j, to_latent_tile);
+    rows_run(&j, to_latent_tile);
 }
 
 static void to_data_tile(void *context, int item, int thread)
@@ -289,19 +193,19 @@ static void to_data_tile(void *context, int item, int thread)
     job *j = context;
     const flow *f = j->runner->f;
     flow_worker *w = &j->runner->workers[thread];
-    span s = span_of(j, item);
+    span s = rows_span_of(j, item);
     size_t n_values = (size_t)f->dim * FLOW_TILE;
-    load(j, w, &s);
+    rows_load(j, w, &s);
     for (size_t k = 0; k < n_values; k++)
         w->z[k] = w->ws->a[k] = (real)w->ws->x[k];
     if (solves_again(j)) {
         flow_worker_to_data(j->runner, w, false);
-        count(w, &s);
+        rows_count(w, &s);
         store_logdet(j, w, &s);
         memcpy(w->ws->a, w->z, n_values * sizeof *w->z);
     }
     flow_worker_to_data(j->runner, w, true);
-    count(w, &s);
+    rows_count(w, &s);
     if (j->logdet != NULL && !solves_again(j))
         store_logdet(j, w, &s);
     memcpy(w->x, w->ws->x, n_values * sizeof *w->x);
@@ -311,7 +215,7 @@ static void to_data_tile(void *context, int item, int thread)
         return;
     memcpy(w->ws->x, w->x, n_values * sizeof *w->x);
     const real *z = flow_worker_to_latent(j->runner, w, true);
-    count(w, &s);
+    rows_count(w, &s);
     keep_latents(f, w->ws, z);
     for (size_t k = 0; k < n_values; k++)
         w->ws->x[k] = flow_circle_difference(w->ws->x[k], (double)w->z[k], turn_of(f, k / FLOW_TILE));
@@ -321,14 +225,14 @@ static void to_data_tile(void *context, int item, int thread)
 void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double *x, double *logdet)
 {
     job j = {.runner = runner, .in = rows, .n = n, .out = x, .logdet = logdet};
-    run(&j, to_data_tile);
+    rows_run(&j, to_data_tile);
 }
 
 void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *rows, size_t n, double *out, double *logdet,
                           double *difference)
 {
     job j = {.runner = runner, .in = rows, .n = n, .out = out, .logdet = logdet, .difference = difference};
-    run(&j, to == FLOW_TO_LATENT ? to_latent_tile : to_data_tile);
+    rows_run(&j, to == FLOW_TO_LATENT ? to_latent_tile : to_data_tile);
 }
 
 /* Largest |a - b| over the first n_rows columns of two (d, FLOW_TILE) tiles of latents; what is not finite counts as
@@ -347,7 +251,7 @@ static double largest_difference(const flow *f, int n_rows, const real *a, const
     return largest;
 }
 
-static void compare(const flow_runner *runner, flow_worker *w, const span *s, const real *z)
+static void rows_compare(const flow_runner *runner, flow_worker *w, const span *s, const real *z)
 {
     w->round_trip = fmax(w->round_trip, largest_difference(runner->f, s->n_rows, z, w->z));
 }
@@ -357,31 +261,31 @@ static void sample_tile(void *context, int item, int thread)
     job *j = context;
     const flow *f = j->runner->f;
     flow_worker *w = &j->runner->workers[thread];
-    span s = span_of(j, item);
+    span s = rows_span_of(j, item);
     if (f->context.n > 0)
         flow_tile_load_context(f, w->ws, j->context + s.first * (size_t)f->context.n, s.n_rows, FLOW_TILE);
     flow_tile_draw(f, j->runner->weights, w->ws, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature);
     memcpy(w->z, w->ws->a, (size_t)f->dim * FLOW_TILE * sizeof *w->z);
     flow_worker_to_data(j->runner, w, true);
-    count(w, &s);
+    rows_count(w, &s);
     size_t bytes = (size_t)f->dim * FLOW_TILE * sizeof *w->x;
     const real *z;
     bool by_logp = j->logp != NULL && f->n_discrete == 0; /* what is rounded does not come back to where it was */
     if (j->check && !by_logp) {
         memcpy(w->x, w->ws->x, bytes);
         z = flow_worker_to_latent(j->runner, w, true);
-        count(w, &s);
-        compare(j->runner, w, &s, z);
+        rows_count(w, &s);
+        rows_compare(j->runner, w, &s, z);
         memcpy(w->ws->x, w->x, bytes);
     }
     flow_tile_round(f, w->ws, FLOW_TILE);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
     if (j->logp == NULL)
         return;
-    z = evaluate(j->runner, w, &s);
+    z = rows_evaluate(j->runner, w, &s);
     memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
     if (by_logp)
-        compare(j->runner, w, &s, z);
+        rows_compare(j->runner, w, &s, z);
 }
 
 void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
@@ -392,7 +296,7 @@ void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, si
              .temperature = temperature, .check = round_trip != NULL};
     for (int t = 0; t < runner->n_threads; t++)
         runner->workers[t].round_trip = 0;
-    run(&j, sample_tile);
+    rows_run(&j, sample_tile);
     for (int t = 0; round_trip != NULL && t < runner->n_threads; t++)
         *round_trip = fmax(t == 0 ? 0 : *round_trip, runner->workers[t].round_trip);
 }

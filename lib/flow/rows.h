@@ -11,14 +11,7 @@
 #ifndef FLOW_FLOW_ROWS_H
 #define FLOW_FLOW_ROWS_H
 
-#include "core/direction.h"
-#include "flow/effort.h"
-
-/* A flow with weights and the threads to run it; the flow and the weights are borrowed. */
-typedef struct flow_runner flow_runner;
-
-flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weights, int n_threads, flow_error *err);
-void flow_runner_free(flow_runner *runner);
+#include "flow/runner.h"
 
 /* logp (n) in nats, in the units of the data; -inf outside of the support. With discrete columns the value of a row
  * is log(1/K sum_k q(x + u_k)), K = FLOW_NOISE_DRAWS, of the flow's density q around the row: its mean is a lower
@@ -51,16 +44,12 @@ void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *
 void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
                       const double *context, double *x, double *logp, double *round_trip);
 
-/* For messages about rows whose results are not finite, what flow_tile_culprit says: of a row (d + c) on its way to
+/* For messages about rows whose results are not finite, what flow_tile_diagnose says: of a row (d + c) on its way to
  * the other end, and with `back` on its way back. False, and an empty text, when all maps are finite there. */
-bool flow_rows_explain(flow_runner *runner, flow_direction to, bool back, const double *row, char *text, size_t size);
+bool flow_rows_diagnose(flow_runner *runner, flow_direction to, bool back, const double *row, char *text, size_t size);
 /* The same of the first draw among those that flow_rows_sample was asked for, with logp or without, there and back; its
  * number into *row. */
-bool flow_rows_explain_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
-                             const double *context, bool has_logp, uint64_t *row, char *text, size_t size);
-/* What solving took on all ways to this end, those of round trips among them, since the runner was made or told to
- * forget. */
-flow_effort flow_runner_effort(const flow_runner *runner, flow_direction to);
-void flow_runner_forget_effort(flow_runner *runner);
+bool flow_rows_diagnose_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
+                              const double *context, bool has_logp, uint64_t *row, char *text, size_t size);
 
 #endif

@@ -32,7 +32,7 @@ static void clear_sums(flow_workspace *ws, int n)
     memset(ws->penalty, 0, (size_t)n * sizeof *ws->penalty);
 }
 
-static void make_features(const flow *f, const real *weights, flow_workspace *ws, int n)
+void flow_tile_make_features(const flow *f, const real *weights, flow_workspace *ws, int n)
 {
     if (f->context.n > 0)
         flow_context_apply(&f->context, weights, f->params.fitted, n, ws->given, ws->features, ws->context_scratch);
@@ -75,7 +75,7 @@ void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws,
 {
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     flow_tile_columns_to_latent(f, ws, n);
-    make_features(f, weights, ws, n);
+    flow_tile_make_features(f, weights, ws, n);
     clear_sums(ws, n);
     *z = tile_map_blocks(f, weights, ws, n, FLOW_TO_LATENT, NULL);
 }
@@ -84,7 +84,7 @@ void flow_tile_blocks_to_data(const flow *f, const real *weights, flow_workspace
 {
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
-    make_features(f, weights, ws, n);
+    flow_tile_make_features(f, weights, ws, n);
     clear_sums(ws, n);
     *x = tile_map_blocks(f, weights, ws, n, FLOW_TO_DATA, NULL);
 }
@@ -174,7 +174,7 @@ void flow_tile_velocity(const flow *f, const real *weights, flow_workspace *ws, 
 {
     const flow_block *block = f->blocks[0];
     assert(f->n_blocks == 1 && block->dim == f->dim && block->type->velocity != NULL);
-    make_features(f, weights, ws, n);
+    flow_tile_make_features(f, weights, ws, n);
     flow_pass pass = flow_workspace_pass(ws, f, weights, NULL, n);
     pass.scratch = ws->scratch[block->index];
     block->type->velocity(block->state, &pass, at, v);
@@ -308,98 +308,4 @@ void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *row
     for (size_t i = 0; i < d; i++)
         for (int j = 0; j < n_rows; j++)
             rows[(size_t)j * d + i] = ws->x[i * (size_t)n + (size_t)j];
-}
-
-static bool tile_row_is_finite(int dim, const real *tile, int n, int column)
-{
-    for (int i = 0; i < dim; i++)
-        if (!isfinite(tile[(size_t)i * (size_t)n + (size_t)column]))
-            return false;
-    return true;
-}
-
-/* "0.ffjord: ...", for row `column` of the tile. With `always` the name at least. */
-static bool tile_name_block(const flow_block *block, const flow_pass *pass, int column, bool always, char *text,
-                            size_t size)
-{
-    int used = snprintf(text, size, "%s", block->name);
-    size_t rest = size - (size_t)used;
-    char reason[FLOW_CULPRIT_SIZE];
-    bool has_reason =
-        block->type->explain != NULL && block->type->explain(block->state, pass, column, reason, sizeof reason);
-    if (has_reason)
-        snprintf(text + used, rest, ": %s", reason);
-    return has_reason || always;
-}
-
-bool flow_tile_failure(const flow *f, const flow_workspace *ws, int n, int column, char *text, size_t size)
-{
-    assert(ws->keep);
-    flow_pass pass = flow_workspace_pass(ws, f, NULL, NULL, n);
-    for (int i = 0; i < f->n_blocks; i++) {
-        pass.scratch = ws->scratch[f->blocks[i]->index];
-        if (tile_name_block(f->blocks[i], &pass, column, false, text, size))
-            return true;
-    }
-    text[0] = '\0';
-    return false;
-}
-
-typedef struct tile_search {
-    int column;
-    char *text;
-    size_t size;
-} tile_search;
-
-static bool tile_stop_at_failure(void *context, const flow_block *block, const flow_pass *pass, const real *out,
-                                 const double *logdet)
-{
-    const tile_search *search = context;
-    if (tile_row_is_finite(block->dim, out, pass->n, search->column) && isfinite(logdet[search->column]))
-        return true;
-    tile_name_block(block, pass, search->column, true, search->text, search->size);
-    return false;
-}
-
-/* From ws->a through all blocks, until row `column` is not finite; *out is what comes out of the last one. */
-static bool tile_find_block(const flow *f, const real *weights, flow_workspace *ws, int n, flow_direction direction,
-                            int column, const real **out, char *text, size_t size)
-{
-    tile_search search = {column, text, size};
-    flow_visitor visitor = {.context = &search, .after = tile_stop_at_failure};
-    make_features(f, weights, ws, n);
-    text[0] = '\0';
-    *out = tile_map_blocks(f, weights, ws, n, direction, &visitor);
-    return visitor.stopped;
-}
-
-bool flow_tile_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column, char *text,
-                       size_t size)
-{
-    flow_tile_columns_to_latent(f, ws, n);
-    if (!tile_row_is_finite(f->dim, ws->a, n, column) || !isfinite(ws->logdet[column])) {
-        snprintf(text, size, "the data or their column maps");
-        return true;
-    }
-    const real *z;
-    return tile_find_block(f, weights, ws, n, FLOW_TO_LATENT, column, &z, text, size);
-}
-
-bool flow_tile_data_culprit(const flow *f, const real *weights, flow_workspace *ws, int n, int column, char *text,
-                            size_t size)
-{
-    memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
-    const real *x;
-    if (tile_find_block(f, weights, ws, n, FLOW_TO_DATA, column, &x, text, size))
-        return true;
-    size_t count = (size_t)f->dim * (size_t)n;
-    for (size_t k = 0; k < count; k++)
-        ws->x[k] = (double)x[k];
-    for (int i = f->n_columns - 1; i >= 0; i--)
-        f->columns[i].type->to_data(f->columns[i].state, f->params.fitted, n, ws->x, ws->x, ws->logdet);
-    bool finite = isfinite(ws->logdet[column]);
-    for (int i = 0; i < f->dim; i++)
-        finite = finite && isfinite(ws->x[(size_t)i * (size_t)n + (size_t)column]);
-    snprintf(text, size, "%s", finite ? "" : "the column maps");
-    return !finite;
 }

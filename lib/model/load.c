@@ -183,7 +183,7 @@ static flow_status read_json(cJSON **out, hid_t file, const char *name, flow_err
 static flow_status load_flow(flow_model *model, int dim, flow_error *err)
 {
     flow_spec *spec = model->spec;
-    const flow_shape shape = {dim, spec->n_context, (const char *const *)model->columns};
+    const flow_row_layout shape = {dim, spec->n_context, (const char *const *)model->columns};
     return flow_new_conditional(&model->f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed, err);
 }
 

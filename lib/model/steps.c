@@ -78,7 +78,7 @@ flow_status flow_model_set_steps(flow_model *model, const char *method, int64_t 
                                 model->path);
     if (status != FLOW_OK)
         return status;
-    const flow_shape shape = {model->f->dim, spec->n_context, (const char *const *)model->columns};
+    const flow_row_layout shape = {model->f->dim, spec->n_context, (const char *const *)model->columns};
     status = flow_new_conditional(&f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed, err);
     if (status != FLOW_OK)
         return status;

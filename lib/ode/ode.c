@@ -328,11 +328,11 @@ void flow_ode_solve(const flow_ode *ode, flow_direction direction, const real *i
         memcpy(a.end, a.x, count * sizeof *out);
 }
 
-bool flow_ode_explain(const flow_ode *ode, int j, char *text, size_t size)
+bool flow_ode_diagnose(const flow_ode *ode, int j, char *text, size_t size)
 {
     flow_ode_scratch a;
     find(ode, &a);
-    return flow_solver_explain(ode->solver, *a.backwards, (flow_ode_end)a.why[j], text, size);
+    return flow_solver_diagnose(ode->solver, *a.backwards, (flow_ode_end)a.why[j], text, size);
 }
 
 /* ------------------------------------------------------------------ gradients */

@@ -84,7 +84,7 @@ size_t flow_ode_scratch_size(const flow_solver *solver, int n_integrals, int d, 
 
 /* From t = 0 to 1 (FLOW_TO_LATENT), or from 1 to 0: `out` (d, n) from `in`, and the integrals (n_integrals, n), which
  * have the sign of the direction. A row that would need more or smaller steps than the solver may take becomes NaN, and
- * flow_ode_explain says why. */
+ * flow_ode_diagnose says why. */
 void flow_ode_solve(const flow_ode *ode, flow_direction direction, const real *in, real *out, double *integrals);
 
 /* After it, with keep: gin (d, n) from gout and the gradients at the integrals (n_integrals, n). A row that the adjoint cannot be
@@ -93,7 +93,7 @@ void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *
 
 /* Why row j failed in the last solve or its backward, for messages: a sentence that begins with "its solver" or "its
  * adjoint", and ends with what to try. False where it did not fail. */
-bool flow_ode_explain(const flow_ode *ode, int j, char *text, size_t size);
+bool flow_ode_diagnose(const flow_ode *ode, int j, char *text, size_t size);
 
 /* Of the last solve, before its backward: evaluations of the whole tile. */
 int flow_ode_evaluations(const flow_ode *ode);

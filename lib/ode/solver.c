@@ -90,7 +90,7 @@ flow_status flow_solver_new(flow_solver *out, flow_json *spec, flow_error *err)
     return status;
 }
 
-bool flow_solver_explain(const flow_solver *solver, bool backwards, flow_ode_end why, char *text, size_t size)
+bool flow_solver_diagnose(const flow_solver *solver, bool backwards, flow_ode_end why, char *text, size_t size)
 {
     const char *subject = backwards ? "its adjoint" : "its solver";
     switch (why) {

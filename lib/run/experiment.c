@@ -68,7 +68,7 @@ flow_status flow_experiment_build(flow_experiment *x, int dim, const char *const
         columns = spec->columns;
     else if (columns == NULL && x->n_names == dim)
         columns = (const char *const *)x->names;
-    const flow_shape shape = {dim, spec->n_context, columns};
+    const flow_row_layout shape = {dim, spec->n_context, columns};
     flow_status status = flow_new_conditional(&x->f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed,
                                               err);
     if (status == FLOW_OK)

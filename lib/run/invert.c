@@ -17,7 +17,7 @@ typedef struct inversion {
     flow_moments *moments; /* (d) of the columns of the input */
     double *errors;        /* (d) the largest distance between a value and what the round trip made of it */
     int64_t failed;        /* the first row that is not finite or does not come back, */
-    char place[FLOW_CULPRIT_SIZE]; /* and where it fails */
+    char place[FLOW_DIAGNOSIS_SIZE]; /* and where it fails */
 } inversion;
 
 static flow_status invert_read(void *context, flow_batch *batch, size_t n_max, flow_error *err)
@@ -36,7 +36,7 @@ static void invert_count(inversion *j, const double *from, const double *image, 
     j->result->rows++;
     if (!finite && j->result->non_finite++ == 0) {
         j->failed = number;
-        flow_rows_explain(j->s->runner, j->o->to, true, from, j->place, sizeof j->place);
+        flow_rows_diagnose(j->s->runner, j->o->to, true, from, j->place, sizeof j->place);
     }
     for (size_t k = 0; finite && k < d; k++) {
         flow_moments_add(&j->moments[k], from[k], 1);

@@ -19,7 +19,7 @@ typedef struct evaluation {
     flow_moments moments; /* of the finite log-densities */
     double variance;      /* of them, where they are estimates: the sum of weight^2 variance */
     flow_logprob_row odd[ODD_NAMED];   /* the first ones that are not finite, but inside of the support */
-    char odd_place[FLOW_CULPRIT_SIZE]; /* and where the first of them fails */
+    char odd_place[FLOW_DIAGNOSIS_SIZE]; /* and where the first of them fails */
     int64_t first_outside;             /* the first row outside of the support, */
     flow_error why;                    /* and why it is */
 } evaluation;
@@ -53,7 +53,7 @@ static void logprob_count(evaluation *e, const double *x, int64_t row, double lo
         }
     } else if (!isfinite(logp)) {
         if (r->odd == 0)
-            flow_rows_explain(e->s->runner, FLOW_TO_LATENT, false, x, e->odd_place, sizeof e->odd_place);
+            flow_rows_diagnose(e->s->runner, FLOW_TO_LATENT, false, x, e->odd_place, sizeof e->odd_place);
         if (r->odd < ODD_NAMED)
             e->odd[r->odd] = (flow_logprob_row){row, isnan(logp) ? (double)NAN : logp}; /* never "-nan" */
         r->odd++;

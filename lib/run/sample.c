@@ -24,7 +24,7 @@ typedef struct sampling {
     context_rows context;
     uint64_t at, end;                 /* the next row of the seed's list, and the end of the rows */
     uint64_t failed;                  /* the first row that fails on its way there or back, */
-    char place[FLOW_CULPRIT_SIZE];    /* and where; "": none did */
+    char place[FLOW_DIAGNOSIS_SIZE];  /* and where; "": none did */
 } sampling;
 
 static flow_status sample_open_context(sampling *j, flow_error *err)
@@ -106,8 +106,8 @@ static void sample_map(void *context, flow_batch *batch)
     if (!(round_trip <= r->round_trip)) /* a NaN stays */
         r->round_trip = isnan(r->round_trip) ? r->round_trip : round_trip;
     if (!isfinite(round_trip) && j->place[0] == '\0')
-        flow_rows_explain_draws(j->s->runner, (uint64_t)o->seed, j->at, n, o->temperature, batch->in, o->logprob,
-                                &j->failed, j->place, sizeof j->place);
+        flow_rows_diagnose_draws(j->s->runner, (uint64_t)o->seed, j->at, n, o->temperature, batch->in, o->logprob,
+                                 &j->failed, j->place, sizeof j->place);
     for (size_t i = batch->first; i < n; i++) {
         double *row = batch->out + i * width;
         bool finite = true;

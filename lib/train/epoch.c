@@ -30,8 +30,8 @@ static const double largest_norm = 1e18;
 /* "log p of row 17 of FILE is not finite (in 2.maf)" */
 static void describe_culprit(flow_trainer *t, char *out, size_t size)
 {
-    flow_culprit culprit;
-    flow_step_blame(t->step, &culprit);
+    flow_diagnosis culprit;
+    flow_step_diagnose(t->step, &culprit);
     char row[64];
     const flow_source *source = flow_trainer_serving(t);
     const char *noun = source->type->noun;
@@ -47,7 +47,7 @@ static void describe_culprit(flow_trainer *t, char *out, size_t size)
 
 static flow_status drop(flow_trainer *t, const flow_train_hooks *hooks, double rate, flow_error *err)
 {
-    char culprit[FLOW_CULPRIT_SIZE + 360], message[FLOW_CULPRIT_SIZE + 520], origin[64] = "the initial ones";
+    char culprit[FLOW_DIAGNOSIS_SIZE + 360], message[FLOW_DIAGNOSIS_SIZE + 520], origin[64] = "the initial ones";
     describe_culprit(t, culprit, sizeof culprit);
     int64_t dropped = ++t->counters[COUNT_DROPPED], in_a_row = ++t->counters[COUNT_DROPPED_IN_A_ROW];
     double factor = t->figures[FIGURE_RATE_FACTOR], cut_factor = fmax(factor * cut, least_factor);
@@ -83,7 +83,7 @@ static void observe(flow_trainer *t, int64_t n, double rate, double keep)
 {
     const flow_params *params = &t->f->params;
     double share = (double)n / (double)t->batch * rate / flow_optimizer_rate(t->optimizer);
-    flow_step_observe(t->step, share, params->fitted);
+    flow_step_batch_stats(t->step, share, params->fitted);
     for (size_t k = 0; t->average_fitted != NULL && k < params->n_fitted; k++)
         t->average_fitted[k] += (1 - keep) * (params->fitted[k] - t->average_fitted[k]);
 }
@@ -126,8 +126,8 @@ static flow_status take_step(flow_trainer *t, const flow_train_hooks *hooks, flo
     flow_optimizer_step(t->optimizer, rate, scale, t->gradient, t->weights, t->average, keep, t->n_threads);
     observe(t, batch->n, rate, keep);
 
-    const flow_effort effort = flow_step_effort(t->step);
-    flow_effort_add(&t->effort, &effort);
+    const flow_nfe effort = flow_step_nfe(t->step);
+    flow_nfe_add(&t->effort, &effort);
     t->counters[COUNT_EPOCH_STEPS]++;
     t->counters[COUNT_DROPPED_IN_A_ROW] = 0;
     figures[FIGURE_SCORE] += score;
@@ -154,7 +154,7 @@ static void report(const flow_trainer *t, const flow_train_hooks *hooks, const f
         .training = t->figures[FIGURE_SCORE] / t->figures[FIGURE_SCORED_WEIGHT],
         .rows_per_second = speed,
         .seconds_left = rows_left / speed,
-        .evaluations = flow_effort_mean(&t->effort, t->f),
+        .evaluations = flow_nfe_mean(&t->effort, t->f),
     };
     hooks->on_step(hooks->context, &progress);
 }

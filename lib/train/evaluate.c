@@ -88,7 +88,7 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
     int64_t n_rows = flow_dataset_n_rows(data);
     *out = (flow_likelihood){.first_not_finite = -1};
     flow_moments moments = {0};
-    flow_runner_forget_effort(e->runner);
+    flow_runner_clear_nfe(e->runner);
     flow_status status = FLOW_OK;
     flow_dataset_rewind(data);
     while (status == FLOW_OK) {
@@ -105,7 +105,7 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
             flow_moments_add(&moments, e->logp[i], e->row_weights[i]);
             if (!isfinite(e->logp[i]) && out->not_finite++ == 0) {
                 out->first_not_finite = e->numbers[i];
-                flow_rows_explain(e->runner, FLOW_TO_LATENT, false, e->rows + i * e->width, out->why, sizeof out->why);
+                flow_rows_diagnose(e->runner, FLOW_TO_LATENT, false, e->rows + i * e->width, out->why, sizeof out->why);
             }
             if (logp != NULL)
                 logp[out->rows + (int64_t)i] = e->logp[i];
@@ -120,7 +120,7 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
     if (status == FLOW_OK && out->rows != n_rows)
         return flow_error_set(err, FLOW_DATA, "%s: has %lld rows and had %lld before; it changed while it was in use",
                               flow_dataset_location(data), (long long)out->rows, (long long)n_rows);
-    out->effort = flow_runner_effort(e->runner, FLOW_TO_LATENT);
+    out->effort = flow_runner_nfe(e->runner, FLOW_TO_LATENT);
     out->mean = out->not_finite > 0 ? -HUGE_VAL : flow_moments_mean(&moments);
     out->effective_rows = flow_moments_effective(&moments);
     out->error = out->not_finite > 0 ? NAN : flow_moments_error(&moments);

@@ -26,7 +26,7 @@ static void mle_tile(const flow_objective_tile *tile)
 static void mle_blame(const flow_objective_tile *tile, int row, char *place, size_t size)
 {
     /* When every map is finite it is the base or the sum: log p itself is beyond all bounds. */
-    if (!flow_tile_culprit(tile->f, tile->weights, tile->ws, tile->n, row, place, size))
+    if (!flow_tile_diagnose(tile->f, tile->weights, tile->ws, tile->n, FLOW_TO_LATENT, row, place, size))
         snprintf(place, size, "%s", tile->f->base->type);
 }
 

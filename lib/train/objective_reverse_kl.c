@@ -98,7 +98,7 @@ static void reverse_kl_blame(const flow_objective_tile *tile, int row, char *pla
 {
     enum { SHOWN = 4 };
     const flow *f = tile->f;
-    if (flow_tile_data_culprit(f, tile->weights, tile->ws, tile->n, row, place, size))
+    if (flow_tile_diagnose(f, tile->weights, tile->ws, tile->n, FLOW_TO_DATA, row, place, size))
         return;
     double *x = tile->point, *gradient = x + f->dim;
     gather(tile->ws->x, f->dim, tile->n, row, x);

@@ -79,7 +79,7 @@ static flow_status check_counters(const flow_trainer *t, flow_error *err)
     for (int k = 0; k < N_COUNTERS; k++)
         if (c[k] < 0 || c[k] > most)
             return damaged(err, "a counter is out of range");
-    const flow_effort *e = &t->effort;
+    const flow_nfe *e = &t->effort;
     if (e->rows < 0 || e->rows > most || e->evaluations < e->rows || e->evaluations > most || e->most < 0 ||
         e->most > e->evaluations)
         return damaged(err, "what its solvers took is out of range");

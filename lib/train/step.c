@@ -29,7 +29,7 @@ struct flow_step {
     flow_tape *tapes; /* (n_tiles) */
     int n_observers;
     int *observers;     /* (n_observers): the blocks that observe */
-    flow_sight *sights; /* (n_observers, n_tiles): what they see */
+    flow_stats_tile *sights; /* (n_observers, n_tiles): what they see */
     double share, *fitted; /* while they do */
     /* the batch at hand */
     const real *weights;
@@ -44,7 +44,7 @@ static flow_status make_observers(flow_step *step, flow_error *err)
     if (step->observers == NULL)
         return flow_error_memory(err, "a training step");
     for (int i = 0; i < f->n_blocks; i++)
-        if (f->blocks[i]->type->observe != NULL)
+        if (f->blocks[i]->type->batch_stats != NULL)
             step->observers[step->n_observers++] = i;
     step->sights = calloc((size_t)step->n_observers * (size_t)step->n_tiles + 1, sizeof *step->sights);
     return step->sights == NULL ? flow_error_memory(err, "a training step") : FLOW_OK;
@@ -208,11 +208,11 @@ double flow_step_gradient(flow_step *step, const real *weights, const flow_batch
     return score;
 }
 
-flow_effort flow_step_effort(const flow_step *step)
+flow_nfe flow_step_nfe(const flow_step *step)
 {
-    flow_effort sum = {0};
+    flow_nfe sum = {0};
     for (int t = 0; t < step->n_used; t++)
-        flow_effort_count(&sum, step->tiles[t].ws, step->tiles[t].n_rows);
+        flow_nfe_count(&sum, step->tiles[t].ws, step->tiles[t].n_rows);
     return sum;
 }
 
@@ -222,13 +222,14 @@ static void observe_block(void *context, int item, int thread)
     flow_step *step = context;
     int at = step->observers[item];
     const flow_block *block = step->f->blocks[at];
-    flow_sight *sights = step->sights + (size_t)item * (size_t)step->n_tiles;
+    flow_stats_tile *sights = step->sights + (size_t)item * (size_t)step->n_tiles;
     for (int t = 0; t < step->n_used; t++)
-        sights[t] = (flow_sight){step->tiles[t].n, step->tiles[t].weight, step->tiles[t].ws->scratch[block->index]};
-    block->type->observe(block->state, sights, step->n_used, step->share, step->fitted);
+        sights[t] =
+            (flow_stats_tile){step->tiles[t].n, step->tiles[t].weight, step->tiles[t].ws->scratch[block->index]};
+    block->type->batch_stats(block->state, sights, step->n_used, step->share, step->fitted);
 }
 
-void flow_step_observe(flow_step *step, double share, double *fitted)
+void flow_step_batch_stats(flow_step *step, double share, double *fitted)
 {
     if (step->n_observers == 0 || step->tiles[0].ws->direction != FLOW_TO_LATENT)
         return;
@@ -256,7 +257,7 @@ static const char *name_at(const flow_params *params, size_t offset)
 
 /* The largest of all gradients that the layers left on the tapes: the first one in the order of the backward if several
  * are not finite, which is where the trouble began. */
-static void blame_gradient(const flow_step *step, flow_culprit *out)
+static void blame_gradient(const flow_step *step, flow_diagnosis *out)
 {
     double largest = -1;
     for (int t = 0; t < step->n_used; t++) {
@@ -282,20 +283,21 @@ static void blame_gradient(const flow_step *step, flow_culprit *out)
 }
 
 /* A block that cannot take a row back says so itself. */
-static bool blame_failure(const flow_step *step, flow_culprit *out)
+static bool blame_failure(const flow_step *step, flow_diagnosis *out)
 {
     for (int t = 0; t < step->n_used; t++)
         for (int j = 0; j < step->tiles[t].n_rows; j++)
-            if (flow_tile_failure(step->f, step->tiles[t].ws, step->tiles[t].n, j, out->place, sizeof out->place)) {
+            if (flow_tile_diagnose_pass(step->f, step->tiles[t].ws, step->tiles[t].n, j, out->place,
+                                        sizeof out->place)) {
                 out->row = (int64_t)t * FLOW_TILE + j;
                 return true;
             }
     return false;
 }
 
-void flow_step_blame(flow_step *step, flow_culprit *out)
+void flow_step_diagnose(flow_step *step, flow_diagnosis *out)
 {
-    *out = (flow_culprit){.row = -1};
+    *out = (flow_diagnosis){.row = -1};
     for (int t = 0; t < step->n_used; t++) {
         for (int j = 0; j < step->tiles[t].n_rows; j++) {
             if (isfinite(step->tiles[t].score[j]))

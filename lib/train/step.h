@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "flow/effort.h"
+#include "flow/nfe.h"
 #include "num/profile.h"
 #include "train/objective.h"
 
@@ -40,30 +40,30 @@ typedef struct flow_batch {
 double flow_batch_weight(const flow_batch *batch, const flow *f);
 
 /* gradient (n_weights) = that of share * sum of weight * (penalty - score). Returns the sum of weight * score; when it
- * is not finite the gradient is not written. The rows are borrowed until flow_step_blame is done with. */
+ * is not finite the gradient is not written. The rows are borrowed until flow_step_diagnose is done with. */
 double flow_step_gradient(flow_step *step, const real *weights, const flow_batch *batch, real *gradient);
 
 /* What solving took for the scores of the last batch, without gradients; nothing for an objective that scores without
  * it. */
-flow_effort flow_step_effort(const flow_step *step);
+flow_nfe flow_step_nfe(const flow_step *step);
 
 /* Lets the blocks that observe see the batch of the last flow_step_gradient, whose work areas are still there: writes
  * fitted (n_fitted), which may be those of the flow. `share` is the step as a part of a full one: that of a full
  * batch, at the full learning rate. Where K blocks observe each gets share / K: they all see a change that one of
  * them would be enough to answer. Nothing happens after an objective that did not take the batch to the latent end.
  * The same for any number of threads. */
-void flow_step_observe(flow_step *step, double share, double *fitted);
+void flow_step_batch_stats(flow_step *step, double share, double *fitted);
 
 /* What made a step unusable. */
-typedef struct flow_culprit {
+typedef struct flow_diagnosis {
     int64_t row;      /* of the batch; -1: cannot be told */
-    char place[FLOW_CULPRIT_SIZE]; /* the block or the weights where it shows, "2.maf", and why if that is known; ""
+    char place[FLOW_DIAGNOSIS_SIZE]; /* the block or the weights where it shows, "2.maf", and why if that is known; ""
                                       when it cannot be told */
     bool in_gradient; /* the scores are finite, their gradient is not */
-} flow_culprit;
+} flow_diagnosis;
 
 /* Looks for the culprit in the batch that flow_step_gradient was called with last; its weights and rows are still
  * there. */
-void flow_step_blame(flow_step *step, flow_culprit *out);
+void flow_step_diagnose(flow_step *step, flow_diagnosis *out);
 
 #endif

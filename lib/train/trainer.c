@@ -49,7 +49,7 @@ static flow_status make_flow(flow *view, double **fitted, const flow *f, flow_er
 
 static flow_status make_flows(flow_trainer *t, flow_error *err)
 {
-    if (!flow_observes(t->f))
+    if (!flow_has_batch_stats(t->f))
         return FLOW_OK;
     flow_status status = make_flow(&t->best_flow, &t->best_fitted, t->f, err);
     if (status == FLOW_OK && t->options.ema > 0)
@@ -85,7 +85,7 @@ static void clear_state(flow_trainer *t)
 {
     memset(t->counters, 0, sizeof t->counters);
     memset(t->figures, 0, sizeof t->figures);
-    t->effort = (flow_effort){0};
+    t->effort = (flow_nfe){0};
     memset(t->round, 0, sizeof t->round);
     t->figures[FIGURE_RATE_FACTOR] = 1;
     t->figures[FIGURE_BEST] = -HUGE_VAL;
@@ -285,7 +285,7 @@ static void warn_not_finite(const flow_trainer *t, const flow_train_hooks *hooks
 {
     if (hooks->on_warning == NULL)
         return;
-    char message[FLOW_CULPRIT_SIZE + 512];
+    char message[FLOW_DIAGNOSIS_SIZE + 512];
     snprintf(message, sizeof message,
              "epoch %lld: %s of %lld held-out %s%s is not finite, the first is %s %lld of %.200s%s%s%s; these weights "
              "are not kept", (long long)t->counters[COUNT_EPOCHS] + 1, t->source->type->quantity,
@@ -327,7 +327,7 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
     flow_schedule_observe(t->schedule, flow_optimizer_rate(t->optimizer), improved);
 
     double now = flow_seconds(), steps = (double)counters[COUNT_EPOCH_STEPS];
-    const flow_effort *effort = t->effort.rows > 0 ? &t->effort : &likelihood.effort;
+    const flow_nfe *effort = t->effort.rows > 0 ? &t->effort : &likelihood.effort;
     const flow_epoch line = {
         .epoch = epoch,
         .training = figures[FIGURE_SCORE] / figures[FIGURE_SCORED_WEIGHT],
@@ -339,11 +339,11 @@ static flow_status finish_epoch(flow_trainer *t, const flow_train_hooks *hooks, 
         .dropped = (double)counters[COUNT_DROPPED],
         .best = best ? 1 : 0,
         .seconds = figures[FIGURE_SECONDS] + now - clock->mark,
-        .evaluations = flow_effort_mean(effort, t->f),
-        .most_evaluations = flow_effort_most(effort, t->f),
+        .evaluations = flow_nfe_mean(effort, t->f),
+        .most_evaluations = flow_nfe_most(effort, t->f),
     };
     flow_trainer_add_history(t, &line);
-    t->effort = (flow_effort){0};
+    t->effort = (flow_nfe){0};
     static const flow_counter of_epoch[] = {COUNT_ROWS, COUNT_EPOCH_STEPS, COUNT_CLIPPED, COUNT_DROPPED};
     for (size_t k = 0; k < sizeof of_epoch / sizeof *of_epoch; k++)
         counters[of_epoch[k]] = 0;

@@ -13,7 +13,7 @@
 #include "core/array.h"
 #include "core/option.h"
 #include "data/dataset.h"
-#include "flow/effort.h"
+#include "flow/nfe.h"
 #include "num/profile.h"
 #include "train/target.h"
 
@@ -49,7 +49,7 @@ typedef struct flow_epoch {
     double dropped;          /* steps dropped because something was not finite */
     double best;             /* 1 when these are the best weights so far, else 0 */
     double seconds;          /* training and evaluation of this epoch */
-    double evaluations;      /* of right-hand sides per solve (flow/effort.h), mean over the steps' rows; over the
+    double evaluations;      /* of right-hand sides per solve (flow/nfe.h), mean over the steps' rows; over the
                                 held-out ones where the objective solves nothing; 0 without a block that solves */
     double most_evaluations; /* and of the row that needed the most */
 } flow_epoch;
@@ -143,8 +143,8 @@ typedef struct flow_likelihood {
     double effective_rows;    /* (sum w)^2 / sum(w^2): rows when all weights are equal */
     int64_t not_finite;       /* rows whose log-density is not finite */
     int64_t first_not_finite; /* the number of the first of them in the file, counted from 0; -1: none */
-    char why[FLOW_CULPRIT_SIZE]; /* and where it became so, as flow_tile_culprit tells; "" if nobody can */
-    flow_effort effort;       /* what solving took for them */
+    char why[FLOW_DIAGNOSIS_SIZE]; /* and where it became so, from flow_tile_diagnose; "": not known */
+    flow_nfe effort;               /* what solving took for them */
 } flow_likelihood;
 
 flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weights, flow_dataset *data, int n_threads,

@@ -81,7 +81,7 @@ struct flow_trainer {
 
     int64_t counters[N_COUNTERS];
     double figures[N_FIGURES];
-    flow_effort effort; /* of the running epoch's steps, dropped ones not included */
+    flow_nfe effort; /* of the running epoch's steps, dropped ones not included */
     int64_t round[N_ROUND_COUNTERS];
     flow_array arrays[STATE_ARRAYS_MAX];
     int n_arrays;

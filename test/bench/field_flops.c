@@ -73,7 +73,7 @@ static void count_traces(const field *at, int *in_all, int *in_result)
     *in_all += flow_solver_adapts(&at->solver);
 }
 
-double bench_field_flops(const flow *f, const char *spec, const flow_effort *effort, bench_solve what)
+double bench_field_flops(const flow *f, const char *spec, const flow_nfe *effort, bench_solve what)
 {
     field at;
     if (!read_field(&at, f, spec))

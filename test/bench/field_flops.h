@@ -1,5 +1,5 @@
 /* Floating-point operations of a continuous flow: those of one evaluation of its field, times how often a batch needs
- * one, which the program counts by rows (flow/effort.h).
+ * one, which the program counts by rows (flow/nfe.h).
  *
  * A row needs for each evaluation 2 FLOPs per weight of the field. Where a log-determinant is wanted the trace comes on
  * top, at each evaluation whose trace has a weight in the method or in its error: in closed form (nn/field.h) 2 for
@@ -14,12 +14,12 @@
 #ifndef BENCH_FIELD_FLOPS_H
 #define BENCH_FIELD_FLOPS_H
 
-#include "flow/effort.h"
+#include "flow/nfe.h"
 
 typedef enum bench_solve { BENCH_SOLVE_POINTS, BENCH_SOLVE_LOGP, BENCH_SOLVE_GRADIENT } bench_solve;
 
 /* Of what took `effort`; `spec` is the JSON text that the flow is of. 0 for a flow that is not a single ffjord block
  * with one or two hidden layers, to which time is an input. */
-double bench_field_flops(const flow *f, const char *spec, const flow_effort *effort, bench_solve what);
+double bench_field_flops(const flow *f, const char *spec, const flow_nfe *effort, bench_solve what);
 
 #endif

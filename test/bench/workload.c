@@ -178,8 +178,8 @@ static void count_flops(workload *w)
     static const bench_solve solves[] = {BENCH_SOLVE_GRADIENT, BENCH_SOLVE_LOGP, BENCH_SOLVE_POINTS};
     for (int t = 0; t < N_TASKS; t++)
         workload_work[t](w);
-    const flow_effort efforts[] = {flow_step_effort(w->step), flow_runner_effort(w->runner, FLOW_TO_LATENT),
-                                   flow_runner_effort(w->runner, FLOW_TO_DATA)};
+    const flow_nfe efforts[] = {flow_step_nfe(w->step), flow_runner_nfe(w->runner, FLOW_TO_LATENT),
+                                flow_runner_nfe(w->runner, FLOW_TO_DATA)};
     for (int t = 0; t < N_TASKS; t++)
         w->flops[t] = bench_field_flops(w->f, w->source->spec, &efforts[t], solves[t]);
 }

@@ -284,7 +284,8 @@ static void move(const batchnorm *block, double *mean, double *variance, double 
 
 /* A negative weight would take variance away, and the weights of a batch may sum to nothing. What is wanted here is
  * where the rows are that matter, and that is told by the size of their weights. */
-static void batchnorm_observe(const void *self, const flow_sight *tiles, int n_tiles, double share, double *fitted)
+static void batchnorm_batch_stats(const void *self, const flow_stats_tile *tiles, int n_tiles, double share,
+                                  double *fitted)
 {
     const batchnorm *block = self;
     double total = 0;
@@ -331,6 +332,6 @@ const flow_block_type flow_block_batchnorm = {
     .map = {batchnorm_to_latent, batchnorm_to_data},
     .backward = {batchnorm_to_latent_backward, batchnorm_to_data_backward},
     .fit = batchnorm_fit,
-    .observe = batchnorm_observe,
+    .batch_stats = batchnorm_batch_stats,
     .check = batchnorm_check,
 };

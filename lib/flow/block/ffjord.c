@@ -284,12 +284,12 @@ static void ffjord_backward(const void *self, const flow_pass *pass, const real 
     flow_field_finish_backward(&w.tile, pass->gcontext, pass->tape);
 }
 
-static bool ffjord_explain(const void *self, const flow_pass *pass, int column, char *text, size_t size)
+static bool ffjord_diagnose(const void *self, const flow_pass *pass, int column, char *text, size_t size)
 {
     ffjord_scratch w;
     const flow_field_plan plan = ffjord_plan_of_pass(self, pass);
     ffjord_start(self, &plan, pass, &w);
-    return flow_ode_explain(&w.ode, column, text, size);
+    return flow_ode_diagnose(&w.ode, column, text, size);
 }
 
 static void ffjord_velocity(const void *self, const flow_pass *pass, const real *at, real *f)
@@ -326,7 +326,7 @@ const flow_block_type flow_block_ffjord = {
     .advice = ffjord_advice,
     .map = {ffjord_map, ffjord_map},
     .backward = {ffjord_backward, ffjord_backward},
-    .explain = ffjord_explain,
+    .diagnose = ffjord_diagnose,
     .estimates = ffjord_estimates,
     .velocity = ffjord_velocity,
     .velocity_backward = ffjord_velocity_backward,

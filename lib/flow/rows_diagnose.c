@@ -1,12 +1,12 @@
-/* What is the matter with a row whose result is not finite. */
+/* Which map fails on a row whose result is not finite. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <string.h>
 
-#include "flow/rows_impl.h"
+#include "flow/rows.h"
 
 /* Of z in ws->a or x in ws->x, which stay; first as points alone. Densities come from the way to the latent end. */
-static bool explain_way(const flow_runner *runner, bool latent, int column, char *text, size_t size)
+static bool diagnose_way(const flow_runner *runner, flow_direction direction, int row, char *text, size_t size)
 {
     const flow *f = runner->f;
     flow_worker *w = &runner->workers[0];
@@ -15,10 +15,9 @@ static bool explain_way(const flow_runner *runner, bool latent, int column, char
     bool found = false;
     memcpy(w->x, ws->x, count * sizeof *w->x);
     memcpy(w->z, ws->a, count * sizeof *w->z);
-    for (int k = 0; k < (latent ? 2 : 1) && !found; k++) {
+    for (int k = 0; k < (direction == FLOW_TO_LATENT ? 2 : 1) && !found; k++) {
         ws->points_only = k == 0;
-        found = latent ? flow_tile_culprit(f, runner->weights, ws, FLOW_TILE, column, text, size)
-                       : flow_tile_data_culprit(f, runner->weights, ws, FLOW_TILE, column, text, size);
+        found = flow_tile_diagnose(f, runner->weights, ws, FLOW_TILE, direction, row, text, size);
         ws->points_only = false;
         memcpy(ws->x, w->x, count * sizeof *w->x);
         memcpy(ws->a, w->z, count * sizeof *w->z);
@@ -27,14 +26,14 @@ static bool explain_way(const flow_runner *runner, bool latent, int column, char
 }
 
 /* From z in ws->a or x in ws->x to the other end, and from there back. */
-static bool explain_tile(const flow_runner *runner, bool latent, bool back, int column, char *text, size_t size)
+static bool diagnose_tile(const flow_runner *runner, flow_direction direction, bool back, int row, char *text, size_t size)
 {
     const flow *f = runner->f;
     flow_worker *w = &runner->workers[0];
-    for (int way = 0; way < (back ? 2 : 1); way++, latent = !latent) {
-        if (explain_way(runner, latent, column, text, size))
+    for (int way = 0; way < (back ? 2 : 1); way++, direction = flow_opposite(direction)) {
+        if (diagnose_way(runner, direction, row, text, size))
             return true;
-        if (latent)
+        if (direction == FLOW_TO_LATENT)
             memmove(w->ws->a, flow_worker_to_latent(runner, w, true), (size_t)f->dim * FLOW_TILE * sizeof *w->ws->a);
         else
             flow_worker_to_data(runner, w, true);
@@ -42,17 +41,17 @@ static bool explain_tile(const flow_runner *runner, bool latent, bool back, int 
     return false;
 }
 
-bool flow_rows_explain(flow_runner *runner, flow_direction to, bool back, const double *row, char *text, size_t size)
+bool flow_rows_diagnose(flow_runner *runner, flow_direction direction, bool back, const double *row, char *text, size_t size)
 {
     const flow *f = runner->f;
     flow_workspace *ws = runner->workers[0].ws;
-    bool latent = to == FLOW_TO_LATENT, found = false;
+    bool latent = direction == FLOW_TO_LATENT, found = false;
     for (int k = 0; k < (f->n_discrete > 0 && latent ? FLOW_NOISE_DRAWS : 1) && !found; k++) {
         flow_tile_load_padded(f, ws, row, (size_t)flow_width(f), 1, FLOW_TILE);
         for (size_t i = 0; i < (size_t)f->dim * FLOW_TILE; i++)
             ws->a[i] = (real)ws->x[i];
         ws->noise = latent ? flow_noise_of_draw(k) : (flow_noise){0};
-        found = explain_tile(runner, latent, back, 0, text, size);
+        found = diagnose_tile(runner, direction, back, 0, text, size);
         ws->noise = (flow_noise){0};
     }
     return found;
@@ -73,7 +72,7 @@ static int first_failure(const flow_runner *runner, bool has_logp, int n_rows)
     return -1;
 }
 
-bool flow_rows_explain_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
+bool flow_rows_diagnose_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
                              const double *context, bool has_logp, uint64_t *row, char *text, size_t size)
 {
     const flow *f = runner->f;
@@ -88,7 +87,7 @@ bool flow_rows_explain_draws(flow_runner *runner, uint64_t seed, uint64_t first_
             continue;
         *row = first_row + at + (uint64_t)j;
         flow_tile_draw(f, runner->weights, ws, FLOW_TILE, seed, first_row + at, temperature);
-        return explain_tile(runner, false, true, j, text, size);
+        return diagnose_tile(runner, FLOW_TO_DATA, true, j, text, size);
     }
     text[0] = '\0';
     return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "flow/effort.h"
+#include "flow/nfe.h"
 
 int flow_n_solvers(const flow *f)
 {
@@ -9,7 +9,7 @@ int flow_n_solvers(const flow *f)
     return n;
 }
 
-void flow_effort_count(flow_effort *sum, const flow_workspace *ws, int n_rows)
+void flow_nfe_count(flow_nfe *sum, const flow_workspace *ws, int n_rows)
 {
     for (int j = 0; j < n_rows; j++) {
         int64_t n = ws->evaluations[j];
@@ -19,19 +19,19 @@ void flow_effort_count(flow_effort *sum, const flow_workspace *ws, int n_rows)
     }
 }
 
-void flow_effort_add(flow_effort *sum, const flow_effort *other)
+void flow_nfe_add(flow_nfe *sum, const flow_nfe *other)
 {
     sum->rows += other->rows;
     sum->evaluations += other->evaluations;
     sum->most = other->most > sum->most ? other->most : sum->most;
 }
 
-double flow_effort_mean(const flow_effort *effort, const flow *f)
+double flow_nfe_mean(const flow_nfe *effort, const flow *f)
 {
     return effort->rows == 0 ? 0 : (double)effort->evaluations / ((double)effort->rows * flow_n_solvers(f));
 }
 
-double flow_effort_most(const flow_effort *effort, const flow *f)
+double flow_nfe_most(const flow_nfe *effort, const flow *f)
 {
     return effort->rows == 0 ? 0 : (double)effort->most / flow_n_solvers(f);
 }

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flow/runner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void runner_free_worker(flow_worker *w)
+{
+    flow_workspace_free(w->ws);
+    free(w->z);
+    free(w->x);
+    free(w->logp);
+    free(w->variance);
+    free(w->one);
+    *w = (flow_worker){0};
+}
+
+static flow_status runner_make_worker(flow_worker *w, const flow *f, flow_error *err)
+{
+    flow_status status = flow_workspace_new(&w->ws, f, FLOW_TILE, false, err);
+    w->z = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->z);
+    w->x = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->x);
+    w->logp = malloc(FLOW_TILE * sizeof *w->logp);
+    w->variance = malloc(FLOW_TILE * sizeof *w->variance);
+    w->one = malloc(FLOW_TILE * sizeof *w->one);
+    if (status == FLOW_OK && (w->z == NULL || w->x == NULL || w->logp == NULL || w->variance == NULL || w->one == NULL))
+        status = flow_error_memory(err, "a thread");
+    if (status != FLOW_OK)
+        runner_free_worker(w);
+    return status;
+}
+
+flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weights, int n_threads, flow_error *err)
+{
+    *out = NULL;
+    flow_runner *runner = calloc(1, sizeof *runner);
+    if (runner == NULL)
+        return flow_error_memory(err, "a runner");
+    *runner = (flow_runner){.f = f, .weights = weights, .n_threads = n_threads < 1 ? 1 : n_threads};
+    runner->workers = calloc((size_t)runner->n_threads, sizeof *runner->workers);
+    flow_status status = runner->workers == NULL ? flow_error_memory(err, "threads") : FLOW_OK;
+    if (status == FLOW_OK)
+        status = runner_make_worker(&runner->workers[0], f, err);
+    if (status != FLOW_OK) {
+        flow_runner_free(runner);
+        return status;
+    }
+    *out = runner;
+    return FLOW_OK;
+}
+
+void flow_runner_free(flow_runner *runner)
+{
+    if (runner == NULL)
+        return;
+    for (int t = 0; runner->workers != NULL && t < runner->n_threads; t++)
+        runner_free_worker(&runner->workers[t]);
+    free(runner->workers);
+    free(runner);
+}
+
+const real *flow_worker_to_latent(const flow_runner *runner, flow_worker *w, bool points_only)
+{
+    const real *z;
+    w->ws->points_only = points_only;
+    flow_tile_to_latent(runner->f, runner->weights, w->ws, FLOW_TILE, &z);
+    w->ws->points_only = false;
+    return z;
+}
+
+void flow_worker_to_data(const flow_runner *runner, flow_worker *w, bool points_only)
+{
+    w->ws->points_only = points_only;
+    flow_tile_to_data(runner->f, runner->weights, w->ws, FLOW_TILE);
+    w->ws->points_only = false;
+}
+
+int flow_runner_make_workers(flow_runner *runner, int n_tiles)
+{
+    int n = 1;
+    while (n < runner->n_threads && n < n_tiles &&
+           (runner->workers[n].ws != NULL || runner_make_worker(&runner->workers[n], runner->f, NULL) == FLOW_OK))
+        n++;
+    return n;
+}
+
+flow_nfe flow_runner_nfe(const flow_runner *runner, flow_direction to)
+{
+    flow_nfe sum = {0};
+    for (int t = 0; t < runner->n_threads; t++)
+        flow_nfe_add(&sum, &runner->workers[t].effort[to]);
+    return sum;
+}
+
+void flow_runner_clear_nfe(flow_runner *runner)
+{
+    for (int t = 0; t < runner->n_threads; t++)
+        memset(runner->workers[t].effort, 0, sizeof runner->workers[t].effort);
+}

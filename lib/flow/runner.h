@@ -1,0 +1,50 @@
+/* A flow with weights, and the threads that take tiles of rows through it (rows.h). */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_RUNNER_H
+#define FLOW_FLOW_RUNNER_H
+
+#include "flow/nfe.h"
+
+/* What one thread works with. */
+typedef struct flow_worker {
+    flow_workspace *ws; /* NULL until there is a tile for the thread */
+    real *z;            /* (d, FLOW_TILE): the draw that a tile came from */
+    double *x;          /* (d, FLOW_TILE): a tile of data that is needed again */
+    double *logp;       /* (FLOW_TILE) */
+    double *variance;   /* (FLOW_TILE): of logp */
+    double *one;        /* (FLOW_TILE): of a single draw of the noise */
+    double round_trip;  /* largest error this thread has seen */
+    flow_nfe effort[FLOW_N_DIRECTIONS];
+} flow_worker;
+
+typedef struct flow_runner {
+    const flow *f;       /* borrowed */
+    const real *weights; /* borrowed */
+    int n_threads;
+    flow_worker *workers; /* (n_threads) */
+} flow_runner;
+
+flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weights, int n_threads, flow_error *err);
+void flow_runner_free(flow_runner *runner);
+
+/* Makes the workspaces of the threads that n_tiles tiles keep busy; returns how many threads have one, the first ones.
+ * There is at least one; where memory is short there are fewer than could be used. */
+int flow_runner_make_workers(flow_runner *runner, int n_tiles);
+
+/* The noise of one of the draws that a density of discrete columns is a mean over. */
+static inline flow_noise flow_noise_of_draw(int draw)
+{
+    return (flow_noise){.kind = FLOW_NOISE_OF_ROW, .draw = draw};
+}
+
+/* The tile in w->ws->x to its latents (d, FLOW_TILE), and that in w->ws->a to w->ws->x; with `points_only`
+ * w->ws->logdet means nothing afterwards but for rows outside of the support. */
+const real *flow_worker_to_latent(const flow_runner *runner, flow_worker *w, bool points_only);
+void flow_worker_to_data(const flow_runner *runner, flow_worker *w, bool points_only);
+
+/* Evaluations of right-hand sides in all maps in this direction, those of round trips among them, since the runner was
+ * made or its counts were cleared. */
+flow_nfe flow_runner_nfe(const flow_runner *runner, flow_direction direction);
+void flow_runner_clear_nfe(flow_runner *runner);
+
+#endif
