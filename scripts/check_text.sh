@@ -21,7 +21,7 @@ c_files=$(find lib cmd test data configs -name '*.[ch]' 2>/dev/null | LC_ALL=C s
 scripts=$(find scripts test .ci -type f \( -name "*.sh" -o -name "*.bats" -o -name "*.bash" -o -path .ci/run \) \
     2>/dev/null | LC_ALL=C sort)
 sources=$(printf '%s\n' "$c_files" "$scripts" Makefile | sed '/^$/d')
-documents=$(find docs configs README.md CHANGELOG.md -name '*.md' 2>/dev/null | LC_ALL=C sort)
+documents=$(find ./*.md docs configs data -name '*.md' 2>/dev/null | sed 's/^\.\///' | LC_ALL=C sort)
 
 # each COMMAND...: runs it with the source files as its last arguments
 each() { tr '\n' '\0' <<<"$sources" | xargs -0 "$@"; }
@@ -34,6 +34,15 @@ done <<<"$sources" | complain 'no SPDX-License-Identifier in the first lines'
 # shellcheck disable=SC2016  # $0 is of awk
 each awk 'length($0) > 120 { printf "%s:%d: %d columns\n", FILENAME, FNR, length($0) }' |
     complain "lines over 120 columns"
+# shellcheck disable=SC2086  # one word each
+LC_ALL=C.UTF-8 grep -nHE '^[^|].{120,}' $documents | cut -d: -f1,2 |
+    complain 'lines of documents over 120 columns (tables may have more)'
+# shellcheck disable=SC2086
+for document in $documents; do
+    grep -oE '\]\([^)# ]+' "$document" | sed 's/^](//' | grep -v '^https\{0,1\}:' | while IFS= read -r link; do
+        [ -e "$(dirname "$document")/$link" ] || echo "$document: $link"
+    done
+done | complain 'links to files that do not exist'
 each_c grep -nH "$(printf '\t')" | cut -d: -f1,2 | complain 'tabs in C'
 each grep -nHE '[[:space:]]+$' | cut -d: -f1,2 | complain 'white space at the end of lines'
 each grep -nHwE 'TO''DO|FIX''ME|XX''X|HA''CK' | complain 'notes to oneself'

@@ -102,7 +102,7 @@ if command -v apt-get >/dev/null 2>&1; then
     fi
     mkdir -p build/logs
     log=build/logs/setup.log
-    echo "These packages are missing; ${as_root:+sudo }apt-get installs them in a minute or two (SETUP=no: it does not):"
+    echo "These packages are missing; ${as_root:+sudo }apt-get installs them in a minute or two (SETUP=no: not):"
     echo "    $wanted"
     if [ "${WAIT:-0}" -gt 0 ] && [ -t 1 ] && : 2>/dev/null </dev/tty; then
         echo "It begins in $WAIT seconds. Enter: begin now. Ctrl-C: do not."
