@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "core/schema.h"
 #include "describe.h"
 #include "flow/registry.h"
 #include "report.h"
@@ -53,7 +54,7 @@ static flow_status print_schema(flow_error *err)
     flow_spec_schema(schema);
     cJSON *definitions = cJSON_GetObjectItemCaseSensitive(schema, "definitions");
     flow_registry_schema(definitions);
-    flow_train_schema(definitions);
+    cJSON_AddItemToObject(definitions, "train", flow_schema_object(flow_train_table, definitions));
     flow_status status = print_document(schema, err);
     cJSON_Delete(schema);
     return status;

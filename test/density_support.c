@@ -75,9 +75,9 @@ static learned learn(const truth *t, const char *spec)
     subject_run(&l.made);
     assert_int_equal(flow_runner_new(&l.runner, l.made.f, flow_trainer_best(l.made.trainer), n_threads, &err), FLOW_OK);
     int64_t n;
-    const double *last = flow_trainer_history(l.made.trainer, &n) + (n - 1) * FLOW_EPOCH_COLUMNS;
+    const flow_epoch *history = flow_trainer_history(l.made.trainer, &n);
     print_message("           %s: %d epochs, the last one took %.2f s\n", t->name, (int)n,
-                  last[FLOW_EPOCH_SECONDS]);
+                  history[n - 1].seconds);
     flow_dataset_close(training);
     flow_dataset_close(held_out);
     return l;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/read.h"
 #include "data/table.h"
 #include "flow/trace.h"
 #include "flow/univariate.h"
@@ -42,7 +43,9 @@ static flow_status build_text(subject *s, const char *json, subject_shape shape,
     flow_json root = flow_json_root(s->document);
     flow_json list = flow_json_member(&root, "flow"), base = flow_json_member(&root, "base");
     flow_json embedding = flow_json_member(&root, "embedding"), train = flow_json_member(&root, "train");
-    flow_status status = train.node != NULL ? flow_train_options_read(&s->options, &train, err) : FLOW_OK;
+    flow_status status = train.node == NULL
+                             ? FLOW_OK
+                             : flow_read_options(&s->options, flow_train_table, &train, &s->arena, err);
     return status == FLOW_OK ? build(s, &list, &base, &embedding, shape, err) : status;
 }
 
@@ -78,7 +81,7 @@ flow_status subject_try(subject *s, flow_error *err, subject_shape shape, const 
 flow_status subject_try_spec(subject *s, flow_error *err, subject_shape shape, flow_spec *spec)
 {
     *s = (subject){0};
-    flow_status status = flow_train_options_read(&s->options, &spec->training, err);
+    flow_status status = flow_read_options(&s->options, flow_train_table, &spec->training, &s->arena, err);
     shape.seed = spec->seed;
     return status == FLOW_OK ? build(s, &spec->flow, &spec->base, &spec->embedding, shape, err) : status;
 }
@@ -86,11 +89,7 @@ flow_status subject_try_spec(subject *s, flow_error *err, subject_shape shape, f
 static void drop_step(subject *s)
 {
     flow_step_free(s->step);
-    flow_objective_release(&s->objective);
-    cJSON_Delete(s->objective_document);
     s->step = NULL;
-    s->objective = (flow_objective){0};
-    s->objective_document = NULL;
 }
 
 void subject_close(subject *s)
@@ -100,6 +99,7 @@ void subject_close(subject *s)
     flow_workspace_free(s->ws);
     flow_free_aligned(s->weights);
     flow_free(s->f);
+    flow_arena_release(&s->arena);
     cJSON_Delete(s->document);
     *s = (subject){0};
 }
@@ -160,13 +160,11 @@ void subject_workspace(subject *s, int n, bool keep)
 flow_step *subject_step(subject *s, const char *objective, const flow_target *target, int64_t n_max, int n_threads)
 {
     flow_error err = {0};
-    flow_json json = s->options.objective;
+    flow_choice choice = s->options.objective;
     drop_step(s);
-    if (objective != NULL) {
-        s->objective_document = parse(objective);
-        json = flow_json_root(s->objective_document);
-    }
-    check(flow_objective_new(&s->objective, &json, &err), &err, "objective");
+    if (objective != NULL)
+        check(flow_choice_parse(&choice, &flow_objectives, objective, &s->arena, &err), &err, objective);
+    s->objective = flow_objective_of(&choice);
     check(flow_step_new(&s->step, s->f, &s->objective, target, n_max, n_threads, &err), &err, "step");
     return s->step;
 }
@@ -263,9 +261,11 @@ void subject_copy_state(subject *to, const subject *from)
         assert_int_equal(array_bytes(&a[k]), array_bytes(&b[k]));
         memcpy(b[k].data, a[k].data, array_bytes(&a[k]));
     }
-    const double *history = flow_trainer_history(from->trainer, &n_epochs);
-    check(flow_trainer_set_history(to->trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS, history, n_epochs, &err), &err,
+    const flow_epoch *history = flow_trainer_history(from->trainer, &n_epochs);
+    double *table = flow_history_table(history, n_epochs);
+    check(flow_trainer_set_history(to->trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS, table, n_epochs, &err), &err,
           "history");
+    free(table);
 }
 
 void subject_expect_same(const subject *a, const subject *b)
@@ -279,17 +279,21 @@ void subject_expect_same(const subject *a, const subject *b)
     for (int k = 0; k < n; k++) {
         assert_string_equal(x[k].name, y[k].name);
         assert_int_equal(array_bytes(&x[k]), array_bytes(&y[k]));
-        if (strcmp(x[k].name, "figures") != 0 && memcmp(x[k].data, y[k].data, array_bytes(&x[k])) != 0)
+        if (strcmp(x[k].name, "seconds") != 0 && memcmp(x[k].data, y[k].data, array_bytes(&x[k])) != 0)
             fail_msg("the arrays \"%s\" of two trainings differ", x[k].name);
     }
-    const double *p = flow_trainer_history(a->trainer, &n_epochs), *q = flow_trainer_history(b->trainer, &m_epochs);
+    const flow_epoch *of_a = flow_trainer_history(a->trainer, &n_epochs);
+    const flow_epoch *of_b = flow_trainer_history(b->trainer, &m_epochs);
     assert_int_equal(n_epochs, m_epochs);
+    double *p = flow_history_table(of_a, n_epochs), *q = flow_history_table(of_b, n_epochs);
     for (int64_t k = 0; k < n_epochs * FLOW_EPOCH_COLUMNS; k++) {
         const char *column = flow_epoch_columns[k % FLOW_EPOCH_COLUMNS];
         if (strcmp(column, "seconds") != 0 && memcmp(&p[k], &q[k], sizeof *p) != 0)
             fail_msg("epoch %d: the \"%s\" of two trainings are %.17g and %.17g", (int)(k / FLOW_EPOCH_COLUMNS) + 1,
                      column, p[k], q[k]);
     }
+    free(p);
+    free(q);
     assert_int_equal(flow_trainer_best_epoch(a->trainer), flow_trainer_best_epoch(b->trainer));
 }
 
@@ -300,23 +304,34 @@ flow_status optimizer_try(flow_optimizer **out, cJSON **resolved, const char *js
 {
     *resolved = parse(json);
     flow_json root = flow_json_root(*resolved);
-    return flow_optimizer_new(out, &root, params, err);
+    flow_arena arena = {0};
+    flow_choice choice;
+    *out = NULL;
+    flow_status status = flow_read_choice(&choice, &flow_optimizers, "\"adam\"", &root, &arena, err);
+    if (status == FLOW_OK)
+        status = flow_optimizer_new(out, &choice, params, err);
+    flow_arena_release(&arena);
+    return status;
 }
 
 flow_optimizer *subject_optimizer(const subject *s)
 {
     flow_optimizer *optimizer;
     flow_error err = {0};
-    flow_json json = s->options.optimizer;
-    check(flow_optimizer_new(&optimizer, &json, &s->f->params, &err), &err, "optimizer");
+    check(flow_optimizer_new(&optimizer, &s->options.optimizer, &s->f->params, &err), &err, "optimizer");
     return optimizer;
 }
 
-flow_status schedule_try(flow_schedule **out, const char *json, flow_error *err)
+flow_status schedule_try(flow_schedule *out, const char *json, flow_error *err)
 {
+    flow_arena arena = {0};
+    flow_choice choice;
     cJSON *document = parse(json);
     flow_json root = flow_json_root(document);
-    flow_status status = flow_schedule_new(out, &root, err);
+    flow_status status = flow_read_choice(&choice, &flow_schedules, "\"cosine\"", &root, &arena, err);
+    if (status == FLOW_OK)
+        *out = flow_schedule_of(&choice);
+    flow_arena_release(&arena);
     cJSON_Delete(document);
     return status;
 }

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 #include <stdbool.h>
 
+#include "core/arena.h"
 #include "flow/flow.h"
 #include "flow/rows.h"
 #include "model/spec.h"
@@ -34,7 +35,7 @@ typedef struct subject {
     real *weights;               /* subject_init_weights, subject_scatter_weights */
     flow_workspace *ws;          /* subject_workspace */
     flow_train_options options;  /* when the JSON has "train" */
-    cJSON *objective_document;
+    flow_arena arena;            /* of the options */
     flow_objective objective;    /* subject_step */
     flow_step *step;             /* subject_step */
     flow_trainer *trainer;       /* subject_start and the like */
@@ -100,7 +101,7 @@ size_t array_bytes(const flow_array *array);
 flow_status optimizer_try(flow_optimizer **out, cJSON **resolved, const char *json, const flow_params *params,
                           flow_error *err);
 flow_optimizer *subject_optimizer(const subject *s); /* the one of the options; the caller's */
-flow_status schedule_try(flow_schedule **out, const char *json, flow_error *err);
+flow_status schedule_try(flow_schedule *out, const char *json, flow_error *err);
 void univariate_open(flow_univariate *out, const char *json);
 /* The solver and the trace of the first block of a spec, a continuous one; defaults where it names none. */
 void solver_and_trace_of(flow_solver *solver, flow_trace *trace, const char *spec);

@@ -18,7 +18,7 @@
 #include "near.h"
 #include "num/rng.h"
 #include "train/interpolant.h"
-#include "train/reflow.h"
+#include "train/source_pairs.h"
 #include "train/step.h"
 
 /* ---- data ---- */
@@ -271,12 +271,12 @@ static void ends_of(one_step *s, int n_rows, real *x, real *z)
     double score[FLOW_TILE];
     int n = (n_rows + FLOW_LANES - 1) / FLOW_LANES * FLOW_LANES;
     assert_int_equal(flow_workspace_new(&ws, s->made.f, FLOW_TILE, false, &err), FLOW_OK);
-    void *work = flow_alloc_aligned(flow_interpolant_work_size(s->made.objective.options, s->made.f, FLOW_TILE), 1);
+    void *work = flow_alloc_aligned(flow_interpolant_scratch_size(s->made.objective.options, s->made.f, FLOW_TILE), 1);
     ws->mode = s->batch.mode;
     ws->noise = s->batch.noise;
     flow_tile_load_padded(s->made.f, ws, s->rows, 2, n_rows, n);
     const flow_objective_tile tile = {.f = s->made.f, .weights = s->made.weights, .options = s->made.objective.options, .ws = ws,
-                                      .n = n, .n_rows = n_rows, .score = score, .work = work};
+                                      .n = n, .n_rows = n_rows, .score = score, .scratch = work};
     s->made.objective.type->tile(&tile);
     memcpy(z, ws->a, 2 * (size_t)n * sizeof *z);
     flow_tile_load_padded(s->made.f, ws, s->rows, 2, n_rows, n);
@@ -390,9 +390,9 @@ static void check_gaussian(const char *times)
     start_and_run(&b);
     assert_true(velocity_error(&b) < 0.12);
     int64_t n;
-    const double *history = flow_trainer_history(b.trainer, &n);
+    const flow_epoch *history = flow_trainer_history(b.trainer, &n);
     if (strcmp(times, "uniform") == 0)
-        ASSERT_NEAR(-history[(n - 1) * FLOW_EPOCH_COLUMNS + 1], least_loss(), 0.04);
+        ASSERT_NEAR(-history[n - 1].training, least_loss(), 0.04);
     double truth = 0;
     for (uint64_t r = 0; r < HELD_OUT; r++)
         truth -= 0.5 * pow(normal(2, r, 0), 2) + log(deviation * sqrt(2 * acos(-1.0)));
@@ -551,9 +551,9 @@ static void pairs_that_cannot_be_made(void **state)
     flow_source *source;
     assert_int_equal(flow_source_pairs(&source, b.f, NULL, 200, 100, 1, 2, &err), FLOW_OK);
     const flow_train_hooks hooks = {0};
-    const flow_pairs_plan plan = {weights, 1, 0};
+    const flow_pair_request request = {weights, 1, 0};
     int64_t n_failed;
-    assert_int_equal(flow_source_pairs_make(source, &plan, &n_failed, &hooks, &err), FLOW_NUMERIC);
+    assert_int_equal(flow_source_pairs_make(source, &request, &n_failed, &hooks, &err), FLOW_NUMERIC);
     assert_non_null(strstr(err.message, "none of 200 latents"));
     source->type->free(source);
     flow_free_aligned(weights);

@@ -83,9 +83,9 @@ static void start(fixture *x)
     check_ok(flow_fit(x->f, x->weights, rows, N_ROWS, columns, &err), &err);
     x->provenance = cJSON_Parse("{\"command\": \"flowctl train rings.json\"}");
     x->summary = cJSON_Parse("{\"best_epoch\": 2}");
-    x->state[0] = (flow_array){"counters", FLOW_ARRAY_INT64, 5, 1, x->counters};
-    x->state[1] = (flow_array){"figures", FLOW_ARRAY_DOUBLE, 1, 3, x->figures};
-    x->state[2] = (flow_array){"adam/first", FLOW_ARRAY_REAL, x->f->params.n_weights, 1, x->weights};
+    x->state[0] = (flow_array){"counters", FLOW_ARRAY_INT64, 5, 1, x->counters, false};
+    x->state[1] = (flow_array){"figures", FLOW_ARRAY_DOUBLE, 1, 3, x->figures, false};
+    x->state[2] = (flow_array){"adam/first", FLOW_ARRAY_REAL, x->f->params.n_weights, 1, x->weights, false};
     x->contents = (flow_model_contents){.spec = x->spec,
                                         .f = x->f,
                                         .weights = x->weights,
@@ -203,9 +203,9 @@ static void test_identity(void **state)
     int64_t counters[5] = {0};
     double figures[3] = {0};
     real *first = calloc(params->n_weights, sizeof *first);
-    const flow_array back[] = {{"counters", FLOW_ARRAY_INT64, 5, 1, counters},
-                               {"figures", FLOW_ARRAY_DOUBLE, 1, 3, figures},
-                               {"adam/first", FLOW_ARRAY_REAL, params->n_weights, 1, first}};
+    const flow_array back[] = {{"counters", FLOW_ARRAY_INT64, 5, 1, counters, false},
+                               {"figures", FLOW_ARRAY_DOUBLE, 1, 3, figures, false},
+                               {"adam/first", FLOW_ARRAY_REAL, params->n_weights, 1, first, false}};
     flow_error err = {0};
     check_ok(flow_model_read_state(model, back, 3, &err), &err);
     assert_memory_equal(counters, x.counters, sizeof counters);
@@ -548,11 +548,11 @@ static void test_changed_contents(void **state)
     check_changed("columns", NULL, "columns is missing");
     check_changed("parameters", NULL, "is missing");
     check_changed("parameters/0.standardize/mean", NULL, "parameters/0.standardize/mean is missing");
-    check_changed("spec", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, 1, 1, zeros}, "spec is not a text");
-    check_changed("columns", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, 1, 1, zeros}, "columns is not a text");
-    check_changed("summary", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, 1, 1, zeros}, "summary is not a text");
-    check_changed("history", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, 1, 1, zeros}, "columns is missing");
-    check_changed("history", &(flow_array){NULL, FLOW_ARRAY_INT64, 1, 1, whole}, "history is not a table of epochs");
+    check_changed("spec", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, 1, 1, zeros, false}, "spec is not a text");
+    check_changed("columns", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, 1, 1, zeros, false}, "columns is not a text");
+    check_changed("summary", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, 1, 1, zeros, false}, "summary is not a text");
+    check_changed("history", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, 1, 1, zeros, false}, "columns is missing");
+    check_changed("history", &(flow_array){NULL, FLOW_ARRAY_INT64, 1, 1, whole, false}, "history is not a table of epochs");
 
     /* the entries of the parameter vector */
     fixture x;
@@ -571,16 +571,16 @@ static void test_changed_contents(void **state)
     }
     stop(&x);
     assert_int_equal(rows * cols, DIM);
-    check_changed(name, &(flow_array){NULL, FLOW_ARRAY_DOUBLE, rows, cols + 1, zeros}, " is needed");
-    check_changed(name, &(flow_array){NULL, FLOW_ARRAY_INT64, rows, cols, whole},
+    check_changed(name, &(flow_array){NULL, FLOW_ARRAY_DOUBLE, rows, cols + 1, zeros, false}, " is needed");
+    check_changed(name, &(flow_array){NULL, FLOW_ARRAY_INT64, rows, cols, whole, false},
                   "holds whole numbers, and doubles are");
-    check_changed(name, &(flow_array){NULL, FLOW_ARRAY_FLOAT, rows, cols, ones},
+    check_changed(name, &(flow_array){NULL, FLOW_ARRAY_FLOAT, rows, cols, ones, false},
                   "holds floats, and doubles are needed");
-    check_changed(name, &(flow_array){NULL, FLOW_ARRAY_DOUBLE, rows, cols, infinite}, "is not a finite number");
-    check_changed("parameters/0.standardize/deviation", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, rows, cols, negative},
+    check_changed(name, &(flow_array){NULL, FLOW_ARRAY_DOUBLE, rows, cols, infinite, false}, "is not a finite number");
+    check_changed("parameters/0.standardize/deviation", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, rows, cols, negative, false},
                   "is not a model that this program can read");
     if (masked_rows > 0)
-        check_changed(masked, &(flow_array){NULL, FLOW_ARRAY_FLOAT, masked_rows, masked_cols, ones},
+        check_changed(masked, &(flow_array){NULL, FLOW_ARRAY_FLOAT, masked_rows, masked_cols, ones, false},
                       "is masked and must be zero");
 }
 
@@ -672,14 +672,14 @@ static void test_other_precision(void **state)
         for (size_t k = 0; k < n; k++)
             as_double[k] = as_float[k] = (float)x.weights[entry->offset + k];
         flow_array array = {name, other, (size_t)entry->rows, (size_t)entry->cols,
-                            other == FLOW_ARRAY_DOUBLE ? (void *)as_double : (void *)as_float};
+                            other == FLOW_ARRAY_DOUBLE ? (void *)as_double : (void *)as_float, false};
         H5Ldelete(file, name, H5P_DEFAULT);
         assert_int_equal(flow_h5_write_array(file, &array, NULL), FLOW_OK);
         free(as_double);
         free(as_float);
     }
     H5Ldelete(file, "training/adam/first", H5P_DEFAULT);
-    flow_array moments = {"training/adam/first", other, 3, 1, x.figures};
+    flow_array moments = {"training/adam/first", other, 3, 1, x.figures, false};
     assert_int_equal(flow_h5_write_array(file, &moments, NULL), FLOW_OK);
     close_changed(file, path);
     flow_model *model = load(path);
@@ -688,7 +688,7 @@ static void test_other_precision(void **state)
         assert_true(model->weights[k] == (real)(float)x.weights[k]);
     flow_error err = {0};
     real numbers[3];
-    flow_array wanted = {"adam/first", FLOW_ARRAY_REAL, 3, 1, numbers};
+    flow_array wanted = {"adam/first", FLOW_ARRAY_REAL, 3, 1, numbers, false};
     assert_int_equal(flow_model_read_state(model, &wanted, 1, &err), FLOW_FORMAT);
     check_contains(err.message, other == FLOW_ARRAY_DOUBLE ? "it was trained in double precision and cannot be resumed "
                                                              "in "
@@ -704,7 +704,7 @@ static void check_state(const flow_model *model, const char *name, flow_array_ki
                         const char *fragment)
 {
     int64_t counters[5] = {11, 12, 13, 14, 15}, other[64];
-    const flow_array wanted[2] = {{"counters", FLOW_ARRAY_INT64, 5, 1, counters}, {name, kind, rows, cols, other}};
+    const flow_array wanted[2] = {{"counters", FLOW_ARRAY_INT64, 5, 1, counters, false}, {name, kind, rows, cols, other, false}};
     flow_error err = {0};
     assert_int_equal(flow_model_read_state(model, wanted, 2, &err), FLOW_FORMAT);
     check_contains(err.message, fragment);

@@ -389,9 +389,9 @@ static void test_finds_a_gaussian(void **state)
     assert_true(e.effective > 0.999 * 20000);
     /* the history has the bound on draws of its own, and the best weights are those of its best epoch */
     int64_t n, best = flow_trainer_best_epoch(b.trainer);
-    const double *history = flow_trainer_history(b.trainer, &n);
-    assert_true(fabs(history[(best - 1) * FLOW_EPOCH_COLUMNS + 2] - log_z) < 2e-3);
-    assert_true(history[2] < history[(best - 1) * FLOW_EPOCH_COLUMNS + 2]);
+    const flow_epoch *history = flow_trainer_history(b.trainer, &n);
+    assert_true(fabs(history[best - 1].validation - log_z) < 2e-3);
+    assert_true(history[0].validation < history[best - 1].validation);
     flow_draws_free(draws);
     subject_close(&b);
     flow_target_close(target);
@@ -497,10 +497,9 @@ static void test_not_finite(void **state)
     assert_non_null(strstr(b.warning, LIBRARY("hole")));
     assert_non_null(strstr(b.warning, " draw "));
     assert_non_null(strstr(b.warning, "of log_density at x = ("));
-    const double *history;
     int64_t n;
-    history = flow_trainer_history(b.trainer, &n);
-    assert_true(history[7] > 0 && isfinite(history[1]));
+    const flow_epoch *history = flow_trainer_history(b.trainer, &n);
+    assert_true(history->dropped > 0 && isfinite(history->training));
     subject_close(&b);
 
     /* hardly a step without one: it stops, with the best weights as they were */

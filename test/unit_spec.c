@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/schema.h"
 #include "harness.h"
 
 static flow_spec *parse_with(const char *text, const char *const *overrides, int n)
@@ -373,7 +374,7 @@ static void test_schema(void **state)
     cJSON *definitions = cJSON_GetObjectItemCaseSensitive(schema, "definitions");
     assert_true(cJSON_IsObject(definitions));
     flow_registry_schema(definitions);
-    flow_train_schema(definitions);
+    cJSON_AddItemToObject(definitions, "train", flow_schema_object(flow_train_table, definitions));
     check_refs(schema, definitions);
     const char *const keys[] = {"name", "data", "flow", "base", "train", "seed", "output", "$schema"};
     const cJSON *properties = cJSON_GetObjectItemCaseSensitive(schema, "properties");

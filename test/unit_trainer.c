@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/schema.h"
 #include "harness.h"
 #include "near.h"
 #include "num/rng.h"
+#include "train/evaluate.h"
 
 enum { D = 3 };
 
@@ -143,17 +145,17 @@ static void test_learns_and_reports(void **state)
     assert_int_equal(b.warnings, 0);
     assert_int_equal(b.last_row, 2010);
     int64_t n;
-    const double *history = flow_trainer_history(b.trainer, &n);
+    const flow_epoch *history = flow_trainer_history(b.trainer, &n);
     assert_int_equal(n, 6);
-    assert_true(history[5 * FLOW_EPOCH_COLUMNS + 2] > history[2] + 0.1); /* held-out likelihood */
-    assert_true(history[5 * FLOW_EPOCH_COLUMNS + 0] == 6);
+    assert_true(history[5].validation > history[0].validation + 0.1); /* held-out likelihood */
+    assert_true(history[5].epoch == 6);
 
     /* what it says of the best weights is what an evaluation finds */
     int64_t best = flow_trainer_best_epoch(b.trainer);
     flow_likelihood found;
     assert_int_equal(flow_evaluate(&found, b.f, flow_trainer_best(b.trainer), held_out, 2, &err), FLOW_OK);
-    assert_true(found.mean == history[(best - 1) * FLOW_EPOCH_COLUMNS + 2]);
-    assert_true(found.error == history[(best - 1) * FLOW_EPOCH_COLUMNS + 3]);
+    assert_true(found.mean == history[best - 1].validation);
+    assert_true(found.error == history[best - 1].validation_error);
     assert_int_equal(found.rows, 500);
     assert_int_equal(found.not_finite, 0);
     assert_true(found.error > 0 && found.error < 0.2);
@@ -262,11 +264,11 @@ static void test_weights_are_repetitions(void **state)
     assert_int_equal(subject_try_run(&a, &err), FLOW_OK);
     assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
     int64_t epochs;
-    const double *x = flow_trainer_history(a.trainer, &epochs), *y = flow_trainer_history(b.trainer, &epochs);
+    const flow_epoch *x = flow_trainer_history(a.trainer, &epochs), *y = flow_trainer_history(b.trainer, &epochs);
     bool is_double = sizeof(real) == sizeof(double);
-    assert_true(x[29 * FLOW_EPOCH_COLUMNS + 1] > x[1] + 0.5);
+    assert_true(x[29].training > x[0].training + 0.5);
     for (int64_t e = 0; e < 30; e++)
-        ASSERT_NEAR(x[e * FLOW_EPOCH_COLUMNS + 1], y[e * FLOW_EPOCH_COLUMNS + 1], is_double ? 1e-9 : 1e-3);
+        ASSERT_NEAR(x[e].training, y[e].training, is_double ? 1e-9 : 1e-3);
     subject_close(&a);
     subject_close(&b);
     flow_dataset_close(training);
@@ -291,16 +293,15 @@ static void test_counts_evaluations(void **state)
         first = start_of(solvers[k], train, training, held_out, 1);
         first.stop_after = 2;
         assert_int_equal(subject_try_run(&first, &err), FLOW_INTERRUPTED);
-        const int64_t *effort = find(&first, "effort").data;
-        assert_int_equal(effort[0], 600); /* rows */
+        assert_int_equal(*(const int64_t *)find(&first, "solved_rows").data, 600);
         assert_int_equal(make_trainer_of(&second, solvers[k], train, training, held_out, 2, &err), FLOW_OK);
         subject_copy_state(&second, &first);
         assert_int_equal(flow_trainer_restored(second.trainer, &err), FLOW_OK);
         assert_int_equal(subject_try_run(&second, &err), FLOW_OK);
         subject_expect_same(&whole, &second);
         int64_t n;
-        const double *line = flow_trainer_history(whole.trainer, &n) + FLOW_EPOCH_COLUMNS;
-        double mean = line[FLOW_EPOCH_EVALUATIONS], most = line[FLOW_EPOCH_MOST_EVALUATIONS];
+        const flow_epoch *second_epoch = flow_trainer_history(whole.trainer, &n) + 1;
+        double mean = second_epoch->evaluations, most = second_epoch->most_evaluations;
         if (k == 0 ? mean != 12 || most != 12 : !(mean > 2 + 6 && most >= mean))
             fail_msg("%g evaluations a solve, at most %g", mean, most);
         subject_close(&whole);
@@ -311,30 +312,31 @@ static void test_counts_evaluations(void **state)
     flow_dataset_close(held_out);
 }
 
-/* A history from before evaluations were counted is taken up by the names of its columns, in whatever order. */
-static void test_old_histories(void **state)
+/* A history is taken up by the names of its columns, in any order, and further columns are ignored. */
+static void test_histories_by_name(void **state)
 {
     (void)state;
+    enum { N = FLOW_EPOCH_COLUMNS + 1 };
     flow_error err;
     flow_dataset *training = make_data("t.csv", 1, 300, -1, 0);
     subject b = start("{\"epochs\": 1}", training, NULL, 1);
-    const char *names[FLOW_EPOCH_COLUMNS_OLD];
-    double old[2][FLOW_EPOCH_COLUMNS_OLD];
-    for (int k = 0; k < FLOW_EPOCH_COLUMNS_OLD; k++) {
-        names[k] = flow_epoch_columns[FLOW_EPOCH_COLUMNS_OLD - 1 - k];
-        old[0][k] = k == FLOW_EPOCH_COLUMNS_OLD - 1 ? 1 : -k;
-        old[1][k] = k == FLOW_EPOCH_COLUMNS_OLD - 1 ? 2 : 10 + k;
+    const char *names[N];
+    double table[2][N];
+    for (int k = 0; k < N; k++) {
+        names[k] = k == 0 ? "later" : flow_epoch_columns[N - 1 - k];
+        table[0][k] = k == N - 1 ? 1 : -k;
+        table[1][k] = k == N - 1 ? 2 : 10 + k;
     }
-    assert_int_equal(flow_trainer_set_history(b.trainer, names, FLOW_EPOCH_COLUMNS_OLD, &old[0][0], 2, &err), FLOW_OK);
+    assert_int_equal(flow_trainer_set_history(b.trainer, names, N, &table[0][0], 2, &err), FLOW_OK);
     int64_t n;
-    const double *history = flow_trainer_history(b.trainer, &n);
+    const flow_epoch *history = flow_trainer_history(b.trainer, &n);
     assert_int_equal(n, 2);
-    for (int i = 0; i < 2; i++) {
-        for (int k = 0; k < FLOW_EPOCH_COLUMNS_OLD; k++)
-            assert_true(history[i * FLOW_EPOCH_COLUMNS + k] == old[i][FLOW_EPOCH_COLUMNS_OLD - 1 - k]);
-        assert_true(isnan(history[i * FLOW_EPOCH_COLUMNS + FLOW_EPOCH_EVALUATIONS]));
-        assert_true(isnan(history[i * FLOW_EPOCH_COLUMNS + FLOW_EPOCH_MOST_EVALUATIONS]));
-    }
+    double *stored = flow_history_table(history, n);
+    for (int i = 0; i < 2; i++)
+        for (int k = 1; k < N; k++)
+            assert_true(stored[i * FLOW_EPOCH_COLUMNS + N - 1 - k] == table[i][k]);
+    assert_true(history[1].most_evaluations == 11 && history[1].epoch == 2);
+    free(stored);
     subject_close(&b);
     flow_dataset_close(training);
 }
@@ -465,15 +467,15 @@ static void test_best_weights_with_their_fitted_values(void **state)
         subject b = start_of(NORMED(3, [32]), trains[k], few, held_out, 1);
         assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
         int64_t n, best = flow_trainer_best_epoch(b.trainer);
-        const double *history = flow_trainer_history(b.trainer, &n);
+        const flow_epoch *history = flow_trainer_history(b.trainer, &n);
         assert_true(best > 1 && best < n);
         flow_likelihood found;
         const flow *kept = flow_trainer_best_flow(b.trainer);
         assert_int_equal(flow_evaluate(&found, kept, flow_trainer_best(b.trainer), held_out, 2, &err), FLOW_OK);
-        assert_true(found.mean == history[(best - 1) * FLOW_EPOCH_COLUMNS + 2]);
-        assert_true(found.error == history[(best - 1) * FLOW_EPOCH_COLUMNS + 3]);
+        assert_true(found.mean == history[best - 1].validation);
+        assert_true(found.error == history[best - 1].validation_error);
         assert_int_equal(flow_evaluate(&found, b.f, flow_trainer_best(b.trainer), held_out, 2, &err), FLOW_OK);
-        assert_true(found.mean < history[(best - 1) * FLOW_EPOCH_COLUMNS + 2]);
+        assert_true(found.mean < history[best - 1].validation);
         subject_close(&b);
     }
     /* a flow without such blocks has one vector of fitted values */
@@ -540,9 +542,9 @@ static void test_a_deep_stack(void **state)
         assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
         assert_int_equal(b.warnings, 0);
         int64_t n;
-        const double *history = flow_trainer_history(b.trainer, &n);
-        last[still] = history[(n - 1) * FLOW_EPOCH_COLUMNS + 2];
-        assert_true(last[still] > history[2] + 0.3);
+        const flow_epoch *history = flow_trainer_history(b.trainer, &n);
+        last[still] = history[n - 1].validation;
+        assert_true(last[still] > history[0].validation + 0.3);
         subject_close(&b);
     }
     if (!(last[0] > last[1] - 0.1))
@@ -576,11 +578,11 @@ static void test_patience(void **state)
     assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
     assert_true(flow_trainer_converged(b.trainer));
     int64_t n;
-    const double *history = flow_trainer_history(b.trainer, &n);
+    const flow_epoch *history = flow_trainer_history(b.trainer, &n);
     int64_t best = flow_trainer_best_epoch(b.trainer);
     assert_true(best > 1 && best < n);
     for (int64_t e = 0; e < n; e++)
-        assert_true(history[e * FLOW_EPOCH_COLUMNS + 2] <= history[(best - 1) * FLOW_EPOCH_COLUMNS + 2]);
+        assert_true(history[e].validation <= history[best - 1].validation);
     subject_close(&b);
     flow_dataset_close(few);
     flow_dataset_close(training);
@@ -598,7 +600,7 @@ static void test_without_validation(void **state)
     flow_array average = find(&b, "average");
     assert_memory_equal(average.data, flow_trainer_best(b.trainer), array_bytes(&average));
     int64_t n;
-    assert_true(isnan(flow_trainer_history(b.trainer, &n)[2]));
+    assert_true(isnan(flow_trainer_history(b.trainer, &n)[0].validation));
     subject_close(&b);
 
     assert_int_equal(make_trainer(&b, "{\"schedule\": \"plateau\"}", training, NULL, 1, &err), FLOW_SPEC);
@@ -627,12 +629,12 @@ static void test_a_bad_row(void **state)
     assert_non_null(strstr(b.warning, "row 618"));
     assert_non_null(strstr(b.warning, "spoilt.csv"));
     int64_t n;
-    const double *history = flow_trainer_history(b.trainer, &n);
+    const flow_epoch *history = flow_trainer_history(b.trainer, &n);
     for (int64_t e = 0; e < n; e++) {
-        assert_true(history[e * FLOW_EPOCH_COLUMNS + 7] == 1); /* dropped */
-        assert_true(isfinite(history[e * FLOW_EPOCH_COLUMNS + 1]) && isfinite(history[e * FLOW_EPOCH_COLUMNS + 2]));
+        assert_true(history[e].dropped == 1); /* dropped */
+        assert_true(isfinite(history[e].training) && isfinite(history[e].validation));
     }
-    assert_true(history[3 * FLOW_EPOCH_COLUMNS + 2] > history[2]);
+    assert_true(history[3].validation > history[0].validation);
     subject_close(&b);
 
     /* the same row in the held-out data: no epoch can be the best */
@@ -642,7 +644,7 @@ static void test_a_bad_row(void **state)
     assert_int_equal(b.warnings, 2);
     assert_non_null(strstr(b.warning, "row 42"));
     assert_int_equal(flow_trainer_best_epoch(b.trainer), 0);
-    assert_true(flow_trainer_history(b.trainer, &n)[2] == -HUGE_VAL);
+    assert_true(flow_trainer_history(b.trainer, &n)[0].validation == -HUGE_VAL);
     flow_likelihood found;
     assert_int_equal(flow_evaluate(&found, b.f, flow_trainer_best(b.trainer), bad_held_out, 1, &err), FLOW_OK);
     assert_int_equal(found.not_finite, 1);
@@ -692,8 +694,9 @@ static void test_cuts_have_a_floor(void **state)
     assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
     assert_int_equal(b.warnings, 30);
     int64_t n;
-    const double *history = flow_trainer_history(b.trainer, &n), full_rate = 1e-3;
-    assert_true(history[(n - 1) * FLOW_EPOCH_COLUMNS + 4] >= full_rate / 1024);
+    const flow_epoch *history = flow_trainer_history(b.trainer, &n);
+    static const double full_rate = 1e-3;
+    assert_true(history[n - 1].rate >= full_rate / 1024);
     subject_close(&b);
     subject_close(&clean);
     flow_dataset_close(spoilt);
@@ -730,7 +733,7 @@ static void test_gives_up_with_the_best_intact(void **state)
     assert_non_null(strstr(more.warning, "the weights go back to those of epoch"));
     assert_int_equal(more.epochs, 2);
     int64_t n;
-    assert_true(isfinite(flow_trainer_history(more.trainer, &n)[4 * FLOW_EPOCH_COLUMNS + 2]));
+    assert_true(isfinite(flow_trainer_history(more.trainer, &n)[4].validation));
     subject_close(&more);
 
     /* and from a flow whose fitted values are gone, nothing can help */
@@ -778,25 +781,33 @@ static void test_refuses_damaged_states(void **state)
             x[3] = old;
         }
     }
-    flow_array array = find(&b, "counters");
-    for (size_t k = 0; k < array.rows; k++) {
-        int64_t *x = array.data, old = x[k];
-        static const int64_t hostile[] = {-1, INT64_MIN, INT64_MAX};
-        for (int h = 0; h < 3; h++) {
-            x[k] = hostile[h];
-            assert_true(flow_trainer_restored(b.trainer, &err) != FLOW_OK);
+    const flow_array *arrays;
+    int n_arrays, n_numbers = 0;
+    flow_trainer_state(b.trainer, &arrays, &n_arrays);
+    for (int k = 0; k < n_arrays; k++) {
+        if (arrays[k].rows != 1)
+            continue;
+        n_numbers++;
+        if (arrays[k].kind == FLOW_ARRAY_INT64) {
+            int64_t *x = arrays[k].data, old = *x;
+            static const int64_t hostile[] = {-1, INT64_MIN, INT64_MAX};
+            for (int h = 0; h < 3; h++) {
+                *x = hostile[h];
+                if (flow_trainer_restored(b.trainer, &err) == FLOW_OK)
+                    fail_msg("%s = %lld is accepted", arrays[k].name, (long long)*x);
+            }
+            *x = old;
+        } else {
+            double *x = arrays[k].data, old = *x;
+            *x = NAN;
+            if (flow_trainer_restored(b.trainer, &err) != FLOW_FORMAT)
+                fail_msg("%s = NaN is accepted", arrays[k].name);
+            *x = old;
         }
-        x[k] = old;
     }
-    array = find(&b, "figures");
-    for (size_t k = 0; k < array.rows; k++) {
-        double *x = array.data, old = x[k];
-        x[k] = NAN;
-        assert_int_equal(flow_trainer_restored(b.trainer, &err), FLOW_FORMAT);
-        x[k] = old;
-    }
+    assert_true(n_numbers > 24);
     /* a masked weight would come alive */
-    array = find(&b, "weights");
+    flow_array array = find(&b, "weights");
     for (size_t k = 0; k < array.rows; k++) {
         bool masked = false;
         for (int e = 0; e < b.f->params.n_entries; e++) {
@@ -829,15 +840,17 @@ static void test_refuses_damaged_states(void **state)
     subject_close(&c);
 
     int64_t n;
-    const double *history = flow_trainer_history(b.trainer, &n);
+    const flow_epoch *history = flow_trainer_history(b.trainer, &n);
     assert_int_equal(n, 1);
     double wrong[FLOW_EPOCH_COLUMNS];
-    memcpy(wrong, history, sizeof wrong);
+    double *right = flow_history_table(history, n);
+    memcpy(wrong, right, sizeof wrong);
     wrong[0] = 3;
     assert_int_equal(flow_trainer_set_history(b.trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS, wrong, 1, &err),
                      FLOW_FORMAT);
-    assert_int_equal(flow_trainer_set_history(b.trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS_OLD - 1, history, 1,
-                                              &err), FLOW_FORMAT);
+    assert_int_equal(flow_trainer_set_history(b.trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS - 1, right, 1, &err),
+                     FLOW_FORMAT);
+    free(right);
     assert_int_equal(flow_trainer_restored(b.trainer, &err), FLOW_OK);
     subject_close(&b);
 
@@ -940,7 +953,7 @@ static void test_hooks_and_options(void **state)
     }
 
     cJSON *definitions = cJSON_CreateObject();
-    flow_train_schema(definitions);
+    cJSON_AddItemToObject(definitions, "train", flow_schema_object(flow_train_table, definitions));
     static const char *const defined[] = {"train", "optimizer", "schedule"};
     for (int k = 0; k < 3; k++)
         assert_non_null(cJSON_GetObjectItem(definitions, defined[k]));
@@ -956,7 +969,7 @@ int main(void)
         cmocka_unit_test(test_resumes_bit_for_bit),
         cmocka_unit_test(test_weights_are_repetitions),
         cmocka_unit_test(test_counts_evaluations),
-        cmocka_unit_test(test_old_histories),
+        cmocka_unit_test(test_histories_by_name),
         cmocka_unit_test(test_equal_weights),
         cmocka_unit_test(test_more_epochs_later),
         cmocka_unit_test(test_observers_same_for_any_threads),

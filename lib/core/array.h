@@ -3,17 +3,19 @@
 #ifndef FLOW_CORE_ARRAY_H
 #define FLOW_CORE_ARRAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef enum flow_array_kind { FLOW_ARRAY_FLOAT, FLOW_ARRAY_DOUBLE, FLOW_ARRAY_INT64 } flow_array_kind;
 
-/* (rows, cols), row-major, borrowed: whoever hands out a flow_array keeps `data` alive. The same description serves
+/* (rows, cols), row-major, borrowed: the owner of the data keeps them alive. The same description serves
  * for writing (the data are read) and for reading back (the data are filled). */
 typedef struct flow_array {
     const char *name;
     flow_array_kind kind;
     size_t rows, cols;
     void *data;
+    bool optional; /* reading: where the file has no such array, `data` keeps its values */
 } flow_array;
 
 #endif

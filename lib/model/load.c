@@ -321,12 +321,6 @@ static const char *precision_of(flow_array_kind kind)
     return kind == FLOW_ARRAY_DOUBLE ? "double" : "float";
 }
 
-/* State that files of older programs do not have: their run goes on from zeros, as it began. */
-static bool came_later(const flow_array *wanted)
-{
-    return strcmp(wanted->name, "effort") == 0;
-}
-
 static flow_status check_state(const flow_array *wanted, const char *name, hid_t file, flow_error *err)
 {
     flow_array found;
@@ -363,7 +357,7 @@ static flow_status read_state(const flow_array *state, int n_state, hid_t file, 
                 return flow_error_set(err, FLOW_ARGUMENT, "the name %.60s... is too long", state[i].name);
             flow_array array = state[i];
             array.name = name;
-            if (came_later(&state[i]) && !flow_h5_exists(file, name))
+            if (state[i].optional && !flow_h5_exists(file, name))
                 continue;
             status = pass == 0 ? check_state(&state[i], name, file, err) : flow_h5_read_array(&array, file, true, err);
         }

@@ -65,16 +65,9 @@ static flow_status expand(flow_json at, const char *inner, flow_error *err)
 static flow_status expand_short_forms(cJSON *document, flow_error *err)
 {
     flow_json root = flow_json_root(document), list = flow_json_member(&root, "flow");
-    flow_json training = flow_json_member(&root, "train");
     flow_status status = expand(flow_json_member(&root, "data"), "train", err);
     if (status == FLOW_OK)
         status = expand(flow_json_member(&root, "base"), "type", err);
-    if (status == FLOW_OK)
-        status = expand(flow_json_member(&training, "objective"), "type", err);
-    if (status == FLOW_OK)
-        status = expand(flow_json_member(&training, "optimizer"), "type", err);
-    if (status == FLOW_OK)
-        status = expand(flow_json_member(&training, "schedule"), "type", err);
     int n = cJSON_IsArray(list.node) ? cJSON_GetArraySize(list.node) : 0;
     for (int i = 0; i < n && status == FLOW_OK; i++) {
         status = expand(flow_json_element(&list, i), "type", err);
@@ -282,6 +275,7 @@ void flow_spec_free(flow_spec *spec)
     cJSON_Delete(spec->document);
     free(spec->dir);
     free(spec->source);
+    flow_arena_release(&spec->arena);
     free(spec->columns);
     free(spec->context);
     free(spec);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/arena.h"
 #include "core/json.h"
 
 enum { FLOW_SPEC_COLUMNS_MAX = 65536 };
@@ -19,6 +20,7 @@ enum { FLOW_SPEC_COLUMNS_MAX = 65536 };
  */
 typedef struct flow_spec {
     cJSON *document;
+    flow_arena arena; /* for structs of options that are read from the document */
     char *source; /* the name of the spec for messages: its file, "standard input"; owned */
     char *dir;    /* what relative paths are relative to; owned */
     const char *name;

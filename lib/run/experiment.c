@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/read.h"
 #include "core/text.h"
 #include "data/table.h"
 #include "model/model.h"
@@ -26,7 +27,7 @@ static flow_status experiment_check_draws(const flow_experiment *x, flow_error *
         flow_json at = flow_json_member(&data, unused[i]);
         if (at.node != NULL && !cJSON_IsNull(at.node))
             return flow_json_fail(&at, err, "the objective \"%s\" trains without data; leave the key out, or choose "
-                                  "another objective", x->objective.type->type);
+                                  "another objective", x->objective.type->info.name);
     }
     const flow_draw_options *draws = flow_objective_draws(&x->objective);
     flow_json columns = flow_json_member(&data, "columns");
@@ -46,14 +47,14 @@ flow_status flow_experiment_read(flow_experiment *out, const char *file, const c
                               kind == FLOW_FILE_MODEL ? "a model" : "an HDF5 file", kind == FLOW_FILE_MODEL
                                   ? "; \"flowctl info --json\" shows the one it was trained by" : "");
     flow_status status = flow_spec_read(&out->spec, file, overrides, n_overrides, err);
+    if (status != FLOW_OK)
+        return status;
+    status = flow_read_options(&out->options, flow_train_table, &out->spec->training, &out->spec->arena, err);
     if (status == FLOW_OK)
-        status = experiment_name_source(out, flow_train_options_read(&out->options, &out->spec->training, err), err);
-    flow_json json = out->options.objective;
-    if (status == FLOW_OK)
-        status = flow_objective_new(&out->objective, &json, err);
+        out->objective = flow_objective_of(&out->options.objective);
     if (status == FLOW_OK && flow_experiment_draws(out))
-        status = experiment_name_source(out, experiment_check_draws(out, err), err);
-    return status;
+        status = experiment_check_draws(out, err);
+    return experiment_name_source(out, status, err);
 }
 
 bool flow_experiment_draws(const flow_experiment *x)
@@ -143,7 +144,6 @@ void flow_experiment_free(flow_experiment *x)
     flow_dataset_close(x->training);
     flow_dataset_close(x->validation);
     flow_dataset_close(x->test);
-    flow_objective_release(&x->objective);
     flow_spec_free(x->spec);
     *x = (flow_experiment){0};
 }

@@ -216,9 +216,8 @@ static void resume_warn_of_new_span(const train_run *run, const flow_model *mode
     was = flow_json_member(&was, "train");
     is = flow_json_member(&is, "train");
     const cJSON *before = flow_json_member(&was, "epochs").node, *now = flow_json_member(&is, "epochs").node;
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(run->x.options.schedule.node, "type");
     if (cJSON_IsNumber(before) && cJSON_IsNumber(now) && before->valuedouble != now->valuedouble &&
-        cJSON_IsString(type) && strcmp(type->valuestring, "cosine") == 0)
+        strcmp(run->x.options.schedule.type->name, "cosine") == 0)
         flow_run_warn(&run->options->hooks, "train.epochs was %.0f and is %.0f: the cosine schedule now spans the new "
                       "number, so the learning rate takes a step", before->valuedouble, now->valuedouble);
 }

@@ -12,6 +12,7 @@
 #include "run/experiment.h"
 #include "run/train.h"
 #include "train/draws.h"
+#include "train/evaluate.h"
 
 typedef struct train_run {
     const flow_run_train_options *options;

@@ -144,19 +144,17 @@ void train_summarize(flow_train_summary *out, const train_run *run)
     const flow_likelihood *test = &run->held_out;
     const flow_estimate *e = &run->estimate;
     int64_t n = 0, best = flow_trainer_best_epoch(run->trainer);
-    const double *history = flow_trainer_history(run->trainer, &n);
+    const flow_epoch *history = flow_trainer_history(run->trainer, &n);
     double seconds = 0;
     for (int64_t i = 0; i < n; i++)
-        seconds += history[i * FLOW_EPOCH_COLUMNS + FLOW_EPOCH_SECONDS];
+        seconds += history[i].seconds;
     *out = (flow_train_summary){.status = run->outcome, .epochs = n, .best_epoch = best,
                                 .seconds = round(seconds * 1000) / 1000};
     if (best >= 1 && best <= n) {
-        const double *epoch = history + (best - 1) * FLOW_EPOCH_COLUMNS;
+        const flow_epoch *epoch = &history[best - 1];
         if (flow_experiment_n_held_out(&run->x) > 0)
-            out->validation = summary_held_out(epoch[FLOW_EPOCH_VALIDATION], epoch[FLOW_EPOCH_VALIDATION_ERROR],
-                                               run->x.validation);
-        out->solving = (flow_solving){epoch[FLOW_EPOCH_EVALUATIONS], epoch[FLOW_EPOCH_MOST_EVALUATIONS],
-                                      epoch[FLOW_EPOCH_EVALUATIONS] > 0};
+            out->validation = summary_held_out(epoch->validation, epoch->validation_error, run->x.validation);
+        out->solving = (flow_solving){epoch->evaluations, epoch->most_evaluations, epoch->evaluations > 0};
     }
     if (test->rows > 0)
         out->test = summary_held_out(test->mean, test->error, run->x.test);
@@ -187,7 +185,11 @@ flow_status train_save(train_run *run, flow_error *err)
         .history_columns = flow_epoch_columns,
         .n_history_columns = FLOW_EPOCH_COLUMNS,
     };
-    contents.history = flow_trainer_history(run->trainer, &contents.n_epochs);
+    const flow_epoch *epochs = flow_trainer_history(run->trainer, &contents.n_epochs);
+    double *history = flow_history_table(epochs, contents.n_epochs);
+    if (history == NULL)
+        return flow_error_memory(err, "the history");
+    contents.history = history;
     flow_trainer_state(run->trainer, &contents.state, &contents.n_state);
     cJSON *from = provenance_json(run), *summary = summary_json(run);
     contents.provenance = from;
@@ -195,6 +197,7 @@ flow_status train_save(train_run *run, flow_error *err)
     flow_status status = flow_model_save(run->output, &contents, err);
     cJSON_Delete(from);
     cJSON_Delete(summary);
+    free(history);
     run->saved = flow_seconds();
     run->save_cost = run->saved - began;
     return status;

@@ -14,7 +14,7 @@
 typedef struct worker {
     flow_workspace *ws;
     double *score; /* (FLOW_TILE) */
-    double *point; /* (2, dim) */
+    double *x_and_grad; /* (2, dim) */
 } worker;
 
 struct flow_draws {
@@ -43,8 +43,8 @@ flow_status flow_draws_new(flow_draws **out, const flow *f, const real *weights,
         worker *w = &d->workers[t];
         status = flow_workspace_new(&w->ws, f, FLOW_TILE, false, err);
         w->score = malloc(FLOW_TILE * sizeof *w->score);
-        w->point = flow_alloc_aligned(2 * (size_t)f->dim, sizeof *w->point);
-        if (status == FLOW_OK && (w->score == NULL || w->point == NULL))
+        w->x_and_grad = flow_alloc_aligned(2 * (size_t)f->dim, sizeof *w->x_and_grad);
+        if (status == FLOW_OK && (w->score == NULL || w->x_and_grad == NULL))
             status = flow_error_memory(err, "draws");
     }
     if (status != FLOW_OK) {
@@ -62,7 +62,7 @@ void flow_draws_free(flow_draws *draws)
     for (int t = 0; draws->workers != NULL && t < draws->n_threads; t++) {
         flow_workspace_free(draws->workers[t].ws);
         free(draws->workers[t].score);
-        flow_free_aligned(draws->workers[t].point);
+        flow_free_aligned(draws->workers[t].x_and_grad);
     }
     free(draws->workers);
     free(draws);
@@ -75,7 +75,7 @@ static void run_tile(void *context, int item, int thread)
     size_t first = (size_t)item * FLOW_TILE, left = d->n - first;
     int n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE;
     const flow_objective_tile tile = {.f = d->f, .weights = d->weights, .target = d->target, .ws = w->ws,
-                                      .n = FLOW_TILE, .n_rows = n_rows, .score = w->score, .point = w->point};
+                                      .n = FLOW_TILE, .n_rows = n_rows, .score = w->score, .x_and_grad = w->x_and_grad};
     flow_tile_draw(d->f, d->weights, w->ws, FLOW_TILE, d->seed, d->first_row + first, 1);
     flow_objective_reverse_kl.tile(&tile); /* its score is the log-weight */
     memcpy(d->log_weights + first, w->score, (size_t)n_rows * sizeof *w->score);

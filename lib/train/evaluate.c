@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "num/moments.h"
+
 flow_status flow_check_columns(const flow *f, const flow_dataset *data, flow_error *err)
 {
     int n = flow_dataset_n_columns(data) - (flow_dataset_is_weighted(data) ? 1 : 0);
@@ -71,8 +73,9 @@ void flow_evaluator_free(flow_evaluator *evaluator)
     free(evaluator);
 }
 
-/* Moves the weights that stand behind n rows to their own place, and the rows together; without weights, all are 1. */
-static void part_weights(flow_evaluator *e, bool weighted, size_t n)
+/* Moves the weights, which are the last column of n rows, to their own array, and the rows together. Without weights,
+ * all are 1. */
+static void evaluator_part_weights(flow_evaluator *e, bool weighted, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         e->row_weights[i] = weighted ? e->rows[i * (e->width + 1) + e->width] : 1;
@@ -81,8 +84,7 @@ static void part_weights(flow_evaluator *e, bool weighted, size_t n)
 }
 
 flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, double *logp, double *row_weights,
-                               flow_dataset *data,
-                               const flow_train_hooks *hooks, flow_error *err)
+                               flow_dataset *data, const flow_train_hooks *hooks, flow_error *err)
 {
     flow_evaluator *e = evaluator;
     int64_t n_rows = flow_dataset_n_rows(data);
@@ -99,7 +101,7 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
         if (out->rows + (int64_t)n > n_rows)
             return flow_error_set(err, FLOW_DATA, "%s: has more rows than before; it changed while it was in use",
                                   flow_dataset_location(data));
-        part_weights(e, flow_dataset_is_weighted(data), n);
+        evaluator_part_weights(e, flow_dataset_is_weighted(data), n);
         flow_rows_logp(e->runner, e->rows, n, e->logp);
         for (size_t i = 0; i < n; i++) {
             flow_moments_add(&moments, e->logp[i], e->row_weights[i]);
@@ -113,14 +115,14 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
                 row_weights[out->rows + (int64_t)i] = e->row_weights[i];
         }
         out->rows += (int64_t)n;
-        if (hooks != NULL && hooks->should_stop != NULL && hooks->should_stop(hooks->context))
+        if (flow_train_should_stop(hooks))
             return flow_error_set(err, FLOW_INTERRUPTED, "interrupted while evaluating %s",
                                   flow_dataset_location(data));
     }
     if (status == FLOW_OK && out->rows != n_rows)
         return flow_error_set(err, FLOW_DATA, "%s: has %lld rows and had %lld before; it changed while it was in use",
                               flow_dataset_location(data), (long long)out->rows, (long long)n_rows);
-    out->effort = flow_runner_nfe(e->runner, FLOW_TO_LATENT);
+    out->nfe = flow_runner_nfe(e->runner, FLOW_TO_LATENT);
     out->mean = out->not_finite > 0 ? -HUGE_VAL : flow_moments_mean(&moments);
     out->effective_rows = flow_moments_effective(&moments);
     out->error = out->not_finite > 0 ? NAN : flow_moments_error(&moments);

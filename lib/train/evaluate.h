@@ -3,11 +3,28 @@
 #ifndef FLOW_TRAIN_EVALUATE_H
 #define FLOW_TRAIN_EVALUATE_H
 
+#include "data/dataset.h"
+#include "flow/nfe.h"
 #include "flow/rows.h"
-#include "num/moments.h"
-#include "train/trainer.h"
+#include "train/hooks.h"
 
-/* FLOW_DATA when a data set has not the columns of the flow: those of the data, the context, and maybe a weight. */
+/* Mean log-likelihood of a data set and its standard error. A row whose log-density is not finite makes the mean -inf
+ * and the error NaN; such rows are counted, and the first one is named. */
+typedef struct flow_likelihood {
+    int64_t rows;
+    double mean, error;       /* weighted, where rows have weights */
+    double effective_rows;    /* (sum w)^2 / sum(w^2): rows when all weights are equal */
+    int64_t not_finite;       /* rows whose log-density is not finite */
+    int64_t first_not_finite; /* the number of the first of them in the file, counted from 0; -1: none */
+    char why[FLOW_DIAGNOSIS_SIZE]; /* the place where it became so, and the reason; "" when unknown */
+    flow_nfe nfe;       /* of solving for them */
+} flow_likelihood;
+
+/* That of `data` with `weights`. FLOW_DATA when the columns are not those of the flow or there are no rows. */
+flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weights, flow_dataset *data, int n_threads,
+                          flow_error *err);
+
+/* FLOW_DATA unless the columns of a data set are those of the flow: modelled ones, context, and possibly a weight. */
 flow_status flow_check_columns(const flow *f, const flow_dataset *data, flow_error *err);
 
 /* A flow with weights (both borrowed: the weights may change between runs) and room for a piece of a data set. */
@@ -20,7 +37,6 @@ void flow_evaluator_free(flow_evaluator *evaluator);
 /* Runs over all rows of `data` in file order. logp and row_weights (n_rows; may be NULL) receive each row's log-density
  * and weight. `hooks` may be NULL; FLOW_INTERRUPTED when its should_stop says so. */
 flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, double *logp, double *row_weights,
-                               flow_dataset *data,
-                               const flow_train_hooks *hooks, flow_error *err);
+                               flow_dataset *data, const flow_train_hooks *hooks, flow_error *err);
 
 #endif

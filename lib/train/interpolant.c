@@ -16,7 +16,7 @@ const char *const flow_times_names[] = {"uniform", "near_data", NULL};
 
 /* ---- which flows it can train ---- */
 
-static flow_status check_blocks(const char *name, const flow *f, flow_error *err)
+static flow_status interpolant_check_blocks(const char *name, const flow *f, flow_error *err)
 {
     if (f->n_blocks == 0)
         return flow_error_set(err, FLOW_SPEC, "train.objective: \"%s\" trains the velocity of a continuous block, and "
@@ -41,7 +41,7 @@ static flow_status check_blocks(const char *name, const flow *f, flow_error *err
     return FLOW_OK;
 }
 
-static flow_status check_base(const char *name, const flow *f, flow_error *err)
+static flow_status interpolant_check_base(const char *name, const flow *f, flow_error *err)
 {
     for (int e = 0; e < f->params.n_entries; e++)
         if (f->params.entries[e].trainable && strncmp(f->params.entries[e].name, "base/", 5) == 0)
@@ -54,10 +54,10 @@ static flow_status check_base(const char *name, const flow *f, flow_error *err)
 flow_status flow_interpolant_check(const flow_objective *objective, const flow *f, bool weighted, flow_error *err)
 {
     const flow_interpolant_options *o = objective->options;
-    const char *name = objective->type->type;
-    flow_status status = check_blocks(name, f, err);
+    const char *name = objective->type->info.name;
+    flow_status status = interpolant_check_blocks(name, f, err);
     if (status == FLOW_OK)
-        status = check_base(name, f, err);
+        status = interpolant_check_base(name, f, err);
     bool transport = o->coupling == FLOW_COUPLING_OPTIMAL_TRANSPORT;
     if (status == FLOW_OK && transport && f->context.n > 0)
         return flow_error_set(err, FLOW_SPEC, "train.objective.coupling: with data.context, \"optimal_transport\" "
@@ -74,22 +74,22 @@ flow_status flow_interpolant_check(const flow_objective *objective, const flow *
 
 /* ---- one tile ---- */
 
-typedef struct work {
+typedef struct interpolant {
     real *x;      /* (d, n): the rows behind the column maps */
     real *at;     /* (d + 1, n): where the velocity is wanted */
     real *target; /* (d, n) */
     double *cost; /* (FLOW_TILE, n): of an assignment; NULL without */
     void *assignment;
     int *partner; /* (n) */
-} work;
+} interpolant;
 
-static size_t lay_out(const flow_interpolant_options *o, int d, int n, void *memory, work *w)
+static size_t interpolant_lay_out(const flow_interpolant_options *o, int d, int n, void *memory, interpolant *w)
 {
     flow_layout layout = {.base = memory};
-    size_t lines = (size_t)d, rows = (size_t)n;
-    w->x = flow_layout_take(&layout, lines * rows, sizeof *w->x);
-    w->at = flow_layout_take(&layout, (lines + 1) * rows, sizeof *w->at);
-    w->target = flow_layout_take(&layout, lines * rows, sizeof *w->target);
+    size_t dims = (size_t)d, rows = (size_t)n;
+    w->x = flow_layout_take(&layout, dims * rows, sizeof *w->x);
+    w->at = flow_layout_take(&layout, (dims + 1) * rows, sizeof *w->at);
+    w->target = flow_layout_take(&layout, dims * rows, sizeof *w->target);
     if (o->coupling != FLOW_COUPLING_OPTIMAL_TRANSPORT)
         return layout.used;
     w->cost = flow_layout_take(&layout, rows * rows, sizeof *w->cost);
@@ -98,46 +98,46 @@ static size_t lay_out(const flow_interpolant_options *o, int d, int n, void *mem
     return layout.used;
 }
 
-size_t flow_interpolant_work_size(const void *options, const flow *f, int n)
+size_t flow_interpolant_scratch_size(const void *options, const flow *f, int n)
 {
-    work w;
-    return lay_out(options, f->dim, n, NULL, &w);
+    interpolant w;
+    return interpolant_lay_out(options, f->dim, n, NULL, &w);
 }
 
 /* cost[i][j] = -x_i . z_j: half the squared distance, but for what each row and each draw brings along anyway. */
 FLOW_MULTIVERSION
-static void make_costs(const real *x, const real *z, int d, int n_rows, int n, double *cost)
+static void interpolant_costs(const real *x, const real *z, int d, int n_rows, int n, double *cost)
 {
     for (int i = 0; i < n_rows; i++) {
-        double *line = cost + (size_t)i * (size_t)n;
+        double *row = cost + (size_t)i * (size_t)n;
         for (int j = 0; j < n; j++)
-            line[j] = 0;
+            row[j] = 0;
         for (int k = 0; k < d; k++) {
             const real *zk = z + (size_t)k * (size_t)n;
             double xk = (double)x[(size_t)k * (size_t)n + (size_t)i];
             for (int j = 0; j < n; j++)
-                line[j] -= xk * (double)zk[j];
+                row[j] -= xk * (double)zk[j];
         }
     }
 }
 
 /* Puts the draws z (d, n) into the order that goes with the rows. */
-static void transport(const work *w, int d, int n_rows, int n, real *z)
+static void interpolant_transport(const interpolant *w, int d, int n_rows, int n, real *z)
 {
-    real line[FLOW_TILE];
-    make_costs(w->x, z, d, n_rows, n, w->cost);
+    real row[FLOW_TILE];
+    interpolant_costs(w->x, z, d, n_rows, n, w->cost);
     flow_assignment_solve(n_rows, w->cost, (size_t)n, w->partner, NULL, w->assignment);
     for (int k = 0; k < d; k++) {
         real *zk = z + (size_t)k * (size_t)n;
-        memcpy(line, zk, (size_t)n_rows * sizeof *line);
+        memcpy(row, zk, (size_t)n_rows * sizeof *row);
         for (int j = 0; j < n_rows; j++)
-            zk[j] = line[w->partner[j]];
+            zk[j] = row[w->partner[j]];
     }
 }
 
 /* The rows of a tile are in random order, so one number from each n_rows-th of (0, 1) makes that of every row uniform
  * and those of the tile far more even than n_rows independent ones. */
-static void draw_times(const flow_objective_tile *tile, real *s)
+static void interpolant_draw_times(const flow_objective_tile *tile, real *s)
 {
     const flow_interpolant_options *o = tile->options;
     const flow_noise *place = &tile->ws->noise;
@@ -149,7 +149,7 @@ static void draw_times(const flow_objective_tile *tile, real *s)
 }
 
 /* x into w->x and z into ws->a; pairs are there already. */
-static void make_ends(const flow_objective_tile *tile, const work *w)
+static void interpolant_make_ends(const flow_objective_tile *tile, const interpolant *w)
 {
     const flow_interpolant_options *o = tile->options;
     const flow *f = tile->f;
@@ -164,11 +164,11 @@ static void make_ends(const flow_objective_tile *tile, const work *w)
     memcpy(w->x, ws->a, count * sizeof *w->x);
     flow_tile_draw(f, tile->weights, ws, tile->n, ws->noise.seed, FLOW_DRAWS_TRAINING + ws->noise.first_row, 1);
     if (o->coupling == FLOW_COUPLING_OPTIMAL_TRANSPORT)
-        transport(w, f->dim, tile->n_rows, tile->n, ws->a);
+        interpolant_transport(w, f->dim, tile->n_rows, tile->n, ws->a);
 }
 
 FLOW_MULTIVERSION
-static void interpolate(const real *x, const real *z, const real *s, real sigma, int n, real *at, real *target)
+static void interpolant_mix(const real *x, const real *z, const real *s, real sigma, int n, real *at, real *target)
 {
     for (int j = 0; j < n; j++) {
         at[j] = (1 - s[j]) * x[j] + (sigma + (1 - sigma) * s[j]) * z[j];
@@ -177,7 +177,8 @@ static void interpolate(const real *x, const real *z, const real *s, real sigma,
 }
 
 /* Adds a line's part of the scores, and writes the gradient of the loss at v. */
-static void compare(const real *v, const real *target, const real *share, int d, int n, double *score, real *gv)
+static void interpolant_compare(const real *v, const real *target, const real *share, int d, int n, double *score,
+                                real *gv)
 {
     for (int j = 0; j < n; j++) {
         double difference = (double)v[j] - (double)target[j];
@@ -192,31 +193,32 @@ void flow_interpolant_tile(const flow_objective_tile *tile)
     const flow_interpolant_options *o = tile->options;
     flow_workspace *ws = tile->ws;
     int d = tile->f->dim, n = tile->n;
-    work w = {0};
-    lay_out(o, d, FLOW_TILE, tile->work, &w);
-    make_ends(tile, &w);
+    interpolant w = {0};
+    interpolant_lay_out(o, d, FLOW_TILE, tile->scratch, &w);
+    interpolant_make_ends(tile, &w);
     real *s = w.at + (size_t)d * (size_t)n;
-    draw_times(tile, s);
+    interpolant_draw_times(tile, s);
     for (int i = 0; i < d; i++) {
         size_t k = (size_t)i * (size_t)n;
-        interpolate(w.x + k, ws->a + k, s, (real)o->sigma_min, n, w.at + k, w.target + k);
+        interpolant_mix(w.x + k, ws->a + k, s, (real)o->sigma_min, n, w.at + k, w.target + k);
     }
     flow_tile_velocity(tile->f, tile->weights, ws, n, w.at, ws->b);
     memset(tile->score, 0, (size_t)n * sizeof *tile->score);
     for (int i = 0; i < d; i++) {
         size_t k = (size_t)i * (size_t)n;
-        compare(ws->b + k, w.target + k, tile->share, d, n, tile->score, tile->share != NULL ? ws->ga + k : NULL);
+        interpolant_compare(ws->b + k, w.target + k, tile->share, d, n, tile->score,
+                            tile->share != NULL ? ws->ga + k : NULL);
     }
     if (tile->share != NULL)
         flow_tile_velocity_backward(tile->f, tile->weights, ws, n, w.at, ws->ga);
 }
 
-void flow_interpolant_blame(const flow_objective_tile *tile, int row, char *place, size_t size)
+void flow_interpolant_diagnose(const flow_objective_tile *tile, int row, char *place, size_t size)
 {
     const flow *f = tile->f;
-    work w = {0};
-    lay_out(tile->options, f->dim, FLOW_TILE, tile->work, &w);
-    make_ends(tile, &w);
+    interpolant w = {0};
+    interpolant_lay_out(tile->options, f->dim, FLOW_TILE, tile->scratch, &w);
+    interpolant_make_ends(tile, &w);
     const char *name = f->blocks[0]->name;
     for (int i = 0; i < f->dim; i++)
         if (!isfinite(w.x[(size_t)i * (size_t)tile->n + (size_t)row]))

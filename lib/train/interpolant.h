@@ -39,26 +39,19 @@ typedef struct flow_interpolant_options {
 } flow_interpolant_options;
 
 #define FLOW_INTERPOLANT_OPTIONS                                                                                     \
-    {.key = "coupling",                                                                                              \
-     .kind = FLOW_OPTION_WORD,                                                                                     \
-     .offset = offsetof(flow_interpolant_options, coupling),                                                         \
-     .fallback = "\"independent\"",                                                                                  \
-     .words = flow_coupling_names,                                                                                 \
-     .help = "which draw of the base a row goes with: any, or within each 128 rows of a batch those that make the "  \
-             "sum of squared distances least"},                                                                      \
-    {.key = "times",                                                                                                 \
-     .kind = FLOW_OPTION_WORD,                                                                                     \
-     .offset = offsetof(flow_interpolant_options, times),                                                            \
-     .fallback = "\"uniform\"",                                                                                      \
-     .words = flow_times_names,                                                                                    \
-     .help = "times along the paths: near_data draws more of them at the data, where errors cost most likelihood"}
+    FLOW_KEY_WORD(flow_interpolant_options, coupling, "\"independent\"", flow_coupling_names,                        \
+                  "which draw of the base a row goes with: any, or within each 128 rows of a batch those that make " \
+                  "the sum of squared distances least"),                                                             \
+    FLOW_KEY_WORD(flow_interpolant_options, times, "\"uniform\"", flow_times_names,                                  \
+                  "times along the paths: near_data draws more of them at the data, where errors cost most "         \
+                  "likelihood")
 
 extern const char *const flow_coupling_names[], *const flow_times_names[];
 
 /* The functions of the objectives, see flow_objective_type. */
 flow_status flow_interpolant_check(const flow_objective *objective, const flow *f, bool weighted, flow_error *err);
-size_t flow_interpolant_work_size(const void *options, const flow *f, int n);
+size_t flow_interpolant_scratch_size(const void *options, const flow *f, int n);
 void flow_interpolant_tile(const flow_objective_tile *tile);
-void flow_interpolant_blame(const flow_objective_tile *tile, int row, char *place, size_t size);
+void flow_interpolant_diagnose(const flow_objective_tile *tile, int row, char *place, size_t size);
 
 #endif

@@ -3,11 +3,7 @@
 
 #include "train/objective.h"
 
-typedef struct mle {
-    char none; /* it has no options */
-} mle;
-
-static const flow_option options[] = {FLOW_OPTIONS_END};
+static const flow_option mle_options[] = {FLOW_OPTIONS_END};
 
 static void mle_tile(const flow_objective_tile *tile)
 {
@@ -23,19 +19,16 @@ static void mle_tile(const flow_objective_tile *tile)
     flow_tile_logp_backward(f, tile->weights, ws, tile->n, z, NULL);
 }
 
-static void mle_blame(const flow_objective_tile *tile, int row, char *place, size_t size)
+static void mle_diagnose(const flow_objective_tile *tile, int row, char *place, size_t size)
 {
-    /* When every map is finite it is the base or the sum: log p itself is beyond all bounds. */
+    /* Where all maps are finite, the log-density of the base or the sum overflowed. */
     if (!flow_tile_diagnose(tile->f, tile->weights, tile->ws, tile->n, FLOW_TO_LATENT, row, place, size))
         snprintf(place, size, "%s", tile->f->base->type);
 }
 
 const flow_objective_type flow_objective_mle = {
-    .type = "mle",
-    .help = "maximum likelihood of the data",
-    .options_size = sizeof(mle),
-    .options = options,
-    .quantity = "log p",
+    .info = {.name = "mle", .help = "maximum likelihood of the data", .options = mle_options},
+    .score_name = "log p",
     .tile = mle_tile,
-    .blame = mle_blame,
+    .diagnose = mle_diagnose,
 };

@@ -1,134 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/optimizer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tgmath.h>
 
 #include "core/memory.h"
 #include "num/parallel.h"
 #include "num/simd.h"
-#include "train/kind.h"
-
-/* ---- adam, adamw ---- */
-
-typedef struct adam_options {
-    double rate, beta1, beta2, epsilon, decay;
-} adam_options;
-
-/* The upper bounds of the rate and the lower bound of epsilon keep every step finite: no element of a step is longer
- * than rate * (1 - beta1) / sqrt(1 - beta2). */
-#define ADAM_OPTIONS                                                                                                  \
-    {.key = "rate", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(adam_options, rate), .fallback = "0.001",          \
-     .least = 1e-12, .most = 1000, .help = "learning rate"},                                                          \
-        {.key = "beta1", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(adam_options, beta1), .fallback = "0.9",      \
-         .least = 0, .most = 0.9999, .help = "decay of the mean of the gradient, per step"},                          \
-        {.key = "beta2", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(adam_options, beta2), .fallback = "0.999",    \
-         .least = 0, .most = 0.999999, .help = "decay of the mean of the squared gradient, per step"},                \
-    {                                                                                                                 \
-        .key = "epsilon", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(adam_options, epsilon), .fallback = "1e-8",  \
-        .least = 1e-16, .most = 1, .help = "added to the root of the mean squared gradient"                           \
-    }
-
-static const flow_option adam_table[] = {ADAM_OPTIONS, FLOW_OPTIONS_END};
-
-static const flow_option adamw_table[] = {
-    ADAM_OPTIONS,
-    {.key = "decay", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(adam_options, decay), .fallback = "0.01",
-     .least = 0, .most = 1, .help = "decay of the weights (not of biases); per step, times the rate"},
-    FLOW_OPTIONS_END};
-
-enum { BETA1, REST1, BETA2, REST2, RATE, ROOT, EPSILON, KEEP, SCALE };
-
-static void adam_coefficients(const void *options, int64_t step, double rate, double scale, bool decays,
-                              real c[FLOW_COEFFICIENTS])
-{
-    const adam_options *o = options;
-    c[BETA1] = (real)o->beta1;
-    c[REST1] = (real)(1 - o->beta1);
-    c[BETA2] = (real)o->beta2;
-    c[REST2] = (real)(1 - o->beta2);
-    c[RATE] = (real)(rate / (1 - pow(o->beta1, (double)step)));
-    c[ROOT] = (real)(1 / sqrt(1 - pow(o->beta2, (double)step)));
-    c[EPSILON] = (real)o->epsilon;
-    c[KEEP] = (real)(decays ? 1 - rate * o->decay : 1);
-    c[SCALE] = (real)scale;
-}
-
-FLOW_MULTIVERSION
-static void adam_loop(const real *restrict c, size_t n, const real *restrict g, real *restrict m, real *restrict v,
-                      real *restrict w)
-{
-    /* The moments of a weight without gradient (of a dead unit) fade; below this they would become denormal numbers,
-     * which are slow on many processors and never reach zero. */
-    const real tiny = (real)1e-35;
-    const real beta1 = c[BETA1], rest1 = c[REST1], beta2 = c[BETA2], rest2 = c[REST2];
-    const real rate = c[RATE], root = c[ROOT], epsilon = c[EPSILON], keep = c[KEEP], scale = c[SCALE];
-    for (size_t i = 0; i < n; i++) {
-        real gradient = scale * g[i];
-        real mean = beta1 * m[i] + rest1 * gradient;
-        real square = beta2 * v[i] + rest2 * gradient * gradient;
-        mean = fabs(mean) < tiny ? 0 : mean;
-        square = square < tiny ? 0 : square;
-        m[i] = mean;
-        v[i] = square;
-        w[i] = keep * w[i] - rate * mean / (root * sqrt(square) + epsilon);
-    }
-}
-
-static void adam_update(const real *c, size_t n, const real *g, real *const *moments, real *w)
-{
-    adam_loop(c, n, g, moments[0], moments[1], w);
-}
-
-static const flow_optimizer_type optimizer_adam = {
-    .type = "adam",
-    .help = "Adam (Kingma and Ba 2015)",
-    .options_size = sizeof(adam_options),
-    .options = adam_table,
-    .n_moments = 2,
-    .coefficients = adam_coefficients,
-    .update = adam_update,
-};
-
-static const flow_optimizer_type optimizer_adamw = {
-    .type = "adamw",
-    .help = "Adam with decoupled weight decay (Loshchilov and Hutter 2019)",
-    .options_size = sizeof(adam_options),
-    .options = adamw_table,
-    .n_moments = 2,
-    .coefficients = adam_coefficients,
-    .update = adam_update,
-};
-
-/* ---- the list; the first is the default ---- */
-
-#define FLOW_OPTIMIZERS(X) X(adam) X(adamw)
-
-#define ENTRY(name) &optimizer_##name,
-static const flow_optimizer_type *const types[] = {FLOW_OPTIMIZERS(ENTRY)};
-#undef ENTRY
-enum { N_TYPES = sizeof types / sizeof *types };
-
-static void list_kinds(flow_kind kinds[N_TYPES])
-{
-    for (int k = 0; k < N_TYPES; k++)
-        kinds[k] = (flow_kind){types[k]->type, types[k]->help, types[k]->options, types[k]->options_size};
-}
-
-void flow_optimizer_schema(cJSON *definitions)
-{
-    flow_kind kinds[N_TYPES];
-    list_kinds(kinds);
-    flow_kind_schema(definitions, "optimizer", kinds, N_TYPES);
-}
 
 /* ---- spans: the live weights in whole vectors ----
  *
- * A run of live weights is widened to multiples of FLOW_LANES, and runs with a short gap between them are joined: what
- * is added is masked, its gradient and moments are zero, and each update leaves it zero. So no loop has a tail. */
+ * A run of live weights is widened to multiples of FLOW_LANES, and runs with a short gap between them are joined: the
+ * weights that this adds are masked, their gradient and moments are zero, and each update leaves them zero. So no loop
+ * has a tail. */
 
-enum { SPAN = 4096, GROUP = 4096, GAP = 64 };
+enum { MOMENTS = 2, SPAN = 4096, GROUP = 4096, GAP = 64 };
 
 typedef struct span {
     size_t offset, length; /* multiples of FLOW_LANES */
@@ -137,14 +24,14 @@ typedef struct span {
 
 struct flow_optimizer {
     const flow_optimizer_type *type;
-    void *options;
+    flow_optimizer_options options;
     size_t n_weights;
     int n_spans, n_groups;
     span *spans;
-    int *groups;      /* (n_groups + 1): group g, a piece of work, is the spans [groups[g], groups[g + 1]) */
+    int *groups;      /* (n_groups + 1): one thread does group g, the spans [groups[g], groups[g + 1]), as a whole */
     double *partials; /* (n_groups): sums of squares */
     int64_t steps;
-    real *moments[FLOW_MOMENTS_MAX]; /* (n_weights) each */
+    real *moments[MOMENTS]; /* (n_weights) each */
 };
 
 typedef struct span_list {
@@ -152,7 +39,7 @@ typedef struct span_list {
     int n;
 } span_list;
 
-static void add_span(span_list *list, span whole)
+static void optimizer_add_span(span_list *list, span whole)
 {
     while (whole.length > 0) {
         size_t piece = whole.length < SPAN ? whole.length : SPAN;
@@ -164,7 +51,7 @@ static void add_span(span_list *list, span whole)
     }
 }
 
-static void list_spans(span_list *list, const flow_params *params, const flow_run *runs, int n_runs)
+static void optimizer_list_spans(span_list *list, const flow_params *params, const flow_run *runs, int n_runs)
 {
     span open = {0};
     int entry = -1, open_entry = -1;
@@ -179,14 +66,14 @@ static void list_spans(span_list *list, const flow_params *params, const flow_ru
             open.length = last - open.offset;
             continue;
         }
-        add_span(list, open);
+        optimizer_add_span(list, open);
         open = (span){first, last - first, params->entries[entry].cols > 1};
         open_entry = entry;
     }
-    add_span(list, open);
+    optimizer_add_span(list, open);
 }
 
-static flow_status make_spans(flow_optimizer *o, const flow_params *params, flow_error *err)
+static flow_status optimizer_make_spans(flow_optimizer *o, const flow_params *params, flow_error *err)
 {
     flow_run *runs = NULL;
     int n_runs;
@@ -194,7 +81,7 @@ static flow_status make_spans(flow_optimizer *o, const flow_params *params, flow
     if (status != FLOW_OK)
         return status;
     span_list list = {0};
-    list_spans(&list, params, runs, n_runs);
+    optimizer_list_spans(&list, params, runs, n_runs);
     o->spans = calloc((size_t)list.n + 1, sizeof *o->spans);
     o->groups = calloc((size_t)list.n + 2, sizeof *o->groups);
     o->partials = calloc((size_t)list.n + 1, sizeof *o->partials);
@@ -203,7 +90,7 @@ static flow_status make_spans(flow_optimizer *o, const flow_params *params, flow
         goto done;
     }
     list = (span_list){.spans = o->spans};
-    list_spans(&list, params, runs, n_runs);
+    optimizer_list_spans(&list, params, runs, n_runs);
     o->n_spans = list.n;
     size_t held = 0;
     for (int s = 0; s < list.n; s++) {
@@ -218,27 +105,22 @@ done:
     return status;
 }
 
-flow_status flow_optimizer_new(flow_optimizer **out, flow_json *json, const flow_params *params, flow_error *err)
+flow_status flow_optimizer_new(flow_optimizer **out, const flow_choice *choice, const flow_params *params,
+                               flow_error *err)
 {
     *out = NULL;
     flow_optimizer *o = calloc(1, sizeof *o);
     if (o == NULL)
         return flow_error_memory(err, "the optimizer");
-    flow_kind kinds[N_TYPES];
-    list_kinds(kinds);
-    int index = 0;
-    flow_status status = flow_kind_read(&index, &o->options, json, kinds, N_TYPES, err);
-    if (status != FLOW_OK)
-        goto done;
-    o->type = types[index];
+    o->type = (const flow_optimizer_type *)choice->type;
+    o->options = *(const flow_optimizer_options *)choice->options;
     o->n_weights = params->n_weights;
-    status = make_spans(o, params, err);
-    for (int k = 0; status == FLOW_OK && k < o->type->n_moments; k++) {
+    flow_status status = optimizer_make_spans(o, params, err);
+    for (int k = 0; status == FLOW_OK && k < MOMENTS; k++) {
         o->moments[k] = flow_alloc_aligned(o->n_weights, sizeof **o->moments);
         if (o->moments[k] == NULL)
             status = flow_error_memory(err, "the moments of the optimizer");
     }
-done:
     if (status != FLOW_OK) {
         flow_optimizer_free(o);
         return status;
@@ -251,22 +133,21 @@ void flow_optimizer_free(flow_optimizer *optimizer)
 {
     if (optimizer == NULL)
         return;
-    for (int k = 0; k < FLOW_MOMENTS_MAX; k++)
+    for (int k = 0; k < MOMENTS; k++)
         flow_free_aligned(optimizer->moments[k]);
     free(optimizer->spans);
     free(optimizer->groups);
     free(optimizer->partials);
-    free(optimizer->options);
     free(optimizer);
 }
 
-double flow_optimizer_rate(const flow_optimizer *optimizer)
+double flow_optimizer_learning_rate(const flow_optimizer *optimizer)
 {
-    return *(const double *)optimizer->options;
+    return optimizer->options.rate;
 }
 
-/* So few groups are done before another thread has woken up. */
-static int threads_for(const flow_optimizer *o, int n_threads)
+/* Fewer groups than this are done before another thread has woken up. */
+static int optimizer_threads_for(const flow_optimizer *o, int n_threads)
 {
     enum { GROUPS_PER_THREAD = 16 };
     int useful = 1 + o->n_groups / GROUPS_PER_THREAD;
@@ -277,7 +158,7 @@ static int threads_for(const flow_optimizer *o, int n_threads)
 
 /* One partial sum per lane, added up in a fixed order: the same bits at every vector width. */
 FLOW_MULTIVERSION
-static double sum_of_squares(size_t n, const real *restrict g)
+static double optimizer_sum_of_squares(size_t n, const real *restrict g)
 {
     double lanes[FLOW_LANES] = {0};
     for (size_t i = 0; i < n; i += FLOW_LANES)
@@ -294,20 +175,20 @@ typedef struct norm_job {
     const real *gradient;
 } norm_job;
 
-static void norm_of_group(void *context, int item, int thread)
+static void optimizer_norm_of_group(void *context, int item, int thread)
 {
     (void)thread;
     const norm_job *job = context;
     double sum = 0;
     for (int s = job->o->groups[item]; s < job->o->groups[item + 1]; s++)
-        sum += sum_of_squares(job->o->spans[s].length, job->gradient + job->o->spans[s].offset);
+        sum += optimizer_sum_of_squares(job->o->spans[s].length, job->gradient + job->o->spans[s].offset);
     job->o->partials[item] = sum;
 }
 
 double flow_optimizer_norm(flow_optimizer *optimizer, const real *gradient, int n_threads)
 {
     norm_job job = {optimizer, gradient};
-    flow_parallel_for(optimizer->n_groups, threads_for(optimizer, n_threads), norm_of_group, &job);
+    flow_parallel_for(optimizer->n_groups, optimizer_threads_for(optimizer, n_threads), optimizer_norm_of_group, &job);
     double sum = 0;
     for (int g = 0; g < optimizer->n_groups; g++)
         sum += optimizer->partials[g];
@@ -317,7 +198,7 @@ double flow_optimizer_norm(flow_optimizer *optimizer, const real *gradient, int 
 /* ---- a step ---- */
 
 FLOW_MULTIVERSION
-static void move_average(size_t n, real rest, const real *restrict w, real *restrict average)
+static void optimizer_move_average(size_t n, real rest, const real *restrict w, real *restrict average)
 {
     for (size_t i = 0; i < n; i++)
         average[i] += rest * (w[i] - average[i]);
@@ -325,38 +206,47 @@ static void move_average(size_t n, real rest, const real *restrict w, real *rest
 
 typedef struct step_job {
     const flow_optimizer *o;
-    real fixed[FLOW_COEFFICIENTS], decaying[FLOW_COEFFICIENTS];
+    flow_optimizer_step_numbers fixed, decaying;
     real rest;
     const real *gradient;
     real *weights, *average;
 } step_job;
 
-static void step_of_group(void *context, int item, int thread)
+static void optimizer_step_of_group(void *context, int item, int thread)
 {
     (void)thread;
     const step_job *job = context;
     for (int s = job->o->groups[item]; s < job->o->groups[item + 1]; s++) {
-        const span *stretch = &job->o->spans[s];
-        real *moments[FLOW_MOMENTS_MAX];
-        for (int k = 0; k < job->o->type->n_moments; k++)
-            moments[k] = job->o->moments[k] + stretch->offset;
-        real *w = job->weights + stretch->offset;
-        job->o->type->update(stretch->decays ? job->decaying : job->fixed, stretch->length,
-                             job->gradient + stretch->offset, moments, w);
+        const span *live = &job->o->spans[s];
+        real *w = job->weights + live->offset;
+        job->o->type->update(live->decays ? &job->decaying : &job->fixed, live->length, job->gradient + live->offset,
+                             job->o->moments[0] + live->offset, job->o->moments[1] + live->offset, w);
         if (job->average != NULL)
-            move_average(stretch->length, job->rest, w, job->average + stretch->offset);
+            optimizer_move_average(live->length, job->rest, w, job->average + live->offset);
     }
 }
 
-void flow_optimizer_step(flow_optimizer *optimizer, double rate, double scale, const real *gradient, real *weights,
-                         real *average, double keep, int n_threads)
+void flow_optimizer_step(flow_optimizer *optimizer, double learning_rate, double scale, const real *gradient,
+                         real *weights, real *average, double keep, int n_threads)
 {
+    const flow_optimizer_options *o = &optimizer->options;
+    const double step = (double)++optimizer->steps;
     step_job job = {.o = optimizer, .rest = (real)(1 - keep), .gradient = gradient, .weights = weights,
                     .average = average};
-    optimizer->steps++;
-    optimizer->type->coefficients(optimizer->options, optimizer->steps, rate, scale, false, job.fixed);
-    optimizer->type->coefficients(optimizer->options, optimizer->steps, rate, scale, true, job.decaying);
-    flow_parallel_for(optimizer->n_groups, threads_for(optimizer, n_threads), step_of_group, &job);
+    job.fixed = (flow_optimizer_step_numbers){
+        .beta1 = (real)o->beta1,
+        .rest1 = (real)(1 - o->beta1),
+        .beta2 = (real)o->beta2,
+        .rest2 = (real)(1 - o->beta2),
+        .rate = (real)(learning_rate / (1 - pow(o->beta1, step))),
+        .root = (real)(1 / sqrt(1 - pow(o->beta2, step))),
+        .epsilon = (real)o->epsilon,
+        .keep = 1,
+        .scale = (real)scale,
+    };
+    job.decaying = job.fixed;
+    job.decaying.keep = (real)(1 - learning_rate * o->decay);
+    flow_parallel_for(optimizer->n_groups, optimizer_threads_for(optimizer, n_threads), optimizer_step_of_group, &job);
 }
 
 int64_t flow_optimizer_steps(const flow_optimizer *optimizer)
@@ -367,29 +257,28 @@ int64_t flow_optimizer_steps(const flow_optimizer *optimizer)
 void flow_optimizer_reset(flow_optimizer *optimizer)
 {
     optimizer->steps = 0;
-    for (int k = 0; k < optimizer->type->n_moments; k++)
+    for (int k = 0; k < MOMENTS; k++)
         memset(optimizer->moments[k], 0, optimizer->n_weights * sizeof **optimizer->moments);
 }
 
 /* ---- state ---- */
 
-int flow_optimizer_arrays(flow_optimizer *optimizer, flow_array *arrays)
+int flow_optimizer_state(flow_optimizer *optimizer, flow_array arrays[FLOW_OPTIMIZER_ARRAYS])
 {
-    static const char *const names[FLOW_MOMENTS_MAX] = {"moment1", "moment2"};
-    int n = 0;
-    arrays[n++] = (flow_array){"optimizer_steps", FLOW_ARRAY_INT64, 1, 1, &optimizer->steps};
-    for (int k = 0; k < optimizer->type->n_moments; k++)
-        arrays[n++] = (flow_array){names[k], FLOW_ARRAY_REAL, optimizer->n_weights, 1, optimizer->moments[k]};
-    return n;
+    size_t n = optimizer->n_weights;
+    arrays[0] = (flow_array){"optimizer_steps", FLOW_ARRAY_INT64, 1, 1, &optimizer->steps, false};
+    arrays[1] = (flow_array){"moment1", FLOW_ARRAY_REAL, n, 1, optimizer->moments[0], false};
+    arrays[2] = (flow_array){"moment2", FLOW_ARRAY_REAL, n, 1, optimizer->moments[1], false};
+    return FLOW_OPTIMIZER_ARRAYS;
 }
 
 flow_status flow_optimizer_check(const flow_optimizer *optimizer, flow_error *err)
 {
-    if (optimizer->steps < 0)
+    if (optimizer->steps < 0 || optimizer->steps > (int64_t)1 << 53)
         return flow_error_set(err, FLOW_FORMAT, "the training state counts %lld optimizer steps",
                               (long long)optimizer->steps);
-    for (int k = 0; k < optimizer->type->n_moments; k++) {
-        /* The second moments are means of squares, and a root is taken of them. */
+    for (int k = 0; k < MOMENTS; k++) {
+        /* The second moments are means of squares; update takes their roots. */
         double least = k == 0 ? -HUGE_VAL : 0;
         for (size_t i = 0; i < optimizer->n_weights; i++) {
             double value = (double)optimizer->moments[k][i];

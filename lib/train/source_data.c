@@ -19,7 +19,7 @@ typedef struct data_source {
 
 /* ---- are the data usable? ---- */
 
-static flow_status check_columns(const flow *f, const flow_dataset *data, flow_error *err)
+static flow_status data_check_columns(const flow *f, const flow_dataset *data, flow_error *err)
 {
     flow_status status = flow_check_columns(f, data, err);
     if (status != FLOW_OK)
@@ -47,11 +47,11 @@ static flow_status check_names(const flow_dataset *training, const flow_dataset 
 static flow_status check_data(const flow *f, const flow_dataset *training, const flow_dataset *validation,
                               flow_error *err)
 {
-    flow_status status = check_columns(f, training, err);
+    flow_status status = data_check_columns(f, training, err);
     if (status == FLOW_OK)
         status = flow_dataset_check_spread(training, err);
     if (status == FLOW_OK && validation != NULL)
-        status = check_columns(f, validation, err);
+        status = data_check_columns(f, validation, err);
     if (status == FLOW_OK && validation != NULL)
         status = check_names(training, validation, err);
     return status;
@@ -75,7 +75,7 @@ static void draw_by_weight(const double *rows, size_t n, size_t width, double *d
 }
 
 /* Initial values from all rows where they are few, else from as many as give them to a fraction of a percent. */
-static flow_status fit(flow_source *self, flow *f, real *weights, flow_error *err)
+static flow_status data_fit(flow_source *self, flow *f, real *weights, flow_error *err)
 {
     enum { MOST_VALUES = 1 << 24, MOST_ROWS = 1 << 16, LEAST_ROWS = 1 << 10 };
     data_source *source = (data_source *)self;
@@ -102,13 +102,13 @@ static flow_status fit(flow_source *self, flow *f, real *weights, flow_error *er
     return status;
 }
 
-static flow_status seek(flow_source *self, int64_t epoch, int64_t row, flow_error *err)
+static flow_status data_seek(flow_source *self, int64_t epoch, int64_t row, flow_error *err)
 {
     data_source *source = (data_source *)self;
     return flow_dataset_shuffle(source->training, source->seed, epoch, row, err);
 }
 
-static flow_status next(flow_source *self, int64_t n, flow_batch *out, flow_error *err)
+static flow_status data_next(flow_source *self, int64_t n, flow_batch *out, flow_error *err)
 {
     data_source *source = (data_source *)self;
     size_t stride = (size_t)flow_dataset_n_columns(source->training);
@@ -130,19 +130,19 @@ static flow_status next(flow_source *self, int64_t n, flow_batch *out, flow_erro
     return FLOW_OK;
 }
 
-static int64_t number(const flow_source *self, int64_t i)
+static int64_t data_number(const flow_source *self, int64_t i)
 {
     return ((const data_source *)self)->numbers[i];
 }
 
-static flow_status judge(flow_source *self, flow_likelihood *out, double *scores, double *row_weights,
-                         const flow_train_hooks *hooks, flow_error *err)
+static flow_status data_evaluate(flow_source *self, flow_likelihood *out, double *scores, double *row_weights,
+                                 const flow_train_hooks *hooks, flow_error *err)
 {
     data_source *source = (data_source *)self;
     return flow_evaluator_run(source->evaluator, out, scores, row_weights, source->validation, hooks, err);
 }
 
-static void release(flow_source *self)
+static void data_release(flow_source *self)
 {
     data_source *source = (data_source *)self;
     flow_evaluator_free(source->evaluator);
@@ -151,20 +151,20 @@ static void release(flow_source *self)
     free(source);
 }
 
-static const flow_source_type type = {
-    .noun = "row",
-    .quantity = "log p",
-    .fit = fit,
-    .seek = seek,
-    .next = next,
-    .number = number,
-    .judge = judge,
-    .free = release,
+static const flow_source_type source_data = {
+    .row_name = "row",
+    .score_name = "log p",
+    .fit = data_fit,
+    .seek = data_seek,
+    .next = data_next,
+    .number = data_number,
+    .evaluate = data_evaluate,
+    .free = data_release,
 };
 
 static void describe(flow_source *base, const flow_dataset *training, const flow_dataset *validation)
 {
-    base->type = &type;
+    base->type = &source_data;
     base->name = flow_dataset_location(training);
     base->n_rows = flow_dataset_n_rows(training);
     base->checksum = flow_dataset_checksum(training);
@@ -202,7 +202,7 @@ flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *tra
     if (status == FLOW_OK && validation != NULL)
         status = flow_evaluator_new(&source->evaluator, f, evaluated, n_threads, err);
     if (status != FLOW_OK) {
-        release(&source->base);
+        data_release(&source->base);
         return status;
     }
     *out = &source->base;

@@ -16,14 +16,7 @@ typedef struct draw_source {
     int64_t batch;  /* rows of the last batch */
 } draw_source;
 
-/* There are no data: blocks start where they are the identity, and there are no column maps that would need any. */
-static flow_status fit(flow_source *self, flow *f, real *weights, flow_error *err)
-{
-    (void)self, (void)f, (void)weights, (void)err;
-    return FLOW_OK;
-}
-
-static flow_status seek(flow_source *self, int64_t epoch, int64_t row, flow_error *err)
+static flow_status draws_seek(flow_source *self, int64_t epoch, int64_t row, flow_error *err)
 {
     (void)err;
     draw_source *source = (draw_source *)self;
@@ -31,7 +24,7 @@ static flow_status seek(flow_source *self, int64_t epoch, int64_t row, flow_erro
     return FLOW_OK;
 }
 
-static flow_status next(flow_source *self, int64_t n, flow_batch *out, flow_error *err)
+static flow_status draws_next(flow_source *self, int64_t n, flow_batch *out, flow_error *err)
 {
     (void)err;
     draw_source *source = (draw_source *)self;
@@ -41,16 +34,16 @@ static flow_status next(flow_source *self, int64_t n, flow_batch *out, flow_erro
     return FLOW_OK;
 }
 
-static int64_t number(const flow_source *self, int64_t i)
+static int64_t draws_number(const flow_source *self, int64_t i)
 {
     const draw_source *source = (const draw_source *)self;
     return (int64_t)(source->first - FLOW_DRAWS_TRAINING) - source->batch + i;
 }
 
-static flow_status judge(flow_source *self, flow_likelihood *out, double *scores, double *row_weights,
-                         const flow_train_hooks *hooks, flow_error *err)
+static flow_status draws_evaluate(flow_source *self, flow_likelihood *out, double *scores, double *row_weights,
+                                 const flow_train_hooks *hooks, flow_error *err)
 {
-    enum { PIECE = 1 << 14 }; /* between two looks at whether to stop */
+    enum { PIECE = 1 << 14 }; /* draws between two calls of should_stop */
     draw_source *source = (draw_source *)self;
     flow_moments moments = {0};
     *out = (flow_likelihood){.first_not_finite = -1};
@@ -64,7 +57,7 @@ static flow_status judge(flow_source *self, flow_likelihood *out, double *scores
             if (!isfinite(scores[i]) && out->not_finite++ == 0)
                 out->first_not_finite = i;
         }
-        if (hooks != NULL && hooks->should_stop != NULL && hooks->should_stop(hooks->context))
+        if (flow_train_should_stop(hooks))
             return flow_error_set(err, FLOW_INTERRUPTED, "interrupted while evaluating draws");
     }
     out->rows = self->n_held_out;
@@ -74,25 +67,24 @@ static flow_status judge(flow_source *self, flow_likelihood *out, double *scores
     return FLOW_OK;
 }
 
-static void release(flow_source *self)
+static void draws_release(flow_source *self)
 {
     draw_source *source = (draw_source *)self;
     flow_draws_free(source->draws);
     free(source);
 }
 
-static const flow_source_type type = {
-    .noun = "draw",
-    .quantity = "the bound",
-    .fit = fit,
-    .seek = seek,
-    .next = next,
-    .number = number,
-    .judge = judge,
-    .free = release,
+static const flow_source_type source_draws = {
+    .row_name = "draw",
+    .score_name = "the bound",
+    .seek = draws_seek,
+    .next = draws_next,
+    .number = draws_number,
+    .evaluate = draws_evaluate,
+    .free = draws_release,
 };
 
-static flow_status check_flow(const flow *f, const flow_target *target, flow_error *err)
+static flow_status draws_check_flow(const flow *f, const flow_target *target, flow_error *err)
 {
     if (f->dim != flow_target_dim(target))
         return flow_error_set(err, FLOW_SPEC, "%s is a density in %d dimensions, the flow has %d",
@@ -109,7 +101,7 @@ static flow_status check_flow(const flow *f, const flow_target *target, flow_err
     if (f->n_discrete > 0)
         return flow_error_set(err, FLOW_SPEC,
                               "flow[0]: a density has no discrete columns; leave them out of the support");
-    for (int i = 0; i < f->n_columns; i++) /* they stand first in the list */
+    for (int i = 0; i < f->n_columns; i++) /* column maps come first in the list */
         if (f->columns[i].type->needs_data)
             return flow_error_set(err, FLOW_SPEC, "flow[%d]: \"%s\" takes its values from data, and there are none: "
                                   "leave it out, and let log_density work in variables that are near 0 with deviations "
@@ -122,7 +114,7 @@ flow_status flow_source_draws(flow_source **out, const flow *f, const flow_targe
                               uint64_t seed, int n_threads, flow_error *err)
 {
     *out = NULL;
-    flow_status status = check_flow(f, target, err);
+    flow_status status = draws_check_flow(f, target, err);
     if (status != FLOW_OK)
         return status;
     draw_source *source = calloc(1, sizeof *source);
@@ -131,7 +123,7 @@ flow_status flow_source_draws(flow_source **out, const flow *f, const flow_targe
     source->seed = seed;
     const char *path = flow_target_path(target);
     uint32_t checksum = flow_target_checksum(target);
-    source->base = (flow_source){.type = &type,
+    source->base = (flow_source){.type = &source_draws,
                                  .n_rows = draws->steps * options->batch,
                                  .n_held_out = draws->validation,
                                  .mean_weight = 1,
@@ -141,7 +133,7 @@ flow_status flow_source_draws(flow_source **out, const flow *f, const flow_targe
                                  .held_out_checksum = checksum};
     status = flow_draws_new(&source->draws, f, evaluated, target, n_threads, err);
     if (status != FLOW_OK) {
-        release(&source->base);
+        draws_release(&source->base);
         return status;
     }
     *out = &source->base;

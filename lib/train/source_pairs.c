@@ -9,7 +9,7 @@
 #include "num/parallel.h"
 #include "num/rng.h"
 #include "train/draws.h"
-#include "train/reflow.h"
+#include "train/source_pairs.h"
 
 enum { BITS_OF_ROUND = 40 }; /* there are fewer than 2^40 pairs in a round */
 
@@ -25,9 +25,9 @@ typedef struct pair_source {
     double *rows;   /* (batch, stride): of the last batch */
     int64_t at, batch;
     /* while pairs are made */
-    flow_pairs_plan plan;
+    flow_pair_request request;
     flow_workspace **workspaces; /* (n_threads) */
-    int64_t first, n;            /* of the piece at hand */
+    int64_t first, n;            /* of the current piece */
 } pair_source;
 
 int64_t flow_reflow_pairs(int64_t pairs, int64_t n_rows)
@@ -38,13 +38,7 @@ int64_t flow_reflow_pairs(int64_t pairs, int64_t n_rows)
 
 /* ---- serving them ---- */
 
-static flow_status fit(flow_source *self, flow *f, real *weights, flow_error *err)
-{
-    (void)self, (void)f, (void)weights, (void)err;
-    return FLOW_OK;
-}
-
-static flow_status seek(flow_source *self, int64_t epoch, int64_t row, flow_error *err)
+static flow_status pairs_seek(flow_source *self, int64_t epoch, int64_t row, flow_error *err)
 {
     (void)err;
     pair_source *source = (pair_source *)self;
@@ -57,7 +51,7 @@ static flow_status seek(flow_source *self, int64_t epoch, int64_t row, flow_erro
     return FLOW_OK;
 }
 
-static flow_status next(flow_source *self, int64_t n, flow_batch *out, flow_error *err)
+static flow_status pairs_next(flow_source *self, int64_t n, flow_batch *out, flow_error *err)
 {
     (void)err;
     pair_source *source = (pair_source *)self;
@@ -71,21 +65,13 @@ static flow_status next(flow_source *self, int64_t n, flow_batch *out, flow_erro
     return FLOW_OK;
 }
 
-static int64_t number(const flow_source *self, int64_t i)
+static int64_t pairs_number(const flow_source *self, int64_t i)
 {
     const pair_source *source = (const pair_source *)self;
     return source->order[source->at - source->batch + i];
 }
 
-static flow_status judge(flow_source *self, flow_likelihood *out, double *scores, double *row_weights,
-                         const flow_train_hooks *hooks, flow_error *err)
-{
-    (void)self, (void)scores, (void)row_weights, (void)hooks, (void)err;
-    *out = (flow_likelihood){.first_not_finite = -1};
-    return FLOW_OK;
-}
-
-static void release(flow_source *self)
+static void pairs_release(flow_source *self)
 {
     pair_source *source = (pair_source *)self;
     flow_free_aligned(source->pairs);
@@ -94,15 +80,12 @@ static void release(flow_source *self)
     free(source);
 }
 
-static const flow_source_type type = {
-    .noun = "pair",
-    .quantity = "",
-    .fit = fit,
-    .seek = seek,
-    .next = next,
-    .number = number,
-    .judge = judge,
-    .free = release,
+static const flow_source_type source_pairs = {
+    .row_name = "pair",
+    .seek = pairs_seek,
+    .next = pairs_next,
+    .number = pairs_number,
+    .free = pairs_release,
 };
 
 flow_status flow_source_pairs(flow_source **out, const flow *f, flow_dataset *training, int64_t n, int64_t batch,
@@ -113,7 +96,7 @@ flow_status flow_source_pairs(flow_source **out, const flow *f, flow_dataset *tr
     if (source == NULL)
         return flow_error_memory(err, "reflow");
     *source = (pair_source){.f = f, .training = training, .seed = seed, .n_threads = n_threads < 1 ? 1 : n_threads};
-    source->base = (flow_source){.type = &type, .n_rows = n, .mean_weight = 1, .name = "the pairs of this round"};
+    source->base = (flow_source){.type = &source_pairs, .n_rows = n, .mean_weight = 1, .name = "the pairs of this round"};
     source->stride = (size_t)flow_width(f) + (size_t)f->dim;
     size_t count = (size_t)n, n_batch = (size_t)(batch < n ? batch : n), values = source->stride;
     source->rows = flow_size_mul(&values, n_batch) ? flow_alloc_aligned(values, sizeof *source->rows) : NULL;
@@ -121,7 +104,7 @@ flow_status flow_source_pairs(flow_source **out, const flow *f, flow_dataset *tr
     source->pairs = flow_size_mul(&values, count) ? flow_alloc_aligned(values, sizeof *source->pairs) : NULL;
     source->order = flow_alloc_aligned(count, sizeof *source->order);
     if (source->pairs == NULL || source->order == NULL || source->rows == NULL) {
-        release(&source->base);
+        pairs_release(&source->base);
         return flow_error_memory(err, "the pairs of reflow; lower train.objective.pairs");
     }
     *out = &source->base;
@@ -130,8 +113,8 @@ flow_status flow_source_pairs(flow_source **out, const flow *f, flow_dataset *tr
 
 /* ---- making them ---- */
 
-/* The context of the training rows, in a random order, again and again as far as need be. */
-static flow_status load_contexts(pair_source *source, flow_error *err)
+/* The context of the training rows, in a random order, repeated until every pair has one. */
+static flow_status pairs_load_contexts(pair_source *source, flow_error *err)
 {
     enum { PIECE = 256 };
     size_t d = (size_t)source->f->dim, c = (size_t)source->f->context.n;
@@ -139,13 +122,13 @@ static flow_status load_contexts(pair_source *source, flow_error *err)
     double *rows = flow_alloc_aligned(PIECE * width, sizeof *rows);
     if (rows == NULL)
         return flow_error_memory(err, "reflow");
-    flow_status status = flow_dataset_shuffle(source->training, source->seed, source->plan.epoch, 0, err);
+    flow_status status = flow_dataset_shuffle(source->training, source->seed, source->request.epoch, 0, err);
     for (int64_t done = 0, pass = 0; status == FLOW_OK && done < source->base.n_rows;) {
         size_t n_read = 0;
         int64_t left = source->base.n_rows - done;
         status = flow_dataset_next(source->training, rows, NULL, (size_t)(left < PIECE ? left : PIECE), &n_read, err);
         if (status == FLOW_OK && n_read == 0)
-            status = flow_dataset_shuffle(source->training, source->seed, source->plan.epoch + ++pass, 0, err);
+            status = flow_dataset_shuffle(source->training, source->seed, source->request.epoch + ++pass, 0, err);
         for (size_t i = 0; status == FLOW_OK && i < n_read; i++, done++)
             memcpy(source->pairs + (size_t)done * source->stride + d, rows + i * width + d, c * sizeof *rows);
     }
@@ -153,7 +136,7 @@ static flow_status load_contexts(pair_source *source, flow_error *err)
     return status;
 }
 
-static void solve_tile(void *context, int item, int thread)
+static void pairs_solve_tile(void *context, int item, int thread)
 {
     pair_source *source = context;
     const flow *f = source->f;
@@ -164,19 +147,19 @@ static void solve_tile(void *context, int item, int thread)
     double *rows = source->pairs + (size_t)first * stride;
     if (f->context.n > 0)
         flow_tile_load_padded(f, ws, rows, stride, n_rows, n);
-    uint64_t place = FLOW_DRAWS_PAIRS + ((uint64_t)source->plan.round << BITS_OF_ROUND) + (uint64_t)first;
-    flow_tile_draw(f, source->plan.weights, ws, n, source->seed, place, 1);
+    uint64_t place = FLOW_DRAWS_PAIRS + ((uint64_t)source->request.round << BITS_OF_ROUND) + (uint64_t)first;
+    flow_tile_draw(f, source->request.weights, ws, n, source->seed, place, 1);
     for (size_t i = 0; i < d; i++)
         for (int j = 0; j < n_rows; j++)
             rows[(size_t)j * stride + width + i] = (double)ws->a[i * (size_t)n + (size_t)j];
     const real *x;
-    flow_tile_blocks_to_data(f, source->plan.weights, ws, n, &x);
+    flow_tile_blocks_to_data(f, source->request.weights, ws, n, &x);
     for (size_t i = 0; i < d; i++)
         for (int j = 0; j < n_rows; j++)
             rows[(size_t)j * stride + i] = (double)x[i * (size_t)n + (size_t)j];
 }
 
-static bool is_finite(const pair_source *source, int64_t row)
+static bool pairs_finite(const pair_source *source, int64_t row)
 {
     for (int i = 0; i < source->f->dim; i++)
         if (!isfinite(source->pairs[(size_t)row * source->stride + (size_t)i]))
@@ -185,18 +168,18 @@ static bool is_finite(const pair_source *source, int64_t row)
 }
 
 /* Puts another pair in the place of each that is not finite: the last one before it that is, around the end. */
-static flow_status replace_failed(pair_source *source, int64_t *n_failed, flow_error *err)
+static flow_status pairs_replace_failed(pair_source *source, int64_t *n_failed, flow_error *err)
 {
     int64_t n = source->base.n_rows, good = n - 1;
     *n_failed = 0;
-    while (good >= 0 && !is_finite(source, good))
+    while (good >= 0 && !pairs_finite(source, good))
         good--;
     if (good < 0)
         return flow_error_set(err, FLOW_NUMERIC, "reflow: the solver reached the data from none of %lld latents; "
                               "train the first round longer, or give the block a \"solver\" with more max_steps",
                               (long long)n);
     for (int64_t i = 0; i < n; i++) {
-        if (is_finite(source, i)) {
+        if (pairs_finite(source, i)) {
             good = i;
             continue;
         }
@@ -207,7 +190,7 @@ static flow_status replace_failed(pair_source *source, int64_t *n_failed, flow_e
     return FLOW_OK;
 }
 
-static flow_status make_workspaces(pair_source *source, flow_error *err)
+static flow_status pairs_make_workspaces(pair_source *source, flow_error *err)
 {
     source->workspaces = calloc((size_t)source->n_threads, sizeof *source->workspaces);
     if (source->workspaces == NULL)
@@ -221,7 +204,7 @@ static flow_status make_workspaces(pair_source *source, flow_error *err)
     return status;
 }
 
-static void free_workspaces(pair_source *source)
+static void pairs_free_workspaces(pair_source *source)
 {
     for (int t = 0; source->workspaces != NULL && t < source->n_threads; t++)
         flow_workspace_free(source->workspaces[t]);
@@ -229,23 +212,23 @@ static void free_workspaces(pair_source *source)
     source->workspaces = NULL;
 }
 
-flow_status flow_source_pairs_make(flow_source *self, const flow_pairs_plan *plan, int64_t *n_failed,
+flow_status flow_source_pairs_make(flow_source *self, const flow_pair_request *request, int64_t *n_failed,
                                    const flow_train_hooks *hooks, flow_error *err)
 {
-    enum { PIECE = 64 * FLOW_TILE }; /* between two looks at whether to stop */
+    enum { PIECE = 64 * FLOW_TILE }; /* pairs between two calls of should_stop */
     pair_source *source = (pair_source *)self;
-    source->plan = *plan;
-    flow_status status = make_workspaces(source, err);
+    source->request = *request;
+    flow_status status = pairs_make_workspaces(source, err);
     if (status == FLOW_OK && source->f->context.n > 0)
-        status = load_contexts(source, err);
+        status = pairs_load_contexts(source, err);
     for (source->first = 0; status == FLOW_OK && source->first < self->n_rows; source->first += PIECE) {
         int64_t left = self->n_rows - source->first;
         source->n = left < PIECE ? left : PIECE;
-        flow_parallel_for((int)((source->n + FLOW_TILE - 1) / FLOW_TILE), source->n_threads, solve_tile, source);
-        if (hooks->should_stop != NULL && hooks->should_stop(hooks->context))
+        flow_parallel_for((int)((source->n + FLOW_TILE - 1) / FLOW_TILE), source->n_threads, pairs_solve_tile, source);
+        if (flow_train_should_stop(hooks))
             status = flow_error_set(err, FLOW_INTERRUPTED, "interrupted while making the pairs of round %lld of reflow",
-                                    (long long)plan->round);
+                                    (long long)request->round);
     }
-    free_workspaces(source);
-    return status == FLOW_OK ? replace_failed(source, n_failed, err) : status;
+    pairs_free_workspaces(source);
+    return status == FLOW_OK ? pairs_replace_failed(source, n_failed, err) : status;
 }

@@ -14,9 +14,9 @@ typedef struct tile {
     double *score; /* (FLOW_TILE) */
     double *weight; /* (FLOW_TILE): of the rows */
     real *share;   /* (FLOW_TILE): weight * share of the batch, 0 in the padding */
-    double *point; /* (2, dim); NULL without a target */
-    flow_workspace *other; /* NULL for an objective that does not want it */
-    void *work;            /* of the objective; NULL without */
+    double *x_and_grad; /* (2, dim); NULL without a target */
+    flow_workspace *second_ws; /* NULL for an objective that needs none */
+    void *scratch;             /* of the objective; NULL without */
     int n, n_rows;
 } tile;
 
@@ -53,22 +53,22 @@ static flow_status make_observers(flow_step *step, flow_error *err)
 static flow_status make_tile(tile *made, const flow *f, const flow_objective *objective, const flow_target *target,
                              flow_error *err)
 {
-    bool two = objective->type->wants_other != NULL && objective->type->wants_other(objective->options);
+    bool two = objective->type->needs_second_ws != NULL && objective->type->needs_second_ws(objective->options);
     flow_status status = flow_workspace_new(&made->ws, f, FLOW_TILE, true, err);
     if (status == FLOW_OK && two)
-        status = flow_workspace_new(&made->other, f, FLOW_TILE, true, err);
+        status = flow_workspace_new(&made->second_ws, f, FLOW_TILE, true, err);
     if (status != FLOW_OK)
         return status;
     made->score = flow_alloc_aligned(FLOW_TILE, sizeof *made->score);
     made->weight = flow_alloc_aligned(FLOW_TILE, sizeof *made->weight);
     made->share = flow_alloc_aligned(FLOW_TILE, sizeof *made->share);
     if (target != NULL)
-        made->point = flow_alloc_aligned(2 * (size_t)f->dim, sizeof *made->point);
-    bool works = objective->type->work_size != NULL;
-    if (works)
-        made->work = flow_alloc_aligned(objective->type->work_size(objective->options, f, FLOW_TILE), 1);
-    if (made->score == NULL || made->weight == NULL || made->share == NULL || (target != NULL && made->point == NULL) ||
-        (works && made->work == NULL))
+        made->x_and_grad = flow_alloc_aligned(2 * (size_t)f->dim, sizeof *made->x_and_grad);
+    bool has_scratch = objective->type->scratch_size != NULL;
+    if (has_scratch)
+        made->scratch = flow_alloc_aligned(objective->type->scratch_size(objective->options, f, FLOW_TILE), 1);
+    if (made->score == NULL || made->weight == NULL || made->share == NULL ||
+        (target != NULL && made->x_and_grad == NULL) || (has_scratch && made->scratch == NULL))
         return flow_error_memory(err, "a training step");
     return FLOW_OK;
 }
@@ -108,12 +108,12 @@ void flow_step_free(flow_step *step)
         return;
     for (int t = 0; step->tiles != NULL && t < step->n_tiles; t++) {
         flow_workspace_free(step->tiles[t].ws);
-        flow_workspace_free(step->tiles[t].other);
+        flow_workspace_free(step->tiles[t].second_ws);
         flow_free_aligned(step->tiles[t].score);
         flow_free_aligned(step->tiles[t].weight);
         flow_free_aligned(step->tiles[t].share);
-        flow_free_aligned(step->tiles[t].point);
-        flow_free_aligned(step->tiles[t].work);
+        flow_free_aligned(step->tiles[t].x_and_grad);
+        flow_free_aligned(step->tiles[t].scratch);
     }
     free(step->tiles);
     free(step->tapes);
@@ -175,9 +175,9 @@ static flow_objective_tile pass_of(const flow_step *step, int item)
                                  .n_rows = at->n_rows,
                                  .share = at->share,
                                  .score = at->score,
-                                 .point = at->point,
-                                 .other = at->other,
-                                 .work = at->work};
+                                 .x_and_grad = at->x_and_grad,
+                                 .second_ws = at->second_ws,
+                                 .scratch = at->scratch};
 }
 
 static void run_tile(void *context, int item, int thread)
@@ -238,7 +238,7 @@ void flow_step_batch_stats(flow_step *step, double share, double *fitted)
     flow_parallel_for(step->n_observers, step->n_threads, observe_block, step);
 }
 
-/* ---- the culprit ---- */
+/* ---- diagnosis ---- */
 
 /* A size that orders NaN above everything. */
 static double size_of(real value)
@@ -257,7 +257,7 @@ static const char *name_at(const flow_params *params, size_t offset)
 
 /* The largest of all gradients that the layers left on the tapes: the first one in the order of the backward if several
  * are not finite, which is where the trouble began. */
-static void blame_gradient(const flow_step *step, flow_diagnosis *out)
+static void step_diagnose_gradient(const flow_step *step, flow_diagnosis *out)
 {
     double largest = -1;
     for (int t = 0; t < step->n_used; t++) {
@@ -283,7 +283,7 @@ static void blame_gradient(const flow_step *step, flow_diagnosis *out)
 }
 
 /* A block that cannot take a row back says so itself. */
-static bool blame_failure(const flow_step *step, flow_diagnosis *out)
+static bool step_diagnose_failure(const flow_step *step, flow_diagnosis *out)
 {
     for (int t = 0; t < step->n_used; t++)
         for (int j = 0; j < step->tiles[t].n_rows; j++)
@@ -305,11 +305,11 @@ void flow_step_diagnose(flow_step *step, flow_diagnosis *out)
             out->row = (int64_t)t * FLOW_TILE + j;
             load(step, t);
             const flow_objective_tile pass = pass_of(step, t);
-            step->objective->type->blame(&pass, j, out->place, sizeof out->place);
+            step->objective->type->diagnose(&pass, j, out->place, sizeof out->place);
             return;
         }
     }
     out->in_gradient = true;
-    if (!blame_failure(step, out))
-        blame_gradient(step, out);
+    if (!step_diagnose_failure(step, out))
+        step_diagnose_gradient(step, out);
 }

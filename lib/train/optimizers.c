@@ -1,0 +1,66 @@
+/* The types of optimizers. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <tgmath.h>
+
+#include "num/simd.h"
+#include "train/optimizer.h"
+
+/* ---- adam, adamw ---- */
+
+/* The upper bounds of the rate and the lower bound of epsilon keep every step finite: no element of a step is longer
+ * than rate * (1 - beta1) / sqrt(1 - beta2). */
+#define ADAM_KEYS                                                                                                    \
+    FLOW_KEY_NUMBER(flow_optimizer_options, rate, "0.001", 1e-12, 1000, "learning rate"),                            \
+    FLOW_KEY_NUMBER(flow_optimizer_options, beta1, "0.9", 0, 0.9999,                                                 \
+                    "decay of the mean of the gradient, per step"),                                                  \
+    FLOW_KEY_NUMBER(flow_optimizer_options, beta2, "0.999", 0, 0.999999,                                             \
+                    "decay of the mean of the squared gradient, per step"),                                          \
+    FLOW_KEY_NUMBER(flow_optimizer_options, epsilon, "1e-8", 1e-16, 1, "added to the root of the mean squared gradient")
+
+static const flow_option adam_options[] = {ADAM_KEYS, FLOW_OPTIONS_END};
+
+static const flow_option adamw_options[] = {
+    ADAM_KEYS,
+    FLOW_KEY_NUMBER(flow_optimizer_options, decay, "0.01", 0, 1,
+                    "decay of the weights (not of biases); per step, times the rate"),
+    FLOW_OPTIONS_END,
+};
+
+FLOW_MULTIVERSION
+static void adam_update(const flow_optimizer_step_numbers *step, size_t n, const real *restrict g, real *restrict m,
+                        real *restrict v, real *restrict w)
+{
+    /* The moments of a weight without gradient (of a dead unit) fade; below this they would become denormal numbers,
+     * which are slow on many processors and never reach zero. */
+    const real tiny = (real)1e-35;
+    const real beta1 = step->beta1, rest1 = step->rest1, beta2 = step->beta2, rest2 = step->rest2;
+    const real rate = step->rate, root = step->root, epsilon = step->epsilon, keep = step->keep, scale = step->scale;
+    for (size_t i = 0; i < n; i++) {
+        real gradient = scale * g[i];
+        real mean = beta1 * m[i] + rest1 * gradient;
+        real square = beta2 * v[i] + rest2 * gradient * gradient;
+        mean = fabs(mean) < tiny ? 0 : mean;
+        square = square < tiny ? 0 : square;
+        m[i] = mean;
+        v[i] = square;
+        w[i] = keep * w[i] - rate * mean / (root * sqrt(square) + epsilon);
+    }
+}
+
+static const flow_optimizer_type adam = {
+    .info = {.name = "adam", .help = "Adam (Kingma and Ba 2015)", .options = adam_options,
+             .options_size = sizeof(flow_optimizer_options)},
+    .update = adam_update,
+};
+
+static const flow_optimizer_type adamw = {
+    .info = {.name = "adamw", .help = "Adam with decoupled weight decay (Loshchilov and Hutter 2019)",
+             .options = adamw_options, .options_size = sizeof(flow_optimizer_options)},
+    .update = adam_update,
+};
+
+/* ---- the set ---- */
+
+static const flow_type_info *const optimizer_types[] = {&adam.info, &adamw.info, NULL};
+
+const flow_choices flow_optimizers = {.definition = "optimizer", .what = "an optimizer", .types = optimizer_types};
