@@ -6,7 +6,7 @@
 #include "command.h"
 #include "core/schema.h"
 #include "describe.h"
-#include "flow/registry.h"
+#include "flow/design.h"
 #include "report.h"
 #include "run/experiment.h"
 
@@ -53,7 +53,7 @@ static flow_status print_schema(flow_error *err)
     cJSON *schema = cJSON_CreateObject();
     flow_spec_schema(schema);
     cJSON *definitions = cJSON_GetObjectItemCaseSensitive(schema, "definitions");
-    flow_registry_schema(definitions);
+    flow_design_schema(definitions);
     cJSON_AddItemToObject(definitions, "train", flow_schema_object(flow_train_table, definitions));
     flow_status status = print_document(schema, err);
     cJSON_Delete(schema);

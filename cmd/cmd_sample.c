@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "command.h"
 #include "core/text.h"
-#include "flow/registry.h"
 #include "report.h"
+#include "ode/solvers.h"
 #include "run/sample.h"
 
 typedef struct sample_args {
@@ -21,8 +21,10 @@ static const opt_argument arguments[] = {
 /* "dopri5 (6), bosh3 (3), ..." */
 static void sample_list_solvers(flow_text *text)
 {
-    for (int i = 0; flow_tableaux[i] != NULL; i++)
-        flow_text_add(text, "%s%s (%d)", i == 0 ? "" : ", ", flow_tableaux[i]->type, flow_tableaux[i]->n_stages);
+    for (int i = 0; flow_solvers.types[i] != NULL; i++) {
+        const flow_tableau *tableau = (const flow_tableau *)flow_solvers.types[i];
+        flow_text_add(text, "%s%s (%d)", i == 0 ? "" : ", ", tableau->info.name, tableau->n_stages);
+    }
 }
 
 static const opt options[] = {

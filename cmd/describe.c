@@ -49,7 +49,7 @@ static layer layer_of(const flow *f, int index)
     if (index < 0)
         snprintf(l.name, sizeof l.name, "%s", of_context);
     else if (index < f->n_columns)
-        snprintf(l.name, sizeof l.name, "%d.%.40s", index, f->columns[index].type->type);
+        snprintf(l.name, sizeof l.name, "%d.%.40s", index, f->columns[index].type->info.name);
     else if (index < f->n_columns + f->n_blocks)
         snprintf(l.name, sizeof l.name, "%s", f->blocks[index - f->n_columns]->name);
     else
@@ -86,7 +86,7 @@ static void describe_columns(flow_text *text, const flow_column *column)
     bool first = true;
     for (char *line = lines.data; line != NULL && *line != '\0'; first = false) {
         size_t length = strcspn(line, "\n");
-        flow_text_add(text, "  %-11s %.*s\n", first ? column->type->type : "", (int)length, line);
+        flow_text_add(text, "  %-11s %.*s\n", first ? column->type->info.name : "", (int)length, line);
         line += length + (line[length] != '\0');
     }
     flow_text_free(&lines);
@@ -133,7 +133,7 @@ void describe_flow(flow_text *text, const flow *f)
     int lines = f->dim - circles;
     flow_text_add(text, "  base: ");
     if (lines > 0)
-        flow_text_add(text, "%s in %d dimension%s%s", f->line_base->type, lines, lines == 1 ? "" : "s",
+        flow_text_add(text, "%s in %d dimension%s%s", f->line_base->info.name, lines, lines == 1 ? "" : "s",
                       circles > 0 ? ", " : "");
     if (circles > 0)
         flow_text_add(text, "uniform on %d circle%s", circles, circles == 1 ? "" : "s");
@@ -174,5 +174,5 @@ void describe_flow_json(cJSON *object, const flow *f)
             describe_columns_json(entry, &f->columns[i]);
         cJSON_AddItemToArray(layers, entry);
     }
-    cJSON_AddStringToObject(object, "base", f->line_base->type);
+    cJSON_AddStringToObject(object, "base", f->line_base->info.name);
 }

@@ -178,6 +178,20 @@ setup() {
     flowctl check short.json --dim 3 --set train.optimizer.rate=0.1234567890123456 --resolved | grep 0.1234567890123456
 }
 
+@test "--set reaches the keys of what is a word, or not written at all, in groups too" {
+    cat >words.json <<'END'
+{ "flow": [ "standardize", { "type": "ffjord", "trace": "hutchinson" },
+            { "type": "repeat", "times": 2, "flow": [ "maf" ] }, "nsf" ] }
+END
+    flowctl check words.json --dim 3 --set flow[1].trace.probes=4 --set flow[1].solver.rtol=0.25e-3 \
+        --set flow[2].flow[0].hidden=[9] --set flow[3].univariate.bins=17 --resolved >resolved.json
+    grep -q '"probes":.4,' resolved.json
+    grep -q '"rtol":.0.00025,' resolved.json
+    grep -q '"hidden":.\[9\],' resolved.json
+    grep -q '"bins":.17,' resolved.json
+    grep -q '"tails":.*"linear"' resolved.json # the rest of the preset's univariate stays
+}
+
 @test "data that are not there yet are no mistake of the spec" {
     rm train.csv
     run flowctl check spec.json

@@ -183,5 +183,6 @@ setup() {
     is_below "$(json_number max_round_trip_error <<<"$output")" 0.001
     run flowctl check spec.json --set 'flow[0].columns={"#1":{"periodic":1}}' --set 'flow[2]="glow"'
     expect_status 2
-    expect "flow[2]" "does not keep periodic columns periodic"
+    expect "flow[2]" "does not keep periodic columns periodic, and column \"lifetime\" is one"
+    expect "permute, actnorm, batchnorm, coupling, maf, iaf, or a preset"
 }

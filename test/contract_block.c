@@ -24,6 +24,7 @@
 #include "core/memory.h"
 #include "flow/rows.h"
 #include "harness.h"
+#include "flow/univariate/univariates.h"
 #include "model/model.h"
 #include "num/rng.h"
 
@@ -830,15 +831,15 @@ static void every_type_has_a_config(void **state)
 {
     (void)state;
     for (int i = 0; flow_column_types[i] != NULL; i++)
-        expect_config(flow_column_types[i]->type);
+        expect_config(flow_column_types[i]->info.name);
     for (int i = 0; flow_block_types[i] != NULL; i++)
-        expect_config(flow_block_types[i]->type);
-    for (int i = 0; flow_univariate_types[i] != NULL; i++)
-        expect_config(flow_univariate_types[i]->type);
-    for (int i = 0; flow_base_types[i] != NULL; i++)
-        expect_config_of_base(flow_base_types[i]->type);
-    for (int i = 0; flow_presets[i].type != NULL; i++)
-        expect_config(flow_presets[i].type);
+        expect_config(flow_block_types[i]->info.name);
+    for (int i = 0; flow_univariates.types[i] != NULL; i++)
+        expect_config(flow_univariates.types[i]->name);
+    for (int i = 0; flow_bases.types[i] != NULL; i++)
+        expect_config_of_base(flow_bases.types[i]->name);
+    for (int i = 0; flow_presets[i] != NULL; i++)
+        expect_config(flow_presets[i]->info.name);
 }
 
 int main(void)

@@ -19,6 +19,7 @@
 
 #include "flow/rows.h"
 #include "harness.h"
+#include "flow/univariate/univariates.h"
 #include "num/rng.h"
 #include "train/trainer.h"
 
@@ -148,8 +149,8 @@ static void train_block(const flow_block_type *type, const char *univariate)
     char blocks[300], more[100] = "";
     if (univariate != NULL)
         snprintf(more, sizeof more, ", \"univariate\": \"%s\"", univariate);
-    snprintf(blocks, sizeof blocks, "{\"type\": \"%s\", \"repeat\": 64%s%s}", type->type,
-             has_option(type->options, "hidden") ? ", \"hidden\": [8]" : "", more);
+    snprintf(blocks, sizeof blocks, "{\"type\": \"%s\", \"repeat\": 64%s%s}", type->info.name,
+             has_option(type->info.options, "hidden") ? ", \"hidden\": [8]" : "", more);
     train(blocks, "\"normal\"");
 }
 
@@ -157,21 +158,21 @@ static void deep_stacks(void **state)
 {
     (void)state;
     for (int b = 0; flow_block_types[b] != NULL; b++) {
-        if (!has_option(flow_block_types[b]->options, "univariate")) {
+        if (!has_option(flow_block_types[b]->info.options, "univariate")) {
             train_block(flow_block_types[b], NULL);
             continue;
         }
-        for (int u = 0; flow_univariate_types[u] != NULL; u++)
-            train_block(flow_block_types[b], flow_univariate_types[u]->type);
+        for (int u = 0; flow_univariates.types[u] != NULL; u++)
+            train_block(flow_block_types[b], flow_univariates.types[u]->name);
     }
 }
 
 static void bases(void **state)
 {
     (void)state;
-    for (int b = 0; flow_base_types[b] != NULL; b++) {
+    for (int b = 0; flow_bases.types[b] != NULL; b++) {
         char base[80];
-        snprintf(base, sizeof base, "\"%s\"", flow_base_types[b]->type);
+        snprintf(base, sizeof base, "\"%s\"", flow_bases.types[b]->name);
         train("{\"type\": \"coupling\", \"repeat\": 4, \"hidden\": [8]}", base);
     }
 }

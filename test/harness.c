@@ -9,8 +9,10 @@
 #include "core/memory.h"
 #include "core/read.h"
 #include "data/table.h"
+#include "flow/block/options.h"
+#include "flow/design.h"
 #include "flow/trace.h"
-#include "flow/univariate.h"
+#include "flow/univariate/univariates.h"
 #include "num/rng.h"
 #include "ode/ode.h"
 
@@ -341,25 +343,28 @@ void univariate_open(flow_univariate *out, const char *json)
     flow_error err = {0};
     cJSON *document = parse(json);
     flow_json root = flow_json_root(document);
-    check(flow_univariate_new(out, &root, &err), &err, json);
+    flow_choice choice;
+    flow_arena arena = {0};
+    check(flow_read_choice(&choice, &flow_univariates, NULL, &root, &arena, &err), &err, json);
+    check(flow_univariate_new(out, &choice, &err), &err, json);
+    flow_arena_release(&arena);
     cJSON_Delete(document);
 }
 
 void solver_and_trace_of(flow_solver *solver, flow_trace *trace, const char *spec)
 {
     flow_error err = {0};
-    cJSON *document = parse(spec), *standard = parse("{\"solver\": \"dopri5\", \"trace\": \"exact\"}");
+    flow_choice choice;
+    flow_arena arena = {0};
+    cJSON *document = parse(spec);
     flow_json root = flow_json_root(document), list = flow_json_member(&root, "flow");
-    flow_json block = flow_json_element(&list, 0), defaults = flow_json_root(standard);
-    flow_json solver_json = flow_json_member(&block, "solver"), trace_json = flow_json_member(&block, "trace");
-    if (solver_json.node == NULL)
-        solver_json = flow_json_member(&defaults, "solver");
-    if (trace_json.node == NULL)
-        trace_json = flow_json_member(&defaults, "trace");
-    check(flow_solver_new(solver, &solver_json, &err), &err, "solver");
-    check(flow_trace_new(trace, &trace_json, &err), &err, "trace");
+    flow_json block = flow_json_element(&list, 0);
+    check(flow_read_choice(&choice, &flow_maps, NULL, &block, &arena, &err), &err, spec);
+    const flow_ffjord_options *options = choice.options;
+    *solver = flow_solver_of(&options->solver);
+    *trace = flow_trace_of(&options->trace);
+    flow_arena_release(&arena);
     cJSON_Delete(document);
-    cJSON_Delete(standard);
 }
 
 /* ------------------------------------------------------------------ temporary files */

@@ -14,6 +14,7 @@
 
 #include "core/memory.h"
 #include "flowctl.h"
+#include "flow/design.h"
 #include "flow/rows.h"
 #include "harness.h"
 #include "model/model.h"

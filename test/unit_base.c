@@ -286,7 +286,7 @@ static double density_at(double z, void *context)
 static subject open_registered(int b, int dim)
 {
     char json[80];
-    snprintf(json, sizeof json, "\"%s\"", flow_base_types[b]->type);
+    snprintf(json, sizeof json, "\"%s\"", flow_bases.types[b]->name);
     subject s = open_base(json, dim);
     shake_weights(&s, 0.7);
     return s;
@@ -299,7 +299,7 @@ static void draws_follow_the_density(void **state)
     enum { STRIDE = 128 };
     gsl_integration_workspace *space = gsl_integration_workspace_alloc(1000);
     gsl_set_error_handler_off(); /* float densities have steps below the accuracy asked for */
-    for (int b = 0; flow_base_types[b] != NULL; b++) {
+    for (int b = 0; flow_bases.types[b] != NULL; b++) {
         subject s = open_registered(b, 1);
         double *z = sorted_draws(&s, 0), below, mass, error, distance = 0;
         gsl_function f = {density_at, &s};
@@ -311,7 +311,7 @@ static void draws_follow_the_density(void **state)
         }
         gsl_integration_qagiu(&f, z[DRAWS - STRIDE], 1e-6, 1e-4, 1000, space, &mass, &error);
         if (!(distance * sqrt(DRAWS) < 2) || !(fabs(below + mass - 1) < 1e-3))
-            fail_msg("%s: distance %g, mass %.9g", flow_base_types[b]->type, distance, below + mass);
+            fail_msg("%s: distance %g, mass %.9g", flow_bases.types[b]->name, distance, below + mass);
         free(z);
         subject_close(&s);
     }
@@ -322,7 +322,7 @@ static void draws_follow_the_density(void **state)
 static void draws_do_not_know_the_cut(void **state)
 {
     (void)state;
-    for (int b = 0; flow_base_types[b] != NULL; b++) {
+    for (int b = 0; flow_bases.types[b] != NULL; b++) {
         for (int d = 1; d <= 6; d += 5) {
             subject s = open_registered(b, d);
             real whole[6 * FLOW_TILE], part[6 * FLOW_TILE];
@@ -347,13 +347,13 @@ static void draws_do_not_know_the_cut(void **state)
 static void temperature_scales_the_spread(void **state)
 {
     (void)state;
-    for (int b = 0; flow_base_types[b] != NULL; b++) {
+    for (int b = 0; flow_bases.types[b] != NULL; b++) {
         subject s = open_registered(b, 2);
         real warm[2 * FLOW_TILE], cool[2 * FLOW_TILE], frozen[2 * FLOW_TILE];
         draw(&s, 5, 0, FLOW_TILE, 1, warm);
         draw(&s, 5, 0, FLOW_TILE, 0.25, cool);
         draw(&s, 5, 0, FLOW_TILE, 0, frozen);
-        bool is_mixture = strcmp(flow_base_types[b]->type, "mixture") == 0;
+        bool is_mixture = strcmp(flow_bases.types[b]->name, "mixture") == 0;
         for (int k = 0; k < 2 * FLOW_TILE; k++) {
             assert_true(is_mixture ? frozen[k] != 0 : frozen[k] == 0);
             double expected = 0.25 * (double)warm[k] + 0.75 * (double)frozen[k];
@@ -367,7 +367,7 @@ static void temperature_scales_the_spread(void **state)
 static void far_out(void **state)
 {
     (void)state;
-    for (int b = 0; flow_base_types[b] != NULL; b++) {
+    for (int b = 0; flow_bases.types[b] != NULL; b++) {
         subject s = open_registered(b, 2);
         double x[2 * N], logp[N];
         for (int j = 0; j < N; j++) {

@@ -12,6 +12,7 @@
 #include "core/memory.h"
 #include "data/dataset.h"
 #include "near.h"
+#include "flow/design.h"
 #include "num/rng.h"
 #include "train/evaluate.h"
 #include "train/step.h"

@@ -14,7 +14,7 @@
 
 #include "core/schema.h"
 #include "core/text.h"
-#include "flow/registry.h"
+#include "flow/design.h"
 #include "model/layout_names.h"
 #include "model/spec.h"
 #include "train/trainer.h"
@@ -105,7 +105,7 @@ static void test_spec_page(void **state)
     cJSON *schema = cJSON_CreateObject();
     flow_spec_schema(schema);
     cJSON *definitions = cJSON_GetObjectItemCaseSensitive(schema, "definitions");
-    flow_registry_schema(definitions);
+    flow_design_schema(definitions);
     cJSON_AddItemToObject(definitions, "train", flow_schema_object(flow_train_table, definitions));
     missing = 0;
     assert_true(check_schema(page, schema) > 40);

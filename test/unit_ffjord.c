@@ -16,12 +16,14 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "flow/design.h"
 #include "ode/ode.h"
 #include "flow/rows.h"
 #include "harness.h"
 #include "near.h"
 #include "nn/field.h"
 #include "num/rng.h"
+#include "ode/solvers.h"
 
 enum { N = 16, MOST_GRADIENT = 300, SEED = 31 };
 
@@ -143,6 +145,11 @@ static void make_start(real *in)
         in[k] = (real)uniform((uint64_t)k, 4);
 }
 
+static const flow_tableau *tableau_of(int k)
+{
+    return (const flow_tableau *)flow_solvers.types[k];
+}
+
 /* The largest error of a solver over rows and components, and what it took. */
 static double error_of(const flow_solver *solver, bool down, int *evaluations)
 {
@@ -168,8 +175,8 @@ static void orders(void **state)
     (void)state;
     if (!is_double)
         skip();
-    for (int k = 0; flow_tableaux[k] != NULL; k++) {
-        const flow_tableau *tableau = flow_tableaux[k];
+    for (int k = 0; flow_solvers.types[k] != NULL; k++) {
+        const flow_tableau *tableau = tableau_of(k);
         for (int down = 0; down < 2; down++) {
             int coarse_evaluations, evaluations;
             int steps = tableau->order > 4 ? 20 : 64; /* before the digits of the reference are used up */
@@ -179,7 +186,7 @@ static void orders(void **state)
             double fine = error_of(&solver, down, &evaluations), order = log2(coarse / fine);
             assert_int_equal(evaluations, 2 * steps * tableau->n_stages);
             if (!(order > tableau->order - 0.3 && order < tableau->order + 0.7)) /* the next terms count a little */
-                fail_msg("%s has order %g: errors %g and %g", tableau->type, order, coarse, fine);
+                fail_msg("%s has order %g: errors %g and %g", tableau->info.name, order, coarse, fine);
         }
     }
 }
@@ -189,8 +196,8 @@ static void orders(void **state)
 static void weights_of_tableaux(void **state)
 {
     (void)state;
-    for (int k = 0; flow_tableaux[k] != NULL; k++) {
-        const flow_tableau *tableau = flow_tableaux[k];
+    for (int k = 0; flow_solvers.types[k] != NULL; k++) {
+        const flow_tableau *tableau = tableau_of(k);
         double c[FLOW_ODE_STAGES + 1];
         memcpy(c, tableau->c, sizeof tableau->c);
         c[tableau->n_stages] = 1;
@@ -224,15 +231,15 @@ static void tolerances(void **state)
     if (!is_double)
         skip();
     static const double tolerance[] = {1e-3, 1e-5, 1e-7, 1e-9};
-    for (int k = 0; flow_tableaux[k] != NULL; k++) {
+    for (int k = 0; flow_solvers.types[k] != NULL; k++) {
         int last = 0;
-        for (int i = 0; flow_tableaux[k]->adaptive && i < 4; i++) {
+        for (int i = 0; tableau_of(k)->adaptive && i < 4; i++) {
             for (int down = 0; down < 2; down++) {
-                const flow_solver solver = {flow_tableaux[k], 0, tolerance[i], tolerance[i], 5000, false};
+                const flow_solver solver = {tableau_of(k), 0, tolerance[i], tolerance[i], 5000, false};
                 int evaluations;
                 double error = error_of(&solver, down, &evaluations);
                 if (!(error < 20 * tolerance[i]))
-                    fail_msg("%s with tolerance %g is off by %g", flow_tableaux[k]->type, tolerance[i], error);
+                    fail_msg("%s with tolerance %g is off by %g", flow_solvers.types[k]->name, tolerance[i], error);
                 assert_true(down || evaluations > last);
                 last = down ? last : evaluations;
             }
@@ -254,9 +261,9 @@ static void standing_rate(void *context, int slot, bool keeps, const real *at, r
 static void log_determinants_count(void **state)
 {
     (void)state;
-    for (int k = 0; flow_tableaux[k] != NULL; k++) {
-        const flow_solver solver = {flow_tableaux[k], 0, 1e-5, 1e-5, 2000, false};
-        if (!flow_tableaux[k]->adaptive)
+    for (int k = 0; flow_solvers.types[k] != NULL; k++) {
+        const flow_solver solver = {tableau_of(k), 0, 1e-5, 1e-5, 2000, false};
+        if (!tableau_of(k)->adaptive)
             continue;
         real in[N] = {0}, out[N];
         double logdet[N] = {0};
@@ -288,7 +295,7 @@ static void stiff_rows(void **state)
     (void)state;
     double lambda[N], logdet[2][N] = {{0}};
     real in[N], out[2][N];
-    const flow_solver solver = {flow_tableau_find("dopri5"), 0, 1e-4, 1e-4, 50, false};
+    const flow_solver solver = {&flow_tableau_dopri5, 0, 1e-4, 1e-4, 50, false};
     flow_ode ode = {.solver = &solver, .rate = {lambda, 1, decay, NULL, NULL}, .d = 1, .n = N, .keep = true};
     ode.scratch = flow_alloc_aligned(flow_ode_scratch_size(&solver, 1, 1, N, true), 1);
     for (int run = 0; run < 2; run++) {
@@ -810,12 +817,12 @@ static void adjoint_scales(void **state)
 static void adjoint_memory(void **state)
 {
     (void)state;
-    for (int k = 0; flow_tableaux[k] != NULL; k++) {
+    for (int k = 0; flow_solvers.types[k] != NULL; k++) {
         size_t size[2][2], alone[2][2]; /* with a backward, without */
         for (int adjoint = 0; adjoint < 2; adjoint++)
             for (int many = 0; many < 2; many++) {
                 int64_t most = many ? 5000 : 50;
-                const flow_solver solver = {flow_tableaux[k], flow_tableaux[k]->adaptive ? 0 : most, 1e-5, 1e-5, most,
+                const flow_solver solver = {tableau_of(k), tableau_of(k)->adaptive ? 0 : most, 1e-5, 1e-5, most,
                                             adjoint};
                 size[adjoint][many] = flow_ode_scratch_size(&solver, 2, 3, FLOW_TILE, true);
                 alone[adjoint][many] = flow_ode_scratch_size(&solver, 2, 3, FLOW_TILE, false);
@@ -882,7 +889,7 @@ static void cliff_backward(void *context, int slot, const real *at, const real *
 static void adjoint_failures(void **state)
 {
     (void)state;
-    const flow_solver solver = {flow_tableau_find("dopri5"), 0, 1e-6, 1e-6, 60, true};
+    const flow_solver solver = {&flow_tableau_dopri5, 0, 1e-6, 1e-6, 60, true};
     for (int hopeless = 0; hopeless < 2; hopeless++) {
         cliff c = {.weight = -1, .hopeless = hopeless};
         flow_ode ode = {.solver = &solver, .rate = {&c, 1, cliff_apply, cliff_backward, NULL}, .d = 1, .n = N, .keep = true};

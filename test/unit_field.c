@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "flow/design.h"
 #include "flow/rows.h"
 #include "flow/trace.h"
 #include "harness.h"

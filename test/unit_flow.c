@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 
 #include "core/memory.h"
+#include "flow/design.h"
 #include "flow/rows.h"
 #include "harness.h"
 #include "near.h"
@@ -263,8 +264,8 @@ static const mistake mistakes[] = {
     {"{\"flow\": [{\"type\": \"permute\", \"order\": [1, 0]}]}", 3, FLOW_SPEC, "flow[0].order", "2", "3"},
     {"{\"flow\": [{\"type\": \"permute\", \"order\": [1, 0, 1]}]}", 3, FLOW_SPEC, "flow[0].order[2]", "1", "twice"},
     {"{\"flow\": [{\"type\": \"permute\", \"order\": [1, 0, 3]}]}", 3, FLOW_SPEC, "flow[0].order[2]", "0 to 2", ""},
-    {"{\"flow\": [{\"type\": \"permute\", \"order\": [1, 0.5, 2]}]}", 3, FLOW_SPEC, "flow[0].order[1]", "0 to 2", ""},
-    {"{\"flow\": [{\"type\": \"permute\", \"order\": [\"x\", 0, 2]}]}", 3, FLOW_SPEC, "flow[0].order[0]", "0 to 2", ""},
+    {"{\"flow\": [{\"type\": \"permute\", \"order\": [1, 0.5, 2]}]}", 3, FLOW_SPEC, "flow[0].order[1]", "whole number", "0.5"},
+    {"{\"flow\": [{\"type\": \"permute\", \"order\": [\"x\", 0, 2]}]}", 3, FLOW_SPEC, "flow[0].order[0]", "whole number", "\"x\""},
     {"{\"flow\": [{\"type\": \"glow\", \"repeat\": 342}]}", 3, FLOW_SPEC, "flow[0]", "1024", "blocks"},
     {"{\"flow\": [{\"type\": \"glow\", \"fit\": true}]}", 3, FLOW_SPEC, "flow[0]", "fit", ""},
     {"{\"flow\": [{\"type\": \"householder\", \"reflections\": 0}]}", 3, FLOW_SPEC, "flow[0].reflections", "0",

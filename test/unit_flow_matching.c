@@ -16,6 +16,7 @@
 #include "data/table.h"
 #include "harness.h"
 #include "near.h"
+#include "flow/design.h"
 #include "num/rng.h"
 #include "train/interpolant.h"
 #include "train/source_pairs.h"

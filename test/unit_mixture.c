@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/registry.h"
+#include "flow/univariate/univariates.h"
 #include "harness.h"
 #include "near.h"
 #include "num/rng.h"

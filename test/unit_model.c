@@ -23,6 +23,7 @@
 
 #include "core/memory.h"
 #include "core/text.h"
+#include "flow/design.h"
 #include "flow/rows.h"
 #include "h5/array.h"
 #include "h5/lock.h"

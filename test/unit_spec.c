@@ -13,6 +13,7 @@
 
 #include "core/schema.h"
 #include "harness.h"
+#include "flow/design.h"
 
 static flow_spec *parse_with(const char *text, const char *const *overrides, int n)
 {
@@ -373,7 +374,7 @@ static void test_schema(void **state)
     flow_spec_schema(schema);
     cJSON *definitions = cJSON_GetObjectItemCaseSensitive(schema, "definitions");
     assert_true(cJSON_IsObject(definitions));
-    flow_registry_schema(definitions);
+    flow_design_schema(definitions);
     cJSON_AddItemToObject(definitions, "train", flow_schema_object(flow_train_table, definitions));
     check_refs(schema, definitions);
     const char *const keys[] = {"name", "data", "flow", "base", "train", "seed", "output", "$schema"};

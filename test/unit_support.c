@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "flow/design.h"
 #include "flow/rows.h"
 #include "harness.h"
 #include "num/rng.h"

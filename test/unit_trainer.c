@@ -15,6 +15,7 @@
 #include "core/schema.h"
 #include "harness.h"
 #include "near.h"
+#include "flow/design.h"
 #include "num/rng.h"
 #include "train/evaluate.h"
 

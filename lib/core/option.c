@@ -2,7 +2,12 @@
 #include "core/option.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "core/text.h"
+
+const flow_option flow_no_options[] = {FLOW_OPTIONS_END};
 
 const flow_option *flow_option_find(const flow_option *table, const char *key)
 {
@@ -18,6 +23,23 @@ const flow_type_info *flow_choices_find(const flow_choices *choices, const char 
         if (strcmp(choices->types[i]->name, name) == 0)
             return choices->types[i];
     return NULL;
+}
+
+void flow_choices_hint(char out[FLOW_HINT_SIZE], const flow_choices *choices, const char *name)
+{
+    enum { MOST = 64 };
+    const char *names[MOST] = {NULL};
+    int n = 0;
+    for (; choices->types[n] != NULL && n < MOST; n++)
+        names[n] = choices->types[n]->name;
+    const char *nearest = flow_nearest(name, names, n);
+    if (nearest != NULL) {
+        snprintf(out, FLOW_HINT_SIZE, "did you mean \"%s\"?", nearest);
+        return;
+    }
+    size_t used = (size_t)snprintf(out, FLOW_HINT_SIZE, "known types: ");
+    for (int i = 0; i < n && used < FLOW_HINT_SIZE; i++)
+        used += (size_t)snprintf(out + used, FLOW_HINT_SIZE - used, "%s%s", i == 0 ? "" : ", ", names[i]);
 }
 
 const char *flow_option_fallback(const flow_option *option, const flow_type_info *type)
@@ -40,7 +62,7 @@ flow_status flow_option_fail(flow_error *err, const char *key, const char *forma
 
 flow_status flow_option_locate(flow_error *err, flow_status code, const char *path)
 {
-    if (err != NULL && path[0] != '\0')
+    if (code != FLOW_OK && err != NULL && path[0] != '\0')
         flow_error_prefix(err, code, err->message[0] == '.' ? "%s" : "%s: ", path);
     return code;
 }

@@ -122,6 +122,7 @@ struct flow_option {
     const char *definition;     /* OBJECT, MAP: its name in the JSON Schema; NULL: written out in place */
     const char *short_for;      /* OBJECT: a text stands for an object with this key; NULL: it does not */
     const char *into;           /* INTO */
+    const char *only_with;      /* the fallback applies only where the FLAG of this key, in a row above, is true */
     bool absent_is_nan;         /* NUMBER without a fallback: NAN when absent; otherwise 0 */
     bool may_change;            /* another value does not make it another training: --resume accepts it */
 };
@@ -145,6 +146,9 @@ struct flow_option {
 /* The last row of a table. */
 #define FLOW_OPTIONS_END {.key = NULL}
 
+/* The table of what has no options. */
+extern const flow_option flow_no_options[];
+
 /* Whether the key must be there. By its contents, since each source may have its own copy of the text. */
 static inline bool flow_option_is_required(const flow_option *option)
 {
@@ -156,6 +160,9 @@ const flow_option *flow_option_find(const flow_option *table, const char *key);
 
 /* The type of that name; NULL when there is none. */
 const flow_type_info *flow_choices_find(const flow_choices *choices, const char *name);
+/* For the message about a name that is none of theirs: "did you mean "maf"?", or "known types: ...". */
+enum { FLOW_HINT_SIZE = 320 };
+void flow_choices_hint(char out[FLOW_HINT_SIZE], const flow_choices *choices, const char *name);
 
 /* FLOW_SPEC for an option whose value does not fit its surroundings, from code that sees no document: `key` is its path
  * within the object, such as "order" or "columns.mass". flow_option_locate then puts the object's path in front:

@@ -95,21 +95,9 @@ static flow_status read_map(flow_option_map *out, const flow_option *option, flo
 
 static flow_status read_unknown_type(const flow_choices *choices, const flow_json *at, flow_error *err)
 {
-    enum { MOST = 64 };
-    const char *names[MOST] = {NULL}, *name = at->node->valuestring;
-    int n = 0;
-    for (; choices->types[n] != NULL && n < MOST; n++)
-        names[n] = choices->types[n]->name;
-    const char *nearest = flow_nearest(name, names, n);
-    if (nearest != NULL)
-        return flow_json_fail(at, err, "unknown type \"%.60s\"; did you mean \"%s\"?", name, nearest);
-    flow_text list = {0};
-    for (int i = 0; i < n; i++)
-        flow_text_add(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
-    flow_status status = flow_json_fail(at, err, "unknown type \"%.60s\"; known types: %s", name,
-                                        list.data != NULL ? list.data : "none");
-    flow_text_free(&list);
-    return status;
+    char hint[FLOW_HINT_SIZE];
+    flow_choices_hint(hint, choices, at->node->valuestring);
+    return flow_json_fail(at, err, "unknown type \"%.60s\"; %s", at->node->valuestring, hint);
 }
 
 /* Adds what the fallback says: its type where the object has none, and its other keys where both have the same type. */
@@ -220,10 +208,18 @@ static flow_status read_member(void *member, const flow_option *option, const ch
     }
 }
 
-static flow_status read_row(void *out, const flow_option *option, flow_json *object, const reader *r)
+static bool read_flag(const void *out, const flow_option *table, const char *key)
+{
+    return *(const bool *)((const char *)out + flow_option_find(table, key)->offset);
+}
+
+static flow_status read_row(void *out, const flow_option *table, const flow_option *option, flow_json *object,
+                            const reader *r)
 {
     void *member = (char *)out + option->offset;
     const char *fallback = flow_option_fallback(option, r->type);
+    if (option->only_with != NULL && !read_flag(out, table, option->only_with))
+        fallback = NULL;
     flow_json at = flow_json_member(object, option->key);
     if (option->kind == FLOW_OPTION_INTO)
         return FLOW_OK;
@@ -271,7 +267,7 @@ static flow_status read_struct(void *out, const flow_option *table, flow_json *o
     if (status == FLOW_OK)
         status = read_move_into(table, object, r);
     for (const flow_option *option = table; status == FLOW_OK && option->key != NULL; option++)
-        status = read_row(out, option, object, r);
+        status = read_row(out, table, option, object, r);
     return status;
 }
 
@@ -294,7 +290,7 @@ flow_status flow_options_default(void *out, const flow_type_info *type, flow_are
     memset(out, 0, type->options_size);
     const reader quiet = {.type = type, .arena = arena}; /* the first message stays */
     for (const flow_option *option = type->options; option->key != NULL; option++) {
-        flow_status failed = read_row(out, option, &object, status == FLOW_OK ? &r : &quiet);
+        flow_status failed = read_row(out, type->options, option, &object, status == FLOW_OK ? &r : &quiet);
         status = status == FLOW_OK ? failed : status;
     }
     cJSON_Delete(object.node);

@@ -2,6 +2,7 @@
 #include "core/read_value.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,10 +42,27 @@ flow_status flow_read_whole(int64_t *out, const flow_json *at, const flow_option
     return FLOW_OK;
 }
 
-static flow_status read_word(int *out, const flow_json *at, const char *const *words, flow_error *err)
+/* `"reverse", "random" or MORE`, MORE being the last word when it is NULL. */
+static void read_list_words(char *out, size_t size, const char *const *words, const char *more)
 {
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; words[i] != NULL && used < size; i++) {
+        const char *before = i == 0 ? "" : words[i + 1] == NULL && more == NULL ? " or " : ", ";
+        used += (size_t)snprintf(out + used, size - used, "%s\"%s\"", before, words[i]);
+    }
+    if (more != NULL && used < size)
+        snprintf(out + used, size - used, " or %s", more);
+}
+
+/* `more`: what may stand in place of a word, for messages; NULL: nothing. */
+static flow_status read_word(int *out, const flow_json *at, const char *const *words, const char *more,
+                             flow_error *err)
+{
+    char list[240];
+    read_list_words(list, sizeof list, words, more);
     if (!cJSON_IsString(at->node))
-        return flow_read_expected(at, "one of the words", err);
+        return flow_read_expected(at, list, err);
     int n = 0;
     for (; words[n] != NULL; n++) {
         if (strcmp(words[n], at->node->valuestring) == 0) {
@@ -52,15 +70,10 @@ static flow_status read_word(int *out, const flow_json *at, const char *const *w
             return FLOW_OK;
         }
     }
-    flow_text list = {0};
-    for (int i = 0; i < n; i++)
-        flow_text_add(&list, "%s\"%s\"", i == 0 ? "" : i + 1 == n ? " or " : ", ", words[i]);
     const char *nearest = flow_nearest(at->node->valuestring, words, n);
-    flow_status status = flow_json_fail(at, err, "found \"%.60s\", allowed is %s%s%s%s", at->node->valuestring,
-                                        list.data != NULL ? list.data : "", nearest != NULL ? "; did you mean \"" : "",
-                                        nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
-    flow_text_free(&list);
-    return status;
+    return flow_json_fail(at, err, "found \"%.60s\", allowed is %s%s%s%s", at->node->valuestring, list,
+                          nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+                          nearest != NULL ? "\"?" : "");
 }
 
 static flow_status read_ints(flow_int_list *out, const flow_json *at, const flow_option *option, flow_error *err)
@@ -85,7 +98,7 @@ static flow_status read_word_or_ints(flow_word_or_ints *out, const flow_json *at
                                      flow_arena *arena, flow_error *err)
 {
     if (!cJSON_IsArray(at->node))
-        return read_word(&out->word, at, option->words, err);
+        return read_word(&out->word, at, option->words, "a list of whole numbers", err);
     int n = cJSON_GetArraySize(at->node), i = 0;
     int *values = flow_arena_take(arena, (size_t)n, sizeof *values);
     if (values == NULL)
@@ -191,7 +204,7 @@ flow_status flow_read_value(void *out, const flow_option *option, const flow_jso
         *(double *)out = at->node->valuedouble;
         return read_range(at, option, at->node->valuedouble, err);
     case FLOW_OPTION_WORD:
-        return read_word(out, at, option->words, err);
+        return read_word(out, at, option->words, NULL, err);
     case FLOW_OPTION_TEXT:
         return read_text(out, at, arena, err);
     case FLOW_OPTION_INTS:

@@ -5,7 +5,7 @@
  * trainable weights; they start where the base is near a standard normal in location and spread, as data are that
  * come through `standardize` and blocks that start at the identity.
  *
- * Adding a base: one file base_<type>.c that ends in `const flow_base_type flow_base_<type>`, one line in registry.h,
+ * Adding a base: one file base/<type>.c that ends in `const flow_base_type flow_base_<type>`, one line in registry.h,
  * one entry in the contract test.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -17,13 +17,12 @@
 #include "flow/block.h"
 
 typedef struct flow_base_type {
-    const char *type;
-    const char *help;
+    flow_type_info info;
     size_t state_size;
-    const flow_option *options;
 
-    /* As in flow_block_type. `site` has the number of dimensions and the seed. */
-    flow_status (*configure)(void *self, const flow_site *site, flow_params *params, flow_error *err);
+    /* As in flow_block_type. Of the context, the number of dimensions, the seed and the index are set. */
+    flow_status (*configure)(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                             flow_error *err);
     void (*release)(void *self); /* optional */
 
     size_t (*scratch_size)(const void *self, int n, bool keep); /* optional: none */

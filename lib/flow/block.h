@@ -3,8 +3,8 @@
  * A block maps in both directions (core/direction.h), and both maps are differentiable, so any block can be turned
  * around, and an objective may take gradients through either.
  *
- * A block is a const table of functions (as GSL does it). Its state holds its options and what configure derives from
- * them and is const afterwards: any number of threads may use it at once. Its numbers live in flow_params
+ * A block is a const table of functions (as GSL does it). Its state is what configure makes of its options, and is
+ * const afterwards: any number of threads may use it at once. Its numbers live in flow_params
  * (nn/params.h), its intermediate results in the scratch of a pass. A block contains no I/O and no optimizer.
  *
  * Tiles. Maps work on tiles: arrays (d, n), one row of n values per dimension, the n rows of data running fastest; n is
@@ -13,7 +13,7 @@
  * Scratch. A map leaves in pass->scratch what its own backward reads, in a layout of its own. The framework gives every
  * block scratch of its own where a backward follows, and lets all blocks share one area where none does.
  *
- * Adding a block: one file block_<type>.c that ends in `const flow_block_type flow_block_<type>`, one line in
+ * Adding a block: one file block/<type>.c that ends in `const flow_block_type flow_block_<type>`, one line in
  * registry.h, one entry in the contract test.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -32,19 +32,19 @@
 #include "nn/params.h"
 #include "num/real.h"
 
-/* Where in a flow a block stands: all that configure may know about its surroundings. */
-typedef struct flow_site {
+/* Where in a flow a block stands: what configure is given of its surroundings. Valid during configure only. */
+typedef struct flow_block_context {
     int dim;       /* d: columns of the data */
     int n_context; /* c: features of the context, which conditioners take as further inputs; 0: none */
-    const char *const *columns; /* (d) their names, or NULL when nobody knows */
-    const bool *circular;       /* (d) dimensions that are angles (circle.h); NULL: none. Valid during configure only */
-    int turn;      /* 0, 1, 2, ... for the copies that "repeat" makes: blocks that alternate go by it */
-    uint64_t seed; /* of the model, for random orders */
-    uint64_t index;/* the block's place in the flow, to draw different random orders from one seed */
-} flow_site;
+    const char *const *columns; /* (d) their names, or NULL when these are not known */
+    const bool *circular;       /* (d) dimensions that are angles (circle.h); NULL: none */
+    int turn;       /* 0, 1, 2, ... for the copies that "repeat" makes: blocks that alternate go by it */
+    uint64_t seed;  /* of the model, for random orders */
+    uint64_t index; /* the block's place in the flow, to draw different random orders from one seed */
+} flow_block_context;
 
-/* A copy of site->circular, for a block to keep; NULL where that is. */
-flow_status flow_site_copy_circular(bool **out, const flow_site *site, flow_error *err);
+/* A copy of context->circular, for a block to keep; NULL where that is. */
+flow_status flow_copy_circular(bool **out, const flow_block_context *context, flow_error *err);
 
 /* Of composite blocks, see chain.h. */
 typedef struct flow_walk flow_walk;
@@ -86,14 +86,14 @@ typedef struct flow_stats_tile {
 } flow_stats_tile;
 
 typedef struct flow_block_type {
-    const char *type; /* the JSON "type" and part of the names in a model file */
-    const char *help; /* one line */
+    flow_type_info info; /* the name is part of those in a model file, too */
     size_t state_size;
-    const flow_option *options; /* fill the state, by offset, before configure */
 
-    /* Derives the rest of the state and declares the block's numbers. The state was zeroed and its options are read; on
-     * failure the framework still calls release. */
-    flow_status (*configure)(void *self, const flow_site *site, flow_params *params, flow_error *err);
+    /* Fills the zeroed state from the options, a struct of info.options_size bytes of which it copies what it needs, and
+     * declares the block's numbers. An option that does not fit is reported by flow_option_fail; the framework adds its
+     * place. On failure the framework still calls release. */
+    flow_status (*configure)(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                             flow_error *err);
     void (*release)(void *self); /* optional */
 
     /* Whether it keeps angles what they are: a density on the circle. Elsewhere a flow with angles is refused. */

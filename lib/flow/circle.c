@@ -10,31 +10,15 @@
 #include "num/rng.h"
 #include "num/vector.h"
 
-flow_status flow_circle_univariate(flow_univariate *out, const flow_json *lines, flow_error *err)
-{
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(lines->node, "type");
-    const cJSON *bins = cJSON_GetObjectItemCaseSensitive(lines->node, "bins");
-    bool splines = cJSON_IsString(type) && strcmp(type->valuestring, "rational_quadratic") == 0 && cJSON_IsNumber(bins);
-    flow_json spec = flow_json_root(cJSON_CreateObject());
-    cJSON_AddStringToObject(spec.node, "type", "rational_quadratic");
-    cJSON_AddNumberToObject(spec.node, "bins", splines ? bins->valuedouble : 8);
-    cJSON_AddNumberToObject(spec.node, "bound", FLOW_PI);
-    cJSON_AddTrueToObject(spec.node, "circular");
-    flow_status status =
-        spec.node == NULL ? flow_error_memory(err, "a univariate") : flow_univariate_new(out, &spec, err);
-    cJSON_Delete(spec.node);
-    return status;
-}
-
-flow_status flow_site_copy_circular(bool **out, const flow_site *site, flow_error *err)
+flow_status flow_copy_circular(bool **out, const flow_block_context *context, flow_error *err)
 {
     *out = NULL;
-    if (site->circular == NULL)
+    if (context->circular == NULL)
         return FLOW_OK;
-    *out = malloc((size_t)site->dim * sizeof **out);
+    *out = malloc((size_t)context->dim * sizeof **out);
     if (*out == NULL)
         return flow_error_memory(err, "a block");
-    memcpy(*out, site->circular, (size_t)site->dim * sizeof **out);
+    memcpy(*out, context->circular, (size_t)context->dim * sizeof **out);
     return FLOW_OK;
 }
 
@@ -177,22 +161,24 @@ static flow_status mixed_fit(const void *self, flow_params *params, real *weight
     return status;
 }
 
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+/* The options are those of the base of the lines. */
+static flow_status mixed_configure(void *self, const void *options, const flow_block_context *context,
+                                   flow_params *params, flow_error *err)
 {
     mixed *m = self;
-    m->dim = site->dim;
-    m->lines = malloc((size_t)site->dim * sizeof *m->lines);
-    flow_status status = flow_site_copy_circular(&m->circular, site, err);
+    m->dim = context->dim;
+    m->lines = malloc((size_t)context->dim * sizeof *m->lines);
+    flow_status status = flow_copy_circular(&m->circular, context, err);
     if (status != FLOW_OK || m->lines == NULL)
         return status != FLOW_OK ? status : flow_error_memory(err, "the base");
     assert(m->circular != NULL); /* this base stands only where some dimension is an angle */
-    for (int i = 0; i < site->dim; i++)
+    for (int i = 0; i < context->dim; i++)
         if (!m->circular[i])
             m->lines[m->n_lines++] = i;
-    flow_site lines = *site;
+    flow_block_context lines = *context;
     lines.dim = m->n_lines;
     lines.circular = NULL;
-    return m->n_lines > 0 ? m->type->configure(m->state, &lines, params, err) : FLOW_OK;
+    return m->n_lines > 0 ? m->type->configure(m->state, options, &lines, params, err) : FLOW_OK;
 }
 
 static void mixed_release(void *self)
@@ -205,14 +191,10 @@ static void mixed_release(void *self)
     free(m->circular);
 }
 
-static const flow_option no_options[] = {FLOW_OPTIONS_END};
-
 static const flow_base_type base_with_circles = {
-    .type = "mixed",
-    .help = "the base of a spec, and uniform angles",
+    .info = {.name = "mixed", .help = "the base of a spec, and uniform angles", .options = flow_no_options},
     .state_size = sizeof(mixed),
-    .options = no_options,
-    .configure = configure,
+    .configure = mixed_configure,
     .release = mixed_release,
     .scratch_size = mixed_scratch_size,
     .log_density = mixed_log_density,

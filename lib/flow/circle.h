@@ -11,11 +11,6 @@
 #define FLOW_FLOW_CIRCLE_H
 
 #include "flow/flow.h"
-#include "flow/univariate.h"
-
-/* The univariate of angles beside that of the lines, which is read already: a circular spline, with as many bins as the
- * other one when that is a spline too, else 8. */
-flow_status flow_circle_univariate(flow_univariate *out, const flow_json *lines, flow_error *err);
 
 /* Lines that a network sees of the dimensions [0, d): one each, two of an angle. circular (d), or NULL: none is. */
 int flow_circle_n_inputs(const bool *circular, int d);

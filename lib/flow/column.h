@@ -22,12 +22,11 @@
 #include "flow/noise.h"
 
 typedef struct flow_column_type {
-    const char *type;
-    const char *help;
+    flow_type_info info;
     size_t state_size;
-    const flow_option *options;
 
-    flow_status (*configure)(void *self, const flow_site *site, flow_params *params, flow_error *err);
+    flow_status (*configure)(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                             flow_error *err); /* as in flow_block_type */
     void (*release)(void *self); /* optional */
 
     /* As in flow_block_type; the output may be the input. */

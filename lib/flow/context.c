@@ -9,49 +9,28 @@
 
 #include "core/memory.h"
 
-typedef struct embedding_options {
-    flow_net_options net;
-    int64_t features;
-} embedding_options;
-
-static const flow_option options_table[] = {
-    FLOW_NET_OPTIONS(embedding_options, net),
-    {.key = "features",
-     .kind = FLOW_OPTION_INT,
-     .offset = offsetof(embedding_options, features),
-     .fallback = "16",
-     .least = 1,
-     .most = FLOW_WIDTH_MAX,
+const flow_option flow_embedding_table[] = {
+    FLOW_NET_OPTIONS(flow_embedding_options, net),
+    {.key = "features", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_embedding_options, features),
+     .fallback = "16", .least = 1, .most = FLOW_WIDTH_MAX,
      .help = "numbers that the embedding makes of the context, for every conditioner to see"},
     FLOW_OPTIONS_END,
 };
 
-void flow_context_schema(cJSON *definitions)
-{
-    cJSON *embedding = cJSON_AddObjectToObject(definitions, "embedding");
-    cJSON_AddStringToObject(embedding, "type", "object");
-    cJSON_AddItemToObject(embedding, "properties", flow_options_schema(options_table));
-    cJSON_AddFalseToObject(embedding, "additionalProperties");
-}
-
-static flow_status configure_embedding(flow_context *context, flow_json *json, flow_params *params, flow_error *err)
+static flow_status context_configure_embedding(flow_context *context, const flow_embedding_options *options,
+                                               flow_params *params, flow_error *err)
 {
     if (context->n == 0)
-        return flow_json_fail(json, err, "there is no context to embed; name its columns in data.context");
-    embedding_options options = {0};
-    flow_status status = flow_options_read(&options, options_table, json, NULL, err);
-    if (status != FLOW_OK)
-        return status;
+        return flow_error_set(err, FLOW_SPEC, "there is no context to embed; name its columns in data.context");
     context->embeds = true;
-    context->n_features = (int)options.features;
+    context->n_features = (int)options->features;
     snprintf(params->prefix, sizeof params->prefix, "context/embedding/");
-    status = flow_mlp_configure(&context->embedding, &options.net, context->n, context->n_features, NULL,
-                                FLOW_INIT_FAN_IN, params, err);
-    return flow_error_prefix(err, status, "%s: ", json->path);
+    return flow_mlp_configure(&context->embedding, &options->net, context->n, context->n_features, NULL,
+                              FLOW_INIT_FAN_IN, params, err);
 }
 
-flow_status flow_context_configure(flow_context *context, flow_json *embedding, int n, flow_params *params,
-                                   flow_error *err)
+flow_status flow_context_configure(flow_context *context, const flow_embedding_options *embedding, int n,
+                                   flow_params *params, flow_error *err)
 {
     *context = (flow_context){.n = n, .n_features = n};
     flow_status status = FLOW_OK;
@@ -63,8 +42,8 @@ flow_status flow_context_configure(flow_context *context, flow_json *embedding, 
         for (int i = 0; status == FLOW_OK && i < n; i++)
             params->fitted[context->scale + (size_t)i] = 1;
     }
-    if (status == FLOW_OK && embedding->node != NULL)
-        status = configure_embedding(context, embedding, params, err);
+    if (status == FLOW_OK && embedding != NULL)
+        status = flow_option_locate(err, context_configure_embedding(context, embedding, params, err), "embedding");
     return status;
 }
 

@@ -21,14 +21,19 @@ typedef struct flow_context {
     flow_mlp embedding;
 } flow_context;
 
-/* Declares "context/center", "context/scale" and the embedding's layers. `embedding` is the object "embedding" of a
- * spec; its node may be NULL. FLOW_SPEC when there is an embedding and no context. */
-flow_status flow_context_configure(flow_context *context, flow_json *embedding, int n, flow_params *params,
-                                   flow_error *err);
-void flow_context_release(flow_context *context);
+/* The network that makes features of the context. */
+typedef struct flow_embedding_options {
+    flow_net_options net;
+    int64_t features;
+} flow_embedding_options;
 
-/* Adds the definition "embedding" of the JSON Schema. */
-void flow_context_schema(cJSON *definitions);
+extern const flow_option flow_embedding_table[];
+
+/* Declares "context/center", "context/scale" and the embedding's layers. `embedding` may be NULL: none. FLOW_SPEC when
+ * there is an embedding and no context. */
+flow_status flow_context_configure(flow_context *context, const flow_embedding_options *embedding, int n,
+                                   flow_params *params, flow_error *err);
+void flow_context_release(flow_context *context);
 
 /* Centers and scales from n_rows rows (n_rows, stride), of which the context begins at `rows`. */
 flow_status flow_context_fit(const flow_context *context, flow_params *params, size_t n_rows, const double *rows,

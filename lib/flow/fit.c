@@ -161,7 +161,7 @@ flow_status flow_check(const flow *f, flow_error *err)
         if (column->type->check != NULL)
             status = column->type->check(column->state, &f->params, err);
         if (status != FLOW_OK)
-            flow_error_prefix(err, status, "%d.%s: ", i, column->type->type);
+            flow_error_prefix(err, status, "%d.%s: ", i, column->type->info.name);
     }
     for (int i = 0; i < f->n_blocks && status == FLOW_OK; i++) {
         const flow_block *block = f->blocks[i];

@@ -1,9 +1,9 @@
-/* A flow: column maps, blocks and a base, put together from a spec, and its maps over tiles.
+/* A flow: column maps, blocks and a base, put together from a design, and its maps over tiles.
  *
  *     data x (double) -> column maps (double) -> blocks (real) -> latent z (real) ~ base
  *
  * The log-density of a row is log base(z) + the log-determinants of all maps on the way (change of variables; for
- * example Papamakarios et al. 2021, eq. 3). Everything here is const after flow_new, flow_fit and loading, and may be
+ * example Papamakarios et al. 2021, eq. 3). Everything here is const after flow_build, flow_fit and loading, and may be
  * used by many threads; weights are passed in, so that one flow serves current, best and averaged weights. The
  * exception is a flow in training with a block that observes: its fitted values change between steps.
  *
@@ -44,10 +44,12 @@ typedef struct flow {
     const char *const *column_names; /* while the flow is put together */
 } flow;
 
-/* Builds a flow for `dim` columns of data from the list "flow" and the object "base" of a spec (either may have a NULL
- * node: then an empty list, a normal base). Defaults are filled in: the JSON is fully resolved afterwards. *out is the
- * caller's. FLOW_SPEC with the JSON path for whatever does not fit. */
-flow_status flow_new(flow **out, flow_json *list, flow_json *base, int dim, uint64_t seed, flow_error *err);
+/* What a flow is made of. */
+typedef struct flow_design {
+    flow_choice_list maps; /* of flow_maps (registry.h): column maps, blocks and presets, from the data to the base */
+    flow_choice base;      /* of flow_bases; its type may be NULL: normal */
+    const flow_embedding_options *embedding; /* a network that the context goes through first; NULL: none */
+} flow_design;
 
 /* What the data look like to a flow. */
 typedef struct flow_row_layout {
@@ -55,9 +57,10 @@ typedef struct flow_row_layout {
     const char *const *columns; /* (dim) names of the columns, or NULL */
 } flow_row_layout;
 
-/* The same for a flow with context; `embedding` is the object of that name in a spec, its node NULL for none. */
-flow_status flow_new_conditional(flow **out, flow_json *list, flow_json *base, flow_json *embedding,
-                                 const flow_row_layout *shape, uint64_t seed, flow_error *err);
+/* Builds a flow. Nothing of the design is needed afterwards. *out is the caller's. FLOW_SPEC for what does not fit, with
+ * its place as in a spec, "flow[2].flow[0].order: ...". */
+flow_status flow_build(flow **out, const flow_design *design, const flow_row_layout *layout, uint64_t seed,
+                       flow_error *err);
 
 /* Values in a row: those of the data and of the context. */
 int flow_width(const flow *f);

@@ -1,50 +1,48 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/trace.h"
 
+#include <stddef.h>
 #include <string.h>
 
-#include "flow/typed.h"
 #include "nn/field.h"
 #include "num/rng.h"
 #include "num/vecmath.h"
 
 static const char *const probe_names[] = {"rademacher", "gaussian", NULL};
 
-static const flow_option exact[] = {FLOW_OPTIONS_END};
-
-static const flow_option hutchinson[] = {
-    {.key = "probe", .kind = FLOW_OPTION_WORD, .offset = offsetof(flow_trace, probe), .fallback = "\"rademacher\"",
-     .words = probe_names, .help = "entries of a probe: signs, or normal numbers, which are noisier"},
-    {.key = "exact_up_to", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_trace, exact_up_to), .fallback = "64",
-     .least = 0, .most = 65536,
+static const flow_option hutchinson_table[] = {
+    {.key = "probe", .kind = FLOW_OPTION_WORD, .offset = offsetof(flow_trace_options, probe),
+     .fallback = "\"rademacher\"", .words = probe_names,
+     .help = "entries of a probe: signs, or normal numbers, which are noisier"},
+    {.key = "exact_up_to", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_trace_options, exact_up_to),
+     .fallback = "64", .least = 0, .most = 65536,
      .help = "dimensions up to which evaluations take the exact trace where it has no closed form, too"},
-    {.key = "probes", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_trace, probes), .fallback = "16", .least = 2,
-     .most = FLOW_FIELD_PROBES_MAX, .help = "of an evaluation in more dimensions, which reports its standard error"},
+    {.key = "probes", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_trace_options, probes), .fallback = "16",
+     .least = 2, .most = FLOW_FIELD_PROBES_MAX,
+     .help = "of an evaluation in more dimensions, which reports its standard error"},
     FLOW_OPTIONS_END,
 };
 
-const flow_trace_type flow_trace_types[] = {
-    {"exact", "the sum of the diagonal", exact},
-    {"hutchinson", "in training e.Je with a random probe e for each row and step", hutchinson},
-    {.type = NULL},
+static const flow_trace_type exact = {
+    .info = {.name = "exact", .help = "the sum of the diagonal", .options = flow_no_options},
 };
+static const flow_trace_type hutchinson = {
+    .info = {.name = "hutchinson",
+             .help = "in training e.Je with a random probe e for each row and step",
+             .options = hutchinson_table,
+             .options_size = sizeof(flow_trace_options)},
+    .estimates = true,
+};
+static const flow_type_info *const trace_types[] = {&exact.info, &hutchinson.info, NULL};
 
-flow_status flow_trace_new(flow_trace *out, flow_json *spec, flow_error *err)
+const flow_choices flow_traces = {.definition = "trace", .what = "a trace", .types = trace_types};
+
+flow_trace flow_trace_of(const flow_choice *choice)
 {
-    static const char *const type_only[] = {"type", NULL};
-    const char *type = NULL, *known[8];
-    flow_status status = flow_typed_name(&type, spec, "a trace", err);
-    if (status != FLOW_OK)
-        return status;
-    int n_known = 0;
-    for (const flow_trace_type *t = flow_trace_types; t->type != NULL; t++) {
-        known[n_known++] = t->type;
-        if (strcmp(type, t->type) != 0)
-            continue;
-        out->estimates = t->options == hutchinson;
-        return flow_options_read(out, t->options, spec, type_only, err);
-    }
-    return flow_typed_unknown(spec, type, known, n_known, err);
+    flow_trace trace = {.estimates = ((const flow_trace_type *)choice->type)->estimates};
+    if (trace.estimates)
+        trace.options = *(const flow_trace_options *)choice->options;
+    return trace;
 }
 
 /* A number for the values of row j. */

@@ -15,23 +15,27 @@
 /* Entries of a probe: signs, or standard normals. */
 typedef enum flow_probe_kind { FLOW_PROBE_RADEMACHER, FLOW_PROBE_GAUSSIAN } flow_probe_kind;
 
-typedef struct flow_trace {
-    bool estimates;      /* in training; an evaluation estimates where nothing exact is affordable */
+typedef struct flow_trace_options {
     int probe;           /* flow_probe_kind */
     int64_t exact_up_to; /* dimensions up to which an evaluation takes the exact trace, whatever it costs */
     int64_t probes;      /* of an evaluation that estimates */
-} flow_trace;
+} flow_trace_options;
 
 typedef struct flow_trace_type {
-    const char *type, *help;
-    const flow_option *options; /* fill a flow_trace */
+    flow_type_info info; /* its options are flow_trace_options, or none */
+    bool estimates;      /* in training; an evaluation estimates where nothing exact is affordable */
 } flow_trace_type;
 
-/* Ends with an entry whose type is NULL. */
-extern const flow_trace_type flow_trace_types[];
+/* What an option of the kind FLOW_OPTION_CHOICE refers to: "exact", "hutchinson". */
+extern const flow_choices flow_traces;
 
-/* Reads "exact" or {"type": "hutchinson", ...}. */
-flow_status flow_trace_new(flow_trace *out, flow_json *spec, flow_error *err);
+typedef struct flow_trace {
+    bool estimates;
+    flow_trace_options options; /* zero where nothing is estimated */
+} flow_trace;
+
+/* The trace of a choice of flow_traces. */
+flow_trace flow_trace_of(const flow_choice *choice);
 
 /* Which probe of which block of which model. */
 typedef struct flow_probe {

@@ -16,11 +16,9 @@
 #include "num/real.h"
 
 typedef struct flow_univariate_type {
-    const char *type;
-    const char *help;
-    size_t state_size;
-    const flow_option *options; /* fill the state */
+    flow_type_info info;
 
+    /* `self` are the options, in all of these. */
     int (*n_params)(const void *self); /* P */
 
     /* The two maps, by direction. Writes out (d, n) from in (d, n) and adds the sum of log|d out/d in| of each row to
@@ -38,11 +36,7 @@ typedef struct flow_univariate_type {
 /* A univariate with its options, as a block holds it. */
 typedef struct flow_univariate {
     const flow_univariate_type *type;
-    void *state; /* owned */
+    void *state; /* its options; owned */
 } flow_univariate;
-
-/* Reads "affine" or {"type": "affine", "bound": 5}. */
-flow_status flow_univariate_new(flow_univariate *out, flow_json *spec, flow_error *err);
-void flow_univariate_release(flow_univariate *univariate);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "core/memory.h"
 #include "core/text.h"
+#include "flow/design.h"
 #include "h5/array.h"
 #include "h5/check.h"
 #include "h5/file.h"

@@ -2,29 +2,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/text.h"
-#include "ode/ode.h"
-#include "flow/registry.h"
+#include "flow/design.h"
 #include "model/model.h"
+#include "ode/solvers.h"
 
 static flow_status check_method(const char *method, flow_error *err)
 {
-    const char *known[16];
-    int n = 0;
-    if (method == NULL || flow_tableau_find(method) != NULL)
+    if (method == NULL || flow_choices_find(&flow_solvers, method) != NULL)
         return FLOW_OK;
-    for (; n < 16 && flow_tableaux[n] != NULL; n++)
-        known[n] = flow_tableaux[n]->type;
-    const char *nearest = flow_nearest(method, known, n);
-    if (nearest != NULL)
-        return flow_error_set(err, FLOW_ARGUMENT, "unknown solver \"%.60s\"; did you mean \"%s\"?", method, nearest);
-    flow_text list = {0};
-    for (int i = 0; i < n; i++)
-        flow_text_add(&list, "%s%s", i == 0 ? "" : ", ", known[i]);
-    flow_error_set(err, FLOW_ARGUMENT, "unknown solver \"%.60s\"; there are %s", method,
-                   list.data != NULL ? list.data : "none");
-    flow_text_free(&list);
-    return FLOW_ARGUMENT;
+    char hint[FLOW_HINT_SIZE];
+    flow_choices_hint(hint, &flow_solvers, method);
+    return flow_error_set(err, FLOW_ARGUMENT, "unknown solver \"%.60s\"; %s", method, hint);
 }
 
 /* {"type": method, "steps": n}, the method being that of `solver` when it is NULL. */

@@ -1,10 +1,12 @@
 /* Bogacki and Shampine 1989: third order with an embedded second. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ode/ode.h"
+#include "ode/solver.h"
 
 const flow_tableau flow_tableau_bosh3 = {
-    .type = "bosh3",
-    .help = "Bogacki and Shampine's pair of orders 3 and 2, adaptive: for loose tolerances",
+    .info = {.name = "bosh3",
+             .help = "Bogacki and Shampine's pair of orders 3 and 2, adaptive: for loose tolerances",
+             .options = flow_solver_adaptive_table,
+             .options_size = sizeof(flow_solver_options)},
     .order = 3,
     .n_stages = 3,
     .adaptive = true,

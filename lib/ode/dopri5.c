@@ -1,10 +1,12 @@
 /* Dormand and Prince 1980, RK5(4)7M: fifth order with an embedded fourth. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ode/ode.h"
+#include "ode/solver.h"
 
 const flow_tableau flow_tableau_dopri5 = {
-    .type = "dopri5",
-    .help = "Dormand and Prince's pair of orders 5 and 4, adaptive",
+    .info = {.name = "dopri5",
+             .help = "Dormand and Prince's pair of orders 5 and 4, adaptive",
+             .options = flow_solver_adaptive_table,
+             .options_size = sizeof(flow_solver_options)},
     .order = 5,
     .n_stages = 6,
     .adaptive = true,

@@ -1,10 +1,12 @@
 /* Euler's method, of first order. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ode/ode.h"
+#include "ode/solver.h"
 
 const flow_tableau flow_tableau_euler = {
-    .type = "euler",
-    .help = "Euler's method, first order: for few evaluations, not for exact densities",
+    .info = {.name = "euler",
+             .help = "Euler's method, first order: for few evaluations, not for exact densities",
+             .options = flow_solver_fixed_table,
+             .options_size = sizeof(flow_solver_options)},
     .order = 1,
     .n_stages = 1,
     .b = {1},

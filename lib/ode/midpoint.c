@@ -1,10 +1,12 @@
 /* The midpoint rule, of second order. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ode/ode.h"
+#include "ode/solver.h"
 
 const flow_tableau flow_tableau_midpoint = {
-    .type = "midpoint",
-    .help = "the midpoint rule, second order",
+    .info = {.name = "midpoint",
+             .help = "the midpoint rule, second order",
+             .options = flow_solver_fixed_table,
+             .options_size = sizeof(flow_solver_options)},
     .order = 2,
     .n_stages = 2,
     .a = {{0}, {1. / 2}},

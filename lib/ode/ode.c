@@ -3,14 +3,10 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "num/simd.h"
-
-bool flow_solver_adapts(const flow_solver *solver)
-{
-    return solver->tableau->adaptive && solver->steps == 0;
-}
 
 static int64_t most_steps(const flow_solver *solver)
 {
@@ -328,11 +324,34 @@ void flow_ode_solve(const flow_ode *ode, flow_direction direction, const real *i
         memcpy(a.end, a.x, count * sizeof *out);
 }
 
+static bool ode_diagnose_end(const flow_solver *solver, bool backwards, flow_ode_end why, char *text, size_t size)
+{
+    const char *subject = backwards ? "its adjoint" : "its solver";
+    switch (why) {
+    case FLOW_ODE_ARRIVED:
+        return false;
+    case FLOW_ODE_STEPS:
+        snprintf(text, size, "%s needed more steps than max_steps = %lld, so the field is stiff there; try a larger "
+                 "max_steps, larger rtol and atol, or in training a lower rate or kinetic_energy", subject,
+                 (long long)solver->max_steps);
+        return true;
+    case FLOW_ODE_SHORT:
+        snprintf(text, size, "%s needed steps below a millionth, so the field is stiff there; try larger rtol and "
+                 "atol, or in training a lower rate or kinetic_energy", subject);
+        return true;
+    case FLOW_ODE_RANGE:
+        snprintf(text, size, "%s left the range of numbers; %s", subject,
+                 flow_solver_adapts(solver) ? "try a lower rate in training" : "try more steps");
+        return true;
+    }
+    return false;
+}
+
 bool flow_ode_diagnose(const flow_ode *ode, int j, char *text, size_t size)
 {
     flow_ode_scratch a;
     find(ode, &a);
-    return flow_solver_diagnose(ode->solver, *a.backwards, (flow_ode_end)a.why[j], text, size);
+    return ode_diagnose_end(ode->solver, *a.backwards, (flow_ode_end)a.why[j], text, size);
 }
 
 /* ------------------------------------------------------------------ gradients */

@@ -20,37 +20,10 @@
 
 #include "core/direction.h"
 #include "core/error.h"
-#include "core/option.h"
 #include "num/real.h"
+#include "ode/solver.h"
 
-enum { FLOW_ODE_STAGES = 6, FLOW_ODE_STEPS_MAX = 10000, FLOW_ODE_INTEGRALS = 65 };
-
-/* k_s = f(x + h sum_r a_sr k_r, t + c_s h), x + h sum_s b_s k_s. Of an adaptive method k_S, behind the stages, is f at
- * the end of the step, which is the first stage of the next one; h sum_s error_s k_s is then how far the embedded
- * method of the order below is off. */
-typedef struct flow_tableau {
-    const char *type, *help;
-    int order, n_stages;
-    bool adaptive;
-    double a[FLOW_ODE_STAGES][FLOW_ODE_STAGES], b[FLOW_ODE_STAGES], c[FLOW_ODE_STAGES], error[FLOW_ODE_STAGES + 1];
-} flow_tableau;
-
-typedef struct flow_solver {
-    const flow_tableau *tableau;
-    int64_t steps;     /* of equal length; 0, of an adaptive method alone: those that its error asks for */
-    double rtol, atol; /* of the latter */
-    int64_t max_steps;
-    bool adjoint; /* how flow_ode_solve_backward finds gradients */
-} flow_solver;
-
-/* Whether the error decides on the steps. */
-bool flow_solver_adapts(const flow_solver *solver);
-
-/* The options of a method: all of them fill a flow_solver. */
-const flow_option *flow_solver_options(const flow_tableau *tableau);
-/* Reads "dopri5" or {"type": "dopri5", "rtol": 1e-6}; an object without "type" is of the first method of the
- * registry. Tolerances below what `real` resolves are taken to be that. */
-flow_status flow_solver_new(flow_solver *out, flow_json *spec, flow_error *err);
+enum { FLOW_ODE_INTEGRALS = 65 };
 
 /* The right-hand side. `at` (d + 1, n) are the lines of x, then the time of each row; f is (d, n), the integrands
  * (n_integrals, n; NULL: not wanted, as where a backward follows or the method gives them no weight): the trace, then

@@ -1,10 +1,12 @@
 /* The classical method of Runge and Kutta, of fourth order. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ode/ode.h"
+#include "ode/solver.h"
 
 const flow_tableau flow_tableau_rk4 = {
-    .type = "rk4",
-    .help = "the classical method of Runge and Kutta, fourth order",
+    .info = {.name = "rk4",
+             .help = "the classical method of Runge and Kutta, fourth order",
+             .options = flow_solver_fixed_table,
+             .options_size = sizeof(flow_solver_options)},
     .order = 4,
     .n_stages = 4,
     .a = {{0}, {1. / 2}, {0, 1. / 2}, {0, 0, 1}},

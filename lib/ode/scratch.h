@@ -57,9 +57,6 @@ void flow_ode_lay_out_head(const flow_solver *solver, int d, int n, bool keep, f
 void flow_ode_lay_out_rest(const flow_solver *solver, int m, int d, int n, int64_t stored, flow_layout *layout,
                            flow_ode_scratch *a);
 
-/* flow_ode_diagnose, of a row that ended so. */
-bool flow_solver_diagnose(const flow_solver *solver, bool backwards, flow_ode_end why, char *text, size_t size);
-
 /* From a->x to a->x, a->integrals, a->why, and the steps for the backward. */
 void flow_ode_run(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction);
 

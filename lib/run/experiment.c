@@ -8,6 +8,7 @@
 #include "core/read.h"
 #include "core/text.h"
 #include "data/table.h"
+#include "flow/design.h"
 #include "model/model.h"
 
 /* The layers below know the path inside the document, not the document's name. */

@@ -23,7 +23,7 @@ static void mle_diagnose(const flow_objective_tile *tile, int row, char *place, 
 {
     /* Where all maps are finite, the log-density of the base or the sum overflowed. */
     if (!flow_tile_diagnose(tile->f, tile->weights, tile->ws, tile->n, FLOW_TO_LATENT, row, place, size))
-        snprintf(place, size, "%s", tile->f->base->type);
+        snprintf(place, size, "%s", tile->f->base->info.name);
 }
 
 const flow_objective_type flow_objective_mle = {

@@ -97,7 +97,7 @@ static flow_status draws_check_flow(const flow *f, const flow_target *target, fl
             return flow_error_set(err, FLOW_SPEC,
                                   "base: \"%s\" has values to train, and draws from it do not depend on "
                                   "them smoothly; take \"normal\", \"logistic\" or \"uniform\"",
-                                  f->line_base->type);
+                                  f->line_base->info.name);
     if (f->n_discrete > 0)
         return flow_error_set(err, FLOW_SPEC,
                               "flow[0]: a density has no discrete columns; leave them out of the support");
@@ -105,7 +105,7 @@ static flow_status draws_check_flow(const flow *f, const flow_target *target, fl
         if (f->columns[i].type->needs_data)
             return flow_error_set(err, FLOW_SPEC, "flow[%d]: \"%s\" takes its values from data, and there are none: "
                                   "leave it out, and let log_density work in variables that are near 0 with deviations "
-                                  "near 1", i, f->columns[i].type->type);
+                                  "near 1", i, f->columns[i].type->info.name);
     return FLOW_OK;
 }
 

@@ -31,7 +31,7 @@ static bool find_layers(field *out, const flow *f)
 static bool read_field(field *out, const flow *f, const char *spec)
 {
     *out = (field){0};
-    if (f->n_blocks != 1 || strcmp(f->blocks[0]->type->type, "ffjord") != 0 || !find_layers(out, f))
+    if (f->n_blocks != 1 || strcmp(f->blocks[0]->type->info.name, "ffjord") != 0 || !find_layers(out, f))
         return false;
     solver_and_trace_of(&out->solver, &out->trace, spec);
     return true;

@@ -11,6 +11,7 @@
 #include "core/option.h"
 #include "bench/field_flops.h"
 #include "bench/measure.h"
+#include "flow/design.h"
 #include "num/rng.h"
 
 #define FOLDER "test/bench/workloads/"

@@ -15,12 +15,11 @@ typedef struct logistic {
     int dim;
 } logistic;
 
-static const flow_option options[] = {FLOW_OPTIONS_END};
-
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status logistic_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                      flow_error *err)
 {
-    (void)params, (void)err;
-    ((logistic *)self)->dim = site->dim;
+    (void)options, (void)params, (void)err;
+    ((logistic *)self)->dim = context->dim;
     return FLOW_OK;
 }
 
@@ -76,11 +75,11 @@ static void logistic_sample(const void *self, const flow_pass *pass, uint64_t se
 }
 
 const flow_base_type flow_base_logistic = {
-    .type = "logistic",
-    .help = "independent standard logistic distributions",
+    .info = {.name = "logistic",
+             .help = "independent standard logistic distributions",
+             .options = flow_no_options},
     .state_size = sizeof(logistic),
-    .options = options,
-    .configure = configure,
+    .configure = logistic_configure,
     .log_density = logistic_log_density,
     .backward = logistic_backward,
     .sample = logistic_sample,

@@ -18,6 +18,7 @@
 
 #include "core/memory.h"
 #include "flow/base.h"
+#include "flow/base/options.h"
 #include "num/rng.h"
 #include "num/simd.h"
 #include "num/vecmath.h"
@@ -26,43 +27,43 @@
 enum { MOST_COMPONENTS = 1000 };
 
 typedef struct mixture {
-    int64_t components;
-    double bound;
-    bool fit;
+    flow_mixture_base_options options;
     int dim;
     uint64_t seed;
     size_t logit, mean, scale; /* weights (K), (K, dim), (K, dim) */
 } mixture;
 
-static const flow_option options[] = {
+static const flow_option mixture_base_table[] = {
     {.key = "components",
      .kind = FLOW_OPTION_INT,
-     .offset = offsetof(mixture, components),
+     .offset = offsetof(flow_mixture_base_options, components),
      .fallback = "10",
      .least = 1,
      .most = MOST_COMPONENTS,
      .help = "normal distributions in the mixture"},
     {.key = "bound",
      .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(mixture, bound),
+     .offset = offsetof(flow_mixture_base_options, bound),
      .fallback = "3",
      .least = 0.1,
      .most = 30,
      .help = "largest absolute log-scale of a component"},
     {.key = "fit",
      .kind = FLOW_OPTION_FLAG,
-     .offset = offsetof(mixture, fit),
+     .offset = offsetof(flow_mixture_base_options, fit),
      .fallback = "true",
      .help = "start the means at rows of the data"},
     FLOW_OPTIONS_END,
 };
 
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status mixture_base_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                          flow_error *err)
 {
     mixture *base = self;
-    int k = (int)base->components, d = site->dim;
+    base->options = *(const flow_mixture_base_options *)options;
+    int k = (int)base->options.components, d = context->dim;
     base->dim = d;
-    base->seed = site->seed;
+    base->seed = context->seed;
     flow_status status = flow_params_add_weights(params, &base->logit, "logits", k, 1, FLOW_INIT_ZERO, 0, NULL, err);
     if (status == FLOW_OK)
         status = flow_params_add_weights(params, &base->mean, "means", k, d, FLOW_INIT_FAN_IN, 1, NULL, err);
@@ -87,7 +88,7 @@ static size_t base_mixture_lay_out(const mixture *base, int n, bool keep, void *
 {
     flow_layout layout = {.base = memory};
     *w = (base_mixture_scratch){0};
-    size_t k = (size_t)base->components, rows = (size_t)n, values = k * (size_t)base->dim;
+    size_t k = (size_t)base->options.components, rows = (size_t)n, values = k * (size_t)base->dim;
     w->weight = flow_layout_take(&layout, k, sizeof *w->weight);
     w->log_weight = flow_layout_take(&layout, k, sizeof *w->log_weight);
     w->log_height = flow_layout_take(&layout, k, sizeof *w->log_height);
@@ -114,7 +115,7 @@ static size_t base_mixture_scratch_size(const void *self, int n, bool keep)
 /* log sigma of a raw log-scale, and d log sigma / da */
 static double log_sigma(const mixture *base, real raw, double *slope)
 {
-    double a = (double)raw, r = a / base->bound, q = 1 / sqrt(1 + r * r);
+    double a = (double)raw, r = a / base->options.bound, q = 1 / sqrt(1 + r * r);
     if (slope != NULL)
         *slope = q * q * q;
     return a * q + 0.5 * log(2. / 3);
@@ -124,7 +125,7 @@ static double log_sigma(const mixture *base, real raw, double *slope)
 static void prepare(const mixture *base, const real *weights, base_mixture_scratch *w)
 {
     const double half_log_2pi = 0.91893853320467274178;
-    int n_components = (int)base->components;
+    int n_components = (int)base->options.components;
     const real *logit = weights + base->logit;
     double top = (double)logit[0], sum = 0;
     for (int k = 1; k < n_components; k++)
@@ -177,7 +178,7 @@ static void divide(int n, const real *restrict by, real *restrict a)
 static void base_mixture_log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
 {
     const mixture *base = self;
-    int n = pass->n, n_components = (int)base->components;
+    int n = pass->n, n_components = (int)base->options.components;
     size_t rows = (size_t)n, d = (size_t)base->dim;
     base_mixture_scratch w;
     base_mixture_lay_out(base, n, pass->keep, pass->scratch, &w);
@@ -225,7 +226,7 @@ static void base_mixture_backward(const void *self, const flow_pass *pass, const
 {
     const mixture *base = self;
     int n = pass->n;
-    size_t rows = (size_t)n, d = (size_t)base->dim, n_components = (size_t)base->components;
+    size_t rows = (size_t)n, d = (size_t)base->dim, n_components = (size_t)base->options.components;
     base_mixture_scratch w;
     base_mixture_lay_out(base, n, pass->keep, pass->scratch, &w);
     memset(gz, 0, d * rows * sizeof *gz);
@@ -249,7 +250,7 @@ static void base_mixture_backward(const void *self, const flow_pass *pass, const
 static int choose(const mixture *base, const double *weight, double u)
 {
     int k = 0;
-    for (; k < (int)base->components - 1 && u >= weight[k]; k++)
+    for (; k < (int)base->options.components - 1 && u >= weight[k]; k++)
         u -= weight[k];
     return k;
 }
@@ -307,7 +308,7 @@ static flow_status base_mixture_fit(const void *self, flow_params *params, real 
 {
     (void)params;
     const mixture *base = self;
-    if (!base->fit)
+    if (!base->options.fit)
         return FLOW_OK;
     assert(n > 0);
     size_t rows = (size_t)n;
@@ -316,7 +317,7 @@ static flow_status base_mixture_fit(const void *self, flow_params *params, real 
         return flow_error_memory(err, "the start of the mixture");
     for (size_t j = 0; j < rows; j++)
         distance[j] = 1; /* the first row is any row */
-    for (int k = 0; k < (int)base->components && total > 0; k++) {
+    for (int k = 0; k < (int)base->options.components && total > 0; k++) {
         real *mean = weights + base->mean + (size_t)k * (size_t)base->dim;
         double u = flow_rng_uniform(base->seed, FLOW_STREAM_OTHER, (uint64_t)k, UINT32_MAX);
         size_t row = pick(rows, distance, total * u);
@@ -331,11 +332,12 @@ static flow_status base_mixture_fit(const void *self, flow_params *params, real 
 }
 
 const flow_base_type flow_base_mixture = {
-    .type = "mixture",
-    .help = "a trainable mixture of normal distributions with diagonal covariances, for data in separate pieces",
+    .info = {.name = "mixture",
+             .help = "a trainable mixture of normal distributions with diagonal covariances, for data in separate pieces",
+             .options = mixture_base_table,
+             .options_size = sizeof(flow_mixture_base_options)},
     .state_size = sizeof(mixture),
-    .options = options,
-    .configure = configure,
+    .configure = mixture_base_configure,
     .scratch_size = base_mixture_scratch_size,
     .log_density = base_mixture_log_density,
     .backward = base_mixture_backward,

@@ -10,12 +10,11 @@ typedef struct normal {
     int dim;
 } normal;
 
-static const flow_option options[] = {FLOW_OPTIONS_END};
-
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status normal_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                    flow_error *err)
 {
-    (void)params, (void)err;
-    ((normal *)self)->dim = site->dim;
+    (void)options, (void)params, (void)err;
+    ((normal *)self)->dim = context->dim;
     return FLOW_OK;
 }
 
@@ -59,11 +58,11 @@ static void normal_sample(const void *self, const flow_pass *pass, uint64_t seed
 }
 
 const flow_base_type flow_base_normal = {
-    .type = "normal",
-    .help = "standard normal distribution",
+    .info = {.name = "normal",
+             .help = "standard normal distribution",
+             .options = flow_no_options},
     .state_size = sizeof(normal),
-    .options = options,
-    .configure = configure,
+    .configure = normal_configure,
     .log_density = normal_log_density,
     .backward = normal_backward,
     .sample = normal_sample,

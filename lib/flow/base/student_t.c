@@ -18,6 +18,7 @@
 
 #include "core/memory.h"
 #include "flow/base.h"
+#include "flow/base/options.h"
 #include "flow/chunk.h"
 #include "num/rng.h"
 #include "num/simd.h"
@@ -31,10 +32,10 @@ typedef struct student_t {
     size_t weight; /* a (dim) */
 } student_t;
 
-static const flow_option options[] = {
+static const flow_option student_t_table[] = {
     {.key = "degrees",
      .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(student_t, degrees),
+     .offset = offsetof(flow_student_t_options, degrees),
      .fallback = "10",
      .least = 1.1,
      .most = 1000,
@@ -42,10 +43,12 @@ static const flow_option options[] = {
     FLOW_OPTIONS_END,
 };
 
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status student_t_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                       flow_error *err)
 {
     student_t *base = self;
-    base->dim = site->dim;
+    base->degrees = ((const flow_student_t_options *)options)->degrees;
+    base->dim = context->dim;
     return flow_params_add_weights(params, &base->weight, "log_degrees", base->dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
 }
 
@@ -154,11 +157,12 @@ static void student_t_sample(const void *self, const flow_pass *pass, uint64_t s
 }
 
 const flow_base_type flow_base_student_t = {
-    .type = "student_t",
-    .help = "independent Student t distributions with trainable degrees of freedom, for heavy tails",
+    .info = {.name = "student_t",
+             .help = "independent Student t distributions with trainable degrees of freedom, for heavy tails",
+             .options = student_t_table,
+             .options_size = sizeof(flow_student_t_options)},
     .state_size = sizeof(student_t),
-    .options = options,
-    .configure = configure,
+    .configure = student_t_configure,
     .scratch_size = student_t_scratch_size,
     .log_density = student_t_log_density,
     .backward = student_t_backward,

@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "flow/base.h"
+#include "flow/base/options.h"
 #include "num/rng.h"
 #include "num/simd.h"
 
@@ -21,17 +22,17 @@ typedef struct uniform {
     double density;  /* on the box */
 } uniform;
 
-static const flow_option options[] = {
+static const flow_option uniform_table[] = {
     {.key = "bound",
      .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(uniform, bound),
+     .offset = offsetof(flow_uniform_options, bound),
      .fallback = "1",
      .least = 1e-6,
      .most = 1e6,
      .help = "the box is (-bound, bound) in every dimension"},
     {.key = "edge",
      .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(uniform, edge),
+     .offset = offsetof(flow_uniform_options, edge),
      .fallback = "0.1",
      .least = 0,
      .most = 1e6,
@@ -39,13 +40,16 @@ static const flow_option options[] = {
     FLOW_OPTIONS_END,
 };
 
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status uniform_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                     flow_error *err)
 {
     (void)params, (void)err;
     uniform *base = self;
+    const flow_uniform_options *asked = options;
     const double root_2pi = 2.50662827463100050242;
-    base->dim = site->dim;
-    base->bound = (double)(real)base->bound; /* a z that was rounded to the bound lies inside */
+    base->dim = context->dim;
+    base->edge = asked->edge;
+    base->bound = (double)(real)asked->bound; /* a z that was rounded to the bound lies inside */
     base->density = 1 / (2 * base->bound + base->edge * root_2pi);
     base->shoulder = 0.5 * base->edge * root_2pi * base->density;
     return FLOW_OK;
@@ -123,11 +127,12 @@ static void uniform_sample(const void *self, const flow_pass *pass, uint64_t see
 }
 
 const flow_base_type flow_base_uniform = {
-    .type = "uniform",
-    .help = "uniform on a box, with smooth shoulders outside",
+    .info = {.name = "uniform",
+             .help = "uniform on a box, with smooth shoulders outside",
+             .options = uniform_table,
+             .options_size = sizeof(flow_uniform_options)},
     .state_size = sizeof(uniform),
-    .options = options,
-    .configure = configure,
+    .configure = uniform_configure,
     .log_density = uniform_log_density,
     .backward = uniform_backward,
     .sample = uniform_sample,

@@ -10,6 +10,7 @@
 
 #include "core/memory.h"
 #include "flow/block.h"
+#include "flow/block/options.h"
 
 typedef struct actnorm {
     bool fits;
@@ -19,20 +20,22 @@ typedef struct actnorm {
     bool *circular;          /* (dim), owned: the angles; NULL: none */
 } actnorm;
 
-static const flow_option options[] = {
+static const flow_option actnorm_table[] = {
     {.key = "fit",
      .kind = FLOW_OPTION_FLAG,
-     .offset = offsetof(actnorm, fits),
+     .offset = offsetof(flow_actnorm_options, fit),
      .fallback = "true",
      .help = "start with mean 0 and deviation 1 on the data; false: start at the identity"},
     FLOW_OPTIONS_END,
 };
 
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status actnorm_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                     flow_error *err)
 {
     actnorm *block = self;
-    block->dim = site->dim;
-    flow_status status = flow_site_copy_circular(&block->circular, site, err);
+    block->fits = ((const flow_actnorm_options *)options)->fit;
+    block->dim = context->dim;
+    flow_status status = flow_copy_circular(&block->circular, context, err);
     if (status == FLOW_OK)
         status = flow_params_add_weights(params, &block->log_scale, "log_scale", block->dim, 1, FLOW_INIT_ZERO, 0, NULL,
                                          err);
@@ -207,11 +210,13 @@ static flow_status actnorm_fit(const void *self, flow_params *params, real *weig
 }
 
 const flow_block_type flow_block_actnorm = {
-    .type = "actnorm",
-    .help = "a trainable scale and shift per dimension, first fitted to the data",
+    .info = {.name = "actnorm",
+             .help = "a trainable scale and shift per dimension, first fitted to the data",
+             .options = actnorm_table,
+             .options_size = sizeof(flow_actnorm_options),
+             .repeats = true},
     .state_size = sizeof(actnorm),
-    .options = options,
-    .configure = configure,
+    .configure = actnorm_configure,
     .release = actnorm_release,
     .keeps_circles = true,
     .scratch_size = actnorm_scratch_size,

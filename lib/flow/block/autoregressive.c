@@ -6,38 +6,38 @@
 
 #include "core/memory.h"
 #include "flow/circle.h"
+#include "flow/univariate/univariates.h"
 
 static const char *const orders[] = {"alternate", "natural", "reverse", "random", NULL};
-enum { ORDER_ALTERNATE, ORDER_NATURAL, ORDER_REVERSE, ORDER_RANDOM };
 
-const flow_option flow_autoregressive_options[] = {
+const flow_option flow_autoregressive_table[] = {
     {.key = "order",
      .kind = FLOW_OPTION_WORD,
-     .offset = offsetof(flow_autoregressive, order),
+     .offset = offsetof(flow_autoregressive_options, order),
      .fallback = "\"alternate\"",
      .words = orders,
      .help = "order of the dimensions; alternate: natural, reversed, natural, ... over the repeats"},
     {.key = "univariate",
-     .kind = FLOW_OPTION_JSON,
-     .offset = offsetof(flow_autoregressive, univariate_spec),
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(flow_autoregressive_options, univariate),
      .fallback = "\"affine\"",
-     .refers = "univariate",
+     .choices = &flow_univariates,
      .help = "the elementwise map"},
-    FLOW_NET_OPTIONS(flow_autoregressive, net),
+    FLOW_NET_OPTIONS(flow_autoregressive_options, net),
     FLOW_OPTIONS_END,
 };
 
-static flow_order order_of(const flow_autoregressive *block, const flow_site *site)
+static flow_order order_of(const flow_autoregressive_options *options, const flow_block_context *context)
 {
-    switch (block->order) {
-    case ORDER_REVERSE:
+    switch (options->order) {
+    case FLOW_AUTOREGRESSIVE_REVERSE:
         return FLOW_ORDER_REVERSE;
-    case ORDER_RANDOM:
+    case FLOW_AUTOREGRESSIVE_RANDOM:
         return FLOW_ORDER_RANDOM;
-    case ORDER_NATURAL:
+    case FLOW_AUTOREGRESSIVE_NATURAL:
         return FLOW_ORDER_NATURAL;
     default:
-        return site->turn % 2 == 0 ? FLOW_ORDER_NATURAL : FLOW_ORDER_REVERSE;
+        return context->turn % 2 == 0 ? FLOW_ORDER_NATURAL : FLOW_ORDER_REVERSE;
     }
 }
 
@@ -46,9 +46,10 @@ static int count_params(const flow_univariate *u)
     return u->type->n_params(u->state);
 }
 
-static flow_status configure_with_circles(flow_autoregressive *block, flow_params *params, flow_error *err)
+static flow_status configure_with_circles(flow_autoregressive *block, const flow_autoregressive_options *options,
+                                          flow_params *params, flow_error *err)
 {
-    flow_status status = flow_circle_univariate(&block->circle, &block->univariate_spec, err);
+    flow_status status = flow_univariate_new_periodic(&block->circle, &options->univariate, err);
     if (status != FLOW_OK)
         return status;
     int of_line = block->n_params, of_angle = count_params(&block->circle);
@@ -62,27 +63,29 @@ static flow_status configure_with_circles(flow_autoregressive *block, flow_param
         counts[d + i] = block->circular[i] ? of_angle : of_line;
     }
     const flow_made_shape shape = {.n_inputs = counts, .n_used = counts + d};
-    status = flow_made_configure_shaped(&block->made, &block->net, block->n_context, block->dim, block->n_params,
+    status = flow_made_configure_shaped(&block->made, &options->net, block->n_context, block->dim, block->n_params,
                                         &shape, params, err);
     free(counts);
     return status;
 }
 
-flow_status flow_autoregressive_configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+flow_status flow_autoregressive_configure(void *self, const void *options, const flow_block_context *context,
+                                          flow_params *params, flow_error *err)
 {
     flow_autoregressive *block = self;
-    block->dim = site->dim;
-    block->n_context = site->n_context;
-    flow_status status = flow_univariate_new(&block->univariate, &block->univariate_spec, err);
+    const flow_autoregressive_options *asked = options;
+    block->dim = context->dim;
+    block->n_context = context->n_context;
+    flow_status status = flow_univariate_new(&block->univariate, &asked->univariate, err);
     if (status == FLOW_OK)
-        status = flow_permutation_configure(&block->permutation, order_of(block, site), site, params, err);
+        status = flow_permutation_configure(&block->permutation, order_of(asked, context), context, params, err);
     if (status != FLOW_OK)
         return status;
     block->n_params = count_params(&block->univariate);
     block->circular = flow_permutation_circular(&block->permutation);
     if (block->circular != NULL)
-        return configure_with_circles(block, params, err);
-    return flow_made_configure(&block->made, &block->net, block->n_context, block->dim, block->n_params, params, err);
+        return configure_with_circles(block, asked, params, err);
+    return flow_made_configure(&block->made, &asked->net, block->n_context, block->dim, block->n_params, params, err);
 }
 
 void flow_autoregressive_release(void *self)

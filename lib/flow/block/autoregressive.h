@@ -17,15 +17,12 @@
 
 #include "core/direction.h"
 #include "flow/block.h"
+#include "flow/block/options.h"
 #include "flow/block/permutation.h"
 #include "flow/univariate.h"
 #include "nn/made.h"
 
 typedef struct flow_autoregressive {
-    int order;
-    flow_net_options net;
-    flow_json univariate_spec;
-
     int dim, n_context;
     int n_params; /* of a dimension, the most of both univariates */
     flow_permutation permutation;
@@ -36,8 +33,8 @@ typedef struct flow_autoregressive {
 } flow_autoregressive;
 
 /* The parts of a block type that do not depend on the side. */
-extern const flow_option flow_autoregressive_options[];
-flow_status flow_autoregressive_configure(void *self, const flow_site *site, flow_params *params, flow_error *err);
+flow_status flow_autoregressive_configure(void *self, const void *options, const flow_block_context *context,
+                                          flow_params *params, flow_error *err);
 void flow_autoregressive_release(void *self);
 size_t flow_autoregressive_scratch_size(const void *self, int n, bool keep);
 flow_status flow_autoregressive_check(const void *self, const flow_params *params, flow_error *err);

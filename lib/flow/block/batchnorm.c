@@ -17,21 +17,22 @@
 
 #include "core/memory.h"
 #include "flow/block.h"
+#include "flow/block/options.h"
 #include "num/reduce.h"
 #include "num/simd.h"
 
 typedef struct batchnorm {
-    double momentum, epsilon;
+    flow_batchnorm_options options;
     int dim;
     size_t log_gamma, beta; /* offsets in the weights */
     size_t mean, variance;  /* offsets in the fitted values */
     bool *circular;         /* (dim), owned: the angles; NULL: none */
 } batchnorm;
 
-static const flow_option options[] = {
+static const flow_option batchnorm_table[] = {
     {.key = "momentum",
      .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(batchnorm, momentum),
+     .offset = offsetof(flow_batchnorm_options, momentum),
      .fallback = "0.99",
      .least = 0,
      .most = 1,
@@ -39,7 +40,7 @@ static const flow_option options[] = {
              "they were fitted at the start"},
     {.key = "epsilon",
      .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(batchnorm, epsilon),
+     .offset = offsetof(flow_batchnorm_options, epsilon),
      .fallback = "1e-5",
      .least = 1e-12,
      .most = 1,
@@ -47,11 +48,13 @@ static const flow_option options[] = {
     FLOW_OPTIONS_END,
 };
 
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status batchnorm_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                       flow_error *err)
 {
     batchnorm *block = self;
-    int dim = block->dim = site->dim;
-    flow_status status = flow_site_copy_circular(&block->circular, site, err);
+    block->options = *(const flow_batchnorm_options *)options;
+    int dim = block->dim = context->dim;
+    flow_status status = flow_copy_circular(&block->circular, context, err);
     if (status == FLOW_OK)
         status = flow_params_add_weights(params, &block->log_gamma, "log_gamma", dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
     if (status == FLOW_OK)
@@ -111,7 +114,7 @@ static scaling scaling_of(const batchnorm *block, const flow_pass *pass, int i)
                      .gamma = exp(log_gamma),
                      .beta = (double)pass->weights[block->beta + k],
                      .mean = pass->fitted[block->mean + k],
-                     .deviation = sqrt(pass->fitted[block->variance + k] + block->epsilon)};
+                     .deviation = sqrt(pass->fitted[block->variance + k] + block->options.epsilon)};
 }
 
 /* y = (x - shift) scale. The shift comes off first, while its digits are those of x. */
@@ -218,7 +221,7 @@ static void batchnorm_to_data_backward(const void *self, const flow_pass *pass, 
 /* Whether a tile can be normalised with these: nothing is zero or infinite as a real. */
 static bool is_usable(const batchnorm *block, double mean, double variance)
 {
-    double deviation = sqrt(variance + block->epsilon);
+    double deviation = sqrt(variance + block->options.epsilon);
     return variance >= 0 && isfinite((real)mean) && isnormal((real)deviation) && isnormal((real)(1 / deviation));
 }
 
@@ -269,7 +272,7 @@ static void add_moments(int n, const double *weight, const real *x, double sums[
  * keeps such a row from these, and in a deep stack all blocks would jump at once. */
 static void move(const batchnorm *block, double *mean, double *variance, double rate, double first, double second)
 {
-    double square = *variance + block->epsilon, deviation = sqrt(square);
+    double square = *variance + block->options.epsilon, deviation = sqrt(square);
     if (second > 2)
         rate = rate / (second - 1);
     double to_mean = *mean + deviation * rate * first;
@@ -304,7 +307,7 @@ static void batchnorm_batch_stats(const void *self, const flow_stats_tile *tiles
             add_moments(tiles[t].n, tiles[t].weight, w.normal + (size_t)i * (size_t)tiles[t].n, sums);
         }
         move(block, &fitted[block->mean + (size_t)i], &fitted[block->variance + (size_t)i],
-             share * (1 - block->momentum), sums[0] / total, sums[1] / total);
+             share * (1 - block->options.momentum), sums[0] / total, sums[1] / total);
     }
 }
 
@@ -321,11 +324,13 @@ static flow_status batchnorm_check(const void *self, const flow_params *params, 
 }
 
 const flow_block_type flow_block_batchnorm = {
-    .type = "batchnorm",
-    .help = "normalization by a moving average of mean and variance, and a trainable scale and shift",
+    .info = {.name = "batchnorm",
+             .help = "normalization by a moving average of mean and variance, and a trainable scale and shift",
+             .options = batchnorm_table,
+             .options_size = sizeof(flow_batchnorm_options),
+             .repeats = true},
     .state_size = sizeof(batchnorm),
-    .options = options,
-    .configure = configure,
+    .configure = batchnorm_configure,
     .release = batchnorm_release,
     .keeps_circles = true,
     .scratch_size = batchnorm_scratch_size,

@@ -13,8 +13,8 @@
 #include "core/memory.h"
 #include "flow/block.h"
 #include "flow/circle.h"
-#include "flow/univariate.h"
-#include "nn/mlp.h"
+#include "flow/block/options.h"
+#include "flow/univariate/univariates.h"
 #include "num/vector.h"
 
 /* Dimensions that change by one univariate: lines, or angles. */
@@ -27,11 +27,7 @@ typedef struct part {
 enum { LINES, ANGLES, N_PARTS };
 
 typedef struct coupling {
-    int mask;
-    bool flip;
-    flow_net_options net;
-    flow_json univariate_spec;
-
+    flow_mask mask;
     int dim, n_passed, n_changed, n_context;
     int *passed, *changed; /* the dimensions that pass, and those that change, lines before angles */
     bool *circular;        /* (dim), owned: the angles; NULL: none */
@@ -42,33 +38,32 @@ typedef struct coupling {
 } coupling;
 
 static const char *const masks[] = {"alternate", "half", NULL};
-enum { MASK_ALTERNATE, MASK_HALF };
 
-static const flow_option options[] = {
+const flow_option flow_coupling_table[] = {
     {.key = "mask",
      .kind = FLOW_OPTION_WORD,
-     .offset = offsetof(coupling, mask),
+     .offset = offsetof(flow_coupling_options, mask),
      .fallback = "\"alternate\"",
      .words = masks,
      .help = "which dimensions pass unchanged: every other one, or the first half"},
     {.key = "flip",
      .kind = FLOW_OPTION_FLAG,
-     .offset = offsetof(coupling, flip),
+     .offset = offsetof(flow_coupling_options, flip),
      .fallback = "false",
      .help = "exchange the two parts (with \"repeat\" they change roles each time anyway)"},
     {.key = "univariate",
-     .kind = FLOW_OPTION_JSON,
-     .offset = offsetof(coupling, univariate_spec),
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(flow_coupling_options, univariate),
      .fallback = "\"affine\"",
-     .refers = "univariate",
+     .choices = &flow_univariates,
      .help = "the elementwise map"},
-    FLOW_NET_OPTIONS(coupling, net),
+    FLOW_NET_OPTIONS(flow_coupling_options, net),
     FLOW_OPTIONS_END,
 };
 
 static bool coupling_passes(const coupling *block, int i, bool swapped)
 {
-    bool first = block->mask == MASK_HALF ? i < block->dim / 2 : i % 2 == 1;
+    bool first = block->mask == FLOW_MASK_HALF ? i < block->dim / 2 : i % 2 == 1;
     return block->dim > 1 && first != swapped;
 }
 
@@ -100,11 +95,11 @@ static flow_status coupling_split(coupling *block, bool swapped, flow_error *err
     return FLOW_OK;
 }
 
-static flow_status coupling_make_univariates(coupling *block, flow_error *err)
+static flow_status coupling_make_univariates(coupling *block, const flow_choice *univariate, flow_error *err)
 {
-    flow_status status = flow_univariate_new(&block->parts[LINES].univariate, &block->univariate_spec, err);
+    flow_status status = flow_univariate_new(&block->parts[LINES].univariate, univariate, err);
     if (status == FLOW_OK && block->parts[ANGLES].n > 0)
-        status = flow_circle_univariate(&block->parts[ANGLES].univariate, &block->univariate_spec, err);
+        status = flow_univariate_new_periodic(&block->parts[ANGLES].univariate, univariate, err);
     for (int kind = LINES; kind < N_PARTS && status == FLOW_OK; kind++) {
         part *p = &block->parts[kind];
         p->n_params = p->univariate.type != NULL ? p->univariate.type->n_params(p->univariate.state) : 0;
@@ -113,19 +108,22 @@ static flow_status coupling_make_univariates(coupling *block, flow_error *err)
     return status;
 }
 
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status coupling_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                      flow_error *err)
 {
     coupling *block = self;
-    block->dim = site->dim;
-    block->n_context = site->n_context;
-    flow_status status = flow_site_copy_circular(&block->circular, site, err);
+    const flow_coupling_options *asked = options;
+    block->mask = (flow_mask)asked->mask;
+    block->dim = context->dim;
+    block->n_context = context->n_context;
+    flow_status status = flow_copy_circular(&block->circular, context, err);
     if (status == FLOW_OK)
-        status = coupling_split(block, block->flip != (site->turn % 2 == 1), err);
+        status = coupling_split(block, asked->flip != (context->turn % 2 == 1), err);
     if (status == FLOW_OK)
-        status = coupling_make_univariates(block, err);
+        status = coupling_make_univariates(block, &asked->univariate, err);
     if (status != FLOW_OK)
         return status;
-    return flow_mlp_configure(&block->mlp, &block->net, block->n_inputs + block->n_context, block->n_outputs, NULL,
+    return flow_mlp_configure(&block->mlp, &asked->net, block->n_inputs + block->n_context, block->n_outputs, NULL,
                               FLOW_INIT_ZERO, params, err);
 }
 
@@ -264,11 +262,13 @@ static void coupling_backward(const void *self, const flow_pass *pass, const rea
 }
 
 const flow_block_type flow_block_coupling = {
-    .type = "coupling",
-    .help = "one part of the dimensions gives the parameters of a univariate for the other part",
+    .info = {.name = "coupling",
+             .help = "one part of the dimensions gives the parameters of a univariate for the other part",
+             .options = flow_coupling_table,
+             .options_size = sizeof(flow_coupling_options),
+             .repeats = true},
     .state_size = sizeof(coupling),
-    .options = options,
-    .configure = configure,
+    .configure = coupling_configure,
     .release = coupling_release,
     .keeps_circles = true,
     .scratch_size = coupling_scratch_size,

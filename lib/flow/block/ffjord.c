@@ -14,14 +14,13 @@
 
 #include "core/memory.h"
 #include "flow/block.h"
+#include "flow/block/options.h"
 #include "ode/ode.h"
+#include "ode/solvers.h"
 #include "flow/trace.h"
 #include "nn/field.h"
 
 typedef struct ffjord {
-    flow_field_options net;
-    flow_json solver_spec, trace_spec;
-    int gradient; /* an index of gradients */
     flow_solver solver;
     flow_trace trace;
     flow_field field;
@@ -30,72 +29,72 @@ typedef struct ffjord {
 
 static const char *const gradients[] = {"discrete", "adjoint", NULL};
 
-static const flow_option options[] = {
+static const flow_option ffjord_table[] = {
     {.key = "solver",
-     .kind = FLOW_OPTION_JSON,
-     .offset = offsetof(ffjord, solver_spec),
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(flow_ffjord_options, solver),
      .fallback = "\"dopri5\"",
-     .refers = "solver",
+     .choices = &flow_solvers,
      .help = "what solves the differential equation"},
     {.key = "gradient",
      .kind = FLOW_OPTION_WORD,
-     .offset = offsetof(ffjord, gradient),
+     .offset = offsetof(flow_ffjord_options, gradient),
      .fallback = "\"discrete\"",
      .words = gradients,
      .help = "that of the solution as computed, or of the equation solved backwards, which takes no memory for steps"},
     {.key = "hidden",
      .kind = FLOW_OPTION_INTS,
-     .offset = offsetof(ffjord, net.hidden),
+     .offset = offsetof(flow_ffjord_options, net.hidden),
      .fallback = "[64, 64]",
      .least = 1,
      .most = FLOW_FIELD_WIDTH_MAX,
      .help = "widths of the one to six hidden layers of the network"},
     {.key = "network",
      .kind = FLOW_OPTION_WORD,
-     .offset = offsetof(ffjord, net.network),
+     .offset = offsetof(flow_ffjord_options, net.network),
      .fallback = "\"mlp\"",
      .words = flow_field_network_names,
      .help = "how time enters: as an input, or as a gate and a shift of every layer"},
     {.key = "time_features",
      .kind = FLOW_OPTION_INT,
-     .offset = offsetof(ffjord, net.time_features),
+     .offset = offsetof(flow_ffjord_options, net.time_features),
      .fallback = "0",
      .most = FLOW_FIELD_TIMES_MAX,
      .help = "k: the network sees cos(pi j t) and sin(pi j t), j = 1 ... k, beside t"},
     {.key = "activation",
      .kind = FLOW_OPTION_WORD,
-     .offset = offsetof(ffjord, net.activation),
+     .offset = offsetof(flow_ffjord_options, net.activation),
      .fallback = "\"tanh\"",
      .words = flow_smooth_names,
      .help = "activation of the hidden layers; smooth ones only, since kinks cost a solver its order"},
     {.key = "trace",
-     .kind = FLOW_OPTION_JSON,
-     .offset = offsetof(ffjord, trace_spec),
+     .kind = FLOW_OPTION_CHOICE,
+     .offset = offsetof(flow_ffjord_options, trace),
      .fallback = "\"exact\"",
-     .refers = "trace",
+     .choices = &flow_traces,
      .help = "how the trace of df/dx is taken"},
     {.key = "kinetic_energy",
      .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(ffjord, net.kinetic),
+     .offset = offsetof(flow_ffjord_options, net.kinetic),
      .fallback = "0",
      .most = 1e6,
      .help = "weight of the integral of |f|^2, a penalty in training"},
     {.key = "jacobian_norm",
      .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(ffjord, net.jacobian),
+     .offset = offsetof(flow_ffjord_options, net.jacobian),
      .fallback = "0",
      .most = 1e6,
      .help = "weight of the integral of |df/dx|^2 (Frobenius), a penalty in training"},
     {.key = "time",
      .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(ffjord, net.time),
+     .offset = offsetof(flow_ffjord_options, net.time),
      .fallback = "1",
      .least = 1e-3,
      .most = 1e3,
      .help = "T: the equation is solved from t = 0 to T"},
     {.key = "train_time",
      .kind = FLOW_OPTION_FLAG,
-     .offset = offsetof(ffjord, net.trains_time),
+     .offset = offsetof(flow_ffjord_options, net.trains_time),
      .fallback = "false",
      .help = "train T, from \"time\" on"},
     FLOW_OPTIONS_END,
@@ -115,9 +114,9 @@ static flow_field_plan ffjord_plan(const ffjord *block, flow_mode mode)
     } else if (flow_field_has_closed_trace(field)) {
         plan.closed = true;
         plan.n_probes = plan.penalises && field->jacobian > 0;
-    } else if (block->trace.estimates && field->dim > block->trace.exact_up_to) {
+    } else if (block->trace.estimates && field->dim > block->trace.options.exact_up_to) {
         plan.apart = true;
-        plan.n_probes = (int)block->trace.probes;
+        plan.n_probes = (int)block->trace.options.probes;
     }
     return plan;
 }
@@ -198,18 +197,17 @@ static const char *ffjord_advice(const void *self)
                : "lower solver.steps or the widths in hidden, or take the gradient \"adjoint\"";
 }
 
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status ffjord_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                    flow_error *err)
 {
     ffjord *block = self;
-    block->seed = site->seed;
-    block->index = site->index;
-    flow_status status = flow_solver_new(&block->solver, &block->solver_spec, err);
-    block->solver.adjoint = block->gradient == 1;
-    if (status == FLOW_OK)
-        status = flow_trace_new(&block->trace, &block->trace_spec, err);
-    if (status == FLOW_OK)
-        status = flow_field_configure(&block->field, &block->net, site->dim, site->n_context, params, err);
-    return status;
+    const flow_ffjord_options *asked = options;
+    block->seed = context->seed;
+    block->index = context->index;
+    block->solver = flow_solver_of(&asked->solver);
+    block->solver.adjoint = asked->gradient == FLOW_GRADIENT_ADJOINT;
+    block->trace = flow_trace_of(&asked->trace);
+    return flow_field_configure(&block->field, &asked->net, context->dim, context->n_context, params, err);
 }
 
 static void ffjord_release(void *self)
@@ -228,7 +226,7 @@ static void ffjord_draw_probes(const ffjord *block, const flow_pass *pass, const
 {
     for (int p = 0; p < w->tile.plan.n_probes; p++) {
         size_t stride;
-        const flow_probe probe = {(flow_probe_kind)block->trace.probe, block->seed, block->index, p};
+        const flow_probe probe = {(flow_probe_kind)block->trace.options.probe, block->seed, block->index, p};
         real *lines = flow_field_probe(&w->tile, p, &stride);
         flow_probe_draw(&probe, pass->noise, block->field.dim, pass->n, x, stride, lines);
     }
@@ -316,11 +314,13 @@ static bool ffjord_estimates(const void *self)
 }
 
 const flow_block_type flow_block_ffjord = {
-    .type = "ffjord",
-    .help = "a continuous flow: the solution of a differential equation whose right-hand side is a network",
+    .info = {.name = "ffjord",
+             .help = "a continuous flow: the solution of a differential equation whose right-hand side is a network",
+             .options = ffjord_table,
+             .options_size = sizeof(flow_ffjord_options),
+             .repeats = true},
     .state_size = sizeof(ffjord),
-    .options = options,
-    .configure = configure,
+    .configure = ffjord_configure,
     .release = ffjord_release,
     .scratch_size = ffjord_scratch_size,
     .advice = ffjord_advice,

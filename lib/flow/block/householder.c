@@ -11,19 +11,19 @@
 
 #include "core/memory.h"
 #include "flow/block.h"
+#include "flow/block/options.h"
 #include "num/reduce.h"
 #include "num/simd.h"
 
 typedef struct householder {
-    int64_t asked;
     int dim, n_reflections;
     size_t vectors; /* in the weights: (n_reflections, dim) */
 } householder;
 
-static const flow_option options[] = {
+static const flow_option householder_table[] = {
     {.key = "reflections",
      .kind = FLOW_OPTION_INT,
-     .offset = offsetof(householder, asked),
+     .offset = offsetof(flow_householder_options, reflections),
      .fallback = "8",
      .least = 1,
      .most = 65536,
@@ -31,11 +31,13 @@ static const flow_option options[] = {
     FLOW_OPTIONS_END,
 };
 
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status householder_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                         flow_error *err)
 {
     householder *block = self;
-    block->dim = site->dim;
-    block->n_reflections = block->asked < site->dim ? (int)block->asked : site->dim;
+    block->dim = context->dim;
+    int64_t asked = ((const flow_householder_options *)options)->reflections;
+    block->n_reflections = asked < context->dim ? (int)asked : context->dim;
     return flow_params_add_weights(params, &block->vectors, "vectors", block->n_reflections, block->dim,
                                    FLOW_INIT_FAN_IN, block->dim, NULL, err);
 }
@@ -172,11 +174,13 @@ static void householder_backward(const void *self, const flow_pass *pass, const 
 }
 
 const flow_block_type flow_block_householder = {
-    .type = "householder",
-    .help = "a rotation of the dimensions: a product of reflections",
+    .info = {.name = "householder",
+             .help = "a rotation of the dimensions: a product of reflections",
+             .options = householder_table,
+             .options_size = sizeof(flow_householder_options),
+             .repeats = true},
     .state_size = sizeof(householder),
-    .options = options,
-    .configure = configure,
+    .configure = householder_configure,
     .scratch_size = householder_scratch_size,
     .map = {householder_map, householder_map},
     .backward = {householder_backward, householder_backward},

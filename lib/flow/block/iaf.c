@@ -5,11 +5,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/block/autoregressive.h"
 
+/* The order reversed from one block to the next, too (Kingma et al. 2016, sec. 4); as many blocks as MAF. The density
+ * direction feeds what it has scaled up back into the network: with a bound of 3 one held-out row of the protein data
+ * was two thousand nats off, with 2 none. */
+static const char *const iaf_defaults[] = {"repeat", "5", "univariate", "{\"type\": \"affine\", \"bound\": 2}", NULL};
+
 const flow_block_type flow_block_iaf = {
-    .type = "iaf",
-    .help = "inverse autoregressive: one pass for sampling, one walk for the density",
+    .info = {.name = "iaf",
+             .help = "inverse autoregressive: one pass for sampling, one walk for the density",
+             .options = flow_autoregressive_table,
+             .options_size = sizeof(flow_autoregressive_options),
+             .defaults = iaf_defaults,
+             .repeats = true},
     .state_size = sizeof(flow_autoregressive),
-    .options = flow_autoregressive_options,
     .configure = flow_autoregressive_configure,
     .release = flow_autoregressive_release,
     .keeps_circles = true,

@@ -11,13 +11,13 @@ typedef struct linear {
     uint64_t index;
 } linear;
 
-static const flow_option options[] = {FLOW_OPTIONS_END};
-
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status linear_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                    flow_error *err)
 {
+    (void)options;
     linear *block = self;
-    block->index = site->index;
-    return flow_lu_configure(&block->lu, site, params, err);
+    block->index = context->index;
+    return flow_lu_configure(&block->lu, context, params, err);
 }
 
 static void linear_release(void *self)
@@ -74,11 +74,12 @@ static flow_status linear_check(const void *self, const flow_params *params, flo
 }
 
 const flow_block_type flow_block_linear = {
-    .type = "linear",
-    .help = "an invertible matrix that mixes the dimensions, at first a random rotation",
+    .info = {.name = "linear",
+             .help = "an invertible matrix that mixes the dimensions, at first a random rotation",
+             .options = flow_no_options,
+             .repeats = true},
     .state_size = sizeof(linear),
-    .options = options,
-    .configure = configure,
+    .configure = linear_configure,
     .release = linear_release,
     .init = linear_init,
     .scratch_size = linear_scratch_size,

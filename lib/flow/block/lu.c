@@ -12,13 +12,13 @@
 #include "num/rng.h"
 #include "num/simd.h"
 
-flow_status flow_lu_configure(flow_lu *lu, const flow_site *site, flow_params *params, flow_error *err)
+flow_status flow_lu_configure(flow_lu *lu, const flow_block_context *context, flow_params *params, flow_error *err)
 {
-    int dim = lu->dim = site->dim;
+    int dim = lu->dim = context->dim;
     if (dim > FLOW_LU_DIM_MAX)
         return flow_error_set(err, FLOW_SPEC, "a matrix of %d x %d is too large; it can mix at most %d dimensions",
                               dim, dim, FLOW_LU_DIM_MAX);
-    flow_status status = flow_permutation_configure(&lu->rows, FLOW_ORDER_NATURAL, site, params, err);
+    flow_status status = flow_permutation_configure(&lu->rows, FLOW_ORDER_NATURAL, context, params, err);
     if (status == FLOW_OK)
         status = flow_params_add_fitted(params, &lu->sign, "sign", 1, dim, err);
     for (int i = 0; i < dim && status == FLOW_OK; i++)

@@ -25,7 +25,7 @@ typedef struct flow_lu {
 
 /* Declares "order", "sign", "log_scale", "lower" and "upper", at first the identity. FLOW_SPEC beyond
  * FLOW_LU_DIM_MAX. */
-flow_status flow_lu_configure(flow_lu *lu, const flow_site *site, flow_params *params, flow_error *err);
+flow_status flow_lu_configure(flow_lu *lu, const flow_block_context *context, flow_params *params, flow_error *err);
 void flow_lu_release(flow_lu *lu);
 
 /* Makes W a random rotation, uniform over all of them, a function of (seed, index). */

@@ -4,11 +4,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/block/autoregressive.h"
 
+/* Five blocks, the order reversed from one to the next (Papamakarios et al. 2017, sec. 4.2). */
+static const char *const maf_defaults[] = {"repeat", "5", NULL};
+
 const flow_block_type flow_block_maf = {
-    .type = "maf",
-    .help = "masked autoregressive: one pass for the density, one walk for sampling",
+    .info = {.name = "maf",
+             .help = "masked autoregressive: one pass for the density, one walk for sampling",
+             .options = flow_autoregressive_table,
+             .options_size = sizeof(flow_autoregressive_options),
+             .defaults = maf_defaults,
+             .repeats = true},
     .state_size = sizeof(flow_autoregressive),
-    .options = flow_autoregressive_options,
     .configure = flow_autoregressive_configure,
     .release = flow_autoregressive_release,
     .keeps_circles = true,

@@ -3,19 +3,19 @@
 
 #include <gsl/gsl_randist.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
 #include "num/rng.h"
 
-static flow_status shuffle(double *order, const flow_site *site, flow_error *err)
+static flow_status shuffle(double *order, const flow_block_context *context, flow_error *err)
 {
     gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
     if (rng == NULL)
         return flow_error_memory(err, "a random order");
-    flow_rng_gsl_seed(rng, site->seed, FLOW_STREAM_ORDER, site->index);
-    gsl_ran_shuffle(rng, order, (size_t)site->dim, sizeof *order);
+    flow_rng_gsl_seed(rng, context->seed, FLOW_STREAM_ORDER, context->index);
+    gsl_ran_shuffle(rng, order, (size_t)context->dim, sizeof *order);
     gsl_rng_free(rng);
     return FLOW_OK;
 }
@@ -32,26 +32,26 @@ const bool *flow_permutation_circular(const flow_permutation *permutation)
 }
 
 /* When the order is known. */
-static flow_status carry_circles(flow_permutation *permutation, const flow_site *site, const flow_params *params,
+static flow_status carry_circles(flow_permutation *permutation, const flow_block_context *context, const flow_params *params,
                                  flow_error *err)
 {
-    if (site->circular == NULL)
+    if (context->circular == NULL)
         return FLOW_OK;
-    size_t d = (size_t)site->dim;
+    size_t d = (size_t)context->dim;
     if (permutation->circular == NULL)
         permutation->circular = malloc(2 * d * sizeof *permutation->circular);
     if (permutation->circular == NULL)
         return flow_error_memory(err, "an order");
-    memcpy(permutation->circular, site->circular, d * sizeof *permutation->circular);
+    memcpy(permutation->circular, context->circular, d * sizeof *permutation->circular);
     for (size_t i = 0; i < d; i++)
-        permutation->circular[d + i] = site->circular[(size_t)params->fitted[permutation->offset + i]];
+        permutation->circular[d + i] = context->circular[(size_t)params->fitted[permutation->offset + i]];
     return FLOW_OK;
 }
 
-flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order, const flow_site *site,
+flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order, const flow_block_context *context,
                                        flow_params *params, flow_error *err)
 {
-    int dim = permutation->dim = site->dim;
+    int dim = permutation->dim = context->dim;
     flow_status status = flow_params_add_fitted(params, &permutation->offset, "order", 1, dim, err);
     if (status != FLOW_OK)
         return status;
@@ -59,65 +59,41 @@ flow_status flow_permutation_configure(flow_permutation *permutation, flow_order
     for (int i = 0; i < dim; i++)
         values[i] = order == FLOW_ORDER_REVERSE ? dim - 1 - i : i;
     if (order == FLOW_ORDER_RANDOM)
-        status = shuffle(values, site, err);
-    return status == FLOW_OK ? carry_circles(permutation, site, params, err) : status;
+        status = shuffle(values, context, err);
+    return status == FLOW_OK ? carry_circles(permutation, context, params, err) : status;
 }
 
-const char *const flow_permutation_names[] = {"reverse", "random", NULL};
-
-static flow_status unknown_order(const flow_json *spec, flow_error *err)
+/* Every dimension has to be there once. */
+static flow_status permutation_copy_list(double *order, int dim, int n, const int *list, flow_error *err)
 {
-    char found[80];
-    flow_json_describe(found, sizeof found, spec);
-    const char *nearest = cJSON_IsString(spec->node) ? flow_nearest(spec->node->valuestring, flow_permutation_names, 2)
-                                                     : NULL;
-    if (nearest != NULL)
-        return flow_json_fail(spec, err, "found %s; did you mean \"%s\"?", found, nearest);
-    return flow_json_fail(spec, err, "expected \"reverse\", \"random\" or a list of dimensions, found %s", found);
-}
-
-/* A list in a spec, which must name every dimension once. */
-static flow_status read_list(double *order, int dim, const flow_json *list, flow_error *err)
-{
-    int n = cJSON_GetArraySize(list->node);
     if (n != dim)
-        return flow_json_fail(list, err, "the list has %d dimensions, the data have %d", n, dim);
+        return flow_option_fail(err, "order", "the list has %d dimensions, the data have %d", n, dim);
     bool *seen = calloc((size_t)dim + 1, sizeof *seen);
     if (seen == NULL)
         return flow_error_memory(err, "an order");
     flow_status status = FLOW_OK;
-    int i = 0;
-    for (const cJSON *node = list->node->child; node != NULL && status == FLOW_OK; node = node->next, i++) {
-        double value = cJSON_IsNumber(node) ? node->valuedouble : -1;
-        bool in_range = value >= 0 && value < dim && value == (double)(int)value;
-        if (in_range && !seen[(int)value]) {
-            order[i] = value;
-            seen[(int)value] = true;
-            continue;
-        }
-        flow_json at = flow_json_element(list, i);
-        status = in_range ? flow_json_fail(&at, err, "dimension %d is in the list twice", (int)value)
-                          : flow_json_fail(&at, err, "expected a dimension, 0 to %d", dim - 1);
+    for (int i = 0; i < n && status == FLOW_OK; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "order[%d]", i);
+        if (list[i] < 0 || list[i] >= dim)
+            status = flow_option_fail(err, key, "expected a dimension, 0 to %d, found %d", dim - 1, list[i]);
+        else if (seen[list[i]])
+            status = flow_option_fail(err, key, "dimension %d is in the list twice", list[i]);
+        else
+            seen[list[i]] = true;
+        order[i] = list[i];
     }
     free(seen);
     return status;
 }
 
-flow_status flow_permutation_read(flow_permutation *permutation, const flow_json *spec, const flow_site *site,
-                                  flow_params *params, flow_error *err)
+flow_status flow_permutation_configure_list(flow_permutation *permutation, int n, const int *list,
+                                            const flow_block_context *context, flow_params *params, flow_error *err)
 {
-    if (cJSON_IsArray(spec->node)) {
-        flow_status status = flow_permutation_configure(permutation, FLOW_ORDER_NATURAL, site, params, err);
-        if (status == FLOW_OK)
-            status = read_list(params->fitted + permutation->offset, site->dim, spec, err);
-        return status == FLOW_OK ? carry_circles(permutation, site, params, err) : status;
-    }
-    const char *name = cJSON_IsString(spec->node) ? spec->node->valuestring : "";
-    if (strcmp(name, "reverse") == 0)
-        return flow_permutation_configure(permutation, FLOW_ORDER_REVERSE, site, params, err);
-    if (strcmp(name, "random") == 0)
-        return flow_permutation_configure(permutation, FLOW_ORDER_RANDOM, site, params, err);
-    return unknown_order(spec, err);
+    flow_status status = flow_permutation_configure(permutation, FLOW_ORDER_NATURAL, context, params, err);
+    if (status == FLOW_OK)
+        status = permutation_copy_list(params->fitted + permutation->offset, context->dim, n, list, err);
+    return status == FLOW_OK ? carry_circles(permutation, context, params, err) : status;
 }
 
 flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err)

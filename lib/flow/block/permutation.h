@@ -1,4 +1,4 @@
-/* An order of the dimensions, as part of a model: natural, reversed, random or given in the spec.
+/* An order of the dimensions, as part of a model: natural, reversed, random or given as a list.
  *
  * It is kept among the fitted values, so that a model file holds the very order that was trained, whatever a later
  * version would draw from the same seed.
@@ -23,14 +23,13 @@ void flow_permutation_release(flow_permutation *permutation);
 const bool *flow_permutation_circular(const flow_permutation *permutation);
 
 /* Declares "order" and fills it in. On failure the caller still calls release. */
-flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order, const flow_site *site,
+flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order, const flow_block_context *context,
                                        flow_params *params, flow_error *err);
 
-/* The same from a spec: "reverse", "random" or the list [2, 0, 1] of all dimensions in their new order, counted from 0.
- * An option that is read so refers to the definition "order" of the schema. */
-flow_status flow_permutation_read(flow_permutation *permutation, const flow_json *spec, const flow_site *site,
-                                  flow_params *params, flow_error *err);
-extern const char *const flow_permutation_names[]; /* "reverse", "random", NULL */
+/* The same for the list (n) of all dimensions in their new order, counted from 0, which is the option "order" of the
+ * block: FLOW_SPEC for a list that is something else. */
+flow_status flow_permutation_configure_list(flow_permutation *permutation, int n, const int *list,
+                                            const flow_block_context *context, flow_params *params, flow_error *err);
 
 /* FLOW_FORMAT when the stored numbers are not a permutation, or take angles elsewhere than configure did. */
 flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err);

@@ -3,27 +3,37 @@
 #include <string.h>
 
 #include "flow/block.h"
+#include "flow/block/options.h"
 #include "flow/block/permutation.h"
 
 typedef struct permute {
-    flow_json order;
     flow_permutation permutation;
 } permute;
 
-static const flow_option options[] = {
+static const char *const permute_words[] = {"reverse", "random", NULL};
+
+static const flow_option permute_table[] = {
     {.key = "order",
-     .kind = FLOW_OPTION_JSON,
-     .offset = offsetof(permute, order),
+     .kind = FLOW_OPTION_WORD_OR_INTS,
+     .offset = offsetof(flow_permute_options, order),
      .fallback = "\"reverse\"",
-     .refers = "order",
-     .help = "the new order of the dimensions"},
+     .words = permute_words,
+     .least = 0,
+     .most = 65535,
+     .help = "the new order of the dimensions: a word, or the list of all of them, counted from 0"},
     FLOW_OPTIONS_END,
 };
 
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status permute_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                     flow_error *err)
 {
     permute *block = self;
-    return flow_permutation_read(&block->permutation, &block->order, site, params, err);
+    const flow_word_or_ints *order = &((const flow_permute_options *)options)->order;
+    if (order->word < 0)
+        return flow_permutation_configure_list(&block->permutation, order->n, order->at, context, params, err);
+    return flow_permutation_configure(&block->permutation,
+                                      order->word == FLOW_PERMUTE_RANDOM ? FLOW_ORDER_RANDOM : FLOW_ORDER_REVERSE,
+                                      context, params, err);
 }
 
 static void permute_release(void *self)
@@ -67,11 +77,13 @@ static flow_status permute_check(const void *self, const flow_params *params, fl
 }
 
 const flow_block_type flow_block_permute = {
-    .type = "permute",
-    .help = "a fixed order of the dimensions",
+    .info = {.name = "permute",
+             .help = "a fixed order of the dimensions",
+             .options = permute_table,
+             .options_size = sizeof(flow_permute_options),
+             .repeats = true},
     .state_size = sizeof(permute),
-    .options = options,
-    .configure = configure,
+    .configure = permute_configure,
     .release = permute_release,
     .keeps_circles = true,
     .carry = carry,

@@ -13,13 +13,13 @@ typedef struct standardize {
     bool *circular;         /* (dim), owned: the angles; NULL: none */
 } standardize;
 
-static const flow_option options[] = {FLOW_OPTIONS_END};
-
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status standardize_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                         flow_error *err)
 {
+    (void)options;
     standardize *map = self;
-    map->dim = site->dim;
-    flow_status status = flow_site_copy_circular(&map->circular, site, err);
+    map->dim = context->dim;
+    flow_status status = flow_copy_circular(&map->circular, context, err);
     if (status == FLOW_OK)
         status = flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err);
     if (status == FLOW_OK)
@@ -122,11 +122,11 @@ static flow_status check(const void *self, const flow_params *params, flow_error
 }
 
 const flow_column_type flow_column_standardize = {
-    .type = "standardize",
-    .help = "mean 0 and deviation 1 per column, from the training data",
+    .info = {.name = "standardize",
+             .help = "mean 0 and deviation 1 per column, from the training data",
+             .options = flow_no_options},
     .state_size = sizeof(standardize),
-    .options = options,
-    .configure = configure,
+    .configure = standardize_configure,
     .release = release,
     .to_latent = to_latent,
     .to_data = to_data,

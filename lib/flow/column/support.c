@@ -19,20 +19,16 @@
 #include "flow/column/support_spec.h"
 
 typedef struct support {
-    flow_json columns;
     flow_supports supports;
     int dim;
     size_t nearest; /* offset in the fitted values, (2, dim): distance of values on the lower and the upper bound */
     size_t begin;   /* and, if some columns are periodic, (1, dim): where their periods begin */
 } support;
 
-static const flow_option options[] = {
-    {.key = "columns",
-     .kind = FLOW_OPTION_JSON,
-     .offset = offsetof(support, columns),
-     .fallback = FLOW_REQUIRED,
-     .refers = "supports",
-     .help = "the support of each column that is not a density on the whole line, by its name"},
+static const flow_option support_table[] = {
+    {.key = "columns", .kind = FLOW_OPTION_MAP, .offset = offsetof(flow_support_options, columns),
+     .fallback = FLOW_REQUIRED, .table = flow_support_rule_table, .size = sizeof(flow_support_rule),
+     .help = "the support of each column that is not a density on the whole line, by its name or place: #1, #2, ..."},
     FLOW_OPTIONS_END,
 };
 
@@ -60,13 +56,15 @@ static bool turns(const flow_support *s)
     return s->column >= 0 && s->period > 0;
 }
 
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status support_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                     flow_error *err)
 {
     support *map = self;
-    map->dim = site->dim;
-    if (site->index > 0)
+    const flow_support_options *asked = options;
+    map->dim = context->dim;
+    if (context->index > 0)
         return flow_error_set(err, FLOW_SPEC, "\"support\" is about the data as they come: it stands first");
-    flow_status status = flow_supports_read(&map->supports, &map->columns, site, err);
+    flow_status status = flow_supports_configure(&map->supports, &asked->columns, context, err);
     if (status == FLOW_OK)
         status = flow_params_add_fitted(params, &map->nearest, "nearest", 2, map->dim, err);
     if (status == FLOW_OK && map->supports.n_periodic > 0)
@@ -378,11 +376,12 @@ static void describe(const void *self, flow_text *text)
 }
 
 const flow_column_type flow_column_support = {
-    .type = "support",
-    .help = "bounds of columns, periodic columns, and columns of whole numbers",
+    .info = {.name = "support",
+             .help = "bounds of columns, periodic columns, and columns of whole numbers",
+             .options = support_table,
+             .options_size = sizeof(flow_support_options)},
     .state_size = sizeof(support),
-    .options = options,
-    .configure = configure,
+    .configure = support_configure,
     .release = release,
     .to_latent = to_latent,
     .to_data = to_data,

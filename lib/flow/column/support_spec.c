@@ -2,59 +2,27 @@
 #include "flow/column/support_spec.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What a spec says; NAN is nothing. */
-typedef struct rule {
-    double lower, upper, step, period;
-    bool discrete;
-} rule;
-
-static const flow_option options[] = {
-    {.key = "lower",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(rule, lower),
-     .least = -1e300,
-     .most = 1e300,
+const flow_option flow_support_rule_table[] = {
+    {.key = "lower", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(flow_support_rule, lower), .least = -1e300,
+     .most = 1e300, .absent_is_nan = true,
      .help = "no value is below; of a periodic column, where the values of samples begin"},
-    {.key = "upper",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(rule, upper),
-     .least = -1e300,
-     .most = 1e300,
-     .help = "no value is above"},
-    {.key = "periodic",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(rule, period),
-     .least = 1e-300,
-     .most = 1e300,
+    {.key = "upper", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(flow_support_rule, upper), .least = -1e300,
+     .most = 1e300, .absent_is_nan = true, .help = "no value is above"},
+    {.key = "periodic", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(flow_support_rule, period), .least = 1e-300,
+     .most = 1e300, .absent_is_nan = true,
      .help = "values this far apart mean the same: an angle, a phase, a time of day"},
-    {.key = "discrete",
-     .kind = FLOW_OPTION_FLAG,
-     .offset = offsetof(rule, discrete),
+    {.key = "discrete", .kind = FLOW_OPTION_FLAG, .offset = offsetof(flow_support_rule, discrete),
      .fallback = "false",
      .help = "the values are whole numbers, or those of a lattice: log p holds their probability"},
-    {.key = "step",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(rule, step),
-     .least = 1e-300,
-     .most = 1e300,
-     .help = "distance of the values of a discrete column; without it 1"},
+    {.key = "step", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(flow_support_rule, step), .fallback = "1",
+     .only_with = "discrete", .least = 1e-300, .most = 1e300, .absent_is_nan = true,
+     .help = "distance of the values of a discrete column"},
     FLOW_OPTIONS_END,
 };
-
-void flow_supports_schema(cJSON *definitions)
-{
-    cJSON *supports = cJSON_AddObjectToObject(definitions, "supports");
-    cJSON_AddStringToObject(supports, "type", "object");
-    cJSON_AddStringToObject(supports, "description", "the names of columns, or their places: #1, #2, ...");
-    cJSON *one = cJSON_AddObjectToObject(supports, "additionalProperties");
-    cJSON_AddStringToObject(one, "type", "object");
-    cJSON_AddItemToObject(one, "properties", flow_options_schema(options));
-    cJSON_AddFalseToObject(one, "additionalProperties");
-    cJSON_AddNumberToObject(one, "minProperties", 1);
-}
 
 /* ---- which values it has ---- */
 
@@ -121,37 +89,37 @@ void flow_support_describe(const flow_support *s, flow_text *text)
         flow_text_add(text, "%s or less", upper);
 }
 
-/* ---- reading ---- */
+/* ---- from the options ---- */
 
 static bool is_whole(double x)
 {
     return fabs(x - rint(x)) <= 1e-9 * fmax(1, fabs(x)) && fabs(x) < 1e15;
 }
 
-static flow_status set_lattice(flow_support *s, const flow_json *at, flow_error *err)
+static flow_status support_set_lattice(flow_support *s, const char *key, flow_error *err)
 {
     s->origin = isfinite(s->lower) ? s->lower : isfinite(s->upper) ? s->upper : 0;
     if (isfinite(s->lower) && isfinite(s->upper) && !is_whole((s->upper - s->lower) / s->step))
-        return flow_json_fail(at, err, "the upper bound is not a whole number of steps above the lower one");
+        return flow_option_fail(err, key, "the upper bound is not a whole number of steps above the lower one");
     if (is_whole(1 / s->step) && is_whole(s->origin * rint(1 / s->step))) {
         s->per_unit = rint(1 / s->step);
         s->first = rint(s->origin * s->per_unit);
     }
     s->end = s->upper + s->step;
     if (s->end == s->upper && isfinite(s->upper))
-        return flow_json_fail(at, err, "the step is lost beside the bound; numbers have 16 digits");
+        return flow_option_fail(err, key, "the step is lost beside the bound; numbers have 16 digits");
     return FLOW_OK;
 }
 
-static flow_status set_period(flow_support *s, const rule *r, const flow_json *at, flow_error *err)
+static flow_status support_set_period(flow_support *s, const flow_support_rule *r, const char *key, flow_error *err)
 {
     if (!isnan(r->upper))
-        return flow_json_fail(at, err,
+        return flow_option_fail(err, key,
                               "a periodic column has no \"upper\" bound; \"lower\" may say where a period begins");
     if (r->discrete || !isnan(r->step))
-        return flow_json_fail(at, err, "a column cannot be periodic and discrete at once");
+        return flow_option_fail(err, key, "a column cannot be periodic and discrete at once");
     if (r->lower + r->period == r->lower)
-        return flow_json_fail(at, err, "the period is lost beside \"lower\"; numbers have 16 digits");
+        return flow_option_fail(err, key, "the period is lost beside \"lower\"; numbers have 16 digits");
     s->lower = r->lower;
     s->upper = s->end = INFINITY;
     s->period = r->period;
@@ -159,33 +127,28 @@ static flow_status set_period(flow_support *s, const rule *r, const flow_json *a
     return FLOW_OK;
 }
 
-static flow_status read_one(flow_support *s, flow_json *at, flow_error *err)
+static flow_status support_set(flow_support *s, const flow_support_rule *rule, const char *key, flow_error *err)
 {
-    rule r = {.lower = NAN, .upper = NAN, .step = NAN, .period = NAN};
-    flow_status status = flow_options_read(&r, options, at, NULL, err);
-    if (status == FLOW_OK && r.discrete && isnan(r.step)) {
+    flow_support_rule r = *rule;
+    if (r.discrete && isnan(r.step))
         r.step = 1;
-        status = flow_option_default(at, "step", "1", err);
-    }
-    if (status != FLOW_OK)
-        return status;
     if (!isnan(r.period))
-        return set_period(s, &r, at, err);
+        return support_set_period(s, &r, key, err);
     if (!r.discrete && !isnan(r.step))
-        return flow_json_fail(at, err,
+        return flow_option_fail(err, key,
                               "there is a \"step\", and the column is not \"discrete\"; say \"discrete\": true, "
                               "or leave the step out");
     if (!r.discrete && isnan(r.lower) && isnan(r.upper))
-        return flow_json_fail(at, err, "this says nothing; give a \"lower\" or an \"upper\" bound, \"discrete\": true, "
+        return flow_option_fail(err, key, "this says nothing; give a \"lower\" or an \"upper\" bound, \"discrete\": true, "
                               "or a \"periodic\"");
     if (r.lower > r.upper || (!r.discrete && r.lower == r.upper))
-        return flow_json_fail(at, err, "the lower bound has to be below the upper one");
+        return flow_option_fail(err, key, "the lower bound has to be below the upper one");
     s->lower = isnan(r.lower) ? -INFINITY : r.lower;
     s->upper = isnan(r.upper) ? INFINITY : r.upper;
     s->end = s->upper;
     s->discrete = r.discrete;
     s->step = r.discrete ? r.step : 1;
-    return r.discrete ? set_lattice(s, at, err) : FLOW_OK;
+    return r.discrete ? support_set_lattice(s, key, err) : FLOW_OK;
 }
 
 /* "#3" is 2; -1 for what is no place */
@@ -197,37 +160,42 @@ static int place_of(const char *key, int dim)
     return (int)place - 1;
 }
 
-static flow_status find_column(int *out, const flow_json *at, const flow_site *site, flow_error *err)
+static flow_status support_find_column(int *out, const char *name, const char *key, const flow_block_context *context,
+                                       flow_error *err)
 {
-    const char *key = at->node->string;
-    for (int i = 0; site->columns != NULL && i < site->dim; i++) {
-        if (strcmp(site->columns[i], key) == 0) {
+    for (int i = 0; context->columns != NULL && i < context->dim; i++) {
+        if (strcmp(context->columns[i], name) == 0) {
             *out = i;
             return FLOW_OK;
         }
     }
-    *out = place_of(key, site->dim);
-    if (*out >= 0 || (site->columns == NULL && key[0] != '#'))
+    *out = place_of(name, context->dim);
+    if (*out >= 0 || (context->columns == NULL && name[0] != '#'))
         return FLOW_OK;
-    const char *nearest = site->columns != NULL ? flow_nearest(key, site->columns, site->dim) : NULL;
+    const char *nearest = context->columns != NULL ? flow_nearest(name, context->columns, context->dim) : NULL;
     if (nearest != NULL)
-        return flow_json_fail(at, err, "there is no column \"%.80s\"; did you mean \"%.80s\"?", key, nearest);
-    return flow_json_fail(at, err, "there is no column \"%.80s\" among the %d that are modelled", key, site->dim);
+        return flow_option_fail(err, key, "there is no column \"%.80s\"; did you mean \"%.80s\"?", name, nearest);
+    return flow_option_fail(err, key, "there is no column \"%.80s\" among the %d that are modelled", name,
+                            context->dim);
 }
 
-static flow_status read_all(flow_supports *out, flow_json *columns, const flow_site *site, bool *taken, flow_error *err)
+static flow_status support_set_all(flow_supports *out, const flow_option_map *columns,
+                                   const flow_block_context *context, bool *taken, flow_error *err)
 {
-    for (cJSON *node = columns->node->child; node != NULL; node = node->next) {
-        flow_json at = flow_json_member(columns, node->string);
+    const flow_support_rule *rules = columns->values;
+    for (int i = 0; i < columns->n; i++) {
+        const char *name = columns->keys[i];
         flow_support *s = &out->at[out->n];
-        flow_status status = find_column(&s->column, &at, site, err);
+        char key[120];
+        snprintf(key, sizeof key, "columns.%.100s", name);
+        flow_status status = support_find_column(&s->column, name, key, context, err);
         if (status == FLOW_OK && s->column >= 0 && taken[s->column])
-            status = flow_json_fail(&at, err, "this is column %d, which has another entry already", s->column + 1);
+            status = flow_option_fail(err, key, "this is column %d, which has another entry already", s->column + 1);
         if (status == FLOW_OK)
-            status = read_one(s, &at, err);
+            status = support_set(s, &rules[i], key, err);
         if (status != FLOW_OK)
             return status;
-        s->name = flow_strdup(site->columns != NULL ? site->columns[s->column] : node->string);
+        s->name = flow_strdup(context->columns != NULL ? context->columns[s->column] : name);
         if (s->name == NULL)
             return flow_error_memory(err, "the supports of columns");
         out->n++;
@@ -239,21 +207,16 @@ static flow_status read_all(flow_supports *out, flow_json *columns, const flow_s
     return FLOW_OK;
 }
 
-flow_status flow_supports_read(flow_supports *out, flow_json *columns, const flow_site *site, flow_error *err)
+flow_status flow_supports_configure(flow_supports *out, const flow_option_map *columns,
+                                    const flow_block_context *context, flow_error *err)
 {
     *out = (flow_supports){0};
-    if (!cJSON_IsObject(columns->node)) {
-        char found[80];
-        flow_json_describe(found, sizeof found, columns);
-        return flow_json_fail(columns, err, "expected an object { \"COLUMN\": { ... }, ... }, found %s", found);
-    }
-    int n = cJSON_GetArraySize(columns->node);
-    if (n == 0)
-        return flow_json_fail(columns, err, "there is no column in it; leave \"support\" out");
-    bool *taken = calloc((size_t)site->dim, sizeof *taken);
-    out->at = calloc((size_t)n, sizeof *out->at);
+    if (columns->n == 0)
+        return flow_option_fail(err, "columns", "there is no column in it; leave \"support\" out");
+    bool *taken = calloc((size_t)context->dim, sizeof *taken);
+    out->at = calloc((size_t)columns->n, sizeof *out->at);
     flow_status status = taken == NULL || out->at == NULL ? flow_error_memory(err, "the supports of columns")
-                                                          : read_all(out, columns, site, taken, err);
+                                                          : support_set_all(out, columns, context, taken, err);
     free(taken);
     return status;
 }

@@ -7,6 +7,7 @@
 
 #include "core/text.h"
 #include "flow/column.h"
+#include "flow/column/options.h"
 
 /* The support of one column. A value of a discrete column is a point of the lattice origin + k step, and its cell is
  * the step above it: what is continuous about it lies in [lower, end], end being upper + step. */
@@ -27,14 +28,14 @@ typedef struct flow_supports {
     flow_support *at; /* (n), owned; those of column -1 are not counted */
 } flow_supports;
 
-/* Reads the object "columns", whose keys are names of columns, or "#1", "#2", ... for their places. FLOW_SPEC with
- * the path for a column that is not there, and for what does not go together. Where nobody knows the names, an entry
- * by name is checked and set aside. On failure the caller still calls release. */
-flow_status flow_supports_read(flow_supports *out, flow_json *columns, const flow_site *site, flow_error *err);
-void flow_supports_release(flow_supports *supports);
+extern const flow_option flow_support_rule_table[];
 
-/* Adds the definition "supports" of the JSON Schema. */
-void flow_supports_schema(cJSON *definitions);
+/* From the option "columns" of the block. FLOW_SPEC with the key for a column that is not there, and for a rule that
+ * contradicts itself. Where the names of the columns are not known, an entry by name is checked and has no effect. On
+ * failure the caller still calls release. */
+flow_status flow_supports_configure(flow_supports *out, const flow_option_map *columns,
+                                    const flow_block_context *context, flow_error *err);
+void flow_supports_release(flow_supports *supports);
 
 /* As `spread` and `round` of a column map (column.h), of the discrete columns of a tile (dim, n). */
 void flow_supports_spread(const flow_supports *supports, int dim, const flow_noise *noise, int n, double *x,

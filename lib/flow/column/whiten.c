@@ -16,13 +16,13 @@ typedef struct whiten {
     bool *circular;      /* (dim), owned: the angles; NULL: none */
 } whiten;
 
-static const flow_option options[] = {FLOW_OPTIONS_END};
-
-static flow_status configure(void *self, const flow_site *site, flow_params *params, flow_error *err)
+static flow_status whiten_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
+                                    flow_error *err)
 {
+    (void)options;
     whiten *map = self;
-    map->dim = site->dim;
-    flow_status status = flow_site_copy_circular(&map->circular, site, err);
+    map->dim = context->dim;
+    flow_status status = flow_copy_circular(&map->circular, context, err);
     if (status == FLOW_OK)
         status = flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err);
     if (status == FLOW_OK)
@@ -208,11 +208,11 @@ static flow_status check(const void *self, const flow_params *params, flow_error
 }
 
 const flow_column_type flow_column_whiten = {
-    .type = "whiten",
-    .help = "mean 0, deviation 1 and no correlation between columns, from the training data",
+    .info = {.name = "whiten",
+             .help = "mean 0, deviation 1 and no correlation between columns, from the training data",
+             .options = flow_no_options},
     .state_size = sizeof(whiten),
-    .options = options,
-    .configure = configure,
+    .configure = whiten_configure,
     .release = release,
     .to_latent = to_latent,
     .to_data = to_data,

@@ -5,12 +5,6 @@
 #include "flow/univariate.h"
 #include "num/simd.h"
 
-typedef struct additive {
-    char none; /* it has no options */
-} additive;
-
-static const flow_option options[] = {FLOW_OPTIONS_END};
-
 static int n_params(const void *self)
 {
     (void)self;
@@ -60,10 +54,9 @@ static void additive_to_data_backward(const void *self, int d, int n, const real
 }
 
 const flow_univariate_type flow_univariate_additive = {
-    .type = "additive",
-    .help = "x = z + m, which preserves volume",
-    .state_size = sizeof(additive),
-    .options = options,
+    .info = {.name = "additive",
+             .help = "x = z + m, which preserves volume",
+             .options = flow_no_options},
     .n_params = n_params,
     .map = {additive_to_latent, additive_to_data},
     .backward = {additive_to_latent_backward, additive_to_data_backward},

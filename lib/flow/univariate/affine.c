@@ -8,17 +8,14 @@
 
 #include "flow/chunk.h"
 #include "flow/univariate.h"
+#include "flow/univariate/options.h"
 #include "num/simd.h"
 #include "num/vecmath.h"
 
-typedef struct affine {
-    double bound;
-} affine;
-
-static const flow_option options[] = {
+static const flow_option affine_table[] = {
     {.key = "bound",
      .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(affine, bound),
+     .offset = offsetof(flow_affine_options, bound),
      .fallback = "3",
      .least = 0.1,
      .most = 30,
@@ -63,7 +60,7 @@ static void scale_then_shift(int n, const real *restrict z, const real *restrict
 static void affine_to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
                              double *logdet)
 {
-    const affine *block = self;
+    const flow_affine_options *block = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
         real e[FLOW_TILE];
         bound_scale(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, logdet + c.first);
@@ -75,7 +72,7 @@ static void affine_to_latent(const void *self, int d, int n, const real *x, real
 static void affine_to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
                            double *logdet)
 {
-    const affine *block = self;
+    const flow_affine_options *block = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
         real e[FLOW_TILE];
         bound_scale(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, logdet + c.first);
@@ -125,7 +122,7 @@ static void affine_to_latent_backward(const void *self, int d, int n, const real
                                       const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta)
 {
     (void)x;
-    const affine *block = self;
+    const flow_affine_options *block = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
         real e[FLOW_TILE], slope[FLOW_TILE];
         scale_and_slope(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, slope);
@@ -139,7 +136,7 @@ static void affine_to_data_backward(const void *self, int d, int n, const real *
                                     const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta)
 {
     (void)x;
-    const affine *block = self;
+    const flow_affine_options *block = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
         real e[FLOW_TILE], slope[FLOW_TILE];
         scale_and_slope(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, slope);
@@ -150,10 +147,10 @@ static void affine_to_data_backward(const void *self, int d, int n, const real *
 }
 
 const flow_univariate_type flow_univariate_affine = {
-    .type = "affine",
-    .help = "x = z exp(s) + m with a bounded log-scale s",
-    .state_size = sizeof(affine),
-    .options = options,
+    .info = {.name = "affine",
+             .help = "x = z exp(s) + m with a bounded log-scale s",
+             .options = affine_table,
+             .options_size = sizeof(flow_affine_options)},
     .n_params = n_params,
     .map = {affine_to_latent, affine_to_data},
     .backward = {affine_to_latent_backward, affine_to_data_backward},

@@ -23,6 +23,7 @@
 #include "flow/chunk.h"
 #include "num/mixture.h"
 #include "flow/univariate.h"
+#include "flow/univariate/options.h"
 #include "num/simd.h"
 #include "num/vecmath.h"
 
@@ -33,22 +34,17 @@ enum {
 
 static const real unit = sizeof(real) == sizeof(double) ? (real)DBL_EPSILON : (real)FLT_EPSILON;
 
-typedef struct mixture {
-    int64_t components;
-    double bound;
-} mixture;
-
-static const flow_option options[] = {
+static const flow_option mixture_table[] = {
     {.key = "components",
      .kind = FLOW_OPTION_INT,
-     .offset = offsetof(mixture, components),
+     .offset = offsetof(flow_mixture_options, components),
      .fallback = "10",
      .least = 1,
      .most = FLOW_MIXTURE_MOST,
      .help = "normal distributions in the mixture"},
     {.key = "bound",
      .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(mixture, bound),
+     .offset = offsetof(flow_mixture_options, bound),
      .fallback = "7",
      .least = 0.1,
      .most = 30,
@@ -58,10 +54,10 @@ static const flow_option options[] = {
 
 static int n_params(const void *self)
 {
-    return 3 * (int)((const mixture *)self)->components;
+    return 3 * (int)((const flow_mixture_options *)self)->components;
 }
 
-static void prepare(flow_mixtures *mix, const mixture *block, const real *theta, size_t stride, int m)
+static void prepare(flow_mixtures *mix, const flow_mixture_options *block, const real *theta, size_t stride, int m)
 {
     flow_mixtures_prepare(mix, (int)block->components, (real)block->bound, theta, stride, m);
 }
@@ -208,7 +204,7 @@ static void through_bound(int m, real inverse_bound, const real *restrict a, rea
 }
 
 /* gx (m) and gtheta, from the gradients at z and at log|dz/dx| */
-static void univariate_mixture_gradients(const mixture *block, const flow_mixtures *mix, const flow_mixture_place *p,
+static void univariate_mixture_gradients(const flow_mixture_options *block, const flow_mixtures *mix, const flow_mixture_place *p,
                                          const real *slope, const real *theta, size_t stride, const real *gz,
                                          const real *glogdet, real *gx, real *gtheta)
 {
@@ -279,10 +275,10 @@ static void univariate_mixture_to_data_backward(const void *self, int d, int n, 
 }
 
 const flow_univariate_type flow_univariate_mixture = {
-    .type = "mixture",
-    .help = "z = Phi^-1(F(x)), F the distribution function of a mixture of normal distributions",
-    .state_size = sizeof(mixture),
-    .options = options,
+    .info = {.name = "mixture",
+             .help = "z = Phi^-1(F(x)), F the distribution function of a mixture of normal distributions",
+             .options = mixture_table,
+             .options_size = sizeof(flow_mixture_options)},
     .n_params = n_params,
     .map = {univariate_mixture_to_latent, univariate_mixture_to_data},
     .backward = {univariate_mixture_to_latent_backward, univariate_mixture_to_data_backward},

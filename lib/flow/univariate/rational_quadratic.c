@@ -14,64 +14,57 @@
 #include "flow/chunk.h"
 #include "num/spline.h"
 #include "flow/univariate.h"
+#include "flow/univariate/options.h"
 #include "num/simd.h"
 
-typedef struct spline {
-    int64_t n_bins;
-    double bound;
-    int tails;
-    bool circular;
-} spline;
+static const char *const tails_words[] = {"identity", "linear", NULL};
 
-static const char *const tails[] = {"identity", "linear", NULL};
-enum { TAILS_IDENTITY, TAILS_LINEAR };
-
-static const flow_option options[] = {
+static const flow_option rational_quadratic_table[] = {
     {.key = "bins",
      .kind = FLOW_OPTION_INT,
-     .offset = offsetof(spline, n_bins),
+     .offset = offsetof(flow_rational_quadratic_options, bins),
      .fallback = "8",
      .least = 2,
      .most = FLOW_SPLINE_BINS_MAX,
      .help = "pieces of the spline"},
     {.key = "bound",
      .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(spline, bound),
+     .offset = offsetof(flow_rational_quadratic_options, bound),
      .fallback = "5",
      .least = 0.01,
      .most = 1e4,
      .help = "the spline maps [-bound, bound] onto itself"},
     {.key = "tails",
      .kind = FLOW_OPTION_WORD,
-     .offset = offsetof(spline, tails),
+     .offset = offsetof(flow_rational_quadratic_options, tails),
      .fallback = "\"identity\"",
-     .words = tails,
+     .words = tails_words,
      .help = "outside of the box the identity, or straight lines with slopes of their own, which suit heavy tails"},
     {.key = "circular",
      .kind = FLOW_OPTION_FLAG,
-     .offset = offsetof(spline, circular),
+     .offset = offsetof(flow_rational_quadratic_options, circular),
      .fallback = "false",
      .help = "the box is a period, without tails: elements outside are taken inside, the slopes at both ends agree"},
     FLOW_OPTIONS_END,
 };
 
-static flow_spline_ends ends_of(const spline *block)
+static flow_spline_ends ends_of(const flow_rational_quadratic_options *block)
 {
     if (block->circular)
         return FLOW_SPLINE_PERIODIC;
-    return block->tails == TAILS_LINEAR ? FLOW_SPLINE_LINEAR : FLOW_SPLINE_IDENTITY;
+    return block->tails == FLOW_TAILS_LINEAR ? FLOW_SPLINE_LINEAR : FLOW_SPLINE_IDENTITY;
 }
 
 static int n_params(const void *self)
 {
-    const spline *block = self;
-    return flow_spline_n_params((int)block->n_bins, ends_of(block));
+    const flow_rational_quadratic_options *block = self;
+    return flow_spline_n_params((int)block->bins, ends_of(block));
 }
 
-static flow_spline_input input_at(const spline *block, const flow_chunk *c, const real *theta, size_t stride)
+static flow_spline_input input_at(const flow_rational_quadratic_options *block, const flow_chunk *c, const real *theta, size_t stride)
 {
     return (flow_spline_input){.m = c->m,
-                               .n_bins = (int)block->n_bins,
+                               .n_bins = (int)block->bins,
                                .bound = (real)block->bound,
                                .ends = ends_of(block),
                                .theta = theta + c->at,
@@ -148,10 +141,10 @@ static void rational_quadratic_to_data_backward(const void *self, int d, int n, 
 }
 
 const flow_univariate_type flow_univariate_rational_quadratic = {
-    .type = "rational_quadratic",
-    .help = "a monotone rational-quadratic spline on [-bound, bound] (Durkan et al. 2019)",
-    .state_size = sizeof(spline),
-    .options = options,
+    .info = {.name = "rational_quadratic",
+             .help = "a monotone rational-quadratic spline on [-bound, bound] (Durkan et al. 2019)",
+             .options = rational_quadratic_table,
+             .options_size = sizeof(flow_rational_quadratic_options)},
     .n_params = n_params,
     .map = {rational_quadratic_to_latent, rational_quadratic_to_data},
     .backward = {rational_quadratic_to_latent_backward, rational_quadratic_to_data_backward},

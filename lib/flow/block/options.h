@@ -1,0 +1,65 @@
+/* The options of the blocks: what a spec may say of each, as structs that a C program fills by hand
+ * (flow_choice_default in core/read.h gives the defaults). */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_FLOW_BLOCK_OPTIONS_H
+#define FLOW_FLOW_BLOCK_OPTIONS_H
+
+#include "core/option.h"
+#include "nn/field.h"
+#include "nn/mlp.h"
+
+typedef struct flow_actnorm_options {
+    bool fit; /* start with mean 0 and deviation 1 on the data; false: at the identity */
+} flow_actnorm_options;
+
+typedef struct flow_batchnorm_options {
+    double momentum, epsilon;
+} flow_batchnorm_options;
+
+typedef struct flow_householder_options {
+    int64_t reflections;
+} flow_householder_options;
+
+typedef enum flow_permute_word { FLOW_PERMUTE_REVERSE, FLOW_PERMUTE_RANDOM } flow_permute_word;
+
+typedef struct flow_permute_options {
+    flow_word_or_ints order; /* a flow_permute_word, or all dimensions in their new order, counted from 0 */
+} flow_permute_options;
+
+typedef enum flow_mask { FLOW_MASK_ALTERNATE, FLOW_MASK_HALF } flow_mask;
+
+typedef struct flow_coupling_options {
+    int mask; /* flow_mask: which dimensions pass unchanged */
+    bool flip;
+    flow_choice univariate; /* of flow_univariates */
+    flow_net_options net;
+} flow_coupling_options;
+
+extern const flow_option flow_coupling_table[];
+
+typedef enum flow_autoregressive_order {
+    FLOW_AUTOREGRESSIVE_ALTERNATE, /* natural, reversed, natural, ... over the repeats */
+    FLOW_AUTOREGRESSIVE_NATURAL,
+    FLOW_AUTOREGRESSIVE_REVERSE,
+    FLOW_AUTOREGRESSIVE_RANDOM
+} flow_autoregressive_order;
+
+/* Of maf and iaf. */
+typedef struct flow_autoregressive_options {
+    int order;              /* flow_autoregressive_order */
+    flow_choice univariate; /* of flow_univariates */
+    flow_net_options net;
+} flow_autoregressive_options;
+
+extern const flow_option flow_autoregressive_table[];
+
+typedef enum flow_gradient { FLOW_GRADIENT_DISCRETE, FLOW_GRADIENT_ADJOINT } flow_gradient;
+
+typedef struct flow_ffjord_options {
+    flow_choice solver; /* of flow_solvers */
+    int gradient;       /* flow_gradient */
+    flow_field_options net;
+    flow_choice trace; /* of flow_traces */
+} flow_ffjord_options;
+
+#endif
