@@ -258,7 +258,7 @@ build/version: FORCE
 	$(call stamp,$(VERSION_STRING))
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
-.PHONY: FORCE release double asan check bench bench-peers results pictures demo densities \
+.PHONY: FORCE release double asan check bench bench-peers results pictures docs demo densities \
         test-unit test-contract test-density test-cli test-fuzz test-install \
         lint fuzz data install uninstall setup clean help
 
@@ -315,6 +315,12 @@ results: release
 ##   pictures       train continuous flows on the 2-D sets, print their table of docs/results.md, and draw them
 pictures: release build/generate
 	@scripts/density.sh -p docs/pictures
+
+##   docs           what the program knows about itself: configs/schema.json, docs/commands.md, tables of docs/spec.md
+docs: release build/test/unit_docs
+	build/flowctl check --schema >configs/schema.json
+	scripts/print_commands.sh >docs/commands.md
+	FLOW_WRITE_DOCS=yes build/test/unit_docs
 
 ##   demo           train a small flow, sample from it, evaluate it, invert it; installs packages as check does
 demo: release
