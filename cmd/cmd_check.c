@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "command.h"
-#include "core/schema.h"
-#include "describe.h"
-#include "flow/design.h"
 #include "report.h"
-#include "run/experiment.h"
+#include "run/check.h"
 
 typedef struct check_args {
     common_args common;
@@ -38,75 +33,56 @@ static const opt options[] = {
     OPT_END,
 };
 
-static flow_status print_document(cJSON *document, flow_error *err)
-{
-    char *text = flow_json_print(document);
-    flow_status status = text == NULL ? flow_error_memory(err, "a document") : report_text(text, err);
-    if (status == FLOW_OK)
-        status = report_text("\n", err);
-    free(text);
-    return status;
-}
+/* What is shown of a spec. */
+typedef struct check_view {
+    const char *spec, *name, *output;
+    bool ok;
+    flow_description flow;
+} check_view;
 
-static flow_status print_schema(flow_error *err)
-{
-    cJSON *schema = cJSON_CreateObject();
-    flow_spec_schema(schema);
-    cJSON *definitions = cJSON_GetObjectItemCaseSensitive(schema, "definitions");
-    flow_design_schema(definitions);
-    cJSON_AddItemToObject(definitions, "train", flow_schema_object(flow_train_table, definitions));
-    flow_status status = print_document(schema, err);
-    cJSON_Delete(schema);
-    return status;
-}
+static const flow_field view_fields[] = {
+    {"spec", NULL, "%s: ok", FLOW_FIELD(check_view, spec)},
+    {"ok", FLOW_FIELD(check_view, ok)},
+    {"name", FLOW_FIELD(check_view, name)},
+    {"output", FLOW_FIELD(check_view, output)},
+    FLOW_FIELD_GROUP_ROW("", check_view, flow, flow_description_fields),
+    FLOW_FIELD_END,
+};
 
-/* A number of columns to try a spec with whose data are not there yet: any flow should take it. */
-enum { STAND_IN = 8 };
-
-static flow_status run(void *args_, console *con, flow_error *err)
+static flow_status print_document(const cJSON *document, flow_error *err)
 {
-    check_args *args = args_;
-    flow_experiment p = {0};
-    cJSON *object = NULL;
     flow_text text = {0};
-    if (args->schema)
-        return print_schema(err);
+    char *json = flow_json_print(document);
+    flow_text_add(&text, "%s\n", json != NULL ? json : "");
+    text.failed = text.failed || json == NULL;
+    free(json);
+    return report_take(&text, err);
+}
+
+static flow_status check_run(void *args_, console *con, flow_error *err)
+{
+    enum { ASSUMED = 8 }; /* any flow can have so many columns */
+    const check_args *args = args_;
+    if (args->schema) {
+        cJSON *schema = flow_run_schema();
+        flow_status printed = print_document(schema, err);
+        cJSON_Delete(schema);
+        return printed;
+    }
     if (args->spec == NULL)
         return flow_error_set(err, FLOW_ARGUMENT, "SPEC is missing: name a spec, or ask for --schema");
-    char problem[FLOW_ERROR_SIZE] = "";
-    flow_status status = flow_experiment_read(&p, args->spec, args->set.at, args->set.n, err);
-    if (status != FLOW_OK)
-        goto done;
-    int dim = (int)args->dim;
-    if (dim == 0)
-        dim = flow_experiment_find_columns(&p, problem);
-    bool known = dim > 0;
-    status = flow_experiment_build(&p, known ? dim : STAND_IN, NULL, err);
-    if (status != FLOW_OK)
-        goto done;
-    if (problem[0] != '\0')
-        console_warn(con, "%s", problem);
-    if (!known)
-        console_warn(con, "nothing says how many columns the data have, %d are assumed here; list them in data.columns "
-                     "or give --dim N", STAND_IN);
-    if (args->resolved) {
-        status = print_document(p.spec->document, err);
-    } else if (args->common.json) {
-        object = cJSON_CreateObject();
-        cJSON_AddStringToObject(object, "spec", p.spec->source);
-        cJSON_AddBoolToObject(object, "ok", 1);
-        cJSON_AddStringToObject(object, "name", p.spec->name);
-        cJSON_AddStringToObject(object, "output", p.spec->output);
-        describe_flow_json(object, p.f);
-        status = report_json(object, err);
-    } else {
-        flow_text_add(&text, "%s: ok\n", p.spec->source);
-        describe_flow(&text, p.f);
-        status = report_take(&text, err);
+    flow_run_check_result result;
+    const flow_run_check_options wanted = {.spec = args->spec, .overrides = args->set.at, .n_overrides = args->set.n,
+                                           .dim = args->dim, .assumed = ASSUMED, .hooks = console_hooks(con)};
+    flow_status status = flow_run_check(&result, &wanted, err);
+    if (status == FLOW_OK && args->resolved) {
+        status = print_document(result.x.spec->document, err);
+    } else if (status == FLOW_OK) {
+        const check_view view = {result.x.spec->source, result.x.spec->name, result.x.spec->output, true, result.flow};
+        const report_format format = {.json = args->common.json, .fields = view_fields, .width = 1};
+        status = report_print(&format, &view, err);
     }
-done:
-    flow_text_free(&text);
-    flow_experiment_free(&p);
+    flow_run_check_free(&result);
     return status;
 }
 
@@ -122,5 +98,5 @@ const command command_check = {
     .arguments = arguments,
     .options = options,
     .args_size = sizeof(check_args),
-    .run = run,
+    .run = check_run,
 };

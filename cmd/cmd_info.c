@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdlib.h>
-#include <string.h>
-
-#include "describe.h"
-#include "info.h"
-#include "model/model.h"
+#include "command.h"
 #include "report.h"
-#include "run/experiment.h"
+#include "run/check.h"
+#include "run/info_data.h"
+#include "run/info_model.h"
+
+typedef struct info_args {
+    common_args common;
+    const char *file;
+    const char *columns; /* "a,b,c", or NULL */
+    int64_t dim;
+    bool history;
+} info_args;
 
 static const opt_argument arguments[] = {
     {"FILE", offsetof(info_args, file), false,
@@ -28,74 +33,234 @@ static const opt options[] = {
     OPT_END,
 };
 
-static void add_data_line(flow_text *text, const char *label, const char *location)
-{
-    if (location != NULL)
-        flow_text_add(text, "  %-12s  %s\n", label, location);
-}
+enum { LABELS = 12 }; /* width */
 
-static void spec_text(flow_text *text, const flow_experiment *p)
-{
-    const flow_spec *spec = p->spec;
-    flow_text_add(text, "%s: spec of the model \"%s\"\n", spec->source, spec->name);
-    add_data_line(text, "training", spec->train);
-    if (flow_experiment_draws(p))
-        add_data_line(text, "density", flow_objective_draws(&p->objective)->density);
-    if (spec->share > 0)
-        flow_text_add(text, "  %-12s  a share of %g of the training rows\n", "validation", spec->share);
-    add_data_line(text, "validation", spec->validation);
-    add_data_line(text, "test", spec->test);
-    describe_names(text, "columns", spec->columns, spec->n_columns);
-    describe_names(text, "context", spec->context, spec->n_context);
-    if (spec->weight != NULL)
-        flow_text_add(text, "  %-12s  %s%s\n", "weight", spec->weight,
-                      spec->allow_negative_weights ? ", which may be negative" : "");
-    flow_text_add(text, "  %-12s  %lld epochs of batches of %lld %s, patience %lld, seed %llu\n", "train",
-                  (long long)p->options.epochs, (long long)p->options.batch,
-                  flow_experiment_draws(p) ? "draws" : "rows",
-                  (long long)p->options.patience, (unsigned long long)spec->seed);
-    flow_text_add(text, "  %-12s  %s\n", "output", spec->output);
-}
+/* ---- a spec ---- */
 
-flow_status info_spec(const info_args *args, console *con, flow_error *err)
+typedef struct spec_view {
+    const char *source, *name, *train, *density, *validation, *test, *weight, *output, *row_name;
+    double share;
+    flow_name_list columns, context;
+    int64_t epochs, batch, patience, seed;
+    flow_description flow;
+    cJSON *document;
+    bool is_built, allows_negative_weights, has_share;
+} spec_view;
+
+#define SPEC(member) FLOW_FIELD(spec_view, member)
+
+static const flow_field spec_fields[] = {
+    {NULL, NULL, "%s: ", SPEC(source)},
+    {NULL, NULL, "spec of the model \"%s\"", SPEC(name)},
+    {NULL, "training", "%s", SPEC(train)},
+    {NULL, "density", "%s", SPEC(density)},
+    {NULL, "validation", "a share of %.6g of the training rows", SPEC(share), FLOW_FIELD_WHEN(spec_view, has_share)},
+    {NULL, "validation", "%s", SPEC(validation)},
+    {NULL, "test", "%s", SPEC(test)},
+    {NULL, "columns", "%s", SPEC(columns)},
+    {NULL, "context", "%s", SPEC(context)},
+    {NULL, "weight", "%s", SPEC(weight)},
+    {NULL, NULL, ", which may be negative", SPEC(allows_negative_weights)},
+    {NULL, "train", "%d epochs", SPEC(epochs)},
+    {NULL, NULL, " of batches of %d", SPEC(batch)},
+    {NULL, NULL, " %s", SPEC(row_name)},
+    {NULL, NULL, ", patience %d", SPEC(patience)},
+    {NULL, NULL, ", seed %d", SPEC(seed)},
+    {NULL, "output", "%s", SPEC(output)},
+    FLOW_FIELD_GROUP_WHEN("", spec_view, flow, is_built, flow_description_fields),
+    {"spec", SPEC(document)},
+    FLOW_FIELD_END,
+};
+
+static flow_status info_spec(const info_args *args, console *con, flow_error *err)
 {
-    flow_experiment p = {0};
-    flow_text text = {0};
-    cJSON *object = NULL;
-    char problem[FLOW_ERROR_SIZE] = "";
-    flow_status status = flow_experiment_read(&p, args->file, NULL, 0, err);
-    if (status != FLOW_OK)
-        goto done;
-    int dim = args->dim > 0 ? (int)args->dim : flow_experiment_find_columns(&p, problem);
-    if (dim > 0)
-        status = flow_experiment_build(&p, dim, NULL, err);
-    if (status != FLOW_OK)
-        goto done;
-    if (problem[0] != '\0')
-        console_warn(con, "%s", problem);
-    if (dim == 0)
-        console_warn(con, "nothing says how many columns the data have: the layers are not shown; list the columns in "
-                     "data.columns or give --dim N");
-    if (args->common.json) {
-        object = cJSON_CreateObject();
-        cJSON_AddStringToObject(object, "kind", "spec");
-        if (p.f != NULL)
-            describe_flow_json(object, p.f);
-        cJSON_AddItemToObject(object, "spec", cJSON_Duplicate(p.spec->document, 1));
-        status = report_json(object, err);
-        goto done;
+    flow_run_check_result result;
+    const flow_run_check_options wanted = {.spec = args->file, .dim = args->dim, .hooks = console_hooks(con)};
+    flow_status status = flow_run_check(&result, &wanted, err);
+    if (status == FLOW_OK) {
+        const flow_spec *spec = result.x.spec;
+        const flow_draw_options *draws = flow_objective_draws(&result.x.objective);
+        const flow_train_options *train = &result.x.options;
+        const spec_view view = {
+            .source = spec->source, .name = spec->name, .train = spec->train,
+            .density = draws != NULL ? draws->density : NULL, .validation = spec->validation, .test = spec->test,
+            .weight = spec->weight, .output = spec->output, .row_name = draws != NULL ? "draws" : "rows",
+            .share = spec->share, .columns = {spec->columns, spec->n_columns},
+            .context = {spec->context, spec->n_context}, .epochs = train->epochs, .batch = train->batch,
+            .patience = train->patience, .seed = (int64_t)spec->seed, .flow = result.flow, .document = spec->document,
+            .is_built = result.is_built, .has_share = spec->share > 0,
+            .allows_negative_weights = spec->weight != NULL && spec->allow_negative_weights,
+        };
+        const report_format format = {.json = args->common.json, .kind = "spec", .fields = spec_fields, .indent = 2,
+                                      .width = LABELS};
+        status = report_print(&format, &view, err);
     }
-    spec_text(&text, &p);
-    if (p.f != NULL)
-        describe_flow(&text, p.f);
-    status = report_take(&text, err);
-done:
-        flow_text_free(&text);
-    flow_experiment_free(&p);
+    flow_run_check_free(&result);
     return status;
 }
 
-static flow_status run(void *args_, console *con, flow_error *err)
+/* ---- a model ---- */
+
+#define ORIGIN(member, condition) FLOW_FIELD(flow_data_origin, member), FLOW_FIELD_WHEN(flow_data_origin, condition)
+
+static const flow_field data_fields[] = {
+    {NULL, "trained on", "%s", ORIGIN(location, any)},
+    {NULL, NULL, ", %s rows", ORIGIN(rows, any)},
+    {NULL, NULL, " (effectively %s)", ORIGIN(effective_rows, any)},
+    {NULL, NULL, ", %s", ORIGIN(checksum, any)},
+    FLOW_FIELD_END,
+};
+
+static const flow_field density_fields[] = {
+    {NULL, "trained on", "the density of %s", ORIGIN(location, any)},
+    {NULL, NULL, ", %s", ORIGIN(checksum, any)},
+    FLOW_FIELD_END,
+};
+
+static const flow_field run_fields[] = {
+    {NULL, NULL, "%s", FLOW_FIELD(flow_training_run, command)},
+    {NULL, "", "%s", FLOW_FIELD(flow_training_run, date)},
+    {NULL, NULL, " on %s", FLOW_FIELD(flow_training_run, host)},
+    {NULL, NULL, ", flowctl %s", FLOW_FIELD(flow_training_run, version)},
+    FLOW_FIELD_END,
+};
+
+#define HISTORY(member) FLOW_FIELD(flow_history_row, member)
+
+static const flow_field history_fields[] = {
+    {NULL, "epoch", "%d", HISTORY(epoch), .width = 5},
+    {NULL, "training", "%.4f", HISTORY(training), .width = 12},
+    {NULL, "  validation", "%m", HISTORY(validation), .width = 22, .left = true},
+    {NULL, "rate", "%.2g", HISTORY(rate), .width = 8},
+    {NULL, "time", "%t", HISTORY(seconds), .width = 8},
+    {NULL, "evaluations", "%.1f", HISTORY(evaluations), FLOW_FIELD_WHEN(flow_history_row, solves), .width = 11},
+    {NULL, "  (--history shows all epochs)", "best so far", HISTORY(best), FLOW_FIELD_WHEN(flow_history_row, is_part),
+     .left = true},
+    {NULL, "", "best so far", HISTORY(best), FLOW_FIELD_WHEN(flow_history_row, whole), .left = true},
+    FLOW_FIELD_END,
+};
+
+#define SUMMARY(member) FLOW_FIELD(flow_train_summary, member)
+#define WHEN(member) FLOW_FIELD_WHEN(flow_train_summary, member)
+
+static const flow_field summary_fields[] = {
+    {NULL, "epochs", "%d", SUMMARY(epochs)},
+    {NULL, NULL, ", best %d", SUMMARY(best_epoch)},
+    {NULL, NULL, ", %t", SUMMARY(seconds)},
+    {NULL, NULL, " (%s)", SUMMARY(status)},
+    {NULL, "validation", "%s nats", SUMMARY(validation.logprob), WHEN(validation.any)},
+    {NULL, "test", "%s nats", SUMMARY(test.logprob), WHEN(test.any)},
+    {.kind = FLOW_FIELD_GROUP, .fields = flow_train_summary_fields},
+    FLOW_FIELD_END,
+};
+
+#define MODEL(member) FLOW_FIELD(flow_run_info_model_result, member)
+#define GROUP(member, fields) FLOW_FIELD_GROUP_ROW(NULL, flow_run_info_model_result, member, fields)
+
+static const flow_field model_fields[] = {
+    {"model", NULL, "%s: ", MODEL(path)},
+    {NULL, NULL, "model \"%s\"", MODEL(name)},
+    {"columns", "columns", "%s", MODEL(columns)},
+    {"context", "given", "%s", MODEL(context)},
+    {"weight", "weighted by", "%s", MODEL(weight)},
+    {NULL, NULL, ", which may be negative", MODEL(allows_negative_weights)},
+    GROUP(data, data_fields),
+    GROUP(density, density_fields),
+    FLOW_FIELD_GROUP_WHEN(NULL, flow_run_info_model_result, summary, has_summary, summary_fields),
+    {NULL, "command", "", FLOW_FIELD_LIST_OF(flow_run_info_model_result, runs, flow_training_run, run_fields)},
+    FLOW_FIELD_GROUP_ROW("", flow_run_info_model_result, flow, flow_description_fields),
+    {"summary", MODEL(summary_json)},
+    {"provenance", MODEL(provenance)},
+    {"spec", MODEL(spec)},
+    {.table = true, .blank = true,
+     FLOW_FIELD_LIST_OF(flow_run_info_model_result, history, flow_history_row, history_fields)},
+    {"history", MODEL(history_json)},
+    FLOW_FIELD_END,
+};
+
+static flow_status info_model(const info_args *args, flow_error *err)
+{
+    flow_run_info_model_result result;
+    const report_format format = {.json = args->common.json, .kind = "model", .fields = model_fields, .indent = 2,
+                                  .width = LABELS};
+    flow_status status = flow_run_info_model(&result, args->file, args->history, err);
+    if (status == FLOW_OK)
+        status = report_print(&format, &result, err);
+    flow_run_info_model_free(&result);
+    return status;
+}
+
+/* ---- data ---- */
+
+#define COLUMN(member) FLOW_FIELD(flow_data_column, member)
+
+static const flow_field column_fields[] = {
+    {"name", "column", "%s", COLUMN(name), .width = 24, .left = true, .fit = true},
+    {"least", "least", "%.6g", COLUMN(least), .width = 12},
+    {"most", "most", "%.6g", COLUMN(most), .width = 12},
+    {"mean", "mean", "%.6g", COLUMN(mean), .width = 12},
+    {"deviation", "deviation", "%.6g", COLUMN(deviation), .width = 12},
+    {"tied", COLUMN(tied)},
+    {NULL, "tied", "%.1f%%", COLUMN(tied_percent), .width = 6},
+    {"distinct", COLUMN(distinct)},
+    {"invalid", COLUMN(invalid), FLOW_FIELD_WHEN(flow_data_column, has_invalid)},
+    {NULL, "invalid", "%s", COLUMN(invalid_shown), FLOW_FIELD_WHEN(flow_data_column, counted), .width = 8},
+    FLOW_FIELD_END,
+};
+
+#define DATA(member) FLOW_FIELD(flow_run_info_data_result, member)
+#define DATA_WHEN(member) FLOW_FIELD_WHEN(flow_run_info_data_result, member)
+
+static const flow_field data_result_fields[] = {
+    {"data", NULL, "%s: ", DATA(location)},
+    {"rows", NULL, "%s row{|s}", DATA(rows)},
+    {NULL, NULL, ", %d column{|s}", DATA(columns)},
+    {NULL, NULL, " without names", DATA(no_names)},
+    {NULL, NULL, ", CRC-32 %s\n", DATA(crc)},
+    {"invalid_rows", DATA(invalid_rows)},
+    {NULL, NULL, "%s more row{|s} cannot be used, the first: ", DATA(invalid_rows), DATA_WHEN(has_invalid)},
+    {"first_invalid", NULL, "%s\n", DATA(first_invalid)},
+    {NULL, NULL, "not known\n", DATA(invalid_unknown)},
+    {"checksum", DATA(checksum)},
+    {"has_names", DATA(has_names)},
+    {"columns", .table = true, .blank = true,
+     FLOW_FIELD_LIST_OF(flow_run_info_data_result, columns, flow_data_column, column_fields)},
+    {"without_numbers", NULL, "  %s  hold{s|} no numbers; leave {it|them} out with data.columns or --columns\n",
+     DATA(without_numbers), DATA_WHEN(has_without_numbers)},
+    {NULL, NULL, "\ntied: share of the rows that have a column's most frequent value; a density needs this to be "
+                 "small.", DATA(location)},
+    FLOW_FIELD_END,
+};
+
+static const flow_field table_fields[] = {
+    {"path", "", "%s", FLOW_FIELD(flow_data_table, path), .width = 48, .left = true, .fit = true},
+    {"size", "", "%s", FLOW_FIELD(flow_data_table, size), .left = true},
+    FLOW_FIELD_END,
+};
+
+static const flow_field tables_fields[] = {
+    {"data", NULL, "%s: ", DATA(location)},
+    {NULL, NULL, "HDF5 with %d tables (rows, columns)", DATA(table_rows)},
+    {"tables", .table = true, FLOW_FIELD_LIST_OF(flow_run_info_data_result, table_rows, flow_data_table, table_fields)},
+    {NULL, NULL, "\nTo see one of them: flowctl info %s:", DATA(location)},
+    {NULL, NULL, "%s", DATA(first_table)},
+    FLOW_FIELD_END,
+};
+
+static flow_status info_data(const info_args *args, flow_error *err)
+{
+    flow_run_info_data_result result;
+    flow_status status = flow_run_info_data(&result, args->file, args->columns, err);
+    const bool tables = result.table_rows.n > 0;
+    const report_format format = {.json = args->common.json, .kind = tables ? "tables" : "data",
+                                  .fields = tables ? tables_fields : data_result_fields, .width = LABELS};
+    if (status == FLOW_OK)
+        status = report_print(&format, &result, err);
+    flow_run_info_data_free(&result);
+    return status;
+}
+
+static flow_status info_run(void *args_, console *con, flow_error *err)
 {
     const info_args *args = args_;
     switch (flow_file_identify(args->file)) {
@@ -103,7 +268,7 @@ static flow_status run(void *args_, console *con, flow_error *err)
         return info_spec(args, con, err);
     case FLOW_FILE_MODEL:
         return info_model(args, err);
-    default: /* a table, or something whose error message is best given by who reads tables */
+    default: /* a table, or what the readers of tables refuse with a message */
         return info_data(args, err);
     }
 }
@@ -122,5 +287,5 @@ const command command_info = {
     .arguments = arguments,
     .options = options,
     .args_size = sizeof(info_args),
-    .run = run,
+    .run = info_run,
 };

@@ -56,7 +56,7 @@ static const flow_field result_fields[] = {
     {NULL, NULL, ", by the weights in %s", RESULT(weight)},
     {NULL, "mean log-density", "%s nats", RESULT(logprob), WHEN(has_density)},
     {NULL, "mean log-probability", "%s nats", RESULT(logprob), WHEN(all_discrete)},
-    FLOW_FIELD_GROUP_ROW(NULL, flow_run_logprob_result, logprob, flow_mean_fields),
+    FLOW_FIELD_GROUP_ROW("", flow_run_logprob_result, logprob, flow_mean_fields),
     {"estimator_error", "", "from estimated traces, whose own standard error is %.2g", RESULT(estimator_error),
      WHEN(estimates)},
     {NULL, "", "a lower bound: %d column{ is|s are} discrete, and counted by the probability of the value",

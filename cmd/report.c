@@ -51,6 +51,8 @@ flow_status report_print(const report_format *format, const void *result, flow_e
     flow_text text = {0};
     if (format->json) {
         cJSON *object = cJSON_CreateObject();
+        if (format->kind != NULL)
+            cJSON_AddStringToObject(object, "kind", format->kind);
         flow_report_json(object, format->fields, result);
         return report_json(object, err);
     }

@@ -17,6 +17,7 @@ flow_status report_json(cJSON *object, flow_error *err);
 /* How the struct at `result` is printed. */
 typedef struct report_format {
     bool json;
+    const char *kind; /* "kind" of the JSON object; NULL: none */
     const flow_field *fields;
     int indent, width; /* of the labels of the text */
     console *note;     /* where the text goes instead of standard output; NULL: to standard output */

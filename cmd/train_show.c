@@ -131,7 +131,7 @@ static const flow_field result_fields[] = {
     {NULL, NULL, " %s)", RESULT(row_name), WHEN(summary.validation.any)},
     {NULL, "test", "%s nats", RESULT(summary.test.logprob), WHEN(summary.test.any)},
     {NULL, NULL, " (%s rows)", RESULT(test_rows), WHEN(summary.test.any)},
-    FLOW_FIELD_GROUP_ROW(NULL, flow_run_train_result, summary, flow_train_summary_fields),
+    FLOW_FIELD_GROUP_ROW("", flow_run_train_result, summary, flow_train_summary_fields),
     {"rows", RESULT(rows)},
     {"columns", RESULT(columns)},
     {"parameters", RESULT(parameters)},

@@ -130,3 +130,16 @@ commands="train sample logprob invert info check"
     run flowctl sampel
     [[ $output != *$'\033'* ]]
 }
+
+@test "the help names what the tables of the library hold" {
+    run flowctl help sample
+    for file in "$root"/lib/ode/*.c; do
+        name=$(sed -n 's/^ *\.\(type\|name\|info\) = .*"\([a-z0-9]*\)".*/\2/p' "$file" | head -n 1)
+        stages=$(sed -n 's/^ *\.n_stages = \([0-9]*\),.*/\1/p' "$file")
+        [ -z "$stages" ] || expect "$name ($stages)"
+    done
+    expect "euler (1)"
+    run flowctl help train
+    expect_not "by maximum likelihood"
+    expect "train.objective"
+}

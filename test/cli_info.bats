@@ -82,7 +82,7 @@ setup() {
     awk -F, -v OFS=, '{ print NR == 1 ? "name" : "n" NR, $0 }' train.csv >named.csv
     run flowctl info named.csv
     expect_status 0
-    expect "400 rows, 2 columns" "name    holds no numbers"
+    expect "400 rows, 2 columns" "name  holds no numbers"
     run --separate-stderr flowctl info named.csv --json
     expect_status 0
     expect '"without_numbers":["name"]'

@@ -224,3 +224,16 @@ make_continuous() {
     run flowctl sample c.h5 --steps 0
     expect_status 2
 }
+
+@test "a rough solver, and not rounding, is said to be the reason of a round-trip error, by sample and by invert" {
+    make_continuous
+    flowctl train c.json -q -o rough.h5 --set 'flow[1].solver={"type":"euler","steps":2}'
+    run --separate-stderr flowctl invert rough.h5 test.csv --json
+    expect_status 0
+    expect "warning" "the round trip loses" "solver that the spec sets"
+    expect_not "singular" "PRECISION"
+    run --separate-stderr flowctl sample rough.h5 -n 300 --json
+    expect_status 0
+    expect "warning" "round-trip error" "solver that the spec sets"
+    expect_not "singular" "PRECISION"
+}

@@ -1,11 +1,11 @@
-/* The data of an experiment, or its density. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/location.h"
-#include "run/experiment.h"
+#include "data/reader.h"
+#include "run/experiment_data.h"
 #include "run/format.h"
 
 int flow_experiment_dim(const flow_experiment *x)
@@ -149,7 +149,7 @@ static flow_status experiment_check_gradient(const flow_experiment *x, const flo
     return status;
 }
 
-flow_status flow_experiment_open_target(const flow_experiment *x, flow_target **out, flow_error *err)
+static flow_status experiment_open_target(const flow_experiment *x, flow_target **out, flow_error *err)
 {
     const flow_draw_options *draws = flow_objective_draws(&x->objective);
     char *path = flow_spec_path(x->spec, draws->density);
@@ -189,7 +189,7 @@ flow_status flow_experiment_open(flow_experiment *x, int n_threads, const flow_r
     const opening o = {x, n_threads, hooks};
     flow_status status;
     if (flow_experiment_draws(x)) {
-        status = flow_experiment_open_target(x, &x->target, err);
+        status = experiment_open_target(x, &x->target, err);
         if (status == FLOW_OK)
             status = experiment_check_gradient(x, hooks, err);
     } else {
@@ -198,6 +198,65 @@ flow_status flow_experiment_open(flow_experiment *x, int n_threads, const flow_r
     if (status == FLOW_OK && x->spec->test != NULL)
         status = experiment_open_one(&o, &x->test, "test", x->spec->test, FLOW_PART_ALL, err);
     return status;
+}
+
+/* ---- looking at them, without opening the experiment ---- */
+
+/* The first n columns of the data, those that are modelled. */
+static bool experiment_keep_names(flow_experiment *x, const flow_reader *reader, int n)
+{
+    x->names = calloc((size_t)n + 1, sizeof *x->names);
+    for (int i = 0; x->names != NULL && i < n; i++) {
+        x->names[i] = flow_strdup(flow_reader_column(reader, i));
+        if (x->names[i] == NULL)
+            return false;
+        x->n_names++;
+    }
+    return x->names != NULL;
+}
+
+static int experiment_target_dim(const flow_experiment *x, char *problem)
+{
+    flow_target *target = NULL;
+    flow_error err = {0};
+    int64_t dim = flow_objective_draws(&x->objective)->dimensions;
+    if (experiment_open_target(x, &target, &err) == FLOW_OK)
+        dim = flow_target_dim(target);
+    else
+        snprintf(problem, FLOW_ERROR_SIZE, "%s", err.message);
+    flow_target_close(target);
+    return dim > 0 ? (int)dim : x->spec->n_columns;
+}
+
+int flow_experiment_find_columns(flow_experiment *x, char *problem)
+{
+    problem[0] = '\0';
+    if (flow_experiment_draws(x))
+        return experiment_target_dim(x, problem);
+    if (x->spec->train == NULL)
+        return x->spec->n_columns;
+    char *location = flow_spec_path(x->spec, x->spec->train);
+    int n_context = x->spec->n_context, n_last = n_context + (x->spec->weight != NULL), n = x->spec->n_columns;
+    const char **last = malloc(((size_t)n_last + 1) * sizeof *last);
+    flow_reader *reader = NULL;
+    flow_error err = {0};
+    for (int i = 0; last != NULL && i < n_last; i++)
+        last[i] = i < n_context ? x->spec->context[i] : x->spec->weight;
+    flow_reader_options options = {.columns = x->spec->columns, .n_columns = x->spec->n_columns, .last = last,
+                                   .n_last = n_last};
+    bool enough = location != NULL && last != NULL;
+    if (enough && flow_reader_open(&reader, location, &options, &err) != FLOW_OK) {
+        snprintf(problem, FLOW_ERROR_SIZE, "data.train: %.900s", err.message);
+    } else if (enough) {
+        n = flow_reader_n_columns(reader) - n_last;
+        enough = experiment_keep_names(x, reader, n);
+    }
+    if (!enough)
+        snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
+    flow_reader_close(reader);
+    free(last);
+    free(location);
+    return n;
 }
 
 /* ---- checking them against the flow ---- */

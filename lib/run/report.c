@@ -80,7 +80,7 @@ void flow_report_json(cJSON *object, const flow_field *fields, const void *from)
     for (const flow_field *field = fields; !report_is_end(field); field++) {
         if (!report_has(field, from))
             continue;
-        if (field->kind == FLOW_FIELD_GROUP && field->key == NULL)
+        if (field->kind == FLOW_FIELD_GROUP && field->key != NULL && field->key[0] == '\0')
             flow_report_json(object, field->fields, report_member(from, field->offset));
         else if (field->key != NULL)
             cJSON_AddItemToObject(object, field->key, report_value(field, report_member(from, field->offset)));
@@ -90,10 +90,10 @@ void flow_report_json(cJSON *object, const flow_field *fields, const void *from)
 void flow_report_read(void *to, const flow_field *fields, const cJSON *object)
 {
     for (const flow_field *field = fields; !report_is_end(field); field++) {
-        if (field->key == NULL && field->kind != FLOW_FIELD_GROUP)
+        if (field->key == NULL)
             continue;
         void *member = (char *)to + field->offset;
-        const cJSON *node = field->key == NULL ? object : cJSON_GetObjectItemCaseSensitive(object, field->key);
+        const cJSON *node = field->key[0] == '\0' ? object : cJSON_GetObjectItemCaseSensitive(object, field->key);
         bool is_number = cJSON_IsNumber(node);
         if (field->when != 0)
             *(bool *)((char *)to + field->when) = node != NULL;
@@ -217,42 +217,70 @@ static bool report_shows(const flow_field *field, const void *from)
     return !isnan(report_real(field, member));
 }
 
-static void report_add_table(flow_text *text, const flow_field *fields, const flow_list *list, size_t size, int indent)
+static void report_end_line(flow_text *text)
+{
+    if (text->length > 0 && text->data[text->length - 1] != '\n')
+        flow_text_add(text, "\n");
+}
+
+/* The cell of a column in the row of `item`; NULL: its head. */
+static flow_text report_cell(const flow_field *field, const void *item)
+{
+    flow_text cell = {0};
+    if (item == NULL)
+        flow_text_add(&cell, "%s", field->label);
+    else if (report_shows(field, item))
+        report_add_template(&cell, field, report_member(item, field->offset));
+    return cell;
+}
+
+static const void *report_item(const flow_field *list, const flow_list *items, size_t index)
+{
+    return (const char *)items->items + index * list->size;
+}
+
+static int report_column_width(const flow_field *list, const flow_list *items, const flow_field *field)
+{
+    if (!field->fit)
+        return field->width;
+    size_t width = strlen(field->label);
+    for (size_t i = 0; i < items->n; i++) {
+        flow_text cell = report_cell(field, report_item(list, items, i));
+        width = cell.length > width ? cell.length : width;
+        flow_text_free(&cell);
+    }
+    return width < (size_t)field->width ? (int)width : field->width;
+}
+
+static void report_add_table(flow_text *text, const flow_field *list, const flow_list *items)
 {
     enum { COLUMNS = 16 };
-    int widths[COLUMNS] = {0};
-    for (int pass = 0; pass < 2; pass++)
-        for (size_t row = 0; row <= list->n; row++) {
-            const char *item = row > 0 ? (const char *)list->items + (row - 1) * size : list->items;
-            flow_text line = {0};
-            for (int i = 0; i < COLUMNS && !report_is_end(&fields[i]); i++) {
-                const flow_field *field = &fields[i];
-                if (field->label == NULL || !report_has(field, item))
-                    continue;
-                flow_text value = {0};
-                if (row == 0)
-                    flow_text_add(&value, "%s", field->label);
-                else if (report_shows(field, item))
-                    report_add_template(&value, field, report_member(item, field->offset));
-                bool left = field->kind == FLOW_FIELD_STRING || field->kind == FLOW_FIELD_MEAN;
-                if (pass == 0 && (int)value.length > widths[i])
-                    widths[i] = (int)value.length;
-                int width = field->width >= 0 ? field->width : widths[i] < -field->width ? widths[i] : -field->width;
-                if (value.length > 0 || !left || fields[i + 1].label != NULL)
-                    flow_text_add(&line, "%*s%*s", indent, "", left ? -width : width,
-                                  value.length > 0 ? value.data : "");
-                flow_text_free(&value);
-            }
-            if (pass == 1)
-                flow_text_add(text, "%s\n", line.length > 0 ? line.data : "");
-            flow_text_free(&line);
+    const flow_field *columns[COLUMNS];
+    int widths[COLUMNS], n = 0;
+    if (items->n == 0)
+        return;
+    for (const flow_field *field = list->fields; n < COLUMNS && !report_is_end(field); field++)
+        if (field->label != NULL && report_has(field, items->items)) {
+            widths[n] = report_column_width(list, items, field);
+            columns[n++] = field;
         }
+    report_end_line(text);
+    flow_text_add(text, "%s", list->blank ? "\n" : "");
+    for (size_t row = columns[0]->label[0] == '\0'; row <= items->n; row++) {
+        for (int i = 0; i < n; i++) {
+            flow_text cell = report_cell(columns[i], row == 0 ? NULL : report_item(list, items, row - 1));
+            if (cell.length > 0 || !columns[i]->left || i + 1 < n)
+                flow_text_add(text, "  %*s", columns[i]->left ? -widths[i] : widths[i],
+                              cell.length > 0 ? cell.data : "");
+            flow_text_free(&cell);
+        }
+        flow_text_add(text, "\n");
+    }
 }
 
 static void report_begin_line(flow_text *text, const char *label, int indent, int width)
 {
-    if (text->length > 0 && text->data[text->length - 1] != '\n')
-        flow_text_add(text, "\n");
+    report_end_line(text);
     flow_text_add(text, "%*s%-*s  ", indent, "", width, label);
 }
 
@@ -264,15 +292,15 @@ static void report_add_rows(flow_text *text, const flow_field *fields, const voi
         if (field->kind == FLOW_FIELD_GROUP && report_has(field, from)) {
             report_add_rows(text, field->fields, member, indent, width);
         } else if (field->kind == FLOW_FIELD_LIST && field->table && report_has(field, from)) {
-            report_add_table(text, field->fields, list, field->size, 2);
+            report_add_table(text, field, list);
         } else if (report_shows(field, from)) {
             if (field->label != NULL)
                 report_begin_line(text, field->label, indent, width);
             report_add_template(text, field, member);
-            for (size_t i = 0; field->kind == FLOW_FIELD_LIST && i < list->n; i++) {
+            for (size_t i = 0; field->kind == FLOW_FIELD_LIST && field->fields != NULL && i < list->n; i++) {
                 if (i > 0 && field->label != NULL)
                     report_begin_line(text, "", indent, width);
-                report_add_rows(text, field->fields, (const char *)list->items + i * field->size, indent, width);
+                report_add_rows(text, field->fields, report_item(field, list, i), indent, width);
             }
         }
     }
@@ -281,6 +309,6 @@ static void report_add_rows(flow_text *text, const flow_field *fields, const voi
 void flow_report_text(flow_text *text, const flow_field *fields, const void *from, int indent, int width)
 {
     report_add_rows(text, fields, from, indent, width);
-    if (width > 0 && text->length > 0 && text->data[text->length - 1] != '\n')
-        flow_text_add(text, "\n");
+    if (width > 0)
+        report_end_line(text);
 }

@@ -1,6 +1,7 @@
 /* Results as JSON and as text, from one description: a table of the fields of a struct.
  *
- * A field that has a key is in the JSON object, one that has a text is in the text; the rows of a table come in the
+ * A field that has a key is in the JSON object (the members of a group whose key is "" are members of the object that
+ * the group is in), one that has a text is in the text; the rows of a table come in the
  * order of both. A label begins a new line of the text, which the rows without a label continue. In a text
  *     "%s"                        is the value: a string, 1,234,567 (a real number is rounded), -44.553 +- 0.061, names
  *     "%d"                        is a whole number without commas
@@ -60,9 +61,12 @@ typedef struct flow_field {
     size_t when;  /* offset of a bool, not the first member: the row is left out unless it is true; 0: none */
     const struct flow_field *fields; /* of a group and of the elements of a list */
     size_t size;  /* of an element of a list */
-    bool table;   /* of a list: its text is a table, the labels of `fields` on the first line */
-    int width;    /* of a column of such a table: numbers stand at the right of it, strings at the left; negative: as
-                     wide as the longest value, and not wider than this */
+    bool table;   /* of a list: its text is a table, with the labels of `fields` as the heads of its columns; where the
+                     first label is "", without a line of heads */
+    bool blank;   /* of a table: an empty line stands above it */
+    int width;    /* of a column of such a table; 0: as wide as each value */
+    bool left;    /* its values are aligned at the left */
+    bool fit;     /* it is as wide as its longest value, up to `width` */
 } flow_field;
 
 #define FLOW_FIELD_END {.key = NULL}

@@ -9,8 +9,9 @@
 #define FLOW_RUN_TRAIN_RUN_H
 
 #include "model/model.h"
-#include "run/experiment.h"
-#include "run/train.h"
+#include "run/experiment_data.h"
+#include "run/train_options.h"
+#include "run/train_summary.h"
 #include "train/draws.h"
 #include "train/evaluate.h"
 

@@ -71,67 +71,6 @@ static cJSON *provenance_json(const train_run *run)
 
 /* ---- summary ---- */
 
-static const flow_field held_out_fields[] = {
-    FLOW_FIELD_GROUP_ROW(NULL, flow_held_out, logprob, flow_mean_fields),
-    {"effective_rows", FLOW_FIELD(flow_held_out, effective_rows), FLOW_FIELD_WHEN(flow_held_out, is_weighted)},
-    FLOW_FIELD_END,
-};
-
-#define DENSITY(member) FLOW_FIELD(flow_train_density, member), FLOW_FIELD_WHEN(flow_train_density, finite)
-
-static const flow_field density_fields[] = {
-    {"draws", FLOW_FIELD(flow_train_density, draws)},
-    FLOW_FIELD_GROUP_ROW("bound", flow_train_density, bound, flow_mean_fields),
-    FLOW_FIELD_GROUP_ROW("log_z", flow_train_density, log_z, flow_mean_fields),
-    {"effective_sample_size", FLOW_FIELD(flow_train_density, effective)},
-    {"pareto_k", FLOW_FIELD(flow_train_density, pareto_k)},
-    {NULL, "bound", "%s nats, a lower bound of log Z", DENSITY(bound)},
-    {NULL, NULL, " (%s fresh draws)", DENSITY(draws)},
-    {NULL, "log Z", "%s nats, by importance weights", DENSITY(log_z)},
-    {NULL, NULL, ", which their tail makes unreliable", FLOW_FIELD(flow_train_density, unreliable)},
-    {NULL, "effective", "%.1f%% of the draws", DENSITY(effective_percent)},
-    {NULL, NULL, ", Pareto k %.2f", DENSITY(pareto_k)},
-    FLOW_FIELD_END,
-};
-
-#undef DENSITY
-
-#define SUMMARY(member) FLOW_FIELD(flow_train_summary, member)
-#define WHEN(member) FLOW_FIELD_WHEN(flow_train_summary, member)
-#define GROUP(key, member, fields) FLOW_FIELD_GROUP_WHEN(key, flow_train_summary, member, member.any, fields)
-
-const flow_field flow_train_summary_fields[] = {
-    {"status", SUMMARY(status)},
-    {"epochs", SUMMARY(epochs)},
-    {"best_epoch", SUMMARY(best_epoch)},
-    {"seconds", SUMMARY(seconds)},
-    GROUP("validation", validation, held_out_fields),
-    GROUP("test", test, held_out_fields),
-    GROUP("density", density, density_fields),
-    GROUP("evaluations", solving, flow_solving_fields),
-    {NULL, "solving", "%.1f evaluations a solve", SUMMARY(solving.mean), WHEN(solving.any)},
-    {NULL, NULL, ", %.0f for the hardest row", SUMMARY(solving.most), WHEN(solving.any)},
-    FLOW_FIELD_END,
-};
-
-#undef GROUP
-#undef WHEN
-#undef SUMMARY
-
-static void summary_complete(flow_train_density *density)
-{
-    density->finite = !isnan(density->bound.mean);
-    density->unreliable = density->any && density->finite && density->pareto_k > 0.7;
-    density->effective_percent = 100 * density->effective / (double)density->draws;
-}
-
-void flow_train_summary_read(flow_train_summary *out, const cJSON *summary)
-{
-    *out = (flow_train_summary){.status = "?"};
-    flow_report_read(out, flow_train_summary_fields, summary);
-    summary_complete(&out->density);
-}
-
 /* `data` is NULL for draws. */
 static flow_held_out summary_held_out(double mean, double error, const flow_dataset *data)
 {
@@ -160,7 +99,7 @@ void train_summarize(flow_train_summary *out, const train_run *run)
         out->test = summary_held_out(test->mean, test->error, run->x.test);
     out->density = (flow_train_density){e->draws, {e->bound, e->bound_error}, {e->log_z, e->log_z_error}, e->effective,
                                         e->pareto_k, .any = e->draws > 0};
-    summary_complete(&out->density);
+    flow_train_summary_complete(out);
 }
 
 static cJSON *summary_json(const train_run *run)

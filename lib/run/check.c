@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/check.h"
+
+#include "core/schema.h"
+#include "flow/design.h"
+#include "run/experiment_data.h"
+
+flow_status flow_run_check(flow_run_check_result *out, const flow_run_check_options *options, flow_error *err)
+{
+    *out = (flow_run_check_result){0};
+    char problem[FLOW_ERROR_SIZE] = "";
+    flow_status status = flow_experiment_read(&out->x, options->spec, options->overrides, options->n_overrides, err);
+    if (status != FLOW_OK)
+        return status;
+    int dim = options->dim > 0 ? (int)options->dim : flow_experiment_find_columns(&out->x, problem);
+    const bool known = dim > 0;
+    dim = known ? dim : options->assumed;
+    if (dim > 0) {
+        status = flow_experiment_build(&out->x, dim, NULL, err);
+        if (status == FLOW_OK)
+            status = flow_describe(&out->flow, out->x.f, err);
+        out->is_built = status == FLOW_OK;
+    }
+    if (status == FLOW_OK && problem[0] != '\0')
+        flow_run_warn(&options->hooks, "%s", problem);
+    if (status == FLOW_OK && !known && dim > 0)
+        flow_run_warn(&options->hooks, "nothing says how many columns the data have, %d are assumed here; list them in "
+                      "data.columns or give --dim N", dim);
+    else if (status == FLOW_OK && !known)
+        flow_run_warn(&options->hooks, "nothing says how many columns the data have: the layers are not shown; list "
+                      "the columns in data.columns or give --dim N");
+    return status;
+}
+
+void flow_run_check_free(flow_run_check_result *result)
+{
+    flow_description_free(&result->flow);
+    flow_experiment_free(&result->x);
+}
+
+cJSON *flow_run_schema(void)
+{
+    cJSON *schema = cJSON_CreateObject();
+    flow_spec_schema(schema);
+    cJSON *definitions = cJSON_GetObjectItemCaseSensitive(schema, "definitions");
+    flow_design_schema(definitions);
+    cJSON_AddItemToObject(definitions, "train", flow_schema_object(flow_train_table, definitions));
+    return schema;
+}

@@ -1,0 +1,45 @@
+/* What a flow is made of. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_RUN_DESCRIBE_H
+#define FLOW_RUN_DESCRIBE_H
+
+#include "flow/flow.h"
+#include "run/report.h"
+
+typedef struct flow_layer {
+    char name_text[FLOW_NAME_SIZE];
+    const char *name;
+    int64_t parameters, fitted; /* trained weights, without those that a mask removes; fitted values */
+    char shapes_text[80];
+    const char *shapes;     /* of its matrices: "128x9, 128x128, 18x128" */
+    char *column_text;      /* owned; what its columns lie in */
+    flow_name_list columns; /* of a column map: what it does with which column; the list is owned */
+    bool has_columns;
+} flow_layer;
+
+/* A line about a column. */
+typedef struct flow_column_note {
+    const char *map, *text; /* map: "" on the lines after the first */
+} flow_column_note;
+
+/* Starts from {0}; flow_description_free. */
+typedef struct flow_description {
+    flow_layer *items;
+    flow_list layers; /* of flow_layer: what is done to the context, column maps, blocks, and a base with parameters */
+    flow_list rows;   /* the same, and their total */
+    flow_list notes;  /* of flow_column_note */
+    int dimensions, context_dimensions, context_features;
+    int n_linear, n_periodic; /* dimensions */
+    int64_t parameters;
+    const char *base;
+    bool has_linear, has_periodic, has_both, has_context, embeds;
+} flow_description;
+
+/* {"dimensions": d, "context_dimensions": c, "context_features": as many as the conditioners have as inputs,
+ * "parameters": N, "layers": [{"name", "parameters", "fitted", "columns"}, ...], "base": "normal"}; as text a table. */
+extern const flow_field flow_description_fields[];
+
+flow_status flow_describe(flow_description *out, const flow *f, flow_error *err);
+void flow_description_free(flow_description *d);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/info_data.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "run/format.h"
+
+/* Looking at rows that cannot be used costs a pass over the data for each column. */
+enum { COUNTED_COLUMNS = 64 };
+
+/* ---- rows that cannot be used ---- */
+
+/* The message (FLOW_ERROR_SIZE) of a reader about the first of them; "" for none. */
+static void info_find_first_invalid(char *message, const char *location, const char *const *columns, int n_columns)
+{
+    enum { ROWS = 256 };
+    flow_reader_options options = {.columns = columns, .n_columns = n_columns};
+    flow_reader *reader = NULL;
+    flow_error err = {0};
+    size_t n = 0;
+    double *rows = calloc(ROWS, (size_t)n_columns * sizeof *rows);
+    flow_status status = rows == NULL ? FLOW_MEMORY : flow_reader_open(&reader, location, &options, &err);
+    do {
+        if (status == FLOW_OK)
+            status = flow_reader_read(reader, rows, NULL, ROWS, &n, &err);
+    } while (status == FLOW_OK && n > 0);
+    if (status != FLOW_OK)
+        memcpy(message, err.message, sizeof err.message);
+    flow_reader_close(reader);
+    free(rows);
+}
+
+/* Rows whose value in the column of this name is not usable, and *n_good whose is; -1 when they cannot be counted. */
+static int64_t info_count_column(const char *location, const char *name, int64_t *n_good)
+{
+    enum { ROWS = 4096 };
+    double values[ROWS];
+    flow_reader_options options = {.columns = &name, .n_columns = 1, .skip_invalid = true};
+    flow_reader *reader = NULL;
+    size_t n = 0;
+    flow_status status = flow_reader_open(&reader, location, &options, NULL);
+    *n_good = 0;
+    do {
+        if (status == FLOW_OK)
+            status = flow_reader_read(reader, values, NULL, ROWS, &n, NULL);
+        *n_good += (int64_t)n;
+    } while (status == FLOW_OK && n > 0);
+    int64_t skipped = status == FLOW_OK ? flow_reader_n_skipped(reader) : -1;
+    flow_reader_close(reader);
+    return skipped;
+}
+
+/* ---- which columns to look at ---- */
+
+/* Columns by name: those that were asked for, or those that hold numbers when others do not. */
+typedef struct flow_column_choice {
+    const char **names, **others; /* to look at, and left out */
+    int n, n_others;
+    char *text;          /* that the names lie in */
+    flow_reader *reader; /* the same */
+} flow_column_choice;
+
+static void choice_free(flow_column_choice *s)
+{
+    flow_reader_close(s->reader);
+    free(s->names);
+    free(s->others);
+    free(s->text);
+}
+
+static flow_status choice_split(flow_column_choice *out, const char *names, flow_error *err)
+{
+    size_t most = 1;
+    for (const char *c = names; *c != '\0'; c++)
+        most += *c == ',';
+    out->text = flow_strdup(names);
+    out->names = malloc(most * sizeof *out->names);
+    if (out->text == NULL || out->names == NULL)
+        return flow_error_memory(err, "the names of columns");
+    for (char *at = out->text; at != NULL; ) {
+        char *comma = strchr(at, ',');
+        out->names[out->n++] = at;
+        at = comma != NULL ? comma + 1 : NULL;
+        if (comma != NULL)
+            *comma = '\0';
+    }
+    return FLOW_OK;
+}
+
+/* When no row is good in all columns: leaves the columns out in which none is. */
+static bool choice_find_numbers(flow_column_choice *out, const char *location)
+{
+    if (flow_is_standard(location) || flow_reader_open(&out->reader, location, NULL, NULL) != FLOW_OK ||
+        !flow_reader_can_seek(out->reader) || flow_reader_n_columns(out->reader) > COUNTED_COLUMNS)
+        return false;
+    size_t n = (size_t)flow_reader_n_columns(out->reader);
+    out->names = calloc(n, sizeof *out->names);
+    out->others = calloc(n, sizeof *out->others);
+    if (out->names == NULL || out->others == NULL)
+        return false;
+    for (int i = 0; i < (int)n; i++) {
+        int64_t n_good;
+        const char *name = flow_reader_column(out->reader, i);
+        info_count_column(location, name, &n_good);
+        if (n_good > 0)
+            out->names[out->n++] = name;
+        else
+            out->others[out->n_others++] = name;
+    }
+    return out->n > 0 && out->n_others > 0;
+}
+
+static flow_status info_open(flow_dataset **out, flow_column_choice *chosen, const char *location, const char *columns,
+                             flow_error *err)
+{
+    /* statistics need no rows in memory, but standard input cannot be read twice */
+    flow_dataset_options options = {.skip_invalid = true, .memory_bytes = (size_t)256 << 20};
+    flow_status status = columns != NULL ? choice_split(chosen, columns, err) : FLOW_OK;
+    if (status != FLOW_OK)
+        return status;
+    options.columns = chosen->names;
+    options.n_columns = chosen->n;
+    status = flow_dataset_open(out, location, &options, err);
+    if (status != FLOW_DATA || columns != NULL || !choice_find_numbers(chosen, location))
+        return status;
+    options.columns = chosen->names;
+    options.n_columns = chosen->n;
+    return flow_dataset_open(out, location, &options, err);
+}
+
+/* ---- result ---- */
+
+static bool info_read_columns(flow_run_info_data_result *out)
+{
+    const flow_dataset *data = out->data;
+    const int n = flow_dataset_n_columns(data);
+    const bool counted = out->invalid_rows > 0 && !flow_is_standard(out->location) && n <= COUNTED_COLUMNS;
+    flow_data_column *columns = calloc((size_t)n, sizeof *columns);
+    out->columns = (flow_list){columns, (size_t)n};
+    for (int i = 0; i < n && columns != NULL; i++) {
+        const flow_column_summary *s = &flow_dataset_summary(data)[i];
+        flow_data_column *c = &columns[i];
+        int64_t n_good;
+        *c = (flow_data_column){.name = s->name, .least = s->least, .most = s->most, .mean = s->mean,
+                                .deviation = s->deviation, .tied = s->tied, .tied_percent = 100 * s->tied,
+                                .distinct = s->distinct, .counted = counted, .invalid_text = "?"};
+        if (counted)
+            c->invalid = info_count_column(out->location, s->name, &n_good);
+        c->has_invalid = counted && c->invalid >= 0;
+        c->invalid_shown = c->has_invalid ? flow_format_count(c->invalid_text, c->invalid) : c->invalid_text;
+    }
+    return columns != NULL;
+}
+
+static bool info_list_tables(flow_run_info_data_result *out)
+{
+    flow_data_table *rows = calloc((size_t)out->tables.n, sizeof *rows);
+    out->table_rows = (flow_list){rows, (size_t)out->tables.n};
+    for (int i = 0; i < out->tables.n && rows != NULL; i++)
+        rows[i] = (flow_data_table){out->tables.paths[i], out->tables.sizes[i]};
+    out->first_table = out->tables.paths[0];
+    return rows != NULL;
+}
+
+flow_status flow_run_info_data(flow_run_info_data_result *out, const char *location, const char *columns,
+                               flow_error *err)
+{
+    *out = (flow_run_info_data_result){.location = location};
+    flow_status status = flow_tables_list(&out->tables, location, err);
+    if (status == FLOW_OK && out->tables.n > 1)
+        return info_list_tables(out) ? FLOW_OK : flow_error_memory(err, "the list of tables");
+    if (status != FLOW_OK)
+        return status;
+    out->choice = calloc(1, sizeof *out->choice);
+    status = out->choice == NULL ? flow_error_memory(err, "the names of columns")
+                                 : info_open(&out->data, out->choice, location, columns, err);
+    if (status != FLOW_OK)
+        return status;
+    out->rows = flow_dataset_n_rows(out->data);
+    out->invalid_rows = flow_dataset_n_skipped(out->data);
+    out->has_invalid = out->invalid_rows > 0;
+    if (out->has_invalid && !flow_is_standard(location)) /* standard input is gone once it has been read */
+        info_find_first_invalid(out->first_invalid_text, location, flow_dataset_columns(out->data),
+                                flow_dataset_n_columns(out->data));
+    if (out->first_invalid_text[0] != '\0')
+        out->first_invalid = out->first_invalid_text;
+    out->invalid_unknown = out->has_invalid && out->first_invalid == NULL;
+    out->checksum = out->checksum_text;
+    out->crc = out->checksum_text + snprintf(out->checksum_text, sizeof out->checksum_text, "crc32:%08lx",
+                                             (unsigned long)flow_dataset_checksum(out->data)) - 8;
+    out->has_names = flow_dataset_has_names(out->data);
+    out->no_names = !out->has_names;
+    out->without_numbers = (flow_name_list){out->choice->others, out->choice->n_others};
+    out->has_without_numbers = out->choice->n_others > 0;
+    return info_read_columns(out) ? FLOW_OK : flow_error_memory(err, "columns");
+}
+
+void flow_run_info_data_free(flow_run_info_data_result *result)
+{
+    flow_tables_free(&result->tables);
+    free((void *)(uintptr_t)result->table_rows.items);
+    free((void *)(uintptr_t)result->columns.items);
+    flow_dataset_close(result->data);
+    if (result->choice != NULL)
+        choice_free(result->choice);
+    free(result->choice);
+}

@@ -1,0 +1,52 @@
+/* What data hold. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_RUN_INFO_DATA_H
+#define FLOW_RUN_INFO_DATA_H
+
+#include "data/dataset.h"
+#include "data/table.h"
+#include "run/report.h"
+
+typedef struct flow_data_column {
+    const char *name;
+    double least, most, mean, deviation;
+    double tied_percent; /* of the rows have the most frequent value */
+    double tied, distinct; /* as in flow_column_summary */
+    int64_t invalid;       /* rows in which it is not a finite number; -1: they cannot be counted */
+    char invalid_text[64];
+    const char *invalid_shown; /* "?" for -1 */
+    bool counted;              /* columns were looked at for invalid values */
+    bool has_invalid;
+} flow_data_column;
+
+/* A table of an HDF5 file: its path, and its size as text, "(1000, 5)". */
+typedef struct flow_data_table {
+    const char *path, *size;
+} flow_data_table;
+
+/* An HDF5 file with several tables is not described itself: its tables are listed.
+ * flow_run_info_data_free. Strings are borrowed from the location and what is opened. */
+typedef struct flow_run_info_data_result {
+    const char *location;
+    const char *first_table; /* of several */
+    int64_t rows, invalid_rows;
+    const char *first_invalid; /* "data.csv: row 17, column \"y\": ..."; NULL: none, or not known */
+    const char *checksum;      /* "crc32:c7eff3b5" */
+    const char *crc;           /* "c7eff3b5" */
+    flow_list columns;         /* of flow_data_column */
+    flow_name_list without_numbers;
+    flow_list table_rows; /* of flow_data_table, of a file with several; then there is nothing else */
+    bool has_names, no_names, has_invalid, invalid_unknown, has_without_numbers;
+
+    flow_table_list tables; /* owned, as what follows */
+    flow_dataset *data;
+    struct flow_column_choice *choice;
+    char checksum_text[32], first_invalid_text[FLOW_ERROR_SIZE];
+} flow_run_info_data_result;
+
+/* `columns`: "a,b,c" to look at; NULL: all that hold numbers. */
+flow_status flow_run_info_data(flow_run_info_data_result *out, const char *location, const char *columns,
+                               flow_error *err);
+void flow_run_info_data_free(flow_run_info_data_result *result);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/info_model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- provenance ---- */
+
+static const flow_field origin_fields[] = {
+    {"location", FLOW_FIELD(flow_data_origin, location)},
+    {"checksum", FLOW_FIELD(flow_data_origin, checksum)},
+    {"rows", FLOW_FIELD(flow_data_origin, rows)},
+    {"effective_rows", FLOW_FIELD(flow_data_origin, effective_rows)},
+    FLOW_FIELD_END,
+};
+
+static flow_data_origin info_origin(const cJSON *provenance, const char *key)
+{
+    flow_data_origin out = {.checksum = "no checksum"};
+    const cJSON *data = cJSON_GetObjectItemCaseSensitive(provenance, "data");
+    flow_report_read(&out, origin_fields, cJSON_GetObjectItemCaseSensitive(data, key));
+    out.any = out.location != NULL;
+    return out;
+}
+
+static const flow_field run_fields[] = {
+    {"command", FLOW_FIELD(flow_training_run, command)},
+    {"date", FLOW_FIELD(flow_training_run, date)},
+    {"host", FLOW_FIELD(flow_training_run, host)},
+    {"version", FLOW_FIELD(flow_training_run, version)},
+    FLOW_FIELD_END,
+};
+
+static bool info_read_runs(flow_list *out, const cJSON *provenance)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(provenance, "runs"), *run;
+    flow_training_run *runs = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof *runs);
+    out->items = runs;
+    cJSON_ArrayForEach(run, list)
+    {
+        if (runs == NULL)
+            break;
+        runs[out->n] = (flow_training_run){"?", "?", "?", "?"};
+        flow_report_read(&runs[out->n++], run_fields, run);
+    }
+    return runs != NULL;
+}
+
+/* ---- history ---- */
+
+static double history_at(const flow_model *model, int64_t row, const char *column)
+{
+    for (int i = 0; i < model->n_history_columns; i++)
+        if (strcmp(model->history_columns[i], column) == 0)
+            return model->history[row * model->n_history_columns + i];
+    return NAN;
+}
+
+static bool info_read_history(flow_list *out, const flow_model *model, bool all)
+{
+    enum { LAST_EPOCHS = 10 };
+    const int64_t n = model->n_epochs, first = all || n <= LAST_EPOCHS ? 0 : n - LAST_EPOCHS;
+    const bool solves = n > 0 && history_at(model, n - 1, "evaluations") > 0;
+    flow_history_row *rows = calloc((size_t)(n - first) + 1, sizeof *rows);
+    *out = (flow_list){rows, (size_t)(n - first)};
+    for (int64_t i = first; i < n && rows != NULL; i++) {
+        const double evaluations = history_at(model, i, "evaluations"), epoch = history_at(model, i, "epoch");
+        rows[i - first] = (flow_history_row){
+            .epoch = isfinite(epoch) ? llround(epoch) : i + 1, .training = history_at(model, i, "training"),
+            .rate = history_at(model, i, "rate"), .seconds = history_at(model, i, "seconds"),
+            .evaluations = evaluations > 0 ? evaluations : NAN,
+            .validation = {history_at(model, i, "validation"), history_at(model, i, "validation_error")},
+            .best = history_at(model, i, "best") > 0, .solves = solves, .is_part = first > 0, .whole = first == 0,
+        };
+    }
+    return rows != NULL;
+}
+
+static cJSON *info_history_json(const flow_model *model)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int64_t i = 0; i < model->n_epochs; i++) {
+        cJSON *row = cJSON_CreateObject();
+        for (int k = 0; k < model->n_history_columns; k++)
+            cJSON_AddNumberToObject(row, model->history_columns[k],
+                                    model->history[i * model->n_history_columns + k]);
+        cJSON_AddItemToArray(list, row);
+    }
+    return list;
+}
+
+flow_status flow_run_info_model(flow_run_info_model_result *out, const char *path, bool all, flow_error *err)
+{
+    *out = (flow_run_info_model_result){0};
+    flow_status status = flow_model_load(&out->model, path, err);
+    if (status != FLOW_OK)
+        return status;
+    const flow_model *model = out->model;
+    const flow_spec *spec = model->spec;
+    out->path = model->path;
+    out->name = spec->name;
+    out->weight = spec->weight;
+    out->allows_negative_weights = spec->weight != NULL && spec->allow_negative_weights;
+    out->columns = (flow_name_list){(const char *const *)model->columns, model->f->dim};
+    out->context = (flow_name_list){spec->context, spec->n_context};
+    out->data = info_origin(model->provenance, "train");
+    out->density = info_origin(model->provenance, "density");
+    out->has_summary = model->summary != NULL;
+    flow_train_summary_read(&out->summary, model->summary);
+    out->spec = spec->document;
+    out->summary_json = model->summary;
+    out->provenance = model->provenance;
+    out->history_json = info_history_json(model);
+    if (!info_read_runs(&out->runs, model->provenance) || !info_read_history(&out->history, model, all))
+        return flow_error_memory(err, "the history of a model");
+    return flow_describe(&out->flow, model->f, err);
+}
+
+void flow_run_info_model_free(flow_run_info_model_result *result)
+{
+    flow_description_free(&result->flow);
+    free((void *)(uintptr_t)result->runs.items);
+    free((void *)(uintptr_t)result->history.items);
+    cJSON_Delete(result->history_json);
+    flow_model_free(result->model);
+}

@@ -1,0 +1,88 @@
+/* The options of the command line: every way to write them, and what is refused. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "opt.h"
+
+typedef struct words {
+    bool quiet, force, was_quiet, has_number;
+    int64_t number;
+    const char *file;
+} words;
+
+static const opt options[] = {
+    {.name = "quiet", .letter = 'q', .kind = OPT_FLAG, .offset = offsetof(words, quiet),
+     .given = offsetof(words, was_quiet), .help = "a flag"},
+    {.name = "force", .letter = 'f', .kind = OPT_FLAG, .offset = offsetof(words, force), .help = "a flag"},
+    {.name = "number", .letter = 'n', .kind = OPT_INT, .offset = offsetof(words, number), .fallback = "7", .value = "N",
+     .given = offsetof(words, has_number), .help = "a number"},
+    OPT_END,
+};
+
+static const opt_argument arguments[] = {
+    {"FILE", offsetof(words, file), true, "a file"},
+    {.name = NULL},
+};
+
+static words parsed(const char *const *argv)
+{
+    words out = {0};
+    int argc = 0;
+    while (argv[argc] != NULL)
+        argc++;
+    flow_error err = {0};
+    if (opt_parse(&out, options, arguments, argc, (char *const *)(uintptr_t)argv, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    return out;
+}
+
+#define PARSED(...) parsed((const char *const[]){__VA_ARGS__, NULL})
+
+static void test_defaults_are_not_given(void **state)
+{
+    (void)state;
+    words w = PARSED("data.csv");
+    assert_int_equal(w.number, 7);
+    assert_false(w.has_number);
+    assert_false(w.was_quiet);
+    assert_string_equal(w.file, "data.csv");
+}
+
+static void test_flags_of_a_cluster_are_given(void **state)
+{
+    (void)state;
+    words alone = PARSED("-q"), last = PARSED("-fq"), first = PARSED("-qf"), with_value = PARSED("-qn3");
+    assert_true(alone.was_quiet);
+    assert_true(last.was_quiet);
+    assert_true(first.quiet);
+    assert_true(first.force);
+    assert_true(first.was_quiet);
+    assert_true(with_value.was_quiet);
+    assert_true(with_value.has_number);
+    assert_int_equal(with_value.number, 3);
+}
+
+static void test_help_is_filled_from_a_table(void **state)
+{
+    (void)state;
+    flow_text text = {0};
+    opt_help(&text, options, arguments);
+    assert_non_null(strstr(text.data, "-n, --number N  a number (default: 7)"));
+    flow_text_free(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults_are_not_given),
+        cmocka_unit_test(test_flags_of_a_cluster_are_given),
+        cmocka_unit_test(test_help_is_filled_from_a_table),
+    };
+    return cmocka_run_group_tests_name("opt", tests, NULL, NULL);
+}

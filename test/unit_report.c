@@ -1,0 +1,129 @@
+/* Results from tables of fields: JSON, text, and reading back. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/report.h"
+
+typedef struct row {
+    const char *name;
+    int64_t count;
+    double value;
+} row;
+
+typedef struct part {
+    double seconds;
+    bool any;
+} part;
+
+typedef struct result {
+    const char *name, *missing;
+    int64_t rows;
+    int columns;
+    double error, nothing;
+    flow_mean mean;
+    part part, other;
+    flow_list list;
+    flow_name_list names;
+    bool yes, no;
+} result;
+
+#define RESULT(member) FLOW_FIELD(result, member)
+
+static const flow_field part_fields[] = {{"seconds", FLOW_FIELD(part, seconds)}, FLOW_FIELD_END};
+
+static const flow_field row_fields[] = {
+    {"name", "name", "%s", FLOW_FIELD(row, name), .width = 24, .left = true, .fit = true},
+    {"count", "count", "%s", FLOW_FIELD(row, count), .width = 6},
+    {NULL, "value", "%.2f", FLOW_FIELD(row, value), .width = 6},
+    FLOW_FIELD_END,
+};
+
+static const flow_field fields[] = {
+    {"name", NULL, "%s: ", RESULT(name)},
+    {"missing", NULL, "never %s", RESULT(missing)},
+    {"rows", NULL, "%s row{|s}", RESULT(rows)},
+    {"columns", NULL, " of %d column{|s}", RESULT(columns)},
+    {NULL, "error", "%.1e", RESULT(error)},
+    {"nothing", NULL, " and %g", RESULT(nothing)},
+    {NULL, NULL, ", which is 100%%", RESULT(yes)},
+    {"no", NULL, ", never", RESULT(no)},
+    FLOW_FIELD_GROUP_ROW("", result, mean, flow_mean_fields),
+    {NULL, "mean", "%s nats", RESULT(mean)},
+    {NULL, NULL, " (%m)", RESULT(mean)},
+    FLOW_FIELD_GROUP_WHEN("part", result, part, part.any, part_fields),
+    FLOW_FIELD_GROUP_WHEN("other", result, other, other.any, part_fields),
+    {"names", "names", "%s", RESULT(names)},
+    {"list", FLOW_FIELD_LIST_OF(result, list, row, row_fields), .table = true},
+    FLOW_FIELD_END,
+};
+
+static const row rows[] = {{"one", 1, 1.005}, {"two thousand", 2000, NAN}};
+static const char *const names[] = {"a", "b"};
+static const result sample = {
+    .name = "data.csv", .rows = 1234567, .columns = 1, .error = 0.00012345, .nothing = NAN, .mean = {-1.25, 0.0123},
+    .part = {2.5, true}, .list = {rows, 2}, .names = {names, 2}, .yes = true,
+};
+
+static void test_json(void **state)
+{
+    (void)state;
+    cJSON *object = cJSON_CreateObject();
+    flow_report_json(object, fields, &sample);
+    char *text = cJSON_PrintUnformatted(object);
+    assert_string_equal(text, "{\"name\":\"data.csv\",\"rows\":1234567,\"columns\":1,\"nothing\":null,\"no\":false,"
+                              "\"mean\":-1.25,\"standard_error\":0.0123,\"part\":{\"seconds\":2.5},"
+                              "\"names\":[\"a\",\"b\"],"
+                              "\"list\":[{\"name\":\"one\",\"count\":1},{\"name\":\"two thousand\",\"count\":2000}]}");
+    free(text);
+    cJSON_Delete(object);
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    flow_text text = {0};
+    flow_report_text(&text, fields, &sample, 2, 6);
+    assert_string_equal(text.data, "data.csv: 1,234,567 rows of 1 column\n"
+                                   "  error   1.2e-04, which is 100%\n"
+                                   "  mean    -1.250 +- 0.012 nats (-1.2500 +- 0.0123)\n"
+                                   "  names   a, b\n"
+                                   "  name           count   value\n"
+                                   "  one                1    1.00\n"
+                                   "  two thousand   2,000        \n");
+    flow_text_free(&text);
+}
+
+static void test_what_was_written_is_read(void **state)
+{
+    (void)state;
+    cJSON *object = cJSON_CreateObject();
+    flow_report_json(object, fields, &sample);
+    result read = {.nothing = 3, .other = {.any = true}};
+    flow_report_read(&read, fields, object);
+    assert_string_equal(read.name, "data.csv");
+    assert_int_equal(read.rows, 1234567);
+    assert_true(isnan(read.nothing));
+    assert_true(read.mean.mean == -1.25 && read.mean.error == 0.0123);
+    assert_true(read.part.any && read.part.seconds == 2.5);
+    assert_false(read.other.any);
+    assert_true(isnan(read.other.seconds));
+    cJSON_Delete(object);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_what_was_written_is_read),
+    };
+    return cmocka_run_group_tests_name("report", tests, NULL, NULL);
+}
