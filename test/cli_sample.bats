@@ -227,7 +227,8 @@ make_continuous() {
 
 @test "a rough solver, and not rounding, is said to be the reason of a round-trip error, by sample and by invert" {
     make_continuous
-    flowctl train c.json -q -o rough.h5 --set 'flow[1].solver={"type":"euler","steps":2}'
+    sed 's/"solver": "rk4"/"solver": { "type": "euler", "steps": 2 }/g' c.json >rough.json
+    flowctl train rough.json -q -o rough.h5
     run --separate-stderr flowctl invert rough.h5 test.csv --json
     expect_status 0
     expect "warning" "the round trip loses" "solver that the spec sets"
