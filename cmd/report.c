@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/sink.h"
+#include "run/batches.h"
 
 flow_status report_text(const char *text, flow_error *err)
 {

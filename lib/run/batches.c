@@ -1,10 +1,46 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/batches.h"
 
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/clock.h"
+#include "core/text.h"
+#include "data/location.h"
+#include "data/writer.h"
+#include "model/model.h"
 #include "num/real.h"
+
+bool flow_output_is_closed(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+/* A mistyped -o must not replace a model or the data that are read. */
+static flow_status batches_protect(const char *location, const char *input, flow_error *err)
+{
+    flow_location target = {0}, source = {0};
+    flow_status status = flow_location_name(&target, location, err);
+    if (status != FLOW_OK)
+        return status;
+    struct stat a, b;
+    if (flow_file_identify(target.file) == FLOW_FILE_MODEL) {
+        status = flow_error_set(err, FLOW_EXISTS, "-o %s: this file is a model; name another file for the results",
+                                target.file);
+    } else if (input != NULL && flow_location_find(&source, input, NULL) == FLOW_OK) {
+        if (stat(target.file, &a) == 0 && stat(source.file, &b) == 0 && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
+            a.st_ino == b.st_ino)
+            status = flow_error_set(err, FLOW_EXISTS,
+                                    "-o %s: this file holds the data that are read; name another file for the results",
+                                    target.file);
+        flow_location_free(&source);
+    }
+    flow_location_free(&target);
+    return status;
+}
 
 size_t flow_batch_rows(size_t n_values)
 {
@@ -13,47 +49,67 @@ size_t flow_batch_rows(size_t n_values)
     return rows < FLOW_TILE ? FLOW_TILE : rows;
 }
 
-static void batches_progress(const flow_batches *walk, int64_t done, double began, const flow_run_hooks *hooks)
+/* EPIPE on standard output is a success that ends the rows. */
+static flow_status batches_ignore_closed_pipe(const flow_batches *walk, flow_status status, bool *closed)
 {
-    const flow_run_progress progress = {done, walk->total, flow_seconds() - began};
-    if (hooks->progress != NULL)
-        hooks->progress(hooks->context, &progress);
+    *closed = status != FLOW_OK && flow_is_standard(walk->output) && flow_output_is_closed();
+    return *closed ? FLOW_OK : status;
 }
 
-flow_status flow_batches_run(const flow_batches *walk, flow_sink *out, const flow_run_hooks *hooks, flow_error *err)
+static flow_status batches_walk(const flow_batches *walk, flow_writer *writer, flow_batch *batch, size_t n_max,
+                                const flow_run_hooks *hooks, bool *closed, flow_error *err)
 {
-    size_t n_max = flow_batch_rows(walk->n_in > walk->n_out ? walk->n_in : walk->n_out);
-    double *values = calloc(n_max, (walk->n_in + walk->n_out + walk->n_scratch) * sizeof *values);
-    flow_batch batch = {.numbers = calloc(n_max, sizeof *batch.numbers)};
-    flow_status status = FLOW_OK;
-    if (values == NULL || batch.numbers == NULL) {
-        status = flow_error_memory(err, "the rows");
-        goto done;
-    }
-    batch.in = values;
-    batch.out = batch.in + n_max * walk->n_in;
-    batch.scratch = batch.out + n_max * walk->n_out;
-    flow_run_begin(hooks);
+    flow_run_progress progress = {.total = walk->total};
     double began = flow_seconds();
-    int64_t done = 0;
-    while (!out->closed) {
-        if (flow_run_should_stop(hooks)) {
-            status = flow_error_set(err, FLOW_INTERRUPTED, "stopped by a signal");
-            break;
-        }
-        batch.n = batch.first = 0;
-        status = walk->read(walk->context, &batch, n_max, err);
-        if (status != FLOW_OK || batch.n == 0)
-            break;
-        walk->map(walk->context, &batch);
-        status = flow_sink_write(out, batch.out + batch.first * walk->n_out, batch.n - batch.first, err);
+    flow_run_begin(hooks);
+    while (!*closed) {
+        if (flow_run_should_stop(hooks))
+            return flow_error_set(err, FLOW_INTERRUPTED, "stopped by a signal");
+        batch->n = batch->first = 0;
+        flow_status status = walk->read(walk->context, batch, n_max, err);
+        if (status != FLOW_OK || batch->n == 0)
+            return status;
+        walk->map(walk->context, batch);
+        size_t n = batch->n - batch->first;
+        if (writer != NULL)
+            status = flow_writer_write(writer, batch->out + batch->first * walk->n_columns, n, err);
+        status = batches_ignore_closed_pipe(walk, status, closed);
         if (status != FLOW_OK)
-            break;
-        done += (int64_t)(batch.n - batch.first);
-        batches_progress(walk, done, began, hooks);
+            return status;
+        progress.rows += (int64_t)n;
+        progress.seconds = flow_seconds() - began;
+        if (hooks->progress != NULL)
+            hooks->progress(hooks->context, &progress);
     }
-done:
+    return FLOW_OK;
+}
+
+flow_status flow_batches_run(const flow_batches *walk, const flow_run_hooks *hooks, bool *closed, flow_error *err)
+{
+    const flow_writer_options options = {.as_float = walk->as_float, .keep = true};
+    const size_t n_max = flow_batch_rows(walk->n_in > walk->n_columns ? walk->n_in : walk->n_columns);
+    flow_batch batch = {.in = calloc(n_max, (walk->n_in + walk->n_columns + walk->n_scratch) * sizeof *batch.in),
+                        .numbers = calloc(n_max, sizeof *batch.numbers)};
+    flow_writer *writer = NULL;
+    flow_status status = batch.in == NULL || batch.numbers == NULL ? flow_error_memory(err, "the rows") : FLOW_OK;
+    *closed = false;
+    if (status == FLOW_OK && walk->output != NULL && !flow_is_standard(walk->output))
+        status = batches_protect(walk->output, walk->input, err);
+    if (status == FLOW_OK && walk->output != NULL)
+        status = flow_writer_open(&writer, walk->output, walk->columns, (int)walk->n_columns, &options, err);
+    if (status == FLOW_OK) {
+        batch.out = batch.in + n_max * walk->n_in;
+        batch.scratch = batch.out + n_max * walk->n_columns;
+        status = batches_walk(walk, writer, &batch, n_max, hooks, closed, err);
+    }
+    if (status == FLOW_OK && walk->finish != NULL && !*closed)
+        status = walk->finish(walk->context, err);
+    if (status == FLOW_OK && writer != NULL && !*closed) {
+        status = batches_ignore_closed_pipe(walk, flow_writer_finish(writer, err), closed);
+        writer = NULL;
+    }
+    flow_writer_abandon(writer);
     free(batch.numbers);
-    free(values);
+    free(batch.in);
     return status;
 }

@@ -110,36 +110,31 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
                                     .output = flow_run_file(options->output),
                                     .to = to_latent ? "latent" : "data", .to_latent = to_latent};
     inversion j = {.s = s, .o = options, .result = out};
-    flow_sink sink = {0};
-    size_t d = (size_t)s->dim, width = (size_t)s->width, n_out = width + (options->logdet ? 1 : 0);
+    const size_t d = (size_t)s->dim, width = (size_t)s->width;
     const char *const *latents = (const char *const *)s->latents;
     const char **from = flow_session_names(s, to_latent ? s->columns : latents, NULL);
     const char **to = flow_session_names(s, to_latent ? latents : s->columns, "logdet");
+    const flow_batches walk = {
+        .context = &j, .input = options->data, .output = options->output, .columns = to,
+        .n_columns = width + (options->logdet ? 1 : 0), .n_in = width, .n_scratch = 2 * d + 1,
+        .as_float = options->as_float, .read = invert_read, .map = invert_map,
+    };
+    const flow_input_options wanted = {.skip_invalid = options->skip_invalid};
+    flow_status status = FLOW_OK;
     j.moments = calloc(d, sizeof *j.moments);
     j.errors = calloc(d, sizeof *j.errors);
-    flow_status status = FLOW_OK;
     if (from == NULL || to == NULL || j.moments == NULL || j.errors == NULL)
         status = flow_error_memory(err, "column names");
-    const flow_input_options wanted = {.skip_invalid = options->skip_invalid};
     if (status == FLOW_OK)
         status = flow_session_open_input(s, &j.in, options->data, from, s->width, &wanted, err);
     if (status == FLOW_OK)
-        status = flow_sink_open(&sink, options->output, to, (int)n_out, options->as_float, options->data, err);
-    const flow_batches walk = {.context = &j, .n_in = width, .n_out = n_out, .n_scratch = 2 * d + 1,
-                               .read = invert_read, .map = invert_map};
-    if (status == FLOW_OK)
-        status = flow_batches_run(&walk, &sink, &options->hooks, err);
-    if (status == FLOW_OK)
-        status = flow_sink_finish(&sink, err);
-    if (status == FLOW_OK) {
-        out->closed = sink.closed;
+        status = flow_batches_run(&walk, &options->hooks, &out->closed, err);
+    if (status == FLOW_OK && !out->closed) {
         out->skipped = flow_reader_n_skipped(j.in.reader);
         out->solving = flow_session_solving(s, options->to);
         invert_find_error(&j, from);
-        if (!out->closed)
-            invert_warn(&j);
+        invert_warn(&j);
     }
-    flow_sink_release(&sink);
     flow_input_close(&j.in);
     free(j.errors);
     free(j.moments);

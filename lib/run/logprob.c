@@ -141,8 +141,9 @@ static flow_status logprob_open_input(evaluation *e, flow_error *err)
     return status;
 }
 
-static flow_status logprob_summarize(evaluation *e, flow_error *err)
+static flow_status logprob_finish(void *context, flow_error *err)
 {
+    evaluation *e = context;
     flow_run_logprob_result *r = e->result;
     const flow *f = e->s->model->f;
     double weight = flow_moments_weight(&e->moments);
@@ -183,23 +184,16 @@ flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s
                                      .estimates = flow_estimates(s->model->f)};
     out->worst.items = out->rows_worst;
     evaluation e = {.s = s, .o = options, .result = out};
-    flow_sink sink = {0};
-    int n_out = out->estimates ? 2 : 1;
     flow_status status = logprob_open_input(&e, err);
+    const flow_batches walk = {
+        .context = &e, .input = options->data, .output = options->output, .columns = columns,
+        .n_columns = out->estimates ? 2 : 1, .n_in = (size_t)e.in.n_columns, .n_scratch = 3,
+        .as_float = options->as_float, .read = logprob_read, .map = logprob_map, .finish = logprob_finish,
+    };
     if (status == FLOW_OK)
-        status = flow_sink_open(&sink, options->output, columns, n_out, options->as_float, options->data, err);
-    const flow_batches walk = {.context = &e, .n_in = (size_t)e.in.n_columns, .n_out = (size_t)n_out, .n_scratch = 3,
-                               .read = logprob_read, .map = logprob_map};
-    if (status == FLOW_OK)
-        status = flow_batches_run(&walk, &sink, &options->hooks, err);
-    out->closed = sink.closed;
-    if (status == FLOW_OK && !(out->closed && out->rows == 0))
-        status = logprob_summarize(&e, err);
-    if (status == FLOW_OK)
-        status = flow_sink_finish(&sink, err);
+        status = flow_batches_run(&walk, &options->hooks, &out->closed, err);
     if (status == FLOW_OK && !out->closed)
         logprob_warn(&e);
-    flow_sink_release(&sink);
     flow_input_close(&e.in);
     return status;
 }

@@ -15,6 +15,7 @@ typedef struct context_rows {
     double *rows; /* (n_room, c): rows of the table that were read */
     size_t n_room, n, at;
     uint64_t left; /* how many more draws rows[at] is for */
+    bool in_place; /* rows[at] is that of the next draw */
 } context_rows;
 
 typedef struct sampling {
@@ -66,14 +67,15 @@ static bool sample_advance_context(sampling *j, flow_status *status, flow_error 
     return true;
 }
 
-static flow_status sample_skip_context(sampling *j, uint64_t n, flow_error *err)
+/* Passes over the context of the draws before the first tile. */
+static flow_status sample_skip_context(sampling *j, flow_error *err)
 {
     flow_status status = FLOW_OK;
-    while (n > 0 && sample_advance_context(j, &status, err)) {
-        uint64_t some = n < j->context.left ? n : j->context.left;
+    for (uint64_t n = j->at, some; n > 0 && sample_advance_context(j, &status, err); n -= some) {
+        some = n < j->context.left ? n : j->context.left;
         j->context.left -= some;
-        n -= some;
     }
+    j->context.in_place = true;
     return status;
 }
 
@@ -87,7 +89,9 @@ static flow_status sample_read(void *context, flow_batch *batch, size_t n_max, f
     flow_status status = FLOW_OK;
     if (c == 0)
         batch->n = n;
-    for (; batch->n < n && sample_advance_context(j, &status, err); j->context.left--, batch->n++)
+    else if (n > 0 && !j->context.in_place)
+        status = sample_skip_context(j, err);
+    for (; status == FLOW_OK && batch->n < n && sample_advance_context(j, &status, err); j->context.left--, batch->n++)
         memcpy(batch->in + batch->n * c, j->context.rows + j->context.at * c, c * sizeof *batch->in);
     batch->first = j->at < first ? (size_t)(first - j->at) : 0;
     if (batch->n <= batch->first)
@@ -123,24 +127,6 @@ static void sample_map(void *context, flow_batch *batch)
     j->at += n;
 }
 
-static flow_status sample_draw(sampling *j, flow_sink *out, flow_error *err)
-{
-    const flow_run_sample_options *o = j->o;
-    const int64_t most = INT64_MAX / 2;
-    int64_t n = o->given == NULL ? o->n : most;
-    if (o->limit >= 0 && o->limit < n)
-        n = o->limit;
-    if (o->n == 0)
-        return FLOW_OK;
-    j->at = (uint64_t)o->first / FLOW_TILE * FLOW_TILE;
-    j->end = (uint64_t)o->first + (uint64_t)n;
-    size_t width = (size_t)j->s->width + (o->logprob ? 1 : 0);
-    const flow_batches walk = {.context = j, .n_in = (size_t)j->s->n_context, .n_out = width, .n_scratch = width,
-                               .total = n < most ? n : 0, .read = sample_read, .map = sample_map};
-    flow_status status = j->s->n_context > 0 ? sample_skip_context(j, j->at, err) : FLOW_OK;
-    return status == FLOW_OK ? flow_batches_run(&walk, out, &o->hooks, err) : status;
-}
-
 static void sample_warn(const sampling *j)
 {
     char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE], reason[FLOW_ERROR_SIZE];
@@ -172,22 +158,24 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
         .steps = s->options.steps, .has_steps = s->options.steps > 0, .has_given = options->given != NULL,
         .seed = options->seed, .first = options->first, .rows_per_context = options->n,
     };
-    sampling j = {.s = s, .o = options, .result = out};
-    flow_sink sink = {0};
+    sampling j = {.s = s, .o = options, .result = out, .at = (uint64_t)options->first / FLOW_TILE * FLOW_TILE};
+    const int64_t most = INT64_MAX / 2, limit = options->limit >= 0 ? options->limit : most;
+    int64_t n = options->given == NULL ? options->n : most;
+    n = options->n == 0 ? 0 : limit < n ? limit : n;
+    j.end = n > 0 ? (uint64_t)options->first + (uint64_t)n : j.at;
     const char **columns = flow_session_names(s, s->columns, "logprob");
+    const size_t width = (size_t)s->width + (options->logprob ? 1 : 0);
+    const flow_batches walk = {
+        .context = &j, .input = options->given, .output = options->output, .columns = columns, .n_columns = width,
+        .n_in = (size_t)s->n_context, .n_scratch = width, .as_float = options->as_float, .total = n < most ? n : 0,
+        .read = sample_read, .map = sample_map,
+    };
     flow_status status = columns == NULL ? flow_error_memory(err, "column names") : sample_open_context(&j, err);
     if (status == FLOW_OK)
-        status = flow_sink_open(&sink, options->output, columns, s->width + (options->logprob ? 1 : 0),
-                                options->as_float, options->given, err);
-    if (status == FLOW_OK)
-        status = sample_draw(&j, &sink, err);
-    if (status == FLOW_OK)
-        status = flow_sink_finish(&sink, err);
-    out->closed = sink.closed;
+        status = flow_batches_run(&walk, &options->hooks, &out->closed, err);
     out->solving = flow_session_solving(s, FLOW_TO_DATA);
     if (status == FLOW_OK && !out->closed)
         sample_warn(&j);
-    flow_sink_release(&sink);
     flow_input_close(&j.context.in);
     free(j.context.rows);
     free(columns);
