@@ -40,7 +40,7 @@ enum { LABELS = 12 }; /* width */
 typedef struct spec_view {
     const char *source, *name, *train, *density, *validation, *test, *weight, *output, *row_name;
     double share;
-    flow_name_list columns, context;
+    flow_names columns, context;
     int64_t epochs, batch, patience, seed;
     flow_description flow;
     cJSON *document;
@@ -204,7 +204,7 @@ static const flow_field column_fields[] = {
     {NULL, "tied", "%.1f%%", COLUMN(tied_percent), .width = 6},
     {"distinct", COLUMN(distinct)},
     {"invalid", COLUMN(invalid), FLOW_FIELD_WHEN(flow_data_column, has_invalid)},
-    {NULL, "invalid", "%s", COLUMN(invalid_shown), FLOW_FIELD_WHEN(flow_data_column, counted), .width = 8},
+    {NULL, "invalid", "%s", COLUMN(invalid), FLOW_FIELD_WHEN(flow_data_column, counted), .width = 8},
     FLOW_FIELD_END,
 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "command.h"
 #include "core/json.h"
+#include "data/name_list.h"
 #include "run/format.h"
 #include "stop.h"
 #include "train_show.h"
@@ -58,85 +58,62 @@ static const opt options[] = {
 
 /* ---- options that override keys of the spec ---- */
 
-enum { EXTRA = 8 };
+typedef enum override_kind { OVERRIDE_RAW, OVERRIDE_NAMES, OVERRIDE_PATH, OVERRIDE_SHARE_OR_PATH } override_kind;
 
-typedef struct overrides {
-    const char *at[OPT_TEXTS_MAX + EXTRA];
-    int n;
-    char *owned[EXTRA];
-    int n_owned;
-} overrides;
+static const struct override_row {
+    const char *key;
+    size_t offset;
+    override_kind kind;
+} override_rows[] = {
+    {"data.train", offsetof(train_args, data), OVERRIDE_PATH},
+    {"data.validation", offsetof(train_args, validation), OVERRIDE_SHARE_OR_PATH},
+    {"data.test", offsetof(train_args, test), OVERRIDE_PATH},
+    {"output", offsetof(train_args, run.output), OVERRIDE_PATH},
+    {"data.columns", offsetof(train_args, columns), OVERRIDE_NAMES},
+    {"seed", offsetof(train_args, seed), OVERRIDE_RAW},
+};
 
-/* KEY=<JSON of value>; takes the value over. */
-static flow_status add_override(overrides *list, const char *key, cJSON *value, flow_error *err)
+enum { OVERRIDES = sizeof override_rows / sizeof *override_rows };
+
+/* The JSON of an option's text; NULL when memory is out. */
+static cJSON *override_value(override_kind kind, const char *text)
 {
-    char *json = value != NULL ? cJSON_PrintUnformatted(value) : NULL;
-    char *text = json != NULL ? flow_format("%s=%s", key, json) : NULL;
-    free(json);
-    cJSON_Delete(value);
-    if (text == NULL)
-        return flow_error_memory(err, key);
-    list->owned[list->n_owned++] = text;
-    list->at[list->n++] = text;
-    return FLOW_OK;
-}
-
-/* A path on the command line is relative to where the command is run, one in a spec to the spec. */
-static flow_status add_path(overrides *list, const char *key, const char *path, flow_error *err)
-{
-    if (path == NULL)
-        return FLOW_OK;
-    char here[4096];
-    if (getcwd(here, sizeof here) == NULL)
-        return flow_error_set(err, FLOW_IO, "the current folder cannot be found out; use absolute paths");
-    char *absolute = flow_path_join(here, path);
-    cJSON *value = absolute != NULL ? cJSON_CreateString(absolute) : NULL;
-    free(absolute);
-    return add_override(list, key, value, err);
-}
-
-static cJSON *split_columns(const char *names)
-{
-    cJSON *list = cJSON_CreateArray();
-    while (list != NULL) {
-        size_t length = strcspn(names, ",");
-        char *name = flow_format("%.*s", (int)length, names);
-        cJSON_AddItemToArray(list, cJSON_CreateString(name != NULL ? name : ""));
-        free(name);
-        if (names[length] == '\0')
-            break;
-        names += length + 1;
-    }
-    return list;
-}
-
-static flow_status collect_overrides(overrides *list, const train_args *args, flow_error *err)
-{
-    for (int i = 0; i < args->set.n; i++)
-        list->at[list->n++] = args->set.at[i];
-    flow_status status = add_path(list, "data.train", args->data, err);
     double share;
-    if (status == FLOW_OK && args->validation != NULL && flow_number_parse(args->validation, &share))
-        status = add_override(list, "data.validation", cJSON_CreateNumber(share), err);
-    else if (status == FLOW_OK)
-        status = add_path(list, "data.validation", args->validation, err);
-    if (status == FLOW_OK)
-        status = add_path(list, "data.test", args->test, err);
-    if (status == FLOW_OK)
-        status = add_path(list, "output", args->run.output, err);
-    if (status == FLOW_OK && args->columns != NULL)
-        status = add_override(list, "data.columns", split_columns(args->columns), err);
-    if (status == FLOW_OK && args->seed != NULL)
-        status = add_override(list, "seed", cJSON_CreateRaw(args->seed), err);
-    if (status == FLOW_OK && args->skip_invalid)
-        status = add_override(list, "data.skip_invalid", cJSON_CreateBool(1), err);
-    return status;
+    if (kind == OVERRIDE_RAW || (kind == OVERRIDE_SHARE_OR_PATH && flow_number_parse(text, &share)))
+        return cJSON_CreateRaw(text);
+    if (kind == OVERRIDE_NAMES) {
+        flow_name_list names = {0};
+        flow_name_list_split(&names, text, NULL);
+        cJSON *list = cJSON_CreateStringArray((const char *const *)names.at, names.n);
+        flow_name_list_free(&names);
+        return list;
+    }
+    /* a path on the command line is relative to the current folder, one in a spec to the folder of the spec */
+    char here[4096], *path = getcwd(here, sizeof here) != NULL ? flow_path_join(here, text) : NULL;
+    cJSON *value = path != NULL ? cJSON_CreateString(path) : NULL;
+    free(path);
+    return value;
 }
 
-static void free_overrides(overrides *list)
+/* KEY=VALUE of all of them behind those of --set; `owned` (OVERRIDES) are to be freed. */
+static flow_status collect_overrides(opt_texts *list, char **owned, const train_args *args, flow_error *err)
 {
-    for (int i = 0; i < list->n_owned; i++)
-        free(list->owned[i]);
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < OVERRIDES && status == FLOW_OK; i++) {
+        const struct override_row *row = &override_rows[i];
+        const char *text = *(const char *const *)(const void *)((const char *)args + row->offset);
+        if (text == NULL)
+            continue;
+        cJSON *value = override_value(row->kind, text);
+        char *json = value != NULL ? cJSON_PrintUnformatted(value) : NULL;
+        owned[i] = json != NULL ? flow_format("%s=%s", row->key, json) : NULL;
+        free(json);
+        cJSON_Delete(value);
+        status = owned[i] != NULL ? opt_texts_add(list, owned[i], row->key, err) : flow_error_memory(err, row->key);
+    }
+    if (status == FLOW_OK && args->skip_invalid)
+        status = opt_texts_add(list, "data.skip_invalid=true", "set", err);
+    return status;
 }
 
 static flow_status train_run(void *args_, console *con, flow_error *err)
@@ -144,17 +121,18 @@ static flow_status train_run(void *args_, console *con, flow_error *err)
     train_args *args = args_;
     train_show show = {.con = con};
     flow_run_train_result result = {0};
-    overrides list = {0};
-    flow_status status = collect_overrides(&list, args, err);
-    args->run.overrides = list.at;
-    args->run.n_overrides = list.n;
+    char *owned[OVERRIDES] = {0};
+    flow_status status = collect_overrides(&args->set, owned, args, err);
+    args->run.overrides = args->set.at;
+    args->run.n_overrides = args->set.n;
     args->run.n_threads = args->common.threads;
     args->run.argc = args->common.argc;
     args->run.argv = args->common.argv;
     train_show_hook(&show, &args->run);
     if (status == FLOW_OK)
         status = flow_run_train(&result, &args->run, err);
-    free_overrides(&list);
+    for (int i = 0; i < OVERRIDES; i++)
+        free(owned[i]);
     console_clear(con);
     flow_error later = {0};
     flow_status shown = result.model != NULL ? train_show_end(&show, &result, args->common.json, &later) : FLOW_OK;

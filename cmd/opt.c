@@ -75,6 +75,14 @@ static flow_status opt_set_choice(int *out, const opt *o, const char *value, flo
     return status;
 }
 
+flow_status opt_texts_add(opt_texts *texts, const char *text, const char *name, flow_error *err)
+{
+    if (texts->n == OPT_TEXTS_MAX)
+        return flow_error_set(err, FLOW_ARGUMENT, "--%s was given more than %d times", name, OPT_TEXTS_MAX);
+    texts->at[texts->n++] = text;
+    return FLOW_OK;
+}
+
 static flow_status opt_set_value(void *args, const opt *o, const char *value, flow_error *err)
 {
     void *member = (char *)args + o->offset;
@@ -87,13 +95,9 @@ static flow_status opt_set_value(void *args, const opt *o, const char *value, fl
     case OPT_TEXT:
         *(const char **)member = value;
         break;
-    case OPT_TEXTS: {
-        opt_texts *texts = member;
-        if (texts->n == OPT_TEXTS_MAX)
-            return flow_error_set(err, FLOW_ARGUMENT, "--%s was given more than %d times", o->name, OPT_TEXTS_MAX);
-        texts->at[texts->n++] = value;
+    case OPT_TEXTS:
+        status = opt_texts_add(member, value, o->name, err);
         break;
-    }
     case OPT_INT:
         status = opt_set_number(&number, o, value, true, err);
         if (status == FLOW_OK)

@@ -17,13 +17,16 @@
 #include "core/error.h"
 #include "core/text.h"
 
-enum { OPT_TEXTS_MAX = 64 };
+enum { OPT_TEXTS_MAX = 80 };
 
 /* What a repeatable option collects; borrowed from argv. */
 typedef struct opt_texts {
     int n;
     const char *at[OPT_TEXTS_MAX];
 } opt_texts;
+
+/* FLOW_ARGUMENT, with the option's name, when there are too many. */
+flow_status opt_texts_add(opt_texts *texts, const char *text, const char *name, flow_error *err);
 
 typedef enum opt_kind {
     OPT_FLAG,   /* bool */

@@ -31,7 +31,7 @@ typedef struct result {
     flow_mean mean;
     part part, other;
     flow_list list;
-    flow_name_list names;
+    flow_names names;
     bool yes, no;
 } result;
 

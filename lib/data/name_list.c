@@ -24,6 +24,16 @@ flow_status flow_name_list_add(flow_name_list *names, const char *text, size_t l
     return FLOW_OK;
 }
 
+flow_status flow_name_list_split(flow_name_list *names, const char *text, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    for (size_t length; status == FLOW_OK && text != NULL; text = text[length] != '\0' ? text + length + 1 : NULL) {
+        length = strcspn(text, ",");
+        status = flow_name_list_add(names, text, length, err);
+    }
+    return status;
+}
+
 flow_status flow_name_list_number(flow_name_list *names, int n, flow_error *err)
 {
     flow_status status = FLOW_OK;

@@ -15,6 +15,8 @@ typedef struct flow_name_list {
 
 /* Appends a copy of the first `length` bytes of `text`. */
 flow_status flow_name_list_add(flow_name_list *names, const char *text, size_t length, flow_error *err);
+/* Appends the names of "a,b,c". */
+flow_status flow_name_list_split(flow_name_list *names, const char *text, flow_error *err);
 /* Appends x1, x2, ... xn. */
 flow_status flow_name_list_number(flow_name_list *names, int n, flow_error *err);
 void flow_name_list_free(flow_name_list *names);

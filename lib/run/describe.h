@@ -12,27 +12,20 @@ typedef struct flow_layer {
     int64_t parameters, fitted; /* trained weights, without those that a mask removes; fitted values */
     char shapes_text[80];
     const char *shapes;     /* of its matrices: "128x9, 128x128, 18x128" */
-    char *column_text;      /* owned; what its columns lie in */
-    flow_name_list columns; /* of a column map: what it does with which column; the list is owned */
-    bool has_columns;
+    cJSON *columns;         /* of a column map: what it does with which column, an array of strings; owned */
 } flow_layer;
-
-/* A line about a column. */
-typedef struct flow_column_note {
-    const char *map, *text; /* map: "" on the lines after the first */
-} flow_column_note;
 
 /* Starts from {0}; flow_description_free. */
 typedef struct flow_description {
     flow_layer *items;
     flow_list layers; /* of flow_layer: what is done to the context, column maps, blocks, and a base with parameters */
     flow_list rows;   /* the same, and their total */
-    flow_list notes;  /* of flow_column_note */
+    char *notes;      /* lines on what the column maps do with which column; owned; NULL: none */
     int dimensions, context_dimensions, context_features;
     int n_linear, n_periodic; /* dimensions */
     int64_t parameters;
-    const char *base;
-    bool has_linear, has_periodic, has_both, has_context, embeds;
+    const char *base, *linear_base; /* linear_base: NULL where all dimensions are periodic */
+    bool is_mixed, embeds;
 } flow_description;
 
 /* {"dimensions": d, "context_dimensions": c, "context_features": as many as the conditioners have as inputs,

@@ -6,12 +6,9 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "run/format.h"
 
 /* Looking at rows that cannot be used costs a pass over the data for each column. */
 enum { COUNTED_COLUMNS = 64 };
-
-/* ---- rows that cannot be used ---- */
 
 /* The message (FLOW_ERROR_SIZE) of a reader about the first of them; "" for none. */
 static void info_find_first_invalid(char *message, const char *location, const char *const *columns, int n_columns)
@@ -53,85 +50,41 @@ static int64_t info_count_column(const char *location, const char *name, int64_t
     return skipped;
 }
 
-/* ---- which columns to look at ---- */
-
-/* Columns by name: those that were asked for, or those that hold numbers when others do not. */
-typedef struct flow_column_choice {
-    const char **names, **others; /* to look at, and left out */
-    int n, n_others;
-    char *text;          /* that the names lie in */
-    flow_reader *reader; /* the same */
-} flow_column_choice;
-
-static void choice_free(flow_column_choice *s)
+/* When no row is good in all columns: whether some columns hold numbers and others do not; `out` has both. */
+static bool info_find_numbers(flow_run_info_data_result *out)
 {
-    flow_reader_close(s->reader);
-    free(s->names);
-    free(s->others);
-    free(s->text);
-}
-
-static flow_status choice_split(flow_column_choice *out, const char *names, flow_error *err)
-{
-    size_t most = 1;
-    for (const char *c = names; *c != '\0'; c++)
-        most += *c == ',';
-    out->text = flow_strdup(names);
-    out->names = malloc(most * sizeof *out->names);
-    if (out->text == NULL || out->names == NULL)
-        return flow_error_memory(err, "the names of columns");
-    for (char *at = out->text; at != NULL; ) {
-        char *comma = strchr(at, ',');
-        out->names[out->n++] = at;
-        at = comma != NULL ? comma + 1 : NULL;
-        if (comma != NULL)
-            *comma = '\0';
-    }
-    return FLOW_OK;
-}
-
-/* When no row is good in all columns: leaves the columns out in which none is. */
-static bool choice_find_numbers(flow_column_choice *out, const char *location)
-{
-    if (flow_is_standard(location) || flow_reader_open(&out->reader, location, NULL, NULL) != FLOW_OK ||
-        !flow_reader_can_seek(out->reader) || flow_reader_n_columns(out->reader) > COUNTED_COLUMNS)
-        return false;
-    size_t n = (size_t)flow_reader_n_columns(out->reader);
-    out->names = calloc(n, sizeof *out->names);
-    out->others = calloc(n, sizeof *out->others);
-    if (out->names == NULL || out->others == NULL)
-        return false;
-    for (int i = 0; i < (int)n; i++) {
+    const char *location = out->location;
+    flow_reader *reader = NULL;
+    flow_status status = flow_is_standard(location) ? FLOW_IO : flow_reader_open(&reader, location, NULL, NULL);
+    int n = status == FLOW_OK && flow_reader_can_seek(reader) ? flow_reader_n_columns(reader) : 0;
+    for (int i = 0; i < n && n <= COUNTED_COLUMNS && status == FLOW_OK; i++) {
         int64_t n_good;
-        const char *name = flow_reader_column(out->reader, i);
+        const char *name = flow_reader_column(reader, i);
         info_count_column(location, name, &n_good);
-        if (n_good > 0)
-            out->names[out->n++] = name;
-        else
-            out->others[out->n_others++] = name;
+        status = flow_name_list_add(n_good > 0 ? &out->chosen : &out->others, name, strlen(name), NULL);
     }
-    return out->n > 0 && out->n_others > 0;
+    flow_reader_close(reader);
+    return status == FLOW_OK && out->chosen.n > 0 && out->others.n > 0;
 }
 
-static flow_status info_open(flow_dataset **out, flow_column_choice *chosen, const char *location, const char *columns,
-                             flow_error *err)
+static flow_status info_open(flow_run_info_data_result *out, const char *columns, flow_error *err)
 {
     /* statistics need no rows in memory, but standard input cannot be read twice */
     flow_dataset_options options = {.skip_invalid = true, .memory_bytes = (size_t)256 << 20};
-    flow_status status = columns != NULL ? choice_split(chosen, columns, err) : FLOW_OK;
+    flow_status status = columns != NULL ? flow_name_list_split(&out->chosen, columns, err) : FLOW_OK;
     if (status != FLOW_OK)
         return status;
-    options.columns = chosen->names;
-    options.n_columns = chosen->n;
-    status = flow_dataset_open(out, location, &options, err);
-    if (status != FLOW_DATA || columns != NULL || !choice_find_numbers(chosen, location))
+    if (columns != NULL) {
+        options.columns = (const char *const *)out->chosen.at;
+        options.n_columns = out->chosen.n;
+    }
+    status = flow_dataset_open(&out->data, out->location, &options, err);
+    if (status != FLOW_DATA || columns != NULL || !info_find_numbers(out))
         return status;
-    options.columns = chosen->names;
-    options.n_columns = chosen->n;
-    return flow_dataset_open(out, location, &options, err);
+    options.columns = (const char *const *)out->chosen.at;
+    options.n_columns = out->chosen.n;
+    return flow_dataset_open(&out->data, out->location, &options, err);
 }
-
-/* ---- result ---- */
 
 static bool info_read_columns(flow_run_info_data_result *out)
 {
@@ -146,11 +99,10 @@ static bool info_read_columns(flow_run_info_data_result *out)
         int64_t n_good;
         *c = (flow_data_column){.name = s->name, .least = s->least, .most = s->most, .mean = s->mean,
                                 .deviation = s->deviation, .tied = s->tied, .tied_percent = 100 * s->tied,
-                                .distinct = s->distinct, .counted = counted, .invalid_text = "?"};
+                                .distinct = s->distinct, .counted = counted};
         if (counted)
             c->invalid = info_count_column(out->location, s->name, &n_good);
         c->has_invalid = counted && c->invalid >= 0;
-        c->invalid_shown = c->has_invalid ? flow_format_count(c->invalid_text, c->invalid) : c->invalid_text;
     }
     return columns != NULL;
 }
@@ -172,11 +124,8 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
     flow_status status = flow_tables_list(&out->tables, location, err);
     if (status == FLOW_OK && out->tables.n > 1)
         return info_list_tables(out) ? FLOW_OK : flow_error_memory(err, "the list of tables");
-    if (status != FLOW_OK)
-        return status;
-    out->choice = calloc(1, sizeof *out->choice);
-    status = out->choice == NULL ? flow_error_memory(err, "the names of columns")
-                                 : info_open(&out->data, out->choice, location, columns, err);
+    if (status == FLOW_OK)
+        status = info_open(out, columns, err);
     if (status != FLOW_OK)
         return status;
     out->rows = flow_dataset_n_rows(out->data);
@@ -193,8 +142,8 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
                                              (unsigned long)flow_dataset_checksum(out->data)) - 8;
     out->has_names = flow_dataset_has_names(out->data);
     out->no_names = !out->has_names;
-    out->without_numbers = (flow_name_list){out->choice->others, out->choice->n_others};
-    out->has_without_numbers = out->choice->n_others > 0;
+    out->without_numbers = (flow_names){(const char *const *)out->others.at, out->others.n};
+    out->has_without_numbers = out->others.n > 0;
     return info_read_columns(out) ? FLOW_OK : flow_error_memory(err, "columns");
 }
 
@@ -204,7 +153,6 @@ void flow_run_info_data_free(flow_run_info_data_result *result)
     free((void *)(uintptr_t)result->table_rows.items);
     free((void *)(uintptr_t)result->columns.items);
     flow_dataset_close(result->data);
-    if (result->choice != NULL)
-        choice_free(result->choice);
-    free(result->choice);
+    flow_name_list_free(&result->chosen);
+    flow_name_list_free(&result->others);
 }

@@ -4,6 +4,7 @@
 #define FLOW_RUN_INFO_DATA_H
 
 #include "data/dataset.h"
+#include "data/name_list.h"
 #include "data/table.h"
 #include "run/report.h"
 
@@ -13,9 +14,7 @@ typedef struct flow_data_column {
     double tied_percent; /* of the rows have the most frequent value */
     double tied, distinct; /* as in flow_column_summary */
     int64_t invalid;       /* rows in which it is not a finite number; -1: they cannot be counted */
-    char invalid_text[64];
-    const char *invalid_shown; /* "?" for -1 */
-    bool counted;              /* columns were looked at for invalid values */
+    bool counted;          /* columns were looked at for invalid values */
     bool has_invalid;
 } flow_data_column;
 
@@ -34,13 +33,13 @@ typedef struct flow_run_info_data_result {
     const char *checksum;      /* "crc32:c7eff3b5" */
     const char *crc;           /* "c7eff3b5" */
     flow_list columns;         /* of flow_data_column */
-    flow_name_list without_numbers;
+    flow_names without_numbers;
     flow_list table_rows; /* of flow_data_table, of a file with several; then there is nothing else */
     bool has_names, no_names, has_invalid, invalid_unknown, has_without_numbers;
 
     flow_table_list tables; /* owned, as what follows */
     flow_dataset *data;
-    struct flow_column_choice *choice;
+    flow_name_list chosen, others; /* columns */
     char checksum_text[32], first_invalid_text[FLOW_ERROR_SIZE];
 } flow_run_info_data_result;
 

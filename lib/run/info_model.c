@@ -102,8 +102,8 @@ flow_status flow_run_info_model(flow_run_info_model_result *out, const char *pat
     out->name = spec->name;
     out->weight = spec->weight;
     out->allows_negative_weights = spec->weight != NULL && spec->allow_negative_weights;
-    out->columns = (flow_name_list){(const char *const *)model->columns, model->f->dim};
-    out->context = (flow_name_list){spec->context, spec->n_context};
+    out->columns = (flow_names){(const char *const *)model->columns, model->f->dim};
+    out->context = (flow_names){spec->context, spec->n_context};
     out->data = info_origin(model->provenance, "train");
     out->density = info_origin(model->provenance, "density");
     out->has_summary = model->summary != NULL;

@@ -32,7 +32,7 @@ typedef struct flow_history_row {
 typedef struct flow_run_info_model_result {
     flow_model *model;
     const char *path, *name, *weight;
-    flow_name_list columns, context;
+    flow_names columns, context;
     flow_data_origin data, density;
     flow_train_summary summary;
     flow_list runs; /* of flow_training_run */

@@ -166,12 +166,9 @@ static flow_status logprob_finish(void *context, flow_error *err)
     r->discrete_columns = f->n_discrete;
     r->is_weighted = r->weight != NULL;
     r->has_support = f->has_support;
-    r->has_outside = r->outside > 0;
-    r->has_odd = r->odd > 0;
     r->has_discrete = f->n_discrete > 0;
     r->all_discrete = f->n_discrete == f->dim;
     r->has_density = !r->all_discrete;
-    r->is_bound = r->has_discrete && r->finite > 0;
     return FLOW_OK;
 }
 

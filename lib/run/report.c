@@ -19,9 +19,37 @@ static const void *report_member(const void *from, size_t offset)
     return (const char *)from + offset;
 }
 
+/* The whole number that a member is or is next to, or the length of its list; -1 for what has none. */
+static int64_t report_whole(const flow_field *field, const void *member)
+{
+    switch (field->kind) {
+    case FLOW_FIELD_INT:
+        return *(const int *)member;
+    case FLOW_FIELD_INT64:
+        return *(const int64_t *)member;
+    case FLOW_FIELD_REAL:
+        return llround(*(const double *)member);
+    case FLOW_FIELD_NAMES:
+        return ((const flow_names *)member)->n;
+    case FLOW_FIELD_LIST:
+        return (int64_t)((const flow_list *)member)->n;
+    default:
+        return -1;
+    }
+}
+
+static double report_real(const flow_field *field, const void *member)
+{
+    if (field->kind == FLOW_FIELD_REAL)
+        return *(const double *)member;
+    return field->kind == FLOW_FIELD_MEAN ? ((const flow_mean *)member)->mean : 0;
+}
+
 static bool report_has(const flow_field *field, const void *from)
 {
-    return field->when == 0 || *(const bool *)report_member(from, field->when);
+    const void *member = report_member(from, field->offset);
+    return (field->when == 0 || *(const bool *)report_member(from, field->when)) &&
+           (!field->positive || report_whole(field, member) > 0 || report_real(field, member) > 0);
 }
 
 static bool report_is_end(const flow_field *field)
@@ -44,7 +72,7 @@ static cJSON *report_list(const flow_field *field, const flow_list *list)
 
 static cJSON *report_value(const flow_field *field, const void *member)
 {
-    const flow_name_list *names = member;
+    const flow_names *names = member;
     const char *string = NULL;
     cJSON *object;
     switch (field->kind) {
@@ -112,33 +140,7 @@ void flow_report_read(void *to, const flow_field *fields, const cJSON *object)
 
 /* ---- text ---- */
 
-/* The whole number that a member is or is next to, or the length of its list; -1 for what has none. */
-static int64_t report_whole(const flow_field *field, const void *member)
-{
-    switch (field->kind) {
-    case FLOW_FIELD_INT:
-        return *(const int *)member;
-    case FLOW_FIELD_INT64:
-        return *(const int64_t *)member;
-    case FLOW_FIELD_REAL:
-        return llround(*(const double *)member);
-    case FLOW_FIELD_NAMES:
-        return ((const flow_name_list *)member)->n;
-    case FLOW_FIELD_LIST:
-        return (int64_t)((const flow_list *)member)->n;
-    default:
-        return -1;
-    }
-}
-
-static double report_real(const flow_field *field, const void *member)
-{
-    if (field->kind == FLOW_FIELD_REAL)
-        return *(const double *)member;
-    return field->kind == FLOW_FIELD_MEAN ? ((const flow_mean *)member)->mean : 0;
-}
-
-static void report_add_names(flow_text *text, const flow_name_list *list)
+static void report_add_names(flow_text *text, const flow_names *list)
 {
     enum { SHOWN = 12, MOST = 16 };
     int shown = list->n > MOST ? SHOWN : list->n;

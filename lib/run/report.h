@@ -30,10 +30,10 @@ typedef struct flow_mean {
 } flow_mean;
 
 /* Names, borrowed. */
-typedef struct flow_name_list {
+typedef struct flow_names {
     const char *const *names;
     int n;
-} flow_name_list;
+} flow_names;
 
 /* Structs, each described by the fields of the row. */
 typedef struct flow_list {
@@ -48,7 +48,7 @@ typedef enum flow_field_kind {
     FLOW_FIELD_INT64,  /* int64_t */
     FLOW_FIELD_REAL,   /* double */
     FLOW_FIELD_MEAN,   /* flow_mean: in the text alone */
-    FLOW_FIELD_NAMES,  /* flow_name_list: an array of strings; in the text "a, b, c" of up to a dozen */
+    FLOW_FIELD_NAMES,  /* flow_names: an array of strings; in the text "a, b, c" of up to a dozen */
     FLOW_FIELD_LIST,   /* flow_list: an array of objects */
     FLOW_FIELD_JSON,   /* const cJSON *: copied; NULL: left out */
     FLOW_FIELD_GROUP   /* a struct within the struct: an object */
@@ -61,6 +61,7 @@ typedef struct flow_field {
     size_t when;  /* offset of a bool, not the first member: the row is left out unless it is true; 0: none */
     const struct flow_field *fields; /* of a group and of the elements of a list */
     size_t size;  /* of an element of a list */
+    bool positive; /* of a number: the row is left out unless it is greater than 0 */
     bool table;   /* of a list: its text is a table, with the labels of `fields` as the heads of its columns; where the
                      first label is "", without a line of heads */
     bool blank;   /* of a table: an empty line stands above it */
@@ -76,7 +77,7 @@ typedef struct flow_field {
     .offset = offsetof(type, member),                                                                                  \
     .kind = _Generic(((type *)0)->member, const char *: FLOW_FIELD_STRING, char *: FLOW_FIELD_STRING,                  \
                      bool: FLOW_FIELD_FLAG, int: FLOW_FIELD_INT, int64_t: FLOW_FIELD_INT64, double: FLOW_FIELD_REAL,   \
-                     flow_mean: FLOW_FIELD_MEAN, flow_name_list: FLOW_FIELD_NAMES, flow_list: FLOW_FIELD_LIST,         \
+                     flow_mean: FLOW_FIELD_MEAN, flow_names: FLOW_FIELD_NAMES, flow_list: FLOW_FIELD_LIST,         \
                      const cJSON *: FLOW_FIELD_JSON, cJSON *: FLOW_FIELD_JSON)
 #define FLOW_FIELD_WHEN(type, member) .when = offsetof(type, member)
 /* Rows of a struct within the struct, and of a list of structs `element`. */

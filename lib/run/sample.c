@@ -155,8 +155,8 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
 {
     *out = (flow_run_sample_result){
         .model = s->model->path, .given = options->given, .output = flow_run_file(options->output),
-        .steps = s->options.steps, .has_steps = s->options.steps > 0, .has_given = options->given != NULL,
-        .seed = options->seed, .first = options->first, .rows_per_context = options->n,
+        .steps = s->options.steps, .seed = options->seed, .first = options->first, .rows_per_context = options->n,
+        .has_given = options->given != NULL,
     };
     sampling j = {.s = s, .o = options, .result = out, .at = (uint64_t)options->first / FLOW_TILE * FLOW_TILE};
     const int64_t most = INT64_MAX / 2, limit = options->limit >= 0 ? options->limit : most;

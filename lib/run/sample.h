@@ -24,7 +24,7 @@ typedef struct flow_run_sample_result {
     double round_trip; /* largest |z - to_latent(to_data(z))|, in standard deviations of the base */
     int64_t steps, seed, first, rows_per_context;
     flow_solving solving;
-    bool has_steps, has_given, closed; /* closed: the reader of standard output is gone */
+    bool has_given, closed; /* closed: the reader of standard output is gone */
 } flow_run_sample_result;
 
 /* Warns of rows that are not finite or do not come back. */
