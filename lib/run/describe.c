@@ -95,7 +95,7 @@ static bool layer_add_columns(flow_layer *l, const flow_column *column, flow_tex
     flow_text lines = {0};
     if (column->type->describe != NULL)
         column->type->describe(column->state, &lines);
-    const char *name = column->type->type;
+    const char *name = column->type->info.name;
     char *rest = NULL;
     for (char *line = lines.data != NULL ? strtok_r(lines.data, "\n", &rest) : NULL; line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
@@ -118,7 +118,7 @@ static bool describe_layer(flow_layer *l, const flow *f, int index, flow_text *n
     if (index < 0) {
         name = "context";
     } else if (index < f->n_columns) {
-        snprintf(numbered, sizeof numbered, "%d.%.40s", index, f->columns[index].type->type);
+        snprintf(numbered, sizeof numbered, "%d.%.40s", index, f->columns[index].type->info.name);
         name = numbered;
     } else if (index < f->n_columns + f->n_blocks) {
         name = f->blocks[index - f->n_columns]->name;
@@ -137,7 +137,7 @@ flow_status flow_describe(flow_description *out, const flow *f, flow_error *err)
     *out = (flow_description){
         .items = calloc((size_t)n + 3, sizeof *out->items), .dimensions = f->dim, .context_dimensions = f->context.n,
         .context_features = f->context.n_features, .parameters = (int64_t)flow_params_count(&f->params),
-        .base = f->line_base->type, .n_periodic = n_periodic, .n_linear = f->dim - n_periodic,
+        .base = f->line_base->info.name, .n_periodic = n_periodic, .n_linear = f->dim - n_periodic,
         .is_mixed = n_periodic > 0 && n_periodic < f->dim, .embeds = f->context.embeds,
     };
     out->linear_base = out->n_linear > 0 ? out->base : NULL;
