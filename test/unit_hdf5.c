@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* What HDF5 1.10 loses when a checksum is wrong is not ours to free. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libhdf5\n";
