@@ -155,7 +155,7 @@ static void rows_of_a_data_set(void **state)
     assert_true(flow_dataset_effective_rows(data) == N);
     flow_dataset_close(data);
     options = (flow_dataset_options){.context = (const char *const[]){"c", "x", "y"}, .n_context = 3, .weight = "w"};
-    refuse_set(at("t.csv"), &options, "beside the context and the weight there is no column to model");
+    refuse_set(at("t.csv"), &options, "has no column to model: all are context or weight");
 }
 
 static void spread_of_the_context(void **state)

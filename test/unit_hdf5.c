@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -432,6 +433,22 @@ static void test_hdf5_damage(void **state)
     refuses(at("big.h5"), FLOW_DATA, "stored in chunks of 2048 MB");
 }
 
+/* A program that writes the file in place holds a lock on it: half a table is not read. */
+static void test_hdf5_locked(void **state)
+{
+    (void)state;
+    hid_t file = create("locked.h5");
+    put_and_close(file, "t", H5T_IEEE_F64LE, 2, (hsize_t[]){3, 2}, H5T_NATIVE_DOUBLE, six);
+    H5Fclose(file);
+    int fd = open(at("locked.h5"), O_RDONLY);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    refuses(at("locked.h5"), FLOW_FORMAT, "locked.h5: cannot be opened, the file is damaged, incomplete or in use: "
+                                          "Resource temporarily unavailable (HDF5)");
+    assert_int_equal(flock(fd, LOCK_SH | LOCK_NB), 0);
+    reads(at("locked.h5"), "x1 x2", 3, six);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_hdf5_last_columns),
         cmocka_unit_test(test_hdf5_invalid_values_and_seeks),
         cmocka_unit_test(test_hdf5_damage),
+        cmocka_unit_test(test_hdf5_locked),
     };
     /* After an object with a wrong checksum, HDF5 1.10 cannot clear up at the end, and says so on standard error. */
     H5dont_atexit();

@@ -731,7 +731,7 @@ static void test_states_that_do_not_fit(void **state)
     save(&x, path);
     flow_error err = {0};
     assert_int_equal(flow_model_read_state(model, x.state, 1, &err), FLOW_IO);
-    check_contains(err.message, "another process has written it anew in the meantime");
+    check_contains(err.message, "another process has replaced it in the meantime");
     unlink(path);
     assert_int_equal(flow_model_read_state(model, x.state, 1, &err), FLOW_IO);
     flow_model_free(model);

@@ -189,7 +189,7 @@ flow_status flow_csv_header_read(flow_csv_stream *s, flow_name_list *names, bool
     if (status == FLOW_OK && !found)
         status = flow_error_set(err, FLOW_DATA, "%s: is empty; a table has a header line or rows", s->name);
     if (status == FLOW_OK && memchr(record.text, '\0', record.length) != NULL)
-        status = flow_error_set(err, FLOW_FORMAT, "%s: is no text file; CSV or HDF5 was expected", s->name);
+        status = flow_error_set(err, FLOW_FORMAT, "%s: is not a text file; CSV or HDF5 was expected", s->name);
     if (status == FLOW_OK && memchr(record.text, '\r', record.length) != NULL)
         status = flow_error_set(err, FLOW_DATA, "%s: has carriage returns for line ends; convert it with "
                                 "tr '\\r' '\\n'", s->name);

@@ -22,7 +22,7 @@ static flow_status stream_fill(flow_csv_stream *s, flow_error *err)
     if (s->end == s->capacity) {
         if (s->capacity >= FLOW_CSV_RECORD_MAX)
             return flow_error_set(err, FLOW_DATA, "%s: line %lld begins a record of more than %d MB; is a quote not "
-                                  "closed there, or is this no CSV file with line ends?", s->name, (long long)s->line,
+                                  "closed there, or are there no line ends in the file?", s->name, (long long)s->line,
                                   FLOW_CSV_RECORD_MAX >> 20);
         size_t capacity = s->capacity == 0 ? FIRST_CAPACITY : 2 * s->capacity;
         char *grown = realloc(s->buffer, capacity + 1);

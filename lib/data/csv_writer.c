@@ -81,8 +81,8 @@ static flow_status csv_writer_write(flow_writer *writer, const double *rows, siz
 
 static flow_status csv_writer_begin(flow_writer *writer, const char *path, flow_error *err)
 {
-    return flow_error_set(err, FLOW_ARGUMENT, "%s: a CSV file holds one table, so there is no place for %s; name an "
-                          "HDF5 file (.h5)", writer->output.name, path);
+    return flow_error_set(err, FLOW_ARGUMENT, "%s: a CSV file holds one table and cannot take %s; name an HDF5 file "
+                          "(.h5)", writer->output.name, path);
 }
 
 static flow_status csv_writer_finish(flow_writer *writer, flow_error *err)

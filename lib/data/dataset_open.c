@@ -30,7 +30,7 @@ static flow_status dataset_open_reader(flow_dataset *data, const char *location,
     if (status != FLOW_OK)
         return status;
     if (flow_reader_n_columns(data->reader) <= how.n_last)
-        return flow_error_set(err, FLOW_DATA, "%s: beside the context and the weight there is no column to model",
+        return flow_error_set(err, FLOW_DATA, "%s: has no column to model: all are context or weight",
                               data->reader->name);
     data->location = flow_strdup(location != NULL && !flow_is_standard(location) ? location : "standard input");
     data->has_names = flow_reader_has_names(data->reader);

@@ -45,7 +45,7 @@ static flow_status layout_chunk_of(hid_t dataset, const flow_h5_shape *shape, in
         hsize_t size[FLOW_H5_RANK_MAX];
         int rank = H5Pget_chunk(list, FLOW_H5_RANK_MAX, size);
         if (rank != shape->rank || size[0] == 0 || size[rank - 1] == 0) {
-            status = flow_error_set(err, FLOW_FORMAT, "its chunks have a strange shape; the file is damaged");
+            status = flow_error_set(err, FLOW_FORMAT, "the shape of its chunks is not possible; the file is damaged");
         } else {
             *rows = size[0] > INT64_MAX ? INT64_MAX : (int64_t)size[0];
             *bytes = (double)H5Tget_size(type);

@@ -150,8 +150,8 @@ flow_status flow_h5_only_table(char **path, hid_t file, const char *name, flow_e
         *path = flow_strdup(list.tables.at[0]);
         status = *path != NULL ? FLOW_OK : flow_error_memory(err, "a path");
     } else if (list.tables.n == 0) {
-        status = flow_error_set(err, FLOW_DATA, "%s: holds no table of numbers, that is no 2-D dataset, no compound "
-                                "dataset, no group of 1-D datasets; it holds %s", name,
+        status = flow_error_set(err, FLOW_DATA, "%s: holds no table of numbers (a 2-D dataset, a compound dataset, or "
+                                "a group of 1-D datasets); it holds %s", name,
                                 tables_shown(&list.shown_others));
     } else {
         status = flow_error_set(err, FLOW_DATA, "%s: holds several tables; name one, for example %s:%.80s. The tables "

@@ -136,7 +136,7 @@ static flow_status file_fail_not_model(const char *path, off_t size, flow_error 
         return flow_error_set(err, FLOW_FORMAT, "%s: the file is empty, not a flowctl model", path);
     if (flow_h5_has_signature(path))
         return flow_error_set(err, FLOW_FORMAT, "%s: is an HDF5 file but not a flowctl model (or one that another "
-                              "program has written anew, which removes its first 512 bytes); to read it as data, name "
+                              "program has rewritten, which removes its first 512 bytes); to read it as data, name "
                               "a table in it, as in %s:/data", path, path);
     return flow_error_set(err, FLOW_FORMAT,
                           "%s: is not a flowctl model; models are the files that flowctl train writes", path);

@@ -79,11 +79,11 @@ static flow_status load_check_size(const flow_model *model, flow_error *err)
         size_t values = (size_t)params->entries[e].rows;
         if (!flow_size_mul(&values, (size_t)params->entries[e].cols) || !flow_size_mul(&values, sizeof(float)) ||
             !flow_size_add(&bytes, values))
-            return flow_error_set(err, FLOW_FORMAT, "its spec asks for more than fits a memory");
+            return flow_error_set(err, FLOW_FORMAT, "its spec has more parameters than any memory can hold");
     }
     if (bytes > model->n_bytes)
         return flow_error_set(err, FLOW_FORMAT,
-                              "its spec asks for %zu bytes of parameters, and the file has %llu bytes", bytes,
+                              "its spec has %zu bytes of parameters, and the file has %llu bytes", bytes,
                               (unsigned long long)model->n_bytes);
     return FLOW_OK;
 }
@@ -375,7 +375,7 @@ flow_status flow_model_read_state(const flow_model *model, const flow_array *sta
     if (status != FLOW_OK)
         goto done;
     if (head.crc32 != model->checksum || head.bytes != model->n_bytes) {
-        status = flow_error_set(err, FLOW_IO, "%s: another process has written it anew in the meantime; is the same "
+        status = flow_error_set(err, FLOW_IO, "%s: another process has replaced it in the meantime; is the same "
                                 "training running twice?", model->path);
         goto done;
     }
