@@ -607,7 +607,7 @@ static void test_changed_specs(void **state)
     check_spec("", "its spec: is empty");
     check_spec("{\"flow\": [\"vortex\"]}", "flow[0].type: unknown type \"vortex\"");
     check_spec("{\"flow\": [\"standardize\", \"actnorm\"]}", "is missing");
-    check_spec("{\"flow\": [{\"type\": \"maf\", \"hidden\": [10000, 10000]}]}", "its spec asks for ");
+    check_spec("{\"flow\": [{\"type\": \"maf\", \"hidden\": [10000, 10000]}]}", " bytes of parameters, and the file has ");
     check_spec("{\"flow\": [], \"data\": {\"columns\": [\"a\"]}}", "its spec names 1 columns, and it has 3");
 }
 

@@ -172,7 +172,7 @@ static void test_csv_refusals(void **state)
     write_bytes("a.csv", "\xff\xfex\0,\0y\0", 8);
     refuses(path, FLOW_FORMAT, "UTF-16");
     write_bytes("a.csv", "a\0b\0c\n1,2\n", 11);
-    refuses(path, FLOW_FORMAT, "no text file");
+    refuses(path, FLOW_FORMAT, "is not a text file");
     write_bytes("a.csv", "x,y\n1,2\n3,4\0\n", 13);
     refuses(path, FLOW_DATA, "is not a number");
     refuses(folder, FLOW_IO, "is a folder");
