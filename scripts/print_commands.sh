@@ -10,17 +10,17 @@ flowctl=${FLOWCTL:-$(dirname "$0")/../build/flowctl}
 cat <<'TEXT'
 # Commands
 
-What `flowctl help COMMAND` prints; `scripts/print_commands.sh` makes this page of it.
+What `flowctl help COMMAND` prints; `make docs` writes this page.
 
-- A model may always be given by the spec that trained it.
-- Results go to standard output, everything else to standard error. `--json` makes the result one JSON object on one
+- A model may always be named by the spec that trained it.
+- Results go to standard output, everything else to standard error. With `--json` the result is one JSON object on one
   line.
 - Exit status: 0 success, 1 failure, 2 a mistake on the command line or in a spec; 130 and 143 after SIGINT and
-  SIGTERM. A reader that closes its end of a pipe (`| head`) is no failure.
-- What is written with `-o` appears as a whole or not at all, also when the disk is full. A CSV file that exists is
-  replaced, an HDF5 file keeps its other tables, and models are replaced only by `train --force` and `train --resume`.
+  SIGTERM. A pipe whose reader stops early (`| head`) counts as success.
+- A file that is written with `-o` appears whole or not at all, also when the disk is full. A CSV file that exists is
+  replaced. An HDF5 file keeps its other tables. Models are replaced by `train --force` and `train --resume` only.
 TEXT
-for name in $("$flowctl" help | sed -n "/^Commands:/,/^ *help /{s/^  \([a-z]*\)  .*/\1/p}" | grep -v "^help$"); do
+for name in $("$flowctl" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | grep -v '^help$'); do
     printf '\n## %s\n\n' "$name"
     "$flowctl" help "$name" | sed 's/^\(.\)/    \1/'
 done
