@@ -1,23 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-#     scripts/format.sh [--check] [FILE...]      all C files without arguments
+#     scripts/format.sh             formats the statements with a line over 120 columns, in all C files
+#     scripts/format.sh FILE...     formats declarations and functions of these files
 #
-# Applies .clang-format to declarations and functions. Initializers at file scope (tables) and macros stay as they are
-# (docs/decisions, "The style of the sources"). --check only lists the files that would change; exit status 1 if any.
+# Applies .clang-format. Initializers at file scope (tables) and macros stay as they are (docs/decisions, "The style of
+# the sources"). Comments that are too long are left to you.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-check=no
-if [ "${1:-}" = --check ]; then
-    check=yes
-    shift
-fi
 formatter=${CLANG_FORMAT:-clang-format}
 command -v "$formatter" >/dev/null || { echo "$formatter is not installed: run scripts/setup.sh --lint" >&2 && exit 1; }
 
-# ranges FILE: the options --lines=FROM:TO of what is formatted
+# ranges FILE all|long: options --lines=FROM:TO for what is formatted
 ranges() {
-    awk '
+    awk -v long="$([ "$2" = long ] && echo 1 || echo 0)" '
         function close_range() { if (from) printf "--lines=%d:%d\n", from, NR - 1; from = 0 }
         {
             skip = table || macro
@@ -25,23 +21,19 @@ ranges() {
             if (!table && /^#[ \t]*define/) skip = macro = 1
             if (macro && !/\\$/) macro = 0
             if (table && /^(\}|.*\});/) table = 0
-            if (skip) close_range()
+            if (skip || (long && length($0) <= 120)) close_range()
             else if (!from) from = NR
         }
         END { NR++; close_range() }' "$1"
 }
 
-[ $# -gt 0 ] || mapfile -t files < <(find lib cmd test data configs -name '*.[ch]' | LC_ALL=C sort)
-[ $# -eq 0 ] || files=("$@")
-bad=0
-for file in "${files[@]}"; do
-    mapfile -t lines < <(ranges "$file")
-    [ ${#lines[@]} -gt 0 ] || continue
-    if [ $check = no ]; then
-        "$formatter" -i "${lines[@]}" "$file"
-    elif ! "$formatter" "${lines[@]}" "$file" | cmp -s - "$file"; then
-        echo "$file"
-        bad=1
-    fi
+what=all
+if [ $# -eq 0 ]; then
+    what=long
+    mapfile -t files < <(find lib cmd test data configs -name '*.[ch]' | LC_ALL=C sort)
+    set -- "${files[@]}"
+fi
+for file; do
+    mapfile -t lines < <(ranges "$file" $what)
+    [ ${#lines[@]} -eq 0 ] || "$formatter" -i "${lines[@]}" "$file"
 done
-exit $bad

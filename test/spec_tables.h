@@ -8,7 +8,8 @@
  *     <!-- end of keys -->
  *
  * The words are a definition of the schema ("spec": the whole), the name of a type where the definition has several
- * (support/columns: the object below a key of it), and perhaps "without" or "only" with keys. What is between the comments is replaced. */
+ * (support/columns: the object below a key of it), and perhaps "without" or "only" with keys. What is between the
+ * comments is replaced. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef TEST_SPEC_TABLES_H
 #define TEST_SPEC_TABLES_H
@@ -19,8 +20,8 @@
 /* The page with its tables made anew; the caller frees it. Fails the test for a comment that names nothing. */
 char *spec_tables_fill(const char *page, const cJSON *schema);
 
-/* How many keys of the schema are in no table of the page; `print` names each. A key of a type counts as being there when
- * a table of another type of the same definition has it with the same default and meaning. */
+/* How many keys of the schema are in no table of the page; `print` names each. A key of a type counts as being there
+ * when a table of another type of the same definition has it with the same default and meaning. */
 int spec_tables_missing(const char *page, const cJSON *schema, bool print);
 
 #endif
