@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "flow/registry.h"
 #include "flow/rows.h"
 #include "harness.h"
 #include "flow/univariate/univariates.h"

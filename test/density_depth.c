@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/registry.h"
 #include "flow/rows.h"
 #include "harness.h"
 #include "flow/univariate/univariates.h"

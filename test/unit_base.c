@@ -20,6 +20,7 @@
 
 #include "harness.h"
 #include "near.h"
+#include "flow/registry.h"
 #include "num/rng.h"
 
 enum { N = 16, DRAWS = 20480 };

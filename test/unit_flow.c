@@ -18,7 +18,11 @@
 #include <sys/resource.h>
 
 #include "core/memory.h"
+#include "core/read.h"
+#include "flow/block/options.h"
 #include "flow/design.h"
+#include "flow/univariate/options.h"
+#include "flow/univariate/univariates.h"
 #include "flow/rows.h"
 #include "harness.h"
 #include "near.h"
@@ -38,6 +42,71 @@ static void start(subject *s, const char *json, int dim)
 {
     subject_open(s, (subject_shape){.dim = dim, .seed = 3}, "%s", json);
     subject_scatter_weights(s, 0.25, SEED, 1);
+}
+
+/* ------------------------------------------------------------------ from structs */
+
+/* A flow from structs is the flow of the document that says the same: the same names, shapes and initial weights. */
+static void structs_make_the_same_flow(void **state)
+{
+    (void)state;
+    flow_error err;
+    flow_arena arena = {0};
+    const flow_rational_quadratic_options spline = {.bins = 5, .bound = 4, .tails = FLOW_TAILS_LINEAR};
+    const flow_coupling_options coupling = {.mask = FLOW_MASK_HALF,
+                                            .univariate = {&flow_univariate_rational_quadratic.info, &spline, 1},
+                                            .net = {.hidden = {2, {8, 6}}}};
+    flow_choice maps[3] = {{&flow_column_standardize.info, NULL, 1}, {&flow_block_coupling.info, &coupling, 2}};
+    assert_int_equal(flow_choice_default(&maps[2], &flow_maps, "glow", &arena, &err), FLOW_OK);
+    maps[2].repeat = 2;
+    const flow_repeat_options twice = {.times = 2, .flow = {2, maps + 1}};
+    const flow_choice list[2] = {maps[0], {&flow_repeat, &twice, 1}};
+    const flow_design design = {.maps = {2, list}};
+    flow *f;
+    if (flow_build(&f, &design, &(flow_row_layout){.dim = 5}, 3, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    flow_arena_release(&arena);
+    real *weights = flow_alloc_aligned(f->params.n_weights, sizeof *weights);
+    assert_int_equal(flow_init_weights(f, 3, weights, &err), FLOW_OK);
+
+    subject s;
+    subject_open(&s, (subject_shape){.dim = 5, .seed = 3}, "%s",
+                 "{\"flow\": [\"standardize\", {\"type\": \"repeat\", \"times\": 2, \"flow\": [{\"type\": \"coupling\", "
+                 "\"repeat\": 2, \"mask\": \"half\", \"hidden\": [8, 6], \"univariate\": {\"type\": "
+                 "\"rational_quadratic\", \"bins\": 5, \"bound\": 4, \"tails\": \"linear\"}}, {\"type\": \"glow\", "
+                 "\"repeat\": 2}]}]}");
+    subject_init_weights(&s, 3);
+    assert_int_equal(f->n_blocks, s.f->n_blocks);
+    assert_int_equal(f->params.n_entries, s.f->params.n_entries);
+    for (int e = 0; e < f->params.n_entries; e++)
+        assert_string_equal(f->params.entries[e].name, s.f->params.entries[e].name);
+    assert_int_equal(f->params.n_weights, s.f->params.n_weights);
+    assert_memory_equal(weights, s.weights, f->params.n_weights * sizeof *weights);
+    subject_close(&s);
+    flow_free_aligned(weights);
+    flow_free(f);
+}
+
+static void structs_that_do_not_fit_have_a_place(void **state)
+{
+    (void)state;
+    flow_error err;
+    flow *f;
+    const flow_permute_options order = {.order = {.word = -1, .n = 3, .at = (const int[]){2, 0, 2}}};
+    const flow_choice permute = {&flow_block_permute.info, &order, 1};
+    const flow_repeat_options twice = {.times = 2, .flow = {1, &permute}};
+    const flow_choice list[] = {{&flow_column_whiten.info, NULL, 1}, {&flow_repeat, &twice, 1}};
+    const flow_design design = {.maps = {2, list}};
+    assert_int_equal(flow_build(&f, &design, &(flow_row_layout){.dim = 3}, 1, &err), FLOW_SPEC);
+    assert_string_equal(err.message, "flow[1].flow[0].order[2]: dimension 2 is in the list twice");
+    assert_null(f);
+    const flow_choice never = {&flow_block_linear.info, NULL, 0};
+    assert_int_equal(flow_build(&f, &(flow_design){.maps = {1, &never}}, &(flow_row_layout){.dim = 3}, 1, &err),
+                     FLOW_ARGUMENT);
+    const flow_embedding_options embedding = {.features = 4};
+    assert_int_equal(flow_build(&f, &(flow_design){.embedding = &embedding}, &(flow_row_layout){.dim = 3}, 1, &err),
+                     FLOW_SPEC);
+    assert_string_equal(err.message, "embedding: there is no context to embed; name its columns in data.context");
 }
 
 /* ------------------------------------------------------------------ from a spec */
@@ -838,6 +907,8 @@ static void culprits_are_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(structs_make_the_same_flow),
+        cmocka_unit_test(structs_that_do_not_fit_have_a_place),
         cmocka_unit_test(presets_expand),
         cmocka_unit_test(defaults_are_filled_in),
         cmocka_unit_test(groups_repeat),

@@ -60,12 +60,17 @@ static const flow_type_info *const block_types[] = {&block, &preset, &plain, NUL
 static const flow_choices blocks = {.definition = "block", .what = "a block", .types = block_types};
 
 typedef struct rule {
-    double lower;
+    double lower, step;
+    bool discrete;
 } rule;
 
 static const flow_option rule_table[] = {
     {.key = "lower", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(rule, lower), .least = -9, .most = 9,
      .absent_is_nan = true, .help = "lower"},
+    {.key = "discrete", .kind = FLOW_OPTION_FLAG, .offset = offsetof(rule, discrete), .fallback = "false",
+     .help = "discrete"},
+    {.key = "step", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(rule, step), .fallback = "1",
+     .only_with = "discrete", .least = 0, .most = 9, .absent_is_nan = true, .help = "step"},
     FLOW_OPTIONS_END,
 };
 
@@ -204,6 +209,30 @@ static void test_lists_maps_and_objects(void **state)
     finish(&f);
 }
 
+static void test_a_default_that_depends_on_a_flag(void **state)
+{
+    (void)state;
+    fixture f;
+    read_well(&f, "{\"list\": [], \"rules\": {\"x\": {\"discrete\": true}, \"y\": {}, \"z\": {\"step\": 2}}}");
+    const rule *rules = f.options.rules.values;
+    assert_true(rules[0].discrete && rules[0].step == 1);
+    assert_true(isnan(rules[1].step) && rules[2].step == 2);
+    cJSON *written = cJSON_GetObjectItem(f.document, "rules");
+    assert_non_null(cJSON_GetObjectItem(cJSON_GetObjectItem(written, "x"), "step"));
+    assert_null(cJSON_GetObjectItem(cJSON_GetObjectItem(written, "y"), "step"));
+    finish(&f);
+}
+
+static void test_hints(void **state)
+{
+    (void)state;
+    char hint[FLOW_HINT_SIZE];
+    flow_choices_hint(hint, &blocks, "presett");
+    assert_string_equal(hint, "did you mean \"preset\"?");
+    flow_choices_hint(hint, &blocks, "something");
+    assert_string_equal(hint, "known types: block, preset, plain");
+}
+
 static void test_errors_name_their_place(void **state)
 {
     (void)state;
@@ -226,6 +255,8 @@ static void test_errors_name_their_place(void **state)
                    "list[0].repeat: 0 is out of range; allowed is 1 to 1024");
     expect_failure("{\"list\": [{\"type\": \"block\", \"order\": [1, 2.5]}]}",
                    "list[0].order[1]: expected a whole number, found 2.5");
+    expect_failure("{\"list\": [{\"type\": \"block\", \"order\": 1}]}",
+                   "list[0].order: expected \"reverse\", \"random\" or a list of whole numbers, found 1");
     expect_failure("{\"list\": [], \"data\": {\"columns\": [\"a\", \"b\", \"a\"]}}",
                    "data.columns: \"a\" is listed twice");
     expect_failure("{\"list\": [], \"data\": {\"share\": 1}}",
@@ -302,6 +333,8 @@ int main(void)
         cmocka_unit_test(test_words_and_defaults),
         cmocka_unit_test(test_merge_with_the_default_of_the_place),
         cmocka_unit_test(test_lists_maps_and_objects),
+        cmocka_unit_test(test_a_default_that_depends_on_a_flag),
+        cmocka_unit_test(test_hints),
         cmocka_unit_test(test_errors_name_their_place),
         cmocka_unit_test(test_defaults_without_a_document),
         cmocka_unit_test(test_assignments_reach_into_words),

@@ -41,6 +41,13 @@ flow_json flow_json_member(const flow_json *object, const char *key)
     return at;
 }
 
+flow_json flow_json_child(const flow_json *object, cJSON *node)
+{
+    flow_json at = cursor(node);
+    name_member(&at, object, node->string);
+    return at;
+}
+
 flow_json flow_json_element(const flow_json *array, int index)
 {
     flow_json at = cursor(cJSON_GetArrayItem(array->node, index));

@@ -29,6 +29,8 @@ flow_status flow_json_read(cJSON **out, const char *file, flow_error *err);
 
 flow_json flow_json_root(cJSON *document);
 flow_json flow_json_member(const flow_json *object, const char *key);
+/* The same for a node that is a member of the object, without a search. */
+flow_json flow_json_child(const flow_json *object, cJSON *node);
 flow_json flow_json_element(const flow_json *array, int index);
 
 /* Sets one value from "train.epochs=5" or "flow[1].hidden=[64,64]". The value is JSON; what is not valid JSON is taken

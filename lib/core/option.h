@@ -143,11 +143,19 @@ struct flow_option {
 #define FLOW_KEY_CHOICE(type, member, text, set, line) \
     {FLOW_KEY(type, member, CHOICE, text), .choices = set, .help = line}
 
+/* The same for a member of the struct `outer` within `type`: {FLOW_KEY_IN(...), .least = ..., .help = ...}. */
+#define FLOW_KEY_IN(type, outer, member, of_kind, text) .key = #member, .kind = FLOW_OPTION_##of_kind, \
+    .offset = offsetof(type, outer.member), .fallback = text
+
 /* The last row of a table. */
 #define FLOW_OPTIONS_END {.key = NULL}
 
 /* The table of what has no options. */
 extern const flow_option flow_no_options[];
+
+/* The members of a flow_type_info: with options of a struct `type`, and without options. */
+#define FLOW_INFO(word, line, rows, type) .name = word, .help = line, .options = rows, .options_size = sizeof(type)
+#define FLOW_INFO_BARE(word, line) .name = word, .help = line, .options = flow_no_options
 
 /* Whether the key must be there. By its contents, since each source may have its own copy of the text. */
 static inline bool flow_option_is_required(const flow_option *option)

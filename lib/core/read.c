@@ -84,7 +84,7 @@ static flow_status read_map(flow_option_map *out, const flow_option *option, flo
     const reader inner = {.arena = r->arena, .err = r->err};
     flow_status status = FLOW_OK;
     for (cJSON *node = at->node->child; node != NULL && status == FLOW_OK; node = node->next, i++) {
-        flow_json member = flow_json_member(at, node->string);
+        flow_json member = flow_json_child(at, node);
         keys[i] = flow_arena_text(r->arena, node->string);
         status = keys[i] == NULL ? flow_error_memory(r->err, at->path)
                                  : read_struct(values + i * option->size, option->table, &member, &inner);

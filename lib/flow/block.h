@@ -89,8 +89,8 @@ typedef struct flow_block_type {
     flow_type_info info; /* the name is part of those in a model file, too */
     size_t state_size;
 
-    /* Fills the zeroed state from the options, a struct of info.options_size bytes of which it copies what it needs, and
-     * declares the block's numbers. An option that does not fit is reported by flow_option_fail; the framework adds its
+    /* Fills the zeroed state from the options (info.options_size bytes), of which it copies what it needs, and declares
+     * the block's numbers. An option that does not fit is reported by flow_option_fail; the framework adds its
      * place. On failure the framework still calls release. */
     flow_status (*configure)(void *self, const void *options, const flow_block_context *context, flow_params *params,
                              flow_error *err);

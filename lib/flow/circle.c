@@ -192,7 +192,7 @@ static void mixed_release(void *self)
 }
 
 static const flow_base_type base_with_circles = {
-    .info = {.name = "mixed", .help = "the base of a spec, and uniform angles", .options = flow_no_options},
+    .info = {FLOW_INFO_BARE("mixed", "the base of a spec, and uniform angles")},
     .state_size = sizeof(mixed),
     .configure = mixed_configure,
     .release = mixed_release,

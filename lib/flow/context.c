@@ -11,9 +11,8 @@
 
 const flow_option flow_embedding_table[] = {
     FLOW_NET_OPTIONS(flow_embedding_options, net),
-    {.key = "features", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_embedding_options, features),
-     .fallback = "16", .least = 1, .most = FLOW_WIDTH_MAX,
-     .help = "numbers that the embedding makes of the context, for every conditioner to see"},
+    FLOW_KEY_INT(flow_embedding_options, features, "16", 1, FLOW_WIDTH_MAX,
+                 "numbers that the embedding makes of the context, for every conditioner to see"),
     FLOW_OPTIONS_END,
 };
 

@@ -13,9 +13,10 @@
 #ifndef FLOW_FLOW_FLOW_H
 #define FLOW_FLOW_FLOW_H
 
+#include "flow/base.h"
 #include "flow/chain.h"
+#include "flow/column.h"
 #include "flow/context.h"
-#include "flow/registry.h"
 
 /* What a spec, which may be hostile, can ask for; LINES is blocks times dimensions. */
 enum { FLOW_DIM_MAX = 65536, FLOW_BLOCKS_MAX = 1024, FLOW_LINES_MAX = 1 << 22 };
@@ -57,8 +58,8 @@ typedef struct flow_row_layout {
     const char *const *columns; /* (dim) names of the columns, or NULL */
 } flow_row_layout;
 
-/* Builds a flow. Nothing of the design is needed afterwards. *out is the caller's. FLOW_SPEC for what does not fit, with
- * its place as in a spec, "flow[2].flow[0].order: ...". */
+/* Builds a flow. It keeps nothing of the design. *out is the caller's. FLOW_SPEC for what does not fit, with its place
+ * as in a spec, "flow[2].flow[0].order: ...". */
 flow_status flow_build(flow **out, const flow_design *design, const flow_row_layout *layout, uint64_t seed,
                        flow_error *err);
 

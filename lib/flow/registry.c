@@ -78,12 +78,9 @@ static const flow_preset nsf = {
 
 static const char *const nsf_ar_defaults[] = {"repeat", "5", "univariate", SPLINE, NULL};
 static const flow_preset nsf_ar = {
-    .info = {.name = "nsf_ar",
-             .help = "masked autoregressive spline blocks in alternating order",
-             .options = flow_autoregressive_table,
-             .options_size = sizeof(flow_autoregressive_options),
-             .defaults = nsf_ar_defaults,
-             .repeats = true},
+    .info = {FLOW_INFO("nsf_ar", "masked autoregressive spline blocks in alternating order",
+                       flow_autoregressive_table, flow_autoregressive_options), .defaults = nsf_ar_defaults,
+                       .repeats = true},
     .block = &flow_block_maf,
 };
 
@@ -96,8 +93,7 @@ const flow_preset *const flow_presets[] = {FLOW_PRESETS(X) NULL};
 /* ---- all that may stand in a list ---- */
 
 static const flow_option repeat_table[] = {
-    {.key = "times", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_repeat_options, times),
-     .fallback = FLOW_REQUIRED, .least = 1, .most = FLOW_REPEAT_MAX, .help = "how many times"},
+    FLOW_KEY_INT(flow_repeat_options, times, FLOW_REQUIRED, 1, FLOW_REPEAT_MAX, "how many times"),
     {.key = "flow", .kind = FLOW_OPTION_CHOICE_LIST, .offset = offsetof(flow_repeat_options, flow),
      .fallback = FLOW_REQUIRED, .help = "the blocks, in this order"},
     FLOW_OPTIONS_END,

@@ -11,26 +11,21 @@
 static const char *const probe_names[] = {"rademacher", "gaussian", NULL};
 
 static const flow_option hutchinson_table[] = {
-    {.key = "probe", .kind = FLOW_OPTION_WORD, .offset = offsetof(flow_trace_options, probe),
-     .fallback = "\"rademacher\"", .words = probe_names,
-     .help = "entries of a probe: signs, or normal numbers, which are noisier"},
-    {.key = "exact_up_to", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_trace_options, exact_up_to),
-     .fallback = "64", .least = 0, .most = 65536,
-     .help = "dimensions up to which evaluations take the exact trace where it has no closed form, too"},
-    {.key = "probes", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_trace_options, probes), .fallback = "16",
-     .least = 2, .most = FLOW_FIELD_PROBES_MAX,
-     .help = "of an evaluation in more dimensions, which reports its standard error"},
+    FLOW_KEY_WORD(flow_trace_options, probe, "\"rademacher\"", probe_names,
+                  "entries of a probe: signs, or normal numbers, which are noisier"),
+    FLOW_KEY_INT(flow_trace_options, exact_up_to, "64", 0, 65536,
+                 "dimensions up to which evaluations take the exact trace where it has no closed form, too"),
+    FLOW_KEY_INT(flow_trace_options, probes, "16", 2, FLOW_FIELD_PROBES_MAX,
+                 "of an evaluation in more dimensions, which reports its standard error"),
     FLOW_OPTIONS_END,
 };
 
 static const flow_trace_type exact = {
-    .info = {.name = "exact", .help = "the sum of the diagonal", .options = flow_no_options},
+    .info = {FLOW_INFO_BARE("exact", "the sum of the diagonal")},
 };
 static const flow_trace_type hutchinson = {
-    .info = {.name = "hutchinson",
-             .help = "in training e.Je with a random probe e for each row and step",
-             .options = hutchinson_table,
-             .options_size = sizeof(flow_trace_options)},
+    .info = {FLOW_INFO("hutchinson", "in training e.Je with a random probe e for each row and step",
+                       hutchinson_table, flow_trace_options)},
     .estimates = true,
 };
 static const flow_type_info *const trace_types[] = {&exact.info, &hutchinson.info, NULL};

@@ -3,10 +3,8 @@
 #include "ode/solver.h"
 
 const flow_tableau flow_tableau_bosh3 = {
-    .info = {.name = "bosh3",
-             .help = "Bogacki and Shampine's pair of orders 3 and 2, adaptive: for loose tolerances",
-             .options = flow_solver_adaptive_table,
-             .options_size = sizeof(flow_solver_options)},
+    .info = {FLOW_INFO("bosh3", "Bogacki and Shampine's pair of orders 3 and 2, adaptive: for loose tolerances",
+                       flow_solver_adaptive_table, flow_solver_options)},
     .order = 3,
     .n_stages = 3,
     .adaptive = true,

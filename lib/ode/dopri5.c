@@ -3,10 +3,8 @@
 #include "ode/solver.h"
 
 const flow_tableau flow_tableau_dopri5 = {
-    .info = {.name = "dopri5",
-             .help = "Dormand and Prince's pair of orders 5 and 4, adaptive",
-             .options = flow_solver_adaptive_table,
-             .options_size = sizeof(flow_solver_options)},
+    .info = {FLOW_INFO("dopri5", "Dormand and Prince's pair of orders 5 and 4, adaptive",
+                       flow_solver_adaptive_table, flow_solver_options)},
     .order = 5,
     .n_stages = 6,
     .adaptive = true,

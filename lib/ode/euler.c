@@ -3,10 +3,8 @@
 #include "ode/solver.h"
 
 const flow_tableau flow_tableau_euler = {
-    .info = {.name = "euler",
-             .help = "Euler's method, first order: for few evaluations, not for exact densities",
-             .options = flow_solver_fixed_table,
-             .options_size = sizeof(flow_solver_options)},
+    .info = {FLOW_INFO("euler", "Euler's method, first order: for few evaluations, not for exact densities",
+                       flow_solver_fixed_table, flow_solver_options)},
     .order = 1,
     .n_stages = 1,
     .b = {1},

@@ -3,10 +3,7 @@
 #include "ode/solver.h"
 
 const flow_tableau flow_tableau_midpoint = {
-    .info = {.name = "midpoint",
-             .help = "the midpoint rule, second order",
-             .options = flow_solver_fixed_table,
-             .options_size = sizeof(flow_solver_options)},
+    .info = {FLOW_INFO("midpoint", "the midpoint rule, second order", flow_solver_fixed_table, flow_solver_options)},
     .order = 2,
     .n_stages = 2,
     .a = {{0}, {1. / 2}},

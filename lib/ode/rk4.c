@@ -3,10 +3,8 @@
 #include "ode/solver.h"
 
 const flow_tableau flow_tableau_rk4 = {
-    .info = {.name = "rk4",
-             .help = "the classical method of Runge and Kutta, fourth order",
-             .options = flow_solver_fixed_table,
-             .options_size = sizeof(flow_solver_options)},
+    .info = {FLOW_INFO("rk4", "the classical method of Runge and Kutta, fourth order",
+                       flow_solver_fixed_table, flow_solver_options)},
     .order = 4,
     .n_stages = 4,
     .a = {{0}, {1. / 2}, {0, 1. / 2}, {0, 0, 1}},

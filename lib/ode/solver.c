@@ -7,23 +7,18 @@
 #include "num/real.h"
 
 const flow_option flow_solver_fixed_table[] = {
-    {.key = "steps", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_solver_options, steps), .fallback = "16",
-     .least = 1, .most = FLOW_ODE_STEPS_MAX, .help = "steps of equal length"},
+    FLOW_KEY_INT(flow_solver_options, steps, "16", 1, FLOW_ODE_STEPS_MAX, "steps of equal length"),
     FLOW_OPTIONS_END,
 };
 
 const flow_option flow_solver_adaptive_table[] = {
-    {.key = "steps", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_solver_options, steps), .fallback = "0",
-     .least = 0, .most = FLOW_ODE_STEPS_MAX,
-     .help = "0: as many as the tolerance requires; else steps of equal length, whatever their error"},
-    {.key = "rtol", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(flow_solver_options, rtol), .fallback = "1e-5",
-     .least = 1e-14, .most = 0.1,
-     .help = "error of a step that is tolerated, relative to the size of the values"},
-    {.key = "atol", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(flow_solver_options, atol), .fallback = "1e-5",
-     .least = 1e-14, .most = 0.1, .help = "and absolute; both are added"},
-    {.key = "max_steps", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_solver_options, max_steps),
-     .fallback = "200", .least = 1, .most = FLOW_ODE_STEPS_MAX,
-     .help = "a row that needs more steps fails; memory grows with it, except with the adjoint gradient"},
+    FLOW_KEY_INT(flow_solver_options, steps, "0", 0, FLOW_ODE_STEPS_MAX,
+                 "0: as many as the tolerance requires; else steps of equal length, whatever their error"),
+    FLOW_KEY_NUMBER(flow_solver_options, rtol, "1e-5", 1e-14, 0.1,
+                    "error of a step that is tolerated, relative to the size of the values"),
+    FLOW_KEY_NUMBER(flow_solver_options, atol, "1e-5", 1e-14, 0.1, "and absolute; both are added"),
+    FLOW_KEY_INT(flow_solver_options, max_steps, "200", 1, FLOW_ODE_STEPS_MAX,
+                 "a row that needs more steps fails; memory grows with it, except with the adjoint gradient"),
     FLOW_OPTIONS_END,
 };
 

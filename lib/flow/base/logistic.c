@@ -15,8 +15,8 @@ typedef struct logistic {
     int dim;
 } logistic;
 
-static flow_status logistic_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                      flow_error *err)
+static flow_status logistic_configure(void *self, const void *options, const flow_block_context *context,
+                                      flow_params *params, flow_error *err)
 {
     (void)options, (void)params, (void)err;
     ((logistic *)self)->dim = context->dim;
@@ -75,9 +75,7 @@ static void logistic_sample(const void *self, const flow_pass *pass, uint64_t se
 }
 
 const flow_base_type flow_base_logistic = {
-    .info = {.name = "logistic",
-             .help = "independent standard logistic distributions",
-             .options = flow_no_options},
+    .info = {FLOW_INFO_BARE("logistic", "independent standard logistic distributions")},
     .state_size = sizeof(logistic),
     .configure = logistic_configure,
     .log_density = logistic_log_density,

@@ -34,30 +34,15 @@ typedef struct mixture {
 } mixture;
 
 static const flow_option mixture_base_table[] = {
-    {.key = "components",
-     .kind = FLOW_OPTION_INT,
-     .offset = offsetof(flow_mixture_base_options, components),
-     .fallback = "10",
-     .least = 1,
-     .most = MOST_COMPONENTS,
-     .help = "normal distributions in the mixture"},
-    {.key = "bound",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(flow_mixture_base_options, bound),
-     .fallback = "3",
-     .least = 0.1,
-     .most = 30,
-     .help = "largest absolute log-scale of a component"},
-    {.key = "fit",
-     .kind = FLOW_OPTION_FLAG,
-     .offset = offsetof(flow_mixture_base_options, fit),
-     .fallback = "true",
-     .help = "start the means at rows of the data"},
+    FLOW_KEY_INT(flow_mixture_base_options, components, "10", 1, MOST_COMPONENTS,
+                 "normal distributions in the mixture"),
+    FLOW_KEY_NUMBER(flow_mixture_base_options, bound, "3", 0.1, 30, "largest absolute log-scale of a component"),
+    FLOW_KEY_FLAG(flow_mixture_base_options, fit, "true", "start the means at rows of the data"),
     FLOW_OPTIONS_END,
 };
 
-static flow_status mixture_base_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                          flow_error *err)
+static flow_status mixture_base_configure(void *self, const void *options, const flow_block_context *context,
+                                          flow_params *params, flow_error *err)
 {
     mixture *base = self;
     base->options = *(const flow_mixture_base_options *)options;
@@ -332,10 +317,10 @@ static flow_status base_mixture_fit(const void *self, flow_params *params, real 
 }
 
 const flow_base_type flow_base_mixture = {
-    .info = {.name = "mixture",
-             .help = "a trainable mixture of normal distributions with diagonal covariances, for data in separate pieces",
-             .options = mixture_base_table,
-             .options_size = sizeof(flow_mixture_base_options)},
+    .info = {FLOW_INFO("mixture",
+                       "a trainable mixture of normal distributions with diagonal covariances, for data in separate "
+                       "pieces",
+                       mixture_base_table, flow_mixture_base_options)},
     .state_size = sizeof(mixture),
     .configure = mixture_base_configure,
     .scratch_size = base_mixture_scratch_size,

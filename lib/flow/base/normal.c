@@ -10,8 +10,8 @@ typedef struct normal {
     int dim;
 } normal;
 
-static flow_status normal_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                    flow_error *err)
+static flow_status normal_configure(void *self, const void *options, const flow_block_context *context,
+                                    flow_params *params, flow_error *err)
 {
     (void)options, (void)params, (void)err;
     ((normal *)self)->dim = context->dim;
@@ -58,9 +58,7 @@ static void normal_sample(const void *self, const flow_pass *pass, uint64_t seed
 }
 
 const flow_base_type flow_base_normal = {
-    .info = {.name = "normal",
-             .help = "standard normal distribution",
-             .options = flow_no_options},
+    .info = {FLOW_INFO_BARE("normal", "standard normal distribution")},
     .state_size = sizeof(normal),
     .configure = normal_configure,
     .log_density = normal_log_density,

@@ -33,18 +33,13 @@ typedef struct student_t {
 } student_t;
 
 static const flow_option student_t_table[] = {
-    {.key = "degrees",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(flow_student_t_options, degrees),
-     .fallback = "10",
-     .least = 1.1,
-     .most = 1000,
-     .help = "degrees of freedom of every dimension at the start of the training"},
+    FLOW_KEY_NUMBER(flow_student_t_options, degrees, "10", 1.1, 1000,
+                    "degrees of freedom of every dimension at the start of the training"),
     FLOW_OPTIONS_END,
 };
 
-static flow_status student_t_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                       flow_error *err)
+static flow_status student_t_configure(void *self, const void *options, const flow_block_context *context,
+                                       flow_params *params, flow_error *err)
 {
     student_t *base = self;
     base->degrees = ((const flow_student_t_options *)options)->degrees;
@@ -157,10 +152,9 @@ static void student_t_sample(const void *self, const flow_pass *pass, uint64_t s
 }
 
 const flow_base_type flow_base_student_t = {
-    .info = {.name = "student_t",
-             .help = "independent Student t distributions with trainable degrees of freedom, for heavy tails",
-             .options = student_t_table,
-             .options_size = sizeof(flow_student_t_options)},
+    .info = {FLOW_INFO("student_t",
+                       "independent Student t distributions with trainable degrees of freedom, for heavy tails",
+                       student_t_table, flow_student_t_options)},
     .state_size = sizeof(student_t),
     .configure = student_t_configure,
     .scratch_size = student_t_scratch_size,

@@ -23,25 +23,14 @@ typedef struct uniform {
 } uniform;
 
 static const flow_option uniform_table[] = {
-    {.key = "bound",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(flow_uniform_options, bound),
-     .fallback = "1",
-     .least = 1e-6,
-     .most = 1e6,
-     .help = "the box is (-bound, bound) in every dimension"},
-    {.key = "edge",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(flow_uniform_options, edge),
-     .fallback = "0.1",
-     .least = 0,
-     .most = 1e6,
-     .help = "width of the shoulders outside the box; 0: no density outside, for flows that map onto the box"},
+    FLOW_KEY_NUMBER(flow_uniform_options, bound, "1", 1e-6, 1e6, "the box is (-bound, bound) in every dimension"),
+    FLOW_KEY_NUMBER(flow_uniform_options, edge, "0.1", 0, 1e6,
+                    "width of the shoulders outside the box; 0: no density outside, for flows that map onto the box"),
     FLOW_OPTIONS_END,
 };
 
-static flow_status uniform_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                     flow_error *err)
+static flow_status uniform_configure(void *self, const void *options, const flow_block_context *context,
+                                     flow_params *params, flow_error *err)
 {
     (void)params, (void)err;
     uniform *base = self;
@@ -127,10 +116,8 @@ static void uniform_sample(const void *self, const flow_pass *pass, uint64_t see
 }
 
 const flow_base_type flow_base_uniform = {
-    .info = {.name = "uniform",
-             .help = "uniform on a box, with smooth shoulders outside",
-             .options = uniform_table,
-             .options_size = sizeof(flow_uniform_options)},
+    .info = {FLOW_INFO("uniform", "uniform on a box, with smooth shoulders outside",
+                       uniform_table, flow_uniform_options)},
     .state_size = sizeof(uniform),
     .configure = uniform_configure,
     .log_density = uniform_log_density,

@@ -21,16 +21,13 @@ typedef struct actnorm {
 } actnorm;
 
 static const flow_option actnorm_table[] = {
-    {.key = "fit",
-     .kind = FLOW_OPTION_FLAG,
-     .offset = offsetof(flow_actnorm_options, fit),
-     .fallback = "true",
-     .help = "start with mean 0 and deviation 1 on the data; false: start at the identity"},
+    FLOW_KEY_FLAG(flow_actnorm_options, fit, "true",
+                  "start with mean 0 and deviation 1 on the data; false: start at the identity"),
     FLOW_OPTIONS_END,
 };
 
-static flow_status actnorm_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                     flow_error *err)
+static flow_status actnorm_configure(void *self, const void *options, const flow_block_context *context,
+                                     flow_params *params, flow_error *err)
 {
     actnorm *block = self;
     block->fits = ((const flow_actnorm_options *)options)->fit;
@@ -210,11 +207,8 @@ static flow_status actnorm_fit(const void *self, flow_params *params, real *weig
 }
 
 const flow_block_type flow_block_actnorm = {
-    .info = {.name = "actnorm",
-             .help = "a trainable scale and shift per dimension, first fitted to the data",
-             .options = actnorm_table,
-             .options_size = sizeof(flow_actnorm_options),
-             .repeats = true},
+    .info = {FLOW_INFO("actnorm", "a trainable scale and shift per dimension, first fitted to the data",
+                       actnorm_table, flow_actnorm_options), .repeats = true},
     .state_size = sizeof(actnorm),
     .configure = actnorm_configure,
     .release = actnorm_release,

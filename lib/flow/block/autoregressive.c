@@ -11,18 +11,9 @@
 static const char *const orders[] = {"alternate", "natural", "reverse", "random", NULL};
 
 const flow_option flow_autoregressive_table[] = {
-    {.key = "order",
-     .kind = FLOW_OPTION_WORD,
-     .offset = offsetof(flow_autoregressive_options, order),
-     .fallback = "\"alternate\"",
-     .words = orders,
-     .help = "order of the dimensions; alternate: natural, reversed, natural, ... over the repeats"},
-    {.key = "univariate",
-     .kind = FLOW_OPTION_CHOICE,
-     .offset = offsetof(flow_autoregressive_options, univariate),
-     .fallback = "\"affine\"",
-     .choices = &flow_univariates,
-     .help = "the elementwise map"},
+    FLOW_KEY_WORD(flow_autoregressive_options, order, "\"alternate\"", orders,
+                  "order of the dimensions; alternate: natural, reversed, natural, ... over the repeats"),
+    FLOW_KEY_CHOICE(flow_autoregressive_options, univariate, "\"affine\"", &flow_univariates, "the elementwise map"),
     FLOW_NET_OPTIONS(flow_autoregressive_options, net),
     FLOW_OPTIONS_END,
 };

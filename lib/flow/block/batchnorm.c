@@ -30,26 +30,15 @@ typedef struct batchnorm {
 } batchnorm;
 
 static const flow_option batchnorm_table[] = {
-    {.key = "momentum",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(flow_batchnorm_options, momentum),
-     .fallback = "0.99",
-     .least = 0,
-     .most = 1,
-     .help = "what all of these blocks together leave of the old mean and variance after a batch; 1: these stay as "
-             "they were fitted at the start"},
-    {.key = "epsilon",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(flow_batchnorm_options, epsilon),
-     .fallback = "1e-5",
-     .least = 1e-12,
-     .most = 1,
-     .help = "added to the variance"},
+    FLOW_KEY_NUMBER(flow_batchnorm_options, momentum, "0.99", 0, 1,
+                    "what all of these blocks together leave of the old mean and variance after a batch; 1: these "
+                    "stay as they were fitted at the start"),
+    FLOW_KEY_NUMBER(flow_batchnorm_options, epsilon, "1e-5", 1e-12, 1, "added to the variance"),
     FLOW_OPTIONS_END,
 };
 
-static flow_status batchnorm_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                       flow_error *err)
+static flow_status batchnorm_configure(void *self, const void *options, const flow_block_context *context,
+                                       flow_params *params, flow_error *err)
 {
     batchnorm *block = self;
     block->options = *(const flow_batchnorm_options *)options;
@@ -324,11 +313,9 @@ static flow_status batchnorm_check(const void *self, const flow_params *params, 
 }
 
 const flow_block_type flow_block_batchnorm = {
-    .info = {.name = "batchnorm",
-             .help = "normalization by a moving average of mean and variance, and a trainable scale and shift",
-             .options = batchnorm_table,
-             .options_size = sizeof(flow_batchnorm_options),
-             .repeats = true},
+    .info = {FLOW_INFO("batchnorm",
+                       "normalization by a moving average of mean and variance, and a trainable scale and shift",
+                       batchnorm_table, flow_batchnorm_options), .repeats = true},
     .state_size = sizeof(batchnorm),
     .configure = batchnorm_configure,
     .release = batchnorm_release,

@@ -40,23 +40,11 @@ typedef struct coupling {
 static const char *const masks[] = {"alternate", "half", NULL};
 
 const flow_option flow_coupling_table[] = {
-    {.key = "mask",
-     .kind = FLOW_OPTION_WORD,
-     .offset = offsetof(flow_coupling_options, mask),
-     .fallback = "\"alternate\"",
-     .words = masks,
-     .help = "which dimensions pass unchanged: every other one, or the first half"},
-    {.key = "flip",
-     .kind = FLOW_OPTION_FLAG,
-     .offset = offsetof(flow_coupling_options, flip),
-     .fallback = "false",
-     .help = "exchange the two parts (with \"repeat\" they change roles each time anyway)"},
-    {.key = "univariate",
-     .kind = FLOW_OPTION_CHOICE,
-     .offset = offsetof(flow_coupling_options, univariate),
-     .fallback = "\"affine\"",
-     .choices = &flow_univariates,
-     .help = "the elementwise map"},
+    FLOW_KEY_WORD(flow_coupling_options, mask, "\"alternate\"", masks,
+                  "which dimensions pass unchanged: every other one, or the first half"),
+    FLOW_KEY_FLAG(flow_coupling_options, flip, "false",
+                  "exchange the two parts (with \"repeat\" they change roles each time anyway)"),
+    FLOW_KEY_CHOICE(flow_coupling_options, univariate, "\"affine\"", &flow_univariates, "the elementwise map"),
     FLOW_NET_OPTIONS(flow_coupling_options, net),
     FLOW_OPTIONS_END,
 };
@@ -108,8 +96,8 @@ static flow_status coupling_make_univariates(coupling *block, const flow_choice 
     return status;
 }
 
-static flow_status coupling_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                      flow_error *err)
+static flow_status coupling_configure(void *self, const void *options, const flow_block_context *context,
+                                      flow_params *params, flow_error *err)
 {
     coupling *block = self;
     const flow_coupling_options *asked = options;
@@ -262,11 +250,8 @@ static void coupling_backward(const void *self, const flow_pass *pass, const rea
 }
 
 const flow_block_type flow_block_coupling = {
-    .info = {.name = "coupling",
-             .help = "one part of the dimensions gives the parameters of a univariate for the other part",
-             .options = flow_coupling_table,
-             .options_size = sizeof(flow_coupling_options),
-             .repeats = true},
+    .info = {FLOW_INFO("coupling", "one part of the dimensions gives the parameters of a univariate for the other part",
+                       flow_coupling_table, flow_coupling_options), .repeats = true},
     .state_size = sizeof(coupling),
     .configure = coupling_configure,
     .release = coupling_release,

@@ -21,18 +21,13 @@ typedef struct householder {
 } householder;
 
 static const flow_option householder_table[] = {
-    {.key = "reflections",
-     .kind = FLOW_OPTION_INT,
-     .offset = offsetof(flow_householder_options, reflections),
-     .fallback = "8",
-     .least = 1,
-     .most = 65536,
-     .help = "how many reflections; no more than there are dimensions are used, since these reach everything"},
+    FLOW_KEY_INT(flow_householder_options, reflections, "8", 1, 65536,
+                 "how many reflections; no more than there are dimensions are used, since these reach everything"),
     FLOW_OPTIONS_END,
 };
 
-static flow_status householder_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                         flow_error *err)
+static flow_status householder_configure(void *self, const void *options, const flow_block_context *context,
+                                         flow_params *params, flow_error *err)
 {
     householder *block = self;
     block->dim = context->dim;
@@ -174,11 +169,8 @@ static void householder_backward(const void *self, const flow_pass *pass, const 
 }
 
 const flow_block_type flow_block_householder = {
-    .info = {.name = "householder",
-             .help = "a rotation of the dimensions: a product of reflections",
-             .options = householder_table,
-             .options_size = sizeof(flow_householder_options),
-             .repeats = true},
+    .info = {FLOW_INFO("householder", "a rotation of the dimensions: a product of reflections",
+                       householder_table, flow_householder_options), .repeats = true},
     .state_size = sizeof(householder),
     .configure = householder_configure,
     .scratch_size = householder_scratch_size,

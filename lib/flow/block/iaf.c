@@ -11,12 +11,9 @@
 static const char *const iaf_defaults[] = {"repeat", "5", "univariate", "{\"type\": \"affine\", \"bound\": 2}", NULL};
 
 const flow_block_type flow_block_iaf = {
-    .info = {.name = "iaf",
-             .help = "inverse autoregressive: one pass for sampling, one walk for the density",
-             .options = flow_autoregressive_table,
-             .options_size = sizeof(flow_autoregressive_options),
-             .defaults = iaf_defaults,
-             .repeats = true},
+    .info = {FLOW_INFO("iaf", "inverse autoregressive: one pass for sampling, one walk for the density",
+                       flow_autoregressive_table, flow_autoregressive_options), .defaults = iaf_defaults,
+                       .repeats = true},
     .state_size = sizeof(flow_autoregressive),
     .configure = flow_autoregressive_configure,
     .release = flow_autoregressive_release,

@@ -11,8 +11,8 @@ typedef struct linear {
     uint64_t index;
 } linear;
 
-static flow_status linear_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                    flow_error *err)
+static flow_status linear_configure(void *self, const void *options, const flow_block_context *context,
+                                    flow_params *params, flow_error *err)
 {
     (void)options;
     linear *block = self;
@@ -74,10 +74,9 @@ static flow_status linear_check(const void *self, const flow_params *params, flo
 }
 
 const flow_block_type flow_block_linear = {
-    .info = {.name = "linear",
-             .help = "an invertible matrix that mixes the dimensions, at first a random rotation",
-             .options = flow_no_options,
-             .repeats = true},
+    .info = {FLOW_INFO_BARE("linear",
+                            "an invertible matrix that mixes the dimensions, at first a random rotation"),
+                            .repeats = true},
     .state_size = sizeof(linear),
     .configure = linear_configure,
     .release = linear_release,

@@ -8,12 +8,9 @@
 static const char *const maf_defaults[] = {"repeat", "5", NULL};
 
 const flow_block_type flow_block_maf = {
-    .info = {.name = "maf",
-             .help = "masked autoregressive: one pass for the density, one walk for sampling",
-             .options = flow_autoregressive_table,
-             .options_size = sizeof(flow_autoregressive_options),
-             .defaults = maf_defaults,
-             .repeats = true},
+    .info = {FLOW_INFO("maf", "masked autoregressive: one pass for the density, one walk for sampling",
+                       flow_autoregressive_table, flow_autoregressive_options), .defaults = maf_defaults,
+                       .repeats = true},
     .state_size = sizeof(flow_autoregressive),
     .configure = flow_autoregressive_configure,
     .release = flow_autoregressive_release,

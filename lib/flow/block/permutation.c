@@ -32,8 +32,8 @@ const bool *flow_permutation_circular(const flow_permutation *permutation)
 }
 
 /* When the order is known. */
-static flow_status carry_circles(flow_permutation *permutation, const flow_block_context *context, const flow_params *params,
-                                 flow_error *err)
+static flow_status carry_circles(flow_permutation *permutation, const flow_block_context *context,
+                                 const flow_params *params, flow_error *err)
 {
     if (context->circular == NULL)
         return FLOW_OK;
@@ -48,8 +48,8 @@ static flow_status carry_circles(flow_permutation *permutation, const flow_block
     return FLOW_OK;
 }
 
-flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order, const flow_block_context *context,
-                                       flow_params *params, flow_error *err)
+flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order,
+                                       const flow_block_context *context, flow_params *params, flow_error *err)
 {
     int dim = permutation->dim = context->dim;
     flow_status status = flow_params_add_fitted(params, &permutation->offset, "order", 1, dim, err);

@@ -23,8 +23,8 @@ void flow_permutation_release(flow_permutation *permutation);
 const bool *flow_permutation_circular(const flow_permutation *permutation);
 
 /* Declares "order" and fills it in. On failure the caller still calls release. */
-flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order, const flow_block_context *context,
-                                       flow_params *params, flow_error *err);
+flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order,
+                                       const flow_block_context *context, flow_params *params, flow_error *err);
 
 /* The same for the list (n) of all dimensions in their new order, counted from 0, which is the option "order" of the
  * block: FLOW_SPEC for a list that is something else. */

@@ -24,8 +24,8 @@ static const flow_option permute_table[] = {
     FLOW_OPTIONS_END,
 };
 
-static flow_status permute_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                     flow_error *err)
+static flow_status permute_configure(void *self, const void *options, const flow_block_context *context,
+                                     flow_params *params, flow_error *err)
 {
     permute *block = self;
     const flow_word_or_ints *order = &((const flow_permute_options *)options)->order;
@@ -77,11 +77,8 @@ static flow_status permute_check(const void *self, const flow_params *params, fl
 }
 
 const flow_block_type flow_block_permute = {
-    .info = {.name = "permute",
-             .help = "a fixed order of the dimensions",
-             .options = permute_table,
-             .options_size = sizeof(flow_permute_options),
-             .repeats = true},
+    .info = {FLOW_INFO("permute", "a fixed order of the dimensions",
+                       permute_table, flow_permute_options), .repeats = true},
     .state_size = sizeof(permute),
     .configure = permute_configure,
     .release = permute_release,

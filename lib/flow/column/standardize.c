@@ -13,8 +13,8 @@ typedef struct standardize {
     bool *circular;         /* (dim), owned: the angles; NULL: none */
 } standardize;
 
-static flow_status standardize_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                         flow_error *err)
+static flow_status standardize_configure(void *self, const void *options, const flow_block_context *context,
+                                         flow_params *params, flow_error *err)
 {
     (void)options;
     standardize *map = self;
@@ -122,9 +122,7 @@ static flow_status check(const void *self, const flow_params *params, flow_error
 }
 
 const flow_column_type flow_column_standardize = {
-    .info = {.name = "standardize",
-             .help = "mean 0 and deviation 1 per column, from the training data",
-             .options = flow_no_options},
+    .info = {FLOW_INFO_BARE("standardize", "mean 0 and deviation 1 per column, from the training data")},
     .state_size = sizeof(standardize),
     .configure = standardize_configure,
     .release = release,

@@ -56,8 +56,8 @@ static bool turns(const flow_support *s)
     return s->column >= 0 && s->period > 0;
 }
 
-static flow_status support_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                     flow_error *err)
+static flow_status support_configure(void *self, const void *options, const flow_block_context *context,
+                                     flow_params *params, flow_error *err)
 {
     support *map = self;
     const flow_support_options *asked = options;
@@ -376,10 +376,8 @@ static void describe(const void *self, flow_text *text)
 }
 
 const flow_column_type flow_column_support = {
-    .info = {.name = "support",
-             .help = "bounds of columns, periodic columns, and columns of whole numbers",
-             .options = support_table,
-             .options_size = sizeof(flow_support_options)},
+    .info = {FLOW_INFO("support", "bounds of columns, periodic columns, and columns of whole numbers",
+                       support_table, flow_support_options)},
     .state_size = sizeof(support),
     .configure = support_configure,
     .release = release,

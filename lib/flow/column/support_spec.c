@@ -15,9 +15,8 @@ const flow_option flow_support_rule_table[] = {
     {.key = "periodic", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(flow_support_rule, period), .least = 1e-300,
      .most = 1e300, .absent_is_nan = true,
      .help = "values this far apart mean the same: an angle, a phase, a time of day"},
-    {.key = "discrete", .kind = FLOW_OPTION_FLAG, .offset = offsetof(flow_support_rule, discrete),
-     .fallback = "false",
-     .help = "the values are whole numbers, or those of a lattice: log p holds their probability"},
+    FLOW_KEY_FLAG(flow_support_rule, discrete, "false",
+                  "the values are whole numbers, or those of a lattice: log p holds their probability"),
     {.key = "step", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(flow_support_rule, step), .fallback = "1",
      .only_with = "discrete", .least = 1e-300, .most = 1e300, .absent_is_nan = true,
      .help = "distance of the values of a discrete column"},
@@ -115,7 +114,7 @@ static flow_status support_set_period(flow_support *s, const flow_support_rule *
 {
     if (!isnan(r->upper))
         return flow_option_fail(err, key,
-                              "a periodic column has no \"upper\" bound; \"lower\" may say where a period begins");
+                                "a periodic column has no \"upper\" bound; \"lower\" may say where a period begins");
     if (r->discrete || !isnan(r->step))
         return flow_option_fail(err, key, "a column cannot be periodic and discrete at once");
     if (r->lower + r->period == r->lower)
@@ -136,11 +135,11 @@ static flow_status support_set(flow_support *s, const flow_support_rule *rule, c
         return support_set_period(s, &r, key, err);
     if (!r.discrete && !isnan(r.step))
         return flow_option_fail(err, key,
-                              "there is a \"step\", and the column is not \"discrete\"; say \"discrete\": true, "
-                              "or leave the step out");
+                                "there is a \"step\", and the column is not \"discrete\"; say \"discrete\": true, "
+                                "or leave the step out");
     if (!r.discrete && isnan(r.lower) && isnan(r.upper))
-        return flow_option_fail(err, key, "this says nothing; give a \"lower\" or an \"upper\" bound, \"discrete\": true, "
-                              "or a \"periodic\"");
+        return flow_option_fail(err, key, "this says nothing; give a \"lower\" or an \"upper\" bound, \"discrete\": "
+                                "true, or a \"periodic\"");
     if (r.lower > r.upper || (!r.discrete && r.lower == r.upper))
         return flow_option_fail(err, key, "the lower bound has to be below the upper one");
     s->lower = isnan(r.lower) ? -INFINITY : r.lower;

@@ -16,8 +16,8 @@ typedef struct whiten {
     bool *circular;      /* (dim), owned: the angles; NULL: none */
 } whiten;
 
-static flow_status whiten_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                    flow_error *err)
+static flow_status whiten_configure(void *self, const void *options, const flow_block_context *context,
+                                    flow_params *params, flow_error *err)
 {
     (void)options;
     whiten *map = self;
@@ -208,9 +208,8 @@ static flow_status check(const void *self, const flow_params *params, flow_error
 }
 
 const flow_column_type flow_column_whiten = {
-    .info = {.name = "whiten",
-             .help = "mean 0, deviation 1 and no correlation between columns, from the training data",
-             .options = flow_no_options},
+    .info = {FLOW_INFO_BARE("whiten",
+                            "mean 0, deviation 1 and no correlation between columns, from the training data")},
     .state_size = sizeof(whiten),
     .configure = whiten_configure,
     .release = release,

@@ -54,9 +54,7 @@ static void additive_to_data_backward(const void *self, int d, int n, const real
 }
 
 const flow_univariate_type flow_univariate_additive = {
-    .info = {.name = "additive",
-             .help = "x = z + m, which preserves volume",
-             .options = flow_no_options},
+    .info = {FLOW_INFO_BARE("additive", "x = z + m, which preserves volume")},
     .n_params = n_params,
     .map = {additive_to_latent, additive_to_data},
     .backward = {additive_to_latent_backward, additive_to_data_backward},

@@ -13,13 +13,7 @@
 #include "num/vecmath.h"
 
 static const flow_option affine_table[] = {
-    {.key = "bound",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(flow_affine_options, bound),
-     .fallback = "3",
-     .least = 0.1,
-     .most = 30,
-     .help = "largest absolute log-scale"},
+    FLOW_KEY_NUMBER(flow_affine_options, bound, "3", 0.1, 30, "largest absolute log-scale"),
     FLOW_OPTIONS_END,
 };
 
@@ -147,10 +141,7 @@ static void affine_to_data_backward(const void *self, int d, int n, const real *
 }
 
 const flow_univariate_type flow_univariate_affine = {
-    .info = {.name = "affine",
-             .help = "x = z exp(s) + m with a bounded log-scale s",
-             .options = affine_table,
-             .options_size = sizeof(flow_affine_options)},
+    .info = {FLOW_INFO("affine", "x = z exp(s) + m with a bounded log-scale s", affine_table, flow_affine_options)},
     .n_params = n_params,
     .map = {affine_to_latent, affine_to_data},
     .backward = {affine_to_latent_backward, affine_to_data_backward},

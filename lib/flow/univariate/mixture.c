@@ -35,20 +35,8 @@ enum {
 static const real unit = sizeof(real) == sizeof(double) ? (real)DBL_EPSILON : (real)FLT_EPSILON;
 
 static const flow_option mixture_table[] = {
-    {.key = "components",
-     .kind = FLOW_OPTION_INT,
-     .offset = offsetof(flow_mixture_options, components),
-     .fallback = "10",
-     .least = 1,
-     .most = FLOW_MIXTURE_MOST,
-     .help = "normal distributions in the mixture"},
-    {.key = "bound",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(flow_mixture_options, bound),
-     .fallback = "7",
-     .least = 0.1,
-     .most = 30,
-     .help = "largest absolute log-scale of a component"},
+    FLOW_KEY_INT(flow_mixture_options, components, "10", 1, FLOW_MIXTURE_MOST, "normal distributions in the mixture"),
+    FLOW_KEY_NUMBER(flow_mixture_options, bound, "7", 0.1, 30, "largest absolute log-scale of a component"),
     FLOW_OPTIONS_END,
 };
 
@@ -204,7 +192,8 @@ static void through_bound(int m, real inverse_bound, const real *restrict a, rea
 }
 
 /* gx (m) and gtheta, from the gradients at z and at log|dz/dx| */
-static void univariate_mixture_gradients(const flow_mixture_options *block, const flow_mixtures *mix, const flow_mixture_place *p,
+static void univariate_mixture_gradients(const flow_mixture_options *block, const flow_mixtures *mix,
+                                         const flow_mixture_place *p,
                                          const real *slope, const real *theta, size_t stride, const real *gz,
                                          const real *glogdet, real *gx, real *gtheta)
 {
@@ -275,10 +264,8 @@ static void univariate_mixture_to_data_backward(const void *self, int d, int n, 
 }
 
 const flow_univariate_type flow_univariate_mixture = {
-    .info = {.name = "mixture",
-             .help = "z = Phi^-1(F(x)), F the distribution function of a mixture of normal distributions",
-             .options = mixture_table,
-             .options_size = sizeof(flow_mixture_options)},
+    .info = {FLOW_INFO("mixture", "z = Phi^-1(F(x)), F the distribution function of a mixture of normal distributions",
+                       mixture_table, flow_mixture_options)},
     .n_params = n_params,
     .map = {univariate_mixture_to_latent, univariate_mixture_to_data},
     .backward = {univariate_mixture_to_latent_backward, univariate_mixture_to_data_backward},

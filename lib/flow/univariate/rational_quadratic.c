@@ -20,31 +20,15 @@
 static const char *const tails_words[] = {"identity", "linear", NULL};
 
 static const flow_option rational_quadratic_table[] = {
-    {.key = "bins",
-     .kind = FLOW_OPTION_INT,
-     .offset = offsetof(flow_rational_quadratic_options, bins),
-     .fallback = "8",
-     .least = 2,
-     .most = FLOW_SPLINE_BINS_MAX,
-     .help = "pieces of the spline"},
-    {.key = "bound",
-     .kind = FLOW_OPTION_NUMBER,
-     .offset = offsetof(flow_rational_quadratic_options, bound),
-     .fallback = "5",
-     .least = 0.01,
-     .most = 1e4,
-     .help = "the spline maps [-bound, bound] onto itself"},
-    {.key = "tails",
-     .kind = FLOW_OPTION_WORD,
-     .offset = offsetof(flow_rational_quadratic_options, tails),
-     .fallback = "\"identity\"",
-     .words = tails_words,
-     .help = "outside of the box the identity, or straight lines with slopes of their own, which suit heavy tails"},
-    {.key = "circular",
-     .kind = FLOW_OPTION_FLAG,
-     .offset = offsetof(flow_rational_quadratic_options, circular),
-     .fallback = "false",
-     .help = "the box is a period, without tails: elements outside are taken inside, the slopes at both ends agree"},
+    FLOW_KEY_INT(flow_rational_quadratic_options, bins, "8", 2, FLOW_SPLINE_BINS_MAX, "pieces of the spline"),
+    FLOW_KEY_NUMBER(flow_rational_quadratic_options, bound, "5", 0.01, 1e4,
+                    "the spline maps [-bound, bound] onto itself"),
+    FLOW_KEY_WORD(flow_rational_quadratic_options, tails, "\"identity\"", tails_words,
+                  "outside of the box the identity, or straight lines with slopes of their own, which suit heavy "
+                  "tails"),
+    FLOW_KEY_FLAG(flow_rational_quadratic_options, circular, "false",
+                  "the box is a period, without tails: elements outside are taken inside, the slopes at both ends "
+                  "agree"),
     FLOW_OPTIONS_END,
 };
 
@@ -61,7 +45,8 @@ static int n_params(const void *self)
     return flow_spline_n_params((int)block->bins, ends_of(block));
 }
 
-static flow_spline_input input_at(const flow_rational_quadratic_options *block, const flow_chunk *c, const real *theta, size_t stride)
+static flow_spline_input input_at(const flow_rational_quadratic_options *block, const flow_chunk *c, const real *theta,
+                                  size_t stride)
 {
     return (flow_spline_input){.m = c->m,
                                .n_bins = (int)block->bins,
@@ -141,10 +126,9 @@ static void rational_quadratic_to_data_backward(const void *self, int d, int n, 
 }
 
 const flow_univariate_type flow_univariate_rational_quadratic = {
-    .info = {.name = "rational_quadratic",
-             .help = "a monotone rational-quadratic spline on [-bound, bound] (Durkan et al. 2019)",
-             .options = rational_quadratic_table,
-             .options_size = sizeof(flow_rational_quadratic_options)},
+    .info = {FLOW_INFO("rational_quadratic",
+                       "a monotone rational-quadratic spline on [-bound, bound] (Durkan et al. 2019)",
+                       rational_quadratic_table, flow_rational_quadratic_options)},
     .n_params = n_params,
     .map = {rational_quadratic_to_latent, rational_quadratic_to_data},
     .backward = {rational_quadratic_to_latent_backward, rational_quadratic_to_data_backward},
