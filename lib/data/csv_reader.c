@@ -305,12 +305,13 @@ flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, c
     return status;
 }
 
-flow_status flow_csv_reader_open(flow_reader **out, const flow_location *location, const flow_reader_options *options,
-                                 flow_error *err)
+flow_status flow_csv_reader_open(flow_reader **out, const char *file, const char *path,
+                                 const flow_reader_options *options, flow_error *err)
 {
-    bool standard = location->kind == FLOW_LOCATION_STANDARD;
-    int descriptor = standard ? STDIN_FILENO : open(location->file, O_RDONLY | O_CLOEXEC);
+    (void)path;
+    bool standard = flow_is_standard(file);
+    int descriptor = standard ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
-        return flow_error_set(err, FLOW_IO, "%s: cannot be opened: %s", location->file, strerror(errno));
-    return flow_csv_reader_open_descriptor(out, descriptor, standard ? "standard input" : location->file, options, err);
+        return flow_error_set(err, FLOW_IO, "%s: cannot be opened: %s", file, strerror(errno));
+    return flow_csv_reader_open_descriptor(out, descriptor, standard ? "standard input" : file, options, err);
 }

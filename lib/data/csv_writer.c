@@ -99,16 +99,18 @@ static void csv_writer_release(flow_writer *writer)
 static const flow_writer_type csv_writer_type = {csv_writer_write, csv_writer_begin, csv_writer_finish,
                                                  csv_writer_release};
 
-flow_status flow_csv_writer_open(flow_writer **out, const flow_location *location, const char *const *columns,
-                                 int n_columns, bool as_float, flow_error *err)
+flow_status flow_csv_writer_open(flow_writer **out, const char *file, const char *path, const char *const *columns,
+                                 int n_columns, const flow_writer_options *options, flow_error *err)
 {
+    (void)path;
     csv_writer *w = malloc(sizeof *w);
     if (w == NULL)
         return flow_error_memory(err, "a CSV writer");
-    w->common = (flow_writer){.type = &csv_writer_type, .n_columns = n_columns, .as_float = as_float};
+    w->common = (flow_writer){.type = &csv_writer_type, .n_columns = n_columns,
+                              .as_float = options->as_float};
     w->used = 0;
     *out = &w->common;
-    flow_status status = flow_replace_open(&w->common.output, location->file, NULL, err);
+    flow_status status = flow_replace_open(&w->common.output, file, NULL, err);
     bool quote = csv_all_numbers(columns, n_columns);
     for (int i = 0; i < n_columns && status == FLOW_OK; i++)
         status = csv_put_name(w, columns[i], quote, i + 1 < n_columns ? ',' : '\n', err);

@@ -174,27 +174,27 @@ static flow_status h5_reader_open_shape(h5_reader *r, hid_t object, const char *
     return h5_reader_not_a_table(reader, &shape, err);
 }
 
-static flow_status h5_reader_open_table(h5_reader *r, const flow_location *location,
+static flow_status h5_reader_open_table(h5_reader *r, const char *file, const char *path,
                                         const flow_reader_options *options, flow_error *err)
 {
     char *only = NULL;
-    flow_status status = flow_h5_open(&r->file, location->file, err);
+    flow_status status = flow_h5_open(&r->file, file, err);
     if (status != FLOW_OK)
-        flow_error_prefix(err, status, "%s: ", location->file);
-    else if (location->path == NULL)
-        status = flow_h5_only_table(&only, r->file, location->file, err);
+        flow_error_prefix(err, status, "%s: ", file);
+    else if (path == NULL)
+        status = flow_h5_only_table(&only, r->file, file, err);
     if (status != FLOW_OK)
         return status;
-    const char *path = only != NULL ? only : location->path;
+    path = only != NULL ? only : path;
     free(r->common.name);
-    r->common.name = flow_format("%s:%s", location->file, path);
+    r->common.name = flow_format("%s:%s", file, path);
     if (r->common.name == NULL) {
         status = flow_error_memory(err, "an HDF5 reader");
         goto done;
     }
     hid_t object = H5Oopen(r->file, path, H5P_DEFAULT);
     if (object < 0) {
-        status = flow_h5_no_table_at(r->file, location->file, path, err);
+        status = flow_h5_no_table_at(r->file, file, path, err);
         goto done;
     }
     status = h5_reader_open_shape(r, object, path, options, err);
@@ -210,8 +210,8 @@ done:
     return status;
 }
 
-flow_status flow_h5_reader_open(flow_reader **out, const flow_location *location, const flow_reader_options *options,
-                                flow_error *err)
+flow_status flow_h5_reader_open(flow_reader **out, const char *file, const char *path,
+                                const flow_reader_options *options, flow_error *err)
 {
     h5_reader *r = calloc(1, sizeof *r);
     if (r == NULL)
@@ -222,7 +222,7 @@ flow_status flow_h5_reader_open(flow_reader **out, const flow_location *location
     r->common.can_seek = true;
     r->file = H5I_INVALID_HID;
     flow_h5_scope scope = flow_h5_begin();
-    flow_status status = h5_reader_open_table(r, location, options, err);
+    flow_status status = h5_reader_open_table(r, file, path, options, err);
     flow_h5_end(&scope);
     r->common.granule = r->layout.chunk_rows;
     return status;

@@ -165,6 +165,7 @@ flow_status flow_h5_all_tables(flow_name_list *paths, flow_name_list *sizes, con
 {
     hid_t id;
     h5_listing list = {0};
+    flow_h5_scope scope = flow_h5_begin();
     flow_status status = flow_h5_open(&id, file, err);
     if (status == FLOW_OK)
         status = tables_list_file(&list, id, err);
@@ -174,7 +175,8 @@ flow_status flow_h5_all_tables(flow_name_list *paths, flow_name_list *sizes, con
     *sizes = list.sizes;
     list.tables = list.sizes = (flow_name_list){0};
     tables_free_listing(&list);
-    H5Fclose(id);
+    flow_h5_close(id);
+    flow_h5_end(&scope);
     return status;
 }
 

@@ -12,7 +12,7 @@
 /* The path of the only table in the file, owned by the caller. FLOW_DATA with a list when there is none, or more. */
 flow_status flow_h5_only_table(char **path, hid_t file, const char *name, flow_error *err);
 
-/* All tables in a file. The caller owns both lists, also after an error. */
+/* All tables in a file. The caller owns both lists, also after an error. Begins and ends a scope itself. */
 flow_status flow_h5_all_tables(flow_name_list *paths, flow_name_list *sizes, const char *file, flow_error *err);
 
 /* FLOW_DATA: there is no `path` in the file; the message lists its tables. */

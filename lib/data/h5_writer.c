@@ -175,7 +175,7 @@ static flow_status h5_writer_open_file(h5_writer *w, bool keep, flow_error *err)
     return status;
 }
 
-flow_status flow_h5_writer_open(flow_writer **out, const flow_location *location, const char *const *columns,
+flow_status flow_h5_writer_open(flow_writer **out, const char *file, const char *path, const char *const *columns,
                                 int n_columns, const flow_writer_options *options, flow_error *err)
 {
     bool as_float = options->as_float;
@@ -188,12 +188,12 @@ flow_status flow_h5_writer_open(flow_writer **out, const flow_location *location
     size_t row_bytes = (size_t)n_columns * (as_float ? sizeof(float) : sizeof(double));
     w->chunk_rows = CHUNK_BYTES / row_bytes > 0 ? CHUNK_BYTES / row_bytes : 1;
     w->buffer = malloc(w->chunk_rows * (size_t)n_columns * sizeof *w->buffer);
-    flow_status status = h5_writer_set_path(w, location->path != NULL ? location->path : "/data", err);
+    flow_status status = h5_writer_set_path(w, path != NULL ? path : "/data", err);
     if (w->buffer == NULL)
         status = flow_error_memory(err, "an HDF5 writer");
     for (int i = 0; i < n_columns && status == FLOW_OK; i++)
         status = flow_name_list_add(&w->columns, columns[i], strlen(columns[i]), err);
     if (status == FLOW_OK)
-        status = flow_replace_open(&w->common.output, location->file, "an HDF5 file", err);
+        status = flow_replace_open(&w->common.output, file, "an HDF5 file", err);
     return status == FLOW_OK ? h5_writer_open_file(w, options->keep, err) : status;
 }

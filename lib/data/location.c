@@ -5,23 +5,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "core/text.h"
-#include "h5/file.h"
-
-static bool location_ends_with(const char *text, size_t length, const char *ending)
-{
-    size_t n = strlen(ending);
-    return length > n && strncasecmp(text + length - n, ending, n) == 0;
-}
-
-static bool location_named_hdf5(const char *file, size_t length)
-{
-    return location_ends_with(file, length, ".h5") || location_ends_with(file, length, ".hdf5") ||
-           location_ends_with(file, length, ".hdf");
-}
 
 static bool location_exists(const char *file, size_t length)
 {
@@ -33,7 +19,7 @@ static bool location_exists(const char *file, size_t length)
 }
 
 /* The length of the file's part of a location. A colon may be part of a file name: the separator is the first colon
- * after the name of an existing file, or else after a name that ends like one of HDF5. */
+ * after the name of an existing file, or else after a name whose ending says that the file has paths. */
 static size_t location_file_length(const char *location, bool look)
 {
     size_t length = strlen(location);
@@ -43,7 +29,7 @@ static size_t location_file_length(const char *location, bool look)
         if (colon != location && location_exists(location, (size_t)(colon - location)))
             return (size_t)(colon - location);
     for (const char *colon = strchr(location, ':'); colon != NULL; colon = strchr(colon + 1, ':'))
-        if (location_named_hdf5(location, (size_t)(colon - location)))
+        if (flow_table_format_named(location, (size_t)(colon - location))->has_paths)
             return (size_t)(colon - location);
     return length;
 }
@@ -52,7 +38,7 @@ static flow_status location_split(flow_location *out, const char *location, bool
 {
     *out = (flow_location){0};
     if (location == NULL || flow_is_standard(location)) {
-        out->kind = FLOW_LOCATION_STANDARD;
+        out->format = flow_table_format_named("", 0);
         out->file = flow_strdup("-");
         return out->file != NULL ? FLOW_OK : flow_error_memory(err, "a location");
     }
@@ -61,7 +47,7 @@ static flow_status location_split(flow_location *out, const char *location, bool
     size_t length = location_file_length(location, look);
     bool has_path = location[length] == ':';
     const char *path = has_path ? location + length + 1 : "";
-    out->kind = location_named_hdf5(location, length) ? FLOW_LOCATION_HDF5 : FLOW_LOCATION_CSV;
+    out->format = flow_table_format_named(location, length);
     out->file = flow_format("%.*s", (int)length, location);
     if (has_path) {
         out->path = flow_format("%s%s", path[0] == '/' ? "" : "/", path);
@@ -75,28 +61,32 @@ static flow_status location_split(flow_location *out, const char *location, bool
     return FLOW_OK;
 }
 
+/* What the contents of a regular file say about its format. */
+static flow_status location_check_contents(flow_location *place, bool is_empty, flow_error *err)
+{
+    const flow_table_format *named = place->format, *found = flow_table_format_of(place->file);
+    place->format = found;
+    if (found->recognise != NULL || named->recognise == NULL)
+        return FLOW_OK;
+    if (is_empty)
+        return flow_error_set(err, FLOW_FORMAT, "%s: is empty; %s was expected", place->file, named->name);
+    return flow_error_set(err, FLOW_FORMAT, "%s: is not %s, or its beginning is damaged", place->file, named->name);
+}
+
 flow_status flow_location_find(flow_location *out, const char *location, flow_error *err)
 {
     flow_status status = location_split(out, location, true, err);
-    if (status != FLOW_OK || out->kind == FLOW_LOCATION_STANDARD)
+    if (status != FLOW_OK || flow_is_standard(out->file))
         return status;
     struct stat info;
-    if (stat(out->file, &info) != 0) {
+    if (stat(out->file, &info) != 0)
         status = flow_error_set(err, FLOW_IO, "%s: cannot be opened: %s", out->file, strerror(errno));
-    } else if (S_ISDIR(info.st_mode)) {
+    else if (S_ISDIR(info.st_mode))
         status = flow_error_set(err, FLOW_IO, "%s: is a folder; name a CSV or HDF5 file in it", out->file);
-    } else if (S_ISREG(info.st_mode)) {
-        bool signature = flow_h5_has_signature(out->file);
-        if (!signature && info.st_size > 0 && (out->path != NULL || out->kind == FLOW_LOCATION_HDF5))
-            status = flow_error_set(err, FLOW_FORMAT, "%s: is not an HDF5 file, or its beginning is damaged%s%s",
-                                    out->file, out->path != NULL ? "; there is no " : "",
-                                    out->path != NULL ? out->path : "");
-        else if (!signature && out->kind == FLOW_LOCATION_HDF5)
-            status = flow_error_set(err, FLOW_FORMAT, "%s: is empty; an HDF5 file was expected", out->file);
-        out->kind = signature ? FLOW_LOCATION_HDF5 : FLOW_LOCATION_CSV;
-    }
-    if (status == FLOW_OK && out->kind == FLOW_LOCATION_CSV && out->path != NULL)
-        status = flow_error_set(err, FLOW_ARGUMENT, "%s: only an HDF5 file has something at %s; name the file alone",
+    else if (S_ISREG(info.st_mode))
+        status = location_check_contents(out, info.st_size == 0, err);
+    if (status == FLOW_OK && !out->format->has_paths && out->path != NULL)
+        status = flow_error_set(err, FLOW_FORMAT, "%s: is not an HDF5 file, or its beginning is damaged; there is no %s",
                                 out->file, out->path);
     if (status != FLOW_OK)
         flow_location_free(out);
@@ -108,7 +98,7 @@ flow_status flow_location_name(flow_location *out, const char *location, flow_er
     flow_status status = location_split(out, location, false, err);
     if (status != FLOW_OK)
         return status;
-    if (out->kind == FLOW_LOCATION_HDF5 && out->path != NULL && strcmp(out->path, "/") == 0)
+    if (out->format->has_paths && out->path != NULL && strcmp(out->path, "/") == 0)
         status = flow_error_set(err, FLOW_ARGUMENT, "%s: the table in it needs a name, for example %s:/data", location,
                                 out->file);
     if (status != FLOW_OK)

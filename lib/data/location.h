@@ -4,21 +4,20 @@
 #define FLOW_DATA_LOCATION_H
 
 #include "core/error.h"
-
-typedef enum flow_location_kind { FLOW_LOCATION_STANDARD, FLOW_LOCATION_CSV, FLOW_LOCATION_HDF5 } flow_location_kind;
+#include "data/table_format.h"
 
 /* Owned; start from {0}. `path` is NULL when the location names the file alone. */
 typedef struct flow_location {
-    flow_location_kind kind;
+    const flow_table_format *format;
     char *file; /* "-" for standard input and output */
-    char *path; /* inside an HDF5 file, beginning with "/" */
+    char *path; /* inside the file, beginning with "/" */
 } flow_location;
 
-/* For reading: the contents of the file decide its kind. FLOW_IO when it does not exist or is a folder, FLOW_ARGUMENT
- * for a path inside a file that is not HDF5. */
+/* For reading: the contents of the file decide its format. FLOW_IO when it does not exist or is a folder, FLOW_FORMAT
+ * when its name or a path inside it says that it should have another format. */
 flow_status flow_location_find(flow_location *out, const char *location, flow_error *err);
 
-/* For writing: the name decides the kind. NULL is standard output. */
+/* For writing: the name decides the format. NULL is standard output. */
 flow_status flow_location_name(flow_location *out, const char *location, flow_error *err);
 
 void flow_location_free(flow_location *location);

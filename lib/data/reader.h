@@ -3,7 +3,6 @@
 #ifndef FLOW_DATA_READER_H
 #define FLOW_DATA_READER_H
 
-#include "data/location.h"
 #include "data/name_list.h"
 #include "data/table.h"
 
@@ -34,10 +33,10 @@ struct flow_reader {
 };
 
 /* Both give a reader whose common part is complete; it is the caller's even after an error, and may be NULL then. */
-flow_status flow_csv_reader_open(flow_reader **out, const flow_location *location, const flow_reader_options *options,
-                                 flow_error *err);
-flow_status flow_h5_reader_open(flow_reader **out, const flow_location *location, const flow_reader_options *options,
-                                flow_error *err);
+flow_status flow_csv_reader_open(flow_reader **out, const char *file, const char *path,
+                                 const flow_reader_options *options, flow_error *err);
+flow_status flow_h5_reader_open(flow_reader **out, const char *file, const char *path,
+                                const flow_reader_options *options, flow_error *err);
 /* Reads CSV from an open descriptor, which the reader closes. */
 flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, const char *name,
                                             const flow_reader_options *options, flow_error *err);

@@ -3,11 +3,9 @@
 
 #include <stdlib.h>
 
-#include "data/h5_tables.h"
 #include "data/location.h"
 #include "data/reader.h"
 #include "data/writer.h"
-#include "h5/scope.h"
 
 flow_status flow_reader_open(flow_reader **out, const char *location, const flow_reader_options *options,
                              flow_error *err)
@@ -17,10 +15,7 @@ flow_status flow_reader_open(flow_reader **out, const char *location, const flow
     flow_status status = flow_location_find(&place, location, err);
     if (status != FLOW_OK)
         return status;
-    if (place.kind == FLOW_LOCATION_HDF5)
-        status = flow_h5_reader_open(out, &place, options, err);
-    else
-        status = flow_csv_reader_open(out, &place, options, err);
+    status = place.format->open_reader(out, place.file, place.path, options, err);
     flow_location_free(&place);
     if (status != FLOW_OK) {
         flow_reader_close(*out);
@@ -40,13 +35,9 @@ flow_status flow_writer_open(flow_writer **out, const char *location, const char
     flow_status status = flow_location_name(&place, location, err);
     if (status != FLOW_OK)
         return status;
-    flow_writer_options chosen = {0};
-    if (options != NULL)
-        chosen = *options;
-    if (place.kind == FLOW_LOCATION_HDF5)
-        status = flow_h5_writer_open(out, &place, columns, n_columns, &chosen, err);
-    else
-        status = flow_csv_writer_open(out, &place, columns, n_columns, chosen.as_float, err);
+    const flow_writer_options none = {0};
+    status = place.format->open_writer(out, place.file, place.path, columns, n_columns,
+                                       options != NULL ? options : &none, err);
     flow_location_free(&place);
     if (status != FLOW_OK) {
         flow_writer_abandon(*out);
@@ -63,11 +54,8 @@ flow_status flow_tables_list(flow_table_list *out, const char *location, flow_er
     flow_status status = flow_location_find(&place, location, err);
     if (status != FLOW_OK)
         return status;
-    if (place.kind == FLOW_LOCATION_HDF5 && place.path == NULL) {
-        flow_h5_scope scope = flow_h5_begin();
-        status = flow_h5_all_tables(&paths, &sizes, place.file, err);
-        flow_h5_end(&scope);
-    }
+    if (place.format->list != NULL && place.path == NULL)
+        status = place.format->list(&paths, &sizes, place.file, err);
     flow_location_free(&place);
     if (status != FLOW_OK) {
         flow_name_list_free(&paths);

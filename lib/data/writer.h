@@ -3,7 +3,6 @@
 #ifndef FLOW_DATA_WRITER_H
 #define FLOW_DATA_WRITER_H
 
-#include "data/location.h"
 #include "core/replace.h"
 #include "data/table.h"
 
@@ -24,9 +23,9 @@ struct flow_writer {
 };
 
 /* The writer is the caller's even after an error, and may be NULL then. */
-flow_status flow_csv_writer_open(flow_writer **out, const flow_location *location, const char *const *columns,
-                                 int n_columns, bool as_float, flow_error *err);
-flow_status flow_h5_writer_open(flow_writer **out, const flow_location *location, const char *const *columns,
+flow_status flow_csv_writer_open(flow_writer **out, const char *file, const char *path, const char *const *columns,
+                                 int n_columns, const flow_writer_options *options, flow_error *err);
+flow_status flow_h5_writer_open(flow_writer **out, const char *file, const char *path, const char *const *columns,
                                 int n_columns, const flow_writer_options *options, flow_error *err);
 
 #endif
