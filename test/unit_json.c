@@ -71,8 +71,8 @@ static void test_syntax_errors_have_a_place(void **state)
 static void test_duplicates_are_refused(void **state)
 {
     (void)state;
-    check_refused("{\"a\": 1, \"a\": 2}", "spec.json: the key \"a\" stands there twice");
-    check_refused("{\"train\": {\"batch\": 1, \"x\": [], \"batch\": 2}}", "spec.json: train: the key \"batch\" stands");
+    check_refused("{\"a\": 1, \"a\": 2}", "spec.json: the key \"a\" occurs twice");
+    check_refused("{\"train\": {\"batch\": 1, \"x\": [], \"batch\": 2}}", "spec.json: train: the key \"batch\" occurs");
     check_refused("{\"flow\": [{}, {\"type\": 1, \"type\": 1}]}", "spec.json: flow[1]: the key \"type\"");
     cJSON_Delete(parse("{\"a\": {\"b\": 1}, \"b\": 2, \"A\": 3}"));
 }
@@ -99,7 +99,7 @@ static void test_large_documents_are_quick(void **state)
     cJSON_Delete(parse(text.data));
     text.length--;
     flow_text_add(&text, ",\"k77\":2}");
-    check_refused(text.data, "the key \"k77\" stands there twice");
+    check_refused(text.data, "the key \"k77\" occurs twice");
     text.length = 0;
     flow_text_add(&text, "[[1]");
     while (text.length < FLOW_JSON_MAX_BYTES - 100)
@@ -235,7 +235,7 @@ static void test_assignments(void **state)
     check_not_assigned("{\"flow\":[1]}", "flow[99999999999]=5", "is not a path such as");
     check_not_assigned("{\"flow\":{}}", "flow[0]=5", "there is no list element [0] there");
     check_not_assigned("{\"seed\":1}", "seed.x=5", "what should hold \"x\" is not an object");
-    check_not_assigned("{}", "a={\"b\":1,\"b\":2}", "\"a={\"b\":1,\"b\":2}\": a: the key \"b\" stands there twice");
+    check_not_assigned("{}", "a={\"b\":1,\"b\":2}", "\"a={\"b\":1,\"b\":2}\": a: the key \"b\" occurs twice");
     check_not_assigned("{}", "a=1e999", "the number is too large");
 }
 

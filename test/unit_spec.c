@@ -197,7 +197,7 @@ static void test_top_level_mistakes(void **state)
     check_refused("{\"flow\": {\"type\": \"maf\"}}",
                   "m.json: flow: expected a list of maps, found an object; for example \"flow\": [ { \"type\": "
                   "\"standardize\" }, { \"type\": \"maf\", \"repeat\": 5 } ]");
-    check_refused("{\"flow\": [], \"flow\": []}", "m.json: the key \"flow\" stands there twice");
+    check_refused("{\"flow\": [], \"flow\": []}", "m.json: the key \"flow\" occurs twice");
     check_refused("{\"flow\": [], \"name\": 3}", "m.json: name: expected a text, found 3");
     check_refused("{\"flow\": [], \"name\": \"\"}", "m.json: name: the text is empty; name something or leave the key "
                                                     "out");

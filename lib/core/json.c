@@ -14,8 +14,7 @@
 
 static flow_json cursor(cJSON *node)
 {
-    flow_json at = {.node = node};
-    return at;
+    return (flow_json){.node = node};
 }
 
 flow_json flow_json_root(cJSON *document)
@@ -23,22 +22,22 @@ flow_json flow_json_root(cJSON *document)
     return cursor(document);
 }
 
-static void name_member(flow_json *at, const flow_json *object, const char *key)
+static void name_member(flow_json *json, const flow_json *object, const char *key)
 {
-    snprintf(at->path, sizeof at->path, "%.*s%s%s", FLOW_JSON_PATH_SIZE / 2, object->path,
+    snprintf(json->path, sizeof json->path, "%.*s%s%s", FLOW_JSON_PATH_SIZE / 2, object->path,
              object->path[0] != '\0' ? "." : "", key);
 }
 
-static void name_element(flow_json *at, const flow_json *array, int index)
+static void name_element(flow_json *json, const flow_json *array, int index)
 {
-    snprintf(at->path, sizeof at->path, "%.*s[%d]", FLOW_JSON_PATH_SIZE - 16, array->path, index);
+    snprintf(json->path, sizeof json->path, "%.*s[%d]", FLOW_JSON_PATH_SIZE - 16, array->path, index);
 }
 
 flow_json flow_json_member(const flow_json *object, const char *key)
 {
-    flow_json at = cursor(cJSON_GetObjectItemCaseSensitive(object->node, key));
-    name_member(&at, object, key);
-    return at;
+    flow_json json = cursor(cJSON_GetObjectItemCaseSensitive(object->node, key));
+    name_member(&json, object, key);
+    return json;
 }
 
 flow_json flow_json_child(const flow_json *object, cJSON *node)
@@ -50,23 +49,23 @@ flow_json flow_json_child(const flow_json *object, cJSON *node)
 
 flow_json flow_json_element(const flow_json *array, int index)
 {
-    flow_json at = cursor(cJSON_GetArrayItem(array->node, index));
-    name_element(&at, array, index);
-    return at;
+    flow_json json = cursor(cJSON_GetArrayItem(array->node, index));
+    name_element(&json, array, index);
+    return json;
 }
 
-flow_status flow_json_fail(const flow_json *at, flow_error *err, const char *format, ...)
+flow_status flow_json_fail(const flow_json *json, flow_error *err, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     flow_status code = flow_error_setv(err, FLOW_SPEC, format, args);
     va_end(args);
-    return at->path[0] != '\0' ? flow_error_prefix(err, code, "%s: ", at->path) : code;
+    return json->path[0] != '\0' ? flow_error_prefix(err, code, "%s: ", json->path) : code;
 }
 
-void flow_json_describe(char *out, size_t size, const flow_json *at)
+void flow_json_describe(char *out, size_t size, const flow_json *json)
 {
-    const cJSON *node = at->node;
+    const cJSON *node = json->node;
     if (node == NULL) {
         snprintf(out, size, "nothing");
     } else if (cJSON_IsString(node)) {
@@ -105,7 +104,7 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* cJSON keeps the first of two equal keys and forgets to say so. Sorted, because there may be a million of them. */
+/* cJSON accepts equal keys. The keys are sorted, since an object may have a million of them. */
 static flow_status refuse_duplicates(const flow_json *object, flow_error *err)
 {
     size_t n = (size_t)cJSON_GetArraySize(object->node), i = 0;
@@ -118,27 +117,27 @@ static flow_status refuse_duplicates(const flow_json *object, flow_error *err)
     flow_status status = FLOW_OK;
     for (i = 1; i < n && status == FLOW_OK; i++)
         if (strcmp(keys[i - 1], keys[i]) == 0)
-            status = flow_json_fail(object, err, "the key \"%.60s\" stands there twice", keys[i]);
+            status = flow_json_fail(object, err, "the key \"%.60s\" occurs twice", keys[i]);
     free(keys);
     return status;
 }
 
-/* What cJSON lets pass: duplicate keys, and numbers like 1e999, which it reads as infinity and prints as null. */
-static flow_status check_document(const flow_json *at, flow_error *err)
+/* Refuses what cJSON accepts: equal keys, and numbers like 1e999, which it reads as infinity and prints as null. */
+static flow_status check_document(const flow_json *json, flow_error *err)
 {
-    if (cJSON_IsNumber(at->node) && !isfinite(at->node->valuedouble))
-        return flow_json_fail(at, err, "the number is too large");
-    bool is_object = cJSON_IsObject(at->node);
-    flow_status status = is_object ? refuse_duplicates(at, err) : FLOW_OK;
+    if (cJSON_IsNumber(json->node) && !isfinite(json->node->valuedouble))
+        return flow_json_fail(json, err, "the number is too large");
+    bool is_object = cJSON_IsObject(json->node);
+    flow_status status = is_object ? refuse_duplicates(json, err) : FLOW_OK;
     int index = 0;
-    for (cJSON *child = at->node->child; child != NULL && status == FLOW_OK; child = child->next, index++) {
+    for (cJSON *child = json->node->child; child != NULL && status == FLOW_OK; child = child->next, index++) {
         if (child->child == NULL && !cJSON_IsNumber(child))
             continue;
         flow_json below = cursor(child);
         if (is_object)
-            name_member(&below, at, child->string);
+            name_member(&below, json, child->string);
         else
-            name_element(&below, at, index);
+            name_element(&below, json, index);
         status = check_document(&below, err);
     }
     return status;
@@ -165,7 +164,7 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
                               "LATIN1 -t UTF-8", name);
     const char *stop = text;
     cJSON *document = cJSON_ParseWithLengthOpts(text, length, &stop, 0);
-    if (document != NULL) { /* what follows the document may only be white space */
+    if (document != NULL) { /* only white space may follow the document */
         const char *end = text + length;
         while (stop < end && (isspace((unsigned char)*stop) || *stop == '\0'))
             stop++;
@@ -219,7 +218,7 @@ flow_status flow_json_read(cJSON **out, const char *file, flow_error *err)
     return status;
 }
 
-/* Takes the next step of "a.b[2].c" from *path: a key (index -1) or an index (key empty). False at a malformed one. */
+/* Takes the next step of "a.b[2].c" from *path: a key (index -1) or an index (key empty). False if it is malformed. */
 static bool next_step(const char **path, char *key, size_t size, int *index)
 {
     const char *c = *path;
@@ -248,14 +247,16 @@ static bool next_step(const char **path, char *key, size_t size, int *index)
     return true;
 }
 
-static void put(cJSON *parent, const char *key, int index, cJSON *value)
+/* Puts `value` (taken over) under the key or the index. False when memory is out: `value` is then freed. */
+static bool put(cJSON *parent, const char *key, int index, cJSON *value)
 {
-    if (index >= 0)
-        cJSON_ReplaceItemInArray(parent, index, value);
-    else if (cJSON_GetObjectItemCaseSensitive(parent, key) != NULL)
-        cJSON_ReplaceItemInObjectCaseSensitive(parent, key, value);
-    else
-        cJSON_AddItemToObject(parent, key, value);
+    bool done = index >= 0 ? cJSON_ReplaceItemInArray(parent, index, value)
+                : cJSON_GetObjectItemCaseSensitive(parent, key) != NULL
+                    ? cJSON_ReplaceItemInObjectCaseSensitive(parent, key, value)
+                    : cJSON_AddItemToObject(parent, key, value);
+    if (!done)
+        cJSON_Delete(value);
+    return done;
 }
 
 flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error *err)
@@ -264,7 +265,7 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
     if (equals == NULL || equals == assignment)
         return flow_error_set(err, FLOW_SPEC, "\"%.80s\" is not of the form key=value, for example train.epochs=5",
                               assignment);
-    cJSON *at = document;
+    cJSON *node = document;
     const char *path = assignment;
     for (;;) {
         char key[64];
@@ -272,9 +273,9 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
         if (!next_step(&path, key, sizeof key, &index))
             return flow_error_set(err, FLOW_SPEC, "\"%.80s\": the part before \"=\" is not a path such as "
                                   "train.epochs or flow[1].hidden", assignment);
-        if (index >= 0 && (!cJSON_IsArray(at) || index >= cJSON_GetArraySize(at)))
+        if (index >= 0 && (!cJSON_IsArray(node) || index >= cJSON_GetArraySize(node)))
             return flow_error_set(err, FLOW_SPEC, "\"%.80s\": there is no list element [%d] there", assignment, index);
-        if (index < 0 && !cJSON_IsObject(at))
+        if (index < 0 && !cJSON_IsObject(node))
             return flow_error_set(err, FLOW_SPEC, "\"%.80s\": what should hold \"%s\" is not an object", assignment,
                                   key);
         if (*path == '=') {
@@ -283,17 +284,17 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
                 value = cJSON_CreateString(path + 1);
             if (value == NULL)
                 return flow_error_memory(err, "a value of the spec");
-            put(at, key, index, value);
+            if (!put(node, key, index, value))
+                return flow_error_memory(err, "a value of the spec");
             flow_json root = flow_json_root(document);
             flow_status status = check_document(&root, err);
             return flow_error_prefix(err, status, "\"%.80s\": ", assignment);
         }
-        cJSON *next = index >= 0 ? cJSON_GetArrayItem(at, index) : cJSON_GetObjectItemCaseSensitive(at, key);
+        cJSON *next = index >= 0 ? cJSON_GetArrayItem(node, index) : cJSON_GetObjectItemCaseSensitive(node, key);
         if (next == NULL) {
             next = cJSON_CreateObject();
-            if (next == NULL)
+            if (next == NULL || !put(node, key, index, next))
                 return flow_error_memory(err, "a value of the spec");
-            put(at, key, index, next);
         }
         if (cJSON_IsString(next)) { /* a word that a key is set in: "nsf" stands for {"type": "nsf"} */
             flow_json word = cursor(next);
@@ -301,39 +302,39 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
             if (status != FLOW_OK)
                 return status;
         }
-        at = next;
+        node = next;
     }
 }
 
-/* cJSON replaces by parent, which a cursor does not know; exchanging the contents keeps all links as they are. */
-void flow_json_replace(flow_json *at, cJSON *with)
+/* cJSON replaces an item of its parent, which a cursor does not have. Exchanging the contents keeps all links. */
+void flow_json_replace(flow_json *json, cJSON *with)
 {
-    cJSON old = *at->node;
-    at->node->type = with->type;
-    at->node->valuestring = with->valuestring;
-    at->node->valueint = with->valueint;
-    at->node->valuedouble = with->valuedouble;
-    at->node->child = with->child;
+    cJSON old = *json->node;
+    json->node->type = with->type;
+    json->node->valuestring = with->valuestring;
+    json->node->valueint = with->valueint;
+    json->node->valuedouble = with->valuedouble;
+    json->node->child = with->child;
     with->type = old.type;
     with->valuestring = old.valuestring;
     with->child = old.child;
     cJSON_Delete(with);
 }
 
-flow_status flow_json_expand(flow_json *at, const char *key, flow_error *err)
+flow_status flow_json_expand(flow_json *json, const char *key, flow_error *err)
 {
-    if (!cJSON_IsString(at->node))
+    if (!cJSON_IsString(json->node))
         return FLOW_OK;
     cJSON *object = cJSON_CreateObject();
-    if (object == NULL || cJSON_AddStringToObject(object, key, at->node->valuestring) == NULL) {
+    if (object == NULL || cJSON_AddStringToObject(object, key, json->node->valuestring) == NULL) {
         cJSON_Delete(object);
         return flow_error_memory(err, "a spec");
     }
-    flow_json_replace(at, object);
+    flow_json_replace(json, object);
     return FLOW_OK;
 }
 
-/* Puts the exact digits in the place of every number. */
+/* Replaces each number by its exact digits. */
 static bool spell_numbers(cJSON *node)
 {
     for (cJSON *child = node->child; child != NULL; child = child->next)
@@ -346,8 +347,8 @@ static bool spell_numbers(cJSON *node)
     cJSON *exact = cJSON_CreateRaw(isfinite(node->valuedouble) ? number : "null");
     if (exact == NULL)
         return false;
-    flow_json at = cursor(node);
-    flow_json_replace(&at, exact);
+    flow_json json = cursor(node);
+    flow_json_replace(&json, exact);
     return true;
 }
 

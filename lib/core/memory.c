@@ -27,8 +27,8 @@ size_t flow_align(size_t bytes)
     return (bytes + FLOW_ALIGNMENT - 1) / FLOW_ALIGNMENT * FLOW_ALIGNMENT;
 }
 
-/* A step walks through all that a batch leaves behind, tens of megabytes with wide layers. In pages of 4 KiB the
- * processor would look up their addresses in memory again and again. */
+/* A training step reads all activations of a batch, tens of megabytes with wide layers. With pages of 4 KiB most
+ * accesses would miss the processor's table of page addresses. */
 static void *allocate(size_t bytes)
 {
     enum { HUGE_PAGE = 1 << 21 };
@@ -37,7 +37,7 @@ static void *allocate(size_t bytes)
     void *memory = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
 #ifdef MADV_HUGEPAGE
     if (memory != NULL)
-        madvise(memory, bytes, MADV_HUGEPAGE); /* a wish: without it all is the same but slower */
+        madvise(memory, bytes, MADV_HUGEPAGE); /* a hint; failure is harmless */
 #endif
     return memory;
 }
@@ -62,7 +62,7 @@ void flow_free_aligned(void *memory)
 
 void *flow_layout_take(flow_layout *layout, size_t n, size_t size)
 {
-    char *piece = layout->base == NULL ? NULL : layout->base + layout->used;
+    char *array = layout->base == NULL ? NULL : layout->base + layout->used;
     layout->used += flow_align(n * size);
-    return piece;
+    return array;
 }

@@ -1,4 +1,4 @@
-/* Aligned memory, and sizes that cannot wrap around. */
+/* Aligned memory, and sizes checked for overflow. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CORE_MEMORY_H
 #define FLOW_CORE_MEMORY_H
@@ -8,20 +8,21 @@
 
 enum { FLOW_ALIGNMENT = 64 }; /* bytes: one cache line, one AVX-512 register */
 
-/* Zeroed memory of n items of `size` bytes, 64-byte aligned; NULL when memory is out or n * size does not fit.
- * Freed with flow_free_aligned, which accepts NULL. */
+/* Memory for n items of `size` bytes, zeroed and 64-byte aligned; NULL when memory is out or n * size overflows. To be
+ * freed by flow_free_aligned, which accepts NULL. */
 void *flow_alloc_aligned(size_t n, size_t size);
 void flow_free_aligned(void *memory);
 
-/* Adds or multiplies into *total; false when the result does not fit a size_t. */
+/* Multiplies or adds to *total; false, and *total unchanged, if the result does not fit a size_t. */
 bool flow_size_mul(size_t *total, size_t factor);
 bool flow_size_add(size_t *total, size_t term);
 
 /* `bytes` rounded up to the alignment. */
 size_t flow_align(size_t bytes);
 
-/* Lays out pieces of one block of memory: call flow_layout_take for each piece in turn, with base NULL to learn the
- * size (`used`) and with the block itself to get the pointers. The same code does both, so they cannot differ. */
+/* Divides one block of memory among arrays: flow_layout_take returns the place of the next array, n items of `size`
+ * bytes. With `base` NULL it returns NULL and only adds to `used`, the total size. The same code computes size and
+ * pointers, so that they agree. Start from {.base = BLOCK or NULL}. */
 typedef struct flow_layout {
     char *base;
     size_t used;

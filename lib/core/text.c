@@ -48,7 +48,7 @@ void flow_text_free(flow_text *text)
     *text = (flow_text){0};
 }
 
-/* printf follows the locale of the process, which a program that uses the library may have set. */
+/* printf uses the locale of the process, which the program may have set. */
 static void point_from_locale(char *number)
 {
     const char *point = localeconv()->decimal_point;
@@ -62,8 +62,8 @@ static void point_from_locale(char *number)
     memmove(found + 1, found + width, strlen(found + width) + 1);
 }
 
-/* The first count of digits that is tried is one that every number of up to that many digits survives; numbers with
- * fewer bits than usual (subnormal ones) may need less. */
+/* Every number with at most `first_digits` digits reads back from that many digits. Subnormal numbers have fewer bits
+ * and may need fewer digits. */
 static int print_shortest(char *out, double value, int first_digits, int last_digits, bool as_float)
 {
     if (isnan(value))
@@ -92,7 +92,7 @@ int flow_number_print_float(char out[FLOW_NUMBER_SIZE], float value)
     return print_shortest(out, (double)value, 6, 9, true);
 }
 
-/* strtod, but in the C locale even where the process has set another one. */
+/* strtod in the C locale, whatever the locale of the process. */
 static double parse_c(const char *field, char **end)
 {
 #if defined(LC_NUMERIC_MASK)
@@ -114,7 +114,7 @@ bool flow_number_parse(const char *field, double *value)
         field++;
     if (*field == '\0')
         return false;
-    /* strtod also reads hexadecimal numbers and nan(...): a table has neither */
+    /* strtod also reads hexadecimal numbers and nan(...), which are not numbers of a table */
     const char *digits = field + (*field == '-' || *field == '+');
     if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X'))
         return false;
@@ -137,7 +137,7 @@ static int edit_distance(const char *a, const char *b)
     enum { LONGEST = 63 };
     size_t n = strlen(a), m = strlen(b);
     if (n > LONGEST || m > LONGEST)
-        return INT_MAX; /* near to nothing */
+        return INT_MAX; /* far from every word */
     int row[LONGEST + 1];
     for (size_t j = 0; j <= m; j++)
         row[j] = (int)j;
@@ -157,7 +157,7 @@ static int edit_distance(const char *a, const char *b)
 const char *flow_nearest(const char *word, const char *const *candidates, int n_candidates)
 {
     const char *nearest = NULL;
-    int least = (int)strlen(word) / 3 + 2; /* beyond this a guess would only confuse */
+    int least = (int)strlen(word) / 3 + 2; /* a word further away is not suggested */
     for (int i = 0; i < n_candidates; i++) {
         int distance = edit_distance(word, candidates[i]);
         if (distance < least) {

@@ -15,11 +15,11 @@ bool flow_activation_keeps_input(flow_activation kind)
 }
 
 FLOW_MULTIVERSION
-static void add_bias_relu(int n, real bias, const real *pre, real *y)
+static void relu_with_bias(int n, real bias, const real *pre, real *y)
 {
     for (int j = 0; j < n; j++) {
         real value = pre[j] + bias;
-        y[j] = value < 0 ? 0 : value; /* written so that NaN stays NaN */
+        y[j] = value < 0 ? 0 : value; /* NaN stays NaN */
     }
 }
 
@@ -28,7 +28,7 @@ void flow_activation_apply(flow_activation kind, int rows, int n, const real *bi
     for (int r = 0; r < rows; r++) {
         real *in = pre + (size_t)r * (size_t)n, *out = y + (size_t)r * (size_t)n;
         if (kind == FLOW_ACTIVATION_RELU) {
-            add_bias_relu(n, bias[r], in, out);
+            relu_with_bias(n, bias[r], in, out);
             continue;
         }
         flow_vec_add_value((size_t)n, bias[r], in);

@@ -19,13 +19,13 @@ typedef enum flow_activation {
 /* The names of the first four, NULL-terminated, in the order of the enum. */
 extern const char *const flow_activation_names[];
 
-/* Whether the derivative needs the input; it follows from the output otherwise. */
+/* Whether the derivative needs the input; otherwise it follows from the output. */
 bool flow_activation_keeps_input(flow_activation kind);
 
 /* pre (rows, n) += bias (rows), then y (rows, n) = activation(pre). `y` may be `pre` unless the input is kept. */
 void flow_activation_apply(flow_activation kind, int rows, int n, const real *bias, real *pre, real *y);
 
-/* gpre (rows, n) = gy * derivative; `pre` is read only where the input is kept. gpre may be gy. */
+/* gpre (rows, n) = gy * derivative. `pre` is read only if the input is kept. gpre may be gy. */
 void flow_activation_backward(flow_activation kind, int rows, int n, const real *pre, const real *y, const real *gy,
                               real *gpre);
 

@@ -10,9 +10,9 @@
 #include "core/memory.h"
 #include "num/rng.h"
 
-/* Beyond what a flow needs by orders of magnitude, a bound on what a hostile spec can ask for, and an int for BLAS. */
+/* More than any flow needs: bounds what a hostile spec can request, and BLAS takes an int. */
 static const size_t most_values = INT_MAX;
-static const size_t most_rows = (size_t)1 << 24; /* each has a description of its own */
+static const size_t most_rows = (size_t)1 << 24; /* each row has an extent */
 
 void flow_params_release(flow_params *params)
 {
@@ -23,7 +23,8 @@ void flow_params_release(flow_params *params)
     *params = (flow_params){0};
 }
 
-static flow_status add(flow_params *params, flow_param **entry, const char *name, int rows, int cols, flow_error *err)
+static flow_status params_add(flow_params *params, flow_param **entry, const char *name, int rows, int cols,
+                              flow_error *err)
 {
     if (params->n_entries == params->capacity) {
         int capacity = 2 * params->capacity + 16;
@@ -55,7 +56,7 @@ flow_status flow_params_add_weights(flow_params *params, size_t *offset, const c
                                     flow_init init, int fan_in, const int *extent, flow_error *err)
 {
     flow_param *entry = NULL;
-    flow_status status = add(params, &entry, name, rows, cols, err);
+    flow_status status = params_add(params, &entry, name, rows, cols, err);
     if (status != FLOW_OK)
         return status;
     if (extent != NULL) {
@@ -78,7 +79,7 @@ flow_status flow_params_add_fitted(flow_params *params, size_t *offset, const ch
                                    flow_error *err)
 {
     flow_param *entry = NULL;
-    flow_status status = add(params, &entry, name, rows, cols, err);
+    flow_status status = params_add(params, &entry, name, rows, cols, err);
     if (status != FLOW_OK)
         return status;
     size_t values = (size_t)rows * (size_t)cols;

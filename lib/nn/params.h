@@ -1,13 +1,12 @@
-/* All the numbers a model owns, in one named vector.
+/* All numbers of a model, under their names.
  *
- * Blocks declare their numbers while they are configured; everything that walks over them (optimizer, clipping, moving
- * averages, saving and loading, gradient checks, inspection) walks this list and knows nothing of blocks. There are two
- * kinds:
- *   weights  trainable, of type real; a vector of n_weights that is kept apart, so that there can be several of it
- *            (current, best, averaged);
- *   fitted   not trained: set from data or from the seed, of type double (the mean of a column of time stamps has no
- *            digits left in float); one vector of n_fitted, owned here. Constant after the fit, but for what blocks
- *            take from the batches of a training (observe in flow/block.h).
+ * Blocks declare their numbers while they are configured. Optimizers, clipping, moving averages, saving and loading,
+ * gradient checks and inspection use this list and do not depend on blocks. There are two kinds:
+ *   weights  trainable, of type real. Their vectors (n_weights) are kept elsewhere, since there may be several:
+ *            current, best, averaged;
+ *   fitted   not trainable: set from data or from the seed, of type double (in float the mean of a column of time
+ *            stamps would lose all digits). One vector (n_fitted), owned here. Constant after the fit, except for
+ *            what blocks compute from the batches of a training (batch statistics in flow/block.h).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_PARAMS_H
@@ -24,7 +23,7 @@ enum { FLOW_NAME_SIZE = 96 };
 
 typedef enum flow_init {
     FLOW_INIT_ZERO,
-    FLOW_INIT_FAN_IN /* uniform in +-1/sqrt(fan_in): what PyTorch gives its linear layers */
+    FLOW_INIT_FAN_IN /* uniform in +-1/sqrt(fan_in), as in PyTorch's linear layers */
 } flow_init;
 
 typedef struct flow_param {
@@ -34,14 +33,14 @@ typedef struct flow_param {
     size_t offset;             /* of the first value, in the vector of its kind */
     flow_init init;
     int fan_in;                /* FLOW_INIT_FAN_IN of an entry without extents */
-    int *extent;               /* (rows) live columns of each row, the rest is zero for ever; NULL: all live. Owned */
+    int *extent;               /* (rows) live columns of each row, the others are always zero; NULL: all live. Owned */
 } flow_param;
 
 typedef struct flow_params {
-    char prefix[FLOW_NAME_SIZE]; /* put in front of the names that are declared next */
+    char prefix[FLOW_NAME_SIZE]; /* of the names that are declared next */
     int n_entries, capacity;
     flow_param *entries;
-    size_t n_rows; /* of all entries */
+    size_t n_rows; /* the sum over all entries */
     size_t n_weights, n_fitted;
     double *fitted; /* (n_fitted) */
 } flow_params;
@@ -50,18 +49,18 @@ typedef struct flow_params {
 void flow_params_release(flow_params *params);
 
 /* Declares (rows, cols) trainable values; *offset is where they start in the vector of weights. `extent` (rows; copied)
- * or NULL. FLOW_SPEC when the model would not fit into any memory. */
+ * or NULL. FLOW_SPEC if the model is too large for any memory. */
 flow_status flow_params_add_weights(flow_params *params, size_t *offset, const char *name, int rows, int cols,
                                     flow_init init, int fan_in, const int *extent, flow_error *err);
 
-/* Declares (rows, cols) fitted values, zero at first; *offset is where they start in params->fitted. */
+/* Declares (rows, cols) fitted values, which start at zero; *offset is where they start in params->fitted. */
 flow_status flow_params_add_fitted(flow_params *params, size_t *offset, const char *name, int rows, int cols,
                                    flow_error *err);
 
-/* The initial weights of a seed: the same whatever the machine or the number of threads. */
+/* Writes the initial weights of a seed: the same on any machine. */
 void flow_params_init(const flow_params *params, uint64_t seed, real *weights);
 
-/* How many weights are live (masked ones do not count). */
+/* The number of live weights, that is without masked ones. */
 size_t flow_params_count(const flow_params *params);
 
 /* A stretch of live weights. */

@@ -48,7 +48,7 @@ static void silu_first(int n, real *x, real *sigmoid)
     }
 }
 
-static void apply_line(flow_smooth kind, int n, real *y, real *first, real *second)
+static void smooth_row(flow_smooth kind, int n, real *y, real *first, real *second)
 {
     switch (kind) {
     case FLOW_SMOOTH_TANH:
@@ -78,6 +78,6 @@ void flow_smooth_apply(flow_smooth kind, int rows, int n, const real *bias, real
         size_t at = (size_t)r * (size_t)n;
         if (bias != NULL)
             flow_vec_add_value((size_t)n, bias[r], y + at);
-        apply_line(kind, n, y + at, first + at, second != NULL ? second + at : NULL);
+        smooth_row(kind, n, y + at, first + at, second != NULL ? second + at : NULL);
     }
 }

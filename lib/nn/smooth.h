@@ -1,5 +1,5 @@
-/* Activations with two derivatives, for networks that are right-hand sides of differential equations: a solver's order
- * counts on a smooth one, and the gradient of its trace has the second derivative in it. */
+/* Activations with two derivatives, for networks that are the right-hand side of a differential equation: the order of
+ * a solver needs a smooth function, and the gradient of the trace contains the second derivative. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_SMOOTH_H
 #define FLOW_NN_SMOOTH_H
@@ -12,8 +12,8 @@ typedef enum flow_smooth { FLOW_SMOOTH_TANH, FLOW_SMOOTH_SOFTPLUS, FLOW_SMOOTH_S
 /* NULL-terminated, in the order of the enum. */
 extern const char *const flow_smooth_names[];
 
-/* y (rows, n), in place: y += bias (rows; NULL: nothing), then first = its derivative there, second (NULL: not wanted)
- * = the next one, and y = the activation. */
+/* For y (rows, n), in place: y += bias (rows; NULL: none); then first = the derivative of the activation at y, second
+ * (NULL: not requested) = its second derivative, and y = the activation. */
 void flow_smooth_apply(flow_smooth kind, int rows, int n, const real *bias, real *y, real *first, real *second);
 
 #endif

@@ -1,14 +1,13 @@
-/* A trainable triangular matrix, its products with tiles and the solution of its equations.
+/* A trainable triangular matrix: products with tiles, and the solution of its equations.
  *
  *     T = A + diag(t)
  *
- * A (d, d) is strictly lower: its weights lie in a masked layer (linear.h: row r sees r inputs), so that it
- * multiplies and gathers gradients as every layer does. The diagonal belongs to the caller; NULL is a diagonal of
- * ones. An upper triangular matrix is the transpose of one of these. All functions take tiles (d, n) with any n that
- * is a multiple of FLOW_LANES.
+ * A (d, d) is strictly lower triangular: the weights of a masked layer (linear.h), whose unit r sees r inputs. The
+ * caller owns the diagonal t (d); NULL means ones. An upper triangular matrix is the transpose of T. All functions take
+ * tiles (d, n), n being a multiple of FLOW_LANES.
  *
- * Solving goes in blocks of lines: a product brings in what is known, then the lines of the block eliminate one
- * another.
+ * Equations are solved in panels of rows: a product subtracts what is known, then the rows of the panel are eliminated
+ * one after the other.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_TRIANGLE_H
@@ -20,7 +19,7 @@ typedef struct flow_triangle {
     flow_linear strict; /* A */
 } flow_triangle;
 
-/* Declares A as "NAME", zero at first. */
+/* Declares A as "NAME"; it starts at zero. On failure the caller calls release, too. */
 flow_status flow_triangle_configure(flow_triangle *triangle, int dim, flow_params *params, const char *name,
                                     flow_error *err);
 void flow_triangle_release(flow_triangle *triangle);
@@ -29,12 +28,12 @@ void flow_triangle_release(flow_triangle *triangle);
 void flow_triangle_multiply(const flow_triangle *triangle, const real *weights, bool transpose, const real *diagonal,
                             int n, const real *x, real *y);
 
-/* x = T^-1 y, or with `transpose` T'^-1 y; y arrives in x. No element of the diagonal may be zero. */
+/* x = T^-1 x, or with `transpose` x = T'^-1 x. No element of the diagonal may be zero. */
 void flow_triangle_solve(const flow_triangle *triangle, const real *weights, bool transpose, const real *diagonal,
                          int n, real *x);
 
-/* Puts the gradient at A on the tape, for y = T x or y = T' x with the gradient gy (see flow_tape_linear). For a
- * solution x = T^-1 y give -gy, where gy is the gradient at y: d(T^-1) = -T^-1 dT T^-1. */
+/* Records the gradient at A for y = T x, or with `transpose` y = T' x, with the gradient gy at y (see
+ * flow_tape_linear). For a solution x = T^-1 y pass -gy, with gy the gradient at y: d(T^-1) = -T^-1 dT T^-1. */
 void flow_triangle_record(const flow_triangle *triangle, bool transpose, const real *x, const real *gy,
                           flow_tape *tape);
 
