@@ -547,15 +547,15 @@ static void check_input_gradient(contract *s, what of, const double *in, const r
 static void check_weight_gradient(contract *s, what of, const double *in, const real *gradient)
 {
     const double h = 1e-6;
-    flow_run *runs;
-    int n_runs;
+    flow_span *spans;
+    int n_spans;
     size_t live = flow_params_count(&s->f->params), step = live / MOST_WEIGHTS + 1, seen = 0;
-    assert_int_equal(flow_params_runs(&s->f->params, &runs, &n_runs, 1000, NULL), FLOW_OK);
-    for (int r = 0; r < n_runs; r++) {
-        for (size_t k = 0; k < runs[r].length; k++) {
-            if (seen++ % step != 0 && !is_of_base(s, runs[r].offset + k))
+    assert_int_equal(flow_params_spans(&s->f->params, &spans, &n_spans, 1000, NULL), FLOW_OK);
+    for (int r = 0; r < n_spans; r++) {
+        for (size_t k = 0; k < spans[r].length; k++) {
+            if (seen++ % step != 0 && !is_of_base(s, spans[r].offset + k))
                 continue;
-            real *w = &s->weights[runs[r].offset + k], old = *w;
+            real *w = &s->weights[spans[r].offset + k], old = *w;
             double total[2] = {0, 0}, l[N];
             for (int side = 0; side < 2; side++) {
                 *w = old + (real)(side == 0 ? h : -h);
@@ -564,11 +564,11 @@ static void check_weight_gradient(contract *s, what of, const double *in, const 
                     total[side] += l[j];
             }
             *w = old;
-            EXPECT_NEAR((double)gradient[runs[r].offset + k], (total[0] - total[1]) / (2 * h), 1e-6,
-                        "gradient %d at weight %zu", (int)of, runs[r].offset + k);
+            EXPECT_NEAR((double)gradient[spans[r].offset + k], (total[0] - total[1]) / (2 * h), 1e-6,
+                        "gradient %d at weight %zu", (int)of, spans[r].offset + k);
         }
     }
-    free(runs);
+    free(spans);
 }
 
 /* From the gradient at the first block to that at the data `in`: a backward to the data end stops at the blocks. */

@@ -125,18 +125,18 @@ void subject_init_weights(subject *s, uint64_t seed)
 /* keep: 1 to add to the weights, 0 to replace them. */
 static void set_weights(subject *s, real keep, double size, uint64_t seed, uint32_t column)
 {
-    flow_run *runs;
-    int n_runs;
+    flow_span *spans;
+    int n_spans;
     flow_error err = {0};
     need_weights(s);
-    check(flow_params_runs(&s->f->params, &runs, &n_runs, SIZE_MAX, &err), &err, "live weights");
-    for (int r = 0; r < n_runs; r++) {
-        for (size_t k = runs[r].offset; k < runs[r].offset + runs[r].length; k++) {
+    check(flow_params_spans(&s->f->params, &spans, &n_spans, SIZE_MAX, &err), &err, "live weights");
+    for (int r = 0; r < n_spans; r++) {
+        for (size_t k = spans[r].offset; k < spans[r].offset + spans[r].length; k++) {
             double u = flow_rng_uniform(seed, FLOW_STREAM_OTHER, k, column);
             s->weights[k] = keep * s->weights[k] + (real)(size * (2 * u - 1));
         }
     }
-    free(runs);
+    free(spans);
 }
 
 void subject_scatter_weights(subject *s, double size, uint64_t seed, uint32_t column)

@@ -58,13 +58,13 @@ static void poison(real *x, size_t n)
 static real *new_weights(const flow_params *params)
 {
     real *weights = new_array(params->n_weights);
-    flow_run *runs;
-    int n_runs;
-    assert_int_equal(flow_params_runs(params, &runs, &n_runs, SIZE_MAX, NULL), FLOW_OK);
-    for (int r = 0; r < n_runs; r++)
-        for (size_t k = runs[r].offset; k < runs[r].offset + runs[r].length; k++)
+    flow_span *spans;
+    int n_spans;
+    assert_int_equal(flow_params_spans(params, &spans, &n_spans, SIZE_MAX, NULL), FLOW_OK);
+    for (int r = 0; r < n_spans; r++)
+        for (size_t k = spans[r].offset; k < spans[r].offset + spans[r].length; k++)
             weights[k] = (real)(0.7 * uniform(k, 99));
-    free(runs);
+    free(spans);
     return weights;
 }
 
@@ -680,13 +680,13 @@ static void expect_weight_gradient(const net *s, const flow_tape *tape)
     real *gradient = new_array(n_weights);
     poison(gradient, n_weights);
     flow_tapes_gradient(tape, 1, 1, n_weights, gradient);
-    flow_run *runs;
-    int n_runs;
-    assert_int_equal(flow_params_runs(&s->params, &runs, &n_runs, 1, NULL), FLOW_OK);
+    flow_span *spans;
+    int n_spans;
+    assert_int_equal(flow_params_spans(&s->params, &spans, &n_spans, 1, NULL), FLOW_OK);
     long double up[MOST_ROWS], down[MOST_ROWS];
-    int every = n_runs / 40 + 1;
-    for (int r = 0; r < n_runs; r += every) {
-        size_t at = runs[r].offset;
+    int every = n_spans / 40 + 1;
+    for (int r = 0; r < n_spans; r += every) {
+        size_t at = spans[r].offset;
         written_out(s, -1, 0, at, step, up, NULL);
         written_out(s, -1, 0, at, -step, down, NULL);
         long double expected = 0;
@@ -694,7 +694,7 @@ static void expect_weight_gradient(const net *s, const flow_tape *tape)
             expected += (up[j] - down[j]) / (2 * step);
         ASSERT_NEAR(gradient[at], (double)expected, (is_double ? 1e-6 : 3e-4) * (1 + fabs((double)expected)));
     }
-    free(runs);
+    free(spans);
     flow_free_aligned(gradient);
 }
 
@@ -939,7 +939,7 @@ static void params_that_fit_no_memory(void **state)
     flow_params_release(&params);
 }
 
-static void params_runs(void **state)
+static void params_spans(void **state)
 {
     (void)state;
     static const size_t lengths[] = {1, 3, 16, 1000, SIZE_MAX};
@@ -951,25 +951,25 @@ static void params_runs(void **state)
             live += (size_t)l.extent[r];
         assert_int_equal(flow_params_count(&l.params), live);
         for (size_t c = 0; c < sizeof lengths / sizeof *lengths; c++) {
-            flow_run *runs;
-            int n_runs;
-            assert_int_equal(flow_params_runs(&l.params, &runs, &n_runs, lengths[c], NULL), FLOW_OK);
+            flow_span *spans;
+            int n_spans;
+            assert_int_equal(flow_params_spans(&l.params, &spans, &n_spans, lengths[c], NULL), FLOW_OK);
             char *seen = calloc(l.params.n_weights, 1);
             assert_non_null(seen);
             size_t end = 0, sum = 0;
-            for (int r = 0; r < n_runs; r++) {
-                assert_true(runs[r].length > 0 && runs[r].length <= lengths[c] && runs[r].offset >= end);
-                end = runs[r].offset + runs[r].length;
+            for (int r = 0; r < n_spans; r++) {
+                assert_true(spans[r].length > 0 && spans[r].length <= lengths[c] && spans[r].offset >= end);
+                end = spans[r].offset + spans[r].length;
                 assert_true(end <= l.params.n_weights);
-                memset(seen + runs[r].offset, 1, runs[r].length);
-                sum += runs[r].length;
+                memset(seen + spans[r].offset, 1, spans[r].length);
+                sum += spans[r].length;
             }
             assert_int_equal(sum, live);
             for (int r = 0; r < 45; r++)
                 for (int col = 0; col < 20; col++)
                     assert_int_equal(seen[l.linear.weight + (size_t)(r * 20 + col)], col < l.extent[r]);
             free(seen);
-            free(runs);
+            free(spans);
         }
         layer_end(&l);
     }
@@ -1043,7 +1043,7 @@ int main(void)
         cmocka_unit_test(residual_needs_equal_widths),
         cmocka_unit_test(params_names_and_places),
         cmocka_unit_test(params_that_fit_no_memory),
-        cmocka_unit_test(params_runs),
+        cmocka_unit_test(params_spans),
         cmocka_unit_test(params_initial_weights),
     };
     return cmocka_run_group_tests_name("networks", tests, NULL, NULL);

@@ -74,15 +74,15 @@ static double uniform(uint64_t row, uint32_t column)
 static real *set_values(flow *f)
 {
     flow_error err;
-    flow_run *runs;
-    int n_runs;
+    flow_span *spans;
+    int n_spans;
     real *weights = flow_alloc_aligned(f->params.n_weights + 1, sizeof *weights);
     assert_int_equal(flow_init_weights(f, 3, weights, &err), FLOW_OK);
-    assert_int_equal(flow_params_runs(&f->params, &runs, &n_runs, 1000, &err), FLOW_OK);
-    for (int r = 0; r < n_runs; r++)
-        for (size_t k = 0; k < runs[r].length; k++)
-            weights[runs[r].offset + k] = (real)(0.5 * uniform(runs[r].offset + k, 1));
-    free(runs);
+    assert_int_equal(flow_params_spans(&f->params, &spans, &n_spans, 1000, &err), FLOW_OK);
+    for (int r = 0; r < n_spans; r++)
+        for (size_t k = 0; k < spans[r].length; k++)
+            weights[spans[r].offset + k] = (real)(0.5 * uniform(spans[r].offset + k, 1));
+    free(spans);
     for (int e = 0; e < f->params.n_entries; e++) {
         const flow_param *entry = &f->params.entries[e];
         bool mean = strstr(entry->name, "/mean") != NULL;
@@ -106,13 +106,13 @@ static void check_gradient(const char *flow_list, const flow_target *target)
     flow_step *step = subject_step(&b, reverse_kl, target, ROWS, 2);
     const flow_batch batch = {.n = ROWS, .seed = 5, .first_row = 1000, .share = 1. / ROWS};
     assert_true(isfinite(flow_step_gradient(step, weights, &batch, gradient)));
-    flow_run *runs;
-    int n_runs;
+    flow_span *spans;
+    int n_spans;
     size_t every = flow_params_count(&b.f->params) / MOST + 1, seen = 0;
     double largest = 0;
-    assert_int_equal(flow_params_runs(&b.f->params, &runs, &n_runs, 1000, &err), FLOW_OK);
-    for (int r = 0; r < n_runs; r++) {
-        for (size_t k = runs[r].offset; k < runs[r].offset + runs[r].length; k++) {
+    assert_int_equal(flow_params_spans(&b.f->params, &spans, &n_spans, 1000, &err), FLOW_OK);
+    for (int r = 0; r < n_spans; r++) {
+        for (size_t k = spans[r].offset; k < spans[r].offset + spans[r].length; k++) {
             if (seen++ % every != 0)
                 continue;
             real old = weights[k];
@@ -129,7 +129,7 @@ static void check_gradient(const char *flow_list, const flow_target *target)
         }
     }
     assert_true(largest > 0.01);
-    free(runs);
+    free(spans);
     flow_free_aligned(weights);
     flow_free_aligned(gradient);
     flow_free_aligned(ignored);

@@ -127,20 +127,20 @@ size_t flow_params_count(const flow_params *params)
     return count;
 }
 
-/* Appends a stretch, cut at `longest`; with runs NULL it only counts. */
-static void append(flow_run *runs, int *n, size_t longest, size_t offset, size_t length)
+/* Appends a span, cut into parts of at most `longest`; with `spans` NULL it only counts. */
+static void append_span(flow_span *spans, int *n, size_t longest, size_t offset, size_t length)
 {
     while (length > 0) {
-        size_t piece = length < longest ? length : longest;
-        if (runs != NULL)
-            runs[*n] = (flow_run){offset, piece};
+        size_t part = length < longest ? length : longest;
+        if (spans != NULL)
+            spans[*n] = (flow_span){offset, part};
         (*n)++;
-        offset += piece;
-        length -= piece;
+        offset += part;
+        length -= part;
     }
 }
 
-static int list_runs(const flow_params *params, flow_run *runs, size_t longest)
+static int list_spans(const flow_params *params, flow_span *spans, size_t longest)
 {
     int n = 0;
     for (int e = 0; e < params->n_entries; e++) {
@@ -148,21 +148,22 @@ static int list_runs(const flow_params *params, flow_run *runs, size_t longest)
         if (!entry->trainable)
             continue;
         if (entry->extent == NULL) {
-            append(runs, &n, longest, entry->offset, (size_t)entry->rows * (size_t)entry->cols);
+            append_span(spans, &n, longest, entry->offset, (size_t)entry->rows * (size_t)entry->cols);
             continue;
         }
         for (int r = 0; r < entry->rows; r++)
-            append(runs, &n, longest, entry->offset + (size_t)r * (size_t)entry->cols, (size_t)entry->extent[r]);
+            append_span(spans, &n, longest, entry->offset + (size_t)r * (size_t)entry->cols, (size_t)entry->extent[r]);
     }
     return n;
 }
 
-flow_status flow_params_runs(const flow_params *params, flow_run **runs, int *n_runs, size_t longest, flow_error *err)
+flow_status flow_params_spans(const flow_params *params, flow_span **spans, int *n_spans, size_t longest,
+                              flow_error *err)
 {
-    *n_runs = list_runs(params, NULL, longest);
-    *runs = malloc(((size_t)*n_runs + 1) * sizeof **runs);
-    if (*runs == NULL)
+    *n_spans = list_spans(params, NULL, longest);
+    *spans = malloc(((size_t)*n_spans + 1) * sizeof **spans);
+    if (*spans == NULL)
         return flow_error_memory(err, "the list of live weights");
-    list_runs(params, *runs, longest);
+    list_spans(params, *spans, longest);
     return FLOW_OK;
 }

@@ -63,13 +63,14 @@ void flow_params_init(const flow_params *params, uint64_t seed, real *weights);
 /* The number of live weights, that is without masked ones. */
 size_t flow_params_count(const flow_params *params);
 
-/* A stretch of live weights. */
-typedef struct flow_run {
+/* Consecutive live weights. */
+typedef struct flow_span {
     size_t offset, length;
-} flow_run;
+} flow_span;
 
-/* The live weights as runs, in order, none longer than `longest`; what is not in a run is zero and stays zero. *runs is
- * the caller's (free). */
-flow_status flow_params_runs(const flow_params *params, flow_run **runs, int *n_runs, size_t longest, flow_error *err);
+/* The live weights as spans in order, none longer than `longest`; all other weights are zero and stay zero. The caller
+ * owns *spans (free). */
+flow_status flow_params_spans(const flow_params *params, flow_span **spans, int *n_spans, size_t longest,
+                              flow_error *err);
 
 #endif

@@ -51,7 +51,7 @@ static void optimizer_add_span(span_list *list, span whole)
     }
 }
 
-static void optimizer_list_spans(span_list *list, const flow_params *params, const flow_run *runs, int n_runs)
+static void optimizer_list_spans(span_list *list, const flow_params *params, const flow_span *runs, int n_runs)
 {
     span open = {0};
     int entry = -1, open_entry = -1;
@@ -75,9 +75,9 @@ static void optimizer_list_spans(span_list *list, const flow_params *params, con
 
 static flow_status optimizer_make_spans(flow_optimizer *o, const flow_params *params, flow_error *err)
 {
-    flow_run *runs = NULL;
+    flow_span *runs = NULL;
     int n_runs;
-    flow_status status = flow_params_runs(params, &runs, &n_runs, SIZE_MAX, err);
+    flow_status status = flow_params_spans(params, &runs, &n_runs, SIZE_MAX, err);
     if (status != FLOW_OK)
         return status;
     span_list list = {0};

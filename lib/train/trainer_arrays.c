@@ -129,9 +129,9 @@ static flow_status state_check_numbers(const flow_trainer *t, flow_error *err)
 static flow_status state_check_vectors(const flow_trainer *t, flow_error *err)
 {
     const size_t n = t->f->params.n_weights;
-    flow_run *runs = NULL;
+    flow_span *runs = NULL;
     int n_runs;
-    flow_status status = flow_params_runs(&t->f->params, &runs, &n_runs, SIZE_MAX, err);
+    flow_status status = flow_params_spans(&t->f->params, &runs, &n_runs, SIZE_MAX, err);
     for (int k = 0; status == FLOW_OK && k < t->n_vectors; k++) {
         const real *x = t->vectors[k];
         size_t checked = 0;
