@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Makes the data sets in this folder: generate FOLDER
- * Prints the training rows of one of them as CSV: generate --rows NAME
- * Prints what their true densities have for a mean logarithm, where they are known: generate --truth
+/* The data sets of this folder; README.md describes them.
  *
- * Every set has a training part of 10,000 rows, and 2,000 rows each for validation and test. What they are is said in
- * README.md. The same program makes the same bytes: the random numbers come from a fixed seed, and the values are
- * rounded far below their spread, so that the CSV files stay readable and hold exactly what the HDF5 files hold.
+ *     generate FOLDER         writes all files
+ *     generate --rows NAME    prints the training rows of one set as CSV
+ *     generate --truth        prints the mean logarithm of the true densities, where they are known
+ *
+ * Each set has 10,000 rows for training and 2,000 rows each for validation and test. The files have the same bytes each
+ * time: random numbers come from a fixed seed. Values are rounded far below their spread, so that CSV files are
+ * readable and hold the same numbers as the HDF5 files.
  */
 #include <complex.h>
 #include <gsl/gsl_math.h>
@@ -30,15 +32,15 @@ static const struct {
     int n_rows;
 } parts[N_PARTS] = {{"/train", "", 10000}, {"/validation", "_validation", 2000}, {"/test", "_test", 2000}};
 
-/* One kind of data: draws a row. */
+/* A data set. */
 typedef struct source {
     const char *name;
     int d;
     const char *columns[MOST_COLUMNS];
-    void (*draw)(double *row, gsl_rng *rng);
+    void (*draw)(double *row, gsl_rng *rng); /* one row */
     double steps; /* values are rounded to multiples of 1 / steps */
     bool has_csv;
-    double (*density)(const double *row); /* NULL: not written down here */
+    double (*density)(const double *row); /* NULL: not known in closed form */
 } source;
 
 static double sqr(double x)
@@ -61,7 +63,7 @@ static void draw_two_moons(double *row, gsl_rng *rng)
     row[1] = (upper ? sin(angle) : 0.5 - sin(angle)) + gsl_ran_gaussian(rng, noise);
 }
 
-/* The integral over t from `from` to `to` of density(row, t), smooth and hardly more than zero at most t. */
+/* The integral of density(row, t) over t from `from` to `to`: smooth, and almost zero for most t. */
 static double integrate(double (*density)(const double *row, double t), const double *row, double from, double to)
 {
     enum { POINTS = 500 };
@@ -134,18 +136,20 @@ static void draw_gaussian5(double *row, gsl_rng *rng)
 static const double mass_d = 1.86966, mass_k = 0.493677, mass_pi = 0.13957039, mass_kstar = 0.89555,
                     width_kstar = 0.0473, radius_kstar = 1.5; /* radius in 1/GeV */
 
-/* In the rest frame of R -> a b at R's mass squared s, the momentum of a (PDG review "Kinematics", two-body decays):
+/* The momentum of a in the rest frame of R -> a b, s being the squared mass of R (PDG review "Kinematics", two-body
+ * decays):
  *     q^2 = (s - (m_a + m_b)^2) (s - (m_a - m_b)^2) / (4 s) */
 static double momentum(double s, double mass_a, double mass_b)
 {
     return sqrt(fmax(0, (s - sqr(mass_a + mass_b)) * (s - sqr(mass_a - mass_b)) / (4 * s)));
 }
 
-/* The K*(892) in K- pi_a, with pi_b beside it. A relativistic Breit-Wigner with the width of a P wave
+/* The amplitude of a K*(892) that decays to K- pi_a, pi_b being the other pion. A relativistic Breit-Wigner with the
+ * width of a P wave
  *     Gamma(s) = Gamma_0 (q / q_0)^3 (m_0 / sqrt s) F^2(q) / F^2(q_0),   F^2(q) = 1 / (1 + r^2 q^2)   (Blatt-Weisskopf)
  * times the angular dependence of spin 1 in Zemach's form
  *     s_ab - s_kb + (m_D^2 - m_b^2) (m_K^2 - m_a^2) / s_ka,
- * where s_xy is the mass squared of x and y, and a and b are the pions. */
+ * where s_xy is the squared mass of x and y, and a and b are the pions. */
 static double complex kstar(double s_ka, double s_kb)
 {
     double s_ab = sqr(mass_d) + sqr(mass_k) + 2 * sqr(mass_pi) - s_ka - s_kb;
@@ -156,14 +160,14 @@ static double complex kstar(double s_ka, double s_kb)
     return angular * sqrt(barrier) / (sqr(mass_kstar) - s_ka - I * mass_kstar * width);
 }
 
-/* The square of the amplitude: K* in either pair, which two equal pions make symmetric, and a constant. */
+/* The square of the amplitude: a constant, and a K* in each of the two pairs, since the pions are identical. */
 static double intensity(double s1, double s2)
 {
     double complex sum = 8 * cexp(I * 2.0) + kstar(s1, s2) + kstar(s2, s1);
     return sqr(creal(sum)) + sqr(cimag(sum));
 }
 
-/* Whether the masses squared of the two K pi pairs are possible. For a given s1 the limits of s2 are (PDG review
+/* Whether the squared masses of the two K pi pairs are possible. For a given s1 the limits of s2 are (PDG review
  * "Kinematics", Dalitz plot)
  *     (E_K + E_b)^2 - (p_K +- p_b)^2
  * with energies and momenta of K and of the other pion b in the rest frame of the first pair. */
@@ -177,8 +181,8 @@ static bool is_possible(double s1, double s2)
     return s2 >= sqr(e_k + e_b) - sqr(p_k + p_b) && s2 <= sqr(e_k + e_b) - sqr(p_k - p_b);
 }
 
-/* The decay rate is the intensity times ds1 ds2: phase space is flat in the Dalitz plot. So throw points into the
- * square around it, and keep each with a chance in proportion to its intensity. */
+/* The decay rate is the intensity times ds1 ds2: phase space is flat in the Dalitz plot. Points are drawn in the square
+ * around it and kept with a probability proportional to the intensity. */
 static void draw_dalitz(double *row, gsl_rng *rng)
 {
     const double least = sqr(mass_k + mass_pi), most = sqr(mass_d - mass_pi), ceiling = 6000;
@@ -196,26 +200,27 @@ static void draw_dalitz(double *row, gsl_rng *rng)
     row[1] = fmax(s1, s2);
 }
 
-/* ------------------------------------------------------------------ what a calorimeter measures */
+/* ------------------------------------------------------------------ a calorimeter */
 
-/* The measured over the true energy: 1, with noise of deviation sigma, less what leaks out behind. */
-static const double leaking = 0.25, leakage = 0.12; /* the share of particles that leak, and their mean loss */
+/* The ratio of measured and true energy is 1 plus normal noise, minus a loss for the particles that leak. */
+static const double leaking = 0.25, leakage = 0.12; /* the share of particles that leak; their mean loss */
 
-/* Resolutions of calorimeters add in quadrature (PDG review "Particle detectors at accelerators", calorimeters): a term
- * in 1 / sqrt(E) for counting, a constant, and one in 1 / E for the noise. Forward of |eta| = 1.5 it is coarser. */
+/* The relative resolution: terms add in quadrature (PDG review "Particle detectors at accelerators", calorimeters), one
+ * in 1 / sqrt(E) for counting, a constant, and one in 1 / E for noise. It is coarser beyond |eta| = 1.5. */
 static double resolution(double energy, double eta)
 {
     double counting = fabs(eta) < 1.5 ? 0.1 : 0.2;
     return sqrt(sqr(counting) / energy + sqr(0.01) + sqr(0.3 / energy));
 }
 
-/* Of the particles that the detector sees below 20 only one in five is kept. */
+/* Below a measured energy of 20 only one particle in five is kept. */
 static double chance_to_keep(double measured)
 {
     return 0.2 + 0.8 / (1 + exp(-2 * (measured - 20)));
 }
 
-/* True energy flat in its logarithm, direction flat in eta; the weight 1 / chance makes up for those that are lost. */
+/* The logarithm of the true energy and eta are uniform; the weight 1 / chance corrects for the particles that are not
+ * kept. */
 static void draw_detector(double *row, gsl_rng *rng)
 {
     double energy, eta, measured;
@@ -233,7 +238,7 @@ static void draw_detector(double *row, gsl_rng *rng)
     row[3] = 1 / chance_to_keep(measured);
 }
 
-/* ------------------------------------------------------------------ the 2-D sets of the papers on continuous flows */
+/* ------------------------------------------------------------------ 2-D sets from papers on continuous flows */
 
 /* Eight Gaussians, checkerboard and spirals as in the code of Grathwohl et al. 2019 ("FFJORD"). */
 
@@ -270,8 +275,8 @@ static double checkerboard_density(const double *row)
     return inside && fmod(floor(row[0] / 2) + floor(row[1] / 2) + 8, 2) == 0 ? 1.0 / 32 : 0;
 }
 
-/* Two arms of three quarters of a turn each, point reflections of one another. A point of an arm is shifted by uniform
- * noise, brought to size, and blurred by normal noise. */
+/* Two arms of one and a half turns each, the point reflections of one another. A point of an arm is shifted by uniform
+ * noise, scaled, and blurred by normal noise. */
 static const double spiral_end = 3 * M_PI, spiral_shift = 0.5, spiral_scale = 1.0 / 3, spiral_noise = 0.1;
 
 static void draw_spirals(double *row, gsl_rng *rng)
@@ -283,7 +288,7 @@ static void draw_spirals(double *row, gsl_rng *rng)
     row[1] = sign * spiral_scale * y + gsl_ran_gaussian(rng, spiral_noise);
 }
 
-/* Of the sum of the uniform and the normal noise. */
+/* The density of the sum of the uniform and the normal noise. */
 static double blur(double x)
 {
     const double width = spiral_scale * spiral_shift, unit = M_SQRT2 * spiral_noise;
@@ -336,7 +341,7 @@ static flow_status write_rows(flow_writer *writer, const source *s, int n_rows, 
     return status;
 }
 
-/* All parts in one file, or a file for part `only`. */
+/* Writes all parts to one file, or (only >= 0) one part. */
 static flow_status write_file(const char *location, const source *s, int index, int only, flow_error *err)
 {
     flow_writer *writer;
@@ -378,9 +383,9 @@ static flow_status write_source(const char *folder, const source *s, int index, 
     return status;
 }
 
-/* ------------------------------------------------------------------ the truth */
+/* ------------------------------------------------------------------ true densities */
 
-/* The mean of log density over n rows that were drawn from it. */
+/* The mean log-density over n rows drawn from the density. */
 static flow_moments mean_log_density(const source *s, gsl_rng *rng, int n)
 {
     flow_moments moments = {0};
@@ -392,8 +397,8 @@ static flow_moments mean_log_density(const source *s, gsl_rng *rng, int n)
     return moments;
 }
 
-/* For each set the mean of the log-density over its test rows, and over fresh ones: its expectation, up to the error
- * that stands behind it. */
+/* Prints for each set the mean log-density of its test rows, and of fresh rows: the expectation, with its standard
+ * error. */
 static flow_status print_truth(flow_error *err)
 {
     enum { TEST = N_PARTS - 1, FRESH = 200000 };

@@ -1,12 +1,12 @@
-/* How good conditional models are: their held-out log-likelihood beside that of a linear regression with normal errors,
- * and whether the draws given the context of held-out rows spread as the rows do.
+/* The quality of conditional models: their held-out log-likelihood beside that of a linear regression with normal
+ * errors, and the calibration of draws given the context of held-out rows.
  *
  *     bench_calibration SPEC...        without SPEC: the conditional presets in configs/
  *
- * For each held-out row of data.test 199 rows are drawn given its context; its value has one of 200 places among them,
- * each with the same chance if the model is right. Counted is the share of rows that lie in the 100 places, and in the
- * 180, in the middle: 50 % and 90 %. Rows count by their weights, where there are any. scripts/calibration.sh trains
- * the models first.
+ * For each held-out row of data.test 199 rows are drawn given its context. The rank of its value among them is one of
+ * 200, with equal probability if the model is right. The program counts the rows with a rank among the middle 100 and
+ * the middle 180: 50 % and 90 % are expected. Rows count by their weights, if they have any. scripts/calibration.sh
+ * trains the models first.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_math.h>
@@ -24,7 +24,7 @@
 
 enum { DRAWS = 199 };
 
-/* Rows of one column that is modelled, its context, and a weight (1 where there is none). */
+/* Rows of the one modelled column, their context, and their weights (1 if there are none). */
 typedef struct table {
     size_t n, c;
     double *x, *context, *weight; /* (n), (n, c), (n) */
@@ -82,7 +82,7 @@ static void free_table(table *t)
 
 /* ---- the baseline: x = b . (1, c) + normal noise, fitted to the training rows ---- */
 
-/* The columns of the context in units of their deviation, or the fit would lose digits. */
+/* Scales the columns of the context to their deviation, so that the fit keeps its digits. */
 static gsl_matrix *design(const table *t, const double *mean, const double *deviation)
 {
     gsl_matrix *m = gsl_matrix_alloc(t->n, t->c + 1);
@@ -94,7 +94,7 @@ static gsl_matrix *design(const table *t, const double *mean, const double *devi
     return m;
 }
 
-/* log p of the held-out rows into logp. */
+/* Writes log p of the held-out rows to logp. */
 static void baseline(const table *training, const table *held_out, double *logp)
 {
     size_t p = training->c + 1;
@@ -144,7 +144,7 @@ static flow_status model_logp(flow_handle *model, const table *t, double *logp, 
     return status;
 }
 
-/* The place of each row among the draws given its context, 0 to DRAWS; equal values share theirs. */
+/* The rank of each row among the draws given its context, 0 to DRAWS; equal values share a rank. */
 static flow_status places(flow_handle *model, const table *t, double *place, flow_error *err)
 {
     double *context = room(DRAWS * t->c), *draws = room(DRAWS);

@@ -1,8 +1,8 @@
-/* How fast tables are read and written, on one thread: CSV by the numbers of digits in it, HDF5 by its storage.
+/* The speed of reading and writing tables, on one thread: CSV by the number of digits, HDF5 by the storage.
  *
- * Every reading has a reference in the same rounds: the bytes of the file taken in by read(2), or for compressed chunks
- * zlib's inflate of the very chunks. The files are a few megabytes and in the system's cache, so the disk is not
- * measured. The values are those of a normal distribution.
+ * Each reading has a reference in the same rounds: read(2) of the bytes of the file, or for compressed chunks zlib's
+ * inflate of the same chunks. The files have a few megabytes and are in the cache of the system, so that the disk is
+ * not measured. The values are normal random numbers.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <fcntl.h>
@@ -27,12 +27,12 @@ enum { ROUNDS = 11, COLUMNS = 10, ROWS = 40000, CHUNK_ROWS = 2000, BATCH = 4096,
 static const double slice = 0.05; /* seconds */
 static const char *const column_names[COLUMNS] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"};
 
-/* One file that is read or written, and the bytes of it. */
+/* A file that is read or written. */
 typedef struct file_case {
     char path[PATH_SIZE];
-    double bytes; /* of the file; for HDF5 of the values as they are stored, before compression */
+    double bytes; /* of the file; for HDF5 of the stored values before compression */
     bool as_float;
-    const double *rows; /* (ROWS, COLUMNS) what is written */
+    const double *rows; /* (ROWS, COLUMNS) to write */
     bench_item work, reference;
 } file_case;
 
@@ -47,7 +47,7 @@ static void name_file(file_case *c, const char *name)
     stop_unless(snprintf(c->path, sizeof c->path, "%s/%s", folder, name) < (int)sizeof c->path, "a long folder name");
 }
 
-/* ------------------------------------------------------------------ what is measured */
+/* ------------------------------------------------------------------ the work */
 
 static void read_table(void *context)
 {
@@ -108,7 +108,7 @@ static void write_raw(void *context)
     unlink(path);
 }
 
-/* The compressed chunks of a dataset, and room for one that is unpacked. */
+/* The compressed chunks of a dataset, and memory for one unpacked chunk. */
 typedef struct chunks {
     int n;
     Bytef *packed[ROWS / CHUNK_ROWS];

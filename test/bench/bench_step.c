@@ -1,9 +1,9 @@
-/* Where the time of a training step goes, on one thread: its parts, and the matrix products of one network.
+/* The time of a training step on one thread: its parts, and the matrix products of one network.
  *
- *     build/test/bench/bench_step [NAME...]       of all workloads of test/bench/workloads/ that train, or of those
+ *     build/test/bench/bench_step [NAME...]       the named workloads of test/bench/workloads/, or all that train
  *
- * A step is taken apart into the calls it consists of (train/step.c), and the matrix products are done again without
- * what is around them. That the parts add up to the step, measured as a whole, is the check of the bookkeeping.
+ * The calls of a step (train/step.c) are measured one by one, and the matrix products are repeated alone. The sum of
+ * the parts must agree with the time of a whole step.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
@@ -23,7 +23,7 @@ typedef struct parts {
     workload w;
     int n_tiles;
     flow_workspace *ws[TILES_MAX];
-    const real *z[TILES_MAX]; /* latents, as the pass left them */
+    const real *z[TILES_MAX]; /* latent rows of the last pass */
     flow_tape tapes[TILES_MAX];
     real *scratch; /* as large as the widest activation or gradient of a tile */
 } parts;
@@ -76,7 +76,7 @@ static void whole(void *context)
     workload_train(&((parts *)context)->w);
 }
 
-/* ------------------------------------------------------------------ their products */
+/* ------------------------------------------------------------------ products */
 
 /* The products of nn/linear.c and nn/tape.c for one layer of one tile. */
 typedef struct layer {
@@ -103,7 +103,7 @@ static void layer_backward(void *context)
     flow_linear_backward(at->linear, at->of->w.weights, FLOW_TILE, at->record->g, at->of->scratch);
 }
 
-/* Of all tiles, as they are formed. */
+/* For all tiles together, as in a step. */
 static void layer_gradient(void *context)
 {
     const layer *at = context;
@@ -165,13 +165,12 @@ static void parts_close(parts *s)
     workload_close(&s->w);
 }
 
-/* The layers of the network nearest to the latent end, whose records are the first layers on the tape, from its input
- * on. */
+/* The layers of the network nearest to the base, from its input on. Their records are the first layers on the tape. */
 static int layers_of(parts *s, layer *layers)
 {
     const flow *f = s->w.f;
     const flow_tape *tape = &s->tapes[0];
-    int first = 0, n = 0; /* vectors come before it: the weights of the base */
+    int first = 0, n = 0; /* the vectors before them are the weights of the base */
     while (first < tape->n_records && tape->records[first].linear == NULL)
         first++;
     const flow_record *records = tape->records + first;
@@ -202,7 +201,7 @@ typedef struct measurement {
     workload_source source;
     parts parts;
     layer layers[LAYERS_MAX];
-    int n_layers; /* 0: a block that solves an equation forms its products itself, and no tape has them */
+    int n_layers; /* 0: a block that solves an equation forms its products without a tape */
     bench_item clock, peak;
     bench_item part[N_PARTS];
     bench_item product[LAYERS_MAX][3];
@@ -245,7 +244,7 @@ static double live_of(const flow_linear *l)
     return live;
 }
 
-/* Multiply-adds of a row of data that the products of a kind compute. */
+/* The multiply-adds per data row of the products of a kind. */
 static double computed_of(const flow_linear *l, int kind)
 {
     double computed = 0;
@@ -258,7 +257,8 @@ static double computed_of(const flow_linear *l, int kind)
     return computed;
 }
 
-/* Of all that the products of a step compute: the share of the peak that this way of going around masks can reach. */
+/* The share of the computed multiply-adds that are not behind a mask: with panels the products of a step can reach this
+ * share of the peak. */
 static double live_share(const flow_tape *tape)
 {
     double live = 0, computed = 0;
@@ -292,7 +292,7 @@ static void print_products(const measurement *m)
 {
     if (m->n_layers == 0)
         return;
-    printf("    of what all products compute %.0f %% is not behind a mask\n", 100 * live_share(&m->parts.tapes[0]));
+    printf("    %.0f %% of what all products compute is not behind a mask\n", 100 * live_share(&m->parts.tapes[0]));
     printf("    %-12s %-24s %5s %9s %9s %8s\n", "layer", "product", "calls", "live", "GFLOP/s", "of peak");
     for (int l = 0; l < m->n_layers; l++)
         for (int kind = 0; kind < 3; kind++)

@@ -1,18 +1,17 @@
-/* How fast the workloads of test/bench/workloads/ train, evaluate and sample, and what share of the processor's
- * arithmetic that is.
+/* The speed at which the workloads of test/bench/workloads/ train, evaluate and sample, also as a share of the peak of
+ * the processor.
  *
  *     build/test/bench/bench_workloads [--threads N,N] [--rounds N] [--json] [NAME...]
- *                                              all of them or those, on one thread and on two or on so many
+ *                                              the named workloads or all, on one thread and on two (or N) threads
  *     build/test/bench/bench_workloads --loop TASK SECONDS NAME
- *                                              one thing again and again on one thread, for a profiler
+ *                                              repeats one task on one thread, for a profiler
  *
- * FLOPs count live weights only: what a product computes behind a mask counts as time and not as work, and so does
- * everything that is no product: activations, the elementwise maps, random numbers, the optimizer. Those of continuous
- * flows are those of the evaluations that the rows of the batch take, see bench/field_flops.h. The share is that of the
- * peak of as many threads. --json prints one object on a line per workload.
+ * FLOPs count only the products with weights that are not masked. All else counts as time only: products behind a mask,
+ * activations, elementwise maps, random numbers, the optimizer. For continuous flows see bench/field_flops.h. The share
+ * refers to the peak of the same number of threads. --json prints one object per workload, on one line.
  *
- * What several threads do is judged by the rounds in which the processors were free: those in which the peak of as
- * many threads was that many times the peak of one. */
+ * Figures for several threads come from the rounds in which the processors were free: those in which the peak of n
+ * threads was n times the peak of one. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +25,7 @@
 enum { COUNTS_MAX = 4, NAMES_MAX = 32, ROUNDS_LEAST = 3 };
 
 static const double slice = 0.04; /* seconds */
-static const double there = 0.9;  /* share of the processors that a round has to have had */
+static const double there = 0.9;  /* share of the processors that a round must have had */
 
 typedef struct request {
     int n_counts, n_threads[COUNTS_MAX];
@@ -38,14 +37,14 @@ typedef struct request {
     char names[NAMES_MAX][64];
 } request;
 
-/* One workload: what takes turns in its rounds. */
+/* One workload, with the items of its rounds. */
 typedef struct measurement {
     const request *how;
-    workload_source source, other; /* other: that of `against` */
+    workload_source source, other; /* other: the workload `against` */
     workload at[COUNTS_MAX], against;
     bench_item clock, peaks[COUNTS_MAX];
     bench_item tasks[COUNTS_MAX][N_TASKS], against_tasks[N_TASKS];
-    int n_rounds[COUNTS_MAX];              /* that count; all for the first number of threads */
+    int n_rounds[COUNTS_MAX];              /* rounds that count; for the first number of threads all rounds do */
     bench_item first[COUNTS_MAX][N_TASKS]; /* tasks[0] in those rounds */
 } measurement;
 
@@ -119,7 +118,7 @@ static void release(measurement *m)
     workload_release(&m->source);
 }
 
-/* Of the peak of as many threads; a median of ratios within a round. */
+/* As a share of the peak of the same number of threads: the median of the ratios within a round. */
 static bench_figure share_of_peak(const measurement *m, int c, workload_task t)
 {
     bench_figure share = bench_ratio(&m->peaks[c], &m->tasks[c][t], m->n_rounds[c]);
@@ -156,7 +155,7 @@ static void print(const measurement *m)
     for (int c = 0; c < m->how->n_counts; c++) {
         printf("    ");
         if (m->n_rounds[c] < ROUNDS_LEAST)
-            printf("%d threads found their processors taken in %d of %d rounds\n", m->how->n_threads[c],
+            printf("the processors of %d threads were not free in %d of %d rounds\n", m->how->n_threads[c],
                    m->how->n_rounds - m->n_rounds[c], m->how->n_rounds);
         else
             bench_print_peak(&m->peaks[c], m->how->n_threads[c], c == 0 ? &m->clock : NULL, m->n_rounds[c]);

@@ -50,7 +50,7 @@ static double of_values(const field *at)
     return 2 * weights;
 }
 
-/* M has a row for each unit of the second hidden layer, and one without it. */
+/* M has a row for each unit of the second hidden layer; one row if there is none. */
 static double of_trace(const field *at, bool estimates)
 {
     double behind = 0;
@@ -59,8 +59,8 @@ static double of_trace(const field *at, bool estimates)
     return estimates ? 2 * behind : 2 * (at->n_layers == 3 ? size_of(at->layers[1]) : (double)at->layers[0]->rows);
 }
 
-/* Evaluations in an attempt that the method takes the trace of, and those among them that its result depends on. What
- * an adaptive method knows at the start of a step it knows from the end of the last one. */
+/* The evaluations of a step whose trace the method uses, and those of them that its result depends on. An adaptive
+ * method takes the first stage of a step from the end of the step before. */
 static void count_traces(const field *at, int *in_all, int *in_result)
 {
     const flow_tableau *tableau = at->solver.tableau;
@@ -73,14 +73,14 @@ static void count_traces(const field *at, int *in_all, int *in_result)
     *in_all += flow_solver_adapts(&at->solver);
 }
 
-double bench_field_flops(const flow *f, const char *spec, const flow_nfe *effort, bench_solve what)
+double bench_field_flops(const flow *f, const char *spec, const flow_nfe *nfe, bench_solve what)
 {
     field at;
     if (!read_field(&at, f, spec))
         return 0;
     bool adapts = flow_solver_adapts(&at.solver), trains = what == BENCH_SOLVE_GRADIENT;
     bool estimates = trains && at.trace.estimates;
-    double rows = (double)effort->rows, evaluations = (double)effort->evaluations;
+    double rows = (double)nfe->rows, evaluations = (double)nfe->evaluations;
     double attempts = (evaluations - (adapts ? 2 * rows : 0)) / at.solver.tableau->n_stages;
     double values = of_values(&at), trace = of_trace(&at, estimates);
     double start = estimates ? 2 * (double)at.layers[0]->rows * f->dim : 0;

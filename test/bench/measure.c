@@ -42,7 +42,7 @@ static double time_of(const bench_item *item, int times)
     return (seconds_of(clock) - began) / times;
 }
 
-/* The first call warms up; of a few more the fastest says how many fill a slice. */
+/* The first call warms up; the fastest of three more gives the number of calls in a slice. */
 static void calibrate(bench_item *item, double slice)
 {
     item->work(item->context);

@@ -14,13 +14,12 @@
 #include "num/real.h"
 #include "num/vecmath.h"
 
-/* Twelve independent sums: more than two multiply-adds a cycle times four cycles of latency need, few enough for
- * sixteen registers. */
+/* Twelve independent sums: two multiply-adds per cycle with a latency of four cycles need eight, and sixteen registers
+ * must hold them. */
 enum { SUMS = 12, STEPS = 5000 };
 
-/* A call is cut into as many pieces as other work is, so that a thread that lost its processor for a while is not
- * waited for longer. */
-enum { PIECES = 256 };
+/* A call has about as many items as other work, so that the wait for a thread that lost its processor is as long. */
+enum { ITEMS = 256 };
 
 typedef struct loop {
     void (*run)(volatile real *sink);
@@ -53,7 +52,7 @@ DEFINE_PEAK(peak_avx512, "avx512f", __m512, _mm512_set1_ps, _mm512_fmadd_ps)
 
 enum { BASE_LANES = 16 / sizeof(real) };
 
-/* What the compiler makes of it: vectors of 128 bits, a fused instruction where the platform always has one. */
+/* As the compiler translates it: vectors of 128 bits, fused if the platform always has that instruction. */
 static void peak_baseline(volatile real *sink)
 {
     typedef real vector __attribute__((vector_size(16)));
@@ -94,14 +93,14 @@ static loop widest(void)
 static void peak_task(void *context, int item, int thread)
 {
     (void)context, (void)item, (void)thread;
-    volatile real sink = (real)0.5; /* which no compiler looks through: it would leave out a sum that does not change */
+    volatile real sink = (real)0.5; /* volatile, or the compiler would leave out the loop */
     widest().run(&sink);
 }
 
 static void peak_on_threads(void *context)
 {
     int n_threads = *(const int *)context;
-    flow_parallel_for(n_threads * PIECES, n_threads, peak_task, NULL);
+    flow_parallel_for(n_threads * ITEMS, n_threads, peak_task, NULL);
 }
 
 bench_item bench_peak_item(int n_threads)
@@ -113,7 +112,7 @@ bench_item bench_peak_item(int n_threads)
 
 double bench_peak_flops(int n_threads)
 {
-    return n_threads * 2. * PIECES * STEPS * SUMS * widest().lanes;
+    return n_threads * 2. * ITEMS * STEPS * SUMS * widest().lanes;
 }
 
 /* ------------------------------------------------------------------ the clock */

@@ -1,8 +1,7 @@
-/* What this machine could do at best: fused multiply-adds on registers, nothing else, on as many threads as asked for.
+/* The peak of this machine: fused multiply-adds on registers only, on a given number of threads.
  *
- * The loop uses the widest vectors that the processor has. Whether it reaches the limit can be seen from the FLOPs in
- * a cycle: a core does a whole number of vectors per cycle (with 16 floats in a vector 32 or 64 FLOP, with 8 of them
- * 16 or 32).
+ * The loop uses the widest vectors of the processor. The FLOPs per cycle show whether it reaches the limit: a core does
+ * a whole number of vectors per cycle (32 or 64 FLOP with 16 floats in a vector, 16 or 32 with 8 floats).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef BENCH_PEAK_H
@@ -19,10 +18,10 @@ double bench_peak_flops(int n_threads);
 enum { BENCH_CLOCK_CYCLES = 3 * 64 * 1000 };
 bench_item bench_clock_item(void);
 
-/* Processor, threads, vectors, library: one line for each, on standard output. */
+/* Prints processor, threads, vectors and library, one line for each. */
 void bench_print_machine(void);
 
-/* A line on the peak of so many threads, measured in n_rounds rounds; with the clock (or NULL) of one of them. */
+/* Prints a line on the peak of n_threads threads, measured in n_rounds rounds, and on the clock (or NULL). */
 void bench_print_peak(const bench_item *peak, int n_threads, const bench_item *clock, int n_rounds);
 
 #endif

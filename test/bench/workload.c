@@ -179,10 +179,10 @@ static void count_flops(workload *w)
     static const bench_solve solves[] = {BENCH_SOLVE_GRADIENT, BENCH_SOLVE_LOGP, BENCH_SOLVE_POINTS};
     for (int t = 0; t < N_TASKS; t++)
         workload_work[t](w);
-    const flow_nfe efforts[] = {flow_step_nfe(w->step), flow_runner_nfe(w->runner, FLOW_TO_LATENT),
+    const flow_nfe nfes[] = {flow_step_nfe(w->step), flow_runner_nfe(w->runner, FLOW_TO_LATENT),
                                 flow_runner_nfe(w->runner, FLOW_TO_DATA)};
     for (int t = 0; t < N_TASKS; t++)
-        w->flops[t] = bench_field_flops(w->f, w->source->spec, &efforts[t], solves[t]);
+        w->flops[t] = bench_field_flops(w->f, w->source->spec, &nfes[t], solves[t]);
 }
 
 void workload_open(workload *w, const workload_source *source, int n_threads)
@@ -225,7 +225,7 @@ void workload_close(workload *w)
 
 /* ------------------------------------------------------------------ tasks */
 
-/* The rate is so small that the weights stay what they are; it does not change the work. */
+/* The learning rate is so small that the weights do not change; the work is the same. */
 void workload_train(void *context)
 {
     workload *w = context;
@@ -238,7 +238,8 @@ void workload_train(void *context)
     flow_step_gradient(w->step, w->weights, &batch, w->gradient);
     double norm = flow_optimizer_norm(w->optimizer, w->gradient, w->n_threads), clip = w->made.options.clip;
     double scale = clip > 0 && norm > clip ? clip / norm : 1;
-    flow_optimizer_step(w->optimizer, 1e-12, scale, w->gradient, w->weights, w->average, w->made.options.ema, w->n_threads);
+    flow_optimizer_step(w->optimizer, 1e-12, scale, w->gradient, w->weights, w->average, w->made.options.ema,
+                        w->n_threads);
 }
 
 void workload_logprob(void *context)

@@ -1,17 +1,17 @@
-/* The flows that are measured: one file each in test/bench/workloads/, which scripts/bench_peers.py reads as well, so
+/* The flows that are measured: one file each in test/bench/workloads/. scripts/bench_peers.py reads the same files, so
  * that both sides of a comparison have the same shape.
  *
  *     {
- *       "title": "MAF",              for people
+ *       "title": "MAF",              printed
  *       "dimensions": 10,
- *       "tasks": ["train"],          what is measured: all of it unless said otherwise
- *       "against": "S1",             the workload whose times these are to be seen next to
- *       "like": "L1",                in the place of "dimensions" and "spec": those of that workload
+ *       "tasks": ["train"],          the tasks that are measured; default: all
+ *       "against": "S1",             the workload whose times are compared with
+ *       "like": "L1",                takes "dimensions" and "spec" from that workload
  *       "spec": { ... }              a spec for `flowctl train`, without data
  *     }
  *
- * Rows are standard normal. All layers start as random as PyTorch's do, the last ones too, which flowctl starts at
- * zero: an adaptive solver would have nothing to do in a field that is zero.
+ * Rows are standard normal. All layers start at random as in PyTorch. This includes the last ones, which flowctl starts
+ * at zero: an adaptive solver would take a single step through a field that is zero.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef BENCH_WORKLOAD_H
@@ -22,9 +22,9 @@
 typedef enum workload_task { TASK_TRAIN, TASK_LOGPROB, TASK_SAMPLE, N_TASKS } workload_task;
 extern const char *const workload_task_names[N_TASKS];
 
-/* What is in a file. */
+/* The contents of a file. */
 typedef struct workload_source {
-    char name[64]; /* "S1": of the file */
+    char name[64]; /* "S1": the name of the file */
     cJSON *document;
     const char *title, *against; /* borrowed from the document; against may be NULL */
     bool tasks[N_TASKS];
@@ -32,15 +32,15 @@ typedef struct workload_source {
     char *spec; /* JSON text */
 } workload_source;
 
-/* These end the program when something is wrong, as does everything below. */
+/* These and all functions below end the program on an error. */
 void workload_read(workload_source *out, const char *name);
 void workload_release(workload_source *source);
 /* The names of all files, sorted. */
 int workload_names(char names[][64], int most);
 
-/* flops are the floating-point operations of a batch that the task needs: two for each live weight and row in a pass,
- * and for a step two more for the gradient at the layer's input and two for the gradient at the weight; of a continuous
- * flow what bench/field_flops.h counts. 0 where that is not known. */
+/* The floating-point operations that the task needs for a batch: two for each live weight and row in a pass, and for a
+ * step two more for the gradient at the input of the layer and two for the gradient at the weight; for a continuous
+ * flow see bench/field_flops.h. 0 where they are not known. */
 typedef struct workload {
     const workload_source *source;
     flow_spec *spec;
@@ -50,7 +50,7 @@ typedef struct workload {
     size_t batch;
     double *rows;     /* (batch, dim) */
     double *x, *logp; /* (batch, dim), (batch): results */
-    size_t live;      /* weights that are multiplied: no masked ones, no biases */
+    size_t live;      /* weights that are multiplied: without masked ones and biases */
     double flops[N_TASKS];
     int n_threads;
     flow_runner *runner;
