@@ -2,7 +2,7 @@
 #include "command.h"
 #include "core/text.h"
 #include "report.h"
-#include "ode/solvers.h"
+#include "ode/solver.h"
 #include "run/sample.h"
 
 typedef struct sample_args {

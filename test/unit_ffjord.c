@@ -23,7 +23,6 @@
 #include "near.h"
 #include "nn/field.h"
 #include "num/rng.h"
-#include "ode/solvers.h"
 
 enum { N = 16, MOST_GRADIENT = 300, SEED = 31 };
 
@@ -150,6 +149,11 @@ static const flow_tableau *tableau_of(int k)
     return (const flow_tableau *)flow_solvers.types[k];
 }
 
+static const flow_tableau *method(const char *name)
+{
+    return (const flow_tableau *)flow_choices_find(&flow_solvers, name);
+}
+
 /* The largest error of a solver over rows and components, and what it took. */
 static double error_of(const flow_solver *solver, bool down, int *evaluations)
 {
@@ -157,7 +161,7 @@ static double error_of(const flow_solver *solver, bool down, int *evaluations)
     double logdet[N] = {0}, wanted[3 * N], worst = 0;
     make_start(in);
     reference(down, in, wanted);
-    flow_ode ode = {.solver = solver, .rate = {.n_integrals = 1, .apply = rate}, .d = 2, .n = N, .keep = true};
+    flow_ode ode = {.solver = solver, .rhs = {.n_integrals = 1, .apply = rate}, .d = 2, .n = N, .keep = true};
     ode.scratch = flow_alloc_aligned(flow_ode_scratch_size(solver, 1, 2, N, true), 1);
     flow_ode_solve(&ode, down ? FLOW_TO_DATA : FLOW_TO_LATENT, in, out, logdet);
     for (int k = 0; k < 2 * N; k++)
@@ -267,7 +271,7 @@ static void log_determinants_count(void **state)
             continue;
         real in[N] = {0}, out[N];
         double logdet[N] = {0};
-        flow_ode ode = {.solver = &solver, .rate = {.n_integrals = 1, .apply = standing_rate}, .d = 1, .n = N, .keep = true};
+        flow_ode ode = {.solver = &solver, .rhs = {.n_integrals = 1, .apply = standing_rate}, .d = 1, .n = N, .keep = true};
         ode.scratch = flow_alloc_aligned(flow_ode_scratch_size(&solver, 1, 1, N, true), 1);
         flow_ode_solve(&ode, FLOW_TO_LATENT, in, out, logdet);
         for (int j = 0; j < N; j++) {
@@ -295,8 +299,8 @@ static void stiff_rows(void **state)
     (void)state;
     double lambda[N], logdet[2][N] = {{0}};
     real in[N], out[2][N];
-    const flow_solver solver = {&flow_tableau_dopri5, 0, 1e-4, 1e-4, 50, false};
-    flow_ode ode = {.solver = &solver, .rate = {lambda, 1, decay, NULL, NULL}, .d = 1, .n = N, .keep = true};
+    const flow_solver solver = {method("dopri5"), 0, 1e-4, 1e-4, 50, false};
+    flow_ode ode = {.solver = &solver, .rhs = {lambda, 1, decay, NULL, NULL}, .d = 1, .n = N, .keep = true};
     ode.scratch = flow_alloc_aligned(flow_ode_scratch_size(&solver, 1, 1, N, true), 1);
     for (int run = 0; run < 2; run++) {
         for (int j = 0; j < N; j++) {
@@ -889,10 +893,10 @@ static void cliff_backward(void *context, int slot, const real *at, const real *
 static void adjoint_failures(void **state)
 {
     (void)state;
-    const flow_solver solver = {&flow_tableau_dopri5, 0, 1e-6, 1e-6, 60, true};
+    const flow_solver solver = {method("dopri5"), 0, 1e-6, 1e-6, 60, true};
     for (int hopeless = 0; hopeless < 2; hopeless++) {
         cliff c = {.weight = -1, .hopeless = hopeless};
-        flow_ode ode = {.solver = &solver, .rate = {&c, 1, cliff_apply, cliff_backward, NULL}, .d = 1, .n = N, .keep = true};
+        flow_ode ode = {.solver = &solver, .rhs = {&c, 1, cliff_apply, cliff_backward, NULL}, .d = 1, .n = N, .keep = true};
         ode.scratch = flow_alloc_aligned(flow_ode_scratch_size(&solver, 1, 1, N, true), 1);
         real in[N], out[N], gin[N], gout[N], gtrace[N] = {0};
         double integrals[N];

@@ -4,7 +4,7 @@
 
 #include "flow/design.h"
 #include "model/model.h"
-#include "ode/solvers.h"
+#include "ode/solver.h"
 
 static flow_status check_method(const char *method, flow_error *err)
 {

@@ -1,4 +1,4 @@
-/* Steps whose lengths follow from the error of each row. */
+/* Steps whose lengths follow from the errors of each row. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <string.h>
@@ -6,14 +6,15 @@
 #include "num/simd.h"
 #include "ode/scratch.h"
 
-/* A step is a share of [0, 1]. A row that needs less is too stiff: in float, times would have no digits left. */
+/* The shortest step, as a part of [0, 1]. A row that needs a shorter one is too stiff: in float its times would lose
+ * all digits. */
 static const double shortest = 1e-6;
-/* How a step follows from the last one: Hairer, Norsett and Wanner 1993, sec. II.4, eq. 4.13. */
+/* The next step follows from the error of the last: Hairer, Norsett and Wanner 1993, sec. II.4, eq. 4.13. */
 static const double safety = 0.9, least_factor = 0.2, most_factor = 10;
 
 /* size (n) = the root mean square of v (d, n) in units of the tolerance at |x| and |y|, whichever is larger */
 FLOW_MULTIVERSION
-static void measure(int d, int n, real rtol, real atol, const real *v, const real *x, const real *y, real *size)
+static void error_size(int d, int n, real rtol, real atol, const real *v, const real *x, const real *y, real *size)
 {
     for (int j = 0; j < n; j++)
         size[j] = 0;
@@ -21,31 +22,32 @@ static void measure(int d, int n, real rtol, real atol, const real *v, const rea
         const real *vi = v + (size_t)i * (size_t)n, *xi = x + (size_t)i * (size_t)n, *yi = y + (size_t)i * (size_t)n;
         for (int j = 0; j < n; j++) {
             real ax = xi[j] < 0 ? -xi[j] : xi[j], ay = yi[j] < 0 ? -yi[j] : yi[j];
-            real share = vi[j] / (atol + rtol * (ax > ay ? ax : ay));
-            size[j] += share * share;
+            real relative = vi[j] / (atol + rtol * (ax > ay ? ax : ay));
+            size[j] += relative * relative;
         }
     }
     for (int j = 0; j < n; j++)
         size[j] /= (real)d;
 }
 
-static void measure_tile(const flow_ode *ode, const flow_ode_scratch *a, const real *v, const real *x, const real *y)
+static void error_size_of_tile(const flow_ode *ode, const flow_ode_scratch *a, const real *v, const real *x,
+                               const real *y)
 {
     const flow_solver *solver = ode->solver;
-    measure(ode->d, ode->n, (real)solver->rtol, (real)solver->atol, v, x, y, a->size);
+    error_size(ode->d, ode->n, (real)solver->rtol, (real)solver->atol, v, x, y, a->size);
 }
 
-/* The first step of each row, after Hairer, Norsett and Wanner 1993, sec. II.4: such that an explicit Euler step is
- * small, then from the change of f over it. A field that is all but zero is crossed in one step. */
-static void choose_first_steps(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
+/* The first step of each row, as Hairer, Norsett and Wanner 1993, sec. II.4: from a step that makes an explicit Euler
+ * step small, and from the change of f over that. A field that is almost zero takes one step. */
+static void adaptive_first_steps(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
     int n = ode->n, d = ode->d;
     size_t count = (size_t)d * (size_t)n;
     real *t = a->t, *h = a->h;
-    measure_tile(ode, a, a->x, a->x, a->x);
+    error_size_of_tile(ode, a, a->x, a->x, a->x);
     for (int j = 0; j < n; j++)
         a->progress[j] = sqrt((double)a->size[j]);
-    measure_tile(ode, a, a->f, a->x, a->x);
+    error_size_of_tile(ode, a, a->f, a->x, a->x);
     for (int j = 0; j < n; j++) {
         double speed = sqrt((double)a->size[j]), probe = 0.01 * a->progress[j] / (speed + 1e-30);
         probe = probe > 0.1 ? 0.1 : probe < 1e-3 ? 1e-3 : probe;
@@ -55,24 +57,24 @@ static void choose_first_steps(const flow_ode *ode, flow_ode_scratch *a, flow_di
         t[j] = direction == FLOW_TO_DATA ? 1 : 0;
     }
     static const double one = 1;
-    flow_ode_advance(ode, 1, &one, a->x, h, a->f, flow_ode_at(ode, a, 1));
+    flow_ode_advance(ode, 1, &one, a->x, h, a->f, flow_ode_input(ode, a, 1));
     flow_ode_set_time(ode, a, 1, 1, t, h);
     flow_ode_evaluate(ode, a, 1, 0, false, false);
     for (size_t k = 0; k < count; k++)
         a->gf[k] = a->f[count + k] - a->f[k];
-    measure_tile(ode, a, a->gf, a->x, a->x);
+    error_size_of_tile(ode, a, a->gf, a->x, a->x);
     for (int j = 0; j < n; j++) {
         double probe = a->progress[j], bend = sqrt((double)a->size[j]) / probe;
         double largest = a->step[j] > bend ? a->step[j] : bend;
         double step = pow(0.01 / (largest + 1e-30), 1. / (ode->solver->tableau->order + 1));
         step = step > 100 * probe ? 100 * probe : step;
-        a->step[j] = step < 1 ? step : 1; /* NaN becomes 1 and fails at its first step */
+        a->step[j] = step < 1 ? step : 1; /* NaN becomes 1; the row fails at its first step */
         a->progress[j] = 0;
     }
 }
 
-/* The errors of the attempt to go from a->x to a->next, in units of the tolerance: size (n). */
-static void find_errors(const flow_ode *ode, flow_ode_scratch *a, const real *h)
+/* The errors of the step from a->x to a->next, in units of the tolerance: a->size (n). */
+static void adaptive_errors(const flow_ode *ode, flow_ode_scratch *a, const real *h)
 {
     const flow_solver *solver = ode->solver;
     const flow_tableau *tableau = solver->tableau;
@@ -82,60 +84,61 @@ static void find_errors(const flow_ode *ode, flow_ode_scratch *a, const real *h)
     for (int i = 0; i < ode->d; i++)
         for (int j = 0; j < n; j++)
             a->gf[i * n + j] *= h[j];
-    measure_tile(ode, a, a->gf, a->x, a->next);
-    if (ode->rate.n_integrals > 0)
+    error_size_of_tile(ode, a, a->gf, a->x, a->next);
+    if (ode->rhs.n_integrals > 0)
         flow_ode_integrate(ode, a, 1, m, tableau->error, h, a->trace_error);
 }
 
-/* Of row j; the log-determinant has to be as good as x, however many dimensions x is averaged over. */
+/* The error of row j. The error of the log-determinant must not exceed the tolerance either, whatever the number of
+ * dimensions over which the error of x is averaged. */
 static double error_of(const flow_ode *ode, const flow_ode_scratch *a, int j)
 {
-    if (ode->rate.n_integrals == 0)
+    if (ode->rhs.n_integrals == 0)
         return sqrt((double)a->size[j]);
     double old = fabs(a->integrals[j]), new = fabs(a->integrals[j] + a->next_integrals[j]);
-    double share = fabs(a->trace_error[j]) / (ode->solver->atol + ode->solver->rtol * (old > new ? old : new));
+    double relative = fabs(a->trace_error[j]) / (ode->solver->atol + ode->solver->rtol * (old > new ? old : new));
     double size = sqrt((double)a->size[j]);
-    return share > size ? share : size + 0 * share; /* NaN if either is */
+    return relative > size ? relative : size + 0 * relative; /* NaN if either is NaN */
 }
 
-/* Column j of a (d, n) array. */
-static void take_column(const flow_ode *ode, int j, const real *from, real *to)
+/* Copies column j of a (d, n) array. */
+static void copy_column(const flow_ode *ode, int j, const real *from, real *to)
 {
     for (int i = 0; i < ode->d; i++)
         to[i * ode->n + j] = from[i * ode->n + j];
 }
 
-static void fail_row(const flow_ode *ode, flow_ode_scratch *a, int j, double error)
+static void adaptive_fail(const flow_ode *ode, flow_ode_scratch *a, int j, double error)
 {
     bool out_of_steps = a->left[j] == 0 || a->taken[j] == (int)ode->solver->max_steps;
     a->why[j] = !isfinite(error) ? FLOW_ODE_RANGE : out_of_steps ? FLOW_ODE_STEPS : FLOW_ODE_SHORT;
     for (int i = 0; i < ode->d; i++)
         a->x[i * ode->n + j] = (real)NAN;
-    for (int i = 0; i < ode->rate.n_integrals; i++)
+    for (int i = 0; i < ode->rhs.n_integrals; i++)
         a->integrals[i * ode->n + j] = NAN;
     a->left[j] = 0;
 }
 
-/* Row j has made its step: what was the end of it is the start of the next one. */
-static void accept(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction, int j, double step)
+/* Accepts the step of row j: its end is the start of the next step. */
+static void adaptive_accept(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction, int j, double step)
 {
-    int stages = ode->solver->tableau->n_stages, n = ode->n, m = ode->rate.n_integrals;
+    int stages = ode->solver->tableau->n_stages, n = ode->n, m = ode->rhs.n_integrals;
     size_t count = (size_t)ode->d * (size_t)n, k = (size_t)a->taken[j]++;
     if (a->states != NULL) {
-        take_column(ode, j, a->x, a->states + k * count);
+        copy_column(ode, j, a->x, a->states + k * count);
         a->times[k * (size_t)n + (size_t)j] = (real)(direction == FLOW_TO_DATA ? 1 - a->progress[j] : a->progress[j]);
         a->lengths[k * (size_t)n + (size_t)j] = (real)(direction == FLOW_TO_DATA ? -step : step);
     }
-    take_column(ode, j, a->next, a->x);
-    take_column(ode, j, a->f + (size_t)stages * count, a->f);
+    copy_column(ode, j, a->next, a->x);
+    copy_column(ode, j, a->f + (size_t)stages * count, a->f);
     for (int i = 0; i < m; i++) {
         a->integrands[i * n + j] = a->integrands[(stages * m + i) * n + j];
         a->integrals[i * n + j] += a->next_integrals[i * n + j];
     }
 }
 
-/* What becomes of row j after an attempt with `step`: whether it made it. */
-static bool decide(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction, int j, double step)
+/* Decides on the attempt of row j with `step`, and chooses its next step. Returns whether the step is accepted. */
+static bool adaptive_decide(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction, int j, double step)
 {
     double error = error_of(ode, a, j), rest = 1 - a->progress[j];
     double factor = safety * pow(error, -1. / ode->solver->tableau->order);
@@ -145,10 +148,10 @@ static bool decide(const flow_ode *ode, flow_ode_scratch *a, flow_direction dire
     if (!(error <= 1)) {
         a->step[j] = step * factor;
         if (a->left[j] == 0 || a->step[j] < shortest)
-            fail_row(ode, a, j, error);
+            adaptive_fail(ode, a, j, error);
         return false;
     }
-    accept(ode, a, direction, j, step);
+    adaptive_accept(ode, a, direction, j, step);
     if (step >= rest) { /* arrived */
         a->left[j] = 0;
         return true;
@@ -156,13 +159,13 @@ static bool decide(const flow_ode *ode, flow_ode_scratch *a, flow_direction dire
     a->progress[j] += step;
     a->step[j] = step * factor;
     if (a->left[j] == 0 || a->step[j] < shortest || a->taken[j] == (int)ode->solver->max_steps)
-        fail_row(ode, a, j, error);
+        adaptive_fail(ode, a, j, error);
     return true;
 }
 
-/* The lengths of the next attempt; false when all rows have arrived. A last step that would be tiny is joined to the
- * one before it. */
-static bool choose_steps(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction, real *t, real *h)
+/* Sets times and lengths of the next attempt; false if all rows have arrived. A tiny last step is joined to the step
+ * before it. */
+static bool adaptive_next_steps(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction, real *t, real *h)
 {
     bool any = false;
     for (int j = 0; j < ode->n; j++) {
@@ -177,8 +180,8 @@ static bool choose_steps(const flow_ode *ode, flow_ode_scratch *a, flow_directio
     return any;
 }
 
-/* Steps that a row did not need have no length. */
-static void fill_up(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
+/* Stores steps of length zero for rows that needed fewer steps than others. */
+static void adaptive_pad_steps(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
     int most = 0;
     for (int j = 0; j < ode->n; j++)
@@ -187,7 +190,7 @@ static void fill_up(const flow_ode *ode, flow_ode_scratch *a, flow_direction dir
     size_t n = (size_t)ode->n, count = (size_t)ode->d * n;
     for (int j = 0; j < ode->n && a->states != NULL; j++) {
         for (size_t k = (size_t)a->taken[j]; k < (size_t)most; k++) {
-            take_column(ode, j, a->x, a->states + k * count);
+            copy_column(ode, j, a->x, a->states + k * count);
             a->times[k * n + (size_t)j] = direction == FLOW_TO_DATA ? 0 : 1;
             a->lengths[k * n + (size_t)j] = 0;
         }
@@ -200,23 +203,23 @@ static void start(const flow_ode *ode, flow_ode_scratch *a, flow_direction direc
         bool wanted = a->wanted == NULL || a->wanted[j] != 0;
         a->taken[j] = 0;
         a->tried[j] = 0;
-        a->left[j] = wanted ? 2 * (int)ode->solver->max_steps + 20 : 0; /* some attempts fail */
+        a->left[j] = wanted ? 2 * (int)ode->solver->max_steps + 20 : 0; /* some attempts are rejected */
         a->h[j] = 0;
         a->t[j] = direction == FLOW_TO_DATA ? 1 : 0;
     }
     flow_ode_set_state(ode, a, 0, a->x);
     flow_ode_set_time(ode, a, 0, 0, a->t, a->h);
     flow_ode_evaluate(ode, a, 0, 0, a->on_step != NULL, a->on_step == NULL);
-    choose_first_steps(ode, a, direction);
+    adaptive_first_steps(ode, a, direction);
 }
 
-/* All rows try the steps a->h; those that do not make it have none there afterwards. */
-static void attempt(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
+/* All rows try the steps a->h, which become 0 for rows whose step is rejected. */
+static void adaptive_attempt(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
     const flow_tableau *tableau = ode->solver->tableau;
     int stages = tableau->n_stages;
     bool keeps = a->on_step != NULL;
-    if (keeps) { /* the stage itself is known */
+    if (keeps) { /* the values of stage 0 are known, but not in its slot */
         flow_ode_set_state(ode, a, 0, a->x);
         flow_ode_set_time(ode, a, 0, 0, a->t, a->h);
     }
@@ -225,22 +228,22 @@ static void attempt(const flow_ode *ode, flow_ode_scratch *a, flow_direction dir
     flow_ode_set_state(ode, a, stages, a->next);
     flow_ode_set_time(ode, a, stages, 1, a->t, a->h);
     flow_ode_evaluate(ode, a, stages, 0, keeps, !keeps);
-    flow_ode_integrate(ode, a, ode->rate.n_integrals, stages, tableau->b, a->h, a->next_integrals);
-    find_errors(ode, a, a->h);
+    flow_ode_integrate(ode, a, ode->rhs.n_integrals, stages, tableau->b, a->h, a->next_integrals);
+    adaptive_errors(ode, a, a->h);
     for (int j = 0; j < ode->n; j++)
-        if (a->left[j] > 0 && !decide(ode, a, direction, j, a->step[j]))
+        if (a->left[j] > 0 && !adaptive_decide(ode, a, direction, j, a->step[j]))
             a->h[j] = 0;
 }
 
 void flow_ode_run_adaptive(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
     start(ode, a, direction);
-    while (choose_steps(ode, a, direction, a->t, a->h)) {
+    while (adaptive_next_steps(ode, a, direction, a->t, a->h)) {
         flow_ode_select(ode, a, a->h);
-        attempt(ode, a, direction);
+        adaptive_attempt(ode, a, direction);
         if (a->on_step != NULL)
             a->on_step(ode, a, a->h);
     }
     flow_ode_select_all(ode, a);
-    fill_up(ode, a, direction);
+    adaptive_pad_steps(ode, a, direction);
 }

@@ -1,17 +1,17 @@
-/* The continuous adjoint (Chen et al. 2018, sec. 2 and appendix B). Of a scalar L that depends on x at the end and on
- * integrals along the way, with g the gradients at those, a = dL/dx(t) follows
+/* The continuous adjoint (Chen et al. 2018, sec. 2 and appendix B). Let a scalar L depend on x at the end and on
+ * integrals I along the way, with gradients g at these. Then a = dL/dx(t) satisfies
  *
  *     da/dt = -(a^T df/dx + g^T dI/dx)
  *
- * from the end to the start, and x with it, once more. Of that nothing has to be stored, however many steps it takes.
+ * It is solved from the end to the start, together with x. No step has to be stored.
  *
  * The gradient of the weights is the integral of a^T df/dtheta + g^T dI/dtheta over t. It is a quadrature along the
- * steps that a and x need, with the weights of the method: it has no say in the steps, since nothing depends on it on
- * the way (Kidger, Chen and Lyons 2021, "Hey, that's not an ODE"). So a row costs no more for the company of a
- * million weights, and its steps are still its own.
+ * steps of a and x, with the weights of the method, and has no influence on the steps, since a and x do not depend on
+ * it (Kidger, Chen and Lyons 2021, "Hey, that's not an ODE"). So the steps of a row depend neither on the number of
+ * weights nor on the other rows.
  *
- * The equation is linear in (a, g). Each row is solved for a and g of norm 1 and scaled afterwards, so that steps do
- * not depend on what a row counts in a batch: absolute tolerances would let a small share pass for a small error.
+ * The equation is linear in (a, g). Each row is solved for a and g of norm 1 and scaled afterwards: with absolute
+ * tolerances, the steps would otherwise depend on the weight of the row in the batch.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
@@ -24,8 +24,8 @@ typedef struct adjoint {
     const flow_ode *ode; /* of x alone */
     real *scale;         /* (n): norms of (a, g) at the end */
     real *g;             /* (m, n): gradients at the integrals in those units */
-    real *ga, *gg;       /* (d, n), (m, n): what a stage counts in the quadrature */
-    real *f, *gx;        /* (d, n): results that nobody wants */
+    real *ga, *gg;       /* (d, n), (m, n): gradients of a stage in the quadrature */
+    real *f, *gx;        /* (d, n): results that are not used */
 } adjoint;
 
 static void adjoint_lay_out(const flow_solver *solver, int m_, int d_, int n_, flow_layout *layout, adjoint *b,
@@ -48,90 +48,90 @@ void flow_ode_lay_out_adjoint(const flow_solver *solver, int m, int d, int n, fl
     adjoint_lay_out(solver, m, d, n, layout, &b, &a);
 }
 
-/* Behind the d lines of a in `at` (2 d + 1, n) stand x and the time: what the right-hand side of x takes. */
-static const real *state_of(const flow_ode *ode, const real *at)
+/* The input of the right-hand side of x: x and t, after the d rows of a in `input` (2 d + 1, n). */
+static const real *x_and_t_of(const flow_ode *ode, const real *input)
 {
-    return at + (size_t)ode->d * (size_t)ode->n;
+    return input + (size_t)ode->d * (size_t)ode->n;
 }
 
 /* The right-hand side of (a, x). */
-static void adjoint_apply(void *context, int slot, bool keeps, const real *at, real *f, real *integrands)
+static void adjoint_apply(void *context, int slot, bool keeps, const real *input, real *f, real *integrands)
 {
     (void)keeps, (void)integrands;
     const adjoint *b = context;
-    const flow_ode_rate *rate = &b->ode->rate;
+    const flow_ode_rhs *rhs = &b->ode->rhs;
     size_t count = (size_t)b->ode->d * (size_t)b->ode->n;
-    const real *x = state_of(b->ode, at);
-    rate->apply(rate->context, slot, true, x, f + count, NULL);
-    rate->backward(rate->context, slot, x, at, b->g, false, f);
+    const real *x = x_and_t_of(b->ode, input);
+    rhs->apply(rhs->context, slot, true, x, f + count, NULL);
+    rhs->backward(rhs->context, slot, x, input, b->g, false, f);
     for (size_t k = 0; k < count; k++)
         f[k] = -f[k];
 }
 
-/* Adds a column of the tile's product of gradients and Jacobian to the gradients of the weights, weighed by h. */
-static void add_stage(const adjoint *b, int s, const real *at, double weight, const real *h)
+/* Adds stage s with the given weight, times h, to the gradients of the weights. */
+static void adjoint_add_stage(const adjoint *b, int s, const real *input, double weight, const real *h)
 {
-    const flow_ode_rate *rate = &b->ode->rate;
+    const flow_ode_rhs *rhs = &b->ode->rhs;
     int n = b->ode->n;
     for (int i = 0; i < b->ode->d; i++)
         for (int j = 0; j < n; j++)
-            b->ga[i * n + j] = (real)-weight * h[j] * b->scale[j] * at[i * n + j];
-    for (int i = 0; i < rate->n_integrals; i++)
+            b->ga[i * n + j] = (real)-weight * h[j] * b->scale[j] * input[i * n + j];
+    for (int i = 0; i < rhs->n_integrals; i++)
         for (int j = 0; j < n; j++)
             b->gg[i * n + j] = (real)-weight * h[j] * b->scale[j] * b->g[i * n + j];
-    rate->backward(rate->context, s, state_of(b->ode, at), b->ga, b->gg, true, b->gx);
+    rhs->backward(rhs->context, s, x_and_t_of(b->ode, input), b->ga, b->gg, true, b->gx);
 }
 
-static bool column_is_finite(int lines, int n, int j, const real *v)
+static bool column_is_finite(int rows, int n, int j, const real *v)
 {
-    for (int i = 0; i < lines; i++)
+    for (int i = 0; i < rows; i++)
         if (!isfinite(v[i * n + j]))
             return false;
     return true;
 }
 
-/* A row that has not made the step counts 0, but 0 times what is not finite is not 0: where an attempt went out of
- * range, its stages go back to the start of the step. Returns whether there was one. */
-static bool settle_rejected(const flow_ode *ode, const flow_ode_scratch *a, const real *h)
+/* Rows without a step have the weight 0, but 0 times infinity is not 0: if a rejected attempt went out of range, its
+ * stages are set to the start of the step. Returns whether there was one. */
+static bool adjoint_reset_rejected(const flow_ode *ode, const flow_ode_scratch *a, const real *h)
 {
-    int lines = ode->d, n = ode->n, stages = ode->solver->tableau->n_stages;
-    const real *start = flow_ode_at(ode, a, 0);
+    int rows = ode->d, n = ode->n, stages = ode->solver->tableau->n_stages;
+    const real *start = flow_ode_input(ode, a, 0);
     bool any = false;
     for (int j = 0; j < n; j++) {
         bool finite = true;
         for (int s = 1; s < stages && h[j] == 0 && finite; s++)
-            finite = column_is_finite(lines, n, j, flow_ode_at(ode, a, s)) &&
-                     column_is_finite(lines, n, j, a->f + (size_t)(s * lines) * (size_t)n);
+            finite = column_is_finite(rows, n, j, flow_ode_input(ode, a, s)) &&
+                     column_is_finite(rows, n, j, a->f + (size_t)(s * rows) * (size_t)n);
         any |= !finite;
         for (int s = 1; s < stages && !finite; s++)
-            for (int i = 0; i < lines; i++)
-                flow_ode_at(ode, a, s)[i * n + j] = start[i * n + j];
+            for (int i = 0; i < rows; i++)
+                flow_ode_input(ode, a, s)[i * n + j] = start[i * n + j];
     }
     return any;
 }
 
-/* The quadrature. Where the error chooses steps, slot 0 has been taken by the end of the step. */
-static void add_step(const flow_ode *ode, flow_ode_scratch *a, const real *h)
+/* The quadrature over a step. An adaptive solver has used slot 0 again for the end of the step. */
+static void adjoint_add_step(const flow_ode *ode, flow_ode_scratch *a, const real *h)
 {
-    const adjoint *b = ode->rate.context;
-    const flow_ode_rate *rate = &b->ode->rate;
+    const adjoint *b = ode->rhs.context;
+    const flow_ode_rhs *rhs = &b->ode->rhs;
     const flow_tableau *tableau = ode->solver->tableau;
-    bool adapts = flow_solver_adapts(ode->solver), all = adapts && settle_rejected(ode, a, h);
+    bool adapts = flow_solver_adapts(ode->solver), all = adapts && adjoint_reset_rejected(ode, a, h);
     for (int s = 0; s < tableau->n_stages; s++) {
-        const real *at = flow_ode_at(ode, a, s);
+        const real *input = flow_ode_input(ode, a, s);
         if (tableau->b[s] == 0)
             continue;
         if (all || (adapts && s == 0))
-            rate->apply(rate->context, s, true, state_of(b->ode, at), b->f, NULL);
-        add_stage(b, s, at, tableau->b[s], h);
+            rhs->apply(rhs->context, s, true, x_and_t_of(b->ode, input), b->f, NULL);
+        adjoint_add_stage(b, s, input, tableau->b[s], h);
     }
 }
 
-/* (a, x) at the end, and what the row counts. Rows that count nothing have no gradient, and are not solved. */
+/* Sets (a, x) at the end and the scale of each row. Rows with scale 0 have no gradient and are not solved. */
 static void adjoint_start(const flow_ode *ode, const adjoint *b, const real *gout, const real *gintegrals,
                           const real *end, real *x)
 {
-    int n = ode->n, d = ode->d, m = ode->rate.n_integrals;
+    int n = ode->n, d = ode->d, m = ode->rhs.n_integrals;
     for (int j = 0; j < n; j++) {
         double squares = 0;
         for (int i = 0; i < d; i++)
@@ -148,8 +148,8 @@ static void adjoint_start(const flow_ode *ode, const adjoint *b, const real *gou
     }
 }
 
-/* A row that failed leaves no gradient to trust, and none of the tile. */
-static void spoil(const flow_ode *ode, const adjoint *b, const flow_ode_scratch *a)
+/* If a row has failed, makes the gradients of the weights NaN. */
+static void adjoint_spoil(const flow_ode *ode, const adjoint *b, const flow_ode_scratch *a)
 {
     bool any = false;
     for (int j = 0; j < ode->n; j++) {
@@ -157,7 +157,7 @@ static void spoil(const flow_ode *ode, const adjoint *b, const flow_ode_scratch 
         any |= a->why[j] != FLOW_ODE_ARRIVED;
     }
     if (any)
-        add_stage(b, 0, flow_ode_at(ode, a, 0), 1, a->h);
+        adjoint_add_stage(b, 0, flow_ode_input(ode, a, 0), 1, a->h);
 }
 
 void flow_ode_solve_adjoint(const flow_ode *ode, const flow_ode_scratch *head, void *rest, const real *gout,
@@ -166,16 +166,16 @@ void flow_ode_solve_adjoint(const flow_ode *ode, const flow_ode_scratch *head, v
     adjoint b = {.ode = ode};
     flow_ode_scratch a = *head;
     flow_layout layout = {.base = rest};
-    adjoint_lay_out(ode->solver, ode->rate.n_integrals, ode->d, ode->n, &layout, &b, &a);
+    adjoint_lay_out(ode->solver, ode->rhs.n_integrals, ode->d, ode->n, &layout, &b, &a);
     a.states = NULL;
-    a.on_step = add_step;
+    a.on_step = adjoint_add_step;
     a.wanted = b.scale;
-    const flow_ode_rate rate = {.context = &b, .apply = adjoint_apply};
-    const flow_ode both = {.solver = ode->solver, .rate = rate, .d = 2 * ode->d, .n = ode->n};
+    const flow_ode_rhs rhs = {.context = &b, .apply = adjoint_apply};
+    const flow_ode both = {.solver = ode->solver, .rhs = rhs, .d = 2 * ode->d, .n = ode->n};
     adjoint_start(ode, &b, gout, gintegrals, a.end, a.x);
     flow_ode_run(&both, &a, flow_opposite(*a.direction));
     *a.backwards = true;
-    spoil(&both, &b, &a);
+    adjoint_spoil(&both, &b, &a);
     for (int i = 0; i < ode->d; i++)
         for (int j = 0; j < ode->n; j++)
             gin[i * ode->n + j] = b.scale[j] * a.x[i * ode->n + j];

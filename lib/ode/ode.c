@@ -7,13 +7,15 @@
 #include <string.h>
 
 #include "num/simd.h"
+#include "num/vector.h"
 
 static int64_t most_steps(const flow_solver *solver)
 {
     return flow_solver_adapts(solver) ? solver->max_steps : solver->steps;
 }
 
-void flow_ode_lay_out_head(const flow_solver *solver, int d, int n, bool keep, flow_layout *layout, flow_ode_scratch *a)
+void flow_ode_lay_out_head(const flow_solver *solver, int d, int n, bool keep, flow_layout *layout,
+                           flow_ode_scratch *a)
 {
     *a = (flow_ode_scratch){0};
     a->direction = flow_layout_take(layout, 1, sizeof *a->direction);
@@ -35,11 +37,11 @@ void flow_ode_lay_out_rest(const flow_solver *solver, int m_, int d_, int n_, in
         a->states = flow_layout_take(layout, most * d * n, sizeof(real));
         a->times = flow_layout_take(layout, most * n, sizeof(real));
         a->lengths = flow_layout_take(layout, most * n, sizeof(real));
-        a->gat = flow_layout_take(layout, stages * d * n, sizeof(real));
+        a->ginputs = flow_layout_take(layout, stages * d * n, sizeof(real));
     }
     a->t = flow_layout_take(layout, n, sizeof(real));
     a->h = flow_layout_take(layout, n, sizeof(real));
-    a->at = flow_layout_take(layout, (stages + 1) * (d + 1) * n, sizeof(real));
+    a->inputs = flow_layout_take(layout, (stages + 1) * (d + 1) * n, sizeof(real));
     a->f = flow_layout_take(layout, (stages + 1) * d * n, sizeof(real));
     a->integrands = flow_layout_take(layout, (stages + 1) * m * n, sizeof(real));
     a->gf = flow_layout_take(layout, d * n, sizeof(real));
@@ -56,13 +58,13 @@ void flow_ode_lay_out_rest(const flow_solver *solver, int m_, int d_, int n_, in
     a->left = flow_layout_take(layout, n, sizeof(int));
     a->n_selected = a->n_moving = n_;
     a->selected = flow_layout_take(layout, n, sizeof(int));
-    a->packed_at = flow_layout_take(layout, (d + 1) * n, sizeof(real));
+    a->packed_input = flow_layout_take(layout, (d + 1) * n, sizeof(real));
     a->packed_f = flow_layout_take(layout, d * n, sizeof(real));
-    a->packed_gat = flow_layout_take(layout, d * n, sizeof(real));
+    a->packed_ginput = flow_layout_take(layout, d * n, sizeof(real));
     a->packed_integrands = flow_layout_take(layout, m * n, sizeof(real));
 }
 
-/* *rest is where the scratch behind the head begins: the adjoint lays it out anew. */
+/* *rest is the scratch after the head, which the adjoint lays out differently. */
 static size_t ode_lay_out(const flow_solver *solver, int m, int d, int n, bool keep, void *scratch, flow_ode_scratch *a,
                           void **rest)
 {
@@ -83,55 +85,46 @@ size_t flow_ode_scratch_size(const flow_solver *solver, int n_integrals, int d, 
     return ode_lay_out(solver, n_integrals, d, n, keep, NULL, &a, &rest);
 }
 
-static void *find(const flow_ode *ode, flow_ode_scratch *a)
+static void *ode_find_scratch(const flow_ode *ode, flow_ode_scratch *a)
 {
     void *rest;
-    ode_lay_out(ode->solver, ode->rate.n_integrals, ode->d, ode->n, ode->keep, ode->scratch, a, &rest);
+    ode_lay_out(ode->solver, ode->rhs.n_integrals, ode->d, ode->n, ode->keep, ode->scratch, a, &rest);
     return rest;
 }
 
 int flow_ode_evaluations(const flow_ode *ode)
 {
     flow_ode_scratch a;
-    find(ode, &a);
+    ode_find_scratch(ode, &a);
     return *a.n_evaluations;
 }
 
 void flow_ode_count(const flow_ode *ode, int *counts)
 {
     flow_ode_scratch a;
-    find(ode, &a);
-    /* By its error a method evaluates twice before its first step, and at the end of a step instead of at its start. */
+    ode_find_scratch(ode, &a);
+    /* an adaptive solver evaluates twice before its first step, and at the end of a step instead of at its start */
     for (int j = 0; j < ode->n; j++)
         counts[j] += a.tried[j] * ode->solver->tableau->n_stages + (flow_solver_adapts(ode->solver) ? 2 : 0);
 }
 
 /* ------------------------------------------------------------------ one step of the whole tile */
 
-FLOW_MULTIVERSION
-static void add_multiple(int count, real factor, const real *f, real *out)
-{
-    for (int k = 0; k < count; k++)
-        out[k] += factor * f[k];
-}
-
-/* out += sum_s weights[s] f_s over m of them that are `count` values each */
 void flow_ode_combine(int count, int m, const double *weights, const real *f, real *out)
 {
     for (int s = 0; s < m; s++)
         if (weights[s] != 0)
-            add_multiple(count, (real)weights[s], f + (size_t)s * (size_t)count, out);
+            flow_vec_add_multiple((size_t)count, (real)weights[s], f + (size_t)s * (size_t)count, out);
 }
 
 /* out = x + h out */
 FLOW_MULTIVERSION
-static void move(int n, const real *x, const real *h, real *out)
+static void ode_move(int n, const real *x, const real *h, real *out)
 {
     for (int j = 0; j < n; j++)
         out[j] = x[j] + h[j] * out[j];
 }
 
-/* out (d, n) = x + h sum_s weights[s] f_s */
 void flow_ode_advance(const flow_ode *ode, int m, const double *weights, const real *x, const real *h, const real *f,
                       real *out)
 {
@@ -139,18 +132,18 @@ void flow_ode_advance(const flow_ode *ode, int m, const double *weights, const r
     memset(out, 0, (size_t)ode->d * n * sizeof *out);
     flow_ode_combine(ode->d * ode->n, m, weights, f, out);
     for (size_t i = 0; i < (size_t)ode->d; i++)
-        move(ode->n, x + i * n, h, out + i * n);
+        ode_move(ode->n, x + i * n, h, out + i * n);
 }
 
-real *flow_ode_at(const flow_ode *ode, const flow_ode_scratch *a, int s)
+real *flow_ode_input(const flow_ode *ode, const flow_ode_scratch *a, int s)
 {
-    return a->at + (size_t)s * ((size_t)ode->d + 1) * (size_t)ode->n;
+    return a->inputs + (size_t)s * ((size_t)ode->d + 1) * (size_t)ode->n;
 }
 
 void flow_ode_select_all(const flow_ode *ode, flow_ode_scratch *a)
 {
     if (a->n_selected < ode->n)
-        ode->rate.select(ode->rate.context, ode->n, NULL);
+        ode->rhs.select(ode->rhs.context, ode->n, NULL);
     a->n_selected = a->n_moving = ode->n;
 }
 
@@ -160,7 +153,7 @@ void flow_ode_select(const flow_ode *ode, flow_ode_scratch *a, const real *h)
     for (int j = 0; j < ode->n; j++)
         n_moving += h[j] != 0;
     int width = (n_moving + FLOW_GRAIN - 1) / FLOW_GRAIN * FLOW_GRAIN;
-    if (ode->rate.select == NULL || a->on_step != NULL || n_moving == 0 || n_moving == a->n_moving)
+    if (ode->rhs.select == NULL || a->on_step != NULL || n_moving == 0 || n_moving == a->n_moving)
         return;
     if (width >= ode->n) {
         flow_ode_select_all(ode, a);
@@ -173,75 +166,74 @@ void flow_ode_select(const flow_ode *ode, flow_ode_scratch *a, const real *h)
     for (int j = n_moving; j < width; j++)
         a->selected[j] = a->selected[n_moving - 1];
     a->n_selected = width;
-    ode->rate.select(ode->rate.context, width, a->selected);
+    ode->rhs.select(ode->rhs.context, width, a->selected);
 }
 
-static void pack(const flow_ode_scratch *a, int lines, int n, const real *from, real *to)
+static void ode_pack(const flow_ode_scratch *a, int rows, int n, const real *from, real *to)
 {
-    for (int i = 0; i < lines; i++)
+    for (int i = 0; i < rows; i++)
         for (int j = 0; j < a->n_selected; j++)
             to[i * a->n_selected + j] = from[i * n + a->selected[j]];
 }
 
-static void unpack(const flow_ode_scratch *a, int lines, int n, const real *from, real *to)
+static void ode_unpack(const flow_ode_scratch *a, int rows, int n, const real *from, real *to)
 {
-    for (int i = 0; i < lines; i++)
+    for (int i = 0; i < rows; i++)
         for (int j = 0; j < a->n_moving; j++)
             to[i * n + a->selected[j]] = from[i * a->n_selected + j];
 }
 
 void flow_ode_evaluate(const flow_ode *ode, flow_ode_scratch *a, int s, int slot, bool keeps, bool integrates)
 {
-    int n = ode->n, d = ode->d, m = ode->rate.n_integrals;
-    real *at = flow_ode_at(ode, a, s), *f = a->f + (size_t)(s * d) * (size_t)n;
+    int n = ode->n, d = ode->d, m = ode->rhs.n_integrals;
+    real *input = flow_ode_input(ode, a, s), *f = a->f + (size_t)(s * d) * (size_t)n;
     real *integrands = a->integrands + (size_t)(s * m) * (size_t)n;
     *a->n_evaluations += !keeps;
     if (a->n_selected == n) {
-        ode->rate.apply(ode->rate.context, slot, keeps, at, f, integrates ? integrands : NULL);
+        ode->rhs.apply(ode->rhs.context, slot, keeps, input, f, integrates ? integrands : NULL);
         return;
     }
-    pack(a, d + 1, n, at, a->packed_at);
-    ode->rate.apply(ode->rate.context, slot, keeps, a->packed_at, a->packed_f,
+    ode_pack(a, d + 1, n, input, a->packed_input);
+    ode->rhs.apply(ode->rhs.context, slot, keeps, a->packed_input, a->packed_f,
                     integrates ? a->packed_integrands : NULL);
-    unpack(a, d, n, a->packed_f, f);
+    ode_unpack(a, d, n, a->packed_f, f);
     if (integrates)
-        unpack(a, m, n, a->packed_integrands, integrands);
+        ode_unpack(a, m, n, a->packed_integrands, integrands);
 }
 
 void flow_ode_set_state(const flow_ode *ode, const flow_ode_scratch *a, int s, const real *x)
 {
-    memcpy(flow_ode_at(ode, a, s), x, (size_t)ode->d * (size_t)ode->n * sizeof *x);
+    memcpy(flow_ode_input(ode, a, s), x, (size_t)ode->d * (size_t)ode->n * sizeof *x);
 }
 
 void flow_ode_set_time(const flow_ode *ode, const flow_ode_scratch *a, int s, double c, const real *t, const real *h)
 {
-    real *line = flow_ode_at(ode, a, s) + (size_t)ode->d * (size_t)ode->n;
+    real *times = flow_ode_input(ode, a, s) + (size_t)ode->d * (size_t)ode->n;
     for (int j = 0; j < ode->n; j++)
-        line[j] = t[j] + (real)c * h[j];
+        times[j] = t[j] + (real)c * h[j];
 }
 
-/* Whether an integral over the step or its error depends on stage s. */
-static bool has_weight(const flow_solver *solver, int s)
+/* Whether the integrals over the step or their errors depend on stage s. */
+static bool stage_has_weight(const flow_solver *solver, int s)
 {
     return solver->tableau->b[s] != 0 || (flow_solver_adapts(solver) && solver->tableau->error[s] != 0);
 }
 
-/* The stages from `first` on, of the step from x at times t. */
 void flow_ode_run_stages(const flow_ode *ode, flow_ode_scratch *a, int first, bool keeps, const real *x, const real *t,
                          const real *h)
 {
     const flow_tableau *tableau = ode->solver->tableau;
     for (int s = first; s < tableau->n_stages; s++) {
-        flow_ode_advance(ode, s, tableau->a[s], x, h, a->f, flow_ode_at(ode, a, s));
+        flow_ode_advance(ode, s, tableau->a[s], x, h, a->f, flow_ode_input(ode, a, s));
         flow_ode_set_time(ode, a, s, tableau->c[s], t, h);
-        flow_ode_evaluate(ode, a, s, keeps ? s : 0, keeps, !keeps && has_weight(ode->solver, s));
+        flow_ode_evaluate(ode, a, s, keeps ? s : 0, keeps, !keeps && stage_has_weight(ode->solver, s));
     }
 }
 
 void flow_ode_integrate(const flow_ode *ode, const flow_ode_scratch *a, int n_integrals, int n_stages,
                         const double *weights, const real *h, double *sums)
 {
-    int n = ode->n, m = ode->rate.n_integrals, count = n_integrals * n;
+    int n = ode->n, m = ode->rhs.n_integrals, count = n_integrals * n;
     memset(sums, 0, (size_t)count * sizeof *sums);
     for (int s = 0; s < n_stages; s++)
         for (int k = 0; k < count && weights[s] != 0; k++)
@@ -253,7 +245,7 @@ void flow_ode_integrate(const flow_ode *ode, const flow_ode_scratch *a, int n_in
 
 /* ------------------------------------------------------------------ steps of equal length */
 
-static void store_step(const flow_ode *ode, const flow_ode_scratch *a, int k)
+static void ode_store_step(const flow_ode *ode, const flow_ode_scratch *a, int k)
 {
     size_t n = (size_t)ode->n, count = (size_t)ode->d * n;
     memcpy(a->states + (size_t)k * count, a->x, count * sizeof *a->x);
@@ -261,20 +253,20 @@ static void store_step(const flow_ode *ode, const flow_ode_scratch *a, int k)
     memcpy(a->lengths + (size_t)k * n, a->h, n * sizeof *a->h);
 }
 
-static void run_fixed(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
+static void ode_run_fixed(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
     const flow_solver *solver = ode->solver;
     const flow_tableau *tableau = solver->tableau;
-    int n = ode->n, m = ode->rate.n_integrals, steps = (int)solver->steps;
+    int n = ode->n, m = ode->rhs.n_integrals, steps = (int)solver->steps;
     for (int k = 0; k < steps; k++) {
         for (int j = 0; j < n; j++) {
             a->t[j] = (real)((double)(direction == FLOW_TO_DATA ? steps - k : k) / steps);
             a->h[j] = (real)((direction == FLOW_TO_DATA ? -1. : 1.) / steps);
         }
         if (a->states != NULL)
-            store_step(ode, a, k);
+            ode_store_step(ode, a, k);
         flow_ode_run_stages(ode, a, 0, a->on_step != NULL, a->x, a->t, a->h);
-        flow_ode_advance(ode, tableau->n_stages, tableau->b, flow_ode_at(ode, a, 0), a->h, a->f, a->x);
+        flow_ode_advance(ode, tableau->n_stages, tableau->b, flow_ode_input(ode, a, 0), a->h, a->f, a->x);
         flow_ode_integrate(ode, a, m, tableau->n_stages, tableau->b, a->h, a->next_integrals);
         for (int j = 0; j < m * n; j++)
             a->integrals[j] += a->next_integrals[j];
@@ -286,14 +278,14 @@ static void run_fixed(const flow_ode *ode, flow_ode_scratch *a, flow_direction d
         a->tried[j] = steps;
 }
 
-/* Rows that are not finite, whichever way they became so. */
+/* Marks the rows that are not finite and have no other reason yet. */
 static void find_failures(const flow_ode *ode, flow_ode_scratch *a)
 {
     for (int j = 0; j < ode->n; j++) {
-        double sum = 0; /* NaN once something is not finite */
+        double sum = 0; /* NaN if any number is not finite */
         for (int i = 0; i < ode->d; i++)
             sum += 0 * (double)a->x[i * ode->n + j];
-        for (int i = 0; i < ode->rate.n_integrals; i++)
+        for (int i = 0; i < ode->rhs.n_integrals; i++)
             sum += 0 * a->integrals[i * ode->n + j];
         if (isnan(sum) && a->why[j] == FLOW_ODE_ARRIVED)
             a->why[j] = FLOW_ODE_RANGE;
@@ -302,24 +294,24 @@ static void find_failures(const flow_ode *ode, flow_ode_scratch *a)
 
 void flow_ode_run(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
 {
-    memset(a->integrals, 0, (size_t)(ode->rate.n_integrals * ode->n) * sizeof *a->integrals);
+    memset(a->integrals, 0, (size_t)(ode->rhs.n_integrals * ode->n) * sizeof *a->integrals);
     memset(a->why, 0, (size_t)ode->n * sizeof *a->why);
     *a->n_evaluations = 0;
-    (flow_solver_adapts(ode->solver) ? flow_ode_run_adaptive : run_fixed)(ode, a, direction);
+    (flow_solver_adapts(ode->solver) ? flow_ode_run_adaptive : ode_run_fixed)(ode, a, direction);
     find_failures(ode, a);
 }
 
 void flow_ode_solve(const flow_ode *ode, flow_direction direction, const real *in, real *out, double *integrals)
 {
     flow_ode_scratch a;
-    find(ode, &a);
+    ode_find_scratch(ode, &a);
     size_t count = (size_t)ode->d * (size_t)ode->n;
     memcpy(a.x, in, count * sizeof *in);
     *a.direction = direction;
     *a.backwards = false;
     flow_ode_run(ode, &a, direction);
     memcpy(out, a.x, count * sizeof *out);
-    memcpy(integrals, a.integrals, (size_t)(ode->rate.n_integrals * ode->n) * sizeof *integrals);
+    memcpy(integrals, a.integrals, (size_t)(ode->rhs.n_integrals * ode->n) * sizeof *integrals);
     if (a.end != NULL)
         memcpy(a.end, a.x, count * sizeof *out);
 }
@@ -332,16 +324,16 @@ static bool ode_diagnose_end(const flow_solver *solver, bool backwards, flow_ode
         return false;
     case FLOW_ODE_STEPS:
         snprintf(text, size, "%s needed more steps than max_steps = %lld, so the field is stiff there; try a larger "
-                 "max_steps, larger rtol and atol, or in training a lower rate or kinetic_energy", subject,
+                 "max_steps, larger rtol and atol, or in training a lower learning rate or kinetic_energy", subject,
                  (long long)solver->max_steps);
         return true;
     case FLOW_ODE_SHORT:
         snprintf(text, size, "%s needed steps below a millionth, so the field is stiff there; try larger rtol and "
-                 "atol, or in training a lower rate or kinetic_energy", subject);
+                 "atol, or in training a lower learning rate or kinetic_energy", subject);
         return true;
     case FLOW_ODE_RANGE:
         snprintf(text, size, "%s left the range of numbers; %s", subject,
-                 flow_solver_adapts(solver) ? "try a lower rate in training" : "try more steps");
+                 flow_solver_adapts(solver) ? "try a lower learning rate in training" : "try more steps");
         return true;
     }
     return false;
@@ -350,13 +342,13 @@ static bool ode_diagnose_end(const flow_solver *solver, bool backwards, flow_ode
 bool flow_ode_diagnose(const flow_ode *ode, int j, char *text, size_t size)
 {
     flow_ode_scratch a;
-    find(ode, &a);
+    ode_find_scratch(ode, &a);
     return ode_diagnose_end(ode->solver, *a.backwards, (flow_ode_end)a.why[j], text, size);
 }
 
 /* ------------------------------------------------------------------ gradients */
 
-/* gf (d, n) = h (b_s gx + sum_{r > s} a_rs gat_r), the gradient at f_s */
+/* gf (d, n) = h (b_s gx + sum_{r > s} a_rs ginputs_r), the gradient at f_s */
 static void gradient_of_stage(const flow_ode *ode, const flow_ode_scratch *a, int s, const real *gx, const real *h)
 {
     const flow_tableau *tableau = ode->solver->tableau;
@@ -364,37 +356,37 @@ static void gradient_of_stage(const flow_ode *ode, const flow_ode_scratch *a, in
     memset(a->gf, 0, (size_t)count * sizeof *a->gf);
     flow_ode_combine(count, 1, &tableau->b[s], gx, a->gf);
     for (int r = s + 1; r < tableau->n_stages; r++)
-        flow_ode_combine(count, 1, &tableau->a[r][s], a->gat + (size_t)r * (size_t)count, a->gf);
+        flow_ode_combine(count, 1, &tableau->a[r][s], a->ginputs + (size_t)r * (size_t)count, a->gf);
     for (int i = 0; i < ode->d; i++)
         for (int j = 0; j < n; j++)
             a->gf[i * n + j] *= h[j];
 }
 
-/* gat number s from a->gf and a->gintegrands at input number s; these are 0 where the stage has no weight. */
+/* ginputs s from a->gf and a->gintegrands at input s; the latter are 0 if the stage has no weight. */
 static void stage_backward(const flow_ode *ode, const flow_ode_scratch *a, int s)
 {
-    int n = ode->n, d = ode->d, m = ode->rate.n_integrals, copies = a->n_selected - a->n_moving;
+    int n = ode->n, d = ode->d, m = ode->rhs.n_integrals, copies = a->n_selected - a->n_moving;
     bool integrates = ode->solver->tableau->b[s] != 0;
     const real *gintegrands = integrates ? a->gintegrands : NULL;
-    real *gat = a->gat + (size_t)(s * d) * (size_t)n;
+    real *ginput = a->ginputs + (size_t)(s * d) * (size_t)n;
     if (a->n_selected == n) {
-        ode->rate.backward(ode->rate.context, s, flow_ode_at(ode, a, s), a->gf, gintegrands, true, gat);
+        ode->rhs.backward(ode->rhs.context, s, flow_ode_input(ode, a, s), a->gf, gintegrands, true, ginput);
         return;
     }
-    pack(a, d + 1, n, flow_ode_at(ode, a, s), a->packed_at);
-    pack(a, d, n, a->gf, a->packed_f);
-    pack(a, m, n, a->gintegrands, a->packed_integrands);
-    for (int i = 0; i < d; i++) /* copies of a row count nothing */
+    ode_pack(a, d + 1, n, flow_ode_input(ode, a, s), a->packed_input);
+    ode_pack(a, d, n, a->gf, a->packed_f);
+    ode_pack(a, m, n, a->gintegrands, a->packed_integrands);
+    for (int i = 0; i < d; i++) /* copies of a row have no gradient */
         memset(a->packed_f + i * a->n_selected + a->n_moving, 0, (size_t)copies * sizeof(real));
     for (int i = 0; i < m; i++)
         memset(a->packed_integrands + i * a->n_selected + a->n_moving, 0, (size_t)copies * sizeof(real));
-    ode->rate.backward(ode->rate.context, s, a->packed_at, a->packed_f, integrates ? a->packed_integrands : NULL, true,
-                       a->packed_gat);
-    memset(gat, 0, (size_t)(d * n) * sizeof *gat);
-    unpack(a, d, n, a->packed_gat, gat);
+    ode->rhs.backward(ode->rhs.context, s, a->packed_input, a->packed_f, integrates ? a->packed_integrands : NULL, true,
+                       a->packed_ginput);
+    memset(ginput, 0, (size_t)(d * n) * sizeof *ginput);
+    ode_unpack(a, d, n, a->packed_ginput, ginput);
 }
 
-static void step_backward(const flow_ode *ode, flow_ode_scratch *a, int k, const real *gintegrals, real *gx)
+static void ode_step_backward(const flow_ode *ode, flow_ode_scratch *a, int k, const real *gintegrals, real *gx)
 {
     const flow_tableau *tableau = ode->solver->tableau;
     int n = ode->n;
@@ -404,20 +396,20 @@ static void step_backward(const flow_ode *ode, flow_ode_scratch *a, int k, const
     flow_ode_run_stages(ode, a, 0, true, a->states + (size_t)k * count, a->times + (size_t)k * (size_t)n, h);
     for (int s = tableau->n_stages - 1; s >= 0; s--) {
         gradient_of_stage(ode, a, s, gx, h);
-        for (int i = 0; i < ode->rate.n_integrals; i++)
+        for (int i = 0; i < ode->rhs.n_integrals; i++)
             for (int j = 0; j < n; j++)
                 a->gintegrands[i * n + j] = (real)tableau->b[s] * h[j] * gintegrals[i * n + j];
         stage_backward(ode, a, s);
     }
     for (int s = 0; s < tableau->n_stages; s++)
-        add_multiple((int)count, 1, a->gat + (size_t)s * count, gx);
+        flow_vec_add(count, a->ginputs + (size_t)s * count, gx);
 }
 
 void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *gintegrals, real *gin)
 {
     assert(ode->keep);
     flow_ode_scratch a;
-    void *rest = find(ode, &a);
+    void *rest = ode_find_scratch(ode, &a);
     if (ode->solver->adjoint) {
         flow_ode_solve_adjoint(ode, &a, rest, gout, gintegrals, gin);
         return;
@@ -425,6 +417,6 @@ void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *
     assert(a.lengths != NULL); /* a solver has at least one step */
     memcpy(gin, gout, (size_t)ode->d * (size_t)ode->n * sizeof *gin);
     for (int k = *a.n_steps - 1; k >= 0; k--)
-        step_backward(ode, &a, k, gintegrals, gin);
+        ode_step_backward(ode, &a, k, gintegrals, gin);
     flow_ode_select_all(ode, &a);
 }

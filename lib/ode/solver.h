@@ -1,7 +1,4 @@
-/* Methods for dx/dt = f(x, t), and a method with its options.
- *
- * Adding a method: its tableau in a file of its own, and one line in solvers.h.
- */
+/* Methods for dx/dt = f(x, t), and a method with its options. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_ODE_SOLVER_H
 #define FLOW_ODE_SOLVER_H
@@ -13,9 +10,9 @@
 
 enum { FLOW_ODE_STAGES = 6, FLOW_ODE_STEPS_MAX = 10000 };
 
-/* k_s = f(x + h sum_r a_sr k_r, t + c_s h), x + h sum_s b_s k_s. Of an adaptive method k_S, behind the stages, is f at
- * the end of the step, which is the first stage of the next one; h sum_s error_s k_s is then the difference to the
- * embedded method of the order below. */
+/* An explicit Runge-Kutta method: k_s = f(x + h sum_r a_sr k_r, t + c_s h), and the step gives x + h sum_s b_s k_s. For
+ * an adaptive method k_S, after the S stages, is f at the end of the step, which is the first stage of the next step; h
+ * sum_s error_s k_s is the difference to the embedded method, whose order is one less. */
 typedef struct flow_tableau {
     flow_type_info info; /* its options are flow_solver_options */
     int order, n_stages;
@@ -23,13 +20,16 @@ typedef struct flow_tableau {
     double a[FLOW_ODE_STAGES][FLOW_ODE_STAGES], b[FLOW_ODE_STAGES], c[FLOW_ODE_STAGES], error[FLOW_ODE_STAGES + 1];
 } flow_tableau;
 
+/* The methods (tableaux.c): the choices of an option; each type is a flow_tableau. */
+extern const flow_choices flow_solvers;
+
 typedef struct flow_solver_options {
-    int64_t steps;     /* of equal length; 0, of an adaptive method alone: the error of a step decides */
-    double rtol, atol; /* the error that is tolerated; of adaptive methods alone, like max_steps */
+    int64_t steps;     /* of equal length; 0 (adaptive methods only): the errors decide on the steps */
+    double rtol, atol; /* tolerances for the error of a step; adaptive methods only, as is max_steps */
     int64_t max_steps;
 } flow_solver_options;
 
-/* The options of adaptive methods, and those of the others. */
+/* The options of adaptive methods, and of the others. */
 extern const flow_option flow_solver_adaptive_table[];
 extern const flow_option flow_solver_fixed_table[];
 
@@ -38,14 +38,14 @@ typedef struct flow_solver {
     int64_t steps;
     double rtol, atol;
     int64_t max_steps;
-    bool adjoint; /* how flow_ode_solve_backward finds gradients */
+    bool adjoint; /* the gradient of flow_ode_solve_backward: the adjoint or the discrete one */
 } flow_solver;
 
-/* The solver of a choice of flow_solvers (solvers.h), with the discrete gradient. Tolerances below what `real` resolves
- * become that. */
+/* The solver of a choice of flow_solvers, with the discrete gradient. Tolerances that `real` does not resolve are
+ * raised to its resolution. */
 flow_solver flow_solver_of(const flow_choice *choice);
 
-/* Whether the error decides on the steps. */
+/* Whether the errors decide on the steps. */
 bool flow_solver_adapts(const flow_solver *solver);
 
 #endif

@@ -16,7 +16,7 @@
 #include "flow/block.h"
 #include "flow/block/options.h"
 #include "ode/ode.h"
-#include "ode/solvers.h"
+#include "ode/solver.h"
 #include "flow/trace.h"
 #include "nn/field.h"
 
@@ -93,7 +93,7 @@ static void ffjord_apply(void *context, int slot, bool keeps, const real *at, re
     flow_field_apply(context, slot, keeps, at, f, integrands);
 }
 
-static void ffjord_rate_backward(void *context, int slot, const real *at, const real *gf, const real *gintegrands,
+static void ffjord_rhs_backward(void *context, int slot, const real *at, const real *gf, const real *gintegrands,
                                  bool sums, real *gx)
 {
     (void)at; /* the slot has it */
@@ -113,7 +113,7 @@ static size_t ffjord_lay_out(const ffjord *block, const flow_field_plan *plan, i
     const int n_slots = keep ? block->solver.tableau->n_stages : 1;
     size_t solver = flow_ode_scratch_size(&block->solver, n_integrals, d, n, keep);
     w->ode = (flow_ode){.solver = &block->solver,
-                        .rate = {&w->tile, n_integrals, ffjord_apply, ffjord_rate_backward,
+                        .rhs = {&w->tile, n_integrals, ffjord_apply, ffjord_rhs_backward,
                                  flow_field_selects(&block->field, plan) ? ffjord_choose : NULL},
                         .d = d,
                         .n = n,
