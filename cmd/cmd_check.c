@@ -64,7 +64,7 @@ static flow_status check_run(void *args_, console *con, flow_error *err)
     enum { ASSUMED = 8 }; /* any flow can have so many columns */
     const check_args *args = args_;
     if (args->schema) {
-        cJSON *schema = flow_run_schema();
+        cJSON *schema = flow_spec_schema();
         flow_status printed = print_document(schema, err);
         cJSON_Delete(schema);
         return printed;

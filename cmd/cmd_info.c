@@ -81,15 +81,17 @@ static flow_status info_spec(const info_args *args, console *con, flow_error *er
         const flow_spec *spec = result.x.spec;
         const flow_draw_options *draws = flow_objective_draws(&result.x.objective);
         const flow_train_options *train = &result.x.options;
+        const flow_data_options *data = spec->data;
         const spec_view view = {
-            .source = spec->source, .name = spec->name, .train = spec->train,
-            .density = draws != NULL ? draws->density : NULL, .validation = spec->validation, .test = spec->test,
-            .weight = spec->weight, .output = spec->output, .row_name = draws != NULL ? "draws" : "rows",
-            .share = spec->share, .columns = {spec->columns, spec->n_columns},
-            .context = {spec->context, spec->n_context}, .epochs = train->epochs, .batch = train->batch,
-            .patience = train->patience, .seed = (int64_t)spec->seed, .flow = result.flow, .document = spec->document,
-            .is_built = result.is_built, .has_share = spec->share > 0,
-            .allows_negative_weights = spec->weight != NULL && spec->allow_negative_weights,
+            .source = spec->source, .name = spec->name, .train = data->train,
+            .density = draws != NULL ? draws->density : NULL, .validation = data->validation.text,
+            .test = data->test,
+            .weight = data->weight, .output = spec->output, .row_name = draws != NULL ? "draws" : "rows",
+            .share = data->validation.number, .columns = {data->columns.at, data->columns.n},
+            .context = {data->context.at, data->context.n}, .epochs = train->epochs, .batch = train->batch,
+            .patience = train->patience, .seed = spec->seed, .flow = result.flow, .document = spec->document,
+            .is_built = result.is_built, .has_share = data->validation.number > 0,
+            .allows_negative_weights = data->weight != NULL && data->allow_negative_weights,
         };
         const report_format format = {.json = args->common.json, .kind = "spec", .fields = spec_fields, .indent = 2,
                                       .width = LABELS};

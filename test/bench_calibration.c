@@ -47,16 +47,16 @@ static void *room(size_t n)
 static flow_status read_table(table *out, const flow_spec *spec, const char *location, flow_error *err)
 {
     char *path = flow_spec_path(spec, location);
-    const flow_dataset_options options = {.columns = spec->columns, .n_columns = spec->n_columns,
-                                          .context = spec->context, .n_context = spec->n_context,
-                                          .weight = spec->weight,
-                                          .allow_negative_weights = spec->allow_negative_weights};
+    const flow_dataset_options options = {.columns = spec->data->columns.at, .n_columns = spec->data->columns.n,
+                                          .context = spec->data->context.at, .n_context = spec->data->context.n,
+                                          .weight = spec->data->weight,
+                                          .allow_negative_weights = spec->data->allow_negative_weights};
     flow_dataset *data = NULL;
     flow_status status = flow_dataset_open(&data, path, &options, err);
     free(path);
     if (status != FLOW_OK)
         return status;
-    size_t width = (size_t)flow_dataset_n_columns(data), c = (size_t)spec->n_context, n;
+    size_t width = (size_t)flow_dataset_n_columns(data), c = (size_t)spec->data->context.n, n;
     *out = (table){.n = (size_t)flow_dataset_n_rows(data), .c = c};
     double *rows = room(out->n * width);
     out->x = room(out->n);
@@ -66,7 +66,7 @@ static flow_status read_table(table *out, const flow_spec *spec, const char *loc
     for (size_t i = 0; i < out->n; i++) {
         out->x[i] = rows[i * width];
         memcpy(out->context + i * c, rows + i * width + 1, c * sizeof *rows);
-        out->weight[i] = spec->weight != NULL ? rows[i * width + 1 + c] : 1;
+        out->weight[i] = spec->data->weight != NULL ? rows[i * width + 1 + c] : 1;
     }
     free(rows);
     flow_dataset_close(data);
@@ -188,9 +188,9 @@ static flow_status report(const flow_spec *spec, const char *path, flow_error *e
     flow_handle *model = NULL;
     flow_status status = flow_open(&model, path, err);
     if (status == FLOW_OK)
-        status = read_table(&training, spec, spec->train, err);
+        status = read_table(&training, spec, spec->data->train, err);
     if (status == FLOW_OK)
-        status = read_table(&held_out, spec, spec->test, err);
+        status = read_table(&held_out, spec, spec->data->test, err);
     if (status == FLOW_OK) {
         double *logp = room(held_out.n), *linear = room(held_out.n), *place = room(held_out.n);
         status = model_logp(model, &held_out, logp, err);
@@ -198,7 +198,7 @@ static flow_status report(const flow_spec *spec, const char *path, flow_error *e
             status = places(model, &held_out, place, err);
         if (status == FLOW_OK) {
             baseline(&training, &held_out, linear);
-            printf("%s: %s given %d columns, %zu held-out rows\n", path, flow_column_name(model, 0), spec->n_context,
+            printf("%s: %s given %d columns, %zu held-out rows\n", path, flow_column_name(model, 0), spec->data->context.n,
                    held_out.n);
             print_mean("held-out log-likelihood", logp, NULL, &held_out);
             print_mean("of the linear regression with normal errors", linear, NULL, &held_out);
@@ -226,7 +226,7 @@ int main(int argc, char **argv)
         flow_error err = {0};
         if (flow_spec_read(&spec, path, NULL, 0, &err) != FLOW_OK)
             fail(path, err.message);
-        if (spec->n_columns != 1 || spec->n_context == 0 || spec->test == NULL)
+        if (spec->data->columns.n != 1 || spec->data->context.n == 0 || spec->data->test == NULL)
             fail(path, "one column in data.columns, data.context and data.test are needed");
         if (report(spec, path, &err) != FLOW_OK) {
             printf("%s\n", err.message);

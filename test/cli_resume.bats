@@ -212,3 +212,14 @@ history_of() {
     expect_status 0
     expect "train spec.json -q -o m.h5" "--set train.epochs=4"
 }
+
+@test "another data.memory, which decides the order of rows that do not fit, is refused" {
+    make_csv 75000 1 >train.csv
+    flowctl train spec.json -q -o m.h5 --set data.memory=0.001 --set train.epochs=1
+    run flowctl train spec.json -o m.h5 --set data.memory=4 --set train.epochs=2 --resume
+    expect_status 2
+    expect "data.memory is 0.001 in the model, 4 in the spec"
+    run flowctl train spec.json -o m.h5 --set data.memory=0.001 --set train.epochs=2 --resume
+    expect_status 0
+    expect "resumed after 1 epoch"
+}

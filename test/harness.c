@@ -32,23 +32,35 @@ static cJSON *parse(const char *json)
     return document;
 }
 
-static flow_status build(subject *s, flow_json *list, flow_json *base, flow_json *embedding, subject_shape shape,
-                         flow_error *err)
+/* The keys of a spec that a subject may have. */
+typedef struct parts {
+    flow_design design;
+    const flow_train_options *train;
+} parts;
+
+static const flow_option parts_table[] = {
+    FLOW_DESIGN_OPTIONS(parts, design),
+    {FLOW_KEY(parts, train, OBJECT, NULL), .table = flow_train_table, .size = sizeof(flow_train_options)},
+    FLOW_OPTIONS_END,
+};
+
+static flow_status build(subject *s, const flow_design *design, subject_shape shape, flow_error *err)
 {
-    const flow_row_layout data = {.dim = shape.dim, .n_context = shape.n_context, .columns = shape.columns};
-    return flow_new_conditional(&s->f, list, base, embedding, &data, shape.seed, err);
+    const flow_row_layout layout = {.dim = shape.dim, .n_context = shape.n_context, .columns = shape.columns};
+    return flow_build(&s->f, design, &layout, shape.seed, err);
 }
 
 static flow_status build_text(subject *s, const char *json, subject_shape shape, flow_error *err)
 {
     *s = (subject){.document = parse(json)};
     flow_json root = flow_json_root(s->document);
-    flow_json list = flow_json_member(&root, "flow"), base = flow_json_member(&root, "base");
-    flow_json embedding = flow_json_member(&root, "embedding"), train = flow_json_member(&root, "train");
-    flow_status status = train.node == NULL
-                             ? FLOW_OK
-                             : flow_read_options(&s->options, flow_train_table, &train, &s->arena, err);
-    return status == FLOW_OK ? build(s, &list, &base, &embedding, shape, err) : status;
+    parts made = {0};
+    if (!cJSON_HasObjectItem(s->document, "flow"))
+        cJSON_AddArrayToObject(s->document, "flow");
+    flow_status status = flow_read_options(&made, parts_table, &root, &s->arena, err);
+    if (status == FLOW_OK && made.train != NULL)
+        s->options = *made.train;
+    return status == FLOW_OK ? build(s, &made.design, shape, err) : status;
 }
 
 static char *format_text(const char *format, va_list arguments)
@@ -80,12 +92,12 @@ flow_status subject_try(subject *s, flow_error *err, subject_shape shape, const 
     return status;
 }
 
-flow_status subject_try_spec(subject *s, flow_error *err, subject_shape shape, flow_spec *spec)
+flow_status subject_try_spec(subject *s, flow_error *err, subject_shape shape, const flow_spec *spec)
 {
     *s = (subject){0};
-    flow_status status = flow_read_options(&s->options, flow_train_table, &spec->training, &s->arena, err);
-    shape.seed = spec->seed;
-    return status == FLOW_OK ? build(s, &spec->flow, &spec->base, &spec->embedding, shape, err) : status;
+    s->options = *spec->train;
+    shape.seed = (uint64_t)spec->seed;
+    return build(s, &spec->design, shape, err);
 }
 
 static void drop_step(subject *s)

@@ -59,7 +59,7 @@ typedef struct subject_shape {
 void subject_open(subject *s, subject_shape shape, const char *format, ...) FLOW_PRINTF(3, 4);
 flow_status subject_try(subject *s, flow_error *err, subject_shape shape, const char *format, ...) FLOW_PRINTF(4, 5);
 /* The same from a spec, whose seed counts and not that of the shape. The spec is borrowed. */
-flow_status subject_try_spec(subject *s, flow_error *err, subject_shape shape, flow_spec *spec);
+flow_status subject_try_spec(subject *s, flow_error *err, subject_shape shape, const flow_spec *spec);
 void subject_close(subject *s);
 
 /* The initial weights of `seed`, and the fitted values that go with them. */

@@ -12,9 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/schema.h"
 #include "core/text.h"
-#include "flow/design.h"
 #include "model/layout_names.h"
 #include "model/spec.h"
 #include "spec_tables.h"
@@ -30,16 +28,6 @@ static char *read_page(const char *path)
     assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
     fclose(file);
     return text;
-}
-
-static cJSON *read_schema(void)
-{
-    cJSON *schema = cJSON_CreateObject();
-    flow_spec_schema(schema);
-    cJSON *definitions = cJSON_GetObjectItemCaseSensitive(schema, "definitions");
-    flow_design_schema(definitions);
-    cJSON_AddItemToObject(definitions, "train", flow_schema_object(flow_train_table, definitions));
-    return schema;
 }
 
 static int missing;
@@ -84,7 +72,7 @@ static void test_spec_page(void **state)
 {
     (void)state;
     char *page = read_page("docs/spec.md");
-    cJSON *schema = read_schema();
+    cJSON *schema = flow_spec_schema();
     missing = 0;
     assert_true(check_schema(page, schema) > 40);
     assert_int_equal(missing, 0);
@@ -100,7 +88,7 @@ static void test_spec_tables(void **state)
 {
     (void)state;
     char *page = read_page("docs/spec.md");
-    cJSON *schema = read_schema();
+    cJSON *schema = flow_spec_schema();
     char *wanted = spec_tables_fill(page, schema);
     assert_non_null(wanted);
     const char *write = getenv("FLOW_WRITE_DOCS");
@@ -129,7 +117,7 @@ static void test_spec_tables(void **state)
 static void test_spec_tables_differ(void **state)
 {
     (void)state;
-    cJSON *schema = read_schema();
+    cJSON *schema = flow_spec_schema();
     const char page[] = "<!-- keys: map actnorm -->\n| key | default | allowed | meaning |\n|---|---|---|---|\n"
                         "| `fit` | `false` | `true`, `false` | whether |\n<!-- end of keys -->\nrest\n";
     char *wanted = spec_tables_fill(page, schema);

@@ -62,24 +62,30 @@ static void test_minimal(void **state)
     assert_string_equal(spec->dir, "configs");
     assert_string_equal(spec->name, "moons");
     assert_string_equal(spec->output, "moons.h5");
-    assert_null(spec->train);
-    assert_null(spec->validation);
-    assert_null(spec->test);
-    assert_null(spec->columns);
-    assert_true(spec->share == 0);
-    assert_true(spec->memory == 4);
-    assert_false(spec->skip_invalid);
+    assert_null(spec->data->train);
+    assert_null(spec->data->validation.text);
+    assert_null(spec->data->test);
+    assert_null(spec->data->columns.at);
+    assert_true(spec->data->validation.number == 0);
+    assert_true(spec->data->memory == 4);
+    assert_false(spec->data->skip_invalid);
     assert_int_equal(spec->seed, 1);
-    assert_true(cJSON_IsArray(spec->flow.node));
-    assert_true(cJSON_IsObject(spec->base.node));
-    assert_string_equal(spec->base.path, "base");
-    assert_true(cJSON_IsObject(spec->training.node));
-    assert_string_equal(spec->training.path, "train");
+    assert_int_equal(spec->design.maps.n, 0);
+    assert_string_equal(spec->design.base.type->name, "normal");
+    assert_null(spec->design.embedding);
+    assert_int_equal(spec->train->epochs, 100);
+    assert_string_equal(spec->train->objective.type->name, "mle");
     char *text = flow_spec_print(spec);
     cJSON *again = cJSON_Parse(text);
     char *plain = cJSON_PrintUnformatted(again);
-    assert_string_equal(plain, "{\"flow\":[],\"base\":{\"type\":\"normal\"},\"train\":{},\"seed\":1,\"name\":\"moons\","
-                               "\"output\":\"moons.h5\"}");
+    assert_string_equal(plain, "{\"flow\":[],\"data\":{\"allow_negative_weights\":false,\"skip_invalid\":false,"
+                               "\"memory\":4},\"base\":{\"type\":\"normal\"},\"train\":{\"objective\":"
+                               "{\"type\":\"mle\"},"
+                               "\"optimizer\":{\"type\":\"adam\",\"rate\":0.001,\"beta1\":0.9,\"beta2\":0.999,"
+                               "\"epsilon\":1e-08},\"schedule\":{\"type\":\"cosine\",\"warmup\":0,\"final\":0},"
+                               "\"batch\":256,\"epochs\":100,\"patience\":20,\"min_improvement\":1,\"clip\":5,"
+                               "\"ema\":0},"
+                               "\"seed\":1,\"name\":\"moons\",\"output\":\"moons.h5\"}");
     free(plain);
     cJSON_Delete(again);
     free(text);
@@ -98,17 +104,17 @@ static void test_everything(void **state)
                             " \"base\": {\"type\": \"normal\"}, \"train\": {\"epochs\": 3}, \"seed\": 9007199254740991,"
                             " \"output\": \"models/p.h5\"}");
     assert_string_equal(spec->name, "protein-maf");
-    assert_string_equal(spec->train, "p.h5:/train");
-    assert_string_equal(spec->validation, "p.h5:/validation");
-    assert_int_equal(spec->n_columns, 2);
-    assert_string_equal(spec->columns[1], "b");
-    assert_true(spec->skip_invalid);
-    assert_true(spec->memory == 0.5);
+    assert_string_equal(spec->data->train, "p.h5:/train");
+    assert_string_equal(spec->data->validation.text, "p.h5:/validation");
+    assert_int_equal(spec->data->columns.n, 2);
+    assert_string_equal(spec->data->columns.at[1], "b");
+    assert_true(spec->data->skip_invalid);
+    assert_true(spec->data->memory == 0.5);
     assert_true(spec->seed == UINT64_C(9007199254740991));
-    char *path = flow_spec_path(spec, spec->train);
+    char *path = flow_spec_path(spec, spec->data->train);
     assert_string_equal(path, "configs/p.h5:/train");
     free(path);
-    path = flow_spec_path(spec, spec->test);
+    path = flow_spec_path(spec, spec->data->test);
     assert_string_equal(path, "/abs/p.h5:/test");
     free(path);
     path = flow_spec_path(spec, spec->output);
@@ -123,13 +129,13 @@ static void test_short_forms(void **state)
     const char *const overrides[] = {"data=other.csv", "data.validation=0.25", "base=normal",
                                      "train.optimizer.rate=0.01"};
     flow_spec *spec = parse("{\"flow\": [], \"data\": \"x.csv\", \"base\": \"normal\"}");
-    assert_string_equal(spec->train, "x.csv");
-    assert_true(cJSON_IsObject(spec->base.node));
+    assert_string_equal(spec->data->train, "x.csv");
+    assert_string_equal(spec->design.base.type->name, "normal");
     flow_spec_free(spec);
     spec = parse_with("{\"flow\": [], \"data\": \"x.csv\"}", overrides, 4);
-    assert_string_equal(spec->train, "other.csv");
-    assert_true(spec->share == 0.25);
-    assert_null(spec->validation);
+    assert_string_equal(spec->data->train, "other.csv");
+    assert_true(spec->data->validation.number == 0.25);
+    assert_null(spec->data->validation.text);
     flow_spec_free(spec);
     /* an override reaches into what is a short form in the file */
     const char *const deeper[] = {"flow[0].hidden=[3]", "flow[1].univariate.bound=2", "train.schedule.warmup=7"};
@@ -188,15 +194,15 @@ static void test_top_level_mistakes(void **state)
     check_refused("{\"flow\": [}", "m.json:1:11: this is not valid JSON; look for a missing comma, quote or bracket "
                                    "here "
                                    "or just before");
-    check_refused("{}", "m.json: the key \"flow\" is missing: the list of maps from the data to the base, for example "
-                        "\"flow\": [ { \"type\": \"standardize\" }, { \"type\": \"maf\", \"repeat\": 5 } ]");
+    check_refused("{}", "m.json: the key \"flow\" is missing: the list of maps from the data to the base, such as "
+                        "[\"standardize\", \"maf\"]");
     check_refused("{\"flows\": []}", "m.json: unknown key \"flows\"; did you mean \"flow\"?");
     check_refused("{\"flow\": [], \"optimiser\": 1}",
                   "m.json: unknown key \"optimiser\"; the keys here are: $schema, name, data, flow, base, embedding, "
                   "train, seed, output");
     check_refused("{\"flow\": {\"type\": \"maf\"}}",
-                  "m.json: flow: expected a list of maps, found an object; for example \"flow\": [ { \"type\": "
-                  "\"standardize\" }, { \"type\": \"maf\", \"repeat\": 5 } ]");
+                  "m.json: flow: expected a list [ ... ], each element a column map or a block, found an "
+                  "object");
     check_refused("{\"flow\": [], \"flow\": []}", "m.json: the key \"flow\" occurs twice");
     check_refused("{\"flow\": [], \"name\": 3}", "m.json: name: expected a text, found 3");
     check_refused("{\"flow\": [], \"name\": \"\"}", "m.json: name: the text is empty; name something or leave the key "
@@ -208,7 +214,7 @@ static void test_top_level_mistakes(void **state)
     check_refused("{\"flow\": [], \"seed\": 1e17}",
                   "m.json: seed: 1e+17 is out of range; allowed is 0 to 9007199254740992");
     check_refused("{\"flow\": [], \"train\": [1]}",
-                  "m.json: train: expected an object such as { \"epochs\": 100 }, found a list");
+                  "m.json: train: expected an object { ... }, found a list");
     check_refused("{\"flow\": [], \"data\": 3}", "m.json: data: expected an object { ... }, found 3");
 }
 
@@ -221,28 +227,26 @@ static void test_data_mistakes(void **state)
                                             "out");
     check_data_refused("{\"test\": \"\"}", "m.json: data.test: the text is empty; name something or leave the key out");
     check_data_refused("\"\"", "m.json: data.train: the text is empty; name something or leave the key out");
-    check_data_refused("{\"validation\": 1}", "m.json: data.validation: 1 is out of range; a share to hold out is "
-                                              "between 0 "
-                                              "and 1, for example 0.1");
-    check_data_refused("{\"validation\": 0}", "m.json: data.validation: 0 is out of range; a share to hold out is "
-                                              "between 0 "
-                                              "and 1, for example 0.1");
-    check_data_refused("{\"validation\": true}",
-                       "m.json: data.validation: expected the location of data such as \"file.h5:/validation\", or the "
-                       "share of the training rows to hold out, such as 0.1, found true");
+    check_data_refused("{\"validation\": 1}",
+                       "m.json: data.validation: 1 is out of range; a number is between 0 and 1 here");
+    check_data_refused("{\"validation\": 0}",
+                       "m.json: data.validation: 0 is out of range; a number is between 0 and 1 here");
+    check_data_refused("{\"validation\": true}", "m.json: data.validation: expected a text or a number, found true");
     check_data_refused("{\"validation\": \"\"}",
-                       "m.json: data.validation: expected the location of data such as \"file.h5:/validation\", or the "
-                       "share of the training rows to hold out, such as 0.1, found \"\"");
-    check_data_refused("{\"columns\": \"a\"}", "m.json: data.columns: expected a list of column names such as "
-                                               "[\"mass\", "
-                                               "\"energy\"], found \"a\"");
-    check_data_refused("{\"columns\": []}", "m.json: data.columns: 0 columns; allowed are 1 to 65536, or leave the "
-                       "key out");
-    check_data_refused("{\"columns\": [\"a\", 2]}", "m.json: data.columns[1]: expected the name of a column, found 2");
-    check_data_refused("{\"columns\": [\"a\", \"\"]}", "m.json: data.columns[1]: expected the name of a column, found "
-                                                       "\"\"");
-    check_data_refused("{\"columns\": [\"a\", \"b\", \"a\"]}", "m.json: data.columns: the column \"a\" is listed "
-                                                               "twice");
+                       "m.json: data.validation: the text is empty; name something or leave the key out");
+    check_data_refused("{\"columns\": \"a\"}",
+                       "m.json: data.columns: expected a list of texts such as [\"mass\", \"energy\"], found \"a\"");
+    check_data_refused("{\"columns\": []}",
+                       "m.json: data.columns: 0 elements; allowed are 1 to 65536, or leave the key out");
+    check_data_refused("{\"columns\": [\"a\", 2]}", "m.json: data.columns[1]: expected a text, found 2");
+    check_data_refused("{\"columns\": [\"a\", \"\"]}", "m.json: data.columns[1]: expected a text, found \"\"");
+    check_data_refused("{\"columns\": [\"a\", \"b\", \"a\"]}", "m.json: data.columns: \"a\" is listed twice");
+    check_data_refused("{\"context\": [\"a\"], \"columns\": [\"b\", \"a\"]}",
+                       "m.json: data.context: the column \"a\" is in data.columns too; it is modelled or given, "
+                       "not both");
+    check_data_refused("{\"context\": [\"a\"], \"weight\": \"a\"}",
+                       "m.json: data.weight: the column \"a\" is in data.context too; a weight is neither modelled nor "
+                       "given");
     check_data_refused("{\"skip_invalid\": 1}", "m.json: data.skip_invalid: expected true or false, found 1");
     check_data_refused("{\"memory\": 0}", "m.json: data.memory: 0 is out of range; allowed is 0.001 to 1000000");
 }
@@ -254,8 +258,7 @@ static void test_overrides(void **state)
     flow_spec *spec = parse_with("{\"flow\": [{\"type\": \"maf\"}]}", overrides, 5);
     assert_int_equal(spec->seed, 4);
     assert_string_equal(spec->output, "other.h5");
-    flow_json epochs = flow_json_member(&spec->training, "epochs");
-    assert_true(epochs.node->valuedouble == 7);
+    assert_int_equal(spec->train->epochs, 7);
     flow_spec_free(spec);
     check_refused_with("{\"flow\": []}", "epochs",
                        "\"epochs\" is not of the form key=value, for example train.epochs=5");
@@ -307,7 +310,7 @@ static void test_numbers_under_a_comma_locale(void **state)
         skip();
     }
     flow_spec *spec = parse("{\"flow\": [], \"data\": {\"validation\": 0.1, \"memory\": 0.25}}");
-    assert_true(spec->share == 0.1);
+    assert_true(spec->data->validation.number == 0.1);
     char *text = flow_spec_print(spec);
     assert_non_null(strstr(text, "0.25"));
     free(text);
@@ -328,7 +331,7 @@ static void test_files(void **state)
     assert_int_equal(flow_spec_read(&spec, path, NULL, 0, &err), FLOW_OK);
     assert_string_equal(spec->dir, folder);
     assert_string_equal(spec->output, "rings.h5");
-    char *data = flow_spec_path(spec, spec->train);
+    char *data = flow_spec_path(spec, spec->data->train);
     assert_string_equal(data, at("rings.csv"));
     free(data);
     flow_spec_free(spec);
@@ -346,8 +349,8 @@ static void test_many_columns(void **state)
     }
     char *text = cJSON_PrintUnformatted(document);
     flow_spec *spec = parse(text);
-    assert_int_equal(spec->n_columns, FLOW_SPEC_COLUMNS_MAX);
-    assert_string_equal(spec->columns[FLOW_SPEC_COLUMNS_MAX - 1], "x65535");
+    assert_int_equal(spec->data->columns.n, FLOW_SPEC_COLUMNS_MAX);
+    assert_string_equal(spec->data->columns.at[FLOW_SPEC_COLUMNS_MAX - 1], "x65535");
     flow_spec_free(spec);
     free(text);
     cJSON_Delete(document);
@@ -367,15 +370,62 @@ static void check_refs(const cJSON *node, const cJSON *definitions)
     }
 }
 
+/* ---- the comparison for --resume ---- */
+
+static void keep_path(void *context, const flow_json *was, const flow_json *is)
+{
+    (void)was;
+    flow_text_add(context, "%s ", is->path);
+}
+
+static void expect_differences(const char *was, const char *is, const char *paths)
+{
+    flow_spec *a = parse(was), *b = parse(is);
+    flow_text text = {0};
+    flow_text_add(&text, "%s", "");
+    flow_spec_compare(a, b, keep_path, &text);
+    assert_string_equal(text.data, paths);
+    flow_text_free(&text);
+    flow_spec_free(a);
+    flow_spec_free(b);
+}
+
+static void test_compare(void **state)
+{
+    (void)state;
+    /* a default and the same value written out are the same; what may change does not count */
+    expect_differences("{\"flow\": [\"maf\"], \"data\": \"a.csv\"}",
+                       "{\"flow\": [{\"type\": \"maf\", \"repeat\": 5}], \"name\": \"other\", \"output\": \"o.h5\", "
+                       "\"data\": {\"train\": \"b.csv\", \"test\": \"t.csv\", \"memory\": 4, \"columns\": [\"x\"], "
+                       "\"validation\": \"v.csv\", \"skip_invalid\": true}, "
+                       "\"train\": {\"epochs\": 7, \"patience\": 1, \"min_improvement\": 2}}", "");
+    expect_differences("{\"flow\": []}", "{\"flow\": [], \"seed\": 2, \"data\": {\"memory\": 2, \"weight\": \"w\", "
+                       "\"context\": [\"c\"], \"validation\": 0.1}}",
+                       "data.validation data.context data.weight data.memory seed ");
+    expect_differences("{\"flow\": [], \"data\": {\"validation\": 0.1}}",
+                       "{\"flow\": [], \"data\": {\"validation\": 0.2}}", "data.validation ");
+    expect_differences("{\"flow\": []}",
+                       "{\"flow\": [], \"base\": \"student_t\", \"embedding\": {}, \"train\": {\"batch\": 2, "
+                       "\"optimizer\": {\"rate\": 0.1}, \"schedule\": \"constant\"}}",
+                       "base.type embedding train.optimizer.rate train.schedule.type train.batch ");
+    /* lists of maps, one in another, univariates in them, and columns by name */
+    expect_differences("{\"flow\": [{\"type\": \"repeat\", \"times\": 2, \"flow\": [\"nsf\", \"permute\"]}]}",
+                       "{\"flow\": [{\"type\": \"repeat\", \"times\": 3, \"flow\": [{\"type\": \"nsf\", \"repeat\": 2, "
+                       "\"univariate\": {\"bins\": 4}}, {\"type\": \"permute\", \"order\": [1, 0]}]}]}",
+                       "flow[0].times flow[0].flow[0].repeat flow[0].flow[0].univariate.bins flow[0].flow[1].order ");
+    expect_differences("{\"flow\": [\"maf\"]}", "{\"flow\": [\"maf\", \"maf\"]}", "flow ");
+#define SUPPORT(columns) "{\"flow\": [{\"type\": \"support\", \"columns\": {" columns "}}]}"
+    expect_differences(SUPPORT("\"a\": {\"lower\": 0}, \"b\": {\"lower\": 0}"),
+                       SUPPORT("\"a\": {\"lower\": 1}, \"c\": {\"lower\": 0}"),
+                       "flow[0].columns.a.lower flow[0].columns.b flow[0].columns.c ");
+}
+
 static void test_schema(void **state)
 {
     (void)state;
-    cJSON *schema = cJSON_CreateObject();
-    flow_spec_schema(schema);
+    cJSON *schema = flow_spec_schema();
     cJSON *definitions = cJSON_GetObjectItemCaseSensitive(schema, "definitions");
     assert_true(cJSON_IsObject(definitions));
-    flow_design_schema(definitions);
-    cJSON_AddItemToObject(definitions, "train", flow_schema_object(flow_train_table, definitions));
     check_refs(schema, definitions);
     const char *const keys[] = {"name", "data", "flow", "base", "train", "seed", "output", "$schema"};
     const cJSON *properties = cJSON_GetObjectItemCaseSensitive(schema, "properties");
@@ -399,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_numbers_under_a_comma_locale),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_many_columns),
+        cmocka_unit_test(test_compare),
         cmocka_unit_test(test_schema),
     };
     return cmocka_run_group_tests_name("spec", tests, make_folder, remove_folder);

@@ -69,7 +69,7 @@ const char *flow_column_name(const flow_handle *model, int index)
     int d = flow_dim(model);
     if (index < 0 || index >= d + flow_context_dim(model))
         return NULL;
-    return index < d ? model->model->columns[index] : model->model->spec->context[index - d];
+    return index < d ? model->model->columns[index] : model->model->spec->data->context.at[index - d];
 }
 
 static size_t width_of(const flow_handle *model)

@@ -183,9 +183,9 @@ static flow_status read_json(cJSON **out, hid_t file, const char *name, flow_err
 
 static flow_status load_flow(flow_model *model, int dim, flow_error *err)
 {
-    flow_spec *spec = model->spec;
-    const flow_row_layout shape = {dim, spec->n_context, (const char *const *)model->columns};
-    return flow_new_conditional(&model->f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed, err);
+    const flow_spec *spec = model->spec;
+    const flow_row_layout layout = {dim, spec->data->context.n, (const char *const *)model->columns};
+    return flow_build(&model->f, &spec->design, &layout, (uint64_t)spec->seed, err);
 }
 
 static flow_status read_contents(flow_model *model, hid_t file, flow_error *err)
@@ -196,9 +196,9 @@ static flow_status read_contents(flow_model *model, hid_t file, flow_error *err)
         status = read_spec(model, file, err);
     if (status == FLOW_OK)
         status = flow_h5_read_names(&model->columns, &dim, file, FLOW_MODEL_COLUMNS, FLOW_DIM_MAX, err);
-    if (status == FLOW_OK && model->spec->columns != NULL && model->spec->n_columns != dim)
-        status =
-            flow_error_set(err, FLOW_FORMAT, "its spec names %d columns, and it has %d", model->spec->n_columns, dim);
+    if (status == FLOW_OK && model->spec->data->columns.n > 0 && model->spec->data->columns.n != dim)
+        status = flow_error_set(err, FLOW_FORMAT, "its spec names %d columns, and it has %d",
+                                model->spec->data->columns.n, dim);
     if (status == FLOW_OK)
         status = as_format(err, load_flow(model, dim, err));
     if (status == FLOW_OK)

@@ -1,23 +1,27 @@
-/* The object "data" of a spec, and what it shares with the rest of the spec. Internal to lib/model; model/spec.h is the
- * interface. */
+/* The object "data" of a spec. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_MODEL_SPEC_DATA_H
 #define FLOW_MODEL_SPEC_DATA_H
 
+#include "core/json.h"
 #include "core/option.h"
-#include "model/spec.h"
 
-/* Reads "data" into the members of `spec` that come from it; FLOW_SPEC with the JSON path for what does not fit. */
-flow_status flow_spec_read_data(flow_spec *spec, flow_json *at, flow_error *err);
+enum { FLOW_SPEC_COLUMNS_MAX = 65536 };
 
-/* "expected ..., found ...": FLOW_SPEC. */
-flow_status flow_spec_fail_expected(const flow_json *at, flow_error *err, const char *expected);
-/* FLOW_SPEC for a text that is there and empty. */
-flow_status flow_spec_refuse_empty(const flow_json *object, const char *key, flow_error *err);
+typedef struct flow_data_options {
+    const char *train, *test;        /* locations of data; NULL: not given */
+    flow_text_or_number validation;  /* a location, or the share of the training rows to hold out */
+    flow_text_list columns;          /* to model; n 0: all others */
+    flow_text_list context;          /* given and not modelled */
+    const char *weight;              /* the column of the rows' weights; NULL: none */
+    bool allow_negative_weights;
+    bool skip_invalid;
+    double memory; /* GiB that held rows may take */
+} flow_data_options;
 
-/* The JSON Schema of an object with these options and no others, the caller's. */
-cJSON *flow_spec_object_schema(const flow_option *table);
-/* Adds the definitions "data", "share_or_location" and "column_names". */
-void flow_spec_data_schema(cJSON *definitions);
+extern const flow_option flow_data_options_table[];
+
+/* FLOW_SPEC when a column has two roles. `at`: the object. */
+flow_status flow_data_options_check(const flow_data_options *options, const flow_json *at, flow_error *err);
 
 #endif

@@ -53,27 +53,47 @@ static flow_status replace_solvers(const cJSON *list, const char *method, int64_
     return status;
 }
 
-flow_status flow_model_set_steps(flow_model *model, const char *method, int64_t steps, flow_error *err)
+/* The spec of the model with other solvers. */
+static flow_status steps_make_spec(flow_spec **out, const flow_model *model, const char *method, int64_t steps,
+                                   flow_error *err)
 {
     int n = 0;
-    flow_spec *spec = model->spec;
-    flow *f = NULL;
-    flow_status status = check_method(method, err);
-    if (status == FLOW_OK)
-        status = replace_solvers(spec->flow.node, method, steps, &n, err);
+    const flow_spec *spec = model->spec;
+    *out = NULL;
+    cJSON *document = cJSON_Duplicate(spec->document, 1);
+    if (document == NULL)
+        return flow_error_memory(err, "a spec");
+    flow_status status =
+        replace_solvers(cJSON_GetObjectItemCaseSensitive(document, "flow"), method, steps, &n, err);
     if (status == FLOW_OK && n == 0)
         status = flow_error_set(err, FLOW_ARGUMENT, "%s has no block that solves a differential equation",
                                 model->path);
-    if (status != FLOW_OK)
+    if (status == FLOW_OK)
+        return flow_spec_make(out, document, spec->source, spec->dir, NULL, 0, err);
+    cJSON_Delete(document);
+    return status;
+}
+
+flow_status flow_model_set_steps(flow_model *model, const char *method, int64_t steps, flow_error *err)
+{
+    flow_spec *spec = NULL;
+    flow *f = NULL;
+    const flow_row_layout layout = {model->f->dim, model->spec->data->context.n, (const char *const *)model->columns};
+    flow_status status = check_method(method, err);
+    if (status == FLOW_OK)
+        status = steps_make_spec(&spec, model, method, steps, err);
+    if (status == FLOW_OK)
+        status = flow_build(&f, &spec->design, &layout, (uint64_t)spec->seed, err);
+    if (status != FLOW_OK) {
+        flow_spec_free(spec);
         return status;
-    const flow_row_layout shape = {model->f->dim, spec->n_context, (const char *const *)model->columns};
-    status = flow_new_conditional(&f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed, err);
-    if (status != FLOW_OK)
-        return status;
-    /* How it is solved is no part of what was trained: the parameters are the same ones. */
+    }
+    /* The solver is no part of what was trained: the parameters are the same. */
     if (f->params.n_fitted > 0)
         memcpy(f->params.fitted, model->f->params.fitted, f->params.n_fitted * sizeof *f->params.fitted);
     flow_free(model->f);
+    flow_spec_free(model->spec);
     model->f = f;
+    model->spec = spec;
     return FLOW_OK;
 }

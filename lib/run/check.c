@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/check.h"
 
-#include "core/schema.h"
-#include "flow/design.h"
 #include "run/experiment_data.h"
 
 flow_status flow_run_check(flow_run_check_result *out, const flow_run_check_options *options, flow_error *err)
@@ -36,14 +34,4 @@ void flow_run_check_free(flow_run_check_result *result)
 {
     flow_description_free(&result->flow);
     flow_experiment_free(&result->x);
-}
-
-cJSON *flow_run_schema(void)
-{
-    cJSON *schema = cJSON_CreateObject();
-    flow_spec_schema(schema);
-    cJSON *definitions = cJSON_GetObjectItemCaseSensitive(schema, "definitions");
-    flow_design_schema(definitions);
-    cJSON_AddItemToObject(definitions, "train", flow_schema_object(flow_train_table, definitions));
-    return schema;
 }

@@ -27,7 +27,4 @@ typedef struct flow_run_check_result {
 flow_status flow_run_check(flow_run_check_result *out, const flow_run_check_options *options, flow_error *err);
 void flow_run_check_free(flow_run_check_result *result);
 
-/* The JSON Schema of specs; the caller's. */
-cJSON *flow_run_schema(void);
-
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/read.h"
 #include "core/text.h"
 #include "flow/design.h"
 #include "model/model.h"
@@ -31,8 +30,9 @@ static flow_status experiment_check_draws(const flow_experiment *x, flow_error *
     }
     const flow_draw_options *draws = flow_objective_draws(&x->objective);
     flow_json columns = flow_json_member(&data, "columns");
-    if (draws->dimensions > 0 && x->spec->n_columns > 0 && draws->dimensions != x->spec->n_columns)
-        return flow_json_fail(&columns, err, "%d columns, and train.objective.dimensions is %lld", x->spec->n_columns,
+    const int n = x->spec->data->columns.n;
+    if (draws->dimensions > 0 && n > 0 && draws->dimensions != n)
+        return flow_json_fail(&columns, err, "%d columns, and train.objective.dimensions is %lld", n,
                               (long long)draws->dimensions);
     return FLOW_OK;
 }
@@ -49,12 +49,11 @@ flow_status flow_experiment_read(flow_experiment *out, const char *file, const c
     flow_status status = flow_spec_read(&out->spec, file, overrides, n_overrides, err);
     if (status != FLOW_OK)
         return status;
-    status = flow_read_options(&out->options, flow_train_table, &out->spec->training, &out->spec->arena, err);
-    if (status == FLOW_OK)
-        out->objective = flow_objective_of(&out->options.objective);
-    if (status == FLOW_OK && flow_experiment_draws(out))
-        status = experiment_check_draws(out, err);
-    return experiment_name_source(out, status, err);
+    out->options = *out->spec->train;
+    out->objective = flow_objective_of(&out->options.objective);
+    if (flow_experiment_draws(out))
+        status = experiment_name_source(out, experiment_check_draws(out, err), err);
+    return status;
 }
 
 bool flow_experiment_draws(const flow_experiment *x)
@@ -64,16 +63,15 @@ bool flow_experiment_draws(const flow_experiment *x)
 
 flow_status flow_experiment_build(flow_experiment *x, int dim, const char *const *columns, flow_error *err)
 {
-    flow_spec *spec = x->spec;
-    if (columns == NULL && spec->n_columns == dim)
-        columns = spec->columns;
+    const flow_spec *spec = x->spec;
+    if (columns == NULL && spec->data->columns.n == dim)
+        columns = spec->data->columns.at;
     else if (columns == NULL && x->n_names == dim)
         columns = (const char *const *)x->names;
-    const flow_row_layout shape = {dim, spec->n_context, columns};
-    flow_status status = flow_new_conditional(&x->f, &spec->flow, &spec->base, &spec->embedding, &shape, spec->seed,
-                                              err);
+    const flow_row_layout layout = {dim, spec->data->context.n, columns};
+    flow_status status = flow_build(&x->f, &spec->design, &layout, (uint64_t)spec->seed, err);
     if (status == FLOW_OK)
-        status = flow_objective_check(&x->objective, x->f, spec->weight != NULL, err);
+        status = flow_objective_check(&x->objective, x->f, spec->data->weight != NULL, err);
     return experiment_name_source(x, status, err);
 }
 

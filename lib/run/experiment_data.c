@@ -20,7 +20,7 @@ const char *const *flow_experiment_columns(const flow_experiment *x)
 {
     if (x->target == NULL)
         return flow_dataset_columns(x->training);
-    return x->spec->n_columns > 0 ? x->spec->columns : flow_target_columns(x->target);
+    return x->spec->data->columns.n > 0 ? x->spec->data->columns.at : flow_target_columns(x->target);
 }
 
 int64_t flow_experiment_n_rows(const flow_experiment *x)
@@ -70,17 +70,17 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
     if (path == NULL)
         return flow_error_memory(err, location);
     flow_dataset_options options = {
-        .columns = spec->columns,
-        .n_columns = spec->n_columns,
-        .skip_invalid = spec->skip_invalid,
-        .memory_bytes = (size_t)(spec->memory * (double)(1u << 30)),
-        .share = spec->share,
+        .columns = spec->data->columns.at,
+        .n_columns = spec->data->columns.n,
+        .skip_invalid = spec->data->skip_invalid,
+        .memory_bytes = (size_t)(spec->data->memory * (double)(1u << 30)),
+        .share = spec->data->validation.number,
         .part = part,
         .seed = spec->seed,
-        .context = spec->context,
-        .n_context = spec->n_context,
-        .weight = spec->weight,
-        .allow_negative_weights = spec->allow_negative_weights,
+        .context = spec->data->context.at,
+        .n_context = spec->data->context.n,
+        .weight = spec->data->weight,
+        .allow_negative_weights = spec->data->allow_negative_weights,
         .read_ahead = o->n_threads > 1, /* one thread is one thread */
     };
     if (x->training != NULL) {
@@ -90,7 +90,7 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
     }
     /* the columns of the training data or the density, in their order, whatever order they have here */
     if (x->target != NULL ? flow_target_has_names(x->target)
-                          : x->training != NULL && spec->n_columns == 0 && flow_dataset_has_names(x->training)) {
+                          : x->training != NULL && spec->data->columns.n == 0 && flow_dataset_has_names(x->training)) {
         options.columns = flow_experiment_columns(x);
         options.n_columns = flow_experiment_dim(x);
     }
@@ -105,12 +105,14 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
 
 static flow_status experiment_check_standard_input(const flow_spec *spec, flow_error *err)
 {
-    int readers = flow_is_standard(spec->train) * (spec->share > 0 ? 2 : 1) + flow_is_standard(spec->validation) +
-                  flow_is_standard(spec->test);
+    const flow_data_options *data = spec->data;
+    bool has_share = data->validation.number > 0;
+    int readers = flow_is_standard(data->train) * (has_share ? 2 : 1) + flow_is_standard(data->validation.text) +
+                  flow_is_standard(data->test);
     if (readers <= 1)
         return FLOW_OK;
     return flow_error_set(err, FLOW_SPEC, "%s: standard input can be read only once%s; put the data into a file",
-                          spec->source, spec->share > 0 ? ", and holding out a share of it takes two passes" : "");
+                          spec->source, has_share ? ", and holding out a share of it takes two passes" : "");
 }
 
 static int experiment_compare_names(const void *a, const void *b)
@@ -155,7 +157,7 @@ static flow_status experiment_open_target(const flow_experiment *x, flow_target 
     char *path = flow_spec_path(x->spec, draws->density);
     if (path == NULL)
         return flow_error_memory(err, draws->density);
-    int64_t dim = draws->dimensions > 0 ? draws->dimensions : x->spec->n_columns;
+    int64_t dim = draws->dimensions > 0 ? draws->dimensions : x->spec->data->columns.n;
     flow_status status = flow_target_open(out, path, dim, draws->parallel, err);
     if (status == FLOW_SPEC)
         flow_error_prefix(err, status, "%s: train.objective.density: ", x->spec->source);
@@ -167,20 +169,20 @@ static flow_status experiment_open_training(const opening *o, flow_error *err)
 {
     flow_experiment *x = o->x;
     const flow_spec *spec = x->spec;
-    bool split = spec->share > 0;
-    if (spec->train == NULL)
+    bool split = spec->data->validation.number > 0;
+    if (spec->data->train == NULL)
         return flow_error_set(err, FLOW_SPEC, "%s: the key data.train is missing: name the training data there, or "
                               "with --data FILE", spec->source);
     flow_status status = experiment_check_standard_input(spec, err);
     if (status == FLOW_OK)
-        status = experiment_open_one(o, &x->training, "train", spec->train,
+        status = experiment_open_one(o, &x->training, "train", spec->data->train,
                                      split ? FLOW_PART_TRAINING : FLOW_PART_ALL, err);
     if (status == FLOW_OK)
         status = experiment_check_names(x->training, err);
     if (status == FLOW_OK && split)
-        status = experiment_open_one(o, &x->validation, "validation", spec->train, FLOW_PART_HELD_OUT, err);
-    if (status == FLOW_OK && spec->validation != NULL)
-        status = experiment_open_one(o, &x->validation, "validation", spec->validation, FLOW_PART_ALL, err);
+        status = experiment_open_one(o, &x->validation, "validation", spec->data->train, FLOW_PART_HELD_OUT, err);
+    if (status == FLOW_OK && spec->data->validation.text != NULL)
+        status = experiment_open_one(o, &x->validation, "validation", spec->data->validation.text, FLOW_PART_ALL, err);
     return status;
 }
 
@@ -195,8 +197,8 @@ flow_status flow_experiment_open(flow_experiment *x, int n_threads, const flow_r
     } else {
         status = experiment_open_training(&o, err);
     }
-    if (status == FLOW_OK && x->spec->test != NULL)
-        status = experiment_open_one(&o, &x->test, "test", x->spec->test, FLOW_PART_ALL, err);
+    if (status == FLOW_OK && x->spec->data->test != NULL)
+        status = experiment_open_one(&o, &x->test, "test", x->spec->data->test, FLOW_PART_ALL, err);
     return status;
 }
 
@@ -225,7 +227,7 @@ static int experiment_target_dim(const flow_experiment *x, char *problem)
     else
         snprintf(problem, FLOW_ERROR_SIZE, "%s", err.message);
     flow_target_close(target);
-    return dim > 0 ? (int)dim : x->spec->n_columns;
+    return dim > 0 ? (int)dim : x->spec->data->columns.n;
 }
 
 int flow_experiment_find_columns(flow_experiment *x, char *problem)
@@ -233,16 +235,17 @@ int flow_experiment_find_columns(flow_experiment *x, char *problem)
     problem[0] = '\0';
     if (flow_experiment_draws(x))
         return experiment_target_dim(x, problem);
-    if (x->spec->train == NULL)
-        return x->spec->n_columns;
-    char *location = flow_spec_path(x->spec, x->spec->train);
-    int n_context = x->spec->n_context, n_last = n_context + (x->spec->weight != NULL), n = x->spec->n_columns;
+    const flow_data_options *data = x->spec->data;
+    if (data->train == NULL)
+        return data->columns.n;
+    char *location = flow_spec_path(x->spec, data->train);
+    int n_context = data->context.n, n_last = n_context + (data->weight != NULL), n = data->columns.n;
     const char **last = malloc(((size_t)n_last + 1) * sizeof *last);
     flow_reader *reader = NULL;
     flow_error err = {0};
     for (int i = 0; last != NULL && i < n_last; i++)
-        last[i] = i < n_context ? x->spec->context[i] : x->spec->weight;
-    flow_reader_options options = {.columns = x->spec->columns, .n_columns = x->spec->n_columns, .last = last,
+        last[i] = i < n_context ? data->context.at[i] : data->weight;
+    flow_reader_options options = {.columns = data->columns.at, .n_columns = data->columns.n, .last = last,
                                    .n_last = n_last};
     bool enough = location != NULL && last != NULL;
     if (enough && flow_reader_open(&reader, location, &options, &err) != FLOW_OK) {
@@ -332,7 +335,8 @@ flow_status flow_experiment_check(const flow_experiment *x, const flow_run_hooks
 {
     flow_status status = experiment_check_support(x, x->training, "train", err);
     if (status == FLOW_OK)
-        status = experiment_check_support(x, x->validation, x->spec->share > 0 ? "train" : "validation", err);
+        status = experiment_check_support(x, x->validation,
+                                          x->spec->data->validation.number > 0 ? "train" : "validation", err);
     return status == FLOW_OK ? experiment_warn_of_ties(x, hooks, err) : status;
 }
 

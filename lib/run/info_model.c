@@ -98,12 +98,13 @@ flow_status flow_run_info_model(flow_run_info_model_result *out, const char *pat
         return status;
     const flow_model *model = out->model;
     const flow_spec *spec = model->spec;
+    const flow_data_options *data = spec->data;
     out->path = model->path;
     out->name = spec->name;
-    out->weight = spec->weight;
-    out->allows_negative_weights = spec->weight != NULL && spec->allow_negative_weights;
+    out->weight = data->weight;
+    out->allows_negative_weights = data->weight != NULL && data->allow_negative_weights;
     out->columns = (flow_names){(const char *const *)model->columns, model->f->dim};
-    out->context = (flow_names){spec->context, spec->n_context};
+    out->context = (flow_names){data->context.at, data->context.n};
     out->data = info_origin(model->provenance, "train");
     out->density = info_origin(model->provenance, "density");
     out->has_summary = model->summary != NULL;

@@ -118,7 +118,8 @@ static void logprob_warn(const evaluation *e)
 static flow_status logprob_open_input(evaluation *e, flow_error *err)
 {
     const flow_session *s = e->s;
-    const char *asked = e->o->weight, *data = e->o->data, *weight = asked != NULL ? asked : s->model->spec->weight;
+    const char *asked = e->o->weight, *data = e->o->data;
+    const char *weight = asked != NULL ? asked : s->model->spec->data->weight;
     const char **names = flow_session_names(s, s->columns, NULL);
     flow_status status = names == NULL ? flow_error_memory(err, "column names") : FLOW_OK;
     for (int i = 0; asked != NULL && i < s->width && status == FLOW_OK; i++)

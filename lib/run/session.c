@@ -24,7 +24,7 @@ flow_status flow_session_open(flow_session *out, const char *path, const flow_se
     out->dim = out->model->f->dim;
     out->n_context = out->model->f->context.n;
     out->width = flow_width(out->model->f);
-    out->context = out->model->spec->context;
+    out->context = out->model->spec->data->context.at;
     out->columns = (const char *const *)out->model->columns;
     enum { SIZE = 24 };
     size_t d = (size_t)out->dim;
@@ -73,7 +73,7 @@ flow_status flow_session_open_input(const flow_session *s, flow_input *out, cons
     o.columns = names;
     o.n_columns = n;
     o.numbered = session_is_numbered(s->model);
-    o.chosen = o.chosen || s->model->spec->n_columns > 0;
+    o.chosen = o.chosen || s->model->spec->data->columns.n > 0;
     return flow_input_open(out, location, &o, err);
 }
 

@@ -101,7 +101,7 @@ static void train_announce(const train_run *run)
         .dim = x->f->dim,
         .n_context = x->f->context.n,
         .n_threads = run->n_threads,
-        .weight = weighted ? x->spec->weight : NULL,
+        .weight = weighted ? x->spec->data->weight : NULL,
         .effective_rows = weighted ? flow_dataset_effective_rows(x->training) : 0,
         .weightless = weighted ? flow_dataset_n_weightless(x->training) : 0,
         .draws = x->target != NULL,

@@ -56,24 +56,13 @@ flow_status train_check_output(const train_run *run, bool *resume, flow_error *e
 
 /* ---- is it the same training? ---- */
 
-/* What may be different: it does not decide how the weights change. */
-static bool resume_may_differ(const char *path)
+static void resume_add_difference(void *context, const flow_json *was, const flow_json *is)
 {
-    static const char *const free_to_change[] = {"train.epochs", "train.patience", "train.min_improvement",
-                                                  "train.objective.density", "train.objective.dimensions",
-                                                  "train.objective.test", "train.objective.parallel"};
-    for (size_t i = 0; i < sizeof free_to_change / sizeof *free_to_change; i++)
-        if (strcmp(path, free_to_change[i]) == 0)
-            return true;
-    return false;
-}
-
-static void resume_add_difference(flow_text *text, const flow_json *was, const flow_json *is)
-{
+    flow_text *text = context;
     char before[80], now[80];
     flow_json_describe(before, sizeof before, was);
     flow_json_describe(now, sizeof now, is);
-    if (cJSON_IsArray(was->node) || cJSON_IsArray(is->node)) { /* a short list is said best by itself */
+    if (cJSON_IsArray(was->node) || cJSON_IsArray(is->node)) { /* a short list is shown itself */
         char *a = was->node != NULL ? cJSON_PrintUnformatted(was->node) : NULL;
         char *b = is->node != NULL ? cJSON_PrintUnformatted(is->node) : NULL;
         if (a != NULL && strlen(a) < sizeof before)
@@ -84,39 +73,6 @@ static void resume_add_difference(flow_text *text, const flow_json *was, const f
         free(b);
     }
     flow_text_add(text, "%s%s is %s in the model, %s in the spec", text->length > 0 ? "; " : "", is->path, before, now);
-}
-
-static bool resume_holds_objects(const cJSON *array)
-{
-    return cJSON_IsArray(array) && (cJSON_IsObject(array->child) || cJSON_IsArray(array->child));
-}
-
-/* Adds every difference between two resolved documents. */
-static void resume_compare(flow_text *text, const flow_json *was, const flow_json *is)
-{
-    if (resume_may_differ(is->path) || was->node == is->node || cJSON_Compare(was->node, is->node, 1))
-        return;
-    bool objects = cJSON_IsObject(was->node) && cJSON_IsObject(is->node);
-    bool lists = resume_holds_objects(was->node) && resume_holds_objects(is->node) &&
-                 cJSON_GetArraySize(was->node) == cJSON_GetArraySize(is->node);
-    if (objects) {
-        for (const cJSON *child = was->node->child; child != NULL; child = child->next) {
-            flow_json a = flow_json_member(was, child->string), b = flow_json_member(is, child->string);
-            resume_compare(text, &a, &b);
-        }
-        for (const cJSON *child = is->node->child; child != NULL; child = child->next) {
-            flow_json a = flow_json_member(was, child->string), b = flow_json_member(is, child->string);
-            if (a.node == NULL)
-                resume_compare(text, &a, &b);
-        }
-    } else if (lists) {
-        for (int i = 0; i < cJSON_GetArraySize(was->node); i++) {
-            flow_json a = flow_json_element(was, i), b = flow_json_element(is, i);
-            resume_compare(text, &a, &b);
-        }
-    } else {
-        resume_add_difference(text, was, is);
-    }
 }
 
 static void resume_compare_columns(flow_text *text, const train_run *run, const flow_model *model)
@@ -178,23 +134,8 @@ static void resume_compare_density(flow_text *text, const train_run *run, const 
 
 static flow_status resume_check_same(const train_run *run, const flow_model *model, flow_error *err)
 {
-    static const char *const keys[] = {"flow", "base", "embedding", "seed", "train"};
-    static const char *const data_keys[] = {"context", "weight"};
-    flow_json was = flow_json_root(model->spec->document), is = flow_json_root(run->x.spec->document);
     flow_text text = {0};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        flow_json a = flow_json_member(&was, keys[i]), b = flow_json_member(&is, keys[i]);
-        resume_compare(&text, &a, &b);
-    }
-    was = flow_json_member(&was, "data");
-    is = flow_json_member(&is, "data");
-    for (size_t i = 0; i < sizeof data_keys / sizeof *data_keys; i++) {
-        flow_json a = flow_json_member(&was, data_keys[i]), b = flow_json_member(&is, data_keys[i]);
-        resume_compare(&text, &a, &b);
-    }
-    if (model->spec->share != run->x.spec->share)
-        flow_text_add(&text, "%sdata.validation holds out a share of %g in the model, %g in the spec",
-                      text.length > 0 ? "; " : "", model->spec->share, run->x.spec->share);
+    flow_spec_compare(model->spec, run->x.spec, resume_add_difference, &text);
     resume_compare_columns(&text, run, model);
     resume_compare_data(&text, run, model);
     resume_compare_density(&text, run, model);
@@ -212,14 +153,10 @@ static flow_status resume_check_same(const train_run *run, const flow_model *mod
 
 static void resume_warn_of_new_span(const train_run *run, const flow_model *model)
 {
-    flow_json was = flow_json_root(model->spec->document), is = flow_json_root(run->x.spec->document);
-    was = flow_json_member(&was, "train");
-    is = flow_json_member(&is, "train");
-    const cJSON *before = flow_json_member(&was, "epochs").node, *now = flow_json_member(&is, "epochs").node;
-    if (cJSON_IsNumber(before) && cJSON_IsNumber(now) && before->valuedouble != now->valuedouble &&
-        strcmp(run->x.options.schedule.type->name, "cosine") == 0)
-        flow_run_warn(&run->options->hooks, "train.epochs was %.0f and is %.0f: the cosine schedule now spans the new "
-                      "number, so the learning rate takes a step", before->valuedouble, now->valuedouble);
+    int64_t before = model->spec->train->epochs, now = run->x.options.epochs;
+    if (before != now && strcmp(run->x.options.schedule.type->name, "cosine") == 0)
+        flow_run_warn(&run->options->hooks, "train.epochs was %lld and is %lld: the cosine schedule now spans the new "
+                      "number, so the learning rate takes a step", (long long)before, (long long)now);
 }
 
 static flow_status resume_restore(train_run *run, const flow_model *model, flow_error *err)
