@@ -16,7 +16,7 @@
 #include "model/layout_names.h"
 #include "model/spec.h"
 #include "spec_tables.h"
-#include "train/trainer.h"
+#include "train/trainer_state.h"
 
 static char *read_page(const char *path)
 {
@@ -136,8 +136,12 @@ static void test_model_page(void **state)
         FLOW_MODEL_PRECISION, FLOW_MODEL_DIRECTORY, FLOW_MODEL_SPEC, FLOW_MODEL_COLUMNS, FLOW_MODEL_PARAMETERS,
         FLOW_MODEL_TRAINING, FLOW_MODEL_HISTORY, FLOW_MODEL_PROVENANCE, FLOW_MODEL_SUMMARY,
         /* the arrays of a training state */
-        "counters", "figures", "weights", "best", "average", "moment1", "moment2", "optimizer_steps", "schedule",
-        "reference", "fitted", "best_fitted", "average_fitted",
+        "weights", "best", "average", "teacher", "moment1", "moment2", "optimizer_steps", "schedule_share",
+        "schedule_waited", "reference", "fitted", "best_fitted", "average_fitted", "solved_rows", "evaluations",
+        "most_evaluations",
+#define NAME(name) #name,
+        FLOW_TRAINER_NUMBERS(NAME, NAME)
+#undef NAME
     };
     char *page = read_page("docs/model-file.md");
     missing = 0;

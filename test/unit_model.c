@@ -209,6 +209,14 @@ static void test_identity(void **state)
                                {"adam/first", FLOW_ARRAY_REAL, params->n_weights, 1, first, false}};
     flow_error err = {0};
     check_ok(flow_model_read_state(model, back, 3, &err), &err);
+    /* what a file lacks is an error, unless it is optional: then it stays as it is */
+    int64_t later = 42;
+    flow_array more = {"later", FLOW_ARRAY_INT64, 1, 1, &later, false};
+    assert_int_equal(flow_model_read_state(model, &more, 1, &err), FLOW_FORMAT);
+    check_contains(err.message, "its training state has no \"later\"");
+    more.optional = true;
+    check_ok(flow_model_read_state(model, &more, 1, &err), &err);
+    assert_int_equal(later, 42);
     assert_memory_equal(counters, x.counters, sizeof counters);
     assert_memory_equal(figures, x.figures, sizeof figures);
     assert_memory_equal(first, x.weights, params->n_weights * sizeof *first);
@@ -338,8 +346,8 @@ static void test_a_spec_leads_to_its_model(void **state)
 
 /* ---- a file of an earlier program ---- */
 
-/* Written once by `unit_model --write FILE` and kept: version 1 of the format loads for ever, and means the same. */
-static const char golden[] = "test/corpus/model/version1.h5";
+/* Written once by `unit_model --write FILE` and kept: what it means does not change with the program. */
+static const char golden[] = "test/corpus/model/version2.h5";
 
 enum { PROBES = 4 };
 
@@ -378,7 +386,7 @@ static void write_golden(const char *path)
     stop(&x);
 }
 
-static void test_version_1_loads(void **state)
+static void test_version_2_loads(void **state)
 {
     (void)state;
     if (access(golden, R_OK) != 0)
@@ -473,7 +481,7 @@ static void test_flipped_bits(void **state)
     stop(&x);
 }
 
-static void test_newer_version(void **state)
+static void test_other_versions(void **state)
 {
     (void)state;
     fixture x;
@@ -488,6 +496,10 @@ static void test_newer_version(void **state)
     write_file_bytes(path, data, size);
     check_refused(path, FLOW_FORMAT, "was written by flowctl 9.1.0 in format 3, this is flowctl ");
     check_refused(path, FLOW_FORMAT, "read it with flowctl 9.1.0 or later");
+    snprintf(data, FLOW_HEAD_SIZE, "flowctl-model\nversion 1\nprogram 0.1.0\nbytes 00000000000000000512\n");
+    write_file_bytes(path, data, size);
+    check_refused(path, FLOW_FORMAT, "was written by flowctl 0.1.0 in format 1, this is flowctl ");
+    check_refused(path, FLOW_FORMAT, "which reads format 2; read it with flowctl 0.1.0, or train again");
     free(data);
     stop(&x);
 }
@@ -953,11 +965,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_equal_models_are_equal_files),
         cmocka_unit_test(test_permissions_and_links),
         cmocka_unit_test(test_a_spec_leads_to_its_model),
-        cmocka_unit_test(test_version_1_loads),
+        cmocka_unit_test(test_version_2_loads),
         cmocka_unit_test(test_other_files),
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_newer_version),
+        cmocka_unit_test(test_other_versions),
         cmocka_unit_test(test_changed_contents),
         cmocka_unit_test(test_changed_specs),
         cmocka_unit_test(test_links_and_filters),

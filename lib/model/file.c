@@ -152,14 +152,15 @@ static flow_status head_parse(flow_head *head, const char block[FLOW_HEAD_SIZE],
     /* The comparison below finds a number out of range. NOLINTNEXTLINE(cert-err34-c) */
     int n = sscanf(text + MAGIC_SIZE, "version %9u\nprogram %63[^\n]\nbytes %20" SCNu64 "\ncrc32 %8" SCNx32,
                    &head->version, head->program, &head->bytes, &head->crc32);
-    if (n >= 2 && head->version > FLOW_MODEL_VERSION)
+    if (n >= 2 && head->version != FLOW_MODEL_VERSION)
         return flow_error_set(err, FLOW_FORMAT, "%s: was written by flowctl %s in format %u, this is flowctl %s, which "
-                              "reads formats up to %d; read it with flowctl %s or later", path, head->program,
-                              head->version, flow_program_version(), FLOW_MODEL_VERSION, head->program);
+                              "reads format %d; read it with flowctl %s%s", path, head->program, head->version,
+                              flow_program_version(), FLOW_MODEL_VERSION, head->program,
+                              head->version > FLOW_MODEL_VERSION ? " or later" : ", or train again");
     char same[FLOW_HEAD_SIZE];
     if (n == 4)
         head_render(same, head);
-    if (n < 4 || head->version != FLOW_MODEL_VERSION || memcmp(same, block, FLOW_HEAD_SIZE) != 0)
+    if (n < 4 || memcmp(same, block, FLOW_HEAD_SIZE) != 0)
         return flow_error_set(err, FLOW_FORMAT, "%s: is a flowctl model, but its head (the first %d bytes) is damaged; "
                               "copy the file again from where it was written, or train again", path, FLOW_HEAD_SIZE);
     return FLOW_OK;

@@ -3,7 +3,7 @@
  * A model file begins with FLOW_HEAD_SIZE bytes of text (an HDF5 user block, which every HDF5 program skips):
  *
  *     flowctl-model
- *     version 1
+ *     version 2
  *     program 0.1.0
  *     bytes 00000000000000123456
  *     crc32 89abcdef
@@ -38,7 +38,7 @@ const char *flow_program_version(void);
 void flow_head_seal(char *image, size_t size);
 
 /* Reads and verifies the head of a model file and the sum of its bytes. FLOW_IO when it cannot be read, FLOW_FORMAT
- * when it is not a model, damaged, or newer than this program. */
+ * when it is not a model, damaged, or of another version of the format. */
 flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err);
 
 #endif

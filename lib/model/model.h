@@ -24,7 +24,7 @@
 #include "flow/flow.h"
 #include "model/spec.h"
 
-enum { FLOW_MODEL_VERSION = 1 };
+enum { FLOW_MODEL_VERSION = 2 };
 
 /* What goes into a file; all borrowed. */
 typedef struct flow_model_contents {
