@@ -509,6 +509,47 @@ static void test_formats_agree(void **state)
     flow_dataset_close(hdf5);
 }
 
+/* A table in memory is one like any other: columns by name, rows that are not finite, epochs in the same order. */
+static void test_rows_in_memory(void **state)
+{
+    (void)state;
+    static const double rows[] = {1, 10, 100, 2, 20, 200, 3, NAN, 300, 4, 40, 400};
+    static const char *const columns[] = {"a", "b", "c"}, *const chosen[] = {"c", "b"}, *const wrong[] = {"d"};
+    const flow_table_rows table = {"memory", rows, 4, 3, columns};
+    flow_dataset_options options = {.columns = chosen, .n_columns = 2};
+    flow_dataset *data;
+    flow_error err = {0};
+    assert_int_equal(flow_dataset_open_rows(&data, &table, &options, &err), FLOW_DATA);
+    assert_string_equal(err.message, "memory: row 3, column \"b\": the value is nan");
+    options.skip_invalid = true;
+    if (flow_dataset_open_rows(&data, &table, &options, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(flow_dataset_n_rows(data), 3);
+    assert_int_equal(flow_dataset_n_skipped(data), 1);
+    assert_string_equal(flow_dataset_columns(data)[0], "c");
+    double out[6];
+    int64_t numbers[3];
+    size_t n;
+    flow_dataset_rewind(data);
+    assert_int_equal(flow_dataset_next(data, out, numbers, 3, &n, &err), FLOW_OK);
+    static const double expected[] = {100, 10, 200, 20, 400, 40};
+    assert_int_equal(n, 3);
+    assert_memory_equal(out, expected, sizeof expected);
+    assert_int_equal(numbers[2], 3);
+    flow_dataset_close(data);
+
+    options = (flow_dataset_options){.columns = wrong, .n_columns = 1};
+    assert_int_equal(flow_dataset_open_rows(&data, &table, &options, &err), FLOW_DATA);
+    assert_non_null(strstr(err.message, "memory: there is no column \"d\""));
+    const flow_table_rows nameless = {"memory", rows, 2, 3, NULL}, empty = {"memory", rows, 2, 0, NULL};
+    assert_int_equal(flow_dataset_open_rows(&data, &nameless, NULL, &err), FLOW_OK);
+    assert_string_equal(flow_dataset_columns(data)[2], "x3");
+    assert_false(flow_dataset_has_names(data));
+    flow_dataset_close(data);
+    assert_int_equal(flow_dataset_open_rows(&data, &empty, NULL, &err), FLOW_ARGUMENT);
+    assert_null(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -526,6 +567,7 @@ int main(void)
         cmocka_unit_test(test_standard_input),
         cmocka_unit_test(test_file_that_changes),
         cmocka_unit_test(test_formats_agree),
+        cmocka_unit_test(test_rows_in_memory),
     };
     return cmocka_run_group_tests(tests, make_tables, remove_folder);
 }

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "data/table.h"
 
 typedef struct flow_dataset flow_dataset;
 
@@ -54,6 +55,9 @@ typedef struct flow_column_summary {
 
 flow_status flow_dataset_open(flow_dataset **out, const char *location, const flow_dataset_options *options,
                               flow_error *err);
+/* The same of a table in memory, whose rows and names are borrowed for the life of the data set. */
+flow_status flow_dataset_open_rows(flow_dataset **out, const flow_table_rows *table,
+                                   const flow_dataset_options *options, flow_error *err);
 void flow_dataset_close(flow_dataset *data);
 
 const char *flow_dataset_location(const flow_dataset *data);

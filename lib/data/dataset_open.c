@@ -9,8 +9,9 @@
 #include "data/read_ahead.h"
 #include "num/rng.h"
 
-static flow_status dataset_open_reader(flow_dataset *data, const char *location, const flow_dataset_options *options,
-                                       flow_error *err)
+/* From a location, or from `table` where that is not NULL. */
+static flow_status dataset_open_reader(flow_dataset *data, const char *location, const flow_table_rows *table,
+                                       const flow_dataset_options *options, flow_error *err)
 {
     flow_reader_options how = {0};
     const char **last = NULL;
@@ -25,13 +26,16 @@ static flow_status dataset_open_reader(flow_dataset *data, const char *location,
         how = (flow_reader_options){options->columns, options->n_columns, options->skip_invalid, last,
                                     n_context + (options->weight != NULL ? 1 : 0)};
     }
-    flow_status status = flow_reader_open(&data->reader, location, &how, err);
+    flow_status status = table != NULL ? flow_reader_open_rows(&data->reader, table, &how, err)
+                                       : flow_reader_open(&data->reader, location, &how, err);
     free(last);
     if (status != FLOW_OK)
         return status;
     if (flow_reader_n_columns(data->reader) <= how.n_last)
         return flow_error_set(err, FLOW_DATA, "%s: has no column to model: all are context or weight",
                               data->reader->name);
+    if (table != NULL)
+        location = table->name;
     data->location = flow_strdup(location != NULL && !flow_is_standard(location) ? location : "standard input");
     data->has_names = flow_reader_has_names(data->reader);
     if (data->location == NULL)
@@ -43,8 +47,8 @@ static flow_status dataset_open_reader(flow_dataset *data, const char *location,
     return status;
 }
 
-flow_status flow_dataset_open(flow_dataset **out, const char *location, const flow_dataset_options *options,
-                              flow_error *err)
+static flow_status dataset_open(flow_dataset **out, const char *location, const flow_table_rows *table,
+                                const flow_dataset_options *options, flow_error *err)
 {
     *out = NULL;
     flow_part part = options != NULL ? options->part : FLOW_PART_ALL;
@@ -62,7 +66,7 @@ flow_status flow_dataset_open(flow_dataset **out, const char *location, const fl
         data->is_weighted = options->weight != NULL;
         data->allow_negative_weights = options->allow_negative_weights;
     }
-    flow_status status = dataset_open_reader(data, location, options, err);
+    flow_status status = dataset_open_reader(data, location, table, options, err);
     if (status == FLOW_OK)
         status = flow_dataset_scan(data, options != NULL ? options->memory_bytes : 0,
                                    options != NULL && options->read_ahead, err);
@@ -72,6 +76,18 @@ flow_status flow_dataset_open(flow_dataset **out, const char *location, const fl
     }
     *out = data;
     return FLOW_OK;
+}
+
+flow_status flow_dataset_open(flow_dataset **out, const char *location, const flow_dataset_options *options,
+                              flow_error *err)
+{
+    return dataset_open(out, location, NULL, options, err);
+}
+
+flow_status flow_dataset_open_rows(flow_dataset **out, const flow_table_rows *table,
+                                   const flow_dataset_options *options, flow_error *err)
+{
+    return dataset_open(out, NULL, table, options, err);
 }
 
 void flow_dataset_close(flow_dataset *data)

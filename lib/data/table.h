@@ -37,6 +37,18 @@ typedef struct flow_reader_options {
 /* Opens a table; *out is the caller's. `options` may be NULL. An unknown column name is FLOW_DATA with the nearest. */
 flow_status flow_reader_open(flow_reader **out, const char *location, const flow_reader_options *options,
                              flow_error *err);
+
+/* A table in memory, borrowed for the reader's life. */
+typedef struct flow_table_rows {
+    const char *name;           /* for messages */
+    const double *rows;         /* (n, d) */
+    size_t n;
+    int d;
+    const char *const *columns; /* (d) names; NULL: x1, x2, ... */
+} flow_table_rows;
+
+flow_status flow_reader_open_rows(flow_reader **out, const flow_table_rows *table, const flow_reader_options *options,
+                                  flow_error *err);
 void flow_reader_close(flow_reader *reader);
 
 int flow_reader_n_columns(const flow_reader *reader);

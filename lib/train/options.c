@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/options.h"
 
+#include "core/read.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
@@ -23,3 +24,9 @@ const flow_option flow_train_table[] = {
                     "decay, per step, of the moving average of the weights that is evaluated and kept; 0: none"),
     FLOW_OPTIONS_END,
 };
+
+flow_status flow_train_options_default(flow_train_options *out, flow_arena *arena, flow_error *err)
+{
+    const flow_type_info train = {.name = "train", .options = flow_train_table, .options_size = sizeof *out};
+    return flow_options_default(out, &train, arena, err);
+}

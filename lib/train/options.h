@@ -3,6 +3,7 @@
 #ifndef FLOW_TRAIN_OPTIONS_H
 #define FLOW_TRAIN_OPTIONS_H
 
+#include "core/arena.h"
 #include "core/option.h"
 
 /* A plain struct: from a spec by flow_read_options with the table below, or filled by a C program. */
@@ -19,5 +20,8 @@ typedef struct flow_train_options {
 } flow_train_options;
 
 extern const flow_option flow_train_table[];
+
+/* The defaults, for a C program that changes some members afterwards; the choices are of the arena. */
+flow_status flow_train_options_default(flow_train_options *out, flow_arena *arena, flow_error *err);
 
 #endif
