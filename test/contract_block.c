@@ -55,6 +55,8 @@ typedef struct config {
 #define ANGLES(columns) SUPPORT(columns)
 #define TURN "{\"periodic\": 5, \"lower\": -2.5}"
 
+#define SPLIT(keep, list) "{\"type\": \"split\", \"keep\": " keep ", \"flow\": [" list "]}"
+
 #define EMBEDDING "{\"hidden\": [5], \"activation\": \"tanh\", \"features\": 4}"
 
 static const struct plain {
@@ -68,32 +70,49 @@ static const struct plain {
     {"support", SUPPORT("\"#1\": {\"lower\": -3}, \"#3\": {\"upper\": 11}"), 3},
     {"support", SUPPORT("\"#2\": {\"lower\": -3, \"upper\": 11}"), 2},
     {"support", SUPPORT("\"#1\": {\"discrete\": true}, \"#2\": {\"lower\": -3, \"discrete\": true}"), 3},
-    {"support", SUPPORT("\"#1\": {\"lower\": -3, \"upper\": 12, \"discrete\": true}, \"#3\": {\"lower\": -2}") ", "
-                "\"standardize\", {\"type\": \"maf\", \"repeat\": 2, " NET "}", 4},
-    {"support", SUPPORT("\"#1\": {\"upper\": 12, \"discrete\": true}, \"#2\": {\"lower\": -2}") ", "
-                "{\"type\": \"coupling\", " NET "}", 2},
+    {"support",
+     SUPPORT(
+         "\"#1\": {\"lower\": -3, \"upper\": 12, \"discrete\": true}, \"#3\": {\"lower\": -2}") ", "
+                                                                                                "\"standardize\", {\"type\": \"maf\", \"repeat\": 2, " NET
+                                                                                                "}",
+     4},
+    {"support",
+     SUPPORT("\"#1\": {\"upper\": 12, \"discrete\": true}, \"#2\": {\"lower\": -2}") ", "
+                                                                                     "{\"type\": \"coupling\", " NET
+                                                                                     "}",
+     2},
     {"support", ANGLES("\"#1\": " TURN), 2},
     {"support", ANGLES("\"#1\": " TURN ", \"#2\": {\"lower\": -2}") ", \"standardize\", \"actnorm\"", 3},
-    {"permute", ANGLES("\"#1\": " TURN ", \"#4\": " TURN) ", {\"type\": \"permute\", \"order\": \"random\"}, "
-                "{\"type\": \"maf\", \"repeat\": 1, " NET "}", 5},
+    {"permute",
+     ANGLES("\"#1\": " TURN ", \"#4\": " TURN) ", {\"type\": \"permute\", \"order\": \"random\"}, "
+                                               "{\"type\": \"maf\", \"repeat\": 1, " NET "}",
+     5},
     {"actnorm", ANGLES("\"#2\": " TURN) ", \"actnorm\", {\"type\": \"coupling\", \"repeat\": 2, " NET "}", 3},
     {"batchnorm", ANGLES("\"#1\": " TURN) ", \"batchnorm\"", 2},
-    {"batchnorm", ANGLES("\"#2\": " TURN) ", {\"type\": \"repeat\", \"times\": 2, \"flow\": [\"permute\", "
-                  "\"batchnorm\", {\"type\": \"coupling\", " NET "}]}", 3},
+    {"batchnorm",
+     ANGLES("\"#2\": " TURN) ", {\"type\": \"repeat\", \"times\": 2, \"flow\": [\"permute\", "
+                             "\"batchnorm\", {\"type\": \"coupling\", " NET "}]}",
+     3},
     {"maf", ANGLES("\"#1\": " TURN ", \"#2\": " TURN) ", {\"type\": \"maf\", \"repeat\": 3, " NET "}", 2},
-    {"maf", ANGLES("\"#2\": " TURN ", \"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"residual\": true, "
-            NET "}", 4},
+    {"maf",
+     ANGLES("\"#2\": " TURN ", \"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"residual\": true, " NET "}", 4},
     {"maf", ANGLES("\"#1\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"hidden\": []}", 3},
-    {"maf", ANGLES("\"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"order\": \"random\", \"univariate\": "
-            SPLINE(5, 3) ", " NET "}", 5},
+    {"maf",
+     ANGLES("\"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, \"order\": \"random\", \"univariate\": " SPLINE(
+         5, 3) ", " NET "}",
+     5},
     {"maf", ANGLES("\"#1\": " TURN) ", {\"type\": \"maf\", \"repeat\": 1, " MIXTURE("12") ", " NET "}", 2},
     {"iaf", ANGLES("\"#1\": " TURN ", \"#3\": " TURN) ", {\"type\": \"iaf\", \"repeat\": 2, " NET "}", 4},
     {"iaf", ANGLES("\"#2\": " TURN) ", {\"type\": \"iaf\", \"repeat\": 2, \"hidden\": [3, 3], \"residual\": true}", 2},
     {"coupling", ANGLES("\"#1\": " TURN ", \"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, " NET "}", 5},
-    {"coupling", ANGLES("\"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, \"mask\": \"half\", "
-                 "\"univariate\": \"additive\", " NET "}", 3},
-    {"coupling", ANGLES("\"#1\": " TURN ", \"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, \"univariate\": "
-                 SPLINE(3, 2) ", " NET "}", 2},
+    {"coupling",
+     ANGLES("\"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, \"mask\": \"half\", "
+                             "\"univariate\": \"additive\", " NET "}",
+     3},
+    {"coupling",
+     ANGLES("\"#1\": " TURN
+            ", \"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, \"univariate\": " SPLINE(3, 2) ", " NET "}",
+     2},
     {"coupling", ANGLES("\"#1\": " TURN) ", {\"type\": \"coupling\", \"hidden\": [4]}", 1},
     {"nice", ANGLES("\"#4\": " TURN) ", {\"type\": \"nice\", " NET "}", 4},
     {"standardize", "{\"type\": \"standardize\"}, {\"type\": \"maf\", \"repeat\": 2, " NET "}", 4},
@@ -105,8 +124,10 @@ static const struct plain {
     {"batchnorm", "{\"type\": \"batchnorm\"}", 4},
     {"batchnorm", "{\"type\": \"batchnorm\", \"epsilon\": 0.5}", 1},
     {"batchnorm", "{\"type\": \"batchnorm\", \"repeat\": 2}", 9},
-    {"batchnorm", "{\"type\": \"repeat\", \"times\": 3, \"flow\": [\"batchnorm\", "
-                  "{\"type\": \"coupling\", " NET "}]}", 5},
+    {"batchnorm",
+     "{\"type\": \"repeat\", \"times\": 3, \"flow\": [\"batchnorm\", "
+     "{\"type\": \"coupling\", " NET "}]}",
+     5},
     {"linear", "{\"type\": \"linear\"}", 1},
     {"linear", "{\"type\": \"linear\"}", 2},
     {"linear", "{\"type\": \"linear\", \"repeat\": 3}", 5},
@@ -182,6 +203,29 @@ static const struct plain {
     {"mixture", "{\"type\": \"coupling\", \"repeat\": 2, \"univariate\": \"mixture\", " NET "}", 4},
     {"mixture", "{\"type\": \"coupling\", " MIXTURE("1") ", " NET "}", 3},
     {"mixture", "{\"type\": \"coupling\", " MIXTURE("3") ", " NET "}", 1},
+    {"repeat",
+     "{\"type\": \"repeat\", \"times\": 3, \"flow\": [\"actnorm\", {\"type\": \"maf\", \"repeat\": 2, " NET "}]}", 4},
+    {"repeat",
+     "{\"type\": \"repeat\", \"times\": 2, \"flow\": [{\"type\": \"repeat\", \"times\": 2, \"flow\": [\"permute\", "
+     "{\"type\": \"coupling\", " NET "}]}, \"linear\"]}",
+     5},
+    {"split", SPLIT("4", "{\"type\": \"maf\", \"repeat\": 2, " NET "}"), 7},
+    {"split", SPLIT("1", "{\"type\": \"coupling\", " NET "}"), 2},
+    {"split",
+     "{\"type\": \"coupling\", \"mask\": \"half\", " NET "}, " SPLIT(
+         "2", "\"linear\", \"actnorm\", {\"type\": "
+              "\"coupling\", \"repeat\": 2, " NET "}") ", \"permute\", {\"type\": \"iaf\", \"repeat\": 1, " NET "}",
+     4},
+    {"split",
+     "{\"type\": \"repeat\", \"times\": 2, \"flow\": [\"batchnorm\", " SPLIT(
+         "3", "\"batchnorm\", " SPLIT("1", "{\"type\": \"coupling\", " NET "}") ", \"permute\"") ", \"permute\"]}",
+     5},
+    {"split",
+     ANGLES("\"#1\": " TURN ", \"#3\": " TURN) ", \"actnorm\", " SPLIT(
+         "3", "\"actnorm\", {\"type\": "
+              "\"permute\", \"order\": [1, 2, 0]}, {\"type\": \"coupling\", \"repeat\": 2, " NET "}") ", \"batchnorm\"",
+     5},
+    {"split", ANGLES("\"#1\": " TURN) ", " SPLIT("1", "\"actnorm\", {\"type\": \"maf\", \"repeat\": 1, " NET "}"), 3},
 };
 
 /* With a context: its columns, and the embedding of it. */
@@ -194,11 +238,17 @@ static const config conditional[] = {
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": []}", 4, 2, EMBEDDING, 0},
     {"maf", "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [3, 2], \"activation\": \"silu\"}", 9, 1, NULL, 0},
     {"maf", "{\"type\": \"maf\", \"repeat\": 2, \"univariate\": " SPLINE(4, 1) ", " NET "}", 1, 2, EMBEDDING, 0},
-    {"maf", ANGLES("\"#1\": " TURN ", \"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, " NET "}", 4, 2,
-            EMBEDDING, 0},
+    {"maf", ANGLES("\"#1\": " TURN ", \"#3\": " TURN) ", {\"type\": \"maf\", \"repeat\": 2, " NET "}", 4, 2, EMBEDDING,
+     0},
     {"iaf", ANGLES("\"#2\": " TURN) ", {\"type\": \"iaf\", \"repeat\": 2, " NET "}", 3, 1, EMBEDDING, 0},
+    {"split", "{\"type\": \"coupling\", " NET "}, " SPLIT("3", "{\"type\": \"maf\", \"repeat\": 2, " NET "}"), 5, 2,
+     EMBEDDING, 0},
+    {"split",
+     SPLIT("2", "{\"type\": \"ffjord\", \"hidden\": [6], \"solver\": {\"type\": \"dopri5\", \"rtol\": 1e-10, "
+                "\"atol\": 1e-10}}"),
+     3, 1, NULL, 1e-7},
     {"coupling", ANGLES("\"#1\": " TURN ", \"#2\": " TURN) ", {\"type\": \"coupling\", \"repeat\": 2, " NET "}", 3, 2,
-                 EMBEDDING, 0},
+     EMBEDDING, 0},
     {"iaf", "{\"type\": \"iaf\", \"repeat\": 2, \"residual\": true, " NET "}", 4, 2, EMBEDDING, 0},
     {"iaf", "{\"type\": \"iaf\", \"repeat\": 1, \"hidden\": [3], \"activation\": \"elu\"}", 5, 3, NULL, 0},
 };

@@ -203,6 +203,12 @@ static void add_row(flow_text *out, const cJSON *property, bool required, const 
     flow_text_add(out, " |\n");
 }
 
+/* A key that stands for one of another object, which says what it may be. */
+static bool is_short_form(const cJSON *property)
+{
+    return cJSON_GetArraySize(property) == 1 && member(property, "description") != NULL;
+}
+
 static void add_table(flow_text *out, const request *r, const cJSON *schema)
 {
     const cJSON *definitions = member(schema, "definitions");
@@ -214,7 +220,7 @@ static void add_table(flow_text *out, const request *r, const cJSON *schema)
     int n = 0;
     const cJSON *property, *key;
     cJSON_ArrayForEach(property, member(object, "properties")) {
-        if (!request_has(r, property->string))
+        if (!request_has(r, property->string) || is_short_form(property))
             continue;
         bool required = false;
         cJSON_ArrayForEach(key, member(object, "required"))
@@ -284,7 +290,7 @@ static int missing_below(const char *page, const cJSON *schema, const char *defi
     }
     name = type != NULL ? type->valuestring : name;
     cJSON_ArrayForEach(child, properties) {
-        if (strcmp(child->string, "type") == 0)
+        if (strcmp(child->string, "type") == 0 || is_short_form(child))
             continue;
         if (!has_key(page, schema, definition, name, child)) {
             if (print)

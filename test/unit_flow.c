@@ -20,10 +20,11 @@
 #include "core/memory.h"
 #include "core/read.h"
 #include "flow/block/options.h"
+#include "flow/conditioner/conditioners.h"
 #include "flow/design.h"
+#include "flow/rows.h"
 #include "flow/univariate/options.h"
 #include "flow/univariate/univariates.h"
-#include "flow/rows.h"
 #include "harness.h"
 #include "near.h"
 #include "num/rng.h"
@@ -53,14 +54,15 @@ static void structs_make_the_same_flow(void **state)
     flow_error err;
     flow_arena arena = {0};
     const flow_rational_quadratic_options spline = {.bins = 5, .bound = 4, .tails = FLOW_TAILS_LINEAR};
+    const flow_net_options network = {.hidden = {2, {8, 6}}};
     const flow_coupling_options coupling = {.mask = FLOW_MASK_HALF,
                                             .univariate = {&flow_univariate_rational_quadratic.info, &spline, 1},
-                                            .net = {.hidden = {2, {8, 6}}}};
+                                            .conditioner = {&flow_conditioner_mlp.info, &network, 1}};
     flow_choice maps[3] = {{&flow_column_standardize.info, NULL, 1}, {&flow_block_coupling.info, &coupling, 2}};
     assert_int_equal(flow_choice_default(&maps[2], &flow_maps, "glow", &arena, &err), FLOW_OK);
     maps[2].repeat = 2;
     const flow_repeat_options twice = {.times = 2, .flow = {2, maps + 1}};
-    const flow_choice list[2] = {maps[0], {&flow_repeat, &twice, 1}};
+    const flow_choice list[2] = {maps[0], {&flow_block_repeat.info, &twice, 1}};
     const flow_design design = {.maps = {2, list}};
     flow *f;
     if (flow_build(&f, &design, &(flow_row_layout){.dim = 5}, 3, &err) != FLOW_OK)
@@ -95,7 +97,7 @@ static void structs_that_do_not_fit_have_a_place(void **state)
     const flow_permute_options order = {.order = {.word = -1, .n = 3, .at = (const int[]){2, 0, 2}}};
     const flow_choice permute = {&flow_block_permute.info, &order, 1};
     const flow_repeat_options twice = {.times = 2, .flow = {1, &permute}};
-    const flow_choice list[] = {{&flow_column_whiten.info, NULL, 1}, {&flow_repeat, &twice, 1}};
+    const flow_choice list[] = {{&flow_column_whiten.info, NULL, 1}, {&flow_block_repeat.info, &twice, 1}};
     const flow_design design = {.maps = {2, list}};
     assert_int_equal(flow_build(&f, &design, &(flow_row_layout){.dim = 3}, 1, &err), FLOW_SPEC);
     assert_string_equal(err.message, "flow[1].flow[0].order[2]: dimension 2 is in the list twice");
@@ -190,7 +192,10 @@ static void expect_defaults(const char *type, const char *resolved)
     expect_resolved(json, resolved);
 }
 
-#define NET "\"hidden\": [128, 128], \"activation\": \"relu\", \"residual\": false"
+#define NET_OF(type) \
+    "\"conditioner\": {\"type\": \"" type "\", \"hidden\": [128, 128], \"activation\": \"relu\", \"residual\": false}"
+#define NET NET_OF("mlp")
+#define MASKED NET_OF("made")
 #define MASK "\"mask\": \"alternate\", \"flip\": false"
 #define BOUNDED(bound) "\"univariate\": {\"type\": \"affine\", \"bound\": " #bound "}"
 #define AFFINE BOUNDED(3)
@@ -201,15 +206,16 @@ static void expect_defaults(const char *type, const char *resolved)
 static void defaults_are_filled_in(void **state)
 {
     (void)state;
-    expect_defaults("maf", "{\"type\": \"maf\", \"repeat\": 5, \"order\": \"alternate\", " AFFINE ", " NET "}");
-    expect_defaults("iaf", "{\"type\": \"iaf\", \"repeat\": 5, \"order\": \"alternate\", " BOUNDED(2) ", " NET "}");
+    expect_defaults("maf", "{\"type\": \"maf\", \"repeat\": 5, \"order\": \"alternate\", " AFFINE ", " MASKED "}");
+    expect_defaults("iaf", "{\"type\": \"iaf\", \"repeat\": 5, \"order\": \"alternate\", " BOUNDED(2) ", " MASKED "}");
     expect_defaults("glow", "{\"type\": \"glow\", \"repeat\": 8, \"mask\": \"half\", \"flip\": false, " BOUNDED(1) ", "
                             NET "}");
     expect_defaults("realnvp", "{\"type\": \"realnvp\", \"repeat\": 8, " MASK ", " AFFINE ", " NET "}");
     expect_defaults("nice", "{\"type\": \"nice\", \"repeat\": 4, " MASK ", \"univariate\": {\"type\": \"additive\"}, "
                             NET "}");
     expect_defaults("nsf", "{\"type\": \"nsf\", \"repeat\": 8, " MASK ", " SPLINE ", " NET "}");
-    expect_defaults("nsf_ar", "{\"type\": \"nsf_ar\", \"repeat\": 5, \"order\": \"alternate\", " SPLINE ", " NET "}");
+    expect_defaults("nsf_ar",
+                    "{\"type\": \"nsf_ar\", \"repeat\": 5, \"order\": \"alternate\", " SPLINE ", " MASKED "}");
     expect_defaults("coupling", "{\"type\": \"coupling\", \"repeat\": 1, " MASK ", " AFFINE ", " NET "}");
     expect_defaults("standardize", "{\"type\": \"standardize\"}");
 }
@@ -278,7 +284,7 @@ static void groups_repeat(void **state)
                      "{\"type\": \"maf\", \"repeat\": 3, \"hidden\": [6], \"order\": \"random\"}", 7);
 
     expect_resolved(TIMES(2, "\"maf\", {\"type\": \"actnorm\", \"repeat\": 2}"),
-                    TIMES(2, "{\"type\": \"maf\", \"repeat\": 5, \"order\": \"alternate\", " AFFINE ", " NET "}, "
+                    TIMES(2, "{\"type\": \"maf\", \"repeat\": 5, \"order\": \"alternate\", " AFFINE ", " MASKED "}, "
                              "{\"type\": \"actnorm\", \"repeat\": 2, \"fit\": true}"));
 }
 
@@ -303,18 +309,21 @@ static const mistake mistakes[] = {
     {"{\"flow\": [{\"type\": \"maf\", \"hiden\": [7]}]}", 3, FLOW_SPEC, "flow[0]", "hiden", "\"hidden\""},
     {"{\"flow\": [{\"type\": \"maf\", \"mask\": \"half\"}]}", 3, FLOW_SPEC, "flow[0]", "mask", ""},
     {"{\"flow\": [{\"type\": \"standardize\", \"repeat\": 2}]}", 3, FLOW_SPEC, "flow[0]", "repeat", ""},
-    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": [0]}]}", 3, FLOW_SPEC, "flow[0].hidden[0]", "0", "1 to 65536"},
-    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": [8, 65537]}]}", 3, FLOW_SPEC, "flow[0].hidden[1]", "65537", "65536"},
-    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": [8.5]}]}", 3, FLOW_SPEC, "flow[0].hidden[0]", "8.5", ""},
-    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": 8}]}", 3, FLOW_SPEC, "flow[0].hidden", "list", "8"},
+    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": [0]}]}", 3, FLOW_SPEC, "flow[0].conditioner.hidden[0]", "0",
+     "1 to 65536"},
+    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": [8, 65537]}]}", 3, FLOW_SPEC, "flow[0].conditioner.hidden[1]",
+     "65537", "65536"},
+    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": [8.5]}]}", 3, FLOW_SPEC, "flow[0].conditioner.hidden[0]", "8.5", ""},
+    {"{\"flow\": [{\"type\": \"maf\", \"hidden\": 8}]}", 3, FLOW_SPEC, "flow[0].conditioner.hidden", "list", "8"},
     {"{\"flow\": [{\"type\": \"maf\", \"hidden\": [" ELEVEN "," ELEVEN "," ELEVEN "]}]}", 3, FLOW_SPEC,
-     "flow[0].hidden", "33", "32"},
+     "flow[0].conditioner.hidden", "33", "32"},
     {"{\"flow\": [{\"type\": \"maf\", \"repeat\": 0}]}", 3, FLOW_SPEC, "flow[0].repeat", "0", "1 to 1024"},
     {"{\"flow\": [{\"type\": \"maf\", \"repeat\": 1025}]}", 3, FLOW_SPEC, "flow[0].repeat", "1025", "1024"},
     {"{\"flow\": [{\"type\": \"maf\", \"repeat\": \"5\"}]}", 3, FLOW_SPEC, "flow[0].repeat", "number", ""},
-    {"{\"flow\": [{\"type\": \"maf\", \"activation\": \"rleu\"}]}", 3, FLOW_SPEC, "flow[0].activation", "rleu",
-     "\"relu\""},
-    {"{\"flow\": [{\"type\": \"maf\", \"residual\": 1}]}", 3, FLOW_SPEC, "flow[0].residual", "true or false", ""},
+    {"{\"flow\": [{\"type\": \"maf\", \"activation\": \"rleu\"}]}", 3, FLOW_SPEC, "flow[0].conditioner.activation",
+     "rleu", "\"relu\""},
+    {"{\"flow\": [{\"type\": \"maf\", \"residual\": 1}]}", 3, FLOW_SPEC, "flow[0].conditioner.residual",
+     "true or false", ""},
     {"{\"flow\": [{\"type\": \"maf\", \"residual\": true, \"hidden\": [8, 9]}]}", 3, FLOW_SPEC, "flow[0]", "residual",
      "equal width"},
     {"{\"flow\": [{\"type\": \"coupling\", \"residual\": true, \"hidden\": [8, 8, 9]}]}", 3, FLOW_SPEC, "flow[0]",
@@ -333,8 +342,10 @@ static const mistake mistakes[] = {
     {"{\"flow\": [{\"type\": \"permute\", \"order\": [1, 0]}]}", 3, FLOW_SPEC, "flow[0].order", "2", "3"},
     {"{\"flow\": [{\"type\": \"permute\", \"order\": [1, 0, 1]}]}", 3, FLOW_SPEC, "flow[0].order[2]", "1", "twice"},
     {"{\"flow\": [{\"type\": \"permute\", \"order\": [1, 0, 3]}]}", 3, FLOW_SPEC, "flow[0].order[2]", "0 to 2", ""},
-    {"{\"flow\": [{\"type\": \"permute\", \"order\": [1, 0.5, 2]}]}", 3, FLOW_SPEC, "flow[0].order[1]", "whole number", "0.5"},
-    {"{\"flow\": [{\"type\": \"permute\", \"order\": [\"x\", 0, 2]}]}", 3, FLOW_SPEC, "flow[0].order[0]", "whole number", "\"x\""},
+    {"{\"flow\": [{\"type\": \"permute\", \"order\": [1, 0.5, 2]}]}", 3, FLOW_SPEC, "flow[0].order[1]", "whole number",
+     "0.5"},
+    {"{\"flow\": [{\"type\": \"permute\", \"order\": [\"x\", 0, 2]}]}", 3, FLOW_SPEC, "flow[0].order[0]",
+     "whole number", "\"x\""},
     {"{\"flow\": [{\"type\": \"glow\", \"repeat\": 342}]}", 3, FLOW_SPEC, "flow[0]", "1024", "blocks"},
     {"{\"flow\": [{\"type\": \"glow\", \"fit\": true}]}", 3, FLOW_SPEC, "flow[0]", "fit", ""},
     {"{\"flow\": [{\"type\": \"householder\", \"reflections\": 0}]}", 3, FLOW_SPEC, "flow[0].reflections", "0",

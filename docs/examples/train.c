@@ -13,6 +13,7 @@
 #include "flow/block/options.h"
 #include "flow/registry.h"
 #include "flow/rows.h"
+#include "nn/mlp.h"
 #include "num/rng.h"
 #include "train/evaluate.h"
 #include "train/optimizer.h"
@@ -48,7 +49,9 @@ static flow_status build(flow **out, flow_arena *arena, flow_error *err)
     if (status != FLOW_OK)
         return status;
     flow_autoregressive_options maf = *(const flow_autoregressive_options *)maps[1].options;
-    maf.net.hidden = (flow_int_list){2, {32, 32}};
+    flow_net_options network = *(const flow_net_options *)maf.conditioner.options;
+    network.hidden = (flow_int_list){2, {32, 32}};
+    maf.conditioner.options = &network;
     maps[1].options = &maf;
     maps[1].repeat = 3;
     const flow_design design = {.maps = {2, maps}};

@@ -40,4 +40,9 @@ typedef struct flow_base_type {
     flow_status (*fit)(const void *self, flow_params *params, real *weights, int n, const real *z, flow_error *err);
 } flow_base_type;
 
+/* Of the base that the framework takes where some latents are periodic. */
+typedef struct flow_mixed_options {
+    flow_choice linear; /* of the bases: that of the linear dimensions */
+} flow_mixed_options;
+
 #endif

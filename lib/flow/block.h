@@ -27,24 +27,23 @@
 #include "core/direction.h"
 #include "core/error.h"
 #include "core/option.h"
+#include "flow/dims.h"
 #include "flow/noise.h"
-#include "nn/tape.h"
 #include "nn/params.h"
+#include "nn/tape.h"
 #include "num/real.h"
 
-/* Where in a flow a block stands: what configure is given of its surroundings. Valid during configure only. */
+/* Where in a flow a block stands: what configure is given of its surroundings. Valid during configure, but for the flags
+ * of the dimensions, which live as long as the flow. */
 typedef struct flow_block_context {
-    int dim;       /* d: columns of the data */
-    int n_context; /* c: features of the context, which conditioners take as further inputs; 0: none */
-    const char *const *columns; /* (d) their names, or NULL when these are not known */
-    const bool *circular;       /* (d) dimensions that are angles (circle.h); NULL: none */
-    int turn;       /* 0, 1, 2, ... for the copies that "repeat" makes: blocks that alternate go by it */
-    uint64_t seed;  /* of the model, for random orders */
-    uint64_t index; /* the block's place in the flow, to draw different random orders from one seed */
+    flow_shape shape;           /* of the rows that arrive at it */
+    flow_dims dims;             /* d = height * width * channels, and which of them are periodic */
+    int n_context;              /* c: features of the context, which conditioners take as further inputs; 0: none */
+    const char *const *columns; /* (d) their names in the data, or NULL when these are not known */
+    int copy_index;             /* 0, 1, 2, ... for the copies that "repeat" makes: blocks that alternate go by it */
+    uint64_t seed;              /* of the model, for random orders */
+    uint64_t index;             /* the block's place in the flow, to draw different random orders from one seed */
 } flow_block_context;
-
-/* A copy of context->circular, for a block to keep; NULL where that is. */
-flow_status flow_copy_circular(bool **out, const flow_block_context *context, flow_error *err);
 
 /* Of composite blocks, see chain.h. */
 typedef struct flow_walk flow_walk;
@@ -96,11 +95,17 @@ typedef struct flow_block_type {
                              flow_error *err);
     void (*release)(void *self); /* optional */
 
-    /* Whether it keeps angles what they are: a density on the circle. Elsewhere a flow with angles is refused. */
-    bool keeps_circles;
-    /* Optional, after configure, of a block that gives dimensions other places: circular (d) as it is behind the
-     * block. */
-    void (*carry)(const void *self, bool *circular);
+    /* Whether it keeps periodic dimensions periodic. Where neither this nor `elementwise` is true a flow with such
+     * dimensions is refused. */
+    bool keeps_periodic;
+    /* It maps every dimension by itself, by a scale and a shift: the framework gives it the linear dimensions alone, and
+     * the periodic ones pass unchanged. */
+    bool elementwise;
+    /* Optional, after configure, of a block that gives dimensions other places: writes to `behind` (d) which are periodic
+     * behind it. Called where some are. */
+    void (*permute_flags)(const void *self, bool *behind);
+    /* Optional, after configure: the shape that it gives, of as many dimensions; otherwise it stays. */
+    flow_shape (*shape_behind)(const void *self, flow_shape shape);
 
     /* Bytes of scratch for a map of tiles of n rows, and with `keep` for a map and its backward. Optional: none. */
     size_t (*scratch_size)(const void *self, int n, bool keep);
@@ -129,8 +134,8 @@ typedef struct flow_block_type {
     /* Optional: whether its log-determinants are estimates in an evaluation, too. */
     bool (*estimates)(const void *self);
 
-    /* Of a composite block alone: what it is made of (chain.h). */
-    void (*compose)(void *self, flow_composition *out);
+    /* Of a composite block alone, after configure with these options: what it is made of (chain.h). */
+    void (*compose)(void *self, const void *options, flow_composition *out);
 
     /* Optional: initial values that are not independent draws (a rotation), from the seed of the model; what configure
      * leaves is valid, too. Once per model, before fit and never after a load. Writes weights and fitted values. */

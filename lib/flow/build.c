@@ -5,17 +5,21 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "flow/circle.h"
 #include "flow/flow.h"
 #include "flow/registry.h"
 
-/* A map of the design: its place for messages, and what its context takes from there. */
-typedef struct place {
-    char path[96]; /* "flow[2].flow[0]" */
-    int depth;     /* how many repeats it stands in */
-    int turn;      /* how often it has been built before */
-    uint64_t seed; /* of the model */
-} place;
+/* A list of the design, while its blocks are added to a chain. */
+typedef struct list_place {
+    flow_chain *chain;
+    flow_shape shape; /* that arrives at the next block */
+    flow_dims dims;
+    const char *const *columns; /* (d) names in the data, or NULL */
+    char path[96];              /* "flow[2].flow", of the element that is added "flow[2].flow[0]" */
+    int depth;                  /* how many composites it is in */
+    int copy_index;             /* how often it has been built before */
+    uint64_t seed;              /* of the model */
+    bool *is_located;           /* whether the error names its place in the design, of all lists together */
+} list_place;
 
 static flow_status build_grow(void **list, int n, size_t size, flow_error *err)
 {
@@ -27,13 +31,13 @@ static flow_status build_grow(void **list, int n, size_t size, flow_error *err)
     return FLOW_OK;
 }
 
-static flow_block_context build_context(const flow *f, const place *at)
+static flow_block_context build_context(const flow *f, const list_place *at)
 {
-    return (flow_block_context){.dim = f->dim,
+    return (flow_block_context){.shape = at->shape,
+                                .dims = at->dims,
                                 .n_context = f->context.n_features,
-                                .columns = f->column_names,
-                                .circular = f->circular,
-                                .turn = at->turn,
+                                .columns = at->columns,
+                                .copy_index = at->copy_index,
                                 .seed = at->seed,
                                 .index = (uint64_t)(f->n_columns + f->n_blocks)};
 }
@@ -43,57 +47,37 @@ static void build_set_prefix(flow *f, const char *name)
     snprintf(f->params.prefix, sizeof f->params.prefix, "%d.%.40s/", f->n_columns + f->n_blocks, name);
 }
 
-/* Takes over which columns a map makes angles of. */
-static flow_status build_add_circles(flow *f, const flow_column *column, flow_error *err)
+/* ---- column maps ---- */
+
+/* Takes over which columns a map makes periodic. */
+static flow_status build_mark_periods(flow *f, const flow_column *column, list_place *at, flow_error *err)
 {
-    size_t d = (size_t)f->dim;
-    double *periods = calloc(d, sizeof *periods);
-    bool *circular = calloc(d, sizeof *circular), any = false;
-    flow_status status = periods == NULL || circular == NULL ? flow_error_memory(err, "periodic columns") : FLOW_OK;
-    if (status == FLOW_OK)
-        column->type->mark_periods(column->state, periods);
-    for (size_t i = 0; i < d && status == FLOW_OK; i++) {
-        circular[i] = periods[i] > 0;
-        any = any || circular[i];
-    }
-    if (status != FLOW_OK || !any) {
+    double *periods = calloc((size_t)f->dim, sizeof *periods);
+    bool *flags = flow_arena_take(&f->flags, (size_t)f->dim, sizeof *flags), any = false;
+    if (periods == NULL || flags == NULL) {
         free(periods);
-        free(circular);
-        return status;
+        return flow_error_memory(err, "periodic columns");
+    }
+    column->type->mark_periods(column->state, periods);
+    for (int i = 0; i < f->dim; i++)
+        any |= flags[i] = periods[i] > 0;
+    if (!any) {
+        free(periods);
+        return FLOW_OK;
     }
     f->periods = periods;
-    f->circular = circular;
+    at->dims.periodic = flags;
     return FLOW_OK;
 }
 
-/* Names the column, and the blocks that could stand here. */
-static flow_status build_refuse_circles(const flow *f, const char *name, flow_error *err)
-{
-    int i = 0;
-    while (!(f->periods[i] > 0))
-        i++;
-    flow_text list = {0};
-    for (int k = 0; flow_block_types[k] != NULL; k++)
-        if (flow_block_types[k]->keeps_circles)
-            flow_text_add(&list, "%s%s", list.length > 0 ? ", " : "", flow_block_types[k]->info.name);
-    char column[120];
-    if (f->column_names != NULL)
-        snprintf(column, sizeof column, "\"%.80s\"", f->column_names[i]);
-    else
-        snprintf(column, sizeof column, "#%d", i + 1);
-    flow_status status = flow_error_set(err, FLOW_SPEC, "\"%s\" does not keep periodic columns periodic, and column %s "
-                                        "is one; use %s, or a preset made of these", name, column,
-                                        list.data != NULL ? list.data : "no block");
-    flow_text_free(&list);
-    return status;
-}
-
-static flow_status build_add_column(flow *f, const flow_column_type *type, const void *options, const place *at,
+static flow_status build_add_column(flow *f, const flow_column_type *type, const void *options, list_place *at,
                                     flow_error *err)
 {
-    if (f->n_blocks > 0 || at->depth > 0)
-        return flow_error_set(err, FLOW_SPEC, "\"%s\" prepares the columns of the data: it stands before all blocks, "
-                              "and is not repeated", type->info.name);
+    if (f->n_all > 0 || at->depth > 0)
+        return flow_error_set(err, FLOW_SPEC,
+                              "\"%s\" prepares the columns of the data: it stands before all blocks, "
+                              "and is not repeated or split",
+                              type->info.name);
     const flow_block_context context = build_context(f, at);
     build_set_prefix(f, type->info.name);
     flow_status status = build_grow((void **)&f->columns, f->n_columns, sizeof *f->columns, err);
@@ -110,41 +94,140 @@ static flow_status build_add_column(flow *f, const flow_column_type *type, const
         return status;
     f->n_discrete += type->n_discrete != NULL ? type->n_discrete(column->state, NULL) : 0;
     f->has_support = f->has_support || type->check_row != NULL;
-    return type->mark_periods != NULL ? build_add_circles(f, column, err) : FLOW_OK;
+    return type->mark_periods != NULL ? build_mark_periods(f, column, at, err) : FLOW_OK;
 }
 
-static flow_status build_add_block(flow *f, const flow_block_type *type, const char *name, const void *options,
-                                   const place *at, flow_error *err)
+/* ---- blocks ---- */
+
+/* Names the column, and the blocks that could stand here. */
+static flow_status build_refuse_periodic(const flow *f, const char *name, flow_error *err)
 {
-    if (f->n_blocks == FLOW_BLOCKS_MAX || (f->n_blocks + 1) * f->dim > FLOW_LINES_MAX)
-        return flow_error_set(err, FLOW_SPEC, "%d blocks are too many for %d dimensions; a flow has at most %d blocks, "
-                              "and %d blocks times dimensions", f->n_blocks + 1, f->dim, FLOW_BLOCKS_MAX,
-                              FLOW_LINES_MAX);
-    if (f->circular != NULL && !type->keeps_circles)
-        return build_refuse_circles(f, type->info.name, err);
-    const flow_block_context context = build_context(f, at);
-    build_set_prefix(f, name);
-    flow_block *block;
-    flow_status status = build_grow((void **)&f->blocks, f->n_blocks, sizeof *f->blocks, err);
-    if (status == FLOW_OK)
-        status = build_grow((void **)&f->all, f->n_all, sizeof *f->all, err);
-    if (status == FLOW_OK)
-        status = flow_chain_add(&f->chain, type, &block, err);
-    if (status != FLOW_OK)
-        return status;
-    snprintf(block->name, sizeof block->name, "%d.%.40s", f->n_columns + f->n_blocks, name);
-    block->dim = f->dim;
-    block->first_param = f->params.n_entries;
-    block->index = f->n_all;
-    f->blocks[f->n_blocks++] = f->all[f->n_all++] = block;
-    status = type->configure(block->state, options, &context, &f->params, err);
-    block->last_param = f->params.n_entries;
-    if (status == FLOW_OK && f->circular != NULL && type->carry != NULL)
-        type->carry(block->state, f->circular);
+    int i = 0;
+    while (!(f->periods[i] > 0))
+        i++;
+    flow_text list = {0};
+    for (int k = 0; flow_block_types[k] != NULL; k++)
+        if (flow_block_types[k]->compose == NULL &&
+            (flow_block_types[k]->keeps_periodic || flow_block_types[k]->elementwise))
+            flow_text_add(&list, "%s%s", list.length > 0 ? ", " : "", flow_block_types[k]->info.name);
+    char column[120];
+    if (f->column_names != NULL)
+        snprintf(column, sizeof column, "\"%.80s\"", f->column_names[i]);
+    else
+        snprintf(column, sizeof column, "#%d", i + 1);
+    flow_status status = flow_error_set(err, FLOW_SPEC, "\"%s\" does not keep periodic columns periodic, and column %s "
+                                        "is one; use %s, or a preset made of these", name, column,
+                                        list.data != NULL ? list.data : "no block");
+    flow_text_free(&list);
     return status;
 }
 
-static flow_status build_add_companions(flow *f, const flow_choice_list *list, const place *at, flow_error *err)
+/* An elementwise block sees the linear dimensions alone. */
+static flow_status build_choose_linear(flow_block *block, flow_block_context *context, flow_error *err)
+{
+    block->linear = malloc((size_t)context->dims.n * sizeof *block->linear);
+    if (block->linear == NULL)
+        return flow_error_memory(err, "a block");
+    block->dim = 0;
+    for (int i = 0; i < context->dims.n; i++)
+        if (!context->dims.periodic[i])
+            block->linear[block->dim++] = i;
+    context->dims = (flow_dims){.n = block->dim};
+    context->columns = NULL;
+    context->shape = (flow_shape){1, 1, block->dim};
+    return FLOW_OK;
+}
+
+/* What arrives at the block behind this one. */
+static flow_status build_pass_on(flow *f, const flow_block *block, list_place *at, flow_error *err)
+{
+    if (block->type->shape_behind != NULL)
+        at->shape = block->type->shape_behind(block->state, at->shape);
+    if (block->type->permute_flags == NULL || at->dims.periodic == NULL)
+        return FLOW_OK;
+    bool *behind = flow_arena_take(&f->flags, (size_t)at->dims.n, sizeof *behind);
+    if (behind == NULL)
+        return flow_error_memory(err, "periodic columns");
+    block->type->permute_flags(block->state, behind);
+    at->dims.periodic = behind;
+    return FLOW_OK;
+}
+
+static flow_status build_add_list(flow *f, const flow_choice_list *list, list_place *at, flow_error *err);
+
+/* The blocks within a composite. Every repetition adds a block, so that FLOW_BLOCKS_MAX bounds them all. */
+static flow_status build_compose(flow *f, flow_block *block, const void *options, list_place *at, flow_error *err)
+{
+    flow_composition parts;
+    block->type->compose(block->state, options, &parts);
+    list_place within = *at;
+    size_t length = strlen(within.path);
+    snprintf(within.path + length, sizeof within.path - length, ".flow");
+    within.chain = parts.chain;
+    within.depth++;
+    within.dims.n = parts.dim;
+    if (parts.dim < at->dims.n)
+        within.shape = (flow_shape){1, 1, parts.dim};
+    flow_status status = FLOW_OK;
+    for (int k = 0; k < parts.times && status == FLOW_OK; k++) {
+        within.copy_index = at->copy_index * parts.times + k;
+        status = build_add_list(f, parts.list, &within, err);
+    }
+    if (status != FLOW_OK || at->dims.periodic == NULL)
+        return status;
+    bool *behind = flow_arena_take(&f->flags, (size_t)at->dims.n, sizeof *behind);
+    if (behind == NULL)
+        return flow_error_memory(err, "periodic columns");
+    memcpy(behind, at->dims.periodic, (size_t)at->dims.n * sizeof *behind);
+    memcpy(behind, within.dims.periodic, (size_t)parts.dim * sizeof *behind);
+    at->dims.periodic = behind;
+    return FLOW_OK;
+}
+
+static flow_status build_add_block(flow *f, const flow_block_type *type, const char *name, const void *options,
+                                   list_place *at, flow_error *err)
+{
+    bool composite = type->compose != NULL;
+    if (f->n_all == FLOW_BLOCKS_MAX || (f->n_all + 1) * f->dim > FLOW_LINES_MAX)
+        return flow_error_set(err, FLOW_SPEC,
+                              "%d blocks are too many for %d dimensions; a flow has at most %d blocks, "
+                              "and %d blocks times dimensions",
+                              f->n_all + 1, f->dim, FLOW_BLOCKS_MAX, FLOW_LINES_MAX);
+    if (composite && at->depth == FLOW_DEPTH_MAX)
+        return flow_error_set(err, FLOW_SPEC, "a \"%s\" within more than %d others", name, FLOW_DEPTH_MAX - 1);
+    if (at->dims.periodic != NULL && !type->keeps_periodic && !type->elementwise)
+        return build_refuse_periodic(f, type->info.name, err);
+    flow_block_context context = build_context(f, at);
+    flow_block *block;
+    flow_status status = build_grow((void **)&f->all, f->n_all, sizeof *f->all, err);
+    if (status == FLOW_OK)
+        status = build_grow((void **)&f->blocks, f->n_blocks, sizeof *f->blocks, err);
+    if (status == FLOW_OK)
+        status = flow_chain_add(at->chain, type, &block, err);
+    if (status != FLOW_OK)
+        return status;
+    block->dim = block->tile_dim = at->dims.n;
+    block->depth = at->depth;
+    block->first_param = block->last_param = f->params.n_entries;
+    block->index = f->n_all;
+    f->all[f->n_all++] = block;
+    if (composite) {
+        snprintf(block->name, sizeof block->name, "%s", name);
+        status = type->configure(block->state, options, &context, &f->params, err);
+        return status == FLOW_OK ? build_compose(f, block, options, at, err) : status;
+    }
+    snprintf(block->name, sizeof block->name, "%d.%.40s", f->n_columns + f->n_blocks, name);
+    build_set_prefix(f, name);
+    f->blocks[f->n_blocks++] = block;
+    if (at->dims.periodic != NULL && type->elementwise)
+        status = build_choose_linear(block, &context, err);
+    if (status == FLOW_OK && block->dim > 0)
+        status = type->configure(block->state, options, &context, &f->params, err);
+    block->last_param = f->params.n_entries;
+    return status == FLOW_OK ? build_pass_on(f, block, at, err) : status;
+}
+
+static flow_status build_add_companions(flow *f, const flow_choice_list *list, list_place *at, flow_error *err)
 {
     flow_status status = FLOW_OK;
     for (int i = 0; i < list->n && status == FLOW_OK; i++)
@@ -154,7 +237,7 @@ static flow_status build_add_companions(flow *f, const flow_choice_list *list, c
 }
 
 /* A block as often as its choice says, with the companions of its preset. */
-static flow_status build_add_copies(flow *f, const flow_choice *choice, const place *first, flow_error *err)
+static flow_status build_add_copies(flow *f, const flow_choice *choice, list_place *at, flow_error *err)
 {
     static const flow_preset alone = {.block = NULL};
     const flow_preset *preset = flow_preset_of(choice->type);
@@ -164,77 +247,57 @@ static flow_status build_add_copies(flow *f, const flow_choice *choice, const pl
         return flow_error_set(err, FLOW_ARGUMENT, "\"%.60s\" %lld times is no part of a flow", choice->type->name,
                               (long long)choice->repeat);
     flow_status status = FLOW_OK;
+    const int first = at->copy_index;
     for (int k = 0; k < (int)choice->repeat && status == FLOW_OK; k++) {
-        place at = *first;
-        at.turn = first->turn * (int)choice->repeat + k;
-        status = build_add_companions(f, &preset->opening, &at, err);
+        at->copy_index = first * (int)choice->repeat + k;
+        status = build_add_companions(f, &preset->opening, at, err);
         if (status == FLOW_OK)
-            status = build_add_block(f, block, choice->type->name, choice->options, &at, err);
+            status = build_add_block(f, block, choice->type->name, choice->options, at, err);
     }
-    return status == FLOW_OK ? build_add_companions(f, &preset->closing, first, err) : status;
+    at->copy_index = first;
+    return status == FLOW_OK ? build_add_companions(f, &preset->closing, at, err) : status;
 }
 
-static flow_status build_add_list(flow *f, const flow_choice_list *list, const place *within, flow_error *err);
-
-/* Every repetition adds a block, so that FLOW_BLOCKS_MAX bounds them all, and with them the turns. */
-static flow_status build_add_repeat(flow *f, const flow_repeat_options *options, const place *first, flow_error *err)
-{
-    place at = *first;
-    size_t length = strlen(at.path);
-    snprintf(at.path + length, sizeof at.path - length, ".flow");
-    at.depth++;
-    if (first->depth == FLOW_DEPTH_MAX)
-        return flow_option_locate(err, flow_error_set(err, FLOW_SPEC, "a repeat within more than %d others",
-                                                      FLOW_DEPTH_MAX - 1), first->path);
-    if (options->flow.n == 0)
-        return flow_option_locate(err, flow_error_set(err, FLOW_SPEC, "the list is empty: there is nothing to repeat"),
-                                  at.path);
-    flow_status status = FLOW_OK;
-    for (int k = 0; k < (int)options->times && status == FLOW_OK; k++) {
-        at.turn = first->turn * (int)options->times + k;
-        status = build_add_list(f, &options->flow, &at, err);
-    }
-    return status;
-}
-
-/* `within` is the place of the list. */
-static flow_status build_add_list(flow *f, const flow_choice_list *list, const place *within, flow_error *err)
+/* Adds the elements of a list to at->chain; `at` is then behind them. */
+static flow_status build_add_list(flow *f, const flow_choice_list *list, list_place *at, flow_error *err)
 {
     flow_status status = FLOW_OK;
+    const size_t length = strlen(at->path);
     for (int i = 0; i < list->n && status == FLOW_OK; i++) {
         const flow_choice *choice = &list->at[i];
         const flow_column_type *column = flow_column_of(choice->type);
-        place at = *within;
-        size_t length = strlen(at.path);
-        snprintf(at.path + length, sizeof at.path - length, "[%d]", i);
-        if (choice->type == &flow_repeat)
-            status = build_add_repeat(f, choice->options, &at, err);
-        else
-            status = flow_option_locate(err, column != NULL ? build_add_column(f, column, choice->options, &at, err)
-                                                            : build_add_copies(f, choice, &at, err), at.path);
+        snprintf(at->path + length, sizeof at->path - length, "[%d]", i);
+        status = column != NULL ? build_add_column(f, column, choice->options, at, err)
+                                : build_add_copies(f, choice, at, err);
+        if (status != FLOW_OK && !*at->is_located) {
+            flow_option_locate(err, status, at->path);
+            *at->is_located = true;
+        }
+        at->path[length] = '\0';
     }
     return status;
 }
 
-static flow_status build_make_base(flow *f, const flow_choice *choice, flow_error *err)
-{
-    f->base = f->line_base = (const flow_base_type *)choice->type;
-    f->base_state = calloc(1, f->base->state_size);
-    return f->base_state != NULL ? FLOW_OK : flow_error_memory(err, "the base");
-}
+/* ---- the base ---- */
 
 /* After the blocks, so that the numbers of a model stand in the order of its maps. */
-static flow_status build_configure_base(flow *f, const void *options, uint64_t seed, flow_error *err)
+static flow_status build_add_base(flow *f, const flow_choice *choice, const list_place *at, flow_error *err)
 {
-    const flow_block_context context = {.dim = f->dim,
-                                        .circular = f->circular,
-                                        .seed = seed,
-                                        .index = (uint64_t)(f->n_columns + f->n_blocks)};
+    const flow_mixed_options mixed = {.linear = *choice};
+    const flow_choice with_periodic = {.type = flow_mixed_base, .options = &mixed, .repeat = 1};
+    f->latents = at->dims;
+    f->linear_base = (const flow_base_type *)choice->type;
+    if (at->dims.periodic != NULL)
+        choice = &with_periodic;
+    f->base = (const flow_base_type *)choice->type;
+    f->base_state = calloc(1, f->base->state_size);
+    if (f->base_state == NULL)
+        return flow_error_memory(err, "the base");
+    flow_block_context context = build_context(f, at);
+    context.n_context = 0;
     snprintf(f->params.prefix, sizeof f->params.prefix, "base/");
-    flow_status status = f->circular != NULL ? flow_circle_base(f, err) : FLOW_OK;
-    if (status == FLOW_OK)
-        status = f->base->configure(f->base_state, options, &context, &f->params, err);
-    return flow_option_locate(err, status, "base");
+    return flow_option_locate(err, f->base->configure(f->base_state, choice->options, &context, &f->params, err),
+                              "base");
 }
 
 int flow_width(const flow *f)
@@ -259,13 +322,19 @@ flow_status flow_build(flow **out, const flow_design *design, const flow_row_lay
     f->column_names = layout->columns;
     const flow_choice normal = {.type = flow_choices_find(&flow_bases, "normal")};
     const flow_choice *base = design->base.type != NULL ? &design->base : &normal;
-    flow_status status = build_make_base(f, base, err);
+    bool is_located = false;
+    list_place at = {.chain = &f->chain,
+                     .shape = {1, 1, dim},
+                     .dims = {.n = dim},
+                     .columns = layout->columns,
+                     .path = "flow",
+                     .seed = seed,
+                     .is_located = &is_located};
+    flow_status status = flow_context_configure(&f->context, design->embedding, layout->n_context, &f->params, err);
     if (status == FLOW_OK)
-        status = flow_context_configure(&f->context, design->embedding, layout->n_context, &f->params, err);
+        status = build_add_list(f, &design->maps, &at, err);
     if (status == FLOW_OK)
-        status = build_add_list(f, &design->maps, &(place){.path = "flow", .seed = seed}, err);
-    if (status == FLOW_OK)
-        status = build_configure_base(f, base->options, seed, err);
+        status = build_add_base(f, base, &at, err);
     if (status != FLOW_OK) {
         flow_free(f);
         return status;
@@ -292,7 +361,7 @@ void flow_free(flow *f)
         f->base->release(f->base_state);
     free(f->base_state);
     free(f->periods);
-    free(f->circular);
+    flow_arena_release(&f->flags);
     flow_context_release(&f->context);
     flow_params_release(&f->params);
     free(f);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "num/vector.h"
+
 flow_status flow_chain_add(flow_chain *chain, const flow_block_type *type, flow_block **out, flow_error *err)
 {
     flow_block **grown = realloc(chain->blocks, ((size_t)chain->n + 1) * sizeof *grown);
@@ -30,13 +32,14 @@ void flow_chain_release(flow_chain *chain)
         if (block->type->release != NULL)
             block->type->release(block->state);
         free(block->state);
+        free(block->linear);
         free(block);
     }
     free(chain->blocks);
     *chain = (flow_chain){0};
 }
 
-static void chain_map_block(const flow_block *block, const flow_pass *pass, const real *in, real *out, double *logdet)
+static void chain_map_whole(const flow_block *block, const flow_pass *pass, const real *in, real *out, double *logdet)
 {
     flow_visitor *visitor = flow_block_is_composite(block) ? NULL : pass->walk->visitor;
     flow_pass own = *pass;
@@ -50,11 +53,34 @@ static void chain_map_block(const flow_block *block, const flow_pass *pass, cons
         visitor->stopped = !visitor->after(visitor->context, block, &own, out, logdet);
 }
 
-static void chain_block_backward(const flow_block *block, const flow_pass *pass, const real *gout, real *gin)
+static void chain_whole_backward(const flow_block *block, const flow_pass *pass, const real *gout, real *gin)
 {
     flow_pass own = *pass;
     own.scratch = pass->walk->scratch[block->index];
     block->type->backward[pass->direction](block->state, &own, gout, gin);
+}
+
+/* Of an elementwise block beside periodic dimensions, which pass. */
+static void chain_map_linear(const flow_block *block, const flow_pass *pass, const real *in, real *out, double *logdet)
+{
+    real *const *linear = pass->walk->linear;
+    memcpy(out, in, (size_t)block->tile_dim * (size_t)pass->n * sizeof *out);
+    if (block->dim == 0)
+        return;
+    flow_rows_gather(block->dim, block->linear, pass->n, in, linear[0]);
+    chain_map_whole(block, pass, linear[0], linear[1], logdet);
+    flow_rows_scatter(block->dim, block->linear, pass->n, linear[1], out);
+}
+
+static void chain_linear_backward(const flow_block *block, const flow_pass *pass, const real *gout, real *gin)
+{
+    real *const *linear = pass->walk->linear;
+    memcpy(gin, gout, (size_t)block->tile_dim * (size_t)pass->n * sizeof *gin);
+    if (block->dim == 0)
+        return;
+    flow_rows_gather(block->dim, block->linear, pass->n, gout, linear[0]);
+    chain_whole_backward(block, pass, linear[0], linear[1]);
+    flow_rows_scatter(block->dim, block->linear, pass->n, linear[1], gin);
 }
 
 const real *flow_chain_map(const flow_chain *chain, const flow_pass *pass, const real *in, real *x, real *y,
@@ -64,7 +90,8 @@ const real *flow_chain_map(const flow_chain *chain, const flow_pass *pass, const
     for (int k = 0; k < chain->n && (visitor == NULL || !visitor->stopped); k++) {
         int i = pass->direction == FLOW_TO_LATENT ? k : chain->n - 1 - k;
         real *out = k % 2 == 0 ? x : y;
-        chain_map_block(chain->blocks[i], pass, in, out, logdet);
+        const flow_block *block = chain->blocks[i];
+        (block->linear == NULL ? chain_map_whole : chain_map_linear)(block, pass, in, out, logdet);
         in = out;
     }
     return in;
@@ -75,7 +102,8 @@ const real *flow_chain_backward(const flow_chain *chain, const flow_pass *pass, 
     for (int k = 0; k < chain->n; k++) {
         int i = pass->direction == FLOW_TO_LATENT ? chain->n - 1 - k : k;
         real *gin = k % 2 == 0 ? x : y;
-        chain_block_backward(chain->blocks[i], pass, gout, gin);
+        const flow_block *block = chain->blocks[i];
+        (block->linear == NULL ? chain_whole_backward : chain_linear_backward)(block, pass, gout, gin);
         gout = gin;
     }
     return gout;

@@ -14,7 +14,9 @@ typedef struct flow_block {
     const flow_block_type *type;
     void *state;                  /* owned */
     char name[FLOW_NAME_SIZE];    /* "2.maf", as in the names of its parameters; of a composite its type */
-    int dim;                      /* of the tiles that it maps */
+    int dim;                      /* dimensions that it maps: all of the tile, or the linear ones */
+    int tile_dim, *linear;        /* an elementwise block where some are periodic: all of them; (dim) the linear ones,
+                                     owned. Otherwise linear is NULL */
     int first_param, last_param;  /* its entries in the params of the flow: [first, last) */
     int index;                    /* among all blocks of the flow, composites included */
     int depth;                    /* of a composite: how many others it is within */
@@ -35,6 +37,7 @@ enum { FLOW_DEPTH_MAX = 4 }; /* composites within composites */
 /* What a composite block is made of. */
 struct flow_composition {
     flow_chain *chain; /* to be built, the composite's own */
+    const flow_choice_list *list; /* of its options */
     int times;         /* how often its list of blocks stands in it */
     int dim;           /* of the tiles that these blocks map */
 };
@@ -58,6 +61,7 @@ typedef struct flow_visitor {
 /* What a walk needs beside the pass, whose scratch it sets for every block. */
 struct flow_walk {
     char *const *scratch;  /* by the index of a block */
+    real *linear[2];       /* (d, n) each: the linear dimensions alone, on their way through an elementwise block */
     flow_visitor *visitor; /* NULL: none; maps only */
 };
 

@@ -105,7 +105,7 @@ static flow_status fit_blocks_and_base(flow *f, real *weights, const double *dat
     flow_tile_make_features(f, weights, ws, m);
     fit_of_blocks fit = {f, weights, FLOW_OK, err};
     flow_visitor visitor = {.context = &fit, .before = fit_block};
-    const flow_walk walk = {.scratch = ws->scratch, .visitor = &visitor};
+    const flow_walk walk = flow_workspace_walk(ws, &visitor);
     const flow_pass pass = flow_workspace_pass(ws, f, weights, &walk, m);
     const real *z = flow_chain_map(&f->chain, &pass, ws->a, ws->b, ws->a, ws->logdet);
     status = fit.status;

@@ -13,6 +13,7 @@
 #ifndef FLOW_FLOW_FLOW_H
 #define FLOW_FLOW_FLOW_H
 
+#include "core/arena.h"
 #include "flow/base.h"
 #include "flow/chain.h"
 #include "flow/column.h"
@@ -32,15 +33,16 @@ typedef struct flow {
     int n_columns, n_blocks, n_all;
     int n_discrete;   /* columns whose values lie on a lattice; log p then holds their probability (see column.h) */
     bool has_support; /* some rows cannot be */
-    double *periods;  /* (dim) of columns that are angles, 0 for others; NULL: there are none */
-    bool *circular;   /* (dim) the latents that are angles (see circle.h); NULL: none */
+    double *periods;  /* (dim) of periodic columns, 0 for others; NULL: there are none */
+    flow_dims latents; /* the dimensions at the latent end */
+    flow_arena flags;  /* which dimensions are periodic, between the blocks */
     flow_column *columns;
     flow_chain chain;    /* from the data to the base */
     flow_block **blocks; /* (n_blocks), owned by chains: those that are not composites, from the data to the base */
     flow_block **all;    /* (n_all), owned by chains: composites, too, by their index */
-    const flow_base_type *base; /* with angles, that of the spec and uniform ones together */
+    const flow_base_type *base; /* with periodic latents base/mixed.c: that of the spec and uniform ones together */
     void *base_state;
-    const flow_base_type *line_base; /* that of the spec */
+    const flow_base_type *linear_base; /* that of the spec */
     flow_params params;
     const char *const *column_names; /* while the flow is put together */
 } flow;
@@ -101,6 +103,7 @@ typedef struct flow_workspace {
     real *gfeatures;    /* the same shape; only with keep, and when the context is embedded */
     char *context_scratch; /* of the embedding */
     real *a, *b;        /* (d, n): the tile between blocks */
+    real *linear[2];    /* (d, n): see flow_walk; NULL where no column is periodic */
     real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. A backward may start from ga */
     double *inputs;     /* (n_columns, d, n): what each column map was given, for its backward; only with keep */
     double *logdet;     /* (n) */
@@ -119,6 +122,8 @@ typedef struct flow_workspace {
 flow_status flow_workspace_new(flow_workspace **out, const flow *f, int n_max, bool keep, flow_error *err);
 void flow_workspace_free(flow_workspace *ws);
 
+/* A walk over its blocks; `visitor` or NULL. */
+flow_walk flow_workspace_walk(const flow_workspace *ws, flow_visitor *visitor);
 /* A pass over the tile in ws in the direction ws->direction, from which maps and backwards of blocks start. */
 flow_pass flow_workspace_pass(const flow_workspace *ws, const flow *f, const real *weights, const flow_walk *walk,
                               int n);

@@ -18,6 +18,9 @@ static const flow_type_info *const base_types[] = {FLOW_BASES(X) NULL};
 
 const flow_choices flow_bases = {.definition = "base", .what = "a base", .types = base_types};
 
+extern const flow_base_type flow_base_mixed;
+const flow_type_info *const flow_mixed_base = &flow_base_mixed.info;
+
 /* ---- presets ---- */
 
 #define COUPLING(word, sentence, own)                                                                    \
@@ -92,25 +95,10 @@ const flow_preset *const flow_presets[] = {FLOW_PRESETS(X) NULL};
 
 /* ---- all that may stand in a list ---- */
 
-static const flow_option repeat_table[] = {
-    FLOW_KEY_INT(flow_repeat_options, times, FLOW_REQUIRED, 1, FLOW_REPEAT_MAX, "how many times"),
-    {.key = "flow", .kind = FLOW_OPTION_CHOICE_LIST, .offset = offsetof(flow_repeat_options, flow),
-     .fallback = FLOW_REQUIRED, .help = "the blocks, in this order"},
-    FLOW_OPTIONS_END,
-};
-
-const flow_type_info flow_repeat = {
-    .name = "repeat",
-    .help = "blocks that are repeated together",
-    .options = repeat_table,
-    .options_size = sizeof(flow_repeat_options),
-};
-
 #define COLUMN(name) &flow_column_##name.info,
 #define BLOCK(name) &flow_block_##name.info,
 #define PRESET(name) &name.info,
-static const flow_type_info *const map_types[] = {FLOW_COLUMNS(COLUMN) FLOW_PRESETS(PRESET) FLOW_BLOCKS(BLOCK)
-                                                  &flow_repeat, NULL};
+static const flow_type_info *const map_types[] = {FLOW_COLUMNS(COLUMN) FLOW_PRESETS(PRESET) FLOW_BLOCKS(BLOCK) NULL};
 
 const flow_choices flow_maps = {.definition = "map", .what = "a column map or a block", .types = map_types};
 

@@ -10,8 +10,8 @@
 
 #define FLOW_COLUMNS(X) X(support) X(standardize) X(whiten)
 
-#define FLOW_BLOCKS(X)                                                                                   \
-    X(permute) X(actnorm) X(batchnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf) X(ffjord)
+#define FLOW_BLOCKS(X) \
+    X(permute) X(actnorm) X(batchnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf) X(ffjord) X(repeat) X(split)
 
 #define FLOW_BASES(X) X(normal) X(student_t) X(logistic) X(uniform) X(mixture)
 
@@ -29,7 +29,7 @@ FLOW_BASES(X)
 extern const flow_column_type *const flow_column_types[];
 extern const flow_block_type *const flow_block_types[];
 
-/* What options of the kinds CHOICE_LIST and CHOICE refer to: column maps, presets, blocks and `repeat`; bases. */
+/* What options of the kinds CHOICE_LIST and CHOICE refer to: column maps, presets and blocks; bases. */
 extern const flow_choices flow_maps;
 extern const flow_choices flow_bases;
 
@@ -45,14 +45,8 @@ typedef struct flow_preset {
 /* NULL-terminated. */
 extern const flow_preset *const flow_presets[];
 
-/* A part of the list that is repeated: {"type": "repeat", "times": 5, "flow": [ ... ]}. What alternates goes by how
- * often it has been there: `turn` of flow_block_context counts on from one repetition to the next. */
-typedef struct flow_repeat_options {
-    int64_t times;
-    flow_choice_list flow; /* of flow_maps */
-} flow_repeat_options;
-
-extern const flow_type_info flow_repeat;
+/* The base where some latents are periodic (base/mixed.c); its options are flow_mixed_options. No spec names it. */
+extern const flow_type_info *const flow_mixed_base;
 
 /* What the type of a choice of flow_maps is: NULL where it is none of these. */
 const flow_column_type *flow_column_of(const flow_type_info *type);

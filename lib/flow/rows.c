@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/circle.h"
+#include "flow/periodic.h"
 #include "num/parallel.h"
 
 typedef struct job {
@@ -127,9 +127,9 @@ static void keep_latents(const flow *f, flow_workspace *ws, const real *z)
 }
 
 /* The period of latent i. */
-static double turn_of(const flow *f, size_t i)
+static double rows_period_of(const flow *f, size_t i)
 {
-    return f->circular != NULL && f->circular[i] ? 2 * FLOW_PI : 0;
+    return flow_dims_is_periodic(f->latents, (int)i) ? 2 * FLOW_PI : 0;
 }
 
 /* Where equations are solved, log-determinants have a say in the steps. Whoever asks for them is to get the same points
@@ -178,7 +178,8 @@ static void to_latent_tile(void *context, int item, int thread)
     flow_worker_to_data(j->runner, w, true);
     rows_count(w, &s);
     for (size_t k = 0; k < n_values; k++)
-        w->ws->x[k] = flow_circle_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / FLOW_TILE] : 0);
+        w->ws->x[k] =
+            flow_periodic_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / FLOW_TILE] : 0);
     flow_tile_store(f, w->ws, FLOW_TILE, j->difference + s.out, s.n_rows);
 }
 
@@ -218,7 +219,7 @@ static void to_data_tile(void *context, int item, int thread)
     rows_count(w, &s);
     keep_latents(f, w->ws, z);
     for (size_t k = 0; k < n_values; k++)
-        w->ws->x[k] = flow_circle_difference(w->ws->x[k], (double)w->z[k], turn_of(f, k / FLOW_TILE));
+        w->ws->x[k] = flow_periodic_difference(w->ws->x[k], (double)w->z[k], rows_period_of(f, k / FLOW_TILE));
     flow_tile_store(f, w->ws, FLOW_TILE, j->difference + s.out, s.n_rows);
 }
 
@@ -243,7 +244,8 @@ static double largest_difference(const flow *f, int n_rows, const real *a, const
     for (int i = 0; i < f->dim; i++) {
         for (int j = 0; j < n_rows; j++) {
             size_t k = (size_t)i * FLOW_TILE + (size_t)j;
-            double difference = fabs(flow_circle_difference((double)a[k], (double)b[k], turn_of(f, (size_t)i)));
+            double difference =
+                fabs(flow_periodic_difference((double)a[k], (double)b[k], rows_period_of(f, (size_t)i)));
             if (!(difference <= largest))
                 largest = isnan(difference) ? INFINITY : difference;
         }

@@ -18,7 +18,7 @@ static flow_pass tile_base_pass(const flow *f, const real *weights, const flow_w
 static const real *tile_map_blocks(const flow *f, const real *weights, flow_workspace *ws, int n,
                                    flow_direction direction, flow_visitor *visitor)
 {
-    const flow_walk walk = {.scratch = ws->scratch, .visitor = visitor};
+    const flow_walk walk = flow_workspace_walk(ws, visitor);
     ws->direction = direction;
     const flow_pass pass = flow_workspace_pass(ws, f, weights, &walk, n);
     return flow_chain_map(&f->chain, &pass, ws->a, ws->b, ws->a, ws->logdet);
@@ -121,7 +121,7 @@ static void finish_backward(const flow *f, const real *weights, flow_workspace *
 /* The gradient in front of the first map, from that behind the last one, `g`, which may be ws->ga. */
 static const real *tile_blocks_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *g)
 {
-    const flow_walk walk = {.scratch = ws->scratch};
+    const flow_walk walk = flow_workspace_walk(ws, NULL);
     flow_pass pass = flow_workspace_pass(ws, f, weights, &walk, n);
     pass.glogdet = ws->glogdet;
     pass.gpenalty = ws->gpenalty;

@@ -75,7 +75,7 @@ bool flow_tile_diagnose(const flow *f, const real *weights, flow_workspace *ws, 
 {
     diagnosis d = {row, text, size};
     flow_visitor visitor = {.context = &d, .after = diagnose_after};
-    const flow_walk walk = {.scratch = ws->scratch, .visitor = &visitor};
+    const flow_walk walk = flow_workspace_walk(ws, &visitor);
     text[0] = '\0';
     ws->direction = direction;
     if (direction == FLOW_TO_LATENT)

@@ -42,6 +42,8 @@ static void workspace_lay_out(flow_workspace *ws, const flow *f, flow_layout *la
     ws->x = flow_layout_take(layout, count, sizeof *ws->x);
     ws->a = flow_layout_take(layout, count, sizeof *ws->a);
     ws->b = flow_layout_take(layout, count, sizeof *ws->b);
+    for (int k = 0; k < 2 && f->latents.periodic != NULL; k++)
+        ws->linear[k] = flow_layout_take(layout, count, sizeof *ws->linear[k]);
     ws->logdet = flow_layout_take(layout, n, sizeof *ws->logdet);
     ws->evaluations = flow_layout_take(layout, n, sizeof *ws->evaluations);
     ws->variance = flow_layout_take(layout, n, sizeof *ws->variance);
@@ -137,4 +139,9 @@ flow_pass flow_workspace_pass(const flow_workspace *ws, const flow *f, const rea
                        .variance = ws->variance,
                        .penalty = ws->penalty,
                        .evaluations = ws->evaluations};
+}
+
+flow_walk flow_workspace_walk(const flow_workspace *ws, flow_visitor *visitor)
+{
+    return (flow_walk){.scratch = ws->scratch, .linear = {ws->linear[0], ws->linear[1]}, .visitor = visitor};
 }

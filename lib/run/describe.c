@@ -131,14 +131,18 @@ static bool describe_layer(flow_layer *l, const flow *f, int index, flow_text *n
 
 flow_status flow_describe(flow_description *out, const flow *f, flow_error *err)
 {
-    int n = f->n_columns + f->n_blocks, n_periodic = 0;
-    for (int i = 0; i < f->dim && f->circular != NULL; i++)
-        n_periodic += f->circular[i];
+    int n = f->n_columns + f->n_blocks, n_periodic = flow_dims_count_periodic(f->latents);
     *out = (flow_description){
-        .items = calloc((size_t)n + 3, sizeof *out->items), .dimensions = f->dim, .context_dimensions = f->context.n,
-        .context_features = f->context.n_features, .parameters = (int64_t)flow_params_count(&f->params),
-        .base = f->line_base->info.name, .n_periodic = n_periodic, .n_linear = f->dim - n_periodic,
-        .is_mixed = n_periodic > 0 && n_periodic < f->dim, .embeds = f->context.embeds,
+        .items = calloc((size_t)n + 3, sizeof *out->items),
+        .dimensions = f->dim,
+        .context_dimensions = f->context.n,
+        .context_features = f->context.n_features,
+        .parameters = (int64_t)flow_params_count(&f->params),
+        .base = f->linear_base->info.name,
+        .n_periodic = n_periodic,
+        .n_linear = f->dim - n_periodic,
+        .is_mixed = n_periodic > 0 && n_periodic < f->dim,
+        .embeds = f->context.embeds,
     };
     out->linear_base = out->n_linear > 0 ? out->base : NULL;
     flow_text notes = {0};

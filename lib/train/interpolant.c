@@ -45,9 +45,10 @@ static flow_status interpolant_check_base(const char *name, const flow *f, flow_
 {
     for (int e = 0; e < f->params.n_entries; e++)
         if (f->params.entries[e].trainable && strncmp(f->params.entries[e].name, "base/", 5) == 0)
-            return flow_error_set(err, FLOW_SPEC, "base: \"%s\" has values to train, and \"%s\" only draws from it; "
+            return flow_error_set(err, FLOW_SPEC,
+                                  "base: \"%s\" has values to train, and \"%s\" only draws from it; "
                                   "take a base without, such as \"normal\", or choose the objective \"mle\"",
-                                  f->line_base->info.name, name);
+                                  f->linear_base->info.name, name);
     return FLOW_OK;
 }
 

@@ -97,7 +97,7 @@ static flow_status draws_check_flow(const flow *f, const flow_target *target, fl
             return flow_error_set(err, FLOW_SPEC,
                                   "base: \"%s\" has values to train, and draws from it do not depend on "
                                   "them smoothly; take \"normal\", \"logistic\" or \"uniform\"",
-                                  f->line_base->info.name);
+                                  f->linear_base->info.name);
     if (f->n_discrete > 0)
         return flow_error_set(err, FLOW_SPEC,
                               "flow[0]: a density has no discrete columns; leave them out of the support");

@@ -19,7 +19,7 @@ static flow_status logistic_configure(void *self, const void *options, const flo
                                       flow_params *params, flow_error *err)
 {
     (void)options, (void)params, (void)err;
-    ((logistic *)self)->dim = context->dim;
+    ((logistic *)self)->dim = context->dims.n;
     return FLOW_OK;
 }
 

@@ -46,7 +46,7 @@ static flow_status mixture_base_configure(void *self, const void *options, const
 {
     mixture *base = self;
     base->options = *(const flow_mixture_base_options *)options;
-    int k = (int)base->options.components, d = context->dim;
+    int k = (int)base->options.components, d = context->dims.n;
     base->dim = d;
     base->seed = context->seed;
     flow_status status = flow_params_add_weights(params, &base->logit, "logits", k, 1, FLOW_INIT_ZERO, 0, NULL, err);

@@ -14,7 +14,7 @@ static flow_status normal_configure(void *self, const void *options, const flow_
                                     flow_params *params, flow_error *err)
 {
     (void)options, (void)params, (void)err;
-    ((normal *)self)->dim = context->dim;
+    ((normal *)self)->dim = context->dims.n;
     return FLOW_OK;
 }
 

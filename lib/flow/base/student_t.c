@@ -43,7 +43,7 @@ static flow_status student_t_configure(void *self, const void *options, const fl
 {
     student_t *base = self;
     base->degrees = ((const flow_student_t_options *)options)->degrees;
-    base->dim = context->dim;
+    base->dim = context->dims.n;
     return flow_params_add_weights(params, &base->weight, "log_degrees", base->dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
 }
 

@@ -36,7 +36,7 @@ static flow_status uniform_configure(void *self, const void *options, const flow
     uniform *base = self;
     const flow_uniform_options *asked = options;
     const double root_2pi = 2.50662827463100050242;
-    base->dim = context->dim;
+    base->dim = context->dims.n;
     base->edge = asked->edge;
     base->bound = (double)(real)asked->bound; /* a z that was rounded to the bound lies inside */
     base->density = 1 / (2 * base->bound + base->edge * root_2pi);

@@ -1,7 +1,7 @@
 /* Activation normalization: z_i = (x_i + b_i) exp(s_i), one scale and one shift per dimension (Kingma and Dhariwal
  * 2018, sec. 3.1). The first fit makes its output have mean 0 and deviation 1; a flag among the fitted values remembers
  * that, in the model file too. With "fit": false it starts at the identity: the diagonal scaling of NICE (Dinh et al.
- * 2015, sec. 3.3). Angles pass as they are: a circle has no scale. */
+ * 2015, sec. 3.3). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_statistics.h>
 #include <math.h>
@@ -17,7 +17,6 @@ typedef struct actnorm {
     int dim;
     size_t log_scale, shift; /* offsets in the weights */
     size_t initialized;      /* offset in the fitted values */
-    bool *circular;          /* (dim), owned: the angles; NULL: none */
 } actnorm;
 
 static const flow_option actnorm_table[] = {
@@ -31,26 +30,14 @@ static flow_status actnorm_configure(void *self, const void *options, const flow
 {
     actnorm *block = self;
     block->fits = ((const flow_actnorm_options *)options)->fit;
-    block->dim = context->dim;
-    flow_status status = flow_copy_circular(&block->circular, context, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_weights(params, &block->log_scale, "log_scale", block->dim, 1, FLOW_INIT_ZERO, 0, NULL,
-                                         err);
+    block->dim = context->dims.n;
+    flow_status status =
+        flow_params_add_weights(params, &block->log_scale, "log_scale", block->dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
     if (status == FLOW_OK)
         status = flow_params_add_weights(params, &block->shift, "shift", block->dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
     if (status == FLOW_OK)
         status = flow_params_add_fitted(params, &block->initialized, "initialized", 1, 1, err);
     return status;
-}
-
-static void actnorm_release(void *self)
-{
-    free(((actnorm *)self)->circular);
-}
-
-static bool is_angle(const actnorm *block, int i)
-{
-    return block->circular != NULL && block->circular[i];
 }
 
 /* What the backward reads: z, and the gradients of shift and log-scale for the tape: three (d, n) arrays. */
@@ -76,7 +63,7 @@ static size_t actnorm_scratch_size(const void *self, int n, bool keep)
 
 static double log_scale_of(const actnorm *block, const flow_pass *pass, int i)
 {
-    return is_angle(block, i) ? 0 : (double)pass->weights[block->log_scale + (size_t)i];
+    return (double)pass->weights[block->log_scale + (size_t)i];
 }
 
 static double scale_of(const actnorm *block, const flow_pass *pass, int i)
@@ -86,17 +73,7 @@ static double scale_of(const actnorm *block, const flow_pass *pass, int i)
 
 static real shift_of(const actnorm *block, const flow_pass *pass, int i)
 {
-    return is_angle(block, i) ? 0 : pass->weights[block->shift + (size_t)i];
-}
-
-/* The weights of angles do not count, and have no gradient. */
-static void clear_gradient(const actnorm *block, int i, int n, actnorm_scratch *w)
-{
-    size_t at = (size_t)i * (size_t)n, bytes = (size_t)n * sizeof *w->gscale;
-    if (is_angle(block, i)) {
-        memset(w->gscale + at, 0, bytes);
-        memset(w->gshift + at, 0, bytes);
-    }
+    return pass->weights[block->shift + (size_t)i];
 }
 
 static void add_logdet(const actnorm *block, const flow_pass *pass, double sign, double *logdet)
@@ -155,7 +132,6 @@ static void actnorm_to_latent_backward(const void *self, const flow_pass *pass, 
             w.gshift[k] = g;
             gx[k] = g;
         }
-        clear_gradient(block, i, pass->n, &w);
     }
     flow_tape_vector(pass->tape, block->log_scale, block->dim, w.gscale);
     flow_tape_vector(pass->tape, block->shift, block->dim, w.gshift);
@@ -174,7 +150,6 @@ static void actnorm_to_data_backward(const void *self, const flow_pass *pass, co
             w.gshift[k] = -gx[k];
             gz[k] = g;
         }
-        clear_gradient(block, i, pass->n, &w);
     }
     flow_tape_vector(pass->tape, block->log_scale, block->dim, w.gscale);
     flow_tape_vector(pass->tape, block->shift, block->dim, w.gshift);
@@ -191,8 +166,6 @@ static flow_status actnorm_fit(const void *self, flow_params *params, real *weig
     if (line == NULL)
         return flow_error_memory(err, "the fit of actnorm");
     for (int i = 0; i < block->dim; i++) {
-        if (is_angle(block, i))
-            continue;
         for (int j = 0; j < n; j++)
             line[j] = (double)x[(size_t)i * (size_t)n + (size_t)j];
         double mean = gsl_stats_mean(line, 1, (size_t)n);
@@ -207,12 +180,12 @@ static flow_status actnorm_fit(const void *self, flow_params *params, real *weig
 }
 
 const flow_block_type flow_block_actnorm = {
-    .info = {FLOW_INFO("actnorm", "a trainable scale and shift per dimension, first fitted to the data",
-                       actnorm_table, flow_actnorm_options), .repeats = true},
+    .info = {FLOW_INFO("actnorm", "a trainable scale and shift per dimension, first fitted to the data", actnorm_table,
+                       flow_actnorm_options),
+             .repeats = true},
     .state_size = sizeof(actnorm),
     .configure = actnorm_configure,
-    .release = actnorm_release,
-    .keeps_circles = true,
+    .elementwise = true,
     .scratch_size = actnorm_scratch_size,
     .map = {actnorm_to_latent, actnorm_to_data},
     .backward = {actnorm_to_latent_backward, actnorm_to_data_backward},

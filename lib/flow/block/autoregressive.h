@@ -1,5 +1,5 @@
 /* What the two autoregressive blocks share: a map in which dimension i goes through a univariate whose parameters a
- * MADE computes from the dimensions before it, on one of the two sides.
+ * masked conditioner computes from the dimensions before it, on one of the two sides.
  *
  *     maf  theta_i from x_1 ... x_i-1, the data side    (Papamakarios et al. 2017, eq. 3-5)
  *     iaf  theta_i from z_1 ... z_i-1, the latent side  (Kingma et al. 2016, eq. 10-11)
@@ -9,7 +9,7 @@
  * (nn/made.h), which together is one network pass as well. The two blocks differ in which direction is the pass and
  * which the walk. The features of a context stand before all dimensions, so that every theta may depend on them.
  *
- * Angles go through a circular spline of their own, and enter the network by cosine and sine (circle.h).
+ * Periodic dimensions go through a periodic spline of their own, and enter the network by cosine and sine (periodic.h).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_BLOCK_AUTOREGRESSIVE_H
@@ -19,17 +19,17 @@
 #include "flow/block.h"
 #include "flow/block/options.h"
 #include "flow/block/permutation.h"
+#include "flow/conditioner.h"
 #include "flow/univariate.h"
-#include "nn/made.h"
 
 typedef struct flow_autoregressive {
-    int dim, n_context;
+    int n_context;
     int n_params; /* of a dimension, the most of both univariates */
     flow_permutation permutation;
-    const bool *circular;       /* (dim) the angles, in the block's own order; NULL: none */
-    flow_univariate univariate; /* of lines */
-    flow_univariate circle;     /* of angles */
-    flow_made made;
+    flow_dims dims;             /* in the block's own order */
+    flow_univariate univariate; /* of linear dimensions */
+    flow_univariate periodic;   /* of periodic ones */
+    flow_masked_conditioner conditioner;
 } flow_autoregressive;
 
 /* The parts of a block type that do not depend on the side. */

@@ -7,8 +7,7 @@
  * with log gamma and beta trainable, 0 at first. Mean and variance are fitted values, the same for all rows, so that
  * rows stay independent and both directions are exact inverses, in training too. They follow the batches: they are
  * those of all rows that were seen, what is old fading as share * (1 - momentum) of each batch comes in. Gradients take
- * them as constants; appendix E lets gradients through the share that the batch at hand has in such an average. Angles
- * pass as they are: a circle has no scale.
+ * them as constants; appendix E lets gradients through the share that the batch at hand has in such an average.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_statistics.h>
@@ -26,7 +25,6 @@ typedef struct batchnorm {
     int dim;
     size_t log_gamma, beta; /* offsets in the weights */
     size_t mean, variance;  /* offsets in the fitted values */
-    bool *circular;         /* (dim), owned: the angles; NULL: none */
 } batchnorm;
 
 static const flow_option batchnorm_table[] = {
@@ -42,10 +40,9 @@ static flow_status batchnorm_configure(void *self, const void *options, const fl
 {
     batchnorm *block = self;
     block->options = *(const flow_batchnorm_options *)options;
-    int dim = block->dim = context->dim;
-    flow_status status = flow_copy_circular(&block->circular, context, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_weights(params, &block->log_gamma, "log_gamma", dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
+    int dim = block->dim = context->dims.n;
+    flow_status status =
+        flow_params_add_weights(params, &block->log_gamma, "log_gamma", dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
     if (status == FLOW_OK)
         status = flow_params_add_weights(params, &block->beta, "beta", dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
     if (status == FLOW_OK)
@@ -55,16 +52,6 @@ static flow_status batchnorm_configure(void *self, const void *options, const fl
     for (int i = 0; status == FLOW_OK && i < dim; i++)
         params->fitted[block->variance + (size_t)i] = 1;
     return status;
-}
-
-static void batchnorm_release(void *self)
-{
-    free(((batchnorm *)self)->circular);
-}
-
-static bool is_angle(const batchnorm *block, int i)
-{
-    return block->circular != NULL && block->circular[i];
 }
 
 /* (x - mean) / deviation (d, n), and the gradients of log gamma and beta (d) for the tape. */
@@ -88,7 +75,7 @@ static size_t batchnorm_scratch_size(const void *self, int n, bool keep)
     return batchnorm_lay_out(self, n, keep, NULL, &w);
 }
 
-/* The numbers of one dimension; those of the identity for an angle, whatever is stored for it. */
+/* The numbers of one dimension. */
 typedef struct scaling {
     double log_gamma, gamma, beta, mean, deviation;
 } scaling;
@@ -96,8 +83,6 @@ typedef struct scaling {
 static scaling scaling_of(const batchnorm *block, const flow_pass *pass, int i)
 {
     size_t k = (size_t)i;
-    if (is_angle(block, i))
-        return (scaling){.gamma = 1, .deviation = 1};
     double log_gamma = (double)pass->weights[block->log_gamma + k];
     return (scaling){.log_gamma = log_gamma,
                      .gamma = exp(log_gamma),
@@ -156,12 +141,8 @@ static void batchnorm_to_data(const void *self, const flow_pass *pass, const rea
         logdet[j] += sum;
 }
 
-/* The weights of angles do not count, and have no gradient. */
 static void record_sums(const batchnorm *block, const flow_pass *pass, batchnorm_scratch *w)
 {
-    for (int i = 0; i < block->dim; i++)
-        if (is_angle(block, i))
-            w->ggamma[i] = w->gbeta[i] = 0;
     flow_tape_sums(pass->tape, block->log_gamma, block->dim, w->ggamma);
     flow_tape_sums(pass->tape, block->beta, block->dim, w->gbeta);
 }
@@ -223,8 +204,6 @@ static flow_status batchnorm_fit(const void *self, flow_params *params, real *we
     if (line == NULL)
         return flow_error_memory(err, "the fit of batchnorm");
     for (int i = 0; i < block->dim; i++) {
-        if (is_angle(block, i))
-            continue;
         for (int j = 0; j < n; j++)
             line[j] = (double)x[(size_t)i * (size_t)n + (size_t)j];
         double mean = gsl_stats_mean(line, 1, (size_t)n);
@@ -287,8 +266,6 @@ static void batchnorm_batch_stats(const void *self, const flow_stats_tile *tiles
     if (!(total > 0))
         return;
     for (int i = 0; i < block->dim; i++) {
-        if (is_angle(block, i))
-            continue;
         double sums[2] = {0};
         for (int t = 0; t < n_tiles; t++) {
             batchnorm_scratch w;
@@ -315,11 +292,11 @@ static flow_status batchnorm_check(const void *self, const flow_params *params, 
 const flow_block_type flow_block_batchnorm = {
     .info = {FLOW_INFO("batchnorm",
                        "normalization by a moving average of mean and variance, and a trainable scale and shift",
-                       batchnorm_table, flow_batchnorm_options), .repeats = true},
+                       batchnorm_table, flow_batchnorm_options),
+             .repeats = true},
     .state_size = sizeof(batchnorm),
     .configure = batchnorm_configure,
-    .release = batchnorm_release,
-    .keeps_circles = true,
+    .elementwise = true,
     .scratch_size = batchnorm_scratch_size,
     .map = {batchnorm_to_latent, batchnorm_to_data},
     .backward = {batchnorm_to_latent_backward, batchnorm_to_data_backward},

@@ -5,36 +5,38 @@
  * With a context the network sees it beside the part that passes. With one dimension nothing passes unchanged, and
  * without a context the parameters are plain constants (the network's biases).
  *
- * Angles that pass enter the network by cosine and sine; those that change go through a circular spline (circle.h). */
+ * Periodic dimensions that pass enter the network by cosine and sine; those that change go through a periodic spline
+ * (periodic.h). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
 #include "flow/block.h"
-#include "flow/circle.h"
 #include "flow/block/options.h"
+#include "flow/conditioner/conditioners.h"
+#include "flow/periodic.h"
 #include "flow/univariate/univariates.h"
 #include "num/vector.h"
 
-/* Dimensions that change by one univariate: lines, or angles. */
+/* Dimensions that change by one univariate: the linear ones, or the periodic ones. */
 typedef struct part {
     flow_univariate univariate;
     int first, n; /* of `changed` */
     int n_params;
 } part;
 
-enum { LINES, ANGLES, N_PARTS };
+enum { LINEAR, PERIODIC, N_PARTS };
 
 typedef struct coupling {
     flow_mask mask;
-    int dim, n_passed, n_changed, n_context;
-    int *passed, *changed; /* the dimensions that pass, and those that change, lines before angles */
-    bool *circular;        /* (dim), owned: the angles; NULL: none */
-    int n_inputs;          /* lines that the network sees of those that pass */
+    flow_dims dims;
+    int n_passed, n_changed, n_context;
+    int *passed, *changed; /* the dimensions that pass, and those that change, linear before periodic ones */
+    int n_inputs;          /* rows that the conditioner sees of those that pass */
     part parts[N_PARTS];
-    int n_outputs; /* of the network: parameters of the lines, then of the angles */
-    flow_mlp mlp;
+    int n_outputs; /* of the conditioner: parameters of the linear dimensions, then of the periodic ones */
+    flow_conditioner conditioner;
 } coupling;
 
 static const char *const masks[] = {"alternate", "half", NULL};
@@ -45,50 +47,47 @@ const flow_option flow_coupling_table[] = {
     FLOW_KEY_FLAG(flow_coupling_options, flip, "false",
                   "exchange the two parts (with \"repeat\" they change roles each time anyway)"),
     FLOW_KEY_CHOICE(flow_coupling_options, univariate, "\"affine\"", &flow_univariates, "the elementwise map"),
-    FLOW_NET_OPTIONS(flow_coupling_options, net),
+    FLOW_KEY_CHOICE(flow_coupling_options, conditioner, "\"mlp\"", &flow_conditioners,
+                    "the network that gives its parameters"),
+    FLOW_CONDITIONER_KEYS,
     FLOW_OPTIONS_END,
 };
 
 static bool coupling_passes(const coupling *block, int i, bool swapped)
 {
-    bool first = block->mask == FLOW_MASK_HALF ? i < block->dim / 2 : i % 2 == 1;
-    return block->dim > 1 && first != swapped;
-}
-
-static bool is_angle(const coupling *block, int i)
-{
-    return block->circular != NULL && block->circular[i];
+    bool first = block->mask == FLOW_MASK_HALF ? i < block->dims.n / 2 : i % 2 == 1;
+    return block->dims.n > 1 && first != swapped;
 }
 
 static flow_status coupling_split(coupling *block, bool swapped, flow_error *err)
 {
-    block->passed = malloc(((size_t)block->dim + 1) * sizeof *block->passed);
-    block->changed = malloc(((size_t)block->dim + 1) * sizeof *block->changed);
+    block->passed = malloc(((size_t)block->dims.n + 1) * sizeof *block->passed);
+    block->changed = malloc(((size_t)block->dims.n + 1) * sizeof *block->changed);
     if (block->passed == NULL || block->changed == NULL)
         return flow_error_memory(err, "the mask of a coupling");
-    for (int kind = LINES; kind < N_PARTS; kind++) {
+    for (int kind = LINEAR; kind < N_PARTS; kind++) {
         part *p = &block->parts[kind];
         p->first = block->n_changed;
-        for (int i = 0; i < block->dim; i++)
-            if (!coupling_passes(block, i, swapped) && is_angle(block, i) == (kind == ANGLES))
+        for (int i = 0; i < block->dims.n; i++)
+            if (!coupling_passes(block, i, swapped) && flow_dims_is_periodic(block->dims, i) == (kind == PERIODIC))
                 block->changed[block->n_changed++] = i;
         p->n = block->n_changed - p->first;
     }
-    for (int i = 0; i < block->dim; i++) {
+    for (int i = 0; i < block->dims.n; i++) {
         if (!coupling_passes(block, i, swapped))
             continue;
         block->passed[block->n_passed++] = i;
-        block->n_inputs += is_angle(block, i) ? 2 : 1;
+        block->n_inputs += flow_dims_is_periodic(block->dims, i) ? 2 : 1;
     }
     return FLOW_OK;
 }
 
 static flow_status coupling_make_univariates(coupling *block, const flow_choice *univariate, flow_error *err)
 {
-    flow_status status = flow_univariate_new(&block->parts[LINES].univariate, univariate, err);
-    if (status == FLOW_OK && block->parts[ANGLES].n > 0)
-        status = flow_univariate_new_periodic(&block->parts[ANGLES].univariate, univariate, err);
-    for (int kind = LINES; kind < N_PARTS && status == FLOW_OK; kind++) {
+    flow_status status = flow_univariate_new(&block->parts[LINEAR].univariate, univariate, err);
+    if (status == FLOW_OK && block->parts[PERIODIC].n > 0)
+        status = flow_univariate_new_periodic(&block->parts[PERIODIC].univariate, univariate, err);
+    for (int kind = LINEAR; kind < N_PARTS && status == FLOW_OK; kind++) {
         part *p = &block->parts[kind];
         p->n_params = p->univariate.type != NULL ? p->univariate.type->n_params(p->univariate.state) : 0;
         block->n_outputs += p->n * p->n_params;
@@ -102,37 +101,37 @@ static flow_status coupling_configure(void *self, const void *options, const flo
     coupling *block = self;
     const flow_coupling_options *asked = options;
     block->mask = (flow_mask)asked->mask;
-    block->dim = context->dim;
+    block->dims = context->dims;
     block->n_context = context->n_context;
-    flow_status status = flow_copy_circular(&block->circular, context, err);
-    if (status == FLOW_OK)
-        status = coupling_split(block, asked->flip != (context->turn % 2 == 1), err);
+    flow_status status = coupling_split(block, asked->flip != (context->copy_index % 2 == 1), err);
     if (status == FLOW_OK)
         status = coupling_make_univariates(block, &asked->univariate, err);
     if (status != FLOW_OK)
         return status;
-    return flow_mlp_configure(&block->mlp, &asked->net, block->n_inputs + block->n_context, block->n_outputs, NULL,
-                              FLOW_INIT_ZERO, params, err);
+    const flow_conditioner_task task = {.shape = {1, 1, context->dims.n},
+                                        .n_inputs = block->n_inputs,
+                                        .n_context = block->n_context,
+                                        .n_outputs = block->n_outputs};
+    return flow_conditioner_new(&block->conditioner, &asked->conditioner, &task, params, err);
 }
 
 static void coupling_release(void *self)
 {
     coupling *block = self;
-    for (int kind = LINES; kind < N_PARTS; kind++)
+    for (int kind = LINEAR; kind < N_PARTS; kind++)
         flow_univariate_release(&block->parts[kind].univariate);
-    flow_mlp_release(&block->mlp);
-    free(block->circular);
+    flow_conditioner_release(&block->conditioner);
     free(block->passed);
     free(block->changed);
 }
 
 typedef struct coupling_scratch {
-    real *condition;      /* (n_inputs + n_context, n): the network's input */
+    real *condition;      /* (n_inputs + n_context, n): the conditioner's input */
     real *in, *out;       /* (n_changed, n): the univariates' input and output */
     real *theta, *gtheta; /* (n_outputs, n) */
     real *gin, *gout;     /* (n_changed, n) */
     real *gcondition;     /* (n_inputs + n_context, n) */
-    real *passed;         /* (n_passed, n): the angles among these lines, for the gradient */
+    real *passed;         /* (n_passed, n): the periodic ones among these rows, for the gradient */
     void *net;
 } coupling_scratch;
 
@@ -146,15 +145,15 @@ static size_t coupling_lay_out(const coupling *block, int n, bool keep, void *me
     w->in = flow_layout_take(&layout, changed, sizeof(real));
     w->out = flow_layout_take(&layout, changed, sizeof(real));
     w->theta = flow_layout_take(&layout, theta, sizeof(real));
-    w->net = flow_layout_take(&layout, flow_mlp_scratch_size(&block->mlp, n, keep), 1);
+    w->net = flow_layout_take(&layout, block->conditioner.type->scratch_size(block->conditioner.state, n, keep), 1);
     if (!keep)
         return layout.used;
     w->gtheta = flow_layout_take(&layout, theta, sizeof(real));
     w->gin = flow_layout_take(&layout, changed, sizeof(real));
     w->gout = flow_layout_take(&layout, changed, sizeof(real));
     w->gcondition = flow_layout_take(&layout, condition, sizeof(real));
-    w->passed = flow_layout_take(&layout, block->circular != NULL ? (size_t)block->n_passed * (size_t)n : 0,
-                                 sizeof(real));
+    w->passed =
+        flow_layout_take(&layout, block->dims.periodic != NULL ? (size_t)block->n_passed * (size_t)n : 0, sizeof(real));
     return layout.used;
 }
 
@@ -164,16 +163,16 @@ static size_t coupling_scratch_size(const void *self, int n, bool keep)
     return coupling_lay_out(self, n, keep, NULL, &w);
 }
 
-/* The lines of those that pass, as they are and as the network sees them. */
+/* The rows of those that pass, as they are and as the conditioner sees them. */
 static void coupling_take_passed(const coupling *block, int n, const real *in, real *out, coupling_scratch *w)
 {
     real *inputs = w->condition;
     for (int k = 0; k < block->n_passed; k++) {
         size_t at = (size_t)block->passed[k] * (size_t)n;
-        bool angle = is_angle(block, block->passed[k]);
-        inputs = flow_circle_inputs(angle, n, in + at, inputs);
+        bool periodic = flow_dims_is_periodic(block->dims, block->passed[k]);
+        inputs = flow_periodic_inputs(periodic, n, in + at, inputs);
         memcpy(out + at, in + at, (size_t)n * sizeof *out);
-        if (angle && w->passed != NULL)
+        if (periodic && w->passed != NULL)
             memcpy(w->passed + (size_t)k * (size_t)n, in + at, (size_t)n * sizeof *in);
     }
 }
@@ -183,7 +182,7 @@ static void coupling_transform(const coupling *block, flow_direction direction, 
                                double *logdet)
 {
     size_t theta = 0;
-    for (int kind = LINES; kind < N_PARTS; kind++) {
+    for (int kind = LINEAR; kind < N_PARTS; kind++) {
         const part *p = &block->parts[kind];
         const flow_univariate *u = &p->univariate;
         size_t at = (size_t)p->first * (size_t)n, stride = (size_t)p->n * (size_t)n;
@@ -197,7 +196,7 @@ static void coupling_transform_backward(const coupling *block, flow_direction di
                                         const real *glogdet)
 {
     size_t theta = 0;
-    for (int kind = LINES; kind < N_PARTS; kind++) {
+    for (int kind = LINEAR; kind < N_PARTS; kind++) {
         const part *p = &block->parts[kind];
         const flow_univariate *u = &p->univariate;
         size_t at = (size_t)p->first * (size_t)n, stride = (size_t)p->n * (size_t)n;
@@ -220,7 +219,7 @@ static void coupling_map(const void *self, const flow_pass *pass, const real *in
     if (block->n_context > 0)
         memcpy(w.condition + inputs, pass->context, (size_t)block->n_context * (size_t)n * sizeof(real));
     flow_rows_gather(block->n_changed, block->changed, n, in, w.in);
-    flow_mlp_apply(&block->mlp, pass->weights, n, w.condition, w.theta, w.net);
+    block->conditioner.type->apply(block->conditioner.state, pass, w.condition, w.theta, w.net);
     coupling_transform(block, pass->direction, n, &w, logdet);
     flow_rows_scatter(block->n_changed, block->changed, n, w.out, out);
 }
@@ -233,15 +232,15 @@ static void coupling_backward(const void *self, const flow_pass *pass, const rea
     coupling_lay_out(block, n, pass->keep, pass->scratch, &w);
     flow_rows_gather(block->n_changed, block->changed, n, gout, w.gout);
     coupling_transform_backward(block, pass->direction, n, &w, pass->glogdet);
-    flow_mlp_backward(&block->mlp, pass->weights, n, w.condition, w.gtheta, w.gcondition, w.net, pass->tape);
+    block->conditioner.type->backward(block->conditioner.state, pass, w.condition, w.gtheta, w.gcondition, w.net);
     flow_rows_scatter(block->n_changed, block->changed, n, w.gin, gin);
     const real *through_net = w.gcondition;
     for (int k = 0; k < block->n_passed; k++) {
         size_t at = (size_t)block->passed[k] * (size_t)n;
-        bool angle = is_angle(block, block->passed[k]);
-        const real *line = angle ? w.passed + (size_t)k * (size_t)n : NULL;
+        bool periodic = flow_dims_is_periodic(block->dims, block->passed[k]);
+        const real *row = periodic ? w.passed + (size_t)k * (size_t)n : NULL;
         memcpy(gin + at, gout + at, (size_t)n * sizeof *gin);
-        through_net = flow_circle_inputs_backward(angle, n, line, through_net, gin + at);
+        through_net = flow_periodic_inputs_backward(periodic, n, row, through_net, gin + at);
     }
     size_t n_given = (size_t)block->n_context * (size_t)n;
     const real *gcontext = through_net;
@@ -251,11 +250,12 @@ static void coupling_backward(const void *self, const flow_pass *pass, const rea
 
 const flow_block_type flow_block_coupling = {
     .info = {FLOW_INFO("coupling", "one part of the dimensions gives the parameters of a univariate for the other part",
-                       flow_coupling_table, flow_coupling_options), .repeats = true},
+                       flow_coupling_table, flow_coupling_options),
+             .repeats = true},
     .state_size = sizeof(coupling),
     .configure = coupling_configure,
     .release = coupling_release,
-    .keeps_circles = true,
+    .keeps_periodic = true,
     .scratch_size = coupling_scratch_size,
     .map = {coupling_map, coupling_map},
     .backward = {coupling_backward, coupling_backward},

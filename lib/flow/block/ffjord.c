@@ -161,7 +161,7 @@ static flow_status ffjord_configure(void *self, const void *options, const flow_
     block->solver = flow_solver_of(&asked->solver);
     block->solver.adjoint = asked->gradient == FLOW_GRADIENT_ADJOINT;
     block->trace = flow_trace_of(&asked->trace);
-    return flow_field_configure(&block->field, &asked->net, context->dim, context->n_context, params, err);
+    return flow_field_configure(&block->field, &asked->net, context->dims.n, context->n_context, params, err);
 }
 
 static void ffjord_release(void *self)

@@ -30,9 +30,9 @@ static flow_status householder_configure(void *self, const void *options, const 
                                          flow_params *params, flow_error *err)
 {
     householder *block = self;
-    block->dim = context->dim;
+    block->dim = context->dims.n;
     int64_t asked = ((const flow_householder_options *)options)->reflections;
-    block->n_reflections = asked < context->dim ? (int)asked : context->dim;
+    block->n_reflections = asked < context->dims.n ? (int)asked : context->dims.n;
     return flow_params_add_weights(params, &block->vectors, "vectors", block->n_reflections, block->dim,
                                    FLOW_INIT_FAN_IN, block->dim, NULL, err);
 }

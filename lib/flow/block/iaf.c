@@ -12,12 +12,12 @@ static const char *const iaf_defaults[] = {"repeat", "5", "univariate", "{\"type
 
 const flow_block_type flow_block_iaf = {
     .info = {FLOW_INFO("iaf", "inverse autoregressive: one pass for sampling, one walk for the density",
-                       flow_autoregressive_table, flow_autoregressive_options), .defaults = iaf_defaults,
-                       .repeats = true},
+                       flow_autoregressive_table, flow_autoregressive_options),
+             .defaults = iaf_defaults, .repeats = true},
     .state_size = sizeof(flow_autoregressive),
     .configure = flow_autoregressive_configure,
     .release = flow_autoregressive_release,
-    .keeps_circles = true,
+    .keeps_periodic = true,
     .scratch_size = flow_autoregressive_scratch_size,
     .map = {flow_autoregressive_walk, flow_autoregressive_pass},
     .backward = {flow_autoregressive_walk_backward, flow_autoregressive_pass_backward},

@@ -14,7 +14,7 @@
 
 flow_status flow_lu_configure(flow_lu *lu, const flow_block_context *context, flow_params *params, flow_error *err)
 {
-    int dim = lu->dim = context->dim;
+    int dim = lu->dim = context->dims.n;
     if (dim > FLOW_LU_DIM_MAX)
         return flow_error_set(err, FLOW_SPEC, "a matrix of %d x %d is too large; it can mix at most %d dimensions",
                               dim, dim, FLOW_LU_DIM_MAX);

@@ -9,12 +9,12 @@ static const char *const maf_defaults[] = {"repeat", "5", NULL};
 
 const flow_block_type flow_block_maf = {
     .info = {FLOW_INFO("maf", "masked autoregressive: one pass for the density, one walk for sampling",
-                       flow_autoregressive_table, flow_autoregressive_options), .defaults = maf_defaults,
-                       .repeats = true},
+                       flow_autoregressive_table, flow_autoregressive_options),
+             .defaults = maf_defaults, .repeats = true},
     .state_size = sizeof(flow_autoregressive),
     .configure = flow_autoregressive_configure,
     .release = flow_autoregressive_release,
-    .keeps_circles = true,
+    .keeps_periodic = true,
     .scratch_size = flow_autoregressive_scratch_size,
     .map = {flow_autoregressive_pass, flow_autoregressive_walk},
     .backward = {flow_autoregressive_pass_backward, flow_autoregressive_walk_backward},

@@ -6,7 +6,6 @@
 
 #include "core/option.h"
 #include "nn/field.h"
-#include "nn/mlp.h"
 
 typedef struct flow_actnorm_options {
     bool fit; /* start with mean 0 and deviation 1 on the data; false: at the identity */
@@ -31,8 +30,8 @@ typedef enum flow_mask { FLOW_MASK_ALTERNATE, FLOW_MASK_HALF } flow_mask;
 typedef struct flow_coupling_options {
     int mask; /* flow_mask: which dimensions pass unchanged */
     bool flip;
-    flow_choice univariate; /* of flow_univariates */
-    flow_net_options net;
+    flow_choice univariate;  /* of flow_univariates */
+    flow_choice conditioner; /* of flow_conditioners */
 } flow_coupling_options;
 
 extern const flow_option flow_coupling_table[];
@@ -46,12 +45,23 @@ typedef enum flow_autoregressive_order {
 
 /* Of maf and iaf. */
 typedef struct flow_autoregressive_options {
-    int order;              /* flow_autoregressive_order */
-    flow_choice univariate; /* of flow_univariates */
-    flow_net_options net;
+    int order;               /* flow_autoregressive_order */
+    flow_choice univariate;  /* of flow_univariates */
+    flow_choice conditioner; /* of flow_masked_conditioners */
 } flow_autoregressive_options;
 
 extern const flow_option flow_autoregressive_table[];
+
+/* Blocks that are repeated together. */
+typedef struct flow_repeat_options {
+    int64_t times;
+    flow_choice_list flow; /* of flow_maps */
+} flow_repeat_options;
+
+typedef struct flow_split_options {
+    int64_t keep;          /* how many dimensions go on, the first ones */
+    flow_choice_list flow; /* of flow_maps */
+} flow_split_options;
 
 typedef enum flow_gradient { FLOW_GRADIENT_DISCRETE, FLOW_GRADIENT_ADJOINT } flow_gradient;
 

@@ -15,43 +15,42 @@ static flow_status shuffle(double *order, const flow_block_context *context, flo
     if (rng == NULL)
         return flow_error_memory(err, "a random order");
     flow_rng_gsl_seed(rng, context->seed, FLOW_STREAM_ORDER, context->index);
-    gsl_ran_shuffle(rng, order, (size_t)context->dim, sizeof *order);
+    gsl_ran_shuffle(rng, order, (size_t)context->dims.n, sizeof *order);
     gsl_rng_free(rng);
     return FLOW_OK;
 }
 
 void flow_permutation_release(flow_permutation *permutation)
 {
-    free(permutation->circular);
-    permutation->circular = NULL;
+    free(permutation->behind);
+    permutation->behind = NULL;
 }
 
-const bool *flow_permutation_circular(const flow_permutation *permutation)
+flow_dims flow_permutation_dims(const flow_permutation *permutation)
 {
-    return permutation->circular != NULL ? permutation->circular + permutation->dim : NULL;
+    return (flow_dims){permutation->dims.n, permutation->behind};
 }
 
 /* When the order is known. */
-static flow_status carry_circles(flow_permutation *permutation, const flow_block_context *context,
-                                 const flow_params *params, flow_error *err)
+static flow_status permutation_set_flags(flow_permutation *permutation, const flow_params *params, flow_error *err)
 {
-    if (context->circular == NULL)
+    size_t d = (size_t)permutation->dims.n;
+    if (permutation->dims.periodic == NULL)
         return FLOW_OK;
-    size_t d = (size_t)context->dim;
-    if (permutation->circular == NULL)
-        permutation->circular = malloc(2 * d * sizeof *permutation->circular);
-    if (permutation->circular == NULL)
+    if (permutation->behind == NULL)
+        permutation->behind = malloc(d * sizeof *permutation->behind);
+    if (permutation->behind == NULL)
         return flow_error_memory(err, "an order");
-    memcpy(permutation->circular, context->circular, d * sizeof *permutation->circular);
     for (size_t i = 0; i < d; i++)
-        permutation->circular[d + i] = context->circular[(size_t)params->fitted[permutation->offset + i]];
+        permutation->behind[i] = permutation->dims.periodic[(size_t)params->fitted[permutation->offset + i]];
     return FLOW_OK;
 }
 
 flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order,
                                        const flow_block_context *context, flow_params *params, flow_error *err)
 {
-    int dim = permutation->dim = context->dim;
+    int dim = context->dims.n;
+    permutation->dims = context->dims;
     flow_status status = flow_params_add_fitted(params, &permutation->offset, "order", 1, dim, err);
     if (status != FLOW_OK)
         return status;
@@ -60,7 +59,7 @@ flow_status flow_permutation_configure(flow_permutation *permutation, flow_order
         values[i] = order == FLOW_ORDER_REVERSE ? dim - 1 - i : i;
     if (order == FLOW_ORDER_RANDOM)
         status = shuffle(values, context, err);
-    return status == FLOW_OK ? carry_circles(permutation, context, params, err) : status;
+    return status == FLOW_OK ? permutation_set_flags(permutation, params, err) : status;
 }
 
 /* Every dimension has to be there once. */
@@ -92,28 +91,30 @@ flow_status flow_permutation_configure_list(flow_permutation *permutation, int n
 {
     flow_status status = flow_permutation_configure(permutation, FLOW_ORDER_NATURAL, context, params, err);
     if (status == FLOW_OK)
-        status = permutation_copy_list(params->fitted + permutation->offset, context->dim, n, list, err);
-    return status == FLOW_OK ? carry_circles(permutation, context, params, err) : status;
+        status = permutation_copy_list(params->fitted + permutation->offset, context->dims.n, n, list, err);
+    return status == FLOW_OK ? permutation_set_flags(permutation, params, err) : status;
 }
 
 flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err)
 {
     const double *order = params->fitted + permutation->offset;
-    bool *seen = calloc((size_t)permutation->dim + 1, sizeof *seen);
+    bool *seen = calloc((size_t)permutation->dims.n + 1, sizeof *seen);
     if (seen == NULL)
         return flow_error_memory(err, "the check of an order");
     flow_status status = FLOW_OK;
-    for (int i = 0; i < permutation->dim; i++) {
-        bool in_range = order[i] >= 0 && order[i] < permutation->dim; /* false for NaN */
+    for (int i = 0; i < permutation->dims.n; i++) {
+        bool in_range = order[i] >= 0 && order[i] < permutation->dims.n; /* false for NaN */
         if (!in_range || order[i] != (double)(int)order[i] || seen[(int)order[i]]) {
             status = flow_error_set(err, FLOW_FORMAT, "its order of the dimensions is not a permutation");
             break;
         }
         seen[(int)order[i]] = true;
     }
-    for (int i = 0; i < permutation->dim && status == FLOW_OK && permutation->circular != NULL; i++)
-        if (permutation->circular[(int)order[i]] != permutation->circular[permutation->dim + i])
-            status = flow_error_set(err, FLOW_FORMAT, "its order of the dimensions puts an angle where there was none");
+    for (int i = 0; i < permutation->dims.n && status == FLOW_OK && permutation->behind != NULL; i++)
+        if (permutation->dims.periodic[(int)order[i]] != permutation->behind[i])
+            status = flow_error_set(err, FLOW_FORMAT,
+                                    "its order of the dimensions puts a periodic one where there was "
+                                    "none");
     free(seen);
     return status;
 }
@@ -121,13 +122,13 @@ flow_status flow_permutation_check(const flow_permutation *permutation, const fl
 void flow_permutation_apply(const flow_permutation *permutation, const double *fitted, int n, const real *in, real *out)
 {
     const double *order = fitted + permutation->offset;
-    for (int i = 0; i < permutation->dim; i++)
+    for (int i = 0; i < permutation->dims.n; i++)
         memcpy(out + (size_t)i * (size_t)n, in + (size_t)order[i] * (size_t)n, (size_t)n * sizeof *in);
 }
 
 void flow_permutation_undo(const flow_permutation *permutation, const double *fitted, int n, const real *in, real *out)
 {
     const double *order = fitted + permutation->offset;
-    for (int i = 0; i < permutation->dim; i++)
+    for (int i = 0; i < permutation->dims.n; i++)
         memcpy(out + (size_t)order[i] * (size_t)n, in + (size_t)i * (size_t)n, (size_t)n * sizeof *in);
 }

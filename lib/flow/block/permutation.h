@@ -12,15 +12,15 @@
 typedef enum flow_order { FLOW_ORDER_NATURAL, FLOW_ORDER_REVERSE, FLOW_ORDER_RANDOM } flow_order;
 
 typedef struct flow_permutation {
-    int dim;
-    size_t offset; /* in the fitted values: (1, dim), the source of each line */
-    bool *circular; /* (2, dim), owned: which dimensions are angles, before and behind; NULL: none */
+    flow_dims dims;
+    size_t offset; /* in the fitted values: (1, d), the source of each dimension */
+    bool *behind;  /* (d), owned: which dimensions are periodic in the new order; NULL: none */
 } flow_permutation;
 
 void flow_permutation_release(flow_permutation *permutation);
 
-/* Which dimensions are angles in the new order; NULL: none. */
-const bool *flow_permutation_circular(const flow_permutation *permutation);
+/* The dimensions in the new order. */
+flow_dims flow_permutation_dims(const flow_permutation *permutation);
 
 /* Declares "order" and fills it in. On failure the caller still calls release. */
 flow_status flow_permutation_configure(flow_permutation *permutation, flow_order order,
@@ -31,10 +31,10 @@ flow_status flow_permutation_configure(flow_permutation *permutation, flow_order
 flow_status flow_permutation_configure_list(flow_permutation *permutation, int n, const int *list,
                                             const flow_block_context *context, flow_params *params, flow_error *err);
 
-/* FLOW_FORMAT when the stored numbers are not a permutation, or take angles elsewhere than configure did. */
+/* FLOW_FORMAT when the stored numbers are not a permutation, or take periodic dimensions elsewhere than configure did. */
 flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err);
 
-/* out line i = in line order[i], for (dim, n) tiles; and back. */
+/* Row i of out = row order[i] of in, for (d, n) tiles; and back. */
 void flow_permutation_apply(const flow_permutation *permutation, const double *fitted, int n, const real *in,
                             real *out);
 void flow_permutation_undo(const flow_permutation *permutation, const double *fitted, int n, const real *in, real *out);

@@ -41,12 +41,10 @@ static void permute_release(void *self)
     flow_permutation_release(&((permute *)self)->permutation);
 }
 
-static void carry(const void *self, bool *circular)
+static void permute_flags(const void *self, bool *behind)
 {
-    const permute *block = self;
-    const bool *behind = flow_permutation_circular(&block->permutation);
-    if (behind != NULL)
-        memcpy(circular, behind, (size_t)block->permutation.dim * sizeof *circular);
+    const flow_dims dims = flow_permutation_dims(&((const permute *)self)->permutation);
+    memcpy(behind, dims.periodic, (size_t)dims.n * sizeof *behind);
 }
 
 static void permute_to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
@@ -77,13 +75,13 @@ static flow_status permute_check(const void *self, const flow_params *params, fl
 }
 
 const flow_block_type flow_block_permute = {
-    .info = {FLOW_INFO("permute", "a fixed order of the dimensions",
-                       permute_table, flow_permute_options), .repeats = true},
+    .info = {FLOW_INFO("permute", "a fixed order of the dimensions", permute_table, flow_permute_options),
+             .repeats = true},
     .state_size = sizeof(permute),
     .configure = permute_configure,
     .release = permute_release,
-    .keeps_circles = true,
-    .carry = carry,
+    .keeps_periodic = true,
+    .permute_flags = permute_flags,
     .map = {permute_to_latent, permute_to_data},
     .backward = {permute_to_latent_backward, permute_to_data_backward},
     .check = permute_check,

@@ -9,8 +9,8 @@
 
 typedef struct standardize {
     int dim;
+    flow_dims dims;
     size_t mean, deviation; /* offsets in the fitted values, (1, dim) each */
-    bool *circular;         /* (dim), owned: the angles; NULL: none */
 } standardize;
 
 static flow_status standardize_configure(void *self, const void *options, const flow_block_context *context,
@@ -18,25 +18,14 @@ static flow_status standardize_configure(void *self, const void *options, const 
 {
     (void)options;
     standardize *map = self;
-    map->dim = context->dim;
-    flow_status status = flow_copy_circular(&map->circular, context, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err);
+    map->dim = context->dims.n;
+    map->dims = context->dims;
+    flow_status status = flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err);
     if (status == FLOW_OK)
         status = flow_params_add_fitted(params, &map->deviation, "deviation", 1, map->dim, err);
     for (int i = 0; status == FLOW_OK && i < map->dim; i++)
         params->fitted[map->deviation + (size_t)i] = 1;
     return status;
-}
-
-static void release(void *self)
-{
-    free(((standardize *)self)->circular);
-}
-
-static bool is_angle(const standardize *map, int i)
-{
-    return map->circular != NULL && map->circular[i];
 }
 
 static void add_logdet(const standardize *map, const double *fitted, double sign, int n, double *logdet)
@@ -95,7 +84,7 @@ static flow_status fit(const void *self, flow_params *params, size_t n, const do
 {
     const standardize *map = self;
     for (int i = 0; i < map->dim; i++) {
-        if (is_angle(map, i))
+        if (flow_dims_is_periodic(map->dims, i))
             continue;
         double mean = gsl_stats_mean(x + i, (size_t)map->dim, n);
         double deviation = n > 1 ? gsl_stats_sd_m(x + i, (size_t)map->dim, n, mean) : 0;
@@ -113,8 +102,8 @@ static flow_status check(const void *self, const flow_params *params, flow_error
     const standardize *map = self;
     for (int i = 0; i < map->dim; i++) {
         double mean = params->fitted[map->mean + (size_t)i], deviation = params->fitted[map->deviation + (size_t)i];
-        bool usable = is_angle(map, i) ? mean == 0 && deviation == 1
-                                       : isfinite(mean) && deviation > 0 && isfinite(deviation);
+        bool usable = flow_dims_is_periodic(map->dims, i) ? mean == 0 && deviation == 1
+                                                          : isfinite(mean) && deviation > 0 && isfinite(deviation);
         if (!usable)
             return flow_error_set(err, FLOW_FORMAT, "its mean or deviation of column %d is not usable", i + 1);
     }
@@ -125,7 +114,6 @@ const flow_column_type flow_column_standardize = {
     .info = {FLOW_INFO_BARE("standardize", "mean 0 and deviation 1 per column, from the training data")},
     .state_size = sizeof(standardize),
     .configure = standardize_configure,
-    .release = release,
     .to_latent = to_latent,
     .to_data = to_data,
     .to_latent_backward = to_latent_backward,

@@ -14,7 +14,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "flow/circle.h"
 #include "flow/column.h"
 #include "flow/column/support_spec.h"
 
@@ -61,7 +60,7 @@ static flow_status support_configure(void *self, const void *options, const flow
 {
     support *map = self;
     const flow_support_options *asked = options;
-    map->dim = context->dim;
+    map->dim = context->dims.n;
     if (context->index > 0)
         return flow_error_set(err, FLOW_SPEC, "\"support\" is about the data as they come: it stands first");
     flow_status status = flow_supports_configure(&map->supports, &asked->columns, context, err);

@@ -162,20 +162,20 @@ static int place_of(const char *key, int dim)
 static flow_status support_find_column(int *out, const char *name, const char *key, const flow_block_context *context,
                                        flow_error *err)
 {
-    for (int i = 0; context->columns != NULL && i < context->dim; i++) {
+    for (int i = 0; context->columns != NULL && i < context->dims.n; i++) {
         if (strcmp(context->columns[i], name) == 0) {
             *out = i;
             return FLOW_OK;
         }
     }
-    *out = place_of(name, context->dim);
+    *out = place_of(name, context->dims.n);
     if (*out >= 0 || (context->columns == NULL && name[0] != '#'))
         return FLOW_OK;
-    const char *nearest = context->columns != NULL ? flow_nearest(name, context->columns, context->dim) : NULL;
+    const char *nearest = context->columns != NULL ? flow_nearest(name, context->columns, context->dims.n) : NULL;
     if (nearest != NULL)
         return flow_option_fail(err, key, "there is no column \"%.80s\"; did you mean \"%.80s\"?", name, nearest);
     return flow_option_fail(err, key, "there is no column \"%.80s\" among the %d that are modelled", name,
-                            context->dim);
+                            context->dims.n);
 }
 
 static flow_status support_set_all(flow_supports *out, const flow_option_map *columns,
@@ -212,7 +212,7 @@ flow_status flow_supports_configure(flow_supports *out, const flow_option_map *c
     *out = (flow_supports){0};
     if (columns->n == 0)
         return flow_option_fail(err, "columns", "there is no column in it; leave \"support\" out");
-    bool *taken = calloc((size_t)context->dim, sizeof *taken);
+    bool *taken = calloc((size_t)context->dims.n, sizeof *taken);
     out->at = calloc((size_t)columns->n, sizeof *out->at);
     flow_status status = taken == NULL || out->at == NULL ? flow_error_memory(err, "the supports of columns")
                                                           : support_set_all(out, columns, context, taken, err);

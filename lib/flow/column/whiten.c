@@ -12,8 +12,8 @@
 
 typedef struct whiten {
     int dim;
+    flow_dims dims;
     size_t mean, factor; /* offsets in the fitted values: (1, dim), and L (dim, dim), row-major */
-    bool *circular;      /* (dim), owned: the angles; NULL: none */
 } whiten;
 
 static flow_status whiten_configure(void *self, const void *options, const flow_block_context *context,
@@ -21,25 +21,14 @@ static flow_status whiten_configure(void *self, const void *options, const flow_
 {
     (void)options;
     whiten *map = self;
-    map->dim = context->dim;
-    flow_status status = flow_copy_circular(&map->circular, context, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err);
+    map->dim = context->dims.n;
+    map->dims = context->dims;
+    flow_status status = flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err);
     if (status == FLOW_OK)
         status = flow_params_add_fitted(params, &map->factor, "factor", map->dim, map->dim, err);
     for (size_t i = 0, d = (size_t)map->dim; status == FLOW_OK && i < d; i++)
         params->fitted[map->factor + i * d + i] = 1;
     return status;
-}
-
-static void release(void *self)
-{
-    free(((whiten *)self)->circular);
-}
-
-static bool is_angle(const whiten *map, int i)
-{
-    return map->circular != NULL && map->circular[i];
 }
 
 static void add_logdet(const whiten *map, const double *fitted, double sign, int n, double *logdet)
@@ -139,14 +128,14 @@ static void add_up(const whiten *map, size_t n, const double *x, double *mean, d
         factor[i] = 0;
     for (size_t row = 0; row < n; row++)
         for (size_t i = 0; i < d; i++)
-            mean[i] += is_angle(map, (int)i) ? 0 : (x[row * d + i] - mean[i]) / (double)(row + 1);
+            mean[i] += flow_dims_is_periodic(map->dims, (int)i) ? 0 : (x[row * d + i] - mean[i]) / (double)(row + 1);
     for (size_t row = 0; row < n; row++)
         for (size_t i = 0; i < d; i++)
             for (size_t k = 0; k <= i; k++)
                 factor[i * d + k] += (x[row * d + i] - mean[i]) * (x[row * d + k] - mean[k]);
     for (size_t i = 0; i < d; i++)
         for (size_t k = 0; k <= i; k++) {
-            bool apart = is_angle(map, (int)i) || is_angle(map, (int)k);
+            bool apart = flow_dims_is_periodic(map->dims, (int)i) || flow_dims_is_periodic(map->dims, (int)k);
             factor[i * d + k] = apart ? (i == k) : n > 1 ? factor[i * d + k] / (double)(n - 1) : 0;
         }
 }
@@ -196,10 +185,12 @@ static flow_status check(const void *self, const flow_params *params, flow_error
         bool usable = isfinite(mean[i]) && factor[i * d + i] > 0;
         for (size_t k = 0; k < d; k++) {
             double l = factor[i * d + k];
-            bool apart = k > i || (k < i && (is_angle(map, (int)i) || is_angle(map, (int)k)));
+            bool apart =
+                k > i ||
+                (k < i && (flow_dims_is_periodic(map->dims, (int)i) || flow_dims_is_periodic(map->dims, (int)k)));
             usable = usable && (apart ? l == 0 : isfinite(l));
         }
-        if (is_angle(map, (int)i))
+        if (flow_dims_is_periodic(map->dims, (int)i))
             usable = usable && mean[i] == 0 && factor[i * d + i] == 1;
         if (!usable)
             return flow_error_set(err, FLOW_FORMAT, "its mean or factor of column %d is not usable", (int)i + 1);
@@ -212,7 +203,6 @@ const flow_column_type flow_column_whiten = {
                             "mean 0, deviation 1 and no correlation between columns, from the training data")},
     .state_size = sizeof(whiten),
     .configure = whiten_configure,
-    .release = release,
     .to_latent = to_latent,
     .to_data = to_data,
     .to_latent_backward = to_latent_backward,
