@@ -213,6 +213,17 @@ static void test_gaussian_by_realnvp(void **state)
     recovers(gaussian(), SPEC("realnvp", 8, "relu", 10, 0.001), 0.02);
 }
 
+/* Two dimensions go on, three are finished. */
+static void test_gaussian_by_split(void **state)
+{
+    (void)state;
+    recovers(gaussian(),
+             "{\"flow\": [\"standardize\", {\"type\": \"realnvp\", \"repeat\": 6, \"hidden\": [64, 64]},"
+             " {\"type\": \"split\", \"keep\": 2, \"flow\": [{\"type\": \"maf\", \"repeat\": 2, \"hidden\": [32]}]}],"
+             " \"train\": {\"epochs\": 10, \"optimizer\": {\"rate\": 0.001}}}",
+             0.02);
+}
+
 static void test_mixture_by_realnvp(void **state)
 {
     (void)state;
@@ -305,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gaussian_by_maf),
         cmocka_unit_test(test_gaussian_by_realnvp),
+        cmocka_unit_test(test_gaussian_by_split),
         cmocka_unit_test(test_mixture_by_maf),
         cmocka_unit_test(test_mixture_by_ffjord),
         cmocka_unit_test(test_mixture_by_realnvp),

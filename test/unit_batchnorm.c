@@ -81,11 +81,11 @@ static void load(norm *s, int t, uint64_t first, int n, const double *weights)
 
 static void observe(norm *s, int n_tiles, double share)
 {
-    flow_stats_tile sights[TILES];
+    flow_stats_tile tiles[TILES];
+    const flow_block *block = s->made.f->blocks[0];
     for (int t = 0; t < n_tiles; t++)
-        sights[t] = (flow_stats_tile){N, s->weight[t], s->tiles[t]->scratch[0]};
-    s->made.f->blocks[0]->type->batch_stats(s->made.f->blocks[0]->state, sights, n_tiles, share,
-                                            s->made.f->params.fitted);
+        tiles[t] = (flow_stats_tile){N, s->weight[t], s->tiles[t]->scratch[block->index]};
+    block->type->batch_stats(block->state, tiles, n_tiles, share, s->made.f->params.fitted);
 }
 
 /* ------------------------------------------------------------------ the map */
@@ -346,6 +346,34 @@ static void angles_stay(void **state)
     end(&s);
 }
 
+/* Within composites it sees what arrives there: the same values as alone. */
+static void within_a_split(void **state)
+{
+    (void)state;
+    flow_error err;
+    norm s[2];
+    start(&s[0], "[\"batchnorm\"]");
+    start(&s[1], "[{\"type\": \"split\", \"keep\": 2, \"flow\": [{\"type\": \"repeat\", \"times\": 1, \"flow\": "
+                 "[\"batchnorm\"]}]}]");
+    double rows[N * D], fitted[2];
+    for (int r = 0; r < N; r++)
+        for (int i = 0; i < D; i++)
+            rows[r * D + i] = value_of((uint64_t)r, i);
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(flow_fit(s[k].made.f, s[k].made.weights, rows, N, NULL, &err), FLOW_OK);
+        fitted[k] = s[k].mean[0];
+        load(&s[k], 0, 200, N, NULL);
+        observe(&s[k], 1, 1);
+        assert_true(s[k].mean[0] != fitted[k]);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_memory_equal(&s[1].mean[i], &s[0].mean[i], sizeof(double));
+        assert_memory_equal(&s[1].variance[i], &s[0].variance[i], sizeof(double));
+    }
+    end(&s[0]);
+    end(&s[1]);
+}
+
 static void hostile_values(void **state)
 {
     (void)state;
@@ -375,7 +403,7 @@ int main(void)
         cmocka_unit_test(the_equation_of_the_papers),    cmocka_unit_test(the_first_mean_and_variance),
         cmocka_unit_test(mean_and_variance_of_all_rows), cmocka_unit_test(weights_of_rows),
         cmocka_unit_test(ends_of_momentum),              cmocka_unit_test(an_outlier),
-        cmocka_unit_test(angles_stay),                   cmocka_unit_test(hostile_values),
+        cmocka_unit_test(within_a_split), cmocka_unit_test(angles_stay),                   cmocka_unit_test(hostile_values),
     };
     return cmocka_run_group_tests_name("batch normalization", tests, NULL, NULL);
 }

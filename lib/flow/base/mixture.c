@@ -209,6 +209,7 @@ static void base_mixture_gradients(int n, real mean, real inverse, real slope, c
 
 static void base_mixture_backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
 {
+    assert(pass->keep);
     const mixture *base = self;
     int n = pass->n;
     size_t rows = (size_t)n, d = (size_t)base->dim, n_components = (size_t)base->options.components;

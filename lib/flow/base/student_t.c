@@ -11,6 +11,7 @@
  *
  * Draws are gsl_ran_tdist's, from a sequence per row. The temperature multiplies them. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_sf_gamma.h>
 #include <gsl/gsl_sf_psi.h>
@@ -120,6 +121,7 @@ static void student_t_gradients(int n, real ratio, real constant, real half_slop
 
 static void student_t_backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)
 {
+    assert(pass->keep);
     const student_t *base = self;
     student_t_scratch w;
     student_t_lay_out(base, pass->n, pass->keep, pass->scratch, &w);

@@ -3,6 +3,7 @@
  * that, in the model file too. With "fit": false it starts at the identity: the diagonal scaling of NICE (Dinh et al.
  * 2015, sec. 3.3). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <gsl/gsl_statistics.h>
 #include <math.h>
 #include <stdlib.h>
@@ -121,6 +122,7 @@ static void actnorm_to_data(const void *self, const flow_pass *pass, const real 
 
 static void actnorm_to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
 {
+    assert(pass->keep);
     const actnorm *block = self;
     actnorm_scratch w;
     actnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
@@ -139,6 +141,7 @@ static void actnorm_to_latent_backward(const void *self, const flow_pass *pass, 
 
 static void actnorm_to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
 {
+    assert(pass->keep);
     const actnorm *block = self;
     actnorm_scratch w;
     actnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/block/autoregressive.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,6 +249,7 @@ void flow_autoregressive_pass(const void *self, const flow_pass *pass, const rea
 
 void flow_autoregressive_pass_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
+    assert(pass->keep);
     const flow_autoregressive *block = self;
     int n = pass->n;
     autoregressive_scratch w;
@@ -285,6 +287,7 @@ void flow_autoregressive_walk(const void *self, const flow_pass *pass, const rea
 
 void flow_autoregressive_walk_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
+    assert(pass->keep);
     const flow_autoregressive *block = self;
     const flow_masked_conditioner_type *made = block->conditioner.type;
     int n = pass->n;

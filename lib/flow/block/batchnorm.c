@@ -10,6 +10,7 @@
  * them as constants; appendix E lets gradients through the share that the batch at hand has in such an average.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <gsl/gsl_statistics.h>
 #include <math.h>
 #include <stdlib.h>
@@ -154,6 +155,7 @@ static real sum_of_glogdet(const flow_pass *pass)
 
 static void batchnorm_to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
 {
+    assert(pass->keep);
     const batchnorm *block = self;
     real glogdet = sum_of_glogdet(pass);
     batchnorm_scratch w;
@@ -171,6 +173,7 @@ static void batchnorm_to_latent_backward(const void *self, const flow_pass *pass
 
 static void batchnorm_to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
 {
+    assert(pass->keep);
     const batchnorm *block = self;
     real glogdet = sum_of_glogdet(pass);
     batchnorm_scratch w;

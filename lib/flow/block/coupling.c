@@ -8,6 +8,7 @@
  * Periodic dimensions that pass enter the network by cosine and sine; those that change go through a periodic spline
  * (periodic.h). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,6 +227,7 @@ static void coupling_map(const void *self, const flow_pass *pass, const real *in
 
 static void coupling_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
+    assert(pass->keep);
     const coupling *block = self;
     int n = pass->n;
     coupling_scratch w;

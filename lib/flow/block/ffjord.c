@@ -10,6 +10,7 @@
  * The penalty of a row is the integral of kinetic |f|^2 + jacobian |df/dx|^2 over its path (Finlay et al. 2020): it
  * keeps paths straight and fields smooth, so that solvers need fewer steps. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -222,6 +223,7 @@ static void ffjord_map(const void *self, const flow_pass *pass, const real *in, 
 
 static void ffjord_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
+    assert(pass->keep);
     const ffjord *block = self;
     ffjord_scratch w;
     const flow_field_plan plan = ffjord_plan(block, pass->mode);
@@ -254,6 +256,7 @@ static void ffjord_velocity(const void *self, const flow_pass *pass, const real 
 
 static void ffjord_velocity_backward(const void *self, const flow_pass *pass, const real *at, const real *gf)
 {
+    assert(pass->keep);
     (void)at; /* the scratch has it */
     ffjord_scratch w;
     ffjord_start(self, &values_only, pass, &w);

@@ -6,6 +6,7 @@
  * operations per row. The reverse direction is the same product in the reverse order. The length of a v_k means
  * nothing, and whatever it is the map stays orthogonal: see fill_units. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -150,6 +151,7 @@ static void householder_vector_gradient(const householder *block, int n, const r
 
 static void householder_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
+    assert(pass->keep);
     const householder *block = self;
     int n = pass->n;
     householder_scratch w;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/block/lu.h"
 
+#include <assert.h>
 #include <gsl/gsl_linalg.h>
 #include <gsl/gsl_randist.h>
 #include <math.h>
@@ -200,6 +201,7 @@ static void record(const flow_lu *lu, const flow_pass *pass, int n, lu_scratch *
 
 void flow_lu_multiply_backward(const flow_lu *lu, const flow_pass *pass, int n, const real *gy, real glogdet, real *gx)
 {
+    assert(pass->keep);
     lu_scratch w;
     lu_lay_out(lu, n, pass->keep, pass->scratch, &w);
     flow_permutation_apply(&lu->rows, pass->fitted, n, gy, w.gw);
@@ -219,6 +221,7 @@ static void negate(size_t count, const real *x, real *y)
  * does the log-determinant: the gradients are carried with their signs changed all the way. */
 void flow_lu_solve_backward(const flow_lu *lu, const flow_pass *pass, int n, const real *gx, real glogdet, real *gy)
 {
+    assert(pass->keep);
     lu_scratch w;
     lu_lay_out(lu, n, pass->keep, pass->scratch, &w);
     size_t count = (size_t)lu->dim * (size_t)n;
