@@ -30,7 +30,7 @@ void flow_choices_hint(char out[FLOW_HINT_SIZE], const flow_choices *choices, co
     enum { MOST = 64 };
     const char *names[MOST] = {NULL};
     int n = 0;
-    for (; choices->types[n] != NULL && n < MOST; n++)
+    for (; n < MOST && choices->types[n] != NULL; n++)
         names[n] = choices->types[n]->name;
     const char *nearest = flow_nearest(name, names, n);
     if (nearest != NULL) {

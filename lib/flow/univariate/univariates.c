@@ -21,7 +21,8 @@ flow_status flow_univariate_new(flow_univariate *out, const flow_choice *choice,
         return flow_error_memory(err, "a univariate");
     if (size > 0)
         memcpy(options, choice->options, size);
-    *out = (flow_univariate){(const flow_univariate_type *)choice->type, options};
+    out->type = (const flow_univariate_type *)choice->type;
+    out->state = options;
     return FLOW_OK;
 }
 
