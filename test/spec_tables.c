@@ -127,7 +127,7 @@ static void add_allowed(flow_text *out, const cJSON *property, const cJSON *defi
         {"univariate", "univariates"}, {"base", "base"},           {"objective", "objectives"},
         {"optimizer", "optimizers"},   {"schedule", "schedules"},  {"train", "train"},
         {"data", "data"},              {"map", "flow"}, {"flow", "flow"},           {"embedding", "embedding"},
-        {"solver", "ffjord"},          {"trace", "ffjord"},
+        {"solver", "ffjord"},          {"trace", "ffjord"},        {"conditioner", "networks"},
     };
     const cJSON *refers = member(property, "$ref"), *words = member(property, "enum"), *type = member(property, "type");
     const cJSON *forms = member(property, "anyOf"), *child;
@@ -159,6 +159,11 @@ static void add_allowed(flow_text *out, const cJSON *property, const cJSON *defi
     } else if (strcmp(kind, "array") == 0) {
         const cJSON *items = member(property, "items");
         bool numbers = member(items, "minimum") != NULL;
+        if (member(items, "$ref") != NULL) {
+            flow_text_add(out, "list, ");
+            add_allowed(out, items, definitions);
+            return;
+        }
         type = member(items, "type");
         flow_text_add(out, numbers ? "list, each " : type == NULL ? "list"
                            : strcmp(type->valuestring, "string") == 0 ? "list of texts" : "list of numbers");
