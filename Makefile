@@ -10,7 +10,7 @@
 #     asan         build/asan/         float, sanitizers        asan-double  build/asan-double/   double, sanitizers
 #     fuzz         build/fuzz/         float, sanitizers, libFuzzer (clang)
 
-VERSION := 0.1.0
+VERSION := 0.2.0
 
 # ---- what you may set on the command line ---------------------------------------------------------------------------
 # The compiler: gcc unless you name one (make's built-in default is "cc").

@@ -4,7 +4,7 @@
  *
  *     flowctl-model
  *     version 2
- *     program 0.1.0
+ *     program 0.2.0
  *     bytes 00000000000000123456
  *     crc32 89abcdef
  *     (two lines for people, and zeros to the end)
