@@ -55,8 +55,8 @@ each_c grep -nHE '^# *define +_(GNU|POSIX_C|XOPEN|DEFAULT|BSD)_SOURCE' | cut -d:
 find scripts .ci -type f \( -name '*.sh' -o -name run \) ! -perm -u+x 2>/dev/null | complain 'not executable'
 
 # README.md names the packages that scripts/setup.sh installs for building.
-diff <(sed -n "s/^names='//; /^compiler/,/^random123/p" scripts/setup.sh | awk '{ print $2 }' | grep -oE '[a-z0-9.]+-dev' |
-    grep -v libc6 | sort) <(grep -oE '[a-z0-9]+-dev' README.md | sort) | grep '^[<>]' |
+diff <(sed -n "s/^names='//; /^compiler/,/^random123/p" scripts/setup.sh | awk '{ print $2 }' |
+    grep -oE '[a-z0-9.]+-dev' | grep -v libc6 | sort) <(grep -oE '[a-z0-9]+-dev' README.md | sort) | grep '^[<>]' |
     complain 'packages of scripts/setup.sh (<) and of README.md (>)'
 
 # A header must be wanted by another file than the source of the same name.
