@@ -295,9 +295,11 @@ static flow_status build_add_base(flow *f, const flow_choice *choice, const list
         return flow_error_memory(err, "the base");
     flow_block_context context = build_context(f, at);
     context.n_context = 0;
+    const size_t n_before = f->params.n_weights;
     snprintf(f->params.prefix, sizeof f->params.prefix, "base/");
-    return flow_option_locate(err, f->base->configure(f->base_state, choice->options, &context, &f->params, err),
-                              "base");
+    flow_status status = f->base->configure(f->base_state, choice->options, &context, &f->params, err);
+    f->base_is_trainable = f->params.n_weights > n_before;
+    return flow_option_locate(err, status, "base");
 }
 
 int flow_width(const flow *f)

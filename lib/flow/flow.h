@@ -43,6 +43,7 @@ typedef struct flow {
     const flow_base_type *base; /* with periodic latents base/mixed.c: that of the spec and uniform ones together */
     void *base_state;
     const flow_base_type *linear_base; /* that of the spec */
+    bool base_is_trainable;            /* the base has weights */
     flow_params params;
     const char *const *column_names; /* while the flow is put together */
 } flow;

@@ -1,7 +1,7 @@
 /* The model spec: a JSON document that says what to train, on what, and where the result goes (docs/spec.md).
  *
- * Reading checks the whole document but what depends on the columns of the data, which flow_build checks. It writes every
- * default into the document: the resolved document is what a model file stores.
+ * Reading checks the whole document; flow_build checks what depends on the columns of the data. Reading writes every
+ * default into the document, and a model file stores the document that results.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_MODEL_SPEC_H

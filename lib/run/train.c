@@ -124,7 +124,7 @@ static flow_status train_evaluate_test(train_run *run, flow_error *err)
     if (status == FLOW_OK && l->not_finite > 0)
         flow_run_warn(&run->options->hooks, "%s: log p of %lld rows is not finite, the first is row %lld%s%s",
                       flow_dataset_location(run->x.test), (long long)l->not_finite, (long long)l->first_not_finite + 1,
-                      l->why[0] != '\0' ? ", in " : "", l->why);
+                      l->place[0] != '\0' ? ", in " : "", l->place);
     return status;
 }
 

@@ -23,7 +23,7 @@ struct flow_draws {
     const flow_target *target;
     int n_threads;
     worker *workers;
-    /* the call at hand */
+    /* the current call */
     uint64_t seed, first_row;
     size_t n;
     double *log_weights;
@@ -68,7 +68,7 @@ void flow_draws_free(flow_draws *draws)
     free(draws);
 }
 
-static void run_tile(void *context, int item, int thread)
+static void draws_run_tile(void *context, int item, int thread)
 {
     flow_draws *d = context;
     worker *w = &d->workers[thread];
@@ -87,10 +87,10 @@ void flow_draws_log_weights(flow_draws *draws, uint64_t seed, uint64_t first_row
     draws->first_row = first_row;
     draws->n = n;
     draws->log_weights = log_weights;
-    flow_parallel_for((int)((n + FLOW_TILE - 1) / FLOW_TILE), draws->n_threads, run_tile, draws);
+    flow_parallel_for((int)((n + FLOW_TILE - 1) / FLOW_TILE), draws->n_threads, draws_run_tile, draws);
 }
 
-static void summarise(flow_estimate *out, double *log_weights, size_t n)
+static void draws_summarise(flow_estimate *out, double *log_weights, size_t n)
 {
     flow_moments logs = {0}, scaled = {0};
     double most = -HUGE_VAL, sum = 0, squares = 0;
@@ -108,7 +108,7 @@ static void summarise(flow_estimate *out, double *log_weights, size_t n)
     out->bound = all_positive ? flow_moments_mean(&logs) : -HUGE_VAL;
     out->bound_error = all_positive ? flow_moments_error(&logs) : NAN;
     if (most == -HUGE_VAL)
-        return; /* not one draw is where the density is */
+        return; /* the density is zero at every draw */
     out->log_z = most + log(flow_moments_mean(&scaled));
     out->log_z_error = flow_moments_error(&scaled) / flow_moments_mean(&scaled);
     out->effective = sum * sum / squares;
@@ -126,7 +126,7 @@ flow_status flow_draws_estimate(flow_estimate *out, flow_draws *draws, uint64_t 
     for (int64_t i = 0; i < n; i++)
         out->not_finite += isnan(log_weights[i]) || log_weights[i] == HUGE_VAL;
     if (out->not_finite == 0)
-        summarise(out, log_weights, (size_t)n);
+        draws_summarise(out, log_weights, (size_t)n);
     free(log_weights);
     return FLOW_OK;
 }

@@ -2,7 +2,7 @@
  *
  * The log-weight of a draw x = f(z) is log density(x) - log q(x), q being the flow's density. Their mean is the bound
  * that reverse_kl makes large (train/objective.h); the mean of the weights themselves estimates Z, whatever the flow,
- * and their spread says how well.
+ * and their spread gives its error.
  *
  * A draw is a function of (seed, row). One seed has rows for every purpose, so that no draw serves two: those from 0 on
  * are what `flowctl sample` gives, the others begin where the constants below say.
@@ -31,7 +31,7 @@ void flow_draws_free(flow_draws *draws);
 /* Log-weights (n) of the draws of rows first_row, first_row + 1, ... */
 void flow_draws_log_weights(flow_draws *draws, uint64_t seed, uint64_t first_row, size_t n, double *log_weights);
 
-/* What the draws say of the target. */
+/* Estimates from draws. */
 typedef struct flow_estimate {
     int64_t draws;
     int64_t not_finite;        /* draws whose log-weight is NaN or +inf; then the rest is NaN */

@@ -1,10 +1,11 @@
 /* The steps of an epoch, and the treatment of those that are not finite.
  *
  * A step whose score or gradient is not finite never reaches the weights. It is dropped, a warning names its cause, and
- * the learning rate is halved, down to a floor. Each good step raises the rate by 2 % again, so a single bad row costs a
- * few dozen slower steps and not the rest of the training. After REWIND_AFTER dropped steps in a row the weights are
+ * the learning rate is halved, down to a floor. Each good step raises the rate by 2 % again, so a single bad row costs
+ * a few dozen slower steps and not the rest of the training. After REWIND_AFTER dropped steps in a row the weights are
  * probably damaged: training goes back to the best ones, with an optimizer whose moments are zero. Training stops after
- * STOP_AFTER dropped steps in a row, or when an epoch loses more than DROPPED_MOST steps and more than one in a hundred.
+ * STOP_AFTER dropped steps in a row, or when an epoch loses more than DROPPED_MOST steps and more than one in a
+ * hundred.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <float.h>
@@ -78,9 +79,9 @@ static flow_status epoch_drop_step(flow_trainer *t, const flow_train_hooks *hook
 }
 
 /* Updates the fitted values that blocks take from batches, and their average, which goes with the average of the
- * weights. A change of fitted values changes the density, and only the gradients of later steps correct that. So it must
- * not be faster than the steps: it slows down with the learning rate, and both come to rest together. */
-static void epoch_observe(flow_trainer *t, int64_t n, double rate, double keep)
+ * weights. A change of fitted values changes the density, and only the gradients of later steps correct that. So it
+ * must not be faster than the steps: it slows down with the learning rate, and both come to rest together. */
+static void epoch_batch_stats(flow_trainer *t, int64_t n, double rate, double keep)
 {
     const flow_params *params = &t->f->params;
     double share = (double)n / (double)t->batch * rate / flow_optimizer_learning_rate(t->optimizer);
@@ -125,7 +126,7 @@ static flow_status epoch_step(flow_trainer *t, const flow_train_hooks *hooks, fl
     double taken = (double)flow_optimizer_steps(t->optimizer);
     double keep = fmin(t->options.ema, (1 + taken) / (10 + taken));
     flow_optimizer_step(t->optimizer, rate, scale, t->gradient, t->weights, t->average, keep, t->n_threads);
-    epoch_observe(t, batch->n, rate, keep);
+    epoch_batch_stats(t, batch->n, rate, keep);
 
     const flow_nfe nfe = flow_step_nfe(t->step);
     flow_nfe_add(&t->nfe, &nfe);

@@ -10,7 +10,7 @@
 
 /* Whether the epoch's held-out log-densities are higher than those of the reference by more than their paired standard
  * error explains. The difference of two epochs has a far smaller error than either mean, because the rows are the same:
- * an improvement that is real but irrelevant could keep training alive for ever. So the difference must exceed a
+ * an improvement that is real but irrelevant could make training endless. So the difference must exceed a
  * hundredth of the mean's own standard error, too. */
 static bool epoch_improves(const flow_trainer *t, double error)
 {
@@ -35,7 +35,7 @@ static void epoch_warn_not_finite(const flow_trainer *t, const flow_train_hooks 
              "are not kept", (long long)t->now.epochs + 1, t->source->type->score_name,
              (long long)likelihood->not_finite, t->source->type->row_name, likelihood->not_finite == 1 ? "" : "s",
              t->source->type->row_name, (long long)likelihood->first_not_finite + 1, t->source->held_out_name,
-             likelihood->why[0] != '\0' ? " (in " : "", likelihood->why, likelihood->why[0] != '\0' ? ")" : "");
+             likelihood->place[0] != '\0' ? " (in " : "", likelihood->place, likelihood->place[0] != '\0' ? ")" : "");
     hooks->on_warning(hooks->context, message);
 }
 

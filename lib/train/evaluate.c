@@ -107,7 +107,8 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
             flow_moments_add(&moments, e->logp[i], e->row_weights[i]);
             if (!isfinite(e->logp[i]) && out->not_finite++ == 0) {
                 out->first_not_finite = e->numbers[i];
-                flow_rows_diagnose(e->runner, FLOW_TO_LATENT, false, e->rows + i * e->width, out->why, sizeof out->why);
+                flow_rows_diagnose(e->runner, FLOW_TO_LATENT, false, e->rows + i * e->width, out->place,
+                                   sizeof out->place);
             }
             if (logp != NULL)
                 logp[out->rows + (int64_t)i] = e->logp[i];

@@ -16,7 +16,7 @@ typedef struct flow_likelihood {
     double effective_rows;    /* (sum w)^2 / sum(w^2): rows when all weights are equal */
     int64_t not_finite;       /* rows whose log-density is not finite */
     int64_t first_not_finite; /* the number of the first of them in the file, counted from 0; -1: none */
-    char why[FLOW_DIAGNOSIS_SIZE]; /* the place where it became so, and the reason; "" when unknown */
+    char place[FLOW_DIAGNOSIS_SIZE]; /* where it became so, with the reason if that is known; "" when unknown */
     flow_nfe nfe;       /* of solving for them */
 } flow_likelihood;
 

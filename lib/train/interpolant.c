@@ -43,13 +43,11 @@ static flow_status interpolant_check_blocks(const char *name, const flow *f, flo
 
 static flow_status interpolant_check_base(const char *name, const flow *f, flow_error *err)
 {
-    for (int e = 0; e < f->params.n_entries; e++)
-        if (f->params.entries[e].trainable && strncmp(f->params.entries[e].name, "base/", 5) == 0)
-            return flow_error_set(err, FLOW_SPEC,
-                                  "base: \"%s\" has values to train, and \"%s\" only draws from it; "
-                                  "take a base without, such as \"normal\", or choose the objective \"mle\"",
-                                  f->linear_base->info.name, name);
-    return FLOW_OK;
+    if (!f->base_is_trainable)
+        return FLOW_OK;
+    return flow_error_set(err, FLOW_SPEC, "base: \"%s\" has values to train, and \"%s\" only draws from it; take a "
+                          "base without, such as \"normal\", or choose the objective \"mle\"",
+                          f->linear_base->info.name, name);
 }
 
 flow_status flow_interpolant_check(const flow_objective *objective, const flow *f, bool weighted, flow_error *err)
@@ -105,7 +103,7 @@ size_t flow_interpolant_scratch_size(const void *options, const flow *f, int n)
     return interpolant_lay_out(options, f->dim, n, NULL, &w);
 }
 
-/* cost[i][j] = -x_i . z_j: half the squared distance, but for what each row and each draw brings along anyway. */
+/* cost[i][j] = -x_i . z_j: half the squared distance without the terms that every assignment has. */
 FLOW_MULTIVERSION
 static void interpolant_costs(const real *x, const real *z, int d, int n_rows, int n, double *cost)
 {
@@ -122,7 +120,7 @@ static void interpolant_costs(const real *x, const real *z, int d, int n_rows, i
     }
 }
 
-/* Puts the draws z (d, n) into the order that goes with the rows. */
+/* Puts the draws z (d, n) into the order of their partners among the rows. */
 static void interpolant_transport(const interpolant *w, int d, int n_rows, int n, real *z)
 {
     real row[FLOW_TILE];
@@ -136,8 +134,8 @@ static void interpolant_transport(const interpolant *w, int d, int n_rows, int n
     }
 }
 
-/* The rows of a tile are in random order, so one number from each n_rows-th of (0, 1) makes that of every row uniform
- * and those of the tile far more even than n_rows independent ones. */
+/* One number from each n_rows-th of (0, 1). The rows of a tile are in random order, so the number of each row is
+ * uniform, and those of the tile are far more even than n_rows independent ones. */
 static void interpolant_draw_times(const flow_objective_tile *tile, real *s)
 {
     const flow_interpolant_options *o = tile->options;
@@ -149,7 +147,7 @@ static void interpolant_draw_times(const flow_objective_tile *tile, real *s)
     }
 }
 
-/* x into w->x and z into ws->a; pairs are there already. */
+/* Writes x into w->x and z into ws->a, where those of pairs are already. */
 static void interpolant_make_ends(const flow_objective_tile *tile, const interpolant *w)
 {
     const flow_interpolant_options *o = tile->options;
@@ -177,7 +175,7 @@ static void interpolant_mix(const real *x, const real *z, const real *s, real si
     }
 }
 
-/* Adds a line's part of the scores, and writes the gradient of the loss at v. */
+/* Adds the contribution of one dimension to the scores, and writes the gradient of the loss with respect to v. */
 static void interpolant_compare(const real *v, const real *target, const real *share, int d, int n, double *score,
                                 real *gv)
 {

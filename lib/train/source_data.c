@@ -17,7 +17,7 @@ typedef struct data_source {
     int64_t *numbers; /* (batch) */
 } data_source;
 
-/* ---- are the data usable? ---- */
+/* ---- checks ---- */
 
 static flow_status data_check_columns(const flow *f, const flow_dataset *data, flow_error *err)
 {
@@ -29,7 +29,7 @@ static flow_status data_check_columns(const flow *f, const flow_dataset *data, f
     return FLOW_OK;
 }
 
-/* The same columns in another order would be a silent error. */
+/* Other columns, or another order of them, would be an error that nothing shows. */
 static flow_status check_names(const flow_dataset *training, const flow_dataset *validation, flow_error *err)
 {
     if (!flow_dataset_has_names(training) || !flow_dataset_has_names(validation))
@@ -57,7 +57,7 @@ static flow_status check_data(const flow *f, const flow_dataset *training, const
     return status;
 }
 
-/* ---- serving them ---- */
+/* ---- rows of an epoch ---- */
 
 /* From rows (n, width, and a weight) to rows (n, width) in proportion to their weights, so that what is fitted to them
  * is fitted to the weighted data: one for each of n even steps of the summed weights (systematic resampling, Kitagawa
@@ -74,7 +74,7 @@ static void draw_by_weight(const double *rows, size_t n, size_t width, double *d
     }
 }
 
-/* Initial values from all rows where they are few, else from as many as give them to a fraction of a percent. */
+/* Initial values from all rows, or from so many of them that the values are right to a fraction of a percent. */
 static flow_status data_fit(flow_source *self, flow *f, real *weights, flow_error *err)
 {
     enum { MOST_VALUES = 1 << 24, MOST_ROWS = 1 << 16, LEAST_ROWS = 1 << 10 };

@@ -92,12 +92,10 @@ static flow_status draws_check_flow(const flow *f, const flow_target *target, fl
     if (f->context.n > 0)
         return flow_error_set(err, FLOW_SPEC, "a flow with context cannot be fitted to a density: there are no data to "
                               "give the context");
-    for (int e = 0; e < f->params.n_entries; e++) /* draws would have to carry gradients to them */
-        if (f->params.entries[e].trainable && strncmp(f->params.entries[e].name, "base/", 5) == 0)
-            return flow_error_set(err, FLOW_SPEC,
-                                  "base: \"%s\" has values to train, and draws from it do not depend on "
-                                  "them smoothly; take \"normal\", \"logistic\" or \"uniform\"",
-                                  f->linear_base->info.name);
+    if (f->base_is_trainable)
+        return flow_error_set(err, FLOW_SPEC, "base: \"%s\" has values to train, and draws from it do not depend on "
+                              "them smoothly; take \"normal\", \"logistic\" or \"uniform\"",
+                              f->linear_base->info.name);
     if (f->n_discrete > 0)
         return flow_error_set(err, FLOW_SPEC,
                               "flow[0]: a density has no discrete columns; leave them out of the support");

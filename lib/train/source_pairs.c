@@ -36,7 +36,7 @@ int64_t flow_reflow_pairs(int64_t pairs, int64_t n_rows)
     return pairs > 0 ? pairs : n_rows < most ? n_rows : most;
 }
 
-/* ---- serving them ---- */
+/* ---- rows of an epoch ---- */
 
 static flow_status pairs_seek(flow_source *self, int64_t epoch, int64_t row, flow_error *err)
 {
@@ -96,7 +96,8 @@ flow_status flow_source_pairs(flow_source **out, const flow *f, flow_dataset *tr
     if (source == NULL)
         return flow_error_memory(err, "reflow");
     *source = (pair_source){.f = f, .training = training, .seed = seed, .n_threads = n_threads < 1 ? 1 : n_threads};
-    source->base = (flow_source){.type = &source_pairs, .n_rows = n, .mean_weight = 1, .name = "the pairs of this round"};
+    source->base = (flow_source){.type = &source_pairs, .n_rows = n, .mean_weight = 1,
+                                 .name = "the pairs of this round"};
     source->stride = (size_t)flow_width(f) + (size_t)f->dim;
     size_t count = (size_t)n, n_batch = (size_t)(batch < n ? batch : n), values = source->stride;
     source->rows = flow_size_mul(&values, n_batch) ? flow_alloc_aligned(values, sizeof *source->rows) : NULL;
@@ -167,7 +168,7 @@ static bool pairs_finite(const pair_source *source, int64_t row)
     return true;
 }
 
-/* Puts another pair in the place of each that is not finite: the last one before it that is, around the end. */
+/* Replaces each pair that is not finite by the last finite one before it; the first ones by the last of all. */
 static flow_status pairs_replace_failed(pair_source *source, int64_t *n_failed, flow_error *err)
 {
     int64_t n = source->base.n_rows, good = n - 1;

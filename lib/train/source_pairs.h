@@ -16,8 +16,8 @@
 /* How many pairs a round has: `pairs`; where that is 0, n_rows but at most a hundred thousand. */
 int64_t flow_reflow_pairs(int64_t pairs, int64_t n_rows);
 
-/* A source of n pairs, which flow_source_pairs_make fills. It has no held-out rows. Where the flow has context, the pairs
- * take that of the rows of `training`, which is not used otherwise. Everything is borrowed. */
+/* A source of n pairs, which flow_source_pairs_make fills. It has no held-out rows. Where the flow has context, the
+ * pairs take that of the rows of `training`, which is not used otherwise. Everything is borrowed. */
 flow_status flow_source_pairs(flow_source **out, const flow *f, flow_dataset *training, int64_t n, int64_t batch,
                               uint64_t seed, int n_threads, flow_error *err);
 
@@ -29,8 +29,8 @@ typedef struct flow_pair_request {
 } flow_pair_request;
 
 /* Makes them. Latents for which the equation cannot be solved are replaced by others; *n_failed counts them.
- * FLOW_NUMERIC when it can be solved for none, FLOW_INTERRUPTED when should_stop of the hooks is true: then there are no
- * pairs. */
+ * FLOW_NUMERIC when it can be solved for none, FLOW_INTERRUPTED when should_stop of the hooks is true: then there are
+ * no pairs. */
 flow_status flow_source_pairs_make(flow_source *self, const flow_pair_request *request, int64_t *n_failed,
                                    const flow_train_hooks *hooks, flow_error *err);
 

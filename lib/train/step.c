@@ -27,30 +27,30 @@ struct flow_step {
     int n_threads, n_tiles;
     tile *tiles;      /* (n_tiles) */
     flow_tape *tapes; /* (n_tiles) */
-    int n_observers;
-    int *observers;     /* (n_observers): the blocks that observe */
-    flow_stats_tile *sights; /* (n_observers, n_tiles): what they see */
-    double share, *fitted; /* while they do */
-    /* the batch at hand */
+    int n_with_stats;
+    int *with_stats;        /* (n_with_stats): the blocks that take values from batches */
+    flow_stats_tile *stats; /* (n_with_stats, n_tiles): a batch for each of them */
+    double share, *fitted;  /* of flow_step_batch_stats */
+    /* the current batch */
     const real *weights;
     flow_batch batch;
     int n_used;
 };
 
-static flow_status make_observers(flow_step *step, flow_error *err)
+static flow_status step_make_stats(flow_step *step, flow_error *err)
 {
     const flow *f = step->f;
-    step->observers = calloc((size_t)f->n_blocks + 1, sizeof *step->observers);
-    if (step->observers == NULL)
+    step->with_stats = calloc((size_t)f->n_blocks + 1, sizeof *step->with_stats);
+    if (step->with_stats == NULL)
         return flow_error_memory(err, "a training step");
     for (int i = 0; i < f->n_blocks; i++)
         if (f->blocks[i]->type->batch_stats != NULL)
-            step->observers[step->n_observers++] = i;
-    step->sights = calloc((size_t)step->n_observers * (size_t)step->n_tiles + 1, sizeof *step->sights);
-    return step->sights == NULL ? flow_error_memory(err, "a training step") : FLOW_OK;
+            step->with_stats[step->n_with_stats++] = i;
+    step->stats = calloc((size_t)step->n_with_stats * (size_t)step->n_tiles + 1, sizeof *step->stats);
+    return step->stats == NULL ? flow_error_memory(err, "a training step") : FLOW_OK;
 }
 
-static flow_status make_tile(tile *made, const flow *f, const flow_objective *objective, const flow_target *target,
+static flow_status step_make_tile(tile *made, const flow *f, const flow_objective *objective, const flow_target *target,
                              flow_error *err)
 {
     bool two = objective->type->needs_second_ws != NULL && objective->type->needs_second_ws(objective->options);
@@ -91,9 +91,9 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective *
     if (step->tiles == NULL || step->tapes == NULL)
         status = flow_error_memory(err, "a training step");
     if (status == FLOW_OK)
-        status = make_observers(step, err);
+        status = step_make_stats(step, err);
     for (int t = 0; status == FLOW_OK && t < step->n_tiles; t++)
-        status = make_tile(&step->tiles[t], f, objective, target, err);
+        status = step_make_tile(&step->tiles[t], f, objective, target, err);
     if (status != FLOW_OK) {
         flow_step_free(step);
         return status;
@@ -117,12 +117,12 @@ void flow_step_free(flow_step *step)
     }
     free(step->tiles);
     free(step->tapes);
-    free(step->observers);
-    free(step->sights);
+    free(step->with_stats);
+    free(step->stats);
     free(step);
 }
 
-static double weight_of(const flow_batch *batch, const flow *f, int64_t row)
+static double step_row_weight(const flow_batch *batch, const flow *f, int64_t row)
 {
     if (batch->rows == NULL || !batch->weighted)
         return 1;
@@ -133,11 +133,11 @@ double flow_batch_weight(const flow_batch *batch, const flow *f)
 {
     double sum = 0;
     for (int64_t i = 0; i < batch->n; i++)
-        sum += weight_of(batch, f, i);
+        sum += step_row_weight(batch, f, i);
     return sum;
 }
 
-static void load(flow_step *step, int item)
+static void step_load(flow_step *step, int item)
 {
     tile *at = &step->tiles[item];
     const flow_batch *batch = &step->batch;
@@ -157,12 +157,12 @@ static void load(flow_step *step, int item)
     if (batch->rows == NULL)
         flow_tile_draw(step->f, step->weights, at->ws, at->n, batch->seed, batch->first_row + (uint64_t)first, 1);
     for (int j = 0; j < at->n; j++) {
-        at->weight[j] = j >= at->n_rows ? 0 : weight_of(batch, step->f, first + j);
+        at->weight[j] = j >= at->n_rows ? 0 : step_row_weight(batch, step->f, first + j);
         at->share[j] = (real)(batch->share * at->weight[j]);
     }
 }
 
-static flow_objective_tile pass_of(const flow_step *step, int item)
+static flow_objective_tile step_pass(const flow_step *step, int item)
 {
     const tile *at = &step->tiles[item];
     return (flow_objective_tile){.f = step->f,
@@ -180,12 +180,12 @@ static flow_objective_tile pass_of(const flow_step *step, int item)
                                  .scratch = at->scratch};
 }
 
-static void run_tile(void *context, int item, int thread)
+static void step_run_tile(void *context, int item, int thread)
 {
     (void)thread;
     flow_step *step = context;
-    load(step, item);
-    const flow_objective_tile pass = pass_of(step, item);
+    step_load(step, item);
+    const flow_objective_tile pass = step_pass(step, item);
     step->objective->type->tile(&pass);
 }
 
@@ -195,7 +195,7 @@ double flow_step_gradient(flow_step *step, const real *weights, const flow_batch
     step->batch = *batch;
     step->n_used = (int)((batch->n + FLOW_TILE - 1) / FLOW_TILE);
     flow_profile_enter(batch->profile, FLOW_PHASE_ROWS);
-    flow_parallel_for(step->n_used, step->n_threads, run_tile, step);
+    flow_parallel_for(step->n_used, step->n_threads, step_run_tile, step);
     flow_profile_enter(batch->profile, FLOW_PHASE_WEIGHTS);
     double score = 0;
     for (int t = 0; t < step->n_used; t++) {
@@ -216,37 +216,37 @@ flow_nfe flow_step_nfe(const flow_step *step)
     return sum;
 }
 
-static void observe_block(void *context, int item, int thread)
+static void step_block_stats(void *context, int item, int thread)
 {
     (void)thread;
     flow_step *step = context;
-    int at = step->observers[item];
+    int at = step->with_stats[item];
     const flow_block *block = step->f->blocks[at];
-    flow_stats_tile *sights = step->sights + (size_t)item * (size_t)step->n_tiles;
+    flow_stats_tile *stats = step->stats + (size_t)item * (size_t)step->n_tiles;
     for (int t = 0; t < step->n_used; t++)
-        sights[t] =
+        stats[t] =
             (flow_stats_tile){step->tiles[t].n, step->tiles[t].weight, step->tiles[t].ws->scratch[block->index]};
-    block->type->batch_stats(block->state, sights, step->n_used, step->share, step->fitted);
+    block->type->batch_stats(block->state, stats, step->n_used, step->share, step->fitted);
 }
 
 void flow_step_batch_stats(flow_step *step, double share, double *fitted)
 {
-    if (step->n_observers == 0 || step->tiles[0].ws->direction != FLOW_TO_LATENT)
+    if (step->n_with_stats == 0 || step->tiles[0].ws->direction != FLOW_TO_LATENT)
         return;
-    step->share = share / step->n_observers;
+    step->share = share / step->n_with_stats;
     step->fitted = fitted;
-    flow_parallel_for(step->n_observers, step->n_threads, observe_block, step);
+    flow_parallel_for(step->n_with_stats, step->n_threads, step_block_stats, step);
 }
 
 /* ---- diagnosis ---- */
 
-/* A size that orders NaN above everything. */
-static double size_of(real value)
+/* The absolute value; that of NaN is above all others. */
+static double step_size_of(real value)
 {
     return isnan(value) ? HUGE_VAL : fabs((double)value);
 }
 
-static const char *name_at(const flow_params *params, size_t offset)
+static const char *step_name_at(const flow_params *params, size_t offset)
 {
     const char *name = "";
     for (int e = 0; e < params->n_entries; e++)
@@ -255,8 +255,8 @@ static const char *name_at(const flow_params *params, size_t offset)
     return name;
 }
 
-/* The largest of all gradients that the layers left on the tapes: the first one in the order of the backward if several
- * are not finite, which is where the trouble began. */
+/* The largest of all gradients that the layers left on the tapes. If several are not finite it is the first one in the
+ * order of the backward, which caused the others. */
 static void step_diagnose_gradient(const flow_step *step, flow_diagnosis *out)
 {
     double largest = -1;
@@ -264,25 +264,25 @@ static void step_diagnose_gradient(const flow_step *step, flow_diagnosis *out)
         const flow_tape *tape = &step->tapes[t];
         for (int k = 0; k < tape->n_records; k++) {
             const flow_record *record = &tape->records[k];
-            if (record->summed) /* no row of its own in there */
+            if (record->summed) /* a sum over rows */
                 continue;
             int units = record->linear != NULL ? record->linear->n_out : record->rows;
             size_t offset = record->linear != NULL ? record->linear->weight : record->offset;
             for (int u = 0; u < units; u++) {
                 for (int j = 0; j < step->tiles[t].n_rows; j++) {
-                    double size = size_of(record->g[(size_t)u * (size_t)tape->n + (size_t)j]);
+                    double size = step_size_of(record->g[(size_t)u * (size_t)tape->n + (size_t)j]);
                     if (size <= largest)
                         continue;
                     largest = size;
                     out->row = (int64_t)t * FLOW_TILE + j;
-                    snprintf(out->place, sizeof out->place, "%s", name_at(&step->f->params, offset));
+                    snprintf(out->place, sizeof out->place, "%s", step_name_at(&step->f->params, offset));
                 }
             }
         }
     }
 }
 
-/* A block that cannot take a row back says so itself. */
+/* The message of a block whose backward failed for a row. */
 static bool step_diagnose_failure(const flow_step *step, flow_diagnosis *out)
 {
     for (int t = 0; t < step->n_used; t++)
@@ -303,8 +303,8 @@ void flow_step_diagnose(flow_step *step, flow_diagnosis *out)
             if (isfinite(step->tiles[t].score[j]))
                 continue;
             out->row = (int64_t)t * FLOW_TILE + j;
-            load(step, t);
-            const flow_objective_tile pass = pass_of(step, t);
+            step_load(step, t);
+            const flow_objective_tile pass = step_pass(step, t);
             step->objective->type->diagnose(&pass, j, out->place, sizeof out->place);
             return;
         }

@@ -1,7 +1,7 @@
 /* One batch: its score and the gradient of the loss, by tiles in parallel.
  *
  * A batch is cut into tiles of FLOW_TILE rows, always in the same way, and scores are added in the order of the tiles,
- * so that nothing depends on the number of threads. All memory is taken at the start.
+ * so that no result depends on the number of threads. All memory is allocated by flow_step_new.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_TRAIN_STEP_H
@@ -28,42 +28,40 @@ typedef struct flow_batch {
     const double *rows; /* n rows, `stride` values apart: data, context, and the weight if there is one; NULL: draws */
     size_t stride;
     bool weighted;
-    bool paired; /* behind the context of each row stand its latents, at the two ends of the blocks; no weights */
-    uint64_t seed, first_row; /* of draws: a function of these, not of the batch */
-    flow_profile *profile;    /* that the step enters its phases in; NULL: none */
-    double share;             /* what a row of weight 1 counts in the mean */
+    bool paired; /* a row is data, context and latents, the two ends of the blocks; no weights */
+    uint64_t seed, first_row; /* of draws, which are a function of these and not of the batch */
+    flow_profile *profile;    /* receives the phases of the step; NULL: none */
+    double share;             /* weight of a row of weight 1 in the mean */
     flow_mode mode;           /* FLOW_TRAINING in training: estimates and penalties (flow/block.h) */
-    flow_noise noise;         /* that spreads discrete columns, and makes probes; its place is that of the first row */
+    flow_noise noise;         /* for discrete columns and probes; its place is that of the first row */
 } flow_batch;
 
 /* The sum of the rows' weights; n when they have none. */
 double flow_batch_weight(const flow_batch *batch, const flow *f);
 
 /* gradient (n_weights) = that of share * sum of weight * (penalty - score). Returns the sum of weight * score; when it
- * is not finite the gradient is not written. The rows are borrowed until flow_step_diagnose is done with. */
+ * is not finite the gradient is not written. The rows must stay valid as long as flow_step_diagnose may be called. */
 double flow_step_gradient(flow_step *step, const real *weights, const flow_batch *batch, real *gradient);
 
-/* What solving took for the scores of the last batch, without gradients; nothing for an objective that scores without
- * it. */
+/* Evaluations for the scores of the last batch, without gradients; 0 for an objective that solves no equation. */
 flow_nfe flow_step_nfe(const flow_step *step);
 
-/* Lets the blocks that observe see the batch of the last flow_step_gradient, whose work areas are still there: writes
- * fitted (n_fitted), which may be those of the flow. `share` is the step as a part of a full one: that of a full
- * batch, at the full learning rate. Where K blocks observe each gets share / K: they all see a change that one of
- * them would be enough to answer. Nothing happens after an objective that did not take the batch to the latent end.
- * The same for any number of threads. */
+/* Updates the fitted values that blocks take from batches (batch_stats in flow/block.h) from the batch of the last
+ * flow_step_gradient, whose scratch is still valid: writes fitted (n_fitted), which may be that of the flow. `share`
+ * is the step as a part of a full one: a full batch at the full learning rate. Each of K such blocks gets share / K,
+ * because each would correct the whole of a change that all of them see. Nothing happens after an objective that did
+ * not map the batch to the latents. The same for any number of threads. */
 void flow_step_batch_stats(flow_step *step, double share, double *fitted);
 
-/* What made a step unusable. */
+/* The cause of a step that is not finite. */
 typedef struct flow_diagnosis {
-    int64_t row;      /* of the batch; -1: cannot be told */
-    char place[FLOW_DIAGNOSIS_SIZE]; /* the block or the weights where it shows, "2.maf", and why if that is known; ""
-                                      when it cannot be told */
+    int64_t row; /* of the batch; -1: not known */
+    char place[FLOW_DIAGNOSIS_SIZE]; /* the block or the weights where it appears, "2.maf", with the reason if that is
+                                        known; "" when nothing is known */
     bool in_gradient; /* the scores are finite, their gradient is not */
 } flow_diagnosis;
 
-/* Looks for the culprit in the batch that flow_step_gradient was called with last; its weights and rows are still
- * there. */
+/* Looks for it in the batch of the last flow_step_gradient, whose weights and rows are still valid. */
 void flow_step_diagnose(flow_step *step, flow_diagnosis *out);
 
 #endif

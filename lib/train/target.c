@@ -23,17 +23,17 @@ struct flow_target {
     char *path;
     void *library;
     density_function *log_density;
-    free_function *release; /* NULL: there is none, or nothing to release */
+    free_function *release; /* NULL: the library has none, or there is nothing to release */
     void *data;
     int dim;
     char **columns; /* (dim), owned */
     bool has_names;
-    pthread_mutex_t *turn; /* &mutex; NULL: everybody may call at once */
+    pthread_mutex_t *lock; /* &mutex; NULL: several threads may call at once */
     pthread_mutex_t mutex;
     uint32_t checksum;
 };
 
-/* ISO C knows no way from an object to a function; POSIX promises that the bytes are the same. */
+/* ISO C has no conversion from an object pointer to a function pointer; in POSIX their bytes are the same. */
 static void find(void *out, void *library, const char *name)
 {
     void *symbol = dlsym(library, name);
@@ -59,7 +59,7 @@ static flow_status take_checksum(flow_target *target, const char *file, flow_err
 
 static flow_status load(flow_target *target, flow_error *err)
 {
-    char *file = realpath(target->path, NULL); /* a name without a folder would be searched for elsewhere */
+    char *file = realpath(target->path, NULL); /* dlopen searches other folders for a name without one */
     if (file == NULL)
         return flow_error_set(err, FLOW_SPEC, "%s: %s; build the library, or correct its path, which is relative to "
                               "the spec", target->path, strerror(errno));
@@ -79,7 +79,7 @@ static flow_status load(flow_target *target, flow_error *err)
     return FLOW_OK;
 }
 
-/* From what the spec says (0: nothing), the library's number, and its list of names. */
+/* From the number in the spec (0: none), the library's number, and its list of names. */
 static flow_status settle_dim(flow_target *target, int64_t dim, const char *const *names, flow_error *err)
 {
     int64_t n_names = 0, own = 0;
@@ -133,7 +133,7 @@ static flow_status begin(flow_target *target, flow_error *err)
         return FLOW_OK;
     target->data = make((size_t)target->dim);
     if (target->data == NULL)
-        return flow_error_set(err, FLOW_SPEC, "%s: log_density_new(%d) returned NULL: it says that it cannot be used",
+        return flow_error_set(err, FLOW_SPEC, "%s: log_density_new(%d) returned NULL: the density cannot be used",
                               target->path, target->dim);
     find(&target->release, target->library, "log_density_free");
     return FLOW_OK;
@@ -148,8 +148,8 @@ flow_status flow_target_open(flow_target **out, const char *path, int64_t dim, b
     target->path = flow_strdup(path);
     flow_status status = target->path == NULL ? flow_error_memory(err, path) : FLOW_OK;
     if (status == FLOW_OK && !parallel && pthread_mutex_init(&target->mutex, NULL) == 0)
-        target->turn = &target->mutex;
-    if (status == FLOW_OK && !parallel && target->turn == NULL)
+        target->lock = &target->mutex;
+    if (status == FLOW_OK && !parallel && target->lock == NULL)
         status = flow_error_memory(err, "a lock");
     if (status == FLOW_OK)
         status = load(target, err);
@@ -179,8 +179,8 @@ void flow_target_close(flow_target *target)
     free(target->columns);
     if (target->library != NULL)
         dlclose(target->library);
-    if (target->turn != NULL)
-        pthread_mutex_destroy(target->turn);
+    if (target->lock != NULL)
+        pthread_mutex_destroy(target->lock);
     free(target->path);
     free(target);
 }
@@ -212,11 +212,11 @@ uint32_t flow_target_checksum(const flow_target *target)
 
 double flow_target_log(const flow_target *target, const double *x, double *gradient)
 {
-    if (target->turn == NULL)
+    if (target->lock == NULL)
         return target->log_density(x, gradient, (size_t)target->dim, target->data);
-    pthread_mutex_lock(target->turn);
+    pthread_mutex_lock(target->lock);
     double log_density = target->log_density(x, gradient, (size_t)target->dim, target->data);
-    pthread_mutex_unlock(target->turn);
+    pthread_mutex_unlock(target->lock);
     return log_density;
 }
 
@@ -224,7 +224,7 @@ double flow_target_log(const flow_target *target, const double *x, double *gradi
 
 static void compare(const flow_target *target, double *x, double given, int i, double *worst, flow_target_mismatch *out)
 {
-    static const double share = 1e-3, least = 1e-5; /* of a derivative, of the density: far beyond what rounding does */
+    static const double share = 1e-3, least = 1e-5; /* of a derivative, of the density: far above rounding errors */
     const double old = x[i], h = 6e-6 * fmax(1, fabs(old));
     x[i] = old + h;
     double above = flow_target_log(target, x, NULL);
@@ -233,7 +233,7 @@ static void compare(const flow_target *target, double *x, double given, int i, d
     x[i] = old;
     double wanted = (above - below) / (2 * h);
     if (!isfinite(wanted) || !isfinite(given))
-        return; /* training tells of these */
+        return; /* training reports these */
     out->n_compared++;
     double difference = fabs(given - wanted) / (share * fabs(wanted) + least * (1 + fabs(above)));
     if (difference <= 1)

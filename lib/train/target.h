@@ -12,7 +12,7 @@
 typedef struct flow_target flow_target;
 
 /* Loads the library at `path` for points of `dim` dimensions; 0: as many as the library says. `parallel`: whether it
- * may be called from several threads at once. *out is the caller's, and has to outlive whoever uses it. FLOW_SPEC
+ * may be called from several threads at once. *out is the caller's, and has to outlive its users. FLOW_SPEC
  * when there is no such library, when it has no log_density, or when the dimensions do not agree. */
 flow_status flow_target_open(flow_target **out, const char *path, int64_t dim, bool parallel, flow_error *err);
 void flow_target_close(flow_target *target);

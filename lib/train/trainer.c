@@ -42,8 +42,8 @@ static flow_status trainer_make_scores(flow_trainer *t, flow_error *err)
 }
 
 /* A trainer with its objective and its vectors of weights, and no source yet. */
-static flow_status trainer_begin(flow_trainer **out, flow *f, const flow_train_options *options, uint64_t seed, int n_threads,
-                         flow_error *err)
+static flow_status trainer_begin(flow_trainer **out, flow *f, const flow_train_options *options, uint64_t seed,
+                                 int n_threads, flow_error *err)
 {
     *out = NULL;
     flow_trainer *t = calloc(1, sizeof *t);
@@ -86,7 +86,8 @@ flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_optio
     if (status != FLOW_OK)
         return status;
     if (flow_objective_draws(&t->objective) != NULL)
-        status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is not one on data", t->objective.type->info.name);
+        status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is not one on data",
+                                t->objective.type->info.name);
     if (status == FLOW_OK)
         status = flow_objective_check(&t->objective, f, flow_dataset_is_weighted(training), err);
     if (status == FLOW_OK)
@@ -113,7 +114,8 @@ flow_status flow_trainer_new_target(flow_trainer **out, flow *f, const flow_trai
         return status;
     const flow_draw_options *draws = flow_objective_draws(&t->objective);
     if (draws == NULL)
-        status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is one on data", t->objective.type->info.name);
+        status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is one on data",
+                                t->objective.type->info.name);
     if (status == FLOW_OK)
         status = flow_source_draws(&t->source, flow_trainer_evaluated_flow(t), target, draws,
                                    flow_trainer_evaluated(t), options, seed, t->n_threads, err);

@@ -20,13 +20,13 @@
 
 typedef struct flow_trainer flow_trainer;
 
-/* `f`, the data and the options of the objective are borrowed for the trainer's life. `validation` may be NULL: then all
- * epochs are run and the best weights are the last ones (with ema: their average). FLOW_DATA when the columns do not
- * match or a column has no spread, FLOW_SPEC when the objective cannot train this flow. */
+/* `f`, the data and the options of the objective are borrowed for the trainer's life. `validation` may be NULL: then
+ * all epochs are run and the best weights are the last ones (with ema: their average). FLOW_DATA when the columns do
+ * not match or a column has no spread, FLOW_SPEC when the objective cannot train this flow. */
 flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
                              flow_dataset *validation, uint64_t seed, int n_threads, flow_error *err);
-/* The same for an objective that draws: the rows are draws, and the held-out rows are a fixed set of them. The target is
- * borrowed, too. */
+/* The same for an objective that draws: the rows are draws, and the held-out rows are a fixed set of them. The target
+ * is borrowed, too. */
 flow_status flow_trainer_new_target(flow_trainer **out, flow *f, const flow_train_options *options,
                                     const flow_target *target, uint64_t seed, int n_threads, flow_error *err);
 void flow_trainer_free(flow_trainer *trainer);
