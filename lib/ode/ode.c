@@ -1,67 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ode/scratch.h"
+#include "ode/ode.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "num/simd.h"
 #include "num/vector.h"
+#include "ode/scratch.h"
 
 static int64_t most_steps(const flow_solver *solver)
 {
     return flow_solver_adapts(solver) ? solver->max_steps : solver->steps;
-}
-
-void flow_ode_lay_out_head(const flow_solver *solver, int d, int n, bool keep, flow_layout *layout,
-                           flow_ode_scratch *a)
-{
-    *a = (flow_ode_scratch){0};
-    a->direction = flow_layout_take(layout, 1, sizeof *a->direction);
-    a->backwards = flow_layout_take(layout, 1, sizeof(bool));
-    a->n_steps = flow_layout_take(layout, 1, sizeof(int));
-    a->n_evaluations = flow_layout_take(layout, 1, sizeof(int));
-    a->why = flow_layout_take(layout, (size_t)n, sizeof(int));
-    a->tried = flow_layout_take(layout, (size_t)n, sizeof(int));
-    if (keep && solver->adjoint)
-        a->end = flow_layout_take(layout, (size_t)d * (size_t)n, sizeof(real));
-}
-
-void flow_ode_lay_out_rest(const flow_solver *solver, int m_, int d_, int n_, int64_t stored, flow_layout *layout,
-                           flow_ode_scratch *a)
-{
-    size_t d = (size_t)d_, n = (size_t)n_, m = (size_t)m_;
-    size_t most = (size_t)stored, stages = (size_t)solver->tableau->n_stages;
-    if (most > 0) {
-        a->states = flow_layout_take(layout, most * d * n, sizeof(real));
-        a->times = flow_layout_take(layout, most * n, sizeof(real));
-        a->lengths = flow_layout_take(layout, most * n, sizeof(real));
-        a->ginputs = flow_layout_take(layout, stages * d * n, sizeof(real));
-    }
-    a->t = flow_layout_take(layout, n, sizeof(real));
-    a->h = flow_layout_take(layout, n, sizeof(real));
-    a->inputs = flow_layout_take(layout, (stages + 1) * (d + 1) * n, sizeof(real));
-    a->f = flow_layout_take(layout, (stages + 1) * d * n, sizeof(real));
-    a->integrands = flow_layout_take(layout, (stages + 1) * m * n, sizeof(real));
-    a->gf = flow_layout_take(layout, d * n, sizeof(real));
-    a->gintegrands = flow_layout_take(layout, m * n, sizeof(real));
-    a->x = flow_layout_take(layout, d * n, sizeof(real));
-    a->next = flow_layout_take(layout, d * n, sizeof(real));
-    a->size = flow_layout_take(layout, n, sizeof(real));
-    a->integrals = flow_layout_take(layout, m * n, sizeof(double));
-    a->next_integrals = flow_layout_take(layout, m * n, sizeof(double));
-    a->trace_error = flow_layout_take(layout, n, sizeof(double));
-    a->progress = flow_layout_take(layout, n, sizeof(double));
-    a->step = flow_layout_take(layout, n, sizeof(double));
-    a->taken = flow_layout_take(layout, n, sizeof(int));
-    a->left = flow_layout_take(layout, n, sizeof(int));
-    a->n_selected = a->n_moving = n_;
-    a->selected = flow_layout_take(layout, n, sizeof(int));
-    a->packed_input = flow_layout_take(layout, (d + 1) * n, sizeof(real));
-    a->packed_f = flow_layout_take(layout, d * n, sizeof(real));
-    a->packed_ginput = flow_layout_take(layout, d * n, sizeof(real));
-    a->packed_integrands = flow_layout_take(layout, m * n, sizeof(real));
 }
 
 /* *rest is the scratch after the head, which the adjoint lays out differently. */
@@ -106,199 +55,6 @@ void flow_ode_count(const flow_ode *ode, int *counts)
     /* an adaptive solver evaluates twice before its first step, and at the end of a step instead of at its start */
     for (int j = 0; j < ode->n; j++)
         counts[j] += a.tried[j] * ode->solver->tableau->n_stages + (flow_solver_adapts(ode->solver) ? 2 : 0);
-}
-
-/* ------------------------------------------------------------------ one step of the whole tile */
-
-void flow_ode_combine(int count, int m, const double *weights, const real *f, real *out)
-{
-    for (int s = 0; s < m; s++)
-        if (weights[s] != 0)
-            flow_vec_add_multiple((size_t)count, (real)weights[s], f + (size_t)s * (size_t)count, out);
-}
-
-/* out = x + h out */
-FLOW_MULTIVERSION
-static void ode_move(int n, const real *x, const real *h, real *out)
-{
-    for (int j = 0; j < n; j++)
-        out[j] = x[j] + h[j] * out[j];
-}
-
-void flow_ode_advance(const flow_ode *ode, int m, const double *weights, const real *x, const real *h, const real *f,
-                      real *out)
-{
-    size_t n = (size_t)ode->n;
-    memset(out, 0, (size_t)ode->d * n * sizeof *out);
-    flow_ode_combine(ode->d * ode->n, m, weights, f, out);
-    for (size_t i = 0; i < (size_t)ode->d; i++)
-        ode_move(ode->n, x + i * n, h, out + i * n);
-}
-
-real *flow_ode_input(const flow_ode *ode, const flow_ode_scratch *a, int s)
-{
-    return a->inputs + (size_t)s * ((size_t)ode->d + 1) * (size_t)ode->n;
-}
-
-void flow_ode_select_all(const flow_ode *ode, flow_ode_scratch *a)
-{
-    if (a->n_selected < ode->n)
-        ode->rhs.select(ode->rhs.context, ode->n, NULL);
-    a->n_selected = a->n_moving = ode->n;
-}
-
-void flow_ode_select(const flow_ode *ode, flow_ode_scratch *a, const real *h)
-{
-    int n_moving = 0;
-    for (int j = 0; j < ode->n; j++)
-        n_moving += h[j] != 0;
-    int width = (n_moving + FLOW_GRAIN - 1) / FLOW_GRAIN * FLOW_GRAIN;
-    if (ode->rhs.select == NULL || a->on_step != NULL || n_moving == 0 || n_moving == a->n_moving)
-        return;
-    if (width >= ode->n) {
-        flow_ode_select_all(ode, a);
-        return;
-    }
-    a->n_moving = 0;
-    for (int j = 0; j < ode->n; j++)
-        if (h[j] != 0)
-            a->selected[a->n_moving++] = j;
-    for (int j = n_moving; j < width; j++)
-        a->selected[j] = a->selected[n_moving - 1];
-    a->n_selected = width;
-    ode->rhs.select(ode->rhs.context, width, a->selected);
-}
-
-static void ode_pack(const flow_ode_scratch *a, int rows, int n, const real *from, real *to)
-{
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < a->n_selected; j++)
-            to[i * a->n_selected + j] = from[i * n + a->selected[j]];
-}
-
-static void ode_unpack(const flow_ode_scratch *a, int rows, int n, const real *from, real *to)
-{
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < a->n_moving; j++)
-            to[i * n + a->selected[j]] = from[i * a->n_selected + j];
-}
-
-void flow_ode_evaluate(const flow_ode *ode, flow_ode_scratch *a, int s, int slot, bool keeps, bool integrates)
-{
-    int n = ode->n, d = ode->d, m = ode->rhs.n_integrals;
-    real *input = flow_ode_input(ode, a, s), *f = a->f + (size_t)(s * d) * (size_t)n;
-    real *integrands = a->integrands + (size_t)(s * m) * (size_t)n;
-    *a->n_evaluations += !keeps;
-    if (a->n_selected == n) {
-        ode->rhs.apply(ode->rhs.context, slot, keeps, input, f, integrates ? integrands : NULL);
-        return;
-    }
-    ode_pack(a, d + 1, n, input, a->packed_input);
-    ode->rhs.apply(ode->rhs.context, slot, keeps, a->packed_input, a->packed_f,
-                    integrates ? a->packed_integrands : NULL);
-    ode_unpack(a, d, n, a->packed_f, f);
-    if (integrates)
-        ode_unpack(a, m, n, a->packed_integrands, integrands);
-}
-
-void flow_ode_set_state(const flow_ode *ode, const flow_ode_scratch *a, int s, const real *x)
-{
-    memcpy(flow_ode_input(ode, a, s), x, (size_t)ode->d * (size_t)ode->n * sizeof *x);
-}
-
-void flow_ode_set_time(const flow_ode *ode, const flow_ode_scratch *a, int s, double c, const real *t, const real *h)
-{
-    real *times = flow_ode_input(ode, a, s) + (size_t)ode->d * (size_t)ode->n;
-    for (int j = 0; j < ode->n; j++)
-        times[j] = t[j] + (real)c * h[j];
-}
-
-/* Whether the integrals over the step or their errors depend on stage s. */
-static bool stage_has_weight(const flow_solver *solver, int s)
-{
-    return solver->tableau->b[s] != 0 || (flow_solver_adapts(solver) && solver->tableau->error[s] != 0);
-}
-
-void flow_ode_run_stages(const flow_ode *ode, flow_ode_scratch *a, int first, bool keeps, const real *x, const real *t,
-                         const real *h)
-{
-    const flow_tableau *tableau = ode->solver->tableau;
-    for (int s = first; s < tableau->n_stages; s++) {
-        flow_ode_advance(ode, s, tableau->a[s], x, h, a->f, flow_ode_input(ode, a, s));
-        flow_ode_set_time(ode, a, s, tableau->c[s], t, h);
-        flow_ode_evaluate(ode, a, s, keeps ? s : 0, keeps, !keeps && stage_has_weight(ode->solver, s));
-    }
-}
-
-void flow_ode_integrate(const flow_ode *ode, const flow_ode_scratch *a, int n_integrals, int n_stages,
-                        const double *weights, const real *h, double *sums)
-{
-    int n = ode->n, m = ode->rhs.n_integrals, count = n_integrals * n;
-    memset(sums, 0, (size_t)count * sizeof *sums);
-    for (int s = 0; s < n_stages; s++)
-        for (int k = 0; k < count && weights[s] != 0; k++)
-            sums[k] += weights[s] * (double)a->integrands[s * m * n + k];
-    for (int i = 0; i < n_integrals; i++)
-        for (int j = 0; j < n; j++)
-            sums[i * n + j] *= (double)h[j];
-}
-
-/* ------------------------------------------------------------------ steps of equal length */
-
-static void ode_store_step(const flow_ode *ode, const flow_ode_scratch *a, int k)
-{
-    size_t n = (size_t)ode->n, count = (size_t)ode->d * n;
-    memcpy(a->states + (size_t)k * count, a->x, count * sizeof *a->x);
-    memcpy(a->times + (size_t)k * n, a->t, n * sizeof *a->t);
-    memcpy(a->lengths + (size_t)k * n, a->h, n * sizeof *a->h);
-}
-
-static void ode_run_fixed(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
-{
-    const flow_solver *solver = ode->solver;
-    const flow_tableau *tableau = solver->tableau;
-    int n = ode->n, m = ode->rhs.n_integrals, steps = (int)solver->steps;
-    for (int k = 0; k < steps; k++) {
-        for (int j = 0; j < n; j++) {
-            a->t[j] = (real)((double)(direction == FLOW_TO_DATA ? steps - k : k) / steps);
-            a->h[j] = (real)((direction == FLOW_TO_DATA ? -1. : 1.) / steps);
-        }
-        if (a->states != NULL)
-            ode_store_step(ode, a, k);
-        flow_ode_run_stages(ode, a, 0, a->on_step != NULL, a->x, a->t, a->h);
-        flow_ode_advance(ode, tableau->n_stages, tableau->b, flow_ode_input(ode, a, 0), a->h, a->f, a->x);
-        flow_ode_integrate(ode, a, m, tableau->n_stages, tableau->b, a->h, a->next_integrals);
-        for (int j = 0; j < m * n; j++)
-            a->integrals[j] += a->next_integrals[j];
-        if (a->on_step != NULL)
-            a->on_step(ode, a, a->h);
-    }
-    *a->n_steps = steps;
-    for (int j = 0; j < n; j++)
-        a->tried[j] = steps;
-}
-
-/* Marks the rows that are not finite and have no other reason yet. */
-static void find_failures(const flow_ode *ode, flow_ode_scratch *a)
-{
-    for (int j = 0; j < ode->n; j++) {
-        double sum = 0; /* NaN if any number is not finite */
-        for (int i = 0; i < ode->d; i++)
-            sum += 0 * (double)a->x[i * ode->n + j];
-        for (int i = 0; i < ode->rhs.n_integrals; i++)
-            sum += 0 * a->integrals[i * ode->n + j];
-        if (isnan(sum) && a->why[j] == FLOW_ODE_ARRIVED)
-            a->why[j] = FLOW_ODE_RANGE;
-    }
-}
-
-void flow_ode_run(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction)
-{
-    memset(a->integrals, 0, (size_t)(ode->rhs.n_integrals * ode->n) * sizeof *a->integrals);
-    memset(a->why, 0, (size_t)ode->n * sizeof *a->why);
-    *a->n_evaluations = 0;
-    (flow_solver_adapts(ode->solver) ? flow_ode_run_adaptive : ode_run_fixed)(ode, a, direction);
-    find_failures(ode, a);
 }
 
 void flow_ode_solve(const flow_ode *ode, flow_direction direction, const real *in, real *out, double *integrals)
@@ -373,9 +129,9 @@ static void stage_backward(const flow_ode *ode, const flow_ode_scratch *a, int s
         ode->rhs.backward(ode->rhs.context, s, flow_ode_input(ode, a, s), a->gf, gintegrands, true, ginput);
         return;
     }
-    ode_pack(a, d + 1, n, flow_ode_input(ode, a, s), a->packed_input);
-    ode_pack(a, d, n, a->gf, a->packed_f);
-    ode_pack(a, m, n, a->gintegrands, a->packed_integrands);
+    flow_ode_pack(a, d + 1, n, flow_ode_input(ode, a, s), a->packed_input);
+    flow_ode_pack(a, d, n, a->gf, a->packed_f);
+    flow_ode_pack(a, m, n, a->gintegrands, a->packed_integrands);
     for (int i = 0; i < d; i++) /* copies of a row have no gradient */
         memset(a->packed_f + i * a->n_selected + a->n_moving, 0, (size_t)copies * sizeof(real));
     for (int i = 0; i < m; i++)
@@ -383,7 +139,7 @@ static void stage_backward(const flow_ode *ode, const flow_ode_scratch *a, int s
     ode->rhs.backward(ode->rhs.context, s, a->packed_input, a->packed_f, integrates ? a->packed_integrands : NULL, true,
                        a->packed_ginput);
     memset(ginput, 0, (size_t)(d * n) * sizeof *ginput);
-    ode_unpack(a, d, n, a->packed_ginput, ginput);
+    flow_ode_unpack(a, d, n, a->packed_ginput, ginput);
 }
 
 static void ode_step_backward(const flow_ode *ode, flow_ode_scratch *a, int k, const real *gintegrals, real *gx)

@@ -1,10 +1,18 @@
-/* Private to the files of ode.h: the scratch of a tile, and the parts of a step of all its rows. */
+/* Private to the files of ode.h: the scratch of a tile, and the parts of a step of all its rows.
+ *
+ *     scratch.c   the layout, and the parts of a step
+ *     adaptive.c  steps whose lengths follow from the errors of each row
+ *     run.c       a solve
+ *     adjoint.c   the adjoint gradient
+ *     ode.c       the functions of ode.h, and the discrete gradient
+ */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_ODE_SCRATCH_H
 #define FLOW_ODE_SCRATCH_H
 
+#include "core/direction.h"
 #include "core/memory.h"
-#include "ode/ode.h"
+#include "ode/problem.h"
 
 /* How a row ended. */
 typedef enum flow_ode_end {
@@ -86,6 +94,11 @@ void flow_ode_evaluate(const flow_ode *ode, flow_ode_scratch *a, int s, int slot
  * columns are then undefined. */
 void flow_ode_select(const flow_ode *ode, flow_ode_scratch *a, const real *h);
 void flow_ode_select_all(const flow_ode *ode, flow_ode_scratch *a);
+
+/* Copies the selected columns of from (rows, n) side by side to `to` (rows, n_selected), and those of the moving rows
+ * back. */
+void flow_ode_pack(const flow_ode_scratch *a, int rows, int n, const real *from, real *to);
+void flow_ode_unpack(const flow_ode_scratch *a, int rows, int n, const real *from, real *to);
 
 /* Evaluates the stages from `first` on, for the step from x at times t with lengths h (n). */
 void flow_ode_run_stages(const flow_ode *ode, flow_ode_scratch *a, int first, bool keeps, const real *x, const real *t,
