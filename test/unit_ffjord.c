@@ -271,7 +271,8 @@ static void log_determinants_count(void **state)
             continue;
         real in[N] = {0}, out[N];
         double logdet[N] = {0};
-        flow_ode ode = {.solver = &solver, .rhs = {.n_integrals = 1, .apply = standing_rate}, .d = 1, .n = N, .keep = true};
+        flow_ode ode = {
+            .solver = &solver, .rhs = {.n_integrals = 1, .apply = standing_rate}, .d = 1, .n = N, .keep = true};
         ode.scratch = flow_alloc_aligned(flow_ode_scratch_size(&solver, 1, 1, N, true), 1);
         flow_ode_solve(&ode, FLOW_TO_LATENT, in, out, logdet);
         for (int j = 0; j < N; j++) {
@@ -596,7 +597,8 @@ static void points_alone(void **state)
                                                                                   asks ? logdet[0] : NULL);
                 took[asks] = flow_runner_nfe(runner, (flow_direction)to).evaluations;
                 assert_memory_equal(z[asks], wanted.z[1], sizeof wanted.z[1]);
-                flow_rows_round_trip(runner, (flow_direction)to, rows, TABLE, z[asks], asks ? logdet[1] : NULL, missed[asks]);
+                flow_rows_round_trip(runner, (flow_direction)to, rows, TABLE, z[asks], asks ? logdet[1] : NULL,
+                                     missed[asks]);
                 assert_memory_equal(z[asks], wanted.z[1], sizeof wanted.z[1]);
             }
             assert_memory_equal(missed[0], missed[1], sizeof missed[0]);
@@ -896,7 +898,8 @@ static void adjoint_failures(void **state)
     const flow_solver solver = {method("dopri5"), 0, 1e-6, 1e-6, 60, true};
     for (int hopeless = 0; hopeless < 2; hopeless++) {
         cliff c = {.weight = -1, .hopeless = hopeless};
-        flow_ode ode = {.solver = &solver, .rhs = {&c, 1, cliff_apply, cliff_backward, NULL}, .d = 1, .n = N, .keep = true};
+        flow_ode ode = {
+            .solver = &solver, .rhs = {&c, 1, cliff_apply, cliff_backward, NULL}, .d = 1, .n = N, .keep = true};
         ode.scratch = flow_alloc_aligned(flow_ode_scratch_size(&solver, 1, 1, N, true), 1);
         real in[N], out[N], gin[N], gout[N], gtrace[N] = {0};
         double integrals[N];

@@ -21,64 +21,27 @@ const char *flow_vec_name(void)
     return kernels()->name;
 }
 
-void flow_vec_exp(size_t n, const real *x, real *y)
-{
-    assert(n % FLOW_LANES == 0);
-    kernels()->exp(n, x, y);
-}
-
-void flow_vec_log(size_t n, const real *x, real *y)
-{
-    assert(n % FLOW_LANES == 0);
-    kernels()->log(n, x, y);
-}
-
-void flow_vec_log1p(size_t n, const real *x, real *y)
-{
-    assert(n % FLOW_LANES == 0);
-    kernels()->log1p(n, x, y);
-}
-
-void flow_vec_tanh(size_t n, const real *x, real *y)
-{
-    assert(n % FLOW_LANES == 0);
-    kernels()->tanh(n, x, y);
-}
-
-void flow_vec_sigmoid(size_t n, const real *x, real *y)
-{
-    assert(n % FLOW_LANES == 0);
-    kernels()->sigmoid(n, x, y);
-}
-
-void flow_vec_elu(size_t n, const real *x, real *y)
-{
-    assert(n % FLOW_LANES == 0);
-    kernels()->elu(n, x, y);
-}
-
-void flow_vec_softplus(size_t n, const real *x, real *y)
-{
-    assert(n % FLOW_LANES == 0);
-    kernels()->softplus(n, x, y);
-}
+/* The functions of one argument. */
+#define DEFINE_FUNCTION(name)                               \
+    void flow_vec_##name(size_t n, const real *x, real *y)  \
+    {                                                       \
+        assert(n % FLOW_LANES == 0);                        \
+        kernels()->name(n, x, y);                           \
+    }
+DEFINE_FUNCTION(exp)
+DEFINE_FUNCTION(log)
+DEFINE_FUNCTION(log1p)
+DEFINE_FUNCTION(tanh)
+DEFINE_FUNCTION(sigmoid)
+DEFINE_FUNCTION(elu)
+DEFINE_FUNCTION(softplus)
+DEFINE_FUNCTION(mills)
+DEFINE_FUNCTION(normal_tail)
 
 void flow_vec_softmax(int k, size_t n, real *x, size_t stride)
 {
     assert(n % FLOW_LANES == 0);
     kernels()->softmax(k, n, x, stride);
-}
-
-void flow_vec_mills(size_t n, const real *x, real *y)
-{
-    assert(n % FLOW_LANES == 0);
-    kernels()->mills(n, x, y);
-}
-
-void flow_vec_normal_tail(size_t n, const real *x, real *y)
-{
-    assert(n % FLOW_LANES == 0);
-    kernels()->normal_tail(n, x, y);
 }
 
 void flow_vec_normals(size_t n, real *u, real *v)
