@@ -290,7 +290,7 @@ void flow_field_apply(flow_field_tile *tile, int slot_index, bool keeps, const r
 
 /* ------------------------------------------------------------------ gradients */
 
-static void clear_sums(const flow_field_sums *sums, const flow_linear *linear)
+static void field_clear_sums(const flow_field_sums *sums, const flow_linear *linear)
 {
     memset(sums->weight, 0, (size_t)linear->n_out * (size_t)linear->n_in * sizeof(real));
     if (linear->has_bias)
@@ -305,9 +305,9 @@ void flow_field_begin_backward(flow_field_tile *tile)
     *tile->gend = 0;
     memset(tile->goffset, 0, first * (size_t)tile->n * sizeof(real));
     for (int l = 0; l <= field->n_hidden; l++) {
-        clear_sums(&tile->layers[l], &field->layers[l]);
-        clear_sums(&tile->gates[l], &field->gates[l]);
-        clear_sums(&tile->shifts[l], &field->shifts[l]);
+        field_clear_sums(&tile->layers[l], &field->layers[l]);
+        field_clear_sums(&tile->gates[l], &field->gates[l]);
+        field_clear_sums(&tile->shifts[l], &field->shifts[l]);
     }
     if (!tile->plan.values_only && tile->plan.closed)
         memset(tile->gcross, 0, first * (field->n_hidden == 2 ? (size_t)flow_field_width(field, 1) : 1) * sizeof(real));
@@ -383,7 +383,7 @@ static void finish_offset(flow_field_tile *tile, real *gcontext)
                   n, 1, gcontext, n);
 }
 
-static void record_sums(flow_tape *tape, const flow_linear *linear, const flow_field_sums *sums)
+static void field_record_sums(flow_tape *tape, const flow_linear *linear, const flow_field_sums *sums)
 {
     if (linear->n_out == 0)
         return;
@@ -401,9 +401,9 @@ void flow_field_finish_backward(flow_field_tile *tile, real *gcontext, flow_tape
         flow_field_tangents_finish(tile);
     finish_offset(tile, gcontext);
     for (int l = 0; l <= field->n_hidden; l++) {
-        record_sums(tape, &field->layers[l], &tile->layers[l]);
-        record_sums(tape, &field->gates[l], &tile->gates[l]);
-        record_sums(tape, &field->shifts[l], &tile->shifts[l]);
+        field_record_sums(tape, &field->layers[l], &tile->layers[l]);
+        field_record_sums(tape, &field->gates[l], &tile->gates[l]);
+        field_record_sums(tape, &field->shifts[l], &tile->shifts[l]);
     }
     if (field->trains_time)
         flow_tape_sums(tape, field->time_weight, 1, tile->gend);

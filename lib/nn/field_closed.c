@@ -17,11 +17,11 @@ static closed_ends closed_ends_of(const flow_field_tile *tile)
     const flow_field *field = tile->field;
     const flow_linear *first = &field->layers[0], *last = &field->layers[field->n_hidden];
     return (closed_ends){first,
-                  last,
-                  tile->weights + first->weight,
-                  tile->weights + last->weight,
-                  flow_field_width(field, 0),
-                  field->n_hidden == 2 ? flow_field_width(field, 1) : 1};
+                         last,
+                         tile->weights + first->weight,
+                         tile->weights + last->weight,
+                         flow_field_width(field, 0),
+                         field->n_hidden == 2 ? flow_field_width(field, 1) : 1};
 }
 
 void flow_field_closed_start(flow_field_tile *tile)
@@ -32,7 +32,7 @@ void flow_field_closed_start(flow_field_tile *tile)
         flow_gemm(true, true, e.w1, e.w0, field->dim, e.w_last, e.last->n_in, e.w_first, e.first->n_in, 0, tile->outer,
                   e.w0);
         flow_vec_multiply((size_t)e.w1 * (size_t)e.w0, tile->weights + field->layers[1].weight, tile->outer,
-                            tile->cross);
+                          tile->cross);
         return;
     }
     for (int r = 0; r < e.w0; r++) {

@@ -10,7 +10,7 @@
 /* Tangents [first, first + count), which go through the layers together: arrays (w, count, n). */
 typedef struct tangents {
     int first, count;
-    bool unit; /* along unit vectors; else along probes */
+    bool unit;         /* along unit vectors; else along probes */
     size_t n, columns; /* count n */
     real *probes, *start, *gstart;
 } tangents;
@@ -104,8 +104,7 @@ static void tangents_run(flow_field_tile *tile, const flow_field_slot *slot, con
         if (l > 0)
             tangents_multiply(tile, l, b, tile->v[l - 1], tile->t[l]);
         for (size_t r = 0; r < (size_t)flow_field_width(field, l); r++)
-            flow_rows_multiply(b->count, tile->n, slope + r * b->n, t + r * b->columns,
-                                     tile->v[l] + r * b->columns);
+            flow_rows_multiply(b->count, tile->n, slope + r * b->n, t + r * b->columns, tile->v[l] + r * b->columns);
     }
     tangents_multiply(tile, field->n_hidden, b, tile->v[field->n_hidden - 1], tile->out);
 }
@@ -118,7 +117,7 @@ static const real *tangents_end(flow_field_tile *tile, const flow_field_slot *sl
         return tile->out;
     for (size_t i = 0; i < (size_t)tile->field->dim; i++)
         flow_rows_multiply(b->count, tile->n, slot->gate[top] + i * b->n, tile->out + i * b->columns,
-                                 tile->gout + i * b->columns);
+                           tile->gout + i * b->columns);
     return tile->gout;
 }
 
@@ -145,8 +144,7 @@ static void add_integrands(const flow_field_tile *tile, const tangents *b, const
         add_trace(tile, b, ends, c, weight, integrands);
     }
     for (size_t k = 0; has_norm(tile) && k < (size_t)tile->field->dim * (size_t)b->count; k++)
-        flow_vec_add_product(b->n, weight * tile->field->jacobian, ends + k * b->n, ends + k * b->n,
-                               integrands + b->n);
+        flow_vec_add_product(b->n, weight * tile->field->jacobian, ends + k * b->n, ends + k * b->n, integrands + b->n);
 }
 
 void flow_field_tangents_apply(flow_field_tile *tile, const flow_field_slot *slot, real *integrands)
@@ -208,8 +206,7 @@ static void start_unit_backward(flow_field_tile *tile, const tangents *b, const 
         size_t column = r * (size_t)layer->n_in + (size_t)b->first;
         for (size_t c = 0; c < (size_t)b->count; c++) {
             const real *row = gv + r * b->columns + c * b->n;
-            flow_vec_add_multiple(b->n, tile->weights[layer->weight + column + c], row,
-                                    tile->gfirst[0] + r * b->n);
+            flow_vec_add_multiple(b->n, tile->weights[layer->weight + column + c], row, tile->gfirst[0] + r * b->n);
             if (sums)
                 tile->layers[0].weight[column + c] += flow_dot(tile->n, row, slope + r * b->n);
         }

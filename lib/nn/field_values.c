@@ -105,7 +105,7 @@ static void through_sigmoid(size_t count, const real *gate, real *ggate)
 }
 
 static void add_weight_sums(const flow_linear *linear, int n, int n_in, const real *g, const real *x,
-                        const flow_field_sums *sums)
+                            const flow_field_sums *sums)
 {
     flow_gemm(false, true, linear->n_out, n_in, n, g, n, x, n, 1, sums->weight, linear->n_in);
 }
@@ -119,8 +119,8 @@ static void add_bias_sums(const flow_linear *linear, int n, const real *g, const
 /* gtimes += W^T g, with the columns of W that multiply the features of the time. */
 static void add_gtimes(const flow_field_tile *tile, const flow_linear *linear, int first_column, const real *g)
 {
-    flow_gemm(true, false, tile->field->n_times, tile->n, linear->n_out,
-              tile->weights + linear->weight + first_column, linear->n_in, g, tile->n, 1, tile->gtimes, tile->n);
+    flow_gemm(true, false, tile->field->n_times, tile->n, linear->n_out, tile->weights + linear->weight + first_column,
+              linear->n_in, g, tile->n, 1, tile->gtimes, tile->n);
 }
 
 /* g = gate o g, and the gradients of the weights of gate and shift. The tangents have added to ggate before. */

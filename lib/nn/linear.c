@@ -120,7 +120,7 @@ void flow_linear_apply_units(const flow_linear *linear, const real *weights, int
 
 /* Adds a backward panel from plane `plane` on: one product sums at most PLANES planes. */
 static void add_back_panel(const flow_linear *linear, const real *w, int n, const flow_back_panel *panel, int plane,
-                      const real *gpre, real *gx)
+                           const real *gpre, real *gx)
 {
     enum { PLANES = 32 };
     const real *a[PLANES], *b[PLANES];

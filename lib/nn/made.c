@@ -47,8 +47,8 @@ static void fill_extents(const flow_made *made, const flow_net_options *options,
         bool output = l == n_hidden;
         int g = output ? unit % dim : made_degree(made, unit, width);
         /* without hidden layers output i sees the inputs before dimension i, like a unit of degree i */
-        extent[unit] = l == 0 ? made->n_context + flow_made_before(made, g)
-                              : first_unit(made, g + 1, options->hidden.at[l - 1]);
+        extent[unit] =
+            l == 0 ? made->n_context + flow_made_before(made, g) : first_unit(made, g + 1, options->hidden.at[l - 1]);
         if (output && shape->n_used != NULL && unit / dim >= shape->n_used[g])
             extent[unit] = 0;
     }
@@ -74,8 +74,7 @@ flow_status flow_made_configure(flow_made *made, const flow_net_options *options
 }
 
 flow_status flow_made_configure_shaped(flow_made *made, const flow_net_options *options, int n_context, int dim,
-                                       int n_params, const flow_made_shape *shape, flow_params *params,
-                                       flow_error *err)
+                                       int n_params, const flow_made_shape *shape, flow_params *params, flow_error *err)
 {
     made->n_context = n_context;
     made->dim = dim;

@@ -8,8 +8,8 @@
 #include "core/memory.h"
 #include "num/vector.h"
 
-flow_status flow_mlp_configure(flow_mlp *mlp, const flow_net_options *options, int n_in, int n_out,
-                               int *const *extents, flow_init last, flow_params *params, flow_error *err)
+flow_status flow_mlp_configure(flow_mlp *mlp, const flow_net_options *options, int n_in, int n_out, int *const *extents,
+                               flow_init last, flow_params *params, flow_error *err)
 {
     int n_hidden = options->hidden.n;
     mlp->activation = (flow_activation)options->activation;
@@ -17,8 +17,10 @@ flow_status flow_mlp_configure(flow_mlp *mlp, const flow_net_options *options, i
     mlp->n_layers = n_hidden + 1;
     for (int l = 1; options->residual && l < n_hidden; l++)
         if (options->hidden.at[l] != options->hidden.at[0])
-            return flow_error_set(err, FLOW_SPEC, "hidden: \"residual\" needs hidden layers of equal width, found %d "
-                                  "and %d", options->hidden.at[0], options->hidden.at[l]);
+            return flow_error_set(err, FLOW_SPEC,
+                                  "hidden: \"residual\" needs hidden layers of equal width, found %d "
+                                  "and %d",
+                                  options->hidden.at[0], options->hidden.at[l]);
     for (int l = 0; l <= n_hidden; l++) {
         char name[32];
         snprintf(name, sizeof name, "layer%d", l);

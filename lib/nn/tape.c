@@ -92,11 +92,6 @@ static int terms_together(const tape_job *job, int k, int i, int n_single, int r
 
 /* ------------------------------------------------------------------ products */
 
-static int min(int a, int b)
-{
-    return a < b ? a : b;
-}
-
 /* Sets to zero what the product of a panel has added behind the mask, among the inputs [from, to). */
 static void clear_masked(const flow_linear *linear, const flow_panel *panel, int from, int to, real *gradient)
 {
@@ -125,15 +120,16 @@ static void add_span(const flow_linear *linear, int from, int width, int count, 
         for (int i = 0; i < count; i++)
             g[i] = terms[i].g + (size_t)panel->first * (size_t)n;
         size_t at = linear->weight + (size_t)panel->first * (size_t)linear->n_in + (size_t)from;
-        flow_gemm_sum(false, count, panel->count, min(panel->depth - from, width), n, g, panel->stride * n, x, width, 1,
-                      gradient + at, panel->stride * linear->n_in);
+        int depth = flow_min(panel->depth - from, width);
+        flow_gemm_sum(false, count, panel->count, depth, n, g, panel->stride * n, x, width, 1, gradient + at,
+                      panel->stride * linear->n_in);
     }
 }
 
 static void add_wide(const tape_job *job, int k, int span)
 {
     const flow_linear *linear = job->tapes[0].records[k].linear;
-    int from = span * FLOW_SPAN, width = min(linear->n_in - from, FLOW_SPAN);
+    int from = span * FLOW_SPAN, width = flow_min(linear->n_in - from, FLOW_SPAN);
     tape_term terms[SUM_TERMS];
     for (int i = 0, count; i < n_terms(job, k); i += count) {
         count = terms_together(job, k, i, SUM_TILES, SUM_TILES * FLOW_TILE, terms);
@@ -141,7 +137,7 @@ static void add_wide(const tape_job *job, int k, int span)
     }
     for (int p = 0; p < linear->panels.n_forward; p++) {
         const flow_panel *panel = &linear->panels.forward[p];
-        clear_masked(linear, panel, from, min(panel->depth, from + width), job->gradient);
+        clear_masked(linear, panel, from, flow_min(panel->depth, from + width), job->gradient);
     }
 }
 
@@ -190,7 +186,7 @@ static void add_products(const tape_job *job, int k, int span)
         return;
     }
     for (int first = 0; first < linear->n_out; first += FEW_UNITS)
-        add_narrow_units(job, k, first, min(linear->n_out - first, FEW_UNITS));
+        add_narrow_units(job, k, first, flow_min(linear->n_out - first, FEW_UNITS));
 }
 
 static void add_biases(const tape_job *job, int k)

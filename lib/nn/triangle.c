@@ -86,8 +86,7 @@ void flow_triangle_solve(const flow_triangle *triangle, const real *weights, boo
     }
 }
 
-void flow_triangle_record(const flow_triangle *triangle, bool transpose, const real *x, const real *gy,
-                          flow_tape *tape)
+void flow_triangle_record(const flow_triangle *triangle, bool transpose, const real *x, const real *gy, flow_tape *tape)
 {
     /* the gradient at A is the sum of gy x', the one at A' is the sum of x gy' */
     flow_tape_linear(tape, &triangle->strict, transpose ? gy : x, transpose ? x : gy);

@@ -30,7 +30,7 @@ static void gemm_use_one_thread(void)
 }
 
 static void gemm_by_cblas(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda,
-                              const real *b, int ldb, real beta, real *c, int ldc)
+                          const real *b, int ldb, real beta, real *c, int ldc)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, gemm_use_one_thread);
@@ -121,14 +121,9 @@ static const gemm_entry *find_kernel(const gemm_shape *s)
     return e;
 }
 
-static int min(int a, int b)
-{
-    return a < b ? a : b;
-}
-
 /* C (m, n) = op(A) B + beta C by one kernel; beta is 0 or 1. */
-static void gemm_part(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
-                          real beta, real *c, int ldc)
+static void gemm_part(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
+                      real *c, int ldc)
 {
     const gemm_shape s = {n, m, k, ldb, lda, ldc, transpose_a, beta != 0, 0, 1};
     const gemm_entry *e = find_kernel(&s);
@@ -138,16 +133,16 @@ static void gemm_part(bool transpose_a, int m, int n, int k, const real *a, int 
         gemm_by_cblas(transpose_a, false, m, n, k, a, lda, b, ldb, beta, c, ldc);
 }
 
-static void gemm_plain(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
-                              real beta, real *c, int ldc)
+static void gemm_plain(bool transpose_a, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
+                       real *c, int ldc)
 {
     for (int p = 0; p < k; p += DEPTH)
         for (int i = 0; i < m; i += ROWS)
             for (int j = 0; j < n; j += COLUMNS) {
                 size_t at = transpose_a ? (size_t)p * (size_t)lda + (size_t)i : (size_t)i * (size_t)lda + (size_t)p;
-                gemm_part(transpose_a, min(m - i, ROWS), min(n - j, COLUMNS), min(k - p, DEPTH), a + at, lda,
-                              b + (size_t)p * (size_t)ldb + (size_t)j, ldb, p == 0 ? beta : 1,
-                              c + (size_t)i * (size_t)ldc + (size_t)j, ldc);
+                gemm_part(transpose_a, flow_min(m - i, ROWS), flow_min(n - j, COLUMNS), flow_min(k - p, DEPTH), a + at,
+                          lda, b + (size_t)p * (size_t)ldb + (size_t)j, ldb, p == 0 ? beta : 1,
+                          c + (size_t)i * (size_t)ldc + (size_t)j, ldc);
             }
 }
 
@@ -159,7 +154,7 @@ static void gemm_transposed(bool transpose_a, int m, int n, int k, const real *a
     real transposed[SIDE * SIDE];
     for (int p = 0; p < k; p += SIDE)
         for (int j = 0; j < n; j += SIDE) {
-            int width = min(n - j, SIDE), depth = min(k - p, SIDE);
+            int width = flow_min(n - j, SIDE), depth = flow_min(k - p, SIDE);
             flow_transpose(width, depth, b + (size_t)j * (size_t)ldb + (size_t)p, ldb, transposed, width);
             size_t at = transpose_a ? (size_t)p * (size_t)lda : (size_t)p;
             gemm_plain(transpose_a, m, width, depth, a + at, lda, transposed, width, p == 0 ? beta : 1, c + j, ldc);
@@ -178,7 +173,7 @@ static void gemm_multiply(bool transpose_a, bool transpose_b, int m, int n, int 
 
 /* Returns whether one kernel has formed the sum. */
 static bool gemm_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
-                         const real *const *b, int ldb, real beta, real *c, int ldc)
+                     const real *const *b, int ldb, real beta, real *c, int ldc)
 {
     if (count > PAIRS || m > ROWS || n > COLUMNS || k > DEPTH || (beta != 0 && beta != 1))
         return false;
@@ -198,7 +193,7 @@ void flow_transpose(int m, int n, const real *a, int lda, real *out, int ldo)
 {
     enum { ROWS_AT_ONCE = 32 }; /* leaves room for the result in the L1 cache */
     for (int i = 0; i < m; i += ROWS_AT_ONCE)
-        libxsmm_otrans(out + i, a + (size_t)i * (size_t)lda, sizeof *a, n, min(m - i, ROWS_AT_ONCE), lda, ldo);
+        libxsmm_otrans(out + i, a + (size_t)i * (size_t)lda, sizeof *a, n, flow_min(m - i, ROWS_AT_ONCE), lda, ldo);
 }
 
 void flow_gemm_library(char *out, size_t size)
@@ -211,7 +206,7 @@ void flow_gemm_library(char *out, size_t size)
 #define gemm_multiply gemm_by_cblas
 
 static bool gemm_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
-                         const real *const *b, int ldb, real beta, real *c, int ldc)
+                     const real *const *b, int ldb, real beta, real *c, int ldc)
 {
     (void)transpose_a, (void)count, (void)m, (void)n, (void)k, (void)a, (void)lda, (void)b, (void)ldb, (void)beta;
     (void)c, (void)ldc;

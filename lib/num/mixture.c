@@ -88,7 +88,8 @@ void flow_mixtures_prepare(flow_mixtures *mix, int n, real bound, const real *th
 
 FLOW_MULTIVERSION
 static void component_at(int m, const real *restrict x, const real *restrict mean, const real *restrict inverse,
-                        const real *restrict log_weight, real *restrict t, real *restrict exponent, real *restrict size)
+                         const real *restrict log_weight, real *restrict t, real *restrict exponent,
+                         real *restrict size)
 {
     for (int j = 0; j < m; j++) {
         real d = x[j] - mean[j], v = d * inverse[j];
@@ -148,8 +149,8 @@ static void log_of_side(int m, const real *restrict top, const real *restrict un
 
 FLOW_MULTIVERSION
 static void mixture_finish(int m, const real *restrict top, const real *restrict units, const real *restrict lower,
-                   const real *restrict log_side, const real *restrict log_sum, const real *restrict log_mills,
-                   real *restrict z, real *restrict log_slope)
+                           const real *restrict log_side, const real *restrict log_sum, const real *restrict log_mills,
+                           real *restrict z, real *restrict log_slope)
 {
     const real log_phi_0 = (real)-0.91893853320467274178;
     for (int j = 0; j < m; j++) {

@@ -26,4 +26,9 @@ enum {
     FLOW_TILE = 128 /* the most data rows in a tile, so that its activations stay in the L2 cache */
 };
 
+static inline int flow_min(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 #endif

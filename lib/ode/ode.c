@@ -79,13 +79,16 @@ static bool ode_diagnose_end(const flow_solver *solver, bool backwards, flow_ode
     case FLOW_ODE_ARRIVED:
         return false;
     case FLOW_ODE_STEPS:
-        snprintf(text, size, "%s needed more steps than max_steps = %lld, so the field is stiff there; try a larger "
-                 "max_steps, larger rtol and atol, or in training a lower learning rate or kinetic_energy", subject,
-                 (long long)solver->max_steps);
+        snprintf(text, size,
+                 "%s needed more steps than max_steps = %lld, so the field is stiff there; try a larger "
+                 "max_steps, larger rtol and atol, or in training a lower learning rate or kinetic_energy",
+                 subject, (long long)solver->max_steps);
         return true;
     case FLOW_ODE_SHORT:
-        snprintf(text, size, "%s needed steps below a millionth, so the field is stiff there; try larger rtol and "
-                 "atol, or in training a lower learning rate or kinetic_energy", subject);
+        snprintf(text, size,
+                 "%s needed steps below a millionth, so the field is stiff there; try larger rtol and "
+                 "atol, or in training a lower learning rate or kinetic_energy",
+                 subject);
         return true;
     case FLOW_ODE_RANGE:
         snprintf(text, size, "%s left the range of numbers; %s", subject,
@@ -137,7 +140,7 @@ static void stage_backward(const flow_ode *ode, const flow_ode_scratch *a, int s
     for (int i = 0; i < m; i++)
         memset(a->packed_integrands + i * a->n_selected + a->n_moving, 0, (size_t)copies * sizeof(real));
     ode->rhs.backward(ode->rhs.context, s, a->packed_input, a->packed_f, integrates ? a->packed_integrands : NULL, true,
-                       a->packed_ginput);
+                      a->packed_ginput);
     memset(ginput, 0, (size_t)(d * n) * sizeof *ginput);
     flow_ode_unpack(a, d, n, a->packed_ginput, ginput);
 }

@@ -6,8 +6,7 @@
 #include "num/simd.h"
 #include "num/vector.h"
 
-void flow_ode_lay_out_head(const flow_solver *solver, int d, int n, bool keep, flow_layout *layout,
-                           flow_ode_scratch *a)
+void flow_ode_lay_out_head(const flow_solver *solver, int d, int n, bool keep, flow_layout *layout, flow_ode_scratch *a)
 {
     *a = (flow_ode_scratch){0};
     a->direction = flow_layout_take(layout, 1, sizeof *a->direction);
@@ -143,7 +142,7 @@ void flow_ode_evaluate(const flow_ode *ode, flow_ode_scratch *a, int s, int slot
     }
     flow_ode_pack(a, d + 1, n, input, a->packed_input);
     ode->rhs.apply(ode->rhs.context, slot, keeps, a->packed_input, a->packed_f,
-                    integrates ? a->packed_integrands : NULL);
+                   integrates ? a->packed_integrands : NULL);
     flow_ode_unpack(a, d, n, a->packed_f, f);
     if (integrates)
         flow_ode_unpack(a, m, n, a->packed_integrands, integrands);
