@@ -13,25 +13,30 @@
 static void show_start(void *context, const flow_train_start *start)
 {
     train_show *show = context;
+    const flow_experiment *x = start->x;
     char rows[FLOW_FORMAT_SIZE], parameters[FLOW_FORMAT_SIZE], held_out[FLOW_FORMAT_SIZE];
     char validation[FLOW_FORMAT_SIZE + 32] = "", given[48] = "";
-    show->has_loss = start->has_loss;
+    const int64_t n_held_out = flow_experiment_n_held_out(x);
+    const int n_context = x->f->context.n;
+    show->has_loss = flow_objective_interpolant(&x->objective) != NULL;
     show->epochs = start->epochs;
-    if (start->held_out > 0)
-        snprintf(validation, sizeof validation, ", validated on %s", flow_format_count(held_out, start->held_out));
-    if (start->n_context > 0)
-        snprintf(given, sizeof given, " given %d other%s", start->n_context, start->n_context == 1 ? "" : "s");
-    console_note(show->con, "%s: %s %s of %d column%s%s%s%s, %s parameters, %d thread%s", start->name,
-                 flow_format_count(rows, start->rows), start->row_name, start->dim, start->dim == 1 ? "" : "s", given,
-                 start->draws ? " an epoch" : "", validation, flow_format_count(parameters, start->parameters),
-                 start->n_threads, start->n_threads == 1 ? "" : "s");
-    int64_t n = start->weightless;
-    if (start->weight != NULL)
-        console_note(show->con, "weighted by %s: the rows say as much as %s of equal weight%s%s%s", start->weight,
-                     flow_format_count(rows, llround(start->effective_rows)),
-                     n > 0 ? "; left out for a weight of 0: " : "",
-                     n > 0 ? flow_format_count(held_out, n) : "", n > 0 ? " rows" : "");
-    if (start->held_out == 0)
+    if (n_held_out > 0)
+        snprintf(validation, sizeof validation, ", validated on %s", flow_format_count(held_out, n_held_out));
+    if (n_context > 0)
+        snprintf(given, sizeof given, " given %d other%s", n_context, n_context == 1 ? "" : "s");
+    console_note(show->con, "%s: %s %s of %d column%s%s%s%s, %s parameters, %d thread%s", x->spec->name,
+                 flow_format_count(rows, flow_experiment_n_rows(x)), flow_experiment_row_name(x), x->f->dim,
+                 x->f->dim == 1 ? "" : "s", given, x->target != NULL ? " an epoch" : "", validation,
+                 flow_format_count(parameters, (int64_t)flow_params_count(&x->f->params)), start->n_threads,
+                 start->n_threads == 1 ? "" : "s");
+    if (x->training != NULL && flow_dataset_is_weighted(x->training)) {
+        const int64_t n = flow_dataset_n_weightless(x->training);
+        console_note(show->con, "weighted by %s: the rows say as much as %s of equal weight%s%s%s", x->spec->weight,
+                     flow_format_count(rows, llround(flow_dataset_effective_rows(x->training))),
+                     n > 0 ? "; left out for a weight of 0: " : "", n > 0 ? flow_format_count(held_out, n) : "",
+                     n > 0 ? " rows" : "");
+    }
+    if (n_held_out == 0)
         console_note(show->con, "no validation data: all %lld epochs are run and the last weights are kept; "
                      "data.validation: 0.1 would hold out a tenth of the rows and keep the best ones",
                      (long long)start->epochs);

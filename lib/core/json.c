@@ -99,27 +99,18 @@ flow_status flow_json_unknown(const flow_json *object, const char *key, const ch
     return status;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* cJSON accepts equal keys. The keys are sorted, since an object may have a million of them. */
+/* cJSON accepts equal keys. */
 static flow_status refuse_duplicates(const flow_json *object, flow_error *err)
 {
     size_t n = (size_t)cJSON_GetArraySize(object->node), i = 0;
-    const char **keys = malloc((n + 1) * sizeof *keys);
+    const char *twice = NULL, **keys = malloc((n + 1) * sizeof *keys);
     if (keys == NULL)
         return flow_error_memory(err, "the keys of an object");
     for (const cJSON *child = object->node->child; child != NULL; child = child->next)
         keys[i++] = child->string;
-    qsort(keys, n, sizeof *keys, compare_keys);
-    flow_status status = FLOW_OK;
-    for (i = 1; i < n && status == FLOW_OK; i++)
-        if (strcmp(keys[i - 1], keys[i]) == 0)
-            status = flow_json_fail(object, err, "the key \"%.60s\" occurs twice", keys[i]);
+    flow_status status = flow_find_repeated(&twice, keys, n, err);
     free(keys);
-    return status;
+    return twice != NULL ? flow_json_fail(object, err, "the key \"%.60s\" occurs twice", twice) : status;
 }
 
 /* Refuses what cJSON accepts: equal keys, and numbers like 1e999, which it reads as infinity and prints as null. */

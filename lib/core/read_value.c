@@ -129,24 +129,11 @@ static flow_status read_text(const char **out, const flow_json *at, flow_arena *
     return *out != NULL ? FLOW_OK : flow_error_memory(err, at->path);
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static flow_status read_refuse_twice(const flow_json *at, const char *const *texts, size_t n, flow_error *err)
 {
-    const char **sorted = malloc(n * sizeof *sorted);
-    if (sorted == NULL)
-        return flow_error_memory(err, at->path);
-    memcpy(sorted, texts, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare_texts);
-    flow_status status = FLOW_OK;
-    for (size_t i = 1; i < n && status == FLOW_OK; i++)
-        if (strcmp(sorted[i - 1], sorted[i]) == 0)
-            status = flow_json_fail(at, err, "\"%.60s\" is listed twice", sorted[i]);
-    free(sorted);
-    return status;
+    const char *twice;
+    flow_status status = flow_find_repeated(&twice, texts, n, err);
+    return twice != NULL ? flow_json_fail(at, err, "\"%.60s\" is listed twice", twice) : status;
 }
 
 static flow_status read_texts(flow_text_list *out, const flow_json *at, const flow_option *option,

@@ -168,6 +168,27 @@ const char *flow_nearest(const char *word, const char *const *candidates, int n_
     return nearest;
 }
 
+static int text_compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+flow_status flow_find_repeated(const char **out, const char *const *texts, size_t n, flow_error *err)
+{
+    *out = NULL;
+    const char **sorted = malloc((n + 1) * sizeof *sorted);
+    if (sorted == NULL)
+        return flow_error_memory(err, "a list of texts");
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = texts[i];
+    qsort(sorted, n, sizeof *sorted, text_compare);
+    for (size_t i = 1; i < n && *out == NULL; i++)
+        if (strcmp(sorted[i - 1], sorted[i]) == 0)
+            *out = sorted[i];
+    free(sorted);
+    return FLOW_OK;
+}
+
 bool flow_is_utf8(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; ) {

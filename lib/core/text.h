@@ -36,6 +36,9 @@ bool flow_number_parse(const char *field, double *value);
 /* The candidate nearest to `word` by edit distance; NULL if none is close enough to be a likely typing error. */
 const char *flow_nearest(const char *word, const char *const *candidates, int n_candidates);
 
+/* A text that is among the n texts twice, borrowed, into *out; NULL: they all differ. */
+flow_status flow_find_repeated(const char **out, const char *const *texts, size_t n, flow_error *err);
+
 /* Whether `length` bytes are valid UTF-8, as HDF5 and JSON require. */
 bool flow_is_utf8(const char *text, size_t length);
 

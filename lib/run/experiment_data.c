@@ -6,7 +6,7 @@
 #include "data/location.h"
 #include "data/reader.h"
 #include "run/experiment_data.h"
-#include "run/format.h"
+#include "run/origin.h"
 
 int flow_experiment_dim(const flow_experiment *x)
 {
@@ -115,26 +115,14 @@ static flow_status experiment_check_standard_input(const flow_spec *spec, flow_e
                           spec->source, has_share ? ", and holding out a share of it takes two passes" : "");
 }
 
-static int experiment_compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* A model is matched to data by the names of its columns, so they have to differ. */
 static flow_status experiment_check_names(const flow_dataset *data, flow_error *err)
 {
-    size_t n = (size_t)flow_dataset_n_columns(data);
-    const char **names = malloc(n * sizeof *names);
-    if (names == NULL)
-        return flow_error_memory(err, "the names of the columns");
-    memcpy(names, flow_dataset_columns(data), n * sizeof *names);
-    qsort(names, n, sizeof *names, experiment_compare_names);
-    flow_status status = FLOW_OK;
-    for (size_t i = 1; i < n && status == FLOW_OK; i++)
-        if (strcmp(names[i - 1], names[i]) == 0)
-            status = flow_error_set(err, FLOW_DATA, "data.train: %s: two columns are named \"%.80s\"; give them "
-                                    "different names", flow_dataset_location(data), names[i]);
-    free(names);
+    const char *twice;
+    const size_t n = (size_t)flow_dataset_n_columns(data);
+    flow_status status = flow_find_repeated(&twice, flow_dataset_columns(data), n, err);
+    if (twice != NULL)
+        status = flow_error_set(err, FLOW_DATA, "data.train: %s: two columns are named \"%.80s\"; give them different "
+                                "names", flow_dataset_location(data), twice);
     return status;
 }
 
@@ -357,48 +345,43 @@ static char *experiment_absolute(const char *location)
     return out != NULL ? out : flow_strdup(location);
 }
 
-static void experiment_describe_one(cJSON *object, const char *key, const flow_dataset *data)
+/* Adds an origin; takes the location over. */
+static void experiment_describe(cJSON *object, const char *key, flow_data_origin *origin, char *location,
+                                uint32_t checksum)
 {
-    if (data == NULL)
-        return;
-    char checksum[32];
-    char *location = experiment_absolute(flow_dataset_location(data));
-    snprintf(checksum, sizeof checksum, "crc32:%08lx", (unsigned long)flow_dataset_checksum(data));
-    cJSON *entry = cJSON_AddObjectToObject(object, key);
-    cJSON_AddStringToObject(entry, "location", location != NULL ? location : flow_dataset_location(data));
-    cJSON_AddNumberToObject(entry, "rows", (double)flow_dataset_n_rows(data));
-    cJSON_AddNumberToObject(entry, "columns", flow_dataset_n_columns(data));
-    cJSON_AddBoolToObject(entry, "has_names", flow_dataset_has_names(data));
-    cJSON_AddNumberToObject(entry, "context", flow_dataset_n_context(data));
-    if (flow_dataset_is_weighted(data)) {
-        cJSON_AddNumberToObject(entry, "effective_rows", flow_dataset_effective_rows(data));
-        cJSON_AddNumberToObject(entry, "weightless", (double)flow_dataset_n_weightless(data));
-    }
-    cJSON_AddNumberToObject(entry, "skipped", (double)flow_dataset_n_skipped(data));
-    cJSON_AddStringToObject(entry, "checksum", checksum);
+    char text[32];
+    snprintf(text, sizeof text, "crc32:%08lx", (unsigned long)checksum);
+    origin->location = location != NULL ? location : "?";
+    origin->checksum = text;
+    flow_report_json(cJSON_AddObjectToObject(object, key), flow_data_origin_fields, origin);
     free(location);
 }
 
-cJSON *flow_experiment_describe_target(const flow_experiment *x)
+static void experiment_describe_dataset(cJSON *object, const char *key, const flow_dataset *data)
 {
-    const char *path = flow_target_path(x->target);
-    char checksum[32], *absolute = realpath(path, NULL);
-    snprintf(checksum, sizeof checksum, "crc32:%08lx", (unsigned long)flow_target_checksum(x->target));
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "location", absolute != NULL ? absolute : path);
-    cJSON_AddNumberToObject(object, "dimensions", flow_target_dim(x->target));
-    cJSON_AddStringToObject(object, "checksum", checksum);
-    free(absolute);
-    return object;
+    if (data == NULL)
+        return;
+    flow_data_origin origin = {
+        .rows = flow_dataset_n_rows(data), .columns = flow_dataset_n_columns(data),
+        .has_names = flow_dataset_has_names(data), .n_context = flow_dataset_n_context(data),
+        .effective_rows = flow_dataset_effective_rows(data), .weightless = flow_dataset_n_weightless(data),
+        .skipped = flow_dataset_n_skipped(data), .is_table = true, .is_weighted = flow_dataset_is_weighted(data),
+    };
+    experiment_describe(object, key, &origin, experiment_absolute(flow_dataset_location(data)),
+                        flow_dataset_checksum(data));
 }
 
 cJSON *flow_experiment_describe_data(const flow_experiment *x)
 {
     cJSON *object = cJSON_CreateObject();
-    if (x->target != NULL)
-        cJSON_AddItemToObject(object, "density", flow_experiment_describe_target(x));
-    experiment_describe_one(object, "train", x->training);
-    experiment_describe_one(object, "validation", x->validation);
-    experiment_describe_one(object, "test", x->test);
+    if (x->target != NULL) {
+        flow_data_origin origin = {.dimensions = flow_target_dim(x->target), .is_density = true};
+        char *path = realpath(flow_target_path(x->target), NULL);
+        experiment_describe(object, "density", &origin, path != NULL ? path : flow_strdup(flow_target_path(x->target)),
+                            flow_target_checksum(x->target));
+    }
+    experiment_describe_dataset(object, "train", x->training);
+    experiment_describe_dataset(object, "validation", x->validation);
+    experiment_describe_dataset(object, "test", x->test);
     return object;
 }

@@ -29,9 +29,8 @@ int64_t flow_experiment_n_rows(const flow_experiment *x);
 int64_t flow_experiment_n_held_out(const flow_experiment *x);
 const char *flow_experiment_row_name(const flow_experiment *x);
 
-/* {"train": {"location", "rows", "columns", "checksum", ...}, ...}, and {"location", "dimensions", "checksum"} of the
- * density, for provenance; the caller's. */
+/* {"train": {...}, "validation": {...}, "test": {...}, "density": {...}} of what there is, each as in origin.h, for
+ * provenance; the caller's. */
 cJSON *flow_experiment_describe_data(const flow_experiment *x);
-cJSON *flow_experiment_describe_target(const flow_experiment *x);
 
 #endif

@@ -7,23 +7,6 @@
 
 /* ---- provenance ---- */
 
-static const flow_field origin_fields[] = {
-    {"location", FLOW_FIELD(flow_data_origin, location)},
-    {"checksum", FLOW_FIELD(flow_data_origin, checksum)},
-    {"rows", FLOW_FIELD(flow_data_origin, rows)},
-    {"effective_rows", FLOW_FIELD(flow_data_origin, effective_rows)},
-    FLOW_FIELD_END,
-};
-
-static flow_data_origin info_origin(const cJSON *provenance, const char *key)
-{
-    flow_data_origin out = {.checksum = "no checksum"};
-    const cJSON *data = cJSON_GetObjectItemCaseSensitive(provenance, "data");
-    flow_report_read(&out, origin_fields, cJSON_GetObjectItemCaseSensitive(data, key));
-    out.any = out.location != NULL;
-    return out;
-}
-
 static const flow_field run_fields[] = {
     {"command", FLOW_FIELD(flow_training_run, command)},
     {"date", FLOW_FIELD(flow_training_run, date)},
@@ -99,14 +82,15 @@ flow_status flow_run_info_model(flow_run_info_model_result *out, const char *pat
     const flow_model *model = out->model;
     const flow_spec *spec = model->spec;
     const flow_data_options *data = spec->data;
+    const cJSON *origins = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
     out->path = model->path;
     out->name = spec->name;
     out->weight = data->weight;
     out->allows_negative_weights = data->weight != NULL && data->allow_negative_weights;
     out->columns = (flow_names){(const char *const *)model->columns, model->f->dim};
     out->context = (flow_names){data->context.at, data->context.n};
-    out->data = info_origin(model->provenance, "train");
-    out->density = info_origin(model->provenance, "density");
+    out->data = flow_data_origin_read(origins, "train");
+    out->density = flow_data_origin_read(origins, "density");
     out->has_summary = model->summary != NULL;
     flow_train_summary_read(&out->summary, model->summary);
     out->spec = spec->document;

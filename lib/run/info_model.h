@@ -5,14 +5,8 @@
 
 #include "model/model.h"
 #include "run/describe.h"
+#include "run/origin.h"
 #include "run/train_summary.h"
-
-/* The data or the density that a model was trained on. */
-typedef struct flow_data_origin {
-    const char *location, *checksum;
-    double rows, effective_rows; /* NaN: not stored */
-    bool any, is_density;
-} flow_data_origin;
 
 /* A time that the training was started or resumed; "?": not stored. */
 typedef struct flow_training_run {

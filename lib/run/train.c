@@ -89,26 +89,8 @@ static flow_status train_prepare(train_run *run, flow_error *err)
 
 static void train_announce(const train_run *run)
 {
-    const flow_experiment *x = &run->x;
-    const bool weighted = x->training != NULL && flow_dataset_is_weighted(x->training);
-    const flow_train_start start = {
-        .name = x->spec->name,
-        .row_name = flow_experiment_row_name(x),
-        .rows = flow_experiment_n_rows(x),
-        .held_out = flow_experiment_n_held_out(x),
-        .parameters = (int64_t)flow_params_count(&x->f->params),
-        .epochs = flow_trainer_epochs(run->trainer),
-        .dim = x->f->dim,
-        .n_context = x->f->context.n,
-        .n_threads = run->n_threads,
-        .weight = weighted ? x->spec->data->weight : NULL,
-        .effective_rows = weighted ? flow_dataset_effective_rows(x->training) : 0,
-        .weightless = weighted ? flow_dataset_n_weightless(x->training) : 0,
-        .draws = x->target != NULL,
-        .has_loss = flow_objective_interpolant(&x->objective) != NULL,
-        .resumed = run->resumed,
-        .first_epoch = run->first_epoch,
-    };
+    const flow_train_start start = {&run->x, flow_trainer_epochs(run->trainer), run->first_epoch, run->n_threads,
+                                    run->resumed};
     flow_run_begin(&run->options->hooks);
     if (run->options->on_start != NULL)
         run->options->on_start(run->options->context, &start);

@@ -3,22 +3,15 @@
 #ifndef FLOW_RUN_TRAIN_OPTIONS_H
 #define FLOW_RUN_TRAIN_OPTIONS_H
 
-#include "run/hooks.h"
-#include "train/trainer.h"
+#include "run/experiment_data.h"
 
-/* What is known when training begins. Strings are borrowed for the call. */
+/* What is known when training begins; `x` is borrowed for the call. */
 typedef struct flow_train_start {
-    const char *name, *row_name; /* of the model; "rows" or "draws" */
-    int64_t rows, held_out;      /* of an epoch; held-out ones, 0: none */
-    int64_t parameters, epochs;
-    int dim, n_context, n_threads;
-    const char *weight; /* the column of the rows' weights; NULL: none */
-    double effective_rows;
-    int64_t weightless; /* rows that were left out for a weight of 0 */
-    bool draws;         /* trains on a density */
-    bool has_loss;      /* scores are losses with the other sign */
-    bool resumed;
+    const flow_experiment *x;
+    int64_t epochs;
     int64_t first_epoch; /* epochs that were done before */
+    int n_threads;
+    bool resumed;
 } flow_train_start;
 
 typedef struct flow_run_train_options {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "run/origin.h"
 #include "run/train_run.h"
 
 static flow_status resume_check_folder(const char *output, flow_error *err)
@@ -91,44 +92,28 @@ static void resume_compare_columns(flow_text *text, const train_run *run, const 
     }
 }
 
-/* Other rows would be another training under the same name. */
+/* Other rows, or another density, would be another training under the same name. Where a file is does not matter. */
 static void resume_compare_data(flow_text *text, const train_run *run, const flow_model *model)
 {
-    static const char *const keys[] = {"train", "validation"};
+    static const char *const keys[] = {"train", "validation", "density"};
     cJSON *now = flow_experiment_describe_data(&run->x);
     const cJSON *before = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const cJSON *a = cJSON_GetObjectItemCaseSensitive(before, keys[i]);
-        const cJSON *b = cJSON_GetObjectItemCaseSensitive(now, keys[i]);
-        const cJSON *rows_a = cJSON_GetObjectItemCaseSensitive(a, "rows");
-        const cJSON *rows_b = cJSON_GetObjectItemCaseSensitive(b, "rows");
-        if (!cJSON_IsNumber(rows_a) || !cJSON_IsNumber(rows_b)) {
-            if (cJSON_IsNumber(rows_a) != cJSON_IsNumber(rows_b))
-                flow_text_add(text, "%sthe %s %s data", text->length > 0 ? "; " : "",
-                              cJSON_IsNumber(rows_a) ? "model has, the spec has no" : "spec has, the model has no",
-                              keys[i]);
-        } else if (rows_a->valuedouble != rows_b->valuedouble) {
-            flow_text_add(text, "%sthe %s data had %.0f rows and have %.0f", text->length > 0 ? "; " : "", keys[i],
-                          rows_a->valuedouble, rows_b->valuedouble);
-        } else if (!cJSON_Compare(cJSON_GetObjectItemCaseSensitive(a, "checksum"),
-                                  cJSON_GetObjectItemCaseSensitive(b, "checksum"), 1)) {
-            flow_text_add(text, "%sthe values of the %s data are not the same", text->length > 0 ? "; " : "", keys[i]);
+        const flow_data_origin was = flow_data_origin_read(before, keys[i]), is = flow_data_origin_read(now, keys[i]);
+        const char *separator = text->length > 0 ? "; " : "";
+        if (was.is_density || is.is_density) {
+            if (was.any && is.any && strcmp(was.checksum, is.checksum) != 0)
+                flow_text_add(text, "%sthe library of the density is not the same", separator);
+        } else if (was.any != is.any) {
+            flow_text_add(text, "%sthe %s %s data", separator,
+                          was.any ? "model has, the spec has no" : "spec has, the model has no", keys[i]);
+        } else if (was.rows != is.rows) {
+            flow_text_add(text, "%sthe %s data had %lld rows and have %lld", separator, keys[i], (long long)was.rows,
+                          (long long)is.rows);
+        } else if (strcmp(was.checksum, is.checksum) != 0) {
+            flow_text_add(text, "%sthe values of the %s data are not the same", separator, keys[i]);
         }
     }
-    cJSON_Delete(now);
-}
-
-/* The file may be in another place: what counts is what it computes. */
-static void resume_compare_density(flow_text *text, const train_run *run, const flow_model *model)
-{
-    const cJSON *data = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
-    const cJSON *before = cJSON_GetObjectItemCaseSensitive(data, "density");
-    if (run->x.target == NULL || before == NULL)
-        return; /* the objectives differ, and that is told already */
-    cJSON *now = flow_experiment_describe_target(&run->x);
-    if (!cJSON_Compare(cJSON_GetObjectItemCaseSensitive(before, "checksum"),
-                       cJSON_GetObjectItemCaseSensitive(now, "checksum"), 1))
-        flow_text_add(text, "%sthe library of the density is not the same", text->length > 0 ? "; " : "");
     cJSON_Delete(now);
 }
 
@@ -138,7 +123,6 @@ static flow_status resume_check_same(const train_run *run, const flow_model *mod
     flow_spec_compare(model->spec, run->x.spec, resume_add_difference, &text);
     resume_compare_columns(&text, run, model);
     resume_compare_data(&text, run, model);
-    resume_compare_density(&text, run, model);
     flow_status status = FLOW_OK;
     if (text.failed)
         status = flow_error_memory(err, "a comparison");

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/origin.h"
+
+#define ORIGIN(member) FLOW_FIELD(flow_data_origin, member)
+#define WHEN(member) FLOW_FIELD_WHEN(flow_data_origin, member)
+
+const flow_field flow_data_origin_fields[] = {
+    {"location", ORIGIN(location)},
+    {"dimensions", ORIGIN(dimensions), WHEN(is_density)},
+    {"rows", ORIGIN(rows), WHEN(is_table)},
+    {"columns", ORIGIN(columns), WHEN(is_table)},
+    {"has_names", ORIGIN(has_names), WHEN(is_table)},
+    {"context", ORIGIN(n_context), WHEN(is_table)},
+    {"effective_rows", ORIGIN(effective_rows), WHEN(is_weighted)},
+    {"weightless", ORIGIN(weightless), WHEN(is_weighted)},
+    {"skipped", ORIGIN(skipped), WHEN(is_table)},
+    {"checksum", ORIGIN(checksum)},
+    FLOW_FIELD_END,
+};
+
+flow_data_origin flow_data_origin_read(const cJSON *data, const char *key)
+{
+    flow_data_origin out = {.checksum = "no checksum"};
+    flow_report_read(&out, flow_data_origin_fields, cJSON_GetObjectItemCaseSensitive(data, key));
+    out.any = out.location != NULL;
+    return out;
+}
