@@ -73,14 +73,14 @@ static flow_status check_run(void *args_, console *con, flow_error *err)
         return flow_error_set(err, FLOW_ARGUMENT, "SPEC is missing: name a spec, or ask for --schema");
     flow_run_check_result result;
     const flow_run_check_options wanted = {.spec = args->spec, .overrides = args->set.at, .n_overrides = args->set.n,
-                                           .dim = args->dim, .assumed = ASSUMED, .hooks = console_hooks(con)};
+                                           .dim = args->dim, .assumed = ASSUMED, .hooks = console_hooks(con, NULL)};
     flow_status status = flow_run_check(&result, &wanted, err);
     if (status == FLOW_OK && args->resolved) {
         status = print_document(result.x.spec->document, err);
     } else if (status == FLOW_OK) {
         const check_view view = {result.x.spec->source, result.x.spec->name, result.x.spec->output, true, result.flow};
         const report_format format = {.json = args->common.json, .fields = view_fields, .width = 1};
-        status = report_print(&format, &view, err);
+        status = report_print(con, &format, &view, err);
     }
     flow_run_check_free(&result);
     return status;

@@ -75,7 +75,7 @@ static const flow_field spec_fields[] = {
 static flow_status info_spec(const info_args *args, console *con, flow_error *err)
 {
     flow_run_check_result result;
-    const flow_run_check_options wanted = {.spec = args->file, .dim = args->dim, .hooks = console_hooks(con)};
+    const flow_run_check_options wanted = {.spec = args->file, .dim = args->dim, .hooks = console_hooks(con, NULL)};
     flow_status status = flow_run_check(&result, &wanted, err);
     if (status == FLOW_OK) {
         const flow_spec *spec = result.x.spec;
@@ -95,7 +95,7 @@ static flow_status info_spec(const info_args *args, console *con, flow_error *er
         };
         const report_format format = {.json = args->common.json, .kind = "spec", .fields = spec_fields, .indent = 2,
                                       .width = LABELS};
-        status = report_print(&format, &view, err);
+        status = report_print(con, &format, &view, err);
     }
     flow_run_check_free(&result);
     return status;
@@ -180,14 +180,14 @@ static const flow_field model_fields[] = {
     FLOW_FIELD_END,
 };
 
-static flow_status info_model(const info_args *args, flow_error *err)
+static flow_status info_model(const info_args *args, console *con, flow_error *err)
 {
     flow_run_info_model_result result;
     const report_format format = {.json = args->common.json, .kind = "model", .fields = model_fields, .indent = 2,
                                   .width = LABELS};
     flow_status status = flow_run_info_model(&result, args->file, args->history, err);
     if (status == FLOW_OK)
-        status = report_print(&format, &result, err);
+        status = report_print(con, &format, &result, err);
     flow_run_info_model_free(&result);
     return status;
 }
@@ -249,7 +249,7 @@ static const flow_field tables_fields[] = {
     FLOW_FIELD_END,
 };
 
-static flow_status info_data(const info_args *args, flow_error *err)
+static flow_status info_data(const info_args *args, console *con, flow_error *err)
 {
     flow_run_info_data_result result;
     flow_status status = flow_run_info_data(&result, args->file, args->columns, err);
@@ -257,7 +257,7 @@ static flow_status info_data(const info_args *args, flow_error *err)
     const report_format format = {.json = args->common.json, .kind = tables ? "tables" : "data",
                                   .fields = tables ? tables_fields : data_result_fields, .width = LABELS};
     if (status == FLOW_OK)
-        status = report_print(&format, &result, err);
+        status = report_print(con, &format, &result, err);
     flow_run_info_data_free(&result);
     return status;
 }
@@ -269,9 +269,9 @@ static flow_status info_run(void *args_, console *con, flow_error *err)
     case FLOW_FILE_JSON:
         return info_spec(args, con, err);
     case FLOW_FILE_MODEL:
-        return info_model(args, err);
+        return info_model(args, con, err);
     default: /* a table, or what the readers of tables refuse with a message */
-        return info_data(args, err);
+        return info_data(args, con, err);
     }
 }
 

@@ -64,18 +64,18 @@ static flow_status invert_run(void *args_, console *con, flow_error *err)
     flow_run_invert_result result;
     const bool json = args->common.json;
     args->run.to = args->to == TO_LATENT ? FLOW_TO_LATENT : FLOW_TO_DATA;
-    args->run.hooks = console_hooks(con);
     flow_status status = report_check_output(args->common.json, args->run.output, err);
     if (args->run.output == NULL && !json)
         args->run.output = "-";
+    args->run.hooks = console_hooks(con, args->run.output);
     const flow_session_options session = {.n_threads = args->common.threads};
     if (status == FLOW_OK)
         status = flow_session_open(&s, args->model, &session, err);
     if (status == FLOW_OK)
         status = flow_run_invert(&result, &s, &args->run, err);
-    const report_format format = {.json = json, .fields = result_fields, .note = con};
+    const report_format format = {.json = json, .fields = result_fields, .note = true};
     if (status == FLOW_OK && !result.closed)
-        status = report_print(&format, &result, err);
+        status = report_print(con, &format, &result, err);
     flow_session_close(&s);
     return status;
 }

@@ -83,7 +83,7 @@ static flow_status logprob_run(void *args_, console *con, flow_error *err)
     logprob_args *args = args_;
     flow_session s = {0};
     flow_run_logprob_result result;
-    args->run.hooks = console_hooks(con);
+    args->run.hooks = console_hooks(con, args->run.output);
     const flow_session_options session = {.n_threads = args->common.threads};
     flow_status status = report_check_output(args->common.json, args->run.output, err);
     if (status == FLOW_OK)
@@ -92,9 +92,9 @@ static flow_status logprob_run(void *args_, console *con, flow_error *err)
         status = flow_run_logprob(&result, &s, &args->run, err);
     /* where the rows are on standard output, the rest is not */
     const report_format format = {.json = args->common.json, .fields = result_fields, .width = 20,
-                                  .note = flow_is_standard(args->run.output) ? con : NULL};
+                                  .note = flow_is_standard(args->run.output)};
     if (status == FLOW_OK && !result.closed)
-        status = report_print(&format, &result, err);
+        status = report_print(con, &format, &result, err);
     flow_session_close(&s);
     return status;
 }

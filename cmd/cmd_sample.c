@@ -93,7 +93,6 @@ static flow_status sample_run(void *args_, console *con, flow_error *err)
     flow_run_sample_result result;
     const bool json = args->common.json;
     args->session.n_threads = args->common.threads;
-    args->run.hooks = console_hooks(con);
     if (args->run.given != NULL && !args->has_n)
         args->run.n = 1;
     if (!args->has_limit)
@@ -101,13 +100,14 @@ static flow_status sample_run(void *args_, console *con, flow_error *err)
     flow_status status = report_check_output(args->common.json, args->run.output, err);
     if (args->run.output == NULL && !json)
         args->run.output = "-";
+    args->run.hooks = console_hooks(con, args->run.output);
     if (status == FLOW_OK)
         status = flow_session_open(&s, args->model, &args->session, err);
     if (status == FLOW_OK)
         status = flow_run_sample(&result, &s, &args->run, err);
-    const report_format format = {.json = json, .fields = result_fields, .note = con};
+    const report_format format = {.json = json, .fields = result_fields, .note = true};
     if (status == FLOW_OK && !result.closed && (json || result.rows > 0))
-        status = report_print(&format, &result, err);
+        status = report_print(con, &format, &result, err);
     flow_session_close(&s);
     return status;
 }

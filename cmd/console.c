@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/text.h"
 #include "run/format.h"
 #include "stop.h"
 
@@ -127,7 +128,9 @@ static bool console_should_stop(void *context)
     return stop_asked();
 }
 
-flow_run_hooks console_hooks(console *c)
+flow_run_hooks console_hooks(console *c, const char *output)
 {
-    return (flow_run_hooks){c, console_on_warning, console_on_begin, console_on_progress, console_should_stop};
+    bool among_rows = flow_is_standard(output) && isatty(STDOUT_FILENO) == 1;
+    return (flow_run_hooks){c, console_on_warning, console_on_begin, among_rows ? NULL : console_on_progress,
+                            console_should_stop};
 }

@@ -1,8 +1,7 @@
-/* What the program says beside its results: notes, warnings, errors and a live line, all on standard error.
+/* Notes, warnings, errors and a live line, all on standard error.
  *
- * A live line is one line on a terminal that is overwritten; messages clear it first, so that they never end up in its
- * middle. Where standard error is not a terminal there is no live line and no colour; NO_COLOR (any value but empty)
- * turns the colour off everywhere.
+ * A live line is one line on a terminal that is overwritten; a message clears it first. Without a terminal there is no
+ * live line and no colour; NO_COLOR, if it is not empty, turns the colour off.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_CONSOLE_H
@@ -34,7 +33,8 @@ void console_live(console *c, const char *text);
 /* Removes the live line. */
 void console_clear(console *c);
 
-/* Hooks for the commands of lib/run: warnings and progress go to the console, SIGINT and SIGTERM stop. */
-flow_run_hooks console_hooks(console *c);
+/* Hooks for the commands of lib/run: warnings and progress go to the console, SIGINT and SIGTERM stop. `output` is the
+ * location of the rows, or NULL: there is no progress among rows that are printed on a terminal. */
+flow_run_hooks console_hooks(console *c, const char *output);
 
 #endif

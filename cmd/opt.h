@@ -1,10 +1,10 @@
-/* Command-line options: one table per command drives parsing, usage and help, so that they cannot drift.
+/* Command-line options: one table per command drives parsing, usage and help.
  *
  * A command's arguments are a struct; each row of its tables names one option or one positional argument and the offset
  * of the member it fills. Accepted are
  *     --key value   --key=value   -k value   -kvalue   --flag   -f   -fg   --    (what follows "--" is positional)
- * and "-" is a positional argument, by convention standard input or output. A single-valued option given twice takes
- * the last value, as people expect who append to a command they recalled.
+ * and "-" is a positional argument: standard input or output. Of an option with one value that is given twice, the last
+ * value counts.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_OPT_H
@@ -37,19 +37,19 @@ typedef enum opt_kind {
     OPT_CHOICE  /* int: the index in `choices` */
 } opt_kind;
 
-/* `fallback` is the default as one would type it, and is shown in the help; NULL: false, 0, NULL, none. */
+/* `fallback` is the default as it would be typed, and is shown in the help; NULL: false, 0, NULL, none. */
 typedef struct opt {
     const char *name; /* "threads" for --threads */
     char letter;      /* 'n' for -n; 0: none */
     opt_kind kind;
     size_t offset;
-    const char *value; /* what stands for the value in the help: "FILE" */
+    const char *value; /* the name of the value in the help: "FILE" */
     const char *fallback;
     double least, most;         /* INT and NUMBER; both inclusive, both 0: no limits */
     const char *const *choices; /* CHOICE: NULL-terminated */
     size_t given;               /* offset of a bool that becomes true when the option is given; 0: none */
     const char *help;
-    void (*fill)(flow_text *text); /* adds what stands for the %s in the help; NULL: the help has none */
+    void (*fill)(flow_text *text); /* adds the text of the %s in the help; NULL: the help has none */
 } opt;
 
 #define OPT_END {.name = NULL}
@@ -63,8 +63,8 @@ typedef struct opt_argument {
 } opt_argument;
 
 /* Fills the struct at `args` (zeroed by the caller) with the defaults and then from argv[0 ... argc-1], the words after
- * the command's name. `arguments` may be NULL; those that were not given stay NULL (see opt_check). FLOW_ARGUMENT with
- * the nearest option for what is not known. */
+ * the command's name. `arguments` may be NULL; those that are not given stay NULL (see opt_check). FLOW_ARGUMENT with
+ * the nearest option for an unknown one. */
 flow_status opt_parse(void *args, const opt *options, const opt_argument *arguments, int argc, char *const *argv,
                       flow_error *err);
 
@@ -76,7 +76,7 @@ void opt_usage(flow_text *text, const char *command, const opt *options, const o
 void opt_help(flow_text *text, const opt *options, const opt_argument *arguments);
 
 /* Adds `words` broken into lines of at most OPT_WIDTH columns; lines after the first are indented. A newline in `words`
- * is kept. `column` is where the first line stands already. */
+ * is kept. `column` is where the first line begins. */
 enum { OPT_WIDTH = 96 };
 void opt_wrap(flow_text *text, const char *words, int column, int indent);
 

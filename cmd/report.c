@@ -46,8 +46,9 @@ flow_status report_check_output(bool json, const char *output, flow_error *err)
     return FLOW_OK;
 }
 
-flow_status report_print(const report_format *format, const void *result, flow_error *err)
+flow_status report_print(console *con, const report_format *format, const void *result, flow_error *err)
 {
+    console_clear(con);
     flow_text text = {0};
     if (format->json) {
         cJSON *object = cJSON_CreateObject();
@@ -57,10 +58,10 @@ flow_status report_print(const report_format *format, const void *result, flow_e
         return report_json(object, err);
     }
     flow_report_text(&text, format->fields, result, format->indent, format->width);
-    if (format->note == NULL || text.failed)
+    if (!format->note || text.failed)
         return report_take(&text, err);
     if (text.length > 0)
-        console_note(format->note, "%.*s", (int)(text.length - (text.data[text.length - 1] == '\n')), text.data);
+        console_note(con, "%.*s", (int)(text.length - (text.data[text.length - 1] == '\n')), text.data);
     flow_text_free(&text);
     return FLOW_OK;
 }

@@ -20,9 +20,9 @@ typedef struct report_format {
     const char *kind; /* "kind" of the JSON object; NULL: none */
     const flow_field *fields;
     int indent, width; /* of the labels of the text */
-    console *note;     /* where the text goes instead of standard output; NULL: to standard output */
+    bool note;         /* the text is a note of the console, and not on standard output */
 } report_format;
-flow_status report_print(const report_format *format, const void *result, flow_error *err);
+flow_status report_print(console *con, const report_format *format, const void *result, flow_error *err);
 
 /* FLOW_ARGUMENT when --json and the rows of -o would both go to standard output. */
 flow_status report_check_output(bool json, const char *output, flow_error *err);

@@ -4,12 +4,12 @@
 #include <signal.h>
 #include <stddef.h>
 
-/* A signal handler has no other place to write to. */
+/* The signal that arrived; 0: none. Global, since a signal handler has no argument. */
 static volatile sig_atomic_t arrived;
 
-static void on_signal(int number)
+static void stop_on_signal(int number)
 {
-    if (arrived != 0) { /* asked twice, by whichever signals: end at once, as the signal would have done */
+    if (arrived != 0) { /* the second signal ends the program, as without a handler */
         signal(number, SIG_DFL);
         raise(number);
         return;
@@ -17,20 +17,20 @@ static void on_signal(int number)
     arrived = number;
 }
 
-static void watch(int number)
+static void stop_watch_one(int number)
 {
-    struct sigaction action = {.sa_handler = on_signal}, before;
+    struct sigaction action = {.sa_handler = stop_on_signal}, before;
     sigemptyset(&action.sa_mask);
-    /* reads and writes go on: only the loops that ask stop_asked() stop */
+    /* reads and writes go on; the loops that call stop_asked() stop */
     action.sa_flags = SA_RESTART | SA_NODEFER | SA_ONSTACK;
     if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
         sigaction(number, &action, NULL);
 }
 
-/* The handler runs on a stack of its own. The frame of a signal, several kilobytes with the registers of AVX-512, goes
- * where the stack pointer points; in kernels that are made at run time (oneDNN's, for one) that need not be the stack,
- * and the heap was found corrupted. */
-static void take_another_stack(void)
+/* The handler runs on a stack of its own. The frame of a signal (several kilobytes with the registers of AVX-512) is
+ * written where the stack pointer points. In kernels that are made at run time, such as those of oneDNN, that may be
+ * the heap, which was found corrupted. */
+static void stop_take_stack(void)
 {
     enum { BYTES = 1 << 17 };
     static char memory[BYTES];
@@ -40,9 +40,9 @@ static void take_another_stack(void)
 
 void stop_watch(void)
 {
-    take_another_stack();
-    watch(SIGINT);
-    watch(SIGTERM);
+    stop_take_stack();
+    stop_watch_one(SIGINT);
+    stop_watch_one(SIGTERM);
 }
 
 int stop_signal(void)

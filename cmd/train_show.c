@@ -97,7 +97,7 @@ static void show_epoch(void *context, const flow_epoch *epoch)
 
 void train_show_hook(train_show *show, flow_run_train_options *options)
 {
-    options->hooks = console_hooks(show->con);
+    options->hooks = console_hooks(show->con, NULL);
     options->on_start = show_start;
     options->on_step = show_step;
     options->on_epoch = show_epoch;
@@ -175,7 +175,7 @@ flow_status train_show_end(const train_show *show, const flow_run_train_result *
     const report_format format = {.json = json, .fields = result_fields, .indent = 2, .width = 10};
     if (!json && show->con->quiet)
         return FLOW_OK;
-    flow_status status = report_print(&format, result, err);
+    flow_status status = report_print(show->con, &format, result, err);
     flow_text text = {0};
     if (status == FLOW_OK && !json && result->has_profile) {
         show_profile(&text, result);

@@ -1,4 +1,4 @@
-/* Reads a spec whole, without training, and describes the flow that it asks for. */
+/* Reads a spec as training does, and describes its flow. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_CHECK_H
 #define FLOW_RUN_CHECK_H

@@ -81,7 +81,7 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
         .n_context = spec->data->context.n,
         .weight = spec->data->weight,
         .allow_negative_weights = spec->data->allow_negative_weights,
-        .read_ahead = o->n_threads > 1, /* one thread is one thread */
+        .read_ahead = o->n_threads > 1, /* reading ahead is a thread of its own */
     };
     if (x->training != NULL) {
         size_t taken = experiment_memory_taken(x->training) + experiment_memory_taken(x->validation);
@@ -330,7 +330,7 @@ flow_status flow_experiment_check(const flow_experiment *x, const flow_run_hooks
 
 /* ---- describing them ---- */
 
-/* The same place, whatever folder it is told from. */
+/* The location with the absolute path of the file. */
 static char *experiment_absolute(const char *location)
 {
     flow_location place = {0};

@@ -15,8 +15,8 @@ flow_status flow_experiment_open(flow_experiment *x, int n_threads, const flow_r
 flow_status flow_experiment_check(const flow_experiment *x, const flow_run_hooks *hooks, flow_error *err);
 
 /* How many columns there will be to model, without opening the experiment: from data.columns, or from the training data
- * or the density when they are there; 0 when neither says so. Data that cannot be read are no error: *problem
- * (FLOW_ERROR_SIZE) says why, "" for nothing. */
+ * or the density when they are there; 0 when neither says so. Where the data cannot be read, *problem
+ * (FLOW_ERROR_SIZE) says why; else it is "". */
 int flow_experiment_find_columns(flow_experiment *x, char *problem);
 
 /* ---- of an experiment that is open ---- */

@@ -9,7 +9,7 @@
 
 enum { FLOW_FORMAT_SIZE = 64 };
 
-/* All write into `out` and return it, so that they can stand among the arguments of printf. */
+/* All write into `out` and return it, so that calls can be arguments of printf. */
 
 /* 1,234,567 */
 const char *flow_format_count(char out[FLOW_FORMAT_SIZE], int64_t n);

@@ -10,7 +10,7 @@
 #include "data/location.h"
 #include "num/real.h"
 
-/* The place that a name such as x3 stands for, counted from 1; 0 for any other name. */
+/* The place that a name such as x3 means, counted from 1; 0 for any other name. */
 static int input_place_of(const char *name)
 {
     size_t digits = name[0] == 'x' ? strspn(name + 1, "0123456789") : 0;
@@ -19,7 +19,7 @@ static int input_place_of(const char *name)
     return (int)strtol(name + 1, NULL, 10);
 }
 
-/* The last of the places that all these names stand for; 0 when one of them is another kind of name. */
+/* The last of the places that these names mean; 0 when one of them means none. */
 static int input_last_place(const char *const *columns, int n)
 {
     int last = 0;
@@ -81,7 +81,6 @@ static flow_status input_missing_columns(const flow_input *in, const char *locat
     return status;
 }
 
-/* A name that stands for two columns stands for neither. */
 static flow_status input_refuse_twice(const flow_input *in, const char *location, const char *name, int first,
                                       flow_error *err)
 {
@@ -92,23 +91,16 @@ static flow_status input_refuse_twice(const flow_input *in, const char *location
     return FLOW_OK;
 }
 
-static flow_status input_refuse_same_names(const char *location, const char *const *columns, int n, flow_error *err)
-{
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < i; k++)
-            if (strcmp(columns[i], columns[k]) == 0)
-                return flow_error_set(err, FLOW_DATA, "%s: columns %d and %d of the model are both named \"%.80s\"; "
-                                      "only data without names can be matched to them", location, k + 1, i + 1,
-                                      columns[i]);
-    return FLOW_OK;
-}
-
 static flow_status input_match_by_name(flow_input *in, const char *location, const flow_input_options *o,
                                        flow_error *err)
 {
+    const char *twice = NULL;
     flow_status status = input_missing_columns(in, location, o->columns, err);
     if (status == FLOW_OK)
-        status = input_refuse_same_names(location, o->columns, o->n_columns, err);
+        status = flow_find_repeated(&twice, o->columns, (size_t)o->n_columns, err);
+    if (twice != NULL)
+        status = flow_error_set(err, FLOW_DATA, "%s: two columns of the model are named \"%.80s\"; only data without "
+                                "names can be matched to them", location, twice);
     for (int i = 0; i < o->n_columns && status == FLOW_OK; i++) {
         in->from[i] = input_find_column(in->reader, o->columns[i]);
         status = input_refuse_twice(in, location, o->columns[i], in->from[i], err);
@@ -121,8 +113,8 @@ static flow_status input_match_by_name(flow_input *in, const char *location, con
     return input_refuse_twice(in, location, o->optional, at, err);
 }
 
-/* Of a model that was trained on data without names the columns x2, x3 and x1 are the second, the third and the first.
- * Other columns may stand beside them only if it was a choice: else these are likely to be other data. */
+/* The columns x2, x3 and x1 of a model that was trained on data without names are the second, the third and the first.
+ * Data with other columns beside them are refused unless the columns are a choice: they are likely to be other data. */
 static bool input_match_by_place(flow_input *in, const flow_input_options *o)
 {
     int last = input_last_place(o->columns, o->n_columns), at = o->optional != NULL ? input_place_of(o->optional) : 0;
@@ -179,7 +171,7 @@ static flow_status input_match(flow_input *in, const char *location, const flow_
     return status;
 }
 
-/* By name, without even looking at what stands in other columns; false when the data do not have these names. */
+/* By name, without reading other columns; false when the data do not have these names. */
 static bool input_open_by_name(flow_input *in, const char *location, const flow_input_options *o, bool with_optional)
 {
     flow_reader_options named = {.columns = o->columns, .n_columns = o->n_columns, .skip_invalid = o->skip_invalid,

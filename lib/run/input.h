@@ -1,8 +1,8 @@
-/* Data for a model: a table whose columns are matched with the model's.
+/* Rows for a model: a table whose columns are matched with the columns of the model.
  *
- * By name when both have names: any order, and further columns are ignored. Columns without a name are called x1, x2,
- * ... by their place; a model that was trained on such data finds them there again, whatever order it has them in.
- * Where the model has names and the data have none, they must be exactly the model's columns, in its order.
+ * Where both have names they are matched by name: the order does not matter, and other columns are ignored. Columns of
+ * data without names are x1, x2, ... by their place, and a model that was trained on such data finds them by place.
+ * Where the model has names and the data have none, the data have exactly the columns of the model, in its order.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_INPUT_H
@@ -13,20 +13,20 @@
 /* Starts from {0}. */
 typedef struct flow_input {
     flow_reader *reader;
-    int n_columns; /* those of the model, and the optional one where the data have it */
+    int n_columns; /* of the model, and the optional one where the data have it */
     bool has_optional;
-    int n_read;    /* those that the reader gives */
-    int *from;     /* (n_columns) where in a row that was read each one stands; NULL: as it is */
-    double *rows;  /* room for rows that are rearranged, (n_room, n_read) */
+    int n_read;    /* of the reader */
+    int *from;     /* (n_columns) the index of each one in a row of the reader; NULL: the rows are the same */
+    double *rows;  /* (n_room, n_read) rows of the reader, before they are rearranged */
     size_t n_room;
 } flow_input;
 
 typedef struct flow_input_options {
-    const char *const *columns; /* (n_columns): the model's */
+    const char *const *columns; /* (n_columns) of the model */
     int n_columns;
-    bool numbered;        /* it was trained on data without names: its columns are x1, x2, ... by their place there */
-    bool chosen;          /* they were a choice among others, which data without names may then have, too */
-    const char *optional; /* a column that data may have, and that is then the last value of a row; NULL: none */
+    bool numbered;        /* the model was trained on data without names: its columns are x1, x2, ... by place */
+    bool chosen;          /* its columns are a choice: data without names may have others, too */
+    const char *optional; /* a column that is the last value of a row where the data have it; NULL: none */
     bool skip_invalid;
 } flow_input_options;
 

@@ -64,7 +64,7 @@ typedef struct flow_field {
     bool positive; /* of a number: the row is left out unless it is greater than 0 */
     bool table;   /* of a list: its text is a table, with the labels of `fields` as the heads of its columns; where the
                      first label is "", without a line of heads */
-    bool blank;   /* of a table: an empty line stands above it */
+    bool blank;   /* of a table: it begins with an empty line */
     int width;    /* of a column of such a table; 0: as wide as each value */
     bool left;    /* its values are aligned at the left */
     bool fit;     /* it is as wide as its longest value, up to `width` */
@@ -100,7 +100,7 @@ void flow_report_json(cJSON *object, const flow_field *fields, const void *from)
 void flow_report_text(flow_text *text, const flow_field *fields, const void *from, int indent, int width);
 
 /* Fills the numbers, flags and groups of the struct from an object that flow_report_json made of it. What is missing is
- * NaN, and otherwise left as it is; the bool that a row depends on becomes true when its key is there. */
+ * NaN if it is a real number, and not changed otherwise; the bool that a row depends on says whether its key is there. */
 void flow_report_read(void *to, const flow_field *fields, const cJSON *object);
 
 #endif
