@@ -40,13 +40,13 @@ typedef struct check_view {
     flow_description flow;
 } check_view;
 
-static const flow_field view_fields[] = {
-    {"spec", NULL, "%s: ok", FLOW_FIELD(check_view, spec)},
-    {"ok", FLOW_FIELD(check_view, ok)},
-    {"name", FLOW_FIELD(check_view, name)},
-    {"output", FLOW_FIELD(check_view, output)},
-    FLOW_FIELD_GROUP_ROW("", check_view, flow, flow_description_fields),
-    FLOW_FIELD_END,
+static const flow_report_field view_fields[] = {
+    {"spec", NULL, "%s: ok", FLOW_MEMBER(check_view, spec)},
+    {"ok", FLOW_MEMBER(check_view, ok)},
+    {"name", FLOW_MEMBER(check_view, name)},
+    {"output", FLOW_MEMBER(check_view, output)},
+    FLOW_REPORT_GROUP_ROW("", check_view, flow, flow_description_fields),
+    FLOW_REPORT_END,
 };
 
 static flow_status print_document(const cJSON *document, flow_error *err)

@@ -36,10 +36,10 @@ static const opt options[] = {
     OPT_END,
 };
 
-#define RESULT(member) FLOW_FIELD(flow_run_invert_result, member)
-#define WHEN(member) FLOW_FIELD_WHEN(flow_run_invert_result, member)
+#define RESULT(member) FLOW_MEMBER(flow_run_invert_result, member)
+#define WHEN(member) FLOW_REPORT_WHEN(flow_run_invert_result, member)
 
-static const flow_field result_fields[] = {
+static const flow_report_field result_fields[] = {
     {"model", RESULT(model)},
     {"data", RESULT(data)},
     {"to", RESULT(to)},
@@ -50,11 +50,11 @@ static const flow_field result_fields[] = {
     {NULL, NULL, " in the units of %s)", RESULT(column), WHEN(to_latent)},
     {"column", RESULT(column)},
     {"non_finite", RESULT(non_finite)},
-    FLOW_FIELD_GROUP_WHEN("evaluations", flow_run_invert_result, solving, solving.any, flow_solving_fields),
+    FLOW_REPORT_GROUP_WHEN("evaluations", flow_run_invert_result, solving, solving.any, flow_solving_fields),
     {NULL, NULL, "; %.1f evaluations a solve", RESULT(solving.mean), WHEN(solving.any)},
     {"skipped", RESULT(skipped)},
     {"output", NULL, "; written to %s", RESULT(output)},
-    FLOW_FIELD_END,
+    FLOW_REPORT_END,
 };
 
 static flow_status invert_run(void *args_, console *con, flow_error *err)

@@ -36,17 +36,17 @@ static const opt options[] = {
     OPT_END,
 };
 
-#define RESULT(member) FLOW_FIELD(flow_run_logprob_result, member)
-#define WHEN(member) FLOW_FIELD_WHEN(flow_run_logprob_result, member)
+#define RESULT(member) FLOW_MEMBER(flow_run_logprob_result, member)
+#define WHEN(member) FLOW_REPORT_WHEN(flow_run_logprob_result, member)
 
-static const flow_field worst_fields[] = {
-    {"row", FLOW_FIELD(flow_logprob_row, row)},
-    {"logprob", NULL, "%.6g", FLOW_FIELD(flow_logprob_row, logprob)},
-    {NULL, NULL, " at row %d", FLOW_FIELD(flow_logprob_row, row)},
-    FLOW_FIELD_END,
+static const flow_report_field worst_fields[] = {
+    {"row", FLOW_MEMBER(flow_logprob_row, row)},
+    {"logprob", NULL, "%.6g", FLOW_MEMBER(flow_logprob_row, logprob)},
+    {NULL, NULL, " at row %d", FLOW_MEMBER(flow_logprob_row, row)},
+    FLOW_REPORT_END,
 };
 
-static const flow_field result_fields[] = {
+static const flow_report_field result_fields[] = {
     {"model", RESULT(model)},
     {"data", RESULT(data)},
     {"rows", "rows", "%s", RESULT(rows)},
@@ -56,7 +56,7 @@ static const flow_field result_fields[] = {
     {NULL, NULL, ", by the weights in %s", RESULT(weight)},
     {NULL, "mean log-density", "%s nats", RESULT(logprob), WHEN(has_density)},
     {NULL, "mean log-probability", "%s nats", RESULT(logprob), WHEN(all_discrete)},
-    FLOW_FIELD_GROUP_ROW("", flow_run_logprob_result, logprob, flow_mean_fields),
+    FLOW_REPORT_GROUP_ROW("", flow_run_logprob_result, logprob, flow_mean_fields),
     {"estimator_error", "", "from estimated traces, whose own standard error is %.2g", RESULT(estimator_error),
      WHEN(estimates)},
     {NULL, "", "a lower bound: %d column{ is|s are} discrete, and counted by the probability of the value",
@@ -68,14 +68,14 @@ static const flow_field result_fields[] = {
     {"outside_support", RESULT(outside), WHEN(has_support)},
     {"discrete_columns", RESULT(discrete_columns), .positive = true},
     {"lower_bound", RESULT(has_discrete), WHEN(has_discrete)},
-    FLOW_FIELD_GROUP_WHEN("evaluations", flow_run_logprob_result, solving, solving.any, flow_solving_fields),
+    FLOW_REPORT_GROUP_WHEN("evaluations", flow_run_logprob_result, solving, solving.any, flow_solving_fields),
     {NULL, "solving", "%.1f evaluations a solve", RESULT(solving.mean), WHEN(solving.any)},
     {NULL, NULL, ", %.0f for the hardest row", RESULT(solving.most), WHEN(solving.any)},
     {"skipped", RESULT(skipped)},
     {"worst", "least likely rows", "",
-     FLOW_FIELD_LIST_OF(flow_run_logprob_result, worst, flow_logprob_row, worst_fields)},
+     FLOW_REPORT_LIST_OF(flow_run_logprob_result, worst, flow_logprob_row, worst_fields)},
     {"output", RESULT(output)},
-    FLOW_FIELD_END,
+    FLOW_REPORT_END,
 };
 
 static flow_status logprob_run(void *args_, console *con, flow_error *err)

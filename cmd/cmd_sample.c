@@ -65,17 +65,17 @@ static const opt options[] = {
     OPT_END,
 };
 
-#define RESULT(member) FLOW_FIELD(flow_run_sample_result, member)
-#define WHEN(member) FLOW_FIELD_WHEN(flow_run_sample_result, member)
+#define RESULT(member) FLOW_MEMBER(flow_run_sample_result, member)
+#define WHEN(member) FLOW_REPORT_WHEN(flow_run_sample_result, member)
 
-static const flow_field result_fields[] = {
+static const flow_report_field result_fields[] = {
     {"model", RESULT(model)},
     {"rows", NULL, "%s rows", RESULT(rows)},
     {NULL, NULL, ", seed %d", RESULT(seed)},
     {"max_round_trip_error", NULL, "; largest round-trip error %.1e", RESULT(round_trip)},
     {NULL, NULL, ", which is that of the steps", RESULT(steps), .positive = true},
     {"non_finite", RESULT(non_finite)},
-    FLOW_FIELD_GROUP_WHEN("evaluations", flow_run_sample_result, solving, solving.any, flow_solving_fields),
+    FLOW_REPORT_GROUP_WHEN("evaluations", flow_run_sample_result, solving, solving.any, flow_solving_fields),
     {NULL, NULL, "; %.1f evaluations a solve", RESULT(solving.mean), WHEN(solving.any)},
     {"steps", RESULT(steps), .positive = true},
     {"seed", RESULT(seed)},
@@ -83,7 +83,7 @@ static const flow_field result_fields[] = {
     {"given", RESULT(given)},
     {"rows_per_context", RESULT(rows_per_context), WHEN(has_given)},
     {"output", NULL, "; written to %s", RESULT(output)},
-    FLOW_FIELD_END,
+    FLOW_REPORT_END,
 };
 
 static flow_status sample_run(void *args_, console *con, flow_error *err)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/batches.h"
+#include "run/row_walk.h"
 
 flow_status report_text(const char *text, flow_error *err)
 {
@@ -27,15 +27,16 @@ flow_status report_take(flow_text *text, flow_error *err)
     return status;
 }
 
-flow_status report_json(cJSON *object, flow_error *err)
+static flow_status report_json(const report_format *format, const void *result, flow_error *err)
 {
-    char *text = cJSON_PrintUnformatted(object);
-    flow_status status = text == NULL ? flow_error_memory(err, "the JSON result") : report_text(text, err);
-    if (status == FLOW_OK)
-        status = report_text("\n", err);
-    free(text);
+    cJSON *object = flow_report_json(format->fields, result, err);
+    char *json = object != NULL ? cJSON_PrintUnformatted(object) : NULL;
+    flow_text text = {0};
+    flow_text_add(&text, "%s\n", json != NULL ? json : "");
+    text.failed = text.failed || json == NULL;
+    cJSON_free(json);
     cJSON_Delete(object);
-    return status;
+    return report_take(&text, err);
 }
 
 flow_status report_check_output(bool json, const char *output, flow_error *err)
@@ -50,13 +51,8 @@ flow_status report_print(console *con, const report_format *format, const void *
 {
     console_clear(con);
     flow_text text = {0};
-    if (format->json) {
-        cJSON *object = cJSON_CreateObject();
-        if (format->kind != NULL)
-            cJSON_AddStringToObject(object, "kind", format->kind);
-        flow_report_json(object, format->fields, result);
-        return report_json(object, err);
-    }
+    if (format->json)
+        return report_json(format, result, err);
     flow_report_text(&text, format->fields, result, format->indent, format->width);
     if (!format->note || text.failed)
         return report_take(&text, err);

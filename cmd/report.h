@@ -11,14 +11,11 @@
 flow_status report_text(const char *text, flow_error *err);
 /* Writes the text and frees it. */
 flow_status report_take(flow_text *text, flow_error *err);
-/* Writes the object as one line and frees it. */
-flow_status report_json(cJSON *object, flow_error *err);
 
 /* How the struct at `result` is printed. */
 typedef struct report_format {
     bool json;
-    const char *kind; /* "kind" of the JSON object; NULL: none */
-    const flow_field *fields;
+    const flow_report_field *fields;
     int indent, width; /* of the labels of the text */
     bool note;         /* the text is a note of the console, and not on standard output */
 } report_format;

@@ -106,25 +106,25 @@ void train_show_hook(train_show *show, flow_run_train_options *options)
 
 /* ---- the end ---- */
 
-#define RESULT(member) FLOW_FIELD(flow_run_train_result, member)
-#define WHEN(member) FLOW_FIELD_WHEN(flow_run_train_result, member)
-#define PHASE(member) FLOW_FIELD(flow_train_phase, member), FLOW_FIELD_WHEN(flow_train_phase, parallel)
+#define RESULT(member) FLOW_MEMBER(flow_run_train_result, member)
+#define WHEN(member) FLOW_REPORT_WHEN(flow_run_train_result, member)
+#define PHASE(member) FLOW_MEMBER(flow_train_phase, member), FLOW_REPORT_WHEN(flow_train_phase, parallel)
 
-static const flow_field phase_fields[] = {
-    {"phase", FLOW_FIELD(flow_train_phase, phase)},
-    {"seconds", FLOW_FIELD(flow_train_phase, seconds)},
+static const flow_report_field phase_fields[] = {
+    {"phase", FLOW_MEMBER(flow_train_phase, phase)},
+    {"seconds", FLOW_MEMBER(flow_train_phase, seconds)},
     {"products", PHASE(products)},
     {"elementwise", PHASE(elementwise)},
     {"waiting", PHASE(waiting)},
-    FLOW_FIELD_END,
+    FLOW_REPORT_END,
 };
 
-static const flow_field profile_fields[] = {
-    {"phases", FLOW_FIELD_LIST_OF(flow_run_train_result, profile, flow_train_phase, phase_fields)},
-    FLOW_FIELD_END,
+static const flow_report_field profile_fields[] = {
+    {"phases", FLOW_REPORT_LIST_OF(flow_run_train_result, profile, flow_train_phase, phase_fields)},
+    FLOW_REPORT_END,
 };
 
-static const flow_field result_fields[] = {
+static const flow_report_field result_fields[] = {
     {"model", NULL, "%s: ", RESULT(model)},
     {NULL, NULL, "%d epoch{|s}", RESULT(summary.epochs)},
     {NULL, NULL, " in %t", RESULT(summary.seconds)},
@@ -136,14 +136,14 @@ static const flow_field result_fields[] = {
     {NULL, NULL, " %s)", RESULT(row_name), WHEN(summary.validation.any)},
     {NULL, "test", "%s nats", RESULT(summary.test.logprob), WHEN(summary.test.any)},
     {NULL, NULL, " (%s rows)", RESULT(test_rows), WHEN(summary.test.any)},
-    FLOW_FIELD_GROUP_ROW("", flow_run_train_result, summary, flow_train_summary_fields),
+    FLOW_REPORT_GROUP_ROW("", flow_run_train_result, summary, flow_train_summary_fields),
     {"rows", RESULT(rows)},
     {"columns", RESULT(columns)},
     {"parameters", RESULT(parameters)},
     {"threads", RESULT(threads)},
     {"resumed", RESULT(resumed)},
-    {.key = "profile", .kind = FLOW_FIELD_GROUP, .fields = profile_fields, WHEN(has_profile)},
-    FLOW_FIELD_END,
+    {.key = "profile", .kind = FLOW_REPORT_GROUP, .fields = profile_fields, WHEN(has_profile)},
+    FLOW_REPORT_END,
 };
 
 static double show_percent(double part, double whole)

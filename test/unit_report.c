@@ -35,18 +35,18 @@ typedef struct result {
     bool yes, no;
 } result;
 
-#define RESULT(member) FLOW_FIELD(result, member)
+#define RESULT(member) FLOW_MEMBER(result, member)
 
-static const flow_field part_fields[] = {{"seconds", FLOW_FIELD(part, seconds)}, FLOW_FIELD_END};
+static const flow_report_field part_fields[] = {{"seconds", FLOW_MEMBER(part, seconds)}, FLOW_REPORT_END};
 
-static const flow_field row_fields[] = {
-    {"name", "name", "%s", FLOW_FIELD(row, name), .width = 24, .left = true, .fit = true},
-    {"count", "count", "%s", FLOW_FIELD(row, count), .width = 6},
-    {NULL, "value", "%.2f", FLOW_FIELD(row, value), .width = 6},
-    FLOW_FIELD_END,
+static const flow_report_field row_fields[] = {
+    {"name", "name", "%s", FLOW_MEMBER(row, name), .width = 24, .left = true, .fit = true},
+    {"count", "count", "%s", FLOW_MEMBER(row, count), .width = 6},
+    {NULL, "value", "%.2f", FLOW_MEMBER(row, value), .width = 6},
+    FLOW_REPORT_END,
 };
 
-static const flow_field fields[] = {
+static const flow_report_field fields[] = {
     {"name", NULL, "%s: ", RESULT(name)},
     {"missing", NULL, "never %s", RESULT(missing)},
     {"rows", NULL, "%s row{|s}", RESULT(rows)},
@@ -55,14 +55,14 @@ static const flow_field fields[] = {
     {"nothing", NULL, " and %g", RESULT(nothing)},
     {NULL, NULL, ", which is 100%%", RESULT(yes)},
     {"no", NULL, ", never", RESULT(no)},
-    FLOW_FIELD_GROUP_ROW("", result, mean, flow_mean_fields),
+    FLOW_REPORT_GROUP_ROW("", result, mean, flow_mean_fields),
     {NULL, "mean", "%s nats", RESULT(mean)},
     {NULL, NULL, " (%m)", RESULT(mean)},
-    FLOW_FIELD_GROUP_WHEN("part", result, part, part.any, part_fields),
-    FLOW_FIELD_GROUP_WHEN("other", result, other, other.any, part_fields),
+    FLOW_REPORT_GROUP_WHEN("part", result, part, part.any, part_fields),
+    FLOW_REPORT_GROUP_WHEN("other", result, other, other.any, part_fields),
     {"names", "names", "%s", RESULT(names)},
-    {"list", FLOW_FIELD_LIST_OF(result, list, row, row_fields), .table = true},
-    FLOW_FIELD_END,
+    {"list", FLOW_REPORT_LIST_OF(result, list, row, row_fields), .table = true},
+    FLOW_REPORT_END,
 };
 
 static const row rows[] = {{"one", 1, 1.005}, {"two thousand", 2000, NAN}};
@@ -75,8 +75,7 @@ static const result sample = {
 static void test_json(void **state)
 {
     (void)state;
-    cJSON *object = cJSON_CreateObject();
-    flow_report_json(object, fields, &sample);
+    cJSON *object = flow_report_json(fields, &sample, NULL);
     char *text = cJSON_PrintUnformatted(object);
     assert_string_equal(text, "{\"name\":\"data.csv\",\"rows\":1234567,\"columns\":1,\"nothing\":null,\"no\":false,"
                               "\"mean\":-1.25,\"standard_error\":0.0123,\"part\":{\"seconds\":2.5},"
@@ -104,8 +103,7 @@ static void test_text(void **state)
 static void test_what_was_written_is_read(void **state)
 {
     (void)state;
-    cJSON *object = cJSON_CreateObject();
-    flow_report_json(object, fields, &sample);
+    cJSON *object = flow_report_json(fields, &sample, NULL);
     result read = {.nothing = 3, .other = {.any = true}};
     flow_report_read(&read, fields, object);
     assert_string_equal(read.name, "data.csv");

@@ -7,31 +7,31 @@
 
 /* ---- how it is shown ---- */
 
-static const flow_field layer_fields[] = {
-    {"name", FLOW_FIELD(flow_layer, name)},
-    {"parameters", FLOW_FIELD(flow_layer, parameters)},
-    {"fitted", FLOW_FIELD(flow_layer, fitted)},
-    {"columns", FLOW_FIELD(flow_layer, columns)},
-    FLOW_FIELD_END,
+static const flow_report_field layer_fields[] = {
+    {"name", FLOW_MEMBER(flow_layer, name)},
+    {"parameters", FLOW_MEMBER(flow_layer, parameters)},
+    {"fitted", FLOW_MEMBER(flow_layer, fitted)},
+    {"columns", FLOW_MEMBER(flow_layer, columns)},
+    FLOW_REPORT_END,
 };
 
-static const flow_field row_fields[] = {
-    {NULL, "layer", "%s", FLOW_FIELD(flow_layer, name), .width = 20, .left = true},
-    {NULL, "parameters", "%s", FLOW_FIELD(flow_layer, parameters), .width = 12},
-    {NULL, "fitted", "%s", FLOW_FIELD(flow_layer, fitted), .width = 8},
-    {NULL, "weights (out x in)", "%s", FLOW_FIELD(flow_layer, shapes), .left = true},
-    FLOW_FIELD_END,
+static const flow_report_field row_fields[] = {
+    {NULL, "layer", "%s", FLOW_MEMBER(flow_layer, name), .width = 20, .left = true},
+    {NULL, "parameters", "%s", FLOW_MEMBER(flow_layer, parameters), .width = 12},
+    {NULL, "fitted", "%s", FLOW_MEMBER(flow_layer, fitted), .width = 8},
+    {NULL, "weights (out x in)", "%s", FLOW_MEMBER(flow_layer, shapes), .left = true},
+    FLOW_REPORT_END,
 };
 
-#define DESCRIPTION(member) FLOW_FIELD(flow_description, member)
+#define DESCRIPTION(member) FLOW_MEMBER(flow_description, member)
 
-const flow_field flow_description_fields[] = {
+const flow_report_field flow_description_fields[] = {
     {"dimensions", DESCRIPTION(dimensions)},
     {"context_dimensions", DESCRIPTION(context_dimensions)},
     {"context_features", DESCRIPTION(context_features)},
     {"parameters", DESCRIPTION(parameters)},
-    {"layers", FLOW_FIELD_LIST_OF(flow_description, layers, flow_layer, layer_fields)},
-    {.table = true, FLOW_FIELD_LIST_OF(flow_description, rows, flow_layer, row_fields)},
+    {"layers", FLOW_REPORT_LIST_OF(flow_description, layers, flow_layer, layer_fields)},
+    {.table = true, FLOW_REPORT_LIST_OF(flow_description, rows, flow_layer, row_fields)},
     {NULL, NULL, "%s", DESCRIPTION(notes)},
     {"base", NULL, "  base: ", DESCRIPTION(base)},
     {NULL, NULL, "%s", DESCRIPTION(linear_base)},
@@ -40,9 +40,9 @@ const flow_field flow_description_fields[] = {
     {NULL, NULL, "uniform in %d periodic dimension{|s}", DESCRIPTION(n_periodic), .positive = true},
     {NULL, NULL, ", given %d column{|s} of context", DESCRIPTION(context_dimensions), .positive = true},
     {NULL, NULL, " embedded in %d feature{|s}", DESCRIPTION(context_features),
-     FLOW_FIELD_WHEN(flow_description, embeds)},
+     FLOW_REPORT_WHEN(flow_description, embeds)},
     {NULL, NULL, "\n", DESCRIPTION(base)},
-    FLOW_FIELD_END,
+    FLOW_REPORT_END,
 };
 
 /* ---- what it is ---- */
@@ -101,7 +101,7 @@ static bool layer_add_columns(flow_layer *l, const flow_column *column, flow_tex
          line = strtok_r(NULL, "\n", &rest)) {
         if (l->columns == NULL)
             l->columns = cJSON_CreateArray();
-        cJSON_AddItemToArray(l->columns, cJSON_CreateString(line));
+        lines.failed = lines.failed || !flow_report_add(l->columns, NULL, cJSON_CreateString(line));
         flow_text_add(notes, "  %-11s %s\n", name, line);
         name = "";
     }

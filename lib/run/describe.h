@@ -30,7 +30,7 @@ typedef struct flow_description {
 
 /* {"dimensions": d, "context_dimensions": c, "context_features": as many as the conditioners have as inputs,
  * "parameters": N, "layers": [{"name", "parameters", "fitted", "columns"}, ...], "base": "normal"}; as text a table. */
-extern const flow_field flow_description_fields[];
+extern const flow_report_field flow_description_fields[];
 
 flow_status flow_describe(flow_description *out, const flow *f, flow_error *err);
 void flow_description_free(flow_description *d);

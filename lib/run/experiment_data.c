@@ -345,43 +345,53 @@ static char *experiment_absolute(const char *location)
     return out != NULL ? out : flow_strdup(location);
 }
 
-/* Adds an origin; takes the location over. */
-static void experiment_describe(cJSON *object, const char *key, flow_data_origin *origin, char *location,
+/* Adds an origin; takes the location over. False when memory is out. */
+static bool experiment_describe(cJSON *object, const char *key, flow_data_origin *origin, char *location,
                                 uint32_t checksum)
 {
     char text[32];
     snprintf(text, sizeof text, "crc32:%08lx", (unsigned long)checksum);
-    origin->location = location != NULL ? location : "?";
+    origin->location = location;
     origin->checksum = text;
-    flow_report_json(cJSON_AddObjectToObject(object, key), flow_data_origin_fields, origin);
+    bool good = location != NULL &&
+                flow_report_add(object, key, flow_report_json(flow_data_origin_fields, origin, NULL));
     free(location);
+    return good;
 }
 
-static void experiment_describe_dataset(cJSON *object, const char *key, const flow_dataset *data)
+static bool experiment_describe_dataset(cJSON *object, const char *key, const flow_dataset *data)
 {
     if (data == NULL)
-        return;
+        return true;
     flow_data_origin origin = {
         .rows = flow_dataset_n_rows(data), .columns = flow_dataset_n_columns(data),
         .has_names = flow_dataset_has_names(data), .n_context = flow_dataset_n_context(data),
         .effective_rows = flow_dataset_effective_rows(data), .weightless = flow_dataset_n_weightless(data),
         .skipped = flow_dataset_n_skipped(data), .is_table = true, .is_weighted = flow_dataset_is_weighted(data),
     };
-    experiment_describe(object, key, &origin, experiment_absolute(flow_dataset_location(data)),
-                        flow_dataset_checksum(data));
+    return experiment_describe(object, key, &origin, experiment_absolute(flow_dataset_location(data)),
+                               flow_dataset_checksum(data));
 }
 
-cJSON *flow_experiment_describe_data(const flow_experiment *x)
+static bool experiment_describe_target(cJSON *object, const flow_target *target)
+{
+    if (target == NULL)
+        return true;
+    flow_data_origin origin = {.dimensions = flow_target_dim(target), .is_density = true};
+    char *path = realpath(flow_target_path(target), NULL);
+    return experiment_describe(object, "density", &origin, path != NULL ? path : flow_strdup(flow_target_path(target)),
+                               flow_target_checksum(target));
+}
+
+cJSON *flow_experiment_describe_data(const flow_experiment *x, flow_error *err)
 {
     cJSON *object = cJSON_CreateObject();
-    if (x->target != NULL) {
-        flow_data_origin origin = {.dimensions = flow_target_dim(x->target), .is_density = true};
-        char *path = realpath(flow_target_path(x->target), NULL);
-        experiment_describe(object, "density", &origin, path != NULL ? path : flow_strdup(flow_target_path(x->target)),
-                            flow_target_checksum(x->target));
-    }
-    experiment_describe_dataset(object, "train", x->training);
-    experiment_describe_dataset(object, "validation", x->validation);
-    experiment_describe_dataset(object, "test", x->test);
-    return object;
+    if (object != NULL && experiment_describe_target(object, x->target) &&
+        experiment_describe_dataset(object, "train", x->training) &&
+        experiment_describe_dataset(object, "validation", x->validation) &&
+        experiment_describe_dataset(object, "test", x->test))
+        return object;
+    cJSON_Delete(object);
+    flow_error_memory(err, "the description of the data");
+    return NULL;
 }

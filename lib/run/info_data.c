@@ -113,6 +113,7 @@ static bool info_list_tables(flow_run_info_data_result *out)
     out->table_rows = (flow_list){rows, (size_t)out->tables.n};
     for (int i = 0; i < out->tables.n && rows != NULL; i++)
         rows[i] = (flow_data_table){out->tables.paths[i], out->tables.sizes[i]};
+    out->kind = "tables";
     out->first_table = out->tables.paths[0];
     return rows != NULL;
 }
@@ -120,7 +121,7 @@ static bool info_list_tables(flow_run_info_data_result *out)
 flow_status flow_run_info_data(flow_run_info_data_result *out, const char *location, const char *columns,
                                flow_error *err)
 {
-    *out = (flow_run_info_data_result){.location = location};
+    *out = (flow_run_info_data_result){.kind = "data", .location = location};
     flow_status status = flow_tables_list(&out->tables, location, err);
     if (status == FLOW_OK && out->tables.n > 1)
         return info_list_tables(out) ? FLOW_OK : flow_error_memory(err, "the list of tables");

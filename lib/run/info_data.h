@@ -26,8 +26,8 @@ typedef struct flow_data_table {
 /* An HDF5 file with several tables is not described itself: its tables are listed.
  * flow_run_info_data_free. Strings are borrowed from the location and what is opened. */
 typedef struct flow_run_info_data_result {
-    const char *location;
-    const char *first_table; /* of several */
+    const char *kind; /* "data", or "tables" */
+    const char *location, *first_table;
     int64_t rows, invalid_rows;
     const char *first_invalid; /* "data.csv: row 17, column \"y\": ..."; NULL: none, or not known */
     const char *checksum;      /* "crc32:c7eff3b5" */

@@ -7,12 +7,12 @@
 
 /* ---- provenance ---- */
 
-static const flow_field run_fields[] = {
-    {"command", FLOW_FIELD(flow_training_run, command)},
-    {"date", FLOW_FIELD(flow_training_run, date)},
-    {"host", FLOW_FIELD(flow_training_run, host)},
-    {"version", FLOW_FIELD(flow_training_run, version)},
-    FLOW_FIELD_END,
+static const flow_report_field run_fields[] = {
+    {"command", FLOW_MEMBER(flow_training_run, command)},
+    {"date", FLOW_MEMBER(flow_training_run, date)},
+    {"host", FLOW_MEMBER(flow_training_run, host)},
+    {"version", FLOW_MEMBER(flow_training_run, version)},
+    FLOW_REPORT_END,
 };
 
 static bool info_read_runs(flow_list *out, const cJSON *provenance)
@@ -62,15 +62,20 @@ static bool info_read_history(flow_list *out, const flow_model *model, bool all)
 
 static cJSON *info_history_json(const flow_model *model)
 {
+    const int n_columns = model->n_history_columns;
     cJSON *list = cJSON_CreateArray();
-    for (int64_t i = 0; i < model->n_epochs; i++) {
+    bool good = list != NULL;
+    for (int64_t i = 0; i < model->n_epochs && good; i++) {
         cJSON *row = cJSON_CreateObject();
-        for (int k = 0; k < model->n_history_columns; k++)
-            cJSON_AddNumberToObject(row, model->history_columns[k],
-                                    model->history[i * model->n_history_columns + k]);
-        cJSON_AddItemToArray(list, row);
+        good = flow_report_add(list, NULL, row);
+        for (int k = 0; k < n_columns && good; k++)
+            good = flow_report_add(row, model->history_columns[k],
+                                   cJSON_CreateNumber(model->history[i * n_columns + k]));
     }
-    return list;
+    if (good)
+        return list;
+    cJSON_Delete(list);
+    return NULL;
 }
 
 flow_status flow_run_info_model(flow_run_info_model_result *out, const char *path, bool all, flow_error *err)
@@ -83,6 +88,7 @@ flow_status flow_run_info_model(flow_run_info_model_result *out, const char *pat
     const flow_spec *spec = model->spec;
     const flow_data_options *data = spec->data;
     const cJSON *origins = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
+    out->kind = "model";
     out->path = model->path;
     out->name = spec->name;
     out->weight = data->weight;
@@ -97,7 +103,8 @@ flow_status flow_run_info_model(flow_run_info_model_result *out, const char *pat
     out->summary_json = model->summary;
     out->provenance = model->provenance;
     out->history_json = info_history_json(model);
-    if (!info_read_runs(&out->runs, model->provenance) || !info_read_history(&out->history, model, all))
+    if (out->history_json == NULL || !info_read_runs(&out->runs, model->provenance) ||
+        !info_read_history(&out->history, model, all))
         return flow_error_memory(err, "the history of a model");
     return flow_describe(&out->flow, model->f, err);
 }

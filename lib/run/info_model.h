@@ -25,7 +25,7 @@ typedef struct flow_history_row {
 /* flow_run_info_model_free. Strings are borrowed from the model. */
 typedef struct flow_run_info_model_result {
     flow_model *model;
-    const char *path, *name, *weight;
+    const char *kind, *path, *name, *weight; /* kind: "model" */
     flow_names columns, context;
     flow_data_origin data, density;
     flow_train_summary summary;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "num/moments.h"
-#include "run/batches.h"
+#include "run/row_walk.h"
 #include "run/format.h"
 
 typedef struct inversion {
@@ -20,7 +20,7 @@ typedef struct inversion {
     char place[FLOW_DIAGNOSIS_SIZE]; /* and where it fails */
 } inversion;
 
-static flow_status invert_read(void *context, flow_batch *batch, size_t n_max, flow_error *err)
+static flow_status invert_read(void *context, flow_row_batch *batch, size_t n_max, flow_error *err)
 {
     inversion *j = context;
     return flow_input_read(&j->in, batch->in, batch->numbers, n_max, &batch->n, err);
@@ -44,7 +44,7 @@ static void invert_count(inversion *j, const double *from, const double *image, 
     }
 }
 
-static void invert_map(void *context, flow_batch *batch)
+static void invert_map(void *context, flow_row_batch *batch)
 {
     inversion *j = context;
     size_t d = (size_t)j->s->dim, width = (size_t)j->s->width, c = width - d, n = batch->n;
@@ -114,7 +114,7 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
     const char *const *latents = (const char *const *)s->latents;
     const char **from = flow_session_names(s, to_latent ? s->columns : latents, NULL);
     const char **to = flow_session_names(s, to_latent ? latents : s->columns, "logdet");
-    const flow_batches walk = {
+    const flow_row_walk walk = {
         .context = &j, .input = options->data, .output = options->output, .columns = to,
         .n_columns = width + (options->logdet ? 1 : 0), .n_in = width, .n_scratch = 2 * d + 1,
         .as_float = options->as_float, .read = invert_read, .map = invert_map,
@@ -128,7 +128,7 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
     if (status == FLOW_OK)
         status = flow_session_open_input(s, &j.in, options->data, from, s->width, &wanted, err);
     if (status == FLOW_OK)
-        status = flow_batches_run(&walk, &options->hooks, &out->closed, err);
+        status = flow_walk_rows(&walk, &options->hooks, &out->closed, err);
     if (status == FLOW_OK && !out->closed) {
         out->skipped = flow_reader_n_skipped(j.in.reader);
         out->solving = flow_session_solving(s, options->to);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "num/moments.h"
-#include "run/batches.h"
+#include "run/row_walk.h"
 #include "run/format.h"
 
 enum { ODD_NAMED = 5 };
@@ -65,13 +65,13 @@ static void logprob_count(evaluation *e, const double *x, int64_t row, double lo
     }
 }
 
-static flow_status logprob_read(void *context, flow_batch *batch, size_t n_max, flow_error *err)
+static flow_status logprob_read(void *context, flow_row_batch *batch, size_t n_max, flow_error *err)
 {
     evaluation *e = context;
     return flow_input_read(&e->in, batch->in, batch->numbers, n_max, &batch->n, err);
 }
 
-static void logprob_map(void *context, flow_batch *batch)
+static void logprob_map(void *context, flow_row_batch *batch)
 {
     evaluation *e = context;
     size_t width = (size_t)e->s->width, n_read = (size_t)e->in.n_columns, n = batch->n;
@@ -183,13 +183,13 @@ flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s
     out->worst.items = out->rows_worst;
     evaluation e = {.s = s, .o = options, .result = out};
     flow_status status = logprob_open_input(&e, err);
-    const flow_batches walk = {
+    const flow_row_walk walk = {
         .context = &e, .input = options->data, .output = options->output, .columns = columns,
         .n_columns = out->estimates ? 2 : 1, .n_in = (size_t)e.in.n_columns, .n_scratch = 3,
         .as_float = options->as_float, .read = logprob_read, .map = logprob_map, .finish = logprob_finish,
     };
     if (status == FLOW_OK)
-        status = flow_batches_run(&walk, &options->hooks, &out->closed, err);
+        status = flow_walk_rows(&walk, &options->hooks, &out->closed, err);
     if (status == FLOW_OK && !out->closed)
         logprob_warn(&e);
     flow_input_close(&e.in);

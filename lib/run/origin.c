@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/origin.h"
 
-#define ORIGIN(member) FLOW_FIELD(flow_data_origin, member)
-#define WHEN(member) FLOW_FIELD_WHEN(flow_data_origin, member)
+#define ORIGIN(member) FLOW_MEMBER(flow_data_origin, member)
+#define WHEN(member) FLOW_REPORT_WHEN(flow_data_origin, member)
 
-const flow_field flow_data_origin_fields[] = {
+const flow_report_field flow_data_origin_fields[] = {
     {"location", ORIGIN(location)},
     {"dimensions", ORIGIN(dimensions), WHEN(is_density)},
     {"rows", ORIGIN(rows), WHEN(is_table)},
@@ -15,7 +15,7 @@ const flow_field flow_data_origin_fields[] = {
     {"weightless", ORIGIN(weightless), WHEN(is_weighted)},
     {"skipped", ORIGIN(skipped), WHEN(is_table)},
     {"checksum", ORIGIN(checksum)},
-    FLOW_FIELD_END,
+    FLOW_REPORT_END,
 };
 
 flow_data_origin flow_data_origin_read(const cJSON *data, const char *key)

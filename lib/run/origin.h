@@ -15,7 +15,7 @@ typedef struct flow_data_origin {
     bool any; /* there are such data */
 } flow_data_origin;
 
-extern const flow_field flow_data_origin_fields[];
+extern const flow_report_field flow_data_origin_fields[];
 
 /* `key` ("train") of the provenance of a model; strings are borrowed from it. */
 flow_data_origin flow_data_origin_read(const cJSON *data, const char *key);

@@ -8,10 +8,10 @@
 
 #include "run/format.h"
 
-const flow_field flow_mean_fields[] = {
-    {"mean", FLOW_FIELD(flow_mean, mean)},
-    {"standard_error", FLOW_FIELD(flow_mean, error)},
-    FLOW_FIELD_END,
+const flow_report_field flow_mean_fields[] = {
+    {"mean", FLOW_MEMBER(flow_mean, mean)},
+    {"standard_error", FLOW_MEMBER(flow_mean, error)},
+    FLOW_REPORT_END,
 };
 
 static const void *report_member(const void *from, size_t offset)
@@ -20,104 +20,128 @@ static const void *report_member(const void *from, size_t offset)
 }
 
 /* The whole number that a member is or is next to, or the length of its list; -1 for what has none. */
-static int64_t report_whole(const flow_field *field, const void *member)
+static int64_t report_whole(const flow_report_field *field, const void *member)
 {
     switch (field->kind) {
-    case FLOW_FIELD_INT:
+    case FLOW_REPORT_INT:
         return *(const int *)member;
-    case FLOW_FIELD_INT64:
+    case FLOW_REPORT_INT64:
         return *(const int64_t *)member;
-    case FLOW_FIELD_REAL:
+    case FLOW_REPORT_REAL:
         return llround(*(const double *)member);
-    case FLOW_FIELD_NAMES:
+    case FLOW_REPORT_NAMES:
         return ((const flow_names *)member)->n;
-    case FLOW_FIELD_LIST:
+    case FLOW_REPORT_LIST:
         return (int64_t)((const flow_list *)member)->n;
     default:
         return -1;
     }
 }
 
-static double report_real(const flow_field *field, const void *member)
+static double report_real(const flow_report_field *field, const void *member)
 {
-    if (field->kind == FLOW_FIELD_REAL)
+    if (field->kind == FLOW_REPORT_REAL)
         return *(const double *)member;
-    return field->kind == FLOW_FIELD_MEAN ? ((const flow_mean *)member)->mean : 0;
+    return field->kind == FLOW_REPORT_MEAN ? ((const flow_mean *)member)->mean : 0;
 }
 
-static bool report_has(const flow_field *field, const void *from)
+static bool report_has(const flow_report_field *field, const void *from)
 {
     const void *member = report_member(from, field->offset);
     return (field->when == 0 || *(const bool *)report_member(from, field->when)) &&
            (!field->positive || report_whole(field, member) > 0 || report_real(field, member) > 0);
 }
 
-static bool report_is_end(const flow_field *field)
+static bool report_is_end(const flow_report_field *field)
 {
     return field->key == NULL && field->label == NULL && field->text == NULL && field->fields == NULL;
 }
 
+static const void *report_item(const flow_report_field *list, const flow_list *items, size_t index)
+{
+    return (const char *)items->items + index * list->size;
+}
+
 /* ---- JSON ---- */
 
-static cJSON *report_list(const flow_field *field, const flow_list *list)
+bool flow_report_add(cJSON *parent, const char *key, cJSON *item)
+{
+    bool added = item != NULL && (cJSON_IsArray(parent) ? cJSON_AddItemToArray(parent, item)
+                                                        : cJSON_AddItemToObject(parent, key, item));
+    if (!added)
+        cJSON_Delete(item);
+    return added;
+}
+
+static bool report_add_members(cJSON *object, const flow_report_field *fields, const void *from);
+
+cJSON *flow_report_json(const flow_report_field *fields, const void *from, flow_error *err)
+{
+    cJSON *object = cJSON_CreateObject();
+    if (object != NULL && report_add_members(object, fields, from))
+        return object;
+    cJSON_Delete(object);
+    flow_error_memory(err, "a JSON object");
+    return NULL;
+}
+
+static cJSON *report_list(const flow_report_field *field, const flow_list *list)
 {
     cJSON *array = cJSON_CreateArray();
-    for (size_t i = 0; i < list->n; i++) {
-        cJSON *object = cJSON_CreateObject();
-        flow_report_json(object, field->fields, (const char *)list->items + i * field->size);
-        cJSON_AddItemToArray(array, object);
-    }
+    for (size_t i = 0; i < list->n && array != NULL; i++)
+        if (!flow_report_add(array, NULL, flow_report_json(field->fields, report_item(field, list, i), NULL))) {
+            cJSON_Delete(array);
+            array = NULL;
+        }
     return array;
 }
 
-static cJSON *report_value(const flow_field *field, const void *member)
+static cJSON *report_value(const flow_report_field *field, const void *member)
 {
     const flow_names *names = member;
-    const char *string = NULL;
-    cJSON *object;
     switch (field->kind) {
-    case FLOW_FIELD_STRING:
-        string = *(const char *const *)member;
-        return string != NULL ? cJSON_CreateString(string) : NULL;
-    case FLOW_FIELD_FLAG:
+    case FLOW_REPORT_STRING:
+        return cJSON_CreateString(*(const char *const *)member);
+    case FLOW_REPORT_FLAG:
         return cJSON_CreateBool(*(const bool *)member);
-    case FLOW_FIELD_INT:
+    case FLOW_REPORT_INT:
         return cJSON_CreateNumber(*(const int *)member);
-    case FLOW_FIELD_INT64:
+    case FLOW_REPORT_INT64:
         return cJSON_CreateNumber((double)*(const int64_t *)member);
-    case FLOW_FIELD_REAL:
+    case FLOW_REPORT_REAL:
         return cJSON_CreateNumber(*(const double *)member);
-    case FLOW_FIELD_NAMES:
+    case FLOW_REPORT_NAMES:
         return cJSON_CreateStringArray(names->names, names->n);
-    case FLOW_FIELD_LIST:
+    case FLOW_REPORT_LIST:
         return report_list(field, member);
-    case FLOW_FIELD_JSON:
+    case FLOW_REPORT_JSON:
         return cJSON_Duplicate(*(const cJSON *const *)member, 1);
-    case FLOW_FIELD_GROUP:
-        object = cJSON_CreateObject();
-        flow_report_json(object, field->fields, member);
-        return object;
-    case FLOW_FIELD_MEAN:
+    case FLOW_REPORT_GROUP:
+        return flow_report_json(field->fields, member, NULL);
+    case FLOW_REPORT_MEAN:
         break;
     }
     return NULL;
 }
 
-void flow_report_json(cJSON *object, const flow_field *fields, const void *from)
+/* False when memory is out. */
+static bool report_add_members(cJSON *object, const flow_report_field *fields, const void *from)
 {
-    for (const flow_field *field = fields; !report_is_end(field); field++) {
-        if (!report_has(field, from))
+    for (const flow_report_field *field = fields; !report_is_end(field); field++) {
+        const void *member = report_member(from, field->offset);
+        const bool pointer = field->kind == FLOW_REPORT_STRING || field->kind == FLOW_REPORT_JSON;
+        if (field->key == NULL || !report_has(field, from) || (pointer && *(const void *const *)member == NULL))
             continue;
-        if (field->kind == FLOW_FIELD_GROUP && field->key != NULL && field->key[0] == '\0')
-            flow_report_json(object, field->fields, report_member(from, field->offset));
-        else if (field->key != NULL)
-            cJSON_AddItemToObject(object, field->key, report_value(field, report_member(from, field->offset)));
+        if (field->key[0] == '\0' ? !report_add_members(object, field->fields, member)
+                                  : !flow_report_add(object, field->key, report_value(field, member)))
+            return false;
     }
+    return true;
 }
 
-void flow_report_read(void *to, const flow_field *fields, const cJSON *object)
+void flow_report_read(void *to, const flow_report_field *fields, const cJSON *object)
 {
-    for (const flow_field *field = fields; !report_is_end(field); field++) {
+    for (const flow_report_field *field = fields; !report_is_end(field); field++) {
         if (field->key == NULL)
             continue;
         void *member = (char *)to + field->offset;
@@ -125,15 +149,15 @@ void flow_report_read(void *to, const flow_field *fields, const cJSON *object)
         bool is_number = cJSON_IsNumber(node);
         if (field->when != 0)
             *(bool *)((char *)to + field->when) = node != NULL;
-        if (field->kind == FLOW_FIELD_STRING && cJSON_IsString(node))
+        if (field->kind == FLOW_REPORT_STRING && cJSON_IsString(node))
             *(const char **)member = node->valuestring;
-        else if (field->kind == FLOW_FIELD_FLAG)
+        else if (field->kind == FLOW_REPORT_FLAG)
             *(bool *)member = cJSON_IsTrue(node);
-        else if (field->kind == FLOW_FIELD_REAL)
+        else if (field->kind == FLOW_REPORT_REAL)
             *(double *)member = is_number ? node->valuedouble : NAN;
-        else if (field->kind == FLOW_FIELD_INT64 && is_number && fabs(node->valuedouble) < 9e15)
+        else if (field->kind == FLOW_REPORT_INT64 && is_number && fabs(node->valuedouble) < 9e15)
             *(int64_t *)member = (int64_t)node->valuedouble;
-        else if (field->kind == FLOW_FIELD_GROUP)
+        else if (field->kind == FLOW_REPORT_GROUP)
             flow_report_read(member, field->fields, node);
     }
 }
@@ -151,7 +175,8 @@ static void report_add_names(flow_text *text, const flow_names *list)
 }
 
 /* One conversion: `letter` with `digits` of precision. */
-static void report_add_value(flow_text *text, const flow_field *field, const void *member, char letter, int digits)
+static void report_add_value(flow_text *text, const flow_report_field *field, const void *member, char letter,
+                             int digits)
 {
     char out[FLOW_FORMAT_SIZE];
     double real = report_real(field, member);
@@ -168,17 +193,17 @@ static void report_add_value(flow_text *text, const flow_field *field, const voi
         flow_text_add(text, "%s", flow_format_estimate_fixed(out, mean->mean, mean->error));
     else if (letter == 'd')
         flow_text_add(text, "%lld", (long long)report_whole(field, member));
-    else if (field->kind == FLOW_FIELD_STRING)
+    else if (field->kind == FLOW_REPORT_STRING)
         flow_text_add(text, "%s", *(const char *const *)member);
-    else if (field->kind == FLOW_FIELD_MEAN)
+    else if (field->kind == FLOW_REPORT_MEAN)
         flow_text_add(text, "%s", flow_format_estimate(out, mean->mean, mean->error));
-    else if (field->kind == FLOW_FIELD_NAMES)
+    else if (field->kind == FLOW_REPORT_NAMES)
         report_add_names(text, member);
     else
         flow_text_add(text, "%s", flow_format_count(out, report_whole(field, member)));
 }
 
-static void report_add_template(flow_text *text, const flow_field *field, const void *member)
+static void report_add_template(flow_text *text, const flow_report_field *field, const void *member)
 {
     for (const char *at = field->text; *at != '\0';) {
         size_t length = strcspn(at, "%{");
@@ -205,16 +230,16 @@ static void report_add_template(flow_text *text, const flow_field *field, const 
 }
 
 /* Whether a row of the text has something to show. */
-static bool report_shows(const flow_field *field, const void *from)
+static bool report_shows(const flow_report_field *field, const void *from)
 {
     const void *member = report_member(from, field->offset);
     if (field->text == NULL || !report_has(field, from))
         return false;
-    if (field->kind == FLOW_FIELD_STRING)
+    if (field->kind == FLOW_REPORT_STRING)
         return *(const char *const *)member != NULL;
-    if (field->kind == FLOW_FIELD_FLAG)
+    if (field->kind == FLOW_REPORT_FLAG)
         return *(const bool *)member;
-    if (field->kind == FLOW_FIELD_NAMES || field->kind == FLOW_FIELD_LIST)
+    if (field->kind == FLOW_REPORT_NAMES || field->kind == FLOW_REPORT_LIST)
         return report_whole(field, member) > 0;
     return !isnan(report_real(field, member));
 }
@@ -226,7 +251,7 @@ static void report_end_line(flow_text *text)
 }
 
 /* The cell of a column in the row of `item`; NULL: its head. */
-static flow_text report_cell(const flow_field *field, const void *item)
+static flow_text report_cell(const flow_report_field *field, const void *item)
 {
     flow_text cell = {0};
     if (item == NULL)
@@ -236,12 +261,7 @@ static flow_text report_cell(const flow_field *field, const void *item)
     return cell;
 }
 
-static const void *report_item(const flow_field *list, const flow_list *items, size_t index)
-{
-    return (const char *)items->items + index * list->size;
-}
-
-static int report_column_width(const flow_field *list, const flow_list *items, const flow_field *field)
+static int report_column_width(const flow_report_field *list, const flow_list *items, const flow_report_field *field)
 {
     if (!field->fit)
         return field->width;
@@ -254,14 +274,14 @@ static int report_column_width(const flow_field *list, const flow_list *items, c
     return width < (size_t)field->width ? (int)width : field->width;
 }
 
-static void report_add_table(flow_text *text, const flow_field *list, const flow_list *items)
+static void report_add_table(flow_text *text, const flow_report_field *list, const flow_list *items)
 {
     enum { COLUMNS = 16 };
-    const flow_field *columns[COLUMNS];
+    const flow_report_field *columns[COLUMNS];
     int widths[COLUMNS], n = 0;
     if (items->n == 0)
         return;
-    for (const flow_field *field = list->fields; n < COLUMNS && !report_is_end(field); field++)
+    for (const flow_report_field *field = list->fields; n < COLUMNS && !report_is_end(field); field++)
         if (field->label != NULL && report_has(field, items->items)) {
             widths[n] = report_column_width(list, items, field);
             columns[n++] = field;
@@ -274,6 +294,7 @@ static void report_add_table(flow_text *text, const flow_field *list, const flow
             if (cell.length > 0 || !columns[i]->left || i + 1 < n)
                 flow_text_add(text, "  %*s", columns[i]->left ? -widths[i] : widths[i],
                               cell.length > 0 ? cell.data : "");
+            text->failed = text->failed || cell.failed;
             flow_text_free(&cell);
         }
         flow_text_add(text, "\n");
@@ -286,20 +307,20 @@ static void report_begin_line(flow_text *text, const char *label, int indent, in
     flow_text_add(text, "%*s%-*s  ", indent, "", width, label);
 }
 
-static void report_add_rows(flow_text *text, const flow_field *fields, const void *from, int indent, int width)
+static void report_add_rows(flow_text *text, const flow_report_field *fields, const void *from, int indent, int width)
 {
-    for (const flow_field *field = fields; !report_is_end(field); field++) {
+    for (const flow_report_field *field = fields; !report_is_end(field); field++) {
         const void *member = report_member(from, field->offset);
         const flow_list *list = member;
-        if (field->kind == FLOW_FIELD_GROUP && report_has(field, from)) {
+        if (field->kind == FLOW_REPORT_GROUP && report_has(field, from)) {
             report_add_rows(text, field->fields, member, indent, width);
-        } else if (field->kind == FLOW_FIELD_LIST && field->table && report_has(field, from)) {
+        } else if (field->kind == FLOW_REPORT_LIST && field->table && report_has(field, from)) {
             report_add_table(text, field, list);
         } else if (report_shows(field, from)) {
             if (field->label != NULL)
                 report_begin_line(text, field->label, indent, width);
             report_add_template(text, field, member);
-            for (size_t i = 0; field->kind == FLOW_FIELD_LIST && field->fields != NULL && i < list->n; i++) {
+            for (size_t i = 0; field->kind == FLOW_REPORT_LIST && field->fields != NULL && i < list->n; i++) {
                 if (i > 0 && field->label != NULL)
                     report_begin_line(text, "", indent, width);
                 report_add_rows(text, field->fields, report_item(field, list, i), indent, width);
@@ -308,7 +329,7 @@ static void report_add_rows(flow_text *text, const flow_field *fields, const voi
     }
 }
 
-void flow_report_text(flow_text *text, const flow_field *fields, const void *from, int indent, int width)
+void flow_report_text(flow_text *text, const flow_report_field *fields, const void *from, int indent, int width)
 {
     report_add_rows(text, fields, from, indent, width);
     if (width > 0)

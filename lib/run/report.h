@@ -41,25 +41,25 @@ typedef struct flow_list {
     size_t n;
 } flow_list;
 
-typedef enum flow_field_kind {
-    FLOW_FIELD_STRING, /* const char * */
-    FLOW_FIELD_FLAG,   /* bool */
-    FLOW_FIELD_INT,    /* int */
-    FLOW_FIELD_INT64,  /* int64_t */
-    FLOW_FIELD_REAL,   /* double */
-    FLOW_FIELD_MEAN,   /* flow_mean: in the text alone */
-    FLOW_FIELD_NAMES,  /* flow_names: an array of strings; in the text "a, b, c" of up to a dozen */
-    FLOW_FIELD_LIST,   /* flow_list: an array of objects */
-    FLOW_FIELD_JSON,   /* const cJSON *: copied; NULL: left out */
-    FLOW_FIELD_GROUP   /* a struct within the struct: an object */
-} flow_field_kind;
+typedef enum flow_report_kind {
+    FLOW_REPORT_STRING, /* const char * */
+    FLOW_REPORT_FLAG,   /* bool */
+    FLOW_REPORT_INT,    /* int */
+    FLOW_REPORT_INT64,  /* int64_t */
+    FLOW_REPORT_REAL,   /* double */
+    FLOW_REPORT_MEAN,   /* flow_mean: in the text alone */
+    FLOW_REPORT_NAMES,  /* flow_names: an array of strings; in the text "a, b, c" of up to a dozen */
+    FLOW_REPORT_LIST,   /* flow_list: an array of objects */
+    FLOW_REPORT_JSON,   /* const cJSON *: copied; NULL: left out */
+    FLOW_REPORT_GROUP   /* a struct within the struct: an object */
+} flow_report_kind;
 
-typedef struct flow_field {
+typedef struct flow_report_field {
     const char *key, *label, *text;
-    flow_field_kind kind;
+    flow_report_kind kind;
     size_t offset;
     size_t when;  /* offset of a bool, not the first member: the row is left out unless it is true; 0: none */
-    const struct flow_field *fields; /* of a group and of the elements of a list */
+    const struct flow_report_field *fields; /* of a group and of the elements of a list */
     size_t size;  /* of an element of a list */
     bool positive; /* of a number: the row is left out unless it is greater than 0 */
     bool table;   /* of a list: its text is a table, with the labels of `fields` as the heads of its columns; where the
@@ -68,39 +68,45 @@ typedef struct flow_field {
     int width;    /* of a column of such a table; 0: as wide as each value */
     bool left;    /* its values are aligned at the left */
     bool fit;     /* it is as wide as its longest value, up to `width` */
-} flow_field;
+} flow_report_field;
 
-#define FLOW_FIELD_END {.key = NULL}
+#define FLOW_REPORT_END {.key = NULL}
 
 /* The kind and place of a member that is neither a group nor a list. */
-#define FLOW_FIELD(type, member)                                                                                       \
-    .offset = offsetof(type, member),                                                                                  \
-    .kind = _Generic(((type *)0)->member, const char *: FLOW_FIELD_STRING, char *: FLOW_FIELD_STRING,                  \
-                     bool: FLOW_FIELD_FLAG, int: FLOW_FIELD_INT, int64_t: FLOW_FIELD_INT64, double: FLOW_FIELD_REAL,   \
-                     flow_mean: FLOW_FIELD_MEAN, flow_names: FLOW_FIELD_NAMES, flow_list: FLOW_FIELD_LIST,         \
-                     const cJSON *: FLOW_FIELD_JSON, cJSON *: FLOW_FIELD_JSON)
-#define FLOW_FIELD_WHEN(type, member) .when = offsetof(type, member)
+#define FLOW_MEMBER(type, member)                                                                       \
+    .offset = offsetof(type, member),                                                                   \
+    .kind = _Generic(((type *)0)->member, const char *: FLOW_REPORT_STRING, char *: FLOW_REPORT_STRING, \
+                     bool: FLOW_REPORT_FLAG, int: FLOW_REPORT_INT, int64_t: FLOW_REPORT_INT64,          \
+                     double: FLOW_REPORT_REAL,                                                          \
+                     flow_mean: FLOW_REPORT_MEAN, flow_names: FLOW_REPORT_NAMES, flow_list: FLOW_REPORT_LIST,         \
+                     const cJSON *: FLOW_REPORT_JSON, cJSON *: FLOW_REPORT_JSON)
+#define FLOW_REPORT_WHEN(type, member) .when = offsetof(type, member)
 /* Rows of a struct within the struct, and of a list of structs `element`. */
-#define FLOW_FIELD_GROUP_ROW(key_, type, member, table_) \
-    {.key = (key_), .kind = FLOW_FIELD_GROUP, .offset = offsetof(type, member), .fields = (table_)}
-#define FLOW_FIELD_GROUP_WHEN(key_, type, member, when_, table_)                                      \
-    {.key = (key_), .kind = FLOW_FIELD_GROUP, .offset = offsetof(type, member), .fields = (table_), \
+#define FLOW_REPORT_GROUP_ROW(key_, type, member, table_) \
+    {.key = (key_), .kind = FLOW_REPORT_GROUP, .offset = offsetof(type, member), .fields = (table_)}
+#define FLOW_REPORT_GROUP_WHEN(key_, type, member, when_, table_)                                      \
+    {.key = (key_), .kind = FLOW_REPORT_GROUP, .offset = offsetof(type, member), .fields = (table_), \
      .when = offsetof(type, when_)}
-#define FLOW_FIELD_LIST_OF(type, member, element, table_) \
-    FLOW_FIELD(type, member), .size = sizeof(element), .fields = (table_)
+#define FLOW_REPORT_LIST_OF(type, member, element, table_) \
+    FLOW_MEMBER(type, member), .size = sizeof(element), .fields = (table_)
 
 /* {"mean", "standard_error"} of a flow_mean. */
-extern const flow_field flow_mean_fields[];
+extern const flow_report_field flow_mean_fields[];
 
-/* Adds the fields of the struct at `from` to `object`. */
-void flow_report_json(cJSON *object, const flow_field *fields, const void *from);
+/* The fields of the struct at `from` as an object; the caller's. NULL, and an error, when memory is out. */
+cJSON *flow_report_json(const flow_report_field *fields, const void *from, flow_error *err);
+
+/* Adds `item`, or deletes it and returns false when it is NULL or memory is out. `parent` is an object, or an array:
+ * then `key` is not used. */
+bool flow_report_add(cJSON *parent, const char *key, cJSON *item);
 
 /* Adds the text. A label is written after `indent` blanks and filled up to `width`; the last line ends with a newline
  * if `width` is not 0. */
-void flow_report_text(flow_text *text, const flow_field *fields, const void *from, int indent, int width);
+void flow_report_text(flow_text *text, const flow_report_field *fields, const void *from, int indent, int width);
 
 /* Fills the numbers, flags and groups of the struct from an object that flow_report_json made of it. What is missing is
- * NaN if it is a real number, and not changed otherwise; the bool that a row depends on says whether its key is there. */
-void flow_report_read(void *to, const flow_field *fields, const cJSON *object);
+ * NaN if it is a real number, and not changed otherwise; the bool that a row depends on says whether its key is there.
+ */
+void flow_report_read(void *to, const flow_report_field *fields, const cJSON *object);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "num/real.h"
-#include "run/batches.h"
+#include "run/row_walk.h"
 #include "run/format.h"
 
 /* The context of draws: row i of the draws belongs to row i / n of the table. */
@@ -80,7 +80,7 @@ static flow_status sample_skip_context(sampling *j, flow_error *err)
 }
 
 /* Rows are drawn from the tile on that holds the first one. */
-static flow_status sample_read(void *context, flow_batch *batch, size_t n_max, flow_error *err)
+static flow_status sample_read(void *context, flow_row_batch *batch, size_t n_max, flow_error *err)
 {
     sampling *j = context;
     const uint64_t first = (uint64_t)j->o->first;
@@ -99,7 +99,7 @@ static flow_status sample_read(void *context, flow_batch *batch, size_t n_max, f
     return status;
 }
 
-static void sample_map(void *context, flow_batch *batch)
+static void sample_map(void *context, flow_row_batch *batch)
 {
     sampling *j = context;
     const flow_run_sample_options *o = j->o;
@@ -165,14 +165,14 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
     j.end = n > 0 ? (uint64_t)options->first + (uint64_t)n : j.at;
     const char **columns = flow_session_names(s, s->columns, "logprob");
     const size_t width = (size_t)s->width + (options->logprob ? 1 : 0);
-    const flow_batches walk = {
+    const flow_row_walk walk = {
         .context = &j, .input = options->given, .output = options->output, .columns = columns, .n_columns = width,
         .n_in = (size_t)s->n_context, .n_scratch = width, .as_float = options->as_float, .total = n < most ? n : 0,
         .read = sample_read, .map = sample_map,
     };
     flow_status status = columns == NULL ? flow_error_memory(err, "column names") : sample_open_context(&j, err);
     if (status == FLOW_OK)
-        status = flow_batches_run(&walk, &options->hooks, &out->closed, err);
+        status = flow_walk_rows(&walk, &options->hooks, &out->closed, err);
     out->solving = flow_session_solving(s, FLOW_TO_DATA);
     if (status == FLOW_OK && !out->closed)
         sample_warn(&j);

@@ -77,10 +77,10 @@ flow_status flow_session_open_input(const flow_session *s, flow_input *out, cons
     return flow_input_open(out, location, &o, err);
 }
 
-const flow_field flow_solving_fields[] = {
-    {"mean", FLOW_FIELD(flow_solving, mean)},
-    {"most", FLOW_FIELD(flow_solving, most)},
-    FLOW_FIELD_END,
+const flow_report_field flow_solving_fields[] = {
+    {"mean", FLOW_MEMBER(flow_solving, mean)},
+    {"most", FLOW_MEMBER(flow_solving, most)},
+    FLOW_REPORT_END,
 };
 
 flow_solving flow_session_solving(const flow_session *s, flow_direction to)

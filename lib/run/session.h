@@ -48,7 +48,7 @@ typedef struct flow_solving {
     double most; /* for the row that needed the most */
     bool any;    /* false: nothing was solved */
 } flow_solving;
-extern const flow_field flow_solving_fields[];
+extern const flow_report_field flow_solving_fields[];
 
 /* On all ways to this end. */
 flow_solving flow_session_solving(const flow_session *s, flow_direction to);

@@ -93,10 +93,13 @@ static void resume_compare_columns(flow_text *text, const train_run *run, const 
 }
 
 /* Other rows, or another density, would be another training under the same name. Where a file is does not matter. */
-static void resume_compare_data(flow_text *text, const train_run *run, const flow_model *model)
+static flow_status resume_compare_data(flow_text *text, const train_run *run, const flow_model *model,
+                                       flow_error *err)
 {
     static const char *const keys[] = {"train", "validation", "density"};
-    cJSON *now = flow_experiment_describe_data(&run->x);
+    cJSON *now = flow_experiment_describe_data(&run->x, err);
+    if (now == NULL)
+        return FLOW_MEMORY;
     const cJSON *before = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const flow_data_origin was = flow_data_origin_read(before, keys[i]), is = flow_data_origin_read(now, keys[i]);
@@ -115,6 +118,7 @@ static void resume_compare_data(flow_text *text, const train_run *run, const flo
         }
     }
     cJSON_Delete(now);
+    return FLOW_OK;
 }
 
 static flow_status resume_check_same(const train_run *run, const flow_model *model, flow_error *err)
@@ -122,11 +126,10 @@ static flow_status resume_check_same(const train_run *run, const flow_model *mod
     flow_text text = {0};
     flow_spec_compare(model->spec, run->x.spec, resume_add_difference, &text);
     resume_compare_columns(&text, run, model);
-    resume_compare_data(&text, run, model);
-    flow_status status = FLOW_OK;
-    if (text.failed)
+    flow_status status = resume_compare_data(&text, run, model, err);
+    if (status == FLOW_OK && text.failed)
         status = flow_error_memory(err, "a comparison");
-    else if (text.length > 0)
+    else if (status == FLOW_OK && text.length > 0)
         status = flow_error_set(err, FLOW_SPEC, "%s: cannot be resumed, it comes from another training: %s. Undo the "
                                 "change, or train anew with --force or another -o", run->output, text.data);
     flow_text_free(&text);
@@ -180,6 +183,9 @@ flow_status train_resume(train_run *run, flow_error *err)
         resume_warn_of_new_span(run, model);
         run->earlier_runs = cJSON_IsArray(runs) ? cJSON_Duplicate(runs, 1) : NULL;
         run->earlier_summary = model->summary != NULL ? cJSON_Duplicate(model->summary, 1) : NULL;
+        if ((cJSON_IsArray(runs) && run->earlier_runs == NULL) ||
+            (model->summary != NULL && run->earlier_summary == NULL))
+            status = flow_error_memory(err, "the provenance of a model");
         run->first_epoch = model->n_epochs;
         run->resumed = true;
     }

@@ -29,7 +29,28 @@ static void provenance_add_word(flow_text *text, const char *word)
     flow_text_add(text, "'");
 }
 
-static cJSON *provenance_run(const train_run *run)
+/* A time that training was started or resumed. */
+typedef struct provenance_run {
+    const char *command, *host, *date, *version;
+    int64_t first_epoch;
+    int threads;
+    flow_libraries libraries;
+} provenance_run;
+
+#define RUN(member) FLOW_MEMBER(provenance_run, member)
+
+static const flow_report_field provenance_run_fields[] = {
+    {"command", RUN(command)},
+    {"host", RUN(host)},
+    {"date", RUN(date)},
+    {"version", RUN(version)},
+    {"threads", RUN(threads)},
+    {"first_epoch", RUN(first_epoch)},
+    FLOW_REPORT_GROUP_ROW("libraries", provenance_run, libraries, flow_libraries_fields),
+    FLOW_REPORT_END,
+};
+
+static cJSON *provenance_run_json(const train_run *run)
 {
     char host[256] = "unknown", date[32] = "";
     gethostname(host, sizeof host - 1);
@@ -37,36 +58,35 @@ static cJSON *provenance_run(const train_run *run)
     struct tm utc;
     if (gmtime_r(&now, &utc) != NULL)
         strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    flow_libraries libraries;
     flow_text typed = {0};
+    flow_text_add(&typed, "%s", "");
     for (int i = 0; i < run->options->argc; i++)
         provenance_add_word(&typed, run->options->argv[i]);
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "command", typed.data != NULL ? typed.data : "");
-    cJSON_AddStringToObject(object, "host", host);
-    cJSON_AddStringToObject(object, "date", date);
-    cJSON_AddStringToObject(object, "version", flow_program_version());
-    cJSON_AddNumberToObject(object, "threads", run->n_threads);
-    cJSON_AddNumberToObject(object, "first_epoch", (double)run->first_epoch + 1);
-    flow_libraries_find(&libraries);
-    flow_report_json(cJSON_AddObjectToObject(object, "libraries"), flow_libraries_fields, &libraries);
+    provenance_run this_run = {.command = typed.data, .host = host, .date = date, .version = flow_program_version(),
+                               .first_epoch = run->first_epoch + 1, .threads = run->n_threads};
+    flow_libraries_find(&this_run.libraries);
+    cJSON *object = typed.failed ? NULL : flow_report_json(provenance_run_fields, &this_run, NULL);
     flow_text_free(&typed);
     return object;
 }
 
 /* {"program", "version", "data": {...}, "runs": [{"command", "host", "date", ...}, ...]}: one run for each time the
  * training was started or resumed. */
-static cJSON *provenance_json(const train_run *run)
+static cJSON *provenance_json(const train_run *run, flow_error *err)
 {
     cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "program", "flowctl");
-    cJSON_AddStringToObject(object, "version", flow_program_version());
-    cJSON_AddItemToObject(object, "data", flow_experiment_describe_data(&run->x));
     cJSON *runs = run->earlier_runs != NULL ? cJSON_Duplicate(run->earlier_runs, 1) : cJSON_CreateArray();
-    if (!run->resumed || run->stepped)
-        cJSON_AddItemToArray(runs, provenance_run(run));
-    cJSON_AddItemToObject(object, "runs", runs);
-    return object;
+    bool good = object != NULL && flow_report_add(object, "program", cJSON_CreateString("flowctl")) &&
+                flow_report_add(object, "version", cJSON_CreateString(flow_program_version())) &&
+                flow_report_add(object, "data", flow_experiment_describe_data(&run->x, NULL)) && runs != NULL &&
+                ((run->resumed && !run->stepped) || flow_report_add(runs, NULL, provenance_run_json(run)));
+    if (good && flow_report_add(object, "runs", runs))
+        return object;
+    if (!good)
+        cJSON_Delete(runs);
+    cJSON_Delete(object);
+    flow_error_memory(err, "the provenance of a model");
+    return NULL;
 }
 
 /* ---- summary ---- */
@@ -102,13 +122,11 @@ void train_summarize(flow_train_summary *out, const train_run *run)
     flow_train_summary_complete(out);
 }
 
-static cJSON *summary_json(const train_run *run)
+static cJSON *summary_json(const train_run *run, flow_error *err)
 {
     flow_train_summary summary;
     train_summarize(&summary, run);
-    cJSON *object = cJSON_CreateObject();
-    flow_report_json(object, flow_train_summary_fields, &summary);
-    return object;
+    return flow_report_json(flow_train_summary_fields, &summary, err);
 }
 
 /* ---- saving ---- */
@@ -126,14 +144,16 @@ flow_status train_save(train_run *run, flow_error *err)
     };
     const flow_epoch *epochs = flow_trainer_history(run->trainer, &contents.n_epochs);
     double *history = flow_history_table(epochs, contents.n_epochs);
-    if (history == NULL)
-        return flow_error_memory(err, "the history");
+    flow_status status = history == NULL ? flow_error_memory(err, "the history") : FLOW_OK;
+    cJSON *from = provenance_json(run, err), *summary = summary_json(run, err);
+    if (from == NULL || summary == NULL)
+        status = FLOW_MEMORY;
     contents.history = history;
-    flow_trainer_state(run->trainer, &contents.state, &contents.n_state);
-    cJSON *from = provenance_json(run), *summary = summary_json(run);
     contents.provenance = from;
     contents.summary = summary;
-    flow_status status = flow_model_save(run->output, &contents, err);
+    flow_trainer_state(run->trainer, &contents.state, &contents.n_state);
+    if (status == FLOW_OK)
+        status = flow_model_save(run->output, &contents, err);
     cJSON_Delete(from);
     cJSON_Delete(summary);
     free(history);
@@ -146,7 +166,7 @@ bool train_is_news(const train_run *run)
 {
     if (!run->resumed || run->stepped)
         return true;
-    cJSON *summary = summary_json(run);
+    cJSON *summary = summary_json(run, NULL);
     bool same = cJSON_Compare(summary, run->earlier_summary, 1);
     cJSON_Delete(summary);
     return !same;

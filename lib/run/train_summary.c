@@ -3,34 +3,34 @@
 
 #include <math.h>
 
-static const flow_field held_out_fields[] = {
-    FLOW_FIELD_GROUP_ROW("", flow_held_out, logprob, flow_mean_fields),
-    {"effective_rows", FLOW_FIELD(flow_held_out, effective_rows), FLOW_FIELD_WHEN(flow_held_out, is_weighted)},
-    FLOW_FIELD_END,
+static const flow_report_field held_out_fields[] = {
+    FLOW_REPORT_GROUP_ROW("", flow_held_out, logprob, flow_mean_fields),
+    {"effective_rows", FLOW_MEMBER(flow_held_out, effective_rows), FLOW_REPORT_WHEN(flow_held_out, is_weighted)},
+    FLOW_REPORT_END,
 };
 
-#define DENSITY(member) FLOW_FIELD(flow_train_density, member), FLOW_FIELD_WHEN(flow_train_density, finite)
+#define DENSITY(member) FLOW_MEMBER(flow_train_density, member), FLOW_REPORT_WHEN(flow_train_density, finite)
 
-static const flow_field density_fields[] = {
-    {"draws", FLOW_FIELD(flow_train_density, draws)},
-    FLOW_FIELD_GROUP_ROW("bound", flow_train_density, bound, flow_mean_fields),
-    FLOW_FIELD_GROUP_ROW("log_z", flow_train_density, log_z, flow_mean_fields),
-    {"effective_sample_size", FLOW_FIELD(flow_train_density, effective)},
-    {"pareto_k", FLOW_FIELD(flow_train_density, pareto_k)},
+static const flow_report_field density_fields[] = {
+    {"draws", FLOW_MEMBER(flow_train_density, draws)},
+    FLOW_REPORT_GROUP_ROW("bound", flow_train_density, bound, flow_mean_fields),
+    FLOW_REPORT_GROUP_ROW("log_z", flow_train_density, log_z, flow_mean_fields),
+    {"effective_sample_size", FLOW_MEMBER(flow_train_density, effective)},
+    {"pareto_k", FLOW_MEMBER(flow_train_density, pareto_k)},
     {NULL, "bound", "%s nats, a lower bound of log Z", DENSITY(bound)},
     {NULL, NULL, " (%s fresh draws)", DENSITY(draws)},
     {NULL, "log Z", "%s nats, by importance weights", DENSITY(log_z)},
-    {NULL, NULL, ", which their tail makes unreliable", FLOW_FIELD(flow_train_density, unreliable)},
+    {NULL, NULL, ", which their tail makes unreliable", FLOW_MEMBER(flow_train_density, unreliable)},
     {NULL, "effective", "%.1f%% of the draws", DENSITY(effective_percent)},
     {NULL, NULL, ", Pareto k %.2f", DENSITY(pareto_k)},
-    FLOW_FIELD_END,
+    FLOW_REPORT_END,
 };
 
-#define SUMMARY(member) FLOW_FIELD(flow_train_summary, member)
-#define WHEN(member) FLOW_FIELD_WHEN(flow_train_summary, member)
-#define GROUP(key, member, fields) FLOW_FIELD_GROUP_WHEN(key, flow_train_summary, member, member.any, fields)
+#define SUMMARY(member) FLOW_MEMBER(flow_train_summary, member)
+#define WHEN(member) FLOW_REPORT_WHEN(flow_train_summary, member)
+#define GROUP(key, member, fields) FLOW_REPORT_GROUP_WHEN(key, flow_train_summary, member, member.any, fields)
 
-const flow_field flow_train_summary_fields[] = {
+const flow_report_field flow_train_summary_fields[] = {
     {"status", SUMMARY(status)},
     {"epochs", SUMMARY(epochs)},
     {"best_epoch", SUMMARY(best_epoch)},
@@ -41,7 +41,7 @@ const flow_field flow_train_summary_fields[] = {
     GROUP("evaluations", solving, flow_solving_fields),
     {NULL, "solving", "%.1f evaluations a solve", SUMMARY(solving.mean), WHEN(solving.any)},
     {NULL, NULL, ", %.0f for the hardest row", SUMMARY(solving.most), WHEN(solving.any)},
-    FLOW_FIELD_END,
+    FLOW_REPORT_END,
 };
 
 void flow_train_summary_complete(flow_train_summary *summary)

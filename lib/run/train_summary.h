@@ -28,7 +28,7 @@ typedef struct flow_train_summary {
     flow_train_density density; /* of a training on a density */
     flow_solving solving;       /* in the best epoch */
 } flow_train_summary;
-extern const flow_field flow_train_summary_fields[];
+extern const flow_report_field flow_train_summary_fields[];
 
 /* From the summary of a model file; strings are borrowed from it. */
 void flow_train_summary_read(flow_train_summary *out, const cJSON *summary);

@@ -10,13 +10,13 @@
 #include "num/real.h"
 #include "num/vecmath.h"
 
-const flow_field flow_libraries_fields[] = {
-    {"precision", "precision", "%s", FLOW_FIELD(flow_libraries, precision)},
-    {"matrix_products", "matrix products", "%s", FLOW_FIELD(flow_libraries, gemm)},
-    {"vector_kernels", "vector kernels", "%s", FLOW_FIELD(flow_libraries, kernels)},
-    {"hdf5", "HDF5", "%s", FLOW_FIELD(flow_libraries, hdf5)},
-    {"gsl", "GSL", "%s", FLOW_FIELD(flow_libraries, gsl)},
-    FLOW_FIELD_END,
+const flow_report_field flow_libraries_fields[] = {
+    {"precision", "precision", "%s", FLOW_MEMBER(flow_libraries, precision)},
+    {"matrix_products", "matrix products", "%s", FLOW_MEMBER(flow_libraries, gemm)},
+    {"vector_kernels", "vector kernels", "%s", FLOW_MEMBER(flow_libraries, kernels)},
+    {"hdf5", "HDF5", "%s", FLOW_MEMBER(flow_libraries, hdf5)},
+    {"gsl", "GSL", "%s", FLOW_MEMBER(flow_libraries, gsl)},
+    FLOW_REPORT_END,
 };
 
 void flow_libraries_find(flow_libraries *out)

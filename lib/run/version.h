@@ -11,7 +11,7 @@ typedef struct flow_libraries {
 } flow_libraries;
 
 /* {"precision": "float", "matrix_products": "libxsmm 1.17", "vector_kernels": "AVX-512", "hdf5": ..., "gsl": ...} */
-extern const flow_field flow_libraries_fields[];
+extern const flow_report_field flow_libraries_fields[];
 
 void flow_libraries_find(flow_libraries *out);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "run/batches.h"
+#include "run/row_walk.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ bool flow_output_is_closed(void)
 }
 
 /* A mistyped -o must not replace a model or the data that are read. */
-static flow_status batches_protect(const char *location, const char *input, flow_error *err)
+static flow_status row_walk_protect(const char *location, const char *input, flow_error *err)
 {
     flow_location target = {0}, source = {0};
     flow_status status = flow_location_name(&target, location, err);
@@ -50,13 +50,13 @@ size_t flow_batch_rows(size_t n_values)
 }
 
 /* EPIPE on standard output is a success that ends the rows. */
-static flow_status batches_ignore_closed_pipe(const flow_batches *walk, flow_status status, bool *closed)
+static flow_status row_walk_ignore_closed_pipe(const flow_row_walk *walk, flow_status status, bool *closed)
 {
     *closed = status != FLOW_OK && flow_is_standard(walk->output) && flow_output_is_closed();
     return *closed ? FLOW_OK : status;
 }
 
-static flow_status batches_walk(const flow_batches *walk, flow_writer *writer, flow_batch *batch, size_t n_max,
+static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, flow_row_batch *batch, size_t n_max,
                                 const flow_run_hooks *hooks, bool *closed, flow_error *err)
 {
     flow_run_progress progress = {.total = walk->total};
@@ -73,7 +73,7 @@ static flow_status batches_walk(const flow_batches *walk, flow_writer *writer, f
         size_t n = batch->n - batch->first;
         if (writer != NULL)
             status = flow_writer_write(writer, batch->out + batch->first * walk->n_columns, n, err);
-        status = batches_ignore_closed_pipe(walk, status, closed);
+        status = row_walk_ignore_closed_pipe(walk, status, closed);
         if (status != FLOW_OK)
             return status;
         progress.rows += (int64_t)n;
@@ -84,28 +84,28 @@ static flow_status batches_walk(const flow_batches *walk, flow_writer *writer, f
     return FLOW_OK;
 }
 
-flow_status flow_batches_run(const flow_batches *walk, const flow_run_hooks *hooks, bool *closed, flow_error *err)
+flow_status flow_walk_rows(const flow_row_walk *walk, const flow_run_hooks *hooks, bool *closed, flow_error *err)
 {
     const flow_writer_options options = {.as_float = walk->as_float, .keep = true};
     const size_t n_max = flow_batch_rows(walk->n_in > walk->n_columns ? walk->n_in : walk->n_columns);
-    flow_batch batch = {.in = calloc(n_max, (walk->n_in + walk->n_columns + walk->n_scratch) * sizeof *batch.in),
+    flow_row_batch batch = {.in = calloc(n_max, (walk->n_in + walk->n_columns + walk->n_scratch) * sizeof *batch.in),
                         .numbers = calloc(n_max, sizeof *batch.numbers)};
     flow_writer *writer = NULL;
     flow_status status = batch.in == NULL || batch.numbers == NULL ? flow_error_memory(err, "the rows") : FLOW_OK;
     *closed = false;
     if (status == FLOW_OK && walk->output != NULL && !flow_is_standard(walk->output))
-        status = batches_protect(walk->output, walk->input, err);
+        status = row_walk_protect(walk->output, walk->input, err);
     if (status == FLOW_OK && walk->output != NULL)
         status = flow_writer_open(&writer, walk->output, walk->columns, (int)walk->n_columns, &options, err);
     if (status == FLOW_OK) {
         batch.out = batch.in + n_max * walk->n_in;
         batch.scratch = batch.out + n_max * walk->n_columns;
-        status = batches_walk(walk, writer, &batch, n_max, hooks, closed, err);
+        status = row_walk_run(walk, writer, &batch, n_max, hooks, closed, err);
     }
     if (status == FLOW_OK && walk->finish != NULL && !*closed)
         status = walk->finish(walk->context, err);
     if (status == FLOW_OK && writer != NULL && !*closed) {
-        status = batches_ignore_closed_pipe(walk, flow_writer_finish(writer, err), closed);
+        status = row_walk_ignore_closed_pipe(walk, flow_writer_finish(writer, err), closed);
         writer = NULL;
     }
     flow_writer_abandon(writer);

@@ -5,23 +5,23 @@
  * replaces a model file or the file that is read, and an HDF5 file keeps its other tables.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef FLOW_RUN_BATCHES_H
-#define FLOW_RUN_BATCHES_H
+#ifndef FLOW_RUN_ROW_WALK_H
+#define FLOW_RUN_ROW_WALK_H
 
 #include <stddef.h>
 
 #include "run/hooks.h"
 
-typedef struct flow_batch {
+typedef struct flow_row_batch {
     size_t n;         /* rows */
     size_t first;     /* the first of them that is written: 0, but where a tile begins before the first row */
     double *in;       /* (n, n_in) rows that were read */
     int64_t *numbers; /* (n) their numbers in the data, counted from 0 */
     double *out;      /* (n, n_columns) rows to write */
     double *scratch;  /* (n, n_scratch) */
-} flow_batch;
+} flow_row_batch;
 
-typedef struct flow_batches {
+typedef struct flow_row_walk {
     void *context;
     const char *input, *output; /* locations; input: NULL where no file is read */
     const char *const *columns; /* (n_columns) of the output */
@@ -29,16 +29,16 @@ typedef struct flow_batches {
     bool as_float;
     int64_t total; /* rows that will be written; 0: not known */
     /* Reads up to n_max rows into `in` and `numbers`, and sets n (0: the end) and first. */
-    flow_status (*read)(void *context, flow_batch *batch, size_t n_max, flow_error *err);
+    flow_status (*read)(void *context, flow_row_batch *batch, size_t n_max, flow_error *err);
     /* From `in` to `out`. */
-    void (*map)(void *context, flow_batch *batch);
+    void (*map)(void *context, flow_row_batch *batch);
     /* After the last batch; when it fails, there is no output. May be NULL. */
     flow_status (*finish)(void *context, flow_error *err);
-} flow_batches;
+} flow_row_walk;
 
 /* *closed: the reader of standard output is gone, and the walk ended early. FLOW_INTERRUPTED when hooks->should_stop
  * says so, FLOW_EXISTS when the output must not be written. */
-flow_status flow_batches_run(const flow_batches *walk, const flow_run_hooks *hooks, bool *closed, flow_error *err);
+flow_status flow_walk_rows(const flow_row_walk *walk, const flow_run_hooks *hooks, bool *closed, flow_error *err);
 
 /* Rows in a batch of `n_values` values each: enough for all threads, few enough to stay small in memory; a multiple of
  * FLOW_TILE. */

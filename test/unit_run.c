@@ -1,0 +1,219 @@
+/* The commands without a terminal: training, sampling, evaluating and inverting from a C program, with its hooks. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "data/reader.h"
+#include "harness.h"
+#include "run/row_walk.h"
+#include "run/info_model.h"
+#include "run/invert.h"
+#include "run/logprob.h"
+#include "run/sample.h"
+#include "run/train.h"
+
+/* What the hooks were told. */
+typedef struct heard {
+    int warnings, begins, epochs, starts;
+    int64_t rows, total;
+    int stop_after; /* calls of should_stop; 0: never */
+    int asked;
+    char last[FLOW_ERROR_SIZE];
+} heard;
+
+static void on_warn(void *context, const char *message)
+{
+    heard *h = context;
+    h->warnings++;
+    snprintf(h->last, sizeof h->last, "%s", message);
+}
+
+static void on_begin(void *context)
+{
+    ((heard *)context)->begins++;
+}
+
+static void on_progress(void *context, const flow_run_progress *progress)
+{
+    heard *h = context;
+    h->rows = progress->rows;
+    h->total = progress->total;
+}
+
+static bool should_stop(void *context)
+{
+    heard *h = context;
+    return h->stop_after > 0 && ++h->asked >= h->stop_after;
+}
+
+static void on_start(void *context, const flow_train_start *start)
+{
+    heard *h = context;
+    h->starts++;
+    h->total = start->epochs;
+}
+
+static void on_epoch(void *context, const flow_epoch *epoch)
+{
+    (void)epoch;
+    ((heard *)context)->epochs++;
+}
+
+static flow_run_hooks hooks_of(heard *h)
+{
+    return (flow_run_hooks){h, on_warn, on_begin, on_progress, should_stop};
+}
+
+#define SUCCEED(call)                                                        \
+    do {                                                                     \
+        flow_error error_ = {0};                                             \
+        flow_error *err = &error_;                                           \
+        if ((call) != FLOW_OK)                                               \
+            fail_msg("%s:%d: %s", __FILE__, __LINE__, error_.message);       \
+    } while (0)
+
+/* A folder with data of a normal distribution, a spec, and the model that it trains. */
+static int make_model(void **state)
+{
+    if (make_folder(state) != 0)
+        return -1;
+    FILE *file = fopen(at("train.csv"), "w");
+    assert_non_null(file);
+    fputs("x,y\n", file);
+    for (int i = 0; i < 400; i++)
+        fprintf(file, "%.6f,%.6f\n", sin(1.7 * i) + cos(0.3 * i * i), 100 + 3 * cos(2.9 * i));
+    fclose(file);
+    write_text("spec.json", "{\"data\": {\"train\": \"train.csv\", \"validation\": 0.25}, \"flow\": [\"standardize\", "
+                            "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [8]}], \"train\": {\"epochs\": 2, \"batch\": 50}, "
+                            "\"output\": \"model.h5\"}");
+    return 0;
+}
+
+static void train(flow_run_train_result *result, heard *h, bool resume, flow_status expected)
+{
+    flow_error err = {0};
+    char spec[1024];
+    snprintf(spec, sizeof spec, "%s", at("spec.json"));
+    const flow_run_train_options options = {.spec = spec, .resume = resume, .n_threads = 1, .hooks = hooks_of(h),
+                                            .context = h, .on_start = on_start, .on_epoch = on_epoch};
+    flow_status status = flow_run_train(result, &options, &err);
+    if (status != expected)
+        fail_msg("status %d instead of %d: %s", status, expected, err.message);
+}
+
+static void test_training_stops_and_resumes(void **state)
+{
+    (void)state;
+    heard h = {.stop_after = 2};
+    flow_run_train_result result;
+    train(&result, &h, false, FLOW_INTERRUPTED);
+    assert_non_null(result.model);
+    assert_string_equal(result.summary.status, "interrupted");
+    assert_true(result.interrupted);
+    assert_int_equal(h.begins, 1);
+    assert_int_equal(h.epochs, 0);
+    flow_run_train_free(&result);
+    h = (heard){0};
+    train(&result, &h, true, FLOW_OK);
+    assert_int_equal(h.starts, 1);
+    assert_int_equal(h.total, 2);
+    assert_int_equal(h.epochs, 2);
+    assert_true(result.resumed);
+    assert_string_equal(result.summary.status, "finished");
+    assert_int_equal(result.rows + result.held_out, 400);
+    assert_true(isfinite(result.summary.validation.logprob.mean));
+
+    flow_run_info_model_result info;
+    SUCCEED(flow_run_info_model(&info, result.model, true, err));
+    assert_int_equal(info.history.n, 2);
+    assert_int_equal(info.runs.n, 2);
+    assert_true(info.summary.validation.logprob.mean == result.summary.validation.logprob.mean);
+    assert_int_equal(info.flow.layers.n, 2);
+    flow_run_info_model_free(&info);
+    flow_run_train_free(&result);
+}
+
+static void open_session(flow_session *s)
+{
+    char model[1024];
+    snprintf(model, sizeof model, "%s", at("model.h5"));
+    const flow_session_options options = {.n_threads = 1};
+    SUCCEED(flow_session_open(s, model, &options, err));
+}
+
+static void test_rows_are_drawn_evaluated_and_inverted(void **state)
+{
+    (void)state;
+    heard h = {0};
+    flow_session s = {0};
+    open_session(&s);
+    char rows[1024];
+    snprintf(rows, sizeof rows, "%s", at("rows.csv"));
+    flow_run_sample_result drawn;
+    const flow_run_sample_options draw = {.output = rows, .n = 150, .seed = 3, .first = 70, .limit = -1,
+                                          .temperature = 1, .hooks = hooks_of(&h)};
+    SUCCEED(flow_run_sample(&drawn, &s, &draw, err));
+    assert_int_equal(drawn.rows, 150);
+    assert_int_equal(h.rows, 150);
+    assert_int_equal(h.total, 150);
+    assert_int_equal(h.begins, 1);
+    assert_int_equal(h.warnings, 0);
+    assert_true(drawn.round_trip < 1e-3);
+
+    flow_run_logprob_result evaluated;
+    const flow_run_logprob_options evaluate = {.data = rows, .worst = 3, .hooks = hooks_of(&h)};
+    SUCCEED(flow_run_logprob(&evaluated, &s, &evaluate, err));
+    assert_int_equal(evaluated.rows, 150);
+    assert_int_equal(evaluated.worst.n, 3);
+    assert_true(evaluated.rows_worst[0].logprob <= evaluated.rows_worst[1].logprob);
+    assert_true(evaluated.logprob.error > 0);
+
+    flow_run_invert_result inverted;
+    const flow_run_invert_options invert = {.data = rows, .to = FLOW_TO_LATENT, .hooks = hooks_of(&h)};
+    SUCCEED(flow_run_invert(&inverted, &s, &invert, err));
+    assert_int_equal(inverted.rows, 150);
+    assert_true(inverted.error < 1e-3);
+    flow_session_close(&s);
+}
+
+static void test_what_is_stopped_leaves_the_output_as_it_was(void **state)
+{
+    (void)state;
+    heard h = {.stop_after = 1};
+    flow_session s = {0};
+    flow_error err = {0};
+    open_session(&s);
+    char rows[1024];
+    snprintf(rows, sizeof rows, "%s", at("kept.csv"));
+    write_text("kept.csv", "kept\n1\n");
+    flow_run_sample_result drawn;
+    const flow_run_sample_options draw = {.output = rows, .n = 10, .limit = -1, .temperature = 1,
+                                          .hooks = hooks_of(&h)};
+    assert_int_equal(flow_run_sample(&drawn, &s, &draw, &err), FLOW_INTERRUPTED);
+    char line[16] = "";
+    FILE *file = fopen(rows, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(line, sizeof line, file));
+    fclose(file);
+    assert_string_equal(line, "kept\n");
+    flow_session_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_training_stops_and_resumes),
+        cmocka_unit_test(test_rows_are_drawn_evaluated_and_inverted),
+        cmocka_unit_test(test_what_is_stopped_leaves_the_output_as_it_was),
+    };
+    return cmocka_run_group_tests_name("run", tests, make_model, remove_folder);
+}
