@@ -40,7 +40,7 @@ enum { LABELS = 12 }; /* width */
 typedef struct spec_view {
     const char *kind, *source, *name, *train, *density, *validation, *test, *weight, *output, *row_name;
     double share;
-    flow_names columns, context;
+    flow_text_list columns, context;
     int64_t epochs, batch, patience, seed;
     flow_description flow;
     cJSON *document;
@@ -88,8 +88,8 @@ static flow_status info_spec(const info_args *args, console *con, flow_error *er
             .density = draws != NULL ? draws->density : NULL, .validation = data->validation.text,
             .test = data->test,
             .weight = data->weight, .output = spec->output, .row_name = draws != NULL ? "draws" : "rows",
-            .share = data->validation.number, .columns = {data->columns.at, data->columns.n},
-            .context = {data->context.at, data->context.n}, .epochs = train->epochs, .batch = train->batch,
+            .share = data->validation.number, .columns = data->columns,
+            .context = data->context, .epochs = train->epochs, .batch = train->batch,
             .patience = train->patience, .seed = spec->seed, .flow = result.flow, .document = spec->document,
             .is_built = result.is_built, .has_share = data->validation.number > 0,
             .allows_negative_weights = data->weight != NULL && data->allow_negative_weights,

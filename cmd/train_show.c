@@ -31,7 +31,8 @@ static void show_start(void *context, const flow_train_start *start)
                  start->n_threads == 1 ? "" : "s");
     if (x->training != NULL && flow_dataset_is_weighted(x->training)) {
         const int64_t n = flow_dataset_n_weightless(x->training);
-        console_note(show->con, "weighted by %s: the rows say as much as %s of equal weight%s%s%s", x->spec->data->weight,
+        console_note(show->con, "weighted by %s: the rows say as much as %s of equal weight%s%s%s",
+                     x->spec->data->weight,
                      flow_format_count(rows, llround(flow_dataset_effective_rows(x->training))),
                      n > 0 ? "; left out for a weight of 0: " : "", n > 0 ? flow_format_count(held_out, n) : "",
                      n > 0 ? " rows" : "");

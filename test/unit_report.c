@@ -31,7 +31,7 @@ typedef struct result {
     flow_mean mean;
     part part, other;
     flow_list list;
-    flow_names names;
+    flow_text_list names;
     bool yes, no;
 } result;
 
@@ -69,7 +69,7 @@ static const row rows[] = {{"one", 1, 1.005}, {"two thousand", 2000, NAN}};
 static const char *const names[] = {"a", "b"};
 static const result sample = {
     .name = "data.csv", .rows = 1234567, .columns = 1, .error = 0.00012345, .nothing = NAN, .mean = {-1.25, 0.0123},
-    .part = {2.5, true}, .list = {rows, 2}, .names = {names, 2}, .yes = true,
+    .part = {2.5, true}, .list = {rows, 2}, .names = {2, names}, .yes = true,
 };
 
 static void test_json(void **state)

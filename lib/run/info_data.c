@@ -143,7 +143,7 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
                                              (unsigned long)flow_dataset_checksum(out->data)) - 8;
     out->has_names = flow_dataset_has_names(out->data);
     out->no_names = !out->has_names;
-    out->without_numbers = (flow_names){(const char *const *)out->others.at, out->others.n};
+    out->without_numbers = (flow_text_list){out->others.n, (const char *const *)out->others.at};
     out->has_without_numbers = out->others.n > 0;
     return info_read_columns(out) ? FLOW_OK : flow_error_memory(err, "columns");
 }

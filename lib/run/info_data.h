@@ -33,7 +33,7 @@ typedef struct flow_run_info_data_result {
     const char *checksum;      /* "crc32:c7eff3b5" */
     const char *crc;           /* "c7eff3b5" */
     flow_list columns;         /* of flow_data_column */
-    flow_names without_numbers;
+    flow_text_list without_numbers;
     flow_list table_rows; /* of flow_data_table, of a file with several; then there is nothing else */
     bool has_names, no_names, has_invalid, invalid_unknown, has_without_numbers;
 

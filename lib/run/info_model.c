@@ -93,8 +93,8 @@ flow_status flow_run_info_model(flow_run_info_model_result *out, const char *pat
     out->name = spec->name;
     out->weight = data->weight;
     out->allows_negative_weights = data->weight != NULL && data->allow_negative_weights;
-    out->columns = (flow_names){(const char *const *)model->columns, model->f->dim};
-    out->context = (flow_names){data->context.at, data->context.n};
+    out->columns = (flow_text_list){model->f->dim, (const char *const *)model->columns};
+    out->context = data->context;
     out->data = flow_data_origin_read(origins, "train");
     out->density = flow_data_origin_read(origins, "density");
     out->has_summary = model->summary != NULL;

@@ -26,7 +26,7 @@ typedef struct flow_history_row {
 typedef struct flow_run_info_model_result {
     flow_model *model;
     const char *kind, *path, *name, *weight; /* kind: "model" */
-    flow_names columns, context;
+    flow_text_list columns, context;
     flow_data_origin data, density;
     flow_train_summary summary;
     flow_list runs; /* of flow_training_run */

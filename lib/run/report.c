@@ -30,7 +30,7 @@ static int64_t report_whole(const flow_report_field *field, const void *member)
     case FLOW_REPORT_REAL:
         return llround(*(const double *)member);
     case FLOW_REPORT_NAMES:
-        return ((const flow_names *)member)->n;
+        return ((const flow_text_list *)member)->n;
     case FLOW_REPORT_LIST:
         return (int64_t)((const flow_list *)member)->n;
     default:
@@ -98,7 +98,7 @@ static cJSON *report_list(const flow_report_field *field, const flow_list *list)
 
 static cJSON *report_value(const flow_report_field *field, const void *member)
 {
-    const flow_names *names = member;
+    const flow_text_list *names = member;
     switch (field->kind) {
     case FLOW_REPORT_STRING:
         return cJSON_CreateString(*(const char *const *)member);
@@ -111,7 +111,7 @@ static cJSON *report_value(const flow_report_field *field, const void *member)
     case FLOW_REPORT_REAL:
         return cJSON_CreateNumber(*(const double *)member);
     case FLOW_REPORT_NAMES:
-        return cJSON_CreateStringArray(names->names, names->n);
+        return cJSON_CreateStringArray(names->at, names->n);
     case FLOW_REPORT_LIST:
         return report_list(field, member);
     case FLOW_REPORT_JSON:
@@ -164,12 +164,12 @@ void flow_report_read(void *to, const flow_report_field *fields, const cJSON *ob
 
 /* ---- text ---- */
 
-static void report_add_names(flow_text *text, const flow_names *list)
+static void report_add_names(flow_text *text, const flow_text_list *list)
 {
     enum { SHOWN = 12, MOST = 16 };
     int shown = list->n > MOST ? SHOWN : list->n;
     for (int i = 0; i < shown; i++)
-        flow_text_add(text, "%s%s", i == 0 ? "" : ", ", list->names[i]);
+        flow_text_add(text, "%s%s", i == 0 ? "" : ", ", list->at[i]);
     if (shown < list->n)
         flow_text_add(text, ", ... (%d columns)", list->n);
 }

@@ -22,18 +22,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/option.h"
 #include "core/text.h"
 
 /* The mean of something and its standard error; NaN: there is none. */
 typedef struct flow_mean {
     double mean, error;
 } flow_mean;
-
-/* Names, borrowed. */
-typedef struct flow_names {
-    const char *const *names;
-    int n;
-} flow_names;
 
 /* Structs, each described by the fields of the row. */
 typedef struct flow_list {
@@ -48,7 +43,7 @@ typedef enum flow_report_kind {
     FLOW_REPORT_INT64,  /* int64_t */
     FLOW_REPORT_REAL,   /* double */
     FLOW_REPORT_MEAN,   /* flow_mean: in the text alone */
-    FLOW_REPORT_NAMES,  /* flow_names: an array of strings; in the text "a, b, c" of up to a dozen */
+    FLOW_REPORT_NAMES,  /* flow_text_list: an array of strings; in the text "a, b, c" of up to a dozen */
     FLOW_REPORT_LIST,   /* flow_list: an array of objects */
     FLOW_REPORT_JSON,   /* const cJSON *: copied; NULL: left out */
     FLOW_REPORT_GROUP   /* a struct within the struct: an object */
@@ -78,7 +73,8 @@ typedef struct flow_report_field {
     .kind = _Generic(((type *)0)->member, const char *: FLOW_REPORT_STRING, char *: FLOW_REPORT_STRING, \
                      bool: FLOW_REPORT_FLAG, int: FLOW_REPORT_INT, int64_t: FLOW_REPORT_INT64,          \
                      double: FLOW_REPORT_REAL,                                                          \
-                     flow_mean: FLOW_REPORT_MEAN, flow_names: FLOW_REPORT_NAMES, flow_list: FLOW_REPORT_LIST,         \
+                     flow_mean: FLOW_REPORT_MEAN, flow_text_list: FLOW_REPORT_NAMES,                    \
+                     flow_list: FLOW_REPORT_LIST,                                                       \
                      const cJSON *: FLOW_REPORT_JSON, cJSON *: FLOW_REPORT_JSON)
 #define FLOW_REPORT_WHEN(type, member) .when = offsetof(type, member)
 /* Rows of a struct within the struct, and of a list of structs `element`. */
