@@ -22,35 +22,35 @@ typedef struct inversion {
 
 static flow_status invert_read(void *context, flow_row_batch *batch, size_t n_max, flow_error *err)
 {
-    inversion *j = context;
-    return flow_input_read(&j->in, batch->in, batch->numbers, n_max, &batch->n, err);
+    inversion *run = context;
+    return flow_input_read(&run->in, batch->in, batch->numbers, n_max, &batch->n, err);
 }
 
 /* A row (d + c), its image (d), and by how much the way back misses the row (d). */
-static void invert_count(inversion *j, const double *from, const double *image, const double *missed, int64_t number)
+static void invert_count(inversion *run, const double *from, const double *image, const double *missed, int64_t number)
 {
-    size_t d = (size_t)j->s->dim;
+    size_t d = (size_t)run->s->dim;
     bool finite = true;
     for (size_t k = 0; k < d; k++)
         finite = finite && isfinite(image[k]) && isfinite(missed[k]);
-    j->result->rows++;
-    if (!finite && j->result->non_finite++ == 0) {
-        j->failed = number;
-        flow_rows_diagnose(j->s->runner, j->o->to, true, from, j->place, sizeof j->place);
+    run->result->rows++;
+    if (!finite && run->result->non_finite++ == 0) {
+        run->failed = number;
+        flow_rows_diagnose(run->s->runner, run->o->to, true, from, run->place, sizeof run->place);
     }
     for (size_t k = 0; finite && k < d; k++) {
-        flow_moments_add(&j->moments[k], from[k], 1);
-        j->errors[k] = fmax(j->errors[k], fabs(missed[k]));
+        flow_moments_add(&run->moments[k], from[k], 1);
+        run->errors[k] = fmax(run->errors[k], fabs(missed[k]));
     }
 }
 
 static void invert_map(void *context, flow_row_batch *batch)
 {
-    inversion *j = context;
-    size_t d = (size_t)j->s->dim, width = (size_t)j->s->width, c = width - d, n = batch->n;
-    size_t n_out = width + (j->o->logdet ? 1 : 0);
-    double *image = batch->scratch, *missed = image + n * d, *logdet = j->o->logdet ? missed + n * d : NULL;
-    flow_rows_round_trip(j->s->runner, j->o->to, batch->in, n, image, logdet, missed);
+    inversion *run = context;
+    size_t d = (size_t)run->s->dim, width = (size_t)run->s->width, c = width - d, n = batch->n;
+    size_t n_out = width + (run->o->logdet ? 1 : 0);
+    double *image = batch->scratch, *missed = image + n * d, *logdet = run->o->logdet ? missed + n * d : NULL;
+    flow_rows_round_trip(run->s->runner, run->o->to, batch->in, n, image, logdet, missed);
     for (size_t i = 0; i < n; i++) {
         const double *from = batch->in + i * width;
         double *row = batch->out + i * n_out;
@@ -58,45 +58,45 @@ static void invert_map(void *context, flow_row_batch *batch)
         memcpy(row + d, from + d, c * sizeof *row);
         if (logdet != NULL)
             row[width] = logdet[i];
-        invert_count(j, from, image + i * d, missed + i * d, batch->numbers[i]);
+        invert_count(run, from, image + i * d, missed + i * d, batch->numbers[i]);
     }
 }
 
-static void invert_find_error(const inversion *j, const char *const *names)
+static void invert_find_error(const inversion *run, const char *const *names)
 {
-    flow_run_invert_result *r = j->result;
+    flow_run_invert_result *r = run->result;
     r->column = names[0];
-    for (int k = 0; k < j->s->dim; k++) {
-        const flow_moments *m = &j->moments[k];
+    for (int k = 0; k < run->s->dim; k++) {
+        const flow_moments *m = &run->moments[k];
         double deviation = 1; /* of latents */
-        if (j->o->to == FLOW_TO_LATENT) {
+        if (run->o->to == FLOW_TO_LATENT) {
             deviation = flow_moments_error(m) * sqrt((double)m->n);
             double size = m->n > 0 ? fabs(flow_moments_mean(m)) : 0;
             if (!(deviation > 0)) /* one row, or equal ones, have no spread to compare with */
                 deviation = size > 0 ? size : 1;
         }
-        if (j->errors[k] / deviation > r->error) {
-            r->error = j->errors[k] / deviation;
-            r->error_absolute = j->errors[k];
+        if (run->errors[k] / deviation > r->error) {
+            r->error = run->errors[k] / deviation;
+            r->error_absolute = run->errors[k];
             r->column = names[k];
         }
     }
 }
 
-static void invert_warn(const inversion *j)
+static void invert_warn(const inversion *run)
 {
     char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE], reason[FLOW_ERROR_SIZE];
-    const flow_run_hooks *hooks = &j->o->hooks;
-    const flow_run_invert_result *r = j->result;
+    const flow_run_hooks *hooks = &run->o->hooks;
+    const flow_run_invert_result *r = run->result;
     flow_run_warn_skipped(hooks, r->data, r->skipped);
     if (r->non_finite > 0)
         flow_run_warn(hooks, "%s of %s rows have no finite image or do not come back, the first is row %lld%s%s",
                       flow_format_count(count, r->non_finite), flow_format_count(all, r->rows),
-                      (long long)j->failed + 1,
-                      j->place[0] != '\0' ? ", which fails in "
-                                          : "; such rows lie outside of what the model can describe", j->place);
+                      (long long)run->failed + 1,
+                      run->place[0] != '\0' ? ", which fails in "
+                                          : "; such rows lie outside of what the model can describe", run->place);
     if (r->error > FLOW_ROUND_TRIP_MOST) {
-        flow_session_diagnose_round_trip(j->s, reason, sizeof reason);
+        flow_session_diagnose_round_trip(run->s, reason, sizeof reason);
         flow_run_warn(hooks, "the round trip loses up to %.1e standard deviations (column %s): %s", r->error, r->column,
                       reason);
     }
@@ -109,35 +109,35 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
     *out = (flow_run_invert_result){.model = s->model->path, .data = options->data,
                                     .output = flow_run_file(options->output),
                                     .to = to_latent ? "latent" : "data", .to_latent = to_latent};
-    inversion j = {.s = s, .o = options, .result = out};
+    inversion run = {.s = s, .o = options, .result = out};
     const size_t d = (size_t)s->dim, width = (size_t)s->width;
     const char *const *latents = (const char *const *)s->latents;
     const char **from = flow_session_names(s, to_latent ? s->columns : latents, NULL);
     const char **to = flow_session_names(s, to_latent ? latents : s->columns, "logdet");
     const flow_row_walk walk = {
-        .context = &j, .input = options->data, .output = options->output, .columns = to,
+        .context = &run, .input = options->data, .output = options->output, .columns = to,
         .n_columns = width + (options->logdet ? 1 : 0), .n_in = width, .n_scratch = 2 * d + 1,
         .as_float = options->as_float, .read = invert_read, .map = invert_map,
     };
     const flow_input_options wanted = {.skip_invalid = options->skip_invalid};
     flow_status status = FLOW_OK;
-    j.moments = calloc(d, sizeof *j.moments);
-    j.errors = calloc(d, sizeof *j.errors);
-    if (from == NULL || to == NULL || j.moments == NULL || j.errors == NULL)
+    run.moments = calloc(d, sizeof *run.moments);
+    run.errors = calloc(d, sizeof *run.errors);
+    if (from == NULL || to == NULL || run.moments == NULL || run.errors == NULL)
         status = flow_error_memory(err, "column names");
     if (status == FLOW_OK)
-        status = flow_session_open_input(s, &j.in, options->data, from, s->width, &wanted, err);
+        status = flow_session_open_input(s, &run.in, options->data, from, s->width, &wanted, err);
     if (status == FLOW_OK)
         status = flow_walk_rows(&walk, &options->hooks, &out->closed, err);
     if (status == FLOW_OK && !out->closed) {
-        out->skipped = flow_reader_n_skipped(j.in.reader);
+        out->skipped = flow_reader_n_skipped(run.in.reader);
         out->solving = flow_session_solving(s, options->to);
-        invert_find_error(&j, from);
-        invert_warn(&j);
+        invert_find_error(&run, from);
+        invert_warn(&run);
     }
-    flow_input_close(&j.in);
-    free(j.errors);
-    free(j.moments);
+    flow_input_close(&run.in);
+    free(run.errors);
+    free(run.moments);
     free(to);
     free(from);
     return status;

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "num/real.h"
-#include "run/row_walk.h"
 #include "run/format.h"
+#include "run/row_walk.h"
 
 /* The context of draws: row i of the draws belongs to row i / n of the table. */
 typedef struct context_rows {
@@ -28,32 +28,32 @@ typedef struct sampling {
     char place[FLOW_DIAGNOSIS_SIZE];  /* and where; "": none did */
 } sampling;
 
-static flow_status sample_open_context(sampling *j, flow_error *err)
+static flow_status sample_open_context(sampling *run, flow_error *err)
 {
-    const flow_session *s = j->s;
-    const char *path = s->name;
-    if (s->n_context == 0 && j->o->given != NULL)
+    const flow_session *s = run->s;
+    const char *path = s->name, *given = run->o->given;
+    if (s->n_context == 0 && given != NULL)
         return flow_error_set(err, FLOW_ARGUMENT, "--given: %s has no context; leave --given out", path);
     if (s->n_context == 0)
         return FLOW_OK;
-    if (j->o->given == NULL)
+    if (given == NULL)
         return flow_error_set(err, FLOW_ARGUMENT, "%s is conditional on %s%s; give the values of its context with "
                               "--given FILE", path, s->context[0], s->n_context > 1 ? " and more columns" : "");
-    context_rows *context = &j->context;
+    context_rows *context = &run->context;
     size_t c = (size_t)s->n_context;
     context->n_room = flow_batch_rows(c);
     context->rows = malloc(context->n_room * c * sizeof *context->rows);
     if (context->rows == NULL)
         return flow_error_memory(err, "rows of context");
     const flow_input_options options = {.chosen = true};
-    flow_status status = flow_session_open_input(s, &context->in, j->o->given, s->context, s->n_context, &options, err);
+    flow_status status = flow_session_open_input(s, &context->in, given, s->context, s->n_context, &options, err);
     return flow_error_prefix(err, status, "--given: ");
 }
 
 /* Goes to the next row of the table when the present one is used up; false at the end. */
-static bool sample_advance_context(sampling *j, flow_status *status, flow_error *err)
+static bool sample_advance_context(sampling *run, flow_status *status, flow_error *err)
 {
-    context_rows *context = &j->context;
+    context_rows *context = &run->context;
     *status = FLOW_OK;
     if (context->left > 0)
         return true;
@@ -63,37 +63,39 @@ static bool sample_advance_context(sampling *j, flow_status *status, flow_error 
         if (*status != FLOW_OK || context->n == 0)
             return false;
     }
-    context->left = (uint64_t)j->o->n;
+    context->left = (uint64_t)run->o->n;
     return true;
 }
 
 /* Passes over the context of the draws before the first tile. */
-static flow_status sample_skip_context(sampling *j, flow_error *err)
+static flow_status sample_skip_context(sampling *run, flow_error *err)
 {
     flow_status status = FLOW_OK;
-    for (uint64_t n = j->at, some; n > 0 && sample_advance_context(j, &status, err); n -= some) {
-        some = n < j->context.left ? n : j->context.left;
-        j->context.left -= some;
+    for (uint64_t n = run->at, some; n > 0 && sample_advance_context(run, &status, err); n -= some) {
+        some = n < run->context.left ? n : run->context.left;
+        run->context.left -= some;
     }
-    j->context.in_place = true;
+    run->context.in_place = true;
     return status;
 }
 
-/* Rows are drawn from the tile on that holds the first one. */
+/* The first tile may begin before the first row. */
 static flow_status sample_read(void *context, flow_row_batch *batch, size_t n_max, flow_error *err)
 {
-    sampling *j = context;
-    const uint64_t first = (uint64_t)j->o->first;
-    const size_t c = (size_t)j->s->n_context;
-    size_t n = j->at >= j->end ? 0 : j->end - j->at < n_max ? (size_t)(j->end - j->at) : n_max;
+    sampling *run = context;
+    const uint64_t first = (uint64_t)run->o->first;
+    const size_t c = (size_t)run->s->n_context;
+    size_t n = run->at >= run->end ? 0 : run->end - run->at < n_max ? (size_t)(run->end - run->at) : n_max;
     flow_status status = FLOW_OK;
     if (c == 0)
         batch->n = n;
-    else if (n > 0 && !j->context.in_place)
-        status = sample_skip_context(j, err);
-    for (; status == FLOW_OK && batch->n < n && sample_advance_context(j, &status, err); j->context.left--, batch->n++)
-        memcpy(batch->in + batch->n * c, j->context.rows + j->context.at * c, c * sizeof *batch->in);
-    batch->first = j->at < first ? (size_t)(first - j->at) : 0;
+    else if (n > 0 && !run->context.in_place)
+        status = sample_skip_context(run, err);
+    while (status == FLOW_OK && batch->n < n && sample_advance_context(run, &status, err)) {
+        memcpy(batch->in + batch->n++ * c, run->context.rows + run->context.at * c, c * sizeof *batch->in);
+        run->context.left--;
+    }
+    batch->first = run->at < first ? (size_t)(first - run->at) : 0;
     if (batch->n <= batch->first)
         batch->n = 0;
     return status;
@@ -101,17 +103,17 @@ static flow_status sample_read(void *context, flow_row_batch *batch, size_t n_ma
 
 static void sample_map(void *context, flow_row_batch *batch)
 {
-    sampling *j = context;
-    const flow_run_sample_options *o = j->o;
-    flow_run_sample_result *r = j->result;
-    size_t d = (size_t)j->s->dim, c = (size_t)j->s->n_context, n = batch->n, width = d + c + (o->logprob ? 1 : 0);
+    sampling *run = context;
+    const flow_run_sample_options *o = run->o;
+    flow_run_sample_result *r = run->result;
+    size_t d = (size_t)run->s->dim, c = (size_t)run->s->n_context, n = batch->n, width = d + c + (o->logprob ? 1 : 0);
     double *x = batch->scratch, *logp = o->logprob ? x + n * d : NULL, round_trip = 0;
-    flow_rows_sample(j->s->runner, (uint64_t)o->seed, j->at, n, o->temperature, batch->in, x, logp, &round_trip);
+    flow_rows_sample(run->s->runner, (uint64_t)o->seed, run->at, n, o->temperature, batch->in, x, logp, &round_trip);
     if (!(round_trip <= r->round_trip)) /* a NaN stays */
         r->round_trip = isnan(r->round_trip) ? r->round_trip : round_trip;
-    if (!isfinite(round_trip) && j->place[0] == '\0')
-        flow_rows_diagnose_draws(j->s->runner, (uint64_t)o->seed, j->at, n, o->temperature, batch->in, o->logprob,
-                                 &j->failed, j->place, sizeof j->place);
+    if (!isfinite(round_trip) && run->place[0] == '\0')
+        flow_rows_diagnose_draws(run->s->runner, (uint64_t)o->seed, run->at, n, o->temperature, batch->in, o->logprob,
+                                 &run->failed, run->place, sizeof run->place);
     for (size_t i = batch->first; i < n; i++) {
         double *row = batch->out + i * width;
         bool finite = true;
@@ -124,27 +126,27 @@ static void sample_map(void *context, flow_row_batch *batch)
             row[d + c] = logp[i];
     }
     r->rows += (int64_t)(n - batch->first);
-    j->at += n;
+    run->at += n;
 }
 
-static void sample_warn(const sampling *j)
+static void sample_warn(const sampling *run)
 {
     char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE], reason[FLOW_ERROR_SIZE];
-    const flow_run_sample_options *o = j->o;
-    const flow_run_sample_result *r = j->result;
+    const flow_run_sample_options *o = run->o;
+    const flow_run_sample_result *r = run->result;
     if (o->given != NULL && o->n > 0 && r->rows == 0 && o->limit != 0)
         flow_run_warn(&o->hooks, "%s has no context for row %lld and what follows; no rows are drawn", o->given,
                       (long long)o->first);
     if (r->non_finite > 0)
         flow_run_warn(&o->hooks, "%s of %s rows have values that are not finite%s",
                       flow_format_count(count, r->non_finite), flow_format_count(all, r->rows),
-                      j->place[0] != '\0' ? "" : "; the model leaves the range of numbers there, train it longer or "
+                      run->place[0] != '\0' ? "" : "; the model leaves the range of numbers there, train it longer or "
                       "with smaller rates");
-    if (j->place[0] != '\0') {
+    if (run->place[0] != '\0') {
         flow_run_warn(&o->hooks, "row %lld of the list, counted from 0, has no values or does not come back: it fails "
-                      "in %s", (long long)j->failed, j->place);
+                      "in %s", (long long)run->failed, run->place);
     } else if (r->non_finite == 0 && !(r->round_trip < FLOW_ROUND_TRIP_MOST)) {
-        flow_session_diagnose_round_trip(j->s, reason, sizeof reason);
+        flow_session_diagnose_round_trip(run->s, reason, sizeof reason);
         flow_run_warn(&o->hooks, "the largest round-trip error is %.1e (in units of the base's standard deviation): %s",
                       r->round_trip, reason);
     }
@@ -158,26 +160,26 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
         .steps = s->options.steps, .seed = options->seed, .first = options->first, .rows_per_context = options->n,
         .has_given = options->given != NULL,
     };
-    sampling j = {.s = s, .o = options, .result = out, .at = (uint64_t)options->first / FLOW_TILE * FLOW_TILE};
+    sampling run = {.s = s, .o = options, .result = out, .at = (uint64_t)options->first / FLOW_TILE * FLOW_TILE};
     const int64_t most = INT64_MAX / 2, limit = options->limit >= 0 ? options->limit : most;
     int64_t n = options->given == NULL ? options->n : most;
     n = options->n == 0 ? 0 : limit < n ? limit : n;
-    j.end = n > 0 ? (uint64_t)options->first + (uint64_t)n : j.at;
+    run.end = n > 0 ? (uint64_t)options->first + (uint64_t)n : run.at;
     const char **columns = flow_session_names(s, s->columns, "logprob");
     const size_t width = (size_t)s->width + (options->logprob ? 1 : 0);
     const flow_row_walk walk = {
-        .context = &j, .input = options->given, .output = options->output, .columns = columns, .n_columns = width,
+        .context = &run, .input = options->given, .output = options->output, .columns = columns, .n_columns = width,
         .n_in = (size_t)s->n_context, .n_scratch = width, .as_float = options->as_float, .total = n < most ? n : 0,
         .read = sample_read, .map = sample_map,
     };
-    flow_status status = columns == NULL ? flow_error_memory(err, "column names") : sample_open_context(&j, err);
+    flow_status status = columns == NULL ? flow_error_memory(err, "column names") : sample_open_context(&run, err);
     if (status == FLOW_OK)
         status = flow_walk_rows(&walk, &options->hooks, &out->closed, err);
     out->solving = flow_session_solving(s, FLOW_TO_DATA);
     if (status == FLOW_OK && !out->closed)
-        sample_warn(&j);
-    flow_input_close(&j.context.in);
-    free(j.context.rows);
+        sample_warn(&run);
+    flow_input_close(&run.context.in);
+    free(run.context.rows);
     free(columns);
     return status;
 }

@@ -1,4 +1,4 @@
-/* Taking up a stored training run. */
+/* Restoring a stored run of a training. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <stdio.h>
@@ -136,7 +136,7 @@ static flow_status resume_check_same(const train_run *run, const flow_model *mod
     return status;
 }
 
-/* ---- taking it up ---- */
+/* ---- restoring ---- */
 
 static void resume_warn_of_new_span(const train_run *run, const flow_model *model)
 {
