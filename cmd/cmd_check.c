@@ -22,7 +22,7 @@ static const opt options[] = {
     {.name = "set", .kind = OPT_TEXTS, .offset = offsetof(check_args, set), .value = "KEY=VALUE",
      .help = "override a key of the spec, as in train; may be repeated"},
     {.name = "dim", .kind = OPT_INT, .offset = offsetof(check_args, dim), .value = "N", .least = 1,
-     .most = FLOW_DIM_MAX, .help = "how many columns the data have; without it, what data.columns or the data say"},
+     .most = FLOW_DIM_MAX, .help = "the number of columns of the data, instead of what data.columns or the data say"},
     {.name = "resolved", .kind = OPT_FLAG, .offset = offsetof(check_args, resolved),
      .help = "print the spec with every default filled in, as a model file stores it"},
     {.name = "schema", .kind = OPT_FLAG, .offset = offsetof(check_args, schema),
@@ -88,10 +88,10 @@ static flow_status check_run(void *args_, console *con, flow_error *err)
 
 const command command_check = {
     .name = "check",
-    .summary = "read a spec whole and say what is wrong with it, or what it describes",
-    .description = "Reads the spec the way train does, without training: every unknown key, wrong type and value out "
-                   "of range is named by its JSON path. The data are only looked at for the number of their columns, "
-                   "and need not exist.",
+    .summary = "check a spec, and describe its flow",
+    .description = "Reads the spec as train does, without training: each unknown key, wrong type and value out of "
+                   "range is named by its JSON path. Of the data only the number of columns is read; they need not "
+                   "exist.",
     .examples = "  flowctl check configs/moons.json\n"
                 "  flowctl check configs/moons.json --set flow[1].repeat=12\n"
                 "  flowctl check --schema > configs/schema.json",

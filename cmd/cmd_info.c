@@ -21,13 +21,13 @@ static const opt_argument arguments[] = {
 
 static const opt options[] = {
     {.name = "history", .kind = OPT_FLAG, .offset = offsetof(info_args, history),
-     .help = "of a model: show every epoch, not only the last ones"},
+     .help = "of a model: show all epochs, not only the last ten"},
     {.name = "dim", .kind = OPT_INT, .offset = offsetof(info_args, dim), .value = "N", .least = 1,
      .most = FLOW_DIM_MAX,
-     .help = "of a spec: how many columns the data have; without it, what data.columns or the data say"},
+     .help = "of a spec: the number of columns of the data, instead of what data.columns or the data say"},
     {.name = "columns", .kind = OPT_TEXT, .offset = offsetof(info_args, columns), .value = "A,B,C",
-     .help = "of data: look at these columns only"},
-    OPT_COMMON_JSON(info_args, "print all of it as one JSON object"),
+     .help = "of data: describe these columns only"},
+    OPT_COMMON_JSON(info_args, "print everything as one JSON object"),
     OPT_COMMON_QUIET(info_args),
     OPT_COMMON_HELP(info_args),
     OPT_END,
@@ -285,8 +285,8 @@ const command command_info = {
     .summary = "describe a model, a spec or data",
     .description = "Of a model: what it was trained on and how, its held-out likelihood, its layers, the last epochs. "
                    "Of a spec: its layers with their shapes and numbers of parameters. Of data: rows, columns, ranges, "
-                   "means and standard deviations, what is missing or not a number, and columns with many equal "
-                   "values, which have no density. Of an HDF5 file with several tables: which there are.",
+                   "means and standard deviations, missing and invalid values, and columns with many equal "
+                   "values, which have no density. Of an HDF5 file with several tables: a list of them.",
     .examples = "  flowctl info moons.h5\n"
                 "  flowctl info configs/moons.json\n"
                 "  flowctl info data/two_moons.h5\n"

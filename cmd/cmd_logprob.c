@@ -104,10 +104,10 @@ const command command_logprob = {
     .summary = "the log-density of each row of data, and its mean with a standard error",
     .description = "Evaluates log p(x) in nats, in the units of the data, and prints its mean over all rows, the "
                    "standard error of that mean, bits per dimension (-mean / (d ln 2)) and the least likely rows. "
-                   "Columns are matched by name: their order does not matter and further ones are ignored; data "
+                   "Columns are matched by name: their order does not matter, and other columns are ignored; data "
                    "without names are matched by position. A conditional model reads the columns of its context "
-                   "too. Of a model whose log-densities are estimates (ffjord in many dimensions) each row gets a "
-                   "second value, the standard error of its estimate.",
+                   "too. If the log-densities are estimates (ffjord in many dimensions), each row has a second "
+                   "value, the standard error of its estimate.",
     .examples = "  flowctl logprob moons.h5 data/two_moons.h5:/test\n"
                 "  flowctl logprob moons.h5 events.csv -o logprob.csv\n"
                 "  zcat events.csv.gz | flowctl logprob moons.h5 - --json",

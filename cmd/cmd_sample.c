@@ -30,32 +30,32 @@ static void sample_list_solvers(flow_text *text)
 static const opt options[] = {
     {.name = "number", .letter = 'n', .kind = OPT_INT, .offset = offsetof(sample_args, run.n), .value = "N",
      .fallback = "1000", .least = 0, .most = 9e15, .given = offsetof(sample_args, has_n),
-     .help = "how many rows to draw; with --given, how many for each row of the context, then 1 by default"},
+     .help = "how many rows to draw; with --given, how many for each row of the context (then 1 by default)"},
     {.name = "given", .letter = 'g', .kind = OPT_TEXT, .offset = offsetof(sample_args, run.given), .value = "DATA",
-     .help = "of a conditional model: the values of the context, FILE.csv, FILE.h5[:/set] or -. The rows that are "
-             "drawn for each row of DATA are written with their context behind them"},
+     .help = "of a conditional model: the values of the context, FILE.csv, FILE.h5[:/set] or -. Each row "
+             "that is drawn is written with its context behind it"},
     OPT_ROWS_OUTPUT(sample_args, run.output),
     {.name = "seed", .letter = 's', .kind = OPT_INT, .offset = offsetof(sample_args, run.seed), .value = "N",
      .fallback = "1", .least = 0, .most = 9e15, .help = "row i is a function of the model, the seed and i alone"},
     {.name = "first", .kind = OPT_INT, .offset = offsetof(sample_args, run.first), .value = "ROW", .fallback = "0",
      .least = 0, .most = 9e15,
-     .help = "begin at row ROW of the seed's endless list of rows, counted from 0: several jobs can share one list"},
+     .help = "begin at row ROW of the sequence of rows of the seed, counted from 0; several jobs can share a sequence"},
     {.name = "limit", .kind = OPT_INT, .offset = offsetof(sample_args, run.limit), .value = "ROWS", .least = 0,
      .most = 9e15, .given = offsetof(sample_args, has_limit),
-     .help = "stop after so many rows in all; with --given and --first, a piece of the list"},
+     .help = "stop after ROWS rows in all; with --given and --first, a part of the sequence"},
     {.name = "temperature", .letter = 't', .kind = OPT_NUMBER, .offset = offsetof(sample_args, run.temperature),
      .value = "T", .fallback = "1", .least = 0, .most = 1000,
-     .help = "scale the spread of the base by T; below 1 the rows keep to the densest regions"},
+     .help = "scale the spread of the base by T; below 1 the rows stay in the densest regions"},
     {.name = "steps", .kind = OPT_INT, .offset = offsetof(sample_args, session.steps), .value = "N", .least = 1,
      .most = FLOW_ODE_STEPS_MAX,
-     .help = "of a continuous model: solve its differential equations in N equal steps, a fixed cost, whatever the "
-             "solver of the model is. Few steps are fast and rough; the round-trip error says how rough"},
+     .help = "of a continuous model: solve its differential equations in N equal steps instead of by the solver of "
+             "the model. Few steps are fast and inaccurate; the round-trip error shows how inaccurate"},
     {.name = "solver", .kind = OPT_TEXT, .offset = offsetof(sample_args, session.solver), .value = "METHOD",
      .help = "with --steps: the method, in parentheses how often a step evaluates the network: %s; by default that of "
              "the model", .fill = sample_list_solvers},
     {.name = "logprob", .kind = OPT_FLAG, .offset = offsetof(sample_args, run.logprob),
      .help = "add a column \"logprob\": the model's log-density at each row, in nats, in the units of the data; "
-             "with --steps, as the steps back to the latent space give it"},
+             "with --steps, computed by the steps back to the latent space"},
     OPT_ROWS_FLOAT(sample_args, run.as_float),
     OPT_COMMON_JSON(sample_args, "print {\"rows\", \"max_round_trip_error\", ...} on standard output; rows are then "
                                  "written only if -o names a file"),
@@ -117,8 +117,7 @@ const command command_sample = {
     .summary = "draw rows from a model: z ~ base, x = f(z)",
     .description = "Draws rows in the units of the data and checks them: each row is taken back to the latent space, "
                    "and the largest distance from where it started is reported (in units of the base's standard "
-                   "deviation). Rows are written as they are drawn; a billion rows need no more memory than a "
-                   "thousand.",
+                   "deviation). Rows are written as they are drawn: the memory does not grow with their number.",
     .examples = "  flowctl sample moons.h5 -n 1000 > moons.csv\n"
                 "  flowctl sample moons.h5 -n 1e6 --logprob -o samples.h5:/train\n"
                 "  flowctl sample moons.h5 -n 1e6 --first 1e6 -o second-million.h5\n"

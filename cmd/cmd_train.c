@@ -19,7 +19,8 @@ typedef struct train_args {
 } train_args;
 
 static const opt_argument arguments[] = {
-    {"SPEC", offsetof(train_args, run.spec), false, "what to train, on what, and where the model goes: a JSON file"},
+    {"SPEC", offsetof(train_args, run.spec), false,
+     "a JSON file that names the data, the flow, the training and the model file"},
     {.name = NULL},
 };
 
@@ -38,15 +39,15 @@ static const opt options[] = {
     {.name = "columns", .kind = OPT_TEXT, .offset = offsetof(train_args, columns), .value = "A,B,C",
      .help = "the columns to use, in this order, instead of data.columns"},
     {.name = "seed", .letter = 's', .kind = OPT_TEXT, .offset = offsetof(train_args, seed), .value = "N",
-     .help = "the seed of everything random, instead of \"seed\" of the spec"},
-    {.name = "skip-invalid", .kind = OPT_FLAG, .offset = offsetof(train_args, skip_invalid),
-     .help = "drop rows with missing or non-finite values, and say how many, instead of stopping at the first"},
+     .help = "the seed of all random numbers, instead of \"seed\" of the spec"},
+    OPT_ROWS_SKIP_INVALID(train_args, skip_invalid),
     {.name = "resume", .letter = 'r', .kind = OPT_FLAG, .offset = offsetof(train_args, run.resume),
-     .help = "go on where an earlier run stopped, as if it had not; start afresh when there is nothing yet"},
+     .help = "continue a run that was stopped, with the same result as without the stop; start anew if there is no "
+             "model yet"},
     {.name = "force", .letter = 'f', .kind = OPT_FLAG, .offset = offsetof(train_args, run.force),
      .help = "replace a model that exists"},
     {.name = "profile", .kind = OPT_FLAG, .offset = offsetof(train_args, run.profile),
-     .help = "show at the end where the time went: reading, matrix products, elementwise work, waiting, optimizer"},
+     .help = "show at the end how the time was spent: reading, matrix products, elementwise work, waiting, optimizer"},
     OPT_COMMON_JSON(train_args, "print {\"model\", \"epochs\", \"best_epoch\", \"seconds\", \"validation\", \"test\", "
                                 "...} on standard output at the end"),
     OPT_COMMON_THREADS(train_args),
@@ -154,11 +155,11 @@ const command command_train = {
     .summary = "train the flow that a spec describes, on data or on a density",
     .description = "Trains with the objective that the spec names (train.objective; maximum likelihood by default) "
                    "until the held-out likelihood stops improving (train.patience) or all epochs are done, and keeps "
-                   "the best weights. The model is saved as training goes on; Ctrl-C or SIGTERM finish the step, "
-                   "save and stop, and --resume goes on bit for bit. A model that exists is not replaced without "
-                   "--resume or --force.\nLog-likelihoods are means per row in nats, in the units of the data, with "
-                   "their standard errors. Where train.objective is on a density and not on data, they are lower "
-                   "bounds of log Z, and the end is an estimate of log Z with the effective sample size of its draws. "
+                   "the best weights. The model is saved as training goes on; after Ctrl-C or SIGTERM it is "
+                   "saved at the end of the step, and --resume continues bit for bit. A model that exists is not "
+                   "replaced without --resume or --force.\nLog-likelihoods are means per row in nats, in the units of the data, with "
+                   "their standard errors. If the objective trains on a density instead of data, they are lower bounds "
+                   "of log Z, and at the end log Z is estimated, with the effective sample size of the draws. "
                    "The result does not depend on the number of threads.",
     .examples = "  flowctl train configs/moons.json\n"
                 "  flowctl train spec.json --data events.csv --validation 0.1 -o events.h5\n"

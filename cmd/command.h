@@ -44,8 +44,8 @@ typedef struct common_args {
              "an HDF5 file keeps its other tables"}
 #define OPT_ROWS_SKIP_INVALID(type, member)                                            \
     {.name = "skip-invalid", .kind = OPT_FLAG, .offset = offsetof(type, member),       \
-     .help = "drop rows with missing or non-finite values, and say how many, instead " \
-             "of stopping at the first"}
+     .help = "drop rows with missing or non-finite values and report their number, " \
+             "instead of stopping at the first"}
 #define OPT_ROWS_FLOAT(type, member)                                     \
     {.name = "float", .kind = OPT_FLAG, .offset = offsetof(type, member), \
      .help = "write single precision: half the size in HDF5, fewer digits in CSV"}
