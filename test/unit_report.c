@@ -31,7 +31,7 @@ typedef struct result {
     flow_mean mean;
     part part, other;
     flow_list list;
-    flow_text_list names;
+    flow_text_list names, none;
     bool yes, no;
 } result;
 
@@ -61,6 +61,7 @@ static const flow_report_field fields[] = {
     FLOW_REPORT_GROUP_WHEN("part", result, part, part.any, part_fields),
     FLOW_REPORT_GROUP_WHEN("other", result, other, other.any, part_fields),
     {"names", "names", "%s", RESULT(names)},
+    {"none", "none", "%s", RESULT(none)},
     {"list", FLOW_REPORT_LIST_OF(result, list, row, row_fields), .table = true},
     FLOW_REPORT_END,
 };
@@ -79,7 +80,7 @@ static void test_json(void **state)
     char *text = cJSON_PrintUnformatted(object);
     assert_string_equal(text, "{\"name\":\"data.csv\",\"rows\":1234567,\"columns\":1,\"nothing\":null,\"no\":false,"
                               "\"mean\":-1.25,\"standard_error\":0.0123,\"part\":{\"seconds\":2.5},"
-                              "\"names\":[\"a\",\"b\"],"
+                              "\"names\":[\"a\",\"b\"],\"none\":[],"
                               "\"list\":[{\"name\":\"one\",\"count\":1},{\"name\":\"two thousand\",\"count\":2000}]}");
     free(text);
     cJSON_Delete(object);

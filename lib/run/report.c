@@ -111,7 +111,7 @@ static cJSON *report_value(const flow_report_field *field, const void *member)
     case FLOW_REPORT_REAL:
         return cJSON_CreateNumber(*(const double *)member);
     case FLOW_REPORT_NAMES:
-        return cJSON_CreateStringArray(names->at, names->n);
+        return names->n > 0 ? cJSON_CreateStringArray(names->at, names->n) : cJSON_CreateArray();
     case FLOW_REPORT_LIST:
         return report_list(field, member);
     case FLOW_REPORT_JSON:
