@@ -1,10 +1,10 @@
-/* Columns that do not reach over the whole line, each on its own way there:
+/* Columns whose values do not reach over all numbers, or repeat:
  *
  *     lower a          z = log(x - a)
  *     upper b          z = -log(b - x)
  *     both             z = log(x - a) - log(b - x)
  *     discrete         x + step u first, u uniform on (0, 1); with bounds, from a to b + step
- *     periodic L       z = 2 pi (x - a) / L - pi, taken into [-pi, pi): an angle (circle.h)
+ *     periodic L       z = 2 pi (x - a) / L - pi, taken into [-pi, pi): periodic from there on
  *
  * A log-determinant is formed from the distances to the bounds, or from z, and never from a rounded x, so it is
  * exact at 1 - 1e-12 as it is at 0.5. A value on a bound (which measurements and rounding produce, though no density
@@ -15,7 +15,8 @@
 #include <string.h>
 
 #include "flow/column.h"
-#include "flow/column/support_spec.h"
+#include "flow/column/support_noise.h"
+#include "flow/column/supports.h"
 
 typedef struct support {
     flow_supports supports;
@@ -32,25 +33,25 @@ static const flow_option support_table[] = {
 };
 
 /* One column, with the distances of values on its bounds. */
-typedef struct line {
+typedef struct range {
     bool has_lower, has_upper;
     double lower, end, width, at_lower, at_end;
-} line;
+} range;
 
-static line line_of(const support *map, const flow_support *s, const double *fitted)
+static range support_range_of(const support *map, const flow_support *s, const double *fitted)
 {
     const double *nearest = fitted + map->nearest + s->column;
-    return (line){isfinite(s->lower), isfinite(s->end), s->lower, s->end, s->end - s->lower, nearest[0],
+    return (range){isfinite(s->lower), isfinite(s->end), s->lower, s->end, s->end - s->lower, nearest[0],
                   nearest[map->dim]};
 }
 
-/* Whether it has bounds, which is something to do for all that follows. */
-static bool acts(const flow_support *s)
+/* Whether the map changes the column because of its bounds. */
+static bool support_is_bounded(const flow_support *s)
 {
     return s->column >= 0 && s->period == 0 && (isfinite(s->lower) || isfinite(s->upper));
 }
 
-static bool turns(const flow_support *s)
+static bool support_is_periodic(const flow_support *s)
 {
     return s->column >= 0 && s->period > 0;
 }
@@ -72,15 +73,15 @@ static flow_status support_configure(void *self, const void *options, const flow
         params->fitted[map->nearest + k] = 1e-6;
     for (int i = 0; status == FLOW_OK && i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
-        for (int side = 0; acts(s) && isfinite(s->end - s->lower) && side < 2; side++)
+        for (int side = 0; support_is_bounded(s) && isfinite(s->end - s->lower) && side < 2; side++)
             params->fitted[map->nearest + (size_t)(side * map->dim + s->column)] = 1e-6 * (s->end - s->lower);
-        if (turns(s))
+        if (support_is_periodic(s))
             params->fitted[map->begin + (size_t)s->column] = isnan(s->lower) ? -s->period / 2 : s->lower;
     }
     return status;
 }
 
-static void release(void *self)
+static void support_release(void *self)
 {
     flow_supports_release(&((support *)self)->supports);
 }
@@ -88,7 +89,7 @@ static void release(void *self)
 /* ---- the maps ---- */
 
 /* The distances of x from the bounds, those of the nearest value inside when it is on one; false when it is outside. */
-static bool distances(const line *l, double x, double *from_lower, double *from_end)
+static bool range_distances(const range *l, double x, double *from_lower, double *from_end)
 {
     *from_lower = l->has_lower ? x - l->lower : 1;
     *from_end = l->has_upper ? l->end - x : 1;
@@ -103,11 +104,11 @@ static bool distances(const line *l, double x, double *from_lower, double *from_
     return inside;
 }
 
-static void line_to_latent(const line *l, int n, const double *x, double *z, double *logdet)
+static void range_to_latent(const range *l, int n, const double *x, double *z, double *logdet)
 {
     for (int j = 0; j < n; j++) {
         double from_lower, from_end;
-        if (!distances(l, x[j], &from_lower, &from_end))
+        if (!range_distances(l, x[j], &from_lower, &from_end))
             logdet[j] = -INFINITY;
         double near = fmin(from_lower, from_end), far = fmax(from_lower, from_end);
         if (l->has_lower && l->has_upper) { /* differences of large logarithms would lose digits */
@@ -121,7 +122,7 @@ static void line_to_latent(const line *l, int n, const double *x, double *z, dou
     }
 }
 
-static void line_to_data(const line *l, int n, const double *z, double *x, double *logdet)
+static void range_to_data(const range *l, int n, const double *z, double *x, double *logdet)
 {
     for (int j = 0; j < n; j++) {
         double at = z[j];
@@ -139,33 +140,33 @@ static void line_to_data(const line *l, int n, const double *z, double *x, doubl
     }
 }
 
-/* t into [0, 1), which rounding keeps out of */
-static double turn(double t)
+/* t modulo 1, in [0, 1) in spite of rounding */
+static double periodic_wrap(double t)
 {
     double inside = t - floor(t);
     return inside < 1 ? inside : 0;
 }
 
-static void turn_to_latent(double period, double begin, int n, const double *x, double *z, double *logdet)
+static void periodic_to_latent(double period, double begin, int n, const double *x, double *z, double *logdet)
 {
     double log_slope = log(2 * FLOW_PI / period);
     for (int j = 0; j < n; j++) {
-        z[j] = 2 * FLOW_PI * turn((x[j] - begin) / period) - FLOW_PI;
+        z[j] = 2 * FLOW_PI * periodic_wrap((x[j] - begin) / period) - FLOW_PI;
         logdet[j] += log_slope;
     }
 }
 
-static void turn_to_data(double period, double begin, int n, const double *z, double *x, double *logdet)
+static void periodic_to_data(double period, double begin, int n, const double *z, double *x, double *logdet)
 {
     double log_slope = log(period / (2 * FLOW_PI));
     for (int j = 0; j < n; j++) {
-        double at = begin + period * turn((z[j] + FLOW_PI) / (2 * FLOW_PI));
+        double at = begin + period * periodic_wrap((z[j] + FLOW_PI) / (2 * FLOW_PI));
         x[j] = at < begin + period ? at : begin;
         logdet[j] += log_slope;
     }
 }
 
-static void to_latent(const void *self, const double *fitted, int n, const double *x, double *z, double *logdet)
+static void support_to_latent(const void *self, const double *fitted, int n, const double *x, double *z, double *logdet)
 {
     const support *map = self;
     if (z != x)
@@ -173,16 +174,16 @@ static void to_latent(const void *self, const double *fitted, int n, const doubl
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
         size_t at = (size_t)s->column * (size_t)n;
-        if (acts(s)) {
-            line l = line_of(map, s, fitted);
-            line_to_latent(&l, n, x + at, z + at, logdet);
-        } else if (turns(s)) {
-            turn_to_latent(s->period, fitted[map->begin + (size_t)s->column], n, x + at, z + at, logdet);
+        if (support_is_bounded(s)) {
+            range l = support_range_of(map, s, fitted);
+            range_to_latent(&l, n, x + at, z + at, logdet);
+        } else if (support_is_periodic(s)) {
+            periodic_to_latent(s->period, fitted[map->begin + (size_t)s->column], n, x + at, z + at, logdet);
         }
     }
 }
 
-static void to_data(const void *self, const double *fitted, int n, const double *z, double *x, double *logdet)
+static void support_to_data(const void *self, const double *fitted, int n, const double *z, double *x, double *logdet)
 {
     const support *map = self;
     if (x != z)
@@ -190,31 +191,31 @@ static void to_data(const void *self, const double *fitted, int n, const double 
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
         size_t at = (size_t)s->column * (size_t)n;
-        if (acts(s)) {
-            line l = line_of(map, s, fitted);
-            line_to_data(&l, n, z + at, x + at, logdet);
-        } else if (turns(s)) {
-            turn_to_data(s->period, fitted[map->begin + (size_t)s->column], n, z + at, x + at, logdet);
+        if (support_is_bounded(s)) {
+            range l = support_range_of(map, s, fitted);
+            range_to_data(&l, n, z + at, x + at, logdet);
+        } else if (support_is_periodic(s)) {
+            periodic_to_data(s->period, fitted[map->begin + (size_t)s->column], n, z + at, x + at, logdet);
         }
     }
 }
 
-static void to_latent_backward(const void *self, const double *fitted, int n, const double *x, const double *gz,
-                               const double *glogdet, double *gx)
+static void support_to_latent_backward(const void *self, const double *fitted, int n, const double *x,
+                                       const double *gz, const double *glogdet, double *gx)
 {
     const support *map = self;
     memmove(gx, gz, (size_t)map->dim * (size_t)n * sizeof *gx);
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
-        for (int j = 0; turns(s) && j < n; j++)
+        for (int j = 0; support_is_periodic(s) && j < n; j++)
             gx[(size_t)s->column * (size_t)n + (size_t)j] *= 2 * FLOW_PI / s->period;
-        if (!acts(s))
+        if (!support_is_bounded(s))
             continue;
-        line l = line_of(map, s, fitted);
+        range l = support_range_of(map, s, fitted);
         for (int j = 0; j < n; j++) {
             size_t k = (size_t)s->column * (size_t)n + (size_t)j;
             double from_lower, from_end;
-            distances(&l, x[k], &from_lower, &from_end);
+            range_distances(&l, x[k], &from_lower, &from_end);
             double a = l.has_lower ? 1 / from_lower : 0, b = l.has_upper ? 1 / from_end : 0;
             gx[k] = gx[k] * (a + b) + glogdet[j] * (b - a);
         }
@@ -222,7 +223,7 @@ static void to_latent_backward(const void *self, const double *fitted, int n, co
 }
 
 /* dx/dz and the derivative of the log-determinant */
-static void slopes(const line *l, double z, double *slope, double *bend)
+static void range_slopes(const range *l, double z, double *slope, double *bend)
 {
     if (!l->has_upper) {
         *slope = exp(z);
@@ -237,22 +238,22 @@ static void slopes(const line *l, double z, double *slope, double *bend)
     }
 }
 
-static void to_data_backward(const void *self, const double *fitted, int n, const double *z, const double *gx,
-                             const double *glogdet, double *gz)
+static void support_to_data_backward(const void *self, const double *fitted, int n, const double *z, const double *gx,
+                                     const double *glogdet, double *gz)
 {
     const support *map = self;
     memmove(gz, gx, (size_t)map->dim * (size_t)n * sizeof *gz);
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
-        for (int j = 0; turns(s) && j < n; j++)
+        for (int j = 0; support_is_periodic(s) && j < n; j++)
             gz[(size_t)s->column * (size_t)n + (size_t)j] *= s->period / (2 * FLOW_PI);
-        if (!acts(s))
+        if (!support_is_bounded(s))
             continue;
-        line l = line_of(map, s, fitted);
+        range l = support_range_of(map, s, fitted);
         for (int j = 0; j < n; j++) {
             size_t k = (size_t)s->column * (size_t)n + (size_t)j;
             double slope, bend;
-            slopes(&l, z[k], &slope, &bend);
+            range_slopes(&l, z[k], &slope, &bend);
             gz[k] = gz[k] * slope + glogdet[j] * bend;
         }
     }
@@ -260,18 +261,18 @@ static void to_data_backward(const void *self, const double *fitted, int n, cons
 
 /* ---- discrete columns ---- */
 
-static void spread(const void *self, const flow_noise *noise, int n, double *x, double *logdet)
+static void support_spread(const void *self, const flow_noise *noise, int n, double *x, double *logdet)
 {
     const support *map = self;
     flow_supports_spread(&map->supports, map->dim, noise, n, x, logdet);
 }
 
-static void round_down(const void *self, int n, double *x)
+static void support_round_down(const void *self, int n, double *x)
 {
     flow_supports_round(&((const support *)self)->supports, n, x);
 }
 
-static int n_discrete(const void *self, bool *which)
+static int support_n_discrete(const void *self, bool *which)
 {
     const support *map = self;
     for (int i = 0; which != NULL && i < map->supports.n; i++)
@@ -282,7 +283,7 @@ static int n_discrete(const void *self, bool *which)
 
 /* ---- the data ---- */
 
-static flow_status check_row(const void *self, const double *row, flow_error *err)
+static flow_status support_check_row(const void *self, const double *row, flow_error *err)
 {
     const support *map = self;
     flow_status status = FLOW_OK;
@@ -292,15 +293,14 @@ static flow_status check_row(const void *self, const double *row, flow_error *er
     return status;
 }
 
-/* Half of the smallest distance there is from a bound, or what is there already when no value is inside. */
-static double half_of_nearest(double nearest, double fallback)
+/* Half of the smallest distance from a bound, or the fallback when no value is inside. */
+static double support_half_of_nearest(double nearest, double fallback)
 {
     return isfinite(nearest) ? fmax(nearest / 2, DBL_MIN) : fallback;
 }
 
-/* Where the spec does not say it, a period begins at 0 if no value is negative, and else is around 0: as the data
- * have it. */
-static void fit_begin(const support *map, const flow_support *s, flow_params *params, size_t n, const double *x)
+/* Without "lower" a period begins at 0 if no value is negative; else it is around 0. */
+static void support_fit_begin(const support *map, const flow_support *s, flow_params *params, size_t n, const double *x)
 {
     double least = INFINITY;
     for (size_t r = 0; r < n; r++)
@@ -309,22 +309,22 @@ static void fit_begin(const support *map, const flow_support *s, flow_params *pa
         params->fitted[map->begin + (size_t)s->column] = least >= 0 ? 0 : -s->period / 2;
 }
 
-static flow_status fit(const void *self, flow_params *params, size_t n, const double *x, const char *const *columns,
-                       flow_error *err)
+static flow_status support_fit(const void *self, flow_params *params, size_t n, const double *x,
+                               const char *const *columns, flow_error *err)
 {
     (void)columns;
     const support *map = self;
     size_t d = (size_t)map->dim;
     for (size_t r = 0; r < n; r++) {
-        flow_status status = check_row(self, x + r * d, err);
+        flow_status status = support_check_row(self, x + r * d, err);
         if (status != FLOW_OK)
             return status;
     }
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
-        if (turns(s))
-            fit_begin(map, s, params, n, x);
-        if (!acts(s) || s->discrete) /* what is spread is never on a bound, but for rounding */
+        if (support_is_periodic(s))
+            support_fit_begin(map, s, params, n, x);
+        if (!support_is_bounded(s) || s->discrete) /* what is spread is never on a bound, but for rounding */
             continue;
         double nearest[2] = {INFINITY, INFINITY};
         for (size_t r = 0; r < n; r++) {
@@ -334,38 +334,38 @@ static flow_status fit(const void *self, flow_params *params, size_t n, const do
         }
         for (size_t side = 0; side < 2; side++) {
             double *fitted = &params->fitted[map->nearest + side * d + (size_t)s->column];
-            *fitted = half_of_nearest(nearest[side], *fitted);
+            *fitted = support_half_of_nearest(nearest[side], *fitted);
         }
     }
     return FLOW_OK;
 }
 
-static flow_status check(const void *self, const flow_params *params, flow_error *err)
+static flow_status support_check(const void *self, const flow_params *params, flow_error *err)
 {
     const support *map = self;
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
-        double begin = turns(s) ? params->fitted[map->begin + (size_t)s->column] : 0;
-        if (!isfinite(begin) || begin + (turns(s) ? s->period : 1) == begin)
+        double begin = support_is_periodic(s) ? params->fitted[map->begin + (size_t)s->column] : 0;
+        if (!isfinite(begin) || begin + (support_is_periodic(s) ? s->period : 1) == begin)
             return flow_error_set(err, FLOW_FORMAT, "the beginning of column %d's period is not usable", s->column + 1);
-        if (!acts(s))
+        if (!support_is_bounded(s))
             continue;
-        line l = line_of(map, s, params->fitted);
+        range l = support_range_of(map, s, params->fitted);
         if (!(l.at_lower > 0 && l.at_lower < l.width && l.at_end > 0 && l.at_end < l.width))
             return flow_error_set(err, FLOW_FORMAT, "its value on the bound of column %d is not usable", s->column + 1);
     }
     return FLOW_OK;
 }
 
-static void mark_periods(const void *self, double *periods)
+static void support_mark_periods(const void *self, double *periods)
 {
     const support *map = self;
     for (int i = 0; i < map->supports.n; i++)
-        if (turns(&map->supports.at[i]))
+        if (support_is_periodic(&map->supports.at[i]))
             periods[map->supports.at[i].column] = map->supports.at[i].period;
 }
 
-static void describe(const void *self, flow_text *text)
+static void support_describe(const void *self, flow_text *text)
 {
     const support *map = self;
     for (int i = 0; i < map->supports.n; i++) {
@@ -379,17 +379,17 @@ const flow_column_type flow_column_support = {
                        support_table, flow_support_options)},
     .state_size = sizeof(support),
     .configure = support_configure,
-    .release = release,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
-    .fit = fit,
-    .check = check,
-    .n_discrete = n_discrete,
-    .spread = spread,
-    .round = round_down,
-    .mark_periods = mark_periods,
-    .check_row = check_row,
-    .describe = describe,
+    .release = support_release,
+    .to_latent = support_to_latent,
+    .to_data = support_to_data,
+    .to_latent_backward = support_to_latent_backward,
+    .to_data_backward = support_to_data_backward,
+    .fit = support_fit,
+    .check = support_check,
+    .n_discrete = support_n_discrete,
+    .spread = support_spread,
+    .round = support_round_down,
+    .mark_periods = support_mark_periods,
+    .check_row = support_check_row,
+    .describe = support_describe,
 };

@@ -1,43 +1,14 @@
-/* The lattice of a discrete column, and the noise that fills the steps between its values. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flow/column/support_noise.h"
+
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-#include "flow/column/support_spec.h"
 #include "num/rng.h"
 
-double flow_support_value(const flow_support *s, double k)
-{
-    return s->per_unit > 0 ? (s->first + k) / s->per_unit : s->origin + k * s->step;
-}
-
-static double number_in_bounds(const flow_support *s, double k)
-{
-    double least = rint((s->lower - s->origin) / s->step), most = rint((s->upper - s->origin) / s->step);
-    return fmin(fmax(k, least), most);
-}
-
-double flow_support_nearest(const flow_support *s, double x)
-{
-    return number_in_bounds(s, rint((x - s->origin) / s->step));
-}
-
-double flow_support_floor(const flow_support *s, double x)
-{
-    double k = floor((x - s->origin) / s->step);
-    /* the quotient may have been rounded over a whole number */
-    if (flow_support_value(s, k) > x)
-        k--;
-    else if (flow_support_value(s, k + 1) <= x)
-        k++;
-    return number_in_bounds(s, k);
-}
-
-/* ---- noise ---- */
-
 /* key (m): a number for the values of each row. */
-static void add_keys(int dim, int n, int m, const double *x, uint64_t *key)
+static void noise_add_keys(int dim, int n, int m, const double *x, uint64_t *key)
 {
     memset(key, 0, (size_t)m * sizeof *key);
     for (int i = 0; i < dim; i++) {
@@ -65,8 +36,8 @@ static double noise_at(const flow_noise *noise, uint64_t key, uint64_t place, in
 }
 
 /* m values of one column, the first being row `first` of the tile. */
-static void spread_column(const flow_support *s, const flow_noise *noise, int first, int m, const uint64_t *key,
-                          double *values, double *logdet)
+static void noise_spread_column(const flow_support *s, const flow_noise *noise, int first, int m, const uint64_t *key,
+                                double *values, double *logdet)
 {
     double log_step = log(s->step);
     for (int j = 0; j < m; j++) {
@@ -83,11 +54,11 @@ void flow_supports_spread(const flow_supports *supports, int dim, const flow_noi
         uint64_t key[FLOW_TILE] = {0};
         int m = n - first < FLOW_TILE ? n - first : FLOW_TILE;
         if (noise->kind == FLOW_NOISE_OF_ROW)
-            add_keys(dim, n, m, x + first, key);
+            noise_add_keys(dim, n, m, x + first, key);
         for (int i = 0; i < supports->n; i++) {
             const flow_support *s = &supports->at[i];
             if (s->column >= 0 && s->discrete)
-                spread_column(s, noise, first, m, key, x + (size_t)s->column * (size_t)n + first, logdet + first);
+                noise_spread_column(s, noise, first, m, key, x + (size_t)s->column * (size_t)n + first, logdet + first);
         }
     }
 }

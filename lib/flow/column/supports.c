@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "flow/column/support_spec.h"
+#include "flow/column/supports.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -23,26 +23,57 @@ const flow_option flow_support_rule_table[] = {
     FLOW_OPTIONS_END,
 };
 
+/* ---- the lattice ---- */
+
+double flow_support_value(const flow_support *s, double k)
+{
+    return s->per_unit > 0 ? (s->first + k) / s->per_unit : s->origin + k * s->step;
+}
+
+static double support_number_in_bounds(const flow_support *s, double k)
+{
+    double least = rint((s->lower - s->origin) / s->step), most = rint((s->upper - s->origin) / s->step);
+    return fmin(fmax(k, least), most);
+}
+
+double flow_support_nearest(const flow_support *s, double x)
+{
+    return support_number_in_bounds(s, rint((x - s->origin) / s->step));
+}
+
+double flow_support_floor(const flow_support *s, double x)
+{
+    double k = floor((x - s->origin) / s->step);
+    /* the quotient may have been rounded over a whole number */
+    if (flow_support_value(s, k) > x)
+        k--;
+    else if (flow_support_value(s, k + 1) <= x)
+        k++;
+    return support_number_in_bounds(s, k);
+}
+
 /* ---- which values it has ---- */
 
 /* Data are rounded, in single precision perhaps: this close to a value, in steps, they are the value. */
 static const double on_lattice = 0.01;
 
-static bool is_value(const flow_support *s, double x)
+static bool support_is_value(const flow_support *s, double x)
 {
     double k = rint((x - s->origin) / s->step);
     return fabs(x - flow_support_value(s, k)) <= on_lattice * s->step;
 }
 
 /* Bounds of discrete columns are values, and known as well as those. */
-static double slack(const flow_support *s)
+static double support_slack(const flow_support *s)
 {
     return s->discrete ? on_lattice * s->step : 0;
 }
 
 bool flow_support_holds(const flow_support *s, double x)
 {
-    return s->period > 0 || (x >= s->lower - slack(s) && x <= s->upper + slack(s) && (!s->discrete || is_value(s, x)));
+    double slack = support_slack(s);
+    return s->period > 0 ||
+           (x >= s->lower - slack && x <= s->upper + slack && (!s->discrete || support_is_value(s, x)));
 }
 
 flow_status flow_support_check(const flow_support *s, double x, flow_error *err)
@@ -51,8 +82,8 @@ flow_status flow_support_check(const flow_support *s, double x, flow_error *err)
         return FLOW_OK;
     char value[FLOW_NUMBER_SIZE], bound[FLOW_NUMBER_SIZE];
     flow_number_print(value, x);
-    bool below = x < s->lower - slack(s);
-    if (below || x > s->upper + slack(s)) {
+    bool below = x < s->lower - support_slack(s);
+    if (below || x > s->upper + support_slack(s)) {
         flow_number_print(bound, below ? s->lower : s->upper);
         return flow_error_set(err, FLOW_DATA, "column \"%.80s\" has the value %s, %s its %s bound %s", s->name, value,
                               below ? "below" : "above", below ? "lower" : "upper", bound);
@@ -90,7 +121,7 @@ void flow_support_describe(const flow_support *s, flow_text *text)
 
 /* ---- from the options ---- */
 
-static bool is_whole(double x)
+static bool support_is_whole(double x)
 {
     return fabs(x - rint(x)) <= 1e-9 * fmax(1, fabs(x)) && fabs(x) < 1e15;
 }
@@ -98,9 +129,9 @@ static bool is_whole(double x)
 static flow_status support_set_lattice(flow_support *s, const char *key, flow_error *err)
 {
     s->origin = isfinite(s->lower) ? s->lower : isfinite(s->upper) ? s->upper : 0;
-    if (isfinite(s->lower) && isfinite(s->upper) && !is_whole((s->upper - s->lower) / s->step))
+    if (isfinite(s->lower) && isfinite(s->upper) && !support_is_whole((s->upper - s->lower) / s->step))
         return flow_option_fail(err, key, "the upper bound is not a whole number of steps above the lower one");
-    if (is_whole(1 / s->step) && is_whole(s->origin * rint(1 / s->step))) {
+    if (support_is_whole(1 / s->step) && support_is_whole(s->origin * rint(1 / s->step))) {
         s->per_unit = rint(1 / s->step);
         s->first = rint(s->origin * s->per_unit);
     }
@@ -151,7 +182,7 @@ static flow_status support_set(flow_support *s, const flow_support_rule *rule, c
 }
 
 /* "#3" is 2; -1 for what is no place */
-static int place_of(const char *key, int dim)
+static int support_place_of(const char *key, int dim)
 {
     double place;
     if (key[0] != '#' || !flow_number_parse(key + 1, &place) || !(place >= 1 && place <= dim) || place != floor(place))
@@ -168,7 +199,7 @@ static flow_status support_find_column(int *out, const char *name, const char *k
             return FLOW_OK;
         }
     }
-    *out = place_of(name, context->dims.n);
+    *out = support_place_of(name, context->dims.n);
     if (*out >= 0 || (context->columns == NULL && name[0] != '#'))
         return FLOW_OK;
     const char *nearest = context->columns != NULL ? flow_nearest(name, context->columns, context->dims.n) : NULL;

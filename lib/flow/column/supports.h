@@ -1,7 +1,7 @@
-/* Where a column of data has a density, as a spec says it: {"lower": 0}, {"discrete": true}, {"periodic": 360}. */
+/* Where the columns of data have a density: {"lower": 0}, {"discrete": true}, {"periodic": 360}. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef FLOW_FLOW_COLUMN_SUPPORT_SPEC_H
-#define FLOW_FLOW_COLUMN_SUPPORT_SPEC_H
+#ifndef FLOW_FLOW_COLUMN_SUPPORTS_H
+#define FLOW_FLOW_COLUMN_SUPPORTS_H
 
 #include <stdbool.h>
 
@@ -12,8 +12,8 @@
 /* The support of one column. A value of a discrete column is a point of the lattice origin + k step, and its cell is
  * the step above it: what is continuous about it lies in [lower, end], end being upper + step. */
 typedef struct flow_support {
-    char *name;          /* as the spec calls the column; owned */
-    int column;          /* -1: the spec names a column, and nobody knows what the columns are called */
+    char *name;          /* as the options call the column; owned */
+    int column;          /* -1: the options name a column, and the names of the columns are not known */
     double lower, upper; /* both inclusive; -inf and inf without */
     double end;          /* upper, or upper + step */
     double period; /* 0: none. Then lower is where a period begins, NAN if the data say that, and there are no bounds */
@@ -36,11 +36,6 @@ extern const flow_option flow_support_rule_table[];
 flow_status flow_supports_configure(flow_supports *out, const flow_option_map *columns,
                                     const flow_block_context *context, flow_error *err);
 void flow_supports_release(flow_supports *supports);
-
-/* As `spread` and `round` of a column map (column.h), of the discrete columns of a tile (dim, n). */
-void flow_supports_spread(const flow_supports *supports, int dim, const flow_noise *noise, int n, double *x,
-                          double *logdet);
-void flow_supports_round(const flow_supports *supports, int n, double *x);
 
 /* Value k of the lattice. */
 double flow_support_value(const flow_support *support, double k);
