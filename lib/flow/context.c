@@ -53,7 +53,7 @@ void flow_context_release(flow_context *context)
 
 /* Half the distance between the quantiles that lie one deviation from the mean of a normal distribution. Where most
  * values are equal these may be, too; then the deviation, and with one value only, 1. */
-static double scale_of(const double *sorted, size_t n)
+static double context_scale_of(const double *sorted, size_t n)
 {
     static const double below = 0.158655254, above = 0.841344746;
     double between = gsl_stats_quantile_from_sorted_data(sorted, 1, n, above) -
@@ -75,7 +75,7 @@ flow_status flow_context_fit(const flow_context *context, flow_params *params, s
             sorted[r] = rows[r * stride + (size_t)i];
         gsl_sort(sorted, 1, n_rows);
         params->fitted[context->center + (size_t)i] = gsl_stats_median_from_sorted_data(sorted, 1, n_rows);
-        params->fitted[context->scale + (size_t)i] = scale_of(sorted, n_rows);
+        params->fitted[context->scale + (size_t)i] = context_scale_of(sorted, n_rows);
     }
     free(sorted);
     return FLOW_OK;
@@ -93,7 +93,7 @@ flow_status flow_context_check(const flow_context *context, const flow_params *p
 
 /* Beyond the bound only the logarithm grows, with slope 1 where it begins: a network extrapolates linearly, and one row
  * with a context a thousand scales away would otherwise move it for all. */
-static double compress(double c)
+static double context_compress(double c)
 {
     static const double bound = 4;
     double size = fabs(c);
@@ -132,7 +132,7 @@ void flow_context_apply(const flow_context *context, const real *weights, const 
     for (int i = 0; i < context->n; i++) {
         double center = fitted[context->center + (size_t)i], scale = fitted[context->scale + (size_t)i];
         for (size_t j = 0, k = (size_t)i * (size_t)n; j < (size_t)n; j++, k++)
-            w.standard[k] = (real)compress((c[k] - center) / scale);
+            w.standard[k] = (real)context_compress((c[k] - center) / scale);
     }
     if (context->embeds)
         flow_mlp_apply(&context->embedding, weights, n, w.standard, features, w.net);

@@ -41,7 +41,7 @@ flow_trace flow_trace_of(const flow_choice *choice)
 }
 
 /* A number for the values of row j. */
-static uint64_t key_of(int d, int n, const real *x, int j)
+static uint64_t probe_key_of(int d, int n, const real *x, int j)
 {
     uint64_t key = 0;
     for (int i = 0; i < d; i++) {
@@ -54,34 +54,34 @@ static uint64_t key_of(int d, int n, const real *x, int j)
 }
 
 /* Uniforms for dimension i of m rows. Probes have columns of their own, blocks seeds. */
-static void fill_line(const flow_probe *probe, uint64_t seed, const uint64_t *rows, int i, int m, real *line)
+static void probe_fill_row(const flow_probe *probe, uint64_t seed, const uint64_t *rows, int i, int m, real *row)
 {
     uint64_t own = flow_rng_mix(seed + flow_rng_mix(probe->block + 1));
     uint32_t column = (uint32_t)probe->number << 16 | (uint32_t)i;
     for (int j = 0; j < m; j++)
-        line[j] = (real)flow_rng_uniform(own, FLOW_STREAM_PROBE, rows[j], column);
+        row[j] = (real)flow_rng_uniform(own, FLOW_STREAM_PROBE, rows[j], column);
 }
 
-static void make_signs(int m, real *line)
+static void probe_make_signs(int m, real *row)
 {
     for (int j = 0; j < m; j++)
-        line[j] = line[j] < (real)0.5 ? -1 : 1;
+        row[j] = row[j] < (real)0.5 ? -1 : 1;
 }
 
 /* m rows, from the first of them on. */
-static void draw_rows(const flow_probe *probe, uint64_t seed, const uint64_t *rows, int d, int m, size_t stride,
-                      real *out)
+static void probe_draw_rows(const flow_probe *probe, uint64_t seed, const uint64_t *rows, int d, int m, size_t stride,
+                            real *out)
 {
     real spare[FLOW_TILE] = {0};
     for (int i = 0; i < d; i += 2) {
         real *one = out + (size_t)i * stride, *other = i + 1 < d ? one + stride : spare;
-        fill_line(probe, seed, rows, i, m, one);
-        fill_line(probe, seed, rows, i + 1, m, other);
+        probe_fill_row(probe, seed, rows, i, m, one);
+        probe_fill_row(probe, seed, rows, i + 1, m, other);
         if (probe->kind == FLOW_PROBE_GAUSSIAN) {
             flow_vec_normals((size_t)m, one, other);
         } else {
-            make_signs(m, one);
-            make_signs(m, other);
+            probe_make_signs(m, one);
+            probe_make_signs(m, other);
         }
     }
 }
@@ -94,7 +94,7 @@ void flow_probe_draw(const flow_probe *probe, const flow_noise *noise, int d, in
         uint64_t rows[FLOW_TILE];
         int m = n - first < FLOW_TILE ? n - first : FLOW_TILE;
         for (int j = 0; j < m; j++)
-            rows[j] = trains ? noise->first_row + (uint64_t)(first + j) : key_of(d, n, x, first + j);
-        draw_rows(probe, trains ? noise->seed : probe->seed, rows, d, m, stride, out + first);
+            rows[j] = trains ? noise->first_row + (uint64_t)(first + j) : probe_key_of(d, n, x, first + j);
+        probe_draw_rows(probe, trains ? noise->seed : probe->seed, rows, d, m, stride, out + first);
     }
 }

@@ -24,14 +24,14 @@ static flow_status logistic_configure(void *self, const void *options, const flo
 }
 
 FLOW_MULTIVERSION
-static void minus_size(int n, const real *restrict z, real *restrict e)
+static void logistic_minus_size(int n, const real *restrict z, real *restrict e)
 {
     for (int j = 0; j < n; j++)
         e[j] = z[j] < 0 ? z[j] : -z[j];
 }
 
 FLOW_MULTIVERSION
-static void add_density(int n, const real *restrict z, const real *restrict log_e, double *restrict logp)
+static void logistic_add_density(int n, const real *restrict z, const real *restrict log_e, double *restrict logp)
 {
     for (int j = 0; j < n; j++)
         logp[j] += (double)(z[j] < 0 ? z[j] : -z[j]) - 2 * (double)log_e[j];
@@ -42,10 +42,10 @@ static void logistic_log_density(const void *self, const flow_pass *pass, const 
     const logistic *base = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, base->dim, pass->n, FLOW_TILE);) {
         real e[FLOW_TILE];
-        minus_size(c.m, z + c.at, e);
+        logistic_minus_size(c.m, z + c.at, e);
         flow_vec_exp((size_t)c.m, e, e);
         flow_vec_log1p((size_t)c.m, e, e);
-        add_density(c.m, z + c.at, e, logp + c.first);
+        logistic_add_density(c.m, z + c.at, e, logp + c.first);
     }
 }
 

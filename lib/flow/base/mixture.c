@@ -41,7 +41,7 @@ static const flow_option mixture_base_table[] = {
     FLOW_OPTIONS_END,
 };
 
-static flow_status mixture_base_configure(void *self, const void *options, const flow_block_context *context,
+static flow_status base_mixture_configure(void *self, const void *options, const flow_block_context *context,
                                           flow_params *params, flow_error *err)
 {
     mixture *base = self;
@@ -58,14 +58,14 @@ static flow_status mixture_base_configure(void *self, const void *options, const
 }
 
 typedef struct base_mixture_scratch {
-    double *weight, *log_weight; /* (K) */
-    double *log_height;          /* (K): log w - sum log sigma - dim log(2 pi) / 2 */
-    real *inverse;               /* (K, dim): 1 / sigma */
-    double *exponent;            /* (K, n): log of w times density */
-    double *top;                 /* (n): the largest of them */
-    real *share;                 /* (K, n): what each component has of the density; the log-density leaves it */
-    real *sum;                   /* (n) */
-    int *chosen;                 /* (n): the component of a draw */
+    double *weight, *log_weight;   /* (K) */
+    double *log_height;            /* (K): log w - sum log sigma - dim log(2 pi) / 2 */
+    real *inverse;                 /* (K, dim): 1 / sigma */
+    double *exponent;              /* (K, n): log of w times density */
+    double *top;                   /* (n): the largest of them */
+    real *share;                   /* (K, n): what each component has of the density; the log-density leaves it */
+    real *sum;                     /* (n) */
+    int *chosen;                   /* (n): the component of a draw */
     real *glogit, *gmean, *gscale; /* (K, n), (K dim, n), (K dim, n) */
 } base_mixture_scratch;
 
@@ -98,7 +98,7 @@ static size_t base_mixture_scratch_size(const void *self, int n, bool keep)
 }
 
 /* log sigma of a raw log-scale, and d log sigma / da */
-static double log_sigma(const mixture *base, real raw, double *slope)
+static double base_mixture_log_sigma(const mixture *base, real raw, double *slope)
 {
     double a = (double)raw, r = a / base->options.bound, q = 1 / sqrt(1 + r * r);
     if (slope != NULL)
@@ -107,7 +107,7 @@ static double log_sigma(const mixture *base, real raw, double *slope)
 }
 
 /* What depends on the weights alone. */
-static void prepare(const mixture *base, const real *weights, base_mixture_scratch *w)
+static void base_mixture_prepare(const mixture *base, const real *weights, base_mixture_scratch *w)
 {
     const double half_log_2pi = 0.91893853320467274178;
     int n_components = (int)base->options.components;
@@ -123,7 +123,7 @@ static void prepare(const mixture *base, const real *weights, base_mixture_scrat
         w->log_height[k] = w->log_weight[k] - half_log_2pi * base->dim;
         for (int i = 0; i < base->dim; i++) {
             size_t at = (size_t)k * (size_t)base->dim + (size_t)i;
-            double s = log_sigma(base, weights[base->scale + at], NULL);
+            double s = base_mixture_log_sigma(base, weights[base->scale + at], NULL);
             w->log_height[k] -= s;
             w->inverse[at] = (real)exp(-s);
         }
@@ -131,7 +131,8 @@ static void prepare(const mixture *base, const real *weights, base_mixture_scrat
 }
 
 FLOW_MULTIVERSION
-static void subtract_half_squares(int n, real mean, real inverse, const real *restrict z, double *restrict exponent)
+static void base_mixture_subtract_half_squares(int n, real mean, real inverse, const real *restrict z,
+                                               double *restrict exponent)
 {
     for (int j = 0; j < n; j++) {
         double t = (double)((z[j] - mean) * inverse);
@@ -140,21 +141,22 @@ static void subtract_half_squares(int n, real mean, real inverse, const real *re
 }
 
 FLOW_MULTIVERSION
-static void raise_top(int n, const double *restrict exponent, double *restrict top)
+static void base_mixture_raise_top(int n, const double *restrict exponent, double *restrict top)
 {
     for (int j = 0; j < n; j++)
         top[j] = exponent[j] > top[j] ? exponent[j] : top[j];
 }
 
 FLOW_MULTIVERSION
-static void below_top(int n, const double *restrict exponent, const double *restrict top, real *restrict share)
+static void base_mixture_below_top(int n, const double *restrict exponent, const double *restrict top,
+                                   real *restrict share)
 {
     for (int j = 0; j < n; j++)
         share[j] = (real)(exponent[j] - top[j]);
 }
 
 FLOW_MULTIVERSION
-static void divide(int n, const real *restrict by, real *restrict a)
+static void base_mixture_divide(int n, const real *restrict by, real *restrict a)
 {
     for (int j = 0; j < n; j++)
         a[j] /= by[j];
@@ -167,28 +169,29 @@ static void base_mixture_log_density(const void *self, const flow_pass *pass, co
     size_t rows = (size_t)n, d = (size_t)base->dim;
     base_mixture_scratch w;
     base_mixture_lay_out(base, n, pass->keep, pass->scratch, &w);
-    prepare(base, pass->weights, &w);
+    base_mixture_prepare(base, pass->weights, &w);
     for (int k = 0; k < n_components; k++) {
         double *exponent = w.exponent + (size_t)k * rows;
         for (int j = 0; j < n; j++)
             exponent[j] = w.log_height[k];
         for (size_t i = 0; i < d; i++) {
             size_t at = (size_t)k * d + i;
-            subtract_half_squares(n, pass->weights[base->mean + at], w.inverse[at], z + i * rows, exponent);
+            base_mixture_subtract_half_squares(n, pass->weights[base->mean + at], w.inverse[at], z + i * rows,
+                                               exponent);
         }
         if (k == 0)
             memcpy(w.top, exponent, rows * sizeof *w.top);
-        raise_top(n, exponent, w.top);
+        base_mixture_raise_top(n, exponent, w.top);
     }
     memset(w.sum, 0, rows * sizeof *w.sum);
     for (int k = 0; k < n_components; k++) {
         real *share = w.share + (size_t)k * rows;
-        below_top(n, w.exponent + (size_t)k * rows, w.top, share);
+        base_mixture_below_top(n, w.exponent + (size_t)k * rows, w.top, share);
         flow_vec_exp(rows, share, share);
         flow_vec_add((size_t)n, share, w.sum);
     }
     for (int k = 0; k < n_components; k++)
-        divide(n, w.sum, w.share + (size_t)k * rows);
+        base_mixture_divide(n, w.sum, w.share + (size_t)k * rows);
     flow_vec_log(rows, w.sum, w.sum);
     for (int j = 0; j < n; j++)
         logp[j] += w.top[j] + (double)w.sum[j];
@@ -221,7 +224,7 @@ static void base_mixture_backward(const void *self, const flow_pass *pass, const
         for (size_t i = 0; i < d; i++) {
             size_t at = k * d + i;
             double slope;
-            log_sigma(base, pass->weights[base->scale + at], &slope);
+            base_mixture_log_sigma(base, pass->weights[base->scale + at], &slope);
             base_mixture_gradients(n, pass->weights[base->mean + at], w.inverse[at], (real)slope, z + i * rows, share,
                                    glogp, gz + i * rows, w.gmean + at * rows, w.gscale + at * rows);
         }
@@ -233,7 +236,7 @@ static void base_mixture_backward(const void *self, const flow_pass *pass, const
     flow_tape_vector(pass->tape, base->scale, (int)(n_components * d), w.gscale);
 }
 
-static int choose(const mixture *base, const double *weight, double u)
+static int base_mixture_choose(const mixture *base, const double *weight, double u)
 {
     int k = 0;
     for (; k < (int)base->options.components - 1 && u >= weight[k]; k++)
@@ -248,11 +251,12 @@ static void base_mixture_sample(const void *self, const flow_pass *pass, uint64_
     size_t rows = (size_t)pass->n, d = (size_t)base->dim;
     base_mixture_scratch w;
     base_mixture_lay_out(base, pass->n, pass->keep, pass->scratch, &w);
-    prepare(base, pass->weights, &w);
+    base_mixture_prepare(base, pass->weights, &w);
     /* The normals take the columns from 0, a quarter as many as there are dimensions. */
     flow_rng_normals(z, base->dim, pass->n, seed, FLOW_STREAM_BASE, first_row);
     for (size_t j = 0; j < rows; j++)
-        w.chosen[j] = choose(base, w.weight, flow_rng_uniform(seed, FLOW_STREAM_BASE, first_row + j, UINT32_MAX));
+        w.chosen[j] =
+            base_mixture_choose(base, w.weight, flow_rng_uniform(seed, FLOW_STREAM_BASE, first_row + j, UINT32_MAX));
     for (size_t i = 0; i < d; i++) {
         for (size_t j = 0; j < rows; j++) {
             size_t at = (size_t)w.chosen[j] * d + i;
@@ -265,7 +269,7 @@ static void base_mixture_sample(const void *self, const flow_pass *pass, uint64_
 /* ---- the start ---- */
 
 /* Lowers each row's squared distance to the nearest mean; returns their sum. */
-static double approach(int d, size_t rows, const real *z, const real *mean, double *distance)
+static double base_mixture_approach(int d, size_t rows, const real *z, const real *mean, double *distance)
 {
     double total = 0;
     for (size_t j = 0; j < rows; j++) {
@@ -281,7 +285,7 @@ static double approach(int d, size_t rows, const real *z, const real *mean, doub
 }
 
 /* The row at which the running sum of the distances passes `at`. */
-static size_t pick(size_t rows, const double *distance, double at)
+static size_t base_mixture_pick(size_t rows, const double *distance, double at)
 {
     size_t j = 0;
     for (; j < rows - 1 && at >= distance[j]; j++)
@@ -306,12 +310,12 @@ static flow_status base_mixture_fit(const void *self, flow_params *params, real 
     for (int k = 0; k < (int)base->options.components && total > 0; k++) {
         real *mean = weights + base->mean + (size_t)k * (size_t)base->dim;
         double u = flow_rng_uniform(base->seed, FLOW_STREAM_OTHER, (uint64_t)k, UINT32_MAX);
-        size_t row = pick(rows, distance, total * u);
+        size_t row = base_mixture_pick(rows, distance, total * u);
         for (int i = 0; i < base->dim; i++)
             mean[i] = z[(size_t)i * rows + row];
         for (size_t j = 0; k == 0 && j < rows; j++)
             distance[j] = INFINITY;
-        total = approach(base->dim, rows, z, mean, distance);
+        total = base_mixture_approach(base->dim, rows, z, mean, distance);
     }
     free(distance);
     return isfinite(total) ? FLOW_OK : flow_error_set(err, FLOW_NUMERIC, "the rows at the base are not finite");
@@ -323,7 +327,7 @@ const flow_base_type flow_base_mixture = {
                        "pieces",
                        mixture_base_table, flow_mixture_base_options)},
     .state_size = sizeof(mixture),
-    .configure = mixture_base_configure,
+    .configure = base_mixture_configure,
     .scratch_size = base_mixture_scratch_size,
     .log_density = base_mixture_log_density,
     .backward = base_mixture_backward,

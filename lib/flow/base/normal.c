@@ -19,7 +19,7 @@ static flow_status normal_configure(void *self, const void *options, const flow_
 }
 
 FLOW_MULTIVERSION
-static void subtract_half_squares(int n, const real *restrict z, double *restrict logp)
+static void normal_subtract_half_squares(int n, const real *restrict z, double *restrict logp)
 {
     for (int j = 0; j < n; j++)
         logp[j] -= 0.5 * (double)z[j] * (double)z[j];
@@ -32,7 +32,7 @@ static void normal_log_density(const void *self, const flow_pass *pass, const re
     for (int j = 0; j < pass->n; j++)
         logp[j] -= half_log_2pi * base->dim;
     for (int i = 0; i < base->dim; i++)
-        subtract_half_squares(pass->n, z + (size_t)i * (size_t)pass->n, logp);
+        normal_subtract_half_squares(pass->n, z + (size_t)i * (size_t)pass->n, logp);
 }
 
 static void normal_backward(const void *self, const flow_pass *pass, const real *z, const real *glogp, real *gz)

@@ -68,7 +68,7 @@ static size_t student_t_scratch_size(const void *self, int n, bool keep)
 }
 
 /* nu of dimension i, and d nu / da */
-static double degrees_of(const student_t *base, const real *weights, int i, double *slope)
+static double student_t_degrees_of(const student_t *base, const real *weights, int i, double *slope)
 {
     double a = (double)weights[base->weight + (size_t)i], q = 1 / sqrt(1 + a * a / (BOUND * BOUND));
     double rise = (base->degrees - 1) * exp(a * q);
@@ -79,14 +79,15 @@ static double degrees_of(const student_t *base, const real *weights, int i, doub
 
 /* z^2 / nu */
 FLOW_MULTIVERSION
-static void scaled_squares(int n, real inverse, const real *restrict z, real *restrict u)
+static void student_t_scaled_squares(int n, real inverse, const real *restrict z, real *restrict u)
 {
     for (int j = 0; j < n; j++)
         u[j] = z[j] * inverse * z[j];
 }
 
 FLOW_MULTIVERSION
-static void add_density(int n, double constant, double power, const real *restrict log_u, double *restrict logp)
+static void student_t_add_density(int n, double constant, double power, const real *restrict log_u,
+                                  double *restrict logp)
 {
     for (int j = 0; j < n; j++)
         logp[j] += constant - power * (double)log_u[j];
@@ -96,12 +97,13 @@ static void student_t_log_density(const void *self, const flow_pass *pass, const
 {
     const student_t *base = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, base->dim, pass->n, FLOW_TILE);) {
-        double nu = degrees_of(base, pass->weights, (int)(c.at / (size_t)pass->n), NULL), power = 0.5 * (nu + 1);
+        double nu = student_t_degrees_of(base, pass->weights, (int)(c.at / (size_t)pass->n), NULL),
+               power = 0.5 * (nu + 1);
         double constant = gsl_sf_lngamma(power) - gsl_sf_lngamma(0.5 * nu) - 0.5 * log(acos(-1) * nu);
         real u[FLOW_TILE];
-        scaled_squares(c.m, (real)(1 / nu), z + c.at, u);
+        student_t_scaled_squares(c.m, (real)(1 / nu), z + c.at, u);
         flow_vec_log1p((size_t)c.m, u, u);
-        add_density(c.m, constant, power, u, logp + c.first);
+        student_t_add_density(c.m, constant, power, u, logp + c.first);
     }
 }
 
@@ -126,10 +128,10 @@ static void student_t_backward(const void *self, const flow_pass *pass, const re
     student_t_scratch w;
     student_t_lay_out(base, pass->n, pass->keep, pass->scratch, &w);
     for (flow_chunk c = {0}; flow_chunk_next(&c, base->dim, pass->n, FLOW_TILE);) {
-        double slope, nu = degrees_of(base, pass->weights, (int)(c.at / (size_t)pass->n), &slope);
+        double slope, nu = student_t_degrees_of(base, pass->weights, (int)(c.at / (size_t)pass->n), &slope);
         double constant = gsl_sf_psi(0.5 * (nu + 1)) - gsl_sf_psi(0.5 * nu) - 1 / nu;
         real u[FLOW_TILE], log_u[FLOW_TILE];
-        scaled_squares(c.m, (real)(1 / nu), z + c.at, u);
+        student_t_scaled_squares(c.m, (real)(1 / nu), z + c.at, u);
         flow_vec_log1p((size_t)c.m, u, log_u);
         student_t_gradients(c.m, (real)((nu + 1) / nu), (real)constant, (real)(0.5 * slope), z + c.at, u, log_u,
                             glogp + c.first, gz + c.at, w.g + c.at);
@@ -144,7 +146,7 @@ static void student_t_sample(const void *self, const flow_pass *pass, uint64_t s
     student_t_scratch w;
     student_t_lay_out(base, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < base->dim; i++)
-        w.nu[i] = degrees_of(base, pass->weights, i, NULL);
+        w.nu[i] = student_t_degrees_of(base, pass->weights, i, NULL);
     for (int j = 0; j < pass->n; j++) {
         flow_rng_sequence sequence;
         gsl_rng rng = flow_rng_gsl_start(&sequence, seed, FLOW_STREAM_BASE, first_row + (uint64_t)j);

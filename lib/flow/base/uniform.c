@@ -45,25 +45,25 @@ static flow_status uniform_configure(void *self, const void *options, const flow
 }
 
 /* How far z lies outside; what is not a number stays so. */
-static inline double excess(double size, double bound)
+static inline double uniform_excess(double size, double bound)
 {
     return size <= bound ? 0 : size - bound;
 }
 
 FLOW_MULTIVERSION
-static void add_density(int n, double log_density, double bound, double inverse_edge, const real *restrict z,
-                        double *restrict logp)
+static void uniform_add_density(int n, double log_density, double bound, double inverse_edge, const real *restrict z,
+                                double *restrict logp)
 {
     for (int j = 0; j < n; j++) {
-        double t = excess(fabs((double)z[j]), bound) * inverse_edge;
+        double t = uniform_excess(fabs((double)z[j]), bound) * inverse_edge;
         logp[j] += log_density - 0.5 * t * t;
     }
 }
 
-static void add_box(int n, double log_density, double bound, const real *z, double *logp)
+static void uniform_add_box(int n, double log_density, double bound, const real *z, double *logp)
 {
     for (int j = 0; j < n; j++) {
-        double out = excess(fabs((double)z[j]), bound);
+        double out = uniform_excess(fabs((double)z[j]), bound);
         logp[j] += out > 0 ? -INFINITY : log_density + out;
     }
 }
@@ -74,9 +74,9 @@ static void uniform_log_density(const void *self, const flow_pass *pass, const r
     for (int i = 0; i < base->dim; i++) {
         const real *line = z + (size_t)i * (size_t)pass->n;
         if (base->edge > 0)
-            add_density(pass->n, log(base->density), base->bound, 1 / base->edge, line, logp);
+            uniform_add_density(pass->n, log(base->density), base->bound, 1 / base->edge, line, logp);
         else
-            add_box(pass->n, log(base->density), base->bound, line, logp);
+            uniform_add_box(pass->n, log(base->density), base->bound, line, logp);
     }
 }
 
@@ -87,14 +87,15 @@ static void uniform_backward(const void *self, const flow_pass *pass, const real
     for (int i = 0; i < base->dim; i++) {
         size_t at = (size_t)i * (size_t)pass->n;
         for (int j = 0; j < pass->n; j++) {
-            double v = (double)z[at + (size_t)j], slope = -copysign(excess(fabs(v), base->bound), v) * curvature;
+            double v = (double)z[at + (size_t)j],
+                   slope = -copysign(uniform_excess(fabs(v), base->bound), v) * curvature;
             gz[at + (size_t)j] = (real)((double)glogp[j] * slope);
         }
     }
 }
 
 /* The quantile function. */
-static double quantile(const uniform *base, double u)
+static double uniform_quantile(const uniform *base, double u)
 {
     if (u < base->shoulder)
         return -base->bound + base->edge * gsl_cdf_ugaussian_Pinv(0.5 * u / base->shoulder);
@@ -110,7 +111,7 @@ static void uniform_sample(const void *self, const flow_pass *pass, uint64_t see
     for (int i = 0; i < base->dim; i++) {
         for (int j = 0; j < pass->n; j++) {
             double u = flow_rng_uniform(seed, FLOW_STREAM_BASE, first_row + (uint64_t)j, (uint32_t)i);
-            z[(size_t)i * (size_t)pass->n + (size_t)j] = (real)(temperature * quantile(base, u));
+            z[(size_t)i * (size_t)pass->n + (size_t)j] = (real)(temperature * uniform_quantile(base, u));
         }
     }
 }

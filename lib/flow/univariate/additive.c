@@ -5,14 +5,14 @@
 #include "flow/univariate.h"
 #include "num/simd.h"
 
-static int n_params(const void *self)
+static int additive_n_params(const void *self)
 {
     (void)self;
     return 1;
 }
 
 FLOW_MULTIVERSION
-static void add(size_t count, const real *restrict a, real sign, const real *restrict m, real *restrict out)
+static void additive_add(size_t count, const real *restrict a, real sign, const real *restrict m, real *restrict out)
 {
     for (size_t k = 0; k < count; k++)
         out[k] = a[k] + sign * m[k];
@@ -22,17 +22,17 @@ static void additive_to_latent(const void *self, int d, int n, const real *x, re
                                double *logdet)
 {
     (void)self, (void)stride, (void)logdet;
-    add((size_t)d * (size_t)n, x, -1, theta, z);
+    additive_add((size_t)d * (size_t)n, x, -1, theta, z);
 }
 
 static void additive_to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
                              double *logdet)
 {
     (void)self, (void)stride, (void)logdet;
-    add((size_t)d * (size_t)n, z, 1, theta, x);
+    additive_add((size_t)d * (size_t)n, z, 1, theta, x);
 }
 
-static void pass_on(size_t count, const real *g, real sign, real *gin, real *gtheta)
+static void additive_pass_on(size_t count, const real *g, real sign, real *gin, real *gtheta)
 {
     memcpy(gin, g, count * sizeof *g);
     for (size_t k = 0; k < count; k++)
@@ -43,19 +43,19 @@ static void additive_to_latent_backward(const void *self, int d, int n, const re
                                         const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta)
 {
     (void)self, (void)x, (void)theta, (void)stride, (void)z, (void)glogdet;
-    pass_on((size_t)d * (size_t)n, gz, -1, gx, gtheta);
+    additive_pass_on((size_t)d * (size_t)n, gz, -1, gx, gtheta);
 }
 
 static void additive_to_data_backward(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
                                       const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta)
 {
     (void)self, (void)z, (void)theta, (void)stride, (void)x, (void)glogdet;
-    pass_on((size_t)d * (size_t)n, gx, 1, gz, gtheta);
+    additive_pass_on((size_t)d * (size_t)n, gx, 1, gz, gtheta);
 }
 
 const flow_univariate_type flow_univariate_additive = {
     .info = {FLOW_INFO_BARE("additive", "x = z + m, which preserves volume")},
-    .n_params = n_params,
+    .n_params = additive_n_params,
     .map = {additive_to_latent, additive_to_data},
     .backward = {additive_to_latent_backward, additive_to_data_backward},
 };

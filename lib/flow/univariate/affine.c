@@ -17,7 +17,7 @@ static const flow_option affine_table[] = {
     FLOW_OPTIONS_END,
 };
 
-static int n_params(const void *self)
+static int affine_n_params(const void *self)
 {
     (void)self;
     return 2;
@@ -25,8 +25,8 @@ static int n_params(const void *self)
 
 /* s = sign * bounded(a), and adds it to the log-determinant */
 FLOW_MULTIVERSION
-static void bound_scale(int n, real inverse_bound, real sign, const real *restrict a, real *restrict s,
-                        double *restrict logdet)
+static void affine_bound_scale(int n, real inverse_bound, real sign, const real *restrict a, real *restrict s,
+                               double *restrict logdet)
 {
     for (int j = 0; j < n; j++) {
         real t = a[j] * inverse_bound;
@@ -36,16 +36,16 @@ static void bound_scale(int n, real inverse_bound, real sign, const real *restri
 }
 
 FLOW_MULTIVERSION
-static void shift_then_scale(int n, const real *restrict x, const real *restrict m, const real *restrict e,
-                             real *restrict z)
+static void affine_shift_then_scale(int n, const real *restrict x, const real *restrict m, const real *restrict e,
+                                    real *restrict z)
 {
     for (int j = 0; j < n; j++)
         z[j] = (x[j] - m[j]) * e[j];
 }
 
 FLOW_MULTIVERSION
-static void scale_then_shift(int n, const real *restrict z, const real *restrict m, const real *restrict e,
-                             real *restrict x)
+static void affine_scale_then_shift(int n, const real *restrict z, const real *restrict m, const real *restrict e,
+                                    real *restrict x)
 {
     for (int j = 0; j < n; j++)
         x[j] = z[j] * e[j] + m[j];
@@ -57,9 +57,9 @@ static void affine_to_latent(const void *self, int d, int n, const real *x, real
     const flow_affine_options *block = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
         real e[FLOW_TILE];
-        bound_scale(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, logdet + c.first);
+        affine_bound_scale(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, logdet + c.first);
         flow_vec_exp((size_t)c.m, e, e);
-        shift_then_scale(c.m, x + c.at, theta + c.at, e, z + c.at);
+        affine_shift_then_scale(c.m, x + c.at, theta + c.at, e, z + c.at);
     }
 }
 
@@ -69,16 +69,16 @@ static void affine_to_data(const void *self, int d, int n, const real *z, real *
     const flow_affine_options *block = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
         real e[FLOW_TILE];
-        bound_scale(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, logdet + c.first);
+        affine_bound_scale(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, logdet + c.first);
         flow_vec_exp((size_t)c.m, e, e);
-        scale_then_shift(c.m, z + c.at, theta + c.at, e, x + c.at);
+        affine_scale_then_shift(c.m, z + c.at, theta + c.at, e, x + c.at);
     }
 }
 
 /* exp(sign * s) into e, ds/da into slope */
 FLOW_MULTIVERSION
-static void scale_and_slope(int n, real inverse_bound, real sign, const real *restrict a, real *restrict s,
-                            real *restrict slope)
+static void affine_scale_and_slope(int n, real inverse_bound, real sign, const real *restrict a, real *restrict s,
+                                   real *restrict slope)
 {
     for (int j = 0; j < n; j++) {
         real t = a[j] * inverse_bound;
@@ -89,9 +89,9 @@ static void scale_and_slope(int n, real inverse_bound, real sign, const real *re
 }
 
 FLOW_MULTIVERSION
-static void latent_gradients(int n, const real *restrict z, const real *restrict e, const real *restrict slope,
-                             const real *restrict gz, const real *restrict glogdet, real *restrict gx,
-                             real *restrict gm, real *restrict ga)
+static void affine_latent_gradients(int n, const real *restrict z, const real *restrict e, const real *restrict slope,
+                                    const real *restrict gz, const real *restrict glogdet, real *restrict gx,
+                                    real *restrict gm, real *restrict ga)
 {
     for (int j = 0; j < n; j++) {
         gx[j] = gz[j] * e[j];
@@ -101,9 +101,9 @@ static void latent_gradients(int n, const real *restrict z, const real *restrict
 }
 
 FLOW_MULTIVERSION
-static void data_gradients(int n, const real *restrict z, const real *restrict e, const real *restrict slope,
-                           const real *restrict gx, const real *restrict glogdet, real *restrict gz,
-                           real *restrict gm, real *restrict ga)
+static void affine_data_gradients(int n, const real *restrict z, const real *restrict e, const real *restrict slope,
+                                  const real *restrict gx, const real *restrict glogdet, real *restrict gz,
+                                  real *restrict gm, real *restrict ga)
 {
     for (int j = 0; j < n; j++) {
         gz[j] = gx[j] * e[j];
@@ -119,10 +119,10 @@ static void affine_to_latent_backward(const void *self, int d, int n, const real
     const flow_affine_options *block = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
         real e[FLOW_TILE], slope[FLOW_TILE];
-        scale_and_slope(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, slope);
+        affine_scale_and_slope(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, slope);
         flow_vec_exp((size_t)c.m, e, e);
-        latent_gradients(c.m, z + c.at, e, slope, gz + c.at, glogdet + c.first, gx + c.at,
-                         gtheta + c.at, gtheta + stride + c.at);
+        affine_latent_gradients(c.m, z + c.at, e, slope, gz + c.at, glogdet + c.first, gx + c.at, gtheta + c.at,
+                                gtheta + stride + c.at);
     }
 }
 
@@ -133,16 +133,16 @@ static void affine_to_data_backward(const void *self, int d, int n, const real *
     const flow_affine_options *block = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
         real e[FLOW_TILE], slope[FLOW_TILE];
-        scale_and_slope(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, slope);
+        affine_scale_and_slope(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, slope);
         flow_vec_exp((size_t)c.m, e, e);
-        data_gradients(c.m, z + c.at, e, slope, gx + c.at, glogdet + c.first, gz + c.at,
-                       gtheta + c.at, gtheta + stride + c.at);
+        affine_data_gradients(c.m, z + c.at, e, slope, gx + c.at, glogdet + c.first, gz + c.at, gtheta + c.at,
+                              gtheta + stride + c.at);
     }
 }
 
 const flow_univariate_type flow_univariate_affine = {
     .info = {FLOW_INFO("affine", "x = z exp(s) + m with a bounded log-scale s", affine_table, flow_affine_options)},
-    .n_params = n_params,
+    .n_params = affine_n_params,
     .map = {affine_to_latent, affine_to_data},
     .backward = {affine_to_latent_backward, affine_to_data_backward},
 };

@@ -21,9 +21,9 @@
 #include <tgmath.h>
 
 #include "flow/chunk.h"
-#include "num/mixture.h"
 #include "flow/univariate.h"
 #include "flow/univariate/options.h"
+#include "num/mixture.h"
 #include "num/simd.h"
 #include "num/vecmath.h"
 
@@ -40,12 +40,13 @@ static const flow_option mixture_table[] = {
     FLOW_OPTIONS_END,
 };
 
-static int n_params(const void *self)
+static int univariate_mixture_n_params(const void *self)
 {
     return 3 * (int)((const flow_mixture_options *)self)->components;
 }
 
-static void prepare(flow_mixtures *mix, const flow_mixture_options *block, const real *theta, size_t stride, int m)
+static void univariate_mixture_prepare(flow_mixtures *mix, const flow_mixture_options *block, const real *theta,
+                                       size_t stride, int m)
 {
     flow_mixtures_prepare(mix, (int)block->components, (real)block->bound, theta, stride, m);
 }
@@ -56,7 +57,7 @@ static void univariate_mixture_to_latent(const void *self, int d, int n, const r
     flow_mixtures mix;
     flow_mixture_place p;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, ROWS);) {
-        prepare(&mix, self, theta + c.at, stride, c.m);
+        univariate_mixture_prepare(&mix, self, theta + c.at, stride, c.m);
         flow_mixtures_evaluate(&p, &mix, x + c.at);
         memcpy(z + c.at, p.z, (size_t)c.m * sizeof *z);
         for (int j = 0; j < c.m; j++)
@@ -75,8 +76,9 @@ typedef struct search {
 /* A component's own affine map: the quantile of a mixture lies between the least and the largest of its components',
  * and at their weighted mean if they are alike. */
 FLOW_MULTIVERSION
-static void add_bracket(int m, const real *restrict z, const real *restrict mean, const real *restrict inverse,
-                        const real *restrict weight, real *restrict x, real *restrict low, real *restrict high)
+static void univariate_mixture_add_bracket(int m, const real *restrict z, const real *restrict mean,
+                                           const real *restrict inverse, const real *restrict weight, real *restrict x,
+                                           real *restrict low, real *restrict high)
 {
     for (int j = 0; j < m; j++) {
         real own = mean[j] + z[j] / inverse[j];
@@ -86,7 +88,7 @@ static void add_bracket(int m, const real *restrict z, const real *restrict mean
     }
 }
 
-static void start_search(search *s, const flow_mixtures *mix, const real *z)
+static void univariate_mixture_start_search(search *s, const flow_mixtures *mix, const real *z)
 {
     for (int j = 0; j < mix->m; j++) {
         s->x[j] = s->done[j] = 0;
@@ -94,7 +96,7 @@ static void start_search(search *s, const flow_mixtures *mix, const real *z)
         s->high[j] = (real)-INFINITY;
     }
     for (int k = 0; k < mix->k; k++)
-        add_bracket(mix->m, z, mix->mean[k], mix->inverse[k], mix->weight[k], s->x, s->low, s->high);
+        univariate_mixture_add_bracket(mix->m, z, mix->mean[k], mix->inverse[k], mix->weight[k], s->x, s->low, s->high);
     for (int j = 0; j < mix->m; j++) { /* the ends have rounding errors too */
         real slack = 4 * unit * (fabs(s->low[j]) + fabs(s->high[j]));
         s->low[j] -= slack;
@@ -105,8 +107,9 @@ static void start_search(search *s, const flow_mixtures *mix, const real *z)
 /* Newton's step if it stays inside the bracket and the one before halved the miss, else the middle. A row is done
  * when z is met to the last digits, or x does not move any more. */
 FLOW_MULTIVERSION
-static void move(int m, const real *restrict z, const real *restrict z_at, const real *restrict slope,
-                 real *restrict x, real *restrict low, real *restrict high, real *restrict miss, real *restrict done)
+static void univariate_mixture_move(int m, const real *restrict z, const real *restrict z_at,
+                                    const real *restrict slope, real *restrict x, real *restrict low,
+                                    real *restrict high, real *restrict miss, real *restrict done)
 {
     for (int j = 0; j < m; j++) {
         real h = z_at[j] - z[j], size = fabs(h);
@@ -124,13 +127,13 @@ static void move(int m, const real *restrict z, const real *restrict z_at, const
     }
 }
 
-static void solve(search *s, flow_mixture_place *p, const flow_mixtures *mix, const real *z)
+static void univariate_mixture_solve(search *s, flow_mixture_place *p, const flow_mixtures *mix, const real *z)
 {
-    start_search(s, mix, z);
+    univariate_mixture_start_search(s, mix, z);
     for (int step = 0; step < STEPS; step++) {
         flow_mixtures_evaluate(p, mix, s->x);
         flow_vec_exp((size_t)mix->m, p->log_slope, p->log_slope);
-        move(mix->m, z, p->z, p->log_slope, s->x, s->low, s->high, s->miss, s->done);
+        univariate_mixture_move(mix->m, z, p->z, p->log_slope, s->x, s->low, s->high, s->miss, s->done);
         real all = 1;
         for (int j = 0; j < mix->m; j++)
             all *= s->done[j];
@@ -146,8 +149,8 @@ static void univariate_mixture_to_data(const void *self, int d, int n, const rea
     flow_mixture_place p;
     search s;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, ROWS);) {
-        prepare(&mix, self, theta + c.at, stride, c.m);
-        solve(&s, &p, &mix, z + c.at);
+        univariate_mixture_prepare(&mix, self, theta + c.at, stride, c.m);
+        univariate_mixture_solve(&s, &p, &mix, z + c.at);
         memcpy(x + c.at, s.x, (size_t)c.m * sizeof *x);
         flow_mixtures_evaluate(&p, &mix, s.x);
         for (int j = 0; j < c.m; j++)
@@ -162,11 +165,12 @@ static void univariate_mixture_to_data(const void *self, int d, int n, const rea
  *     dlog f/dmean = r t / sigma,  dlog f/ds = r (t^2 - 1),  dlog f/dl = r - w,
  * where log|dz/dx| = log f + z^2 / 2 + const, and x moves z and log f as all means together, the other way. */
 FLOW_MULTIVERSION
-static void component_gradients(int m, const real *restrict t, const real *restrict density, const real *restrict tail,
-                                const real *restrict weight, const real *restrict inverse,
-                                const flow_mixture_place *restrict p, const real *restrict slope,
-                                const real *restrict gz, const real *restrict glogdet, real *restrict gx,
-                                real *restrict glogit, real *restrict gmean, real *restrict gscale)
+static void univariate_mixture_component_gradients(int m, const real *restrict t, const real *restrict density,
+                                                   const real *restrict tail, const real *restrict weight,
+                                                   const real *restrict inverse, const flow_mixture_place *restrict p,
+                                                   const real *restrict slope, const real *restrict gz,
+                                                   const real *restrict glogdet, real *restrict gx,
+                                                   real *restrict glogit, real *restrict gmean, real *restrict gscale)
 {
     for (int j = 0; j < m; j++) {
         real pull = gz[j] + glogdet[j] * p->z[j];
@@ -183,7 +187,7 @@ static void component_gradients(int m, const real *restrict t, const real *restr
 
 /* g *= d(bounded a)/da */
 FLOW_MULTIVERSION
-static void through_bound(int m, real inverse_bound, const real *restrict a, real *restrict g)
+static void univariate_mixture_through_bound(int m, real inverse_bound, const real *restrict a, real *restrict g)
 {
     for (int j = 0; j < m; j++) {
         real r = a[j] * inverse_bound, q = 1 / sqrt(1 + r * r);
@@ -193,9 +197,8 @@ static void through_bound(int m, real inverse_bound, const real *restrict a, rea
 
 /* gx (m) and gtheta, from the gradients at z and at log|dz/dx| */
 static void univariate_mixture_gradients(const flow_mixture_options *block, const flow_mixtures *mix,
-                                         const flow_mixture_place *p,
-                                         const real *slope, const real *theta, size_t stride, const real *gz,
-                                         const real *glogdet, real *gx, real *gtheta)
+                                         const flow_mixture_place *p, const real *slope, const real *theta,
+                                         size_t stride, const real *gz, const real *glogdet, real *gx, real *gtheta)
 {
     int m = mix->m;
     size_t means = (size_t)mix->k * stride;
@@ -203,10 +206,10 @@ static void univariate_mixture_gradients(const flow_mixture_options *block, cons
     for (int k = 0; k < mix->k; k++) {
         size_t plane = (size_t)k * stride;
         real *glogit = gtheta + plane, *gmean = glogit + means, *gscale = gmean + means;
-        component_gradients(m, p->t[k], p->density[k], p->tail[k], mix->weight[k], mix->inverse[k], p, slope, gz,
-                            glogdet, gx, glogit, gmean, gscale);
-        through_bound(m, (real)1 / FLOW_MIXTURE_LOGIT_BOUND, theta + plane, glogit);
-        through_bound(m, (real)(1 / block->bound), theta + 2 * means + plane, gscale);
+        univariate_mixture_component_gradients(m, p->t[k], p->density[k], p->tail[k], mix->weight[k], mix->inverse[k],
+                                               p, slope, gz, glogdet, gx, glogit, gmean, gscale);
+        univariate_mixture_through_bound(m, (real)1 / FLOW_MIXTURE_LOGIT_BOUND, theta + plane, glogit);
+        univariate_mixture_through_bound(m, (real)(1 / block->bound), theta + 2 * means + plane, gscale);
     }
 }
 
@@ -219,7 +222,7 @@ static void univariate_mixture_to_latent_backward(const void *self, int d, int n
     flow_mixture_place p;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, ROWS);) {
         real slope[ROWS];
-        prepare(&mix, self, theta + c.at, stride, c.m);
+        univariate_mixture_prepare(&mix, self, theta + c.at, stride, c.m);
         flow_mixtures_evaluate(&p, &mix, x + c.at);
         flow_vec_exp((size_t)c.m, p.log_slope, slope);
         univariate_mixture_gradients(self, &mix, &p, slope, theta + c.at, stride, gz + c.at, glogdet + c.first,
@@ -229,8 +232,8 @@ static void univariate_mixture_to_latent_backward(const void *self, int d, int n
 
 /* y += share * t / sigma */
 FLOW_MULTIVERSION
-static void add_curvature(int m, const real *restrict t, const real *restrict density, const real *restrict inverse,
-                          const real *restrict sum, real *restrict y)
+static void univariate_mixture_add_curvature(int m, const real *restrict t, const real *restrict density,
+                                             const real *restrict inverse, const real *restrict sum, real *restrict y)
 {
     for (int j = 0; j < m; j++)
         y[j] += density[j] * inverse[j] / sum[j] * t[j] * inverse[j];
@@ -247,11 +250,11 @@ static void univariate_mixture_to_data_backward(const void *self, int d, int n, 
     flow_mixture_place p;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, ROWS);) {
         real slope[ROWS], curvature[ROWS] = {0}, minus_gz[ROWS], minus_glogdet[ROWS], ignored[ROWS];
-        prepare(&mix, self, theta + c.at, stride, c.m);
+        univariate_mixture_prepare(&mix, self, theta + c.at, stride, c.m);
         flow_mixtures_evaluate(&p, &mix, x + c.at);
         flow_vec_exp((size_t)c.m, p.log_slope, slope);
         for (int k = 0; k < mix.k; k++)
-            add_curvature(c.m, p.t[k], p.density[k], mix.inverse[k], p.sum, curvature);
+            univariate_mixture_add_curvature(c.m, p.t[k], p.density[k], mix.inverse[k], p.sum, curvature);
         for (int j = 0; j < mix.m; j++) {
             real g = glogdet[c.first + j];
             minus_gz[j] = (g * (p.z[j] * slope[j] - curvature[j]) - gx[c.at + (size_t)j]) / slope[j];
@@ -266,7 +269,7 @@ static void univariate_mixture_to_data_backward(const void *self, int d, int n, 
 const flow_univariate_type flow_univariate_mixture = {
     .info = {FLOW_INFO("mixture", "z = Phi^-1(F(x)), F the distribution function of a mixture of normal distributions",
                        mixture_table, flow_mixture_options)},
-    .n_params = n_params,
+    .n_params = univariate_mixture_n_params,
     .map = {univariate_mixture_to_latent, univariate_mixture_to_data},
     .backward = {univariate_mixture_to_latent_backward, univariate_mixture_to_data_backward},
 };

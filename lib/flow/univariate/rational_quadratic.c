@@ -12,10 +12,10 @@
 #include <tgmath.h>
 
 #include "flow/chunk.h"
-#include "num/spline.h"
 #include "flow/univariate.h"
 #include "flow/univariate/options.h"
 #include "num/simd.h"
+#include "num/spline.h"
 
 static const char *const tails_words[] = {"identity", "linear", NULL};
 
@@ -32,32 +32,32 @@ static const flow_option rational_quadratic_table[] = {
     FLOW_OPTIONS_END,
 };
 
-static flow_spline_ends ends_of(const flow_rational_quadratic_options *block)
+static flow_spline_ends rational_quadratic_ends_of(const flow_rational_quadratic_options *block)
 {
     if (block->circular)
         return FLOW_SPLINE_PERIODIC;
     return block->tails == FLOW_TAILS_LINEAR ? FLOW_SPLINE_LINEAR : FLOW_SPLINE_IDENTITY;
 }
 
-static int n_params(const void *self)
+static int rational_quadratic_n_params(const void *self)
 {
     const flow_rational_quadratic_options *block = self;
-    return flow_spline_n_params((int)block->bins, ends_of(block));
+    return flow_spline_n_params((int)block->bins, rational_quadratic_ends_of(block));
 }
 
-static flow_spline_input input_at(const flow_rational_quadratic_options *block, const flow_chunk *c, const real *theta,
-                                  size_t stride)
+static flow_spline_input rational_quadratic_input_at(const flow_rational_quadratic_options *block, const flow_chunk *c,
+                                                     const real *theta, size_t stride)
 {
     return (flow_spline_input){.m = c->m,
                                .n_bins = (int)block->bins,
                                .bound = (real)block->bound,
-                               .ends = ends_of(block),
+                               .ends = rational_quadratic_ends_of(block),
                                .theta = theta + c->at,
                                .stride = stride};
 }
 
 /* The places of x on a circle, in `wrapped`; on the line x itself. */
-static const real *wrap(const flow_spline_input *in, const real *x, real *wrapped)
+static const real *rational_quadratic_wrap(const flow_spline_input *in, const real *x, real *wrapped)
 {
     if (in->ends != FLOW_SPLINE_PERIODIC)
         return x;
@@ -73,10 +73,10 @@ static void rational_quadratic_to_latent(const void *self, int d, int n, const r
                                          real *z, double *logdet)
 {
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
-        flow_spline_input in = input_at(self, &c, theta, stride);
+        flow_spline_input in = rational_quadratic_input_at(self, &c, theta, stride);
         flow_spline s;
         real wrapped[FLOW_SPLINE_ROWS];
-        const real *at = wrap(&in, x + c.at, wrapped);
+        const real *at = rational_quadratic_wrap(&in, x + c.at, wrapped);
         flow_spline_measure(&in, theta + c.at);
         flow_spline_find(&s, &in, false, at);
         flow_spline_map(&s, &in, at, z + c.at, logdet + c.first);
@@ -87,10 +87,10 @@ static void rational_quadratic_to_data(const void *self, int d, int n, const rea
                                        real *x, double *logdet)
 {
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
-        flow_spline_input in = input_at(self, &c, theta, stride);
+        flow_spline_input in = rational_quadratic_input_at(self, &c, theta, stride);
         flow_spline s;
         real wrapped[FLOW_SPLINE_ROWS];
-        const real *at = wrap(&in, z + c.at, wrapped);
+        const real *at = rational_quadratic_wrap(&in, z + c.at, wrapped);
         flow_spline_measure(&in, theta + c.at);
         flow_spline_find(&s, &in, true, at);
         flow_spline_invert(&s, &in, at, x + c.at, logdet + c.first);
@@ -103,10 +103,10 @@ static void rational_quadratic_to_latent_backward(const void *self, int d, int n
 {
     (void)z;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
-        flow_spline_input in = input_at(self, &c, theta, stride);
+        flow_spline_input in = rational_quadratic_input_at(self, &c, theta, stride);
         flow_spline s;
         real wrapped[FLOW_SPLINE_ROWS];
-        const real *at = wrap(&in, x + c.at, wrapped);
+        const real *at = rational_quadratic_wrap(&in, x + c.at, wrapped);
         flow_spline_find(&s, &in, false, at);
         flow_spline_map_backward(&s, &in, at, gz + c.at, glogdet + c.first, gx + c.at, gtheta + c.at);
     }
@@ -118,7 +118,7 @@ static void rational_quadratic_to_data_backward(const void *self, int d, int n, 
 {
     (void)z;
     for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_SPLINE_ROWS);) {
-        flow_spline_input in = input_at(self, &c, theta, stride);
+        flow_spline_input in = rational_quadratic_input_at(self, &c, theta, stride);
         flow_spline s;
         flow_spline_find(&s, &in, false, x + c.at);
         flow_spline_invert_backward(&s, &in, x + c.at, gx + c.at, glogdet + c.first, gz + c.at, gtheta + c.at);
@@ -129,7 +129,7 @@ const flow_univariate_type flow_univariate_rational_quadratic = {
     .info = {FLOW_INFO("rational_quadratic",
                        "a monotone rational-quadratic spline on [-bound, bound] (Durkan et al. 2019)",
                        rational_quadratic_table, flow_rational_quadratic_options)},
-    .n_params = n_params,
+    .n_params = rational_quadratic_n_params,
     .map = {rational_quadratic_to_latent, rational_quadratic_to_data},
     .backward = {rational_quadratic_to_latent_backward, rational_quadratic_to_data_backward},
 };
