@@ -8,6 +8,8 @@
 #include "core/text.h"
 
 const flow_option flow_no_options[] = {FLOW_OPTIONS_END};
+const flow_option flow_option_repeat = FLOW_KEY_INT(flow_choice, repeat, "1", 1, FLOW_REPEAT_MAX,
+                                                    "how many of these, one after the other");
 
 const flow_option *flow_option_find(const flow_option *table, const char *key)
 {

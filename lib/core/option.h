@@ -152,6 +152,8 @@ struct flow_option {
 
 /* The table of what has no options. */
 extern const flow_option flow_no_options[];
+/* The key "repeat" of types that repeat. */
+extern const flow_option flow_option_repeat;
 
 /* The members of a flow_type_info: with options of a struct `type`, and without options. */
 #define FLOW_INFO(word, line, rows, type) .name = word, .help = line, .options = rows, .options_size = sizeof(type)

@@ -60,6 +60,8 @@ static flow_status read_move_into(const flow_option *table, flow_json *object, c
 /* ---- objects within objects ---- */
 
 static flow_status read_struct(void *out, const flow_option *table, flow_json *object, const reader *r);
+static flow_status read_row(void *out, const flow_option *table, const flow_option *option, flow_json *object,
+                            const reader *r);
 
 static flow_status read_object(const void **out, const flow_option *option, flow_json *at, const reader *r)
 {
@@ -118,12 +120,6 @@ static flow_status read_merge(flow_json *at, const char *fallback, flow_error *e
     return status;
 }
 
-static const flow_option read_repeat[] = {
-    {.key = "repeat", .kind = FLOW_OPTION_INT, .offset = offsetof(flow_choice, repeat), .fallback = "1", .least = 1,
-     .most = FLOW_REPEAT_MAX, .help = "how many of these blocks, one after the other"},
-    FLOW_OPTIONS_END,
-};
-
 flow_status flow_read_choice(flow_choice *out, const flow_choices *choices, const char *fallback, flow_json *at,
                              flow_arena *arena, flow_error *err)
 {
@@ -172,17 +168,9 @@ flow_status flow_read_choice_list(flow_choice_list *out, const flow_choices *cho
     for (int i = 0; i < n && status == FLOW_OK; i++) {
         flow_json element = flow_json_element(at, i);
         status = flow_read_choice(&list[i], choices, NULL, &element, arena, err);
-        if (status == FLOW_OK && list[i].type->repeats) {
-            const flow_option *repeat = read_repeat;
-            const char *fallback = flow_option_fallback(repeat, list[i].type);
-            flow_json at_repeat = flow_json_member(&element, "repeat");
-            if (at_repeat.node == NULL) {
-                status = read_add(&element, "repeat", cJSON_Parse(fallback), err);
-                at_repeat = flow_json_member(&element, "repeat");
-            }
-            if (status == FLOW_OK)
-                status = flow_read_whole(&list[i].repeat, &at_repeat, repeat, err);
-        }
+        const reader r = {.type = list[i].type, .arena = arena, .err = err};
+        if (status == FLOW_OK && list[i].type->repeats)
+            status = read_row(&list[i], &flow_option_repeat, &flow_option_repeat, &element, &r);
     }
     *out = (flow_choice_list){.n = n, .at = list};
     return status;

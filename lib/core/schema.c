@@ -187,10 +187,9 @@ static cJSON *schema_of_type(const flow_type_info *type, const flow_choices *cho
 {
     cJSON *schema = schema_of_table(type->options, type, choices, definitions);
     if (type->repeats) {
-        const flow_option repeat = {.key = "repeat", .kind = FLOW_OPTION_INT, .fallback = "1", .least = 1,
-                                    .most = FLOW_REPEAT_MAX, .help = "how many of these, one after the other"};
+        const flow_option *repeat = &flow_option_repeat;
         cJSON_AddItemToObject(cJSON_GetObjectItemCaseSensitive(schema, "properties"), "repeat",
-                              schema_of_option(&repeat, flow_option_fallback(&repeat, type), choices, definitions));
+                              schema_of_option(repeat, flow_option_fallback(repeat, type), choices, definitions));
     }
     return schema;
 }
