@@ -952,6 +952,41 @@ static void test_waits_for_the_library(void **state)
     stop(&x);
 }
 
+/* Steps that are refused leave the spec and the flow as they were; others are in the spec afterwards. */
+static void test_steps_for_a_solver(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"flow\": [{\"type\": \"repeat\", \"times\": 2, \"flow\": [{\"type\": \"ffjord\", "
+                               "\"hidden\": [4], \"solver\": {\"type\": \"dopri5\", \"rtol\": 0.001}}]}]}";
+    flow_error err = {0};
+    subject s;
+    flow_model model = {.path = "m.h5"};
+    check_ok(flow_spec_parse(&model.spec, text, strlen(text), "m.json", NULL, NULL, 0, &err), &err);
+    check_ok(subject_try_spec(&s, &err, (subject_shape){.dim = DIM}, model.spec), &err);
+    const flow *made = model.f = s.f;
+    char *before = flow_spec_print(model.spec);
+
+    assert_int_not_equal(flow_model_set_steps(&model, "rk4", 20000, &err), FLOW_OK);
+    assert_non_null(strstr(err.message, "20000"));
+    assert_ptr_equal(model.f, made);
+    char *after = flow_spec_print(model.spec);
+    assert_string_equal(after, before);
+    free(after);
+
+    check_ok(flow_model_set_steps(&model, "rk4", 12, &err), &err);
+    s.f = model.f;
+    assert_int_equal(model.f->n_blocks, 2);
+    after = flow_spec_print(model.spec);
+    assert_non_null(strstr(after, "\"rk4\""));
+    assert_null(strstr(after, "dopri5"));
+    assert_int_equal(flow_model_set_steps(&model, "rk5", 12, &err), FLOW_ARGUMENT);
+    assert_string_equal(err.message, "unknown solver \"rk5\"; did you mean \"rk4\"?");
+    free(after);
+    free(before);
+    subject_close(&s);
+    flow_spec_free(model.spec);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "--write") == 0) {
@@ -980,6 +1015,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_kills_at_any_instant),
         cmocka_unit_test(test_savers_at_the_same_time),
         cmocka_unit_test(test_waits_for_the_library),
+        cmocka_unit_test(test_steps_for_a_solver),
     };
     return cmocka_run_group_tests_name("model", tests, make_folder, remove_folder);
 }
