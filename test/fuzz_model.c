@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     flow_status status = flow_model_load(&model, path, &err);
     if (status == FLOW_OK) {
         double numbers[4];
-        flow_array array = {"figures", FLOW_ARRAY_DOUBLE, 2, 2, numbers};
+        flow_array array = {"figures", FLOW_ARRAY_DOUBLE, 2, 2, numbers, false};
         flow_model_read_state(model, &array, 1, &err);
         use(model);
     } else {

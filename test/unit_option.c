@@ -1,4 +1,4 @@
-/* Option tables: every kind, every refusal, defaults, the schema. */
+/* Rows of option tables: the kinds that hold no object, every refusal, defaults, the schema. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/option.h"
+#include "core/read.h"
+#include "core/schema.h"
 
 typedef struct options {
     bool flag;
@@ -19,37 +20,36 @@ typedef struct options {
     int choice;
     const char *text;
     flow_int_list list;
-    flow_json json;
 } options;
 
 static const char *const words[] = {"relu", "tanh", "silu", NULL};
 
 static const flow_option table[] = {
-    {.key = "flag", .kind = FLOW_OPTION_FLAG, .offset = offsetof(options, flag), .fallback = "true",
-     .help = "a flag"},
-    {.key = "count", .kind = FLOW_OPTION_INT, .offset = offsetof(options, count), .fallback = "128", .least = 1, .most = 1000,
-     .help = "a count"},
-    {.key = "rate", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(options, rate), .fallback = "0.5", .least = 0, .most = INFINITY,
-     .help = "a rate"},
-    {.key = "free", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(options, free), .least = -1, .most = 1,
-     .help = "without a default"},
-    {.key = "choice", .kind = FLOW_OPTION_WORD, .offset = offsetof(options, choice), .fallback = "\"tanh\"", .words = words,
-     .help = "a word"},
-    {.key = "text", .kind = FLOW_OPTION_TEXT, .offset = offsetof(options, text),
-     .help = "a text"},
-    {.key = "list", .kind = FLOW_OPTION_INTS, .offset = offsetof(options, list), .fallback = "[3, 4]", .least = 1, .most = 64,
-     .help = "a list"},
-    {.key = "json", .kind = FLOW_OPTION_JSON, .offset = offsetof(options, json), .refers = "thing",
-     .help = "anything"},
+    FLOW_KEY_FLAG(options, flag, "true", "a flag"),
+    FLOW_KEY_INT(options, count, "128", 1, 1000, "a count"),
+    FLOW_KEY_NUMBER(options, rate, "0.5", 0, INFINITY, "a rate"),
+    FLOW_KEY_NUMBER(options, free, NULL, -1, 1, "without a default"),
+    FLOW_KEY_WORD(options, choice, "\"tanh\"", words, "a word"),
+    FLOW_KEY_TEXT(options, text, "a text"),
+    FLOW_KEY_INTS(options, list, "[3, 4]", 1, 64, "a list"),
     FLOW_OPTIONS_END,
 };
 
-static cJSON *read_ok(options *out, const char *text, const char *const *also)
+static flow_arena arena;
+
+static int release_arena(void **state)
+{
+    (void)state;
+    flow_arena_release(&arena);
+    return 0;
+}
+
+static cJSON *read_ok(options *out, const char *text)
 {
     cJSON *document = cJSON_Parse(text);
     flow_json root = flow_json_root(document);
     flow_error err = {0};
-    if (flow_options_read(out, table, &root, also, &err) != FLOW_OK)
+    if (flow_read_options(out, table, &root, &arena, &err) != FLOW_OK)
         fail_msg("%s", err.message);
     return document;
 }
@@ -61,26 +61,25 @@ static void check_refused(const char *text, const char *expected)
     flow_json root = flow_json_root(document), at = flow_json_member(&root, "train");
     options out = {0};
     flow_error err = {0};
-    assert_int_equal(flow_options_read(&out, table, &at, NULL, &err), FLOW_SPEC);
+    assert_int_equal(flow_read_options(&out, table, &at, &arena, &err), FLOW_SPEC);
     assert_string_equal(err.message, expected);
-    assert_int_equal(flow_options_read(&out, table, &at, NULL, NULL), FLOW_SPEC);
+    assert_int_equal(flow_read_options(&out, table, &at, &arena, NULL), FLOW_SPEC);
     cJSON_Delete(document);
 }
 
 static void test_defaults_are_used_and_written(void **state)
 {
     (void)state;
-    options out = {.free = 0.25};
-    cJSON *document = read_ok(&out, "{}", NULL);
+    options out = {0};
+    cJSON *document = read_ok(&out, "{}");
     assert_true(out.flag);
     assert_int_equal(out.count, 128);
     assert_true(out.rate == 0.5);
-    assert_true(out.free == 0.25);
+    assert_true(out.free == 0);
     assert_int_equal(out.choice, 1);
     assert_null(out.text);
     assert_int_equal(out.list.n, 2);
     assert_int_equal(out.list.at[1], 4);
-    assert_null(out.json.node);
     char *text = cJSON_PrintUnformatted(document);
     assert_string_equal(text, "{\"flag\":true,\"count\":128,\"rate\":0.5,\"choice\":\"tanh\",\"list\":[3,4]}");
     free(text);
@@ -90,13 +89,9 @@ static void test_defaults_are_used_and_written(void **state)
 static void test_values_are_read(void **state)
 {
     (void)state;
-    const char *const also[] = {"type", "repeat", NULL};
     options out = {0};
-    cJSON *document = read_ok(&out,
-                              "{\"type\": 5, \"flag\": false, \"count\": 1e3, \"rate\": 1e300, \"free\": -1, "
-                              "\"choice\": \"silu\", \"text\": \"x y\", \"list\": [], \"json\": {\"a\": 1}, "
-                              "\"repeat\": {}}",
-                              also);
+    cJSON *document = read_ok(&out, "{\"flag\": false, \"count\": 1e3, \"rate\": 1e300, \"free\": -1, \"choice\": \"silu\", "
+                                    "\"text\": \"x y\", \"list\": []}");
     assert_false(out.flag);
     assert_int_equal(out.count, 1000);
     assert_true(out.rate == 1e300);
@@ -104,11 +99,9 @@ static void test_values_are_read(void **state)
     assert_int_equal(out.choice, 2);
     assert_string_equal(out.text, "x y");
     assert_int_equal(out.list.n, 0);
-    assert_string_equal(out.json.path, "json");
-    assert_true(cJSON_IsObject(out.json.node));
     cJSON_Delete(document);
     /* null stands for an absent key where there is no default */
-    document = read_ok(&out, "{\"text\": null, \"free\": null, \"json\": null}", NULL);
+    document = read_ok(&out, "{\"text\": null, \"free\": null}");
     cJSON_Delete(document);
 }
 
@@ -119,7 +112,7 @@ static void test_refusals(void **state)
     check_refused("3", "train: expected an object { ... }, found 3");
     check_refused("{\"coutn\": 1}", "train: unknown key \"coutn\"; did you mean \"count\"?");
     check_refused("{\"something\": 1}", "train: unknown key \"something\"; the keys here are: flag, count, rate, free, "
-                  "choice, text, list, json");
+                  "choice, text, list");
     check_refused("{\"flag\": 1}", "train.flag: expected true or false, found 1");
     check_refused("{\"flag\": null}", "train.flag: expected true or false, found null");
     check_refused("{\"count\": \"5\"}", "train.count: expected a whole number, found \"5\"");
@@ -133,7 +126,7 @@ static void test_refusals(void **state)
                   "train.choice: found \"relo\", allowed is \"relu\", \"tanh\" or \"silu\"; did you mean \"relu\"?");
     check_refused("{\"choice\": \"softmax\"}", "train.choice: found \"softmax\", allowed is \"relu\", \"tanh\" or "
                                                "\"silu\"");
-    check_refused("{\"choice\": 1}", "train.choice: expected one of the words, found 1");
+    check_refused("{\"choice\": 1}", "train.choice: expected \"relu\", \"tanh\" or \"silu\", found 1");
     check_refused("{\"text\": 1}", "train.text: expected a text, found 1");
     check_refused("{\"list\": 64}", "train.list: expected a list of whole numbers, found 64");
     check_refused("{\"list\": [64, 0]}", "train.list[1]: 0 is out of range; allowed is 1 to 64");
@@ -154,10 +147,10 @@ static void test_required_keys(void **state)
     flow_json root = flow_json_root(document);
     int64_t count = 0;
     flow_error err;
-    assert_int_equal(flow_options_read(&count, required, &root, NULL, &err), FLOW_SPEC);
+    assert_int_equal(flow_read_options(&count, required, &root, &arena, &err), FLOW_SPEC);
     assert_string_equal(err.message, "the key \"count\" is missing: how many there are");
     cJSON_AddNumberToObject(document, "count", 3);
-    assert_int_equal(flow_options_read(&count, required, &root, NULL, &err), FLOW_OK);
+    assert_int_equal(flow_read_options(&count, required, &root, &arena, &err), FLOW_OK);
     assert_int_equal(count, 3);
     cJSON_Delete(document);
 }
@@ -165,24 +158,25 @@ static void test_required_keys(void **state)
 static void test_schema(void **state)
 {
     (void)state;
-    cJSON *schema = flow_options_schema(table);
-    char *text = cJSON_PrintUnformatted(schema);
+    cJSON *definitions = cJSON_CreateObject(), *schema = flow_schema_object(table, definitions);
+    assert_null(definitions->child);
+    char *text = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(schema, "properties"));
     assert_string_equal(text, "{\"flag\":{\"type\":\"boolean\",\"default\":true,\"description\":\"a flag\"},"
                               "\"count\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":128,"
                               "\"description\":\"a count\"},"
                               "\"rate\":{\"type\":\"number\",\"minimum\":0,\"default\":0.5,\"description\":\"a rate\"},"
                               "\"free\":{\"type\":\"number\",\"minimum\":-1,\"maximum\":1,\"description\":\"without a "
                               "default\"},"
-                              "\"choice\":{\"type\":\"string\",\"enum\":[\"relu\",\"tanh\",\"silu\"],\"default\":"
+                              "\"choice\":{\"enum\":[\"relu\",\"tanh\",\"silu\"],\"default\":"
                               "\"tanh\","
                               "\"description\":\"a word\"},"
-                              "\"text\":{\"type\":\"string\",\"description\":\"a text\"},"
+                              "\"text\":{\"type\":\"string\",\"minLength\":1,\"description\":\"a text\"},"
                               "\"list\":{\"type\":\"array\",\"maxItems\":32,\"items\":{\"type\":\"integer\","
                               "\"minimum\":1,\"maximum\":64},"
-                              "\"default\":[3,4],\"description\":\"a list\"},"
-                              "\"json\":{\"$ref\":\"#/definitions/thing\",\"description\":\"anything\"}}");
+                              "\"default\":[3,4],\"description\":\"a list\"}}");
     free(text);
     cJSON_Delete(schema);
+    cJSON_Delete(definitions);
 }
 
 int main(void)
@@ -194,5 +188,5 @@ int main(void)
         cmocka_unit_test(test_required_keys),
         cmocka_unit_test(test_schema),
     };
-    return cmocka_run_group_tests_name("option", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("option", tests, NULL, release_arena);
 }

@@ -99,8 +99,7 @@ typedef enum flow_option_kind {
     FLOW_OPTION_CHOICE_LIST,    /* flow_choice_list of `choices`; NULL: of the choices that the object is one of */
     FLOW_OPTION_OBJECT,         /* const void *: a struct of `table` and `size`; NULL when absent */
     FLOW_OPTION_MAP,            /* flow_option_map of `table` and `size` */
-    FLOW_OPTION_INTO,           /* fills no member: the value belongs to this key of the object under the key `into` */
-    FLOW_OPTION_JSON            /* flow_json: old, being replaced */
+    FLOW_OPTION_INTO            /* fills no member: the value belongs to this key of the object under the key `into` */
 } flow_option_kind;
 
 /* `fallback` is JSON text ("128", "\"relu\"", "[128, 128]"); NULL: the key has no default and stays absent (the member
@@ -114,7 +113,6 @@ struct flow_option {
     const char *fallback;
     double least, most;         /* INT, NUMBER and the elements of INTS; both inclusive */
     const char *const *words;   /* WORD, WORD_OR_INTS: NULL-terminated */
-    const char *refers;         /* JSON: old, being replaced */
     const char *help;           /* one line */
     const flow_choices *choices;
     const flow_option *table;   /* OBJECT, MAP */
@@ -182,7 +180,5 @@ flow_status flow_option_locate(flow_error *err, flow_status code, const char *pa
 
 /* The default of a key where `type` has defaults of its own; NULL: none. `type` may be NULL. */
 const char *flow_option_fallback(const flow_option *option, const flow_type_info *type);
-
-#include "core/option_old.h"
 
 #endif

@@ -144,7 +144,6 @@ static void schema_add_kind(cJSON *schema, const flow_option *option, const flow
         schema_add_object(schema, option, definitions);
         break;
     case FLOW_OPTION_INTO:
-    case FLOW_OPTION_JSON:
         break;
     }
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "core/option.h"
+#include "core/read.h"
 #include "bench/field_flops.h"
 #include "bench/measure.h"
 #include "flow/design.h"
@@ -29,34 +29,25 @@ void workload_check(flow_status status, const flow_error *err)
 
 typedef struct file_options {
     const char *title, *against, *like;
-    flow_json tasks, spec;
+    flow_text_list tasks;
     int64_t dimensions;
 } file_options;
 
 static const flow_option file_table[] = {
-    {.key = "title", .kind = FLOW_OPTION_TEXT, .offset = offsetof(file_options, title)},
-    {.key = "against", .kind = FLOW_OPTION_TEXT, .offset = offsetof(file_options, against)},
-    {.key = "like", .kind = FLOW_OPTION_TEXT, .offset = offsetof(file_options, like)},
-    {.key = "tasks", .kind = FLOW_OPTION_JSON, .offset = offsetof(file_options, tasks)},
-    {.key = "spec", .kind = FLOW_OPTION_JSON, .offset = offsetof(file_options, spec)},
-    {.key = "dimensions",
-     .kind = FLOW_OPTION_INT,
-     .offset = offsetof(file_options, dimensions),
-     .fallback = "0",
-     .least = 0,
-     .most = FLOW_DIM_MAX},
+    FLOW_KEY_TEXT(file_options, title, "a line about it"),
+    FLOW_KEY_TEXT(file_options, against, "a peer that it is compared with"),
+    FLOW_KEY_TEXT(file_options, like, "the workload whose spec it has"),
+    {FLOW_KEY(file_options, tasks, TEXTS, NULL), .most = N_TASKS, .help = "what is measured; without it, all"},
+    FLOW_KEY_INT(file_options, dimensions, "0", 0, FLOW_DIM_MAX, "columns of the data"),
     FLOW_OPTIONS_END,
 };
 
-static void read_tasks(bool wanted[N_TASKS], const cJSON *list)
+static void read_tasks(bool wanted[N_TASKS], const flow_text_list *list)
 {
-    const cJSON *name;
-    for (int t = 0; t < N_TASKS; t++)
-        wanted[t] = list == NULL;
-    cJSON_ArrayForEach(name, list)
-    {
-        for (int t = 0; t < N_TASKS; t++)
-            wanted[t] |= cJSON_IsString(name) && strcmp(name->valuestring, workload_task_names[t]) == 0;
+    for (int t = 0; t < N_TASKS; t++) {
+        wanted[t] = list->n == 0;
+        for (int i = 0; i < list->n; i++)
+            wanted[t] |= strcmp(list->at[i], workload_task_names[t]) == 0;
     }
 }
 
@@ -68,12 +59,14 @@ void workload_read(workload_source *out, const char *name)
     *out = (workload_source){0};
     snprintf(out->name, sizeof out->name, "%s", name);
     snprintf(path, sizeof path, FOLDER "%s.json", out->name);
-    workload_check(flow_json_read(&out->document, path, &err), &err);
-    flow_json root = flow_json_root(out->document);
-    workload_check(flow_options_read(&o, file_table, &root, NULL, &err), &err);
+    cJSON *document;
+    workload_check(flow_json_read(&document, path, &err), &err);
+    flow_json root = flow_json_root(document);
+    cJSON *spec = cJSON_DetachItemFromObjectCaseSensitive(document, "spec");
+    workload_check(flow_read_options(&o, file_table, &root, &out->arena, &err), &err);
     out->title = o.title;
     out->against = o.against;
-    read_tasks(out->tasks, o.tasks.node);
+    read_tasks(out->tasks, &o.tasks);
     if (o.like != NULL) {
         workload_source other;
         workload_read(&other, o.like);
@@ -82,16 +75,18 @@ void workload_read(workload_source *out, const char *name)
         other.spec = NULL;
         workload_release(&other);
     } else {
-        if (o.dimensions == 0 || o.spec.node == NULL)
+        if (o.dimensions == 0 || spec == NULL)
             bench_stop("a workload needs \"dimensions\" and \"spec\", or \"like\"");
         out->dimensions = o.dimensions;
-        out->spec = bench_checked(flow_json_print(o.spec.node));
+        out->spec = bench_checked(flow_json_print(spec));
     }
+    cJSON_Delete(spec);
+    cJSON_Delete(document);
 }
 
 void workload_release(workload_source *source)
 {
-    cJSON_Delete(source->document);
+    flow_arena_release(&source->arena);
     free(source->spec);
 }
 

@@ -25,8 +25,8 @@ extern const char *const workload_task_names[N_TASKS];
 /* The contents of a file. */
 typedef struct workload_source {
     char name[64]; /* "S1": the name of the file */
-    cJSON *document;
-    const char *title, *against; /* borrowed from the document; against may be NULL */
+    flow_arena arena;
+    const char *title, *against; /* of the arena; against may be NULL */
     bool tasks[N_TASKS];
     int64_t dimensions;
     char *spec; /* JSON text */
