@@ -29,12 +29,7 @@ flow_status flow_open(flow_handle **out, const char *path, flow_error *err)
     if (handle == NULL)
         return flow_error_memory(err, "a model");
     flow_status status = flow_model_load(&handle->model, path, err);
-    if (status != FLOW_OK) {
-        flow_close(handle);
-        return status;
-    }
-    *out = handle;
-    return FLOW_OK;
+    FLOW_RETURN_MADE(out, handle, flow_close, status);
 }
 
 void flow_close(flow_handle *model)

@@ -29,4 +29,14 @@ flow_status flow_error_prefix(flow_error *err, flow_status code, const char *for
 /* FLOW_MEMORY with the message that there is no memory for `what`. */
 flow_status flow_error_memory(flow_error *err, const char *what);
 
+/* Ends a constructor: gives what it made to the caller, or after a failure releases it and gives NULL. */
+#define FLOW_RETURN_MADE(out, made, release, status)          \
+    do {                                                      \
+        const flow_status flow_made_status = (status);        \
+        *(out) = flow_made_status == FLOW_OK ? (made) : NULL; \
+        if (flow_made_status != FLOW_OK)                      \
+            release(made);                                    \
+        return flow_made_status;                              \
+    } while (0)
+
 #endif

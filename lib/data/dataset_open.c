@@ -70,12 +70,7 @@ static flow_status dataset_open(flow_dataset **out, const char *location, const 
     if (status == FLOW_OK)
         status = flow_dataset_scan(data, options != NULL ? options->memory_bytes : 0,
                                    options != NULL && options->read_ahead, err);
-    if (status != FLOW_OK) {
-        flow_dataset_close(data);
-        return status;
-    }
-    *out = data;
-    return FLOW_OK;
+    FLOW_RETURN_MADE(out, data, flow_dataset_close, status);
 }
 
 flow_status flow_dataset_open(flow_dataset **out, const char *location, const flow_dataset_options *options,

@@ -41,12 +41,7 @@ flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weight
     flow_status status = runner->workers == NULL ? flow_error_memory(err, "threads") : FLOW_OK;
     if (status == FLOW_OK)
         status = runner_make_worker(&runner->workers[0], f, err);
-    if (status != FLOW_OK) {
-        flow_runner_free(runner);
-        return status;
-    }
-    *out = runner;
-    return FLOW_OK;
+    FLOW_RETURN_MADE(out, runner, flow_runner_free, status);
 }
 
 void flow_runner_free(flow_runner *runner)

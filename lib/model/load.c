@@ -252,11 +252,7 @@ static flow_status load_file(flow_model **out, const char *path, flow_error *err
         flow_error_prefix(err, status, "%s: ", path);
 done:
     flow_h5_close(file);
-    if (status == FLOW_OK)
-        *out = model;
-    else
-        flow_model_free(model);
-    return status;
+    FLOW_RETURN_MADE(out, model, flow_model_free, status);
 }
 
 /* The model file that a spec leads to. */

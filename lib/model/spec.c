@@ -161,11 +161,7 @@ flow_status flow_spec_make(flow_spec **out, cJSON *document, const char *name, c
         if (status == FLOW_SPEC)
             flow_error_prefix(err, status, "%s: ", name);
     }
-    if (status == FLOW_OK)
-        *out = spec;
-    else
-        flow_spec_free(spec);
-    return status;
+    FLOW_RETURN_MADE(out, spec, flow_spec_free, status);
 }
 
 flow_status flow_spec_read(flow_spec **out, const char *file, const char *const *overrides, int n_overrides,

@@ -47,12 +47,7 @@ flow_status flow_draws_new(flow_draws **out, const flow *f, const real *weights,
         if (status == FLOW_OK && (w->score == NULL || w->x_and_grad == NULL))
             status = flow_error_memory(err, "draws");
     }
-    if (status != FLOW_OK) {
-        flow_draws_free(d);
-        return status;
-    }
-    *out = d;
-    return FLOW_OK;
+    FLOW_RETURN_MADE(out, d, flow_draws_free, status);
 }
 
 void flow_draws_free(flow_draws *draws)

@@ -53,12 +53,7 @@ flow_status flow_evaluator_new(flow_evaluator **out, const flow *f, const real *
         if (e->rows == NULL || e->row_weights == NULL || e->logp == NULL || e->numbers == NULL)
             status = flow_error_memory(err, "an evaluation");
     }
-    if (status != FLOW_OK) {
-        flow_evaluator_free(e);
-        return status;
-    }
-    *out = e;
-    return FLOW_OK;
+    FLOW_RETURN_MADE(out, e, flow_evaluator_free, status);
 }
 
 void flow_evaluator_free(flow_evaluator *evaluator)

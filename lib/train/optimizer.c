@@ -121,12 +121,7 @@ flow_status flow_optimizer_new(flow_optimizer **out, const flow_choice *choice, 
         if (o->moments[k] == NULL)
             status = flow_error_memory(err, "the moments of the optimizer");
     }
-    if (status != FLOW_OK) {
-        flow_optimizer_free(o);
-        return status;
-    }
-    *out = o;
-    return FLOW_OK;
+    FLOW_RETURN_MADE(out, o, flow_optimizer_free, status);
 }
 
 void flow_optimizer_free(flow_optimizer *optimizer)

@@ -94,12 +94,7 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective *
         status = step_make_stats(step, err);
     for (int t = 0; status == FLOW_OK && t < step->n_tiles; t++)
         status = step_make_tile(&step->tiles[t], f, objective, target, err);
-    if (status != FLOW_OK) {
-        flow_step_free(step);
-        return status;
-    }
-    *out = step;
-    return FLOW_OK;
+    FLOW_RETURN_MADE(out, step, flow_step_free, status);
 }
 
 void flow_step_free(flow_step *step)

@@ -160,12 +160,7 @@ flow_status flow_target_open(flow_target **out, const char *path, int64_t dim, b
         status = name_columns(target, names, err);
     if (status == FLOW_OK)
         status = begin(target, err);
-    if (status != FLOW_OK) {
-        flow_target_close(target);
-        return status;
-    }
-    *out = target;
-    return FLOW_OK;
+    FLOW_RETURN_MADE(out, target, flow_target_close, status);
 }
 
 void flow_target_close(flow_target *target)

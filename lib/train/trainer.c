@@ -55,12 +55,7 @@ static flow_status trainer_begin(flow_trainer **out, flow *f, const flow_train_o
     t->n_threads = n_threads < 1 ? 1 : n_threads;
     t->objective = flow_objective_of(&options->objective);
     flow_status status = flow_trainer_make_weights(t, err);
-    if (status != FLOW_OK) {
-        flow_trainer_free(t);
-        return status;
-    }
-    *out = t;
-    return FLOW_OK;
+    FLOW_RETURN_MADE(out, t, flow_trainer_free, status);
 }
 
 /* The rest, which depends on the source; the target is NULL for data. */
@@ -97,11 +92,7 @@ flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_optio
         status = flow_trainer_make_rounds(t, training, err);
     if (status == FLOW_OK)
         status = trainer_finish(t, NULL, err);
-    if (status == FLOW_OK)
-        *out = t;
-    else
-        flow_trainer_free(t);
-    return status;
+    FLOW_RETURN_MADE(out, t, flow_trainer_free, status);
 }
 
 flow_status flow_trainer_new_target(flow_trainer **out, flow *f, const flow_train_options *options,
@@ -121,11 +112,7 @@ flow_status flow_trainer_new_target(flow_trainer **out, flow *f, const flow_trai
                                    flow_trainer_evaluated(t), options, seed, t->n_threads, err);
     if (status == FLOW_OK)
         status = trainer_finish(t, target, err);
-    if (status == FLOW_OK)
-        *out = t;
-    else
-        flow_trainer_free(t);
-    return status;
+    FLOW_RETURN_MADE(out, t, flow_trainer_free, status);
 }
 
 void flow_trainer_free(flow_trainer *trainer)
