@@ -379,6 +379,35 @@ void solver_and_trace_of(flow_solver *solver, flow_trace *trace, const char *spe
     cJSON_Delete(document);
 }
 
+/* ------------------------------------------------------------------ JSON */
+
+cJSON *read_json(const char *path)
+{
+    cJSON *document;
+    flow_error err = {0};
+    check(flow_json_read(&document, path, &err), &err, path);
+    return document;
+}
+
+char *json_text(const cJSON *json)
+{
+    char *text = flow_json_print(json);
+    assert_non_null(text);
+    return text;
+}
+
+const char *text_member(const cJSON *object, const char *key)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsString(member) ? member->valuestring : "";
+}
+
+double number_member(const cJSON *object, const char *key)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNumber(member) ? member->valuedouble : 0;
+}
+
 /* ------------------------------------------------------------------ temporary files */
 
 char folder[TEST_PATH_SIZE - 256];

@@ -109,6 +109,16 @@ void univariate_open(flow_univariate *out, const char *json);
 /* The solver and the trace of the first block of a spec, a continuous one; defaults where it names none. */
 void solver_and_trace_of(flow_solver *solver, flow_trace *trace, const char *spec);
 
+/* ---- JSON ---- */
+
+/* A file, the caller's (cJSON_Delete). */
+cJSON *read_json(const char *path);
+/* With all digits of its numbers; the caller's (free). */
+char *json_text(const cJSON *json);
+/* A member of an object; "" or 0 when it is absent. */
+const char *text_member(const cJSON *object, const char *key);
+double number_member(const cJSON *object, const char *key);
+
 /* ---- temporary files ---- */
 
 /* Setup and teardown of a group of tests: a folder in $TMPDIR (/tmp), and its removal with everything in it. */
