@@ -93,8 +93,6 @@ void flow_dataset_close(flow_dataset *data)
     flow_reader_close(data->reader);
     flow_name_list_free(&data->columns);
     flow_stats_free(&data->stats);
-    if (data->rng != NULL)
-        gsl_rng_free(data->rng);
     free(data->location);
     free(data->summary);
     flow_pool_free(&data->pool);

@@ -47,8 +47,6 @@ static flow_status order_refill(flow_dataset *data, flow_error *err)
 
 static flow_status order_make_room(flow_dataset *data, flow_error *err)
 {
-    if (data->rng == NULL && (data->rng = gsl_rng_alloc(flow_rng_gsl)) == NULL)
-        return flow_error_memory(err, "a generator of random numbers");
     if (data->pool.order == NULL)
         data->pool.order = malloc((size_t)data->n_rows * sizeof *data->pool.order);
     if (!data->is_held && data->block_order == NULL)

@@ -63,14 +63,14 @@ size_t flow_dataset_keep(const flow_dataset *data, double *rows, int64_t *number
 static void dataset_go_to(flow_dataset *data, uint64_t seed, int64_t epoch, int64_t group)
 {
     uint64_t place = (uint64_t)epoch | (uint64_t)(group + 1) << 40;
-    flow_rng_gsl_seed(data->rng, seed, FLOW_STREAM_SHUFFLE, place);
+    data->rng = flow_rng_gsl_start(&data->sequence, seed, FLOW_STREAM_SHUFFLE, place);
 }
 
 /* By Fisher and Yates. gsl_ran_shuffle does not accept n = 0, which is a group without a row of the part. */
-static void dataset_shuffle(const flow_dataset *data, void *order, int64_t n, size_t size)
+static void dataset_shuffle(flow_dataset *data, void *order, int64_t n, size_t size)
 {
     if (n > 0)
-        gsl_ran_shuffle(data->rng, order, (size_t)n, size);
+        gsl_ran_shuffle(&data->rng, order, (size_t)n, size);
 }
 
 void flow_dataset_permute_rows(flow_dataset *data, flow_pool *pool, uint64_t seed, int64_t epoch, int64_t group)

@@ -8,12 +8,12 @@
 #ifndef FLOW_DATA_DATASET_ROWS_H
 #define FLOW_DATA_DATASET_ROWS_H
 
-#include <gsl/gsl_rng.h>
 #include <stdatomic.h>
 
 #include "data/dataset.h"
 #include "data/dataset_stats.h"
 #include "data/reader.h"
+#include "num/rng.h"
 
 /* A block: a run of valid rows in the file. */
 typedef struct flow_row_span {
@@ -66,7 +66,8 @@ struct flow_dataset {
     int64_t pool_blocks;  /* blocks whose rows are permuted together */
     int64_t *block_order; /* (n_blocks) the order of the epoch of `ordered` */
     flow_row_group ordered;
-    gsl_rng *rng;
+    gsl_rng rng;
+    flow_rng_sequence sequence; /* the state of rng */
 };
 
 /* Room for n rows of d values. FLOW_MEMORY; flow_pool_free is needed then, too. */

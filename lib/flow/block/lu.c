@@ -83,17 +83,17 @@ flow_status flow_lu_init(const flow_lu *lu, uint64_t seed, uint64_t index, doubl
     size_t dim = (size_t)lu->dim, square = dim * dim;
     double *memory = flow_alloc_aligned(3 * square + dim, sizeof *memory);
     size_t *order = malloc(dim * sizeof *order);
-    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
     flow_status status = FLOW_OK;
-    if (memory != NULL && order != NULL && rng != NULL) {
+    if (memory != NULL && order != NULL) {
         gsl_matrix_view q = gsl_matrix_view_array(memory, dim, dim);
         gsl_matrix_view a = gsl_matrix_view_array(memory + square, dim, dim);
         gsl_matrix_view r = gsl_matrix_view_array(memory + 2 * square, dim, dim);
         gsl_vector_view tau = gsl_vector_view_array(memory + 3 * square, dim);
         gsl_permutation p = {.size = dim, .data = order};
         int sign;
-        flow_rng_gsl_seed(rng, seed, FLOW_STREAM_ORDER, index);
-        fill_rotation(&q.matrix, &a.matrix, &r.matrix, &tau.vector, rng);
+        flow_rng_sequence sequence;
+        gsl_rng rng = flow_rng_gsl_start(&sequence, seed, FLOW_STREAM_ORDER, index);
+        fill_rotation(&q.matrix, &a.matrix, &r.matrix, &tau.vector, &rng);
         gsl_linalg_LU_decomp(&q.matrix, &p, &sign);
         store(lu, &q.matrix, &p, fitted, weights);
     } else {
@@ -101,7 +101,6 @@ flow_status flow_lu_init(const flow_lu *lu, uint64_t seed, uint64_t index, doubl
     }
     flow_free_aligned(memory);
     free(order);
-    gsl_rng_free(rng);
     return status;
 }
 
