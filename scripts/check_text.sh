@@ -54,6 +54,18 @@ each_c grep -nHE '^# *define +_(GNU|POSIX_C|XOPEN|DEFAULT|BSD)_SOURCE' | cut -d:
 # shellcheck disable=SC2086
 find scripts .ci -type f \( -name '*.sh' -o -name run \) ! -perm -u+x 2>/dev/null | complain 'not executable'
 
+# What documents name exists: files of lib/ with their folder, others from the top, and the functions and types.
+# shellcheck disable=SC2016,SC2086  # the backquotes are those of Markdown
+for document in $documents; do
+    grep -oE '`[a-zA-Z0-9_.-]+/[a-zA-Z0-9_./-]+\.(c|h|sh|json|bats)`' "$document" | tr -d '`' |
+        while IFS= read -r path; do
+            [ -e "$path" ] || [ -e "lib/$path" ] || echo "$document: $path"
+        done
+    grep -ohwE 'flow_[a-z0-9_]+[a-z0-9]' "$document" | LC_ALL=C sort -u | while IFS= read -r word; do
+        grep -rqw "$word" lib cmd || echo "$document: $word"
+    done
+done | complain 'documents name files, functions or types that do not exist'
+
 # README.md names the packages that scripts/setup.sh installs for building.
 diff <(sed -n "s/^names='//; /^compiler/,/^random123/p" scripts/setup.sh | awk '{ print $2 }' |
     grep -oE '[a-z0-9.]+-dev' | grep -v libc6 | sort) <(grep -oE '[a-z0-9]+-dev' README.md | sort) | grep '^[<>]' |
