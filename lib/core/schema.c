@@ -17,12 +17,11 @@ static void schema_add_parsed(cJSON *object, const char *key, const char *json)
     cJSON_AddItemToObject(object, key, cJSON_Parse(json));
 }
 
-static cJSON *schema_of_words(const char *const *words)
+static void schema_add_words(cJSON *schema, const char *const *words)
 {
-    cJSON *schema = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(schema, "enum");
+    cJSON *list = cJSON_AddArrayToObject(schema, "enum");
     for (; *words != NULL; words++)
         cJSON_AddItemToArray(list, cJSON_CreateString(*words));
-    return schema;
 }
 
 static void schema_add_range(cJSON *schema, const flow_option *option, bool exclusive)
@@ -96,7 +95,7 @@ static void schema_add_kind(cJSON *schema, const flow_option *option, const flow
         schema_add_range(schema, option, false);
         break;
     case FLOW_OPTION_WORD:
-        cJSON_AddItemToObject(schema, "enum", cJSON_DetachItemFromObject(schema_of_words(option->words), "enum"));
+        schema_add_words(schema, option->words);
         break;
     case FLOW_OPTION_TEXT:
         cJSON_AddStringToObject(schema, "type", "string");
@@ -117,7 +116,8 @@ static void schema_add_kind(cJSON *schema, const flow_option *option, const flow
         break;
     case FLOW_OPTION_WORD_OR_INTS:
         forms = cJSON_AddArrayToObject(schema, "anyOf");
-        cJSON_AddItemToArray(forms, schema_of_words(option->words));
+        cJSON_AddItemToArray(forms, cJSON_CreateObject());
+        schema_add_words(forms->child, option->words);
         cJSON_AddItemToArray(forms, cJSON_Parse("{\"type\": \"array\", \"items\": {\"type\": \"integer\"}}"));
         break;
     case FLOW_OPTION_TEXT_OR_NUMBER: {
