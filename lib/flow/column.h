@@ -3,13 +3,12 @@
  * Column maps stand at the data end of a flow, before all blocks. They turn the columns of the data, in their own
  * units, into numbers a network can work with, and count in the log-density like every other map; so each log-density
  * is in the units of the data. They compute in double: a column of time stamps, or of masses near 125.09, has no digits
- * left in float. They have no trainable values, and their backward needs no work area.
+ * left in float. They have no trainable values, and their backward needs no scratch.
  *
  * Tiles are (d, n) doubles, otherwise as in block.h.
  *
- * Values on a lattice (counts) have probabilities and no density. They are spread by uniform noise over the step above
- * them before everything else, and rounded down behind everything else; to_latent and to_data themselves know only what
- * lies between (uniform dequantization: Uria et al. 2013; Theis et al. 2016, sec. 3.1).
+ * Values on a lattice (counts) have probabilities and no density. Uniform noise spreads them over the step above them
+ * before all maps, and they are rounded down after all maps; to_latent and to_data map the values between (uniform dequantization: Uria et al. 2013; Theis et al. 2016, sec. 3.1).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_COLUMN_H
@@ -56,13 +55,13 @@ typedef struct flow_column_type {
     /* Rounds them down to the lattice. */
     void (*round)(const void *self, int n, double *x);
 
-    /* Optional: writes the periods of columns that it makes angles of into periods (d). */
+    /* Optional: writes the periods of the columns that it makes periodic into periods (d). */
     void (*mark_periods)(const void *self, double *periods);
 
-    /* Optional: FLOW_DATA with the column, the value and the bound when a row (d) of data cannot be: its density is
-     * 0. */
+    /* Optional: FLOW_DATA with the column, the value and the bound when a row (d) lies outside of the
+     * support, where the density is 0. */
     flow_status (*check_row)(const void *self, const double *row, flow_error *err);
-    /* Optional: what it does with which column, a line each. */
+    /* Optional: what it does with each column, one line of text for each. */
     void (*describe)(const void *self, flow_text *text);
 } flow_column_type;
 

@@ -1,11 +1,10 @@
 /* The context of a conditional flow p(x | c): columns of the data that are given and not modelled.
  *
  * They are brought to a common size in double, u = (value - center) / scale, by quantiles that outliers do not move (a
- * column without spread is harmless here: it is only centred), and compressed far out,
+ * column whose values are all equal is only centred), and compressed far out,
  *     u' = u for |u| <= 4, else sign(u) 4 (1 + ln(|u| / 4)),
- * since nothing has to be inverted here. Then they are turned to `real`, and, when the spec has an "embedding", go
- * through a network of their own; what comes out, the features, stands beside the inputs of every conditioner. The
- * features of a row depend on its context alone.
+ * since nothing has to be inverted here. Then they become `real`, and with an embedding they go through a network of
+ * their own. The result, the features, is an input of every conditioner, and depends on the context of its row alone.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_CONTEXT_H

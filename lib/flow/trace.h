@@ -44,7 +44,7 @@ typedef struct flow_probe {
     int number; /* 0 <= number < FLOW_FIELD_PROBES_MAX */
 } flow_probe;
 
-/* The probes of the rows x (d, n) of a tile, into d lines that are `stride` values apart. In training (`noise` of a
+/* The probes of the rows x (d, n) of a tile, into d rows that are `stride` values apart. In training (`noise` of a
  * place) they are functions of the noise's seed and the row's place, else of the probe's seed and the row's values. */
 void flow_probe_draw(const flow_probe *probe, const flow_noise *noise, int d, int n, const real *x, size_t stride,
                      real *out);

@@ -100,16 +100,15 @@ static flow_status mixed_fit(const void *self, flow_params *params, real *weight
     const mixed *m = self;
     if (m->n_linear == 0 || m->type->fit == NULL)
         return FLOW_OK;
-    real *lines = malloc((size_t)m->n_linear * (size_t)n * sizeof *lines);
-    if (lines == NULL)
+    real *linear = malloc((size_t)m->n_linear * (size_t)n * sizeof *linear);
+    if (linear == NULL)
         return flow_error_memory(err, "the base");
-    flow_rows_gather(m->n_linear, m->linear, n, z, lines);
-    flow_status status = m->type->fit(m->state, params, weights, n, lines, err);
-    free(lines);
+    flow_rows_gather(m->n_linear, m->linear, n, z, linear);
+    flow_status status = m->type->fit(m->state, params, weights, n, linear, err);
+    free(linear);
     return status;
 }
 
-/* The options are those of the base of the lines. */
 static flow_status mixed_configure(void *self, const void *options, const flow_block_context *context,
                                    flow_params *params, flow_error *err)
 {

@@ -1,5 +1,4 @@
-/* z = (x - mean) / deviation, column by column, both from the training data. Columns that are angles stay what they
- * are. */
+/* z = (x - mean) / deviation, column by column, both from the training data. Periodic columns pass unchanged. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_statistics.h>
 #include <math.h>
@@ -28,7 +27,7 @@ static flow_status standardize_configure(void *self, const void *options, const 
     return status;
 }
 
-static void add_logdet(const standardize *map, const double *fitted, double sign, int n, double *logdet)
+static void standardize_add_logdet(const standardize *map, const double *fitted, double sign, int n, double *logdet)
 {
     double sum = 0;
     for (int i = 0; i < map->dim; i++)
@@ -37,7 +36,8 @@ static void add_logdet(const standardize *map, const double *fitted, double sign
         logdet[j] += sign * sum;
 }
 
-static void to_latent(const void *self, const double *fitted, int n, const double *x, double *z, double *logdet)
+static void standardize_to_latent(const void *self, const double *fitted, int n, const double *x, double *z,
+                                  double *logdet)
 {
     const standardize *map = self;
     for (int i = 0; i < map->dim; i++) {
@@ -45,10 +45,11 @@ static void to_latent(const void *self, const double *fitted, int n, const doubl
         for (size_t j = 0, k = (size_t)i * (size_t)n; j < (size_t)n; j++, k++)
             z[k] = (x[k] - mean) / deviation;
     }
-    add_logdet(map, fitted, -1, n, logdet);
+    standardize_add_logdet(map, fitted, -1, n, logdet);
 }
 
-static void to_data(const void *self, const double *fitted, int n, const double *z, double *x, double *logdet)
+static void standardize_to_data(const void *self, const double *fitted, int n, const double *z, double *x,
+                                double *logdet)
 {
     const standardize *map = self;
     for (int i = 0; i < map->dim; i++) {
@@ -56,11 +57,11 @@ static void to_data(const void *self, const double *fitted, int n, const double 
         for (size_t j = 0, k = (size_t)i * (size_t)n; j < (size_t)n; j++, k++)
             x[k] = z[k] * deviation + mean;
     }
-    add_logdet(map, fitted, 1, n, logdet);
+    standardize_add_logdet(map, fitted, 1, n, logdet);
 }
 
-static void to_latent_backward(const void *self, const double *fitted, int n, const double *x, const double *gz,
-                               const double *glogdet, double *gx)
+static void standardize_to_latent_backward(const void *self, const double *fitted, int n, const double *x,
+                                           const double *gz, const double *glogdet, double *gx)
 {
     (void)x, (void)glogdet;
     const standardize *map = self;
@@ -69,8 +70,8 @@ static void to_latent_backward(const void *self, const double *fitted, int n, co
             gx[k] = gz[k] / fitted[map->deviation + (size_t)i];
 }
 
-static void to_data_backward(const void *self, const double *fitted, int n, const double *z, const double *gx,
-                             const double *glogdet, double *gz)
+static void standardize_to_data_backward(const void *self, const double *fitted, int n, const double *z,
+                                         const double *gx, const double *glogdet, double *gz)
 {
     (void)z, (void)glogdet;
     const standardize *map = self;
@@ -79,8 +80,8 @@ static void to_data_backward(const void *self, const double *fitted, int n, cons
             gz[k] = gx[k] * fitted[map->deviation + (size_t)i];
 }
 
-static flow_status fit(const void *self, flow_params *params, size_t n, const double *x, const char *const *columns,
-                       flow_error *err)
+static flow_status standardize_fit(const void *self, flow_params *params, size_t n, const double *x,
+                                   const char *const *columns, flow_error *err)
 {
     const standardize *map = self;
     for (int i = 0; i < map->dim; i++) {
@@ -89,15 +90,17 @@ static flow_status fit(const void *self, flow_params *params, size_t n, const do
         double mean = gsl_stats_mean(x + i, (size_t)map->dim, n);
         double deviation = n > 1 ? gsl_stats_sd_m(x + i, (size_t)map->dim, n, mean) : 0;
         if (!(deviation > 0) || !isfinite(deviation) || !isfinite(mean))
-            return flow_error_set(err, FLOW_DATA, "column %d%s%s has no spread: its density has no bound; leave the "
-                                  "column out", i + 1, columns != NULL ? " " : "", columns != NULL ? columns[i] : "");
+            return flow_error_set(err, FLOW_DATA,
+                                  "column %d%s%s has no spread: its density has no bound; leave the "
+                                  "column out",
+                                  i + 1, columns != NULL ? " " : "", columns != NULL ? columns[i] : "");
         params->fitted[map->mean + (size_t)i] = mean;
         params->fitted[map->deviation + (size_t)i] = deviation;
     }
     return FLOW_OK;
 }
 
-static flow_status check(const void *self, const flow_params *params, flow_error *err)
+static flow_status standardize_check(const void *self, const flow_params *params, flow_error *err)
 {
     const standardize *map = self;
     for (int i = 0; i < map->dim; i++) {
@@ -114,11 +117,11 @@ const flow_column_type flow_column_standardize = {
     .info = {FLOW_INFO_BARE("standardize", "mean 0 and deviation 1 per column, from the training data")},
     .state_size = sizeof(standardize),
     .configure = standardize_configure,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
+    .to_latent = standardize_to_latent,
+    .to_data = standardize_to_data,
+    .to_latent_backward = standardize_to_latent_backward,
+    .to_data_backward = standardize_to_data_backward,
     .needs_data = true,
-    .fit = fit,
-    .check = check,
+    .fit = standardize_fit,
+    .check = standardize_check,
 };

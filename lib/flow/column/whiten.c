@@ -1,5 +1,5 @@
 /* x = mean + L z, where L L^T is the covariance of the training data and L lower triangular: z has mean 0 and the unit
- * matrix for a covariance. Columns that are angles stay what they are, and have no part in it. */
+ * matrix for a covariance. Periodic columns pass unchanged and have no part in it. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static flow_status whiten_configure(void *self, const void *options, const flow_
     return status;
 }
 
-static void add_logdet(const whiten *map, const double *fitted, double sign, int n, double *logdet)
+static void whiten_add_logdet(const whiten *map, const double *fitted, double sign, int n, double *logdet)
 {
     double sum = 0;
     for (size_t i = 0, d = (size_t)map->dim; i < d; i++)
@@ -41,85 +41,85 @@ static void add_logdet(const whiten *map, const double *fitted, double sign, int
 }
 
 /* y[j] += a * x[j] */
-static void add_scaled(int n, double a, const double *x, double *y)
+static void whiten_add_scaled(int n, double a, const double *x, double *y)
 {
     for (int j = 0; j < n; j++)
         y[j] += a * x[j];
 }
 
-/* Lines are worked on in the order in which the output may be the input. */
+/* The rows of a tile are computed in the order in which the output may be the input. */
 
-static void to_latent(const void *self, const double *fitted, int n, const double *x, double *z, double *logdet)
+static void whiten_to_latent(const void *self, const double *fitted, int n, const double *x, double *z, double *logdet)
 {
     const whiten *map = self;
     size_t d = (size_t)map->dim, width = (size_t)n;
     for (size_t i = 0; i < d; i++) {
         const double *l = fitted + map->factor + i * d;
-        double *line = z + i * width, mean = fitted[map->mean + i];
+        double *values = z + i * width, mean = fitted[map->mean + i];
         for (size_t j = 0; j < width; j++)
-            line[j] = x[i * width + j] - mean;
+            values[j] = x[i * width + j] - mean;
         for (size_t k = 0; k < i; k++)
-            add_scaled(n, -l[k], z + k * width, line);
+            whiten_add_scaled(n, -l[k], z + k * width, values);
         for (size_t j = 0; j < width; j++)
-            line[j] /= l[i];
+            values[j] /= l[i];
     }
-    add_logdet(map, fitted, -1, n, logdet);
+    whiten_add_logdet(map, fitted, -1, n, logdet);
 }
 
-static void to_data(const void *self, const double *fitted, int n, const double *z, double *x, double *logdet)
+static void whiten_to_data(const void *self, const double *fitted, int n, const double *z, double *x, double *logdet)
 {
     const whiten *map = self;
     size_t d = (size_t)map->dim, width = (size_t)n;
     for (size_t i = d; i-- > 0;) {
         const double *l = fitted + map->factor + i * d;
-        double *line = x + i * width, mean = fitted[map->mean + i];
+        double *values = x + i * width, mean = fitted[map->mean + i];
         for (size_t j = 0; j < width; j++)
-            line[j] = z[i * width + j] * l[i] + mean;
+            values[j] = z[i * width + j] * l[i] + mean;
         for (size_t k = 0; k < i; k++)
-            add_scaled(n, l[k], z + k * width, line);
+            whiten_add_scaled(n, l[k], z + k * width, values);
     }
-    add_logdet(map, fitted, 1, n, logdet);
+    whiten_add_logdet(map, fitted, 1, n, logdet);
 }
 
 /* gx = L^-T gz */
-static void to_latent_backward(const void *self, const double *fitted, int n, const double *x, const double *gz,
-                               const double *glogdet, double *gx)
+static void whiten_to_latent_backward(const void *self, const double *fitted, int n, const double *x, const double *gz,
+                                      const double *glogdet, double *gx)
 {
     (void)x, (void)glogdet;
     const whiten *map = self;
     size_t d = (size_t)map->dim, width = (size_t)n;
     const double *l = fitted + map->factor;
     for (size_t i = d; i-- > 0;) {
-        double *line = gx + i * width;
+        double *values = gx + i * width;
         for (size_t j = 0; j < width; j++)
-            line[j] = gz[i * width + j];
+            values[j] = gz[i * width + j];
         for (size_t k = i + 1; k < d; k++)
-            add_scaled(n, -l[k * d + i], gx + k * width, line);
+            whiten_add_scaled(n, -l[k * d + i], gx + k * width, values);
         for (size_t j = 0; j < width; j++)
-            line[j] /= l[i * d + i];
+            values[j] /= l[i * d + i];
     }
 }
 
 /* gz = L^T gx */
-static void to_data_backward(const void *self, const double *fitted, int n, const double *z, const double *gx,
-                             const double *glogdet, double *gz)
+static void whiten_to_data_backward(const void *self, const double *fitted, int n, const double *z, const double *gx,
+                                    const double *glogdet, double *gz)
 {
     (void)z, (void)glogdet;
     const whiten *map = self;
     size_t d = (size_t)map->dim, width = (size_t)n;
     const double *l = fitted + map->factor;
     for (size_t i = 0; i < d; i++) {
-        double *line = gz + i * width;
+        double *values = gz + i * width;
         for (size_t j = 0; j < width; j++)
-            line[j] = gx[i * width + j] * l[i * d + i];
+            values[j] = gx[i * width + j] * l[i * d + i];
         for (size_t k = i + 1; k < d; k++)
-            add_scaled(n, l[k * d + i], gx + k * width, line);
+            whiten_add_scaled(n, l[k * d + i], gx + k * width, values);
     }
 }
 
-/* Means, and the covariances among columns that are no angles in the lower triangle of `factor`; of an angle, the
- * row and the column of the unit matrix. */
-static void add_up(const whiten *map, size_t n, const double *x, double *mean, double *factor)
+/* Means, and in the lower triangle of `factor` the covariances among columns that are not periodic; of a periodic one,
+ * the row and the column of the unit matrix. */
+static void whiten_add_up(const whiten *map, size_t n, const double *x, double *mean, double *factor)
 {
     size_t d = (size_t)map->dim;
     for (size_t i = 0; i < d; i++)
@@ -140,43 +140,43 @@ static void add_up(const whiten *map, size_t n, const double *x, double *mean, d
         }
 }
 
-static flow_status refuse(int i, const char *const *columns, const char *what, flow_error *err)
+static flow_status whiten_refuse(int i, const char *const *columns, const char *what, flow_error *err)
 {
     return flow_error_set(err, FLOW_DATA, "column %d%s%s %s: its density has no bound; leave the column out", i + 1,
                           columns != NULL ? " " : "", columns != NULL ? columns[i] : "", what);
 }
 
 /* Cholesky: the covariances in the lower triangle of a (d, d) become L. */
-static flow_status factorize(const whiten *map, double *a, const char *const *columns, flow_error *err)
+static flow_status whiten_factorize(const whiten *map, double *a, const char *const *columns, flow_error *err)
 {
     size_t d = (size_t)map->dim;
     for (size_t i = 0; i < d; i++) {
-        double *line = a + i * d, variance = line[i];
+        double *values = a + i * d, variance = values[i];
         if (!(variance > 0) || !isfinite(variance))
-            return refuse((int)i, columns, "has no spread", err);
+            return whiten_refuse((int)i, columns, "has no spread", err);
         for (size_t k = 0; k <= i; k++) {
             for (size_t m = 0; m < k; m++)
-                line[k] -= line[m] * a[k * d + m];
+                values[k] -= values[m] * a[k * d + m];
             if (k < i)
-                line[k] /= a[k * d + k];
+                values[k] /= a[k * d + k];
         }
-        if (!(line[i] > UNEXPLAINED * variance))
-            return refuse((int)i, columns, "is a linear function of those before it", err);
-        line[i] = sqrt(line[i]);
+        if (!(values[i] > UNEXPLAINED * variance))
+            return whiten_refuse((int)i, columns, "is a linear function of those before it", err);
+        values[i] = sqrt(values[i]);
     }
     return FLOW_OK;
 }
 
-static flow_status fit(const void *self, flow_params *params, size_t n, const double *x, const char *const *columns,
-                       flow_error *err)
+static flow_status whiten_fit(const void *self, flow_params *params, size_t n, const double *x,
+                              const char *const *columns, flow_error *err)
 {
     const whiten *map = self;
     double *factor = params->fitted + map->factor;
-    add_up(map, n, x, params->fitted + map->mean, factor);
-    return factorize(map, factor, columns, err);
+    whiten_add_up(map, n, x, params->fitted + map->mean, factor);
+    return whiten_factorize(map, factor, columns, err);
 }
 
-static flow_status check(const void *self, const flow_params *params, flow_error *err)
+static flow_status whiten_check(const void *self, const flow_params *params, flow_error *err)
 {
     const whiten *map = self;
     size_t d = (size_t)map->dim;
@@ -203,11 +203,11 @@ const flow_column_type flow_column_whiten = {
                             "mean 0, deviation 1 and no correlation between columns, from the training data")},
     .state_size = sizeof(whiten),
     .configure = whiten_configure,
-    .to_latent = to_latent,
-    .to_data = to_data,
-    .to_latent_backward = to_latent_backward,
-    .to_data_backward = to_data_backward,
+    .to_latent = whiten_to_latent,
+    .to_data = whiten_to_data,
+    .to_latent_backward = whiten_to_latent_backward,
+    .to_data_backward = whiten_to_data_backward,
     .needs_data = true,
-    .fit = fit,
-    .check = check,
+    .fit = whiten_fit,
+    .check = whiten_check,
 };

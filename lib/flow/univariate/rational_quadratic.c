@@ -1,13 +1,13 @@
 /* The rational-quadratic spline of Durkan et al. 2019, "Neural spline flows"; spline.h says what it computes. z = f(x),
  * so that the density direction is the explicit one.
  *
- * On the line an element outside of the box [-bound, bound] passes unchanged, the slopes at the ends being 1, or (tails
- * "linear") the spline goes on straight with slopes of its own: the identity keeps an outlier where it is, ever so far
- * from the base, while a slope can take it in.
+ * An element outside of the box [-bound, bound] passes unchanged, and the slopes at the ends are 1; or (tails "linear")
+ * the spline goes on straight with slopes of its own. The identity leaves an outlier far from the base; a slope can
+ * bring it near.
  *
- * On a circle ("circular") the box is the period: an element outside is taken to its place inside, and the ends, which
- * map to themselves, share a slope. Such maps turn any density on the circle that vanishes nowhere into the uniform
- * one. */
+ * Of a periodic dimension ("circular") the box is the period: an element outside is taken to its place inside, and the
+ * ends, which map to themselves, have the same slope. Such maps turn each periodic density without zeros into the
+ * uniform one. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <tgmath.h>
 
@@ -56,7 +56,7 @@ static flow_spline_input rational_quadratic_input_at(const flow_rational_quadrat
                                .stride = stride};
 }
 
-/* The places of x on a circle, in `wrapped`; on the line x itself. */
+/* x, of a periodic dimension taken into the box, in `wrapped`. */
 static const real *rational_quadratic_wrap(const flow_spline_input *in, const real *x, real *wrapped)
 {
     if (in->ends != FLOW_SPLINE_PERIODIC)

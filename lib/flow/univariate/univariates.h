@@ -17,7 +17,7 @@ extern const flow_choices flow_univariates;
 
 /* The univariate of a choice of flow_univariates, with a copy of its options. The caller releases it. */
 flow_status flow_univariate_new(flow_univariate *out, const flow_choice *choice, flow_error *err);
-/* The univariate of periodic dimensions beside that of the others: a circular spline, with as many bins as the other
+/* The univariate of periodic dimensions beside that of the others: a periodic spline, with as many bins as the other
  * one when that is a spline too, else 8. */
 flow_status flow_univariate_new_periodic(flow_univariate *out, const flow_choice *beside, flow_error *err);
 void flow_univariate_release(flow_univariate *univariate);
