@@ -80,7 +80,7 @@ static void test_json(void **state)
     char *text = cJSON_PrintUnformatted(object);
     assert_string_equal(text, "{\"name\":\"data.csv\",\"rows\":1234567,\"columns\":1,\"nothing\":null,\"no\":false,"
                               "\"mean\":-1.25,\"standard_error\":0.0123,\"part\":{\"seconds\":2.5},"
-                              "\"names\":[\"a\",\"b\"],\"none\":[],"
+                              "\"names\":[\"a\",\"b\"],"
                               "\"list\":[{\"name\":\"one\",\"count\":1},{\"name\":\"two thousand\",\"count\":2000}]}");
     free(text);
     cJSON_Delete(object);

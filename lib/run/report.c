@@ -111,7 +111,7 @@ static cJSON *report_value(const flow_report_field *field, const void *member)
     case FLOW_REPORT_REAL:
         return cJSON_CreateNumber(*(const double *)member);
     case FLOW_REPORT_NAMES:
-        return names->n > 0 ? cJSON_CreateStringArray(names->at, names->n) : cJSON_CreateArray();
+        return cJSON_CreateStringArray(names->at, names->n);
     case FLOW_REPORT_LIST:
         return report_list(field, member);
     case FLOW_REPORT_JSON:
@@ -124,13 +124,20 @@ static cJSON *report_value(const flow_report_field *field, const void *member)
     return NULL;
 }
 
+static bool report_is_absent(const flow_report_field *field, const void *member)
+{
+    if (field->kind == FLOW_REPORT_NAMES)
+        return ((const flow_text_list *)member)->at == NULL;
+    return (field->kind == FLOW_REPORT_STRING || field->kind == FLOW_REPORT_JSON) &&
+           *(const void *const *)member == NULL;
+}
+
 /* False when memory is out. */
 static bool report_add_members(cJSON *object, const flow_report_field *fields, const void *from)
 {
     for (const flow_report_field *field = fields; !report_is_end(field); field++) {
         const void *member = report_member(from, field->offset);
-        const bool pointer = field->kind == FLOW_REPORT_STRING || field->kind == FLOW_REPORT_JSON;
-        if (field->key == NULL || !report_has(field, from) || (pointer && *(const void *const *)member == NULL))
+        if (field->key == NULL || !report_has(field, from) || report_is_absent(field, member))
             continue;
         if (field->key[0] == '\0' ? !report_add_members(object, field->fields, member)
                                   : !flow_report_add(object, field->key, report_value(field, member)))

@@ -1,17 +1,15 @@
 /* Results as JSON and as text, from one description: a table of the fields of a struct.
  *
- * A field that has a key is in the JSON object (the members of a group whose key is "" are members of the object that
- * the group is in), one that has a text is in the text; the rows of a table come in the
- * order of both. A label begins a new line of the text, which the rows without a label continue. In a text
- *     "%s"                        is the value: a string, 1,234,567 (a real number is rounded), -44.553 +- 0.061, names
- *     "%d"                        is a whole number without commas
- *     "%.3f", "%.6g", "%.1e"      are as in printf, of a real number; "%.4m" is a mean with its error, "%t" a duration
- *     "%%"                        is "%"
- *     "{one|many}"                is "one" when the whole number, or the length of the list, is 1, else "many"
- * A number that is NaN, a string that is NULL, a flag that is false and a list without elements are left out of the
- * text; in JSON, NaN is null, and a string that is NULL is left out.
- *
- * Nothing here prints.
+ * A field with a key is in the JSON object; the members of a group whose key is "" are members of the object that the
+ * group is in. A field with a text is in the text. Both have the order of the table. A label begins a new line of the
+ * text, and fields without a label continue the line. In a text
+ *     "%s"                    is the value: a string, 1,234,567 (a real number is rounded), -44.553 +- 0.061, names
+ *     "%d"                    is a whole number without commas
+ *     "%.3f", "%.6g", "%.1e"  are as in printf, of a real number; "%m" is a mean with its error, "%t" a duration
+ *     "%%"                    is "%"
+ *     "{one|many}"            is "one" when the whole number, or the length of the list, is 1, else "many"
+ * A number that is NaN, a string that is NULL, a flag that is false and an empty list are left out of the text. In JSON,
+ * NaN is null, and a string, list of names or JSON that is NULL is left out. Nothing here prints.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_REPORT_H
