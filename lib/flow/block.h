@@ -121,7 +121,7 @@ typedef struct flow_block_type {
      * the weights on the tape. The scratch is as the map left it. */
     void (*backward[FLOW_N_DIRECTIONS])(const void *self, const flow_pass *pass, const real *gout, real *gin);
 
-    /* Optional, of a block that follows a vector field: dx/dt (d, n) at `at` (d + 1, n), the lines of x and then the
+    /* Optional, of a block that follows a vector field: dx/dt (d, n) at `at` (d + 1, n), the rows of x and then the
      * time of each row, 0 at the data and 1 at the latent end. Its backward, for the same `at` and from the scratch as
      * that left it, records the gradients of the weights. */
     void (*velocity)(const void *self, const flow_pass *pass, const real *at, real *f);

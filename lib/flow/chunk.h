@@ -1,4 +1,4 @@
-/* Pieces of the lines of a tile, for elementwise kernels that keep intermediate results on the stack. */
+/* Pieces of the rows of a tile, for elementwise kernels that keep intermediate results on the stack. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_CHUNK_H
 #define FLOW_FLOW_CHUNK_H
@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* m elements of a tile from `at`, all of one line: of the data rows from `first`. */
+/* m elements of a tile from `at`, all of one dimension: of the rows of data from `first`. */
 typedef struct flow_chunk {
     size_t at;
     int first, m;
 } flow_chunk;
 
-/* Steps through the lines of a (d, n) tile in pieces of `most` rows or less; starts from {0}, false behind the last
+/* Steps through the dimensions of a (d, n) tile in pieces of `most` rows or less; starts from {0}, false behind the last
  * one. With `most` a multiple of FLOW_LANES, so is every m. */
 static inline bool flow_chunk_next(flow_chunk *c, int d, int n, int most)
 {

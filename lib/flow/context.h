@@ -48,7 +48,7 @@ void flow_context_apply(const flow_context *context, const real *weights, const 
                         real *features, void *scratch);
 
 /* After flow_context_apply: records the embedding's gradients, given those at the features. */
-void flow_context_backward(const flow_context *context, const real *weights, int n, const real *gfeatures, void *scratch,
-                           flow_tape *tape);
+void flow_context_backward(const flow_context *context, const real *weights, int n, const real *gfeatures,
+                           void *scratch, flow_tape *tape);
 
 #endif

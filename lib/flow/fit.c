@@ -21,7 +21,7 @@ flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error 
 
 /* Takes rows (n, d) of the data alone through the column map i, in place. Each row has a place of its own, below those
  * that training uses. */
-static void push_through(const flow *f, int i, flow_workspace *ws, double *rows, size_t n)
+static void fit_push_through(const flow *f, int i, flow_workspace *ws, double *rows, size_t n)
 {
     for (size_t first = 0; first < n; first += FLOW_TILE) {
         int n_rows = n - first < FLOW_TILE ? (int)(n - first) : FLOW_TILE;
@@ -44,7 +44,7 @@ static flow_status fit_columns(flow *f, double *rows, size_t n, const char *cons
         if (column->type->fit != NULL)
             status = column->type->fit(column->state, &f->params, n, rows, columns, err);
         if (status == FLOW_OK)
-            push_through(f, i, ws, rows, n);
+            fit_push_through(f, i, ws, rows, n);
     }
     flow_workspace_free(ws);
     return status;
@@ -52,7 +52,7 @@ static flow_status fit_columns(flow *f, double *rows, size_t n, const char *cons
 
 /* A tile (d, m) of real from m of the n rows, evenly spread, and its context; fewer rows than m are used again from the
  * start. */
-static void spread_rows(const flow *f, const double *data, const double *rows, size_t n, int m, flow_workspace *ws)
+static void fit_spread_rows(const flow *f, const double *data, const double *rows, size_t n, int m, flow_workspace *ws)
 {
     size_t d = (size_t)f->dim, c = (size_t)f->context.n, width = d + c;
     for (int j = 0; j < m; j++) {
@@ -64,7 +64,7 @@ static void spread_rows(const flow *f, const double *data, const double *rows, s
     }
 }
 
-static bool block_or_base_fits(const flow *f)
+static bool fit_block_or_base_fits(const flow *f)
 {
     if (f->base->fit != NULL)
         return true;
@@ -101,7 +101,7 @@ static flow_status fit_blocks_and_base(flow *f, real *weights, const double *dat
     flow_status status = flow_workspace_new(&ws, f, m, false, err);
     if (status != FLOW_OK)
         return status;
-    spread_rows(f, data, rows, n, m, ws);
+    fit_spread_rows(f, data, rows, n, m, ws);
     flow_tile_make_features(f, weights, ws, m);
     fit_of_blocks fit = {f, weights, FLOW_OK, err};
     flow_visitor visitor = {.context = &fit, .before = fit_block};
@@ -128,7 +128,7 @@ flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const
     flow_status status = flow_context_fit(&f->context, &f->params, n, rows + d, width, err);
     if (status == FLOW_OK)
         status = fit_columns(f, copy, n, columns, err);
-    if (status == FLOW_OK && block_or_base_fits(f))
+    if (status == FLOW_OK && fit_block_or_base_fits(f))
         status = fit_blocks_and_base(f, weights, copy, rows, n, err);
     flow_free_aligned(copy);
     return status;

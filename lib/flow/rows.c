@@ -47,17 +47,17 @@ static void rows_load(const job *j, flow_worker *w, const span *s)
 }
 
 /* log(exp(a) + exp(b)) */
-static double log_add(double a, double b)
+static double rows_log_add(double a, double b)
 {
     double most = fmax(a, b), least = fmin(a, b);
     return isnan(a) || isnan(b) ? NAN : most == -INFINITY ? most : most + log1p(exp(least - most));
 }
 
 /* Adds the density of one more draw to w->logp and w->variance: that of a sum of densities, relative to its square. */
-static void add_draw(flow_worker *w)
+static void rows_add_draw(flow_worker *w)
 {
     for (int j = 0; j < FLOW_TILE; j++) {
-        double sum = log_add(w->logp[j], w->one[j]);
+        double sum = rows_log_add(w->logp[j], w->one[j]);
         if (w->variance[j] > 0 || w->ws->variance[j] > 0)
             w->variance[j] = w->variance[j] * exp(2 * (w->logp[j] - sum)) +
                              w->ws->variance[j] * exp(2 * (w->one[j] - sum));
@@ -88,7 +88,7 @@ static const real *rows_evaluate(const flow_runner *runner, flow_worker *w, cons
         w->ws->noise = flow_noise_of_draw(k);
         flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->one, &z);
         rows_count(w, s);
-        add_draw(w);
+        rows_add_draw(w);
     }
     for (int j = 0; f->n_discrete > 0 && j < FLOW_TILE; j++)
         w->logp[j] -= log(FLOW_NOISE_DRAWS);
@@ -96,7 +96,7 @@ static const real *rows_evaluate(const flow_runner *runner, flow_worker *w, cons
     return z;
 }
 
-static void logp_tile(void *context, int item, int thread)
+static void rows_logp_tile(void *context, int item, int thread)
 {
     job *j = context;
     flow_worker *w = &j->runner->workers[thread];
@@ -111,7 +111,7 @@ static void logp_tile(void *context, int item, int thread)
 void flow_rows_logp_variance(flow_runner *runner, const double *rows, size_t n, double *logp, double *variance)
 {
     job j = {.runner = runner, .in = rows, .n = n, .logp = logp, .variance = variance};
-    rows_run(&j, logp_tile);
+    rows_run(&j, rows_logp_tile);
 }
 
 void flow_rows_logp(flow_runner *runner, const double *rows, size_t n, double *logp)
@@ -120,7 +120,7 @@ void flow_rows_logp(flow_runner *runner, const double *rows, size_t n, double *l
 }
 
 /* z into ws->x; a row outside of the support has none. */
-static void keep_latents(const flow *f, flow_workspace *ws, const real *z)
+static void rows_keep_latents(const flow *f, flow_workspace *ws, const real *z)
 {
     for (size_t k = 0; k < (size_t)f->dim * FLOW_TILE; k++)
         ws->x[k] = ws->logdet[k % FLOW_TILE] == -INFINITY ? NAN : (double)z[k];
@@ -132,19 +132,19 @@ static double rows_period_of(const flow *f, size_t i)
     return flow_dims_is_periodic(f->latents, (int)i) ? 2 * FLOW_PI : 0;
 }
 
-/* Where equations are solved, log-determinants have a say in the steps. Whoever asks for them is to get the same points
- * as everybody, so they come from a solve of their own. */
-static bool solves_again(const job *j)
+/* Where equations are solved, the error of the log-determinants influences the steps. Points do not depend on whether
+ * log-determinants are requested, so these come from a solve of their own. */
+static bool rows_solves_again(const job *j)
 {
     return j->logdet != NULL && flow_n_solvers(j->runner->f) > 0;
 }
 
-static void store_logdet(const job *j, const flow_worker *w, const span *s)
+static void rows_store_logdet(const job *j, const flow_worker *w, const span *s)
 {
     memcpy(j->logdet + s->first, w->ws->logdet, (size_t)s->n_rows * sizeof *j->logdet);
 }
 
-static void to_latent_tile(void *context, int item, int thread)
+static void rows_to_latent_tile(void *context, int item, int thread)
 {
     job *j = context;
     const flow *f = j->runner->f;
@@ -157,19 +157,19 @@ static void to_latent_tile(void *context, int item, int thread)
         memcpy(w->x, w->ws->x, (size_t)f->dim * FLOW_TILE * sizeof *w->x);
         rows_load(j, w, &s);
     }
-    if (solves_again(j)) {
+    if (rows_solves_again(j)) {
         flow_worker_to_latent(j->runner, w, false);
         rows_count(w, &s);
-        store_logdet(j, w, &s);
+        rows_store_logdet(j, w, &s);
         rows_load(j, w, &s);
     }
     const real *z = flow_worker_to_latent(j->runner, w, true);
     rows_count(w, &s);
     w->ws->noise = (flow_noise){0};
-    keep_latents(f, w->ws, z);
+    rows_keep_latents(f, w->ws, z);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
-    if (j->logdet != NULL && !solves_again(j))
-        store_logdet(j, w, &s);
+    if (j->logdet != NULL && !rows_solves_again(j))
+        rows_store_logdet(j, w, &s);
     if (j->difference == NULL)
         return;
     size_t n_values = (size_t)f->dim * FLOW_TILE;
@@ -186,10 +186,10 @@ static void to_latent_tile(void *context, int item, int thread)
 void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, double *z, double *logdet)
 {
     job j = {.runner = runner, .in = rows, .n = n, .out = z, .logdet = logdet};
-    rows_run(&j, to_latent_tile);
+    rows_run(&j, rows_to_latent_tile);
 }
 
-static void to_data_tile(void *context, int item, int thread)
+static void rows_to_data_tile(void *context, int item, int thread)
 {
     job *j = context;
     const flow *f = j->runner->f;
@@ -199,16 +199,16 @@ static void to_data_tile(void *context, int item, int thread)
     rows_load(j, w, &s);
     for (size_t k = 0; k < n_values; k++)
         w->z[k] = w->ws->a[k] = (real)w->ws->x[k];
-    if (solves_again(j)) {
+    if (rows_solves_again(j)) {
         flow_worker_to_data(j->runner, w, false);
         rows_count(w, &s);
-        store_logdet(j, w, &s);
+        rows_store_logdet(j, w, &s);
         memcpy(w->ws->a, w->z, n_values * sizeof *w->z);
     }
     flow_worker_to_data(j->runner, w, true);
     rows_count(w, &s);
-    if (j->logdet != NULL && !solves_again(j))
-        store_logdet(j, w, &s);
+    if (j->logdet != NULL && !rows_solves_again(j))
+        rows_store_logdet(j, w, &s);
     memcpy(w->x, w->ws->x, n_values * sizeof *w->x);
     flow_tile_round(f, w->ws, FLOW_TILE);
     flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
@@ -217,7 +217,7 @@ static void to_data_tile(void *context, int item, int thread)
     memcpy(w->ws->x, w->x, n_values * sizeof *w->x);
     const real *z = flow_worker_to_latent(j->runner, w, true);
     rows_count(w, &s);
-    keep_latents(f, w->ws, z);
+    rows_keep_latents(f, w->ws, z);
     for (size_t k = 0; k < n_values; k++)
         w->ws->x[k] = flow_periodic_difference(w->ws->x[k], (double)w->z[k], rows_period_of(f, k / FLOW_TILE));
     flow_tile_store(f, w->ws, FLOW_TILE, j->difference + s.out, s.n_rows);
@@ -226,19 +226,19 @@ static void to_data_tile(void *context, int item, int thread)
 void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double *x, double *logdet)
 {
     job j = {.runner = runner, .in = rows, .n = n, .out = x, .logdet = logdet};
-    rows_run(&j, to_data_tile);
+    rows_run(&j, rows_to_data_tile);
 }
 
-void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *rows, size_t n, double *out, double *logdet,
-                          double *difference)
+void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *rows, size_t n, double *out,
+                          double *logdet, double *difference)
 {
     job j = {.runner = runner, .in = rows, .n = n, .out = out, .logdet = logdet, .difference = difference};
-    rows_run(&j, to == FLOW_TO_LATENT ? to_latent_tile : to_data_tile);
+    rows_run(&j, to == FLOW_TO_LATENT ? rows_to_latent_tile : rows_to_data_tile);
 }
 
 /* Largest |a - b| over the first n_rows columns of two (d, FLOW_TILE) tiles of latents; what is not finite counts as
  * infinite. */
-static double largest_difference(const flow *f, int n_rows, const real *a, const real *b)
+static double rows_largest_difference(const flow *f, int n_rows, const real *a, const real *b)
 {
     double largest = 0;
     for (int i = 0; i < f->dim; i++) {
@@ -255,10 +255,10 @@ static double largest_difference(const flow *f, int n_rows, const real *a, const
 
 static void rows_compare(const flow_runner *runner, flow_worker *w, const span *s, const real *z)
 {
-    w->round_trip = fmax(w->round_trip, largest_difference(runner->f, s->n_rows, z, w->z));
+    w->round_trip = fmax(w->round_trip, rows_largest_difference(runner->f, s->n_rows, z, w->z));
 }
 
-static void sample_tile(void *context, int item, int thread)
+static void rows_sample_tile(void *context, int item, int thread)
 {
     job *j = context;
     const flow *f = j->runner->f;
@@ -298,7 +298,7 @@ void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, si
              .temperature = temperature, .check = round_trip != NULL};
     for (int t = 0; t < runner->n_threads; t++)
         runner->workers[t].round_trip = 0;
-    rows_run(&j, sample_tile);
+    rows_run(&j, rows_sample_tile);
     for (int t = 0; round_trip != NULL && t < runner->n_threads; t++)
         *round_trip = fmax(t == 0 ? 0 : *round_trip, runner->workers[t].round_trip);
 }

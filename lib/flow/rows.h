@@ -34,8 +34,8 @@ void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double
 /* Either of the two, and the error of the round trip: difference (n, d), what the way back makes of the result minus
  * the row. The values of discrete columns are compared between the points of their lattice, where the maps are
  * invertible. */
-void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *rows, size_t n, double *out, double *logdet,
-                          double *difference);
+void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *rows, size_t n, double *out,
+                          double *logdet, double *difference);
 
 /* Draws of the rows first_row ... first_row + n - 1 of `seed` into x (n, d), given `context` (n, c; NULL when c is
  * 0). first_row is a multiple of FLOW_TILE; then the draws are the same however they are cut into calls. logp (n;

@@ -26,7 +26,8 @@ static bool diagnose_way(const flow_runner *runner, flow_direction direction, in
 }
 
 /* From z in ws->a or x in ws->x to the other end, and from there back. */
-static bool diagnose_tile(const flow_runner *runner, flow_direction direction, bool back, int row, char *text, size_t size)
+static bool diagnose_tile(const flow_runner *runner, flow_direction direction, bool back, int row, char *text,
+                          size_t size)
 {
     const flow *f = runner->f;
     flow_worker *w = &runner->workers[0];
@@ -41,7 +42,8 @@ static bool diagnose_tile(const flow_runner *runner, flow_direction direction, b
     return false;
 }
 
-bool flow_rows_diagnose(flow_runner *runner, flow_direction direction, bool back, const double *row, char *text, size_t size)
+bool flow_rows_diagnose(flow_runner *runner, flow_direction direction, bool back, const double *row, char *text,
+                        size_t size)
 {
     const flow *f = runner->f;
     flow_workspace *ws = runner->workers[0].ws;

@@ -25,7 +25,7 @@ static const real *tile_map_blocks(const flow *f, const real *weights, flow_work
 }
 
 /* What blocks add to in a map. */
-static void clear_sums(flow_workspace *ws, int n)
+static void tile_clear_sums(flow_workspace *ws, int n)
 {
     memset(ws->evaluations, 0, (size_t)n * sizeof *ws->evaluations);
     memset(ws->variance, 0, (size_t)n * sizeof *ws->variance);
@@ -76,7 +76,7 @@ void flow_tile_to_latent(const flow *f, const real *weights, flow_workspace *ws,
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     flow_tile_columns_to_latent(f, ws, n);
     flow_tile_make_features(f, weights, ws, n);
-    clear_sums(ws, n);
+    tile_clear_sums(ws, n);
     *z = tile_map_blocks(f, weights, ws, n, FLOW_TO_LATENT, NULL);
 }
 
@@ -85,7 +85,7 @@ void flow_tile_blocks_to_data(const flow *f, const real *weights, flow_workspace
     assert(n % FLOW_LANES == 0 && n <= ws->n_max);
     memset(ws->logdet, 0, (size_t)n * sizeof *ws->logdet);
     flow_tile_make_features(f, weights, ws, n);
-    clear_sums(ws, n);
+    tile_clear_sums(ws, n);
     *x = tile_map_blocks(f, weights, ws, n, FLOW_TO_DATA, NULL);
 }
 
@@ -103,7 +103,7 @@ void flow_tile_to_data(const flow *f, const real *weights, flow_workspace *ws, i
     }
 }
 
-static void start_backward(const flow *f, flow_workspace *ws, int n)
+static void tile_start_backward(const flow *f, flow_workspace *ws, int n)
 {
     assert(ws->keep);
     ws->tape.n = n;
@@ -112,7 +112,7 @@ static void start_backward(const flow *f, flow_workspace *ws, int n)
         memset(ws->gfeatures, 0, (size_t)f->context.n_features * (size_t)n * sizeof *ws->gfeatures);
 }
 
-static void finish_backward(const flow *f, const real *weights, flow_workspace *ws, int n)
+static void tile_finish_backward(const flow *f, const real *weights, flow_workspace *ws, int n)
 {
     if (ws->gfeatures != NULL)
         flow_context_backward(&f->context, weights, n, ws->gfeatures, ws->context_scratch, &ws->tape);
@@ -129,21 +129,21 @@ static const real *tile_blocks_backward(const flow *f, const real *weights, flow
     pass.tape = &ws->tape;
     bool in_ga = g == ws->ga;
     g = flow_chain_backward(&f->chain, &pass, g, in_ga ? ws->gb : ws->ga, in_ga ? ws->ga : ws->gb);
-    finish_backward(f, weights, ws, n);
+    tile_finish_backward(f, weights, ws, n);
     return g;
 }
 
 void flow_tile_to_latent_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *gz,
                                   const real **gx)
 {
-    start_backward(f, ws, n);
+    tile_start_backward(f, ws, n);
     gz = tile_blocks_backward(f, weights, ws, n, gz);
     if (gx != NULL)
         *gx = gz;
 }
 
 /* From the gradient at the data to that at the first block's data side, in ws->ga. */
-static void columns_to_data_backward(const flow *f, flow_workspace *ws, int n, const double *gx)
+static void tile_columns_to_data_backward(const flow *f, flow_workspace *ws, int n, const double *gx)
 {
     size_t count = (size_t)f->dim * (size_t)n;
     for (int j = 0; j < n; j++)
@@ -161,8 +161,8 @@ static void columns_to_data_backward(const flow *f, flow_workspace *ws, int n, c
 void flow_tile_to_data_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const double *gx,
                                 const real **gz)
 {
-    start_backward(f, ws, n);
-    columns_to_data_backward(f, ws, n, gx);
+    tile_start_backward(f, ws, n);
+    tile_columns_to_data_backward(f, ws, n, gx);
     const real *g = tile_blocks_backward(f, weights, ws, n, ws->ga);
     if (gz != NULL)
         *gz = g;
@@ -183,14 +183,14 @@ void flow_tile_velocity(const flow *f, const real *weights, flow_workspace *ws, 
 void flow_tile_velocity_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *at,
                                  const real *gv)
 {
-    start_backward(f, ws, n);
+    tile_start_backward(f, ws, n);
     const flow_block *block = f->blocks[0];
     flow_pass pass = flow_workspace_pass(ws, f, weights, NULL, n);
     pass.scratch = ws->scratch[block->index];
     pass.gcontext = ws->gfeatures;
     pass.tape = &ws->tape;
     block->type->velocity_backward(block->state, &pass, at, gv);
-    finish_backward(f, weights, ws, n);
+    tile_finish_backward(f, weights, ws, n);
 }
 
 void flow_tile_base_logp(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z, double *logp)
@@ -213,7 +213,7 @@ void flow_tile_logp(const flow *f, const real *weights, flow_workspace *ws, int 
 void flow_tile_logp_backward(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z,
                              const real **gx)
 {
-    start_backward(f, ws, n);
+    tile_start_backward(f, ws, n);
     flow_pass pass = tile_base_pass(f, weights, ws, n);
     pass.tape = &ws->tape;
     f->base->backward(f->base_state, &pass, z, ws->glogdet, ws->ga);
@@ -246,7 +246,7 @@ void flow_tile_logp_gradient(const flow *f, const real *weights, flow_workspace 
     for (int j = 0; j < n; j++)
         ws->glogdet[j] = ws->logdet[j] = 1;
     flow_tile_logp_backward(f, weights, ws, n, g, &g);
-    ws->tape.n_records = 0; /* nobody asked for the weights */
+    ws->tape.n_records = 0; /* the gradient of the weights is not requested */
     for (size_t k = 0; k < count; k++)
         ws->x[k] = (double)g[k];
     for (int i = f->n_columns - 1; i >= 0; i--)
@@ -255,19 +255,19 @@ void flow_tile_logp_gradient(const flow *f, const real *weights, flow_workspace 
 }
 
 /* d columns of n_rows rows that are `stride` values apart, into (d, n). */
-static void transpose(int d, const double *rows, size_t stride, int n_rows, int n, double *tile)
+static void tile_transpose(int d, const double *rows, size_t stride, int n_rows, int n, double *tile)
 {
     for (int i = 0; i < d; i++) {
-        double *line = tile + (size_t)i * (size_t)n;
+        double *out = tile + (size_t)i * (size_t)n;
         for (int j = 0; j < n; j++)
-            line[j] = rows[(size_t)(j < n_rows ? j : n_rows - 1) * stride + (size_t)i];
+            out[j] = rows[(size_t)(j < n_rows ? j : n_rows - 1) * stride + (size_t)i];
     }
 }
 
 void flow_tile_load_padded(const flow *f, flow_workspace *ws, const double *rows, size_t stride, int n_rows, int n)
 {
-    transpose(f->dim, rows, stride, n_rows, n, ws->x);
-    transpose(f->context.n, rows + f->dim, stride, n_rows, n, ws->given);
+    tile_transpose(f->dim, rows, stride, n_rows, n, ws->x);
+    tile_transpose(f->context.n, rows + f->dim, stride, n_rows, n, ws->given);
 }
 
 void flow_tile_load_latents(const flow *f, flow_workspace *ws, const double *latents, size_t stride, int n_rows, int n)
@@ -280,24 +280,24 @@ void flow_tile_load_latents(const flow *f, flow_workspace *ws, const double *lat
 
 void flow_tile_load_context(const flow *f, flow_workspace *ws, const double *context, int n_rows, int n)
 {
-    transpose(f->context.n, context, (size_t)f->context.n, n_rows, n, ws->given);
+    tile_transpose(f->context.n, context, (size_t)f->context.n, n_rows, n, ws->given);
 }
 
-static int padded(int n_rows)
+static int tile_padded(int n_rows)
 {
     return (n_rows + FLOW_GRAIN - 1) / FLOW_GRAIN * FLOW_GRAIN;
 }
 
 int flow_tile_load_data(const flow *f, flow_workspace *ws, const double *rows, int n_rows)
 {
-    int n = padded(n_rows);
-    transpose(f->dim, rows, (size_t)f->dim, n_rows, n, ws->x);
+    int n = tile_padded(n_rows);
+    tile_transpose(f->dim, rows, (size_t)f->dim, n_rows, n, ws->x);
     return n;
 }
 
 int flow_tile_load(const flow *f, flow_workspace *ws, const double *rows, int n_rows)
 {
-    int n = padded(n_rows);
+    int n = tile_padded(n_rows);
     flow_tile_load_padded(f, ws, rows, (size_t)flow_width(f), n_rows, n);
     return n;
 }

@@ -8,12 +8,14 @@
 #include "flow/flow.h"
 
 /* "0.ffjord: ...", for row `row` of the tile. With `always` the name at least. */
-static bool diagnose_block(const flow_block *block, const flow_pass *pass, int row, bool always, char *text, size_t size)
+static bool diagnose_block(const flow_block *block, const flow_pass *pass, int row, bool always, char *text,
+                           size_t size)
 {
     int used = snprintf(text, size, "%s", block->name);
     size_t rest = size - (size_t)used;
     char reason[FLOW_DIAGNOSIS_SIZE];
-    bool has_reason = block->type->diagnose != NULL && block->type->diagnose(block->state, pass, row, reason, sizeof reason);
+    bool has_reason =
+        block->type->diagnose != NULL && block->type->diagnose(block->state, pass, row, reason, sizeof reason);
     if (has_reason)
         snprintf(text + used, rest, ": %s", reason);
     return has_reason || always;
@@ -70,8 +72,8 @@ static bool diagnose_columns_to_data(const flow *f, flow_workspace *ws, int n, c
     return finite;
 }
 
-bool flow_tile_diagnose(const flow *f, const real *weights, flow_workspace *ws, int n, flow_direction direction, int row,
-                        char *text, size_t size)
+bool flow_tile_diagnose(const flow *f, const real *weights, flow_workspace *ws, int n, flow_direction direction,
+                        int row, char *text, size_t size)
 {
     diagnosis d = {row, text, size};
     flow_visitor visitor = {.context = &d, .after = diagnose_after};

@@ -62,26 +62,26 @@ static size_t actnorm_scratch_size(const void *self, int n, bool keep)
     return actnorm_lay_out(self, n, keep, NULL, &w);
 }
 
-static double log_scale_of(const actnorm *block, const flow_pass *pass, int i)
+static double actnorm_log_scale_of(const actnorm *block, const flow_pass *pass, int i)
 {
     return (double)pass->weights[block->log_scale + (size_t)i];
 }
 
-static double scale_of(const actnorm *block, const flow_pass *pass, int i)
+static double actnorm_scale_of(const actnorm *block, const flow_pass *pass, int i)
 {
-    return exp(log_scale_of(block, pass, i));
+    return exp(actnorm_log_scale_of(block, pass, i));
 }
 
-static real shift_of(const actnorm *block, const flow_pass *pass, int i)
+static real actnorm_shift_of(const actnorm *block, const flow_pass *pass, int i)
 {
     return pass->weights[block->shift + (size_t)i];
 }
 
-static void add_logdet(const actnorm *block, const flow_pass *pass, double sign, double *logdet)
+static void actnorm_add_logdet(const actnorm *block, const flow_pass *pass, double sign, double *logdet)
 {
     double sum = 0;
     for (int i = 0; i < block->dim; i++)
-        sum += log_scale_of(block, pass, i);
+        sum += actnorm_log_scale_of(block, pass, i);
     for (int j = 0; j < pass->n; j++)
         logdet[j] += sign * sum;
 }
@@ -98,26 +98,26 @@ static void actnorm_to_latent(const void *self, const flow_pass *pass, const rea
 {
     const actnorm *block = self;
     for (int i = 0; i < block->dim; i++) {
-        real scale = (real)scale_of(block, pass, i), shift = shift_of(block, pass, i);
+        real scale = (real)actnorm_scale_of(block, pass, i), shift = actnorm_shift_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
         for (int j = 0; j < pass->n; j++)
             z[at + (size_t)j] = (x[at + (size_t)j] + shift) * scale;
     }
     actnorm_keep(block, pass, z);
-    add_logdet(block, pass, 1, logdet);
+    actnorm_add_logdet(block, pass, 1, logdet);
 }
 
 static void actnorm_to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
 {
     const actnorm *block = self;
     for (int i = 0; i < block->dim; i++) {
-        real inverse = (real)(1 / scale_of(block, pass, i)), shift = shift_of(block, pass, i);
+        real inverse = (real)(1 / actnorm_scale_of(block, pass, i)), shift = actnorm_shift_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
         for (int j = 0; j < pass->n; j++)
             x[at + (size_t)j] = z[at + (size_t)j] * inverse - shift;
     }
     actnorm_keep(block, pass, z);
-    add_logdet(block, pass, -1, logdet);
+    actnorm_add_logdet(block, pass, -1, logdet);
 }
 
 static void actnorm_to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
@@ -127,7 +127,7 @@ static void actnorm_to_latent_backward(const void *self, const flow_pass *pass, 
     actnorm_scratch w;
     actnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
-        real scale = (real)scale_of(block, pass, i);
+        real scale = (real)actnorm_scale_of(block, pass, i);
         for (size_t j = 0, k = (size_t)i * (size_t)pass->n; j < (size_t)pass->n; j++, k++) {
             real g = gz[k] * scale;
             w.gscale[k] = gz[k] * w.z[k] + pass->glogdet[j]; /* z = (x + b) e^s */
@@ -146,7 +146,7 @@ static void actnorm_to_data_backward(const void *self, const flow_pass *pass, co
     actnorm_scratch w;
     actnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
-        real inverse = (real)(1 / scale_of(block, pass, i));
+        real inverse = (real)(1 / actnorm_scale_of(block, pass, i));
         for (size_t j = 0, k = (size_t)i * (size_t)pass->n; j < (size_t)pass->n; j++, k++) {
             real g = gx[k] * inverse;
             w.gscale[k] = -g * w.z[k] - pass->glogdet[j]; /* x = z e^-s - b */
@@ -165,19 +165,19 @@ static flow_status actnorm_fit(const void *self, flow_params *params, real *weig
     double *initialized = &params->fitted[block->initialized];
     if (!block->fits || *initialized != 0)
         return FLOW_OK;
-    double *line = malloc(((size_t)n + 1) * sizeof *line);
-    if (line == NULL)
+    double *values = malloc(((size_t)n + 1) * sizeof *values);
+    if (values == NULL)
         return flow_error_memory(err, "the fit of actnorm");
     for (int i = 0; i < block->dim; i++) {
         for (int j = 0; j < n; j++)
-            line[j] = (double)x[(size_t)i * (size_t)n + (size_t)j];
-        double mean = gsl_stats_mean(line, 1, (size_t)n);
-        double deviation = n > 1 ? gsl_stats_sd_m(line, 1, (size_t)n, mean) : 0;
+            values[j] = (double)x[(size_t)i * (size_t)n + (size_t)j];
+        double mean = gsl_stats_mean(values, 1, (size_t)n);
+        double deviation = n > 1 ? gsl_stats_sd_m(values, 1, (size_t)n, mean) : 0;
         bool usable = isfinite(deviation) && deviation > 1e-12;
         weights[block->shift + (size_t)i] = (real)(isfinite(mean) ? -mean : 0);
         weights[block->log_scale + (size_t)i] = (real)(usable ? -log(deviation) : 0);
     }
-    free(line);
+    free(values);
     *initialized = 1;
     return FLOW_OK;
 }

@@ -221,12 +221,12 @@ static void autoregressive_transform_backward(const flow_autoregressive *block, 
 {
     while (first < last) {
         const flow_univariate *u;
-        int end = autoregressive_run_of(block, first, last, &u), lines = end - first;
+        int end = autoregressive_run_of(block, first, last, &u), count = end - first;
         size_t at = (size_t)first * (size_t)n;
-        u->type->backward[direction](u->state, lines, n, w->in + at, w->theta + at, w->stride, w->out + at,
+        u->type->backward[direction](u->state, count, n, w->in + at, w->theta + at, w->stride, w->out + at,
                                      w->gout + at, glogdet, w->gin + at, w->gtheta + at);
         for (int p = autoregressive_count_params(u); p < block->n_params; p++) /* what this univariate does not have */
-            memset(w->gtheta + (size_t)p * w->stride + at, 0, (size_t)lines * (size_t)n * sizeof *w->gtheta);
+            memset(w->gtheta + (size_t)p * w->stride + at, 0, (size_t)count * (size_t)n * sizeof *w->gtheta);
         first = end;
     }
 }

@@ -81,7 +81,7 @@ typedef struct scaling {
     double log_gamma, gamma, beta, mean, deviation;
 } scaling;
 
-static scaling scaling_of(const batchnorm *block, const flow_pass *pass, int i)
+static scaling batchnorm_scaling_of(const batchnorm *block, const flow_pass *pass, int i)
 {
     size_t k = (size_t)i;
     double log_gamma = (double)pass->weights[block->log_gamma + k];
@@ -93,7 +93,7 @@ static scaling scaling_of(const batchnorm *block, const flow_pass *pass, int i)
 }
 
 /* y = (x - shift) scale. The shift comes off first, while its digits are those of x. */
-static void come_down(int n, const real *x, double shift, double scale, real *y)
+static void batchnorm_come_down(int n, const real *x, double shift, double scale, real *y)
 {
     real down = (real)shift, by = (real)scale;
     for (int j = 0; j < n; j++)
@@ -101,7 +101,7 @@ static void come_down(int n, const real *x, double shift, double scale, real *y)
 }
 
 /* y = x scale + shift */
-static void go_up(int n, const real *x, double scale, double shift, real *y)
+static void batchnorm_go_up(int n, const real *x, double scale, double shift, real *y)
 {
     real up = (real)shift, by = (real)scale;
     for (int j = 0; j < n; j++)
@@ -115,10 +115,10 @@ static void batchnorm_to_latent(const void *self, const flow_pass *pass, const r
     batchnorm_scratch w;
     batchnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
-        scaling s = scaling_of(block, pass, i);
+        scaling s = batchnorm_scaling_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
-        come_down(pass->n, x + at, s.mean, 1 / s.deviation, w.normal + at);
-        go_up(pass->n, w.normal + at, s.gamma, s.beta, z + at);
+        batchnorm_come_down(pass->n, x + at, s.mean, 1 / s.deviation, w.normal + at);
+        batchnorm_go_up(pass->n, w.normal + at, s.gamma, s.beta, z + at);
         sum += s.log_gamma - log(s.deviation);
     }
     for (int j = 0; j < pass->n; j++)
@@ -132,23 +132,23 @@ static void batchnorm_to_data(const void *self, const flow_pass *pass, const rea
     batchnorm_scratch w;
     batchnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
-        scaling s = scaling_of(block, pass, i);
+        scaling s = batchnorm_scaling_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
-        come_down(pass->n, z + at, s.beta, 1 / s.gamma, w.normal + at);
-        go_up(pass->n, w.normal + at, s.deviation, s.mean, x + at);
+        batchnorm_come_down(pass->n, z + at, s.beta, 1 / s.gamma, w.normal + at);
+        batchnorm_go_up(pass->n, w.normal + at, s.deviation, s.mean, x + at);
         sum += log(s.deviation) - s.log_gamma;
     }
     for (int j = 0; j < pass->n; j++)
         logdet[j] += sum;
 }
 
-static void record_sums(const batchnorm *block, const flow_pass *pass, batchnorm_scratch *w)
+static void batchnorm_record_sums(const batchnorm *block, const flow_pass *pass, batchnorm_scratch *w)
 {
     flow_tape_sums(pass->tape, block->log_gamma, block->dim, w->ggamma);
     flow_tape_sums(pass->tape, block->beta, block->dim, w->gbeta);
 }
 
-static real sum_of_glogdet(const flow_pass *pass)
+static real batchnorm_sum_of_glogdet(const flow_pass *pass)
 {
     return flow_sum(pass->n, pass->glogdet);
 }
@@ -157,42 +157,42 @@ static void batchnorm_to_latent_backward(const void *self, const flow_pass *pass
 {
     assert(pass->keep);
     const batchnorm *block = self;
-    real glogdet = sum_of_glogdet(pass);
+    real glogdet = batchnorm_sum_of_glogdet(pass);
     batchnorm_scratch w;
     batchnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
-        scaling s = scaling_of(block, pass, i);
+        scaling s = batchnorm_scaling_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
         /* z = normal e^log_gamma + beta */
         w.ggamma[i] = (real)s.gamma * flow_dot(pass->n, gz + at, w.normal + at) + glogdet;
         w.gbeta[i] = flow_sum(pass->n, gz + at);
-        go_up(pass->n, gz + at, s.gamma / s.deviation, 0, gx + at);
+        batchnorm_go_up(pass->n, gz + at, s.gamma / s.deviation, 0, gx + at);
     }
-    record_sums(block, pass, &w);
+    batchnorm_record_sums(block, pass, &w);
 }
 
 static void batchnorm_to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
 {
     assert(pass->keep);
     const batchnorm *block = self;
-    real glogdet = sum_of_glogdet(pass);
+    real glogdet = batchnorm_sum_of_glogdet(pass);
     batchnorm_scratch w;
     batchnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
-        scaling s = scaling_of(block, pass, i);
+        scaling s = batchnorm_scaling_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
         /* x = mean + deviation normal, normal = (z - beta) e^-log_gamma */
         w.ggamma[i] = -(real)s.deviation * flow_dot(pass->n, gx + at, w.normal + at) - glogdet;
         w.gbeta[i] = (real)(-s.deviation / s.gamma) * flow_sum(pass->n, gx + at);
-        go_up(pass->n, gx + at, s.deviation / s.gamma, 0, gz + at);
+        batchnorm_go_up(pass->n, gx + at, s.deviation / s.gamma, 0, gz + at);
     }
-    record_sums(block, pass, &w);
+    batchnorm_record_sums(block, pass, &w);
 }
 
 /* ---- mean and variance ---- */
 
 /* Whether a tile can be normalised with these: nothing is zero or infinite as a real. */
-static bool is_usable(const batchnorm *block, double mean, double variance)
+static bool batchnorm_is_usable(const batchnorm *block, double mean, double variance)
 {
     double deviation = sqrt(variance + block->options.epsilon);
     return variance >= 0 && isfinite((real)mean) && isnormal((real)deviation) && isnormal((real)(1 / deviation));
@@ -203,25 +203,25 @@ static flow_status batchnorm_fit(const void *self, flow_params *params, real *we
 {
     const batchnorm *block = self;
     (void)weights;
-    double *line = malloc(((size_t)n + 1) * sizeof *line);
-    if (line == NULL)
+    double *values = malloc(((size_t)n + 1) * sizeof *values);
+    if (values == NULL)
         return flow_error_memory(err, "the fit of batchnorm");
     for (int i = 0; i < block->dim; i++) {
         for (int j = 0; j < n; j++)
-            line[j] = (double)x[(size_t)i * (size_t)n + (size_t)j];
-        double mean = gsl_stats_mean(line, 1, (size_t)n);
-        double variance = n > 1 ? gsl_stats_variance_m(line, 1, (size_t)n, mean) : 0;
-        bool usable = variance > 0 && is_usable(block, mean, variance);
+            values[j] = (double)x[(size_t)i * (size_t)n + (size_t)j];
+        double mean = gsl_stats_mean(values, 1, (size_t)n);
+        double variance = n > 1 ? gsl_stats_variance_m(values, 1, (size_t)n, mean) : 0;
+        bool usable = variance > 0 && batchnorm_is_usable(block, mean, variance);
         params->fitted[block->mean + (size_t)i] = usable ? mean : 0;
         params->fitted[block->variance + (size_t)i] = usable ? variance : 1;
     }
-    free(line);
+    free(values);
     return FLOW_OK;
 }
 
-/* sums += weighted first and second moment of a line; of the weights their size counts */
+/* sums += weighted first and second moment of a dimension; of the weights their size counts */
 FLOW_MULTIVERSION
-static void add_moments(int n, const double *weight, const real *x, double sums[2])
+static void batchnorm_add_moments(int n, const double *weight, const real *x, double sums[2])
 {
     double first[FLOW_LANES] = {0}, second[FLOW_LANES] = {0};
     for (int j = 0; j < n; j += FLOW_LANES) {
@@ -241,7 +241,8 @@ static void add_moments(int n, const double *weight, const real *x, double sums[
  * moments of the new ones about the old mean, in old deviations. The variance can shrink by a share of `rate`, and it
  * grows by no more: where a row lies so far out that it would, the batch counts for less. No clipping of gradients
  * keeps such a row from these, and in a deep stack all blocks would jump at once. */
-static void move(const batchnorm *block, double *mean, double *variance, double rate, double first, double second)
+static void batchnorm_move(const batchnorm *block, double *mean, double *variance, double rate, double first,
+                           double second)
 {
     double square = *variance + block->options.epsilon, deviation = sqrt(square);
     if (second > 2)
@@ -250,14 +251,14 @@ static void move(const batchnorm *block, double *mean, double *variance, double 
     double to_variance = (1 - rate) * *variance + square * (rate * second - rate * first * rate * first);
     if (to_variance < 0) /* by rounding */
         to_variance = 0;
-    if (!is_usable(block, to_mean, to_variance))
+    if (!batchnorm_is_usable(block, to_mean, to_variance))
         return;
     *mean = to_mean;
     *variance = to_variance;
 }
 
-/* A negative weight would take variance away, and the weights of a batch may sum to nothing. What is wanted here is
- * where the rows are that matter, and that is told by the size of their weights. */
+/* The rows count by the absolute values of their weights: a negative weight would take variance away, and the weights of
+ * a batch may sum to zero. */
 static void batchnorm_batch_stats(const void *self, const flow_stats_tile *tiles, int n_tiles, double share,
                                   double *fitted)
 {
@@ -273,9 +274,9 @@ static void batchnorm_batch_stats(const void *self, const flow_stats_tile *tiles
         for (int t = 0; t < n_tiles; t++) {
             batchnorm_scratch w;
             batchnorm_lay_out(block, tiles[t].n, true, tiles[t].scratch, &w);
-            add_moments(tiles[t].n, tiles[t].weight, w.normal + (size_t)i * (size_t)tiles[t].n, sums);
+            batchnorm_add_moments(tiles[t].n, tiles[t].weight, w.normal + (size_t)i * (size_t)tiles[t].n, sums);
         }
-        move(block, &fitted[block->mean + (size_t)i], &fitted[block->variance + (size_t)i],
+        batchnorm_move(block, &fitted[block->mean + (size_t)i], &fitted[block->variance + (size_t)i],
              share * (1 - block->options.momentum), sums[0] / total, sums[1] / total);
     }
 }
@@ -285,7 +286,7 @@ static flow_status batchnorm_check(const void *self, const flow_params *params, 
     const batchnorm *block = self;
     for (int i = 0; i < block->dim; i++) {
         double mean = params->fitted[block->mean + (size_t)i], variance = params->fitted[block->variance + (size_t)i];
-        if (!is_usable(block, mean, variance))
+        if (!batchnorm_is_usable(block, mean, variance))
             return flow_error_set(err, FLOW_FORMAT, "dimension %d has the mean %g and the variance %g", i, mean,
                                   variance);
     }

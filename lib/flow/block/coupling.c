@@ -109,7 +109,7 @@ static flow_status coupling_configure(void *self, const void *options, const flo
         status = coupling_make_univariates(block, &asked->univariate, err);
     if (status != FLOW_OK)
         return status;
-    const flow_conditioner_task task = {.shape = {1, 1, context->dims.n},
+    const flow_conditioner_task task = {.shape = context->shape,
                                         .n_inputs = block->n_inputs,
                                         .n_context = block->n_context,
                                         .n_outputs = block->n_outputs};

@@ -152,8 +152,8 @@ static const char *ffjord_advice(const void *self)
                : "lower solver.steps or the widths in hidden, or take the gradient \"adjoint\"";
 }
 
-static flow_status ffjord_configure(void *self, const void *options, const flow_block_context *context, flow_params *params,
-                                    flow_error *err)
+static flow_status ffjord_configure(void *self, const void *options, const flow_block_context *context,
+                                    flow_params *params, flow_error *err)
 {
     ffjord *block = self;
     const flow_ffjord_options *asked = options;
@@ -182,8 +182,8 @@ static void ffjord_draw_probes(const ffjord *block, const flow_pass *pass, const
     for (int p = 0; p < w->tile.plan.n_probes; p++) {
         size_t stride;
         const flow_probe probe = {(flow_probe_kind)block->trace.options.probe, block->seed, block->index, p};
-        real *lines = flow_field_probe(&w->tile, p, &stride);
-        flow_probe_draw(&probe, pass->noise, block->field.dim, pass->n, x, stride, lines);
+        real *rows = flow_field_probe(&w->tile, p, &stride);
+        flow_probe_draw(&probe, pass->noise, block->field.dim, pass->n, x, stride, rows);
     }
 }
 

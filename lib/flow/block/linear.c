@@ -36,7 +36,7 @@ static size_t linear_scratch_size(const void *self, int n, bool keep)
     return flow_lu_scratch_size(&((const linear *)self)->lu, n, keep);
 }
 
-static void add_to_all(int n, double term, double *logdet)
+static void linear_add_to_all(int n, double term, double *logdet)
 {
     for (int j = 0; j < n; j++)
         logdet[j] += term;
@@ -46,14 +46,14 @@ static void linear_to_latent(const void *self, const flow_pass *pass, const real
 {
     const linear *block = self;
     flow_lu_multiply(&block->lu, pass, pass->n, x, z);
-    add_to_all(pass->n, flow_lu_log_det(&block->lu, pass->weights), logdet);
+    linear_add_to_all(pass->n, flow_lu_log_det(&block->lu, pass->weights), logdet);
 }
 
 static void linear_to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
 {
     const linear *block = self;
     flow_lu_solve(&block->lu, pass, pass->n, z, x);
-    add_to_all(pass->n, -flow_lu_log_det(&block->lu, pass->weights), logdet);
+    linear_add_to_all(pass->n, -flow_lu_log_det(&block->lu, pass->weights), logdet);
 }
 
 static void linear_to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)

@@ -43,7 +43,7 @@ void flow_lu_release(flow_lu *lu)
 
 /* q = Q of the QR decomposition of a Gaussian matrix, with the diagonal of R made positive: uniform over the orthogonal
  * matrices (Mezzadri 2007, sec. 4). */
-static void fill_rotation(gsl_matrix *q, gsl_matrix *a, gsl_matrix *r, gsl_vector *tau, gsl_rng *rng)
+static void lu_fill_rotation(gsl_matrix *q, gsl_matrix *a, gsl_matrix *r, gsl_vector *tau, gsl_rng *rng)
 {
     size_t dim = a->size1;
     for (size_t i = 0; i < dim; i++)
@@ -59,7 +59,7 @@ static void fill_rotation(gsl_matrix *q, gsl_matrix *a, gsl_matrix *r, gsl_vecto
 }
 
 /* P' W = L (U + diag s) from GSL's decomposition into the parameters. */
-static void store(const flow_lu *lu, const gsl_matrix *w, const gsl_permutation *p, double *fitted, real *weights)
+static void lu_store(const flow_lu *lu, const gsl_matrix *w, const gsl_permutation *p, double *fitted, real *weights)
 {
     int dim = lu->dim;
     for (int i = 0; i < dim; i++) {
@@ -93,9 +93,9 @@ flow_status flow_lu_init(const flow_lu *lu, uint64_t seed, uint64_t index, doubl
         int sign;
         flow_rng_sequence sequence;
         gsl_rng rng = flow_rng_gsl_start(&sequence, seed, FLOW_STREAM_ORDER, index);
-        fill_rotation(&q.matrix, &a.matrix, &r.matrix, &tau.vector, &rng);
+        lu_fill_rotation(&q.matrix, &a.matrix, &r.matrix, &tau.vector, &rng);
         gsl_linalg_LU_decomp(&q.matrix, &p, &sign);
-        store(lu, &q.matrix, &p, fitted, weights);
+        lu_store(lu, &q.matrix, &p, fitted, weights);
     } else {
         status = flow_error_memory(err, "a random rotation");
     }
@@ -150,7 +150,7 @@ size_t flow_lu_scratch_size(const flow_lu *lu, int n, bool keep)
     return lu_lay_out(lu, n, keep, NULL, &w);
 }
 
-static void fill_scale(const flow_lu *lu, const flow_pass *pass, real *scale)
+static void lu_fill_scale(const flow_lu *lu, const flow_pass *pass, real *scale)
 {
     for (size_t i = 0; i < (size_t)lu->dim; i++)
         scale[i] = (real)(pass->fitted[lu->sign + i] * exp((double)pass->weights[lu->log_scale + i]));
@@ -160,7 +160,7 @@ void flow_lu_multiply(const flow_lu *lu, const flow_pass *pass, int n, const rea
 {
     lu_scratch w;
     lu_lay_out(lu, n, pass->keep, pass->scratch, &w);
-    fill_scale(lu, pass, w.scale);
+    lu_fill_scale(lu, pass, w.scale);
     memcpy(w.x, x, (size_t)lu->dim * (size_t)n * sizeof *x);
     flow_triangle_multiply(&lu->upper, pass->weights, true, w.scale, n, w.x, w.u);
     flow_triangle_multiply(&lu->lower, pass->weights, false, NULL, n, w.u, w.w);
@@ -172,7 +172,7 @@ void flow_lu_solve(const flow_lu *lu, const flow_pass *pass, int n, const real *
     lu_scratch w;
     lu_lay_out(lu, n, pass->keep, pass->scratch, &w);
     size_t size = (size_t)lu->dim * (size_t)n * sizeof *x;
-    fill_scale(lu, pass, w.scale);
+    lu_fill_scale(lu, pass, w.scale);
     flow_permutation_apply(&lu->rows, pass->fitted, n, y, w.u);
     flow_triangle_solve(&lu->lower, pass->weights, false, NULL, n, w.u);
     memcpy(w.x, w.u, size);
@@ -182,7 +182,7 @@ void flow_lu_solve(const flow_lu *lu, const flow_pass *pass, int n, const real *
 
 /* The gradient at log|s_i|: s_i times that at s_i, the sum of gu_i x_i over the columns; and that of the
  * log-determinant. */
-static void record_scale(const flow_lu *lu, const flow_pass *pass, int n, lu_scratch *w, real glogdet)
+static void lu_record_scale(const flow_lu *lu, const flow_pass *pass, int n, lu_scratch *w, real glogdet)
 {
     for (int i = 0; i < lu->dim; i++) {
         size_t at = (size_t)i * (size_t)n;
@@ -191,11 +191,11 @@ static void record_scale(const flow_lu *lu, const flow_pass *pass, int n, lu_scr
     flow_tape_sums(pass->tape, lu->log_scale, lu->dim, w->gscale);
 }
 
-static void record(const flow_lu *lu, const flow_pass *pass, int n, lu_scratch *w, real glogdet)
+static void lu_record(const flow_lu *lu, const flow_pass *pass, int n, lu_scratch *w, real glogdet)
 {
     flow_triangle_record(&lu->upper, true, w->x, w->gu, pass->tape);
     flow_triangle_record(&lu->lower, false, w->u, w->gw, pass->tape);
-    record_scale(lu, pass, n, w, glogdet);
+    lu_record_scale(lu, pass, n, w, glogdet);
 }
 
 void flow_lu_multiply_backward(const flow_lu *lu, const flow_pass *pass, int n, const real *gy, real glogdet, real *gx)
@@ -206,11 +206,11 @@ void flow_lu_multiply_backward(const flow_lu *lu, const flow_pass *pass, int n, 
     flow_permutation_apply(&lu->rows, pass->fitted, n, gy, w.gw);
     flow_triangle_multiply(&lu->lower, pass->weights, true, NULL, n, w.gw, w.gu);
     flow_triangle_multiply(&lu->upper, pass->weights, false, w.scale, n, w.gu, gx);
-    record(lu, pass, n, &w, glogdet);
+    lu_record(lu, pass, n, &w, glogdet);
 }
 
 FLOW_MULTIVERSION
-static void negate(size_t count, const real *x, real *y)
+static void lu_negate(size_t count, const real *x, real *y)
 {
     for (size_t k = 0; k < count; k++)
         y[k] = -x[k];
@@ -224,11 +224,11 @@ void flow_lu_solve_backward(const flow_lu *lu, const flow_pass *pass, int n, con
     lu_scratch w;
     lu_lay_out(lu, n, pass->keep, pass->scratch, &w);
     size_t count = (size_t)lu->dim * (size_t)n;
-    negate(count, gx, w.gu);
+    lu_negate(count, gx, w.gu);
     flow_triangle_solve(&lu->upper, pass->weights, false, w.scale, n, w.gu);
     memcpy(w.gw, w.gu, count * sizeof *gx);
     flow_triangle_solve(&lu->lower, pass->weights, true, NULL, n, w.gw);
-    record(lu, pass, n, &w, -glogdet);
-    negate(count, w.gw, w.w);
+    lu_record(lu, pass, n, &w, -glogdet);
+    lu_negate(count, w.gw, w.w);
     flow_permutation_undo(&lu->rows, pass->fitted, n, w.w, gy);
 }

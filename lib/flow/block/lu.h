@@ -17,7 +17,7 @@ enum { FLOW_LU_DIM_MAX = 4096 }; /* the factors of its first rotation take O(d^3
 
 typedef struct flow_lu {
     int dim;
-    flow_permutation rows; /* P: line order[i] of W x is line i of L (U + diag s) x */
+    flow_permutation rows; /* P: dimension order[i] of W x is dimension i of L (U + diag s) x */
     size_t sign;           /* in the fitted values: (1, dim), 1 or -1 */
     size_t log_scale;      /* in the weights: log|s|, (dim, 1) */
     flow_triangle lower, upper; /* L; the transpose of U + diag s */

@@ -9,7 +9,7 @@
 
 #include "num/rng.h"
 
-static flow_status shuffle(double *order, const flow_block_context *context, flow_error *err)
+static flow_status permutation_shuffle(double *order, const flow_block_context *context, flow_error *err)
 {
     gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
     if (rng == NULL)
@@ -58,7 +58,7 @@ flow_status flow_permutation_configure(flow_permutation *permutation, flow_order
     for (int i = 0; i < dim; i++)
         values[i] = order == FLOW_ORDER_REVERSE ? dim - 1 - i : i;
     if (order == FLOW_ORDER_RANDOM)
-        status = shuffle(values, context, err);
+        status = permutation_shuffle(values, context, err);
     return status == FLOW_OK ? permutation_set_flags(permutation, params, err) : status;
 }
 
