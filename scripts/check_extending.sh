@@ -43,7 +43,8 @@ add_part() {
             local heading=${argument#before \"}
             heading=${heading%\"}
             grep -qxF -- "$heading" docs/spec.md || { echo "docs/spec.md has no heading $heading"; exit 1; }
-            awk -v heading="$heading" -v part="$text" '$0 == heading { printf "%s\n", part } { print }' docs/spec.md >spec.new
+            awk -v heading="$heading" -v part="$text" '$0 == heading { printf "%s\n", part } { print }' \
+                docs/spec.md >spec.new
             mv spec.new docs/spec.md
             ;;
     esac
@@ -80,7 +81,8 @@ scripts/check_layers.sh
 build/test/unit_docs
 CONTRACT_ONLY='scale|stretch|coupling' build/double/test/contract_block
 
-build/flowctl train configs/moons.json --set train.epochs=1 --set 'flow=["standardize",{"type":"scale","factor":2},"nsf"]' \
+build/flowctl train configs/moons.json --set train.epochs=1 \
+    --set 'flow=["standardize",{"type":"scale","factor":2},"nsf"]' \
     -o "$copy/model.h5" -q
 count=$(build/flowctl count "$copy/model.h5" --json)
 expected=$(build/flowctl info "$copy/model.h5" --json | sed -E 's/.*"parameters": *([0-9]+).*/\1/')
