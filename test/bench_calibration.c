@@ -198,8 +198,8 @@ static flow_status report(const flow_spec *spec, const char *path, flow_error *e
             status = places(model, &held_out, place, err);
         if (status == FLOW_OK) {
             baseline(&training, &held_out, linear);
-            printf("%s: %s given %d columns, %zu held-out rows\n", path, flow_column_name(model, 0), spec->data->context.n,
-                   held_out.n);
+            printf("%s: %s given %d columns, %zu held-out rows\n", path, flow_column_name(model, 0),
+                   spec->data->context.n, held_out.n);
             print_mean("held-out log-likelihood", logp, NULL, &held_out);
             print_mean("of the linear regression with normal errors", linear, NULL, &held_out);
             print_mean("difference, row by row", logp, linear, &held_out);

@@ -169,7 +169,7 @@ static void contract_open(contract *s, const config *asked)
     subject_open(&s->made, (subject_shape){.dim = asked->dim, .n_context = asked->n_context, .seed = 3}, "%s",
                  asked->text);
     subject_init_weights(&s->made, 3);                    /* and fitted values: orders, signs */
-    subject_scatter_weights(&s->made, 0.6, SEED, 1);      /* far from the identity, so that nothing hides behind a zero */
+    subject_scatter_weights(&s->made, 0.6, SEED, 1); /* far from the identity, so that nothing hides behind a zero */
     subject_workspace(&s->made, N, true);
     s->f = s->made.f;
     s->weights = s->made.weights;

@@ -237,7 +237,8 @@ static void cell(const learned *l, int k, double *log_probability, double *mean_
     for (int t = 0; t < TILES; t++) {
         for (int j = 0; j < N; j++)
             ws->x[j] = k + (t * N + j + 0.5) / (N * TILES);
-        flow_tile_logp(l->made.f, flow_trainer_best(l->made.trainer), ws, N, logp, NULL); /* without noise: the density at x itself */
+        flow_tile_logp(l->made.f, flow_trainer_best(l->made.trainer), ws, N, logp,
+                       NULL); /* without noise: the density at x itself */
         for (int j = 0; j < N; j++) {
             sum += exp(logp[j]) / (N * TILES);
             *mean_log += logp[j] / (N * TILES);

@@ -400,10 +400,15 @@ static void hostile_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_equation_of_the_papers),    cmocka_unit_test(the_first_mean_and_variance),
-        cmocka_unit_test(mean_and_variance_of_all_rows), cmocka_unit_test(weights_of_rows),
-        cmocka_unit_test(ends_of_momentum),              cmocka_unit_test(an_outlier),
-        cmocka_unit_test(within_a_split), cmocka_unit_test(angles_stay),                   cmocka_unit_test(hostile_values),
+        cmocka_unit_test(the_equation_of_the_papers),
+        cmocka_unit_test(the_first_mean_and_variance),
+        cmocka_unit_test(mean_and_variance_of_all_rows),
+        cmocka_unit_test(weights_of_rows),
+        cmocka_unit_test(ends_of_momentum),
+        cmocka_unit_test(an_outlier),
+        cmocka_unit_test(within_a_split),
+        cmocka_unit_test(angles_stay),
+        cmocka_unit_test(hostile_values),
     };
     return cmocka_run_group_tests_name("batch normalization", tests, NULL, NULL);
 }

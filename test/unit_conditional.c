@@ -263,7 +263,8 @@ static void fit(subject *m, const double *rows)
 
 static double gradient_of(subject *m, const flow_batch *batch, int n_threads, real *gradient)
 {
-    double score = flow_step_gradient(subject_step(m, "\"mle\"", NULL, batch->n, n_threads), m->weights, batch, gradient);
+    double score =
+        flow_step_gradient(subject_step(m, "\"mle\"", NULL, batch->n, n_threads), m->weights, batch, gradient);
     return score;
 }
 

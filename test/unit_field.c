@@ -351,7 +351,8 @@ static void probes(void **state)
 /* `before` is a map in front of the block, or "". */
 static void start_behind(subject *s, const char *before, const char *block, int dim)
 {
-    subject_open(s, (subject_shape){.dim = dim, .seed = 1}, "{\"flow\": [%s{\"type\": \"ffjord\", %s}]}", before, block);
+    subject_open(s, (subject_shape){.dim = dim, .seed = 1}, "{\"flow\": [%s{\"type\": \"ffjord\", %s}]}", before,
+                 block);
     subject_scatter_weights(s, 0.8, SEED, 11);
     subject_workspace(s, N, true);
 }
@@ -479,7 +480,8 @@ static void penalty_in_the_loss(void **state)
     double rows[N * D];
     for (int k = 0; k < N * D; k++)
         rows[k] = uniform((uint64_t)k, 13);
-    const flow_batch batch = {.n = N, .rows = rows, .stride = D, .share = 0.25, .mode = FLOW_TRAINING, .noise = training};
+    const flow_batch batch = {
+        .n = N, .rows = rows, .stride = D, .share = 0.25, .mode = FLOW_TRAINING, .noise = training};
     for (int k = 0; k < 2; k++) {
         start(&s[k], k == 0 ? "\"hidden\": [6, 5], \"solver\": \"rk4\", \"trace\": \"hutchinson\""
                                     : "\"hidden\": [6, 5], \"solver\": \"rk4\", \"trace\": \"hutchinson\", "

@@ -72,11 +72,12 @@ static void structs_make_the_same_flow(void **state)
     assert_int_equal(flow_init_weights(f, 3, weights, &err), FLOW_OK);
 
     subject s;
-    subject_open(&s, (subject_shape){.dim = 5, .seed = 3}, "%s",
-                 "{\"flow\": [\"standardize\", {\"type\": \"repeat\", \"times\": 2, \"flow\": [{\"type\": \"coupling\", "
-                 "\"repeat\": 2, \"mask\": \"half\", \"hidden\": [8, 6], \"univariate\": {\"type\": "
-                 "\"rational_quadratic\", \"bins\": 5, \"bound\": 4, \"tails\": \"linear\"}}, {\"type\": \"glow\", "
-                 "\"repeat\": 2}]}]}");
+    subject_open(
+        &s, (subject_shape){.dim = 5, .seed = 3}, "%s",
+        "{\"flow\": [\"standardize\", {\"type\": \"repeat\", \"times\": 2, \"flow\": [{\"type\": \"coupling\", "
+        "\"repeat\": 2, \"mask\": \"half\", \"hidden\": [8, 6], \"univariate\": {\"type\": "
+        "\"rational_quadratic\", \"bins\": 5, \"bound\": 4, \"tails\": \"linear\"}}, {\"type\": \"glow\", "
+        "\"repeat\": 2}]}]}");
     subject_init_weights(&s, 3);
     assert_int_equal(f->n_blocks, s.f->n_blocks);
     assert_int_equal(f->params.n_entries, s.f->params.n_entries);

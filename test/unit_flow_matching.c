@@ -276,8 +276,14 @@ static void ends_of(one_step *s, int n_rows, real *x, real *z)
     ws->mode = s->batch.mode;
     ws->noise = s->batch.noise;
     flow_tile_load_padded(s->made.f, ws, s->rows, 2, n_rows, n);
-    const flow_objective_tile tile = {.f = s->made.f, .weights = s->made.weights, .options = s->made.objective.options, .ws = ws,
-                                      .n = n, .n_rows = n_rows, .score = score, .scratch = work};
+    const flow_objective_tile tile = {.f = s->made.f,
+                                      .weights = s->made.weights,
+                                      .options = s->made.objective.options,
+                                      .ws = ws,
+                                      .n = n,
+                                      .n_rows = n_rows,
+                                      .score = score,
+                                      .scratch = work};
     s->made.objective.type->tile(&tile);
     memcpy(z, ws->a, 2 * (size_t)n * sizeof *z);
     flow_tile_load_padded(s->made.f, ws, s->rows, 2, n_rows, n);
@@ -384,7 +390,8 @@ static void check_gaussian(const char *times)
     enum { N = 8000, HELD_OUT = 2000 };
     char train[400];
     flow_error err;
-    flow_dataset *training = make_data(&gaussian, "t.csv", 1, N), *held_out = make_data(&gaussian, "v.csv", 2, HELD_OUT);
+    flow_dataset *training = make_data(&gaussian, "t.csv", 1, N),
+                 *held_out = make_data(&gaussian, "v.csv", 2, HELD_OUT);
     snprintf(train, sizeof train, "{\"objective\": {\"type\": \"flow_matching\", \"times\": \"%s\"}, \"epochs\": 40, "
              "\"optimizer\": {\"rate\": 0.01}, \"ema\": 0.99}", times);
     subject b = make(FIELD(), "", train, training, held_out, 2);

@@ -565,7 +565,8 @@ static void test_changed_contents(void **state)
     check_changed("columns", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, 1, 1, zeros, false}, "columns is not a text");
     check_changed("summary", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, 1, 1, zeros, false}, "summary is not a text");
     check_changed("history", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, 1, 1, zeros, false}, "columns is missing");
-    check_changed("history", &(flow_array){NULL, FLOW_ARRAY_INT64, 1, 1, whole, false}, "history is not a table of epochs");
+    check_changed("history", &(flow_array){NULL, FLOW_ARRAY_INT64, 1, 1, whole, false},
+                  "history is not a table of epochs");
 
     /* the entries of the parameter vector */
     fixture x;
@@ -590,7 +591,8 @@ static void test_changed_contents(void **state)
     check_changed(name, &(flow_array){NULL, FLOW_ARRAY_FLOAT, rows, cols, ones, false},
                   "holds floats, and doubles are needed");
     check_changed(name, &(flow_array){NULL, FLOW_ARRAY_DOUBLE, rows, cols, infinite, false}, "is not a finite number");
-    check_changed("parameters/0.standardize/deviation", &(flow_array){NULL, FLOW_ARRAY_DOUBLE, rows, cols, negative, false},
+    check_changed("parameters/0.standardize/deviation",
+                  &(flow_array){NULL, FLOW_ARRAY_DOUBLE, rows, cols, negative, false},
                   "is not a model that this program can read");
     if (masked_rows > 0)
         check_changed(masked, &(flow_array){NULL, FLOW_ARRAY_FLOAT, masked_rows, masked_cols, ones, false},
@@ -619,7 +621,8 @@ static void test_changed_specs(void **state)
     check_spec("", "its spec: is empty");
     check_spec("{\"flow\": [\"vortex\"]}", "flow[0].type: unknown type \"vortex\"");
     check_spec("{\"flow\": [\"standardize\", \"actnorm\"]}", "is missing");
-    check_spec("{\"flow\": [{\"type\": \"maf\", \"hidden\": [10000, 10000]}]}", " bytes of parameters, and the file has ");
+    check_spec("{\"flow\": [{\"type\": \"maf\", \"hidden\": [10000, 10000]}]}",
+               " bytes of parameters, and the file has ");
     check_spec("{\"flow\": [], \"data\": {\"columns\": [\"a\"]}}", "its spec names 1 columns, and it has 3");
 }
 
@@ -717,7 +720,8 @@ static void check_state(const flow_model *model, const char *name, flow_array_ki
                         const char *fragment)
 {
     int64_t counters[5] = {11, 12, 13, 14, 15}, other[64];
-    const flow_array wanted[2] = {{"counters", FLOW_ARRAY_INT64, 5, 1, counters, false}, {name, kind, rows, cols, other, false}};
+    const flow_array wanted[2] = {{"counters", FLOW_ARRAY_INT64, 5, 1, counters, false},
+                                  {name, kind, rows, cols, other, false}};
     flow_error err = {0};
     assert_int_equal(flow_model_read_state(model, wanted, 2, &err), FLOW_FORMAT);
     check_contains(err.message, fragment);

@@ -90,8 +90,9 @@ static void test_values_are_read(void **state)
 {
     (void)state;
     options out = {0};
-    cJSON *document = read_ok(&out, "{\"flag\": false, \"count\": 1e3, \"rate\": 1e300, \"free\": -1, \"choice\": \"silu\", "
-                                    "\"text\": \"x y\", \"list\": []}");
+    cJSON *document =
+        read_ok(&out, "{\"flag\": false, \"count\": 1e3, \"rate\": 1e300, \"free\": -1, \"choice\": \"silu\", "
+                      "\"text\": \"x y\", \"list\": []}");
     assert_false(out.flag);
     assert_int_equal(out.count, 1000);
     assert_true(out.rate == 1e300);

@@ -491,8 +491,8 @@ static void test_not_finite(void **state)
     (void)state;
     flow_error err = {0};
     flow_target *target = open_target(LIBRARY("hole"), 2);
-    subject b = start(some_flow, "{" OBJECTIVE(", \"steps\": 40, \"validation\": 100") ", \"epochs\": 1, \"batch\": 100}",
-                    target, 2);
+    subject b = start(
+        some_flow, "{" OBJECTIVE(", \"steps\": 40, \"validation\": 100") ", \"epochs\": 1, \"batch\": 100}", target, 2);
     assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
     assert_true(b.warnings > 0); /* 4,000 draws, of which 3 in a thousand are in a corner */
     assert_non_null(strstr(b.warning, LIBRARY("hole")));

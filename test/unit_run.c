@@ -92,9 +92,10 @@ static int make_model(void **state)
     for (int i = 0; i < 400; i++)
         fprintf(file, "%.6f,%.6f\n", sin(1.7 * i) + cos(0.3 * i * i), 100 + 3 * cos(2.9 * i));
     fclose(file);
-    write_text("spec.json", "{\"data\": {\"train\": \"train.csv\", \"validation\": 0.25}, \"flow\": [\"standardize\", "
-                            "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [8]}], \"train\": {\"epochs\": 2, \"batch\": 50}, "
-                            "\"output\": \"model.h5\"}");
+    write_text("spec.json",
+               "{\"data\": {\"train\": \"train.csv\", \"validation\": 0.25}, \"flow\": [\"standardize\", "
+               "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [8]}], \"train\": {\"epochs\": 2, \"batch\": 50}, "
+               "\"output\": \"model.h5\"}");
     return 0;
 }
 

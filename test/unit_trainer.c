@@ -240,7 +240,8 @@ static void test_weights_are_repetitions(void **state)
     static double rows[4000 * (D + 1)];
     flow_error err;
     size_t n, n_repeated = 0;
-    flow_dataset *training = make_weighted("t.csv", 1, 900, true), *held_out = make_weighted("v.csv", 2, 300, true), *repeated;
+    flow_dataset *training = make_weighted("t.csv", 1, 900, true), *held_out = make_weighted("v.csv", 2, 300, true),
+                 *repeated;
     assert_int_equal(flow_dataset_next(training, rows, NULL, 4000, &n, &err), FLOW_OK);
     double *again = malloc(4000 * D * sizeof *again);
     assert_non_null(again);

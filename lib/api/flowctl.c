@@ -101,8 +101,8 @@ static flow_status check_rows(const flow_handle *model, const double *rows, size
 
 /* What the model made of finite rows; all results are there, and the first that is not a number is named with what
  * became of it on its way `to`; rows is NULL for draws, and may have been overwritten by values. */
-static flow_status check_results(flow_handle *model, flow_direction to, const double *rows, const double *values, size_t n,
-                                 size_t d, const char *function, flow_error *err)
+static flow_status check_results(flow_handle *model, flow_direction to, const double *rows, const double *values,
+                                 size_t n, size_t d, const char *function, flow_error *err)
 {
     char place[FLOW_DIAGNOSIS_SIZE] = "";
     size_t k = 0;

@@ -86,8 +86,9 @@ flow_status flow_location_find(flow_location *out, const char *location, flow_er
     else if (S_ISREG(info.st_mode))
         status = location_check_contents(out, info.st_size == 0, err);
     if (status == FLOW_OK && !out->format->has_paths && out->path != NULL)
-        status = flow_error_set(err, FLOW_FORMAT, "%s: is not an HDF5 file, or its beginning is damaged; there is no %s",
-                                out->file, out->path);
+        status =
+            flow_error_set(err, FLOW_FORMAT, "%s: is not an HDF5 file, or its beginning is damaged; there is no %s",
+                           out->file, out->path);
     if (status != FLOW_OK)
         flow_location_free(out);
     return status;

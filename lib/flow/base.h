@@ -1,9 +1,9 @@
 /* What a base is: the distribution at the latent end of a flow.
  *
- * A base is a const table of functions over tiles (d, n), as a block is (block.h): its state is const after
- * configure, its numbers live in flow_params under "base/...", its intermediate results in the scratch of a pass. It may have
- * trainable weights; they start where the base is near a standard normal in location and spread, as data are that
- * come through `standardize` and blocks that start at the identity.
+ * A base is a const table of functions over tiles (d, n), as a block is (block.h): its state is const after configure,
+ * its numbers live in flow_params under "base/...", its intermediate results in the scratch of a pass. It may have
+ * trainable weights; they start where the base is near a standard normal in location and spread, as data are that come
+ * through `standardize` and blocks that start at the identity.
  *
  * Adding a base: one file base/<type>.c that ends in `const flow_base_type flow_base_<type>`, one line in registry.h,
  * one entry in the contract test.

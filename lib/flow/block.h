@@ -33,8 +33,8 @@
 #include "nn/tape.h"
 #include "num/real.h"
 
-/* Where in a flow a block stands: what configure is given of its surroundings. Valid during configure, but for the flags
- * of the dimensions, which live as long as the flow. */
+/* Where in a flow a block stands: what configure is given of its surroundings. Valid during configure, but for the
+ * flags of the dimensions, which live as long as the flow. */
 typedef struct flow_block_context {
     flow_shape shape;           /* of the rows that arrive at it */
     flow_dims dims;             /* d = height * width * channels, and which of them are periodic */
@@ -98,11 +98,11 @@ typedef struct flow_block_type {
     /* Whether it keeps periodic dimensions periodic. Where neither this nor `elementwise` is true a flow with such
      * dimensions is refused. */
     bool keeps_periodic;
-    /* It maps every dimension by itself, by a scale and a shift: the framework gives it the linear dimensions alone, and
-     * the periodic ones pass unchanged. */
+    /* It maps every dimension by itself, by a scale and a shift: the framework gives it the linear dimensions alone,
+     * and the periodic ones pass unchanged. */
     bool elementwise;
-    /* Optional, after configure, of a block that gives dimensions other places: writes to `behind` (d) which are periodic
-     * behind it. Called where some are. */
+    /* Optional, after configure, of a block that gives dimensions other places: writes to `behind` (d) which are
+     * periodic behind it. Called where some are. */
     void (*permute_flags)(const void *self, bool *behind);
     /* Optional, after configure: the shape that it gives, of as many dimensions; otherwise it stays. */
     flow_shape (*shape_behind)(const void *self, flow_shape shape);
@@ -145,10 +145,10 @@ typedef struct flow_block_type {
      * Writes weights and fitted values. */
     flow_status (*fit)(const void *self, flow_params *params, real *weights, int n, const real *x, flow_error *err);
 
-    /* Optional: what a block learns from the rows themselves and not by gradients. Called after each training step that
-     * took data to the latent end and was not dropped, with the tiles of its batch in order; share (0 to 1) is how
-     * far to follow this batch as compared with a full one, see flow_step_batch_stats. Writes the block's fitted values, as
-     * `check` wants them. */
+    /* Optional: what a block learns from the rows themselves and not by gradients. Called after each training step
+     * that took data to the latent end and was not dropped, with the tiles of its batch in order; share (0 to 1) is
+     * how far to follow this batch as compared with a full one, see flow_step_batch_stats. Writes the block's fitted
+     * values, as `check` wants them. */
     void (*batch_stats)(const void *self, const flow_stats_tile *tiles, int n_tiles, double share, double *fitted);
 
     /* Optional: whether fitted values that were read from a file are usable (they may be hostile). */

@@ -8,7 +8,8 @@
  * Tiles are (d, n) doubles, otherwise as in block.h.
  *
  * Values on a lattice (counts) have probabilities and no density. Uniform noise spreads them over the step above them
- * before all maps, and they are rounded down after all maps; to_latent and to_data map the values between (uniform dequantization: Uria et al. 2013; Theis et al. 2016, sec. 3.1).
+ * before all maps, and they are rounded down after all maps; to_latent and to_data map the values between (uniform
+ * dequantization: Uria et al. 2013; Theis et al. 2016, sec. 3.1).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_COLUMN_H

@@ -205,10 +205,10 @@ void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *row
 /* FLOW_DATA with the column, the value and the bound when a row (d) is outside of the support. */
 flow_status flow_check_row(const flow *f, const double *row, flow_error *err);
 
-/* For messages about rows that are not finite: the first map whose output is not for row `row` of a tile, "2.maf", and
- * if the block can say it, why: "0.ffjord: its solver needed more than ...". On the way to the latent end for the tile in
- * ws->x, on the way to the data for that in ws->a; both are overwritten. False, and an empty text, when all are
- * finite. */
+/* For messages about rows that are not finite: the first map whose output is not for row `row` of a tile, "2.maf",
+ * and if the block can say it, why: "0.ffjord: its solver needed more than ...". On the way to the latent end for
+ * the tile in ws->x, on the way to the data for that in ws->a; both are overwritten. False, and an empty text, when
+ * all are finite. */
 enum { FLOW_DIAGNOSIS_SIZE = 320 };
 bool flow_tile_diagnose(const flow *f, const real *weights, flow_workspace *ws, int n, flow_direction direction,
                         int row, char *text, size_t size);

@@ -8,8 +8,8 @@
  *     "%.3f", "%.6g", "%.1e"  are as in printf, of a real number; "%m" is a mean with its error, "%t" a duration
  *     "%%"                    is "%"
  *     "{one|many}"            is "one" when the whole number, or the length of the list, is 1, else "many"
- * A number that is NaN, a string that is NULL, a flag that is false and an empty list are left out of the text. In JSON,
- * NaN is null, and a string, list of names or JSON that is NULL is left out. Nothing here prints.
+ * A number that is NaN, a string that is NULL, a flag that is false and an empty list are left out of the text. In
+ * JSON, NaN is null, and a string, list of names or JSON that is NULL is left out. Nothing here prints.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_REPORT_H

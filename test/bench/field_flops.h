@@ -18,8 +18,8 @@
 
 typedef enum bench_solve { BENCH_SOLVE_POINTS, BENCH_SOLVE_LOGP, BENCH_SOLVE_GRADIENT } bench_solve;
 
-/* The operations of solves that took `nfe` evaluations. `spec` is the JSON text of the flow. 0 unless the flow is a single
- * ffjord block whose network is an mlp with one or two hidden layers. */
+/* The operations of solves that took `nfe` evaluations. `spec` is the JSON text of the flow. 0 unless the flow is a
+ * single ffjord block whose network is an mlp with one or two hidden layers. */
 double bench_field_flops(const flow *f, const char *spec, const flow_nfe *nfe, bench_solve what);
 
 #endif

@@ -31,7 +31,8 @@ flow_status flow_permutation_configure(flow_permutation *permutation, flow_order
 flow_status flow_permutation_configure_list(flow_permutation *permutation, int n, const int *list,
                                             const flow_block_context *context, flow_params *params, flow_error *err);
 
-/* FLOW_FORMAT when the stored numbers are not a permutation, or take periodic dimensions elsewhere than configure did. */
+/* FLOW_FORMAT when the stored numbers are not a permutation, or take periodic dimensions elsewhere than configure
+ * did. */
 flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err);
 
 /* Row i of out = row order[i] of in, for (d, n) tiles; and back. */

@@ -1,5 +1,5 @@
-/* The conditioners that a spec can name, and how a block makes one. One line here per type makes its declaration and its
- * place in the list. */
+/* The conditioners that a spec can name, and how a block makes one. One line here per type makes its declaration and
+ * its place in the list. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_CONDITIONER_CONDITIONERS_H
 #define FLOW_FLOW_CONDITIONER_CONDITIONERS_H
@@ -19,8 +19,8 @@ FLOW_MASKED_CONDITIONERS(X)
 /* What the option "conditioner" refers to: of couplings, and of autoregressive blocks. */
 extern const flow_choices flow_conditioners, flow_masked_conditioners;
 
-/* The keys of the network may stand in the block itself: {"type": "coupling", "hidden": [64]} means {"type": "coupling",
- * "conditioner": {"type": "mlp", "hidden": [64]}}. */
+/* The keys of the network may stand in the block itself: {"type": "coupling", "hidden": [64]} means {"type":
+ * "coupling", "conditioner": {"type": "mlp", "hidden": [64]}}. */
 #define FLOW_CONDITIONER_KEYS                                                                                 \
     {.key = "hidden", .kind = FLOW_OPTION_INTO, .into = "conditioner", .help = "of the conditioner"},         \
         {.key = "activation", .kind = FLOW_OPTION_INTO, .into = "conditioner", .help = "of the conditioner"}, \
