@@ -281,7 +281,7 @@ asan: build/asan/flowctl build/asan-double/flowctl
 check: release double asan $(SHARED:%=build/%) $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) \
        $(REPLAYS) $(addprefix build/,$(BENCH))
 	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh $(SHARED:%=scripts/check_symbols.sh) \
-	    scripts/check_kernels.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) \
+	    scripts/check_kernels.sh scripts/check_extending.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) \
 	    $(BATS_RUNS) $(INSTALL_EXAMPLE)
 
 ##   test-unit test-contract test-density test-cli test-fuzz test-install

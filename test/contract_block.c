@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "flow/conditioner/conditioners.h"
 #include "flow/registry.h"
 #include "flow/rows.h"
 #include "harness.h"
@@ -628,6 +629,10 @@ static void every_type_has_a_config(void **state)
         expect_config(flow_block_types[i]->info.name, false);
     for (int i = 0; flow_univariates.types[i] != NULL; i++)
         expect_config(flow_univariates.types[i]->name, false);
+    for (int i = 0; flow_conditioners.types[i] != NULL; i++)
+        expect_config(flow_conditioners.types[i]->name, false);
+    for (int i = 0; flow_masked_conditioners.types[i] != NULL; i++)
+        expect_config(flow_masked_conditioners.types[i]->name, false);
     for (int i = 0; flow_bases.types[i] != NULL; i++)
         expect_config(flow_bases.types[i]->name, true);
     for (int i = 0; flow_presets[i] != NULL; i++)
@@ -646,7 +651,17 @@ static void every_config_has_its_type(void **state)
     }
 }
 
-int main(void)
+/* Whether a config was asked for: all of them without arguments, else those of the types named there. */
+static bool is_wanted(const config *c, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], c->type) == 0)
+            return true;
+    return argc == 1;
+}
+
+/* contract_block [TYPE...] */
+int main(int argc, char **argv)
 {
     static job jobs[N_CHECKS * CONFIGS_MAX];
     static struct CMUnitTest tests[N_CHECKS * CONFIGS_MAX + 2] = {
@@ -656,7 +671,7 @@ int main(void)
     for (int k = 0; k < N_CHECKS; k++) {
         for (int c = 0; c < n_configs; c++) {
             job *j = &jobs[n];
-            if (checks[k].of_columns && !configs[c].has_columns)
+            if ((checks[k].of_columns && !configs[c].has_columns) || !is_wanted(&configs[c], argc, argv))
                 continue;
             *j = (job){.check = &checks[k], .config = &configs[c]};
             snprintf(j->name, sizeof j->name, "%.30s: %.120s", checks[k].name, configs[c].name);
