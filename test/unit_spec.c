@@ -260,6 +260,10 @@ static void test_overrides(void **state)
     assert_string_equal(spec->output, "other.h5");
     assert_int_equal(spec->train->epochs, 7);
     flow_spec_free(spec);
+    const char *const without[] = {"data=null"};
+    spec = parse_with("{\"data\": \"a.csv\", \"flow\": []}", without, 1);
+    assert_null(spec->data->train);
+    flow_spec_free(spec);
     check_refused_with("{\"flow\": []}", "epochs",
                        "\"epochs\" is not of the form key=value, for example train.epochs=5");
     check_refused_with("{\"flow\": []}", "flow[0].repeat=1",

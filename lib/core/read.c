@@ -223,6 +223,12 @@ static flow_status read_row(void *out, const flow_option *table, const flow_opti
     }
     if (at.node == NULL || (fallback == NULL && cJSON_IsNull(at.node)))
         return FLOW_OK;
+    if (option->kind == FLOW_OPTION_OBJECT && cJSON_IsNull(at.node)) { /* as if it were absent */
+        cJSON *absent = cJSON_Parse(fallback);
+        if (absent == NULL)
+            return flow_error_memory(r->err, at.path);
+        flow_json_replace(&at, absent);
+    }
     return read_member(member, option, fallback, &at, r);
 }
 
