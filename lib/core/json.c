@@ -241,10 +241,14 @@ static bool next_step(const char **path, char *key, size_t size, int *index)
 /* Puts `value` (taken over) under the key or the index. False when memory is out: `value` is then freed. */
 static bool put(cJSON *parent, const char *key, int index, cJSON *value)
 {
-    bool done = index >= 0 ? cJSON_ReplaceItemInArray(parent, index, value)
-                : cJSON_GetObjectItemCaseSensitive(parent, key) != NULL
-                    ? cJSON_ReplaceItemInObjectCaseSensitive(parent, key, value)
-                    : cJSON_AddItemToObject(parent, key, value);
+    /* without memory, cJSON_ReplaceItemInObject leaves an item without a key */
+    cJSON *old = index >= 0 ? cJSON_GetArrayItem(parent, index) : cJSON_GetObjectItemCaseSensitive(parent, key);
+    if (old != NULL) {
+        flow_json at = cursor(old);
+        flow_json_replace(&at, value);
+        return true;
+    }
+    bool done = cJSON_AddItemToObject(parent, key, value);
     if (!done)
         cJSON_Delete(value);
     return done;

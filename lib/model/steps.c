@@ -37,13 +37,13 @@ static flow_status replace_solvers(const cJSON *list, const char *method, int64_
     flow_status status = FLOW_OK;
     cJSON_ArrayForEach(element, list)
     {
-        const cJSON *solver = cJSON_GetObjectItemCaseSensitive(element, "solver");
+        cJSON *solver = cJSON_GetObjectItemCaseSensitive(element, "solver");
         if (solver != NULL) {
             cJSON *made = solver_of(solver, method, steps);
-            if (made == NULL || !cJSON_ReplaceItemInObjectCaseSensitive(element, "solver", made)) {
-                cJSON_Delete(made);
+            if (made == NULL)
                 return flow_error_memory(err, "a solver");
-            }
+            flow_json at = flow_json_root(solver);
+            flow_json_replace(&at, made);
             ++*n;
         }
         status = replace_solvers(cJSON_GetObjectItemCaseSensitive(element, "flow"), method, steps, n, err);

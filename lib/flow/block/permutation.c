@@ -9,15 +9,11 @@
 
 #include "num/rng.h"
 
-static flow_status permutation_shuffle(double *order, const flow_block_context *context, flow_error *err)
+static void permutation_shuffle(double *order, const flow_block_context *context)
 {
-    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
-    if (rng == NULL)
-        return flow_error_memory(err, "a random order");
-    flow_rng_gsl_seed(rng, context->seed, FLOW_STREAM_ORDER, context->index);
-    gsl_ran_shuffle(rng, order, (size_t)context->dims.n, sizeof *order);
-    gsl_rng_free(rng);
-    return FLOW_OK;
+    flow_rng_sequence sequence;
+    gsl_rng rng = flow_rng_gsl_start(&sequence, context->seed, FLOW_STREAM_ORDER, context->index);
+    gsl_ran_shuffle(&rng, order, (size_t)context->dims.n, sizeof *order);
 }
 
 void flow_permutation_release(flow_permutation *permutation)
@@ -58,8 +54,8 @@ flow_status flow_permutation_configure(flow_permutation *permutation, flow_order
     for (int i = 0; i < dim; i++)
         values[i] = order == FLOW_ORDER_REVERSE ? dim - 1 - i : i;
     if (order == FLOW_ORDER_RANDOM)
-        status = permutation_shuffle(values, context, err);
-    return status == FLOW_OK ? permutation_set_flags(permutation, params, err) : status;
+        permutation_shuffle(values, context);
+    return permutation_set_flags(permutation, params, err);
 }
 
 /* Every dimension has to be there once. */
