@@ -107,11 +107,12 @@ UNIT := $(patsubst %.c,%,$(sort $(wildcard test/unit_*.c)))
 CONTRACT := $(patsubst %.c,%,$(sort $(wildcard test/contract_*.c)))
 DENSITY := $(patsubst %.c,%,$(sort $(wildcard test/density_*.c)))
 FUZZ := $(patsubst %.c,%,$(sort $(wildcard test/fuzz_*.c)))
+FAULT := $(patsubst %.c,%,$(sort $(wildcard test/fault_*.c)))
 BENCH := $(patsubst %.c,%,$(sort $(wildcard test/bench/bench_*.c)))
 BATS := $(sort $(wildcard test/cli_*.bats))
 PROGRAM_SOURCES := $(wildcard test/*.c test/bench/*.c data/generate.c)
 # Every other C file in test/ is shared by the programs there, every other one in test/bench/ by the benchmarks.
-TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ)) test/install_example.c, \
+TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ) $(FAULT)) test/install_example.c, \
                              $(sort $(wildcard test/*.c)))
 BENCH_SUPPORT := $(filter-out $(BENCH:%=%.c),$(sort $(wildcard test/bench/*.c)))
 
@@ -145,6 +146,10 @@ FLAGS_OF = $(FLAGS_$(1)) $(if $(filter test/%,$(1)),$(TEST_FLAGS)) \
 GIT_VERSION := $(if $(wildcard .git),$(shell git describe --tags --match 'v[0-9]*' --always 2>/dev/null))
 VERSION_STRING := $(if $(filter v%,$(GIT_VERSION)),$(GIT_VERSION:v%=%),$(VERSION)$(GIT_VERSION:%=-g%))
 VERSION_SOURCES := $(if $(LIB_SOURCES)$(CMD_SOURCES),$(shell grep -lw FLOW_VERSION $(LIB_SOURCES) $(CMD_SOURCES)))
+
+# What test/fault_memory.c makes fail, and free() to see what is not freed.
+FAULT_SYMBOLS := malloc calloc realloc aligned_alloc free realpath vasprintf newlocale pthread_create \
+                 cJSON_ParseWithLengthOpts cJSON_ParseWithOpts cJSON_Parse
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
@@ -227,6 +232,17 @@ $(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflowctl.a | $(DENSITIES)
 	$$(call say,LINK,$$@)$$(LINK_$(1)) $(if $(filter fuzz,$(1)),-fsanitize=fuzzer) -o $$@ $$< $(2)/libcmd.a \
 	    $(2)/libflowctl.a $$(LIBRARIES) $$(CONFIG_CMOCKA_LIBS)
 
+# The program with other functions for allocations: see test/fault_memory.c.
+$(2)/fault/%: $(2)/%
+	@mkdir -p $$(@D)
+	$$(call say,COPY,$$@)objcopy $(foreach f,$(FAULT_SYMBOLS),--redefine-sym $f=fault_$f) \
+	    --redefine-sym main=flowctl_main $$< $$@
+
+$(FAULT:%=$(2)/%): $(2)/%: $(2)/obj/%.o $(2)/fault/obj/cmd/flowctl.o $(2)/fault/libcmd.a $(2)/fault/libflowctl.a | \
+                   $(DENSITIES)
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$(filter %.o %.a,$$^) $$(LIBRARIES) $$(CONFIG_CMOCKA_LIBS)
+
 $(BENCH:%=$(2)/%): $(2)/test/bench/%: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.c=$(2)/obj/%.o) \
                       $(2)/libcmd.a $(2)/libflowctl.a
 	@mkdir -p $$(@D)
@@ -259,13 +275,14 @@ build/version: FORCE
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
 .PHONY: FORCE release double asan check bench bench-peers results pictures docs demo densities \
-        test-unit test-contract test-density test-cli test-fuzz test-install \
+        test-unit test-contract test-density test-cli test-fuzz test-fault test-install \
         lint fuzz data install uninstall setup clean help
 
 RELEASE_TESTS := $(addprefix build/,$(UNIT) $(DENSITY))
 DOUBLE_TESTS := $(addprefix build/double/,$(UNIT) $(CONTRACT))
 ASAN_TESTS := $(addprefix build/asan/,$(UNIT))
 ASAN_DOUBLE_TESTS := $(addprefix build/asan-double/,$(CONTRACT))
+FAULT_TESTS := $(addprefix build/,$(FAULT))
 REPLAYS := $(patsubst test/fuzz_%,build/asan/test/replay_%,$(FUZZ))
 BATS_RUNS := $(BATS:%=build/flowctl:%) $(BATS:%=build/asan/flowctl:%)
 INSTALL_EXAMPLE := $(if $(wildcard test/install_example.c),scripts/check_install.sh)
@@ -279,12 +296,12 @@ asan: build/asan/flowctl build/asan-double/flowctl
 
 ##   check          every test, ends with "N passed, N failed"; installs missing packages (SETUP=no: names them)
 check: release double asan $(SHARED:%=build/%) $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) \
-       $(REPLAYS) $(addprefix build/,$(BENCH))
+       $(REPLAYS) $(FAULT_TESTS) $(addprefix build/,$(BENCH))
 	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh $(SHARED:%=scripts/check_symbols.sh) \
-	    scripts/check_kernels.sh scripts/check_extending.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) \
-	    $(BATS_RUNS) $(INSTALL_EXAMPLE)
+	    scripts/check_kernels.sh scripts/check_extending.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) \
+	    $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(FAULT_TESTS) $(BATS_RUNS) $(INSTALL_EXAMPLE)
 
-##   test-unit test-contract test-density test-cli test-fuzz test-install
+##   test-unit test-contract test-density test-cli test-fuzz test-fault test-install
 ##                  one kind of test in its cheapest build
 test-unit: $(addprefix build/,$(UNIT))
 	@scripts/run_tests.sh $^
@@ -294,6 +311,8 @@ test-density: $(addprefix build/,$(DENSITY))
 	@scripts/run_tests.sh $^
 test-cli: build/flowctl $(DENSITIES)
 	@scripts/run_tests.sh $(BATS:%=build/flowctl:%)
+test-fault: $(FAULT_TESTS)
+	@scripts/run_tests.sh $^
 test-fuzz: $(REPLAYS)
 	@scripts/run_tests.sh $^
 test-install: all
