@@ -95,8 +95,5 @@ const command command_check = {
     .examples = "  flowctl check configs/moons.json\n"
                 "  flowctl check configs/moons.json --set flow[1].repeat=12\n"
                 "  flowctl check --schema > configs/schema.json",
-    .arguments = arguments,
-    .options = options,
-    .args_size = sizeof(check_args),
-    .run = check_run,
+    .arguments = arguments, .options = options, .args_size = sizeof(check_args), .run = check_run,
 };

@@ -291,8 +291,5 @@ const command command_info = {
                 "  flowctl info configs/moons.json\n"
                 "  flowctl info data/two_moons.h5\n"
                 "  flowctl info data/two_moons.h5:/train",
-    .arguments = arguments,
-    .options = options,
-    .args_size = sizeof(info_args),
-    .run = info_run,
+    .arguments = arguments, .options = options, .args_size = sizeof(info_args), .run = info_run,
 };

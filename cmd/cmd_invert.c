@@ -90,8 +90,5 @@ const command command_invert = {
     .examples = "  flowctl invert moons.h5 events.csv -o latent.csv\n"
                 "  flowctl invert moons.h5 latent.csv --to data -o events-again.csv\n"
                 "  flowctl invert moons.h5 events.csv --json",
-    .arguments = arguments,
-    .options = options,
-    .args_size = sizeof(invert_args),
-    .run = invert_run,
+    .arguments = arguments, .options = options, .args_size = sizeof(invert_args), .run = invert_run,
 };

@@ -111,8 +111,5 @@ const command command_logprob = {
     .examples = "  flowctl logprob moons.h5 data/two_moons.h5:/test\n"
                 "  flowctl logprob moons.h5 events.csv -o logprob.csv\n"
                 "  zcat events.csv.gz | flowctl logprob moons.h5 - --json",
-    .arguments = arguments,
-    .options = options,
-    .args_size = sizeof(logprob_args),
-    .run = logprob_run,
+    .arguments = arguments, .options = options, .args_size = sizeof(logprob_args), .run = logprob_run,
 };

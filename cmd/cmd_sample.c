@@ -123,8 +123,5 @@ const command command_sample = {
                 "  flowctl sample moons.h5 -n 1e6 --first 1e6 -o second-million.h5\n"
                 "  flowctl sample continuous.h5 -n 1e6 --steps 8 --solver rk4 -o quick.h5\n"
                 "  flowctl sample detector.h5 --given events.csv -n 100 -o draws.h5",
-    .arguments = arguments,
-    .options = options,
-    .args_size = sizeof(sample_args),
-    .run = sample_run,
+    .arguments = arguments, .options = options, .args_size = sizeof(sample_args), .run = sample_run,
 };

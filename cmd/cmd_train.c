@@ -164,8 +164,5 @@ const command command_train = {
     .examples = "  flowctl train configs/moons.json\n"
                 "  flowctl train spec.json --data events.csv --validation 0.1 -o events.h5\n"
                 "  flowctl train spec.json --set train.epochs=200 --resume",
-    .arguments = arguments,
-    .options = options,
-    .args_size = sizeof(train_args),
-    .run = train_run,
+    .arguments = arguments, .options = options, .args_size = sizeof(train_args), .run = train_run,
 };

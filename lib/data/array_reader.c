@@ -66,10 +66,7 @@ static void array_reader_close(flow_reader *base)
 }
 
 static const flow_reader_type array_reader_type = {
-    .read = array_reader_read,
-    .tell = array_reader_tell,
-    .seek = array_reader_seek,
-    .close = array_reader_close,
+    .read = array_reader_read, .tell = array_reader_tell, .seek = array_reader_seek, .close = array_reader_close,
 };
 
 static flow_status array_reader_name(flow_name_list *names, const flow_table_rows *table, flow_error *err)

@@ -46,8 +46,7 @@ static const flow_choice nice_closing[] = {
 };
 static const flow_preset nice = {
     .info = COUPLING("nice", "additive couplings and a final scaling", nice_defaults),
-    .block = &flow_block_coupling,
-    .closing = {.n = 1, .at = nice_closing},
+    .block = &flow_block_coupling, .closing = {.n = 1, .at = nice_closing},
 };
 
 /* Glow on vectors: steps of actnorm, an invertible matrix and an affine coupling of one half by the other (Kingma and
@@ -65,8 +64,7 @@ static const flow_choice glow_opening[] = {
 };
 static const flow_preset glow = {
     .info = COUPLING("glow", "steps of actnorm, an invertible matrix and an affine coupling", glow_defaults),
-    .block = &flow_block_coupling,
-    .opening = {.n = 2, .at = glow_opening},
+    .block = &flow_block_coupling, .opening = {.n = 2, .at = glow_opening},
 };
 
 /* Neural spline flows, coupling and autoregressive (Durkan et al. 2019, sec. 4.1 and 5.1), with tails of a slope of

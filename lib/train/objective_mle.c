@@ -28,7 +28,5 @@ static void mle_diagnose(const flow_objective_tile *tile, int row, char *place, 
 
 const flow_objective_type flow_objective_mle = {
     .info = {.name = "mle", .help = "maximum likelihood of the data", .options = mle_options},
-    .score_name = "log p",
-    .tile = mle_tile,
-    .diagnose = mle_diagnose,
+    .score_name = "log p", .tile = mle_tile, .diagnose = mle_diagnose,
 };

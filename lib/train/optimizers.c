@@ -49,14 +49,12 @@ static void adam_update(const flow_optimizer_step_numbers *step, size_t n, const
 
 static const flow_optimizer_type adam = {
     .info = {.name = "adam", .help = "Adam (Kingma and Ba 2015)", .options = adam_options,
-             .options_size = sizeof(flow_optimizer_options)},
-    .update = adam_update,
+             .options_size = sizeof(flow_optimizer_options)}, .update = adam_update,
 };
 
 static const flow_optimizer_type adamw = {
     .info = {.name = "adamw", .help = "Adam with decoupled weight decay (Loshchilov and Hutter 2019)",
-             .options = adamw_options, .options_size = sizeof(flow_optimizer_options)},
-    .update = adam_update,
+             .options = adamw_options, .options_size = sizeof(flow_optimizer_options)}, .update = adam_update,
 };
 
 /* ---- the set ---- */

@@ -152,14 +152,8 @@ static void data_release(flow_source *self)
 }
 
 static const flow_source_type source_data = {
-    .row_name = "row",
-    .score_name = "log p",
-    .fit = data_fit,
-    .seek = data_seek,
-    .next = data_next,
-    .number = data_number,
-    .evaluate = data_evaluate,
-    .free = data_release,
+    .row_name = "row", .score_name = "log p", .fit = data_fit, .seek = data_seek, .next = data_next,
+    .number = data_number, .evaluate = data_evaluate, .free = data_release,
 };
 
 static void describe(flow_source *base, const flow_dataset *training, const flow_dataset *validation)

@@ -75,13 +75,8 @@ static void draws_release(flow_source *self)
 }
 
 static const flow_source_type source_draws = {
-    .row_name = "draw",
-    .score_name = "the bound",
-    .seek = draws_seek,
-    .next = draws_next,
-    .number = draws_number,
-    .evaluate = draws_evaluate,
-    .free = draws_release,
+    .row_name = "draw", .score_name = "the bound", .seek = draws_seek, .next = draws_next, .number = draws_number,
+    .evaluate = draws_evaluate, .free = draws_release,
 };
 
 static flow_status draws_check_flow(const flow *f, const flow_target *target, flow_error *err)

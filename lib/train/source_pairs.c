@@ -81,11 +81,7 @@ static void pairs_release(flow_source *self)
 }
 
 static const flow_source_type source_pairs = {
-    .row_name = "pair",
-    .seek = pairs_seek,
-    .next = pairs_next,
-    .number = pairs_number,
-    .free = pairs_release,
+    .row_name = "pair", .seek = pairs_seek, .next = pairs_next, .number = pairs_number, .free = pairs_release,
 };
 
 flow_status flow_source_pairs(flow_source **out, const flow *f, flow_dataset *training, int64_t n, int64_t batch,

@@ -76,9 +76,6 @@ static void logistic_sample(const void *self, const flow_pass *pass, uint64_t se
 
 const flow_base_type flow_base_logistic = {
     .info = {FLOW_INFO_BARE("logistic", "independent standard logistic distributions")},
-    .state_size = sizeof(logistic),
-    .configure = logistic_configure,
-    .log_density = logistic_log_density,
-    .backward = logistic_backward,
-    .sample = logistic_sample,
+    .state_size = sizeof(logistic), .configure = logistic_configure, .log_density = logistic_log_density,
+    .backward = logistic_backward, .sample = logistic_sample,
 };

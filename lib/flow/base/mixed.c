@@ -144,16 +144,8 @@ static const flow_option mixed_table[] = {
 };
 
 const flow_base_type flow_base_mixed = {
-    .info = {.name = "mixed",
-             .help = "another base for the linear dimensions, uniform periodic ones",
-             .options = mixed_table,
-             .options_size = sizeof(flow_mixed_options)},
-    .state_size = sizeof(mixed),
-    .configure = mixed_configure,
-    .release = mixed_release,
-    .scratch_size = mixed_scratch_size,
-    .log_density = mixed_log_density,
-    .backward = mixed_backward,
-    .sample = mixed_sample,
-    .fit = mixed_fit,
+    .info = {.name = "mixed", .help = "another base for the linear dimensions, uniform periodic ones",
+             .options = mixed_table, .options_size = sizeof(flow_mixed_options)}, .state_size = sizeof(mixed),
+    .configure = mixed_configure, .release = mixed_release, .scratch_size = mixed_scratch_size,
+    .log_density = mixed_log_density, .backward = mixed_backward, .sample = mixed_sample, .fit = mixed_fit,
 };

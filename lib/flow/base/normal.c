@@ -59,9 +59,6 @@ static void normal_sample(const void *self, const flow_pass *pass, uint64_t seed
 
 const flow_base_type flow_base_normal = {
     .info = {FLOW_INFO_BARE("normal", "standard normal distribution")},
-    .state_size = sizeof(normal),
-    .configure = normal_configure,
-    .log_density = normal_log_density,
-    .backward = normal_backward,
-    .sample = normal_sample,
+    .state_size = sizeof(normal), .configure = normal_configure, .log_density = normal_log_density,
+    .backward = normal_backward, .sample = normal_sample,
 };

@@ -34,7 +34,7 @@ static flow_status composite_set(composite *block, int dim, int inner, const flo
 {
     block->dim = dim;
     block->inner = inner;
-    return list->n > 0 ? FLOW_OK : flow_option_fail(err, "flow", "the list is empty: \"repeat\" and \"split\" need at least one block");
+    return list->n > 0 ? FLOW_OK : flow_option_fail(err, "flow", "the list is empty: at least one block is needed");
 }
 
 static flow_status repeat_configure(void *self, const void *options, const flow_block_context *context,

@@ -74,15 +74,8 @@ static flow_status linear_check(const void *self, const flow_params *params, flo
 }
 
 const flow_block_type flow_block_linear = {
-    .info = {FLOW_INFO_BARE("linear",
-                            "an invertible matrix that mixes the dimensions, at first a random rotation"),
-                            .repeats = true},
-    .state_size = sizeof(linear),
-    .configure = linear_configure,
-    .release = linear_release,
-    .init = linear_init,
-    .scratch_size = linear_scratch_size,
-    .map = {linear_to_latent, linear_to_data},
-    .backward = {linear_to_latent_backward, linear_to_data_backward},
-    .check = linear_check,
+    .info = {FLOW_INFO_BARE("linear", "an invertible matrix that mixes the dimensions, at first a random rotation"),
+             .repeats = true}, .state_size = sizeof(linear), .configure = linear_configure, .release = linear_release,
+    .init = linear_init, .scratch_size = linear_scratch_size, .map = {linear_to_latent, linear_to_data},
+    .backward = {linear_to_latent_backward, linear_to_data_backward}, .check = linear_check,
 };

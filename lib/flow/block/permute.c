@@ -76,13 +76,8 @@ static flow_status permute_check(const void *self, const flow_params *params, fl
 
 const flow_block_type flow_block_permute = {
     .info = {FLOW_INFO("permute", "a fixed order of the dimensions", permute_table, flow_permute_options),
-             .repeats = true},
-    .state_size = sizeof(permute),
-    .configure = permute_configure,
-    .release = permute_release,
-    .keeps_periodic = true,
-    .permute_flags = permute_flags,
-    .map = {permute_to_latent, permute_to_data},
-    .backward = {permute_to_latent_backward, permute_to_data_backward},
+             .repeats = true}, .state_size = sizeof(permute), .configure = permute_configure,
+    .release = permute_release, .keeps_periodic = true, .permute_flags = permute_flags,
+    .map = {permute_to_latent, permute_to_data}, .backward = {permute_to_latent_backward, permute_to_data_backward},
     .check = permute_check,
 };

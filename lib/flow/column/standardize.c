@@ -115,13 +115,8 @@ static flow_status standardize_check(const void *self, const flow_params *params
 
 const flow_column_type flow_column_standardize = {
     .info = {FLOW_INFO_BARE("standardize", "mean 0 and deviation 1 per column, from the training data")},
-    .state_size = sizeof(standardize),
-    .configure = standardize_configure,
-    .to_latent = standardize_to_latent,
-    .to_data = standardize_to_data,
-    .to_latent_backward = standardize_to_latent_backward,
-    .to_data_backward = standardize_to_data_backward,
-    .needs_data = true,
-    .fit = standardize_fit,
+    .state_size = sizeof(standardize), .configure = standardize_configure, .to_latent = standardize_to_latent,
+    .to_data = standardize_to_data, .to_latent_backward = standardize_to_latent_backward,
+    .to_data_backward = standardize_to_data_backward, .needs_data = true, .fit = standardize_fit,
     .check = standardize_check,
 };

@@ -66,19 +66,9 @@ static void made_record(const void *self, const flow_pass *pass, const real *inp
 }
 
 const flow_masked_conditioner_type flow_conditioner_made = {
-    .info = {.name = "made",
-             .help = "a masked multilayer perceptron",
-             .options = made_table,
-             .options_size = sizeof(made_options)},
-    .state_size = sizeof(flow_made),
-    .configure = made_configure,
-    .release = made_release,
-    .scratch_size = made_scratch_size,
-    .before = made_before,
-    .apply = made_apply,
-    .backward = made_backward,
-    .step = made_step,
-    .start_backward = made_start_backward,
-    .step_backward = made_step_backward,
-    .record = made_record,
+    .info = {.name = "made", .help = "a masked multilayer perceptron", .options = made_table,
+             .options_size = sizeof(made_options)}, .state_size = sizeof(flow_made), .configure = made_configure,
+    .release = made_release, .scratch_size = made_scratch_size, .before = made_before, .apply = made_apply,
+    .backward = made_backward, .step = made_step, .start_backward = made_start_backward,
+    .step_backward = made_step_backward, .record = made_record,
 };

@@ -38,14 +38,7 @@ static void mlp_backward(const void *self, const flow_pass *pass, const real *in
 }
 
 const flow_conditioner_type flow_conditioner_mlp = {
-    .info = {.name = "mlp",
-             .help = "a multilayer perceptron",
-             .options = mlp_table,
-             .options_size = sizeof(mlp_options)},
-    .state_size = sizeof(flow_mlp),
-    .configure = mlp_configure,
-    .release = mlp_release,
-    .scratch_size = mlp_scratch_size,
-    .apply = mlp_apply,
-    .backward = mlp_backward,
+    .info = {.name = "mlp", .help = "a multilayer perceptron", .options = mlp_table,
+             .options_size = sizeof(mlp_options)}, .state_size = sizeof(flow_mlp), .configure = mlp_configure,
+    .release = mlp_release, .scratch_size = mlp_scratch_size, .apply = mlp_apply, .backward = mlp_backward,
 };

@@ -55,7 +55,6 @@ static void additive_to_data_backward(const void *self, int d, int n, const real
 
 const flow_univariate_type flow_univariate_additive = {
     .info = {FLOW_INFO_BARE("additive", "x = z + m, which preserves volume")},
-    .n_params = additive_n_params,
-    .map = {additive_to_latent, additive_to_data},
+    .n_params = additive_n_params, .map = {additive_to_latent, additive_to_data},
     .backward = {additive_to_latent_backward, additive_to_data_backward},
 };

@@ -142,7 +142,6 @@ static void affine_to_data_backward(const void *self, int d, int n, const real *
 
 const flow_univariate_type flow_univariate_affine = {
     .info = {FLOW_INFO("affine", "x = z exp(s) + m with a bounded log-scale s", affine_table, flow_affine_options)},
-    .n_params = affine_n_params,
-    .map = {affine_to_latent, affine_to_data},
+    .n_params = affine_n_params, .map = {affine_to_latent, affine_to_data},
     .backward = {affine_to_latent_backward, affine_to_data_backward},
 };
