@@ -66,7 +66,7 @@ static const flow_report_field fields[] = {
     FLOW_REPORT_END,
 };
 
-static const row rows[] = {{"one", 1, 1.005}, {"two thousand", 2000, NAN}};
+static row rows[] = {{"one", 1, 1.005}, {"two thousand", 2000, NAN}};
 static const char *const names[] = {"a", "b"};
 static const result sample = {
     .name = "data.csv", .rows = 1234567, .columns = 1, .error = 0.00012345, .nothing = NAN, .mean = {-1.25, 0.0123},

@@ -346,15 +346,15 @@ static char *experiment_absolute(const char *location)
 }
 
 /* Adds an origin; takes the location over. False when memory is out. */
-static bool experiment_describe(cJSON *object, const char *key, flow_data_origin *origin, char *location,
+static bool experiment_describe(cJSON *object, const char *key, flow_data_origin origin, char *location,
                                 uint32_t checksum)
 {
     char text[32];
     snprintf(text, sizeof text, "crc32:%08lx", (unsigned long)checksum);
-    origin->location = location;
-    origin->checksum = text;
+    origin.location = location;
+    origin.checksum = text;
     bool good = location != NULL &&
-                flow_report_add(object, key, flow_report_json(flow_data_origin_fields, origin, NULL));
+                flow_report_add(object, key, flow_report_json(flow_data_origin_fields, &origin, NULL));
     free(location);
     return good;
 }
@@ -363,13 +363,13 @@ static bool experiment_describe_dataset(cJSON *object, const char *key, const fl
 {
     if (data == NULL)
         return true;
-    flow_data_origin origin = {
+    const flow_data_origin origin = {
         .rows = flow_dataset_n_rows(data), .columns = flow_dataset_n_columns(data),
         .has_names = flow_dataset_has_names(data), .n_context = flow_dataset_n_context(data),
         .effective_rows = flow_dataset_effective_rows(data), .weightless = flow_dataset_n_weightless(data),
         .skipped = flow_dataset_n_skipped(data), .is_table = true, .is_weighted = flow_dataset_is_weighted(data),
     };
-    return experiment_describe(object, key, &origin, experiment_absolute(flow_dataset_location(data)),
+    return experiment_describe(object, key, origin, experiment_absolute(flow_dataset_location(data)),
                                flow_dataset_checksum(data));
 }
 
@@ -377,9 +377,9 @@ static bool experiment_describe_target(cJSON *object, const flow_target *target)
 {
     if (target == NULL)
         return true;
-    flow_data_origin origin = {.dimensions = flow_target_dim(target), .is_density = true};
+    const flow_data_origin origin = {.dimensions = flow_target_dim(target), .is_density = true};
     char *path = realpath(flow_target_path(target), NULL);
-    return experiment_describe(object, "density", &origin, path != NULL ? path : flow_strdup(flow_target_path(target)),
+    return experiment_describe(object, "density", origin, path != NULL ? path : flow_strdup(flow_target_path(target)),
                                flow_target_checksum(target));
 }
 

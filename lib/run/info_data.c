@@ -151,8 +151,8 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
 void flow_run_info_data_free(flow_run_info_data_result *result)
 {
     flow_tables_free(&result->tables);
-    free((void *)(uintptr_t)result->table_rows.items);
-    free((void *)(uintptr_t)result->columns.items);
+    free(result->table_rows.items);
+    free(result->columns.items);
     flow_dataset_close(result->data);
     flow_name_list_free(&result->chosen);
     flow_name_list_free(&result->others);

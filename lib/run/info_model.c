@@ -112,8 +112,8 @@ flow_status flow_run_info_model(flow_run_info_model_result *out, const char *pat
 void flow_run_info_model_free(flow_run_info_model_result *result)
 {
     flow_description_free(&result->flow);
-    free((void *)(uintptr_t)result->runs.items);
-    free((void *)(uintptr_t)result->history.items);
+    free(result->runs.items);
+    free(result->history.items);
     cJSON_Delete(result->history_json);
     flow_model_free(result->model);
 }

@@ -153,17 +153,18 @@ void flow_report_read(void *to, const flow_report_field *fields, const cJSON *ob
             continue;
         void *member = (char *)to + field->offset;
         const cJSON *node = field->key[0] == '\0' ? object : cJSON_GetObjectItemCaseSensitive(object, field->key);
-        bool is_number = cJSON_IsNumber(node);
+        const char *string = cJSON_GetStringValue(node);
+        double number = cJSON_GetNumberValue(node); /* NaN for what is not a number */
         if (field->when != 0)
             *(bool *)((char *)to + field->when) = node != NULL;
-        if (field->kind == FLOW_REPORT_STRING && cJSON_IsString(node))
-            *(const char **)member = node->valuestring;
+        if (field->kind == FLOW_REPORT_STRING && string != NULL)
+            *(const char **)member = string;
         else if (field->kind == FLOW_REPORT_FLAG)
             *(bool *)member = cJSON_IsTrue(node);
         else if (field->kind == FLOW_REPORT_REAL)
-            *(double *)member = is_number ? node->valuedouble : NAN;
-        else if (field->kind == FLOW_REPORT_INT64 && is_number && fabs(node->valuedouble) < 9e15)
-            *(int64_t *)member = (int64_t)node->valuedouble;
+            *(double *)member = number;
+        else if (field->kind == FLOW_REPORT_INT64 && fabs(number) < 9e15)
+            *(int64_t *)member = (int64_t)number;
         else if (field->kind == FLOW_REPORT_GROUP)
             flow_report_read(member, field->fields, node);
     }
@@ -227,10 +228,12 @@ static void report_add_template(flow_text *text, const flow_report_field *field,
             flow_text_add(text, "%%");
             at += 2;
         } else if (at[0] == '%') {
-            char *end;
-            long digits = at[1] == '.' ? strtol(at + 2, &end, 10) : 0;
-            const char *letter = at[1] == '.' ? end : at + 1;
-            report_add_value(text, field, member, *letter, (int)digits);
+            const char *letter = at + 1;
+            int digits = 0;
+            if (*letter == '.')
+                for (letter++; *letter >= '0' && *letter <= '9'; letter++)
+                    digits = 10 * digits + (*letter - '0');
+            report_add_value(text, field, member, *letter, digits);
             at = letter + 1;
         }
     }
@@ -293,6 +296,8 @@ static void report_add_table(flow_text *text, const flow_report_field *list, con
             widths[n] = report_column_width(list, items, field);
             columns[n++] = field;
         }
+    if (n == 0)
+        return;
     report_end_line(text);
     flow_text_add(text, "%s", list->blank ? "\n" : "");
     for (size_t row = columns[0]->label[0] == '\0'; row <= items->n; row++) {

@@ -30,7 +30,7 @@ typedef struct flow_mean {
 
 /* Structs, each described by the fields of the row. */
 typedef struct flow_list {
-    const void *items;
+    void *items;
     size_t n;
 } flow_list;
 
@@ -49,18 +49,18 @@ typedef enum flow_report_kind {
 
 typedef struct flow_report_field {
     const char *key, *label, *text;
-    flow_report_kind kind;
     size_t offset;
-    size_t when;  /* offset of a bool, not the first member: the row is left out unless it is true; 0: none */
+    size_t when; /* offset of a bool, not the first member: the row is left out unless it is true; 0: none */
     const struct flow_report_field *fields; /* of a group and of the elements of a list */
-    size_t size;  /* of an element of a list */
+    size_t size;                            /* of an element of a list */
+    flow_report_kind kind;
+    int width;     /* of a column of a table; 0: as wide as each value */
     bool positive; /* of a number: the row is left out unless it is greater than 0 */
-    bool table;   /* of a list: its text is a table, with the labels of `fields` as the heads of its columns; where the
-                     first label is "", without a line of heads */
-    bool blank;   /* of a table: it begins with an empty line */
-    int width;    /* of a column of such a table; 0: as wide as each value */
-    bool left;    /* its values are aligned at the left */
-    bool fit;     /* it is as wide as its longest value, up to `width` */
+    bool table;    /* of a list: its text is a table, with the labels of `fields` as the heads of its columns; where the
+                      first label is "", without a line of heads */
+    bool blank;    /* of a table: it begins with an empty line */
+    bool left;     /* of a column: its values are aligned at the left */
+    bool fit;      /* of a column: it is as wide as its longest value, up to `width` */
 } flow_report_field;
 
 #define FLOW_REPORT_END {.key = NULL}
