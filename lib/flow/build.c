@@ -188,11 +188,11 @@ static flow_status build_add_block(flow *f, const flow_block_type *type, const c
                                    list_place *at, flow_error *err)
 {
     bool composite = type->compose != NULL;
-    if (f->n_all == FLOW_BLOCKS_MAX || (f->n_all + 1) * f->dim > FLOW_LINES_MAX)
+    if (f->n_all == FLOW_BLOCKS_MAX || (f->n_all + 1) * f->dim > FLOW_BLOCK_DIMS_MAX)
         return flow_error_set(err, FLOW_SPEC,
                               "%d blocks are too many for %d dimensions; a flow has at most %d blocks, "
                               "and %d blocks times dimensions",
-                              f->n_all + 1, f->dim, FLOW_BLOCKS_MAX, FLOW_LINES_MAX);
+                              f->n_all + 1, f->dim, FLOW_BLOCKS_MAX, FLOW_BLOCK_DIMS_MAX);
     if (composite && at->depth == FLOW_DEPTH_MAX)
         return flow_error_set(err, FLOW_SPEC, "a \"%s\" within more than %d others", name, FLOW_DEPTH_MAX - 1);
     if (at->dims.periodic != NULL && !type->keeps_periodic && !type->elementwise)

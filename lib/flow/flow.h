@@ -19,8 +19,8 @@
 #include "flow/column.h"
 #include "flow/context.h"
 
-/* What a spec, which may be hostile, can ask for; LINES is blocks times dimensions. */
-enum { FLOW_DIM_MAX = 65536, FLOW_BLOCKS_MAX = 1024, FLOW_LINES_MAX = 1 << 22 };
+/* What a spec, which may be hostile, can ask for; BLOCK_DIMS is blocks times dimensions. */
+enum { FLOW_DIM_MAX = 65536, FLOW_BLOCKS_MAX = 1024, FLOW_BLOCK_DIMS_MAX = 1 << 22 };
 
 typedef struct flow_column {
     const flow_column_type *type;
