@@ -182,7 +182,8 @@ history_of() {
     flowctl train spec.json -q
     run flowctl train spec.json --resume --set 'flow[1].hidden=[9]' --set train.batch=32 --seed 2
     expect_status 2
-    expect 'flow[1].conditioner.hidden is [8] in the model, [9] in the spec' "train.batch is 64 in the model, 32 in the spec" \
+    expect 'flow[1].conditioner.hidden is [8] in the model, [9] in the spec' \
+        "train.batch is 64 in the model, 32 in the spec" \
         "seed is 1"
     run flowctl train spec.json --resume --columns y,x
     expect_status 2

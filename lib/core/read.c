@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/read.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,6 +156,7 @@ flow_status flow_read_choice_list(flow_choice_list *out, const flow_choices *cho
                                   flow_arena *arena, flow_error *err)
 {
     char expected[120];
+    assert(choices != NULL);
     snprintf(expected, sizeof expected, "a list [ ... ], each element %.60s", choices->what);
     if (!cJSON_IsArray(at->node))
         return flow_read_expected(at, expected, err);

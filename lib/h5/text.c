@@ -261,8 +261,8 @@ static flow_status text_take_names(char ***out, int *n, hid_t object, const char
         status = flow_error_set(err, FLOW_FORMAT, "%s is a single text and not a list of names", name);
     char **names = NULL;
     if (status == FLOW_OK) {
-        /* NAMES_BYTES bounds the second term */
-        names = malloc(found.n * sizeof *names + found.n * (found.width + 1));
+        /* NAMES_BYTES bounds the second term; no names are a list, too */
+        names = malloc(found.n * sizeof *names + found.n * (found.width + 1) + 1);
         if (names == NULL)
             status = flow_error_memory(err, name);
     }

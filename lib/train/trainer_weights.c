@@ -70,7 +70,7 @@ void flow_trainer_go_back(flow_trainer *t)
         memcpy(t->average, t->best, params->n_weights * sizeof *t->average);
     if (t->best_fitted != NULL)
         memcpy(params->fitted, t->best_fitted, params->n_fitted * sizeof *t->best_fitted);
-    if (t->average_fitted != NULL)
+    if (t->average_fitted != NULL && t->best_fitted != NULL)
         memcpy(t->average_fitted, t->best_fitted, params->n_fitted * sizeof *t->best_fitted);
     flow_optimizer_reset(t->optimizer);
 }
