@@ -26,12 +26,12 @@ void flow_nfe_add(flow_nfe *sum, const flow_nfe *other)
     sum->most = other->most > sum->most ? other->most : sum->most;
 }
 
-double flow_nfe_mean(const flow_nfe *effort, const flow *f)
+double flow_nfe_mean(const flow_nfe *nfe, const flow *f)
 {
-    return effort->rows == 0 ? 0 : (double)effort->evaluations / ((double)effort->rows * flow_n_solvers(f));
+    return nfe->rows == 0 ? 0 : (double)nfe->evaluations / ((double)nfe->rows * flow_n_solvers(f));
 }
 
-double flow_nfe_most(const flow_nfe *effort, const flow *f)
+double flow_nfe_most(const flow_nfe *nfe, const flow *f)
 {
-    return effort->rows == 0 ? 0 : (double)effort->most / flow_n_solvers(f);
+    return nfe->rows == 0 ? 0 : (double)nfe->most / flow_n_solvers(f);
 }

@@ -25,7 +25,7 @@ void flow_nfe_count(flow_nfe *sum, const flow_workspace *ws, int n_rows);
 void flow_nfe_add(flow_nfe *sum, const flow_nfe *other);
 
 /* Evaluations per solve: the mean over rows, and that of the row that needed the most; 0 when nothing was solved. */
-double flow_nfe_mean(const flow_nfe *effort, const flow *f);
-double flow_nfe_most(const flow_nfe *effort, const flow *f);
+double flow_nfe_mean(const flow_nfe *nfe, const flow *f);
+double flow_nfe_most(const flow_nfe *nfe, const flow *f);
 
 #endif

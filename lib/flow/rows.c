@@ -21,16 +21,16 @@ typedef struct job {
 } job;
 
 /* The rows of one tile: always the same ones, whatever the threads do. */
-typedef struct span {
+typedef struct row_job {
     size_t first, in, out; /* row, and its first value in the rows that come in (d + c values) and go out (d values) */
     int n_rows;
-} span;
+} row_job;
 
-static span rows_span_of(const job *j, int item)
+static row_job rows_job_of(const job *j, int item)
 {
     size_t first = (size_t)item * FLOW_TILE, left = j->n - first;
     const flow *f = j->runner->f;
-    return (span){first, first * (size_t)flow_width(f), first * (size_t)f->dim,
+    return (row_job){first, first * (size_t)flow_width(f), first * (size_t)f->dim,
                   left < FLOW_TILE ? (int)left : FLOW_TILE};
 }
 
@@ -40,7 +40,7 @@ static void rows_run(job *j, flow_task *task)
     flow_parallel_for(n_tiles, flow_runner_make_workers(j->runner, n_tiles), task, j);
 }
 
-static void rows_load(const job *j, flow_worker *w, const span *s)
+static void rows_load(const job *j, flow_worker *w, const row_job *s)
 {
     const flow *f = j->runner->f;
     flow_tile_load_padded(f, w->ws, j->in + s->in, (size_t)flow_width(f), s->n_rows, FLOW_TILE);
@@ -66,13 +66,13 @@ static void rows_add_draw(flow_worker *w)
 }
 
 /* Counts the map that was just made. */
-static void rows_count(flow_worker *w, const span *s)
+static void rows_count(flow_worker *w, const row_job *s)
 {
-    flow_nfe_count(&w->effort[w->ws->direction], w->ws, s->n_rows);
+    flow_nfe_count(&w->nfe[w->ws->direction], w->ws, s->n_rows);
 }
 
 /* w->logp and w->variance of the tile that is in w->ws->x, and the latents of its last draw. */
-static const real *rows_evaluate(const flow_runner *runner, flow_worker *w, const span *s)
+static const real *rows_evaluate(const flow_runner *runner, flow_worker *w, const row_job *s)
 {
     const flow *f = runner->f;
     const real *z;
@@ -100,7 +100,7 @@ static void rows_logp_tile(void *context, int item, int thread)
 {
     job *j = context;
     flow_worker *w = &j->runner->workers[thread];
-    span s = rows_span_of(j, item);
+    row_job s = rows_job_of(j, item);
     rows_load(j, w, &s);
     rows_evaluate(j->runner, w, &s);
     memcpy(j->logp + s.first, w->logp, (size_t)s.n_rows * sizeof *w->logp);
@@ -139,7 +139,7 @@ static bool rows_solves_again(const job *j)
     return j->logdet != NULL && flow_n_solvers(j->runner->f) > 0;
 }
 
-static void rows_store_logdet(const job *j, const flow_worker *w, const span *s)
+static void rows_store_logdet(const job *j, const flow_worker *w, const row_job *s)
 {
     memcpy(j->logdet + s->first, w->ws->logdet, (size_t)s->n_rows * sizeof *j->logdet);
 }
@@ -149,7 +149,7 @@ static void rows_to_latent_tile(void *context, int item, int thread)
     job *j = context;
     const flow *f = j->runner->f;
     flow_worker *w = &j->runner->workers[thread];
-    span s = rows_span_of(j, item);
+    row_job s = rows_job_of(j, item);
     rows_load(j, w, &s);
     w->ws->noise = flow_noise_of_draw(0);
     if (j->difference != NULL) {
@@ -194,7 +194,7 @@ static void rows_to_data_tile(void *context, int item, int thread)
     job *j = context;
     const flow *f = j->runner->f;
     flow_worker *w = &j->runner->workers[thread];
-    span s = rows_span_of(j, item);
+    row_job s = rows_job_of(j, item);
     size_t n_values = (size_t)f->dim * FLOW_TILE;
     rows_load(j, w, &s);
     for (size_t k = 0; k < n_values; k++)
@@ -253,7 +253,7 @@ static double rows_largest_difference(const flow *f, int n_rows, const real *a, 
     return largest;
 }
 
-static void rows_compare(const flow_runner *runner, flow_worker *w, const span *s, const real *z)
+static void rows_compare(const flow_runner *runner, flow_worker *w, const row_job *s, const real *z)
 {
     w->round_trip = fmax(w->round_trip, rows_largest_difference(runner->f, s->n_rows, z, w->z));
 }
@@ -263,7 +263,7 @@ static void rows_sample_tile(void *context, int item, int thread)
     job *j = context;
     const flow *f = j->runner->f;
     flow_worker *w = &j->runner->workers[thread];
-    span s = rows_span_of(j, item);
+    row_job s = rows_job_of(j, item);
     if (f->context.n > 0)
         flow_tile_load_context(f, w->ws, j->context + s.first * (size_t)f->context.n, s.n_rows, FLOW_TILE);
     flow_tile_draw(f, j->runner->weights, w->ws, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature);

@@ -47,12 +47,12 @@ bool flow_rows_diagnose(flow_runner *runner, flow_direction direction, bool back
 {
     const flow *f = runner->f;
     flow_workspace *ws = runner->workers[0].ws;
-    bool latent = direction == FLOW_TO_LATENT, found = false;
-    for (int k = 0; k < (f->n_discrete > 0 && latent ? FLOW_NOISE_DRAWS : 1) && !found; k++) {
+    bool spreads = direction == FLOW_TO_LATENT, found = false;
+    for (int k = 0; k < (f->n_discrete > 0 && spreads ? FLOW_NOISE_DRAWS : 1) && !found; k++) {
         flow_tile_load_padded(f, ws, row, (size_t)flow_width(f), 1, FLOW_TILE);
         for (size_t i = 0; i < (size_t)f->dim * FLOW_TILE; i++)
             ws->a[i] = (real)ws->x[i];
-        ws->noise = latent ? flow_noise_of_draw(k) : (flow_noise){0};
+        ws->noise = spreads ? flow_noise_of_draw(k) : (flow_noise){0};
         found = diagnose_tile(runner, direction, back, 0, text, size);
         ws->noise = (flow_noise){0};
     }

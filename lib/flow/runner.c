@@ -83,12 +83,12 @@ flow_nfe flow_runner_nfe(const flow_runner *runner, flow_direction to)
 {
     flow_nfe sum = {0};
     for (int t = 0; t < runner->n_threads; t++)
-        flow_nfe_add(&sum, &runner->workers[t].effort[to]);
+        flow_nfe_add(&sum, &runner->workers[t].nfe[to]);
     return sum;
 }
 
 void flow_runner_clear_nfe(flow_runner *runner)
 {
     for (int t = 0; t < runner->n_threads; t++)
-        memset(runner->workers[t].effort, 0, sizeof runner->workers[t].effort);
+        memset(runner->workers[t].nfe, 0, sizeof runner->workers[t].nfe);
 }

@@ -14,7 +14,7 @@ typedef struct flow_worker {
     double *variance;   /* (FLOW_TILE): of logp */
     double *one;        /* (FLOW_TILE): of a single draw of the noise */
     double round_trip;  /* largest error this thread has seen */
-    flow_nfe effort[FLOW_N_DIRECTIONS];
+    flow_nfe nfe[FLOW_N_DIRECTIONS];
 } flow_worker;
 
 typedef struct flow_runner {

@@ -100,7 +100,7 @@ static bool file_looks_like_json(const char *start, size_t size)
     return i < size && start[i] == '{';
 }
 
-static int file_open(const char *path)
+static int head_open(const char *path)
 {
     int fd;
     do
@@ -111,7 +111,7 @@ static int file_open(const char *path)
 
 flow_file_kind flow_file_identify(const char *path)
 {
-    int fd = file_open(path);
+    int fd = head_open(path);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR ? FLOW_FILE_MISSING : FLOW_FILE_OTHER;
     flow_file_kind kind = FLOW_FILE_OTHER;
@@ -196,7 +196,7 @@ static flow_status head_verify_sum(const flow_head *head, int fd, const char *pa
 flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err)
 {
     flow_status status;
-    int fd = file_open(path);
+    int fd = head_open(path);
     if (fd < 0)
         return flow_error_set(err, FLOW_IO, errno == ENOENT ? "%s: there is no such file" : "%s: cannot be opened: %s",
                               path, strerror(errno));

@@ -85,9 +85,9 @@ const flow_report_field flow_solving_fields[] = {
 
 flow_solving flow_session_solving(const flow_session *s, flow_direction to)
 {
-    const flow_nfe effort = flow_runner_nfe(s->runner, to);
+    const flow_nfe nfe = flow_runner_nfe(s->runner, to);
     const flow *f = s->model->f;
-    return (flow_solving){flow_nfe_mean(&effort, f), flow_nfe_most(&effort, f), effort.rows > 0};
+    return (flow_solving){flow_nfe_mean(&nfe, f), flow_nfe_most(&nfe, f), nfe.rows > 0};
 }
 
 void flow_session_diagnose_round_trip(const flow_session *s, char *out, size_t size)
