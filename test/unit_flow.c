@@ -363,7 +363,7 @@ static const mistake mistakes[] = {
     {"{\"flow\": [" TIMES(0, "\"maf\"") "]}", 3, FLOW_SPEC, "flow[0].times", "0", "1 to 1024"},
     {"{\"flow\": [" TIMES(1025, "\"maf\"") "]}", 3, FLOW_SPEC, "flow[0].times", "1025", "1024"},
     {"{\"flow\": [" TIMES(1024, TIMES(1024, TIMES(1024, ""))) "]}", 3, FLOW_SPEC, "flow[0].flow[0].flow[0].flow",
-     "empty", "repeat"},
+     "empty", "one block"},
     {"{\"flow\": [" TIMES(1024, TIMES(1024, TIMES(1024, "\"permute\""))) "]}", 3, FLOW_SPEC,
      "flow[0].flow[0].flow[0].flow[0]", "1025 blocks", "at most 1024"},
     {"{\"flow\": [" TIMES(2, NESTED_4) "]}", 3, FLOW_SPEC, "flow[0].flow[0].flow[0].flow[0].flow[0]", "repeat", "3"},
