@@ -29,6 +29,7 @@
 #include "flow/univariate/univariates.h"
 #include "model/model.h"
 #include "num/rng.h"
+#include "values.h"
 
 enum { N = 16, MOST_DIM = 9, MOST_CONTEXT = 3, MOST_WEIGHTS = 150, SEED = 7 };
 
@@ -94,7 +95,7 @@ static char *flow_text_of(const cJSON *entry)
 
 static void add_config(const char *file, int number, const cJSON *json)
 {
-    assert_true(n_configs < CONFIGS_MAX);
+    ASSERT_LT(n_configs, CONFIGS_MAX);
     config *c = &configs[n_configs++];
     *c = (config){.type = text_member(json, "type"),
                   .dim = (int)number_member(json, "dim"),
@@ -398,7 +399,7 @@ static void through_columns(const contract *s, const double *in, real *g)
     enum { MOST_COLUMNS = 3 };
     int count = s->f->dim * N;
     double tiles[MOST_COLUMNS + 1][MOST_DIM * N], ignored[N], glogdet[N], at[MOST_DIM * N];
-    assert_true(s->f->n_columns <= MOST_COLUMNS);
+    ASSERT_LE(s->f->n_columns, MOST_COLUMNS);
     memcpy(tiles[0], in, (size_t)count * sizeof *in);
     for (int m = 0; m < s->f->n_columns; m++)
         s->f->columns[m].type->to_latent(s->f->columns[m].state, s->f->params.fitted, N, tiles[m], tiles[m + 1],
@@ -445,9 +446,9 @@ static void check_rows_independent(contract *s, bool latent)
     for (int j = 0; j < N; j++) {
         if (j == 5)
             continue;
-        assert_true(logdet[j] == logdet_other[j]);
+        ASSERT_EQ(logdet[j], logdet_other[j]);
         for (int i = 0; i < s->f->dim; i++)
-            assert_true(one[i * N + j] == other[i * N + j]);
+            ASSERT_EQ(one[i * N + j], other[i * N + j]);
     }
 }
 

@@ -23,6 +23,7 @@
 #include "flow/univariate/univariates.h"
 #include "num/rng.h"
 #include "train/trainer.h"
+#include "values.h"
 
 enum { D = 3, ROWS = 512, BATCH = 32, STEPS = 1000, EPOCHS = (STEPS * BATCH + ROWS - 1) / ROWS };
 
@@ -129,7 +130,7 @@ static void train(const char *blocks, const char *base)
     subject_start(&s, data, NULL, 1);
     if (flow_trainer_run(s.trainer, &hooks, &err) != FLOW_OK)
         fail_msg("%s: %s", text, err.message);
-    assert_true(r.steps >= STEPS);
+    ASSERT_GE(r.steps, STEPS);
     if (!(r.last > r.first))
         fail_msg("%s: has learned nothing: log-likelihood %g at first, %g at last", text, r.first, r.last);
     expect_finite(text, s.f, flow_trainer_best(s.trainer));

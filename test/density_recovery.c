@@ -24,6 +24,7 @@
 #include "num/parallel.h"
 #include "num/rng.h"
 #include "train/trainer.h"
+#include "values.h"
 
 enum { N_TRAINING = 50000, N_HELD_OUT = 10000, N_FRESH = 50000, MOST_DIM = 5, MOST_PARTS = 3 };
 
@@ -198,7 +199,8 @@ static void recovers(truth t, const char *spec, double most)
     learned l = learn(&t, spec);
     double kl = divergence(&t, &l);
     forget(&l);
-    assert_true(kl > -0.01 && kl < most);
+    ASSERT_GT(kl, -0.01);
+    ASSERT_LT(kl, most);
 }
 
 static void test_gaussian_by_maf(void **state)
@@ -235,7 +237,8 @@ static void integrate(const learned *l, double half, int n_cells, double *mass, 
 {
     size_t cells = (size_t)n_cells;
     double step = 2 * half / n_cells, *rows = malloc(cells * 2 * sizeof *rows), *logp = malloc(cells * sizeof *logp);
-    assert_true(rows != NULL && logp != NULL);
+    assert_non_null(rows);
+    assert_non_null(logp);
     *mass = *entropy = 0;
     for (int i = 0; i < n_cells; i++) {
         for (int j = 0; j < n_cells; j++) {
@@ -259,12 +262,14 @@ static void recovers_mixture(const char *spec, int n_cells, size_t n)
     truth t = mixture();
     learned l = learn(&t, spec);
     double kl = divergence(&t, &l);
-    assert_true(kl > -0.01 && kl < 0.02);
+    ASSERT_GT(kl, -0.01);
+    ASSERT_LT(kl, 0.02);
 
     double mass, entropy;
     integrate(&l, 10, n_cells, &mass, &entropy);
     double *x = malloc(n * 2 * sizeof *x), *logp = malloc(n * sizeof *logp), round_trip;
-    assert_true(x != NULL && logp != NULL);
+    assert_non_null(x);
+    assert_non_null(logp);
     flow_rows_sample(l.runner, 5, 0, n, 1, NULL, x, logp, &round_trip);
     double mean = 0, square = 0;
     for (size_t i = 0; i < n; i++) {
@@ -274,9 +279,9 @@ static void recovers_mixture(const char *spec, int n_cells, size_t n)
     double error = sqrt((square - mean * mean) / (double)n);
     print_message("           integral %.5f, mean log p of samples %.4f +- %.4f, minus the entropy %.4f, round trip "
                   "%.1e\n", mass, mean, error, -entropy, round_trip);
-    assert_true(fabs(mass - 1) < 0.01);
-    assert_true(fabs(mean + entropy) < 4 * error + 0.005);
-    assert_true(round_trip < 0.01);
+    ASSERT_LT(fabs(mass - 1), 0.01);
+    ASSERT_LT(fabs(mean + entropy), 4 * error + 0.005);
+    ASSERT_LT(round_trip, 0.01);
     free(x);
     free(logp);
     forget(&l);
@@ -308,7 +313,7 @@ static void test_offset(void **state)
     l = learn(&shifted, SPEC("maf", 5, "relu", 4, 0.001));
     double found = divergence(&shifted, &l);
     forget(&l);
-    assert_true(fabs(found - expected) < 0.01);
+    ASSERT_LT(fabs(found - expected), 0.01);
 }
 
 int main(void)

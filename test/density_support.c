@@ -24,6 +24,7 @@
 #include "num/rng.h"
 #include "train/draws.h"
 #include "train/trainer.h"
+#include "values.h"
 
 enum { N_TRAINING = 20000, N_HELD_OUT = 4000, N_FRESH = 50000, MOST_DIM = 2 };
 
@@ -105,7 +106,8 @@ static double divergence(const truth *t, const learned *l)
 static void expect_close(const truth *t, const learned *l)
 {
     double kl = divergence(t, l);
-    assert_true(kl > -0.005 && kl < 0.02);
+    ASSERT_GT(kl, -0.005);
+    ASSERT_LT(kl, 0.02);
 }
 
 /* Draws of the model are where they can be, and its log p at them is the log p of those rows. */
@@ -115,7 +117,9 @@ static void expect_samples(const learned *l)
     flow_error err;
     double *x = malloc(N * MOST_DIM * sizeof *x), *logp = malloc(N * sizeof *logp), *again = malloc(N * sizeof *again);
     double round_trip;
-    assert_true(x != NULL && logp != NULL && again != NULL);
+    assert_non_null(x);
+    assert_non_null(logp);
+    assert_non_null(again);
     flow_rows_sample(l->runner, 5, 0, N, 1, NULL, x, logp, &round_trip);
     flow_rows_logp(l->runner, x, N, again);
     assert_memory_equal(logp, again, N * sizeof *logp);
@@ -123,7 +127,7 @@ static void expect_samples(const learned *l)
         if (flow_check_row(l->made.f, x + r * l->made.f->dim, &err) != FLOW_OK)
             fail_msg("%s", err.message);
     print_message("           round trip of samples %.1e\n", round_trip);
-    assert_true(round_trip < 0.01);
+    ASSERT_LT(round_trip, 0.01);
     free(x);
     free(logp);
     free(again);
@@ -152,7 +156,8 @@ static double integral(const learned *l, double half, double (*map)(double t, do
     enum { CELLS = 20000 };
     double *x = malloc(CELLS * sizeof *x), *logp = malloc(CELLS * sizeof *logp), step = 2 * half / CELLS, sum = 0,
            slope;
-    assert_true(x != NULL && logp != NULL);
+    assert_non_null(x);
+    assert_non_null(logp);
     for (int i = 0; i < CELLS; i++)
         x[i] = map(-half + (i + 0.5) * step, &slope);
     flow_rows_logp(l->runner, x, CELLS, logp);
@@ -184,7 +189,7 @@ static void test_exponential(void **state)
     truth t = {"exponential", 1, draw_exponential, logp_exponential};
     learned l = learn(&t, SPEC("\"a\": {\"lower\": 0}", SPLINES, "10"));
     expect_close(&t, &l);
-    assert_true(fabs(integral(&l, 40, positive) - 1) < 1e-3);
+    ASSERT_LT(fabs(integral(&l, 40, positive) - 1), 1e-3);
     expect_samples(&l);
     forget(&l);
 }
@@ -206,7 +211,7 @@ static void test_beta(void **state)
     truth t = {"beta", 1, draw_beta, logp_beta};
     learned l = learn(&t, SPEC("\"a\": {\"lower\": 0, \"upper\": 1}", SPLINES, "10"));
     expect_close(&t, &l);
-    assert_true(fabs(integral(&l, 30, unit) - 1) < 1e-3);
+    ASSERT_LT(fabs(integral(&l, 30, unit) - 1), 1e-3);
     expect_samples(&l);
     forget(&l);
 }
@@ -263,15 +268,17 @@ static void test_poisson(void **state)
     for (int i = 0; i < MOST; i++) {
         double exact, mean_log, p = exp(logp_poisson(k + i));
         cell(&l, i, &exact, &mean_log);
-        assert_true(mean_log < exact + 1e-9); /* Jensen's inequality */
+        ASSERT_LT(mean_log, exact + 1e-9); /* Jensen's inequality */
         sum += exp(exact);
         gap += p * (exact - bound[i]);
         single += p * (exact - mean_log);
     }
     print_message("           sum of all P %.6f; the bound is %.5f nats below log P, with one draw it would be %.5f\n",
                   sum, gap, single);
-    assert_true(fabs(sum - 1) < 1e-3); /* in float, and no count is beyond 40 */
-    assert_true(gap > -1e-3 && gap < 5e-3 && gap < single);
+    ASSERT_LT(fabs(sum - 1), 1e-3); /* in float, and no count is beyond 40 */
+    ASSERT_GT(gap, -1e-3);
+    ASSERT_LT(gap, 5e-3);
+    ASSERT_LT(gap, single);
     forget(&l);
 }
 
@@ -344,8 +351,9 @@ static void expect_continuous(const learned *l, int column, double period, doubl
     x[2 * d + column] = begin + tiny;
     x[3 * d + column] = begin + 3 * period;
     flow_rows_logp(l->runner, x, 4, logp);
-    assert_true(fabs(logp[1] - logp[0]) < 2e-3 && fabs(logp[2] - logp[0]) < 2e-3);
-    assert_true(fabs(logp[3] - logp[0]) < 1e-4);
+    ASSERT_LT(fabs(logp[1] - logp[0]), 2e-3);
+    ASSERT_LT(fabs(logp[2] - logp[0]), 2e-3);
+    ASSERT_LT(fabs(logp[3] - logp[0]), 1e-4);
 }
 
 static void test_circle(void **state)
@@ -364,7 +372,7 @@ static void test_circle(void **state)
     for (int i = 0; i < CELLS; i++)
         sum += exp(logp[i]) * 360 / CELLS;
     print_message("           integral over a period %.6f\n", sum);
-    assert_true(fabs(sum - 1) < 1e-4);
+    ASSERT_LT(fabs(sum - 1), 1e-4);
     flow_rows_sample(l.runner, 7, 0, CELLS, 1, NULL, x, NULL, NULL);
     for (int i = 0; i < CELLS; i++)
         assert_true(x[i] >= 0 && x[i] < 360);
@@ -405,7 +413,7 @@ static void torus_by(const char *spec)
             sum += exp(logp[j]) * step * step;
     }
     print_message("           integral over the torus %.6f\n", sum);
-    assert_true(fabs(sum - 1) < 2e-3);
+    ASSERT_LT(fabs(sum - 1), 2e-3);
     forget(&l);
 }
 
@@ -480,8 +488,9 @@ static void test_reverse_kl(void **state)
     print_message("           bound %.4f, log Z %.4f +- %.4f; it is %.4f\n", found.bound, found.log_z,
                   found.log_z_error, log_z);
     assert_int_equal(found.not_finite, 0);
-    assert_true(found.bound < log_z + 0.002 && found.bound > log_z - 0.02);
-    assert_true(fabs(found.log_z - log_z) < 4 * found.log_z_error + 1e-3);
+    ASSERT_LT(found.bound, log_z + 0.002);
+    ASSERT_GT(found.bound, log_z - 0.02);
+    ASSERT_LT(fabs(found.log_z - log_z), 4 * found.log_z_error + 1e-3);
     flow_draws_free(drawn);
     subject_close(&s);
     flow_target_close(target);

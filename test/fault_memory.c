@@ -18,6 +18,7 @@
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness.h"
+#include "values.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -390,7 +391,7 @@ static int run_child(const char *command, fault_mode how, uint64_t stack)
     memset(shared->sites, 0, sizeof shared->sites);
     fflush(NULL);
     pid_t child = fork();
-    assert_true(child >= 0);
+    ASSERT_GE(child, 0);
     if (child == 0) {
         char out[TEST_PATH_SIZE + 8], messages[TEST_PATH_SIZE + 8];
         snprintf(out, sizeof out, "%s.out", folder);
@@ -454,7 +455,7 @@ static void look(folder_state *out)
     while ((entry = readdir(dir)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        assert_true(out->n < FILES_MAX);
+        ASSERT_LT(out->n, FILES_MAX);
         file_state *f = &out->files[out->n++];
         snprintf(f->name, sizeof f->name, "%s", entry->d_name);
         size_t n = read_bytes(at(entry->d_name), bytes, sizeof bytes);

@@ -15,6 +15,7 @@
 #include "flow/univariate/univariates.h"
 #include "num/rng.h"
 #include "ode/ode.h"
+#include "values.h"
 
 static void check(flow_status status, const flow_error *err, const char *what)
 {
@@ -66,7 +67,7 @@ static flow_status build_text(subject *s, const char *json, subject_shape shape,
 static char *format_text(const char *format, va_list arguments)
 {
     char *text;
-    assert_true(vasprintf(&text, format, arguments) >= 0);
+    ASSERT_GE(vasprintf(&text, format, arguments), 0);
     return text;
 }
 
@@ -218,8 +219,10 @@ static flow_status count_epoch(void *context, const flow_epoch *epoch, flow_erro
 static void count_step(void *context, const flow_progress *progress)
 {
     subject *s = context;
-    assert_true(progress->row > 0 && progress->row <= progress->rows);
-    assert_true(progress->epoch >= 1 && progress->epoch <= progress->epochs);
+    ASSERT_GT(progress->row, 0);
+    ASSERT_LE(progress->row, progress->rows);
+    ASSERT_GE(progress->epoch, 1);
+    ASSERT_LE(progress->epoch, progress->epochs);
     s->steps++;
     s->last_row = progress->row;
 }

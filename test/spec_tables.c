@@ -12,6 +12,7 @@
 
 #include "core/text.h"
 #include "spec_tables.h"
+#include "values.h"
 
 static const char begin[] = "<!-- keys: ", end[] = "<!-- end of keys -->";
 
@@ -27,7 +28,7 @@ typedef struct request {
 static void request_read(request *r, const char *line, size_t length)
 {
     *r = (request){.definition = NULL};
-    assert_true(length < sizeof r->text);
+    ASSERT_LT(length, sizeof r->text);
     memcpy(r->text, line, length);
     bool listing = false;
     for (char *word = strtok(r->text, " "); word != NULL; word = strtok(NULL, " ")) {
@@ -35,7 +36,7 @@ static void request_read(request *r, const char *line, size_t length)
             listing = true;
             r->only = strcmp(word, "only") == 0;
         } else if (listing) {
-            assert_true(r->n_keys < 16);
+            ASSERT_LT(r->n_keys, 16);
             r->keys[r->n_keys++] = word;
         } else if (r->definition == NULL) {
             r->definition = word;

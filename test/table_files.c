@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "table_files.h"
+#include "values.h"
 
 #include <string.h>
 
@@ -51,7 +52,7 @@ void reads(const char *location, const char *names, size_t n, const double *valu
     assert_string_equal(got.names, names);
     assert_int_equal(got.n, n);
     for (size_t i = 0; i < n * (size_t)got.d; i++)
-        assert_true(got.values[i] == values[i]);
+        ASSERT_EQ(got.values[i], values[i]);
     for (size_t i = 0; i < n; i++)
         assert_int_equal(got.numbers[i], i);
 }

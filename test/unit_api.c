@@ -19,6 +19,7 @@
 #include "harness.h"
 #include "model/model.h"
 #include "num/rng.h"
+#include "values.h"
 
 enum { DIM = 3, CONTEXT = 2, WIDTH = DIM + CONTEXT, N = 700 };
 
@@ -131,23 +132,23 @@ static void test_round_trip(void **state)
     flow_error err = {0};
     check_ok(flow_sample(model, 1, 0, N, NULL, x, logp, &err), &err);
     check_ok(flow_logprob(model, x, N, direct, &err), &err);
-    assert_true(largest_difference(logp, direct, N) < (sizeof(real) == 8 ? 1e-9 : 1e-3));
+    ASSERT_LT(largest_difference(logp, direct, N), (sizeof(real) == 8 ? 1e-9 : 1e-3));
     check_ok(flow_to_latent(model, x, N, z, there, &err), &err);
     check_ok(flow_to_data(model, z, N, back, again, &err), &err);
-    assert_true(largest_difference(x, back, N * DIM) < (sizeof(real) == 8 ? 1e-9 : 1e-4) * scale);
+    ASSERT_LT(largest_difference(x, back, N * DIM), (sizeof(real) == 8 ? 1e-9 : 1e-4) * scale);
     for (int i = 0; i < N; i++)
-        assert_true(fabs(there[i] + again[i]) < (sizeof(real) == 8 ? 1e-9 : 1e-3));
+        ASSERT_LT(fabs(there[i] + again[i]), (sizeof(real) == 8 ? 1e-9 : 1e-3));
     /* log p = log N(z) + log|det dz/dx| */
     for (int i = 0; i < N; i++) {
         double sum = there[i] - 0.5 * DIM * log(2 * acos(-1));
         for (int k = 0; k < DIM; k++)
             sum -= 0.5 * z[i * DIM + k] * z[i * DIM + k];
-        assert_true(fabs(sum - direct[i]) < (sizeof(real) == 8 ? 1e-9 : 1e-4));
+        ASSERT_LT(fabs(sum - direct[i]), (sizeof(real) == 8 ? 1e-9 : 1e-4));
     }
     /* in place, and without log-determinants */
     check_ok(flow_to_latent(model, back, N, back, NULL, &err), &err);
     check_ok(flow_to_data(model, back, N, back, NULL, &err), &err);
-    assert_true(largest_difference(x, back, N * DIM) < (sizeof(real) == 8 ? 1e-9 : 2e-4) * scale);
+    ASSERT_LT(largest_difference(x, back, N * DIM), (sizeof(real) == 8 ? 1e-9 : 2e-4) * scale);
     flow_close(model);
 }
 
@@ -170,7 +171,7 @@ static void test_sampling_is_a_sequence(void **state)
             assert_memory_equal(piece, whole + from * DIM, n * DIM * sizeof *piece);
             assert_memory_equal(piece_logp, logp + from, n * sizeof *logp);
             if (n < N)
-                assert_true(piece[n * DIM] == 0);
+                ASSERT_EQ(piece[n * DIM], 0);
         }
     }
     check_ok(flow_sample(model, 9, 200, 100, NULL, piece, NULL, &err), &err);
@@ -277,19 +278,19 @@ static void test_conditional_model(void **state)
     check_ok(flow_sample(model, 1, 0, N, context, x, logp, &err), &err);
     join(x, context, N, rows);
     check_ok(flow_logprob(model, rows, N, direct, &err), &err);
-    assert_true(largest_difference(logp, direct, N) < digits);
+    ASSERT_LT(largest_difference(logp, direct, N), digits);
     check_ok(flow_to_latent(model, rows, N, z, there, &err), &err);
     for (int i = 0; i < N; i++) { /* log p = log N(z) + log|det dz/dx| */
         double sum = there[i] - 0.5 * DIM * log(2 * acos(-1));
         for (int k = 0; k < DIM; k++)
             sum -= 0.5 * z[i * DIM + k] * z[i * DIM + k];
-        assert_true(fabs(sum - direct[i]) < digits);
+        ASSERT_LT(fabs(sum - direct[i]), digits);
     }
     join(z, context, N, rows);
     check_ok(flow_to_data(model, rows, N, back, again, &err), &err);
-    assert_true(largest_difference(x, back, N * DIM) < digits * scale);
+    ASSERT_LT(largest_difference(x, back, N * DIM), digits * scale);
     for (int i = 0; i < N; i++)
-        assert_true(fabs(there[i] + again[i]) < digits);
+        ASSERT_LT(fabs(there[i] + again[i]), digits);
 
     /* the context matters, and that of another row does not */
     static double other[N * CONTEXT], moved[N * DIM];
@@ -298,7 +299,7 @@ static void test_conditional_model(void **state)
     check_ok(flow_sample(model, 1, 0, N, other, moved, NULL, &err), &err);
     assert_memory_equal(moved, x, 300 * DIM * sizeof *x);
     assert_memory_equal(moved + 301 * DIM, x + 301 * DIM, (N - 301) * DIM * sizeof *x);
-    assert_true(largest_difference(moved + 300 * DIM, x + 300 * DIM, DIM) > 1e-3 * scale);
+    ASSERT_GT(largest_difference(moved + 300 * DIM, x + 300 * DIM, DIM), 1e-3 * scale);
     flow_close(model);
 }
 
@@ -322,7 +323,7 @@ static void test_conditional_sampling_is_a_sequence(void **state)
             assert_memory_equal(piece, whole + from * DIM, n * DIM * sizeof *piece);
             assert_memory_equal(piece_logp, logp + from, n * sizeof *logp);
             if (n < N)
-                assert_true(piece[n * DIM] == 0);
+                ASSERT_EQ(piece[n * DIM], 0);
         }
     }
     flow_close(model);

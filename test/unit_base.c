@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "harness.h"
-#include "near.h"
+#include "values.h"
 #include "flow/registry.h"
 #include "num/rng.h"
 
@@ -79,7 +79,8 @@ static double *sorted_draws(const subject *s, int i)
 {
     double *values = malloc(DRAWS * sizeof *values);
     real *z = malloc((size_t)s->f->dim * FLOW_TILE * sizeof *z);
-    assert_true(values != NULL && z != NULL);
+    assert_non_null(values);
+    assert_non_null(z);
     for (int first = 0; first < DRAWS; first += FLOW_TILE) {
         draw(s, 3, (uint64_t)first, FLOW_TILE, 1, z);
         for (int j = 0; j < FLOW_TILE; j++)
@@ -265,7 +266,7 @@ static void mixture_is_joint(void **state)
     for (int first = 0; first < DRAWS; first += FLOW_TILE) {
         draw(&s, 9, (uint64_t)first, FLOW_TILE, 1, z);
         for (int j = 0; j < FLOW_TILE; j++) {
-            assert_true((z[j] > 0) == (z[FLOW_TILE + j] > 0));
+            ASSERT_EQ((z[j] > 0), (z[FLOW_TILE + j] > 0));
             positive += z[j] > 0;
         }
     }
@@ -338,7 +339,7 @@ static void draws_do_not_know_the_cut(void **state)
             int same = 0;
             for (int k = 0; k < d * FLOW_TILE; k++)
                 same += part[k] == whole[k];
-            assert_true(same < 3);
+            ASSERT_LT(same, 3);
             subject_close(&s);
         }
     }
@@ -383,17 +384,19 @@ static void far_out(void **state)
         flow_tile_logp_backward(s.f, s.weights, s.ws, N, z, &gx);
         for (int j = 0; j < N; j++) {
             assert_true(isfinite(logp[j]));
-            assert_true(isfinite(gx[j]) && (gx[j] > 0) == (x[j] < 0) && gx[j] != 0);
+            assert_true(isfinite(gx[j]));
+            ASSERT_EQ((gx[j] > 0), (x[j] < 0));
+            ASSERT_NE(gx[j], 0);
         }
         real gradient[256];
-        assert_true(s.f->params.n_weights <= 256);
+        ASSERT_LE(s.f->params.n_weights, 256);
         flow_tapes_gradient(&s.ws->tape, 1, 1, s.f->params.n_weights, gradient);
         for (size_t k = 0; k < s.f->params.n_weights; k++)
             assert_true(isfinite(gradient[k]));
         x[3] = NAN;
         log_density(&s, x, logp);
         for (int j = 0; j < N; j++)
-            assert_true(isnan(logp[j]) == (j == 3));
+            ASSERT_EQ(isnan(logp[j]), (j == 3));
         subject_close(&s);
     }
 }
@@ -411,7 +414,7 @@ static void box_without_shoulders(void **state)
     log_density(&s, z, logp);
     for (int j = 0; j < N; j++) {
         if (j == 1 || j == 2)
-            assert_true(logp[j] == -INFINITY);
+            ASSERT_EQ(logp[j], -INFINITY);
         else if (j == 5)
             assert_true(isnan(logp[j]));
         else
@@ -420,7 +423,7 @@ static void box_without_shoulders(void **state)
     real draws[FLOW_TILE];
     draw(&s, 1, 0, FLOW_TILE, 1, draws);
     for (int j = 0; j < FLOW_TILE; j++)
-        assert_true(fabs(draws[j]) <= (real)0.1);
+        ASSERT_LE(fabs(draws[j]), (real)0.1);
     subject_close(&s);
 }
 
@@ -446,7 +449,7 @@ static void mixture_starts_at_the_data(void **state)
                 if (hypot((double)mean[2 * k] - centers[c][0], (double)mean[2 * k + 1] - centers[c][1]) < 2)
                     seen[c] = true;
         for (int c = 0; c < 3; c++)
-            assert_true(seen[c] == (run == 0));
+            ASSERT_EQ(seen[c], (run == 0));
         subject_close(&s);
     }
     /* fewer places than components: the rest stays at random, different from each other */
@@ -455,7 +458,7 @@ static void mixture_starts_at_the_data(void **state)
     const real *mean = values_of(&s, "base/means");
     for (int k = 0; k < 5; k++)
         for (int l = 0; l < k; l++)
-            assert_true(mean[2 * k] != mean[2 * l]);
+            ASSERT_NE(mean[2 * k], mean[2 * l]);
     subject_close(&s);
 }
 

@@ -15,7 +15,7 @@
 
 #include "core/memory.h"
 #include "harness.h"
-#include "near.h"
+#include "values.h"
 #include "num/rng.h"
 
 enum { D = 3, N = 32, TILES = 3 };
@@ -145,7 +145,8 @@ static void the_first_mean_and_variance(void **state)
     for (int r = 0; r < ROWS; r++)
         rows[r * D + 1] = 7;
     assert_int_equal(flow_fit(s.made.f, s.made.weights, rows, ROWS, NULL, &err), FLOW_OK);
-    assert_true(s.mean[1] == 0 && s.variance[1] == 1);
+    ASSERT_EQ(s.mean[1], 0);
+    ASSERT_EQ(s.variance[1], 1);
     assert_int_equal(flow_check(s.made.f, &err), FLOW_OK);
     end(&s);
 }
@@ -301,11 +302,12 @@ static void an_outlier(void **state)
                 s.tiles[0]->x[i * N + j] = i == 0 && j == 11 ? values[k] : value_of(300 + (uint64_t)j, i);
         flow_tile_to_latent(s.made.f, s.made.weights, s.tiles[0], N, &z);
         observe(&s, 1, 1);
-        assert_true(s.variance[0] >= 0.99 * variance && s.variance[0] <= 1.0101 * (variance + 1e-5));
-        assert_true(fabs(s.mean[0] - mean) <= 0.0145 * sqrt(variance + 1e-5));
-        assert_true(s.variance[1] != other);
+        ASSERT_GE(s.variance[0], 0.99 * variance);
+        ASSERT_LE(s.variance[0], 1.0101 * (variance + 1e-5));
+        ASSERT_LE(fabs(s.mean[0] - mean), 0.0145 * sqrt(variance + 1e-5));
+        ASSERT_NE(s.variance[1], other);
         if (k == 0)
-            assert_true(s.variance[0] > 1.009 * variance);
+            ASSERT_GT(s.variance[0], 1.009 * variance);
         if (!isfinite(values[k]))
             assert_true(s.mean[0] == mean && s.variance[0] == variance);
         assert_int_equal(flow_check(s.made.f, &err), FLOW_OK);
@@ -340,8 +342,8 @@ static void angles_stay(void **state)
     load(&s, 0, 200, N, NULL);
     const real *z = s.tiles[0]->b; /* behind one block */
     for (int j = 0; j < N; j++) {
-        assert_true(z[ANGLE * N + j] == s.tiles[0]->a[ANGLE * N + j]);
-        assert_true(z[j] != s.tiles[0]->a[j]);
+        ASSERT_EQ(z[ANGLE * N + j], s.tiles[0]->a[ANGLE * N + j]);
+        ASSERT_NE(z[j], s.tiles[0]->a[j]);
     }
     end(&s);
 }
@@ -364,7 +366,7 @@ static void within_a_split(void **state)
         fitted[k] = s[k].mean[0];
         load(&s[k], 0, 200, N, NULL);
         observe(&s[k], 1, 1);
-        assert_true(s[k].mean[0] != fitted[k]);
+        ASSERT_NE(s[k].mean[0], fitted[k]);
     }
     for (int i = 0; i < 2; i++) {
         assert_memory_equal(&s[1].mean[i], &s[0].mean[i], sizeof(double));

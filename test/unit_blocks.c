@@ -22,7 +22,7 @@
 #include "harness.h"
 #include "flow/flow.h"
 #include "flow/block/lu.h"
-#include "near.h"
+#include "values.h"
 #include "nn/triangle.h"
 #include "num/rng.h"
 
@@ -156,7 +156,7 @@ static double matrix_of(subject *s, bool latent, gsl_matrix *out)
         for (int k = 0; k < d; k++)
             gsl_matrix_set(out, (size_t)i, (size_t)k, latent ? (double)z[i * n + k] : s->ws->x[i * n + k]);
     for (int j = 1; j < n; j++) /* the same for every row */
-        assert_true(s->ws->logdet[j] == s->ws->logdet[0]);
+        ASSERT_EQ(s->ws->logdet[j], s->ws->logdet[0]);
     return s->ws->logdet[0];
 }
 
@@ -187,10 +187,10 @@ static void starts_as_a_rotation(void **state)
         if (d > 2) { /* and not as something simple: every element is there, none dominates */
             double largest = 0;
             for (size_t k = 0; k < (size_t)d * (size_t)d; k++) {
-                assert_true(w->data[k] != 0);
+                ASSERT_NE(w->data[k], 0);
                 largest = fmax(largest, fabs(w->data[k]));
             }
-            assert_true(largest < 0.99);
+            ASSERT_LT(largest, 0.99);
         }
         gsl_matrix_free(w);
         subject_close(&s);
@@ -324,7 +324,7 @@ static void permute_takes_a_list(void **state)
     matrix_of(&s, true, w);
     for (size_t i = 0; i < 4; i++)
         for (size_t k = 0; k < 4; k++)
-            assert_true(gsl_matrix_get(w, i, k) == (k == order[i]));
+            ASSERT_EQ(gsl_matrix_get(w, i, k), (k == order[i]));
     gsl_matrix_free(w);
     subject_close(&s);
 }
@@ -361,8 +361,8 @@ static void reflections_are_their_formula(void **state)
         start(&s, "[{\"type\": \"householder\", \"reflections\": 12}]", dims[t], 5);
         assert_int_equal(s.f->params.entries[0].rows, dims[t] < 12 ? dims[t] : 12);
         gsl_matrix *w = gsl_matrix_alloc(d, d), *expected = gsl_matrix_alloc(d, d), *back = gsl_matrix_alloc(d, d);
-        assert_true(matrix_of(&s, true, w) == 0);
-        assert_true(matrix_of(&s, false, back) == 0);
+        ASSERT_EQ(matrix_of(&s, true, w), 0);
+        ASSERT_EQ(matrix_of(&s, false, back), 0);
         expect_orthogonal(w, slack(1e-13, 1e-5));
         expected_reflections(&s, expected);
         for (size_t i = 0; i < d; i++) {

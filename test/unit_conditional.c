@@ -11,7 +11,7 @@
 
 #include "core/memory.h"
 #include "data/dataset.h"
-#include "near.h"
+#include "values.h"
 #include "flow/design.h"
 #include "num/rng.h"
 #include "train/evaluate.h"
@@ -152,7 +152,7 @@ static void rows_of_a_data_set(void **state)
         assert_string_equal(flow_dataset_columns(data)[i], names[i]);
     assert_false(flow_dataset_is_weighted(data));
     assert_int_equal(flow_dataset_n_rows(data), N);
-    assert_true(flow_dataset_effective_rows(data) == N);
+    ASSERT_EQ(flow_dataset_effective_rows(data), N);
     flow_dataset_close(data);
     options = (flow_dataset_options){.context = (const char *const[]){"c", "x", "y"}, .n_context = 3, .weight = "w"};
     refuse_set(at("t.csv"), &options, "has no column to model: all are context or weight");
@@ -282,7 +282,8 @@ static void weights_are_repetitions(void **state)
         real *weighted = flow_alloc_aligned(size, sizeof *weighted), *other = flow_alloc_aligned(size, sizeof *other);
         const flow_batch few = {.rows = rows, .n = ROWS, .stride = STRIDE, .weighted = true, .share = 1.0 / n};
         const flow_batch many = {.rows = repeated, .n = n, .stride = WIDTH, .share = 1.0 / n};
-        assert_true(flow_batch_weight(&few, m.f) == n && flow_batch_weight(&many, m.f) == n);
+        ASSERT_EQ(flow_batch_weight(&few, m.f), n);
+        ASSERT_EQ(flow_batch_weight(&many, m.f), n);
         double score = gradient_of(&m, &few, 1, weighted), score_many = gradient_of(&m, &many, 1, other);
         ASSERT_NEAR(score / n, score_many / n, is_double ? 1e-12 : 1e-5);
         double norm = 0, distance = 0;
@@ -290,10 +291,10 @@ static void weights_are_repetitions(void **state)
             norm += (double)weighted[i] * (double)weighted[i];
             distance += ((double)weighted[i] - (double)other[i]) * ((double)weighted[i] - (double)other[i]);
         }
-        assert_true(norm > 1e-4);
-        assert_true(sqrt(distance / norm) < (is_double ? 1e-13 : 1e-5));
+        ASSERT_GT(norm, 1e-4);
+        ASSERT_LT(sqrt(distance / norm), (is_double ? 1e-13 : 1e-5));
         for (int n_threads = 2; n_threads <= 4; n_threads++) {
-            assert_true(gradient_of(&m, &few, n_threads, other) == score);
+            ASSERT_EQ(gradient_of(&m, &few, n_threads, other), score);
             assert_memory_equal(other, weighted, size * sizeof *other);
         }
         flow_free_aligned(weighted);
@@ -335,7 +336,7 @@ static void gradient_with_weights(void **state)
             checked++;
         }
     }
-    assert_true(checked > 30);
+    ASSERT_GT(checked, 30);
     flow_free_aligned(gradient);
     flow_free_aligned(unused);
     subject_close(&m);
@@ -449,7 +450,7 @@ static void weighted_evaluation(void **state)
     assert_memory_equal(logp, direct, sizeof direct);
     double sum = 0, squares = 0;
     for (int i = 0; i < ROWS; i++) {
-        assert_true(weights[i] == rows[i * STRIDE + WIDTH]);
+        ASSERT_EQ(weights[i], rows[i * STRIDE + WIDTH]);
         sum += weights[i];
         squares += weights[i] * weights[i];
     }
@@ -458,8 +459,9 @@ static void weighted_evaluation(void **state)
     ASSERT_NEAR(found.effective_rows, sum * sum / squares, 1e-9);
     assert_int_equal(flow_evaluate(&other, m.f, m.weights, many, 1, &err), FLOW_OK);
     ASSERT_NEAR(found.mean, other.mean, 1e-12);
-    assert_true(other.effective_rows == n && other.rows == n);
-    assert_true(found.error > other.error); /* a repeated row is not a new one */
+    ASSERT_EQ(other.effective_rows, n);
+    ASSERT_EQ(other.rows, n);
+    ASSERT_GT(found.error, other.error); /* a repeated row is not a new one */
 
     /* a data set whose context is not the model's */
     options = (flow_dataset_options){.context = context, .n_context = 1, .weight = NULL};

@@ -12,6 +12,7 @@
 
 #include "data/dataset.h"
 #include "num/rng.h"
+#include "values.h"
 
 enum { N = 20000, D = 3, SMALL = 200 * 1024 }; /* a budget for about 5000 of these rows */
 
@@ -65,7 +66,7 @@ static size_t serve(flow_dataset *data, int64_t *order, size_t n_max, size_t bat
     size_t n = 0, n_read;
     do {
         size_t m = n_max - n < batch ? n_max - n : batch;
-        assert_true(m <= 1024);
+        ASSERT_LE(m, 1024);
         if (flow_dataset_next(data, rows, order + n, m, &n_read, &err) != FLOW_OK)
             fail_msg("%s", err.message);
         for (size_t i = 0; i < n_read; i++) {
@@ -91,7 +92,9 @@ static void check_permutation(const int64_t *order, size_t n)
     static char seen[N];
     memset(seen, 0, sizeof seen);
     for (size_t i = 0; i < n; i++) {
-        assert_true(order[i] >= 0 && order[i] < N && !seen[order[i]]);
+        ASSERT_GE(order[i], 0);
+        ASSERT_LT(order[i], N);
+        assert_true(!seen[order[i]]);
         seen[order[i]] = 1;
     }
 }
@@ -114,10 +117,12 @@ static void test_scan(void **state)
         assert_int_equal(flow_dataset_n_skipped(data), 0);
         const flow_column_summary *s = flow_dataset_summary(data);
         assert_string_equal(s[2].name, "u");
-        assert_true(s[0].least == 0 && s[0].most == N - 1 && s[0].distinct == 1);
+        ASSERT_EQ(s[0].least, 0);
+        ASSERT_EQ(s[0].most, N - 1);
+        ASSERT_EQ(s[0].distinct, 1);
         assert_float_equal(s[0].mean, (N - 1) / 2.0, 1e-9);
         assert_float_equal(s[0].deviation, sqrt((double)N * (N + 1.0) / 12), 1e-8);
-        assert_true(s[0].tied < 1e-3);
+        ASSERT_LT(s[0].tied, 1e-3);
         assert_float_equal(s[2].mean, 0.5, 0.01);
         assert_float_equal(s[2].deviation, sqrt(1 / 12.0), 0.01);
         assert_int_equal(flow_dataset_check_spread(data, NULL), FLOW_OK);
@@ -254,10 +259,10 @@ static void test_order_is_mixed(void **state)
             double mean = 0;
             for (int i = 0; i < 256; i++)
                 mean += (double)order[i] / 256;
-            assert_true(fabs(mean - N / 2.0) < (k == 0 ? 4.5 : 8) * N / sqrt(12.0 * 256));
+            ASSERT_LT(fabs(mean - N / 2.0), (k == 0 ? 4.5 : 8) * N / sqrt(12.0 * 256));
         }
         correlation /= (double)n_epochs * N * ((double)N * N / 12);
-        assert_true(fabs(correlation) < (k == 0 ? 0.015 : 0.1));
+        ASSERT_LT(fabs(correlation), (k == 0 ? 0.015 : 0.1));
         flow_dataset_close(data);
     }
 }
@@ -275,7 +280,7 @@ static void test_split(void **state)
         assert_int_equal(flow_dataset_is_held(a), k < 2);
         size_t n_a = (size_t)flow_dataset_n_rows(a), n_b = (size_t)flow_dataset_n_rows(b);
         assert_int_equal(n_a + n_b, N);
-        assert_true(fabs((double)n_b / N - 0.2) < 0.015);
+        ASSERT_LT(fabs((double)n_b / N - 0.2), 0.015);
         shuffle(a, 1, 0, 0);
         assert_int_equal(serve(a, training, N + 1, 100), n_a);
         shuffle(b, 1, 0, 0);
@@ -284,14 +289,14 @@ static void test_split(void **state)
         memcpy(whole + n_a, held_out, n_b * sizeof *whole);
         check_permutation(whole, N); /* disjoint, and together everything */
         for (size_t i = 0; i < n_b; i++)
-            assert_true(flow_rng_uniform(11, FLOW_STREAM_SPLIT, (uint64_t)held_out[i], 0) < 0.2);
+            ASSERT_LT(flow_rng_uniform(11, FLOW_STREAM_SPLIT, (uint64_t)held_out[i], 0), 0.2);
         shuffle(b, 1, 0, 1234);
         assert_int_equal(serve(b, whole, N + 1, 100), n_b - 1234);
         assert_memory_equal(whole, held_out + 1234, (n_b - 1234) * sizeof *whole);
         flow_dataset_rewind(b);
         assert_int_equal(serve(b, whole, N + 1, 100), n_b);
         for (size_t i = 1; i < n_b; i++)
-            assert_true(whole[i] > whole[i - 1]);
+            ASSERT_GT(whole[i], whole[i - 1]);
         flow_dataset_close(a);
         flow_dataset_close(b);
     }
@@ -328,9 +333,9 @@ static void test_statistics_far_from_zero(void **state)
         flow_dataset_options options = {.memory_bytes = k == 0 ? 0 : SMALL};
         flow_dataset *data = open_set(at("far.csv"), &options);
         const flow_column_summary *s = flow_dataset_summary(data);
-        assert_true(fabs(s[0].mean - 1.7e9 - mean) < 5e-7);
-        assert_true(fabs(s[0].deviation / sqrt(spread / (N_FAR - 1)) - 1) < 1e-9);
-        assert_true(fabs(s[1].deviation / (1e-9 * sqrt(1 / 12.0)) - 1) < 0.01);
+        ASSERT_LT(fabs(s[0].mean - 1.7e9 - mean), 5e-7);
+        ASSERT_LT(fabs(s[0].deviation / sqrt(spread / (N_FAR - 1)) - 1), 1e-9);
+        ASSERT_LT(fabs(s[1].deviation / (1e-9 * sqrt(1 / 12.0)) - 1), 0.01);
         flow_error err;
         assert_int_equal(flow_dataset_check_spread(data, &err), FLOW_DATA);
         assert_says(&err, "the values of the column \"large\" are too large");
@@ -353,9 +358,10 @@ static void test_ties_and_constants(void **state)
         assert_float_equal(s[0].tied, 0.5, 0.05);
         assert_float_equal(s[0].distinct, 0.5, 0.05);
         assert_float_equal(s[1].tied, 1 / 6.0, 0.05);
-        assert_true(s[1].distinct < 0.01);
-        assert_true(s[2].tied == 1);
-        assert_true(s[3].tied < 0.01 && s[3].distinct == 1);
+        ASSERT_LT(s[1].distinct, 0.01);
+        ASSERT_EQ(s[2].tied, 1);
+        ASSERT_LT(s[3].tied, 0.01);
+        ASSERT_EQ(s[3].distinct, 1);
         flow_error err;
         assert_int_equal(flow_dataset_check_spread(data, &err), FLOW_DATA);
         assert_says(&err, "the column \"constant\" has the value 3.5 in every row");
@@ -432,11 +438,11 @@ static void test_sample(void **state)
             assert_true(i == 0 || rows[i][0] > rows[i - 1][0]);
             mean += rows[i][0] / 500;
         }
-        assert_true(fabs(mean - N / 2.0) < N * (k < 2 ? 0.01 : 0.06));
+        ASSERT_LT(fabs(mean - N / 2.0), N * (k < 2 ? 0.01 : 0.06));
         assert_int_equal(flow_dataset_sample(data, rows[0], 2 * N, &n, &err), FLOW_OK);
         assert_int_equal(n, N);
         for (int i = 0; i < N; i++)
-            assert_true(rows[i][0] == i);
+            ASSERT_EQ(rows[i][0], i);
         flow_dataset_close(data);
     }
 }

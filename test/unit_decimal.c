@@ -16,6 +16,7 @@
 #include "data/decimal.h"
 #include "data/decimal_powers.h"
 #include "num/rng.h"
+#include "values.h"
 
 static void same_number(double value)
 {
@@ -92,7 +93,7 @@ static void test_numbers_are_those_of_the_c_library(void **state)
         same_scan(text);
     }
 #if defined(__SIZEOF_INT128__)
-    assert_true(n_fast > n / 2);
+    ASSERT_GT(n_fast, n / 2);
 #endif
     static const char *const odd[] = {"", "-", ".", "e5", "1e", "1e+", "nan", "inf", "0x10", "12345678901234567890"};
     double value;
@@ -200,7 +201,7 @@ static void test_any_text_reads_as_by_strtod(void **state)
         n_fast += same_scan(text);
     }
 #if defined(__SIZEOF_INT128__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    assert_true(n_fast > n - n / 1000);
+    ASSERT_GT(n_fast, n - n / 1000);
 #endif
 }
 
@@ -270,14 +271,16 @@ static void test_table_of_powers_is_exact(void **state)
         int n = length_of(number);
         if (q <= FLOW_POWER_MOST) {
             flow_power up = flow_powers_of_5[q - FLOW_POWER_LEAST];
-            assert_true(up.high == bits_below(number, n - 1) && up.low == bits_below(number, n - 65));
-            assert_true(up.low != UINT64_MAX);
+            ASSERT_EQ(up.high, bits_below(number, n - 1));
+            ASSERT_EQ(up.low, bits_below(number, n - 65));
+            ASSERT_NE(up.low, UINT64_MAX);
             assert_true(n <= 128 ? q <= FLOW_POWER_LAST_EXACT : q > FLOW_POWER_LAST_EXACT);
         }
         if (q > 0) {
             flow_power down = flow_powers_of_5[-q - FLOW_POWER_LEAST];
             uint32_t above[LIMBS], below[LIMBS];
-            assert_true(down.high >> 63 == 1 && down.low != 0);
+            ASSERT_EQ(down.high >> 63, 1);
+            ASSERT_NE(down.low, 0);
             product(above, number, down);
             product(below, number, (flow_power){down.high, down.low - 1});
             assert_int_equal(length_of(below) + 1, length_of(above)); /* a power of two lies between them */

@@ -17,6 +17,7 @@
 #include "model/spec.h"
 #include "spec_tables.h"
 #include "train/trainer_state.h"
+#include "values.h"
 
 static char *read_page(const char *path)
 {
@@ -25,7 +26,7 @@ static char *read_page(const char *path)
         fail_msg("%s cannot be opened", path);
     char *text = calloc(1, 1 << 20);
     assert_non_null(text);
-    assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
+    ASSERT_GT(fread(text, 1, (1 << 20) - 1, file), 0);
     fclose(file);
     return text;
 }
@@ -74,7 +75,7 @@ static void test_spec_page(void **state)
     char *page = read_page("docs/spec.md");
     cJSON *schema = flow_spec_schema();
     missing = 0;
-    assert_true(check_schema(page, schema) > 40);
+    ASSERT_GT(check_schema(page, schema), 40);
     assert_int_equal(missing, 0);
     /* the test can fail */
     expect_word(page, "no_such_key", "on purpose: the key");
@@ -95,7 +96,7 @@ static void test_spec_tables(void **state)
     if (write != NULL && strcmp(write, "yes") == 0) {
         FILE *file = fopen("docs/spec.md", "wb");
         assert_non_null(file);
-        assert_true(fputs(wanted, file) >= 0);
+        ASSERT_GE(fputs(wanted, file), 0);
         assert_int_equal(fclose(file), 0);
     } else {
         size_t same = 0;
@@ -123,7 +124,7 @@ static void test_spec_tables_differ(void **state)
     char *wanted = spec_tables_fill(page, schema);
     assert_non_null(strstr(wanted, "| `fit` | `true` | `true`, `false` | "));
     assert_non_null(strstr(wanted, "<!-- end of keys -->\nrest\n"));
-    assert_true(spec_tables_missing(wanted, schema, false) > 40);
+    ASSERT_GT(spec_tables_missing(wanted, schema, false), 40);
     free(wanted);
     cJSON_Delete(schema);
 }

@@ -20,7 +20,7 @@
 #include "ode/ode.h"
 #include "flow/rows.h"
 #include "harness.h"
-#include "near.h"
+#include "values.h"
 #include "nn/field.h"
 #include "num/rng.h"
 
@@ -223,7 +223,7 @@ static void weights_of_tableaux(void **state)
             if (!tableau->adaptive || power < tableau->order - 1)
                 ASSERT_NEAR(error, 0, 1e-14);
             else
-                assert_true(fabs(error) > 1e-5);
+                ASSERT_GT(fabs(error), 1e-5);
         }
     }
 }
@@ -323,7 +323,7 @@ static void stiff_rows(void **state)
         char text[300];
         const char *why = j == 3 ? "below a millionth" : j == 7 ? "more steps than max_steps = 50" : "range of numbers";
         bool failed = j == 3 || j == 7 || j == 11;
-        assert_true(flow_ode_diagnose(&ode, j, text, sizeof text) == failed);
+        ASSERT_EQ(flow_ode_diagnose(&ode, j, text, sizeof text), failed);
         if (failed)
             assert_true(isnan(out[1][j]) && isnan(logdet[1][j]) && strstr(text, why) != NULL);
         else
@@ -370,7 +370,7 @@ static void rows_alone(void **state)
         for (int r = 0; r < ROWS; r++) {
             assert_true(isfinite(together[r]));
             flow_rows_logp(runner, rows + r * WIDTH, 1, &alone);
-            assert_true(alone == together[r]);
+            ASSERT_EQ(alone, together[r]);
             flow_rows_to_data(runner, rows + r * WIDTH, 1, z_alone, NULL);
             assert_memory_equal(z_alone, z + r * D, sizeof z_alone);
         }
@@ -414,7 +414,7 @@ static void gradients_of_narrow_tiles(void **state)
         subject s;
         start_given(&s, blocks[b], D, C, 1);
         double rows[ROWS * WIDTH], whole[MOST] = {0}, parts[MOST] = {0}, whole_x[D * ROWS], part_x[D * N];
-        assert_true(s.f->params.n_weights <= MOST);
+        ASSERT_LE(s.f->params.n_weights, MOST);
         for (int r = 0; r < ROWS * WIDTH; r++)
             rows[r] = uniform((uint64_t)r, 6) * (r / WIDTH % 5 == 0 && r % WIDTH < D ? 6 : 1);
         add_gradient(&s, rows, ROWS, whole, whole_x);
@@ -472,7 +472,8 @@ static void evaluations(void **state)
             ws->x[k] = uniform((uint64_t)k, 9) * (run == 1 && k % N == 3 ? 40 : 1);
         flow_tile_to_latent(s.f, s.weights, ws, N, &z);
         for (int j = 0; j < N; j++) {
-            assert_true(ws->evaluations[j] >= 2 * (2 + 6) && ws->evaluations[j] % 2 == 0);
+            ASSERT_GE(ws->evaluations[j], 2 * (2 + 6));
+            ASSERT_EQ(ws->evaluations[j] % 2, 0);
             if (run == 0)
                 alone[j] = ws->evaluations[j];
             else if (j != 3)
@@ -511,7 +512,7 @@ static void effort_of_rows(void **state)
     }
     flow_runner_free(runner);
     assert_int_equal(by_row[FLOW_TO_LATENT].rows, ROWS);
-    assert_true(by_row[FLOW_TO_LATENT].most * ROWS > by_row[FLOW_TO_LATENT].evaluations);
+    ASSERT_GT(by_row[FLOW_TO_LATENT].most * ROWS, by_row[FLOW_TO_LATENT].evaluations);
 
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 3, NULL), FLOW_OK);
     flow_rows_round_trip(runner, FLOW_TO_LATENT, rows, ROWS, z, NULL, missed);
@@ -605,9 +606,9 @@ static void points_alone(void **state)
             assert_memory_equal(logdet[0], wanted.logdet, sizeof wanted.logdet);
             assert_memory_equal(logdet[1], wanted.logdet, sizeof wanted.logdet);
             bool differ = memcmp(wanted.z[0], wanted.z[1], sizeof wanted.z[0]) != 0;
-            assert_true(differ == for_points[k].adapts);
+            ASSERT_EQ(differ, for_points[k].adapts);
             assert_true(for_points[k].adapts || 2 * took[0] == took[1]);
-            assert_true((double)(took[1] - took[0]) > 0.99 * (double)took[0]);
+            ASSERT_GT((double)(took[1] - took[0]), 0.99 * (double)took[0]);
         }
         flow_runner_free(runner);
         subject_close(&s);
@@ -673,14 +674,16 @@ static void densities_fail_alone(void **state)
         }
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 1, NULL), FLOW_OK);
     flow_rows_sample(runner, 1, 0, ROWS, cold, NULL, x, NULL, &missed);
-    assert_true(missed < 1e-3);
+    ASSERT_LT(missed, 1e-3);
     assert_false(flow_rows_diagnose_draws(runner, 1, 0, ROWS, cold, NULL, false, &row, why, sizeof why));
     flow_rows_sample(runner, 1, 0, ROWS, cold, NULL, again, logp, &missed);
     assert_memory_equal(x, again, sizeof x);
     int first = 0;
     while (first < ROWS && isfinite(logp[first]))
         first++;
-    assert_true(first > 0 && first < ROWS && isinf(missed));
+    ASSERT_GT(first, 0);
+    ASSERT_LT(first, ROWS);
+    assert_true(isinf(missed));
     assert_true(flow_rows_diagnose_draws(runner, 1, 0, ROWS, cold, NULL, true, &row, why, sizeof why));
     assert_int_equal(row, first);
     assert_non_null(strstr(why, wanted));
@@ -705,9 +708,9 @@ static void identity_at_the_start(void **state)
     const real *z;
     flow_tile_to_latent(s.f, s.weights, ws, N, &z);
     for (int k = 0; k < 4 * N; k++)
-        assert_true(z[k] == (real)ws->x[k]);
+        ASSERT_EQ(z[k], (real)ws->x[k]);
     for (int j = 0; j < N; j++)
-        assert_true(ws->logdet[j] == 0);
+        ASSERT_EQ(ws->logdet[j], 0);
     flow_workspace_free(ws);
     subject_close(&s);
 }
@@ -751,7 +754,7 @@ static void gradient_of(const char *block, double share, double *at_weights, dou
     flow_tile_logp_backward(s.f, s.weights, ws, N, z, &gx);
     real *gradient = flow_alloc_aligned(s.f->params.n_weights, sizeof *gradient);
     flow_tapes_gradient(&ws->tape, 1, 1, s.f->params.n_weights, gradient);
-    assert_true(s.f->params.n_weights <= MOST_GRADIENT);
+    ASSERT_LE(s.f->params.n_weights, MOST_GRADIENT);
     for (size_t k = 0; k < s.f->params.n_weights; k++)
         at_weights[k] = (double)gradient[k];
     for (int k = 0; k < 2 * N; k++)
@@ -791,8 +794,10 @@ static void adjoint_converges(void **state)
             gradient_of(text, 1, found, x);
             double error = largest_difference(MOST_GRADIENT, found, exact);
             double error_x = largest_difference(2 * N, x, exact_x);
-            assert_true(error < 300 * tolerance[i] && error_x < 300 * tolerance[i]);
-            assert_true(error < 0.1 * last && error_x < 0.1 * last_x);
+            ASSERT_LT(error, 300 * tolerance[i]);
+            ASSERT_LT(error_x, 300 * tolerance[i]);
+            ASSERT_LT(error, 0.1 * last);
+            ASSERT_LT(error_x, 0.1 * last_x);
             last = error;
             last_x = error_x;
         }
@@ -833,8 +838,9 @@ static void adjoint_memory(void **state)
                 size[adjoint][many] = flow_ode_scratch_size(&solver, 2, 3, FLOW_TILE, true);
                 alone[adjoint][many] = flow_ode_scratch_size(&solver, 2, 3, FLOW_TILE, false);
             }
-        assert_true(size[0][1] > 20 * size[0][0]);
-        assert_true(size[1][1] == size[1][0] && size[1][0] < size[0][1]);
+        ASSERT_GT(size[0][1], 20 * size[0][0]);
+        ASSERT_EQ(size[1][1], size[1][0]);
+        ASSERT_LT(size[1][0], size[0][1]);
         assert_int_equal(alone[0][0], alone[0][1]);
         assert_int_equal(alone[1][0], alone[1][1]);
         assert_in_range(alone[1][0], 1, size[1][0] - 1);
@@ -912,11 +918,14 @@ static void adjoint_failures(void **state)
         flow_ode_solve_backward(&ode, gout, gtrace, gin);
         for (int j = 0; j < N; j++) {
             bool failed = hopeless && j == 6;
-            assert_true(isfinite(out[j]) && isnan(gin[j]) == failed && (failed || gin[j] == 1));
-            assert_true(flow_ode_diagnose(&ode, j, text, sizeof text) == failed);
+            assert_true(isfinite(out[j]));
+            ASSERT_EQ(isnan(gin[j]), failed);
+            assert_true((failed || gin[j] == 1));
+            ASSERT_EQ(flow_ode_diagnose(&ode, j, text, sizeof text), failed);
         }
-        assert_true((strstr(text, "its adjoint needed") != NULL) == (hopeless == 1));
-        assert_true(c.calls > 20 && isnan(c.gweight) == (hopeless == 1));
+        ASSERT_EQ((strstr(text, "its adjoint needed") != NULL), (hopeless == 1));
+        ASSERT_GT(c.calls, 20);
+        ASSERT_EQ(isnan(c.gweight), (hopeless == 1));
         if (!hopeless)
             ASSERT_NEAR(c.gweight, N * (1 + (1 - cos(40)) / 40), 1e-3);
         flow_free_aligned(ode.scratch);

@@ -19,7 +19,7 @@
 #include "flow/rows.h"
 #include "flow/trace.h"
 #include "harness.h"
-#include "near.h"
+#include "values.h"
 #include "nn/field.h"
 #include "num/rng.h"
 #include "train/step.h"
@@ -246,7 +246,7 @@ static void gradients_at_x_alone(void **state)
         flow_field_finish_backward(&s.tile, NULL, &tape);
         flow_tapes_gradient(&tape, 1, 1, s.params.n_weights, gradient);
         for (size_t w = 0; w < s.params.n_weights; w++)
-            assert_true(gradient[w] == 0);
+            ASSERT_EQ(gradient[w], 0);
         flow_field_begin_backward(&s.tile);
         flow_field_backward(&s.tile, 0, gf, g, true, gx[1]);
         assert_memory_equal(gx[0], gx[1], sizeof gx[0]);
@@ -328,7 +328,7 @@ static void probes(void **state)
             flow_probe_draw(&probe, &noise, D, N, moved, N, other);
             for (int k = 0; k < D * N; k++) {
                 if (k % N < N - 1)
-                    assert_true(other[k] == one[k + 1]);
+                    ASSERT_EQ(other[k], one[k + 1]);
                 assert_true(kind == FLOW_PROBE_GAUSSIAN || one[k] == 1 || one[k] == -1);
             }
             noise.first_row--;
@@ -442,7 +442,7 @@ static void penalties_of_paths(void **state)
             for (int e = 0; e < s.f->params.n_entries; e++)
                 if (strstr(s.f->params.entries[e].name, "/time") != NULL)
                     last = s.f->params.entries[e].offset;
-            assert_true(last < s.f->params.n_weights);
+            ASSERT_LT(last, s.f->params.n_weights);
             double end = 1.3 * exp((double)s.weights[last]), kinetic[N], norm[N];
             real start[D * N];
             const real *z;
@@ -462,7 +462,7 @@ static void penalties_of_paths(void **state)
             memcpy(s.ws->a, start, sizeof start);
             flow_tile_to_data(s.f, s.weights, s.ws, N);
             for (int j = 0; j < N; j++)
-                assert_true(s.ws->penalty[j] == 0); /* an evaluation has none */
+                ASSERT_EQ(s.ws->penalty[j], 0); /* an evaluation has none */
             subject_close(&s);
         }
     }
@@ -534,7 +534,7 @@ static void evaluations_are_exact(void **state)
                 s.ws->noise.first_row += (uint64_t)step << 20;
                 flow_tile_logp(s.f, s.weights, s.ws, N, step == 0 ? logp[run] : noisy[step - 1], NULL);
                 for (int j = 0; j < N; j++)
-                    assert_true(s.ws->variance[j] == 0);
+                    ASSERT_EQ(s.ws->variance[j], 0);
             }
             subject_close(&s);
             for (int j = 0; j < N; j++) {
@@ -562,7 +562,7 @@ static void check_errors(const char *before, bool counts, double wanted, double 
                              run == 0 ? "\"repeat\": 2, \"hidden\": [9, 8, 7]"
                                       : "\"repeat\": 2, \"hidden\": [9, 8, 7], \"trace\": {\"type\": \"hutchinson\", "
                                         "\"exact_up_to\": 3}", D);
-        assert_true(flow_estimates(s.f) == (run == 1));
+        ASSERT_EQ(flow_estimates(s.f), (run == 1));
         assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
         flow_rows_logp_variance(runner, rows, ROWS, run == 0 ? exact : estimated, variance);
         for (int r = 0; r < ROWS; r++)
@@ -570,7 +570,8 @@ static void check_errors(const char *before, bool counts, double wanted, double 
         for (int r = 0; run == 1 && r < ROWS; r += 97) {
             double alone, own;
             flow_rows_logp_variance(runner, rows + r * D, 1, &alone, &own);
-            assert_true(alone == estimated[r] && own == variance[r]);
+            ASSERT_EQ(alone, estimated[r]);
+            ASSERT_EQ(own, variance[r]);
         }
         flow_runner_free(runner);
         subject_close(&s);

@@ -26,7 +26,7 @@
 #include "flow/univariate/options.h"
 #include "flow/univariate/univariates.h"
 #include "harness.h"
-#include "near.h"
+#include "values.h"
 #include "num/rng.h"
 
 static const bool is_double = sizeof(real) == sizeof(double);
@@ -127,11 +127,13 @@ static void expect_blocks(const char *json, int dim, int n_columns, int n_blocks
     int entry = 0; /* the entries of the blocks follow each other, and carry their names */
     for (int b = 0; b < n_blocks; b++) {
         const flow_block *block = s.f->blocks[b];
-        assert_true(block->first_param >= entry && block->last_param >= block->first_param);
+        ASSERT_GE(block->first_param, entry);
+        ASSERT_GE(block->last_param, block->first_param);
         entry = block->last_param;
         for (int e = block->first_param; e < block->last_param; e++) {
             const char *name = s.f->params.entries[e].name;
-            assert_true(strncmp(name, block->name, strlen(block->name)) == 0 && name[strlen(block->name)] == '/');
+            assert_true(strncmp(name, block->name, strlen(block->name)) == 0);
+            ASSERT_EQ(name[strlen(block->name)], '/');
         }
     }
     subject_close(&s);
@@ -487,7 +489,10 @@ static void standardized_density_is_gaussian(void **state)
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, &err), FLOW_OK);
     double *logp = malloc(ROWS * sizeof *logp), *z = malloc(ROWS * D * sizeof *z), *x = malloc(ROWS * D * sizeof *x);
     double *logdet = malloc(ROWS * sizeof *logdet);
-    assert_true(logp != NULL && z != NULL && x != NULL && logdet != NULL);
+    assert_non_null(logp);
+    assert_non_null(z);
+    assert_non_null(x);
+    assert_non_null(logdet);
     flow_rows_logp(runner, rows, ROWS, logp);
     flow_rows_to_latent(runner, rows, ROWS, z, logdet);
     for (int j = 0; j < ROWS; j++) {
@@ -530,7 +535,10 @@ static void whitened_density_is_gaussian(void **state)
     start(&s, "{\"flow\": [\"whiten\"]}", D);
     double *rows = new_rows(D), *z = malloc(ROWS * D * sizeof *z), *x = malloc(ROWS * D * sizeof *x);
     double *logp = malloc(ROWS * sizeof *logp), *logdet = malloc(ROWS * sizeof *logdet);
-    assert_true(z != NULL && x != NULL && logp != NULL && logdet != NULL);
+    assert_non_null(z);
+    assert_non_null(x);
+    assert_non_null(logp);
+    assert_non_null(logdet);
     for (int j = 0; j < ROWS; j++) {
         double *row = rows + j * D;
         for (int i = 0; i < D; i++)
@@ -728,7 +736,8 @@ static void threads_change_nothing(void **state)
     double *rows;
     subject s = busy_subject(&rows);
     results *one = calloc(1, sizeof *one), *many = calloc(1, sizeof *many);
-    assert_true(one != NULL && many != NULL);
+    assert_non_null(one);
+    assert_non_null(many);
     static const size_t counts[] = {1, 15, 16, 127, 128, 129, 300, ROWS};
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
         memset(one, 0, sizeof *one);
@@ -763,7 +772,8 @@ static void inverses_invert(void **state)
         ASSERT_NEAR(r->into[k] + r->out_of[k], 0, bound * 10);
         ASSERT_NEAR(r->logp[k], base + r->into[k], bound);
     }
-    assert_true(r->error > 0 && r->error < bound * 100);
+    ASSERT_GT(r->error, 0);
+    ASSERT_LT(r->error, bound * 100);
     free(r);
     free(rows);
     subject_close(&s);
@@ -776,7 +786,8 @@ static void cuts_change_nothing(void **state)
     double *rows;
     subject s = busy_subject(&rows);
     results *whole = calloc(1, sizeof *whole), *part = calloc(1, sizeof *part);
-    assert_true(whole != NULL && part != NULL);
+    assert_non_null(whole);
+    assert_non_null(part);
     run(&s, rows, ROWS, 7 * FLOW_TILE, 2, whole);
     static const size_t cuts[] = {0, 128, 256, 640, 768, ROWS};
     for (size_t c = 0; c + 1 < sizeof cuts / sizeof *cuts; c++) {
@@ -820,7 +831,9 @@ static void samples(void **state)
     subject s = busy_subject(&rows);
     results *r = calloc(1, sizeof *r);
     double *x = malloc(ROWS * D * sizeof *x), *logp = malloc(ROWS * sizeof *logp);
-    assert_true(r != NULL && x != NULL && logp != NULL);
+    assert_non_null(r);
+    assert_non_null(x);
+    assert_non_null(logp);
     run(&s, rows, ROWS, 0, 2, r);
     flow_runner *runner;
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 2, NULL), FLOW_OK);
@@ -831,7 +844,7 @@ static void samples(void **state)
     assert_memory_equal(x, r->drawn, ROWS * D * sizeof *x);
     flow_rows_sample(runner, 43, 0, ROWS, 1, NULL, x, NULL, NULL);
     for (int k = 0; k < ROWS; k++)
-        assert_true(x[k * D] != r->drawn[k * D]);
+        ASSERT_NE(x[k * D], r->drawn[k * D]);
 
     /* without spread all draws are the image of the origin; the base is scaled by the temperature */
     double origin[D] = {0}, image[D];
@@ -872,7 +885,7 @@ static void tiles_load_and_store(void **state)
     assert_int_equal(flow_tile_load(s.f, ws, rows, 20), 32);
     for (int i = 0; i < 3; i++)
         for (int j = 0; j < 32; j++)
-            assert_true(ws->x[i * 32 + j] == rows[(j < 20 ? j : 19) * 3 + i]);
+            ASSERT_EQ(ws->x[i * 32 + j], rows[(j < 20 ? j : 19) * 3 + i]);
     flow_tile_store(s.f, ws, 32, back, 20);
     assert_memory_equal(back, rows, sizeof rows);
     assert_int_equal(flow_tile_load(s.f, ws, rows, 16), FLOW_GRAIN);

@@ -15,7 +15,7 @@
 #include "core/memory.h"
 #include "data/table.h"
 #include "harness.h"
-#include "near.h"
+#include "values.h"
 #include "flow/design.h"
 #include "num/rng.h"
 #include "train/interpolant.h"
@@ -172,7 +172,7 @@ static void check_gradient(const char *objective, int dim, int n_context, bool p
     one_step *s = make_step(objective, dim, n_context, paired, 2);
     const flow_params *params = &s->made.f->params;
     double score = flow_step_gradient(s->made.step, s->made.weights, &s->batch, s->gradient);
-    assert_true(score < 0);
+    ASSERT_LT(score, 0);
     const double h = sizeof(real) == sizeof(double) ? 1e-5 : 1e-2;
     const double slack = sizeof(real) == sizeof(double) ? 1e-7 : 1e-2;
     real *unused = flow_alloc_aligned(params->n_weights, sizeof *unused);
@@ -192,7 +192,7 @@ static void check_gradient(const char *objective, int dim, int n_context, bool p
             n_moved += expected != 0;
         }
     }
-    assert_true(n_moved > params->n_entries / 2);
+    ASSERT_GT(n_moved, params->n_entries / 2);
     flow_free_aligned(unused);
     free_step(s);
 }
@@ -307,17 +307,17 @@ static void check_transport(int n_rows)
         int k = 0;
         while (k < n_rows && (taken[k] || z[k] != moved[j] || z[n + k] != moved[n + j]))
             k++;
-        assert_true(k < n_rows);
+        ASSERT_LT(k, n_rows);
         taken[k] = true;
     }
     for (int j = 0; j < n_rows; j++)
         for (int k = 0; k < j; k++) {
             double gain = ((double)x[j] - (double)x[k]) * ((double)moved[k] - (double)moved[j]) +
                           ((double)x[n + j] - (double)x[n + k]) * ((double)moved[n + k] - (double)moved[n + j]);
-            assert_true(gain < 1e-5);
+            ASSERT_LT(gain, 1e-5);
         }
     if (n_rows == FLOW_TILE)
-        assert_true(squared_distance(x, moved, n) < 0.2 * squared_distance(x, z, n));
+        ASSERT_LT(squared_distance(x, moved, n), 0.2 * squared_distance(x, z, n));
     free_step(free_);
     free_step(bound);
 }
@@ -396,7 +396,7 @@ static void check_gaussian(const char *times)
              "\"optimizer\": {\"rate\": 0.01}, \"ema\": 0.99}", times);
     subject b = make(FIELD(), "", train, training, held_out, 2);
     start_and_run(&b);
-    assert_true(velocity_error(&b) < 0.12);
+    ASSERT_LT(velocity_error(&b), 0.12);
     int64_t n;
     const flow_epoch *history = flow_trainer_history(b.trainer, &n);
     if (strcmp(times, "uniform") == 0)
@@ -540,8 +540,8 @@ static void reflow_straightens(void **state)
         assert_true(k == 0 || flow_trainer_best_epoch(b.trainer) > n - 40); /* of the last round */
         subject_close(&b);
     }
-    assert_true(bends[1] < 0.4 * bends[0]);
-    assert_true(likelihoods[1] > likelihoods[0] - 0.1);
+    ASSERT_LT(bends[1], 0.4 * bends[0]);
+    ASSERT_GT(likelihoods[1], likelihoods[0] - 0.1);
     flow_dataset_close(training);
     flow_dataset_close(held_out);
 }

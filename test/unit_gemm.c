@@ -17,6 +17,7 @@
 
 #include "num/gemm.h"
 #include "num/rng.h"
+#include "values.h"
 
 static const bool is_double = sizeof(real) == sizeof(double);
 
@@ -35,7 +36,10 @@ static void expect_product(bool ta, bool tb, int m, int n, int k, int slack, rea
     size_t size_c = (size_t)(m + 1) * (size_t)ldc;
     real *a = malloc(size_a * sizeof *a), *b = malloc(size_b * sizeof *b), *c = malloc(size_c * sizeof *c),
          *old = malloc(size_c * sizeof *old);
-    assert_true(a != NULL && b != NULL && c != NULL && old != NULL);
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_non_null(c);
+    assert_non_null(old);
     fill(a, size_a, 1);
     fill(b, size_b, 2);
     fill(old, size_c, 3);
@@ -166,7 +170,7 @@ static void transposes(void **state)
             out[i] = 9;
         flow_transpose(m, n, a, lda, out, ldo);
         for (int i = 0; i < MOST * MOST; i++)
-            assert_true(out[i] == (i / ldo < n && i % ldo < m ? a[i % ldo * lda + i / ldo] : 9));
+            ASSERT_EQ(out[i], (i / ldo < n && i % ldo < m ? a[i % ldo * lda + i / ldo] : 9));
     }
 }
 

@@ -14,6 +14,7 @@
 #include "h5/object.h"
 #include "h5/scope.h"
 #include "h5/text.h"
+#include "values.h"
 
 /* A scope around a test, left also when the test fails. */
 static flow_h5_scope scope;
@@ -65,10 +66,10 @@ static void test_scope_is_silent(void **state)
     H5Eget_auto2(H5E_DEFAULT, &print, &data);
     H5Eset_auto2(H5E_DEFAULT, count_errors, &count);
     scope = flow_h5_begin();
-    assert_true(H5Fopen(at("none.h5"), H5F_ACC_RDONLY, H5P_DEFAULT) < 0);
+    ASSERT_LT(H5Fopen(at("none.h5"), H5F_ACC_RDONLY, H5P_DEFAULT), 0);
     assert_int_equal(count, 0);
     flow_h5_end(&scope);
-    assert_true(H5Fopen(at("none.h5"), H5F_ACC_RDONLY, H5P_DEFAULT) < 0);
+    ASSERT_LT(H5Fopen(at("none.h5"), H5F_ACC_RDONLY, H5P_DEFAULT), 0);
     assert_int_equal(count, 1);
     H5Eset_auto2(H5E_DEFAULT, print, data);
 }
@@ -80,8 +81,8 @@ static void test_errors_have_a_reason(void **state)
     hid_t file;
     says(&err, flow_h5_open(&file, at("none.h5"), &err), FLOW_FORMAT,
          "cannot be opened, the file is damaged, incomplete or in use: No such file or directory (HDF5)");
-    assert_true(file < 0);
-    assert_true(H5Gopen2(H5I_INVALID_HID, "x", H5P_DEFAULT) < 0);
+    ASSERT_LT(file, 0);
+    ASSERT_LT(H5Gopen2(H5I_INVALID_HID, "x", H5P_DEFAULT), 0);
     assert_int_equal(flow_h5_error(NULL, FLOW_IO, "ignored"), FLOW_IO);
     says(&err, flow_h5_error(&err, FLOW_DATA, "%s has %d", "a", 3), FLOW_DATA, "a has 3"); /* the reason is used up */
     says(&err, flow_h5_create(&file, at("no/folder.h5"), &err), FLOW_IO,
@@ -103,9 +104,9 @@ static void test_close(void **state)
     hid_t ids[] = {H5Gopen2(file, "/a/b/c", H5P_DEFAULT), flow_h5_type_of(dataset), flow_h5_space_of(dataset),
                    H5Aopen(file, "n", H5P_DEFAULT), dataset, flow_h5_untimed(H5P_GROUP_CREATE), file};
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
-        assert_true(H5Iis_valid(ids[i]) > 0);
+        ASSERT_GT(H5Iis_valid(ids[i]), 0);
         assert_true(flow_h5_close(ids[i]));
-        assert_true(H5Iis_valid(ids[i]) <= 0);
+        ASSERT_LE(H5Iis_valid(ids[i]), 0);
     }
     assert_true(flow_h5_close(H5I_INVALID_HID));
 }
@@ -214,7 +215,8 @@ static void put_attribute(hid_t file, const char *name, hid_t type, int rank, co
 {
     hid_t space = rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(rank, size, NULL);
     hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    assert_true(attribute >= 0 && H5Awrite(attribute, type, data) >= 0);
+    ASSERT_GE(attribute, 0);
+    ASSERT_GE(H5Awrite(attribute, type, data), 0);
     H5Aclose(attribute);
     H5Sclose(space);
 }
@@ -287,13 +289,15 @@ static void test_arrays(void **state)
         size_t bytes = back.rows * back.cols * (back.kind == FLOW_ARRAY_FLOAT ? 4 : 8);
         assert_memory_equal(back.data, arrays[i].data, bytes);
         assert_int_equal(flow_h5_look(&found, file, back.name, NULL), FLOW_OK);
-        assert_true(found.kind == back.kind && found.rows == back.rows && found.cols == back.cols);
+        ASSERT_EQ(found.kind, back.kind);
+        ASSERT_EQ(found.rows, back.rows);
+        ASSERT_EQ(found.cols, back.cols);
     }
     /* one precision for the other */
     flow_array as_double = {.name = "g/f", .kind = FLOW_ARRAY_DOUBLE, .rows = 7, .cols = 10, .data = d_back};
     assert_int_equal(flow_h5_read_array(&as_double, file, false, NULL), FLOW_OK);
     for (int i = 0; i < MANY; i++)
-        assert_true(d_back[i] == f[i]);
+        ASSERT_EQ(d_back[i], f[i]);
     says(&err, flow_h5_read_array(&as_double, file, true, &err), FLOW_FORMAT,
          "g/f holds floats, and doubles are needed");
     as_double.cols = 9;
@@ -309,9 +313,9 @@ static void put_dataset(hid_t file, const char *name, hid_t creation, hid_t type
 {
     hid_t space = H5Screate_simple(2, (hsize_t[]){rows, 2}, NULL);
     hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
-    assert_true(dataset >= 0);
+    ASSERT_GE(dataset, 0);
     if (data != NULL)
-        assert_true(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
+        ASSERT_GE(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), 0);
     H5Dclose(dataset);
     H5Sclose(space);
 }

@@ -1,6 +1,7 @@
 /* HDF5 files: every form of table that is read, and what is refused in which words; damaged files. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "table_files.h"
+#include "values.h"
 
 #include <fcntl.h>
 #include <hdf5.h>
@@ -22,7 +23,7 @@ const char *__lsan_default_suppressions(void)
 static hid_t create(const char *name)
 {
     hid_t file = H5Fcreate(at(name), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    assert_true(file >= 0);
+    ASSERT_GE(file, 0);
     return file;
 }
 
@@ -35,9 +36,9 @@ static hid_t put(hid_t where, const char *name, hid_t stored, int rank, const hs
         H5Pset_deflate(list, 1);
     }
     hid_t set = H5Dcreate2(where, name, stored, space, H5P_DEFAULT, list, H5P_DEFAULT);
-    assert_true(set >= 0);
+    ASSERT_GE(set, 0);
     if (data != NULL)
-        assert_true(H5Dwrite(set, given, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
+        ASSERT_GE(H5Dwrite(set, given, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), 0);
     H5Pclose(list);
     H5Sclose(space);
     return set;
@@ -61,9 +62,9 @@ static void put_names(hid_t set, const char *const *names, hsize_t n, size_t len
         memset(text, padding == H5T_STR_SPACEPAD ? ' ' : 0, sizeof text);
         for (hsize_t i = 0; i < n; i++)
             memcpy(text + i * length, names[i], strlen(names[i]));
-        assert_true(H5Awrite(attribute, type, text) >= 0);
+        ASSERT_GE(H5Awrite(attribute, type, text), 0);
     } else {
-        assert_true(H5Awrite(attribute, type, names) >= 0);
+        ASSERT_GE(H5Awrite(attribute, type, names), 0);
     }
     H5Aclose(attribute);
     H5Sclose(space);
@@ -156,7 +157,7 @@ static void test_hdf5_matrices(void **state)
         assert_int_equal(got.n, LONG);
         for (int i = 0; i < LONG; i++)
             for (int j = 0; j < 5; j++)
-                assert_true(got.values[5 * i + j] == wide[i][columns[j]]);
+                ASSERT_EQ(got.values[5 * i + j], wide[i][columns[j]]);
     }
 }
 
@@ -367,7 +368,9 @@ static void test_hdf5_invalid_values_and_seeks(void **state)
         flow_position place = {.row = 3333};
         assert_int_equal(flow_reader_seek(reader, &place, &err), FLOW_OK);
         assert_int_equal(flow_reader_read(reader, some[0], numbers, 100, &n, &err), FLOW_OK);
-        assert_true(n == 100 && numbers[0] == 3333 && some[99][0] == 3432);
+        ASSERT_EQ(n, 100);
+        ASSERT_EQ(numbers[0], 3333);
+        ASSERT_EQ(some[99][0], 3432);
         assert_int_equal(flow_reader_tell(reader).row, 3433);
         place.row = N + 1;
         assert_int_equal(flow_reader_seek(reader, &place, &err), FLOW_ARGUMENT);
@@ -391,7 +394,8 @@ static void test_hdf5_damage(void **state)
     assert_int_equal(flow_writer_finish(writer, &err), FLOW_OK);
     static char whole[1 << 14], copy[1 << 14];
     size_t n = read_bytes(at("d.h5"), whole, sizeof whole);
-    assert_true(n > 1000 && n < sizeof whole);
+    ASSERT_GT(n, 1000);
+    ASSERT_LT(n, sizeof whole);
     int saved = dup(STDERR_FILENO), out = open(at("stderr"), O_RDWR | O_CREAT | O_TRUNC, 0600);
     dup2(out, STDERR_FILENO);
     size_t step = n / 5000 + 1;
@@ -416,7 +420,7 @@ static void test_hdf5_damage(void **state)
     close(out);
     assert_int_equal(info.st_size, 0);
     assert_int_equal(n_truncated, 0);
-    assert_true(n_read > 0);
+    ASSERT_GT(n_read, 0);
     write_bytes("x.h5", whole, n - n / 3);
     refuses(at("x.h5"), FLOW_FORMAT, "truncated");
     refuses(at("x.h5"), FLOW_FORMAT, "(HDF5)");

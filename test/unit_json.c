@@ -17,6 +17,7 @@
 #include "core/json.h"
 #include "harness.h"
 #include "core/text.h"
+#include "values.h"
 
 static cJSON *parse(const char *text)
 {
@@ -136,7 +137,7 @@ static void test_cursors_know_their_path(void **state)
     flow_json hidden = flow_json_member(&first, "hidden");
     flow_json second = flow_json_element(&hidden, 1);
     assert_string_equal(second.path, "flow[0].hidden[1]");
-    assert_true(second.node->valuedouble == 2);
+    ASSERT_EQ(second.node->valuedouble, 2);
     flow_json absent = flow_json_member(&first, "nothing");
     assert_null(absent.node);
     assert_string_equal(absent.path, "flow[0].nothing");
@@ -145,7 +146,7 @@ static void test_cursors_know_their_path(void **state)
     flow_json deep = root;
     for (int i = 0; i < 100; i++)
         deep = i % 2 == 0 ? flow_json_member(&deep, "a-rather-long-key") : flow_json_element(&deep, i);
-    assert_true(strlen(deep.path) < FLOW_JSON_PATH_SIZE);
+    ASSERT_LT(strlen(deep.path), FLOW_JSON_PATH_SIZE);
     cJSON_Delete(document);
 }
 

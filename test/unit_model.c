@@ -32,6 +32,7 @@
 #include "model/file.h"
 #include "model/model.h"
 #include "num/rng.h"
+#include "values.h"
 
 enum { DIM = 3, N_ROWS = 64, PATH_SIZE = TEST_PATH_SIZE };
 
@@ -519,13 +520,13 @@ static void reseal(const char *path)
 static hid_t open_to_change(const char *path)
 {
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
-    assert_true(file >= 0);
+    ASSERT_GE(file, 0);
     return file;
 }
 
 static void close_changed(hid_t file, const char *path)
 {
-    assert_true(H5Fclose(file) >= 0);
+    ASSERT_GE(H5Fclose(file), 0);
     reseal(path);
 }
 
@@ -538,7 +539,7 @@ static void check_changed(const char *name, const flow_array *instead, const cha
     in_folder(path, "changed.h5");
     save(&x, path);
     hid_t file = open_to_change(path);
-    assert_true(H5Ldelete(file, name, H5P_DEFAULT) >= 0);
+    ASSERT_GE(H5Ldelete(file, name, H5P_DEFAULT), 0);
     if (instead != NULL) {
         flow_array array = *instead;
         array.name = name;
@@ -608,7 +609,7 @@ static void check_spec(const char *text, const char *fragment)
     in_folder(path, "spec.h5");
     save(&x, path);
     hid_t file = open_to_change(path);
-    assert_true(H5Ldelete(file, "spec", H5P_DEFAULT) >= 0);
+    ASSERT_GE(H5Ldelete(file, "spec", H5P_DEFAULT), 0);
     assert_int_equal(flow_h5_write_text(file, "spec", text, NULL), FLOW_OK);
     close_changed(file, path);
     check_refused(path, FLOW_FORMAT, fragment);
@@ -701,7 +702,7 @@ static void test_other_precision(void **state)
     flow_model *model = load(path);
     assert_string_equal(model->precision, other == FLOW_ARRAY_DOUBLE ? "double" : "float");
     for (size_t k = 0; k < x.f->params.n_weights; k++)
-        assert_true(model->weights[k] == (real)(float)x.weights[k]);
+        ASSERT_EQ(model->weights[k], (real)(float)x.weights[k]);
     flow_error err = {0};
     real numbers[3];
     flow_array wanted = {"adam/first", FLOW_ARRAY_REAL, 3, 1, numbers, false};
@@ -791,7 +792,7 @@ static void test_failures_to_save(void **state)
     x.f->params.fitted[0] = 125;
     check_not_saved(&x, path, FLOW_NUMERIC, "is not finite, so the model is not saved");
     flow_model *model = load(path);
-    assert_true(model->f->params.fitted[0] != 125);
+    ASSERT_NE(model->f->params.fitted[0], 125);
     flow_model_free(model);
     if (geteuid() != 0) { /* root may write anywhere */
         start(&x);
@@ -826,7 +827,8 @@ static void test_a_full_disk(void **state)
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_true(WIFEXITED(status));
+    ASSERT_EQ(WEXITSTATUS(status), 0);
     char *after = bytes_of_file(path, &again);
     assert_int_equal(size, again);
     assert_memory_equal(before, after, size);
@@ -875,10 +877,10 @@ static void test_kills_at_any_instant(void **state)
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, NULL, 0), child);
         int now = counted(path);
-        assert_true(now >= last);
+        ASSERT_GE(now, last);
         last = now;
     }
-    assert_true(last > 0);
+    ASSERT_GT(last, 0);
     stop(&x);
 }
 
@@ -899,7 +901,8 @@ static void test_savers_at_the_same_time(void **state)
     for (int i = 0; i < SAVERS; i++) {
         int status;
         assert_int_equal(waitpid(children[i], &status, 0), children[i]);
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        assert_true(WIFEXITED(status));
+        ASSERT_EQ(WEXITSTATUS(status), 0);
     }
     assert_int_equal(counted(path) % 1000, SAVES - 1);
     assert_int_equal(count_files("race.h5"), 1);

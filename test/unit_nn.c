@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "near.h"
+#include "values.h"
 #include "nn/made.h"
 #include "num/rng.h"
 
@@ -445,7 +445,7 @@ static void panels_cover_the_weights(void **state)
             for (int plane = 0; plane < panel.planes; plane++)
                 count_rectangle(times, panel.first + plane * panel.plane, panel.count, panel.from, panel.to);
             for (int c = panel.from; c < panel.to; c++) { /* the first one begins the sum */
-                assert_true(in_back_panel[c] == panel.adds);
+                ASSERT_EQ(in_back_panel[c], panel.adds);
                 in_back_panel[c] = true;
             }
         }
@@ -454,7 +454,7 @@ static void panels_cover_the_weights(void **state)
         for (int r = 0; r < COVER_OUT; r++) {
             assert_true(in_panel[r]);
             for (int c = 0; c < COVER_IN; c++) {
-                assert_true(times[r * COVER_IN + c] <= 1);
+                ASSERT_LE(times[r * COVER_IN + c], 1);
                 assert_true(times[r * COVER_IN + c] == 1 || c >= l.extent[r]);
             }
         }
@@ -856,7 +856,8 @@ static void the_walk_is_one_pass(void **state)
             for (int g = 0; g < shapes[c].dim; g++) {
                 int first, last;
                 flow_made_units(&s.made, l, g, &first, &last);
-                assert_true(first == next && last >= first);
+                ASSERT_EQ(first, next);
+                ASSERT_GE(last, first);
                 next = last;
                 for (int unit = first; l == 0 && unit < last; unit++)
                     assert_int_equal(s.made.mlp.layers[0].extent[unit], shapes[c].n_context + g);
@@ -903,11 +904,18 @@ static void params_names_and_places(void **state)
     assert_string_equal(params.entries[0].name, "3.maf/a");
     assert_string_equal(params.entries[1].name, "mean");
     assert_true(params.entries[0].trainable && !params.entries[1].trainable);
-    assert_true(a == 0 && f == 0 && g == 4 && params.n_fitted == 7);
-    assert_true(b >= 15 && c >= b + 14 && params.n_weights >= c + 40);
-    assert_true(b % FLOW_LANES == 0 && c % FLOW_LANES == 0 && params.n_weights % FLOW_LANES == 0);
+    ASSERT_EQ(a, 0);
+    ASSERT_EQ(f, 0);
+    ASSERT_EQ(g, 4);
+    ASSERT_EQ(params.n_fitted, 7);
+    ASSERT_GE(b, 15);
+    ASSERT_GE(c, b + 14);
+    ASSERT_GE(params.n_weights, c + 40);
+    ASSERT_EQ(b % FLOW_LANES, 0);
+    ASSERT_EQ(c % FLOW_LANES, 0);
+    ASSERT_EQ(params.n_weights % FLOW_LANES, 0);
     for (size_t k = 0; k < params.n_fitted; k++)
-        assert_true(params.fitted[k] == 0);
+        ASSERT_EQ(params.fitted[k], 0);
     assert_int_equal(flow_params_count(&params), 15 + 7 + 40);
 
     char name[2 * FLOW_NAME_SIZE];
@@ -958,9 +966,11 @@ static void params_spans(void **state)
             assert_non_null(seen);
             size_t end = 0, sum = 0;
             for (int r = 0; r < n_spans; r++) {
-                assert_true(spans[r].length > 0 && spans[r].length <= lengths[c] && spans[r].offset >= end);
+                ASSERT_GT(spans[r].length, 0);
+                ASSERT_LE(spans[r].length, lengths[c]);
+                ASSERT_GE(spans[r].offset, end);
                 end = spans[r].offset + spans[r].length;
-                assert_true(end <= l.params.n_weights);
+                ASSERT_LE(end, l.params.n_weights);
                 memset(seen + spans[r].offset, 1, spans[r].length);
                 sum += spans[r].length;
             }
@@ -995,22 +1005,23 @@ static void params_initial_weights(void **state)
         for (int c = 0; c < IN; c++) {
             double w = (double)a[l.linear.weight + (size_t)(r * IN + c)];
             if (c >= l.extent[r]) {
-                assert_true(w == 0);
+                ASSERT_EQ(w, 0);
                 continue;
             }
-            assert_true(w != 0 && fabs(w) <= bound * (1 + 1e-6));
+            ASSERT_NE(w, 0);
+            ASSERT_LE(fabs(w), bound * (1 + 1e-6));
             most = fmax(most, fabs(w));
             sum += w;
             squares += w * w;
             live++;
         }
-        assert_true(fabs((double)a[l.linear.bias + (size_t)r]) <= bound * (1 + 1e-6));
+        ASSERT_LE(fabs((double)a[l.linear.bias + (size_t)r]), bound * (1 + 1e-6));
     }
-    assert_true(most > 0.98 * bound);
+    ASSERT_GT(most, 0.98 * bound);
     ASSERT_NEAR(sum / live, 0, 4 * bound / sqrt(3. * live));
     ASSERT_NEAR(squares / live, bound * bound / 3, 4 * bound * bound * sqrt(4. / 45 / live));
     for (int k = 0; k < FLOW_LANES; k++) /* "before", which starts at zero, and its padding */
-        assert_true(a[k] == 0);
+        ASSERT_EQ(a[k], 0);
     flow_free_aligned(a);
     flow_free_aligned(b);
     layer_end(&l);
@@ -1020,11 +1031,12 @@ static void params_initial_weights(void **state)
     net_start(&s, &shapes[6], FLOW_ACTIVATION_TANH, true, 16);
     flow_params_init(&s.params, 3, s.weights);
     const flow_linear *first = &s.made.mlp.layers[0], *last = &s.made.mlp.layers[s.made.mlp.n_layers - 1];
-    assert_true(s.weights[first->weight] != 0 && s.weights[first->bias] != 0);
+    ASSERT_NE(s.weights[first->weight], 0);
+    ASSERT_NE(s.weights[first->bias], 0);
     for (int k = 0; k < last->n_in * last->n_out; k++)
-        assert_true(s.weights[last->weight + (size_t)k] == 0);
+        ASSERT_EQ(s.weights[last->weight + (size_t)k], 0);
     for (int k = 0; k < last->n_out; k++)
-        assert_true(s.weights[last->bias + (size_t)k] == 0);
+        ASSERT_EQ(s.weights[last->bias + (size_t)k], 0);
     net_end(&s);
 }
 

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "near.h"
+#include "values.h"
 #include "num/moments.h"
 #include "num/parallel.h"
 #include "num/rng.h"
@@ -165,7 +165,7 @@ static void philox_known_answers(void **state)
         double u = flow_rng_uniform(join(a->key[0], a->key[1]), (flow_stream)a->counter[3],
                                     join(a->counter[0], a->counter[1]), a->counter[2]);
         uint64_t bits = join(a->words[1], a->words[0]) >> 12;
-        assert_true(u == ((double)bits + 0.5) * 0x1p-52);
+        ASSERT_EQ(u, ((double)bits + 0.5) * 0x1p-52);
     }
     gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
     flow_rng_gsl_seed(rng, 0, FLOW_STREAM_BASE, 0);
@@ -185,7 +185,8 @@ static void uniforms_lie_inside(void **state)
     double sum = 0, squares = 0, least = 1, most = 0;
     for (uint64_t row = 0; row < DRAWS; row++) {
         double u = flow_rng_uniform(11, FLOW_STREAM_OTHER, row, 3);
-        assert_true(u > 0 && u < 1);
+        ASSERT_GT(u, 0);
+        ASSERT_LT(u, 1);
         sum += u;
         squares += u * u;
         least = fmin(least, u);
@@ -194,10 +195,11 @@ static void uniforms_lie_inside(void **state)
     double mean = sum / DRAWS, variance = squares / DRAWS - mean * mean;
     ASSERT_NEAR(mean, 0.5, 5 * sqrt(1. / 12 / DRAWS));
     ASSERT_NEAR(variance, 1. / 12, 5 * sqrt(1. / 180 / DRAWS));
-    assert_true(least < 20. / DRAWS && most > 1 - 20. / DRAWS);
+    ASSERT_LT(least, 20. / DRAWS);
+    ASSERT_GT(most, 1 - 20. / DRAWS);
     /* the ends of the range of words still lie inside (see uniform_from) */
-    assert_true((0 + 0.5) * 0x1p-52 > 0);
-    assert_true(((double)0xfffffffffffffULL + 0.5) * 0x1p-52 < 1);
+    ASSERT_GT((0 + 0.5) * 0x1p-52, 0);
+    ASSERT_LT(((double)0xfffffffffffffULL + 0.5) * 0x1p-52, 1);
 }
 
 /* Equal at one place only when everything that names the place is. */
@@ -205,13 +207,13 @@ static void places_differ(void **state)
 {
     (void)state;
     double at = flow_rng_uniform(1, FLOW_STREAM_BASE, 2, 3);
-    assert_true(at == flow_rng_uniform(1, FLOW_STREAM_BASE, 2, 3));
-    assert_true(at != flow_rng_uniform(2, FLOW_STREAM_BASE, 2, 3));
-    assert_true(at != flow_rng_uniform(1 + (1ULL << 32), FLOW_STREAM_BASE, 2, 3));
-    assert_true(at != flow_rng_uniform(1, FLOW_STREAM_WEIGHTS, 2, 3));
-    assert_true(at != flow_rng_uniform(1, FLOW_STREAM_BASE, 3, 3));
-    assert_true(at != flow_rng_uniform(1, FLOW_STREAM_BASE, 2 + (1ULL << 32), 3));
-    assert_true(at != flow_rng_uniform(1, FLOW_STREAM_BASE, 2, 4));
+    ASSERT_EQ(at, flow_rng_uniform(1, FLOW_STREAM_BASE, 2, 3));
+    ASSERT_NE(at, flow_rng_uniform(2, FLOW_STREAM_BASE, 2, 3));
+    ASSERT_NE(at, flow_rng_uniform(1 + (1ULL << 32), FLOW_STREAM_BASE, 2, 3));
+    ASSERT_NE(at, flow_rng_uniform(1, FLOW_STREAM_WEIGHTS, 2, 3));
+    ASSERT_NE(at, flow_rng_uniform(1, FLOW_STREAM_BASE, 3, 3));
+    ASSERT_NE(at, flow_rng_uniform(1, FLOW_STREAM_BASE, 2 + (1ULL << 32), 3));
+    ASSERT_NE(at, flow_rng_uniform(1, FLOW_STREAM_BASE, 2, 4));
     real a[FLOW_LANES], b[FLOW_LANES];
     for (int what = 0; what < 3; what++) {
         flow_rng_normals(a, 1, FLOW_LANES, 1, FLOW_STREAM_BASE, 0);
@@ -219,7 +221,7 @@ static void places_differ(void **state)
                          what == 2 ? FLOW_LANES : 0);
         for (int j = 0; j < FLOW_LANES; j++)
             for (int k = 0; k < FLOW_LANES; k++)
-                assert_true(a[j] != b[k]);
+                ASSERT_NE(a[j], b[k]);
     }
 }
 
@@ -232,7 +234,8 @@ static void normals_do_not_know_the_cut(void **state)
     for (size_t c = 0; c < sizeof dims / sizeof *dims; c++) {
         int d = dims[c];
         real *whole = malloc((size_t)d * ROWS * sizeof *whole), *part = malloc((size_t)d * ROWS * sizeof *part);
-        assert_true(whole != NULL && part != NULL);
+        assert_non_null(whole);
+        assert_non_null(part);
         const uint64_t start = 0xfffffe00; /* the rows pass 2^32 */
         flow_rng_normals(whole, d, ROWS, 77, FLOW_STREAM_BASE, start);
         for (int cut = 0; cut < 40; cut++) {
@@ -279,7 +282,8 @@ static void normals_are_normal(void **state)
     enum { DRAWS = 1000000, D = 8, ROWS = DRAWS / D };
     real *tile = malloc(DRAWS * sizeof *tile);
     double *x = malloc(DRAWS * sizeof *x);
-    assert_true(tile != NULL && x != NULL);
+    assert_non_null(tile);
+    assert_non_null(x);
     flow_rng_normals(tile, D, ROWS / FLOW_LANES * FLOW_LANES, 2024, FLOW_STREAM_BASE, 0);
     size_t n = (size_t)D * (ROWS / FLOW_LANES * FLOW_LANES);
     for (size_t k = 0; k < n; k++)
@@ -305,9 +309,12 @@ static void normals_are_normal(void **state)
         double p = gsl_cdf_ugaussian_P(x[k]);
         distance = fmax(distance, fmax(p - (double)k / (double)n, (double)(k + 1) / (double)n - p));
     }
-    assert_true(distance * root < 1.63);
+    ASSERT_LT(distance * root, 1.63);
     /* the tails of a million draws reach further than 4.5 deviations and not to 6.8, where 32-bit uniforms end */
-    assert_true(x[0] < -4.5 && x[n - 1] > 4.5 && x[0] > -6.8 && x[n - 1] < 6.8);
+    ASSERT_LT(x[0], -4.5);
+    ASSERT_GT(x[n - 1], 4.5);
+    ASSERT_GT(x[0], -6.8);
+    ASSERT_LT(x[n - 1], 6.8);
     free(tile);
     free(x);
 }
@@ -318,23 +325,27 @@ static void gsl_generator(void **state)
     enum { DRAWS = 140000, SIDES = 7, CARDS = 52 };
     gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl), *other = gsl_rng_alloc(flow_rng_gsl);
     assert_string_equal(gsl_rng_name(rng), "philox4x32");
-    assert_true(gsl_rng_min(rng) == 0 && gsl_rng_max(rng) == 0xffffffffUL);
+    ASSERT_EQ(gsl_rng_min(rng), 0);
+    ASSERT_EQ(gsl_rng_max(rng), 0xffffffffUL);
 
     flow_rng_gsl_seed(rng, 3, FLOW_STREAM_SHUFFLE, 9);
     int counts[SIDES] = {0};
     for (int k = 0; k < DRAWS; k++) {
         unsigned long side = gsl_rng_uniform_int(rng, SIDES);
-        assert_true(side < SIDES);
+        ASSERT_LT(side, SIDES);
         counts[side]++;
     }
     double chi2 = 0, expected = (double)DRAWS / SIDES;
     for (int s = 0; s < SIDES; s++)
         chi2 += (counts[s] - expected) * (counts[s] - expected) / expected;
-    assert_true(gsl_cdf_chisq_Q(chi2, SIDES - 1) > 1e-3);
+    ASSERT_GT(gsl_cdf_chisq_Q(chi2, SIDES - 1), 1e-3);
 
     for (int k = 0; k < 1000; k++) {
         double u = gsl_rng_uniform(rng), v = gsl_rng_uniform_pos(rng);
-        assert_true(u > 0 && u < 1 && v > 0 && v < 1);
+        ASSERT_GT(u, 0);
+        ASSERT_LT(u, 1);
+        ASSERT_GT(v, 0);
+        ASSERT_LT(v, 1);
     }
 
     /* a shuffle is a permutation, the same for the same place, another one for another place */
@@ -367,7 +378,7 @@ static void gsl_generator(void **state)
         assert_int_equal(gsl_rng_get(fresh), gsl_rng_get(clone));
     gsl_rng_set(fresh, 1);
     gsl_rng_set(clone, 2);
-    assert_true(gsl_rng_get(fresh) != gsl_rng_get(clone));
+    ASSERT_NE(gsl_rng_get(fresh), gsl_rng_get(clone));
 
     double sum = 0, squares = 0;
     for (int k = 0; k < DRAWS; k++) {
@@ -504,7 +515,8 @@ static void kernels_against_libm(void **state)
     const flow_vecmath *all[3];
     int n_tables = tables(all);
     real *x = malloc(POINTS * sizeof *x), *y = malloc(POINTS * sizeof *y);
-    assert_true(x != NULL && y != NULL);
+    assert_non_null(x);
+    assert_non_null(y);
     for (int f = 0; f < N_FUNCTIONS; f++) {
         for (int r = 0; r < 4; r++) {
             range in = functions[f].ranges[r];
@@ -691,7 +703,8 @@ static void mills_ratio(void **state)
     const flow_vecmath *all[3];
     int n_tables = tables(all);
     real *x = malloc(2 * POINTS * sizeof *x), *y = malloc(2 * POINTS * sizeof *y);
-    assert_true(x != NULL && y != NULL);
+    assert_non_null(x);
+    assert_non_null(y);
     for (int k = 0; k < 2 * POINTS; k++)
         x[k] = k == 0 ? 0 : (real)tail_place(k);
     ASSERT_NEAR(mills_reference(0), gsl_cdf_ugaussian_Q(0) / gsl_ran_ugaussian_pdf(0), 1e-15);
@@ -722,7 +735,8 @@ static void quantiles_of_the_tail(void **state)
     int n_tables = tables(all);
     const double unit = is_double ? DBL_EPSILON : FLT_EPSILON;
     real *x = malloc(2 * POINTS * sizeof *x), *y = malloc(2 * POINTS * sizeof *y);
-    assert_true(x != NULL && y != NULL);
+    assert_non_null(x);
+    assert_non_null(y);
     for (int k = 0; k < 2 * POINTS; k++)
         x[k] = (real)(k == 0 ? log(0.5) : (double)log_tail_reference((long double)tail_place(k)));
     for (int t = 0; t <= n_tables; t++) {
@@ -775,8 +789,11 @@ static void every_item_once(void **state)
     int runs[3] = {0};
     tally t = {runs, 1, true};
     flow_parallel_for(3, 0, count_item, &t); /* nonsense is one thread */
-    assert_true(t.in_range && runs[0] == 1 && runs[1] == 1 && runs[2] == 1);
-    assert_true(flow_processors() >= 1);
+    assert_true(t.in_range);
+    ASSERT_EQ(runs[0], 1);
+    ASSERT_EQ(runs[1], 1);
+    ASSERT_EQ(runs[2], 1);
+    ASSERT_GE(flow_processors(), 1);
 }
 
 /* ------------------------------------------------------------------ weighted means */
@@ -860,10 +877,13 @@ static void equal_weights_are_none(void **state)
         ASSERT_NEAR(flow_moments_effective(&found) / N_VALUES, 1, 1e-12);
     }
     flow_moments none = {0}, one = {0};
-    assert_true(isnan(flow_moments_mean(&none)) && flow_moments_error(&none) == 0);
-    assert_true(flow_moments_effective(&none) == 0);
+    assert_true(isnan(flow_moments_mean(&none)));
+    ASSERT_EQ(flow_moments_error(&none), 0);
+    ASSERT_EQ(flow_moments_effective(&none), 0);
     flow_moments_add(&one, 7, 3);
-    assert_true(flow_moments_mean(&one) == 7 && flow_moments_error(&one) == 0 && flow_moments_effective(&one) == 1);
+    ASSERT_EQ(flow_moments_mean(&one), 7);
+    ASSERT_EQ(flow_moments_error(&one), 0);
+    ASSERT_EQ(flow_moments_effective(&one), 1);
 }
 
 /* Cross sections can be tiny numbers; means do not depend on the unit of the weights, nor on rows of weight 0. */
@@ -883,12 +903,12 @@ static void unit_of_weights(void **state)
         ASSERT_NEAR(flow_moments_mean(&found), flow_moments_mean(&plain), 1e-12);
         ASSERT_NEAR(flow_moments_error(&found) / flow_moments_error(&plain), 1, 1e-6); /* n is one more */
         ASSERT_NEAR(flow_moments_effective(&found) / flow_moments_effective(&plain), 1, 1e-10);
-        assert_true(flow_moments_weight(&found) > 0);
+        ASSERT_GT(flow_moments_weight(&found), 0);
     }
     flow_moments cancels = {0};
     flow_moments_add(&cancels, 1, 0.5);
     flow_moments_add(&cancels, 2, -0.5);
-    assert_true(flow_moments_weight(&cancels) == 0);
+    ASSERT_EQ(flow_moments_weight(&cancels), 0);
     flow_moments_add(&cancels, 3, 2); /* and from there on it is a mean again: (0.5 - 1 + 6) / 2 */
     ASSERT_NEAR(flow_moments_mean(&cancels), 2.75, 1e-14);
 }

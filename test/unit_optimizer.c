@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "num/rng.h"
 #include "harness.h"
+#include "values.h"
 
 static const double tolerance = sizeof(real) == sizeof(double) ? 1e-12 : 2e-5;
 
@@ -117,8 +118,8 @@ static void follows_the_formulas(const char *json, double beta1, double beta2, d
     for (size_t k = 0; k < n; k++) {
         if (!f.live[k])
             assert_true(f.weights[k] == 0 && f.average[k] == 0);
-        assert_true(fabs((double)f.weights[k] - expected[k].w) < tolerance);
-        assert_true(fabs((double)f.average[k] - expected[k].average) < tolerance);
+        ASSERT_LT(fabs((double)f.weights[k] - expected[k].w), tolerance);
+        ASSERT_LT(fabs((double)f.average[k] - expected[k].average), tolerance);
     }
     free(expected);
     close_fixture(&f);
@@ -150,7 +151,7 @@ static void test_minimises_a_quadratic(void **state)
         flow_optimizer_step(f.optimizer, 0.01 * (1 - t / 3000.0), 1, f.gradient, f.weights, NULL, 0, 2);
     }
     for (size_t k = 0; k < n; k++)
-        assert_true(fabs((double)f.weights[k] - (f.live[k] ? 0.5 : 0)) < 1e-3);
+        ASSERT_LT(fabs((double)f.weights[k] - (f.live[k] ? 0.5 : 0)), 1e-3);
     close_fixture(&f);
 }
 
@@ -165,9 +166,9 @@ static void test_norm(void **state)
     for (size_t k = 0; k < n; k++)
         sum += (double)f.gradient[k] * (double)f.gradient[k];
     double norm = flow_optimizer_norm(f.optimizer, f.gradient, 1);
-    assert_true(fabs(norm - sqrt(sum)) < 1e-10 * norm);
+    ASSERT_LT(fabs(norm - sqrt(sum)), 1e-10 * norm);
     for (int n_threads = 2; n_threads <= 5; n_threads++)
-        assert_true(flow_optimizer_norm(f.optimizer, f.gradient, n_threads) == norm);
+        ASSERT_EQ(flow_optimizer_norm(f.optimizer, f.gradient, n_threads), norm);
 
     size_t some = n - 1; /* the last live weight */
     while (!f.live[some])
@@ -270,10 +271,10 @@ static void test_options(void **state)
     flow_optimizer *optimizer;
     assert_int_equal(optimizer_try(&optimizer, &json, "\"adamw\"", &none, &err), FLOW_OK);
     assert_string_equal(cJSON_GetObjectItem(json, "type")->valuestring, "adamw");
-    assert_true(cJSON_GetObjectItem(json, "rate")->valuedouble == 1e-3);
-    assert_true(cJSON_GetObjectItem(json, "decay")->valuedouble == 0.01);
-    assert_true(flow_optimizer_learning_rate(optimizer) == 1e-3);
-    assert_true(flow_optimizer_norm(optimizer, NULL, 2) == 0); /* a flow without weights */
+    ASSERT_EQ(cJSON_GetObjectItem(json, "rate")->valuedouble, 1e-3);
+    ASSERT_EQ(cJSON_GetObjectItem(json, "decay")->valuedouble, 0.01);
+    ASSERT_EQ(flow_optimizer_learning_rate(optimizer), 1e-3);
+    ASSERT_EQ(flow_optimizer_norm(optimizer, NULL, 2), 0); /* a flow without weights */
     flow_optimizer_step(optimizer, 0.1, 1, NULL, NULL, NULL, 0, 2);
     flow_optimizer_free(optimizer);
     cJSON_Delete(json);

@@ -12,6 +12,7 @@
 
 #include "core/read.h"
 #include "core/schema.h"
+#include "values.h"
 
 typedef struct options {
     bool flag;
@@ -74,8 +75,8 @@ static void test_defaults_are_used_and_written(void **state)
     cJSON *document = read_ok(&out, "{}");
     assert_true(out.flag);
     assert_int_equal(out.count, 128);
-    assert_true(out.rate == 0.5);
-    assert_true(out.free == 0);
+    ASSERT_EQ(out.rate, 0.5);
+    ASSERT_EQ(out.free, 0);
     assert_int_equal(out.choice, 1);
     assert_null(out.text);
     assert_int_equal(out.list.n, 2);
@@ -95,8 +96,8 @@ static void test_values_are_read(void **state)
                       "\"text\": \"x y\", \"list\": []}");
     assert_false(out.flag);
     assert_int_equal(out.count, 1000);
-    assert_true(out.rate == 1e300);
-    assert_true(out.free == -1);
+    ASSERT_EQ(out.rate, 1e300);
+    ASSERT_EQ(out.free, -1);
     assert_int_equal(out.choice, 2);
     assert_string_equal(out.text, "x y");
     assert_int_equal(out.list.n, 0);

@@ -11,6 +11,7 @@
 #include "num/gemm.h"
 #include "num/parallel.h"
 #include "num/profile.h"
+#include "values.h"
 
 enum { SIZE = 64, ITEMS = 40 };
 
@@ -47,11 +48,12 @@ static void parts_of_a_phase(void **state)
         flow_profile_enter(NULL, FLOW_PHASE_OTHER);
         double busy = flow_profile_busy(profile, FLOW_PHASE_ROWS);
         double products = flow_profile_products(profile, FLOW_PHASE_ROWS);
-        assert_true(products > 0 && products < busy);
-        assert_true(busy <= n_threads * profile->seconds[FLOW_PHASE_ROWS]);
-        assert_true(profile->seconds[FLOW_PHASE_DATA] > 0);
-        assert_true(flow_profile_busy(profile, FLOW_PHASE_DATA) == 0);
-        assert_true(profile->seconds[FLOW_PHASE_OTHER] == 0);
+        ASSERT_GT(products, 0);
+        ASSERT_LT(products, busy);
+        ASSERT_LE(busy, n_threads * profile->seconds[FLOW_PHASE_ROWS]);
+        ASSERT_GT(profile->seconds[FLOW_PHASE_DATA], 0);
+        ASSERT_EQ(flow_profile_busy(profile, FLOW_PHASE_DATA), 0);
+        ASSERT_EQ(profile->seconds[FLOW_PHASE_OTHER], 0);
         flow_profile_free(profile);
     }
 }
@@ -66,8 +68,8 @@ static void nested_work(void **state)
     flow_profile_enter(profile, FLOW_PHASE_WEIGHTS);
     flow_parallel_for(ITEMS, 2, multiply_inside, &w);
     flow_profile_enter(NULL, FLOW_PHASE_OTHER);
-    assert_true(flow_profile_busy(profile, FLOW_PHASE_WEIGHTS) <= 2 * profile->seconds[FLOW_PHASE_WEIGHTS]);
-    assert_true(flow_profile_products(profile, FLOW_PHASE_WEIGHTS) > 0);
+    ASSERT_LE(flow_profile_busy(profile, FLOW_PHASE_WEIGHTS), 2 * profile->seconds[FLOW_PHASE_WEIGHTS]);
+    ASSERT_GT(flow_profile_products(profile, FLOW_PHASE_WEIGHTS), 0);
     flow_profile_free(profile);
 }
 
@@ -82,10 +84,10 @@ static void nothing_outside(void **state)
     double before = profile->seconds[FLOW_PHASE_HELD_OUT];
     assert_null(flow_profile_where().profile);
     flow_parallel_for(ITEMS, 2, multiply, &w);
-    assert_true(flow_profile_begin_product() < 0);
+    ASSERT_LT(flow_profile_begin_product(), 0);
     for (int phase = 0; phase < FLOW_PHASES; phase++)
-        assert_true(flow_profile_busy(profile, (flow_phase)phase) == 0);
-    assert_true(profile->seconds[FLOW_PHASE_HELD_OUT] == before);
+        ASSERT_EQ(flow_profile_busy(profile, (flow_phase)phase), 0);
+    ASSERT_EQ(profile->seconds[FLOW_PHASE_HELD_OUT], before);
     flow_profile_free(profile);
 }
 

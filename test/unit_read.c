@@ -12,6 +12,7 @@
 
 #include "core/read.h"
 #include "core/schema.h"
+#include "values.h"
 
 typedef struct shape_options {
     double bound;
@@ -179,7 +180,8 @@ static void test_merge_with_the_default_of_the_place(void **state)
     assert_true(shape_of(&f, 0)->tails);
     assert_int_equal(shape_of(&f, 1)->bins, 7);
     assert_true(shape_of(&f, 1)->tails);
-    assert_true(shape_of(&f, 2)->bound == 2 && shape_of(&f, 2)->tails);
+    ASSERT_EQ(shape_of(&f, 2)->bound, 2);
+    assert_true(shape_of(&f, 2)->tails);
     assert_false(shape_of(&f, 3)->tails);
     assert_int_equal(shape_of(&f, 4)->bins, 9);
     finish(&f);
@@ -199,12 +201,14 @@ static void test_lists_maps_and_objects(void **state)
     const rule *rules = f.options.rules.values;
     assert_int_equal(f.options.rules.n, 2);
     assert_string_equal(f.options.rules.keys[0], "mass");
-    assert_true(rules[0].lower == 0 && isnan(rules[1].lower));
+    ASSERT_EQ(rules[0].lower, 0);
+    assert_true(isnan(rules[1].lower));
     finish(&f);
     read_well(&f, "{\"list\": [], \"data\": {\"columns\": [\"b\", \"a\"], \"share\": 0.25, \"train\": null}}");
     assert_int_equal(f.options.data->columns.n, 2);
     assert_string_equal(f.options.data->columns.at[0], "b");
-    assert_true(f.options.data->share.number == 0.25 && f.options.data->share.text == NULL);
+    ASSERT_EQ(f.options.data->share.number, 0.25);
+    assert_null(f.options.data->share.text);
     assert_null(f.options.data->train);
     finish(&f);
 }
@@ -215,8 +219,10 @@ static void test_a_default_that_depends_on_a_flag(void **state)
     fixture f;
     read_well(&f, "{\"list\": [], \"rules\": {\"x\": {\"discrete\": true}, \"y\": {}, \"z\": {\"step\": 2}}}");
     const rule *rules = f.options.rules.values;
-    assert_true(rules[0].discrete && rules[0].step == 1);
-    assert_true(isnan(rules[1].step) && rules[2].step == 2);
+    assert_true(rules[0].discrete);
+    ASSERT_EQ(rules[0].step, 1);
+    assert_true(isnan(rules[1].step));
+    ASSERT_EQ(rules[2].step, 2);
     cJSON *written = cJSON_GetObjectItem(f.document, "rules");
     assert_non_null(cJSON_GetObjectItem(cJSON_GetObjectItem(written, "x"), "step"));
     assert_null(cJSON_GetObjectItem(cJSON_GetObjectItem(written, "y"), "step"));
@@ -322,7 +328,7 @@ static void test_schema(void **state)
     cJSON *forms = cJSON_GetObjectItem(cJSON_GetObjectItem(definitions, "block"), "anyOf");
     assert_int_equal(cJSON_GetArraySize(forms), 4);
     cJSON *properties = cJSON_GetObjectItem(cJSON_GetArrayItem(forms, 2), "properties");
-    assert_true(cJSON_GetObjectItem(cJSON_GetObjectItem(properties, "repeat"), "default")->valuedouble == 5);
+    ASSERT_EQ(cJSON_GetObjectItem(cJSON_GetObjectItem(properties, "repeat"), "default")->valuedouble, 5);
     cJSON_Delete(schema);
     cJSON_Delete(definitions);
 }

@@ -15,6 +15,7 @@
 #include "h5/lock.h"
 #include "data/dataset.h"
 #include "num/rng.h"
+#include "values.h"
 
 /* More rows than a reader of HDF5 keeps, so that they are read again. */
 enum { N = 60000, D = 4, SMALL = 600 * 1024, BATCH = 300 };
@@ -59,17 +60,17 @@ static void make_hdf5(const char *name, unsigned gzip)
         H5Pset_deflate(list, gzip);
     }
     hid_t data = H5Dcreate2(file, "data", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, list, H5P_DEFAULT);
-    assert_true(H5Dwrite(data, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, rows) >= 0);
+    ASSERT_GE(H5Dwrite(data, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, rows), 0);
     hid_t text = H5Tcopy(H5T_C_S1), line = H5Screate_simple(1, &n_names, NULL);
     hid_t attribute = H5Acreate2(data, "columns", text, line, H5P_DEFAULT, H5P_DEFAULT);
-    assert_true(H5Awrite(attribute, text, "ifuw") >= 0);
+    ASSERT_GE(H5Awrite(attribute, text, "ifuw"), 0);
     H5Aclose(attribute);
     H5Sclose(line);
     H5Tclose(text);
     H5Dclose(data);
     H5Pclose(list);
     H5Sclose(space);
-    assert_true(H5Fclose(file) >= 0);
+    ASSERT_GE(H5Fclose(file), 0);
     free(rows);
 }
 
@@ -218,7 +219,7 @@ static void replace(const char *path, const void *old, const void *new, size_t s
 {
     static char all[4 << 20];
     size_t n = read_bytes(path, all, sizeof all);
-    assert_true(n < sizeof all);
+    ASSERT_LT(n, sizeof all);
     char *place = memmem(all, n, old, size);
     assert_non_null(place);
     int file = open(path, O_WRONLY);
@@ -253,11 +254,11 @@ static void check_errors(const char *name, const void *old, const void *new, siz
         most = n > most ? n : most;
         assert_int_equal(check_same_error(a, b, text), 0); /* it stays where it is */
     }
-    assert_true(most > N / 4);
+    ASSERT_GT(most, N / 4);
     if (is_text) {
         flow_dataset_rewind(a);
         flow_dataset_rewind(b);
-        assert_true(check_same_error(a, b, text) > N / 2);
+        ASSERT_GT(check_same_error(a, b, text), N / 2);
     }
     replace(at(name), new, old, size);
     for (int64_t epoch = 0; is_text && epoch < 2; epoch++) { /* it goes with its cause */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "run/report.h"
+#include "values.h"
 
 typedef struct row {
     const char *name;
@@ -110,8 +111,10 @@ static void test_what_was_written_is_read(void **state)
     assert_string_equal(read.name, "data.csv");
     assert_int_equal(read.rows, 1234567);
     assert_true(isnan(read.nothing));
-    assert_true(read.mean.mean == -1.25 && read.mean.error == 0.0123);
-    assert_true(read.part.any && read.part.seconds == 2.5);
+    ASSERT_EQ(read.mean.mean, -1.25);
+    ASSERT_EQ(read.mean.error, 0.0123);
+    assert_true(read.part.any);
+    ASSERT_EQ(read.part.seconds, 2.5);
     assert_false(read.other.any);
     assert_true(isnan(read.other.seconds));
     cJSON_Delete(object);

@@ -21,6 +21,7 @@
 #include "train/objective.h"
 #include "train/step.h"
 #include "train/trainer.h"
+#include "values.h"
 
 #define LIBRARY(name) "build/densities/test/" name ".so"
 #define LOG_2PI 1.83787706640934548356
@@ -128,7 +129,7 @@ static void check_gradient(const char *flow_list, const flow_target *target)
                 fail_msg("%s: weight %zu: %.12g is not %.12g", flow_list, k, (double)gradient[k], wanted);
         }
     }
-    assert_true(largest > 0.01);
+    ASSERT_GT(largest, 0.01);
     free(spans);
     flow_free_aligned(weights);
     flow_free_aligned(gradient);
@@ -240,7 +241,7 @@ static void check_path_gradient(const char *flow_list, const flow_target *target
         flow_step *step = subject_step(&b, objectives[k], k == 2 ? NULL : target, ROWS, 2);
         scores[k] = flow_step_gradient(step, weights, &batch, gradients[k]);
     }
-    assert_true(scores[0] == scores[1]);
+    ASSERT_EQ(scores[0], scores[1]);
     const double tolerance = is_double ? 1e-8 : 1e-3;
     double largest = 0;
     for (size_t k = 0; k < n; k++) {
@@ -249,7 +250,7 @@ static void check_path_gradient(const char *flow_list, const flow_target *target
         if (!(fabs((double)gradients[0][k] - wanted) <= tolerance * (1 + fabs(wanted))))
             fail_msg("%s: weight %zu: %.12g is not %.12g", flow_list, k, (double)gradients[0][k], wanted);
     }
-    assert_true(largest > 0.01);
+    ASSERT_GT(largest, 0.01);
     for (int k = 0; k < 3; k++)
         flow_free_aligned(gradients[k]);
     flow_runner_free(runner);
@@ -276,7 +277,7 @@ static void test_path_gradients(void **state)
     const flow_batch batch = {.n = 16, .seed = 5, .share = 1. / 16};
     flow_step_gradient(subject_step(&b, path_gradient, target, 16, 1), weights, &batch, gradient);
     for (size_t k = 0; k < n; k++)
-        assert_true(fabs((double)gradient[k]) < (is_double ? 1e-14 : 1e-6));
+        ASSERT_LT(fabs((double)gradient[k]), (is_double ? 1e-14 : 1e-6));
     flow_free_aligned(weights);
     flow_free_aligned(gradient);
     flow_target_close(target);
@@ -304,12 +305,14 @@ static void test_estimates(void **state)
     double bound = -(1 + m * m) / (2 * s * s) + 0.5 * LOG_2PI + 0.5;
     assert_int_equal(e.draws, N);
     assert_int_equal(e.not_finite, 0);
-    assert_true(fabs(e.bound - bound) < 4 * e.bound_error && e.bound_error < 0.05);
-    assert_true(fabs(e.log_z - log_z) < 4 * e.log_z_error && e.log_z_error < 0.05);
+    ASSERT_LT(fabs(e.bound - bound), 4 * e.bound_error);
+    ASSERT_LT(e.bound_error, 0.05);
+    ASSERT_LT(fabs(e.log_z - log_z), 4 * e.log_z_error);
+    ASSERT_LT(e.log_z_error, 0.05);
     /* E[w^2] / E[w]^2 for w = N(x; m, s^2) / N(x; 0, 1) */
     double v = s * s, second = 1 / (s * sqrt(2 - v)) * exp(m * m / (2 - v));
-    assert_true(fabs(e.effective / N * second - 1) < 0.05);
-    assert_true(e.pareto_k < 0.5); /* the target's tails are lighter */
+    ASSERT_LT(fabs(e.effective / N * second - 1), 0.05);
+    ASSERT_LT(e.pareto_k, 0.5); /* the target's tails are lighter */
 
     /* the same from its parts: weights of draws, which do not depend on how they are cut */
     double *parts = malloc(N * sizeof *parts), sum = 0;
@@ -317,7 +320,7 @@ static void test_estimates(void **state)
     flow_draws_log_weights(draws, 9, FLOW_DRAWS_TEST + 1000, N - 1000, parts + 1000);
     for (int i = 0; i < N; i++)
         sum += parts[i];
-    assert_true(fabs(sum / N - e.bound) < 1e-9);
+    ASSERT_LT(fabs(sum / N - e.bound), 1e-9);
     flow_draws_free(draws);
     assert_int_equal(flow_draws_new(&draws, b.f, weights, target, 1, &err), FLOW_OK);
     assert_int_equal(flow_draws_estimate(&again, draws, 9, N, &err), FLOW_OK);
@@ -330,7 +333,8 @@ static void test_estimates(void **state)
     target = open_target(LIBRARY("hole"), 1);
     assert_int_equal(flow_draws_new(&draws, b.f, weights, target, 2, &err), FLOW_OK);
     assert_int_equal(flow_draws_estimate(&e, draws, 9, N, &err), FLOW_OK);
-    assert_true(e.not_finite > 0 && e.not_finite < 40); /* P(x > 3.2) = 0.0007 */
+    ASSERT_GT(e.not_finite, 0);
+    ASSERT_LT(e.not_finite, 40); /* P(x > 3.2) = 0.0007 */
     assert_true(isnan(e.bound) && isnan(e.log_z) && isnan(e.effective));
     flow_draws_free(draws);
     flow_free_aligned(weights);
@@ -357,7 +361,7 @@ static void test_weights_are_those_of_the_model(void **state)
     flow_rows_sample(runner, 4, 0, N, 1, NULL, x, logp, NULL);
     for (int i = 0; i < N; i++) {
         double wanted = flow_target_log(target, x + i * D, NULL) - logp[i];
-        assert_true(fabs(log_weights[i] - wanted) < (is_double ? 1e-9 : 1e-3) * (1 + fabs(wanted)));
+        ASSERT_LT(fabs(log_weights[i] - wanted), (is_double ? 1e-9 : 1e-3) * (1 + fabs(wanted)));
     }
     flow_draws_free(draws);
     flow_runner_free(runner);
@@ -385,14 +389,14 @@ static void test_finds_a_gaussian(void **state)
     flow_estimate e;
     assert_int_equal(flow_draws_new(&draws, b.f, flow_trainer_best(b.trainer), target, 2, &err), FLOW_OK);
     assert_int_equal(flow_draws_estimate(&e, draws, 1, 20000, &err), FLOW_OK);
-    assert_true(fabs(e.bound - log_z) < 1e-3);
-    assert_true(fabs(e.log_z - log_z) < 1e-3);
-    assert_true(e.effective > 0.999 * 20000);
+    ASSERT_LT(fabs(e.bound - log_z), 1e-3);
+    ASSERT_LT(fabs(e.log_z - log_z), 1e-3);
+    ASSERT_GT(e.effective, 0.999 * 20000);
     /* the history has the bound on draws of its own, and the best weights are those of its best epoch */
     int64_t n, best = flow_trainer_best_epoch(b.trainer);
     const flow_epoch *history = flow_trainer_history(b.trainer, &n);
-    assert_true(fabs(history[best - 1].validation - log_z) < 2e-3);
-    assert_true(history[0].validation < history[best - 1].validation);
+    ASSERT_LT(fabs(history[best - 1].validation - log_z), 2e-3);
+    ASSERT_LT(history[0].validation, history[best - 1].validation);
     flow_draws_free(draws);
     subject_close(&b);
     flow_target_close(target);
@@ -477,10 +481,10 @@ static void test_nothing_to_observe(void **state)
             n_found++;
             assert_int_equal(arrays[a].rows, 12); /* two means and variances, one after the other */
             for (int i = 0; i < 12; i++)
-                assert_true(fitted[i] == (i / 3 % 2 == 0 ? 0 : 1));
+                ASSERT_EQ(fitted[i], (i / 3 % 2 == 0 ? 0 : 1));
         }
         assert_int_equal(n_found, 3);
-        assert_true(flow_trainer_best_epoch(b.trainer) > 0);
+        ASSERT_GT(flow_trainer_best_epoch(b.trainer), 0);
         subject_close(&b);
     }
     flow_target_close(target);
@@ -494,13 +498,14 @@ static void test_not_finite(void **state)
     subject b = start(
         some_flow, "{" OBJECTIVE(", \"steps\": 40, \"validation\": 100") ", \"epochs\": 1, \"batch\": 100}", target, 2);
     assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
-    assert_true(b.warnings > 0); /* 4,000 draws, of which 3 in a thousand are in a corner */
+    ASSERT_GT(b.warnings, 0); /* 4,000 draws, of which 3 in a thousand are in a corner */
     assert_non_null(strstr(b.warning, LIBRARY("hole")));
     assert_non_null(strstr(b.warning, " draw "));
     assert_non_null(strstr(b.warning, "of log_density at x = ("));
     int64_t n;
     const flow_epoch *history = flow_trainer_history(b.trainer, &n);
-    assert_true(history->dropped > 0 && isfinite(history->training));
+    ASSERT_GT(history->dropped, 0);
+    assert_true(isfinite(history->training));
     subject_close(&b);
 
     /* hardly a step without one: it stops, with the best weights as they were */
@@ -520,7 +525,7 @@ static void expect_refusal(const char *flow_list, const char *train, const flow_
     subject b;
     flow_error err = {0};
     make_flow(&b, flow_list, train, dim);
-    assert_true(subject_try_target(&b, &err, target, 1) != FLOW_OK);
+    ASSERT_NE(subject_try_target(&b, &err, target, 1), FLOW_OK);
     assert_null(b.trainer);
     if (strstr(err.message, says) == NULL)
         fail_msg("\"%s\" is not in: %s", says, err.message);

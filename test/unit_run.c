@@ -20,6 +20,7 @@
 #include "run/logprob.h"
 #include "run/sample.h"
 #include "run/train.h"
+#include "values.h"
 
 /* What the hooks were told. */
 typedef struct heard {
@@ -137,7 +138,7 @@ static void test_training_stops_and_resumes(void **state)
     SUCCEED(flow_run_info_model(&info, result.model, true, err));
     assert_int_equal(info.history.n, 2);
     assert_int_equal(info.runs.n, 2);
-    assert_true(info.summary.validation.logprob.mean == result.summary.validation.logprob.mean);
+    ASSERT_EQ(info.summary.validation.logprob.mean, result.summary.validation.logprob.mean);
     assert_int_equal(info.flow.layers.n, 2);
     flow_run_info_model_free(&info);
     flow_run_train_free(&result);
@@ -168,21 +169,21 @@ static void test_rows_are_drawn_evaluated_and_inverted(void **state)
     assert_int_equal(h.total, 150);
     assert_int_equal(h.begins, 1);
     assert_int_equal(h.warnings, 0);
-    assert_true(drawn.round_trip < 1e-3);
+    ASSERT_LT(drawn.round_trip, 1e-3);
 
     flow_run_logprob_result evaluated;
     const flow_run_logprob_options evaluate = {.data = rows, .worst = 3, .hooks = hooks_of(&h)};
     SUCCEED(flow_run_logprob(&evaluated, &s, &evaluate, err));
     assert_int_equal(evaluated.rows, 150);
     assert_int_equal(evaluated.worst.n, 3);
-    assert_true(evaluated.rows_worst[0].logprob <= evaluated.rows_worst[1].logprob);
-    assert_true(evaluated.logprob.error > 0);
+    ASSERT_LE(evaluated.rows_worst[0].logprob, evaluated.rows_worst[1].logprob);
+    ASSERT_GT(evaluated.logprob.error, 0);
 
     flow_run_invert_result inverted;
     const flow_run_invert_options invert = {.data = rows, .to = FLOW_TO_LATENT, .hooks = hooks_of(&h)};
     SUCCEED(flow_run_invert(&inverted, &s, &invert, err));
     assert_int_equal(inverted.rows, 150);
-    assert_true(inverted.error < 1e-3);
+    ASSERT_LT(inverted.error, 1e-3);
     flow_session_close(&s);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "values.h"
 
 static flow_schedule make(const char *json)
 {
@@ -21,7 +22,7 @@ static flow_schedule make(const char *json)
 
 static void near(double value, double expected)
 {
-    assert_true(fabs(value - expected) < 1e-12);
+    ASSERT_LT(fabs(value - expected), 1e-12);
 }
 
 static void test_constant(void **state)
@@ -102,7 +103,7 @@ static void test_options(void **state)
         flow_error err = {0};
         flow_schedule schedule;
         assert_int_equal(schedule_try(&schedule, refused[k], &err), FLOW_SPEC);
-        assert_true(strlen(err.message) > 10);
+        ASSERT_GT(strlen(err.message), 10);
     }
 }
 

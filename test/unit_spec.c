@@ -14,6 +14,7 @@
 #include "core/schema.h"
 #include "harness.h"
 #include "flow/design.h"
+#include "values.h"
 
 static flow_spec *parse_with(const char *text, const char *const *overrides, int n)
 {
@@ -66,8 +67,8 @@ static void test_minimal(void **state)
     assert_null(spec->data->validation.text);
     assert_null(spec->data->test);
     assert_null(spec->data->columns.at);
-    assert_true(spec->data->validation.number == 0);
-    assert_true(spec->data->memory == 4);
+    ASSERT_EQ(spec->data->validation.number, 0);
+    ASSERT_EQ(spec->data->memory, 4);
     assert_false(spec->data->skip_invalid);
     assert_int_equal(spec->seed, 1);
     assert_int_equal(spec->design.maps.n, 0);
@@ -109,8 +110,8 @@ static void test_everything(void **state)
     assert_int_equal(spec->data->columns.n, 2);
     assert_string_equal(spec->data->columns.at[1], "b");
     assert_true(spec->data->skip_invalid);
-    assert_true(spec->data->memory == 0.5);
-    assert_true(spec->seed == UINT64_C(9007199254740991));
+    ASSERT_EQ(spec->data->memory, 0.5);
+    ASSERT_EQ(spec->seed, UINT64_C(9007199254740991));
     char *path = flow_spec_path(spec, spec->data->train);
     assert_string_equal(path, "configs/p.h5:/train");
     free(path);
@@ -134,7 +135,7 @@ static void test_short_forms(void **state)
     flow_spec_free(spec);
     spec = parse_with("{\"flow\": [], \"data\": \"x.csv\"}", overrides, 4);
     assert_string_equal(spec->data->train, "other.csv");
-    assert_true(spec->data->validation.number == 0.25);
+    ASSERT_EQ(spec->data->validation.number, 0.25);
     assert_null(spec->data->validation.text);
     flow_spec_free(spec);
     /* an override reaches into what is a short form in the file */
@@ -294,7 +295,7 @@ static void test_resolved_is_stable(void **state)
     assert_int_equal(subject_try_spec(&s, &err, (subject_shape){.dim = 4}, spec), FLOW_OK);
     second = flow_spec_print(spec);
     assert_string_equal(first, second);
-    assert_true(spec->seed == UINT64_C(9007199254740991));
+    ASSERT_EQ(spec->seed, UINT64_C(9007199254740991));
     assert_int_equal(s.f->params.n_weights, n_weights);
     subject_close(&s);
     flow_spec_free(spec);
@@ -314,7 +315,7 @@ static void test_numbers_under_a_comma_locale(void **state)
         skip();
     }
     flow_spec *spec = parse("{\"flow\": [], \"data\": {\"validation\": 0.1, \"memory\": 0.25}}");
-    assert_true(spec->data->validation.number == 0.1);
+    ASSERT_EQ(spec->data->validation.number, 0.1);
     char *text = flow_spec_print(spec);
     assert_non_null(strstr(text, "0.25"));
     free(text);

@@ -19,7 +19,7 @@
 
 #include "flow/univariate/univariates.h"
 #include "harness.h"
-#include "near.h"
+#include "values.h"
 #include "num/rng.h"
 
 enum { MOST_BINS = 64, MOST_PARAMS = 3 * MOST_BINS + 1, COUNT = 2048 };

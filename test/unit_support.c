@@ -18,6 +18,7 @@
 #include "flow/rows.h"
 #include "harness.h"
 #include "num/rng.h"
+#include "values.h"
 
 enum { MOST_DIM = 4 };
 
@@ -127,7 +128,7 @@ static void test_jacobian_near_bounds(void **state)
         }
         subject_close(&s);
     }
-    assert_true(n_near > 500);
+    ASSERT_GT(n_near, 500);
 }
 
 static void test_never_outside(void **state)
@@ -162,8 +163,9 @@ static void test_on_a_bound(void **state)
     assert_int_equal(flow_fit(s.f, s.weights, rows, N, names, &err), FLOW_OK);
     /* a fitted value that a model file stores */
     assert_string_equal(s.f->params.entries[0].name, "0.support/nearest");
-    assert_true(s.f->params.fitted[0] == 0.125 / 2 && s.f->params.fitted[1] == 0.25 / 2 &&
-                s.f->params.fitted[3] == 0.25 / 2);
+    ASSERT_EQ(s.f->params.fitted[0], 0.125 / 2);
+    ASSERT_EQ(s.f->params.fitted[1], 0.25 / 2);
+    ASSERT_EQ(s.f->params.fitted[3], 0.25 / 2);
     flow_runner *runner;
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 1, &err), FLOW_OK);
     static const double on[] = {0, 0, 0, 1, 1, 1}, inside[] = {0.0625, 0.125, 0.0625, 0.875, 1, 0.875};
@@ -172,11 +174,13 @@ static void test_on_a_bound(void **state)
     flow_rows_logp(runner, inside, 3, wanted);
     for (int j = 0; j < 3; j++) {
         assert_true(isfinite(logp[j]));
-        assert_true(logp[j] == wanted[j]);
+        ASSERT_EQ(logp[j], wanted[j]);
     }
     static const double outside[] = {-1e-300, 0.5, 1, 1 + DBL_EPSILON, 1, 0.5};
     flow_rows_logp(runner, outside, 3, logp);
-    assert_true(logp[0] == -INFINITY && logp[1] == -INFINITY && isfinite(logp[2]));
+    ASSERT_EQ(logp[0], -INFINITY);
+    ASSERT_EQ(logp[1], -INFINITY);
+    assert_true(isfinite(logp[2]));
     flow_rows_to_latent(runner, outside, 3, z, NULL);
     assert_true(isnan(z[0]) && isnan(z[1]) && isnan(z[2]) && isnan(z[3]) && isfinite(z[4]) && isfinite(z[5]));
     /* said plainly, and refused by a fit */
@@ -208,7 +212,9 @@ static void test_units(void **state)
     flow_rows_logp(runner, row, 1, &logp);
     flow_rows_to_latent(runner, row, 1, z, NULL);
     double wanted = normal - (0.3 * 0.3 + logit * logit + 1.1 * 1.1) / 2 + log(10 / (4. * 6));
-    assert_true(fabs(logp - wanted) < 1e-6 && fabs(z[0] - 0.3) < 1e-7 && fabs(z[2] + 1.1) < 1e-6);
+    ASSERT_LT(fabs(logp - wanted), 1e-6);
+    ASSERT_LT(fabs(z[0] - 0.3), 1e-7);
+    ASSERT_LT(fabs(z[2] + 1.1), 1e-6);
     flow_runner_free(runner);
     subject_close(&s);
 }
@@ -244,8 +250,9 @@ static void test_lattices(void **state)
             flow_tile_spread(s.f, s.ws, N);
             for (int j = 0; j < N; j++) {
                 double u = (s.ws->x[j] - x[j]) / cases[c].step;
-                assert_true(u > -1e-6 && u < 1 + 1e-6);
-                assert_true(s.ws->logdet[j] == log(cases[c].step)); /* probabilities, not densities */
+                ASSERT_GT(u, -1e-6);
+                ASSERT_LT(u, 1 + 1e-6);
+                ASSERT_EQ(s.ws->logdet[j], log(cases[c].step)); /* probabilities, not densities */
             }
             flow_tile_round(s.f, s.ws, N);
             for (int j = 0; j < N; j++) {
@@ -270,7 +277,7 @@ static void test_lattices(void **state)
             memset(s.ws->logdet, 0, 16 * sizeof *s.ws->logdet);
             memcpy(s.ws->x, odd, sizeof odd);
             flow_tile_spread(s.f, s.ws, 16);
-            assert_true(s.ws->logdet[2] == -INFINITY);
+            ASSERT_EQ(s.ws->logdet[2], -INFINITY);
         }
         subject_close(&s);
     }
@@ -295,8 +302,9 @@ static void test_noise(void **state)
         flow_tile_spread(s.f, s.ws, N);
         for (int j = 0; j < N; j++) {
             double u = s.ws->x[N + j] - 7;
-            assert_true(s.ws->x[j] == 0.1 * (j / 2)); /* a column that is not named */
-            assert_true(u > 0 && u < 1);
+            ASSERT_EQ(s.ws->x[j], 0.1 * (j / 2)); /* a column that is not named */
+            ASSERT_GT(u, 0);
+            ASSERT_LT(u, 1);
             assert_true(j % 2 == 0 || s.ws->x[N + j] == s.ws->x[N + j - 1]);
             assert_true(j == 0 || j % 2 == 1 || s.ws->x[N + j] != s.ws->x[N + j - 1]);
             seen[j] |= 1u << (int)(u * FLOW_NOISE_DRAWS);
@@ -306,8 +314,8 @@ static void test_noise(void **state)
     }
     for (int j = 0; j < N; j++)
         assert_int_equal(seen[j], (1u << FLOW_NOISE_DRAWS) - 1);
-    assert_true(fabs(sum / (N * FLOW_NOISE_DRAWS) - 0.5) < 0.01 &&
-                fabs(squares / (N * FLOW_NOISE_DRAWS) - 1. / 3) < 0.01);
+    ASSERT_LT(fabs(sum / (N * FLOW_NOISE_DRAWS) - 0.5), 0.01);
+    ASSERT_LT(fabs(squares / (N * FLOW_NOISE_DRAWS) - 1. / 3), 0.01);
     double first[N], second[N];
     for (int step = 0; step < 3; step++) {
         for (int j = 0; j < N; j++) {
@@ -321,7 +329,7 @@ static void test_noise(void **state)
             assert_true(step == 0 || (first[j] == second[j]) == (step == 2));
     }
     for (int j = 1; j < N; j++)
-        assert_true(first[j] != first[j - 1]);
+        ASSERT_NE(first[j], first[j - 1]);
     subject_close(&s);
 }
 
@@ -352,7 +360,7 @@ static void test_company(void **state)
         for (int j = 0; j < N; j++)
             assert_true(isfinite(logp[j]) && logp[j] == other[N - 1 - j]);
         flow_rows_logp(runner, rows + 17 * D, 1, other);
-        assert_true(other[0] == logp[17]);
+        ASSERT_EQ(other[0], logp[17]);
         flow_runner_free(runner);
     }
     subject_close(&s);
@@ -379,7 +387,8 @@ static void test_samples(void **state)
     for (int j = 0; j < N; j++) {
         if (flow_check_row(s.f, x + j * D, &err) != FLOW_OK)
             fail_msg("%s", err.message);
-        assert_true(x[j * D + 2] == floor(x[j * D + 2]) && 2 * x[j * D + 3] == floor(2 * x[j * D + 3]));
+        ASSERT_EQ(x[j * D + 2], floor(x[j * D + 2]));
+        ASSERT_EQ(2 * x[j * D + 3], floor(2 * x[j * D + 3]));
         seen |= 1u << (int)x[j * D + 2];
     }
     assert_int_equal(seen, 15);
@@ -389,12 +398,12 @@ static void test_samples(void **state)
     double most = 0;
     for (int k = 0; k < N * D; k++) /* on the scale of mass, which has no bound above */
         most = fmax(most, fabs(missed[k]) / fmax(1, fabs(x[k])));
-    assert_true(most < (sizeof(real) == sizeof(double) ? 1e-9 : 1e-2));
+    ASSERT_LT(most, (sizeof(real) == sizeof(double) ? 1e-9 : 1e-2));
     flow_rows_round_trip(runner, FLOW_TO_DATA, z, N, x, NULL, missed);
     most = 0;
     for (int k = 0; k < N * D; k++)
         most = fmax(most, fabs(missed[k]));
-    assert_true(most < (sizeof(real) == sizeof(double) ? 1e-9 : 1e-2));
+    ASSERT_LT(most, (sizeof(real) == sizeof(double) ? 1e-9 : 1e-2));
     flow_rows_to_data(runner, z, N, missed, NULL);
     assert_memory_equal(x, missed, N * D * sizeof *x);
     free(x);
@@ -426,7 +435,8 @@ static void test_angles(void **state)
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         subject s;
         start(&s, 1, cases[c].json, "");
-        assert_true(s.f->periods[0] == cases[c].period && s.f->latents.periodic[0]);
+        ASSERT_EQ(s.f->periods[0], cases[c].period);
+        assert_true(s.f->latents.periodic[0]);
         assert_int_equal(flow_fit(s.f, s.weights, cases[c].data, N, names, &err), FLOW_OK);
         double begin = cases[c].begin, period = cases[c].period, log_slope = log(period / (2 * acos(-1.0)));
         for (int j = 0; j < 2000; j++) {
@@ -434,14 +444,19 @@ static void test_angles(void **state)
             if (j % 4 == 0)
                 x = begin + period * (j - 1000) * (1 + (j % 8 - 4) * 1e-16); /* seams, or as near as can be */
             through(&s, true, 1, &x, &z, &logdet);
-            assert_true(z >= -acos(-1.0) && z < acos(-1.0) && fabs(logdet + log_slope) < 1e-14);
+            ASSERT_GE(z, -acos(-1.0));
+            ASSERT_LT(z, acos(-1.0));
+            ASSERT_LT(fabs(logdet + log_slope), 1e-14);
             through(&s, false, 1, &z, &back, &logdet_back);
-            assert_true(back >= begin && back < begin + period && fabs(logdet_back - log_slope) < 1e-14);
-            assert_true(fabs(remainder(back - x, period)) < 1e-12 * (1 + fabs(x)));
+            ASSERT_GE(back, begin);
+            ASSERT_LT(back, begin + period);
+            ASSERT_LT(fabs(logdet_back - log_slope), 1e-14);
+            ASSERT_LT(fabs(remainder(back - x, period)), 1e-12 * (1 + fabs(x)));
             /* whatever number comes from the latent end is taken for an angle */
             double far = 200 * (uniform((uint64_t)j, 8) - 0.5);
             through(&s, false, 1, &far, &back, &logdet_back);
-            assert_true(back >= begin && back < begin + period);
+            ASSERT_GE(back, begin);
+            ASSERT_LT(back, begin + period);
         }
         /* a uniform density, and no row is outside */
         flow_runner *runner;
@@ -476,7 +491,7 @@ static void test_circles_are_carried(void **state)
     while (order[angle] != 3)
         angle++;
     for (int i = 0; i < D; i++)
-        assert_true(s.f->latents.periodic[i] == (i == D - 1 - angle));
+        ASSERT_EQ(s.f->latents.periodic[i], (i == D - 1 - angle));
     double rows[N * D];
     for (int k = 0; k < N * D; k++)
         rows[k] = 50 * uniform((uint64_t)k, 9) + 7;
@@ -488,18 +503,22 @@ static void test_circles_are_carried(void **state)
     flow_rows_to_latent(runner, rows, N, z, NULL);
     for (int j = 0; j < N; j++) {
         double t = rows[j * D + 1] - floor(rows[j * D + 1]), wanted = 2 * acos(-1.0) * t - acos(-1.0);
-        assert_true(fabs(z[j * D + D - 1 - angle] - wanted) < 1e-5);
+        ASSERT_LT(fabs(z[j * D + D - 1 - angle] - wanted), 1e-5);
     }
     /* draws: uniform there, whatever the temperature, and standard normal elsewhere */
     enum { DRAWS = 20000 };
     double *x = malloc(DRAWS * D * sizeof *x), sum = 0, squares = 0, error;
     flow_rows_sample(runner, 9, 0, DRAWS, 0, NULL, x, NULL, &error);
     for (int j = 0; j < DRAWS; j++) {
-        assert_true(x[j * D] == x[0] && x[j * D + 2] == x[2] && x[j * D + 3] == x[3]);
+        ASSERT_EQ(x[j * D], x[0]);
+        ASSERT_EQ(x[j * D + 2], x[2]);
+        ASSERT_EQ(x[j * D + 3], x[3]);
         sum += x[j * D + 1];
         squares += x[j * D + 1] * x[j * D + 1];
     }
-    assert_true(error < 1e-5 && fabs(sum / DRAWS - 0.5) < 0.01 && fabs(squares / DRAWS - 1. / 3) < 0.01);
+    ASSERT_LT(error, 1e-5);
+    ASSERT_LT(fabs(sum / DRAWS - 0.5), 0.01);
+    ASSERT_LT(fabs(squares / DRAWS - 1. / 3), 0.01);
     flow_rows_sample(runner, 9, 0, N, 1, NULL, x, logp, &error);
     double again[N];
     flow_rows_logp(runner, x, N, again);

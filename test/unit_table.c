@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "data/csv_fields.h"
+#include "values.h"
 
 static void test_csv_forms(void **state)
 {
@@ -226,7 +227,10 @@ static void test_csv_selection(void **state)
     const char *const numbered[] = {"x3", "x1"};
     options.columns = numbered;
     assert_int_equal(read_with(&got, path, &options, &err), FLOW_OK);
-    assert_true(got.values[0] == 3 && got.values[1] == 1 && got.values[2] == 6 && got.values[3] == 4);
+    ASSERT_EQ(got.values[0], 3);
+    ASSERT_EQ(got.values[1], 1);
+    ASSERT_EQ(got.values[2], 6);
+    ASSERT_EQ(got.values[3], 4);
     /* ragged rows are refused even where only columns before the raggedness are chosen */
     write_text("a.csv", "1,2,3\n4\n");
     options = (flow_reader_options){.columns = &numbered[1], .n_columns = 1};
@@ -346,10 +350,12 @@ static void test_csv_seeks(void **state)
         assert_int_equal(flow_reader_seek(reader, &places[k], &err), FLOW_OK);
         assert_int_equal(flow_reader_tell(reader).row, places[k].row);
         assert_int_equal(flow_reader_read(reader, rows, numbers, 10, &n, &err), FLOW_OK);
-        assert_true(n > 0 && (k == n_places - 2 || n == 10));
+        ASSERT_GT(n, 0);
+        assert_true((k == n_places - 2 || n == 10));
         for (size_t i = 0; i < n; i++)
             assert_true(rows[2 * i] == (double)numbers[i] && rows[2 * i + 1] == -(double)numbers[i]);
-        assert_true(numbers[0] >= places[k].row && numbers[0] <= places[k].row + 1);
+        ASSERT_GE(numbers[0], places[k].row);
+        ASSERT_LE(numbers[0], places[k].row + 1);
         assert_int_equal(flow_reader_tell(reader).offset, places[k + 1].offset);
     }
     assert_int_equal(flow_reader_n_skipped(reader), n_skipped);
@@ -384,7 +390,7 @@ static void test_csv_memory_is_bounded(void **state)
     } while (n > 0);
     flow_reader_close(reader);
     assert_int_equal(all, 2500000);
-    assert_true(peak_kilobytes() - before < 8192);
+    ASSERT_LT(peak_kilobytes() - before, 8192);
     remove(at("large.csv"));
     /* a line without an end is refused before it fills the memory */
     file = fopen(at("large.csv"), "wb");
@@ -406,7 +412,7 @@ static void test_csv_from_a_pipe(void **state)
     flow_error err = {0};
     assert_int_equal(mkfifo(at("pipe"), 0600), 0);
     pid_t child = fork();
-    assert_true(child >= 0);
+    ASSERT_GE(child, 0);
     if (child == 0) {
         int out = open(at("pipe"), O_WRONLY);
         ssize_t n = write(out, "x,y\n1,2\n3,", 10);
@@ -422,7 +428,7 @@ static void test_csv_from_a_pipe(void **state)
     flow_position start = flow_reader_tell(reader);
     assert_int_equal(flow_reader_read(reader, rows, NULL, 4, &n, &err), FLOW_OK);
     assert_int_equal(n, 2);
-    assert_true(rows[3] == 4);
+    ASSERT_EQ(rows[3], 4);
     assert_int_equal(flow_reader_seek(reader, &start, &err), FLOW_ARGUMENT);
     assert_says(&err, "only once");
     flow_reader_close(reader);

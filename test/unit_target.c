@@ -13,6 +13,7 @@
 
 #include "num/parallel.h"
 #include "train/target.h"
+#include "values.h"
 
 #define LIBRARY(name) "build/densities/test/" name ".so"
 
@@ -34,13 +35,13 @@ static void test_values_and_names(void **state)
     assert_string_equal(flow_target_columns(target)[0], "x1");
     assert_string_equal(flow_target_columns(target)[1], "x2");
     assert_string_equal(flow_target_path(target), LIBRARY("gaussian"));
-    assert_true(flow_target_checksum(target) != 0);
+    ASSERT_NE(flow_target_checksum(target), 0);
     double x[] = {0.3, 0.8}, gradient[2]; /* offsets 1 and 1: y = (1, 0.4), s = (0.5, 0.8) */
     double wanted = -0.5 * (1 / 0.25 + 0.16 / 0.64);
-    assert_true(fabs(flow_target_log(target, x, NULL) - wanted) < 1e-14);
-    assert_true(fabs(flow_target_log(target, x, gradient) - wanted) < 1e-14);
-    assert_true(fabs(gradient[0] - (-1 / 0.25 + 0.6 * 0.4 / 0.64)) < 1e-14);
-    assert_true(fabs(gradient[1] + 0.4 / 0.64) < 1e-14);
+    ASSERT_LT(fabs(flow_target_log(target, x, NULL) - wanted), 1e-14);
+    ASSERT_LT(fabs(flow_target_log(target, x, gradient) - wanted), 1e-14);
+    ASSERT_LT(fabs(gradient[0] - (-1 / 0.25 + 0.6 * 0.4 / 0.64)), 1e-14);
+    ASSERT_LT(fabs(gradient[1] + 0.4 / 0.64), 1e-14);
     flow_target_close(target);
 
     target = open_target(LIBRARY("twisted"), 0, true);
@@ -85,7 +86,7 @@ static void test_gradients_are_checked(void **state)
     flow_target_mismatch found;
     flow_target *target = open_target(LIBRARY("gaussian"), 100, true);
     assert_int_equal(flow_target_check(target, &found, NULL), FLOW_OK);
-    assert_true(found.n_compared >= 100);
+    ASSERT_GE(found.n_compared, 100);
     assert_int_equal(found.n_wrong, 0);
     flow_target_close(target);
 
@@ -94,8 +95,8 @@ static void test_gradients_are_checked(void **state)
     assert_int_equal(found.n_compared, 24);
     assert_int_equal(found.n_wrong, 8);
     assert_int_equal(found.dimension, 1);
-    assert_true(fabs(found.found + found.wanted) < 1e-6 * fabs(found.wanted));
-    assert_true(fabs(found.found - 2 * pow(found.at, 3)) < 1e-12);
+    ASSERT_LT(fabs(found.found + found.wanted), 1e-6 * fabs(found.wanted));
+    ASSERT_LT(fabs(found.found - 2 * pow(found.at, 3)), 1e-12);
     flow_target_close(target);
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "values.h"
 
 static const char *printed(double value)
 {
@@ -62,12 +63,12 @@ static void check_round_trips(int n)
         memcpy(&value, &bits, sizeof value);
         if (!isfinite(value))
             continue;
-        assert_true(parsed(printed(value)) == value);
+        ASSERT_EQ(parsed(printed(value)), value);
         uint32_t half = (uint32_t)bits;
         float single;
         memcpy(&single, &half, sizeof single);
         if (isfinite(single))
-            assert_true((float)parsed(printed_float(single)) == single);
+            ASSERT_EQ((float)parsed(printed_float(single)), single);
     }
 }
 
@@ -77,7 +78,7 @@ static void test_numbers_round_trip(void **state)
     check_round_trips(20000);
     const double edges[] = {0.0, DBL_MIN, DBL_MAX, -DBL_MAX, DBL_EPSILON, DBL_TRUE_MIN, 1.0 / 3, 1e22, 1e23, 125.09};
     for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
-        assert_true(parsed(printed(edges[i])) == edges[i]);
+        ASSERT_EQ(parsed(printed(edges[i])), edges[i]);
     assert_true(signbit(parsed(printed(-0.0))));
 }
 
@@ -101,13 +102,13 @@ static void test_numbers_are_short(void **state)
 static void test_numbers_are_read_whole(void **state)
 {
     (void)state;
-    assert_true(parsed(" \t 1.5 \r") == 1.5);
-    assert_true(parsed("+1e3") == 1000);
-    assert_true(parsed(".5") == 0.5);
+    ASSERT_EQ(parsed(" \t 1.5 \r"), 1.5);
+    ASSERT_EQ(parsed("+1e3"), 1000);
+    ASSERT_EQ(parsed(".5"), 0.5);
     assert_true(isnan(parsed("nan")));
     assert_true(isnan(parsed("NaN")));
     assert_true(isinf(parsed("-inf")));
-    assert_true(parsed("1e999") > DBL_MAX);
+    ASSERT_GT(parsed("1e999"), DBL_MAX);
     const char *const bad[] = {"",     " ",    "x",      "1x",     "1 2",  "1,5",     "--1",  "- 1",
                                "0x10", "-0X1", "nan(1)", "nan()",  "1e",   "1e+",     "1..2", "e5",
                                ".",    "+",    "1;",     "1.5.\t", "in f", "1\t2\r3", "1_0",  "\"1\""};
@@ -131,7 +132,7 @@ static void test_numbers_ignore_the_locale(void **state)
     }
     assert_string_equal(printed(0.5), "0.5");
     assert_string_equal(printed_float(0.25F), "0.25");
-    assert_true(parsed("0.5") == 0.5);
+    ASSERT_EQ(parsed("0.5"), 0.5);
     assert_true(refused("0,5"));
     check_round_trips(1000);
     setlocale(LC_ALL, "C");

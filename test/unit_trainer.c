@@ -14,7 +14,7 @@
 
 #include "core/schema.h"
 #include "harness.h"
-#include "near.h"
+#include "values.h"
 #include "flow/design.h"
 #include "num/rng.h"
 #include "train/evaluate.h"
@@ -148,18 +148,19 @@ static void test_learns_and_reports(void **state)
     int64_t n;
     const flow_epoch *history = flow_trainer_history(b.trainer, &n);
     assert_int_equal(n, 6);
-    assert_true(history[5].validation > history[0].validation + 0.1); /* held-out likelihood */
-    assert_true(history[5].epoch == 6);
+    ASSERT_GT(history[5].validation, history[0].validation + 0.1); /* held-out likelihood */
+    ASSERT_EQ(history[5].epoch, 6);
 
     /* what it says of the best weights is what an evaluation finds */
     int64_t best = flow_trainer_best_epoch(b.trainer);
     flow_likelihood found;
     assert_int_equal(flow_evaluate(&found, b.f, flow_trainer_best(b.trainer), held_out, 2, &err), FLOW_OK);
-    assert_true(found.mean == history[best - 1].validation);
-    assert_true(found.error == history[best - 1].validation_error);
+    ASSERT_EQ(found.mean, history[best - 1].validation);
+    ASSERT_EQ(found.error, history[best - 1].validation_error);
     assert_int_equal(found.rows, 500);
     assert_int_equal(found.not_finite, 0);
-    assert_true(found.error > 0 && found.error < 0.2);
+    ASSERT_GT(found.error, 0);
+    ASSERT_LT(found.error, 0.2);
     assert_false(flow_trainer_converged(b.trainer));
     subject_close(&b);
     flow_dataset_close(training);
@@ -252,7 +253,7 @@ static void test_weights_are_repetitions(void **state)
     repeated = make_dataset("other.csv", (const char *const[]){"b", "c", "a"}, D, again, n_repeated, &options);
     free(again);
     assert_int_equal(flow_dataset_n_rows(repeated), n_repeated);
-    assert_true(n_repeated > n + 300);
+    ASSERT_GT(n_repeated, n + 300);
 
     subject a = start(full, training, held_out, 1), b = start(full, repeated, NULL, 1);
     /* what was fitted is what the repeated rows say, as nearly as n rows can express it */
@@ -261,14 +262,14 @@ static void test_weights_are_repetitions(void **state)
         ASSERT_NEAR(fitted[k], b.f->params.fitted[k], 0.02 * (1 + fabs(fitted[k])));
     double unweighted = gsl_stats_median(rows + D - 1, D + 1, n); /* moves values of this column */
     ASSERT_NEAR(fitted[a.f->context.center], b.f->params.fitted[a.f->context.center], 0.02);
-    assert_true(fitted[a.f->context.center] > unweighted + 0.2);
+    ASSERT_GT(fitted[a.f->context.center], unweighted + 0.2);
     memcpy(b.f->params.fitted, fitted, a.f->params.n_fitted * sizeof *fitted);
     assert_int_equal(subject_try_run(&a, &err), FLOW_OK);
     assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
     int64_t epochs;
     const flow_epoch *x = flow_trainer_history(a.trainer, &epochs), *y = flow_trainer_history(b.trainer, &epochs);
     bool is_double = sizeof(real) == sizeof(double);
-    assert_true(x[29].training > x[0].training + 0.5);
+    ASSERT_GT(x[29].training, x[0].training + 0.5);
     for (int64_t e = 0; e < 30; e++)
         ASSERT_NEAR(x[e].training, y[e].training, is_double ? 1e-9 : 1e-3);
     subject_close(&a);
@@ -336,8 +337,9 @@ static void test_histories_by_name(void **state)
     double *stored = flow_history_table(history, n);
     for (int i = 0; i < 2; i++)
         for (int k = 1; k < N; k++)
-            assert_true(stored[i * FLOW_EPOCH_COLUMNS + N - 1 - k] == table[i][k]);
-    assert_true(history[1].most_evaluations == 11 && history[1].epoch == 2);
+            ASSERT_EQ(stored[i * FLOW_EPOCH_COLUMNS + N - 1 - k], table[i][k]);
+    ASSERT_EQ(history[1].most_evaluations, 11);
+    ASSERT_EQ(history[1].epoch, 2);
     free(stored);
     subject_close(&b);
     flow_dataset_close(training);
@@ -408,8 +410,8 @@ static void test_observers_same_for_any_threads(void **state)
     assert_int_equal(subject_try_run(&a, &err), FLOW_OK);
     const double *now = fitted.data, *averaged = average.data;
     for (size_t k = 0; k < fitted.rows; k++) { /* all but those of standardize move, and so does their average */
-        assert_true((now[k] != first[k]) == (k >= 2 * D));
-        assert_true((averaged[k] != now[k]) == (k >= 2 * D));
+        ASSERT_EQ((now[k] != first[k]), (k >= 2 * D));
+        ASSERT_EQ((averaged[k] != now[k]), (k >= 2 * D));
     }
     for (int n_threads = 2; n_threads <= 4; n_threads += 2) {
         subject b = start_of(NORMED(3, [20]), all_features, training, held_out, n_threads);
@@ -470,14 +472,15 @@ static void test_best_weights_with_their_fitted_values(void **state)
         assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
         int64_t n, best = flow_trainer_best_epoch(b.trainer);
         const flow_epoch *history = flow_trainer_history(b.trainer, &n);
-        assert_true(best > 1 && best < n);
+        ASSERT_GT(best, 1);
+        ASSERT_LT(best, n);
         flow_likelihood found;
         const flow *kept = flow_trainer_best_flow(b.trainer);
         assert_int_equal(flow_evaluate(&found, kept, flow_trainer_best(b.trainer), held_out, 2, &err), FLOW_OK);
-        assert_true(found.mean == history[best - 1].validation);
-        assert_true(found.error == history[best - 1].validation_error);
+        ASSERT_EQ(found.mean, history[best - 1].validation);
+        ASSERT_EQ(found.error, history[best - 1].validation_error);
         assert_int_equal(flow_evaluate(&found, b.f, flow_trainer_best(b.trainer), held_out, 2, &err), FLOW_OK);
-        assert_true(found.mean < history[best - 1].validation);
+        ASSERT_LT(found.mean, history[best - 1].validation);
         subject_close(&b);
     }
     /* a flow without such blocks has one vector of fitted values */
@@ -546,7 +549,7 @@ static void test_a_deep_stack(void **state)
         int64_t n;
         const flow_epoch *history = flow_trainer_history(b.trainer, &n);
         last[still] = history[n - 1].validation;
-        assert_true(last[still] > history[0].validation + 0.3);
+        ASSERT_GT(last[still], history[0].validation + 0.3);
         subject_close(&b);
     }
     if (!(last[0] > last[1] - 0.1))
@@ -564,7 +567,8 @@ static void test_patience(void **state)
     subject b = start("{\"epochs\": 50, \"patience\": 3, \"optimizer\": {\"rate\": 1e-12}}", training, held_out, 1);
     assert_int_equal(subject_try_run(&b, &err), FLOW_OK);
     assert_true(flow_trainer_converged(b.trainer));
-    assert_true(b.epochs >= 4 && b.epochs < 10);
+    ASSERT_GE(b.epochs, 4);
+    ASSERT_LT(b.epochs, 10);
     subject_close(&b);
 
     b = start("{\"epochs\": 6, \"patience\": 0, \"optimizer\": {\"rate\": 1e-12}}", training, held_out, 1);
@@ -582,9 +586,10 @@ static void test_patience(void **state)
     int64_t n;
     const flow_epoch *history = flow_trainer_history(b.trainer, &n);
     int64_t best = flow_trainer_best_epoch(b.trainer);
-    assert_true(best > 1 && best < n);
+    ASSERT_GT(best, 1);
+    ASSERT_LT(best, n);
     for (int64_t e = 0; e < n; e++)
-        assert_true(history[e].validation <= history[best - 1].validation);
+        ASSERT_LE(history[e].validation, history[best - 1].validation);
     subject_close(&b);
     flow_dataset_close(few);
     flow_dataset_close(training);
@@ -633,10 +638,10 @@ static void test_a_bad_row(void **state)
     int64_t n;
     const flow_epoch *history = flow_trainer_history(b.trainer, &n);
     for (int64_t e = 0; e < n; e++) {
-        assert_true(history[e].dropped == 1); /* dropped */
+        ASSERT_EQ(history[e].dropped, 1); /* dropped */
         assert_true(isfinite(history[e].training) && isfinite(history[e].validation));
     }
-    assert_true(history[3].validation > history[0].validation);
+    ASSERT_GT(history[3].validation, history[0].validation);
     subject_close(&b);
 
     /* the same row in the held-out data: no epoch can be the best */
@@ -646,7 +651,7 @@ static void test_a_bad_row(void **state)
     assert_int_equal(b.warnings, 2);
     assert_non_null(strstr(b.warning, "row 42"));
     assert_int_equal(flow_trainer_best_epoch(b.trainer), 0);
-    assert_true(flow_trainer_history(b.trainer, &n)[0].validation == -HUGE_VAL);
+    ASSERT_EQ(flow_trainer_history(b.trainer, &n)[0].validation, -HUGE_VAL);
     flow_likelihood found;
     assert_int_equal(flow_evaluate(&found, b.f, flow_trainer_best(b.trainer), bad_held_out, 1, &err), FLOW_OK);
     assert_int_equal(found.not_finite, 1);
@@ -698,7 +703,7 @@ static void test_cuts_have_a_floor(void **state)
     int64_t n;
     const flow_epoch *history = flow_trainer_history(b.trainer, &n);
     static const double full_rate = 1e-3;
-    assert_true(history[n - 1].rate >= full_rate / 1024);
+    ASSERT_GE(history[n - 1].rate, full_rate / 1024);
     subject_close(&b);
     subject_close(&clean);
     flow_dataset_close(spoilt);
@@ -807,7 +812,7 @@ static void test_refuses_damaged_states(void **state)
             *x = old;
         }
     }
-    assert_true(n_numbers > 24);
+    ASSERT_GT(n_numbers, 24);
     /* a masked weight would come alive */
     flow_array array = find(&b, "weights");
     for (size_t k = 0; k < array.rows; k++) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "num/rng.h"
+#include "values.h"
 
 static uint64_t bits(int i, int k)
 {
@@ -101,7 +102,7 @@ static void test_writers_round_trip(void **state)
     }
     char line[256] = {0};
     read_bytes(at("f.csv"), line, sizeof line - 1);
-    assert_true(strlen(strchr(strchr(line, '\n') + 1, ',')) > 8);
+    ASSERT_GT(strlen(strchr(strchr(line, '\n') + 1, ',')), 8);
     check_table(at("w.csv"), 20000, 5, false, nasty);
     /* the same input makes the same bytes */
     static char a[1 << 20], b[1 << 20];
@@ -317,7 +318,10 @@ static void test_closed_pipe(void **state)
     status = status == FLOW_OK ? flow_writer_finish(writer, &err) : status;
     dup2(saved, STDOUT_FILENO);
     close(saved);
-    assert_true(opened == FLOW_OK && written == FLOW_OK && finished == FLOW_OK && again == FLOW_OK);
+    ASSERT_EQ(opened, FLOW_OK);
+    ASSERT_EQ(written, FLOW_OK);
+    ASSERT_EQ(finished, FLOW_OK);
+    ASSERT_EQ(again, FLOW_OK);
     assert_string_equal(text, "x,y\n1,2\n3,4\n5,6\n");
     assert_int_equal(n, strlen(text));
     assert_int_equal(status, FLOW_IO);
@@ -352,7 +356,8 @@ static void test_wide_tables(void **state)
         double value;
         size_t n;
         assert_int_equal(flow_reader_read(reader, &value, NULL, 1, &n, &err), FLOW_OK);
-        assert_true(n == 1 && value == D - 1);
+        ASSERT_EQ(n, 1);
+        ASSERT_EQ(value, D - 1);
         flow_reader_close(reader);
     }
 }
