@@ -69,6 +69,14 @@ reason="1.ffjord: its solver needed more steps than max_steps = 2, so the field 
     expect "of the list, counted from 0, has no values or does not come back: it fails in $reason"
 }
 
+@test "a training that would take too much memory is refused before it begins" {
+    echo '{ "flow": [ { "type": "ffjord", "solver": { "type": "euler", "steps": 3000 } } ] }' >wide.json
+    run flowctl check wide.json --dim 1000
+    expect_status 2
+    expect "0.ffjord: its training would take" "lower solver.steps"
+    flowctl check wide.json --dim 1000 --set flow[0].gradient=adjoint
+}
+
 @test "a key of the solver can be set where the spec names none, and a budget given to any method" {
     stiff_spec 200 1e-4 >spec.json
     sed -i 's/, *"hidden": \[8\],/, "hidden": [8] } ],/; /"solver":/d' spec.json

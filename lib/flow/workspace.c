@@ -64,8 +64,7 @@ static void workspace_lay_out(flow_workspace *ws, const flow *f, flow_layout *la
     workspace_lay_out_scratch(ws, f, layout);
 }
 
-/* Every tile of a batch has a workspace of its own. */
-static flow_status workspace_check_scratch(const flow *f, int n_max, flow_error *err)
+flow_status flow_check_scratch(const flow *f, int n_max, flow_error *err)
 {
     const size_t most = (size_t)1 << 30;
     for (int i = 0; i < f->n_blocks; i++) {
@@ -86,7 +85,7 @@ static flow_status workspace_check_scratch(const flow *f, int n_max, flow_error 
 flow_status flow_workspace_new(flow_workspace **out, const flow *f, int n_max, bool keep, flow_error *err)
 {
     *out = NULL;
-    flow_status status = keep ? workspace_check_scratch(f, n_max, err) : FLOW_OK;
+    flow_status status = keep ? flow_check_scratch(f, n_max, err) : FLOW_OK;
     if (status != FLOW_OK)
         return status;
     flow_workspace *ws = calloc(1, sizeof *ws);

@@ -72,6 +72,8 @@ flow_status flow_experiment_build(flow_experiment *x, int dim, const char *const
     flow_status status = flow_build(&x->f, &spec->design, &layout, (uint64_t)spec->seed, err);
     if (status == FLOW_OK)
         status = flow_objective_check(&x->objective, x->f, spec->data->weight != NULL, err);
+    if (status == FLOW_OK)
+        status = flow_check_scratch(x->f, FLOW_TILE, err);
     return experiment_name_source(x, status, err);
 }
 
