@@ -13,18 +13,11 @@
 set -euo pipefail
 threads=1
 pairs=9
-while getopts j:n: letter; do
-    case $letter in
-        j) threads=$OPTARG ;;
-        n) pairs=$OPTARG ;;
-        *) exit 2 ;;
-    esac
-done
+# shellcheck source=scripts/options.bash
+source "$(dirname "$0")/options.bash"
+read_options 'j=threads n=pairs' "$@"
 shift $((OPTIND - 1))
-if [ $# -lt 2 ]; then
-    sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,5p'
-    exit 2
-fi
+[ $# -ge 2 ] || usage
 old=$1 new=$2
 shift 2
 for tree in "$old" "$new"; do

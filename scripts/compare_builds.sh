@@ -22,17 +22,11 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd) || exit
 threads=2
 epochs=3
-while getopts j: letter; do
-    case $letter in
-        j) threads=$OPTARG ;;
-        *) exit 2 ;;
-    esac
-done
+# shellcheck source=scripts/options.bash
+source "$(dirname "$0")/options.bash"
+read_options 'j=threads' "$@"
 shift $((OPTIND - 1))
-if [ $# -lt 2 ]; then
-    sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,5p'
-    exit 2
-fi
+[ $# -ge 2 ] || usage
 old=$(realpath "$1") && new=$(realpath "$2") || exit 2
 shift 2
 

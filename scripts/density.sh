@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 #     scripts/density.sh [-j THREADS] [-p FOLDER] [SPEC...]      what `make pictures` does, with -p docs/pictures
@@ -14,13 +14,9 @@ flowctl=${FLOWCTL:-$root/build/flowctl}
 generate=$root/build/generate
 out=${RESULTS:-$root/build/pictures}
 threads='' pictures=''
-while getopts j:p: letter; do
-    case $letter in
-        j) threads=$OPTARG ;;
-        p) pictures=$OPTARG ;;
-        *) exit 2 ;;
-    esac
-done
+# shellcheck source=scripts/options.bash
+source "$(dirname "$0")/options.bash"
+read_options 'j=threads p=pictures' "$@"
 shift $((OPTIND - 1))
 if [ -n "$pictures" ] && ! command -v gnuplot >/dev/null; then
     echo "density.sh: gnuplot draws the pictures and is not installed: apt-get install gnuplot-nox" >&2

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 #     scripts/results.sh [-j THREADS] [SPEC...]      what `make results` does
@@ -13,12 +13,9 @@ root=$(cd "$(dirname "$0")/.." && pwd) || exit
 flowctl=${FLOWCTL:-$root/build/flowctl}
 out=${RESULTS:-$root/build/results}
 threads=
-while getopts j: letter; do
-    case $letter in
-        j) threads=$OPTARG ;;
-        *) exit 2 ;;
-    esac
-done
+# shellcheck source=scripts/options.bash
+source "$(dirname "$0")/options.bash"
+read_options 'j=threads' "$@"
 shift $((OPTIND - 1))
 
 # training_data SPEC: the file it is trained on; paths in a spec are relative to its folder

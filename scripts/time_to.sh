@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 #     scripts/time_to.sh [-j THREADS] SPEC LIKELIHOOD
@@ -11,12 +11,9 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 flowctl=${FLOWCTL:-$root/build/flowctl}
 out=${RESULTS:-$root/build/results}
 threads=1
-while getopts j: letter; do
-    case $letter in
-        j) threads=$OPTARG ;;
-        *) exit 2 ;;
-    esac
-done
+# shellcheck source=scripts/options.bash
+source "$(dirname "$0")/options.bash"
+read_options 'j=threads' "$@"
 shift $((OPTIND - 1))
 [ $# -eq 2 ] || { echo "usage: scripts/time_to.sh [-j THREADS] SPEC LIKELIHOOD" >&2; exit 2; }
 mkdir -p "$out"
