@@ -2,7 +2,7 @@
 #
 # For scripts with single-letter options: sourced, not run.
 
-# read_options 'j=threads n=pairs' "$@": sets the variables of the options that are given. What is left begins at OPTIND:
+# read_options "j=threads n=pairs" "$@": sets the variables of the options that are given; the rest begins at OPTIND:
 #     shift $((OPTIND - 1))
 # An unknown option ends the script with status 2.
 read_options() {

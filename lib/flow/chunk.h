@@ -12,8 +12,8 @@ typedef struct flow_chunk {
     int first, m;
 } flow_chunk;
 
-/* Steps through the dimensions of a (d, n) tile in pieces of `most` rows or less; starts from {0}, false behind the last
- * one. With `most` a multiple of FLOW_LANES, so is every m. */
+/* Steps through the dimensions of a (d, n) tile in pieces of `most` rows or less; starts from {0}, false behind the
+ * last one. With `most` a multiple of FLOW_LANES, so is every m. */
 static inline bool flow_chunk_next(flow_chunk *c, int d, int n, int most)
 {
     c->at += (size_t)c->m;

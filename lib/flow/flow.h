@@ -119,8 +119,8 @@ typedef struct flow_workspace {
     flow_tape tape;     /* only with keep */
 } flow_workspace;
 
-/* FLOW_SPEC when a block would take too much scratch to be trained on tiles of n_max rows, of which every tile of a batch
- * has its own. */
+/* FLOW_SPEC when a block would take too much scratch to be trained on tiles of n_max rows; every tile of a batch has
+ * its own. */
 flow_status flow_check_scratch(const flow *f, int n_max, flow_error *err);
 /* With keep, what flow_check_scratch says. */
 flow_status flow_workspace_new(flow_workspace **out, const flow *f, int n_max, bool keep, flow_error *err);

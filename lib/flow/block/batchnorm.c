@@ -257,8 +257,8 @@ static void batchnorm_move(const batchnorm *block, double *mean, double *varianc
     *variance = to_variance;
 }
 
-/* The rows count by the absolute values of their weights: a negative weight would take variance away, and the weights of
- * a batch may sum to zero. */
+/* The rows count by the absolute values of their weights: a negative weight would take variance away, and the weights
+ * of a batch may sum to zero. */
 static void batchnorm_batch_stats(const void *self, const flow_stats_tile *tiles, int n_tiles, double share,
                                   double *fitted)
 {
