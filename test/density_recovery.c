@@ -20,13 +20,13 @@
 #include <string.h>
 
 #include "flow/rows.h"
-#include "harness.h"
+#include "known_density.h"
 #include "num/parallel.h"
 #include "num/rng.h"
 #include "train/trainer.h"
 #include "values.h"
 
-enum { N_TRAINING = 50000, N_HELD_OUT = 10000, N_FRESH = 50000, MOST_DIM = 5, MOST_PARTS = 3 };
+enum { N_TRAINING = 50000, N_HELD_OUT = 10000, MOST_DIM = 5, MOST_PARTS = 3 };
 
 /* ---- the truth: mixtures of Gaussians; one part is a Gaussian ---- */
 
@@ -36,22 +36,52 @@ typedef struct part {
     double factor[MOST_DIM * MOST_DIM]; /* (d, d): Cholesky factor of the covariance */
 } part;
 
-typedef struct truth {
-    const char *name;
-    int dim, n_parts;
-    part parts[MOST_PARTS];
-    double offset; /* on column 0 */
-} truth;
+typedef struct parts {
+    int dim, n;
+    part at[MOST_PARTS];
+} parts;
 
-static void set_part(truth *t, double weight, const double *mean, const double *covariance)
+static parts known; /* what is drawn from now */
+
+static void add_part(double weight, const double *mean, const double *covariance)
 {
-    size_t d = (size_t)t->dim;
-    part *p = &t->parts[t->n_parts++];
+    size_t d = (size_t)known.dim;
+    part *p = &known.at[known.n++];
     p->weight = weight;
     memcpy(p->mean, mean, d * sizeof *mean);
     memcpy(p->factor, covariance, d * d * sizeof *covariance);
     gsl_matrix_view view = gsl_matrix_view_array(p->factor, d, d);
     assert_int_equal(gsl_linalg_cholesky_decomp1(&view.matrix), 0);
+}
+
+static void draw(gsl_rng *rng, double *x)
+{
+    double u = gsl_rng_uniform(rng);
+    int k = 0;
+    while (k + 1 < known.n && u >= known.at[k].weight)
+        u -= known.at[k++].weight;
+    size_t d = (size_t)known.dim;
+    const part *p = &known.at[k];
+    gsl_vector_const_view mean = gsl_vector_const_view_array(p->mean, d);
+    gsl_matrix_const_view factor = gsl_matrix_const_view_array(p->factor, d, d);
+    gsl_vector_view out = gsl_vector_view_array(x, d);
+    gsl_ran_multivariate_gaussian(rng, &mean.vector, &factor.matrix, &out.vector);
+}
+
+static double true_logp(const double *x)
+{
+    double sum = 0, store[MOST_DIM];
+    size_t d = (size_t)known.dim;
+    gsl_vector_view work = gsl_vector_view_array(store, d);
+    for (int k = 0; k < known.n; k++) {
+        gsl_vector_const_view at = gsl_vector_const_view_array(x, d);
+        gsl_vector_const_view mean = gsl_vector_const_view_array(known.at[k].mean, d);
+        gsl_matrix_const_view factor = gsl_matrix_const_view_array(known.at[k].factor, d, d);
+        double p;
+        gsl_ran_multivariate_gaussian_pdf(&at.vector, &mean.vector, &factor.matrix, &p, &work.vector);
+        sum += known.at[k].weight * p;
+    }
+    return log(sum);
 }
 
 static truth gaussian(void)
@@ -64,126 +94,18 @@ static truth gaussian(void)
         4.0,   2.0,  -1.0, 40.0,   0.0000,
         0.0002, 0.0,  0.0003, 0.0, 0.000001,
     };
-    truth t = {.name = "gaussian", .dim = 5};
-    set_part(&t, 1, mean, covariance);
-    return t;
+    known = (parts){.dim = 5};
+    add_part(1, mean, covariance);
+    return (truth){"gaussian", 5, draw, true_logp, N_TRAINING, N_HELD_OUT, 0};
 }
 
 static truth mixture(void)
 {
-    truth t = {.name = "mixture", .dim = 2};
-    set_part(&t, 0.5, (double[]){-2, 0}, (double[]){0.5, 0.4, 0.4, 0.6});
-    set_part(&t, 0.3, (double[]){2, 1.5}, (double[]){0.4, -0.3, -0.3, 0.8});
-    set_part(&t, 0.2, (double[]){1, -2.5}, (double[]){1.0, 0, 0, 0.15});
-    return t;
-}
-
-static void draw(const truth *t, gsl_rng *rng, double *x)
-{
-    double u = gsl_rng_uniform(rng);
-    int k = 0;
-    while (k + 1 < t->n_parts && u >= t->parts[k].weight)
-        u -= t->parts[k++].weight;
-    size_t d = (size_t)t->dim;
-    const part *p = &t->parts[k];
-    gsl_vector_const_view mean = gsl_vector_const_view_array(p->mean, d);
-    gsl_matrix_const_view factor = gsl_matrix_const_view_array(p->factor, d, d);
-    gsl_vector_view out = gsl_vector_view_array(x, d);
-    gsl_ran_multivariate_gaussian(rng, &mean.vector, &factor.matrix, &out.vector);
-}
-
-static double true_logp(const truth *t, const double *x)
-{
-    double sum = 0, store[MOST_DIM];
-    size_t d = (size_t)t->dim;
-    gsl_vector_view work = gsl_vector_view_array(store, d);
-    for (int k = 0; k < t->n_parts; k++) {
-        gsl_vector_const_view at = gsl_vector_const_view_array(x, d);
-        gsl_vector_const_view mean = gsl_vector_const_view_array(t->parts[k].mean, d);
-        gsl_matrix_const_view factor = gsl_matrix_const_view_array(t->parts[k].factor, d, d);
-        double p;
-        gsl_ran_multivariate_gaussian_pdf(&at.vector, &mean.vector, &factor.matrix, &p, &work.vector);
-        sum += t->parts[k].weight * p;
-    }
-    return log(sum);
-}
-
-/* n draws, without the offset */
-static double *draws(const truth *t, uint64_t seed, size_t n)
-{
-    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
-    flow_rng_gsl_seed(rng, seed, FLOW_STREAM_OTHER, 0);
-    double *rows = malloc(n * (size_t)t->dim * sizeof *rows);
-    assert_non_null(rows);
-    for (size_t r = 0; r < n; r++)
-        draw(t, rng, rows + r * (size_t)t->dim);
-    gsl_rng_free(rng);
-    return rows;
-}
-
-static void shift(const truth *t, double *rows, size_t n)
-{
-    for (size_t r = 0; r < n; r++)
-        rows[r * (size_t)t->dim] += t->offset;
-}
-
-static flow_dataset *data_set(const truth *t, const char *name, uint64_t seed, size_t n)
-{
-    static const char *const columns[MOST_DIM] = {"a", "b", "c", "d", "e"};
-    double *rows = draws(t, seed, n);
-    shift(t, rows, n);
-    flow_dataset *data = make_dataset(name, columns, t->dim, rows, n, NULL);
-    free(rows);
-    return data;
-}
-
-/* ---- a flow, trained ---- */
-
-typedef struct learned {
-    subject made;
-    flow_runner *runner;
-} learned;
-
-static learned learn(const truth *t, const char *spec)
-{
-    flow_error err = {0};
-    flow_dataset *training = data_set(t, "training.h5", 1, N_TRAINING);
-    flow_dataset *held_out = data_set(t, "held_out.h5", 2, N_HELD_OUT);
-    learned l = {0};
-    int n_threads = flow_processors();
-    subject_open(&l.made, (subject_shape){.dim = t->dim, .seed = 1}, "%s", spec);
-    subject_start(&l.made, training, held_out, n_threads);
-    subject_run(&l.made);
-    assert_int_equal(flow_runner_new(&l.runner, l.made.f, flow_trainer_best(l.made.trainer), n_threads, &err), FLOW_OK);
-    int64_t n;
-    const flow_epoch *history = flow_trainer_history(l.made.trainer, &n);
-    print_message("           %s: %d epochs, the last one took %.2f s\n", t->name, (int)n,
-                  history[n - 1].seconds);
-    flow_dataset_close(training);
-    flow_dataset_close(held_out);
-    return l;
-}
-
-static void forget(learned *l)
-{
-    flow_runner_free(l->runner);
-    subject_close(&l->made);
-}
-
-static double divergence(const truth *t, const learned *l)
-{
-    double *rows = draws(t, 3, N_FRESH), *logp = malloc(N_FRESH * sizeof *logp), sum = 0;
-    assert_non_null(logp);
-    for (size_t r = 0; r < N_FRESH; r++)
-        sum += true_logp(t, rows + r * (size_t)t->dim);
-    shift(t, rows, N_FRESH);
-    flow_rows_logp(l->runner, rows, N_FRESH, logp);
-    for (size_t r = 0; r < N_FRESH; r++)
-        sum -= logp[r];
-    free(rows);
-    free(logp);
-    print_message("           KL(%s || model) = %.4f nats\n", t->name, sum / N_FRESH);
-    return sum / N_FRESH;
+    known = (parts){.dim = 2};
+    add_part(0.5, (double[]){-2, 0}, (double[]){0.5, 0.4, 0.4, 0.6});
+    add_part(0.3, (double[]){2, 1.5}, (double[]){0.4, -0.3, -0.3, 0.8});
+    add_part(0.2, (double[]){1, -2.5}, (double[]){1.0, 0, 0, 0.15});
+    return (truth){"mixture", 2, draw, true_logp, N_TRAINING, N_HELD_OUT, 0};
 }
 
 /* With affine maps the mixture takes depth: 5 MAF blocks stop at 0.027 nats, wider networks or longer training do not

@@ -19,89 +19,14 @@
 #include <string.h>
 
 #include "flow/rows.h"
-#include "harness.h"
+#include "known_density.h"
 #include "num/parallel.h"
 #include "num/rng.h"
 #include "train/draws.h"
 #include "train/trainer.h"
 #include "values.h"
 
-enum { N_TRAINING = 20000, N_HELD_OUT = 4000, N_FRESH = 50000, MOST_DIM = 2 };
-
-typedef struct truth {
-    const char *name;
-    int dim;
-    void (*draw)(gsl_rng *rng, double *x);
-    double (*logp)(const double *x);
-} truth;
-
-/* ---- a flow, trained ---- */
-
-static double *draws(const truth *t, uint64_t seed, size_t n)
-{
-    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
-    flow_rng_gsl_seed(rng, seed, FLOW_STREAM_OTHER, 0);
-    double *rows = malloc(n * (size_t)t->dim * sizeof *rows);
-    assert_non_null(rows);
-    for (size_t r = 0; r < n; r++)
-        t->draw(rng, rows + r * (size_t)t->dim);
-    gsl_rng_free(rng);
-    return rows;
-}
-
-static flow_dataset *data_set(const truth *t, const char *name, uint64_t seed, size_t n)
-{
-    static const char *const columns[MOST_DIM] = {"a", "b"};
-    double *rows = draws(t, seed, n);
-    flow_dataset *data = make_dataset(name, columns, t->dim, rows, n, NULL);
-    free(rows);
-    return data;
-}
-
-typedef struct learned {
-    subject made;
-    flow_runner *runner;
-} learned;
-
-static learned learn(const truth *t, const char *spec)
-{
-    flow_error err = {0};
-    flow_dataset *training = data_set(t, "training.h5", 1, N_TRAINING);
-    flow_dataset *held_out = data_set(t, "held_out.h5", 2, N_HELD_OUT);
-    const subject_shape shape = {.dim = t->dim, .columns = flow_dataset_columns(training), .seed = 1};
-    learned l = {0};
-    int n_threads = flow_processors();
-    subject_open(&l.made, shape, "%s", spec);
-    subject_start(&l.made, training, held_out, n_threads);
-    subject_run(&l.made);
-    assert_int_equal(flow_runner_new(&l.runner, l.made.f, flow_trainer_best(l.made.trainer), n_threads, &err), FLOW_OK);
-    int64_t n;
-    const flow_epoch *history = flow_trainer_history(l.made.trainer, &n);
-    print_message("           %s: %d epochs, the last one took %.2f s\n", t->name, (int)n,
-                  history[n - 1].seconds);
-    flow_dataset_close(training);
-    flow_dataset_close(held_out);
-    return l;
-}
-
-static void forget(learned *l)
-{
-    flow_runner_free(l->runner);
-    subject_close(&l->made);
-}
-
-static double divergence(const truth *t, const learned *l)
-{
-    double *rows = draws(t, 3, N_FRESH), *logp = malloc(N_FRESH * sizeof *logp), sum = 0;
-    assert_non_null(logp);
-    flow_rows_logp(l->runner, rows, N_FRESH, logp);
-    for (size_t r = 0; r < N_FRESH; r++)
-        sum += t->logp(rows + r * (size_t)t->dim) - logp[r];
-    free(rows);
-    free(logp);
-    print_message("           KL(%s || model) = %.4f nats\n", t->name, sum / N_FRESH);
-    return sum / N_FRESH;
-}
+enum { N_TRAINING = 20000, N_HELD_OUT = 4000, MOST_DIM = 2 };
 
 static void expect_close(const truth *t, const learned *l)
 {
@@ -186,7 +111,7 @@ static double unit(double t, double *slope)
 static void test_exponential(void **state)
 {
     (void)state;
-    truth t = {"exponential", 1, draw_exponential, logp_exponential};
+    truth t = {"exponential", 1, draw_exponential, logp_exponential, N_TRAINING, N_HELD_OUT, 0};
     learned l = learn(&t, SPEC("\"a\": {\"lower\": 0}", SPLINES, "10"));
     expect_close(&t, &l);
     ASSERT_LT(fabs(integral(&l, 40, positive) - 1), 1e-3);
@@ -208,7 +133,7 @@ static double logp_beta(const double *x)
 static void test_beta(void **state)
 {
     (void)state;
-    truth t = {"beta", 1, draw_beta, logp_beta};
+    truth t = {"beta", 1, draw_beta, logp_beta, N_TRAINING, N_HELD_OUT, 0};
     learned l = learn(&t, SPEC("\"a\": {\"lower\": 0, \"upper\": 1}", SPLINES, "10"));
     expect_close(&t, &l);
     ASSERT_LT(fabs(integral(&l, 30, unit) - 1), 1e-3);
@@ -256,7 +181,7 @@ static void cell(const learned *l, int k, double *log_probability, double *mean_
 static void test_poisson(void **state)
 {
     (void)state;
-    truth t = {"poisson", 1, draw_poisson, logp_poisson};
+    truth t = {"poisson", 1, draw_poisson, logp_poisson, N_TRAINING, N_HELD_OUT, 0};
     learned l = learn(&t, SPEC("\"a\": {\"discrete\": true, \"lower\": 0}", SPLINES, "10"));
     expect_close(&t, &l);
     expect_samples(&l);
@@ -299,7 +224,7 @@ static double logp_both(const double *x)
 static void test_both(void **state)
 {
     (void)state;
-    truth t = {"beta-binomial", 2, draw_both, logp_both};
+    truth t = {"beta-binomial", 2, draw_both, logp_both, N_TRAINING, N_HELD_OUT, 0};
     learned l =
         learn(&t, SPEC("\"a\": {\"lower\": -1, \"upper\": 5}, \"b\": {\"discrete\": true, \"lower\": 0, \"upper\": 5}",
                        "{\"type\": \"nsf_ar\", \"repeat\": 3, \"hidden\": [32, 32]}", "15"));
@@ -360,7 +285,7 @@ static void test_circle(void **state)
 {
     (void)state;
     enum { CELLS = 3600 };
-    truth t = {"von Mises mixture", 1, draw_angle, logp_angle};
+    truth t = {"von Mises mixture", 1, draw_angle, logp_angle, N_TRAINING, N_HELD_OUT, 0};
     learned l = learn(&t, SPEC("\"a\": {\"periodic\": 360}", SPLINES, "10"));
     expect_close(&t, &l);
     expect_samples(&l);
@@ -394,7 +319,7 @@ static double logp_torus(const double *x)
 static void torus_by(const char *spec)
 {
     enum { CELLS = 200 };
-    truth t = {"torus", 2, draw_torus, logp_torus};
+    truth t = {"torus", 2, draw_torus, logp_torus, N_TRAINING, N_HELD_OUT, 0};
     learned l = learn(&t, spec);
     expect_close(&t, &l);
     expect_samples(&l);
@@ -447,7 +372,7 @@ static double logp_cylinder(const double *x)
 static void test_cylinder(void **state)
 {
     (void)state;
-    truth t = {"cylinder", 2, draw_cylinder, logp_cylinder};
+    truth t = {"cylinder", 2, draw_cylinder, logp_cylinder, N_TRAINING, N_HELD_OUT, 0};
     learned l =
         learn(&t, SPEC("\"b\": {\"periodic\": 6.283185307179586}",
                        "{\"type\": \"maf\", \"repeat\": 4, \"hidden\": [32, 32], \"activation\": \"silu\"}", "20"));
