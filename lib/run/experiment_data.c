@@ -351,10 +351,11 @@ static bool experiment_describe(cJSON *object, const char *key, flow_data_origin
 {
     char text[32];
     snprintf(text, sizeof text, "crc32:%08lx", (unsigned long)checksum);
-    origin.location = location;
-    origin.checksum = text;
+    flow_data_origin described = origin;
+    described.location = location;
+    described.checksum = text;
     bool good = location != NULL &&
-                flow_report_add(object, key, flow_report_json(flow_data_origin_fields, &origin, NULL));
+                flow_report_add(object, key, flow_report_json(flow_data_origin_fields, &described, NULL));
     free(location);
     return good;
 }
