@@ -50,6 +50,8 @@ static flow_status split_configure(void *self, const void *options, const flow_b
     (void)params;
     const flow_split_options *asked = options;
     int dim = context->dims.n;
+    if (dim == 1)
+        return flow_option_fail(err, "keep", "there is 1 dimension here, which cannot be split; leave \"split\" out");
     if (asked->keep >= dim)
         return flow_option_fail(err, "keep", "there are %d dimensions here, and at least one has to be left out: "
                                 "expected 1 to %d, found %lld", dim, dim - 1, (long long)asked->keep);
