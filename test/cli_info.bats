@@ -60,6 +60,21 @@ setup() {
     expect "8x1, 2x8"
 }
 
+@test "info and check show composites, and indent the blocks within" {
+    echo '{ "flow": [ { "type": "split", "keep": 2, "flow": [
+        { "type": "repeat", "times": 2, "flow": [ { "type": "maf", "hidden": [8], "repeat": 1 } ] } ] },
+        "actnorm" ] }' >within.json
+    for name in info check; do
+        run flowctl "$name" within.json --dim 3
+        expect_status 0
+        expect "2 of 3 dimensions go on"
+        [[ $output == *$'\n  split '*$'\n    repeat '*$'\n      0.maf '*$'\n      1.maf '*$'\n  2.actnorm '* ]]
+        run --separate-stderr flowctl "$name" within.json --dim 3 --json
+        expect '{"name":"split","parameters":0,"fitted":0,"depth":0,"dimensions":2},{"name":"repeat",' \
+            '"name":"1.maf","parameters":36,"fitted":2,"depth":2}' '"name":"2.actnorm","parameters":6,"fitted":1,"depth":0'
+    done
+}
+
 @test "info of data: rows, ranges, what cannot be used and what is tied" {
     run flowctl info train.csv
     expect_status 0

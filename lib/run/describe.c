@@ -11,12 +11,14 @@ static const flow_report_field layer_fields[] = {
     {"name", FLOW_MEMBER(flow_layer, name)},
     {"parameters", FLOW_MEMBER(flow_layer, parameters)},
     {"fitted", FLOW_MEMBER(flow_layer, fitted)},
+    {"depth", FLOW_MEMBER(flow_layer, depth)},
+    {"dimensions", FLOW_MEMBER(flow_layer, kept), .positive = true},
     {"columns", FLOW_MEMBER(flow_layer, columns)},
     FLOW_REPORT_END,
 };
 
 static const flow_report_field row_fields[] = {
-    {NULL, "layer", "%s", FLOW_MEMBER(flow_layer, name), .width = 20, .left = true},
+    {NULL, "layer", "%s", FLOW_MEMBER(flow_layer, label), .width = 20, .left = true},
     {NULL, "parameters", "%s", FLOW_MEMBER(flow_layer, parameters), .width = 12},
     {NULL, "fitted", "%s", FLOW_MEMBER(flow_layer, fitted), .width = 8},
     {NULL, "weights (out x in)", "%s", FLOW_MEMBER(flow_layer, shapes), .left = true},
@@ -110,6 +112,19 @@ static bool layer_add_columns(flow_layer *l, const flow_column *column, flow_tex
     return !failed;
 }
 
+/* A composite has no weights of its own; a split says how many dimensions go on, those of the first block within. */
+static void layer_add_block(flow_layer *l, const flow *f, int index)
+{
+    const flow_block *block = f->all[index];
+    l->depth = block->depth;
+    const int within = flow_block_is_composite(block) ? f->all[index + 1]->tile_dim : block->tile_dim;
+    if (within == block->tile_dim)
+        return;
+    l->kept = within;
+    snprintf(l->shapes_text, sizeof l->shapes_text, "%d of %d dimensions go on", within, block->tile_dim);
+    l->shapes = l->shapes_text;
+}
+
 /* The context is layer -1; the base, which is the last, is a layer if it has parameters. */
 static bool describe_layer(flow_layer *l, const flow *f, int index, flow_text *notes)
 {
@@ -120,18 +135,22 @@ static bool describe_layer(flow_layer *l, const flow *f, int index, flow_text *n
     } else if (index < f->n_columns) {
         snprintf(numbered, sizeof numbered, "%d.%.40s", index, f->columns[index].type->info.name);
         name = numbered;
-    } else if (index < f->n_columns + f->n_blocks) {
-        name = f->blocks[index - f->n_columns]->name;
+    } else if (index < f->n_columns + f->n_all) {
+        name = f->all[index - f->n_columns]->name;
     }
     snprintf(l->name_text, sizeof l->name_text, "%s", name);
     l->name = l->name_text;
     layer_add_parameters(l, f);
+    if (index >= f->n_columns && index < f->n_columns + f->n_all)
+        layer_add_block(l, f, index - f->n_columns);
+    snprintf(l->label_text, sizeof l->label_text, "%*s%s", 2 * l->depth, "", name);
+    l->label = l->label_text;
     return index < 0 || index >= f->n_columns || layer_add_columns(l, &f->columns[index], notes);
 }
 
 flow_status flow_describe(flow_description *out, const flow *f, flow_error *err)
 {
-    int n = f->n_columns + f->n_blocks, n_periodic = flow_dims_count_periodic(f->latents);
+    int n = f->n_columns + f->n_all, n_periodic = flow_dims_count_periodic(f->latents);
     *out = (flow_description){
         .items = calloc((size_t)n + 3, sizeof *out->items),
         .dimensions = f->dim,
@@ -156,7 +175,7 @@ flow_status flow_describe(flow_description *out, const flow *f, flow_error *err)
     out->notes = notes.data;
     if (!good)
         return flow_error_memory(err, "the description of a flow");
-    out->items[out->layers.n] = (flow_layer){.name = "total", .parameters = out->parameters,
+    out->items[out->layers.n] = (flow_layer){.name = "total", .label = "total", .parameters = out->parameters,
                                              .fitted = (int64_t)f->params.n_fitted};
     out->layers.items = out->rows.items = out->items;
     out->rows.n = out->layers.n + 1;

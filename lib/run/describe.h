@@ -7,8 +7,10 @@
 #include "run/report.h"
 
 typedef struct flow_layer {
-    char name_text[FLOW_NAME_SIZE];
-    const char *name;
+    char name_text[FLOW_NAME_SIZE], label_text[FLOW_NAME_SIZE + 16];
+    const char *name, *label; /* label: for the table, indented by depth */
+    int depth;                /* how many composites it is within */
+    int kept;                 /* of a split: how many dimensions go on; 0: not a split */
     int64_t parameters, fitted; /* trained weights, without those that a mask removes; fitted values */
     char shapes_text[80];
     const char *shapes;     /* of its matrices: "128x9, 128x128, 18x128" */
@@ -18,7 +20,8 @@ typedef struct flow_layer {
 /* Starts from {0}; flow_description_free. */
 typedef struct flow_description {
     flow_layer *items;
-    flow_list layers; /* of flow_layer: what is done to the context, column maps, blocks, and a base with parameters */
+    flow_list layers; /* of flow_layer: what is done to the context, column maps, blocks, composites before the blocks
+                         within them, and a base with parameters */
     flow_list rows;   /* the same, and their total */
     char *notes;      /* lines on what the column maps do with which column; owned; NULL: none */
     int dimensions, context_dimensions, context_features;
@@ -29,7 +32,8 @@ typedef struct flow_description {
 } flow_description;
 
 /* {"dimensions": d, "context_dimensions": c, "context_features": as many as the conditioners have as inputs,
- * "parameters": N, "layers": [{"name", "parameters", "fitted", "columns"}, ...], "base": "normal"}; as text a table. */
+ * "parameters": N, "layers": [{"name", "parameters", "fitted", "depth", "dimensions": of a split that go on, "columns"}, ...],
+ * "base": "normal"}; as text a table. */
 extern const flow_report_field flow_description_fields[];
 
 flow_status flow_describe(flow_description *out, const flow *f, flow_error *err);
