@@ -93,7 +93,7 @@ const command command_check = {
                    "range is named by its JSON path. Of the data only the number of columns is read; they need not "
                    "exist.",
     .examples = "  flowctl check configs/moons.json\n"
-                "  flowctl check configs/moons.json --set flow[1].repeat=12\n"
+                "  flowctl check configs/moons.json --set 'flow[1].repeat=12'\n"
                 "  flowctl check --schema > configs/schema.json",
     .arguments = arguments, .options = options, .args_size = sizeof(check_args), .run = check_run,
 };

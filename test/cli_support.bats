@@ -184,5 +184,5 @@ setup() {
     run flowctl check spec.json --set 'flow[0].columns={"#1":{"periodic":1}}' --set 'flow[2]="glow"'
     expect_status 2
     expect "flow[2]" "does not keep periodic columns periodic, and column \"lifetime\" is one"
-    expect "permute, actnorm, batchnorm, coupling, maf, iaf, or a preset"
+    expect "use permute, actnorm, batchnorm, " "coupling, maf, iaf" "or a preset made of these"
 }

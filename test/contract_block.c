@@ -679,6 +679,10 @@ int main(int argc, char **argv)
             tests[2 + n++] = (struct CMUnitTest){j->name, run_job, NULL, NULL, j};
         }
     }
+    if (n == 0) {
+        fprintf(stderr, "no config has a type that is named on the command line\n");
+        return 2;
+    }
     int failed = _cmocka_run_group_tests("contract of the registered types", tests, n + 2, make_folder, remove_folder);
     free_configs();
     return failed;

@@ -300,7 +300,8 @@ static int missing_below(const char *page, const cJSON *schema, const char *defi
             continue;
         if (!has_key(page, schema, definition, name, child)) {
             if (print)
-                print_error("no table has the key %s of %s %s\n", child->string, definition, name != NULL ? name : "");
+                print_error("docs/spec.md: no table has the key %s; add <!-- keys: %s %s --> and <!-- end of keys -->, "
+                            "and run make docs\n", child->string, definition, name != NULL ? name : "");
             n++;
         }
         char below[100];

@@ -41,7 +41,7 @@ static void expect_word(const char *page, const char *word, const char *what)
     snprintf(quoted, sizeof quoted, "`\"%s\"`", word);
     if (strstr(page, plain) != NULL || strstr(page, quoted) != NULL)
         return;
-    print_error("%s %s is not mentioned\n", what, word);
+    print_error("docs/spec.md does not mention %s %s: add a paragraph for it\n", what, word);
     missing++;
 }
 

@@ -11,7 +11,8 @@
 #define FLOW_COLUMNS(X) X(support) X(standardize) X(whiten)
 
 #define FLOW_BLOCKS(X) \
-    X(permute) X(actnorm) X(batchnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf) X(ffjord) X(repeat) X(split)
+    X(permute) X(actnorm) X(batchnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf) X(ffjord) \
+    X(repeat) X(split)
 
 #define FLOW_BASES(X) X(normal) X(student_t) X(logistic) X(uniform) X(mixture)
 

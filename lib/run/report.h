@@ -94,8 +94,8 @@ cJSON *flow_report_json(const flow_report_field *fields, const void *from, flow_
  * then `key` is not used. */
 bool flow_report_add(cJSON *parent, const char *key, cJSON *item);
 
-/* Adds the text. A label is written after `indent` blanks and filled up to `width`; the last line ends with a newline
- * if `width` is not 0. */
+/* Adds the text. A label is written after `indent` blanks, filled up to `width` and followed by two blanks; the last
+ * line ends with a newline if `width` is not 0. */
 void flow_report_text(flow_text *text, const flow_report_field *fields, const void *from, int indent, int width);
 
 /* Fills the numbers, flags and groups of the struct from an object that flow_report_json made of it. What is missing is
