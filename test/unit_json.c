@@ -232,9 +232,20 @@ static void test_assignments(void **state)
     check_not_assigned("{}", "a.=5", "is not a path such as");
     check_not_assigned("{\"flow\":[]}", "flow[x]=5", "is not a path such as");
     check_not_assigned("{\"flow\":[]}", "flow[-1]=5", "is not a path such as");
-    check_not_assigned("{\"flow\":[1]}", "flow[1]=5", "there is no list element [1] there");
+    check_not_assigned("{\"flow\":[1]}", "flow[1]=5",
+                       "\"flow[1]=5\": there is no list element [1]: the list has 1 element, counted from 0; set the "
+                       "whole list, flow=[...]");
+    check_not_assigned("{\"flow\":[{\"hidden\":[8,8]}]}", "flow[0].hidden[2]=5",
+                       "the list has 2 elements, counted from 0; set the whole list, flow[0].hidden=[...]");
+    check_not_assigned("{\"flow\":[{}]}", "flow[0].hidden[0]=9",
+                       "flow[0].hidden is not in the spec; set the whole list, flow[0].hidden=[...]");
+    check_not_assigned("{\"flow\":[1]}", "flow.0=5", "\"flow.0=5\": flow is a list: write flow[0]");
+    check_not_assigned("{\"flow\":[[1]]}", "flow[0].2.x=5", "flow[0] is a list: write flow[0][2]");
+    check_not_assigned("{\"flow\":[1]}", "flow.type=5", "flow is a list: write flow[0]");
+    check_not_assigned("{}", "[0]=5", "there is no list element [0]: the spec is not a list");
+    check_not_assigned("[]", "seed=5", "what should hold \"seed\" is not an object");
     check_not_assigned("{\"flow\":[1]}", "flow[99999999999]=5", "is not a path such as");
-    check_not_assigned("{\"flow\":{}}", "flow[0]=5", "there is no list element [0] there");
+    check_not_assigned("{\"flow\":{}}", "flow[0]=5", "there is no list element [0]: flow is not a list");
     check_not_assigned("{\"seed\":1}", "seed.x=5", "what should hold \"x\" is not an object");
     check_not_assigned("{}", "a={\"b\":1,\"b\":2}", "\"a={\"b\":1,\"b\":2}\": a: the key \"b\" occurs twice");
     check_not_assigned("{}", "a=1e999", "the number is too large");

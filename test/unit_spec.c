@@ -268,7 +268,8 @@ static void test_overrides(void **state)
     check_refused_with("{\"flow\": []}", "epochs",
                        "\"epochs\" is not of the form key=value, for example train.epochs=5");
     check_refused_with("{\"flow\": []}", "flow[0].repeat=1",
-                       "\"flow[0].repeat=1\": there is no list element [0] there");
+                       "\"flow[0].repeat=1\": there is no list element [0]: the list has 0 elements, counted from 0; "
+                       "set the whole list, flow=[...]");
     check_refused_with("{\"flow\": []}", "sed=1", "m.json: unknown key \"sed\"; did you mean \"seed\"?");
     check_refused_with("[]", "seed=1", "m.json: expected an object { ... }, found a list");
 }

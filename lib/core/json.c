@@ -254,6 +254,24 @@ static bool put(cJSON *parent, const char *key, int index, cJSON *value)
     return done;
 }
 
+/* Why an assignment has no element [index] or member `key` of `node`, whose path is the first `length` characters. */
+static flow_status refuse_step(const cJSON *node, const char *assignment, int length, const char *key, int index,
+                               flow_error *err)
+{
+    const int n = cJSON_GetArraySize(node);
+    if (index >= 0 && cJSON_IsArray(node) && length > 0)
+        return flow_error_set(err, FLOW_SPEC, "\"%.80s\": there is no list element [%d]: the list has %d element%s, "
+                              "counted from 0; set the whole list, %.*s=[...]", assignment, index, n,
+                              n == 1 ? "" : "s", length, assignment);
+    if (index >= 0)
+        return flow_error_set(err, FLOW_SPEC, "\"%.80s\": there is no list element [%d]: %.*s is not a list",
+                              assignment, index, length > 0 ? length : 8, length > 0 ? assignment : "the spec");
+    if (cJSON_IsArray(node) && length > 0)
+        return flow_error_set(err, FLOW_SPEC, "\"%.80s\": %.*s is a list: write %.*s[%s]", assignment, length,
+                              assignment, length, assignment, key[strspn(key, "0123456789")] == '\0' ? key : "0");
+    return flow_error_set(err, FLOW_SPEC, "\"%.80s\": what should hold \"%s\" is not an object", assignment, key);
+}
+
 flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error *err)
 {
     const char *equals = strchr(assignment, '=');
@@ -264,15 +282,13 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
     const char *path = assignment;
     for (;;) {
         char key[64];
-        int index;
+        int index, before = (int)(path - assignment); /* the length of the path of `node` */
+        before -= before > 0 && path[-1] == '.';
         if (!next_step(&path, key, sizeof key, &index))
             return flow_error_set(err, FLOW_SPEC, "\"%.80s\": the part before \"=\" is not a path such as "
                                   "train.epochs or flow[1].hidden", assignment);
-        if (index >= 0 && (!cJSON_IsArray(node) || index >= cJSON_GetArraySize(node)))
-            return flow_error_set(err, FLOW_SPEC, "\"%.80s\": there is no list element [%d] there", assignment, index);
-        if (index < 0 && !cJSON_IsObject(node))
-            return flow_error_set(err, FLOW_SPEC, "\"%.80s\": what should hold \"%s\" is not an object", assignment,
-                                  key);
+        if (index >= 0 ? !cJSON_IsArray(node) || index >= cJSON_GetArraySize(node) : !cJSON_IsObject(node))
+            return refuse_step(node, assignment, before, key, index, err);
         if (*path == '=') {
             cJSON *value = cJSON_ParseWithOpts(path + 1, NULL, 1);
             if (value == NULL)
@@ -286,6 +302,10 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
             return flow_error_prefix(err, status, "\"%.80s\": ", assignment);
         }
         cJSON *next = index >= 0 ? cJSON_GetArrayItem(node, index) : cJSON_GetObjectItemCaseSensitive(node, key);
+        if (next == NULL && *path == '[')
+            return flow_error_set(err, FLOW_SPEC, "\"%.80s\": %.*s is not in the spec; set the whole list, %.*s=[...]",
+                                  assignment, (int)(path - assignment), assignment, (int)(path - assignment),
+                                  assignment);
         if (next == NULL) {
             next = cJSON_CreateObject();
             if (next == NULL || !put(node, key, index, next))
