@@ -78,7 +78,6 @@ done <docs/extending.md
 scripts/check_layers.sh
 build/test/unit_docs
 build/double/test/contract_block scale stretch layer
-scripts/check_text.sh
 FLOWCTL=build/flowctl scripts/run_tests.sh build/flowctl:test/cli_help.bats build/flowctl:test/cli_support.bats
 
 build/flowctl train configs/moons.json --set train.epochs=1 \

@@ -71,7 +71,8 @@ setup() {
         [[ $output == *$'\n  split '*$'\n    repeat '*$'\n      0.maf '*$'\n      1.maf '*$'\n  2.actnorm '* ]]
         run --separate-stderr flowctl "$name" within.json --dim 3 --json
         expect '{"name":"split","parameters":0,"fitted":0,"depth":0,"dimensions":2},{"name":"repeat",' \
-            '"name":"1.maf","parameters":36,"fitted":2,"depth":2}' '"name":"2.actnorm","parameters":6,"fitted":1,"depth":0'
+            '"name":"1.maf","parameters":36,"fitted":2,"depth":2}' \
+            '"name":"2.actnorm","parameters":6,"fitted":1,"depth":0'
     done
 }
 

@@ -32,8 +32,8 @@ typedef struct flow_description {
 } flow_description;
 
 /* {"dimensions": d, "context_dimensions": c, "context_features": as many as the conditioners have as inputs,
- * "parameters": N, "layers": [{"name", "parameters", "fitted", "depth", "dimensions": of a split that go on, "columns"}, ...],
- * "base": "normal"}; as text a table. */
+ * "parameters": N, "layers": [{"name", "parameters", "fitted", "depth", "dimensions" (that go on behind a split),
+ * "columns"}, ...], "base": "normal"}; as text a table. */
 extern const flow_report_field flow_description_fields[];
 
 flow_status flow_describe(flow_description *out, const flow *f, flow_error *err);
