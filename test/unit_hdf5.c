@@ -135,7 +135,7 @@ static void test_hdf5_matrices(void **state)
     refuses(inside("m.h5", "/fixes"), FLOW_DATA, "there is nothing at /fixes; did you mean /fixed?");
     refuses(inside("m.h5", "/a/b/c/d/e/f"), FLOW_DATA, "The file holds the tables /bare (2, 3), ");
     refuses(at("m.h5"), FLOW_DATA, "holds several tables; name one");
-    refuses(at("none.h5"), FLOW_IO, "No such file or directory");
+    refuses(at("none.h5"), FLOW_IO, "none.h5: there is no such file");
 
     /* a chosen few of many columns, in any order, near and far from each other, chunked and not */
     enum { WIDE = 200, LONG = 300 };

@@ -299,7 +299,7 @@ static void test_files(void **state)
     cJSON *document;
     flow_error err;
     assert_int_equal(flow_json_read(&document, at("a.json"), &err), FLOW_IO);
-    check_contains(err.message, "a.json: cannot be opened: No such file");
+    check_contains(err.message, "a.json: there is no such file");
     assert_int_equal(flow_json_read(&document, folder, &err), FLOW_IO);
     check_contains(err.message, "cannot be read: Is a directory");
     assert_int_equal(flow_json_read(&document, write_text("a.json", "{\"a\": \n x}"), &err), FLOW_SPEC);

@@ -177,7 +177,7 @@ static void test_csv_refusals(void **state)
     write_bytes("a.csv", "x,y\n1,2\n3,4\0\n", 13);
     refuses(path, FLOW_DATA, "is not a number");
     refuses(folder, FLOW_IO, "is a folder");
-    refuses(at("none.csv"), FLOW_IO, "No such file or directory");
+    refuses(at("none.csv"), FLOW_IO, "none.csv: there is no such file");
     refuses("", FLOW_ARGUMENT, "empty");
     snprintf(path, sizeof path, "%s:/x", write_text("a.csv", "x\n1\n"));
     refuses(path, FLOW_FORMAT, "is not an HDF5 file");

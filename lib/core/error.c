@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,13 @@ flow_status flow_error_prefix(flow_error *err, flow_status code, const char *for
     snprintf(head + used, sizeof head - used, "%s", err->message);
     memcpy(err->message, head, sizeof head);
     return code;
+}
+
+flow_status flow_error_open(flow_error *err, const char *file, int code)
+{
+    if (code == ENOENT)
+        return flow_error_set(err, FLOW_IO, "%s: there is no such file", file);
+    return flow_error_set(err, FLOW_IO, "%s: cannot be opened: %s", file, strerror(code));
 }
 
 flow_status flow_error_memory(flow_error *err, const char *what)

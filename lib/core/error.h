@@ -29,6 +29,9 @@ flow_status flow_error_prefix(flow_error *err, flow_status code, const char *for
 /* FLOW_MEMORY with the message that there is no memory for `what`. */
 flow_status flow_error_memory(flow_error *err, const char *what);
 
+/* FLOW_IO for a file that cannot be opened to be read; `code` is the errno of the failure. */
+flow_status flow_error_open(flow_error *err, const char *file, int code);
+
 /* Ends a constructor: gives what it made to the caller, or after a failure releases it and gives NULL. */
 #define FLOW_RETURN_MADE(out, made, release, status)          \
     do {                                                      \

@@ -191,7 +191,7 @@ flow_status flow_json_read(cJSON **out, const char *file, flow_error *err)
     bool standard = flow_is_standard(file);
     FILE *in = standard ? stdin : fopen(file, "rb");
     if (in == NULL)
-        return flow_error_set(err, FLOW_IO, "%s: cannot be opened: %s", file, strerror(errno));
+        return flow_error_open(err, file, errno);
     flow_status status = FLOW_OK;
     char *text = malloc(FLOW_JSON_MAX_BYTES + 1);
     if (text == NULL) {

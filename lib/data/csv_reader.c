@@ -312,6 +312,6 @@ flow_status flow_csv_reader_open(flow_reader **out, const char *file, const char
     bool standard = flow_is_standard(file);
     int descriptor = standard ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
-        return flow_error_set(err, FLOW_IO, "%s: cannot be opened: %s", file, strerror(errno));
+        return flow_error_open(err, file, errno);
     return flow_csv_reader_open_descriptor(out, descriptor, standard ? "standard input" : file, options, err);
 }

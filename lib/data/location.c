@@ -80,7 +80,7 @@ flow_status flow_location_find(flow_location *out, const char *location, flow_er
         return status;
     struct stat info;
     if (stat(out->file, &info) != 0)
-        status = flow_error_set(err, FLOW_IO, "%s: cannot be opened: %s", out->file, strerror(errno));
+        status = flow_error_open(err, out->file, errno);
     else if (S_ISDIR(info.st_mode))
         status = flow_error_set(err, FLOW_IO, "%s: is a folder; name a CSV or HDF5 file in it", out->file);
     else if (S_ISREG(info.st_mode))

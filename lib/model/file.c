@@ -198,8 +198,7 @@ flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err)
     flow_status status;
     int fd = head_open(path);
     if (fd < 0)
-        return flow_error_set(err, FLOW_IO, errno == ENOENT ? "%s: there is no such file" : "%s: cannot be opened: %s",
-                              path, strerror(errno));
+        return flow_error_open(err, path, errno);
     struct stat about;
     char block[FLOW_HEAD_SIZE] = {0};
     if (fstat(fd, &about) != 0) {
