@@ -38,9 +38,9 @@ static void show_start(void *context, const flow_train_start *start)
                      n > 0 ? " rows" : "");
     }
     if (n_held_out == 0)
-        console_note(show->con, "no validation data: all %lld epochs are run and the last weights are kept; "
+        console_note(show->con, "no validation data: %s%lld epoch%s run and the last weights are kept; "
                      "data.validation: 0.1 would hold out a tenth of the rows and keep the best ones",
-                     (long long)start->epochs);
+                     start->epochs == 1 ? "" : "all ", (long long)start->epochs, start->epochs == 1 ? " is" : "s are");
     if (start->resumed)
         console_note(show->con, "resumed after %lld epoch%s", (long long)start->first_epoch,
                      start->first_epoch == 1 ? "" : "s");

@@ -13,6 +13,14 @@ setup() {
     enter_folder
 }
 
+@test "without validation data, train says how many epochs it runs" {
+    run flowctl train spec.json -o all.h5 --set data.validation=null --set train.epochs=1
+    expect_status 0
+    expect "no validation data: 1 epoch is run and"
+    run flowctl train spec.json -o all.h5 --force --set data.validation=null --set train.epochs=2
+    expect "no validation data: all 2 epochs are run and"
+}
+
 @test "training writes a model and reports the likelihoods with their errors" {
     run --separate-stderr flowctl train spec.json
     expect_status 0
