@@ -44,11 +44,14 @@ static int print_page(console *con, flow_text *text)
 static int print_overview(console *con)
 {
     flow_text text = {0};
+    int width = (int)strlen("help");
+    for (int i = 0; commands[i] != NULL; i++)
+        width = (int)strlen(commands[i]->name) > width ? (int)strlen(commands[i]->name) : width;
     flow_text_add(&text, "flowctl: density estimation with normalizing flows\n\nUsage: flowctl COMMAND [arguments]\n\n"
                          "Commands:\n");
     for (int i = 0; commands[i] != NULL; i++)
-        flow_text_add(&text, "  %-8s  %s\n", commands[i]->name, commands[i]->summary);
-    flow_text_add(&text, "  %-8s  %s\n", "help", "show the options of a command: flowctl help COMMAND");
+        flow_text_add(&text, "  %-*s  %s\n", width, commands[i]->name, commands[i]->summary);
+    flow_text_add(&text, "  %-*s  %s\n", width, "help", "show the options of a command: flowctl help COMMAND");
     flow_text_add(&text, "\nFor a first model:\n"
                          "  flowctl train configs/moons.json\n"
                          "  flowctl sample configs/moons.json -n 1000\n"

@@ -20,7 +20,7 @@ What `flowctl help COMMAND` prints; `make docs` writes this page.
 - A file that is written with `-o` appears whole or not at all, also when the disk is full. A CSV file that exists is
   replaced. An HDF5 file keeps its other tables. Models are replaced by `train --force` and `train --resume` only.
 TEXT
-for name in $("$flowctl" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | grep -v '^help$'); do
+for name in $("$flowctl" --help | sed -n 's/^  \([a-z][a-z0-9_-]*\)  .*/\1/p' | grep -v '^help$'); do
     printf '\n## %s\n\n' "$name"
     "$flowctl" help "$name" | sed 's/^\(.\)/    \1/'
 done

@@ -12,6 +12,9 @@ commands=$(sed -n 's/^const command command_\([a-z0-9_]*\) = {$/\1/p' "$BATS_TES
     run flowctl
     expect_status 0
     for name in $commands; do expect "  $name "; done
+    # the summaries are aligned, two spaces behind the longest name
+    longest=$(tr ' ' '\n' <<<"$commands help" | awk '{ if (length > n) n = length } END { print n }')
+    [ "$(grep -cE "^  .{$longest}  [a-z]" <<<"$output")" -eq "$(wc -w <<<"$commands help")" ]
     run flowctl --help
     expect_status 0
     expect "Usage: flowctl COMMAND"
@@ -54,6 +57,13 @@ commands=$(sed -n 's/^const command command_\([a-z0-9_]*\) = {$/\1/p' "$BATS_TES
     for name in $commands; do flowctl | grep -q "^  $name " && grep -q "^## $name\$" "$root/docs/commands.md"; done
     [ "$(flowctl | grep -cE '^  [a-z][a-z0-9_-]*  ')" -eq $(($(wc -w <<<"$commands") + 1)) ] # and help
     "$root/scripts/print_commands.sh" | diff -u "$root/docs/commands.md" -
+}
+
+@test "docs/commands.md has commands with digits, hyphens and underscores in their names" {
+    enter_folder
+    printf '#!/bin/sh\necho "  to-h5_2  convert"\n' >program
+    chmod +x program
+    FLOWCTL=./program "$root/scripts/print_commands.sh" | grep -q '^## to-h5_2$'
 }
 
 @test "no line of help is wider than 100 columns" {
