@@ -511,3 +511,12 @@ flow_dataset *make_dataset(const char *name, const char *const *columns, int d, 
     check(flow_dataset_open(&data, path, options != NULL ? options : &plain, &err), &err, name);
     return data;
 }
+
+flow_dataset *open_set(const char *location, const flow_dataset_options *options)
+{
+    flow_dataset *data;
+    flow_error err = {0};
+    if (flow_dataset_open(&data, location, options, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    return data;
+}

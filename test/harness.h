@@ -144,4 +144,7 @@ int n_files(void);
 flow_dataset *make_dataset(const char *name, const char *const *columns, int d, const double *rows, size_t n,
                            const flow_dataset_options *options);
 
+/* A data set of a table; the test fails when it cannot be opened. The caller closes it. */
+flow_dataset *open_set(const char *location, const flow_dataset_options *options);
+
 #endif

@@ -55,15 +55,6 @@ static int make_tables(void **state)
 
 static const char *const c_name[] = {"c"}, *const yx[] = {"y", "x"};
 
-static flow_dataset *open_set(const char *location, const flow_dataset_options *options)
-{
-    flow_dataset *data;
-    flow_error err = {0};
-    if (flow_dataset_open(&data, location, options, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
-    return data;
-}
-
 static void refuse_set(const char *location, const flow_dataset_options *options, const char *text)
 {
     flow_dataset *data;

@@ -49,15 +49,6 @@ static int make_tables(void **state)
     return 0;
 }
 
-static flow_dataset *open_set(const char *location, const flow_dataset_options *options)
-{
-    flow_dataset *data;
-    flow_error err = {0};
-    if (flow_dataset_open(&data, location, options, &err) != FLOW_OK)
-        fail_msg("%s", err.message);
-    return data;
-}
-
 /* Takes up to n_max rows in batches and puts their numbers into order; every row must be what its number says. */
 static size_t serve(flow_dataset *data, int64_t *order, size_t n_max, size_t batch)
 {

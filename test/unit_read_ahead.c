@@ -85,7 +85,7 @@ static int make_tables(void **state)
     return 0;
 }
 
-static flow_dataset *open_set(const char *name, const flow_dataset_options *options, bool read_ahead)
+static flow_dataset *open_rows(const char *name, const flow_dataset_options *options, bool read_ahead)
 {
     flow_dataset_options chosen = *options;
     flow_dataset *data;
@@ -141,7 +141,7 @@ static void serve_both(flow_dataset *a, flow_dataset *b, size_t n_max, size_t n)
  * thread has begun to read something, and mostly something else. */
 static void check_same(const char *name, const flow_dataset_options *options)
 {
-    flow_dataset *a = open_set(name, options, false), *b = open_set(name, options, true);
+    flow_dataset *a = open_rows(name, options, false), *b = open_rows(name, options, true);
     size_t n = (size_t)flow_dataset_n_rows(a);
     for (int64_t epoch = 0; epoch < 3; epoch++) {
         shuffle(a, 1, epoch, 0);
@@ -244,7 +244,7 @@ static void check_errors(const char *name, const void *old, const void *new, siz
 {
     const flow_dataset_options options = {.memory_bytes = SMALL};
     bool is_text = strstr(name, ".csv") != NULL;
-    flow_dataset *a = open_set(name, &options, false), *b = open_set(name, &options, true);
+    flow_dataset *a = open_rows(name, &options, false), *b = open_rows(name, &options, true);
     replace(at(name), old, new, size);
     size_t most = 0;
     for (int64_t epoch = 0; epoch < (is_text ? 6 : 1); epoch++) {
@@ -317,7 +317,7 @@ static void test_reads_before_it_is_asked(void **state)
         skip(); /* no /proc */
     make_table("ahead.csv");
     const flow_dataset_options options = {.memory_bytes = SMALL};
-    flow_dataset *a = open_set("ahead.csv", &options, false), *b = open_set("ahead.csv", &options, true);
+    flow_dataset *a = open_rows("ahead.csv", &options, false), *b = open_rows("ahead.csv", &options, true);
     shuffle(a, 1, 0, 0);
     shuffle(b, 1, 0, 0);
     serve(&one, a, 1);
@@ -340,7 +340,7 @@ static void test_close_at_any_time(void **state)
     for (int k = 0; k < N_FILES; k++) {
         for (int i = 0; i < 20; i++) {
             const flow_dataset_options options = {.memory_bytes = SMALL};
-            flow_dataset *data = open_set(files[k], &options, true);
+            flow_dataset *data = open_rows(files[k], &options, true);
             if (i > 0)
                 shuffle(data, 1, 0, i * 500);
             serve(&one, data, (size_t)i * i * 60);
@@ -401,7 +401,7 @@ static void test_reading_ahead_waits_for_the_lock(void **state)
     if (before == 0)
         skip(); /* no /proc */
     for (int k = 1; k < N_FILES; k++) {
-        flow_dataset *data = open_set(files[k], &(flow_dataset_options){.memory_bytes = SMALL}, true);
+        flow_dataset *data = open_rows(files[k], &(flow_dataset_options){.memory_bytes = SMALL}, true);
         bool waits = false;
         for (int64_t epoch = 0; epoch < 50 && !waits; epoch++) {
             shuffle(data, 1, epoch, 0);
@@ -422,7 +422,7 @@ static void test_tables_are_used_meanwhile(void **state)
 {
     (void)state;
     const flow_dataset_options options = {.memory_bytes = SMALL};
-    flow_dataset *data[2] = {open_set("gzip.h5", &options, true), open_set("t.h5", &options, true)};
+    flow_dataset *data[2] = {open_rows("gzip.h5", &options, true), open_rows("t.h5", &options, true)};
     flow_error err = {0};
     for (int64_t epoch = 0; epoch < 8; epoch++) {
         for (int k = 0; k < 2; k++)
