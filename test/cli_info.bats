@@ -76,6 +76,28 @@ setup() {
     done
 }
 
+@test "check and train warn of couplings whose networks have no inputs" {
+    seq 1 400 | awk 'BEGIN { print "x" } { print sin($1) }' >one.csv
+    echo '{ "data": { "train": "one.csv" }, "train": { "epochs": 1 },
+        "flow": [ { "type": "nsf", "repeat": 2, "hidden": [8] } ] }' >one.json
+    run flowctl check one.json
+    expect_status 0
+    expect "warning: 0.nsf (and 1 more): on one dimension" '"hidden": [] gives'
+    [[ $output != *'"split"'* ]]
+    run flowctl train one.json
+    expect_status 0
+    expect "0.nsf (and 1 more): on one dimension"
+    run flowctl train one.json --force --set 'flow[0].hidden=[]'
+    expect_status 0
+    [[ $output != *"on one dimension"* ]]
+    echo '{ "flow": [ "realnvp", { "type": "split", "keep": 1, "flow": [ { "type": "coupling" } ] } ] }' >kept.json
+    run flowctl check kept.json --dim 2
+    expect "8.coupling: on one dimension" 'a "split" that keeps 2 dimensions or more'
+    run flowctl check kept.json --dim 2 --set 'data.context=["c"]'
+    expect_status 0
+    [[ $output != *"on one dimension"* ]]
+}
+
 @test "info of data: rows, ranges, what cannot be used and what is tied" {
     run flowctl info train.csv
     expect_status 0

@@ -19,6 +19,8 @@ flow_status flow_run_check(flow_run_check_result *out, const flow_run_check_opti
             status = flow_describe(&out->flow, out->x.f, err);
         out->is_built = status == FLOW_OK;
     }
+    if (out->is_built)
+        flow_experiment_warn_of_networks(&out->x, &options->hooks);
     if (status == FLOW_OK && problem[0] != '\0')
         flow_run_warn(&options->hooks, "%s", problem);
     if (status == FLOW_OK && !known && dim > 0)

@@ -77,6 +77,38 @@ flow_status flow_experiment_build(flow_experiment *x, int dim, const char *const
     return experiment_name_source(x, status, err);
 }
 
+/* Whether the first of several layers of its network has no inputs. */
+static bool experiment_lacks_inputs(const flow *f, const flow_block *block)
+{
+    bool none = false;
+    for (int i = block->first_param; i < block->last_param; i++) {
+        const flow_param *entry = &f->params.entries[i];
+        const char *last = strrchr(entry->name, '/');
+        if (none && entry->cols > 0 && strcmp(last, "/weight") == 0)
+            return true;
+        none = none || (entry->trainable && entry->cols == 0);
+    }
+    return false;
+}
+
+void flow_experiment_warn_of_networks(const flow_experiment *x, const flow_run_hooks *hooks)
+{
+    const flow_block *first = NULL;
+    char more[32] = "";
+    int n = 0;
+    for (int i = 0; i < x->f->n_blocks; i++)
+        if (experiment_lacks_inputs(x->f, x->f->blocks[i]) && n++ == 0)
+            first = x->f->blocks[i];
+    if (n == 0)
+        return;
+    if (n > 1)
+        snprintf(more, sizeof more, " (and %d more)", n - 1);
+    const bool within_split = first->tile_dim < x->f->dim;
+    flow_run_warn(hooks, "%s%s: on one dimension without context the network of a coupling has no inputs, and gives "
+                  "constants; \"hidden\": [] gives such constants with fewer weights%s", first->name, more,
+                  within_split ? ", and a \"split\" that keeps 2 dimensions or more gives the network inputs" : "");
+}
+
 void flow_experiment_free(flow_experiment *x)
 {
     for (int i = 0; i < x->n_names; i++)

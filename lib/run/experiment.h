@@ -10,6 +10,7 @@
 #include "data/dataset.h"
 #include "flow/flow.h"
 #include "model/spec.h"
+#include "run/hooks.h"
 #include "train/objective.h"
 #include "train/trainer.h"
 
@@ -33,6 +34,9 @@ void flow_experiment_free(flow_experiment *x);
 /* Builds the flow for `dim` columns that are modelled; `columns` (dim) are their names, or NULL for what the spec and
  * flow_experiment_find_columns say. Afterwards the document holds every default. */
 flow_status flow_experiment_build(flow_experiment *x, int dim, const char *const *columns, flow_error *err);
+
+/* Once it is built: warns of couplings on one dimension without context, whose networks have no inputs. */
+void flow_experiment_warn_of_networks(const flow_experiment *x, const flow_run_hooks *hooks);
 
 /* Whether it trains on draws and a density, not on data. */
 bool flow_experiment_draws(const flow_experiment *x);

@@ -79,6 +79,8 @@ static flow_status train_prepare(train_run *run, flow_error *err)
     if (status == FLOW_OK)
         status = flow_experiment_check(x, &o->hooks, err);
     if (status == FLOW_OK)
+        flow_experiment_warn_of_networks(x, &o->hooks);
+    if (status == FLOW_OK)
         status = train_make_trainer(run, err);
     if (status == FLOW_OK)
         status = resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err);
