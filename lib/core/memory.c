@@ -22,7 +22,8 @@ bool flow_size_add(size_t *total, size_t term)
     return true;
 }
 
-size_t flow_align(size_t bytes)
+/* `bytes` rounded up to the alignment. */
+static size_t memory_align(size_t bytes)
 {
     return (bytes + FLOW_ALIGNMENT - 1) / FLOW_ALIGNMENT * FLOW_ALIGNMENT;
 }
@@ -48,7 +49,7 @@ void *flow_alloc_aligned(size_t n, size_t size)
     size_t bytes = n;
     if (!flow_size_mul(&bytes, size) || bytes > SIZE_MAX - MOST_PADDING)
         return NULL;
-    bytes = flow_align(bytes == 0 ? 1 : bytes);
+    bytes = memory_align(bytes == 0 ? 1 : bytes);
     void *memory = allocate(bytes);
     if (memory != NULL)
         memset(memory, 0, bytes);
@@ -63,6 +64,6 @@ void flow_free_aligned(void *memory)
 void *flow_layout_take(flow_layout *layout, size_t n, size_t size)
 {
     char *array = layout->base == NULL ? NULL : layout->base + layout->used;
-    layout->used += flow_align(n * size);
+    layout->used += memory_align(n * size);
     return array;
 }

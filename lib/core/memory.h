@@ -17,9 +17,6 @@ void flow_free_aligned(void *memory);
 bool flow_size_mul(size_t *total, size_t factor);
 bool flow_size_add(size_t *total, size_t term);
 
-/* `bytes` rounded up to the alignment. */
-size_t flow_align(size_t bytes);
-
 /* Divides one block of memory among arrays: flow_layout_take returns the place of the next array, n items of `size`
  * bytes. With `base` NULL it returns NULL and only adds to `used`, the total size. The same code computes size and
  * pointers, so that they agree. Start from {.base = BLOCK or NULL}. */

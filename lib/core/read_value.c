@@ -28,7 +28,8 @@ static flow_status read_range(const flow_json *at, const flow_option *option, do
     return flow_json_fail(at, err, "%s is out of range; allowed is %s to %s", found, least, most);
 }
 
-flow_status flow_read_whole(int64_t *out, const flow_json *at, const flow_option *option, flow_error *err)
+/* A whole number within the range of the option. */
+static flow_status read_whole(int64_t *out, const flow_json *at, const flow_option *option, flow_error *err)
 {
     if (!cJSON_IsNumber(at->node))
         return flow_read_expected(at, "a whole number", err);
@@ -87,7 +88,7 @@ static flow_status read_ints(flow_int_list *out, const flow_json *at, const flow
     for (int i = 0; i < n && status == FLOW_OK; i++) {
         flow_json element = flow_json_element(at, i);
         int64_t value = 0;
-        status = flow_read_whole(&value, &element, option, err);
+        status = read_whole(&value, &element, option, err);
         out->at[i] = (int)value;
     }
     out->n = n;
@@ -112,7 +113,7 @@ static flow_status read_word_or_ints(flow_word_or_ints *out, const flow_json *at
         }
         flow_json element = flow_json_element(at, i);
         int64_t ignored;
-        flow_status status = flow_read_whole(&ignored, &element, option, err);
+        flow_status status = read_whole(&ignored, &element, option, err);
         return status != FLOW_OK ? status : flow_read_expected(&element, "a whole number", err);
     }
     *out = (flow_word_or_ints){.word = -1, .n = n, .at = values};
@@ -184,7 +185,7 @@ flow_status flow_read_value(void *out, const flow_option *option, const flow_jso
         *(bool *)out = cJSON_IsTrue(at->node);
         return cJSON_IsBool(at->node) ? FLOW_OK : flow_read_expected(at, "true or false", err);
     case FLOW_OPTION_INT:
-        return flow_read_whole(out, at, option, err);
+        return read_whole(out, at, option, err);
     case FLOW_OPTION_NUMBER:
         if (!cJSON_IsNumber(at->node))
             return flow_read_expected(at, "a number", err);

@@ -13,9 +13,6 @@
 flow_status flow_read_value(void *out, const flow_option *option, const flow_json *at, flow_arena *arena,
                             flow_error *err);
 
-/* A whole number within the range of the option. */
-flow_status flow_read_whole(int64_t *out, const flow_json *at, const flow_option *option, flow_error *err);
-
 /* FLOW_SPEC: "PATH: expected ..., found ...". */
 flow_status flow_read_expected(const flow_json *at, const char *expected, flow_error *err);
 

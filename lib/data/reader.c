@@ -8,7 +8,8 @@
 
 /* ------------------------------------------------------------------ choosing columns */
 
-bool flow_reader_is_choosy(const flow_reader_options *options)
+/* Whether the caller chose columns by name. */
+static bool reader_is_choosy(const flow_reader_options *options)
 {
     return options != NULL && options->columns != NULL && options->n_columns > 0;
 }
@@ -61,7 +62,7 @@ static flow_status reader_take_column(int *out, bool *taken, const char *name, c
 flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_name_list *all,
                                const flow_reader_options *options, flow_error *err)
 {
-    bool choosy = flow_reader_is_choosy(options);
+    bool choosy = reader_is_choosy(options);
     int n_last = options != NULL ? options->n_last : 0;
     int n_first = choosy ? options->n_columns : n_last < all->n ? all->n - n_last : 0;
     flow_status status = FLOW_OK;

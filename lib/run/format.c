@@ -72,12 +72,6 @@ const char *flow_format_duration(char out[FLOW_FORMAT_SIZE], double seconds)
     return out;
 }
 
-const char *flow_format_error(char out[FLOW_FORMAT_SIZE], double value)
-{
-    snprintf(out, FLOW_FORMAT_SIZE, "%.1e", value);
-    return out;
-}
-
 const char *flow_format_rate(char out[FLOW_FORMAT_SIZE], double per_second)
 {
     if (!isfinite(per_second) || per_second < 0) {

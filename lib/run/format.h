@@ -23,9 +23,6 @@ const char *flow_format_estimate_fixed(char out[FLOW_FORMAT_SIZE], double mean, 
 /* 0.84 s, 12 s, 4 min 05 s, 2 h 13 min, 3 d 04 h */
 const char *flow_format_duration(char out[FLOW_FORMAT_SIZE], double seconds);
 
-/* Two digits of a small error: 3.1e-07. */
-const char *flow_format_error(char out[FLOW_FORMAT_SIZE], double value);
-
 /* 145,000 rows/s: three significant digits. */
 const char *flow_format_rate(char out[FLOW_FORMAT_SIZE], double per_second);
 
