@@ -32,7 +32,7 @@ static char *resolve(const char *text, size_t size, const char *const *overrides
     char *resolved = NULL;
     if (subject_try_spec(&s, &err, (subject_shape){.dim = 3}, spec) == FLOW_OK) {
         require(s.f->dim == 3 && flow_params_count(&s.f->params) <= s.f->params.n_weights, "a flow that is no flow");
-        resolved = flow_spec_print(spec);
+        resolved = flow_json_print(spec->document);
     } else {
         require(err.code != FLOW_OK && err.message[0] != '\0', "an error without a message");
     }

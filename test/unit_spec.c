@@ -76,7 +76,7 @@ static void test_minimal(void **state)
     assert_null(spec->design.embedding);
     assert_int_equal(spec->train->epochs, 100);
     assert_string_equal(spec->train->objective.type->name, "mle");
-    char *text = flow_spec_print(spec);
+    char *text = flow_json_print(spec->document);
     cJSON *again = cJSON_Parse(text);
     char *plain = cJSON_PrintUnformatted(again);
     assert_string_equal(plain, "{\"flow\":[],\"data\":{\"allow_negative_weights\":false,\"skip_invalid\":false,"
@@ -142,7 +142,7 @@ static void test_short_forms(void **state)
     const char *const deeper[] = {"flow[0].hidden=[3]", "flow[1].univariate.bound=2", "train.schedule.warmup=7"};
     spec = parse_with("{\"flow\": [\"maf\", {\"type\": \"maf\", \"univariate\": \"affine\"}], "
                       "\"train\": {\"schedule\": \"cosine\"}}", deeper, 3);
-    char *text = flow_spec_print(spec);
+    char *text = flow_json_print(spec->document);
     assert_non_null(strstr(text, "[3]"));
     assert_non_null(strstr(text, "\"bound\":\t2"));
     assert_non_null(strstr(text, "\"warmup\":\t7"));
@@ -287,14 +287,14 @@ static void test_resolved_is_stable(void **state)
     char *first = NULL, *second = NULL;
     if (subject_try_spec(&s, &err, (subject_shape){.dim = 4}, spec) != FLOW_OK)
         fail_msg("%s", err.message);
-    first = flow_spec_print(spec);
+    first = flow_json_print(spec->document);
     size_t n_weights = s.f->params.n_weights;
     subject_close(&s);
     flow_spec_free(spec);
 
     spec = parse(first);
     assert_int_equal(subject_try_spec(&s, &err, (subject_shape){.dim = 4}, spec), FLOW_OK);
-    second = flow_spec_print(spec);
+    second = flow_json_print(spec->document);
     assert_string_equal(first, second);
     ASSERT_EQ(spec->seed, UINT64_C(9007199254740991));
     assert_int_equal(s.f->params.n_weights, n_weights);
@@ -317,7 +317,7 @@ static void test_numbers_under_a_comma_locale(void **state)
     }
     flow_spec *spec = parse("{\"flow\": [], \"data\": {\"validation\": 0.1, \"memory\": 0.25}}");
     ASSERT_EQ(spec->data->validation.number, 0.1);
-    char *text = flow_spec_print(spec);
+    char *text = flow_json_print(spec->document);
     assert_non_null(strstr(text, "0.25"));
     free(text);
     flow_spec_free(spec);

@@ -211,11 +211,6 @@ char *flow_spec_path(const flow_spec *spec, const char *path)
     return flow_path_join(spec->dir, path);
 }
 
-char *flow_spec_print(const flow_spec *spec)
-{
-    return flow_json_print(spec->document);
-}
-
 void flow_spec_compare(const flow_spec *was, const flow_spec *is, flow_report_difference *report, void *context)
 {
     flow_json a = flow_json_root(was->document), b = flow_json_root(is->document);

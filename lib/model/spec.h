@@ -40,9 +40,6 @@ void flow_spec_free(flow_spec *spec);
 /* `path` of the spec relative to the spec's folder, owned by the caller. */
 char *flow_spec_path(const flow_spec *spec, const char *path);
 
-/* The resolved document, indented; owned by the caller (free). */
-char *flow_spec_print(const flow_spec *spec);
-
 /* Reports each difference that makes `is` another training than `was` (core/compare.h). */
 void flow_spec_compare(const flow_spec *was, const flow_spec *is, flow_report_difference *report, void *context);
 
