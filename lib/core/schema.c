@@ -50,17 +50,9 @@ static void schema_define_choices(const flow_choices *choices, cJSON *definition
     }
 }
 
-static void schema_add_object(cJSON *schema, const flow_option *option, cJSON *definitions)
+/* Writes the object out in place. */
+static void schema_add_written(cJSON *schema, const flow_option *option, cJSON *definitions)
 {
-    if (option->definition != NULL) {
-        if (cJSON_GetObjectItemCaseSensitive(definitions, option->definition) == NULL) {
-            cJSON *placeholder = cJSON_AddObjectToObject(definitions, option->definition);
-            schema_add_object(placeholder, &(flow_option){.kind = option->kind, .table = option->table,
-                                                          .short_for = option->short_for}, definitions);
-        }
-        schema_refer(schema, option->definition);
-        return;
-    }
     cJSON *object = flow_schema_object(option->table, definitions);
     if (option->kind == FLOW_OPTION_MAP) {
         cJSON_AddNumberToObject(object, "minProperties", 1);
@@ -79,6 +71,18 @@ static void schema_add_object(cJSON *schema, const flow_option *option, cJSON *d
         cJSON_AddItemToObject(schema, item->string, item);
     }
     cJSON_Delete(object);
+}
+
+/* A named object is defined once and referred to. */
+static void schema_add_object(cJSON *schema, const flow_option *option, cJSON *definitions)
+{
+    if (option->definition == NULL) {
+        schema_add_written(schema, option, definitions);
+        return;
+    }
+    if (cJSON_GetObjectItemCaseSensitive(definitions, option->definition) == NULL)
+        schema_add_written(cJSON_AddObjectToObject(definitions, option->definition), option, definitions);
+    schema_refer(schema, option->definition);
 }
 
 /* `choices`: those that the object of the option is one of, or NULL. */

@@ -131,8 +131,8 @@ static flow_status dataset_load_block(flow_dataset *data, flow_pool *pool, const
         return status;
     size_t kept = flow_dataset_keep(data, rows, numbers, n);
     if (n != (size_t)block->n_read || kept != (size_t)block->n_kept)
-        return flow_error_set(err, FLOW_DATA, "%s: has changed since it was opened, at row %lld; start again with a "
-                              "file that stays as it is", data->location, (long long)block->at.row + 1);
+        return flow_error_set(err, FLOW_DATA, "%s: has changed since it was opened, at row %lld; start again, and do "
+                              "not change the file meanwhile", data->location, (long long)block->at.row + 1);
     pool->n += block->n_kept;
     return FLOW_OK;
 }

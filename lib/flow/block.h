@@ -127,9 +127,9 @@ typedef struct flow_block_type {
     void (*velocity)(const void *self, const flow_pass *pass, const real *at, real *f);
     void (*velocity_backward)(const void *self, const flow_pass *pass, const real *at, const real *gf);
 
-    /* Optional, of a block that can fail on a row: why it failed on row `column` in the map or backward that left the
-     * scratch as it is, for messages; of the pass n, mode, keep, noise and scratch are as they were. Writes a sentence,
-     * or returns false where it did not fail. */
+    /* Optional, of a block that can fail on a row. Called directly after a map or backward, with the same n, mode,
+     * keep, noise and scratch in the pass: writes a sentence that says why row `column` failed, or returns false if it
+     * did not. */
     bool (*diagnose)(const void *self, const flow_pass *pass, int column, char *text, size_t size);
     /* Optional: whether its log-determinants are estimates in an evaluation, too. */
     bool (*estimates)(const void *self);

@@ -29,8 +29,8 @@ int64_t flow_experiment_n_rows(const flow_experiment *x);
 int64_t flow_experiment_n_held_out(const flow_experiment *x);
 const char *flow_experiment_row_name(const flow_experiment *x);
 
-/* {"train": {...}, "validation": {...}, "test": {...}, "density": {...}} of what there is, each as in origin.h, for
- * provenance; the caller's. NULL, and an error, when memory is out. */
+/* The provenance of the data: {"train": {...}, "validation": {...}, "test": {...}, "density": {...}}, each as in
+ * origin.h, without those that the experiment has not. The caller owns it; NULL, and an error, when memory is out. */
 cJSON *flow_experiment_describe_data(const flow_experiment *x, flow_error *err);
 
 #endif

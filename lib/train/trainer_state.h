@@ -83,7 +83,7 @@ struct flow_trainer {
     flow_nfe nfe; /* of the running epoch's steps, without dropped ones */
     flow_history history;
 
-    flow_array arrays[FLOW_TRAINER_ARRAYS_MAX]; /* the state, as it is stored */
+    flow_array arrays[FLOW_TRAINER_ARRAYS_MAX]; /* (n_arrays): the state in a model file */
     int n_arrays;
     const real *vectors[FLOW_TRAINER_VECTORS_MAX]; /* those of them that go over the weights */
     int n_vectors;

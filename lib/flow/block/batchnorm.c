@@ -5,9 +5,9 @@
  *     log|det dz/dx| = sum of log gamma - log deviation,
  *
  * with log gamma and beta trainable, 0 at first. Mean and variance are fitted values, the same for all rows, so that
- * rows stay independent and both directions are exact inverses, in training too. They follow the batches: they are
- * those of all rows that were seen, what is old fading as share * (1 - momentum) of each batch comes in. Gradients take
- * them as constants; appendix E lets gradients through the share that the batch at hand has in such an average.
+ * rows stay independent and both directions are exact inverses, in training too. They are moving
+ * averages over the batches: each batch enters with the weight share * (1 - momentum). Gradients treat them as
+ * constants; appendix E lets gradients through the share of the current batch in such an average.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <assert.h>
