@@ -1,8 +1,8 @@
-/* The shape of what flows through a flow, and its dimensions.
+/* The dimensions of what flows through a flow.
  *
- * A row of data is a picture of height x width pixels with channels numbers each; a row of a table is 1 x 1 x d. A tile
- * of n rows holds the values of pixel p, channel c in row p * channels + c, n values long. A dimension is one of these
- * rows of a tile. It is periodic, an angle in [-pi, pi) where both ends are one point, or linear.
+ * A tile of n rows of data with a shape (core/shape.h) holds the values of pixel p, channel c in row p * channels + c,
+ * n values long. A dimension is one of these rows of a tile. It is periodic, an angle in [-pi, pi) where both ends are
+ * one point, or linear.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_DIMS_H
@@ -11,14 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef struct flow_shape {
-    int height, width, channels;
-} flow_shape;
-
-static inline int flow_shape_size(flow_shape shape)
-{
-    return shape.height * shape.width * shape.channels;
-}
+#include "core/shape.h"
 
 typedef struct flow_dims {
     int n;
