@@ -138,7 +138,7 @@ static inline uint64_t decimal_round_to_odd_float(flow_power power, uint64_t val
 /* The power of ten, rounded up. */
 static inline flow_power decimal_power_of_10(int exponent)
 {
-    flow_power power = flow_powers_of_5[exponent - FLOW_POWER_LEAST];
+    flow_power power = flow_power_of_5(exponent);
     power.low += exponent > FLOW_POWER_LAST_EXACT; /* this never carries: see unit_decimal.c */
     return power;
 }
@@ -175,7 +175,7 @@ static inline decimal decimal_shortest(const binary *b)
 static inline decimal decimal_shortest_float(const binary *b)
 {
     int k = decimal_exponent(b), shift = b->exponent + decimal_floor_log2_of_power_of_10(-k) + 1;
-    flow_power power = flow_powers_of_5[-k - FLOW_POWER_LEAST];
+    flow_power power = flow_power_of_5(-k);
     power.high += power.low != 0;
     uint64_t value = 4 * b->mantissa, odd = b->mantissa & 1;
     uint64_t least = decimal_round_to_odd_float(power, (value - 2 + b->is_uneven) << shift) + odd;
