@@ -13,24 +13,17 @@ typedef struct check_args {
     bool schema, resolved;
 } check_args;
 
-static const opt_argument arguments[] = {
-    {"SPEC", offsetof(check_args, spec), true, "a spec (JSON), or - for standard input"},
-    {.name = NULL},
-};
+#define ARG(member) OPT_MEMBER(check_args, member)
 
 static const opt options[] = {
-    {.name = "set", .kind = OPT_TEXTS, .offset = offsetof(check_args, set), .value = "KEY=VALUE",
-     .help = "override a key of the spec, as in train; may be repeated"},
-    {.name = "dim", .kind = OPT_INT, .offset = offsetof(check_args, dim), .value = "N", .least = 1,
-     .most = FLOW_DIM_MAX, .help = "the number of columns of the data, instead of what data.columns or the data say"},
-    {.name = "resolved", .kind = OPT_FLAG, .offset = offsetof(check_args, resolved),
-     .help = "print the spec with every default filled in, as a model file stores it"},
-    {.name = "schema", .kind = OPT_FLAG, .offset = offsetof(check_args, schema),
-     .help = "print the JSON Schema of the format (configs/schema.json), for editors"},
-    OPT_COMMON_JSON(check_args, "print {\"spec\", \"ok\", \"parameters\", \"layers\", ...} on standard output"),
-    OPT_COMMON_QUIET(check_args),
-    OPT_COMMON_HELP(check_args),
-    OPT_END,
+    OPT_ARGUMENT_ROW("SPEC", OPT_OPTIONAL, check_args, spec, "a spec (JSON), or - for standard input"),
+    {"set", 0, ARG(set), "KEY=VALUE", "override a key of the spec, as in train; may be repeated"},
+    {"dim", 0, ARG(dim), "N", "the number of columns of the data, instead of what data.columns or the data say",
+     .least = 1, .most = FLOW_DIM_MAX},
+    {"resolved", 0, ARG(resolved), NULL, "print the spec with every default filled in, as a model file stores it"},
+    {"schema", 0, ARG(schema), NULL, "print the JSON Schema of the format (configs/schema.json), for editors"},
+    OPT_COMMON_JSON("print {\"spec\", \"ok\", \"parameters\", \"layers\", ...} on standard output"),
+    OPT_COMMON_END,
 };
 
 /* What is shown of a spec. */
@@ -95,5 +88,5 @@ const command command_check = {
     .examples = "  flowctl check configs/moons.json\n"
                 "  flowctl check configs/moons.json --set 'flow[1].repeat=12'\n"
                 "  flowctl check --schema > configs/schema.json",
-    .arguments = arguments, .options = options, .args_size = sizeof(check_args), .run = check_run,
+    .options = options, .args_size = sizeof(check_args), .run = check_run,
 };

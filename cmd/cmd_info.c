@@ -13,24 +13,17 @@ typedef struct info_args {
     bool history;
 } info_args;
 
-static const opt_argument arguments[] = {
-    {"FILE", offsetof(info_args, file), false,
-     "a model file, a spec (.json), or data: FILE.csv, FILE.h5[:/set], - for CSV on standard input"},
-    {.name = NULL},
-};
+#define ARG(member) OPT_MEMBER(info_args, member)
 
 static const opt options[] = {
-    {.name = "history", .kind = OPT_FLAG, .offset = offsetof(info_args, history),
-     .help = "of a model: show all epochs, not only the last ten"},
-    {.name = "dim", .kind = OPT_INT, .offset = offsetof(info_args, dim), .value = "N", .least = 1,
-     .most = FLOW_DIM_MAX,
-     .help = "of a spec: the number of columns of the data, instead of what data.columns or the data say"},
-    {.name = "columns", .kind = OPT_TEXT, .offset = offsetof(info_args, columns), .value = "A,B,C",
-     .help = "of data: describe these columns only"},
-    OPT_COMMON_JSON(info_args, "print everything as one JSON object"),
-    OPT_COMMON_QUIET(info_args),
-    OPT_COMMON_HELP(info_args),
-    OPT_END,
+    OPT_ARGUMENT_ROW("FILE", OPT_ARGUMENT, info_args, file,
+                     "a model file, a spec (.json), or data: FILE.csv, FILE.h5[:/set], - for CSV on standard input"),
+    {"history", 0, ARG(history), NULL, "of a model: show all epochs, not only the last ten"},
+    {"dim", 0, ARG(dim), "N", "of a spec: the number of columns of the data, instead of what data.columns or the data "
+     "say", .least = 1, .most = FLOW_DIM_MAX},
+    {"columns", 0, ARG(columns), "A,B,C", "of data: describe these columns only"},
+    OPT_COMMON_JSON("print everything as one JSON object"),
+    OPT_COMMON_END,
 };
 
 enum { LABELS = 12 }; /* width */
@@ -291,5 +284,5 @@ const command command_info = {
                 "  flowctl info configs/moons.json\n"
                 "  flowctl info data/two_moons.h5\n"
                 "  flowctl info data/two_moons.h5:/train",
-    .arguments = arguments, .options = options, .args_size = sizeof(info_args), .run = info_run,
+    .options = options, .args_size = sizeof(info_args), .run = info_run,
 };

@@ -7,33 +7,27 @@
 typedef struct invert_args {
     common_args common;
     const char *model;
-    int to;
     flow_run_invert_options run;
 } invert_args;
 
-static const opt_argument arguments[] = {
-    {"MODEL", offsetof(invert_args, model), false, "a model file, or the spec that trained it"},
-    {"DATA", offsetof(invert_args, run.data), false, "FILE.csv, FILE.h5[:/set], or - for CSV on standard input"},
-    {.name = NULL},
-};
+static const char *const ends[] = {[FLOW_TO_LATENT] = "latent", [FLOW_TO_DATA] = "data", NULL};
 
-enum { TO_LATENT, TO_DATA };
-static const char *const ends[] = {"latent", "data", NULL};
+#define ARG(member) OPT_MEMBER(invert_args, member)
 
 static const opt options[] = {
-    {.name = "to", .kind = OPT_CHOICE, .offset = offsetof(invert_args, to), .value = "latent|data",
-     .fallback = "latent", .choices = ends, .help = "z = f^-1(x) of rows of data, or x = f(z) of latent rows"},
+    OPT_ROWS_MODEL(invert_args, model),
+    OPT_ROWS_DATA(invert_args, run.data),
+    {"to", 0, ARG(run.to), "latent|data", "z = f^-1(x) of rows of data, or x = f(z) of latent rows",
+     .fallback = "latent", .choices = ends},
     OPT_ROWS_OUTPUT(invert_args, run.output),
-    {.name = "logdet", .kind = OPT_FLAG, .offset = offsetof(invert_args, run.logdet),
-     .help = "add a column \"logdet\": log|det dz/dx|, or log|det dx/dz| with --to data"},
+    {"logdet", 0, ARG(run.logdet), NULL,
+     "add a column \"logdet\": log|det dz/dx|, or log|det dx/dz| with --to data"},
     OPT_ROWS_SKIP_INVALID(invert_args, run.skip_invalid),
     OPT_ROWS_FLOAT(invert_args, run.as_float),
-    OPT_COMMON_JSON(invert_args, "print {\"rows\", \"max_round_trip_error\", ...} on standard output; rows are then "
-                                 "written only if -o names a file"),
-    OPT_COMMON_THREADS(invert_args),
-    OPT_COMMON_QUIET(invert_args),
-    OPT_COMMON_HELP(invert_args),
-    OPT_END,
+    OPT_COMMON_JSON("print {\"rows\", \"max_round_trip_error\", ...} on standard output; rows are then written only if "
+                    "-o names a file"),
+    OPT_COMMON_THREADS,
+    OPT_COMMON_END,
 };
 
 #define RESULT(member) FLOW_MEMBER(flow_run_invert_result, member)
@@ -63,7 +57,6 @@ static flow_status invert_run(void *args_, console *con, flow_error *err)
     flow_session s = {0};
     flow_run_invert_result result;
     const bool json = args->common.json;
-    args->run.to = args->to == TO_LATENT ? FLOW_TO_LATENT : FLOW_TO_DATA;
     flow_status status = report_check_output(args->common.json, args->run.output, err);
     if (args->run.output == NULL && !json)
         args->run.output = "-";
@@ -90,5 +83,5 @@ const command command_invert = {
     .examples = "  flowctl invert moons.h5 events.csv -o latent.csv\n"
                 "  flowctl invert moons.h5 latent.csv --to data -o events-again.csv\n"
                 "  flowctl invert moons.h5 events.csv --json",
-    .arguments = arguments, .options = options, .args_size = sizeof(invert_args), .run = invert_run,
+    .options = options, .args_size = sizeof(invert_args), .run = invert_run,
 };

@@ -10,30 +10,21 @@ typedef struct logprob_args {
     flow_run_logprob_options run;
 } logprob_args;
 
-static const opt_argument arguments[] = {
-    {"MODEL", offsetof(logprob_args, model), false, "a model file, or the spec that trained it"},
-    {"DATA", offsetof(logprob_args, run.data), false, "FILE.csv, FILE.h5[:/set], or - for CSV on standard input"},
-    {.name = NULL},
-};
+#define ARG(member) OPT_MEMBER(logprob_args, member)
 
 static const opt options[] = {
-    {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(logprob_args, run.output), .value = "OUT",
-     .help = "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard output; an HDF5 file keeps its "
-             "other tables"},
-    {.name = "weight", .kind = OPT_TEXT, .offset = offsetof(logprob_args, run.weight), .value = "COLUMN",
-     .help = "weigh the rows by this column in the mean and its error, instead of by the weight column that the model "
-             "was trained with, which is used where the data have it"},
-    {.name = "worst", .kind = OPT_INT, .offset = offsetof(logprob_args, run.worst), .value = "N", .fallback = "5",
-     .least = 0, .most = FLOW_LOGPROB_WORST_MAX, .help = "name the N least likely rows"},
+    OPT_ROWS_MODEL(logprob_args, model),
+    OPT_ROWS_DATA(logprob_args, run.data),
+    {"output", 'o', ARG(run.output), "OUT", "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard "
+     "output; an HDF5 file keeps its other tables"},
+    {"weight", 0, ARG(run.weight), "COLUMN", "weigh the rows by this column in the mean and its error, instead of by "
+     "the weight column that the model was trained with, which is used where the data have it"},
+    {"worst", 0, ARG(run.worst), "N", "name the N least likely rows", .fallback = "5", .most = FLOW_LOGPROB_WORST_MAX},
     OPT_ROWS_SKIP_INVALID(logprob_args, run.skip_invalid),
-    {.name = "float", .kind = OPT_FLAG, .offset = offsetof(logprob_args, run.as_float),
-     .help = "write single precision"},
-    OPT_COMMON_JSON(logprob_args,
-                    "print {\"rows\", \"mean\", \"standard_error\", \"bits_per_dimension\", ...} on standard output"),
-    OPT_COMMON_THREADS(logprob_args),
-    OPT_COMMON_QUIET(logprob_args),
-    OPT_COMMON_HELP(logprob_args),
-    OPT_END,
+    {"float", 0, ARG(run.as_float), NULL, "write single precision"},
+    OPT_COMMON_JSON("print {\"rows\", \"mean\", \"standard_error\", \"bits_per_dimension\", ...} on standard output"),
+    OPT_COMMON_THREADS,
+    OPT_COMMON_END,
 };
 
 #define RESULT(member) FLOW_MEMBER(flow_run_logprob_result, member)
@@ -111,5 +102,5 @@ const command command_logprob = {
     .examples = "  flowctl logprob moons.h5 data/two_moons.h5:/test\n"
                 "  flowctl logprob moons.h5 events.csv -o logprob.csv\n"
                 "  zcat events.csv.gz | flowctl logprob moons.h5 - --json",
-    .arguments = arguments, .options = options, .args_size = sizeof(logprob_args), .run = logprob_run,
+    .options = options, .args_size = sizeof(logprob_args), .run = logprob_run,
 };

@@ -13,11 +13,6 @@ typedef struct sample_args {
     bool has_n, has_limit;
 } sample_args;
 
-static const opt_argument arguments[] = {
-    {"MODEL", offsetof(sample_args, model), false, "a model file, or the spec that trained it"},
-    {.name = NULL},
-};
-
 /* "dopri5 (6), bosh3 (3), ..." */
 static void sample_list_solvers(flow_text *text)
 {
@@ -27,42 +22,35 @@ static void sample_list_solvers(flow_text *text)
     }
 }
 
+#define ARG(member) OPT_MEMBER(sample_args, member)
+
 static const opt options[] = {
-    {.name = "number", .letter = 'n', .kind = OPT_INT, .offset = offsetof(sample_args, run.n), .value = "N",
-     .fallback = "1000", .least = 0, .most = 9e15, .given = offsetof(sample_args, has_n),
-     .help = "how many rows to draw; with --given, how many for each row of the context (then 1 by default)"},
-    {.name = "given", .letter = 'g', .kind = OPT_TEXT, .offset = offsetof(sample_args, run.given), .value = "DATA",
-     .help = "of a conditional model: the values of the context, FILE.csv, FILE.h5[:/set] or -. Each row "
-             "that is drawn is written with its context behind it"},
+    OPT_ROWS_MODEL(sample_args, model),
+    {"number", 'n', ARG(run.n), "N", "how many rows to draw; with --given, how many for each row of the context (then "
+     "1 by default)", .fallback = "1000", .most = 9e15, .given = offsetof(sample_args, has_n)},
+    {"given", 'g', ARG(run.given), "DATA", "of a conditional model: the values of the context, FILE.csv, "
+     "FILE.h5[:/set] or -. Each row that is drawn is written with its context behind it"},
     OPT_ROWS_OUTPUT(sample_args, run.output),
-    {.name = "seed", .letter = 's', .kind = OPT_INT, .offset = offsetof(sample_args, run.seed), .value = "N",
-     .fallback = "1", .least = 0, .most = 9e15, .help = "row i is a function of the model, the seed and i alone"},
-    {.name = "first", .kind = OPT_INT, .offset = offsetof(sample_args, run.first), .value = "ROW", .fallback = "0",
-     .least = 0, .most = 9e15,
-     .help = "begin at row ROW of the sequence of rows of the seed, counted from 0; several jobs can share a sequence"},
-    {.name = "limit", .kind = OPT_INT, .offset = offsetof(sample_args, run.limit), .value = "ROWS", .least = 0,
-     .most = 9e15, .given = offsetof(sample_args, has_limit),
-     .help = "stop after ROWS rows in all; with --given and --first, a part of the sequence"},
-    {.name = "temperature", .letter = 't', .kind = OPT_NUMBER, .offset = offsetof(sample_args, run.temperature),
-     .value = "T", .fallback = "1", .least = 0, .most = 1000,
-     .help = "scale the spread of the base by T; below 1 the rows stay in the densest regions"},
-    {.name = "steps", .kind = OPT_INT, .offset = offsetof(sample_args, session.steps), .value = "N", .least = 1,
-     .most = FLOW_ODE_STEPS_MAX,
-     .help = "of a continuous model: solve its differential equations in N equal steps instead of by the solver of "
-             "the model. Few steps are fast and inaccurate; the round-trip error shows how inaccurate"},
-    {.name = "solver", .kind = OPT_TEXT, .offset = offsetof(sample_args, session.solver), .value = "METHOD",
-     .help = "with --steps: the method, in parentheses how often a step evaluates the network: %s; by default that of "
-             "the model", .fill = sample_list_solvers},
-    {.name = "logprob", .kind = OPT_FLAG, .offset = offsetof(sample_args, run.logprob),
-     .help = "add a column \"logprob\": the model's log-density at each row, in nats, in the units of the data; "
-             "with --steps, computed by the steps back to the latent space"},
+    {"seed", 's', ARG(run.seed), "N", "row i is a function of the model, the seed and i alone", .fallback = "1",
+     .most = 9e15},
+    {"first", 0, ARG(run.first), "ROW", "begin at row ROW of the sequence of rows of the seed, counted from 0; several "
+     "jobs can share a sequence", .fallback = "0", .most = 9e15},
+    {"limit", 0, ARG(run.limit), "ROWS", "stop after ROWS rows in all; with --given and --first, a part of the "
+     "sequence", .most = 9e15, .given = offsetof(sample_args, has_limit)},
+    {"temperature", 't', ARG(run.temperature), "T", "scale the spread of the base by T; below 1 the rows stay in the "
+     "densest regions", .fallback = "1", .most = 1000},
+    {"steps", 0, ARG(session.steps), "N", "of a continuous model: solve its differential equations in N equal steps "
+     "instead of by the solver of the model. Few steps are fast and inaccurate; the round-trip error shows how "
+     "inaccurate", .least = 1, .most = FLOW_ODE_STEPS_MAX},
+    {"solver", 0, ARG(session.solver), "METHOD", "with --steps: the method, in parentheses how often a step evaluates "
+     "the network: %s; by default that of the model", .fill = sample_list_solvers},
+    {"logprob", 0, ARG(run.logprob), NULL, "add a column \"logprob\": the model's log-density at each row, in nats, in "
+     "the units of the data; with --steps, computed by the steps back to the latent space"},
     OPT_ROWS_FLOAT(sample_args, run.as_float),
-    OPT_COMMON_JSON(sample_args, "print {\"rows\", \"max_round_trip_error\", ...} on standard output; rows are then "
-                                 "written only if -o names a file"),
-    OPT_COMMON_THREADS(sample_args),
-    OPT_COMMON_QUIET(sample_args),
-    OPT_COMMON_HELP(sample_args),
-    OPT_END,
+    OPT_COMMON_JSON("print {\"rows\", \"max_round_trip_error\", ...} on standard output; rows are then written only if "
+                    "-o names a file"),
+    OPT_COMMON_THREADS,
+    OPT_COMMON_END,
 };
 
 #define RESULT(member) FLOW_MEMBER(flow_run_sample_result, member)
@@ -123,5 +111,5 @@ const command command_sample = {
                 "  flowctl sample moons.h5 -n 1e6 --first 1e6 -o second-million.h5\n"
                 "  flowctl sample continuous.h5 -n 1e6 --steps 8 --solver rk4 -o quick.h5\n"
                 "  flowctl sample detector.h5 --given events.csv -n 100 -o draws.h5",
-    .arguments = arguments, .options = options, .args_size = sizeof(sample_args), .run = sample_run,
+    .options = options, .args_size = sizeof(sample_args), .run = sample_run,
 };

@@ -18,42 +18,31 @@ typedef struct train_args {
     flow_run_train_options run;
 } train_args;
 
-static const opt_argument arguments[] = {
-    {"SPEC", offsetof(train_args, run.spec), false,
-     "a JSON file that names the data, the flow, the training and the model file"},
-    {.name = NULL},
-};
+#define ARG(member) OPT_MEMBER(train_args, member)
 
 static const opt options[] = {
-    {.name = "data", .letter = 'd', .kind = OPT_TEXT, .offset = offsetof(train_args, data), .value = "DATA",
-     .help = "training data, instead of data.train of the spec: FILE.csv or FILE.h5[:/set]"},
-    {.name = "validation", .kind = OPT_TEXT, .offset = offsetof(train_args, validation), .value = "DATA",
-     .help = "validation data, instead of data.validation; a number between 0 and 1 is the share of the training rows "
-             "to hold out"},
-    {.name = "test", .kind = OPT_TEXT, .offset = offsetof(train_args, test), .value = "DATA",
-     .help = "data to evaluate once, at the end, instead of data.test"},
-    {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(train_args, run.output), .value = "MODEL",
-     .help = "the model file, instead of \"output\" of the spec"},
-    {.name = "set", .kind = OPT_TEXTS, .offset = offsetof(train_args, set), .value = "KEY=VALUE",
-     .help = "override any key of the spec, for example train.epochs=5 or flow[1].hidden=[64,64]; may be repeated"},
-    {.name = "columns", .kind = OPT_TEXT, .offset = offsetof(train_args, columns), .value = "A,B,C",
-     .help = "the columns to use, in this order, instead of data.columns"},
-    {.name = "seed", .letter = 's', .kind = OPT_TEXT, .offset = offsetof(train_args, seed), .value = "N",
-     .help = "the seed of all random numbers, instead of \"seed\" of the spec"},
+    OPT_ARGUMENT_ROW("SPEC", OPT_ARGUMENT, train_args, run.spec,
+                     "a JSON file that names the data, the flow, the training and the model file"),
+    {"data", 'd', ARG(data), "DATA", "training data, instead of data.train of the spec: FILE.csv or FILE.h5[:/set]"},
+    {"validation", 0, ARG(validation), "DATA", "validation data, instead of data.validation; a number between 0 and 1 "
+     "is the share of the training rows to hold out"},
+    {"test", 0, ARG(test), "DATA", "data to evaluate once, at the end, instead of data.test"},
+    {"output", 'o', ARG(run.output), "MODEL", "the model file, instead of \"output\" of the spec"},
+    {"set", 0, ARG(set), "KEY=VALUE",
+     "override any key of the spec, for example train.epochs=5 or flow[1].hidden=[64,64]; may be repeated"},
+    {"columns", 0, ARG(columns), "A,B,C", "the columns to use, in this order, instead of data.columns"},
+    {"seed", 's', ARG(seed), "N", "the seed of all random numbers, instead of \"seed\" of the spec"},
     OPT_ROWS_SKIP_INVALID(train_args, skip_invalid),
-    {.name = "resume", .letter = 'r', .kind = OPT_FLAG, .offset = offsetof(train_args, run.resume),
-     .help = "continue a run that was stopped, with the same result as without the stop; start anew if there is no "
-             "model yet"},
-    {.name = "force", .letter = 'f', .kind = OPT_FLAG, .offset = offsetof(train_args, run.force),
-     .help = "replace a model that exists"},
-    {.name = "profile", .kind = OPT_FLAG, .offset = offsetof(train_args, run.profile),
-     .help = "show at the end how the time was spent: reading, matrix products, elementwise work, waiting, optimizer"},
-    OPT_COMMON_JSON(train_args, "print {\"model\", \"epochs\", \"best_epoch\", \"seconds\", \"validation\", \"test\", "
-                                "...} on standard output at the end"),
-    OPT_COMMON_THREADS(train_args),
-    {.name = "quiet", .letter = 'q', .kind = OPT_FLAG, .offset = offsetof(train_args, common.quiet),
-     .help = "show no progress and no summary; warnings and errors remain"},
-    OPT_COMMON_HELP(train_args),
+    {"resume", 'r', ARG(run.resume), NULL, "continue a run that was stopped, with the same result as without the "
+     "stop; start anew if there is no model yet"},
+    {"force", 'f', ARG(run.force), NULL, "replace a model that exists"},
+    {"profile", 0, ARG(run.profile), NULL,
+     "show at the end how the time was spent: reading, matrix products, elementwise work, waiting, optimizer"},
+    OPT_COMMON_JSON("print {\"model\", \"epochs\", \"best_epoch\", \"seconds\", \"validation\", \"test\", ...} on "
+                    "standard output at the end"),
+    OPT_COMMON_THREADS,
+    OPT_COMMON_QUIET("show no progress and no summary; warnings and errors remain"),
+    OPT_COMMON_HELP,
     OPT_END,
 };
 
@@ -164,5 +153,5 @@ const command command_train = {
     .examples = "  flowctl train configs/moons.json\n"
                 "  flowctl train spec.json --data events.csv --validation 0.1 -o events.h5\n"
                 "  flowctl train spec.json --set train.epochs=200 --resume",
-    .arguments = arguments, .options = options, .args_size = sizeof(train_args), .run = train_run,
+    .options = options, .args_size = sizeof(train_args), .run = train_run,
 };

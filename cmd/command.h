@@ -1,7 +1,6 @@
-/* What a command of the program is: its tables, its help, and a function that returns a flow_status.
+/* What a command of the program is: its table of options, its help, and a function that returns a flow_status.
  *
  * The program (flowctl.c) parses, calls `run` and turns the status into the exit code, so that a command does neither.
- * The struct that a command's options fill begins with a common_args.
  *
  * To add a command: a file cmd_NAME.c that defines `command_NAME`, and X(NAME) in the list below.
  */
@@ -17,7 +16,7 @@
 #define COMMANDS(X) \
     X(train) X(sample) X(logprob) X(invert) X(info) X(check)
 
-/* Options of every command, and how it was called. */
+/* Options of every command, and how it was called: the first member of the struct that its table fills. */
 typedef struct common_args {
     bool help, quiet, json;
     int64_t threads; /* 0: as many as this process may use */
@@ -25,38 +24,38 @@ typedef struct common_args {
     char *const *argv;
 } common_args;
 
-/* Rows for the end of an option table; `type` is the struct, whose member `common` is a common_args. */
-#define OPT_COMMON_JSON(type, text) \
-    {.name = "json", .kind = OPT_FLAG, .offset = offsetof(type, common.json), .help = text}
-#define OPT_COMMON_THREADS(type)                                                                                    \
-    {.name = "threads", .letter = 'j', .kind = OPT_INT, .offset = offsetof(type, common.threads), .value = "N",     \
-     .least = 1, .most = 1024, .help = "threads to use; all processors by default. No result depends on it"}
-#define OPT_COMMON_QUIET(type)                                                                  \
-    {.name = "quiet", .letter = 'q', .kind = OPT_FLAG, .offset = offsetof(type, common.quiet), \
-     .help = "print nothing on standard error but warnings and errors"}
-#define OPT_COMMON_HELP(type) \
-    {.name = "help", .letter = 'h', .kind = OPT_FLAG, .offset = offsetof(type, common.help), .help = "show this page"}
+/* Rows for the end of a table, which OPT_COMMON_END ends. */
+#define OPT_COMMON_JSON(text) {"json", 0, OPT_MEMBER(common_args, json), NULL, text}
+#define OPT_COMMON_THREADS                                                                                   \
+    {"threads", 'j', OPT_MEMBER(common_args, threads), "N",                                                  \
+     "threads to use; all processors by default. No result depends on it", .least = 1, .most = 1024}
+#define OPT_COMMON_QUIET(text) {"quiet", 'q', OPT_MEMBER(common_args, quiet), NULL, text}
+#define OPT_COMMON_HELP {"help", 'h', OPT_MEMBER(common_args, help), NULL, "show this page"}
+#define OPT_COMMON_END \
+    OPT_COMMON_QUIET("print nothing on standard error but warnings and errors"), OPT_COMMON_HELP, OPT_END
 
 /* Rows of the commands that read and write rows; `member` is the one that is filled. */
+#define OPT_ROWS_MODEL(type, member) \
+    OPT_ARGUMENT_ROW("MODEL", OPT_ARGUMENT, type, member, "a model file, or the spec that trained it")
+#define OPT_ROWS_DATA(type, member) \
+    OPT_ARGUMENT_ROW("DATA", OPT_ARGUMENT, type, member, "FILE.csv, FILE.h5[:/set], or - for CSV on standard input")
 #define OPT_ROWS_OUTPUT(type, member)                                                                              \
-    {.name = "output", .letter = 'o', .kind = OPT_TEXT, .offset = offsetof(type, member), .value = "OUT",          \
-     .help = "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default; " \
-             "an HDF5 file keeps its other tables"}
-#define OPT_ROWS_SKIP_INVALID(type, member)                                            \
-    {.name = "skip-invalid", .kind = OPT_FLAG, .offset = offsetof(type, member),       \
-     .help = "drop rows with missing or non-finite values and report their number, " \
-             "instead of stopping at the first"}
-#define OPT_ROWS_FLOAT(type, member)                                     \
-    {.name = "float", .kind = OPT_FLAG, .offset = offsetof(type, member), \
-     .help = "write single precision: half the size in HDF5, fewer digits in CSV"}
+    {"output", 'o', OPT_MEMBER(type, member), "OUT",                                                               \
+     "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default; an HDF5 " \
+     "file keeps its other tables"}
+#define OPT_ROWS_SKIP_INVALID(type, member)            \
+    {"skip-invalid", 0, OPT_MEMBER(type, member), NULL, \
+     "drop rows with missing or non-finite values and report their number, instead of stopping at the first"}
+#define OPT_ROWS_FLOAT(type, member)             \
+    {"float", 0, OPT_MEMBER(type, member), NULL, \
+     "write single precision: half the size in HDF5, fewer digits in CSV"}
 
 typedef struct command {
     const char *name;        /* "sample" */
     const char *summary;     /* one line */
     const char *description; /* paragraphs, wrapped when printed */
     const char *examples;    /* lines, printed as they are */
-    const opt_argument *arguments; /* ends with a row whose name is NULL; may be NULL */
-    const opt *options;            /* ends with OPT_END */
+    const opt *options;      /* and arguments; ends with OPT_END */
     size_t args_size;
     flow_status (*run)(void *args, console *con, flow_error *err);
 } command;

@@ -65,11 +65,11 @@ static int print_help(console *con, const command *cmd)
     char name[32];
     snprintf(name, sizeof name, "flowctl %s", cmd->name);
     flow_text_add(&text, "%s: %s\n\nUsage: ", name, cmd->summary);
-    opt_usage(&text, name, cmd->options, cmd->arguments);
+    opt_usage(&text, name, cmd->options);
     flow_text_add(&text, "\n\n");
     opt_wrap(&text, cmd->description, 0, 0);
     flow_text_add(&text, "\n");
-    opt_help(&text, cmd->options, cmd->arguments);
+    opt_help(&text, cmd->options);
     if (cmd->examples != NULL)
         flow_text_add(&text, "\nExamples:\n%s\n", cmd->examples);
     return print_page(con, &text);
@@ -127,13 +127,13 @@ static int run_command(console *con, const command *cmd, int argc, char **argv)
     common->argc = argc;
     common->argv = argv;
     int code = 0;
-    flow_status status = opt_parse(args, cmd->options, cmd->arguments, argc - 2, argv + 2, &err);
+    flow_status status = opt_parse(args, cmd->options, argc - 2, argv + 2, &err);
     con->quiet = common->quiet;
     if (status == FLOW_OK && common->help) {
         code = print_help(con, cmd);
     } else {
         if (status == FLOW_OK)
-            status = opt_check(args, cmd->arguments, &err);
+            status = opt_check(args, cmd->options, &err);
         if (status != FLOW_OK) {
             console_error(con, "%s (see: flowctl help %s)", err.message, cmd->name);
         } else {

@@ -5,18 +5,24 @@
 #include <stdio.h>
 #include <string.h>
 
-static const opt *opt_find_long(const opt *options, const char *name, size_t length)
+static bool opt_is_argument(const opt *o)
 {
-    for (const opt *o = options; o->name != NULL; o++)
-        if (strlen(o->name) == length && strncmp(o->name, name, length) == 0)
-            return o;
-    return NULL;
+    return o->name != NULL && (o->kind == OPT_ARGUMENT || o->kind == OPT_OPTIONAL);
 }
 
-static const opt *opt_find_letter(const opt *options, char letter)
+/* The rows behind the arguments. */
+static const opt *opt_options(const opt *table)
+{
+    while (opt_is_argument(table))
+        table++;
+    return table;
+}
+
+/* By its name, or by its letter if there is one. */
+static const opt *opt_find(const opt *options, const char *name, size_t length, char letter)
 {
     for (const opt *o = options; o->name != NULL; o++)
-        if (o->letter != '\0' && o->letter == letter)
+        if (letter != '\0' ? o->letter == letter : strlen(o->name) == length && strncmp(o->name, name, length) == 0)
             return o;
     return NULL;
 }
@@ -44,16 +50,13 @@ static flow_status opt_set_number(double *out, const opt *o, const char *value, 
         (whole && (number != floor(number) || fabs(number) > 9007199254740992.0)))
         return flow_error_set(err, FLOW_ARGUMENT, "--%s takes a %snumber, not \"%.60s\"", o->name,
                               whole ? "whole " : "", value);
-    bool limited = o->least != 0 || o->most != 0;
-    if (limited && (number < o->least || number > o->most)) {
-        char least[FLOW_NUMBER_SIZE], most[FLOW_NUMBER_SIZE];
+    if ((o->least != 0 || o->most != 0) && (number < o->least || number > o->most)) {
+        char least[FLOW_NUMBER_SIZE], most[FLOW_NUMBER_SIZE] = "more";
         flow_number_print(least, o->least);
-        flow_number_print(most, o->most);
-        if (o->most >= 9e15)
-            return flow_error_set(err, FLOW_ARGUMENT, "--%s %s is out of range; allowed is %s or more", o->name, value,
-                                  least);
-        return flow_error_set(err, FLOW_ARGUMENT, "--%s %s is out of range; allowed is %s to %s", o->name, value, least,
-                              most);
+        if (o->most < 9e15)
+            flow_number_print(most, o->most);
+        return flow_error_set(err, FLOW_ARGUMENT, "--%s %s is out of range; allowed is %s %s %s", o->name, value, least,
+                              o->most < 9e15 ? "to" : "or", most);
     }
     *out = number;
     return FLOW_OK;
@@ -83,59 +86,44 @@ flow_status opt_texts_add(opt_texts *texts, const char *text, const char *name, 
     return FLOW_OK;
 }
 
+/* `value` is o->fallback, or what the command line gives. */
 static flow_status opt_set_value(void *args, const opt *o, const char *value, flow_error *err)
 {
     void *member = (char *)args + o->offset;
     double number = 0;
     flow_status status = FLOW_OK;
+    if (o->given != 0)
+        *(bool *)((char *)args + o->given) = value != o->fallback || value == NULL;
     switch (o->kind) {
     case OPT_FLAG:
         *(bool *)member = true;
-        break;
-    case OPT_TEXT:
-        *(const char **)member = value;
-        break;
+        return FLOW_OK;
     case OPT_TEXTS:
-        status = opt_texts_add(member, value, o->name, err);
-        break;
+        return opt_texts_add(member, value, o->name, err);
     case OPT_INT:
         status = opt_set_number(&number, o, value, true, err);
         if (status == FLOW_OK)
             *(int64_t *)member = (int64_t)number;
-        break;
+        return status;
     case OPT_NUMBER:
-        status = opt_set_number(member, o, value, false, err);
-        break;
+        return opt_set_number(member, o, value, false, err);
     case OPT_CHOICE:
-        status = opt_set_choice(member, o, value, err);
-        break;
+        return opt_set_choice(member, o, value, err);
+    default: /* a text, an argument */
+        *(const char **)member = value;
+        return FLOW_OK;
     }
-    return status;
 }
 
-static flow_status opt_set_argument(void *args, const opt_argument *arguments, int index, const char *word,
-                                    flow_error *err)
+static flow_status opt_set_argument(void *args, const opt *table, int index, const char *word, flow_error *err)
 {
-    int n = 0;
-    for (; arguments != NULL && arguments[n].name != NULL; n++) {
-        if (n == index) {
-            *(const char **)(void *)((char *)args + arguments[n].offset) = word;
-            return FLOW_OK;
-        }
-    }
+    const int n = (int)(opt_options(table) - table);
+    if (index < n)
+        return opt_set_value(args, &table[index], word, err);
     if (n == 0)
         return flow_error_set(err, FLOW_ARGUMENT, "unexpected argument \"%.60s\"; this command takes none", word);
     return flow_error_set(err, FLOW_ARGUMENT, "unexpected argument \"%.60s\"; there %s only %d: %s%s%s", word,
-                          n == 1 ? "is" : "are", n, arguments[0].name, n > 1 ? ", " : "",
-                          n > 1 ? arguments[1].name : "");
-}
-
-/* Sets an option that was given on the command line. */
-static flow_status opt_give_option(void *args, const opt *o, const char *value, flow_error *err)
-{
-    if (o->given != 0)
-        *(bool *)((char *)args + o->given) = true;
-    return opt_set_value(args, o, value, err);
+                          n == 1 ? "is" : "are", n, table[0].name, n > 1 ? ", " : "", n > 1 ? table[1].name : "");
 }
 
 /* The word argv[*i] is an option, or flags and an option: -fgk. Its value may be the next word, which is then taken. */
@@ -146,15 +134,15 @@ static flow_status opt_parse_option(void *args, const opt *options, int argc, ch
     const opt *o;
     if (word[1] == '-') {
         size_t length = strcspn(word + 2, "=");
-        o = opt_find_long(options, word + 2, length);
+        o = opt_find(options, word + 2, length, '\0');
         if (word[2 + length] == '=')
             value = word + 2 + length + 1;
         if (o != NULL && o->kind == OPT_FLAG && value != NULL)
             return flow_error_set(err, FLOW_ARGUMENT, "--%s takes no value (found \"%.60s\")", o->name, value);
     } else {
         const char *letter = word + 1;
-        while ((o = opt_find_letter(options, *letter)) != NULL && o->kind == OPT_FLAG && letter[1] != '\0') {
-            opt_give_option(args, o, NULL, NULL);
+        while ((o = opt_find(options, NULL, 0, *letter)) != NULL && o->kind == OPT_FLAG && letter[1] != '\0') {
+            opt_set_value(args, o, NULL, NULL);
             letter++;
         }
         if (letter[1] != '\0')
@@ -167,13 +155,13 @@ static flow_status opt_parse_option(void *args, const opt *options, int argc, ch
             return flow_error_set(err, FLOW_ARGUMENT, "--%s needs a value: --%s %s", o->name, o->name, o->value);
         value = argv[++*i];
     }
-    return opt_give_option(args, o, value, err);
+    return opt_set_value(args, o, value, err);
 }
 
-flow_status opt_parse(void *args, const opt *options, const opt_argument *arguments, int argc, char *const *argv,
-                      flow_error *err)
+flow_status opt_parse(void *args, const opt *table, int argc, char *const *argv, flow_error *err)
 {
     flow_status status = FLOW_OK;
+    const opt *options = opt_options(table);
     for (const opt *o = options; status == FLOW_OK && o->name != NULL; o++)
         if (o->fallback != NULL)
             status = opt_set_value(args, o, o->fallback, err);
@@ -181,7 +169,7 @@ flow_status opt_parse(void *args, const opt *options, const opt_argument *argume
     bool only_arguments = false;
     for (int i = 0; status == FLOW_OK && i < argc; i++) {
         if (only_arguments || argv[i][0] != '-' || argv[i][1] == '\0')
-            status = opt_set_argument(args, arguments, n_arguments++, argv[i], err);
+            status = opt_set_argument(args, table, n_arguments++, argv[i], err);
         else if (strcmp(argv[i], "--") == 0)
             only_arguments = true;
         else
@@ -190,10 +178,10 @@ flow_status opt_parse(void *args, const opt *options, const opt_argument *argume
     return status;
 }
 
-flow_status opt_check(const void *args, const opt_argument *arguments, flow_error *err)
+flow_status opt_check(const void *args, const opt *table, flow_error *err)
 {
-    for (const opt_argument *a = arguments; a != NULL && a->name != NULL; a++)
-        if (!a->optional && *(const char *const *)(const void *)((const char *)args + a->offset) == NULL)
+    for (const opt *a = table; opt_is_argument(a); a++)
+        if (a->kind == OPT_ARGUMENT && *(const char *const *)(const void *)((const char *)args + a->offset) == NULL)
             return flow_error_set(err, FLOW_ARGUMENT, "%s is missing: %s", a->name, a->help);
     return FLOW_OK;
 }
@@ -226,12 +214,12 @@ void opt_wrap(flow_text *text, const char *words, int column, int indent)
     }
 }
 
-void opt_usage(flow_text *text, const char *command, const opt *options, const opt_argument *arguments)
+void opt_usage(flow_text *text, const char *command, const opt *table)
 {
     flow_text_add(text, "%s", command);
-    for (const opt_argument *a = arguments; a != NULL && a->name != NULL; a++)
-        flow_text_add(text, a->optional ? " [%s]" : " %s", a->name);
-    if (options != NULL && options->name != NULL)
+    for (; opt_is_argument(table); table++)
+        flow_text_add(text, table->kind == OPT_OPTIONAL ? " [%s]" : " %s", table->name);
+    if (table->name != NULL)
         flow_text_add(text, " [options]");
 }
 
@@ -251,31 +239,29 @@ static void opt_left_side(char *out, size_t size, const opt *o)
              o->kind == OPT_FLAG ? "" : o->value);
 }
 
-void opt_help(flow_text *text, const opt *options, const opt_argument *arguments)
+void opt_help(flow_text *text, const opt *table)
 {
     char left[80];
     int width = 0;
+    const opt *options = opt_options(table);
     for (const opt *o = options; o->name != NULL; o++) {
         opt_left_side(left, sizeof left, o);
         if ((int)strlen(left) > width)
             width = (int)strlen(left);
     }
-    if (arguments != NULL && arguments->name != NULL) {
-        flow_text_add(text, "\nArguments:\n");
-        for (const opt_argument *a = arguments; a->name != NULL; a++)
-            opt_help_row(text, a->name, width, a->help);
-    }
+    flow_text_add(text, "%s", table != options ? "\nArguments:\n" : "");
+    for (; table != options; table++)
+        opt_help_row(text, table->name, width, table->help);
     flow_text_add(text, "\nOptions:\n");
     for (const opt *o = options; o->name != NULL; o++) {
         opt_left_side(left, sizeof left, o);
-        flow_text help = {0}, filled = {0};
-        const char *rest = o->fill != NULL ? strstr(o->help, "%s") : NULL;
-        if (rest != NULL)
-            o->fill(&filled);
-        flow_text_add(&help, "%.*s", rest != NULL ? (int)(rest - o->help) : (int)strlen(o->help), o->help);
-        if (rest != NULL)
-            flow_text_add(&help, "%s%s", filled.data != NULL ? filled.data : "", rest + 2);
-        flow_text_free(&filled);
+        flow_text help = {0};
+        const char *filled = o->fill != NULL ? strstr(o->help, "%s") : NULL;
+        flow_text_add(&help, "%.*s", filled != NULL ? (int)(filled - o->help) : (int)strlen(o->help), o->help);
+        if (filled != NULL) {
+            o->fill(&help);
+            flow_text_add(&help, "%s", filled + strlen("%s"));
+        }
         if (o->fallback != NULL)
             flow_text_add(&help, " (default: %s)", o->fallback);
         opt_help_row(text, left, width, help.data != NULL ? help.data : o->help);

@@ -16,18 +16,14 @@ typedef struct words {
     const char *file;
 } words;
 
-static const opt options[] = {
-    {.name = "quiet", .letter = 'q', .kind = OPT_FLAG, .offset = offsetof(words, quiet),
-     .given = offsetof(words, was_quiet), .help = "a flag"},
-    {.name = "force", .letter = 'f', .kind = OPT_FLAG, .offset = offsetof(words, force), .help = "a flag"},
-    {.name = "number", .letter = 'n', .kind = OPT_INT, .offset = offsetof(words, number), .fallback = "7", .value = "N",
-     .given = offsetof(words, has_number), .help = "a number"},
-    OPT_END,
-};
+#define ARG(member) OPT_MEMBER(words, member)
 
-static const opt_argument arguments[] = {
-    {"FILE", offsetof(words, file), true, "a file"},
-    {.name = NULL},
+static const opt options[] = {
+    OPT_ARGUMENT_ROW("FILE", OPT_OPTIONAL, words, file, "a file"),
+    {"quiet", 'q', ARG(quiet), NULL, "a flag", .given = offsetof(words, was_quiet)},
+    {"force", 'f', ARG(force), NULL, "a flag"},
+    {"number", 'n', ARG(number), "N", "a number", .fallback = "7", .given = offsetof(words, has_number)},
+    OPT_END,
 };
 
 static words parsed(const char *const *argv)
@@ -37,7 +33,7 @@ static words parsed(const char *const *argv)
     while (argv[argc] != NULL)
         argc++;
     flow_error err = {0};
-    if (opt_parse(&out, options, arguments, argc, (char *const *)(uintptr_t)argv, &err) != FLOW_OK)
+    if (opt_parse(&out, options, argc, (char *const *)(uintptr_t)argv, &err) != FLOW_OK)
         fail_msg("%s", err.message);
     return out;
 }
@@ -72,7 +68,7 @@ static void test_help_is_filled_from_a_table(void **state)
 {
     (void)state;
     flow_text text = {0};
-    opt_help(&text, options, arguments);
+    opt_help(&text, options);
     assert_non_null(strstr(text.data, "-n, --number N  a number (default: 7)"));
     flow_text_free(&text);
 }
