@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/arena.h"
 
-#include <stdlib.h>
+#include <stdalign.h>
 #include <string.h>
 
 #include "core/memory.h"
 
 typedef struct flow_arena_piece {
     struct flow_arena_piece *next;
-    max_align_t data[];
+    alignas(FLOW_ALIGNMENT) char data[];
 } flow_arena_piece;
 
 void *flow_arena_take(flow_arena *arena, size_t n, size_t size)
 {
     size_t bytes = n;
-    if (!flow_size_mul(&bytes, size) || !flow_size_add(&bytes, sizeof(flow_arena_piece)))
-        return NULL;
-    flow_arena_piece *piece = calloc(1, bytes);
+    bool fits = flow_size_mul(&bytes, size) && flow_size_add(&bytes, sizeof(flow_arena_piece));
+    flow_arena_piece *piece = fits ? flow_alloc_aligned(bytes, 1) : NULL;
+    arena->failed = arena->failed || piece == NULL;
     if (piece == NULL)
         return NULL;
     piece->next = arena->pieces;
@@ -36,6 +36,7 @@ void flow_arena_release(flow_arena *arena)
     while (arena->pieces != NULL) {
         flow_arena_piece *piece = arena->pieces;
         arena->pieces = piece->next;
-        free(piece);
+        flow_free_aligned(piece);
     }
+    arena->failed = false;
 }
