@@ -160,7 +160,8 @@ static void test_required_keys(void **state)
 static void test_schema(void **state)
 {
     (void)state;
-    cJSON *definitions = cJSON_CreateObject(), *schema = flow_schema_object(table, definitions);
+    cJSON *definitions = cJSON_CreateObject(), *schema = cJSON_CreateObject();
+    flow_schema_object(schema, table, definitions);
     assert_null(definitions->child);
     char *text = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(schema, "properties"));
     assert_string_equal(text, "{\"flag\":{\"type\":\"boolean\",\"default\":true,\"description\":\"a flag\"},"

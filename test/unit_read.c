@@ -318,7 +318,8 @@ static void test_an_error_of_an_option_gets_its_path(void **state)
 static void test_schema(void **state)
 {
     (void)state;
-    cJSON *definitions = cJSON_CreateObject(), *schema = flow_schema_object(top_table, definitions);
+    cJSON *definitions = cJSON_CreateObject(), *schema = cJSON_CreateObject();
+    flow_schema_object(schema, top_table, definitions);
     assert_non_null(cJSON_GetObjectItem(definitions, "block"));
     assert_non_null(cJSON_GetObjectItem(definitions, "shape"));
     assert_non_null(cJSON_GetObjectItem(definitions, "data"));

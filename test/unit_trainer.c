@@ -960,7 +960,7 @@ static void test_hooks_and_options(void **state)
     }
 
     cJSON *definitions = cJSON_CreateObject();
-    cJSON_AddItemToObject(definitions, "train", flow_schema_object(flow_train_table, definitions));
+    flow_schema_object(cJSON_AddObjectToObject(definitions, "train"), flow_train_table, definitions);
     static const char *const defined[] = {"train", "optimizer", "schedule"};
     for (int k = 0; k < 3; k++)
         assert_non_null(cJSON_GetObjectItem(definitions, defined[k]));

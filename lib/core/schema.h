@@ -7,9 +7,8 @@
 
 #include "core/option.h"
 
-/* The schema of an object with the options of a table and no others. Definitions that it refers to, of choices and of
- * named objects, are added to `definitions` unless they are there. The caller owns the result; NULL or an incomplete
- * schema when memory is out. */
-cJSON *flow_schema_object(const flow_option *table, cJSON *definitions);
+/* Adds to `schema` the schema of an object with the options of a table and no others. Definitions that it refers to, of
+ * choices and of named objects, are added to `definitions` unless they are there. Incomplete when memory is out. */
+void flow_schema_object(cJSON *schema, const flow_option *table, cJSON *definitions);
 
 #endif

@@ -222,12 +222,7 @@ cJSON *flow_spec_schema(void)
     cJSON *definitions = cJSON_CreateObject(), *schema = cJSON_CreateObject();
     cJSON_AddStringToObject(schema, "$schema", "http://json-schema.org/draft-07/schema#");
     cJSON_AddStringToObject(schema, "title", "flowctl model spec");
-    cJSON *object = flow_schema_object(spec_table, definitions);
-    while (object != NULL && object->child != NULL) {
-        cJSON *item = cJSON_DetachItemViaPointer(object, object->child);
-        cJSON_AddItemToObject(schema, item->string, item);
-    }
-    cJSON_Delete(object);
+    flow_schema_object(schema, spec_table, definitions);
     cJSON_AddItemToObject(schema, "definitions", definitions);
     return schema;
 }
