@@ -32,6 +32,14 @@ flow_status flow_error_memory(flow_error *err, const char *what);
 /* FLOW_IO for a file that cannot be opened to be read; `code` is the errno of the failure. */
 flow_status flow_error_open(flow_error *err, const char *file, int code);
 
+/* Ends a function with the status of `call` unless that is FLOW_OK: for functions that hold nothing to be released. */
+#define FLOW_TRY(call)                                \
+    do {                                              \
+        const flow_status flow_tried_status = (call); \
+        if (flow_tried_status != FLOW_OK)             \
+            return flow_tried_status;                 \
+    } while (0)
+
 /* Ends a constructor: gives what it made to the caller, or after a failure releases it and gives NULL. */
 #define FLOW_RETURN_MADE(out, made, release, status)          \
     do {                                                      \

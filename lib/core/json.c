@@ -12,46 +12,36 @@
 
 #include "core/text.h"
 
-static flow_json cursor(cJSON *node)
-{
-    return (flow_json){.node = node};
-}
-
 flow_json flow_json_root(cJSON *document)
 {
-    return cursor(document);
+    return (flow_json){.node = document};
 }
 
-static void name_member(flow_json *json, const flow_json *object, const char *key)
+/* The member `key` of an object; with `key` NULL, element [index] of a list. */
+static flow_json json_below(const flow_json *parent, cJSON *node, const char *key, int index)
 {
-    snprintf(json->path, sizeof json->path, "%.*s%s%s", FLOW_JSON_PATH_SIZE / 2, object->path,
-             object->path[0] != '\0' ? "." : "", key);
-}
-
-static void name_element(flow_json *json, const flow_json *array, int index)
-{
-    snprintf(json->path, sizeof json->path, "%.*s[%d]", FLOW_JSON_PATH_SIZE - 16, array->path, index);
+    flow_json at = flow_json_root(node);
+    if (key != NULL)
+        snprintf(at.path, sizeof at.path, "%.*s%s%s", FLOW_JSON_PATH_SIZE / 2, parent->path,
+                 parent->path[0] != '\0' ? "." : "", key);
+    else
+        snprintf(at.path, sizeof at.path, "%.*s[%d]", FLOW_JSON_PATH_SIZE - 16, parent->path, index);
+    return at;
 }
 
 flow_json flow_json_member(const flow_json *object, const char *key)
 {
-    flow_json json = cursor(cJSON_GetObjectItemCaseSensitive(object->node, key));
-    name_member(&json, object, key);
-    return json;
+    return json_below(object, cJSON_GetObjectItemCaseSensitive(object->node, key), key, 0);
 }
 
 flow_json flow_json_child(const flow_json *object, cJSON *node)
 {
-    flow_json at = cursor(node);
-    name_member(&at, object, node->string);
-    return at;
+    return json_below(object, node, node->string, 0);
 }
 
 flow_json flow_json_element(const flow_json *array, int index)
 {
-    flow_json json = cursor(cJSON_GetArrayItem(array->node, index));
-    name_element(&json, array, index);
-    return json;
+    return json_below(array, cJSON_GetArrayItem(array->node, index), NULL, index);
 }
 
 flow_status flow_json_fail(const flow_json *json, flow_error *err, const char *format, ...)
@@ -66,37 +56,28 @@ flow_status flow_json_fail(const flow_json *json, flow_error *err, const char *f
 void flow_json_describe(char *out, size_t size, const flow_json *json)
 {
     const cJSON *node = json->node;
-    if (node == NULL) {
-        snprintf(out, size, "nothing");
-    } else if (cJSON_IsString(node)) {
-        snprintf(out, size, "\"%.60s\"", node->valuestring);
-    } else if (cJSON_IsNumber(node)) {
-        char number[FLOW_NUMBER_SIZE];
+    char number[FLOW_NUMBER_SIZE];
+    if (cJSON_IsNumber(node))
         flow_number_print(number, node->valuedouble);
-        snprintf(out, size, "%s", number);
-    } else {
-        const char *what = cJSON_IsObject(node)  ? "an object"
-                           : cJSON_IsArray(node) ? "a list"
-                           : cJSON_IsTrue(node)  ? "true"
-                           : cJSON_IsFalse(node) ? "false"
-                                                 : "null";
-        snprintf(out, size, "%s", what);
-    }
+    if (cJSON_IsString(node))
+        snprintf(out, size, "\"%.60s\"", node->valuestring);
+    else
+        snprintf(out, size, "%s",
+                 node == NULL           ? "nothing"
+                 : cJSON_IsNumber(node) ? number
+                 : cJSON_IsObject(node) ? "an object"
+                 : cJSON_IsArray(node)  ? "a list"
+                 : cJSON_IsTrue(node)   ? "true"
+                 : cJSON_IsFalse(node)  ? "false"
+                                        : "null");
 }
 
 flow_status flow_json_unknown(const flow_json *object, const char *key, const char *const *known, int n_known,
                               flow_error *err)
 {
-    const char *nearest = flow_nearest(key, known, n_known);
-    if (nearest != NULL)
-        return flow_json_fail(object, err, "unknown key \"%.60s\"; did you mean \"%s\"?", key, nearest);
-    flow_text list = {0};
-    for (int i = 0; i < n_known; i++)
-        flow_text_add(&list, "%s%s", i == 0 ? "" : ", ", known[i]);
-    flow_status status = flow_json_fail(object, err, "unknown key \"%.60s\"; the keys here are: %s", key,
-                                        list.data != NULL ? list.data : "none");
-    flow_text_free(&list);
-    return status;
+    char hint[FLOW_HINT_SIZE];
+    flow_hint(hint, key, known, n_known, "the keys here are");
+    return flow_json_fail(object, err, "unknown key \"%.60s\"; %s", key, hint);
 }
 
 /* cJSON accepts equal keys. */
@@ -118,30 +99,35 @@ static flow_status check_document(const flow_json *json, flow_error *err)
 {
     if (cJSON_IsNumber(json->node) && !isfinite(json->node->valuedouble))
         return flow_json_fail(json, err, "the number is too large");
-    bool is_object = cJSON_IsObject(json->node);
-    flow_status status = is_object ? refuse_duplicates(json, err) : FLOW_OK;
+    if (cJSON_IsObject(json->node))
+        FLOW_TRY(refuse_duplicates(json, err));
     int index = 0;
-    for (cJSON *child = json->node->child; child != NULL && status == FLOW_OK; child = child->next, index++) {
+    for (cJSON *child = json->node->child; child != NULL; child = child->next, index++) {
         if (child->child == NULL && !cJSON_IsNumber(child))
             continue;
-        flow_json below = cursor(child);
-        if (is_object)
-            name_member(&below, json, child->string);
-        else
-            name_element(&below, json, index);
-        status = check_document(&below, err);
+        flow_json below = json_below(json, child, child->string, index);
+        FLOW_TRY(check_document(&below, err));
     }
-    return status;
+    return FLOW_OK;
 }
 
-static void line_and_column(const char *text, const char *stop, int *line, int *column)
+/* For a text that cannot be read beyond `stop`. */
+static flow_status refuse_syntax(const char *text, const char *end, const char *stop, const char *name, flow_error *err)
 {
-    *line = 1;
-    *column = 1;
-    for (const char *c = text; c < stop; c++) {
-        *column = *c == '\n' ? 1 : *column + 1;
-        *line += *c == '\n';
+    int line = 1, column = 1;
+    const char *start = text;
+    while (start < end && isspace((unsigned char)*start))
+        start++;
+    if (start == end)
+        return flow_error_set(err, FLOW_SPEC, "%s: is empty; a JSON object { ... } was expected", name);
+    for (const char *c = text; c < stop && c < end; c++) {
+        column = *c == '\n' ? 1 : column + 1;
+        line += *c == '\n';
     }
+    return flow_error_set(err, FLOW_SPEC,
+                          "%s:%d:%d: this is not valid JSON; look for a missing comma, quote or "
+                          "bracket here or just before",
+                          name, line, column);
 }
 
 flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const char *name, flow_error *err)
@@ -151,38 +137,19 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
         return flow_error_set(err, FLOW_SPEC, "%s: a spec of more than %d bytes is not accepted", name,
                               FLOW_JSON_MAX_BYTES);
     if (!flow_is_utf8(text, length))
-        return flow_error_set(err, FLOW_SPEC, "%s: is not in UTF-8; convert it, from Latin 1 for example by iconv -f "
-                              "LATIN1 -t UTF-8", name);
-    const char *stop = text;
+        return flow_error_set(err, FLOW_SPEC,
+                              "%s: is not in UTF-8; convert it, from Latin 1 for example by iconv -f "
+                              "LATIN1 -t UTF-8",
+                              name);
+    const char *stop = text, *end = text + length;
     cJSON *document = cJSON_ParseWithLengthOpts(text, length, &stop, 0);
-    if (document != NULL) { /* only white space may follow the document */
-        const char *end = text + length;
-        while (stop < end && (isspace((unsigned char)*stop) || *stop == '\0'))
-            stop++;
-        if (stop < end) {
-            cJSON_Delete(document);
-            document = NULL;
-        }
-    }
-    if (document == NULL) {
-        size_t blank = 0;
-        while (blank < length && isspace((unsigned char)text[blank]))
-            blank++;
-        if (blank == length)
-            return flow_error_set(err, FLOW_SPEC, "%s: is empty; a JSON object { ... } was expected", name);
-        int line, column;
-        line_and_column(text, stop < text + length ? stop : text + length, &line, &column);
-        return flow_error_set(err, FLOW_SPEC, "%s:%d:%d: this is not valid JSON; look for a missing comma, quote or "
-                              "bracket here or just before", name, line, column);
-    }
+    while (document != NULL && stop < end && (isspace((unsigned char)*stop) || *stop == '\0'))
+        stop++; /* only white space may follow the document */
     flow_json root = flow_json_root(document);
-    flow_status status = check_document(&root, err);
-    if (status != FLOW_OK) {
-        cJSON_Delete(document);
-        return flow_error_prefix(err, status, "%s: ", name);
-    }
-    *out = document;
-    return FLOW_OK;
+    flow_status status = document == NULL || stop < end
+                             ? refuse_syntax(text, end, stop, name, err)
+                             : flow_error_prefix(err, check_document(&root, err), "%s: ", name);
+    FLOW_RETURN_MADE(out, document, cJSON_Delete, status);
 }
 
 flow_status flow_json_read(cJSON **out, const char *file, flow_error *err)
@@ -192,17 +159,15 @@ flow_status flow_json_read(cJSON **out, const char *file, flow_error *err)
     FILE *in = standard ? stdin : fopen(file, "rb");
     if (in == NULL)
         return flow_error_open(err, file, errno);
-    flow_status status = FLOW_OK;
+    flow_status status;
     char *text = malloc(FLOW_JSON_MAX_BYTES + 1);
-    if (text == NULL) {
+    size_t length = text != NULL ? fread(text, 1, FLOW_JSON_MAX_BYTES + 1, in) : 0;
+    if (text == NULL)
         status = flow_error_memory(err, file);
-    } else {
-        size_t length = fread(text, 1, FLOW_JSON_MAX_BYTES + 1, in);
-        if (ferror(in))
-            status = flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", file, strerror(errno));
-        else
-            status = flow_json_parse(out, text, length, standard ? "standard input" : file, err);
-    }
+    else if (ferror(in))
+        status = flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", file, strerror(errno));
+    else
+        status = flow_json_parse(out, text, length, standard ? "standard input" : file, err);
     free(text);
     if (!standard)
         fclose(in);
@@ -238,31 +203,16 @@ static bool next_step(const char **path, char *key, size_t size, int *index)
     return true;
 }
 
-/* Puts `value` (taken over) under the key or the index. False when memory is out: `value` is then freed. */
-static bool put(cJSON *parent, const char *key, int index, cJSON *value)
-{
-    /* without memory, cJSON_ReplaceItemInObject leaves an item without a key */
-    cJSON *old = index >= 0 ? cJSON_GetArrayItem(parent, index) : cJSON_GetObjectItemCaseSensitive(parent, key);
-    if (old != NULL) {
-        flow_json at = cursor(old);
-        flow_json_replace(&at, value);
-        return true;
-    }
-    bool done = cJSON_AddItemToObject(parent, key, value);
-    if (!done)
-        cJSON_Delete(value);
-    return done;
-}
-
 /* Why an assignment has no element [index] or member `key` of `node`, whose path is the first `length` characters. */
 static flow_status refuse_step(const cJSON *node, const char *assignment, int length, const char *key, int index,
                                flow_error *err)
 {
     const int n = cJSON_GetArraySize(node);
     if (index >= 0 && cJSON_IsArray(node) && length > 0)
-        return flow_error_set(err, FLOW_SPEC, "\"%.80s\": there is no list element [%d]: the list has %d element%s, "
-                              "counted from 0; set the whole list, %.*s=[...]", assignment, index, n,
-                              n == 1 ? "" : "s", length, assignment);
+        return flow_error_set(err, FLOW_SPEC,
+                              "\"%.80s\": there is no list element [%d]: the list has %d element%s, "
+                              "counted from 0; set the whole list, %.*s=[...]",
+                              assignment, index, n, n == 1 ? "" : "s", length, assignment);
     if (index >= 0)
         return flow_error_set(err, FLOW_SPEC, "\"%.80s\": there is no list element [%d]: %.*s is not a list",
                               assignment, index, length > 0 ? length : 8, length > 0 ? assignment : "the spec");
@@ -285,38 +235,30 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
         int index, before = (int)(path - assignment); /* the length of the path of `node` */
         before -= before > 0 && path[-1] == '.';
         if (!next_step(&path, key, sizeof key, &index))
-            return flow_error_set(err, FLOW_SPEC, "\"%.80s\": the part before \"=\" is not a path such as "
-                                  "train.epochs or flow[1].hidden", assignment);
+            return flow_error_set(err, FLOW_SPEC,
+                                  "\"%.80s\": the part before \"=\" is not a path such as "
+                                  "train.epochs or flow[1].hidden",
+                                  assignment);
         if (index >= 0 ? !cJSON_IsArray(node) || index >= cJSON_GetArraySize(node) : !cJSON_IsObject(node))
             return refuse_step(node, assignment, before, key, index, err);
-        if (*path == '=') {
-            cJSON *value = cJSON_ParseWithOpts(path + 1, NULL, 1);
-            if (value == NULL)
-                value = cJSON_CreateString(path + 1);
-            if (value == NULL)
-                return flow_error_memory(err, "a value of the spec");
-            if (!put(node, key, index, value))
-                return flow_error_memory(err, "a value of the spec");
-            flow_json root = flow_json_root(document);
-            flow_status status = check_document(&root, err);
-            return flow_error_prefix(err, status, "\"%.80s\": ", assignment);
-        }
         cJSON *next = index >= 0 ? cJSON_GetArrayItem(node, index) : cJSON_GetObjectItemCaseSensitive(node, key);
         if (next == NULL && *path == '[')
             return flow_error_set(err, FLOW_SPEC, "\"%.80s\": %.*s is not in the spec; set the whole list, %.*s=[...]",
                                   assignment, (int)(path - assignment), assignment, (int)(path - assignment),
                                   assignment);
-        if (next == NULL) {
-            next = cJSON_CreateObject();
-            if (next == NULL || !put(node, key, index, next))
+        if (next == NULL)
+            next = cJSON_AddObjectToObject(node, key);
+        if (next == NULL)
+            return flow_error_memory(err, "a value of the spec");
+        flow_json at = flow_json_root(next), root = flow_json_root(document);
+        if (*path == '=') {
+            cJSON *value = cJSON_ParseWithOpts(path + 1, NULL, 1);
+            if (value == NULL && (value = cJSON_CreateString(path + 1)) == NULL)
                 return flow_error_memory(err, "a value of the spec");
+            flow_json_replace(&at, value);
+            return flow_error_prefix(err, check_document(&root, err), "\"%.80s\": ", assignment);
         }
-        if (cJSON_IsString(next)) { /* a word that a key is set in: "nsf" stands for {"type": "nsf"} */
-            flow_json word = cursor(next);
-            flow_status status = flow_json_expand(&word, "type", err);
-            if (status != FLOW_OK)
-                return status;
-        }
+        FLOW_TRY(flow_json_expand(&at, "type", err)); /* of a word: "nsf" stands for {"type": "nsf"} */
         node = next;
     }
 }
@@ -362,7 +304,7 @@ static bool spell_numbers(cJSON *node)
     cJSON *exact = cJSON_CreateRaw(isfinite(node->valuedouble) ? number : "null");
     if (exact == NULL)
         return false;
-    flow_json json = cursor(node);
+    flow_json json = flow_json_root(node);
     flow_json_replace(&json, exact);
     return true;
 }

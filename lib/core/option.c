@@ -2,14 +2,11 @@
 #include "core/option.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "core/text.h"
-
 const flow_option flow_no_options[] = {FLOW_OPTIONS_END};
-const flow_option flow_option_repeat = FLOW_KEY_INT(flow_choice, repeat, "1", 1, FLOW_REPEAT_MAX,
-                                                    "how many of these, one after the other");
+const flow_option flow_option_repeat =
+    FLOW_KEY_INT(flow_choice, repeat, "1", 1, FLOW_REPEAT_MAX, "how many of these, one after the other");
 
 const flow_option *flow_option_find(const flow_option *table, const char *key)
 {
@@ -34,14 +31,7 @@ void flow_choices_hint(char out[FLOW_HINT_SIZE], const flow_choices *choices, co
     int n = 0;
     for (; n < MOST && choices->types[n] != NULL; n++)
         names[n] = choices->types[n]->name;
-    const char *nearest = flow_nearest(name, names, n);
-    if (nearest != NULL) {
-        snprintf(out, FLOW_HINT_SIZE, "did you mean \"%s\"?", nearest);
-        return;
-    }
-    size_t used = (size_t)snprintf(out, FLOW_HINT_SIZE, "known types: ");
-    for (int i = 0; i < n && used < FLOW_HINT_SIZE; i++)
-        used += (size_t)snprintf(out + used, FLOW_HINT_SIZE - used, "%s%s", i == 0 ? "" : ", ", names[i]);
+    flow_hint(out, name, names, n, "known types");
 }
 
 const char *flow_option_fallback(const flow_option *option, const flow_type_info *type)

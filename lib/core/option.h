@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "core/text.h"
 
 typedef struct flow_option flow_option;
 typedef struct flow_choices flow_choices;
@@ -168,8 +169,7 @@ const flow_option *flow_option_find(const flow_option *table, const char *key);
 
 /* The type of that name; NULL when there is none. */
 const flow_type_info *flow_choices_find(const flow_choices *choices, const char *name);
-/* For the message about a name that is none of theirs: "did you mean "maf"?", or "known types: ...". */
-enum { FLOW_HINT_SIZE = 320 };
+/* flow_hint for a name that is none of theirs. */
 void flow_choices_hint(char out[FLOW_HINT_SIZE], const flow_choices *choices, const char *name);
 
 /* FLOW_SPEC for an option whose value does not fit its surroundings, from code that sees no document: `key` is its path

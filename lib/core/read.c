@@ -34,16 +34,10 @@ static flow_status read_move_into(const flow_option *table, flow_json *object, c
     for (const flow_option *option = table; option->key != NULL; option++) {
         if (option->kind != FLOW_OPTION_INTO || flow_json_member(object, option->key).node == NULL)
             continue;
+        if (flow_json_member(object, option->into).node == NULL)
+            FLOW_TRY(read_add(object, option->into, cJSON_CreateObject(), r->err));
         flow_json target = flow_json_member(object, option->into);
-        flow_status status = FLOW_OK;
-        if (target.node == NULL) {
-            status = read_add(object, option->into, cJSON_CreateObject(), r->err);
-            target = flow_json_member(object, option->into);
-        }
-        if (status == FLOW_OK)
-            status = flow_json_expand(&target, "type", r->err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(flow_json_expand(&target, "type", r->err));
         if (!cJSON_IsObject(target.node))
             return flow_read_expected(&target, "a word or an object { ... }", r->err);
         if (flow_json_member(&target, option->key).node != NULL) {
@@ -51,9 +45,7 @@ static flow_status read_move_into(const flow_option *table, flow_json *object, c
             return flow_json_fail(&at, r->err, "it is in \"%s\" as well; leave one of them out", option->into);
         }
         cJSON *value = cJSON_DetachItemFromObjectCaseSensitive(object->node, option->key);
-        status = read_add(&target, option->key, value, r->err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(read_add(&target, option->key, value, r->err));
     }
     return FLOW_OK;
 }
@@ -66,13 +58,12 @@ static flow_status read_row(void *out, const flow_option *table, const flow_opti
 
 static flow_status read_object(const void **out, const flow_option *option, flow_json *at, const reader *r)
 {
-    flow_status status = option->short_for != NULL ? flow_json_expand(at, option->short_for, r->err) : FLOW_OK;
+    if (option->short_for != NULL)
+        FLOW_TRY(flow_json_expand(at, option->short_for, r->err));
     void *options = flow_arena_take(r->arena, 1, option->size);
-    if (status == FLOW_OK && options == NULL)
-        status = flow_error_memory(r->err, at->path);
-    const reader inner = {.arena = r->arena, .err = r->err};
     *out = options;
-    return status == FLOW_OK ? read_struct(options, option->table, at, &inner) : status;
+    return options == NULL ? flow_error_memory(r->err, at->path)
+                           : flow_read_options(options, option->table, at, r->arena, r->err);
 }
 
 static flow_status read_map(flow_option_map *out, const flow_option *option, flow_json *at, const reader *r)
@@ -84,23 +75,15 @@ static flow_status read_map(flow_option_map *out, const flow_option *option, flo
     char *values = flow_arena_take(r->arena, n, option->size);
     if (keys == NULL || values == NULL)
         return flow_error_memory(r->err, at->path);
-    const reader inner = {.arena = r->arena, .err = r->err};
-    flow_status status = FLOW_OK;
-    for (cJSON *node = at->node->child; node != NULL && status == FLOW_OK; node = node->next, i++) {
+    *out = (flow_option_map){.n = (int)n, .keys = keys, .values = values};
+    for (cJSON *node = at->node->child; node != NULL; node = node->next, i++) {
         flow_json member = flow_json_child(at, node);
         keys[i] = flow_arena_text(r->arena, node->string);
-        status = keys[i] == NULL ? flow_error_memory(r->err, at->path)
-                                 : read_struct(values + i * option->size, option->table, &member, &inner);
+        if (keys[i] == NULL)
+            return flow_error_memory(r->err, at->path);
+        FLOW_TRY(flow_read_options(values + i * option->size, option->table, &member, r->arena, r->err));
     }
-    *out = (flow_option_map){.n = (int)n, .keys = keys, .values = values};
-    return status;
-}
-
-static flow_status read_unknown_type(const flow_choices *choices, const flow_json *at, flow_error *err)
-{
-    char hint[FLOW_HINT_SIZE];
-    flow_choices_hint(hint, choices, at->node->valuestring);
-    return flow_json_fail(at, err, "unknown type \"%.60s\"; %s", at->node->valuestring, hint);
+    return FLOW_OK;
 }
 
 /* Adds what the fallback says: its type where the object has none, and its other keys where both have the same type. */
@@ -108,8 +91,8 @@ static flow_status read_merge(flow_json *at, const char *fallback, flow_error *e
 {
     cJSON *node = cJSON_Parse(fallback);
     flow_json other = flow_json_root(node);
-    flow_status status = node == NULL ? flow_error_memory(err, "a default value")
-                                      : flow_json_expand(&other, "type", err);
+    flow_status status =
+        node == NULL ? flow_error_memory(err, "a default value") : flow_json_expand(&other, "type", err);
     const cJSON *type = flow_json_member(&other, "type").node;
     if (status == FLOW_OK && flow_json_member(at, "type").node == NULL)
         status = read_add(at, "type", cJSON_Duplicate(type, 1), err);
@@ -125,25 +108,25 @@ flow_status flow_read_choice(flow_choice *out, const flow_choices *choices, cons
                              flow_arena *arena, flow_error *err)
 {
     *out = (flow_choice){.repeat = 1};
-    flow_status status = flow_json_expand(at, "type", err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_json_expand(at, "type", err));
     if (!cJSON_IsObject(at->node)) {
         char expected[160];
         snprintf(expected, sizeof expected, "%.60s, a word such as \"%.40s\" or an object { ... }", choices->what,
                  choices->types[0]->name);
         return flow_read_expected(at, expected, err);
     }
-    status = fallback != NULL ? read_merge(at, fallback, err) : FLOW_OK;
-    if (status != FLOW_OK)
-        return status;
+    if (fallback != NULL)
+        FLOW_TRY(read_merge(at, fallback, err));
     flow_json type = flow_json_member(at, "type");
     if (!cJSON_IsString(type.node))
         return type.node == NULL ? flow_json_fail(at, err, "the key \"type\" is missing: it names %s", choices->what)
                                  : flow_read_expected(&type, "a word", err);
     out->type = flow_choices_find(choices, type.node->valuestring);
-    if (out->type == NULL)
-        return read_unknown_type(choices, &type, err);
+    if (out->type == NULL) {
+        char hint[FLOW_HINT_SIZE];
+        flow_choices_hint(hint, choices, type.node->valuestring);
+        return flow_json_fail(&type, err, "unknown type \"%.60s\"; %s", type.node->valuestring, hint);
+    }
     void *options = flow_arena_take(arena, 1, out->type->options_size);
     if (options == NULL)
         return flow_error_memory(err, at->path);
@@ -152,8 +135,8 @@ flow_status flow_read_choice(flow_choice *out, const flow_choices *choices, cons
     return read_struct(options, out->type->options, at, &r);
 }
 
-flow_status flow_read_choice_list(flow_choice_list *out, const flow_choices *choices, flow_json *at,
-                                  flow_arena *arena, flow_error *err)
+flow_status flow_read_choice_list(flow_choice_list *out, const flow_choices *choices, flow_json *at, flow_arena *arena,
+                                  flow_error *err)
 {
     char expected[120];
     assert(choices != NULL);
@@ -166,16 +149,15 @@ flow_status flow_read_choice_list(flow_choice_list *out, const flow_choices *cho
     flow_choice *list = flow_arena_take(arena, (size_t)n, sizeof *list);
     if (list == NULL)
         return flow_error_memory(err, at->path);
-    flow_status status = FLOW_OK;
-    for (int i = 0; i < n && status == FLOW_OK; i++) {
-        flow_json element = flow_json_element(at, i);
-        status = flow_read_choice(&list[i], choices, NULL, &element, arena, err);
-        const reader r = {.type = list[i].type, .arena = arena, .err = err};
-        if (status == FLOW_OK && list[i].type->repeats)
-            status = read_row(&list[i], &flow_option_repeat, &flow_option_repeat, &element, &r);
-    }
     *out = (flow_choice_list){.n = n, .at = list};
-    return status;
+    for (int i = 0; i < n; i++) {
+        flow_json element = flow_json_element(at, i);
+        FLOW_TRY(flow_read_choice(&list[i], choices, NULL, &element, arena, err));
+        const reader r = {.type = list[i].type, .arena = arena, .err = err};
+        if (list[i].type->repeats)
+            FLOW_TRY(read_row(&list[i], &flow_option_repeat, &flow_option_repeat, &element, &r));
+    }
+    return FLOW_OK;
 }
 
 /* ---- a whole object ---- */
@@ -218,9 +200,7 @@ static flow_status read_row(void *out, const flow_option *table, const flow_opti
     if (at.node == NULL && flow_option_is_required(option))
         return flow_json_fail(object, r->err, "the key \"%s\" is missing: %s", option->key, option->help);
     if (at.node == NULL && fallback != NULL) {
-        flow_status status = read_add(object, option->key, cJSON_Parse(fallback), r->err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(read_add(object, option->key, cJSON_Parse(fallback), r->err));
         at = flow_json_member(object, option->key);
     }
     if (at.node == NULL || (fallback == NULL && cJSON_IsNull(at.node)))
@@ -237,17 +217,13 @@ static flow_status read_row(void *out, const flow_option *table, const flow_opti
 static flow_status read_refuse_unknown(const flow_option *table, const flow_json *object, const reader *r)
 {
     for (const cJSON *child = object->node->child; child != NULL; child = child->next) {
-        bool is_own = r->type != NULL && (strcmp(child->string, "type") == 0 ||
-                                          (r->type->repeats && strcmp(child->string, "repeat") == 0));
+        enum { MOST = 64 };
+        const char *known[MOST] = {"type", "repeat"};
+        int n_own = r->type == NULL ? 0 : r->type->repeats ? 2 : 1, n = n_own;
+        bool is_own =
+            (n_own > 0 && strcmp(child->string, "type") == 0) || (n_own > 1 && strcmp(child->string, "repeat") == 0);
         if (is_own || flow_option_find(table, child->string) != NULL)
             continue;
-        enum { MOST = 64 };
-        const char *known[MOST];
-        int n = 0;
-        if (r->type != NULL)
-            known[n++] = "type";
-        if (r->type != NULL && r->type->repeats)
-            known[n++] = "repeat";
         for (const flow_option *option = table; option->key != NULL && n < MOST; option++)
             known[n++] = option->key;
         return flow_json_unknown(object, child->string, known, n, r->err);
@@ -259,12 +235,11 @@ static flow_status read_struct(void *out, const flow_option *table, flow_json *o
 {
     if (!cJSON_IsObject(object->node))
         return flow_read_expected(object, "an object { ... }", r->err);
-    flow_status status = read_refuse_unknown(table, object, r);
-    if (status == FLOW_OK)
-        status = read_move_into(table, object, r);
-    for (const flow_option *option = table; status == FLOW_OK && option->key != NULL; option++)
-        status = read_row(out, table, option, object, r);
-    return status;
+    FLOW_TRY(read_refuse_unknown(table, object, r));
+    FLOW_TRY(read_move_into(table, object, r));
+    for (const flow_option *option = table; option->key != NULL; option++)
+        FLOW_TRY(read_row(out, table, option, object, r));
+    return FLOW_OK;
 }
 
 flow_status flow_read_options(void *out, const flow_option *table, flow_json *object, flow_arena *arena,
@@ -296,11 +271,10 @@ flow_status flow_options_default(void *out, const flow_type_info *type, flow_are
 flow_status flow_choice_parse(flow_choice *out, const flow_choices *choices, const char *text, flow_arena *arena,
                               flow_error *err)
 {
-    cJSON *document = NULL;
-    flow_status status = flow_json_parse(&document, text, strlen(text), choices->what, err);
+    cJSON *document;
+    FLOW_TRY(flow_json_parse(&document, text, strlen(text), choices->what, err));
     flow_json root = flow_json_root(document);
-    if (status == FLOW_OK)
-        status = flow_read_choice(out, choices, NULL, &root, arena, err);
+    flow_status status = flow_read_choice(out, choices, NULL, &root, arena, err);
     cJSON_Delete(document);
     return status;
 }

@@ -17,12 +17,15 @@ flow_status flow_read_expected(const flow_json *at, const char *expected, flow_e
 
 static flow_status read_range(const flow_json *at, const flow_option *option, double value, flow_error *err)
 {
-    if (value >= option->least && value <= option->most)
+    bool exclusive = option->kind == FLOW_OPTION_TEXT_OR_NUMBER;
+    if (exclusive ? value > option->least && value < option->most : value >= option->least && value <= option->most)
         return FLOW_OK;
     char found[FLOW_NUMBER_SIZE], least[FLOW_NUMBER_SIZE], most[FLOW_NUMBER_SIZE];
     flow_number_print(found, value);
     flow_number_print(least, option->least);
     flow_number_print(most, option->most);
+    if (exclusive)
+        return flow_json_fail(at, err, "%s is out of range; a number is between %s and %s here", found, least, most);
     if (isinf(option->most) || (option->most >= 9e15 && value < option->least))
         return flow_json_fail(at, err, "%s is out of range; allowed is %s or more", found, least);
     return flow_json_fail(at, err, "%s is out of range; allowed is %s to %s", found, least, most);
@@ -34,9 +37,7 @@ static flow_status read_whole(int64_t *out, const flow_json *at, const flow_opti
     if (!cJSON_IsNumber(at->node))
         return flow_read_expected(at, "a whole number", err);
     double value = at->node->valuedouble;
-    flow_status status = read_range(at, option, value, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(read_range(at, option, value, err));
     if (value != floor(value) || fabs(value) > 9007199254740992.0)
         return flow_read_expected(at, "a whole number", err);
     *out = (int64_t)value;
@@ -57,24 +58,41 @@ static void read_list_words(char *out, size_t size, const char *const *words, co
 }
 
 /* `more`: what may stand in place of a word, for messages; NULL: nothing. */
-static flow_status read_word(int *out, const flow_json *at, const char *const *words, const char *more,
-                             flow_error *err)
+static flow_status read_word(int *out, const flow_json *at, const char *const *words, const char *more, flow_error *err)
 {
     char list[240];
     read_list_words(list, sizeof list, words, more);
     if (!cJSON_IsString(at->node))
         return flow_read_expected(at, list, err);
+    const char *word = at->node->valuestring;
     int n = 0;
     for (; words[n] != NULL; n++) {
-        if (strcmp(words[n], at->node->valuestring) == 0) {
+        if (strcmp(words[n], word) == 0) {
             *out = n;
             return FLOW_OK;
         }
     }
-    const char *nearest = flow_nearest(at->node->valuestring, words, n);
-    return flow_json_fail(at, err, "found \"%.60s\", allowed is %s%s%s%s", at->node->valuestring, list,
+    const char *nearest = flow_nearest(word, words, n);
+    return flow_json_fail(at, err, "found \"%.60s\", allowed is %s%s%s%s", word, list,
                           nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
                           nearest != NULL ? "\"?" : "");
+}
+
+/* The elements of a list. It may be long: one walk along it, and paths are made for messages alone. */
+static flow_status read_elements(int *out, const flow_json *at, const flow_option *option, flow_error *err)
+{
+    int i = 0;
+    for (const cJSON *node = at->node->child; node != NULL; node = node->next, i++) {
+        double value = cJSON_IsNumber(node) ? node->valuedouble : NAN;
+        if (value >= option->least && value <= option->most && value == floor(value)) {
+            out[i] = (int)value;
+            continue;
+        }
+        flow_json element = flow_json_element(at, i);
+        int64_t ignored;
+        return read_whole(&ignored, &element, option, err);
+    }
+    return FLOW_OK;
 }
 
 static flow_status read_ints(flow_int_list *out, const flow_json *at, const flow_option *option, flow_error *err)
@@ -84,15 +102,8 @@ static flow_status read_ints(flow_int_list *out, const flow_json *at, const flow
     int n = cJSON_GetArraySize(at->node);
     if (n > FLOW_LIST_MAX)
         return flow_json_fail(at, err, "%d elements, at most %d are allowed", n, FLOW_LIST_MAX);
-    flow_status status = FLOW_OK;
-    for (int i = 0; i < n && status == FLOW_OK; i++) {
-        flow_json element = flow_json_element(at, i);
-        int64_t value = 0;
-        status = read_whole(&value, &element, option, err);
-        out->at[i] = (int)value;
-    }
     out->n = n;
-    return status;
+    return read_elements(out->at, at, option, err);
 }
 
 static flow_status read_word_or_ints(flow_word_or_ints *out, const flow_json *at, const flow_option *option,
@@ -100,24 +111,12 @@ static flow_status read_word_or_ints(flow_word_or_ints *out, const flow_json *at
 {
     if (!cJSON_IsArray(at->node))
         return read_word(&out->word, at, option->words, "a list of whole numbers", err);
-    int n = cJSON_GetArraySize(at->node), i = 0;
+    int n = cJSON_GetArraySize(at->node);
     int *values = flow_arena_take(arena, (size_t)n, sizeof *values);
     if (values == NULL)
         return flow_error_memory(err, at->path);
-    /* the list may be long: one walk along it, and paths are made for messages alone */
-    for (const cJSON *node = at->node->child; node != NULL; node = node->next, i++) {
-        double value = cJSON_IsNumber(node) ? node->valuedouble : NAN;
-        if (value >= option->least && value <= option->most && value == floor(value)) {
-            values[i] = (int)value;
-            continue;
-        }
-        flow_json element = flow_json_element(at, i);
-        int64_t ignored;
-        flow_status status = read_whole(&ignored, &element, option, err);
-        return status != FLOW_OK ? status : flow_read_expected(&element, "a whole number", err);
-    }
     *out = (flow_word_or_ints){.word = -1, .n = n, .at = values};
-    return FLOW_OK;
+    return read_elements(values, at, option, err);
 }
 
 static flow_status read_text(const char **out, const flow_json *at, flow_arena *arena, flow_error *err)
@@ -130,15 +129,8 @@ static flow_status read_text(const char **out, const flow_json *at, flow_arena *
     return *out != NULL ? FLOW_OK : flow_error_memory(err, at->path);
 }
 
-static flow_status read_refuse_twice(const flow_json *at, const char *const *texts, size_t n, flow_error *err)
-{
-    const char *twice;
-    flow_status status = flow_find_repeated(&twice, texts, n, err);
-    return twice != NULL ? flow_json_fail(at, err, "\"%.60s\" is listed twice", twice) : status;
-}
-
-static flow_status read_texts(flow_text_list *out, const flow_json *at, const flow_option *option,
-                              flow_arena *arena, flow_error *err)
+static flow_status read_texts(flow_text_list *out, const flow_json *at, const flow_option *option, flow_arena *arena,
+                              flow_error *err)
 {
     if (!cJSON_IsArray(at->node))
         return flow_read_expected(at, "a list of texts such as [\"mass\", \"energy\"]", err);
@@ -158,7 +150,9 @@ static flow_status read_texts(flow_text_list *out, const flow_json *at, const fl
             return flow_error_memory(err, at->path);
     }
     *out = (flow_text_list){.n = n, .at = texts};
-    return read_refuse_twice(at, texts, (size_t)n, err);
+    const char *twice;
+    FLOW_TRY(flow_find_repeated(&twice, texts, (size_t)n, err));
+    return twice != NULL ? flow_json_fail(at, err, "\"%.60s\" is listed twice", twice) : FLOW_OK;
 }
 
 static flow_status read_text_or_number(flow_text_or_number *out, const flow_json *at, const flow_option *option,
@@ -168,13 +162,7 @@ static flow_status read_text_or_number(flow_text_or_number *out, const flow_json
         return cJSON_IsString(at->node) ? read_text(&out->text, at, arena, err)
                                         : flow_read_expected(at, "a text or a number", err);
     out->number = at->node->valuedouble;
-    if (out->number > option->least && out->number < option->most)
-        return FLOW_OK;
-    char found[FLOW_NUMBER_SIZE], least[FLOW_NUMBER_SIZE], most[FLOW_NUMBER_SIZE];
-    flow_number_print(found, out->number);
-    flow_number_print(least, option->least);
-    flow_number_print(most, option->most);
-    return flow_json_fail(at, err, "%s is out of range; a number is between %s and %s here", found, least, most);
+    return read_range(at, option, out->number, err);
 }
 
 flow_status flow_read_value(void *out, const flow_option *option, const flow_json *at, flow_arena *arena,

@@ -18,7 +18,7 @@ enum { MOST_ATTEMPTS = 1000, MODE_BITS = 07777 };
 static flow_status replace_fail(const flow_replacement *r, const char *what, flow_error *err)
 {
     int code = errno;
-    const char *remedy = code == ENOSPC || code == EDQUOT ? "; make room, or write to another disk"
+    const char *remedy = code == ENOSPC || code == EDQUOT  ? "; make room, or write to another disk"
                          : code == EACCES || code == EROFS ? "; write to a folder where you may"
                          : code == ENOENT                  ? "; make its folder first"
                          : code == EPIPE                   ? "; the program that read it has ended"

@@ -14,32 +14,32 @@
 #include <xlocale.h>
 #endif
 
+/* Owned by the caller; NULL when memory is out. */
+static char *text_format(const char *format, va_list args)
+{
+    char *out;
+    return vasprintf(&out, format, args) < 0 ? NULL : out;
+}
+
 void flow_text_add(flow_text *text, const char *format, ...)
 {
-    if (text->failed)
-        return;
-    va_list args, again;
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    char *more = text->failed ? NULL : text_format(format, args);
     va_end(args);
-    if (n >= 0 && text->length + (size_t)n + 1 > text->capacity) {
-        size_t capacity = 2 * (text->length + (size_t)n + 1);
-        char *grown = realloc(text->data, capacity);
-        if (grown != NULL) {
-            text->data = grown;
-            text->capacity = capacity;
-        } else {
-            text->failed = true;
-        }
+    size_t n = more != NULL ? strlen(more) + 1 : 0;
+    if (more != NULL && text->length + n > text->capacity) {
+        text->capacity = 2 * (text->length + n);
+        char *grown = realloc(text->data, text->capacity);
+        text->failed = grown == NULL;
+        text->data = grown != NULL ? grown : text->data;
     }
-    if (n < 0)
-        text->failed = true;
+    text->failed = text->failed || more == NULL;
     if (!text->failed) {
-        vsnprintf(text->data + text->length, (size_t)n + 1, format, again);
-        text->length += (size_t)n;
+        memcpy(text->data + text->length, more, n);
+        text->length += n - 1;
     }
-    va_end(again);
+    free(more);
 }
 
 void flow_text_free(flow_text *text)
@@ -168,6 +168,19 @@ const char *flow_nearest(const char *word, const char *const *candidates, int n_
     return nearest;
 }
 
+void flow_hint(char out[FLOW_HINT_SIZE], const char *word, const char *const *candidates, int n_candidates,
+               const char *what)
+{
+    const char *nearest = flow_nearest(word, candidates, n_candidates);
+    if (nearest != NULL) {
+        snprintf(out, FLOW_HINT_SIZE, "did you mean \"%s\"?", nearest);
+        return;
+    }
+    size_t used = (size_t)snprintf(out, FLOW_HINT_SIZE, "%s: %s", what, n_candidates > 0 ? "" : "none");
+    for (int i = 0; i < n_candidates && used < FLOW_HINT_SIZE; i++)
+        used += (size_t)snprintf(out + used, FLOW_HINT_SIZE - used, "%s%s", i == 0 ? "" : ", ", candidates[i]);
+}
+
 static int text_compare(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -191,7 +204,7 @@ flow_status flow_find_repeated(const char **out, const char *const *texts, size_
 
 bool flow_is_utf8(const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; ) {
+    for (size_t i = 0; i < length;) {
         unsigned char c = (unsigned char)text[i++];
         size_t more = c < 0x80 ? 0 : c < 0xc2 ? 4 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 4;
         for (size_t k = 0; k < more; k++, i++)
@@ -212,15 +225,10 @@ char *flow_strdup(const char *text)
 
 char *flow_format(const char *format, ...)
 {
-    va_list args, again;
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    char *out = text_format(format, args);
     va_end(args);
-    char *out = n < 0 ? NULL : malloc((size_t)n + 1);
-    if (out != NULL)
-        vsnprintf(out, (size_t)n + 1, format, again);
-    va_end(again);
     return out;
 }
 

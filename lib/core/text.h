@@ -36,6 +36,11 @@ bool flow_number_parse(const char *field, double *value);
 /* The candidate nearest to `word` by edit distance; NULL if none is close enough to be a likely typing error. */
 const char *flow_nearest(const char *word, const char *const *candidates, int n_candidates);
 
+/* For the message about a word that is none of the candidates: `did you mean "maf"?`, or `WHAT: maf, nsf, ...`. */
+enum { FLOW_HINT_SIZE = 512 };
+void flow_hint(char out[FLOW_HINT_SIZE], const char *word, const char *const *candidates, int n_candidates,
+               const char *what);
+
 /* A text that is among the n texts twice, borrowed, into *out; NULL: they all differ. */
 flow_status flow_find_repeated(const char **out, const char *const *texts, size_t n, flow_error *err);
 
