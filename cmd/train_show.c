@@ -29,11 +29,10 @@ static void show_start(void *context, const flow_train_start *start)
                  x->f->dim == 1 ? "" : "s", given, x->target != NULL ? " an epoch" : "", validation,
                  flow_format_count(parameters, (int64_t)flow_params_count(&x->f->params)), start->n_threads,
                  start->n_threads == 1 ? "" : "s");
-    if (x->training != NULL && flow_dataset_is_weighted(x->training)) {
-        const int64_t n = flow_dataset_n_weightless(x->training);
+    if (x->training != NULL && x->training->is_weighted) {
+        const int64_t n = x->training->n_weightless;
         console_note(show->con, "weighted by %s: the rows say as much as %s of equal weight%s%s%s",
-                     x->spec->data->weight,
-                     flow_format_count(rows, llround(flow_dataset_effective_rows(x->training))),
+                     x->spec->data->weight, flow_format_count(rows, llround(x->training->effective_rows)),
                      n > 0 ? "; left out for a weight of 0: " : "", n > 0 ? flow_format_count(held_out, n) : "",
                      n > 0 ? " rows" : "");
     }

@@ -56,8 +56,8 @@ static flow_status read_table(table *out, const flow_spec *spec, const char *loc
     free(path);
     if (status != FLOW_OK)
         return status;
-    size_t width = (size_t)flow_dataset_n_columns(data), c = (size_t)spec->data->context.n, n;
-    *out = (table){.n = (size_t)flow_dataset_n_rows(data), .c = c};
+    size_t width = (size_t)data->n_columns, c = (size_t)spec->data->context.n, n;
+    *out = (table){.n = (size_t)data->n_rows, .c = c};
     double *rows = room(out->n * width);
     out->x = room(out->n);
     out->context = room(out->n * c);

@@ -21,7 +21,7 @@ enum { MOST = 1 << 16 };
 static double read_all(flow_reader *reader, double *rows, size_t step, int64_t *n_rows)
 {
     flow_error err = {0};
-    size_t d = (size_t)flow_reader_n_columns(reader), n;
+    size_t d = (size_t)reader->columns.n, n;
     double sum = 0;
     do {
         if (flow_reader_read(reader, rows, NULL, step, &n, &err) != FLOW_OK) {
@@ -55,18 +55,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     flow_reader *reader;
     flow_error err = {0};
     if (flow_csv_reader_open_descriptor(&reader, file, "fuzz.csv", &options, &err) == FLOW_OK) {
-        size_t d = (size_t)flow_reader_n_columns(reader);
+        size_t d = (size_t)reader->columns.n;
         assert(d >= 1 && d <= MOST);
         int64_t n_first = 0, n_again = 0;
         flow_position start = flow_reader_tell(reader);
         double first = read_all(reader, rows, MOST / d, &n_first);
-        int64_t n_skipped = flow_reader_n_skipped(reader);
+        int64_t n_skipped = reader->n_skipped;
         assert(options.skip_invalid || n_skipped == 0);
         if (flow_reader_seek(reader, &start, &err) != FLOW_OK)
             abort();
         double again = read_all(reader, rows, 1, &n_again);
         assert(isnan(first) ? isnan(again) : first == again && n_first == n_again);
-        assert(isnan(first) || flow_reader_n_skipped(reader) == n_skipped);
+        assert(isnan(first) || reader->n_skipped == n_skipped);
     } else {
         assert(err.message[0] != '\0');
     }

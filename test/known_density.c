@@ -38,7 +38,7 @@ learned learn(const truth *t, const char *spec)
     flow_error err = {0};
     flow_dataset *training = data_set(t, "training.h5", 1, t->n_training);
     flow_dataset *held_out = data_set(t, "held_out.h5", 2, t->n_held_out);
-    const subject_shape shape = {.dim = t->dim, .columns = flow_dataset_columns(training), .seed = 1};
+    const subject_shape shape = {.dim = t->dim, .columns = training->columns, .seed = 1};
     learned l = {0};
     int n_threads = flow_processors();
     int64_t n;

@@ -21,11 +21,11 @@ flow_status read_with(content *out, const char *location, const flow_reader_opti
         assert_null(reader);
         return status;
     }
-    out->d = flow_reader_n_columns(reader);
-    out->has_names = flow_reader_has_names(reader);
+    out->d = reader->columns.n;
+    out->has_names = reader->has_names;
     for (int i = 0; i < out->d; i++) {
         strcat(out->names, i > 0 ? " " : "");
-        strcat(out->names, flow_reader_column(reader, i));
+        strcat(out->names, reader->columns.at[i]);
     }
     size_t n_read;
     do {
@@ -36,7 +36,7 @@ flow_status read_with(content *out, const char *location, const flow_reader_opti
                                   err);
         out->n += n_read;
     } while (status == FLOW_OK && n_read > 0);
-    out->n_skipped = flow_reader_n_skipped(reader);
+    out->n_skipped = reader->n_skipped;
     flow_reader_close(reader);
     return status;
 }

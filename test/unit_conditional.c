@@ -105,15 +105,15 @@ static void rows_of_a_data_set(void **state)
         flow_dataset_options options = {.columns = yx, .n_columns = 2, .context = c_name, .n_context = 1, .weight = "w",
                                         .memory_bytes = k < 2 ? 0 : SMALL, .share = 0.3, .seed = 4};
         flow_dataset *data = open_set(location, &options);
-        assert_int_equal(flow_dataset_is_held(data), k < 2);
-        assert_int_equal(flow_dataset_n_columns(data), 4);
-        assert_int_equal(flow_dataset_n_context(data), 1);
-        assert_true(flow_dataset_is_weighted(data));
-        assert_string_equal(flow_dataset_columns(data)[2], "c");
-        assert_string_equal(flow_dataset_columns(data)[3], "w");
-        assert_int_equal(flow_dataset_n_rows(data), N - n_weightless);
-        assert_int_equal(flow_dataset_n_weightless(data), n_weightless);
-        ASSERT_NEAR(flow_dataset_effective_rows(data), sum * sum / squares, 1e-6);
+        assert_int_equal(data->is_held, k < 2);
+        assert_int_equal(data->n_columns, 4);
+        assert_int_equal(data->n_context, 1);
+        assert_true(data->is_weighted);
+        assert_string_equal(data->columns[2], "c");
+        assert_string_equal(data->columns[3], "w");
+        assert_int_equal(data->n_rows, N - n_weightless);
+        assert_int_equal(data->n_weightless, n_weightless);
+        ASSERT_NEAR(data->effective_rows, sum * sum / squares, 1e-6);
         memset(seen, 0, sizeof seen);
         assert_int_equal(serve(data, seen), N - n_weightless);
         for (uint64_t epoch = 0; epoch < 2; epoch++) {
@@ -129,7 +129,7 @@ static void rows_of_a_data_set(void **state)
             options.part = (flow_part)part;
             data = open_set(location, &options);
             n += serve(data, seen); /* asserts that the parts share no row */
-            left_out += flow_dataset_n_weightless(data);
+            left_out += data->n_weightless;
             flow_dataset_close(data);
         }
         assert_int_equal(n, N - n_weightless);
@@ -140,10 +140,10 @@ static void rows_of_a_data_set(void **state)
     flow_dataset *data = open_set(at("t.csv"), &options);
     static const char *const names[] = {"w", "x", "y", "c"};
     for (int i = 0; i < 4; i++)
-        assert_string_equal(flow_dataset_columns(data)[i], names[i]);
-    assert_false(flow_dataset_is_weighted(data));
-    assert_int_equal(flow_dataset_n_rows(data), N);
-    ASSERT_EQ(flow_dataset_effective_rows(data), N);
+        assert_string_equal(data->columns[i], names[i]);
+    assert_false(data->is_weighted);
+    assert_int_equal(data->n_rows, N);
+    ASSERT_EQ(data->effective_rows, N);
     flow_dataset_close(data);
     options = (flow_dataset_options){.context = (const char *const[]){"c", "x", "y"}, .n_context = 3, .weight = "w"};
     refuse_set(at("t.csv"), &options, "has no column to model: all are context or weight");
@@ -182,8 +182,8 @@ static void unusable_weights(void **state)
                "w.csv: row 3 has the weight -0.25 in column \"w\"");
     options.allow_negative_weights = true;
     flow_dataset *data = open_set(at("w.csv"), &options);
-    assert_int_equal(flow_dataset_n_rows(data), 3);
-    ASSERT_NEAR(flow_dataset_effective_rows(data), 1.25 * 1.25 / (1 + 0.25 + 0.0625), 1e-12);
+    assert_int_equal(data->n_rows, 3);
+    ASSERT_NEAR(data->effective_rows, 1.25 * 1.25 / (1 + 0.25 + 0.0625), 1e-12);
     flow_dataset_close(data);
     refuse_set(write_text("w.csv", "x,w\n1,1\n2,0.5\n3,-1.5\n"), &options,
                "\"w\" have a mean of 0; it has to be positive");

@@ -99,14 +99,14 @@ static void test_scan(void **state)
     for (int k = 0; k < 4; k++) {
         flow_dataset_options options = {.memory_bytes = k < 2 ? 0 : SMALL};
         flow_dataset *data = open_set(at(files[k % 2]), &options);
-        assert_int_equal(flow_dataset_n_rows(data), N);
-        assert_int_equal(flow_dataset_n_columns(data), D);
-        assert_string_equal(flow_dataset_columns(data)[1], "f");
-        assert_string_equal(flow_dataset_location(data), at(files[k % 2]));
-        assert_true(flow_dataset_has_names(data));
-        assert_int_equal(flow_dataset_is_held(data), k < 2);
-        assert_int_equal(flow_dataset_n_skipped(data), 0);
-        const flow_column_summary *s = flow_dataset_summary(data);
+        assert_int_equal(data->n_rows, N);
+        assert_int_equal(data->n_columns, D);
+        assert_string_equal(data->columns[1], "f");
+        assert_string_equal(data->location, at(files[k % 2]));
+        assert_true(data->has_names);
+        assert_int_equal(data->is_held, k < 2);
+        assert_int_equal(data->n_skipped, 0);
+        const flow_column_summary *s = data->summary;
         assert_string_equal(s[2].name, "u");
         ASSERT_EQ(s[0].least, 0);
         ASSERT_EQ(s[0].most, N - 1);
@@ -117,7 +117,7 @@ static void test_scan(void **state)
         assert_float_equal(s[2].mean, 0.5, 0.01);
         assert_float_equal(s[2].deviation, sqrt(1 / 12.0), 0.01);
         assert_int_equal(flow_dataset_check_spread(data, NULL), FLOW_OK);
-        sums[k] = flow_dataset_checksum(data);
+        sums[k] = data->checksum;
         flow_dataset_close(data);
     }
     static double all[N][D];
@@ -197,8 +197,8 @@ static void test_groups_without_rows(void **state)
     static int64_t order[N + 1];
     flow_dataset_options options = {.memory_bytes = 512, .part = FLOW_PART_HELD_OUT, .share = 0.002, .seed = 3};
     flow_dataset *data = open_set(at("t.csv"), &options);
-    assert_false(flow_dataset_is_held(data));
-    size_t n = (size_t)flow_dataset_n_rows(data);
+    assert_false(data->is_held);
+    size_t n = (size_t)data->n_rows;
     for (int e = 0; e < 3; e++) {
         shuffle(data, 1, e, 0);
         assert_int_equal(serve(data, order, N + 1, 7), n);
@@ -268,8 +268,8 @@ static void test_split(void **state)
         flow_dataset *a = open_set(at(files[k % 2]), &options);
         options.part = FLOW_PART_HELD_OUT;
         flow_dataset *b = open_set(at(files[k % 2]), &options);
-        assert_int_equal(flow_dataset_is_held(a), k < 2);
-        size_t n_a = (size_t)flow_dataset_n_rows(a), n_b = (size_t)flow_dataset_n_rows(b);
+        assert_int_equal(a->is_held, k < 2);
+        size_t n_a = (size_t)a->n_rows, n_b = (size_t)b->n_rows;
         assert_int_equal(n_a + n_b, N);
         ASSERT_LT(fabs((double)n_b / N - 0.2), 0.015);
         shuffle(a, 1, 0, 0);
@@ -323,7 +323,7 @@ static void test_statistics_far_from_zero(void **state)
     for (int k = 0; k < 2; k++) {
         flow_dataset_options options = {.memory_bytes = k == 0 ? 0 : SMALL};
         flow_dataset *data = open_set(at("far.csv"), &options);
-        const flow_column_summary *s = flow_dataset_summary(data);
+        const flow_column_summary *s = data->summary;
         ASSERT_LT(fabs(s[0].mean - 1.7e9 - mean), 5e-7);
         ASSERT_LT(fabs(s[0].deviation / sqrt(spread / (N_FAR - 1)) - 1), 1e-9);
         ASSERT_LT(fabs(s[1].deviation / (1e-9 * sqrt(1 / 12.0)) - 1), 0.01);
@@ -345,7 +345,7 @@ static void test_ties_and_constants(void **state)
     for (int k = 0; k < 2; k++) {
         flow_dataset_options options = {.memory_bytes = k == 0 ? 0 : SMALL};
         flow_dataset *data = open_set(at("ties.csv"), &options);
-        const flow_column_summary *s = flow_dataset_summary(data);
+        const flow_column_summary *s = data->summary;
         assert_float_equal(s[0].tied, 0.5, 0.05);
         assert_float_equal(s[0].distinct, 0.5, 0.05);
         assert_float_equal(s[1].tied, 1 / 6.0, 0.05);
@@ -361,7 +361,7 @@ static void test_ties_and_constants(void **state)
         options.columns = others;
         options.n_columns = 2;
         data = open_set(at("ties.csv"), &options);
-        assert_string_equal(flow_dataset_summary(data)[0].name, "free");
+        assert_string_equal(data->summary[0].name, "free");
         assert_int_equal(flow_dataset_check_spread(data, &err), FLOW_OK);
         flow_dataset_close(data);
     }
@@ -391,14 +391,14 @@ static void test_invalid_rows(void **state)
     for (int k = 0; k < 2; k++) {
         options = (flow_dataset_options){.skip_invalid = true, .memory_bytes = k == 0 ? 0 : SMALL};
         data = open_set(at("holes.csv"), &options);
-        assert_int_equal(flow_dataset_n_rows(data), N - N / 10);
-        assert_int_equal(flow_dataset_n_skipped(data), N / 10);
+        assert_int_equal(data->n_rows, N - N / 10);
+        assert_int_equal(data->n_skipped, N / 10);
         for (int e = 0; e < 2; e++) {
             shuffle(data, 1, e, 0);
             assert_int_equal(serve(data, order, N + 1, 100), N - N / 10);
             check_permutation(order, N - N / 10);
         }
-        assert_int_equal(flow_dataset_n_skipped(data), N / 10);
+        assert_int_equal(data->n_skipped, N / 10);
         flow_dataset_close(data);
     }
     write_text("none.csv", "i,f,u\n1,2,x\n");
@@ -455,8 +455,8 @@ static void with_standard_input(const char *path, const flow_dataset_options *op
         return;
     }
     static int64_t order[N + 1];
-    assert_true(flow_dataset_is_held(data));
-    assert_string_equal(flow_dataset_location(data), text);
+    assert_true(data->is_held);
+    assert_string_equal(data->location, text);
     shuffle(data, 1, 0, 0);
     assert_int_equal(serve(data, order, N + 1, 100), N);
     check_permutation(order, N);
@@ -521,9 +521,9 @@ static void test_rows_in_memory(void **state)
     options.skip_invalid = true;
     if (flow_dataset_open_rows(&data, &table, &options, &err) != FLOW_OK)
         fail_msg("%s", err.message);
-    assert_int_equal(flow_dataset_n_rows(data), 3);
-    assert_int_equal(flow_dataset_n_skipped(data), 1);
-    assert_string_equal(flow_dataset_columns(data)[0], "c");
+    assert_int_equal(data->n_rows, 3);
+    assert_int_equal(data->n_skipped, 1);
+    assert_string_equal(data->columns[0], "c");
     double out[6];
     int64_t numbers[3];
     size_t n;
@@ -540,8 +540,8 @@ static void test_rows_in_memory(void **state)
     assert_non_null(strstr(err.message, "memory: there is no column \"d\""));
     const flow_table_rows nameless = {"memory", rows, 2, 3, NULL}, empty = {"memory", rows, 2, 0, NULL};
     assert_int_equal(flow_dataset_open_rows(&data, &nameless, NULL, &err), FLOW_OK);
-    assert_string_equal(flow_dataset_columns(data)[2], "x3");
-    assert_false(flow_dataset_has_names(data));
+    assert_string_equal(data->columns[2], "x3");
+    assert_false(data->has_names);
     flow_dataset_close(data);
     assert_int_equal(flow_dataset_open_rows(&data, &empty, NULL, &err), FLOW_ARGUMENT);
     assert_null(data);

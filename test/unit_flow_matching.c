@@ -92,8 +92,8 @@ static void make_flow(subject *s, const char *maps, const char *more, const char
 /* The flow that fits the columns of the data. */
 static void make_flow_for(subject *s, const char *maps, const char *more, const char *train, const flow_dataset *data)
 {
-    int c = flow_dataset_n_context(data);
-    make_flow(s, maps, more, train, flow_dataset_n_columns(data) - c - flow_dataset_is_weighted(data), c);
+    int c = data->n_context;
+    make_flow(s, maps, more, train, data->n_columns - c - data->is_weighted, c);
 }
 
 static subject make(const char *maps, const char *more, const char *train, flow_dataset *training,

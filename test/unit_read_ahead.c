@@ -93,7 +93,7 @@ static flow_dataset *open_rows(const char *name, const flow_dataset_options *opt
     chosen.read_ahead = read_ahead;
     if (flow_dataset_open(&data, at(name), &chosen, &err) != FLOW_OK)
         fail_msg("%s", err.message);
-    assert_false(flow_dataset_is_held(data));
+    assert_false(data->is_held);
     return data;
 }
 
@@ -118,7 +118,7 @@ static served one, two;
 /* At most n_max rows, in batches. */
 static void serve(served *out, flow_dataset *data, size_t n_max)
 {
-    size_t d = (size_t)flow_dataset_n_columns(data), n_read;
+    size_t d = (size_t)data->n_columns, n_read;
     memset(out, 0, sizeof *out);
     do {
         size_t room = n_max - out->n < BATCH ? n_max - out->n : BATCH;
@@ -142,7 +142,7 @@ static void serve_both(flow_dataset *a, flow_dataset *b, size_t n_max, size_t n)
 static void check_same(const char *name, const flow_dataset_options *options)
 {
     flow_dataset *a = open_rows(name, options, false), *b = open_rows(name, options, true);
-    size_t n = (size_t)flow_dataset_n_rows(a);
+    size_t n = (size_t)a->n_rows;
     for (int64_t epoch = 0; epoch < 3; epoch++) {
         shuffle(a, 1, epoch, 0);
         shuffle(b, 1, epoch, 0);
@@ -170,7 +170,7 @@ static void check_same(const char *name, const flow_dataset_options *options)
     assert_int_equal(flow_dataset_sample(b, sample[1], N, &n_b, NULL), FLOW_OK);
     assert_int_equal(n_a, n_b);
     assert_memory_equal(sample[0], sample[1], sizeof sample[0]);
-    assert_int_equal(flow_dataset_n_skipped(a), flow_dataset_n_skipped(b));
+    assert_int_equal(a->n_skipped, b->n_skipped);
     flow_dataset_close(a);
     flow_dataset_close(b);
 }

@@ -333,8 +333,8 @@ static void test_csv_seeks(void **state)
     flow_reader *reader;
     flow_reader_options options = {.columns = NULL, .n_columns = 0, .skip_invalid = true};
     assert_int_equal(flow_reader_open(&reader, at("s.csv"), &options, &err), FLOW_OK);
-    assert_true(flow_reader_can_seek(reader));
-    assert_int_equal(flow_reader_n_rows(reader), -1);
+    assert_true(reader->can_seek);
+    assert_int_equal(reader->n_rows, -1);
     flow_position places[N / 10 + 1];
     int n_places = 0;
     double rows[20];
@@ -344,7 +344,7 @@ static void test_csv_seeks(void **state)
         places[n_places++] = flow_reader_tell(reader);
         assert_int_equal(flow_reader_read(reader, rows, numbers, 10, &n, &err), FLOW_OK);
     } while (n > 0);
-    int64_t n_skipped = flow_reader_n_skipped(reader);
+    int64_t n_skipped = reader->n_skipped;
     assert_int_equal(n_skipped, 429);
     for (int k = n_places - 2; k >= 0; k -= 3) {
         assert_int_equal(flow_reader_seek(reader, &places[k], &err), FLOW_OK);
@@ -358,7 +358,7 @@ static void test_csv_seeks(void **state)
         ASSERT_LE(numbers[0], places[k].row + 1);
         assert_int_equal(flow_reader_tell(reader).offset, places[k + 1].offset);
     }
-    assert_int_equal(flow_reader_n_skipped(reader), n_skipped);
+    assert_int_equal(reader->n_skipped, n_skipped);
     flow_reader_close(reader);
 }
 
@@ -422,7 +422,7 @@ static void test_csv_from_a_pipe(void **state)
     }
     flow_reader *reader;
     assert_int_equal(flow_reader_open(&reader, at("pipe"), NULL, &err), FLOW_OK);
-    assert_false(flow_reader_can_seek(reader));
+    assert_false(reader->can_seek);
     double rows[8];
     size_t n;
     flow_position start = flow_reader_tell(reader);

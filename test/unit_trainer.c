@@ -74,7 +74,7 @@ static flow_dataset *make_weighted(const char *name, uint64_t seed, int n, bool 
 static flow_status make_trainer_of(subject *s, const char *list, const char *train, flow_dataset *training,
                                  flow_dataset *validation, int n_threads, flow_error *err)
 {
-    int n_context = flow_dataset_n_context(training);
+    int n_context = training->n_context;
     const subject_shape shape = {.dim = D - n_context, .n_context = n_context, .seed = 1};
     flow_status status = subject_try(s, err, shape, "{\"flow\": [\"standardize\", %s]%s, \"train\": %s}", list,
                                      n_context > 0 ? ", " EMBEDDING_JSON : "", train);
@@ -197,7 +197,7 @@ static void check_resuming(flow_dataset *training, flow_dataset *held_out)
     flow_error err;
     subject whole = start(all_features, training, held_out, 2);
     assert_int_equal(subject_try_run(&whole, &err), FLOW_OK);
-    assert_int_equal(whole.steps, 5 * ((flow_dataset_n_rows(training) + 99) / 100));
+    assert_int_equal(whole.steps, 5 * ((training->n_rows + 99) / 100));
 
     static const int64_t stretches[] = {1, 4, 6, 11, 3, 8, 22, 100};
     subject part = start(all_features, training, held_out, 1);
@@ -252,7 +252,7 @@ static void test_weights_are_repetitions(void **state)
     const flow_dataset_options options = {.context = (const char *const[]){"a"}, .n_context = 1};
     repeated = make_dataset("other.csv", (const char *const[]){"b", "c", "a"}, D, again, n_repeated, &options);
     free(again);
-    assert_int_equal(flow_dataset_n_rows(repeated), n_repeated);
+    assert_int_equal(repeated->n_rows, n_repeated);
     ASSERT_GT(n_repeated, n + 300);
 
     subject a = start(full, training, held_out, 1), b = start(full, repeated, NULL, 1);
@@ -892,7 +892,7 @@ static void test_refuses_unusable_data(void **state)
 
     static const char *const columns[] = {"a", "c"};
     const flow_dataset_options chosen = {.columns = columns, .n_columns = 2};
-    assert_int_equal(flow_dataset_open(&two, flow_dataset_location(flat), &chosen, &err), FLOW_OK);
+    assert_int_equal(flow_dataset_open(&two, flat->location, &chosen, &err), FLOW_OK);
     assert_int_equal(make_trainer(&b, "{}", two, NULL, 1, &err), FLOW_DATA);
     assert_non_null(strstr(err.message, "2 columns"));
     subject_close(&b);
@@ -906,7 +906,7 @@ static void test_refuses_unusable_data(void **state)
     static const char *const turned[] = {"b", "a", "c"};
     const flow_dataset_options order = {.columns = turned, .n_columns = 3};
     flow_dataset *swapped;
-    assert_int_equal(flow_dataset_open(&swapped, flow_dataset_location(training), &order, &err), FLOW_OK);
+    assert_int_equal(flow_dataset_open(&swapped, training->location, &order, &err), FLOW_OK);
     assert_int_equal(make_trainer(&b, "{}", training, swapped, 1, &err), FLOW_DATA);
     assert_non_null(strstr(err.message, "columns"));
     subject_close(&b);

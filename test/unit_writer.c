@@ -64,9 +64,9 @@ static void check_table(const char *location, int n, int d, bool as_float, doubl
     flow_reader *reader;
     if (flow_reader_open(&reader, location, NULL, &err) != FLOW_OK)
         fail_msg("%s", err.message);
-    assert_int_equal(flow_reader_n_columns(reader), d);
+    assert_int_equal(reader->columns.n, d);
     for (int i = 0; i < d; i++)
-        assert_string_equal(flow_reader_column(reader, i), names[i]);
+        assert_string_equal(reader->columns.at[i], names[i]);
     double rows[64];
     size_t n_read;
     int i = 0;

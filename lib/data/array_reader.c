@@ -69,18 +69,6 @@ static const flow_reader_type array_reader_type = {
     .read = array_reader_read, .tell = array_reader_tell, .seek = array_reader_seek, .close = array_reader_close,
 };
 
-static flow_status array_reader_name(flow_name_list *names, const flow_table_rows *table, flow_error *err)
-{
-    flow_status status = FLOW_OK;
-    for (int i = 0; i < table->d && status == FLOW_OK; i++) {
-        char *name = table->columns != NULL ? flow_strdup(table->columns[i]) : flow_format("x%d", i + 1);
-        status = name != NULL ? flow_name_list_add(names, name, strlen(name), err)
-                              : flow_error_memory(err, "the names of the columns");
-        free(name);
-    }
-    return status;
-}
-
 flow_status flow_reader_open_rows(flow_reader **out, const flow_table_rows *table, const flow_reader_options *options,
                                   flow_error *err)
 {
@@ -96,15 +84,12 @@ flow_status flow_reader_open_rows(flow_reader **out, const flow_table_rows *tabl
     r->base = (flow_reader){.type = &array_reader_type, .name = flow_strdup(table->name),
                             .has_names = table->columns != NULL, .skip_invalid = options->skip_invalid,
                             .can_seek = true, .n_rows = (int64_t)table->n, .granule = 1};
-    flow_status status = r->base.name != NULL ? array_reader_name(&names, table, err)
-                                              : flow_error_memory(err, table->name);
+    flow_status status = table->columns != NULL ? flow_name_list_copy(&names, table->columns, table->d, err)
+                                                : flow_name_list_number(&names, table->d, err);
+    if (r->base.name == NULL)
+        status = flow_error_memory(err, table->name);
     if (status == FLOW_OK)
         status = flow_reader_choose(&r->base, &r->chosen, &names, options, err);
     flow_name_list_free(&names);
-    if (status != FLOW_OK) {
-        flow_reader_close(&r->base);
-        return status;
-    }
-    *out = &r->base;
-    return FLOW_OK;
+    FLOW_RETURN_MADE(out, &r->base, flow_reader_close, status);
 }

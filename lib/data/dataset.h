@@ -26,8 +26,6 @@
 #include "core/error.h"
 #include "data/table.h"
 
-typedef struct flow_dataset flow_dataset;
-
 typedef enum flow_part { FLOW_PART_ALL, FLOW_PART_TRAINING, FLOW_PART_HELD_OUT } flow_part;
 
 typedef struct flow_dataset_options {
@@ -53,30 +51,28 @@ typedef struct flow_column_summary {
     double distinct;   /* number of distinct values in that sample, as a share of the sample */
 } flow_column_summary;
 
+/* What is known about a data set, for reading only; all of it lives as long as the data set. */
+typedef struct flow_dataset {
+    char *location;
+    const char *const *columns; /* (n_columns) names: of the data, then of the context, then of the weight */
+    int n_columns, n_context;
+    bool has_names;             /* the names come from the file */
+    bool is_weighted;           /* the weights are not negative, unless that was allowed, and their sum is positive */
+    bool is_held;
+    int64_t n_rows;
+    int64_t n_skipped;          /* invalid ones */
+    int64_t n_weightless;       /* left out: of weight 0 */
+    double effective_rows;      /* (sum w)^2 / sum(w^2) (Kish 1965); without weights n_rows */
+    uint32_t checksum;          /* CRC-32 (zlib) over the values as little-endian doubles, in file order */
+    flow_column_summary *summary; /* (n_columns) */
+} flow_dataset;
+
 flow_status flow_dataset_open(flow_dataset **out, const char *location, const flow_dataset_options *options,
                               flow_error *err);
 /* The same of a table in memory, whose rows and names are borrowed for the life of the data set. */
 flow_status flow_dataset_open_rows(flow_dataset **out, const flow_table_rows *table,
                                    const flow_dataset_options *options, flow_error *err);
 void flow_dataset_close(flow_dataset *data);
-
-const char *flow_dataset_location(const flow_dataset *data);
-int flow_dataset_n_columns(const flow_dataset *data); /* all of them: of the data, the context and the weight */
-int flow_dataset_n_context(const flow_dataset *data);
-/* Whether the last value of a row is its weight. Weights are not negative, unless that was allowed, and their sum is
- * positive. */
-bool flow_dataset_is_weighted(const flow_dataset *data);
-const char *const *flow_dataset_columns(const flow_dataset *data); /* d names, borrowed */
-bool flow_dataset_has_names(const flow_dataset *data);
-int64_t flow_dataset_n_rows(const flow_dataset *data);
-int64_t flow_dataset_n_skipped(const flow_dataset *data);    /* invalid ones */
-int64_t flow_dataset_n_weightless(const flow_dataset *data); /* left out: of weight 0 */
-/* The effective number of rows, (sum w)^2 / sum(w^2) (Kish 1965); without weights the number of rows. */
-double flow_dataset_effective_rows(const flow_dataset *data);
-bool flow_dataset_is_held(const flow_dataset *data);
-/* CRC-32 (zlib) over the values as little-endian doubles, in file order: identifies the data. */
-uint32_t flow_dataset_checksum(const flow_dataset *data);
-const flow_column_summary *flow_dataset_summary(const flow_dataset *data); /* d entries, borrowed */
 
 /* FLOW_DATA when a column of the data is constant, since its density is unbounded, or when the values of a column of
  * data or context are too large or too close to each other to be standardised. */

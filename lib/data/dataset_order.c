@@ -17,7 +17,7 @@
 
 /* The next group; after the last one of a shuffled epoch the first one of the next epoch, which training needs next.
  * False when there is none. */
-static bool order_next_group(const flow_dataset *data, flow_row_group *group)
+static bool order_next_group(const flow_row_store *data, flow_row_group *group)
 {
     if (++group->index < flow_dataset_count_groups(data, group->is_shuffled))
         return true;
@@ -27,7 +27,7 @@ static bool order_next_group(const flow_dataset *data, flow_row_group *group)
 }
 
 /* Fills the pool with the next group, and starts to read the one after it. */
-static flow_status order_refill(flow_dataset *data, flow_error *err)
+static flow_status order_refill(flow_row_store *data, flow_error *err)
 {
     flow_row_group group = data->group;
     bool taken = false;
@@ -45,28 +45,29 @@ static flow_status order_refill(flow_dataset *data, flow_error *err)
     return FLOW_OK;
 }
 
-static flow_status order_make_room(flow_dataset *data, flow_error *err)
+static flow_status order_make_room(flow_row_store *data, flow_error *err)
 {
     if (data->pool.order == NULL)
-        data->pool.order = malloc((size_t)data->n_rows * sizeof *data->pool.order);
-    if (!data->is_held && data->block_order == NULL)
+        data->pool.order = malloc((size_t)data->base.n_rows * sizeof *data->pool.order);
+    if (!data->base.is_held && data->block_order == NULL)
         data->block_order = calloc((size_t)data->n_blocks, sizeof *data->block_order);
-    if (data->pool.order == NULL || (!data->is_held && data->block_order == NULL))
+    if (data->pool.order == NULL || (!data->base.is_held && data->block_order == NULL))
         return flow_error_memory(err, "the order of the rows");
     return FLOW_OK;
 }
 
-flow_status flow_dataset_shuffle(flow_dataset *data, uint64_t seed, int64_t epoch, int64_t start, flow_error *err)
+flow_status flow_dataset_shuffle(flow_dataset *base, uint64_t seed, int64_t epoch, int64_t start, flow_error *err)
 {
-    if (epoch < 0 || start < 0 || start > data->n_rows)
-        return flow_error_set(err, FLOW_ARGUMENT, "%s: there is no row %lld in epoch %lld", data->location,
+    flow_row_store *data = (flow_row_store *)base;
+    if (epoch < 0 || start < 0 || start > base->n_rows)
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: there is no row %lld in epoch %lld", base->location,
                               (long long)start, (long long)epoch);
     flow_status status = order_make_room(data, err);
     if (status != FLOW_OK)
         return status;
     data->group = (flow_row_group){.is_shuffled = true, .seed = seed, .epoch = epoch};
     data->at = start;
-    if (data->is_held) {
+    if (base->is_held) {
         flow_dataset_permute_rows(data, &data->pool, seed, epoch, -1);
         return FLOW_OK;
     }
@@ -90,18 +91,20 @@ flow_status flow_dataset_shuffle(flow_dataset *data, uint64_t seed, int64_t epoc
     return status;
 }
 
-void flow_dataset_rewind(flow_dataset *data)
+void flow_dataset_rewind(flow_dataset *base)
 {
+    flow_row_store *data = (flow_row_store *)base;
     data->group = (flow_row_group){0};
     data->at = 0;
-    if (!data->is_held)
+    if (!base->is_held)
         data->pool.n = 0;
 }
 
-flow_status flow_dataset_next(flow_dataset *data, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
+flow_status flow_dataset_next(flow_dataset *base, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                               flow_error *err)
 {
-    size_t d = (size_t)data->columns.n, n = 0;
+    flow_row_store *data = (flow_row_store *)base;
+    size_t d = (size_t)base->n_columns, n = 0;
     const flow_pool *pool = &data->pool;
     *n_read = 0;
     while (n < n_max) {

@@ -33,19 +33,19 @@ bool flow_group_same_order(const flow_row_group *a, const flow_row_group *b)
     return a->is_shuffled == b->is_shuffled && a->seed == b->seed && a->epoch == b->epoch;
 }
 
-bool flow_dataset_in_part(const flow_dataset *data, int64_t number)
+bool flow_dataset_in_part(const flow_row_store *data, int64_t number)
 {
     bool held_out = flow_rng_uniform(data->seed, FLOW_STREAM_SPLIT, (uint64_t)number, 0) < data->share;
     return data->part == FLOW_PART_ALL || held_out == (data->part == FLOW_PART_HELD_OUT);
 }
 
-size_t flow_dataset_keep(const flow_dataset *data, double *rows, int64_t *numbers, size_t n)
+size_t flow_dataset_keep(const flow_row_store *data, double *rows, int64_t *numbers, size_t n)
 {
-    if (data->part == FLOW_PART_ALL && !data->is_weighted)
+    if (data->part == FLOW_PART_ALL && !data->base.is_weighted)
         return n;
-    size_t d = (size_t)data->columns.n, kept = 0;
+    size_t d = (size_t)data->base.n_columns, kept = 0;
     for (size_t i = 0; i < n; i++) {
-        if ((data->is_weighted && rows[(i + 1) * d - 1] == 0) || !flow_dataset_in_part(data, numbers[i]))
+        if ((data->base.is_weighted && rows[(i + 1) * d - 1] == 0) || !flow_dataset_in_part(data, numbers[i]))
             continue;
         if (kept < i) {
             memcpy(rows + kept * d, rows + i * d, d * sizeof *rows);
@@ -60,20 +60,20 @@ size_t flow_dataset_keep(const flow_dataset *data, double *rows, int64_t *number
 
 /* Places in the generator: epochs in the lower 40 bits, and above them 0 for the order of blocks or of held rows,
  * 1 + g for the rows of group g. */
-static void dataset_go_to(flow_dataset *data, uint64_t seed, int64_t epoch, int64_t group)
+static void dataset_go_to(flow_row_store *data, uint64_t seed, int64_t epoch, int64_t group)
 {
     uint64_t place = (uint64_t)epoch | (uint64_t)(group + 1) << 40;
     data->rng = flow_rng_gsl_start(&data->sequence, seed, FLOW_STREAM_SHUFFLE, place);
 }
 
 /* By Fisher and Yates. gsl_ran_shuffle does not accept n = 0, which is a group without a row of the part. */
-static void dataset_shuffle(flow_dataset *data, void *order, int64_t n, size_t size)
+static void dataset_shuffle(flow_row_store *data, void *order, int64_t n, size_t size)
 {
     if (n > 0)
         gsl_ran_shuffle(&data->rng, order, (size_t)n, size);
 }
 
-void flow_dataset_permute_rows(flow_dataset *data, flow_pool *pool, uint64_t seed, int64_t epoch, int64_t group)
+void flow_dataset_permute_rows(flow_row_store *data, flow_pool *pool, uint64_t seed, int64_t epoch, int64_t group)
 {
     dataset_go_to(data, seed, epoch, group);
     for (int64_t i = 0; i < pool->n; i++)
@@ -81,7 +81,7 @@ void flow_dataset_permute_rows(flow_dataset *data, flow_pool *pool, uint64_t see
     dataset_shuffle(data, pool->order, pool->n, sizeof *pool->order);
 }
 
-void flow_dataset_permute_blocks(flow_dataset *data, const flow_row_group *group)
+void flow_dataset_permute_blocks(flow_row_store *data, const flow_row_group *group)
 {
     if (flow_group_same_order(&data->ordered, group))
         return;
@@ -94,19 +94,19 @@ void flow_dataset_permute_blocks(flow_dataset *data, const flow_row_group *group
 
 /* ------------------------------------------------------------------ groups of blocks */
 
-int64_t flow_dataset_count_groups(const flow_dataset *data, bool is_shuffled)
+int64_t flow_dataset_count_groups(const flow_row_store *data, bool is_shuffled)
 {
-    return data->is_held ? 0 : is_shuffled ? (data->n_blocks - 1) / data->pool_blocks + 1 : data->n_blocks;
+    return data->base.is_held ? 0 : is_shuffled ? (data->n_blocks - 1) / data->pool_blocks + 1 : data->n_blocks;
 }
 
-void flow_dataset_group_range(const flow_dataset *data, const flow_row_group *group, int64_t *first, int64_t *last)
+void flow_dataset_group_range(const flow_row_store *data, const flow_row_group *group, int64_t *first, int64_t *last)
 {
     int64_t size = group->is_shuffled ? data->pool_blocks : 1;
     *first = group->index * size;
     *last = *first + size < data->n_blocks ? *first + size : data->n_blocks;
 }
 
-const flow_row_span *flow_dataset_block(const flow_dataset *data, const flow_row_group *group, int64_t i)
+const flow_row_span *flow_dataset_block(const flow_row_store *data, const flow_row_group *group, int64_t i)
 {
     return &data->blocks[group->is_shuffled ? data->block_order[i] : i];
 }
@@ -117,9 +117,10 @@ static int dataset_by_index(const void *a, const void *b)
     return (i > j) - (i < j);
 }
 
-static flow_status dataset_load_block(flow_dataset *data, flow_pool *pool, const flow_row_span *block, flow_error *err)
+static flow_status dataset_load_block(flow_row_store *data, flow_pool *pool, const flow_row_span *block,
+                                      flow_error *err)
 {
-    size_t d = (size_t)data->columns.n, n;
+    size_t d = (size_t)data->base.n_columns, n;
     double *rows = pool->rows + (size_t)pool->n * d;
     int64_t *numbers = pool->numbers + pool->n;
     flow_status status = FLOW_OK;
@@ -132,13 +133,13 @@ static flow_status dataset_load_block(flow_dataset *data, flow_pool *pool, const
     size_t kept = flow_dataset_keep(data, rows, numbers, n);
     if (n != (size_t)block->n_read || kept != (size_t)block->n_kept)
         return flow_error_set(err, FLOW_DATA, "%s: has changed since it was opened, at row %lld; start again, and do "
-                              "not change the file meanwhile", data->location, (long long)block->at.row + 1);
+                              "not change the file meanwhile", data->base.location, (long long)block->at.row + 1);
     pool->n += block->n_kept;
     return FLOW_OK;
 }
 
-flow_status flow_dataset_load(flow_dataset *data, flow_pool *pool, const flow_row_group *group, const atomic_bool *stop,
-                              flow_error *err)
+flow_status flow_dataset_load(flow_row_store *data, flow_pool *pool, const flow_row_group *group,
+                              const atomic_bool *stop, flow_error *err)
 {
     int64_t first, last;
     flow_status status = FLOW_OK;
@@ -150,7 +151,7 @@ flow_status flow_dataset_load(flow_dataset *data, flow_pool *pool, const flow_ro
     }
     for (int64_t i = first; i < last && status == FLOW_OK; i++) {
         if (stop != NULL && atomic_load(stop))
-            status = flow_error_set(err, FLOW_INTERRUPTED, "%s: reading was stopped", data->location);
+            status = flow_error_set(err, FLOW_INTERRUPTED, "%s: reading was stopped", data->base.location);
         else
             status = dataset_load_block(data, pool, flow_dataset_block(data, group, i), err);
     }

@@ -37,22 +37,16 @@ typedef struct flow_row_group {
     int64_t epoch, index;
 } flow_row_group;
 
-struct flow_dataset {
-    char *location;
-    flow_name_list columns;
-    bool has_names;
-    int n_context;
-    bool is_weighted, allow_negative_weights;
+/* The whole of a data set. */
+typedef struct flow_row_store {
+    flow_dataset base;
+    flow_name_list columns; /* owns the names */
+    bool allow_negative_weights;
     flow_part part;
     double share;
     uint64_t seed;
-
-    int64_t n_rows, n_skipped, n_weightless;
-    uint32_t checksum;
-    flow_column_summary *summary;
     flow_stats stats; /* its sample of rows is kept when the rows are not held */
 
-    bool is_held;
     flow_pool pool;
     int64_t at;           /* the next row of the pool to serve */
     flow_row_group group; /* the next one to fill the pool with; of a held set, whether it is shuffled */
@@ -68,34 +62,39 @@ struct flow_dataset {
     flow_row_group ordered;
     gsl_rng rng;
     flow_rng_sequence sequence; /* the state of rng */
-};
+} flow_row_store;
+
+/* Reads the whole table once, when the data set is opened: checks every row, counts, takes statistics and checksum, and
+ * chooses the sizes of blocks and pool. Afterwards all rows are held and the reader is closed, or the reader stays and
+ * its blocks are known. `memory_bytes` as in flow_dataset_options. FLOW_DATA names the row and what is wrong with it. */
+flow_status flow_dataset_scan(flow_row_store *data, size_t memory_bytes, bool read_ahead, flow_error *err);
 
 /* Room for n rows of d values. FLOW_MEMORY; flow_pool_free is needed then, too. */
 flow_status flow_pool_make(flow_pool *pool, size_t n, size_t d, flow_error *err);
 void flow_pool_free(flow_pool *pool);
 
 /* Whether a row of this number belongs to the part. */
-bool flow_dataset_in_part(const flow_dataset *data, int64_t number);
+bool flow_dataset_in_part(const flow_row_store *data, int64_t number);
 
 /* Moves the rows of the part, without those of weight 0, to the front; returns how many there are. */
-size_t flow_dataset_keep(const flow_dataset *data, double *rows, int64_t *numbers, size_t n);
+size_t flow_dataset_keep(const flow_row_store *data, double *rows, int64_t *numbers, size_t n);
 
 /* Whether both groups are of one order: that of the file, or of one epoch of one seed. */
 bool flow_group_same_order(const flow_row_group *a, const flow_row_group *b);
 
 /* How many groups an order has; 0 for rows that are held. */
-int64_t flow_dataset_count_groups(const flow_dataset *data, bool is_shuffled);
+int64_t flow_dataset_count_groups(const flow_row_store *data, bool is_shuffled);
 /* The blocks of a group: [first, last), and one of them. */
-void flow_dataset_group_range(const flow_dataset *data, const flow_row_group *group, int64_t *first, int64_t *last);
-const flow_row_span *flow_dataset_block(const flow_dataset *data, const flow_row_group *group, int64_t i);
+void flow_dataset_group_range(const flow_row_store *data, const flow_row_group *group, int64_t *first, int64_t *last);
+const flow_row_span *flow_dataset_block(const flow_row_store *data, const flow_row_group *group, int64_t i);
 
 /* Fills pool->order: a permutation that depends on seed, epoch and group alone. Group -1: all rows, which are held. */
-void flow_dataset_permute_rows(flow_dataset *data, flow_pool *pool, uint64_t seed, int64_t epoch, int64_t group);
+void flow_dataset_permute_rows(flow_row_store *data, flow_pool *pool, uint64_t seed, int64_t epoch, int64_t group);
 /* Makes `block_order` the one of the group's epoch. */
-void flow_dataset_permute_blocks(flow_dataset *data, const flow_row_group *group);
+void flow_dataset_permute_blocks(flow_row_store *data, const flow_row_group *group);
 
 /* Fills the pool with the rows of a group. FLOW_INTERRUPTED soon after *stop is set; stop may be NULL. */
-flow_status flow_dataset_load(flow_dataset *data, flow_pool *pool, const flow_row_group *group, const atomic_bool *stop,
-                              flow_error *err);
+flow_status flow_dataset_load(flow_row_store *data, flow_pool *pool, const flow_row_group *group,
+                              const atomic_bool *stop, flow_error *err);
 
 #endif

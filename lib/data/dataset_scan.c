@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "data/dataset_scan.h"
+#include "data/dataset_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ enum {
 };
 
 typedef struct dataset_scan {
-    flow_dataset *data;
+    flow_row_store *data;
     size_t memory_bytes;
     bool holds;         /* all rows so far fit */
     bool counts;        /* numbers are 0, 1, 2, ... so far */
@@ -29,29 +29,30 @@ typedef struct dataset_scan {
 } dataset_scan;
 
 /* Bytes of a row in the pool: its values, its number, its place in the order. */
-static size_t scan_pooled_row_bytes(const flow_dataset *data)
+static size_t scan_pooled_row_bytes(const flow_row_store *data)
 {
-    return (size_t)data->columns.n * sizeof(double) + sizeof(int64_t) + sizeof(uint32_t);
+    return (size_t)data->base.n_columns * sizeof(double) + sizeof(int64_t) + sizeof(uint32_t);
 }
 
-static flow_status scan_too_large(const flow_dataset *data, size_t memory_bytes, flow_error *err)
+static flow_status scan_too_large(const flow_row_store *data, size_t memory_bytes, flow_error *err)
 {
     return flow_error_set(err, FLOW_DATA, "%s: can be read only once, so its rows must be held, and they take more "
                           "than the %.0f MB that are allowed; put the table into a file, or allow more memory",
-                          data->location, (double)memory_bytes / 1048576);
+                          data->base.location, (double)memory_bytes / 1048576);
 }
 
 /* The most rows that are held. An order has 32-bit indices, hence the upper limit. */
 static size_t scan_most_held(const dataset_scan *s)
 {
-    size_t most = s->memory_bytes == 0 ? SIZE_MAX : s->memory_bytes / ((size_t)s->data->columns.n * sizeof(double));
+    size_t row_bytes = (size_t)s->data->base.n_columns * sizeof(double);
+    size_t most = s->memory_bytes == 0 ? SIZE_MAX : s->memory_bytes / row_bytes;
     return most < UINT32_MAX ? most : UINT32_MAX;
 }
 
 static flow_status scan_hold(dataset_scan *s, size_t n, flow_error *err)
 {
-    flow_dataset *data = s->data;
-    size_t d = (size_t)data->columns.n, most = scan_most_held(s);
+    flow_row_store *data = s->data;
+    size_t d = (size_t)data->base.n_columns, most = scan_most_held(s);
     if (n > most - s->n_held) {
         if (!data->reader->can_seek)
             return scan_too_large(data, s->memory_bytes, err);
@@ -81,7 +82,7 @@ static flow_status scan_hold(dataset_scan *s, size_t n, flow_error *err)
     return FLOW_OK;
 }
 
-static flow_status scan_add_block(flow_dataset *data, const flow_position *at, size_t n_read, size_t n_kept,
+static flow_status scan_add_block(flow_row_store *data, const flow_position *at, size_t n_read, size_t n_kept,
                                   flow_error *err)
 {
     if (data->n_blocks == data->block_capacity) {
@@ -113,9 +114,9 @@ static uint32_t scan_checksum(uint32_t sum, const double *values, size_t n)
 
 /* Chooses the size of blocks and pool. There is memory for a second pool even if no thread reads ahead: the order must
  * not depend on that. */
-static void scan_choose_sizes(flow_dataset *data, size_t memory_bytes)
+static void scan_choose_sizes(flow_row_store *data, size_t memory_bytes)
 {
-    int64_t d = data->columns.n;
+    int64_t d = data->base.n_columns;
     int64_t pool_rows = INT32_MAX;
     if (memory_bytes / 8 * 3 / scan_pooled_row_bytes(data) < (size_t)pool_rows && memory_bytes > 0)
         pool_rows = (int64_t)(memory_bytes / 8 * 3 / scan_pooled_row_bytes(data));
@@ -131,69 +132,69 @@ static void scan_choose_sizes(flow_dataset *data, size_t memory_bytes)
 }
 
 /* The last of the d values of each row is its weight. */
-static flow_status scan_check_weights(const flow_dataset *data, const double *rows, const int64_t *numbers, size_t n,
+static flow_status scan_check_weights(const flow_row_store *data, const double *rows, const int64_t *numbers, size_t n,
                                       flow_error *err)
 {
-    size_t d = (size_t)data->columns.n;
+    size_t d = (size_t)data->base.n_columns;
     for (size_t i = 0; i < n; i++)
         if (rows[(i + 1) * d - 1] < 0)
             return flow_error_set(err, FLOW_DATA, "%s: row %lld has the weight %g in column \"%.80s\"; a density with "
                                   "negative weights can have no maximum. Leave such rows out, or set "
-                                  "\"allow_negative_weights\" if they are meant", data->location,
-                                  (long long)numbers[i] + 1, rows[(i + 1) * d - 1], data->columns.at[d - 1]);
+                                  "\"allow_negative_weights\" if they are meant", data->base.location,
+                                  (long long)numbers[i] + 1, rows[(i + 1) * d - 1], data->base.columns[d - 1]);
     return FLOW_OK;
 }
 
-static int64_t scan_count_weightless(const flow_dataset *data, const double *rows, const int64_t *numbers, size_t n)
+static int64_t scan_count_weightless(const flow_row_store *data, const double *rows, const int64_t *numbers, size_t n)
 {
-    size_t d = (size_t)data->columns.n;
+    size_t d = (size_t)data->base.n_columns;
     int64_t count = 0;
-    for (size_t i = 0; data->is_weighted && i < n; i++)
+    for (size_t i = 0; data->base.is_weighted && i < n; i++)
         count += rows[(i + 1) * d - 1] == 0 && flow_dataset_in_part(data, numbers[i]);
     return count;
 }
 
 static flow_status scan_table(dataset_scan *s, flow_error *err)
 {
-    flow_dataset *data = s->data;
-    size_t d = (size_t)data->columns.n, n_read;
+    flow_row_store *data = s->data;
+    size_t d = (size_t)data->base.n_columns, n_read;
     do {
         flow_position at = flow_reader_tell(data->reader);
         size_t n_max = (size_t)data->block_rows;
         flow_status status = flow_reader_read(data->reader, s->block, s->numbers, n_max, &n_read, err);
         if (status != FLOW_OK)
             return status;
-        data->n_weightless += scan_count_weightless(data, s->block, s->numbers, n_read);
+        data->base.n_weightless += scan_count_weightless(data, s->block, s->numbers, n_read);
         size_t n = flow_dataset_keep(data, s->block, s->numbers, n_read);
         if (n_read > 0 && data->reader->can_seek)
             status = scan_add_block(data, &at, n_read, n, err);
-        if (status == FLOW_OK && data->is_weighted && !data->allow_negative_weights)
+        if (status == FLOW_OK && data->base.is_weighted && !data->allow_negative_weights)
             status = scan_check_weights(data, s->block, s->numbers, n, err);
         if (status == FLOW_OK)
             status = flow_stats_add(&data->stats, s->block, s->numbers, n, err);
-        data->checksum = scan_checksum(data->checksum, s->block, n * d);
-        data->n_rows += (int64_t)n;
+        data->base.checksum = scan_checksum(data->base.checksum, s->block, n * d);
+        data->base.n_rows += (int64_t)n;
         if (status == FLOW_OK && s->holds && n > 0)
             status = scan_hold(s, n, err);
         if (status != FLOW_OK)
             return status;
     } while (n_read > 0);
-    data->n_skipped = flow_reader_n_skipped(data->reader);
+    data->base.n_skipped = data->reader->n_skipped;
     return FLOW_OK;
 }
 
 /* The error of a data set without rows. `start` is the position of the first row, `row` has room for one. */
-static flow_status scan_no_rows(const flow_dataset *data, const flow_position *start, double *row, flow_error *err)
+static flow_status scan_no_rows(const flow_row_store *data, const flow_position *start, double *row, flow_error *err)
 {
-    const char *location = data->location;
-    if (data->n_weightless > 0)
+    const char *location = data->base.location;
+    if (data->base.n_weightless > 0)
         return flow_error_set(err, FLOW_DATA, "%s: all %lld rows have the weight 0 in column \"%.80s\"", location,
-                              (long long)data->n_weightless, data->columns.at[data->columns.n - 1]);
+                              (long long)data->base.n_weightless, data->base.columns[data->base.n_columns - 1]);
     if (data->part != FLOW_PART_ALL && data->stats.n == 0 && (data->n_blocks > 0 || !data->reader->can_seek))
         return flow_error_set(err, FLOW_DATA, "%s: no row belongs to the %s part with a held-out share of %g; the "
                               "table is too small for that, choose another share", location,
                               data->part == FLOW_PART_HELD_OUT ? "held-out" : "training", data->share);
-    if (data->n_skipped > 0 && data->reader->can_seek) {
+    if (data->base.n_skipped > 0 && data->reader->can_seek) {
         size_t n_read;
         data->reader->skip_invalid = false;
         flow_status status = flow_reader_seek(data->reader, start, err);
@@ -201,20 +202,20 @@ static flow_status scan_no_rows(const flow_dataset *data, const flow_position *s
             status = flow_reader_read(data->reader, row, NULL, 1, &n_read, err);
         if (status == FLOW_DATA)
             flow_error_prefix(err, status, "no row can be used, %lld were dropped, the first because of ",
-                              (long long)data->n_skipped);
+                              (long long)data->base.n_skipped);
         if (status != FLOW_OK)
             return status;
     }
-    if (data->n_skipped > 0)
+    if (data->base.n_skipped > 0)
         return flow_error_set(err, FLOW_DATA, "%s: no row can be used, %lld were dropped", location,
-                              (long long)data->n_skipped);
+                              (long long)data->base.n_skipped);
     return flow_error_set(err, FLOW_DATA, "%s: has no rows", location);
 }
 
-static flow_status scan_make_pools(flow_dataset *data, bool read_ahead, flow_error *err)
+static flow_status scan_make_pools(flow_row_store *data, bool read_ahead, flow_error *err)
 {
-    size_t d = (size_t)data->columns.n;
-    int64_t pool = data->block_rows * data->pool_blocks, most = data->n_rows + data->block_rows;
+    size_t d = (size_t)data->base.n_columns;
+    int64_t pool = data->block_rows * data->pool_blocks, most = data->base.n_rows + data->block_rows;
     size_t n = (size_t)(pool < most ? pool : most);
     flow_status status = flow_pool_make(&data->pool, n, d, err);
     if (status == FLOW_OK && read_ahead)
@@ -222,18 +223,31 @@ static flow_status scan_make_pools(flow_dataset *data, bool read_ahead, flow_err
     return status;
 }
 
+/* The effective number of rows, from the summary of the weights. */
+static flow_status scan_weigh(flow_dataset *data, flow_error *err)
+{
+    const double n = (double)data->n_rows;
+    const flow_column_summary *weight = &data->summary[data->n_columns - 1];
+    double ratio = data->is_weighted ? weight->deviation / weight->mean : 0;
+    if (data->is_weighted && !(weight->mean > 0))
+        return flow_error_set(err, FLOW_DATA, "%s: the weights in column \"%.80s\" have a mean of %g; it has to be "
+                              "positive", data->location, weight->name, weight->mean);
+    data->effective_rows = n / (1 + ratio * ratio * (n - 1) / n);
+    return FLOW_OK;
+}
+
 /* Keeps the rows and closes the file, or the other way round. */
 static flow_status scan_settle(dataset_scan *s, bool read_ahead, flow_error *err)
 {
-    flow_dataset *data = s->data;
-    data->is_held = s->holds;
+    flow_row_store *data = s->data;
+    data->base.is_held = s->holds;
     if (!s->holds) {
         flow_reader_limit(data->reader, data->block_rows);
         return scan_make_pools(data, read_ahead, err);
     }
     data->pool.n = (int64_t)s->n_held;
     if (s->n_held > 0) {
-        double *rows = realloc(data->pool.rows, s->n_held * (size_t)data->columns.n * sizeof *rows);
+        double *rows = realloc(data->pool.rows, s->n_held * (size_t)data->base.n_columns * sizeof *rows);
         if (rows != NULL)
             data->pool.rows = rows;
     }
@@ -251,10 +265,10 @@ static flow_status scan_settle(dataset_scan *s, bool read_ahead, flow_error *err
     return FLOW_OK;
 }
 
-flow_status flow_dataset_scan(flow_dataset *data, size_t memory_bytes, bool read_ahead, flow_error *err)
+flow_status flow_dataset_scan(flow_row_store *data, size_t memory_bytes, bool read_ahead, flow_error *err)
 {
     dataset_scan s = {.data = data, .memory_bytes = memory_bytes, .holds = true, .counts = true};
-    size_t d = (size_t)data->columns.n;
+    size_t d = (size_t)data->base.n_columns;
     size_t sampled = memory_bytes == 0 || memory_bytes / 4 / sizeof(double) > SAMPLE_VALUES
                          ? SAMPLE_VALUES / d
                          : memory_bytes / 4 / sizeof(double) / d;
@@ -267,22 +281,19 @@ flow_status flow_dataset_scan(flow_dataset *data, size_t memory_bytes, bool read
         s.holds = false;
     s.block = malloc((size_t)data->block_rows * d * sizeof *s.block);
     s.numbers = malloc((size_t)data->block_rows * sizeof *s.numbers);
-    data->summary = calloc(d, sizeof *data->summary);
+    data->base.summary = calloc(d, sizeof *data->base.summary);
     flow_position start = flow_reader_tell(data->reader);
-    flow_status status = flow_stats_init(&data->stats, data->columns.n, sampled, err);
-    if (s.block == NULL || s.numbers == NULL || data->summary == NULL)
+    flow_status status = flow_stats_init(&data->stats, data->base.n_columns, sampled, err);
+    if (s.block == NULL || s.numbers == NULL || data->base.summary == NULL)
         status = flow_error_memory(err, "reading the data");
     if (status == FLOW_OK)
         status = scan_table(&s, err);
-    if (status == FLOW_OK && data->n_rows == 0)
+    if (status == FLOW_OK && data->base.n_rows == 0)
         status = scan_no_rows(data, &start, s.block, err);
     if (status == FLOW_OK)
-        status = flow_stats_summarize(&data->stats, data->summary, err);
-    for (size_t j = 0; j < d && status == FLOW_OK; j++)
-        data->summary[j].name = data->columns.at[j];
-    if (status == FLOW_OK && data->is_weighted && !(data->summary[d - 1].mean > 0))
-        status = flow_error_set(err, FLOW_DATA, "%s: the weights in column \"%.80s\" have a mean of %g; it has to be "
-                                "positive", data->location, data->columns.at[d - 1], data->summary[d - 1].mean);
+        status = flow_stats_summarize(&data->stats, data->base.columns, data->base.summary, err);
+    if (status == FLOW_OK)
+        status = scan_weigh(&data->base, err);
     if (status == FLOW_OK)
         status = scan_settle(&s, read_ahead, err);
     free(s.block);

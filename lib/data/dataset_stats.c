@@ -140,7 +140,8 @@ static int stats_by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-flow_status flow_stats_summarize(const flow_stats *s, flow_column_summary *out, flow_error *err)
+flow_status flow_stats_summarize(const flow_stats *s, const char *const *names, flow_column_summary *out,
+                                 flow_error *err)
 {
     size_t d = (size_t)s->d, n = s->n_sampled;
     double *values = malloc((n + 1) * sizeof *values);
@@ -157,12 +158,12 @@ flow_status flow_stats_summarize(const flow_stats *s, flow_column_summary *out, 
             distinct += !same;
             longest = run > longest ? run : longest;
         }
-        out[j].least = s->least[j];
-        out[j].most = s->most[j];
-        out[j].mean = s->mean[j];
-        out[j].deviation = s->n > 1 ? sqrt(s->spread[j] / (s->n - 1)) : 0;
-        out[j].tied = n > 0 ? (double)longest / (double)n : 1;
-        out[j].distinct = n > 0 ? (double)distinct / (double)n : 0;
+        out[j] = (flow_column_summary){
+            .name = names[j], .least = s->least[j], .most = s->most[j], .mean = s->mean[j],
+            .deviation = s->n > 1 ? sqrt(s->spread[j] / (s->n - 1)) : 0,
+            .tied = n > 0 ? (double)longest / (double)n : 1,
+            .distinct = n > 0 ? (double)distinct / (double)n : 0,
+        };
     }
     free(values);
     return FLOW_OK;

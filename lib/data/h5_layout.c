@@ -152,8 +152,8 @@ flow_status flow_h5_layout_names(flow_name_list *names, hid_t dataset, const cha
     flow_status status = flow_h5_attr_read_names(&found, &n, dataset, "columns", FLOW_COLUMNS_MAX, true, err);
     if (status != FLOW_OK)
         flow_error_prefix(err, status, "%s: the attribute ", where);
-    for (int i = 0; i < n && status == FLOW_OK; i++)
-        status = flow_name_list_add(names, found[i], strlen(found[i]), err);
+    if (status == FLOW_OK)
+        status = flow_name_list_copy(names, (const char *const *)found, n, err);
     free(found);
     return status;
 }

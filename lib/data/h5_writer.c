@@ -191,8 +191,8 @@ flow_status flow_h5_writer_open(flow_writer **out, const char *file, const char 
     flow_status status = h5_writer_set_path(w, path != NULL ? path : "/data", err);
     if (w->buffer == NULL)
         status = flow_error_memory(err, "an HDF5 writer");
-    for (int i = 0; i < n_columns && status == FLOW_OK; i++)
-        status = flow_name_list_add(&w->columns, columns[i], strlen(columns[i]), err);
+    if (status == FLOW_OK)
+        status = flow_name_list_copy(&w->columns, columns, n_columns, err);
     if (status == FLOW_OK)
         status = flow_replace_open(&w->common.output, file, "an HDF5 file", err);
     return status == FLOW_OK ? h5_writer_open_file(w, options->keep, err) : status;

@@ -24,6 +24,14 @@ flow_status flow_name_list_add(flow_name_list *names, const char *text, size_t l
     return FLOW_OK;
 }
 
+flow_status flow_name_list_copy(flow_name_list *names, const char *const *texts, int n, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < n && status == FLOW_OK; i++)
+        status = flow_name_list_add(names, texts[i], strlen(texts[i]), err);
+    return status;
+}
+
 flow_status flow_name_list_split(flow_name_list *names, const char *text, flow_error *err)
 {
     flow_status status = FLOW_OK;

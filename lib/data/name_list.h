@@ -15,6 +15,8 @@ typedef struct flow_name_list {
 
 /* Appends a copy of the first `length` bytes of `text`. */
 flow_status flow_name_list_add(flow_name_list *names, const char *text, size_t length, flow_error *err);
+/* Appends copies of n texts. */
+flow_status flow_name_list_copy(flow_name_list *names, const char *const *texts, int n, flow_error *err);
 /* Appends the names of "a,b,c". */
 flow_status flow_name_list_split(flow_name_list *names, const char *text, flow_error *err);
 /* Appends x1, x2, ... xn. */

@@ -7,7 +7,7 @@
 #include "num/parallel.h"
 
 struct flow_read_ahead {
-    flow_dataset *data;
+    flow_row_store *data;
     flow_pool pool;
     flow_row_group group;    /* the group that fills the pool */
     bool started;        /* `group` was started, and neither taken nor dropped */
@@ -18,14 +18,14 @@ struct flow_read_ahead {
     flow_error error;
 };
 
-flow_status flow_read_ahead_new(flow_read_ahead **out, flow_dataset *data, size_t n, flow_error *err)
+flow_status flow_read_ahead_new(flow_read_ahead **out, flow_row_store *data, size_t n, flow_error *err)
 {
     flow_read_ahead *ahead = calloc(1, sizeof *ahead);
     *out = ahead;
     if (ahead == NULL)
         return flow_error_memory(err, "reading ahead");
     ahead->data = data;
-    return flow_pool_make(&ahead->pool, n, (size_t)data->columns.n, err);
+    return flow_pool_make(&ahead->pool, n, (size_t)data->base.n_columns, err);
 }
 
 static void read_ahead_join(flow_read_ahead *ahead)

@@ -120,36 +120,6 @@ void flow_reader_close(flow_reader *reader)
     free(reader);
 }
 
-int flow_reader_n_columns(const flow_reader *reader)
-{
-    return reader->columns.n;
-}
-
-const char *flow_reader_column(const flow_reader *reader, int index)
-{
-    return reader->columns.at[index];
-}
-
-bool flow_reader_has_names(const flow_reader *reader)
-{
-    return reader->has_names;
-}
-
-int64_t flow_reader_n_rows(const flow_reader *reader)
-{
-    return reader->n_rows;
-}
-
-int64_t flow_reader_n_skipped(const flow_reader *reader)
-{
-    return reader->n_skipped;
-}
-
-bool flow_reader_can_seek(const flow_reader *reader)
-{
-    return reader->can_seek;
-}
-
 flow_status flow_reader_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                              flow_error *err)
 {

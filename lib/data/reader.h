@@ -3,7 +3,6 @@
 #ifndef FLOW_DATA_READER_H
 #define FLOW_DATA_READER_H
 
-#include "data/name_list.h"
 #include "data/table.h"
 
 /* More columns than this are taken for damage: a file must not decide how much memory is allocated. */
@@ -18,19 +17,6 @@ typedef struct flow_reader_type {
     void (*limit)(flow_reader *reader, int64_t rows); /* optional; see flow_reader_limit */
     void (*close)(flow_reader *reader);
 } flow_reader_type;
-
-/* The common part; a kind's own struct begins with it. */
-struct flow_reader {
-    const flow_reader_type *type;
-    char *name;         /* the location, for messages */
-    flow_name_list columns; /* the chosen ones */
-    bool has_names, skip_invalid;
-    bool can_seek;
-    int64_t n_rows;       /* -1: not known */
-    int64_t granule;      /* rows that are stored, and best read, together; 1: any number */
-    int64_t n_skipped;
-    int64_t judged; /* dropped rows before this one have been counted: seeking back counts none twice */
-};
 
 /* Both give a reader whose common part is complete; it is the caller's even after an error, and may be NULL then. */
 flow_status flow_csv_reader_open(flow_reader **out, const char *file, const char *path,

@@ -23,8 +23,21 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "data/name_list.h"
 
-typedef struct flow_reader flow_reader;
+/* An open table. For reading only; a format's own struct begins with it (data/reader.h). */
+typedef struct flow_reader {
+    const struct flow_reader_type *type;
+    char *name;             /* the location, for messages */
+    flow_name_list columns; /* the chosen ones */
+    bool has_names;         /* the names come from the file; false: x1, x2, ... */
+    bool skip_invalid;
+    bool can_seek;          /* false for standard input, pipes and the like */
+    int64_t n_rows;         /* in the table, valid or not; -1: not known before the end (CSV) */
+    int64_t granule;        /* rows that are stored, and best read, together; 1: any number */
+    int64_t n_skipped;      /* rows dropped so far under skip_invalid */
+    int64_t judged;         /* dropped rows before this one have been counted: seeking back counts none twice */
+} flow_reader;
 
 typedef struct flow_reader_options {
     const char *const *columns; /* the names of the columns to read, in order; NULL: all, in the order of the file */
@@ -51,15 +64,6 @@ flow_status flow_reader_open_rows(flow_reader **out, const flow_table_rows *tabl
                                   flow_error *err);
 void flow_reader_close(flow_reader *reader);
 
-int flow_reader_n_columns(const flow_reader *reader);
-const char *flow_reader_column(const flow_reader *reader, int index); /* borrowed */
-/* Whether the names come from the file (false: x1, x2, ...). */
-bool flow_reader_has_names(const flow_reader *reader);
-/* Rows in the table, valid or not; -1 when that is unknown before the end (CSV). */
-int64_t flow_reader_n_rows(const flow_reader *reader);
-/* Rows dropped so far under skip_invalid. */
-int64_t flow_reader_n_skipped(const flow_reader *reader);
-
 /* Reads up to n_max rows into rows (n_max, d); *n_read is 0 at the end. `numbers` (n_max; may be NULL) receives each
  * row's number in the table, counted from 0. */
 flow_status flow_reader_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
@@ -73,8 +77,6 @@ typedef struct flow_position {
     int64_t line;   /* CSV: its line in the file */
 } flow_position;
 
-/* False for standard input, pipes and the like. */
-bool flow_reader_can_seek(const flow_reader *reader);
 flow_position flow_reader_tell(const flow_reader *reader);
 flow_status flow_reader_seek(flow_reader *reader, const flow_position *position, flow_error *err);
 

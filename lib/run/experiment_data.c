@@ -12,21 +12,20 @@ int flow_experiment_dim(const flow_experiment *x)
 {
     if (x->target != NULL)
         return flow_target_dim(x->target);
-    return flow_dataset_n_columns(x->training) - flow_dataset_n_context(x->training) -
-           (flow_dataset_is_weighted(x->training) ? 1 : 0);
+    return x->training->n_columns - x->training->n_context - (x->training->is_weighted ? 1 : 0);
 }
 
 const char *const *flow_experiment_columns(const flow_experiment *x)
 {
     if (x->target == NULL)
-        return flow_dataset_columns(x->training);
+        return x->training->columns;
     return x->spec->data->columns.n > 0 ? x->spec->data->columns.at : flow_target_columns(x->target);
 }
 
 int64_t flow_experiment_n_rows(const flow_experiment *x)
 {
     if (x->target == NULL)
-        return flow_dataset_n_rows(x->training);
+        return x->training->n_rows;
     return flow_objective_draws(&x->objective)->steps * x->options.batch;
 }
 
@@ -34,7 +33,7 @@ int64_t flow_experiment_n_held_out(const flow_experiment *x)
 {
     if (x->target != NULL)
         return flow_objective_draws(&x->objective)->validation;
-    return x->validation != NULL ? flow_dataset_n_rows(x->validation) : 0;
+    return x->validation != NULL ? x->validation->n_rows : 0;
 }
 
 const char *flow_experiment_row_name(const flow_experiment *x)
@@ -49,9 +48,9 @@ static const size_t least_memory = (size_t)64 << 20;
 
 static size_t experiment_memory_taken(const flow_dataset *data)
 {
-    if (data == NULL || !flow_dataset_is_held(data))
+    if (data == NULL || !data->is_held)
         return 0;
-    return (size_t)flow_dataset_n_rows(data) * (size_t)flow_dataset_n_columns(data) * sizeof(double);
+    return (size_t)data->n_rows * (size_t)data->n_columns * sizeof(double);
 }
 
 /* How the data are opened. */
@@ -90,7 +89,7 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
     }
     /* the columns of the training data or the density, in their order, whatever order they have here */
     if (x->target != NULL ? flow_target_has_names(x->target)
-                          : x->training != NULL && spec->data->columns.n == 0 && flow_dataset_has_names(x->training)) {
+                          : x->training != NULL && spec->data->columns.n == 0 && x->training->has_names) {
         options.columns = flow_experiment_columns(x);
         options.n_columns = flow_experiment_dim(x);
     }
@@ -98,7 +97,7 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
     if (status != FLOW_OK)
         flow_error_prefix(err, status, "data.%s: ", key);
     else
-        flow_run_warn_skipped(o->hooks, path, flow_dataset_n_skipped(*out));
+        flow_run_warn_skipped(o->hooks, path, (*out)->n_skipped);
     free(path);
     return status;
 }
@@ -118,11 +117,11 @@ static flow_status experiment_check_standard_input(const flow_spec *spec, flow_e
 static flow_status experiment_check_names(const flow_dataset *data, flow_error *err)
 {
     const char *twice;
-    const size_t n = (size_t)flow_dataset_n_columns(data);
-    flow_status status = flow_find_repeated(&twice, flow_dataset_columns(data), n, err);
+    const size_t n = (size_t)data->n_columns;
+    flow_status status = flow_find_repeated(&twice, data->columns, n, err);
     if (twice != NULL)
         status = flow_error_set(err, FLOW_DATA, "data.train: %s: two columns are named \"%.80s\"; give them different "
-                                "names", flow_dataset_location(data), twice);
+                                "names", data->location, twice);
     return status;
 }
 
@@ -197,7 +196,7 @@ static bool experiment_keep_names(flow_experiment *x, const flow_reader *reader,
 {
     x->names = calloc((size_t)n + 1, sizeof *x->names);
     for (int i = 0; x->names != NULL && i < n; i++) {
-        x->names[i] = flow_strdup(flow_reader_column(reader, i));
+        x->names[i] = flow_strdup(reader->columns.at[i]);
         if (x->names[i] == NULL)
             return false;
         x->n_names++;
@@ -239,7 +238,7 @@ int flow_experiment_find_columns(flow_experiment *x, char *problem)
     if (enough && flow_reader_open(&reader, location, &options, &err) != FLOW_OK) {
         snprintf(problem, FLOW_ERROR_SIZE, "data.train: %.900s", err.message);
     } else if (enough) {
-        n = flow_reader_n_columns(reader) - n_last;
+        n = reader->columns.n - n_last;
         enough = experiment_keep_names(x, reader, n);
     }
     if (!enough)
@@ -271,8 +270,8 @@ static flow_status experiment_warn_of_ties(const flow_experiment *x, const flow_
         if (f->columns[i].type->n_discrete != NULL)
             f->columns[i].type->n_discrete(f->columns[i].state, discrete);
     for (int i = 0; i < f->dim && discrete != NULL; i++) {
-        const flow_column_summary *column = &flow_dataset_summary(x->training)[i];
-        if (discrete[i] || column->tied * (double)flow_dataset_n_rows(x->training) < least_ties)
+        const flow_column_summary *column = &x->training->summary[i];
+        if (discrete[i] || column->tied * (double)x->training->n_rows < least_ties)
             continue;
         if (column->tied < many_ties || column->tied >= 1) /* the trainer refuses a constant column */
             continue;
@@ -299,7 +298,7 @@ static flow_status experiment_check_support(const flow_experiment *x, flow_datas
     enum { VALUES = 1 << 16 };
     if (data == NULL || !x->f->has_support)
         return FLOW_OK;
-    size_t d = (size_t)flow_dataset_n_columns(data), n_max = VALUES / d + 1, n = 0;
+    size_t d = (size_t)data->n_columns, n_max = VALUES / d + 1, n = 0;
     double *rows = calloc(n_max, d * sizeof *rows);
     int64_t *numbers = calloc(n_max, sizeof *numbers);
     flow_status status = rows == NULL || numbers == NULL ? flow_error_memory(err, "rows") : FLOW_OK;
@@ -310,7 +309,7 @@ static flow_status experiment_check_support(const flow_experiment *x, flow_datas
         for (size_t i = 0; i < n && status == FLOW_OK; i++) {
             status = flow_check_row(x->f, rows + i * d, err);
             if (status != FLOW_OK)
-                flow_error_prefix(err, status, "data.%s: %s: row %lld: ", key, flow_dataset_location(data),
+                flow_error_prefix(err, status, "data.%s: %s: row %lld: ", key, data->location,
                                   (long long)numbers[i] + 1);
         }
     } while (status == FLOW_OK && n > 0);
@@ -365,13 +364,11 @@ static bool experiment_describe_dataset(cJSON *object, const char *key, const fl
     if (data == NULL)
         return true;
     const flow_data_origin origin = {
-        .rows = flow_dataset_n_rows(data), .columns = flow_dataset_n_columns(data),
-        .has_names = flow_dataset_has_names(data), .n_context = flow_dataset_n_context(data),
-        .effective_rows = flow_dataset_effective_rows(data), .weightless = flow_dataset_n_weightless(data),
-        .skipped = flow_dataset_n_skipped(data), .is_table = true, .is_weighted = flow_dataset_is_weighted(data),
+        .rows = data->n_rows, .columns = data->n_columns, .has_names = data->has_names, .n_context = data->n_context,
+        .effective_rows = data->effective_rows, .weightless = data->n_weightless, .skipped = data->n_skipped,
+        .is_table = true, .is_weighted = data->is_weighted,
     };
-    return experiment_describe(object, key, origin, experiment_absolute(flow_dataset_location(data)),
-                               flow_dataset_checksum(data));
+    return experiment_describe(object, key, origin, experiment_absolute(data->location), data->checksum);
 }
 
 static bool experiment_describe_target(cJSON *object, const flow_target *target)

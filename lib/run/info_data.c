@@ -45,7 +45,7 @@ static int64_t info_count_column(const char *location, const char *name, int64_t
             status = flow_reader_read(reader, values, NULL, ROWS, &n, NULL);
         *n_good += (int64_t)n;
     } while (status == FLOW_OK && n > 0);
-    int64_t skipped = status == FLOW_OK ? flow_reader_n_skipped(reader) : -1;
+    int64_t skipped = status == FLOW_OK ? reader->n_skipped : -1;
     flow_reader_close(reader);
     return skipped;
 }
@@ -56,10 +56,10 @@ static bool info_find_numbers(flow_run_info_data_result *out)
     const char *location = out->location;
     flow_reader *reader = NULL;
     flow_status status = flow_is_standard(location) ? FLOW_IO : flow_reader_open(&reader, location, NULL, NULL);
-    int n = status == FLOW_OK && flow_reader_can_seek(reader) ? flow_reader_n_columns(reader) : 0;
+    int n = status == FLOW_OK && reader->can_seek ? reader->columns.n : 0;
     for (int i = 0; i < n && n <= COUNTED_COLUMNS && status == FLOW_OK; i++) {
         int64_t n_good;
-        const char *name = flow_reader_column(reader, i);
+        const char *name = reader->columns.at[i];
         info_count_column(location, name, &n_good);
         status = flow_name_list_add(n_good > 0 ? &out->chosen : &out->others, name, strlen(name), NULL);
     }
@@ -89,12 +89,12 @@ static flow_status info_open(flow_run_info_data_result *out, const char *columns
 static bool info_read_columns(flow_run_info_data_result *out)
 {
     const flow_dataset *data = out->data;
-    const int n = flow_dataset_n_columns(data);
+    const int n = data->n_columns;
     const bool counted = out->invalid_rows > 0 && !flow_is_standard(out->location) && n <= COUNTED_COLUMNS;
     flow_data_column *columns = calloc((size_t)n, sizeof *columns);
     out->columns = (flow_list){columns, (size_t)n};
     for (int i = 0; i < n && columns != NULL; i++) {
-        const flow_column_summary *s = &flow_dataset_summary(data)[i];
+        const flow_column_summary *s = &data->summary[i];
         flow_data_column *c = &columns[i];
         int64_t n_good;
         *c = (flow_data_column){.name = s->name, .least = s->least, .most = s->most, .mean = s->mean,
@@ -129,19 +129,18 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
         status = info_open(out, columns, err);
     if (status != FLOW_OK)
         return status;
-    out->rows = flow_dataset_n_rows(out->data);
-    out->invalid_rows = flow_dataset_n_skipped(out->data);
+    out->rows = out->data->n_rows;
+    out->invalid_rows = out->data->n_skipped;
     out->has_invalid = out->invalid_rows > 0;
     if (out->has_invalid && !flow_is_standard(location)) /* standard input is gone once it has been read */
-        info_find_first_invalid(out->first_invalid_text, location, flow_dataset_columns(out->data),
-                                flow_dataset_n_columns(out->data));
+        info_find_first_invalid(out->first_invalid_text, location, out->data->columns, out->data->n_columns);
     if (out->first_invalid_text[0] != '\0')
         out->first_invalid = out->first_invalid_text;
     out->invalid_unknown = out->has_invalid && out->first_invalid == NULL;
     out->checksum = out->checksum_text;
     out->crc = out->checksum_text + snprintf(out->checksum_text, sizeof out->checksum_text, "crc32:%08lx",
-                                             (unsigned long)flow_dataset_checksum(out->data)) - 8;
-    out->has_names = flow_dataset_has_names(out->data);
+                                             (unsigned long)out->data->checksum) - 8;
+    out->has_names = out->data->has_names;
     out->no_names = !out->has_names;
     out->without_numbers = (flow_text_list){out->others.n, (const char *const *)out->others.at};
     out->has_without_numbers = out->others.n > 0;

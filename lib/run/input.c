@@ -34,8 +34,8 @@ static int input_last_place(const char *const *columns, int n)
 
 static int input_find_column(const flow_reader *reader, const char *name)
 {
-    for (int i = 0; i < flow_reader_n_columns(reader); i++)
-        if (strcmp(flow_reader_column(reader, i), name) == 0)
+    for (int i = 0; i < reader->columns.n; i++)
+        if (strcmp(reader->columns.at[i], name) == 0)
             return i;
     return -1;
 }
@@ -55,7 +55,7 @@ static flow_status input_missing_columns(const flow_input *in, const char *locat
                                          flow_error *err)
 {
     flow_text missing = {0}, found = {0};
-    int n_missing = 0, n_found = flow_reader_n_columns(in->reader);
+    int n_missing = 0, n_found = in->reader->columns.n;
     enum { SHOWN = 8 };
     for (int i = 0; i < in->n_columns; i++) {
         if (input_find_column(in->reader, columns[i]) >= 0)
@@ -65,7 +65,7 @@ static flow_status input_missing_columns(const flow_input *in, const char *locat
         n_missing++;
     }
     for (int i = 0; i < n_found && i < SHOWN; i++)
-        flow_text_add(&found, "%s%.40s", i == 0 ? "" : ", ", flow_reader_column(in->reader, i));
+        flow_text_add(&found, "%s%.40s", i == 0 ? "" : ", ", in->reader->columns.at[i]);
     flow_status status = FLOW_OK;
     if (missing.failed || found.failed)
         status = flow_error_memory(err, "column names");
@@ -85,7 +85,7 @@ static flow_status input_refuse_twice(const flow_input *in, const char *location
                                       flow_error *err)
 {
     for (int j = first + 1; j < in->n_read; j++)
-        if (strcmp(flow_reader_column(in->reader, j), name) == 0)
+        if (strcmp(in->reader->columns.at[j], name) == 0)
             return flow_error_set(err, FLOW_DATA, "%s: columns %d and %d are both named \"%.80s\"; give them different "
                                   "names", location, first + 1, j + 1, name);
     return FLOW_OK;
@@ -150,12 +150,12 @@ static bool input_has_any(const flow_reader *reader, const char *const *columns,
 
 static flow_status input_match(flow_input *in, const char *location, const flow_input_options *o, flow_error *err)
 {
-    in->n_read = flow_reader_n_columns(in->reader);
+    in->n_read = in->reader->columns.n;
     in->from = malloc(((size_t)o->n_columns + 1) * sizeof *in->from);
     if (in->from == NULL)
         return flow_error_memory(err, "the order of the columns");
     flow_status status = FLOW_OK;
-    bool without_names = !flow_reader_has_names(in->reader) ||
+    bool without_names = !in->reader->has_names ||
                          (o->numbered && !input_has_any(in->reader, o->columns, o->n_columns));
     if (!without_names)
         status = input_match_by_name(in, location, o, err);
@@ -176,7 +176,7 @@ static bool input_open_by_name(flow_input *in, const char *location, const flow_
 {
     flow_reader_options named = {.columns = o->columns, .n_columns = o->n_columns, .skip_invalid = o->skip_invalid,
                                  .last = &o->optional, .n_last = with_optional ? 1 : 0};
-    if (flow_reader_open(&in->reader, location, &named, NULL) != FLOW_OK || !flow_reader_has_names(in->reader)) {
+    if (flow_reader_open(&in->reader, location, &named, NULL) != FLOW_OK || !in->reader->has_names) {
         flow_reader_close(in->reader);
         in->reader = NULL;
         return false;

@@ -130,7 +130,7 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
     if (status == FLOW_OK)
         status = flow_walk_rows(&walk, &options->hooks, &out->closed, err);
     if (status == FLOW_OK && !out->closed) {
-        out->skipped = flow_reader_n_skipped(run.in.reader);
+        out->skipped = run.in.reader->n_skipped;
         out->solving = flow_session_solving(s, options->to);
         invert_find_error(&run, from);
         invert_warn(&run);

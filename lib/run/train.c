@@ -107,7 +107,7 @@ static flow_status train_evaluate_test(train_run *run, flow_error *err)
                                        flow_trainer_best(run->trainer), run->x.test, run->n_threads, err);
     if (status == FLOW_OK && l->not_finite > 0)
         flow_run_warn(&run->options->hooks, "%s: log p of %lld rows is not finite, the first is row %lld%s%s",
-                      flow_dataset_location(run->x.test), (long long)l->not_finite, (long long)l->first_not_finite + 1,
+                      run->x.test->location, (long long)l->not_finite, (long long)l->first_not_finite + 1,
                       l->place[0] != '\0' ? ", in " : "", l->place);
     return status;
 }
@@ -199,7 +199,7 @@ static void train_describe(flow_run_train_result *out, train_run *run, flow_stat
     train_summarize(&out->summary, run);
     out->rows = flow_experiment_n_rows(x);
     out->held_out = flow_experiment_n_held_out(x);
-    out->test_rows = x->test != NULL ? flow_dataset_n_rows(x->test) : 0;
+    out->test_rows = x->test != NULL ? x->test->n_rows : 0;
     out->row_name = flow_experiment_row_name(x);
     out->parameters = (int64_t)flow_params_count(&x->f->params);
     out->columns = x->f->dim;

@@ -94,8 +94,8 @@ static cJSON *provenance_json(const train_run *run, flow_error *err)
 /* `data` is NULL for draws. */
 static flow_held_out summary_held_out(double mean, double error, const flow_dataset *data)
 {
-    bool weighted = data != NULL && flow_dataset_is_weighted(data);
-    return (flow_held_out){{mean, error}, weighted ? flow_dataset_effective_rows(data) : NAN, true, weighted};
+    bool weighted = data != NULL && data->is_weighted;
+    return (flow_held_out){{mean, error}, weighted ? data->effective_rows : NAN, true, weighted};
 }
 
 void train_summarize(flow_train_summary *out, const train_run *run)

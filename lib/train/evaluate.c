@@ -9,13 +9,13 @@
 
 flow_status flow_check_columns(const flow *f, const flow_dataset *data, flow_error *err)
 {
-    int n = flow_dataset_n_columns(data) - (flow_dataset_is_weighted(data) ? 1 : 0);
+    int n = data->n_columns - (data->is_weighted ? 1 : 0);
     if (n != flow_width(f))
-        return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d", flow_dataset_location(data), n,
+        return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d", data->location, n,
                               flow_width(f));
-    if (flow_dataset_n_context(data) != f->context.n)
-        return flow_error_set(err, FLOW_DATA, "%s: has %d columns of context, the model has %d",
-                              flow_dataset_location(data), flow_dataset_n_context(data), f->context.n);
+    if (data->n_context != f->context.n)
+        return flow_error_set(err, FLOW_DATA, "%s: has %d columns of context, the model has %d", data->location,
+                              data->n_context, f->context.n);
     return FLOW_OK;
 }
 
@@ -82,7 +82,7 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
                                flow_dataset *data, const flow_train_hooks *hooks, flow_error *err)
 {
     flow_evaluator *e = evaluator;
-    int64_t n_rows = flow_dataset_n_rows(data);
+    int64_t n_rows = data->n_rows;
     *out = (flow_likelihood){.first_not_finite = -1};
     flow_moments moments = {0};
     flow_runner_clear_nfe(e->runner);
@@ -95,8 +95,8 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
             break;
         if (out->rows + (int64_t)n > n_rows)
             return flow_error_set(err, FLOW_DATA, "%s: has more rows than before; it changed while it was in use",
-                                  flow_dataset_location(data));
-        evaluator_part_weights(e, flow_dataset_is_weighted(data), n);
+                                  data->location);
+        evaluator_part_weights(e, data->is_weighted, n);
         flow_rows_logp(e->runner, e->rows, n, e->logp);
         for (size_t i = 0; i < n; i++) {
             flow_moments_add(&moments, e->logp[i], e->row_weights[i]);
@@ -112,12 +112,11 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
         }
         out->rows += (int64_t)n;
         if (flow_train_should_stop(hooks))
-            return flow_error_set(err, FLOW_INTERRUPTED, "interrupted while evaluating %s",
-                                  flow_dataset_location(data));
+            return flow_error_set(err, FLOW_INTERRUPTED, "interrupted while evaluating %s", data->location);
     }
     if (status == FLOW_OK && out->rows != n_rows)
         return flow_error_set(err, FLOW_DATA, "%s: has %lld rows and had %lld before; it changed while it was in use",
-                              flow_dataset_location(data), (long long)out->rows, (long long)n_rows);
+                              data->location, (long long)out->rows, (long long)n_rows);
     out->nfe = flow_runner_nfe(e->runner, FLOW_TO_LATENT);
     out->mean = out->not_finite > 0 ? -HUGE_VAL : flow_moments_mean(&moments);
     out->effective_rows = flow_moments_effective(&moments);
@@ -132,8 +131,8 @@ flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weigh
     flow_status status = flow_check_columns(f, data, err);
     if (status != FLOW_OK)
         return status;
-    if (flow_dataset_n_rows(data) == 0)
-        return flow_error_set(err, FLOW_DATA, "%s: has no rows", flow_dataset_location(data));
+    if (data->n_rows == 0)
+        return flow_error_set(err, FLOW_DATA, "%s: has no rows", data->location);
     flow_evaluator *evaluator = NULL;
     status = flow_evaluator_new(&evaluator, f, weights, n_threads, err);
     if (status == FLOW_OK)

@@ -24,22 +24,22 @@ static flow_status data_check_columns(const flow *f, const flow_dataset *data, f
     flow_status status = flow_check_columns(f, data, err);
     if (status != FLOW_OK)
         return status;
-    if (flow_dataset_n_rows(data) < 1)
-        return flow_error_set(err, FLOW_DATA, "%s: there are no rows to use", flow_dataset_location(data));
+    if (data->n_rows < 1)
+        return flow_error_set(err, FLOW_DATA, "%s: there are no rows to use", data->location);
     return FLOW_OK;
 }
 
 /* Other columns, or another order of them, would be an error that nothing shows. */
 static flow_status check_names(const flow_dataset *training, const flow_dataset *validation, flow_error *err)
 {
-    if (!flow_dataset_has_names(training) || !flow_dataset_has_names(validation))
+    if (!training->has_names || !validation->has_names)
         return FLOW_OK;
-    for (int i = 0; i < flow_dataset_n_columns(training); i++) {
-        const char *a = flow_dataset_columns(training)[i], *b = flow_dataset_columns(validation)[i];
+    for (int i = 0; i < training->n_columns; i++) {
+        const char *a = training->columns[i], *b = validation->columns[i];
         if (strcmp(a, b) != 0)
             return flow_error_set(err, FLOW_DATA,
                                   "column %d is \"%.80s\" in %s and \"%.80s\" in %s; name the \"columns\" to use",
-                                  i + 1, a, flow_dataset_location(training), b, flow_dataset_location(validation));
+                                  i + 1, a, training->location, b, validation->location);
     }
     return FLOW_OK;
 }
@@ -80,11 +80,11 @@ static flow_status data_fit(flow_source *self, flow *f, real *weights, flow_erro
     enum { MOST_VALUES = 1 << 24, MOST_ROWS = 1 << 16, LEAST_ROWS = 1 << 10 };
     data_source *source = (data_source *)self;
     flow_dataset *data = source->training;
-    size_t stride = (size_t)flow_dataset_n_columns(data), width = (size_t)flow_width(f);
+    size_t stride = (size_t)data->n_columns, width = (size_t)flow_width(f);
     int64_t n_max = MOST_VALUES / (int64_t)stride;
     n_max = n_max < LEAST_ROWS ? LEAST_ROWS : n_max > MOST_ROWS ? MOST_ROWS : n_max;
     n_max = n_max > self->n_rows ? self->n_rows : n_max;
-    bool weighted = flow_dataset_is_weighted(data);
+    bool weighted = data->is_weighted;
     double *rows = flow_alloc_aligned((size_t)n_max * stride, sizeof *rows);
     double *drawn = weighted ? flow_alloc_aligned((size_t)n_max * width, sizeof *drawn) : NULL;
     size_t n = 0;
@@ -96,7 +96,7 @@ static flow_status data_fit(flow_source *self, flow *f, real *weights, flow_erro
     if (status == FLOW_OK && weighted)
         draw_by_weight(rows, n, width, drawn);
     if (status == FLOW_OK)
-        status = flow_fit(f, weights, weighted ? drawn : rows, n, flow_dataset_columns(data), err);
+        status = flow_fit(f, weights, weighted ? drawn : rows, n, data->columns, err);
     flow_free_aligned(rows);
     flow_free_aligned(drawn);
     return status;
@@ -111,7 +111,7 @@ static flow_status data_seek(flow_source *self, int64_t epoch, int64_t row, flow
 static flow_status data_next(flow_source *self, int64_t n, flow_batch *out, flow_error *err)
 {
     data_source *source = (data_source *)self;
-    size_t stride = (size_t)flow_dataset_n_columns(source->training);
+    size_t stride = (size_t)source->training->n_columns;
     for (int64_t done = 0; done < n;) {
         size_t n_read = 0;
         flow_status status = flow_dataset_next(source->training, source->rows + (size_t)done * stride,
@@ -126,7 +126,7 @@ static flow_status data_next(flow_source *self, int64_t n, flow_batch *out, flow
     *out = (flow_batch){.n = n,
                         .rows = source->rows,
                         .stride = stride,
-                        .weighted = flow_dataset_is_weighted(source->training)};
+                        .weighted = source->training->is_weighted};
     return FLOW_OK;
 }
 
@@ -159,18 +159,18 @@ static const flow_source_type source_data = {
 static void describe(flow_source *base, const flow_dataset *training, const flow_dataset *validation)
 {
     base->type = &source_data;
-    base->name = flow_dataset_location(training);
-    base->n_rows = flow_dataset_n_rows(training);
-    base->checksum = flow_dataset_checksum(training);
+    base->name = training->location;
+    base->n_rows = training->n_rows;
+    base->checksum = training->checksum;
     base->mean_weight = 1;
-    if (flow_dataset_is_weighted(training))
-        base->mean_weight = flow_dataset_summary(training)[flow_dataset_n_columns(training) - 1].mean;
+    if (training->is_weighted)
+        base->mean_weight = training->summary[training->n_columns - 1].mean;
     base->held_out_name = "validation";
     if (validation == NULL)
         return;
-    base->held_out_name = flow_dataset_location(validation);
-    base->n_held_out = flow_dataset_n_rows(validation);
-    base->held_out_checksum = flow_dataset_checksum(validation);
+    base->held_out_name = validation->location;
+    base->n_held_out = validation->n_rows;
+    base->held_out_checksum = validation->checksum;
 }
 
 flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *training, flow_dataset *validation,
@@ -189,7 +189,7 @@ flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *tra
     source->seed = seed;
     describe(&source->base, training, validation);
     size_t batch = (size_t)(options->batch < source->base.n_rows ? options->batch : source->base.n_rows);
-    source->rows = flow_alloc_aligned(batch * (size_t)flow_dataset_n_columns(training), sizeof *source->rows);
+    source->rows = flow_alloc_aligned(batch * (size_t)training->n_columns, sizeof *source->rows);
     source->numbers = flow_alloc_aligned(batch, sizeof *source->numbers);
     if (source->rows == NULL || source->numbers == NULL)
         status = flow_error_memory(err, "training");

@@ -115,7 +115,7 @@ static flow_status pairs_load_contexts(pair_source *source, flow_error *err)
 {
     enum { PIECE = 256 };
     size_t d = (size_t)source->f->dim, c = (size_t)source->f->context.n;
-    size_t width = (size_t)flow_dataset_n_columns(source->training);
+    size_t width = (size_t)source->training->n_columns;
     double *rows = flow_alloc_aligned(PIECE * width, sizeof *rows);
     if (rows == NULL)
         return flow_error_memory(err, "reflow");

@@ -84,7 +84,7 @@ flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_optio
         status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is not one on data",
                                 t->objective.type->info.name);
     if (status == FLOW_OK)
-        status = flow_objective_check(&t->objective, f, flow_dataset_is_weighted(training), err);
+        status = flow_objective_check(&t->objective, f, training->is_weighted, err);
     if (status == FLOW_OK)
         status = flow_source_data(&t->source, flow_trainer_evaluated_flow(t), training, validation,
                                   flow_trainer_evaluated(t), options, seed, t->n_threads, err);
