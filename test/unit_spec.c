@@ -199,7 +199,7 @@ static void test_top_level_mistakes(void **state)
                         "[\"standardize\", \"maf\"]");
     check_refused("{\"flows\": []}", "m.json: unknown key \"flows\"; did you mean \"flow\"?");
     check_refused("{\"flow\": [], \"optimiser\": 1}",
-                  "m.json: unknown key \"optimiser\"; the keys here are: $schema, name, data, flow, base, embedding, "
+                  "m.json: unknown key \"optimiser\"; the keys here are: $schema, name, data, image, flow, base, embedding, "
                   "train, seed, output");
     check_refused("{\"flow\": {\"type\": \"maf\"}}",
                   "m.json: flow: expected a list [ ... ], each element a column map or a block, found an "
@@ -217,6 +217,46 @@ static void test_top_level_mistakes(void **state)
     check_refused("{\"flow\": [], \"train\": [1]}",
                   "m.json: train: expected an object { ... }, found a list");
     check_refused("{\"flow\": [], \"data\": 3}", "m.json: data: expected an object { ... }, found 3");
+}
+
+static void expect_image(const flow_spec *spec, int height, int width, int channels, flow_image_layout layout)
+{
+    const flow_image image = flow_image_of_options(spec->image);
+    assert_int_equal(image.shape.height, height);
+    assert_int_equal(image.shape.width, width);
+    assert_int_equal(image.shape.channels, channels);
+    assert_int_equal(image.layout, layout);
+}
+
+static void test_image(void **state)
+{
+    (void)state;
+    flow_spec *spec = parse("{\"flow\": []}");
+    expect_image(spec, 0, 0, 0, FLOW_IMAGE_AUTO);
+    assert_int_equal(flow_spec_set_shape(spec, (flow_shape){2, 3, 1}, NULL), FLOW_OK);
+    expect_image(spec, 2, 3, 1, FLOW_IMAGE_AUTO);
+    assert_int_equal(flow_spec_layout(spec, 6, NULL).shape.width, 3);
+    char *text = flow_json_print(spec->document);
+    flow_spec_free(spec);
+    spec = parse(text);
+    expect_image(spec, 2, 3, 1, FLOW_IMAGE_AUTO);
+    free(text);
+    flow_spec_free(spec);
+    const char *const overrides[] = {"image.layout=chw"};
+    spec = parse_with("{\"flow\": [], \"image\": [4, 5, 3]}", overrides, 1);
+    expect_image(spec, 4, 5, 3, FLOW_IMAGE_CHW);
+    flow_spec_free(spec);
+    spec = parse("{\"flow\": [], \"image\": {\"layout\": \"hwc\"}}");
+    expect_image(spec, 0, 0, 0, FLOW_IMAGE_HWC);
+    assert_int_equal(flow_spec_set_shape(spec, (flow_shape){2, 3, 1}, NULL), FLOW_OK);
+    expect_image(spec, 2, 3, 1, FLOW_IMAGE_HWC);
+    flow_spec_free(spec);
+    check_refused("{\"flow\": [], \"image\": [4, 5]}",
+                   "m.json: image.shape: 2 numbers; the shape of a picture is [HEIGHT, WIDTH, CHANNELS]");
+    check_refused("{\"flow\": [], \"image\": [4, 0, 1]}", "m.json: image.shape[1]: 0 is out of range; allowed is 1 to 65536");
+    check_refused("{\"flow\": [], \"image\": [65536, 65536, 65536]}",
+                   "m.json: image.shape: pictures of 65536 x 65536 x 65536 have more than 65536 values");
+    check_refused("{\"flow\": [], \"image\": \"mnist\"}", "m.json: image: expected an object { ... }, found \"mnist\"");
 }
 
 static void test_data_mistakes(void **state)
@@ -447,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_minimal),
         cmocka_unit_test(test_everything),
         cmocka_unit_test(test_short_forms),
+        cmocka_unit_test(test_image),
         cmocka_unit_test(test_output),
         cmocka_unit_test(test_top_level_mistakes),
         cmocka_unit_test(test_data_mistakes),

@@ -278,17 +278,21 @@ void flow_json_replace(flow_json *json, cJSON *with)
     cJSON_Delete(with);
 }
 
-flow_status flow_json_expand(flow_json *json, const char *key, flow_error *err)
+flow_status flow_json_wrap(flow_json *json, const char *key, flow_error *err)
 {
-    if (!cJSON_IsString(json->node))
-        return FLOW_OK;
-    cJSON *object = cJSON_CreateObject();
-    if (object == NULL || cJSON_AddStringToObject(object, key, json->node->valuestring) == NULL) {
+    cJSON *object = cJSON_CreateObject(), *value = cJSON_Duplicate(json->node, 1);
+    if (object == NULL || value == NULL || !cJSON_AddItemToObject(object, key, value)) {
         cJSON_Delete(object);
+        cJSON_Delete(value);
         return flow_error_memory(err, "a spec");
     }
     flow_json_replace(json, object);
     return FLOW_OK;
+}
+
+flow_status flow_json_expand(flow_json *json, const char *key, flow_error *err)
+{
+    return cJSON_IsString(json->node) ? flow_json_wrap(json, key, err) : FLOW_OK;
 }
 
 /* Replaces each number by its exact digits. */

@@ -41,7 +41,9 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
 /* Replaces the value by `with`, which is taken over. */
 void flow_json_replace(flow_json *json, cJSON *with);
 
-/* Replaces a text, "affine", by an object, {KEY: "affine"}. Other values stay. */
+/* Replaces a value, "affine", by an object, {KEY: "affine"}. */
+flow_status flow_json_wrap(flow_json *json, const char *key, flow_error *err);
+/* The same for a text. Other values stay. */
 flow_status flow_json_expand(flow_json *json, const char *key, flow_error *err);
 
 /* The document as indented text, owned by the caller (free); NULL when memory is out. Numbers read back as the same

@@ -119,7 +119,8 @@ struct flow_option {
     const flow_option *table;   /* OBJECT, MAP */
     size_t size;                /* OBJECT, MAP: of the struct */
     const char *definition;     /* OBJECT, MAP: its name in the JSON Schema; NULL: written out in place */
-    const char *short_for;      /* OBJECT: a text stands for an object with this key; NULL: it does not */
+    const char *short_for;      /* OBJECT: a text, or a list if the key takes one, stands for an object with this key;
+                                   NULL: it does not */
     const char *into;           /* INTO */
     const char *only_with;      /* the fallback applies only where the FLAG of this key, in a row above, is true */
     bool absent_is_nan;         /* NUMBER without a fallback: NAN when absent; otherwise 0 */

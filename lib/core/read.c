@@ -58,8 +58,9 @@ static flow_status read_row(void *out, const flow_option *table, const flow_opti
 
 static flow_status read_object(const void **out, const flow_option *option, flow_json *at, const reader *r)
 {
-    if (option->short_for != NULL)
-        FLOW_TRY(flow_json_expand(at, option->short_for, r->err));
+    const flow_option *whole = option->short_for != NULL ? flow_option_find(option->table, option->short_for) : NULL;
+    if (whole != NULL && (whole->kind == FLOW_OPTION_INTS ? cJSON_IsArray(at->node) : cJSON_IsString(at->node)))
+        FLOW_TRY(flow_json_wrap(at, option->short_for, r->err));
     void *options = flow_arena_take(r->arena, 1, option->size);
     *out = options;
     return options == NULL ? flow_error_memory(r->err, at->path)

@@ -80,7 +80,10 @@ static void schema_add_written(cJSON *schema, const flow_option *option, cJSON *
         cJSON_AddItemToObject(schema, "additionalProperties", object);
     } else if (has_short_form) {
         cJSON *forms = cJSON_AddArrayToObject(schema, "anyOf");
-        cJSON_AddItemToArray(forms, cJSON_Parse(TEXT));
+        const cJSON *properties = cJSON_GetObjectItemCaseSensitive(object, "properties");
+        cJSON *form = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(properties, option->short_for), 1);
+        cJSON_DeleteItemFromObjectCaseSensitive(form, "description");
+        cJSON_AddItemToArray(forms, form);
         cJSON_AddItemToArray(forms, object);
     }
 }

@@ -317,6 +317,10 @@ flow_status flow_build(flow **out, const flow_design *design, const flow_row_lay
     if (layout->n_context < 0 || layout->n_context > FLOW_DIM_MAX)
         return flow_error_set(err, FLOW_DATA, "%d columns of context; a flow has at most %d", layout->n_context,
                               FLOW_DIM_MAX);
+    const flow_shape shape = layout->shape;
+    if (shape.channels > 0 && flow_shape_size(shape) != dim)
+        return flow_error_set(err, FLOW_DATA, "pictures of %d x %d x %d have %d values, and the rows have %d",
+                              shape.height, shape.width, shape.channels, flow_shape_size(shape), dim);
     flow *f = calloc(1, sizeof *f);
     if (f == NULL)
         return flow_error_memory(err, "a flow");

@@ -184,7 +184,7 @@ static flow_status read_json(cJSON **out, hid_t file, const char *name, flow_err
 static flow_status load_flow(flow_model *model, int dim, flow_error *err)
 {
     const flow_spec *spec = model->spec;
-    const flow_row_layout layout = {dim, spec->data->context.n, (const char *const *)model->columns};
+    const flow_row_layout layout = flow_spec_layout(spec, dim, (const char *const *)model->columns);
     return flow_build(&model->f, &spec->design, &layout, (uint64_t)spec->seed, err);
 }
 

@@ -18,6 +18,10 @@ static const flow_option spec_table[] = {
      .help = "a name for the model; without it, the name of the spec file"},
     {FLOW_KEY(flow_spec, data, OBJECT, "{}"), .table = flow_data_options_table, .size = sizeof(flow_data_options),
      .definition = "data", .short_for = "train", .help = "what to train on"},
+    {FLOW_KEY(flow_spec, image, OBJECT, NULL), .table = flow_image_options_table, .size = sizeof(flow_image_options),
+     .definition = "image", .short_for = "shape",
+     .help = "the rows are pictures: [HEIGHT, WIDTH, CHANNELS], or an object; without it, those of an array of 3 or 4 "
+             "dimensions are"},
     FLOW_DESIGN_OPTIONS(flow_spec, design),
     {FLOW_KEY(flow_spec, train, OBJECT, "{}"), .table = flow_train_table, .size = sizeof(flow_train_options),
      .definition = "train", .help = "how to train"},
@@ -104,20 +108,22 @@ static flow_status spec_name_output(flow_spec *spec, flow_error *err)
 
 /* ---- reading ---- */
 
-/* The text "file.csv" for {"train": "file.csv"}, which an override may reach into. */
-static flow_status spec_expand_data(cJSON *document, flow_error *err)
+/* What an override may reach into: {"train": "file.csv"} for the text, {"shape": [28, 28, 1]} for the list. */
+static flow_status spec_expand(cJSON *document, flow_error *err)
 {
     flow_json root = flow_json_root(document), data = flow_json_member(&root, "data");
-    return flow_json_expand(&data, "train", err);
+    flow_json image = flow_json_member(&root, "image");
+    flow_status status = flow_json_expand(&data, "train", err);
+    return status == FLOW_OK && cJSON_IsArray(image.node) ? flow_json_wrap(&image, "shape", err) : status;
 }
 
 static flow_status spec_override(flow_spec *spec, const char *const *overrides, int n_overrides, flow_error *err)
 {
-    flow_status status = spec_expand_data(spec->document, err);
+    flow_status status = spec_expand(spec->document, err);
     for (int i = 0; i < n_overrides && status == FLOW_OK; i++) {
         status = flow_json_assign(spec->document, overrides[i], err);
         if (status == FLOW_OK)
-            status = spec_expand_data(spec->document, err);
+            status = spec_expand(spec->document, err);
     }
     return status;
 }
@@ -129,6 +135,9 @@ static flow_status spec_resolve(flow_spec *spec, flow_error *err)
     flow_json data = flow_json_member(&root, "data");
     if (status == FLOW_OK)
         status = flow_data_options_check(spec->data, &data, err);
+    flow_json image = flow_json_member(&root, "image");
+    if (status == FLOW_OK && spec->image != NULL)
+        status = flow_image_options_check(spec->image, &image, err);
     if (status == FLOW_OK)
         status = spec_name_output(spec, err);
     if (status == FLOW_OK)
@@ -209,6 +218,40 @@ void flow_spec_free(flow_spec *spec)
 char *flow_spec_path(const flow_spec *spec, const char *path)
 {
     return flow_path_join(spec->dir, path);
+}
+
+flow_status flow_spec_set_shape(flow_spec *spec, flow_shape shape, flow_error *err)
+{
+    const int numbers[3] = {shape.height, shape.width, shape.channels};
+    flow_image_options *options = flow_arena_take(&spec->arena, 1, sizeof *options);
+    cJSON *list = cJSON_CreateIntArray(numbers, 3);
+    flow_json root = flow_json_root(spec->document), image = flow_json_member(&root, "image");
+    if (options != NULL && list != NULL && cJSON_IsObject(image.node)) {
+        cJSON_DeleteItemFromObjectCaseSensitive(image.node, "shape");
+        if (cJSON_AddItemToObject(image.node, "shape", list))
+            list = NULL;
+    } else if (options != NULL && list != NULL) {
+        cJSON_DeleteItemFromObjectCaseSensitive(spec->document, "image"); /* a null stands for an absent key */
+        cJSON *object = cJSON_AddObjectToObject(spec->document, "image");
+        if (cJSON_AddItemToObject(object, "shape", list))
+            list = NULL;
+        if (list == NULL && cJSON_AddStringToObject(object, "layout", "auto") == NULL)
+            options = NULL;
+    }
+    if (options == NULL || list != NULL) {
+        cJSON_Delete(list);
+        return flow_error_memory(err, "the spec");
+    }
+    *options = (flow_image_options){.shape = {.n = 3, .at = {shape.height, shape.width, shape.channels}},
+                                    .layout = spec->image != NULL ? spec->image->layout : FLOW_IMAGE_AUTO};
+    spec->image = options;
+    return FLOW_OK;
+}
+
+flow_row_layout flow_spec_layout(const flow_spec *spec, int dim, const char *const *columns)
+{
+    return (flow_row_layout){.dim = dim, .n_context = spec->data->context.n, .columns = columns,
+                             .shape = flow_image_of_options(spec->image).shape};
 }
 
 void flow_spec_compare(const flow_spec *was, const flow_spec *is, flow_report_difference *report, void *context)

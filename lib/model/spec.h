@@ -10,7 +10,9 @@
 #include "core/arena.h"
 #include "core/compare.h"
 #include "flow/design.h"
+#include "flow/flow.h"
 #include "model/spec_data.h"
+#include "model/spec_image.h"
 #include "train/options.h"
 
 /* Everything is of the spec. Paths are as written; flow_spec_path resolves them. */
@@ -21,6 +23,7 @@ typedef struct flow_spec {
     flow_arena arena; /* of the members below */
     const char *schema, *name, *output;
     const flow_data_options *data;
+    const flow_image_options *image; /* NULL: the data say whether their rows are pictures */
     flow_design design;
     const flow_train_options *train;
     int64_t seed;
@@ -39,6 +42,12 @@ void flow_spec_free(flow_spec *spec);
 
 /* `path` of the spec relative to the spec's folder, owned by the caller. */
 char *flow_spec_path(const flow_spec *spec, const char *path);
+
+/* Says in the document and in the options that the rows are pictures of this shape. */
+flow_status flow_spec_set_shape(flow_spec *spec, flow_shape shape, flow_error *err);
+
+/* What rows of `dim` columns look like to a flow. */
+flow_row_layout flow_spec_layout(const flow_spec *spec, int dim, const char *const *columns);
 
 /* Reports each difference that makes `is` another training than `was` (core/compare.h). */
 void flow_spec_compare(const flow_spec *was, const flow_spec *is, flow_report_difference *report, void *context);

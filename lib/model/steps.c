@@ -78,7 +78,8 @@ flow_status flow_model_set_steps(flow_model *model, const char *method, int64_t 
 {
     flow_spec *spec = NULL;
     flow *f = NULL;
-    const flow_row_layout layout = {model->f->dim, model->spec->data->context.n, (const char *const *)model->columns};
+    const flow_row_layout layout =
+        flow_spec_layout(model->spec, model->f->dim, (const char *const *)model->columns);
     flow_status status = check_method(method, err);
     if (status == FLOW_OK)
         status = steps_make_spec(&spec, model, method, steps, err);

@@ -68,7 +68,7 @@ flow_status flow_experiment_build(flow_experiment *x, int dim, const char *const
         columns = spec->data->columns.at;
     else if (columns == NULL && x->n_names == dim)
         columns = (const char *const *)x->names;
-    const flow_row_layout layout = {dim, spec->data->context.n, columns};
+    const flow_row_layout layout = flow_spec_layout(spec, dim, columns);
     flow_status status = flow_build(&x->f, &spec->design, &layout, (uint64_t)spec->seed, err);
     if (status == FLOW_OK)
         status = flow_objective_check(&x->objective, x->f, spec->data->weight != NULL, err);
