@@ -124,10 +124,8 @@ static flow_status refuse_syntax(const char *text, const char *end, const char *
         column = *c == '\n' ? 1 : column + 1;
         line += *c == '\n';
     }
-    return flow_error_set(err, FLOW_SPEC,
-                          "%s:%d:%d: this is not valid JSON; look for a missing comma, quote or "
-                          "bracket here or just before",
-                          name, line, column);
+    return flow_error_set(err, FLOW_SPEC, "%s:%d:%d: this is not valid JSON; look for a missing comma, quote or "
+                          "bracket here or just before", name, line, column);
 }
 
 flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const char *name, flow_error *err)
@@ -137,10 +135,8 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
         return flow_error_set(err, FLOW_SPEC, "%s: a spec of more than %d bytes is not accepted", name,
                               FLOW_JSON_MAX_BYTES);
     if (!flow_is_utf8(text, length))
-        return flow_error_set(err, FLOW_SPEC,
-                              "%s: is not in UTF-8; convert it, from Latin 1 for example by iconv -f "
-                              "LATIN1 -t UTF-8",
-                              name);
+        return flow_error_set(err, FLOW_SPEC, "%s: is not in UTF-8; convert it, from Latin 1 for example by iconv -f "
+                              "LATIN1 -t UTF-8", name);
     const char *stop = text, *end = text + length;
     cJSON *document = cJSON_ParseWithLengthOpts(text, length, &stop, 0);
     while (document != NULL && stop < end && (isspace((unsigned char)*stop) || *stop == '\0'))
@@ -209,10 +205,9 @@ static flow_status refuse_step(const cJSON *node, const char *assignment, int le
 {
     const int n = cJSON_GetArraySize(node);
     if (index >= 0 && cJSON_IsArray(node) && length > 0)
-        return flow_error_set(err, FLOW_SPEC,
-                              "\"%.80s\": there is no list element [%d]: the list has %d element%s, "
-                              "counted from 0; set the whole list, %.*s=[...]",
-                              assignment, index, n, n == 1 ? "" : "s", length, assignment);
+        return flow_error_set(err, FLOW_SPEC, "\"%.80s\": there is no list element [%d]: the list has %d element%s, "
+                              "counted from 0; set the whole list, %.*s=[...]", assignment, index, n, n == 1 ? "" : "s",
+                              length, assignment);
     if (index >= 0)
         return flow_error_set(err, FLOW_SPEC, "\"%.80s\": there is no list element [%d]: %.*s is not a list",
                               assignment, index, length > 0 ? length : 8, length > 0 ? assignment : "the spec");
@@ -235,10 +230,8 @@ flow_status flow_json_assign(cJSON *document, const char *assignment, flow_error
         int index, before = (int)(path - assignment); /* the length of the path of `node` */
         before -= before > 0 && path[-1] == '.';
         if (!next_step(&path, key, sizeof key, &index))
-            return flow_error_set(err, FLOW_SPEC,
-                                  "\"%.80s\": the part before \"=\" is not a path such as "
-                                  "train.epochs or flow[1].hidden",
-                                  assignment);
+            return flow_error_set(err, FLOW_SPEC, "\"%.80s\": the part before \"=\" is not a path such as train.epochs "
+                                  "or flow[1].hidden", assignment);
         if (index >= 0 ? !cJSON_IsArray(node) || index >= cJSON_GetArraySize(node) : !cJSON_IsObject(node))
             return refuse_step(node, assignment, before, key, index, err);
         cJSON *next = index >= 0 ? cJSON_GetArrayItem(node, index) : cJSON_GetObjectItemCaseSensitive(node, key);
