@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "model/layout_names.h"
+#include "model/layout.h"
 #include "model/spec.h"
 #include "spec_tables.h"
 #include "train/trainer_state.h"

@@ -47,40 +47,30 @@ static void head_render(char block[FLOW_HEAD_SIZE], const flow_head *head)
              head->crc32);
 }
 
-static uint32_t head_sum_bytes(uint32_t sum, const char *data, size_t size)
-{
-    while (size > 0) {
-        size_t piece = size < SUM_BYTES ? size : SUM_BYTES;
-        sum = (uint32_t)crc32(sum, (const unsigned char *)data, (uInt)piece);
-        data += piece;
-        size -= piece;
-    }
-    return sum;
-}
-
 static uint32_t head_sum(const flow_head *head)
 {
     char block[FLOW_HEAD_SIZE];
     int n = head_render_summed(block, head);
-    return head_sum_bytes(0, block, (size_t)n);
+    return (uint32_t)crc32_z(0, (const unsigned char *)block, (size_t)n);
 }
 
 void flow_head_seal(char *image, size_t size)
 {
     flow_head head = {.version = FLOW_MODEL_VERSION, .bytes = size};
     snprintf(head.program, sizeof head.program, "%s", flow_program_version());
-    head.crc32 = head_sum_bytes(head_sum(&head), image + FLOW_HEAD_SIZE, size - FLOW_HEAD_SIZE);
+    const unsigned char *data = (const unsigned char *)image + FLOW_HEAD_SIZE;
+    head.crc32 = (uint32_t)crc32_z(head_sum(&head), data, size - FLOW_HEAD_SIZE);
     head_render(image, &head);
 }
 
 /* ---- reading ---- */
 
 /* Up to `size` bytes, fewer only at the end of the file; -1 on failure. */
-static ssize_t file_read_fully(int fd, char *data, size_t size)
+static ssize_t file_read_fully(int fd, void *data, size_t size)
 {
     size_t done = 0;
     while (done < size) {
-        ssize_t n = read(fd, data + done, size - done);
+        ssize_t n = read(fd, (char *)data + done, size - done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -168,14 +158,14 @@ static flow_status head_parse(flow_head *head, const char block[FLOW_HEAD_SIZE],
 
 static flow_status head_verify_sum(const flow_head *head, int fd, const char *path, flow_error *err)
 {
-    char *piece = malloc(SUM_BYTES);
+    unsigned char *piece = malloc(SUM_BYTES);
     if (piece == NULL)
         return flow_error_memory(err, path);
     uint32_t sum = head_sum(head);
     uint64_t size = FLOW_HEAD_SIZE;
     ssize_t n;
     while ((n = file_read_fully(fd, piece, SUM_BYTES)) > 0) {
-        sum = head_sum_bytes(sum, piece, (size_t)n);
+        sum = (uint32_t)crc32_z(sum, piece, (size_t)n);
         size += (uint64_t)n;
     }
     int error = errno;
@@ -193,37 +183,32 @@ static flow_status head_verify_sum(const flow_head *head, int fd, const char *pa
     return FLOW_OK;
 }
 
+static flow_status file_verify_open(flow_head *head, int fd, const char *path, flow_error *err)
+{
+    struct stat about;
+    char block[FLOW_HEAD_SIZE] = {0};
+    bool is_known = fstat(fd, &about) == 0;
+    if (is_known && !S_ISREG(about.st_mode))
+        return flow_error_set(err, FLOW_IO, "%s: is %s, not a model file", path,
+                              S_ISDIR(about.st_mode) ? "a folder" : "a device or pipe");
+    ssize_t n = is_known ? file_read_fully(fd, block, sizeof block) : -1;
+    if (n < 0)
+        return flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", path, strerror(errno));
+    if (n < MAGIC_SIZE || memcmp(block, magic, MAGIC_SIZE) != 0)
+        return file_fail_not_model(path, about.st_size, err);
+    if (n < FLOW_HEAD_SIZE)
+        return flow_error_set(err, FLOW_FORMAT, "%s: is truncated: only its first %zd bytes are there; copy the file "
+                              "again from where it was written, or train again", path, n);
+    FLOW_TRY(head_parse(head, block, path, err));
+    return head_verify_sum(head, fd, path, err);
+}
+
 flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err)
 {
-    flow_status status;
     int fd = head_open(path);
     if (fd < 0)
         return flow_error_open(err, path, errno);
-    struct stat about;
-    char block[FLOW_HEAD_SIZE] = {0};
-    if (fstat(fd, &about) != 0) {
-        status = flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", path, strerror(errno));
-        goto done;
-    }
-    if (!S_ISREG(about.st_mode)) {
-        status = flow_error_set(err, FLOW_IO, "%s: is %s, not a model file", path,
-                                S_ISDIR(about.st_mode) ? "a folder" : "a device or pipe");
-        goto done;
-    }
-    ssize_t n = file_read_fully(fd, block, sizeof block);
-    if (n < 0) {
-        status = flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", path, strerror(errno));
-    } else if (n < MAGIC_SIZE || memcmp(block, magic, MAGIC_SIZE) != 0) {
-        status = file_fail_not_model(path, about.st_size, err);
-    } else if (n < FLOW_HEAD_SIZE) {
-        status = flow_error_set(err, FLOW_FORMAT, "%s: is truncated: only its first %zd bytes are there; copy the file "
-                                "again from where it was written, or train again", path, n);
-    } else {
-        status = head_parse(head, block, path, err);
-        if (status == FLOW_OK)
-            status = head_verify_sum(head, fd, path, err);
-    }
-done:
+    flow_status status = file_verify_open(head, fd, path, err);
     close(fd);
     return status;
 }

@@ -1,7 +1,11 @@
-/* What is where in a model file: one list for the writer and the reader (docs/model-file.md). */
+/* What is where in a model file, for the writer and the reader (docs/model-file.md). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef FLOW_MODEL_LAYOUT_NAMES_H
-#define FLOW_MODEL_LAYOUT_NAMES_H
+#ifndef FLOW_MODEL_LAYOUT_H
+#define FLOW_MODEL_LAYOUT_H
+
+#include "core/array.h"
+#include "core/error.h"
+#include "nn/params.h"
 
 /* Attributes of the root. */
 #define FLOW_MODEL_FORMAT "format"
@@ -20,6 +24,15 @@
 #define FLOW_MODEL_PROVENANCE "provenance"
 #define FLOW_MODEL_SUMMARY "summary"
 
-enum { FLOW_STORED_NAME_SIZE = 160 };
+/* An array of the file, and its path there. */
+typedef struct flow_stored {
+    flow_array array; /* its name is `path`, so the struct stays where it is */
+    char path[160];
+} flow_stored;
+
+/* An entry of the parameters: in `weights` (n_weights), or in the fitted values. */
+void flow_stored_parameter(flow_stored *out, const flow_params *params, const flow_param *entry, const real *weights);
+/* An array of the training state. FLOW_ARGUMENT when its name is too long. */
+flow_status flow_stored_state(flow_stored *out, const flow_array *state, flow_error *err);
 
 #endif

@@ -14,7 +14,7 @@
 #include "h5/scope.h"
 #include "h5/text.h"
 #include "model/file.h"
-#include "model/layout_names.h"
+#include "model/layout.h"
 #include "model/model.h"
 
 enum { HISTORY_COLUMNS_MOST = 64, TEXT_MOST = 4096 };
@@ -35,8 +35,8 @@ static flow_status load_check_format(hid_t file, flow_error *err)
     int64_t version = 0;
     flow_status status = flow_h5_attr_read_text(&format, file, FLOW_MODEL_FORMAT, TEXT_MOST, err);
     if (status == FLOW_OK && strcmp(format, FLOW_MODEL_FORMAT_NAME) != 0)
-        status =
-            flow_error_set(err, FLOW_FORMAT, "the format is \"%.40s\" and not \"%s\"", format, FLOW_MODEL_FORMAT_NAME);
+        status = flow_error_set(err, FLOW_FORMAT, "the format is \"%.40s\" and not \"%s\"", format,
+                                FLOW_MODEL_FORMAT_NAME);
     if (status == FLOW_OK)
         status = flow_h5_attr_read_number(&version, file, FLOW_MODEL_FORMAT_VERSION, err);
     if (status == FLOW_OK && version != FLOW_MODEL_VERSION)
@@ -82,9 +82,8 @@ static flow_status load_check_size(const flow_model *model, flow_error *err)
             return flow_error_set(err, FLOW_FORMAT, "its spec has more parameters than any memory can hold");
     }
     if (bytes > model->n_bytes)
-        return flow_error_set(err, FLOW_FORMAT,
-                              "its spec has %zu bytes of parameters, and the file has %llu bytes", bytes,
-                              (unsigned long long)model->n_bytes);
+        return flow_error_set(err, FLOW_FORMAT, "its spec has %zu bytes of parameters, and the file has %llu bytes",
+                              bytes, (unsigned long long)model->n_bytes);
     return FLOW_OK;
 }
 
@@ -106,38 +105,32 @@ static flow_status load_check_entry(const flow_model *model, const flow_param *e
     return FLOW_OK;
 }
 
+static const char *precision_of(flow_array_kind kind)
+{
+    return kind == FLOW_ARRAY_DOUBLE ? "double" : "float";
+}
+
 static flow_status read_parameters(flow_model *model, hid_t file, flow_error *err)
 {
     const flow_params *params = &model->f->params;
-    flow_status status = load_check_size(model, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(load_check_size(model, err));
     model->weights = flow_alloc_aligned(params->n_weights, sizeof(real));
     if (model->weights == NULL)
         return flow_error_memory(err, "the weights");
     model->precision = "";
-    for (int e = 0; e < params->n_entries && status == FLOW_OK; e++) {
+    for (int e = 0; e < params->n_entries; e++) {
         const flow_param *entry = &params->entries[e];
-        char name[FLOW_STORED_NAME_SIZE];
-        snprintf(name, sizeof name, "%s/%s", FLOW_MODEL_PARAMETERS, entry->name);
-        flow_array array = {.name = name, .rows = (size_t)entry->rows, .cols = (size_t)entry->cols}, found = {0};
-        if (entry->trainable) {
-            array.kind = FLOW_ARRAY_REAL;
-            array.data = model->weights + entry->offset;
-            if (model->precision[0] == '\0') /* the same for all */
-                status = flow_h5_look(&found, file, name, err);
-            if (status == FLOW_OK && model->precision[0] == '\0')
-                model->precision = found.kind == FLOW_ARRAY_DOUBLE ? "double" : "float";
-        } else {
-            array.kind = FLOW_ARRAY_DOUBLE;
-            array.data = params->fitted + entry->offset;
+        flow_stored stored;
+        flow_stored_parameter(&stored, params, entry, model->weights);
+        if (entry->trainable && model->precision[0] == '\0') { /* the same for all */
+            flow_array found;
+            FLOW_TRY(flow_h5_look(&found, file, stored.path, err));
+            model->precision = precision_of(found.kind);
         }
-        if (status == FLOW_OK)
-            status = flow_h5_read_array(&array, file, !entry->trainable, err);
-        if (status == FLOW_OK)
-            status = load_check_entry(model, entry, err);
+        FLOW_TRY(flow_h5_read_array(&stored.array, file, !entry->trainable, err));
+        FLOW_TRY(load_check_entry(model, entry, err));
     }
-    return status == FLOW_OK ? as_format(err, flow_check(model->f, err)) : status;
+    return as_format(err, flow_check(model->f, err));
 }
 
 static flow_status read_history(flow_model *model, hid_t file, flow_error *err)
@@ -145,22 +138,19 @@ static flow_status read_history(flow_model *model, hid_t file, flow_error *err)
     if (!flow_h5_exists(file, FLOW_MODEL_HISTORY))
         return FLOW_OK;
     flow_array array;
-    flow_status status = flow_h5_look(&array, file, FLOW_MODEL_HISTORY, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_h5_look(&array, file, FLOW_MODEL_HISTORY, err));
     size_t bytes = array.rows * array.cols * sizeof(double); /* flow_h5_look made sure that this fits */
     if (array.kind != FLOW_ARRAY_DOUBLE || array.rows < 1 || array.cols < 1 || array.cols > HISTORY_COLUMNS_MOST ||
         bytes > model->n_bytes)
         return flow_error_set(err, FLOW_FORMAT, "history is not a table of epochs");
     hid_t dataset = H5Dopen2(file, FLOW_MODEL_HISTORY, H5P_DEFAULT);
-    status = flow_h5_attr_read_names(&model->history_columns, &model->n_history_columns, dataset, FLOW_MODEL_COLUMNS,
+    flow_status status = flow_h5_attr_read_names(&model->history_columns, &model->n_history_columns, dataset, FLOW_MODEL_COLUMNS,
                                      HISTORY_COLUMNS_MOST, false, err);
     flow_h5_close(dataset);
-    if (status == FLOW_OK && (size_t)model->n_history_columns != array.cols)
-        status = flow_error_set(err, FLOW_FORMAT, "history has %zu columns and %d names", array.cols,
-                                model->n_history_columns);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(status);
+    if ((size_t)model->n_history_columns != array.cols)
+        return flow_error_set(err, FLOW_FORMAT, "history has %zu columns and %d names", array.cols,
+                              model->n_history_columns);
     model->history = malloc(bytes);
     if (model->history == NULL)
         return flow_error_memory(err, FLOW_MODEL_HISTORY);
@@ -173,10 +163,9 @@ static flow_status read_json(cJSON **out, hid_t file, const char *name, flow_err
 {
     if (!flow_h5_exists(file, name))
         return FLOW_OK;
-    char *text = NULL;
-    flow_status status = flow_h5_read_text(&text, file, name, FLOW_JSON_MAX_BYTES, err);
-    if (status == FLOW_OK)
-        status = as_format(err, flow_json_parse(out, text, strlen(text), name, err));
+    char *text;
+    FLOW_TRY(flow_h5_read_text(&text, file, name, FLOW_JSON_MAX_BYTES, err));
+    flow_status status = as_format(err, flow_json_parse(out, text, strlen(text), name, err));
     free(text);
     return status;
 }
@@ -191,46 +180,34 @@ static flow_status load_flow(flow_model *model, int dim, flow_error *err)
 static flow_status read_contents(flow_model *model, hid_t file, flow_error *err)
 {
     int dim = 0;
-    flow_status status = load_check_format(file, err);
-    if (status == FLOW_OK)
-        status = read_spec(model, file, err);
-    if (status == FLOW_OK)
-        status = flow_h5_read_names(&model->columns, &dim, file, FLOW_MODEL_COLUMNS, FLOW_DIM_MAX, err);
-    if (status == FLOW_OK && model->spec->data->columns.n > 0 && model->spec->data->columns.n != dim)
-        status = flow_error_set(err, FLOW_FORMAT, "its spec names %d columns, and it has %d",
-                                model->spec->data->columns.n, dim);
-    if (status == FLOW_OK)
-        status = as_format(err, load_flow(model, dim, err));
-    if (status == FLOW_OK)
-        status = read_parameters(model, file, err);
-    if (status == FLOW_OK)
-        status = read_history(model, file, err);
-    if (status == FLOW_OK)
-        status = read_json(&model->provenance, file, FLOW_MODEL_PROVENANCE, err);
-    if (status == FLOW_OK)
-        status = read_json(&model->summary, file, FLOW_MODEL_SUMMARY, err);
+    FLOW_TRY(load_check_format(file, err));
+    FLOW_TRY(read_spec(model, file, err));
+    FLOW_TRY(flow_h5_read_names(&model->columns, &dim, file, FLOW_MODEL_COLUMNS, FLOW_DIM_MAX, err));
+    int n_named = model->spec->data->columns.n;
+    if (n_named > 0 && n_named != dim)
+        return flow_error_set(err, FLOW_FORMAT, "its spec names %d columns, and it has %d", n_named, dim);
+    FLOW_TRY(as_format(err, load_flow(model, dim, err)));
+    FLOW_TRY(read_parameters(model, file, err));
+    FLOW_TRY(read_history(model, file, err));
+    FLOW_TRY(read_json(&model->provenance, file, FLOW_MODEL_PROVENANCE, err));
     model->has_state = flow_h5_exists(file, FLOW_MODEL_TRAINING);
-    return status;
+    return read_json(&model->summary, file, FLOW_MODEL_SUMMARY, err);
 }
 
 /* The sum is right and the contents are not: another program or another version wrote them. */
-static flow_status load_diagnose(flow_error *err, const char *path, const char *program)
+static void load_diagnose(flow_error *err, const char *path, const char *program)
 {
     flow_error_prefix(err, FLOW_FORMAT, "%s: is not a model that this program can read: ", path);
-    if (err != NULL && program != NULL && strcmp(program, flow_program_version()) != 0) {
-        size_t used = strlen(err->message);
+    size_t used = err != NULL ? strlen(err->message) : 0;
+    if (err != NULL && strcmp(program, flow_program_version()) != 0)
         snprintf(err->message + used, sizeof err->message - used,
                  " (it was written by flowctl %.40s, this is flowctl %s)", program, flow_program_version());
-    }
-    return FLOW_FORMAT;
 }
 
 static flow_status load_file(flow_model **out, const char *path, flow_error *err)
 {
     flow_head head;
-    flow_status status = flow_file_verify(&head, path, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_file_verify(&head, path, err));
     flow_model *model = calloc(1, sizeof *model);
     if (model == NULL)
         return flow_error_memory(err, path);
@@ -239,18 +216,14 @@ static flow_status load_file(flow_model **out, const char *path, flow_error *err
     model->program_version = flow_strdup(head.program);
     model->n_bytes = head.bytes;
     model->checksum = head.crc32;
-    if (model->path == NULL || model->program_version == NULL) {
-        status = flow_error_memory(err, path);
-        goto done;
-    }
-    status = flow_h5_open(&file, path, err);
+    bool has_memory = model->path != NULL && model->program_version != NULL;
+    flow_status status = has_memory ? flow_h5_open(&file, path, err) : flow_error_memory(err, "its description");
     if (status == FLOW_OK)
         status = read_contents(model, file, err);
     if (status == FLOW_FORMAT)
-        status = load_diagnose(err, path, model->program_version);
-    else if (status != FLOW_OK)
+        load_diagnose(err, path, head.program);
+    else
         flow_error_prefix(err, status, "%s: ", path);
-done:
     flow_h5_close(file);
     FLOW_RETURN_MADE(out, model, flow_model_free, status);
 }
@@ -259,9 +232,7 @@ done:
 static flow_status load_follow_spec(char **out, const char *spec_path, flow_error *err)
 {
     flow_spec *spec;
-    flow_status status = flow_spec_read(&spec, spec_path, NULL, 0, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_spec_read(&spec, spec_path, NULL, 0, err));
     *out = flow_spec_path(spec, spec->output);
     flow_spec_free(spec);
     if (*out == NULL)
@@ -313,30 +284,20 @@ void flow_model_free(flow_model *model)
 
 /* ---- the training state ---- */
 
-static const char *precision_of(flow_array_kind kind)
-{
-    return kind == FLOW_ARRAY_DOUBLE ? "double" : "float";
-}
-
 static flow_status check_state(const flow_array *wanted, const char *name, hid_t file, flow_error *err)
 {
     flow_array found;
     if (!flow_h5_exists(file, name))
-        return flow_error_set(err, FLOW_FORMAT,
-                              "its training state has no \"%s\": it was trained with other options; train "
-                              "again from the start",
-                              wanted->name);
-    flow_status status = flow_h5_look(&found, file, name, err);
-    if (status != FLOW_OK)
-        return status;
+        return flow_error_set(err, FLOW_FORMAT, "its training state has no \"%s\": it was trained with other options; "
+                              "train again from the start", wanted->name);
+    FLOW_TRY(flow_h5_look(&found, file, name, err));
     if (found.kind != wanted->kind && found.kind != FLOW_ARRAY_INT64 && wanted->kind != FLOW_ARRAY_INT64)
         return flow_error_set(err, FLOW_FORMAT, "it was trained in %s precision and cannot be resumed in %s, because "
                               "training would not go on as it was; use the %s program", precision_of(found.kind),
                               precision_of(wanted->kind), precision_of(found.kind));
     if (found.kind != wanted->kind || found.rows != wanted->rows || found.cols != wanted->cols)
-        return flow_error_set(err, FLOW_FORMAT,
-                              "\"%s\" of its training state is %zu x %zu, and %zu x %zu is needed: it was "
-                              "trained with another spec or on other data; train again from the start",
+        return flow_error_set(err, FLOW_FORMAT, "\"%s\" of its training state is %zu x %zu, and %zu x %zu is needed: "
+                              "it was trained with another spec or on other data; train again from the start",
                               wanted->name, found.rows, found.cols, wanted->rows, wanted->cols);
     return FLOW_OK;
 }
@@ -345,21 +306,17 @@ static flow_status read_state(const flow_array *state, int n_state, hid_t file, 
 {
     if (!flow_h5_exists(file, FLOW_MODEL_TRAINING))
         return flow_error_set(err, FLOW_FORMAT, "it was saved without its training state and cannot be resumed");
-    flow_status status = FLOW_OK;
     for (int pass = 0; pass < 2; pass++) { /* check all, then fill all */
-        for (int i = 0; i < n_state && status == FLOW_OK; i++) {
-            char name[FLOW_STORED_NAME_SIZE];
-            int length = snprintf(name, sizeof name, "%s/%s", FLOW_MODEL_TRAINING, state[i].name);
-            if (length < 0 || (size_t)length >= sizeof name)
-                return flow_error_set(err, FLOW_ARGUMENT, "the name %.60s... is too long", state[i].name);
-            flow_array array = state[i];
-            array.name = name;
-            if (state[i].optional && !flow_h5_exists(file, name))
+        for (int i = 0; i < n_state; i++) {
+            flow_stored stored;
+            FLOW_TRY(flow_stored_state(&stored, &state[i], err));
+            if (state[i].optional && !flow_h5_exists(file, stored.path))
                 continue;
-            status = pass == 0 ? check_state(&state[i], name, file, err) : flow_h5_read_array(&array, file, true, err);
+            FLOW_TRY(pass == 0 ? check_state(&state[i], stored.path, file, err)
+                               : flow_h5_read_array(&stored.array, file, true, err));
         }
     }
-    return status;
+    return FLOW_OK;
 }
 
 flow_status flow_model_read_state(const flow_model *model, const flow_array *state, int n_state, flow_error *err)
@@ -368,19 +325,15 @@ flow_status flow_model_read_state(const flow_model *model, const flow_array *sta
     flow_head head;
     hid_t file = H5I_INVALID_HID;
     flow_status status = flow_file_verify(&head, model->path, err);
-    if (status != FLOW_OK)
-        goto done;
-    if (head.crc32 != model->checksum || head.bytes != model->n_bytes) {
+    if (status == FLOW_OK && (head.crc32 != model->checksum || head.bytes != model->n_bytes)) {
         status = flow_error_set(err, FLOW_IO, "%s: another process has replaced it in the meantime; is the same "
                                 "training running twice?", model->path);
-        goto done;
-    }
-    status = flow_h5_open(&file, model->path, err);
-    if (status == FLOW_OK)
-        status = read_state(state, n_state, file, err);
-    if (status != FLOW_OK)
+    } else if (status == FLOW_OK) {
+        status = flow_h5_open(&file, model->path, err);
+        if (status == FLOW_OK)
+            status = read_state(state, n_state, file, err);
         flow_error_prefix(err, status, "%s: ", model->path);
-done:
+    }
     flow_h5_close(file);
     flow_h5_end(&scope);
     return status;

@@ -1,20 +1,9 @@
-/* Model files: the shared serialization layer (docs/model-file.md).
+/* Model files: HDF5 behind a head that seals it (model/file.h). docs/model-file.md describes what is in one, and
+ * model/layout.h has the names.
  *
- * HDF5 behind a head of 512 bytes that seals it (model/file.h), self-describing. Attributes of the root: format
- * ("flowctl-model"), format_version, program_version, precision, directory (of the spec). Datasets:
- *     /spec                     the resolved spec, JSON text
- *     /columns                  names of the data columns
- *     /parameters/<block>/...   every entry of the parameter vector by name, best weights and fitted values
- *     /training/...             the state of the trainer (last weights, moments, counters), if it is kept
- *     /history                  (epochs, columns) with a `columns` attribute: readable as a table
- *     /provenance               JSON text: version, command line, host, date, data locations, shapes, checksums
- *     /summary                  JSON text: epochs, best epoch, held-out and test likelihood
- * All datasets with more than a few values are chunked and Fletcher-32 checksummed. Values are stored in the precision
- * they have and read into the precision of the program. A file is written under a temporary name in the same folder,
- * flushed, fsynced and renamed: a crash at any instant leaves the old file or the new one.
- *
- * A file may be truncated, corrupted, from a newer format, hostile, or not a model at all: FLOW_FORMAT, never a crash;
- * every size is checked against the spec before anything is read into memory.
+ * Values are stored in the precision they have and read into the precision of the program. A file may be truncated,
+ * from a newer format, hostile, or not a model at all: that is FLOW_FORMAT, and every size is checked against the spec
+ * before anything is read into memory.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_MODEL_MODEL_H

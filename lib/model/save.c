@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +10,7 @@
 #include "h5/scope.h"
 #include "h5/text.h"
 #include "model/file.h"
-#include "model/layout_names.h"
+#include "model/layout.h"
 #include "model/model.h"
 
 static flow_status save_check_weights(const flow_model_contents *contents, flow_error *err)
@@ -41,10 +40,10 @@ static flow_status write_json(hid_t file, const char *name, const cJSON *documen
     char *text = flow_json_print(document);
     if (text == NULL)
         return flow_error_memory(err, name);
+    bool too_long = strlen(text) > FLOW_JSON_MAX_BYTES;
     flow_status status =
-        strlen(text) > FLOW_JSON_MAX_BYTES
-            ? flow_error_set(err, FLOW_ARGUMENT, "%s is longer than %d bytes", name, FLOW_JSON_MAX_BYTES)
-            : flow_h5_write_text(file, name, text, err);
+        too_long ? flow_error_set(err, FLOW_ARGUMENT, "%s is longer than %d bytes", name, FLOW_JSON_MAX_BYTES)
+                 : flow_h5_write_text(file, name, text, err);
     free(text);
     return status;
 }
@@ -61,98 +60,69 @@ static flow_status save_directory(hid_t file, const flow_spec *spec, flow_error 
 
 static flow_status save_description(hid_t file, const flow_model_contents *contents, flow_error *err)
 {
-    flow_status status = flow_h5_attr_write_text(file, FLOW_MODEL_FORMAT, FLOW_MODEL_FORMAT_NAME, err);
-    if (status == FLOW_OK)
-        status = flow_h5_attr_write_number(file, FLOW_MODEL_FORMAT_VERSION, FLOW_MODEL_VERSION, err);
-    if (status == FLOW_OK)
-        status = flow_h5_attr_write_text(file, FLOW_MODEL_PROGRAM_VERSION, flow_program_version(), err);
-    if (status == FLOW_OK)
-        status = flow_h5_attr_write_text(file, FLOW_MODEL_PRECISION, FLOW_PRECISION, err);
-    if (status == FLOW_OK)
-        status = save_directory(file, contents->spec, err);
-    if (status == FLOW_OK)
-        status = write_json(file, FLOW_MODEL_SPEC, contents->spec->document, err);
-    if (status == FLOW_OK)
-        status = flow_h5_write_names(file, FLOW_MODEL_COLUMNS, contents->columns, contents->f->dim, err);
-    if (status == FLOW_OK)
-        status = write_json(file, FLOW_MODEL_PROVENANCE, contents->provenance, err);
-    if (status == FLOW_OK)
-        status = write_json(file, FLOW_MODEL_SUMMARY, contents->summary, err);
-    return status;
+    FLOW_TRY(flow_h5_attr_write_text(file, FLOW_MODEL_FORMAT, FLOW_MODEL_FORMAT_NAME, err));
+    FLOW_TRY(flow_h5_attr_write_number(file, FLOW_MODEL_FORMAT_VERSION, FLOW_MODEL_VERSION, err));
+    FLOW_TRY(flow_h5_attr_write_text(file, FLOW_MODEL_PROGRAM_VERSION, flow_program_version(), err));
+    FLOW_TRY(flow_h5_attr_write_text(file, FLOW_MODEL_PRECISION, FLOW_PRECISION, err));
+    FLOW_TRY(save_directory(file, contents->spec, err));
+    FLOW_TRY(write_json(file, FLOW_MODEL_SPEC, contents->spec->document, err));
+    FLOW_TRY(flow_h5_write_names(file, FLOW_MODEL_COLUMNS, contents->columns, contents->f->dim, err));
+    FLOW_TRY(write_json(file, FLOW_MODEL_PROVENANCE, contents->provenance, err));
+    return write_json(file, FLOW_MODEL_SUMMARY, contents->summary, err);
 }
 
 static flow_status save_parameters(hid_t file, const flow_model_contents *contents, flow_error *err)
 {
     const flow_params *params = &contents->f->params;
-    flow_status status = FLOW_OK;
-    for (int e = 0; e < params->n_entries && status == FLOW_OK; e++) {
-        const flow_param *entry = &params->entries[e];
-        char name[FLOW_STORED_NAME_SIZE];
-        snprintf(name, sizeof name, "%s/%s", FLOW_MODEL_PARAMETERS, entry->name);
-        flow_array array = {.name = name, .rows = (size_t)entry->rows, .cols = (size_t)entry->cols};
-        if (entry->trainable) {
-            array.kind = FLOW_ARRAY_REAL;
-            array.data = (void *)(contents->weights + entry->offset);
-        } else {
-            array.kind = FLOW_ARRAY_DOUBLE;
-            array.data = params->fitted + entry->offset;
-        }
-        status = flow_h5_write_array(file, &array, err);
+    flow_stored stored;
+    for (int e = 0; e < params->n_entries; e++) {
+        flow_stored_parameter(&stored, params, &params->entries[e], contents->weights);
+        FLOW_TRY(flow_h5_write_array(file, &stored.array, err));
     }
-    return status;
+    return FLOW_OK;
 }
 
 static flow_status write_state(hid_t file, const flow_model_contents *contents, flow_error *err)
 {
-    flow_status status = FLOW_OK;
-    for (int i = 0; i < contents->n_state && status == FLOW_OK; i++) {
-        char name[FLOW_STORED_NAME_SIZE];
-        int length = snprintf(name, sizeof name, "%s/%s", FLOW_MODEL_TRAINING, contents->state[i].name);
-        if (length < 0 || (size_t)length >= sizeof name)
-            return flow_error_set(err, FLOW_ARGUMENT, "the name %.60s... is too long", contents->state[i].name);
-        flow_array array = contents->state[i];
-        array.name = name;
-        status = flow_h5_write_array(file, &array, err);
+    flow_stored stored;
+    for (int i = 0; i < contents->n_state; i++) {
+        FLOW_TRY(flow_stored_state(&stored, &contents->state[i], err));
+        FLOW_TRY(flow_h5_write_array(file, &stored.array, err));
     }
-    return status;
+    return FLOW_OK;
 }
 
 static flow_status write_history(hid_t file, const flow_model_contents *contents, flow_error *err)
 {
     if (contents->n_epochs <= 0 || contents->n_history_columns <= 0)
         return FLOW_OK;
-    flow_array array = {.name = FLOW_MODEL_HISTORY,
-                        .kind = FLOW_ARRAY_DOUBLE,
-                        .rows = (size_t)contents->n_epochs,
-                        .cols = (size_t)contents->n_history_columns,
-                        .data = (void *)contents->history};
-    flow_status status = flow_h5_write_array(file, &array, err);
-    if (status != FLOW_OK)
-        return status;
+    const flow_array array = {.name = FLOW_MODEL_HISTORY, .kind = FLOW_ARRAY_DOUBLE,
+                              .rows = (size_t)contents->n_epochs, .cols = (size_t)contents->n_history_columns,
+                              .data = (void *)contents->history};
+    FLOW_TRY(flow_h5_write_array(file, &array, err));
     hid_t dataset = H5Dopen2(file, FLOW_MODEL_HISTORY, H5P_DEFAULT);
-    status = flow_h5_attr_write_names(dataset, FLOW_MODEL_COLUMNS, contents->history_columns,
+    flow_status status = flow_h5_attr_write_names(dataset, FLOW_MODEL_COLUMNS, contents->history_columns,
                                       contents->n_history_columns, err);
     flow_h5_close(dataset);
     return status;
+}
+
+static flow_status save_image(flow_h5_image *image, const flow_model_contents *contents, flow_error *err)
+{
+    FLOW_TRY(save_check_weights(contents, err));
+    FLOW_TRY(flow_h5_image_start(image, FLOW_HEAD_SIZE, err));
+    FLOW_TRY(save_description(image->file, contents, err));
+    FLOW_TRY(save_parameters(image->file, contents, err));
+    FLOW_TRY(write_state(image->file, contents, err));
+    FLOW_TRY(write_history(image->file, contents, err));
+    return flow_h5_image_finish(image, err);
 }
 
 flow_status flow_model_save(const char *path, const flow_model_contents *contents, flow_error *err)
 {
     flow_h5_scope scope = flow_h5_begin();
     flow_h5_image image = {.file = H5I_INVALID_HID};
-    flow_status status = save_check_weights(contents, err);
-    if (status == FLOW_OK)
-        status = flow_h5_image_start(&image, FLOW_HEAD_SIZE, err);
-    if (status == FLOW_OK)
-        status = save_description(image.file, contents, err);
-    if (status == FLOW_OK)
-        status = save_parameters(image.file, contents, err);
-    if (status == FLOW_OK)
-        status = write_state(image.file, contents, err);
-    if (status == FLOW_OK)
-        status = write_history(image.file, contents, err);
-    if (status == FLOW_OK)
-        status = flow_h5_image_finish(&image, err);
+    flow_status status = save_image(&image, contents, err);
     if (status != FLOW_OK) {
         flow_error_prefix(err, status, "%s: ", path);
         flow_h5_image_release(&image);

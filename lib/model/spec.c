@@ -93,17 +93,15 @@ static flow_status spec_put_text(flow_spec *spec, const char *key, const char **
 
 static flow_status spec_name_output(flow_spec *spec, flow_error *err)
 {
-    flow_status status = FLOW_OK;
     if (spec->name == NULL)
-        status = spec_put_text(spec, "name", &spec->name, spec_stem_of(spec->source), err);
-    if (status == FLOW_OK && spec->output == NULL) {
-        char *output = flow_format("%s.h5", spec->name);
-        for (char *c = output; c != NULL && *c != '\0'; c++)
-            if (*c == '/')
-                *c = '-';
-        status = spec_put_text(spec, "output", &spec->output, output, err);
-    }
-    return status;
+        FLOW_TRY(spec_put_text(spec, "name", &spec->name, spec_stem_of(spec->source), err));
+    if (spec->output != NULL)
+        return FLOW_OK;
+    char *output = flow_format("%s.h5", spec->name);
+    for (char *c = output; c != NULL && *c != '\0'; c++)
+        if (*c == '/')
+            *c = '-';
+    return spec_put_text(spec, "output", &spec->output, output, err);
 }
 
 /* ---- reading ---- */
@@ -119,30 +117,25 @@ static flow_status spec_expand(cJSON *document, flow_error *err)
 
 static flow_status spec_override(flow_spec *spec, const char *const *overrides, int n_overrides, flow_error *err)
 {
-    flow_status status = spec_expand(spec->document, err);
-    for (int i = 0; i < n_overrides && status == FLOW_OK; i++) {
-        status = flow_json_assign(spec->document, overrides[i], err);
-        if (status == FLOW_OK)
-            status = spec_expand(spec->document, err);
+    FLOW_TRY(spec_expand(spec->document, err));
+    for (int i = 0; i < n_overrides; i++) {
+        FLOW_TRY(flow_json_assign(spec->document, overrides[i], err));
+        FLOW_TRY(spec_expand(spec->document, err));
     }
-    return status;
+    return FLOW_OK;
 }
 
 static flow_status spec_resolve(flow_spec *spec, flow_error *err)
 {
     flow_json root = flow_json_root(spec->document);
-    flow_status status = flow_read_options(spec, spec_table, &root, &spec->arena, err);
+    FLOW_TRY(flow_read_options(spec, spec_table, &root, &spec->arena, err));
     flow_json data = flow_json_member(&root, "data");
-    if (status == FLOW_OK)
-        status = flow_data_options_check(spec->data, &data, err);
+    FLOW_TRY(flow_data_options_check(spec->data, &data, err));
     flow_json image = flow_json_member(&root, "image");
-    if (status == FLOW_OK && spec->image != NULL)
-        status = flow_image_options_check(spec->image, &image, err);
-    if (status == FLOW_OK)
-        status = spec_name_output(spec, err);
-    if (status == FLOW_OK)
-        status = spec_check_output(spec, &root, err);
-    return status;
+    if (spec->image != NULL)
+        FLOW_TRY(flow_image_options_check(spec->image, &image, err));
+    FLOW_TRY(spec_name_output(spec, err));
+    return spec_check_output(spec, &root, err);
 }
 
 flow_status flow_spec_make(flow_spec **out, cJSON *document, const char *name, const char *dir,
@@ -155,11 +148,11 @@ flow_status flow_spec_make(flow_spec **out, cJSON *document, const char *name, c
         return flow_error_memory(err, "the spec");
     }
     spec->document = document;
-    spec->source = flow_strdup(name);
-    spec->dir = flow_strdup(dir == NULL ? "." : dir);
-    flow_status status = FLOW_OK;
+    spec->source = flow_arena_text(&spec->arena, name);
+    spec->dir = flow_arena_text(&spec->arena, dir == NULL ? "." : dir);
+    flow_status status;
     flow_json root = flow_json_root(document);
-    if (spec->dir == NULL || spec->source == NULL)
+    if (spec->arena.failed)
         status = flow_error_memory(err, "the spec");
     else if (!cJSON_IsObject(document))
         status = flow_error_prefix(err, flow_read_expected(&root, "an object { ... }", err), "%s: ", name);
@@ -178,17 +171,15 @@ flow_status flow_spec_read(flow_spec **out, const char *file, const char *const 
 {
     *out = NULL;
     cJSON *document;
-    flow_status status = flow_json_read(&document, file, err);
-    if (status != FLOW_OK)
-        return status;
-    if (strcmp(file, "-") == 0)
+    FLOW_TRY(flow_json_read(&document, file, err));
+    if (flow_is_standard(file))
         return flow_spec_make(out, document, standard_input, ".", overrides, n_overrides, err);
     char *dir = flow_path_dir(file);
     if (dir == NULL) {
         cJSON_Delete(document);
         return flow_error_memory(err, file);
     }
-    status = flow_spec_make(out, document, file, dir, overrides, n_overrides, err);
+    flow_status status = flow_spec_make(out, document, file, dir, overrides, n_overrides, err);
     free(dir);
     return status;
 }
@@ -198,8 +189,8 @@ flow_status flow_spec_parse(flow_spec **out, const char *text, size_t length, co
 {
     *out = NULL;
     cJSON *document;
-    flow_status status = flow_json_parse(&document, text, length, name, err);
-    return status == FLOW_OK ? flow_spec_make(out, document, name, dir, overrides, n_overrides, err) : status;
+    FLOW_TRY(flow_json_parse(&document, text, length, name, err));
+    return flow_spec_make(out, document, name, dir, overrides, n_overrides, err);
 }
 
 void flow_spec_free(flow_spec *spec)
@@ -208,8 +199,6 @@ void flow_spec_free(flow_spec *spec)
         return;
     cJSON_Delete(spec->document);
     flow_arena_release(&spec->arena);
-    free(spec->dir);
-    free(spec->source);
     free(spec);
 }
 

@@ -18,9 +18,9 @@
 /* Everything is of the spec. Paths are as written; flow_spec_path resolves them. */
 typedef struct flow_spec {
     cJSON *document;
-    char *source; /* the name of the spec for messages: its file, "standard input" */
-    char *dir;    /* relative paths start from here */
-    flow_arena arena; /* of the members below */
+    flow_arena arena;   /* of the members below */
+    const char *source; /* the name of the spec for messages: its file, "standard input" */
+    const char *dir;    /* relative paths start from here */
     const char *schema, *name, *output;
     const flow_data_options *data;
     const flow_image_options *image; /* NULL: the data say whether their rows are pictures */

@@ -34,7 +34,6 @@ static cJSON *solver_of(const cJSON *solver, const char *method, int64_t steps)
 static flow_status replace_solvers(const cJSON *list, const char *method, int64_t steps, int *n, flow_error *err)
 {
     cJSON *element;
-    flow_status status = FLOW_OK;
     cJSON_ArrayForEach(element, list)
     {
         cJSON *solver = cJSON_GetObjectItemCaseSensitive(element, "solver");
@@ -46,11 +45,9 @@ static flow_status replace_solvers(const cJSON *list, const char *method, int64_
             flow_json_replace(&at, made);
             ++*n;
         }
-        status = replace_solvers(cJSON_GetObjectItemCaseSensitive(element, "flow"), method, steps, n, err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(replace_solvers(cJSON_GetObjectItemCaseSensitive(element, "flow"), method, steps, n, err));
     }
-    return status;
+    return FLOW_OK;
 }
 
 /* The spec of the model with other solvers. */
@@ -59,15 +56,12 @@ static flow_status steps_make_spec(flow_spec **out, const flow_model *model, con
 {
     int n = 0;
     const flow_spec *spec = model->spec;
-    *out = NULL;
     cJSON *document = cJSON_Duplicate(spec->document, 1);
     if (document == NULL)
         return flow_error_memory(err, "a spec");
-    flow_status status =
-        replace_solvers(cJSON_GetObjectItemCaseSensitive(document, "flow"), method, steps, &n, err);
+    flow_status status = replace_solvers(cJSON_GetObjectItemCaseSensitive(document, "flow"), method, steps, &n, err);
     if (status == FLOW_OK && n == 0)
-        status = flow_error_set(err, FLOW_ARGUMENT, "%s has no block that solves a differential equation",
-                                model->path);
+        status = flow_error_set(err, FLOW_ARGUMENT, "%s has no block that solves a differential equation", model->path);
     if (status == FLOW_OK)
         return flow_spec_make(out, document, spec->source, spec->dir, NULL, 0, err);
     cJSON_Delete(document);
@@ -80,11 +74,9 @@ flow_status flow_model_set_steps(flow_model *model, const char *method, int64_t 
     flow *f = NULL;
     const flow_row_layout layout =
         flow_spec_layout(model->spec, model->f->dim, (const char *const *)model->columns);
-    flow_status status = check_method(method, err);
-    if (status == FLOW_OK)
-        status = steps_make_spec(&spec, model, method, steps, err);
-    if (status == FLOW_OK)
-        status = flow_build(&f, &spec->design, &layout, (uint64_t)spec->seed, err);
+    FLOW_TRY(check_method(method, err));
+    FLOW_TRY(steps_make_spec(&spec, model, method, steps, err));
+    flow_status status = flow_build(&f, &spec->design, &layout, (uint64_t)spec->seed, err);
     if (status != FLOW_OK) {
         flow_spec_free(spec);
         return status;
