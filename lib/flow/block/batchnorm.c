@@ -20,6 +20,7 @@
 #include "flow/block/options.h"
 #include "num/reduce.h"
 #include "num/simd.h"
+#include "num/vector.h"
 
 typedef struct batchnorm {
     flow_batchnorm_options options;
@@ -76,39 +77,28 @@ static size_t batchnorm_scratch_size(const void *self, int n, bool keep)
     return batchnorm_lay_out(self, n, keep, NULL, &w);
 }
 
-/* The numbers of one dimension. */
+/* One dimension in the direction of a pass: normal = (in - shift) scale, out = normal stretch + offset, both (n), and
+ * log|d out/d in| = log_slope. The shift comes off first, while its digits are those of `in`. */
 typedef struct scaling {
-    double log_gamma, gamma, beta, mean, deviation;
+    double shift, scale, stretch, offset, log_slope;
+    double slope; /* d out/d in */
+    double sign;  /* of log gamma in log|d out/d in| */
+    double gbeta; /* d out/d beta */
 } scaling;
 
 static scaling batchnorm_scaling_of(const batchnorm *block, const flow_pass *pass, int i)
 {
     size_t k = (size_t)i;
-    double log_gamma = (double)pass->weights[block->log_gamma + k];
-    return (scaling){.log_gamma = log_gamma,
-                     .gamma = exp(log_gamma),
-                     .beta = (double)pass->weights[block->beta + k],
-                     .mean = pass->fitted[block->mean + k],
-                     .deviation = sqrt(pass->fitted[block->variance + k] + block->options.epsilon)};
+    double log_gamma = (double)pass->weights[block->log_gamma + k], gamma = exp(log_gamma);
+    double beta = (double)pass->weights[block->beta + k], mean = pass->fitted[block->mean + k];
+    double deviation = sqrt(pass->fitted[block->variance + k] + block->options.epsilon);
+    if (pass->direction == FLOW_TO_DATA) /* x = mean + deviation normal, normal = (z - beta) e^-log_gamma */
+        return (scaling){beta, 1 / gamma,         deviation, mean, log(deviation) - log_gamma, deviation / gamma,
+                         -1,   -deviation / gamma};
+    return (scaling){mean, 1 / deviation, gamma, beta, log_gamma - log(deviation), gamma / deviation, 1, 1};
 }
 
-/* y = (x - shift) scale. The shift comes off first, while its digits are those of x. */
-static void batchnorm_come_down(int n, const real *x, double shift, double scale, real *y)
-{
-    real down = (real)shift, by = (real)scale;
-    for (int j = 0; j < n; j++)
-        y[j] = (x[j] - down) * by;
-}
-
-/* y = x scale + shift */
-static void batchnorm_go_up(int n, const real *x, double scale, double shift, real *y)
-{
-    real up = (real)shift, by = (real)scale;
-    for (int j = 0; j < n; j++)
-        y[j] = x[j] * by + up;
-}
-
-static void batchnorm_to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+static void batchnorm_map(const void *self, const flow_pass *pass, const real *in, real *out, double *logdet)
 {
     const batchnorm *block = self;
     double sum = 0;
@@ -116,77 +106,34 @@ static void batchnorm_to_latent(const void *self, const flow_pass *pass, const r
     batchnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
         scaling s = batchnorm_scaling_of(block, pass, i);
+        real shift = (real)s.shift, scale = (real)s.scale, stretch = (real)s.stretch, offset = (real)s.offset;
         size_t at = (size_t)i * (size_t)pass->n;
-        batchnorm_come_down(pass->n, x + at, s.mean, 1 / s.deviation, w.normal + at);
-        batchnorm_go_up(pass->n, w.normal + at, s.gamma, s.beta, z + at);
-        sum += s.log_gamma - log(s.deviation);
+        for (size_t k = at; k < at + (size_t)pass->n; k++) {
+            w.normal[k] = (in[k] - shift) * scale;
+            out[k] = w.normal[k] * stretch + offset;
+        }
+        sum += s.log_slope;
     }
     for (int j = 0; j < pass->n; j++)
         logdet[j] += sum;
 }
 
-static void batchnorm_to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
-{
-    const batchnorm *block = self;
-    double sum = 0;
-    batchnorm_scratch w;
-    batchnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
-    for (int i = 0; i < block->dim; i++) {
-        scaling s = batchnorm_scaling_of(block, pass, i);
-        size_t at = (size_t)i * (size_t)pass->n;
-        batchnorm_come_down(pass->n, z + at, s.beta, 1 / s.gamma, w.normal + at);
-        batchnorm_go_up(pass->n, w.normal + at, s.deviation, s.mean, x + at);
-        sum += log(s.deviation) - s.log_gamma;
-    }
-    for (int j = 0; j < pass->n; j++)
-        logdet[j] += sum;
-}
-
-static void batchnorm_record_sums(const batchnorm *block, const flow_pass *pass, batchnorm_scratch *w)
-{
-    flow_tape_sums(pass->tape, block->log_gamma, block->dim, w->ggamma);
-    flow_tape_sums(pass->tape, block->beta, block->dim, w->gbeta);
-}
-
-static real batchnorm_sum_of_glogdet(const flow_pass *pass)
-{
-    return flow_sum(pass->n, pass->glogdet);
-}
-
-static void batchnorm_to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
+static void batchnorm_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
     assert(pass->keep);
     const batchnorm *block = self;
-    real glogdet = batchnorm_sum_of_glogdet(pass);
+    real glogdet = flow_sum(pass->n, pass->glogdet);
     batchnorm_scratch w;
     batchnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
     for (int i = 0; i < block->dim; i++) {
         scaling s = batchnorm_scaling_of(block, pass, i);
         size_t at = (size_t)i * (size_t)pass->n;
-        /* z = normal e^log_gamma + beta */
-        w.ggamma[i] = (real)s.gamma * flow_dot(pass->n, gz + at, w.normal + at) + glogdet;
-        w.gbeta[i] = flow_sum(pass->n, gz + at);
-        batchnorm_go_up(pass->n, gz + at, s.gamma / s.deviation, 0, gx + at);
+        w.ggamma[i] = (real)s.sign * ((real)s.stretch * flow_dot(pass->n, gout + at, w.normal + at) + glogdet);
+        w.gbeta[i] = (real)s.gbeta * flow_sum(pass->n, gout + at);
+        flow_vec_scale((size_t)pass->n, (real)s.slope, gout + at, gin + at);
     }
-    batchnorm_record_sums(block, pass, &w);
-}
-
-static void batchnorm_to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
-{
-    assert(pass->keep);
-    const batchnorm *block = self;
-    real glogdet = batchnorm_sum_of_glogdet(pass);
-    batchnorm_scratch w;
-    batchnorm_lay_out(block, pass->n, pass->keep, pass->scratch, &w);
-    for (int i = 0; i < block->dim; i++) {
-        scaling s = batchnorm_scaling_of(block, pass, i);
-        size_t at = (size_t)i * (size_t)pass->n;
-        /* x = mean + deviation normal, normal = (z - beta) e^-log_gamma */
-        w.ggamma[i] = -(real)s.deviation * flow_dot(pass->n, gx + at, w.normal + at) - glogdet;
-        w.gbeta[i] = (real)(-s.deviation / s.gamma) * flow_sum(pass->n, gx + at);
-        batchnorm_go_up(pass->n, gx + at, s.deviation / s.gamma, 0, gz + at);
-    }
-    batchnorm_record_sums(block, pass, &w);
+    flow_tape_sums(pass->tape, block->log_gamma, block->dim, w.ggamma);
+    flow_tape_sums(pass->tape, block->beta, block->dim, w.gbeta);
 }
 
 /* ---- mean and variance ---- */
@@ -277,7 +224,7 @@ static void batchnorm_batch_stats(const void *self, const flow_stats_tile *tiles
             batchnorm_add_moments(tiles[t].n, tiles[t].weight, w.normal + (size_t)i * (size_t)tiles[t].n, sums);
         }
         batchnorm_move(block, &fitted[block->mean + (size_t)i], &fitted[block->variance + (size_t)i],
-             share * (1 - block->options.momentum), sums[0] / total, sums[1] / total);
+                       share * (1 - block->options.momentum), sums[0] / total, sums[1] / total);
     }
 }
 
@@ -298,13 +245,8 @@ const flow_block_type flow_block_batchnorm = {
                        "normalization by a moving average of mean and variance, and a trainable scale and shift",
                        batchnorm_table, flow_batchnorm_options),
              .repeats = true},
-    .state_size = sizeof(batchnorm),
-    .configure = batchnorm_configure,
-    .elementwise = true,
-    .scratch_size = batchnorm_scratch_size,
-    .map = {batchnorm_to_latent, batchnorm_to_data},
-    .backward = {batchnorm_to_latent_backward, batchnorm_to_data_backward},
-    .fit = batchnorm_fit,
-    .batch_stats = batchnorm_batch_stats,
+    .state_size = sizeof(batchnorm), .configure = batchnorm_configure, .elementwise = true,
+    .scratch_size = batchnorm_scratch_size, .map = {batchnorm_map, batchnorm_map},
+    .backward = {batchnorm_backward, batchnorm_backward}, .fit = batchnorm_fit, .batch_stats = batchnorm_batch_stats,
     .check = batchnorm_check,
 };
