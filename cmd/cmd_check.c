@@ -26,19 +26,14 @@ static const opt options[] = {
     OPT_COMMON_END,
 };
 
-/* What is shown of a spec. */
-typedef struct check_view {
-    const char *spec, *name, *output;
-    bool ok;
-    flow_description flow;
-} check_view;
+#define SPEC(member) FLOW_MEMBER_THROUGH(flow_run_check_result, x.spec, flow_spec, member)
 
-static const flow_report_field view_fields[] = {
-    {"spec", NULL, "%s: ok", FLOW_MEMBER(check_view, spec)},
-    {"ok", FLOW_MEMBER(check_view, ok)},
-    {"name", FLOW_MEMBER(check_view, name)},
-    {"output", FLOW_MEMBER(check_view, output)},
-    FLOW_REPORT_GROUP_ROW("", check_view, flow, flow_description_fields),
+static const flow_report_field result_fields[] = {
+    {"spec", NULL, "%s: ok", SPEC(source)},
+    {"ok", FLOW_MEMBER(flow_run_check_result, is_built)},
+    {"name", SPEC(name)},
+    {"output", SPEC(output)},
+    FLOW_REPORT_GROUP_ROW("", flow_run_check_result, flow, flow_description_fields),
     FLOW_REPORT_END,
 };
 
@@ -71,9 +66,8 @@ static flow_status check_run(void *args_, console *con, flow_error *err)
     if (status == FLOW_OK && args->resolved) {
         status = print_document(result.x.spec->document, err);
     } else if (status == FLOW_OK) {
-        const check_view view = {result.x.spec->source, result.x.spec->name, result.x.spec->output, true, result.flow};
-        const report_format format = {.json = args->common.json, .fields = view_fields, .width = 1};
-        status = report_print(con, &format, &view, err);
+        const report_format format = {.json = args->common.json, .fields = result_fields, .width = 1};
+        status = report_print(con, &format, &result, err);
     }
     flow_run_check_free(&result);
     return status;

@@ -30,38 +30,31 @@ enum { LABELS = 12 }; /* width */
 
 /* ---- a spec ---- */
 
-typedef struct spec_view {
-    const char *kind, *source, *name, *train, *density, *validation, *test, *weight, *output, *row_name;
-    double share;
-    flow_text_list columns, context;
-    int64_t epochs, batch, patience, seed;
-    flow_description flow;
-    cJSON *document;
-    bool is_built, allows_negative_weights, has_share;
-} spec_view;
-
-#define SPEC(member) FLOW_MEMBER(spec_view, member)
+#define CHECK(member) FLOW_MEMBER(flow_run_check_result, member)
+#define SPEC(member) FLOW_MEMBER_THROUGH(flow_run_check_result, x.spec, flow_spec, member)
+#define DATA(member) FLOW_MEMBER_THROUGH(flow_run_check_result, x.data, flow_data_options, member)
+#define TRAIN(member) FLOW_MEMBER_THROUGH(flow_run_check_result, x.train, flow_train_options, member)
 
 static const flow_report_field spec_fields[] = {
-    {"kind", SPEC(kind)},
+    {"kind", CHECK(kind)},
     {NULL, NULL, "%s: ", SPEC(source)},
     {NULL, NULL, "spec of the model \"%s\"", SPEC(name)},
-    {NULL, "training", "%s", SPEC(train)},
-    {NULL, "density", "%s", SPEC(density)},
-    {NULL, "validation", "a share of %.6g of the training rows", SPEC(share), FLOW_REPORT_WHEN(spec_view, has_share)},
-    {NULL, "validation", "%s", SPEC(validation)},
-    {NULL, "test", "%s", SPEC(test)},
-    {NULL, "columns", "%s", SPEC(columns)},
-    {NULL, "context", "%s", SPEC(context)},
-    {NULL, "weight", "%s", SPEC(weight)},
-    {NULL, NULL, ", which may be negative", SPEC(allows_negative_weights)},
-    {NULL, "train", "%d epochs", SPEC(epochs)},
-    {NULL, NULL, " of batches of %d", SPEC(batch)},
-    {NULL, NULL, " %s", SPEC(row_name)},
-    {NULL, NULL, ", patience %d", SPEC(patience)},
+    {NULL, "training", "%s", DATA(train)},
+    {NULL, "density", "%s", FLOW_MEMBER_THROUGH(flow_run_check_result, x.draws, flow_draw_options, density)},
+    {NULL, "validation", "a share of %.6g of the training rows", DATA(validation.number), .positive = true},
+    {NULL, "validation", "%s", DATA(validation.text)},
+    {NULL, "test", "%s", DATA(test)},
+    {NULL, "columns", "%s", DATA(columns)},
+    {NULL, "context", "%s", DATA(context)},
+    {NULL, "weight", "%s", DATA(weight)},
+    {NULL, NULL, ", which may be negative", DATA(allow_negative_weights), FLOW_REPORT_WHEN(flow_data_options, weight)},
+    {NULL, "train", "%d epochs", TRAIN(epochs)},
+    {NULL, NULL, " of batches of %d", TRAIN(batch)},
+    {NULL, NULL, " %s", CHECK(x.row_name)},
+    {NULL, NULL, ", patience %d", TRAIN(patience)},
     {NULL, NULL, ", seed %d", SPEC(seed)},
     {NULL, "output", "%s", SPEC(output)},
-    FLOW_REPORT_GROUP_WHEN("", spec_view, flow, is_built, flow_description_fields),
+    FLOW_REPORT_GROUP_WHEN("", flow_run_check_result, flow, is_built, flow_description_fields),
     {"spec", SPEC(document)},
     FLOW_REPORT_END,
 };
@@ -70,27 +63,10 @@ static flow_status info_spec(const info_args *args, console *con, flow_error *er
 {
     flow_run_check_result result;
     const flow_run_check_options wanted = {.spec = args->file, .dim = args->dim, .hooks = console_hooks(con, NULL)};
+    const report_format format = {.json = args->common.json, .fields = spec_fields, .indent = 2, .width = LABELS};
     flow_status status = flow_run_check(&result, &wanted, err);
-    if (status == FLOW_OK) {
-        const flow_spec *spec = result.x.spec;
-        const flow_draw_options *draws = flow_objective_draws(&result.x.objective);
-        const flow_train_options *train = &result.x.options;
-        const flow_data_options *data = spec->data;
-        const spec_view view = {
-            .kind = "spec", .source = spec->source, .name = spec->name, .train = data->train,
-            .density = draws != NULL ? draws->density : NULL, .validation = data->validation.text,
-            .test = data->test,
-            .weight = data->weight, .output = spec->output, .row_name = draws != NULL ? "draws" : "rows",
-            .share = data->validation.number, .columns = data->columns,
-            .context = data->context, .epochs = train->epochs, .batch = train->batch,
-            .patience = train->patience, .seed = spec->seed, .flow = result.flow, .document = spec->document,
-            .is_built = result.is_built, .has_share = data->validation.number > 0,
-            .allows_negative_weights = data->weight != NULL && data->allow_negative_weights,
-        };
-        const report_format format = {.json = args->common.json, .fields = spec_fields, .indent = 2,
-                                      .width = LABELS};
-        status = report_print(con, &format, &view, err);
-    }
+    if (status == FLOW_OK)
+        status = report_print(con, &format, &result, err);
     flow_run_check_free(&result);
     return status;
 }
@@ -205,28 +181,28 @@ static const flow_report_field column_fields[] = {
     FLOW_REPORT_END,
 };
 
-#define DATA(member) FLOW_MEMBER(flow_run_info_data_result, member)
-#define DATA_WHEN(member) FLOW_REPORT_WHEN(flow_run_info_data_result, member)
+#define FOUND(member) FLOW_MEMBER(flow_run_info_data_result, member)
+#define FOUND_WHEN(member) FLOW_REPORT_WHEN(flow_run_info_data_result, member)
 
 static const flow_report_field data_result_fields[] = {
-    {"kind", DATA(kind)},
-    {"data", NULL, "%s: ", DATA(location)},
-    {"rows", NULL, "%s row{|s}", DATA(rows)},
-    {NULL, NULL, ", %d column{|s}", DATA(columns)},
-    {NULL, NULL, " without names", DATA(no_names)},
-    {NULL, NULL, ", CRC-32 %s\n", DATA(crc)},
-    {"invalid_rows", DATA(invalid_rows)},
-    {NULL, NULL, "%s more row{|s} cannot be used, the first: ", DATA(invalid_rows), DATA_WHEN(has_invalid)},
-    {"first_invalid", NULL, "%s\n", DATA(first_invalid)},
-    {NULL, NULL, "not known\n", DATA(invalid_unknown)},
-    {"checksum", DATA(checksum)},
-    {"has_names", DATA(has_names)},
+    {"kind", FOUND(kind)},
+    {"data", NULL, "%s: ", FOUND(location)},
+    {"rows", NULL, "%s row{|s}", FOUND(rows)},
+    {NULL, NULL, ", %d column{|s}", FOUND(columns)},
+    {NULL, NULL, " without names", FOUND(no_names)},
+    {NULL, NULL, ", CRC-32 %s\n", FOUND(crc)},
+    {"invalid_rows", FOUND(invalid_rows)},
+    {NULL, NULL, "%s more row{|s} cannot be used, the first: ", FOUND(invalid_rows), FOUND_WHEN(has_invalid)},
+    {"first_invalid", NULL, "%s\n", FOUND(first_invalid)},
+    {NULL, NULL, "not known\n", FOUND(invalid_unknown)},
+    {"checksum", FOUND(checksum)},
+    {"has_names", FOUND(has_names)},
     {"columns", .table = true, .blank = true,
      FLOW_REPORT_LIST_OF(flow_run_info_data_result, columns, flow_data_column, column_fields)},
     {"without_numbers", NULL, "  %s  hold{s|} no numbers; leave {it|them} out with data.columns or --columns\n",
-     DATA(without_numbers), DATA_WHEN(has_without_numbers)},
+     FOUND(without_numbers), FOUND_WHEN(has_without_numbers)},
     {NULL, NULL, "\ntied: share of the rows that have a column's most frequent value; a density needs this to be "
-                 "small.", DATA(location)},
+                 "small.", FOUND(location)},
     FLOW_REPORT_END,
 };
 
@@ -237,13 +213,13 @@ static const flow_report_field table_fields[] = {
 };
 
 static const flow_report_field tables_fields[] = {
-    {"kind", DATA(kind)},
-    {"data", NULL, "%s: ", DATA(location)},
-    {NULL, NULL, "HDF5 with %d tables (rows, columns)", DATA(table_rows)},
+    {"kind", FOUND(kind)},
+    {"data", NULL, "%s: ", FOUND(location)},
+    {NULL, NULL, "HDF5 with %d tables (rows, columns)", FOUND(table_rows)},
     {"tables", .table = true,
      FLOW_REPORT_LIST_OF(flow_run_info_data_result, table_rows, flow_data_table, table_fields)},
-    {NULL, NULL, "\nTo see one of them: flowctl info %s:", DATA(location)},
-    {NULL, NULL, "%s", DATA(first_table)},
+    {NULL, NULL, "\nTo see one of them: flowctl info %s:", FOUND(location)},
+    {NULL, NULL, "%s", FOUND(first_table)},
     FLOW_REPORT_END,
 };
 

@@ -3,46 +3,45 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "report.h"
 #include "run/format.h"
 
 /* ---- while it runs ---- */
 
-static void show_start(void *context, const flow_train_start *start)
+#define RESULT(member) FLOW_MEMBER(flow_run_train_result, member)
+#define SPEC(member) FLOW_MEMBER_THROUGH(flow_run_train_result, x.spec, flow_spec, member)
+#define OPTION(member) FLOW_MEMBER_THROUGH(flow_run_train_result, x.data, flow_data_options, member)
+#define DATA(member) FLOW_MEMBER_THROUGH(flow_run_train_result, x.training, flow_dataset, member)
+#define WHEN(member) FLOW_REPORT_WHEN(flow_run_train_result, member)
+
+static const flow_report_field start_fields[] = {
+    {NULL, NULL, "%s: ", SPEC(name)},
+    {NULL, NULL, "%s ", RESULT(x.n_rows)},
+    {NULL, NULL, "%s of ", RESULT(x.row_name)},
+    {NULL, NULL, "%d column{|s}", RESULT(x.dim)},
+    {NULL, NULL, " given %d other{|s}", OPTION(context)},
+    {NULL, NULL, " an epoch", RESULT(x.n_rows), WHEN(x.target)},
+    {NULL, NULL, ", validated on %s", RESULT(x.n_held_out), .positive = true},
+    {NULL, NULL, ", %s parameters", RESULT(parameters)},
+    {NULL, NULL, ", %d thread{|s}", RESULT(threads)},
+    {NULL, NULL, "\nweighted by %s: the rows say as much as ", OPTION(weight)},
+    {NULL, NULL, "%s of equal weight", DATA(effective_rows), FLOW_REPORT_WHEN(flow_dataset, is_weighted)},
+    {NULL, NULL, "; left out for a weight of 0: %s rows", DATA(n_weightless), .positive = true},
+    {NULL, NULL, "\nno validation data: {|all }%d epoch{ is|s are} run and the last weights are kept; "
+                 "data.validation: 0.1 would hold out a tenth of the rows and keep the best ones", RESULT(epochs),
+     FLOW_REPORT_UNLESS(flow_run_train_result, x.n_held_out)},
+    {NULL, NULL, "\nresumed after %d epoch{|s}", RESULT(first_epoch), WHEN(resumed)},
+    FLOW_REPORT_END,
+};
+
+static void show_start(void *context, const flow_run_train_result *start)
 {
     train_show *show = context;
-    const flow_experiment *x = start->x;
-    char rows[FLOW_FORMAT_SIZE], parameters[FLOW_FORMAT_SIZE], held_out[FLOW_FORMAT_SIZE];
-    char validation[FLOW_FORMAT_SIZE + 32] = "", given[48] = "";
-    const int64_t n_held_out = flow_experiment_n_held_out(x);
-    const int n_context = x->f->context.n;
-    show->has_loss = flow_objective_interpolant(&x->objective) != NULL;
+    const report_format format = {.fields = start_fields, .note = true};
+    show->has_loss = flow_objective_interpolant(&start->x.objective) != NULL;
     show->epochs = start->epochs;
-    if (n_held_out > 0)
-        snprintf(validation, sizeof validation, ", validated on %s", flow_format_count(held_out, n_held_out));
-    if (n_context > 0)
-        snprintf(given, sizeof given, " given %d other%s", n_context, n_context == 1 ? "" : "s");
-    console_note(show->con, "%s: %s %s of %d column%s%s%s%s, %s parameters, %d thread%s", x->spec->name,
-                 flow_format_count(rows, flow_experiment_n_rows(x)), flow_experiment_row_name(x), x->f->dim,
-                 x->f->dim == 1 ? "" : "s", given, x->target != NULL ? " an epoch" : "", validation,
-                 flow_format_count(parameters, (int64_t)flow_params_count(&x->f->params)), start->n_threads,
-                 start->n_threads == 1 ? "" : "s");
-    if (x->training != NULL && x->training->is_weighted) {
-        const int64_t n = x->training->n_weightless;
-        console_note(show->con, "weighted by %s: the rows say as much as %s of equal weight%s%s%s",
-                     x->spec->data->weight, flow_format_count(rows, llround(x->training->effective_rows)),
-                     n > 0 ? "; left out for a weight of 0: " : "", n > 0 ? flow_format_count(held_out, n) : "",
-                     n > 0 ? " rows" : "");
-    }
-    if (n_held_out == 0)
-        console_note(show->con, "no validation data: %s%lld epoch%s run and the last weights are kept; "
-                     "data.validation: 0.1 would hold out a tenth of the rows and keep the best ones",
-                     start->epochs == 1 ? "" : "all ", (long long)start->epochs, start->epochs == 1 ? " is" : "s are");
-    if (start->resumed)
-        console_note(show->con, "resumed after %lld epoch%s", (long long)start->first_epoch,
-                     start->first_epoch == 1 ? "" : "s");
+    report_print(show->con, &format, start, NULL);
 }
 
 /* "  36 evaluations a solve", or "" where nothing is solved */
@@ -106,8 +105,6 @@ void train_show_hook(train_show *show, flow_run_train_options *options)
 
 /* ---- the end ---- */
 
-#define RESULT(member) FLOW_MEMBER(flow_run_train_result, member)
-#define WHEN(member) FLOW_REPORT_WHEN(flow_run_train_result, member)
 #define PHASE(member) FLOW_MEMBER(flow_train_phase, member), FLOW_REPORT_WHEN(flow_train_phase, parallel)
 
 static const flow_report_field phase_fields[] = {
@@ -130,19 +127,20 @@ static const flow_report_field result_fields[] = {
     {NULL, NULL, " in %t", RESULT(summary.seconds)},
     {NULL, NULL, ", no further improvement", RESULT(converged)},
     {NULL, NULL, ", interrupted", RESULT(interrupted)},
-    {NULL, NULL, "; the best weights are those of epoch %d", RESULT(summary.best_epoch), WHEN(has_best)},
+    {NULL, NULL, "; the best weights are those of epoch %d", RESULT(summary.best_epoch), WHEN(x.n_held_out),
+     .positive = true},
     {NULL, "validation", "%s nats", RESULT(summary.validation.logprob), WHEN(summary.validation.any)},
-    {NULL, NULL, " (%s", RESULT(held_out), WHEN(summary.validation.any)},
-    {NULL, NULL, " %s)", RESULT(row_name), WHEN(summary.validation.any)},
+    {NULL, NULL, " (%s", RESULT(x.n_held_out), WHEN(summary.validation.any)},
+    {NULL, NULL, " %s)", RESULT(x.row_name), WHEN(summary.validation.any)},
     {NULL, "test", "%s nats", RESULT(summary.test.logprob), WHEN(summary.test.any)},
-    {NULL, NULL, " (%s rows)", RESULT(test_rows), WHEN(summary.test.any)},
+    {NULL, NULL, " (%s rows)", RESULT(summary.test.rows), .positive = true},
     FLOW_REPORT_GROUP_ROW("", flow_run_train_result, summary, flow_train_summary_fields),
-    {"rows", RESULT(rows)},
-    {"columns", RESULT(columns)},
+    {"rows", RESULT(x.n_rows)},
+    {"columns", RESULT(x.dim)},
     {"parameters", RESULT(parameters)},
     {"threads", RESULT(threads)},
     {"resumed", RESULT(resumed)},
-    {.key = "profile", .kind = FLOW_REPORT_GROUP, .fields = profile_fields, WHEN(has_profile)},
+    {.key = "profile", .kind = FLOW_REPORT_GROUP, .fields = profile_fields, WHEN(profile.n)},
     FLOW_REPORT_END,
 };
 
@@ -177,7 +175,7 @@ flow_status train_show_end(const train_show *show, const flow_run_train_result *
         return FLOW_OK;
     flow_status status = report_print(show->con, &format, result, err);
     flow_text text = {0};
-    if (status == FLOW_OK && !json && result->has_profile) {
+    if (status == FLOW_OK && !json && result->profile.n > 0) {
         show_profile(&text, result);
         status = report_take(&text, err);
     }

@@ -76,7 +76,7 @@ setup() {
     done
 }
 
-@test "check and train warn of couplings whose networks have no inputs" {
+@test "check and train warn of networks that have no inputs" {
     seq 1 400 | awk 'BEGIN { print "x" } { print sin($1) }' >one.csv
     echo '{ "data": { "train": "one.csv" }, "train": { "epochs": 1 },
         "flow": [ { "type": "nsf", "repeat": 2, "hidden": [8] } ] }' >one.json
@@ -90,6 +90,13 @@ setup() {
     run flowctl train one.json --force --set 'flow[0].hidden=[]'
     expect_status 0
     [[ $output != *"on one dimension"* ]]
+    for type in maf iaf; do
+        run flowctl check one.json --set "flow=[{\"type\": \"$type\", \"hidden\": [8]}]"
+        expect_status 0
+        expect "warning: 0.$type" ": on one dimension"
+        run flowctl check one.json --set "flow=[{\"type\": \"$type\", \"hidden\": []}]"
+        [[ $output != *"on one dimension"* ]]
+    done
     echo '{ "flow": [ "realnvp", { "type": "split", "keep": 1, "flow": [ { "type": "coupling" } ] } ] }' >kept.json
     run flowctl check kept.json --dim 2
     expect "8.coupling: on one dimension" 'a "split" that keeps 2 dimensions or more'

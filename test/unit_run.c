@@ -56,7 +56,7 @@ static bool should_stop(void *context)
     return h->stop_after > 0 && ++h->asked >= h->stop_after;
 }
 
-static void on_start(void *context, const flow_train_start *start)
+static void on_start(void *context, const flow_run_train_result *start)
 {
     heard *h = context;
     h->starts++;
@@ -131,7 +131,7 @@ static void test_training_stops_and_resumes(void **state)
     assert_int_equal(h.epochs, 2);
     assert_true(result.resumed);
     assert_string_equal(result.summary.status, "finished");
-    assert_int_equal(result.rows + result.held_out, 400);
+    assert_int_equal(result.x.n_rows + result.x.n_held_out, 400);
     assert_true(isfinite(result.summary.validation.logprob.mean));
 
     flow_run_info_model_result info;

@@ -114,16 +114,19 @@ void flow_params_init(const flow_params *params, uint64_t seed, real *weights)
     }
 }
 
+size_t flow_param_count(const flow_param *entry)
+{
+    size_t count = 0;
+    for (int r = 0; r < entry->rows; r++)
+        count += (size_t)(entry->extent != NULL ? entry->extent[r] : entry->cols);
+    return count;
+}
+
 size_t flow_params_count(const flow_params *params)
 {
     size_t count = 0;
-    for (int e = 0; e < params->n_entries; e++) {
-        const flow_param *entry = &params->entries[e];
-        if (!entry->trainable)
-            continue;
-        for (int r = 0; r < entry->rows; r++)
-            count += (size_t)(entry->extent != NULL ? entry->extent[r] : entry->cols);
-    }
+    for (int e = 0; e < params->n_entries; e++)
+        count += params->entries[e].trainable ? flow_param_count(&params->entries[e]) : 0;
     return count;
 }
 

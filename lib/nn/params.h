@@ -60,7 +60,8 @@ flow_status flow_params_add_fitted(flow_params *params, size_t *offset, const ch
 /* Writes the initial weights of a seed: the same on any machine. */
 void flow_params_init(const flow_params *params, uint64_t seed, real *weights);
 
-/* The number of live weights, that is without masked ones. */
+/* The number of live weights, that is without masked ones: of an entry, and of all that are trained. */
+size_t flow_param_count(const flow_param *entry);
 size_t flow_params_count(const flow_params *params);
 
 /* Consecutive live weights. */

@@ -5,16 +5,17 @@
 
 flow_status flow_run_check(flow_run_check_result *out, const flow_run_check_options *options, flow_error *err)
 {
-    *out = (flow_run_check_result){0};
+    *out = (flow_run_check_result){.kind = "spec"};
     char problem[FLOW_ERROR_SIZE] = "";
     flow_status status = flow_experiment_read(&out->x, options->spec, options->overrides, options->n_overrides, err);
     if (status != FLOW_OK)
         return status;
-    int dim = options->dim > 0 ? (int)options->dim : flow_experiment_find_columns(&out->x, problem);
-    const bool known = dim > 0;
-    dim = known ? dim : options->assumed;
+    if (options->dim == 0)
+        flow_experiment_find_columns(&out->x, problem);
+    const bool known = options->dim > 0 || out->x.dim > 0;
+    const int dim = options->dim > 0 ? (int)options->dim : known ? out->x.dim : options->assumed;
     if (dim > 0) {
-        status = flow_experiment_build(&out->x, dim, NULL, err);
+        status = flow_experiment_build(&out->x, dim, err);
         if (status == FLOW_OK)
             status = flow_describe(&out->flow, out->x.f, err);
         out->is_built = status == FLOW_OK;

@@ -18,6 +18,7 @@ typedef struct flow_run_check_options {
 
 /* flow_run_check_free. */
 typedef struct flow_run_check_result {
+    const char *kind; /* "spec" */
     flow_experiment x;
     flow_description flow;
     bool is_built; /* there is a flow */

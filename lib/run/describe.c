@@ -26,6 +26,7 @@ static const flow_report_field row_fields[] = {
 };
 
 #define DESCRIPTION(member) FLOW_MEMBER(flow_description, member)
+#define WHEN(member) FLOW_REPORT_WHEN(flow_description, member)
 
 const flow_report_field flow_description_fields[] = {
     {"dimensions", DESCRIPTION(dimensions)},
@@ -36,28 +37,17 @@ const flow_report_field flow_description_fields[] = {
     {.table = true, FLOW_REPORT_LIST_OF(flow_description, rows, flow_layer, row_fields)},
     {NULL, NULL, "%s", DESCRIPTION(notes)},
     {"base", NULL, "  base: ", DESCRIPTION(base)},
-    {NULL, NULL, "%s", DESCRIPTION(linear_base)},
+    {NULL, NULL, "%s", DESCRIPTION(base), WHEN(n_linear)},
     {NULL, NULL, " in %d dimension{|s}", DESCRIPTION(n_linear), .positive = true},
-    {NULL, NULL, ", ", DESCRIPTION(is_mixed)},
+    {NULL, NULL, ", ", DESCRIPTION(n_linear), WHEN(n_periodic), .positive = true},
     {NULL, NULL, "uniform in %d periodic dimension{|s}", DESCRIPTION(n_periodic), .positive = true},
     {NULL, NULL, ", given %d column{|s} of context", DESCRIPTION(context_dimensions), .positive = true},
-    {NULL, NULL, " embedded in %d feature{|s}", DESCRIPTION(context_features),
-     FLOW_REPORT_WHEN(flow_description, embeds)},
+    {NULL, NULL, " embedded in %d feature{|s}", DESCRIPTION(context_features), WHEN(embeds)},
     {NULL, NULL, "\n", DESCRIPTION(base)},
     FLOW_REPORT_END,
 };
 
 /* ---- what it is ---- */
-
-static int64_t layer_count_weights(const flow_param *entry)
-{
-    if (entry->extent == NULL)
-        return (int64_t)entry->rows * entry->cols;
-    int64_t n = 0;
-    for (int i = 0; i < entry->rows; i++)
-        n += entry->extent[i];
-    return n;
-}
 
 static void layer_add_shape(flow_layer *l, const flow_param *entry)
 {
@@ -83,7 +73,7 @@ static void layer_add_parameters(flow_layer *l, const flow *f)
             l->fitted += (int64_t)entry->rows * entry->cols;
             continue;
         }
-        l->parameters += layer_count_weights(entry);
+        l->parameters += (int64_t)flow_param_count(entry);
         const char *last = strrchr(entry->name, '/');
         if (entry->cols > 1 || strcmp(last, "/weight") == 0) /* of a single input, too; biases are not shown */
             layer_add_shape(l, entry);
@@ -150,7 +140,7 @@ static bool describe_layer(flow_layer *l, const flow *f, int index, flow_text *n
 
 flow_status flow_describe(flow_description *out, const flow *f, flow_error *err)
 {
-    int n = f->n_columns + f->n_all, n_periodic = flow_dims_count_periodic(f->latents);
+    const int n = f->n_columns + f->n_all, n_periodic = flow_dims_count_periodic(f->latents);
     *out = (flow_description){
         .items = calloc((size_t)n + 3, sizeof *out->items),
         .dimensions = f->dim,
@@ -160,10 +150,8 @@ flow_status flow_describe(flow_description *out, const flow *f, flow_error *err)
         .base = f->linear_base->info.name,
         .n_periodic = n_periodic,
         .n_linear = f->dim - n_periodic,
-        .is_mixed = n_periodic > 0 && n_periodic < f->dim,
         .embeds = f->context.embeds,
     };
-    out->linear_base = out->n_linear > 0 ? out->base : NULL;
     flow_text notes = {0};
     bool good = out->items != NULL;
     for (int i = f->context.n > 0 ? -1 : 0; i <= n && good; i++) {

@@ -27,8 +27,8 @@ typedef struct flow_description {
     int dimensions, context_dimensions, context_features;
     int n_linear, n_periodic; /* dimensions */
     int64_t parameters;
-    const char *base, *linear_base; /* linear_base: NULL where all dimensions are periodic */
-    bool is_mixed, embeds;
+    const char *base; /* of the linear dimensions */
+    bool embeds;
 } flow_description;
 
 /* {"dimensions": d, "context_dimensions": c, "context_features": as many as the conditioners have as inputs,

@@ -28,12 +28,11 @@ static flow_status experiment_check_draws(const flow_experiment *x, flow_error *
             return flow_json_fail(&at, err, "the objective \"%s\" trains without data; leave the key out, or choose "
                                   "another objective", x->objective.type->info.name);
     }
-    const flow_draw_options *draws = flow_objective_draws(&x->objective);
     flow_json columns = flow_json_member(&data, "columns");
-    const int n = x->spec->data->columns.n;
-    if (draws->dimensions > 0 && n > 0 && draws->dimensions != n)
+    const int n = x->data->columns.n;
+    if (x->draws->dimensions > 0 && n > 0 && x->draws->dimensions != n)
         return flow_json_fail(&columns, err, "%d columns, and train.objective.dimensions is %lld", n,
-                              (long long)draws->dimensions);
+                              (long long)x->draws->dimensions);
     return FLOW_OK;
 }
 
@@ -49,44 +48,36 @@ flow_status flow_experiment_read(flow_experiment *out, const char *file, const c
     flow_status status = flow_spec_read(&out->spec, file, overrides, n_overrides, err);
     if (status != FLOW_OK)
         return status;
-    out->options = *out->spec->train;
-    out->objective = flow_objective_of(&out->options.objective);
-    if (flow_experiment_draws(out))
-        status = experiment_name_source(out, experiment_check_draws(out, err), err);
-    return status;
+    out->data = out->spec->data;
+    out->train = out->spec->train;
+    out->objective = flow_objective_of(&out->train->objective);
+    out->draws = flow_objective_draws(&out->objective);
+    out->row_name = out->draws != NULL ? "draws" : "rows";
+    return out->draws == NULL ? FLOW_OK : experiment_name_source(out, experiment_check_draws(out, err), err);
 }
 
-bool flow_experiment_draws(const flow_experiment *x)
+flow_status flow_experiment_build(flow_experiment *x, int dim, flow_error *err)
 {
-    return flow_objective_draws(&x->objective) != NULL;
-}
-
-flow_status flow_experiment_build(flow_experiment *x, int dim, const char *const *columns, flow_error *err)
-{
-    const flow_spec *spec = x->spec;
-    if (columns == NULL && spec->data->columns.n == dim)
-        columns = spec->data->columns.at;
-    else if (columns == NULL && x->n_names == dim)
-        columns = (const char *const *)x->names;
-    const flow_row_layout layout = flow_spec_layout(spec, dim, columns);
-    flow_status status = flow_build(&x->f, &spec->design, &layout, (uint64_t)spec->seed, err);
+    const char *const *columns = x->data->columns.n == dim ? x->data->columns.at : NULL;
+    const flow_row_layout layout = flow_spec_layout(x->spec, dim, x->dim == dim ? x->columns : columns);
+    flow_status status = flow_build(&x->f, &x->spec->design, &layout, (uint64_t)x->spec->seed, err);
     if (status == FLOW_OK)
-        status = flow_objective_check(&x->objective, x->f, spec->data->weight != NULL, err);
+        status = flow_objective_check(&x->objective, x->f, x->data->weight != NULL, err);
     if (status == FLOW_OK)
         status = flow_check_scratch(x->f, FLOW_TILE, err);
     return experiment_name_source(x, status, err);
 }
 
-/* Whether the first of several layers of its network has no inputs. */
+/* Whether the first of several layers of its network has no inputs, or a mask that removes them all. */
 static bool experiment_lacks_inputs(const flow *f, const flow_block *block)
 {
     bool none = false;
     for (int i = block->first_param; i < block->last_param; i++) {
         const flow_param *entry = &f->params.entries[i];
         const char *last = strrchr(entry->name, '/');
-        if (none && entry->cols > 0 && strcmp(last, "/weight") == 0)
+        if (none && flow_param_count(entry) > 0 && strcmp(last, "/weight") == 0)
             return true;
-        none = none || (entry->trainable && entry->cols == 0);
+        none = none || (entry->trainable && flow_param_count(entry) == 0);
     }
     return false;
 }
@@ -104,16 +95,14 @@ void flow_experiment_warn_of_networks(const flow_experiment *x, const flow_run_h
     if (n > 1)
         snprintf(more, sizeof more, " (and %d more)", n - 1);
     const bool within_split = first->tile_dim < x->f->dim;
-    flow_run_warn(hooks, "%s%s: on one dimension without context the network of a coupling has no inputs, and gives "
-                  "constants; \"hidden\": [] gives such constants with fewer weights%s", first->name, more,
+    flow_run_warn(hooks, "%s%s: on one dimension without context the network has no inputs, and gives constants; "
+                  "\"hidden\": [] gives such constants with fewer weights%s", first->name, more,
                   within_split ? ", and a \"split\" that keeps 2 dimensions or more gives the network inputs" : "");
 }
 
 void flow_experiment_free(flow_experiment *x)
 {
-    for (int i = 0; i < x->n_names; i++)
-        free(x->names[i]);
-    free(x->names);
+    flow_name_list_free(&x->names);
     flow_free(x->f);
     flow_target_close(x->target);
     flow_dataset_close(x->training);

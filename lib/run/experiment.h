@@ -8,6 +8,7 @@
 #define FLOW_RUN_EXPERIMENT_H
 
 #include "data/dataset.h"
+#include "data/name_list.h"
 #include "flow/flow.h"
 #include "model/spec.h"
 #include "run/hooks.h"
@@ -17,10 +18,15 @@
 /* Starts from {0}. */
 typedef struct flow_experiment {
     flow_spec *spec;
-    flow_train_options options;
+    const flow_data_options *data; /* of the spec, as the next two */
+    const flow_train_options *train;
     flow_objective objective;
-    char **names; /* (n_names): of the columns that the data were found to have, when data.columns does not say */
-    int n_names;
+    const flow_draw_options *draws; /* where it trains on draws and a density; NULL: on data */
+    const char *row_name;           /* "rows", "draws" */
+    int dim;                        /* columns that are modelled, once it is open or looked at; 0 before */
+    const char *const *columns;     /* (dim) their names; NULL: not known */
+    flow_name_list names;           /* of columns that were looked at */
+    int64_t n_rows, n_held_out;     /* rows of an epoch and held-out ones, once it is open */
     flow *f;                                    /* NULL before flow_experiment_build */
     flow_dataset *training, *validation, *test; /* NULL without */
     flow_target *target;                        /* the density, instead of training and validation; NULL without */
@@ -31,14 +37,10 @@ flow_status flow_experiment_read(flow_experiment *out, const char *file, const c
                                  flow_error *err);
 void flow_experiment_free(flow_experiment *x);
 
-/* Builds the flow for `dim` columns that are modelled; `columns` (dim) are their names, or NULL for what the spec and
- * flow_experiment_find_columns say. Afterwards the document holds every default. */
-flow_status flow_experiment_build(flow_experiment *x, int dim, const char *const *columns, flow_error *err);
+/* Builds the flow for `dim` columns that are modelled. Afterwards the document holds every default. */
+flow_status flow_experiment_build(flow_experiment *x, int dim, flow_error *err);
 
-/* Once it is built: warns of couplings on one dimension without context, whose networks have no inputs. */
+/* Once it is built: warns of networks on one dimension without context, which have no inputs. */
 void flow_experiment_warn_of_networks(const flow_experiment *x, const flow_run_hooks *hooks);
-
-/* Whether it trains on draws and a density, not on data. */
-bool flow_experiment_draws(const flow_experiment *x);
 
 #endif

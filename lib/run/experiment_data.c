@@ -8,39 +8,6 @@
 #include "run/experiment_data.h"
 #include "run/origin.h"
 
-int flow_experiment_dim(const flow_experiment *x)
-{
-    if (x->target != NULL)
-        return flow_target_dim(x->target);
-    return x->training->n_columns - x->training->n_context - (x->training->is_weighted ? 1 : 0);
-}
-
-const char *const *flow_experiment_columns(const flow_experiment *x)
-{
-    if (x->target == NULL)
-        return x->training->columns;
-    return x->spec->data->columns.n > 0 ? x->spec->data->columns.at : flow_target_columns(x->target);
-}
-
-int64_t flow_experiment_n_rows(const flow_experiment *x)
-{
-    if (x->target == NULL)
-        return x->training->n_rows;
-    return flow_objective_draws(&x->objective)->steps * x->options.batch;
-}
-
-int64_t flow_experiment_n_held_out(const flow_experiment *x)
-{
-    if (x->target != NULL)
-        return flow_objective_draws(&x->objective)->validation;
-    return x->validation != NULL ? x->validation->n_rows : 0;
-}
-
-const char *flow_experiment_row_name(const flow_experiment *x)
-{
-    return x->target != NULL ? "draws" : "rows";
-}
-
 /* ---- opening ---- */
 
 /* The rows of validation and test data take what the training data leave of the memory, and never less than this. */
@@ -64,22 +31,22 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
                                        flow_part part, flow_error *err)
 {
     const flow_experiment *x = o->x;
-    const flow_spec *spec = x->spec;
-    char *path = flow_spec_path(spec, location);
+    const flow_data_options *data = x->data;
+    char *path = flow_spec_path(x->spec, location);
     if (path == NULL)
         return flow_error_memory(err, location);
     flow_dataset_options options = {
-        .columns = spec->data->columns.at,
-        .n_columns = spec->data->columns.n,
-        .skip_invalid = spec->data->skip_invalid,
-        .memory_bytes = (size_t)(spec->data->memory * (double)(1u << 30)),
-        .share = spec->data->validation.number,
+        .columns = data->columns.at,
+        .n_columns = data->columns.n,
+        .skip_invalid = data->skip_invalid,
+        .memory_bytes = (size_t)(data->memory * (double)(1u << 30)),
+        .share = data->validation.number,
         .part = part,
-        .seed = spec->seed,
-        .context = spec->data->context.at,
-        .n_context = spec->data->context.n,
-        .weight = spec->data->weight,
-        .allow_negative_weights = spec->data->allow_negative_weights,
+        .seed = x->spec->seed,
+        .context = data->context.at,
+        .n_context = data->context.n,
+        .weight = data->weight,
+        .allow_negative_weights = data->allow_negative_weights,
         .read_ahead = o->n_threads > 1, /* reading ahead is a thread of its own */
     };
     if (x->training != NULL) {
@@ -89,9 +56,9 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
     }
     /* the columns of the training data or the density, in their order, whatever order they have here */
     if (x->target != NULL ? flow_target_has_names(x->target)
-                          : x->training != NULL && spec->data->columns.n == 0 && x->training->has_names) {
-        options.columns = flow_experiment_columns(x);
-        options.n_columns = flow_experiment_dim(x);
+                          : x->training != NULL && data->columns.n == 0 && x->training->has_names) {
+        options.columns = x->columns;
+        options.n_columns = x->dim;
     }
     flow_status status = flow_dataset_open(out, path, &options, err);
     if (status != FLOW_OK)
@@ -102,16 +69,16 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
     return status;
 }
 
-static flow_status experiment_check_standard_input(const flow_spec *spec, flow_error *err)
+static flow_status experiment_check_standard_input(const flow_experiment *x, flow_error *err)
 {
-    const flow_data_options *data = spec->data;
+    const flow_data_options *data = x->data;
     bool has_share = data->validation.number > 0;
     int readers = flow_is_standard(data->train) * (has_share ? 2 : 1) + flow_is_standard(data->validation.text) +
                   flow_is_standard(data->test);
     if (readers <= 1)
         return FLOW_OK;
     return flow_error_set(err, FLOW_SPEC, "%s: standard input can be read only once%s; put the data into a file",
-                          spec->source, has_share ? ", and holding out a share of it takes two passes" : "");
+                          x->spec->source, has_share ? ", and holding out a share of it takes two passes" : "");
 }
 
 static flow_status experiment_check_names(const flow_dataset *data, flow_error *err)
@@ -140,12 +107,11 @@ static flow_status experiment_check_gradient(const flow_experiment *x, const flo
 
 static flow_status experiment_open_target(const flow_experiment *x, flow_target **out, flow_error *err)
 {
-    const flow_draw_options *draws = flow_objective_draws(&x->objective);
-    char *path = flow_spec_path(x->spec, draws->density);
+    char *path = flow_spec_path(x->spec, x->draws->density);
     if (path == NULL)
-        return flow_error_memory(err, draws->density);
-    int64_t dim = draws->dimensions > 0 ? draws->dimensions : x->spec->data->columns.n;
-    flow_status status = flow_target_open(out, path, dim, draws->parallel, err);
+        return flow_error_memory(err, x->draws->density);
+    int64_t dim = x->draws->dimensions > 0 ? x->draws->dimensions : x->data->columns.n;
+    flow_status status = flow_target_open(out, path, dim, x->draws->parallel, err);
     if (status == FLOW_SPEC)
         flow_error_prefix(err, status, "%s: train.objective.density: ", x->spec->source);
     free(path);
@@ -155,98 +121,104 @@ static flow_status experiment_open_target(const flow_experiment *x, flow_target 
 static flow_status experiment_open_training(const opening *o, flow_error *err)
 {
     flow_experiment *x = o->x;
-    const flow_spec *spec = x->spec;
-    bool split = spec->data->validation.number > 0;
-    if (spec->data->train == NULL)
+    const flow_data_options *data = x->data;
+    const bool split = data->validation.number > 0;
+    if (data->train == NULL)
         return flow_error_set(err, FLOW_SPEC, "%s: the key data.train is missing: name the training data there, or "
-                              "with --data FILE", spec->source);
-    flow_status status = experiment_check_standard_input(spec, err);
+                              "with --data FILE", x->spec->source);
+    flow_status status = experiment_check_standard_input(x, err);
     if (status == FLOW_OK)
-        status = experiment_open_one(o, &x->training, "train", spec->data->train,
+        status = experiment_open_one(o, &x->training, "train", data->train,
                                      split ? FLOW_PART_TRAINING : FLOW_PART_ALL, err);
     if (status == FLOW_OK)
         status = experiment_check_names(x->training, err);
-    if (status == FLOW_OK && split)
-        status = experiment_open_one(o, &x->validation, "validation", spec->data->train, FLOW_PART_HELD_OUT, err);
-    if (status == FLOW_OK && spec->data->validation.text != NULL)
-        status = experiment_open_one(o, &x->validation, "validation", spec->data->validation.text, FLOW_PART_ALL, err);
+    if (status != FLOW_OK)
+        return status;
+    x->dim = x->training->n_columns - x->training->n_context - (x->training->is_weighted ? 1 : 0);
+    x->columns = x->training->columns;
+    x->n_rows = x->training->n_rows;
+    if (split)
+        status = experiment_open_one(o, &x->validation, "validation", data->train, FLOW_PART_HELD_OUT, err);
+    else if (data->validation.text != NULL)
+        status = experiment_open_one(o, &x->validation, "validation", data->validation.text, FLOW_PART_ALL, err);
+    x->n_held_out = x->validation != NULL ? x->validation->n_rows : 0;
     return status;
+}
+
+static flow_status experiment_open_density(flow_experiment *x, const flow_run_hooks *hooks, flow_error *err)
+{
+    flow_status status = experiment_open_target(x, &x->target, err);
+    if (status != FLOW_OK)
+        return status;
+    x->dim = flow_target_dim(x->target);
+    x->columns = x->data->columns.n > 0 ? x->data->columns.at : flow_target_columns(x->target);
+    x->n_rows = x->draws->steps * x->train->batch;
+    x->n_held_out = x->draws->validation;
+    return experiment_check_gradient(x, hooks, err);
 }
 
 flow_status flow_experiment_open(flow_experiment *x, int n_threads, const flow_run_hooks *hooks, flow_error *err)
 {
     const opening o = {x, n_threads, hooks};
-    flow_status status;
-    if (flow_experiment_draws(x)) {
-        status = experiment_open_target(x, &x->target, err);
-        if (status == FLOW_OK)
-            status = experiment_check_gradient(x, hooks, err);
-    } else {
-        status = experiment_open_training(&o, err);
-    }
-    if (status == FLOW_OK && x->spec->data->test != NULL)
-        status = experiment_open_one(&o, &x->test, "test", x->spec->data->test, FLOW_PART_ALL, err);
+    flow_status status = x->draws != NULL ? experiment_open_density(x, hooks, err) : experiment_open_training(&o, err);
+    if (status == FLOW_OK && x->data->test != NULL)
+        status = experiment_open_one(&o, &x->test, "test", x->data->test, FLOW_PART_ALL, err);
     return status;
 }
 
 /* ---- looking at them, without opening the experiment ---- */
 
-/* The first n columns of the data, those that are modelled. */
-static bool experiment_keep_names(flow_experiment *x, const flow_reader *reader, int n)
-{
-    x->names = calloc((size_t)n + 1, sizeof *x->names);
-    for (int i = 0; x->names != NULL && i < n; i++) {
-        x->names[i] = flow_strdup(reader->columns.at[i]);
-        if (x->names[i] == NULL)
-            return false;
-        x->n_names++;
-    }
-    return x->names != NULL;
-}
-
-static int experiment_target_dim(const flow_experiment *x, char *problem)
+static void experiment_look_at_target(flow_experiment *x, char *problem)
 {
     flow_target *target = NULL;
     flow_error err = {0};
-    int64_t dim = flow_objective_draws(&x->objective)->dimensions;
+    int64_t dim = x->draws->dimensions;
     if (experiment_open_target(x, &target, &err) == FLOW_OK)
         dim = flow_target_dim(target);
     else
         snprintf(problem, FLOW_ERROR_SIZE, "%s", err.message);
     flow_target_close(target);
-    return dim > 0 ? (int)dim : x->spec->data->columns.n;
+    x->dim = dim > 0 ? (int)dim : x->dim;
 }
 
-int flow_experiment_find_columns(flow_experiment *x, char *problem)
+static flow_status experiment_look_at_data(flow_experiment *x, const char *location, const char **last, int n_last,
+                                           flow_error *err)
 {
-    problem[0] = '\0';
-    if (flow_experiment_draws(x))
-        return experiment_target_dim(x, problem);
-    const flow_data_options *data = x->spec->data;
-    if (data->train == NULL)
-        return data->columns.n;
-    char *location = flow_spec_path(x->spec, data->train);
-    int n_context = data->context.n, n_last = n_context + (data->weight != NULL), n = data->columns.n;
-    const char **last = malloc(((size_t)n_last + 1) * sizeof *last);
+    const flow_data_options *data = x->data;
+    for (int i = 0; i < n_last; i++)
+        last[i] = i < data->context.n ? data->context.at[i] : data->weight;
+    const flow_reader_options options = {.columns = data->columns.at, .n_columns = data->columns.n, .last = last,
+                                         .n_last = n_last};
     flow_reader *reader = NULL;
-    flow_error err = {0};
-    for (int i = 0; last != NULL && i < n_last; i++)
-        last[i] = i < n_context ? data->context.at[i] : data->weight;
-    flow_reader_options options = {.columns = data->columns.at, .n_columns = data->columns.n, .last = last,
-                                   .n_last = n_last};
-    bool enough = location != NULL && last != NULL;
-    if (enough && flow_reader_open(&reader, location, &options, &err) != FLOW_OK) {
-        snprintf(problem, FLOW_ERROR_SIZE, "data.train: %.900s", err.message);
-    } else if (enough) {
-        n = reader->columns.n - n_last;
-        enough = experiment_keep_names(x, reader, n);
-    }
-    if (!enough)
-        snprintf(problem, FLOW_ERROR_SIZE, "out of memory");
+    flow_status status = flow_reader_open(&reader, location, &options, err);
+    if (status == FLOW_OK)
+        x->dim = reader->columns.n - n_last;
+    if (status == FLOW_OK)
+        status = flow_name_list_copy(&x->names, (const char *const *)reader->columns.at, x->dim, err);
     flow_reader_close(reader);
+    return flow_error_prefix(err, status, "data.train: ");
+}
+
+void flow_experiment_find_columns(flow_experiment *x, char *problem)
+{
+    const flow_data_options *data = x->data;
+    problem[0] = '\0';
+    x->dim = data->columns.n;
+    x->columns = data->columns.at;
+    if (x->draws != NULL)
+        experiment_look_at_target(x, problem);
+    if (data->train == NULL)
+        return;
+    const int n_last = data->context.n + (data->weight != NULL);
+    char *location = flow_spec_path(x->spec, data->train);
+    const char **last = malloc(((size_t)n_last + 1) * sizeof *last);
+    flow_error err = {.message = "out of memory"};
+    if (location == NULL || last == NULL || experiment_look_at_data(x, location, last, n_last, &err) != FLOW_OK)
+        snprintf(problem, FLOW_ERROR_SIZE, "%s", err.message);
+    else
+        x->columns = (const char *const *)x->names.at;
     free(last);
     free(location);
-    return n;
 }
 
 /* ---- checking them against the flow ---- */
@@ -364,11 +336,13 @@ static bool experiment_describe_dataset(cJSON *object, const char *key, const fl
     if (data == NULL)
         return true;
     const flow_data_origin origin = {
-        .rows = data->n_rows, .columns = data->n_columns, .has_names = data->has_names, .n_context = data->n_context,
-        .effective_rows = data->effective_rows, .weightless = data->n_weightless, .skipped = data->n_skipped,
-        .is_table = true, .is_weighted = data->is_weighted,
+        .rows = data->n_rows, .columns = data->n_columns,
+        .has_names = data->has_names, .n_context = data->n_context,
+        .effective_rows = data->effective_rows, .weightless = data->n_weightless,
+        .skipped = data->n_skipped, .is_table = true, .is_weighted = data->is_weighted,
     };
-    return experiment_describe(object, key, origin, experiment_absolute(data->location), data->checksum);
+    return experiment_describe(object, key, origin, experiment_absolute(data->location),
+                               data->checksum);
 }
 
 static bool experiment_describe_target(cJSON *object, const flow_target *target)

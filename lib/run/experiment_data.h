@@ -14,20 +14,10 @@ flow_status flow_experiment_open(flow_experiment *x, int n_threads, const flow_r
  * columns with many equal values that the flow takes for continuous. */
 flow_status flow_experiment_check(const flow_experiment *x, const flow_run_hooks *hooks, flow_error *err);
 
-/* How many columns there will be to model, without opening the experiment: from data.columns, or from the training data
- * or the density when they are there; 0 when neither says so. Where the data cannot be read, *problem
- * (FLOW_ERROR_SIZE) says why; else it is "". */
-int flow_experiment_find_columns(flow_experiment *x, char *problem);
-
-/* ---- of an experiment that is open ---- */
-
-/* Columns that are modelled, and their names. */
-int flow_experiment_dim(const flow_experiment *x);
-const char *const *flow_experiment_columns(const flow_experiment *x);
-/* Rows of an epoch and held-out ones, and what they are called: "rows", "draws". */
-int64_t flow_experiment_n_rows(const flow_experiment *x);
-int64_t flow_experiment_n_held_out(const flow_experiment *x);
-const char *flow_experiment_row_name(const flow_experiment *x);
+/* Looks how many columns there will be to model, without opening the experiment: x->dim is what data.columns, the
+ * training data or the density say; 0 when neither says so. Where the data cannot be read, *problem (FLOW_ERROR_SIZE)
+ * says why; else it is "". */
+void flow_experiment_find_columns(flow_experiment *x, char *problem);
 
 /* The provenance of the data: {"train": {...}, "validation": {...}, "test": {...}, "density": {...}}, each as in
  * origin.h, without those that the experiment has not. The caller owns it; NULL, and an error, when memory is out. */

@@ -45,11 +45,24 @@ static double report_real(const flow_report_field *field, const void *member)
     return field->kind == FLOW_REPORT_MEAN ? ((const flow_mean *)member)->mean : 0;
 }
 
+/* Whether the member that a row depends on is neither false nor 0 nor NULL. */
+static bool report_is_set(const flow_report_field *field, const void *from)
+{
+    static const char zero[sizeof(int64_t)] = {0};
+    return memcmp(report_member(from, field->when), zero, field->when_size) != 0;
+}
+
 static bool report_has(const flow_report_field *field, const void *from)
 {
     const void *member = report_member(from, field->offset);
-    return (field->when == 0 || *(const bool *)report_member(from, field->when)) &&
+    return (field->when_size == 0 || report_is_set(field, from) != field->unless) &&
            (!field->positive || report_whole(field, member) > 0 || report_real(field, member) > 0);
+}
+
+/* The struct that a row is about; NULL: there is none. */
+static const void *report_struct(const flow_report_field *field, const void *from)
+{
+    return field->through == 0 ? from : *(const void *const *)report_member(from, field->through - 1);
 }
 
 static bool report_is_end(const flow_report_field *field)
@@ -124,8 +137,9 @@ static cJSON *report_value(const flow_report_field *field, const void *member)
     return NULL;
 }
 
-static bool report_is_absent(const flow_report_field *field, const void *member)
+static bool report_is_absent(const flow_report_field *field, const void *from)
 {
+    const void *member = report_member(from, field->offset);
     if (field->kind == FLOW_REPORT_NAMES)
         return ((const flow_text_list *)member)->at == NULL;
     return (field->kind == FLOW_REPORT_STRING || field->kind == FLOW_REPORT_JSON) &&
@@ -136,9 +150,10 @@ static bool report_is_absent(const flow_report_field *field, const void *member)
 static bool report_add_members(cJSON *object, const flow_report_field *fields, const void *from)
 {
     for (const flow_report_field *field = fields; !report_is_end(field); field++) {
-        const void *member = report_member(from, field->offset);
-        if (field->key == NULL || !report_has(field, from) || report_is_absent(field, member))
+        const void *about = report_struct(field, from);
+        if (field->key == NULL || about == NULL || !report_has(field, about) || report_is_absent(field, about))
             continue;
+        const void *member = report_member(about, field->offset);
         if (field->key[0] == '\0' ? !report_add_members(object, field->fields, member)
                                   : !flow_report_add(object, field->key, report_value(field, member)))
             return false;
@@ -155,7 +170,7 @@ void flow_report_read(void *to, const flow_report_field *fields, const cJSON *ob
         const cJSON *node = field->key[0] == '\0' ? object : cJSON_GetObjectItemCaseSensitive(object, field->key);
         const char *string = cJSON_GetStringValue(node);
         double number = cJSON_GetNumberValue(node); /* NaN for what is not a number */
-        if (field->when != 0)
+        if (field->when_size == sizeof(bool))
             *(bool *)((char *)to + field->when) = node != NULL;
         if (field->kind == FLOW_REPORT_STRING && string != NULL)
             *(const char **)member = string;
@@ -189,8 +204,8 @@ static void report_add_value(flow_text *text, const flow_report_field *field, co
     char out[FLOW_FORMAT_SIZE];
     double real = report_real(field, member);
     const flow_mean *mean = member;
-    if (letter == 'f' && fabs(real) < 1e7)
-        flow_text_add(text, "%.*f", digits, real);
+    if ((letter == 'f' && fabs(real) < 1e7) || letter == 'p')
+        flow_text_add(text, "%.*f", digits, letter == 'p' ? 100 * real : real);
     else if (letter == 'f' || letter == 'g')
         flow_text_add(text, "%.*g", letter == 'f' ? 6 : digits, real);
     else if (letter == 'e')
@@ -322,13 +337,16 @@ static void report_begin_line(flow_text *text, const char *label, int indent, in
 static void report_add_rows(flow_text *text, const flow_report_field *fields, const void *from, int indent, int width)
 {
     for (const flow_report_field *field = fields; !report_is_end(field); field++) {
-        const void *member = report_member(from, field->offset);
+        const void *about = report_struct(field, from);
+        if (about == NULL || !report_has(field, about))
+            continue;
+        const void *member = report_member(about, field->offset);
         const flow_list *list = member;
-        if (field->kind == FLOW_REPORT_GROUP && report_has(field, from)) {
+        if (field->kind == FLOW_REPORT_GROUP) {
             report_add_rows(text, field->fields, member, indent, width);
-        } else if (field->kind == FLOW_REPORT_LIST && field->table && report_has(field, from)) {
+        } else if (field->kind == FLOW_REPORT_LIST && field->table) {
             report_add_table(text, field, list);
-        } else if (report_shows(field, from)) {
+        } else if (report_shows(field, about)) {
             if (field->label != NULL)
                 report_begin_line(text, field->label, indent, width);
             report_add_template(text, field, member);

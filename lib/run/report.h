@@ -5,7 +5,8 @@
  * text, and fields without a label continue the line. In a text
  *     "%s"                    is the value: a string, 1,234,567 (a real number is rounded), -44.553 +- 0.061, names
  *     "%d"                    is a whole number without commas
- *     "%.3f", "%.6g", "%.1e"  are as in printf, of a real number; "%m" is a mean with its error, "%t" a duration
+ *     "%.3f", "%.6g", "%.1e"  are as in printf, of a real number; "%.1p" is 100 times as much, to be followed by "%%"
+ *     "%m", "%t"              are a mean with its error, and a duration
  *     "%%"                    is "%"
  *     "{one|many}"            is "one" when the whole number, or the length of the list, is 1, else "many"
  * A number that is NaN, a string that is NULL, a flag that is false and an empty list are left out of the text. In
@@ -50,11 +51,14 @@ typedef enum flow_report_kind {
 typedef struct flow_report_field {
     const char *key, *label, *text;
     size_t offset;
-    size_t when; /* offset of a bool, not the first member: the row is left out unless it is true; 0: none */
+    size_t through;         /* 1 + the offset of a pointer: the row is about the struct that it points to, and left out
+                               where it is NULL; 0: about the struct itself */
+    size_t when, when_size; /* a member: the row is left out where it is false, 0 or NULL; size 0: none */
     const struct flow_report_field *fields; /* of a group and of the elements of a list */
     size_t size;                            /* of an element of a list */
     flow_report_kind kind;
     int width;     /* of a column of a table; 0: as wide as each value */
+    bool unless;   /* the row is left out where `when` is not false, 0 or NULL */
     bool positive; /* of a number: the row is left out unless it is greater than 0 */
     bool table;    /* of a list: its text is a table, with the labels of `fields` as the heads of its columns; where the
                       first label is "", without a line of heads */
@@ -74,13 +78,17 @@ typedef struct flow_report_field {
                      flow_mean: FLOW_REPORT_MEAN, flow_text_list: FLOW_REPORT_NAMES,                    \
                      flow_list: FLOW_REPORT_LIST,                                                       \
                      const cJSON *: FLOW_REPORT_JSON, cJSON *: FLOW_REPORT_JSON)
-#define FLOW_REPORT_WHEN(type, member) .when = offsetof(type, member)
+/* The same of a member of the struct `target` that a pointer of `type` points to. */
+#define FLOW_MEMBER_THROUGH(type, pointer, target, member) \
+    .through = 1 + offsetof(type, pointer), FLOW_MEMBER(target, member)
+#define FLOW_REPORT_WHEN(type, member) .when = offsetof(type, member), .when_size = sizeof(((type *)0)->member)
+#define FLOW_REPORT_UNLESS(type, member) FLOW_REPORT_WHEN(type, member), .unless = true
 /* Rows of a struct within the struct, and of a list of structs `element`. */
 #define FLOW_REPORT_GROUP_ROW(key_, type, member, table_) \
     {.key = (key_), .kind = FLOW_REPORT_GROUP, .offset = offsetof(type, member), .fields = (table_)}
 #define FLOW_REPORT_GROUP_WHEN(key_, type, member, when_, table_)                                      \
     {.key = (key_), .kind = FLOW_REPORT_GROUP, .offset = offsetof(type, member), .fields = (table_), \
-     .when = offsetof(type, when_)}
+     FLOW_REPORT_WHEN(type, when_)}
 #define FLOW_REPORT_LIST_OF(type, member, element, table_) \
     FLOW_MEMBER(type, member), .size = sizeof(element), .fields = (table_)
 
@@ -99,8 +107,8 @@ bool flow_report_add(cJSON *parent, const char *key, cJSON *item);
 void flow_report_text(flow_text *text, const flow_report_field *fields, const void *from, int indent, int width);
 
 /* Fills the numbers, flags and groups of the struct from an object that flow_report_json made of it. What is missing is
- * NaN if it is a real number, and not changed otherwise; the bool that a row depends on says whether its key is there.
- */
+ * NaN if it is a real number, and not changed otherwise; what a row depends on is a bool, and says whether its key is
+ * there. */
 void flow_report_read(void *to, const flow_report_field *fields, const cJSON *object);
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "run/train.h"
-
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "run/train.h"
 #include "run/train_run.h"
 
 /* ---- hooks of the trainer ---- */
@@ -45,21 +44,19 @@ static bool train_should_stop(void *context)
 
 static flow_status train_make_trainer(train_run *run, flow_error *err)
 {
-    const flow_experiment *x = &run->x;
+    const flow_experiment *x = run->x;
     if (x->target == NULL)
-        return flow_trainer_new(&run->trainer, x->f, &x->options, x->training, x->validation, x->spec->seed,
-                                run->n_threads, err);
-    flow_status status = flow_trainer_new_target(&run->trainer, x->f, &x->options, x->target, x->spec->seed,
-                                                 run->n_threads, err);
-    if (status == FLOW_SPEC)
-        flow_error_prefix(err, status, "%s: ", x->spec->source);
-    return status;
+        return flow_trainer_new(&run->trainer, x->f, x->train, x->training, x->validation, x->spec->seed,
+                                run->out->threads, err);
+    flow_status status = flow_trainer_new_target(&run->trainer, x->f, x->train, x->target, x->spec->seed,
+                                                 run->out->threads, err);
+    return status == FLOW_SPEC ? flow_error_prefix(err, status, "%s: ", x->spec->source) : status;
 }
 
 static flow_status train_prepare(train_run *run, flow_error *err)
 {
     const flow_run_train_options *o = run->options;
-    flow_experiment *x = &run->x;
+    flow_experiment *x = run->x;
     bool resume = false;
     if (o->resume && o->force)
         return flow_error_set(err, FLOW_ARGUMENT, "--resume goes on with an existing model and --force replaces it; "
@@ -73,9 +70,9 @@ static flow_status train_prepare(train_run *run, flow_error *err)
         return flow_error_memory(err, "a path");
     status = train_check_output(run, &resume, err);
     if (status == FLOW_OK)
-        status = flow_experiment_open(x, run->n_threads, &o->hooks, err);
+        status = flow_experiment_open(x, run->out->threads, &o->hooks, err);
     if (status == FLOW_OK)
-        status = flow_experiment_build(x, flow_experiment_dim(x), flow_experiment_columns(x), err);
+        status = flow_experiment_build(x, x->dim, err);
     if (status == FLOW_OK)
         status = flow_experiment_check(x, &o->hooks, err);
     if (status == FLOW_OK)
@@ -85,29 +82,29 @@ static flow_status train_prepare(train_run *run, flow_error *err)
     if (status == FLOW_OK)
         status = resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err);
     if (status == FLOW_OK && o->profile)
-        status = flow_profile_new(&run->profile, run->n_threads, err);
+        status = flow_profile_new(&run->profile, run->out->threads, err);
     return status;
 }
 
-static void train_announce(const train_run *run)
+static void train_announce(train_run *run)
 {
-    const flow_train_start start = {&run->x, flow_trainer_epochs(run->trainer), run->first_epoch, run->n_threads,
-                                    run->resumed};
+    run->out->epochs = flow_trainer_epochs(run->trainer);
+    run->out->parameters = (int64_t)flow_params_count(&run->x->f->params);
     flow_run_begin(&run->options->hooks);
     if (run->options->on_start != NULL)
-        run->options->on_start(run->options->context, &start);
+        run->options->on_start(run->options->context, run->out);
 }
 
 static flow_status train_evaluate_test(train_run *run, flow_error *err)
 {
     const flow_likelihood *l = &run->held_out;
-    if (run->x.test == NULL)
+    if (run->x->test == NULL)
         return FLOW_OK;
     flow_status status = flow_evaluate(&run->held_out, flow_trainer_best_flow(run->trainer),
-                                       flow_trainer_best(run->trainer), run->x.test, run->n_threads, err);
+                                       flow_trainer_best(run->trainer), run->x->test, run->out->threads, err);
     if (status == FLOW_OK && l->not_finite > 0)
         flow_run_warn(&run->options->hooks, "%s: log p of %lld rows is not finite, the first is row %lld%s%s",
-                      run->x.test->location, (long long)l->not_finite, (long long)l->first_not_finite + 1,
+                      run->x->test->location, (long long)l->not_finite, (long long)l->first_not_finite + 1,
                       l->place[0] != '\0' ? ", in " : "", l->place);
     return status;
 }
@@ -115,13 +112,13 @@ static flow_status train_evaluate_test(train_run *run, flow_error *err)
 static flow_status train_estimate_density(train_run *run, flow_error *err)
 {
     flow_draws *draws = NULL;
-    if (run->x.target == NULL)
+    if (run->x->target == NULL)
         return FLOW_OK;
     flow_status status = flow_draws_new(&draws, flow_trainer_best_flow(run->trainer), flow_trainer_best(run->trainer),
-                                        run->x.target, run->n_threads, err);
+                                        run->x->target, run->out->threads, err);
     if (status == FLOW_OK)
-        status = flow_draws_estimate(&run->estimate, draws, run->x.spec->seed,
-                                     flow_objective_draws(&run->x.objective)->test, err);
+        status = flow_draws_estimate(&run->estimate, draws, run->x->spec->seed,
+                                     run->x->draws->test, err);
     flow_draws_free(draws);
     if (status == FLOW_OK && run->estimate.not_finite > 0)
         flow_run_warn(&run->options->hooks, "the log-density of %lld draws of the trained flow is not finite, so there "
@@ -188,44 +185,33 @@ static void train_describe_profile(flow_run_train_result *out, const flow_profil
                                                 waiting > 0 ? waiting : 0, busy > 0};
     }
     out->profile = (flow_list){out->phases, FLOW_PHASES};
-    out->has_profile = true;
 }
 
-static void train_describe(flow_run_train_result *out, train_run *run, flow_status status)
+static void train_describe(train_run *run, flow_status status)
 {
-    const flow_experiment *x = &run->x;
-    out->model = out->path = run->output;
+    flow_run_train_result *out = run->out;
+    out->model = run->output;
     run->output = NULL;
     train_summarize(&out->summary, run);
-    out->rows = flow_experiment_n_rows(x);
-    out->held_out = flow_experiment_n_held_out(x);
-    out->test_rows = x->test != NULL ? x->test->n_rows : 0;
-    out->row_name = flow_experiment_row_name(x);
-    out->parameters = (int64_t)flow_params_count(&x->f->params);
-    out->columns = x->f->dim;
-    out->threads = run->n_threads;
-    out->resumed = run->resumed;
     out->interrupted = status == FLOW_INTERRUPTED;
     out->converged = !out->interrupted && flow_trainer_converged(run->trainer);
-    out->has_best = out->held_out > 0 && out->summary.best_epoch > 0;
     if (run->profile != NULL)
         train_describe_profile(out, run->profile);
 }
 
 flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_options *options, flow_error *err)
 {
-    *out = (flow_run_train_result){0};
-    train_run run = {.options = options, .n_threads = flow_run_threads(options->n_threads)};
+    *out = (flow_run_train_result){.threads = flow_run_threads(options->n_threads)};
+    train_run run = {.options = options, .out = out, .x = &out->x};
     flow_status status = train_prepare(&run, err);
     if (status == FLOW_OK) {
         train_announce(&run);
         status = train_and_save(&run, err);
         if (status == FLOW_OK || status == FLOW_INTERRUPTED)
-            train_describe(out, &run, status);
+            train_describe(&run, status);
     }
     flow_trainer_free(run.trainer);
     flow_profile_free(run.profile);
-    flow_experiment_free(&run.x);
     cJSON_Delete(run.earlier_runs);
     cJSON_Delete(run.earlier_summary);
     free(run.output);
@@ -234,6 +220,7 @@ flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_opti
 
 void flow_run_train_free(flow_run_train_result *result)
 {
-    free(result->path);
+    flow_experiment_free(&result->x);
+    free(result->model);
     *result = (flow_run_train_result){0};
 }

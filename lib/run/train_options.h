@@ -1,18 +1,33 @@
-/* Options and hooks of a training. */
+/* What goes into a training, and what comes out of it. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_TRAIN_OPTIONS_H
 #define FLOW_RUN_TRAIN_OPTIONS_H
 
-#include "run/experiment_data.h"
+#include "num/profile.h"
+#include "run/experiment.h"
+#include "run/train_summary.h"
 
-/* What is known when training begins; `x` is borrowed for the call. */
-typedef struct flow_train_start {
-    const flow_experiment *x;
-    int64_t epochs;
-    int64_t first_epoch; /* epochs that were done before */
-    int n_threads;
+typedef struct flow_train_phase {
+    const char *phase;
+    double seconds;                       /* on the clock */
+    double products, elementwise, waiting; /* summed over threads */
+    bool parallel;                         /* false: the last three are not known */
+} flow_train_phase;
+
+/* flow_run_train_free. */
+typedef struct flow_run_train_result {
+    char *model; /* the model file; NULL: training did not begin, or failed */
+    flow_experiment x;
+    int64_t epochs, first_epoch; /* in all, and those that were done before */
+    int64_t parameters;
+    int threads;
     bool resumed;
-} flow_train_start;
+    /* At the end. */
+    flow_train_summary summary;
+    bool converged, interrupted;
+    flow_train_phase phases[FLOW_PHASES];
+    flow_list profile; /* of flow_train_phase */
+} flow_run_train_result;
 
 typedef struct flow_run_train_options {
     const char *spec;
@@ -27,7 +42,8 @@ typedef struct flow_run_train_options {
     flow_run_hooks hooks;
     /* All may be NULL. */
     void *context; /* of these */
-    void (*on_start)(void *context, const flow_train_start *start);
+    /* With what is known when training begins. */
+    void (*on_start)(void *context, const flow_run_train_result *start);
     void (*on_step)(void *context, const flow_progress *progress);
     void (*on_epoch)(void *context, const flow_epoch *epoch);
 } flow_run_train_options;

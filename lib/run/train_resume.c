@@ -78,14 +78,14 @@ static void resume_add_difference(void *context, const flow_json *was, const flo
 
 static void resume_compare_columns(flow_text *text, const train_run *run, const flow_model *model)
 {
-    int n = flow_experiment_dim(&run->x);
+    int n = run->x->dim;
     if (model->f->dim != n) {
         flow_text_add(text, "%sthe model has %d columns, the data have %d", text->length > 0 ? "; " : "",
                       model->f->dim, n);
         return;
     }
     for (int i = 0; i < n; i++) {
-        const char *was = model->columns[i], *is = flow_experiment_columns(&run->x)[i];
+        const char *was = model->columns[i], *is = run->x->columns[i];
         if (strcmp(was, is) != 0)
             flow_text_add(text, "%scolumn %d is \"%s\" in the model, \"%s\" in the data", text->length > 0 ? "; " : "",
                           i + 1, was, is);
@@ -97,7 +97,7 @@ static flow_status resume_compare_data(flow_text *text, const train_run *run, co
                                        flow_error *err)
 {
     static const char *const keys[] = {"train", "validation", "density"};
-    cJSON *now = flow_experiment_describe_data(&run->x, err);
+    cJSON *now = flow_experiment_describe_data(run->x, err);
     if (now == NULL)
         return FLOW_MEMORY;
     const cJSON *before = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
@@ -124,7 +124,7 @@ static flow_status resume_compare_data(flow_text *text, const train_run *run, co
 static flow_status resume_check_same(const train_run *run, const flow_model *model, flow_error *err)
 {
     flow_text text = {0};
-    flow_spec_compare(model->spec, run->x.spec, resume_add_difference, &text);
+    flow_spec_compare(model->spec, run->x->spec, resume_add_difference, &text);
     resume_compare_columns(&text, run, model);
     flow_status status = resume_compare_data(&text, run, model, err);
     if (status == FLOW_OK && text.failed)
@@ -140,8 +140,8 @@ static flow_status resume_check_same(const train_run *run, const flow_model *mod
 
 static void resume_warn_of_new_span(const train_run *run, const flow_model *model)
 {
-    int64_t before = model->spec->train->epochs, now = run->x.options.epochs;
-    if (before != now && strcmp(run->x.options.schedule.type->name, "cosine") == 0)
+    int64_t before = model->spec->train->epochs, now = run->x->train->epochs;
+    if (before != now && strcmp(run->x->train->schedule.type->name, "cosine") == 0)
         flow_run_warn(&run->options->hooks, "train.epochs was %lld and is %lld: the cosine schedule now spans the new "
                       "number, so the learning rate takes a step", (long long)before, (long long)now);
 }
@@ -150,7 +150,7 @@ static flow_status resume_restore(train_run *run, const flow_model *model, flow_
 {
     const flow_array *arrays = NULL;
     int n_arrays = 0;
-    flow *f = run->x.f;
+    flow *f = run->x->f;
     /* the specs agree, so the vectors do; a hand-made file may still disagree */
     if (model->f->params.n_fitted != f->params.n_fitted)
         return flow_error_set(err, FLOW_FORMAT, "%s: has %zu fitted values, the spec describes %zu", run->output,
@@ -186,8 +186,8 @@ flow_status train_resume(train_run *run, flow_error *err)
         if ((cJSON_IsArray(runs) && run->earlier_runs == NULL) ||
             (model->summary != NULL && run->earlier_summary == NULL))
             status = flow_error_memory(err, "the provenance of a model");
-        run->first_epoch = model->n_epochs;
-        run->resumed = true;
+        run->out->first_epoch = model->n_epochs;
+        run->out->resumed = true;
     }
     flow_model_free(model);
     return status;

@@ -11,22 +11,19 @@
 #include "model/model.h"
 #include "run/experiment_data.h"
 #include "run/train_options.h"
-#include "run/train_summary.h"
 #include "train/draws.h"
 #include "train/evaluate.h"
 
 typedef struct train_run {
     const flow_run_train_options *options;
-    flow_experiment x;
-    char *output; /* the model file */
-    int n_threads;
+    flow_run_train_result *out;
+    flow_experiment *x; /* of the result */
+    char *output;       /* the model file */
     flow_trainer *trainer;
     flow_likelihood held_out; /* of the test data with the best weights; rows 0: not evaluated */
     flow_estimate estimate;   /* of the target with the best weights; draws 0: not evaluated */
 
-    bool resumed;
     cJSON *earlier_runs, *earlier_summary; /* of a resumed model: from its provenance, and its summary; NULL without */
-    int64_t first_epoch;                   /* epochs that were done when this run began */
     const char *outcome;                   /* status of the summary */
 
     flow_profile *profile;   /* NULL: not requested */

@@ -63,7 +63,7 @@ static cJSON *provenance_run_json(const train_run *run)
     for (int i = 0; i < run->options->argc; i++)
         provenance_add_word(&typed, run->options->argv[i]);
     provenance_run this_run = {.command = typed.data, .host = host, .date = date, .version = flow_program_version(),
-                               .first_epoch = run->first_epoch + 1, .threads = run->n_threads};
+                               .first_epoch = run->out->first_epoch + 1, .threads = run->out->threads};
     flow_libraries_find(&this_run.libraries);
     cJSON *object = typed.failed ? NULL : flow_report_json(provenance_run_fields, &this_run, NULL);
     flow_text_free(&typed);
@@ -78,8 +78,8 @@ static cJSON *provenance_json(const train_run *run, flow_error *err)
     cJSON *runs = run->earlier_runs != NULL ? cJSON_Duplicate(run->earlier_runs, 1) : cJSON_CreateArray();
     bool good = object != NULL && flow_report_add(object, "program", cJSON_CreateString("flowctl")) &&
                 flow_report_add(object, "version", cJSON_CreateString(flow_program_version())) &&
-                flow_report_add(object, "data", flow_experiment_describe_data(&run->x, NULL)) && runs != NULL &&
-                ((run->resumed && !run->stepped) || flow_report_add(runs, NULL, provenance_run_json(run)));
+                flow_report_add(object, "data", flow_experiment_describe_data(run->x, NULL)) && runs != NULL &&
+                ((run->out->resumed && !run->stepped) || flow_report_add(runs, NULL, provenance_run_json(run)));
     if (good && flow_report_add(object, "runs", runs))
         return object;
     if (!good)
@@ -94,8 +94,9 @@ static cJSON *provenance_json(const train_run *run, flow_error *err)
 /* `data` is NULL for draws. */
 static flow_held_out summary_held_out(double mean, double error, const flow_dataset *data)
 {
-    bool weighted = data != NULL && data->is_weighted;
-    return (flow_held_out){{mean, error}, weighted ? data->effective_rows : NAN, true, weighted};
+    const bool weighted = data != NULL && data->is_weighted;
+    return (flow_held_out){{mean, error}, weighted ? data->effective_rows : NAN, data != NULL ? data->n_rows : 0, true,
+                           weighted};
 }
 
 void train_summarize(flow_train_summary *out, const train_run *run)
@@ -111,12 +112,12 @@ void train_summarize(flow_train_summary *out, const train_run *run)
                                 .seconds = round(seconds * 1000) / 1000};
     if (best >= 1 && best <= n) {
         const flow_epoch *epoch = &history[best - 1];
-        if (flow_experiment_n_held_out(&run->x) > 0)
-            out->validation = summary_held_out(epoch->validation, epoch->validation_error, run->x.validation);
+        if (run->x->n_held_out > 0)
+            out->validation = summary_held_out(epoch->validation, epoch->validation_error, run->x->validation);
         out->solving = (flow_solving){epoch->evaluations, epoch->most_evaluations, epoch->evaluations > 0};
     }
     if (test->rows > 0)
-        out->test = summary_held_out(test->mean, test->error, run->x.test);
+        out->test = summary_held_out(test->mean, test->error, run->x->test);
     out->density = (flow_train_density){e->draws, {e->bound, e->bound_error}, {e->log_z, e->log_z_error}, e->effective,
                                         e->pareto_k, .any = e->draws > 0};
     flow_train_summary_complete(out);
@@ -135,10 +136,10 @@ flow_status train_save(train_run *run, flow_error *err)
 {
     double began = flow_seconds();
     flow_model_contents contents = {
-        .spec = run->x.spec,
+        .spec = run->x->spec,
         .f = flow_trainer_best_flow(run->trainer),
         .weights = flow_trainer_best(run->trainer),
-        .columns = flow_experiment_columns(&run->x),
+        .columns = run->x->columns,
         .history_columns = flow_epoch_columns,
         .n_history_columns = FLOW_EPOCH_COLUMNS,
     };
@@ -164,7 +165,7 @@ flow_status train_save(train_run *run, flow_error *err)
 
 bool train_is_news(const train_run *run)
 {
-    if (!run->resumed || run->stepped)
+    if (!run->out->resumed || run->stepped)
         return true;
     cJSON *summary = summary_json(run, NULL);
     bool same = cJSON_Compare(summary, run->earlier_summary, 1);

@@ -8,6 +8,7 @@
 typedef struct flow_held_out {
     flow_mean logprob;
     double effective_rows;
+    int64_t rows; /* of the data; 0: they are draws, or not known */
     bool any, is_weighted;
 } flow_held_out;
 
