@@ -108,7 +108,7 @@ static const flow_report_field history_fields[] = {
     {NULL, "evaluations", "%.1f", HISTORY(evaluations), FLOW_REPORT_WHEN(flow_history_row, solves), .width = 11},
     {NULL, "  (--history shows all epochs)", "best so far", HISTORY(best), FLOW_REPORT_WHEN(flow_history_row, is_part),
      .left = true},
-    {NULL, "", "best so far", HISTORY(best), FLOW_REPORT_WHEN(flow_history_row, whole), .left = true},
+    {NULL, "", "best so far", HISTORY(best), FLOW_REPORT_UNLESS(flow_history_row, is_part), .left = true},
     FLOW_REPORT_END,
 };
 
@@ -127,24 +127,27 @@ static const flow_report_field summary_fields[] = {
 };
 
 #define MODEL(member) FLOW_MEMBER(flow_run_info_model_result, member)
+#define OF_MODEL(member) FLOW_MEMBER_THROUGH(flow_run_info_model_result, model, flow_model, member)
+#define OPTION(member) FLOW_MEMBER_THROUGH(flow_run_info_model_result, options, flow_data_options, member)
 #define GROUP(member, fields) FLOW_REPORT_GROUP_ROW(NULL, flow_run_info_model_result, member, fields)
 
 static const flow_report_field model_fields[] = {
     {"kind", MODEL(kind)},
-    {"model", NULL, "%s: ", MODEL(path)},
-    {NULL, NULL, "model \"%s\"", MODEL(name)},
+    {"model", NULL, "%s: ", OF_MODEL(path)},
+    {NULL, NULL, "model \"%s\"", FLOW_MEMBER_THROUGH(flow_run_info_model_result, spec, flow_spec, name)},
     {"columns", "columns", "%s", MODEL(columns)},
-    {"context", "given", "%s", MODEL(context)},
-    {"weight", "weighted by", "%s", MODEL(weight)},
-    {NULL, NULL, ", which may be negative", MODEL(allows_negative_weights)},
+    {"context", "given", "%s", OPTION(context)},
+    {"weight", "weighted by", "%s", OPTION(weight)},
+    {NULL, NULL, ", which may be negative", OPTION(allow_negative_weights),
+     FLOW_REPORT_WHEN(flow_data_options, weight)},
     GROUP(data, data_fields),
     GROUP(density, density_fields),
-    FLOW_REPORT_GROUP_WHEN(NULL, flow_run_info_model_result, summary, has_summary, summary_fields),
+    FLOW_REPORT_GROUP_WHEN(NULL, flow_run_info_model_result, summary, summary.any, summary_fields),
     {NULL, "command", "", FLOW_REPORT_LIST_OF(flow_run_info_model_result, runs, flow_training_run, run_fields)},
     FLOW_REPORT_GROUP_ROW("", flow_run_info_model_result, flow, flow_description_fields),
-    {"summary", MODEL(summary_json)},
-    {"provenance", MODEL(provenance)},
-    {"spec", MODEL(spec)},
+    {"summary", OF_MODEL(summary)},
+    {"provenance", OF_MODEL(provenance)},
+    {"spec", FLOW_MEMBER_THROUGH(flow_run_info_model_result, spec, flow_spec, document)},
     {.table = true, .blank = true,
      FLOW_REPORT_LIST_OF(flow_run_info_model_result, history, flow_history_row, history_fields)},
     {"history", MODEL(history_json)},
@@ -154,8 +157,7 @@ static const flow_report_field model_fields[] = {
 static flow_status info_model(const info_args *args, console *con, flow_error *err)
 {
     flow_run_info_model_result result;
-    const report_format format = {.json = args->common.json, .fields = model_fields, .indent = 2,
-                                  .width = LABELS};
+    const report_format format = {.json = args->common.json, .fields = model_fields, .indent = 2, .width = LABELS};
     flow_status status = flow_run_info_model(&result, args->file, args->history, err);
     if (status == FLOW_OK)
         status = report_print(con, &format, &result, err);
@@ -168,39 +170,40 @@ static flow_status info_model(const info_args *args, console *con, flow_error *e
 #define COLUMN(member) FLOW_MEMBER(flow_data_column, member)
 
 static const flow_report_field column_fields[] = {
-    {"name", "column", "%s", COLUMN(name), .width = 24, .left = true, .fit = true},
-    {"least", "least", "%.6g", COLUMN(least), .width = 12},
-    {"most", "most", "%.6g", COLUMN(most), .width = 12},
-    {"mean", "mean", "%.6g", COLUMN(mean), .width = 12},
-    {"deviation", "deviation", "%.6g", COLUMN(deviation), .width = 12},
-    {"tied", COLUMN(tied)},
-    {NULL, "tied", "%.1f%%", COLUMN(tied_percent), .width = 6},
-    {"distinct", COLUMN(distinct)},
+    {"name", "column", "%s", COLUMN(of.name), .width = 24, .left = true, .fit = true},
+    {"least", "least", "%.6g", COLUMN(of.least), .width = 12},
+    {"most", "most", "%.6g", COLUMN(of.most), .width = 12},
+    {"mean", "mean", "%.6g", COLUMN(of.mean), .width = 12},
+    {"deviation", "deviation", "%.6g", COLUMN(of.deviation), .width = 12},
+    {"tied", COLUMN(of.tied)},
+    {NULL, "tied", "%.1p%%", COLUMN(of.tied), .width = 6},
+    {"distinct", COLUMN(of.distinct)},
     {"invalid", COLUMN(invalid), FLOW_REPORT_WHEN(flow_data_column, has_invalid)},
     {NULL, "invalid", "%s", COLUMN(invalid), FLOW_REPORT_WHEN(flow_data_column, counted), .width = 8},
     FLOW_REPORT_END,
 };
 
 #define FOUND(member) FLOW_MEMBER(flow_run_info_data_result, member)
-#define FOUND_WHEN(member) FLOW_REPORT_WHEN(flow_run_info_data_result, member)
+#define DATASET(member) FLOW_MEMBER_THROUGH(flow_run_info_data_result, data, flow_dataset, member)
 
 static const flow_report_field data_result_fields[] = {
     {"kind", FOUND(kind)},
     {"data", NULL, "%s: ", FOUND(location)},
-    {"rows", NULL, "%s row{|s}", FOUND(rows)},
+    {"rows", NULL, "%s row{|s}", DATASET(n_rows)},
     {NULL, NULL, ", %d column{|s}", FOUND(columns)},
-    {NULL, NULL, " without names", FOUND(no_names)},
+    {NULL, NULL, " without names", DATASET(n_rows), FLOW_REPORT_UNLESS(flow_dataset, has_names)},
     {NULL, NULL, ", CRC-32 %s\n", FOUND(crc)},
     {"invalid_rows", FOUND(invalid_rows)},
-    {NULL, NULL, "%s more row{|s} cannot be used, the first: ", FOUND(invalid_rows), FOUND_WHEN(has_invalid)},
+    {NULL, NULL, "%s more row{|s} cannot be used, the first: ", FOUND(invalid_rows), .positive = true},
     {"first_invalid", NULL, "%s\n", FOUND(first_invalid)},
-    {NULL, NULL, "not known\n", FOUND(invalid_unknown)},
+    {NULL, NULL, "not known\n", FOUND(invalid_rows), .positive = true,
+     FLOW_REPORT_UNLESS(flow_run_info_data_result, first_invalid)},
     {"checksum", FOUND(checksum)},
-    {"has_names", FOUND(has_names)},
+    {"has_names", DATASET(has_names)},
     {"columns", .table = true, .blank = true,
      FLOW_REPORT_LIST_OF(flow_run_info_data_result, columns, flow_data_column, column_fields)},
     {"without_numbers", NULL, "  %s  hold{s|} no numbers; leave {it|them} out with data.columns or --columns\n",
-     FOUND(without_numbers), FOUND_WHEN(has_without_numbers)},
+     FOUND(without_numbers)},
     {NULL, NULL, "\ntied: share of the rows that have a column's most frequent value; a density needs this to be "
                  "small.", FOUND(location)},
     FLOW_REPORT_END,

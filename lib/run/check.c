@@ -7,30 +7,26 @@ flow_status flow_run_check(flow_run_check_result *out, const flow_run_check_opti
 {
     *out = (flow_run_check_result){.kind = "spec"};
     char problem[FLOW_ERROR_SIZE] = "";
-    flow_status status = flow_experiment_read(&out->x, options->spec, options->overrides, options->n_overrides, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_experiment_read(&out->x, options->spec, options->overrides, options->n_overrides, err));
     if (options->dim == 0)
         flow_experiment_find_columns(&out->x, problem);
     const bool known = options->dim > 0 || out->x.dim > 0;
     const int dim = options->dim > 0 ? (int)options->dim : known ? out->x.dim : options->assumed;
     if (dim > 0) {
-        status = flow_experiment_build(&out->x, dim, err);
-        if (status == FLOW_OK)
-            status = flow_describe(&out->flow, out->x.f, err);
-        out->is_built = status == FLOW_OK;
-    }
-    if (out->is_built)
+        FLOW_TRY(flow_experiment_build(&out->x, dim, err));
+        FLOW_TRY(flow_describe(&out->flow, out->x.f, err));
+        out->is_built = true;
         flow_experiment_warn_of_networks(&out->x, &options->hooks);
-    if (status == FLOW_OK && problem[0] != '\0')
+    }
+    if (problem[0] != '\0')
         flow_run_warn(&options->hooks, "%s", problem);
-    if (status == FLOW_OK && !known && dim > 0)
+    if (!known && dim > 0)
         flow_run_warn(&options->hooks, "nothing says how many columns the data have, %d are assumed here; list them in "
                       "data.columns or give --dim N", dim);
-    else if (status == FLOW_OK && !known)
+    else if (!known)
         flow_run_warn(&options->hooks, "nothing says how many columns the data have: the layers are not shown; list "
                       "the columns in data.columns or give --dim N");
-    return status;
+    return FLOW_OK;
 }
 
 void flow_run_check_free(flow_run_check_result *result)

@@ -45,9 +45,7 @@ flow_status flow_experiment_read(flow_experiment *out, const char *file, const c
         return flow_error_set(err, FLOW_SPEC, "%s: is %s, and a spec was expected: a JSON file%s", file,
                               kind == FLOW_FILE_MODEL ? "a model" : "an HDF5 file", kind == FLOW_FILE_MODEL
                                   ? "; \"flowctl info --json\" shows the one it was trained by" : "");
-    flow_status status = flow_spec_read(&out->spec, file, overrides, n_overrides, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_spec_read(&out->spec, file, overrides, n_overrides, err));
     out->data = out->spec->data;
     out->train = out->spec->train;
     out->objective = flow_objective_of(&out->train->objective);

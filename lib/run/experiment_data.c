@@ -123,33 +123,28 @@ static flow_status experiment_open_training(const opening *o, flow_error *err)
     flow_experiment *x = o->x;
     const flow_data_options *data = x->data;
     const bool split = data->validation.number > 0;
+    const char *held_out = split ? data->train : data->validation.text;
     if (data->train == NULL)
         return flow_error_set(err, FLOW_SPEC, "%s: the key data.train is missing: name the training data there, or "
                               "with --data FILE", x->spec->source);
-    flow_status status = experiment_check_standard_input(x, err);
-    if (status == FLOW_OK)
-        status = experiment_open_one(o, &x->training, "train", data->train,
-                                     split ? FLOW_PART_TRAINING : FLOW_PART_ALL, err);
-    if (status == FLOW_OK)
-        status = experiment_check_names(x->training, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(experiment_check_standard_input(x, err));
+    FLOW_TRY(experiment_open_one(o, &x->training, "train", data->train, split ? FLOW_PART_TRAINING : FLOW_PART_ALL,
+                                 err));
+    FLOW_TRY(experiment_check_names(x->training, err));
     x->dim = x->training->n_columns - x->training->n_context - (x->training->is_weighted ? 1 : 0);
     x->columns = x->training->columns;
     x->n_rows = x->training->n_rows;
-    if (split)
-        status = experiment_open_one(o, &x->validation, "validation", data->train, FLOW_PART_HELD_OUT, err);
-    else if (data->validation.text != NULL)
-        status = experiment_open_one(o, &x->validation, "validation", data->validation.text, FLOW_PART_ALL, err);
-    x->n_held_out = x->validation != NULL ? x->validation->n_rows : 0;
-    return status;
+    if (held_out == NULL)
+        return FLOW_OK;
+    FLOW_TRY(experiment_open_one(o, &x->validation, "validation", held_out, split ? FLOW_PART_HELD_OUT : FLOW_PART_ALL,
+                                 err));
+    x->n_held_out = x->validation->n_rows;
+    return FLOW_OK;
 }
 
 static flow_status experiment_open_density(flow_experiment *x, const flow_run_hooks *hooks, flow_error *err)
 {
-    flow_status status = experiment_open_target(x, &x->target, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(experiment_open_target(x, &x->target, err));
     x->dim = flow_target_dim(x->target);
     x->columns = x->data->columns.n > 0 ? x->data->columns.at : flow_target_columns(x->target);
     x->n_rows = x->draws->steps * x->train->batch;
@@ -160,10 +155,9 @@ static flow_status experiment_open_density(flow_experiment *x, const flow_run_ho
 flow_status flow_experiment_open(flow_experiment *x, int n_threads, const flow_run_hooks *hooks, flow_error *err)
 {
     const opening o = {x, n_threads, hooks};
-    flow_status status = x->draws != NULL ? experiment_open_density(x, hooks, err) : experiment_open_training(&o, err);
-    if (status == FLOW_OK && x->data->test != NULL)
-        status = experiment_open_one(&o, &x->test, "test", x->data->test, FLOW_PART_ALL, err);
-    return status;
+    FLOW_TRY(x->draws != NULL ? experiment_open_density(x, hooks, err) : experiment_open_training(&o, err));
+    return x->data->test == NULL ? FLOW_OK
+                                 : experiment_open_one(&o, &x->test, "test", x->data->test, FLOW_PART_ALL, err);
 }
 
 /* ---- looking at them, without opening the experiment ---- */
@@ -292,11 +286,9 @@ static flow_status experiment_check_support(const flow_experiment *x, flow_datas
 
 flow_status flow_experiment_check(const flow_experiment *x, const flow_run_hooks *hooks, flow_error *err)
 {
-    flow_status status = experiment_check_support(x, x->training, "train", err);
-    if (status == FLOW_OK)
-        status = experiment_check_support(x, x->validation,
-                                          x->spec->data->validation.number > 0 ? "train" : "validation", err);
-    return status == FLOW_OK ? experiment_warn_of_ties(x, hooks, err) : status;
+    FLOW_TRY(experiment_check_support(x, x->training, "train", err));
+    FLOW_TRY(experiment_check_support(x, x->validation, x->data->validation.number > 0 ? "train" : "validation", err));
+    return experiment_warn_of_ties(x, hooks, err);
 }
 
 /* ---- describing them ---- */
@@ -322,11 +314,10 @@ static bool experiment_describe(cJSON *object, const char *key, flow_data_origin
 {
     char text[32];
     snprintf(text, sizeof text, "crc32:%08lx", (unsigned long)checksum);
-    flow_data_origin described = origin;
-    described.location = location;
-    described.checksum = text;
+    origin.location = location;
+    origin.checksum = text;
     bool good = location != NULL &&
-                flow_report_add(object, key, flow_report_json(flow_data_origin_fields, &described, NULL));
+                flow_report_add(object, key, flow_report_json(flow_data_origin_fields, &origin, NULL));
     free(location);
     return good;
 }
@@ -336,13 +327,11 @@ static bool experiment_describe_dataset(cJSON *object, const char *key, const fl
     if (data == NULL)
         return true;
     const flow_data_origin origin = {
-        .rows = data->n_rows, .columns = data->n_columns,
-        .has_names = data->has_names, .n_context = data->n_context,
-        .effective_rows = data->effective_rows, .weightless = data->n_weightless,
-        .skipped = data->n_skipped, .is_table = true, .is_weighted = data->is_weighted,
+        .rows = data->n_rows, .columns = data->n_columns, .has_names = data->has_names, .n_context = data->n_context,
+        .effective_rows = data->effective_rows, .weightless = data->n_weightless, .skipped = data->n_skipped,
+        .is_table = true, .is_weighted = data->is_weighted,
     };
-    return experiment_describe(object, key, origin, experiment_absolute(data->location),
-                               data->checksum);
+    return experiment_describe(object, key, origin, experiment_absolute(data->location), data->checksum);
 }
 
 static bool experiment_describe_target(cJSON *object, const flow_target *target)

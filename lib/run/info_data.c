@@ -71,14 +71,11 @@ static flow_status info_open(flow_run_info_data_result *out, const char *columns
 {
     /* statistics need no rows in memory, but standard input cannot be read twice */
     flow_dataset_options options = {.skip_invalid = true, .memory_bytes = (size_t)256 << 20};
-    flow_status status = columns != NULL ? flow_name_list_split(&out->chosen, columns, err) : FLOW_OK;
-    if (status != FLOW_OK)
-        return status;
-    if (columns != NULL) {
-        options.columns = (const char *const *)out->chosen.at;
-        options.n_columns = out->chosen.n;
-    }
-    status = flow_dataset_open(&out->data, out->location, &options, err);
+    if (columns != NULL)
+        FLOW_TRY(flow_name_list_split(&out->chosen, columns, err));
+    options.columns = (const char *const *)out->chosen.at;
+    options.n_columns = out->chosen.n;
+    flow_status status = flow_dataset_open(&out->data, out->location, &options, err);
     if (status != FLOW_DATA || columns != NULL || !info_find_numbers(out))
         return status;
     options.columns = (const char *const *)out->chosen.at;
@@ -95,14 +92,8 @@ static bool info_read_columns(flow_run_info_data_result *out)
     out->columns = (flow_list){columns, (size_t)n};
     for (int i = 0; i < n && columns != NULL; i++) {
         const flow_column_summary *s = &data->summary[i];
-        flow_data_column *c = &columns[i];
-        int64_t n_good;
-        *c = (flow_data_column){.name = s->name, .least = s->least, .most = s->most, .mean = s->mean,
-                                .deviation = s->deviation, .tied = s->tied, .tied_percent = 100 * s->tied,
-                                .distinct = s->distinct, .counted = counted};
-        if (counted)
-            c->invalid = info_count_column(out->location, s->name, &n_good);
-        c->has_invalid = counted && c->invalid >= 0;
+        int64_t n_good, invalid = counted ? info_count_column(out->location, s->name, &n_good) : 0;
+        columns[i] = (flow_data_column){*s, invalid, counted, counted && invalid >= 0};
     }
     return columns != NULL;
 }
@@ -122,28 +113,20 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
                                flow_error *err)
 {
     *out = (flow_run_info_data_result){.kind = "data", .location = location};
-    flow_status status = flow_tables_list(&out->tables, location, err);
-    if (status == FLOW_OK && out->tables.n > 1)
+    FLOW_TRY(flow_tables_list(&out->tables, location, err));
+    if (out->tables.n > 1)
         return info_list_tables(out) ? FLOW_OK : flow_error_memory(err, "the list of tables");
-    if (status == FLOW_OK)
-        status = info_open(out, columns, err);
-    if (status != FLOW_OK)
-        return status;
-    out->rows = out->data->n_rows;
-    out->invalid_rows = out->data->n_skipped;
-    out->has_invalid = out->invalid_rows > 0;
-    if (out->has_invalid && !flow_is_standard(location)) /* standard input is gone once it has been read */
-        info_find_first_invalid(out->first_invalid_text, location, out->data->columns, out->data->n_columns);
+    FLOW_TRY(info_open(out, columns, err));
+    const flow_dataset *data = out->data;
+    out->invalid_rows = data->n_skipped;
+    if (out->invalid_rows > 0 && !flow_is_standard(location)) /* standard input is gone once it has been read */
+        info_find_first_invalid(out->first_invalid_text, location, data->columns, data->n_columns);
     if (out->first_invalid_text[0] != '\0')
         out->first_invalid = out->first_invalid_text;
-    out->invalid_unknown = out->has_invalid && out->first_invalid == NULL;
     out->checksum = out->checksum_text;
     out->crc = out->checksum_text + snprintf(out->checksum_text, sizeof out->checksum_text, "crc32:%08lx",
-                                             (unsigned long)out->data->checksum) - 8;
-    out->has_names = out->data->has_names;
-    out->no_names = !out->has_names;
+                                             (unsigned long)data->checksum) - 8;
     out->without_numbers = (flow_text_list){out->others.n, (const char *const *)out->others.at};
-    out->has_without_numbers = out->others.n > 0;
     return info_read_columns(out) ? FLOW_OK : flow_error_memory(err, "columns");
 }
 

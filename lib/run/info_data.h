@@ -9,13 +9,10 @@
 #include "run/report.h"
 
 typedef struct flow_data_column {
-    const char *name;
-    double least, most, mean, deviation;
-    double tied_percent; /* of the rows have the most frequent value */
-    double tied, distinct; /* as in flow_column_summary */
-    int64_t invalid;       /* rows in which it is not a finite number; -1: they cannot be counted */
-    bool counted;          /* columns were looked at for invalid values */
-    bool has_invalid;
+    flow_column_summary of;
+    int64_t invalid;  /* rows in which it is not a finite number; -1: they cannot be counted */
+    bool counted;     /* columns were looked at for invalid values */
+    bool has_invalid; /* and they can be counted */
 } flow_data_column;
 
 /* A table of an HDF5 file: its path, and its size as text, "(1000, 5)". */
@@ -28,17 +25,16 @@ typedef struct flow_data_table {
 typedef struct flow_run_info_data_result {
     const char *kind; /* "data", or "tables" */
     const char *location, *first_table;
-    int64_t rows, invalid_rows;
+    flow_dataset *data; /* owned; NULL: there are tables */
+    int64_t invalid_rows;
     const char *first_invalid; /* "data.csv: row 17, column \"y\": ..."; NULL: none, or not known */
     const char *checksum;      /* "crc32:c7eff3b5" */
     const char *crc;           /* "c7eff3b5" */
     flow_list columns;         /* of flow_data_column */
     flow_text_list without_numbers;
     flow_list table_rows; /* of flow_data_table, of a file with several; then there is nothing else */
-    bool has_names, no_names, has_invalid, invalid_unknown, has_without_numbers;
 
     flow_table_list tables; /* owned, as what follows */
-    flow_dataset *data;
     flow_name_list chosen, others; /* columns */
     char checksum_text[32], first_invalid_text[FLOW_ERROR_SIZE];
 } flow_run_info_data_result;

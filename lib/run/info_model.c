@@ -7,14 +7,6 @@
 
 /* ---- provenance ---- */
 
-static const flow_report_field run_fields[] = {
-    {"command", FLOW_MEMBER(flow_training_run, command)},
-    {"date", FLOW_MEMBER(flow_training_run, date)},
-    {"host", FLOW_MEMBER(flow_training_run, host)},
-    {"version", FLOW_MEMBER(flow_training_run, version)},
-    FLOW_REPORT_END,
-};
-
 static bool info_read_runs(flow_list *out, const cJSON *provenance)
 {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(provenance, "runs"), *run;
@@ -24,8 +16,8 @@ static bool info_read_runs(flow_list *out, const cJSON *provenance)
     {
         if (runs == NULL)
             break;
-        runs[out->n] = (flow_training_run){"?", "?", "?", "?"};
-        flow_report_read(&runs[out->n++], run_fields, run);
+        runs[out->n] = (flow_training_run){.command = "?", .host = "?", .date = "?", .version = "?"};
+        flow_report_read(&runs[out->n++], flow_training_run_fields, run);
     }
     return runs != NULL;
 }
@@ -54,7 +46,7 @@ static bool info_read_history(flow_list *out, const flow_model *model, bool all)
             .rate = history_at(model, i, "rate"), .seconds = history_at(model, i, "seconds"),
             .evaluations = evaluations > 0 ? evaluations : NAN,
             .validation = {history_at(model, i, "validation"), history_at(model, i, "validation_error")},
-            .best = history_at(model, i, "best") > 0, .solves = solves, .is_part = first > 0, .whole = first == 0,
+            .best = history_at(model, i, "best") > 0, .solves = solves, .is_part = first > 0,
         };
     }
     return rows != NULL;
@@ -80,28 +72,16 @@ static cJSON *info_history_json(const flow_model *model)
 
 flow_status flow_run_info_model(flow_run_info_model_result *out, const char *path, bool all, flow_error *err)
 {
-    *out = (flow_run_info_model_result){0};
-    flow_status status = flow_model_load(&out->model, path, err);
-    if (status != FLOW_OK)
-        return status;
+    *out = (flow_run_info_model_result){.kind = "model"};
+    FLOW_TRY(flow_model_load(&out->model, path, err));
     const flow_model *model = out->model;
-    const flow_spec *spec = model->spec;
-    const flow_data_options *data = spec->data;
     const cJSON *origins = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
-    out->kind = "model";
-    out->path = model->path;
-    out->name = spec->name;
-    out->weight = data->weight;
-    out->allows_negative_weights = data->weight != NULL && data->allow_negative_weights;
+    out->spec = model->spec;
+    out->options = model->spec->data;
     out->columns = (flow_text_list){model->f->dim, (const char *const *)model->columns};
-    out->context = data->context;
     out->data = flow_data_origin_read(origins, "train");
     out->density = flow_data_origin_read(origins, "density");
-    out->has_summary = model->summary != NULL;
     flow_train_summary_read(&out->summary, model->summary);
-    out->spec = spec->document;
-    out->summary_json = model->summary;
-    out->provenance = model->provenance;
     out->history_json = info_history_json(model);
     if (out->history_json == NULL || !info_read_runs(&out->runs, model->provenance) ||
         !info_read_history(&out->history, model, all))

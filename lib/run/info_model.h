@@ -8,33 +8,28 @@
 #include "run/origin.h"
 #include "run/train_summary.h"
 
-/* A time that the training was started or resumed; "?": not stored. */
-typedef struct flow_training_run {
-    const char *command, *date, *host, *version;
-} flow_training_run;
-
 typedef struct flow_history_row {
     int64_t epoch;
     double training, rate, seconds;
     double evaluations; /* NaN: nothing was solved */
     flow_mean validation;
-    bool best, solves;   /* solves: of the last epoch */
-    bool is_part, whole; /* whether the rows are the last ones or all of them */
+    bool best, solves; /* solves: of the last epoch */
+    bool is_part;      /* the rows are the last ones, not all */
 } flow_history_row;
 
-/* flow_run_info_model_free. Strings are borrowed from the model. */
+/* flow_run_info_model_free. */
 typedef struct flow_run_info_model_result {
+    const char *kind; /* "model" */
     flow_model *model;
-    const char *kind, *path, *name, *weight; /* kind: "model" */
-    flow_text_list columns, context;
+    const flow_spec *spec; /* of the model, as the next one */
+    const flow_data_options *options;
+    flow_text_list columns;
     flow_data_origin data, density;
     flow_train_summary summary;
     flow_list runs; /* of flow_training_run */
     flow_description flow;
     flow_list history; /* of flow_history_row */
-    cJSON *spec, *summary_json, *provenance; /* borrowed; NULL when absent */
-    cJSON *history_json;                     /* all columns of all epochs; owned */
-    bool allows_negative_weights, has_summary;
+    cJSON *history_json; /* all columns of all epochs; owned */
 } flow_run_info_model_result;
 
 /* With `all` epochs in `history`, or the last ten. */

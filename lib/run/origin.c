@@ -18,6 +18,19 @@ const flow_report_field flow_data_origin_fields[] = {
     FLOW_REPORT_END,
 };
 
+#define RUN(member) FLOW_MEMBER(flow_training_run, member)
+
+const flow_report_field flow_training_run_fields[] = {
+    {"command", RUN(command)},
+    {"host", RUN(host)},
+    {"date", RUN(date)},
+    {"version", RUN(version)},
+    {"threads", RUN(threads)},
+    {"first_epoch", RUN(first_epoch)},
+    FLOW_REPORT_GROUP_ROW("libraries", flow_training_run, libraries, flow_libraries_fields),
+    FLOW_REPORT_END,
+};
+
 flow_data_origin flow_data_origin_read(const cJSON *data, const char *key)
 {
     flow_data_origin out = {.checksum = "no checksum"};

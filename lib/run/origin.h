@@ -1,9 +1,9 @@
-/* Where the data of a training came from: what provenance says of them. */
+/* The provenance of a training: where its data came from, and each time that it was started or resumed. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_ORIGIN_H
 #define FLOW_RUN_ORIGIN_H
 
-#include "run/report.h"
+#include "run/version.h"
 
 /* Of a table, or of the library of a density, which has `dimensions` instead of rows and columns. */
 typedef struct flow_data_origin {
@@ -16,6 +16,16 @@ typedef struct flow_data_origin {
 } flow_data_origin;
 
 extern const flow_report_field flow_data_origin_fields[];
+
+/* "?": not stored. */
+typedef struct flow_training_run {
+    const char *command, *host, *date, *version;
+    int threads;
+    int64_t first_epoch;
+    flow_libraries libraries;
+} flow_training_run;
+
+extern const flow_report_field flow_training_run_fields[];
 
 /* `key` ("train") of the provenance of a model; strings are borrowed from it. */
 flow_data_origin flow_data_origin_read(const cJSON *data, const char *key);

@@ -61,29 +61,19 @@ static flow_status train_prepare(train_run *run, flow_error *err)
     if (o->resume && o->force)
         return flow_error_set(err, FLOW_ARGUMENT, "--resume goes on with an existing model and --force replaces it; "
                               "give one of them");
-    flow_status status = flow_experiment_read(x, o->spec, o->overrides, o->n_overrides, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_experiment_read(x, o->spec, o->overrides, o->n_overrides, err));
     /* messages name the file as it was typed */
     run->output = o->output != NULL ? flow_strdup(o->output) : flow_spec_path(x->spec, x->spec->output);
     if (run->output == NULL)
         return flow_error_memory(err, "a path");
-    status = train_check_output(run, &resume, err);
-    if (status == FLOW_OK)
-        status = flow_experiment_open(x, run->out->threads, &o->hooks, err);
-    if (status == FLOW_OK)
-        status = flow_experiment_build(x, x->dim, err);
-    if (status == FLOW_OK)
-        status = flow_experiment_check(x, &o->hooks, err);
-    if (status == FLOW_OK)
-        flow_experiment_warn_of_networks(x, &o->hooks);
-    if (status == FLOW_OK)
-        status = train_make_trainer(run, err);
-    if (status == FLOW_OK)
-        status = resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err);
-    if (status == FLOW_OK && o->profile)
-        status = flow_profile_new(&run->profile, run->out->threads, err);
-    return status;
+    FLOW_TRY(train_check_output(run, &resume, err));
+    FLOW_TRY(flow_experiment_open(x, run->out->threads, &o->hooks, err));
+    FLOW_TRY(flow_experiment_build(x, x->dim, err));
+    FLOW_TRY(flow_experiment_check(x, &o->hooks, err));
+    flow_experiment_warn_of_networks(x, &o->hooks);
+    FLOW_TRY(train_make_trainer(run, err));
+    FLOW_TRY(resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err));
+    return o->profile ? flow_profile_new(&run->profile, run->out->threads, err) : FLOW_OK;
 }
 
 static void train_announce(train_run *run)
@@ -100,13 +90,13 @@ static flow_status train_evaluate_test(train_run *run, flow_error *err)
     const flow_likelihood *l = &run->held_out;
     if (run->x->test == NULL)
         return FLOW_OK;
-    flow_status status = flow_evaluate(&run->held_out, flow_trainer_best_flow(run->trainer),
-                                       flow_trainer_best(run->trainer), run->x->test, run->out->threads, err);
-    if (status == FLOW_OK && l->not_finite > 0)
+    FLOW_TRY(flow_evaluate(&run->held_out, flow_trainer_best_flow(run->trainer), flow_trainer_best(run->trainer),
+                           run->x->test, run->out->threads, err));
+    if (l->not_finite > 0)
         flow_run_warn(&run->options->hooks, "%s: log p of %lld rows is not finite, the first is row %lld%s%s",
                       run->x->test->location, (long long)l->not_finite, (long long)l->first_not_finite + 1,
                       l->place[0] != '\0' ? ", in " : "", l->place);
-    return status;
+    return FLOW_OK;
 }
 
 static flow_status train_estimate_density(train_run *run, flow_error *err)
@@ -135,15 +125,24 @@ static const char *train_outcome(const train_run *run, flow_status status)
     return flow_trainer_converged(run->trainer) ? "converged" : "finished";
 }
 
+/* What comes after the last step: the results of a training that ends well, and the last save. */
+static flow_status train_finish(train_run *run, flow_status status, flow_error *err)
+{
+    if (status == FLOW_OK) {
+        FLOW_TRY(train_evaluate_test(run, err));
+        FLOW_TRY(train_estimate_density(run, err));
+    }
+    return train_is_news(run) ? train_save(run, err) : FLOW_OK;
+}
+
 /* Trains and always saves. */
 static flow_status train_and_save(train_run *run, flow_error *err)
 {
     const flow_train_hooks hooks = {run, train_on_epoch, train_on_step, train_on_warning, train_should_stop,
                                     run->profile};
-    flow_error later = {0};
     run->saved = flow_seconds();
     run->outcome = "running";
-    flow_status status = flow_trainer_run(run->trainer, &hooks, err), after = FLOW_OK;
+    flow_status status = flow_trainer_run(run->trainer, &hooks, err);
     if (run->save_status != FLOW_OK) {
         *err = run->save_error;
         return run->save_status;
@@ -151,20 +150,15 @@ static flow_status train_and_save(train_run *run, flow_error *err)
     if (status != FLOW_OK && status != FLOW_INTERRUPTED && status != FLOW_NUMERIC)
         return status; /* the disk or the data failed, and would again */
     run->outcome = train_outcome(run, status);
-    if (status == FLOW_OK)
-        after = train_evaluate_test(run, &later);
-    if (status == FLOW_OK && after == FLOW_OK)
-        after = train_estimate_density(run, &later);
-    if (after == FLOW_OK && train_is_news(run))
-        after = train_save(run, &later);
-    if (after == FLOW_OK)
-        return status;
-    if (status == FLOW_NUMERIC) { /* the first failure is the one to report */
+    flow_error later = {0};
+    flow_status after = train_finish(run, status, &later);
+    if (after != FLOW_OK && status == FLOW_NUMERIC) { /* the first failure is the one to report */
         flow_run_warn(&run->options->hooks, "%s", later.message);
-        return status;
+    } else if (after != FLOW_OK) {
+        *err = later;
+        status = after;
     }
-    *err = later;
-    return after;
+    return status;
 }
 
 /* ---- result ---- */

@@ -35,9 +35,7 @@ flow_status train_check_output(const train_run *run, bool *resume, flow_error *e
 {
     const char *output = run->output;
     *resume = false;
-    flow_status status = resume_check_folder(output, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(resume_check_folder(output, err));
     struct stat info;
     if (stat(output, &info) != 0)
         return FLOW_OK;

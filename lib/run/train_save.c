@@ -9,8 +9,8 @@
 
 #include "core/clock.h"
 #include "model/file.h"
+#include "run/origin.h"
 #include "run/train_run.h"
-#include "run/version.h"
 
 /* ---- provenance ---- */
 
@@ -29,27 +29,6 @@ static void provenance_add_word(flow_text *text, const char *word)
     flow_text_add(text, "'");
 }
 
-/* A time that training was started or resumed. */
-typedef struct provenance_run {
-    const char *command, *host, *date, *version;
-    int64_t first_epoch;
-    int threads;
-    flow_libraries libraries;
-} provenance_run;
-
-#define RUN(member) FLOW_MEMBER(provenance_run, member)
-
-static const flow_report_field provenance_run_fields[] = {
-    {"command", RUN(command)},
-    {"host", RUN(host)},
-    {"date", RUN(date)},
-    {"version", RUN(version)},
-    {"threads", RUN(threads)},
-    {"first_epoch", RUN(first_epoch)},
-    FLOW_REPORT_GROUP_ROW("libraries", provenance_run, libraries, flow_libraries_fields),
-    FLOW_REPORT_END,
-};
-
 static cJSON *provenance_run_json(const train_run *run)
 {
     char host[256] = "unknown", date[32] = "";
@@ -62,10 +41,10 @@ static cJSON *provenance_run_json(const train_run *run)
     flow_text_add(&typed, "%s", "");
     for (int i = 0; i < run->options->argc; i++)
         provenance_add_word(&typed, run->options->argv[i]);
-    provenance_run this_run = {.command = typed.data, .host = host, .date = date, .version = flow_program_version(),
-                               .first_epoch = run->out->first_epoch + 1, .threads = run->out->threads};
+    flow_training_run this_run = {.command = typed.data, .host = host, .date = date, .version = flow_program_version(),
+                                  .first_epoch = run->out->first_epoch + 1, .threads = run->out->threads};
     flow_libraries_find(&this_run.libraries);
-    cJSON *object = typed.failed ? NULL : flow_report_json(provenance_run_fields, &this_run, NULL);
+    cJSON *object = typed.failed ? NULL : flow_report_json(flow_training_run_fields, &this_run, NULL);
     flow_text_free(&typed);
     return object;
 }

@@ -54,7 +54,7 @@ void flow_train_summary_complete(flow_train_summary *summary)
 
 void flow_train_summary_read(flow_train_summary *out, const cJSON *summary)
 {
-    *out = (flow_train_summary){.status = "?"};
+    *out = (flow_train_summary){.status = "?", .any = summary != NULL};
     flow_report_read(out, flow_train_summary_fields, summary);
     flow_train_summary_complete(out);
 }

@@ -28,6 +28,7 @@ typedef struct flow_train_summary {
     flow_held_out validation, test;
     flow_train_density density; /* of a training on a density */
     flow_solving solving;       /* in the best epoch */
+    bool any;                   /* of a model file: it has a summary */
 } flow_train_summary;
 extern const flow_report_field flow_train_summary_fields[];
 

@@ -25,11 +25,7 @@ void flow_libraries_find(flow_libraries *out)
     flow_h5_lock();
     H5get_libversion(&major, &minor, &release);
     flow_h5_unlock();
+    *out = (flow_libraries){FLOW_PRECISION, out->gemm_text, flow_vec_name(), out->hdf5_text, gsl_version, "", ""};
     snprintf(out->hdf5_text, sizeof out->hdf5_text, "%u.%u.%u", major, minor, release);
     flow_gemm_library(out->gemm_text, sizeof out->gemm_text);
-    out->precision = FLOW_PRECISION;
-    out->gemm = out->gemm_text;
-    out->kernels = flow_vec_name();
-    out->hdf5 = out->hdf5_text;
-    out->gsl = gsl_version;
 }
