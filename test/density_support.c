@@ -403,7 +403,7 @@ static void test_reverse_kl(void **state)
     if (flow_target_open(&target, "build/densities/test/bounded.so", 3, true, &err) != FLOW_OK)
         fail_msg("%s", err.message);
     subject s;
-    subject_open(&s, (subject_shape){.dim = 3, .columns = flow_target_columns(target), .seed = 1}, "%s", spec);
+    subject_open(&s, (subject_shape){.dim = 3, .columns = target->columns, .seed = 1}, "%s", spec);
     subject_start_target(&s, target, n_threads);
     subject_run(&s);
     if (flow_draws_new(&drawn, s.f, flow_trainer_best(s.trainer), target, n_threads, &err) != FLOW_OK ||

@@ -47,14 +47,14 @@ static void make_flow(subject *s, const char *list, const char *train, int dim)
 static flow_status make_trainer(subject *s, const char *list, const char *train, const flow_target *target,
                                 int n_threads, flow_error *err)
 {
-    make_flow(s, list, train, flow_target_dim(target));
+    make_flow(s, list, train, target->dim);
     return subject_try_target(s, err, target, n_threads);
 }
 
 static subject start(const char *list, const char *train, const flow_target *target, int n_threads)
 {
     subject s;
-    make_flow(&s, list, train, flow_target_dim(target));
+    make_flow(&s, list, train, target->dim);
     subject_start_target(&s, target, n_threads);
     return s;
 }
@@ -101,7 +101,7 @@ static void check_gradient(const char *flow_list, const flow_target *target)
     const double h = 1e-6;
     subject b;
     flow_error err;
-    make_flow(&b, flow_list, "{}", flow_target_dim(target));
+    make_flow(&b, flow_list, "{}", target->dim);
     real *weights = set_values(b.f), *gradient = flow_alloc_aligned(b.f->params.n_weights + 1, sizeof *gradient);
     real *ignored = flow_alloc_aligned(b.f->params.n_weights + 1, sizeof *ignored);
     flow_step *step = subject_step(&b, reverse_kl, target, ROWS, 2);
@@ -225,7 +225,7 @@ static void check_path_gradient(const char *flow_list, const flow_target *target
     enum { ROWS = FLOW_TILE + 5, MOST_DIM = 4 };
     subject b;
     flow_error err;
-    int d = flow_target_dim(target);
+    int d = target->dim;
     make_flow(&b, flow_list, "{}", d);
     size_t n = b.f->params.n_weights;
     real *weights = set_values(b.f), *gradients[3];

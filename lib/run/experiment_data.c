@@ -55,7 +55,7 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
         options.memory_bytes = left > least_memory ? left : least_memory;
     }
     /* the columns of the training data or the density, in their order, whatever order they have here */
-    if (x->target != NULL ? flow_target_has_names(x->target)
+    if (x->target != NULL ? x->target->has_names
                           : x->training != NULL && data->columns.n == 0 && x->training->has_names) {
         options.columns = x->columns;
         options.n_columns = x->dim;
@@ -100,7 +100,7 @@ static flow_status experiment_check_gradient(const flow_experiment *x, const flo
     if (status == FLOW_OK && wrong.n_wrong > 0)
         flow_run_warn(hooks, "%s: the gradient does not go with the values: of %d derivatives that were compared "
                       "with difference quotients %d differ; worst is dimension %d, %.6g instead of %.6g at %.6g",
-                      flow_target_path(x->target), wrong.n_compared, wrong.n_wrong, wrong.dimension + 1, wrong.found,
+                      x->target->path, wrong.n_compared, wrong.n_wrong, wrong.dimension + 1, wrong.found,
                       wrong.wanted, wrong.at);
     return status;
 }
@@ -145,8 +145,8 @@ static flow_status experiment_open_training(const opening *o, flow_error *err)
 static flow_status experiment_open_density(flow_experiment *x, const flow_run_hooks *hooks, flow_error *err)
 {
     FLOW_TRY(experiment_open_target(x, &x->target, err));
-    x->dim = flow_target_dim(x->target);
-    x->columns = x->data->columns.n > 0 ? x->data->columns.at : flow_target_columns(x->target);
+    x->dim = x->target->dim;
+    x->columns = x->data->columns.n > 0 ? x->data->columns.at : x->target->columns;
     x->n_rows = x->draws->steps * x->train->batch;
     x->n_held_out = x->draws->validation;
     return experiment_check_gradient(x, hooks, err);
@@ -168,7 +168,7 @@ static void experiment_look_at_target(flow_experiment *x, char *problem)
     flow_error err = {0};
     int64_t dim = x->draws->dimensions;
     if (experiment_open_target(x, &target, &err) == FLOW_OK)
-        dim = flow_target_dim(target);
+        dim = target->dim;
     else
         snprintf(problem, FLOW_ERROR_SIZE, "%s", err.message);
     flow_target_close(target);
@@ -338,10 +338,10 @@ static bool experiment_describe_target(cJSON *object, const flow_target *target)
 {
     if (target == NULL)
         return true;
-    const flow_data_origin origin = {.dimensions = flow_target_dim(target), .is_density = true};
-    char *path = realpath(flow_target_path(target), NULL);
-    return experiment_describe(object, "density", origin, path != NULL ? path : flow_strdup(flow_target_path(target)),
-                               flow_target_checksum(target));
+    const flow_data_origin origin = {.dimensions = target->dim, .is_density = true};
+    char *path = realpath(target->path, NULL);
+    return experiment_describe(object, "density", origin, path != NULL ? path : flow_strdup(target->path),
+                               target->checksum);
 }
 
 cJSON *flow_experiment_describe_data(const flow_experiment *x, flow_error *err)

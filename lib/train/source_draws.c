@@ -81,9 +81,9 @@ static const flow_source_type source_draws = {
 
 static flow_status draws_check_flow(const flow *f, const flow_target *target, flow_error *err)
 {
-    if (f->dim != flow_target_dim(target))
+    if (f->dim != target->dim)
         return flow_error_set(err, FLOW_SPEC, "%s is a density in %d dimensions, the flow has %d",
-                              flow_target_path(target), flow_target_dim(target), f->dim);
+                              target->path, target->dim, f->dim);
     if (f->context.n > 0)
         return flow_error_set(err, FLOW_SPEC, "a flow with context cannot be fitted to a density: there are no data to "
                               "give the context");
@@ -114,8 +114,8 @@ flow_status flow_source_draws(flow_source **out, const flow *f, const flow_targe
     if (source == NULL)
         return flow_error_memory(err, "training");
     source->seed = seed;
-    const char *path = flow_target_path(target);
-    uint32_t checksum = flow_target_checksum(target);
+    const char *path = target->path;
+    uint32_t checksum = target->checksum;
     source->base = (flow_source){.type = &source_draws,
                                  .n_rows = draws->steps * options->batch,
                                  .n_held_out = draws->validation,

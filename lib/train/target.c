@@ -4,7 +4,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,24 +13,6 @@
 #include "density.h"
 #include "flow/flow.h"
 #include "num/rng.h"
-
-typedef double density_function(const double *x, double *gradient, size_t n, void *data);
-typedef void *new_function(size_t n);
-typedef void free_function(void *data);
-
-struct flow_target {
-    char *path;
-    void *library;
-    density_function *log_density;
-    free_function *release; /* NULL: the library has none, or there is nothing to release */
-    void *data;
-    int dim;
-    char **columns; /* (dim), owned */
-    bool has_names;
-    pthread_mutex_t *lock; /* &mutex; NULL: several threads may call at once */
-    pthread_mutex_t mutex;
-    uint32_t checksum;
-};
 
 /* ISO C has no conversion from an object pointer to a function pointer; in POSIX their bytes are the same. */
 static void find(void *out, void *library, const char *name)
@@ -107,27 +88,26 @@ static flow_status settle_dim(flow_target *target, int64_t dim, const char *cons
 
 static flow_status name_columns(flow_target *target, const char *const *names, flow_error *err)
 {
+    const char *twice = NULL, **columns = flow_arena_take(&target->arena, (size_t)target->dim, sizeof *columns);
     target->has_names = names != NULL;
-    target->columns = calloc((size_t)target->dim, sizeof *target->columns);
-    if (target->columns == NULL)
-        return flow_error_memory(err, "the names of the columns");
-    for (int i = 0; i < target->dim; i++) {
+    target->columns = columns;
+    for (int i = 0; columns != NULL && i < target->dim; i++) {
+        char made[16];
+        snprintf(made, sizeof made, "x%d", i + 1);
         if (names != NULL && names[i][0] == '\0')
             return flow_error_set(err, FLOW_SPEC, "%s: name %d of log_density_columns is empty", target->path, i + 1);
-        for (int k = 0; names != NULL && k < i; k++)
-            if (strcmp(names[k], names[i]) == 0)
-                return flow_error_set(err, FLOW_SPEC, "%s: log_density_columns names \"%.80s\" twice", target->path,
-                                      names[i]);
-        target->columns[i] = names != NULL ? flow_strdup(names[i]) : flow_format("x%d", i + 1);
-        if (target->columns[i] == NULL)
-            return flow_error_memory(err, "the names of the columns");
+        columns[i] = flow_arena_text(&target->arena, names != NULL ? names[i] : made);
     }
-    return FLOW_OK;
+    if (target->arena.failed)
+        return flow_error_memory(err, "the names of the columns");
+    FLOW_TRY(flow_find_repeated(&twice, columns, (size_t)target->dim, err));
+    return twice == NULL ? FLOW_OK : flow_error_set(err, FLOW_SPEC, "%s: log_density_columns names \"%.80s\" twice",
+                                                    target->path, twice);
 }
 
 static flow_status begin(flow_target *target, flow_error *err)
 {
-    new_function *make;
+    void *(*make)(size_t n);
     find(&make, target->library, "log_density_new");
     if (make == NULL)
         return FLOW_OK;
@@ -139,27 +119,28 @@ static flow_status begin(flow_target *target, flow_error *err)
     return FLOW_OK;
 }
 
+static flow_status target_make(flow_target *target, const char *path, int64_t dim, bool parallel, flow_error *err)
+{
+    target->path = flow_arena_text(&target->arena, path);
+    if (target->path == NULL)
+        return flow_error_memory(err, path);
+    if (!parallel && pthread_mutex_init(&target->mutex, NULL) != 0)
+        return flow_error_memory(err, "a lock");
+    target->lock = parallel ? NULL : &target->mutex;
+    FLOW_TRY(load(target, err));
+    const char *const *names = dlsym(target->library, "log_density_columns");
+    FLOW_TRY(settle_dim(target, dim, names, err));
+    FLOW_TRY(name_columns(target, names, err));
+    return begin(target, err);
+}
+
 flow_status flow_target_open(flow_target **out, const char *path, int64_t dim, bool parallel, flow_error *err)
 {
     *out = NULL;
     flow_target *target = calloc(1, sizeof *target);
     if (target == NULL)
         return flow_error_memory(err, path);
-    target->path = flow_strdup(path);
-    flow_status status = target->path == NULL ? flow_error_memory(err, path) : FLOW_OK;
-    if (status == FLOW_OK && !parallel && pthread_mutex_init(&target->mutex, NULL) == 0)
-        target->lock = &target->mutex;
-    if (status == FLOW_OK && !parallel && target->lock == NULL)
-        status = flow_error_memory(err, "a lock");
-    if (status == FLOW_OK)
-        status = load(target, err);
-    const char *const *names = status == FLOW_OK ? dlsym(target->library, "log_density_columns") : NULL;
-    if (status == FLOW_OK)
-        status = settle_dim(target, dim, names, err);
-    if (status == FLOW_OK)
-        status = name_columns(target, names, err);
-    if (status == FLOW_OK)
-        status = begin(target, err);
+    flow_status status = target_make(target, path, dim, parallel, err);
     FLOW_RETURN_MADE(out, target, flow_target_close, status);
 }
 
@@ -169,40 +150,12 @@ void flow_target_close(flow_target *target)
         return;
     if (target->release != NULL)
         target->release(target->data);
-    for (int i = 0; target->columns != NULL && i < target->dim; i++)
-        free(target->columns[i]);
-    free(target->columns);
     if (target->library != NULL)
         dlclose(target->library);
     if (target->lock != NULL)
         pthread_mutex_destroy(target->lock);
-    free(target->path);
+    flow_arena_release(&target->arena);
     free(target);
-}
-
-const char *flow_target_path(const flow_target *target)
-{
-    return target->path;
-}
-
-int flow_target_dim(const flow_target *target)
-{
-    return target->dim;
-}
-
-const char *const *flow_target_columns(const flow_target *target)
-{
-    return (const char *const *)target->columns;
-}
-
-bool flow_target_has_names(const flow_target *target)
-{
-    return target->has_names;
-}
-
-uint32_t flow_target_checksum(const flow_target *target)
-{
-    return target->checksum;
 }
 
 double flow_target_log(const flow_target *target, const double *x, double *gradient)
