@@ -5,24 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
+#include "flow/runner.h"
 #include "num/moments.h"
 #include "num/parallel.h"
 #include "num/pareto.h"
 #include "train/objective.h"
 
-typedef struct worker {
-    flow_workspace *ws;
-    double *score; /* (FLOW_TILE) */
-    double *x_and_grad; /* (2, dim) */
-} worker;
-
 struct flow_draws {
-    const flow *f;
-    const real *weights;
+    flow_runner *runner;
     const flow_target *target;
-    int n_threads;
-    worker *workers;
     /* the current call */
     uint64_t seed, first_row;
     size_t n;
@@ -32,48 +23,35 @@ struct flow_draws {
 flow_status flow_draws_new(flow_draws **out, const flow *f, const real *weights, const flow_target *target,
                            int n_threads, flow_error *err)
 {
-    *out = NULL;
     flow_draws *d = calloc(1, sizeof *d);
+    *out = NULL;
     if (d == NULL)
         return flow_error_memory(err, "draws");
-    *d = (flow_draws){.f = f, .weights = weights, .target = target, .n_threads = n_threads < 1 ? 1 : n_threads};
-    d->workers = calloc((size_t)d->n_threads, sizeof *d->workers);
-    flow_status status = d->workers == NULL ? flow_error_memory(err, "draws") : FLOW_OK;
-    for (int t = 0; status == FLOW_OK && t < d->n_threads; t++) {
-        worker *w = &d->workers[t];
-        status = flow_workspace_new(&w->ws, f, FLOW_TILE, false, err);
-        w->score = malloc(FLOW_TILE * sizeof *w->score);
-        w->x_and_grad = flow_alloc_aligned(2 * (size_t)f->dim, sizeof *w->x_and_grad);
-        if (status == FLOW_OK && (w->score == NULL || w->x_and_grad == NULL))
-            status = flow_error_memory(err, "draws");
-    }
+    d->target = target;
+    flow_status status = flow_runner_new(&d->runner, f, weights, n_threads, err);
     FLOW_RETURN_MADE(out, d, flow_draws_free, status);
 }
 
 void flow_draws_free(flow_draws *draws)
 {
-    if (draws == NULL)
-        return;
-    for (int t = 0; draws->workers != NULL && t < draws->n_threads; t++) {
-        flow_workspace_free(draws->workers[t].ws);
-        free(draws->workers[t].score);
-        flow_free_aligned(draws->workers[t].x_and_grad);
-    }
-    free(draws->workers);
+    if (draws != NULL)
+        flow_runner_free(draws->runner);
     free(draws);
 }
 
 static void draws_run_tile(void *context, int item, int thread)
 {
     flow_draws *d = context;
-    worker *w = &d->workers[thread];
+    const flow *f = d->runner->f;
+    const real *weights = d->runner->weights;
+    const flow_worker *w = &d->runner->workers[thread];
     size_t first = (size_t)item * FLOW_TILE, left = d->n - first;
     int n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE;
-    const flow_objective_tile tile = {.f = d->f, .weights = d->weights, .target = d->target, .ws = w->ws,
-                                      .n = FLOW_TILE, .n_rows = n_rows, .score = w->score, .x_and_grad = w->x_and_grad};
-    flow_tile_draw(d->f, d->weights, w->ws, FLOW_TILE, d->seed, d->first_row + first, 1);
+    const flow_objective_tile tile = {.f = f, .weights = weights, .target = d->target, .ws = w->ws,
+                                      .n = FLOW_TILE, .n_rows = n_rows, .score = w->logp, .x_and_grad = w->x};
+    flow_tile_draw(f, weights, w->ws, FLOW_TILE, d->seed, d->first_row + first, 1);
     flow_objective_reverse_kl.tile(&tile); /* its score is the log-weight */
-    memcpy(d->log_weights + first, w->score, (size_t)n_rows * sizeof *w->score);
+    memcpy(d->log_weights + first, w->logp, (size_t)n_rows * sizeof *w->logp);
 }
 
 void flow_draws_log_weights(flow_draws *draws, uint64_t seed, uint64_t first_row, size_t n, double *log_weights)
@@ -82,7 +60,8 @@ void flow_draws_log_weights(flow_draws *draws, uint64_t seed, uint64_t first_row
     draws->first_row = first_row;
     draws->n = n;
     draws->log_weights = log_weights;
-    flow_parallel_for((int)((n + FLOW_TILE - 1) / FLOW_TILE), draws->n_threads, draws_run_tile, draws);
+    int n_tiles = (int)((n + FLOW_TILE - 1) / FLOW_TILE);
+    flow_parallel_for(n_tiles, flow_runner_make_workers(draws->runner, n_tiles), draws_run_tile, draws);
 }
 
 static void draws_summarise(flow_estimate *out, double *log_weights, size_t n)

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
+#include "core/arena.h"
+#include "flow/runner.h"
 #include "num/parallel.h"
 #include "num/rng.h"
 #include "train/draws.h"
@@ -15,6 +16,7 @@ enum { BITS_OF_ROUND = 40 }; /* there are fewer than 2^40 pairs in a round */
 
 typedef struct pair_source {
     flow_source base;
+    flow_arena arena; /* of the arrays below */
     const flow *f;
     flow_dataset *training;
     uint64_t seed;
@@ -26,8 +28,8 @@ typedef struct pair_source {
     int64_t at, batch;
     /* while pairs are made */
     flow_pair_request request;
-    flow_workspace **workspaces; /* (n_threads) */
-    int64_t first, n;            /* of the current piece */
+    flow_runner *runner; /* of the model with the request's weights */
+    int64_t first, n;    /* of the current piece */
 } pair_source;
 
 int64_t flow_reflow_pairs(int64_t pairs, int64_t n_rows)
@@ -74,9 +76,7 @@ static int64_t pairs_number(const flow_source *self, int64_t i)
 static void pairs_release(flow_source *self)
 {
     pair_source *source = (pair_source *)self;
-    flow_free_aligned(source->pairs);
-    flow_free_aligned(source->order);
-    flow_free_aligned(source->rows);
+    flow_arena_release(&source->arena);
     free(source);
 }
 
@@ -91,16 +91,15 @@ flow_status flow_source_pairs(flow_source **out, const flow *f, flow_dataset *tr
     pair_source *source = calloc(1, sizeof *source);
     if (source == NULL)
         return flow_error_memory(err, "reflow");
-    *source = (pair_source){.f = f, .training = training, .seed = seed, .n_threads = n_threads < 1 ? 1 : n_threads};
+    *source = (pair_source){.f = f, .training = training, .seed = seed, .n_threads = n_threads};
     source->base = (flow_source){.type = &source_pairs, .n_rows = n, .mean_weight = 1,
                                  .name = "the pairs of this round"};
     source->stride = (size_t)flow_width(f) + (size_t)f->dim;
-    size_t count = (size_t)n, n_batch = (size_t)(batch < n ? batch : n), values = source->stride;
-    source->rows = flow_size_mul(&values, n_batch) ? flow_alloc_aligned(values, sizeof *source->rows) : NULL;
-    values = source->stride;
-    source->pairs = flow_size_mul(&values, count) ? flow_alloc_aligned(values, sizeof *source->pairs) : NULL;
-    source->order = flow_alloc_aligned(count, sizeof *source->order);
-    if (source->pairs == NULL || source->order == NULL || source->rows == NULL) {
+    size_t row_bytes = source->stride * sizeof *source->rows;
+    source->rows = flow_arena_take(&source->arena, (size_t)(batch < n ? batch : n), row_bytes);
+    source->pairs = flow_arena_take(&source->arena, (size_t)n, row_bytes);
+    source->order = flow_arena_take(&source->arena, (size_t)n, sizeof *source->order);
+    if (source->arena.failed) {
         pairs_release(&source->base);
         return flow_error_memory(err, "the pairs of reflow; lower train.objective.pairs");
     }
@@ -116,7 +115,7 @@ static flow_status pairs_load_contexts(pair_source *source, flow_error *err)
     enum { PIECE = 256 };
     size_t d = (size_t)source->f->dim, c = (size_t)source->f->context.n;
     size_t width = (size_t)source->training->n_columns;
-    double *rows = flow_alloc_aligned(PIECE * width, sizeof *rows);
+    double *rows = malloc(PIECE * width * sizeof *rows);
     if (rows == NULL)
         return flow_error_memory(err, "reflow");
     flow_status status = flow_dataset_shuffle(source->training, source->seed, source->request.epoch, 0, err);
@@ -129,7 +128,7 @@ static flow_status pairs_load_contexts(pair_source *source, flow_error *err)
         for (size_t i = 0; status == FLOW_OK && i < n_read; i++, done++)
             memcpy(source->pairs + (size_t)done * source->stride + d, rows + i * width + d, c * sizeof *rows);
     }
-    flow_free_aligned(rows);
+    free(rows);
     return status;
 }
 
@@ -137,7 +136,7 @@ static void pairs_solve_tile(void *context, int item, int thread)
 {
     pair_source *source = context;
     const flow *f = source->f;
-    flow_workspace *ws = source->workspaces[thread];
+    flow_workspace *ws = source->runner->workers[thread].ws;
     size_t d = (size_t)f->dim, width = (size_t)flow_width(f), stride = source->stride;
     int64_t first = source->first + (int64_t)item * FLOW_TILE, left = source->first + source->n - first;
     int n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE, n = FLOW_TILE;
@@ -150,6 +149,7 @@ static void pairs_solve_tile(void *context, int item, int thread)
         for (int j = 0; j < n_rows; j++)
             rows[(size_t)j * stride + width + i] = (double)ws->a[i * (size_t)n + (size_t)j];
     const real *x;
+    ws->points_only = true;
     flow_tile_blocks_to_data(f, source->request.weights, ws, n, &x);
     for (size_t i = 0; i < d; i++)
         for (int j = 0; j < n_rows; j++)
@@ -187,45 +187,23 @@ static flow_status pairs_replace_failed(pair_source *source, int64_t *n_failed, 
     return FLOW_OK;
 }
 
-static flow_status pairs_make_workspaces(pair_source *source, flow_error *err)
-{
-    source->workspaces = calloc((size_t)source->n_threads, sizeof *source->workspaces);
-    if (source->workspaces == NULL)
-        return flow_error_memory(err, "reflow");
-    flow_status status = FLOW_OK;
-    for (int t = 0; status == FLOW_OK && t < source->n_threads; t++) {
-        status = flow_workspace_new(&source->workspaces[t], source->f, FLOW_TILE, false, err);
-        if (status == FLOW_OK)
-            source->workspaces[t]->points_only = true;
-    }
-    return status;
-}
-
-static void pairs_free_workspaces(pair_source *source)
-{
-    for (int t = 0; source->workspaces != NULL && t < source->n_threads; t++)
-        flow_workspace_free(source->workspaces[t]);
-    free(source->workspaces);
-    source->workspaces = NULL;
-}
-
 flow_status flow_source_pairs_make(flow_source *self, const flow_pair_request *request, int64_t *n_failed,
                                    const flow_train_hooks *hooks, flow_error *err)
 {
     enum { PIECE = 64 * FLOW_TILE }; /* pairs between two calls of should_stop */
     pair_source *source = (pair_source *)self;
     source->request = *request;
-    flow_status status = pairs_make_workspaces(source, err);
-    if (status == FLOW_OK && source->f->context.n > 0)
-        status = pairs_load_contexts(source, err);
+    FLOW_TRY(flow_runner_new(&source->runner, source->f, request->weights, source->n_threads, err));
+    flow_status status = source->f->context.n > 0 ? pairs_load_contexts(source, err) : FLOW_OK;
     for (source->first = 0; status == FLOW_OK && source->first < self->n_rows; source->first += PIECE) {
         int64_t left = self->n_rows - source->first;
         source->n = left < PIECE ? left : PIECE;
-        flow_parallel_for((int)((source->n + FLOW_TILE - 1) / FLOW_TILE), source->n_threads, pairs_solve_tile, source);
+        int n_tiles = (int)((source->n + FLOW_TILE - 1) / FLOW_TILE);
+        flow_parallel_for(n_tiles, flow_runner_make_workers(source->runner, n_tiles), pairs_solve_tile, source);
         if (flow_train_should_stop(hooks))
             status = flow_error_set(err, FLOW_INTERRUPTED, "interrupted while making the pairs of round %lld of reflow",
                                     (long long)request->round);
     }
-    pairs_free_workspaces(source);
+    flow_runner_free(source->runner);
     return status == FLOW_OK ? pairs_replace_failed(source, n_failed, err) : status;
 }
