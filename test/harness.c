@@ -279,10 +279,8 @@ void subject_copy_state(subject *to, const subject *from)
         memcpy(b[k].data, a[k].data, array_bytes(&a[k]));
     }
     const flow_epoch *history = flow_trainer_history(from->trainer, &n_epochs);
-    double *table = flow_history_table(history, n_epochs);
-    check(flow_trainer_set_history(to->trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS, table, n_epochs, &err), &err,
-          "history");
-    free(table);
+    check(flow_trainer_set_history(to->trainer, flow_epoch_columns, FLOW_EPOCH_COLUMNS, flow_history_table(history),
+                                   n_epochs, &err), &err, "history");
 }
 
 void subject_expect_same(const subject *a, const subject *b)
@@ -302,15 +300,13 @@ void subject_expect_same(const subject *a, const subject *b)
     const flow_epoch *of_a = flow_trainer_history(a->trainer, &n_epochs);
     const flow_epoch *of_b = flow_trainer_history(b->trainer, &m_epochs);
     assert_int_equal(n_epochs, m_epochs);
-    double *p = flow_history_table(of_a, n_epochs), *q = flow_history_table(of_b, n_epochs);
+    const double *p = flow_history_table(of_a), *q = flow_history_table(of_b);
     for (int64_t k = 0; k < n_epochs * FLOW_EPOCH_COLUMNS; k++) {
         const char *column = flow_epoch_columns[k % FLOW_EPOCH_COLUMNS];
         if (strcmp(column, "seconds") != 0 && memcmp(&p[k], &q[k], sizeof *p) != 0)
             fail_msg("epoch %d: the \"%s\" of two trainings are %.17g and %.17g", (int)(k / FLOW_EPOCH_COLUMNS) + 1,
                      column, p[k], q[k]);
     }
-    free(p);
-    free(q);
     assert_int_equal(flow_trainer_best_epoch(a->trainer), flow_trainer_best_epoch(b->trainer));
 }
 

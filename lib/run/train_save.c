@@ -122,13 +122,9 @@ flow_status train_save(train_run *run, flow_error *err)
         .history_columns = flow_epoch_columns,
         .n_history_columns = FLOW_EPOCH_COLUMNS,
     };
-    const flow_epoch *epochs = flow_trainer_history(run->trainer, &contents.n_epochs);
-    double *history = flow_history_table(epochs, contents.n_epochs);
-    flow_status status = history == NULL ? flow_error_memory(err, "the history") : FLOW_OK;
+    contents.history = flow_history_table(flow_trainer_history(run->trainer, &contents.n_epochs));
     cJSON *from = provenance_json(run, err), *summary = summary_json(run, err);
-    if (from == NULL || summary == NULL)
-        status = FLOW_MEMORY;
-    contents.history = history;
+    flow_status status = from == NULL || summary == NULL ? FLOW_MEMORY : FLOW_OK;
     contents.provenance = from;
     contents.summary = summary;
     flow_trainer_state(run->trainer, &contents.state, &contents.n_state);
@@ -136,7 +132,6 @@ flow_status train_save(train_run *run, flow_error *err)
         status = flow_model_save(run->output, &contents, err);
     cJSON_Delete(from);
     cJSON_Delete(summary);
-    free(history);
     run->saved = flow_seconds();
     run->save_cost = run->saved - began;
     return status;

@@ -30,9 +30,8 @@ static void epoch_warn_not_finite(const flow_trainer *t, const flow_train_hooks 
     if (hooks->on_warning == NULL)
         return;
     char message[FLOW_DIAGNOSIS_SIZE + 512];
-    snprintf(message, sizeof message,
-             "epoch %lld: %s of %lld held-out %s%s is not finite, the first is %s %lld of %.200s%s%s%s; these weights "
-             "are not kept", (long long)t->now.epochs + 1, t->source->type->score_name,
+    snprintf(message, sizeof message, "epoch %lld: %s of %lld held-out %s%s is not finite, the first is %s %lld of "
+             "%.200s%s%s%s; these weights are not kept", (long long)t->now.epochs + 1, t->source->type->score_name,
              (long long)likelihood->not_finite, t->source->type->row_name, likelihood->not_finite == 1 ? "" : "s",
              t->source->type->row_name, (long long)likelihood->first_not_finite + 1, t->source->held_out_name,
              likelihood->place[0] != '\0' ? " (in " : "", likelihood->place, likelihood->place[0] != '\0' ? ")" : "");
@@ -44,7 +43,7 @@ flow_status flow_trainer_end_epoch(flow_trainer *t, const flow_train_hooks *hook
 {
     flow_likelihood likelihood = {.mean = NAN, .error = NAN};
     const bool has_held_out = t->source->n_held_out > 0;
-    flow_status status = flow_history_reserve(&t->history, err);
+    flow_status status = flow_history_reserve(&t->history, t->history.n + 1, err);
     flow_profile_enter(hooks->profile, FLOW_PHASE_HELD_OUT);
     if (status == FLOW_OK && has_held_out)
         status = t->source->type->evaluate(t->source, &likelihood, t->scores, t->held_out_weights, hooks, err);
@@ -75,18 +74,12 @@ flow_status flow_trainer_end_epoch(flow_trainer *t, const flow_train_hooks *hook
     double steps = (double)now->epoch_steps;
     const flow_nfe *nfe = t->nfe.rows > 0 ? &t->nfe : &likelihood.nfe;
     const flow_epoch epoch = {
-        .epoch = (double)now->epochs,
-        .training = now->score / now->scored_weight,
-        .validation = likelihood.mean,
-        .validation_error = likelihood.error,
-        .rate = now->rate,
-        .gradient_norm = now->norm / steps,
-        .clipped = (double)now->clipped / steps,
-        .dropped = (double)now->dropped,
-        .best = best ? 1 : 0,
-        .seconds = now->seconds + flow_seconds() - clock->mark,
-        .evaluations = flow_nfe_mean(nfe, t->f),
-        .most_evaluations = flow_nfe_most(nfe, t->f),
+        .epoch = (double)now->epochs, .training = now->score / now->scored_weight,
+        .validation = likelihood.mean, .validation_error = likelihood.error,
+        .rate = now->rate, .gradient_norm = now->norm / steps,
+        .clipped = (double)now->clipped / steps, .dropped = (double)now->dropped,
+        .best = best ? 1 : 0, .seconds = now->seconds + flow_seconds() - clock->mark,
+        .evaluations = flow_nfe_mean(nfe, t->f), .most_evaluations = flow_nfe_most(nfe, t->f),
     };
     flow_history_add(&t->history, &epoch);
     t->nfe = (flow_nfe){0};

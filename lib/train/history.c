@@ -14,7 +14,7 @@ void flow_history_free(flow_history *history)
     *history = (flow_history){0};
 }
 
-static flow_status history_reserve(flow_history *history, int64_t n, flow_error *err)
+flow_status flow_history_reserve(flow_history *history, int64_t n, flow_error *err)
 {
     if (n <= history->capacity)
         return FLOW_OK;
@@ -27,25 +27,9 @@ static flow_status history_reserve(flow_history *history, int64_t n, flow_error 
     return FLOW_OK;
 }
 
-flow_status flow_history_reserve(flow_history *history, flow_error *err)
-{
-    return history_reserve(history, history->n + 1, err);
-}
-
 void flow_history_add(flow_history *history, const flow_epoch *epoch)
 {
     history->at[history->n++] = *epoch;
-}
-
-double *flow_history_table(const flow_epoch *history, int64_t n)
-{
-    double *table = malloc(((size_t)n * FLOW_EPOCH_COLUMNS + 1) * sizeof *table), *out = table;
-    for (int64_t i = 0; table != NULL && i < n; i++) {
-#define PUT(name) *out++ = history[i].name;
-        FLOW_EPOCH_MEMBERS(PUT)
-#undef PUT
-    }
-    return table;
 }
 
 /* The number of column `name`; -1: there is none. */
@@ -69,17 +53,13 @@ flow_status flow_history_fill(flow_history *history, const char *const *columns,
             return flow_error_set(err, FLOW_FORMAT, "the training state is damaged: its history has no column \"%s\"",
                                   flow_epoch_columns[k]);
     }
-    flow_status status = history_reserve(history, n, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_history_reserve(history, n, err));
     for (int64_t i = 0; i < n; i++) {
-        const double *row = table + i * n_columns;
-        const int *column = from;
-        flow_epoch *epoch = &history->at[i];
-#define TAKE(name) epoch->name = row[*column++];
-        FLOW_EPOCH_MEMBERS(TAKE)
-#undef TAKE
-        if (epoch->epoch != (double)(i + 1))
+        double row[FLOW_EPOCH_COLUMNS];
+        for (int k = 0; k < FLOW_EPOCH_COLUMNS; k++)
+            row[k] = table[i * n_columns + from[k]];
+        memcpy(&history->at[i], row, sizeof row);
+        if (history->at[i].epoch != (double)(i + 1))
             return flow_error_set(err, FLOW_FORMAT,
                                   "the training state is damaged: the epochs of its history are not 1, 2, 3, ...");
     }

@@ -3,6 +3,7 @@
 #ifndef FLOW_TRAIN_HISTORY_H
 #define FLOW_TRAIN_HISTORY_H
 
+#include <assert.h>
 #include <stdint.h>
 
 #include "core/error.h"
@@ -48,12 +49,16 @@ typedef struct flow_history {
 
 void flow_history_free(flow_history *history);
 
-/* Makes room for one more record, and adds one, for which there is room. */
-flow_status flow_history_reserve(flow_history *history, flow_error *err);
+/* Makes room for n records, and adds one, for which there is room. */
+flow_status flow_history_reserve(flow_history *history, int64_t n, flow_error *err);
 void flow_history_add(flow_history *history, const flow_epoch *epoch);
 
-/* As a table (n, FLOW_EPOCH_COLUMNS), the caller's (free); NULL when memory is out. */
-double *flow_history_table(const flow_epoch *history, int64_t n);
+/* Records as the table (n, FLOW_EPOCH_COLUMNS) that they are: they consist of doubles. */
+static inline const double *flow_history_table(const flow_epoch *history)
+{
+    return (const double *)history;
+}
+static_assert(sizeof(flow_epoch) == FLOW_EPOCH_COLUMNS * sizeof(double), "a record is a row of the table");
 
 /* From a table (n, n_columns) whose columns are found by name; further columns are ignored. FLOW_FORMAT when a column
  * is missing or the epochs are not 1, 2, 3, ... */
