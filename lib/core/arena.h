@@ -1,4 +1,4 @@
-/* Memory that lives and ends together: the option structs of a spec with their texts and lists, the arrays of a trainer.
+/* Memory that lives and ends together: the option structs of a spec with their texts, the arrays of a trainer.
  *
  * Nothing in an arena is freed alone; flow_arena_release frees all of it.
  */

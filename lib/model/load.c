@@ -144,8 +144,8 @@ static flow_status read_history(flow_model *model, hid_t file, flow_error *err)
         bytes > model->n_bytes)
         return flow_error_set(err, FLOW_FORMAT, "history is not a table of epochs");
     hid_t dataset = H5Dopen2(file, FLOW_MODEL_HISTORY, H5P_DEFAULT);
-    flow_status status = flow_h5_attr_read_names(&model->history_columns, &model->n_history_columns, dataset, FLOW_MODEL_COLUMNS,
-                                     HISTORY_COLUMNS_MOST, false, err);
+    flow_status status = flow_h5_attr_read_names(&model->history_columns, &model->n_history_columns, dataset,
+                                                 FLOW_MODEL_COLUMNS, HISTORY_COLUMNS_MOST, false, err);
     flow_h5_close(dataset);
     FLOW_TRY(status);
     if ((size_t)model->n_history_columns != array.cols)

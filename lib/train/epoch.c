@@ -69,13 +69,12 @@ static flow_status epoch_drop_step(flow_trainer *t, const flow_train_hooks *hook
     if (in_a_row < STOP_AFTER && (dropped <= DROPPED_MOST || dropped * 100 <= epoch_steps))
         return FLOW_OK;
     bool running = in_a_row >= STOP_AFTER;
-    return flow_error_set(err, FLOW_NUMERIC,
-                          "training stopped in epoch %lld after %lld steps that were not finite%s: %s; look at that "
-                          "%s, or try a lower \"rate\" (it is %g) or another \"clip\" (it is %g); the best weights "
-                          "are %s",
-                          (long long)t->now.epochs + 1, (long long)(running ? in_a_row : dropped),
-                          running ? " in a row" : "", cause, flow_trainer_serving(t)->type->row_name,
-                          flow_optimizer_learning_rate(t->optimizer), t->options.clip, origin);
+    return flow_error_set(err, FLOW_NUMERIC, "training stopped in epoch %lld after %lld steps that were not finite%s: "
+                          "%s; look at that %s, or try a lower \"rate\" (it is %g) or another \"clip\" (it is %g); the "
+                          "best weights are %s", (long long)t->now.epochs + 1,
+                          (long long)(running ? in_a_row : dropped), running ? " in a row" : "", cause,
+                          flow_trainer_serving(t)->type->row_name, flow_optimizer_learning_rate(t->optimizer),
+                          t->options.clip, origin);
 }
 
 /* Updates the fitted values that blocks take from batches, and their average, which goes with the average of the
@@ -94,9 +93,8 @@ static void epoch_batch_stats(flow_trainer *t, int64_t n, double rate, double ke
 static flow_noise epoch_noise(const flow_trainer *t)
 {
     enum { BITS_OF_BATCH = 20 }; /* the largest batch has 2^20 rows */
-    return (flow_noise){.kind = FLOW_NOISE_OF_PLACE,
-                        .seed = t->seed,
-                        .first_row = (uint64_t)t->now.steps << BITS_OF_BATCH};
+    uint64_t first_row = (uint64_t)t->now.steps << BITS_OF_BATCH;
+    return (flow_noise){.kind = FLOW_NOISE_OF_PLACE, .seed = t->seed, .first_row = first_row};
 }
 
 static flow_status epoch_step(flow_trainer *t, const flow_train_hooks *hooks, flow_batch *batch, flow_error *err)
@@ -149,13 +147,8 @@ static void epoch_report(const flow_trainer *t, const flow_train_hooks *hooks, c
     int64_t n_rows = flow_trainer_serving(t)->n_rows, epochs = flow_trainer_n_epochs(t);
     double rows_left = (double)(epochs - t->now.epochs) * (double)n_rows - (double)t->now.rows;
     const flow_progress progress = {
-        .epoch = t->now.epochs + 1,
-        .epochs = epochs,
-        .row = t->now.rows,
-        .rows = n_rows,
-        .training = t->now.score / t->now.scored_weight,
-        .rows_per_second = speed,
-        .seconds_left = rows_left / speed,
+        .epoch = t->now.epochs + 1, .epochs = epochs, .row = t->now.rows, .rows = n_rows,
+        .training = t->now.score / t->now.scored_weight, .rows_per_second = speed, .seconds_left = rows_left / speed,
         .evaluations = flow_nfe_mean(&t->nfe, t->f),
     };
     hooks->on_step(hooks->context, &progress);
@@ -185,8 +178,7 @@ flow_status flow_trainer_run_epoch(flow_trainer *t, const flow_train_hooks *hook
         clock->mark = time;
         epoch_report(t, hooks, clock);
         if (status == FLOW_OK && flow_train_should_stop(hooks))
-            status = flow_error_set(err, FLOW_INTERRUPTED, "interrupted in epoch %lld",
-                                    (long long)t->now.epochs + 1);
+            status = flow_error_set(err, FLOW_INTERRUPTED, "interrupted in epoch %lld", (long long)t->now.epochs + 1);
     }
     return status;
 }

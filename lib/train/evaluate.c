@@ -5,28 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "num/moments.h"
 
 flow_status flow_check_columns(const flow *f, const flow_dataset *data, flow_error *err)
 {
     int n = data->n_columns - (data->is_weighted ? 1 : 0);
     if (n != flow_width(f))
-        return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d", data->location, n,
-                              flow_width(f));
+        return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d", data->location, n, flow_width(f));
     if (data->n_context != f->context.n)
         return flow_error_set(err, FLOW_DATA, "%s: has %d columns of context, the model has %d", data->location,
                               data->n_context, f->context.n);
     return FLOW_OK;
 }
 
+void flow_likelihood_finish(flow_likelihood *out, const flow_moments *moments)
+{
+    out->mean = out->not_finite > 0 ? -HUGE_VAL : flow_moments_mean(moments);
+    out->error = out->not_finite > 0 ? NAN : flow_moments_error(moments);
+    out->effective_rows = flow_moments_effective(moments);
+}
+
 struct flow_evaluator {
     size_t width; /* d + c */
     flow_runner *runner;
     size_t n_max; /* rows in a piece */
-    double *rows; /* (n_max, width, and one more for a weight) */
-    double *row_weights; /* (n_max) */
-    double *logp; /* (n_max) */
-    int64_t *numbers;
+    double *rows; /* (n_max, width, and one more for a weight); owned, with the two below */
+    double *row_weights, *logp; /* (n_max) */
+    int64_t *numbers; /* (n_max); owned */
 };
 
 flow_status flow_evaluator_new(flow_evaluator **out, const flow *f, const real *weights, int n_threads,
@@ -44,15 +48,13 @@ flow_status flow_evaluator_new(flow_evaluator **out, const flow *f, const real *
         e->n_max = (size_t)n_threads * FLOW_TILE;
     if (e->n_max > MOST_ROWS)
         e->n_max = MOST_ROWS;
-    flow_status status = flow_runner_new(&e->runner, f, weights, n_threads, err);
-    if (status == FLOW_OK) {
-        e->rows = malloc(e->n_max * (e->width + 1) * sizeof *e->rows);
-        e->row_weights = malloc(e->n_max * sizeof *e->row_weights);
-        e->logp = malloc(e->n_max * sizeof *e->logp);
-        e->numbers = malloc(e->n_max * sizeof *e->numbers);
-        if (e->rows == NULL || e->row_weights == NULL || e->logp == NULL || e->numbers == NULL)
-            status = flow_error_memory(err, "an evaluation");
-    }
+    e->rows = malloc(e->n_max * (e->width + 3) * sizeof *e->rows);
+    e->numbers = malloc(e->n_max * sizeof *e->numbers);
+    bool has_memory = e->rows != NULL && e->numbers != NULL;
+    e->row_weights = has_memory ? e->rows + e->n_max * (e->width + 1) : NULL;
+    e->logp = has_memory ? e->row_weights + e->n_max : NULL;
+    flow_status status = has_memory ? flow_runner_new(&e->runner, f, weights, n_threads, err)
+                                    : flow_error_memory(err, "an evaluation");
     FLOW_RETURN_MADE(out, e, flow_evaluator_free, status);
 }
 
@@ -62,8 +64,6 @@ void flow_evaluator_free(flow_evaluator *evaluator)
         return;
     flow_runner_free(evaluator->runner);
     free(evaluator->rows);
-    free(evaluator->row_weights);
-    free(evaluator->logp);
     free(evaluator->numbers);
     free(evaluator);
 }
@@ -118,9 +118,7 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
         return flow_error_set(err, FLOW_DATA, "%s: has %lld rows and had %lld before; it changed while it was in use",
                               data->location, (long long)out->rows, (long long)n_rows);
     out->nfe = flow_runner_nfe(e->runner, FLOW_TO_LATENT);
-    out->mean = out->not_finite > 0 ? -HUGE_VAL : flow_moments_mean(&moments);
-    out->effective_rows = flow_moments_effective(&moments);
-    out->error = out->not_finite > 0 ? NAN : flow_moments_error(&moments);
+    flow_likelihood_finish(out, &moments);
     return status;
 }
 
@@ -128,13 +126,11 @@ flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weigh
                           flow_error *err)
 {
     *out = (flow_likelihood){.mean = NAN, .error = NAN, .first_not_finite = -1};
-    flow_status status = flow_check_columns(f, data, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_check_columns(f, data, err));
     if (data->n_rows == 0)
         return flow_error_set(err, FLOW_DATA, "%s: has no rows", data->location);
     flow_evaluator *evaluator = NULL;
-    status = flow_evaluator_new(&evaluator, f, weights, n_threads, err);
+    flow_status status = flow_evaluator_new(&evaluator, f, weights, n_threads, err);
     if (status == FLOW_OK)
         status = flow_evaluator_run(evaluator, out, NULL, NULL, data, NULL, err);
     flow_evaluator_free(evaluator);

@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "flow/nfe.h"
 #include "flow/rows.h"
+#include "num/moments.h"
 #include "train/hooks.h"
 
 /* Mean log-likelihood of a data set and its standard error. A row whose log-density is not finite makes the mean -inf
@@ -19,6 +20,9 @@ typedef struct flow_likelihood {
     char place[FLOW_DIAGNOSIS_SIZE]; /* where it became so, with the reason if that is known; "" when unknown */
     flow_nfe nfe;       /* of solving for them */
 } flow_likelihood;
+
+/* Fills mean, error and effective_rows from the moments of the rows' log-densities; not_finite is counted. */
+void flow_likelihood_finish(flow_likelihood *out, const flow_moments *moments);
 
 /* That of `data` with `weights`. FLOW_DATA when the columns are not those of the flow or there are no rows. */
 flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weights, flow_dataset *data, int n_threads,

@@ -23,21 +23,16 @@ static flow_status interpolant_check_blocks(const char *name, const flow *f, flo
                               "\"flow\" has no block; add { \"type\": \"ffjord\" }", name);
     for (int i = 0; i < f->n_blocks; i++)
         if (f->blocks[i]->type->velocity == NULL)
-            return flow_error_set(err, FLOW_SPEC,
-                                  "train.objective: \"%s\" trains the velocity of a continuous block, "
-                                  "and %s has none; leave that block out, or choose \"mle\"",
-                                  name, f->blocks[i]->name);
+            return flow_error_set(err, FLOW_SPEC, "train.objective: \"%s\" trains the velocity of a continuous block, "
+                                  "and %s has none; leave that block out, or choose \"mle\"", name, f->blocks[i]->name);
     if (f->n_blocks > 1)
-        return flow_error_set(err, FLOW_SPEC,
-                              "train.objective: \"%s\" trains one block to go all the way from the "
+        return flow_error_set(err, FLOW_SPEC, "train.objective: \"%s\" trains one block to go all the way from the "
                               "data to the base, and there are %d: nothing says what %s should start from; keep one, "
-                              "with a larger network, or choose \"mle\"",
-                              name, f->n_blocks, f->blocks[1]->name);
+                              "with a larger network, or choose \"mle\"", name, f->n_blocks, f->blocks[1]->name);
     if (f->blocks[0]->dim < f->dim)
-        return flow_error_set(err, FLOW_SPEC,
-                              "train.objective: \"%s\" trains one block to move all %d dimensions, and %s "
-                              "has %d of them; take it out of its split, or choose \"mle\"",
-                              name, f->dim, f->blocks[0]->name, f->blocks[0]->dim);
+        return flow_error_set(err, FLOW_SPEC, "train.objective: \"%s\" trains one block to move all %d dimensions, and "
+                              "%s has %d of them; take it out of its split, or choose \"mle\"", name, f->dim,
+                              f->blocks[0]->name, f->blocks[0]->dim);
     return FLOW_OK;
 }
 

@@ -54,4 +54,8 @@ size_t flow_interpolant_scratch_size(const void *options, const flow *f, int n);
 void flow_interpolant_tile(const flow_objective_tile *tile);
 void flow_interpolant_diagnose(const flow_objective_tile *tile, int row, char *place, size_t size);
 
+#define FLOW_INTERPOLANT_FUNCTIONS                                                                                   \
+    .interpolates = true, .score_name = "the loss", .check = flow_interpolant_check,                                 \
+    .scratch_size = flow_interpolant_scratch_size, .tile = flow_interpolant_tile, .diagnose = flow_interpolant_diagnose
+
 #endif

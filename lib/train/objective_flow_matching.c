@@ -9,14 +9,8 @@ static const flow_option flow_matching_options[] = {
 };
 
 const flow_objective_type flow_objective_flow_matching = {
-    .info = {.name = "flow_matching",
-             .help = "regression of a continuous block's velocity on straight paths, without solving its equation",
-             .options = flow_matching_options,
-             .options_size = sizeof(flow_interpolant_options)},
-    .interpolates = true,
-    .score_name = "the loss",
-    .check = flow_interpolant_check,
-    .scratch_size = flow_interpolant_scratch_size,
-    .tile = flow_interpolant_tile,
-    .diagnose = flow_interpolant_diagnose,
+    .info = {FLOW_INFO("flow_matching",
+                       "regression of a continuous block's velocity on straight paths, without solving its equation",
+                       flow_matching_options, flow_interpolant_options)},
+    FLOW_INTERPOLANT_FUNCTIONS,
 };

@@ -3,8 +3,6 @@
 
 #include "train/objective.h"
 
-static const flow_option mle_options[] = {FLOW_OPTIONS_END};
-
 static void mle_tile(const flow_objective_tile *tile)
 {
     const flow *f = tile->f;
@@ -27,6 +25,6 @@ static void mle_diagnose(const flow_objective_tile *tile, int row, char *place, 
 }
 
 const flow_objective_type flow_objective_mle = {
-    .info = {.name = "mle", .help = "maximum likelihood of the data", .options = mle_options},
+    .info = {FLOW_INFO_BARE("mle", "maximum likelihood of the data")},
     .score_name = "log p", .tile = mle_tile, .diagnose = mle_diagnose,
 };

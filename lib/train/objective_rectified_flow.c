@@ -12,15 +12,7 @@ static const flow_option rectified_flow_options[] = {
 };
 
 const flow_objective_type flow_objective_rectified_flow = {
-    .info = {.name = "rectified_flow",
-             .help = "the regression of flow_matching, with rounds that make the model's paths straight: for draws in "
-                     "few steps",
-             .options = rectified_flow_options,
-             .options_size = sizeof(flow_interpolant_options)},
-    .interpolates = true,
-    .score_name = "the loss",
-    .check = flow_interpolant_check,
-    .scratch_size = flow_interpolant_scratch_size,
-    .tile = flow_interpolant_tile,
-    .diagnose = flow_interpolant_diagnose,
+    .info = {FLOW_INFO("rectified_flow", "the regression of flow_matching, with rounds that make the model's paths "
+                       "straight: for draws in few steps", rectified_flow_options, flow_interpolant_options)},
+    FLOW_INTERPOLANT_FUNCTIONS,
 };

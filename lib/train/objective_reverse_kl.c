@@ -113,13 +113,8 @@ static void reverse_kl_diagnose(const flow_objective_tile *tile, int row, char *
 }
 
 const flow_objective_type flow_objective_reverse_kl = {
-    .info = {.name = "reverse_kl",
-             .help = "the evidence lower bound of a density that a library computes, without data",
-             .options = reverse_kl_options,
-             .options_size = sizeof(flow_draw_options)},
-    .draws = true,
-    .score_name = "the bound",
-    .needs_second_ws = reverse_kl_needs_second_ws,
-    .tile = reverse_kl_tile,
-    .diagnose = reverse_kl_diagnose,
+    .info = {FLOW_INFO("reverse_kl", "the evidence lower bound of a density that a library computes, without data",
+                       reverse_kl_options, flow_draw_options)},
+    .draws = true, .score_name = "the bound", .needs_second_ws = reverse_kl_needs_second_ws,
+    .tile = reverse_kl_tile, .diagnose = reverse_kl_diagnose,
 };

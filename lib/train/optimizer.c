@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
+#include "core/arena.h"
 #include "num/parallel.h"
 #include "num/simd.h"
 
@@ -25,6 +25,7 @@ typedef struct span {
 struct flow_optimizer {
     const flow_optimizer_type *type;
     flow_optimizer_options options;
+    flow_arena arena; /* of the arrays below */
     size_t n_weights;
     int n_spans, n_groups;
     span *spans;
@@ -34,24 +35,17 @@ struct flow_optimizer {
     real *moments[MOMENTS]; /* (n_weights) each */
 };
 
-typedef struct span_list {
-    span *spans; /* NULL: count only */
-    int n;
-} span_list;
-
-static void optimizer_add_span(span_list *list, span whole)
+static void optimizer_add_span(flow_optimizer *o, span whole)
 {
     while (whole.length > 0) {
         size_t piece = whole.length < SPAN ? whole.length : SPAN;
-        if (list->spans != NULL)
-            list->spans[list->n] = (span){whole.offset, piece, whole.decays};
-        list->n++;
+        o->spans[o->n_spans++] = (span){whole.offset, piece, whole.decays};
         whole.offset += piece;
         whole.length -= piece;
     }
 }
 
-static void optimizer_list_spans(span_list *list, const flow_params *params, const flow_span *runs, int n_runs)
+static void optimizer_list_spans(flow_optimizer *o, const flow_params *params, const flow_span *runs, int n_runs)
 {
     span open = {0};
     int entry = -1, open_entry = -1;
@@ -66,43 +60,35 @@ static void optimizer_list_spans(span_list *list, const flow_params *params, con
             open.length = last - open.offset;
             continue;
         }
-        optimizer_add_span(list, open);
+        optimizer_add_span(o, open);
         open = (span){first, last - first, params->entries[entry].cols > 1};
         open_entry = entry;
     }
-    optimizer_add_span(list, open);
+    optimizer_add_span(o, open);
 }
 
 static flow_status optimizer_make_spans(flow_optimizer *o, const flow_params *params, flow_error *err)
 {
     flow_span *runs = NULL;
     int n_runs;
-    flow_status status = flow_params_spans(params, &runs, &n_runs, SIZE_MAX, err);
-    if (status != FLOW_OK)
-        return status;
-    span_list list = {0};
-    optimizer_list_spans(&list, params, runs, n_runs);
-    o->spans = calloc((size_t)list.n + 1, sizeof *o->spans);
-    o->groups = calloc((size_t)list.n + 2, sizeof *o->groups);
-    o->partials = calloc((size_t)list.n + 1, sizeof *o->partials);
-    if (o->spans == NULL || o->groups == NULL || o->partials == NULL) {
-        status = flow_error_memory(err, "the list of live weights");
-        goto done;
-    }
-    list = (span_list){.spans = o->spans};
-    optimizer_list_spans(&list, params, runs, n_runs);
-    o->n_spans = list.n;
+    FLOW_TRY(flow_params_spans(params, &runs, &n_runs, SIZE_MAX, err));
+    /* Each run is part of one span, whose last piece alone is shorter than SPAN. */
+    size_t n_most = (size_t)n_runs + o->n_weights / SPAN + 2;
+    o->spans = flow_arena_take(&o->arena, n_most, sizeof *o->spans);
+    o->groups = flow_arena_take(&o->arena, n_most, sizeof *o->groups);
+    o->partials = flow_arena_take(&o->arena, n_most, sizeof *o->partials);
+    if (!o->arena.failed)
+        optimizer_list_spans(o, params, runs, n_runs);
+    free(runs);
     size_t held = 0;
-    for (int s = 0; s < list.n; s++) {
+    for (int s = 0; s < o->n_spans; s++) {
         held += o->spans[s].length;
-        if (held >= GROUP || s + 1 == list.n) {
+        if (held >= GROUP || s + 1 == o->n_spans) {
             o->groups[++o->n_groups] = s + 1;
             held = 0;
         }
     }
-done:
-    free(runs);
-    return status;
+    return o->arena.failed ? flow_error_memory(err, "the list of live weights") : FLOW_OK;
 }
 
 flow_status flow_optimizer_new(flow_optimizer **out, const flow_choice *choice, const flow_params *params,
@@ -116,23 +102,17 @@ flow_status flow_optimizer_new(flow_optimizer **out, const flow_choice *choice, 
     o->options = *(const flow_optimizer_options *)choice->options;
     o->n_weights = params->n_weights;
     flow_status status = optimizer_make_spans(o, params, err);
-    for (int k = 0; status == FLOW_OK && k < MOMENTS; k++) {
-        o->moments[k] = flow_alloc_aligned(o->n_weights, sizeof **o->moments);
-        if (o->moments[k] == NULL)
-            status = flow_error_memory(err, "the moments of the optimizer");
-    }
+    for (int k = 0; k < MOMENTS; k++)
+        o->moments[k] = flow_arena_take(&o->arena, o->n_weights, sizeof **o->moments);
+    if (status == FLOW_OK && o->arena.failed)
+        status = flow_error_memory(err, "the moments of the optimizer");
     FLOW_RETURN_MADE(out, o, flow_optimizer_free, status);
 }
 
 void flow_optimizer_free(flow_optimizer *optimizer)
 {
-    if (optimizer == NULL)
-        return;
-    for (int k = 0; k < MOMENTS; k++)
-        flow_free_aligned(optimizer->moments[k]);
-    free(optimizer->spans);
-    free(optimizer->groups);
-    free(optimizer->partials);
+    if (optimizer != NULL)
+        flow_arena_release(&optimizer->arena);
     free(optimizer);
 }
 
@@ -229,15 +209,11 @@ void flow_optimizer_step(flow_optimizer *optimizer, double learning_rate, double
     step_job job = {.o = optimizer, .rest = (real)(1 - keep), .gradient = gradient, .weights = weights,
                     .average = average};
     job.fixed = (flow_optimizer_step_numbers){
-        .beta1 = (real)o->beta1,
-        .rest1 = (real)(1 - o->beta1),
-        .beta2 = (real)o->beta2,
-        .rest2 = (real)(1 - o->beta2),
+        .beta1 = (real)o->beta1, .rest1 = (real)(1 - o->beta1),
+        .beta2 = (real)o->beta2, .rest2 = (real)(1 - o->beta2),
         .rate = (real)(learning_rate / (1 - pow(o->beta1, step))),
         .root = (real)(1 / sqrt(1 - pow(o->beta2, step))),
-        .epsilon = (real)o->epsilon,
-        .keep = 1,
-        .scale = (real)scale,
+        .epsilon = (real)o->epsilon, .keep = 1, .scale = (real)scale,
     };
     job.decaying = job.fixed;
     job.decaying.keep = (real)(1 - learning_rate * o->decay);

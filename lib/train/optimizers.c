@@ -48,13 +48,13 @@ static void adam_update(const flow_optimizer_step_numbers *step, size_t n, const
 }
 
 static const flow_optimizer_type adam = {
-    .info = {.name = "adam", .help = "Adam (Kingma and Ba 2015)", .options = adam_options,
-             .options_size = sizeof(flow_optimizer_options)}, .update = adam_update,
+    .info = {FLOW_INFO("adam", "Adam (Kingma and Ba 2015)", adam_options, flow_optimizer_options)},
+    .update = adam_update,
 };
 
 static const flow_optimizer_type adamw = {
-    .info = {.name = "adamw", .help = "Adam with decoupled weight decay (Loshchilov and Hutter 2019)",
-             .options = adamw_options, .options_size = sizeof(flow_optimizer_options)}, .update = adam_update,
+    .info = {FLOW_INFO("adamw", "Adam with decoupled weight decay (Loshchilov and Hutter 2019)", adamw_options,
+                       flow_optimizer_options)}, .update = adam_update,
 };
 
 /* ---- the set ---- */

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/memory.h"
 #include "train/interpolant.h"
 #include "train/source_pairs.h"
 #include "train/trainer_state.h"
@@ -42,7 +41,7 @@ flow_status flow_trainer_make_rounds(flow_trainer *t, flow_dataset *training, fl
 {
     if (reflow_n_rounds(t) == 0)
         return FLOW_OK;
-    t->teacher = flow_alloc_aligned(t->f->params.n_weights, sizeof *t->teacher);
+    t->teacher = flow_arena_take(&t->arena, t->f->params.n_weights, sizeof *t->teacher);
     if (t->teacher == NULL)
         return flow_error_memory(err, "reflow");
     int64_t n = flow_reflow_pairs(flow_objective_interpolant(&t->objective)->pairs, t->source->n_rows);
@@ -53,9 +52,9 @@ static flow_status reflow_make_pairs(flow_trainer *t, const flow_pair_request *r
                                      const flow_train_hooks *hooks, flow_error *err)
 {
     int64_t n_failed = 0;
-    flow_status status = flow_source_pairs_make(t->pairs, request, &n_failed, hooks, err);
-    if (status != FLOW_OK || n_failed == 0 || hooks->on_warning == NULL)
-        return status;
+    FLOW_TRY(flow_source_pairs_make(t->pairs, request, &n_failed, hooks, err));
+    if (n_failed == 0 || hooks->on_warning == NULL)
+        return FLOW_OK;
     char message[256];
     snprintf(message, sizeof message, "reflow, round %lld: the solver did not reach the data from %lld of %lld "
              "latents, which others replace", (long long)request->round, (long long)n_failed,

@@ -21,8 +21,7 @@ static double constant_rate(const flow_schedule_options *options, const flow_sch
 }
 
 static const flow_schedule_type constant = {
-    .info = {.name = "constant", .help = "the same rate throughout", .options = constant_options,
-             .options_size = sizeof(flow_schedule_options)},
+    .info = {FLOW_INFO("constant", "the same rate throughout", constant_options, flow_schedule_options)},
     .rate = constant_rate,
 };
 
@@ -46,8 +45,8 @@ static double cosine_rate(const flow_schedule_options *o, const flow_schedule_me
 }
 
 static const flow_schedule_type cosine = {
-    .info = {.name = "cosine", .help = "down along half a cosine over all epochs (Loshchilov and Hutter 2017)",
-             .options = cosine_options, .options_size = sizeof(flow_schedule_options)},
+    .info = {FLOW_INFO("cosine", "down along half a cosine over all epochs (Loshchilov and Hutter 2017)",
+                       cosine_options, flow_schedule_options)},
     .rate = cosine_rate,
 };
 
@@ -84,8 +83,8 @@ static void plateau_observe(const flow_schedule_options *o, flow_schedule_memory
 }
 
 static const flow_schedule_type plateau = {
-    .info = {.name = "plateau", .help = "cut when the held-out likelihood has stopped improving",
-             .options = plateau_options, .options_size = sizeof(flow_schedule_options)},
+    .info = {FLOW_INFO("plateau", "cut when the held-out likelihood has stopped improving", plateau_options,
+                       flow_schedule_options)},
     .rate = plateau_rate,
     .observe = plateau_observe,
 };

@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
+#include "core/arena.h"
 #include "train/evaluate.h"
 #include "train/source.h"
 
 typedef struct data_source {
     flow_source base;
+    flow_arena arena; /* of the arrays below */
     flow_dataset *training, *validation; /* validation: NULL without */
     flow_evaluator *evaluator;           /* NULL without validation */
     uint64_t seed;
@@ -21,9 +22,7 @@ typedef struct data_source {
 
 static flow_status data_check_columns(const flow *f, const flow_dataset *data, flow_error *err)
 {
-    flow_status status = flow_check_columns(f, data, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_check_columns(f, data, err));
     if (data->n_rows < 1)
         return flow_error_set(err, FLOW_DATA, "%s: there are no rows to use", data->location);
     return FLOW_OK;
@@ -37,9 +36,8 @@ static flow_status check_names(const flow_dataset *training, const flow_dataset 
     for (int i = 0; i < training->n_columns; i++) {
         const char *a = training->columns[i], *b = validation->columns[i];
         if (strcmp(a, b) != 0)
-            return flow_error_set(err, FLOW_DATA,
-                                  "column %d is \"%.80s\" in %s and \"%.80s\" in %s; name the \"columns\" to use",
-                                  i + 1, a, training->location, b, validation->location);
+            return flow_error_set(err, FLOW_DATA, "column %d is \"%.80s\" in %s and \"%.80s\" in %s; name the "
+                                  "\"columns\" to use", i + 1, a, training->location, b, validation->location);
     }
     return FLOW_OK;
 }
@@ -47,14 +45,12 @@ static flow_status check_names(const flow_dataset *training, const flow_dataset 
 static flow_status check_data(const flow *f, const flow_dataset *training, const flow_dataset *validation,
                               flow_error *err)
 {
-    flow_status status = data_check_columns(f, training, err);
-    if (status == FLOW_OK)
-        status = flow_dataset_check_spread(training, err);
-    if (status == FLOW_OK && validation != NULL)
-        status = data_check_columns(f, validation, err);
-    if (status == FLOW_OK && validation != NULL)
-        status = check_names(training, validation, err);
-    return status;
+    FLOW_TRY(data_check_columns(f, training, err));
+    FLOW_TRY(flow_dataset_check_spread(training, err));
+    if (validation == NULL)
+        return FLOW_OK;
+    FLOW_TRY(data_check_columns(f, validation, err));
+    return check_names(training, validation, err);
 }
 
 /* ---- rows of an epoch ---- */
@@ -85,20 +81,17 @@ static flow_status data_fit(flow_source *self, flow *f, real *weights, flow_erro
     n_max = n_max < LEAST_ROWS ? LEAST_ROWS : n_max > MOST_ROWS ? MOST_ROWS : n_max;
     n_max = n_max > self->n_rows ? self->n_rows : n_max;
     bool weighted = data->is_weighted;
-    double *rows = flow_alloc_aligned((size_t)n_max * stride, sizeof *rows);
-    double *drawn = weighted ? flow_alloc_aligned((size_t)n_max * width, sizeof *drawn) : NULL;
+    flow_arena arena = {0};
+    double *rows = flow_arena_take(&arena, (size_t)n_max, stride * sizeof *rows);
+    double *drawn = weighted ? flow_arena_take(&arena, (size_t)n_max, width * sizeof *drawn) : rows;
     size_t n = 0;
-    flow_status status = FLOW_OK;
-    if (rows == NULL || (weighted && drawn == NULL))
-        status = flow_error_memory(err, "a sample of the data");
-    if (status == FLOW_OK)
-        status = flow_dataset_sample(data, rows, (size_t)n_max, &n, err);
+    flow_status status = arena.failed ? flow_error_memory(err, "a sample of the data")
+                                      : flow_dataset_sample(data, rows, (size_t)n_max, &n, err);
     if (status == FLOW_OK && weighted)
         draw_by_weight(rows, n, width, drawn);
     if (status == FLOW_OK)
-        status = flow_fit(f, weights, weighted ? drawn : rows, n, data->columns, err);
-    flow_free_aligned(rows);
-    flow_free_aligned(drawn);
+        status = flow_fit(f, weights, drawn, n, data->columns, err);
+    flow_arena_release(&arena);
     return status;
 }
 
@@ -114,19 +107,14 @@ static flow_status data_next(flow_source *self, int64_t n, flow_batch *out, flow
     size_t stride = (size_t)source->training->n_columns;
     for (int64_t done = 0; done < n;) {
         size_t n_read = 0;
-        flow_status status = flow_dataset_next(source->training, source->rows + (size_t)done * stride,
-                                               source->numbers + done, (size_t)(n - done), &n_read, err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(flow_dataset_next(source->training, source->rows + (size_t)done * stride, source->numbers + done,
+                                   (size_t)(n - done), &n_read, err));
         if (n_read == 0)
             return flow_error_set(err, FLOW_DATA, "%s: has fewer rows than before; it changed while it was in use",
                                   self->name);
         done += (int64_t)n_read;
     }
-    *out = (flow_batch){.n = n,
-                        .rows = source->rows,
-                        .stride = stride,
-                        .weighted = source->training->is_weighted};
+    *out = (flow_batch){.n = n, .rows = source->rows, .stride = stride, .weighted = source->training->is_weighted};
     return FLOW_OK;
 }
 
@@ -146,8 +134,7 @@ static void data_release(flow_source *self)
 {
     data_source *source = (data_source *)self;
     flow_evaluator_free(source->evaluator);
-    flow_free_aligned(source->rows);
-    flow_free_aligned(source->numbers);
+    flow_arena_release(&source->arena);
     free(source);
 }
 
@@ -178,9 +165,7 @@ flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *tra
                              flow_error *err)
 {
     *out = NULL;
-    flow_status status = check_data(f, training, validation, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(check_data(f, training, validation, err));
     data_source *source = calloc(1, sizeof *source);
     if (source == NULL)
         return flow_error_memory(err, "training");
@@ -189,10 +174,9 @@ flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *tra
     source->seed = seed;
     describe(&source->base, training, validation);
     size_t batch = (size_t)(options->batch < source->base.n_rows ? options->batch : source->base.n_rows);
-    source->rows = flow_alloc_aligned(batch * (size_t)training->n_columns, sizeof *source->rows);
-    source->numbers = flow_alloc_aligned(batch, sizeof *source->numbers);
-    if (source->rows == NULL || source->numbers == NULL)
-        status = flow_error_memory(err, "training");
+    source->rows = flow_arena_take(&source->arena, batch, (size_t)training->n_columns * sizeof *source->rows);
+    source->numbers = flow_arena_take(&source->arena, batch, sizeof *source->numbers);
+    flow_status status = source->arena.failed ? flow_error_memory(err, "training") : FLOW_OK;
     if (status == FLOW_OK && validation != NULL)
         status = flow_evaluator_new(&source->evaluator, f, evaluated, n_threads, err);
     if (status != FLOW_OK) {

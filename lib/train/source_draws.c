@@ -61,9 +61,7 @@ static flow_status draws_evaluate(flow_source *self, flow_likelihood *out, doubl
             return flow_error_set(err, FLOW_INTERRUPTED, "interrupted while evaluating draws");
     }
     out->rows = self->n_held_out;
-    out->mean = out->not_finite > 0 ? -HUGE_VAL : flow_moments_mean(&moments);
-    out->error = out->not_finite > 0 ? NAN : flow_moments_error(&moments);
-    out->effective_rows = flow_moments_effective(&moments);
+    flow_likelihood_finish(out, &moments);
     return FLOW_OK;
 }
 
@@ -89,8 +87,7 @@ static flow_status draws_check_flow(const flow *f, const flow_target *target, fl
                               "give the context");
     if (f->base_is_trainable)
         return flow_error_set(err, FLOW_SPEC, "base: \"%s\" has values to train, and draws from it do not depend on "
-                              "them smoothly; take \"normal\", \"logistic\" or \"uniform\"",
-                              f->linear_base->info.name);
+                              "them smoothly; take \"normal\", \"logistic\" or \"uniform\"", f->linear_base->info.name);
     if (f->n_discrete > 0)
         return flow_error_set(err, FLOW_SPEC,
                               "flow[0]: a density has no discrete columns; leave them out of the support");
@@ -107,24 +104,16 @@ flow_status flow_source_draws(flow_source **out, const flow *f, const flow_targe
                               uint64_t seed, int n_threads, flow_error *err)
 {
     *out = NULL;
-    flow_status status = draws_check_flow(f, target, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(draws_check_flow(f, target, err));
     draw_source *source = calloc(1, sizeof *source);
     if (source == NULL)
         return flow_error_memory(err, "training");
     source->seed = seed;
-    const char *path = target->path;
-    uint32_t checksum = target->checksum;
-    source->base = (flow_source){.type = &source_draws,
-                                 .n_rows = draws->steps * options->batch,
-                                 .n_held_out = draws->validation,
-                                 .mean_weight = 1,
-                                 .name = path,
-                                 .held_out_name = path,
-                                 .checksum = checksum,
-                                 .held_out_checksum = checksum};
-    status = flow_draws_new(&source->draws, f, evaluated, target, n_threads, err);
+    source->base = (flow_source){.type = &source_draws, .n_rows = draws->steps * options->batch,
+                                 .n_held_out = draws->validation, .mean_weight = 1,
+                                 .name = target->path, .held_out_name = target->path,
+                                 .checksum = target->checksum, .held_out_checksum = target->checksum};
+    flow_status status = flow_draws_new(&source->draws, f, evaluated, target, n_threads, err);
     if (status != FLOW_OK) {
         draws_release(&source->base);
         return status;

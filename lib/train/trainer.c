@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
-#include "core/memory.h"
 #include "train/trainer_state.h"
 
 /* ---- making ---- */
@@ -24,21 +23,14 @@ static flow_status trainer_make_parts(flow_trainer *t, const flow_target *target
     if (t->schedule.type->observe != NULL && t->source->n_held_out == 0)
         return flow_error_set(err, FLOW_SPEC, "train.schedule: \"%s\" needs held-out data and there are none; give "
                               "\"data\" a \"validation\", or choose another schedule", t->schedule.type->info.name);
-    flow_status status = flow_optimizer_new(&t->optimizer, &t->options.optimizer, &t->f->params, err);
-    if (status == FLOW_OK)
-        status = flow_step_new(&t->step, t->f, &t->objective, target, trainer_largest_batch(t), t->n_threads, err);
-    return status;
-}
-
-static flow_status trainer_make_scores(flow_trainer *t, flow_error *err)
-{
+    FLOW_TRY(flow_optimizer_new(&t->optimizer, &t->options.optimizer, &t->f->params, err));
     size_t n = (size_t)t->source->n_held_out;
-    t->scores = flow_alloc_aligned(n, sizeof *t->scores);
-    t->reference = flow_alloc_aligned(n, sizeof *t->reference);
-    t->held_out_weights = flow_alloc_aligned(n, sizeof *t->held_out_weights);
-    if (t->scores == NULL || t->reference == NULL || t->held_out_weights == NULL)
+    t->scores = flow_arena_take(&t->arena, n, sizeof *t->scores);
+    t->reference = flow_arena_take(&t->arena, n, sizeof *t->reference);
+    t->held_out_weights = flow_arena_take(&t->arena, n, sizeof *t->held_out_weights);
+    if (t->arena.failed)
         return flow_error_memory(err, "training");
-    return FLOW_OK;
+    return flow_step_new(&t->step, t->f, &t->objective, target, trainer_largest_batch(t), t->n_threads, err);
 }
 
 /* A trainer with its objective and its vectors of weights, and no source yet. */
@@ -61,11 +53,7 @@ static flow_status trainer_begin(flow_trainer **out, flow *f, const flow_train_o
 /* The rest, which depends on the source; the target is NULL for data. */
 static flow_status trainer_finish(flow_trainer *t, const flow_target *target, flow_error *err)
 {
-    flow_status status = trainer_make_parts(t, target, err);
-    if (status == FLOW_OK)
-        status = trainer_make_scores(t, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(trainer_make_parts(t, target, err));
     flow_trainer_clear(t);
     flow_trainer_set_span(t);
     flow_trainer_list_arrays(t);
@@ -77,9 +65,8 @@ flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_optio
 {
     flow_trainer *t;
     *out = NULL;
-    flow_status status = trainer_begin(&t, f, options, seed, n_threads, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(trainer_begin(&t, f, options, seed, n_threads, err));
+    flow_status status = FLOW_OK;
     if (flow_objective_draws(&t->objective) != NULL)
         status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is not one on data",
                                 t->objective.type->info.name);
@@ -100,9 +87,8 @@ flow_status flow_trainer_new_target(flow_trainer **out, flow *f, const flow_trai
 {
     flow_trainer *t;
     *out = NULL;
-    flow_status status = trainer_begin(&t, f, options, seed, n_threads, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(trainer_begin(&t, f, options, seed, n_threads, err));
+    flow_status status = FLOW_OK;
     const flow_draw_options *draws = flow_objective_draws(&t->objective);
     if (draws == NULL)
         status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is one on data",
@@ -125,10 +111,7 @@ void flow_trainer_free(flow_trainer *trainer)
         trainer->pairs->type->free(trainer->pairs);
     flow_step_free(trainer->step);
     flow_optimizer_free(trainer->optimizer);
-    flow_trainer_free_weights(trainer);
-    flow_free_aligned(trainer->scores);
-    flow_free_aligned(trainer->reference);
-    flow_free_aligned(trainer->held_out_weights);
+    flow_arena_release(&trainer->arena);
     flow_history_free(&trainer->history);
     free(trainer);
 }
@@ -141,11 +124,9 @@ flow_status flow_trainer_start(flow_trainer *t, flow_error *err)
     flow_trainer_clear(t);
     flow_trainer_set_span(t);
     flow_schedule_reset(&t->schedule);
-    flow_status status = flow_init_weights(t->f, t->seed, t->weights, err);
-    if (status == FLOW_OK && t->source->type->fit != NULL)
-        status = t->source->type->fit(t->source, t->f, t->weights, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_init_weights(t->f, t->seed, t->weights, err));
+    if (t->source->type->fit != NULL)
+        FLOW_TRY(t->source->type->fit(t->source, t->f, t->weights, err));
     flow_trainer_keep_best(t, t->f, t->weights);
     flow_trainer_go_back(t);
     t->ready = true;

@@ -11,12 +11,9 @@
 void flow_trainer_clear(flow_trainer *t)
 {
     t->now = (flow_trainer_numbers){
-        .training_rows = t->source->n_rows,
-        .training_checksum = (int64_t)t->source->checksum,
-        .validation_rows = t->source->n_held_out,
-        .validation_checksum = (int64_t)t->source->held_out_checksum,
-        .rate_factor = 1,
-        .best_score = -HUGE_VAL,
+        .training_rows = t->source->n_rows, .training_checksum = (int64_t)t->source->checksum,
+        .validation_rows = t->source->n_held_out, .validation_checksum = (int64_t)t->source->held_out_checksum,
+        .rate_factor = 1, .best_score = -HUGE_VAL,
     };
     t->nfe = (flow_nfe){0};
     t->history.n = 0;
@@ -172,18 +169,11 @@ static flow_status state_check_reference(const flow_trainer *t, flow_error *err)
 
 flow_status flow_trainer_check(const flow_trainer *t, flow_error *err)
 {
-    flow_status status = state_check_data(t, err);
-    if (status == FLOW_OK)
-        status = state_check_numbers(t, err);
-    if (status == FLOW_OK)
-        status = state_check_vectors(t, err);
-    if (status == FLOW_OK)
-        status = state_check_fitted(t, err);
-    if (status == FLOW_OK)
-        status = state_check_reference(t, err);
-    if (status == FLOW_OK)
-        status = flow_optimizer_check(t->optimizer, err);
-    if (status == FLOW_OK)
-        status = flow_schedule_check(&t->schedule, err);
-    return status;
+    FLOW_TRY(state_check_data(t, err));
+    FLOW_TRY(state_check_numbers(t, err));
+    FLOW_TRY(state_check_vectors(t, err));
+    FLOW_TRY(state_check_fitted(t, err));
+    FLOW_TRY(state_check_reference(t, err));
+    FLOW_TRY(flow_optimizer_check(t->optimizer, err));
+    return flow_schedule_check(&t->schedule, err);
 }

@@ -4,13 +4,10 @@
 #ifndef FLOW_TRAIN_TRAINER_STATE_H
 #define FLOW_TRAIN_TRAINER_STATE_H
 
-#include "train/history.h"
-#include "train/hooks.h"
+#include "core/arena.h"
 #include "train/optimizer.h"
-#include "train/options.h"
 #include "train/schedule.h"
 #include "train/source.h"
-#include "train/step.h"
 
 /* The numbers of the state, declared once: members of a struct, and arrays of one element by the same name. */
 #define FLOW_TRAINER_NUMBERS(INT, REAL)                                                                        \
@@ -68,6 +65,7 @@ struct flow_trainer {
     flow_schedule schedule;
     flow_step *step;
 
+    flow_arena arena;               /* of the vectors below */
     real *weights, *best, *average; /* (n_weights); average: NULL without ema */
     real *gradient;                 /* (n_weights) */
     /* (n_fitted): the values of f are the current ones, which go with `weights`; these go with `best` and `average`.
@@ -92,7 +90,6 @@ struct flow_trainer {
 /* ---- weights, in trainer_weights.c ---- */
 
 flow_status flow_trainer_make_weights(flow_trainer *t, flow_error *err);
-void flow_trainer_free_weights(flow_trainer *t);
 /* The weights that are evaluated and kept, and the flow with the fitted values that go with them. */
 const real *flow_trainer_evaluated(const flow_trainer *t);
 const flow *flow_trainer_evaluated_flow(const flow_trainer *t);

@@ -2,47 +2,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/memory.h"
 #include "train/trainer_state.h"
 
 /* Another vector of fitted values, and a flow with them. */
-static flow_status weights_make_flow(flow *view, double **fitted, const flow *f, flow_error *err)
+static void weights_make_flow(flow *view, double **fitted, flow_trainer *t)
 {
-    *fitted = flow_alloc_aligned(f->params.n_fitted, sizeof **fitted);
-    if (*fitted == NULL)
-        return flow_error_memory(err, "training");
-    *view = *f;
+    *fitted = flow_arena_take(&t->arena, t->f->params.n_fitted, sizeof **fitted);
+    *view = *t->f;
     view->params.fitted = *fitted;
-    return FLOW_OK;
 }
 
 flow_status flow_trainer_make_weights(flow_trainer *t, flow_error *err)
 {
     size_t n = t->f->params.n_weights;
-    bool averages = t->options.ema > 0;
-    t->weights = flow_alloc_aligned(n, sizeof *t->weights);
-    t->best = flow_alloc_aligned(n, sizeof *t->best);
-    t->gradient = flow_alloc_aligned(n, sizeof *t->gradient);
-    t->average = averages ? flow_alloc_aligned(n, sizeof *t->average) : NULL;
-    if (t->weights == NULL || t->best == NULL || t->gradient == NULL || (averages && t->average == NULL))
-        return flow_error_memory(err, "training");
-    if (!flow_has_batch_stats(t->f))
-        return FLOW_OK;
-    flow_status status = weights_make_flow(&t->best_flow, &t->best_fitted, t->f, err);
-    if (status == FLOW_OK && averages)
-        status = weights_make_flow(&t->average_flow, &t->average_fitted, t->f, err);
-    return status;
-}
-
-void flow_trainer_free_weights(flow_trainer *t)
-{
-    flow_free_aligned(t->weights);
-    flow_free_aligned(t->best);
-    flow_free_aligned(t->average);
-    flow_free_aligned(t->teacher);
-    flow_free_aligned(t->gradient);
-    flow_free_aligned(t->best_fitted);
-    flow_free_aligned(t->average_fitted);
+    bool averages = t->options.ema > 0, changes_fitted = flow_has_batch_stats(t->f);
+    t->weights = flow_arena_take(&t->arena, n, sizeof *t->weights);
+    t->best = flow_arena_take(&t->arena, n, sizeof *t->best);
+    t->gradient = flow_arena_take(&t->arena, n, sizeof *t->gradient);
+    if (averages)
+        t->average = flow_arena_take(&t->arena, n, sizeof *t->average);
+    if (changes_fitted)
+        weights_make_flow(&t->best_flow, &t->best_fitted, t);
+    if (changes_fitted && averages)
+        weights_make_flow(&t->average_flow, &t->average_fitted, t);
+    return t->arena.failed ? flow_error_memory(err, "training") : FLOW_OK;
 }
 
 const real *flow_trainer_evaluated(const flow_trainer *t)
