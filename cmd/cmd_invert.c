@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "command.h"
-#include "core/text.h"
-#include "report.h"
+#include "rows.h"
 #include "run/invert.h"
 
 typedef struct invert_args {
-    common_args common;
-    const char *model;
+    row_args row;
     flow_run_invert_options run;
 } invert_args;
 
@@ -15,15 +12,15 @@ static const char *const ends[] = {[FLOW_TO_LATENT] = "latent", [FLOW_TO_DATA] =
 #define ARG(member) OPT_MEMBER(invert_args, member)
 
 static const opt options[] = {
-    OPT_ROWS_MODEL(invert_args, model),
-    OPT_ROWS_DATA(invert_args, run.data),
+    OPT_ROWS_MODEL,
+    OPT_ROWS_DATA(invert_args, run.rows.input),
     {"to", 0, ARG(run.to), "latent|data", "z = f^-1(x) of rows of data, or x = f(z) of latent rows",
      .fallback = "latent", .choices = ends},
-    OPT_ROWS_OUTPUT(invert_args, run.output),
+    OPT_ROWS_OUTPUT(invert_args, run.rows.output),
     {"logdet", 0, ARG(run.logdet), NULL,
      "add a column \"logdet\": log|det dz/dx|, or log|det dx/dz| with --to data"},
-    OPT_ROWS_SKIP_INVALID(invert_args, run.skip_invalid),
-    OPT_ROWS_FLOAT(invert_args, run.as_float),
+    OPT_ROWS_SKIP_INVALID(invert_args, run.rows.skip_invalid),
+    OPT_ROWS_FLOAT(invert_args, run.rows.as_float),
     OPT_COMMON_JSON("print {\"rows\", \"max_round_trip_error\", ...} on standard output; rows are then written only if "
                     "-o names a file"),
     OPT_COMMON_THREADS,
@@ -56,17 +53,10 @@ static flow_status invert_run(void *args_, console *con, flow_error *err)
     invert_args *args = args_;
     flow_session s = {0};
     flow_run_invert_result result;
-    const bool json = args->common.json;
-    flow_status status = report_check_output(args->common.json, args->run.output, err);
-    if (args->run.output == NULL && !json)
-        args->run.output = "-";
-    args->run.hooks = console_hooks(con, args->run.output);
-    const flow_session_options session = {.n_threads = args->common.threads};
-    if (status == FLOW_OK)
-        status = flow_session_open(&s, args->model, &session, err);
+    const report_format format = {.json = args->row.common.json, .fields = result_fields, .note = true};
+    flow_status status = rows_open(&s, &args->row, &args->run.rows, true, con, err);
     if (status == FLOW_OK)
         status = flow_run_invert(&result, &s, &args->run, err);
-    const report_format format = {.json = json, .fields = result_fields, .note = true};
     if (status == FLOW_OK && !result.closed)
         status = report_print(con, &format, &result, err);
     flow_session_close(&s);

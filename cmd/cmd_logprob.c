@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "command.h"
-#include "core/text.h"
-#include "report.h"
+#include "rows.h"
 #include "run/logprob.h"
 
 typedef struct logprob_args {
-    common_args common;
-    const char *model;
+    row_args row;
     flow_run_logprob_options run;
 } logprob_args;
 
 #define ARG(member) OPT_MEMBER(logprob_args, member)
 
 static const opt options[] = {
-    OPT_ROWS_MODEL(logprob_args, model),
-    OPT_ROWS_DATA(logprob_args, run.data),
-    {"output", 'o', ARG(run.output), "OUT", "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard "
+    OPT_ROWS_MODEL,
+    OPT_ROWS_DATA(logprob_args, run.rows.input),
+    {"output", 'o', ARG(run.rows.output), "OUT", "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard "
      "output; an HDF5 file keeps its other tables"},
     {"weight", 0, ARG(run.weight), "COLUMN", "weigh the rows by this column in the mean and its error, instead of by "
      "the weight column that the model was trained with, which is used where the data have it"},
     {"worst", 0, ARG(run.worst), "N", "name the N least likely rows", .fallback = "5", .most = FLOW_LOGPROB_WORST_MAX},
-    OPT_ROWS_SKIP_INVALID(logprob_args, run.skip_invalid),
-    {"float", 0, ARG(run.as_float), NULL, "write single precision"},
+    OPT_ROWS_SKIP_INVALID(logprob_args, run.rows.skip_invalid),
+    {"float", 0, ARG(run.rows.as_float), NULL, "write single precision"},
     OPT_COMMON_JSON("print {\"rows\", \"mean\", \"standard_error\", \"bits_per_dimension\", ...} on standard output"),
     OPT_COMMON_THREADS,
     OPT_COMMON_END,
@@ -74,16 +71,12 @@ static flow_status logprob_run(void *args_, console *con, flow_error *err)
     logprob_args *args = args_;
     flow_session s = {0};
     flow_run_logprob_result result;
-    args->run.hooks = console_hooks(con, args->run.output);
-    const flow_session_options session = {.n_threads = args->common.threads};
-    flow_status status = report_check_output(args->common.json, args->run.output, err);
-    if (status == FLOW_OK)
-        status = flow_session_open(&s, args->model, &session, err);
+    /* where the rows are on standard output, the rest is not */
+    const report_format format = {.json = args->row.common.json, .fields = result_fields, .width = 20,
+                                  .note = flow_is_standard(args->run.rows.output)};
+    flow_status status = rows_open(&s, &args->row, &args->run.rows, false, con, err);
     if (status == FLOW_OK)
         status = flow_run_logprob(&result, &s, &args->run, err);
-    /* where the rows are on standard output, the rest is not */
-    const report_format format = {.json = args->common.json, .fields = result_fields, .width = 20,
-                                  .note = flow_is_standard(args->run.output)};
     if (status == FLOW_OK && !result.closed)
         status = report_print(con, &format, &result, err);
     flow_session_close(&s);

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "command.h"
-#include "core/text.h"
-#include "report.h"
 #include "ode/solver.h"
+#include "rows.h"
 #include "run/sample.h"
 
 typedef struct sample_args {
-    common_args common;
-    const char *model;
-    flow_session_options session;
+    row_args row;
     flow_run_sample_options run;
     bool has_n, has_limit;
 } sample_args;
@@ -25,12 +21,12 @@ static void sample_list_solvers(flow_text *text)
 #define ARG(member) OPT_MEMBER(sample_args, member)
 
 static const opt options[] = {
-    OPT_ROWS_MODEL(sample_args, model),
+    OPT_ROWS_MODEL,
     {"number", 'n', ARG(run.n), "N", "how many rows to draw; with --given, how many for each row of the context (then "
      "1 by default)", .fallback = "1000", .most = 9e15, .given = offsetof(sample_args, has_n)},
-    {"given", 'g', ARG(run.given), "DATA", "of a conditional model: the values of the context, FILE.csv, "
+    {"given", 'g', ARG(run.rows.input), "DATA", "of a conditional model: the values of the context, FILE.csv, "
      "FILE.h5[:/set] or -. Each row that is drawn is written with its context behind it"},
-    OPT_ROWS_OUTPUT(sample_args, run.output),
+    OPT_ROWS_OUTPUT(sample_args, run.rows.output),
     {"seed", 's', ARG(run.seed), "N", "row i is a function of the model, the seed and i alone", .fallback = "1",
      .most = 9e15},
     {"first", 0, ARG(run.first), "ROW", "begin at row ROW of the sequence of rows of the seed, counted from 0; several "
@@ -39,14 +35,14 @@ static const opt options[] = {
      "sequence", .most = 9e15, .given = offsetof(sample_args, has_limit)},
     {"temperature", 't', ARG(run.temperature), "T", "scale the spread of the base by T; below 1 the rows stay in the "
      "densest regions", .fallback = "1", .most = 1000},
-    {"steps", 0, ARG(session.steps), "N", "of a continuous model: solve its differential equations in N equal steps "
-     "instead of by the solver of the model. Few steps are fast and inaccurate; the round-trip error shows how "
+    {"steps", 0, ARG(row.session.steps), "N", "of a continuous model: solve its differential equations in N equal "
+     "steps instead of by the solver of the model. Few steps are fast and inaccurate; the round-trip error shows how "
      "inaccurate", .least = 1, .most = FLOW_ODE_STEPS_MAX},
-    {"solver", 0, ARG(session.solver), "METHOD", "with --steps: the method, in parentheses how often a step evaluates "
-     "the network: %s; by default that of the model", .fill = sample_list_solvers},
+    {"solver", 0, ARG(row.session.solver), "METHOD", "with --steps: the method, in parentheses how often a step "
+     "evaluates the network: %s; by default that of the model", .fill = sample_list_solvers},
     {"logprob", 0, ARG(run.logprob), NULL, "add a column \"logprob\": the model's log-density at each row, in nats, in "
      "the units of the data; with --steps, computed by the steps back to the latent space"},
-    OPT_ROWS_FLOAT(sample_args, run.as_float),
+    OPT_ROWS_FLOAT(sample_args, run.rows.as_float),
     OPT_COMMON_JSON("print {\"rows\", \"max_round_trip_error\", ...} on standard output; rows are then written only if "
                     "-o names a file"),
     OPT_COMMON_THREADS,
@@ -69,7 +65,7 @@ static const flow_report_field result_fields[] = {
     {"seed", RESULT(seed)},
     {"first", RESULT(first)},
     {"given", RESULT(given)},
-    {"rows_per_context", RESULT(rows_per_context), WHEN(has_given)},
+    {"rows_per_context", RESULT(rows_per_context), WHEN(given)},
     {"output", NULL, "; written to %s", RESULT(output)},
     FLOW_REPORT_END,
 };
@@ -79,22 +75,15 @@ static flow_status sample_run(void *args_, console *con, flow_error *err)
     sample_args *args = args_;
     flow_session s = {0};
     flow_run_sample_result result;
-    const bool json = args->common.json;
-    args->session.n_threads = args->common.threads;
-    if (args->run.given != NULL && !args->has_n)
+    if (args->run.rows.input != NULL && !args->has_n)
         args->run.n = 1;
     if (!args->has_limit)
         args->run.limit = -1;
-    flow_status status = report_check_output(args->common.json, args->run.output, err);
-    if (args->run.output == NULL && !json)
-        args->run.output = "-";
-    args->run.hooks = console_hooks(con, args->run.output);
-    if (status == FLOW_OK)
-        status = flow_session_open(&s, args->model, &args->session, err);
+    const report_format format = {.json = args->row.common.json, .fields = result_fields, .note = true};
+    flow_status status = rows_open(&s, &args->row, &args->run.rows, true, con, err);
     if (status == FLOW_OK)
         status = flow_run_sample(&result, &s, &args->run, err);
-    const report_format format = {.json = json, .fields = result_fields, .note = true};
-    if (status == FLOW_OK && !result.closed && (json || result.rows > 0))
+    if (status == FLOW_OK && !result.closed && (format.json || result.rows > 0))
         status = report_print(con, &format, &result, err);
     flow_session_close(&s);
     return status;

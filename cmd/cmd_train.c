@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "command.h"
 #include "core/json.h"
 #include "data/name_list.h"
 #include "run/format.h"
+#include "rows.h"
 #include "stop.h"
 #include "train_show.h"
 
@@ -130,9 +130,10 @@ static flow_status train_run(void *args_, console *con, flow_error *err)
         *err = later;
         status = shown;
     } else if (status == FLOW_INTERRUPTED && result.model != NULL) {
-        console_note(con, "stopped by %s after %lld epoch%s and saved in %s; the same command with --resume%s goes on",
-                     stop_signal() == SIGINT ? "SIGINT" : "SIGTERM", (long long)result.summary.epochs,
-                     result.summary.epochs == 1 ? "" : "s", result.model, args->run.force ? " instead of --force" : "");
+        console_say(con, CONSOLE_NOTE, "stopped by %s after %lld epoch%s and saved in %s; the same command with "
+                    "--resume%s goes on", stop_signal() == SIGINT ? "SIGINT" : "SIGTERM",
+                    (long long)result.summary.epochs, result.summary.epochs == 1 ? "" : "s", result.model,
+                    args->run.force ? " instead of --force" : "");
         err->message[0] = '\0'; /* the user asked for it */
     }
     flow_run_train_free(&result);

@@ -34,22 +34,6 @@ typedef struct common_args {
 #define OPT_COMMON_END \
     OPT_COMMON_QUIET("print nothing on standard error but warnings and errors"), OPT_COMMON_HELP, OPT_END
 
-/* Rows of the commands that read and write rows; `member` is the one that is filled. */
-#define OPT_ROWS_MODEL(type, member) \
-    OPT_ARGUMENT_ROW("MODEL", OPT_ARGUMENT, type, member, "a model file, or the spec that trained it")
-#define OPT_ROWS_DATA(type, member) \
-    OPT_ARGUMENT_ROW("DATA", OPT_ARGUMENT, type, member, "FILE.csv, FILE.h5[:/set], or - for CSV on standard input")
-#define OPT_ROWS_OUTPUT(type, member)                                                                              \
-    {"output", 'o', OPT_MEMBER(type, member), "OUT",                                                               \
-     "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default; an HDF5 " \
-     "file keeps its other tables"}
-#define OPT_ROWS_SKIP_INVALID(type, member)            \
-    {"skip-invalid", 0, OPT_MEMBER(type, member), NULL, \
-     "drop rows with missing or non-finite values and report their number, instead of stopping at the first"}
-#define OPT_ROWS_FLOAT(type, member)             \
-    {"float", 0, OPT_MEMBER(type, member), NULL, \
-     "write single precision: half the size in HDF5, fewer digits in CSV"}
-
 typedef struct command {
     const char *name;        /* "sample" */
     const char *summary;     /* one line */

@@ -22,40 +22,20 @@ void console_open(console *c)
     c->color = c->terminal && (no_color == NULL || no_color[0] == '\0');
 }
 
-static void console_say(console *c, const char *label, const char *color, const char *format, va_list args)
+void console_say(console *c, console_kind kind, const char *format, ...)
 {
+    static const char *const labels[] = {"", "warning", "error"}, *const colors[] = {"", "\033[33m", "\033[31m"};
+    if (kind == CONSOLE_NOTE && c->quiet)
+        return;
     console_clear(c);
-    if (label != NULL)
-        fprintf(stderr, "flowctl: %s%s%s: ", c->color ? color : "", label, c->color ? "\033[0m" : "");
+    if (kind != CONSOLE_NOTE)
+        fprintf(stderr, "flowctl: %s%s%s: ", c->color ? colors[kind] : "", labels[kind], c->color ? "\033[0m" : "");
+    va_list args;
+    va_start(args, format);
     vfprintf(stderr, format, args);
+    va_end(args);
     fputc('\n', stderr);
     fflush(stderr);
-}
-
-void console_note(console *c, const char *format, ...)
-{
-    if (c->quiet)
-        return;
-    va_list args;
-    va_start(args, format);
-    console_say(c, NULL, NULL, format, args);
-    va_end(args);
-}
-
-void console_warn(console *c, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    console_say(c, "warning", "\033[33m", format, args);
-    va_end(args);
-}
-
-void console_error(console *c, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    console_say(c, "error", "\033[31m", format, args);
-    va_end(args);
 }
 
 static int console_width(void)
@@ -94,7 +74,7 @@ void console_clear(console *c)
 
 static void console_on_warning(void *context, const char *message)
 {
-    console_warn(context, "%s", message);
+    console_say(context, CONSOLE_WARNING, "%s", message);
 }
 
 static void console_on_begin(void *context)

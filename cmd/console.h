@@ -22,9 +22,9 @@ typedef struct console {
 
 void console_open(console *c);
 
-void console_note(console *c, const char *format, ...) FLOW_PRINTF(2, 3);
-void console_warn(console *c, const char *format, ...) FLOW_PRINTF(2, 3);
-void console_error(console *c, const char *format, ...) FLOW_PRINTF(2, 3);
+typedef enum console_kind { CONSOLE_NOTE, CONSOLE_WARNING, CONSOLE_ERROR } console_kind;
+
+void console_say(console *c, console_kind kind, const char *format, ...) FLOW_PRINTF(3, 4);
 
 /* Whether it is time to write a live line: there is a terminal, and the last one is a tenth of a second old. */
 bool console_live_is_due(console *c);

@@ -31,17 +31,7 @@ static const command *find_command(const char *name)
     return NULL;
 }
 
-/* The exit code: 0, or 1 when standard output cannot be written. */
-static int print_page(console *con, flow_text *text)
-{
-    flow_error err = {0};
-    flow_status status = report_take(text, &err);
-    if (status != FLOW_OK)
-        console_error(con, "%s", err.message);
-    return status == FLOW_OK ? 0 : 1;
-}
-
-static int print_overview(console *con)
+static flow_status print_overview(flow_error *err)
 {
     flow_text text = {0};
     int width = (int)strlen("help");
@@ -56,36 +46,34 @@ static int print_overview(console *con)
                          "  flowctl train configs/moons.json\n"
                          "  flowctl sample configs/moons.json -n 1000\n"
                          "\nflowctl --version shows the version and the libraries in use.\n");
-    return print_page(con, &text);
+    return report_take(&text, err);
 }
 
-static int print_help(console *con, const command *cmd)
+static flow_status print_help(const command *cmd, flow_error *err)
 {
     flow_text text = {0};
-    char name[32];
-    snprintf(name, sizeof name, "flowctl %s", cmd->name);
-    flow_text_add(&text, "%s: %s\n\nUsage: ", name, cmd->summary);
-    opt_usage(&text, name, cmd->options);
+    flow_text_add(&text, "flowctl %s: %s\n\nUsage: flowctl ", cmd->name, cmd->summary);
+    opt_usage(&text, cmd->name, cmd->options);
     flow_text_add(&text, "\n\n");
     opt_wrap(&text, cmd->description, 0, 0);
     flow_text_add(&text, "\n");
     opt_help(&text, cmd->options);
     if (cmd->examples != NULL)
         flow_text_add(&text, "\nExamples:\n%s\n", cmd->examples);
-    return print_page(con, &text);
+    return report_take(&text, err);
 }
 
-static int print_version(console *con)
+static flow_status print_version(flow_error *err)
 {
     flow_text text = {0};
     flow_libraries libraries;
     flow_libraries_find(&libraries);
     flow_text_add(&text, "flowctl %s\n", flow_program_version());
     flow_report_text(&text, flow_libraries_fields, &libraries, 0, 15);
-    return print_page(con, &text);
+    return report_take(&text, err);
 }
 
-static int unknown_command(console *con, const char *name)
+static flow_status unknown_command(const char *name, flow_error *err)
 {
     enum { MOST = 32 };
     const char *names[MOST] = {"help"};
@@ -94,10 +82,8 @@ static int unknown_command(console *con, const char *name)
         names[n++] = commands[i]->name;
     const char *nearest = flow_nearest(name + strspn(name, "-"), names, n);
     if (nearest != NULL)
-        console_error(con, "unknown command \"%.60s\"; did you mean \"%s\"?", name, nearest);
-    else
-        console_error(con, "unknown command \"%.60s\"; \"flowctl help\" lists them", name);
-    return 2;
+        return flow_error_set(err, FLOW_ARGUMENT, "unknown command \"%.60s\"; did you mean \"%s\"?", name, nearest);
+    return flow_error_set(err, FLOW_ARGUMENT, "unknown command \"%.60s\"; \"flowctl help\" lists them", name);
 }
 
 static int exit_code(flow_status status)
@@ -115,42 +101,47 @@ static int exit_code(flow_status status)
     }
 }
 
-static int run_command(console *con, const command *cmd, int argc, char **argv)
+static flow_status run_command(console *con, const command *cmd, int argc, char **argv, flow_error *err)
 {
-    flow_error err = {0};
-    void *args = calloc(1, cmd->args_size);
-    if (args == NULL) {
-        console_error(con, "out of memory");
-        return 1;
-    }
-    common_args *common = args;
+    common_args *common = calloc(1, cmd->args_size);
+    if (common == NULL)
+        return flow_error_memory(err, "the options");
     common->argc = argc;
     common->argv = argv;
-    int code = 0;
-    flow_status status = opt_parse(args, cmd->options, argc - 2, argv + 2, &err);
+    flow_status status = opt_parse(common, cmd->options, argc - 2, argv + 2, err);
     con->quiet = common->quiet;
-    if (status == FLOW_OK && common->help) {
-        code = print_help(con, cmd);
+    const bool help = status == FLOW_OK && common->help;
+    if (status == FLOW_OK && !help)
+        status = opt_check(common, cmd->options, err);
+    if (status != FLOW_OK) {
+        const flow_error why = *err;
+        flow_error_set(err, status, "%s (see: flowctl help %s)", why.message, cmd->name);
     } else {
-        if (status == FLOW_OK)
-            status = opt_check(args, cmd->options, &err);
-        if (status != FLOW_OK) {
-            console_error(con, "%s (see: flowctl help %s)", err.message, cmd->name);
-        } else {
-            status = cmd->run(args, con, &err);
-            console_clear(con);
-            if (status != FLOW_OK && err.message[0] != '\0')
-                console_error(con, "%s", err.message);
-        }
-        code = exit_code(status);
+        status = help ? print_help(cmd, err) : cmd->run(common, con, err);
     }
-    free(args);
-    return code;
+    free(common);
+    return status;
+}
+
+static flow_status run(console *con, int argc, char **argv, flow_error *err)
+{
+    const char *first = argc > 1 ? argv[1] : "help";
+    if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0 || strcmp(first, "version") == 0)
+        return print_version(err);
+    const bool help = strcmp(first, "help") == 0 || strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0;
+    if (help && argc < 3)
+        return print_overview(err);
+    const char *name = help ? argv[2] : first;
+    const command *cmd = find_command(name);
+    if (cmd == NULL)
+        return unknown_command(name, err);
+    return help ? print_help(cmd, err) : run_command(con, cmd, argc, argv, err);
 }
 
 int main(int argc, char **argv)
 {
     console con;
+    flow_error err = {0};
     console_open(&con);
     /* a closed pipe is reported by the write that fails (report.h) */
     signal(SIGPIPE, SIG_IGN);
@@ -160,18 +151,9 @@ int main(int argc, char **argv)
     H5dont_atexit();
     /* HDF5 prints a stack of errors of its own by default */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-
-    const char *first = argc > 1 ? argv[1] : "help";
-    if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0 || strcmp(first, "version") == 0)
-        return print_version(&con);
-    if (strcmp(first, "help") == 0 || strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) {
-        if (argc < 3)
-            return print_overview(&con);
-        const command *about = find_command(argv[2]);
-        return about != NULL ? print_help(&con, about) : unknown_command(&con, argv[2]);
-    }
-    const command *cmd = find_command(first);
-    if (cmd == NULL)
-        return unknown_command(&con, first);
-    return run_command(&con, cmd, argc, argv);
+    flow_status status = run(&con, argc, argv, &err);
+    console_clear(&con);
+    if (status != FLOW_OK && err.message[0] != '\0')
+        console_say(&con, CONSOLE_ERROR, "%s", err.message);
+    return exit_code(status);
 }

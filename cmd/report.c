@@ -3,26 +3,18 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "run/row_walk.h"
 
-flow_status report_text(const char *text, flow_error *err)
-{
-    if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
-        return FLOW_OK;
-    int code = errno;
-    if (code == EPIPE || flow_output_is_closed())
-        return FLOW_OK;
-    return flow_error_set(err, FLOW_IO, "cannot write to standard output: %s", strerror(code));
-}
-
 flow_status report_take(flow_text *text, flow_error *err)
 {
     flow_status status = text->failed ? flow_error_memory(err, "a text") : FLOW_OK;
-    if (status == FLOW_OK && text->data != NULL)
-        status = report_text(text->data, err);
+    if (status == FLOW_OK && text->data != NULL && (fputs(text->data, stdout) < 0 || fflush(stdout) != 0)) {
+        int code = errno;
+        if (code != EPIPE && !flow_output_is_closed())
+            status = flow_error_set(err, FLOW_IO, "cannot write to standard output: %s", strerror(code));
+    }
     flow_text_free(text);
     return status;
 }
@@ -39,14 +31,6 @@ static flow_status report_json(const report_format *format, const void *result, 
     return report_take(&text, err);
 }
 
-flow_status report_check_output(bool json, const char *output, flow_error *err)
-{
-    if (json && flow_is_standard(output))
-        return flow_error_set(err, FLOW_ARGUMENT,
-                              "--json and -o - would both write to standard output; name a file with -o FILE");
-    return FLOW_OK;
-}
-
 flow_status report_print(console *con, const report_format *format, const void *result, flow_error *err)
 {
     console_clear(con);
@@ -57,7 +41,7 @@ flow_status report_print(console *con, const report_format *format, const void *
     if (!format->note || text.failed)
         return report_take(&text, err);
     if (text.length > 0)
-        console_note(con, "%.*s", (int)(text.length - (text.data[text.length - 1] == '\n')), text.data);
+        console_say(con, CONSOLE_NOTE, "%.*s", (int)(text.length - (text.data[text.length - 1] == '\n')), text.data);
     flow_text_free(&text);
     return FLOW_OK;
 }

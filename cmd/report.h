@@ -7,9 +7,8 @@
 #include "console.h"
 #include "run/report.h"
 
-/* Writes and flushes. FLOW_IO when standard output cannot be written, for instance on a full disk. */
-flow_status report_text(const char *text, flow_error *err);
-/* Writes the text and frees it. */
+/* Writes the text to standard output, flushes and frees it. FLOW_IO when it cannot be written, for instance on a full
+ * disk. */
 flow_status report_take(flow_text *text, flow_error *err);
 
 /* How the struct at `result` is printed. */
@@ -20,8 +19,5 @@ typedef struct report_format {
     bool note;         /* the text is a note of the console, and not on standard output */
 } report_format;
 flow_status report_print(console *con, const report_format *format, const void *result, flow_error *err);
-
-/* FLOW_ARGUMENT when --json and the rows of -o would both go to standard output. */
-flow_status report_check_output(bool json, const char *output, flow_error *err);
 
 #endif

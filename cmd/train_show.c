@@ -84,14 +84,14 @@ static void show_epoch(void *context, const flow_epoch *epoch)
         flow_format_estimate_fixed(show->validation, epoch->validation, epoch->validation_error);
     if (show->con->terminal) /* the live line shows it */
         return;
-    console_note(show->con, "epoch %*lld/%lld  training %s%.4f%s%s%s  rate %.2g  %s%s  ETA %s",
-                 show_digits(show->epochs), (long long)epoch->epoch, (long long)show->epochs,
-                 show->has_loss ? "loss " : "", show->has_loss ? -epoch->training : epoch->training,
-                 validated ? "  validation " : "", show->validation,
-                 !validated ? "" : epoch->best > 0 ? " *" : "  ", epoch->rate,
-                 flow_format_rate(rate, show->progress.rows_per_second),
-                 show_evaluations(evaluations, epoch->evaluations),
-                 flow_format_duration(left, show->progress.seconds_left));
+    console_say(show->con, CONSOLE_NOTE, "epoch %*lld/%lld  training %s%.4f%s%s%s  rate %.2g  %s%s  ETA %s",
+                show_digits(show->epochs), (long long)epoch->epoch, (long long)show->epochs,
+                show->has_loss ? "loss " : "", show->has_loss ? -epoch->training : epoch->training,
+                validated ? "  validation " : "", show->validation,
+                !validated ? "" : epoch->best > 0 ? " *" : "  ", epoch->rate,
+                flow_format_rate(rate, show->progress.rows_per_second),
+                show_evaluations(evaluations, epoch->evaluations),
+                flow_format_duration(left, show->progress.seconds_left));
 }
 
 void train_show_hook(train_show *show, flow_run_train_options *options)

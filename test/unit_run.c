@@ -161,8 +161,8 @@ static void test_rows_are_drawn_evaluated_and_inverted(void **state)
     char rows[1024];
     snprintf(rows, sizeof rows, "%s", at("rows.csv"));
     flow_run_sample_result drawn;
-    const flow_run_sample_options draw = {.output = rows, .n = 150, .seed = 3, .first = 70, .limit = -1,
-                                          .temperature = 1, .hooks = hooks_of(&h)};
+    const flow_run_sample_options draw = {.rows = {.output = rows, .hooks = hooks_of(&h)}, .n = 150, .seed = 3,
+                                          .first = 70, .limit = -1, .temperature = 1};
     SUCCEED(flow_run_sample(&drawn, &s, &draw, err));
     assert_int_equal(drawn.rows, 150);
     assert_int_equal(h.rows, 150);
@@ -172,7 +172,7 @@ static void test_rows_are_drawn_evaluated_and_inverted(void **state)
     ASSERT_LT(drawn.round_trip, 1e-3);
 
     flow_run_logprob_result evaluated;
-    const flow_run_logprob_options evaluate = {.data = rows, .worst = 3, .hooks = hooks_of(&h)};
+    const flow_run_logprob_options evaluate = {.rows = {.input = rows, .hooks = hooks_of(&h)}, .worst = 3};
     SUCCEED(flow_run_logprob(&evaluated, &s, &evaluate, err));
     assert_int_equal(evaluated.rows, 150);
     assert_int_equal(evaluated.worst.n, 3);
@@ -180,7 +180,7 @@ static void test_rows_are_drawn_evaluated_and_inverted(void **state)
     ASSERT_GT(evaluated.logprob.error, 0);
 
     flow_run_invert_result inverted;
-    const flow_run_invert_options invert = {.data = rows, .to = FLOW_TO_LATENT, .hooks = hooks_of(&h)};
+    const flow_run_invert_options invert = {.rows = {.input = rows, .hooks = hooks_of(&h)}, .to = FLOW_TO_LATENT};
     SUCCEED(flow_run_invert(&inverted, &s, &invert, err));
     assert_int_equal(inverted.rows, 150);
     ASSERT_LT(inverted.error, 1e-3);
@@ -198,8 +198,8 @@ static void test_what_is_stopped_leaves_the_output_as_it_was(void **state)
     snprintf(rows, sizeof rows, "%s", at("kept.csv"));
     write_text("kept.csv", "kept\n1\n");
     flow_run_sample_result drawn;
-    const flow_run_sample_options draw = {.output = rows, .n = 10, .limit = -1, .temperature = 1,
-                                          .hooks = hooks_of(&h)};
+    const flow_run_sample_options draw = {.rows = {.output = rows, .hooks = hooks_of(&h)}, .n = 10, .limit = -1,
+                                          .temperature = 1};
     assert_int_equal(flow_run_sample(&drawn, &s, &draw, &err), FLOW_INTERRUPTED);
     char line[16] = "";
     FILE *file = fopen(rows, "r");

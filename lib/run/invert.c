@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "num/moments.h"
-#include "run/row_walk.h"
 #include "run/format.h"
 
 typedef struct inversion {
@@ -19,12 +18,6 @@ typedef struct inversion {
     int64_t failed;        /* the first row that is not finite or does not come back, */
     char place[FLOW_DIAGNOSIS_SIZE]; /* and where it fails */
 } inversion;
-
-static flow_status invert_read(void *context, flow_row_batch *batch, size_t n_max, flow_error *err)
-{
-    inversion *run = context;
-    return flow_input_read(&run->in, batch->in, batch->numbers, n_max, &batch->n, err);
-}
 
 /* A row (d + c), its image (d), and by how much the way back misses the row (d). */
 static void invert_count(inversion *run, const double *from, const double *image, const double *missed, int64_t number)
@@ -86,7 +79,7 @@ static void invert_find_error(const inversion *run, const char *const *names)
 static void invert_warn(const inversion *run)
 {
     char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE], reason[FLOW_ERROR_SIZE];
-    const flow_run_hooks *hooks = &run->o->hooks;
+    const flow_run_hooks *hooks = &run->o->rows.hooks;
     const flow_run_invert_result *r = run->result;
     flow_run_warn_skipped(hooks, r->data, r->skipped);
     if (r->non_finite > 0)
@@ -106,8 +99,8 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
                             flow_error *err)
 {
     const bool to_latent = options->to == FLOW_TO_LATENT;
-    *out = (flow_run_invert_result){.model = s->model->path, .data = options->data,
-                                    .output = flow_run_file(options->output),
+    *out = (flow_run_invert_result){.model = s->model->path, .data = options->rows.input,
+                                    .output = flow_run_file(options->rows.output),
                                     .to = to_latent ? "latent" : "data", .to_latent = to_latent};
     inversion run = {.s = s, .o = options, .result = out};
     const size_t d = (size_t)s->dim, width = (size_t)s->width;
@@ -115,20 +108,19 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
     const char **from = flow_session_names(s, to_latent ? s->columns : latents, NULL);
     const char **to = flow_session_names(s, to_latent ? latents : s->columns, "logdet");
     const flow_row_walk walk = {
-        .context = &run, .input = options->data, .output = options->output, .columns = to,
-        .n_columns = width + (options->logdet ? 1 : 0), .n_in = width, .n_scratch = 2 * d + 1,
-        .as_float = options->as_float, .read = invert_read, .map = invert_map,
+        .context = &run, .options = &options->rows, .columns = to, .n_columns = width + (options->logdet ? 1 : 0),
+        .n_in = width, .n_scratch = 2 * d + 1, .in = &run.in, .map = invert_map,
     };
-    const flow_input_options wanted = {.skip_invalid = options->skip_invalid};
+    const flow_input_options wanted = {.skip_invalid = options->rows.skip_invalid};
     flow_status status = FLOW_OK;
     run.moments = calloc(d, sizeof *run.moments);
     run.errors = calloc(d, sizeof *run.errors);
     if (from == NULL || to == NULL || run.moments == NULL || run.errors == NULL)
         status = flow_error_memory(err, "column names");
     if (status == FLOW_OK)
-        status = flow_session_open_input(s, &run.in, options->data, from, s->width, &wanted, err);
+        status = flow_session_open_input(s, &run.in, out->data, from, s->width, &wanted, err);
     if (status == FLOW_OK)
-        status = flow_walk_rows(&walk, &options->hooks, &out->closed, err);
+        status = flow_walk_rows(&walk, &out->closed, err);
     if (status == FLOW_OK && !out->closed) {
         out->skipped = run.in.reader->n_skipped;
         out->solving = flow_session_solving(s, options->to);

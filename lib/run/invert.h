@@ -3,15 +3,13 @@
 #ifndef FLOW_RUN_INVERT_H
 #define FLOW_RUN_INVERT_H
 
-#include "run/hooks.h"
+#include "run/row_walk.h"
 #include "run/session.h"
 
 typedef struct flow_run_invert_options {
-    const char *data;   /* location of the rows */
-    const char *output; /* location of their images; NULL: they are not written */
+    flow_row_options rows; /* and their images */
     flow_direction to;
-    bool logdet, skip_invalid, as_float;
-    flow_run_hooks hooks;
+    bool logdet;
 } flow_run_invert_options;
 
 /* Strings are borrowed from the session and the options. output: the file that was written; NULL: none. */

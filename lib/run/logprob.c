@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "num/moments.h"
-#include "run/row_walk.h"
 #include "run/format.h"
 
 enum { ODD_NAMED = 5 };
@@ -65,12 +64,6 @@ static void logprob_count(evaluation *e, const double *x, int64_t row, double lo
     }
 }
 
-static flow_status logprob_read(void *context, flow_row_batch *batch, size_t n_max, flow_error *err)
-{
-    evaluation *e = context;
-    return flow_input_read(&e->in, batch->in, batch->numbers, n_max, &batch->n, err);
-}
-
 static void logprob_map(void *context, flow_row_batch *batch)
 {
     evaluation *e = context;
@@ -92,7 +85,7 @@ static void logprob_map(void *context, flow_row_batch *batch)
 
 static void logprob_warn(const evaluation *e)
 {
-    const flow_run_hooks *hooks = &e->o->hooks;
+    const flow_run_hooks *hooks = &e->o->rows.hooks;
     const flow_run_logprob_result *r = e->result;
     char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE];
     flow_format_count(all, r->rows);
@@ -118,7 +111,7 @@ static void logprob_warn(const evaluation *e)
 static flow_status logprob_open_input(evaluation *e, flow_error *err)
 {
     const flow_session *s = e->s;
-    const char *asked = e->o->weight, *data = e->o->data;
+    const char *asked = e->o->weight, *data = e->o->rows.input;
     const char *weight = asked != NULL ? asked : s->model->spec->data->weight;
     const char **names = flow_session_names(s, s->columns, NULL);
     flow_status status = names == NULL ? flow_error_memory(err, "column names") : FLOW_OK;
@@ -126,7 +119,7 @@ static flow_status logprob_open_input(evaluation *e, flow_error *err)
         if (strcmp(names[i], asked) == 0)
             status = flow_error_set(err, FLOW_ARGUMENT, "--weight %.80s: is a column of the model and no weight",
                                     asked);
-    const flow_input_options wanted = {.optional = weight, .skip_invalid = e->o->skip_invalid};
+    const flow_input_options wanted = {.optional = weight, .skip_invalid = e->o->rows.skip_invalid};
     if (status == FLOW_OK)
         status = flow_session_open_input(s, &e->in, data, names, s->width, &wanted, err);
     free(names);
@@ -137,8 +130,8 @@ static flow_status logprob_open_input(evaluation *e, flow_error *err)
     else if (asked != NULL)
         status = flow_error_set(err, FLOW_DATA, "%s: there is no column \"%.80s\" to weigh the rows by", data, weight);
     else
-        flow_run_warn(&e->o->hooks, "%s: has no column \"%s\", by which the training data were weighed; all rows count "
-                      "the same", data, weight);
+        flow_run_warn(&e->o->rows.hooks, "%s: has no column \"%s\", by which the training data were weighed; all rows "
+                      "count the same", data, weight);
     return status;
 }
 
@@ -177,19 +170,18 @@ flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s
                              const flow_run_logprob_options *options, flow_error *err)
 {
     static const char *const columns[] = {"logprob", "standard_error"};
-    *out = (flow_run_logprob_result){.model = s->model->path, .data = options->data,
-                                     .output = flow_run_file(options->output),
+    *out = (flow_run_logprob_result){.model = s->model->path, .data = options->rows.input,
+                                     .output = flow_run_file(options->rows.output),
                                      .estimates = flow_estimates(s->model->f)};
     out->worst.items = out->rows_worst;
     evaluation e = {.s = s, .o = options, .result = out};
     flow_status status = logprob_open_input(&e, err);
     const flow_row_walk walk = {
-        .context = &e, .input = options->data, .output = options->output, .columns = columns,
-        .n_columns = out->estimates ? 2 : 1, .n_in = (size_t)e.in.n_columns, .n_scratch = 3,
-        .as_float = options->as_float, .read = logprob_read, .map = logprob_map, .finish = logprob_finish,
+        .context = &e, .options = &options->rows, .columns = columns, .n_columns = out->estimates ? 2 : 1,
+        .n_in = (size_t)e.in.n_columns, .n_scratch = 3, .in = &e.in, .map = logprob_map, .finish = logprob_finish,
     };
     if (status == FLOW_OK)
-        status = flow_walk_rows(&walk, &options->hooks, &out->closed, err);
+        status = flow_walk_rows(&walk, &out->closed, err);
     if (status == FLOW_OK && !out->closed)
         logprob_warn(&e);
     flow_input_close(&e.in);

@@ -3,18 +3,15 @@
 #ifndef FLOW_RUN_LOGPROB_H
 #define FLOW_RUN_LOGPROB_H
 
-#include "run/hooks.h"
+#include "run/row_walk.h"
 #include "run/session.h"
 
 enum { FLOW_LOGPROB_WORST_MAX = 1000 };
 
 typedef struct flow_run_logprob_options {
-    const char *data;   /* location of the rows */
-    const char *output; /* location of their log-densities; NULL: they are not written */
-    const char *weight; /* the column of their weights; NULL: that of the model, where the data have it */
-    int64_t worst;      /* how many of the least likely rows to name; up to FLOW_LOGPROB_WORST_MAX */
-    bool skip_invalid, as_float;
-    flow_run_hooks hooks;
+    flow_row_options rows; /* and their log-densities */
+    const char *weight;    /* the column of their weights; NULL: that of the model, where the data have it */
+    int64_t worst;         /* how many of the least likely rows to name; up to FLOW_LOGPROB_WORST_MAX */
 } flow_run_logprob_options;
 
 typedef struct flow_logprob_row {

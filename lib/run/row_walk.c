@@ -52,13 +52,14 @@ size_t flow_batch_rows(size_t n_values)
 /* EPIPE on standard output is a success that ends the rows. */
 static flow_status row_walk_ignore_closed_pipe(const flow_row_walk *walk, flow_status status, bool *closed)
 {
-    *closed = status != FLOW_OK && flow_is_standard(walk->output) && flow_output_is_closed();
+    *closed = status != FLOW_OK && flow_is_standard(walk->options->output) && flow_output_is_closed();
     return *closed ? FLOW_OK : status;
 }
 
 static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, flow_row_batch *batch, size_t n_max,
-                                const flow_run_hooks *hooks, bool *closed, flow_error *err)
+                                bool *closed, flow_error *err)
 {
+    const flow_run_hooks *hooks = &walk->options->hooks;
     flow_run_progress progress = {.total = walk->total};
     double began = flow_seconds();
     flow_run_begin(hooks);
@@ -66,7 +67,9 @@ static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, 
         if (flow_run_should_stop(hooks))
             return flow_error_set(err, FLOW_INTERRUPTED, "stopped by a signal");
         batch->n = batch->first = 0;
-        flow_status status = walk->read(walk->context, batch, n_max, err);
+        flow_status status = walk->in != NULL
+                                 ? flow_input_read(walk->in, batch->in, batch->numbers, n_max, &batch->n, err)
+                                 : walk->read(walk->context, batch, n_max, err);
         if (status != FLOW_OK || batch->n == 0)
             return status;
         walk->map(walk->context, batch);
@@ -84,23 +87,24 @@ static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, 
     return FLOW_OK;
 }
 
-flow_status flow_walk_rows(const flow_row_walk *walk, const flow_run_hooks *hooks, bool *closed, flow_error *err)
+flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *err)
 {
-    const flow_writer_options options = {.as_float = walk->as_float, .keep = true};
+    const char *output = walk->options->output;
+    const flow_writer_options options = {.as_float = walk->options->as_float, .keep = true};
     const size_t n_max = flow_batch_rows(walk->n_in > walk->n_columns ? walk->n_in : walk->n_columns);
     flow_row_batch batch = {.in = calloc(n_max, (walk->n_in + walk->n_columns + walk->n_scratch) * sizeof *batch.in),
                         .numbers = calloc(n_max, sizeof *batch.numbers)};
     flow_writer *writer = NULL;
     flow_status status = batch.in == NULL || batch.numbers == NULL ? flow_error_memory(err, "the rows") : FLOW_OK;
     *closed = false;
-    if (status == FLOW_OK && walk->output != NULL && !flow_is_standard(walk->output))
-        status = row_walk_protect(walk->output, walk->input, err);
-    if (status == FLOW_OK && walk->output != NULL)
-        status = flow_writer_open(&writer, walk->output, walk->columns, (int)walk->n_columns, &options, err);
+    if (status == FLOW_OK && flow_run_file(output) != NULL)
+        status = row_walk_protect(output, walk->options->input, err);
+    if (status == FLOW_OK && output != NULL)
+        status = flow_writer_open(&writer, output, walk->columns, (int)walk->n_columns, &options, err);
     if (status == FLOW_OK) {
         batch.out = batch.in + n_max * walk->n_in;
         batch.scratch = batch.out + n_max * walk->n_columns;
-        status = row_walk_run(walk, writer, &batch, n_max, hooks, closed, err);
+        status = row_walk_run(walk, writer, &batch, n_max, closed, err);
     }
     if (status == FLOW_OK && walk->finish != NULL && !*closed)
         status = walk->finish(walk->context, err);

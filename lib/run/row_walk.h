@@ -11,6 +11,15 @@
 #include <stddef.h>
 
 #include "run/hooks.h"
+#include "run/input.h"
+
+/* Options of a command that reads or writes rows. */
+typedef struct flow_row_options {
+    const char *input;  /* location of the rows that are read; NULL: none are */
+    const char *output; /* of the rows that are written; NULL: they are not */
+    bool skip_invalid, as_float;
+    flow_run_hooks hooks;
+} flow_row_options;
 
 typedef struct flow_row_batch {
     size_t n;         /* rows */
@@ -23,12 +32,12 @@ typedef struct flow_row_batch {
 
 typedef struct flow_row_walk {
     void *context;
-    const char *input, *output; /* locations; input: NULL where no file is read */
+    const flow_row_options *options;
     const char *const *columns; /* (n_columns) of the output */
     size_t n_columns, n_in, n_scratch;
-    bool as_float;
-    int64_t total; /* rows that will be written; 0: not known */
-    /* Reads up to n_max rows into `in` and `numbers`, and sets n (0: the end) and first. */
+    int64_t total;  /* rows that will be written; 0: not known */
+    flow_input *in; /* where the rows are read from; NULL: what follows does it */
+    /* Reads up to n_max rows into `in` and `numbers` of the batch, and sets n (0: the end) and first. */
     flow_status (*read)(void *context, flow_row_batch *batch, size_t n_max, flow_error *err);
     /* From `in` to `out`. */
     void (*map)(void *context, flow_row_batch *batch);
@@ -36,9 +45,9 @@ typedef struct flow_row_walk {
     flow_status (*finish)(void *context, flow_error *err);
 } flow_row_walk;
 
-/* *closed: the reader of standard output is gone, and the walk ended early. FLOW_INTERRUPTED when hooks->should_stop
+/* *closed: the reader of standard output is gone, and the walk ended early. FLOW_INTERRUPTED when the hook should_stop
  * says so, FLOW_EXISTS when the output must not be written. */
-flow_status flow_walk_rows(const flow_row_walk *walk, const flow_run_hooks *hooks, bool *closed, flow_error *err);
+flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *err);
 
 /* Rows in a batch of `n_values` values each: enough for all threads, few enough to stay small in memory; a multiple of
  * FLOW_TILE. */

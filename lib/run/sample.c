@@ -7,7 +7,6 @@
 
 #include "num/real.h"
 #include "run/format.h"
-#include "run/row_walk.h"
 
 /* The context of draws: row i of the draws belongs to row i / n of the table. */
 typedef struct context_rows {
@@ -31,7 +30,7 @@ typedef struct sampling {
 static flow_status sample_open_context(sampling *run, flow_error *err)
 {
     const flow_session *s = run->s;
-    const char *path = s->name, *given = run->o->given;
+    const char *path = s->name, *given = run->o->rows.input;
     if (s->n_context == 0 && given != NULL)
         return flow_error_set(err, FLOW_ARGUMENT, "--given: %s has no context; leave --given out", path);
     if (s->n_context == 0)
@@ -133,21 +132,22 @@ static void sample_warn(const sampling *run)
 {
     char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE], reason[FLOW_ERROR_SIZE];
     const flow_run_sample_options *o = run->o;
+    const flow_run_hooks *hooks = &o->rows.hooks;
     const flow_run_sample_result *r = run->result;
-    if (o->given != NULL && o->n > 0 && r->rows == 0 && o->limit != 0)
-        flow_run_warn(&o->hooks, "%s has no context for row %lld and what follows; no rows are drawn", o->given,
+    if (r->given != NULL && o->n > 0 && r->rows == 0 && o->limit != 0)
+        flow_run_warn(hooks, "%s has no context for row %lld and what follows; no rows are drawn", r->given,
                       (long long)o->first);
     if (r->non_finite > 0)
-        flow_run_warn(&o->hooks, "%s of %s rows have values that are not finite%s",
+        flow_run_warn(hooks, "%s of %s rows have values that are not finite%s",
                       flow_format_count(count, r->non_finite), flow_format_count(all, r->rows),
                       run->place[0] != '\0' ? "" : "; the model leaves the range of numbers there, train it longer or "
                       "with smaller rates");
     if (run->place[0] != '\0') {
-        flow_run_warn(&o->hooks, "row %lld of the list, counted from 0, has no values or does not come back: it fails "
+        flow_run_warn(hooks, "row %lld of the list, counted from 0, has no values or does not come back: it fails "
                       "in %s", (long long)run->failed, run->place);
     } else if (r->non_finite == 0 && !(r->round_trip < FLOW_ROUND_TRIP_MOST)) {
         flow_session_diagnose_round_trip(run->s, reason, sizeof reason);
-        flow_run_warn(&o->hooks, "the largest round-trip error is %.1e (in units of the base's standard deviation): %s",
+        flow_run_warn(hooks, "the largest round-trip error is %.1e (in units of the base's standard deviation): %s",
                       r->round_trip, reason);
     }
 }
@@ -156,25 +156,24 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
                             flow_error *err)
 {
     *out = (flow_run_sample_result){
-        .model = s->model->path, .given = options->given, .output = flow_run_file(options->output),
+        .model = s->model->path, .given = options->rows.input, .output = flow_run_file(options->rows.output),
         .steps = s->options.steps, .seed = options->seed, .first = options->first, .rows_per_context = options->n,
-        .has_given = options->given != NULL,
     };
     sampling run = {.s = s, .o = options, .result = out, .at = (uint64_t)options->first / FLOW_TILE * FLOW_TILE};
     const int64_t most = INT64_MAX / 2, limit = options->limit >= 0 ? options->limit : most;
-    int64_t n = options->given == NULL ? options->n : most;
+    int64_t n = options->rows.input == NULL ? options->n : most;
     n = options->n == 0 ? 0 : limit < n ? limit : n;
     run.end = n > 0 ? (uint64_t)options->first + (uint64_t)n : run.at;
     const char **columns = flow_session_names(s, s->columns, "logprob");
     const size_t width = (size_t)s->width + (options->logprob ? 1 : 0);
     const flow_row_walk walk = {
-        .context = &run, .input = options->given, .output = options->output, .columns = columns, .n_columns = width,
-        .n_in = (size_t)s->n_context, .n_scratch = width, .as_float = options->as_float, .total = n < most ? n : 0,
-        .read = sample_read, .map = sample_map,
+        .context = &run, .options = &options->rows, .columns = columns, .n_columns = width,
+        .n_in = (size_t)s->n_context, .n_scratch = width, .total = n < most ? n : 0, .read = sample_read,
+        .map = sample_map,
     };
     flow_status status = columns == NULL ? flow_error_memory(err, "column names") : sample_open_context(&run, err);
     if (status == FLOW_OK)
-        status = flow_walk_rows(&walk, &options->hooks, &out->closed, err);
+        status = flow_walk_rows(&walk, &out->closed, err);
     out->solving = flow_session_solving(s, FLOW_TO_DATA);
     if (status == FLOW_OK && !out->closed)
         sample_warn(&run);

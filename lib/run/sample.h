@@ -3,18 +3,16 @@
 #ifndef FLOW_RUN_SAMPLE_H
 #define FLOW_RUN_SAMPLE_H
 
-#include "run/hooks.h"
+#include "run/row_walk.h"
 #include "run/session.h"
 
 typedef struct flow_run_sample_options {
-    const char *output; /* location of the rows; NULL: they are not written */
-    const char *given;  /* location of the context of a conditional model; else NULL */
-    int64_t n;          /* rows to draw; with `given`, for each row of it */
+    flow_row_options rows; /* input: the context of a conditional model; else NULL */
+    int64_t n;             /* rows to draw; with a context, for each row of it */
     int64_t seed, first;
     int64_t limit; /* rows in all at most; -1: no limit */
     double temperature;
-    bool logprob, as_float;
-    flow_run_hooks hooks;
+    bool logprob;
 } flow_run_sample_options;
 
 /* Strings are borrowed from the session and the options. output: the file that was written; NULL: none. */
@@ -24,7 +22,7 @@ typedef struct flow_run_sample_result {
     double round_trip; /* largest |z - to_latent(to_data(z))|, in standard deviations of the base */
     int64_t steps, seed, first, rows_per_context;
     flow_solving solving;
-    bool has_given, closed; /* closed: the reader of standard output is gone */
+    bool closed; /* the reader of standard output is gone */
 } flow_run_sample_result;
 
 /* Warns of rows that are not finite or do not come back. */

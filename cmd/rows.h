@@ -1,0 +1,39 @@
+/* What the commands have in common that take the rows of a model: sample, logprob, invert. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_CMD_ROWS_H
+#define FLOW_CMD_ROWS_H
+
+#include "command.h"
+#include "report.h"
+#include "run/row_walk.h"
+#include "run/session.h"
+
+/* The first member of the struct that their tables fill. */
+typedef struct row_args {
+    common_args common;
+    const char *model;
+    flow_session_options session;
+} row_args;
+
+/* Rows of their tables; `type` is the struct, and `member` is filled. */
+#define OPT_ROWS_MODEL \
+    OPT_ARGUMENT_ROW("MODEL", OPT_ARGUMENT, row_args, model, "a model file, or the spec that trained it")
+#define OPT_ROWS_DATA(type, member) \
+    OPT_ARGUMENT_ROW("DATA", OPT_ARGUMENT, type, member, "FILE.csv, FILE.h5[:/set], or - for CSV on standard input")
+#define OPT_ROWS_OUTPUT(type, member)                                                                              \
+    {"output", 'o', OPT_MEMBER(type, member), "OUT",                                                               \
+     "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default; an HDF5 " \
+     "file keeps its other tables"}
+#define OPT_ROWS_SKIP_INVALID(type, member)            \
+    {"skip-invalid", 0, OPT_MEMBER(type, member), NULL, \
+     "drop rows with missing or non-finite values and report their number, instead of stopping at the first"}
+#define OPT_ROWS_FLOAT(type, member)             \
+    {"float", 0, OPT_MEMBER(type, member), NULL, \
+     "write single precision: half the size in HDF5, fewer digits in CSV"}
+
+/* Opens the model, and completes the options. `prints`: rows go to standard output unless -o or --json is given.
+ * FLOW_ARGUMENT when --json and the rows of -o would both go to standard output. */
+flow_status rows_open(flow_session *s, row_args *args, flow_row_options *rows, bool prints, console *con,
+                      flow_error *err);
+
+#endif
