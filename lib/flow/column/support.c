@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "flow/column.h"
-#include "flow/column/support_noise.h"
 #include "flow/column/supports.h"
+#include "num/rng.h"
 
 typedef struct support {
     flow_supports supports;
@@ -32,28 +32,15 @@ static const flow_option support_table[] = {
     FLOW_OPTIONS_END,
 };
 
-/* One column, with the distances of values on its bounds. */
-typedef struct range {
-    bool has_lower, has_upper;
-    double lower, end, width, at_lower, at_end;
-} range;
-
-static range support_range_of(const support *map, const flow_support *s, const double *fitted)
+static bool support_is_periodic(const flow_support *s)
 {
-    const double *nearest = fitted + map->nearest + s->column;
-    return (range){isfinite(s->lower), isfinite(s->end), s->lower, s->end, s->end - s->lower, nearest[0],
-                  nearest[map->dim]};
+    return s->column >= 0 && s->period > 0;
 }
 
 /* Whether the map changes the column because of its bounds. */
 static bool support_is_bounded(const flow_support *s)
 {
     return s->column >= 0 && s->period == 0 && (isfinite(s->lower) || isfinite(s->upper));
-}
-
-static bool support_is_periodic(const flow_support *s)
-{
-    return s->column >= 0 && s->period > 0;
 }
 
 static flow_status support_configure(void *self, const void *options, const flow_block_context *context,
@@ -64,21 +51,20 @@ static flow_status support_configure(void *self, const void *options, const flow
     map->dim = context->dims.n;
     if (context->index > 0)
         return flow_error_set(err, FLOW_SPEC, "\"support\" is about the data as they come: it stands first");
-    flow_status status = flow_supports_configure(&map->supports, &asked->columns, context, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_fitted(params, &map->nearest, "nearest", 2, map->dim, err);
-    if (status == FLOW_OK && map->supports.n_periodic > 0)
-        status = flow_params_add_fitted(params, &map->begin, "begin", 1, map->dim, err);
-    for (size_t k = 0; status == FLOW_OK && k < 2 * (size_t)map->dim; k++)
+    FLOW_TRY(flow_supports_configure(&map->supports, &asked->columns, context, err));
+    FLOW_TRY(flow_params_add_fitted(params, &map->nearest, "nearest", 2, map->dim, err));
+    if (map->supports.n_periodic > 0)
+        FLOW_TRY(flow_params_add_fitted(params, &map->begin, "begin", 1, map->dim, err));
+    for (size_t k = 0; k < 2 * (size_t)map->dim; k++)
         params->fitted[map->nearest + k] = 1e-6;
-    for (int i = 0; status == FLOW_OK && i < map->supports.n; i++) {
+    for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
         for (int side = 0; support_is_bounded(s) && isfinite(s->end - s->lower) && side < 2; side++)
             params->fitted[map->nearest + (size_t)(side * map->dim + s->column)] = 1e-6 * (s->end - s->lower);
         if (support_is_periodic(s))
             params->fitted[map->begin + (size_t)s->column] = isnan(s->lower) ? -s->period / 2 : s->lower;
     }
-    return status;
+    return FLOW_OK;
 }
 
 static void support_release(void *self)
@@ -87,6 +73,39 @@ static void support_release(void *self)
 }
 
 /* ---- the maps ---- */
+
+/* A column that the map changes. */
+typedef struct range {
+    size_t at;     /* where it begins in a tile */
+    double period; /* 0: none. Otherwise a period begins at `lower`, and there are no bounds */
+    bool has_lower, has_upper;
+    double lower, end, width;
+    double at_lower, at_end; /* the distances of values on the bounds */
+} range;
+
+/* The next column that the map changes, for a tile of n rows; *i counts the supports that are passed. */
+static bool support_next(const support *map, const double *fitted, int n, int *i, range *l)
+{
+    while (*i < map->supports.n) {
+        const flow_support *s = &map->supports.at[(*i)++];
+        if (!support_is_bounded(s) && !support_is_periodic(s))
+            continue;
+        const double *nearest = fitted + map->nearest + s->column;
+        *l = (range){(size_t)s->column * (size_t)n,
+                     s->period,
+                     isfinite(s->lower),
+                     isfinite(s->end),
+                     s->lower,
+                     s->end,
+                     s->end - s->lower,
+                     nearest[0],
+                     nearest[map->dim]};
+        if (s->period > 0)
+            l->lower = fitted[map->begin + (size_t)s->column];
+        return true;
+    }
+    return false;
+}
 
 /* The distances of x from the bounds, those of the nearest value inside when it is on one; false when it is outside. */
 static bool range_distances(const range *l, double x, double *from_lower, double *from_end)
@@ -147,21 +166,21 @@ static double periodic_wrap(double t)
     return inside < 1 ? inside : 0;
 }
 
-static void periodic_to_latent(double period, double begin, int n, const double *x, double *z, double *logdet)
+static void periodic_to_latent(const range *l, int n, const double *x, double *z, double *logdet)
 {
-    double log_slope = log(2 * FLOW_PI / period);
+    double log_slope = log(2 * FLOW_PI / l->period);
     for (int j = 0; j < n; j++) {
-        z[j] = 2 * FLOW_PI * periodic_wrap((x[j] - begin) / period) - FLOW_PI;
+        z[j] = 2 * FLOW_PI * periodic_wrap((x[j] - l->lower) / l->period) - FLOW_PI;
         logdet[j] += log_slope;
     }
 }
 
-static void periodic_to_data(double period, double begin, int n, const double *z, double *x, double *logdet)
+static void periodic_to_data(const range *l, int n, const double *z, double *x, double *logdet)
 {
-    double log_slope = log(period / (2 * FLOW_PI));
+    double log_slope = log(l->period / (2 * FLOW_PI));
     for (int j = 0; j < n; j++) {
-        double at = begin + period * periodic_wrap((z[j] + FLOW_PI) / (2 * FLOW_PI));
-        x[j] = at < begin + period ? at : begin;
+        double at = l->lower + l->period * periodic_wrap((z[j] + FLOW_PI) / (2 * FLOW_PI));
+        x[j] = at < l->lower + l->period ? at : l->lower;
         logdet[j] += log_slope;
     }
 }
@@ -169,107 +188,140 @@ static void periodic_to_data(double period, double begin, int n, const double *z
 static void support_to_latent(const void *self, const double *fitted, int n, const double *x, double *z, double *logdet)
 {
     const support *map = self;
+    range l;
     if (z != x)
         memcpy(z, x, (size_t)map->dim * (size_t)n * sizeof *z);
-    for (int i = 0; i < map->supports.n; i++) {
-        const flow_support *s = &map->supports.at[i];
-        size_t at = (size_t)s->column * (size_t)n;
-        if (support_is_bounded(s)) {
-            range l = support_range_of(map, s, fitted);
-            range_to_latent(&l, n, x + at, z + at, logdet);
-        } else if (support_is_periodic(s)) {
-            periodic_to_latent(s->period, fitted[map->begin + (size_t)s->column], n, x + at, z + at, logdet);
-        }
-    }
+    for (int i = 0; support_next(map, fitted, n, &i, &l);)
+        (l.period > 0 ? periodic_to_latent : range_to_latent)(&l, n, x + l.at, z + l.at, logdet);
 }
 
 static void support_to_data(const void *self, const double *fitted, int n, const double *z, double *x, double *logdet)
 {
     const support *map = self;
+    range l;
     if (x != z)
         memcpy(x, z, (size_t)map->dim * (size_t)n * sizeof *x);
-    for (int i = 0; i < map->supports.n; i++) {
-        const flow_support *s = &map->supports.at[i];
-        size_t at = (size_t)s->column * (size_t)n;
-        if (support_is_bounded(s)) {
-            range l = support_range_of(map, s, fitted);
-            range_to_data(&l, n, z + at, x + at, logdet);
-        } else if (support_is_periodic(s)) {
-            periodic_to_data(s->period, fitted[map->begin + (size_t)s->column], n, z + at, x + at, logdet);
-        }
-    }
+    for (int i = 0; support_next(map, fitted, n, &i, &l);)
+        (l.period > 0 ? periodic_to_data : range_to_data)(&l, n, z + l.at, x + l.at, logdet);
 }
 
-static void support_to_latent_backward(const void *self, const double *fitted, int n, const double *x,
-                                       const double *gz, const double *glogdet, double *gx)
+/* The derivatives of the output and of the log-determinant at the input x or z. */
+static void range_slopes(const range *l, flow_direction direction, double in, double *slope, double *bend)
 {
-    const support *map = self;
-    memmove(gx, gz, (size_t)map->dim * (size_t)n * sizeof *gx);
-    for (int i = 0; i < map->supports.n; i++) {
-        const flow_support *s = &map->supports.at[i];
-        for (int j = 0; support_is_periodic(s) && j < n; j++)
-            gx[(size_t)s->column * (size_t)n + (size_t)j] *= 2 * FLOW_PI / s->period;
-        if (!support_is_bounded(s))
-            continue;
-        range l = support_range_of(map, s, fitted);
-        for (int j = 0; j < n; j++) {
-            size_t k = (size_t)s->column * (size_t)n + (size_t)j;
-            double from_lower, from_end;
-            range_distances(&l, x[k], &from_lower, &from_end);
-            double a = l.has_lower ? 1 / from_lower : 0, b = l.has_upper ? 1 / from_end : 0;
-            gx[k] = gx[k] * (a + b) + glogdet[j] * (b - a);
-        }
-    }
-}
-
-/* dx/dz and the derivative of the log-determinant */
-static void range_slopes(const range *l, double z, double *slope, double *bend)
-{
-    if (!l->has_upper) {
-        *slope = exp(z);
-        *bend = 1;
-    } else if (!l->has_lower) {
-        *slope = exp(-z);
-        *bend = -1;
-    } else {
-        double small = exp(-fabs(z));
+    *bend = 0;
+    if (l->period > 0) {
+        *slope = direction == FLOW_TO_LATENT ? 2 * FLOW_PI / l->period : l->period / (2 * FLOW_PI);
+    } else if (direction == FLOW_TO_LATENT) {
+        double from_lower, from_end;
+        range_distances(l, in, &from_lower, &from_end);
+        double a = l->has_lower ? 1 / from_lower : 0, b = l->has_upper ? 1 / from_end : 0;
+        *slope = a + b;
+        *bend = b - a;
+    } else if (l->has_lower && l->has_upper) {
+        double small = exp(-fabs(in));
         *slope = l->width * small / ((1 + small) * (1 + small));
-        *bend = (z < 0 ? 1 : -1) * (1 - small) / (1 + small);
+        *bend = (in < 0 ? 1 : -1) * (1 - small) / (1 + small);
+    } else {
+        *bend = l->has_lower ? 1 : -1;
+        *slope = exp(*bend * in);
     }
+}
+
+static void support_backward(const support *map, const double *fitted, int n, flow_direction direction,
+                             const double *in, const double *gout, const double *glogdet, double *gin)
+{
+    range l;
+    memmove(gin, gout, (size_t)map->dim * (size_t)n * sizeof *gin);
+    for (int i = 0; support_next(map, fitted, n, &i, &l);) {
+        for (int j = 0; j < n; j++) {
+            double slope, bend, *g = &gin[l.at + (size_t)j];
+            range_slopes(&l, direction, in[l.at + (size_t)j], &slope, &bend);
+            *g = *g * slope + glogdet[j] * bend;
+        }
+    }
+}
+
+static void support_to_latent_backward(const void *self, const double *fitted, int n, const double *x, const double *gz,
+                                       const double *glogdet, double *gx)
+{
+    support_backward(self, fitted, n, FLOW_TO_LATENT, x, gz, glogdet, gx);
 }
 
 static void support_to_data_backward(const void *self, const double *fitted, int n, const double *z, const double *gx,
                                      const double *glogdet, double *gz)
 {
-    const support *map = self;
-    memmove(gz, gx, (size_t)map->dim * (size_t)n * sizeof *gz);
-    for (int i = 0; i < map->supports.n; i++) {
-        const flow_support *s = &map->supports.at[i];
-        for (int j = 0; support_is_periodic(s) && j < n; j++)
-            gz[(size_t)s->column * (size_t)n + (size_t)j] *= s->period / (2 * FLOW_PI);
-        if (!support_is_bounded(s))
-            continue;
-        range l = support_range_of(map, s, fitted);
-        for (int j = 0; j < n; j++) {
-            size_t k = (size_t)s->column * (size_t)n + (size_t)j;
-            double slope, bend;
-            range_slopes(&l, z[k], &slope, &bend);
-            gz[k] = gz[k] * slope + glogdet[j] * bend;
-        }
-    }
+    support_backward(self, fitted, n, FLOW_TO_DATA, z, gx, glogdet, gz);
 }
 
 /* ---- discrete columns ---- */
 
+/* key (m): a number for the values of each row. */
+static void noise_add_keys(int dim, int n, int m, const double *x, uint64_t *key)
+{
+    memset(key, 0, (size_t)m * sizeof *key);
+    for (int i = 0; i < dim; i++) {
+        for (int j = 0; j < m; j++) {
+            double value = x[(size_t)i * (size_t)n + (size_t)j] + 0.0; /* -0 is 0 */
+            uint64_t bits;
+            memcpy(&bits, &value, sizeof bits);
+            key[j] = flow_rng_mix(key[j] + 0x9e3779b97f4a7c15u + bits);
+        }
+    }
+}
+
+/* Uniform in (0, 1). The draws of a row fall into the FLOW_NOISE_DRAWS cells of the unit interval one by one, in an
+ * order of the row and the column. */
+static double noise_at(const flow_noise *noise, uint64_t key, uint64_t place, int column)
+{
+    if (noise->kind == FLOW_NOISE_OF_PLACE)
+        return flow_rng_uniform(noise->seed, FLOW_STREAM_NOISE, place, (uint32_t)column);
+    double order = flow_rng_uniform(key, FLOW_STREAM_NOISE, FLOW_NOISE_DRAWS, (uint32_t)column);
+    double in_cell = flow_rng_uniform(key, FLOW_STREAM_NOISE, (uint64_t)noise->draw, (uint32_t)column);
+    int choice = (int)(order * FLOW_NOISE_DRAWS * FLOW_NOISE_DRAWS / 2), first = choice % FLOW_NOISE_DRAWS;
+    int stride = 2 * (choice / FLOW_NOISE_DRAWS) + 1; /* odd, so that all cells come */
+    int cell = (first + stride * noise->draw) % FLOW_NOISE_DRAWS;
+    return fmin((cell + in_cell) / FLOW_NOISE_DRAWS, 1 - DBL_EPSILON / 2);
+}
+
+/* m values of one column, the first being row `first` of the tile. */
+static void noise_spread_column(const flow_support *s, const flow_noise *noise, int first, int m, const uint64_t *key,
+                                double *values, double *logdet)
+{
+    double log_step = log(s->step);
+    for (int j = 0; j < m; j++) {
+        double u = noise_at(noise, key[j], noise->first_row + (uint64_t)(first + j), s->column);
+        logdet[j] += flow_support_holds(s, values[j]) ? log_step : -INFINITY;
+        values[j] = flow_support_value(s, flow_support_nearest(s, values[j])) + u * s->step;
+    }
+}
+
 static void support_spread(const void *self, const flow_noise *noise, int n, double *x, double *logdet)
 {
     const support *map = self;
-    flow_supports_spread(&map->supports, map->dim, noise, n, x, logdet);
+    for (int first = 0; first < n; first += FLOW_TILE) {
+        uint64_t key[FLOW_TILE] = {0};
+        int m = flow_min(n - first, FLOW_TILE);
+        if (noise->kind == FLOW_NOISE_OF_ROW)
+            noise_add_keys(map->dim, n, m, x + first, key);
+        for (int i = 0; i < map->supports.n; i++) {
+            const flow_support *s = &map->supports.at[i];
+            if (s->column >= 0 && s->discrete)
+                noise_spread_column(s, noise, first, m, key, x + (size_t)s->column * (size_t)n + first, logdet + first);
+        }
+    }
 }
 
 static void support_round_down(const void *self, int n, double *x)
 {
-    flow_supports_round(&((const support *)self)->supports, n, x);
+    const support *map = self;
+    for (int i = 0; i < map->supports.n; i++) {
+        const flow_support *s = &map->supports.at[i];
+        for (int j = 0; s->column >= 0 && s->discrete && j < n; j++) {
+            double *value = &x[(size_t)s->column * (size_t)n + (size_t)j];
+            if (isfinite(*value))
+                *value = flow_support_value(s, flow_support_floor(s, *value));
+        }
+    }
 }
 
 static int support_n_discrete(const void *self, bool *which)
@@ -293,66 +345,42 @@ static flow_status support_check_row(const void *self, const double *row, flow_e
     return status;
 }
 
-/* Half of the smallest distance from a bound, or the fallback when no value is inside. */
-static double support_half_of_nearest(double nearest, double fallback)
-{
-    return isfinite(nearest) ? fmax(nearest / 2, DBL_MIN) : fallback;
-}
-
-/* Without "lower" a period begins at 0 if no value is negative; else it is around 0. */
-static void support_fit_begin(const support *map, const flow_support *s, flow_params *params, size_t n, const double *x)
-{
-    double least = INFINITY;
-    for (size_t r = 0; r < n; r++)
-        least = fmin(least, x[r * (size_t)map->dim + (size_t)s->column]);
-    if (isnan(s->lower))
-        params->fitted[map->begin + (size_t)s->column] = least >= 0 ? 0 : -s->period / 2;
-}
-
 static flow_status support_fit(const void *self, flow_params *params, size_t n, const double *x,
                                const char *const *columns, flow_error *err)
 {
     (void)columns;
     const support *map = self;
     size_t d = (size_t)map->dim;
-    for (size_t r = 0; r < n; r++) {
-        flow_status status = support_check_row(self, x + r * d, err);
-        if (status != FLOW_OK)
-            return status;
-    }
+    for (size_t r = 0; r < n; r++)
+        FLOW_TRY(support_check_row(self, x + r * d, err));
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
-        if (support_is_periodic(s))
-            support_fit_begin(map, s, params, n, x);
-        if (!support_is_bounded(s) || s->discrete) /* what is spread is never on a bound, but for rounding */
-            continue;
-        double nearest[2] = {INFINITY, INFINITY};
-        for (size_t r = 0; r < n; r++) {
+        double least = INFINITY, nearest[2] = {INFINITY, INFINITY};
+        for (size_t r = 0; s->column >= 0 && r < n; r++) {
             double value = x[r * d + (size_t)s->column], lower = value - s->lower, upper = s->end - value;
+            least = fmin(least, value);
             nearest[0] = lower > 0 ? fmin(nearest[0], lower) : nearest[0];
             nearest[1] = upper > 0 ? fmin(nearest[1], upper) : nearest[1];
         }
-        for (size_t side = 0; side < 2; side++) {
-            double *fitted = &params->fitted[map->nearest + side * d + (size_t)s->column];
-            *fitted = support_half_of_nearest(nearest[side], *fitted);
-        }
+        if (support_is_periodic(s) && isnan(s->lower)) /* a period begins at 0 or, with negative values, is around 0 */
+            params->fitted[map->begin + (size_t)s->column] = least >= 0 ? 0 : -s->period / 2;
+        if (!support_is_bounded(s) || s->discrete) /* what is spread is never on a bound, but for rounding */
+            continue;
+        for (size_t side = 0; side < 2; side++) /* without a value inside it stays */
+            if (isfinite(nearest[side]))
+                params->fitted[map->nearest + side * d + (size_t)s->column] = fmax(nearest[side] / 2, DBL_MIN);
     }
     return FLOW_OK;
 }
 
 static flow_status support_check(const void *self, const flow_params *params, flow_error *err)
 {
-    const support *map = self;
-    for (int i = 0; i < map->supports.n; i++) {
-        const flow_support *s = &map->supports.at[i];
-        double begin = support_is_periodic(s) ? params->fitted[map->begin + (size_t)s->column] : 0;
-        if (!isfinite(begin) || begin + (support_is_periodic(s) ? s->period : 1) == begin)
-            return flow_error_set(err, FLOW_FORMAT, "the beginning of column %d's period is not usable", s->column + 1);
-        if (!support_is_bounded(s))
-            continue;
-        range l = support_range_of(map, s, params->fitted);
-        if (!(l.at_lower > 0 && l.at_lower < l.width && l.at_end > 0 && l.at_end < l.width))
-            return flow_error_set(err, FLOW_FORMAT, "its value on the bound of column %d is not usable", s->column + 1);
+    range l;
+    for (int i = 0; support_next(self, params->fitted, 1, &i, &l);) {
+        if (l.period > 0 && (!isfinite(l.lower) || l.lower + l.period == l.lower))
+            return flow_error_set(err, FLOW_FORMAT, "the beginning of column %zu's period is not usable", l.at + 1);
+        if (l.period == 0 && !(l.at_lower > 0 && l.at_lower < l.width && l.at_end > 0 && l.at_end < l.width))
+            return flow_error_set(err, FLOW_FORMAT, "its value on the bound of column %zu is not usable", l.at + 1);
     }
     return FLOW_OK;
 }
@@ -377,19 +405,9 @@ static void support_describe(const void *self, flow_text *text)
 const flow_column_type flow_column_support = {
     .info = {FLOW_INFO("support", "bounds of columns, periodic columns, and columns of whole numbers",
                        support_table, flow_support_options)},
-    .state_size = sizeof(support),
-    .configure = support_configure,
-    .release = support_release,
-    .to_latent = support_to_latent,
-    .to_data = support_to_data,
-    .to_latent_backward = support_to_latent_backward,
-    .to_data_backward = support_to_data_backward,
-    .fit = support_fit,
-    .check = support_check,
-    .n_discrete = support_n_discrete,
-    .spread = support_spread,
-    .round = support_round_down,
-    .mark_periods = support_mark_periods,
-    .check_row = support_check_row,
-    .describe = support_describe,
+    .state_size = sizeof(support), .configure = support_configure, .release = support_release,
+    .to_latent = support_to_latent, .to_data = support_to_data, .to_latent_backward = support_to_latent_backward,
+    .to_data_backward = support_to_data_backward, .fit = support_fit, .check = support_check,
+    .n_discrete = support_n_discrete, .spread = support_spread, .round = support_round_down,
+    .mark_periods = support_mark_periods, .check_row = support_check_row, .describe = support_describe,
 };
