@@ -8,11 +8,6 @@
 #include "num/vector.h"
 #include "ode/scratch.h"
 
-static int64_t most_steps(const flow_solver *solver)
-{
-    return flow_solver_adapts(solver) ? solver->max_steps : solver->steps;
-}
-
 /* *rest is the scratch after the head, which the adjoint lays out differently. */
 static size_t ode_lay_out(const flow_solver *solver, int m, int d, int n, bool keep, void *scratch, flow_ode_scratch *a,
                           void **rest)
@@ -21,7 +16,8 @@ static size_t ode_lay_out(const flow_solver *solver, int m, int d, int n, bool k
     flow_ode_lay_out_head(solver, d, n, keep, &layout, a);
     flow_layout adjoint = layout;
     *rest = flow_layout_take(&layout, 0, 1);
-    flow_ode_lay_out_rest(solver, m, d, n, keep && !solver->adjoint ? most_steps(solver) : 0, &layout, a);
+    int64_t most_steps = flow_solver_adapts(solver) ? solver->max_steps : solver->steps;
+    flow_ode_lay_out_rest(solver, m, d, n, keep && !solver->adjoint ? most_steps : 0, &layout, a);
     if (keep && solver->adjoint)
         flow_ode_lay_out_adjoint(solver, m, d, n, &adjoint);
     return layout.used > adjoint.used ? layout.used : adjoint.used;
@@ -39,13 +35,6 @@ static void *ode_find_scratch(const flow_ode *ode, flow_ode_scratch *a)
     void *rest;
     ode_lay_out(ode->solver, ode->rhs.n_integrals, ode->d, ode->n, ode->keep, ode->scratch, a, &rest);
     return rest;
-}
-
-int flow_ode_evaluations(const flow_ode *ode)
-{
-    flow_ode_scratch a;
-    ode_find_scratch(ode, &a);
-    return *a.n_evaluations;
 }
 
 void flow_ode_count(const flow_ode *ode, int *counts)
@@ -72,37 +61,31 @@ void flow_ode_solve(const flow_ode *ode, flow_direction direction, const real *i
         memcpy(a.end, a.x, count * sizeof *out);
 }
 
-static bool ode_diagnose_end(const flow_solver *solver, bool backwards, flow_ode_end why, char *text, size_t size)
-{
-    const char *subject = backwards ? "its adjoint" : "its solver";
-    switch (why) {
-    case FLOW_ODE_ARRIVED:
-        return false;
-    case FLOW_ODE_STEPS:
-        snprintf(text, size,
-                 "%s needed more steps than max_steps = %lld, so the field is stiff there; try a larger "
-                 "max_steps, larger rtol and atol, or in training a lower learning rate or kinetic_energy",
-                 subject, (long long)solver->max_steps);
-        return true;
-    case FLOW_ODE_SHORT:
-        snprintf(text, size,
-                 "%s needed steps below a millionth, so the field is stiff there; try larger rtol and "
-                 "atol, or in training a lower learning rate or kinetic_energy",
-                 subject);
-        return true;
-    case FLOW_ODE_RANGE:
-        snprintf(text, size, "%s left the range of numbers; %s", subject,
-                 flow_solver_adapts(solver) ? "try a lower learning rate in training" : "try more steps");
-        return true;
-    }
-    return false;
-}
-
 bool flow_ode_diagnose(const flow_ode *ode, int j, char *text, size_t size)
 {
     flow_ode_scratch a;
     ode_find_scratch(ode, &a);
-    return ode_diagnose_end(ode->solver, *a.backwards, (flow_ode_end)a.why[j], text, size);
+    const char *subject = *a.backwards ? "its adjoint" : "its solver";
+    switch ((flow_ode_end)a.why[j]) {
+    case FLOW_ODE_ARRIVED:
+        return false;
+    case FLOW_ODE_STEPS:
+        snprintf(text, size,
+                 "%s needed more steps than max_steps = %lld, so the field is stiff there; try a larger max_steps, "
+                 "larger rtol and atol, or in training a lower learning rate or kinetic_energy",
+                 subject, (long long)ode->solver->max_steps);
+        break;
+    case FLOW_ODE_SHORT:
+        snprintf(text, size,
+                 "%s needed steps below a millionth, so the field is stiff there; try larger rtol and atol, or in "
+                 "training a lower learning rate or kinetic_energy",
+                 subject);
+        break;
+    case FLOW_ODE_RANGE:
+        snprintf(text, size, "%s left the range of numbers; %s", subject,
+                 flow_solver_adapts(ode->solver) ? "try a lower learning rate in training" : "try more steps");
+    }
+    return true;
 }
 
 /* ------------------------------------------------------------------ gradients */

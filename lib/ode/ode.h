@@ -1,7 +1,7 @@
 /* Solvers of dx/dt = f(x, t) on [0, 1] for the rows of a tile, together with integrals along the way: the integral of
  * the trace of df/dx is the log-determinant of the map (Chen et al. 2018, theorem 1); others are penalties.
  *
- * The methods are explicit Runge-Kutta methods (tableaux.c). Adaptive methods choose their steps, unless a number of
+ * The methods are explicit Runge-Kutta methods (solver.c). Adaptive methods choose their steps, unless a number of
  * equal steps is given. Each row has its own time and step, so that its bits do not depend on the other rows of the
  * tile. Rows that have arrived have steps of length zero, and are not evaluated where that saves time.
  *
@@ -35,8 +35,6 @@ void flow_ode_solve_backward(const flow_ode *ode, const real *gout, const real *
  * or "its adjoint" and ends with what to try. False if it did not fail. */
 bool flow_ode_diagnose(const flow_ode *ode, int j, char *text, size_t size);
 
-/* After a solve, before its backward: the number of evaluations of the tile. */
-int flow_ode_evaluations(const flow_ode *ode);
 /* After a solve, before its backward: adds to counts (n) the number of evaluations that each row needed itself. */
 void flow_ode_count(const flow_ode *ode, int *counts);
 

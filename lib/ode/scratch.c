@@ -12,7 +12,6 @@ void flow_ode_lay_out_head(const flow_solver *solver, int d, int n, bool keep, f
     a->direction = flow_layout_take(layout, 1, sizeof *a->direction);
     a->backwards = flow_layout_take(layout, 1, sizeof(bool));
     a->n_steps = flow_layout_take(layout, 1, sizeof(int));
-    a->n_evaluations = flow_layout_take(layout, 1, sizeof(int));
     a->why = flow_layout_take(layout, (size_t)n, sizeof(int));
     a->tried = flow_layout_take(layout, (size_t)n, sizeof(int));
     if (keep && solver->adjoint)
@@ -135,7 +134,6 @@ void flow_ode_evaluate(const flow_ode *ode, flow_ode_scratch *a, int s, int slot
     int n = ode->n, d = ode->d, m = ode->rhs.n_integrals;
     real *input = flow_ode_input(ode, a, s), *f = a->f + (size_t)(s * d) * (size_t)n;
     real *integrands = a->integrands + (size_t)(s * m) * (size_t)n;
-    *a->n_evaluations += !keeps;
     if (a->n_selected == n) {
         ode->rhs.apply(ode->rhs.context, slot, keeps, input, f, integrates ? integrands : NULL);
         return;
@@ -148,16 +146,18 @@ void flow_ode_evaluate(const flow_ode *ode, flow_ode_scratch *a, int s, int slot
         flow_ode_unpack(a, m, n, a->packed_integrands, integrands);
 }
 
-void flow_ode_set_state(const flow_ode *ode, const flow_ode_scratch *a, int s, const real *x)
-{
-    memcpy(flow_ode_input(ode, a, s), x, (size_t)ode->d * (size_t)ode->n * sizeof *x);
-}
-
-void flow_ode_set_time(const flow_ode *ode, const flow_ode_scratch *a, int s, double c, const real *t, const real *h)
+/* Writes the last row of input s: t + c h. */
+static void ode_set_time(const flow_ode *ode, const flow_ode_scratch *a, int s, double c, const real *t, const real *h)
 {
     real *times = flow_ode_input(ode, a, s) + (size_t)ode->d * (size_t)ode->n;
     for (int j = 0; j < ode->n; j++)
         times[j] = t[j] + (real)c * h[j];
+}
+
+void flow_ode_set_input(const flow_ode *ode, const flow_ode_scratch *a, int s, const real *x, double c)
+{
+    memcpy(flow_ode_input(ode, a, s), x, (size_t)ode->d * (size_t)ode->n * sizeof *x);
+    ode_set_time(ode, a, s, c, a->t, a->h);
 }
 
 /* Whether the integrals over the step or their errors depend on stage s. */
@@ -172,7 +172,7 @@ void flow_ode_run_stages(const flow_ode *ode, flow_ode_scratch *a, int first, bo
     const flow_tableau *tableau = ode->solver->tableau;
     for (int s = first; s < tableau->n_stages; s++) {
         flow_ode_advance(ode, s, tableau->a[s], x, h, a->f, flow_ode_input(ode, a, s));
-        flow_ode_set_time(ode, a, s, tableau->c[s], t, h);
+        ode_set_time(ode, a, s, tableau->c[s], t, h);
         flow_ode_evaluate(ode, a, s, keeps ? s : 0, keeps, !keeps && stage_has_weight(ode->solver, s));
     }
 }

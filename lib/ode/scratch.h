@@ -1,7 +1,6 @@
 /* Private to the files of ode.h: the scratch of a tile, and the parts of a step of all its rows.
  *
  *     scratch.c   the layout, and the parts of a step
- *     adaptive.c  steps whose lengths follow from the errors of each row
  *     run.c       a solve
  *     adjoint.c   the adjoint gradient
  *     ode.c       the functions of ode.h, and the discrete gradient
@@ -25,12 +24,12 @@ typedef enum flow_ode_end {
 typedef struct flow_ode_scratch flow_ode_scratch;
 struct flow_ode_scratch {
     /* Kept from a solve to its backward. */
-    flow_direction *direction;    /* of the solve */
-    bool *backwards;              /* whether the adjoint has been solved, too */
-    int *n_steps, *n_evaluations; /* of the tile */
-    int *why;                     /* (n): flow_ode_end of each row */
-    int *tried;                   /* (n): attempts of each row */
-    real *end;                    /* (d, n), for the adjoint: x at the end */
+    flow_direction *direction; /* of the solve */
+    bool *backwards;           /* whether the adjoint has been solved, too */
+    int *n_steps;              /* of the tile */
+    int *why;                  /* (n): flow_ode_end of each row */
+    int *tried;                /* (n): attempts of each row */
+    real *end;                 /* (d, n), for the adjoint: x at the end */
 
     /* Kept for a discrete gradient; NULL for the adjoint, and if no backward follows. */
     real *states;          /* (most steps, d, n): x at the start of each step */
@@ -69,9 +68,6 @@ void flow_ode_lay_out_rest(const flow_solver *solver, int m, int d, int n, int64
 /* Solves from a->x to a->x; fills a->integrals, a->why, and the steps for the backward. */
 void flow_ode_run(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction);
 
-/* The same with steps whose lengths follow from the errors of each row (adaptive.c). */
-void flow_ode_run_adaptive(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction);
-
 /* Lays out the scratch of the adjoint, in the place of the rest of the solve. */
 void flow_ode_lay_out_adjoint(const flow_solver *solver, int m, int d, int n, flow_layout *layout);
 /* flow_ode_solve_backward by the adjoint; `rest` is the scratch after the head. */
@@ -81,11 +77,8 @@ void flow_ode_solve_adjoint(const flow_ode *ode, const flow_ode_scratch *head, v
 /* Input s of the right-hand side: (d + 1, n). */
 real *flow_ode_input(const flow_ode *ode, const flow_ode_scratch *a, int s);
 
-/* Copies x (d, n) to input s. */
-void flow_ode_set_state(const flow_ode *ode, const flow_ode_scratch *a, int s, const real *x);
-
-/* Writes the last row of input s: t + c h. */
-void flow_ode_set_time(const flow_ode *ode, const flow_ode_scratch *a, int s, double c, const real *t, const real *h);
+/* Input s becomes x (d, n) and the times a->t + c a->h. */
+void flow_ode_set_input(const flow_ode *ode, const flow_ode_scratch *a, int s, const real *x, double c);
 
 /* Evaluates f s at input s for the selected columns; with `integrates` also the integrands. */
 void flow_ode_evaluate(const flow_ode *ode, flow_ode_scratch *a, int s, int slot, bool keeps, bool integrates);

@@ -20,7 +20,7 @@ typedef struct flow_tableau {
     double a[FLOW_ODE_STAGES][FLOW_ODE_STAGES], b[FLOW_ODE_STAGES], c[FLOW_ODE_STAGES], error[FLOW_ODE_STAGES + 1];
 } flow_tableau;
 
-/* The methods (tableaux.c): the choices of an option; each type is a flow_tableau. */
+/* The methods: the choices of an option; each type is a flow_tableau. */
 extern const flow_choices flow_solvers;
 
 typedef struct flow_solver_options {
@@ -28,10 +28,6 @@ typedef struct flow_solver_options {
     double rtol, atol; /* tolerances for the error of a step; adaptive methods only, as is max_steps */
     int64_t max_steps;
 } flow_solver_options;
-
-/* The options of adaptive methods, and of the others. */
-extern const flow_option flow_solver_adaptive_table[];
-extern const flow_option flow_solver_fixed_table[];
 
 typedef struct flow_solver {
     const flow_tableau *tableau;
