@@ -49,12 +49,9 @@ static flow_status base_mixture_configure(void *self, const void *options, const
     int k = (int)base->options.components, d = context->dims.n;
     base->dim = d;
     base->seed = context->seed;
-    flow_status status = flow_params_add_weights(params, &base->logit, "logits", k, 1, FLOW_INIT_ZERO, 0, NULL, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_weights(params, &base->mean, "means", k, d, FLOW_INIT_FAN_IN, 1, NULL, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_weights(params, &base->scale, "log_scales", k, d, FLOW_INIT_ZERO, 0, NULL, err);
-    return status;
+    FLOW_TRY(flow_params_add_weights(params, &base->logit, "logits", k, 1, FLOW_INIT_ZERO, 0, NULL, err));
+    FLOW_TRY(flow_params_add_weights(params, &base->mean, "means", k, d, FLOW_INIT_FAN_IN, 1, NULL, err));
+    return flow_params_add_weights(params, &base->scale, "log_scales", k, d, FLOW_INIT_ZERO, 0, NULL, err);
 }
 
 typedef struct base_mixture_scratch {

@@ -43,17 +43,13 @@ static flow_status batchnorm_configure(void *self, const void *options, const fl
     batchnorm *block = self;
     block->options = *(const flow_batchnorm_options *)options;
     int dim = block->dim = context->dims.n;
-    flow_status status =
-        flow_params_add_weights(params, &block->log_gamma, "log_gamma", dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_weights(params, &block->beta, "beta", dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_fitted(params, &block->mean, "mean", 1, dim, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_fitted(params, &block->variance, "variance", 1, dim, err);
-    for (int i = 0; status == FLOW_OK && i < dim; i++)
+    FLOW_TRY(flow_params_add_weights(params, &block->log_gamma, "log_gamma", dim, 1, FLOW_INIT_ZERO, 0, NULL, err));
+    FLOW_TRY(flow_params_add_weights(params, &block->beta, "beta", dim, 1, FLOW_INIT_ZERO, 0, NULL, err));
+    FLOW_TRY(flow_params_add_fitted(params, &block->mean, "mean", 1, dim, err));
+    FLOW_TRY(flow_params_add_fitted(params, &block->variance, "variance", 1, dim, err));
+    for (int i = 0; i < dim; i++)
         params->fitted[block->variance + (size_t)i] = 1;
-    return status;
+    return FLOW_OK;
 }
 
 /* (x - mean) / deviation (d, n), and the gradients of log gamma and beta (d) for the tape. */

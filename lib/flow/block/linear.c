@@ -43,18 +43,13 @@ static flow_status linear_configure(void *self, const void *options, const flow_
     if (dim > DIM_MAX)
         return flow_error_set(err, FLOW_SPEC, "a matrix of %d x %d is too large; it can mix at most %d dimensions", dim,
                               dim, DIM_MAX);
-    flow_status status = flow_permutation_configure(&block->rows, FLOW_ORDER_NATURAL, context, params, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_fitted(params, &block->sign, "sign", 1, dim, err);
-    for (int i = 0; i < dim && status == FLOW_OK; i++)
+    FLOW_TRY(flow_permutation_configure(&block->rows, FLOW_ORDER_NATURAL, context, params, err));
+    FLOW_TRY(flow_params_add_fitted(params, &block->sign, "sign", 1, dim, err));
+    for (int i = 0; i < dim; i++)
         params->fitted[block->sign + (size_t)i] = 1;
-    if (status == FLOW_OK)
-        status = flow_params_add_weights(params, &block->log_scale, "log_scale", dim, 1, FLOW_INIT_ZERO, 0, NULL, err);
-    if (status == FLOW_OK)
-        status = flow_triangle_configure(&block->lower, dim, params, "lower", err);
-    if (status == FLOW_OK)
-        status = flow_triangle_configure(&block->upper, dim, params, "upper", err);
-    return status;
+    FLOW_TRY(flow_params_add_weights(params, &block->log_scale, "log_scale", dim, 1, FLOW_INIT_ZERO, 0, NULL, err));
+    FLOW_TRY(flow_triangle_configure(&block->lower, dim, params, "lower", err));
+    return flow_triangle_configure(&block->upper, dim, params, "upper", err);
 }
 
 static void linear_release(void *self)

@@ -9,13 +9,6 @@
 
 #include "num/rng.h"
 
-static void permutation_shuffle(double *order, const flow_block_context *context)
-{
-    flow_rng_sequence sequence;
-    gsl_rng rng = flow_rng_gsl_start(&sequence, context->seed, FLOW_STREAM_ORDER, context->index);
-    gsl_ran_shuffle(&rng, order, (size_t)context->dims.n, sizeof *order);
-}
-
 void flow_permutation_release(flow_permutation *permutation)
 {
     free(permutation->behind);
@@ -47,14 +40,15 @@ flow_status flow_permutation_configure(flow_permutation *permutation, flow_order
 {
     int dim = context->dims.n;
     permutation->dims = context->dims;
-    flow_status status = flow_params_add_fitted(params, &permutation->offset, "order", 1, dim, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_params_add_fitted(params, &permutation->offset, "order", 1, dim, err));
     double *values = params->fitted + permutation->offset;
     for (int i = 0; i < dim; i++)
         values[i] = order == FLOW_ORDER_REVERSE ? dim - 1 - i : i;
-    if (order == FLOW_ORDER_RANDOM)
-        permutation_shuffle(values, context);
+    if (order == FLOW_ORDER_RANDOM) {
+        flow_rng_sequence sequence;
+        gsl_rng rng = flow_rng_gsl_start(&sequence, context->seed, FLOW_STREAM_ORDER, context->index);
+        gsl_ran_shuffle(&rng, values, (size_t)dim, sizeof *values);
+    }
     return permutation_set_flags(permutation, params, err);
 }
 
@@ -85,10 +79,9 @@ static flow_status permutation_copy_list(double *order, int dim, int n, const in
 flow_status flow_permutation_configure_list(flow_permutation *permutation, int n, const int *list,
                                             const flow_block_context *context, flow_params *params, flow_error *err)
 {
-    flow_status status = flow_permutation_configure(permutation, FLOW_ORDER_NATURAL, context, params, err);
-    if (status == FLOW_OK)
-        status = permutation_copy_list(params->fitted + permutation->offset, context->dims.n, n, list, err);
-    return status == FLOW_OK ? permutation_set_flags(permutation, params, err) : status;
+    FLOW_TRY(flow_permutation_configure(permutation, FLOW_ORDER_NATURAL, context, params, err));
+    FLOW_TRY(permutation_copy_list(params->fitted + permutation->offset, context->dims.n, n, list, err));
+    return permutation_set_flags(permutation, params, err);
 }
 
 flow_status flow_permutation_check(const flow_permutation *permutation, const flow_params *params, flow_error *err)
@@ -98,19 +91,15 @@ flow_status flow_permutation_check(const flow_permutation *permutation, const fl
     if (seen == NULL)
         return flow_error_memory(err, "the check of an order");
     flow_status status = FLOW_OK;
-    for (int i = 0; i < permutation->dims.n; i++) {
+    for (int i = 0; i < permutation->dims.n && status == FLOW_OK; i++) {
         bool in_range = order[i] >= 0 && order[i] < permutation->dims.n; /* false for NaN */
-        if (!in_range || order[i] != (double)(int)order[i] || seen[(int)order[i]]) {
+        int from = in_range ? (int)order[i] : 0;
+        if (order[i] != (double)from || seen[from])
             status = flow_error_set(err, FLOW_FORMAT, "its order of the dimensions is not a permutation");
-            break;
-        }
-        seen[(int)order[i]] = true;
+        else if (permutation->behind != NULL && permutation->dims.periodic[from] != permutation->behind[i])
+            status = flow_error_set(err, FLOW_FORMAT, "its order puts a periodic dimension where there was none");
+        seen[from] = true;
     }
-    for (int i = 0; i < permutation->dims.n && status == FLOW_OK && permutation->behind != NULL; i++)
-        if (permutation->dims.periodic[(int)order[i]] != permutation->behind[i])
-            status = flow_error_set(err, FLOW_FORMAT,
-                                    "its order of the dimensions puts a periodic one where there was "
-                                    "none");
     free(seen);
     return status;
 }

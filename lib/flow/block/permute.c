@@ -6,20 +6,10 @@
 #include "flow/block/options.h"
 #include "flow/block/permutation.h"
 
-typedef struct permute {
-    flow_permutation permutation;
-} permute;
-
 static const char *const permute_words[] = {"reverse", "random", NULL};
 
 static const flow_option permute_table[] = {
-    {.key = "order",
-     .kind = FLOW_OPTION_WORD_OR_INTS,
-     .offset = offsetof(flow_permute_options, order),
-     .fallback = "\"reverse\"",
-     .words = permute_words,
-     .least = 0,
-     .most = 65535,
+    {FLOW_KEY(flow_permute_options, order, WORD_OR_INTS, "\"reverse\""), .words = permute_words, .most = 65535,
      .help = "the new order of the dimensions: a word, or the list of all of them, counted from 0"},
     FLOW_OPTIONS_END,
 };
@@ -27,57 +17,45 @@ static const flow_option permute_table[] = {
 static flow_status permute_configure(void *self, const void *options, const flow_block_context *context,
                                      flow_params *params, flow_error *err)
 {
-    permute *block = self;
     const flow_word_or_ints *order = &((const flow_permute_options *)options)->order;
     if (order->word < 0)
-        return flow_permutation_configure_list(&block->permutation, order->n, order->at, context, params, err);
-    return flow_permutation_configure(&block->permutation,
-                                      order->word == FLOW_PERMUTE_RANDOM ? FLOW_ORDER_RANDOM : FLOW_ORDER_REVERSE,
+        return flow_permutation_configure_list(self, order->n, order->at, context, params, err);
+    return flow_permutation_configure(self, order->word == FLOW_PERMUTE_RANDOM ? FLOW_ORDER_RANDOM : FLOW_ORDER_REVERSE,
                                       context, params, err);
 }
 
 static void permute_release(void *self)
 {
-    flow_permutation_release(&((permute *)self)->permutation);
+    flow_permutation_release(self);
 }
 
 static void permute_flags(const void *self, bool *behind)
 {
-    const flow_dims dims = flow_permutation_dims(&((const permute *)self)->permutation);
+    const flow_dims dims = flow_permutation_dims(self);
     memcpy(behind, dims.periodic, (size_t)dims.n * sizeof *behind);
 }
 
-static void permute_to_latent(const void *self, const flow_pass *pass, const real *x, real *z, double *logdet)
+static void permute_map(const void *self, const flow_pass *pass, const real *in, real *out, double *logdet)
 {
     (void)logdet;
-    flow_permutation_apply(&((const permute *)self)->permutation, pass->fitted, pass->n, x, z);
+    bool back = pass->direction == FLOW_TO_DATA;
+    (back ? flow_permutation_undo : flow_permutation_apply)(self, pass->fitted, pass->n, in, out);
 }
 
-static void permute_to_data(const void *self, const flow_pass *pass, const real *z, real *x, double *logdet)
+static void permute_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
-    (void)logdet;
-    flow_permutation_undo(&((const permute *)self)->permutation, pass->fitted, pass->n, z, x);
-}
-
-static void permute_to_latent_backward(const void *self, const flow_pass *pass, const real *gz, real *gx)
-{
-    flow_permutation_undo(&((const permute *)self)->permutation, pass->fitted, pass->n, gz, gx);
-}
-
-static void permute_to_data_backward(const void *self, const flow_pass *pass, const real *gx, real *gz)
-{
-    flow_permutation_apply(&((const permute *)self)->permutation, pass->fitted, pass->n, gx, gz);
+    bool back = pass->direction == FLOW_TO_LATENT;
+    (back ? flow_permutation_undo : flow_permutation_apply)(self, pass->fitted, pass->n, gout, gin);
 }
 
 static flow_status permute_check(const void *self, const flow_params *params, flow_error *err)
 {
-    return flow_permutation_check(&((const permute *)self)->permutation, params, err);
+    return flow_permutation_check(self, params, err);
 }
 
 const flow_block_type flow_block_permute = {
     .info = {FLOW_INFO("permute", "a fixed order of the dimensions", permute_table, flow_permute_options),
-             .repeats = true}, .state_size = sizeof(permute), .configure = permute_configure,
+             .repeats = true}, .state_size = sizeof(flow_permutation), .configure = permute_configure,
     .release = permute_release, .keeps_periodic = true, .permute_flags = permute_flags,
-    .map = {permute_to_latent, permute_to_data}, .backward = {permute_to_latent_backward, permute_to_data_backward},
-    .check = permute_check,
+    .map = {permute_map, permute_map}, .backward = {permute_backward, permute_backward}, .check = permute_check,
 };

@@ -19,12 +19,11 @@ static flow_status standardize_configure(void *self, const void *options, const 
     standardize *map = self;
     map->dim = context->dims.n;
     map->dims = context->dims;
-    flow_status status = flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_fitted(params, &map->deviation, "deviation", 1, map->dim, err);
-    for (int i = 0; status == FLOW_OK && i < map->dim; i++)
+    FLOW_TRY(flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err));
+    FLOW_TRY(flow_params_add_fitted(params, &map->deviation, "deviation", 1, map->dim, err));
+    for (int i = 0; i < map->dim; i++)
         params->fitted[map->deviation + (size_t)i] = 1;
-    return status;
+    return FLOW_OK;
 }
 
 static void standardize_add_logdet(const standardize *map, const double *fitted, double sign, int n, double *logdet)

@@ -169,7 +169,8 @@ static flow_status support_set(flow_support *s, const flow_support_rule *rule, c
                                 "there is a \"step\", and the column is not \"discrete\"; say \"discrete\": true, "
                                 "or leave the step out");
     if (!r.discrete && isnan(r.lower) && isnan(r.upper))
-        return flow_option_fail(err, key, "this says nothing; give a \"lower\" or an \"upper\" bound, \"discrete\": "
+        return flow_option_fail(err, key,
+                                "this says nothing; give a \"lower\" or an \"upper\" bound, \"discrete\": "
                                 "true, or a \"periodic\"");
     if (r.lower > r.upper || (!r.discrete && r.lower == r.upper))
         return flow_option_fail(err, key, "the lower bound has to be below the upper one");
@@ -218,13 +219,10 @@ static flow_status support_set_all(flow_supports *out, const flow_option_map *co
         flow_support *s = &out->at[out->n];
         char key[120];
         snprintf(key, sizeof key, "columns.%.100s", name);
-        flow_status status = support_find_column(&s->column, name, key, context, err);
-        if (status == FLOW_OK && s->column >= 0 && taken[s->column])
-            status = flow_option_fail(err, key, "this is column %d, which has another entry already", s->column + 1);
-        if (status == FLOW_OK)
-            status = support_set(s, &rules[i], key, err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(support_find_column(&s->column, name, key, context, err));
+        if (s->column >= 0 && taken[s->column])
+            return flow_option_fail(err, key, "this is column %d, which has another entry already", s->column + 1);
+        FLOW_TRY(support_set(s, &rules[i], key, err));
         s->name = flow_strdup(context->columns != NULL ? context->columns[s->column] : name);
         if (s->name == NULL)
             return flow_error_memory(err, "the supports of columns");

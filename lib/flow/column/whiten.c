@@ -2,7 +2,7 @@
  * matrix for a covariance. Periodic columns pass unchanged and have no part in it. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "flow/column.h"
 
@@ -23,12 +23,11 @@ static flow_status whiten_configure(void *self, const void *options, const flow_
     whiten *map = self;
     map->dim = context->dims.n;
     map->dims = context->dims;
-    flow_status status = flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err);
-    if (status == FLOW_OK)
-        status = flow_params_add_fitted(params, &map->factor, "factor", map->dim, map->dim, err);
-    for (size_t i = 0, d = (size_t)map->dim; status == FLOW_OK && i < d; i++)
+    FLOW_TRY(flow_params_add_fitted(params, &map->mean, "mean", 1, map->dim, err));
+    FLOW_TRY(flow_params_add_fitted(params, &map->factor, "factor", map->dim, map->dim, err));
+    for (size_t i = 0, d = (size_t)map->dim; i < d; i++)
         params->fitted[map->factor + i * d + i] = 1;
-    return status;
+    return FLOW_OK;
 }
 
 static void whiten_add_logdet(const whiten *map, const double *fitted, double sign, int n, double *logdet)
@@ -91,8 +90,7 @@ static void whiten_to_latent_backward(const void *self, const double *fitted, in
     const double *l = fitted + map->factor;
     for (size_t i = d; i-- > 0;) {
         double *values = gx + i * width;
-        for (size_t j = 0; j < width; j++)
-            values[j] = gz[i * width + j];
+        memmove(values, gz + i * width, width * sizeof *values);
         for (size_t k = i + 1; k < d; k++)
             whiten_add_scaled(n, -l[k * d + i], gx + k * width, values);
         for (size_t j = 0; j < width; j++)
@@ -122,10 +120,8 @@ static void whiten_to_data_backward(const void *self, const double *fitted, int 
 static void whiten_add_up(const whiten *map, size_t n, const double *x, double *mean, double *factor)
 {
     size_t d = (size_t)map->dim;
-    for (size_t i = 0; i < d; i++)
-        mean[i] = 0;
-    for (size_t i = 0; i < d * d; i++)
-        factor[i] = 0;
+    memset(mean, 0, d * sizeof *mean);
+    memset(factor, 0, d * d * sizeof *factor);
     for (size_t row = 0; row < n; row++)
         for (size_t i = 0; i < d; i++)
             mean[i] += flow_dims_is_periodic(map->dims, (int)i) ? 0 : (x[row * d + i] - mean[i]) / (double)(row + 1);
@@ -182,15 +178,12 @@ static flow_status whiten_check(const void *self, const flow_params *params, flo
     size_t d = (size_t)map->dim;
     const double *mean = params->fitted + map->mean, *factor = params->fitted + map->factor;
     for (size_t i = 0; i < d; i++) {
-        bool usable = isfinite(mean[i]) && factor[i * d + i] > 0;
+        bool periodic = flow_dims_is_periodic(map->dims, (int)i), usable = isfinite(mean[i]) && factor[i * d + i] > 0;
         for (size_t k = 0; k < d; k++) {
-            double l = factor[i * d + k];
-            bool apart =
-                k > i ||
-                (k < i && (flow_dims_is_periodic(map->dims, (int)i) || flow_dims_is_periodic(map->dims, (int)k)));
-            usable = usable && (apart ? l == 0 : isfinite(l));
+            bool apart = k > i || (k < i && (periodic || flow_dims_is_periodic(map->dims, (int)k)));
+            usable = usable && (apart ? factor[i * d + k] == 0 : isfinite(factor[i * d + k]));
         }
-        if (flow_dims_is_periodic(map->dims, (int)i))
+        if (periodic)
             usable = usable && mean[i] == 0 && factor[i * d + i] == 1;
         if (!usable)
             return flow_error_set(err, FLOW_FORMAT, "its mean or factor of column %d is not usable", (int)i + 1);
@@ -201,13 +194,7 @@ static flow_status whiten_check(const void *self, const flow_params *params, flo
 const flow_column_type flow_column_whiten = {
     .info = {FLOW_INFO_BARE("whiten",
                             "mean 0, deviation 1 and no correlation between columns, from the training data")},
-    .state_size = sizeof(whiten),
-    .configure = whiten_configure,
-    .to_latent = whiten_to_latent,
-    .to_data = whiten_to_data,
-    .to_latent_backward = whiten_to_latent_backward,
-    .to_data_backward = whiten_to_data_backward,
-    .needs_data = true,
-    .fit = whiten_fit,
-    .check = whiten_check,
+    .state_size = sizeof(whiten), .configure = whiten_configure, .to_latent = whiten_to_latent,
+    .to_data = whiten_to_data, .to_latent_backward = whiten_to_latent_backward,
+    .to_data_backward = whiten_to_data_backward, .needs_data = true, .fit = whiten_fit, .check = whiten_check,
 };
