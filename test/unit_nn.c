@@ -399,6 +399,14 @@ static void layers_at_several_places(void **state)
                 flow_tapes_gradient(p.tapes, PLACE_TILES, 1, n_weights, again);
                 assert_memory_equal(again, gradient, size);
             }
+            memset(again, 0, size);
+            for (int t = 0; t < PLACE_TILES; t++) {
+                flow_tape at_once = {.n = p.n[t], .gradient = again};
+                flow_tape_linear_places(&at_once, &l.linear, counts[k], (const real *const *)p.x[t],
+                                        (const real *const *)p.g[t]);
+                assert_int_equal(at_once.n_records, 0);
+            }
+            expect_sum_over_places(&p, &l, again);
             flow_free_aligned(gradient);
             flow_free_aligned(again);
             places_end(&p);
@@ -482,6 +490,45 @@ static void repeating_masks_are_skipped(void **state)
             assert_int_equal(l.linear.panels.forward[p].depth, l.extent[l.linear.panels.forward[p].first]);
         layer_end(&l);
     }
+}
+
+/* All that a tape takes, recorded and at once: for a single tile the same bits. */
+static void gradients_at_once(void **state)
+{
+    (void)state;
+    enum { N = 48, IN = 70, OUT = 30, ROWS = 5 };
+    layer l;
+    layer_start(&l, IN, OUT, MASK_RANDOM);
+    size_t vector, sums;
+    assert_int_equal(flow_params_add_weights(&l.params, &vector, "v", 1, ROWS, FLOW_INIT_ZERO, 1, NULL, NULL), FLOW_OK);
+    assert_int_equal(flow_params_add_weights(&l.params, &sums, "s", 1, ROWS, FLOW_INIT_ZERO, 1, NULL, NULL), FLOW_OK);
+    size_t n_weights = l.params.n_weights;
+    real *recorded = new_array(n_weights), *at_once = new_array(n_weights);
+    real *x = new_random((size_t)IN * N, 1), *g = new_random((size_t)OUT * N, 2), *gv = new_random((size_t)ROWS * N, 3);
+    flow_record records[3];
+    flow_tape tapes[] = {{.n = N, .capacity = 3, .records = records}, {.n = N, .gradient = at_once}};
+    memset(at_once, 0, n_weights * sizeof *at_once);
+    for (int k = 0; k < 2; k++) {
+        flow_tape_linear(&tapes[k], &l.linear, x, g);
+        flow_tape_vector(&tapes[k], vector, ROWS, gv);
+        flow_tape_sums(&tapes[k], sums, ROWS, g);
+    }
+    assert_int_equal(tapes[0].n_records, 3);
+    assert_int_equal(tapes[1].n_records, 0);
+    flow_tapes_gradient(tapes, 1, 1, n_weights, recorded);
+    assert_memory_equal(at_once, recorded, n_weights * sizeof *at_once);
+    for (int r = 0; r < ROWS; r++) {
+        ASSERT_NE(at_once[vector + (size_t)r], 0);
+        ASSERT_EQ(at_once[sums + (size_t)r], g[r]);
+    }
+    flow_tape_sums(&tapes[1], sums, ROWS, g); /* adds */
+    ASSERT_EQ(at_once[sums], 2 * g[0]);
+    flow_free_aligned(recorded);
+    flow_free_aligned(at_once);
+    flow_free_aligned(x);
+    flow_free_aligned(g);
+    flow_free_aligned(gv);
+    layer_end(&l);
 }
 
 /* ------------------------------------------------------------------ activations */
@@ -1045,6 +1092,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masked_layers),
         cmocka_unit_test(layers_at_several_places),
+        cmocka_unit_test(gradients_at_once),
         cmocka_unit_test(panels_cover_the_weights),
         cmocka_unit_test(repeating_masks_are_skipped),
         cmocka_unit_test(activations),

@@ -8,40 +8,6 @@
 #include "num/parallel.h"
 #include "num/reduce.h"
 
-/* ------------------------------------------------------------------ recording */
-
-static void tape_add(flow_tape *tape, flow_record record)
-{
-    if (tape == NULL)
-        return;
-    assert(tape->n_records < tape->capacity);
-    tape->records[tape->n_records++] = record;
-}
-
-void flow_tape_linear(flow_tape *tape, const flow_linear *linear, const real *x, const real *g)
-{
-    tape_add(tape, (flow_record){.linear = linear, .n_places = 1, .x = x, .g = g});
-}
-
-void flow_tape_linear_places(flow_tape *tape, const flow_linear *linear, int n_places, const real *const *xs,
-                             const real *const *gs)
-{
-    if (n_places == 1)
-        flow_tape_linear(tape, linear, xs[0], gs[0]);
-    else
-        tape_add(tape, (flow_record){.linear = linear, .n_places = n_places, .xs = xs, .gs = gs});
-}
-
-void flow_tape_vector(flow_tape *tape, size_t offset, int rows, const real *g)
-{
-    tape_add(tape, (flow_record){.offset = offset, .rows = rows, .g = g});
-}
-
-void flow_tape_sums(flow_tape *tape, size_t offset, int rows, const real *sums)
-{
-    tape_add(tape, (flow_record){.offset = offset, .rows = rows, .g = sums, .summed = true});
-}
-
 /* ------------------------------------------------------------------ terms of a sum */
 
 typedef struct tape_job {
@@ -221,6 +187,21 @@ static int n_tasks(const flow_record *record)
     return record->linear == NULL || record->linear->n_in == 0 ? 1 : n_spans(record->linear);
 }
 
+/* Task i of record k. */
+static void add_task(const tape_job *job, int k, int i)
+{
+    const flow_record *first = &job->tapes[0].records[k];
+    if (first->linear != NULL) {
+        if (first->linear->n_in > 0)
+            add_products(job, k, i);
+        if (first->linear->has_bias && i == 0)
+            add_biases(job, k);
+        return;
+    }
+    for (int t = 0; t < job->n_tapes; t++)
+        add_vector(&job->tapes[t].records[k], job->tapes[t].n, job->gradient + first->offset);
+}
+
 static void tape_task(void *context, int item, int thread)
 {
     (void)thread;
@@ -228,16 +209,7 @@ static void tape_task(void *context, int item, int thread)
     int k = job->tapes[0].n_records - 1; /* the last records may still be in the cache */
     while (item >= n_tasks(&job->tapes[0].records[k]))
         item -= n_tasks(&job->tapes[0].records[k--]);
-    const flow_record *first = &job->tapes[0].records[k];
-    if (first->linear != NULL) {
-        if (first->linear->n_in > 0)
-            add_products(job, k, item);
-        if (first->linear->has_bias && item == 0)
-            add_biases(job, k);
-        return;
-    }
-    for (int t = 0; t < job->n_tapes; t++)
-        add_vector(&job->tapes[t].records[k], job->tapes[t].n, job->gradient + first->offset);
+    add_task(job, k, item);
 }
 
 void flow_tapes_gradient(const flow_tape *tapes, int n_tapes, int n_threads, size_t n_weights, real *gradient)
@@ -257,4 +229,45 @@ void flow_tapes_products(const flow_tape *tapes, int n_tapes, int k, real *gradi
     tape_job job = {tapes, n_tapes, gradient};
     for (int span = 0; span < n_spans(tapes[0].records[k].linear); span++)
         add_products(&job, k, span);
+}
+
+/* ------------------------------------------------------------------ recording */
+
+static void tape_add(flow_tape *tape, flow_record record)
+{
+    if (tape == NULL)
+        return;
+    if (tape->gradient != NULL) {
+        flow_tape one = {.n = tape->n, .n_records = 1, .records = &record};
+        tape_job job = {&one, 1, tape->gradient};
+        for (int i = 0; i < n_tasks(&record); i++)
+            add_task(&job, 0, i);
+        return;
+    }
+    assert(tape->n_records < tape->capacity);
+    tape->records[tape->n_records++] = record;
+}
+
+void flow_tape_linear(flow_tape *tape, const flow_linear *linear, const real *x, const real *g)
+{
+    tape_add(tape, (flow_record){.linear = linear, .n_places = 1, .x = x, .g = g});
+}
+
+void flow_tape_linear_places(flow_tape *tape, const flow_linear *linear, int n_places, const real *const *xs,
+                             const real *const *gs)
+{
+    if (n_places == 1)
+        flow_tape_linear(tape, linear, xs[0], gs[0]);
+    else
+        tape_add(tape, (flow_record){.linear = linear, .n_places = n_places, .xs = xs, .gs = gs});
+}
+
+void flow_tape_vector(flow_tape *tape, size_t offset, int rows, const real *g)
+{
+    tape_add(tape, (flow_record){.offset = offset, .rows = rows, .g = g});
+}
+
+void flow_tape_sums(flow_tape *tape, size_t offset, int rows, const real *sums)
+{
+    tape_add(tape, (flow_record){.offset = offset, .rows = rows, .g = sums, .summed = true});
 }

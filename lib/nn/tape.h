@@ -8,6 +8,10 @@
  * A layer may be used at several places of a pass, as the weights of a convolution are at every pixel. Such a layer is
  * recorded once, with the inputs and output gradients of all places; its gradient is the sum over the places of the
  * first tile, then those of the second tile, and so on.
+ *
+ * A tape with a gradient of its own records nothing: each call adds its products to that gradient at once. The arrays
+ * may then change after the call, which saves memory where activations are large. The caller clears the gradient of a
+ * tile and adds those of the tiles in a fixed order.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NN_TAPE_H
@@ -36,10 +40,13 @@ typedef struct flow_tape {
     int n; /* data rows in the tile, padding included; a multiple of FLOW_LANES, at most FLOW_TILE */
     int n_records, capacity;
     flow_record *records; /* owned by the maker of the tape */
+    real *gradient;       /* (n_weights), borrowed: the sums are added to it at once, and nothing is recorded. NULL: the
+                             calls record */
 } flow_tape;
 
 /* Records a layer: x (n_in, n) is its input, g (n_out, n) the gradient at W x + b. The arrays must stay unchanged until
- * flow_tapes_gradient. Each layer is recorded at most once in a pass. With a NULL tape nothing is recorded. */
+ * flow_tapes_gradient, if the tape records. Each layer is recorded at most once in a pass. With a NULL tape nothing is
+ * recorded. */
 void flow_tape_linear(flow_tape *tape, const flow_linear *linear, const real *x, const real *g);
 
 /* Records a layer that the pass uses at n_places places (0 or more): xs[p] and gs[p] as above. The lists, too, must
