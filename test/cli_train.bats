@@ -303,3 +303,36 @@ setup() {
     run --separate-stderr flowctl info model.h5
     expect_not evaluations
 }
+
+@test "rows of a table are pictures if the spec says so, and the model file says it" {
+    enter_folder
+    awk 'BEGIN { srand(4); OFS = ","; print "a,b,c,d"; for (i = 0; i < 300; i++) print rand(), rand(), rand(), rand() }' \
+        >four.csv
+    cat >four.json <<JSON
+{ "data": "four.csv", "image": [2, 1, 2], "flow": ["standardize", { "type": "coupling", "repeat": 2, "hidden": [4] }],
+  "train": { "epochs": 1 } }
+JSON
+    run flowctl train four.json
+    expect_status 0
+    expect "the rows are pictures of height 2, width 1 and 2 channels"
+    run flowctl info four.h5 --json
+    expect '"image":{"shape":[2,1,2],"layout":"auto"}'
+    run flowctl train four.json --resume --set train.epochs=2 --set image.layout=hwc
+    expect_status 0
+    run flowctl train four.json --force --set image=[2,1,3]
+    expect_status 1
+    expect "four.csv: has 4 columns of data, and a picture of height 2, width 1 and 3 channels has 6 values"
+    run flowctl train four.json --resume --set image=null
+    expect_status 2
+    expect "image is an object in the model, null in the spec"
+    # stored as channels, height, width: the model has the order of a picture
+    run flowctl train four.json --force --set image.layout=chw
+    expect_status 0
+    expect "stored as channels, height, width"
+    run flowctl info four.h5
+    expect "a, c, b, d"
+    flowctl logprob four.h5 four.csv -o by-name.csv -q
+    sed 1d four.csv >bare.csv
+    flowctl logprob four.h5 bare.csv -o by-place.csv -q
+    same by-name.csv by-place.csv
+}

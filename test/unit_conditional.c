@@ -159,17 +159,17 @@ static void spread_of_the_context(void **state)
     flow_dataset_options options = {.columns = (const char *const[]){"x"}, .n_columns = 1, .context = c_name,
                                     .n_context = 1, .weight = "w"};
     flow_dataset *data = open_set(path, &options);
-    assert_int_equal(flow_dataset_check_spread(data, &err), FLOW_OK); /* neither c nor w has any */
+    assert_int_equal(flow_dataset_check_spread(data, NULL, &err), FLOW_OK); /* neither c nor w has any */
     flow_dataset_close(data);
     options.columns = (const char *const[]){"k"};
     data = open_set(path, &options);
-    assert_int_equal(flow_dataset_check_spread(data, &err), FLOW_DATA);
+    assert_int_equal(flow_dataset_check_spread(data, NULL, &err), FLOW_DATA);
     assert_says(&err, "the column \"k\" has the value 7 in every row");
     flow_dataset_close(data);
     options.columns = (const char *const[]){"x"};
     options.context = (const char *const[]){"big"};
     data = open_set(path, &options);
-    assert_int_equal(flow_dataset_check_spread(data, &err), FLOW_DATA);
+    assert_int_equal(flow_dataset_check_spread(data, NULL, &err), FLOW_DATA);
     assert_says(&err, "the values of the column \"big\" are too large");
     flow_dataset_close(data);
 }

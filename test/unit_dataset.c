@@ -116,7 +116,7 @@ static void test_scan(void **state)
         ASSERT_LT(s[0].tied, 1e-3);
         assert_float_equal(s[2].mean, 0.5, 0.01);
         assert_float_equal(s[2].deviation, sqrt(1 / 12.0), 0.01);
-        assert_int_equal(flow_dataset_check_spread(data, NULL), FLOW_OK);
+        assert_int_equal(flow_dataset_check_spread(data, NULL, NULL), FLOW_OK);
         sums[k] = data->checksum;
         flow_dataset_close(data);
     }
@@ -328,7 +328,7 @@ static void test_statistics_far_from_zero(void **state)
         ASSERT_LT(fabs(s[0].deviation / sqrt(spread / (N_FAR - 1)) - 1), 1e-9);
         ASSERT_LT(fabs(s[1].deviation / (1e-9 * sqrt(1 / 12.0)) - 1), 0.01);
         flow_error err;
-        assert_int_equal(flow_dataset_check_spread(data, &err), FLOW_DATA);
+        assert_int_equal(flow_dataset_check_spread(data, NULL, &err), FLOW_DATA);
         assert_says(&err, "the values of the column \"large\" are too large");
         flow_dataset_close(data);
     }
@@ -354,7 +354,7 @@ static void test_ties_and_constants(void **state)
         ASSERT_LT(s[3].tied, 0.01);
         ASSERT_EQ(s[3].distinct, 1);
         flow_error err;
-        assert_int_equal(flow_dataset_check_spread(data, &err), FLOW_DATA);
+        assert_int_equal(flow_dataset_check_spread(data, NULL, &err), FLOW_DATA);
         assert_says(&err, "the column \"constant\" has the value 3.5 in every row");
         flow_dataset_close(data);
         static const char *const others[] = {"free", "die"};
@@ -362,7 +362,7 @@ static void test_ties_and_constants(void **state)
         options.n_columns = 2;
         data = open_set(at("ties.csv"), &options);
         assert_string_equal(data->summary[0].name, "free");
-        assert_int_equal(flow_dataset_check_spread(data, &err), FLOW_OK);
+        assert_int_equal(flow_dataset_check_spread(data, NULL, &err), FLOW_OK);
         flow_dataset_close(data);
     }
 }

@@ -71,6 +71,136 @@ static void put_names(hid_t set, const char *const *names, hsize_t n, size_t len
     H5Tclose(type);
 }
 
+/* ---- pictures ---- */
+
+static const flow_image any_image = {.layout = FLOW_IMAGE_AUTO};
+
+static void expect_image(const char *location, const flow_image *wanted, int height, int width, int channels,
+                         const double *values)
+{
+    flow_reader *reader;
+    flow_error err = {0};
+    double rows[64];
+    size_t n = 0;
+    const flow_reader_options options = {.image = *wanted};
+    if (flow_reader_open(&reader, location, &options, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(reader->image.shape.height, height);
+    assert_int_equal(reader->image.shape.width, width);
+    assert_int_equal(reader->image.shape.channels, channels);
+    assert_int_equal(reader->columns.n, height * width * channels);
+    assert_false(reader->has_names);
+    assert_int_equal(flow_reader_read(reader, rows, NULL, 64 / (size_t)reader->columns.n, &n, &err), FLOW_OK);
+    for (size_t i = 0; i < n * (size_t)reader->columns.n; i++)
+        ASSERT_EQ(rows[i], values[i]);
+    flow_reader_close(reader);
+}
+
+static void refuse_image(const char *location, const flow_image *wanted, const char *text)
+{
+    flow_error err = {0};
+    const flow_reader_options options = {.image = *wanted};
+    assert_int_equal(read_with(&got, location, &options, &err), FLOW_DATA);
+    assert_says(&err, text);
+}
+
+static void test_hdf5_images(void **state)
+{
+    (void)state;
+    uint8_t b[24];
+    float f[24];
+    double v[24], turned[24];
+    for (int i = 0; i < 24; i++) {
+        b[i] = (uint8_t)(i + 200);
+        f[i] = (float)i / 8;
+        v[i] = b[i];
+    }
+    /* (2, 3 channels, 2, 2) as (2, 2, 2, 3) */
+    for (int n = 0; n < 2; n++)
+        for (int p = 0; p < 4; p++)
+            for (int c = 0; c < 3; c++)
+                turned[n * 12 + p * 3 + c] = v[n * 12 + c * 4 + p];
+    hid_t file = create("images.h5");
+    H5Dclose(put(file, "hwc", H5T_STD_U8LE, 4, (hsize_t[]){2, 2, 2, 3}, H5T_NATIVE_UINT8, b, (hsize_t[]){1, 2, 1, 2}));
+    put_and_close(file, "wide", H5T_STD_U8LE, 4, (hsize_t[]){2, 1, 6, 2}, H5T_NATIVE_UINT8, b);
+    put_and_close(file, "chw", H5T_STD_U8LE, 4, (hsize_t[]){2, 3, 2, 2}, H5T_NATIVE_UINT8, b);
+    put_and_close(file, "tall", H5T_STD_U8LE, 4, (hsize_t[]){1, 3, 8, 1}, H5T_NATIVE_UINT8, b);
+    put_and_close(file, "deep", H5T_STD_U8LE, 4, (hsize_t[]){1, 3, 1, 8}, H5T_NATIVE_UINT8, b);
+    put_and_close(file, "none", H5T_STD_U8LE, 4, (hsize_t[]){0, 6, 2, 2}, H5T_NATIVE_UINT8, NULL);
+    put_and_close(file, "many", H5T_STD_U8LE, 4, (hsize_t[]){1, 5, 1, 5}, H5T_NATIVE_UINT8, NULL);
+    put_and_close(file, "grey", H5T_IEEE_F32LE, 3, (hsize_t[]){4, 3, 2}, H5T_NATIVE_FLOAT, f);
+    put_and_close(file, "void", H5T_STD_U8LE, 4, (hsize_t[]){2, 0, 2, 3}, H5T_NATIVE_UINT8, NULL);
+    put_and_close(file, "vast", H5T_STD_U8LE, 4, (hsize_t[]){2, 1 << 20, 1 << 20, 3}, H5T_NATIVE_UINT8, NULL);
+    put_and_close(file, "five", H5T_STD_U8LE, 5, (hsize_t[]){1, 1, 1, 1, 1}, H5T_NATIVE_UINT8, NULL);
+    put_and_close(file, "table", H5T_STD_U8LE, 2, (hsize_t[]){2, 12}, H5T_NATIVE_UINT8, b);
+    H5Fclose(file);
+
+    expect_image(inside("images.h5", "/hwc"), &(flow_image){{2, 2, 3}, FLOW_IMAGE_AUTO}, 2, 2, 3, v);
+    expect_image(inside("images.h5", "/hwc"), &(flow_image){.layout = FLOW_IMAGE_HWC}, 2, 2, 3, v);
+    expect_image(inside("images.h5", "/chw"), &(flow_image){{2, 2, 3}, FLOW_IMAGE_AUTO}, 2, 2, 3, turned);
+    expect_image(inside("images.h5", "/chw"), &(flow_image){.layout = FLOW_IMAGE_CHW}, 2, 2, 3, turned);
+    /* the shape leaves no choice, whatever the layout of another file was */
+    expect_image(inside("images.h5", "/hwc"), &(flow_image){{2, 2, 3}, FLOW_IMAGE_CHW}, 2, 2, 3, v);
+    expect_image(inside("images.h5", "/none"), &any_image, 6, 2, 2, v);
+    expect_image(inside("images.h5", "/tall"), &(flow_image){.layout = FLOW_IMAGE_HWC}, 3, 8, 1, v);
+    expect_image(inside("images.h5", "/table"), &(flow_image){{2, 2, 3}, FLOW_IMAGE_AUTO}, 2, 2, 3, v);
+    expect_image(inside("images.h5", "/table"), &(flow_image){{2, 2, 3}, FLOW_IMAGE_CHW}, 2, 2, 3, turned);
+    for (int i = 0; i < 24; i++)
+        v[i] = (double)f[i];
+    expect_image(inside("images.h5", "/grey"), &any_image, 3, 2, 1, v);
+    expect_image(inside("images.h5", "/grey"), &(flow_image){{3, 2, 1}, FLOW_IMAGE_CHW}, 3, 2, 1, v);
+
+    refuse_image(inside("images.h5", "/hwc"), &any_image, "its rows have the extents (2, 2, 3), which can be height, "
+                 "width, channels or channels, height, width; say which with \"image\": {\"layout\": \"hwc\"}");
+    refuse_image(inside("images.h5", "/tall"), &any_image, "which can be height, width, channels");
+    refuse_image(inside("images.h5", "/many"), &any_image, "neither the last nor the first of them is a number of "
+                 "channels, 1 to 4; give the shape");
+    refuse_image(inside("images.h5", "/hwc"), &(flow_image){{4, 1, 3}, FLOW_IMAGE_AUTO}, "and a picture of height 4, "
+                 "width 1 and 3 channels was expected");
+    refuse_image(inside("images.h5", "/table"), &(flow_image){{2, 2, 4}, FLOW_IMAGE_AUTO}, "has 12 columns of data, and "
+                 "a picture of height 2, width 2 and 4 channels has 16 values");
+    refuse_image(inside("images.h5", "/void"), &any_image, "a row has 1 to 65536 values");
+    refuse_image(inside("images.h5", "/vast"), &any_image, "a row has 1 to 65536 values");
+    refuse_image(inside("images.h5", "/five"), &any_image, "has 5 dimensions, (1, 1, 1, 1, 1); a table has 2, and "
+                 "pictures have 3 or 4");
+}
+
+/* The labels of pictures are a column, for those who ask for it. */
+static void test_hdf5_labels(void **state)
+{
+    (void)state;
+    const uint8_t b[] = {1, 2, 3, 4, 5, 6};
+    const int64_t labels[] = {7, 0, 9};
+    static const char *const label[] = {"label"};
+    const double rows[] = {1, 2, 7, 3, 4, 0, 5, 6, 9};
+    const flow_reader_options options = {.last = label, .n_last = 1};
+    flow_error err = {0};
+    hid_t file = create("labels.h5");
+    put_and_close(file, "train", H5T_STD_U8LE, 3, (hsize_t[]){3, 2, 1}, H5T_NATIVE_UINT8, b);
+    put_and_close(file, "train_labels", H5T_STD_I64LE, 1, (hsize_t[]){3}, H5T_NATIVE_INT64, labels);
+    put_and_close(file, "test", H5T_STD_U8LE, 3, (hsize_t[]){3, 2, 1}, H5T_NATIVE_UINT8, b);
+    put_and_close(file, "short", H5T_STD_U8LE, 3, (hsize_t[]){3, 2, 1}, H5T_NATIVE_UINT8, b);
+    put_and_close(file, "short_label", H5T_STD_I64LE, 1, (hsize_t[]){2}, H5T_NATIVE_INT64, labels);
+    hid_t group = H5Gcreate2(file, "part", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    put_and_close(group, "images", H5T_STD_U8LE, 3, (hsize_t[]){3, 2, 1}, H5T_NATIVE_UINT8, b);
+    put_and_close(group, "labels", H5T_STD_I64LE, 1, (hsize_t[]){3}, H5T_NATIVE_INT64, labels);
+    H5Gclose(group);
+    H5Fclose(file);
+    static const char *const good[] = {"/train", "/part/images"};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(read_with(&got, inside("labels.h5", good[i]), &options, &err), FLOW_OK);
+        assert_string_equal(got.names, "x1 x2 label");
+        assert_int_equal(got.n, 3);
+        for (int k = 0; k < 9; k++)
+            ASSERT_EQ(got.values[k], rows[k]);
+    }
+    reads(inside("labels.h5", "/train"), "x1 x2", 3, six);
+    assert_int_equal(read_with(&got, inside("labels.h5", "/test"), &options, &err), FLOW_DATA);
+    assert_says(&err, "has no labels: neither /test_labels nor a dataset \"labels\" beside it is there");
+    assert_int_equal(read_with(&got, inside("labels.h5", "/short"), &options, &err), FLOW_DATA);
+    assert_says(&err, "its labels in /short_label are not one number for each of the 3 pictures");
+}
+
 static void test_hdf5_matrices(void **state)
 {
     (void)state;
@@ -121,8 +251,7 @@ static void test_hdf5_matrices(void **state)
     assert_false(got.has_names);
     reads(inside("m.h5", "/line"), "line", 6, six);
     reads(inside("m.h5", "/none"), "x1 x2 x3", 0, six);
-    refuses(inside("m.h5", "/cube"), FLOW_DATA, "has 3 dimensions, (2, 3, 1); a table has rows and columns; reshape it "
-                                                "to (2, 3)");
+    reads(inside("m.h5", "/cube"), "x1 x2 x3", 2, six);
     refuses(inside("m.h5", "/miscounted"), FLOW_DATA, "has 3 columns, but its attribute \"columns\" names 2");
     refuses(inside("m.h5", "/latin1"), FLOW_DATA, "the name of column 2 is not in UTF-8");
     refuses(inside("m.h5", "/narrow"), FLOW_DATA, "has 0 columns");
@@ -195,7 +324,18 @@ static void test_hdf5_only_table(void **state)
     file = create("cube.h5");
     put_and_close(file, "cube", H5T_IEEE_F64LE, 3, (hsize_t[]){1, 2, 3}, H5T_NATIVE_DOUBLE, six);
     H5Fclose(file);
-    refuses(at("cube.h5"), FLOW_DATA, "it holds /cube (1, 2, 3)");
+    reads(at("cube.h5"), "x1 x2 x3 x4 x5 x6", 1, six);
+    file = create("cube.h5"); /* pictures beside a table */
+    put_and_close(file, "after", H5T_IEEE_F64LE, 2, size, H5T_NATIVE_DOUBLE, six);
+    put_and_close(file, "cube", H5T_IEEE_F64LE, 3, (hsize_t[]){1, 2, 3}, H5T_NATIVE_DOUBLE, six);
+    put_and_close(file, "before", H5T_IEEE_F64LE, 3, (hsize_t[]){1, 2, 3}, H5T_NATIVE_DOUBLE, six);
+    put_and_close(file, "tensor", H5T_IEEE_F64LE, 5, (hsize_t[]){1, 1, 1, 2, 3}, H5T_NATIVE_DOUBLE, six);
+    H5Fclose(file);
+    reads(at("cube.h5"), "x1 x2 x3", 2, six);
+    file = create("cube.h5");
+    put_and_close(file, "tensor", H5T_IEEE_F64LE, 5, (hsize_t[]){1, 1, 1, 2, 3}, H5T_NATIVE_DOUBLE, six);
+    H5Fclose(file);
+    refuses(at("cube.h5"), FLOW_DATA, "and no pictures; it holds /tensor (1, 1, 1, 2, 3)");
     H5Fclose(create("empty.h5"));
     refuses(at("empty.h5"), FLOW_DATA, "it holds nothing");
     file = create("loop.h5");
@@ -457,6 +597,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hdf5_matrices),
+        cmocka_unit_test(test_hdf5_images),
+        cmocka_unit_test(test_hdf5_labels),
         cmocka_unit_test(test_hdf5_only_table),
         cmocka_unit_test(test_hdf5_records),
         cmocka_unit_test(test_hdf5_groups),

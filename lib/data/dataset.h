@@ -39,6 +39,7 @@ typedef struct flow_dataset_options {
     const char *const *context; /* columns of the context: after the others */
     int n_context;
     const char *weight; /* column of the rows' weights: the last one. NULL: no weights */
+    flow_image image;   /* as in flow_reader_options */
     bool allow_negative_weights;
     bool read_ahead; /* a thread reads the next rows that are not held; rows, order and errors stay the same */
 } flow_dataset_options;
@@ -57,6 +58,7 @@ typedef struct flow_dataset {
     const char *const *columns; /* (n_columns) names: of the data, then of the context, then of the weight */
     int n_columns, n_context;
     bool has_names;             /* the names come from the file */
+    flow_image image;           /* what the columns of the data make; a shape of {0}: rows of a table */
     bool is_weighted;           /* the weights are not negative, unless that was allowed, and their sum is positive */
     bool is_held;
     int64_t n_rows;
@@ -74,9 +76,10 @@ flow_status flow_dataset_open_rows(flow_dataset **out, const flow_table_rows *ta
                                    const flow_dataset_options *options, flow_error *err);
 void flow_dataset_close(flow_dataset *data);
 
-/* FLOW_DATA when a column of the data is constant, since its density is unbounded, or when the values of a column of
+/* FLOW_DATA when a column of the data is constant, since its density is unbounded, but for those marked in `discrete`
+ * (of the columns of the data; NULL: none), or when the values of a column of
  * data or context are too large or too close to each other to be standardised. */
-flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err);
+flow_status flow_dataset_check_spread(const flow_dataset *data, const bool *discrete, flow_error *err);
 
 /* Copies up to n_max rows that represent the set (all of them when they fit, else rows spread over the file) into
  * rows (n_max, d): for data-dependent initial values. Do not call it in the middle of an epoch. */

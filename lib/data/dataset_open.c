@@ -19,7 +19,8 @@ static flow_status dataset_open_reader(flow_row_store *data, const char *locatio
     for (int i = 0; i < n_context; i++)
         last[i] = options->context[i];
     last[n_context] = options->weight;
-    const flow_reader_options how = {options->columns, options->n_columns, options->skip_invalid, last, n_last};
+    const flow_reader_options how = {options->columns, options->n_columns, options->skip_invalid, last, n_last,
+                                     options->image};
     flow_status status = table != NULL ? flow_reader_open_rows(&data->reader, table, &how, err)
                                        : flow_reader_open(&data->reader, location, &how, err);
     free(last);
@@ -38,6 +39,7 @@ static flow_status dataset_open_reader(flow_row_store *data, const char *locatio
     data->base.columns = (const char *const *)data->columns.at;
     data->base.n_columns = data->columns.n;
     data->base.has_names = data->reader->has_names;
+    data->base.image = data->reader->image;
     return status;
 }
 
@@ -95,7 +97,7 @@ void flow_dataset_close(flow_dataset *base)
 }
 
 /* A column of the context may be constant, but not too large to be standardised. */
-flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err)
+flow_status flow_dataset_check_spread(const flow_dataset *data, const bool *discrete, flow_error *err)
 {
     int n_given = data->n_columns - (data->is_weighted ? 1 : 0), n = n_given - data->n_context;
     for (int i = 0; i < n_given; i++) {
@@ -104,7 +106,7 @@ flow_status flow_dataset_check_spread(const flow_dataset *data, flow_error *err)
         bool too_large = !isfinite(column->deviation) || !isfinite(column->mean);
         char value[FLOW_NUMBER_SIZE];
         flow_number_print(value, column->least);
-        if (constant && i < n)
+        if (constant && i < n && (discrete == NULL || !discrete[i]))
             return flow_error_set(err, FLOW_DATA, "%s: the column \"%.80s\" has the value %s in every row: its density "
                                   "has no bound; leave it out of the columns", data->location, column->name, value);
         if (too_large || (column->deviation == 0 && !constant))

@@ -16,6 +16,18 @@ enum {
     MOST_CHUNK_BYTES = 1 << 30
 };
 
+flow_value_type flow_h5_layout_type(hid_t dataset)
+{
+    flow_value_type stored = FLOW_VALUE_DOUBLE;
+    hid_t type = H5Dget_type(dataset);
+    if (type >= 0 && H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) <= 2)
+        stored = H5Tget_size(type) == 1 && H5Tget_sign(type) == H5T_SGN_NONE ? FLOW_VALUE_BYTE : FLOW_VALUE_FLOAT;
+    else if (type >= 0 && (H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F32BE) > 0))
+        stored = FLOW_VALUE_FLOAT;
+    flow_h5_close(type);
+    return stored;
+}
+
 flow_status flow_h5_layout_read_1d(hid_t dataset, hid_t type, void *out, int64_t first, int64_t count, flow_error *err)
 {
     flow_status status = FLOW_OK;
@@ -44,15 +56,21 @@ static flow_status layout_chunk_of(hid_t dataset, const flow_h5_shape *shape, in
     } else if (H5Pget_layout(list) == H5D_CHUNKED) {
         hsize_t size[FLOW_H5_RANK_MAX];
         int rank = H5Pget_chunk(list, FLOW_H5_RANK_MAX, size);
-        if (rank != shape->rank || size[0] == 0 || size[rank - 1] == 0) {
+        bool possible = rank == shape->rank;
+        for (int i = 0; i < rank && possible; i++)
+            possible = size[i] > 0;
+        if (!possible) {
             status = flow_error_set(err, FLOW_FORMAT, "the shape of its chunks is not possible; the file is damaged");
         } else {
             *rows = size[0] > INT64_MAX ? INT64_MAX : (int64_t)size[0];
             *bytes = (double)H5Tget_size(type);
             for (int i = 0; i < rank; i++)
                 *bytes *= (double)size[i];
-            hsize_t side_by_side = rank == 2 ? (shape->size[1] - 1) / size[1] + 1 : 1;
-            *across = (double)side_by_side;
+            *across = 1;
+            for (int i = 1; i < rank; i++) {
+                hsize_t side_by_side = (shape->size[i] - 1) / size[i] + 1;
+                *across *= (double)side_by_side;
+            }
             if (*bytes > MOST_CHUNK_BYTES)
                 status = flow_error_set(err, FLOW_DATA, "it is stored in chunks of %.0f MB; rewrite it with smaller "
                                         "ones, for example with h5repack -l", *bytes / 1048576);

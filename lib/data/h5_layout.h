@@ -25,12 +25,15 @@ struct flow_h5_layout {
 
     hid_t record; /* records: the chosen members as doubles, in the chosen order */
 
-    /* matrix: `n_spans` spans of columns are read, `width` columns in all; `pick` (d) is the place of each chosen
+    /* pictures: `width` values a row; `pick` (d) is the place of each chosen column in a row on file, and `width` that of
+     * the label, which is in the second dataset.
+     *
+     * matrix: `n_spans` spans of columns are read, `width` columns in all; `pick` (d) is the place of each chosen
      * column among them. Without `scratch` the values are read directly into the rows. */
     hsize_t *span_first, *span_count;
     int n_spans, width;
     int *pick;
-    double *scratch; /* (block_rows, width), or (block_rows) for columns */
+    double *scratch; /* (block_rows, width), (block_rows) for columns and for labels */
 };
 
 /* Fills n_rows, and chooses block_rows for `row_values` values in a row and for the chunks of the datasets, which it
@@ -42,6 +45,9 @@ flow_status flow_h5_layout_scratch(flow_h5_layout *layout, int row_values, flow_
 /* Makes blocks smaller, though whole chunks if that is possible: see flow_reader_limit. */
 void flow_h5_layout_limit(flow_h5_layout *layout, int64_t rows);
 void flow_h5_layout_free(flow_h5_layout *layout);
+
+/* A type that holds the values of a dataset of numbers exactly. */
+flow_value_type flow_h5_layout_type(hid_t dataset);
 
 /* Rows of a 1-D dataset, as values of `type`. */
 flow_status flow_h5_layout_read_1d(hid_t dataset, hid_t type, void *out, int64_t first, int64_t count, flow_error *err);

@@ -91,7 +91,8 @@ flow_status flow_h5_open_matrix(flow_h5_layout *l, flow_reader *reader, const fl
         status = flow_name_list_number(&names, n, err);
     if (status == FLOW_OK)
         status = flow_reader_choose(reader, &chosen, &names, options, err);
-    l->d = reader->columns.n;
+    l->d = reader->n_stored = reader->columns.n;
+    reader->stored = flow_h5_layout_type(l->datasets[0]);
     l->read = matrix_read;
     if (status == FLOW_OK)
         status = matrix_plan_spans(l, chosen, err);

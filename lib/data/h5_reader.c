@@ -139,8 +139,8 @@ static flow_status h5_reader_not_a_table(const flow_reader *reader, const flow_h
         columns *= (double)shape->size[i];
     if (columns <= FLOW_COLUMNS_MAX)
         snprintf(remedy, sizeof remedy, "; reshape it to (%llu, %.0f)", (unsigned long long)shape->size[0], columns);
-    return flow_error_set(err, FLOW_DATA, "%s: has %d dimensions, %s; a table has rows and columns%s", reader->name,
-                          shape->rank, text, remedy);
+    return flow_error_set(err, FLOW_DATA, "%s: has %d dimensions, %s; a table has 2, and pictures have 3 or 4%s",
+                          reader->name, shape->rank, text, remedy);
 }
 
 /* The table is the dataset or group `object`. */
@@ -151,7 +151,7 @@ static flow_status h5_reader_open_shape(h5_reader *r, hid_t object, const char *
     flow_reader *reader = &r->common;
     flow_h5_shape shape;
     *l = (flow_h5_layout){.record = H5I_INVALID_HID, .chunk_rows = 1};
-    l->datasets = malloc(sizeof *l->datasets);
+    l->datasets = malloc(2 * sizeof *l->datasets); /* that of labels is the second */
     if (l->datasets == NULL) {
         flow_h5_close(object);
         return flow_error_memory(err, "reading HDF5");
@@ -167,6 +167,8 @@ static flow_status h5_reader_open_shape(h5_reader *r, hid_t object, const char *
         return flow_error_prefix(err, status, "%s: ", reader->name);
     if (shape.rank == 2 && flow_h5_is_number(shape.type))
         return flow_h5_open_matrix(l, reader, &shape, options, err);
+    if ((shape.rank == 3 || shape.rank == 4) && flow_h5_is_number(shape.type))
+        return flow_h5_open_images(l, reader, &shape, &(flow_h5_place){r->file, path}, options, err);
     if (shape.rank == 1 && shape.type == H5T_COMPOUND)
         return flow_h5_open_records(l, reader, &shape, options, err);
     if (shape.rank == 1 && flow_h5_is_number(shape.type))

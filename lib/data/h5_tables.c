@@ -14,9 +14,12 @@
 /* Limits: a file may have millions of objects, and groups that contain themselves. */
 enum { MOST_OBJECTS = 10000, MOST_DEPTH = 16, MOST_SHOWN = 12 };
 
+typedef enum h5_kind { H5_TABLE, H5_IMAGES, H5_OTHER } h5_kind;
+
 typedef struct h5_listing {
-    flow_name_list tables, others; /* paths */
+    flow_name_list tables, others; /* paths; pictures are tables, too */
     flow_name_list sizes;          /* of the tables */
+    int n_images, last_table;      /* last_table: the index of the last one that does not hold pictures */
     flow_text shown_tables, shown_others;
     int n_objects;
     flow_status status;
@@ -35,8 +38,9 @@ typedef struct h5_visit {
 
 static void tables_list_group(h5_listing *list, hid_t group, const char *path, int depth);
 
-static void tables_add(h5_listing *list, bool is_table, const char *path, const char *shape)
+static void tables_add(h5_listing *list, h5_kind kind, const char *path, const char *shape)
 {
+    const bool is_table = kind != H5_OTHER;
     flow_name_list *names = is_table ? &list->tables : &list->others;
     flow_text *shown = is_table ? &list->shown_tables : &list->shown_others;
     if (names->n < MOST_SHOWN)
@@ -47,6 +51,9 @@ static void tables_add(h5_listing *list, bool is_table, const char *path, const 
         list->status = flow_name_list_add(names, path, strlen(path), list->err);
     if (is_table && list->status == FLOW_OK)
         list->status = flow_name_list_add(&list->sizes, shape, strlen(shape), list->err);
+    list->n_images += kind == H5_IMAGES;
+    if (kind == H5_TABLE)
+        list->last_table = list->tables.n - 1;
 }
 
 static void tables_list_dataset(h5_visit *at, hid_t dataset, const char *name, const char *path)
@@ -65,12 +72,16 @@ static void tables_list_dataset(h5_visit *at, hid_t dataset, const char *name, c
     }
     char text[128];
     flow_h5_describe_shape(text, sizeof text, &shape);
-    bool is_table = (shape.rank == 2 && is_number) || (shape.rank == 1 && shape.type == H5T_COMPOUND);
+    h5_kind kind = H5_OTHER;
+    if ((shape.rank == 2 && is_number) || (shape.rank == 1 && shape.type == H5T_COMPOUND))
+        kind = H5_TABLE;
+    else if ((shape.rank == 3 || shape.rank == 4) && is_number)
+        kind = H5_IMAGES;
     if (!is_number) {
         size_t used = strlen(text);
         snprintf(text + used, sizeof text - used, " of %s", flow_h5_describe_type(shape.type));
     }
-    tables_add(at->list, is_table, path, text);
+    tables_add(at->list, kind, path, text);
 }
 
 static herr_t tables_list_link(hid_t group, const char *name, const flow_h5_link_info *info, void *data)
@@ -101,13 +112,13 @@ static void tables_list_group(h5_listing *list, hid_t group, const char *path, i
     char text[64];
     if (at.vectors.n > 1 && at.equal) {
         snprintf(text, sizeof text, "(%llu, %d) in columns", (unsigned long long)at.length, at.vectors.n);
-        tables_add(list, true, path[0] == '\0' ? "/" : path, text);
+        tables_add(list, H5_TABLE, path[0] == '\0' ? "/" : path, text);
     } else {
         for (int i = 0; i < at.vectors.n; i++) {
             char *whole = flow_format("%s/%s", path, at.vectors.at[i]);
             snprintf(text, sizeof text, "(%llu)", (unsigned long long)at.length);
             if (whole != NULL)
-                tables_add(list, true, whole, at.vectors.n == 1 ? text : "(one column)");
+                tables_add(list, H5_TABLE, whole, at.vectors.n == 1 ? text : "(one column)");
             free(whole);
         }
     }
@@ -146,12 +157,12 @@ flow_status flow_h5_only_table(char **path, hid_t file, const char *name, flow_e
     flow_status status = tables_list_file(&list, file, err);
     if (status != FLOW_OK) {
         flow_error_prefix(err, status, "%s: ", name);
-    } else if (list.tables.n == 1) {
-        *path = flow_strdup(list.tables.at[0]);
+    } else if (list.tables.n == 1 || list.tables.n == list.n_images + 1) { /* pictures beside a table do not count */
+        *path = flow_strdup(list.tables.at[list.tables.n == 1 ? 0 : list.last_table]);
         status = *path != NULL ? FLOW_OK : flow_error_memory(err, "a path");
     } else if (list.tables.n == 0) {
         status = flow_error_set(err, FLOW_DATA, "%s: holds no table of numbers (a 2-D dataset, a compound dataset, or "
-                                "a group of 1-D datasets); it holds %s", name,
+                                "a group of 1-D datasets) and no pictures; it holds %s", name,
                                 tables_shown(&list.shown_others));
     } else {
         status = flow_error_set(err, FLOW_DATA, "%s: holds several tables; name one, for example %s:%.80s. The tables "

@@ -44,12 +44,14 @@ flow_status flow_image_of_array(flow_image *out, const flow_image *wanted, int r
     const image_guess chw = rank == 2 ? hwc : (image_guess){e[1], e[2], e[0]};
     bool can_hwc = given ? image_fits(wanted, hwc) : image_is_channels(hwc.channels);
     bool can_chw = given ? image_fits(wanted, chw) : image_is_channels(chw.channels);
-    if (wanted->layout != FLOW_IMAGE_AUTO && !given)
-        can_hwc = can_chw = true;
-    if (wanted->layout == FLOW_IMAGE_HWC || rank == 2)
+    if (wanted->layout != FLOW_IMAGE_AUTO && (!given || (can_hwc && can_chw))) {
+        can_hwc = wanted->layout == FLOW_IMAGE_HWC;
+        can_chw = !can_hwc;
+    }
+    if (rank == 2) { /* one channel: both are the same */
+        can_hwc = can_hwc || can_chw;
         can_chw = false;
-    if (wanted->layout == FLOW_IMAGE_CHW && rank != 2)
-        can_hwc = false;
+    }
     if (!can_hwc && !can_chw && given) {
         char why[160];
         snprintf(why, sizeof why, ", and a picture of height %d, width %d and %d channel%s was expected",

@@ -19,12 +19,15 @@ typedef enum flow_image_layout {
     FLOW_IMAGE_CHW
 } flow_image_layout;
 
-/* What is asked for: a shape of {0} is that of the data. What there is: a shape of {0} says that the rows are those of
+/* What is asked for: a shape of {0} is that of the data, and a layout decides where an array can have both. What there is: a shape of {0} says that the rows are those of
  * a table. */
 typedef struct flow_image {
     flow_shape shape;
     flow_image_layout layout;
 } flow_image;
+
+/* The column with the classes of pictures: 0, 1, ... It is read where it is asked for by name. */
+#define FLOW_LABEL "label"
 
 enum { FLOW_IMAGE_CHANNELS = 4 }; /* the most that an array is taken for a picture with, unless its shape is given */
 

@@ -3,6 +3,8 @@
  * A location is
  *     FILE.csv                  comma-separated values with or without a header line
  *     FILE.h5:/path/to/dataset  a 2-D dataset (n, d), or a 1-D one (n), or a compound table (numeric members)
+ *     FILE.h5:/path/to/array    a dataset of pictures (n, height, width), (n, height, width, channels) or
+ *                               (n, channels, height, width)
  *     FILE.h5:/group            a group of equally long 1-D datasets, one per column
  *     FILE.h5                   the only table in the file, or an error that lists what there is
  *     -                         CSV on standard input or output
@@ -23,7 +25,11 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "data/image.h"
 #include "data/name_list.h"
+
+/* The type of numbers in a file, as far as it matters for holding them in memory. */
+typedef enum flow_value_type { FLOW_VALUE_DOUBLE, FLOW_VALUE_FLOAT, FLOW_VALUE_BYTE } flow_value_type;
 
 /* An open table. For reading only; a format's own struct begins with it (data/reader.h). */
 typedef struct flow_reader {
@@ -31,6 +37,10 @@ typedef struct flow_reader {
     char *name;             /* the location, for messages */
     flow_name_list columns; /* the chosen ones */
     bool has_names;         /* the names come from the file; false: x1, x2, ... */
+    flow_image image;       /* what the columns of the data make; a shape of {0}: rows of a table */
+    bool holds_images;      /* an array of pictures; their labels are a column that is read where it is asked for */
+    flow_value_type stored; /* a type that holds the values of the first n_stored columns exactly */
+    int n_stored;           /* of the others the type is double */
     bool skip_invalid;
     bool can_seek;          /* false for standard input, pipes and the like */
     int64_t n_rows;         /* in the table, valid or not; -1: not known before the end (CSV) */
@@ -45,6 +55,7 @@ typedef struct flow_reader_options {
     bool skip_invalid;
     const char *const *last; /* further columns, in this order, after those; without `columns`, after all others */
     int n_last;
+    flow_image image; /* what the columns before those make; a shape of {0}: a picture if the data are an array of them */
 } flow_reader_options;
 
 /* Opens a table; *out is the caller's. `options` may be NULL. An unknown column name is FLOW_DATA with the nearest. */

@@ -206,6 +206,9 @@ void flow_tile_load_context(const flow *f, flow_workspace *ws, const double *con
 /* Copies the first n_rows rows of the tile ws->x (d, n) to rows (row-major, d). */
 void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *rows, int n_rows);
 
+/* Writes true for the discrete columns into which (dim). */
+void flow_mark_discrete(const flow *f, bool *which);
+
 /* FLOW_DATA with the column, the value and the bound when a row (d) is outside of the support. */
 flow_status flow_check_row(const flow *f, const double *row, flow_error *err);
 

@@ -52,6 +52,13 @@ void flow_tile_round(const flow *f, flow_workspace *ws, int n)
             f->columns[i].type->round(f->columns[i].state, n, ws->x);
 }
 
+void flow_mark_discrete(const flow *f, bool *which)
+{
+    for (int i = 0; i < f->n_columns; i++)
+        if (f->columns[i].type->n_discrete != NULL)
+            f->columns[i].type->n_discrete(f->columns[i].state, which);
+}
+
 flow_status flow_check_row(const flow *f, const double *row, flow_error *err)
 {
     for (int i = 0; i < f->n_columns; i++)

@@ -213,26 +213,20 @@ flow_status flow_spec_set_shape(flow_spec *spec, flow_shape shape, flow_error *e
 {
     const int numbers[3] = {shape.height, shape.width, shape.channels};
     flow_image_options *options = flow_arena_take(&spec->arena, 1, sizeof *options);
-    cJSON *list = cJSON_CreateIntArray(numbers, 3);
-    flow_json root = flow_json_root(spec->document), image = flow_json_member(&root, "image");
-    if (options != NULL && list != NULL && cJSON_IsObject(image.node)) {
-        cJSON_DeleteItemFromObjectCaseSensitive(image.node, "shape");
-        if (cJSON_AddItemToObject(image.node, "shape", list))
-            list = NULL;
-    } else if (options != NULL && list != NULL) {
-        cJSON_DeleteItemFromObjectCaseSensitive(spec->document, "image"); /* a null stands for an absent key */
-        cJSON *object = cJSON_AddObjectToObject(spec->document, "image");
-        if (cJSON_AddItemToObject(object, "shape", list))
-            list = NULL;
-        if (list == NULL && cJSON_AddStringToObject(object, "layout", "auto") == NULL)
-            options = NULL;
-    }
-    if (options == NULL || list != NULL) {
+    const flow_image now = flow_image_of_options(spec->image);
+    cJSON *document = cJSON_CreateObject(), *list = cJSON_CreateIntArray(numbers, 3);
+    cJSON_DeleteItemFromObjectCaseSensitive(spec->document, "image");
+    if (!cJSON_AddItemToObject(document, "shape", list)) {
         cJSON_Delete(list);
+        options = NULL;
+    }
+    if (options == NULL || cJSON_AddStringToObject(document, "layout", flow_image_layout_words[now.layout]) == NULL ||
+        !cJSON_AddItemToObject(spec->document, "image", document)) {
+        cJSON_Delete(document);
         return flow_error_memory(err, "the spec");
     }
     *options = (flow_image_options){.shape = {.n = 3, .at = {shape.height, shape.width, shape.channels}},
-                                    .layout = spec->image != NULL ? spec->image->layout : FLOW_IMAGE_AUTO};
+                                    .layout = (int)now.layout};
     spec->image = options;
     return FLOW_OK;
 }

@@ -3,13 +3,13 @@
 
 enum { MOST = 65536 };
 
-static const char *const layout_words[] = {"auto", "hwc", "chw", NULL}; /* in the order of flow_image_layout */
+const char *const flow_image_layout_words[] = {"auto", "hwc", "chw", NULL};
 
 /* Data may move to a file with another layout: a resumed training compares their values. */
 const flow_option flow_image_options_table[] = {
     FLOW_KEY_INTS(flow_image_options, shape, NULL, 1, MOST,
                   "height, width and channels; without it, those of the array that the data are in"),
-    {FLOW_KEY(flow_image_options, layout, WORD, "\"auto\""), .words = layout_words, .may_change = true,
+    {FLOW_KEY(flow_image_options, layout, WORD, "\"auto\""), .words = flow_image_layout_words, .may_change = true,
      .help = "how the values of a row are stored: height, width, channels; or channels, height, width. auto: as the "
              "extents of an array say; of a table, hwc"},
     FLOW_OPTIONS_END,

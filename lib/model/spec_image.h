@@ -13,6 +13,7 @@ typedef struct flow_image_options {
 } flow_image_options;
 
 extern const flow_option flow_image_options_table[];
+extern const char *const flow_image_layout_words[]; /* in the order of flow_image_layout; NULL-terminated */
 
 /* FLOW_SPEC unless the shape has three numbers, of 65,536 values in all at most. `at`: the object. */
 flow_status flow_image_options_check(const flow_image_options *options, const flow_json *at, flow_error *err);

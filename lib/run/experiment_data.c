@@ -46,6 +46,7 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
         .context = data->context.at,
         .n_context = data->context.n,
         .weight = data->weight,
+        .image = flow_image_of_options(x->spec->image),
         .allow_negative_weights = data->allow_negative_weights,
         .read_ahead = o->n_threads > 1, /* reading ahead is a thread of its own */
     };
@@ -59,6 +60,7 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
                           : x->training != NULL && data->columns.n == 0 && x->training->has_names) {
         options.columns = x->columns;
         options.n_columns = x->dim;
+        options.image.layout = FLOW_IMAGE_AUTO; /* they have the order of a picture already */
     }
     flow_status status = flow_dataset_open(out, path, &options, err);
     if (status != FLOW_OK)
@@ -131,6 +133,9 @@ static flow_status experiment_open_training(const opening *o, flow_error *err)
     FLOW_TRY(experiment_open_one(o, &x->training, "train", data->train, split ? FLOW_PART_TRAINING : FLOW_PART_ALL,
                                  err));
     FLOW_TRY(experiment_check_names(x->training, err));
+    x->channels_first = x->training->image.layout == FLOW_IMAGE_CHW;
+    if (x->training->image.shape.channels > 0)
+        FLOW_TRY(flow_spec_set_shape(x->spec, x->training->image.shape, err));
     x->dim = x->training->n_columns - x->training->n_context - (x->training->is_weighted ? 1 : 0);
     x->columns = x->training->columns;
     x->n_rows = x->training->n_rows;
@@ -182,13 +187,15 @@ static flow_status experiment_look_at_data(flow_experiment *x, const char *locat
     for (int i = 0; i < n_last; i++)
         last[i] = i < data->context.n ? data->context.at[i] : data->weight;
     const flow_reader_options options = {.columns = data->columns.at, .n_columns = data->columns.n, .last = last,
-                                         .n_last = n_last};
+                                         .n_last = n_last, .image = flow_image_of_options(x->spec->image)};
     flow_reader *reader = NULL;
     flow_status status = flow_reader_open(&reader, location, &options, err);
     if (status == FLOW_OK)
         x->dim = reader->columns.n - n_last;
     if (status == FLOW_OK)
         status = flow_name_list_copy(&x->names, (const char *const *)reader->columns.at, x->dim, err);
+    if (status == FLOW_OK && reader->image.shape.channels > 0)
+        status = flow_spec_set_shape(x->spec, reader->image.shape, err);
     flow_reader_close(reader);
     return flow_error_prefix(err, status, "data.train: ");
 }
@@ -197,7 +204,7 @@ void flow_experiment_find_columns(flow_experiment *x, char *problem)
 {
     const flow_data_options *data = x->data;
     problem[0] = '\0';
-    x->dim = data->columns.n;
+    x->dim = data->columns.n > 0 ? data->columns.n : flow_shape_size(flow_image_of_options(x->spec->image).shape);
     x->columns = data->columns.at;
     if (x->draws != NULL)
         experiment_look_at_target(x, problem);
@@ -232,9 +239,8 @@ static flow_status experiment_warn_of_ties(const flow_experiment *x, const flow_
     const char *first = NULL;
     bool *discrete = calloc((size_t)f->dim, sizeof *discrete);
     int n = 0;
-    for (int i = 0; i < f->n_columns && discrete != NULL; i++)
-        if (f->columns[i].type->n_discrete != NULL)
-            f->columns[i].type->n_discrete(f->columns[i].state, discrete);
+    if (discrete != NULL)
+        flow_mark_discrete(f, discrete);
     for (int i = 0; i < f->dim && discrete != NULL; i++) {
         const flow_column_summary *column = &x->training->summary[i];
         if (discrete[i] || column->tied * (double)x->training->n_rows < least_ties)

@@ -193,9 +193,16 @@ flow_status flow_input_open(flow_input *out, const char *location, const flow_in
         ((options->optional != NULL && input_open_by_name(out, location, options, true)) ||
          input_open_by_name(out, location, options, false)))
         return FLOW_OK;
-    const flow_reader_options all = {.skip_invalid = options->skip_invalid};
-    flow_status status = flow_reader_open(&out->reader, location, &all, err);
-    return status == FLOW_OK ? input_match(out, location, options, err) : status;
+    flow_reader_options all = {.skip_invalid = options->skip_invalid, .image = options->image};
+    FLOW_TRY(flow_reader_open(&out->reader, location, &all, err));
+    if (out->reader->holds_images && options->n_context > 0) {
+        flow_reader_close(out->reader);
+        out->reader = NULL;
+        all.n_last = options->n_context;
+        all.last = options->columns + options->n_columns - options->n_context;
+        FLOW_TRY(flow_reader_open(&out->reader, location, &all, err));
+    }
+    return input_match(out, location, options, err);
 }
 
 void flow_input_close(flow_input *in)

@@ -28,9 +28,11 @@ typedef struct flow_input_options {
     bool chosen;          /* its columns are a choice: data without names may have others, too */
     const char *optional; /* a column that is the last value of a row where the data have it; NULL: none */
     bool skip_invalid;
+    flow_image image;     /* what the columns make but for the last n_context; a shape of {0}: rows of a table */
+    int n_context;
 } flow_input_options;
 
-/* FLOW_DATA with the columns that are missing. */
+/* FLOW_DATA with the columns that are missing. flow_input_close is needed after a failure, too. */
 flow_status flow_input_open(flow_input *out, const char *location, const flow_input_options *options,
                             flow_error *err);
 void flow_input_close(flow_input *in);

@@ -111,7 +111,9 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
         .context = &run, .options = &options->rows, .columns = to, .n_columns = width + (options->logdet ? 1 : 0),
         .n_in = width, .n_scratch = 2 * d + 1, .in = &run.in, .map = invert_map,
     };
-    const flow_input_options wanted = {.skip_invalid = options->rows.skip_invalid};
+    flow_input_options wanted = {.skip_invalid = options->rows.skip_invalid};
+    if (to_latent)
+        wanted.image = flow_session_image(s);
     flow_status status = FLOW_OK;
     run.moments = calloc(d, sizeof *run.moments);
     run.errors = calloc(d, sizeof *run.errors);

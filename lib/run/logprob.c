@@ -119,7 +119,8 @@ static flow_status logprob_open_input(evaluation *e, flow_error *err)
         if (strcmp(names[i], asked) == 0)
             status = flow_error_set(err, FLOW_ARGUMENT, "--weight %.80s: is a column of the model and no weight",
                                     asked);
-    const flow_input_options wanted = {.optional = weight, .skip_invalid = e->o->rows.skip_invalid};
+    const flow_input_options wanted = {.optional = weight, .skip_invalid = e->o->rows.skip_invalid,
+                                       .image = flow_session_image(s)};
     if (status == FLOW_OK)
         status = flow_session_open_input(s, &e->in, data, names, s->width, &wanted, err);
     free(names);

@@ -65,6 +65,11 @@ static bool session_is_numbered(const flow_model *model)
     return cJSON_IsFalse(named) || named == NULL;
 }
 
+flow_image flow_session_image(const flow_session *s)
+{
+    return flow_image_of_options(s->model->spec->image);
+}
+
 flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,
                                     const char *const *names, int n, const flow_input_options *options,
                                     flow_error *err)
@@ -72,6 +77,7 @@ flow_status flow_session_open_input(const flow_session *s, flow_input *out, cons
     flow_input_options o = *options;
     o.columns = names;
     o.n_columns = n;
+    o.n_context = s->n_context;
     o.numbered = session_is_numbered(s->model);
     o.chosen = o.chosen || s->model->spec->data->columns.n > 0;
     return flow_input_open(out, location, &o, err);

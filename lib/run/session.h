@@ -36,6 +36,9 @@ void flow_session_close(flow_session *s);
 /* `first` (d), the names of the context, and `last` if it is not NULL; the caller's (free). NULL when memory is out. */
 const char **flow_session_names(const flow_session *s, const char *const *first, const char *last);
 
+/* What the rows of the model's data make. */
+flow_image flow_session_image(const flow_session *s);
+
 /* Opens a table that has the columns `names` (n) of the model, in any order. `chosen`: the table may have others. The
  * rest is as in flow_input_options. */
 flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,

@@ -42,11 +42,23 @@ static flow_status check_names(const flow_dataset *training, const flow_dataset 
     return FLOW_OK;
 }
 
+/* A column of a lattice has probabilities, which have a bound. */
+static flow_status data_check_spread(const flow *f, const flow_dataset *data, flow_error *err)
+{
+    bool *discrete = calloc((size_t)f->dim, sizeof *discrete);
+    if (discrete == NULL)
+        return flow_error_memory(err, "training");
+    flow_mark_discrete(f, discrete);
+    flow_status status = flow_dataset_check_spread(data, discrete, err);
+    free(discrete);
+    return status;
+}
+
 static flow_status check_data(const flow *f, const flow_dataset *training, const flow_dataset *validation,
                               flow_error *err)
 {
     FLOW_TRY(data_check_columns(f, training, err));
-    FLOW_TRY(flow_dataset_check_spread(training, err));
+    FLOW_TRY(data_check_spread(f, training, err));
     if (validation == NULL)
         return FLOW_OK;
     FLOW_TRY(data_check_columns(f, validation, err));

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/h5_shapes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "h5/check.h"
+#include "h5/object.h"
+#include "h5/scope.h"
+
+/* The values of a row on file are those of the picture, `width` of them, and then its label if that is read. */
+
+static flow_status images_read(flow_h5_layout *l, double *rows, int64_t first, int64_t count, flow_error *err)
+{
+    flow_h5_shape shape;
+    double *to = l->scratch != NULL ? l->scratch : rows, *labels = NULL;
+    const int has_label = l->n_datasets - 1, n = l->width;
+    FLOW_TRY(flow_h5_shape_of(&shape, l->datasets[0], err));
+    if (has_label) {
+        labels = to + (size_t)l->block_rows * (size_t)n;
+        FLOW_TRY(flow_h5_layout_read_1d(l->datasets[1], H5T_NATIVE_DOUBLE, labels, first, count, err));
+    }
+    hsize_t start[FLOW_H5_RANK_MAX] = {(hsize_t)first}, size[FLOW_H5_RANK_MAX], extent = (hsize_t)count * (hsize_t)n;
+    memcpy(size, shape.size, sizeof size);
+    size[0] = (hsize_t)count;
+    hid_t space = H5Dget_space(l->datasets[0]), memory = H5Screate_simple(1, &extent, NULL);
+    flow_status status = FLOW_OK;
+    if (space < 0 || memory < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL) < 0 ||
+        H5Dread(l->datasets[0], H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, to) < 0)
+        status = flow_h5_error(err, FLOW_IO, "rows %lld to %lld cannot be read", (long long)first + 1,
+                               (long long)first + (long long)count);
+    if (status == FLOW_OK && l->scratch != NULL)
+        for (int64_t i = 0; i < count; i++)
+            for (int j = 0; j < l->d; j++)
+                rows[i * l->d + j] = l->pick[j] < n ? to[i * n + l->pick[j]] : labels[i];
+    flow_h5_close(memory);
+    flow_h5_close(space);
+    return status;
+}
+
+/* ---- labels ---- */
+
+static bool images_wants_label(const flow_reader_options *options)
+{
+    for (int i = 0; options != NULL && i < options->n_last; i++)
+        if (strcmp(options->last[i], FLOW_LABEL) == 0)
+            return true;
+    return false;
+}
+
+/* The path of the labels of the pictures at `path`: PATH_labels, PATH_label, or `labels` or `label` beside it. */
+static char *images_find_labels(hid_t file, const char *path)
+{
+    static const char *const ends[] = {"_labels", "_label", "/labels", "/label"};
+    const char *slash = strrchr(path, '/');
+    const int whole = (int)strlen(path), folder = slash != NULL ? (int)(slash - path) : 0;
+    char *found = NULL;
+    for (int i = 0; i < 4 && found == NULL; i++) {
+        found = flow_format("%.*s%s", i < 2 ? whole : folder, path, ends[i]);
+        if (found != NULL && (strcmp(found, path) == 0 || !flow_h5_exists(file, found))) {
+            free(found);
+            found = NULL;
+        }
+    }
+    return found;
+}
+
+static flow_status images_open_labels(flow_h5_layout *l, const flow_reader *reader, hid_t file, const char *path,
+                                      flow_error *err)
+{
+    char *found = images_find_labels(file, path);
+    if (found == NULL)
+        return flow_error_set(err, FLOW_DATA, "%s: has no labels: neither %.80s_labels nor a dataset \"labels\" beside "
+                              "it is there", reader->name, path);
+    flow_h5_shape shape;
+    hid_t dataset = H5I_INVALID_HID;
+    flow_status status = flow_h5_open_dataset(&dataset, file, found, err);
+    if (status == FLOW_OK)
+        l->datasets[l->n_datasets++] = dataset;
+    if (status == FLOW_OK)
+        status = flow_h5_shape_of(&shape, dataset, err);
+    if (status == FLOW_OK && (shape.rank != 1 || !flow_h5_is_number(shape.type) ||
+                              shape.size[0] != (hsize_t)l->n_rows))
+        status = flow_error_set(err, FLOW_DATA, "%s: its labels in %.80s are not one number for each of the %lld "
+                                "pictures", reader->name, found, (long long)l->n_rows);
+    free(found);
+    return status;
+}
+
+/* ---- opening ---- */
+
+/* From the choice of columns, places in (height, width, channels) or the label, to places in a row on file. */
+static flow_status images_plan(flow_h5_layout *l, flow_reader *reader, const int *chosen, flow_error *err)
+{
+    const int n = l->width, n_label = l->n_datasets - 1;
+    bool whole = l->d >= n, as_stored = l->d == n && n_label == 0;
+    l->pick = malloc((size_t)l->d * sizeof *l->pick);
+    if (l->pick == NULL)
+        return flow_error_memory(err, "the choice of columns");
+    for (int j = 0; j < l->d; j++) {
+        l->pick[j] = chosen[j] < n ? flow_image_place(&reader->image, chosen[j]) : n;
+        whole = whole && (j >= n || chosen[j] == j);
+        as_stored = as_stored && l->pick[j] == j;
+    }
+    reader->n_stored = 0;
+    while (reader->n_stored < l->d && l->pick[reader->n_stored] < n)
+        reader->n_stored++;
+    if (!whole) /* single values of the pictures */
+        reader->image = (flow_image){.layout = FLOW_IMAGE_AUTO};
+    return as_stored ? FLOW_OK : flow_h5_layout_scratch(l, n + n_label, err);
+}
+
+flow_status flow_h5_open_images(flow_h5_layout *l, flow_reader *reader, const flow_h5_shape *shape,
+                                const flow_h5_place *place, const flow_reader_options *options, flow_error *err)
+{
+    const flow_image any = {.layout = FLOW_IMAGE_AUTO};
+    uint64_t extents[3] = {0};
+    for (int i = 1; i < shape->rank; i++)
+        extents[i - 1] = shape->size[i];
+    FLOW_TRY(flow_image_of_array(&reader->image, options != NULL ? &options->image : &any, shape->rank - 1, extents,
+                                 reader->name, err));
+    reader->holds_images = true;
+    l->width = flow_shape_size(reader->image.shape);
+    l->read = images_read;
+    flow_name_list names = {0};
+    int *chosen = NULL;
+    flow_status status = flow_h5_layout_blocks(l, l->width, shape, reader->name, err);
+    if (status == FLOW_OK)
+        status = flow_name_list_number(&names, l->width, err);
+    if (status == FLOW_OK && images_wants_label(options)) {
+        status = images_open_labels(l, reader, place->file, place->path, err);
+        if (status == FLOW_OK)
+            status = flow_name_list_add(&names, FLOW_LABEL, strlen(FLOW_LABEL), err);
+    }
+    if (status == FLOW_OK)
+        status = flow_reader_choose(reader, &chosen, &names, options, err);
+    l->d = reader->columns.n;
+    reader->stored = flow_h5_layout_type(l->datasets[0]);
+    if (status == FLOW_OK)
+        status = images_plan(l, reader, chosen, err);
+    free(chosen);
+    flow_name_list_free(&names);
+    return status;
+}
