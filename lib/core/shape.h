@@ -1,4 +1,4 @@
-/* The shape of a row of data: a picture of height x width pixels with channels numbers each; a row of a table is
+/* The shape of a row of data: an image of height x width pixels with channels numbers each; a row of a table is
  * 1 x 1 x d. The values of a row stand in the order (height, width, channels), the channels running fastest.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */

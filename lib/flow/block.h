@@ -65,6 +65,7 @@ typedef struct flow_pass {
     const real *context;      /* (c, n): features of the context; NULL without */
     const flow_noise *noise;  /* of the tile's rows: the source of its random numbers; NULL: {0} */
     void *scratch;            /* of the block, 64-byte aligned, not cleared */
+    void *spare;              /* likewise, of all blocks together: its content is lost when the call returns */
     const flow_walk *walk;    /* for composite blocks, see chain.h */
     double *variance;         /* (n), maps only: a map whose log-determinant is an estimate adds its variance. NULL: not
                                  requested */
@@ -74,7 +75,8 @@ typedef struct flow_pass {
     const real *glogdet;      /* (n), backward only: gradient at each row's log-determinant */
     real *gcontext;       /* (c, n), backward only: the gradient at the context is added here. NULL: not requested */
     const real *gpenalty; /* (n), backward only: gradient at each row's penalty. NULL: 0 */
-    flow_tape *tape;      /* backward only: receives the gradients of the weights. NULL: not requested */
+    flow_tape *tape;      /* backward only: receives the gradients of the weights. NULL: not requested. What a tape
+                             records must stay in the scratch; what is given to an immediate one may be spare */
 } flow_pass;
 
 /* One tile of a batch that training has seen, behind its to_latent. */
@@ -101,14 +103,21 @@ typedef struct flow_block_type {
     /* It maps every dimension by itself, by a scale and a shift: the framework gives it the linear dimensions alone,
      * and the periodic ones pass unchanged. */
     bool elementwise;
+    /* It maps the channels of a pixel by themselves, every pixel by the same numbers: of an image the framework gives
+     * it the pixels as further rows of data, a tile (channels, pixels * n). It uses neither context nor noise. */
+    bool pixelwise;
+    /* It is not for images: a sentence that says what is instead. NULL: it is. */
+    const char *instead_for_images;
     /* Optional, after configure, of a block that gives dimensions other places: writes to `behind` (d) which are
      * periodic behind it. Called where some are. */
     void (*permute_flags)(const void *self, bool *behind);
-    /* Optional, after configure: the shape that it gives, of as many dimensions; otherwise it stays. */
+    /* Optional, after configure: the shape that it gives, of as many numbers; otherwise it stays. */
     flow_shape (*shape_behind)(const void *self, flow_shape shape);
 
     /* Bytes of scratch for a map of tiles of n rows, and with `keep` for a map and its backward. Optional: none. */
     size_t (*scratch_size)(const void *self, int n, bool keep);
+    /* Likewise of spare memory. */
+    size_t (*spare_size)(const void *self, int n, bool keep);
     /* Optional: how a user makes it smaller, with keep; the end of a sentence. */
     const char *(*advice)(const void *self);
 

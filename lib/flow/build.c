@@ -66,6 +66,8 @@ static flow_status build_mark_periods(flow *f, const flow_column *column, list_p
         return FLOW_OK;
     }
     f->periods = periods;
+    if (flow_shape_pixels(f->shape) > 1)
+        return flow_error_set(err, FLOW_SPEC, "periodic columns are for tables, not for images");
     at->dims.periodic = flags;
     return FLOW_OK;
 }
@@ -138,6 +140,18 @@ static flow_status build_choose_linear(flow_block *block, flow_block_context *co
     return FLOW_OK;
 }
 
+/* A pixelwise block sees the channels alone. */
+static void build_choose_channels(flow_block *block, flow_block_context *context)
+{
+    block->pixels = flow_shape_pixels(context->shape);
+    block->dim = context->shape.channels;
+    if (block->pixels == 1)
+        return;
+    context->dims = (flow_dims){.n = block->dim};
+    context->columns = NULL;
+    context->shape = (flow_shape){1, 1, block->dim};
+}
+
 /* What arrives at the block behind this one. */
 static flow_status build_pass_on(flow *f, const flow_block *block, list_place *at, flow_error *err)
 {
@@ -165,21 +179,21 @@ static flow_status build_compose(flow *f, flow_block *block, const void *options
     snprintf(within.path + length, sizeof within.path - length, ".flow");
     within.chain = parts.chain;
     within.depth++;
-    within.dims.n = parts.dim;
-    if (parts.dim < at->dims.n)
-        within.shape = (flow_shape){1, 1, parts.dim};
+    within.shape = parts.shape;
+    const int dim = within.dims.n = flow_shape_size(parts.shape);
     flow_status status = FLOW_OK;
     for (int k = 0; k < parts.times && status == FLOW_OK; k++) {
         within.copy_index = at->copy_index * parts.times + k;
         status = build_add_list(f, parts.list, &within, err);
     }
+    at->shape = parts.flattens ? (flow_shape){1, 1, at->dims.n} : within.shape;
     if (status != FLOW_OK || at->dims.periodic == NULL)
         return status;
     bool *behind = flow_arena_take(&f->flags, (size_t)at->dims.n, sizeof *behind);
     if (behind == NULL)
         return flow_error_memory(err, "periodic columns");
     memcpy(behind, at->dims.periodic, (size_t)at->dims.n * sizeof *behind);
-    memcpy(behind, within.dims.periodic, (size_t)parts.dim * sizeof *behind);
+    memcpy(behind, within.dims.periodic, (size_t)dim * sizeof *behind);
     at->dims.periodic = behind;
     return FLOW_OK;
 }
@@ -197,6 +211,9 @@ static flow_status build_add_block(flow *f, const flow_block_type *type, const c
         return flow_error_set(err, FLOW_SPEC, "a \"%s\" within more than %d others", name, FLOW_DEPTH_MAX - 1);
     if (at->dims.periodic != NULL && !type->keeps_periodic && !type->elementwise)
         return build_refuse_periodic(f, type->info.name, err);
+    if (flow_shape_pixels(at->shape) > 1 && type->instead_for_images != NULL)
+        return flow_error_set(err, FLOW_SPEC, "\"%s\" is not for images; %s", type->info.name,
+                              type->instead_for_images);
     flow_block_context context = build_context(f, at);
     flow_block *block;
     flow_status status = build_grow((void **)&f->all, f->n_all, sizeof *f->all, err);
@@ -207,6 +224,7 @@ static flow_status build_add_block(flow *f, const flow_block_type *type, const c
     if (status != FLOW_OK)
         return status;
     block->dim = block->tile_dim = at->dims.n;
+    block->pixels = 1;
     block->depth = at->depth;
     block->first_param = block->last_param = f->params.n_entries;
     block->index = f->n_all;
@@ -221,6 +239,8 @@ static flow_status build_add_block(flow *f, const flow_block_type *type, const c
     f->blocks[f->n_blocks++] = block;
     if (at->dims.periodic != NULL && type->elementwise)
         status = build_choose_linear(block, &context, err);
+    else if (type->pixelwise)
+        build_choose_channels(block, &context);
     if (status == FLOW_OK && block->dim > 0)
         status = type->configure(block->state, options, &context, &f->params, err);
     block->last_param = f->params.n_entries;
@@ -317,20 +337,22 @@ flow_status flow_build(flow **out, const flow_design *design, const flow_row_lay
     if (layout->n_context < 0 || layout->n_context > FLOW_DIM_MAX)
         return flow_error_set(err, FLOW_DATA, "%d columns of context; a flow has at most %d", layout->n_context,
                               FLOW_DIM_MAX);
-    const flow_shape shape = layout->shape;
-    if (shape.channels > 0 && flow_shape_size(shape) != dim)
-        return flow_error_set(err, FLOW_DATA, "pictures of %d x %d x %d have %d values, and the rows have %d",
+    const flow_shape shape = layout->shape.channels > 0 ? layout->shape : (flow_shape){1, 1, dim};
+    if (flow_shape_size(shape) != dim)
+        return flow_error_set(err, FLOW_DATA, "images of %d x %d x %d have %d values, and the rows have %d",
                               shape.height, shape.width, shape.channels, flow_shape_size(shape), dim);
     flow *f = calloc(1, sizeof *f);
     if (f == NULL)
         return flow_error_memory(err, "a flow");
     f->dim = dim;
+    f->shape = shape;
+    f->tile_rows = flow_shape_pixels(shape) > 1 ? FLOW_IMAGE_TILE : FLOW_TILE;
     f->column_names = layout->columns;
     const flow_choice normal = {.type = flow_choices_find(&flow_bases, "normal")};
     const flow_choice *base = design->base.type != NULL ? &design->base : &normal;
     bool is_located = false;
     list_place at = {.chain = &f->chain,
-                     .shape = {1, 1, dim},
+                     .shape = f->shape,
                      .dims = {.n = dim},
                      .columns = layout->columns,
                      .path = "flow",

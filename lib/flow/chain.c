@@ -63,24 +63,88 @@ static void chain_whole_backward(const flow_block *block, const flow_pass *pass,
 /* Of an elementwise block beside periodic dimensions, which pass. */
 static void chain_map_linear(const flow_block *block, const flow_pass *pass, const real *in, real *out, double *logdet)
 {
-    real *const *linear = pass->walk->linear;
+    real *const *view = pass->walk->view;
     memcpy(out, in, (size_t)block->tile_dim * (size_t)pass->n * sizeof *out);
     if (block->dim == 0)
         return;
-    flow_rows_gather(block->dim, block->linear, pass->n, in, linear[0]);
-    chain_map_whole(block, pass, linear[0], linear[1], logdet);
-    flow_rows_scatter(block->dim, block->linear, pass->n, linear[1], out);
+    flow_rows_gather(block->dim, block->linear, pass->n, in, view[0]);
+    chain_map_whole(block, pass, view[0], view[1], logdet);
+    flow_rows_scatter(block->dim, block->linear, pass->n, view[1], out);
 }
 
 static void chain_linear_backward(const flow_block *block, const flow_pass *pass, const real *gout, real *gin)
 {
-    real *const *linear = pass->walk->linear;
+    real *const *view = pass->walk->view;
     memcpy(gin, gout, (size_t)block->tile_dim * (size_t)pass->n * sizeof *gin);
     if (block->dim == 0)
         return;
-    flow_rows_gather(block->dim, block->linear, pass->n, gout, linear[0]);
-    chain_whole_backward(block, pass, linear[0], linear[1]);
-    flow_rows_scatter(block->dim, block->linear, pass->n, linear[1], gin);
+    flow_rows_gather(block->dim, block->linear, pass->n, gout, view[0]);
+    chain_whole_backward(block, pass, view[0], view[1]);
+    flow_rows_scatter(block->dim, block->linear, pass->n, view[1], gin);
+}
+
+/* Of a pixelwise block: (pixels, channels, n) to (channels, pixels, n). */
+static void chain_gather_pixels(const flow_block *block, int n, const real *tile, real *view)
+{
+    for (int c = 0; c < block->dim; c++)
+        for (int p = 0; p < block->pixels; p++, view += n)
+            memcpy(view, tile + ((size_t)p * (size_t)block->dim + (size_t)c) * (size_t)n, (size_t)n * sizeof *view);
+}
+
+static void chain_scatter_pixels(const flow_block *block, int n, const real *view, real *tile)
+{
+    for (int c = 0; c < block->dim; c++)
+        for (int p = 0; p < block->pixels; p++, view += n)
+            memcpy(tile + ((size_t)p * (size_t)block->dim + (size_t)c) * (size_t)n, view, (size_t)n * sizeof *view);
+}
+
+static void chain_map_pixels(const flow_block *block, const flow_pass *pass, const real *in, real *out, double *logdet)
+{
+    const flow_walk *walk = pass->walk;
+    flow_pass own = *pass;
+    own.n = pass->n * block->pixels;
+    memset(walk->pixel_logdet, 0, (size_t)own.n * sizeof *walk->pixel_logdet);
+    chain_gather_pixels(block, pass->n, in, walk->view[0]);
+    chain_map_whole(block, &own, walk->view[0], walk->view[1], walk->pixel_logdet);
+    chain_scatter_pixels(block, pass->n, walk->view[1], out);
+    for (int k = 0; k < own.n; k++)
+        logdet[k % pass->n] += walk->pixel_logdet[k];
+}
+
+static void chain_pixels_backward(const flow_block *block, const flow_pass *pass, const real *gout, real *gin)
+{
+    const flow_walk *walk = pass->walk;
+    flow_tape tape = *pass->tape;
+    flow_pass own = *pass;
+    own.n = tape.n = pass->n * block->pixels;
+    own.tape = &tape;
+    own.glogdet = walk->pixel_glogdet;
+    for (int p = 0; p < block->pixels; p++)
+        memcpy(walk->pixel_glogdet + (size_t)p * (size_t)pass->n, pass->glogdet,
+               (size_t)pass->n * sizeof *pass->glogdet);
+    chain_gather_pixels(block, pass->n, gout, walk->view[0]);
+    chain_whole_backward(block, &own, walk->view[0], walk->view[1]);
+    chain_scatter_pixels(block, pass->n, walk->view[1], gin);
+}
+
+static void chain_map_block(const flow_block *block, const flow_pass *pass, const real *in, real *out, double *logdet)
+{
+    if (block->linear != NULL)
+        chain_map_linear(block, pass, in, out, logdet);
+    else if (block->pixels > 1)
+        chain_map_pixels(block, pass, in, out, logdet);
+    else
+        chain_map_whole(block, pass, in, out, logdet);
+}
+
+static void chain_block_backward(const flow_block *block, const flow_pass *pass, const real *gout, real *gin)
+{
+    if (block->linear != NULL)
+        chain_linear_backward(block, pass, gout, gin);
+    else if (block->pixels > 1)
+        chain_pixels_backward(block, pass, gout, gin);
+    else
+        chain_whole_backward(block, pass, gout, gin);
 }
 
 const real *flow_chain_map(const flow_chain *chain, const flow_pass *pass, const real *in, real *x, real *y,
@@ -90,8 +154,7 @@ const real *flow_chain_map(const flow_chain *chain, const flow_pass *pass, const
     for (int k = 0; k < chain->n && (visitor == NULL || !visitor->stopped); k++) {
         int i = pass->direction == FLOW_TO_LATENT ? k : chain->n - 1 - k;
         real *out = k % 2 == 0 ? x : y;
-        const flow_block *block = chain->blocks[i];
-        (block->linear == NULL ? chain_map_whole : chain_map_linear)(block, pass, in, out, logdet);
+        chain_map_block(chain->blocks[i], pass, in, out, logdet);
         in = out;
     }
     return in;
@@ -102,8 +165,7 @@ const real *flow_chain_backward(const flow_chain *chain, const flow_pass *pass, 
     for (int k = 0; k < chain->n; k++) {
         int i = pass->direction == FLOW_TO_LATENT ? chain->n - 1 - k : k;
         real *gin = k % 2 == 0 ? x : y;
-        const flow_block *block = chain->blocks[i];
-        (block->linear == NULL ? chain_whole_backward : chain_linear_backward)(block, pass, gout, gin);
+        chain_block_backward(chain->blocks[i], pass, gout, gin);
         gout = gin;
     }
     return gout;

@@ -14,7 +14,8 @@ typedef struct flow_block {
     const flow_block_type *type;
     void *state;                  /* owned */
     char name[FLOW_NAME_SIZE];    /* "2.maf", as in the names of its parameters; of a composite its type */
-    int dim;                      /* dimensions that it maps: all of the tile, or the linear ones */
+    int dim;                      /* dimensions that it maps: all of the tile, the linear ones, or the channels */
+    int pixels;                   /* of a pixelwise block: the pixels of a row, which it sees as rows. Otherwise 1 */
     int tile_dim, *linear;        /* an elementwise block where some are periodic: all of them; (dim) the linear ones,
                                      owned. Otherwise linear is NULL */
     int first_param, last_param;  /* its entries in the params of the flow: [first, last) */
@@ -39,7 +40,8 @@ struct flow_composition {
     flow_chain *chain; /* to be built, the composite's own */
     const flow_choice_list *list; /* of its options */
     int times;         /* how often its list of blocks stands in it */
-    int dim;           /* of the tiles that these blocks map */
+    flow_shape shape;  /* of what arrives at the first of them */
+    bool flattens;     /* what it gives has the shape 1 x 1 x d; otherwise that which they give */
 };
 
 static inline bool flow_block_is_composite(const flow_block *block)
@@ -61,7 +63,9 @@ typedef struct flow_visitor {
 /* What a walk needs beside the pass, whose scratch it sets for every block. */
 struct flow_walk {
     char *const *scratch;  /* by the index of a block */
-    real *linear[2];       /* (d, n) each: the linear dimensions alone, on their way through an elementwise block */
+    real *view[2];         /* (d, n) each: what an elementwise or pixelwise block sees of the tile, and gives */
+    double *pixel_logdet;  /* (pixels, n): its log-determinants */
+    real *pixel_glogdet;   /* (pixels, n): the gradients at these */
     flow_visitor *visitor; /* NULL: none; maps only */
 };
 

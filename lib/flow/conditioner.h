@@ -18,6 +18,7 @@ typedef struct flow_conditioner_task {
     int n_inputs;     /* rows that it sees of the tile */
     int n_context;    /* features of the context, behind these */
     int n_outputs;
+    const bool *wanted; /* (pixels): where outputs are used, valid while the conditioner is; NULL: everywhere */
 } flow_conditioner_task;
 
 typedef struct flow_conditioner_type {
@@ -28,11 +29,13 @@ typedef struct flow_conditioner_type {
                              flow_error *err);
     void (*release)(void *self);
     size_t (*scratch_size)(const void *self, int n, bool keep);
+    size_t (*spare_size)(const void *self, int n, bool keep); /* optional; pass->spare is then the conditioner's alone */
 
     /* outputs (pixels, n_outputs, n) from inputs (pixels, n_inputs, n) and behind them the context (n_context, n); the
      * inputs stay as they are until the backward and the tape are done with. */
     void (*apply)(const void *self, const flow_pass *pass, const real *inputs, real *outputs, void *scratch);
-    /* ginputs, like the inputs, from goutputs, which stay until the tape is done with; records the weights. */
+    /* ginputs, like the inputs, from goutputs, which stay until the tape is done with; records the weights. Outputs that
+     * are not wanted mean nothing, and their goutputs are zero. */
     void (*backward)(const void *self, const flow_pass *pass, const real *inputs, const real *goutputs, real *ginputs,
                      void *scratch);
 } flow_conditioner_type;

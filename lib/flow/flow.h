@@ -29,6 +29,8 @@ typedef struct flow_column {
 
 typedef struct flow {
     int dim;
+    flow_shape shape;  /* of a row, of dim numbers */
+    int tile_rows;     /* the most rows of data in a tile: as many as keep its activations in the cache */
     flow_context context;
     int n_columns, n_blocks, n_all;
     int n_discrete;   /* columns whose values lie on a lattice; log p then holds their probability (see column.h) */
@@ -105,7 +107,9 @@ typedef struct flow_workspace {
     real *gfeatures;    /* the same shape; only with keep, and when the context is embedded */
     char *context_scratch; /* of the embedding */
     real *a, *b;        /* (d, n): the tile between blocks */
-    real *linear[2];    /* (d, n): see flow_walk; NULL where no column is periodic */
+    real *view[2];      /* see flow_walk, as the next two; NULL where no block has a view of the tile */
+    double *pixel_logdet;
+    real *pixel_glogdet;
     real *ga, *gb;      /* (d, n): gradients between blocks; only with keep. A backward may start from ga */
     double *inputs;     /* (n_columns, d, n): what each column map was given, for its backward; only with keep */
     double *logdet;     /* (n) */
@@ -116,6 +120,7 @@ typedef struct flow_workspace {
     real *glogdet;      /* (n); only with keep */
     const real *gpenalty; /* (n) for a backward, see block.h; borrowed. NULL, as it starts: none */
     char **scratch;       /* (n_all): of the blocks, by their index */
+    char *spare;          /* of all blocks together */
     char *base_scratch;
     flow_tape tape;     /* only with keep */
 } flow_workspace;

@@ -6,7 +6,20 @@
 
 static size_t workspace_block_size(const flow_block *block, int n, bool keep)
 {
-    return block->type->scratch_size != NULL ? block->type->scratch_size(block->state, n, keep) : 0;
+    return block->type->scratch_size != NULL ? block->type->scratch_size(block->state, n * block->pixels, keep) : 0;
+}
+
+static size_t workspace_spare_size(const flow *f, int n, bool keep)
+{
+    size_t largest = 0;
+    for (int i = 0; i < f->n_all; i++) {
+        const flow_block *block = f->all[i];
+        if (block->type->spare_size == NULL)
+            continue;
+        size_t size = block->type->spare_size(block->state, n * block->pixels, keep);
+        largest = size > largest ? size : largest;
+    }
+    return largest;
 }
 
 /* Where a backward follows, every block has scratch of its own. Elsewhere one area serves all blocks one after the
@@ -36,14 +49,27 @@ static void workspace_lay_out_scratch(flow_workspace *ws, const flow *f, flow_la
     ws->base_scratch = shared[0];
 }
 
+/* Of a pixelwise block. */
+static int workspace_most_pixels(const flow *f)
+{
+    int most = 1;
+    for (int i = 0; i < f->n_blocks; i++)
+        most = f->blocks[i]->pixels > most ? f->blocks[i]->pixels : most;
+    return most;
+}
+
 static void workspace_lay_out(flow_workspace *ws, const flow *f, flow_layout *layout)
 {
     size_t n = (size_t)ws->n_max, count = (size_t)f->dim * n;
     ws->x = flow_layout_take(layout, count, sizeof *ws->x);
     ws->a = flow_layout_take(layout, count, sizeof *ws->a);
     ws->b = flow_layout_take(layout, count, sizeof *ws->b);
-    for (int k = 0; k < 2 && f->latents.periodic != NULL; k++)
-        ws->linear[k] = flow_layout_take(layout, count, sizeof *ws->linear[k]);
+    int pixels = workspace_most_pixels(f);
+    for (int k = 0; k < 2 && (f->latents.periodic != NULL || pixels > 1); k++)
+        ws->view[k] = flow_layout_take(layout, count, sizeof *ws->view[k]);
+    ws->pixel_logdet = flow_layout_take(layout, pixels > 1 ? (size_t)pixels * n : 0, sizeof *ws->pixel_logdet);
+    ws->pixel_glogdet =
+        flow_layout_take(layout, ws->keep && pixels > 1 ? (size_t)pixels * n : 0, sizeof *ws->pixel_glogdet);
     ws->logdet = flow_layout_take(layout, n, sizeof *ws->logdet);
     ws->evaluations = flow_layout_take(layout, n, sizeof *ws->evaluations);
     ws->variance = flow_layout_take(layout, n, sizeof *ws->variance);
@@ -62,6 +88,7 @@ static void workspace_lay_out(flow_workspace *ws, const flow *f, flow_layout *la
         ws->glogdet = flow_layout_take(layout, n, sizeof *ws->glogdet);
     }
     workspace_lay_out_scratch(ws, f, layout);
+    ws->spare = flow_layout_take(layout, workspace_spare_size(f, ws->n_max, ws->keep), 1);
 }
 
 flow_status flow_check_scratch(const flow *f, int n_max, flow_error *err)
@@ -135,6 +162,7 @@ flow_pass flow_workspace_pass(const flow_workspace *ws, const flow *f, const rea
                        .context = f->context.n > 0 ? ws->features : NULL,
                        .noise = &ws->noise,
                        .walk = walk,
+                       .spare = ws->spare,
                        .variance = ws->variance,
                        .penalty = ws->penalty,
                        .evaluations = ws->evaluations};
@@ -142,5 +170,9 @@ flow_pass flow_workspace_pass(const flow_workspace *ws, const flow *f, const rea
 
 flow_walk flow_workspace_walk(const flow_workspace *ws, flow_visitor *visitor)
 {
-    return (flow_walk){.scratch = ws->scratch, .linear = {ws->linear[0], ws->linear[1]}, .visitor = visitor};
+    return (flow_walk){.scratch = ws->scratch,
+                       .view = {ws->view[0], ws->view[1]},
+                       .pixel_logdet = ws->pixel_logdet,
+                       .pixel_glogdet = ws->pixel_glogdet,
+                       .visitor = visitor};
 }

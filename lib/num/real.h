@@ -23,7 +23,8 @@ enum {
     /* The data rows of a tile are padded to a multiple of it. Pairs of vectors, because the kernels of libxsmm sum a
      * single vector in another order: the bits of a row would depend on the number of rows in its tile. */
     FLOW_GRAIN = 32,
-    FLOW_TILE = 128 /* the most data rows in a tile, so that its activations stay in the L2 cache */
+    FLOW_TILE = 128, /* the most data rows in a tile, so that its activations stay in the L2 cache */
+    FLOW_IMAGE_TILE = 32 /* likewise of images */
 };
 
 static inline int flow_min(int a, int b)

@@ -187,7 +187,7 @@ const flow_block_type flow_block_actnorm = {
                        flow_actnorm_options),
              .repeats = true},
     .state_size = sizeof(actnorm),
-    .configure = actnorm_configure,
+    .configure = actnorm_configure, .pixelwise = true,
     .elementwise = true,
     .scratch_size = actnorm_scratch_size,
     .map = {actnorm_to_latent, actnorm_to_data},

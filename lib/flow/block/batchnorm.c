@@ -242,6 +242,7 @@ const flow_block_type flow_block_batchnorm = {
                        batchnorm_table, flow_batchnorm_options),
              .repeats = true},
     .state_size = sizeof(batchnorm), .configure = batchnorm_configure, .elementwise = true,
+    .instead_for_images = "actnorm does it there",
     .scratch_size = batchnorm_scratch_size, .map = {batchnorm_map, batchnorm_map},
     .backward = {batchnorm_backward, batchnorm_backward}, .fit = batchnorm_fit, .batch_stats = batchnorm_batch_stats,
     .check = batchnorm_check,

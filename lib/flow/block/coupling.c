@@ -2,6 +2,9 @@
  * parameters of a univariate for the other part (Dinh et al. 2015, sec. 3.1; Dinh et al. 2017, eq. 4-8). Both
  * directions cost one network pass, and log|det| is the univariates' sum.
  *
+ * Of an image a mask divides the channels, in every pixel alike, or with "checkerboard" the pixels: then the network
+ * sees the whole image, with zeros where it changes (Dinh et al. 2017, sec. 3.4). A table is an image of one pixel.
+ *
  * With a context the network sees it beside the part that passes. With one dimension nothing passes unchanged, and
  * without a context the parameters are plain constants (the network's biases).
  *
@@ -23,7 +26,7 @@
 /* Dimensions that change by one univariate: the linear ones, or the periodic ones. */
 typedef struct part {
     flow_univariate univariate;
-    int first, n; /* of `changed` */
+    int first, n; /* of the dimensions that change in a pixel */
     int n_params;
 } part;
 
@@ -32,19 +35,23 @@ enum { LINEAR, PERIODIC, N_PARTS };
 typedef struct coupling {
     flow_mask mask;
     flow_dims dims;
+    int pixels, channels;
     int n_passed, n_changed, n_context;
-    int *passed, *changed; /* the dimensions that pass, and those that change, linear before periodic ones */
-    int n_inputs;          /* rows that the conditioner sees of those that pass */
+    int *passed, *changed; /* the dimensions that pass, and those that change, pixel by pixel; of a table those that
+                              change are the linear ones and then the periodic ones */
+    bool *changes;         /* (pixels): which have some that change, all of them as many */
+    int n_inputs;          /* rows that the conditioner sees of a pixel */
     part parts[N_PARTS];
-    int n_outputs; /* of the conditioner: parameters of the linear dimensions, then of the periodic ones */
+    int n_outputs; /* of the conditioner at a pixel: parameters of the linear dimensions, then of the periodic ones */
     flow_conditioner conditioner;
 } coupling;
 
-static const char *const masks[] = {"alternate", "half", NULL};
+static const char *const masks[] = {"alternate", "half", "channel", "checkerboard", NULL};
 
 const flow_option flow_coupling_table[] = {
     FLOW_KEY_WORD(flow_coupling_options, mask, "\"alternate\"", masks,
-                  "which dimensions pass unchanged: every other one, or the first half"),
+                  "which dimensions pass unchanged: every other one or the first half, of an image every other channel "
+                  "or the first half of them (\"channel\" is another word for \"half\"), or every other pixel"),
     FLOW_KEY_FLAG(flow_coupling_options, flip, "false",
                   "exchange the two parts (with \"repeat\" they change roles each time anyway)"),
     FLOW_KEY_CHOICE(flow_coupling_options, univariate, "\"affine\"", &flow_univariates, "the elementwise map"),
@@ -54,32 +61,57 @@ const flow_option flow_coupling_table[] = {
     FLOW_OPTIONS_END,
 };
 
-static bool coupling_passes(const coupling *block, int i, bool swapped)
+static bool coupling_passes(const coupling *block, int width, int i, bool swapped)
 {
-    bool first = block->mask == FLOW_MASK_HALF ? i < block->dims.n / 2 : i % 2 == 1;
-    return block->dims.n > 1 && first != swapped;
+    int channel = i % block->channels, pixel = i / block->channels;
+    if (block->mask == FLOW_MASK_CHECKERBOARD)
+        return ((pixel / width + pixel % width) % 2 == 1) != swapped;
+    bool first = block->mask == FLOW_MASK_ALTERNATE ? channel % 2 == 1 : channel < block->channels / 2;
+    return block->channels > 1 && first != swapped;
 }
 
-static flow_status coupling_split(coupling *block, bool swapped, flow_error *err)
+static flow_status coupling_check_mask(const coupling *block, flow_error *err)
+{
+    bool checkerboard = block->mask == FLOW_MASK_CHECKERBOARD;
+    if (checkerboard && block->pixels == 1)
+        return flow_option_fail(err, "mask", "\"checkerboard\" divides the pixels of an image, and there is one here; "
+                                             "use \"half\" or \"alternate\"");
+    if (!checkerboard && block->pixels > 1 && block->channels == 1)
+        return flow_option_fail(err, "mask", "this mask divides the channels of an image, and there is one here; "
+                                             "use \"checkerboard\", or put \"squeeze\" in front");
+    return FLOW_OK;
+}
+
+static flow_status coupling_split(coupling *block, int width, bool swapped, flow_error *err)
 {
     block->passed = malloc(((size_t)block->dims.n + 1) * sizeof *block->passed);
     block->changed = malloc(((size_t)block->dims.n + 1) * sizeof *block->changed);
-    if (block->passed == NULL || block->changed == NULL)
+    block->changes = calloc((size_t)block->pixels, sizeof *block->changes);
+    if (block->passed == NULL || block->changed == NULL || block->changes == NULL)
         return flow_error_memory(err, "the mask of a coupling");
+    int n_rows = 0, n_places = 0;
     for (int kind = LINEAR; kind < N_PARTS; kind++) {
         part *p = &block->parts[kind];
         p->first = block->n_changed;
-        for (int i = 0; i < block->dims.n; i++)
-            if (!coupling_passes(block, i, swapped) && flow_dims_is_periodic(block->dims, i) == (kind == PERIODIC))
-                block->changed[block->n_changed++] = i;
+        for (int i = 0; i < block->dims.n; i++) {
+            if (coupling_passes(block, width, i, swapped) ||
+                flow_dims_is_periodic(block->dims, i) != (kind == PERIODIC))
+                continue;
+            block->changed[block->n_changed++] = i;
+            block->changes[i / block->channels] = true;
+        }
         p->n = block->n_changed - p->first;
     }
     for (int i = 0; i < block->dims.n; i++) {
-        if (!coupling_passes(block, i, swapped))
+        if (!coupling_passes(block, width, i, swapped))
             continue;
         block->passed[block->n_passed++] = i;
-        block->n_inputs += flow_dims_is_periodic(block->dims, i) ? 2 : 1;
+        n_rows += flow_dims_is_periodic(block->dims, i) ? 2 : 1;
     }
+    for (int p = 0; p < block->pixels; p++)
+        n_places += block->changes[p];
+    block->parts[LINEAR].n /= block->pixels > 1 ? n_places : 1;
+    block->n_inputs = block->mask == FLOW_MASK_CHECKERBOARD ? block->channels : n_rows / block->pixels;
     return FLOW_OK;
 }
 
@@ -103,8 +135,12 @@ static flow_status coupling_configure(void *self, const void *options, const flo
     const flow_coupling_options *asked = options;
     block->mask = (flow_mask)asked->mask;
     block->dims = context->dims;
+    block->pixels = flow_shape_pixels(context->shape);
+    block->channels = context->shape.channels;
     block->n_context = context->n_context;
-    flow_status status = coupling_split(block, asked->flip != (context->copy_index % 2 == 1), err);
+    flow_status status = coupling_check_mask(block, err);
+    if (status == FLOW_OK)
+        status = coupling_split(block, context->shape.width, asked->flip != (context->copy_index % 2 == 1), err);
     if (status == FLOW_OK)
         status = coupling_make_univariates(block, &asked->univariate, err);
     if (status != FLOW_OK)
@@ -112,7 +148,8 @@ static flow_status coupling_configure(void *self, const void *options, const flo
     const flow_conditioner_task task = {.shape = context->shape,
                                         .n_inputs = block->n_inputs,
                                         .n_context = block->n_context,
-                                        .n_outputs = block->n_outputs};
+                                        .n_outputs = block->n_outputs,
+                                        .wanted = block->pixels > 1 ? block->changes : NULL};
     return flow_conditioner_new(&block->conditioner, &asked->conditioner, &task, params, err);
 }
 
@@ -124,24 +161,28 @@ static void coupling_release(void *self)
     flow_conditioner_release(&block->conditioner);
     free(block->passed);
     free(block->changed);
+    free(block->changes);
 }
 
+/* What a backward reads, and what lives in one map or backward alone. Only the tape of a table keeps the gradients of
+ * parameters beyond that. */
 typedef struct coupling_scratch {
-    real *condition;      /* (n_inputs + n_context, n): the conditioner's input */
-    real *in, *out;       /* (n_changed, n): the univariates' input and output */
-    real *theta, *gtheta; /* (n_outputs, n) */
-    real *gin, *gout;     /* (n_changed, n) */
-    real *gcondition;     /* (n_inputs + n_context, n) */
-    real *passed;         /* (n_passed, n): the periodic ones among these rows, for the gradient */
-    void *net;
+    real *condition; /* (pixels, n_inputs, n) and (n_context, n): the conditioner's input */
+    real *in, *out;  /* (n_changed, n): the univariates' input and output */
+    real *theta;     /* (pixels, n_outputs, n) */
+    real *gtheta;
+    real *gin, *gout; /* (n_changed, n) */
+    real *gcondition; /* as condition */
+    real *passed;     /* (n_passed, n): the periodic ones among these rows, for the gradient */
+    void *net, *net_spare;
 } coupling_scratch;
 
 static size_t coupling_lay_out(const coupling *block, int n, bool keep, void *memory, coupling_scratch *w)
 {
     flow_layout layout = {.base = memory};
-    *w = (coupling_scratch){0};
-    size_t condition = (size_t)(block->n_inputs + block->n_context) * (size_t)n;
-    size_t changed = (size_t)block->n_changed * (size_t)n, theta = (size_t)block->n_outputs * (size_t)n;
+    size_t condition = (size_t)(block->pixels * block->n_inputs + block->n_context) * (size_t)n;
+    size_t changed = (size_t)block->n_changed * (size_t)n;
+    size_t theta = (size_t)block->pixels * (size_t)block->n_outputs * (size_t)n;
     w->condition = flow_layout_take(&layout, condition, sizeof(real));
     w->in = flow_layout_take(&layout, changed, sizeof(real));
     w->out = flow_layout_take(&layout, changed, sizeof(real));
@@ -149,12 +190,29 @@ static size_t coupling_lay_out(const coupling *block, int n, bool keep, void *me
     w->net = flow_layout_take(&layout, block->conditioner.type->scratch_size(block->conditioner.state, n, keep), 1);
     if (!keep)
         return layout.used;
-    w->gtheta = flow_layout_take(&layout, theta, sizeof(real));
-    w->gin = flow_layout_take(&layout, changed, sizeof(real));
-    w->gout = flow_layout_take(&layout, changed, sizeof(real));
-    w->gcondition = flow_layout_take(&layout, condition, sizeof(real));
+    if (block->pixels == 1)
+        w->gtheta = flow_layout_take(&layout, theta, sizeof(real));
     w->passed =
         flow_layout_take(&layout, block->dims.periodic != NULL ? (size_t)block->n_passed * (size_t)n : 0, sizeof(real));
+    return layout.used;
+}
+
+static size_t coupling_lay_out_spare(const coupling *block, int n, bool keep, void *memory, coupling_scratch *w)
+{
+    flow_layout layout = {.base = memory};
+    const flow_conditioner *net = &block->conditioner;
+    if (keep) {
+        size_t changed = (size_t)block->n_changed * (size_t)n;
+        w->gin = flow_layout_take(&layout, changed, sizeof(real));
+        w->gout = flow_layout_take(&layout, changed, sizeof(real));
+        w->gcondition = flow_layout_take(
+            &layout, (size_t)(block->pixels * block->n_inputs + block->n_context) * (size_t)n, sizeof(real));
+        if (block->pixels > 1)
+            w->gtheta = flow_layout_take(&layout, (size_t)block->pixels * (size_t)block->n_outputs * (size_t)n,
+                                         sizeof(real));
+    }
+    w->net_spare = flow_layout_take(
+        &layout, net->type->spare_size != NULL ? net->type->spare_size(net->state, n, keep) : 0, 1);
     return layout.used;
 }
 
@@ -164,9 +222,35 @@ static size_t coupling_scratch_size(const void *self, int n, bool keep)
     return coupling_lay_out(self, n, keep, NULL, &w);
 }
 
+static size_t coupling_spare_size(const void *self, int n, bool keep)
+{
+    coupling_scratch w;
+    return coupling_lay_out_spare(self, n, keep, NULL, &w);
+}
+
+/* The pass of the conditioner, which has spare memory of its own. */
+static flow_pass coupling_start(const coupling *block, const flow_pass *pass, coupling_scratch *w)
+{
+    *w = (coupling_scratch){0};
+    coupling_lay_out(block, pass->n, pass->keep, pass->scratch, w);
+    coupling_lay_out_spare(block, pass->n, pass->keep, pass->spare, w);
+    flow_pass own = *pass;
+    own.spare = w->net_spare;
+    return own;
+}
+
 /* The rows of those that pass, as they are and as the conditioner sees them. */
 static void coupling_take_passed(const coupling *block, int n, const real *in, real *out, coupling_scratch *w)
 {
+    if (block->mask == FLOW_MASK_CHECKERBOARD) {
+        memset(w->condition, 0, (size_t)block->dims.n * (size_t)n * sizeof *w->condition);
+        for (int k = 0; k < block->n_passed; k++) {
+            size_t at = (size_t)block->passed[k] * (size_t)n;
+            memcpy(w->condition + at, in + at, (size_t)n * sizeof *in);
+            memcpy(out + at, in + at, (size_t)n * sizeof *out);
+        }
+        return;
+    }
     real *inputs = w->condition;
     for (int k = 0; k < block->n_passed; k++) {
         size_t at = (size_t)block->passed[k] * (size_t)n;
@@ -178,33 +262,43 @@ static void coupling_take_passed(const coupling *block, int n, const real *in, r
     }
 }
 
-/* The univariates of both parts. */
+/* The univariates of both parts, pixel by pixel. */
 static void coupling_transform(const coupling *block, flow_direction direction, int n, coupling_scratch *w,
                                double *logdet)
 {
-    size_t theta = 0;
-    for (int kind = LINEAR; kind < N_PARTS; kind++) {
-        const part *p = &block->parts[kind];
-        const flow_univariate *u = &p->univariate;
-        size_t at = (size_t)p->first * (size_t)n, stride = (size_t)p->n * (size_t)n;
-        if (p->n > 0)
-            u->type->map[direction](u->state, p->n, n, w->in + at, w->theta + theta, stride, w->out + at, logdet);
-        theta += stride * (size_t)p->n_params;
+    size_t at = 0, of_pixel = (size_t)block->n_outputs * (size_t)n;
+    for (int pixel = 0; pixel < block->pixels; pixel++) {
+        real *theta = w->theta + (size_t)pixel * of_pixel;
+        for (int kind = LINEAR; kind < N_PARTS && block->changes[pixel]; kind++) {
+            const part *p = &block->parts[kind];
+            const flow_univariate *u = &p->univariate;
+            size_t stride = (size_t)p->n * (size_t)n;
+            if (p->n > 0)
+                u->type->map[direction](u->state, p->n, n, w->in + at, theta, stride, w->out + at, logdet);
+            theta += stride * (size_t)p->n_params;
+            at += stride;
+        }
     }
 }
 
 static void coupling_transform_backward(const coupling *block, flow_direction direction, int n, coupling_scratch *w,
                                         const real *glogdet)
 {
-    size_t theta = 0;
-    for (int kind = LINEAR; kind < N_PARTS; kind++) {
-        const part *p = &block->parts[kind];
-        const flow_univariate *u = &p->univariate;
-        size_t at = (size_t)p->first * (size_t)n, stride = (size_t)p->n * (size_t)n;
-        if (p->n > 0)
-            u->type->backward[direction](u->state, p->n, n, w->in + at, w->theta + theta, stride, w->out + at,
-                                         w->gout + at, glogdet, w->gin + at, w->gtheta + theta);
-        theta += stride * (size_t)p->n_params;
+    size_t at = 0, of_pixel = (size_t)block->n_outputs * (size_t)n;
+    for (int pixel = 0; pixel < block->pixels; pixel++) {
+        size_t theta = (size_t)pixel * of_pixel;
+        if (!block->changes[pixel])
+            memset(w->gtheta + theta, 0, of_pixel * sizeof *w->gtheta);
+        for (int kind = LINEAR; kind < N_PARTS && block->changes[pixel]; kind++) {
+            const part *p = &block->parts[kind];
+            const flow_univariate *u = &p->univariate;
+            size_t stride = (size_t)p->n * (size_t)n;
+            if (p->n > 0)
+                u->type->backward[direction](u->state, p->n, n, w->in + at, w->theta + theta, stride, w->out + at,
+                                             w->gout + at, glogdet, w->gin + at, w->gtheta + theta);
+            theta += stride * (size_t)p->n_params;
+            at += stride;
+        }
     }
 }
 
@@ -214,13 +308,13 @@ static void coupling_map(const void *self, const flow_pass *pass, const real *in
     const coupling *block = self;
     int n = pass->n;
     coupling_scratch w;
-    coupling_lay_out(block, n, pass->keep, pass->scratch, &w);
+    const flow_pass own = coupling_start(block, pass, &w);
     coupling_take_passed(block, n, in, out, &w);
-    size_t inputs = (size_t)block->n_inputs * (size_t)n;
+    size_t inputs = (size_t)block->pixels * (size_t)block->n_inputs * (size_t)n;
     if (block->n_context > 0)
         memcpy(w.condition + inputs, pass->context, (size_t)block->n_context * (size_t)n * sizeof(real));
     flow_rows_gather(block->n_changed, block->changed, n, in, w.in);
-    block->conditioner.type->apply(block->conditioner.state, pass, w.condition, w.theta, w.net);
+    block->conditioner.type->apply(block->conditioner.state, &own, w.condition, w.theta, w.net);
     coupling_transform(block, pass->direction, n, &w, logdet);
     flow_rows_scatter(block->n_changed, block->changed, n, w.out, out);
 }
@@ -231,21 +325,24 @@ static void coupling_backward(const void *self, const flow_pass *pass, const rea
     const coupling *block = self;
     int n = pass->n;
     coupling_scratch w;
-    coupling_lay_out(block, n, pass->keep, pass->scratch, &w);
+    const flow_pass own = coupling_start(block, pass, &w);
     flow_rows_gather(block->n_changed, block->changed, n, gout, w.gout);
     coupling_transform_backward(block, pass->direction, n, &w, pass->glogdet);
-    block->conditioner.type->backward(block->conditioner.state, pass, w.condition, w.gtheta, w.gcondition, w.net);
+    block->conditioner.type->backward(block->conditioner.state, &own, w.condition, w.gtheta, w.gcondition, w.net);
     flow_rows_scatter(block->n_changed, block->changed, n, w.gin, gin);
+    const bool checkerboard = block->mask == FLOW_MASK_CHECKERBOARD;
     const real *through_net = w.gcondition;
     for (int k = 0; k < block->n_passed; k++) {
         size_t at = (size_t)block->passed[k] * (size_t)n;
         bool periodic = flow_dims_is_periodic(block->dims, block->passed[k]);
         const real *row = periodic ? w.passed + (size_t)k * (size_t)n : NULL;
         memcpy(gin + at, gout + at, (size_t)n * sizeof *gin);
+        if (checkerboard)
+            through_net = w.gcondition + at;
         through_net = flow_periodic_inputs_backward(periodic, n, row, through_net, gin + at);
     }
     size_t n_given = (size_t)block->n_context * (size_t)n;
-    const real *gcontext = through_net;
+    const real *gcontext = w.gcondition + (size_t)block->pixels * (size_t)block->n_inputs * (size_t)n;
     for (size_t k = 0; pass->gcontext != NULL && k < n_given; k++)
         pass->gcontext[k] += gcontext[k];
 }
@@ -259,6 +356,7 @@ const flow_block_type flow_block_coupling = {
     .release = coupling_release,
     .keeps_periodic = true,
     .scratch_size = coupling_scratch_size,
+    .spare_size = coupling_spare_size,
     .map = {coupling_map, coupling_map},
     .backward = {coupling_backward, coupling_backward},
 };

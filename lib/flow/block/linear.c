@@ -248,7 +248,8 @@ static void linear_to_data_backward(const void *self, const flow_pass *pass, con
 
 const flow_block_type flow_block_linear = {
     .info = {FLOW_INFO_BARE("linear", "an invertible matrix that mixes the dimensions, at first a random rotation"),
-             .repeats = true}, .state_size = sizeof(linear), .configure = linear_configure, .release = linear_release,
+             .repeats = true}, .state_size = sizeof(linear), .configure = linear_configure, .pixelwise = true,
+    .release = linear_release,
     .init = linear_init, .scratch_size = linear_scratch_size, .map = {linear_to_latent, linear_to_data},
     .backward = {linear_to_latent_backward, linear_to_data_backward}, .check = linear_check,
 };

@@ -25,7 +25,8 @@ typedef struct flow_permute_options {
     flow_word_or_ints order; /* a flow_permute_word, or all dimensions in their new order, counted from 0 */
 } flow_permute_options;
 
-typedef enum flow_mask { FLOW_MASK_ALTERNATE, FLOW_MASK_HALF } flow_mask;
+/* FLOW_MASK_CHANNEL is FLOW_MASK_HALF. */
+typedef enum flow_mask { FLOW_MASK_ALTERNATE, FLOW_MASK_HALF, FLOW_MASK_CHANNEL, FLOW_MASK_CHECKERBOARD } flow_mask;
 
 typedef struct flow_coupling_options {
     int mask; /* flow_mask: which dimensions pass unchanged */
@@ -59,7 +60,7 @@ typedef struct flow_repeat_options {
 } flow_repeat_options;
 
 typedef struct flow_split_options {
-    int64_t keep;          /* how many dimensions go on, the first ones */
+    int64_t keep;          /* how many dimensions, of an image channels, go on, the first ones; 0: half of them */
     flow_choice_list flow; /* of flow_maps */
 } flow_split_options;
 

@@ -56,6 +56,6 @@ static flow_status permute_check(const void *self, const flow_params *params, fl
 const flow_block_type flow_block_permute = {
     .info = {FLOW_INFO("permute", "a fixed order of the dimensions", permute_table, flow_permute_options),
              .repeats = true}, .state_size = sizeof(flow_permutation), .configure = permute_configure,
-    .release = permute_release, .keeps_periodic = true, .permute_flags = permute_flags,
+    .release = permute_release, .keeps_periodic = true, .pixelwise = true, .permute_flags = permute_flags,
     .map = {permute_map, permute_map}, .backward = {permute_backward, permute_backward}, .check = permute_check,
 };
