@@ -136,8 +136,8 @@ flow_status flow_read_choice(flow_choice *out, const flow_choices *choices, cons
     return read_struct(options, out->type->options, at, &r);
 }
 
-flow_status flow_read_choice_list(flow_choice_list *out, const flow_choices *choices, flow_json *at, flow_arena *arena,
-                                  flow_error *err)
+static flow_status read_choice_list(flow_choice_list *out, const flow_choices *choices, flow_json *at,
+                                    flow_arena *arena, flow_error *err)
 {
     char expected[120];
     assert(choices != NULL);
@@ -170,8 +170,7 @@ static flow_status read_member(void *member, const flow_option *option, const ch
     case FLOW_OPTION_CHOICE:
         return flow_read_choice(member, option->choices, fallback, at, r->arena, r->err);
     case FLOW_OPTION_CHOICE_LIST:
-        return flow_read_choice_list(member, option->choices != NULL ? option->choices : r->choices, at, r->arena,
-                                     r->err);
+        return read_choice_list(member, option->choices != NULL ? option->choices : r->choices, at, r->arena, r->err);
     case FLOW_OPTION_OBJECT:
         return read_object(member, option, at, r);
     case FLOW_OPTION_MAP:

@@ -24,10 +24,6 @@ flow_status flow_read_options(void *out, const flow_option *table, flow_json *ob
 flow_status flow_read_choice(flow_choice *out, const flow_choices *choices, const char *fallback, flow_json *at,
                              flow_arena *arena, flow_error *err);
 
-/* A list of such choices. */
-flow_status flow_read_choice_list(flow_choice_list *out, const flow_choices *choices, flow_json *at,
-                                  flow_arena *arena, flow_error *err);
-
 /* What an empty object would give: for C programs that change some members afterwards. FLOW_SPEC when a key is
  * required; then its member stays zero and the others are filled in. */
 flow_status flow_options_default(void *out, const flow_type_info *type, flow_arena *arena, flow_error *err);

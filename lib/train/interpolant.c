@@ -36,34 +36,27 @@ static flow_status interpolant_check_blocks(const char *name, const flow *f, flo
     return FLOW_OK;
 }
 
-static flow_status interpolant_check_base(const char *name, const flow *f, flow_error *err)
-{
-    if (!f->base_is_trainable)
-        return FLOW_OK;
-    return flow_error_set(err, FLOW_SPEC, "base: \"%s\" has values to train, and \"%s\" only draws from it; take a "
-                          "base without, such as \"normal\", or choose the objective \"mle\"",
-                          f->linear_base->info.name, name);
-}
-
 flow_status flow_interpolant_check(const flow_objective *objective, const flow *f, bool weighted, flow_error *err)
 {
     const flow_interpolant_options *o = objective->options;
     const char *name = objective->type->info.name;
-    flow_status status = interpolant_check_blocks(name, f, err);
-    if (status == FLOW_OK)
-        status = interpolant_check_base(name, f, err);
+    FLOW_TRY(interpolant_check_blocks(name, f, err));
+    if (f->base_is_trainable)
+        return flow_error_set(err, FLOW_SPEC, "base: \"%s\" has values to train, and \"%s\" only draws from it; take a "
+                              "base without, such as \"normal\", or choose the objective \"mle\"",
+                              f->linear_base->info.name, name);
     bool transport = o->coupling == FLOW_COUPLING_OPTIMAL_TRANSPORT;
-    if (status == FLOW_OK && transport && f->context.n > 0)
+    if (transport && f->context.n > 0)
         return flow_error_set(err, FLOW_SPEC, "train.objective.coupling: with data.context, \"optimal_transport\" "
                               "would give every context draws of its own choice, and the model would not be p(x | c); "
                               "choose \"independent\"");
-    if (status == FLOW_OK && transport && weighted)
+    if (transport && weighted)
         return flow_error_set(err, FLOW_SPEC, "train.objective.coupling: with data.weight, \"optimal_transport\" "
                               "would weight the draws along with the rows; choose \"independent\"");
-    if (status == FLOW_OK && o->reflow > 0 && weighted && f->context.n > 0)
+    if (o->reflow > 0 && weighted && f->context.n > 0)
         return flow_error_set(err, FLOW_SPEC, "train.objective.reflow: pairs take their context from the training "
                               "rows, which data.weight does not count the same; leave the weight out, or reflow");
-    return status;
+    return FLOW_OK;
 }
 
 /* ---- one tile ---- */

@@ -191,10 +191,5 @@ flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *tra
     flow_status status = source->arena.failed ? flow_error_memory(err, "training") : FLOW_OK;
     if (status == FLOW_OK && validation != NULL)
         status = flow_evaluator_new(&source->evaluator, f, evaluated, n_threads, err);
-    if (status != FLOW_OK) {
-        data_release(&source->base);
-        return status;
-    }
-    *out = &source->base;
-    return FLOW_OK;
+    FLOW_RETURN_MADE(out, &source->base, data_release, status);
 }

@@ -114,10 +114,5 @@ flow_status flow_source_draws(flow_source **out, const flow *f, const flow_targe
                                  .name = target->path, .held_out_name = target->path,
                                  .checksum = target->checksum, .held_out_checksum = target->checksum};
     flow_status status = flow_draws_new(&source->draws, f, evaluated, target, n_threads, err);
-    if (status != FLOW_OK) {
-        draws_release(&source->base);
-        return status;
-    }
-    *out = &source->base;
-    return FLOW_OK;
+    FLOW_RETURN_MADE(out, &source->base, draws_release, status);
 }

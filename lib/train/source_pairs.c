@@ -99,12 +99,9 @@ flow_status flow_source_pairs(flow_source **out, const flow *f, flow_dataset *tr
     source->rows = flow_arena_take(&source->arena, (size_t)(batch < n ? batch : n), row_bytes);
     source->pairs = flow_arena_take(&source->arena, (size_t)n, row_bytes);
     source->order = flow_arena_take(&source->arena, (size_t)n, sizeof *source->order);
-    if (source->arena.failed) {
-        pairs_release(&source->base);
-        return flow_error_memory(err, "the pairs of reflow; lower train.objective.pairs");
-    }
-    *out = &source->base;
-    return FLOW_OK;
+    bool failed = source->arena.failed;
+    flow_status status = failed ? flow_error_memory(err, "the pairs of reflow; lower train.objective.pairs") : FLOW_OK;
+    FLOW_RETURN_MADE(out, &source->base, pairs_release, status);
 }
 
 /* ---- making them ---- */

@@ -33,9 +33,39 @@ static flow_status trainer_make_parts(flow_trainer *t, const flow_target *target
     return flow_step_new(&t->step, t->f, &t->objective, target, trainer_largest_batch(t), t->n_threads, err);
 }
 
-/* A trainer with its objective and its vectors of weights, and no source yet. */
-static flow_status trainer_begin(flow_trainer **out, flow *f, const flow_train_options *options, uint64_t seed,
-                                 int n_threads, flow_error *err)
+/* Data, or draws where there is a target. */
+static flow_status trainer_make_source(flow_trainer *t, flow_dataset *training, flow_dataset *validation,
+                                       const flow_target *target, flow_error *err)
+{
+    const flow *f = flow_trainer_evaluated_flow(t);
+    const real *weights = flow_trainer_evaluated(t);
+    const flow_draw_options *draws = flow_objective_draws(&t->objective);
+    if ((draws != NULL) != (target != NULL))
+        return flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is %sone on data",
+                              t->objective.type->info.name, draws != NULL ? "not " : "");
+    if (target != NULL)
+        return flow_source_draws(&t->source, f, target, draws, weights, &t->options, t->seed, t->n_threads, err);
+    FLOW_TRY(flow_objective_check(&t->objective, t->f, training->is_weighted, err));
+    FLOW_TRY(flow_source_data(&t->source, f, training, validation, weights, &t->options, t->seed, t->n_threads, err));
+    return flow_trainer_make_rounds(t, training, err);
+}
+
+static flow_status trainer_make(flow_trainer *t, flow_dataset *training, flow_dataset *validation,
+                                const flow_target *target, flow_error *err)
+{
+    FLOW_TRY(flow_trainer_make_weights(t, err));
+    FLOW_TRY(trainer_make_source(t, training, validation, target, err));
+    FLOW_TRY(trainer_make_parts(t, target, err));
+    flow_trainer_clear(t);
+    flow_trainer_set_span(t);
+    flow_trainer_list_arrays(t);
+    return FLOW_OK;
+}
+
+/* The data are NULL where there is a target, and the other way round. */
+static flow_status trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
+                               flow_dataset *validation, const flow_target *target, uint64_t seed, int n_threads,
+                               flow_error *err)
 {
     *out = NULL;
     flow_trainer *t = calloc(1, sizeof *t);
@@ -46,59 +76,20 @@ static flow_status trainer_begin(flow_trainer **out, flow *f, const flow_train_o
     t->seed = seed;
     t->n_threads = n_threads < 1 ? 1 : n_threads;
     t->objective = flow_objective_of(&options->objective);
-    flow_status status = flow_trainer_make_weights(t, err);
+    flow_status status = trainer_make(t, training, validation, target, err);
     FLOW_RETURN_MADE(out, t, flow_trainer_free, status);
-}
-
-/* The rest, which depends on the source; the target is NULL for data. */
-static flow_status trainer_finish(flow_trainer *t, const flow_target *target, flow_error *err)
-{
-    FLOW_TRY(trainer_make_parts(t, target, err));
-    flow_trainer_clear(t);
-    flow_trainer_set_span(t);
-    flow_trainer_list_arrays(t);
-    return FLOW_OK;
 }
 
 flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
                              flow_dataset *validation, uint64_t seed, int n_threads, flow_error *err)
 {
-    flow_trainer *t;
-    *out = NULL;
-    FLOW_TRY(trainer_begin(&t, f, options, seed, n_threads, err));
-    flow_status status = FLOW_OK;
-    if (flow_objective_draws(&t->objective) != NULL)
-        status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is not one on data",
-                                t->objective.type->info.name);
-    if (status == FLOW_OK)
-        status = flow_objective_check(&t->objective, f, training->is_weighted, err);
-    if (status == FLOW_OK)
-        status = flow_source_data(&t->source, flow_trainer_evaluated_flow(t), training, validation,
-                                  flow_trainer_evaluated(t), options, seed, t->n_threads, err);
-    if (status == FLOW_OK)
-        status = flow_trainer_make_rounds(t, training, err);
-    if (status == FLOW_OK)
-        status = trainer_finish(t, NULL, err);
-    FLOW_RETURN_MADE(out, t, flow_trainer_free, status);
+    return trainer_new(out, f, options, training, validation, NULL, seed, n_threads, err);
 }
 
 flow_status flow_trainer_new_target(flow_trainer **out, flow *f, const flow_train_options *options,
                                     const flow_target *target, uint64_t seed, int n_threads, flow_error *err)
 {
-    flow_trainer *t;
-    *out = NULL;
-    FLOW_TRY(trainer_begin(&t, f, options, seed, n_threads, err));
-    flow_status status = FLOW_OK;
-    const flow_draw_options *draws = flow_objective_draws(&t->objective);
-    if (draws == NULL)
-        status = flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is one on data",
-                                t->objective.type->info.name);
-    if (status == FLOW_OK)
-        status = flow_source_draws(&t->source, flow_trainer_evaluated_flow(t), target, draws,
-                                   flow_trainer_evaluated(t), options, seed, t->n_threads, err);
-    if (status == FLOW_OK)
-        status = trainer_finish(t, target, err);
-    FLOW_RETURN_MADE(out, t, flow_trainer_free, status);
+    return trainer_new(out, f, options, NULL, NULL, target, seed, n_threads, err);
 }
 
 void flow_trainer_free(flow_trainer *trainer)

@@ -122,30 +122,33 @@ static flow_status state_check_numbers(const flow_trainer *t, flow_error *err)
     return FLOW_OK;
 }
 
-/* Vectors over the weights: finite, and zero where no weights are live, because no later step would make them so. */
+/* What is wrong with a vector over the weights (n), or NULL: it has to be finite, and zero where no weights are live,
+ * because no later step would make it so. */
+static const char *state_check_vector(const real *x, size_t n, const flow_span *runs, int n_runs)
+{
+    size_t k = 0;
+    for (int r = 0; r <= n_runs; r++) {
+        size_t first = r < n_runs ? runs[r].offset : n, end = r < n_runs ? first + runs[r].length : n;
+        for (; k < first; k++)
+            if (x[k] != 0)
+                return "masked weights are not zero";
+        for (; k < end; k++)
+            if (!isfinite(x[k]))
+                return "one of its weights is not finite";
+    }
+    return NULL;
+}
+
 static flow_status state_check_vectors(const flow_trainer *t, flow_error *err)
 {
-    const size_t n = t->f->params.n_weights;
-    flow_span *runs = NULL;
+    flow_span *runs;
     int n_runs;
-    flow_status status = flow_params_spans(&t->f->params, &runs, &n_runs, SIZE_MAX, err);
-    for (int k = 0; status == FLOW_OK && k < t->n_vectors; k++) {
-        const real *x = t->vectors[k];
-        size_t checked = 0;
-        for (int r = 0; status == FLOW_OK && r <= n_runs; r++) {
-            size_t gap = r < n_runs ? runs[r].offset : n;
-            for (; checked < gap && x[checked] == 0; checked++)
-                ;
-            if (checked < gap)
-                status = state_damaged(err, "masked weights are not zero");
-            size_t end = r < n_runs ? runs[r].offset + runs[r].length : n;
-            for (; status == FLOW_OK && checked < end; checked++)
-                if (!isfinite(x[checked]))
-                    status = state_damaged(err, "one of its weights is not finite");
-        }
-    }
+    const char *problem = NULL;
+    FLOW_TRY(flow_params_spans(&t->f->params, &runs, &n_runs, SIZE_MAX, err));
+    for (int k = 0; problem == NULL && k < t->n_vectors; k++)
+        problem = state_check_vector(t->vectors[k], t->f->params.n_weights, runs, n_runs);
     free(runs);
-    return status;
+    return problem != NULL ? state_damaged(err, problem) : FLOW_OK;
 }
 
 static flow_status state_check_fitted(const flow_trainer *t, flow_error *err)
