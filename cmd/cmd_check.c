@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdlib.h>
-
 #include "command.h"
 #include "report.h"
 #include "run/check.h"
@@ -37,23 +35,13 @@ static const flow_report_field result_fields[] = {
     FLOW_REPORT_END,
 };
 
-static flow_status print_document(const cJSON *document, flow_error *err)
-{
-    flow_text text = {0};
-    char *json = flow_json_print(document);
-    flow_text_add(&text, "%s\n", json != NULL ? json : "");
-    text.failed = text.failed || json == NULL;
-    free(json);
-    return report_take(&text, err);
-}
-
 static flow_status check_run(void *args_, console *con, flow_error *err)
 {
     enum { ASSUMED = 8 }; /* any flow can have so many columns */
     const check_args *args = args_;
     if (args->schema) {
         cJSON *schema = flow_spec_schema();
-        flow_status printed = print_document(schema, err);
+        flow_status printed = report_document(flow_json_print(schema), err);
         cJSON_Delete(schema);
         return printed;
     }
@@ -64,7 +52,7 @@ static flow_status check_run(void *args_, console *con, flow_error *err)
                                            .dim = args->dim, .assumed = ASSUMED, .hooks = console_hooks(con, NULL)};
     flow_status status = flow_run_check(&result, &wanted, err);
     if (status == FLOW_OK && args->resolved) {
-        status = print_document(result.x.spec->document, err);
+        status = report_document(flow_json_print(result.x.spec->document), err);
     } else if (status == FLOW_OK) {
         const report_format format = {.json = args->common.json, .fields = result_fields, .width = 1};
         status = report_print(con, &format, &result, err);

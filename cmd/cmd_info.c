@@ -73,19 +73,15 @@ static flow_status info_spec(const info_args *args, console *con, flow_error *er
 
 /* ---- a model ---- */
 
-#define ORIGIN(member, condition) FLOW_MEMBER(flow_data_origin, member), FLOW_REPORT_WHEN(flow_data_origin, condition)
+#define ORIGIN(member) FLOW_MEMBER(flow_data_origin, member), FLOW_REPORT_UNLESS(flow_data_origin, is_density)
 
-static const flow_report_field data_fields[] = {
-    {NULL, "trained on", "%s", ORIGIN(location, any)},
-    {NULL, NULL, ", %s rows", ORIGIN(rows, any)},
-    {NULL, NULL, " (effectively %s)", ORIGIN(effective_rows, any)},
-    {NULL, NULL, ", %s", ORIGIN(checksum, any)},
-    FLOW_REPORT_END,
-};
-
-static const flow_report_field density_fields[] = {
-    {NULL, "trained on", "the density of %s", ORIGIN(location, any)},
-    {NULL, NULL, ", %s", ORIGIN(checksum, any)},
+static const flow_report_field origin_fields[] = {
+    {NULL, "trained on", "%s", ORIGIN(location)},
+    {NULL, NULL, ", %s rows", ORIGIN(rows)},
+    {NULL, NULL, " (effectively %s)", ORIGIN(effective_rows)},
+    {NULL, "trained on", "the density of %s", FLOW_MEMBER(flow_data_origin, location),
+     FLOW_REPORT_WHEN(flow_data_origin, is_density)},
+    {NULL, NULL, ", %s", FLOW_MEMBER(flow_data_origin, checksum)},
     FLOW_REPORT_END,
 };
 
@@ -129,7 +125,7 @@ static const flow_report_field summary_fields[] = {
 #define MODEL(member) FLOW_MEMBER(flow_run_info_model_result, member)
 #define OF_MODEL(member) FLOW_MEMBER_THROUGH(flow_run_info_model_result, model, flow_model, member)
 #define OPTION(member) FLOW_MEMBER_THROUGH(flow_run_info_model_result, options, flow_data_options, member)
-#define GROUP(member, fields) FLOW_REPORT_GROUP_ROW(NULL, flow_run_info_model_result, member, fields)
+#define GROUP(member, fields) FLOW_REPORT_GROUP_WHEN(NULL, flow_run_info_model_result, member, member.any, fields)
 
 static const flow_report_field model_fields[] = {
     {"kind", MODEL(kind)},
@@ -140,9 +136,9 @@ static const flow_report_field model_fields[] = {
     {"weight", "weighted by", "%s", OPTION(weight)},
     {NULL, NULL, ", which may be negative", OPTION(allow_negative_weights),
      FLOW_REPORT_WHEN(flow_data_options, weight)},
-    GROUP(data, data_fields),
-    GROUP(density, density_fields),
-    FLOW_REPORT_GROUP_WHEN(NULL, flow_run_info_model_result, summary, summary.any, summary_fields),
+    GROUP(data, origin_fields),
+    GROUP(density, origin_fields),
+    GROUP(summary, summary_fields),
     {NULL, "command", "", FLOW_REPORT_LIST_OF(flow_run_info_model_result, runs, flow_training_run, run_fields)},
     FLOW_REPORT_GROUP_ROW("", flow_run_info_model_result, flow, flow_description_fields),
     {"summary", OF_MODEL(summary)},

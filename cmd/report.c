@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "run/row_walk.h"
@@ -19,15 +20,11 @@ flow_status report_take(flow_text *text, flow_error *err)
     return status;
 }
 
-static flow_status report_json(const report_format *format, const void *result, flow_error *err)
+flow_status report_document(char *json, flow_error *err)
 {
-    cJSON *object = flow_report_json(format->fields, result, err);
-    char *json = object != NULL ? cJSON_PrintUnformatted(object) : NULL;
-    flow_text text = {0};
-    flow_text_add(&text, "%s\n", json != NULL ? json : "");
-    text.failed = text.failed || json == NULL;
-    cJSON_free(json);
-    cJSON_Delete(object);
+    flow_text text = {.failed = json == NULL};
+    flow_text_add(&text, "%s\n", json);
+    free(json);
     return report_take(&text, err);
 }
 
@@ -35,8 +32,12 @@ flow_status report_print(console *con, const report_format *format, const void *
 {
     console_clear(con);
     flow_text text = {0};
-    if (format->json)
-        return report_json(format, result, err);
+    if (format->json) {
+        cJSON *object = flow_report_json(format->fields, result, err);
+        flow_status status = report_document(cJSON_PrintUnformatted(object), err);
+        cJSON_Delete(object);
+        return status;
+    }
     flow_report_text(&text, format->fields, result, format->indent, format->width);
     if (!format->note || text.failed)
         return report_take(&text, err);

@@ -11,6 +11,9 @@
  * disk. */
 flow_status report_take(flow_text *text, flow_error *err);
 
+/* The same of a JSON text and a newline; NULL: memory is out. */
+flow_status report_document(char *json, flow_error *err);
+
 /* How the struct at `result` is printed. */
 typedef struct report_format {
     bool json;

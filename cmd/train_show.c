@@ -24,7 +24,7 @@ static const flow_report_field start_fields[] = {
     {NULL, NULL, " an epoch", RESULT(x.n_rows), WHEN(x.target)},
     {NULL, NULL, ", validated on %s", RESULT(x.n_held_out), .positive = true},
     {NULL, NULL, ", %s parameters", RESULT(parameters)},
-    {NULL, NULL, ", %d thread{|s}", RESULT(threads)},
+    {NULL, NULL, ", %d thread{|s}", RESULT(x.n_threads)},
     {NULL, NULL, "\nthe rows are pictures of height %d", DATA(image.shape.height), .positive = true},
     {NULL, NULL, ", width %d", DATA(image.shape.width), .positive = true},
     {NULL, NULL, " and %d channel{|s}", DATA(image.shape.channels), .positive = true},
@@ -142,7 +142,7 @@ static const flow_report_field result_fields[] = {
     {"rows", RESULT(x.n_rows)},
     {"columns", RESULT(x.dim)},
     {"parameters", RESULT(parameters)},
-    {"threads", RESULT(threads)},
+    {"threads", RESULT(x.n_threads)},
     {"resumed", RESULT(resumed)},
     {.key = "profile", .kind = FLOW_REPORT_GROUP, .fields = profile_fields, WHEN(profile.n)},
     FLOW_REPORT_END,
@@ -159,8 +159,8 @@ static void show_profile(flow_text *text, const flow_run_train_result *result)
     for (int i = 0; i < FLOW_PHASES; i++)
         whole += result->phases[i].seconds;
     char head[FLOW_FORMAT_SIZE];
-    snprintf(head, sizeof head, "where %.2f s on %d thread%s went", whole, result->threads,
-             result->threads == 1 ? "" : "s");
+    snprintf(head, sizeof head, "where %.2f s on %d thread%s went", whole, result->x.n_threads,
+             result->x.n_threads == 1 ? "" : "s");
     flow_text_add(text, "  %-47s  products  elementwise  waiting\n", head);
     for (const flow_train_phase *p = result->phases; p < result->phases + FLOW_PHASES; p++) {
         double all = p->products + p->elementwise + p->waiting;

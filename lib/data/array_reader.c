@@ -85,7 +85,7 @@ flow_status flow_reader_open_rows(flow_reader **out, const flow_table_rows *tabl
                             .has_names = table->columns != NULL, .skip_invalid = options->skip_invalid,
                             .can_seek = true, .n_rows = (int64_t)table->n, .granule = 1};
     flow_status status = table->columns != NULL ? flow_name_list_copy(&names, table->columns, table->d, err)
-                                                : flow_name_list_number(&names, table->d, err);
+                                                : flow_name_list_number(&names, 'x', table->d, err);
     if (r->base.name == NULL)
         status = flow_error_memory(err, table->name);
     if (status == FLOW_OK)

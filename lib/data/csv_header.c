@@ -211,7 +211,7 @@ flow_status flow_csv_header_read(flow_csv_stream *s, flow_name_list *names, bool
     if (status != FLOW_OK)
         return status;
     if (!*has_names)
-        return flow_name_list_number(names, (int)s->fields.n, err);
+        return flow_name_list_number(names, 'x', (int)s->fields.n, err);
     status = header_take_names(s, names, err);
     flow_csv_stream_consume(s, &record);
     return status;

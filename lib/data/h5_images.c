@@ -127,7 +127,7 @@ flow_status flow_h5_open_images(flow_h5_layout *l, flow_reader *reader, const fl
     int *chosen = NULL;
     flow_status status = flow_h5_layout_blocks(l, l->width, shape, reader->name, err);
     if (status == FLOW_OK)
-        status = flow_name_list_number(&names, l->width, err);
+        status = flow_name_list_number(&names, 'x', l->width, err);
     if (status == FLOW_OK && images_wants_label(options)) {
         status = images_open_labels(l, reader, place->file, place->path, err);
         if (status == FLOW_OK)

@@ -88,7 +88,7 @@ flow_status flow_h5_open_matrix(flow_h5_layout *l, flow_reader *reader, const fl
         status = flow_error_set(err, FLOW_DATA, "%s: has %d columns, but its attribute \"columns\" names %d; correct "
                                 "the attribute", reader->name, n, names.n);
     if (status == FLOW_OK && names.n == 0)
-        status = flow_name_list_number(&names, n, err);
+        status = flow_name_list_number(&names, 'x', n, err);
     if (status == FLOW_OK)
         status = flow_reader_choose(reader, &chosen, &names, options, err);
     l->d = reader->n_stored = reader->columns.n;

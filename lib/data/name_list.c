@@ -42,12 +42,12 @@ flow_status flow_name_list_split(flow_name_list *names, const char *text, flow_e
     return status;
 }
 
-flow_status flow_name_list_number(flow_name_list *names, int n, flow_error *err)
+flow_status flow_name_list_number(flow_name_list *names, char letter, int n, flow_error *err)
 {
     flow_status status = FLOW_OK;
     for (int i = 0; i < n && status == FLOW_OK; i++) {
         char name[16];
-        int length = snprintf(name, sizeof name, "x%d", i + 1);
+        int length = snprintf(name, sizeof name, "%c%d", letter, i + 1);
         status = flow_name_list_add(names, name, (size_t)length, err);
     }
     return status;

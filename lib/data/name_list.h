@@ -19,8 +19,8 @@ flow_status flow_name_list_add(flow_name_list *names, const char *text, size_t l
 flow_status flow_name_list_copy(flow_name_list *names, const char *const *texts, int n, flow_error *err);
 /* Appends the names of "a,b,c". */
 flow_status flow_name_list_split(flow_name_list *names, const char *text, flow_error *err);
-/* Appends x1, x2, ... xn. */
-flow_status flow_name_list_number(flow_name_list *names, int n, flow_error *err);
+/* Appends x1, x2, ... xn with the letter "x". */
+flow_status flow_name_list_number(flow_name_list *names, char letter, int n, flow_error *err);
 void flow_name_list_free(flow_name_list *names);
 
 #endif

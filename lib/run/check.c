@@ -5,7 +5,7 @@
 
 flow_status flow_run_check(flow_run_check_result *out, const flow_run_check_options *options, flow_error *err)
 {
-    *out = (flow_run_check_result){.kind = "spec"};
+    *out = (flow_run_check_result){.kind = "spec", .x = {.hooks = &options->hooks}};
     char problem[FLOW_ERROR_SIZE] = "";
     FLOW_TRY(flow_experiment_read(&out->x, options->spec, options->overrides, options->n_overrides, err));
     if (options->dim == 0)
@@ -16,7 +16,7 @@ flow_status flow_run_check(flow_run_check_result *out, const flow_run_check_opti
         FLOW_TRY(flow_experiment_build(&out->x, dim, err));
         FLOW_TRY(flow_describe(&out->flow, out->x.f, err));
         out->is_built = true;
-        flow_experiment_warn_of_networks(&out->x, &options->hooks);
+        flow_experiment_warn_of_networks(&out->x);
     }
     if (problem[0] != '\0')
         flow_run_warn(&options->hooks, "%s", problem);

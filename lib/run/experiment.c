@@ -39,7 +39,6 @@ static flow_status experiment_check_draws(const flow_experiment *x, flow_error *
 flow_status flow_experiment_read(flow_experiment *out, const char *file, const char *const *overrides, int n_overrides,
                                  flow_error *err)
 {
-    *out = (flow_experiment){0};
     flow_file_kind kind = flow_file_identify(file);
     if (kind == FLOW_FILE_MODEL || kind == FLOW_FILE_HDF5)
         return flow_error_set(err, FLOW_SPEC, "%s: is %s, and a spec was expected: a JSON file%s", file,
@@ -80,7 +79,7 @@ static bool experiment_lacks_inputs(const flow *f, const flow_block *block)
     return false;
 }
 
-void flow_experiment_warn_of_networks(const flow_experiment *x, const flow_run_hooks *hooks)
+void flow_experiment_warn_of_networks(const flow_experiment *x)
 {
     const flow_block *first = NULL;
     char more[32] = "";
@@ -93,7 +92,7 @@ void flow_experiment_warn_of_networks(const flow_experiment *x, const flow_run_h
     if (n > 1)
         snprintf(more, sizeof more, " (and %d more)", n - 1);
     const bool within_split = first->tile_dim < x->f->dim;
-    flow_run_warn(hooks, "%s%s: on one dimension without context the network has no inputs, and gives constants; "
+    flow_run_warn(x->hooks, "%s%s: on one dimension without context the network has no inputs, and gives constants; "
                   "\"hidden\": [] gives such constants with fewer weights%s", first->name, more,
                   within_split ? ", and a \"split\" that keeps 2 dimensions or more gives the network inputs" : "");
 }

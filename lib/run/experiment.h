@@ -15,8 +15,10 @@
 #include "train/objective.h"
 #include "train/trainer.h"
 
-/* Starts from {0}. */
+/* Starts from the first two members. */
 typedef struct flow_experiment {
+    const flow_run_hooks *hooks; /* borrowed: warnings go there */
+    int n_threads;
     flow_spec *spec;
     const flow_data_options *data; /* of the spec, as the next two */
     const flow_train_options *train;
@@ -42,6 +44,6 @@ void flow_experiment_free(flow_experiment *x);
 flow_status flow_experiment_build(flow_experiment *x, int dim, flow_error *err);
 
 /* Once it is built: warns of networks on one dimension without context, which have no inputs. */
-void flow_experiment_warn_of_networks(const flow_experiment *x, const flow_run_hooks *hooks);
+void flow_experiment_warn_of_networks(const flow_experiment *x);
 
 #endif

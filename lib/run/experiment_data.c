@@ -20,17 +20,9 @@ static size_t experiment_memory_taken(const flow_dataset *data)
     return (size_t)data->n_rows * (size_t)data->n_columns * sizeof(double);
 }
 
-/* How the data are opened. */
-typedef struct opening {
-    flow_experiment *x;
-    int n_threads;
-    const flow_run_hooks *hooks;
-} opening;
-
-static flow_status experiment_open_one(const opening *o, flow_dataset **out, const char *key, const char *location,
-                                       flow_part part, flow_error *err)
+static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **out, const char *key,
+                                       const char *location, flow_part part, flow_error *err)
 {
-    const flow_experiment *x = o->x;
     const flow_data_options *data = x->data;
     char *path = flow_spec_path(x->spec, location);
     if (path == NULL)
@@ -48,7 +40,7 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
         .weight = data->weight,
         .image = flow_image_of_options(x->spec->image),
         .allow_negative_weights = data->allow_negative_weights,
-        .read_ahead = o->n_threads > 1, /* reading ahead is a thread of its own */
+        .read_ahead = x->n_threads > 1, /* reading ahead is a thread of its own */
     };
     if (x->training != NULL) {
         size_t taken = experiment_memory_taken(x->training) + experiment_memory_taken(x->validation);
@@ -66,7 +58,7 @@ static flow_status experiment_open_one(const opening *o, flow_dataset **out, con
     if (status != FLOW_OK)
         flow_error_prefix(err, status, "data.%s: ", key);
     else
-        flow_run_warn_skipped(o->hooks, path, (*out)->n_skipped);
+        flow_run_warn_skipped(x->hooks, path, (*out)->n_skipped);
     free(path);
     return status;
 }
@@ -95,12 +87,12 @@ static flow_status experiment_check_names(const flow_dataset *data, flow_error *
 }
 
 /* A wrong sign in a gradient would otherwise show late in a training. */
-static flow_status experiment_check_gradient(const flow_experiment *x, const flow_run_hooks *hooks, flow_error *err)
+static flow_status experiment_check_gradient(const flow_experiment *x, flow_error *err)
 {
     flow_target_mismatch wrong;
     flow_status status = flow_target_check(x->target, &wrong, err);
     if (status == FLOW_OK && wrong.n_wrong > 0)
-        flow_run_warn(hooks, "%s: the gradient does not go with the values: of %d derivatives that were compared "
+        flow_run_warn(x->hooks, "%s: the gradient does not go with the values: of %d derivatives that were compared "
                       "with difference quotients %d differ; worst is dimension %d, %.6g instead of %.6g at %.6g",
                       x->target->path, wrong.n_compared, wrong.n_wrong, wrong.dimension + 1, wrong.found,
                       wrong.wanted, wrong.at);
@@ -120,9 +112,8 @@ static flow_status experiment_open_target(const flow_experiment *x, flow_target 
     return status;
 }
 
-static flow_status experiment_open_training(const opening *o, flow_error *err)
+static flow_status experiment_open_training(flow_experiment *x, flow_error *err)
 {
-    flow_experiment *x = o->x;
     const flow_data_options *data = x->data;
     const bool split = data->validation.number > 0;
     const char *held_out = split ? data->train : data->validation.text;
@@ -130,7 +121,7 @@ static flow_status experiment_open_training(const opening *o, flow_error *err)
         return flow_error_set(err, FLOW_SPEC, "%s: the key data.train is missing: name the training data there, or "
                               "with --data FILE", x->spec->source);
     FLOW_TRY(experiment_check_standard_input(x, err));
-    FLOW_TRY(experiment_open_one(o, &x->training, "train", data->train, split ? FLOW_PART_TRAINING : FLOW_PART_ALL,
+    FLOW_TRY(experiment_open_one(x, &x->training, "train", data->train, split ? FLOW_PART_TRAINING : FLOW_PART_ALL,
                                  err));
     FLOW_TRY(experiment_check_names(x->training, err));
     x->channels_first = x->training->image.layout == FLOW_IMAGE_CHW;
@@ -141,28 +132,27 @@ static flow_status experiment_open_training(const opening *o, flow_error *err)
     x->n_rows = x->training->n_rows;
     if (held_out == NULL)
         return FLOW_OK;
-    FLOW_TRY(experiment_open_one(o, &x->validation, "validation", held_out, split ? FLOW_PART_HELD_OUT : FLOW_PART_ALL,
+    FLOW_TRY(experiment_open_one(x, &x->validation, "validation", held_out, split ? FLOW_PART_HELD_OUT : FLOW_PART_ALL,
                                  err));
     x->n_held_out = x->validation->n_rows;
     return FLOW_OK;
 }
 
-static flow_status experiment_open_density(flow_experiment *x, const flow_run_hooks *hooks, flow_error *err)
+static flow_status experiment_open_density(flow_experiment *x, flow_error *err)
 {
     FLOW_TRY(experiment_open_target(x, &x->target, err));
     x->dim = x->target->dim;
     x->columns = x->data->columns.n > 0 ? x->data->columns.at : x->target->columns;
     x->n_rows = x->draws->steps * x->train->batch;
     x->n_held_out = x->draws->validation;
-    return experiment_check_gradient(x, hooks, err);
+    return experiment_check_gradient(x, err);
 }
 
-flow_status flow_experiment_open(flow_experiment *x, int n_threads, const flow_run_hooks *hooks, flow_error *err)
+flow_status flow_experiment_open(flow_experiment *x, flow_error *err)
 {
-    const opening o = {x, n_threads, hooks};
-    FLOW_TRY(x->draws != NULL ? experiment_open_density(x, hooks, err) : experiment_open_training(&o, err));
+    FLOW_TRY(x->draws != NULL ? experiment_open_density(x, err) : experiment_open_training(x, err));
     return x->data->test == NULL ? FLOW_OK
-                                 : experiment_open_one(&o, &x->test, "test", x->data->test, FLOW_PART_ALL, err);
+                                 : experiment_open_one(x, &x->test, "test", x->data->test, FLOW_PART_ALL, err);
 }
 
 /* ---- looking at them, without opening the experiment ---- */
@@ -229,7 +219,7 @@ void flow_experiment_find_columns(flow_experiment *x, char *problem)
 static const double many_ties = 0.02;
 static const double least_ties = 3;
 
-static flow_status experiment_warn_of_ties(const flow_experiment *x, const flow_run_hooks *hooks, flow_error *err)
+static flow_status experiment_warn_of_ties(const flow_experiment *x, flow_error *err)
 {
     enum { NAMED = 5 };
     const flow *f = x->f;
@@ -255,8 +245,8 @@ static flow_status experiment_warn_of_ties(const flow_experiment *x, const flow_
         flow_text_add(&names, ", and %d more", n - NAMED);
     flow_status status = discrete == NULL || names.failed ? flow_error_memory(err, "names of columns") : FLOW_OK;
     if (status == FLOW_OK && n > 0)
-        flow_run_warn(hooks, "many rows have the same value (column %s); log-densities of continuous columns are then "
-                      "unbounded. Declare whole or rounded values in a first layer {\"type\": \"support\", "
+        flow_run_warn(x->hooks, "many rows have the same value (column %s); log-densities of continuous columns are "
+                      "then unbounded. Declare whole or rounded values in a first layer {\"type\": \"support\", "
                       "\"columns\": {\"%.60s\": {\"discrete\": true, \"step\": 1}}}, or leave columns out with "
                       "data.columns", names.data, first);
     flow_text_free(&names);
@@ -290,11 +280,11 @@ static flow_status experiment_check_support(const flow_experiment *x, flow_datas
     return status;
 }
 
-flow_status flow_experiment_check(const flow_experiment *x, const flow_run_hooks *hooks, flow_error *err)
+flow_status flow_experiment_check(const flow_experiment *x, flow_error *err)
 {
     FLOW_TRY(experiment_check_support(x, x->training, "train", err));
     FLOW_TRY(experiment_check_support(x, x->validation, x->data->validation.number > 0 ? "train" : "validation", err));
-    return experiment_warn_of_ties(x, hooks, err);
+    return experiment_warn_of_ties(x, err);
 }
 
 /* ---- describing them ---- */

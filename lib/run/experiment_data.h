@@ -8,11 +8,11 @@
 
 /* Opens the data or the density that the spec names. FLOW_DATA when two columns have the same name. Warns of rows that
  * are skipped and of a density whose gradient is wrong. */
-flow_status flow_experiment_open(flow_experiment *x, int n_threads, const flow_run_hooks *hooks, flow_error *err);
+flow_status flow_experiment_open(flow_experiment *x, flow_error *err);
 
 /* FLOW_DATA with the first row of the training or validation data that is outside of the support of the flow. Warns of
  * columns with many equal values that the flow takes for continuous. */
-flow_status flow_experiment_check(const flow_experiment *x, const flow_run_hooks *hooks, flow_error *err);
+flow_status flow_experiment_check(const flow_experiment *x, flow_error *err);
 
 /* Looks how many columns there will be to model, without opening the experiment: x->dim is what data.columns, the
  * training data or the density say; 0 when neither says so. Where the data cannot be read, *problem (FLOW_ERROR_SIZE)

@@ -19,19 +19,6 @@ static int input_place_of(const char *name)
     return (int)strtol(name + 1, NULL, 10);
 }
 
-/* The last of the places that these names mean; 0 when one of them means none. */
-static int input_last_place(const char *const *columns, int n)
-{
-    int last = 0;
-    for (int i = 0; i < n; i++) {
-        int place = input_place_of(columns[i]);
-        if (place == 0)
-            return 0;
-        last = place > last ? place : last;
-    }
-    return last;
-}
-
 static int input_find_column(const flow_reader *reader, const char *name)
 {
     for (int i = 0; i < reader->columns.n; i++)
@@ -51,78 +38,70 @@ static bool input_can_reopen(const char *location)
     return regular;
 }
 
-static flow_status input_missing_columns(const flow_input *in, const char *location, const char *const *columns,
-                                         flow_error *err)
+/* `n_missing` columns of the model have no index in in->from. */
+static flow_status input_refuse_missing(const flow_input *in, const char *location, const char *const *columns,
+                                        int n_missing, flow_error *err)
 {
     flow_text missing = {0}, found = {0};
-    int n_missing = 0, n_found = in->reader->columns.n;
+    int n_named = 0;
     enum { SHOWN = 8 };
-    for (int i = 0; i < in->n_columns; i++) {
-        if (input_find_column(in->reader, columns[i]) >= 0)
-            continue;
-        if (n_missing < SHOWN)
-            flow_text_add(&missing, "%s%.40s", n_missing == 0 ? "" : ", ", columns[i]);
-        n_missing++;
-    }
-    for (int i = 0; i < n_found && i < SHOWN; i++)
+    for (int i = 0; i < in->n_columns && n_named < SHOWN; i++)
+        if (in->from[i] < 0)
+            flow_text_add(&missing, "%s%.40s", n_named++ == 0 ? "" : ", ", columns[i]);
+    for (int i = 0; i < in->n_read && i < SHOWN; i++)
         flow_text_add(&found, "%s%.40s", i == 0 ? "" : ", ", in->reader->columns.at[i]);
-    flow_status status = FLOW_OK;
-    if (missing.failed || found.failed)
-        status = flow_error_memory(err, "column names");
-    else if (n_missing > 0)
-        status = flow_error_set(err, FLOW_DATA,
-                                "%s: %d of the model's %d columns %s missing: %s%s; the data have: %s%s. Rename the "
-                                "columns, or remove the names to match them by position",
-                                location, n_missing, in->n_columns, n_missing == 1 ? "is" : "are",
-                                missing.data, n_missing > SHOWN ? ", ..." : "", found.data != NULL ? found.data : "",
-                                n_found > SHOWN ? ", ..." : "");
+    flow_status status = flow_error_set(err, FLOW_DATA, "%s: %d of the model's %d columns %s missing: %s%s; the data "
+                                        "have: %s%s. Rename the columns, or remove the names to match them by position",
+                                        location, n_missing, in->n_columns, n_missing == 1 ? "is" : "are",
+                                        missing.data != NULL ? missing.data : "", n_missing > SHOWN ? ", ..." : "",
+                                        found.data != NULL ? found.data : "", in->n_read > SHOWN ? ", ..." : "");
     flow_text_free(&missing);
     flow_text_free(&found);
     return status;
 }
 
-static flow_status input_refuse_twice(const flow_input *in, const char *location, const char *name, int first,
-                                      flow_error *err)
+static flow_status input_refuse_twice(const flow_input *in, const char *location, int first, flow_error *err)
 {
+    char **names = in->reader->columns.at;
     for (int j = first + 1; j < in->n_read; j++)
-        if (strcmp(in->reader->columns.at[j], name) == 0)
+        if (strcmp(names[j], names[first]) == 0)
             return flow_error_set(err, FLOW_DATA, "%s: columns %d and %d are both named \"%.80s\"; give them different "
-                                  "names", location, first + 1, j + 1, name);
+                                  "names", location, first + 1, j + 1, names[first]);
     return FLOW_OK;
 }
 
 static flow_status input_match_by_name(flow_input *in, const char *location, const flow_input_options *o,
-                                       flow_error *err)
+                                       int n_missing, flow_error *err)
 {
     const char *twice = NULL;
-    flow_status status = input_missing_columns(in, location, o->columns, err);
-    if (status == FLOW_OK)
-        status = flow_find_repeated(&twice, o->columns, (size_t)o->n_columns, err);
+    if (n_missing > 0)
+        return input_refuse_missing(in, location, o->columns, n_missing, err);
+    FLOW_TRY(flow_find_repeated(&twice, o->columns, (size_t)o->n_columns, err));
     if (twice != NULL)
-        status = flow_error_set(err, FLOW_DATA, "%s: two columns of the model are named \"%.80s\"; only data without "
-                                "names can be matched to them", location, twice);
-    for (int i = 0; i < o->n_columns && status == FLOW_OK; i++) {
-        in->from[i] = input_find_column(in->reader, o->columns[i]);
-        status = input_refuse_twice(in, location, o->columns[i], in->from[i], err);
-    }
+        return flow_error_set(err, FLOW_DATA, "%s: two columns of the model are named \"%.80s\"; only data without "
+                              "names can be matched to them", location, twice);
     int at = o->optional != NULL ? input_find_column(in->reader, o->optional) : -1;
-    if (at < 0 || status != FLOW_OK)
-        return status;
-    in->from[in->n_columns++] = at;
-    in->has_optional = true;
-    return input_refuse_twice(in, location, o->optional, at, err);
+    in->has_optional = at >= 0;
+    if (in->has_optional)
+        in->from[in->n_columns++] = at;
+    for (int i = 0; i < in->n_columns; i++)
+        FLOW_TRY(input_refuse_twice(in, location, in->from[i], err));
+    return FLOW_OK;
 }
 
 /* The columns x2, x3 and x1 of a model that was trained on data without names are the second, the third and the first.
  * Data with other columns beside them are refused unless the columns are a choice: they are likely to be other data. */
 static bool input_match_by_place(flow_input *in, const flow_input_options *o)
 {
-    int last = input_last_place(o->columns, o->n_columns), at = o->optional != NULL ? input_place_of(o->optional) : 0;
-    bool has_optional = at > 0 && at <= in->n_read && (o->chosen || in->n_read == o->n_columns + 1);
-    if (!o->numbered || last == 0 || last > in->n_read || !(o->chosen || in->n_read == o->n_columns + has_optional))
+    const int at = o->optional != NULL ? input_place_of(o->optional) : 0;
+    const bool has_optional = at > 0 && at <= in->n_read && (o->chosen || in->n_read == o->n_columns + 1);
+    if (!o->numbered || !(o->chosen || in->n_read == o->n_columns + has_optional))
         return false;
-    for (int i = 0; i < o->n_columns; i++)
+    for (int i = 0; i < o->n_columns; i++) {
         in->from[i] = input_place_of(o->columns[i]) - 1;
+        if (in->from[i] < 0 || in->from[i] >= in->n_read)
+            return false;
+    }
     if (has_optional)
         in->from[in->n_columns++] = at - 1;
     in->has_optional = has_optional;
@@ -140,35 +119,29 @@ static flow_status input_match_in_order(flow_input *in, const char *location, co
     return FLOW_OK;
 }
 
-static bool input_has_any(const flow_reader *reader, const char *const *columns, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (input_find_column(reader, columns[i]) >= 0)
-            return true;
-    return false;
-}
-
 static flow_status input_match(flow_input *in, const char *location, const flow_input_options *o, flow_error *err)
 {
+    int n_missing = 0;
     in->n_read = in->reader->columns.n;
     in->from = malloc(((size_t)o->n_columns + 1) * sizeof *in->from);
     if (in->from == NULL)
         return flow_error_memory(err, "the order of the columns");
-    flow_status status = FLOW_OK;
-    bool without_names = !in->reader->has_names ||
-                         (o->numbered && !input_has_any(in->reader, o->columns, o->n_columns));
-    if (!without_names)
-        status = input_match_by_name(in, location, o, err);
+    for (int i = 0; i < o->n_columns; i++) {
+        in->from[i] = input_find_column(in->reader, o->columns[i]);
+        n_missing += in->from[i] < 0;
+    }
+    if (in->reader->has_names && !(o->numbered && n_missing == o->n_columns))
+        FLOW_TRY(input_match_by_name(in, location, o, n_missing, err));
     else if (!input_match_by_place(in, o))
-        status = input_match_in_order(in, location, o, err);
-    bool as_it_is = status == FLOW_OK && in->n_read == in->n_columns;
+        FLOW_TRY(input_match_in_order(in, location, o, err));
+    bool as_it_is = in->n_read == in->n_columns;
     for (int i = 0; as_it_is && i < in->n_columns; i++)
         as_it_is = in->from[i] == i;
     if (as_it_is) {
         free(in->from);
         in->from = NULL;
     }
-    return status;
+    return FLOW_OK;
 }
 
 /* By name, without reading other columns; false when the data do not have these names. */

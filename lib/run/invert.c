@@ -104,7 +104,7 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
                                     .to = to_latent ? "latent" : "data", .to_latent = to_latent};
     inversion run = {.s = s, .o = options, .result = out};
     const size_t d = (size_t)s->dim, width = (size_t)s->width;
-    const char *const *latents = (const char *const *)s->latents;
+    const char *const *latents = (const char *const *)s->latents.at;
     const char **from = flow_session_names(s, to_latent ? s->columns : latents, NULL);
     const char **to = flow_session_names(s, to_latent ? latents : s->columns, "logdet");
     const flow_row_walk walk = {

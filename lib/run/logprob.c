@@ -159,11 +159,9 @@ static flow_status logprob_finish(void *context, flow_error *err)
     r->non_finite = r->rows - r->finite;
     r->solving = flow_session_solving(e->s, FLOW_TO_LATENT);
     r->discrete_columns = f->n_discrete;
-    r->is_weighted = r->weight != NULL;
     r->has_support = f->has_support;
     r->has_discrete = f->n_discrete > 0;
     r->all_discrete = f->n_discrete == f->dim;
-    r->has_density = !r->all_discrete;
     return FLOW_OK;
 }
 

@@ -38,7 +38,7 @@ typedef struct flow_run_logprob_result {
     flow_list worst; /* of flow_logprob_row, ascending */
     flow_logprob_row rows_worst[FLOW_LOGPROB_WORST_MAX];
     bool estimates; /* log-densities are estimates themselves */
-    bool is_weighted, has_support, has_discrete, all_discrete, has_density;
+    bool has_support, has_discrete, all_discrete;
     bool closed;   /* the reader of standard output is gone */
 } flow_run_logprob_result;
 

@@ -13,28 +13,19 @@ flow_status flow_session_open(flow_session *out, const char *path, const flow_se
     *out = (flow_session){.options = *options, .name = path};
     if (options->solver != NULL && options->steps == 0)
         return flow_error_set(err, FLOW_ARGUMENT, "--solver: say how many steps it is to take with --steps N");
-    flow_status status = flow_model_load(&out->model, path, err);
-    if (status == FLOW_OK && options->steps > 0) {
-        status = flow_model_set_steps(out->model, options->solver, options->steps, err);
+    FLOW_TRY(flow_model_load(&out->model, path, err));
+    if (options->steps > 0) {
+        flow_status status = flow_model_set_steps(out->model, options->solver, options->steps, err);
         if (status == FLOW_ARGUMENT)
             flow_error_prefix(err, status, "%s", options->solver != NULL ? "--steps, --solver: " : "--steps: ");
+        FLOW_TRY(status);
     }
-    if (status != FLOW_OK)
-        return status;
     out->dim = out->model->f->dim;
     out->n_context = out->model->f->context.n;
     out->width = flow_width(out->model->f);
     out->context = out->model->spec->data->context.at;
     out->columns = (const char *const *)out->model->columns;
-    enum { SIZE = 24 };
-    size_t d = (size_t)out->dim;
-    out->latents = malloc(d * (sizeof *out->latents + SIZE));
-    if (out->latents == NULL)
-        return flow_error_memory(err, "the names of latents");
-    for (size_t k = 0; k < d; k++) {
-        out->latents[k] = (char *)(out->latents + d) + k * SIZE;
-        snprintf(out->latents[k], SIZE, "z%zu", k + 1);
-    }
+    FLOW_TRY(flow_name_list_number(&out->latents, 'z', out->dim, err));
     return flow_runner_new(&out->runner, out->model->f, out->model->weights, flow_run_threads(options->n_threads), err);
 }
 
@@ -42,7 +33,7 @@ void flow_session_close(flow_session *s)
 {
     flow_runner_free(s->runner);
     flow_model_free(s->model);
-    free(s->latents);
+    flow_name_list_free(&s->latents);
     *s = (flow_session){0};
 }
 

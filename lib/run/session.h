@@ -25,7 +25,7 @@ typedef struct flow_session {
     int width;                  /* d + c: the values of a row that goes in */
     const char *const *columns; /* (d), borrowed from the model */
     const char *const *context; /* (c), borrowed from the model */
-    char **latents;             /* (d): z1, z2, ...; one piece of memory */
+    flow_name_list latents;     /* (d): z1, z2, ... */
 } flow_session;
 
 /* `path` is a model file or the spec that trained it. */

@@ -47,9 +47,9 @@ static flow_status train_make_trainer(train_run *run, flow_error *err)
     const flow_experiment *x = run->x;
     if (x->target == NULL)
         return flow_trainer_new(&run->trainer, x->f, x->train, x->training, x->validation, x->spec->seed,
-                                run->out->threads, err);
+                                run->x->n_threads, err);
     flow_status status = flow_trainer_new_target(&run->trainer, x->f, x->train, x->target, x->spec->seed,
-                                                 run->out->threads, err);
+                                                 run->x->n_threads, err);
     return status == FLOW_SPEC ? flow_error_prefix(err, status, "%s: ", x->spec->source) : status;
 }
 
@@ -67,13 +67,13 @@ static flow_status train_prepare(train_run *run, flow_error *err)
     if (run->output == NULL)
         return flow_error_memory(err, "a path");
     FLOW_TRY(train_check_output(run, &resume, err));
-    FLOW_TRY(flow_experiment_open(x, run->out->threads, &o->hooks, err));
+    FLOW_TRY(flow_experiment_open(x, err));
     FLOW_TRY(flow_experiment_build(x, x->dim, err));
-    FLOW_TRY(flow_experiment_check(x, &o->hooks, err));
-    flow_experiment_warn_of_networks(x, &o->hooks);
+    FLOW_TRY(flow_experiment_check(x, err));
+    flow_experiment_warn_of_networks(x);
     FLOW_TRY(train_make_trainer(run, err));
     FLOW_TRY(resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err));
-    return o->profile ? flow_profile_new(&run->profile, run->out->threads, err) : FLOW_OK;
+    return o->profile ? flow_profile_new(&run->profile, run->x->n_threads, err) : FLOW_OK;
 }
 
 static void train_announce(train_run *run)
@@ -91,7 +91,7 @@ static flow_status train_evaluate_test(train_run *run, flow_error *err)
     if (run->x->test == NULL)
         return FLOW_OK;
     FLOW_TRY(flow_evaluate(&run->held_out, flow_trainer_best_flow(run->trainer), flow_trainer_best(run->trainer),
-                           run->x->test, run->out->threads, err));
+                           run->x->test, run->x->n_threads, err));
     if (l->not_finite > 0)
         flow_run_warn(&run->options->hooks, "%s: log p of %lld rows is not finite, the first is row %lld%s%s",
                       run->x->test->location, (long long)l->not_finite, (long long)l->first_not_finite + 1,
@@ -105,7 +105,7 @@ static flow_status train_estimate_density(train_run *run, flow_error *err)
     if (run->x->target == NULL)
         return FLOW_OK;
     flow_status status = flow_draws_new(&draws, flow_trainer_best_flow(run->trainer), flow_trainer_best(run->trainer),
-                                        run->x->target, run->out->threads, err);
+                                        run->x->target, run->x->n_threads, err);
     if (status == FLOW_OK)
         status = flow_draws_estimate(&run->estimate, draws, run->x->spec->seed,
                                      run->x->draws->test, err);
@@ -195,7 +195,7 @@ static void train_describe(train_run *run, flow_status status)
 
 flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_options *options, flow_error *err)
 {
-    *out = (flow_run_train_result){.threads = flow_run_threads(options->n_threads)};
+    *out = (flow_run_train_result){.x = {&options->hooks, flow_run_threads(options->n_threads)}};
     train_run run = {.options = options, .out = out, .x = &out->x};
     flow_status status = train_prepare(&run, err);
     if (status == FLOW_OK) {

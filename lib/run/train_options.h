@@ -20,7 +20,6 @@ typedef struct flow_run_train_result {
     flow_experiment x;
     int64_t epochs, first_epoch; /* in all, and those that were done before */
     int64_t parameters;
-    int threads;
     bool resumed;
     /* At the end. */
     flow_train_summary summary;

@@ -42,7 +42,7 @@ static cJSON *provenance_run_json(const train_run *run)
     for (int i = 0; i < run->options->argc; i++)
         provenance_add_word(&typed, run->options->argv[i]);
     flow_training_run this_run = {.command = typed.data, .host = host, .date = date, .version = flow_program_version(),
-                                  .first_epoch = run->out->first_epoch + 1, .threads = run->out->threads};
+                                  .first_epoch = run->out->first_epoch + 1, .threads = run->x->n_threads};
     flow_libraries_find(&this_run.libraries);
     cJSON *object = typed.failed ? NULL : flow_report_json(flow_training_run_fields, &this_run, NULL);
     flow_text_free(&typed);
