@@ -115,6 +115,9 @@ setup() {
     run flowctl logprob model.h5 words.csv
     expect_status 1
     expect words.csv high y
+    run flowctl logprob model.h5 spec.json
+    expect_status 1
+    expect "spec.json: is JSON" "flowctl train"
     printf 'x,y\n1,\n' >empty.csv
     run flowctl logprob model.h5 empty.csv
     expect_status 1

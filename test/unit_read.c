@@ -257,6 +257,8 @@ static void test_errors_name_their_place(void **state)
                    "list[0].bins: it is in \"shape\" as well; leave one of them out");
     expect_failure("{\"list\": [{\"type\": \"plain\", \"repeat\": 2}]}",
                    "list[0]: unknown key \"repeat\"; the keys here are: type, bound, bins, tails");
+    expect_failure("{\"list\": [{\"type\": \"plain\", \"order\": [1]}]}",
+                   "list[0]: unknown key \"order\": the type \"block\" has it, \"plain\" has not");
     expect_failure("{\"list\": [{\"type\": \"block\", \"repeat\": 0}]}",
                    "list[0].repeat: 0 is out of range; allowed is 1 to 1024");
     expect_failure("{\"list\": [{\"type\": \"block\", \"order\": [1, 2.5]}]}",

@@ -214,6 +214,15 @@ static flow_status read_row(void *out, const flow_option *table, const flow_opti
     return read_member(member, option, fallback, &at, r);
 }
 
+/* Another type of the same choices that has the key; NULL: there is none. */
+static const flow_type_info *read_find_owner(const reader *r, const char *key)
+{
+    for (int i = 0; r->choices != NULL && r->choices->types[i] != NULL; i++)
+        if (flow_option_find(r->choices->types[i]->options, key) != NULL)
+            return r->choices->types[i];
+    return NULL;
+}
+
 static flow_status read_refuse_unknown(const flow_option *table, const flow_json *object, const reader *r)
 {
     for (const cJSON *child = object->node->child; child != NULL; child = child->next) {
@@ -226,6 +235,10 @@ static flow_status read_refuse_unknown(const flow_option *table, const flow_json
             continue;
         for (const flow_option *option = table; option->key != NULL && n < MOST; option++)
             known[n++] = option->key;
+        const flow_type_info *owner = read_find_owner(r, child->string);
+        if (owner != NULL && flow_nearest(child->string, known, n) == NULL)
+            return flow_json_fail(object, r->err, "unknown key \"%.60s\": the type \"%s\" has it, \"%s\" has not",
+                                  child->string, owner->name, r->type->name);
         return flow_json_unknown(object, child->string, known, n, r->err);
     }
     return FLOW_OK;
