@@ -72,10 +72,9 @@ static void compare_maps(const comparison *c, const flow_option *option, const f
 static void compare_rows(const comparison *c, const flow_option *option, const flow_choices *choices,
                          const flow_json *was, const flow_json *is)
 {
-    if (option->may_change && option->kind == FLOW_OPTION_TEXT_OR_NUMBER && !cJSON_IsNumber(was->node) &&
-        !cJSON_IsNumber(is->node))
-        return;
-    if (option->may_change && option->kind != FLOW_OPTION_TEXT_OR_NUMBER)
+    bool has_number = option->kind == FLOW_OPTION_TEXT_OR_NUMBER &&
+                      (cJSON_IsNumber(was->node) || cJSON_IsNumber(is->node));
+    if (option->may_change && !has_number)
         return;
     if (compare_is_absent(was) || compare_is_absent(is)) {
         compare_values(c, was, is);

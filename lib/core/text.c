@@ -32,7 +32,8 @@ void flow_text_add(flow_text *text, const char *format, ...)
         text->capacity = 2 * (text->length + n);
         char *grown = realloc(text->data, text->capacity);
         text->failed = grown == NULL;
-        text->data = grown != NULL ? grown : text->data;
+        if (grown != NULL)
+            text->data = grown;
     }
     text->failed = text->failed || more == NULL;
     if (!text->failed) {

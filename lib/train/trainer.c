@@ -33,17 +33,17 @@ static flow_status trainer_make_parts(flow_trainer *t, const flow_target *target
     return flow_step_new(&t->step, t->f, &t->objective, target, trainer_largest_batch(t), t->n_threads, err);
 }
 
-/* Data, or draws where there is a target. */
+/* Draws for the target where there are no data. */
 static flow_status trainer_make_source(flow_trainer *t, flow_dataset *training, flow_dataset *validation,
                                        const flow_target *target, flow_error *err)
 {
     const flow *f = flow_trainer_evaluated_flow(t);
     const real *weights = flow_trainer_evaluated(t);
     const flow_draw_options *draws = flow_objective_draws(&t->objective);
-    if ((draws != NULL) != (target != NULL))
+    if ((draws != NULL) != (training == NULL))
         return flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is %sone on data",
                               t->objective.type->info.name, draws != NULL ? "not " : "");
-    if (target != NULL)
+    if (training == NULL)
         return flow_source_draws(&t->source, f, target, draws, weights, &t->options, t->seed, t->n_threads, err);
     FLOW_TRY(flow_objective_check(&t->objective, t->f, training->is_weighted, err));
     FLOW_TRY(flow_source_data(&t->source, f, training, validation, weights, &t->options, t->seed, t->n_threads, err));
