@@ -77,12 +77,6 @@ static void console_on_warning(void *context, const char *message)
     console_say(context, CONSOLE_WARNING, "%s", message);
 }
 
-static void console_on_begin(void *context)
-{
-    (void)context;
-    stop_watch();
-}
-
 /* "120,000 of 1,000,000 rows  145,000 rows/s  ETA 6 s" */
 static void console_on_progress(void *context, const flow_run_progress *p)
 {
@@ -102,15 +96,8 @@ static void console_on_progress(void *context, const flow_run_progress *p)
     console_live(context, line);
 }
 
-static bool console_should_stop(void *context)
-{
-    (void)context;
-    return stop_asked();
-}
-
 flow_run_hooks console_hooks(console *c, const char *output)
 {
     bool among_rows = flow_is_standard(output) && isatty(STDOUT_FILENO) == 1;
-    return (flow_run_hooks){c, console_on_warning, console_on_begin, among_rows ? NULL : console_on_progress,
-                            console_should_stop};
+    return (flow_run_hooks){c, console_on_warning, stop_watch, among_rows ? NULL : console_on_progress, stop_asked};
 }

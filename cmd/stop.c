@@ -38,8 +38,9 @@ static void stop_take_stack(void)
     sigaltstack(&stack, NULL);
 }
 
-void stop_watch(void)
+void stop_watch(void *context)
 {
+    (void)context;
     stop_take_stack();
     stop_watch_one(SIGINT);
     stop_watch_one(SIGTERM);
@@ -50,7 +51,8 @@ int stop_signal(void)
     return arrived;
 }
 
-bool stop_asked(void)
+bool stop_asked(void *context)
 {
+    (void)context;
     return arrived != 0;
 }

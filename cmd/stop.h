@@ -6,12 +6,12 @@
 #include <stdbool.h>
 
 /* Handles SIGINT and SIGTERM, unless the parent process had them ignored, as nohup and background jobs do. */
-void stop_watch(void);
+void stop_watch(void *context);
 
 /* The signal that arrived; 0: none. */
 int stop_signal(void);
 
-/* Whether to stop. */
-bool stop_asked(void);
+/* Whether to stop. This and stop_watch are hooks (run/hooks.h), and do not use their context. */
+bool stop_asked(void *context);
 
 #endif

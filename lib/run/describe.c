@@ -8,7 +8,7 @@
 /* ---- how it is shown ---- */
 
 static const flow_report_field layer_fields[] = {
-    {"name", FLOW_MEMBER(flow_layer, name)},
+    {"name", FLOW_MEMBER_ARRAY(flow_layer, name)},
     {"parameters", FLOW_MEMBER(flow_layer, parameters)},
     {"fitted", FLOW_MEMBER(flow_layer, fitted)},
     {"depth", FLOW_MEMBER(flow_layer, depth)},
@@ -18,10 +18,10 @@ static const flow_report_field layer_fields[] = {
 };
 
 static const flow_report_field row_fields[] = {
-    {NULL, "layer", "%s", FLOW_MEMBER(flow_layer, label), .width = 20, .left = true},
+    {NULL, "layer", "%s", FLOW_MEMBER_ARRAY(flow_layer, label), .width = 20, .left = true},
     {NULL, "parameters", "%s", FLOW_MEMBER(flow_layer, parameters), .width = 12},
     {NULL, "fitted", "%s", FLOW_MEMBER(flow_layer, fitted), .width = 8},
-    {NULL, "weights (out x in)", "%s", FLOW_MEMBER(flow_layer, shapes), .left = true},
+    {NULL, "weights (out x in)", "%s", FLOW_MEMBER_ARRAY(flow_layer, shapes), .left = true},
     FLOW_REPORT_END,
 };
 
@@ -52,13 +52,13 @@ const flow_report_field flow_description_fields[] = {
 static void layer_add_shape(flow_layer *l, const flow_param *entry)
 {
     static const char etc[] = ", ...";
-    char shape[32], *shapes = l->shapes_text;
+    char shape[32], *shapes = l->shapes;
     size_t used = strlen(shapes);
     if (used >= sizeof etc && strcmp(shapes + used - strlen(etc), etc) == 0)
         return;
     snprintf(shape, sizeof shape, "%s%dx%d", used > 0 ? ", " : "", entry->rows, entry->cols);
-    bool fits = used + strlen(shape) + sizeof etc <= sizeof l->shapes_text;
-    snprintf(shapes + used, sizeof l->shapes_text - used, "%s", fits ? shape : etc);
+    bool fits = used + strlen(shape) + sizeof etc <= sizeof l->shapes;
+    snprintf(shapes + used, sizeof l->shapes - used, "%s", fits ? shape : etc);
 }
 
 /* Adds what the parameters have whose names begin with that of the layer. */
@@ -78,7 +78,6 @@ static void layer_add_parameters(flow_layer *l, const flow *f)
         if (entry->cols > 1 || strcmp(last, "/weight") == 0) /* of a single input, too; biases are not shown */
             layer_add_shape(l, entry);
     }
-    l->shapes = l->shapes_text[0] != '\0' ? l->shapes_text : NULL;
 }
 
 /* What a column map does with which column, a line each: for JSON, and added to the notes. */
@@ -111,8 +110,7 @@ static void layer_add_block(flow_layer *l, const flow *f, int index)
     if (within == block->tile_dim)
         return;
     l->kept = within;
-    snprintf(l->shapes_text, sizeof l->shapes_text, "%d of %d dimensions go on", within, block->tile_dim);
-    l->shapes = l->shapes_text;
+    snprintf(l->shapes, sizeof l->shapes, "%d of %d dimensions go on", within, block->tile_dim);
 }
 
 /* The context is layer -1; the base, which is the last, is a layer if it has parameters. */
@@ -128,13 +126,11 @@ static bool describe_layer(flow_layer *l, const flow *f, int index, flow_text *n
     } else if (index < f->n_columns + f->n_all) {
         name = f->all[index - f->n_columns]->name;
     }
-    snprintf(l->name_text, sizeof l->name_text, "%s", name);
-    l->name = l->name_text;
+    snprintf(l->name, sizeof l->name, "%s", name);
     layer_add_parameters(l, f);
     if (index >= f->n_columns && index < f->n_columns + f->n_all)
         layer_add_block(l, f, index - f->n_columns);
-    snprintf(l->label_text, sizeof l->label_text, "%*s%s", 2 * l->depth, "", name);
-    l->label = l->label_text;
+    snprintf(l->label, sizeof l->label, "%*s%s", 2 * l->depth, "", name);
     return index < 0 || index >= f->n_columns || layer_add_columns(l, &f->columns[index], notes);
 }
 

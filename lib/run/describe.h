@@ -7,13 +7,11 @@
 #include "run/report.h"
 
 typedef struct flow_layer {
-    char name_text[FLOW_NAME_SIZE], label_text[FLOW_NAME_SIZE + 16];
-    const char *name, *label; /* label: for the table, indented by depth */
+    char name[FLOW_NAME_SIZE], label[FLOW_NAME_SIZE + 16]; /* label: for the table, indented by depth */
     int depth;                /* how many composites it is within */
     int kept;                 /* of a split: how many dimensions go on; 0: not a split */
     int64_t parameters, fitted; /* trained weights, without those that a mask removes; fitted values */
-    char shapes_text[80];
-    const char *shapes;     /* of its matrices: "128x9, 128x128, 18x128" */
+    char shapes[80];        /* of its matrices: "128x9, 128x128, 18x128" */
     cJSON *columns;         /* of a column map: what it does with which column, an array of strings; owned */
 } flow_layer;
 

@@ -120,12 +120,9 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
     const flow_dataset *data = out->data;
     out->invalid_rows = data->n_skipped;
     if (out->invalid_rows > 0 && !flow_is_standard(location)) /* standard input is gone once it has been read */
-        info_find_first_invalid(out->first_invalid_text, location, data->columns, data->n_columns);
-    if (out->first_invalid_text[0] != '\0')
-        out->first_invalid = out->first_invalid_text;
-    out->checksum = out->checksum_text;
-    out->crc = out->checksum_text + snprintf(out->checksum_text, sizeof out->checksum_text, "crc32:%08lx",
-                                             (unsigned long)data->checksum) - 8;
+        info_find_first_invalid(out->first_invalid, location, data->columns, data->n_columns);
+    out->crc = out->checksum + strlen("crc32:");
+    snprintf(out->checksum, sizeof out->checksum, "crc32:%08lx", (unsigned long)data->checksum);
     out->without_numbers = (flow_text_list){out->others.n, (const char *const *)out->others.at};
     return info_read_columns(out) ? FLOW_OK : flow_error_memory(err, "columns");
 }

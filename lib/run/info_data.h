@@ -27,16 +27,15 @@ typedef struct flow_run_info_data_result {
     const char *location, *first_table;
     flow_dataset *data; /* owned; NULL: there are tables */
     int64_t invalid_rows;
-    const char *first_invalid; /* "data.csv: row 17, column \"y\": ..."; NULL: none, or not known */
-    const char *checksum;      /* "crc32:c7eff3b5" */
-    const char *crc;           /* "c7eff3b5" */
+    char first_invalid[FLOW_ERROR_SIZE]; /* "data.csv: row 17, column \"y\": ..."; "": none, or not known */
+    char checksum[32];                   /* "crc32:c7eff3b5" */
+    const char *crc;                     /* "c7eff3b5" */
     flow_list columns;         /* of flow_data_column */
     flow_text_list without_numbers;
     flow_list table_rows; /* of flow_data_table, of a file with several; then there is nothing else */
 
     flow_table_list tables; /* owned, as what follows */
     flow_name_list chosen, others; /* columns */
-    char checksum_text[32], first_invalid_text[FLOW_ERROR_SIZE];
 } flow_run_info_data_result;
 
 /* `columns`: "a,b,c" to look at; NULL: all that hold numbers. */

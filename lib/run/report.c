@@ -38,6 +38,14 @@ static int64_t report_whole(const flow_report_field *field, const void *member)
     }
 }
 
+/* NULL: there is none, or it is none. */
+static const char *report_string(const flow_report_field *field, const void *member)
+{
+    if (field->kind == FLOW_REPORT_ARRAY)
+        return *(const char *)member != '\0' ? member : NULL;
+    return field->kind == FLOW_REPORT_STRING ? *(const char *const *)member : NULL;
+}
+
 static double report_real(const flow_report_field *field, const void *member)
 {
     if (field->kind == FLOW_REPORT_REAL)
@@ -114,7 +122,8 @@ static cJSON *report_value(const flow_report_field *field, const void *member)
     const flow_text_list *names = member;
     switch (field->kind) {
     case FLOW_REPORT_STRING:
-        return cJSON_CreateString(*(const char *const *)member);
+    case FLOW_REPORT_ARRAY:
+        return cJSON_CreateString(report_string(field, member));
     case FLOW_REPORT_FLAG:
         return cJSON_CreateBool(*(const bool *)member);
     case FLOW_REPORT_INT:
@@ -137,13 +146,16 @@ static cJSON *report_value(const flow_report_field *field, const void *member)
     return NULL;
 }
 
+/* Whether a row is left out of JSON, too. */
 static bool report_is_absent(const flow_report_field *field, const void *from)
 {
     const void *member = report_member(from, field->offset);
     if (field->kind == FLOW_REPORT_NAMES)
         return ((const flow_text_list *)member)->at == NULL;
-    return (field->kind == FLOW_REPORT_STRING || field->kind == FLOW_REPORT_JSON) &&
-           *(const void *const *)member == NULL;
+    if (field->kind == FLOW_REPORT_JSON)
+        return *(const cJSON *const *)member == NULL;
+    return (field->kind == FLOW_REPORT_STRING || field->kind == FLOW_REPORT_ARRAY) &&
+           report_string(field, member) == NULL;
 }
 
 /* False when memory is out. */
@@ -216,8 +228,8 @@ static void report_add_value(flow_text *text, const flow_report_field *field, co
         flow_text_add(text, "%s", flow_format_estimate_fixed(out, mean->mean, mean->error));
     else if (letter == 'd')
         flow_text_add(text, "%lld", (long long)report_whole(field, member));
-    else if (field->kind == FLOW_REPORT_STRING)
-        flow_text_add(text, "%s", *(const char *const *)member);
+    else if (field->kind == FLOW_REPORT_STRING || field->kind == FLOW_REPORT_ARRAY)
+        flow_text_add(text, "%s", report_string(field, member));
     else if (field->kind == FLOW_REPORT_MEAN)
         flow_text_add(text, "%s", flow_format_estimate(out, mean->mean, mean->error));
     else if (field->kind == FLOW_REPORT_NAMES)
@@ -258,10 +270,8 @@ static void report_add_template(flow_text *text, const flow_report_field *field,
 static bool report_shows(const flow_report_field *field, const void *from)
 {
     const void *member = report_member(from, field->offset);
-    if (field->text == NULL || !report_has(field, from))
+    if (field->text == NULL || !report_has(field, from) || report_is_absent(field, from))
         return false;
-    if (field->kind == FLOW_REPORT_STRING)
-        return *(const char *const *)member != NULL;
     if (field->kind == FLOW_REPORT_FLAG)
         return *(const bool *)member;
     if (field->kind == FLOW_REPORT_NAMES || field->kind == FLOW_REPORT_LIST)

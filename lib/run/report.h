@@ -37,6 +37,7 @@ typedef struct flow_list {
 
 typedef enum flow_report_kind {
     FLOW_REPORT_STRING, /* const char * */
+    FLOW_REPORT_ARRAY,  /* char[]: a string; "": NULL */
     FLOW_REPORT_FLAG,   /* bool */
     FLOW_REPORT_INT,    /* int */
     FLOW_REPORT_INT64,  /* int64_t */
@@ -78,6 +79,8 @@ typedef struct flow_report_field {
                      flow_mean: FLOW_REPORT_MEAN, flow_text_list: FLOW_REPORT_NAMES,                    \
                      flow_list: FLOW_REPORT_LIST,                                                       \
                      const cJSON *: FLOW_REPORT_JSON, cJSON *: FLOW_REPORT_JSON)
+/* The same of an array of characters. */
+#define FLOW_MEMBER_ARRAY(type, member) .offset = offsetof(type, member), .kind = FLOW_REPORT_ARRAY
 /* The same of a member of the struct `target` that a pointer of `type` points to. */
 #define FLOW_MEMBER_THROUGH(type, pointer, target, member) \
     .through = 1 + offsetof(type, pointer), FLOW_MEMBER(target, member)

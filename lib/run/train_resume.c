@@ -18,15 +18,13 @@ static flow_status resume_check_folder(const char *output, flow_error *err)
     if (folder == NULL)
         status = flow_error_memory(err, output);
     else if (stat(folder, &info) != 0)
-        status = flow_error_set(err, FLOW_IO, "%s: the folder %s cannot be used: %s; create it, or choose another with "
-                                              "-o",
-                                output, folder, strerror(errno));
+        status = flow_error_set(err, FLOW_IO, "%s: the folder %s cannot be used: %s; create it, or choose another "
+                                "with -o", output, folder, strerror(errno));
     else if (!S_ISDIR(info.st_mode))
         status = flow_error_set(err, FLOW_IO, "%s: %s is not a folder", output, folder);
     else if (access(folder, W_OK | X_OK) != 0)
-        status = flow_error_set(err, FLOW_IO, "%s: the folder %s cannot be written to: %s; choose another with "
-                                              "-o", output,
-                                folder, strerror(errno));
+        status = flow_error_set(err, FLOW_IO, "%s: the folder %s cannot be written to: %s; choose another with -o",
+                                output, folder, strerror(errno));
     free(folder);
     return status;
 }
@@ -34,17 +32,10 @@ static flow_status resume_check_folder(const char *output, flow_error *err)
 flow_status train_check_output(const train_run *run, bool *resume, flow_error *err)
 {
     const char *output = run->output;
-    *resume = false;
     FLOW_TRY(resume_check_folder(output, err));
-    struct stat info;
-    if (stat(output, &info) != 0)
-        return FLOW_OK;
-    flow_file_kind kind = flow_file_identify(output);
-    if (kind == FLOW_FILE_MODEL && run->options->resume) {
-        *resume = true;
-        return FLOW_OK;
-    }
-    if (kind == FLOW_FILE_MODEL && run->options->force)
+    const flow_file_kind kind = flow_file_identify(output);
+    *resume = kind == FLOW_FILE_MODEL && run->options->resume;
+    if (kind == FLOW_FILE_MISSING || (kind == FLOW_FILE_MODEL && (*resume || run->options->force)))
         return FLOW_OK;
     if (kind == FLOW_FILE_MODEL)
         return flow_error_set(err, FLOW_EXISTS, "%s: this model exists already; --resume trains it on, --force trains "

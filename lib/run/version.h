@@ -6,8 +6,8 @@
 #include "run/report.h"
 
 typedef struct flow_libraries {
-    const char *precision, *gemm, *kernels, *hdf5, *gsl; /* borrowed from the program and from this struct */
-    char gemm_text[64], hdf5_text[32];
+    const char *precision, *kernels, *gsl; /* borrowed from the program */
+    char gemm[64], hdf5[32];
 } flow_libraries;
 
 /* {"precision": "float", "matrix_products": "libxsmm 1.17", "vector_kernels": "AVX-512", "hdf5": ..., "gsl": ...} */
