@@ -32,7 +32,7 @@ typedef struct flow_dataset_options {
     const char *const *columns; /* as in flow_reader_options */
     int n_columns;
     bool skip_invalid;
-    size_t memory_bytes; /* budget of the rows when held (8 bytes a value); 0: no limit */
+    size_t memory_bytes; /* budget of the rows when held (of a table 8 bytes a value); 0: no limit */
     double share;        /* held-out share, 0 to 1 exclusive; used when part is not FLOW_PART_ALL */
     flow_part part;
     uint64_t seed; /* of the split */
@@ -61,6 +61,7 @@ typedef struct flow_dataset {
     flow_image image;           /* what the columns of the data make; a shape of {0}: rows of a table */
     bool is_weighted;           /* the weights are not negative, unless that was allowed, and their sum is positive */
     bool is_held;
+    size_t row_bytes;           /* of a row that is held: of pictures in the type on file, of a table in double */
     int64_t n_rows;
     int64_t n_skipped;          /* invalid ones */
     int64_t n_weightless;       /* left out: of weight 0 */

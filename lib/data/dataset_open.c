@@ -40,6 +40,8 @@ static flow_status dataset_open_reader(flow_row_store *data, const char *locatio
     data->base.n_columns = data->columns.n;
     data->base.has_names = data->reader->has_names;
     data->base.image = data->reader->image;
+    data->packing = flow_row_packing_of(data->reader);
+    data->base.row_bytes = data->packing.row_bytes;
     return status;
 }
 
@@ -91,6 +93,7 @@ void flow_dataset_close(flow_dataset *base)
     free(base->location);
     free(base->summary);
     flow_pool_free(&data->pool);
+    free(data->block);
     free(data->blocks);
     free(data->block_order);
     free(data);
@@ -129,12 +132,13 @@ flow_status flow_dataset_sample(flow_dataset *base, double *rows, size_t n_max, 
         flow_dataset_rewind(base);
         return status;
     }
-    const double *from = base->is_held ? data->pool.rows : data->stats.rows;
+    const flow_row_packing packing = base->is_held ? data->packing : flow_row_packing_plain(d);
+    const char *from = base->is_held ? data->pool.rows : (const char *)data->stats.rows;
     size_t n = base->is_held ? (size_t)base->n_rows : data->stats.n_sampled, m = n < n_max ? n : n_max;
     for (size_t i = 0; i < m; i++) { /* one row out of each of m equal pieces */
         size_t first = i * n / m, size = (i + 1) * n / m - first;
         double random = flow_rng_uniform(data->seed, FLOW_STREAM_OTHER, i, 2);
-        memcpy(rows + i * d, from + (first + (size_t)(random * (double)size)) * d, d * sizeof *rows);
+        flow_row_unpack(&packing, rows + i * d, from + (first + (size_t)(random * (double)size)) * packing.row_bytes);
     }
     *n_read = m;
     return FLOW_OK;

@@ -117,7 +117,7 @@ flow_status flow_dataset_next(flow_dataset *base, double *rows, int64_t *numbers
             continue;
         }
         size_t row = data->group.is_shuffled ? pool->order[data->at] : (size_t)data->at;
-        memcpy(rows + n * d, pool->rows + row * d, d * sizeof *rows);
+        flow_row_unpack(&data->packing, rows + n * d, pool->rows + row * data->packing.row_bytes);
         if (numbers != NULL)
             numbers[n] = pool->numbers != NULL ? pool->numbers[row] : (int64_t)row;
         data->at++;

@@ -8,11 +8,11 @@
 #include "core/memory.h"
 #include "num/rng.h"
 
-flow_status flow_pool_make(flow_pool *pool, size_t n, size_t d, flow_error *err)
+flow_status flow_pool_make(flow_pool *pool, const flow_row_packing *packing, size_t n, flow_error *err)
 {
     size_t bytes = n;
     *pool = (flow_pool){0};
-    pool->rows = flow_size_mul(&bytes, d * sizeof *pool->rows) ? malloc(bytes) : NULL;
+    pool->rows = flow_size_mul(&bytes, packing->row_bytes) ? malloc(bytes) : NULL;
     pool->numbers = malloc(n * sizeof *pool->numbers);
     pool->order = malloc(n * sizeof *pool->order);
     if (pool->rows == NULL || pool->numbers == NULL || pool->order == NULL)
@@ -120,8 +120,9 @@ static int dataset_by_index(const void *a, const void *b)
 static flow_status dataset_load_block(flow_row_store *data, flow_pool *pool, const flow_row_span *block,
                                       flow_error *err)
 {
-    size_t d = (size_t)data->base.n_columns, n;
-    double *rows = pool->rows + (size_t)pool->n * d;
+    size_t n;
+    char *to = pool->rows + (size_t)pool->n * data->packing.row_bytes;
+    double *rows = data->block != NULL ? data->block : (double *)(void *)to;
     int64_t *numbers = pool->numbers + pool->n;
     flow_status status = FLOW_OK;
     if (flow_reader_tell(data->reader).row != block->at.row)
@@ -134,6 +135,8 @@ static flow_status dataset_load_block(flow_row_store *data, flow_pool *pool, con
     if (n != (size_t)block->n_read || kept != (size_t)block->n_kept)
         return flow_error_set(err, FLOW_DATA, "%s: has changed since it was opened, at row %lld; start again, and do "
                               "not change the file meanwhile", data->base.location, (long long)block->at.row + 1);
+    if (data->block != NULL)
+        flow_rows_pack(&data->packing, to, rows, kept);
     pool->n += block->n_kept;
     return FLOW_OK;
 }

@@ -13,6 +13,7 @@
 #include "data/dataset.h"
 #include "data/dataset_stats.h"
 #include "data/reader.h"
+#include "data/row_packing.h"
 #include "num/rng.h"
 
 /* A block: a run of valid rows in the file. */
@@ -24,7 +25,7 @@ typedef struct flow_row_span {
 
 /* The rows that are served: all rows of a held set, else those of a group. */
 typedef struct flow_pool {
-    double *rows;     /* (n, d) */
+    char *rows;       /* n rows, packed */
     int64_t *numbers; /* of the rows; NULL: row i is number i */
     uint32_t *order;  /* of serving, when shuffled */
     int64_t n;
@@ -47,13 +48,15 @@ typedef struct flow_row_store {
     uint64_t seed;
     flow_stats stats; /* its sample of rows is kept when the rows are not held */
 
+    flow_row_packing packing;
     flow_pool pool;
     int64_t at;           /* the next row of the pool to serve */
     flow_row_group group; /* the next one to fill the pool with; of a held set, whether it is shuffled */
 
-    /* Not held. While a thread reads ahead, it alone uses `reader`, `rng`, `block_order` and `ordered`. */
+    /* Not held. While a thread reads ahead, it alone uses `reader`, `block`, `rng`, `block_order` and `ordered`. */
     struct flow_read_ahead *ahead; /* NULL: rows are read when they are needed */
     flow_reader *reader;
+    double *block; /* (block_rows, d): for rows that are read and then packed; NULL where they are doubles */
     flow_row_span *blocks;
     int64_t n_blocks, block_capacity;
     int64_t block_rows;   /* the most valid rows in a block */
@@ -69,8 +72,8 @@ typedef struct flow_row_store {
  * its blocks are known. `memory_bytes` as in flow_dataset_options. FLOW_DATA names the row and what is wrong with it. */
 flow_status flow_dataset_scan(flow_row_store *data, size_t memory_bytes, bool read_ahead, flow_error *err);
 
-/* Room for n rows of d values. FLOW_MEMORY; flow_pool_free is needed then, too. */
-flow_status flow_pool_make(flow_pool *pool, size_t n, size_t d, flow_error *err);
+/* Room for n rows. FLOW_MEMORY; flow_pool_free is needed then, too. */
+flow_status flow_pool_make(flow_pool *pool, const flow_row_packing *packing, size_t n, flow_error *err);
 void flow_pool_free(flow_pool *pool);
 
 /* Whether a row of this number belongs to the part. */

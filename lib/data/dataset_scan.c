@@ -31,7 +31,7 @@ typedef struct dataset_scan {
 /* Bytes of a row in the pool: its values, its number, its place in the order. */
 static size_t scan_pooled_row_bytes(const flow_row_store *data)
 {
-    return (size_t)data->base.n_columns * sizeof(double) + sizeof(int64_t) + sizeof(uint32_t);
+    return data->packing.row_bytes + sizeof(int64_t) + sizeof(uint32_t);
 }
 
 static flow_status scan_too_large(const flow_row_store *data, size_t memory_bytes, flow_error *err)
@@ -44,15 +44,15 @@ static flow_status scan_too_large(const flow_row_store *data, size_t memory_byte
 /* The most rows that are held. An order has 32-bit indices, hence the upper limit. */
 static size_t scan_most_held(const dataset_scan *s)
 {
-    size_t row_bytes = (size_t)s->data->base.n_columns * sizeof(double);
-    size_t most = s->memory_bytes == 0 ? SIZE_MAX : s->memory_bytes / row_bytes;
+    size_t most = s->memory_bytes == 0 ? SIZE_MAX : s->memory_bytes / s->data->packing.row_bytes;
     return most < UINT32_MAX ? most : UINT32_MAX;
 }
 
 static flow_status scan_hold(dataset_scan *s, size_t n, flow_error *err)
 {
     flow_row_store *data = s->data;
-    size_t d = (size_t)data->base.n_columns, most = scan_most_held(s);
+    const flow_row_packing *packing = &data->packing;
+    size_t most = scan_most_held(s);
     if (n > most - s->n_held) {
         if (!data->reader->can_seek)
             return scan_too_large(data, s->memory_bytes, err);
@@ -63,8 +63,10 @@ static flow_status scan_hold(dataset_scan *s, size_t n, flow_error *err)
     if (s->n_held + n > s->capacity) {
         size_t capacity = 2 * (s->n_held + n), bytes;
         capacity = capacity < most ? capacity : most;
+        if (data->reader->n_rows >= 0 && (size_t)data->reader->n_rows < capacity)
+            capacity = (size_t)data->reader->n_rows;
         bytes = capacity;
-        double *rows = flow_size_mul(&bytes, d * sizeof *rows) ? realloc(data->pool.rows, bytes) : NULL;
+        char *rows = flow_size_mul(&bytes, packing->row_bytes) ? realloc(data->pool.rows, bytes) : NULL;
         if (rows == NULL)
             return flow_error_memory(err, "the rows; allow less memory, so that they are read in parts");
         data->pool.rows = rows;
@@ -74,7 +76,7 @@ static flow_status scan_hold(dataset_scan *s, size_t n, flow_error *err)
         data->pool.numbers = numbers;
         s->capacity = capacity;
     }
-    memcpy(data->pool.rows + s->n_held * d, s->block, n * d * sizeof *s->block);
+    flow_rows_pack(packing, data->pool.rows + s->n_held * packing->row_bytes, s->block, n);
     memcpy(data->pool.numbers + s->n_held, s->numbers, n * sizeof *s->numbers);
     for (size_t i = 0; i < n; i++)
         s->counts = s->counts && s->numbers[i] == (int64_t)(s->n_held + i);
@@ -214,10 +216,9 @@ static flow_status scan_no_rows(const flow_row_store *data, const flow_position 
 
 static flow_status scan_make_pools(flow_row_store *data, bool read_ahead, flow_error *err)
 {
-    size_t d = (size_t)data->base.n_columns;
     int64_t pool = data->block_rows * data->pool_blocks, most = data->base.n_rows + data->block_rows;
     size_t n = (size_t)(pool < most ? pool : most);
-    flow_status status = flow_pool_make(&data->pool, n, d, err);
+    flow_status status = flow_pool_make(&data->pool, &data->packing, n, err);
     if (status == FLOW_OK && read_ahead)
         status = flow_read_ahead_new(&data->ahead, data, n, err);
     return status;
@@ -243,11 +244,15 @@ static flow_status scan_settle(dataset_scan *s, bool read_ahead, flow_error *err
     data->base.is_held = s->holds;
     if (!s->holds) {
         flow_reader_limit(data->reader, data->block_rows);
+        if (data->packing.type != FLOW_VALUE_DOUBLE) {
+            data->block = s->block;
+            s->block = NULL;
+        }
         return scan_make_pools(data, read_ahead, err);
     }
     data->pool.n = (int64_t)s->n_held;
     if (s->n_held > 0) {
-        double *rows = realloc(data->pool.rows, s->n_held * (size_t)data->base.n_columns * sizeof *rows);
+        char *rows = realloc(data->pool.rows, s->n_held * data->packing.row_bytes);
         if (rows != NULL)
             data->pool.rows = rows;
     }

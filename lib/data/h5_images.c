@@ -21,10 +21,10 @@ static flow_status images_read(flow_h5_layout *l, double *rows, int64_t first, i
         labels = to + (size_t)l->block_rows * (size_t)n;
         FLOW_TRY(flow_h5_layout_read_1d(l->datasets[1], H5T_NATIVE_DOUBLE, labels, first, count, err));
     }
-    hsize_t start[FLOW_H5_RANK_MAX] = {(hsize_t)first}, size[FLOW_H5_RANK_MAX], extent = (hsize_t)count * (hsize_t)n;
+    hsize_t start[FLOW_H5_RANK_MAX] = {(hsize_t)first}, size[FLOW_H5_RANK_MAX];
     memcpy(size, shape.size, sizeof size);
     size[0] = (hsize_t)count;
-    hid_t space = H5Dget_space(l->datasets[0]), memory = H5Screate_simple(1, &extent, NULL);
+    hid_t space = H5Dget_space(l->datasets[0]), memory = H5Screate_simple(shape.rank, size, NULL);
     flow_status status = FLOW_OK;
     if (space < 0 || memory < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL) < 0 ||
         H5Dread(l->datasets[0], H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, to) < 0)

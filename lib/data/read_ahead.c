@@ -25,7 +25,7 @@ flow_status flow_read_ahead_new(flow_read_ahead **out, flow_row_store *data, siz
     if (ahead == NULL)
         return flow_error_memory(err, "reading ahead");
     ahead->data = data;
-    return flow_pool_make(&ahead->pool, n, (size_t)data->base.n_columns, err);
+    return flow_pool_make(&ahead->pool, &data->packing, n, err);
 }
 
 static void read_ahead_join(flow_read_ahead *ahead)

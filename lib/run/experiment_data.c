@@ -17,7 +17,7 @@ static size_t experiment_memory_taken(const flow_dataset *data)
 {
     if (data == NULL || !data->is_held)
         return 0;
-    return (size_t)data->n_rows * (size_t)data->n_columns * sizeof(double);
+    return (size_t)data->n_rows * data->row_bytes;
 }
 
 static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **out, const char *key,
