@@ -17,6 +17,7 @@
 
 #include "num/gemm.h"
 #include "num/rng.h"
+#include "num/transpose.h"
 #include "values.h"
 
 static const bool is_double = sizeof(real) == sizeof(double);

@@ -15,45 +15,55 @@ bool flow_activation_keeps_input(flow_activation kind)
 }
 
 FLOW_MULTIVERSION
-static void relu_with_bias(int n, real bias, const real *pre, real *y)
+static void relu_with_biases(int rows, int n, const real *bias, const real *pre, real *y)
 {
-    for (int j = 0; j < n; j++) {
-        real value = pre[j] + bias;
-        y[j] = value < 0 ? 0 : value; /* NaN stays NaN */
-    }
-}
-
-void flow_activation_apply(flow_activation kind, int rows, int n, const real *bias, real *pre, real *y)
-{
-    for (int r = 0; r < rows; r++) {
-        real *in = pre + (size_t)r * (size_t)n, *out = y + (size_t)r * (size_t)n;
-        if (kind == FLOW_ACTIVATION_RELU) {
-            relu_with_bias(n, bias[r], in, out);
-            continue;
-        }
-        flow_vec_add_value((size_t)n, bias[r], in);
-        switch (kind) {
-        case FLOW_ACTIVATION_TANH:
-            flow_vec_tanh((size_t)n, in, out);
-            break;
-        case FLOW_ACTIVATION_ELU:
-            flow_vec_elu((size_t)n, in, out);
-            break;
-        case FLOW_ACTIVATION_SILU:
-            flow_vec_sigmoid((size_t)n, in, out);
-            flow_vec_multiply((size_t)n, out, in, out);
-            break;
-        case FLOW_ACTIVATION_RELU:
-        case FLOW_ACTIVATION_NONE:
-            break;
+    for (int r = 0; r < rows; r++, pre += n, y += n) {
+        FLOW_INDEPENDENT
+        for (int j = 0; j < n; j++) {
+            real value = pre[j] + bias[r];
+            y[j] = value < 0 ? 0 : value; /* NaN stays NaN */
         }
     }
 }
 
 FLOW_MULTIVERSION
-static void relu_backward(int n, const real *y, const real *gy, real *gpre)
+static void add_biases(int rows, int n, const real *bias, real *pre)
 {
-    for (int j = 0; j < n; j++)
+    for (int r = 0; r < rows; r++, pre += n)
+        for (int j = 0; j < n; j++)
+            pre[j] += bias[r];
+}
+
+void flow_activation_apply(flow_activation kind, int rows, int n, const real *bias, real *pre, real *y)
+{
+    size_t count = (size_t)rows * (size_t)n;
+    if (kind == FLOW_ACTIVATION_RELU) {
+        relu_with_biases(rows, n, bias, pre, y);
+        return;
+    }
+    add_biases(rows, n, bias, pre);
+    switch (kind) {
+    case FLOW_ACTIVATION_TANH:
+        flow_vec_tanh(count, pre, y);
+        break;
+    case FLOW_ACTIVATION_ELU:
+        flow_vec_elu(count, pre, y);
+        break;
+    case FLOW_ACTIVATION_SILU:
+        flow_vec_sigmoid(count, pre, y);
+        flow_vec_multiply(count, y, pre, y);
+        break;
+    case FLOW_ACTIVATION_RELU:
+    case FLOW_ACTIVATION_NONE:
+        break;
+    }
+}
+
+FLOW_MULTIVERSION
+static void relu_backward(size_t count, const real *y, const real *gy, real *gpre)
+{
+    FLOW_INDEPENDENT
+    for (size_t j = 0; j < count; j++)
         gpre[j] = y[j] > 0 ? gy[j] : 0;
 }
 
@@ -83,12 +93,13 @@ void flow_activation_backward(flow_activation kind, int rows, int n, const real 
                               real *gpre)
 {
     size_t count = (size_t)rows * (size_t)n;
+    if (kind == FLOW_ACTIVATION_RELU) {
+        relu_backward(count, y, gy, gpre);
+        return;
+    }
     for (size_t first = 0; first < count; first += FLOW_TILE) {
         int m = count - first < FLOW_TILE ? (int)(count - first) : FLOW_TILE;
         switch (kind) {
-        case FLOW_ACTIVATION_RELU:
-            relu_backward(m, y + first, gy + first, gpre + first);
-            break;
         case FLOW_ACTIVATION_TANH:
             tanh_backward(m, y + first, gy + first, gpre + first);
             break;
@@ -101,6 +112,7 @@ void flow_activation_backward(flow_activation kind, int rows, int n, const real 
             silu_backward(m, sigmoid, y + first, gy + first, gpre + first);
             break;
         }
+        case FLOW_ACTIVATION_RELU: /* above */
         case FLOW_ACTIVATION_NONE:
             for (int j = 0; j < m; j++)
                 gpre[first + (size_t)j] = gy[first + (size_t)j];

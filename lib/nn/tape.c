@@ -7,6 +7,7 @@
 #include "num/gemm.h"
 #include "num/parallel.h"
 #include "num/reduce.h"
+#include "num/transpose.h"
 
 /* ------------------------------------------------------------------ terms of a sum */
 

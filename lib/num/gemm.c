@@ -13,6 +13,7 @@
 #endif
 
 #include "num/profile.h"
+#include "num/transpose.h"
 
 /* ------------------------------------------------------------------ CBLAS */
 
@@ -189,13 +190,6 @@ static bool gemm_sum(bool transpose_a, int count, int m, int n, int k, const rea
     return true;
 }
 
-void flow_transpose(int m, int n, const real *a, int lda, real *out, int ldo)
-{
-    enum { ROWS_AT_ONCE = 32 }; /* leaves room for the result in the L1 cache */
-    for (int i = 0; i < m; i += ROWS_AT_ONCE)
-        libxsmm_otrans(out + i, a + (size_t)i * (size_t)lda, sizeof *a, n, flow_min(m - i, ROWS_AT_ONCE), lda, ldo);
-}
-
 void flow_gemm_library(char *out, size_t size)
 {
     snprintf(out, size, "libxsmm %s", LIBXSMM_CONFIG_VERSION);
@@ -211,13 +205,6 @@ static bool gemm_sum(bool transpose_a, int count, int m, int n, int k, const rea
     (void)transpose_a, (void)count, (void)m, (void)n, (void)k, (void)a, (void)lda, (void)b, (void)ldb, (void)beta;
     (void)c, (void)ldc;
     return false;
-}
-
-void flow_transpose(int m, int n, const real *a, int lda, real *out, int ldo)
-{
-    for (int i = 0; i < m; i++)
-        for (int j = 0; j < n; j++)
-            out[(size_t)j * (size_t)ldo + (size_t)i] = a[(size_t)i * (size_t)lda + (size_t)j];
 }
 
 void flow_gemm_library(char *out, size_t size)

@@ -2,7 +2,7 @@
  *
  * The library is libxsmm, or any CBLAS where libxsmm is absent (-DFLOW_NO_XSMM). libxsmm makes a kernel for each shape
  * when the shape first occurs. It does not copy matrices, so that small and narrow products are as fast as large ones.
- * Only a transposed B is copied (flow_transpose): transpose it once yourself to multiply with it several times.
+ * Only a transposed B is copied (num/transpose.h): transpose it once yourself to multiply with it several times.
  *
  * A product runs on the thread that calls it. The threads of a CBLAS are switched off, for OpenBLAS in the whole
  * process: the order of its sums would depend on their number.
@@ -26,9 +26,6 @@ void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const re
  * */
 void flow_gemm_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
                    const real *const *b, int ldb, real beta, real *c, int ldc);
-
-/* out (n, m) = A' for A (m, n); ldo is the distance between rows of out. */
-void flow_transpose(int m, int n, const real *a, int lda, real *out, int ldo);
 
 /* Writes "libxsmm 1.17" or "CBLAS", for provenance and benchmarks. */
 void flow_gemm_library(char *out, size_t size);
