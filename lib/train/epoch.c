@@ -161,15 +161,13 @@ flow_status flow_trainer_run_epoch(flow_trainer *t, const flow_train_hooks *hook
     if (t->now.rows == source->n_rows)
         return FLOW_OK;
     flow_profile_enter(hooks->profile, FLOW_PHASE_DATA);
-    flow_status status = source->type->seek(source, t->now.epochs, t->now.rows, err);
-    while (status == FLOW_OK && t->now.rows < source->n_rows) {
+    FLOW_TRY(source->type->seek(source, t->now.epochs, t->now.rows, err));
+    while (t->now.rows < source->n_rows) {
         int64_t left = source->n_rows - t->now.rows;
         flow_batch batch;
         flow_profile_enter(hooks->profile, FLOW_PHASE_DATA);
-        status = source->type->next(source, left < t->batch ? left : t->batch, &batch, err);
-        if (status != FLOW_OK)
-            break;
-        status = epoch_step(t, hooks, &batch, err);
+        FLOW_TRY(source->type->next(source, left < t->batch ? left : t->batch, &batch, err));
+        flow_status status = epoch_step(t, hooks, &batch, err);
         t->now.rows += batch.n;
         clock->rows_done += batch.n;
         flow_profile_enter(hooks->profile, FLOW_PHASE_OTHER);
@@ -177,8 +175,9 @@ flow_status flow_trainer_run_epoch(flow_trainer *t, const flow_train_hooks *hook
         t->now.seconds += time - clock->mark;
         clock->mark = time;
         epoch_report(t, hooks, clock);
-        if (status == FLOW_OK && flow_train_should_stop(hooks))
-            status = flow_error_set(err, FLOW_INTERRUPTED, "interrupted in epoch %lld", (long long)t->now.epochs + 1);
+        FLOW_TRY(status);
+        if (flow_train_should_stop(hooks))
+            return flow_error_set(err, FLOW_INTERRUPTED, "interrupted in epoch %lld", (long long)t->now.epochs + 1);
     }
-    return status;
+    return FLOW_OK;
 }

@@ -48,8 +48,7 @@ flow_status flow_trainer_end_epoch(flow_trainer *t, const flow_train_hooks *hook
     if (status == FLOW_OK && has_held_out)
         status = t->source->type->evaluate(t->source, &likelihood, t->scores, t->held_out_weights, hooks, err);
     flow_profile_enter(hooks->profile, FLOW_PHASE_OTHER);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(status);
     if (likelihood.not_finite > 0)
         epoch_warn_not_finite(t, hooks, &likelihood);
 
@@ -81,7 +80,7 @@ flow_status flow_trainer_end_epoch(flow_trainer *t, const flow_train_hooks *hook
         .best = best ? 1 : 0, .seconds = now->seconds + flow_seconds() - clock->mark,
         .evaluations = flow_nfe_mean(nfe, t->f), .most_evaluations = flow_nfe_most(nfe, t->f),
     };
-    flow_history_add(&t->history, &epoch);
+    t->history.at[t->history.n++] = epoch;
     t->nfe = (flow_nfe){0};
     now->rows = now->epoch_steps = now->clipped = now->dropped = 0;
     now->score = now->scored_weight = now->norm = now->seconds = 0;

@@ -86,12 +86,11 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
     *out = (flow_likelihood){.first_not_finite = -1};
     flow_moments moments = {0};
     flow_runner_clear_nfe(e->runner);
-    flow_status status = FLOW_OK;
     flow_dataset_rewind(data);
-    while (status == FLOW_OK) {
+    for (;;) {
         size_t n = 0;
-        status = flow_dataset_next(data, e->rows, e->numbers, e->n_max, &n, err);
-        if (status != FLOW_OK || n == 0)
+        FLOW_TRY(flow_dataset_next(data, e->rows, e->numbers, e->n_max, &n, err));
+        if (n == 0)
             break;
         if (out->rows + (int64_t)n > n_rows)
             return flow_error_set(err, FLOW_DATA, "%s: has more rows than before; it changed while it was in use",
@@ -114,12 +113,12 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
         if (flow_train_should_stop(hooks))
             return flow_error_set(err, FLOW_INTERRUPTED, "interrupted while evaluating %s", data->location);
     }
-    if (status == FLOW_OK && out->rows != n_rows)
+    if (out->rows != n_rows)
         return flow_error_set(err, FLOW_DATA, "%s: has %lld rows and had %lld before; it changed while it was in use",
                               data->location, (long long)out->rows, (long long)n_rows);
     out->nfe = flow_runner_nfe(e->runner, FLOW_TO_LATENT);
     flow_likelihood_finish(out, &moments);
-    return status;
+    return FLOW_OK;
 }
 
 flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weights, flow_dataset *data, int n_threads,

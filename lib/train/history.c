@@ -27,11 +27,6 @@ flow_status flow_history_reserve(flow_history *history, int64_t n, flow_error *e
     return FLOW_OK;
 }
 
-void flow_history_add(flow_history *history, const flow_epoch *epoch)
-{
-    history->at[history->n++] = *epoch;
-}
-
 /* The number of column `name`; -1: there is none. */
 static int history_column(const char *const *columns, int n_columns, const char *name)
 {

@@ -49,9 +49,8 @@ typedef struct flow_history {
 
 void flow_history_free(flow_history *history);
 
-/* Makes room for n records, and adds one, for which there is room. */
+/* Makes room for n records. */
 flow_status flow_history_reserve(flow_history *history, int64_t n, flow_error *err);
-void flow_history_add(flow_history *history, const flow_epoch *epoch);
 
 /* Records as the table (n, FLOW_EPOCH_COLUMNS) that they are: they consist of doubles. */
 static inline const double *flow_history_table(const flow_epoch *history)
