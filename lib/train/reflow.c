@@ -52,7 +52,9 @@ static flow_status reflow_make_pairs(flow_trainer *t, const flow_pair_request *r
                                      const flow_train_hooks *hooks, flow_error *err)
 {
     int64_t n_failed = 0;
+    t->has_pairs = false; /* after an error those of the round before may be gone */
     FLOW_TRY(flow_source_pairs_make(t->pairs, request, &n_failed, hooks, err));
+    t->has_pairs = true;
     if (n_failed == 0 || hooks->on_warning == NULL)
         return FLOW_OK;
     char message[256];
@@ -63,36 +65,12 @@ static flow_status reflow_make_pairs(flow_trainer *t, const flow_pair_request *r
     return FLOW_OK;
 }
 
-flow_status flow_trainer_take_up_round(flow_trainer *t, const flow_train_hooks *hooks, flow_error *err)
-{
-    if (t->now.round == 0 || t->has_pairs)
-        return FLOW_OK;
-    const flow_pair_request request = {t->teacher, t->now.round, t->now.round_epoch};
-    flow_status status = reflow_make_pairs(t, &request, hooks, err);
-    t->has_pairs = status == FLOW_OK;
-    return status;
-}
-
-bool flow_trainer_round_is_over(const flow_trainer *t)
-{
-    return t->now.epochs - t->now.round_epoch >= t->options.epochs || flow_trainer_ran_out(t);
-}
-
-bool flow_trainer_is_last_round(const flow_trainer *t)
-{
-    return t->now.round >= reflow_n_rounds(t);
-}
-
-flow_status flow_trainer_next_round(flow_trainer *t, const flow_train_hooks *hooks, flow_error *err)
+/* Makes the pairs of the next round with the best weights and begins it; an error leaves the state as it was. */
+static flow_status reflow_next_round(flow_trainer *t, const flow_train_hooks *hooks, flow_error *err)
 {
     const flow_pair_request request = {t->best, t->now.round + 1, t->now.epochs};
-    flow_status status = reflow_make_pairs(t, &request, hooks, err);
-    if (status != FLOW_OK) {
-        t->has_pairs = false; /* those of the round before may be gone */
-        return status;
-    }
+    FLOW_TRY(reflow_make_pairs(t, &request, hooks, err));
     /* No error is possible from here on. */
-    t->has_pairs = true;
     memcpy(t->teacher, t->best, t->f->params.n_weights * sizeof *t->teacher);
     t->now.round = request.round;
     t->now.round_epoch = request.epoch;
@@ -104,6 +82,18 @@ flow_status flow_trainer_next_round(flow_trainer *t, const flow_train_hooks *hoo
     flow_schedule_reset(&t->schedule);
     flow_trainer_set_span(t);
     return FLOW_OK;
+}
+
+flow_status flow_trainer_take_up_round(flow_trainer *t, bool *done, const flow_train_hooks *hooks, flow_error *err)
+{
+    bool is_over = t->now.epochs - t->now.round_epoch >= t->options.epochs || flow_trainer_ran_out(t);
+    *done = is_over && t->now.round >= reflow_n_rounds(t);
+    if (*done)
+        return FLOW_OK;
+    if (is_over)
+        return reflow_next_round(t, hooks, err);
+    const flow_pair_request again = {t->teacher, t->now.round, t->now.round_epoch}; /* after a restart */
+    return t->now.round == 0 || t->has_pairs ? FLOW_OK : reflow_make_pairs(t, &again, hooks, err);
 }
 
 const char *flow_trainer_check_round(const flow_trainer *t)

@@ -164,16 +164,14 @@ flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hook
     double now = flow_seconds();
     flow_run_clock clock = {.began = now, .mark = now};
     hooks = hooks != NULL ? hooks : &no_hooks;
-    flow_status status = FLOW_OK;
-    while (status == FLOW_OK) {
-        bool over = flow_trainer_round_is_over(trainer);
-        if (over && flow_trainer_is_last_round(trainer))
-            break;
-        status = over ? flow_trainer_next_round(trainer, hooks, err) : flow_trainer_take_up_round(trainer, hooks, err);
-        if (status == FLOW_OK)
-            status = flow_trainer_run_epoch(trainer, hooks, &clock, err);
+    bool done = false;
+    flow_status status = flow_trainer_take_up_round(trainer, &done, hooks, err);
+    while (status == FLOW_OK && !done) {
+        status = flow_trainer_run_epoch(trainer, hooks, &clock, err);
         if (status == FLOW_OK)
             status = flow_trainer_end_epoch(trainer, hooks, &clock, err);
+        if (status == FLOW_OK)
+            status = flow_trainer_take_up_round(trainer, &done, hooks, err);
     }
     flow_profile_enter(NULL, FLOW_PHASE_OTHER);
     return status;

@@ -108,12 +108,9 @@ void flow_trainer_set_span(flow_trainer *t);
 int64_t flow_trainer_n_epochs(const flow_trainer *t);
 /* Whether training, or the round, stopped because `patience` ran out. */
 bool flow_trainer_ran_out(const flow_trainer *t);
-bool flow_trainer_round_is_over(const flow_trainer *t);
-bool flow_trainer_is_last_round(const flow_trainer *t);
-/* Makes the pairs of the current round again, after a restart. */
-flow_status flow_trainer_take_up_round(flow_trainer *t, const flow_train_hooks *hooks, flow_error *err);
-/* Makes the pairs of the next round with the best weights and begins it; an error leaves the state as it was. */
-flow_status flow_trainer_next_round(flow_trainer *t, const flow_train_hooks *hooks, flow_error *err);
+/* Before each epoch: begins the next round when one is over, and makes the pairs of the current one if there are none
+ * (after a restart). *done: that was the last round. An error leaves the state as it was. */
+flow_status flow_trainer_take_up_round(flow_trainer *t, bool *done, const flow_train_hooks *hooks, flow_error *err);
 /* What is wrong with the counters of the round, or NULL. */
 const char *flow_trainer_check_round(const flow_trainer *t);
 
