@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/check.h"
 
-#include "run/experiment_data.h"
-
 flow_status flow_run_check(flow_run_check_result *out, const flow_run_check_options *options, flow_error *err)
 {
     *out = (flow_run_check_result){.kind = "spec", .x = {.hooks = &options->hooks}};

@@ -5,7 +5,7 @@
 
 #include "data/location.h"
 #include "data/reader.h"
-#include "run/experiment_data.h"
+#include "run/experiment.h"
 #include "run/origin.h"
 
 /* ---- opening ---- */

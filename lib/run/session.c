@@ -66,8 +66,8 @@ flow_status flow_session_open_input(const flow_session *s, flow_input *out, cons
                                     flow_error *err)
 {
     if (flow_file_identify(location) == FLOW_FILE_JSON)
-        return flow_error_set(err, FLOW_DATA, "%s: is JSON, and data were expected: if it is a spec, flowctl train makes "
-                              "a model of it, which goes in front of the data", location);
+        return flow_error_set(err, FLOW_DATA, "%s: is JSON, and data were expected: if it is a spec, flowctl train "
+                              "makes a model of it, which goes in front of the data", location);
     flow_input_options o = *options;
     o.columns = names;
     o.n_columns = n;

@@ -3,7 +3,49 @@
 #ifndef FLOW_RUN_TRAIN_H
 #define FLOW_RUN_TRAIN_H
 
-#include "run/train_options.h"
+#include "num/profile.h"
+#include "run/experiment.h"
+#include "run/train_summary.h"
+
+typedef struct flow_train_phase {
+    const char *phase;
+    double seconds;                       /* on the clock */
+    double products, elementwise, waiting; /* summed over threads */
+    bool parallel;                         /* false: the last three are not known */
+} flow_train_phase;
+
+/* flow_run_train_free. */
+typedef struct flow_run_train_result {
+    char *model; /* the model file; NULL: training did not begin, or failed */
+    flow_experiment x;
+    int64_t epochs, first_epoch; /* in all, and those that were done before */
+    int64_t parameters;
+    bool resumed;
+    /* At the end. */
+    flow_train_summary summary;
+    bool converged, interrupted;
+    flow_train_phase phases[FLOW_PHASES];
+    flow_list profile; /* of flow_train_phase */
+} flow_run_train_result;
+
+typedef struct flow_run_train_options {
+    const char *spec;
+    const char *const *overrides; /* (n_overrides): KEY=VALUE, as in flow_spec_read */
+    int n_overrides;
+    const char *output;    /* the model file; NULL: that of the spec */
+    bool resume, force;    /* a model file that exists: go on with it, replace it; else it is an error */
+    bool profile;          /* measure where the time goes */
+    int64_t n_threads;     /* 0: all processors */
+    int argc;              /* the command line, for provenance; 0: none */
+    char *const *argv;
+    flow_run_hooks hooks;
+    /* All may be NULL. */
+    void *context; /* of these */
+    /* With what is known when training begins. */
+    void (*on_start)(void *context, const flow_run_train_result *start);
+    void (*on_step)(void *context, const flow_progress *progress);
+    void (*on_epoch)(void *context, const flow_epoch *epoch);
+} flow_run_train_options;
 
 /* FLOW_INTERRUPTED when hooks.should_stop says so: the model is saved, and the result is there. */
 flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_options *options, flow_error *err);

@@ -1,16 +1,15 @@
 /* A run of a training: private to lib/run/train*.c.
  *
- *     train.c         the main sequence, and the result
- *     train_resume.c  restoring a stored run, and refusing one that was another training
- *     train_save.c    the model file: when it is written, provenance, summary
+ *     train_sequence.c  the main sequence, and the result
+ *     train_resume.c    restoring a stored run, and refusing one that was another training
+ *     train_save.c      the model file: when it is written, provenance, summary
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_TRAIN_RUN_H
 #define FLOW_RUN_TRAIN_RUN_H
 
 #include "model/model.h"
-#include "run/experiment_data.h"
-#include "run/train_options.h"
+#include "run/train.h"
 #include "train/draws.h"
 #include "train/evaluate.h"
 

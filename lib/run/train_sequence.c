@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
-#include "run/train.h"
 #include "run/train_run.h"
 
 /* ---- hooks of the trainer ---- */
