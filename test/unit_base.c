@@ -486,10 +486,10 @@ static void degrees_are_found(void **state)
     static const double wanted[] = {3, 15};
     double *rows = malloc(2 * ROWS_OF_T * sizeof *rows);
     assert_non_null(rows);
-    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
+    flow_rng_sequence sequence;
+    gsl_rng rng = flow_rng_gsl_start(&sequence, 0, FLOW_STREAM_OTHER, 0);
     for (int k = 0; k < 2 * ROWS_OF_T; k++)
-        rows[k] = gsl_ran_tdist(rng, wanted[k % 2]);
-    gsl_rng_free(rng);
+        rows[k] = gsl_ran_tdist(&rng, wanted[k % 2]);
     flow_step *step = subject_step(&s, "\"mle\"", NULL, ROWS_OF_T, 2);
     real gradient[FLOW_LANES * 2];
     const flow_batch batch = {.rows = rows, .n = ROWS_OF_T, .stride = 2, .share = 1. / ROWS_OF_T};

@@ -169,14 +169,14 @@ static void test_order_of_an_epoch(void **state)
     static int64_t order[N + 1];
     static uint32_t expected[N];
     flow_dataset *data = open_set(at("t.csv"), NULL);
-    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
     for (uint64_t seed = 1; seed <= 3; seed++) {
         int64_t epoch = (int64_t)(seed * seed) - 1;
-        flow_rng_gsl_seed(rng, seed, FLOW_STREAM_SHUFFLE, (uint64_t)epoch);
+        flow_rng_sequence sequence;
+        gsl_rng rng = flow_rng_gsl_start(&sequence, seed, FLOW_STREAM_SHUFFLE, (uint64_t)epoch);
         for (uint32_t i = 0; i < N; i++)
             expected[i] = i;
         for (unsigned long i = N - 1; i > 0; i--) {
-            unsigned long j = gsl_rng_uniform_int(rng, i + 1);
+            unsigned long j = gsl_rng_uniform_int(&rng, i + 1);
             uint32_t other = expected[i];
             expected[i] = expected[j];
             expected[j] = other;
@@ -186,7 +186,6 @@ static void test_order_of_an_epoch(void **state)
         for (int i = 0; i < N; i++)
             assert_int_equal(order[i], expected[i]);
     }
-    gsl_rng_free(rng);
     flow_dataset_close(data);
 }
 

@@ -458,11 +458,11 @@ static double *new_rows(int dim)
 {
     double *rows = malloc((size_t)ROWS * (size_t)dim * sizeof *rows);
     assert_non_null(rows);
-    gsl_rng *rng = gsl_rng_alloc(flow_rng_gsl);
+    flow_rng_sequence sequence;
+    gsl_rng rng = flow_rng_gsl_start(&sequence, 0, FLOW_STREAM_OTHER, 0);
     for (int j = 0; j < ROWS; j++)
         for (int i = 0; i < dim; i++)
-            rows[j * dim + i] = places[i] + sizes[i] * gsl_ran_gaussian_ziggurat(rng, 1);
-    gsl_rng_free(rng);
+            rows[j * dim + i] = places[i] + sizes[i] * gsl_ran_gaussian_ziggurat(&rng, 1);
     return rows;
 }
 

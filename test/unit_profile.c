@@ -46,13 +46,13 @@ static void parts_of_a_phase(void **state)
         flow_parallel_for(ITEMS, n_threads, multiply, &w);
         flow_profile_enter(profile, FLOW_PHASE_DATA);
         flow_profile_enter(NULL, FLOW_PHASE_OTHER);
-        double busy = flow_profile_busy(profile, FLOW_PHASE_ROWS);
-        double products = flow_profile_products(profile, FLOW_PHASE_ROWS);
+        const flow_profile_thread total = flow_profile_total(profile);
+        double busy = total.busy[FLOW_PHASE_ROWS], products = total.products[FLOW_PHASE_ROWS];
         ASSERT_GT(products, 0);
         ASSERT_LT(products, busy);
         ASSERT_LE(busy, n_threads * profile->seconds[FLOW_PHASE_ROWS]);
         ASSERT_GT(profile->seconds[FLOW_PHASE_DATA], 0);
-        ASSERT_EQ(flow_profile_busy(profile, FLOW_PHASE_DATA), 0);
+        ASSERT_EQ(total.busy[FLOW_PHASE_DATA], 0);
         ASSERT_EQ(profile->seconds[FLOW_PHASE_OTHER], 0);
         flow_profile_free(profile);
     }
@@ -68,8 +68,9 @@ static void nested_work(void **state)
     flow_profile_enter(profile, FLOW_PHASE_WEIGHTS);
     flow_parallel_for(ITEMS, 2, multiply_inside, &w);
     flow_profile_enter(NULL, FLOW_PHASE_OTHER);
-    ASSERT_LE(flow_profile_busy(profile, FLOW_PHASE_WEIGHTS), 2 * profile->seconds[FLOW_PHASE_WEIGHTS]);
-    ASSERT_GT(flow_profile_products(profile, FLOW_PHASE_WEIGHTS), 0);
+    const flow_profile_thread total = flow_profile_total(profile);
+    ASSERT_LE(total.busy[FLOW_PHASE_WEIGHTS], 2 * profile->seconds[FLOW_PHASE_WEIGHTS]);
+    ASSERT_GT(total.products[FLOW_PHASE_WEIGHTS], 0);
     flow_profile_free(profile);
 }
 
@@ -85,8 +86,9 @@ static void nothing_outside(void **state)
     assert_null(flow_profile_where().profile);
     flow_parallel_for(ITEMS, 2, multiply, &w);
     ASSERT_LT(flow_profile_begin_product(), 0);
+    const flow_profile_thread total = flow_profile_total(profile);
     for (int phase = 0; phase < FLOW_PHASES; phase++)
-        ASSERT_EQ(flow_profile_busy(profile, (flow_phase)phase), 0);
+        ASSERT_EQ(total.busy[phase], 0);
     ASSERT_EQ(profile->seconds[FLOW_PHASE_HELD_OUT], before);
     flow_profile_free(profile);
 }

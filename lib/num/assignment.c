@@ -15,16 +15,16 @@ typedef struct assignment {
     const double *cost;
     size_t stride;
     int *column_of;
-    double *price;    /* (n): v */
-    int *row_of;      /* (n), or NONE */
-    int *free_rows;   /* (n) */
+    double *price;  /* (n): v */
+    int *row_of;    /* (n), or NONE */
+    int *free_rows; /* (n) */
     /* during one search */
     double *distance; /* (n): length of the shortest path to each column */
     double *closed;   /* (n): infinity for a column whose path is final, else 0 */
     double *from;     /* (n): the last row of that path; a double, so that one comparison mask serves both arrays */
 } assignment;
 
-static void assignment_lay_out(int n, void *memory, assignment *p, size_t *used)
+static size_t assignment_lay_out(int n, void *memory, assignment *p)
 {
     flow_layout layout = {.base = memory};
     size_t count = (size_t)n;
@@ -34,15 +34,13 @@ static void assignment_lay_out(int n, void *memory, assignment *p, size_t *used)
     p->from = flow_layout_take(&layout, count, sizeof *p->from);
     p->row_of = flow_layout_take(&layout, count, sizeof *p->row_of);
     p->free_rows = flow_layout_take(&layout, count, sizeof *p->free_rows);
-    *used = layout.used;
+    return layout.used;
 }
 
 size_t flow_assignment_scratch_size(int n)
 {
     assignment p;
-    size_t used;
-    assignment_lay_out(n, NULL, &p, &used);
-    return used;
+    return assignment_lay_out(n, NULL, &p);
 }
 
 static const double *row_at(const assignment *p, int row)
@@ -205,10 +203,9 @@ static void make_finite(int n, double *cost, size_t stride)
 void flow_assignment_solve(int n, double *cost, size_t stride, int *column_of, double *column_price, void *scratch)
 {
     assignment p = {.n = n, .cost = cost, .stride = stride, .column_of = column_of};
-    size_t used;
     if (n < 1)
         return;
-    assignment_lay_out(n, scratch, &p, &used);
+    assignment_lay_out(n, scratch, &p);
     make_finite(n, cost, stride);
     for (int i = 0; i < n; i++)
         column_of[i] = NONE;

@@ -39,8 +39,3 @@ double flow_moments_effective(const flow_moments *moments)
 {
     return moments->squared_weight > 0 ? moments->weight * moments->weight / moments->squared_weight : 0;
 }
-
-double flow_moments_weight(const flow_moments *moments)
-{
-    return moments->weight;
-}

@@ -15,7 +15,7 @@
 typedef struct flow_moments {
     int64_t n;
     double unit;        /* size of the first weight that is not 0; weights are stored in this unit */
-    double weight;      /* sum of w */
+    double weight;      /* sum of w; the mean is defined only if it is positive */
     double origin, sum; /* the first number; the sum of w (x - origin). Partial sums of the weights, which may be zero,
                            divide nothing */
     double squared_weight, squared_mean, squares; /* with weights w^2: their sum, the mean, sum of w^2 (x - mean)^2 */
@@ -27,7 +27,5 @@ double flow_moments_mean(const flow_moments *moments); /* NaN without numbers */
 double flow_moments_error(const flow_moments *moments);
 /* The effective number: (sum w)^2 / sum(w^2) (Kish 1965), which is n for equal weights. */
 double flow_moments_effective(const flow_moments *moments);
-/* The sum of the weights in units of `unit`. The mean is defined only if it is positive. */
-double flow_moments_weight(const flow_moments *moments);
 
 #endif

@@ -28,12 +28,10 @@ typedef struct thread_pool {
     flow_profile_place place; /* of the caller, in its profile */
 } thread_pool;
 
-static thread_pool the_pool = {
-    .busy = PTHREAD_MUTEX_INITIALIZER,
-    .sleep = PTHREAD_MUTEX_INITIALIZER,
-    .wake = PTHREAD_COND_INITIALIZER,
-    .finished = PTHREAD_COND_INITIALIZER,
-};
+#define NEW_POOL {.busy = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER, \
+                  .wake = PTHREAD_COND_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER}
+
+static thread_pool the_pool = NEW_POOL;
 
 static void spin_pause(void)
 {
@@ -64,16 +62,6 @@ static void pool_take_items(thread_pool *p, int thread)
             break;
         p->task(p->context, item, thread);
     }
-    if (measured)
-        flow_profile_end_work();
-}
-
-static void do_items_here(int n_items, flow_task *task, void *context)
-{
-    flow_profile_place place = flow_profile_where();
-    bool measured = flow_profile_begin_work(&place, 0);
-    for (int item = 0; item < n_items; item++)
-        task(context, item, 0);
     if (measured)
         flow_profile_end_work();
 }
@@ -131,12 +119,7 @@ static void pool_wait_for_workers(thread_pool *p)
 /* A child of fork has the memory of the pool but not its threads. */
 static void pool_reset(void)
 {
-    the_pool = (thread_pool){
-        .busy = PTHREAD_MUTEX_INITIALIZER,
-        .sleep = PTHREAD_MUTEX_INITIALIZER,
-        .wake = PTHREAD_COND_INITIALIZER,
-        .finished = PTHREAD_COND_INITIALIZER,
-    };
+    the_pool = (thread_pool)NEW_POOL;
 }
 
 static void watch_forks(void)
@@ -201,6 +184,7 @@ void flow_parallel_for(int n_items, int n_threads, flow_task *task, void *contex
         pool_run(p, n_workers, n_items, task, context);
         pthread_mutex_unlock(&p->busy);
     } else {
-        do_items_here(n_items, task, context);
+        thread_pool alone = {.n_items = n_items, .task = task, .context = context, .place = flow_profile_where()};
+        pool_take_items(&alone, 0);
     }
 }

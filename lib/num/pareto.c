@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "num/pareto.h"
 
-#include <gsl/gsl_heapsort.h>
+#include <gsl/gsl_sort_double.h>
 #include <math.h>
-
-static int compare_numbers(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* The shape that is most likely for a given theta: the mean of log(1 - theta x). */
 static double shape_of(double theta, const double *x, size_t n)
@@ -26,8 +20,7 @@ static double log_profile(double theta, const double *x, size_t n)
     return (double)n * (log(-theta / k) - k - 1);
 }
 
-/* The shape of exceedances x (n; ascending), from the mean of theta = -k / sigma over its profile likelihood on a grid.
- * */
+/* The shape of exceedances x (n; ascending), from the mean of theta = -k / sigma over its profile likelihood on a grid. */
 static double pareto_fit(const double *x, size_t n)
 {
     enum { LEAST = 30, MOST = 30 + 1000 };
@@ -56,7 +49,7 @@ double flow_pareto_shape(double *log_weights, size_t n)
     size_t tail = (size_t)fmin(0.2 * (double)n, 3 * sqrt((double)n));
     if (tail < 5)
         return NAN;
-    gsl_heapsort(log_weights, n, sizeof *log_weights, compare_numbers);
+    gsl_sort(log_weights, 1, n);
     double *x = log_weights + n - tail, largest = x[tail - 1], cutoff = exp(x[-1] - largest);
     if (!isfinite(largest))
         return NAN;

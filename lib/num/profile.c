@@ -25,8 +25,6 @@ flow_status flow_profile_new(flow_profile **out, int n_threads, flow_error *err)
         return flow_error_memory(err, "a profile");
     }
     profile->n_threads = n_threads;
-    for (int t = 0; t < n_threads; t++)
-        profile->threads[t] = (flow_profile_thread){0};
     *out = profile;
     return FLOW_OK;
 }
@@ -50,20 +48,16 @@ void flow_profile_enter(flow_profile *profile, flow_phase phase)
     entered = now;
 }
 
-double flow_profile_busy(const flow_profile *profile, flow_phase phase)
+flow_profile_thread flow_profile_total(const flow_profile *profile)
 {
-    double sum = 0;
-    for (int t = 0; t < profile->n_threads; t++)
-        sum += profile->threads[t].busy[phase];
-    return sum;
-}
-
-double flow_profile_products(const flow_profile *profile, flow_phase phase)
-{
-    double sum = 0;
-    for (int t = 0; t < profile->n_threads; t++)
-        sum += profile->threads[t].products[phase];
-    return sum;
+    flow_profile_thread total = {0};
+    for (int t = 0; t < profile->n_threads; t++) {
+        for (int phase = 0; phase < FLOW_PHASES; phase++) {
+            total.busy[phase] += profile->threads[t].busy[phase];
+            total.products[phase] += profile->threads[t].products[phase];
+        }
+    }
+    return total;
 }
 
 flow_profile_place flow_profile_where(void)

@@ -26,7 +26,7 @@ typedef enum flow_phase {
 
 /* Seconds of one thread, by phases. Aligned to a cache line, which no other thread writes. */
 typedef struct flow_profile_thread {
-    _Alignas(64) double busy[FLOW_PHASES];
+    _Alignas(64) double busy[FLOW_PHASES]; /* working */
     double products[FLOW_PHASES]; /* part of busy */
 } flow_profile_thread;
 
@@ -42,9 +42,8 @@ void flow_profile_free(flow_profile *profile);
 /* Ends the current phase of the calling thread and begins another; with a NULL profile it only ends the phase. */
 void flow_profile_enter(flow_profile *profile, flow_phase phase);
 
-/* Sums over the threads, in seconds: of work, and of the products in it. */
-double flow_profile_busy(const flow_profile *profile, flow_phase phase);
-double flow_profile_products(const flow_profile *profile, flow_phase phase);
+/* The sums over the threads. */
+flow_profile_thread flow_profile_total(const flow_profile *profile);
 
 /* ---- for parallel.c and gemm.c ---- */
 

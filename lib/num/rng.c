@@ -59,16 +59,6 @@ void flow_rng_normals(real *out, int d, int n, uint64_t seed, flow_stream stream
 
 /* ------------------------------------------------------------------ as a GSL generator */
 
-static void sequence_start(flow_rng_sequence *s, uint64_t seed, uint32_t stream, uint64_t row)
-{
-    *s = (flow_rng_sequence){.seed = seed, .row = row, .stream = stream, .used = 4};
-}
-
-static void gsl_set(void *state, unsigned long seed)
-{
-    sequence_start(state, seed, FLOW_STREAM_OTHER, 0);
-}
-
 static unsigned long gsl_get(void *state)
 {
     flow_rng_sequence *s = state;
@@ -88,25 +78,12 @@ static double gsl_get_double(void *state)
 }
 
 static const gsl_rng_type philox_type = {
-    .name = "philox4x32",
-    .max = 0xffffffffUL,
-    .min = 0,
-    .size = sizeof(flow_rng_sequence),
-    .set = gsl_set,
-    .get = gsl_get,
+    .name = "philox4x32", .max = 0xffffffffUL, .min = 0, .size = sizeof(flow_rng_sequence), .get = gsl_get,
     .get_double = gsl_get_double,
 };
 
-const gsl_rng_type *const flow_rng_gsl = &philox_type;
-
-void flow_rng_gsl_seed(gsl_rng *rng, uint64_t seed, flow_stream stream, uint64_t row)
-{
-    assert(rng->type == flow_rng_gsl);
-    sequence_start(rng->state, seed, (uint32_t)stream, row);
-}
-
 gsl_rng flow_rng_gsl_start(flow_rng_sequence *sequence, uint64_t seed, flow_stream stream, uint64_t row)
 {
-    sequence_start(sequence, seed, (uint32_t)stream, row);
-    return (gsl_rng){.type = flow_rng_gsl, .state = sequence};
+    *sequence = (flow_rng_sequence){.seed = seed, .row = row, .stream = (uint32_t)stream, .used = 4};
+    return (gsl_rng){.type = &philox_type, .state = sequence};
 }

@@ -2,7 +2,7 @@
  * 1, 2, 3").
  *
  * A number is a function of (seed, stream, row, column). There is no state: row 1,000,000 can be drawn without the rows
- * before it, and the numbers do not depend on threads, chunks or processes. As a gsl_rng_type the same generator serves
+ * before it, and the numbers do not depend on threads, chunks or processes. As a gsl_rng the same generator serves
  * gsl_ran_shuffle and all other gsl_ran_*.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -38,12 +38,6 @@ double flow_rng_uniform(uint64_t seed, flow_stream stream, uint64_t row, uint32_
  * FLOW_LANES. Box-Muller on 32-bit uniforms, computed in `real`. */
 void flow_rng_normals(real *out, int d, int n, uint64_t seed, flow_stream stream, uint64_t first_row);
 
-/* The generator as a GSL type. gsl_rng_alloc(flow_rng_gsl) starts at seed 0; flow_rng_gsl_seed starts the sequence of
- * (seed, stream, row). */
-extern const gsl_rng_type *const flow_rng_gsl;
-void flow_rng_gsl_seed(gsl_rng *rng, uint64_t seed, flow_stream stream, uint64_t row);
-
-/* The same without an allocation: a generator whose state is `sequence`, which must outlive it. */
 typedef struct flow_rng_sequence {
     uint64_t seed, row;
     uint32_t stream, block;
@@ -51,6 +45,8 @@ typedef struct flow_rng_sequence {
     uint32_t words[4];
 } flow_rng_sequence;
 
+/* The generator of (seed, stream, row) for GSL, without an allocation: its state is `sequence`, which must outlive it.
+ * gsl_rng_set is not for it. */
 gsl_rng flow_rng_gsl_start(flow_rng_sequence *sequence, uint64_t seed, flow_stream stream, uint64_t row);
 
 #endif

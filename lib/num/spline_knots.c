@@ -80,10 +80,7 @@ static inline void pass_knot(walk *w, real da, real db, real raw, real k, real k
  * between them. */
 enum { AT_A_TIME = 8 };
 
-static int at_a_time(int left)
-{
-    return left < AT_A_TIME ? left : AT_A_TIME;
-}
+#define FOR_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 
 static inline walk start_at_first_bin(real bound, real first, real last)
 {
@@ -132,14 +129,7 @@ static inline __attribute__((always_inline)) void pass_knots(int count, bool fir
     {                                                                                                              \
         pass_knots(count, false, k, in, by_y, key, s);                                                             \
     }
-PASSER(1)
-PASSER(2)
-PASSER(3)
-PASSER(4)
-PASSER(5)
-PASSER(6)
-PASSER(7)
-PASSER(8)
+FOR_COUNTS(PASSER)
 #undef PASSER
 
 typedef void passer(int k, const flow_spline_input *in, bool by_y, const real *key, flow_spline *s);
@@ -151,7 +141,7 @@ static passer *const passers[AT_A_TIME + 1] = {NULL, pass_1, pass_2, pass_3, pas
 void flow_spline_find(flow_spline *s, const flow_spline_input *in, bool by_y, const real *key)
 {
     for (int k = 0, count; k < in->n_bins - 1; k += count) {
-        count = at_a_time(in->n_bins - 1 - k);
+        count = flow_min(in->n_bins - 1 - k, AT_A_TIME);
         (k == 0 ? firsts : passers)[count](k, in, by_y, key, s);
     }
     flow_vec_softplus((size_t)in->m, s->raw[0], s->slope[0]);
@@ -204,14 +194,7 @@ static inline __attribute__((always_inline)) void spread_gradients(int count, in
     {                                                                                                          \
         spread_gradients(count, k, in, bin, share, g_before, g_within, g_behind, gtheta);                      \
     }
-SPREADER(1)
-SPREADER(2)
-SPREADER(3)
-SPREADER(4)
-SPREADER(5)
-SPREADER(6)
-SPREADER(7)
-SPREADER(8)
+FOR_COUNTS(SPREADER)
 #undef SPREADER
 
 typedef void spreader(int k, const flow_spline_input *in, const real *bin, const real *share, const real *g_before,
@@ -226,7 +209,7 @@ static void length_gradients(const flow_spline_axis *axis, const flow_spline_inp
     real g_behind[ROWS];
     length_factors(axis, in, bin, g_low, g_length, g_behind);
     for (int k = 0, count; k < in->n_bins; k += count) {
-        count = at_a_time(in->n_bins - k);
+        count = flow_min(in->n_bins - k, AT_A_TIME);
         spreaders[count](k, in, bin, share, g_low, g_length, g_behind, gtheta);
     }
 }

@@ -33,31 +33,20 @@ static inline void store(real *y, vector v)
     memcpy(y, &v, sizeof v);
 }
 
-#define MAP(expression)                      \
-    for (size_t i = 0; i < n; i += WIDTH) {  \
-        vector a = load(x + i);              \
-        store(y + i, (expression));          \
+/* kernel_NAME, which gives the expression for each vector a of x. */
+#define KERNEL(name, expression)                                    \
+    static void kernel_##name(size_t n, const real *x, real *y)     \
+    {                                                               \
+        for (size_t i = 0; i < n; i += WIDTH) {                     \
+            vector a = load(x + i);                                 \
+            store(y + i, (expression));                             \
+        }                                                           \
     }
 
-static void kernel_exp(size_t n, const real *x, real *y)
-{
-    MAP((vector)V(exp, u10)(a))
-}
-
-static void kernel_log(size_t n, const real *x, real *y)
-{
-    MAP((vector)V(log, u10)(a))
-}
-
-static void kernel_log1p(size_t n, const real *x, real *y)
-{
-    MAP((vector)V(log1p, u10)(a))
-}
-
-static void kernel_tanh(size_t n, const real *x, real *y)
-{
-    MAP((vector)V(tanh, u35)(a))
-}
+KERNEL(exp, (vector)V(exp, u10)(a))
+KERNEL(log, (vector)V(log, u10)(a))
+KERNEL(log1p, (vector)V(log1p, u10)(a))
+KERNEL(tanh, (vector)V(tanh, u35)(a))
 
 static inline vector elu(vector a)
 {
@@ -66,10 +55,7 @@ static inline vector elu(vector a)
     return (vector)((positive & (mask)a) | (~positive & negative));
 }
 
-static void kernel_elu(size_t n, const real *x, real *y)
-{
-    MAP(elu(a))
-}
+KERNEL(elu, elu(a))
 
 /* sum_k c_k x^k */
 static inline __attribute__((always_inline)) vector polynomial(int count, const real *c, vector x)
@@ -123,10 +109,7 @@ static inline vector sigmoid(vector a)
     return above / ((real)1 + e);
 }
 
-static void kernel_sigmoid(size_t n, const real *x, real *y)
-{
-    MAP(sigmoid(a))
-}
+KERNEL(sigmoid, sigmoid(a))
 
 /* max(x, 0) + log(1 + e) with e = exp(-|x|): exp cannot overflow, and small results keep their digits. With s = e / (2
  * + e), which is in [0, 1/3], log(1 + e) = 2 artanh s = 2 s (1 + s^2 Q(s^2)), Q the Chebyshev interpolant. */
@@ -147,10 +130,7 @@ static inline vector softplus(vector a)
     return (vector)(positive & (mask)a) + (twice + twice * (t * POLYNOMIAL(c, t)));
 }
 
-static void kernel_softplus(size_t n, const real *x, real *y)
-{
-    MAP(softplus(a))
-}
+KERNEL(softplus, softplus(a))
 
 static inline vector larger(vector a, vector b)
 {
@@ -206,10 +186,7 @@ static inline vector mills(vector x)
     return sum * scale;
 }
 
-static void kernel_mills(size_t n, const real *x, real *y)
-{
-    MAP(mills(a))
-}
+KERNEL(mills, mills(a))
 
 /* From a start that is close everywhere (0.005 up to 8, 0.017 beyond, 0 at infinity), steps of Halley's method for
  *     g(y) = log Phi(-y) - x,  g' = -1 / M,  g'' = (y M - 1) / M^2  with Mills' ratio M(y),
@@ -230,10 +207,7 @@ static inline vector normal_tail(vector x)
     return y;
 }
 
-static void kernel_normal_tail(size_t n, const real *x, real *y)
-{
-    MAP(normal_tail(a))
-}
+KERNEL(normal_tail, normal_tail(a))
 
 static void kernel_normals(size_t n, real *u, real *v)
 {
@@ -246,16 +220,7 @@ static void kernel_normals(size_t n, real *u, real *v)
 }
 
 const flow_vecmath VECMATH_TABLE = {
-    .name = VECMATH_NAME,
-    .exp = kernel_exp,
-    .log = kernel_log,
-    .log1p = kernel_log1p,
-    .tanh = kernel_tanh,
-    .sigmoid = kernel_sigmoid,
-    .elu = kernel_elu,
-    .softplus = kernel_softplus,
-    .softmax = kernel_softmax,
-    .mills = kernel_mills,
-    .normal_tail = kernel_normal_tail,
-    .normals = kernel_normals,
+    .name = VECMATH_NAME, .exp = kernel_exp, .log = kernel_log, .log1p = kernel_log1p, .tanh = kernel_tanh,
+    .sigmoid = kernel_sigmoid, .elu = kernel_elu, .softplus = kernel_softplus, .softmax = kernel_softmax,
+    .mills = kernel_mills, .normal_tail = kernel_normal_tail, .normals = kernel_normals,
 };

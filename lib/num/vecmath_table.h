@@ -7,18 +7,12 @@
 
 #include "num/real.h"
 
+typedef void flow_vec_function(size_t n, const real *x, real *y);
+
 typedef struct flow_vecmath {
     const char *name;
-    void (*exp)(size_t n, const real *x, real *y);
-    void (*log)(size_t n, const real *x, real *y);
-    void (*log1p)(size_t n, const real *x, real *y);
-    void (*tanh)(size_t n, const real *x, real *y);
-    void (*sigmoid)(size_t n, const real *x, real *y);
-    void (*elu)(size_t n, const real *x, real *y);
-    void (*softplus)(size_t n, const real *x, real *y);
+    flow_vec_function *exp, *log, *log1p, *tanh, *sigmoid, *elu, *softplus, *mills, *normal_tail;
     void (*softmax)(int k, size_t n, real *x, size_t stride);
-    void (*mills)(size_t n, const real *x, real *y);
-    void (*normal_tail)(size_t n, const real *x, real *y);
     void (*normals)(size_t n, real *u, real *v);
 } flow_vecmath;
 

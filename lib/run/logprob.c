@@ -141,7 +141,7 @@ static flow_status logprob_finish(void *context, flow_error *err)
     evaluation *e = context;
     flow_run_logprob_result *r = e->result;
     const flow *f = e->s->model->f;
-    double weight = flow_moments_weight(&e->moments);
+    double weight = e->moments.weight;
     r->skipped = e->in.reader->n_skipped;
     if (r->rows == 0)
         return flow_error_set(err, FLOW_DATA, "%s: there are no %srows in it", r->data, r->skipped > 0 ? "valid " : "");

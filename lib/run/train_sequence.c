@@ -170,9 +170,9 @@ static const char *const phase_names[FLOW_PHASES] = {
 
 static void train_describe_profile(flow_run_train_result *out, const flow_profile *profile)
 {
+    const flow_profile_thread total = flow_profile_total(profile);
     for (int phase = 0; phase < FLOW_PHASES; phase++) {
-        double seconds = profile->seconds[phase], busy = flow_profile_busy(profile, (flow_phase)phase);
-        double products = flow_profile_products(profile, (flow_phase)phase);
+        double seconds = profile->seconds[phase], busy = total.busy[phase], products = total.products[phase];
         double waiting = seconds * profile->n_threads - busy;
         out->phases[phase] = (flow_train_phase){phase_names[phase], seconds, products, busy - products,
                                                 waiting > 0 ? waiting : 0, busy > 0};
