@@ -55,14 +55,13 @@ static flow_status base_mixture_configure(void *self, const void *options, const
 }
 
 typedef struct base_mixture_scratch {
-    double *weight, *log_weight;   /* (K) */
+    double *weight;                /* (K) */
     double *log_height;            /* (K): log w - sum log sigma - dim log(2 pi) / 2 */
     real *inverse;                 /* (K, dim): 1 / sigma */
     double *exponent;              /* (K, n): log of w times density */
     double *top;                   /* (n): the largest of them */
     real *share;                   /* (K, n): what each component has of the density; the log-density leaves it */
     real *sum;                     /* (n) */
-    int *chosen;                   /* (n): the component of a draw */
     real *glogit, *gmean, *gscale; /* (K, n), (K dim, n), (K dim, n) */
 } base_mixture_scratch;
 
@@ -72,14 +71,12 @@ static size_t base_mixture_lay_out(const mixture *base, int n, bool keep, void *
     *w = (base_mixture_scratch){0};
     size_t k = (size_t)base->options.components, rows = (size_t)n, values = k * (size_t)base->dim;
     w->weight = flow_layout_take(&layout, k, sizeof *w->weight);
-    w->log_weight = flow_layout_take(&layout, k, sizeof *w->log_weight);
     w->log_height = flow_layout_take(&layout, k, sizeof *w->log_height);
     w->inverse = flow_layout_take(&layout, values, sizeof *w->inverse);
     w->exponent = flow_layout_take(&layout, k * rows, sizeof *w->exponent);
     w->top = flow_layout_take(&layout, rows, sizeof *w->top);
     w->share = flow_layout_take(&layout, k * rows, sizeof *w->share);
     w->sum = flow_layout_take(&layout, rows, sizeof *w->sum);
-    w->chosen = flow_layout_take(&layout, rows, sizeof *w->chosen);
     if (!keep)
         return layout.used;
     w->glogit = flow_layout_take(&layout, k * rows, sizeof *w->glogit);
@@ -115,9 +112,9 @@ static void base_mixture_prepare(const mixture *base, const real *weights, base_
     for (int k = 0; k < n_components; k++)
         sum += exp((double)logit[k] - top);
     for (int k = 0; k < n_components; k++) {
-        w->log_weight[k] = (double)logit[k] - top - log(sum);
-        w->weight[k] = exp(w->log_weight[k]);
-        w->log_height[k] = w->log_weight[k] - half_log_2pi * base->dim;
+        double log_weight = (double)logit[k] - top - log(sum);
+        w->weight[k] = exp(log_weight);
+        w->log_height[k] = log_weight - half_log_2pi * base->dim;
         for (int i = 0; i < base->dim; i++) {
             size_t at = (size_t)k * (size_t)base->dim + (size_t)i;
             double s = base_mixture_log_sigma(base, weights[base->scale + at], NULL);
@@ -162,33 +159,31 @@ static void base_mixture_divide(int n, const real *restrict by, real *restrict a
 static void base_mixture_log_density(const void *self, const flow_pass *pass, const real *z, double *logp)
 {
     const mixture *base = self;
-    int n = pass->n, n_components = (int)base->options.components;
-    size_t rows = (size_t)n, d = (size_t)base->dim;
+    int n = pass->n;
+    size_t rows = (size_t)n, d = (size_t)base->dim, n_components = (size_t)base->options.components;
     base_mixture_scratch w;
     base_mixture_lay_out(base, n, pass->keep, pass->scratch, &w);
     base_mixture_prepare(base, pass->weights, &w);
-    for (int k = 0; k < n_components; k++) {
-        double *exponent = w.exponent + (size_t)k * rows;
+    for (size_t k = 0; k < n_components; k++) {
+        double *exponent = w.exponent + k * rows;
         for (int j = 0; j < n; j++)
             exponent[j] = w.log_height[k];
-        for (size_t i = 0; i < d; i++) {
-            size_t at = (size_t)k * d + i;
-            base_mixture_subtract_half_squares(n, pass->weights[base->mean + at], w.inverse[at], z + i * rows,
-                                               exponent);
-        }
+        for (size_t i = 0; i < d; i++)
+            base_mixture_subtract_half_squares(n, pass->weights[base->mean + k * d + i], w.inverse[k * d + i],
+                                               z + i * rows, exponent);
         if (k == 0)
             memcpy(w.top, exponent, rows * sizeof *w.top);
         base_mixture_raise_top(n, exponent, w.top);
     }
     memset(w.sum, 0, rows * sizeof *w.sum);
-    for (int k = 0; k < n_components; k++) {
-        real *share = w.share + (size_t)k * rows;
-        base_mixture_below_top(n, w.exponent + (size_t)k * rows, w.top, share);
+    for (size_t k = 0; k < n_components; k++) {
+        real *share = w.share + k * rows;
+        base_mixture_below_top(n, w.exponent + k * rows, w.top, share);
         flow_vec_exp(rows, share, share);
-        flow_vec_add((size_t)n, share, w.sum);
+        flow_vec_add(rows, share, w.sum);
     }
-    for (int k = 0; k < n_components; k++)
-        base_mixture_divide(n, w.sum, w.share + (size_t)k * rows);
+    for (size_t k = 0; k < n_components; k++)
+        base_mixture_divide(n, w.sum, w.share + k * rows);
     flow_vec_log(rows, w.sum, w.sum);
     for (int j = 0; j < n; j++)
         logp[j] += w.top[j] + (double)w.sum[j];
@@ -233,10 +228,11 @@ static void base_mixture_backward(const void *self, const flow_pass *pass, const
     flow_tape_vector(pass->tape, base->scale, (int)(n_components * d), w.gscale);
 }
 
-static int base_mixture_choose(const mixture *base, const double *weight, double u)
+/* The place at which the running sum of the n weights passes u. */
+static size_t base_mixture_choose(size_t n, const double *weight, double u)
 {
-    int k = 0;
-    for (; k < (int)base->options.components - 1 && u >= weight[k]; k++)
+    size_t k = 0;
+    for (; k < n - 1 && u >= weight[k]; k++)
         u -= weight[k];
     return k;
 }
@@ -245,18 +241,17 @@ static void base_mixture_sample(const void *self, const flow_pass *pass, uint64_
                                 double temperature, real *z)
 {
     const mixture *base = self;
-    size_t rows = (size_t)pass->n, d = (size_t)base->dim;
+    size_t rows = (size_t)pass->n, d = (size_t)base->dim, n_components = (size_t)base->options.components;
     base_mixture_scratch w;
     base_mixture_lay_out(base, pass->n, pass->keep, pass->scratch, &w);
     base_mixture_prepare(base, pass->weights, &w);
     /* The normals take the columns from 0, a quarter as many as there are dimensions. */
     flow_rng_normals(z, base->dim, pass->n, seed, FLOW_STREAM_BASE, first_row);
-    for (size_t j = 0; j < rows; j++)
-        w.chosen[j] =
-            base_mixture_choose(base, w.weight, flow_rng_uniform(seed, FLOW_STREAM_BASE, first_row + j, UINT32_MAX));
-    for (size_t i = 0; i < d; i++) {
-        for (size_t j = 0; j < rows; j++) {
-            size_t at = (size_t)w.chosen[j] * d + i;
+    for (size_t j = 0; j < rows; j++) {
+        double u = flow_rng_uniform(seed, FLOW_STREAM_BASE, first_row + j, UINT32_MAX);
+        size_t k = base_mixture_choose(n_components, w.weight, u);
+        for (size_t i = 0; i < d; i++) {
+            size_t at = k * d + i;
             real *value = &z[i * rows + j];
             *value = pass->weights[base->mean + at] + (real)temperature * *value / w.inverse[at];
         }
@@ -281,15 +276,6 @@ static double base_mixture_approach(int d, size_t rows, const real *z, const rea
     return total;
 }
 
-/* The row at which the running sum of the distances passes `at`. */
-static size_t base_mixture_pick(size_t rows, const double *distance, double at)
-{
-    size_t j = 0;
-    for (; j < rows - 1 && at >= distance[j]; j++)
-        at -= distance[j];
-    return j;
-}
-
 static flow_status base_mixture_fit(const void *self, flow_params *params, real *weights, int n, const real *z,
                                     flow_error *err)
 {
@@ -307,7 +293,7 @@ static flow_status base_mixture_fit(const void *self, flow_params *params, real 
     for (int k = 0; k < (int)base->options.components && total > 0; k++) {
         real *mean = weights + base->mean + (size_t)k * (size_t)base->dim;
         double u = flow_rng_uniform(base->seed, FLOW_STREAM_OTHER, (uint64_t)k, UINT32_MAX);
-        size_t row = base_mixture_pick(rows, distance, total * u);
+        size_t row = base_mixture_choose(rows, distance, total * u);
         for (int i = 0; i < base->dim; i++)
             mean[i] = z[(size_t)i * rows + row];
         for (size_t j = 0; k == 0 && j < rows; j++)
@@ -323,11 +309,7 @@ const flow_base_type flow_base_mixture = {
                        "a trainable mixture of normal distributions with diagonal covariances, for data in separate "
                        "pieces",
                        mixture_base_table, flow_mixture_base_options)},
-    .state_size = sizeof(mixture),
-    .configure = base_mixture_configure,
-    .scratch_size = base_mixture_scratch_size,
-    .log_density = base_mixture_log_density,
-    .backward = base_mixture_backward,
-    .sample = base_mixture_sample,
+    .state_size = sizeof(mixture), .configure = base_mixture_configure, .scratch_size = base_mixture_scratch_size,
+    .log_density = base_mixture_log_density, .backward = base_mixture_backward, .sample = base_mixture_sample,
     .fit = base_mixture_fit,
 };

@@ -97,8 +97,8 @@ static void student_t_log_density(const void *self, const flow_pass *pass, const
 {
     const student_t *base = self;
     for (flow_chunk c = {0}; flow_chunk_next(&c, base->dim, pass->n, FLOW_TILE);) {
-        double nu = student_t_degrees_of(base, pass->weights, (int)(c.at / (size_t)pass->n), NULL),
-               power = 0.5 * (nu + 1);
+        double nu = student_t_degrees_of(base, pass->weights, (int)(c.at / (size_t)pass->n), NULL);
+        double power = 0.5 * (nu + 1);
         double constant = gsl_sf_lngamma(power) - gsl_sf_lngamma(0.5 * nu) - 0.5 * log(acos(-1) * nu);
         real u[FLOW_TILE];
         student_t_scaled_squares(c.m, (real)(1 / nu), z + c.at, u);
@@ -159,10 +159,6 @@ const flow_base_type flow_base_student_t = {
     .info = {FLOW_INFO("student_t",
                        "independent Student t distributions with trainable degrees of freedom, for heavy tails",
                        student_t_table, flow_student_t_options)},
-    .state_size = sizeof(student_t),
-    .configure = student_t_configure,
-    .scratch_size = student_t_scratch_size,
-    .log_density = student_t_log_density,
-    .backward = student_t_backward,
-    .sample = student_t_sample,
+    .state_size = sizeof(student_t), .configure = student_t_configure, .scratch_size = student_t_scratch_size,
+    .log_density = student_t_log_density, .backward = student_t_backward, .sample = student_t_sample,
 };

@@ -119,9 +119,6 @@ static void uniform_sample(const void *self, const flow_pass *pass, uint64_t see
 const flow_base_type flow_base_uniform = {
     .info = {FLOW_INFO("uniform", "uniform on a box, with smooth shoulders outside",
                        uniform_table, flow_uniform_options)},
-    .state_size = sizeof(uniform),
-    .configure = uniform_configure,
-    .log_density = uniform_log_density,
-    .backward = uniform_backward,
-    .sample = uniform_sample,
+    .state_size = sizeof(uniform), .configure = uniform_configure, .log_density = uniform_log_density,
+    .backward = uniform_backward, .sample = uniform_sample,
 };

@@ -104,9 +104,11 @@ static void batchnorm_map(const void *self, const flow_pass *pass, const real *i
         scaling s = batchnorm_scaling_of(block, pass, i);
         real shift = (real)s.shift, scale = (real)s.scale, stretch = (real)s.stretch, offset = (real)s.offset;
         size_t at = (size_t)i * (size_t)pass->n;
-        for (size_t k = at; k < at + (size_t)pass->n; k++) {
-            w.normal[k] = (in[k] - shift) * scale;
-            out[k] = w.normal[k] * stretch + offset;
+        const real *from = in + at;
+        real *normal = w.normal + at, *to = out + at;
+        for (int j = 0; j < pass->n; j++) {
+            normal[j] = (from[j] - shift) * scale;
+            to[j] = normal[j] * stretch + offset;
         }
         sum += s.log_slope;
     }

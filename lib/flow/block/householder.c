@@ -173,9 +173,7 @@ static void householder_backward(const void *self, const flow_pass *pass, const 
 const flow_block_type flow_block_householder = {
     .info = {FLOW_INFO("householder", "a rotation of the dimensions: a product of reflections",
                        householder_table, flow_householder_options), .repeats = true},
-    .state_size = sizeof(householder),
-    .configure = householder_configure, .pixelwise = true,
-    .scratch_size = householder_scratch_size,
-    .map = {householder_map, householder_map},
+    .state_size = sizeof(householder), .configure = householder_configure, .pixelwise = true,
+    .scratch_size = householder_scratch_size, .map = {householder_map, householder_map},
     .backward = {householder_backward, householder_backward},
 };

@@ -4,6 +4,7 @@
  * so that |s| < bound whatever the network says, and s = a near 0. The default of 3 lets one map stretch by 20: with
  * 7, couplings learn to put outliers where the density is enormous, and the next step is out of range. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdbool.h>
 #include <tgmath.h>
 
 #include "flow/chunk.h"
@@ -35,47 +36,39 @@ static void affine_bound_scale(int n, real inverse_bound, real sign, const real 
     }
 }
 
+/* out = (in - m) e, or with `back` in e + m */
 FLOW_MULTIVERSION
-static void affine_shift_then_scale(int n, const real *restrict x, const real *restrict m, const real *restrict e,
-                                    real *restrict z)
+static void affine_move(int n, bool back, const real *restrict in, const real *restrict m, const real *restrict e,
+                        real *restrict out)
 {
     for (int j = 0; j < n; j++)
-        z[j] = (x[j] - m[j]) * e[j];
+        out[j] = back ? in[j] * e[j] + m[j] : (in[j] - m[j]) * e[j];
 }
 
-FLOW_MULTIVERSION
-static void affine_scale_then_shift(int n, const real *restrict z, const real *restrict m, const real *restrict e,
-                                    real *restrict x)
+static void affine_map(const flow_affine_options *block, bool back, int d, int n, const real *in, const real *theta,
+                       size_t stride, real *out, double *logdet)
 {
-    for (int j = 0; j < n; j++)
-        x[j] = z[j] * e[j] + m[j];
+    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
+        real e[FLOW_TILE];
+        affine_bound_scale(c.m, (real)(1 / block->bound), back ? 1 : -1, theta + stride + c.at, e, logdet + c.first);
+        flow_vec_exp((size_t)c.m, e, e);
+        affine_move(c.m, back, in + c.at, theta + c.at, e, out + c.at);
+    }
 }
 
 static void affine_to_latent(const void *self, int d, int n, const real *x, real *theta, size_t stride, real *z,
                              double *logdet)
 {
-    const flow_affine_options *block = self;
-    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
-        real e[FLOW_TILE];
-        affine_bound_scale(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, logdet + c.first);
-        flow_vec_exp((size_t)c.m, e, e);
-        affine_shift_then_scale(c.m, x + c.at, theta + c.at, e, z + c.at);
-    }
+    affine_map(self, false, d, n, x, theta, stride, z, logdet);
 }
 
 static void affine_to_data(const void *self, int d, int n, const real *z, real *theta, size_t stride, real *x,
                            double *logdet)
 {
-    const flow_affine_options *block = self;
-    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
-        real e[FLOW_TILE];
-        affine_bound_scale(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, logdet + c.first);
-        flow_vec_exp((size_t)c.m, e, e);
-        affine_scale_then_shift(c.m, z + c.at, theta + c.at, e, x + c.at);
-    }
+    affine_map(self, true, d, n, z, theta, stride, x, logdet);
 }
 
-/* exp(sign * s) into e, ds/da into slope */
+/* s = sign * bounded(a), ds/da into slope */
 FLOW_MULTIVERSION
 static void affine_scale_and_slope(int n, real inverse_bound, real sign, const real *restrict a, real *restrict s,
                                    real *restrict slope)
@@ -88,27 +81,29 @@ static void affine_scale_and_slope(int n, real inverse_bound, real sign, const r
     }
 }
 
+/* With z the latent end: dz/dm = -e, dz/ds = -z, or with `back` dx/dm = 1, dx/ds = z e. */
 FLOW_MULTIVERSION
-static void affine_latent_gradients(int n, const real *restrict z, const real *restrict e, const real *restrict slope,
-                                    const real *restrict gz, const real *restrict glogdet, real *restrict gx,
-                                    real *restrict gm, real *restrict ga)
+static void affine_gradients(int n, bool back, const real *restrict z, const real *restrict e,
+                             const real *restrict slope, const real *restrict gout, const real *restrict glogdet,
+                             real *restrict gin, real *restrict gm, real *restrict ga)
 {
     for (int j = 0; j < n; j++) {
-        gx[j] = gz[j] * e[j];
-        gm[j] = -gx[j];
-        ga[j] = -(gz[j] * z[j] + glogdet[j]) * slope[j];
+        gin[j] = gout[j] * e[j];
+        gm[j] = back ? gout[j] : -gin[j];
+        real gs = (back ? gin[j] : gout[j]) * z[j] + glogdet[j];
+        ga[j] = (back ? gs : -gs) * slope[j];
     }
 }
 
-FLOW_MULTIVERSION
-static void affine_data_gradients(int n, const real *restrict z, const real *restrict e, const real *restrict slope,
-                                  const real *restrict gx, const real *restrict glogdet, real *restrict gz,
-                                  real *restrict gm, real *restrict ga)
+static void affine_backward(const flow_affine_options *block, bool back, int d, int n, const real *theta, size_t stride,
+                            const real *z, const real *gout, const real *glogdet, real *gin, real *gtheta)
 {
-    for (int j = 0; j < n; j++) {
-        gz[j] = gx[j] * e[j];
-        gm[j] = gx[j];
-        ga[j] = (gz[j] * z[j] + glogdet[j]) * slope[j];
+    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
+        real e[FLOW_TILE], slope[FLOW_TILE];
+        affine_scale_and_slope(c.m, (real)(1 / block->bound), back ? 1 : -1, theta + stride + c.at, e, slope);
+        flow_vec_exp((size_t)c.m, e, e);
+        affine_gradients(c.m, back, z + c.at, e, slope, gout + c.at, glogdet + c.first, gin + c.at, gtheta + c.at,
+                         gtheta + stride + c.at);
     }
 }
 
@@ -116,28 +111,14 @@ static void affine_to_latent_backward(const void *self, int d, int n, const real
                                       const real *z, const real *gz, const real *glogdet, real *gx, real *gtheta)
 {
     (void)x;
-    const flow_affine_options *block = self;
-    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
-        real e[FLOW_TILE], slope[FLOW_TILE];
-        affine_scale_and_slope(c.m, (real)(1 / block->bound), -1, theta + stride + c.at, e, slope);
-        flow_vec_exp((size_t)c.m, e, e);
-        affine_latent_gradients(c.m, z + c.at, e, slope, gz + c.at, glogdet + c.first, gx + c.at, gtheta + c.at,
-                                gtheta + stride + c.at);
-    }
+    affine_backward(self, false, d, n, theta, stride, z, gz, glogdet, gx, gtheta);
 }
 
 static void affine_to_data_backward(const void *self, int d, int n, const real *z, const real *theta, size_t stride,
                                     const real *x, const real *gx, const real *glogdet, real *gz, real *gtheta)
 {
     (void)x;
-    const flow_affine_options *block = self;
-    for (flow_chunk c = {0}; flow_chunk_next(&c, d, n, FLOW_TILE);) {
-        real e[FLOW_TILE], slope[FLOW_TILE];
-        affine_scale_and_slope(c.m, (real)(1 / block->bound), 1, theta + stride + c.at, e, slope);
-        flow_vec_exp((size_t)c.m, e, e);
-        affine_data_gradients(c.m, z + c.at, e, slope, gx + c.at, glogdet + c.first, gz + c.at, gtheta + c.at,
-                              gtheta + stride + c.at);
-    }
+    affine_backward(self, true, d, n, theta, stride, z, gx, glogdet, gz, gtheta);
 }
 
 const flow_univariate_type flow_univariate_affine = {

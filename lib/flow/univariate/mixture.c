@@ -269,7 +269,6 @@ static void univariate_mixture_to_data_backward(const void *self, int d, int n, 
 const flow_univariate_type flow_univariate_mixture = {
     .info = {FLOW_INFO("mixture", "z = Phi^-1(F(x)), F the distribution function of a mixture of normal distributions",
                        mixture_table, flow_mixture_options)},
-    .n_params = univariate_mixture_n_params,
-    .map = {univariate_mixture_to_latent, univariate_mixture_to_data},
+    .n_params = univariate_mixture_n_params, .map = {univariate_mixture_to_latent, univariate_mixture_to_data},
     .backward = {univariate_mixture_to_latent_backward, univariate_mixture_to_data_backward},
 };

@@ -129,7 +129,6 @@ const flow_univariate_type flow_univariate_rational_quadratic = {
     .info = {FLOW_INFO("rational_quadratic",
                        "a monotone rational-quadratic spline on [-bound, bound] (Durkan et al. 2019)",
                        rational_quadratic_table, flow_rational_quadratic_options)},
-    .n_params = rational_quadratic_n_params,
-    .map = {rational_quadratic_to_latent, rational_quadratic_to_data},
+    .n_params = rational_quadratic_n_params, .map = {rational_quadratic_to_latent, rational_quadratic_to_data},
     .backward = {rational_quadratic_to_latent_backward, rational_quadratic_to_data_backward},
 };
