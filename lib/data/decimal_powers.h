@@ -10,8 +10,6 @@
 #define FLOW_DATA_DECIMAL_POWERS_H
 
 #include <float.h>
-#include <stdatomic.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /* The fast paths need 128-bit integers, words with the lowest byte first, arithmetic without excess precision, and IEEE
@@ -31,19 +29,8 @@ typedef struct flow_power {
 } flow_power;
 
 #if FLOW_FAST_DECIMALS
-
-/* 5^q at q - FLOW_POWER_LEAST; NULL before the first use. */
-extern _Atomic(const flow_power *) flow_powers_of_5;
-
-/* Computes the table, once, and returns it. */
-const flow_power *flow_powers_make(void);
-
-static inline flow_power flow_power_of_5(long q)
-{
-    const flow_power *table = atomic_load_explicit(&flow_powers_of_5, memory_order_acquire);
-    return (table != NULL ? table : flow_powers_make())[q - FLOW_POWER_LEAST];
-}
-
+/* 5^q at q - FLOW_POWER_LEAST; filled when the program is loaded, const afterwards. */
+extern flow_power flow_powers_of_5[FLOW_POWER_MOST - FLOW_POWER_LEAST + 1];
 #endif
 
 #endif

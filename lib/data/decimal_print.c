@@ -121,26 +121,25 @@ static inline int decimal_exponent(const binary *b)
     return (b->exponent * 1262611 - (b->is_uneven ? 524031 : 0)) >> 22;
 }
 
-/* power * value / 2^128 (of 64 bits: / 2^64 of the upper half), rounded to odd: the last bit is set when the result is
- * not exact, so that comparisons give the same as with the exact number. */
-static inline uint64_t decimal_round_to_odd(flow_power power, uint64_t value)
+/* The power of ten, rounded up: to 128 bits, for floats to 64, which are enough for their mantissas. */
+static inline flow_power decimal_power_of_10(int exponent, bool is_float)
 {
-    flow_wide product = (flow_wide)power.high * value + (uint64_t)((flow_wide)power.low * value >> 64);
-    return (uint64_t)(product >> 64) | ((uint64_t)product > 1);
-}
-
-static inline uint64_t decimal_round_to_odd_float(flow_power power, uint64_t value)
-{
-    flow_wide product = (flow_wide)power.high * value;
-    return (uint64_t)(product >> 64) | ((uint64_t)product >> 32 > 1);
-}
-
-/* The power of ten, rounded up. */
-static inline flow_power decimal_power_of_10(int exponent)
-{
-    flow_power power = flow_power_of_5(exponent);
+    flow_power power = flow_powers_of_5[exponent - FLOW_POWER_LEAST];
+    if (is_float)
+        return (flow_power){power.high + (power.low != 0), 0};
     power.low += exponent > FLOW_POWER_LAST_EXACT; /* this never carries: see unit_decimal.c */
     return power;
+}
+
+/* power * value / 2^128, rounded to odd: the last bit is set when the result is not exact, so that comparisons give the
+ * same as with the exact number. */
+static inline uint64_t decimal_round_to_odd(flow_power power, uint64_t value, bool is_float)
+{
+    flow_wide product = (flow_wide)power.high * value;
+    if (is_float)
+        return (uint64_t)(product >> 64) | ((uint64_t)product >> 32 > 1);
+    product += (uint64_t)((flow_wide)power.low * value >> 64);
+    return (uint64_t)(product >> 64) | ((uint64_t)product > 1);
 }
 
 /* Chooses between the two decimals around a number, given in quarters of 10^exponent; first those with one digit less.
@@ -161,26 +160,14 @@ static inline decimal decimal_choose(uint64_t least, uint64_t value, uint64_t mo
 
 /* The shortest decimal that reads back as b, the nearest if there are several: R. Giulietti (2020), "The Schubfach way
  * to render doubles". */
-static inline decimal decimal_shortest(const binary *b)
+static inline decimal decimal_shortest(const binary *b, bool is_float)
 {
     int k = decimal_exponent(b), shift = b->exponent + decimal_floor_log2_of_power_of_10(-k) + 1;
-    flow_power power = decimal_power_of_10(-k);
+    flow_power power = decimal_power_of_10(-k, is_float);
     uint64_t value = 4 * b->mantissa, odd = b->mantissa & 1; /* the ends of the interval read back as even mantissas */
-    uint64_t least = decimal_round_to_odd(power, (value - 2 + b->is_uneven) << shift) + odd;
-    uint64_t most = decimal_round_to_odd(power, (value + 2) << shift) - odd;
-    return decimal_choose(least, decimal_round_to_odd(power, value << shift), most, k);
-}
-
-/* The same for floats: 64 bits of the power, rounded up, are enough for their mantissas. */
-static inline decimal decimal_shortest_float(const binary *b)
-{
-    int k = decimal_exponent(b), shift = b->exponent + decimal_floor_log2_of_power_of_10(-k) + 1;
-    flow_power power = flow_power_of_5(-k);
-    power.high += power.low != 0;
-    uint64_t value = 4 * b->mantissa, odd = b->mantissa & 1;
-    uint64_t least = decimal_round_to_odd_float(power, (value - 2 + b->is_uneven) << shift) + odd;
-    uint64_t most = decimal_round_to_odd_float(power, (value + 2) << shift) - odd;
-    return decimal_choose(least, decimal_round_to_odd_float(power, value << shift), most, k);
+    uint64_t least = decimal_round_to_odd(power, (value - 2 + b->is_uneven) << shift, is_float) + odd;
+    uint64_t most = decimal_round_to_odd(power, (value + 2) << shift, is_float) - odd;
+    return decimal_choose(least, decimal_round_to_odd(power, value << shift, is_float), most, k);
 }
 
 /* Mantissa and exponent from the fields of an IEEE number with `width` bits of mantissa. */
@@ -221,7 +208,7 @@ int flow_decimal_print(char out[FLOW_NUMBER_SIZE], double value)
     if (biased == 0x7ff)
         return flow_number_print(out, value);
     binary b = decimal_unpack(bits & (((uint64_t)1 << 52) - 1), biased, 52, 1023);
-    decimal d = decimal_shortest(&b);
+    decimal d = decimal_shortest(&b, false);
     return decimal_may_differ(&b, d.digits, DBL_DIG) ? flow_number_print(out, value)
                                                      : decimal_lay_out(out, negative, d.digits, d.exponent, DBL_DIG);
 }
@@ -237,7 +224,7 @@ int flow_decimal_print_float(char out[FLOW_NUMBER_SIZE], float value)
     if (biased == 0xff)
         return flow_number_print_float(out, value);
     binary b = decimal_unpack(bits & (((uint32_t)1 << 23) - 1), biased, 23, 127);
-    decimal d = decimal_shortest_float(&b);
+    decimal d = decimal_shortest(&b, true);
     return decimal_may_differ(&b, d.digits, FLT_DIG) ? flow_number_print_float(out, value)
                                                      : decimal_lay_out(out, negative, d.digits, d.exponent, FLT_DIG);
 }

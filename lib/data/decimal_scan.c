@@ -54,12 +54,12 @@ static inline bool decimal_nearest_double(uint64_t digits, long exponent, double
     enum { SHIFT = 64 - DBL_MANT_DIG - 2 }; /* keeps the mantissa, a bit to round by, perhaps one above */
     if (exponent < FLOW_POWER_LEAST || exponent > 308)
         return false;
-    const flow_power power = flow_power_of_5(exponent);
+    const flow_power *power = &flow_powers_of_5[exponent - FLOW_POWER_LEAST];
     int zeros = __builtin_clzll(digits);
     digits <<= zeros;
-    flow_wide product = (flow_wide)digits * power.high;
+    flow_wide product = (flow_wide)digits * power->high;
     if (((uint64_t)(product >> 64) & (((uint64_t)1 << SHIFT) - 1)) == ((uint64_t)1 << SHIFT) - 1)
-        product += (flow_wide)digits * power.low >> 64; /* only then can the lower half carry into what is kept */
+        product += (flow_wide)digits * power->low >> 64; /* only then can the lower half carry into what is kept */
     uint64_t high = (uint64_t)(product >> 64), low = (uint64_t)product;
     if (low == UINT64_MAX && (exponent < -27 || exponent > FLOW_POWER_LAST_EXACT))
         return false;
