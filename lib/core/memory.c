@@ -22,6 +22,20 @@ bool flow_size_add(size_t *total, size_t term)
     return true;
 }
 
+bool flow_grow(void *array, size_t *capacity, size_t needed, size_t size)
+{
+    if (needed <= *capacity)
+        return true;
+    void *grown;
+    size_t more = needed, bytes = size;
+    memcpy(&grown, array, sizeof grown);
+    if (!flow_size_mul(&more, 2) || !flow_size_mul(&bytes, more) || (grown = realloc(grown, bytes)) == NULL)
+        return false;
+    memcpy(array, &grown, sizeof grown);
+    *capacity = more;
+    return true;
+}
+
 /* `bytes` rounded up to the alignment. */
 static size_t memory_align(size_t bytes)
 {

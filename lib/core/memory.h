@@ -17,6 +17,10 @@ void flow_free_aligned(void *memory);
 bool flow_size_mul(size_t *total, size_t factor);
 bool flow_size_add(size_t *total, size_t term);
 
+/* Makes room for `needed` items of `size` bytes in a growing array of *capacity items; `array` is the address of the
+ * pointer to it. False, and nothing is changed, when memory is out. */
+bool flow_grow(void *array, size_t *capacity, size_t needed, size_t size);
+
 /* Divides one block of memory among arrays: flow_layout_take returns the place of the next array, n items of `size`
  * bytes. With `base` NULL it returns NULL and only adds to `used`, the total size. The same code computes size and
  * pointers, so that they agree. Start from {.base = BLOCK or NULL}. */

@@ -3,29 +3,16 @@
 
 #include <stdlib.h>
 
+#include "core/memory.h"
 #include "data/reader.h"
-
-static bool fields_make_room(void **memory, size_t *capacity, size_t needed, size_t size)
-{
-    if (needed <= *capacity)
-        return true;
-    void *grown = realloc(*memory, 2 * needed * size);
-    if (grown == NULL)
-        return false;
-    *memory = grown;
-    *capacity = 2 * needed;
-    return true;
-}
 
 /* Ends the field whose text has `used` bytes. */
 static bool fields_end(flow_csv_fields *f, size_t used)
 {
-    void *starts = f->starts;
     if (f->n > FLOW_COLUMNS_MAX)
         return true;
-    if (!fields_make_room(&starts, &f->starts_capacity, f->n + 2, sizeof *f->starts))
+    if (!flow_grow(&f->starts, &f->starts_capacity, f->n + 2, sizeof *f->starts))
         return false;
-    f->starts = starts;
     if (f->n == 0)
         f->starts[0] = 0;
     f->text[used] = '\0';
@@ -54,10 +41,8 @@ flow_status flow_csv_fields_line(flow_csv_fields *f, const char *line, size_t le
     *more = false;
     *good = true;
     /* Every byte of a line gives at most one byte of text, and its end one more. */
-    void *text = f->text;
-    if (!fields_make_room(&text, &f->text_capacity, f->used + length + 1, 1))
+    if (!flow_grow(&f->text, &f->text_capacity, f->used + length + 1, 1))
         return flow_error_memory(err, "reading CSV");
-    f->text = text;
     flow_csv_state state = f->state;
     size_t used = f->used;
     for (size_t i = 0; i <= length; i++) {

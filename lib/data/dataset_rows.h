@@ -58,7 +58,8 @@ typedef struct flow_row_store {
     flow_reader *reader;
     double *block; /* (block_rows, d): for rows that are read and then packed; NULL where they are doubles */
     flow_row_span *blocks;
-    int64_t n_blocks, block_capacity;
+    int64_t n_blocks;
+    size_t block_capacity;
     int64_t block_rows;   /* the most valid rows in a block */
     int64_t pool_blocks;  /* blocks whose rows are permuted together */
     int64_t *block_order; /* (n_blocks) the order of the epoch of `ordered` */
@@ -67,9 +68,10 @@ typedef struct flow_row_store {
     flow_rng_sequence sequence; /* the state of rng */
 } flow_row_store;
 
-/* Reads the whole table once, when the data set is opened: checks every row, counts, takes statistics and checksum, and
- * chooses the sizes of blocks and pool. Afterwards all rows are held and the reader is closed, or the reader stays and
- * its blocks are known. `memory_bytes` as in flow_dataset_options. FLOW_DATA names the row and what is wrong with it. */
+/* Reads the whole table once, when the data set is opened (dataset_scan.c): checks every row, counts, takes statistics
+ * and checksum, and chooses the sizes of blocks and pool. Afterwards all rows are held and the reader is closed, or the
+ * reader stays and its blocks are known. `memory_bytes` as in flow_dataset_options. FLOW_DATA names the row and what is
+ * wrong with it. */
 flow_status flow_dataset_scan(flow_row_store *data, size_t memory_bytes, bool read_ahead, flow_error *err);
 
 /* Room for n rows. FLOW_MEMORY; flow_pool_free is needed then, too. */

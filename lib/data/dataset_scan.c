@@ -87,14 +87,8 @@ static flow_status scan_hold(dataset_scan *s, size_t n, flow_error *err)
 static flow_status scan_add_block(flow_row_store *data, const flow_position *at, size_t n_read, size_t n_kept,
                                   flow_error *err)
 {
-    if (data->n_blocks == data->block_capacity) {
-        int64_t capacity = data->block_capacity == 0 ? 64 : 2 * data->block_capacity;
-        flow_row_span *grown = realloc(data->blocks, (size_t)capacity * sizeof *grown);
-        if (grown == NULL)
-            return flow_error_memory(err, "the index of the rows");
-        data->blocks = grown;
-        data->block_capacity = capacity;
-    }
+    if (!flow_grow(&data->blocks, &data->block_capacity, (size_t)data->n_blocks + 1, sizeof *data->blocks))
+        return flow_error_memory(err, "the index of the rows");
     data->blocks[data->n_blocks++] = (flow_row_span){*at, (int32_t)n_read, (int32_t)n_kept};
     return FLOW_OK;
 }

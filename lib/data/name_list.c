@@ -5,19 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/memory.h"
+
 flow_status flow_name_list_add(flow_name_list *names, const char *text, size_t length, flow_error *err)
 {
-    if (names->n == names->capacity) {
-        int capacity = names->capacity == 0 ? 16 : 2 * names->capacity;
-        char **grown = realloc(names->at, (size_t)capacity * sizeof *grown);
-        if (grown == NULL)
-            return flow_error_memory(err, "the names of the columns");
-        names->at = grown;
-        names->capacity = capacity;
-    }
     char *copy = malloc(length + 1);
-    if (copy == NULL)
+    if (copy == NULL || !flow_grow(&names->at, &names->capacity, (size_t)names->n + 1, sizeof *names->at)) {
+        free(copy);
         return flow_error_memory(err, "the names of the columns");
+    }
     memcpy(copy, text, length);
     copy[length] = '\0';
     names->at[names->n++] = copy;

@@ -10,7 +10,8 @@
 /* Start from {0}. */
 typedef struct flow_name_list {
     char **at;
-    int n, capacity;
+    int n;
+    size_t capacity;
 } flow_name_list;
 
 /* Appends a copy of the first `length` bytes of `text`. */
