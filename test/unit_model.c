@@ -26,7 +26,7 @@
 #include "flow/design.h"
 #include "flow/rows.h"
 #include "h5/array.h"
-#include "h5/lock.h"
+#include "h5/scope.h"
 #include "h5/text.h"
 #include "harness.h"
 #include "model/file.h"

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "h5/lock.h"
+#include "h5/scope.h"
 #include "data/dataset.h"
 #include "num/rng.h"
 #include "values.h"

@@ -111,23 +111,10 @@ void flow_h5_describe_shape(char *out, size_t size, const flow_h5_shape *shape)
 
 const char *flow_h5_describe_type(H5T_class_t type)
 {
-    switch (type) {
-    case H5T_INTEGER:
-    case H5T_FLOAT:
-        return "numbers";
-    case H5T_STRING:
-        return "text";
-    case H5T_COMPOUND:
-        return "records";
-    case H5T_ENUM:
-        return "an enumeration (perhaps true and false)";
-    case H5T_ARRAY:
-        return "an array";
-    case H5T_VLEN:
-        return "lists";
-    case H5T_REFERENCE:
-        return "references";
-    default:
-        return "no numbers";
-    }
+    static const char *const names[H5T_NCLASSES] = {
+        [H5T_INTEGER] = "numbers", [H5T_FLOAT] = "numbers", [H5T_STRING] = "text", [H5T_COMPOUND] = "records",
+        [H5T_ENUM] = "an enumeration (perhaps true and false)", [H5T_ARRAY] = "an array", [H5T_VLEN] = "lists",
+        [H5T_REFERENCE] = "references",
+    };
+    return type >= 0 && type < H5T_NCLASSES && names[type] != NULL ? names[type] : "no numbers";
 }

@@ -4,9 +4,9 @@
  *     ...
  *     flow_h5_end(&scope);
  *
- * Inside a scope the library prints no errors, and no other thread is in it (h5/lock.h). Scopes do not nest. Every
- * function of lib/h5 is called inside a scope unless its comment says otherwise, and so is every function of the
- * library.
+ * Inside a scope the library prints no errors, and no other thread is in it: most systems build it without a lock of
+ * its own. Scopes do not nest. Every function of lib/h5 is called inside a scope unless its comment says otherwise, and
+ * so is every function of the library.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_H5_SCOPE_H
@@ -23,6 +23,11 @@ typedef struct flow_h5_scope {
 
 flow_h5_scope flow_h5_begin(void);
 void flow_h5_end(const flow_h5_scope *scope);
+
+/* The lock alone. Threads get it in the order of their calls, so that a thread that reads block after block lets
+ * another thread save a model between two blocks. Not recursive. */
+void flow_h5_lock(void);
+void flow_h5_unlock(void);
 
 /* Fills *err with "MESSAGE: REASON (HDF5)" and returns `code`. REASON is the innermost message of the library's last
  * failure, or the error of the operating system in it ("No space left on device"); without one the message stands

@@ -5,7 +5,7 @@
 #include <hdf5.h>
 #include <stdio.h>
 
-#include "h5/lock.h"
+#include "h5/scope.h"
 #include "num/gemm.h"
 #include "num/real.h"
 #include "num/vecmath.h"
