@@ -225,6 +225,12 @@ static void test_hdf5_matrices(void **state)
     set = put(file, "latin1", H5T_STD_U8LE, 2, size, H5T_NATIVE_UINT8, b, chunk);
     put_names(set, (const char *const[]){"x", "gr\xf6\xdf" "e", "z"}, 3, 0, H5T_STR_NULLTERM);
     H5Dclose(set);
+    set = put(file, "labelled", H5T_IEEE_F64LE, 1, &one, H5T_NATIVE_DOUBLE, six, NULL);
+    put_names(set, names + 1, 1, 4, H5T_STR_NULLPAD);
+    H5Dclose(set);
+    set = put(file, "mislabelled", H5T_IEEE_F64LE, 1, &one, H5T_NATIVE_DOUBLE, six, NULL);
+    put_names(set, names, 2, 4, H5T_STR_NULLPAD);
+    H5Dclose(set);
     put_and_close(file, "bare", H5T_STD_I64LE, 2, size, H5T_NATIVE_INT32, w);
     put_and_close(file, "line", H5T_IEEE_F64LE, 1, &one, H5T_NATIVE_DOUBLE, six);
     put_and_close(file, "cube", H5T_STD_U8LE, 3, (hsize_t[]){2, 3, 1}, H5T_NATIVE_UINT8, b);
@@ -250,9 +256,12 @@ static void test_hdf5_matrices(void **state)
     reads(inside("m.h5", "/bare"), "x1 x2 x3", 2, six);
     assert_false(got.has_names);
     reads(inside("m.h5", "/line"), "line", 6, six);
+    assert_true(got.has_names);
+    reads(inside("m.h5", "/labelled"), "yy", 6, six);
     reads(inside("m.h5", "/none"), "x1 x2 x3", 0, six);
     reads(inside("m.h5", "/cube"), "x1 x2 x3", 2, six);
     refuses(inside("m.h5", "/miscounted"), FLOW_DATA, "has 3 columns, but its attribute \"columns\" names 2");
+    refuses(inside("m.h5", "/mislabelled"), FLOW_DATA, "has 1 column, but its attribute \"columns\" names 2");
     refuses(inside("m.h5", "/latin1"), FLOW_DATA, "the name of column 2 is not in UTF-8");
     refuses(inside("m.h5", "/narrow"), FLOW_DATA, "has 0 columns");
     refuses(inside("m.h5", "/endless"), FLOW_DATA, "has 1048576 columns");

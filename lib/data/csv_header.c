@@ -20,10 +20,10 @@ const char *flow_csv_excerpt(char out[FLOW_EXCERPT_SIZE], const char *text, size
     return out;
 }
 
-static bool header_parse(const char *field, size_t length, double *value)
+bool flow_csv_number(const char *field, size_t length, double *value)
 {
-    char copy[128];
-    if (length >= sizeof copy)
+    char copy[1024]; /* longer fields are not numbers */
+    if (length >= sizeof copy || memchr(field, '\0', length) != NULL)
         return false;
     memcpy(copy, field, length);
     copy[length] = '\0';
@@ -42,14 +42,15 @@ static bool header_is_missing(const char *field, size_t length)
 bool flow_csv_is_word(const char *field, size_t length)
 {
     double value;
-    return !header_parse(field, length, &value) && !header_is_missing(field, length);
+    return !flow_csv_number(field, length, &value) && !header_is_missing(field, length);
 }
 
 /* A number that cannot be a column name, in contrast to a year or an index. */
 static bool header_is_plainly_data(const char *field, size_t length)
 {
     double value;
-    return header_parse(field, length, &value) && (!isfinite(value) || memchr(field, '.', length) != NULL || value < 0);
+    return flow_csv_number(field, length, &value) &&
+           (!isfinite(value) || memchr(field, '.', length) != NULL || value < 0);
 }
 
 /* Refuses formats that are not CSV by their first bytes, with a remedy. */

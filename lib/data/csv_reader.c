@@ -44,20 +44,12 @@ static inline const char *csv_skip_blanks(const char *c)
 /* A field that the fast scan cannot read: rare, so that this may be slow. */
 static csv_trouble csv_parse_slowly(const char *text, size_t length, double *value)
 {
-    char copy[1024]; /* longer fields are not numbers */
-    if (length >= sizeof copy)
-        return NOT_A_NUMBER;
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-    if (strlen(copy) != length)
-        return NOT_A_NUMBER;
-    if (flow_number_parse(copy, value))
+    if (flow_csv_number(text, length, value))
         return isfinite(*value) ? NO_TROUBLE : NOT_FINITE;
-    while (length > 0 && (copy[length - 1] == ' ' || copy[length - 1] == '\t'))
-        length--;
-    const char *word = csv_skip_blanks(copy);
-    size_t n = length > (size_t)(word - copy) ? length - (size_t)(word - copy) : 0;
-    return flow_csv_is_word(word, n) ? NOT_A_NUMBER : MISSING;
+    const char *word = csv_skip_blanks(text), *end = text + length;
+    while (end > word && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    return flow_csv_is_word(word, end > word ? (size_t)(end - word) : 0) ? NOT_A_NUMBER : MISSING;
 }
 
 static void csv_note(csv_finding *found, size_t field, csv_trouble what, const char *text, size_t length)
@@ -289,7 +281,7 @@ flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, c
     struct stat info;
     r->common.type = &csv_reader_type;
     r->common.name = flow_strdup(name);
-    r->common.skip_invalid = options != NULL && options->skip_invalid;
+    r->common.skip_invalid = options->skip_invalid;
     r->common.can_seek = descriptor != STDIN_FILENO && fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
     r->common.n_rows = -1;
     r->common.granule = 1;

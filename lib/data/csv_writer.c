@@ -91,13 +91,7 @@ static flow_status csv_writer_finish(flow_writer *writer, flow_error *err)
     return status == FLOW_OK ? flow_replace_commit(&writer->output, err) : status;
 }
 
-static void csv_writer_release(flow_writer *writer)
-{
-    (void)writer;
-}
-
-static const flow_writer_type csv_writer_type = {csv_writer_write, csv_writer_begin, csv_writer_finish,
-                                                 csv_writer_release};
+static const flow_writer_type csv_writer_type = {csv_writer_write, csv_writer_begin, csv_writer_finish, NULL};
 
 flow_status flow_csv_writer_open(flow_writer **out, const char *file, const char *path, const char *const *columns,
                                  int n_columns, const flow_writer_options *options, flow_error *err)
@@ -106,8 +100,7 @@ flow_status flow_csv_writer_open(flow_writer **out, const char *file, const char
     csv_writer *w = malloc(sizeof *w);
     if (w == NULL)
         return flow_error_memory(err, "a CSV writer");
-    w->common = (flow_writer){.type = &csv_writer_type, .n_columns = n_columns,
-                              .as_float = options->as_float};
+    w->common = (flow_writer){.type = &csv_writer_type, .n_columns = n_columns, .as_float = options->as_float};
     w->used = 0;
     *out = &w->common;
     flow_status status = flow_replace_open(&w->common.output, file, NULL, err);

@@ -18,32 +18,6 @@ static flow_status columns_read(flow_h5_layout *l, double *rows, int64_t first, 
     return status;
 }
 
-flow_status flow_h5_open_vector(flow_h5_layout *l, flow_reader *reader, const flow_h5_shape *shape,
-                                const char *path, const flow_reader_options *options, flow_error *err)
-{
-    flow_name_list names = {0};
-    int *chosen = NULL;
-    const char *slash = strrchr(path, '/'), *last = slash != NULL ? slash + 1 : path;
-    flow_status status = flow_h5_layout_names(&names, l->datasets[0], reader->name, err);
-    if (status == FLOW_OK && names.n > 1)
-        status = flow_error_set(err, FLOW_DATA, "%s: has one column, but its attribute \"columns\" names %d; correct "
-                                "the attribute", reader->name, names.n);
-    if (status == FLOW_OK && names.n == 0)
-        status = flow_name_list_add(&names, last, strlen(last), err);
-    if (status == FLOW_OK)
-        status = flow_reader_choose(reader, &chosen, &names, options, err);
-    reader->has_names = true;
-    l->d = 1;
-    l->read = columns_read;
-    if (status == FLOW_OK)
-        status = flow_h5_layout_blocks(l, 1, shape, reader->name, err);
-    if (status == FLOW_OK)
-        status = flow_h5_layout_scratch(l, 1, err);
-    free(chosen);
-    flow_name_list_free(&names);
-    return status;
-}
-
 typedef struct columns_gathering {
     flow_name_list *names;
     flow_status status;
@@ -142,5 +116,5 @@ flow_status flow_h5_open_group(flow_h5_layout *l, flow_reader *reader, const flo
         return status;
     const flow_h5_shape shape = {.rank = 1, .size = {length}, .type = H5T_FLOAT};
     status = flow_h5_layout_blocks(l, l->d, &shape, reader->name, err);
-    return status == FLOW_OK ? flow_h5_layout_scratch(l, 1, err) : status;
+    return status == FLOW_OK ? flow_h5_layout_make_block(&l->scratch, l, 1, err) : status;
 }

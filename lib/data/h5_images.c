@@ -43,7 +43,7 @@ static flow_status images_read(flow_h5_layout *l, double *rows, int64_t first, i
 
 static bool images_wants_label(const flow_reader_options *options)
 {
-    for (int i = 0; options != NULL && i < options->n_last; i++)
+    for (int i = 0; i < options->n_last; i++)
         if (strcmp(options->last[i], FLOW_LABEL) == 0)
             return true;
     return false;
@@ -108,18 +108,16 @@ static flow_status images_plan(flow_h5_layout *l, flow_reader *reader, const int
         reader->n_stored++;
     if (!whole) /* single values of the pictures */
         reader->image = (flow_image){.layout = FLOW_IMAGE_AUTO};
-    return as_stored ? FLOW_OK : flow_h5_layout_scratch(l, n + n_label, err);
+    return as_stored ? FLOW_OK : flow_h5_layout_make_block(&l->scratch, l, n + n_label, err);
 }
 
 flow_status flow_h5_open_images(flow_h5_layout *l, flow_reader *reader, const flow_h5_shape *shape,
                                 const flow_h5_place *place, const flow_reader_options *options, flow_error *err)
 {
-    const flow_image any = {.layout = FLOW_IMAGE_AUTO};
     uint64_t extents[3] = {0};
     for (int i = 1; i < shape->rank; i++)
         extents[i - 1] = shape->size[i];
-    FLOW_TRY(flow_image_of_array(&reader->image, options != NULL ? &options->image : &any, shape->rank - 1, extents,
-                                 reader->name, err));
+    FLOW_TRY(flow_image_of_array(&reader->image, &options->image, shape->rank - 1, extents, reader->name, err));
     reader->holds_images = true;
     l->width = flow_shape_size(reader->image.shape);
     l->read = images_read;

@@ -2,7 +2,6 @@
 #include "data/h5_layout.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/memory.h"
 #include "h5/object.h"
@@ -150,11 +149,10 @@ void flow_h5_layout_limit(flow_h5_layout *l, int64_t rows)
             layout_widen_cache(&l->datasets[i], l->band_bytes, NULL); /* a failure shows when reading */
 }
 
-flow_status flow_h5_layout_scratch(flow_h5_layout *l, int row_values, flow_error *err)
+flow_status flow_h5_layout_make_block(double **out, const flow_h5_layout *l, int row_values, flow_error *err)
 {
     size_t n = (size_t)l->block_rows;
-    if (!flow_size_mul(&n, (size_t)row_values) || !flow_size_mul(&n, sizeof *l->scratch) ||
-        (l->scratch = malloc(n)) == NULL)
+    if (!flow_size_mul(&n, (size_t)row_values) || !flow_size_mul(&n, sizeof **out) || (*out = malloc(n)) == NULL)
         return flow_error_memory(err, "reading HDF5");
     return FLOW_OK;
 }

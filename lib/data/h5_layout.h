@@ -40,8 +40,8 @@ struct flow_h5_layout {
  * checks. `where` names the table in messages. */
 flow_status flow_h5_layout_blocks(flow_h5_layout *layout, int row_values, const flow_h5_shape *shape, const char *where,
                                   flow_error *err);
-/* Allocates the scratch for blocks of `row_values` values a row. */
-flow_status flow_h5_layout_scratch(flow_h5_layout *layout, int row_values, flow_error *err);
+/* Memory for a block of rows of `row_values` values. */
+flow_status flow_h5_layout_make_block(double **out, const flow_h5_layout *layout, int row_values, flow_error *err);
 /* Makes blocks smaller, though whole chunks if that is possible: see flow_reader_limit. */
 void flow_h5_layout_limit(flow_h5_layout *layout, int64_t rows);
 void flow_h5_layout_free(flow_h5_layout *layout);

@@ -13,8 +13,8 @@ static flow_status matrix_read(flow_h5_layout *l, double *rows, int64_t first, i
 {
     flow_status status = FLOW_OK;
     hsize_t extent[2] = {(hsize_t)count, (hsize_t)l->width};
-    hid_t space = H5Dget_space(l->datasets[0]), memory = H5Screate_simple(2, extent, NULL);
-    bool good = space >= 0 && memory >= 0;
+    hid_t space = H5Dget_space(l->datasets[0]), memory = -1;
+    bool good = space >= 0 && (memory = H5Screate_simple(H5Sget_simple_extent_ndims(space), extent, NULL)) >= 0;
     for (int i = 0; i < l->n_spans && good; i++) {
         hsize_t start[2] = {(hsize_t)first, l->span_first[i]}, size[2] = {(hsize_t)count, l->span_count[i]};
         H5S_seloper_t how = i == 0 ? H5S_SELECT_SET : H5S_SELECT_OR;
@@ -75,20 +75,24 @@ static flow_status matrix_plan_spans(flow_h5_layout *l, const int *chosen, flow_
 }
 
 flow_status flow_h5_open_matrix(flow_h5_layout *l, flow_reader *reader, const flow_h5_shape *shape,
-                                const flow_reader_options *options, flow_error *err)
+                                const char *path, const flow_reader_options *options, flow_error *err)
 {
-    if (shape->size[1] == 0 || shape->size[1] > FLOW_COLUMNS_MAX)
+    hsize_t n_columns = shape->rank == 1 ? 1 : shape->size[1];
+    if (n_columns == 0 || n_columns > FLOW_COLUMNS_MAX)
         return flow_error_set(err, FLOW_DATA, "%s: has %llu columns; 1 to %d are possible", reader->name,
-                              (unsigned long long)shape->size[1], FLOW_COLUMNS_MAX);
+                              (unsigned long long)n_columns, FLOW_COLUMNS_MAX);
     flow_name_list names = {0};
-    int *chosen = NULL, n = (int)shape->size[1];
+    int *chosen = NULL, n = (int)n_columns;
     flow_status status = flow_h5_layout_names(&names, l->datasets[0], reader->name, err);
-    reader->has_names = names.n > 0;
+    reader->has_names = names.n > 0 || shape->rank == 1;
     if (status == FLOW_OK && names.n > 0 && names.n != n)
-        status = flow_error_set(err, FLOW_DATA, "%s: has %d columns, but its attribute \"columns\" names %d; correct "
-                                "the attribute", reader->name, n, names.n);
-    if (status == FLOW_OK && names.n == 0)
-        status = flow_name_list_number(&names, 'x', n, err);
+        status = flow_error_set(err, FLOW_DATA, "%s: has %d column%s, but its attribute \"columns\" names %d; correct "
+                                "the attribute", reader->name, n, n == 1 ? "" : "s", names.n);
+    if (status == FLOW_OK && names.n == 0) {
+        const char *last = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+        status = shape->rank == 1 ? flow_name_list_copy(&names, &last, 1, err)
+                                  : flow_name_list_number(&names, 'x', n, err);
+    }
     if (status == FLOW_OK)
         status = flow_reader_choose(reader, &chosen, &names, options, err);
     l->d = reader->n_stored = reader->columns.n;
@@ -102,7 +106,7 @@ flow_status flow_h5_open_matrix(flow_h5_layout *l, flow_reader *reader, const fl
     for (int i = 0; as_stored && i < l->d; i++)
         as_stored = l->pick[i] == i;
     if (status == FLOW_OK && !as_stored)
-        status = flow_h5_layout_scratch(l, l->width, err);
+        status = flow_h5_layout_make_block(&l->scratch, l, l->width, err);
     free(chosen);
     flow_name_list_free(&names);
     return status;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
 #include "core/text.h"
 #include "data/h5_shapes.h"
 #include "data/h5_tables.h"
@@ -165,14 +164,12 @@ static flow_status h5_reader_open_shape(h5_reader *r, hid_t object, const char *
     flow_status status = flow_h5_shape_of(&shape, object, err);
     if (status != FLOW_OK)
         return flow_error_prefix(err, status, "%s: ", reader->name);
-    if (shape.rank == 2 && flow_h5_is_number(shape.type))
-        return flow_h5_open_matrix(l, reader, &shape, options, err);
+    if ((shape.rank == 1 || shape.rank == 2) && flow_h5_is_number(shape.type))
+        return flow_h5_open_matrix(l, reader, &shape, path, options, err);
     if ((shape.rank == 3 || shape.rank == 4) && flow_h5_is_number(shape.type))
         return flow_h5_open_images(l, reader, &shape, &(flow_h5_place){r->file, path}, options, err);
     if (shape.rank == 1 && shape.type == H5T_COMPOUND)
         return flow_h5_open_records(l, reader, &shape, options, err);
-    if (shape.rank == 1 && flow_h5_is_number(shape.type))
-        return flow_h5_open_vector(l, reader, &shape, path, options, err);
     return h5_reader_not_a_table(reader, &shape, err);
 }
 
@@ -188,27 +185,18 @@ static flow_status h5_reader_open_table(h5_reader *r, const char *file, const ch
     if (status != FLOW_OK)
         return status;
     path = only != NULL ? only : path;
-    free(r->common.name);
     r->common.name = flow_format("%s:%s", file, path);
-    if (r->common.name == NULL) {
+    hid_t object = r->common.name != NULL ? H5Oopen(r->file, path, H5P_DEFAULT) : H5I_INVALID_HID;
+    if (r->common.name == NULL)
         status = flow_error_memory(err, "an HDF5 reader");
-        goto done;
-    }
-    hid_t object = H5Oopen(r->file, path, H5P_DEFAULT);
-    if (object < 0) {
+    else if (object < 0)
         status = flow_h5_no_table_at(r->file, file, path, err);
-        goto done;
-    }
-    status = h5_reader_open_shape(r, object, path, options, err);
-    if (status != FLOW_OK)
-        goto done;
-    r->common.n_rows = r->layout.n_rows;
-    size_t n = (size_t)r->layout.block_rows;
-    if (!flow_size_mul(&n, (size_t)r->common.columns.n) || !flow_size_mul(&n, sizeof *r->block) ||
-        (r->block = malloc(n)) == NULL)
-        status = flow_error_memory(err, "reading HDF5");
-done:
+    else
+        status = h5_reader_open_shape(r, object, path, options, err);
     free(only);
+    r->common.n_rows = r->layout.n_rows;
+    if (status == FLOW_OK)
+        status = flow_h5_layout_make_block(&r->block, &r->layout, r->common.columns.n, err);
     return status;
 }
 
@@ -220,7 +208,7 @@ flow_status flow_h5_reader_open(flow_reader **out, const char *file, const char 
         return flow_error_memory(err, "an HDF5 reader");
     *out = &r->common;
     r->common.type = &h5_reader_type;
-    r->common.skip_invalid = options != NULL && options->skip_invalid;
+    r->common.skip_invalid = options->skip_invalid;
     r->common.can_seek = true;
     r->file = H5I_INVALID_HID;
     flow_h5_scope scope = flow_h5_begin();

@@ -9,9 +9,10 @@
 
 #include "data/h5_layout.h"
 
-/* A 2-D dataset of numbers (h5_matrix.c). */
+/* A dataset of numbers, 2-D or, with one column, 1-D (h5_matrix.c). The attribute `columns` names the columns; without
+ * it a 1-D dataset has the name of the last part of its path. */
 flow_status flow_h5_open_matrix(flow_h5_layout *layout, flow_reader *reader, const flow_h5_shape *shape,
-                                const flow_reader_options *options, flow_error *err);
+                                const char *path, const flow_reader_options *options, flow_error *err);
 
 /* Where a dataset is. */
 typedef struct flow_h5_place {
@@ -27,10 +28,6 @@ flow_status flow_h5_open_images(flow_h5_layout *layout, flow_reader *reader, con
 /* A 1-D compound dataset: one member per column (h5_records.c). */
 flow_status flow_h5_open_records(flow_h5_layout *layout, flow_reader *reader, const flow_h5_shape *shape,
                                  const flow_reader_options *options, flow_error *err);
-
-/* A 1-D dataset: one column (h5_columns.c). The attribute `columns` names it, else the last part of its path. */
-flow_status flow_h5_open_vector(flow_h5_layout *layout, flow_reader *reader, const flow_h5_shape *shape,
-                                const char *path, const flow_reader_options *options, flow_error *err);
 
 /* A group of 1-D datasets of one length, one per column (h5_columns.c). The layout's dataset is the group; those of the
  * chosen columns replace it. */

@@ -11,7 +11,7 @@
 /* Whether the caller chose columns by name. */
 static bool reader_is_choosy(const flow_reader_options *options)
 {
-    return options != NULL && options->columns != NULL && options->n_columns > 0;
+    return options->columns != NULL && options->n_columns > 0;
 }
 
 static flow_status reader_unknown_column(const char *name, const char *wanted, const flow_name_list *all,
@@ -63,8 +63,8 @@ static flow_status reader_take_column(int *out, bool *taken, const char *name, c
 static flow_status reader_make_image(flow_reader *reader, int *index, int n, const flow_reader_options *options,
                                      flow_error *err)
 {
-    const flow_image *wanted = options != NULL ? &options->image : NULL;
-    if (wanted == NULL || wanted->shape.channels == 0 || reader->image.shape.channels > 0)
+    const flow_image *wanted = &options->image;
+    if (wanted->shape.channels == 0 || reader->image.shape.channels > 0)
         return FLOW_OK;
     if (flow_shape_size(wanted->shape) != n)
         return flow_error_set(err, FLOW_DATA, "%s: has %d columns of data, and a picture of height %d, width %d and %d "
@@ -90,7 +90,7 @@ flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_nam
                                const flow_reader_options *options, flow_error *err)
 {
     bool choosy = reader_is_choosy(options);
-    int n_last = options != NULL ? options->n_last : 0;
+    int n_last = options->n_last;
     int n_first = choosy ? options->n_columns : n_last < all->n ? all->n - n_last : 0;
     flow_status status = FLOW_OK;
     bool *taken = calloc((size_t)all->n + 1, sizeof *taken);

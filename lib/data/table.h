@@ -91,15 +91,9 @@ typedef struct flow_position {
 flow_position flow_reader_tell(const flow_reader *reader);
 flow_status flow_reader_seek(flow_reader *reader, const flow_position *position, flow_error *err);
 
-/* The tables that an HDF5 file holds: their paths, and their sizes as text, "(1000, 5)". */
-typedef struct flow_table_list {
-    int n;
-    char **paths, **sizes;
-} flow_table_list;
-
-/* Owned by the caller. n is 0 for a file that is not HDF5, and for a location with a path in the file. */
-flow_status flow_tables_list(flow_table_list *out, const char *location, flow_error *err);
-void flow_tables_free(flow_table_list *list);
+/* The paths of the tables that an HDF5 file holds, and their sizes as text, "(1000, 5)". The caller owns both lists,
+ * also after an error. They are empty for a file that is not HDF5, and for a location with a path in the file. */
+flow_status flow_tables_list(flow_name_list *paths, flow_name_list *sizes, const char *location, flow_error *err);
 
 typedef struct flow_writer flow_writer;
 

@@ -17,7 +17,7 @@ typedef struct flow_table_format {
     bool (*recognise)(const char *file);
 
     /* Both fill *out also after an error, with NULL or something to close. `path` is NULL when the location has none;
-     * "-" is standard input or output for formats without paths. */
+     * "-" is standard input or output for formats without paths. `options` is not NULL. */
     flow_status (*open_reader)(flow_reader **out, const char *file, const char *path,
                                const flow_reader_options *options, flow_error *err);
     flow_status (*open_writer)(flow_writer **out, const char *file, const char *path, const char *const *columns,

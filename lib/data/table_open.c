@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/table.h"
 
-#include <stdlib.h>
-
 #include "data/location.h"
 #include "data/reader.h"
 #include "data/writer.h"
@@ -15,7 +13,8 @@ flow_status flow_reader_open(flow_reader **out, const char *location, const flow
     flow_status status = flow_location_find(&place, location, err);
     if (status != FLOW_OK)
         return status;
-    status = place.format->open_reader(out, place.file, place.path, options, err);
+    static const flow_reader_options none;
+    status = place.format->open_reader(out, place.file, place.path, options != NULL ? options : &none, err);
     flow_location_free(&place);
     if (status != FLOW_OK) {
         flow_reader_close(*out);
@@ -35,7 +34,7 @@ flow_status flow_writer_open(flow_writer **out, const char *location, const char
     flow_status status = flow_location_name(&place, location, err);
     if (status != FLOW_OK)
         return status;
-    const flow_writer_options none = {0};
+    static const flow_writer_options none;
     status = place.format->open_writer(out, place.file, place.path, columns, n_columns,
                                        options != NULL ? options : &none, err);
     flow_location_free(&place);
@@ -46,33 +45,15 @@ flow_status flow_writer_open(flow_writer **out, const char *location, const char
     return status;
 }
 
-flow_status flow_tables_list(flow_table_list *out, const char *location, flow_error *err)
+flow_status flow_tables_list(flow_name_list *paths, flow_name_list *sizes, const char *location, flow_error *err)
 {
-    *out = (flow_table_list){0};
+    *paths = *sizes = (flow_name_list){0};
     flow_location place;
-    flow_name_list paths = {0}, sizes = {0};
     flow_status status = flow_location_find(&place, location, err);
     if (status != FLOW_OK)
         return status;
     if (place.format->list != NULL && place.path == NULL)
-        status = place.format->list(&paths, &sizes, place.file, err);
+        status = place.format->list(paths, sizes, place.file, err);
     flow_location_free(&place);
-    if (status != FLOW_OK) {
-        flow_name_list_free(&paths);
-        flow_name_list_free(&sizes);
-        return status;
-    }
-    *out = (flow_table_list){paths.n, paths.at, sizes.at};
-    return FLOW_OK;
-}
-
-void flow_tables_free(flow_table_list *list)
-{
-    for (int i = 0; i < list->n; i++) {
-        free(list->paths[i]);
-        free(list->sizes[i]);
-    }
-    free(list->paths);
-    free(list->sizes);
-    *list = (flow_table_list){0};
+    return status;
 }

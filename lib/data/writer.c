@@ -24,7 +24,8 @@ void flow_writer_abandon(flow_writer *writer)
 {
     if (writer == NULL)
         return;
-    writer->type->release(writer);
+    if (writer->type->release != NULL)
+        writer->type->release(writer);
     flow_replace_close(&writer->output);
     free(writer);
 }

@@ -6,7 +6,8 @@
 #include "core/replace.h"
 #include "data/table.h"
 
-/* `finish` writes everything and puts the file in place; `release` frees what the kind owns, in any case. */
+/* `finish` writes everything and puts the file in place; `release` (optional) frees what the kind owns, in
+ * any case. */
 typedef struct flow_writer_type {
     flow_status (*write)(flow_writer *writer, const double *rows, size_t n_rows, flow_error *err);
     flow_status (*begin)(flow_writer *writer, const char *path, flow_error *err);

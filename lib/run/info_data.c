@@ -100,12 +100,12 @@ static bool info_read_columns(flow_run_info_data_result *out)
 
 static bool info_list_tables(flow_run_info_data_result *out)
 {
-    flow_data_table *rows = calloc((size_t)out->tables.n, sizeof *rows);
-    out->table_rows = (flow_list){rows, (size_t)out->tables.n};
-    for (int i = 0; i < out->tables.n && rows != NULL; i++)
-        rows[i] = (flow_data_table){out->tables.paths[i], out->tables.sizes[i]};
+    flow_data_table *rows = calloc((size_t)out->table_paths.n, sizeof *rows);
+    out->table_rows = (flow_list){rows, (size_t)out->table_paths.n};
+    for (int i = 0; i < out->table_paths.n && rows != NULL; i++)
+        rows[i] = (flow_data_table){out->table_paths.at[i], out->table_sizes.at[i]};
     out->kind = "tables";
-    out->first_table = out->tables.paths[0];
+    out->first_table = out->table_paths.at[0];
     return rows != NULL;
 }
 
@@ -113,8 +113,8 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
                                flow_error *err)
 {
     *out = (flow_run_info_data_result){.kind = "data", .location = location};
-    FLOW_TRY(flow_tables_list(&out->tables, location, err));
-    if (out->tables.n > 1)
+    FLOW_TRY(flow_tables_list(&out->table_paths, &out->table_sizes, location, err));
+    if (out->table_paths.n > 1)
         return info_list_tables(out) ? FLOW_OK : flow_error_memory(err, "the list of tables");
     FLOW_TRY(info_open(out, columns, err));
     const flow_dataset *data = out->data;
@@ -129,7 +129,8 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
 
 void flow_run_info_data_free(flow_run_info_data_result *result)
 {
-    flow_tables_free(&result->tables);
+    flow_name_list_free(&result->table_paths);
+    flow_name_list_free(&result->table_sizes);
     free(result->table_rows.items);
     free(result->columns.items);
     flow_dataset_close(result->data);

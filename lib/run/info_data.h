@@ -34,7 +34,7 @@ typedef struct flow_run_info_data_result {
     flow_text_list without_numbers;
     flow_list table_rows; /* of flow_data_table, of a file with several; then there is nothing else */
 
-    flow_table_list tables; /* owned, as what follows */
+    flow_name_list table_paths, table_sizes; /* owned, as what follows */
     flow_name_list chosen, others; /* columns */
 } flow_run_info_data_result;
 
