@@ -188,7 +188,7 @@ static const flow_report_field data_result_fields[] = {
     {"rows", NULL, "%s row{|s}", DATASET(n_rows)},
     {NULL, NULL, ", %d column{|s}", FOUND(columns)},
     {NULL, NULL, " without names", DATASET(n_rows), FLOW_REPORT_UNLESS(flow_dataset, has_names)},
-    {NULL, NULL, ", CRC-32 %s\n", FOUND(crc)},
+    {NULL, NULL, ", CRC-32 %s\n", FLOW_MEMBER_ARRAY(flow_run_info_data_result, checksum[sizeof "crc32:" - 1])},
     {"invalid_rows", FOUND(invalid_rows)},
     {NULL, NULL, "%s more row{|s} cannot be used, the first: ", FOUND(invalid_rows), .positive = true},
     {"first_invalid", NULL, "%s\n", FLOW_MEMBER_ARRAY(flow_run_info_data_result, first_invalid)},

@@ -66,45 +66,42 @@ static const struct override_row {
 
 enum { OVERRIDES = sizeof override_rows / sizeof *override_rows };
 
-/* The JSON of an option's text; NULL when memory is out. */
-static cJSON *override_value(override_kind kind, const char *text)
+/* The value of a key that the text of an option says, the caller's; NULL when memory is out. */
+static char *override_value(override_kind kind, const char *text)
 {
     double share;
     if (kind == OVERRIDE_RAW || (kind == OVERRIDE_SHARE_OR_PATH && flow_number_parse(text, &share)))
-        return cJSON_CreateRaw(text);
+        return flow_strdup(text);
     if (kind == OVERRIDE_NAMES) {
         flow_name_list names = {0};
         flow_name_list_split(&names, text, NULL);
         cJSON *list = cJSON_CreateStringArray((const char *const *)names.at, names.n);
         flow_name_list_free(&names);
-        return list;
+        char *json = cJSON_PrintUnformatted(list);
+        cJSON_Delete(list);
+        return json;
     }
     /* a path on the command line is relative to the current folder, one in a spec to the folder of the spec */
-    char here[4096], *path = getcwd(here, sizeof here) != NULL ? flow_path_join(here, text) : NULL;
-    cJSON *value = path != NULL ? cJSON_CreateString(path) : NULL;
-    free(path);
-    return value;
+    char here[4096];
+    return getcwd(here, sizeof here) != NULL ? flow_path_join(here, text) : NULL;
 }
 
 /* KEY=VALUE of all of them behind those of --set; `owned` (OVERRIDES) are to be freed. */
 static flow_status collect_overrides(opt_texts *list, char **owned, const train_args *args, flow_error *err)
 {
-    flow_status status = FLOW_OK;
-    for (int i = 0; i < OVERRIDES && status == FLOW_OK; i++) {
+    for (int i = 0; i < OVERRIDES; i++) {
         const struct override_row *row = &override_rows[i];
         const char *text = *(const char *const *)(const void *)((const char *)args + row->offset);
         if (text == NULL)
             continue;
-        cJSON *value = override_value(row->kind, text);
-        char *json = value != NULL ? cJSON_PrintUnformatted(value) : NULL;
-        owned[i] = json != NULL ? flow_format("%s=%s", row->key, json) : NULL;
-        free(json);
-        cJSON_Delete(value);
-        status = owned[i] != NULL ? opt_texts_add(list, owned[i], row->key, err) : flow_error_memory(err, row->key);
+        char *value = override_value(row->kind, text);
+        owned[i] = value != NULL ? flow_format("%s=%s", row->key, value) : NULL;
+        free(value);
+        if (owned[i] == NULL)
+            return flow_error_memory(err, row->key);
+        FLOW_TRY(opt_texts_add(list, owned[i], row->key, err));
     }
-    if (status == FLOW_OK && args->skip_invalid)
-        status = opt_texts_add(list, "data.skip_invalid=true", "set", err);
-    return status;
+    return args->skip_invalid ? opt_texts_add(list, "data.skip_invalid=true", "set", err) : FLOW_OK;
 }
 
 /* ---- while it runs ---- */
@@ -112,7 +109,6 @@ static flow_status collect_overrides(opt_texts *list, char **owned, const train_
 typedef struct train_show {
     console *con;
     bool has_loss;
-    int64_t epochs;         /* in all */
     char validation[64];    /* the last held-out log-likelihood; "" without */
     flow_progress progress; /* of the last step */
 } train_show;
@@ -152,7 +148,6 @@ static void show_start(void *context, const flow_run_train_result *start)
     train_show *show = context;
     const report_format format = {.fields = start_fields, .note = true};
     show->has_loss = flow_objective_interpolant(&start->x.objective) != NULL;
-    show->epochs = start->epochs;
     report_print(show->con, &format, start, NULL);
 }
 
@@ -197,7 +192,7 @@ static void show_epoch(void *context, const flow_epoch *epoch)
     if (show->con->terminal) /* the live line shows it */
         return;
     console_say(show->con, CONSOLE_NOTE, "epoch %*lld/%lld  training %s%.4f%s%s%s  rate %.2g  %s%s  ETA %s",
-                show_digits(show->epochs), (long long)epoch->epoch, (long long)show->epochs,
+                show_digits(show->progress.epochs), (long long)epoch->epoch, (long long)show->progress.epochs,
                 show->has_loss ? "loss " : "", show->has_loss ? -epoch->training : epoch->training,
                 validated ? "  validation " : "", show->validation,
                 !validated ? "" : epoch->best > 0 ? " *" : "  ", epoch->rate,

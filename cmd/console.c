@@ -38,14 +38,6 @@ void console_say(console *c, console_kind kind, const char *format, ...)
     fflush(stderr);
 }
 
-static int console_width(void)
-{
-    struct winsize size;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    return 80;
-}
-
 bool console_live_is_due(console *c)
 {
     double now = flow_seconds();
@@ -57,8 +49,10 @@ bool console_live_is_due(console *c)
 
 void console_live(console *c, const char *text)
 {
+    struct winsize size = {0};
+    const int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
     /* one column is left free: a character in the last one makes some terminals wrap */
-    fprintf(stderr, "\r%.*s\033[K", console_width() - 1, text);
+    fprintf(stderr, "\r%.*s\033[K", width - 1, text);
     fflush(stderr);
     c->live = true;
 }

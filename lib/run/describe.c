@@ -138,15 +138,10 @@ flow_status flow_describe(flow_description *out, const flow *f, flow_error *err)
 {
     const int n = f->n_columns + f->n_all, n_periodic = flow_dims_count_periodic(f->latents);
     *out = (flow_description){
-        .items = calloc((size_t)n + 3, sizeof *out->items),
-        .dimensions = f->dim,
-        .context_dimensions = f->context.n,
-        .context_features = f->context.n_features,
-        .parameters = (int64_t)flow_params_count(&f->params),
+        .items = calloc((size_t)n + 3, sizeof *out->items), .parameters = (int64_t)flow_params_count(&f->params),
+        .dimensions = f->dim, .n_periodic = n_periodic, .n_linear = f->dim - n_periodic,
+        .context_dimensions = f->context.n, .context_features = f->context.n_features, .embeds = f->context.embeds,
         .base = f->linear_base->info.name,
-        .n_periodic = n_periodic,
-        .n_linear = f->dim - n_periodic,
-        .embeds = f->context.embeds,
     };
     flow_text notes = {0};
     bool good = out->items != NULL;

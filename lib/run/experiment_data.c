@@ -15,9 +15,7 @@ static const size_t least_memory = (size_t)64 << 20;
 
 static size_t experiment_memory_taken(const flow_dataset *data)
 {
-    if (data == NULL || !data->is_held)
-        return 0;
-    return (size_t)data->n_rows * data->row_bytes;
+    return data != NULL && data->is_held ? (size_t)data->n_rows * data->row_bytes : 0;
 }
 
 static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **out, const char *key,
@@ -28,18 +26,11 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
     if (path == NULL)
         return flow_error_memory(err, location);
     flow_dataset_options options = {
-        .columns = data->columns.at,
-        .n_columns = data->columns.n,
-        .skip_invalid = data->skip_invalid,
+        .columns = data->columns.at, .n_columns = data->columns.n, .context = data->context.at,
+        .n_context = data->context.n, .weight = data->weight, .allow_negative_weights = data->allow_negative_weights,
+        .image = flow_image_of_options(x->spec->image), .skip_invalid = data->skip_invalid,
         .memory_bytes = (size_t)(data->memory * (double)(1u << 30)),
-        .share = data->validation.number,
-        .part = part,
-        .seed = x->spec->seed,
-        .context = data->context.at,
-        .n_context = data->context.n,
-        .weight = data->weight,
-        .image = flow_image_of_options(x->spec->image),
-        .allow_negative_weights = data->allow_negative_weights,
+        .part = part, .share = data->validation.number, .seed = x->spec->seed,
         .read_ahead = x->n_threads > 1, /* reading ahead is a thread of its own */
     };
     if (x->training != NULL) {
@@ -78,25 +69,23 @@ static flow_status experiment_check_standard_input(const flow_experiment *x, flo
 static flow_status experiment_check_names(const flow_dataset *data, flow_error *err)
 {
     const char *twice;
-    const size_t n = (size_t)data->n_columns;
-    flow_status status = flow_find_repeated(&twice, data->columns, n, err);
-    if (twice != NULL)
-        status = flow_error_set(err, FLOW_DATA, "data.train: %s: two columns are named \"%.80s\"; give them different "
-                                "names", data->location, twice);
-    return status;
+    FLOW_TRY(flow_find_repeated(&twice, data->columns, (size_t)data->n_columns, err));
+    return twice == NULL ? FLOW_OK
+                         : flow_error_set(err, FLOW_DATA, "data.train: %s: two columns are named \"%.80s\"; give them "
+                                          "different names", data->location, twice);
 }
 
 /* A wrong sign in a gradient would otherwise show late in a training. */
 static flow_status experiment_check_gradient(const flow_experiment *x, flow_error *err)
 {
     flow_target_mismatch wrong;
-    flow_status status = flow_target_check(x->target, &wrong, err);
-    if (status == FLOW_OK && wrong.n_wrong > 0)
+    FLOW_TRY(flow_target_check(x->target, &wrong, err));
+    if (wrong.n_wrong > 0)
         flow_run_warn(x->hooks, "%s: the gradient does not go with the values: of %d derivatives that were compared "
                       "with difference quotients %d differ; worst is dimension %d, %.6g instead of %.6g at %.6g",
                       x->target->path, wrong.n_compared, wrong.n_wrong, wrong.dimension + 1, wrong.found,
                       wrong.wanted, wrong.at);
-    return status;
+    return FLOW_OK;
 }
 
 static flow_status experiment_open_target(const flow_experiment *x, flow_target **out, flow_error *err)
@@ -293,15 +282,13 @@ flow_status flow_experiment_check(const flow_experiment *x, flow_error *err)
 static char *experiment_absolute(const char *location)
 {
     flow_location place = {0};
-    char *out = NULL;
-    if (flow_location_find(&place, location, NULL) == FLOW_OK) {
-        char *file = realpath(place.file, NULL);
-        if (file != NULL)
-            out = flow_format("%s%s%s", file, place.path != NULL ? ":" : "", place.path != NULL ? place.path : "");
-        free(file);
-    }
+    char *file = flow_location_find(&place, location, NULL) == FLOW_OK ? realpath(place.file, NULL) : NULL;
+    char *out = file == NULL ? flow_strdup(location)
+                             : flow_format("%s%s%s", file, place.path != NULL ? ":" : "",
+                                           place.path != NULL ? place.path : "");
+    free(file);
     flow_location_free(&place);
-    return out != NULL ? out : flow_strdup(location);
+    return out;
 }
 
 /* Adds an origin; takes the location over. False when memory is out. */

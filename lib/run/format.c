@@ -30,17 +30,15 @@ static bool format_is_wide(double mean, double error)
 
 const char *flow_format_estimate(char out[FLOW_FORMAT_SIZE], double mean, double error)
 {
-    if (format_is_wide(mean, error)) {
-        snprintf(out, FLOW_FORMAT_SIZE, isfinite(error) && error > 0 ? "%.6g +- %.2g" : "%.6g", mean, error);
-        return out;
-    }
-    if (!(error > 0) || !isfinite(error)) {
-        snprintf(out, FLOW_FORMAT_SIZE, "%.4f", mean);
-        return out;
-    }
-    int decimals = 1 - (int)floor(log10(error));
+    const bool has_error = isfinite(error) && error > 0;
+    int decimals = has_error ? 1 - (int)floor(log10(error)) : 0;
     decimals = decimals < 0 ? 0 : decimals > 9 ? 9 : decimals;
-    snprintf(out, FLOW_FORMAT_SIZE, "%.*f +- %.*f", decimals, mean, decimals, error);
+    if (format_is_wide(mean, error))
+        snprintf(out, FLOW_FORMAT_SIZE, has_error ? "%.6g +- %.2g" : "%.6g", mean, error);
+    else if (has_error)
+        snprintf(out, FLOW_FORMAT_SIZE, "%.*f +- %.*f", decimals, mean, decimals, error);
+    else
+        snprintf(out, FLOW_FORMAT_SIZE, "%.4f", mean);
     return out;
 }
 

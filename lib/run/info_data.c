@@ -121,7 +121,6 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
     out->invalid_rows = data->n_skipped;
     if (out->invalid_rows > 0 && !flow_is_standard(location)) /* standard input is gone once it has been read */
         info_find_first_invalid(out->first_invalid, location, data->columns, data->n_columns);
-    out->crc = out->checksum + strlen("crc32:");
     snprintf(out->checksum, sizeof out->checksum, "crc32:%08lx", (unsigned long)data->checksum);
     out->without_numbers = (flow_text_list){out->others.n, (const char *const *)out->others.at};
     return info_read_columns(out) ? FLOW_OK : flow_error_memory(err, "columns");

@@ -29,7 +29,6 @@ typedef struct flow_run_info_data_result {
     int64_t invalid_rows;
     char first_invalid[FLOW_ERROR_SIZE]; /* "data.csv: row 17, column \"y\": ..."; "": none, or not known */
     char checksum[32];                   /* "crc32:c7eff3b5" */
-    const char *crc;                     /* "c7eff3b5" */
     flow_list columns;         /* of flow_data_column */
     flow_text_list without_numbers;
     flow_list table_rows; /* of flow_data_table, of a file with several; then there is nothing else */

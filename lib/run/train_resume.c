@@ -147,16 +147,25 @@ static flow_status resume_restore(train_run *run, const flow_model *model, flow_
     if (f->params.n_fitted > 0)
         memcpy(f->params.fitted, model->f->params.fitted, f->params.n_fitted * sizeof *f->params.fitted);
     flow_trainer_state(run->trainer, &arrays, &n_arrays);
-    flow_status status = flow_model_read_state(model, arrays, n_arrays, err);
-    if (status == FLOW_OK)
-        status = flow_trainer_set_history(run->trainer, (const char *const *)model->history_columns,
-                                          model->n_history_columns, model->history, model->n_epochs, err);
-    if (status == FLOW_OK) {
-        status = flow_trainer_restored(run->trainer, err);
-        if (status != FLOW_OK)
-            flow_error_prefix(err, status, "%s: ", run->output);
-    }
-    return status;
+    FLOW_TRY(flow_model_read_state(model, arrays, n_arrays, err));
+    FLOW_TRY(flow_trainer_set_history(run->trainer, (const char *const *)model->history_columns,
+                                      model->n_history_columns, model->history, model->n_epochs, err));
+    return flow_error_prefix(err, flow_trainer_restored(run->trainer, err), "%s: ", run->output);
+}
+
+static flow_status resume_from(train_run *run, const flow_model *model, flow_error *err)
+{
+    const cJSON *runs = cJSON_GetObjectItemCaseSensitive(model->provenance, "runs");
+    FLOW_TRY(resume_check_same(run, model, err));
+    FLOW_TRY(resume_restore(run, model, err));
+    resume_warn_of_new_span(run, model);
+    run->earlier_runs = cJSON_IsArray(runs) ? cJSON_Duplicate(runs, 1) : NULL;
+    run->earlier_summary = cJSON_Duplicate(model->summary, 1);
+    if ((cJSON_IsArray(runs) && run->earlier_runs == NULL) || (model->summary != NULL && run->earlier_summary == NULL))
+        return flow_error_memory(err, "the provenance of a model");
+    run->out->first_epoch = model->n_epochs;
+    run->out->resumed = true;
+    return FLOW_OK;
 }
 
 flow_status train_resume(train_run *run, flow_error *err)
@@ -164,20 +173,7 @@ flow_status train_resume(train_run *run, flow_error *err)
     flow_model *model = NULL;
     flow_status status = flow_model_load(&model, run->output, err);
     if (status == FLOW_OK)
-        status = resume_check_same(run, model, err);
-    if (status == FLOW_OK)
-        status = resume_restore(run, model, err);
-    if (status == FLOW_OK) {
-        const cJSON *runs = cJSON_GetObjectItemCaseSensitive(model->provenance, "runs");
-        resume_warn_of_new_span(run, model);
-        run->earlier_runs = cJSON_IsArray(runs) ? cJSON_Duplicate(runs, 1) : NULL;
-        run->earlier_summary = model->summary != NULL ? cJSON_Duplicate(model->summary, 1) : NULL;
-        if ((cJSON_IsArray(runs) && run->earlier_runs == NULL) ||
-            (model->summary != NULL && run->earlier_summary == NULL))
-            status = flow_error_memory(err, "the provenance of a model");
-        run->out->first_epoch = model->n_epochs;
-        run->out->resumed = true;
-    }
+        status = resume_from(run, model, err);
     flow_model_free(model);
     return status;
 }

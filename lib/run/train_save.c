@@ -115,12 +115,8 @@ flow_status train_save(train_run *run, flow_error *err)
 {
     double began = flow_seconds();
     flow_model_contents contents = {
-        .spec = run->x->spec,
-        .f = flow_trainer_best_flow(run->trainer),
-        .weights = flow_trainer_best(run->trainer),
-        .columns = run->x->columns,
-        .history_columns = flow_epoch_columns,
-        .n_history_columns = FLOW_EPOCH_COLUMNS,
+        .spec = run->x->spec, .f = flow_trainer_best_flow(run->trainer), .weights = flow_trainer_best(run->trainer),
+        .columns = run->x->columns, .history_columns = flow_epoch_columns, .n_history_columns = FLOW_EPOCH_COLUMNS,
     };
     contents.history = flow_history_table(flow_trainer_history(run->trainer, &contents.n_epochs));
     cJSON *from = provenance_json(run, err), *summary = summary_json(run, err);
