@@ -148,9 +148,7 @@ static flow_status header_is_header(flow_csv_stream *s, const flow_csv_record *r
     }
     if (!*answer && all_quoted) {
         flow_csv_record next;
-        flow_status status = flow_csv_stream_peek(s, record, &next, err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(flow_csv_stream_peek(s, record, &next, err));
         *answer = next.length == 0 || memchr(next.text, '"', next.length) == NULL;
     }
     return FLOW_OK;
@@ -179,41 +177,33 @@ static flow_status header_take_names(const flow_csv_stream *s, flow_name_list *n
 
 flow_status flow_csv_header_read(flow_csv_stream *s, flow_name_list *names, bool *has_names, flow_error *err)
 {
-    flow_status status = header_refuse_others(s, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(header_refuse_others(s, err));
     if (s->end - s->begin >= 3 && memcmp(s->buffer + s->begin, "\xef\xbb\xbf", 3) == 0)
         s->begin += 3;
     flow_csv_record record;
     bool found;
-    status = flow_csv_stream_line(s, &record, &found, err);
-    if (status == FLOW_OK && !found)
-        status = flow_error_set(err, FLOW_DATA, "%s: is empty; a table has a header line or rows", s->name);
-    if (status == FLOW_OK && memchr(record.text, '\0', record.length) != NULL)
-        status = flow_error_set(err, FLOW_FORMAT, "%s: is not a text file; CSV or HDF5 was expected", s->name);
-    if (status == FLOW_OK && memchr(record.text, '\r', record.length) != NULL)
-        status = flow_error_set(err, FLOW_DATA, "%s: has carriage returns for line ends; convert it with "
-                                "tr '\\r' '\\n'", s->name);
-    if (status == FLOW_OK)
-        status = header_refuse_separator(s, &record, err);
-    if (status == FLOW_OK && !flow_is_utf8(record.text, record.length))
-        status = flow_error_set(err, FLOW_DATA, "%s: the names in line %lld are not in UTF-8; convert the file, from "
-                                "Latin 1 for example by iconv -f LATIN1 -t UTF-8", s->name, (long long)s->line);
-    if (status == FLOW_OK)
-        status = flow_csv_stream_split(s, &record, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_csv_stream_line(s, &record, &found, err));
+    if (!found)
+        return flow_error_set(err, FLOW_DATA, "%s: is empty; a table has a header line or rows", s->name);
+    if (memchr(record.text, '\0', record.length) != NULL)
+        return flow_error_set(err, FLOW_FORMAT, "%s: is not a text file; CSV or HDF5 was expected", s->name);
+    if (memchr(record.text, '\r', record.length) != NULL)
+        return flow_error_set(err, FLOW_DATA, "%s: has carriage returns for line ends; convert it with tr '\\r' '\\n'",
+                              s->name);
+    FLOW_TRY(header_refuse_separator(s, &record, err));
+    if (!flow_is_utf8(record.text, record.length))
+        return flow_error_set(err, FLOW_DATA, "%s: the names in line %lld are not in UTF-8; convert the file, from "
+                              "Latin 1 for example by iconv -f LATIN1 -t UTF-8", s->name, (long long)s->line);
+    FLOW_TRY(flow_csv_stream_split(s, &record, err));
     if (record.complaint != NULL)
         return flow_error_set(err, FLOW_DATA, "%s: line %lld %s; double the quotes inside of quoted fields", s->name,
                               (long long)s->line, record.complaint);
     if (s->fields.n > FLOW_COLUMNS_MAX)
         return flow_error_set(err, FLOW_DATA, "%s: has more than %d columns", s->name, FLOW_COLUMNS_MAX);
-    status = header_is_header(s, &record, has_names, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(header_is_header(s, &record, has_names, err));
     if (!*has_names)
         return flow_name_list_number(names, 'x', (int)s->fields.n, err);
-    status = header_take_names(s, names, err);
+    flow_status status = header_take_names(s, names, err);
     flow_csv_stream_consume(s, &record);
     return status;
 }

@@ -195,16 +195,12 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
     while (n < n_max) {
         flow_csv_record record;
         bool there;
-        flow_status status = flow_csv_stream_line(&r->stream, &record, &there, err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(flow_csv_stream_line(&r->stream, &record, &there, err));
         if (!there)
             break;
         csv_finding found;
         if (!csv_parse_line(r, record.text, record.length, rows + n * d, &found)) {
-            status = flow_csv_stream_split(&r->stream, &record, err);
-            if (status != FLOW_OK)
-                return status;
+            FLOW_TRY(flow_csv_stream_split(&r->stream, &record, err));
             found = record.complaint != NULL ? (csv_finding){.what = BROKEN} : csv_parse_split(r, rows + n * d);
         }
         if (found.what == NO_TROUBLE) {

@@ -54,9 +54,7 @@ static flow_status stream_find_line_end(flow_csv_stream *s, size_t from, size_t 
             return FLOW_OK;
         }
         from = there;
-        flow_status status = stream_fill(s, err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(stream_fill(s, err));
     }
 }
 
@@ -72,9 +70,7 @@ static bool stream_is_blank(const char *text, size_t length)
 static flow_status stream_line_at(flow_csv_stream *s, size_t from, flow_csv_record *out, flow_error *err)
 {
     size_t stop;
-    flow_status status = stream_find_line_end(s, from, &stop, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(stream_find_line_end(s, from, &stop, err));
     bool has_end = s->begin + stop < s->end;
     *out = (flow_csv_record){s->buffer + s->begin + from, stop - from, stop - from + has_end, 1, NULL};
     if (out->length > 0 && out->text[out->length - 1] == '\r')
@@ -123,17 +119,13 @@ flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, f
     bool more, good;
     flow_csv_fields_begin(&s->fields);
     for (;;) {
-        flow_status status = flow_csv_fields_line(&s->fields, line.text, line.length, &more, &good, err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(flow_csv_fields_line(&s->fields, line.text, line.length, &more, &good, err));
         size += line.size;
         if (!good)
             record->complaint = "has a quote in the middle of a field";
         if (!more || !good)
             break;
-        status = stream_line_at(s, size, &line, err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(stream_line_at(s, size, &line, err));
         if (line.size == 0)
             return flow_error_set(err, FLOW_DATA, "%s: the quote that is opened in line %lld is never closed", s->name,
                                   (long long)s->line);

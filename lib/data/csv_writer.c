@@ -66,11 +66,8 @@ static flow_status csv_writer_write(flow_writer *writer, const double *rows, siz
     csv_writer *w = (csv_writer *)writer;
     size_t d = (size_t)writer->n_columns;
     for (size_t i = 0; i < n_rows * d; i++) {
-        if (w->used + FLOW_NUMBER_SIZE + 1 > BUFFER_SIZE) {
-            flow_status status = csv_flush(w, err);
-            if (status != FLOW_OK)
-                return status;
-        }
+        if (w->used + FLOW_NUMBER_SIZE + 1 > BUFFER_SIZE)
+            FLOW_TRY(csv_flush(w, err));
         char *at = w->buffer + w->used;
         int n = writer->as_float ? flow_decimal_print_float(at, (float)rows[i]) : flow_decimal_print(at, rows[i]);
         at[n] = (i + 1) % d == 0 ? '\n' : ',';

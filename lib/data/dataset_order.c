@@ -111,9 +111,7 @@ flow_status flow_dataset_next(flow_dataset *base, double *rows, int64_t *numbers
         if (data->at == pool->n) {
             if (data->group.index >= flow_dataset_count_groups(data, data->group.is_shuffled))
                 break;
-            flow_status status = order_refill(data, err);
-            if (status != FLOW_OK)
-                return status;
+            FLOW_TRY(order_refill(data, err));
             continue;
         }
         size_t row = data->group.is_shuffled ? pool->order[data->at] : (size_t)data->at;

@@ -157,23 +157,18 @@ static flow_status scan_table(dataset_scan *s, flow_error *err)
     do {
         flow_position at = flow_reader_tell(data->reader);
         size_t n_max = (size_t)data->block_rows;
-        flow_status status = flow_reader_read(data->reader, s->block, s->numbers, n_max, &n_read, err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(flow_reader_read(data->reader, s->block, s->numbers, n_max, &n_read, err));
         data->base.n_weightless += scan_count_weightless(data, s->block, s->numbers, n_read);
         size_t n = flow_dataset_keep(data, s->block, s->numbers, n_read);
         if (n_read > 0 && data->reader->can_seek)
-            status = scan_add_block(data, &at, n_read, n, err);
-        if (status == FLOW_OK && data->base.is_weighted && !data->allow_negative_weights)
-            status = scan_check_weights(data, s->block, s->numbers, n, err);
-        if (status == FLOW_OK)
-            status = flow_stats_add(&data->stats, s->block, s->numbers, n, err);
+            FLOW_TRY(scan_add_block(data, &at, n_read, n, err));
+        if (data->base.is_weighted && !data->allow_negative_weights)
+            FLOW_TRY(scan_check_weights(data, s->block, s->numbers, n, err));
+        FLOW_TRY(flow_stats_add(&data->stats, s->block, s->numbers, n, err));
         data->base.checksum = scan_checksum(data->base.checksum, s->block, n * d);
         data->base.n_rows += (int64_t)n;
-        if (status == FLOW_OK && s->holds && n > 0)
-            status = scan_hold(s, n, err);
-        if (status != FLOW_OK)
-            return status;
+        if (s->holds && n > 0)
+            FLOW_TRY(scan_hold(s, n, err));
     } while (n_read > 0);
     data->base.n_skipped = data->reader->n_skipped;
     return FLOW_OK;

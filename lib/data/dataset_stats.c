@@ -110,11 +110,8 @@ static flow_status stats_add_to_sample(flow_stats *s, const double *rows, const 
             stats_thin(s);
         if (random >= s->threshold)
             continue;
-        if (s->n_sampled == s->capacity) {
-            flow_status status = stats_grow(s, err);
-            if (status != FLOW_OK)
-                return status;
-        }
+        if (s->n_sampled == s->capacity)
+            FLOW_TRY(stats_grow(s, err));
         memcpy(s->rows + s->n_sampled * d, rows + i * d, d * sizeof *rows);
         s->random[s->n_sampled++] = random;
     }

@@ -9,12 +9,11 @@ flow_status flow_reader_open(flow_reader **out, const char *location, const flow
                              flow_error *err)
 {
     *out = NULL;
-    flow_location place;
-    flow_status status = flow_location_find(&place, location, err);
-    if (status != FLOW_OK)
-        return status;
     static const flow_reader_options none;
-    status = place.format->open_reader(out, place.file, place.path, options != NULL ? options : &none, err);
+    flow_location place;
+    FLOW_TRY(flow_location_find(&place, location, err));
+    options = options != NULL ? options : &none;
+    flow_status status = place.format->open_reader(out, place.file, place.path, options, err);
     flow_location_free(&place);
     if (status != FLOW_OK) {
         flow_reader_close(*out);
@@ -30,13 +29,11 @@ flow_status flow_writer_open(flow_writer **out, const char *location, const char
     if (n_columns < 1 || n_columns > FLOW_COLUMNS_MAX)
         return flow_error_set(err, FLOW_ARGUMENT, "a table of %d columns cannot be written; 1 to %d are possible",
                               n_columns, FLOW_COLUMNS_MAX);
-    flow_location place;
-    flow_status status = flow_location_name(&place, location, err);
-    if (status != FLOW_OK)
-        return status;
     static const flow_writer_options none;
-    status = place.format->open_writer(out, place.file, place.path, columns, n_columns,
-                                       options != NULL ? options : &none, err);
+    flow_location place;
+    FLOW_TRY(flow_location_name(&place, location, err));
+    options = options != NULL ? options : &none;
+    flow_status status = place.format->open_writer(out, place.file, place.path, columns, n_columns, options, err);
     flow_location_free(&place);
     if (status != FLOW_OK) {
         flow_writer_abandon(*out);
@@ -49,9 +46,8 @@ flow_status flow_tables_list(flow_name_list *paths, flow_name_list *sizes, const
 {
     *paths = *sizes = (flow_name_list){0};
     flow_location place;
-    flow_status status = flow_location_find(&place, location, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_location_find(&place, location, err));
+    flow_status status = FLOW_OK;
     if (place.format->list != NULL && place.path == NULL)
         status = place.format->list(paths, sizes, place.file, err);
     flow_location_free(&place);

@@ -81,9 +81,7 @@ static flow_status array_look(flow_array *out, hid_t dataset, const char *name, 
     if (!array_kind_of(&out->kind, dataset))
         return flow_error_set(err, FLOW_FORMAT, "%s does not hold numbers of float, double or 64-bit integers", name);
     flow_h5_shape shape;
-    flow_status status = flow_h5_shape_of(&shape, dataset, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_h5_shape_of(&shape, dataset, err));
     size_t value_size = array_value_size(out->kind), bytes = 8, stored;
     if (shape.rank != 2 || shape.size[0] > SIZE_MAX || shape.size[1] > SIZE_MAX ||
         !flow_size_mul(&bytes, (size_t)shape.size[0]) || !flow_size_mul(&bytes, (size_t)shape.size[1]))
