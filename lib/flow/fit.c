@@ -7,7 +7,9 @@
 #include "core/memory.h"
 #include "flow/flow.h"
 
-enum { FIT_ROWS = 4096 }; /* rows that a block or base sees: as many as give a mean and a deviation to two percent */
+/* The rows that a block or base sees: as many as give a mean and a deviation to two percent; every pixel of an image
+ * counts as a row. */
+enum { FIT_ROWS = 4096, FIT_IMAGES = 256 };
 
 flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error *err)
 {
@@ -23,8 +25,9 @@ flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error 
  * that training uses. */
 static void fit_push_through(const flow *f, int i, flow_workspace *ws, double *rows, size_t n)
 {
-    for (size_t first = 0; first < n; first += FLOW_TILE) {
-        int n_rows = n - first < FLOW_TILE ? (int)(n - first) : FLOW_TILE;
+    const size_t most = (size_t)f->tile_rows;
+    for (size_t first = 0; first < n; first += most) {
+        int n_rows = (int)(n - first < most ? n - first : most);
         double *part = rows + first * (size_t)f->dim;
         int m = flow_tile_load_data(f, ws, part, n_rows);
         ws->noise = (flow_noise){.kind = FLOW_NOISE_OF_PLACE, .first_row = first};
@@ -38,7 +41,7 @@ static void fit_push_through(const flow *f, int i, flow_workspace *ws, double *r
 static flow_status fit_columns(flow *f, double *rows, size_t n, const char *const *columns, flow_error *err)
 {
     flow_workspace *ws;
-    flow_status status = flow_workspace_new(&ws, f, FLOW_TILE, false, err);
+    flow_status status = flow_workspace_new(&ws, f, f->tile_rows, false, err);
     for (int i = 0; i < f->n_columns && status == FLOW_OK; i++) {
         const flow_column *column = &f->columns[i];
         if (column->type->fit != NULL)
@@ -94,7 +97,8 @@ static bool fit_block(void *context, const flow_block *block, const flow_pass *p
 static flow_status fit_blocks_and_base(flow *f, real *weights, const double *data, const double *rows, size_t n,
                                        flow_error *err)
 {
-    int m = n < FIT_ROWS ? (int)n / FLOW_GRAIN * FLOW_GRAIN : FIT_ROWS;
+    const int most = flow_shape_pixels(f->shape) > 1 ? FIT_IMAGES : FIT_ROWS;
+    int m = n < (size_t)most ? (int)n / FLOW_GRAIN * FLOW_GRAIN : most;
     if (m < FLOW_GRAIN)
         m = FLOW_GRAIN;
     flow_workspace *ws;

@@ -69,6 +69,12 @@ typedef struct flow_row_layout {
 flow_status flow_build(flow **out, const flow_design *design, const flow_row_layout *layout, uint64_t seed,
                        flow_error *err);
 
+/* Values in a full tile. */
+static inline size_t flow_tile_values(const flow *f)
+{
+    return (size_t)f->dim * (size_t)f->tile_rows;
+}
+
 /* Values in a row: those of the data and of the context. */
 int flow_width(const flow *f);
 void flow_free(flow *f);

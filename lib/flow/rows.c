@@ -28,22 +28,22 @@ typedef struct row_job {
 
 static row_job rows_job_of(const job *j, int item)
 {
-    size_t first = (size_t)item * FLOW_TILE, left = j->n - first;
     const flow *f = j->runner->f;
-    return (row_job){first, first * (size_t)flow_width(f), first * (size_t)f->dim,
-                  left < FLOW_TILE ? (int)left : FLOW_TILE};
+    size_t most = (size_t)f->tile_rows, first = (size_t)item * most, left = j->n - first;
+    return (row_job){first, first * (size_t)flow_width(f), first * (size_t)f->dim, (int)(left < most ? left : most)};
 }
 
 static void rows_run(job *j, flow_task *task)
 {
-    int n_tiles = (int)((j->n + FLOW_TILE - 1) / FLOW_TILE);
+    size_t most = (size_t)j->runner->f->tile_rows;
+    int n_tiles = (int)((j->n + most - 1) / most);
     flow_parallel_for(n_tiles, flow_runner_make_workers(j->runner, n_tiles), task, j);
 }
 
 static void rows_load(const job *j, flow_worker *w, const row_job *s)
 {
     const flow *f = j->runner->f;
-    flow_tile_load_padded(f, w->ws, j->in + s->in, (size_t)flow_width(f), s->n_rows, FLOW_TILE);
+    flow_tile_load_padded(f, w->ws, j->in + s->in, (size_t)flow_width(f), s->n_rows, f->tile_rows);
 }
 
 /* log(exp(a) + exp(b)) */
@@ -54,9 +54,9 @@ static double rows_log_add(double a, double b)
 }
 
 /* Adds the density of one more draw to w->logp and w->variance: that of a sum of densities, relative to its square. */
-static void rows_add_draw(flow_worker *w)
+static void rows_add_draw(const flow *f, flow_worker *w)
 {
-    for (int j = 0; j < FLOW_TILE; j++) {
+    for (int j = 0; j < f->tile_rows; j++) {
         double sum = rows_log_add(w->logp[j], w->one[j]);
         if (w->variance[j] > 0 || w->ws->variance[j] > 0)
             w->variance[j] = w->variance[j] * exp(2 * (w->logp[j] - sum)) +
@@ -76,21 +76,21 @@ static const real *rows_evaluate(const flow_runner *runner, flow_worker *w, cons
 {
     const flow *f = runner->f;
     const real *z;
-    size_t bytes = (size_t)f->dim * FLOW_TILE * sizeof *w->x;
+    size_t bytes = flow_tile_values(f) * sizeof *w->x;
     w->ws->noise = flow_noise_of_draw(0);
     if (f->n_discrete > 0)
         memcpy(w->x, w->ws->x, bytes);
-    flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->logp, &z);
-    memcpy(w->variance, w->ws->variance, FLOW_TILE * sizeof *w->variance);
+    flow_tile_logp(f, runner->weights, w->ws, f->tile_rows, w->logp, &z);
+    memcpy(w->variance, w->ws->variance, (size_t)f->tile_rows * sizeof *w->variance);
     rows_count(w, s);
     for (int k = 1; f->n_discrete > 0 && k < FLOW_NOISE_DRAWS; k++) {
         memcpy(w->ws->x, w->x, bytes);
         w->ws->noise = flow_noise_of_draw(k);
-        flow_tile_logp(f, runner->weights, w->ws, FLOW_TILE, w->one, &z);
+        flow_tile_logp(f, runner->weights, w->ws, f->tile_rows, w->one, &z);
         rows_count(w, s);
-        rows_add_draw(w);
+        rows_add_draw(f, w);
     }
-    for (int j = 0; f->n_discrete > 0 && j < FLOW_TILE; j++)
+    for (int j = 0; f->n_discrete > 0 && j < f->tile_rows; j++)
         w->logp[j] -= log(FLOW_NOISE_DRAWS);
     w->ws->noise = (flow_noise){0};
     return z;
@@ -122,8 +122,10 @@ void flow_rows_logp(flow_runner *runner, const double *rows, size_t n, double *l
 /* z into ws->x; a row outside of the support has none. */
 static void rows_keep_latents(const flow *f, flow_workspace *ws, const real *z)
 {
-    for (size_t k = 0; k < (size_t)f->dim * FLOW_TILE; k++)
-        ws->x[k] = ws->logdet[k % FLOW_TILE] == -INFINITY ? NAN : (double)z[k];
+    double *x = ws->x;
+    for (int i = 0; i < f->dim; i++)
+        for (int j = 0; j < f->tile_rows; j++, x++, z++)
+            *x = ws->logdet[j] == -INFINITY ? NAN : (double)*z;
 }
 
 /* The period of latent i. */
@@ -153,8 +155,8 @@ static void rows_to_latent_tile(void *context, int item, int thread)
     rows_load(j, w, &s);
     w->ws->noise = flow_noise_of_draw(0);
     if (j->difference != NULL) {
-        flow_tile_spread(f, w->ws, FLOW_TILE);
-        memcpy(w->x, w->ws->x, (size_t)f->dim * FLOW_TILE * sizeof *w->x);
+        flow_tile_spread(f, w->ws, f->tile_rows);
+        memcpy(w->x, w->ws->x, flow_tile_values(f) * sizeof *w->x);
         rows_load(j, w, &s);
     }
     if (rows_solves_again(j)) {
@@ -167,20 +169,20 @@ static void rows_to_latent_tile(void *context, int item, int thread)
     rows_count(w, &s);
     w->ws->noise = (flow_noise){0};
     rows_keep_latents(f, w->ws, z);
-    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
+    flow_tile_store(f, w->ws, f->tile_rows, j->out + s.out, s.n_rows);
     if (j->logdet != NULL && !rows_solves_again(j))
         rows_store_logdet(j, w, &s);
     if (j->difference == NULL)
         return;
-    size_t n_values = (size_t)f->dim * FLOW_TILE;
+    size_t n_values = flow_tile_values(f), most = (size_t)f->tile_rows;
     for (size_t k = 0; k < n_values; k++)
         w->ws->a[k] = (real)w->ws->x[k];
     flow_worker_to_data(j->runner, w, true);
     rows_count(w, &s);
     for (size_t k = 0; k < n_values; k++)
         w->ws->x[k] =
-            flow_periodic_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / FLOW_TILE] : 0);
-    flow_tile_store(f, w->ws, FLOW_TILE, j->difference + s.out, s.n_rows);
+            flow_periodic_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / most] : 0);
+    flow_tile_store(f, w->ws, f->tile_rows, j->difference + s.out, s.n_rows);
 }
 
 void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, double *z, double *logdet)
@@ -195,7 +197,7 @@ static void rows_to_data_tile(void *context, int item, int thread)
     const flow *f = j->runner->f;
     flow_worker *w = &j->runner->workers[thread];
     row_job s = rows_job_of(j, item);
-    size_t n_values = (size_t)f->dim * FLOW_TILE;
+    size_t n_values = flow_tile_values(f), most = (size_t)f->tile_rows;
     rows_load(j, w, &s);
     for (size_t k = 0; k < n_values; k++)
         w->z[k] = w->ws->a[k] = (real)w->ws->x[k];
@@ -210,8 +212,8 @@ static void rows_to_data_tile(void *context, int item, int thread)
     if (j->logdet != NULL && !rows_solves_again(j))
         rows_store_logdet(j, w, &s);
     memcpy(w->x, w->ws->x, n_values * sizeof *w->x);
-    flow_tile_round(f, w->ws, FLOW_TILE);
-    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
+    flow_tile_round(f, w->ws, f->tile_rows);
+    flow_tile_store(f, w->ws, f->tile_rows, j->out + s.out, s.n_rows);
     if (j->difference == NULL)
         return;
     memcpy(w->ws->x, w->x, n_values * sizeof *w->x);
@@ -219,8 +221,8 @@ static void rows_to_data_tile(void *context, int item, int thread)
     rows_count(w, &s);
     rows_keep_latents(f, w->ws, z);
     for (size_t k = 0; k < n_values; k++)
-        w->ws->x[k] = flow_periodic_difference(w->ws->x[k], (double)w->z[k], rows_period_of(f, k / FLOW_TILE));
-    flow_tile_store(f, w->ws, FLOW_TILE, j->difference + s.out, s.n_rows);
+        w->ws->x[k] = flow_periodic_difference(w->ws->x[k], (double)w->z[k], rows_period_of(f, k / most));
+    flow_tile_store(f, w->ws, f->tile_rows, j->difference + s.out, s.n_rows);
 }
 
 void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double *x, double *logdet)
@@ -236,14 +238,14 @@ void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *
     rows_run(&j, to == FLOW_TO_LATENT ? rows_to_latent_tile : rows_to_data_tile);
 }
 
-/* Largest |a - b| over the first n_rows columns of two (d, FLOW_TILE) tiles of latents; what is not finite counts as
+/* Largest |a - b| over the first n_rows columns of two tiles of latents; what is not finite counts as
  * infinite. */
 static double rows_largest_difference(const flow *f, int n_rows, const real *a, const real *b)
 {
     double largest = 0;
     for (int i = 0; i < f->dim; i++) {
         for (int j = 0; j < n_rows; j++) {
-            size_t k = (size_t)i * FLOW_TILE + (size_t)j;
+            size_t k = (size_t)i * (size_t)f->tile_rows + (size_t)j;
             double difference =
                 fabs(flow_periodic_difference((double)a[k], (double)b[k], rows_period_of(f, (size_t)i)));
             if (!(difference <= largest))
@@ -265,12 +267,12 @@ static void rows_sample_tile(void *context, int item, int thread)
     flow_worker *w = &j->runner->workers[thread];
     row_job s = rows_job_of(j, item);
     if (f->context.n > 0)
-        flow_tile_load_context(f, w->ws, j->context + s.first * (size_t)f->context.n, s.n_rows, FLOW_TILE);
-    flow_tile_draw(f, j->runner->weights, w->ws, FLOW_TILE, j->seed, j->first_row + s.first, j->temperature);
-    memcpy(w->z, w->ws->a, (size_t)f->dim * FLOW_TILE * sizeof *w->z);
+        flow_tile_load_context(f, w->ws, j->context + s.first * (size_t)f->context.n, s.n_rows, f->tile_rows);
+    flow_tile_draw(f, j->runner->weights, w->ws, f->tile_rows, j->seed, j->first_row + s.first, j->temperature);
+    memcpy(w->z, w->ws->a, flow_tile_values(f) * sizeof *w->z);
     flow_worker_to_data(j->runner, w, true);
     rows_count(w, &s);
-    size_t bytes = (size_t)f->dim * FLOW_TILE * sizeof *w->x;
+    size_t bytes = flow_tile_values(f) * sizeof *w->x;
     const real *z;
     bool by_logp = j->logp != NULL && f->n_discrete == 0; /* what is rounded does not come back to where it was */
     if (j->check && !by_logp) {
@@ -280,8 +282,8 @@ static void rows_sample_tile(void *context, int item, int thread)
         rows_compare(j->runner, w, &s, z);
         memcpy(w->ws->x, w->x, bytes);
     }
-    flow_tile_round(f, w->ws, FLOW_TILE);
-    flow_tile_store(f, w->ws, FLOW_TILE, j->out + s.out, s.n_rows);
+    flow_tile_round(f, w->ws, f->tile_rows);
+    flow_tile_store(f, w->ws, f->tile_rows, j->out + s.out, s.n_rows);
     if (j->logp == NULL)
         return;
     z = rows_evaluate(j->runner, w, &s);

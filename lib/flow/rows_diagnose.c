@@ -11,13 +11,13 @@ static bool diagnose_way(const flow_runner *runner, flow_direction direction, in
     const flow *f = runner->f;
     flow_worker *w = &runner->workers[0];
     flow_workspace *ws = w->ws;
-    size_t count = (size_t)f->dim * FLOW_TILE;
+    size_t count = flow_tile_values(f);
     bool found = false;
     memcpy(w->x, ws->x, count * sizeof *w->x);
     memcpy(w->z, ws->a, count * sizeof *w->z);
     for (int k = 0; k < (direction == FLOW_TO_LATENT ? 2 : 1) && !found; k++) {
         ws->points_only = k == 0;
-        found = flow_tile_diagnose(f, runner->weights, ws, FLOW_TILE, direction, row, text, size);
+        found = flow_tile_diagnose(f, runner->weights, ws, f->tile_rows, direction, row, text, size);
         ws->points_only = false;
         memcpy(ws->x, w->x, count * sizeof *w->x);
         memcpy(ws->a, w->z, count * sizeof *w->z);
@@ -35,7 +35,7 @@ static bool diagnose_tile(const flow_runner *runner, flow_direction direction, b
         if (diagnose_way(runner, direction, row, text, size))
             return true;
         if (direction == FLOW_TO_LATENT)
-            memmove(w->ws->a, flow_worker_to_latent(runner, w, true), (size_t)f->dim * FLOW_TILE * sizeof *w->ws->a);
+            memmove(w->ws->a, flow_worker_to_latent(runner, w, true), flow_tile_values(f) * sizeof *w->ws->a);
         else
             flow_worker_to_data(runner, w, true);
     }
@@ -49,8 +49,8 @@ bool flow_rows_diagnose(flow_runner *runner, flow_direction direction, bool back
     flow_workspace *ws = runner->workers[0].ws;
     bool spreads = direction == FLOW_TO_LATENT, found = false;
     for (int k = 0; k < (f->n_discrete > 0 && spreads ? FLOW_NOISE_DRAWS : 1) && !found; k++) {
-        flow_tile_load_padded(f, ws, row, (size_t)flow_width(f), 1, FLOW_TILE);
-        for (size_t i = 0; i < (size_t)f->dim * FLOW_TILE; i++)
+        flow_tile_load_padded(f, ws, row, (size_t)flow_width(f), 1, f->tile_rows);
+        for (size_t i = 0; i < flow_tile_values(f); i++)
             ws->a[i] = (real)ws->x[i];
         ws->noise = spreads ? flow_noise_of_draw(k) : (flow_noise){0};
         found = diagnose_tile(runner, direction, back, 0, text, size);
@@ -69,7 +69,7 @@ static int first_failure(const flow_runner *runner, bool has_logp, int n_rows)
     const real *z = flow_worker_to_latent(runner, w, !has_logp); /* NaN where x is not finite */
     for (int j = 0; j < n_rows; j++)
         for (int i = 0; i < f->dim; i++)
-            if (!isfinite(z[i * FLOW_TILE + j]) || !isfinite(ws->logdet[j]))
+            if (!isfinite(z[i * f->tile_rows + j]) || !isfinite(ws->logdet[j]))
                 return j;
     return -1;
 }
@@ -79,16 +79,17 @@ bool flow_rows_diagnose_draws(flow_runner *runner, uint64_t seed, uint64_t first
 {
     const flow *f = runner->f;
     flow_workspace *ws = runner->workers[0].ws;
-    for (size_t at = 0; at < n; at += FLOW_TILE) {
-        int n_rows = n - at < FLOW_TILE ? (int)(n - at) : FLOW_TILE;
+    const size_t most = (size_t)f->tile_rows;
+    for (size_t at = 0; at < n; at += most) {
+        int n_rows = (int)(n - at < most ? n - at : most);
         if (f->context.n > 0)
-            flow_tile_load_context(f, ws, context + at * (size_t)f->context.n, n_rows, FLOW_TILE);
-        flow_tile_draw(f, runner->weights, ws, FLOW_TILE, seed, first_row + at, temperature);
+            flow_tile_load_context(f, ws, context + at * (size_t)f->context.n, n_rows, f->tile_rows);
+        flow_tile_draw(f, runner->weights, ws, f->tile_rows, seed, first_row + at, temperature);
         int j = first_failure(runner, has_logp, n_rows);
         if (j < 0)
             continue;
         *row = first_row + at + (uint64_t)j;
-        flow_tile_draw(f, runner->weights, ws, FLOW_TILE, seed, first_row + at, temperature);
+        flow_tile_draw(f, runner->weights, ws, f->tile_rows, seed, first_row + at, temperature);
         return diagnose_tile(runner, FLOW_TO_DATA, true, j, text, size);
     }
     text[0] = '\0';

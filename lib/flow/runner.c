@@ -17,12 +17,12 @@ static void runner_free_worker(flow_worker *w)
 
 static flow_status runner_make_worker(flow_worker *w, const flow *f, flow_error *err)
 {
-    flow_status status = flow_workspace_new(&w->ws, f, FLOW_TILE, false, err);
-    w->z = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->z);
-    w->x = malloc((size_t)f->dim * FLOW_TILE * sizeof *w->x);
-    w->logp = malloc(FLOW_TILE * sizeof *w->logp);
-    w->variance = malloc(FLOW_TILE * sizeof *w->variance);
-    w->one = malloc(FLOW_TILE * sizeof *w->one);
+    flow_status status = flow_workspace_new(&w->ws, f, f->tile_rows, false, err);
+    w->z = malloc(flow_tile_values(f) * sizeof *w->z);
+    w->x = malloc(flow_tile_values(f) * sizeof *w->x);
+    w->logp = malloc((size_t)f->tile_rows * sizeof *w->logp);
+    w->variance = malloc((size_t)f->tile_rows * sizeof *w->variance);
+    w->one = malloc((size_t)f->tile_rows * sizeof *w->one);
     if (status == FLOW_OK && (w->z == NULL || w->x == NULL || w->logp == NULL || w->variance == NULL || w->one == NULL))
         status = flow_error_memory(err, "a thread");
     if (status != FLOW_OK)
@@ -58,7 +58,7 @@ const real *flow_worker_to_latent(const flow_runner *runner, flow_worker *w, boo
 {
     const real *z;
     w->ws->points_only = points_only;
-    flow_tile_to_latent(runner->f, runner->weights, w->ws, FLOW_TILE, &z);
+    flow_tile_to_latent(runner->f, runner->weights, w->ws, runner->f->tile_rows, &z);
     w->ws->points_only = false;
     return z;
 }
@@ -66,7 +66,7 @@ const real *flow_worker_to_latent(const flow_runner *runner, flow_worker *w, boo
 void flow_worker_to_data(const flow_runner *runner, flow_worker *w, bool points_only)
 {
     w->ws->points_only = points_only;
-    flow_tile_to_data(runner->f, runner->weights, w->ws, FLOW_TILE);
+    flow_tile_to_data(runner->f, runner->weights, w->ws, runner->f->tile_rows);
     w->ws->points_only = false;
 }
 

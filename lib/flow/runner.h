@@ -8,11 +8,11 @@
 /* What one thread works with. */
 typedef struct flow_worker {
     flow_workspace *ws; /* NULL until there is a tile for the thread */
-    real *z;            /* (d, FLOW_TILE): the draw that a tile came from */
-    double *x;          /* (d, FLOW_TILE): a tile of data that is needed again */
-    double *logp;       /* (FLOW_TILE) */
-    double *variance;   /* (FLOW_TILE): of logp */
-    double *one;        /* (FLOW_TILE): of a single draw of the noise */
+    real *z;            /* (d, tile_rows): the draw that a tile came from */
+    double *x;          /* (d, tile_rows): a tile of data that is needed again */
+    double *logp;       /* (tile_rows) */
+    double *variance;   /* (tile_rows): of logp */
+    double *one;        /* (tile_rows): of a single draw of the noise */
     double round_trip;  /* largest error this thread has seen */
     flow_nfe nfe[FLOW_N_DIRECTIONS];
 } flow_worker;
@@ -37,7 +37,7 @@ static inline flow_noise flow_noise_of_draw(int draw)
     return (flow_noise){.kind = FLOW_NOISE_OF_ROW, .draw = draw};
 }
 
-/* The tile in w->ws->x to its latents (d, FLOW_TILE), and that in w->ws->a to w->ws->x; with `points_only`
+/* The tile in w->ws->x to its latents (d, tile_rows), and that in w->ws->a to w->ws->x; with `points_only`
  * w->ws->logdet means nothing afterwards but for rows outside of the support. */
 const real *flow_worker_to_latent(const flow_runner *runner, flow_worker *w, bool points_only);
 void flow_worker_to_data(const flow_runner *runner, flow_worker *w, bool points_only);

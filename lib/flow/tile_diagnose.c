@@ -52,7 +52,9 @@ static bool diagnose_after(void *context, const flow_block *block, const flow_pa
                            const double *logdet)
 {
     const diagnosis *d = context;
-    bool finite = diagnose_is_finite(block->dim, out, pass->n, d->row, logdet[d->row]);
+    bool finite = true;
+    for (int row = d->row; row < pass->n; row += pass->n / block->pixels)
+        finite = finite && diagnose_is_finite(block->dim, out, pass->n, row, logdet[row]);
     if (!finite)
         diagnose_block(block, pass, d->row, true, d->text, d->size);
     return finite;

@@ -45,11 +45,12 @@ static void draws_run_tile(void *context, int item, int thread)
     const flow *f = d->runner->f;
     const real *weights = d->runner->weights;
     const flow_worker *w = &d->runner->workers[thread];
-    size_t first = (size_t)item * FLOW_TILE, left = d->n - first;
-    int n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE;
+    const size_t most = (size_t)f->tile_rows;
+    size_t first = (size_t)item * most, left = d->n - first;
+    int n_rows = (int)(left < most ? left : most);
     const flow_objective_tile tile = {.f = f, .weights = weights, .target = d->target, .ws = w->ws,
-                                      .n = FLOW_TILE, .n_rows = n_rows, .score = w->logp, .x_and_grad = w->x};
-    flow_tile_draw(f, weights, w->ws, FLOW_TILE, d->seed, d->first_row + first, 1);
+                                      .n = f->tile_rows, .n_rows = n_rows, .score = w->logp, .x_and_grad = w->x};
+    flow_tile_draw(f, weights, w->ws, f->tile_rows, d->seed, d->first_row + first, 1);
     flow_objective_reverse_kl.tile(&tile); /* its score is the log-weight */
     memcpy(d->log_weights + first, w->logp, (size_t)n_rows * sizeof *w->logp);
 }
@@ -60,7 +61,8 @@ void flow_draws_log_weights(flow_draws *draws, uint64_t seed, uint64_t first_row
     draws->first_row = first_row;
     draws->n = n;
     draws->log_weights = log_weights;
-    int n_tiles = (int)((n + FLOW_TILE - 1) / FLOW_TILE);
+    const size_t most = (size_t)draws->runner->f->tile_rows;
+    int n_tiles = (int)((n + most - 1) / most);
     flow_parallel_for(n_tiles, flow_runner_make_workers(draws->runner, n_tiles), draws_run_tile, draws);
 }
 

@@ -135,8 +135,9 @@ static void pairs_solve_tile(void *context, int item, int thread)
     const flow *f = source->f;
     flow_workspace *ws = source->runner->workers[thread].ws;
     size_t d = (size_t)f->dim, width = (size_t)flow_width(f), stride = source->stride;
-    int64_t first = source->first + (int64_t)item * FLOW_TILE, left = source->first + source->n - first;
-    int n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE, n = FLOW_TILE;
+    const int n = source->f->tile_rows;
+    int64_t first = source->first + (int64_t)item * n, left = source->first + source->n - first;
+    int n_rows = left < n ? (int)left : n;
     double *rows = source->pairs + (size_t)first * stride;
     if (f->context.n > 0)
         flow_tile_load_padded(f, ws, rows, stride, n_rows, n);
@@ -195,7 +196,7 @@ flow_status flow_source_pairs_make(flow_source *self, const flow_pair_request *r
     for (source->first = 0; status == FLOW_OK && source->first < self->n_rows; source->first += PIECE) {
         int64_t left = self->n_rows - source->first;
         source->n = left < PIECE ? left : PIECE;
-        int n_tiles = (int)((source->n + FLOW_TILE - 1) / FLOW_TILE);
+        int n_tiles = (int)((source->n + source->f->tile_rows - 1) / source->f->tile_rows);
         flow_parallel_for(n_tiles, flow_runner_make_workers(source->runner, n_tiles), pairs_solve_tile, source);
         if (flow_train_should_stop(hooks))
             status = flow_error_set(err, FLOW_INTERRUPTED, "interrupted while making the pairs of round %lld of reflow",

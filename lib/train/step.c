@@ -8,15 +8,26 @@
 
 #include "core/memory.h"
 #include "num/parallel.h"
+#include "num/vector.h"
 
-typedef struct tile {
+enum { WEIGHTS_AT_ONCE = 1 << 14 }; /* of the sum of gradients, in one task */
+
+/* What a tile goes through the flow with. */
+typedef struct worker {
     flow_workspace *ws;
-    double *score; /* (FLOW_TILE) */
-    double *weight; /* (FLOW_TILE): of the rows */
-    real *share;   /* (FLOW_TILE): weight * share of the batch, 0 in the padding */
-    double *x_and_grad; /* (2, dim); NULL without a target */
     flow_workspace *second_ws; /* NULL for an objective that needs none */
+    double *x_and_grad;        /* (2, dim); NULL without a target */
     void *scratch;             /* of the objective; NULL without */
+} worker;
+
+/* What is left of a tile when the next one goes through its worker. */
+typedef struct tile {
+    const worker *worker; /* its last one */
+    double *score;        /* (tile_rows) */
+    double *weight;       /* (tile_rows): of the rows */
+    real *share;          /* (tile_rows): weight * share of the batch, 0 in the padding */
+    real *gradient;       /* (n_weights), of an image; NULL: its tape records */
+    flow_nfe nfe;
     int n, n_rows;
 } tile;
 
@@ -24,13 +35,17 @@ struct flow_step {
     const flow *f;
     const flow_objective *objective;
     const flow_target *target;
-    int n_threads, n_tiles;
-    tile *tiles;      /* (n_tiles) */
-    flow_tape *tapes; /* (n_tiles) */
+    int n_threads, n_tiles, n_workers;
+    bool adds_at_once; /* of images, whose activations are large: a thread has one worker for all its tiles, and every
+                          tile has a gradient. Otherwise a tile has a worker of its own, and its tape records */
+    worker *workers;   /* (n_workers) */
+    tile *tiles;       /* (n_tiles) */
+    flow_tape *tapes;  /* (n_tiles) */
     int n_with_stats;
     int *with_stats;        /* (n_with_stats): the blocks that take values from batches */
     flow_stats_tile *stats; /* (n_with_stats, n_tiles): a batch for each of them */
     double share, *fitted;  /* of flow_step_batch_stats */
+    real *gradient;         /* (n_weights), of flow_step_gradient */
     /* the current batch */
     const real *weights;
     flow_batch batch;
@@ -50,26 +65,49 @@ static flow_status step_make_stats(flow_step *step, flow_error *err)
     return step->stats == NULL ? flow_error_memory(err, "a training step") : FLOW_OK;
 }
 
-static flow_status step_make_tile(tile *made, const flow *f, const flow_objective *objective, const flow_target *target,
-                             flow_error *err)
+static flow_status step_make_worker(worker *made, const flow *f, const flow_objective *objective,
+                                    const flow_target *target, flow_error *err)
 {
     bool two = objective->type->needs_second_ws != NULL && objective->type->needs_second_ws(objective->options);
-    flow_status status = flow_workspace_new(&made->ws, f, FLOW_TILE, true, err);
-    if (status == FLOW_OK && two)
-        status = flow_workspace_new(&made->second_ws, f, FLOW_TILE, true, err);
-    if (status != FLOW_OK)
-        return status;
-    made->score = flow_alloc_aligned(FLOW_TILE, sizeof *made->score);
-    made->weight = flow_alloc_aligned(FLOW_TILE, sizeof *made->weight);
-    made->share = flow_alloc_aligned(FLOW_TILE, sizeof *made->share);
+    FLOW_TRY(flow_workspace_new(&made->ws, f, f->tile_rows, true, err));
+    if (two)
+        FLOW_TRY(flow_workspace_new(&made->second_ws, f, f->tile_rows, true, err));
     if (target != NULL)
         made->x_and_grad = flow_alloc_aligned(2 * (size_t)f->dim, sizeof *made->x_and_grad);
     bool has_scratch = objective->type->scratch_size != NULL;
     if (has_scratch)
         made->scratch = flow_alloc_aligned(objective->type->scratch_size(objective->options, f, FLOW_TILE), 1);
-    if (made->score == NULL || made->weight == NULL || made->share == NULL ||
-        (target != NULL && made->x_and_grad == NULL) || (has_scratch && made->scratch == NULL))
+    if ((target != NULL && made->x_and_grad == NULL) || (has_scratch && made->scratch == NULL))
         return flow_error_memory(err, "a training step");
+    return FLOW_OK;
+}
+
+static flow_status step_make_tile(tile *made, const flow_step *step, flow_error *err)
+{
+    const size_t n = (size_t)step->f->tile_rows;
+    made->score = flow_alloc_aligned(n, sizeof *made->score);
+    made->weight = flow_alloc_aligned(n, sizeof *made->weight);
+    made->share = flow_alloc_aligned(n, sizeof *made->share);
+    if (step->adds_at_once)
+        made->gradient = flow_alloc_aligned(step->f->params.n_weights + 1, sizeof *made->gradient);
+    if (made->score == NULL || made->weight == NULL || made->share == NULL ||
+        (step->adds_at_once && made->gradient == NULL))
+        return flow_error_memory(err, "a training step");
+    return FLOW_OK;
+}
+
+static flow_status step_make(flow_step *step, flow_error *err)
+{
+    step->tiles = calloc((size_t)step->n_tiles + 1, sizeof *step->tiles);
+    step->workers = calloc((size_t)step->n_workers + 1, sizeof *step->workers);
+    step->tapes = calloc((size_t)step->n_tiles + 1, sizeof *step->tapes);
+    if (step->tiles == NULL || step->workers == NULL || step->tapes == NULL)
+        return flow_error_memory(err, "a training step");
+    FLOW_TRY(step_make_stats(step, err));
+    for (int i = 0; i < step->n_workers; i++)
+        FLOW_TRY(step_make_worker(&step->workers[i], step->f, step->objective, step->target, err));
+    for (int t = 0; t < step->n_tiles; t++)
+        FLOW_TRY(step_make_tile(&step->tiles[t], step, err));
     return FLOW_OK;
 }
 
@@ -80,20 +118,14 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective *
     flow_step *step = calloc(1, sizeof *step);
     if (step == NULL)
         return flow_error_memory(err, "a training step");
-    flow_status status = FLOW_OK;
     step->f = f;
     step->objective = objective;
     step->target = target;
     step->n_threads = n_threads;
-    step->n_tiles = (int)((n_max + FLOW_TILE - 1) / FLOW_TILE);
-    step->tiles = calloc((size_t)step->n_tiles + 1, sizeof *step->tiles);
-    step->tapes = calloc((size_t)step->n_tiles + 1, sizeof *step->tapes);
-    if (step->tiles == NULL || step->tapes == NULL)
-        status = flow_error_memory(err, "a training step");
-    if (status == FLOW_OK)
-        status = step_make_stats(step, err);
-    for (int t = 0; status == FLOW_OK && t < step->n_tiles; t++)
-        status = step_make_tile(&step->tiles[t], f, objective, target, err);
+    step->n_tiles = (int)((n_max + f->tile_rows - 1) / f->tile_rows);
+    step->adds_at_once = flow_shape_pixels(f->shape) > 1;
+    step->n_workers = step->adds_at_once ? flow_min(n_threads, step->n_tiles) : step->n_tiles;
+    flow_status status = step_make(step, err);
     FLOW_RETURN_MADE(out, step, flow_step_free, status);
 }
 
@@ -101,15 +133,19 @@ void flow_step_free(flow_step *step)
 {
     if (step == NULL)
         return;
+    for (int i = 0; step->workers != NULL && i < step->n_workers; i++) {
+        flow_workspace_free(step->workers[i].ws);
+        flow_workspace_free(step->workers[i].second_ws);
+        flow_free_aligned(step->workers[i].x_and_grad);
+        flow_free_aligned(step->workers[i].scratch);
+    }
     for (int t = 0; step->tiles != NULL && t < step->n_tiles; t++) {
-        flow_workspace_free(step->tiles[t].ws);
-        flow_workspace_free(step->tiles[t].second_ws);
         flow_free_aligned(step->tiles[t].score);
         flow_free_aligned(step->tiles[t].weight);
         flow_free_aligned(step->tiles[t].share);
-        flow_free_aligned(step->tiles[t].x_and_grad);
-        flow_free_aligned(step->tiles[t].scratch);
+        flow_free_aligned(step->tiles[t].gradient);
     }
+    free(step->workers);
     free(step->tiles);
     free(step->tapes);
     free(step->with_stats);
@@ -132,74 +168,106 @@ double flow_batch_weight(const flow_batch *batch, const flow *f)
     return sum;
 }
 
-static void step_load(flow_step *step, int item)
+/* Loads a tile into a worker. */
+static void step_load(flow_step *step, int item, const worker *with)
 {
     tile *at = &step->tiles[item];
+    flow_workspace *ws = with->ws;
     const flow_batch *batch = &step->batch;
-    int64_t first = (int64_t)item * FLOW_TILE, left = batch->n - first;
-    at->n_rows = left < FLOW_TILE ? (int)left : FLOW_TILE;
+    const int most = step->f->tile_rows;
+    int64_t first = (int64_t)item * most, left = batch->n - first;
+    at->worker = with;
+    at->n_rows = left < most ? (int)left : most;
     at->n = (at->n_rows + FLOW_GRAIN - 1) / FLOW_GRAIN * FLOW_GRAIN;
     if (batch->rows != NULL)
-        flow_tile_load_padded(step->f, at->ws, batch->rows + (size_t)first * batch->stride, batch->stride, at->n_rows,
+        flow_tile_load_padded(step->f, ws, batch->rows + (size_t)first * batch->stride, batch->stride, at->n_rows,
                               at->n);
     if (batch->paired)
-        flow_tile_load_latents(step->f, at->ws, batch->rows + (size_t)first * batch->stride + flow_width(step->f),
+        flow_tile_load_latents(step->f, ws, batch->rows + (size_t)first * batch->stride + flow_width(step->f),
                                batch->stride, at->n_rows, at->n);
-    memset(at->ws->evaluations, 0, (size_t)at->n * sizeof *at->ws->evaluations);
-    at->ws->mode = batch->mode;
-    at->ws->noise = batch->noise;
-    at->ws->noise.first_row += (uint64_t)first;
+    memset(ws->evaluations, 0, (size_t)at->n * sizeof *ws->evaluations);
+    ws->mode = batch->mode;
+    ws->noise = batch->noise;
+    ws->noise.first_row += (uint64_t)first;
     if (batch->rows == NULL)
-        flow_tile_draw(step->f, step->weights, at->ws, at->n, batch->seed, batch->first_row + (uint64_t)first, 1);
+        flow_tile_draw(step->f, step->weights, ws, at->n, batch->seed, batch->first_row + (uint64_t)first, 1);
     for (int j = 0; j < at->n; j++) {
         at->weight[j] = j >= at->n_rows ? 0 : step_row_weight(batch, step->f, first + j);
         at->share[j] = (real)(batch->share * at->weight[j]);
     }
 }
 
-static flow_objective_tile step_pass(const flow_step *step, int item)
+static flow_objective_tile step_pass(const flow_step *step, const tile *at)
 {
-    const tile *at = &step->tiles[item];
     return (flow_objective_tile){.f = step->f,
                                  .weights = step->weights,
                                  .options = step->objective->options,
                                  .target = step->target,
-                                 .ws = at->ws,
+                                 .ws = at->worker->ws,
                                  .paired = step->batch.paired,
                                  .n = at->n,
                                  .n_rows = at->n_rows,
                                  .share = at->share,
                                  .score = at->score,
-                                 .x_and_grad = at->x_and_grad,
-                                 .second_ws = at->second_ws,
-                                 .scratch = at->scratch};
+                                 .x_and_grad = at->worker->x_and_grad,
+                                 .second_ws = at->worker->second_ws,
+                                 .scratch = at->worker->scratch};
 }
 
 static void step_run_tile(void *context, int item, int thread)
 {
+    flow_step *step = context;
+    tile *at = &step->tiles[item];
+    step_load(step, item, &step->workers[step->adds_at_once ? thread : item]);
+    if (at->gradient != NULL)
+        memset(at->gradient, 0, step->f->params.n_weights * sizeof *at->gradient);
+    at->worker->ws->tape.gradient = at->gradient;
+    const flow_objective_tile pass = step_pass(step, at);
+    step->objective->type->tile(&pass);
+    at->nfe = (flow_nfe){0};
+    flow_nfe_count(&at->nfe, at->worker->ws, at->n_rows);
+}
+
+/* A part of the weights: the gradients of the tiles are added in pairs, these sums in pairs, and so on. */
+static void step_add_gradients(void *context, int item, int thread)
+{
     (void)thread;
     flow_step *step = context;
-    step_load(step, item);
-    const flow_objective_tile pass = step_pass(step, item);
-    step->objective->type->tile(&pass);
+    size_t first = (size_t)item * WEIGHTS_AT_ONCE, left = step->f->params.n_weights - first;
+    size_t count = left < WEIGHTS_AT_ONCE ? left : WEIGHTS_AT_ONCE;
+    for (int apart = 1; apart < step->n_used; apart *= 2)
+        for (int t = 0; t + apart < step->n_used; t += 2 * apart)
+            flow_vec_add(count, step->tiles[t + apart].gradient + first, step->tiles[t].gradient + first);
+    memcpy(step->gradient + first, step->tiles[0].gradient + first, count * sizeof *step->gradient);
+}
+
+static void step_sum_gradients(flow_step *step, real *gradient)
+{
+    const size_t n_weights = step->f->params.n_weights;
+    step->gradient = gradient;
+    if (step->adds_at_once)
+        flow_parallel_for((int)((n_weights + WEIGHTS_AT_ONCE - 1) / WEIGHTS_AT_ONCE), step->n_threads,
+                          step_add_gradients, step);
+    else
+        flow_tapes_gradient(step->tapes, step->n_used, step->n_threads, n_weights, gradient);
 }
 
 double flow_step_gradient(flow_step *step, const real *weights, const flow_batch *batch, real *gradient)
 {
     step->weights = weights;
     step->batch = *batch;
-    step->n_used = (int)((batch->n + FLOW_TILE - 1) / FLOW_TILE);
+    step->n_used = (int)((batch->n + step->f->tile_rows - 1) / step->f->tile_rows);
     flow_profile_enter(batch->profile, FLOW_PHASE_ROWS);
-    flow_parallel_for(step->n_used, step->n_threads, step_run_tile, step);
+    flow_parallel_for(step->n_used, flow_min(step->n_threads, step->n_workers), step_run_tile, step);
     flow_profile_enter(batch->profile, FLOW_PHASE_WEIGHTS);
     double score = 0;
     for (int t = 0; t < step->n_used; t++) {
         for (int j = 0; j < step->tiles[t].n_rows; j++)
             score += step->tiles[t].weight[j] * step->tiles[t].score[j];
-        step->tapes[t] = step->tiles[t].ws->tape;
+        step->tapes[t] = step->tiles[t].worker->ws->tape;
     }
     if (isfinite(score))
-        flow_tapes_gradient(step->tapes, step->n_used, step->n_threads, step->f->params.n_weights, gradient);
+        step_sum_gradients(step, gradient);
     return score;
 }
 
@@ -207,7 +275,7 @@ flow_nfe flow_step_nfe(const flow_step *step)
 {
     flow_nfe sum = {0};
     for (int t = 0; t < step->n_used; t++)
-        flow_nfe_count(&sum, step->tiles[t].ws, step->tiles[t].n_rows);
+        flow_nfe_add(&sum, &step->tiles[t].nfe);
     return sum;
 }
 
@@ -220,13 +288,13 @@ static void step_block_stats(void *context, int item, int thread)
     flow_stats_tile *stats = step->stats + (size_t)item * (size_t)step->n_tiles;
     for (int t = 0; t < step->n_used; t++)
         stats[t] =
-            (flow_stats_tile){step->tiles[t].n, step->tiles[t].weight, step->tiles[t].ws->scratch[block->index]};
+            (flow_stats_tile){step->tiles[t].n, step->tiles[t].weight, step->workers[t].ws->scratch[block->index]};
     block->type->batch_stats(block->state, stats, step->n_used, step->share, step->fitted);
 }
 
 void flow_step_batch_stats(flow_step *step, double share, double *fitted)
 {
-    if (step->n_with_stats == 0 || step->tiles[0].ws->direction != FLOW_TO_LATENT)
+    if (step->n_with_stats == 0 || step->workers[0].ws->direction != FLOW_TO_LATENT)
         return;
     step->share = share / step->n_with_stats;
     step->fitted = fitted;
@@ -269,10 +337,23 @@ static void step_diagnose_gradient(const flow_step *step, flow_diagnosis *out)
                     if (size <= largest)
                         continue;
                     largest = size;
-                    out->row = (int64_t)t * FLOW_TILE + j;
+                    out->row = (int64_t)t * step->f->tile_rows + j;
                     snprintf(out->place, sizeof out->place, "%s", step_name_at(&step->f->params, offset));
                 }
             }
+        }
+    }
+}
+
+/* The same of tiles with gradients of their own: the first weight with one that is not finite. */
+static void step_diagnose_sums(const flow_step *step, flow_diagnosis *out)
+{
+    for (int t = 0; t < step->n_used; t++) {
+        for (size_t k = 0; k < step->f->params.n_weights; k++) {
+            if (isfinite(step->tiles[t].gradient[k]))
+                continue;
+            snprintf(out->place, sizeof out->place, "%s", step_name_at(&step->f->params, k));
+            return;
         }
     }
 }
@@ -282,9 +363,9 @@ static bool step_diagnose_failure(const flow_step *step, flow_diagnosis *out)
 {
     for (int t = 0; t < step->n_used; t++)
         for (int j = 0; j < step->tiles[t].n_rows; j++)
-            if (flow_tile_diagnose_pass(step->f, step->tiles[t].ws, step->tiles[t].n, j, out->place,
+            if (flow_tile_diagnose_pass(step->f, step->tiles[t].worker->ws, step->tiles[t].n, j, out->place,
                                         sizeof out->place)) {
-                out->row = (int64_t)t * FLOW_TILE + j;
+                out->row = (int64_t)t * step->f->tile_rows + j;
                 return true;
             }
     return false;
@@ -297,14 +378,16 @@ void flow_step_diagnose(flow_step *step, flow_diagnosis *out)
         for (int j = 0; j < step->tiles[t].n_rows; j++) {
             if (isfinite(step->tiles[t].score[j]))
                 continue;
-            out->row = (int64_t)t * FLOW_TILE + j;
-            step_load(step, t);
-            const flow_objective_tile pass = step_pass(step, t);
+            out->row = (int64_t)t * step->f->tile_rows + j;
+            step_load(step, t, step->tiles[t].worker);
+            const flow_objective_tile pass = step_pass(step, &step->tiles[t]);
             step->objective->type->diagnose(&pass, j, out->place, sizeof out->place);
             return;
         }
     }
     out->in_gradient = true;
-    if (!step_diagnose_failure(step, out))
+    if (step->adds_at_once)
+        step_diagnose_sums(step, out);
+    else if (!step_diagnose_failure(step, out))
         step_diagnose_gradient(step, out);
 }

@@ -1,6 +1,6 @@
 /* One batch: its score and the gradient of the loss, by tiles in parallel.
  *
- * A batch is cut into tiles of FLOW_TILE rows, always in the same way, and scores are added in the order of the tiles,
+ * A batch is cut into tiles (flow.tile_rows), always in the same way, and scores are added in the order of the tiles,
  * so that no result depends on the number of threads. All memory is allocated by flow_step_new.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */

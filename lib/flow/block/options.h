@@ -64,6 +64,11 @@ typedef struct flow_split_options {
     flow_choice_list flow; /* of flow_maps */
 } flow_split_options;
 
+/* Of squeeze and unsqueeze. */
+typedef struct flow_squeeze_options {
+    int64_t factor;
+} flow_squeeze_options;
+
 typedef enum flow_gradient { FLOW_GRADIENT_DISCRETE, FLOW_GRADIENT_ADJOINT } flow_gradient;
 
 typedef struct flow_ffjord_options {
