@@ -31,7 +31,7 @@
 #include "num/rng.h"
 #include "values.h"
 
-enum { N = 16, MOST_DIM = 9, MOST_CONTEXT = 3, MOST_WEIGHTS = 150, SEED = 7 };
+enum { N = 16, MOST_DIM = 18, MOST_CONTEXT = 3, MOST_WEIGHTS = 150, SEED = 7 };
 
 static const bool is_double = sizeof(real) == sizeof(double);
 
@@ -40,6 +40,7 @@ static const bool is_double = sizeof(real) == sizeof(double);
 /* An entry of test/contract/FILE.json:
  *
  *     {"type": what it tests, as the registry names it; "name": optional, for people; "dim", "context": columns;
+ *      "image": [height, width, channels] in place of "dim";
  *      "inexact": what a solver may be off by in log-determinants and round trips, 0 unless it is there;
  *      "flow", "base", "embedding": as in a spec}
  *
@@ -50,13 +51,14 @@ typedef struct config {
     char name[128];
     const char *type;
     int dim, n_context;
+    flow_shape image; /* {0}: a table */
     double inexact;
     const cJSON *json;
     char *text; /* JSON of "flow", "base" and "embedding" alone */
     bool has_columns, is_base;
 } config;
 
-static const char *const files[] = {"plain", "conditional", "continuous", "bases"};
+static const char *const files[] = {"plain", "conditional", "continuous", "bases", "images"};
 
 enum { N_FILES = sizeof files / sizeof *files, CONFIGS_MAX = 400 };
 
@@ -104,6 +106,12 @@ static void add_config(const char *file, int number, const cJSON *json)
                   .json = json,
                   .text = flow_text_of(json),
                   .is_base = strcmp(file, "bases") == 0};
+    const cJSON *image = cJSON_GetObjectItemCaseSensitive(json, "image");
+    if (image != NULL) {
+        c->image = (flow_shape){cJSON_GetArrayItem(image, 0)->valueint, cJSON_GetArrayItem(image, 1)->valueint,
+                                cJSON_GetArrayItem(image, 2)->valueint};
+        c->dim = flow_shape_size(c->image);
+    }
     assert_in_range(c->dim, 1, MOST_DIM);
     assert_in_range(c->n_context, 0, MOST_CONTEXT);
     const char *name = text_member(json, "name");
@@ -146,6 +154,7 @@ typedef struct contract {
     subject made;
     flow *f;              /* these three are borrowed from it */
     real *weights;
+    real *gradient;       /* (n_weights), of the last backward */
     flow_workspace *ws;
     double x[MOST_DIM * N];           /* a tile in the units of the data */
     real z[MOST_DIM * N];             /* and a tile of latents */
@@ -168,7 +177,7 @@ static void contract_open(contract *s, const config *asked)
 {
     flow_error err;
     *s = (contract){.config = asked};
-    subject_open(&s->made, (subject_shape){.dim = asked->dim, .n_context = asked->n_context, .seed = 3}, "%s",
+    subject_open(&s->made, (subject_shape){.dim = asked->dim, .n_context = asked->n_context, .image = asked->image, .seed = 3}, "%s",
                  asked->text);
     subject_init_weights(&s->made, 3);                    /* and fitted values: orders, signs */
     subject_scatter_weights(&s->made, 0.6, SEED, 1); /* far from the identity, so that nothing hides behind a zero */
@@ -176,6 +185,8 @@ static void contract_open(contract *s, const config *asked)
     s->f = s->made.f;
     s->weights = s->made.weights;
     s->ws = s->made.ws;
+    s->gradient = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *s->gradient);
+    assert_non_null(s->gradient);
     int count = asked->dim * N;
     for (int k = 0; k < count; k++) {
         s->x[k] = 1.7 * uniform((uint64_t)k, 2);
@@ -197,6 +208,7 @@ static void contract_open(contract *s, const config *asked)
 
 static void contract_close(contract *s)
 {
+    flow_free_aligned(s->gradient);
     subject_close(&s->made);
 }
 
@@ -334,6 +346,10 @@ static void backward(contract *s, what of, const real **gin)
 {
     memcpy(s->ws->glogdet, s->g, sizeof s->g);
     s->ws->gpenalty = s->p;
+    if (s->config->image.channels > 0) { /* their tapes add at once */
+        s->ws->tape.gradient = s->gradient;
+        memset(s->gradient, 0, s->f->params.n_weights * sizeof *s->gradient);
+    }
     if (of == LOG_DENSITY) {
         flow_tile_logp_backward(s->f, s->weights, s->ws, N, s->latent, gin);
         return;
@@ -426,12 +442,10 @@ static void check_gradients(contract *s, what of)
     memcpy(g_in, result, (size_t)s->f->dim * N * sizeof(real));
     if (of != TO_DATA)
         through_columns(s, in, g_in);
-    real *gradient = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *gradient);
-    assert_non_null(gradient);
-    flow_tapes_gradient(&s->ws->tape, 1, 2, s->f->params.n_weights, gradient);
+    if (s->config->image.channels == 0)
+        flow_tapes_gradient(&s->ws->tape, 1, 2, s->f->params.n_weights, s->gradient);
     check_input_gradient(s, of, in, g_in);
-    check_weight_gradient(s, of, in, gradient);
-    flow_free_aligned(gradient);
+    check_weight_gradient(s, of, in, s->gradient);
 }
 
 /* Rows do not see each other: moving one row leaves the bits of all others. */
@@ -484,11 +498,15 @@ static void check_save_and_load(contract *s)
     if (s->config->n_context > 0)
         cJSON_AddItemToObject(cJSON_GetObjectItem(document, "data"), "context",
                               cJSON_CreateStringArray(columns, s->config->n_context));
+    const cJSON *image = cJSON_GetObjectItemCaseSensitive(s->config->json, "image");
+    if (image != NULL)
+        cJSON_AddItemToObject(document, "image", cJSON_Duplicate(image, true));
     char *text = json_text(document);
     flow_spec *spec;
     if (flow_spec_parse(&spec, text, strlen(text), "config", NULL, NULL, 0, &err) != FLOW_OK)
         fail_msg("%s", err.message);
-    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
+    static const char *const names[MOST_DIM] = {"a", "b", "c", "d", "e", "f", "g", "h", "i",
+                                                "j", "k", "l", "m", "n", "o", "p", "q", "r"};
     flow_model_contents contents = {.spec = spec, .f = s->f, .weights = s->weights, .columns = names};
     if (flow_model_save(path, &contents, &err) != FLOW_OK)
         fail_msg("%s", err.message);

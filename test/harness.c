@@ -47,7 +47,8 @@ static const flow_option parts_table[] = {
 
 static flow_status build(subject *s, const flow_design *design, subject_shape shape, flow_error *err)
 {
-    const flow_row_layout layout = {.dim = shape.dim, .n_context = shape.n_context, .columns = shape.columns};
+    const flow_row_layout layout = {.dim = shape.dim, .n_context = shape.n_context, .columns = shape.columns,
+                                    .shape = shape.image};
     return flow_build(&s->f, design, &layout, shape.seed, err);
 }
 

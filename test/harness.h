@@ -51,6 +51,7 @@ typedef struct subject {
 typedef struct subject_shape {
     int dim, n_context;
     const char *const *columns; /* (dim) names, or NULL */
+    flow_shape image;           /* of dim numbers; {0}: a table */
     uint64_t seed;              /* of the model */
 } subject_shape;
 
