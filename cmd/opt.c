@@ -232,10 +232,8 @@ static void opt_help_row(flow_text *text, const char *left, int width, const cha
 
 static void opt_left_side(char *out, size_t size, const opt *o)
 {
-    char letter[4] = "   ";
-    if (o->letter != '\0')
-        snprintf(letter, sizeof letter, "-%c,", o->letter);
-    snprintf(out, size, "%s --%s%s%s", letter, o->name, o->kind == OPT_FLAG ? "" : " ",
+    const char letter[] = {'-', o->letter, ',', '\0'};
+    snprintf(out, size, "%s --%s%s%s", o->letter != '\0' ? letter : "   ", o->name, o->kind == OPT_FLAG ? "" : " ",
              o->kind == OPT_FLAG ? "" : o->value);
 }
 

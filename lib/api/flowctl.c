@@ -124,11 +124,8 @@ static size_t piece_of(size_t n)
 
 flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *logp, flow_error *err)
 {
-    flow_status status = prepare(model, "flow_logprob", n == 0 || (x != NULL && logp != NULL), err);
-    if (status == FLOW_OK)
-        status = check_rows(model, x, n, "flow_logprob", err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(prepare(model, "flow_logprob", n == 0 || (x != NULL && logp != NULL), err));
+    FLOW_TRY(check_rows(model, x, n, "flow_logprob", err));
     size_t width = width_of(model);
     for (size_t at = 0; at < n; at += PIECE)
         flow_rows_logp(model->runner, x + at * width, piece_of(n - at), logp + at);
@@ -159,19 +156,17 @@ flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, s
                         double *x, double *logp, flow_error *err)
 {
     size_t d = (size_t)flow_dim(model), c = (size_t)flow_context_dim(model), done = 0;
-    flow_status status = prepare(model, "flow_sample", n == 0 || (x != NULL && (c == 0 || context != NULL)), err);
-    if (status == FLOW_OK && c > 0)
-        status = check_values(model, context, n, c, d, "flow_sample", err);
-    if (status != FLOW_OK || n == 0)
-        return status;
+    FLOW_TRY(prepare(model, "flow_sample", n == 0 || (x != NULL && (c == 0 || context != NULL)), err));
+    if (c > 0)
+        FLOW_TRY(check_values(model, context, n, c, d, "flow_sample", err));
+    if (n == 0)
+        return FLOW_OK;
     if (first_row > UINT64_MAX - n)
         return flow_error_set(err, FLOW_ARGUMENT, "flow_sample: the sequence of draws has 2^64 rows");
     size_t before = (size_t)(first_row % FLOW_TILE);
     if (before > 0) {
         done = n < FLOW_TILE - before ? n : FLOW_TILE - before;
-        status = sample_head(model, seed, first_row, done, context, x, logp, err);
-        if (status != FLOW_OK)
-            return status;
+        FLOW_TRY(sample_head(model, seed, first_row, done, context, x, logp, err));
     }
     for (; done < n; done += piece_of(n - done))
         flow_rows_sample(model->runner, seed, first_row + done, piece_of(n - done), 1,
@@ -179,30 +174,25 @@ flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, s
     return check_results(model, FLOW_TO_DATA, NULL, x, n, d, "flow_sample", err);
 }
 
+/* All rows `from` (n, d + c) to `out` (n, d), in one of the two directions. */
+static flow_status map_rows(flow_handle *model, flow_direction to, const double *from, size_t n, double *out,
+                            double *logdet, const char *function, flow_error *err)
+{
+    FLOW_TRY(prepare(model, function, n == 0 || (from != NULL && out != NULL), err));
+    FLOW_TRY(check_rows(model, from, n, function, err));
+    size_t d = (size_t)flow_dim(model), width = width_of(model);
+    for (size_t at = 0; at < n; at += PIECE)
+        (to == FLOW_TO_LATENT ? flow_rows_to_latent : flow_rows_to_data)(
+            model->runner, from + at * width, piece_of(n - at), out + at * d, logdet != NULL ? logdet + at : NULL);
+    return check_results(model, to, from, out, n, d, function, err);
+}
+
 flow_status flow_to_latent(flow_handle *model, const double *x, size_t n, double *z, double *logdet, flow_error *err)
 {
-    flow_status status = prepare(model, "flow_to_latent", n == 0 || (x != NULL && z != NULL), err);
-    if (status == FLOW_OK)
-        status = check_rows(model, x, n, "flow_to_latent", err);
-    if (status != FLOW_OK)
-        return status;
-    size_t d = (size_t)flow_dim(model);
-    for (size_t at = 0; at < n; at += PIECE)
-        flow_rows_to_latent(model->runner, x + at * width_of(model), piece_of(n - at), z + at * d,
-                            logdet != NULL ? logdet + at : NULL);
-    return check_results(model, FLOW_TO_LATENT, x, z, n, d, "flow_to_latent", err);
+    return map_rows(model, FLOW_TO_LATENT, x, n, z, logdet, "flow_to_latent", err);
 }
 
 flow_status flow_to_data(flow_handle *model, const double *z, size_t n, double *x, double *logdet, flow_error *err)
 {
-    flow_status status = prepare(model, "flow_to_data", n == 0 || (z != NULL && x != NULL), err);
-    if (status == FLOW_OK)
-        status = check_rows(model, z, n, "flow_to_data", err);
-    if (status != FLOW_OK)
-        return status;
-    size_t d = (size_t)flow_dim(model);
-    for (size_t at = 0; at < n; at += PIECE)
-        flow_rows_to_data(model->runner, z + at * width_of(model), piece_of(n - at), x + at * d,
-                          logdet != NULL ? logdet + at : NULL);
-    return check_results(model, FLOW_TO_DATA, z, x, n, d, "flow_to_data", err);
+    return map_rows(model, FLOW_TO_DATA, z, n, x, logdet, "flow_to_data", err);
 }

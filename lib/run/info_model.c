@@ -9,13 +9,10 @@
 
 static bool info_read_runs(flow_list *out, const cJSON *provenance)
 {
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(provenance, "runs"), *run;
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(provenance, "runs");
     flow_training_run *runs = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof *runs);
     out->items = runs;
-    cJSON_ArrayForEach(run, list)
-    {
-        if (runs == NULL)
-            break;
+    for (const cJSON *run = runs != NULL && list != NULL ? list->child : NULL; run != NULL; run = run->next) {
         runs[out->n] = (flow_training_run){.command = "?", .host = "?", .date = "?", .version = "?"};
         flow_report_read(&runs[out->n++], flow_training_run_fields, run);
     }

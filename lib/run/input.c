@@ -108,17 +108,6 @@ static bool input_match_by_place(flow_input *in, const flow_input_options *o)
     return true;
 }
 
-static flow_status input_match_in_order(flow_input *in, const char *location, const flow_input_options *o,
-                                        flow_error *err)
-{
-    if (in->n_read != o->n_columns)
-        return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d; data without column names "
-                              "must have exactly the model's columns", location, in->n_read, o->n_columns);
-    for (int i = 0; i < o->n_columns; i++)
-        in->from[i] = i;
-    return FLOW_OK;
-}
-
 static flow_status input_match(flow_input *in, const char *location, const flow_input_options *o, flow_error *err)
 {
     int n_missing = 0;
@@ -130,10 +119,15 @@ static flow_status input_match(flow_input *in, const char *location, const flow_
         in->from[i] = input_find_column(in->reader, o->columns[i]);
         n_missing += in->from[i] < 0;
     }
-    if (in->reader->has_names && !(o->numbered && n_missing == o->n_columns))
+    if (in->reader->has_names && !(o->numbered && n_missing == o->n_columns)) {
         FLOW_TRY(input_match_by_name(in, location, o, n_missing, err));
-    else if (!input_match_by_place(in, o))
-        FLOW_TRY(input_match_in_order(in, location, o, err));
+    } else if (!input_match_by_place(in, o)) {
+        if (in->n_read != o->n_columns)
+            return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d; data without column names "
+                                  "must have exactly the model's columns", location, in->n_read, o->n_columns);
+        for (int i = 0; i < o->n_columns; i++)
+            in->from[i] = i;
+    }
     bool as_it_is = in->n_read == in->n_columns;
     for (int i = 0; as_it_is && i < in->n_columns; i++)
         as_it_is = in->from[i] == i;

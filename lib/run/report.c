@@ -53,17 +53,11 @@ static double report_real(const flow_report_field *field, const void *member)
     return field->kind == FLOW_REPORT_MEAN ? ((const flow_mean *)member)->mean : 0;
 }
 
-/* Whether the member that a row depends on is neither false nor 0 nor NULL. */
-static bool report_is_set(const flow_report_field *field, const void *from)
-{
-    static const char zero[sizeof(int64_t)] = {0};
-    return memcmp(report_member(from, field->when), zero, field->when_size) != 0;
-}
-
 static bool report_has(const flow_report_field *field, const void *from)
 {
-    const void *member = report_member(from, field->offset);
-    return (field->when_size == 0 || report_is_set(field, from) != field->unless) &&
+    static const char zero[sizeof(int64_t)] = {0};
+    const void *member = report_member(from, field->offset), *when = report_member(from, field->when);
+    return (field->when_size == 0 || (memcmp(when, zero, field->when_size) == 0) == field->unless) &&
            (!field->positive || report_whole(field, member) > 0 || report_real(field, member) > 0);
 }
 
