@@ -47,7 +47,7 @@ typedef struct opt {
     size_t offset;
     const char *value; /* the name of the value in the help: "FILE" */
     const char *help;
-    const char *fallback; /* the default as it would be typed, shown in the help; NULL: false, 0, NULL, none */
+    const char *fallback;       /* the default as it would be typed, shown in the help; NULL: false, 0, NULL, none */
     double least, most;         /* INT and NUMBER; both inclusive, both 0: no limits */
     const char *const *choices; /* CHOICE: NULL-terminated */
     size_t given;               /* offset of a bool that becomes true when the option is given; 0: none */

@@ -31,6 +31,8 @@ typedef struct result {
     double error, nothing;
     flow_mean mean;
     part part, other;
+    const struct part *far, *gone;
+    char code[8], empty[8];
     flow_list list;
     flow_text_list names, none;
     bool yes, no;
@@ -63,13 +65,20 @@ static const flow_report_field fields[] = {
     FLOW_REPORT_GROUP_WHEN("other", result, other, other.any, part_fields),
     {"names", "names", "%s", RESULT(names)},
     {"none", "none", "%s", RESULT(none)},
+    {"far", "far", "%.1p%%", FLOW_MEMBER_THROUGH(result, far, part, seconds), FLOW_REPORT_WHEN(part, any)},
+    {"gone", NULL, ", never", FLOW_MEMBER_THROUGH(result, gone, part, seconds)},
+    {NULL, NULL, ", code %s", FLOW_MEMBER_ARRAY(result, code), FLOW_REPORT_UNLESS(result, missing)},
+    {"empty", NULL, ", never %s", FLOW_MEMBER_ARRAY(result, empty)},
+    {NULL, NULL, ", never", RESULT(rows), FLOW_REPORT_UNLESS(result, name)},
     {"list", FLOW_REPORT_LIST_OF(result, list, row, row_fields), .table = true},
     FLOW_REPORT_END,
 };
 
 static row rows[] = {{"one", 1, 1.005}, {"two thousand", 2000, NAN}};
 static const char *const names[] = {"a", "b"};
+static const part far = {0.125, true};
 static const result sample = {
+    .far = &far, .code = "c7",
     .name = "data.csv", .rows = 1234567, .columns = 1, .error = 0.00012345, .nothing = NAN, .mean = {-1.25, 0.0123},
     .part = {2.5, true}, .list = {rows, 2}, .names = {2, names}, .yes = true,
 };
@@ -81,7 +90,7 @@ static void test_json(void **state)
     char *text = cJSON_PrintUnformatted(object);
     assert_string_equal(text, "{\"name\":\"data.csv\",\"rows\":1234567,\"columns\":1,\"nothing\":null,\"no\":false,"
                               "\"mean\":-1.25,\"standard_error\":0.0123,\"part\":{\"seconds\":2.5},"
-                              "\"names\":[\"a\",\"b\"],"
+                              "\"names\":[\"a\",\"b\"],\"far\":0.125,"
                               "\"list\":[{\"name\":\"one\",\"count\":1},{\"name\":\"two thousand\",\"count\":2000}]}");
     free(text);
     cJSON_Delete(object);
@@ -96,6 +105,7 @@ static void test_text(void **state)
                                    "  error   1.2e-04, which is 100%\n"
                                    "  mean    -1.250 +- 0.012 nats (-1.2500 +- 0.0123)\n"
                                    "  names   a, b\n"
+                                   "  far     12.5%, code c7\n"
                                    "  name           count   value\n"
                                    "  one                1    1.00\n"
                                    "  two thousand   2,000        \n");

@@ -170,13 +170,13 @@ static bool report_add_members(cJSON *object, const flow_report_field *fields, c
 void flow_report_read(void *to, const flow_report_field *fields, const cJSON *object)
 {
     for (const flow_report_field *field = fields; !report_is_end(field); field++) {
-        if (field->key == NULL)
+        if (field->key == NULL || field->through != 0)
             continue;
         void *member = (char *)to + field->offset;
         const cJSON *node = field->key[0] == '\0' ? object : cJSON_GetObjectItemCaseSensitive(object, field->key);
         const char *string = cJSON_GetStringValue(node);
         double number = cJSON_GetNumberValue(node); /* NaN for what is not a number */
-        if (field->when_size == sizeof(bool))
+        if (field->when_size == sizeof(bool) && !field->unless)
             *(bool *)((char *)to + field->when) = node != NULL;
         if (field->kind == FLOW_REPORT_STRING && string != NULL)
             *(const char **)member = string;

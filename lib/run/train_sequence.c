@@ -194,7 +194,8 @@ static void train_describe(train_run *run, flow_status status)
 
 flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_options *options, flow_error *err)
 {
-    *out = (flow_run_train_result){.x = {&options->hooks, flow_run_threads(options->n_threads)}};
+    *out = (flow_run_train_result){
+        .x = {.hooks = &options->hooks, .n_threads = flow_run_threads(options->n_threads)}};
     train_run run = {.options = options, .out = out, .x = &out->x};
     flow_status status = train_prepare(&run, err);
     if (status == FLOW_OK) {
