@@ -62,6 +62,7 @@ typedef struct base_mixture_scratch {
     double *top;                   /* (n): the largest of them */
     real *share;                   /* (K, n): what each component has of the density; the log-density leaves it */
     real *sum;                     /* (n) */
+    size_t *chosen;                /* (n): the component of a draw */
     real *glogit, *gmean, *gscale; /* (K, n), (K dim, n), (K dim, n) */
 } base_mixture_scratch;
 
@@ -77,6 +78,7 @@ static size_t base_mixture_lay_out(const mixture *base, int n, bool keep, void *
     w->top = flow_layout_take(&layout, rows, sizeof *w->top);
     w->share = flow_layout_take(&layout, k * rows, sizeof *w->share);
     w->sum = flow_layout_take(&layout, rows, sizeof *w->sum);
+    w->chosen = flow_layout_take(&layout, rows, sizeof *w->chosen);
     if (!keep)
         return layout.used;
     w->glogit = flow_layout_take(&layout, k * rows, sizeof *w->glogit);
@@ -249,9 +251,11 @@ static void base_mixture_sample(const void *self, const flow_pass *pass, uint64_
     flow_rng_normals(z, base->dim, pass->n, seed, FLOW_STREAM_BASE, first_row);
     for (size_t j = 0; j < rows; j++) {
         double u = flow_rng_uniform(seed, FLOW_STREAM_BASE, first_row + j, UINT32_MAX);
-        size_t k = base_mixture_choose(n_components, w.weight, u);
-        for (size_t i = 0; i < d; i++) {
-            size_t at = k * d + i;
+        w.chosen[j] = base_mixture_choose(n_components, w.weight, u);
+    }
+    for (size_t i = 0; i < d; i++) {
+        for (size_t j = 0; j < rows; j++) {
+            size_t at = w.chosen[j] * d + i;
             real *value = &z[i * rows + j];
             *value = pass->weights[base->mean + at] + (real)temperature * *value / w.inverse[at];
         }
