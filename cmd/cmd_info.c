@@ -9,6 +9,7 @@ typedef struct info_args {
     common_args common;
     const char *file;
     const char *columns; /* "a,b,c", or NULL */
+    const char *picture;
     int64_t dim;
     bool history;
 } info_args;
@@ -17,11 +18,13 @@ typedef struct info_args {
 
 static const opt options[] = {
     OPT_ARGUMENT_ROW("FILE", OPT_ARGUMENT, info_args, file,
-                     "a model file, a spec (.json), or data: FILE.csv, FILE.h5[:/set], - for CSV on standard input"),
+                     "a model file, a spec (.json), or data: FILE.csv, FILE.h5[:/set], a PNG file or a folder of them, - for "
+                     "CSV on standard input"),
     {"history", 0, ARG(history), NULL, "of a model: show all epochs, not only the last ten"},
     {"dim", 0, ARG(dim), "N", "of a spec: the number of columns of the data, instead of what data.columns or the data "
      "say", .least = 1, .most = FLOW_DIM_MAX},
     {"columns", 0, ARG(columns), "A,B,C", "of data: describe these columns only"},
+    {"picture", 0, ARG(picture), "FILE.png", "of data that are pictures: show the first 64 of them on a sheet"},
     OPT_COMMON_JSON("print everything as one JSON object"),
     OPT_COMMON_END,
 };
@@ -182,6 +185,17 @@ static const flow_report_field column_fields[] = {
 #define FOUND(member) FLOW_MEMBER(flow_run_info_data_result, member)
 #define DATASET(member) FLOW_MEMBER_THROUGH(flow_run_info_data_result, data, flow_dataset, member)
 
+#define PICTURES(member) FOUND(member), FLOW_REPORT_UNLESS(flow_run_info_data_result, is_table)
+#define TABLE FLOW_REPORT_WHEN(flow_run_info_data_result, is_table)
+#define SHOWN(member) FLOW_MEMBER(flow_picture_options, member)
+
+static const flow_report_field shape_fields[] = {
+    {"height", NULL, "pictures of height %d", SHOWN(shape.height)},
+    {"width", NULL, ", width %d", SHOWN(shape.width)},
+    {"channels", NULL, " and %d channel{|s}", SHOWN(shape.channels)},
+    FLOW_REPORT_END,
+};
+
 static const flow_report_field data_result_fields[] = {
     {"kind", FOUND(kind)},
     {"data", NULL, "%s: ", FOUND(location)},
@@ -196,12 +210,21 @@ static const flow_report_field data_result_fields[] = {
      FLOW_REPORT_UNLESS(flow_run_info_data_result, first_invalid[0])},
     {"checksum", FLOW_MEMBER_ARRAY(flow_run_info_data_result, checksum)},
     {"has_names", DATASET(has_names)},
-    {"columns", .table = true, .blank = true,
-     FLOW_REPORT_LIST_OF(flow_run_info_data_result, columns, flow_data_column, column_fields)},
+    FLOW_REPORT_GROUP_WHEN("image", flow_run_info_data_result, shown, shown.shape.channels, shape_fields),
+    {"type", PICTURES(type)},
+    {NULL, NULL, ", as %s", PICTURES(type)},
+    {NULL, NULL, ", %.6g to ", PICTURES(least)},
+    {NULL, NULL, "%.6g", PICTURES(most)},
+    {NULL, NULL, ", mean %.6g", PICTURES(mean)},
+    {"classes", "classes", "%s", FOUND(classes)},
+    {"picture", NULL, "\nthe first of them are shown in %s", FOUND(picture)},
+    {"columns", FLOW_REPORT_LIST_OF(flow_run_info_data_result, columns, flow_data_column, column_fields)},
+    {.table = true, .blank = true,
+     FLOW_REPORT_LIST_OF(flow_run_info_data_result, columns, flow_data_column, column_fields), TABLE},
     {"without_numbers", NULL, "  %s  hold{s|} no numbers; leave {it|them} out with data.columns or --columns\n",
      FOUND(without_numbers)},
     {NULL, NULL, "\ntied: share of the rows that have a column's most frequent value; a density needs this to be "
-                 "small.", FOUND(location)},
+                 "small.", FOUND(location), TABLE},
     FLOW_REPORT_END,
 };
 
@@ -225,7 +248,7 @@ static const flow_report_field tables_fields[] = {
 static flow_status info_data(const info_args *args, console *con, flow_error *err)
 {
     flow_run_info_data_result result;
-    flow_status status = flow_run_info_data(&result, args->file, args->columns, err);
+    flow_status status = flow_run_info_data(&result, args->file, args->columns, args->picture, err);
     const bool tables = result.table_rows.n > 0;
     const report_format format = {.json = args->common.json, .width = LABELS,
                                   .fields = tables ? tables_fields : data_result_fields};
@@ -238,7 +261,10 @@ static flow_status info_data(const info_args *args, console *con, flow_error *er
 static flow_status info_run(void *args_, console *con, flow_error *err)
 {
     const info_args *args = args_;
-    switch (flow_file_identify(args->file)) {
+    const flow_file_kind kind = flow_file_identify(args->file);
+    if (args->picture != NULL && (kind == FLOW_FILE_JSON || kind == FLOW_FILE_MODEL))
+        return flow_error_set(err, FLOW_ARGUMENT, "--picture shows data, and %s holds none", args->file);
+    switch (kind) {
     case FLOW_FILE_JSON:
         return info_spec(args, con, err);
     case FLOW_FILE_MODEL:
@@ -254,10 +280,12 @@ const command command_info = {
     .description = "Of a model: what it was trained on and how, its held-out likelihood, its layers, the last epochs. "
                    "Of a spec: its layers with their shapes and numbers of parameters. Of data: rows, columns, ranges, "
                    "means and standard deviations, missing and invalid values, and columns with many equal "
-                   "values, which have no density. Of an HDF5 file with several tables: a list of them.",
+                   "values, which have no density; of pictures their shape, type and range. Of an HDF5 file with "
+                   "several tables: a list of them.",
     .examples = "  flowctl info moons.h5\n"
                 "  flowctl info configs/moons.json\n"
                 "  flowctl info data/two_moons.h5\n"
-                "  flowctl info data/two_moons.h5:/train",
+                "  flowctl info data/two_moons.h5:/train\n"
+                "  flowctl info digits.h5:/train --picture digits.png",
     .options = options, .args_size = sizeof(info_args), .run = info_run,
 };

@@ -99,6 +99,7 @@ const command command_sample = {
                 "  flowctl sample moons.h5 -n 1e6 --logprob -o samples.h5:/train\n"
                 "  flowctl sample moons.h5 -n 1e6 --first 1e6 -o second-million.h5\n"
                 "  flowctl sample continuous.h5 -n 1e6 --steps 8 --solver rk4 -o quick.h5\n"
-                "  flowctl sample detector.h5 --given events.csv -n 100 -o draws.h5",
+                "  flowctl sample detector.h5 --given events.csv -n 100 -o draws.h5\n"
+                "  flowctl sample digits.h5 -n 64 -o sheet.png",
     .options = options, .args_size = sizeof(sample_args), .run = sample_run,
 };

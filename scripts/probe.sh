@@ -45,6 +45,7 @@ gsl|gsl|-lgsl|gsl/gsl_rng.h|gsl_rng_env_setup
 cblas|openblas cblas|-lopenblas|cblas.h|cblas_dgemm
 cjson|libcjson|-lcjson|cjson/cJSON.h|cJSON_Version
 sleef|sleef|-lsleef|sleef.h|Sleef_expd2_u10
+png|libpng16 libpng|-lpng|png.h|png_create_read_struct
 zlib|zlib|-lz|zlib.h|zlibVersion
 random123|||Random123/philox.h|'
 # Without these flowctl is built too: CBLAS serves instead of libxsmm, cmocka is for the tests.
@@ -161,9 +162,9 @@ variable CC "$cc"
 variable COMPILER "$($cc --version | head -n 1 | tr -d "'#\$")"
 variable X86_64 "$x86_64"
 variable CFLAGS "$search_cflags ${cflags_hdf5-} ${cflags_gsl-} ${cflags_cblas-} ${cflags_cjson-} ${cflags_sleef-} \
-    ${cflags_zlib-}"
+    ${cflags_png-} ${cflags_zlib-}"
 variable LIBS "$search_libs ${libs_hdf5-} ${libs_gsl-} ${libs_cblas-} ${libs_cjson-} ${libs_sleef-} \
-    ${libs_zlib-} $libs_dl -lm"
+    ${libs_png-} ${libs_zlib-} $libs_dl -lm"
 variable XSMM "$(has xsmm)"
 variable XSMM_CFLAGS "${cflags_xsmm-}"
 variable XSMM_LIBS "${libs_xsmm-}"

@@ -63,6 +63,7 @@ cjson libcjson-dev cjson-devel cjson
 hdf5 libhdf5-dev hdf5-devel hdf5
 xsmm libxsmm-dev libxsmm-devel -
 sleef libsleef-dev sleef-devel sleef
+png libpng-dev libpng-devel libpng
 zlib zlib1g-dev zlib-devel zlib
 random123 librandom123-dev Random123-devel -
 cmocka libcmocka-dev libcmocka-devel cmocka
@@ -158,8 +159,8 @@ fi
         esac
     else
         echo "Only apt, dnf and Homebrew are known to this script."
-        echo "The libraries are GSL, OpenBLAS (or any CBLAS), cJSON, HDF5, SLEEF, zlib, Random123 and,"
-        echo "on x86-64, libxsmm; the tests need cmocka and bats."
+        echo "The libraries are GSL, OpenBLAS (or any CBLAS), cJSON, HDF5, SLEEF, libpng, zlib,"
+        echo "Random123 and, on x86-64, libxsmm; the tests need cmocka and bats."
     fi
     echo "then try again."
 } >&2

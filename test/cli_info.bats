@@ -257,3 +257,55 @@ END
         expect ok
     done
 }
+
+@test "pictures: a sheet of a model's samples, files of them, and these files as data" {
+    enter_folder
+    awk 'BEGIN { srand(4); OFS = ","; for (i = 0; i < 300; i++) print int(256 * rand()), int(256 * rand()), int(256 * rand()) }' \
+        >three.csv
+    cat >three.json <<JSON
+{ "data": "three.csv", "image": [1, 1, 3], "flow": ["standardize", { "type": "coupling", "repeat": 2, "hidden": [4] }],
+  "train": { "epochs": 1 } }
+JSON
+    flowctl train three.json -q
+    run flowctl sample three.h5 -n 9 -o sheet.png
+    expect_status 0
+    expect "9 rows, seed 1" "written to sheet.png"
+    run flowctl info sheet.png
+    expect_status 0
+    expect "pictures of height 11, width 11 and 3 channels, as bytes"
+    mkdir few
+    run flowctl sample three.h5 -n 3 --first 10 -o 'few/%03d.png'
+    expect_status 0
+    [ "$(ls few)" = "010.png
+011.png
+012.png" ]
+    run flowctl info few --picture shown.png
+    expect_status 0
+    expect "few: 3 rows, 3 columns without names" "pictures of height 1, width 1 and 3 channels, as bytes" \
+        "the first of them are shown in shown.png"
+    [ -s shown.png ]
+    run flowctl info few --json
+    expect '"image":{"height":1,"width":1,"channels":3},"type":"bytes"'
+    run flowctl logprob three.h5 few
+    expect_status 0
+    expect "rows                  3"
+    run flowctl train three.json --data few --validation few -o few.h5
+    expect_status 0
+    expect "3 rows of 3 columns" "the rows are pictures of height 1, width 1 and 3 channels"
+}
+
+@test "what is not a picture is not shown" {
+    run flowctl info train.csv --picture x.png
+    expect_status 2
+    expect "--picture: train.csv is a table, and its rows are no pictures"
+    run flowctl info model.h5 --picture x.png
+    expect_status 2
+    expect "--picture shows data, and model.h5 holds none"
+    run flowctl sample model.h5 -n 2 -o x.png
+    expect_status 2
+    expect "x.png: the rows are no pictures; name a CSV or HDF5 file"
+    run flowctl info . --picture x.png
+    expect_status 1
+    expect "is a folder without PNG files"
+    [ ! -e x.png ]
+}

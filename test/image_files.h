@@ -15,4 +15,9 @@ const char *write_images(const char *name, const char *path, hid_t stored, flow_
 /* A dataset (n) beside them. */
 void write_labels(const char *name, const char *path, const int64_t *labels, size_t n);
 
+/* A PNG file of rows of packed pixels, `row_bytes` each; palettes are (i, 2 i, 255 - i), and where `clear` is set, with
+ * a transparent colour 1. Returns the path. */
+const char *write_png(const char *name, int color_type, int bit_depth, flow_shape shape, size_t row_bytes,
+                      const uint8_t *pixels, bool clear);
+
 #endif

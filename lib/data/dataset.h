@@ -59,6 +59,9 @@ typedef struct flow_dataset {
     int n_columns, n_context;
     bool has_names;             /* the names come from the file */
     flow_image image;           /* what the columns of the data make; a shape of {0}: rows of a table */
+    flow_value_type stored;     /* of the data, as far as the file says */
+    const char *const *classes; /* (n_classes) the names of the labels 0, 1, ..., where there are any */
+    int n_classes;
     bool is_weighted;           /* the weights are not negative, unless that was allowed, and their sum is positive */
     bool is_held;
     size_t row_bytes;           /* of a row that is held: of pictures in the type on file, of a table in double */
@@ -76,6 +79,9 @@ flow_status flow_dataset_open(flow_dataset **out, const char *location, const fl
 flow_status flow_dataset_open_rows(flow_dataset **out, const flow_table_rows *table,
                                    const flow_dataset_options *options, flow_error *err);
 void flow_dataset_close(flow_dataset *data);
+
+/* How its rows are shown as pictures: bytes from 0 to 255, other values from the least to the most. */
+flow_picture_options flow_dataset_picture(const flow_dataset *data);
 
 /* FLOW_DATA when a column of the data is constant, since its density is unbounded, but for those marked in `discrete`
  * (of the columns of the data; NULL: none), or when the values of a column of

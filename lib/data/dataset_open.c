@@ -40,6 +40,11 @@ static flow_status dataset_open_reader(flow_row_store *data, const char *locatio
     data->base.n_columns = data->columns.n;
     data->base.has_names = data->reader->has_names;
     data->base.image = data->reader->image;
+    data->base.stored = data->reader->stored;
+    data->classes = data->reader->classes; /* taken over */
+    data->reader->classes = (flow_name_list){0};
+    data->base.classes = (const char *const *)data->classes.at;
+    data->base.n_classes = data->classes.n;
     data->packing = flow_row_packing_of(data->reader);
     data->base.row_bytes = data->packing.row_bytes;
     return status;
@@ -89,6 +94,7 @@ void flow_dataset_close(flow_dataset *base)
     flow_read_ahead_free(data->ahead);
     flow_reader_close(data->reader);
     flow_name_list_free(&data->columns);
+    flow_name_list_free(&data->classes);
     flow_stats_free(&data->stats);
     free(base->location);
     free(base->summary);
@@ -97,6 +103,20 @@ void flow_dataset_close(flow_dataset *base)
     free(data->blocks);
     free(data->block_order);
     free(data);
+}
+
+flow_picture_options flow_dataset_picture(const flow_dataset *data)
+{
+    flow_picture_options out = {.shape = data->image.shape, .least = 0, .most = 255};
+    if (data->stored == FLOW_VALUE_BYTE || data->image.shape.channels == 0)
+        return out;
+    out.least = INFINITY;
+    out.most = -INFINITY;
+    for (int i = 0; i < flow_shape_size(data->image.shape); i++) {
+        out.least = fmin(out.least, data->summary[i].least);
+        out.most = fmax(out.most, data->summary[i].most);
+    }
+    return out;
 }
 
 /* A column of the context may be constant, but not too large to be standardised. */

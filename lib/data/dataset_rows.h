@@ -41,7 +41,7 @@ typedef struct flow_row_group {
 /* The whole of a data set. */
 typedef struct flow_row_store {
     flow_dataset base;
-    flow_name_list columns; /* owns the names */
+    flow_name_list columns, classes; /* own the names */
     bool allow_negative_weights;
     flow_part part;
     double share;

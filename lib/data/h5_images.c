@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "data/image_columns.h"
 #include "h5/check.h"
 #include "h5/object.h"
 #include "h5/scope.h"
@@ -40,14 +41,6 @@ static flow_status images_read(flow_h5_layout *l, double *rows, int64_t first, i
 }
 
 /* ---- labels ---- */
-
-static bool images_wants_label(const flow_reader_options *options)
-{
-    for (int i = 0; i < options->n_last; i++)
-        if (strcmp(options->last[i], FLOW_LABEL) == 0)
-            return true;
-    return false;
-}
 
 /* The path of the labels of the pictures at `path`: PATH_labels, PATH_label, or `labels` or `label` beside it. */
 static char *images_find_labels(hid_t file, const char *path)
@@ -90,54 +83,24 @@ static flow_status images_open_labels(flow_h5_layout *l, const flow_reader *read
 
 /* ---- opening ---- */
 
-/* From the choice of columns, places in (height, width, channels) or the label, to places in a row on file. */
-static flow_status images_plan(flow_h5_layout *l, flow_reader *reader, const int *chosen, flow_error *err)
-{
-    const int n = l->width, n_label = l->n_datasets - 1;
-    bool whole = l->d >= n, as_stored = l->d == n && n_label == 0;
-    l->pick = malloc((size_t)l->d * sizeof *l->pick);
-    if (l->pick == NULL)
-        return flow_error_memory(err, "the choice of columns");
-    for (int j = 0; j < l->d; j++) {
-        l->pick[j] = chosen[j] < n ? flow_image_place(&reader->image, chosen[j]) : n;
-        whole = whole && (j >= n || chosen[j] == j);
-        as_stored = as_stored && l->pick[j] == j;
-    }
-    reader->n_stored = 0;
-    while (reader->n_stored < l->d && l->pick[reader->n_stored] < n)
-        reader->n_stored++;
-    if (!whole) /* single values of the pictures */
-        reader->image = (flow_image){.layout = FLOW_IMAGE_AUTO};
-    return as_stored ? FLOW_OK : flow_h5_layout_make_block(&l->scratch, l, n + n_label, err);
-}
-
 flow_status flow_h5_open_images(flow_h5_layout *l, flow_reader *reader, const flow_h5_shape *shape,
                                 const flow_h5_place *place, const flow_reader_options *options, flow_error *err)
 {
+    const bool has_label = flow_image_wants_label(options);
     uint64_t extents[3] = {0};
     for (int i = 1; i < shape->rank; i++)
         extents[i - 1] = shape->size[i];
     FLOW_TRY(flow_image_of_array(&reader->image, &options->image, shape->rank - 1, extents, reader->name, err));
-    reader->holds_images = true;
     l->width = flow_shape_size(reader->image.shape);
     l->read = images_read;
-    flow_name_list names = {0};
-    int *chosen = NULL;
-    flow_status status = flow_h5_layout_blocks(l, l->width, shape, reader->name, err);
-    if (status == FLOW_OK)
-        status = flow_name_list_number(&names, 'x', l->width, err);
-    if (status == FLOW_OK && images_wants_label(options)) {
-        status = images_open_labels(l, reader, place->file, place->path, err);
-        if (status == FLOW_OK)
-            status = flow_name_list_add(&names, FLOW_LABEL, strlen(FLOW_LABEL), err);
-    }
-    if (status == FLOW_OK)
-        status = flow_reader_choose(reader, &chosen, &names, options, err);
-    l->d = reader->columns.n;
     reader->stored = flow_h5_layout_type(l->datasets[0]);
-    if (status == FLOW_OK)
-        status = images_plan(l, reader, chosen, err);
-    free(chosen);
-    flow_name_list_free(&names);
-    return status;
+    FLOW_TRY(flow_h5_layout_blocks(l, l->width, shape, reader->name, err));
+    if (has_label)
+        FLOW_TRY(images_open_labels(l, reader, place->file, place->path, err));
+    FLOW_TRY(flow_image_choose_columns(reader, &l->pick, has_label, options, err));
+    l->d = reader->columns.n;
+    bool as_stored = l->d == l->width;
+    for (int j = 0; j < l->d; j++)
+        as_stored = as_stored && l->pick[j] == j;
+    return as_stored ? FLOW_OK : flow_h5_layout_make_block(&l->scratch, l, l->width + has_label, err);
 }

@@ -82,7 +82,7 @@ flow_status flow_location_find(flow_location *out, const char *location, flow_er
     if (stat(out->file, &info) != 0)
         status = flow_error_open(err, out->file, errno);
     else if (S_ISDIR(info.st_mode))
-        status = flow_error_set(err, FLOW_IO, "%s: is a folder; name a CSV or HDF5 file in it", out->file);
+        out->format = flow_table_format_of_folders();
     else if (S_ISREG(info.st_mode))
         status = location_check_contents(out, info.st_size == 0, err);
     if (status == FLOW_OK && !out->format->has_paths && out->path != NULL)

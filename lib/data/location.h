@@ -13,7 +13,7 @@ typedef struct flow_location {
     char *path; /* inside the file, beginning with "/" */
 } flow_location;
 
-/* For reading: the contents of the file decide its format. FLOW_IO when it does not exist or is a folder, FLOW_FORMAT
+/* For reading: the contents of the file decide its format. FLOW_IO when it does not exist, FLOW_FORMAT
  * when its name or a path inside it says that it should have another format. */
 flow_status flow_location_find(flow_location *out, const char *location, flow_error *err);
 

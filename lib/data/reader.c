@@ -148,6 +148,7 @@ void flow_reader_close(flow_reader *reader)
         return;
     reader->type->close(reader);
     flow_name_list_free(&reader->columns);
+    flow_name_list_free(&reader->classes);
     free(reader->name);
     free(reader);
 }

@@ -23,6 +23,9 @@ flow_status flow_csv_reader_open(flow_reader **out, const char *file, const char
                                  const flow_reader_options *options, flow_error *err);
 flow_status flow_h5_reader_open(flow_reader **out, const char *file, const char *path,
                                 const flow_reader_options *options, flow_error *err);
+/* `file` is a folder, or a PNG file. */
+flow_status flow_png_reader_open(flow_reader **out, const char *file, const char *path,
+                                 const flow_reader_options *options, flow_error *err);
 /* Reads CSV from an open descriptor, which the reader closes. */
 flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, const char *name,
                                             const flow_reader_options *options, flow_error *err);

@@ -6,6 +6,7 @@
  *     FILE.h5:/path/to/array    a dataset of pictures (n, height, width), (n, height, width, channels) or
  *                               (n, channels, height, width)
  *     FILE.h5:/group            a group of equally long 1-D datasets, one per column
+ *     FOLDER                    a folder of PNG files of one size: pictures; in folders within it: of classes
  *     FILE.h5                   the only table in the file, or an error that lists what there is
  *     -                         CSV on standard input or output
  * (.hdf5 and .hdf name HDF5 files too; an existing file is recognised by its signature, whatever its name.)
@@ -38,7 +39,8 @@ typedef struct flow_reader {
     flow_name_list columns; /* the chosen ones */
     bool has_names;         /* the names come from the file; false: x1, x2, ... */
     flow_image image;       /* what the columns of the data make; a shape of {0}: rows of a table */
-    bool holds_images;      /* an array of pictures; their labels are a column that is read where it is asked for */
+    bool holds_images;      /* by its format; the labels of pictures are a column that is read where it is asked for */
+    flow_name_list classes; /* the names of the labels 0, 1, ..., where there are any */
     flow_value_type stored; /* a type that holds the values of the first n_stored columns exactly */
     int n_stored;           /* of the others the type is double */
     bool skip_invalid;
@@ -97,16 +99,25 @@ flow_status flow_tables_list(flow_name_list *paths, flow_name_list *sizes, const
 
 typedef struct flow_writer flow_writer;
 
+/* How rows are shown: the first values of a row are those of a picture, and `least` is black, `most` white. */
+typedef struct flow_picture_options {
+    flow_shape shape; /* {0}: they are no pictures */
+    double least, most;
+    int64_t first; /* the number of the first one in the names of files */
+} flow_picture_options;
+
 typedef struct flow_writer_options {
     bool as_float; /* HDF5: store float instead of double; CSV: digits that round-trip a float */
     bool keep;     /* HDF5: put the table into the existing file and keep its other contents */
+    flow_picture_options picture; /* PNG */
 } flow_writer_options;
 
 /* Opens a table for writing: HDF5 (a 2-D chunked, checksummed dataset with a `columns` attribute; default path /data)
- * or CSV with a header, by the location's name; "-" and NULL are CSV on standard output. A file is written under a
+ * or CSV with a header or PNG, by the location's name; "-" and NULL are CSV on standard output. A file is written under a
  * temporary name in its own folder and renamed by flow_writer_finish (core/replace.h), so that a reader never sees half
  * a table and a failure keeps the old file. An existing file is replaced as a whole. With `keep` the new HDF5 file is a
- * copy of the old one in which only the table at the path is new. */
+ * copy of the old one in which only the table at the path is new. PNG is one sheet of all pictures, or, where the name
+ * has "%d" or "%05d" in it, a file for each that is in place at once. */
 flow_status flow_writer_open(flow_writer **out, const char *location, const char *const *columns, int n_columns,
                              const flow_writer_options *options, flow_error *err);
 flow_status flow_writer_write(flow_writer *writer, const double *rows, size_t n_rows, flow_error *err);

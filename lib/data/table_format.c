@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "data/h5_tables.h"
+#include "data/png_file.h"
 #include "data/reader.h"
 #include "data/writer.h"
 #include "h5/file.h"
@@ -22,6 +23,12 @@ static const flow_table_format table_formats[] = {
      .open_reader = flow_h5_reader_open,
      .open_writer = flow_h5_writer_open,
      .list = flow_h5_all_tables},
+    {.name = "a PNG file",
+     .endings = {".png"},
+     .reads_folders = true,
+     .recognise = flow_png_has_signature,
+     .open_reader = flow_png_reader_open,
+     .open_writer = flow_png_writer_open},
 };
 
 enum { N_FORMATS = sizeof table_formats / sizeof table_formats[0] };
@@ -35,6 +42,14 @@ const flow_table_format *flow_table_format_named(const char *file, size_t length
                 return format;
         }
     return &table_formats[0];
+}
+
+const flow_table_format *flow_table_format_of_folders(void)
+{
+    const flow_table_format *format = table_formats;
+    while (!format->reads_folders)
+        format++;
+    return format;
 }
 
 const flow_table_format *flow_table_format_of(const char *file)

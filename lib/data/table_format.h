@@ -12,6 +12,7 @@ typedef struct flow_table_format {
     const char *name;       /* with its article, for messages: "an HDF5 file" */
     const char *endings[4]; /* of the names of such files, in any case; NULL after the last one */
     bool has_paths;         /* a file holds several tables, each at a path */
+    bool reads_folders;     /* a folder of such files is a table */
 
     /* Whether a file has the signature of the format; NULL: the format has none. */
     bool (*recognise)(const char *file);
@@ -29,6 +30,9 @@ typedef struct flow_table_format {
 
 /* The format whose ending the first `length` bytes of a name have; CSV when no format has it. */
 const flow_table_format *flow_table_format_named(const char *file, size_t length);
+
+/* The format that reads folders. */
+const flow_table_format *flow_table_format_of_folders(void);
 
 /* The format whose signature a file has; CSV when no format has it. */
 const flow_table_format *flow_table_format_of(const char *file);

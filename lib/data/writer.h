@@ -28,5 +28,7 @@ flow_status flow_csv_writer_open(flow_writer **out, const char *file, const char
                                  int n_columns, const flow_writer_options *options, flow_error *err);
 flow_status flow_h5_writer_open(flow_writer **out, const char *file, const char *path, const char *const *columns,
                                 int n_columns, const flow_writer_options *options, flow_error *err);
+flow_status flow_png_writer_open(flow_writer **out, const char *file, const char *path, const char *const *columns,
+                                 int n_columns, const flow_writer_options *options, flow_error *err);
 
 #endif

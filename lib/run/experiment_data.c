@@ -309,8 +309,9 @@ static bool experiment_describe_dataset(cJSON *object, const char *key, const fl
 {
     if (data == NULL)
         return true;
+    const flow_picture_options picture = flow_dataset_picture(data);
     const flow_data_origin origin = {
-        .rows = data->n_rows, .columns = data->n_columns, .has_names = data->has_names, .n_context = data->n_context,
+        .black = picture.least, .white = picture.most, .is_pictures = picture.shape.channels > 0, .rows = data->n_rows, .columns = data->n_columns, .has_names = data->has_names, .n_context = data->n_context,
         .effective_rows = data->effective_rows, .weightless = data->n_weightless, .skipped = data->n_skipped,
         .is_table = true, .is_weighted = data->is_weighted,
     };

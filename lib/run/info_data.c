@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/info_data.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/text.h"
 
@@ -109,8 +111,58 @@ static bool info_list_tables(flow_run_info_data_result *out)
     return rows != NULL;
 }
 
+/* A sheet of the first pictures. */
+static flow_status info_show(flow_run_info_data_result *out, const char *file, flow_error *err)
+{
+    enum { SHOWN = 64 };
+    const size_t d = (size_t)out->data->n_columns, length = strlen(file);
+    if (length < 5 || strcasecmp(file + length - 4, ".png") != 0)
+        return flow_error_set(err, FLOW_ARGUMENT, "--picture %s: a picture is a PNG file, with a name that ends in "
+                              ".png", file);
+    if (out->is_table)
+        return flow_error_set(err, FLOW_ARGUMENT, "--picture: %s is a table, and its rows are no pictures",
+                              out->location);
+    const flow_writer_options options = {.picture = out->shown};
+    flow_writer *writer = NULL;
+    double *rows = calloc(SHOWN * d, sizeof *rows);
+    size_t n = 0;
+    flow_status status = rows == NULL ? flow_error_memory(err, "pictures") : FLOW_OK;
+    if (status == FLOW_OK)
+        status = flow_writer_open(&writer, file, out->data->columns, (int)d, &options, err);
+    if (status == FLOW_OK)
+        status = flow_dataset_next(out->data, rows, NULL, SHOWN, &n, err);
+    if (status == FLOW_OK)
+        status = flow_writer_write(writer, rows, n, err);
+    if (status == FLOW_OK) {
+        status = flow_writer_finish(writer, err);
+        writer = NULL;
+    }
+    flow_writer_abandon(writer);
+    free(rows);
+    out->picture = file;
+    return status;
+}
+
+static void info_describe_pictures(flow_run_info_data_result *out)
+{
+    static const char *const types[] = {"double", "float", "bytes"}; /* in the order of flow_value_type */
+    const flow_dataset *data = out->data;
+    const int n = flow_shape_size(data->image.shape);
+    out->is_table = n == 0;
+    out->shown = flow_dataset_picture(data);
+    out->least = INFINITY;
+    out->most = -INFINITY;
+    for (int i = 0; i < n; i++) {
+        out->least = fmin(out->least, data->summary[i].least);
+        out->most = fmax(out->most, data->summary[i].most);
+        out->mean += data->summary[i].mean / n;
+    }
+    out->type = types[data->stored];
+    out->classes = (flow_text_list){data->n_classes, data->classes};
+}
+
 flow_status flow_run_info_data(flow_run_info_data_result *out, const char *location, const char *columns,
-                               flow_error *err)
+                               const char *picture, flow_error *err)
 {
     *out = (flow_run_info_data_result){.kind = "data", .location = location};
     FLOW_TRY(flow_tables_list(&out->table_paths, &out->table_sizes, location, err));
@@ -123,7 +175,10 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
         info_find_first_invalid(out->first_invalid, location, data->columns, data->n_columns);
     snprintf(out->checksum, sizeof out->checksum, "crc32:%08lx", (unsigned long)data->checksum);
     out->without_numbers = (flow_text_list){out->others.n, (const char *const *)out->others.at};
-    return info_read_columns(out) ? FLOW_OK : flow_error_memory(err, "columns");
+    info_describe_pictures(out);
+    if (!info_read_columns(out))
+        return flow_error_memory(err, "columns");
+    return picture != NULL ? info_show(out, picture, err) : FLOW_OK;
 }
 
 void flow_run_info_data_free(flow_run_info_data_result *result)

@@ -110,6 +110,7 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
     const flow_row_walk walk = {
         .context = &run, .options = &options->rows, .columns = to, .n_columns = width + (options->logdet ? 1 : 0),
         .n_in = width, .n_scratch = 2 * d + 1, .in = &run.in, .map = invert_map,
+        .picture = to_latent ? (flow_picture_options){.least = 0} : flow_session_picture(s),
     };
     flow_input_options wanted = {.skip_invalid = options->rows.skip_invalid};
     if (to_latent)

@@ -13,6 +13,8 @@ const flow_report_field flow_data_origin_fields[] = {
     {"context", ORIGIN(n_context), WHEN(is_table)},
     {"effective_rows", ORIGIN(effective_rows), WHEN(is_weighted)},
     {"weightless", ORIGIN(weightless), WHEN(is_weighted)},
+    {"black", ORIGIN(black), WHEN(is_pictures)},
+    {"white", ORIGIN(white), WHEN(is_pictures)},
     {"skipped", ORIGIN(skipped), WHEN(is_table)},
     {"checksum", ORIGIN(checksum)},
     FLOW_REPORT_END,

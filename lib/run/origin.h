@@ -11,7 +11,8 @@ typedef struct flow_data_origin {
     int64_t rows, skipped, weightless;
     int columns, n_context, dimensions;
     double effective_rows;
-    bool has_names, is_weighted, is_table, is_density;
+    double black, white; /* values of pictures */
+    bool has_names, is_weighted, is_table, is_density, is_pictures;
     bool any; /* there are such data */
 } flow_data_origin;
 

@@ -90,7 +90,8 @@ static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, 
 flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *err)
 {
     const char *output = walk->options->output;
-    const flow_writer_options options = {.as_float = walk->options->as_float, .keep = true};
+    const flow_writer_options options = {.as_float = walk->options->as_float, .keep = true,
+                                         .picture = walk->picture};
     const size_t n_max = flow_batch_rows(walk->n_in > walk->n_columns ? walk->n_in : walk->n_columns);
     flow_row_batch batch = {.in = calloc(n_max, (walk->n_in + walk->n_columns + walk->n_scratch) * sizeof *batch.in),
                         .numbers = calloc(n_max, sizeof *batch.numbers)};

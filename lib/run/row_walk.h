@@ -35,6 +35,7 @@ typedef struct flow_row_walk {
     const flow_row_options *options;
     const char *const *columns; /* (n_columns) of the output */
     size_t n_columns, n_in, n_scratch;
+    flow_picture_options picture; /* how rows are shown, where the output is a PNG file */
     int64_t total;  /* rows that will be written; 0: not known */
     flow_input *in; /* where the rows are read from; NULL: what follows does it */
     /* Reads up to n_max rows into `in` and `numbers` of the batch, and sets n (0: the end) and first. */

@@ -166,10 +166,12 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
     run.end = n > 0 ? (uint64_t)options->first + (uint64_t)n : run.at;
     const char **columns = flow_session_names(s, s->columns, "logprob");
     const size_t width = (size_t)s->width + (options->logprob ? 1 : 0);
+    flow_picture_options picture = flow_session_picture(s);
+    picture.first = options->first;
     const flow_row_walk walk = {
         .context = &run, .options = &options->rows, .columns = columns, .n_columns = width,
         .n_in = (size_t)s->n_context, .n_scratch = width, .total = n < most ? n : 0, .read = sample_read,
-        .map = sample_map,
+        .map = sample_map, .picture = picture,
     };
     flow_status status = columns == NULL ? flow_error_memory(err, "column names") : sample_open_context(&run, err);
     if (status == FLOW_OK)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "run/hooks.h"
+#include "run/origin.h"
 
 flow_status flow_session_open(flow_session *out, const char *path, const flow_session_options *options,
                               flow_error *err)
@@ -59,6 +60,18 @@ static bool session_is_numbered(const flow_model *model)
 flow_image flow_session_image(const flow_session *s)
 {
     return flow_image_of_options(s->model->spec->image);
+}
+
+flow_picture_options flow_session_picture(const flow_session *s)
+{
+    const cJSON *data = cJSON_GetObjectItemCaseSensitive(s->model->provenance, "data");
+    const flow_data_origin origin = flow_data_origin_read(data, "train");
+    flow_picture_options out = {.shape = flow_session_image(s).shape, .least = 0, .most = 1};
+    if (origin.black < origin.white) {
+        out.least = origin.black;
+        out.most = origin.white;
+    }
+    return out;
 }
 
 flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,

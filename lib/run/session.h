@@ -38,6 +38,8 @@ const char **flow_session_names(const flow_session *s, const char *const *first,
 
 /* What the rows of the model's data make. */
 flow_image flow_session_image(const flow_session *s);
+/* How rows of the model are shown: as its training data were, or from 0 to 1 without any. */
+flow_picture_options flow_session_picture(const flow_session *s);
 
 /* Opens a table that has the columns `names` (n) of the model, in any order. `chosen`: the table may have others. The
  * rest is as in flow_input_options. */
