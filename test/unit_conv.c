@@ -56,7 +56,7 @@ typedef struct layer {
     size_t in, out; /* values of a tile in front and behind */
     real *x, *g;    /* random */
     void *scratch;
-    unsigned char *wanted; /* (pixels), a checkerboard */
+    bool *wanted; /* (pixels), a checkerboard */
 } layer;
 
 typedef struct size_of_layer {
@@ -87,7 +87,7 @@ static void layer_start(layer *l, const size_of_layer *s, int n)
     l->x = new_random(l->in, 2);
     l->g = new_random(l->out, 3);
     l->scratch = flow_alloc_aligned(flow_conv_scratch_size(&l->conv, n) + 1, 1);
-    l->wanted = malloc((size_t)l->pixels);
+    l->wanted = malloc((size_t)l->pixels * sizeof *l->wanted);
     assert_non_null(l->scratch);
     assert_non_null(l->wanted);
     for (int p = 0; p < l->pixels; p++)
@@ -121,12 +121,12 @@ static bool is_wanted(const layer *l, int p)
 }
 
 /* Row j of data, as a sum over all pixels that a tap meets. */
-static long double output_at(const layer *l, int p, int o, int j, const real *added)
+static long double output_at(const layer *l, int p, int o, int j, flow_conv_term added)
 {
     const flow_conv *c = &l->conv;
     long double sum = (long double)l->weights[c->bias + (size_t)o];
-    if (added != NULL)
-        sum += (long double)added[o * l->n + j];
+    if (added.values != NULL)
+        sum += (long double)added.values[((added.of_pixels ? p * c->n_out : 0) + o) * l->n + j];
     for (int q = 0; q < l->pixels; q++)
         for (int i = 0; i < c->n_in; i++)
             if (weight_between(c, p, q, i, o) != SIZE_MAX)
@@ -155,25 +155,28 @@ static double terms(const layer *l)
 static void check_apply(const layer *l)
 {
     const flow_conv *c = &l->conv;
-    real *added = new_random((size_t)c->n_out * (size_t)l->n, 4), *y = new_poisoned(l->out),
-         *pre = new_poisoned(l->out);
-    for (int with = 0; with < 2; with++) {
-        flow_conv_apply(c, l->weights, l->n, l->x, with ? added : NULL, FLOW_ACTIVATION_NONE, y, y, l->scratch);
-        flow_conv_apply(c, l->weights, l->n, l->x, with ? added : NULL, FLOW_ACTIVATION_RELU, pre, pre, l->scratch);
+    real *values = new_random(l->out, 4), *y = new_poisoned(l->out), *pre = new_poisoned(l->out);
+    const flow_conv_term added[] = {{NULL, false}, {values, false}, {values, true}, {pre, true}};
+    for (int with = 0; with < 4; with++) {
+        const flow_conv_term same = with == 3 ? added[2] : added[with];
+        memcpy(pre, values, l->out * sizeof *pre);
+        flow_conv_apply(c, l->weights, l->n, l->x, added[with], FLOW_ACTIVATION_NONE, y, y, l->scratch);
+        flow_conv_apply(c, l->weights, l->n, l->x, added[with], FLOW_ACTIVATION_RELU, pre, pre, l->scratch);
         for (int p = 0; p < l->pixels; p++) {
             for (int k = 0; k < c->n_out * l->n; k++) {
                 size_t at = (size_t)(p * c->n_out * l->n + k);
                 if (!is_wanted(l, p)) {
                     assert_true(isnan(y[at]));
+                    ASSERT_EQ(pre[at], values[at]);
                     continue;
                 }
                 if (k % l->n % 5 == 0) /* the long double is slow */
-                    ASSERT_NEAR(y[at], output_at(l, p, k / l->n, k % l->n, with ? added : NULL), slack(terms(l)));
+                    ASSERT_NEAR(y[at], output_at(l, p, k / l->n, k % l->n, same), slack(terms(l)));
                 ASSERT_EQ(pre[at], (y[at] < 0 ? 0 : y[at]));
             }
         }
     }
-    flow_free_aligned(added);
+    flow_free_aligned(values);
     flow_free_aligned(y);
     flow_free_aligned(pre);
 }
@@ -266,6 +269,7 @@ static void activations(void **state)
 {
     (void)state;
     static const flow_activation kinds[] = {FLOW_ACTIVATION_TANH, FLOW_ACTIVATION_ELU, FLOW_ACTIVATION_SILU};
+    const flow_conv_term nothing = {0};
     const size_of_layer first = {3, 4, 3, 2, 5}, second = {3, 4, 3, 5, 3};
     for (int k = 0; k < 3; k++) {
         layer a, b;
@@ -281,13 +285,13 @@ static void activations(void **state)
         for (int side = 0; side < 2; side++) {
             for (size_t i = 0; i < a.in; i++)
                 gx[i] = a.x[i] + (real)(side == 0 ? -step : step) * direction[i];
-            flow_conv_apply(&a.conv, a.weights, 32, gx, NULL, kinds[k], pre, h, a.scratch);
-            flow_conv_apply(&b.conv, b.weights, 32, h, NULL, FLOW_ACTIVATION_NONE, y, y, b.scratch);
+            flow_conv_apply(&a.conv, a.weights, 32, gx, nothing, kinds[k], pre, h, a.scratch);
+            flow_conv_apply(&b.conv, b.weights, 32, h, nothing, FLOW_ACTIVATION_NONE, y, y, b.scratch);
             sums[side] = 0;
             for (size_t i = 0; i < b.out; i++)
                 sums[side] += (double)b.g[i] * (double)y[i];
         }
-        flow_conv_apply(&a.conv, a.weights, 32, a.x, NULL, kinds[k], pre, h, a.scratch);
+        flow_conv_apply(&a.conv, a.weights, 32, a.x, nothing, kinds[k], pre, h, a.scratch);
         flow_conv_backward(&b.conv, b.weights, 32, b.g, kinds[k], pre, h, gh, b.scratch);
         flow_conv_backward(&a.conv, a.weights, 32, gh, FLOW_ACTIVATION_NONE, NULL, NULL, gx, a.scratch);
         for (size_t i = 0; i < a.in; i++)

@@ -14,31 +14,43 @@ bool flow_activation_keeps_input(flow_activation kind)
     return kind == FLOW_ACTIVATION_SILU;
 }
 
-FLOW_MULTIVERSION
-static void relu_with_biases(int rows, int n, const real *bias, const real *pre, real *y)
+static real relu(real x)
 {
-    for (int r = 0; r < rows; r++, pre += n, y += n) {
-        FLOW_INDEPENDENT
-        for (int j = 0; j < n; j++) {
-            real value = pre[j] + bias[r];
-            y[j] = value < 0 ? 0 : value; /* NaN stays NaN */
-        }
+    return x < 0 ? 0 : x; /* NaN stays NaN */
+}
+
+FLOW_MULTIVERSION
+static void relu_with_biases(int rows, int n, const real *bias, real *y)
+{
+    for (int r = 0; r < rows; r++, y += n) {
+        const real b = bias[r];
+        for (int j = 0; j < n; j++)
+            y[j] = relu(y[j] + b);
     }
+}
+
+FLOW_MULTIVERSION
+static void relu_values(size_t count, const real *pre, real *y)
+{
+    for (size_t j = 0; j < count; j++)
+        y[j] = relu(pre[j]);
 }
 
 FLOW_MULTIVERSION
 static void add_biases(int rows, int n, const real *bias, real *pre)
 {
-    for (int r = 0; r < rows; r++, pre += n)
+    for (int r = 0; r < rows; r++, pre += n) {
+        const real b = bias[r];
         for (int j = 0; j < n; j++)
-            pre[j] += bias[r];
+            pre[j] += b;
+    }
 }
 
 void flow_activation_apply(flow_activation kind, int rows, int n, const real *bias, real *pre, real *y)
 {
     size_t count = (size_t)rows * (size_t)n;
-    if (kind == FLOW_ACTIVATION_RELU) {
-        relu_with_biases(rows, n, bias, pre, y);
+    if (kind == FLOW_ACTIVATION_RELU && y == pre) {
+        relu_with_biases(rows, n, bias, y);
         return;
     }
     add_biases(rows, n, bias, pre);
@@ -54,6 +66,8 @@ void flow_activation_apply(flow_activation kind, int rows, int n, const real *bi
         flow_vec_multiply(count, y, pre, y);
         break;
     case FLOW_ACTIVATION_RELU:
+        relu_values(count, pre, y);
+        break;
     case FLOW_ACTIVATION_NONE:
         break;
     }

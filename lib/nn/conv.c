@@ -203,7 +203,15 @@ static void copy_weights(const flow_conv *conv, const real *w, int panel, real *
         flow_transpose(conv->n_in, panel, w, conv->n_out, out, conv->n_in);
 }
 
-void flow_conv_apply(const flow_conv *conv, const real *weights, int n, const real *x, const real *added,
+/* Writes what is added to pre + at, `count` values: those at `place` of a pixel. */
+static void add_term(flow_conv_term added, size_t at, size_t place, size_t count, real *pre)
+{
+    const real *from = added.of_pixels ? added.values + at : added.values + place;
+    if (added.values != NULL && from != pre + at)
+        memcpy(pre + at, from, count * sizeof *pre);
+}
+
+void flow_conv_apply(const flow_conv *conv, const real *weights, int n, const real *x, flow_conv_term added,
                      flow_activation kind, real *pre, real *y, void *scratch)
 {
     conv_scratch s;
@@ -220,9 +228,8 @@ void flow_conv_apply(const flow_conv *conv, const real *weights, int n, const re
             if (!is_wanted(conv, p))
                 continue;
             size_t at = ((size_t)p * (size_t)conv->n_out + (size_t)first) * (size_t)n;
-            if (added != NULL)
-                memcpy(pre + at, added + (size_t)first * (size_t)n, (size_t)panel * (size_t)n * sizeof *pre);
-            apply_pixel(conv, w, n, p / conv->width, p % conv->width, panel, x, added != NULL, pre + at);
+            add_term(added, at, (size_t)first * (size_t)n, (size_t)panel * (size_t)n, pre);
+            apply_pixel(conv, w, n, p / conv->width, p % conv->width, panel, x, added.values != NULL, pre + at);
             flow_activation_apply(kind, panel, n, bias, pre + at, y + at);
         }
     }

@@ -26,11 +26,11 @@ enum { FLOW_KERNEL_MAX = 5 }; /* rows and columns of a kernel */
 
 typedef struct flow_conv {
     int height, width, n_in, n_out;
-    int rows, cols;              /* of the kernel, odd */
-    size_t weight, bias;         /* offsets in the weights: (rows, cols, n_in, n_out) and (n_out) */
-    const unsigned char *wanted; /* (pixels), borrowed: the pixels whose outputs are used; NULL, as configure sets it:
+    int rows, cols;         /* of the kernel, odd */
+    size_t weight, bias;    /* offsets in the weights: (rows, cols, n_in, n_out) and (n_out) */
+    const bool *wanted;     /* (pixels), borrowed: the pixels whose outputs are used; NULL, as configure sets it:
                                     all. Outputs of the others are not written, their gradients not read */
-    flow_linear transposed;      /* of one pixel: x = W g has the gradient of W, for a tape that records */
+    flow_linear transposed; /* of one pixel: x = W g has the gradient of W, for a tape that records */
 } flow_conv;
 
 /* Declares "NAME/weight" and "NAME/bias". The channels of `shape` are n_in; `kernel` is odd and at most
@@ -45,9 +45,16 @@ size_t flow_conv_weights(const flow_conv *conv);
 /* Bytes of scratch that each of the calls below needs. Nothing stays in it, so that layers may share it. */
 size_t flow_conv_scratch_size(const flow_conv *conv, int n);
 
-/* y (pixels, n_out, n) from x (pixels, n_in, n). `added` (n_out, n) is added at every pixel in front of the activation;
- * NULL: nothing. `pre` receives the input of the activation and may be y (see activation.h). */
-void flow_conv_apply(const flow_conv *conv, const real *weights, int n, const real *x, const real *added,
+/* What is added in front of the activation: (n_out, n) at every pixel, or with `of_pixels` (pixels, n_out, n). NULL:
+ * nothing. */
+typedef struct flow_conv_term {
+    const real *values;
+    bool of_pixels;
+} flow_conv_term;
+
+/* y (pixels, n_out, n) from x (pixels, n_in, n). `pre` receives the input of the activation and may be y (see
+ * activation.h); values of pixels that are added may be in pre. */
+void flow_conv_apply(const flow_conv *conv, const real *weights, int n, const real *x, flow_conv_term added,
                      flow_activation kind, real *pre, real *y, void *scratch);
 
 /* gx (pixels, n_in, n) from gpre (pixels, n_out, n), the gradient in front of the activation. If x is the output of an
@@ -57,7 +64,7 @@ void flow_conv_backward(const flow_conv *conv, const real *weights, int n, const
                         const real *x_pre, const real *x, real *gx, void *scratch);
 
 /* Gives the gradients of weights and biases to the tape (NULL: not requested) and writes gadded (n_out, n), the
- * gradient at `added`. With a tape that records, x, gpre and gadded stay as they are until the tape is done with. */
+ * gradient at what is added at every pixel. With a tape that records, x, gpre and gadded stay as they are until the tape is done with. */
 void flow_conv_record(const flow_conv *conv, int n, const real *x, const real *gpre, real *gadded, void *scratch,
                       flow_tape *tape);
 

@@ -33,7 +33,8 @@ typedef struct layer {
 static void work_apply(void *context)
 {
     const layer *l = context;
-    flow_conv_apply(&l->conv, l->weights, l->n, l->x, NULL, FLOW_ACTIVATION_RELU, l->y, l->y, l->scratch);
+    flow_conv_apply(&l->conv, l->weights, l->n, l->x, (flow_conv_term){0}, FLOW_ACTIVATION_RELU, l->y, l->y,
+                    l->scratch);
 }
 
 static void work_backward(void *context)
