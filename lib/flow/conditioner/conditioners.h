@@ -6,7 +6,7 @@
 
 #include "flow/conditioner.h"
 
-#define FLOW_CONDITIONERS(X) X(mlp)
+#define FLOW_CONDITIONERS(X) X(mlp) X(conv) X(resnet)
 #define FLOW_MASKED_CONDITIONERS(X) X(made)
 
 #define X(name) extern const flow_conditioner_type flow_conditioner_##name;
