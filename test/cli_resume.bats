@@ -28,6 +28,13 @@ same_model() {
     same_model whole.h5 parts.h5
 }
 
+@test "adamax goes on bit for bit" {
+    flowctl train spec.json -q -o whole.h5 --set train.optimizer=adamax --set train.epochs=4
+    flowctl train spec.json -q -o parts.h5 --set train.optimizer=adamax --set train.epochs=2
+    flowctl train spec.json -q -o parts.h5 --set train.optimizer=adamax --set train.epochs=4 --resume
+    same_model whole.h5 parts.h5
+}
+
 @test "--resume starts afresh when there is nothing yet" {
     run flowctl train spec.json --resume
     expect_status 0

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "num/rng.h"
 #include "harness.h"
+#include "num/rng.h"
 #include "values.h"
 
 static const double tolerance = sizeof(real) == sizeof(double) ? 1e-12 : 2e-5;
@@ -84,6 +84,9 @@ typedef struct scalar {
     double w, m, v, average;
 } scalar;
 
+typedef void scalar_optimizer(scalar *s, double g, int t, double rate, double beta1, double beta2, double epsilon,
+                              double decay);
+
 /* Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2. */
 static void scalar_step(scalar *s, double g, int t, double rate, double beta1, double beta2, double epsilon,
                         double decay)
@@ -94,7 +97,18 @@ static void scalar_step(scalar *s, double g, int t, double rate, double beta1, d
     s->w = s->w - rate * decay * s->w - rate * m_hat / (sqrt(v_hat) + epsilon);
 }
 
-static void follows_the_formulas(const char *json, double beta1, double beta2, double epsilon, double decay)
+/* Kingma and Ba 2015, algorithm 2; v is their u. */
+static void scalar_step_infinity(scalar *s, double g, int t, double rate, double beta1, double beta2, double epsilon,
+                                 double decay)
+{
+    (void)decay;
+    s->m = beta1 * s->m + (1 - beta1) * g;
+    s->v = fmax(beta2 * s->v, fabs(g));
+    s->w = s->w - rate / (1 - pow(beta1, t)) * s->m / (s->v + epsilon);
+}
+
+static void follows_the_formulas(const char *json, scalar_optimizer *step, double beta1, double beta2, double epsilon,
+                                 double decay)
 {
     fixture f;
     open_fixture(&f, json);
@@ -108,8 +122,7 @@ static void follows_the_formulas(const char *json, double beta1, double beta2, d
         for (size_t k = 0; k < n; k++) {
             if (!f.live[k])
                 continue;
-            scalar_step(&expected[k], scale * (double)f.gradient[k], t, rate, beta1, beta2, epsilon,
-                        f.matrix[k] ? decay : 0);
+            step(&expected[k], scale * (double)f.gradient[k], t, rate, beta1, beta2, epsilon, f.matrix[k] ? decay : 0);
             expected[k].average = keep * expected[k].average + (1 - keep) * expected[k].w;
         }
         flow_optimizer_step(f.optimizer, rate, scale, f.gradient, f.weights, f.average, keep, 1 + t % 2);
@@ -128,22 +141,30 @@ static void follows_the_formulas(const char *json, double beta1, double beta2, d
 static void test_adam(void **state)
 {
     (void)state;
-    follows_the_formulas("{}", 0.9, 0.999, 1e-8, 0);
-    follows_the_formulas("{\"type\": \"adam\", \"beta1\": 0.5, \"beta2\": 0.9, \"epsilon\": 0.01}", 0.5, 0.9, 0.01, 0);
+    follows_the_formulas("{}", scalar_step, 0.9, 0.999, 1e-8, 0);
+    follows_the_formulas("{\"type\": \"adam\", \"beta1\": 0.5, \"beta2\": 0.9, \"epsilon\": 0.01}", scalar_step, 0.5,
+                         0.9, 0.01, 0);
 }
 
 static void test_adamw(void **state)
 {
     (void)state;
-    follows_the_formulas("{\"type\": \"adamw\"}", 0.9, 0.999, 1e-8, 0.01);
-    follows_the_formulas("{\"type\": \"adamw\", \"decay\": 0.5}", 0.9, 0.999, 1e-8, 0.5);
+    follows_the_formulas("{\"type\": \"adamw\"}", scalar_step, 0.9, 0.999, 1e-8, 0.01);
+    follows_the_formulas("{\"type\": \"adamw\", \"decay\": 0.5}", scalar_step, 0.9, 0.999, 1e-8, 0.5);
 }
 
-static void test_minimises_a_quadratic(void **state)
+static void test_adamax(void **state)
 {
     (void)state;
+    follows_the_formulas("{\"type\": \"adamax\"}", scalar_step_infinity, 0.9, 0.999, 1e-8, 0);
+    follows_the_formulas("{\"type\": \"adamax\", \"beta1\": 0.5, \"beta2\": 0.7, \"epsilon\": 0.01}",
+                         scalar_step_infinity, 0.5, 0.7, 0.01, 0);
+}
+
+static void minimises_a_quadratic(const char *json)
+{
     fixture f;
-    open_fixture(&f, "{\"type\": \"adam\"}");
+    open_fixture(&f, json);
     size_t n = f.params.n_weights;
     for (int t = 0; t < 3000; t++) {
         for (size_t k = 0; k < n; k++)
@@ -153,6 +174,13 @@ static void test_minimises_a_quadratic(void **state)
     for (size_t k = 0; k < n; k++)
         ASSERT_LT(fabs((double)f.weights[k] - (f.live[k] ? 0.5 : 0)), 1e-3);
     close_fixture(&f);
+}
+
+static void test_minimises_a_quadratic(void **state)
+{
+    (void)state;
+    minimises_a_quadratic("{\"type\": \"adam\"}");
+    minimises_a_quadratic("{\"type\": \"adamax\"}");
 }
 
 static void test_norm(void **state)
@@ -180,20 +208,19 @@ static void test_norm(void **state)
     close_fixture(&f);
 }
 
-static void test_threads_and_state(void **state)
+static void goes_on_elsewhere(const char *json)
 {
-    (void)state;
     fixture a, b;
-    open_fixture(&a, "{\"type\": \"adamw\"}");
-    open_fixture(&b, "{\"type\": \"adamw\"}");
+    open_fixture(&a, json);
+    open_fixture(&b, json);
     size_t bytes = a.params.n_weights * sizeof(real);
     for (int t = 0; t < 10; t++) {
         if (t == 5) { /* b goes on in another optimizer */
             flow_array from[FLOW_OPTIMIZER_ARRAYS], to[FLOW_OPTIMIZER_ARRAYS];
             flow_optimizer *other;
-            cJSON *json;
-            assert_int_equal(optimizer_try(&other, &json, "{\"type\": \"adamw\"}", &b.params, NULL), FLOW_OK);
-            cJSON_Delete(json);
+            cJSON *resolved;
+            assert_int_equal(optimizer_try(&other, &resolved, json, &b.params, NULL), FLOW_OK);
+            cJSON_Delete(resolved);
             assert_int_equal(flow_optimizer_state(b.optimizer, from), FLOW_OPTIMIZER_ARRAYS);
             flow_optimizer_state(other, to);
             for (int k = 0; k < FLOW_OPTIMIZER_ARRAYS; k++)
@@ -222,12 +249,17 @@ static void test_threads_and_state(void **state)
     close_fixture(&b);
 }
 
-/* What is almost infinite, or almost nothing, is still a step of finite length. */
-static void test_extreme_gradients(void **state)
+static void test_threads_and_state(void **state)
 {
     (void)state;
+    goes_on_elsewhere("{\"type\": \"adamw\"}");
+    goes_on_elsewhere("{\"type\": \"adamax\"}");
+}
+
+static void stays_finite(const char *json)
+{
     fixture f;
-    open_fixture(&f, "{\"rate\": 1000, \"epsilon\": 1e-16}");
+    open_fixture(&f, json);
     static const double sizes[] = {1e18, 1e-30, 0, 1e-18, 1e10};
     for (int t = 0; t < 200; t++) {
         draw_gradient(&f, t);
@@ -239,6 +271,14 @@ static void test_extreme_gradients(void **state)
         assert_true(isfinite(f.weights[k]) && isfinite(f.average[k]));
     assert_int_equal(flow_optimizer_check(f.optimizer, NULL), FLOW_OK);
     close_fixture(&f);
+}
+
+/* What is almost infinite, or almost nothing, is still a step of finite length. */
+static void test_extreme_gradients(void **state)
+{
+    (void)state;
+    stays_finite("{\"rate\": 1000, \"epsilon\": 1e-16}");
+    stays_finite("{\"type\": \"adamax\", \"rate\": 1000, \"epsilon\": 1e-16}");
 }
 
 static void refused(const char *text, const char *path)
@@ -259,6 +299,7 @@ static void test_options(void **state)
     refused("{\"type\": \"adm\", \"momentum\": 1}", "did you mean \"adam\"");
     refused("{\"type\": 3}", "type");
     refused("{\"decay\": 0.1}", "decay"); /* adam has none */
+    refused("{\"type\": \"adamax\", \"decay\": 0.1}", "decay");
     refused("{\"rate\": -1}", "rate");
     refused("{\"rate\": 1e30}", "rate");
     refused("{\"beta2\": 1}", "beta2");
@@ -285,6 +326,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adam),
         cmocka_unit_test(test_adamw),
+        cmocka_unit_test(test_adamax),
         cmocka_unit_test(test_minimises_a_quadratic),
         cmocka_unit_test(test_norm),
         cmocka_unit_test(test_threads_and_state),

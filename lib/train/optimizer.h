@@ -1,6 +1,7 @@
 /* Optimizers: how a gradient changes the weights.
  *
  *     adam   Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1, with bias correction
+ *     adamax Kingma and Ba 2015, algorithm 2: the infinity norm instead of the second moment
  *     adamw  Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2; the decay per step is
  *            learning rate * decay, as in PyTorch. It is adam where the decay is zero
  *

@@ -57,8 +57,46 @@ static const flow_optimizer_type adamw = {
                        flow_optimizer_options)}, .update = adam_update,
 };
 
+/* ---- adamax ---- */
+
+/* epsilon is not in the paper, where a weight that never had a gradient would move by 0 / 0. */
+static const flow_option adamax_options[] = {
+    FLOW_KEY_NUMBER(flow_optimizer_options, rate, "0.002", 1e-12, 1000, "learning rate"),
+    FLOW_KEY_NUMBER(flow_optimizer_options, beta1, "0.9", 0, 0.9999, "decay of the mean of the gradient, per step"),
+    FLOW_KEY_NUMBER(flow_optimizer_options, beta2, "0.999", 0, 0.999999,
+                    "decay of the largest size of the gradient, per step"),
+    FLOW_KEY_NUMBER(flow_optimizer_options, epsilon, "1e-8", 1e-16, 1, "added to the largest size of the gradient"),
+    FLOW_OPTIONS_END,
+};
+
+/* v is the infinity norm u of the paper: the largest |gradient|, which fades by beta2 in each step. */
+FLOW_MULTIVERSION
+static void adamax_update(const flow_optimizer_step_numbers *step, size_t n, const real *restrict g, real *restrict m,
+                          real *restrict v, real *restrict w)
+{
+    const real tiny = (real)1e-35; /* as for adam */
+    const real beta1 = step->beta1, rest1 = step->rest1, beta2 = step->beta2;
+    const real rate = step->rate, epsilon = step->epsilon, scale = step->scale;
+    for (size_t i = 0; i < n; i++) {
+        real gradient = scale * g[i];
+        real mean = beta1 * m[i] + rest1 * gradient;
+        real faded = beta2 * v[i], size = fabs(gradient);
+        real largest = faded > size ? faded : size;
+        mean = fabs(mean) < tiny ? 0 : mean;
+        largest = largest < tiny ? 0 : largest;
+        m[i] = mean;
+        v[i] = largest;
+        w[i] -= rate * mean / (largest + epsilon);
+    }
+}
+
+static const flow_optimizer_type adamax = {
+    .info = {FLOW_INFO("adamax", "AdaMax (Kingma and Ba 2015)", adamax_options, flow_optimizer_options)},
+    .update = adamax_update,
+};
+
 /* ---- the set ---- */
 
-static const flow_type_info *const optimizer_types[] = {&adam.info, &adamw.info, NULL};
+static const flow_type_info *const optimizer_types[] = {&adam.info, &adamw.info, &adamax.info, NULL};
 
 const flow_choices flow_optimizers = {.definition = "optimizer", .what = "an optimizer", .types = optimizer_types};
