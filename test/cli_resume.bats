@@ -231,3 +231,20 @@ history_of() {
     expect_status 0
     expect "resumed after 1 epoch"
 }
+
+@test "flips of pictures are the same for any number of threads, and after a resume" {
+    options=(--set image=[1,2,1] --set data.flip=true)
+    flowctl train spec.json -q -o plain.h5 --set image=[1,2,1] --set train.epochs=4
+    flowctl train spec.json -q -o whole.h5 "${options[@]}" --set train.epochs=4 --threads 1
+    flowctl train spec.json -q -o parts.h5 "${options[@]}" --set train.epochs=2 --threads 4
+    flowctl train spec.json -q -o parts.h5 "${options[@]}" --set train.epochs=4 --resume --threads 2
+    same_model whole.h5 parts.h5
+    run same_model whole.h5 plain.h5
+    [ "$status" -ne 0 ]
+    run flowctl train spec.json -o parts.h5 --set image=[1,2,1] --set train.epochs=4 --resume
+    expect_status 2
+    expect "data.flip is true in the model, false in the spec"
+    run flowctl train spec.json -o table.h5 --set data.flip=true
+    expect_status 2
+    expect "data.flip: the rows are no pictures; give their shape with \"image\", or leave the key out"
+}

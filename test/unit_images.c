@@ -156,11 +156,63 @@ static void test_not_held(void **state)
     free(rows);
 }
 
+/* The values of a row from right to left. */
+static void mirror(double *to, const double *row)
+{
+    for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++)
+            for (int c = 0; c < CHANNELS; c++)
+                to[(y * WIDTH + x) * CHANNELS + c] = row[(y * WIDTH + WIDTH - 1 - x) * CHANNELS + c];
+}
+
+/* Half of the rows of an epoch are mirrored, by their number and not by their place; those in the order of the file are
+ * not. */
+static void test_flips(void **state)
+{
+    (void)state;
+    double *rows = make_rows(1), row[DL], turned[D];
+    const char *location = make_file("flips.h5", H5T_STD_U8LE, rows);
+    flow_dataset_options options = {.context = label, .n_context = 1, .flip = true};
+    bool *first = calloc(N, sizeof *first);
+    int64_t number;
+    size_t n;
+    for (int kind = 0; kind < 3; kind++) { /* held; in another epoch; in parts */
+        options.memory_bytes = kind == 2 ? 40000 : 0;
+        flow_dataset *data = open_set(location, &options);
+        int n_flipped = 0, n_differ = 0;
+        assert_int_equal(flow_dataset_shuffle(data, 1, kind == 1 ? 4 : 3, 0, NULL), FLOW_OK);
+        for (int i = 0; i < N; i++) {
+            assert_int_equal(flow_dataset_next(data, row, &number, 1, &n, NULL), FLOW_OK);
+            const double *whole = rows + (size_t)number * DL;
+            mirror(turned, whole);
+            const bool is_flipped = memcmp(row, turned, sizeof turned) == 0;
+            assert_true(is_flipped || memcmp(row, whole, sizeof turned) == 0);
+            ASSERT_EQ(row[D], whole[D]);
+            n_flipped += is_flipped;
+            n_differ += is_flipped != first[number];
+            first[number] = kind == 0 ? is_flipped : first[number];
+        }
+        ASSERT_NEAR(n_flipped, N / 2.0, 100);
+        assert_int_equal(kind == 2 ? n_differ : 0, 0);
+        if (kind == 1)
+            ASSERT_NEAR(n_differ, N / 2.0, 100);
+        flow_dataset_rewind(data);
+        for (int i = 0; i < N; i++) {
+            assert_int_equal(flow_dataset_next(data, row, &number, 1, &n, NULL), FLOW_OK);
+            assert_memory_equal(row, rows + (size_t)number * DL, sizeof row);
+        }
+        flow_dataset_close(data);
+    }
+    free(first);
+    free(rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_not_held),
+        cmocka_unit_test(test_flips),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -79,7 +79,7 @@ static void test_minimal(void **state)
     char *text = flow_json_print(spec->document);
     cJSON *again = cJSON_Parse(text);
     char *plain = cJSON_PrintUnformatted(again);
-    assert_string_equal(plain, "{\"flow\":[],\"data\":{\"allow_negative_weights\":false,\"skip_invalid\":false,"
+    assert_string_equal(plain, "{\"flow\":[],\"data\":{\"allow_negative_weights\":false,\"skip_invalid\":false,\"flip\":false,"
                                "\"memory\":4},\"base\":{\"type\":\"normal\"},\"train\":{\"objective\":"
                                "{\"type\":\"mle\"},"
                                "\"optimizer\":{\"type\":\"adam\",\"rate\":0.001,\"beta1\":0.9,\"beta2\":0.999,"

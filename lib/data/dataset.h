@@ -41,6 +41,8 @@ typedef struct flow_dataset_options {
     const char *weight; /* column of the rows' weights: the last one. NULL: no weights */
     flow_image image;   /* as in flow_reader_options */
     bool allow_negative_weights;
+    bool flip; /* half of the pictures of a shuffled epoch, by (seed, epoch, number of the row), are mirrored left to
+                  right */
     bool read_ahead; /* a thread reads the next rows that are not held; rows, order and errors stay the same */
 } flow_dataset_options;
 

@@ -65,6 +65,7 @@ static flow_status dataset_open(flow_dataset **out, const char *location, const 
     data->base.n_context = options->n_context;
     data->base.is_weighted = options->weight != NULL;
     data->allow_negative_weights = options->allow_negative_weights;
+    data->flip = options->flip;
     data->part = options->part;
     data->share = options->share;
     data->seed = options->seed;

@@ -100,6 +100,25 @@ void flow_dataset_rewind(flow_dataset *base)
         data->pool.n = 0;
 }
 
+/* Mirrors a picture left to right. */
+static void order_flip(double *row, flow_shape shape)
+{
+    for (int y = 0; y < shape.height; y++)
+        for (int left = 0, right = shape.width - 1; left < right; left++, right--)
+            for (int c = 0; c < shape.channels; c++) {
+                double *a = row + ((size_t)y * (size_t)shape.width + (size_t)left) * (size_t)shape.channels + c;
+                double *b = a + (size_t)(right - left) * (size_t)shape.channels, kept = *a;
+                *a = *b;
+                *b = kept;
+            }
+}
+
+static bool order_is_flipped(const flow_row_store *data, int64_t number)
+{
+    return data->flip && data->group.is_shuffled &&
+           flow_rng_uniform(data->group.seed, FLOW_STREAM_FLIP, (uint64_t)number, (uint32_t)data->group.epoch) < 0.5;
+}
+
 flow_status flow_dataset_next(flow_dataset *base, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                               flow_error *err)
 {
@@ -116,8 +135,11 @@ flow_status flow_dataset_next(flow_dataset *base, double *rows, int64_t *numbers
         }
         size_t row = data->group.is_shuffled ? pool->order[data->at] : (size_t)data->at;
         flow_row_unpack(&data->packing, rows + n * d, pool->rows + row * data->packing.row_bytes);
+        const int64_t number = pool->numbers != NULL ? pool->numbers[row] : (int64_t)row;
+        if (order_is_flipped(data, number))
+            order_flip(rows + n * d, data->base.image.shape);
         if (numbers != NULL)
-            numbers[n] = pool->numbers != NULL ? pool->numbers[row] : (int64_t)row;
+            numbers[n] = number;
         data->at++;
         n++;
     }

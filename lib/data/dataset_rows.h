@@ -42,7 +42,7 @@ typedef struct flow_row_group {
 typedef struct flow_row_store {
     flow_dataset base;
     flow_name_list columns, classes; /* own the names */
-    bool allow_negative_weights;
+    bool allow_negative_weights, flip;
     flow_part part;
     double share;
     uint64_t seed;

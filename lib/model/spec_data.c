@@ -22,6 +22,8 @@ const flow_option flow_data_options_table[] = {
      .help = "take rows of negative weight, as some event generators make them; their sum has to be positive"},
     {KEY(skip_invalid, FLAG, "false"), .may_change = true,
      .help = "drop rows with missing or non-finite values instead of refusing the data"},
+    FLOW_KEY_FLAG(flow_data_options, flip, "false",
+                  "mirror training pictures left to right at random, half of them in each epoch"),
     FLOW_KEY_NUMBER(flow_data_options, memory, "4", 0.001, 1e6,
                     "GiB that rows held in memory may take; larger data are read again each epoch"),
     FLOW_OPTIONS_END,

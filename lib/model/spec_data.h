@@ -16,6 +16,7 @@ typedef struct flow_data_options {
     const char *weight;              /* the column of the rows' weights; NULL: none */
     bool allow_negative_weights;
     bool skip_invalid;
+    bool flip;
     double memory; /* GiB that held rows may take */
 } flow_data_options;
 

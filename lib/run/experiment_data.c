@@ -29,6 +29,7 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
         .columns = data->columns.at, .n_columns = data->columns.n, .context = data->context.at,
         .n_context = data->context.n, .weight = data->weight, .allow_negative_weights = data->allow_negative_weights,
         .image = flow_image_of_options(x->spec->image), .skip_invalid = data->skip_invalid,
+        .flip = data->flip && out == &x->training,
         .memory_bytes = (size_t)(data->memory * (double)(1u << 30)),
         .part = part, .share = data->validation.number, .seed = x->spec->seed,
         .read_ahead = x->n_threads > 1, /* reading ahead is a thread of its own */
@@ -113,6 +114,9 @@ static flow_status experiment_open_training(flow_experiment *x, flow_error *err)
     FLOW_TRY(experiment_open_one(x, &x->training, "train", data->train, split ? FLOW_PART_TRAINING : FLOW_PART_ALL,
                                  err));
     FLOW_TRY(experiment_check_names(x->training, err));
+    if (data->flip && x->training->image.shape.channels == 0)
+        return flow_error_set(err, FLOW_SPEC, "%s: data.flip: the rows are no pictures; give their shape with "
+                              "\"image\", or leave the key out", x->spec->source);
     x->channels_first = x->training->image.layout == FLOW_IMAGE_CHW;
     if (x->training->image.shape.channels > 0)
         FLOW_TRY(flow_spec_set_shape(x->spec, x->training->image.shape, err));
