@@ -36,22 +36,23 @@ bool flow_grow(void *array, size_t *capacity, size_t needed, size_t size)
     return true;
 }
 
-/* `bytes` rounded up to the alignment. */
-static size_t memory_align(size_t bytes)
+static size_t memory_round_up(size_t bytes, size_t alignment)
 {
-    return (bytes + FLOW_ALIGNMENT - 1) / FLOW_ALIGNMENT * FLOW_ALIGNMENT;
+    return (bytes + alignment - 1) / alignment * alignment;
 }
 
-/* A training step reads all activations of a batch, tens of megabytes with wide layers. With pages of 4 KiB most
+/* The speed of products depends by some per cent on the place of their matrices within a page. Arrays of some size
+ * begin at a page, so that the place does not depend on what was allocated before.
+ *
+ * A training step reads all activations of a batch, tens of megabytes with wide layers. With pages of 4 KiB most
  * accesses would miss the processor's table of page addresses. */
 static void *allocate(size_t bytes)
 {
-    enum { HUGE_PAGE = 1 << 21 };
-    if (bytes < HUGE_PAGE)
-        return aligned_alloc(FLOW_ALIGNMENT, bytes);
-    void *memory = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+    enum { PAGE = 1 << 12, MANY_PAGES = 1 << 16, HUGE_PAGE = 1 << 21 };
+    size_t alignment = bytes < MANY_PAGES ? FLOW_ALIGNMENT : bytes < HUGE_PAGE ? PAGE : HUGE_PAGE;
+    void *memory = aligned_alloc(alignment, memory_round_up(bytes, alignment));
 #ifdef MADV_HUGEPAGE
-    if (memory != NULL)
+    if (memory != NULL && bytes >= HUGE_PAGE)
         madvise(memory, bytes, MADV_HUGEPAGE); /* a hint; failure is harmless */
 #endif
     return memory;
@@ -63,7 +64,7 @@ void *flow_alloc_aligned(size_t n, size_t size)
     size_t bytes = n;
     if (!flow_size_mul(&bytes, size) || bytes > SIZE_MAX - MOST_PADDING)
         return NULL;
-    bytes = memory_align(bytes == 0 ? 1 : bytes);
+    bytes = memory_round_up(bytes == 0 ? 1 : bytes, FLOW_ALIGNMENT);
     void *memory = allocate(bytes);
     if (memory != NULL)
         memset(memory, 0, bytes);
@@ -78,6 +79,6 @@ void flow_free_aligned(void *memory)
 void *flow_layout_take(flow_layout *layout, size_t n, size_t size)
 {
     char *array = layout->base == NULL ? NULL : layout->base + layout->used;
-    layout->used += memory_align(n * size);
+    layout->used += memory_round_up(n * size, FLOW_ALIGNMENT);
     return array;
 }
