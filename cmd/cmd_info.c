@@ -101,7 +101,10 @@ static const flow_report_field run_fields[] = {
 static const flow_report_field history_fields[] = {
     {NULL, "epoch", "%d", HISTORY(epoch), .width = 5},
     {NULL, "training", "%.4f", HISTORY(training), .width = 12},
-    {NULL, "  validation", "%m", HISTORY(validation), .width = 22, .left = true},
+    {NULL, "  validation", "%m", HISTORY(validation), FLOW_REPORT_UNLESS(flow_history_row, in_bits), .width = 22,
+     .left = true},
+    {NULL, "  validation, bits/dim", "%m", HISTORY(validation), FLOW_REPORT_WHEN(flow_history_row, in_bits),
+     .width = 22, .left = true},
     {NULL, "rate", "%.2g", HISTORY(rate), .width = 8},
     {NULL, "time", "%t", HISTORY(seconds), .width = 8},
     {NULL, "evaluations", "%.1f", HISTORY(evaluations), FLOW_REPORT_WHEN(flow_history_row, solves), .width = 11},
@@ -120,7 +123,9 @@ static const flow_report_field summary_fields[] = {
     {NULL, NULL, ", %t", SUMMARY(seconds)},
     {NULL, NULL, " (%s)", SUMMARY(status)},
     {NULL, "validation", "%s nats", SUMMARY(validation.logprob), WHEN(validation.any)},
+    {NULL, NULL, ", %s bits per dimension", SUMMARY(validation.bits.per_dimension), WHEN(validation.bits.any)},
     {NULL, "test", "%s nats", SUMMARY(test.logprob), WHEN(test.any)},
+    {NULL, NULL, ", %s bits per dimension", SUMMARY(test.bits.per_dimension), WHEN(test.bits.any)},
     {.kind = FLOW_REPORT_GROUP, .fields = flow_train_summary_fields},
     FLOW_REPORT_END,
 };

@@ -30,6 +30,8 @@ static const opt options[] = {
 static const flow_report_field worst_fields[] = {
     {"row", FLOW_MEMBER(flow_logprob_row, row)},
     {"logprob", NULL, "%.6g", FLOW_MEMBER(flow_logprob_row, logprob)},
+    {"bits_per_dimension", NULL, " (%.4f bits per dimension)", FLOW_MEMBER(flow_logprob_row, bits_per_dimension),
+     FLOW_REPORT_WHEN(flow_logprob_row, counts_bits)},
     {NULL, NULL, " at row %d", FLOW_MEMBER(flow_logprob_row, row)},
     FLOW_REPORT_END,
 };
@@ -49,7 +51,10 @@ static const flow_report_field result_fields[] = {
      WHEN(estimates)},
     {NULL, "", "a lower bound: %d column{ is|s are} discrete, and counted by the probability of the value",
      RESULT(discrete_columns), .positive = true},
-    {"bits_per_dimension", "bits per dimension", "%.4f", RESULT(bits_per_dimension)},
+    {"bits_per_dimension", "bits per dimension", "%.4f", RESULT(bits_per_dimension),
+     FLOW_REPORT_UNLESS(flow_run_logprob_result, bits.any)},
+    {NULL, "bits per dimension", "%s", RESULT(bits.per_dimension), WHEN(bits.any)},
+    FLOW_REPORT_GROUP_ROW("", flow_run_logprob_result, bits, flow_bits_fields),
     {"weight", RESULT(weight)},
     {"effective_rows", RESULT(effective_rows), WHEN(weight)},
     {"non_finite", RESULT(non_finite)},

@@ -109,6 +109,7 @@ static flow_status collect_overrides(opt_texts *list, char **owned, const train_
 typedef struct train_show {
     console *con;
     bool has_loss;
+    const flow *bits;       /* likelihoods are shown in bits per dimension of this flow; NULL: in nats */
     char validation[64];    /* the last held-out log-likelihood; "" without */
     flow_progress progress; /* of the last step */
 } train_show;
@@ -148,6 +149,7 @@ static void show_start(void *context, const flow_run_train_result *start)
     train_show *show = context;
     const report_format format = {.fields = start_fields, .note = true};
     show->has_loss = flow_objective_interpolant(&start->x.objective) != NULL;
+    show->bits = flow_counts_bits(start->x.f) ? start->x.f : NULL;
     report_print(show->con, &format, start, NULL);
 }
 
@@ -158,6 +160,17 @@ static const char *show_evaluations(char out[FLOW_FORMAT_SIZE], double evaluatio
     if (evaluations > 0)
         snprintf(out, FLOW_FORMAT_SIZE, "  %.0f evaluations a solve", evaluations);
     return out;
+}
+
+static double show_training(const train_show *show, double training)
+{
+    return show->has_loss ? -training : show->bits != NULL ? flow_bits_per_dimension(show->bits, training) : training;
+}
+
+/* Behind the last likelihood of a line. */
+static const char *show_unit(const train_show *show)
+{
+    return show->bits != NULL && (!show->has_loss || show->validation[0] != '\0') ? " bits/dim" : "";
 }
 
 static int show_digits(int64_t n)
@@ -173,10 +186,10 @@ static void show_step(void *context, const flow_progress *p)
     if (!console_live_is_due(show->con))
         return;
     char line[LINE_SIZE], rate[FLOW_FORMAT_SIZE], left[FLOW_FORMAT_SIZE], evaluations[FLOW_FORMAT_SIZE];
-    snprintf(line, sizeof line, "epoch %*lld/%lld %3.0f%%  train %s%.4f%s%s  ETA %s  %s%s", show_digits(p->epochs),
+    snprintf(line, sizeof line, "epoch %*lld/%lld %3.0f%%  train %s%.4f%s%s%s  ETA %s  %s%s", show_digits(p->epochs),
              (long long)p->epoch, (long long)p->epochs, 100 * (double)p->row / (double)p->rows,
-             show->has_loss ? "loss " : "", show->has_loss ? -p->training : p->training,
-             show->validation[0] != '\0' ? "  valid " : "", show->validation,
+             show->has_loss ? "loss " : "", show_training(show, p->training),
+             show->validation[0] != '\0' ? "  valid " : "", show->validation, show_unit(show),
              flow_format_duration(left, p->seconds_left), flow_format_rate(rate, p->rows_per_second),
              show_evaluations(evaluations, p->evaluations));
     console_live(show->con, line);
@@ -187,14 +200,17 @@ static void show_epoch(void *context, const flow_epoch *epoch)
     train_show *show = context;
     char rate[FLOW_FORMAT_SIZE], left[FLOW_FORMAT_SIZE], evaluations[FLOW_FORMAT_SIZE];
     bool validated = !isnan(epoch->validation);
+    flow_mean validation = {epoch->validation, epoch->validation_error};
+    if (show->bits != NULL)
+        validation = flow_bits_of(show->bits, validation).per_dimension;
     if (validated)
-        flow_format_estimate_fixed(show->validation, epoch->validation, epoch->validation_error);
+        flow_format_estimate_fixed(show->validation, validation.mean, validation.error);
     if (show->con->terminal) /* the live line shows it */
         return;
-    console_say(show->con, CONSOLE_NOTE, "epoch %*lld/%lld  training %s%.4f%s%s%s  rate %.2g  %s%s  ETA %s",
+    console_say(show->con, CONSOLE_NOTE, "epoch %*lld/%lld  training %s%.4f%s%s%s%s  rate %.2g  %s%s  ETA %s",
                 show_digits(show->progress.epochs), (long long)epoch->epoch, (long long)show->progress.epochs,
-                show->has_loss ? "loss " : "", show->has_loss ? -epoch->training : epoch->training,
-                validated ? "  validation " : "", show->validation,
+                show->has_loss ? "loss " : "", show_training(show, epoch->training),
+                validated ? "  validation " : "", show->validation, show_unit(show),
                 !validated ? "" : epoch->best > 0 ? " *" : "  ", epoch->rate,
                 flow_format_rate(rate, show->progress.rows_per_second),
                 show_evaluations(evaluations, epoch->evaluations),
@@ -228,9 +244,13 @@ static const flow_report_field result_fields[] = {
     {NULL, NULL, "; the best weights are those of epoch %d", RESULT(summary.best_epoch), WHEN(x.n_held_out),
      .positive = true},
     {NULL, "validation", "%s nats", RESULT(summary.validation.logprob), WHEN(summary.validation.any)},
+    {NULL, NULL, ", %s bits per dimension", RESULT(summary.validation.bits.per_dimension),
+     WHEN(summary.validation.bits.any)},
     {NULL, NULL, " (%s", RESULT(x.n_held_out), WHEN(summary.validation.any)},
     {NULL, NULL, " %s)", RESULT(x.row_name), WHEN(summary.validation.any)},
     {NULL, "test", "%s nats", RESULT(summary.test.logprob), WHEN(summary.test.any)},
+    {NULL, NULL, ", %s bits per dimension", RESULT(summary.test.bits.per_dimension),
+     WHEN(summary.test.bits.any)},
     {NULL, NULL, " (%s rows)", RESULT(summary.test.rows), .positive = true},
     FLOW_REPORT_GROUP_ROW("", flow_run_train_result, summary, flow_train_summary_fields),
     {"rows", RESULT(x.n_rows)},

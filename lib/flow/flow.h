@@ -92,6 +92,11 @@ bool flow_has_batch_stats(const flow *f);
 /* Whether log-densities are estimates, with a variance of each row (estimates in block.h). */
 bool flow_estimates(const flow *f);
 
+/* Whether log p is that of images whose values are all discrete, which is told in bits per dimension as well. */
+bool flow_counts_bits(const flow *f);
+/* -log p / (d ln 2), of log p in nats or of a mean of it. */
+double flow_bits_per_dimension(const flow *f, double logp);
+
 /* Whether fitted values read from a file can be used; FLOW_FORMAT if not. */
 flow_status flow_check(const flow *f, flow_error *err);
 

@@ -59,6 +59,16 @@ void flow_mark_discrete(const flow *f, bool *which)
             f->columns[i].type->n_discrete(f->columns[i].state, which);
 }
 
+bool flow_counts_bits(const flow *f)
+{
+    return flow_shape_pixels(f->shape) > 1 && f->n_discrete == f->dim;
+}
+
+double flow_bits_per_dimension(const flow *f, double logp)
+{
+    return -logp / ((double)f->dim * log(2.0));
+}
+
 flow_status flow_check_row(const flow *f, const double *row, flow_error *err)
 {
     for (int i = 0; i < f->n_columns; i++)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/objective.h"
+
 /* ---- provenance ---- */
 
 static bool info_read_runs(flow_list *out, const cJSON *provenance)
@@ -29,6 +31,18 @@ static double history_at(const flow_model *model, int64_t row, const char *colum
     return NAN;
 }
 
+/* Of training, unless it is a loss, and validation: where the flow counts bits, in bits per dimension. */
+static void info_count_bits(flow_history_row *row, const flow_model *model)
+{
+    const flow_objective objective = flow_objective_of(&model->spec->train->objective);
+    row->in_bits = flow_counts_bits(model->f);
+    row->training_in_bits = row->in_bits && flow_objective_interpolant(&objective) == NULL;
+    if (row->in_bits)
+        row->validation = flow_bits_of(model->f, row->validation).per_dimension;
+    if (row->training_in_bits)
+        row->training = flow_bits_per_dimension(model->f, row->training);
+}
+
 static bool info_read_history(flow_list *out, const flow_model *model, bool all)
 {
     enum { LAST_EPOCHS = 10 };
@@ -45,8 +59,23 @@ static bool info_read_history(flow_list *out, const flow_model *model, bool all)
             .validation = {history_at(model, i, "validation"), history_at(model, i, "validation_error")},
             .best = history_at(model, i, "best") > 0, .solves = solves, .is_part = first > 0,
         };
+        info_count_bits(&rows[i - first], model);
     }
     return rows != NULL;
+}
+
+/* What an epoch was in bits per dimension, beside its columns. */
+static bool info_add_bits(cJSON *object, const flow_model *model, int64_t epoch)
+{
+    flow_history_row row = {.training = history_at(model, epoch, "training"),
+                            .validation = {history_at(model, epoch, "validation"),
+                                           history_at(model, epoch, "validation_error")}};
+    info_count_bits(&row, model);
+    return (!row.training_in_bits ||
+            flow_report_add(object, "training_bits_per_dimension", cJSON_CreateNumber(row.training))) &&
+           (!row.in_bits ||
+            (flow_report_add(object, "validation_bits_per_dimension", cJSON_CreateNumber(row.validation.mean)) &&
+             flow_report_add(object, "validation_bits_per_dimension_error", cJSON_CreateNumber(row.validation.error))));
 }
 
 static cJSON *info_history_json(const flow_model *model)
@@ -60,6 +89,7 @@ static cJSON *info_history_json(const flow_model *model)
         for (int k = 0; k < n_columns && good; k++)
             good = flow_report_add(row, model->history_columns[k],
                                    cJSON_CreateNumber(model->history[i * n_columns + k]));
+        good = good && info_add_bits(row, model, i);
     }
     if (good)
         return list;

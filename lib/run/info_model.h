@@ -10,9 +10,11 @@
 
 typedef struct flow_history_row {
     int64_t epoch;
-    double training, rate, seconds;
+    double rate, seconds;
+    double training;       /* mean score; in bits per dimension with training_in_bits */
     double evaluations; /* NaN: nothing was solved */
-    flow_mean validation;
+    flow_mean validation;  /* in bits per dimension with in_bits */
+    bool in_bits, training_in_bits;
     bool best, solves; /* solves: of the last epoch */
     bool is_part;      /* the rows are the last ones, not all */
 } flow_history_row;

@@ -37,7 +37,8 @@ static void logprob_count_worst(evaluation *e, int64_t row, double logp)
     size_t at = (*n)++;
     for (; at > 0 && worst[at - 1].logprob > logp; at--)
         worst[at] = worst[at - 1];
-    worst[at] = (flow_logprob_row){row, logp};
+    const flow *f = e->s->model->f;
+    worst[at] = (flow_logprob_row){row, logp, flow_bits_per_dimension(f, logp), flow_counts_bits(f)};
 }
 
 static void logprob_count(evaluation *e, const double *x, int64_t row, double logp, double variance, double weight)
@@ -53,8 +54,8 @@ static void logprob_count(evaluation *e, const double *x, int64_t row, double lo
     } else if (!isfinite(logp)) {
         if (r->odd == 0)
             flow_rows_diagnose(e->s->runner, FLOW_TO_LATENT, false, x, e->odd_place, sizeof e->odd_place);
-        if (r->odd < ODD_NAMED)
-            e->odd[r->odd] = (flow_logprob_row){row, isnan(logp) ? (double)NAN : logp}; /* never "-nan" */
+        if (r->odd < ODD_NAMED) /* never "-nan" */
+            e->odd[r->odd] = (flow_logprob_row){.row = row, .logprob = isnan(logp) ? (double)NAN : logp};
         r->odd++;
     } else {
         r->finite++;
@@ -152,9 +153,10 @@ static flow_status logprob_finish(void *context, flow_error *err)
     r->estimator_error = r->bits_per_dimension = NAN;
     if (r->finite > 0) {
         r->logprob.mean = flow_moments_mean(&e->moments);
-        r->bits_per_dimension = -r->logprob.mean / ((double)f->dim * log(2.0));
+        r->bits_per_dimension = flow_bits_per_dimension(f, r->logprob.mean);
         r->estimator_error = sqrt(e->variance) / weight;
     }
+    r->bits = flow_bits_of(f, r->logprob);
     r->effective_rows = flow_moments_effective(&e->moments);
     r->non_finite = r->rows - r->finite;
     r->solving = flow_session_solving(e->s, FLOW_TO_LATENT);

@@ -3,6 +3,7 @@
 #ifndef FLOW_RUN_LOGPROB_H
 #define FLOW_RUN_LOGPROB_H
 
+#include "run/bits.h"
 #include "run/row_walk.h"
 #include "run/session.h"
 
@@ -16,7 +17,8 @@ typedef struct flow_run_logprob_options {
 
 typedef struct flow_logprob_row {
     int64_t row; /* counted from 1 */
-    double logprob;
+    double logprob, bits_per_dimension;
+    bool counts_bits; /* of an image of discrete values */
 } flow_logprob_row;
 
 /* Strings are borrowed from the session and the options. output: the file that was written; NULL: none. Means are
@@ -29,6 +31,7 @@ typedef struct flow_run_logprob_result {
     int64_t odd;        /* and the rest */
     flow_mean logprob;
     double bits_per_dimension;
+    flow_bits bits;         /* the same with its standard error, of images of discrete values */
     double estimator_error; /* the part of the standard error that estimates of the rows' log-densities have in it */
     const char *weight;     /* the column of the weights; NULL: all rows count the same */
     double effective_rows;

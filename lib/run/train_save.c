@@ -71,11 +71,11 @@ static cJSON *provenance_json(const train_run *run, flow_error *err)
 /* ---- summary ---- */
 
 /* `data` is NULL for draws. */
-static flow_held_out summary_held_out(double mean, double error, const flow_dataset *data)
+static flow_held_out summary_held_out(const flow *f, flow_mean logprob, const flow_dataset *data)
 {
     const bool weighted = data != NULL && data->is_weighted;
-    return (flow_held_out){{mean, error}, weighted ? data->effective_rows : NAN, data != NULL ? data->n_rows : 0, true,
-                           weighted};
+    return (flow_held_out){logprob, flow_bits_of(f, logprob), weighted ? data->effective_rows : NAN,
+                           data != NULL ? data->n_rows : 0, true, weighted};
 }
 
 void train_summarize(flow_train_summary *out, const train_run *run)
@@ -92,11 +92,12 @@ void train_summarize(flow_train_summary *out, const train_run *run)
     if (best >= 1 && best <= n) {
         const flow_epoch *epoch = &history[best - 1];
         if (run->x->n_held_out > 0)
-            out->validation = summary_held_out(epoch->validation, epoch->validation_error, run->x->validation);
+            out->validation = summary_held_out(run->x->f, (flow_mean){epoch->validation, epoch->validation_error},
+                                               run->x->validation);
         out->solving = (flow_solving){epoch->evaluations, epoch->most_evaluations, epoch->evaluations > 0};
     }
     if (test->rows > 0)
-        out->test = summary_held_out(test->mean, test->error, run->x->test);
+        out->test = summary_held_out(run->x->f, (flow_mean){test->mean, test->error}, run->x->test);
     out->density = (flow_train_density){e->draws, {e->bound, e->bound_error}, {e->log_z, e->log_z_error}, e->effective,
                                         e->pareto_k, .any = e->draws > 0};
     flow_train_summary_complete(out);

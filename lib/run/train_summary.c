@@ -5,6 +5,7 @@
 
 static const flow_report_field held_out_fields[] = {
     FLOW_REPORT_GROUP_ROW("", flow_held_out, logprob, flow_mean_fields),
+    FLOW_REPORT_GROUP_ROW("", flow_held_out, bits, flow_bits_fields),
     {"effective_rows", FLOW_MEMBER(flow_held_out, effective_rows), FLOW_REPORT_WHEN(flow_held_out, is_weighted)},
     FLOW_REPORT_END,
 };

@@ -3,10 +3,12 @@
 #ifndef FLOW_RUN_TRAIN_SUMMARY_H
 #define FLOW_RUN_TRAIN_SUMMARY_H
 
+#include "run/bits.h"
 #include "run/session.h"
 
 typedef struct flow_held_out {
     flow_mean logprob;
+    flow_bits bits;
     double effective_rows;
     int64_t rows; /* of the data; 0: they are draws, or not known */
     bool any, is_weighted;

@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2154 # what `run` and the helper set
+# Models of images on the command line: bits per dimension.
+
+load cli_helper
+
+# make_image_rows ROWS SEED >FILE: images of height 2, width 3 and one channel, whole numbers from 0 to 255
+make_image_rows() {
+    awk -v n="$1" -v seed="$2" 'BEGIN {
+        srand(seed)
+        for (i = 0; i < n; i++) {
+            level = int(4 * rand())
+            for (k = 0; k < 6; k++) {
+                value = int(60 * level + 9 * k + 20 * (rand() + rand() - 1))
+                printf("%s%d", (k > 0 ? "," : ""), (value < 0 ? 0 : (value > 255 ? 255 : value)))
+            }
+            print ""
+        }
+    }'
+}
+
+setup_file() {
+    local project=$BATS_FILE_TMPDIR/project columns
+    mkdir -p "$project"
+    make_image_rows 300 1 >"$project/train.csv"
+    make_image_rows 80 2 >"$project/validation.csv"
+    make_image_rows 60 3 >"$project/test.csv"
+    columns=$(for i in 1 2 3 4 5 6; do
+        printf '%s"#%d": { "lower": 0, "upper": 255, "discrete": true }' "${separator-}" "$i"
+        separator=", "
+    done)
+    cat >"$project/spec.json" <<JSON
+{
+  "data": { "train": "train.csv", "validation": "validation.csv", "test": "test.csv" },
+  "image": [2, 3, 1],
+  "flow": [ { "type": "support", "columns": { $columns } }, "actnorm",
+            { "type": "coupling", "mask": "checkerboard", "hidden": [8] } ],
+  "train": { "epochs": 3, "batch": 50 },
+  "output": "model.h5"
+}
+JSON
+    (cd "$project" && "$FLOWCTL" train spec.json 2>log.txt >out.txt)
+}
+
+setup() {
+    enter_folder
+}
+
+# are_bits BITS NATS: of 6 dimensions
+are_bits() {
+    awk -v bits="$1" -v nats="$2" 'BEGIN { e = bits * 6 * log(2) / nats - 1; exit !(e * e < 1e-18) }'
+}
+
+@test "training shows bits per dimension, and nats beside them at the end" {
+    grep -Eq 'epoch 3/3  training [0-9.]+  validation [0-9.]+ \+- [0-9.]+ bits/dim ' log.txt
+    grep -Eq '^  validation +-[0-9.]+ \+- [0-9.]+ nats, [0-9.]+ \+- [0-9.]+ bits per dimension \(80 rows\)$' out.txt
+    grep -Eq '^  test +-[0-9.]+ \+- [0-9.]+ nats, [0-9.]+ \+- [0-9.]+ bits per dimension \(60 rows\)$' out.txt
+    run flowctl train spec.json --force --set train.epochs=1 --set data.validation=null
+    expect_status 0
+    grep -Eq 'epoch 1/1  training [0-9.]+ bits/dim  rate' <<<"$output"
+}
+
+@test "info has the bits of the held-out rows and of each epoch" {
+    run flowctl info model.h5
+    expect_status 0
+    expect "bits per dimension" "validation, bits/dim"
+    run --separate-stderr flowctl info model.h5 --json
+    expect_json validation_bits_per_dimension_error
+    summary=$(grep -o '"validation":{[^}]*}' <<<"$output")
+    nats=$(json_number mean <<<"$summary")
+    are_bits "$(json_number bits_per_dimension <<<"$summary")" "${nats#-}"
+    are_bits "$(json_number bits_per_dimension_error <<<"$summary")" "$(json_number standard_error <<<"$summary")"
+    last=$(grep -o '"epoch":3,[^}]*}' <<<"$output")
+    for name in training validation; do
+        nats=$(json_number $name <<<"$last")
+        are_bits "$(json_number ${name}_bits_per_dimension <<<"$last")" "${nats#-}"
+    done
+}
+
+@test "logprob gives the error of the bits, and the bits of the least likely images" {
+    run --separate-stderr flowctl logprob model.h5 test.csv --json
+    expect_status 0
+    expect_json mean bits_per_dimension bits_per_dimension_error worst
+    [ "$(grep -o '"bits_per_dimension":' <<<"$output" | wc -l)" -eq 6 ]
+    are_bits "$(json_number bits_per_dimension_error <<<"$output")" "$(json_number standard_error <<<"$output")"
+    worst=$(grep -o '"worst":\[{[^}]*}' <<<"$output")
+    nats=$(json_number logprob <<<"$worst")
+    are_bits "$(json_number bits_per_dimension <<<"$worst")" "${nats#-}"
+    run flowctl logprob model.h5 test.csv
+    grep -Eq '^bits per dimension +[0-9.]+ \+- [0-9.]+$' <<<"$output"
+    grep -Eq '^least likely rows +-[0-9.]+ \([0-9.]+ bits per dimension\) at row [0-9]+$' <<<"$output"
+}
+
+@test "tables have nats in their lines of progress, whatever their values" {
+    run flowctl train spec.json -o table.h5 --set image=null --set flow[2].mask=half
+    expect_status 0
+    expect_not bits
+    run --separate-stderr flowctl logprob table.h5 test.csv --json
+    expect_json bits_per_dimension
+    expect_not bits_per_dimension_error
+}
