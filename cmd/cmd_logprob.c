@@ -17,6 +17,7 @@ static const opt options[] = {
     {"weight", 0, ARG(run.weight), "COLUMN", "weigh the rows by this column in the mean and its error, instead of by "
      "the weight column that the model was trained with, which is used where the data have it"},
     {"worst", 0, ARG(run.worst), "N", "name the N least likely rows", .fallback = "5", .most = FLOW_LOGPROB_WORST_MAX},
+    {"picture", 0, ARG(run.picture), "FILE.png", "of a model of images: show the N least likely ones on a sheet"},
     OPT_ROWS_SKIP_INVALID(logprob_args, run.rows.skip_invalid),
     {"float", 0, ARG(run.rows.as_float), NULL, "write single precision"},
     OPT_COMMON_JSON("print {\"rows\", \"mean\", \"standard_error\", \"bits_per_dimension\", ...} on standard output"),
@@ -67,6 +68,7 @@ static const flow_report_field result_fields[] = {
     {"skipped", RESULT(skipped)},
     {"worst", "least likely rows", "",
      FLOW_REPORT_LIST_OF(flow_run_logprob_result, worst, flow_logprob_row, worst_fields)},
+    {"picture", "", "shown in %s, in this order", RESULT(picture)},
     {"output", RESULT(output)},
     FLOW_REPORT_END,
 };
@@ -99,6 +101,7 @@ const command command_logprob = {
                    "value, the standard error of its estimate.",
     .examples = "  flowctl logprob moons.h5 data/two_moons.h5:/test\n"
                 "  flowctl logprob moons.h5 events.csv -o logprob.csv\n"
+                "  flowctl logprob digits.h5 mnist.h5:/test --worst 64 --picture strange.png\n"
                 "  zcat events.csv.gz | flowctl logprob moons.h5 - --json",
     .options = options, .args_size = sizeof(logprob_args), .run = logprob_run,
 };

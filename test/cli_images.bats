@@ -1,18 +1,18 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck disable=SC2154 # what `run` and the helper set
-# Models of images on the command line: bits per dimension.
+# Models of images on the command line: bits per dimension, the least likely images.
 
 load cli_helper
 
-# make_image_rows ROWS SEED >FILE: images of height 2, width 3 and one channel, whole numbers from 0 to 255
+# make_image_rows ROWS SEED >FILE: images of height 2, width 3 and one channel, whole numbers, 0 and 255 among them
 make_image_rows() {
     awk -v n="$1" -v seed="$2" 'BEGIN {
         srand(seed)
         for (i = 0; i < n; i++) {
             level = int(4 * rand())
             for (k = 0; k < 6; k++) {
-                value = int(60 * level + 9 * k + 20 * (rand() + rand() - 1))
+                value = int(70 * level + 9 * k + 20 * (rand() + rand() - 1))
                 printf("%s%d", (k > 0 ? "," : ""), (value < 0 ? 0 : (value > 255 ? 255 : value)))
             }
             print ""
@@ -90,6 +90,39 @@ are_bits() {
     run flowctl logprob model.h5 test.csv
     grep -Eq '^bits per dimension +[0-9.]+ \+- [0-9.]+$' <<<"$output"
     grep -Eq '^least likely rows +-[0-9.]+ \([0-9.]+ bits per dimension\) at row [0-9]+$' <<<"$output"
+}
+
+@test "logprob --picture writes the least likely images in the order in which they are named" {
+    mkdir worst
+    run --separate-stderr flowctl logprob model.h5 test.csv --worst 4 --picture worst/%d.png --json
+    expect_status 0
+    [ "$(grep -o '"picture":"[^"]*"' <<<"$output")" = '"picture":"worst/%d.png"' ]
+    # each file is an image of the data: its log-density is that of the row
+    grep -o '"logprob":[^,]*' <<<"$output" | cut -d: -f2 >named
+    flowctl logprob model.h5 worst -q -o shown.csv >summary.txt
+    tail -n +2 shown.csv | paste - named |
+        awk '{ e = $1 - $2; n++; bad += e * e > 1e-12 } END { exit !(n == 4 && bad == 0) }'
+    run flowctl logprob model.h5 test.csv --picture sheet.png
+    expect_status 0
+    expect "shown in sheet.png"
+    run flowctl info sheet.png
+    expect "height 14, width 12" # five with margins: two in a line, and three lines
+}
+
+@test "logprob --picture refuses tables, names of other files, and the data" {
+    flowctl train spec.json -q -o table.h5 --set image=null --set flow[2].mask=half
+    run flowctl logprob table.h5 test.csv --picture sheet.png
+    expect_status 2
+    expect "--picture: the rows of table.h5 are no images"
+    run flowctl logprob model.h5 test.csv --picture sheet.csv
+    expect_status 2
+    expect "--picture sheet.csv" ".png"
+    run flowctl logprob model.h5 test.csv --picture sheet.png --worst 0
+    expect_status 2
+    flowctl logprob model.h5 test.csv -q --worst 1 --picture one-%d.png >rows.txt
+    run flowctl logprob model.h5 one-0.png --picture one-0.png
+    expect_status 1
+    expect "--picture one-0.png: this file holds the data that are read"
 }
 
 @test "tables have nats in their lines of progress, whatever their values" {

@@ -297,7 +297,7 @@ JSON
 @test "what is not a picture is not shown" {
     run flowctl info train.csv --picture x.png
     expect_status 2
-    expect "--picture: train.csv is a table, and its rows are no pictures"
+    expect "--picture: the rows of train.csv are no images"
     run flowctl info model.h5 --picture x.png
     expect_status 2
     expect "--picture shows data, and model.h5 holds none"

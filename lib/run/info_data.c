@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/text.h"
+#include "run/picture.h"
 
 /* Looking at rows that cannot be used costs a pass over the data for each column. */
 enum { COUNTED_COLUMNS = 64 };
@@ -115,29 +115,18 @@ static bool info_list_tables(flow_run_info_data_result *out)
 static flow_status info_show(flow_run_info_data_result *out, const char *file, flow_error *err)
 {
     enum { SHOWN = 64 };
-    const size_t d = (size_t)out->data->n_columns, length = strlen(file);
-    if (length < 5 || strcasecmp(file + length - 4, ".png") != 0)
-        return flow_error_set(err, FLOW_ARGUMENT, "--picture %s: a picture is a PNG file, with a name that ends in "
-                              ".png", file);
-    if (out->is_table)
-        return flow_error_set(err, FLOW_ARGUMENT, "--picture: %s is a table, and its rows are no pictures",
-                              out->location);
-    const flow_writer_options options = {.picture = out->shown};
-    flow_writer *writer = NULL;
-    double *rows = calloc(SHOWN * d, sizeof *rows);
+    const int d = out->data->n_columns;
+    const double *shown[SHOWN];
+    FLOW_TRY(flow_picture_check(file, out->data->image.shape, out->location, err));
+    double *rows = calloc(SHOWN, (size_t)d * sizeof *rows);
     size_t n = 0;
-    flow_status status = rows == NULL ? flow_error_memory(err, "pictures") : FLOW_OK;
-    if (status == FLOW_OK)
-        status = flow_writer_open(&writer, file, out->data->columns, (int)d, &options, err);
+    for (int i = 0; i < SHOWN; i++)
+        shown[i] = rows + (size_t)i * (size_t)d;
+    flow_status status = rows == NULL ? flow_error_memory(err, "images") : FLOW_OK;
     if (status == FLOW_OK)
         status = flow_dataset_next(out->data, rows, NULL, SHOWN, &n, err);
     if (status == FLOW_OK)
-        status = flow_writer_write(writer, rows, n, err);
-    if (status == FLOW_OK) {
-        status = flow_writer_finish(writer, err);
-        writer = NULL;
-    }
-    flow_writer_abandon(writer);
+        status = flow_picture_write(file, &out->shown, out->data->columns, d, shown, n, err);
     free(rows);
     out->picture = file;
     return status;

@@ -7,6 +7,7 @@
 
 #include "num/moments.h"
 #include "run/format.h"
+#include "run/picture.h"
 
 enum { ODD_NAMED = 5 };
 
@@ -21,10 +22,14 @@ typedef struct evaluation {
     char odd_place[FLOW_DIAGNOSIS_SIZE]; /* and where the first of them fails */
     int64_t first_outside;             /* the first row outside of the support, */
     flow_error why;                    /* and why it is */
+    double *shown[FLOW_LOGPROB_WORST_MAX]; /* with a picture: the values (d) of the least likely rows, and behind them
+                                              room for others; parts of `pixels` */
+    double *pixels;
 } evaluation;
 
-static void logprob_count_worst(evaluation *e, int64_t row, double logp)
+static void logprob_count_worst(evaluation *e, const double *x, int64_t row, double logp)
 {
+    const flow *f = e->s->model->f;
     flow_logprob_row *worst = e->result->rows_worst;
     size_t *n = &e->result->worst.n;
     if (e->o->worst == 0)
@@ -35,9 +40,14 @@ static void logprob_count_worst(evaluation *e, int64_t row, double logp)
         --*n;
     }
     size_t at = (*n)++;
-    for (; at > 0 && worst[at - 1].logprob > logp; at--)
+    double *pixels = e->shown[at];
+    for (; at > 0 && worst[at - 1].logprob > logp; at--) {
         worst[at] = worst[at - 1];
-    const flow *f = e->s->model->f;
+        e->shown[at] = e->shown[at - 1];
+    }
+    e->shown[at] = pixels;
+    if (pixels != NULL)
+        memcpy(pixels, x, (size_t)f->dim * sizeof *x);
     worst[at] = (flow_logprob_row){row, logp, flow_bits_per_dimension(f, logp), flow_counts_bits(f)};
 }
 
@@ -61,7 +71,7 @@ static void logprob_count(evaluation *e, const double *x, int64_t row, double lo
         r->finite++;
         flow_moments_add(&e->moments, logp, weight);
         e->variance += weight * weight * variance;
-        logprob_count_worst(e, row, logp);
+        logprob_count_worst(e, x, row, logp);
     }
 }
 
@@ -167,6 +177,37 @@ static flow_status logprob_finish(void *context, flow_error *err)
     return FLOW_OK;
 }
 
+/* ---- the least likely rows on a sheet ---- */
+
+static flow_status logprob_make_room(evaluation *e, flow_error *err)
+{
+    const flow_run_logprob_options *o = e->o;
+    const size_t d = (size_t)e->s->dim;
+    if (o->picture == NULL)
+        return FLOW_OK;
+    FLOW_TRY(flow_picture_check(o->picture, flow_session_image(e->s).shape, e->s->name, err));
+    FLOW_TRY(flow_protect_input("--picture", o->picture, o->rows.input, err));
+    if (o->worst == 0)
+        return flow_error_set(err, FLOW_ARGUMENT, "--picture shows the rows that --worst asks for, and it asks for 0");
+    e->pixels = calloc((size_t)o->worst, d * sizeof *e->pixels);
+    if (e->pixels == NULL)
+        return flow_error_memory(err, "the least likely images");
+    for (size_t i = 0; i < (size_t)o->worst; i++)
+        e->shown[i] = e->pixels + i * d;
+    return FLOW_OK;
+}
+
+static flow_status logprob_show(evaluation *e, flow_error *err)
+{
+    const flow_picture_options how = flow_session_picture(e->s);
+    flow_run_logprob_result *r = e->result;
+    if (e->o->picture == NULL || r->worst.n == 0)
+        return FLOW_OK;
+    r->picture = e->o->picture;
+    return flow_picture_write(r->picture, &how, e->s->columns, e->s->dim, (const double *const *)e->shown, r->worst.n,
+                              err);
+}
+
 flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s,
                              const flow_run_logprob_options *options, flow_error *err)
 {
@@ -176,15 +217,20 @@ flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s
                                      .estimates = flow_estimates(s->model->f)};
     out->worst.items = out->rows_worst;
     evaluation e = {.s = s, .o = options, .result = out};
-    flow_status status = logprob_open_input(&e, err);
+    flow_status status = logprob_make_room(&e, err);
+    if (status == FLOW_OK)
+        status = logprob_open_input(&e, err);
     const flow_row_walk walk = {
         .context = &e, .options = &options->rows, .columns = columns, .n_columns = out->estimates ? 2 : 1,
         .n_in = (size_t)e.in.n_columns, .n_scratch = 3, .in = &e.in, .map = logprob_map, .finish = logprob_finish,
     };
     if (status == FLOW_OK)
         status = flow_walk_rows(&walk, &out->closed, err);
-    if (status == FLOW_OK && !out->closed)
+    if (status == FLOW_OK && !out->closed) {
         logprob_warn(&e);
+        status = logprob_show(&e, err);
+    }
+    free(e.pixels);
     flow_input_close(&e.in);
     return status;
 }

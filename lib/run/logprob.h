@@ -13,6 +13,7 @@ typedef struct flow_run_logprob_options {
     flow_row_options rows; /* and their log-densities */
     const char *weight;    /* the column of their weights; NULL: that of the model, where the data have it */
     int64_t worst;         /* how many of the least likely rows to name; up to FLOW_LOGPROB_WORST_MAX */
+    const char *picture;   /* a PNG file that shows them, where rows are images; NULL: none */
 } flow_run_logprob_options;
 
 typedef struct flow_logprob_row {
@@ -33,6 +34,7 @@ typedef struct flow_run_logprob_result {
     double bits_per_dimension;
     flow_bits bits;         /* the same with its standard error, of images of discrete values */
     double estimator_error; /* the part of the standard error that estimates of the rows' log-densities have in it */
+    const char *picture;    /* the file that shows the least likely rows; NULL: none */
     const char *weight;     /* the column of the weights; NULL: all rows count the same */
     double effective_rows;
     int discrete_columns; /* where there are any, the mean is a lower bound */
@@ -45,7 +47,7 @@ typedef struct flow_run_logprob_result {
     bool closed;   /* the reader of standard output is gone */
 } flow_run_logprob_result;
 
-/* FLOW_DATA when there are no rows, or their weights have no positive sum. Warns of rows that have no finite
+/* FLOW_ARGUMENT for a picture of rows that are no images, FLOW_DATA when there are no rows, or their weights have no positive sum. Warns of rows that have no finite
  * log-density. */
 flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s,
                              const flow_run_logprob_options *options, flow_error *err);

@@ -19,8 +19,7 @@ bool flow_output_is_closed(void)
     return poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0;
 }
 
-/* A mistyped -o must not replace a model or the data that are read. */
-static flow_status row_walk_protect(const char *location, const char *input, flow_error *err)
+flow_status flow_protect_input(const char *option, const char *location, const char *input, flow_error *err)
 {
     flow_location target = {0}, source = {0};
     flow_status status = flow_location_name(&target, location, err);
@@ -28,14 +27,14 @@ static flow_status row_walk_protect(const char *location, const char *input, flo
         return status;
     struct stat a, b;
     if (flow_file_identify(target.file) == FLOW_FILE_MODEL) {
-        status = flow_error_set(err, FLOW_EXISTS, "-o %s: this file is a model; name another file for the results",
-                                target.file);
+        status = flow_error_set(err, FLOW_EXISTS, "%s %s: this file is a model; name another file for the results",
+                                option, target.file);
     } else if (input != NULL && flow_location_find(&source, input, NULL) == FLOW_OK) {
         if (stat(target.file, &a) == 0 && stat(source.file, &b) == 0 && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
             a.st_ino == b.st_ino)
             status = flow_error_set(err, FLOW_EXISTS,
-                                    "-o %s: this file holds the data that are read; name another file for the results",
-                                    target.file);
+                                    "%s %s: this file holds the data that are read; name another file for the results",
+                                    option, target.file);
         flow_location_free(&source);
     }
     flow_location_free(&target);
@@ -99,7 +98,7 @@ flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *
     flow_status status = batch.in == NULL || batch.numbers == NULL ? flow_error_memory(err, "the rows") : FLOW_OK;
     *closed = false;
     if (status == FLOW_OK && flow_run_file(output) != NULL)
-        status = row_walk_protect(output, walk->options->input, err);
+        status = flow_protect_input("-o", output, walk->options->input, err);
     if (status == FLOW_OK && output != NULL)
         status = flow_writer_open(&writer, output, walk->columns, (int)walk->n_columns, &options, err);
     if (status == FLOW_OK) {

@@ -50,6 +50,10 @@ typedef struct flow_row_walk {
  * says so, FLOW_EXISTS when the output must not be written. */
 flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *err);
 
+/* FLOW_EXISTS when the file at `location`, that of `option` ("-o"), is a model, or holds the data at `input` (NULL:
+ * none): a mistyped name must not replace them. */
+flow_status flow_protect_input(const char *option, const char *location, const char *input, flow_error *err);
+
 /* Rows in a batch of `n_values` values each: enough for all threads, few enough to stay small in memory; a multiple of
  * FLOW_TILE. */
 size_t flow_batch_rows(size_t n_values);
