@@ -13,8 +13,8 @@
 
 enum {
     TAPS = FLOW_KERNEL_MAX * FLOW_KERNEL_MAX,
-    PIXELS = 32,                          /* the most pixels whose products are one sum, see num/gemm.c */
-    CACHED = (1 << 20) / sizeof(real),    /* weights that stay in the L2 cache beside a few pixels */
+    PIXELS = 32,                           /* the most pixels whose products are one sum, see num/gemm.c */
+    CACHED = 5 * (1 << 18) / sizeof(real), /* weights that stay in the L2 cache beside a few pixels */
     WIDE = 256,                           /* channels; longer rows of weights are copied: rows 1 KB apart, or a multiple
                                              of it, share few lines of the L1 cache */
     PANEL = 256,                          /* the most channels of a panel, see num/gemm.c */
@@ -206,8 +206,10 @@ static void copy_weights(const flow_conv *conv, const real *w, int panel, real *
 /* Writes what is added to pre + at, `count` values: those at `place` of a pixel. */
 static void add_term(flow_conv_term added, size_t at, size_t place, size_t count, real *pre)
 {
-    const real *from = added.of_pixels ? added.values + at : added.values + place;
-    if (added.values != NULL && from != pre + at)
+    if (added.values == NULL)
+        return;
+    const real *from = added.values + (added.of_pixels ? at : place);
+    if (from != pre + at)
         memcpy(pre + at, from, count * sizeof *pre);
 }
 

@@ -64,7 +64,8 @@ void flow_conv_backward(const flow_conv *conv, const real *weights, int n, const
                         const real *x_pre, const real *x, real *gx, void *scratch);
 
 /* Gives the gradients of weights and biases to the tape (NULL: not requested) and writes gadded (n_out, n), the
- * gradient at what is added at every pixel. With a tape that records, x, gpre and gadded stay as they are until the tape is done with. */
+ * gradient at what is added at every pixel. With a tape that records, x, gpre and gadded stay as they are until the
+ * tape is done with. */
 void flow_conv_record(const flow_conv *conv, int n, const real *x, const real *gpre, real *gadded, void *scratch,
                       flow_tape *tape);
 

@@ -1,6 +1,6 @@
-/* Convolutions as shares of the peak of one core: the layer with bias and relu; its backward at the input of the relu in
- * front, in place; and the gradient of its weights, with the sums that biases and context need. The layers follow each
- * other, so that none finds its arrays in the L2 cache. */
+/* Convolutions as shares of the peak of one core: the layer with bias and relu; its backward at the input of the relu
+ * in front, in place; and the gradient of its weights, with the sums that biases and context need. The layers follow
+ * each other, so that none finds its arrays in the L2 cache. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +95,7 @@ int main(void)
     bench_print_machine();
     bench_run(list, n_items, ROUNDS, slice);
     bench_print_peak(&peak, 1, &clock, ROUNDS);
-    printf("\nshare of the peak, in percent\n%22s %6s %5s %9s %9s %9s %9s\n", "layer", "pixels", "rows", "forward",
+    printf("\nshare of the peak, in percent\n%22s %6s %6s %9s %9s %9s %9s\n", "layer", "pixels", "rows", "forward",
            "backward", "weights", "together");
     for (int k = 0; k < ITEMS; k++) {
         const flow_conv *c = &layers[k].conv;

@@ -9,6 +9,7 @@
  * In a backward the gradient at a hidden layer takes the place of its values, except on one pixel, where a tape may
  * record both. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <stdio.h>
 
 #include "core/memory.h"
@@ -87,6 +88,7 @@ static size_t conv_lay_out(const conv_net *net, int n, bool keep, void *scratch,
     flow_layout stays = {.base = scratch}, goes = {.base = spare};
     bool keeps_input = flow_activation_keeps_input(net->activation);
     size_t pixels = (size_t)net->pixels * (size_t)n, work = 0;
+    *w = (conv_arrays){0};
     for (int l = 0; l + 1 < net->n_layers; l++) {
         size_t count = pixels * (size_t)(keep ? net->layers[l].conv.n_out : net->widest);
         w->h[l] = keep || l < 2 ? flow_layout_take(&stays, count, sizeof(real)) : w->h[l - 2];
@@ -159,6 +161,7 @@ static void conv_backward(const void *self, const flow_pass *pass, const real *i
     conv_arrays w;
     size_t spare_used;
     int n = pass->n;
+    assert(net->n_layers > 0);
     conv_lay_out(net, n, pass->keep, scratch, pass->spare, &spare_used, &w);
     const real *g = goutputs;
     for (int l = net->n_layers - 1; l >= 0; l--) {

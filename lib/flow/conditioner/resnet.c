@@ -3,8 +3,8 @@
  *
  *     u_0 = conv(inputs),  u_{b+1} = u_b + conv(a(conv(a(u_b)))),  outputs = conv(a(u_B))
  *
- * with the activation a (He et al. 2016, "Identity mappings in deep residual networks"). Blocks of two convolutions of 3
- * x 3 see further than those with a bottleneck, which save work at widths of hundreds of channels only.
+ * with the activation a (He et al. 2016, "Identity mappings in deep residual networks"). Blocks of two convolutions of
+ * 3 x 3 see further than those with a bottleneck, which save work at widths of hundreds of channels only.
  *
  * `normalize`, the context and the arrays of gradients are as in conv.c. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
