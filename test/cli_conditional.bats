@@ -363,3 +363,104 @@ setup() {
     run flowctl check spec.json --json --set 'embedding={"hidden":[8],"features":3}'
     expect '"context_features":3'
 }
+
+# make_classes ROWS SEED >FILE: x ~ N(10 label, 1) for labels 0, 1 and 2
+make_classes() {
+    awk -v n="$1" -v seed="$2" 'function g() { return sqrt(-2 * log(1 - rand())) * cos(6.283185307 * rand()) } BEGIN {
+        srand(seed)
+        print "x,label"
+        for (i = 0; i < n; i++) { label = int(3 * rand()); printf "%.6f,%d\n", 10 * (label == 1) + g(), label }
+    }'
+}
+
+@test "classes: an input for each, samples of one of them, and labels that are none" {
+    make_classes 2000 1 >classes.csv
+    cat >classes.json <<'JSON'
+{ "data": { "train": "classes.csv", "validation": 0.1, "context": ["label"], "classes": 3 },
+  "flow": [ "standardize", { "type": "maf", "repeat": 1, "hidden": [] } ],
+  "train": { "epochs": 30, "batch": 64, "optimizer": { "type": "adam", "rate": 0.02 } } }
+JSON
+    flowctl train classes.json -q
+    run flowctl info classes.h5 --json
+    expect '"context_dimensions":1,"context_features":3' '"classes":3'
+    # one linear layer on one number could not give the class in the middle a mean of its own
+    mean() {
+        awk -F, 'NR > 1 { s += $1 } END { printf "%.0f", s / (NR - 1) }' "$1"
+    }
+    for label in 0 1 2; do
+        flowctl sample classes.h5 --given "label=$label" -n 400 -q -o "$label.csv"
+    done
+    [ "$(mean 0.csv)" -eq 0 ] && [ "$(mean 1.csv)" -eq 10 ] && [ "$(mean 2.csv)" -eq 0 ]
+    printf 'label\n1\n' >one.csv
+    flowctl sample classes.h5 --given one.csv -n 400 -q -o file.csv
+    same 1.csv file.csv
+    run flowctl sample classes.h5 --given label=3
+    expect_status 1
+    expect "--given: the label 3 is none of the 3 classes of the model, 0 to 2"
+    run flowctl sample classes.h5 --given label=cat
+    expect_status 2
+    expect '--given label=cat: "cat" is no number, and no class of the training data'
+    run flowctl sample classes.h5 --given lable=1
+    expect_status 2
+    expect "--given lable=1: neither a file nor a value for each column of the context, such as label=1"
+    printf 'x,label\n1,0\n2,5\n' >five.csv
+    run flowctl logprob classes.h5 five.csv
+    expect_status 1
+    expect "five.csv: the label 5 is none of the 3 classes of the model, 0 to 2"
+    run flowctl train classes.json -o few.h5 --set data.classes=2
+    expect_status 1
+    expect 'data.train: ' 'the column "label" has values from 0 to 2, and the 2 classes are 0 to 1'
+    run flowctl train classes.json -o few.h5 --set data.context=null
+    expect_status 2
+    expect 'data.classes: no column "label" is in data.context'
+}
+
+@test "values of the context on the command line" {
+    run flowctl sample model.h5 --given c=0.5 -n 3 -o typed.csv
+    expect_status 0
+    printf 'c\n0.5\n' >given.csv
+    flowctl sample model.h5 --given given.csv -n 3 -q -o file.csv
+    same typed.csv file.csv
+    run flowctl sample model.h5
+    expect_status 2
+    expect "give the values of its context with --given FILE or --given c=VALUE"
+}
+
+@test "folders of PNG files are classes, with names" {
+    awk 'BEGIN { srand(4); OFS = ","; for (i = 0; i < 300; i++) print int(99 * rand()), int(99 * rand()), int(99 * rand()) }' \
+        >three.csv
+    cat >three.json <<JSON
+{ "data": "three.csv", "image": [1, 1, 3], "flow": ["standardize", { "type": "maf", "repeat": 1, "hidden": [4] }],
+  "train": { "epochs": 1 } }
+JSON
+    flowctl train three.json -q
+    mkdir -p set/ant set/bee other/ant other/cat
+    for folder in set/ant set/bee other/ant other/cat; do
+        flowctl sample three.h5 -n 20 -q -o "$folder/%03d.png"
+    done
+    cp -r set more
+    mkdir more/.hidden
+    options=(--set 'data.context=["label"]' --set image=null --set data.train=set)
+    run flowctl check three.json "${options[@]}"
+    expect_status 0
+    run flowctl train three.json "${options[@]}" --set data.validation=more -o classes.h5
+    expect_status 0
+    expect "40 rows of 3 columns given 1 other, validated on 40"
+    run flowctl info classes.h5 --json
+    expect '"classes":["ant","bee"]' '"classes":2' '"context_features":2'
+    run flowctl info set
+    expect "classes" "ant, bee"
+    flowctl sample classes.h5 --given label=bee -n 5 -q -o named.csv
+    flowctl sample classes.h5 --given label=1 -n 5 -q -o numbered.csv
+    same named.csv numbered.csv
+    flowctl sample classes.h5 --given label=bee -n 5 -q -o bees.png
+    run flowctl logprob classes.h5 set
+    expect_status 0
+    expect "rows                  40"
+    run flowctl train three.json "${options[@]}" --set data.validation=other -o no.h5
+    expect_status 1
+    expect "data.validation: " "other has other folders of classes than the training data"
+    run flowctl train three.json "${options[@]}" --set data.validation=set/ant -o no.h5
+    expect_status 1
+    expect "has no labels: the pictures of a class have a folder of their own"
+}

@@ -465,6 +465,51 @@ static void weighted_evaluation(void **state)
     subject_close(&m);
 }
 
+/* ---- classes ---- */
+
+/* A column of classes is a number for each of them; the others are scaled as they are without. */
+static void test_classes(void **state)
+{
+    (void)state;
+    enum { MANY = 64, CLASSES = 3 };
+    const flow_design design = {0};
+    flow *f, *without;
+    const flow_row_layout layout = {.dim = 1, .n_context = 2, .classes = {CLASSES, 1}};
+    const flow_row_layout numbers = {.dim = 1, .n_context = 2};
+    assert_int_equal(flow_build(&f, &design, &layout, 1, NULL), FLOW_OK);
+    assert_int_equal(flow_build(&without, &design, &numbers, 1, NULL), FLOW_OK);
+    assert_int_equal(f->context.n_features, 1 + CLASSES);
+    double rows[MANY][3];
+    for (int i = 0; i < MANY; i++) {
+        rows[i][0] = i;
+        rows[i][1] = 100 + 7 * i;
+        rows[i][2] = i % CLASSES;
+    }
+    real none;
+    assert_int_equal(flow_fit(f, &none, &rows[0][0], MANY, NULL, NULL), FLOW_OK);
+    assert_int_equal(flow_fit(without, &none, &rows[0][0], MANY, NULL, NULL), FLOW_OK);
+    flow_workspace *ws, *other;
+    assert_int_equal(flow_workspace_new(&ws, f, FLOW_TILE, false, NULL), FLOW_OK);
+    assert_int_equal(flow_workspace_new(&other, without, FLOW_TILE, false, NULL), FLOW_OK);
+    const int n = flow_tile_load(f, ws, &rows[0][0], MANY);
+    flow_tile_load(without, other, &rows[0][0], MANY);
+    flow_tile_make_features(f, &none, ws, n);
+    flow_tile_make_features(without, &none, other, n);
+    for (int i = 0; i < MANY; i++) {
+        ASSERT_EQ(ws->features[i], other->features[i]);
+        for (int k = 0; k < CLASSES; k++)
+            ASSERT_EQ(ws->features[(1 + k) * n + i], i % CLASSES == k);
+    }
+    flow_workspace_free(ws);
+    flow_workspace_free(other);
+    flow_free(f);
+    flow_free(without);
+    flow_error err = {0};
+    const flow_row_layout impossible = {.dim = 1, .n_context = 2, .classes = {CLASSES, 2}};
+    assert_int_equal(flow_build(&f, &design, &impossible, 1, &err), FLOW_ARGUMENT);
+    assert_says(&err, "column 3 of 2 of the context cannot hold 3 classes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -475,6 +520,7 @@ int main(void)
         cmocka_unit_test(gradient_with_weights),
         cmocka_unit_test(features_of_the_context),
         cmocka_unit_test(weighted_evaluation),
+        cmocka_unit_test(test_classes),
     };
     return cmocka_run_group_tests_name("conditional", tests, make_tables, remove_folder);
 }

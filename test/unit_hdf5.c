@@ -199,6 +199,20 @@ static void test_hdf5_labels(void **state)
     assert_says(&err, "has no labels: neither /test_labels nor a dataset \"labels\" beside it is there");
     assert_int_equal(read_with(&got, inside("labels.h5", "/short"), &options, &err), FLOW_DATA);
     assert_says(&err, "its labels in /short_label are not one number for each of the 3 pictures");
+    flow_reader *reader;
+    assert_int_equal(flow_reader_open(&reader, inside("labels.h5", "/train"), &options, &err), FLOW_OK);
+    assert_int_equal(reader->n_classes, 10);
+    flow_reader_close(reader);
+    for (int i = 0; i < 3; i++) {
+        static const double wrong[][3] = {{0, 1, -1}, {0.5, 0, 0}, {0, 1e9, 0}};
+        file = create("wrong.h5");
+        put_and_close(file, "train", H5T_STD_U8LE, 3, (hsize_t[]){3, 2, 1}, H5T_NATIVE_UINT8, b);
+        put_and_close(file, "train_labels", H5T_IEEE_F64LE, 1, (hsize_t[]){3}, H5T_NATIVE_DOUBLE, wrong[i]);
+        H5Fclose(file);
+        assert_int_equal(read_with(&got, inside("wrong.h5", "/train"), &options, &err), FLOW_DATA);
+        assert_says(&err, i == 0 ? "the label of row 3 is -1; labels are 0, 1, ... up to 4095"
+                          : i == 1 ? "the label of row 1 is 0.5" : "the label of row 2 is 1e+09");
+    }
 }
 
 static void test_hdf5_matrices(void **state)

@@ -62,8 +62,8 @@ typedef struct flow_dataset {
     bool has_names;             /* the names come from the file */
     flow_image image;           /* what the columns of the data make; a shape of {0}: rows of a table */
     flow_value_type stored;     /* of the data, as far as the file says */
-    const char *const *classes; /* (n_classes) the names of the labels 0, 1, ..., where there are any */
-    int n_classes;
+    int n_classes;              /* the labels of pictures are 0 to n_classes - 1; 0: not read, or not known */
+    const char *const *classes; /* (n_classes) their names, where there are any; NULL: none */
     bool is_weighted;           /* the weights are not negative, unless that was allowed, and their sum is positive */
     bool is_held;
     size_t row_bytes;           /* of a row that is held: of pictures in the type on file, of a table in double */

@@ -44,7 +44,7 @@ static flow_status dataset_open_reader(flow_row_store *data, const char *locatio
     data->classes = data->reader->classes; /* taken over */
     data->reader->classes = (flow_name_list){0};
     data->base.classes = (const char *const *)data->classes.at;
-    data->base.n_classes = data->classes.n;
+    data->base.n_classes = data->reader->n_classes;
     data->packing = flow_row_packing_of(data->reader);
     data->base.row_bytes = data->packing.row_bytes;
     return status;

@@ -59,7 +59,25 @@ static char *images_find_labels(hid_t file, const char *path)
     return found;
 }
 
-static flow_status images_open_labels(flow_h5_layout *l, const flow_reader *reader, hid_t file, const char *path,
+/* Labels are whole numbers from 0 on. */
+static flow_status images_count_classes(flow_h5_layout *l, flow_reader *reader, flow_error *err)
+{
+    enum { PART = 4096, MOST = 4096 };
+    double labels[PART];
+    for (int64_t first = 0; first < l->n_rows; first += PART) {
+        const int64_t n = l->n_rows - first < PART ? l->n_rows - first : PART;
+        FLOW_TRY(flow_h5_layout_read_1d(l->datasets[1], H5T_NATIVE_DOUBLE, labels, first, n, err));
+        for (int64_t i = 0; i < n; i++) {
+            if (!(labels[i] >= 0 && labels[i] < MOST) || labels[i] != (int)labels[i])
+                return flow_error_set(err, FLOW_DATA, "%s: the label of row %lld is %g; labels are 0, 1, ... up to %d",
+                                      reader->name, (long long)(first + i) + 1, labels[i], MOST - 1);
+            reader->n_classes = (int)labels[i] >= reader->n_classes ? (int)labels[i] + 1 : reader->n_classes;
+        }
+    }
+    return FLOW_OK;
+}
+
+static flow_status images_open_labels(flow_h5_layout *l, flow_reader *reader, hid_t file, const char *path,
                                       flow_error *err)
 {
     char *found = images_find_labels(file, path);
@@ -78,7 +96,7 @@ static flow_status images_open_labels(flow_h5_layout *l, const flow_reader *read
         status = flow_error_set(err, FLOW_DATA, "%s: its labels in %.80s are not one number for each of the %lld "
                                 "pictures", reader->name, found, (long long)l->n_rows);
     free(found);
-    return status;
+    return status == FLOW_OK ? images_count_classes(l, reader, err) : status;
 }
 
 /* ---- opening ---- */

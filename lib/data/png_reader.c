@@ -205,6 +205,7 @@ static flow_status png_reader_prepare(png_reader *r, const char *file, const flo
                               "%s/CLASS/NAME.png", file, file);
     reader->image = (flow_image){r->shape, FLOW_IMAGE_HWC};
     reader->stored = FLOW_VALUE_BYTE;
+    reader->n_classes = reader->classes.n;
     reader->n_rows = r->files.n;
     r->pixels = malloc((size_t)flow_shape_size(r->shape));
     if (r->pixels == NULL)

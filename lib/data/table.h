@@ -40,7 +40,8 @@ typedef struct flow_reader {
     bool has_names;         /* the names come from the file; false: x1, x2, ... */
     flow_image image;       /* what the columns of the data make; a shape of {0}: rows of a table */
     bool holds_images;      /* by its format; the labels of pictures are a column that is read where it is asked for */
-    flow_name_list classes; /* the names of the labels 0, 1, ..., where there are any */
+    int n_classes;          /* the labels are 0 to n_classes - 1; 0: not read, or not known */
+    flow_name_list classes; /* their names, where there are any */
     flow_value_type stored; /* a type that holds the values of the first n_stored columns exactly */
     int n_stored;           /* of the others the type is double */
     bool skip_invalid;

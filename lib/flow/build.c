@@ -358,7 +358,8 @@ flow_status flow_build(flow **out, const flow_design *design, const flow_row_lay
                      .path = "flow",
                      .seed = seed,
                      .is_located = &is_located};
-    flow_status status = flow_context_configure(&f->context, design->embedding, layout->n_context, &f->params, err);
+    flow_status status = flow_context_configure(&f->context, design->embedding, layout->n_context,
+                                                layout->classes, &f->params, err);
     if (status == FLOW_OK)
         status = build_add_list(f, &design->maps, &at, err);
     if (status == FLOW_OK)

@@ -24,14 +24,18 @@ static flow_status context_configure_embedding(flow_context *context, const flow
     context->embeds = true;
     context->n_features = (int)options->features;
     snprintf(params->prefix, sizeof params->prefix, "context/embedding/");
-    return flow_mlp_configure(&context->embedding, &options->net, context->n, context->n_features, NULL,
+    return flow_mlp_configure(&context->embedding, &options->net, context->n_inputs, context->n_features, NULL,
                               FLOW_INIT_FAN_IN, params, err);
 }
 
 flow_status flow_context_configure(flow_context *context, const flow_embedding_options *embedding, int n,
-                                   flow_params *params, flow_error *err)
+                                   flow_context_classes classes, flow_params *params, flow_error *err)
 {
-    *context = (flow_context){.n = n, .n_features = n};
+    const int n_inputs = n + (classes.n > 0 ? classes.n - 1 : 0);
+    *context = (flow_context){.n = n, .classes = classes, .n_inputs = n_inputs, .n_features = n_inputs};
+    if (classes.n < 0 || classes.n > FLOW_CLASSES_MAX || (classes.n > 0 && (classes.column < 0 || classes.column >= n)))
+        return flow_error_set(err, FLOW_ARGUMENT, "column %d of %d of the context cannot hold %d classes",
+                              classes.column + 1, n, classes.n);
     flow_status status = FLOW_OK;
     if (n > 0) {
         snprintf(params->prefix, sizeof params->prefix, "context/");
@@ -62,6 +66,11 @@ static double context_scale_of(const double *sorted, size_t n)
     return scale > 0 && isfinite(scale) ? scale : 1;
 }
 
+static bool context_is_class(const flow_context *context, int column)
+{
+    return context->classes.n > 0 && column == context->classes.column;
+}
+
 flow_status flow_context_fit(const flow_context *context, flow_params *params, size_t n_rows, const double *rows,
                              size_t stride, flow_error *err)
 {
@@ -71,6 +80,8 @@ flow_status flow_context_fit(const flow_context *context, flow_params *params, s
     if (sorted == NULL)
         return flow_error_memory(err, "the values of the context");
     for (int i = 0; i < context->n; i++) {
+        if (context_is_class(context, i))
+            continue;
         for (size_t r = 0; r < n_rows; r++)
             sorted[r] = rows[r * stride + (size_t)i];
         gsl_sort(sorted, 1, n_rows);
@@ -101,7 +112,7 @@ static double context_compress(double c)
 }
 
 typedef struct context_scratch {
-    real *standard; /* (n, rows): the embedding's input */
+    real *standard; /* (n_inputs, rows): the embedding's input */
     real *gstandard;
     void *net;
 } context_scratch;
@@ -111,7 +122,7 @@ static size_t context_lay_out(const flow_context *context, int n, bool keep, voi
     flow_layout layout = {.base = memory};
     if (!context->embeds)
         return 0;
-    size_t count = (size_t)context->n * (size_t)n;
+    size_t count = (size_t)context->n_inputs * (size_t)n;
     w->standard = flow_layout_take(&layout, count, sizeof(real));
     w->net = flow_layout_take(&layout, flow_mlp_scratch_size(&context->embedding, n, keep), 1);
     w->gstandard = flow_layout_take(&layout, keep ? count : 0, sizeof(real));
@@ -129,10 +140,17 @@ void flow_context_apply(const flow_context *context, const real *weights, const 
 {
     context_scratch w = {.standard = features};
     context_lay_out(context, n, false, memory, &w); /* what a map uses comes first */
-    for (int i = 0; i < context->n; i++) {
+    real *to = w.standard;
+    for (int i = 0; i < context->n; i++, c += n) {
         double center = fitted[context->center + (size_t)i], scale = fitted[context->scale + (size_t)i];
-        for (size_t j = 0, k = (size_t)i * (size_t)n; j < (size_t)n; j++, k++)
-            w.standard[k] = (real)context_compress((c[k] - center) / scale);
+        for (int k = 0; context_is_class(context, i) && k < context->classes.n; k++, to += n)
+            for (int j = 0; j < n; j++)
+                to[j] = (real)(c[j] == k);
+        if (context_is_class(context, i))
+            continue;
+        for (int j = 0; j < n; j++)
+            to[j] = (real)context_compress((c[j] - center) / scale);
+        to += n;
     }
     if (context->embeds)
         flow_mlp_apply(&context->embedding, weights, n, w.standard, features, w.net);

@@ -62,6 +62,7 @@ typedef struct flow_row_layout {
     int dim, n_context;
     const char *const *columns; /* (dim) names of the columns, or NULL */
     flow_shape shape;           /* of the rows, dim values; {0}: of a table, 1 x 1 x dim */
+    flow_context_classes classes; /* {0}: all columns of the context are numbers */
 } flow_row_layout;
 
 /* Builds a flow. It keeps nothing of the design. *out is the caller's. FLOW_SPEC for what does not fit, with its place

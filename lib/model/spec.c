@@ -231,10 +231,26 @@ flow_status flow_spec_set_shape(flow_spec *spec, flow_shape shape, flow_error *e
     return FLOW_OK;
 }
 
+flow_status flow_spec_set_classes(flow_spec *spec, int n, flow_error *err)
+{
+    flow_json root = flow_json_root(spec->document), data = flow_json_member(&root, "data");
+    flow_data_options *options = flow_arena_take(&spec->arena, 1, sizeof *options);
+    cJSON_DeleteItemFromObjectCaseSensitive(data.node, "classes"); /* a null stands for an absent key */
+    if (options == NULL || cJSON_AddNumberToObject(data.node, "classes", n) == NULL)
+        return flow_error_memory(err, "the spec");
+    *options = *spec->data;
+    options->classes = n;
+    spec->data = options;
+    return FLOW_OK;
+}
+
 flow_row_layout flow_spec_layout(const flow_spec *spec, int dim, const char *const *columns)
 {
-    return (flow_row_layout){.dim = dim, .n_context = spec->data->context.n, .columns = columns,
-                             .shape = flow_image_of_options(spec->image).shape};
+    const flow_data_options *data = spec->data;
+    const int label = flow_data_options_label(data);
+    return (flow_row_layout){.dim = dim, .n_context = data->context.n, .columns = columns,
+                             .shape = flow_image_of_options(spec->image).shape,
+                             .classes = {.n = (int)data->classes, .column = label}};
 }
 
 void flow_spec_compare(const flow_spec *was, const flow_spec *is, flow_report_difference *report, void *context)

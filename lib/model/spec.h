@@ -46,6 +46,9 @@ char *flow_spec_path(const flow_spec *spec, const char *path);
 /* Says in the document and in the options that the rows are pictures of this shape. */
 flow_status flow_spec_set_shape(flow_spec *spec, flow_shape shape, flow_error *err);
 
+/* Says likewise how many classes the labels have. */
+flow_status flow_spec_set_classes(flow_spec *spec, int n, flow_error *err);
+
 /* What rows of `dim` columns look like to a flow. */
 flow_row_layout flow_spec_layout(const flow_spec *spec, int dim, const char *const *columns);
 

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "data/image.h"
+#include "flow/context.h"
+
 #define KEY(member, kind, text) FLOW_KEY(flow_data_options, member, kind, text)
 
 /* Data may move: a resumed training compares their rows, and not where they are. */
@@ -17,6 +20,9 @@ const flow_option flow_data_options_table[] = {
      .help = "the columns to model, in this order; without it, all that are neither context nor weight"},
     {KEY(context, TEXTS, NULL), .most = FLOW_SPEC_COLUMNS_MAX,
      .help = "columns that are given: the flow is the density of the others conditional on these"},
+    FLOW_KEY_INT(flow_data_options, classes, NULL, 2, FLOW_CLASSES_MAX,
+                 "the column \"label\" of the context holds so many classes, 0, 1, ..., each an input of its own; without "
+                 "it, those that the labels of pictures have"),
     FLOW_KEY_TEXT(flow_data_options, weight, "a column of weights: what each row counts in training and in means"),
     {KEY(allow_negative_weights, FLAG, "false"), .may_change = true,
      .help = "take rows of negative weight, as some event generators make them; their sum has to be positive"},
@@ -28,6 +34,14 @@ const flow_option flow_data_options_table[] = {
                     "GiB that rows held in memory may take; larger data are read again each epoch"),
     FLOW_OPTIONS_END,
 };
+
+int flow_data_options_label(const flow_data_options *options)
+{
+    int i = options->context.n - 1;
+    while (i >= 0 && strcmp(options->context.at[i], FLOW_LABEL) != 0)
+        i--;
+    return i;
+}
 
 static bool data_lists(const flow_text_list *list, const char *name)
 {
@@ -44,6 +58,9 @@ flow_status flow_data_options_check(const flow_data_options *options, const flow
         if (data_lists(&options->columns, options->context.at[i]))
             return flow_json_fail(&context, err, "the column \"%.60s\" is in data.columns too; it is modelled or "
                                   "given, not both", options->context.at[i]);
+    flow_json classes = flow_json_member(at, "classes");
+    if (options->classes > 0 && flow_data_options_label(options) < 0)
+        return flow_json_fail(&classes, err, "no column \"label\" is in data.context");
     if (options->weight == NULL)
         return FLOW_OK;
     bool is_context = data_lists(&options->context, options->weight);

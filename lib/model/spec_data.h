@@ -17,8 +17,12 @@ typedef struct flow_data_options {
     bool allow_negative_weights;
     bool skip_invalid;
     bool flip;
+    int64_t classes;                 /* of the column FLOW_LABEL of the context; 0: it is a number, or the data say */
     double memory; /* GiB that held rows may take */
 } flow_data_options;
+
+/* The place of FLOW_LABEL among the columns of the context; -1: it is none of them. */
+int flow_data_options_label(const flow_data_options *options);
 
 extern const flow_option flow_data_options_table[];
 

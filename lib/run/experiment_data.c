@@ -102,6 +102,34 @@ static flow_status experiment_open_target(const flow_experiment *x, flow_target 
     return status;
 }
 
+/* One class by itself is one of two. */
+static flow_status experiment_set_classes(flow_experiment *x, int n, flow_error *err)
+{
+    FLOW_TRY(flow_spec_set_classes(x->spec, n < 2 ? 2 : n, err));
+    x->data = x->spec->data;
+    return FLOW_OK;
+}
+
+/* The labels are those of the flow, and classes that have names have the same ones everywhere. */
+static flow_status experiment_check_labels(const flow_experiment *x, const flow_dataset *data, const char *key,
+                                           flow_error *err)
+{
+    const int n = (int)x->data->classes, dim = data->n_columns - data->n_context - data->is_weighted;
+    if (n == 0)
+        return FLOW_OK;
+    const flow_column_summary *column = &data->summary[dim + flow_data_options_label(x->data)];
+    if (column->least < 0 || column->most > n - 1)
+        return flow_error_set(err, FLOW_DATA, "data.%s: %s: the column \"%s\" has values from %g to %g, and the %d "
+                              "classes are 0 to %d", key, data->location, FLOW_LABEL, column->least, column->most, n,
+                              n - 1);
+    const flow_dataset *other = x->training != NULL ? x->training : data;
+    for (int i = 0; other->classes != NULL && data->classes != NULL && i < data->n_classes; i++)
+        if (data->n_classes != other->n_classes || strcmp(data->classes[i], other->classes[i]) != 0)
+            return flow_error_set(err, FLOW_DATA, "data.%s: %s has other folders of classes than the training data; "
+                                  "make folders of the same names, which may be empty", key, data->location);
+    return FLOW_OK;
+}
+
 static flow_status experiment_open_training(flow_experiment *x, flow_error *err)
 {
     const flow_data_options *data = x->data;
@@ -117,6 +145,9 @@ static flow_status experiment_open_training(flow_experiment *x, flow_error *err)
     if (data->flip && x->training->image.shape.channels == 0)
         return flow_error_set(err, FLOW_SPEC, "%s: data.flip: the rows are no pictures; give their shape with "
                               "\"image\", or leave the key out", x->spec->source);
+    if (data->classes == 0 && flow_data_options_label(data) >= 0 && x->training->n_classes > 0)
+        FLOW_TRY(experiment_set_classes(x, x->training->n_classes, err));
+    FLOW_TRY(experiment_check_labels(x, x->training, "train", err));
     x->channels_first = x->training->image.layout == FLOW_IMAGE_CHW;
     if (x->training->image.shape.channels > 0)
         FLOW_TRY(flow_spec_set_shape(x->spec, x->training->image.shape, err));
@@ -128,7 +159,7 @@ static flow_status experiment_open_training(flow_experiment *x, flow_error *err)
     FLOW_TRY(experiment_open_one(x, &x->validation, "validation", held_out, split ? FLOW_PART_HELD_OUT : FLOW_PART_ALL,
                                  err));
     x->n_held_out = x->validation->n_rows;
-    return FLOW_OK;
+    return experiment_check_labels(x, x->validation, "validation", err);
 }
 
 static flow_status experiment_open_density(flow_experiment *x, flow_error *err)
@@ -144,8 +175,10 @@ static flow_status experiment_open_density(flow_experiment *x, flow_error *err)
 flow_status flow_experiment_open(flow_experiment *x, flow_error *err)
 {
     FLOW_TRY(x->draws != NULL ? experiment_open_density(x, err) : experiment_open_training(x, err));
-    return x->data->test == NULL ? FLOW_OK
-                                 : experiment_open_one(x, &x->test, "test", x->data->test, FLOW_PART_ALL, err);
+    if (x->data->test == NULL)
+        return FLOW_OK;
+    FLOW_TRY(experiment_open_one(x, &x->test, "test", x->data->test, FLOW_PART_ALL, err));
+    return experiment_check_labels(x, x->test, "test", err);
 }
 
 /* ---- looking at them, without opening the experiment ---- */
@@ -179,6 +212,8 @@ static flow_status experiment_look_at_data(flow_experiment *x, const char *locat
         status = flow_name_list_copy(&x->names, (const char *const *)reader->columns.at, x->dim, err);
     if (status == FLOW_OK && reader->image.shape.channels > 0)
         status = flow_spec_set_shape(x->spec, reader->image.shape, err);
+    if (status == FLOW_OK && data->classes == 0 && flow_data_options_label(data) >= 0 && reader->n_classes > 0)
+        status = experiment_set_classes(x, reader->n_classes, err);
     flow_reader_close(reader);
     return flow_error_prefix(err, status, "data.train: ");
 }
@@ -315,9 +350,11 @@ static bool experiment_describe_dataset(cJSON *object, const char *key, const fl
         return true;
     const flow_picture_options picture = flow_dataset_picture(data);
     const flow_data_origin origin = {
-        .black = picture.least, .white = picture.most, .is_pictures = picture.shape.channels > 0, .rows = data->n_rows, .columns = data->n_columns, .has_names = data->has_names, .n_context = data->n_context,
+        .rows = data->n_rows, .columns = data->n_columns, .has_names = data->has_names, .n_context = data->n_context,
         .effective_rows = data->effective_rows, .weightless = data->n_weightless, .skipped = data->n_skipped,
-        .is_table = true, .is_weighted = data->is_weighted,
+        .is_table = true, .is_weighted = data->is_weighted, .is_pictures = picture.shape.channels > 0,
+        .black = picture.least, .white = picture.most,
+        .classes = {data->classes != NULL ? data->n_classes : 0, data->classes},
     };
     return experiment_describe(object, key, origin, experiment_absolute(data->location), data->checksum);
 }

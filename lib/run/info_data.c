@@ -147,7 +147,7 @@ static void info_describe_pictures(flow_run_info_data_result *out)
         out->mean += data->summary[i].mean / n;
     }
     out->type = types[data->stored];
-    out->classes = (flow_text_list){data->n_classes, data->classes};
+    out->classes = (flow_text_list){data->classes != NULL ? data->n_classes : 0, data->classes};
 }
 
 flow_status flow_run_info_data(flow_run_info_data_result *out, const char *location, const char *columns,

@@ -155,7 +155,8 @@ static bool input_open_by_name(flow_input *in, const char *location, const flow_
 
 flow_status flow_input_open(flow_input *out, const char *location, const flow_input_options *options, flow_error *err)
 {
-    *out = (flow_input){.n_columns = options->n_columns, .n_read = options->n_columns};
+    *out = (flow_input){.n_columns = options->n_columns, .n_read = options->n_columns, .label = options->label,
+                        .n_classes = options->n_classes};
     if (input_can_reopen(location) &&
         ((options->optional != NULL && input_open_by_name(out, location, options, true)) ||
          input_open_by_name(out, location, options, false)))
@@ -180,7 +181,7 @@ void flow_input_close(flow_input *in)
     *in = (flow_input){0};
 }
 
-flow_status flow_input_read(flow_input *in, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
+static flow_status input_read(flow_input *in, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                             flow_error *err)
 {
     if (in->from == NULL)
@@ -199,4 +200,17 @@ flow_status flow_input_read(flow_input *in, double *rows, int64_t *numbers, size
         for (size_t k = 0; k < d; k++)
             rows[i * d + k] = in->rows[i * width + (size_t)in->from[k]];
     return status;
+}
+
+flow_status flow_input_read(flow_input *in, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
+                            flow_error *err)
+{
+    FLOW_TRY(input_read(in, rows, numbers, n_max, n_read, err));
+    for (size_t i = 0; in->n_classes > 0 && i < *n_read; i++) {
+        const double label = rows[i * (size_t)in->n_columns + (size_t)in->label];
+        if (!(label >= 0 && label < in->n_classes) || label != (int)label)
+            return flow_error_set(err, FLOW_DATA, "%s: the label %g is none of the %d classes of the model, 0 to %d",
+                                  in->reader->name, label, in->n_classes, in->n_classes - 1);
+    }
+    return FLOW_OK;
 }

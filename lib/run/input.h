@@ -19,6 +19,7 @@ typedef struct flow_input {
     int *from;     /* (n_columns) the index of each one in a row of the reader; NULL: the rows are the same */
     double *rows;  /* (n_room, n_read) rows of the reader, before they are rearranged */
     size_t n_room;
+    int label, n_classes; /* as in the options */
 } flow_input;
 
 typedef struct flow_input_options {
@@ -30,6 +31,7 @@ typedef struct flow_input_options {
     bool skip_invalid;
     flow_image image;     /* what the columns make but for the last n_context; a shape of {0}: rows of a table */
     int n_context;
+    int label, n_classes; /* the column of this index holds classes, 0 to n_classes - 1; n_classes 0: none does */
 } flow_input_options;
 
 /* FLOW_DATA with the columns that are missing. flow_input_close is needed after a failure, too. */
@@ -37,7 +39,7 @@ flow_status flow_input_open(flow_input *out, const char *location, const flow_in
                             flow_error *err);
 void flow_input_close(flow_input *in);
 
-/* As flow_reader_read, in the model's order. */
+/* As flow_reader_read, in the model's order. FLOW_DATA for a label that is no class of the model. */
 flow_status flow_input_read(flow_input *in, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                             flow_error *err);
 

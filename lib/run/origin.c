@@ -15,6 +15,7 @@ const flow_report_field flow_data_origin_fields[] = {
     {"weightless", ORIGIN(weightless), WHEN(is_weighted)},
     {"black", ORIGIN(black), WHEN(is_pictures)},
     {"white", ORIGIN(white), WHEN(is_pictures)},
+    {"classes", ORIGIN(classes), WHEN(is_pictures)},
     {"skipped", ORIGIN(skipped), WHEN(is_table)},
     {"checksum", ORIGIN(checksum)},
     FLOW_REPORT_END,

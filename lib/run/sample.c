@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
+#include "data/location.h"
 #include "num/real.h"
 #include "run/format.h"
 
 /* The context of draws: row i of the draws belongs to row i / n of the table. */
 typedef struct context_rows {
     flow_input in;
+    double *values; /* (c): of a table that consists of what was typed; NULL: the table is a file */
     double *rows; /* (n_room, c): rows of the table that were read */
     size_t n_room, n, at;
     uint64_t left; /* how many more draws rows[at] is for */
@@ -27,6 +30,62 @@ typedef struct sampling {
     char place[FLOW_DIAGNOSIS_SIZE];  /* and where; "": none did */
 } sampling;
 
+/* A value of the context, as a number or as the name of a class. */
+static bool sample_read_value(double *out, const flow_session *s, const char *name, const char *text)
+{
+    const cJSON *data = cJSON_GetObjectItemCaseSensitive(s->model->provenance, "data");
+    const cJSON *train = cJSON_GetObjectItemCaseSensitive(data, "train");
+    const cJSON *classes = cJSON_GetObjectItemCaseSensitive(train, "classes");
+    for (int i = 0; strcmp(name, FLOW_LABEL) == 0 && i < cJSON_GetArraySize(classes); i++) {
+        const char *class = cJSON_GetStringValue(cJSON_GetArrayItem(classes, i));
+        if (class != NULL && strcmp(class, text) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return flow_number_parse(text, out) && isfinite(*out);
+}
+
+/* "label=7" or "mass=1.5,angle=0.2" as a table of one row. */
+static flow_status sample_type_context(sampling *run, const char *given, flow_error *err)
+{
+    const flow_session *s = run->s;
+    context_rows *context = &run->context;
+    const int c = s->n_context, label = flow_data_options_label(s->model->spec->data);
+    flow_name_list parts = {0};
+    flow_status status = flow_name_list_split(&parts, given, err);
+    context->values = malloc((size_t)c * sizeof *context->values);
+    if (status == FLOW_OK && context->values == NULL)
+        status = flow_error_memory(err, "the context");
+    for (int i = 0; i < c && status == FLOW_OK; i++) {
+        const char *name = s->context[i], *value = NULL;
+        const size_t length = strlen(name);
+        for (int k = 0; k < parts.n; k++)
+            if (strncmp(parts.at[k], name, length) == 0 && parts.at[k][length] == '=')
+                value = parts.at[k] + length + 1;
+        if (value == NULL || parts.n != c)
+            status = flow_error_set(err, FLOW_ARGUMENT, "--given %s: neither a file nor a value for each column of the "
+                                    "context, such as %s=1", given, name);
+        else if (!sample_read_value(&context->values[i], s, name, value))
+            status = flow_error_set(err, FLOW_ARGUMENT, "--given %s: \"%s\" is no number%s", given, value,
+                                    i == label ? ", and no class of the training data" : "");
+    }
+    flow_name_list_free(&parts);
+    context->in = (flow_input){.n_columns = c, .n_read = c, .label = label,
+                               .n_classes = (int)s->model->spec->data->classes};
+    const flow_table_rows table = {.name = "--given", .rows = context->values, .n = 1, .d = c, .columns = s->context};
+    return status == FLOW_OK ? flow_reader_open_rows(&context->in.reader, &table, &(flow_reader_options){0}, err)
+                             : status;
+}
+
+static bool sample_is_typed(const char *given)
+{
+    flow_location place = {0};
+    const bool is_file = flow_location_find(&place, given, NULL) == FLOW_OK;
+    flow_location_free(&place);
+    return !is_file && strchr(given, '=') != NULL;
+}
+
 static flow_status sample_open_context(sampling *run, flow_error *err)
 {
     const flow_session *s = run->s;
@@ -37,13 +96,16 @@ static flow_status sample_open_context(sampling *run, flow_error *err)
         return FLOW_OK;
     if (given == NULL)
         return flow_error_set(err, FLOW_ARGUMENT, "%s is conditional on %s%s; give the values of its context with "
-                              "--given FILE", path, s->context[0], s->n_context > 1 ? " and more columns" : "");
+                              "--given FILE or --given %s=VALUE", path, s->context[0], s->n_context > 1 ? " and more columns" : "",
+                              s->context[0]);
     context_rows *context = &run->context;
     size_t c = (size_t)s->n_context;
     context->n_room = flow_batch_rows(c);
     context->rows = malloc(context->n_room * c * sizeof *context->rows);
     if (context->rows == NULL)
         return flow_error_memory(err, "rows of context");
+    if (sample_is_typed(given))
+        return sample_type_context(run, given, err);
     const flow_input_options options = {.chosen = true};
     flow_status status = flow_session_open_input(s, &context->in, given, s->context, s->n_context, &options, err);
     return flow_error_prefix(err, status, "--given: ");
@@ -181,6 +243,7 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
         sample_warn(&run);
     flow_input_close(&run.context.in);
     free(run.context.rows);
+    free(run.context.values);
     free(columns);
     return status;
 }

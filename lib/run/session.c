@@ -85,6 +85,8 @@ flow_status flow_session_open_input(const flow_session *s, flow_input *out, cons
     o.columns = names;
     o.n_columns = n;
     o.n_context = s->n_context;
+    o.n_classes = (int)s->model->spec->data->classes;
+    o.label = n - s->n_context + flow_data_options_label(s->model->spec->data);
     o.numbered = session_is_numbered(s->model);
     o.chosen = o.chosen || s->model->spec->data->columns.n > 0;
     return flow_input_open(out, location, &o, err);
