@@ -347,6 +347,7 @@ flow_status flow_build(flow **out, const flow_design *design, const flow_row_lay
     f->dim = dim;
     f->shape = shape;
     f->tile_rows = flow_shape_pixels(shape) > 1 ? FLOW_IMAGE_TILE : FLOW_TILE;
+    f->noise_draws = flow_shape_pixels(shape) > 1 ? 1 : FLOW_NOISE_DRAWS;
     f->column_names = layout->columns;
     const flow_choice normal = {.type = flow_choices_find(&flow_bases, "normal")};
     const flow_choice *base = design->base.type != NULL ? &design->base : &normal;

@@ -30,6 +30,7 @@ typedef struct flow_column {
 typedef struct flow {
     int dim;
     flow_shape shape;  /* of a row, of dim numbers */
+    int noise_draws;   /* that log p of discrete columns is a mean over (noise.h) */
     int tile_rows;     /* the most rows of data in a tile: as many as keep its activations in the cache */
     flow_context context;
     int n_columns, n_blocks, n_all;

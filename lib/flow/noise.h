@@ -4,6 +4,7 @@
 #ifndef FLOW_FLOW_NOISE_H
 #define FLOW_FLOW_NOISE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum flow_noise_kind {
@@ -12,7 +13,10 @@ typedef enum flow_noise_kind {
     FLOW_NOISE_OF_PLACE /* a function of `seed` and the row's place, so that equal rows differ: for training */
 } flow_noise_kind;
 
-/* Draws 0 ... FLOW_NOISE_DRAWS - 1 of a row fall into different FLOW_NOISE_DRAWS-ths of every step: their mean is
+/* The draws that the density of a row with discrete columns is a mean over. Of an image it is one, as in the
+ * literature, whose figures are this bound.
+ *
+ * Draws 0 ... FLOW_NOISE_DRAWS - 1 of a row fall into different FLOW_NOISE_DRAWS-ths of every step: their mean is
  * far sharper than that of independent ones. */
 enum { FLOW_NOISE_DRAWS = 16 };
 
@@ -20,6 +24,7 @@ enum { FLOW_NOISE_DRAWS = 16 };
 typedef struct flow_noise {
     flow_noise_kind kind;
     int draw;
+    bool inner; /* images: the noise stays off the ends of a step, so that rounding does not take a value out of it */
     uint64_t seed, first_row; /* place of the tile's first row: no two rows of a seed should share one */
 } flow_noise;
 

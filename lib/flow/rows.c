@@ -83,7 +83,7 @@ static const real *rows_evaluate(const flow_runner *runner, flow_worker *w, cons
     flow_tile_logp(f, runner->weights, w->ws, f->tile_rows, w->logp, &z);
     memcpy(w->variance, w->ws->variance, (size_t)f->tile_rows * sizeof *w->variance);
     rows_count(w, s);
-    for (int k = 1; f->n_discrete > 0 && k < FLOW_NOISE_DRAWS; k++) {
+    for (int k = 1; f->n_discrete > 0 && k < f->noise_draws; k++) {
         memcpy(w->ws->x, w->x, bytes);
         w->ws->noise = flow_noise_of_draw(k);
         flow_tile_logp(f, runner->weights, w->ws, f->tile_rows, w->one, &z);
@@ -91,7 +91,7 @@ static const real *rows_evaluate(const flow_runner *runner, flow_worker *w, cons
         rows_add_draw(f, w);
     }
     for (int j = 0; f->n_discrete > 0 && j < f->tile_rows; j++)
-        w->logp[j] -= log(FLOW_NOISE_DRAWS);
+        w->logp[j] -= log(f->noise_draws);
     w->ws->noise = (flow_noise){0};
     return z;
 }
@@ -154,6 +154,7 @@ static void rows_to_latent_tile(void *context, int item, int thread)
     row_job s = rows_job_of(j, item);
     rows_load(j, w, &s);
     w->ws->noise = flow_noise_of_draw(0);
+    w->ws->noise.inner = flow_shape_pixels(f->shape) > 1;
     if (j->difference != NULL) {
         flow_tile_spread(f, w->ws, f->tile_rows);
         memcpy(w->x, w->ws->x, flow_tile_values(f) * sizeof *w->x);

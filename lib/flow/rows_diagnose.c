@@ -48,7 +48,7 @@ bool flow_rows_diagnose(flow_runner *runner, flow_direction direction, bool back
     const flow *f = runner->f;
     flow_workspace *ws = runner->workers[0].ws;
     bool spreads = direction == FLOW_TO_LATENT, found = false;
-    for (int k = 0; k < (f->n_discrete > 0 && spreads ? FLOW_NOISE_DRAWS : 1) && !found; k++) {
+    for (int k = 0; k < (f->n_discrete > 0 && spreads ? f->noise_draws : 1) && !found; k++) {
         flow_tile_load_padded(f, ws, row, (size_t)flow_width(f), 1, f->tile_rows);
         for (size_t i = 0; i < flow_tile_values(f); i++)
             ws->a[i] = (real)ws->x[i];

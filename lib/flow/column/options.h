@@ -15,4 +15,12 @@ typedef struct flow_support_options {
     flow_option_map columns; /* the values are flow_support_rule, the keys names of columns, or #1, #2, ... */
 } flow_support_options;
 
+typedef enum flow_pixels_map { FLOW_PIXELS_LOGIT, FLOW_PIXELS_SCALE } flow_pixels_map;
+
+typedef struct flow_pixels_options {
+    int64_t levels;
+    int map; /* flow_pixels_map */
+    double alpha;
+} flow_pixels_options;
+
 #endif
