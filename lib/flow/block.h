@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/arena.h"
 #include "core/direction.h"
 #include "core/error.h"
 #include "core/option.h"
@@ -143,6 +144,9 @@ typedef struct flow_block_type {
     /* Optional: whether its log-determinants are estimates in an evaluation, too. */
     bool (*estimates)(const void *self);
 
+    /* Optional: the block that stands in front of it, with its options in the arena; it leaves *out zeroed where there
+     * is none. */
+    flow_status (*front)(const void *options, flow_arena *arena, flow_choice *out, flow_error *err);
     /* Of a composite block alone, after configure with these options: what it is made of (chain.h). */
     void (*compose)(void *self, const void *options, flow_composition *out);
 

@@ -199,9 +199,28 @@ static flow_status build_compose(flow *f, flow_block *block, const void *options
 }
 
 static flow_status build_add_block(flow *f, const flow_block_type *type, const char *name, const void *options,
+                                   list_place *at, flow_error *err);
+
+static flow_status build_add_front(flow *f, const flow_block_type *type, const void *options, list_place *at,
+                                   flow_error *err)
+{
+    flow_choice front = {0};
+    FLOW_TRY(type->front(options, &f->flags, &front, err));
+    if (front.type == NULL)
+        return FLOW_OK;
+    const int copy_index = at->copy_index;
+    at->copy_index = 0;
+    flow_status status = build_add_block(f, flow_block_of(front.type), front.type->name, front.options, at, err);
+    at->copy_index = copy_index;
+    return status;
+}
+
+static flow_status build_add_block(flow *f, const flow_block_type *type, const char *name, const void *options,
                                    list_place *at, flow_error *err)
 {
     bool composite = type->compose != NULL;
+    if (type->front != NULL)
+        FLOW_TRY(build_add_front(f, type, options, at, err));
     if (f->n_all == FLOW_BLOCKS_MAX || (f->n_all + 1) * f->dim > FLOW_BLOCK_DIMS_MAX)
         return flow_error_set(err, FLOW_SPEC,
                               "%d blocks are too many for %d dimensions; a flow has at most %d blocks, "
@@ -256,6 +275,8 @@ static flow_status build_add_companions(flow *f, const flow_choice_list *list, l
     return status;
 }
 
+static flow_status build_add_list(flow *f, const flow_choice_list *list, list_place *at, flow_error *err);
+
 /* A block as often as its choice says, with the companions of its preset. */
 static flow_status build_add_copies(flow *f, const flow_choice *choice, list_place *at, flow_error *err)
 {
@@ -266,6 +287,13 @@ static flow_status build_add_copies(flow *f, const flow_choice *choice, list_pla
     if (block == NULL || choice->repeat < 1 || choice->repeat > FLOW_REPEAT_MAX)
         return flow_error_set(err, FLOW_ARGUMENT, "\"%.60s\" %lld times is no part of a flow", choice->type->name,
                               (long long)choice->repeat);
+    if (preset->of_images != NULL && flow_shape_pixels(at->shape) > 1) {
+        flow_choice_list list;
+        FLOW_TRY(preset->of_images(&list, choice, at->shape, &f->flags, err));
+        return build_add_list(f, &list, at, err);
+    }
+    if (preset->check_table != NULL)
+        FLOW_TRY(preset->check_table(choice, err));
     flow_status status = FLOW_OK;
     const int first = at->copy_index;
     for (int k = 0; k < (int)choice->repeat && status == FLOW_OK; k++) {

@@ -38,7 +38,7 @@ typedef struct flow {
     bool has_support; /* some rows cannot be */
     double *periods;  /* (dim) of periodic columns, 0 for others; NULL: there are none */
     flow_dims latents; /* the dimensions at the latent end */
-    flow_arena flags;  /* which dimensions are periodic, between the blocks */
+    flow_arena flags;  /* which dimensions are periodic, between the blocks; the blocks of presets on images */
     flow_column *columns;
     flow_chain chain;    /* from the data to the base */
     flow_block **blocks; /* (n_blocks), owned by chains: those that are not composites, from the data to the base */

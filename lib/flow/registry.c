@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/registry.h"
 
-#include "flow/block/options.h"
+#include "flow/block/multiscale.h"
 
 #define X(name) &flow_column_##name,
 const flow_column_type *const flow_column_types[] = {FLOW_COLUMNS(X) NULL};
@@ -29,13 +29,20 @@ const flow_type_info *const flow_mixed_base = &flow_base_mixed.info;
         .options_size = sizeof(flow_coupling_options), .defaults = own, .repeats = true                  \
     }
 
+#define MULTISCALE(word, sentence, own)                                                                  \
+    {                                                                                                    \
+        .name = word, .help = sentence, .options = flow_multiscale_table,                                \
+        .options_size = sizeof(flow_multiscale_options), .defaults = own, .repeats = true                \
+    }
+
 /* Real NVP on vectors: alternating masks, affine couplings (Dinh et al. 2017; widths as in Papamakarios et al. 2017,
  * sec. 4.2). */
 static const char *const realnvp_defaults[] = {"repeat",     "8",           "mask", "\"alternate\"",
                                                "univariate", "\"affine\"", NULL};
 static const flow_preset realnvp = {
-    .info = COUPLING("realnvp", "affine couplings with alternating masks", realnvp_defaults),
-    .block = &flow_block_coupling,
+    .info = MULTISCALE("realnvp", "affine couplings with alternating masks, on images at several scales",
+                       realnvp_defaults),
+    .block = &flow_block_coupling, .of_images = flow_multiscale_realnvp, .check_table = flow_multiscale_check_table,
 };
 
 /* NICE: four additive couplings and a diagonal scaling (Dinh et al. 2015, sec. 3.3 and 5.1). */
@@ -63,8 +70,10 @@ static const flow_choice glow_opening[] = {
     {.type = &flow_block_linear.info, .repeat = 1},
 };
 static const flow_preset glow = {
-    .info = COUPLING("glow", "steps of actnorm, an invertible matrix and an affine coupling", glow_defaults),
-    .block = &flow_block_coupling, .opening = {.n = 2, .at = glow_opening},
+    .info = MULTISCALE("glow", "steps of actnorm, an invertible matrix and an affine coupling, on images at several "
+                       "scales", glow_defaults),
+    .block = &flow_block_coupling, .opening = {.n = 2, .at = glow_opening}, .of_images = flow_multiscale_glow,
+    .check_table = flow_multiscale_check_table,
 };
 
 /* Neural spline flows, coupling and autoregressive (Durkan et al. 2019, sec. 4.1 and 5.1), with tails of a slope of

@@ -4,6 +4,7 @@
 #ifndef FLOW_FLOW_REGISTRY_H
 #define FLOW_FLOW_REGISTRY_H
 
+#include "core/arena.h"
 #include "flow/base.h"
 #include "flow/block.h"
 #include "flow/column.h"
@@ -41,6 +42,11 @@ typedef struct flow_preset {
     const flow_block_type *block;
     flow_choice_list opening;     /* blocks in front of each repeat */
     flow_choice_list closing;     /* blocks behind the last one */
+    /* Optional: on images it stands for these blocks instead, which live in the arena. */
+    flow_status (*of_images)(flow_choice_list *out, const flow_choice *choice, flow_shape shape, flow_arena *arena,
+                             flow_error *err);
+    /* Optional, elsewhere: refuses options that only images have. */
+    flow_status (*check_table)(const flow_choice *choice, flow_error *err);
 } flow_preset;
 
 /* NULL-terminated. */

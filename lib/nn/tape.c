@@ -143,11 +143,29 @@ static void add_narrow_units(const tape_job *job, int k, int first, int units)
             gw[i] += sums[i * units + p];
 }
 
+/* More rows than a tile has: of an image, pixels may count as rows. */
+static void add_long(const tape_job *job, int k)
+{
+    const flow_record *record = &job->tapes[0].records[k];
+    const flow_linear *linear = record->linear;
+    const int n = job->tapes[0].n;
+    real *gw = job->gradient + linear->weight;
+    flow_gemm(false, true, linear->n_out, linear->n_in, n, record->g, n, record->x, n, 1, gw, linear->n_in);
+    for (int unit = 0; linear->extent != NULL && unit < linear->n_out; unit++)
+        memset(gw + (size_t)unit * (size_t)linear->n_in + (size_t)linear->extent[unit], 0,
+               (size_t)(linear->n_in - linear->extent[unit]) * sizeof *gw);
+}
+
 static void add_products(const tape_job *job, int k, int span)
 {
     const flow_linear *linear = job->tapes[0].records[k].linear;
     if (n_terms(job, k) == 0)
         return;
+    if (job->tapes[0].n > FLOW_TILE) {
+        if (span == 0)
+            add_long(job, k);
+        return;
+    }
     if (linear->n_in > FEW_INPUTS) {
         add_wide(job, k, span);
         return;

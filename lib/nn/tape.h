@@ -37,7 +37,8 @@ typedef struct flow_record {
 } flow_record;
 
 typedef struct flow_tape {
-    int n; /* data rows in the tile, padding included; a multiple of FLOW_LANES, at most FLOW_TILE */
+    int n; /* data rows in the tile, padding included; a multiple of FLOW_LANES. At most FLOW_TILE, but for a layer of
+              one place on a tape with a gradient of its own */
     int n_records, capacity;
     flow_record *records; /* owned by the maker of the tape */
     real *gradient;       /* (n_weights), borrowed: the sums are added to it at once, and nothing is recorded. NULL: the

@@ -12,8 +12,11 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/read.h"
 #include "flow/block/options.h"
 #include "flow/chain.h"
+#include "flow/conditioner/conditioners.h"
+#include "flow/registry.h"
 
 typedef struct composite {
     int pixels, channels, kept; /* of the channels of a pixel the chain maps `kept`, the first ones */
@@ -31,6 +34,9 @@ static const flow_option repeat_table[] = {
 static const flow_option split_table[] = {
     FLOW_KEY_INT(flow_split_options, keep, "0", 0, 65535,
                  "how many dimensions go on, of an image how many channels: the first ones; 0: half of them"),
+    FLOW_KEY_CHOICE(flow_split_options, prior, NULL, &flow_conditioners,
+                    "a network that gives the finished half a Gaussian density given the other half: an affine "
+                    "coupling in front. Without it they stay as they are"),
     {FLOW_KEY(flow_split_options, flow, CHOICE_LIST, FLOW_REQUIRED), .help = "the blocks for these, in this order"},
     FLOW_OPTIONS_END,
 };
@@ -64,6 +70,9 @@ static flow_status split_configure(void *self, const void *options, const flow_b
     if (channels == 1)
         return flow_option_fail(err, "keep", "there is 1 %s here, which cannot be split; %s", what,
                                 image ? "put \"squeeze\" in front" : "leave \"split\" out");
+    if (asked->prior.type != NULL && kept != channels / 2)
+        return flow_option_fail(err, "keep", "with a \"prior\" half of the %d %ss go on, found %lld", channels, what,
+                                (long long)asked->keep);
     if (kept >= channels)
         return flow_option_fail(err, "keep", "there are %d %ss here, and at least one has to be left out: "
                                 "expected 1 to %d, found %lld", channels, what, channels - 1, (long long)asked->keep);
@@ -82,6 +91,24 @@ static void split_compose(void *self, const void *options, flow_composition *out
 {
     composite *block = self;
     *out = (flow_composition){&block->chain, &((const flow_split_options *)options)->flow, 1, block->inner, true};
+}
+
+/* The density of the half that leaves, N(m, exp(s)) given the half that goes on, is an affine coupling (Kingma and
+ * Dhariwal 2018, sec. 3.6 of Dinh et al. 2017 with a learned prior). */
+static flow_status split_front(const void *options, flow_arena *arena, flow_choice *out, flow_error *err)
+{
+    const flow_split_options *asked = options;
+    if (asked->prior.type == NULL)
+        return FLOW_OK;
+    FLOW_TRY(flow_choice_default(out, &flow_maps, "coupling", arena, err));
+    flow_coupling_options *coupling = flow_arena_take(arena, 1, sizeof *coupling);
+    if (coupling == NULL)
+        return flow_error_memory(err, "the prior of a split");
+    *coupling = *(const flow_coupling_options *)out->options;
+    coupling->mask = FLOW_MASK_HALF;
+    coupling->conditioner = asked->prior;
+    out->options = coupling;
+    return FLOW_OK;
 }
 
 static void composite_release(void *self)
@@ -177,14 +204,14 @@ static void composite_backward(const void *self, const flow_pass *pass, const re
     composite_walk(self, pass, gout, gin, NULL);
 }
 
-#define COMPOSITE(name, line)                                                              \
+#define COMPOSITE(name, block_in_front, line)                                                              \
     {                                                                                      \
         .info = {FLOW_INFO(#name, line, name##_table, flow_##name##_options)},             \
         .state_size = sizeof(composite), .configure = name##_configure, .compose = name##_compose, \
-        .release = composite_release, .keeps_periodic = true, .scratch_size = composite_scratch_size, \
+        .release = composite_release, .front = block_in_front, .keeps_periodic = true, .scratch_size = composite_scratch_size, \
         .map = {composite_map, composite_map}, .backward = {composite_backward, composite_backward}, \
     }
 
-const flow_block_type flow_block_repeat = COMPOSITE(repeat, "blocks that are repeated together");
+const flow_block_type flow_block_repeat = COMPOSITE(repeat, NULL, "blocks that are repeated together");
 const flow_block_type flow_block_split =
-    COMPOSITE(split, "the first dimensions, or channels, go on through a flow of their own, the others are finished");
+    COMPOSITE(split, split_front, "the first dimensions, or channels, go on through a flow of their own, the others are finished");

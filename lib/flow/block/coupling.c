@@ -46,20 +46,9 @@ typedef struct coupling {
     flow_conditioner conditioner;
 } coupling;
 
-static const char *const masks[] = {"alternate", "half", "channel", "checkerboard", NULL};
+const char *const flow_mask_names[] = {"alternate", "half", "channel", "checkerboard", NULL};
 
-const flow_option flow_coupling_table[] = {
-    FLOW_KEY_WORD(flow_coupling_options, mask, "\"alternate\"", masks,
-                  "which dimensions pass unchanged: every other one or the first half, of an image every other channel "
-                  "or the first half of them (\"channel\" is another word for \"half\"), or every other pixel"),
-    FLOW_KEY_FLAG(flow_coupling_options, flip, "false",
-                  "exchange the two parts (with \"repeat\" they change roles each time anyway)"),
-    FLOW_KEY_CHOICE(flow_coupling_options, univariate, "\"affine\"", &flow_univariates, "the elementwise map"),
-    FLOW_KEY_CHOICE(flow_coupling_options, conditioner, "\"mlp\"", &flow_conditioners,
-                    "the network that gives its parameters"),
-    FLOW_CONDITIONER_KEYS,
-    FLOW_OPTIONS_END,
-};
+const flow_option flow_coupling_table[] = {FLOW_COUPLING_OPTIONS, FLOW_OPTIONS_END};
 
 static bool coupling_passes(const coupling *block, int width, int i, bool swapped)
 {

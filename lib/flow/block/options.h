@@ -35,7 +35,26 @@ typedef struct flow_coupling_options {
     flow_choice conditioner; /* of flow_conditioners */
 } flow_coupling_options;
 
+extern const char *const flow_mask_names[];
 extern const flow_option flow_coupling_table[];
+
+/* The rows of a struct that begins with a flow_coupling_options. */
+#define FLOW_COUPLING_OPTIONS \
+    FLOW_KEY_WORD(flow_coupling_options, mask, "\"alternate\"", flow_mask_names, \
+                  "which dimensions pass unchanged: every other one or the first half, of an image every other channel " \
+                  "or the first half of them (\"channel\" is another word for \"half\"), or every other pixel"), \
+    FLOW_KEY_FLAG(flow_coupling_options, flip, "false", \
+                  "exchange the two parts (with \"repeat\" they change roles each time anyway)"), \
+    FLOW_KEY_CHOICE(flow_coupling_options, univariate, "\"affine\"", &flow_univariates, "the elementwise map"), \
+    FLOW_KEY_CHOICE(flow_coupling_options, conditioner, "\"network\"", &flow_conditioners, \
+                    "the network that gives its parameters"), \
+    FLOW_CONDITIONER_KEYS
+
+/* Of glow and realnvp, which mean more than couplings on images. */
+typedef struct flow_multiscale_options {
+    flow_coupling_options coupling;
+    int64_t levels, steps; /* of images; 0: the default */
+} flow_multiscale_options;
 
 typedef enum flow_autoregressive_order {
     FLOW_AUTOREGRESSIVE_ALTERNATE, /* natural, reversed, natural, ... over the repeats */
@@ -61,6 +80,7 @@ typedef struct flow_repeat_options {
 
 typedef struct flow_split_options {
     int64_t keep;          /* how many dimensions, of an image channels, go on, the first ones; 0: half of them */
+    flow_choice prior;     /* of flow_conditioners: the network of the density of the others; type NULL: none */
     flow_choice_list flow; /* of flow_maps */
 } flow_split_options;
 

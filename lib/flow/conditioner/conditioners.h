@@ -16,7 +16,8 @@ FLOW_CONDITIONERS(X)
 FLOW_MASKED_CONDITIONERS(X)
 #undef X
 
-/* What the option "conditioner" refers to: of couplings, and of autoregressive blocks. */
+/* What the option "conditioner" refers to: of couplings, and of autoregressive blocks. Its default in couplings,
+ * "network", is mlp for tables and conv for images. */
 extern const flow_choices flow_conditioners, flow_masked_conditioners;
 
 /* The keys of the network may stand in the block itself: {"type": "coupling", "hidden": [64]} means {"type":
