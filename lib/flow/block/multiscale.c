@@ -84,8 +84,8 @@ static void stack_add_split(stack *s, const stack *inner, flow_error *err, flow_
     if (options == NULL || *status != FLOW_OK)
         return;
     options->flow = (flow_choice_list){inner->n, inner->at};
-    *status = flow_choice_parse(&options->prior, &flow_conditioners, "{\"type\": \"conv\", \"hidden\": []}", s->arena,
-                                err);
+    *status =
+        flow_choice_parse(&options->prior, &flow_conditioners, "{\"type\": \"conv\", \"hidden\": []}", s->arena, err);
 }
 
 static void stack_add_repeat(stack *s, int64_t times, const stack *inner)
@@ -114,11 +114,15 @@ static flow_status multiscale_start(stack *s, int *levels, const flow_choice *ch
     int most = multiscale_halvings(shape);
     *levels = s->options->levels > 0 ? (int)s->options->levels : flow_min(most, 3);
     if (most == 0)
-        return flow_option_fail(err, "levels", "an image of %d x %d pixels cannot be halved; write out the blocks "
-                                               "instead of the preset", shape.height, shape.width);
+        return flow_option_fail(err, "levels",
+                                "an image of %d x %d pixels cannot be halved; write out the blocks "
+                                "instead of the preset",
+                                shape.height, shape.width);
     if (*levels > most)
-        return flow_option_fail(err, "levels", "an image of %d x %d pixels can be halved %d times: expected 1 to %d, "
-                                               "found %d", shape.height, shape.width, most, most, *levels);
+        return flow_option_fail(err, "levels",
+                                "an image of %d x %d pixels can be halved %d times: expected 1 to %d, "
+                                "found %d",
+                                shape.height, shape.width, most, most, *levels);
     return FLOW_OK;
 }
 

@@ -12,8 +12,8 @@
 typedef struct squeeze {
     int dim;
     flow_shape behind;
-    bool inverse;  /* unsqueeze */
-    int *fine;     /* (dim), owned: where each number of the squeezed image is in the other one */
+    bool inverse; /* unsqueeze */
+    int *fine;    /* (dim), owned: where each number of the squeezed image is in the other one */
 } squeeze;
 
 static const flow_option squeeze_table[] = {
