@@ -197,7 +197,7 @@ static void expect_defaults(const char *type, const char *resolved)
 
 #define NET_OF(type) \
     "\"conditioner\": {\"type\": \"" type "\", \"hidden\": [128, 128], \"activation\": \"relu\", \"residual\": false}"
-#define NET NET_OF("mlp")
+#define NET NET_OF("network")
 #define MASKED NET_OF("made")
 #define MASK "\"mask\": \"alternate\", \"flip\": false"
 #define BOUNDED(bound) "\"univariate\": {\"type\": \"affine\", \"bound\": " #bound "}"
