@@ -34,7 +34,7 @@ static const opt options[] = {
     {"limit", 0, ARG(run.limit), "ROWS", "stop after ROWS rows in all; with --given and --first, a part of the "
      "sequence", .most = 9e15, .given = offsetof(sample_args, has_limit)},
     {"temperature", 't', ARG(run.temperature), "T", "scale the spread of the base by T; below 1 the rows stay in the "
-     "densest regions", .fallback = "1", .most = 1000},
+     "densest regions: 0.7 is usual for images", .fallback = "1", .most = 1000},
     {"steps", 0, ARG(row.session.steps), "N", "of a continuous model: solve its differential equations in N equal "
      "steps instead of by the solver of the model. Few steps are fast and inaccurate; the round-trip error shows how "
      "inaccurate", .least = 1, .most = FLOW_ODE_STEPS_MAX},
@@ -100,6 +100,6 @@ const command command_sample = {
                 "  flowctl sample moons.h5 -n 1e6 --first 1e6 -o second-million.h5\n"
                 "  flowctl sample continuous.h5 -n 1e6 --steps 8 --solver rk4 -o quick.h5\n"
                 "  flowctl sample detector.h5 --given events.csv -n 100 -o draws.h5\n"
-                "  flowctl sample digits.h5 --given label=7 -n 64 -o sevens.png",
+                "  flowctl sample digits.h5 --given label=7 -n 64 --temperature 0.7 -o sevens.png",
     .options = options, .args_size = sizeof(sample_args), .run = sample_run,
 };

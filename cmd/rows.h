@@ -1,4 +1,4 @@
-/* What the commands have in common that take the rows of a model: sample, logprob, invert. */
+/* What the commands have in common that take the rows of a model: sample, logprob, invert, interpolate. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_ROWS_H
 #define FLOW_CMD_ROWS_H

@@ -47,6 +47,8 @@ commands=$(sed -n 's/^const command command_\([a-z0-9_]*\) = {$/\1/p' "$BATS_TES
     expect --output --worst --skip-invalid --float --json --threads --quiet --help
     run flowctl help invert
     expect --to --output --logdet --skip-invalid --float --json --threads --quiet --help
+    run flowctl help interpolate
+    expect --rows --number --output --linear --skip-invalid --float --json --threads --quiet --help
     run flowctl help info
     expect --history --dim --json --help
     run flowctl help check

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck disable=SC2154 # what `run` and the helper set
-# Models of images on the command line: bits per dimension, the least likely images.
+# Models of images on the command line: bits per dimension, the least likely images, walks, temperatures.
 
 load cli_helper
 
@@ -123,6 +123,32 @@ are_bits() {
     run flowctl logprob model.h5 one-0.png --picture one-0.png
     expect_status 1
     expect "--picture one-0.png: this file holds the data that are read"
+}
+
+@test "a walk between two images is a line of a sheet, and its ends are the images, each value" {
+    run --separate-stderr flowctl interpolate model.h5 test.csv --rows 2,7 -n 5 -o walk.png
+    expect_status 0
+    run flowctl info walk.png
+    expect "height 6, width 27"
+    flowctl interpolate model.h5 test.csv --rows 2,7 -n 40 -q -o walk.png # three lines of up to 16
+    run flowctl info walk.png
+    expect "height 14, width 82"
+    flowctl interpolate model.h5 test.csv --rows 2,7 -n 5 -q -o walk.csv
+    sed -n '2p;6p' walk.csv >ends
+    sed -n '2p;7p' test.csv >rows
+    same ends rows
+}
+
+@test "samples at a low temperature are nearer to each other" {
+    spread=()
+    for temperature in 1 0.7 0; do
+        flowctl sample model.h5 -n 500 --temperature $temperature -q -o samples.csv
+        spread+=("$(awk -F, 'NR > 1 { n++; s += $1; q += $1 * $1 } END { print q / n - s * s / n / n }' samples.csv)")
+    done
+    is_below "${spread[1]}" "${spread[0]}"
+    [ "${spread[2]}" = 0 ]
+    run --separate-stderr flowctl sample model.h5 -n 16 --temperature 0.7 -o samples.png
+    expect_status 0
 }
 
 @test "tables have nats in their lines of progress, whatever their values" {

@@ -16,6 +16,7 @@
 #include "harness.h"
 #include "run/row_walk.h"
 #include "run/info_model.h"
+#include "run/interpolate.h"
 #include "run/invert.h"
 #include "run/logprob.h"
 #include "run/sample.h"
@@ -187,6 +188,61 @@ static void test_rows_are_drawn_evaluated_and_inverted(void **state)
     flow_session_close(&s);
 }
 
+static void read_rows(double *rows, size_t n, const char *location)
+{
+    flow_reader *reader;
+    size_t n_read;
+    SUCCEED(flow_reader_open(&reader, location, NULL, err));
+    SUCCEED(flow_reader_read(reader, rows, NULL, n, &n_read, err));
+    assert_int_equal(n_read, n);
+    flow_reader_close(reader);
+}
+
+static void test_a_walk_is_the_image_of_an_arc_or_a_line(void **state)
+{
+    (void)state;
+    enum { N = 5 };
+    heard h = {0};
+    flow_session s = {0};
+    open_session(&s);
+    char data[1024], walk[1024];
+    snprintf(data, sizeof data, "%s", at("train.csv"));
+    snprintf(walk, sizeof walk, "%s", at("walk.csv"));
+    double rows[2 * 9], z[4], points[2 * N], expected[2 * N], found[2 * N];
+    read_rows(rows, 9, data);
+    memcpy(rows, rows + 2 * 8, 2 * sizeof *rows); /* from row 9 to row 2 */
+    flow_rows_to_latent(s.runner, rows, 2, z, NULL);
+    const double angle = atan2(z[0] * z[3] - z[1] * z[2], z[0] * z[2] + z[1] * z[3]);
+    for (int linear = 0; linear < 2; linear++) {
+        flow_run_interpolate_result result;
+        const flow_run_interpolate_options options = {
+            .rows = {.input = data, .output = walk, .hooks = hooks_of(&h)}, .ends = {9, 2}, .n = N, .linear = linear,
+        };
+        SUCCEED(flow_run_interpolate(&result, &s, &options, err));
+        assert_int_equal(result.rows, N);
+        assert_int_equal(h.total, N);
+        assert_string_equal(result.path, linear ? "linear" : "spherical");
+        ASSERT_NEAR(result.angle, fabs(angle) * 180 / FLOW_PI, 1e-6);
+        ASSERT_LT(result.round_trip, 1e-3);
+        for (int i = 0; i < N; i++) {
+            const double t = i / (N - 1.0), r = t * angle;
+            const double of_a = linear ? 1 - t : cos(r) - sin(r) / tan(angle), of_b = linear ? t : sin(r) / sin(angle);
+            for (int k = 0; k < 2; k++)
+                points[2 * i + k] = of_a * z[k] + of_b * z[2 + k];
+        }
+        flow_rows_to_data(s.runner, points, N, expected, NULL);
+        read_rows(found, N, walk);
+        for (int i = 0; i < 2 * N; i++)
+            ASSERT_NEAR(found[i], expected[i], 1e-5 * (1 + fabs(expected[i])));
+        for (int k = 0; k < 2; k++) {
+            ASSERT_NEAR(found[k], rows[k], 1e-3);
+            ASSERT_NEAR(found[2 * N - 2 + k], rows[2 + k], 1e-3);
+        }
+    }
+    assert_int_equal(h.warnings, 0);
+    flow_session_close(&s);
+}
+
 static void test_what_is_stopped_leaves_the_output_as_it_was(void **state)
 {
     (void)state;
@@ -215,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training_stops_and_resumes),
         cmocka_unit_test(test_rows_are_drawn_evaluated_and_inverted),
+        cmocka_unit_test(test_a_walk_is_the_image_of_an_arc_or_a_line),
         cmocka_unit_test(test_what_is_stopped_leaves_the_output_as_it_was),
     };
     return cmocka_run_group_tests_name("run", tests, make_model, remove_folder);

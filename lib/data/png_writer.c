@@ -89,7 +89,8 @@ static flow_status png_write_sheet(png_writer *w, flow_error *err)
 {
     const flow_shape one = w->options.shape;
     const size_t n = w->n > 0 ? w->n : 1;
-    size_t across = (size_t)ceil(sqrt((double)n * one.height / one.width));
+    size_t across = w->options.across > 0 ? (size_t)w->options.across
+                                          : (size_t)ceil(sqrt((double)n * one.height / one.width));
     across = across > n ? n : across;
     const size_t down = (n + across - 1) / across;
     const size_t width = MARGIN + across * (size_t)(one.width + MARGIN);

@@ -105,6 +105,7 @@ typedef struct flow_picture_options {
     flow_shape shape; /* {0}: they are no pictures */
     double least, most;
     int64_t first; /* the number of the first one in the names of files */
+    int across;    /* pictures in a line of a sheet; 0: as many as make it about square */
 } flow_picture_options;
 
 typedef struct flow_writer_options {
