@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The workloads of test/bench/workloads/*.json in other libraries, for the scripts beside this one."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before any import of torch
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKLOADS = ROOT / "test/bench/workloads"
+TASKS = ["train", "logprob", "sample"]
+
+
+class Shape:
+    """A workload as its file says; what no peer needs to know is left out."""
+
+    def __init__(self, name):
+        document = json.loads((WORKLOADS / f"{name}.json").read_text())
+        self.name, self.title = name, document["title"]
+        self.tasks, self.against = document.get("tasks", TASKS), document.get("against")
+        if "like" in document:
+            document = json.loads((WORKLOADS / f"{document['like']}.json").read_text())
+        spec = document["spec"]
+        (block,) = spec["flow"]
+        self.dimensions, self.image = document["dimensions"], spec.get("image")
+        self.batch, self.optimizer = spec["train"]["batch"], spec["train"]["optimizer"]
+        self.block, self.blocks, self.hidden = block["type"], block.get("repeat", 1), block["hidden"]
+        self.levels, self.steps = block.get("levels"), block.get("steps")
+        self.univariate = block.get("univariate", {"type": "affine"})
+        self.solver, trace = block.get("solver"), block.get("trace", "exact")
+        self.trace = trace if isinstance(trace, str) else trace["type"]
+
+    @property
+    def splines(self):
+        return self.univariate["type"] == "rational_quadratic"
+
+
+# ---------------------------------------------------------------- peers
+# A model is None where the peer has nothing of that shape.
+
+
+class Zuko:
+    packages = ["zuko", "torch"]
+
+    def __init__(self):
+        import zuko
+
+        self.zuko = zuko
+
+    def model(self, shape):
+        flows = self.zuko.flows
+        common = dict(features=shape.dimensions, hidden_features=shape.hidden)
+        if shape.block == "maf" and shape.splines:
+            return flows.NSF(transforms=shape.blocks, bins=shape.univariate["bins"], **common)
+        if shape.block == "maf":
+            return flows.MAF(transforms=shape.blocks, **common)
+        if shape.block == "iaf" and not shape.splines:
+            maf = flows.MAF(transforms=shape.blocks, **common)
+            return self.zuko.lazy.Flow([self.zuko.lazy.LazyInverse(t) for t in maf.transform.transforms], maf.base)
+        if shape.block == "coupling" and not shape.splines:
+            return flows.RealNVP(transforms=shape.blocks, **common)
+        if shape.block == "ffjord":
+            from torch import nn
+
+            tolerances = dict(atol=shape.solver["atol"], rtol=shape.solver["rtol"])
+            return flows.CNF(exact=shape.trace == "exact", activation=nn.Tanh, **tolerances, **common)
+        return None
+
+    def log_prob(self, model, x):
+        return model().log_prob(x)
+
+    def sample(self, model, n):
+        return model().sample((n,))
+
+
+class Nflows:
+    packages = ["nflows", "torch"]
+
+    def __init__(self):
+        import nflows.distributions
+        import nflows.flows
+        import nflows.transforms
+
+        self.nflows = nflows
+
+    def model(self, shape):
+        hidden = shape.hidden[0]
+        if shape.block not in ("maf", "iaf") or any(width != hidden for width in shape.hidden):
+            return None  # its couplings have networks that are residual, of another shape
+        transforms = self.nflows.transforms
+        common = dict(features=shape.dimensions, hidden_features=hidden, num_blocks=len(shape.hidden) - 1,
+                      use_residual_blocks=False)
+        layers = []
+        for _ in range(shape.blocks):
+            layers.append(transforms.ReversePermutation(shape.dimensions))
+            if shape.splines:
+                layer = transforms.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(
+                    num_bins=shape.univariate["bins"], tails="linear", tail_bound=shape.univariate["bound"], **common)
+            else:
+                layer = transforms.MaskedAffineAutoregressiveTransform(**common)
+            layers.append(transforms.InverseTransform(layer) if shape.block == "iaf" else layer)
+        base = self.nflows.distributions.StandardNormal([shape.dimensions])
+        return self.nflows.flows.Flow(transforms.CompositeTransform(layers), base)
+
+    def log_prob(self, model, x):
+        return model.log_prob(x)
+
+    def sample(self, model, n):
+        return model.sample(n)
+
+
+class Normflows:
+    """Image flows, as its example `glow` builds them, without classes."""
+
+    packages = ["normflows", "torch"]
+
+    def __init__(self):
+        import warnings
+
+        import normflows
+
+        warnings.filterwarnings("ignore", "torch.lu is deprecated")
+        self.normflows = normflows
+
+    def model(self, shape):
+        if shape.image is None or shape.block != "glow":
+            return None
+        import torch
+
+        parts, (height, width, n_channels) = self.normflows.flows, shape.image
+        bases, flows, merges = [], [], []  # from the innermost level outwards
+        for level in range(shape.levels, 0, -1):
+            innermost, channels = level == shape.levels, n_channels * 2 ** (level + 1)
+            steps = [parts.GlowBlock(channels, shape.hidden[0]) for _ in range(shape.steps)]
+            flows.append([*steps, parts.Squeeze()])
+            merges += [] if innermost else [parts.Merge()]
+            finished = channels if innermost else channels // 2
+            bases.append(self.normflows.distributions.DiagGaussian((finished, height >> level, width >> level)))
+        model = self.normflows.MultiscaleFlow(bases, flows, merges, class_cond=False)
+        return model.to(memory_format=torch.channels_last)  # of the convolutions: the faster of the two
+
+    def log_prob(self, model, x):
+        return model.log_prob(x, None)
+
+    def sample(self, model, n):
+        return model.sample(n)
+
+
+class Torch:
+    """Layers and nothing around them: what PyTorch itself allows. Coupling flows, and a continuous one whose equation
+    torchdiffeq solves."""
+
+    packages = ["torch", "torchdiffeq"]
+
+    def __init__(self):
+        import torch
+        import torchdiffeq
+
+        self.torch, self.torchdiffeq = torch, torchdiffeq
+
+    def model(self, shape):
+        if shape.block == "coupling" and not shape.splines:
+            return self.couplings(shape)
+        if shape.block == "ffjord" and shape.trace == "exact":
+            return self.continuous(shape)
+        return None
+
+    def log_prob(self, model, x):
+        z, logdet = model.to_latent(x)
+        return logdet - 0.5 * (z * z).sum(-1) - 0.5 * math.log(2 * math.pi) * x.shape[1]
+
+    def sample(self, model, n):
+        return model.to_data(self.torch.randn(n, model.dimensions))
+
+    def mlp(self, widths, activation):
+        nn = self.torch.nn
+        layers = [nn.Linear(n_in, n_out) for n_in, n_out in zip(widths, widths[1:])]
+        return nn.Sequential(*[part for layer in layers for part in (layer, activation())][:-1])
+
+    def couplings(self, shape):
+        torch, d = self.torch, shape.dimensions
+
+        class Couplings(torch.nn.ModuleList):
+            """The kept half stands first, and the halves change roles after each layer."""
+
+            dimensions = d
+
+            def to_latent(self, x):
+                a, b, logdet = x[:, : d // 2], x[:, d // 2 :], 0
+                for net in self:
+                    scale, shift = net(a).chunk(2, -1)
+                    scale = torch.tanh(scale)
+                    logdet = logdet - scale.sum(-1)
+                    a, b = (b - shift) * torch.exp(-scale), a
+                return torch.cat((a, b), -1), logdet
+
+            def to_data(self, z):
+                first = d // 2 if len(self) % 2 == 0 else d - d // 2
+                a, b = z[:, :first], z[:, first:]
+                for net in reversed(self):
+                    scale, shift = net(b).chunk(2, -1)
+                    a, b = b, a * torch.exp(torch.tanh(scale)) + shift
+                return torch.cat((a, b), -1)
+
+        kept = [d // 2 if k % 2 == 0 else d - d // 2 for k in range(shape.blocks)]
+        return Couplings([self.mlp([n, *shape.hidden, 2 * (d - n)], torch.nn.ReLU) for n in kept])
+
+    def continuous(self, shape):
+        torch, odeint, d = self.torch, self.torchdiffeq.odeint_adjoint, shape.dimensions
+        tolerances = dict(rtol=shape.solver["rtol"], atol=shape.solver["atol"], method="dopri5")
+        net = self.mlp([d + 1, *shape.hidden, d], torch.nn.Tanh)
+
+        class Field(torch.nn.Module):
+            """dx/dt, and with it the trace of its Jacobian, one pass back for each dimension (as FFJORD's own code)."""
+
+            dimensions = d
+
+            def __init__(self):
+                super().__init__()
+                self.net = net
+
+            def rate(self, t, x):
+                return self.net(torch.cat((x, t.expand(len(x), 1)), -1))
+
+            def forward(self, t, state):
+                if not isinstance(state, tuple):
+                    return self.rate(t, state)
+                keeps = torch.is_grad_enabled()
+                with torch.enable_grad():
+                    x = state[0] if state[0].requires_grad else state[0].detach().requires_grad_()
+                    f = self.rate(t, x)
+                    rows = [torch.autograd.grad(f[:, i].sum(), x, create_graph=keeps, retain_graph=True)[0][:, i]
+                            for i in range(d)]
+                return f, sum(rows)
+
+            def to_latent(self, x):
+                ends = odeint(self, (x, x.new_zeros(len(x))), torch.tensor([0.0, 1.0]), **tolerances)
+                return ends[0][-1], ends[1][-1]
+
+            def to_data(self, z):
+                return odeint(self, z, torch.tensor([1.0, 0.0]), **tolerances)[-1]
+
+        return Field()
+
+
+PEERS = {"zuko": Zuko, "nflows": Nflows, "torch": Torch, "normflows": Normflows}
+
+
+def parameters(model):
+    """Those that count: weights which a mask makes zero do not."""
+    import torch
+
+    total = sum(p.numel() for p in model.parameters())
+    for layer in model.modules():
+        mask = getattr(layer, "mask", None)
+        if isinstance(layer, torch.nn.Linear) and mask is not None:
+            total -= layer.weight.numel() - int(mask.sum())
+    return total
+
+
+def optimizer(model, name, rate):
+    """The fastest of PyTorch under this name."""
+    import torch
+
+    if name == "adamax":
+        return torch.optim.Adamax(model.parameters(), lr=rate, foreach=True)
+    return torch.optim.Adam(model.parameters(), lr=rate, fused=True)
+
+
+def batch_of(shape):
+    """A batch of standard normal rows; images as PyTorch has them, (n, channels, height, width)."""
+    import torch
+
+    if shape.image is None:
+        return torch.randn(shape.batch, shape.dimensions)
+    height, width, channels = shape.image
+    return torch.randn(shape.batch, channels, height, width)
