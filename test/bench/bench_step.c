@@ -3,17 +3,20 @@
  *     build/test/bench/bench_step [NAME...]       the named workloads of test/bench/workloads/, or all that train
  *
  * The calls of a step (train/step.c) are measured one by one, and the matrix products are repeated alone. The sum of
- * the parts must agree with the time of a whole step.
+ * the parts must agree with the time of a whole step. The gradients of images overwrite what the pass has left, and
+ * those at the weights are formed along the way: there the pass is measured alone and with all gradients.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "core/memory.h"
 #include "bench/measure.h"
 #include "bench/peak.h"
 #include "bench/workload.h"
+#include "core/memory.h"
 #include "num/gemm.h"
+#include "num/vector.h"
 
 enum { ROUNDS = 11, TILES_MAX = 16, LAYERS_MAX = 8 };
 
@@ -21,11 +24,13 @@ static const double slice = 0.02; /* seconds */
 
 typedef struct parts {
     workload w;
-    int n_tiles;
+    bool image;
+    int n_tiles, n; /* rows of a tile */
     flow_workspace *ws[TILES_MAX];
     const real *z[TILES_MAX]; /* latent rows of the last pass */
     flow_tape tapes[TILES_MAX];
-    real *scratch; /* as large as the widest activation or gradient of a tile */
+    real *gradients[TILES_MAX]; /* of images */
+    real *scratch;              /* as large as the widest activation or gradient of a tile */
 } parts;
 
 /* ------------------------------------------------------------------ the parts */
@@ -37,9 +42,9 @@ static void forward(void *context)
     for (int t = 0; t < s->n_tiles; t++) {
         flow_workspace *ws = s->ws[t];
         double logp[FLOW_TILE];
-        flow_tile_load(f, ws, s->w.rows + (size_t)t * FLOW_TILE * (size_t)f->dim, FLOW_TILE);
-        flow_tile_logp(f, s->w.weights, ws, FLOW_TILE, logp, &s->z[t]);
-        for (int j = 0; j < FLOW_TILE; j++)
+        flow_tile_load(f, ws, s->w.rows + (size_t)t * (size_t)s->n * (size_t)f->dim, s->n);
+        flow_tile_logp(f, s->w.weights, ws, s->n, logp, &s->z[t]);
+        for (int j = 0; j < s->n; j++)
             ws->glogdet[j] = (real)(-1 / (double)s->w.batch);
     }
 }
@@ -48,15 +53,30 @@ static void backward(void *context)
 {
     parts *s = context;
     for (int t = 0; t < s->n_tiles; t++) {
-        flow_tile_logp_backward(s->w.f, s->w.weights, s->ws[t], FLOW_TILE, s->z[t], NULL);
+        if (s->image)
+            memset(s->gradients[t], 0, s->w.f->params.n_weights * sizeof *s->gradients[t]);
+        flow_tile_logp_backward(s->w.f, s->w.weights, s->ws[t], s->n, s->z[t], NULL);
         s->tapes[t] = s->ws[t]->tape;
     }
+}
+
+static void both(void *context)
+{
+    forward(context);
+    backward(context);
 }
 
 static void gradient(void *context)
 {
     parts *s = context;
-    flow_tapes_gradient(s->tapes, s->n_tiles, 1, s->w.f->params.n_weights, s->w.gradient);
+    const size_t n_weights = s->w.f->params.n_weights;
+    if (!s->image) {
+        flow_tapes_gradient(s->tapes, s->n_tiles, 1, n_weights, s->w.gradient);
+        return;
+    }
+    memcpy(s->w.gradient, s->gradients[0], n_weights * sizeof *s->w.gradient);
+    for (int t = 1; t < s->n_tiles; t++)
+        flow_vec_add(n_weights, s->gradients[t], s->w.gradient);
 }
 
 static void norm(void *context)
@@ -143,7 +163,9 @@ static void parts_open(parts *s, const workload_source *source)
 {
     *s = (parts){.n_tiles = 0};
     workload_open(&s->w, source, 1);
-    s->n_tiles = (int)(s->w.batch / FLOW_TILE);
+    s->image = flow_shape_pixels(s->w.f->shape) > 1;
+    s->n = s->w.f->tile_rows;
+    s->n_tiles = (int)(s->w.batch / (size_t)s->n);
     if (s->n_tiles > TILES_MAX)
         bench_stop("the batch is too large");
     int widest = s->w.f->dim;
@@ -151,16 +173,21 @@ static void parts_open(parts *s, const workload_source *source)
         widest = s->w.f->params.entries[e].rows > widest ? s->w.f->params.entries[e].rows : widest;
     s->scratch = bench_checked(flow_alloc_aligned((size_t)widest * FLOW_TILE, sizeof *s->scratch));
     flow_error err;
-    for (int t = 0; t < s->n_tiles; t++)
-        workload_check(flow_workspace_new(&s->ws[t], s->w.f, FLOW_TILE, true, &err), &err);
-    forward(s);
-    backward(s);
+    for (int t = 0; t < s->n_tiles; t++) {
+        workload_check(flow_workspace_new(&s->ws[t], s->w.f, s->n, true, &err), &err);
+        if (s->image)
+            s->gradients[t] = bench_checked(flow_alloc_aligned(s->w.f->params.n_weights, sizeof(real)));
+        s->ws[t]->tape.gradient = s->gradients[t];
+    }
+    both(s);
 }
 
 static void parts_close(parts *s)
 {
-    for (int t = 0; t < s->n_tiles; t++)
+    for (int t = 0; t < s->n_tiles; t++) {
         flow_workspace_free(s->ws[t]);
+        flow_free_aligned(s->gradients[t]);
+    }
     flow_free_aligned(s->scratch);
     workload_close(&s->w);
 }
@@ -201,7 +228,7 @@ typedef struct measurement {
     workload_source source;
     parts parts;
     layer layers[LAYERS_MAX];
-    int n_layers; /* 0: a block that solves an equation forms its products without a tape */
+    int n_layers; /* 0: the products of images, and of a block that solves an equation, are not on a tape */
     bench_item clock, peak;
     bench_item part[N_PARTS];
     bench_item product[LAYERS_MAX][3];
@@ -222,7 +249,8 @@ static void measure(measurement *m, const char *name)
     items[n++] = &m->peak;
     m->n_layers = layers_of(&m->parts, m->layers);
     for (int k = 0; k < (m->n_layers > 0 ? N_PARTS : PART_PRODUCTS_FORWARD); k++) {
-        m->part[k] = (bench_item){.work = part_work[k], .context = &m->parts, .n_threads = 1};
+        bool with_pass = m->parts.image && k == PART_BACKWARD;
+        m->part[k] = (bench_item){.work = with_pass ? both : part_work[k], .context = &m->parts, .n_threads = 1};
         items[n++] = &m->part[k];
     }
     for (int l = 0; l < m->n_layers; l++) {
@@ -310,15 +338,18 @@ static void print_parts(const measurement *m)
         {"pass", "pass: matrix products", "pass: the rest"},
         {"gradient at the rows", "gradient at the rows: products", "gradient at the rows: the rest"},
         {"gradient at the weights", "gradient at the weights: products", "gradient at the weights: sums"}};
+    static const char *const image_names[3] = {"pass", "gradients at the rows and weights", "sum over the tiles"};
     double part[N_PARTS], sum = 0;
     for (int k = 0; k < N_PARTS; k++)
         part[k] = bench_seconds(&m->part[k], ROUNDS);
+    if (m->parts.image)
+        part[PART_BACKWARD] -= part[PART_FORWARD];
     for (int k = 0; k < PART_WHOLE; k++)
         sum += part[k];
     for (int k = 0; k < 3; k++) {
         double products = part[PART_PRODUCTS_FORWARD + k];
         if (m->n_layers == 0) {
-            print_line(names[k][0], part[k], sum);
+            print_line(m->parts.image ? image_names[k] : names[k][0], part[k], sum);
         } else {
             print_line(names[k][1], products, sum);
             print_line(names[k][2], part[k] - products, sum);

@@ -149,7 +149,7 @@ static void print_task(const measurement *m, int c, workload_task t)
 static void print(const measurement *m)
 {
     const workload *w = &m->at[0];
-    printf("\n%s, %s: %d columns, %d blocks, %zu parameters, %zu of them multiplied, batches of %zu rows\n",
+    printf("\n%s, %s: %d dimensions, %d blocks, %zu parameters, %zu of them multiplied, batches of %zu rows\n",
            m->source.name, m->source.title, w->f->dim, w->f->n_blocks, flow_params_count(&w->f->params), w->live,
            w->batch);
     for (int c = 0; c < m->how->n_counts; c++) {

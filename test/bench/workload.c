@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/field_flops.h"
+#include "bench/image_flops.h"
+#include "bench/measure.h"
 #include "core/memory.h"
 #include "core/read.h"
-#include "bench/field_flops.h"
-#include "bench/measure.h"
 #include "flow/design.h"
 #include "num/rng.h"
 
@@ -129,9 +130,9 @@ static void start_last_layers(const flow_params *params, real *weights)
 {
     for (int e = 0; e < params->n_entries; e++) {
         const flow_param *entry = &params->entries[e];
-        if (!is_multiplied(entry) || entry->init != FLOW_INIT_ZERO)
+        if (!is_multiplied(entry) || entry->init != FLOW_INIT_ZERO || !bench_is_layer(entry))
             continue;
-        double bound = 1 / sqrt(entry->cols);
+        double bound = 1 / sqrt(entry->fan_in);
         for (int r = 0; r < entry->rows; r++) {
             size_t first = entry->offset + (size_t)r * (size_t)entry->cols;
             for (size_t k = first; k < first + (size_t)live_in(entry, r); k++)
@@ -144,7 +145,7 @@ static void make_rows(workload *w)
 {
     int d = w->f->dim;
     size_t count = w->batch * (size_t)d;
-    if (w->batch % FLOW_TILE != 0)
+    if (w->batch % (size_t)w->f->tile_rows != 0)
         bench_stop("the batch is no multiple of a tile");
     w->rows = bench_checked(malloc(count * sizeof *w->rows));
     w->x = bench_checked(malloc(count * sizeof *w->x));
@@ -164,9 +165,19 @@ static real *new_weights(const workload *w)
     return weights;
 }
 
+/* A step does less where they are not. */
+static void expect_finite(workload *w)
+{
+    workload_logprob(w);
+    for (size_t i = 0; i < w->batch; i++)
+        if (!isfinite(w->logp[i]))
+            bench_stop("the log-densities of a workload are not finite");
+}
+
 static void count_flops(workload *w)
 {
-    double a_pass = 2 * (double)w->live * (double)w->batch;
+    double products = flow_shape_pixels(w->f->shape) > 1 ? bench_image_products(w->f) : (double)w->live;
+    double a_pass = 2 * products * (double)w->batch;
     for (int t = 0; t < N_TASKS; t++)
         w->flops[t] = t == TASK_TRAIN ? 3 * a_pass : a_pass;
     if (flow_n_solvers(w->f) == 0)
@@ -175,7 +186,7 @@ static void count_flops(workload *w)
     for (int t = 0; t < N_TASKS; t++)
         workload_work[t](w);
     const flow_nfe nfes[] = {flow_step_nfe(w->step), flow_runner_nfe(w->runner, FLOW_TO_LATENT),
-                                flow_runner_nfe(w->runner, FLOW_TO_DATA)};
+                             flow_runner_nfe(w->runner, FLOW_TO_DATA)};
     for (int t = 0; t < N_TASKS; t++)
         w->flops[t] = bench_field_flops(w->f, w->source->spec, &nfes[t], solves[t]);
 }
@@ -186,7 +197,8 @@ void workload_open(workload *w, const workload_source *source, int n_threads)
     *w = (workload){.source = source, .n_threads = n_threads};
     workload_check(flow_spec_parse(&w->spec, source->spec, strlen(source->spec), source->name, NULL, NULL, 0, &err),
                    &err);
-    const subject_shape shape = {.dim = (int)source->dimensions};
+    const flow_row_layout layout = flow_spec_layout(w->spec, (int)source->dimensions, NULL);
+    const subject_shape shape = {.dim = layout.dim, .image = layout.shape};
     workload_check(subject_try_spec(&w->made, &err, shape, w->spec), &err);
     w->f = w->made.f;
     w->batch = (size_t)w->made.options.batch;
@@ -196,11 +208,12 @@ void workload_open(workload *w, const workload_source *source, int n_threads)
     w->average = w->made.options.ema > 0 ? new_weights(w) : NULL;
     w->gradient = new_weights(w);
     workload_check(flow_init_weights(w->f, w->spec->seed, w->weights, &err), &err);
-    workload_check(flow_fit(w->f, w->weights, w->rows, w->batch, NULL, &err), &err);
     start_last_layers(&w->f->params, w->weights);
+    workload_check(flow_fit(w->f, w->weights, w->rows, w->batch, NULL, &err), &err);
     workload_check(flow_runner_new(&w->runner, w->f, w->weights, n_threads, &err), &err);
     w->step = subject_step(&w->made, "\"mle\"", NULL, w->made.options.batch, n_threads);
     w->optimizer = subject_optimizer(&w->made);
+    expect_finite(w);
     count_flops(w);
 }
 

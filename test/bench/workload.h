@@ -7,7 +7,7 @@
  *       "tasks": ["train"],          the tasks that are measured; default: all
  *       "against": "S1",             the workload whose times are compared with
  *       "like": "L1",                takes "dimensions" and "spec" from that workload
- *       "spec": { ... }              a spec for `flowctl train`, without data
+ *       "spec": { ... }              a spec for `flowctl train`, without data; with "image", the rows are images
  *     }
  *
  * Rows are standard normal. All layers start at random as in PyTorch. This includes the last ones, which flowctl starts
@@ -39,8 +39,8 @@ void workload_release(workload_source *source);
 int workload_names(char names[][64], int most);
 
 /* The floating-point operations that the task needs for a batch: two for each live weight and row in a pass, and for a
- * step two more for the gradient at the input of the layer and two for the gradient at the weight; for a continuous
- * flow see bench/field_flops.h. 0 where they are not known. */
+ * step two more for the gradient at the input of the layer and two for the gradient at the weight; for images see
+ * bench/image_flops.h, for a continuous flow bench/field_flops.h. 0 where they are not known. */
 typedef struct workload {
     const workload_source *source;
     flow_spec *spec;
