@@ -113,22 +113,21 @@ static int record_pixels(const flow_conv *conv, int n)
 typedef struct conv_scratch {
     real *copied;     /* apply: (taps, panel, n_in), the weights of a panel */
     real *gy;         /* backward: (panel, n), the gradient at the output of an activation */
-    real *transposed; /* record: (pixels, n, panel) */
-    real *sums;       /* record: (taps, n_out, panel) if the input is transposed */
+    real *transposed; /* backward: (pixels, n, panel) */
+    real *sums;       /* backward: (taps, n_out, panel) if the input is transposed */
 } conv_scratch;
 
 static size_t conv_lay_out(const flow_conv *conv, int n, void *scratch, conv_scratch *w)
 {
-    flow_layout apply = {.base = scratch}, backward = apply, record = apply;
+    flow_layout apply = {.base = scratch}, backward = apply;
     size_t taps = (size_t)n_taps(conv), panel = (size_t)record_panel(conv);
     size_t copied = copies_weights(conv) ? taps * (size_t)apply_panel(conv) * (size_t)conv->n_in : 0;
     size_t sums = transposes_input(conv) ? taps * (size_t)conv->n_out * panel : 0;
     w->copied = flow_layout_take(&apply, copied, sizeof(real));
     w->gy = flow_layout_take(&backward, (size_t)backward_panel(conv) * (size_t)n, sizeof(real));
-    w->transposed = flow_layout_take(&record, (size_t)record_pixels(conv, n) * (size_t)n * panel, sizeof(real));
-    w->sums = flow_layout_take(&record, sums, sizeof(real));
-    size_t most = apply.used > backward.used ? apply.used : backward.used;
-    return most > record.used ? most : record.used;
+    w->transposed = flow_layout_take(&backward, (size_t)record_pixels(conv, n) * (size_t)n * panel, sizeof(real));
+    w->sums = flow_layout_take(&backward, sums, sizeof(real));
+    return apply.used > backward.used ? apply.used : backward.used;
 }
 
 size_t flow_conv_scratch_size(const flow_conv *conv, int n)
@@ -254,22 +253,23 @@ static void backward_pixel(const flow_conv *conv, const real *w, int n, int row,
         flow_gemm_sum(false, count, panel, n, conv->n_out, a, conv->n_out, b, n, 0, gx, n);
 }
 
-void flow_conv_backward(const flow_conv *conv, const real *weights, int n, const real *gpre, flow_activation kind,
-                        const real *x_pre, const real *x, real *gx, void *scratch)
+/* What is needed for the gradient at the input. */
+typedef struct conv_back {
+    const real *weights, *gpre, *x_pre, *x;
+    flow_activation kind;
+    real *gx, *gy; /* gy (panel, n): at the output of the activation */
+} conv_back;
+
+/* The inputs [first, first + panel) of one image row. */
+static void backward_row(const flow_conv *conv, const conv_back *b, int n, int first, int panel, int row)
 {
-    conv_scratch s;
-    conv_lay_out(conv, n, scratch, &s);
-    int width = backward_panel(conv);
-    for (int first = 0; first < conv->n_in; first += width) {
-        int panel = flow_min(conv->n_in - first, width);
-        const real *w = weights + conv->weight + (size_t)first * (size_t)conv->n_out;
-        for (int p = 0; p < conv->height * conv->width; p++) {
-            size_t at = ((size_t)p * (size_t)conv->n_in + (size_t)first) * (size_t)n;
-            real *out = kind == FLOW_ACTIVATION_NONE ? gx + at : s.gy;
-            backward_pixel(conv, w, n, p / conv->width, p % conv->width, panel, gpre, out);
-            if (kind != FLOW_ACTIVATION_NONE)
-                flow_activation_backward(kind, panel, n, x_pre + at, x + at, s.gy, gx + at);
-        }
+    const real *w = b->weights + conv->weight + (size_t)first * (size_t)conv->n_out;
+    for (int col = 0; col < conv->width; col++) {
+        size_t at = ((size_t)(row * conv->width + col) * (size_t)conv->n_in + (size_t)first) * (size_t)n;
+        bool linear = b->kind == FLOW_ACTIVATION_NONE;
+        backward_pixel(conv, w, n, row, col, panel, b->gpre, linear ? b->gx + at : b->gy);
+        if (!linear)
+            flow_activation_backward(b->kind, panel, n, b->x_pre + at, b->x + at, b->gy, b->gx + at);
     }
 }
 
@@ -386,43 +386,93 @@ static void add_sums_transposed(const flow_conv *conv, int first, int panel, con
                 gw[(size_t)(first + i) * (size_t)conv->n_out + (size_t)o] += sums[(tap * conv->n_out + o) * panel + i];
 }
 
-/* Adds to W's gradient gw (taps, n_in, n_out). */
-static void conv_add_products(const flow_conv *conv, int n, const real *x, const real *g, const conv_scratch *s,
-                              real *gw)
+static void record_row(conv_job *job, int pixels, int row)
 {
-    bool inputs = transposes_input(conv);
-    int channels = inputs ? conv->n_in : conv->n_out, width = record_panel(conv), pixels = record_pixels(conv, n);
-    conv_job job = {.conv = conv, .n = n, .x = x, .g = g, .transposed = s->transposed};
-    for (job.first = 0; job.first < channels; job.first += width) {
-        job.panel = flow_min(channels - job.first, width);
-        job.out = inputs ? s->sums : gw + job.first;
-        if (inputs)
-            memset(s->sums, 0, (size_t)n_taps(conv) * (size_t)conv->n_out * (size_t)job.panel * sizeof *s->sums);
-        for (int row = 0; row < conv->height; row++)
-            for (int col = 0; col < conv->width; col += pixels)
-                (inputs ? record_inputs : record_outputs)(&job, row, col, flow_min(conv->width, col + pixels));
-        if (inputs)
-            add_sums_transposed(conv, job.first, job.panel, s->sums, gw);
-    }
+    const flow_conv *conv = job->conv;
+    for (int col = 0; col < conv->width; col += pixels)
+        (transposes_input(conv) ? record_inputs : record_outputs)(job, row, col, flow_min(conv->width, col + pixels));
 }
 
-void flow_conv_record(const flow_conv *conv, int n, const real *x, const real *gpre, real *gadded, void *scratch,
-                      flow_tape *tape)
+/* The panel of channels from `first` on, whose gradient goes to gw (taps, n_in, n_out). */
+static void record_start(conv_job *job, int first, int panel, const conv_scratch *s, real *gw)
+{
+    const flow_conv *conv = job->conv;
+    bool inputs = transposes_input(conv);
+    job->first = first;
+    job->panel = panel;
+    job->out = inputs ? s->sums : gw + first;
+    if (inputs)
+        memset(s->sums, 0, (size_t)n_taps(conv) * (size_t)conv->n_out * (size_t)panel * sizeof *s->sums);
+}
+
+static void record_finish(const conv_job *job, real *gw)
+{
+    if (transposes_input(job->conv))
+        add_sums_transposed(job->conv, job->first, job->panel, job->out, gw);
+}
+
+static void sum_row(const flow_conv *conv, int n, int row, const real *gpre, real *gadded)
 {
     size_t size = (size_t)conv->n_out * (size_t)n;
-    memset(gadded, 0, size * sizeof *gadded);
-    for (int p = 0; p < conv->height * conv->width; p++)
+    for (int p = row * conv->width; p < (row + 1) * conv->width; p++)
         if (is_wanted(conv, p))
             flow_vec_add(size, gpre + (size_t)p * size, gadded);
-    flow_tape_vector(tape, conv->bias, conv->n_out, gadded);
-    if (tape == NULL)
-        return;
-    if (tape->gradient == NULL) {
-        assert(conv->height == 1 && conv->width == 1);
-        flow_tape_linear(tape, &conv->transposed, gpre, x);
-        return;
+}
+
+/* Row by row, so that the rows of gpre and x are in the cache for all that they are needed for. The gradient at a row
+ * of the input may take the place of the row: it comes when no product needs the row any more. */
+static void backward_together(const flow_conv *conv, const conv_back *b, int n, conv_job *job, const conv_scratch *s,
+                              real *gadded, real *gw)
+{
+    int lag = conv->rows / 2, pixels = record_pixels(conv, n);
+    if (gw != NULL)
+        record_start(job, 0, record_panel(conv), s, gw);
+    for (int row = 0; row < conv->height + lag; row++) {
+        if (row < conv->height) {
+            sum_row(conv, n, row, b->gpre, gadded);
+            if (gw != NULL)
+                record_row(job, pixels, row);
+        }
+        if (row >= lag)
+            backward_row(conv, b, n, 0, conv->n_in, row - lag);
     }
+    if (gw != NULL)
+        record_finish(job, gw);
+}
+
+/* Panel by panel, all rows for each. */
+static void backward_apart(const flow_conv *conv, const conv_back *b, int n, conv_job *job, const conv_scratch *s,
+                           real *gadded, real *gw)
+{
+    int channels = transposes_input(conv) ? conv->n_in : conv->n_out, width = record_panel(conv);
+    for (int row = 0; row < conv->height; row++)
+        sum_row(conv, n, row, b->gpre, gadded);
+    for (int first = 0; first < channels && gw != NULL; first += width) {
+        record_start(job, first, flow_min(channels - first, width), s, gw);
+        for (int row = 0; row < conv->height; row++)
+            record_row(job, record_pixels(conv, n), row);
+        record_finish(job, gw);
+    }
+    width = backward_panel(conv);
+    for (int first = 0; first < conv->n_in; first += width)
+        for (int row = 0; row < conv->height; row++)
+            backward_row(conv, b, n, first, flow_min(conv->n_in - first, width), row);
+}
+
+void flow_conv_backward(const flow_conv *conv, const real *weights, int n, const real *x_pre, const real *x,
+                        flow_activation kind, const real *gpre, real *gx, real *gadded, void *scratch, flow_tape *tape)
+{
     conv_scratch s;
     conv_lay_out(conv, n, scratch, &s);
-    conv_add_products(conv, n, x, gpre, &s, tape->gradient + conv->weight);
+    const conv_back back = {weights, gpre, x_pre, x, kind, gx, s.gy};
+    conv_job job = {.conv = conv, .n = n, .x = x, .g = gpre, .transposed = s.transposed};
+    real *gw = tape != NULL && tape->gradient != NULL ? tape->gradient + conv->weight : NULL;
+    bool one_panel =
+        record_panel(conv) >= (transposes_input(conv) ? conv->n_in : conv->n_out) && backward_panel(conv) >= conv->n_in;
+    memset(gadded, 0, (size_t)conv->n_out * (size_t)n * sizeof *gadded);
+    (one_panel ? backward_together : backward_apart)(conv, &back, n, &job, &s, gadded, gw);
+    flow_tape_vector(tape, conv->bias, conv->n_out, gadded);
+    assert(tape == NULL || gw != NULL || (conv->height == 1 && conv->width == 1));
+    if (tape != NULL && gw == NULL)
+        flow_tape_linear(tape, &conv->transposed, gpre, x);
 }

@@ -42,7 +42,7 @@ void flow_conv_release(flow_conv *conv);
 /* The number of weights without the biases. */
 size_t flow_conv_weights(const flow_conv *conv);
 
-/* Bytes of scratch that each of the calls below needs. Nothing stays in it, so that layers may share it. */
+/* Bytes of scratch that either of the calls below needs. Nothing stays in it, so that layers may share it. */
 size_t flow_conv_scratch_size(const flow_conv *conv, int n);
 
 /* What is added in front of the activation: (n_out, n) at every pixel, or with `of_pixels` (pixels, n_out, n). NULL:
@@ -58,15 +58,13 @@ void flow_conv_apply(const flow_conv *conv, const real *weights, int n, const re
                      flow_activation kind, real *pre, real *y, void *scratch);
 
 /* gx (pixels, n_in, n) from gpre (pixels, n_out, n), the gradient in front of the activation. If x is the output of an
- * activation `kind` with the input x_pre (x itself where it is not kept), gx is the gradient at that input;
- * FLOW_ACTIVATION_NONE: at x, and neither is read. gx may be x or x_pre. */
-void flow_conv_backward(const flow_conv *conv, const real *weights, int n, const real *gpre, flow_activation kind,
-                        const real *x_pre, const real *x, real *gx, void *scratch);
-
-/* Gives the gradients of weights and biases to the tape (NULL: not requested) and writes gadded (n_out, n), the
- * gradient at what is added at every pixel. With a tape that records, x, gpre and gadded stay as they are until the
- * tape is done with. */
-void flow_conv_record(const flow_conv *conv, int n, const real *x, const real *gpre, real *gadded, void *scratch,
-                      flow_tape *tape);
+ * activation `kind` with the input x_pre (x itself where it is not kept), gx is the gradient at that input; with
+ * FLOW_ACTIVATION_NONE it is that at x, and x_pre is not read.
+ *
+ * Gives the gradients of weights and biases to the tape (NULL: not requested) and writes gadded (n_out, n), the
+ * gradient at what is added at every pixel. gx may be x or x_pre, unless the tape records: then x, gpre and gadded stay
+ * as they are until the tape is done with. */
+void flow_conv_backward(const flow_conv *conv, const real *weights, int n, const real *x_pre, const real *x,
+                        flow_activation kind, const real *gpre, real *gx, real *gadded, void *scratch, flow_tape *tape);
 
 #endif

@@ -79,30 +79,25 @@ void flow_scaled_conv_apply(const flow_scaled_conv *layer, const real *weights, 
                     pre, y, scratch);
 }
 
-void flow_scaled_conv_backward(const flow_scaled_conv *layer, const real *weights, int n, const real *gpre,
-                               flow_activation kind, const real *x_pre, const real *x, real *gx,
-                               const flow_scaled_conv_scratch *own, void *scratch)
-{
-    const flow_conv copy = copy_of(&layer->conv);
-    flow_conv_backward(layer->scaled ? &copy : &layer->conv, layer->scaled ? own->weights : weights, n, gpre, kind,
-                       x_pre, x, gx, scratch);
-}
-
 /* With V = W exp(s), whose gradient is gV: that of s is the sum of V gV over a column, that of W is gV exp(s). */
-void flow_scaled_conv_record(const flow_scaled_conv *layer, int n, const real *x, const real *gpre,
-                             const flow_scaled_conv_scratch *own, void *scratch, flow_tape *tape)
+void flow_scaled_conv_backward(const flow_scaled_conv *layer, const real *weights, int n, const real *x_pre,
+                               const real *x, flow_activation kind, const real *gpre, real *gx,
+                               const flow_scaled_conv_scratch *own, void *scratch, flow_tape *tape)
 {
     const flow_conv *conv = &layer->conv;
-    if (!layer->scaled || tape == NULL) {
-        flow_conv_record(conv, n, x, gpre, own->gadded, scratch, tape);
+    if (!layer->scaled) {
+        flow_conv_backward(conv, weights, n, x_pre, x, kind, gpre, gx, own->gadded, scratch, tape);
         return;
     }
     const flow_conv copy = copy_of(conv);
     size_t n_out = (size_t)conv->n_out, count = flow_conv_weights(conv);
     flow_tape once = {.n = n, .gradient = own->gweights};
     memset(own->gweights, 0, (count + n_out) * sizeof *own->gweights);
+    flow_conv_backward(&copy, own->weights, n, x_pre, x, kind, gpre, gx, own->gadded, scratch,
+                       tape != NULL ? &once : NULL);
+    if (tape == NULL)
+        return;
     memset(own->gs, 0, n_out * sizeof *own->gs);
-    flow_conv_record(&copy, n, x, gpre, own->gadded, scratch, &once);
     flow_rows_add_products(n_rows(conv), conv->n_out, own->weights, own->gweights, own->gs);
     flow_rows_multiply(n_rows(conv), conv->n_out, own->factor, own->gweights, own->gweights);
     flow_tape_sums(tape, conv->weight, (int)count, own->gweights);

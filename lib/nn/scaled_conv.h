@@ -26,7 +26,7 @@ void flow_scaled_conv_release(flow_scaled_conv *layer);
 typedef struct flow_scaled_conv_scratch {
     real *factor, *weights; /* (n_out): exp(s); those of the copy, and behind them its biases */
     real *gweights, *gs;    /* gradients of `weights` and of s */
-    real *gadded;           /* (n_out, n): see flow_conv_record */
+    real *gadded;           /* (n_out, n): see flow_conv_backward */
 } flow_scaled_conv_scratch;
 
 /* Takes them from a layout; those for gradients with `keep` only. What a tape records must stay. */
@@ -40,10 +40,8 @@ void flow_scaled_conv_prepare(const flow_scaled_conv *layer, const real *weights
 void flow_scaled_conv_apply(const flow_scaled_conv *layer, const real *weights, int n, const real *x,
                             flow_conv_term added, flow_activation kind, real *pre, real *y,
                             const flow_scaled_conv_scratch *own, void *scratch);
-void flow_scaled_conv_backward(const flow_scaled_conv *layer, const real *weights, int n, const real *gpre,
-                               flow_activation kind, const real *x_pre, const real *x, real *gx,
-                               const flow_scaled_conv_scratch *own, void *scratch);
-void flow_scaled_conv_record(const flow_scaled_conv *layer, int n, const real *x, const real *gpre,
-                             const flow_scaled_conv_scratch *own, void *scratch, flow_tape *tape);
+void flow_scaled_conv_backward(const flow_scaled_conv *layer, const real *weights, int n, const real *x_pre,
+                               const real *x, flow_activation kind, const real *gpre, real *gx,
+                               const flow_scaled_conv_scratch *own, void *scratch, flow_tape *tape);
 
 #endif

@@ -169,9 +169,8 @@ static void conv_backward(const void *self, const flow_pass *pass, const real *i
         const real *x = l > 0 ? w.h[l - 1] : inputs, *pre = l > 0 ? w.pre[l - 1] : NULL;
         real *gx = l > 0 ? w.g[l - 1] : ginputs;
         flow_scaled_conv_prepare(layer, pass->weights, &w.own[l]);
-        flow_scaled_conv_record(layer, n, x, g, &w.own[l], w.work, pass->tape);
-        flow_scaled_conv_backward(layer, pass->weights, n, g, l > 0 ? net->activation : FLOW_ACTIVATION_NONE, pre, x,
-                                  gx, &w.own[l], w.work);
+        flow_scaled_conv_backward(layer, pass->weights, n, pre, x, l > 0 ? net->activation : FLOW_ACTIVATION_NONE, g,
+                                  gx, &w.own[l], w.work, pass->tape);
         g = gx;
     }
     if (net->n_context == 0)

@@ -173,8 +173,8 @@ static void resnet_layer_backward(const resnet *net, int l, const flow_pass *pas
                                   const real *g, flow_activation kind, const real *x_pre, const real *x, real *gx)
 {
     flow_scaled_conv_prepare(&net->layers[l], pass->weights, &w->own[l]);
-    flow_scaled_conv_record(&net->layers[l], pass->n, x, g, &w->own[l], w->work, pass->tape);
-    flow_scaled_conv_backward(&net->layers[l], pass->weights, pass->n, g, kind, x_pre, x, gx, &w->own[l], w->work);
+    flow_scaled_conv_backward(&net->layers[l], pass->weights, pass->n, x_pre, x, kind, g, gx, &w->own[l], w->work,
+                              pass->tape);
 }
 
 static void resnet_backward(const void *self, const flow_pass *pass, const real *inputs, const real *goutputs,
