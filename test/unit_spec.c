@@ -85,7 +85,7 @@ static void test_minimal(void **state)
                                "\"optimizer\":{\"type\":\"adam\",\"rate\":0.001,\"beta1\":0.9,\"beta2\":0.999,"
                                "\"epsilon\":1e-08},\"schedule\":{\"type\":\"cosine\",\"warmup\":0,\"final\":0},"
                                "\"batch\":256,\"epochs\":100,\"patience\":20,\"min_improvement\":1,\"clip\":5,"
-                               "\"ema\":0},"
+                               "\"ema\":0,\"memory\":4},"
                                "\"seed\":1,\"name\":\"moons\",\"output\":\"moons.h5\"}");
     free(plain);
     cJSON_Delete(again);

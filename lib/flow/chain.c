@@ -39,6 +39,11 @@ void flow_chain_release(flow_chain *chain)
     *chain = (flow_chain){0};
 }
 
+static bool chain_computes_again(const flow_block *block, const flow_pass *pass)
+{
+    return pass->walk->inputs != NULL && pass->keep && !flow_block_is_composite(block);
+}
+
 static void chain_map_whole(const flow_block *block, const flow_pass *pass, const real *in, real *out, double *logdet)
 {
     flow_visitor *visitor = flow_block_is_composite(block) ? NULL : pass->walk->visitor;
@@ -48,6 +53,10 @@ static void chain_map_whole(const flow_block *block, const flow_pass *pass, cons
         visitor->stopped = !visitor->before(visitor->context, block, &own, in);
     if (visitor != NULL && visitor->stopped)
         return;
+    if (chain_computes_again(block, pass)) {
+        own.keep = false;
+        memcpy(pass->walk->inputs[block->index], in, (size_t)block->dim * (size_t)pass->n * sizeof *in);
+    }
     block->type->map[pass->direction](block->state, &own, in, out, logdet);
     if (visitor != NULL && visitor->after != NULL)
         visitor->stopped = !visitor->after(visitor->context, block, &own, out, logdet);
@@ -57,6 +66,13 @@ static void chain_whole_backward(const flow_block *block, const flow_pass *pass,
 {
     flow_pass own = *pass;
     own.scratch = pass->walk->scratch[block->index];
+    if (chain_computes_again(block, pass)) {
+        flow_pass again = own;
+        again.variance = again.penalty = NULL;
+        again.evaluations = NULL;
+        block->type->map[pass->direction](block->state, &again, pass->walk->inputs[block->index], pass->walk->again,
+                                          pass->walk->again_logdet);
+    }
     block->type->backward[pass->direction](block->state, &own, gout, gin);
 }
 

@@ -64,6 +64,12 @@ typedef struct flow_visitor {
 struct flow_walk {
     char *const *scratch;  /* by the index of a block */
     real *view[2];         /* (d, n) each: what an elementwise or pixelwise block sees of the tile, and gives */
+    /* Where a backward computes the maps again, (n) each by the index of a block: its input, which its map keeps
+     * instead of scratch. NULL: it does not. Then `again` (d, n) and `again_logdet` (pixels, n) take what the second
+     * map gives. */
+    real *const *inputs;
+    real *again;
+    double *again_logdet;
     double *pixel_logdet;  /* (pixels, n): its log-determinants */
     real *pixel_glogdet;   /* (pixels, n): the gradients at these */
     flow_visitor *visitor; /* NULL: none; maps only */

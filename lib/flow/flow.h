@@ -134,6 +134,9 @@ typedef struct flow_workspace {
     const real *gpenalty; /* (n) for a backward, see block.h; borrowed. NULL, as it starts: none */
     char **scratch;       /* (n_all): of the blocks, by their index */
     char *spare;          /* of all blocks together */
+    real **block_inputs;  /* (n_all): see flow_walk, as the next two. NULL: the blocks keep what their backwards read */
+    real *again;
+    double *again_logdet;
     char *base_scratch;
     flow_tape tape;     /* only with keep */
 } flow_workspace;
@@ -143,6 +146,12 @@ typedef struct flow_workspace {
 flow_status flow_check_scratch(const flow *f, int n_max, flow_error *err);
 /* With keep, what flow_check_scratch says. */
 flow_status flow_workspace_new(flow_workspace **out, const flow *f, int n_max, bool keep, flow_error *err);
+/* With `computes_again` every block keeps its input alone, and the backward computes its map a second time before its
+ * gradient (Chen et al. 2016): the same bits in less memory. For immediate tapes. */
+flow_status flow_workspace_new_again(flow_workspace **out, const flow *f, int n_max, bool keep, bool computes_again,
+                                     flow_error *err);
+/* Bytes of what the blocks keep for a backward of n_max rows, if they do not compute it again. */
+size_t flow_workspace_bytes(const flow *f, int n_max);
 void flow_workspace_free(flow_workspace *ws);
 
 /* A walk over its blocks; `visitor` or NULL. */

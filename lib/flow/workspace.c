@@ -22,7 +22,7 @@ static size_t workspace_spare_size(const flow *f, int n, bool keep)
     return largest;
 }
 
-/* Where a backward follows, every block has scratch of its own. Elsewhere one area serves all blocks one after the
+/* Where a backward follows, every block has scratch of its own, or keeps its input alone. Elsewhere one area serves all blocks one after the
  * other, and one for every depth the composites, which are at work while the blocks within them are. */
 static void workspace_lay_out_scratch(flow_workspace *ws, const flow *f, flow_layout *layout)
 {
@@ -35,10 +35,13 @@ static void workspace_lay_out_scratch(flow_workspace *ws, const flow *f, flow_la
         int area = flow_block_is_composite(block) ? 1 + block->depth : 0;
         size_t size = workspace_block_size(block, ws->n_max, ws->keep);
         largest[area] = size > largest[area] ? size : largest[area];
-        if (ws->keep)
+        if (ws->keep && ws->block_inputs == NULL)
             ws->scratch[i] = flow_layout_take(layout, size, 1);
+        else if (ws->keep && !flow_block_is_composite(block))
+            ws->block_inputs[i] = flow_layout_take(
+                layout, (size_t)block->dim * (size_t)block->pixels * (size_t)ws->n_max, sizeof **ws->block_inputs);
     }
-    if (ws->keep) {
+    if (ws->keep && ws->block_inputs == NULL) {
         ws->base_scratch = flow_layout_take(layout, base, 1);
         return;
     }
@@ -87,6 +90,10 @@ static void workspace_lay_out(flow_workspace *ws, const flow *f, flow_layout *la
         ws->gb = flow_layout_take(layout, count, sizeof *ws->gb);
         ws->glogdet = flow_layout_take(layout, n, sizeof *ws->glogdet);
     }
+    if (ws->block_inputs != NULL) {
+        ws->again = flow_layout_take(layout, count, sizeof *ws->again);
+        ws->again_logdet = flow_layout_take(layout, (size_t)pixels * n, sizeof *ws->again_logdet);
+    }
     workspace_lay_out_scratch(ws, f, layout);
     ws->spare = flow_layout_take(layout, workspace_spare_size(f, ws->n_max, ws->keep), 1);
 }
@@ -109,17 +116,33 @@ flow_status flow_check_scratch(const flow *f, int n_max, flow_error *err)
     return FLOW_OK;
 }
 
+size_t flow_workspace_bytes(const flow *f, int n_max)
+{
+    size_t sum = 0;
+    for (int i = 0; i < f->n_all; i++)
+        sum += workspace_block_size(f->all[i], n_max, true);
+    return sum;
+}
+
 flow_status flow_workspace_new(flow_workspace **out, const flow *f, int n_max, bool keep, flow_error *err)
 {
+    return flow_workspace_new_again(out, f, n_max, keep, false, err);
+}
+
+flow_status flow_workspace_new_again(flow_workspace **out, const flow *f, int n_max, bool keep, bool computes_again,
+                                     flow_error *err)
+{
     *out = NULL;
-    flow_status status = keep ? flow_check_scratch(f, n_max, err) : FLOW_OK;
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(keep ? flow_check_scratch(f, n_max, err) : FLOW_OK);
     flow_workspace *ws = calloc(1, sizeof *ws);
     if (ws == NULL)
         return flow_error_memory(err, "a workspace");
     ws->n_max = n_max;
     ws->keep = keep;
+    if (computes_again && (ws->block_inputs = calloc((size_t)f->n_all + 1, sizeof *ws->block_inputs)) == NULL) {
+        flow_workspace_free(ws);
+        return flow_error_memory(err, "a workspace");
+    }
     ws->scratch = calloc((size_t)f->n_all + 1, sizeof *ws->scratch);
     ws->tape.capacity = f->params.n_entries;
     ws->tape.records = calloc((size_t)f->params.n_entries + 1, sizeof *ws->tape.records);
@@ -145,6 +168,7 @@ void flow_workspace_free(flow_workspace *ws)
         return;
     flow_free_aligned(ws->memory);
     free(ws->scratch);
+    free(ws->block_inputs);
     free(ws->tape.records);
     free(ws);
 }
@@ -172,6 +196,9 @@ flow_walk flow_workspace_walk(const flow_workspace *ws, flow_visitor *visitor)
 {
     return (flow_walk){.scratch = ws->scratch,
                        .view = {ws->view[0], ws->view[1]},
+                       .inputs = ws->block_inputs,
+                       .again = ws->again,
+                       .again_logdet = ws->again_logdet,
                        .pixel_logdet = ws->pixel_logdet,
                        .pixel_glogdet = ws->pixel_glogdet,
                        .visitor = visitor};

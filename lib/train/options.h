@@ -16,6 +16,7 @@ typedef struct flow_train_options {
     double min_improvement; /* what is significant, in standard errors of the paired difference of held-out log p (and
                                never less than a hundredth of the mean's own standard error) */
     double clip;            /* largest 2-norm of the gradient; 0: no clipping */
+    double memory;          /* of images: GiB for what gradients need from the maps, see flow_step_new */
     double ema;             /* decay of the moving average of the weights, per step; 0: none */
 } flow_train_options;
 

@@ -38,6 +38,7 @@ struct flow_step {
     int n_threads, n_tiles, n_workers;
     bool adds_at_once; /* of images, whose activations are large: a thread has one worker for all its tiles, and every
                           tile has a gradient. Otherwise a tile has a worker of its own, and its tape records */
+    bool computes_again; /* the activations of all workers would take more than the memory for them */
     worker *workers;   /* (n_workers) */
     tile *tiles;       /* (n_tiles) */
     flow_tape *tapes;  /* (n_tiles) */
@@ -65,13 +66,15 @@ static flow_status step_make_stats(flow_step *step, flow_error *err)
     return step->stats == NULL ? flow_error_memory(err, "a training step") : FLOW_OK;
 }
 
-static flow_status step_make_worker(worker *made, const flow *f, const flow_objective *objective,
-                                    const flow_target *target, flow_error *err)
+static flow_status step_make_worker(worker *made, const flow_step *step, flow_error *err)
 {
+    const flow *f = step->f;
+    const flow_objective *objective = step->objective;
+    const flow_target *target = step->target;
     bool two = objective->type->needs_second_ws != NULL && objective->type->needs_second_ws(objective->options);
-    FLOW_TRY(flow_workspace_new(&made->ws, f, f->tile_rows, true, err));
+    FLOW_TRY(flow_workspace_new_again(&made->ws, f, f->tile_rows, true, step->computes_again, err));
     if (two)
-        FLOW_TRY(flow_workspace_new(&made->second_ws, f, f->tile_rows, true, err));
+        FLOW_TRY(flow_workspace_new_again(&made->second_ws, f, f->tile_rows, true, step->computes_again, err));
     if (target != NULL)
         made->x_and_grad = flow_alloc_aligned(2 * (size_t)f->dim, sizeof *made->x_and_grad);
     bool has_scratch = objective->type->scratch_size != NULL;
@@ -105,14 +108,14 @@ static flow_status step_make(flow_step *step, flow_error *err)
         return flow_error_memory(err, "a training step");
     FLOW_TRY(step_make_stats(step, err));
     for (int i = 0; i < step->n_workers; i++)
-        FLOW_TRY(step_make_worker(&step->workers[i], step->f, step->objective, step->target, err));
+        FLOW_TRY(step_make_worker(&step->workers[i], step, err));
     for (int t = 0; t < step->n_tiles; t++)
         FLOW_TRY(step_make_tile(&step->tiles[t], step, err));
     return FLOW_OK;
 }
 
 flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective *objective,
-                          const flow_target *target, int64_t n_max, int n_threads, flow_error *err)
+                          const flow_target *target, int64_t n_max, size_t memory, int n_threads, flow_error *err)
 {
     *out = NULL;
     flow_step *step = calloc(1, sizeof *step);
@@ -125,6 +128,7 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective *
     step->n_tiles = (int)((n_max + f->tile_rows - 1) / f->tile_rows);
     step->adds_at_once = flow_shape_pixels(f->shape) > 1;
     step->n_workers = step->adds_at_once ? flow_min(n_threads, step->n_tiles) : step->n_tiles;
+    step->computes_again = step->adds_at_once && flow_workspace_bytes(f, f->tile_rows) > memory / (size_t)step->n_workers;
     flow_status status = step_make(step, err);
     FLOW_RETURN_MADE(out, step, flow_step_free, status);
 }

@@ -17,9 +17,10 @@
 typedef struct flow_step flow_step;
 
 /* For batches of up to n_max rows; the flow is borrowed, and so are the objective and the target (NULL for an objective
- * on data). */
+ * on data). Of images the blocks may keep `memory` bytes for their backwards: where they would keep more, they compute
+ * their maps again, which changes no bit. Tables take what they need. */
 flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective *objective,
-                          const flow_target *target, int64_t n_max, int n_threads, flow_error *err);
+                          const flow_target *target, int64_t n_max, size_t memory, int n_threads, flow_error *err);
 void flow_step_free(flow_step *step);
 
 /* Rows of data, or draws from the base. */

@@ -30,7 +30,8 @@ static flow_status trainer_make_parts(flow_trainer *t, const flow_target *target
     t->held_out_weights = flow_arena_take(&t->arena, n, sizeof *t->held_out_weights);
     if (t->arena.failed)
         return flow_error_memory(err, "training");
-    return flow_step_new(&t->step, t->f, &t->objective, target, trainer_largest_batch(t), t->n_threads, err);
+    const size_t memory = (size_t)(t->options.memory * (double)(1u << 30));
+    return flow_step_new(&t->step, t->f, &t->objective, target, trainer_largest_batch(t), memory, t->n_threads, err);
 }
 
 /* Draws for the target where there are no data. */
