@@ -21,21 +21,16 @@ make_image_rows() {
 }
 
 setup_file() {
-    local project=$BATS_FILE_TMPDIR/project columns
+    local project=$BATS_FILE_TMPDIR/project
     mkdir -p "$project"
     make_image_rows 300 1 >"$project/train.csv"
     make_image_rows 80 2 >"$project/validation.csv"
     make_image_rows 60 3 >"$project/test.csv"
-    columns=$(for i in 1 2 3 4 5 6; do
-        printf '%s"#%d": { "lower": 0, "upper": 255, "discrete": true }' "${separator-}" "$i"
-        separator=", "
-    done)
     cat >"$project/spec.json" <<JSON
 {
   "data": { "train": "train.csv", "validation": "validation.csv", "test": "test.csv" },
   "image": [2, 3, 1],
-  "flow": [ { "type": "support", "columns": { $columns } }, "actnorm",
-            { "type": "coupling", "mask": "checkerboard", "hidden": [8] } ],
+  "flow": [ "pixels", "actnorm", { "type": "coupling", "mask": "checkerboard", "hidden": [8, 8] } ],
   "train": { "epochs": 3, "batch": 50 },
   "output": "model.h5"
 }
