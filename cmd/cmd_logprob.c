@@ -95,6 +95,7 @@ const command command_logprob = {
     .summary = "the log-density of each row of data, and its mean with a standard error",
     .description = "Evaluates log p(x) in nats, in the units of the data, and prints its mean over all rows, the "
                    "standard error of that mean, bits per dimension (-mean / (d ln 2)) and the least likely rows. "
+                   "Of images whose values are all discrete, bits per dimension have a standard error, too. "
                    "Columns are matched by name: their order does not matter, and other columns are ignored; data "
                    "without names are matched by position. A conditional model reads the columns of its context "
                    "too. If the log-densities are estimates (ffjord in many dimensions), each row has a second "

@@ -345,7 +345,8 @@ const command command_train = {
                    "keeps the best weights. The model is saved as training goes on; after Ctrl-C or SIGTERM it is "
                    "saved at the end of the step, and --resume continues bit for bit. A model that exists is not "
                    "replaced without --resume or --force.\nLog-likelihoods are means per row in nats, in the units "
-                   "of the data, with their standard errors. If the objective trains on a density instead of data, "
+                   "of the data, with their standard errors; of images whose values are all discrete, epochs show "
+                   "bits per dimension instead. If the objective trains on a density instead of data, "
                    "they are lower bounds of log Z, and at the end log Z is estimated, with the effective sample "
                    "size of the draws. The result does not depend on the number of threads.",
     .examples = "  flowctl train configs/moons.json\n"

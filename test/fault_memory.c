@@ -309,6 +309,10 @@ static const char density[] =
     "\"objective\": {\"type\": \"reverse_kl\", \"density\": \"density.so\", \"dimensions\": 2, \"steps\": 2, "
     "\"validation\": 64, \"test\": 64}}";
 
+static const char images[] =
+    "\"image\": [1, 2, 1], "
+    "\"flow\": [\"standardize\", {\"type\": \"coupling\", \"mask\": \"checkerboard\", \"hidden\": [4]}]";
+
 #define TRAIN "train spec.json --force -j 2"
 static const scenario scenarios[] = {
     {"train", {TRAIN}, TRAIN, plain},
@@ -324,6 +328,8 @@ static const scenario scenarios[] = {
     {"sample, continuous", {TRAIN}, "sample model.h5 -n 20 --steps 3 -o out.csv", continuous},
     {"logprob", {TRAIN}, "logprob model.h5 test.csv -o out.csv", plain},
     {"logprob, context", {TRAIN}, "logprob model.h5 test.csv -o out.csv", conditional},
+    {"logprob, images", {TRAIN}, "logprob model.h5 test.csv --picture out.png", images},
+    {"interpolate", {TRAIN}, "interpolate model.h5 test.csv --rows 2,5 -n 3 -o out.csv", plain},
     {"invert", {TRAIN}, "invert model.h5 test.csv -o out.h5", plain},
     {"info of a model", {TRAIN}, "info model.h5", parts},
     {"info of data", {TRAIN}, "info test.csv", plain},
