@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 for target in hsw snb wsm; do
-    for program in build/test/unit_gemm build/test/unit_nn; do
+    for program in build/test/unit_gemm build/test/unit_nn build/test/unit_conv; do
         if ! log=$(LIBXSMM_TARGET=$target $program 2>&1); then
             printf '%s\nLIBXSMM_TARGET=%s %s failed\n' "$log" "$target" "$program" >&2
             exit 1
