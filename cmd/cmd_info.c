@@ -18,8 +18,8 @@ typedef struct info_args {
 
 static const opt options[] = {
     OPT_ARGUMENT_ROW("FILE", OPT_ARGUMENT, info_args, file,
-                     "a model file, a spec (.json), or data: FILE.csv, FILE.h5[:/set], a PNG file or a folder of them, - for "
-                     "CSV on standard input"),
+                     "a model file, a spec (.json), or data: FILE.csv, FILE.h5[:/set], a PNG file or a folder of them, "
+                     "- for CSV on standard input"),
     {"history", 0, ARG(history), NULL, "of a model: show all epochs, not only the last ten"},
     {"dim", 0, ARG(dim), "N", "of a spec: the number of columns of the data, instead of what data.columns or the data "
      "say", .least = 1, .most = FLOW_DIM_MAX},

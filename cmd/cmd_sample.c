@@ -25,7 +25,8 @@ static const opt options[] = {
     {"number", 'n', ARG(run.n), "N", "how many rows to draw; with --given, how many for each row of the context (then "
      "1 by default)", .fallback = "1000", .most = 9e15, .given = offsetof(sample_args, has_n)},
     {"given", 'g', ARG(run.rows.input), "DATA", "of a conditional model: the values of the context, FILE.csv, "
-     "FILE.h5[:/set] or -, or one for each column as in label=7 or mass=1.5,angle=2. Each row that is drawn is written with its context behind it"},
+     "FILE.h5[:/set] or -, or one for each column as in label=7 or mass=1.5,angle=2. Each row that is drawn is written "
+     "with its context behind it"},
     OPT_ROWS_OUTPUT(sample_args, run.rows.output),
     {"seed", 's', ARG(run.seed), "N", "row i is a function of the model, the seed and i alone", .fallback = "1",
      .most = 9e15},

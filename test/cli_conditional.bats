@@ -427,8 +427,8 @@ JSON
 }
 
 @test "folders of PNG files are classes, with names" {
-    awk 'BEGIN { srand(4); OFS = ","; for (i = 0; i < 300; i++) print int(99 * rand()), int(99 * rand()), int(99 * rand()) }' \
-        >three.csv
+    awk 'function n() { return int(99 * rand()) }
+        BEGIN { srand(4); OFS = ","; for (i = 0; i < 300; i++) print n(), n(), n() }' >three.csv
     cat >three.json <<JSON
 { "data": "three.csv", "image": [1, 1, 3], "flow": ["standardize", { "type": "maf", "repeat": 1, "hidden": [4] }],
   "train": { "epochs": 1 } }

@@ -260,8 +260,8 @@ END
 
 @test "pictures: a sheet of a model's samples, files of them, and these files as data" {
     enter_folder
-    awk 'BEGIN { srand(4); OFS = ","; for (i = 0; i < 300; i++) print int(256 * rand()), int(256 * rand()), int(256 * rand()) }' \
-        >three.csv
+    awk 'function n() { return int(256 * rand()) }
+        BEGIN { srand(4); OFS = ","; for (i = 0; i < 300; i++) print n(), n(), n() }' >three.csv
     cat >three.json <<JSON
 { "data": "three.csv", "image": [1, 1, 3], "flow": ["standardize", { "type": "coupling", "repeat": 2, "hidden": [4] }],
   "train": { "epochs": 1 } }

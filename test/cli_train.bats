@@ -306,8 +306,9 @@ setup() {
 
 @test "rows of a table are pictures if the spec says so, and the model file says it" {
     enter_folder
-    awk 'BEGIN { srand(4); OFS = ","; print "a,b,c,d"; for (i = 0; i < 300; i++) print rand(), rand(), rand(), rand() }' \
-        >four.csv
+    awk 'BEGIN {
+        srand(4); OFS = ","; print "a,b,c,d"; for (i = 0; i < 300; i++) print rand(), rand(), rand(), rand()
+    }' >four.csv
     cat >four.json <<JSON
 { "data": "four.csv", "image": [2, 1, 2], "flow": ["standardize", { "type": "coupling", "repeat": 2, "hidden": [4] }],
   "train": { "epochs": 1 } }

@@ -157,8 +157,8 @@ static void test_hdf5_images(void **state)
                  "channels, 1 to 4; give the shape");
     refuse_image(inside("images.h5", "/hwc"), &(flow_image){{4, 1, 3}, FLOW_IMAGE_AUTO}, "and a picture of height 4, "
                  "width 1 and 3 channels was expected");
-    refuse_image(inside("images.h5", "/table"), &(flow_image){{2, 2, 4}, FLOW_IMAGE_AUTO}, "has 12 columns of data, and "
-                 "a picture of height 2, width 2 and 4 channels has 16 values");
+    refuse_image(inside("images.h5", "/table"), &(flow_image){{2, 2, 4}, FLOW_IMAGE_AUTO}, "has 12 columns of data, "
+                 "and a picture of height 2, width 2 and 4 channels has 16 values");
     refuse_image(inside("images.h5", "/void"), &any_image, "a row has 1 to 65536 values");
     refuse_image(inside("images.h5", "/vast"), &any_image, "a row has 1 to 65536 values");
     refuse_image(inside("images.h5", "/five"), &any_image, "has 5 dimensions, (1, 1, 1, 1, 1); a table has 2, and "

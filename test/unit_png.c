@@ -157,7 +157,7 @@ static flow_status try_all(int64_t out[3], const char *location, bool skip_inval
     return status;
 }
 
-/* What is cut or changed anywhere is an error, or a picture of the same size; with skip_invalid a row that is missing. */
+/* What is cut or changed anywhere is an error, or a picture of the same size; with skip_invalid a missing row. */
 static void test_damage(void **state)
 {
     (void)state;
@@ -202,7 +202,8 @@ static void test_damage(void **state)
     memcpy(changed, bytes, sizeof bytes);
     memcpy(changed + 16, "\x7f\xff\xff\xff\x7f\xff\xff\xff", 8);
     write_bytes("vast.png", changed, 1000);
-    refuses(at("vast.png"), FLOW_DATA, "has 2147483647 x 2147483647 pixels with 3 values each; a picture has 1 to 65536");
+    refuses(at("vast.png"), FLOW_DATA, "has 2147483647 x 2147483647 pixels with 3 values each; a picture has "
+            "1 to 65536");
     memset(changed + 16, 0, 8);
     write_bytes("vast.png", changed, 1000);
     refuses(at("vast.png"), FLOW_DATA, "has 0 x 0 pixels");

@@ -79,8 +79,8 @@ static void test_minimal(void **state)
     char *text = flow_json_print(spec->document);
     cJSON *again = cJSON_Parse(text);
     char *plain = cJSON_PrintUnformatted(again);
-    assert_string_equal(plain, "{\"flow\":[],\"data\":{\"allow_negative_weights\":false,\"skip_invalid\":false,\"flip\":false,"
-                               "\"memory\":4},\"base\":{\"type\":\"normal\"},\"train\":{\"objective\":"
+    assert_string_equal(plain, "{\"flow\":[],\"data\":{\"allow_negative_weights\":false,\"skip_invalid\":false,"
+                               "\"flip\":false,\"memory\":4},\"base\":{\"type\":\"normal\"},\"train\":{\"objective\":"
                                "{\"type\":\"mle\"},"
                                "\"optimizer\":{\"type\":\"adam\",\"rate\":0.001,\"beta1\":0.9,\"beta2\":0.999,"
                                "\"epsilon\":1e-08},\"schedule\":{\"type\":\"cosine\",\"warmup\":0,\"final\":0},"
@@ -199,7 +199,8 @@ static void test_top_level_mistakes(void **state)
                         "[\"standardize\", \"maf\"]");
     check_refused("{\"flows\": []}", "m.json: unknown key \"flows\"; did you mean \"flow\"?");
     check_refused("{\"flow\": [], \"optimiser\": 1}",
-                  "m.json: unknown key \"optimiser\"; the keys here are: $schema, name, data, image, flow, base, embedding, "
+                  "m.json: unknown key \"optimiser\"; the keys here are: $schema, name, data, image, flow, base, "
+                  "embedding, "
                   "train, seed, output");
     check_refused("{\"flow\": {\"type\": \"maf\"}}",
                   "m.json: flow: expected a list [ ... ], each element a column map or a block, found an "
@@ -253,7 +254,8 @@ static void test_image(void **state)
     flow_spec_free(spec);
     check_refused("{\"flow\": [], \"image\": [4, 5]}",
                    "m.json: image.shape: 2 numbers; the shape of a picture is [HEIGHT, WIDTH, CHANNELS]");
-    check_refused("{\"flow\": [], \"image\": [4, 0, 1]}", "m.json: image.shape[1]: 0 is out of range; allowed is 1 to 65536");
+    check_refused("{\"flow\": [], \"image\": [4, 0, 1]}",
+                  "m.json: image.shape[1]: 0 is out of range; allowed is 1 to 65536");
     check_refused("{\"flow\": [], \"image\": [65536, 65536, 65536]}",
                    "m.json: image.shape: pictures of 65536 x 65536 x 65536 have more than 65536 values");
     check_refused("{\"flow\": [], \"image\": \"mnist\"}", "m.json: image: expected an object { ... }, found \"mnist\"");

@@ -15,13 +15,13 @@
 static flow_status images_read(flow_h5_layout *l, double *rows, int64_t first, int64_t count, flow_error *err)
 {
     flow_h5_shape shape;
-    double *to = l->scratch != NULL ? l->scratch : rows, *labels = NULL;
-    const int has_label = l->n_datasets - 1, n = l->width;
+    const bool has_label = l->n_datasets > 1;
+    const int n = l->width;
+    double *to = l->scratch != NULL ? l->scratch : rows;
+    double *labels = has_label ? to + (size_t)l->block_rows * (size_t)n : to;
     FLOW_TRY(flow_h5_shape_of(&shape, l->datasets[0], err));
-    if (has_label) {
-        labels = to + (size_t)l->block_rows * (size_t)n;
+    if (has_label)
         FLOW_TRY(flow_h5_layout_read_1d(l->datasets[1], H5T_NATIVE_DOUBLE, labels, first, count, err));
-    }
     hsize_t start[FLOW_H5_RANK_MAX] = {(hsize_t)first}, size[FLOW_H5_RANK_MAX];
     memcpy(size, shape.size, sizeof size);
     size[0] = (hsize_t)count;

@@ -25,8 +25,8 @@ struct flow_h5_layout {
 
     hid_t record; /* records: the chosen members as doubles, in the chosen order */
 
-    /* pictures: `width` values a row; `pick` (d) is the place of each chosen column in a row on file, and `width` that of
-     * the label, which is in the second dataset.
+    /* pictures: `width` values a row; `pick` (d) is the place of each chosen column in a row on file, and `width` that
+     * of the label, which is in the second dataset.
      *
      * matrix: `n_spans` spans of columns are read, `width` columns in all; `pick` (d) is the place of each chosen
      * column among them. Without `scratch` the values are read directly into the rows. */

@@ -19,8 +19,8 @@ typedef enum flow_image_layout {
     FLOW_IMAGE_CHW
 } flow_image_layout;
 
-/* What is asked for: a shape of {0} is that of the data, and a layout decides where an array can have both. What there is: a shape of {0} says that the rows are those of
- * a table. */
+/* What is asked for: a shape of {0} is that of the data, and a layout decides where an array can have both. What there
+ * is: a shape of {0} says that the rows are those of a table. */
 typedef struct flow_image {
     flow_shape shape;
     flow_image_layout layout;

@@ -9,8 +9,9 @@
 bool flow_image_wants_label(const flow_reader_options *options);
 
 /* Chooses among the values of a picture, x1, x2, ... in the order height, width, channels, and FLOW_LABEL behind them
- * where `has_label`. reader->image says what the pictures are, and afterwards that the rows are none where single values
- * were chosen. *pick (columns.n; owned) are places in a row on file, and the number of its values for the label. */
+ * where `has_label`. reader->image says what the pictures are, and afterwards that the rows are none where single
+ * values were chosen. *pick (columns.n; owned) are places in a row on file, and the number of its values for the label.
+ */
 flow_status flow_image_choose_columns(flow_reader *reader, int **pick, bool has_label,
                                       const flow_reader_options *options, flow_error *err);
 

@@ -57,8 +57,9 @@ static flow_status png_write_file(const char *file, const uint8_t *pixels, flow_
 static flow_status png_write_single(png_writer *w, const double *row, flow_error *err)
 {
     const char *name = w->common.output.name;
-    char *file = flow_format("%.*s%0*lld%s", (int)w->pattern, name, w->digits,
-                             (long long)(w->options.first + w->n_files++), name + w->pattern + w->pattern_length);
+    const int64_t number = w->options.first + w->n_files++;
+    char *file = flow_format("%.*s%0*lld%s", (int)w->pattern, name, w->digits, (long long)number,
+                             name + w->pattern + w->pattern_length);
     if (file == NULL)
         return flow_error_memory(err, name);
     png_shade(w, w->pixels, row);

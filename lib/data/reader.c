@@ -76,7 +76,7 @@ static flow_status reader_make_image(flow_reader *reader, int *index, int n, con
     if (reader_is_choosy(options))
         return flow_error_set(err, FLOW_DATA, "%s: columns that are chosen by name make a picture in the order height, "
                               "width, channels; leave the layout \"chw\" out", reader->name);
-    int *stored = malloc((size_t)n * sizeof *stored);
+    int *stored = malloc((size_t)(n + 1) * sizeof *stored);
     if (stored == NULL)
         return flow_error_memory(err, "the choice of columns");
     memcpy(stored, index, (size_t)n * sizeof *stored);

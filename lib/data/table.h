@@ -58,7 +58,7 @@ typedef struct flow_reader_options {
     bool skip_invalid;
     const char *const *last; /* further columns, in this order, after those; without `columns`, after all others */
     int n_last;
-    flow_image image; /* what the columns before those make; a shape of {0}: a picture if the data are an array of them */
+    flow_image image; /* what the columns before those make; a shape of {0}: a picture if the format says so */
 } flow_reader_options;
 
 /* Opens a table; *out is the caller's. `options` may be NULL. An unknown column name is FLOW_DATA with the nearest. */
@@ -115,11 +115,11 @@ typedef struct flow_writer_options {
 } flow_writer_options;
 
 /* Opens a table for writing: HDF5 (a 2-D chunked, checksummed dataset with a `columns` attribute; default path /data)
- * or CSV with a header or PNG, by the location's name; "-" and NULL are CSV on standard output. A file is written under a
- * temporary name in its own folder and renamed by flow_writer_finish (core/replace.h), so that a reader never sees half
- * a table and a failure keeps the old file. An existing file is replaced as a whole. With `keep` the new HDF5 file is a
- * copy of the old one in which only the table at the path is new. PNG is one sheet of all pictures, or, where the name
- * has "%d" or "%05d" in it, a file for each that is in place at once. */
+ * or CSV with a header or PNG, by the location's name; "-" and NULL are CSV on standard output. A file is written under
+ * a temporary name in its own folder and renamed by flow_writer_finish (core/replace.h), so that a reader never sees
+ * half a table and a failure keeps the old file. An existing file is replaced as a whole. With `keep` the new HDF5 file
+ * is a copy of the old one in which only the table at the path is new. PNG is one sheet of all pictures, or, where the
+ * name has "%d" or "%05d" in it, a file for each that is in place at once. */
 flow_status flow_writer_open(flow_writer **out, const char *location, const char *const *columns, int n_columns,
                              const flow_writer_options *options, flow_error *err);
 flow_status flow_writer_write(flow_writer *writer, const double *rows, size_t n_rows, flow_error *err);

@@ -3,9 +3,9 @@
  * They are brought to a common size in double, u = (value - center) / scale, by quantiles that outliers do not move (a
  * column whose values are all equal is only centred), and compressed far out,
  *     u' = u for |u| <= 4, else sign(u) 4 (1 + ln(|u| / 4)),
- * since nothing has to be inverted here. A column of classes becomes a number for each class, 1 for the class of the row
- * and 0 for the others. Then they become `real`, and with an embedding they go through a network of
- * their own. The result, the features, is an input of every conditioner, and depends on the context of its row alone.
+ * since nothing has to be inverted here. A column of classes becomes a number for each class, 1 for the class of the
+ * row and 0 for the others. Then they become `real`, and with an embedding they go through a network of their own. The
+ * result, the features, is an input of every conditioner, and depends on the context of its row alone.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_CONTEXT_H

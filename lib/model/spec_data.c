@@ -21,8 +21,8 @@ const flow_option flow_data_options_table[] = {
     {KEY(context, TEXTS, NULL), .most = FLOW_SPEC_COLUMNS_MAX,
      .help = "columns that are given: the flow is the density of the others conditional on these"},
     FLOW_KEY_INT(flow_data_options, classes, NULL, 2, FLOW_CLASSES_MAX,
-                 "the column \"label\" of the context holds so many classes, 0, 1, ..., each an input of its own; without "
-                 "it, those that the labels of pictures have"),
+                 "the column \"label\" of the context holds so many classes, 0, 1, ..., each an input of its own; "
+                 "without it, those that the labels of pictures have"),
     FLOW_KEY_TEXT(flow_data_options, weight, "a column of weights: what each row counts in training and in means"),
     {KEY(allow_negative_weights, FLAG, "false"), .may_change = true,
      .help = "take rows of negative weight, as some event generators make them; their sum has to be positive"},

@@ -43,8 +43,8 @@ typedef struct flow_run_info_data_result {
     flow_name_list chosen, others; /* columns */
 } flow_run_info_data_result;
 
-/* `columns`: "a,b,c" to look at; NULL: all that hold numbers. `picture`: a PNG file for a sheet of the first 64 pictures;
- * NULL: none. FLOW_ARGUMENT when there is nothing to show. */
+/* `columns`: "a,b,c" to look at; NULL: all that hold numbers. `picture`: a PNG file for a sheet of the first 64
+ * pictures; NULL: none. FLOW_ARGUMENT when there is nothing to show. */
 flow_status flow_run_info_data(flow_run_info_data_result *out, const char *location, const char *columns,
                                const char *picture, flow_error *err);
 void flow_run_info_data_free(flow_run_info_data_result *result);

@@ -96,8 +96,8 @@ static flow_status sample_open_context(sampling *run, flow_error *err)
         return FLOW_OK;
     if (given == NULL)
         return flow_error_set(err, FLOW_ARGUMENT, "%s is conditional on %s%s; give the values of its context with "
-                              "--given FILE or --given %s=VALUE", path, s->context[0], s->n_context > 1 ? " and more columns" : "",
-                              s->context[0]);
+                              "--given FILE or --given %s=VALUE", path, s->context[0],
+                              s->n_context > 1 ? " and more columns" : "", s->context[0]);
     context_rows *context = &run->context;
     size_t c = (size_t)s->n_context;
     context->n_room = flow_batch_rows(c);
