@@ -4,6 +4,9 @@
  *     logit: z = log(s / (1 - s)), s = alpha + (1 - 2 alpha) y       (Dinh et al. 2017, sec. 4.1)
  *     scale: z = y - 1/2                                             (Kingma and Dhariwal 2018)
  *
+ * Outside of 0 < x < 256, where there are no data, the logit goes on as its tangent: samples that end there become 0 or
+ * 255, and they come back from where they were, which double does not allow for the logit of numbers next to 0 and 1.
+ *
  * With L levels below 256 a pixel is known up to its step of 256 / L, so that log p is the logarithm of a probability
  * among L^d images. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -18,6 +21,7 @@ typedef struct pixels {
     int dim, levels;
     double step;        /* of the lattice, in the units of the data */
     double alpha, beta; /* s = alpha + beta x; beta is 1 / 256 with "scale" */
+    double end, slope;  /* of the logit: z at x = 256, and dz/dx there; at x = 0 they are -end and slope */
     bool logit;
 } pixels;
 
@@ -47,6 +51,10 @@ static flow_status pixels_configure(void *self, const void *options, const flow_
     map->logit = asked->map == FLOW_PIXELS_LOGIT;
     map->alpha = map->logit ? asked->alpha : -0.5;
     map->beta = map->logit ? (1 - 2 * asked->alpha) / 256 : 1. / 256;
+    if (map->logit) {
+        map->end = log1p(-map->alpha) - log(map->alpha);
+        map->slope = map->beta / (map->alpha * (1 - map->alpha));
+    }
     return FLOW_OK;
 }
 
@@ -71,7 +79,7 @@ static void pixels_round(const void *self, int n, double *x)
     const pixels *map = self;
     size_t count = (size_t)map->dim * (size_t)n;
     for (size_t k = 0; k < count; k++)
-        x[k] = pixels_floor(map, x[k]);
+        x[k] = isfinite(x[k]) ? pixels_floor(map, x[k]) : x[k];
 }
 
 static bool pixels_holds(double x)
@@ -122,23 +130,37 @@ static flow_status pixels_check_row(const void *self, const double *row, flow_er
 
 /* ---- the maps ---- */
 
-/* log|dz/dx| of all values of row j goes with `sign` to logdet. */
+static bool pixels_in_range(double x)
+{
+    return x >= 0 && x <= 256;
+}
+
+/* The end of the range that is next to x. */
+static double pixels_end(double x)
+{
+    return x < 0 ? 0 : 256;
+}
+
 static void pixels_to_latent(const void *self, const double *fitted, int n, const double *x, double *z, double *logdet)
 {
     (void)fitted;
     const pixels *map = self;
-    const double log_beta = log(map->beta) * map->dim;
+    const double log_beta = log(map->beta) * map->dim, log_steepness = map->logit ? log(map->slope / map->beta) : 0;
     for (int j = 0; j < n; j++)
         logdet[j] += log_beta;
     for (int i = 0; i < map->dim; i++) {
         for (size_t j = 0, k = (size_t)i * (size_t)n; j < (size_t)n; j++, k++) {
-            double s = map->alpha + map->beta * x[k];
-            z[k] = s;
-            if (!map->logit)
-                continue;
-            double log_s = log(s), log_rest = log1p(-s);
-            z[k] = log_s - log_rest;
-            logdet[j] -= log_s + log_rest;
+            const double at = x[k], s = map->alpha + map->beta * at;
+            if (!map->logit) {
+                z[k] = s;
+            } else if (pixels_in_range(at)) {
+                double log_s = log(s), log_rest = log1p(-s);
+                z[k] = log_s - log_rest;
+                logdet[j] -= log_s + log_rest;
+            } else {
+                z[k] = copysign(map->end, at) + map->slope * (at - pixels_end(at));
+                logdet[j] += log_steepness;
+            }
         }
     }
 }
@@ -153,17 +175,21 @@ static void pixels_to_data(const void *self, const double *fitted, int n, const 
 {
     (void)fitted;
     const pixels *map = self;
-    const double log_beta = log(map->beta) * map->dim;
+    const double log_beta = log(map->beta) * map->dim, log_steepness = map->logit ? log(map->slope / map->beta) : 0;
     for (int j = 0; j < n; j++)
         logdet[j] -= log_beta;
     for (int i = 0; i < map->dim; i++) {
         for (size_t j = 0, k = (size_t)i * (size_t)n; j < (size_t)n; j++, k++) {
-            double s = z[k];
-            if (map->logit) { /* log s + log(1 - s) = z - 2 softplus(z) */
-                logdet[j] += z[k] - 2 * pixels_softplus(z[k]);
-                s = 1 / (1 + exp(-z[k]));
+            const double at = z[k];
+            if (!map->logit) {
+                x[k] = (at - map->alpha) / map->beta;
+            } else if (fabs(at) <= map->end) { /* log s + log(1 - s) = z - 2 softplus(z) */
+                logdet[j] += at - 2 * pixels_softplus(at);
+                x[k] = (1 / (1 + exp(-at)) - map->alpha) / map->beta;
+            } else {
+                logdet[j] -= log_steepness;
+                x[k] = pixels_end(at) + (at - copysign(map->end, at)) / map->slope;
             }
-            x[k] = (s - map->alpha) / map->beta;
         }
     }
 }
@@ -175,8 +201,13 @@ static void pixels_to_latent_backward(const void *self, const double *fitted, in
     const pixels *map = self;
     for (int i = 0; i < map->dim; i++) {
         for (size_t j = 0, k = (size_t)i * (size_t)n; j < (size_t)n; j++, k++) {
-            double s = map->alpha + map->beta * x[k], slope = 1 / (s * (1 - s));
-            gx[k] = map->beta * (map->logit ? slope * (gz[k] - glogdet[j] * (1 - 2 * s)) : gz[k]);
+            const double s = map->alpha + map->beta * x[k], steepness = 1 / (s * (1 - s));
+            if (!map->logit)
+                gx[k] = gz[k] * map->beta;
+            else if (pixels_in_range(x[k]))
+                gx[k] = map->beta * steepness * (gz[k] - glogdet[j] * (1 - 2 * s));
+            else
+                gx[k] = gz[k] * map->slope;
         }
     }
 }
@@ -188,8 +219,13 @@ static void pixels_to_data_backward(const void *self, const double *fitted, int 
     const pixels *map = self;
     for (int i = 0; i < map->dim; i++) {
         for (size_t j = 0, k = (size_t)i * (size_t)n; j < (size_t)n; j++, k++) {
-            double s = 1 / (1 + exp(-z[k]));
-            gz[k] = map->logit ? gx[k] * s * (1 - s) / map->beta + glogdet[j] * (1 - 2 * s) : gx[k] / map->beta;
+            const double s = 1 / (1 + exp(-z[k]));
+            if (!map->logit)
+                gz[k] = gx[k] / map->beta;
+            else if (fabs(z[k]) <= map->end)
+                gz[k] = gx[k] * s * (1 - s) / map->beta + glogdet[j] * (1 - 2 * s);
+            else
+                gz[k] = gx[k] / map->slope;
         }
     }
 }
