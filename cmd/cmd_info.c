@@ -24,7 +24,7 @@ static const opt options[] = {
     {"dim", 0, ARG(dim), "N", "of a spec: the number of columns of the data, instead of what data.columns or the data "
      "say", .least = 1, .most = FLOW_DIM_MAX},
     {"columns", 0, ARG(columns), "A,B,C", "of data: describe these columns only"},
-    {"picture", 0, ARG(picture), "FILE.png", "of data that are pictures: show the first 64 of them on a sheet"},
+    {"picture", 0, ARG(picture), "FILE.png", "of data that are images: show the first 64 of them on a sheet"},
     OPT_COMMON_JSON("print everything as one JSON object"),
     OPT_COMMON_END,
 };
@@ -190,12 +190,12 @@ static const flow_report_field column_fields[] = {
 #define FOUND(member) FLOW_MEMBER(flow_run_info_data_result, member)
 #define DATASET(member) FLOW_MEMBER_THROUGH(flow_run_info_data_result, data, flow_dataset, member)
 
-#define PICTURES(member) FOUND(member), FLOW_REPORT_UNLESS(flow_run_info_data_result, is_table)
+#define IMAGES(member) FOUND(member), FLOW_REPORT_UNLESS(flow_run_info_data_result, is_table)
 #define TABLE FLOW_REPORT_WHEN(flow_run_info_data_result, is_table)
 #define SHOWN(member) FLOW_MEMBER(flow_picture_options, member)
 
 static const flow_report_field shape_fields[] = {
-    {"height", NULL, "pictures of height %d", SHOWN(shape.height)},
+    {"height", NULL, "images of height %d", SHOWN(shape.height)},
     {"width", NULL, ", width %d", SHOWN(shape.width)},
     {"channels", NULL, " and %d channel{|s}", SHOWN(shape.channels)},
     FLOW_REPORT_END,
@@ -216,11 +216,11 @@ static const flow_report_field data_result_fields[] = {
     {"checksum", FLOW_MEMBER_ARRAY(flow_run_info_data_result, checksum)},
     {"has_names", DATASET(has_names)},
     FLOW_REPORT_GROUP_WHEN("image", flow_run_info_data_result, shown, shown.shape.channels, shape_fields),
-    {"type", PICTURES(type)},
-    {NULL, NULL, ", as %s", PICTURES(type)},
-    {NULL, NULL, ", %.6g to ", PICTURES(least)},
-    {NULL, NULL, "%.6g", PICTURES(most)},
-    {NULL, NULL, ", mean %.6g", PICTURES(mean)},
+    {"type", IMAGES(type)},
+    {NULL, NULL, ", as %s", IMAGES(type)},
+    {NULL, NULL, ", %.6g to ", IMAGES(least)},
+    {NULL, NULL, "%.6g", IMAGES(most)},
+    {NULL, NULL, ", mean %.6g", IMAGES(mean)},
     {"classes", "classes", "%s", FOUND(classes)},
     {"picture", NULL, "\nthe first of them are shown in %s", FOUND(picture)},
     {"columns", FLOW_REPORT_LIST_OF(flow_run_info_data_result, columns, flow_data_column, column_fields)},
@@ -285,7 +285,7 @@ const command command_info = {
     .description = "Of a model: what it was trained on and how, its held-out likelihood, its layers, the last epochs. "
                    "Of a spec: its layers with their shapes and numbers of parameters. Of data: rows, columns, ranges, "
                    "means and standard deviations, missing and invalid values, and columns with many equal "
-                   "values, which have no density; of pictures their shape, type and range. Of an HDF5 file with "
+                   "values, which have no density; of images their shape, type and range. Of an HDF5 file with "
                    "several tables: a list of them.",
     .examples = "  flowctl info moons.h5\n"
                 "  flowctl info configs/moons.json\n"

@@ -130,7 +130,7 @@ static const flow_report_field start_fields[] = {
     {NULL, NULL, ", validated on %s", RESULT(x.n_held_out), .positive = true},
     {NULL, NULL, ", %s parameters", RESULT(parameters)},
     {NULL, NULL, ", %d thread{|s}", RESULT(x.n_threads)},
-    {NULL, NULL, "\nthe rows are pictures of height %d", DATA(image.shape.height), .positive = true},
+    {NULL, NULL, "\nthe rows are images of height %d", DATA(image.shape.height), .positive = true},
     {NULL, NULL, ", width %d", DATA(image.shape.width), .positive = true},
     {NULL, NULL, " and %d channel{|s}", DATA(image.shape.channels), .positive = true},
     {NULL, NULL, ", stored as channels, height, width", RESULT(x.channels_first)},

@@ -462,5 +462,5 @@ JSON
     expect "data.validation: " "other has other folders of classes than the training data"
     run flowctl train three.json "${options[@]}" --set data.validation=set/ant -o no.h5
     expect_status 1
-    expect "has no labels: the pictures of a class have a folder of their own"
+    expect "has no labels: the images of a class have a folder of their own"
 }

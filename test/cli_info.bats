@@ -258,7 +258,7 @@ END
     done
 }
 
-@test "pictures: a sheet of a model's samples, files of them, and these files as data" {
+@test "images: a sheet of a model's samples, files of them, and these files as data" {
     enter_folder
     awk 'function n() { return int(256 * rand()) }
         BEGIN { srand(4); OFS = ","; for (i = 0; i < 300; i++) print n(), n(), n() }' >three.csv
@@ -272,7 +272,7 @@ JSON
     expect "9 rows, seed 1" "written to sheet.png"
     run flowctl info sheet.png
     expect_status 0
-    expect "pictures of height 11, width 11 and 3 channels, as bytes"
+    expect "images of height 11, width 11 and 3 channels, as bytes"
     mkdir few
     run flowctl sample three.h5 -n 3 --first 10 -o 'few/%03d.png'
     expect_status 0
@@ -281,7 +281,7 @@ JSON
 012.png" ]
     run flowctl info few --picture shown.png
     expect_status 0
-    expect "few: 3 rows, 3 columns without names" "pictures of height 1, width 1 and 3 channels, as bytes" \
+    expect "few: 3 rows, 3 columns without names" "images of height 1, width 1 and 3 channels, as bytes" \
         "the first of them are shown in shown.png"
     [ -s shown.png ]
     run flowctl info few --json
@@ -291,10 +291,10 @@ JSON
     expect "rows                  3"
     run flowctl train three.json --data few --validation few -o few.h5
     expect_status 0
-    expect "3 rows of 3 columns" "the rows are pictures of height 1, width 1 and 3 channels"
+    expect "3 rows of 3 columns" "the rows are images of height 1, width 1 and 3 channels"
 }
 
-@test "what is not a picture is not shown" {
+@test "what is not an image is not shown" {
     run flowctl info train.csv --picture x.png
     expect_status 2
     expect "--picture: the rows of train.csv are no images"
@@ -303,7 +303,7 @@ JSON
     expect "--picture shows data, and model.h5 holds none"
     run flowctl sample model.h5 -n 2 -o x.png
     expect_status 2
-    expect "x.png: the rows are no pictures; name a CSV or HDF5 file"
+    expect "x.png: the rows are no images; name a CSV or HDF5 file"
     run flowctl info . --picture x.png
     expect_status 1
     expect "is a folder without PNG files"

@@ -232,7 +232,7 @@ history_of() {
     expect "resumed after 1 epoch"
 }
 
-@test "flips of pictures are the same for any number of threads, and after a resume" {
+@test "flips of images are the same for any number of threads, and after a resume" {
     options=(--set image=[1,2,1] --set data.flip=true)
     flowctl train spec.json -q -o plain.h5 --set image=[1,2,1] --set train.epochs=4
     flowctl train spec.json -q -o whole.h5 "${options[@]}" --set train.epochs=4 --threads 1
@@ -246,5 +246,5 @@ history_of() {
     expect "data.flip is true in the model, false in the spec"
     run flowctl train spec.json -o table.h5 --set data.flip=true
     expect_status 2
-    expect "data.flip: the rows are no pictures; give their shape with \"image\", or leave the key out"
+    expect "data.flip: the rows are no images; give their shape with \"image\", or leave the key out"
 }

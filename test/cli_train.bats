@@ -304,7 +304,7 @@ setup() {
     expect_not evaluations
 }
 
-@test "rows of a table are pictures if the spec says so, and the model file says it" {
+@test "rows of a table are images if the spec says so, and the model file says it" {
     enter_folder
     awk 'BEGIN {
         srand(4); OFS = ","; print "a,b,c,d"; for (i = 0; i < 300; i++) print rand(), rand(), rand(), rand()
@@ -315,18 +315,18 @@ setup() {
 JSON
     run flowctl train four.json
     expect_status 0
-    expect "the rows are pictures of height 2, width 1 and 2 channels"
+    expect "the rows are images of height 2, width 1 and 2 channels"
     run flowctl info four.h5 --json
     expect '"image":{"shape":[2,1,2],"layout":"auto"}'
     run flowctl train four.json --resume --set train.epochs=2 --set image.layout=hwc
     expect_status 0
     run flowctl train four.json --force --set image=[2,1,3]
     expect_status 1
-    expect "four.csv: has 4 columns of data, and a picture of height 2, width 1 and 3 channels has 6 values"
+    expect "four.csv: has 4 columns of data, and an image of height 2, width 1 and 3 channels has 6 values"
     run flowctl train four.json --resume --set image=null
     expect_status 2
     expect "image is an object in the model, null in the spec"
-    # stored as channels, height, width: the model has the order of a picture
+    # stored as channels, height, width: the model has the order of an image
     run flowctl train four.json --force --set image.layout=chw
     expect_status 0
     expect "stored as channels, height, width"

@@ -313,7 +313,7 @@ static const char images[] =
     "\"image\": [1, 2, 1], "
     "\"flow\": [\"standardize\", {\"type\": \"coupling\", \"mask\": \"checkerboard\", \"hidden\": [4]}]";
 
-static const char pictures[] =
+static const char flipped[] =
     "\"data\": {\"train\": \"train.csv\", \"validation\": \"test.csv\", \"flip\": true}, "
     "\"image\": {\"shape\": [1, 2, 1], \"layout\": \"chw\"}, "
     "\"flow\": [\"standardize\", {\"type\": \"maf\", \"repeat\": 1, \"hidden\": [4]}]";
@@ -339,9 +339,9 @@ static const scenario scenarios[] = {
     {"info of a model", {TRAIN}, "info model.h5", parts},
     {"info of data", {TRAIN}, "info test.csv", plain},
     {"check", {TRAIN}, "check spec.json", plain},
-    {"train, pictures", {TRAIN}, TRAIN, pictures},
-    {"sample, a sheet", {TRAIN}, "sample model.h5 -n 5 -o out.png", pictures},
-    {"info of PNG files", {TRAIN, "sample model.h5 -n 9 -o %d.png"}, "info . --picture sheet.png", pictures},
+    {"train, images", {TRAIN}, TRAIN, flipped},
+    {"sample, a sheet", {TRAIN}, "sample model.h5 -n 5 -o out.png", flipped},
+    {"info of PNG files", {TRAIN, "sample model.h5 -n 9 -o %d.png"}, "info . --picture sheet.png", flipped},
 };
 
 enum { N_SCENARIOS = sizeof scenarios / sizeof *scenarios };

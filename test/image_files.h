@@ -1,4 +1,4 @@
-/* Files of pictures for tests. */
+/* Files of images for tests. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_TEST_IMAGE_FILES_H
 #define FLOW_TEST_IMAGE_FILES_H

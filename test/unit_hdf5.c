@@ -71,7 +71,7 @@ static void put_names(hid_t set, const char *const *names, hsize_t n, size_t len
     H5Tclose(type);
 }
 
-/* ---- pictures ---- */
+/* ---- images ---- */
 
 static const flow_image any_image = {.layout = FLOW_IMAGE_AUTO};
 
@@ -155,17 +155,17 @@ static void test_hdf5_images(void **state)
     refuse_image(inside("images.h5", "/tall"), &any_image, "which can be height, width, channels");
     refuse_image(inside("images.h5", "/many"), &any_image, "neither the last nor the first of them is a number of "
                  "channels, 1 to 4; give the shape");
-    refuse_image(inside("images.h5", "/hwc"), &(flow_image){{4, 1, 3}, FLOW_IMAGE_AUTO}, "and a picture of height 4, "
+    refuse_image(inside("images.h5", "/hwc"), &(flow_image){{4, 1, 3}, FLOW_IMAGE_AUTO}, "and an image of height 4, "
                  "width 1 and 3 channels was expected");
     refuse_image(inside("images.h5", "/table"), &(flow_image){{2, 2, 4}, FLOW_IMAGE_AUTO}, "has 12 columns of data, "
-                 "and a picture of height 2, width 2 and 4 channels has 16 values");
+                 "and an image of height 2, width 2 and 4 channels has 16 values");
     refuse_image(inside("images.h5", "/void"), &any_image, "a row has 1 to 65536 values");
     refuse_image(inside("images.h5", "/vast"), &any_image, "a row has 1 to 65536 values");
     refuse_image(inside("images.h5", "/five"), &any_image, "has 5 dimensions, (1, 1, 1, 1, 1); a table has 2, and "
-                 "pictures have 3 or 4");
+                 "images have 3 or 4");
 }
 
-/* The labels of pictures are a column, for those who ask for it. */
+/* The labels of images are a column, for those who ask for it. */
 static void test_hdf5_labels(void **state)
 {
     (void)state;
@@ -198,7 +198,7 @@ static void test_hdf5_labels(void **state)
     assert_int_equal(read_with(&got, inside("labels.h5", "/test"), &options, &err), FLOW_DATA);
     assert_says(&err, "has no labels: neither /test_labels nor a dataset \"labels\" beside it is there");
     assert_int_equal(read_with(&got, inside("labels.h5", "/short"), &options, &err), FLOW_DATA);
-    assert_says(&err, "its labels in /short_label are not one number for each of the 3 pictures");
+    assert_says(&err, "its labels in /short_label are not one number for each of the 3 images");
     flow_reader *reader;
     assert_int_equal(flow_reader_open(&reader, inside("labels.h5", "/train"), &options, &err), FLOW_OK);
     assert_int_equal(reader->n_classes, 10);
@@ -348,7 +348,7 @@ static void test_hdf5_only_table(void **state)
     put_and_close(file, "cube", H5T_IEEE_F64LE, 3, (hsize_t[]){1, 2, 3}, H5T_NATIVE_DOUBLE, six);
     H5Fclose(file);
     reads(at("cube.h5"), "x1 x2 x3 x4 x5 x6", 1, six);
-    file = create("cube.h5"); /* pictures beside a table */
+    file = create("cube.h5"); /* images beside a table */
     put_and_close(file, "after", H5T_IEEE_F64LE, 2, size, H5T_NATIVE_DOUBLE, six);
     put_and_close(file, "cube", H5T_IEEE_F64LE, 3, (hsize_t[]){1, 2, 3}, H5T_NATIVE_DOUBLE, six);
     put_and_close(file, "before", H5T_IEEE_F64LE, 3, (hsize_t[]){1, 2, 3}, H5T_NATIVE_DOUBLE, six);
@@ -358,7 +358,7 @@ static void test_hdf5_only_table(void **state)
     file = create("cube.h5");
     put_and_close(file, "tensor", H5T_IEEE_F64LE, 5, (hsize_t[]){1, 1, 1, 2, 3}, H5T_NATIVE_DOUBLE, six);
     H5Fclose(file);
-    refuses(at("cube.h5"), FLOW_DATA, "and no pictures; it holds /tensor (1, 1, 1, 2, 3)");
+    refuses(at("cube.h5"), FLOW_DATA, "and no images; it holds /tensor (1, 1, 1, 2, 3)");
     H5Fclose(create("empty.h5"));
     refuses(at("empty.h5"), FLOW_DATA, "it holds nothing");
     file = create("loop.h5");

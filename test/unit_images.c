@@ -1,4 +1,4 @@
-/* Pictures as data sets: how they are held in memory, and that they are the same rows as those of a table. */
+/* Images as data sets: how they are held in memory, and that they are the same rows as those of a table. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "image_files.h"
 
@@ -14,7 +14,7 @@ enum { N = 3000, HEIGHT = 5, WIDTH = 3, CHANNELS = 2, D = HEIGHT * WIDTH * CHANN
 static const flow_shape shape = {HEIGHT, WIDTH, CHANNELS};
 static const char *const label[] = {"label"};
 
-/* Rows (N, DL) of pictures and their labels; whole numbers from 0 to 255, or with a fraction that a float holds. */
+/* Rows (N, DL) of images and their labels; whole numbers from 0 to 255, or with a fraction that a float holds. */
 static double *make_rows(double unit)
 {
     double *rows = malloc((size_t)N * DL * sizeof *rows);

@@ -1,4 +1,4 @@
-/* PNG files: folders of them as data, sheets of pictures, and damaged files. */
+/* PNG files: folders of them as data, sheets of images, and damaged files. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "image_files.h"
 #include "table_files.h"
@@ -91,13 +91,13 @@ static void test_folders(void **state)
     write_png("flat/b.png", PNG_COLOR_TYPE_GRAY, 8, one, 2, (uint8_t[]){3, 4}, false);
     write_png("flat/a.PNG", PNG_COLOR_TYPE_GRAY, 8, one, 2, (uint8_t[]){1, 2}, false);
     write_png("flat/c.png", PNG_COLOR_TYPE_GRAY, 8, one, 2, (uint8_t[]){5, 6}, false);
-    write_text("flat/.hidden.png", "not a picture");
-    write_text("flat/notes.txt", "not a picture");
+    write_text("flat/.hidden.png", "not an image");
+    write_text("flat/notes.txt", "not an image");
     reads(at("flat"), "x1 x2", 3, six);
     assert_false(got.has_names);
     const flow_reader_options with_label = {.last = label, .n_last = 1};
     assert_int_equal(read_with(&got, at("flat"), &with_label, &err), FLOW_DATA);
-    assert_says(&err, "has no labels: the pictures of a class have a folder of their own");
+    assert_says(&err, "has no labels: the images of a class have a folder of their own");
 
     make_dir("classes");
     make_dir("classes/cat");
@@ -123,7 +123,7 @@ static void test_folders(void **state)
     refuses(at("empty"), FLOW_IO, "is a folder without PNG files");
     write_png("flat/d.png", PNG_COLOR_TYPE_GRAY, 8, (flow_shape){2, 1, 1}, 1, (uint8_t[]){5, 6}, false);
     refuses(at("flat"), FLOW_DATA, "flat/d.png: is 2 pixels high and 1 wide, and ");
-    write_text("flat/d.png", "no picture at all, and long enough for a head");
+    write_text("flat/d.png", "no image at all, and long enough for a head");
     refuses(at("flat"), FLOW_DATA, "flat/d.png: is not a PNG file");
     /* grey beside colours is a colour */
     write_png("flat/d.png", PNG_COLOR_TYPE_RGB, 8, one, 6, (uint8_t[]){1, 2, 3, 4, 5, 6}, false);
@@ -157,7 +157,7 @@ static flow_status try_all(int64_t out[3], const char *location, bool skip_inval
     return status;
 }
 
-/* What is cut or changed anywhere is an error, or a picture of the same size; with skip_invalid a missing row. */
+/* What is cut or changed anywhere is an error, or an image of the same size; with skip_invalid a missing row. */
 static void test_damage(void **state)
 {
     (void)state;
@@ -202,7 +202,7 @@ static void test_damage(void **state)
     memcpy(changed, bytes, sizeof bytes);
     memcpy(changed + 16, "\x7f\xff\xff\xff\x7f\xff\xff\xff", 8);
     write_bytes("vast.png", changed, 1000);
-    refuses(at("vast.png"), FLOW_DATA, "has 2147483647 x 2147483647 pixels with 3 values each; a picture has "
+    refuses(at("vast.png"), FLOW_DATA, "has 2147483647 x 2147483647 pixels with 3 values each; an image has "
             "1 to 65536");
     memset(changed + 16, 0, 8);
     write_bytes("vast.png", changed, 1000);
@@ -249,7 +249,7 @@ static void test_sheet(void **state)
     write_pictures(at("many-%03d.png"), one, 0, 255, rows, 3);
     expect_picture(at("many-008.png"), &any, one, rows + 6);
     assert_int_equal(access(at("many-010.png"), F_OK), -1);
-    /* pictures with transparency, which is not read */
+    /* images with transparency, which is not read */
     write_pictures(at("alpha.png"), (flow_shape){1, 1, 4}, 0, 255, (double[]){1, 2, 3, 4}, 1);
     write_pictures(at("alpha-%d.png"), (flow_shape){1, 1, 2}, 0, 255, (double[]){1, 2}, 1);
     expect_picture(at("alpha-7.png"), &any, (flow_shape){1, 1, 1}, (double[]){1});
@@ -270,12 +270,12 @@ static void expect_no_writer(const char *name, flow_shape shape, const char *tex
 static void test_writer_refusals(void **state)
 {
     (void)state;
-    expect_no_writer("a.png", (flow_shape){0, 0, 0}, "a.png: the rows are no pictures; name a CSV or HDF5 file");
-    expect_no_writer("a.png", (flow_shape){1, 1, 6}, "pictures of 6 channels cannot be shown");
+    expect_no_writer("a.png", (flow_shape){0, 0, 0}, "a.png: the rows are no images; name a CSV or HDF5 file");
+    expect_no_writer("a.png", (flow_shape){1, 1, 6}, "images of 6 channels cannot be shown");
     static const char *const bad[] = {"%x.png", "%.png", "%3.png", "%d%d.png", "%%.png", "%9999d.png", "%s.png",
                                       "%-3d.png", "%1$d.png"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        expect_no_writer(bad[i], (flow_shape){1, 2, 3}, "the number of a picture is written as \"%d\" or \"%05d\"");
+        expect_no_writer(bad[i], (flow_shape){1, 2, 3}, "the number of an image is written as \"%d\" or \"%05d\"");
     static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
     const flow_writer_options options = {.picture = {.shape = {1, 2, 3}, .most = 255}};
     flow_writer *writer;

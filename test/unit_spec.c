@@ -253,11 +253,11 @@ static void test_image(void **state)
     expect_image(spec, 2, 3, 1, FLOW_IMAGE_HWC);
     flow_spec_free(spec);
     check_refused("{\"flow\": [], \"image\": [4, 5]}",
-                   "m.json: image.shape: 2 numbers; the shape of a picture is [HEIGHT, WIDTH, CHANNELS]");
+                   "m.json: image.shape: 2 numbers; the shape of an image is [HEIGHT, WIDTH, CHANNELS]");
     check_refused("{\"flow\": [], \"image\": [4, 0, 1]}",
                   "m.json: image.shape[1]: 0 is out of range; allowed is 1 to 65536");
     check_refused("{\"flow\": [], \"image\": [65536, 65536, 65536]}",
-                   "m.json: image.shape: pictures of 65536 x 65536 x 65536 have more than 65536 values");
+                   "m.json: image.shape: images of 65536 x 65536 x 65536 have more than 65536 values");
     check_refused("{\"flow\": [], \"image\": \"mnist\"}", "m.json: image: expected an object { ... }, found \"mnist\"");
 }
 

@@ -41,7 +41,7 @@ typedef struct flow_dataset_options {
     const char *weight; /* column of the rows' weights: the last one. NULL: no weights */
     flow_image image;   /* as in flow_reader_options */
     bool allow_negative_weights;
-    bool flip; /* half of the pictures of a shuffled epoch, by (seed, epoch, number of the row), are mirrored left to
+    bool flip; /* half of the images of a shuffled epoch, by (seed, epoch, number of the row), are mirrored left to
                   right */
     bool read_ahead; /* a thread reads the next rows that are not held; rows, order and errors stay the same */
 } flow_dataset_options;
@@ -62,11 +62,11 @@ typedef struct flow_dataset {
     bool has_names;             /* the names come from the file */
     flow_image image;           /* what the columns of the data make; a shape of {0}: rows of a table */
     flow_value_type stored;     /* of the data, as far as the file says */
-    int n_classes;              /* the labels of pictures are 0 to n_classes - 1; 0: not read, or not known */
+    int n_classes;              /* the labels of images are 0 to n_classes - 1; 0: not read, or not known */
     const char *const *classes; /* (n_classes) their names, where there are any; NULL: none */
     bool is_weighted;           /* the weights are not negative, unless that was allowed, and their sum is positive */
     bool is_held;
-    size_t row_bytes;           /* of a row that is held: of pictures in the type on file, of a table in double */
+    size_t row_bytes;           /* of a row that is held: of images in the type on file, of a table in double */
     int64_t n_rows;
     int64_t n_skipped;          /* invalid ones */
     int64_t n_weightless;       /* left out: of weight 0 */
@@ -82,7 +82,7 @@ flow_status flow_dataset_open_rows(flow_dataset **out, const flow_table_rows *ta
                                    const flow_dataset_options *options, flow_error *err);
 void flow_dataset_close(flow_dataset *data);
 
-/* How its rows are shown as pictures: bytes from 0 to 255, other values from the least to the most. */
+/* How its rows are shown as images: bytes from 0 to 255, other values from the least to the most. */
 flow_picture_options flow_dataset_picture(const flow_dataset *data);
 
 /* FLOW_DATA when a column of the data is constant, since its density is unbounded, but for those marked in `discrete`

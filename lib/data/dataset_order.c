@@ -100,7 +100,7 @@ void flow_dataset_rewind(flow_dataset *base)
         data->pool.n = 0;
 }
 
-/* Mirrors a picture left to right. */
+/* Mirrors an image left to right. */
 static void order_flip(double *row, flow_shape shape)
 {
     for (int y = 0; y < shape.height; y++)

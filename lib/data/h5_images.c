@@ -10,7 +10,7 @@
 #include "h5/object.h"
 #include "h5/scope.h"
 
-/* The values of a row on file are those of the picture, `width` of them, and then its label if that is read. */
+/* The values of a row on file are those of the image, `width` of them, and then its label if that is read. */
 
 static flow_status images_read(flow_h5_layout *l, double *rows, int64_t first, int64_t count, flow_error *err)
 {
@@ -42,7 +42,7 @@ static flow_status images_read(flow_h5_layout *l, double *rows, int64_t first, i
 
 /* ---- labels ---- */
 
-/* The path of the labels of the pictures at `path`: PATH_labels, PATH_label, or `labels` or `label` beside it. */
+/* The path of the labels of the images at `path`: PATH_labels, PATH_label, or `labels` or `label` beside it. */
 static char *images_find_labels(hid_t file, const char *path)
 {
     static const char *const ends[] = {"_labels", "_label", "/labels", "/label"};
@@ -94,7 +94,7 @@ static flow_status images_open_labels(flow_h5_layout *l, flow_reader *reader, hi
     if (status == FLOW_OK && (shape.rank != 1 || !flow_h5_is_number(shape.type) ||
                               shape.size[0] != (hsize_t)l->n_rows))
         status = flow_error_set(err, FLOW_DATA, "%s: its labels in %.80s are not one number for each of the %lld "
-                                "pictures", reader->name, found, (long long)l->n_rows);
+                                "images", reader->name, found, (long long)l->n_rows);
     free(found);
     return status == FLOW_OK ? images_count_classes(l, reader, err) : status;
 }

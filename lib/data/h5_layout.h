@@ -25,7 +25,7 @@ struct flow_h5_layout {
 
     hid_t record; /* records: the chosen members as doubles, in the chosen order */
 
-    /* pictures: `width` values a row; `pick` (d) is the place of each chosen column in a row on file, and `width` that
+    /* images: `width` values a row; `pick` (d) is the place of each chosen column in a row on file, and `width` that
      * of the label, which is in the second dataset.
      *
      * matrix: `n_spans` spans of columns are read, `width` columns in all; `pick` (d) is the place of each chosen

@@ -135,7 +135,7 @@ static flow_status h5_reader_not_a_table(const flow_reader *reader, const flow_h
         columns *= (double)shape->size[i];
     if (columns <= FLOW_COLUMNS_MAX)
         snprintf(remedy, sizeof remedy, "; reshape it to (%llu, %.0f)", (unsigned long long)shape->size[0], columns);
-    return flow_error_set(err, FLOW_DATA, "%s: has %d dimensions, %s; a table has 2, and pictures have 3 or 4%s",
+    return flow_error_set(err, FLOW_DATA, "%s: has %d dimensions, %s; a table has 2, and images have 3 or 4%s",
                           reader->name, shape->rank, text, remedy);
 }
 

@@ -17,9 +17,9 @@ enum { MOST_OBJECTS = 10000, MOST_DEPTH = 16, MOST_SHOWN = 12 };
 typedef enum h5_kind { H5_TABLE, H5_IMAGES, H5_OTHER } h5_kind;
 
 typedef struct h5_listing {
-    flow_name_list tables, others; /* paths; pictures are tables, too */
+    flow_name_list tables, others; /* paths; images are tables, too */
     flow_name_list sizes;          /* of the tables */
-    int n_images, last_table;      /* last_table: the index of the last one that does not hold pictures */
+    int n_images, last_table;      /* last_table: the index of the last one that does not hold images */
     flow_text shown_tables, shown_others;
     int n_objects;
     flow_status status;
@@ -157,12 +157,12 @@ flow_status flow_h5_only_table(char **path, hid_t file, const char *name, flow_e
     flow_status status = tables_list_file(&list, file, err);
     if (status != FLOW_OK) {
         flow_error_prefix(err, status, "%s: ", name);
-    } else if (list.tables.n == 1 || list.tables.n == list.n_images + 1) { /* pictures beside a table do not count */
+    } else if (list.tables.n == 1 || list.tables.n == list.n_images + 1) { /* images beside a table do not count */
         *path = flow_strdup(list.tables.at[list.tables.n == 1 ? 0 : list.last_table]);
         status = *path != NULL ? FLOW_OK : flow_error_memory(err, "a path");
     } else if (list.tables.n == 0) {
         status = flow_error_set(err, FLOW_DATA, "%s: holds no table of numbers (a 2-D dataset, a compound dataset, or "
-                                "a group of 1-D datasets) and no pictures; it holds %s", name,
+                                "a group of 1-D datasets) and no images; it holds %s", name,
                                 tables_shown(&list.shown_others));
     } else {
         status = flow_error_set(err, FLOW_DATA, "%s: holds several tables; name one, for example %s:%.80s. The tables "

@@ -54,7 +54,7 @@ flow_status flow_image_of_array(flow_image *out, const flow_image *wanted, int r
     }
     if (!can_hwc && !can_chw && given) {
         char why[160];
-        snprintf(why, sizeof why, ", and a picture of height %d, width %d and %d channel%s was expected",
+        snprintf(why, sizeof why, ", and an image of height %d, width %d and %d channel%s was expected",
                  wanted->shape.height, wanted->shape.width, wanted->shape.channels,
                  wanted->shape.channels == 1 ? "" : "s");
         return image_refuse(where, rank, e, why, err);
@@ -65,7 +65,7 @@ flow_status flow_image_of_array(flow_image *out, const flow_image *wanted, int r
             can_hwc ? ", which can be height, width, channels or channels, height, "
                       "width; say which with \"image\": {\"layout\": \"hwc\"} or \"chw\" in the spec"
                     : ", and neither the last nor the first of them is a number of channels, 1 to 4; give the "
-                      "shape of the pictures with \"image\": [HEIGHT, WIDTH, CHANNELS] in the spec",
+                      "shape of the images with \"image\": [HEIGHT, WIDTH, CHANNELS] in the spec",
             err);
     const image_guess *is = can_hwc ? &hwc : &chw;
     *out =

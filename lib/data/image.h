@@ -1,6 +1,6 @@
-/* How the values of a row make a picture.
+/* How the values of a row make an image.
  *
- * A row of a picture holds its values in the order height, width, channels, the channels running fastest. In a file
+ * A row of an image holds its values in the order height, width, channels, the channels running fastest. In a file
  * they have this order, or channels, height, width.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -26,10 +26,10 @@ typedef struct flow_image {
     flow_image_layout layout;
 } flow_image;
 
-/* The column with the classes of pictures: 0, 1, ... It is read where it is asked for by name. */
+/* The column with the classes of images: 0, 1, ... It is read where it is asked for by name. */
 #define FLOW_LABEL "label"
 
-enum { FLOW_IMAGE_CHANNELS = 4 }; /* the most that an array is taken for a picture with, unless its shape is given */
+enum { FLOW_IMAGE_CHANNELS = 4 }; /* the most that an array is taken for an image with, unless its shape is given */
 
 /* What the array at `where` of these extents behind the rows, (height, width), (height, width, channels) or (channels,
  * height, width), is; out->layout is not AUTO. `rank` is 2 or 3. FLOW_DATA when it is not what was asked for, when the
@@ -37,7 +37,7 @@ enum { FLOW_IMAGE_CHANNELS = 4 }; /* the most that an array is taken for a pictu
 flow_status flow_image_of_array(flow_image *out, const flow_image *wanted, int rank, const uint64_t *extents,
                                 const char *where, flow_error *err);
 
-/* The place in the file, within its row, of value i of the row of a picture. */
+/* The place in the file, within its row, of value i of the row of an image. */
 int flow_image_place(const flow_image *image, int i);
 
 #endif

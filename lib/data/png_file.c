@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    MOST_VALUES = 1 << 16,   /* of a picture: as of a row of a table */
+    MOST_VALUES = 1 << 16,   /* of an image: as of a row of a table */
     MOST_CHUNK = 1 << 20,    /* bytes of a chunk beside the pixels */
     SIGNATURE = 8,
     HEAD = SIGNATURE + 25    /* with the first chunk, IHDR */
@@ -48,7 +48,7 @@ flow_status flow_png_look(flow_shape *out, const char *file, flow_error *err)
     const uint32_t channels = (head[25] & COLOR) != 0 ? 3 : 1;
     if (width < 1 || height < 1 || width > MOST_VALUES || height > MOST_VALUES ||
         (uint64_t)width * height * channels > MOST_VALUES)
-        return flow_error_set(err, FLOW_DATA, "%s: has %lu x %lu pixels with %lu values each; a picture has 1 to %d "
+        return flow_error_set(err, FLOW_DATA, "%s: has %lu x %lu pixels with %lu values each; an image has 1 to %d "
                               "values", file, (unsigned long)height, (unsigned long)width, (unsigned long)channels,
                               MOST_VALUES);
     *out = (flow_shape){(int)height, (int)width, (int)channels};
@@ -78,7 +78,7 @@ static void png_on_warning(png_structp png, png_const_charp message)
     (void)message;
 }
 
-/* False, and a message, when the library fails or the picture has another shape. No variable changes between setjmp
+/* False, and a message, when the library fails or the image has another shape. No variable changes between setjmp
  * and longjmp but what `r` points to. */
 static bool png_decode(png_reading *r, flow_shape shape)
 {
@@ -141,11 +141,11 @@ flow_status flow_png_encode(char **out, size_t *size, const uint8_t *pixels, flo
     png_alloc_size_t n = PNG_IMAGE_PNG_SIZE_MAX(image);
     *out = malloc(n);
     if (*out == NULL)
-        return flow_error_memory(err, "a picture");
+        return flow_error_memory(err, "an image");
     if (png_image_write_to_memory(&image, *out, &n, 0, pixels, 0, NULL) == 0) {
         free(*out);
         *out = NULL;
-        return flow_error_set(err, FLOW_IO, "a picture cannot be packed: %s (PNG)", image.message);
+        return flow_error_set(err, FLOW_IO, "an image cannot be packed: %s (PNG)", image.message);
     }
     *size = n;
     return FLOW_OK;

@@ -17,12 +17,12 @@ bool flow_png_has_signature(const char *file);
  * its first bytes is read. FLOW_DATA when it is no PNG file, or of more than 65,536 values. */
 flow_status flow_png_look(flow_shape *out, const char *file, flow_error *err);
 
-/* The picture into pixels (height, width, channels), which has the shape of flow_png_look; grey becomes a colour where
+/* The image into pixels (height, width, channels), which has the shape of flow_png_look; grey becomes a colour where
  * 3 channels are wanted. 16 bits are reduced to 8, fewer are extended, and transparency is dropped. FLOW_DATA when the
  * file is damaged or has another shape. */
 flow_status flow_png_read(uint8_t *pixels, flow_shape shape, const char *file, flow_error *err);
 
-/* The bytes of a PNG file of a picture of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha) channels; *out is the
+/* The bytes of a PNG file of an image of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha) channels; *out is the
  * caller's (free). */
 flow_status flow_png_encode(char **out, size_t *size, const uint8_t *pixels, flow_shape shape, flow_error *err);
 

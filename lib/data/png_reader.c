@@ -19,8 +19,8 @@ typedef struct png_reader {
     int *labels;          /* (room): of the files; NULL: there are no classes */
     int room;
     flow_shape shape;
-    int *pick;       /* (columns.n): places in a picture, or after them the label */
-    uint8_t *pixels; /* of one picture */
+    int *pick;       /* (columns.n): places in an image, or after them the label */
+    uint8_t *pixels; /* of one image */
     int64_t next;
 } png_reader;
 
@@ -172,7 +172,7 @@ static flow_status png_find_shape(png_reader *r, flow_error *err)
             r->shape = shape;
         if (shape.height != r->shape.height || shape.width != r->shape.width)
             return flow_error_set(err, FLOW_DATA, "%s: is %d pixels high and %d wide, and %s is %d high and %d wide; "
-                                  "all pictures of a folder have one size", r->files.at[i], shape.height, shape.width,
+                                  "all images of a folder have one size", r->files.at[i], shape.height, shape.width,
                                   r->files.at[0], r->shape.height, r->shape.width);
         r->shape.channels = shape.channels > r->shape.channels ? shape.channels : r->shape.channels;
     }
@@ -197,11 +197,11 @@ static flow_status png_reader_prepare(png_reader *r, const char *file, const flo
     if (wanted->channels > 0 &&
         (wanted->height != r->shape.height || wanted->width != r->shape.width ||
          wanted->channels != r->shape.channels))
-        return flow_error_set(err, FLOW_DATA, "%s: its pictures are %d pixels high and %d wide with %d channel%s, and "
+        return flow_error_set(err, FLOW_DATA, "%s: its images are %d pixels high and %d wide with %d channel%s, and "
                               "%d, %d and %d were expected", file, r->shape.height, r->shape.width, r->shape.channels,
                               r->shape.channels == 1 ? "" : "s", wanted->height, wanted->width, wanted->channels);
     if (has_label && r->labels == NULL)
-        return flow_error_set(err, FLOW_DATA, "%s: has no labels: the pictures of a class have a folder of their own, "
+        return flow_error_set(err, FLOW_DATA, "%s: has no labels: the images of a class have a folder of their own, "
                               "%s/CLASS/NAME.png", file, file);
     reader->image = (flow_image){r->shape, FLOW_IMAGE_HWC};
     reader->stored = FLOW_VALUE_BYTE;

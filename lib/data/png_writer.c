@@ -1,4 +1,4 @@
-/* Rows as pictures: all of them on one sheet, or each in a file of its own. */
+/* Rows as images: all of them on one sheet, or each in a file of its own. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 #include "data/writer.h"
 
 enum {
-    MARGIN = 2,               /* pixels between the pictures of a sheet, and around them */
+    MARGIN = 2,               /* pixels between the images of a sheet, and around them */
     PAPER = 255,              /* what the margin is made of */
     MOST_SHEET = 1 << 28,     /* bytes of the pixels of a sheet */
     MOST_SIDE = 1 << 15,
@@ -23,12 +23,12 @@ typedef struct png_writer {
     flow_picture_options options;
     size_t pattern, pattern_length; /* where "%03d" is in the name of the file; length 0: one sheet */
     int digits;                     /* of the number in names of files, at least */
-    uint8_t *pixels;                /* the pictures so far */
+    uint8_t *pixels;                /* the images so far */
     size_t n, room;                 /* of them */
     int64_t n_files;
 } png_writer;
 
-/* ---- one picture ---- */
+/* ---- one image ---- */
 
 static size_t png_picture_bytes(const png_writer *w)
 {
@@ -76,11 +76,11 @@ static flow_status png_grow(png_writer *w, flow_error *err)
     if (w->n < w->room)
         return FLOW_OK;
     if (room > MOST_SHEET / bytes)
-        return flow_error_set(err, FLOW_ARGUMENT, "%s: %zu pictures and more are too many for one sheet; write a file "
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: %zu images and more are too many for one sheet; write a file "
                               "for each with a name such as \"out-%%05d.png\"", w->common.output.name, w->n);
     uint8_t *pixels = realloc(w->pixels, room * bytes);
     if (pixels == NULL)
-        return flow_error_memory(err, "pictures");
+        return flow_error_memory(err, "images");
     w->pixels = pixels;
     w->room = room;
     return FLOW_OK;
@@ -97,11 +97,11 @@ static flow_status png_write_sheet(png_writer *w, flow_error *err)
     const size_t width = MARGIN + across * (size_t)(one.width + MARGIN);
     const size_t height = MARGIN + down * (size_t)(one.height + MARGIN), row_bytes = width * (size_t)one.channels;
     if (width > MOST_SIDE || height > MOST_SIDE || height > MOST_SHEET / row_bytes)
-        return flow_error_set(err, FLOW_ARGUMENT, "%s: %zu pictures are too many for one sheet; write a file for each "
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: %zu images are too many for one sheet; write a file for each "
                               "with a name such as \"out-%%05d.png\"", w->common.output.name, w->n);
     uint8_t *sheet = malloc(height * row_bytes);
     if (sheet == NULL)
-        return flow_error_memory(err, "a sheet of pictures");
+        return flow_error_memory(err, "a sheet of images");
     memset(sheet, PAPER, height * row_bytes);
     const size_t line = (size_t)one.width * (size_t)one.channels;
     for (size_t i = 0; i < w->n; i++) {
@@ -174,22 +174,22 @@ flow_status flow_png_writer_open(flow_writer **out, const char *file, const char
     (void)columns;
     const flow_shape shape = options->picture.shape;
     if (shape.channels < 1)
-        return flow_error_set(err, FLOW_ARGUMENT, "%s: the rows are no pictures; name a CSV or HDF5 file (.csv, .h5)",
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: the rows are no images; name a CSV or HDF5 file (.csv, .h5)",
                               file);
     if (shape.channels > 4 || flow_shape_size(shape) > n_columns)
-        return flow_error_set(err, FLOW_ARGUMENT, "%s: pictures of %d channels cannot be shown; name a CSV or HDF5 "
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: images of %d channels cannot be shown; name a CSV or HDF5 "
                               "file (.csv, .h5)", file, shape.channels);
     png_writer *w = calloc(1, sizeof *w);
     if (w == NULL)
-        return flow_error_memory(err, "a picture");
+        return flow_error_memory(err, "an image");
     *out = &w->common;
     w->common = (flow_writer){.type = &png_writer_type, .n_columns = n_columns};
     w->options = options->picture;
     w->common.output.name = flow_strdup(file);
     if (w->common.output.name == NULL)
-        return flow_error_memory(err, "a picture");
+        return flow_error_memory(err, "an image");
     if (!png_find_pattern(w, file))
-        return flow_error_set(err, FLOW_ARGUMENT, "%s: the number of a picture is written as \"%%d\" or \"%%05d\" in "
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: the number of an image is written as \"%%d\" or \"%%05d\" in "
                               "the name, once", file);
     return png_grow(w, err);
 }

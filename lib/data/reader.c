@@ -59,7 +59,7 @@ static flow_status reader_take_column(int *out, bool *taken, const char *name, c
     return status;
 }
 
-/* Makes pictures of the rows of a table, if the caller says so: the n columns have the order of the file. */
+/* Makes images of the rows of a table, if the caller says so: the n columns have the order of the file. */
 static flow_status reader_make_image(flow_reader *reader, int *index, int n, const flow_reader_options *options,
                                      flow_error *err)
 {
@@ -67,14 +67,14 @@ static flow_status reader_make_image(flow_reader *reader, int *index, int n, con
     if (wanted->shape.channels == 0 || reader->image.shape.channels > 0)
         return FLOW_OK;
     if (flow_shape_size(wanted->shape) != n)
-        return flow_error_set(err, FLOW_DATA, "%s: has %d columns of data, and a picture of height %d, width %d and %d "
+        return flow_error_set(err, FLOW_DATA, "%s: has %d columns of data, and an image of height %d, width %d and %d "
                               "channels has %d values", reader->name, n, wanted->shape.height, wanted->shape.width,
                               wanted->shape.channels, flow_shape_size(wanted->shape));
     reader->image = *wanted;
     if (wanted->layout != FLOW_IMAGE_CHW)
         return FLOW_OK;
     if (reader_is_choosy(options))
-        return flow_error_set(err, FLOW_DATA, "%s: columns that are chosen by name make a picture in the order height, "
+        return flow_error_set(err, FLOW_DATA, "%s: columns that are chosen by name make an image in the order height, "
                               "width, channels; leave the layout \"chw\" out", reader->name);
     int *stored = malloc((size_t)(n + 1) * sizeof *stored);
     if (stored == NULL)
@@ -109,7 +109,7 @@ flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_nam
             next++;
         index[i] = next++;
     }
-    /* columns without names are numbered in the order of a picture */
+    /* columns without names are numbered in the order of an image */
     if (status == FLOW_OK && reader->has_names)
         status = reader_make_image(reader, index, n_first, options, err);
     for (int i = 0; i < n_first + n_last && status == FLOW_OK; i++) {

@@ -15,7 +15,7 @@ typedef struct flow_row_packing {
     size_t row_bytes;
 } flow_row_packing;
 
-/* That of the rows of a reader: the type on file for pictures, and double for tables. */
+/* That of the rows of a reader: the type on file for images, and double for tables. */
 flow_row_packing flow_row_packing_of(const flow_reader *reader);
 /* Rows of d doubles. */
 flow_row_packing flow_row_packing_plain(size_t d);

@@ -3,10 +3,10 @@
  * A location is
  *     FILE.csv                  comma-separated values with or without a header line
  *     FILE.h5:/path/to/dataset  a 2-D dataset (n, d), or a 1-D one (n), or a compound table (numeric members)
- *     FILE.h5:/path/to/array    a dataset of pictures (n, height, width), (n, height, width, channels) or
+ *     FILE.h5:/path/to/array    a dataset of images (n, height, width), (n, height, width, channels) or
  *                               (n, channels, height, width)
  *     FILE.h5:/group            a group of equally long 1-D datasets, one per column
- *     FOLDER                    a folder of PNG files of one size: pictures; in folders within it: of classes
+ *     FOLDER                    a folder of PNG files of one size: images; in folders within it: of classes
  *     FILE.h5                   the only table in the file, or an error that lists what there is
  *     -                         CSV on standard input or output
  * (.hdf5 and .hdf name HDF5 files too; an existing file is recognised by its signature, whatever its name.)
@@ -39,7 +39,7 @@ typedef struct flow_reader {
     flow_name_list columns; /* the chosen ones */
     bool has_names;         /* the names come from the file; false: x1, x2, ... */
     flow_image image;       /* what the columns of the data make; a shape of {0}: rows of a table */
-    bool holds_images;      /* by its format; the labels of pictures are a column that is read where it is asked for */
+    bool holds_images;      /* by its format; the labels of images are a column that is read where it is asked for */
     int n_classes;          /* the labels are 0 to n_classes - 1; 0: not read, or not known */
     flow_name_list classes; /* their names, where there are any */
     flow_value_type stored; /* a type that holds the values of the first n_stored columns exactly */
@@ -58,7 +58,7 @@ typedef struct flow_reader_options {
     bool skip_invalid;
     const char *const *last; /* further columns, in this order, after those; without `columns`, after all others */
     int n_last;
-    flow_image image; /* what the columns before those make; a shape of {0}: a picture if the format says so */
+    flow_image image; /* what the columns before those make; a shape of {0}: an image if the format says so */
 } flow_reader_options;
 
 /* Opens a table; *out is the caller's. `options` may be NULL. An unknown column name is FLOW_DATA with the nearest. */
@@ -100,12 +100,12 @@ flow_status flow_tables_list(flow_name_list *paths, flow_name_list *sizes, const
 
 typedef struct flow_writer flow_writer;
 
-/* How rows are shown: the first values of a row are those of a picture, and `least` is black, `most` white. */
+/* How rows are shown: the first values of a row are those of an image, and `least` is black, `most` white. */
 typedef struct flow_picture_options {
-    flow_shape shape; /* {0}: they are no pictures */
+    flow_shape shape; /* {0}: they are no images */
     double least, most;
     int64_t first; /* the number of the first one in the names of files */
-    int across;    /* pictures in a line of a sheet; 0: as many as make it about square */
+    int across;    /* images in a line of a sheet; 0: as many as make it about square */
 } flow_picture_options;
 
 typedef struct flow_writer_options {
@@ -118,7 +118,7 @@ typedef struct flow_writer_options {
  * or CSV with a header or PNG, by the location's name; "-" and NULL are CSV on standard output. A file is written under
  * a temporary name in its own folder and renamed by flow_writer_finish (core/replace.h), so that a reader never sees
  * half a table and a failure keeps the old file. An existing file is replaced as a whole. With `keep` the new HDF5 file
- * is a copy of the old one in which only the table at the path is new. PNG is one sheet of all pictures, or, where the
+ * is a copy of the old one in which only the table at the path is new. PNG is one sheet of all images, or, where the
  * name has "%d" or "%05d" in it, a file for each that is in place at once. */
 flow_status flow_writer_open(flow_writer **out, const char *location, const char *const *columns, int n_columns,
                              const flow_writer_options *options, flow_error *err);

@@ -20,7 +20,7 @@ static const flow_option spec_table[] = {
      .definition = "data", .short_for = "train", .help = "what to train on"},
     {FLOW_KEY(flow_spec, image, OBJECT, NULL), .table = flow_image_options_table, .size = sizeof(flow_image_options),
      .definition = "image", .short_for = "shape",
-     .help = "the rows are pictures: [HEIGHT, WIDTH, CHANNELS], or an object; without it, those of an array of 3 or 4 "
+     .help = "the rows are images: [HEIGHT, WIDTH, CHANNELS], or an object; without it, those of an array of 3 or 4 "
              "dimensions are"},
     FLOW_DESIGN_OPTIONS(flow_spec, design),
     {FLOW_KEY(flow_spec, train, OBJECT, "{}"), .table = flow_train_table, .size = sizeof(flow_train_options),

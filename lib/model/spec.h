@@ -23,7 +23,7 @@ typedef struct flow_spec {
     const char *dir;    /* relative paths start from here */
     const char *schema, *name, *output;
     const flow_data_options *data;
-    const flow_image_options *image; /* NULL: the data say whether their rows are pictures */
+    const flow_image_options *image; /* NULL: the data say whether their rows are images */
     flow_design design;
     const flow_train_options *train;
     int64_t seed;
@@ -43,7 +43,7 @@ void flow_spec_free(flow_spec *spec);
 /* `path` of the spec relative to the spec's folder, owned by the caller. */
 char *flow_spec_path(const flow_spec *spec, const char *path);
 
-/* Says in the document and in the options that the rows are pictures of this shape. */
+/* Says in the document and in the options that the rows are images of this shape. */
 flow_status flow_spec_set_shape(flow_spec *spec, flow_shape shape, flow_error *err);
 
 /* Says likewise how many classes the labels have. */

@@ -23,11 +23,11 @@ flow_status flow_image_options_check(const flow_image_options *options, const fl
     if (shape.node == NULL || cJSON_IsNull(shape.node))
         return FLOW_OK;
     if (list->n != 3)
-        return flow_json_fail(&shape, err, "%d numbers; the shape of a picture is [HEIGHT, WIDTH, CHANNELS]", list->n);
+        return flow_json_fail(&shape, err, "%d numbers; the shape of an image is [HEIGHT, WIDTH, CHANNELS]", list->n);
     for (int i = 0; i < 3; i++)
         n = n <= MOST ? n * list->at[i] : n;
     if (n > MOST)
-        return flow_json_fail(&shape, err, "pictures of %d x %d x %d have more than %d values", list->at[0],
+        return flow_json_fail(&shape, err, "images of %d x %d x %d have more than %d values", list->at[0],
                               list->at[1], list->at[2], MOST);
     return FLOW_OK;
 }

@@ -28,7 +28,7 @@ typedef struct flow_experiment {
     int dim;                        /* columns that are modelled, once it is open or looked at; 0 before */
     const char *const *columns;     /* (dim) their names; NULL: not known */
     flow_name_list names;           /* of columns that were looked at */
-    bool channels_first;            /* the training data are pictures, stored as channels, height, width */
+    bool channels_first;            /* the training data are images, stored as channels, height, width */
     int64_t n_rows, n_held_out;     /* rows of an epoch and held-out ones, once it is open */
     flow *f;                                    /* NULL before flow_experiment_build */
     flow_dataset *training, *validation, *test; /* NULL without */

@@ -44,7 +44,7 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
                           : x->training != NULL && data->columns.n == 0 && x->training->has_names) {
         options.columns = x->columns;
         options.n_columns = x->dim;
-        options.image.layout = FLOW_IMAGE_AUTO; /* they have the order of a picture already */
+        options.image.layout = FLOW_IMAGE_AUTO; /* they have the order of an image already */
     }
     flow_status status = flow_dataset_open(out, path, &options, err);
     if (status != FLOW_OK)
@@ -143,7 +143,7 @@ static flow_status experiment_open_training(flow_experiment *x, flow_error *err)
                                  err));
     FLOW_TRY(experiment_check_names(x->training, err));
     if (data->flip && x->training->image.shape.channels == 0)
-        return flow_error_set(err, FLOW_SPEC, "%s: data.flip: the rows are no pictures; give their shape with "
+        return flow_error_set(err, FLOW_SPEC, "%s: data.flip: the rows are no images; give their shape with "
                               "\"image\", or leave the key out", x->spec->source);
     if (data->classes == 0 && flow_data_options_label(data) >= 0 && x->training->n_classes > 0)
         FLOW_TRY(experiment_set_classes(x, x->training->n_classes, err));

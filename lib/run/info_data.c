@@ -111,7 +111,7 @@ static bool info_list_tables(flow_run_info_data_result *out)
     return rows != NULL;
 }
 
-/* A sheet of the first pictures. */
+/* A sheet of the first images. */
 static flow_status info_show(flow_run_info_data_result *out, const char *file, flow_error *err)
 {
     enum { SHOWN = 64 };

@@ -30,11 +30,11 @@ typedef struct flow_run_info_data_result {
     char first_invalid[FLOW_ERROR_SIZE]; /* "data.csv: row 17, column \"y\": ..."; "": none, or not known */
     char checksum[32];                   /* "crc32:c7eff3b5" */
     flow_list columns;         /* of flow_data_column */
-    bool is_table;             /* the rows are no pictures */
-    flow_picture_options shown; /* how pictures are shown */
-    const char *type;          /* of the values of pictures on file: "bytes", "float", "double" */
+    bool is_table;             /* the rows are no images */
+    flow_picture_options shown; /* how images are shown */
+    const char *type;          /* of the values of images on file: "bytes", "float", "double" */
     double least, most, mean;  /* of all their values */
-    flow_text_list classes;    /* of pictures */
+    flow_text_list classes;    /* of images */
     const char *picture;       /* the sheet that was written; NULL: none */
     flow_text_list without_numbers;
     flow_list table_rows; /* of flow_data_table, of a file with several; then there is nothing else */
@@ -44,7 +44,7 @@ typedef struct flow_run_info_data_result {
 } flow_run_info_data_result;
 
 /* `columns`: "a,b,c" to look at; NULL: all that hold numbers. `picture`: a PNG file for a sheet of the first 64
- * pictures; NULL: none. FLOW_ARGUMENT when there is nothing to show. */
+ * images; NULL: none. FLOW_ARGUMENT when there is nothing to show. */
 flow_status flow_run_info_data(flow_run_info_data_result *out, const char *location, const char *columns,
                                const char *picture, flow_error *err);
 void flow_run_info_data_free(flow_run_info_data_result *result);

@@ -22,7 +22,7 @@ typedef struct evaluation {
     char odd_place[FLOW_DIAGNOSIS_SIZE]; /* and where the first of them fails */
     int64_t first_outside;             /* the first row outside of the support, */
     flow_error why;                    /* and why it is */
-    double *shown[FLOW_LOGPROB_WORST_MAX]; /* with a picture: the values (d) of the least likely rows, and behind them
+    double *shown[FLOW_LOGPROB_WORST_MAX]; /* with an image: the values (d) of the least likely rows, and behind them
                                               room for others; parts of `pixels` */
     double *pixels;
 } evaluation;

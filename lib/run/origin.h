@@ -11,7 +11,7 @@ typedef struct flow_data_origin {
     int64_t rows, skipped, weightless;
     int columns, n_context, dimensions;
     double effective_rows;
-    double black, white; /* values of pictures */
+    double black, white; /* values of images */
     flow_text_list classes; /* names of the labels 0, 1, ... */
     bool has_names, is_weighted, is_table, is_density, is_pictures;
     bool any; /* there are such data */
