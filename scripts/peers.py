@@ -124,7 +124,8 @@ class Normflows:
         warnings.filterwarnings("ignore", "torch.lu is deprecated")
         self.normflows = normflows
 
-    def model(self, shape):
+    def model(self, shape, alpha=None):
+        """With alpha the pixels, in [0, 1), go through a logit first."""
         if shape.image is None or shape.block != "glow":
             return None
         import torch
@@ -138,7 +139,8 @@ class Normflows:
             merges += [] if innermost else [parts.Merge()]
             finished = channels if innermost else channels // 2
             bases.append(self.normflows.distributions.DiagGaussian((finished, height >> level, width >> level)))
-        model = self.normflows.MultiscaleFlow(bases, flows, merges, class_cond=False)
+        logit = None if alpha is None else self.normflows.transforms.Logit(alpha)
+        model = self.normflows.MultiscaleFlow(bases, flows, merges, transform=logit, class_cond=False)
         return model.to(memory_format=torch.channels_last)  # of the convolutions: the faster of the two
 
     def log_prob(self, model, x):
