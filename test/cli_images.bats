@@ -154,3 +154,15 @@ are_bits() {
     expect_json bits_per_dimension
     expect_not bits_per_dimension_error
 }
+
+@test "images of 8 bits without the map of pixels are told of it" {
+    run flowctl train spec.json -o plain.h5 --set 'flow=["actnorm"]' --set train.epochs=1
+    expect_status 0
+    expect "many images have the same value" 'let the flow begin with "pixels"'
+    awk -F, '{ print $1 "," $2 "," $3 "," $4 "," $5 ",0" }' train.csv >black.csv
+    run flowctl train spec.json -o plain.h5 --force --data black.csv --set 'flow=["actnorm"]'
+    expect_status 1
+    expect 'the column "x6" has the value 0 in every row' 'for images of 8 bits, let the flow begin with "pixels"'
+    run flowctl train spec.json -o black.h5 --data black.csv --set train.epochs=1
+    expect_status 0
+}

@@ -132,7 +132,10 @@ flow_status flow_dataset_check_spread(const flow_dataset *data, const bool *disc
         flow_number_print(value, column->least);
         if (constant && i < n && (discrete == NULL || !discrete[i]))
             return flow_error_set(err, FLOW_DATA, "%s: the column \"%.80s\" has the value %s in every row: its density "
-                                  "has no bound; leave it out of the columns", data->location, column->name, value);
+                                  "has no bound; %s", data->location, column->name, value,
+                                  data->image.shape.channels > 0
+                                      ? "for images of 8 bits, let the flow begin with \"pixels\""
+                                      : "leave it out of the columns");
         if (too_large || (column->deviation == 0 && !constant))
             return flow_error_set(err, FLOW_DATA, "%s: the values of the column \"%.80s\" are too %s for arithmetic in "
                                   "double precision; rescale it", data->location, column->name,

@@ -272,7 +272,10 @@ static flow_status experiment_warn_of_ties(const flow_experiment *x, flow_error 
     if (n > NAMED)
         flow_text_add(&names, ", and %d more", n - NAMED);
     flow_status status = discrete == NULL || names.failed ? flow_error_memory(err, "names of columns") : FLOW_OK;
-    if (status == FLOW_OK && n > 0)
+    if (status == FLOW_OK && n > 0 && x->training->image.shape.channels > 0)
+        flow_run_warn(x->hooks, "many images have the same value (column %s); log-densities of continuous values are "
+                      "then unbounded. For images of 8 bits, let the flow begin with \"pixels\"", names.data);
+    else if (status == FLOW_OK && n > 0)
         flow_run_warn(x->hooks, "many rows have the same value (column %s); log-densities of continuous columns are "
                       "then unbounded. Declare whole or rounded values in a first layer {\"type\": \"support\", "
                       "\"columns\": {\"%.60s\": {\"discrete\": true, \"step\": 1}}}, or leave columns out with "
