@@ -45,7 +45,7 @@ static const char *make_file(const char *name, hid_t stored, const double *rows)
 static flow_dataset *open_table(const double *rows, const flow_dataset_options *options)
 {
     const char *names[DL] = {0};
-    char text[DL][8];
+    char text[DL][16];
     flow_dataset *data;
     for (int j = 0; j < D; j++) {
         snprintf(text[j], sizeof text[j], "x%d", j + 1);
