@@ -114,63 +114,79 @@ static void chain_scatter_pixels(const flow_block *block, int n, const real *vie
             memcpy(tile + ((size_t)p * (size_t)block->dim + (size_t)c) * (size_t)n, view, (size_t)n * sizeof *view);
 }
 
-static void chain_map_pixels(const flow_block *block, const flow_pass *pass, const real *in, real *out, double *logdet)
+/* The block that a walk passes as its k-th one, counted from 0; `back`: a backward. */
+static const flow_block *chain_block_at(const flow_chain *chain, const flow_pass *pass, bool back, int k)
+{
+    return chain->blocks[(pass->direction == FLOW_TO_LATENT) != back ? k : chain->n - 1 - k];
+}
+
+/* How many blocks a walk takes in one go from the k-th one on: pixelwise ones that follow one another share the layout
+ * of their tiles; of others it takes one. */
+static int chain_together(const flow_chain *chain, const flow_pass *pass, bool back, int k)
+{
+    int count = 0;
+    while (k + count < chain->n && chain_block_at(chain, pass, back, k + count)->pixels > 1)
+        count++;
+    return count > 0 ? count : 1;
+}
+
+static void chain_map_pixels(const flow_chain *chain, const flow_pass *pass, int k, int count, const real *in,
+                             real *out, double *logdet)
 {
     const flow_walk *walk = pass->walk;
+    const flow_block *block = chain_block_at(chain, pass, false, k);
     flow_pass own = *pass;
     own.n = pass->n * block->pixels;
     memset(walk->pixel_logdet, 0, (size_t)own.n * sizeof *walk->pixel_logdet);
     chain_gather_pixels(block, pass->n, in, walk->view[0]);
-    chain_map_whole(block, &own, walk->view[0], walk->view[1], walk->pixel_logdet);
-    chain_scatter_pixels(block, pass->n, walk->view[1], out);
-    for (int k = 0; k < own.n; k++)
-        logdet[k % pass->n] += walk->pixel_logdet[k];
+    for (int i = 0; i < count && (walk->visitor == NULL || !walk->visitor->stopped); i++)
+        chain_map_whole(chain_block_at(chain, pass, false, k + i), &own, walk->view[i % 2], walk->view[(i + 1) % 2],
+                        walk->pixel_logdet);
+    chain_scatter_pixels(block, pass->n, walk->view[count % 2], out);
+    const double *of_pixel = walk->pixel_logdet;
+    for (int p = 0; p < block->pixels; p++, of_pixel += pass->n)
+        for (int j = 0; j < pass->n; j++)
+            logdet[j] += of_pixel[j];
 }
 
-static void chain_pixels_backward(const flow_block *block, const flow_pass *pass, const real *gout, real *gin)
+static void chain_pixels_backward(const flow_chain *chain, const flow_pass *pass, int k, int count, const real *gout,
+                                  real *gin)
 {
     const flow_walk *walk = pass->walk;
-    flow_tape tape = *pass->tape;
+    const flow_block *block = chain_block_at(chain, pass, true, k);
+    flow_tape tape;
     flow_pass own = *pass;
-    own.n = tape.n = pass->n * block->pixels;
-    own.tape = &tape;
+    own.n = pass->n * block->pixels;
     own.glogdet = walk->pixel_glogdet;
+    if (pass->tape != NULL) {
+        tape = *pass->tape;
+        tape.n = own.n;
+        own.tape = &tape;
+    }
     for (int p = 0; p < block->pixels; p++)
         memcpy(walk->pixel_glogdet + (size_t)p * (size_t)pass->n, pass->glogdet,
                (size_t)pass->n * sizeof *pass->glogdet);
     chain_gather_pixels(block, pass->n, gout, walk->view[0]);
-    chain_whole_backward(block, &own, walk->view[0], walk->view[1]);
-    chain_scatter_pixels(block, pass->n, walk->view[1], gin);
-}
-
-static void chain_map_block(const flow_block *block, const flow_pass *pass, const real *in, real *out, double *logdet)
-{
-    if (block->linear != NULL)
-        chain_map_linear(block, pass, in, out, logdet);
-    else if (block->pixels > 1)
-        chain_map_pixels(block, pass, in, out, logdet);
-    else
-        chain_map_whole(block, pass, in, out, logdet);
-}
-
-static void chain_block_backward(const flow_block *block, const flow_pass *pass, const real *gout, real *gin)
-{
-    if (block->linear != NULL)
-        chain_linear_backward(block, pass, gout, gin);
-    else if (block->pixels > 1)
-        chain_pixels_backward(block, pass, gout, gin);
-    else
-        chain_whole_backward(block, pass, gout, gin);
+    for (int i = 0; i < count; i++)
+        chain_whole_backward(chain_block_at(chain, pass, true, k + i), &own, walk->view[i % 2],
+                             walk->view[(i + 1) % 2]);
+    chain_scatter_pixels(block, pass->n, walk->view[count % 2], gin);
 }
 
 const real *flow_chain_map(const flow_chain *chain, const flow_pass *pass, const real *in, real *x, real *y,
                            double *logdet)
 {
     const flow_visitor *visitor = pass->walk->visitor;
-    for (int k = 0; k < chain->n && (visitor == NULL || !visitor->stopped); k++) {
-        int i = pass->direction == FLOW_TO_LATENT ? k : chain->n - 1 - k;
-        real *out = k % 2 == 0 ? x : y;
-        chain_map_block(chain->blocks[i], pass, in, out, logdet);
+    for (int k = 0, count; k < chain->n && (visitor == NULL || !visitor->stopped); k += count) {
+        const flow_block *block = chain_block_at(chain, pass, false, k);
+        count = chain_together(chain, pass, false, k);
+        real *out = (k + count) % 2 == 1 ? x : y;
+        if (block->linear != NULL)
+            chain_map_linear(block, pass, in, out, logdet);
+        else if (block->pixels > 1)
+            chain_map_pixels(chain, pass, k, count, in, out, logdet);
+        else
+            chain_map_whole(block, pass, in, out, logdet);
         in = out;
     }
     return in;
@@ -178,10 +194,16 @@ const real *flow_chain_map(const flow_chain *chain, const flow_pass *pass, const
 
 const real *flow_chain_backward(const flow_chain *chain, const flow_pass *pass, const real *gout, real *x, real *y)
 {
-    for (int k = 0; k < chain->n; k++) {
-        int i = pass->direction == FLOW_TO_LATENT ? chain->n - 1 - k : k;
-        real *gin = k % 2 == 0 ? x : y;
-        chain_block_backward(chain->blocks[i], pass, gout, gin);
+    for (int k = 0, count; k < chain->n; k += count) {
+        const flow_block *block = chain_block_at(chain, pass, true, k);
+        count = chain_together(chain, pass, true, k);
+        real *gin = (k + count) % 2 == 1 ? x : y;
+        if (block->linear != NULL)
+            chain_linear_backward(block, pass, gout, gin);
+        else if (block->pixels > 1)
+            chain_pixels_backward(chain, pass, k, count, gout, gin);
+        else
+            chain_whole_backward(block, pass, gout, gin);
         gout = gin;
     }
     return gout;

@@ -143,7 +143,7 @@ static const real *tile_blocks_backward(const flow *f, const real *weights, flow
     pass.glogdet = ws->glogdet;
     pass.gpenalty = ws->gpenalty;
     pass.gcontext = ws->gfeatures;
-    pass.tape = &ws->tape;
+    pass.tape = flow_shape_pixels(f->shape) > 1 && ws->tape.gradient == NULL ? NULL : &ws->tape;
     bool in_ga = g == ws->ga;
     g = flow_chain_backward(&f->chain, &pass, g, in_ga ? ws->gb : ws->ga, in_ga ? ws->ga : ws->gb);
     tile_finish_backward(f, weights, ws, n);
