@@ -173,6 +173,12 @@ static double value_of(const flow *f, double x)
     return f->n_discrete > 0 ? rint(x) : x;
 }
 
+/* In the inner part of one of four cells. */
+static double pixel_value(int k)
+{
+    return 64 * (k % 4) + 32 + 24 * uniform((uint64_t)k, 2);
+}
+
 static void contract_open(contract *s, const config *asked)
 {
     flow_error err;
@@ -188,8 +194,9 @@ static void contract_open(contract *s, const config *asked)
     s->gradient = flow_alloc_aligned(s->f->params.n_weights + 1, sizeof *s->gradient);
     assert_non_null(s->gradient);
     int count = asked->dim * N;
+    const bool pixels = asked->image.channels > 0 && s->f->n_discrete > 0;
     for (int k = 0; k < count; k++) {
-        s->x[k] = 1.7 * uniform((uint64_t)k, 2);
+        s->x[k] = pixels ? pixel_value(k) : 1.7 * uniform((uint64_t)k, 2);
         s->z[k] = (real)(1.7 * uniform((uint64_t)k, 3));
         s->c[k] = (real)uniform((uint64_t)k, 4);
     }
@@ -200,7 +207,7 @@ static void contract_open(contract *s, const config *asked)
     double rows[N * MOST_DIM];
     for (int j = 0; j < N; j++)
         for (int i = 0; i < asked->dim; i++)
-            rows[j * asked->dim + i] = value_of(s->f, 5 + 3 * s->x[i * N + j]);
+            rows[j * asked->dim + i] = value_of(s->f, pixels ? s->x[i * N + j] : 5 + 3 * s->x[i * N + j]);
     /* column maps, and blocks that observe, have values of their own only after a fit */
     if ((s->f->n_columns > 0 || flow_has_batch_stats(s->f)) && asked->n_context == 0)
         assert_int_equal(flow_fit(s->f, s->weights, rows, N, NULL, &err), FLOW_OK);

@@ -41,6 +41,7 @@ typedef struct flow_block_context {
     flow_dims dims;             /* d = height * width * channels, and which of them are periodic */
     int n_context;              /* c: features of the context, which conditioners take as further inputs; 0: none */
     const char *const *columns; /* (d) their names in the data, or NULL when these are not known */
+    flow_choice column_map;     /* directly in front of it; type NULL: there is a block, or nothing */
     int copy_index;             /* 0, 1, 2, ... for the copies that "repeat" makes: blocks that alternate go by it */
     uint64_t seed;              /* of the model, for random orders */
     uint64_t index;             /* the block's place in the flow, to draw different random orders from one seed */

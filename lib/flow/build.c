@@ -14,6 +14,7 @@ typedef struct list_place {
     flow_shape shape; /* that arrives at the next block */
     flow_dims dims;
     const char *const *columns; /* (d) names in the data, or NULL */
+    flow_choice column_map;     /* the last one; type NULL: none yet */
     char path[96];              /* "flow[2].flow", of the element that is added "flow[2].flow[0]" */
     int depth;                  /* how many composites it is in */
     int copy_index;             /* how often it has been built before */
@@ -37,6 +38,7 @@ static flow_block_context build_context(const flow *f, const list_place *at)
                                 .dims = at->dims,
                                 .n_context = f->context.n_features,
                                 .columns = at->columns,
+                                .column_map = f->n_all == 0 ? at->column_map : (flow_choice){0},
                                 .copy_index = at->copy_index,
                                 .seed = at->seed,
                                 .index = (uint64_t)(f->n_columns + f->n_blocks)};
@@ -317,6 +319,8 @@ static flow_status build_add_list(flow *f, const flow_choice_list *list, list_pl
         snprintf(at->path + length, sizeof at->path - length, "[%d]", i);
         status = column != NULL ? build_add_column(f, column, choice->options, at, err)
                                 : build_add_copies(f, choice, at, err);
+        if (column != NULL)
+            at->column_map = *choice;
         if (status != FLOW_OK && !*at->is_located) {
             flow_option_locate(err, status, at->path);
             *at->is_located = true;

@@ -13,7 +13,7 @@
 
 #define FLOW_BLOCKS(X) \
     X(permute) X(actnorm) X(batchnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf) X(ffjord) \
-    X(repeat) X(split) X(squeeze) X(unsqueeze)
+    X(repeat) X(split) X(squeeze) X(unsqueeze) X(dequantise)
 
 #define FLOW_BASES(X) X(normal) X(student_t) X(logistic) X(uniform) X(mixture)
 

@@ -89,6 +89,11 @@ typedef struct flow_squeeze_options {
     int64_t factor;
 } flow_squeeze_options;
 
+typedef struct flow_dequantise_options {
+    int64_t steps;
+    flow_choice conditioner; /* of flow_conditioners */
+} flow_dequantise_options;
+
 typedef enum flow_gradient { FLOW_GRADIENT_DISCRETE, FLOW_GRADIENT_ADJOINT } flow_gradient;
 
 typedef struct flow_ffjord_options {
