@@ -12,6 +12,8 @@ typedef struct logprob_args {
 static const opt options[] = {
     OPT_ROWS_MODEL,
     OPT_ROWS_DATA(logprob_args, run.rows.input),
+    {"given", 'g', ARG(run.given), "VALUES", "of a conditional model: log p(x | c) with these values of the context "
+     "for all rows, as in label=7 or mass=1.5,angle=2; the data need not have the context then"},
     {"output", 'o', ARG(run.rows.output), "OUT", "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard "
      "output; an HDF5 file keeps its other tables"},
     {"weight", 0, ARG(run.weight), "COLUMN", "weigh the rows by this column in the mean and its error, instead of by "
@@ -40,6 +42,7 @@ static const flow_report_field worst_fields[] = {
 static const flow_report_field result_fields[] = {
     {"model", RESULT(model)},
     {"data", RESULT(data)},
+    {"given", RESULT(given)},
     {"rows", "rows", "%s", RESULT(rows)},
     {NULL, "outside of support", "%s", RESULT(outside), .positive = true},
     {NULL, "not finite", "%s", RESULT(odd), .positive = true},
@@ -103,6 +106,7 @@ const command command_logprob = {
     .examples = "  flowctl logprob moons.h5 data/two_moons.h5:/test\n"
                 "  flowctl logprob moons.h5 events.csv -o logprob.csv\n"
                 "  flowctl logprob digits.h5 mnist.h5:/test --worst 64 --picture strange.png\n"
+                "  flowctl logprob digits.h5 mnist.h5:/test --given label=7 -o sevens.csv\n"
                 "  zcat events.csv.gz | flowctl logprob moons.h5 - --json",
     .options = options, .args_size = sizeof(logprob_args), .run = logprob_run,
 };

@@ -395,14 +395,14 @@ JSON
     flowctl sample classes.h5 --given one.csv -n 400 -q -o file.csv
     same 1.csv file.csv
     run flowctl sample classes.h5 --given label=3
-    expect_status 1
+    expect_status 2
     expect "--given: the label 3 is none of the 3 classes of the model, 0 to 2"
     run flowctl sample classes.h5 --given label=cat
     expect_status 2
     expect '--given label=cat: "cat" is no number, and no class of the training data'
     run flowctl sample classes.h5 --given lable=1
     expect_status 2
-    expect "--given lable=1: neither a file nor a value for each column of the context, such as label=1"
+    expect "--given lable=1: expected a file, or a value for each column of the context, such as label=1"
     printf 'x,label\n1,0\n2,5\n' >five.csv
     run flowctl logprob classes.h5 five.csv
     expect_status 1
@@ -424,6 +424,30 @@ JSON
     run flowctl sample model.h5
     expect_status 2
     expect "give the values of its context with --given FILE or --given c=VALUE"
+}
+
+@test "logprob --given: all rows with one context, which the data need not have" {
+    columns w,x,c,y test.csv | awk -F, 'NR > 1 { $3 = 0.5 } { print }' OFS=, >half.csv
+    columns w,x half.csv >bare.csv
+    flowctl logprob model.h5 half.csv -q -o expected.csv >expected.txt
+    for data in test.csv bare.csv; do
+        flowctl logprob model.h5 $data --given c=0.5 -q -o given.csv >given.txt
+        same expected.csv given.csv
+        same expected.txt given.txt # the weights count as before
+    done
+    columns x test.csv | tail -n +2 | flowctl logprob model.h5 - --given c=0.5 -q -o - 2>/dev/null >given.csv
+    same expected.csv given.csv
+    run --separate-stderr flowctl logprob model.h5 test.csv --given c=0.5 --json
+    expect_json given effective_rows
+    run flowctl logprob model.h5 test.csv --given half.csv
+    expect_status 2
+    expect "--given half.csv: expected a value for each column of the context, such as c=1"
+    run flowctl logprob model.h5 test.csv --given c=0.5,y=1
+    expect_status 2
+    flowctl train spec.json -q -o plain.h5 --set data.context=null --set train.epochs=1
+    run flowctl logprob plain.h5 test.csv --given c=0.5
+    expect_status 2
+    expect "--given: plain.h5 has no context; leave --given out"
 }
 
 @test "folders of PNG files are classes, with names" {
@@ -454,6 +478,10 @@ JSON
     flowctl sample classes.h5 --given label=1 -n 5 -q -o numbered.csv
     same named.csv numbered.csv
     flowctl sample classes.h5 --given label=bee -n 5 -q -o bees.png
+    flowctl logprob classes.h5 set -q -o own.csv
+    flowctl logprob classes.h5 set --given label=bee -q -o bee.csv
+    same <(tail -n 20 own.csv) <(tail -n 20 bee.csv)
+    differ <(head -n 21 own.csv) <(head -n 21 bee.csv)
     run flowctl logprob classes.h5 set
     expect_status 0
     expect "rows                  40"

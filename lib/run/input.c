@@ -32,8 +32,8 @@ static bool input_can_reopen(const char *location)
 {
     flow_location place = {0};
     struct stat info;
-    bool regular = flow_location_find(&place, location, NULL) == FLOW_OK && stat(place.file, &info) == 0 &&
-                   S_ISREG(info.st_mode);
+    bool regular =
+        flow_location_find(&place, location, NULL) == FLOW_OK && stat(place.file, &info) == 0 && S_ISREG(info.st_mode);
     flow_location_free(&place);
     return regular;
 }
@@ -50,7 +50,8 @@ static flow_status input_refuse_missing(const flow_input *in, const char *locati
             flow_text_add(&missing, "%s%.40s", n_named++ == 0 ? "" : ", ", columns[i]);
     for (int i = 0; i < in->n_read && i < SHOWN; i++)
         flow_text_add(&found, "%s%.40s", i == 0 ? "" : ", ", in->reader->columns.at[i]);
-    flow_status status = flow_error_set(err, FLOW_DATA, "%s: %d of the model's %d columns %s missing: %s%s; the data "
+    flow_status status = flow_error_set(err, FLOW_DATA,
+                                        "%s: %d of the model's %d columns %s missing: %s%s; the data "
                                         "have: %s%s. Rename the columns, or remove the names to match them by position",
                                         location, n_missing, in->n_columns, n_missing == 1 ? "is" : "are",
                                         missing.data != NULL ? missing.data : "", n_missing > SHOWN ? ", ..." : "",
@@ -65,21 +66,25 @@ static flow_status input_refuse_twice(const flow_input *in, const char *location
     char **names = in->reader->columns.at;
     for (int j = first + 1; j < in->n_read; j++)
         if (strcmp(names[j], names[first]) == 0)
-            return flow_error_set(err, FLOW_DATA, "%s: columns %d and %d are both named \"%.80s\"; give them different "
-                                  "names", location, first + 1, j + 1, names[first]);
+            return flow_error_set(err, FLOW_DATA,
+                                  "%s: columns %d and %d are both named \"%.80s\"; give them different "
+                                  "names",
+                                  location, first + 1, j + 1, names[first]);
     return FLOW_OK;
 }
 
-static flow_status input_match_by_name(flow_input *in, const char *location, const flow_input_options *o,
-                                       int n_missing, flow_error *err)
+static flow_status input_match_by_name(flow_input *in, const char *location, const flow_input_options *o, int n_missing,
+                                       flow_error *err)
 {
     const char *twice = NULL;
     if (n_missing > 0)
         return input_refuse_missing(in, location, o->columns, n_missing, err);
     FLOW_TRY(flow_find_repeated(&twice, o->columns, (size_t)o->n_columns, err));
     if (twice != NULL)
-        return flow_error_set(err, FLOW_DATA, "%s: two columns of the model are named \"%.80s\"; only data without "
-                              "names can be matched to them", location, twice);
+        return flow_error_set(err, FLOW_DATA,
+                              "%s: two columns of the model are named \"%.80s\"; only data without "
+                              "names can be matched to them",
+                              location, twice);
     int at = o->optional != NULL ? input_find_column(in->reader, o->optional) : -1;
     in->has_optional = at >= 0;
     if (in->has_optional)
@@ -123,8 +128,10 @@ static flow_status input_match(flow_input *in, const char *location, const flow_
         FLOW_TRY(input_match_by_name(in, location, o, n_missing, err));
     } else if (!input_match_by_place(in, o)) {
         if (in->n_read != o->n_columns)
-            return flow_error_set(err, FLOW_DATA, "%s: has %d columns, the model has %d; data without column names "
-                                  "must have exactly the model's columns", location, in->n_read, o->n_columns);
+            return flow_error_set(err, FLOW_DATA,
+                                  "%s: has %d columns, the model has %d; data without column names "
+                                  "must have exactly the model's columns",
+                                  location, in->n_read, o->n_columns);
         for (int i = 0; i < o->n_columns; i++)
             in->from[i] = i;
     }
@@ -141,8 +148,11 @@ static flow_status input_match(flow_input *in, const char *location, const flow_
 /* By name, without reading other columns; false when the data do not have these names. */
 static bool input_open_by_name(flow_input *in, const char *location, const flow_input_options *o, bool with_optional)
 {
-    flow_reader_options named = {.columns = o->columns, .n_columns = o->n_columns, .skip_invalid = o->skip_invalid,
-                                 .last = &o->optional, .n_last = with_optional ? 1 : 0};
+    flow_reader_options named = {.columns = o->columns,
+                                 .n_columns = o->n_columns,
+                                 .skip_invalid = o->skip_invalid,
+                                 .last = &o->optional,
+                                 .n_last = with_optional ? 1 : 0};
     if (flow_reader_open(&in->reader, location, &named, NULL) != FLOW_OK || !in->reader->has_names) {
         flow_reader_close(in->reader);
         in->reader = NULL;
@@ -153,9 +163,11 @@ static bool input_open_by_name(flow_input *in, const char *location, const flow_
     return true;
 }
 
-flow_status flow_input_open(flow_input *out, const char *location, const flow_input_options *options, flow_error *err)
+static flow_status input_open(flow_input *out, const char *location, const flow_input_options *options, flow_error *err)
 {
-    *out = (flow_input){.n_columns = options->n_columns, .n_read = options->n_columns, .label = options->label,
+    *out = (flow_input){.n_columns = options->n_columns,
+                        .n_read = options->n_columns,
+                        .label = options->label,
                         .n_classes = options->n_classes};
     if (input_can_reopen(location) &&
         ((options->optional != NULL && input_open_by_name(out, location, options, true)) ||
@@ -173,6 +185,20 @@ flow_status flow_input_open(flow_input *out, const char *location, const flow_in
     return input_match(out, location, options, err);
 }
 
+flow_status flow_input_open(flow_input *out, const char *location, const flow_input_options *options, flow_error *err)
+{
+    if (options->given == NULL)
+        return input_open(out, location, options, err);
+    flow_input_options read = *options;
+    read.n_columns -= options->n_context;
+    read.n_context = 0;
+    flow_status status = input_open(out, location, &read, err);
+    out->given = options->given;
+    out->n_given = options->n_context;
+    out->n_columns += out->n_given;
+    return status;
+}
+
 void flow_input_close(flow_input *in)
 {
     flow_reader_close(in->reader);
@@ -182,11 +208,11 @@ void flow_input_close(flow_input *in)
 }
 
 static flow_status input_read(flow_input *in, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
-                            flow_error *err)
+                              flow_error *err)
 {
     if (in->from == NULL)
         return flow_reader_read(in->reader, rows, numbers, n_max, n_read, err);
-    size_t width = (size_t)in->n_read, d = (size_t)in->n_columns;
+    size_t width = (size_t)in->n_read, d = (size_t)(in->n_columns - in->n_given);
     if (in->n_room < n_max) {
         free(in->rows);
         in->n_room = 0;
@@ -202,10 +228,24 @@ static flow_status input_read(flow_input *in, double *rows, int64_t *numbers, si
     return status;
 }
 
+/* Puts the given values behind the columns of the model that were read, in front of the optional one. */
+static void input_insert_given(const flow_input *in, double *rows, size_t n)
+{
+    const size_t width = (size_t)in->n_columns, g = (size_t)in->n_given, d = width - g, last = in->has_optional ? 1 : 0;
+    for (size_t i = n; i-- > 0;) {
+        double *from = rows + i * d, *to = rows + i * width;
+        memmove(to + width - last, from + d - last, last * sizeof *to);
+        memmove(to, from, (d - last) * sizeof *to);
+        memcpy(to + d - last, in->given, g * sizeof *to);
+    }
+}
+
 flow_status flow_input_read(flow_input *in, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                             flow_error *err)
 {
     FLOW_TRY(input_read(in, rows, numbers, n_max, n_read, err));
+    if (in->n_given > 0)
+        input_insert_given(in, rows, *n_read);
     for (size_t i = 0; in->n_classes > 0 && i < *n_read; i++) {
         const double label = rows[i * (size_t)in->n_columns + (size_t)in->label];
         if (!(label >= 0 && label < in->n_classes) || label != (int)label)

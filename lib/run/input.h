@@ -20,6 +20,8 @@ typedef struct flow_input {
     double *rows;  /* (n_room, n_read) rows of the reader, before they are rearranged */
     size_t n_room;
     int label, n_classes; /* as in the options */
+    const double *given;  /* (n_given) as in the options */
+    int n_given;
 } flow_input;
 
 typedef struct flow_input_options {
@@ -31,6 +33,7 @@ typedef struct flow_input_options {
     bool skip_invalid;
     flow_image image;     /* what the columns make but for the last n_context; a shape of {0}: rows of a table */
     int n_context;
+    const double *given;  /* (n_context) stand for the last columns, which the data then need not have; NULL: none do */
     int label, n_classes; /* the column of this index holds classes, 0 to n_classes - 1; n_classes 0: none does */
 } flow_input_options;
 

@@ -7,6 +7,7 @@
 
 #include "num/moments.h"
 #include "run/format.h"
+#include "run/given.h"
 #include "run/picture.h"
 
 enum { ODD_NAMED = 5 };
@@ -16,15 +17,16 @@ typedef struct evaluation {
     const flow_run_logprob_options *o;
     flow_run_logprob_result *result;
     flow_input in;
-    flow_moments moments; /* of the finite log-densities */
-    double variance;      /* of them, where they are estimates: the sum of weight^2 variance */
-    flow_logprob_row odd[ODD_NAMED];   /* the first ones that are not finite, but inside of the support */
-    char odd_place[FLOW_DIAGNOSIS_SIZE]; /* and where the first of them fails */
-    int64_t first_outside;             /* the first row outside of the support, */
-    flow_error why;                    /* and why it is */
+    flow_moments moments;                  /* of the finite log-densities */
+    double variance;                       /* of them, where they are estimates: the sum of weight^2 variance */
+    flow_logprob_row odd[ODD_NAMED];       /* the first ones that are not finite, but inside of the support */
+    char odd_place[FLOW_DIAGNOSIS_SIZE];   /* and where the first of them fails */
+    int64_t first_outside;                 /* the first row outside of the support, */
+    flow_error why;                        /* and why it is */
     double *shown[FLOW_LOGPROB_WORST_MAX]; /* with an image: the values (d) of the least likely rows, and behind them
                                               room for others; parts of `pixels` */
     double *pixels;
+    double *given; /* (n_context) of all rows; NULL: they have their own */
 } evaluation;
 
 static void logprob_count_worst(evaluation *e, const double *x, int64_t row, double logp)
@@ -101,7 +103,8 @@ static void logprob_warn(const evaluation *e)
     char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE];
     flow_format_count(all, r->rows);
     if (r->outside > 0)
-        flow_run_warn(hooks, "%s of %s rows are outside of the support: their density is 0, their log-density -inf, "
+        flow_run_warn(hooks,
+                      "%s of %s rows are outside of the support: their density is 0, their log-density -inf, "
                       "and they are left out of the mean. The first is row %lld: %s",
                       flow_format_count(count, r->outside), all, (long long)e->first_outside, e->why.message);
     if (r->odd > 0) {
@@ -112,10 +115,20 @@ static void logprob_warn(const evaluation *e)
                       flow_format_count(count, r->odd), all, r->odd == 1 ? "" : "s", list.data != NULL ? list.data : "",
                       r->odd > ODD_NAMED ? ", ..." : "",
                       e->odd_place[0] != '\0' ? "The first fails in "
-                                              : "Such rows lie outside of what the model can describe", e->odd_place);
+                                              : "Such rows lie outside of what the model can describe",
+                      e->odd_place);
         flow_text_free(&list);
     }
     flow_run_warn_skipped(hooks, r->data, r->skipped);
+}
+
+static flow_status logprob_read_given(evaluation *e, flow_error *err)
+{
+    const char *given = e->o->given;
+    if (given == NULL)
+        return FLOW_OK;
+    FLOW_TRY(flow_given_check(e->s, err));
+    return flow_given_read(&e->given, e->s, given, false, err);
 }
 
 /* The columns to read: those of the model, and the weight, if there is one. */
@@ -128,10 +141,10 @@ static flow_status logprob_open_input(evaluation *e, flow_error *err)
     flow_status status = names == NULL ? flow_error_memory(err, "column names") : FLOW_OK;
     for (int i = 0; asked != NULL && i < s->width && status == FLOW_OK; i++)
         if (strcmp(names[i], asked) == 0)
-            status = flow_error_set(err, FLOW_ARGUMENT, "--weight %.80s: is a column of the model and no weight",
-                                    asked);
-    const flow_input_options wanted = {.optional = weight, .skip_invalid = e->o->rows.skip_invalid,
-                                       .image = flow_session_image(s)};
+            status =
+                flow_error_set(err, FLOW_ARGUMENT, "--weight %.80s: is a column of the model and no weight", asked);
+    const flow_input_options wanted = {
+        .optional = weight, .skip_invalid = e->o->rows.skip_invalid, .image = flow_session_image(s), .given = e->given};
     if (status == FLOW_OK)
         status = flow_session_open_input(s, &e->in, data, names, s->width, &wanted, err);
     free(names);
@@ -142,8 +155,10 @@ static flow_status logprob_open_input(evaluation *e, flow_error *err)
     else if (asked != NULL)
         status = flow_error_set(err, FLOW_DATA, "%s: there is no column \"%.80s\" to weigh the rows by", data, weight);
     else
-        flow_run_warn(&e->o->rows.hooks, "%s: has no column \"%s\", by which the training data were weighed; all rows "
-                      "count the same", data, weight);
+        flow_run_warn(&e->o->rows.hooks,
+                      "%s: has no column \"%s\", by which the training data were weighed; all rows "
+                      "count the same",
+                      data, weight);
     return status;
 }
 
@@ -157,8 +172,10 @@ static flow_status logprob_finish(void *context, flow_error *err)
     if (r->rows == 0)
         return flow_error_set(err, FLOW_DATA, "%s: there are no %srows in it", r->data, r->skipped > 0 ? "valid " : "");
     if (r->finite > 0 && !(weight > 0))
-        return flow_error_set(err, FLOW_DATA, "%s: the sum of the weights is not positive, so there is no weighted "
-                              "mean", r->data);
+        return flow_error_set(err, FLOW_DATA,
+                              "%s: the sum of the weights is not positive, so there is no weighted "
+                              "mean",
+                              r->data);
     r->logprob = (flow_mean){NAN, r->finite > 1 ? flow_moments_error(&e->moments) : NAN};
     r->estimator_error = r->bits_per_dimension = NAN;
     if (r->finite > 0) {
@@ -212,17 +229,28 @@ flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s
                              const flow_run_logprob_options *options, flow_error *err)
 {
     static const char *const columns[] = {"logprob", "standard_error"};
-    *out = (flow_run_logprob_result){.model = s->model->path, .data = options->rows.input,
+    *out = (flow_run_logprob_result){.model = s->model->path,
+                                     .data = options->rows.input,
+                                     .given = options->given,
                                      .output = flow_run_file(options->rows.output),
                                      .estimates = flow_estimates(s->model->f)};
     out->worst.items = out->rows_worst;
     evaluation e = {.s = s, .o = options, .result = out};
     flow_status status = logprob_make_room(&e, err);
     if (status == FLOW_OK)
+        status = logprob_read_given(&e, err);
+    if (status == FLOW_OK)
         status = logprob_open_input(&e, err);
     const flow_row_walk walk = {
-        .context = &e, .options = &options->rows, .columns = columns, .n_columns = out->estimates ? 2 : 1,
-        .n_in = (size_t)e.in.n_columns, .n_scratch = 3, .in = &e.in, .map = logprob_map, .finish = logprob_finish,
+        .context = &e,
+        .options = &options->rows,
+        .columns = columns,
+        .n_columns = out->estimates ? 2 : 1,
+        .n_in = (size_t)e.in.n_columns,
+        .n_scratch = 3,
+        .in = &e.in,
+        .map = logprob_map,
+        .finish = logprob_finish,
     };
     if (status == FLOW_OK)
         status = flow_walk_rows(&walk, &out->closed, err);
@@ -230,6 +258,7 @@ flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s
         logprob_warn(&e);
         status = logprob_show(&e, err);
     }
+    free(e.given);
     free(e.pixels);
     flow_input_close(&e.in);
     return status;

@@ -11,6 +11,7 @@ enum { FLOW_LOGPROB_WORST_MAX = 1000 };
 
 typedef struct flow_run_logprob_options {
     flow_row_options rows; /* and their log-densities */
+    const char *given;     /* values of the context for all rows, "label=7"; NULL: the data have them */
     const char *weight;    /* the column of their weights; NULL: that of the model, where the data have it */
     int64_t worst;         /* how many of the least likely rows to name; up to FLOW_LOGPROB_WORST_MAX */
     const char *picture;   /* a PNG file that shows them, where rows are images; NULL: none */
@@ -25,7 +26,7 @@ typedef struct flow_logprob_row {
 /* Strings are borrowed from the session and the options. output: the file that was written; NULL: none. Means are
  * weighted, over the rows whose log-density is finite. */
 typedef struct flow_run_logprob_result {
-    const char *model, *data, *output;
+    const char *model, *data, *given, *output;
     int64_t rows, finite;
     int64_t non_finite; /* all others, */
     int64_t outside;    /* those outside of the support among them, */

@@ -6,15 +6,15 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "data/location.h"
 #include "num/real.h"
 #include "run/format.h"
+#include "run/given.h"
 
 /* The context of draws: row i of the draws belongs to row i / n of the table. */
 typedef struct context_rows {
     flow_input in;
     double *values; /* (c): of a table that consists of what was typed; NULL: the table is a file */
-    double *rows; /* (n_room, c): rows of the table that were read */
+    double *rows;   /* (n_room, c): rows of the table that were read */
     size_t n_room, n, at;
     uint64_t left; /* how many more draws rows[at] is for */
     bool in_place; /* rows[at] is that of the next draw */
@@ -25,86 +25,43 @@ typedef struct sampling {
     const flow_run_sample_options *o;
     flow_run_sample_result *result;
     context_rows context;
-    uint64_t at, end;                 /* the next row of the seed's list, and the end of the rows */
-    uint64_t failed;                  /* the first row that fails on its way there or back, */
-    char place[FLOW_DIAGNOSIS_SIZE];  /* and where; "": none did */
+    uint64_t at, end;                /* the next row of the seed's list, and the end of the rows */
+    uint64_t failed;                 /* the first row that fails on its way there or back, */
+    char place[FLOW_DIAGNOSIS_SIZE]; /* and where; "": none did */
 } sampling;
 
-/* A value of the context, as a number or as the name of a class. */
-static bool sample_read_value(double *out, const flow_session *s, const char *name, const char *text)
-{
-    const cJSON *data = cJSON_GetObjectItemCaseSensitive(s->model->provenance, "data");
-    const cJSON *train = cJSON_GetObjectItemCaseSensitive(data, "train");
-    const cJSON *classes = cJSON_GetObjectItemCaseSensitive(train, "classes");
-    for (int i = 0; strcmp(name, FLOW_LABEL) == 0 && i < cJSON_GetArraySize(classes); i++) {
-        const char *class = cJSON_GetStringValue(cJSON_GetArrayItem(classes, i));
-        if (class != NULL && strcmp(class, text) == 0) {
-            *out = i;
-            return true;
-        }
-    }
-    return flow_number_parse(text, out) && isfinite(*out);
-}
-
-/* "label=7" or "mass=1.5,angle=0.2" as a table of one row. */
+/* What was typed as a table of one row. */
 static flow_status sample_type_context(sampling *run, const char *given, flow_error *err)
 {
     const flow_session *s = run->s;
     context_rows *context = &run->context;
-    const int c = s->n_context, label = flow_data_options_label(s->model->spec->data);
-    flow_name_list parts = {0};
-    flow_status status = flow_name_list_split(&parts, given, err);
-    context->values = malloc((size_t)c * sizeof *context->values);
-    if (status == FLOW_OK && context->values == NULL)
-        status = flow_error_memory(err, "the context");
-    for (int i = 0; i < c && status == FLOW_OK; i++) {
-        const char *name = s->context[i], *value = NULL;
-        const size_t length = strlen(name);
-        for (int k = 0; k < parts.n; k++)
-            if (strncmp(parts.at[k], name, length) == 0 && parts.at[k][length] == '=')
-                value = parts.at[k] + length + 1;
-        if (value == NULL || parts.n != c)
-            status = flow_error_set(err, FLOW_ARGUMENT, "--given %s: neither a file nor a value for each column of the "
-                                    "context, such as %s=1", given, name);
-        else if (!sample_read_value(&context->values[i], s, name, value))
-            status = flow_error_set(err, FLOW_ARGUMENT, "--given %s: \"%s\" is no number%s", given, value,
-                                    i == label ? ", and no class of the training data" : "");
-    }
-    flow_name_list_free(&parts);
-    context->in = (flow_input){.n_columns = c, .n_read = c, .label = label,
-                               .n_classes = (int)s->model->spec->data->classes};
+    const int c = s->n_context;
+    FLOW_TRY(flow_given_read(&context->values, s, given, true, err));
+    context->in = (flow_input){.n_columns = c, .n_read = c};
     const flow_table_rows table = {.name = "--given", .rows = context->values, .n = 1, .d = c, .columns = s->context};
-    return status == FLOW_OK ? flow_reader_open_rows(&context->in.reader, &table, &(flow_reader_options){0}, err)
-                             : status;
-}
-
-static bool sample_is_typed(const char *given)
-{
-    flow_location place = {0};
-    const bool is_file = flow_location_find(&place, given, NULL) == FLOW_OK;
-    flow_location_free(&place);
-    return !is_file && strchr(given, '=') != NULL;
+    return flow_reader_open_rows(&context->in.reader, &table, &(flow_reader_options){0}, err);
 }
 
 static flow_status sample_open_context(sampling *run, flow_error *err)
 {
     const flow_session *s = run->s;
     const char *path = s->name, *given = run->o->rows.input;
-    if (s->n_context == 0 && given != NULL)
-        return flow_error_set(err, FLOW_ARGUMENT, "--given: %s has no context; leave --given out", path);
+    if (given != NULL)
+        FLOW_TRY(flow_given_check(s, err));
     if (s->n_context == 0)
         return FLOW_OK;
     if (given == NULL)
-        return flow_error_set(err, FLOW_ARGUMENT, "%s is conditional on %s%s; give the values of its context with "
-                              "--given FILE or --given %s=VALUE", path, s->context[0],
-                              s->n_context > 1 ? " and more columns" : "", s->context[0]);
+        return flow_error_set(err, FLOW_ARGUMENT,
+                              "%s is conditional on %s%s; give the values of its context with "
+                              "--given FILE or --given %s=VALUE",
+                              path, s->context[0], s->n_context > 1 ? " and more columns" : "", s->context[0]);
     context_rows *context = &run->context;
     size_t c = (size_t)s->n_context;
     context->n_room = flow_batch_rows(c);
     context->rows = malloc(context->n_room * c * sizeof *context->rows);
     if (context->rows == NULL)
         return flow_error_memory(err, "rows of context");
-    if (sample_is_typed(given))
+    if (flow_given_is_typed(given))
         return sample_type_context(run, given, err);
     const flow_input_options options = {.chosen = true};
     flow_status status = flow_session_open_input(s, &context->in, given, s->context, s->n_context, &options, err);
@@ -200,13 +157,16 @@ static void sample_warn(const sampling *run)
         flow_run_warn(hooks, "%s has no context for row %lld and what follows; no rows are drawn", r->given,
                       (long long)o->first);
     if (r->non_finite > 0)
-        flow_run_warn(hooks, "%s of %s rows have values that are not finite%s",
-                      flow_format_count(count, r->non_finite), flow_format_count(all, r->rows),
-                      run->place[0] != '\0' ? "" : "; the model leaves the range of numbers there, train it longer or "
-                      "with smaller rates");
+        flow_run_warn(hooks, "%s of %s rows have values that are not finite%s", flow_format_count(count, r->non_finite),
+                      flow_format_count(all, r->rows),
+                      run->place[0] != '\0' ? ""
+                                            : "; the model leaves the range of numbers there, train it longer or "
+                                              "with smaller rates");
     if (run->place[0] != '\0') {
-        flow_run_warn(hooks, "row %lld of the list, counted from 0, has no values or does not come back: it fails "
-                      "in %s", (long long)run->failed, run->place);
+        flow_run_warn(hooks,
+                      "row %lld of the list, counted from 0, has no values or does not come back: it fails "
+                      "in %s",
+                      (long long)run->failed, run->place);
     } else if (r->non_finite == 0 && !(r->round_trip < FLOW_ROUND_TRIP_MOST)) {
         flow_session_diagnose_round_trip(run->s, reason, sizeof reason);
         flow_run_warn(hooks, "the largest round-trip error is %.1e (in units of the base's standard deviation): %s",
@@ -218,8 +178,13 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
                             flow_error *err)
 {
     *out = (flow_run_sample_result){
-        .model = s->model->path, .given = options->rows.input, .output = flow_run_file(options->rows.output),
-        .steps = s->options.steps, .seed = options->seed, .first = options->first, .rows_per_context = options->n,
+        .model = s->model->path,
+        .given = options->rows.input,
+        .output = flow_run_file(options->rows.output),
+        .steps = s->options.steps,
+        .seed = options->seed,
+        .first = options->first,
+        .rows_per_context = options->n,
     };
     sampling run = {.s = s, .o = options, .result = out, .at = (uint64_t)options->first / FLOW_TILE * FLOW_TILE};
     const int64_t most = INT64_MAX / 2, limit = options->limit >= 0 ? options->limit : most;
@@ -231,9 +196,16 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
     flow_picture_options picture = flow_session_picture(s);
     picture.first = options->first;
     const flow_row_walk walk = {
-        .context = &run, .options = &options->rows, .columns = columns, .n_columns = width,
-        .n_in = (size_t)s->n_context, .n_scratch = width, .total = n < most ? n : 0, .read = sample_read,
-        .map = sample_map, .picture = picture,
+        .context = &run,
+        .options = &options->rows,
+        .columns = columns,
+        .n_columns = width,
+        .n_in = (size_t)s->n_context,
+        .n_scratch = width,
+        .total = n < most ? n : 0,
+        .read = sample_read,
+        .map = sample_map,
+        .picture = picture,
     };
     flow_status status = columns == NULL ? flow_error_memory(err, "column names") : sample_open_context(&run, err);
     if (status == FLOW_OK)
