@@ -134,6 +134,22 @@ are_bits() {
     same ends rows
 }
 
+@test "images in HDF5 keep their shape, and are read back as they were written" {
+    run flowctl sample model.h5 -n 40 --seed 5 -o images.h5
+    expect_status 0
+    run flowctl info images.h5
+    expect_status 0
+    expect "images of height 2, width 3 and 1 channel"
+    flowctl sample model.h5 -n 40 --seed 5 -o table.csv
+    flowctl logprob model.h5 images.h5 -o a.csv
+    flowctl logprob model.h5 table.csv -o b.csv
+    cmp a.csv b.csv
+    run flowctl sample model.h5 -n 40 --seed 5 --logprob -o both.h5 # a column more: a table
+    expect_status 0
+    run flowctl info both.h5
+    expect "7 columns"
+}
+
 @test "samples at a low temperature are nearer to each other" {
     spread=()
     for temperature in 1 0.7 0; do

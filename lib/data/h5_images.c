@@ -9,6 +9,7 @@
 #include "h5/check.h"
 #include "h5/object.h"
 #include "h5/scope.h"
+#include "h5/text.h"
 
 /* The values of a row on file are those of the image, `width` of them, and then its label if that is read. */
 
@@ -101,6 +102,17 @@ static flow_status images_open_labels(flow_h5_layout *l, flow_reader *reader, hi
 
 /* ---- opening ---- */
 
+/* What the array's attribute "layout" says, as files of this program have it, where nothing else is asked for. */
+static void images_ask_layout(hid_t dataset, flow_image *wanted)
+{
+    char *text = NULL;
+    if (wanted->layout == FLOW_IMAGE_AUTO && flow_h5_attr_read_text(&text, dataset, "layout", 16, NULL) == FLOW_OK)
+        wanted->layout = strcmp(text, "hwc") == 0   ? FLOW_IMAGE_HWC
+                         : strcmp(text, "chw") == 0 ? FLOW_IMAGE_CHW
+                                                    : FLOW_IMAGE_AUTO;
+    free(text);
+}
+
 flow_status flow_h5_open_images(flow_h5_layout *l, flow_reader *reader, const flow_h5_shape *shape,
                                 const flow_h5_place *place, const flow_reader_options *options, flow_error *err)
 {
@@ -108,7 +120,9 @@ flow_status flow_h5_open_images(flow_h5_layout *l, flow_reader *reader, const fl
     uint64_t extents[3] = {0};
     for (int i = 1; i < shape->rank; i++)
         extents[i - 1] = shape->size[i];
-    FLOW_TRY(flow_image_of_array(&reader->image, &options->image, shape->rank - 1, extents, reader->name, err));
+    flow_image wanted = options->image;
+    images_ask_layout(l->datasets[0], &wanted);
+    FLOW_TRY(flow_image_of_array(&reader->image, &wanted, shape->rank - 1, extents, reader->name, err));
     l->width = flow_shape_size(reader->image.shape);
     l->read = images_read;
     reader->stored = flow_h5_layout_type(l->datasets[0]);

@@ -18,6 +18,8 @@ typedef struct h5_writer {
     hid_t file, dataset; /* the dataset is made when the first chunk is full, or at the end */
     char *path;
     flow_name_list columns;
+    int rank;       /* 2, or 4 of images */
+    hsize_t row[3]; /* (rank - 1): the extents of a row */
     double *buffer; /* (chunk_rows, d) */
     size_t chunk_rows, n_buffered;
     hsize_t n_written;
@@ -28,15 +30,25 @@ static flow_status h5_writer_fail(const h5_writer *w, flow_error *err, const cha
     return flow_h5_error(err, FLOW_IO, "%s: %s cannot be written", w->common.output.name, what);
 }
 
+/* The extents of n rows, or a place among them. */
+static void h5_writer_extents(const h5_writer *w, hsize_t n, bool whole_rows, hsize_t extents[4])
+{
+    extents[0] = n;
+    for (int k = 1; k < w->rank; k++)
+        extents[k] = whole_rows ? w->row[k - 1] : 0;
+}
+
 static flow_status h5_writer_make_dataset(h5_writer *w, hsize_t chunk_rows, flow_error *err)
 {
     flow_status status = FLOW_OK;
-    hsize_t d = (hsize_t)w->common.n_columns;
-    hsize_t size[2] = {0, d}, most[2] = {H5S_UNLIMITED, d}, chunk[2] = {chunk_rows, d};
-    hid_t space = H5Screate_simple(2, size, most), list = flow_h5_untimed(H5P_DATASET_CREATE);
-    bool good = space >= 0 && list >= 0 && H5Pset_chunk(list, 2, chunk) >= 0 && H5Pset_fletcher32(list) >= 0 &&
+    hsize_t size[4], most[4], chunk[4];
+    h5_writer_extents(w, 0, true, size);
+    h5_writer_extents(w, H5S_UNLIMITED, true, most);
+    h5_writer_extents(w, chunk_rows, true, chunk);
+    hid_t space = H5Screate_simple(w->rank, size, most), list = flow_h5_untimed(H5P_DATASET_CREATE);
+    bool good = space >= 0 && list >= 0 && H5Pset_chunk(list, w->rank, chunk) >= 0 && H5Pset_fletcher32(list) >= 0 &&
                 flow_h5_make_groups(w->file, w->path);
-    if (good && d > SMALL_ATTRIBUTE) /* the header of a dataset has 64 kB; the names go outside of it */
+    if (good && w->common.n_columns > SMALL_ATTRIBUTE) /* the header of a dataset has 64 kB; the names go outside of it */
         good = H5Pset_attr_phase_change(list, 0, 0) >= 0;
     if (good)
         w->dataset = H5Dcreate2(w->file, w->path, w->common.as_float ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space,
@@ -44,7 +56,9 @@ static flow_status h5_writer_make_dataset(h5_writer *w, hsize_t chunk_rows, flow
     if (w->dataset < 0) {
         status = h5_writer_fail(w, err, w->path);
     } else {
-        status = flow_h5_attr_write_names(w->dataset, "columns", (const char *const *)w->columns.at, w->columns.n, err);
+        status = w->rank == 2 ? flow_h5_attr_write_names(w->dataset, "columns", (const char *const *)w->columns.at,
+                                                         w->columns.n, err)
+                              : flow_h5_attr_write_text(w->dataset, "layout", "hwc", err);
         if (status != FLOW_OK)
             flow_error_prefix(err, status, "%s: %s: ", w->common.output.name, w->path);
     }
@@ -56,12 +70,14 @@ static flow_status h5_writer_make_dataset(h5_writer *w, hsize_t chunk_rows, flow
 /* Appends what is in the buffer. */
 static flow_status h5_writer_flush(h5_writer *w, flow_error *err)
 {
-    hsize_t d = (hsize_t)w->common.n_columns, n = w->n_buffered;
+    hsize_t n = w->n_buffered, size[4], start[4], count[4];
     if (n == 0)
         return FLOW_OK;
     flow_status status = FLOW_OK;
-    hsize_t size[2] = {w->n_written + n, d}, start[2] = {w->n_written, 0}, count[2] = {n, d};
-    hid_t memory = H5Screate_simple(2, count, NULL), space = -1;
+    h5_writer_extents(w, w->n_written + n, true, size);
+    h5_writer_extents(w, w->n_written, false, start);
+    h5_writer_extents(w, n, true, count);
+    hid_t memory = H5Screate_simple(w->rank, count, NULL), space = -1;
     bool good = memory >= 0 && H5Dset_extent(w->dataset, size) >= 0;
     if (good)
         space = H5Dget_space(w->dataset);
@@ -185,6 +201,12 @@ flow_status flow_h5_writer_open(flow_writer **out, const char *file, const char 
     *out = &w->common;
     w->common = (flow_writer){.type = &h5_writer_type, .n_columns = n_columns, .as_float = as_float};
     w->file = w->dataset = -1;
+    const flow_shape image = options->picture.shape;
+    bool images = flow_shape_pixels(image) > 1 && flow_shape_size(image) == n_columns;
+    w->rank = images ? 4 : 2;
+    w->row[0] = (hsize_t)(images ? image.height : n_columns);
+    w->row[1] = (hsize_t)image.width;
+    w->row[2] = (hsize_t)image.channels;
     size_t row_bytes = (size_t)n_columns * (as_float ? sizeof(float) : sizeof(double));
     w->chunk_rows = CHUNK_BYTES / row_bytes > 0 ? CHUNK_BYTES / row_bytes : 1;
     w->buffer = malloc(w->chunk_rows * (size_t)n_columns * sizeof *w->buffer);
