@@ -179,7 +179,11 @@ skip() {
 preset() {
     local name=$1 case=${2:-$1} spec=$here/configs/$1.json context=no
     shift $(($# > 1 ? 2 : 1))
-    local specs=("$(own_spec "$old" "$name")" "$(own_spec "$new" "$name")")
+    local specs=("$(own_spec "$old" "$name")" "$(own_spec "$new" "$name")") refusal
+    if ! refusal=$("$old" check "${specs[0]}" 2>&1); then
+        skip "$case" "${refusal##*$'\n'}"
+        return
+    fi
     if grep -q reverse_kl "$spec"; then
         local density
         density=$here/build/densities/$(basename "$(location "$spec" density)")
