@@ -83,44 +83,46 @@ static void shapes_of_the_stack(void **state)
     subject_close(&s);
 }
 
-static void expect_refusal(flow_shape image, const char *blocks, const char *message)
-{
-    subject s;
-    flow_error err = {0};
-    const subject_shape shape = {.dim = flow_shape_size(image), .image = image, .seed = 3};
-    assert_int_equal(subject_try(&s, &err, shape, "{\"flow\": [%s]}", blocks), FLOW_SPEC);
-    assert_string_equal(err.message, message);
-    subject_close(&s);
-}
-
 static void shapes_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
-    expect_refusal((flow_shape){5, 4, 1}, "\"squeeze\"",
-                   "flow[0].factor: an image of 5 x 4 pixels does not divide into squares of 2 x 2");
-    expect_refusal((flow_shape){1, 1, 4}, "\"squeeze\"",
-                   "flow[0].factor: an image of 1 x 1 pixels does not divide into squares of 2 x 2");
-    expect_refusal((flow_shape){2, 2, 3}, "\"unsqueeze\"",
-                   "flow[0].factor: 3 channels do not make squares of 2 x 2 pixels");
-    expect_refusal((flow_shape){2, 2, 1}, "\"coupling\"",
-                   "flow[0].mask: this mask divides the channels of an image, and there is one here; use "
-                   "\"checkerboard\", or put \"squeeze\" in front");
-    expect_refusal((flow_shape){1, 1, 4}, "{\"type\": \"coupling\", \"mask\": \"checkerboard\"}",
-                   "flow[0].mask: \"checkerboard\" divides the pixels of an image, and there is one here; use "
-                   "\"half\" or \"alternate\"");
-    expect_refusal((flow_shape){7, 7, 1}, "\"glow\"",
-                   "flow[0].levels: an image of 7 x 7 pixels cannot be halved; write out the blocks instead of the "
-                   "preset");
-    expect_refusal((flow_shape){4, 4, 1}, "{\"type\": \"glow\", \"levels\": 3}",
-                   "flow[0].levels: an image of 4 x 4 pixels can be halved 2 times: expected 1 to 2, found 3");
-    expect_refusal((flow_shape){1, 1, 4}, "{\"type\": \"realnvp\", \"levels\": 2}",
-                   "flow[0].levels: scales are for images, and these rows have one pixel");
-    expect_refusal((flow_shape){2, 2, 2}, "\"batchnorm\"",
-                   "flow[0]: \"batchnorm\" is not for images; actnorm does it there");
-    expect_refusal((flow_shape){2, 2, 1}, "{\"type\": \"split\", \"flow\": [\"actnorm\"]}",
-                   "flow[0].keep: there is 1 channel here, which cannot be split; put \"squeeze\" in front");
-    expect_refusal((flow_shape){2, 2, 1}, "{\"type\": \"pixels\", \"levels\": 12}",
-                   "flow[0].levels: expected 2, 4, 8, ... or 256, found 12");
+    static const struct {
+        flow_shape image;
+        const char *blocks, *message;
+    } cases[] = {
+        {{5, 4, 1}, "\"squeeze\"",
+         "flow[0].factor: an image of 5 x 4 pixels does not divide into squares of 2 x 2"},
+        {{1, 1, 4}, "\"squeeze\"",
+         "flow[0].factor: an image of 1 x 1 pixels does not divide into squares of 2 x 2"},
+        {{2, 2, 3}, "\"unsqueeze\"",
+         "flow[0].factor: 3 channels do not make squares of 2 x 2 pixels"},
+        {{2, 2, 1}, "\"coupling\"",
+         "flow[0].mask: this mask divides the channels of an image, and there is one here; use \"checkerboard\", "
+         "or put \"squeeze\" in front"},
+        {{1, 1, 4}, "{\"type\": \"coupling\", \"mask\": \"checkerboard\"}",
+         "flow[0].mask: \"checkerboard\" divides the pixels of an image, and there is one here; use \"half\" or "
+         "\"alternate\""},
+        {{7, 7, 1}, "\"glow\"",
+         "flow[0].levels: an image of 7 x 7 pixels cannot be halved; write out the blocks instead of the preset"},
+        {{4, 4, 1}, "{\"type\": \"glow\", \"levels\": 3}",
+         "flow[0].levels: an image of 4 x 4 pixels can be halved 2 times: expected 1 to 2, found 3"},
+        {{1, 1, 4}, "{\"type\": \"realnvp\", \"levels\": 2}",
+         "flow[0].levels: scales are for images, and these rows have one pixel"},
+        {{2, 2, 2}, "\"batchnorm\"",
+         "flow[0]: \"batchnorm\" is not for images; actnorm does it there"},
+        {{2, 2, 1}, "{\"type\": \"split\", \"flow\": [\"actnorm\"]}",
+         "flow[0].keep: there is 1 channel here, which cannot be split; put \"squeeze\" in front"},
+        {{2, 2, 1}, "{\"type\": \"pixels\", \"levels\": 12}",
+         "flow[0].levels: expected 2, 4, 8, ... or 256, found 12"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        subject s;
+        flow_error err = {0};
+        const subject_shape shape = {.dim = flow_shape_size(cases[k].image), .image = cases[k].image, .seed = 3};
+        assert_int_equal(subject_try(&s, &err, shape, "{\"flow\": [%s]}", cases[k].blocks), FLOW_SPEC);
+        assert_string_equal(err.message, cases[k].message);
+        subject_close(&s);
+    }
 }
 
 int main(void)
