@@ -5,7 +5,8 @@
  *     generate --rows NAME    prints the training rows of one set as CSV
  *     generate --truth        prints the mean logarithm of the true densities, where they are known
  *
- * Each set has 10,000 rows for training and 2,000 rows each for validation and test. The files have the same bytes each
+ * Each set has 10,000 rows for training and 2,000 rows each for validation and test; that of images has 2,000, 500 and
+ * 500, and is an HDF5 file only. The files have the same bytes each
  * time: random numbers come from a fixed seed. Values are rounded far below their spread, so that CSV files are
  * readable and hold the same numbers as the HDF5 files.
  */
@@ -21,6 +22,8 @@
 
 #include "core/text.h"
 #include "data/table.h"
+#include "h5/file.h"
+#include "h5/scope.h"
 #include "num/moments.h"
 #include "num/rng.h"
 
@@ -383,6 +386,91 @@ static flow_status write_source(const char *folder, const source *s, int index, 
     return status;
 }
 
+/* ------------------------------------------------------------------ images of bars and discs */
+
+enum { SIDE = 12, PIXELS = SIDE * SIDE };
+static const int n_images[N_PARTS] = {2000, 500, 500};
+
+/* How far a point is from a segment of half length `half` through (x0, y0). A disc has a segment of length 0. */
+static double distance(double x, double y, double x0, double y0, double angle, double half)
+{
+    double along = (x - x0) * cos(angle) + (y - y0) * sin(angle);
+    double nearest = fmax(-half, fmin(half, along));
+    return hypot(x - x0 - nearest * cos(angle), y - y0 - nearest * sin(angle));
+}
+
+/* A bar (0) or a disc (1) of random place, size and brightness, with a soft edge, on a dark ground with noise. */
+static int draw_image(uint8_t *pixels, gsl_rng *rng)
+{
+    const int label = (int)gsl_rng_uniform_int(rng, 2);
+    const double x0 = gsl_ran_flat(rng, 4, 8), y0 = gsl_ran_flat(rng, 4, 8), angle = gsl_ran_flat(rng, 0, M_PI);
+    const double half = label == 0 ? gsl_ran_flat(rng, 2.5, 4.5) : 0;
+    const double radius = label == 0 ? 0.8 : gsl_ran_flat(rng, 1.5, 3), light = gsl_ran_flat(rng, 150, 230);
+    for (int i = 0; i < PIXELS; i++) {
+        double outside = distance(i % SIDE + 0.5, i / SIDE + 0.5, x0, y0, angle, half) - radius;
+        double value = light / (1 + exp(4 * outside)) + 10 + gsl_ran_gaussian(rng, 4);
+        pixels[i] = (uint8_t)fmax(0, fmin(255, value));
+    }
+    return label;
+}
+
+/* A dataset of bytes, compressed in one chunk. */
+static flow_status write_bytes(hid_t file, const char *path, int rank, const hsize_t *size, const uint8_t *bytes,
+                               flow_error *err)
+{
+    hid_t space = H5Screate_simple(rank, size, NULL), how = H5Pcreate(H5P_DATASET_CREATE), set = H5I_INVALID_HID;
+    flow_status status = FLOW_OK;
+    if (space < 0 || how < 0 || H5Pset_chunk(how, rank, size) < 0 || H5Pset_deflate(how, 9) < 0 ||
+        H5Pset_obj_track_times(how, false) < 0 ||
+        (set = H5Dcreate2(file, path, H5T_STD_U8LE, space, H5P_DEFAULT, how, H5P_DEFAULT)) < 0 ||
+        H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) < 0)
+        status = flow_h5_error(err, FLOW_IO, "%s cannot be written", path);
+    if (set >= 0)
+        H5Dclose(set);
+    if (how >= 0)
+        H5Pclose(how);
+    if (space >= 0)
+        H5Sclose(space);
+    return status;
+}
+
+/* The images of a part, and their labels beside them. */
+static flow_status write_images(hid_t file, int part, gsl_rng *rng, flow_error *err)
+{
+    const hsize_t n = (hsize_t)n_images[part], size[] = {n, SIDE, SIDE, 1};
+    uint8_t *pixels = malloc(n * PIXELS), *labels = malloc(n);
+    char path[64];
+    flow_status status = pixels != NULL && labels != NULL ? FLOW_OK : flow_error_memory(err, "images");
+    for (size_t i = 0; i < n && status == FLOW_OK; i++)
+        labels[i] = (uint8_t)draw_image(pixels + i * PIXELS, rng);
+    if (status == FLOW_OK)
+        status = write_bytes(file, parts[part].path, 4, size, pixels, err);
+    snprintf(path, sizeof path, "%s_labels", parts[part].path);
+    if (status == FLOW_OK)
+        status = write_bytes(file, path, 1, size, labels, err);
+    free(pixels);
+    free(labels);
+    return status;
+}
+
+static flow_status write_image_file(const char *path, flow_error *err)
+{
+    hid_t file;
+    flow_h5_scope scope = flow_h5_begin();
+    flow_status status = flow_h5_create(&file, path, err);
+    if (status == FLOW_OK) {
+        for (int k = 0; k < N_PARTS && status == FLOW_OK; k++) {
+            flow_rng_sequence sequence;
+            gsl_rng rng = start_rng(&sequence, N_SOURCES, k);
+            status = write_images(file, k, &rng, err);
+        }
+        if (H5Fclose(file) < 0 && status == FLOW_OK)
+            status = flow_h5_error(err, FLOW_IO, "%s cannot be written", path);
+    }
+    flow_h5_end(&scope);
+    return status;
+}
+
 /* ------------------------------------------------------------------ true densities */
 
 /* The mean log-density over n rows drawn from the density. */
@@ -428,6 +516,10 @@ static flow_status write_all(const char *folder, flow_error *err)
     flow_status status = FLOW_OK;
     for (int i = 0; i < N_SOURCES && status == FLOW_OK; i++)
         status = write_source(folder, &sources[i], i, err);
+    char *path = flow_format("%s/bars_discs.h5", folder);
+    if (status == FLOW_OK)
+        status = path != NULL ? write_image_file(path, err) : flow_error_memory(err, "a file name");
+    free(path);
     return status;
 }
 
