@@ -15,6 +15,7 @@
 #include "core/memory.h"
 #include "nn/conv.h"
 #include "num/rng.h"
+#include "arrays.h"
 #include "values.h"
 
 static const bool is_double = sizeof(real) == sizeof(double);
@@ -23,21 +24,6 @@ static const bool is_double = sizeof(real) == sizeof(double);
 static double slack(double terms)
 {
     return (is_double ? 1e-14 : 1e-6) * (10 + terms);
-}
-
-static real *new_array(size_t n)
-{
-    real *x = flow_alloc_aligned(n + FLOW_LANES, sizeof *x);
-    assert_non_null(x);
-    return x;
-}
-
-static real *new_random(size_t n, uint32_t column)
-{
-    real *x = new_array(n);
-    for (size_t k = 0; k < n; k++)
-        x[k] = (real)(2 * flow_rng_uniform(29, FLOW_STREAM_OTHER, k, column) - 1);
-    return x;
 }
 
 static real *new_poisoned(size_t n)

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
+#include "arrays.h"
 #include "values.h"
 #include "nn/made.h"
 #include "num/rng.h"
@@ -31,21 +31,6 @@ static double slack(void)
 static double uniform(uint64_t row, uint32_t column)
 {
     return 2 * flow_rng_uniform(13, FLOW_STREAM_OTHER, row, column) - 1;
-}
-
-static real *new_array(size_t n)
-{
-    real *x = flow_alloc_aligned(n + FLOW_LANES, sizeof *x);
-    assert_non_null(x);
-    return x;
-}
-
-static real *new_random(size_t n, uint32_t column)
-{
-    real *x = new_array(n);
-    for (size_t k = 0; k < n; k++)
-        x[k] = (real)uniform(k, column);
-    return x;
 }
 
 static void poison(real *x, size_t n)
