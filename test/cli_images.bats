@@ -182,3 +182,116 @@ are_bits() {
     run flowctl train spec.json -o black.h5 --data black.csv --set train.epochs=1
     expect_status 0
 }
+
+# The floor of each value in a CSV file to a multiple of $1.
+floored() {
+    awk -F, -v step="$1" 'NR > 1 { for (i = 1; i <= NF; i++) printf "%d%s", $i - $i % step, i < NF ? "," : "\n" }' "$2"
+}
+
+@test "invert there and back gives every pixel, whatever the map and the levels" {
+    { printf 'x1,x2,x3,x4,x5,x6\n'; cat test.csv; } >pixels.csv
+    for map in logit scale; do
+        for levels in 256 32; do
+            flowctl train spec.json -q -o m.h5 --force --set train.epochs=1 --set "flow[0].map=\"$map\"" \
+                --set "flow[0].levels=$levels"
+            flowctl invert m.h5 test.csv -q -o latent.csv
+            flowctl invert m.h5 latent.csv --to data -q -o back.csv
+            same <(tail -n +2 back.csv) <(floored $((256 / levels)) pixels.csv)
+        done
+    done
+}
+
+# A small flow of images of 12 x 12 pixels, given their class.
+bars=(train "$root/configs/bars-discs.json" -q --set train.epochs=2 --set train.schedule=constant
+      --set 'flow[1].hidden=[8,8]' --set 'flow[1].steps=1')
+
+@test "resuming, threads and memory of images: the same bits" {
+    local flows=(
+        '{"type":"glow","levels":2,"steps":1,"hidden":[4,4]}'
+        '{"type":"realnvp","levels":2,"steps":1,"hidden":[4]}'
+        '{"type":"glow","levels":1,"steps":1,"hidden":[4],"univariate":"rational_quadratic"}'
+        '"squeeze",{"type":"coupling","conditioner":{"type":"resnet","hidden":4,"blocks":1}}'
+        '{"type":"coupling","repeat":2,"mask":"checkerboard","hidden":[4],"univariate":"mixture"}'
+    )
+    for flow in "${flows[@]}"; do
+        options=(--set "flow=[\"pixels\",$flow]" --set data.flip=true --set train.ema=0.9)
+        flowctl "${bars[@]}" "${options[@]}" -o whole.h5 --force -j 1
+        flowctl "${bars[@]}" "${options[@]}" -o parts.h5 --force -j 3 --set train.memory=0.0001 --set train.epochs=1
+        flowctl "${bars[@]}" "${options[@]}" -o parts.h5 --resume -j 2 --set train.memory=0.0001
+        for model in whole parts; do
+            flowctl logprob $model.h5 "$root/data/bars_discs.h5:/test" -q -o $model.csv >/dev/null
+        done
+        same whole.csv parts.csv
+    done
+}
+
+@test "training on images is stopped and killed, and goes on as if it had not been" {
+    for signal in TERM:143 KILL:137; do
+        rm -f parts.h5
+        "$FLOWCTL" "${bars[@]}" -o parts.h5 --set train.epochs=100000 --set train.patience=0 2>log.txt &
+        pid=$!
+        for _ in $(seq 500); do
+            [ ! -s parts.h5 ] || break
+            sleep 0.02
+        done
+        sleep 0.1
+        kill -s ${signal%:*} $pid
+        ended=0
+        wait $pid || ended=$?
+        [ $ended -eq "${signal#*:}" ]
+        epochs=$(($(flowctl info parts.h5 --json | json_number epochs) + 1))
+        flowctl "${bars[@]}" -o parts.h5 --set train.epochs=$epochs --set train.patience=0 --resume
+        flowctl "${bars[@]}" -o whole.h5 --set train.epochs=$epochs --set train.patience=0 --force
+        for model in whole parts; do
+            flowctl logprob $model.h5 "$root/data/bars_discs.h5:/test" -q -o $model.csv >/dev/null
+        done
+        same whole.csv parts.csv
+    done
+}
+
+@test "images that do not fit into memory: any number of threads, the same model" {
+    bars+=(--set data.context=null)
+    flowctl "${bars[@]}" -o m.h5 --set train.epochs=1
+    flowctl sample m.h5 -n 2000 -q -o large.h5 # 2.3 MB
+    for run in "1 0.001" "3 0.001" "3 1"; do
+        read -r threads memory <<<"$run"
+        flowctl "${bars[@]}" --data large.h5 --set train.epochs=1 -o m.h5 --force -j "$threads" \
+            --set "data.memory=$memory"
+        flowctl logprob m.h5 large.h5 -q -o "$threads-$memory.csv" >/dev/null
+    done
+    same 1-0.001.csv 3-0.001.csv
+    differ 3-0.001.csv 3-1.csv # the order does depend on the memory, so that they were not held
+}
+
+@test "samples of images that hardly learned anything come back, too" {
+    flowctl "${bars[@]}" -o m.h5 --set train.epochs=1
+    run flowctl sample m.h5 --given label=1 -n 2000 --temperature 4 -o wide.h5
+    expect_status 0
+    expect_not warning
+    flowctl sample m.h5 --given label=1 -n 100 -q -o samples.csv
+    flowctl invert m.h5 samples.csv -q -o latent.csv
+    flowctl invert m.h5 latent.csv --to data -q -o back.csv
+    same samples.csv back.csv
+}
+
+@test "docs/examples/classify.sh: a classifier by Bayes' rule" {
+    flowctl train "$root/configs/bars-discs.json" -q -o m.h5 --set train.epochs=6
+    run --separate-stderr "$root/docs/examples/classify.sh" m.h5 "$root/data/bars_discs.h5:/test" 2
+    expect_status 0
+    [ "${lines[0]}" = class,probability ]
+    [ ${#lines[@]} -eq 501 ]
+    right=$(awk '{ print $1 }' <<<"$stderr")
+    expect "$right of 500 rows right"
+    [ "$right" -ge 450 ]
+    # what the priors exclude is never chosen; data without labels are classified, too
+    "$root/docs/examples/classify.sh" m.h5 "$root/data/bars_discs.h5:/test" 2 0,1 2>/dev/null | tail -n +2 | sort -u >one
+    [ "$(cat one)" = 1,1 ]
+    flowctl sample m.h5 --given label=0 -n 4 -q -o "bar-%d.png"
+    run --separate-stderr "$root/docs/examples/classify.sh" m.h5 bar-0.png 2
+    expect_status 0
+    [ ${#lines[@]} -eq 2 ]
+    [ -z "$stderr" ]
+    run --separate-stderr "$root/docs/examples/classify.sh" m.h5 nowhere.h5 2
+    expect_status 1
+    expect "nowhere.h5"
+}
