@@ -6,14 +6,16 @@
  *
  * The flow behind it then gives a lower bound of log P(x) whose noise, the law of g, is trained with it.
  *
- * A network gives m and s of each map. The first map changes all of w by a network that sees x. In those that follow the
- * pixels of a checkerboard pass (of an image of one pixel every other channel), and the network sees these, too, as
- * tanh(w / 2), which is 2 g - 1 and so between -1 and 1. Their last layers start at zero, where g is the identity.
+ * A network gives m and s of each map. The first map changes all of w, and its network sees x. In those that follow
+ * every other pixel passes, as on a checkerboard (every other channel where there is one pixel), and the network sees
+ * these, too, as tanh(w / 2), which is 2 sigmoid(w) - 1. The last layers of the networks start at zero: then g is the
+ * identity.
  *
- * The block is a bijection of all numbers: where z belongs to no pixel it stays as it is. Both ends compute in double.
- * Rounding must not take z into another cell, so u and g are kept off 0 and 1; the log-determinant is that of the g before
- * that, so that nothing is gained by noise beyond the edges. */
+ * The block is a bijection of all numbers: a z that belongs to no pixel stays as it is. Both ends compute in double.
+ * Rounding must not take z into another cell, so u and g are kept off 0 and 1. The log-determinant is that of g before
+ * that, so that noise beyond the edges gains nothing. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -53,7 +55,7 @@ static const flow_affine_options affine_options = {.bound = 3};
 static const flow_option dequantise_table[] = {
     FLOW_KEY_INT(flow_dequantise_options, steps, "3", 1, STEPS_MAX,
                  "maps of the noise: the first one looks at the image alone, the others at a part of the noise, too"),
-    FLOW_KEY_CHOICE(flow_dequantise_options, conditioner, "{\"type\": \"network\", \"hidden\": [32, 32]}",
+    FLOW_KEY_CHOICE(flow_dequantise_options, conditioner, "{\"type\": \"network\", \"hidden\": [16]}",
                     &flow_conditioners, "the network of each map"),
     FLOW_CONDITIONER_KEYS,
     FLOW_OPTIONS_END,
@@ -347,6 +349,7 @@ static void dequantise_step_backward(const dequantise *block, int k, const flow_
     step_scratch *s = &w->steps[step];
     const real *in = w->w + (size_t)k * count, *out = in + count;
     real *gtheta = s->gtheta != NULL ? s->gtheta : w->gtheta;
+    assert(s->condition != NULL && gtheta != NULL);
     for (size_t p = 0; p < (size_t)block->pixels; p++)
         affine->backward[pass->direction](&affine_options, block->channels, pass->n, in + p * plane,
                                           s->theta + 2 * p * plane, plane, out + p * plane, gout + p * plane,
@@ -380,6 +383,7 @@ static void dequantise_map(const void *self, const flow_pass *pass, const real *
 
 static void dequantise_backward(const void *self, const flow_pass *pass, const real *gout, real *gin)
 {
+    assert(pass->keep);
     const dequantise *block = self;
     const size_t n = (size_t)pass->n, count = (size_t)block->dim * n;
     dequantise_scratch w;
