@@ -295,8 +295,8 @@ double: build/double/flowctl build/double/libflowctl.a
 asan: build/asan/flowctl build/asan-double/flowctl
 
 ##   check          every test, ends with "N passed, N failed"; installs missing packages (SETUP=no: names them)
-check: release double asan build/generate $(SHARED:%=build/%) $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) \
-       $(REPLAYS) $(FAULT_TESTS) $(addprefix build/,$(BENCH))
+check: release double asan build/generate $(SHARED:%=build/%) $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) \
+       $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(FAULT_TESTS) $(addprefix build/,$(BENCH))
 	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh $(SHARED:%=scripts/check_symbols.sh) \
 	    scripts/check_kernels.sh scripts/check_extending.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) \
 	    $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(FAULT_TESTS) $(BATS_RUNS) $(INSTALL_EXAMPLE)

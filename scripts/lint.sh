@@ -25,7 +25,8 @@ text() { scripts/check_text.sh; }
 
 shell() {
     needs shellcheck || return
-    find scripts .ci test docs/examples \( -name '*.sh' -o -name '*.bash' -o -path .ci/run \) -type f -print0 | xargs -0 shellcheck -x
+    find scripts .ci test docs/examples \( -name '*.sh' -o -name '*.bash' -o -path .ci/run \) -type f -print0 |
+        xargs -0 shellcheck -x
 }
 
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)

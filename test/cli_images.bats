@@ -250,13 +250,12 @@ bars=(train "$root/configs/bars-discs.json" -q --set train.epochs=2 --set train.
 }
 
 @test "images that do not fit into memory: any number of threads, the same model" {
-    bars+=(--set data.context=null)
-    flowctl "${bars[@]}" -o m.h5 --set train.epochs=1
+    unlabelled=("${bars[@]}" --set data.context=null --set train.epochs=1)
+    flowctl "${unlabelled[@]}" -o m.h5
     flowctl sample m.h5 -n 2000 -q -o large.h5 # 2.3 MB
     for run in "1 0.001" "3 0.001" "3 1"; do
         read -r threads memory <<<"$run"
-        flowctl "${bars[@]}" --data large.h5 --set train.epochs=1 -o m.h5 --force -j "$threads" \
-            --set "data.memory=$memory"
+        flowctl "${unlabelled[@]}" --data large.h5 -o m.h5 --force -j "$threads" --set "data.memory=$memory"
         flowctl logprob m.h5 large.h5 -q -o "$threads-$memory.csv" >/dev/null
     done
     same 1-0.001.csv 3-0.001.csv
@@ -284,7 +283,8 @@ bars=(train "$root/configs/bars-discs.json" -q --set train.epochs=2 --set train.
     expect "$right of 500 rows right"
     [ "$right" -ge 450 ]
     # what the priors exclude is never chosen; data without labels are classified, too
-    "$root/docs/examples/classify.sh" m.h5 "$root/data/bars_discs.h5:/test" 2 0,1 2>/dev/null | tail -n +2 | sort -u >one
+    "$root/docs/examples/classify.sh" m.h5 "$root/data/bars_discs.h5:/test" 2 0,1 2>/dev/null |
+        tail -n +2 | sort -u >one
     [ "$(cat one)" = 1,1 ]
     flowctl sample m.h5 --given label=0 -n 4 -q -o "bar-%d.png"
     run --separate-stderr "$root/docs/examples/classify.sh" m.h5 bar-0.png 2

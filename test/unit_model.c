@@ -624,6 +624,9 @@ static void test_changed_specs(void **state)
     check_spec("{\"flow\": [\"standardize\", \"actnorm\"]}", "is missing");
     check_spec("{\"flow\": [{\"type\": \"maf\", \"hidden\": [10000, 10000]}]}",
                " bytes of parameters, and the file has ");
+    check_spec("{\"flow\": [], \"image\": [1, 2, 2]}", "images of 1 x 2 x 2 have 4 values, and the rows have 3");
+    check_spec("{\"flow\": [], \"image\": [3, 1, 0]}", "its spec: image.shape[2]: 0 is out of range");
+    check_spec("{\"flow\": [\"squeeze\"], \"image\": [3, 1, 1]}", "an image of 3 x 1 pixels does not divide");
     check_spec("{\"flow\": [], \"data\": {\"columns\": [\"a\"]}}", "its spec names 1 columns, and it has 3");
 }
 

@@ -171,7 +171,8 @@ static void other_numbers_are_no_pixels(void **state)
             ASSERT_EQ(logdet[j], j == 2 && v < 4 ? -INFINITY : 0);
         assert_int_equal(map->type->check_row(map->state, row, &err), v < 4 ? FLOW_DATA : FLOW_OK);
         if (v == 2)
-            assert_string_equal(err.message, "value 2 is 256, and pixels are whole numbers from 0 to 255");
+            assert_string_equal(err.message, "value 2 is 256, and pixels are whole numbers from 0 to 255; scale the "
+                                            "values, or replace \"pixels\" by \"standardize\"");
     }
     double odd[2 * N] = {INFINITY, -INFINITY, NAN, -5, 256, 300}; /* a failure stays visible */
     map->type->round(map->state, N, odd);

@@ -123,8 +123,8 @@ static flow_status pixels_check_row(const void *self, const double *row, flow_er
     const pixels *map = self;
     for (int i = 0; i < map->dim; i++)
         if (!pixels_holds(row[i]))
-            return flow_error_set(err, FLOW_DATA, "value %d is %g, and pixels are whole numbers from 0 to 255", i + 1,
-                                  row[i]);
+            return flow_error_set(err, FLOW_DATA, "value %d is %g, and pixels are whole numbers from 0 to 255; scale "
+                                  "the values, or replace \"pixels\" by \"standardize\"", i + 1, row[i]);
     return FLOW_OK;
 }
 
