@@ -277,8 +277,6 @@ static flow_status build_add_companions(flow *f, const flow_choice_list *list, l
     return status;
 }
 
-static flow_status build_add_list(flow *f, const flow_choice_list *list, list_place *at, flow_error *err);
-
 /* A block as often as its choice says, with the companions of its preset. */
 static flow_status build_add_copies(flow *f, const flow_choice *choice, list_place *at, flow_error *err)
 {
