@@ -160,7 +160,7 @@ static void deep_stacks(void **state)
 {
     (void)state;
     for (int b = 0; flow_block_types[b] != NULL; b++) {
-        if (flow_block_types[b]->compose != NULL) /* it has no map of its own */
+        if (!flow_block_types[b]->info.repeats) /* composites, and blocks that a stack has once or between others */
             continue;
         if (!has_option(flow_block_types[b]->info.options, "univariate")) {
             train_block(flow_block_types[b], NULL);
