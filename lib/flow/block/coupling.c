@@ -99,7 +99,8 @@ static flow_status coupling_split(coupling *block, int width, bool swapped, flow
     }
     for (int p = 0; p < block->pixels; p++)
         n_places += block->changes[p];
-    block->parts[LINEAR].n /= block->pixels > 1 ? n_places : 1;
+    if (block->pixels > 1 && n_places > 0)
+        block->parts[LINEAR].n /= n_places;
     block->n_inputs = block->mask == FLOW_MASK_CHECKERBOARD ? block->channels : n_rows / block->pixels;
     return FLOW_OK;
 }

@@ -126,10 +126,11 @@ static flow_status multiscale_start(stack *s, int *levels, const flow_choice *ch
     return FLOW_OK;
 }
 
-static flow_status multiscale_end(flow_choice_list *out, const stack *s, flow_status status, flow_error *err)
+static flow_status multiscale_end(flow_choice_list *out, const stack *s, const flow_arena *arena, flow_status status,
+                                  flow_error *err)
 {
     *out = (flow_choice_list){s->n, s->at};
-    return s->arena->failed ? flow_error_memory(err, "the blocks of a preset") : status;
+    return arena->failed ? flow_error_memory(err, "the blocks of a preset") : status;
 }
 
 /* Levels from the innermost one outwards: squeeze, steps, split of the level within. */
@@ -152,7 +153,7 @@ flow_status flow_multiscale_glow(flow_choice_list *out, const flow_choice *choic
             stack_add_split(&s, &inner, err, &status);
         inner = s;
     }
-    return multiscale_end(out, &inner, status, err);
+    return multiscale_end(out, &inner, arena, status, err);
 }
 
 /* Checkerboards, squeeze, masks of channels, split of the level within; the last level has checkerboards alone. */
@@ -179,5 +180,5 @@ flow_status flow_multiscale_realnvp(flow_choice_list *out, const flow_choice *ch
         }
         inner = s;
     }
-    return multiscale_end(out, &inner, status, err);
+    return multiscale_end(out, &inner, arena, status, err);
 }
