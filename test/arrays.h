@@ -1,4 +1,4 @@
-/* Arrays of tests, 64-byte aligned as those of the library, to be freed by flow_free_aligned; include after cmocka.h. */
+/* Arrays of tests, 64-byte aligned as those of the library, freed by flow_free_aligned; include after cmocka.h. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_TEST_ARRAYS_H
 #define FLOW_TEST_ARRAYS_H

@@ -183,8 +183,8 @@ static void contract_open(contract *s, const config *asked)
 {
     flow_error err;
     *s = (contract){.config = asked};
-    subject_open(&s->made, (subject_shape){.dim = asked->dim, .n_context = asked->n_context, .image = asked->image, .seed = 3}, "%s",
-                 asked->text);
+    const subject_shape shape = {.dim = asked->dim, .n_context = asked->n_context, .image = asked->image, .seed = 3};
+    subject_open(&s->made, shape, "%s", asked->text);
     subject_init_weights(&s->made, 3);                    /* and fitted values: orders, signs */
     subject_scatter_weights(&s->made, 0.6, SEED, 1); /* far from the identity, so that nothing hides behind a zero */
     subject_workspace(&s->made, N, true);

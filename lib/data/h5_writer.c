@@ -48,7 +48,8 @@ static flow_status h5_writer_make_dataset(h5_writer *w, hsize_t chunk_rows, flow
     hid_t space = H5Screate_simple(w->rank, size, most), list = flow_h5_untimed(H5P_DATASET_CREATE);
     bool good = space >= 0 && list >= 0 && H5Pset_chunk(list, w->rank, chunk) >= 0 && H5Pset_fletcher32(list) >= 0 &&
                 flow_h5_make_groups(w->file, w->path);
-    if (good && w->common.n_columns > SMALL_ATTRIBUTE) /* the header of a dataset has 64 kB; the names go outside of it */
+    /* the header of a dataset has 64 kB; the names go outside of it */
+    if (good && w->common.n_columns > SMALL_ATTRIBUTE)
         good = H5Pset_attr_phase_change(list, 0, 0) >= 0;
     if (good)
         w->dataset = H5Dcreate2(w->file, w->path, w->common.as_float ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space,

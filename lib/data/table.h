@@ -118,9 +118,9 @@ typedef struct flow_writer_options {
  * rows, height, width, channels, with an attribute `layout`, "hwc"; default path /data) or CSV with a header or PNG, by
  * the location's name; "-" and NULL are CSV on standard output. A file is written under a temporary name in its own
  * folder and renamed by flow_writer_finish (core/replace.h), so that a reader never sees half a table and a failure
- * keeps the old file. An existing file is replaced as a whole. With `keep` the new HDF5 file is a copy of the old one in
- * which only the table at the path is new. PNG is one sheet of all images, or, where the name has "%d" or "%05d" in it,
- * a file for each that is in place at once. */
+ * keeps the old file. An existing file is replaced as a whole. With `keep` the new HDF5 file is a copy of the old one
+ * in which only the table at the path is new. PNG is one sheet of all images, or, where the name has "%d" or "%05d" in
+ * it, a file for each that is in place at once. */
 flow_status flow_writer_open(flow_writer **out, const char *location, const char *const *columns, int n_columns,
                              const flow_writer_options *options, flow_error *err);
 flow_status flow_writer_write(flow_writer *writer, const double *rows, size_t n_rows, flow_error *err);

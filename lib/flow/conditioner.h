@@ -29,13 +29,14 @@ typedef struct flow_conditioner_type {
                              flow_error *err);
     void (*release)(void *self);
     size_t (*scratch_size)(const void *self, int n, bool keep);
-    size_t (*spare_size)(const void *self, int n, bool keep); /* optional; pass->spare is then the conditioner's alone */
+    /* Optional; pass->spare is then the conditioner's alone. */
+    size_t (*spare_size)(const void *self, int n, bool keep);
 
     /* outputs (pixels, n_outputs, n) from inputs (pixels, n_inputs, n) and behind them the context (n_context, n); the
      * inputs stay as they are until the backward and the tape are done with. */
     void (*apply)(const void *self, const flow_pass *pass, const real *inputs, real *outputs, void *scratch);
-    /* ginputs, like the inputs, from goutputs, which stay until the tape is done with; records the weights. Outputs that
-     * are not wanted mean nothing, and their goutputs are zero. */
+    /* ginputs, like the inputs, from goutputs, which stay until the tape is done with; records the weights. Outputs
+     * that are not wanted mean nothing, and their goutputs are zero. */
     void (*backward)(const void *self, const flow_pass *pass, const real *inputs, const real *goutputs, real *ginputs,
                      void *scratch);
 } flow_conditioner_type;

@@ -183,8 +183,8 @@ void flow_tile_blocks_to_data(const flow *f, const real *weights, flow_workspace
 void flow_tile_round(const flow *f, flow_workspace *ws, int n);
 void flow_tile_spread(const flow *f, flow_workspace *ws, int n);
 
-/* Of images the gradients of weights are added to ws->tape.gradient; where that is NULL they are not requested. Of tables
- * they are recorded on ws->tape.
+/* Of images the gradients of weights are added to ws->tape.gradient; where that is NULL they are not requested. Of
+ * tables they are recorded on ws->tape.
  *
  * After flow_tile_to_latent with keep: from gz (d, n) and ws->glogdet (n), records the weight gradients on ws->tape
  * (which it resets) and, when gx is not NULL, points *gx to the gradient (d, n; inside ws) at the first block's input.

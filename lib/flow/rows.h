@@ -1,8 +1,8 @@
 /* Many rows at once, on several threads: evaluating, inverting and sampling a flow.
  *
  * Rows are row-major (n, d + c) in the units of the data, of a conditional flow with the context behind the data or the
- * latents; they are cut into tiles of flow.tile_rows rows, always in the same way, so that no result depends on the number
- * of threads.
+ * latents; they are cut into tiles of flow.tile_rows rows, always in the same way, so that no result depends on the
+ * number of threads.
  *
  * Points do not depend on what else is asked for, to the last bit: where a flow solves equations, its log-determinants
  * come from solves of their own, and cost that.

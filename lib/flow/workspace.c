@@ -22,8 +22,9 @@ static size_t workspace_spare_size(const flow *f, int n, bool keep)
     return largest;
 }
 
-/* Where a backward follows, every block has scratch of its own, or keeps its input alone. Elsewhere one area serves all blocks one after the
- * other, and one for every depth the composites, which are at work while the blocks within them are. */
+/* Where a backward follows, every block has scratch of its own, or keeps its input alone. Elsewhere one area serves all
+ * blocks one after the other, and one for every depth the composites, which are at work while the blocks within them
+ * are. */
 static void workspace_lay_out_scratch(flow_workspace *ws, const flow *f, flow_layout *layout)
 {
     enum { AREAS = FLOW_DEPTH_MAX + 1 };

@@ -20,7 +20,8 @@ static double log_profile(double theta, const double *x, size_t n)
     return (double)n * (log(-theta / k) - k - 1);
 }
 
-/* The shape of exceedances x (n; ascending), from the mean of theta = -k / sigma over its profile likelihood on a grid. */
+/* The shape of exceedances x (n; ascending), from the mean of theta = -k / sigma over its profile likelihood on a grid.
+ */
 static double pareto_fit(const double *x, size_t n)
 {
     enum { LEAST = 30, MOST = 30 + 1000 };

@@ -1,5 +1,5 @@
-/* The Runge-Kutta methods: their words in a spec, their options and their coefficients. Adding one: a row of `tableaux`,
- * and its place in `methods`. */
+/* The Runge-Kutta methods: their words in a spec, their options and their coefficients. Adding one: a row of
+ * `tableaux`, and its place in `methods`. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ode/solver.h"
 

@@ -48,8 +48,8 @@ typedef struct flow_run_logprob_result {
     bool closed;   /* the reader of standard output is gone */
 } flow_run_logprob_result;
 
-/* FLOW_ARGUMENT for a picture of rows that are no images, or a context that does not fit the model; FLOW_DATA when there
- * are no rows, or their weights have no positive sum. Warns of rows that have no finite log-density. */
+/* FLOW_ARGUMENT for a picture of rows that are no images, or a context that does not fit the model; FLOW_DATA when
+ * there are no rows, or their weights have no positive sum. Warns of rows that have no finite log-density. */
 flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s,
                              const flow_run_logprob_options *options, flow_error *err);
 

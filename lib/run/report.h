@@ -110,8 +110,8 @@ bool flow_report_add(cJSON *parent, const char *key, cJSON *item);
 void flow_report_text(flow_text *text, const flow_report_field *fields, const void *from, int indent, int width);
 
 /* Fills the numbers, flags and groups of the struct itself from an object that flow_report_json made of it. What is
- * missing is NaN if it is a real number, and not changed otherwise; where a row depends on a bool, that says whether its
- * key is there. */
+ * missing is NaN if it is a real number, and not changed otherwise; where a row depends on a bool, that says whether
+ * its key is there. */
 void flow_report_read(void *to, const flow_report_field *fields, const cJSON *object);
 
 #endif

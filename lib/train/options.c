@@ -23,8 +23,8 @@ const flow_option flow_train_table[] = {
     FLOW_KEY_NUMBER(flow_train_options, ema, "0", 0, 0.999999,
                     "decay, per step, of the moving average of the weights that is evaluated and kept; 0: none"),
     {KEY(memory, NUMBER, "4"), .least = 0, .most = 1e6, .may_change = true,
-     .help = "of images: GiB for what the gradients of a step need from the maps; beyond it the maps are computed twice, "
-             "with the same results"},
+     .help = "of images: GiB for what the gradients of a step need from the maps; beyond it the maps are computed "
+             "twice, with the same results"},
     FLOW_OPTIONS_END,
 };
 

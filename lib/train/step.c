@@ -128,7 +128,8 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective *
     step->n_tiles = (int)((n_max + f->tile_rows - 1) / f->tile_rows);
     step->adds_at_once = flow_shape_pixels(f->shape) > 1;
     step->n_workers = step->adds_at_once ? flow_min(n_threads, step->n_tiles) : step->n_tiles;
-    step->computes_again = step->adds_at_once && flow_workspace_bytes(f, f->tile_rows) > memory / (size_t)step->n_workers;
+    step->computes_again =
+        step->adds_at_once && flow_workspace_bytes(f, f->tile_rows) > memory / (size_t)step->n_workers;
     flow_status status = step_make(step, err);
     FLOW_RETURN_MADE(out, step, flow_step_free, status);
 }

@@ -208,10 +208,12 @@ static void composite_backward(const void *self, const flow_pass *pass, const re
     {                                                                                      \
         .info = {FLOW_INFO(#name, line, name##_table, flow_##name##_options)},             \
         .state_size = sizeof(composite), .configure = name##_configure, .compose = name##_compose, \
-        .release = composite_release, .front = block_in_front, .keeps_periodic = true, .scratch_size = composite_scratch_size, \
+        .release = composite_release, .front = block_in_front, .keeps_periodic = true, \
+        .scratch_size = composite_scratch_size, \
         .map = {composite_map, composite_map}, .backward = {composite_backward, composite_backward}, \
     }
 
 const flow_block_type flow_block_repeat = COMPOSITE(repeat, NULL, "blocks that are repeated together");
 const flow_block_type flow_block_split =
-    COMPOSITE(split, split_front, "the first dimensions, or channels, go on through a flow of their own, the others are finished");
+    COMPOSITE(split, split_front,
+              "the first dimensions, or channels, go on through a flow of their own, the others are finished");

@@ -41,8 +41,9 @@ extern const flow_option flow_coupling_table[];
 /* The rows of a struct that begins with a flow_coupling_options. */
 #define FLOW_COUPLING_OPTIONS \
     FLOW_KEY_WORD(flow_coupling_options, mask, "\"alternate\"", flow_mask_names, \
-                  "which dimensions pass unchanged: every other one or the first half, of an image every other channel " \
-                  "or the first half of them (\"channel\" is another word for \"half\"), or every other pixel"), \
+                  "which dimensions pass unchanged: every other one or the first half, of an image every other " \
+                  "channel or the first half of them (\"channel\" is another word for \"half\"), or every " \
+                  "other pixel"), \
     FLOW_KEY_FLAG(flow_coupling_options, flip, "false", \
                   "exchange the two parts (with \"repeat\" they change roles each time anyway)"), \
     FLOW_KEY_CHOICE(flow_coupling_options, univariate, "\"affine\"", &flow_univariates, "the elementwise map"), \

@@ -31,7 +31,8 @@ static const flow_option pixels_table[] = {
     FLOW_KEY_INT(flow_pixels_options, levels, "256", 2, 256,
                  "how many values of a pixel are told apart, a power of 2; 32 are the 5 bits of Glow"),
     FLOW_KEY_WORD(flow_pixels_options, map, "\"logit\"", pixels_maps,
-                  "logit: onto the real line, for images whose pixels are often black or white; scale: to -1/2 ... 1/2"),
+                  "logit: onto the real line, for images whose pixels are often black or white; scale: to "
+                  "-1/2 ... 1/2"),
     FLOW_KEY_NUMBER(flow_pixels_options, alpha, "0.05", 1e-6, 0.49,
                     "of the logit: how far black and white stay away from its ends"),
     FLOW_OPTIONS_END,
