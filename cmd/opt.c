@@ -18,12 +18,15 @@ static const opt *opt_options(const opt *table)
     return table;
 }
 
-/* By its name, or by its letter if there is one. */
+/* By its letter, or where that is 0 by its name. */
 static const opt *opt_find(const opt *options, const char *name, size_t length, char letter)
 {
-    for (const opt *o = options; o->name != NULL; o++)
-        if (letter != '\0' ? o->letter == letter : strlen(o->name) == length && strncmp(o->name, name, length) == 0)
+    for (const opt *o = options; o->name != NULL; o++) {
+        if (letter != '\0' && o->letter == letter)
             return o;
+        if (letter == '\0' && name != NULL && strlen(o->name) == length && strncmp(o->name, name, length) == 0)
+            return o;
+    }
     return NULL;
 }
 

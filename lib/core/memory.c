@@ -26,10 +26,13 @@ bool flow_grow(void *array, size_t *capacity, size_t needed, size_t size)
 {
     if (needed <= *capacity)
         return true;
-    void *grown;
+    void *old;
     size_t more = needed, bytes = size;
-    memcpy(&grown, array, sizeof grown);
-    if (!flow_size_mul(&more, 2) || !flow_size_mul(&bytes, more) || (grown = realloc(grown, bytes)) == NULL)
+    memcpy(&old, array, sizeof old);
+    if (!flow_size_mul(&more, 2) || !flow_size_mul(&bytes, more))
+        return false;
+    void *grown = realloc(old, bytes);
+    if (grown == NULL)
         return false;
     memcpy(array, &grown, sizeof grown);
     *capacity = more;
