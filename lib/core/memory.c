@@ -36,7 +36,7 @@ bool flow_grow(void *array, size_t *capacity, size_t needed, size_t size)
         return false;
     memcpy(array, &grown, sizeof grown);
     *capacity = more;
-    return true;
+    return true; /* cppcheck-suppress memleak ; *array has it */
 }
 
 static size_t memory_round_up(size_t bytes, size_t alignment)
