@@ -69,7 +69,7 @@ static flow_status opt_set_choice(int *out, const opt *o, const char *value, flo
 {
     flow_text list = {0};
     int i = 0;
-    for (; o->choices[i] != NULL && strcmp(o->choices[i], value) != 0; i++)
+    for (; o->choices[i] != NULL && value != NULL && strcmp(o->choices[i], value) != 0; i++)
         flow_text_add(&list, "%s%s", i == 0 ? "" : ", ", o->choices[i]);
     flow_status status = FLOW_OK;
     if (o->choices[i] != NULL)

@@ -236,7 +236,7 @@ static flow_status read_refuse_unknown(const flow_option *table, const flow_json
         for (const flow_option *option = table; option->key != NULL && n < MOST; option++)
             known[n++] = option->key;
         const flow_type_info *owner = read_find_owner(r, child->string);
-        if (owner != NULL && flow_nearest(child->string, known, n) == NULL)
+        if (owner != NULL && r->type != NULL && flow_nearest(child->string, known, n) == NULL)
             return flow_json_fail(object, r->err, "unknown key \"%.60s\": the type \"%s\" has it, \"%s\" has not",
                                   child->string, owner->name, r->type->name);
         return flow_json_unknown(object, child->string, known, n, r->err);

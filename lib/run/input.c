@@ -117,7 +117,7 @@ static flow_status input_match(flow_input *in, const char *location, const flow_
 {
     int n_missing = 0;
     in->n_read = in->reader->columns.n;
-    in->from = malloc(((size_t)o->n_columns + 1) * sizeof *in->from);
+    in->from = calloc((size_t)o->n_columns + 1, sizeof *in->from);
     if (in->from == NULL)
         return flow_error_memory(err, "the order of the columns");
     for (int i = 0; i < o->n_columns; i++) {
