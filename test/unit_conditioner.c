@@ -42,11 +42,13 @@ typedef struct subject {
     void *scratch, *spare, *scratch_without, *spare_without; /* with keep, and without */
 } subject;
 
-static void *new_memory(size_t (*size)(const void *self, int n, bool keep), const void *self, bool keep)
+static void new_memory(const flow_conditioner *conditioner, bool keep, void **scratch, void **spare)
 {
-    void *memory = flow_alloc_aligned(size(self, N, keep) + 1, 1);
-    assert_non_null(memory);
-    return memory;
+    size_t spare_size, size = conditioner->type->scratch_size(conditioner->state, N, keep, &spare_size);
+    *scratch = flow_alloc_aligned(size + 1, 1);
+    *spare = flow_alloc_aligned(spare_size + 1, 1);
+    assert_non_null(*scratch);
+    assert_non_null(*spare);
 }
 
 static void subject_start(subject *s, const flow_choice *choice, const flow_conditioner_task *task)
@@ -64,11 +66,8 @@ static void subject_start(subject *s, const flow_choice *choice, const flow_cond
     for (size_t k = 0; k < s->n_out; k++)
         if (s->wanted != NULL && !s->wanted[k / N / (size_t)s->n_outputs])
             s->goutputs[k] = 0;
-    const flow_conditioner_type *type = s->conditioner.type;
-    s->scratch = new_memory(type->scratch_size, s->conditioner.state, true);
-    s->spare = new_memory(type->spare_size, s->conditioner.state, true);
-    s->scratch_without = new_memory(type->scratch_size, s->conditioner.state, false);
-    s->spare_without = new_memory(type->spare_size, s->conditioner.state, false);
+    new_memory(&s->conditioner, true, &s->scratch, &s->spare);
+    new_memory(&s->conditioner, false, &s->scratch_without, &s->spare_without);
 }
 
 static void subject_end(subject *s)

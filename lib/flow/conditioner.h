@@ -28,9 +28,8 @@ typedef struct flow_conditioner_type {
     flow_status (*configure)(void *self, const void *options, const flow_conditioner_task *task, flow_params *params,
                              flow_error *err);
     void (*release)(void *self);
-    size_t (*scratch_size)(const void *self, int n, bool keep);
-    /* Optional; pass->spare is then the conditioner's alone. */
-    size_t (*spare_size)(const void *self, int n, bool keep);
+    /* Bytes of scratch, and *spare bytes of spare memory, which pass->spare then is in its calls. */
+    size_t (*scratch_size)(const void *self, int n, bool keep, size_t *spare);
 
     /* outputs (pixels, n_outputs, n) from inputs (pixels, n_inputs, n) and behind them the context (n_context, n); the
      * inputs stay as they are until the backward and the tape are done with. */

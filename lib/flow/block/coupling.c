@@ -167,63 +167,53 @@ typedef struct coupling_scratch {
     void *net, *net_spare;
 } coupling_scratch;
 
-static size_t coupling_lay_out(const coupling *block, int n, bool keep, void *memory, coupling_scratch *w)
+/* The arrays that stay in the scratch, and those that go with the call; the layouts say how much they take. */
+static void coupling_lay_out(const coupling *block, int n, bool keep, flow_layout *stays, flow_layout *goes,
+                             coupling_scratch *w)
 {
-    flow_layout layout = {.base = memory};
-    size_t condition = (size_t)(block->pixels * block->n_inputs + block->n_context) * (size_t)n;
+    const flow_conditioner *net = &block->conditioner;
+    const bool of_image = block->pixels > 1;
+    size_t condition = (size_t)(block->pixels * block->n_inputs + block->n_context) * (size_t)n, net_spare;
     size_t changed = (size_t)block->n_changed * (size_t)n;
     size_t theta = (size_t)block->pixels * (size_t)block->n_outputs * (size_t)n;
-    w->condition = flow_layout_take(&layout, condition, sizeof(real));
-    w->in = flow_layout_take(&layout, changed, sizeof(real));
-    w->out = flow_layout_take(&layout, changed, sizeof(real));
-    w->theta = flow_layout_take(&layout, theta, sizeof(real));
-    w->net = flow_layout_take(&layout, block->conditioner.type->scratch_size(block->conditioner.state, n, keep), 1);
+    *w = (coupling_scratch){0};
+    w->condition = flow_layout_take(stays, condition, sizeof(real));
+    w->in = flow_layout_take(stays, changed, sizeof(real));
+    w->out = flow_layout_take(stays, changed, sizeof(real));
+    w->theta = flow_layout_take(stays, theta, sizeof(real));
+    w->net = flow_layout_take(stays, net->type->scratch_size(net->state, n, keep, &net_spare), 1);
+    w->net_spare = flow_layout_take(goes, net_spare, 1);
     if (!keep)
-        return layout.used;
-    if (block->pixels == 1)
-        w->gtheta = flow_layout_take(&layout, theta, sizeof(real));
-    w->passed =
-        flow_layout_take(&layout, block->dims.periodic != NULL ? (size_t)block->n_passed * (size_t)n : 0, sizeof(real));
-    return layout.used;
-}
-
-static size_t coupling_lay_out_spare(const coupling *block, int n, bool keep, void *memory, coupling_scratch *w)
-{
-    flow_layout layout = {.base = memory};
-    const flow_conditioner *net = &block->conditioner;
-    if (keep) {
-        size_t changed = (size_t)block->n_changed * (size_t)n;
-        w->gin = flow_layout_take(&layout, changed, sizeof(real));
-        w->gout = flow_layout_take(&layout, changed, sizeof(real));
-        w->gcondition = flow_layout_take(
-            &layout, (size_t)(block->pixels * block->n_inputs + block->n_context) * (size_t)n, sizeof(real));
-        if (block->pixels > 1)
-            w->gtheta = flow_layout_take(&layout, (size_t)block->pixels * (size_t)block->n_outputs * (size_t)n,
-                                         sizeof(real));
-    }
-    w->net_spare = flow_layout_take(
-        &layout, net->type->spare_size != NULL ? net->type->spare_size(net->state, n, keep) : 0, 1);
-    return layout.used;
+        return;
+    w->gtheta = flow_layout_take(of_image ? goes : stays, theta, sizeof(real));
+    w->passed = flow_layout_take(stays, block->dims.periodic != NULL ? (size_t)block->n_passed * (size_t)n : 0,
+                                 sizeof(real));
+    w->gin = flow_layout_take(goes, changed, sizeof(real));
+    w->gout = flow_layout_take(goes, changed, sizeof(real));
+    w->gcondition = flow_layout_take(goes, condition, sizeof(real));
 }
 
 static size_t coupling_scratch_size(const void *self, int n, bool keep)
 {
+    flow_layout stays = {0}, goes = {0};
     coupling_scratch w;
-    return coupling_lay_out(self, n, keep, NULL, &w);
+    coupling_lay_out(self, n, keep, &stays, &goes, &w);
+    return stays.used;
 }
 
 static size_t coupling_spare_size(const void *self, int n, bool keep)
 {
+    flow_layout stays = {0}, goes = {0};
     coupling_scratch w;
-    return coupling_lay_out_spare(self, n, keep, NULL, &w);
+    coupling_lay_out(self, n, keep, &stays, &goes, &w);
+    return goes.used;
 }
 
 /* The pass of the conditioner, which has spare memory of its own. */
 static flow_pass coupling_start(const coupling *block, const flow_pass *pass, coupling_scratch *w)
 {
-    *w = (coupling_scratch){0};
-    coupling_lay_out(block, pass->n, pass->keep, pass->scratch, w);
-    coupling_lay_out_spare(block, pass->n, pass->keep, pass->spare, w);
+    flow_layout stays = {.base = pass->scratch}, goes = {.base = pass->spare};
+    coupling_lay_out(block, pass->n, pass->keep, &stays, &goes, w);
     flow_pass own = *pass;
     own.spare = w->net_spare;
     return own;

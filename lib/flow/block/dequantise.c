@@ -156,70 +156,59 @@ static size_t dequantise_condition_size(const dequantise *block, int step, int n
     return (size_t)(block->pixels * dequantise_n_inputs(block, step) + block->n_context) * (size_t)n;
 }
 
-static size_t dequantise_lay_out(const dequantise *block, int n, bool keep, void *memory, dequantise_scratch *w)
+/* As in coupling.c. The networks share the spare memory. */
+static void dequantise_lay_out(const dequantise *block, int n, bool keep, flow_layout *stays, flow_layout *goes,
+                               dequantise_scratch *w)
 {
-    flow_layout layout = {.base = memory};
     const size_t count = (size_t)block->dim * (size_t)n;
-    w->level = flow_layout_take(&layout, count, sizeof(real));
-    w->w = flow_layout_take(&layout, (size_t)(block->n_steps + 1) * count, sizeof(real));
-    if (keep) {
-        w->enter = flow_layout_take(&layout, count, sizeof(real));
-        w->enter_logdet = flow_layout_take(&layout, count, sizeof(real));
-        w->leave = flow_layout_take(&layout, count, sizeof(real));
-        w->leave_logdet = flow_layout_take(&layout, count, sizeof(real));
-    }
+    size_t largest = 0;
+    *w = (dequantise_scratch){0};
+    w->level = flow_layout_take(stays, count, sizeof(real));
+    w->w = flow_layout_take(stays, (size_t)(block->n_steps + 1) * count, sizeof(real));
     for (int step = 0; step < block->n_steps; step++) {
         const flow_conditioner *net = &block->nets[step];
         step_scratch *s = &w->steps[step];
-        s->condition = flow_layout_take(&layout, dequantise_condition_size(block, step, n), sizeof(real));
-        s->theta = flow_layout_take(&layout, 2 * count, sizeof(real));
-        s->net = flow_layout_take(&layout, net->type->scratch_size(net->state, n, keep), 1);
+        size_t net_spare;
+        s->condition = flow_layout_take(stays, dequantise_condition_size(block, step, n), sizeof(real));
+        s->theta = flow_layout_take(stays, 2 * count, sizeof(real));
+        s->net = flow_layout_take(stays, net->type->scratch_size(net->state, n, keep, &net_spare), 1);
         if (keep && block->pixels == 1)
-            s->gtheta = flow_layout_take(&layout, 2 * count, sizeof(real));
+            s->gtheta = flow_layout_take(stays, 2 * count, sizeof(real));
+        largest = net_spare > largest ? net_spare : largest;
     }
-    return layout.used;
-}
-
-static size_t dequantise_lay_out_spare(const dequantise *block, int n, bool keep, void *memory, dequantise_scratch *w)
-{
-    flow_layout layout = {.base = memory};
-    const size_t count = (size_t)block->dim * (size_t)n;
-    if (keep) {
-        w->gw[0] = flow_layout_take(&layout, count, sizeof(real));
-        w->gw[1] = flow_layout_take(&layout, count, sizeof(real));
-        w->gcondition =
-            flow_layout_take(&layout, dequantise_condition_size(block, block->n_steps - 1, n), sizeof(real));
-        if (block->pixels > 1)
-            w->gtheta = flow_layout_take(&layout, 2 * count, sizeof(real));
-    }
-    size_t most = 0;
-    for (int step = 0; step < block->n_steps; step++) {
-        const flow_conditioner *net = &block->nets[step];
-        size_t size = net->type->spare_size != NULL ? net->type->spare_size(net->state, n, keep) : 0;
-        most = size > most ? size : most;
-    }
-    w->net_spare = flow_layout_take(&layout, most, 1);
-    return layout.used;
+    w->net_spare = flow_layout_take(goes, largest, 1);
+    if (!keep)
+        return;
+    real **slopes[] = {&w->enter, &w->enter_logdet, &w->leave, &w->leave_logdet};
+    for (size_t k = 0; k < sizeof slopes / sizeof *slopes; k++)
+        *slopes[k] = flow_layout_take(stays, count, sizeof(real));
+    w->gw[0] = flow_layout_take(goes, count, sizeof(real));
+    w->gw[1] = flow_layout_take(goes, count, sizeof(real));
+    w->gcondition = flow_layout_take(goes, dequantise_condition_size(block, block->n_steps - 1, n), sizeof(real));
+    w->gtheta = flow_layout_take(goes, block->pixels > 1 ? 2 * count : 0, sizeof(real));
 }
 
 static size_t dequantise_scratch_size(const void *self, int n, bool keep)
 {
+    flow_layout stays = {0}, goes = {0};
     dequantise_scratch w;
-    return dequantise_lay_out(self, n, keep, NULL, &w);
+    dequantise_lay_out(self, n, keep, &stays, &goes, &w);
+    return stays.used;
 }
 
 static size_t dequantise_spare_size(const void *self, int n, bool keep)
 {
+    flow_layout stays = {0}, goes = {0};
     dequantise_scratch w;
-    return dequantise_lay_out_spare(self, n, keep, NULL, &w);
+    dequantise_lay_out(self, n, keep, &stays, &goes, &w);
+    return goes.used;
 }
 
 /* The pass of the networks, which have spare memory of their own. */
 static flow_pass dequantise_start(const dequantise *block, const flow_pass *pass, dequantise_scratch *w)
 {
-    *w = (dequantise_scratch){0};
-    dequantise_lay_out(block, pass->n, pass->keep, pass->scratch, w);
-    dequantise_lay_out_spare(block, pass->n, pass->keep, pass->spare, w);
+    flow_layout stays = {.base = pass->scratch}, goes = {.base = pass->spare};
+    dequantise_lay_out(block, pass->n, pass->keep, &stays, &goes, w);
     flow_pass own = *pass;
     own.spare = w->net_spare;
     return own;

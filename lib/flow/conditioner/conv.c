@@ -108,19 +108,10 @@ static size_t conv_lay_out(const conv_net *net, int n, bool keep, void *scratch,
     return stays.used;
 }
 
-static size_t conv_scratch_size(const void *self, int n, bool keep)
+static size_t conv_scratch_size(const void *self, int n, bool keep, size_t *spare)
 {
     conv_arrays w;
-    size_t spare_used;
-    return conv_lay_out(self, n, keep, NULL, NULL, &spare_used, &w);
-}
-
-static size_t conv_spare_size(const void *self, int n, bool keep)
-{
-    conv_arrays w;
-    size_t spare_used;
-    conv_lay_out(self, n, keep, NULL, NULL, &spare_used, &w);
-    return spare_used;
+    return conv_lay_out(self, n, keep, NULL, NULL, spare, &w);
 }
 
 static size_t conv_context_at(const conv_net *net, int n)
@@ -183,6 +174,6 @@ static void conv_backward(const void *self, const flow_pass *pass, const real *i
 const flow_conditioner_type flow_conditioner_conv = {
     .info = {.name = "conv", .help = "convolutions of 3x3, 1x1, ..., 3x3 pixels", .options = conv_table,
              .options_size = sizeof(flow_conv_options)}, .state_size = sizeof(conv_net), .configure = conv_configure,
-    .release = conv_release, .scratch_size = conv_scratch_size, .spare_size = conv_spare_size, .apply = conv_apply,
+    .release = conv_release, .scratch_size = conv_scratch_size, .apply = conv_apply,
     .backward = conv_backward,
 };

@@ -21,8 +21,9 @@ static void mlp_release(void *self)
     flow_mlp_release(self);
 }
 
-static size_t mlp_scratch_size(const void *self, int n, bool keep)
+static size_t mlp_scratch_size(const void *self, int n, bool keep, size_t *spare)
 {
+    *spare = 0;
     return flow_mlp_scratch_size(self, n, keep);
 }
 

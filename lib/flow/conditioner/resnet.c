@@ -118,19 +118,10 @@ static size_t resnet_lay_out(const resnet *net, int n, bool keep, void *scratch,
     return stays.used;
 }
 
-static size_t resnet_scratch_size(const void *self, int n, bool keep)
+static size_t resnet_scratch_size(const void *self, int n, bool keep, size_t *spare)
 {
     resnet_arrays w;
-    size_t spare_used;
-    return resnet_lay_out(self, n, keep, NULL, NULL, &spare_used, &w);
-}
-
-static size_t resnet_spare_size(const void *self, int n, bool keep)
-{
-    resnet_arrays w;
-    size_t spare_used;
-    resnet_lay_out(self, n, keep, NULL, NULL, &spare_used, &w);
-    return spare_used;
+    return resnet_lay_out(self, n, keep, NULL, NULL, spare, &w);
 }
 
 static size_t resnet_context_at(const resnet *net, int n)
@@ -204,6 +195,6 @@ static void resnet_backward(const void *self, const flow_pass *pass, const real 
 const flow_conditioner_type flow_conditioner_resnet = {
     .info = {.name = "resnet", .help = "a residual network of convolutions of 3x3 pixels", .options = resnet_table,
              .options_size = sizeof(flow_resnet_options)}, .state_size = sizeof(resnet), .configure = resnet_configure,
-    .release = resnet_release, .scratch_size = resnet_scratch_size, .spare_size = resnet_spare_size,
+    .release = resnet_release, .scratch_size = resnet_scratch_size,
     .apply = resnet_apply, .backward = resnet_backward,
 };
