@@ -102,7 +102,7 @@ static flow_status images_open_labels(flow_h5_layout *l, flow_reader *reader, hi
 
 /* ---- opening ---- */
 
-/* What the array's attribute "layout" says, as files of this program have it, where nothing else is asked for. */
+/* Where the caller asks for no layout, takes it from the attribute "layout" of the array, which this program writes. */
 static void images_ask_layout(hid_t dataset, flow_image *wanted)
 {
     char *text = NULL;

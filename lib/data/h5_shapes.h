@@ -20,8 +20,8 @@ typedef struct flow_h5_place {
     const char *path;
 } flow_h5_place;
 
-/* A dataset of images, of 3 or 4 dimensions (h5_images.c). A column FLOW_LABEL that is asked for among the last ones
- * is the dataset of labels beside it. */
+/* A dataset of images, of 3 or 4 dimensions (h5_images.c). If the options ask for the context column FLOW_LABEL, that
+ * column is read from the dataset of labels beside the images. */
 flow_status flow_h5_open_images(flow_h5_layout *layout, flow_reader *reader, const flow_h5_shape *shape,
                                 const flow_h5_place *place, const flow_reader_options *options, flow_error *err);
 

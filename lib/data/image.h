@@ -19,14 +19,14 @@ typedef enum flow_image_layout {
     FLOW_IMAGE_CHW
 } flow_image_layout;
 
-/* What is asked for: a shape of {0} is that of the data, and a layout decides where an array can have both. What there
- * is: a shape of {0} says that the rows are those of a table. */
+/* An image format, in two uses. In a request, the shape {0} means that the data decide, and the layout decides for an
+ * array that could have either. In a result, the shape {0} means that the rows are those of a table. */
 typedef struct flow_image {
     flow_shape shape;
     flow_image_layout layout;
 } flow_image;
 
-/* The column with the classes of images: 0, 1, ... It is read where it is asked for by name. */
+/* The name of the column with the classes of images: 0, 1, ... A reader gives it only if its options name it. */
 #define FLOW_LABEL "label"
 
 enum { FLOW_IMAGE_CHANNELS = 4 }; /* the most that an array is taken for an image with, unless its shape is given */

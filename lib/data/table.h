@@ -39,7 +39,7 @@ typedef struct flow_reader {
     flow_name_list columns; /* the chosen ones */
     bool has_names;         /* the names come from the file; false: x1, x2, ... */
     flow_image image;       /* what the columns of the data make; a shape of {0}: rows of a table */
-    bool holds_images;      /* by its format; the labels of images are a column that is read where it is asked for */
+    bool holds_images;      /* the format is one of images; the column of their labels is given if the options name it */
     int n_classes;          /* the labels are 0 to n_classes - 1; 0: not read, or not known */
     flow_name_list classes; /* their names, where there are any */
     flow_value_type stored; /* a type that holds the values of the first n_stored columns exactly */

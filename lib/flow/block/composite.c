@@ -93,8 +93,8 @@ static void split_compose(void *self, const void *options, flow_composition *out
     *out = (flow_composition){&block->chain, &((const flow_split_options *)options)->flow, 1, block->inner, true};
 }
 
-/* The density of the half that leaves, N(m, exp(s)) given the half that goes on, is an affine coupling (Kingma and
- * Dhariwal 2018, sec. 3.6 of Dinh et al. 2017 with a learned prior). */
+/* The density of the finished half, N(m, exp(s)) given the half that goes on, is an affine coupling: the learned prior
+ * of Kingma and Dhariwal 2018 for the split of Dinh et al. 2017, sec. 3.6. */
 static flow_status split_front(const void *options, flow_arena *arena, flow_choice *out, flow_error *err)
 {
     const flow_split_options *asked = options;
