@@ -130,6 +130,16 @@ static const flow_report_field summary_fields[] = {
     FLOW_REPORT_END,
 };
 
+/* Of a flow_shape. */
+#define SHAPE_FIELDS(label)                                                                                   \
+    {                                                                                                         \
+        {"height", label, "images of height %d", FLOW_MEMBER(flow_shape, height)},                            \
+        {"width", NULL, ", width %d", FLOW_MEMBER(flow_shape, width)},                                        \
+        {"channels", NULL, " and %d channel{|s}", FLOW_MEMBER(flow_shape, channels)}, FLOW_REPORT_END,        \
+    }
+
+static const flow_report_field model_shape_fields[] = SHAPE_FIELDS("rows");
+
 #define MODEL(member) FLOW_MEMBER(flow_run_info_model_result, member)
 #define OF_MODEL(member) FLOW_MEMBER_THROUGH(flow_run_info_model_result, model, flow_model, member)
 #define OPTION(member) FLOW_MEMBER_THROUGH(flow_run_info_model_result, options, flow_data_options, member)
@@ -140,6 +150,7 @@ static const flow_report_field model_fields[] = {
     {"model", NULL, "%s: ", OF_MODEL(path)},
     {NULL, NULL, "model \"%s\"", FLOW_MEMBER_THROUGH(flow_run_info_model_result, spec, flow_spec, name)},
     {"columns", "columns", "%s", MODEL(columns)},
+    FLOW_REPORT_GROUP_WHEN("image", flow_run_info_model_result, image, image.channels, model_shape_fields),
     {"context", "given", "%s", OPTION(context)},
     {"weight", "weighted by", "%s", OPTION(weight)},
     {NULL, NULL, ", which may be negative", OPTION(allow_negative_weights),
@@ -192,14 +203,7 @@ static const flow_report_field column_fields[] = {
 
 #define IMAGES(member) FOUND(member), FLOW_REPORT_UNLESS(flow_run_info_data_result, is_table)
 #define TABLE FLOW_REPORT_WHEN(flow_run_info_data_result, is_table)
-#define SHOWN(member) FLOW_MEMBER(flow_picture_options, member)
-
-static const flow_report_field shape_fields[] = {
-    {"height", NULL, "images of height %d", SHOWN(shape.height)},
-    {"width", NULL, ", width %d", SHOWN(shape.width)},
-    {"channels", NULL, " and %d channel{|s}", SHOWN(shape.channels)},
-    FLOW_REPORT_END,
-};
+static const flow_report_field shape_fields[] = SHAPE_FIELDS(NULL);
 
 static const flow_report_field data_result_fields[] = {
     {"kind", FOUND(kind)},
@@ -215,7 +219,7 @@ static const flow_report_field data_result_fields[] = {
      FLOW_REPORT_UNLESS(flow_run_info_data_result, first_invalid[0])},
     {"checksum", FLOW_MEMBER_ARRAY(flow_run_info_data_result, checksum)},
     {"has_names", DATASET(has_names)},
-    FLOW_REPORT_GROUP_WHEN("image", flow_run_info_data_result, shown, shown.shape.channels, shape_fields),
+    FLOW_REPORT_GROUP_WHEN("image", flow_run_info_data_result, shown.shape, shown.shape.channels, shape_fields),
     {"type", IMAGES(type)},
     {NULL, NULL, ", as %s", IMAGES(type)},
     {NULL, NULL, ", %.6g to ", IMAGES(least)},

@@ -67,8 +67,8 @@ static flow_status reader_make_image(flow_reader *reader, int *index, int n, con
     if (wanted->shape.channels == 0 || reader->image.shape.channels > 0)
         return FLOW_OK;
     if (flow_shape_size(wanted->shape) != n)
-        return flow_error_set(err, FLOW_DATA, "%s: has %d columns of data, and an image of height %d, width %d and %d "
-                              "channels has %d values", reader->name, n, wanted->shape.height, wanted->shape.width,
+        return flow_error_set(err, FLOW_DATA, "%s: has %d columns of data, and an image of %d x %d x %d (height, width, "
+                              "channels) has %d values", reader->name, n, wanted->shape.height, wanted->shape.width,
                               wanted->shape.channels, flow_shape_size(wanted->shape));
     reader->image = *wanted;
     if (wanted->layout != FLOW_IMAGE_CHW)

@@ -106,6 +106,8 @@ flow_status flow_run_info_model(flow_run_info_model_result *out, const char *pat
     out->spec = model->spec;
     out->options = model->spec->data;
     out->columns = (flow_text_list){model->f->dim, (const char *const *)model->columns};
+    if (flow_shape_pixels(model->f->shape) > 1)
+        out->image = model->f->shape;
     out->data = flow_data_origin_read(origins, "train");
     out->density = flow_data_origin_read(origins, "density");
     flow_train_summary_read(&out->summary, model->summary);

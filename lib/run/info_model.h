@@ -26,6 +26,7 @@ typedef struct flow_run_info_model_result {
     const flow_spec *spec; /* of the model, as the next one */
     const flow_data_options *options;
     flow_text_list columns;
+    flow_shape image; /* of the rows; {0}: of a table */
     flow_data_origin data, density;
     flow_train_summary summary;
     flow_list runs; /* of flow_training_run */
