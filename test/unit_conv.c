@@ -315,7 +315,7 @@ static void taps_that_meet_no_pixel_do_not_exist(void **state)
         assert_int_equal(conv.cols, cases[k][3]);
         assert_int_equal(params.entries[0].rows, cases[k][2] * cases[k][3] * 2);
         assert_int_equal(flow_conv_weights(&conv), cases[k][2] * cases[k][3] * 6);
-        assert_string_equal(params.entries[0].name, "c/weight");
+        assert_string_equal(params.entries[0].name, "c/kernel");
         assert_string_equal(params.entries[1].name, "c/bias");
         flow_conv_release(&conv);
         flow_params_release(&params);

@@ -48,7 +48,7 @@ flow_status flow_conv_configure(flow_conv *conv, flow_shape shape, int kernel, i
     conv->cols = flow_min(kernel, 2 * shape.width - 1);
     int fan_in = n_taps(conv) * conv->n_in;
     char full[FLOW_NAME_SIZE];
-    snprintf(full, sizeof full, "%.80s/weight", name);
+    snprintf(full, sizeof full, "%.80s/kernel", name);
     flow_status status = flow_params_add_weights(params, &conv->weight, full, fan_in, n_out, init, fan_in, NULL, err);
     snprintf(full, sizeof full, "%.80s/bias", name);
     if (status == FLOW_OK)

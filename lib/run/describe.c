@@ -56,7 +56,9 @@ static void layer_add_shape(flow_layer *l, const flow_param *entry)
     size_t used = strlen(shapes);
     if (used >= sizeof etc && strcmp(shapes + used - strlen(etc), etc) == 0)
         return;
-    snprintf(shape, sizeof shape, "%s%dx%d", used > 0 ? ", " : "", entry->rows, entry->cols);
+    const bool is_kernel = strcmp(strrchr(entry->name, '/'), "/kernel") == 0; /* stored as inputs x outputs */
+    snprintf(shape, sizeof shape, "%s%dx%d", used > 0 ? ", " : "", is_kernel ? entry->cols : entry->rows,
+             is_kernel ? entry->rows : entry->cols);
     bool fits = used + strlen(shape) + sizeof etc <= sizeof l->shapes;
     snprintf(shapes + used, sizeof l->shapes - used, "%s", fits ? shape : etc);
 }
@@ -75,7 +77,7 @@ static void layer_add_parameters(flow_layer *l, const flow *f)
         }
         l->parameters += (int64_t)flow_param_count(entry);
         const char *last = strrchr(entry->name, '/');
-        if (entry->cols > 1 || strcmp(last, "/weight") == 0) /* of a single input, too; biases are not shown */
+        if (entry->cols > 1 || strcmp(last, "/weight") == 0 || strcmp(last, "/kernel") == 0) /* of a single input, too; biases are not shown */
             layer_add_shape(l, entry);
     }
 }

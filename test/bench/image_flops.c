@@ -31,9 +31,8 @@ static double count_convolution(const flow_param *weight, flow_shape shape, int 
 
 bool bench_is_layer(const flow_param *entry)
 {
-    size_t length = strlen(entry->name);
-    static const char end[] = "/weight";
-    return entry->trainable && length >= sizeof end && strcmp(entry->name + length + 1 - sizeof end, end) == 0;
+    const char *last = strrchr(entry->name, '/');
+    return entry->trainable && last != NULL && (strcmp(last, "/weight") == 0 || strcmp(last, "/kernel") == 0);
 }
 
 static double count_network(const flow *f, const flow_block *block, flow_shape shape)

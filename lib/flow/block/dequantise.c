@@ -11,7 +11,8 @@
  * these, too, as tanh(w / 2), which is 2 sigmoid(w) - 1. The last layers of the networks start at zero: then g is the
  * identity.
  *
- * The block is a bijection of all numbers: a z that belongs to no pixel stays as it is. Both ends compute in double.
+ * The block is a bijection of the real numbers: it does not change a z that belongs to no pixel. z is turned into x and
+ * w, and back, in double.
  * Rounding must not take z into another cell, so u and g are kept off 0 and 1. The log-determinant is that of g before
  * that, so that noise beyond the edges gains nothing. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
