@@ -194,7 +194,9 @@ floored() {
         for levels in 256 32; do
             flowctl train spec.json -q -o m.h5 --force --set train.epochs=1 --set "flow[0].map=\"$map\"" \
                 --set "flow[0].levels=$levels"
-            flowctl invert m.h5 test.csv -q -o latent.csv
+            run flowctl invert m.h5 test.csv -o latent.csv
+            expect_status 0
+            expect "largest round-trip error 0.0e+00 standard deviations"
             flowctl invert m.h5 latent.csv --to data -q -o back.csv
             same <(tail -n +2 back.csv) <(floored $((256 / levels)) pixels.csv)
         done

@@ -154,9 +154,11 @@ static void rows_to_latent_tile(void *context, int item, int thread)
     row_job s = rows_job_of(j, item);
     rows_load(j, w, &s);
     w->ws->noise = flow_noise_of_draw(0);
-    w->ws->noise.inner = flow_shape_pixels(f->shape) > 1;
+    const bool inner = w->ws->noise.inner = flow_shape_pixels(f->shape) > 1; /* then rounding gives the values back */
     if (j->difference != NULL) {
         flow_tile_spread(f, w->ws, f->tile_rows);
+        if (inner)
+            flow_tile_round(f, w->ws, f->tile_rows);
         memcpy(w->x, w->ws->x, flow_tile_values(f) * sizeof *w->x);
         rows_load(j, w, &s);
     }
@@ -180,6 +182,8 @@ static void rows_to_latent_tile(void *context, int item, int thread)
         w->ws->a[k] = (real)w->ws->x[k];
     flow_worker_to_data(j->runner, w, true);
     rows_count(w, &s);
+    if (inner)
+        flow_tile_round(f, w->ws, f->tile_rows);
     for (size_t k = 0; k < n_values; k++)
         w->ws->x[k] =
             flow_periodic_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / most] : 0);

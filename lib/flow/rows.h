@@ -33,7 +33,7 @@ void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double
 
 /* Either of the two, and the error of the round trip: difference (n, d), what the way back makes of the result minus
  * the row. The values of discrete columns are compared between the points of their lattice, where the maps are
- * invertible. */
+ * invertible; on the way from images they are rounded to it first. */
 void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *rows, size_t n, double *out,
                           double *logdet, double *difference);
 
