@@ -451,13 +451,7 @@ JSON
 }
 
 @test "folders of PNG files are classes, with names" {
-    awk 'function n() { return int(99 * rand()) }
-        BEGIN { srand(4); OFS = ","; for (i = 0; i < 300; i++) print n(), n(), n() }' >three.csv
-    cat >three.json <<JSON
-{ "data": "three.csv", "image": [1, 1, 3], "flow": ["standardize", { "type": "maf", "repeat": 1, "hidden": [4] }],
-  "train": { "epochs": 1 } }
-JSON
-    flowctl train three.json -q
+    train_single_pixels
     mkdir -p set/ant set/bee other/ant other/cat
     for folder in set/ant set/bee other/ant other/cat; do
         flowctl sample three.h5 -n 20 -q -o "$folder/%03d.png"

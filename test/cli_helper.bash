@@ -140,3 +140,15 @@ differ() {
         return 1
     fi
 }
+
+# train_single_pixels: three.h5, a model of images of one pixel with three channels, whole numbers below 256, of
+# three.csv by three.json
+train_single_pixels() {
+    awk 'function n() { return int(256 * rand()) }
+        BEGIN { srand(4); OFS = ","; for (i = 0; i < 300; i++) print n(), n(), n() }' >three.csv
+    cat >three.json <<JSON
+{ "data": "three.csv", "image": [1, 1, 3], "flow": ["standardize", { "type": "coupling", "repeat": 2, "hidden": [4] }],
+  "train": { "epochs": 1 } }
+JSON
+    flowctl train three.json -q
+}

@@ -203,6 +203,15 @@ floored() {
     done
 }
 
+# same_densities A B: two models of bars and discs, A.h5 and B.h5, give the same log-densities, to the last digit
+same_densities() {
+    local model
+    for model in "$1" "$2"; do
+        flowctl logprob "$model.h5" "$root/data/bars_discs.h5:/test" -q -o "$model.csv" >/dev/null
+    done
+    same "$1.csv" "$2.csv"
+}
+
 # A small flow of images of 12 x 12 pixels, given their class.
 bars=(train "$root/configs/bars-discs.json" -q --set train.epochs=2 --set train.schedule=constant
       --set 'flow[1].hidden=[8,8]' --set 'flow[1].steps=1')
@@ -220,10 +229,7 @@ bars=(train "$root/configs/bars-discs.json" -q --set train.epochs=2 --set train.
         flowctl "${bars[@]}" "${options[@]}" -o whole.h5 --force -j 1
         flowctl "${bars[@]}" "${options[@]}" -o parts.h5 --force -j 3 --set train.memory=0.0001 --set train.epochs=1
         flowctl "${bars[@]}" "${options[@]}" -o parts.h5 --resume -j 2 --set train.memory=0.0001
-        for model in whole parts; do
-            flowctl logprob $model.h5 "$root/data/bars_discs.h5:/test" -q -o $model.csv >/dev/null
-        done
-        same whole.csv parts.csv
+        same_densities whole parts
     done
 }
 
@@ -244,10 +250,7 @@ bars=(train "$root/configs/bars-discs.json" -q --set train.epochs=2 --set train.
         epochs=$(($(flowctl info parts.h5 --json | json_number epochs) + 1))
         flowctl "${bars[@]}" -o parts.h5 --set train.epochs=$epochs --set train.patience=0 --resume
         flowctl "${bars[@]}" -o whole.h5 --set train.epochs=$epochs --set train.patience=0 --force
-        for model in whole parts; do
-            flowctl logprob $model.h5 "$root/data/bars_discs.h5:/test" -q -o $model.csv >/dev/null
-        done
-        same whole.csv parts.csv
+        same_densities whole parts
     done
 }
 

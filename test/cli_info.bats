@@ -260,13 +260,7 @@ END
 
 @test "images: a sheet of a model's samples, files of them, and these files as data" {
     enter_folder
-    awk 'function n() { return int(256 * rand()) }
-        BEGIN { srand(4); OFS = ","; for (i = 0; i < 300; i++) print n(), n(), n() }' >three.csv
-    cat >three.json <<JSON
-{ "data": "three.csv", "image": [1, 1, 3], "flow": ["standardize", { "type": "coupling", "repeat": 2, "hidden": [4] }],
-  "train": { "epochs": 1 } }
-JSON
-    flowctl train three.json -q
+    train_single_pixels
     run flowctl sample three.h5 -n 9 -o sheet.png
     expect_status 0
     expect "9 rows, seed 1" "written to sheet.png"
