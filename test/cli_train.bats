@@ -322,7 +322,7 @@ JSON
     expect_status 0
     run flowctl train four.json --force --set image=[2,1,3]
     expect_status 1
-    expect "four.csv: has 4 columns of data, and an image of height 2, width 1 and 3 channels has 6 values"
+    expect "four.csv: has 4 columns of data, and an image of 2 x 1 x 3 (height, width, channels) has 6 values"
     run flowctl train four.json --resume --set image=null
     expect_status 2
     expect "image is an object in the model, null in the spec"

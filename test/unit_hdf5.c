@@ -155,10 +155,10 @@ static void test_hdf5_images(void **state)
     refuse_image(inside("images.h5", "/tall"), &any_image, "which can be height, width, channels");
     refuse_image(inside("images.h5", "/many"), &any_image, "neither the last nor the first of them is a number of "
                  "channels, 1 to 4; give the shape");
-    refuse_image(inside("images.h5", "/hwc"), &(flow_image){{4, 1, 3}, FLOW_IMAGE_AUTO}, "and an image of height 4, "
-                 "width 1 and 3 channels was expected");
+    refuse_image(inside("images.h5", "/hwc"), &(flow_image){{4, 1, 3}, FLOW_IMAGE_AUTO}, "and an image of 4 x 1 x 3 "
+                 "(height, width, channels) was expected");
     refuse_image(inside("images.h5", "/table"), &(flow_image){{2, 2, 4}, FLOW_IMAGE_AUTO}, "has 12 columns of data, "
-                 "and an image of height 2, width 2 and 4 channels has 16 values");
+                 "and an image of 2 x 2 x 4 (height, width, channels) has 16 values");
     refuse_image(inside("images.h5", "/void"), &any_image, "a row has 1 to 65536 values");
     refuse_image(inside("images.h5", "/vast"), &any_image, "a row has 1 to 65536 values");
     refuse_image(inside("images.h5", "/five"), &any_image, "has 5 dimensions, (1, 1, 1, 1, 1); a table has 2, and "

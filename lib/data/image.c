@@ -54,9 +54,8 @@ flow_status flow_image_of_array(flow_image *out, const flow_image *wanted, int r
     }
     if (!can_hwc && !can_chw && given) {
         char why[160];
-        snprintf(why, sizeof why, ", and an image of height %d, width %d and %d channel%s was expected",
-                 wanted->shape.height, wanted->shape.width, wanted->shape.channels,
-                 wanted->shape.channels == 1 ? "" : "s");
+        snprintf(why, sizeof why, ", and an image of %d x %d x %d (height, width, channels) was expected",
+                 wanted->shape.height, wanted->shape.width, wanted->shape.channels);
         return image_refuse(where, rank, e, why, err);
     }
     if (can_hwc == can_chw)
