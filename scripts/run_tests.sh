@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Runs test programs one after the other and counts their test cases.
+# Runs test programs side by side and counts their test cases.
 #
 #     scripts/run_tests.sh PROGRAM...
 #
@@ -10,17 +10,20 @@
 #     build/.../replay_NAME            a fuzz target that takes files: each file in test/corpus/NAME/ is one case
 #     build/.../flowctl:test/NAME.bats command-line tests, run with that program as $FLOWCTL
 #     scripts/NAME.sh                  a script, one case
-# One line is printed for each, the log of a failing one is shown, all logs stay in build/logs. The last line is
-# "N passed, N failed". The exit status is 0 only if at least one test ran and none failed.
+# One line is printed for each when it ends, the log of a failing one is shown, all logs stay in build/logs. The last
+# line is "N passed, N failed". The exit status is 0 only if at least one test ran and none failed.
 #
 #     TEST_TIMEOUT=600   seconds after which a program counts as failed
+#     TEST_JOBS=N        programs that run at the same time; without it, one for each processor
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
 logs=build/logs
 mkdir -p "$logs"
 limit=${TEST_TIMEOUT:-600}
-passed=0 failed=0 skipped=0
+jobs=${TEST_JOBS:-$(nproc 2>/dev/null || echo 1)}
+counts=$(mktemp "$logs/counts.XXXXXX") || exit
+trap 'rm -f "$counts"' EXIT
 
 # Leaks and undefined behaviour end a program with a stack trace.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1}
@@ -80,8 +83,9 @@ replay() {
     [ $n_failed -gt 0 ] || n_failed=1
 }
 
+# run PROGRAM: prints its report, and adds its counts to a line of $counts.
 run() {
-    local program=$1 log status=0 start=$SECONDS note=''
+    local program=$1 log status=0 start=$SECONDS note='' report
     log=$logs/$(tr "/:" "--" <<<"${program#./}").log
     case $program in
         *.bats)
@@ -113,26 +117,44 @@ run() {
         note=", crashed with signal $((status - 128))"
     fi
     [ "$n_skipped" -eq 0 ] || note="$note, $n_skipped skipped"
-    passed=$((passed + n_passed)) failed=$((failed + n_failed)) skipped=$((skipped + n_skipped))
     if [ "$n_failed" -eq 0 ]; then
-        printf 'ok    %-52s %4d passed%s (%d s)\n' "$program" "$n_passed" "$note" $((SECONDS - start))
+        report=$(printf 'ok    %-52s %4d passed%s (%d s)' "$program" "$n_passed" "$note" $((SECONDS - start)))
     else
-        printf 'FAIL  %-52s %4d passed, %d failed%s (%d s)\n' "$program" "$n_passed" "$n_failed" "$note" \
-            $((SECONDS - start))
-        awk '{ line[NR] = $0 }
-             END {
-                 # A report of leaks is long: what failed first stands at the top, why it ended at the bottom.
-                 for (i = 1; i <= NR; i++)
-                     if (i <= 60 || i > NR - 60) print "      | " line[i]
-                     else if (i == 61) print "      | [...]"
-             }' "$log"
-        printf '      whole log: %s\n' "$log"
+        report=$(
+            printf 'FAIL  %-52s %4d passed, %d failed%s (%d s)\n' "$program" "$n_passed" "$n_failed" "$note" \
+                $((SECONDS - start))
+            awk '{ line[NR] = $0 }
+                 END {
+                     # A report of leaks is long: what failed first stands at the top, why it ended at the bottom.
+                     for (i = 1; i <= NR; i++)
+                         if (i <= 60 || i > NR - 60) print "      | " line[i]
+                         else if (i == 61) print "      | [...]"
+                 }' "$log"
+            printf '      whole log: %s' "$log"
+        )
     fi
+    # One write each: the reports and counts of programs that end at the same time do not mix.
+    printf '%s\n' "$report"
+    printf '%d %d %d\n' "$n_passed" "$n_failed" "$n_skipped" >>"$counts"
 }
 
+running=0
 for program in "$@"; do
-    run "$program"
+    if [ $running -ge "$jobs" ]; then
+        wait -n
+        running=$((running - 1))
+    fi
+    run "$program" &
+    running=$((running + 1))
 done
+wait
+
+read -r passed failed skipped programs < <(awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0, NR }' \
+    "$counts")
+if [ "$programs" -ne $# ]; then
+    echo "$(($# - programs)) programs left no report."
+    failed=$((failed + $# - programs))
+fi
 
 if [ $((passed + failed)) -eq 0 ]; then
     echo "There was no test to run."
