@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/option.h"
 #include "core/text.h"
 #include "spec_tables.h"
 #include "values.h"
@@ -215,6 +216,12 @@ static bool is_short_form(const cJSON *property)
     return cJSON_GetArraySize(property) == 1 && member(property, "description") != NULL;
 }
 
+/* Every object has a note; the page says so once. */
+static bool is_note(const cJSON *property)
+{
+    return strcmp(property->string, FLOW_NOTE) == 0;
+}
+
 static void add_table(flow_text *out, const request *r, const cJSON *schema)
 {
     const cJSON *definitions = member(schema, "definitions");
@@ -226,7 +233,7 @@ static void add_table(flow_text *out, const request *r, const cJSON *schema)
     int n = 0;
     const cJSON *property, *key;
     cJSON_ArrayForEach(property, member(object, "properties")) {
-        if (!request_has(r, property->string) || is_short_form(property))
+        if (!request_has(r, property->string) || is_short_form(property) || is_note(property))
             continue;
         bool required = false;
         cJSON_ArrayForEach(key, member(object, "required"))
@@ -296,7 +303,7 @@ static int missing_below(const char *page, const cJSON *schema, const char *defi
     }
     name = type != NULL ? type->valuestring : name;
     cJSON_ArrayForEach(child, properties) {
-        if (strcmp(child->string, "type") == 0 || is_short_form(child))
+        if (strcmp(child->string, "type") == 0 || is_short_form(child) || is_note(child))
             continue;
         if (!has_key(page, schema, definition, name, child)) {
             if (print)

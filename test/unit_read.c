@@ -317,6 +317,25 @@ static void test_an_error_of_an_option_gets_its_path(void **state)
     assert_int_equal(flow_option_locate(NULL, FLOW_MEMORY, "flow[2]"), FLOW_MEMORY);
 }
 
+/* In objects of every kind, also where a short form becomes an object; it stays where it is. */
+static void test_notes(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"note\": \"a\", \"list\": [{\"type\": \"block\", \"note\": \"b\", \"bins\": 4, "
+                               "\"shape\": {\"note\": \"c\"}}], \"data\": {\"note\": \"\", \"train\": \"x\"}}";
+    fixture f;
+    read_well(&f, text);
+    const cJSON *element = cJSON_GetArrayItem(cJSON_GetObjectItem(f.document, "list"), 0);
+    assert_string_equal(cJSON_GetObjectItem(f.document, "note")->valuestring, "a");
+    assert_string_equal(cJSON_GetObjectItem(element, "note")->valuestring, "b");
+    assert_string_equal(cJSON_GetObjectItem(cJSON_GetObjectItem(element, "shape"), "note")->valuestring, "c");
+    assert_string_equal(cJSON_GetObjectItem(cJSON_GetObjectItem(f.document, "data"), "note")->valuestring, "");
+    finish(&f);
+    expect_failure("{\"list\": [{\"type\": \"plain\", \"note\": 3}]}", "list[0].note: expected a text, found 3");
+    expect_failure("{\"list\": [], \"rules\": {\"note\": \"a key of the user\"}}",
+                   "rules.note: expected an object { ... }, found \"a key of the user\"");
+}
+
 static void test_schema(void **state)
 {
     (void)state;
@@ -332,6 +351,7 @@ static void test_schema(void **state)
     assert_int_equal(cJSON_GetArraySize(forms), 4);
     cJSON *properties = cJSON_GetObjectItem(cJSON_GetArrayItem(forms, 2), "properties");
     ASSERT_EQ(cJSON_GetObjectItem(cJSON_GetObjectItem(properties, "repeat"), "default")->valuedouble, 5);
+    assert_string_equal(cJSON_GetObjectItem(cJSON_GetObjectItem(properties, "note"), "type")->valuestring, "string");
     cJSON_Delete(schema);
     cJSON_Delete(definitions);
 }
@@ -348,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_defaults_without_a_document),
         cmocka_unit_test(test_assignments_reach_into_words),
         cmocka_unit_test(test_an_error_of_an_option_gets_its_path),
+        cmocka_unit_test(test_notes),
         cmocka_unit_test(test_schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,10 +247,12 @@ static void test_image(void **state)
     spec = parse_with("{\"flow\": [], \"image\": [4, 5, 3]}", overrides, 1);
     expect_image(spec, 4, 5, 3, FLOW_IMAGE_CHW);
     flow_spec_free(spec);
-    spec = parse("{\"flow\": [], \"image\": {\"layout\": \"hwc\"}}");
+    spec = parse("{\"flow\": [], \"image\": {\"layout\": \"hwc\", \"note\": \"by rows\"}}");
     expect_image(spec, 0, 0, 0, FLOW_IMAGE_HWC);
     assert_int_equal(flow_spec_set_shape(spec, (flow_shape){2, 3, 1}, NULL), FLOW_OK);
     expect_image(spec, 2, 3, 1, FLOW_IMAGE_HWC);
+    const cJSON *document = cJSON_GetObjectItem(spec->document, "image");
+    assert_string_equal(cJSON_GetObjectItem(document, "note")->valuestring, "by rows");
     flow_spec_free(spec);
     check_refused("{\"flow\": [], \"image\": [4, 5]}",
                    "m.json: image.shape: 2 numbers; the shape of an image is [HEIGHT, WIDTH, CHANNELS]");
@@ -462,6 +464,9 @@ static void test_compare(void **state)
                        "\"univariate\": {\"bins\": 4}}, {\"type\": \"permute\", \"order\": [1, 0]}]}]}",
                        "flow[0].times flow[0].flow[0].repeat flow[0].flow[0].univariate.bins flow[0].flow[1].order ");
     expect_differences("{\"flow\": [\"maf\"]}", "{\"flow\": [\"maf\", \"maf\"]}", "flow ");
+    /* notes say nothing to a training */
+    expect_differences("{\"flow\": [{\"type\": \"maf\", \"note\": \"a\"}]}",
+                       "{\"note\": \"b\", \"flow\": [{\"type\": \"maf\"}], \"train\": {\"note\": \"c\"}}", "");
 #define SUPPORT(columns) "{\"flow\": [{\"type\": \"support\", \"columns\": {" columns "}}]}"
     expect_differences(SUPPORT("\"a\": {\"lower\": 0}, \"b\": {\"lower\": 0}"),
                        SUPPORT("\"a\": {\"lower\": 1}, \"c\": {\"lower\": 0}"),

@@ -231,6 +231,11 @@ static flow_status read_refuse_unknown(const flow_option *table, const flow_json
         int n_own = r->type == NULL ? 0 : r->type->repeats ? 2 : 1, n = n_own;
         bool is_own =
             (n_own > 0 && strcmp(child->string, "type") == 0) || (n_own > 1 && strcmp(child->string, "repeat") == 0);
+        if (strcmp(child->string, FLOW_NOTE) == 0) {
+            flow_json note = flow_json_member(object, FLOW_NOTE);
+            FLOW_TRY(cJSON_IsString(child) ? FLOW_OK : flow_read_expected(&note, "a text", r->err));
+            continue;
+        }
         if (is_own || flow_option_find(table, child->string) != NULL)
             continue;
         for (const flow_option *option = table; option->key != NULL && n < MOST; option++)

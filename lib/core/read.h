@@ -2,7 +2,7 @@
  *
  * Reading refuses unknown keys, wrong types and values out of range, with their JSON path. It writes the default of
  * every absent key into the JSON and turns short forms into long ones, so that a document that has been read is fully
- * resolved: it means the same to a later version with other defaults.
+ * resolved: it means the same to a later version with other defaults. Notes (FLOW_NOTE in core/option.h) stay.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CORE_READ_H

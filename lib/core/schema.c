@@ -160,6 +160,9 @@ static void schema_add_table(cJSON *schema, const flow_option *table, const flow
     }
     if (type != NULL && type->repeats)
         schema_add_option(properties, &flow_option_repeat, type, choices, definitions);
+    cJSON *note = cJSON_AddObjectToObject(properties, FLOW_NOTE);
+    cJSON_AddStringToObject(note, "type", "string");
+    cJSON_AddStringToObject(note, "description", "a remark for people, without effect");
     cJSON_AddFalseToObject(schema, "additionalProperties");
 }
 

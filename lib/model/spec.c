@@ -215,6 +215,10 @@ flow_status flow_spec_set_shape(flow_spec *spec, flow_shape shape, flow_error *e
     flow_image_options *options = flow_arena_take(&spec->arena, 1, sizeof *options);
     const flow_image now = flow_image_of_options(spec->image);
     cJSON *document = cJSON_CreateObject(), *list = cJSON_CreateIntArray(numbers, 3);
+    cJSON *before = cJSON_GetObjectItemCaseSensitive(spec->document, "image");
+    cJSON *note = cJSON_DetachItemFromObjectCaseSensitive(before, FLOW_NOTE);
+    if (note != NULL)
+        cJSON_AddItemToObject(document, FLOW_NOTE, note);
     cJSON_DeleteItemFromObjectCaseSensitive(spec->document, "image");
     if (!cJSON_AddItemToObject(document, "shape", list)) {
         cJSON_Delete(list);
