@@ -134,6 +134,28 @@ static void arithmetic_on_rows(void **state)
     assert_memory_equal(chosen, a + 3 * N, N * sizeof *chosen);
 }
 
+/* In whole blocks of vectors and in what is left of them, for as many rows as there are and for none. */
+static void rows_added(void **state)
+{
+    (void)state;
+    enum { M = 5, N = 150 };
+    real a[M * N], out[N];
+    for (int k = 0; k < M * N; k++)
+        a[k] = (real)(k % 11 - 4);
+    for (int m = 0; m <= M; m += M)
+        for (size_t n = 1; n <= N; n += 7) {
+            for (size_t j = 0; j < N; j++)
+                out[j] = 2;
+            flow_rows_add(m, n, a, out);
+            for (size_t j = 0; j < N; j++) {
+                real expected = 2;
+                for (size_t r = 0; j < n && r < (size_t)m; r++)
+                    expected += a[r * n + j];
+                ASSERT_NEAR(out[j], expected, 0);
+            }
+        }
+}
+
 /* ------------------------------------------------------------------ random numbers */
 
 /* Random123's kat_vectors for philox4x32 with ten rounds: counter, key, words. */
@@ -904,6 +926,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arithmetic_on_arrays),
         cmocka_unit_test(arithmetic_on_rows),
+        cmocka_unit_test(rows_added),
         cmocka_unit_test(philox_known_answers),
         cmocka_unit_test(uniforms_lie_inside),
         cmocka_unit_test(places_differ),

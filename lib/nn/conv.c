@@ -411,12 +411,15 @@ static void record_finish(const conv_job *job, real *gw)
         add_sums_transposed(job->conv, job->first, job->panel, job->out, gw);
 }
 
+/* The sums over the pixels of an image row of gpre, added to gadded. */
 static void sum_row(const flow_conv *conv, int n, int row, const real *gpre, real *gadded)
 {
     size_t size = (size_t)conv->n_out * (size_t)n;
-    for (int p = row * conv->width; p < (row + 1) * conv->width; p++)
-        if (is_wanted(conv, p))
-            flow_vec_add(size, gpre + (size_t)p * size, gadded);
+    for (int p = row * conv->width, end = p + conv->width, count; p < end; p += count + 1) {
+        for (count = 0; p + count < end && is_wanted(conv, p + count);)
+            count++;
+        flow_rows_add(count, size, gpre + (size_t)p * size, gadded);
+    }
 }
 
 /* Row by row, so that the rows of gpre and x are in the cache for all that they are needed for. The gradient at a row

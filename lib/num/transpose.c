@@ -58,6 +58,8 @@ static void transpose_row(int from, int n, const real *row, real *out, size_t ld
 void flow_transpose(int m, int n, const real *a, int lda, real *out, int ldo)
 {
     transpose_blocks(m, n, a, (size_t)lda, out, (size_t)ldo);
+    if (m % SIDE == 0 && n % SIDE == 0)
+        return;
     for (int i = 0; i < m; i++)
         transpose_row(i < m / SIDE * SIDE ? n / SIDE * SIDE : 0, n, a + (size_t)i * (size_t)lda, out + i, (size_t)ldo);
 }

@@ -68,6 +68,26 @@ void flow_vec_add_product(size_t count, real factor, const real *a, const real *
         out[k] += factor * a[k] * b[k];
 }
 
+/* Sums that stay in registers while the rows go by: BLOCK of them hide the time that an addition takes. */
+FLOW_MULTIVERSION
+void flow_rows_add(int m, size_t n, const real *a, real *out)
+{
+    enum { BLOCK = 4 };
+    typedef real lanes __attribute__((vector_size(FLOW_LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
+    size_t k = 0;
+    for (; k + BLOCK * FLOW_LANES <= n; k += BLOCK * FLOW_LANES) {
+        lanes *to = (lanes *)(out + k), sum[BLOCK] = {to[0], to[1], to[2], to[3]};
+        for (int r = 0; r < m; r++)
+            for (int b = 0; b < BLOCK; b++)
+                sum[b] += ((const lanes *)(a + (size_t)r * n + k))[b];
+        for (int b = 0; b < BLOCK; b++)
+            to[b] = sum[b];
+    }
+    for (; k < n; k++)
+        for (int r = 0; r < m; r++)
+            out[k] += a[(size_t)r * n + k];
+}
+
 FLOW_MULTIVERSION
 void flow_rows_multiply(int m, int n, const real *a, const real *b, real *out)
 {

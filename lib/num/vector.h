@@ -28,6 +28,8 @@ void flow_vec_add_product(size_t count, real factor, const real *a, const real *
 
 /* out (m, n) = b (m, n) with each row multiplied by a (n) */
 void flow_rows_multiply(int m, int n, const real *a, const real *b, real *out);
+/* out (n) += the rows of a (m, n), one after the other; out is not in a */
+void flow_rows_add(int m, size_t n, const real *a, real *out);
 /* out (n) += the sum over the m rows of a b, both (m, n); out is neither of them */
 void flow_rows_add_products(int m, int n, const real *a, const real *b, real *out);
 
