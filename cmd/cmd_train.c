@@ -27,7 +27,8 @@ static const opt options[] = {
     {"data", 'd', ARG(data), "DATA", "training data, instead of data.train of the spec: FILE.csv or FILE.h5[:/set]"},
     {"validation", 0, ARG(validation), "DATA", "validation data, instead of data.validation; a number between 0 and 1 "
      "is the share of the training rows to hold out"},
-    {"test", 0, ARG(test), "DATA", "data to evaluate once, at the end, instead of data.test"},
+    {"test", 0, ARG(test), "DATA", "data to evaluate once, at the end, instead of data.test; a number between 0 and 1 "
+     "is the share of the training rows to leave for it"},
     {"output", 'o', ARG(run.output), "MODEL", "the model file, instead of \"output\" of the spec"},
     {"set", 0, ARG(set), "KEY=VALUE",
      "override any key of the spec, for example train.epochs=5 or flow[1].hidden=[64,64]; may be repeated"},
@@ -58,7 +59,7 @@ static const struct override_row {
 } override_rows[] = {
     {"data.train", offsetof(train_args, data), OVERRIDE_PATH},
     {"data.validation", offsetof(train_args, validation), OVERRIDE_SHARE_OR_PATH},
-    {"data.test", offsetof(train_args, test), OVERRIDE_PATH},
+    {"data.test", offsetof(train_args, test), OVERRIDE_SHARE_OR_PATH},
     {"output", offsetof(train_args, run.output), OVERRIDE_PATH},
     {"data.columns", offsetof(train_args, columns), OVERRIDE_NAMES},
     {"seed", offsetof(train_args, seed), OVERRIDE_RAW},

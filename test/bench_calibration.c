@@ -190,7 +190,7 @@ static flow_status report(const flow_spec *spec, const char *path, flow_error *e
     if (status == FLOW_OK)
         status = read_table(&training, spec, spec->data->train, err);
     if (status == FLOW_OK)
-        status = read_table(&held_out, spec, spec->data->test, err);
+        status = read_table(&held_out, spec, spec->data->test.text, err);
     if (status == FLOW_OK) {
         double *logp = room(held_out.n), *linear = room(held_out.n), *place = room(held_out.n);
         status = model_logp(model, &held_out, logp, err);
@@ -226,7 +226,7 @@ int main(int argc, char **argv)
         flow_error err = {0};
         if (flow_spec_read(&spec, path, NULL, 0, &err) != FLOW_OK)
             fail(path, err.message);
-        if (spec->data->columns.n != 1 || spec->data->context.n == 0 || spec->data->test == NULL)
+        if (spec->data->columns.n != 1 || spec->data->context.n == 0 || spec->data->test.text == NULL)
             fail(path, "one column in data.columns, data.context and data.test are needed");
         if (report(spec, path, &err) != FLOW_OK) {
             printf("%s\n", err.message);

@@ -101,6 +101,18 @@ setup() {
     expect '"seed":7' '"columns":["y"]' '"hidden":[4]' '"validation":0.25' "sub/other.csv"
 }
 
+@test "a share of the training rows is left for the test" {
+    run --separate-stderr flowctl train spec.json --validation 0.2 --test 0.25 --json
+    expect_status 0
+    expect_json validation test
+    run flowctl info model.h5 --json
+    expect '"test":0.25' '"validation":0.2'
+    [ "$(grep -o '"location":"[^"]*train.csv","rows":[0-9]*' <<<"$output" | grep -o '[0-9]*$' | paste -sd+ | bc)" = 400 ]
+    run flowctl train spec.json --validation 0.2 --test 0.3 --resume
+    expect_status 2
+    expect "data.test is 0.25 in the model, 0.3 in the spec"
+}
+
 @test "relative paths of a spec are relative to the spec" {
     mkdir deep
     mv spec.json train.csv validation.csv test.csv deep

@@ -290,6 +290,35 @@ static void test_split(void **state)
         flow_dataset_close(a);
         flow_dataset_close(b);
     }
+}
+
+/* The three parts are disjoint and together everything; the test part does not move the border of the others. */
+static void test_three_parts(void **state)
+{
+    (void)state;
+    static const flow_part parts[] = {FLOW_PART_TRAINING, FLOW_PART_HELD_OUT, FLOW_PART_TEST};
+    static int64_t rows[N + 1], held_out[N + 1];
+    flow_dataset_options options = {.share = 0.2, .test_share = 0.3, .seed = 11};
+    size_t n = 0, n_held_out = 0;
+    for (int k = 0; k < 3; k++) {
+        options.part = parts[k];
+        flow_dataset *part = open_set(at(files[0]), &options);
+        ASSERT_LT(fabs((double)part->n_rows / N - (k == 0 ? 0.56 : k == 1 ? 0.14 : 0.3)), 0.015);
+        flow_dataset_rewind(part);
+        assert_int_equal(serve(part, rows + n, N + 1 - n, 100), (size_t)part->n_rows);
+        if (k == 1)
+            memcpy(held_out, rows + n, (n_held_out = (size_t)part->n_rows) * sizeof *held_out);
+        n += (size_t)part->n_rows;
+        flow_dataset_close(part);
+    }
+    check_permutation(rows, N);
+    for (size_t i = 0; i < n_held_out; i++)
+        ASSERT_LT(flow_rng_uniform(11, FLOW_STREAM_SPLIT, (uint64_t)held_out[i], 0), 0.2);
+}
+
+static void test_shares(void **state)
+{
+    (void)state;
     flow_error err;
     flow_dataset *data;
     flow_dataset_options options = {.part = FLOW_PART_HELD_OUT, .share = 1};
@@ -298,6 +327,12 @@ static void test_split(void **state)
     options.share = 1e-9;
     assert_int_equal(flow_dataset_open(&data, at("t.csv"), &options, &err), FLOW_DATA);
     assert_says(&err, "no row belongs to the held-out part");
+    options = (flow_dataset_options){.part = FLOW_PART_TEST, .share = 0.5};
+    assert_int_equal(flow_dataset_open(&data, at("t.csv"), &options, &err), FLOW_ARGUMENT);
+    assert_says(&err, "the test share 0;");
+    options.test_share = 1e-9;
+    assert_int_equal(flow_dataset_open(&data, at("t.csv"), &options, &err), FLOW_DATA);
+    assert_says(&err, "no row belongs to the test part with a test share of 1e-09");
 }
 
 static void test_statistics_far_from_zero(void **state)
@@ -556,6 +591,8 @@ int main(void)
         cmocka_unit_test(test_restart_within_an_epoch),
         cmocka_unit_test(test_order_is_mixed),
         cmocka_unit_test(test_split),
+        cmocka_unit_test(test_three_parts),
+        cmocka_unit_test(test_shares),
         cmocka_unit_test(test_statistics_far_from_zero),
         cmocka_unit_test(test_ties_and_constants),
         cmocka_unit_test(test_invalid_rows),

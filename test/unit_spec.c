@@ -65,7 +65,7 @@ static void test_minimal(void **state)
     assert_string_equal(spec->output, "moons.h5");
     assert_null(spec->data->train);
     assert_null(spec->data->validation.text);
-    assert_null(spec->data->test);
+    assert_null(spec->data->test.text);
     assert_null(spec->data->columns.at);
     ASSERT_EQ(spec->data->validation.number, 0);
     ASSERT_EQ(spec->data->memory, 4);
@@ -115,7 +115,7 @@ static void test_everything(void **state)
     char *path = flow_spec_path(spec, spec->data->train);
     assert_string_equal(path, "configs/p.h5:/train");
     free(path);
-    path = flow_spec_path(spec, spec->data->test);
+    path = flow_spec_path(spec, spec->data->test.text);
     assert_string_equal(path, "/abs/p.h5:/test");
     free(path);
     path = flow_spec_path(spec, spec->output);

@@ -9,8 +9,9 @@
  * rows permuted. Their number depends on the memory budget: the same order needs the same budget.
  * Serving can start at any row of an epoch, so that a stopped run continues where it was.
  *
- * Held-out share. With share > 0 the rows are split by a counter-based random number of (seed, row): the training part
- * and the held-out part are opened separately and never overlap, at any size and without any list.
+ * Shares. The rows are split by counter-based random numbers of (seed, row) into a training part, a held-out part
+ * (`share`) and a test part (`test_share`), which are opened separately and never overlap, at any size and without any
+ * list. The held-out rows are a share of those that are not in the test part.
  *
  * A row holds the columns of the data, then those of the context, then the weight of the row if there is one. A row of
  * weight 0 is left out.
@@ -26,14 +27,14 @@
 #include "core/error.h"
 #include "data/table.h"
 
-typedef enum flow_part { FLOW_PART_ALL, FLOW_PART_TRAINING, FLOW_PART_HELD_OUT } flow_part;
+typedef enum flow_part { FLOW_PART_ALL, FLOW_PART_TRAINING, FLOW_PART_HELD_OUT, FLOW_PART_TEST } flow_part;
 
 typedef struct flow_dataset_options {
     const char *const *columns; /* as in flow_reader_options */
     int n_columns;
     bool skip_invalid;
     size_t memory_bytes; /* budget of the rows when held (of a table 8 bytes a value); 0: no limit */
-    double share;        /* held-out share, 0 to 1 exclusive; used when part is not FLOW_PART_ALL */
+    double share, test_share; /* from 0 (no such part) to below 1; used when part is not FLOW_PART_ALL */
     flow_part part;
     uint64_t seed; /* of the split */
     const char *const *context; /* columns of the context: after the others */

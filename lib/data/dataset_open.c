@@ -50,15 +50,23 @@ static flow_status dataset_open_reader(flow_row_store *data, const char *locatio
     return status;
 }
 
+/* Whether the shares make parts, and the part among them. */
+static bool dataset_is_split(const flow_dataset_options *o)
+{
+    const bool in_range = o->share >= 0 && o->share < 1 && o->test_share >= 0 && o->test_share < 1;
+    const bool held_out = o->share > 0, test = o->test_share > 0;
+    return in_range && (o->part == FLOW_PART_HELD_OUT ? held_out : o->part == FLOW_PART_TEST ? test : held_out || test);
+}
+
 static flow_status dataset_open(flow_dataset **out, const char *location, const flow_table_rows *table,
                                 const flow_dataset_options *options, flow_error *err)
 {
     static const flow_dataset_options none;
     options = options != NULL ? options : &none;
     *out = NULL;
-    if (options->part != FLOW_PART_ALL && !(options->share > 0 && options->share < 1))
-        return flow_error_set(err, FLOW_ARGUMENT, "the held-out share is %g; it has to lie between 0 and 1",
-                              options->share);
+    if (options->part != FLOW_PART_ALL && !dataset_is_split(options))
+        return flow_error_set(err, FLOW_ARGUMENT, "the held-out share is %g and the test share %g; that of a part has "
+                              "to lie between 0 and 1", options->share, options->test_share);
     flow_row_store *data = calloc(1, sizeof *data);
     if (data == NULL)
         return flow_error_memory(err, "a data set");
@@ -68,6 +76,7 @@ static flow_status dataset_open(flow_dataset **out, const char *location, const 
     data->flip = options->flip;
     data->part = options->part;
     data->share = options->share;
+    data->test_share = options->test_share;
     data->seed = options->seed;
     flow_status status = dataset_open_reader(data, location, table, options, err);
     if (status == FLOW_OK)

@@ -35,8 +35,11 @@ bool flow_group_same_order(const flow_row_group *a, const flow_row_group *b)
 
 bool flow_dataset_in_part(const flow_row_store *data, int64_t number)
 {
-    bool held_out = flow_rng_uniform(data->seed, FLOW_STREAM_SPLIT, (uint64_t)number, 0) < data->share;
-    return data->part == FLOW_PART_ALL || held_out == (data->part == FLOW_PART_HELD_OUT);
+    if (data->part == FLOW_PART_ALL)
+        return true;
+    const bool test = flow_rng_uniform(data->seed, FLOW_STREAM_SPLIT, (uint64_t)number, 1) < data->test_share;
+    const bool held_out = flow_rng_uniform(data->seed, FLOW_STREAM_SPLIT, (uint64_t)number, 0) < data->share;
+    return data->part == (test ? FLOW_PART_TEST : held_out ? FLOW_PART_HELD_OUT : FLOW_PART_TRAINING);
 }
 
 size_t flow_dataset_keep(const flow_row_store *data, double *rows, int64_t *numbers, size_t n)

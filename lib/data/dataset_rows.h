@@ -44,7 +44,7 @@ typedef struct flow_row_store {
     flow_name_list columns, classes; /* own the names */
     bool allow_negative_weights, flip;
     flow_part part;
-    double share;
+    double share, test_share;
     uint64_t seed;
     flow_stats stats; /* its sample of rows is kept when the rows are not held */
 

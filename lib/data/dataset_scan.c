@@ -177,14 +177,16 @@ static flow_status scan_table(dataset_scan *s, flow_error *err)
 /* The error of a data set without rows. `start` is the position of the first row, `row` has room for one. */
 static flow_status scan_no_rows(const flow_row_store *data, const flow_position *start, double *row, flow_error *err)
 {
+    static const char *const names[] = {"whole", "training", "held-out", "test"};
     const char *location = data->base.location;
+    const bool is_test = data->part == FLOW_PART_TEST;
     if (data->base.n_weightless > 0)
         return flow_error_set(err, FLOW_DATA, "%s: all %lld rows have the weight 0 in column \"%.80s\"", location,
                               (long long)data->base.n_weightless, data->base.columns[data->base.n_columns - 1]);
     if (data->part != FLOW_PART_ALL && data->stats.n == 0 && (data->n_blocks > 0 || !data->reader->can_seek))
-        return flow_error_set(err, FLOW_DATA, "%s: no row belongs to the %s part with a held-out share of %g; the "
-                              "table is too small for that, choose another share", location,
-                              data->part == FLOW_PART_HELD_OUT ? "held-out" : "training", data->share);
+        return flow_error_set(err, FLOW_DATA, "%s: no row belongs to the %s part with a %s share of %g; the table is "
+                              "too small for that, choose another share", location, names[data->part],
+                              is_test ? "test" : "held-out", is_test ? data->test_share : data->share);
     if (data->base.n_skipped > 0 && data->reader->can_seek) {
         size_t n_read;
         data->reader->skip_invalid = false;

@@ -63,7 +63,7 @@ static flow_status spec_check_output(const flow_spec *spec, const flow_json *roo
                               (int)(strstr(output, ".h5:") + 3 - output), output);
     const flow_data_options *data = spec->data;
     if (spec_lies_in(data->train, output) || spec_lies_in(data->validation.text, output) ||
-        spec_lies_in(data->test, output))
+        spec_lies_in(data->test.text, output))
         return flow_json_fail(&at, err, "the model would replace the data in \"%.100s\"; choose another name", output);
     return FLOW_OK;
 }

@@ -15,7 +15,9 @@ const flow_option flow_data_options_table[] = {
     {KEY(validation, TEXT_OR_NUMBER, NULL), .least = 0, .most = 1, .may_change = true,
      .help = "held-out data that decide which weights are best: a location, or the share of the training rows to hold "
              "out"},
-    {KEY(test, TEXT, NULL), .may_change = true, .help = "data that are evaluated once, after training"},
+    {KEY(test, TEXT_OR_NUMBER, NULL), .least = 0, .most = 1, .may_change = true,
+     .help = "data that are evaluated once, after training: a location, or the share of the training rows to leave for "
+             "it"},
     {KEY(columns, TEXTS, NULL), .most = FLOW_SPEC_COLUMNS_MAX, .may_change = true,
      .help = "the columns to model, in this order; without it, all that are neither context nor weight"},
     {KEY(context, TEXTS, NULL), .most = FLOW_SPEC_COLUMNS_MAX,

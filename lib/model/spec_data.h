@@ -9,8 +9,9 @@
 enum { FLOW_SPEC_COLUMNS_MAX = 65536 };
 
 typedef struct flow_data_options {
-    const char *train, *test;        /* locations of data; NULL: not given */
+    const char *train;               /* a location of data; NULL: not given */
     flow_text_or_number validation;  /* a location, or the share of the training rows to hold out */
+    flow_text_or_number test;        /* a location, or the share of the training rows to leave for the test */
     flow_text_list columns;          /* to model; n 0: all others */
     flow_text_list context;          /* given and not modelled */
     const char *weight;              /* the column of the rows' weights; NULL: none */

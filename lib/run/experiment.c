@@ -28,6 +28,10 @@ static flow_status experiment_check_draws(const flow_experiment *x, flow_error *
             return flow_json_fail(&at, err, "the objective \"%s\" trains without data; leave the key out, or choose "
                                   "another objective", x->objective.type->info.name);
     }
+    flow_json test = flow_json_member(&data, "test");
+    if (x->data->test.number > 0)
+        return flow_json_fail(&test, err, "the objective \"%s\" trains without data, of which there is no share; name "
+                              "a file, or leave the key out", x->objective.type->info.name);
     flow_json columns = flow_json_member(&data, "columns");
     const int n = x->data->columns.n;
     if (x->draws->dimensions > 0 && n > 0 && x->draws->dimensions != n)

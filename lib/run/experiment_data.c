@@ -31,7 +31,7 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
         .image = flow_image_of_options(x->spec->image), .skip_invalid = data->skip_invalid,
         .flip = data->flip && out == &x->training,
         .memory_bytes = (size_t)(data->memory * (double)(1u << 30)),
-        .part = part, .share = data->validation.number, .seed = x->spec->seed,
+        .part = part, .share = data->validation.number, .test_share = data->test.number, .seed = x->spec->seed,
         .read_ahead = x->n_threads > 1, /* reading ahead is a thread of its own */
     };
     if (x->training != NULL) {
@@ -58,13 +58,13 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
 static flow_status experiment_check_standard_input(const flow_experiment *x, flow_error *err)
 {
     const flow_data_options *data = x->data;
-    bool has_share = data->validation.number > 0;
-    int readers = flow_is_standard(data->train) * (has_share ? 2 : 1) + flow_is_standard(data->validation.text) +
-                  flow_is_standard(data->test);
+    const int shares = (data->validation.number > 0) + (data->test.number > 0);
+    const int readers = flow_is_standard(data->train) * (1 + shares) + flow_is_standard(data->validation.text) +
+                        flow_is_standard(data->test.text);
     if (readers <= 1)
         return FLOW_OK;
     return flow_error_set(err, FLOW_SPEC, "%s: standard input can be read only once%s; put the data into a file",
-                          x->spec->source, has_share ? ", and holding out a share of it takes two passes" : "");
+                          x->spec->source, shares > 0 ? ", and holding out a share of it takes two passes" : "");
 }
 
 static flow_status experiment_check_names(const flow_dataset *data, flow_error *err)
@@ -133,8 +133,8 @@ static flow_status experiment_check_labels(const flow_experiment *x, const flow_
 static flow_status experiment_open_training(flow_experiment *x, flow_error *err)
 {
     const flow_data_options *data = x->data;
-    const bool split = data->validation.number > 0;
-    const char *held_out = split ? data->train : data->validation.text;
+    const bool share = data->validation.number > 0, split = share || data->test.number > 0;
+    const char *held_out = share ? data->train : data->validation.text;
     if (data->train == NULL)
         return flow_error_set(err, FLOW_SPEC, "%s: the key data.train is missing: name the training data there, or "
                               "with --data FILE", x->spec->source);
@@ -156,7 +156,7 @@ static flow_status experiment_open_training(flow_experiment *x, flow_error *err)
     x->n_rows = x->training->n_rows;
     if (held_out == NULL)
         return FLOW_OK;
-    FLOW_TRY(experiment_open_one(x, &x->validation, "validation", held_out, split ? FLOW_PART_HELD_OUT : FLOW_PART_ALL,
+    FLOW_TRY(experiment_open_one(x, &x->validation, "validation", held_out, share ? FLOW_PART_HELD_OUT : FLOW_PART_ALL,
                                  err));
     x->n_held_out = x->validation->n_rows;
     return experiment_check_labels(x, x->validation, "validation", err);
@@ -175,9 +175,11 @@ static flow_status experiment_open_density(flow_experiment *x, flow_error *err)
 flow_status flow_experiment_open(flow_experiment *x, flow_error *err)
 {
     FLOW_TRY(x->draws != NULL ? experiment_open_density(x, err) : experiment_open_training(x, err));
-    if (x->data->test == NULL)
+    const bool share = x->data->test.number > 0;
+    const char *test = share ? x->data->train : x->data->test.text;
+    if (test == NULL)
         return FLOW_OK;
-    FLOW_TRY(experiment_open_one(x, &x->test, "test", x->data->test, FLOW_PART_ALL, err));
+    FLOW_TRY(experiment_open_one(x, &x->test, "test", test, share ? FLOW_PART_TEST : FLOW_PART_ALL, err));
     return experiment_check_labels(x, x->test, "test", err);
 }
 
