@@ -145,6 +145,71 @@ static void test_training_stops_and_resumes(void **state)
     flow_run_train_free(&result);
 }
 
+static flow_status train_with(flow_run_train_result *result, flow_run_train_options options)
+{
+    static const char *const overrides[] = {"train.epochs=4", "data.test=0.3"};
+    flow_error err = {0};
+    char spec[1024], output[1024];
+    snprintf(spec, sizeof spec, "%s", at("spec.json"));
+    snprintf(output, sizeof output, "%s", at(options.output));
+    options.spec = spec;
+    options.output = output;
+    options.overrides = overrides;
+    options.n_overrides = 2;
+    options.n_threads = 1;
+    return flow_run_train(result, &options, &err);
+}
+
+/* What a training came to when it paused, with scores of as many rows as it held out, whose mean is the likelihood. */
+static double paused_score(flow_run_train_result *result)
+{
+    const flow_row_scores *scores = &result->validation;
+    double sum = 0, weights = 0;
+    assert_int_equal(scores->n, result->x.n_held_out);
+    for (int64_t i = 0; i < scores->n; i++) {
+        sum += scores->weight[i] * scores->logprob[i];
+        weights += scores->weight[i];
+    }
+    ASSERT_NEAR(sum / weights, result->summary.validation.logprob.mean, 1e-9);
+    return result->summary.validation.logprob.mean;
+}
+
+static void test_a_training_pauses_and_goes_on_bit_for_bit(void **state)
+{
+    (void)state;
+    flow_run_train_result whole, part;
+    assert_int_equal(train_with(&whole, (flow_run_train_options){.output = "whole.h5"}), FLOW_OK);
+    flow_run_train_options options = {.output = "part.h5", .pause_after = 1, .without_test = true, .keep_scores = true};
+    assert_int_equal(train_with(&part, options), FLOW_INTERRUPTED);
+    assert_int_equal(part.summary.epochs, 1);
+    double score = paused_score(&part);
+    flow_run_train_free(&part);
+
+    options.resume = true; /* is there already: no step, and the same score */
+    assert_int_equal(train_with(&part, options), FLOW_INTERRUPTED);
+    assert_int_equal(part.summary.epochs, 1);
+    ASSERT_EQ(paused_score(&part), score);
+    assert_false(part.summary.test.any);
+    flow_run_train_free(&part);
+
+    options.pause_after = 4; /* all of them */
+    assert_int_equal(train_with(&part, options), FLOW_OK);
+    assert_int_equal(part.summary.epochs, 4);
+    assert_string_equal(part.summary.status, "finished");
+    assert_false(part.summary.test.any);
+    ASSERT_EQ(part.summary.validation.logprob.mean, whole.summary.validation.logprob.mean);
+    flow_run_train_free(&part);
+
+    options.without_test = false;
+    options.evaluate = true;
+    assert_int_equal(train_with(&part, options), FLOW_OK);
+    ASSERT_EQ(part.summary.test.logprob.mean, whole.summary.test.logprob.mean);
+    assert_int_equal(part.test.n, part.summary.test.rows);
+    assert_int_equal(part.test.n + part.x.n_rows + part.x.n_held_out, 400);
+    flow_run_train_free(&part);
+    flow_run_train_free(&whole);
+}
+
 static void open_session(flow_session *s)
 {
     char model[1024];
@@ -270,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training_stops_and_resumes),
+        cmocka_unit_test(test_a_training_pauses_and_goes_on_bit_for_bit),
         cmocka_unit_test(test_rows_are_drawn_evaluated_and_inverted),
         cmocka_unit_test(test_a_walk_is_the_image_of_an_arc_or_a_line),
         cmocka_unit_test(test_what_is_stopped_leaves_the_output_as_it_was),

@@ -15,10 +15,11 @@
 #include "train/objective.h"
 #include "train/trainer.h"
 
-/* Starts from the first two members. */
+/* Starts from the first three members. */
 typedef struct flow_experiment {
     const flow_run_hooks *hooks; /* borrowed: warnings go there */
     int n_threads;
+    bool without_test; /* the test data are not opened */
     flow_spec *spec;
     const flow_data_options *data; /* of the spec, as the next two */
     const flow_train_options *train;

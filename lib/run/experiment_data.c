@@ -177,7 +177,7 @@ flow_status flow_experiment_open(flow_experiment *x, flow_error *err)
     FLOW_TRY(x->draws != NULL ? experiment_open_density(x, err) : experiment_open_training(x, err));
     const bool share = x->data->test.number > 0;
     const char *test = share ? x->data->train : x->data->test.text;
-    if (test == NULL)
+    if (test == NULL || x->without_test)
         return FLOW_OK;
     FLOW_TRY(experiment_open_one(x, &x->test, "test", test, share ? FLOW_PART_TEST : FLOW_PART_ALL, err));
     return experiment_check_labels(x, x->test, "test", err);

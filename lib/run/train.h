@@ -14,6 +14,12 @@ typedef struct flow_train_phase {
     bool parallel;                         /* false: the last three are not known */
 } flow_train_phase;
 
+/* The log-densities of held-out rows with the best weights, in the order of the file. */
+typedef struct flow_row_scores {
+    int64_t n;
+    double *logprob, *weight; /* (n); NULL: they were not requested, or there are no such rows */
+} flow_row_scores;
+
 /* flow_run_train_free. */
 typedef struct flow_run_train_result {
     char *model; /* the model file; NULL: training did not begin, or failed */
@@ -24,6 +30,7 @@ typedef struct flow_run_train_result {
     /* At the end. */
     flow_train_summary summary;
     bool converged, interrupted;
+    flow_row_scores validation, test; /* with keep_scores; those of the test as summary.test */
     flow_train_phase phases[FLOW_PHASES];
     flow_list profile; /* of flow_train_phase */
 } flow_run_train_result;
@@ -35,6 +42,11 @@ typedef struct flow_run_train_options {
     const char *output;    /* the model file; NULL: that of the spec */
     bool resume, force;    /* a model file that exists: go on with it, replace it; else it is an error */
     bool profile;          /* measure where the time goes */
+    int64_t pause_after;   /* the training stops behind so many epochs, unless they are all of them, as if it was
+                              interrupted; one that is there already takes no step. 0: it does not stop */
+    bool evaluate;         /* no step is taken: the test data are evaluated with the best weights, and that is all */
+    bool without_test;     /* test data are neither opened nor evaluated */
+    bool keep_scores;      /* of the rows of validation and test data, in the result */
     int64_t n_threads;     /* 0: all processors */
     int argc;              /* the command line, for provenance; 0: none */
     char *const *argv;

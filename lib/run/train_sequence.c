@@ -4,6 +4,13 @@
 #include "core/clock.h"
 #include "run/train_run.h"
 
+/* Whether a training that has done `epochs` is to pause there. */
+static bool train_pauses(const train_run *run, int64_t epochs)
+{
+    const int64_t most = run->options->pause_after;
+    return most > 0 && epochs >= most && epochs < run->out->epochs;
+}
+
 /* ---- hooks of the trainer ---- */
 
 static flow_status train_on_epoch(void *context, const flow_epoch *epoch, flow_error *err)
@@ -11,6 +18,8 @@ static flow_status train_on_epoch(void *context, const flow_epoch *epoch, flow_e
     train_run *run = context;
     if (run->options->on_epoch != NULL)
         run->options->on_epoch(run->options->context, epoch);
+    if (train_pauses(run, (int64_t)epoch->epoch)) /* and is saved */
+        return flow_error_set(err, FLOW_INTERRUPTED, "paused after epoch %.0f", epoch->epoch);
     return train_save_is_due(run) ? train_save(run, err) : FLOW_OK;
 }
 
@@ -84,13 +93,34 @@ static void train_announce(train_run *run)
         run->options->on_start(run->options->context, run->out);
 }
 
+/* Evaluates the best weights, and keeps the scores of the rows on request. */
+static flow_status train_evaluate(train_run *run, flow_likelihood *out, flow_row_scores *scores, flow_dataset *data,
+                                  flow_error *err)
+{
+    const flow *f = flow_trainer_best_flow(run->trainer);
+    const size_t n = run->options->keep_scores ? (size_t)data->n_rows : 0;
+    FLOW_TRY(flow_check_columns(f, data, err));
+    if (n > 0) {
+        scores->n = data->n_rows;
+        scores->logprob = calloc(n, sizeof *scores->logprob);
+        scores->weight = calloc(n, sizeof *scores->weight);
+        if (scores->logprob == NULL || scores->weight == NULL)
+            return flow_error_memory(err, "the log-densities of rows");
+    }
+    flow_evaluator *evaluator = NULL;
+    flow_status status = flow_evaluator_new(&evaluator, f, flow_trainer_best(run->trainer), run->x->n_threads, err);
+    if (status == FLOW_OK)
+        status = flow_evaluator_run(evaluator, out, scores->logprob, scores->weight, data, NULL, err);
+    flow_evaluator_free(evaluator);
+    return status;
+}
+
 static flow_status train_evaluate_test(train_run *run, flow_error *err)
 {
     const flow_likelihood *l = &run->held_out;
     if (run->x->test == NULL)
         return FLOW_OK;
-    FLOW_TRY(flow_evaluate(&run->held_out, flow_trainer_best_flow(run->trainer), flow_trainer_best(run->trainer),
-                           run->x->test, run->x->n_threads, err));
+    FLOW_TRY(train_evaluate(run, &run->held_out, &run->out->test, run->x->test, err));
     if (l->not_finite > 0)
         flow_run_warn(&run->options->hooks, "%s: log p of %lld rows is not finite, the first is row %lld%s%s",
                       run->x->test->location, (long long)l->not_finite, (long long)l->first_not_finite + 1,
@@ -127,11 +157,25 @@ static const char *train_outcome(const train_run *run, flow_status status)
 /* What comes after the last step: the results of a training that ends well, and the last save. */
 static flow_status train_finish(train_run *run, flow_status status, flow_error *err)
 {
-    if (status == FLOW_OK) {
+    flow_likelihood validation;
+    if (status == FLOW_OK || run->options->evaluate)
         FLOW_TRY(train_evaluate_test(run, err));
+    if (status == FLOW_OK)
         FLOW_TRY(train_estimate_density(run, err));
-    }
+    if (run->options->keep_scores && run->x->validation != NULL && flow_trainer_best_epoch(run->trainer) > 0)
+        FLOW_TRY(train_evaluate(run, &validation, &run->out->validation, run->x->validation, err));
     return train_is_news(run) ? train_save(run, err) : FLOW_OK;
+}
+
+/* Takes steps up to the end, or none where the training is to stay where it is. */
+static flow_status train_take_steps(train_run *run, const flow_train_hooks *hooks, flow_error *err)
+{
+    const int64_t epochs = run->out->first_epoch;
+    const bool has_rounds = run->out->epochs > run->x->train->epochs; /* behind one that ran out of patience */
+    const bool done = epochs >= run->out->epochs || (!has_rounds && flow_trainer_converged(run->trainer));
+    const bool stays = run->options->evaluate || (run->out->resumed && train_pauses(run, epochs));
+    return !stays || done ? flow_trainer_run(run->trainer, hooks, err)
+                          : flow_error_set(err, FLOW_INTERRUPTED, "paused after epoch %lld", (long long)epochs);
 }
 
 /* Trains and always saves. */
@@ -141,7 +185,7 @@ static flow_status train_and_save(train_run *run, flow_error *err)
                                     run->profile};
     run->saved = flow_seconds();
     run->outcome = "running";
-    flow_status status = flow_trainer_run(run->trainer, &hooks, err);
+    flow_status status = train_take_steps(run, &hooks, err);
     if (run->save_status != FLOW_OK) {
         *err = run->save_error;
         return run->save_status;
@@ -195,7 +239,8 @@ static void train_describe(train_run *run, flow_status status)
 flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_options *options, flow_error *err)
 {
     *out = (flow_run_train_result){
-        .x = {.hooks = &options->hooks, .n_threads = flow_run_threads(options->n_threads)}};
+        .x = {.hooks = &options->hooks, .n_threads = flow_run_threads(options->n_threads),
+              .without_test = options->without_test}};
     train_run run = {.options = options, .out = out, .x = &out->x};
     flow_status status = train_prepare(&run, err);
     if (status == FLOW_OK) {
@@ -215,6 +260,10 @@ flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_opti
 void flow_run_train_free(flow_run_train_result *result)
 {
     flow_experiment_free(&result->x);
+    free(result->validation.logprob);
+    free(result->validation.weight);
+    free(result->test.logprob);
+    free(result->test.weight);
     free(result->model);
     *result = (flow_run_train_result){0};
 }
