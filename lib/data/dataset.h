@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "data/survey.h"
 #include "data/table.h"
 
 typedef enum flow_part { FLOW_PART_ALL, FLOW_PART_TRAINING, FLOW_PART_HELD_OUT, FLOW_PART_TEST } flow_part;
@@ -44,6 +45,7 @@ typedef struct flow_dataset_options {
     bool allow_negative_weights;
     bool flip; /* half of the images of a shuffled epoch, by (seed, epoch, number of the row), are mirrored left to
                   right */
+    bool survey;     /* look at the columns (data/survey.h); not of images */
     bool read_ahead; /* a thread reads the next rows that are not held; rows, order and errors stay the same */
 } flow_dataset_options;
 
@@ -74,6 +76,8 @@ typedef struct flow_dataset {
     double effective_rows;      /* (sum w)^2 / sum(w^2) (Kish 1965); without weights n_rows */
     uint32_t checksum;          /* CRC-32 (zlib) over the values as little-endian doubles, in file order */
     flow_column_summary *summary; /* (n_columns) */
+    flow_survey *survey;        /* of all valid rows of the table, whatever their part and weight; NULL: not asked for,
+                                   or the rows are images */
 } flow_dataset;
 
 flow_status flow_dataset_open(flow_dataset **out, const char *location, const flow_dataset_options *options,

@@ -47,6 +47,8 @@ static flow_status dataset_open_reader(flow_row_store *data, const char *locatio
     data->base.n_classes = data->reader->n_classes;
     data->packing = flow_row_packing_of(data->reader);
     data->base.row_bytes = data->packing.row_bytes;
+    if (status == FLOW_OK && options->survey && flow_shape_size(data->base.image.shape) == 0)
+        status = flow_survey_new(&data->base.survey, data->base.n_columns, data->base.columns, err);
     return status;
 }
 
@@ -106,6 +108,7 @@ void flow_dataset_close(flow_dataset *base)
     flow_name_list_free(&data->columns);
     flow_name_list_free(&data->classes);
     flow_stats_free(&data->stats);
+    flow_survey_free(base->survey);
     free(base->location);
     free(base->summary);
     flow_pool_free(&data->pool);

@@ -158,6 +158,8 @@ static flow_status scan_table(dataset_scan *s, flow_error *err)
         flow_position at = flow_reader_tell(data->reader);
         size_t n_max = (size_t)data->block_rows;
         FLOW_TRY(flow_reader_read(data->reader, s->block, s->numbers, n_max, &n_read, err));
+        if (data->base.survey != NULL)
+            FLOW_TRY(flow_survey_add(data->base.survey, s->block, s->numbers, n_read, err));
         data->base.n_weightless += scan_count_weightless(data, s->block, s->numbers, n_read);
         size_t n = flow_dataset_keep(data, s->block, s->numbers, n_read);
         if (n_read > 0 && data->reader->can_seek)
@@ -288,6 +290,8 @@ flow_status flow_dataset_scan(flow_row_store *data, size_t memory_bytes, bool re
         status = scan_no_rows(data, &start, s.block, err);
     if (status == FLOW_OK)
         status = flow_stats_summarize(&data->stats, data->base.columns, data->base.summary, err);
+    if (status == FLOW_OK && data->base.survey != NULL)
+        status = flow_survey_finish(data->base.survey, err);
     if (status == FLOW_OK)
         status = scan_weigh(&data->base, err);
     if (status == FLOW_OK)

@@ -131,6 +131,11 @@ flow_status flow_stats_add(flow_stats *s, const double *rows, const int64_t *num
     return stats_add_to_sample(s, rows, numbers, n, err);
 }
 
+double flow_stats_deviation(const flow_stats *s, int column)
+{
+    return s->n > 1 ? sqrt(s->spread[column] / (s->n - 1)) : 0;
+}
+
 static int stats_by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -157,7 +162,7 @@ flow_status flow_stats_summarize(const flow_stats *s, const char *const *names, 
         }
         out[j] = (flow_column_summary){
             .name = names[j], .least = s->least[j], .most = s->most[j], .mean = s->mean[j],
-            .deviation = s->n > 1 ? sqrt(s->spread[j] / (s->n - 1)) : 0,
+            .deviation = flow_stats_deviation(s, (int)j),
             .tied = n > 0 ? (double)longest / (double)n : 1,
             .distinct = n > 0 ? (double)distinct / (double)n : 0,
         };

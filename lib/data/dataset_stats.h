@@ -32,6 +32,8 @@ flow_status flow_stats_init(flow_stats *out, int d, size_t most_sampled, flow_er
 /* Adds rows (n, d) with their numbers. */
 flow_status flow_stats_add(flow_stats *stats, const double *rows, const int64_t *numbers, size_t n, flow_error *err);
 
+/* The square root of the unbiased variance; 0 of one row. */
+double flow_stats_deviation(const flow_stats *stats, int column);
 /* Fills d summaries, which borrow the names. */
 flow_status flow_stats_summarize(const flow_stats *stats, const char *const *names, flow_column_summary *out,
                                  flow_error *err);
