@@ -9,7 +9,7 @@
 #include "flow/block.h"
 #include "flow/column.h"
 
-#define FLOW_COLUMNS(X) X(support) X(standardize) X(whiten) X(pixels)
+#define FLOW_COLUMNS(X) X(support) X(standardize) X(whiten) X(asinh) X(pixels)
 
 #define FLOW_BLOCKS(X) \
     X(permute) X(actnorm) X(batchnorm) X(linear) X(householder) X(coupling) X(maf) X(iaf) X(ffjord) \
