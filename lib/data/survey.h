@@ -4,8 +4,8 @@
  * that counts the rows, a constant, whole numbers, codes for missing values, columns that follow from others. A finding
  * is a kind and the numbers that prove it; nothing here has words for users.
  *
- * A survey is a function of the rows and of their numbers alone: of no seed, no number of threads, no size of blocks.
- * Exact over all rows: least, most and the values next to them with their rows, lattices, constants, row numbers, and
+ * A survey is a function of the rows and of their numbers alone, of no seed and no number of threads; the size of the
+ * blocks in which rows are added matters to the rounding of means and deviations. Exact over all rows: least, most and the values next to them with their rows, lattices, constants, row numbers, and
  * the number of different values up to `distinct_limit`. From a sample of at most 32768 rows, chosen by a hash of the
  * number of the row, and so exact for tables of no more rows: quantiles, and linear dependencies, which are looked for
  * among up to FLOW_SURVEY_COMPARED columns.
@@ -63,6 +63,7 @@ typedef struct flow_survey_column {
 } flow_survey_column;
 
 typedef enum flow_finding_kind {
+    /* a column with one of the first three has no other findings */
     FLOW_FINDING_CONSTANT,        /* value */
     FLOW_FINDING_NEARLY_CONSTANT, /* value, the most frequent one, and `rows` that have another; or rows 0: all values
                                      are equal but for rounding, value being their mean and ratio = deviation / |mean| */

@@ -8,7 +8,7 @@
 #include "data/survey_discrete.h"
 #include "data/survey_shape.h"
 
-enum { LEAST_ROWS = 20 }; /* of a table in which a regular order is no coincidence */
+enum { LEAST_ROWS = 20 }; /* of a table in which something regular is no coincidence */
 
 /* ---- constants ---- */
 
@@ -50,7 +50,7 @@ static flow_status judge_row_numbers(const flow_judge *j, bool *found, flow_erro
 {
     const flow_column_scan *s = j->scan;
     flow_finding finding = {.rows = s->n, .lower = NAN, .upper = NAN};
-    *found = s->n >= LEAST_ROWS && (s->in_sequence || flow_column_scan_is_permutation(s));
+    *found = s->in_sequence || flow_column_scan_is_permutation(s);
     if (!*found)
         return FLOW_OK;
     finding.step = s->in_sequence ? s->step : 0;
@@ -152,6 +152,8 @@ flow_status flow_survey_judge(flow_survey *survey, int column, flow_column_scan 
                     .distinct = scan->values.n};
     bool found;
     FLOW_TRY(judge_constants(&j, &found, err));
+    if (!found && survey->n_rows < LEAST_ROWS)
+        return FLOW_OK;
     if (!found)
         FLOW_TRY(judge_row_numbers(&j, &found, err));
     if (found)

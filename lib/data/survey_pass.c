@@ -164,8 +164,7 @@ static flow_status pass_judge(flow_survey *s, double *sample, bool *varies, flow
         flow_values_free(&s->scan->columns[j].values);
         varies[j] = true;
         for (size_t i = before; i < s->n_findings; i++)
-            varies[j] = varies[j] && s->findings[i].kind != FLOW_FINDING_CONSTANT &&
-                        s->findings[i].kind != FLOW_FINDING_NEARLY_CONSTANT;
+            varies[j] = varies[j] && s->findings[i].kind > FLOW_FINDING_ROW_NUMBER;
     }
     return flow_survey_find_linear(s, varies, stats->rows, stats->n_sampled, err);
 }

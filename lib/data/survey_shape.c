@@ -14,17 +14,16 @@ enum {
 
 /* ---- bounds ---- */
 
-/* Whether a density that ends at `bound` explains how near the values come to it: of the N values up to the one at
- * distance d, the nearest of a constant density is at about d / N, of a density that falls to 0 linearly at d / sqrt(N).
- * `side` 1: a lower bound. */
+/* Whether a density that ends at `bound` explains how near the values come to it. Of the N values up to the one at a
+ * distance d, the nearest is at about d / N if the density is constant there, and at d / sqrt(N) if it falls to 0
+ * linearly. `side` 1: a lower bound. */
 static bool shape_reaches(const flow_judge *j, double bound, double nearest, int side)
 {
-    size_t n = j->n_sample, k = n / 100 > 10 ? n / 100 : 10;
+    const size_t n = j->n_sample, k = n / 5;
     if (n < 2 * LEAST_ROWS)
         return false;
     double away = fabs((side > 0 ? j->sample[k] : j->sample[n - 1 - k]) - bound);
-    double inside = (double)j->rows * (double)k / (double)n, reach = away * pow(inside, -0.75);
-    return fabs(nearest - bound) <= reach;
+    return fabs(nearest - bound) <= away * pow((double)j->rows / 5, -0.6);
 }
 
 /* Whether a value at an end has many rows and the one next to it has few: what is beyond was moved there. */
