@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "core/json.h"
-#include "harness.h"
 #include "core/text.h"
+#include "harness.h"
 #include "values.h"
 
 static cJSON *parse(const char *text)
@@ -56,7 +56,9 @@ static void test_syntax_errors_have_a_place(void **state)
     check_refused("{", "spec.json:1:");
     check_refused("{\n  \"a\": 1\n  \"b\": 2\n}", "spec.json:3:3: this is not valid JSON");
     check_refused("{\n  \"a\": 1,\n  \"b\": nope\n}", "spec.json:3:8");
-    check_refused("{\"gr\xf6\xdf" "e\": 1}", "spec.json: is not in UTF-8");
+    check_refused("{\"gr\xf6\xdf"
+                  "e\": 1}",
+                  "spec.json: is not in UTF-8");
     check_refused("{\"a\": 1} x", "spec.json:1:10");
     check_refused("{\"a\": 1} {}", "spec.json:1:10");
     check_refused("{\"a\": 'x'}", "spec.json:1:7");
@@ -268,8 +270,8 @@ static void test_replace(void **state)
 static void test_print_keeps_all_digits(void **state)
 {
     (void)state;
-    const double numbers[] = {9007199254740991.0, 0.1 + 0.2, 1.0 / 3, 1e-3, -5e-324, 1.7976931348623157e308,
-                              128, 0, -0.0};
+    const double numbers[] = {9007199254740991.0,     0.1 + 0.2, 1.0 / 3, 1e-3, -5e-324,
+                              1.7976931348623157e308, 128,       0,       -0.0};
     enum { N = sizeof numbers / sizeof *numbers };
     cJSON *document = cJSON_CreateObject();
     cJSON *list = cJSON_AddArrayToObject(document, "list");
@@ -291,6 +293,26 @@ static void test_print_keeps_all_digits(void **state)
     check_contains(text, "\"loss\":\tnull");
     free(text);
     cJSON_Delete(document);
+}
+
+static void test_layout_breaks_what_does_not_fit(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"a\":[1,0.1,[]],\"b\":{},\"note\":\"\\\"x\\\"\",\"list\":[\"short\",{\"k\":true,\"l\":"
+        "\"a text of so many words that the list and the object around it do not fit on one line, "
+        "but need several\"}]}";
+    cJSON *document = parse(text);
+    char *out = flow_json_layout(document);
+    assert_string_equal(out, "{\n  \"a\": [1, 0.1, []],\n  \"b\": {},\n  \"note\": \"\\\"x\\\"\",\n  \"list\": [\n"
+                             "    \"short\",\n    {\n      \"k\": true,\n      \"l\": \"a text of so many words that "
+                             "the list and the object around it do not fit on one line, but need several\"\n    }\n"
+                             "  ]\n}\n");
+    cJSON *again = parse(out);
+    assert_true(cJSON_Compare(document, again, 1));
+    cJSON_Delete(again);
+    cJSON_Delete(document);
+    free(out);
 }
 
 static void test_files(void **state)
@@ -322,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_assignments),
         cmocka_unit_test(test_replace),
         cmocka_unit_test(test_print_keeps_all_digits),
+        cmocka_unit_test(test_layout_breaks_what_does_not_fit),
         cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests_name("json", tests, make_folder, remove_folder);

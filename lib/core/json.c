@@ -287,29 +287,3 @@ flow_status flow_json_expand(flow_json *json, const char *key, flow_error *err)
 {
     return cJSON_IsString(json->node) ? flow_json_wrap(json, key, err) : FLOW_OK;
 }
-
-/* Replaces each number by its exact digits. */
-static bool spell_numbers(cJSON *node)
-{
-    for (cJSON *child = node->child; child != NULL; child = child->next)
-        if (!spell_numbers(child))
-            return false;
-    if (!cJSON_IsNumber(node))
-        return true;
-    char number[FLOW_NUMBER_SIZE];
-    flow_number_print(number, node->valuedouble);
-    cJSON *exact = cJSON_CreateRaw(isfinite(node->valuedouble) ? number : "null");
-    if (exact == NULL)
-        return false;
-    flow_json json = flow_json_root(node);
-    flow_json_replace(&json, exact);
-    return true;
-}
-
-char *flow_json_print(const cJSON *document)
-{
-    cJSON *spelled = cJSON_Duplicate(document, 1);
-    char *text = spelled != NULL && spell_numbers(spelled) ? cJSON_Print(spelled) : NULL;
-    cJSON_Delete(spelled);
-    return text;
-}

@@ -50,6 +50,9 @@ flow_status flow_json_expand(flow_json *json, const char *key, flow_error *err);
  * doubles. cJSON_Print allows a relative error of 2^-52, which changes seeds of 16 digits. */
 char *flow_json_print(const cJSON *document);
 
+/* The same laid out for people, with a newline at the end: what fits on a line is on one line. */
+char *flow_json_layout(const cJSON *document);
+
 /* Writes a description of the value for messages: "an object", "3", "\"relu\"". */
 void flow_json_describe(char *out, size_t size, const flow_json *json);
 

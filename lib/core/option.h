@@ -5,8 +5,8 @@
  * code that uses the options sees the struct alone: a C program may fill it by hand, or start from the defaults
  * (flow_options_default in core/read.h).
  *
- * Every object of a spec takes the key FLOW_NOTE as well, a text for people, which no table lists and no struct has. The
- * exception is a map (FLOW_OPTION_MAP), whose keys are the user's.
+ * Every object of a spec takes the key FLOW_NOTE as well, a text for people, which no table lists and no struct has.
+ * The exception is a map (FLOW_OPTION_MAP), whose keys are the user's.
  *
  * Where a spec names one of several types, a word or {"type": word, ...}, the struct has a flow_choice, and the row
  * names the table of types, a flow_choices.
