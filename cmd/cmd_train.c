@@ -3,36 +3,29 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "core/json.h"
 #include "rows.h"
 #include "run/format.h"
 #include "run/train.h"
 #include "stop.h"
-
-typedef struct train_args {
-    common_args common;
-    const char *data, *validation, *test, *columns, *seed;
-    opt_texts set;
-    bool skip_invalid;
-    flow_run_train_options run;
-} train_args;
+#include "train_spec.h"
 
 #define ARG(member) OPT_MEMBER(train_args, member)
 
 static const opt options[] = {
     OPT_ARGUMENT_ROW("SPEC", OPT_ARGUMENT, train_args, run.spec,
-                     "a JSON file that names the data, the flow, the training and the model file"),
+                     "a JSON file that names the data, the flow, the training and the model file; or data, "
+                     INIT_DATA_HELP ": then a spec is made for them, as \"flowctl init\" does"),
     {"data", 'd', ARG(data), "DATA", "training data, instead of data.train of the spec: FILE.csv or FILE.h5[:/set]"},
-    {"validation", 0, ARG(validation), "DATA", "validation data, instead of data.validation; a number between 0 and 1 "
-     "is the share of the training rows to hold out"},
-    {"test", 0, ARG(test), "DATA", "data to evaluate once, at the end, instead of data.test; a number between 0 and 1 "
-     "is the share of the training rows to leave for it"},
+    {"validation", 0, ARG(init.validation), "DATA", "validation data, instead of data.validation; a number between 0 "
+     "and 1 is the share of the training rows to hold out"},
+    {"test", 0, ARG(init.test), "DATA", "data to evaluate once, at the end, instead of data.test; a number between 0 "
+     "and 1 is the share of the training rows to leave for it"},
     {"output", 'o', ARG(run.output), "MODEL", "the model file, instead of \"output\" of the spec"},
     {"set", 0, ARG(set), "KEY=VALUE",
      "override any key of the spec, for example train.epochs=5 or flow[1].hidden=[64,64]; may be repeated"},
-    {"columns", 0, ARG(columns), "A,B,C", "the columns to use, in this order, instead of data.columns"},
+    {"columns", 0, ARG(init.columns), "A,B,C", "the columns to use, in this order, instead of data.columns"},
+    INIT_OPTION_ROWS(train_args, init),
     {"seed", 's', ARG(seed), "N", "the seed of all random numbers, instead of \"seed\" of the spec"},
     OPT_ROWS_SKIP_INVALID(train_args, skip_invalid),
     {"resume", 'r', ARG(run.resume), NULL, "continue a run that was stopped, with the same result as without the "
@@ -47,63 +40,6 @@ static const opt options[] = {
     OPT_COMMON_HELP,
     OPT_END,
 };
-
-/* ---- options that override keys of the spec ---- */
-
-typedef enum override_kind { OVERRIDE_RAW, OVERRIDE_NAMES, OVERRIDE_PATH, OVERRIDE_SHARE_OR_PATH } override_kind;
-
-static const struct override_row {
-    const char *key;
-    size_t offset;
-    override_kind kind;
-} override_rows[] = {
-    {"data.train", offsetof(train_args, data), OVERRIDE_PATH},
-    {"data.validation", offsetof(train_args, validation), OVERRIDE_SHARE_OR_PATH},
-    {"data.test", offsetof(train_args, test), OVERRIDE_SHARE_OR_PATH},
-    {"output", offsetof(train_args, run.output), OVERRIDE_PATH},
-    {"data.columns", offsetof(train_args, columns), OVERRIDE_NAMES},
-    {"seed", offsetof(train_args, seed), OVERRIDE_RAW},
-};
-
-enum { OVERRIDES = sizeof override_rows / sizeof *override_rows };
-
-/* The value of a key that the text of an option says, the caller's; NULL when memory is out. */
-static char *override_value(override_kind kind, const char *text)
-{
-    double share;
-    if (kind == OVERRIDE_RAW || (kind == OVERRIDE_SHARE_OR_PATH && flow_number_parse(text, &share)))
-        return flow_strdup(text);
-    if (kind == OVERRIDE_NAMES) {
-        flow_name_list names = {0};
-        flow_name_list_split(&names, text, NULL);
-        cJSON *list = cJSON_CreateStringArray((const char *const *)names.at, names.n);
-        flow_name_list_free(&names);
-        char *json = cJSON_PrintUnformatted(list);
-        cJSON_Delete(list);
-        return json;
-    }
-    /* a path on the command line is relative to the current folder, one in a spec to the folder of the spec */
-    char here[4096];
-    return getcwd(here, sizeof here) != NULL ? flow_path_join(here, text) : NULL;
-}
-
-/* KEY=VALUE of all of them behind those of --set; `owned` (OVERRIDES) are to be freed. */
-static flow_status collect_overrides(opt_texts *list, char **owned, const train_args *args, flow_error *err)
-{
-    for (int i = 0; i < OVERRIDES; i++) {
-        const struct override_row *row = &override_rows[i];
-        const char *text = *(const char *const *)(const void *)((const char *)args + row->offset);
-        if (text == NULL)
-            continue;
-        char *value = override_value(row->kind, text);
-        owned[i] = value != NULL ? flow_format("%s=%s", row->key, value) : NULL;
-        free(value);
-        if (owned[i] == NULL)
-            return flow_error_memory(err, row->key);
-        FLOW_TRY(opt_texts_add(list, owned[i], row->key, err));
-    }
-    return args->skip_invalid ? opt_texts_add(list, "data.skip_invalid=true", "set", err) : FLOW_OK;
-}
 
 /* ---- while it runs ---- */
 
@@ -305,9 +241,12 @@ static flow_status train_run(void *args_, console *con, flow_error *err)
     train_args *args = args_;
     train_show show = {.con = con};
     flow_run_train_result result = {0};
+    flow_run_init_result made = {0};
     flow_run_train_options *o = &args->run;
-    char *owned[OVERRIDES] = {0};
-    flow_status status = collect_overrides(&args->set, owned, args, err);
+    char *owned[TRAIN_OVERRIDES] = {0};
+    flow_status status = train_find_spec(args, &made, con, err);
+    if (status == FLOW_OK)
+        status = train_collect_overrides(&args->set, owned, args, err);
     o->overrides = args->set.at;
     o->n_overrides = args->set.n;
     o->n_threads = args->common.threads;
@@ -320,7 +259,7 @@ static flow_status train_run(void *args_, console *con, flow_error *err)
     o->on_epoch = show_epoch;
     if (status == FLOW_OK)
         status = flow_run_train(&result, o, err);
-    for (int i = 0; i < OVERRIDES; i++)
+    for (int i = 0; i < TRAIN_OVERRIDES; i++)
         free(owned[i]);
     flow_error later = {0};
     flow_status shown = result.model != NULL ? show_end(con, &result, args->common.json, &later) : FLOW_OK;
@@ -335,6 +274,7 @@ static flow_status train_run(void *args_, console *con, flow_error *err)
         err->message[0] = '\0'; /* the user asked for it */
     }
     flow_run_train_free(&result);
+    flow_run_init_free(&made);
     return status;
 }
 
@@ -345,12 +285,15 @@ const command command_train = {
                    "until the held-out likelihood stops improving (train.patience) or all epochs are done, and "
                    "keeps the best weights. The model is saved as training goes on; after Ctrl-C or SIGTERM it is "
                    "saved at the end of the step, and --resume continues bit for bit. A model that exists is not "
-                   "replaced without --resume or --force.\nLog-likelihoods are means per row in nats, in the units "
-                   "of the data, with their standard errors; of images whose values are all discrete, epochs show "
-                   "bits per dimension instead. If the objective trains on a density instead of data, "
-                   "they are lower bounds of log Z, and at the end log Z is estimated, with the effective sample "
-                   "size of the draws. The result does not depend on the number of threads.",
+                   "replaced without --resume or --force.\nWith data in place of a spec, a spec is made for them "
+                   "first, as \"flowctl init\" does: events.json for events.csv, in the current folder, which makes "
+                   "events.h5. With --resume a spec that is there stays.\nLog-likelihoods are means per row in "
+                   "nats, in the units of the data, with their standard errors; of images whose values are all "
+                   "discrete, epochs show bits per dimension instead. If the objective trains on a density instead "
+                   "of data, they are lower bounds of log Z, and at the end log Z is estimated, with the effective "
+                   "sample size of the draws. The result does not depend on the number of threads.",
     .examples = "  flowctl train configs/moons.json\n"
+                "  flowctl train events.csv\n"
                 "  flowctl train spec.json --data events.csv --validation 0.1 -o events.h5\n"
                 "  flowctl train spec.json --set train.epochs=200 --resume",
     .options = options, .args_size = sizeof(train_args), .run = train_run,

@@ -38,6 +38,9 @@ commands=$(sed -n 's/^const command command_\([a-z0-9_]*\) = {$/\1/p' "$BATS_TES
 }
 
 @test "the help of each command mentions each of its options" {
+    run flowctl help init
+    expect --output --validation --test --columns --drop --context --weight --fast-sampling --minutes --force --json \
+        --quiet --help
     run flowctl help train
     expect --data --validation --test --output --set --columns --seed --skip-invalid --resume --force --json --threads \
         --quiet --help

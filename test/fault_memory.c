@@ -334,6 +334,7 @@ static const scenario scenarios[] = {
     {"logprob", {TRAIN}, "logprob model.h5 test.csv -o out.csv", plain},
     {"logprob, context", {TRAIN}, "logprob model.h5 test.csv -o out.csv", conditional},
     {"logprob, images", {TRAIN}, "logprob model.h5 test.csv --picture out.png", images},
+    {"init", {NULL}, "init train.csv -o made.json --drop y", plain},
     {"interpolate", {TRAIN}, "interpolate model.h5 test.csv --rows 2,5 -n 3 -o out.csv", plain},
     {"invert", {TRAIN}, "invert model.h5 test.csv -o out.h5", plain},
     {"info of a model", {TRAIN}, "info model.h5", parts},

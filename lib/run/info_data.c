@@ -8,6 +8,7 @@
 
 #include "core/text.h"
 #include "run/picture.h"
+#include "run/valid_rows.h"
 
 /* Looking at rows that cannot be used costs a pass over the data for each column. */
 enum { COUNTED_COLUMNS = 64 };
@@ -32,26 +33,6 @@ static void info_find_first_invalid(char *message, const char *location, const c
     free(rows);
 }
 
-/* Rows whose value in the column of this name is not usable, and *n_good whose is; -1 when they cannot be counted. */
-static int64_t info_count_column(const char *location, const char *name, int64_t *n_good)
-{
-    enum { ROWS = 4096 };
-    double values[ROWS];
-    flow_reader_options options = {.columns = &name, .n_columns = 1, .skip_invalid = true};
-    flow_reader *reader = NULL;
-    size_t n = 0;
-    flow_status status = flow_reader_open(&reader, location, &options, NULL);
-    *n_good = 0;
-    do {
-        if (status == FLOW_OK)
-            status = flow_reader_read(reader, values, NULL, ROWS, &n, NULL);
-        *n_good += (int64_t)n;
-    } while (status == FLOW_OK && n > 0);
-    int64_t skipped = status == FLOW_OK ? reader->n_skipped : -1;
-    flow_reader_close(reader);
-    return skipped;
-}
-
 /* When no row is good in all columns: whether some columns hold numbers and others do not; `out` has both. */
 static bool info_find_numbers(flow_run_info_data_result *out)
 {
@@ -62,7 +43,7 @@ static bool info_find_numbers(flow_run_info_data_result *out)
     for (int i = 0; i < n && n <= COUNTED_COLUMNS && status == FLOW_OK; i++) {
         int64_t n_good;
         const char *name = reader->columns.at[i];
-        info_count_column(location, name, &n_good);
+        flow_count_invalid(location, name, &n_good);
         status = flow_name_list_add(n_good > 0 ? &out->chosen : &out->others, name, strlen(name), NULL);
     }
     flow_reader_close(reader);
@@ -94,7 +75,7 @@ static bool info_read_columns(flow_run_info_data_result *out)
     out->columns = (flow_list){columns, (size_t)n};
     for (int i = 0; i < n && columns != NULL; i++) {
         const flow_column_summary *s = &data->summary[i];
-        int64_t n_good, invalid = counted ? info_count_column(out->location, s->name, &n_good) : 0;
+        int64_t n_good, invalid = counted ? flow_count_invalid(out->location, s->name, &n_good) : 0;
         columns[i] = (flow_data_column){*s, invalid, counted, counted && invalid >= 0};
     }
     return columns != NULL;

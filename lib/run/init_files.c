@@ -1,0 +1,269 @@
+/* Which tables there are, and the names of the files to write. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/text.h"
+#include "data/location.h"
+#include "model/model.h"
+#include "run/init_plan.h"
+
+/* ---- data or a spec ---- */
+
+bool flow_names_data(const char *argument)
+{
+    if (argument == NULL || flow_is_standard(argument))
+        return false;
+    const size_t n = strlen(argument), m = strlen(".json");
+    const bool named_json = n > m && strcmp(argument + n - m, ".json") == 0;
+    struct stat about;
+    flow_location place = {0};
+    switch (flow_file_identify(argument)) {
+    case FLOW_FILE_HDF5:
+        return true;
+    case FLOW_FILE_OTHER: /* CSV has no signature; an empty file and a broken spec are none */
+        return stat(argument, &about) == 0 && !named_json &&
+               (S_ISDIR(about.st_mode) || (S_ISREG(about.st_mode) && about.st_size > 0));
+    case FLOW_FILE_MISSING: /* FILE.h5:/set, or a name that says what was meant */
+        if (flow_location_name(&place, argument, NULL) != FLOW_OK)
+            return false;
+        break;
+    default:
+        return false;
+    }
+    bool data = place.path != NULL;
+    for (const char *const *ending = place.format->endings; *ending != NULL; ending++) {
+        const size_t length = strlen(place.file), size = strlen(*ending);
+        data = data || (length > size && strcasecmp(place.file + length - size, *ending) == 0);
+    }
+    flow_location_free(&place);
+    return data;
+}
+
+/* ---- names ---- */
+
+/* The name of the last folder or file of a path without its ending, and for a table in a file "-" and its path;
+ * "events-signal" for "runs/events.h5:/signal". NULL when memory is out. */
+static char *files_stem(const flow_location *place)
+{
+    const char *end = place->file + strlen(place->file);
+    while (end > place->file + 1 && end[-1] == '/')
+        end--;
+    const char *start = end;
+    while (start > place->file && start[-1] != '/')
+        start--;
+    const char *point = end;
+    while (point > start && *point != '.')
+        point--;
+    const bool has_ending = point > start && !place->format->reads_folders;
+    const bool is_named = strspn(start, ".") < (size_t)(end - start);
+    char *stem = is_named ? flow_format("%.*s%s%s", (int)((has_ending ? point : end) - start), start,
+                                        place->path != NULL && place->path[1] != '\0' ? "-" : "",
+                                        place->path != NULL ? place->path + 1 : "")
+                          : flow_strdup("model");
+    for (char *c = stem; c != NULL && *c != '\0'; c++)
+        if (*c == '/')
+            *c = '-';
+    return stem;
+}
+
+/* `file` with the ending `with` in place of the ending `from`, if it has that. */
+static char *files_change_ending(const char *file, const char *from, const char *with)
+{
+    const size_t n = strlen(file), m = strlen(from);
+    const bool has = n > m && strcmp(file + n - m, from) == 0;
+    return flow_format("%.*s%s", (int)(has ? n - m : n), file, with);
+}
+
+static bool files_are_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static flow_status files_keep(init_plan *plan, const char **out, char *text, flow_error *err)
+{
+    *out = text != NULL ? flow_arena_text(plan->arena, text) : NULL;
+    free(text);
+    return *out != NULL ? FLOW_OK : flow_error_memory(err, "the name of a file");
+}
+
+/* The spec and the model have one name, in the folder that the user names or in the current one; but the model never
+ * replaces the data. */
+static flow_status files_name(init_plan *plan, const flow_location *place, flow_error *err)
+{
+    const flow_run_init_options *o = plan->options;
+    flow_run_init_result *out = plan->out;
+    char *stem = files_stem(place);
+    if (stem == NULL)
+        return flow_error_memory(err, "the name of a file");
+    char *spec = o->spec != NULL    ? flow_strdup(o->spec)
+                 : o->model != NULL ? files_change_ending(o->model, ".h5", ".json")
+                                    : flow_format("%s.json", stem);
+    free(stem);
+    FLOW_TRY(files_keep(plan, &out->spec, spec, err));
+    if (o->model != NULL)
+        return files_keep(plan, &out->model, flow_strdup(o->model), err);
+    FLOW_TRY(files_keep(plan, &out->model, files_change_ending(out->spec, ".json", ".h5"), err));
+    if (!files_are_same(out->model, place->file))
+        return FLOW_OK;
+    FLOW_TRY(files_keep(plan, &out->model, files_change_ending(out->spec, ".json", "-model.h5"), err));
+    const char *slash = strrchr(out->model, '/');
+    plan->output = slash != NULL ? slash + 1 : out->model;
+    return FLOW_OK;
+}
+
+/* ---- files that exist ---- */
+
+static flow_status files_check_spec(const init_plan *plan, const flow_location *place, flow_error *err)
+{
+    const char *spec = plan->out->spec;
+    if (flow_is_standard(spec))
+        return flow_error_set(err, FLOW_ARGUMENT, "-o: the spec goes to a file; name one such as events.json");
+    const flow_file_kind kind = flow_file_identify(spec);
+    if (kind == FLOW_FILE_MISSING)
+        return FLOW_OK;
+    if (kind != FLOW_FILE_JSON || files_are_same(spec, place->file))
+        return flow_error_set(err, FLOW_EXISTS,
+                              "%s: this file exists and is not a spec, so it is not replaced; name "
+                              "another one with -o",
+                              spec);
+    if (plan->options->force)
+        return FLOW_OK;
+    return flow_error_set(err, FLOW_EXISTS,
+                          "%s: this spec exists already; \"flowctl train %s\" trains it, --force "
+                          "replaces it, -o names another file",
+                          spec, spec);
+}
+
+static flow_status files_check_model(const init_plan *plan, flow_error *err)
+{
+    const char *model = plan->out->model;
+    const flow_file_kind kind = plan->options->trains ? flow_file_identify(model) : FLOW_FILE_MISSING;
+    if (kind == FLOW_FILE_MISSING || (kind == FLOW_FILE_MODEL && (plan->options->force || plan->options->resume)))
+        return FLOW_OK;
+    if (kind == FLOW_FILE_MODEL)
+        return flow_error_set(err, FLOW_EXISTS,
+                              "%s: this model exists already; --resume trains it on, --force trains "
+                              "it anew, -o names another file",
+                              model);
+    return flow_error_set(err, FLOW_EXISTS,
+                          "%s: this file exists and is not a usable model, so it is not replaced; "
+                          "name another one with -o, or remove it",
+                          model);
+}
+
+/* ---- tables ---- */
+
+/* The location as a spec in the folder of `spec` names it: as it was typed where that is the current folder, else
+ * relative to the folder if it lies below it, or absolute. NULL when memory is out. */
+static char *files_relative(const char *location, const flow_location *place, const char *spec)
+{
+    char *folder = flow_path_dir(spec), *home = folder != NULL ? realpath(folder, NULL) : NULL;
+    char *here = realpath(".", NULL), *file = realpath(place->file, NULL);
+    const size_t n = home != NULL ? strlen(home) : 0;
+    char *out = NULL;
+    if (home == NULL || here == NULL || file == NULL || strcmp(home, here) == 0) {
+        out = flow_strdup(location);
+    } else {
+        const bool below = strncmp(file, home, n) == 0 && file[n] == '/';
+        out = flow_format("%s%s%s", below ? file + n + 1 : file, place->path != NULL ? ":" : "",
+                          place->path != NULL ? place->path : "");
+    }
+    free(folder);
+    free(home);
+    free(here);
+    free(file);
+    return out;
+}
+
+static bool files_has(const flow_name_list *paths, const char *name)
+{
+    for (int i = 0; i < paths->n; i++)
+        if (strcmp(paths->at[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* The table `name` of the file, into *out. */
+static flow_status files_take(char **out, const char *data, const char *name, flow_error *err)
+{
+    *out = flow_format("%s:%s", data, name);
+    return *out != NULL ? FLOW_OK : flow_error_memory(err, "a location");
+}
+
+/* Of an HDF5 file with several tables those named train, validation and test are used as they say. */
+static flow_status files_split(init_plan *plan, const flow_name_list *paths, flow_error *err)
+{
+    char *file = plan->data;
+    if (!files_has(paths, "/train"))
+        return FLOW_OK; /* the reader takes the only one, or lists them in its message */
+    plan->data = NULL;
+    free(plan->source);
+    flow_status status = files_take(&plan->source, plan->options->data, "/train", err);
+    if (status == FLOW_OK)
+        status = files_take(&plan->data, file, "/train", err);
+    if (status == FLOW_OK && plan->validation == NULL && files_has(paths, "/validation"))
+        status = files_take(&plan->validation, file, "/validation", err);
+    if (status == FLOW_OK && plan->test == NULL && files_has(paths, "/test"))
+        status = files_take(&plan->test, file, "/test", err);
+    free(file);
+    return status;
+}
+
+/* What an option --validation or --test names. */
+static flow_status files_named(init_plan *plan, char **out, const char *location, flow_error *err)
+{
+    flow_location place = {0};
+    if (location == NULL)
+        return FLOW_OK;
+    FLOW_TRY(flow_location_find(&place, location, err));
+    *out = files_relative(location, &place, plan->out->spec);
+    flow_location_free(&place);
+    return *out != NULL ? FLOW_OK : flow_error_memory(err, "a location");
+}
+
+static flow_status files_find_tables(init_plan *plan, const flow_location *place, flow_error *err)
+{
+    const flow_run_init_options *o = plan->options;
+    flow_name_list paths = {0}, sizes = {0};
+    plan->data = files_relative(o->data, place, plan->out->spec);
+    plan->source = flow_strdup(o->data);
+    flow_status status = plan->data != NULL && plan->source != NULL ? FLOW_OK : flow_error_memory(err, "a location");
+    if (status == FLOW_OK && (o->validation == NULL || !flow_number_parse(o->validation, &plan->share)))
+        status = files_named(plan, &plan->validation, o->validation, err);
+    if (status == FLOW_OK)
+        status = o->test != NULL && flow_number_parse(o->test, &plan->test_share)
+                     ? FLOW_OK
+                     : files_named(plan, &plan->test, o->test, err);
+    if (status == FLOW_OK)
+        status = flow_tables_list(&paths, &sizes, o->data, err);
+    if (status == FLOW_OK && paths.n > 0)
+        status = files_split(plan, &paths, err);
+    flow_name_list_free(&paths);
+    flow_name_list_free(&sizes);
+    return status;
+}
+
+flow_status init_find_files(init_plan *plan, flow_error *err)
+{
+    flow_location place = {0};
+    if (flow_is_standard(plan->options->data))
+        return flow_error_set(err, FLOW_ARGUMENT, "standard input can be read only once; put the data into a file");
+    FLOW_TRY(flow_location_find(&place, plan->options->data, err));
+    flow_status status = files_name(plan, &place, err);
+    if (status == FLOW_OK && plan->options->resume && flow_file_identify(plan->out->spec) == FLOW_FILE_JSON)
+        plan->out->kept = true;
+    else if (status == FLOW_OK)
+        status = files_check_spec(plan, &place, err);
+    if (status == FLOW_OK)
+        status = files_check_model(plan, err);
+    if (status == FLOW_OK)
+        status = files_find_tables(plan, &place, err);
+    flow_location_free(&place);
+    return status;
+}

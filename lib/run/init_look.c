@@ -1,0 +1,220 @@
+/* Looking at data: which columns there are, which of their values can be used, and their survey. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "run/init_plan.h"
+#include "run/valid_rows.h"
+
+enum {
+    LEAST_ROWS = 20,      /* of fewer, nothing can be held out */
+    COUNTED_COLUMNS = 256 /* counting missing values costs a pass over the data for each column */
+};
+/* A column that misses more is left out; where it misses fewer, the rows are. */
+static const double most_missing = 0.2;
+
+/* ---- names ---- */
+
+static bool look_lists(const flow_name_list *list, const char *name)
+{
+    for (int i = 0; i < list->n; i++)
+        if (strcmp(list->at[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Splits the value of an option, whose names all have to be columns of the data: behind all others, since the labels of
+ * images are given in this way alone. */
+static flow_status look_names(flow_name_list *out, const char *option, const char *text, const char *source,
+                              flow_error *err)
+{
+    if (text == NULL)
+        return FLOW_OK;
+    FLOW_TRY(flow_name_list_split(out, text, err));
+    const flow_reader_options options = {.last = (const char *const *)out->at, .n_last = out->n};
+    flow_reader *reader = NULL;
+    flow_status status = flow_reader_open(&reader, source, &options, err);
+    flow_reader_close(reader);
+    return flow_error_prefix(err, status, "%s: ", option);
+}
+
+static flow_status look_check_roles(const init_plan *plan, flow_error *err)
+{
+    const char *weight = plan->options->weight;
+    for (int i = 0; i < plan->dropped.n; i++) {
+        const char *name = plan->dropped.at[i];
+        const bool is_weight = weight != NULL && strcmp(weight, name) == 0;
+        if (is_weight || look_lists(&plan->given, name) || look_lists(&plan->wanted, name))
+            return flow_error_set(err, FLOW_ARGUMENT,
+                                  "--drop: the column \"%.80s\" is in --%s too; leave it out of one "
+                                  "of them",
+                                  name,
+                                  is_weight                        ? "weight"
+                                  : look_lists(&plan->given, name) ? "context"
+                                                                   : "columns");
+    }
+    for (int i = 0; i < plan->wanted.n; i++)
+        if (look_lists(&plan->given, plan->wanted.at[i]))
+            return flow_error_set(err, FLOW_ARGUMENT,
+                                  "--columns: the column \"%.80s\" is in --context too; it is "
+                                  "modelled or given, not both",
+                                  plan->wanted.at[i]);
+    return FLOW_OK;
+}
+
+/* The columns of the context and those to model; `all` are those of the data. */
+static flow_status look_choose_columns(init_plan *plan, const flow_name_list *all, flow_error *err)
+{
+    const flow_run_init_options *o = plan->options;
+    const flow_name_list *from = plan->wanted.n > 0 ? &plan->wanted : all;
+    plan->n_context = plan->given.n;
+    plan->columns = calloc((size_t)plan->given.n + (size_t)from->n + 1, sizeof *plan->columns);
+    if (plan->columns == NULL)
+        return flow_error_memory(err, "columns");
+    for (int i = 0; i < plan->given.n; i++)
+        plan->columns[plan->n_columns++] = (init_column){.name = plan->given.at[i], .is_context = true};
+    for (int i = 0; i < from->n; i++) {
+        const char *name = flow_arena_text(plan->arena, from->at[i]);
+        if (name == NULL)
+            return flow_error_memory(err, "columns");
+        if (look_lists(&plan->given, name) || (o->weight != NULL && strcmp(name, o->weight) == 0))
+            continue;
+        init_column *column = &plan->columns[plan->n_columns++];
+        *column = (init_column){.name = name, .is_forced = plan->wanted.n > 0};
+        column->is_left_out = look_lists(&plan->dropped, name);
+        if (column->is_left_out)
+            column->said[INIT_LEFT_OUT] = "--drop";
+    }
+    plan->is_chosen = plan->wanted.n > 0;
+    return FLOW_OK;
+}
+
+/* ---- values ---- */
+
+/* Columns that are left out go behind the others, which keep their order. */
+static void look_set_aside(init_plan *plan)
+{
+    int n = 0;
+    for (int i = 0; i < plan->n_columns; i++) {
+        if (plan->columns[i].is_left_out)
+            continue;
+        const init_column kept = plan->columns[i];
+        memmove(plan->columns + n + 1, plan->columns + n, (size_t)(i - n) * sizeof *plan->columns);
+        plan->columns[n++] = kept;
+    }
+    plan->is_chosen = plan->is_chosen || n < plan->n_columns;
+    plan->n_surveyed = n;
+}
+
+/* A pass over the rows that have a number in each column. */
+static flow_status look_survey(init_plan *plan, flow_error *err)
+{
+    const int n = plan->n_surveyed;
+    const char **names = malloc(((size_t)n + 1) * sizeof *names);
+    flow_dataset_close(plan->looked_at);
+    plan->looked_at = NULL;
+    plan->survey = NULL;
+    if (names == NULL)
+        return flow_error_memory(err, "columns");
+    for (int i = 0; i < n; i++)
+        names[i] = plan->columns[i].name;
+    const flow_dataset_options options = {.columns = names,
+                                          .n_columns = n,
+                                          .skip_invalid = true,
+                                          .survey = true,
+                                          .memory_bytes = 1}; /* the rows are looked at once, and not held */
+    flow_status status = flow_dataset_open(&plan->looked_at, plan->source, &options, err);
+    free(names);
+    if (status != FLOW_OK)
+        return status;
+    plan->survey = plan->looked_at->survey;
+    plan->n_rows = plan->looked_at->n_rows;
+    plan->n_skipped = plan->looked_at->n_skipped;
+    return FLOW_OK;
+}
+
+/* Leaves out columns that are no numbers, or miss too many. */
+static flow_status look_for_missing(init_plan *plan, flow_error *err)
+{
+    for (int i = plan->n_context; i < plan->n_surveyed; i++) {
+        init_column *column = &plan->columns[i];
+        int64_t good = 0, bad = flow_count_invalid(plan->source, column->name, &good);
+        if (bad <= 0 || column->is_forced || (good > 0 && (double)bad <= most_missing * (double)(bad + good)))
+            continue;
+        column->is_left_out = true;
+        FLOW_TRY(good == 0 ? init_say(plan, column, INIT_LEFT_OUT, err, "no numbers")
+                           : init_say(plan, column, INIT_LEFT_OUT, err, "no number in %.0f %% of the rows",
+                                      100 * (double)bad / (double)(bad + good)));
+    }
+    return FLOW_OK;
+}
+
+static flow_status look_at_table(init_plan *plan, const flow_reader *reader, flow_error *err)
+{
+    FLOW_TRY(look_choose_columns(plan, &reader->columns, err));
+    look_set_aside(plan);
+    if (plan->n_surveyed == plan->n_context)
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: no column is left to model", plan->source);
+    flow_status status = look_survey(plan, err);
+    if ((status == FLOW_DATA || (status == FLOW_OK && plan->n_skipped > 0)) && plan->n_surveyed <= COUNTED_COLUMNS) {
+        const int before = plan->n_surveyed;
+        FLOW_TRY(look_for_missing(plan, err));
+        look_set_aside(plan);
+        if (plan->n_surveyed == plan->n_context)
+            return flow_error_set(err, FLOW_DATA, "%s: no column has a number in four rows of five", plan->source);
+        if (plan->n_surveyed < before)
+            status = look_survey(plan, err);
+    }
+    FLOW_TRY(status);
+    return plan->n_rows >= LEAST_ROWS
+               ? FLOW_OK
+               : flow_error_set(err, FLOW_DATA,
+                                "%s: %lld row%s with a number in every column; a density of them needs "
+                                "%d at least",
+                                plan->source, (long long)plan->n_rows, plan->n_rows == 1 ? "" : "s", LEAST_ROWS);
+}
+
+static flow_status look_at_images(init_plan *plan, const flow_reader *reader, flow_error *err)
+{
+    const flow_run_init_options *o = plan->options;
+    const bool labels = o->context != NULL && strcmp(o->context, FLOW_LABEL) == 0;
+    if (o->columns != NULL || o->drop != NULL || o->weight != NULL || (o->context != NULL && !labels))
+        return flow_error_set(err, FLOW_ARGUMENT,
+                              "%s: the rows are images, of which every pixel is modelled; the only "
+                              "column that --context may name is \"%s\"",
+                              plan->source, FLOW_LABEL);
+    plan->image = reader->image;
+    plan->is_bytes = reader->stored == FLOW_VALUE_BYTE;
+    plan->n_rows = reader->n_rows;
+    plan->n_context = labels;
+    return labels ? look_names(&plan->given, "--context", o->context, plan->source, err) : FLOW_OK;
+}
+
+flow_status init_look(init_plan *plan, flow_error *err)
+{
+    const flow_run_init_options *o = plan->options;
+    flow_reader *reader = NULL;
+    flow_status status = flow_reader_open(&reader, plan->source, NULL, err);
+    if (status == FLOW_OK && reader->image.shape.channels > 0) {
+        status = look_at_images(plan, reader, err);
+        flow_reader_close(reader);
+        return status;
+    }
+    if (status == FLOW_OK)
+        status = look_names(&plan->wanted, "--columns", o->columns, plan->source, err);
+    if (status == FLOW_OK)
+        status = look_names(&plan->dropped, "--drop", o->drop, plan->source, err);
+    if (status == FLOW_OK)
+        status = look_names(&plan->given, "--context", o->context, plan->source, err);
+    flow_name_list weight = {0};
+    if (status == FLOW_OK)
+        status = look_names(&weight, "--weight", o->weight, plan->source, err);
+    flow_name_list_free(&weight);
+    if (status == FLOW_OK)
+        status = look_check_roles(plan, err);
+    if (status == FLOW_OK)
+        status = look_at_table(plan, reader, err);
+    flow_reader_close(reader);
+    return status;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/init.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/json.h"
+#include "core/replace.h"
+#include "core/text.h"
+#include "data/location.h"
+#include "model/spec.h"
+#include "run/format.h"
+#include "run/init_plan.h"
+
+/* ---- remarks ---- */
+
+enum { REMARKS = 16, SHOWN = 8 };
+
+static flow_status init_remark(init_plan *plan, const char *about, char *text, flow_error *err)
+{
+    flow_list *list = &plan->out->remarks;
+    flow_init_remark *remark = (flow_init_remark *)list->items + list->n;
+    if (text == NULL)
+        return FLOW_OK;
+    *remark = (flow_init_remark){about, flow_arena_text(plan->arena, text)};
+    list->n++;
+    free(text);
+    return remark->text != NULL ? FLOW_OK : flow_error_memory(err, "remarks");
+}
+
+/* How many columns have which roles, what was noticed about them, and what is to be trained. */
+static flow_status init_describe(init_plan *plan, flow_error *err)
+{
+    static const char *const abouts[INIT_N_TOPICS] = {
+        [INIT_LEFT_OUT] = "left out",    [INIT_WHOLE] = "whole numbers", [INIT_LATTICE] = "lattices",
+        [INIT_SPIKE] = "single values",  [INIT_BOUND] = "bounds",        [INIT_TAILS] = "heavy tails",
+        [INIT_QUESTION] = "please look",
+    };
+    char count[FLOW_FORMAT_SIZE];
+    flow_list *list = &plan->out->remarks;
+    list->items = flow_arena_take(plan->arena, REMARKS, sizeof(flow_init_remark));
+    if (list->items == NULL)
+        return flow_error_memory(err, "remarks");
+    for (int topic = 0; topic < INIT_N_TOPICS; topic++)
+        if (abouts[topic] != NULL)
+            FLOW_TRY(init_remark(plan, abouts[topic], init_describe_topic(plan, (init_topic)topic, SHOWN), err));
+    if (plan->n_skipped > 0)
+        FLOW_TRY(init_remark(plan, "skipped",
+                             flow_format("%s rows that miss a value", flow_format_count(count, plan->n_skipped)), err));
+    if (plan->validation != NULL)
+        FLOW_TRY(init_remark(plan, "held out", flow_format("the rows of %s", plan->validation), err));
+    else if (plan->share > 0)
+        FLOW_TRY(init_remark(plan, "held out",
+                             flow_format("%.3g %% of the rows, to choose the best weights", 100 * plan->share), err));
+    FLOW_TRY(init_remark(plan, "flow", flow_strdup(plan->training.what_blocks), err));
+    return init_remark(plan, "training", flow_strdup(plan->training.what_training), err);
+}
+
+static flow_status init_list_left_out(init_plan *plan, flow_error *err)
+{
+    const char **names = flow_arena_take(plan->arena, (size_t)plan->n_columns + 1, sizeof *names);
+    int n = 0;
+    for (int i = 0; i < plan->n_columns && names != NULL; i++)
+        if (plan->columns[i].is_left_out)
+            names[n++] = plan->columns[i].name;
+    plan->out->left_out = (flow_text_list){n, names};
+    return names != NULL ? FLOW_OK : flow_error_memory(err, "remarks");
+}
+
+/* ---- the spec ---- */
+
+/* The spec has the overrides, and is one that training accepts. */
+static flow_status init_complete_document(init_plan *plan, flow_error *err)
+{
+    const flow_run_init_options *o = plan->options;
+    flow_run_init_result *out = plan->out;
+    flow_spec *spec = NULL;
+    for (int i = 0; i < o->n_overrides; i++)
+        FLOW_TRY(flow_json_assign(out->document, o->overrides[i], err));
+    cJSON *copy = cJSON_Duplicate(out->document, 1);
+    if (copy == NULL)
+        return flow_error_memory(err, "a spec");
+    flow_status status = flow_spec_make(&spec, copy, out->spec, NULL, NULL, 0, err);
+    flow_spec_free(spec);
+    return status;
+}
+
+static flow_status init_write(const init_plan *plan, flow_error *err)
+{
+    const flow_run_init_result *out = plan->out;
+    char *text = flow_json_layout(out->document);
+    flow_status status = text != NULL ? flow_replace_file(out->spec, "a spec", text, strlen(text), err)
+                                      : flow_error_memory(err, out->spec);
+    free(text);
+    return status;
+}
+
+/* ---- a spec that is kept ---- */
+
+static bool init_is_same_place(const char *a, const char *b)
+{
+    flow_location x = {0}, y = {0};
+    struct stat s, t;
+    const bool found = flow_location_find(&x, a, NULL) == FLOW_OK && flow_location_find(&y, b, NULL) == FLOW_OK;
+    const bool same = found && stat(x.file, &s) == 0 && stat(y.file, &t) == 0 && s.st_dev == t.st_dev &&
+                      s.st_ino == t.st_ino && (x.path == NULL) == (y.path == NULL) &&
+                      (x.path == NULL || strcmp(x.path, y.path) == 0);
+    flow_location_free(&x);
+    flow_location_free(&y);
+    return same;
+}
+
+/* A spec of the same name may be one of other data. */
+static flow_status init_check_kept(const init_plan *plan, flow_error *err)
+{
+    flow_spec *spec = NULL;
+    FLOW_TRY(flow_spec_read(&spec, plan->out->spec, NULL, 0, err));
+    char *train = spec->data->train != NULL ? flow_spec_path(spec, spec->data->train) : NULL;
+    flow_status status = FLOW_OK;
+    if (train == NULL || !init_is_same_place(train, plan->source))
+        status = flow_error_set(err, FLOW_EXISTS,
+                                "%s: this spec exists and trains on other data than %s; name another "
+                                "one with -o",
+                                plan->out->spec, plan->source);
+    free(train);
+    flow_spec_free(spec);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static flow_status init_run(init_plan *plan, flow_error *err)
+{
+    FLOW_TRY(init_find_files(plan, err));
+    plan->out->location = flow_arena_text(plan->arena, plan->source);
+    if (plan->out->kept)
+        return init_check_kept(plan, err);
+    FLOW_TRY(init_look(plan, err));
+    if (plan->survey != NULL)
+        FLOW_TRY(init_judge_columns(plan, err));
+    plan->out->n_rows = plan->n_rows;
+    plan->out->n_columns = plan->survey != NULL ? plan->n_columns : flow_shape_size(plan->image.shape);
+    plan->out->row_name = plan->survey != NULL ? "rows" : "images";
+    FLOW_TRY(init_choose_flow(plan, err));
+    FLOW_TRY(init_make_document(&plan->out->document, plan, err));
+    FLOW_TRY(init_complete_document(plan, err));
+    FLOW_TRY(init_list_left_out(plan, err));
+    FLOW_TRY(init_describe(plan, err));
+    return init_write(plan, err);
+}
+
+flow_status flow_run_init(flow_run_init_result *out, const flow_run_init_options *options, flow_error *err)
+{
+    *out = (flow_run_init_result){0};
+    init_plan plan = {.options = options, .out = out, .arena = &out->arena};
+    flow_status status = init_run(&plan, err);
+    for (int i = 0; i < plan.n_columns; i++)
+        cJSON_Delete(plan.columns[i].support);
+    free(plan.columns);
+    free(plan.source);
+    free(plan.data);
+    free(plan.validation);
+    free(plan.test);
+    flow_dataset_close(plan.looked_at);
+    flow_name_list_free(&plan.given);
+    flow_name_list_free(&plan.wanted);
+    flow_name_list_free(&plan.dropped);
+    return status;
+}
+
+void flow_run_init_free(flow_run_init_result *result)
+{
+    cJSON_Delete(result->document);
+    flow_arena_release(&result->arena);
+    *result = (flow_run_init_result){0};
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/valid_rows.h"
+
+#include "data/table.h"
+
+int64_t flow_count_invalid(const char *location, const char *name, int64_t *n_good)
+{
+    enum { ROWS = 4096 };
+    double values[ROWS];
+    flow_reader_options options = {.columns = &name, .n_columns = 1, .skip_invalid = true};
+    flow_reader *reader = NULL;
+    size_t n = 0;
+    flow_status status = flow_reader_open(&reader, location, &options, NULL);
+    *n_good = 0;
+    do {
+        if (status == FLOW_OK)
+            status = flow_reader_read(reader, values, NULL, ROWS, &n, NULL);
+        *n_good += (int64_t)n;
+    } while (status == FLOW_OK && n > 0);
+    int64_t skipped = status == FLOW_OK ? reader->n_skipped : -1;
+    flow_reader_close(reader);
+    return skipped;
+}

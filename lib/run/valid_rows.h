@@ -1,0 +1,12 @@
+/* Counting the rows whose value in a column can be used. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_RUN_VALID_ROWS_H
+#define FLOW_RUN_VALID_ROWS_H
+
+#include <stdint.h>
+
+/* Rows whose value in the column of this name is not usable, and *n_good whose is, in a pass over the data; -1 when
+ * they cannot be counted. */
+int64_t flow_count_invalid(const char *location, const char *name, int64_t *n_good);
+
+#endif
