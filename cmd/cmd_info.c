@@ -235,6 +235,10 @@ static const flow_report_field data_result_fields[] = {
      FOUND(without_numbers)},
     {NULL, NULL, "\ntied: share of the rows that have a column's most frequent value; a density needs this to be "
                  "small.", FOUND(location), TABLE},
+    {"findings", FLOW_REPORT_LIST_OF(flow_run_info_data_result, findings.rows, flow_finding_row,
+                                     flow_finding_row_fields), TABLE},
+    {NULL, NULL, "\n\nWorth knowing:",
+     FLOW_REPORT_LIST_OF(flow_run_info_data_result, findings.notes, flow_finding_note, flow_finding_note_fields)},
     FLOW_REPORT_END,
 };
 
@@ -289,9 +293,11 @@ const command command_info = {
     .summary = "describe a model, a spec or data",
     .description = "Of a model: what it was trained on and how, its held-out likelihood, its layers, the last epochs. "
                    "Of a spec: its layers with their shapes and numbers of parameters. Of data: rows, columns, ranges, "
-                   "means and standard deviations, missing and invalid values, and columns with many equal "
-                   "values, which have no density; of images their shape, type and range. Of an HDF5 file with "
-                   "several tables: a list of them.",
+                   "means and standard deviations, missing and invalid values, the share of the most frequent "
+                   "value, and what is worth knowing before a flow is trained, with a remedy: row numbers, constants, "
+                   "columns that follow from others, whole and rounded numbers, codes for missing values, bounds, "
+                   "heavy tails and the like. Of images: shape, type and range. Of an HDF5 file with several tables: "
+                   "a list of them.",
     .examples = "  flowctl info moons.h5\n"
                 "  flowctl info configs/moons.json\n"
                 "  flowctl info data/two_moons.h5\n"

@@ -55,7 +55,7 @@ static flow_status print_help(const command *cmd, flow_error *err)
     flow_text_add(&text, "flowctl %s: %s\n\nUsage: flowctl ", cmd->name, cmd->summary);
     opt_usage(&text, cmd->name, cmd->options);
     flow_text_add(&text, "\n\n");
-    opt_wrap(&text, cmd->description, 0, 0);
+    flow_text_wrap(&text, cmd->description, 0, 0);
     flow_text_add(&text, "\n");
     opt_help(&text, cmd->options);
     if (cmd->examples != NULL)

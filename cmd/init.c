@@ -38,7 +38,7 @@ static void init_add_remarks(flow_text *text, const flow_run_init_result *result
         width = (int)strlen(remarks[i].about) > width ? (int)strlen(remarks[i].about) : width;
     for (size_t i = 0; i < result->remarks.n; i++) {
         flow_text_add(text, "  %-*s  ", width, remarks[i].about);
-        opt_wrap(text, remarks[i].text, width + 4, width + 4);
+        flow_text_wrap(text, remarks[i].text, width + 4, width + 4);
         flow_text_add(text, "\n");
     }
 }

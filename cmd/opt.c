@@ -191,32 +191,6 @@ flow_status opt_check(const void *args, const opt *table, flow_error *err)
 
 /* ---- help ---- */
 
-void opt_wrap(flow_text *text, const char *words, int column, int indent)
-{
-    bool fresh = true; /* nothing on this line yet that a space must separate */
-    while (*words != '\0') {
-        if (*words == '\n') {
-            flow_text_add(text, "\n%*s", words[1] == '\n' || words[1] == '\0' ? 0 : indent, "");
-            column = indent;
-            fresh = true;
-            words++;
-            continue;
-        }
-        int blanks = (int)strspn(words, " ");
-        int length = (int)strcspn(words + blanks, " \n");
-        if (!fresh && column + blanks + length > OPT_WIDTH) {
-            flow_text_add(text, "\n%*s", indent, "");
-            column = indent;
-            fresh = true;
-        }
-        int lead = fresh && column == indent && blanks == 1 ? 0 : blanks;
-        flow_text_add(text, "%*s%.*s", lead, "", length, words + blanks);
-        column += lead + length;
-        fresh = false;
-        words += blanks + length;
-    }
-}
-
 void opt_usage(flow_text *text, const char *command, const opt *table)
 {
     flow_text_add(text, "%s", command);
@@ -229,7 +203,7 @@ void opt_usage(flow_text *text, const char *command, const opt *table)
 static void opt_help_row(flow_text *text, const char *left, int width, const char *help)
 {
     flow_text_add(text, "  %-*s  ", width, left);
-    opt_wrap(text, help, width + 4, width + 4);
+    flow_text_wrap(text, help, width + 4, width + 4);
     flow_text_add(text, "\n");
 }
 

@@ -75,9 +75,4 @@ flow_status opt_check(const void *args, const opt *table, flow_error *err);
 void opt_usage(flow_text *text, const char *command, const opt *table);
 void opt_help(flow_text *text, const opt *table);
 
-/* Adds `words` broken into lines of at most OPT_WIDTH columns; lines after the first are indented. A newline in `words`
- * is kept. `column` is where the first line begins. */
-enum { OPT_WIDTH = 96 };
-void opt_wrap(flow_text *text, const char *words, int column, int indent);
-
 #endif

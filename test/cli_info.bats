@@ -142,6 +142,67 @@ setup() {
     expect 'there is no column "z"'
 }
 
+# A table with an oddity in each column but x.
+make_odd_csv() {
+    awk 'BEGIN {
+        srand(7)
+        print "row,zero,almost,x,fahrenheit,copy,jets,rounded,rain,phi,mass,hot,flag,kind,temperature,glitch"
+        for (i = 0; i < 2000; i++) {
+            x = sqrt(-2 * log(1 - rand())) * cos(6.283185307 * rand())
+            y = sqrt(-2 * log(1 - rand())) * cos(6.283185307 * rand())
+            cauchy = sin(3.14159265 * (rand() - 0.5)) / cos(3.14159265 * (rand() - 0.5))
+            printf "%d,0,%d,%.9f,%.9f,%.9f,%d,%.2f,%.9f,%.9f,%.6e,%.9f,%d,%d,%.9f,%.9f\n", i, i == 99 ? 5 : 7, x, \
+                32 + 1.8 * x, x, 30 * rand(), y, i % 2 ? 0 : -log(1 - rand()), 360 * rand(), \
+                exp(23 * rand() - 11), cauchy, rand() < 0.4, 3 * rand(), i % 50 ? 15 + 8 * y : -999, \
+                i == 1233 ? 1e7 : rand() - 0.5
+        }
+    }'
+}
+
+@test "info tells what is worth knowing about columns, and what to do" {
+    make_odd_csv >odd.csv
+    run flowctl info odd.csv
+    expect_status 0
+    expect "the same value in every row: zero" "nearly constant: almost (7 in all rows but 1)" \
+        "numbers of the rows: row" "copies of other columns: copy (= x)" "fahrenheit (= 32 + 1.8 x)" \
+        "whole or rounded numbers: jets (steps of 1); rounded (steps of 0.01)" \
+        '{"type": "support", "columns": {"jets": {"discrete": true, "lower": 0}' \
+        "rain (0 in 50% of the rows)" "angles?: phi (0 to 360)" '{"phi": {"periodic": 360, "lower": 0}}' \
+        "decades: mass" "heavy tails: hot" "two values: flag (0 and 1)" "classes: kind (3 of them)" \
+        "temperature (-999 in 40 rows)" "glitch (row 1234)" data.columns data.skip_invalid '"asinh"'
+    [ "$(sed -n '/Worth knowing/,$p' <<<"$output" | wc -l)" -le 50 ]
+    flowctl info odd.csv --columns x,phi >some.txt
+    grep -q phi some.txt
+    run cat some.txt
+    expect_not fahrenheit zero
+    run --separate-stderr flowctl info odd.csv --json
+    expect_status 0
+    expect_json findings
+    expect '"kind":"row_number","column":"row","value":0,"rows":2000,"share":1,"step":1}' \
+        '"kind":"code","column":"temperature","value":-999,"rows":40,"share":0.02,"row":1}' \
+        '"kind":"linear","column":"fahrenheit","rows":2000,"share":1,"offset":3' '"terms":[{"column":"x","factor":1.'
+    run flowctl info train.csv # nothing is odd about it
+    expect_status 0
+    expect_not "Worth knowing"
+}
+
+@test "the remedies that info names are taken by train" {
+    make_odd_csv >odd.csv
+    echo '{ "data": { "train": "odd.csv",
+                      "columns": ["x", "jets", "rounded", "phi", "mass", "hot", "flag", "kind", "glitch"] },
+            "flow": [ { "type": "support", "columns": {' >remedy.json
+    flowctl info odd.csv --json | grep -oE '"kind":"[a-z]+","column":"(jets|rounded|flag|kind|phi)"' | grep -c . >found.txt
+    [ "$(cat found.txt)" -eq 5 ]
+    for column in jets rounded flag kind phi; do
+        rule=$(flowctl info odd.csv --columns "$column" | grep -oE "\"$column\": \{[^}]*\}")
+        printf '%s%s\n' "${rule}" "$([ $column = phi ] || echo ,)" >>remedy.json
+    done
+    echo '} }, "asinh", { "type": "maf", "repeat": 1, "hidden": [8] } ], "train": { "epochs": 1 } }' >>remedy.json
+    run flowctl train remedy.json
+    expect_status 0
+    expect_not warning "the same value"
+}
+
 @test "info of a file with several tables lists them" {
     run flowctl info "$root/data/two_moons.h5"
     expect_status 0

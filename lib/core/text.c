@@ -49,6 +49,32 @@ void flow_text_free(flow_text *text)
     *text = (flow_text){0};
 }
 
+void flow_text_wrap(flow_text *text, const char *words, int column, int indent)
+{
+    bool fresh = true; /* nothing on this line yet that a space must separate */
+    while (*words != '\0') {
+        if (*words == '\n') {
+            flow_text_add(text, "\n%*s", words[1] == '\n' || words[1] == '\0' ? 0 : indent, "");
+            column = indent;
+            fresh = true;
+            words++;
+            continue;
+        }
+        int blanks = (int)strspn(words, " ");
+        int length = (int)strcspn(words + blanks, " \n");
+        if (!fresh && column + blanks + length > FLOW_TEXT_WIDTH) {
+            flow_text_add(text, "\n%*s", indent, "");
+            column = indent;
+            fresh = true;
+        }
+        int lead = fresh && column == indent && blanks == 1 ? 0 : blanks;
+        flow_text_add(text, "%*s%.*s", lead, "", length, words + blanks);
+        column += lead + length;
+        fresh = false;
+        words += blanks + length;
+    }
+}
+
 /* printf uses the locale of the process, which the program may have set. */
 static void point_from_locale(char *number)
 {

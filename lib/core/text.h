@@ -20,6 +20,11 @@ typedef struct flow_text {
 void flow_text_add(flow_text *text, const char *format, ...) FLOW_PRINTF(2, 3);
 void flow_text_free(flow_text *text);
 
+/* Adds `words` broken into lines of at most FLOW_TEXT_WIDTH columns; lines after the first are indented. A newline in
+ * `words` is kept. `column` is where the first line begins. */
+enum { FLOW_TEXT_WIDTH = 96 };
+void flow_text_wrap(flow_text *text, const char *words, int column, int indent);
+
 enum { FLOW_NUMBER_SIZE = 40 }; /* of the text of a number; larger than needed, so that whole words can be copied */
 
 /* Writes the shortest decimal form of `value` that reads back to the same double, in any locale: the decimal point is

@@ -5,10 +5,11 @@
  * is a kind and the numbers that prove it; nothing here has words for users.
  *
  * A survey is a function of the rows and of their numbers alone, of no seed and no number of threads; the size of the
- * blocks in which rows are added matters to the rounding of means and deviations. Exact over all rows: least, most and the values next to them with their rows, lattices, constants, row numbers, and
- * the number of different values up to `distinct_limit`. From a sample of at most 32768 rows, chosen by a hash of the
- * number of the row, and so exact for tables of no more rows: quantiles, and linear dependencies, which are looked for
- * among up to FLOW_SURVEY_COMPARED columns.
+ * blocks in which rows are added matters to the rounding of means and deviations. Exact over all rows: least, most and
+ * the values next to them with their rows, lattices, constants, row numbers, and the number of different values up to
+ * `distinct_limit`. From a sample of at most 32768 rows, chosen by a hash of the number of the row: quantiles, and
+ * linear dependencies, which are looked for among up to FLOW_SURVEY_COMPARED columns. The sample is the whole of a
+ * table that is no larger; of a table with more than 64 columns it has 2^21 values, but at least 256 rows.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_SURVEY_H
@@ -74,7 +75,8 @@ typedef enum flow_finding_kind {
     FLOW_FINDING_CODE,            /* value, rows: probably stands for "missing" */
     FLOW_FINDING_BOOLEAN,         /* two values: lower and upper; rows: of upper */
     FLOW_FINDING_CLASSES,         /* distinct: few different whole numbers */
-    FLOW_FINDING_LATTICE,         /* step, distinct (0: many), lower; value, rows, share: the most frequent one */
+    FLOW_FINDING_LATTICE,         /* step, distinct (0: many); lower: where the lattice begins, NaN if it holds 0 and no
+                                     end is natural; value, rows, share: the most frequent one */
     FLOW_FINDING_REPEATED,        /* distinct; value, rows, share: few values, on no lattice */
     FLOW_FINDING_SPIKE,           /* value, rows, share: beside values that are all different. Several for a column
                                      are several findings */
@@ -91,7 +93,7 @@ typedef struct flow_finding_term {
     double factor;
 } flow_finding_term;
 
-/* What a kind does not have is 0, and NaN for `lower` and `upper`. */
+/* What a kind does not have is 0, and NaN for `lower` and `upper`; a value is NaN where it is not known. */
 typedef struct flow_finding {
     flow_finding_kind kind;
     int column;

@@ -10,8 +10,9 @@ enum {
     TIMES_OTHERS = 10 /* a spike has so many times the rows of the values next to it */
 };
 
-static const double least_spike = 0.02; /* share of the rows */
-static const double off_lattice = 0.01; /* of a step: rounding, and what a discrete column of a support accepts */
+static const double least_spike = 0.02;  /* share of the rows */
+static const double few_different = 0.2; /* of so many rows */
+static const double off_lattice = 0.01;  /* of a step: rounding, and what a discrete column of a support accepts */
 
 static bool discrete_is_aside(const flow_judge *j, double value)
 {
@@ -69,15 +70,16 @@ static double discrete_rows_beside(const flow_judge *j, double value)
     return (double)most * (double)j->rows / (double)(n > 0 ? n : 1);
 }
 
-/* Whether all values that are not set aside are first + k step. */
-static bool discrete_are_on(const flow_judge *j, const flow_survey_value *values, double first, double step)
+/* How far the values that are not set aside are from first + k step, in steps. */
+static double discrete_distance(const flow_judge *j, const flow_survey_value *values, double first, double step)
 {
+    double most = 0;
     for (int64_t i = 0; i < j->scan->values.n; i++) {
         double at = (values[i].value - first) / step;
-        if (!discrete_is_aside(j, values[i].value) && fabs(at - nearbyint(at)) > off_lattice)
-            return false;
+        if (!discrete_is_aside(j, values[i].value))
+            most = fmax(most, fabs(at - nearbyint(at)));
     }
-    return true;
+    return most;
 }
 
 /* The step of the lattice on which the different values are but for rounding, in as few digits as will do; 0: none. For
@@ -101,12 +103,14 @@ static double discrete_rounded_step(flow_judge *j)
     if (!((last - first) / step < MOST_STEPS))
         return 0;
     step = (last - first) / nearbyint((last - first) / step);
+    const double distance = discrete_distance(j, values, first, step);
+    const double enough = fmin(off_lattice, fmax(1.5 * distance, 1e-6));
     for (int digits = 1; digits <= DIGITS; digits++) {
         double unit = pow(10, floor(log10(step)) - digits + 1), rounded = nearbyint(step / unit) * unit;
-        if (discrete_are_on(j, values, first, rounded))
+        if (discrete_distance(j, values, first, rounded) <= enough)
             return unit >= 1 ? rounded : nearbyint(rounded / unit) / nearbyint(1 / unit);
     }
-    return discrete_are_on(j, values, first, step) ? step : 0;
+    return distance <= off_lattice ? step : 0;
 }
 
 static double discrete_spread(const flow_judge *j)
@@ -120,7 +124,7 @@ static flow_finding discrete_describe(const flow_judge *j)
     const flow_survey_value *top = discrete_top(j);
     return (flow_finding){
         .distinct = j->facts->many ? 0 : j->distinct,
-        .value = top != NULL ? top->value : 0,
+        .value = top != NULL ? top->value : NAN,
         .rows = top != NULL ? top->rows : 0,
         .lower = NAN,
         .upper = NAN,
@@ -152,7 +156,8 @@ static flow_status discrete_judge_lattice(flow_judge *j, bool *found, flow_error
     if (!*found)
         return FLOW_OK;
     double at = fabs(least) / finding.step;
-    if ((least >= 0 && least <= finding.step) || fabs(at - nearbyint(at)) > off_lattice)
+    bool holds_zero = fabs(at - nearbyint(at)) < 1e-9 * fmax(at, 1);
+    if (!holds_zero || (least >= 0 && least <= finding.step))
         finding.lower = least;
     return flow_judge_add(j, FLOW_FINDING_LATTICE, finding, err);
 }
@@ -174,7 +179,7 @@ static flow_status discrete_judge_spikes(flow_judge *j, flow_error *err)
 static flow_status discrete_judge_repeated(const flow_judge *j, flow_error *err)
 {
     double different = j->facts->many ? discrete_share_of_sample(j) : (double)j->distinct / (double)j->rows;
-    return different < 0.5 ? flow_judge_add(j, FLOW_FINDING_REPEATED, discrete_describe(j), err) : FLOW_OK;
+    return different < few_different ? flow_judge_add(j, FLOW_FINDING_REPEATED, discrete_describe(j), err) : FLOW_OK;
 }
 
 flow_status flow_survey_judge_discrete(flow_judge *j, bool *few, flow_error *err)

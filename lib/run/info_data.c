@@ -53,7 +53,7 @@ static bool info_find_numbers(flow_run_info_data_result *out)
 static flow_status info_open(flow_run_info_data_result *out, const char *columns, flow_error *err)
 {
     /* statistics need no rows in memory, but standard input cannot be read twice */
-    flow_dataset_options options = {.skip_invalid = true, .memory_bytes = (size_t)256 << 20};
+    flow_dataset_options options = {.skip_invalid = true, .survey = true, .memory_bytes = (size_t)256 << 20};
     if (columns != NULL)
         FLOW_TRY(flow_name_list_split(&out->chosen, columns, err));
     options.columns = (const char *const *)out->chosen.at;
@@ -148,6 +148,8 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
     info_describe_pictures(out);
     if (!info_read_columns(out))
         return flow_error_memory(err, "columns");
+    if (data->survey != NULL)
+        FLOW_TRY(flow_findings_describe(&out->findings, data->survey, err));
     return picture != NULL ? info_show(out, picture, err) : FLOW_OK;
 }
 
@@ -157,6 +159,7 @@ void flow_run_info_data_free(flow_run_info_data_result *result)
     flow_name_list_free(&result->table_sizes);
     free(result->table_rows.items);
     free(result->columns.items);
+    flow_findings_free(&result->findings);
     flow_dataset_close(result->data);
     flow_name_list_free(&result->chosen);
     flow_name_list_free(&result->others);

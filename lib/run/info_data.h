@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "data/name_list.h"
 #include "data/table.h"
+#include "run/findings.h"
 #include "run/report.h"
 
 typedef struct flow_data_column {
@@ -37,6 +38,7 @@ typedef struct flow_run_info_data_result {
     flow_text_list classes;    /* of images */
     const char *picture;       /* the sheet that was written; NULL: none */
     flow_text_list without_numbers;
+    flow_findings findings;    /* of the rows of a table */
     flow_list table_rows; /* of flow_data_table, of a file with several; then there is nothing else */
 
     flow_name_list table_paths, table_sizes; /* owned, as what follows */
