@@ -212,7 +212,7 @@ quick=(--set train.epochs=2 --set train.batch=64 --set 'flow[1].hidden=[8]' --se
 @test "images get a flow of images" {
     run flowctl init "$root/data/bars_discs.h5" --context label
     expect_status 0
-    expect "bars_discs.h5:/train: 2,000 images" "glow of 2 levels"
+    expect "bars_discs.h5:/train: 2,000 images" "glow, 2 levels"
     run cat bars_discs.json
     expect '"type": "pixels"' '"context": ["label"]' 'bars_discs.h5:/validation"' 'bars_discs.h5:/test"'
     run flowctl check bars_discs.json

@@ -83,8 +83,7 @@ static bool document_models(const init_plan *plan, const init_column *column)
     return plan->survey != NULL && !column->is_context && !column->is_left_out;
 }
 
-/* "a (constant, 3); b (the same as a)" of a topic, with at most `most` columns; NULL: none. The caller's. */
-char *init_describe_topic(const init_plan *plan, init_topic topic, int most)
+flow_status init_describe_topic(char **out, const init_plan *plan, init_topic topic, int most, flow_error *err)
 {
     flow_text text = {0};
     int n = 0;
@@ -99,7 +98,8 @@ char *init_describe_topic(const init_plan *plan, init_topic topic, int most)
     }
     if (n > most)
         flow_text_add(&text, ", and %d more", n - most);
-    return text.data;
+    *out = text.data;
+    return text.failed ? flow_error_memory(err, "remarks") : FLOW_OK;
 }
 
 static void document_add_names(draft *d, cJSON *data, const char *key, bool context)
@@ -116,7 +116,8 @@ static void document_add_names(draft *d, cJSON *data, const char *key, bool cont
 static void document_add_data_note(draft *d, cJSON *data)
 {
     const init_plan *plan = d->plan;
-    char *left = init_describe_topic(plan, INIT_LEFT_OUT, plan->n_columns);
+    char *left = NULL;
+    d->failed = init_describe_topic(&left, plan, INIT_LEFT_OUT, plan->n_columns, NULL) != FLOW_OK || d->failed;
     char count[FLOW_FORMAT_SIZE];
     flow_text note = {0};
     if (left != NULL)

@@ -2,6 +2,7 @@
  * measurements behind the numbers. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,43 +35,60 @@ static int64_t choose_clamp(double value, int64_t least, int64_t most)
     return value < (double)least ? least : value > (double)most ? most : (int64_t)value;
 }
 
-/* Rounded down to one that is easy to read: 2, 5 or 10 times a power of ten. */
+/* What the training takes, by the number of rows; a row holds for fewer rows than `below`. */
+static const struct flow_rule {
+    double below;
+    int64_t batch;
+    int repeat;
+    double decay, ema;
+} flow_rules[] = {
+    {2000, 32, 3, 1, 0.99},
+    {10000, 64, 3, 0.5, 0.99},
+    {20000, 128, 5, 0, 0.999},
+    {INFINITY, 256, 5, 0, 0.999},
+};
+
+/* `n` training rows. More rows need fewer epochs, and more steps in all. */
 static void choose_for_table(init_plan *plan, double n)
 {
-    init_training *t = &plan->training;
-    const bool few = n < 10000;
-    t->batch = n < 5000 ? 64 : n < 20000 ? 128 : 256;
-    t->layers = 2;
-    t->hidden = 128;
-    t->repeat = plan->options->fast_sampling ? 8 : 3;
-    t->rate = 5e-3;
-    t->decay = few ? 0.5 : 0;
-    t->epochs = choose_clamp(60, 10, 100);
-    t->ema = few ? 0.99 : 0.999;
+    const struct flow_rule *rule = flow_rules;
+    while (n >= rule->below)
+        rule++;
+    const bool coupling = plan->options->fast_sampling;
+    plan->training = (init_training){.repeat = coupling ? 8 : rule->repeat,
+                                     .hidden = 128,
+                                     .layers = 2,
+                                     .batch = rule->batch,
+                                     .rate = 5e-3,
+                                     .decay = rule->decay,
+                                     .ema = rule->ema,
+                                     .epochs = choose_clamp(120 * cbrt(2500 / n), 10, 120)};
 }
 
-static flow_status choose_table_words(init_plan *plan, double n, flow_error *err)
+static const char *choose_text(init_plan *plan, const char *format, ...) FLOW_PRINTF(2, 3);
+static const char *choose_text(init_plan *plan, const char *format, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return flow_arena_text(plan->arena, text);
+}
+
+static void choose_words_for_table(init_plan *plan, const char *rows)
 {
     init_training *t = &plan->training;
-    char rows[FLOW_FORMAT_SIZE], text[400];
-    flow_format_count(rows, (int64_t)n);
-    snprintf(text, sizeof text, "%s, %d blocks of networks with two hidden layers of %d; base student_t",
-             plan->options->fast_sampling ? "couplings of splines" : "autoregressive, mixtures of normals", t->repeat,
-             t->hidden);
-    t->what_blocks = flow_arena_text(plan->arena, text);
-    t->why_blocks = flow_arena_text(
-        plan->arena, plan->options->fast_sampling
-                         ? "Couplings sample as fast as they evaluate (--fast-sampling). Without that, a "
-                           "maf of mixtures has the better likelihood."
-                         : "The best likelihood of the flows that were compared on tables "
-                           "(docs/automatic.md).");
-    snprintf(text, sizeof text, "%lld epochs of %s rows in batches of %lld, rate %g%s", (long long)t->epochs, rows,
-             (long long)t->batch, t->rate, t->decay > 0 ? ", weight decay" : "");
-    t->what_training = flow_arena_text(plan->arena, text);
-    snprintf(text, sizeof text, "For %s training rows.%s", rows,
-             t->decay > 0 ? " Few rows: small batches, and decay against overfitting." : "");
-    t->why_training = flow_arena_text(plan->arena, text);
-    return plan->arena->failed ? flow_error_memory(err, "a plan") : FLOW_OK;
+    const bool coupling = plan->options->fast_sampling;
+    t->what_blocks = choose_text(plan, "%d %s blocks, networks with two hidden layers of %d", t->repeat,
+                                 coupling ? "coupling" : "maf", t->hidden);
+    t->why_blocks = choose_text(plan, coupling ? "Couplings sample as fast as they evaluate (--fast-sampling). Without "
+                                                 "that, a maf of mixtures has a better likelihood."
+                                               : "Of the flows that were compared on tables, a maf of mixtures had the "
+                                                 "best likelihood. To draw many samples, try --fast-sampling.");
+    t->why_training = choose_text(plan, "By the number of rows, %s.%s%s", rows,
+                                  t->decay > 0 ? " They are few: small batches, and decay against overfitting." : "",
+                                  plan->options->minutes > 0 ? " The epochs are what --minutes allows." : "");
 }
 
 /* ---- images ---- */
@@ -86,40 +104,62 @@ static int choose_levels(flow_shape shape)
 
 static flow_status choose_for_images(init_plan *plan, double n, flow_error *err)
 {
-    init_training *t = &plan->training;
     const flow_shape shape = plan->image.shape;
     if (shape.height % 2 != 0 || shape.width % 2 != 0)
         return flow_error_set(err, FLOW_DATA,
-                              "%s: images of %d x %d pixels: a multi-scale flow needs an even height and "
-                              "width; pad or cut them",
+                              "%s: images of %d x %d pixels: a multi-scale flow needs an even height and width; pad or "
+                              "cut them",
                               plan->source, shape.height, shape.width);
-    char text[200];
-    *t = (init_training){.levels = choose_levels(shape),
-                         .repeat = 8,
-                         .hidden = 64,
-                         .layers = 2,
-                         .batch = 64,
-                         .epochs = choose_clamp(2e6 / n, 4, 200),
-                         .warmup = 200,
-                         .rate = 1e-3,
-                         .ema = 0.999,
-                         .clip = 100};
-    snprintf(text, sizeof text, "glow of %d levels with 8 steps each, convolutions of 64 channels", t->levels);
-    t->what_blocks = flow_arena_text(plan->arena, text);
-    t->why_blocks = flow_arena_text(plan->arena, "The sizes of configs/mnist-glow.json; more steps and channels fit "
-                                                 "better and take longer.");
-    snprintf(text, sizeof text, "%lld epochs in batches of 64", (long long)t->epochs);
-    t->what_training = flow_arena_text(plan->arena, text);
-    t->why_training = flow_arena_text(plan->arena, "As configs/mnist-glow.json.");
-    return plan->arena->failed ? flow_error_memory(err, "a plan") : FLOW_OK;
+    plan->training = (init_training){.levels = choose_levels(shape),
+                                     .repeat = 8,
+                                     .hidden = 64,
+                                     .layers = 2,
+                                     .batch = 64,
+                                     .warmup = 200,
+                                     .rate = 1e-3,
+                                     .ema = 0.999,
+                                     .clip = 100,
+                                     .epochs = choose_clamp(2e6 / n, 4, 200)};
+    return FLOW_OK;
+}
+
+static void choose_words_for_images(init_plan *plan)
+{
+    init_training *t = &plan->training;
+    t->what_blocks =
+        choose_text(plan, "glow, %d levels of %d steps, convolutions of %d channels", t->levels, t->repeat, t->hidden);
+    t->why_blocks = choose_text(plan, "The sizes of configs/mnist-glow.json; more steps and channels fit better and "
+                                      "take longer.");
+    t->why_training = choose_text(plan, "As configs/mnist-glow.json.%s",
+                                  plan->options->minutes > 0 ? " The epochs are what --minutes allows." : "");
+}
+
+/* ---- both ---- */
+
+static double choose_rows(const init_plan *plan)
+{
+    return (double)plan->n_rows * (1 - plan->share - plan->test_share);
 }
 
 flow_status init_choose_flow(init_plan *plan, flow_error *err)
 {
     choose_held_out(plan);
-    const double n = (double)plan->n_rows * (1 - plan->share - plan->test_share);
     if (plan->image.shape.channels > 0)
-        return choose_for_images(plan, n, err);
-    choose_for_table(plan, n);
-    return choose_table_words(plan, n, err);
+        return choose_for_images(plan, choose_rows(plan), err);
+    choose_for_table(plan, choose_rows(plan));
+    return FLOW_OK;
+}
+
+flow_status init_explain_flow(init_plan *plan, flow_error *err)
+{
+    init_training *t = &plan->training;
+    char rows[FLOW_FORMAT_SIZE];
+    flow_format_count(rows, (int64_t)choose_rows(plan));
+    if (plan->image.shape.channels > 0)
+        choose_words_for_images(plan);
+    else
+        choose_words_for_table(plan, rows);
+    t->what_training = choose_text(plan, "%lld epoch%s of %s %s in batches of %lld", (long long)t->epochs,
+                                   t->epochs == 1 ? "" : "s", rows, plan->out->row_name, (long long)t->batch);
+    return plan->arena->failed ? flow_error_memory(err, "a plan") : FLOW_OK;
 }

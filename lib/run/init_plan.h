@@ -4,6 +4,7 @@
  *     init_look           the columns, what is wrong with their values, the survey           init_look.c
  *     init_judge_columns  a column map for each column, or none: it is left out              init_columns.c
  *     init_choose_flow    the flow and the training                                          init_flow.c
+ *     init_fit_minutes    epochs for --minutes                                               init_minutes.c
  *     init_make_document  the spec                                                           init_document.c
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -79,14 +80,17 @@ flow_status init_find_files(init_plan *plan, flow_error *err);
 flow_status init_look(init_plan *plan, flow_error *err);
 flow_status init_judge_columns(init_plan *plan, flow_error *err);
 flow_status init_choose_flow(init_plan *plan, flow_error *err);
+flow_status init_explain_flow(init_plan *plan, flow_error *err);
+/* Sets the epochs that --minutes allows for the flow of the document. */
+flow_status init_fit_minutes(init_plan *plan, const cJSON *document, flow_error *err);
 /* *out is the caller's, also after an error. */
 flow_status init_make_document(cJSON **out, const init_plan *plan, flow_error *err);
 
 /* Says something about a column. */
 flow_status init_say(const init_plan *plan, init_column *column, init_topic topic, flow_error *err, const char *format,
                      ...) FLOW_PRINTF(5, 6);
-/* "a (constant, 3), b (the same as a)" for the columns of a topic, the first `most` of them. The caller's; NULL: there
- * are none, or memory is out. */
-char *init_describe_topic(const init_plan *plan, init_topic topic, int most);
+/* "a (constant, 3), b (the same as a)" for the columns of a topic, the first `most` of them; NULL: there are none. *out
+ * is the caller's, also after an error. */
+flow_status init_describe_topic(char **out, const init_plan *plan, init_topic topic, int most, flow_error *err);
 
 #endif

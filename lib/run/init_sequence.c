@@ -18,16 +18,26 @@
 
 enum { REMARKS = 16, SHOWN = 8 };
 
+/* Takes the text over. */
 static flow_status init_remark(init_plan *plan, const char *about, char *text, flow_error *err)
 {
     flow_list *list = &plan->out->remarks;
-    flow_init_remark *remark = (flow_init_remark *)list->items + list->n;
-    if (text == NULL)
-        return FLOW_OK;
-    *remark = (flow_init_remark){about, flow_arena_text(plan->arena, text)};
-    list->n++;
+    const char *kept = text != NULL ? flow_arena_text(plan->arena, text) : NULL;
     free(text);
-    return remark->text != NULL ? FLOW_OK : flow_error_memory(err, "remarks");
+    if (kept == NULL)
+        return flow_error_memory(err, "remarks");
+    ((flow_init_remark *)list->items)[list->n++] = (flow_init_remark){about, kept};
+    return FLOW_OK;
+}
+
+static flow_status init_remark_topic(init_plan *plan, const char *about, init_topic topic, flow_error *err)
+{
+    char *text = NULL;
+    flow_status status = init_describe_topic(&text, plan, topic, SHOWN, err);
+    if (status == FLOW_OK && text != NULL)
+        return init_remark(plan, about, text, err);
+    free(text);
+    return status;
 }
 
 /* How many columns have which roles, what was noticed about them, and what is to be trained. */
@@ -45,7 +55,7 @@ static flow_status init_describe(init_plan *plan, flow_error *err)
         return flow_error_memory(err, "remarks");
     for (int topic = 0; topic < INIT_N_TOPICS; topic++)
         if (abouts[topic] != NULL)
-            FLOW_TRY(init_remark(plan, abouts[topic], init_describe_topic(plan, (init_topic)topic, SHOWN), err));
+            FLOW_TRY(init_remark_topic(plan, abouts[topic], (init_topic)topic, err));
     if (plan->n_skipped > 0)
         FLOW_TRY(init_remark(plan, "skipped",
                              flow_format("%s rows that miss a value", flow_format_count(count, plan->n_skipped)), err));
@@ -131,6 +141,16 @@ static flow_status init_check_kept(const init_plan *plan, flow_error *err)
 
 /* ---- all of it ---- */
 
+static flow_status init_count_epochs(init_plan *plan, flow_error *err)
+{
+    cJSON *document = NULL;
+    flow_status status = init_make_document(&document, plan, err);
+    if (status == FLOW_OK)
+        status = init_fit_minutes(plan, document, err);
+    cJSON_Delete(document);
+    return status;
+}
+
 static flow_status init_run(init_plan *plan, flow_error *err)
 {
     FLOW_TRY(init_find_files(plan, err));
@@ -144,6 +164,9 @@ static flow_status init_run(init_plan *plan, flow_error *err)
     plan->out->n_columns = plan->survey != NULL ? plan->n_columns : flow_shape_size(plan->image.shape);
     plan->out->row_name = plan->survey != NULL ? "rows" : "images";
     FLOW_TRY(init_choose_flow(plan, err));
+    if (plan->options->minutes > 0)
+        FLOW_TRY(init_count_epochs(plan, err));
+    FLOW_TRY(init_explain_flow(plan, err));
     FLOW_TRY(init_make_document(&plan->out->document, plan, err));
     FLOW_TRY(init_complete_document(plan, err));
     FLOW_TRY(init_list_left_out(plan, err));

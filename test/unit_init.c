@@ -1,0 +1,461 @@
+/* Specs that are made from data alone: which columns they have, what is said of them, and how they are trained. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/json.h"
+#include "core/text.h"
+#include "harness.h"
+#include "model/model.h"
+#include "num/rng.h"
+#include "run/init.h"
+#include "values.h"
+
+/* ---- tables ---- */
+
+static double uniform(int row, int column)
+{
+    return flow_rng_uniform(5, FLOW_STREAM_OTHER, (uint64_t)row, (uint32_t)column);
+}
+
+static double normal(int row, int column)
+{
+    return sqrt(-2 * log(uniform(row, 2 * column + 100))) * cos(6.283185307179586 * uniform(row, 2 * column + 101));
+}
+
+/* A column: its name, and the value in a row. */
+typedef struct column {
+    const char *name;
+    double (*value)(int row);
+} column;
+
+static double value_a(int row)
+{
+    return normal(row, 1);
+}
+
+static double value_b(int row)
+{
+    return normal(row, 2);
+}
+
+static double value_sum(int row)
+{
+    return normal(row, 1) + normal(row, 2);
+}
+
+static double value_number(int row)
+{
+    return row + 1;
+}
+
+static double value_constant(int row)
+{
+    (void)row;
+    return 3;
+}
+
+static double value_count(int row)
+{
+    return floor(-6 * log(uniform(row, 3)));
+}
+
+static double value_class(int row)
+{
+    return floor(4 * uniform(row, 4)) + 1;
+}
+
+static double value_sign(int row)
+{
+    return uniform(row, 5) < 0.5 ? -1 : 1;
+}
+
+static double value_rounded(int row)
+{
+    return 0.5 * rint(20 * normal(row, 6)) + 100;
+}
+
+static double value_share(int row)
+{
+    return uniform(row, 7);
+}
+
+static double value_positive(int row)
+{
+    return -log(uniform(row, 8));
+}
+
+static double value_code(int row)
+{
+    return uniform(row, 9) < 0.05 ? -999 : normal(row, 9);
+}
+
+static double value_hole(int row)
+{
+    return uniform(row, 10) < 0.5 ? NAN : normal(row, 10);
+}
+
+static double value_angle(int row)
+{
+    return 360 * uniform(row, 11);
+}
+
+static const column all_columns[] = {
+    {"a", value_a},         {"b", value_b},         {"sum", value_sum},     {"number", value_number},
+    {"same", value_a},      {"const", value_constant}, {"count", value_count}, {"class", value_class},
+    {"sign", value_sign},   {"half", value_rounded},   {"share", value_share}, {"mass", value_positive},
+    {"code", value_code},   {"hole", value_hole},   {"phi", value_angle},
+};
+
+static const column *column_of(const char *name)
+{
+    size_t i = 0;
+    while (strcmp(all_columns[i].name, name) != 0)
+        i++;
+    return &all_columns[i];
+}
+
+/* A CSV file in the folder of the tests with columns "a,b". */
+static const char *write_table(const char *names, int rows)
+{
+    flow_text text = {0};
+    char copy[200];
+    snprintf(copy, sizeof copy, "%s", names);
+    const column *columns[16];
+    int n = 0;
+    for (char *name = strtok(copy, ","); name != NULL; name = strtok(NULL, ","))
+        columns[n++] = column_of(name);
+    flow_text_add(&text, "%s\n", names);
+    for (int row = 0; row < rows; row++)
+        for (int i = 0; i < n; i++) {
+            const double value = columns[i]->value(row);
+            char number[FLOW_NUMBER_SIZE] = "";
+            if (isfinite(value))
+                flow_number_print(number, value);
+            flow_text_add(&text, "%s%s", number, i + 1 < n ? "," : "\n");
+        }
+    assert_false(text.failed);
+    const char *file = write_text("table.csv", text.data);
+    flow_text_free(&text);
+    return file;
+}
+
+/* ---- results ---- */
+
+static flow_run_init_options options_of(const char *data)
+{
+    static char names[2][1024];
+    snprintf(names[0], sizeof names[0], "%s", data);
+    snprintf(names[1], sizeof names[1], "%s", at("made.json"));
+    return (flow_run_init_options){.data = names[0], .spec = names[1], .force = true};
+}
+
+static void make(flow_run_init_result *out, const flow_run_init_options *options)
+{
+    flow_error err = {0};
+    if (flow_run_init(out, options, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+}
+
+static void make_of(flow_run_init_result *out, const char *names, int rows)
+{
+    const flow_run_init_options options = options_of(write_table(names, rows));
+    make(out, &options);
+}
+
+static void expect_refused(const flow_run_init_options *options, flow_status code, const char *text)
+{
+    flow_run_init_result out;
+    flow_error err = {0};
+    assert_int_equal(flow_run_init(&out, options, &err), code);
+    if (strstr(err.message, text) == NULL)
+        fail_msg("\"%s\" is not in \"%s\"", text, err.message);
+    flow_run_init_free(&out);
+}
+
+static const cJSON *member(const cJSON *object, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+/* The value as JSON text without blanks; "" when there is none. */
+static void expect_json(const cJSON *node, const char *text)
+{
+    char *found = node != NULL ? cJSON_PrintUnformatted(node) : NULL;
+    assert_string_equal(found != NULL ? found : "", text);
+    free(found);
+}
+
+static const cJSON *support_of(const flow_run_init_result *r, const char *name)
+{
+    const cJSON *map = cJSON_GetArrayItem(member(r->document, "flow"), 0);
+    return member(member(map, "columns"), name);
+}
+
+static const char *remark_of(const flow_run_init_result *r, const char *about)
+{
+    const flow_init_remark *remarks = r->remarks.items;
+    for (size_t i = 0; i < r->remarks.n; i++)
+        if (strcmp(remarks[i].about, about) == 0)
+            return remarks[i].text;
+    return "";
+}
+
+static void expect_columns(const flow_run_init_result *r, const char *text)
+{
+    expect_json(member(member(r->document, "data"), "columns"), text);
+}
+
+/* ---- tests ---- */
+
+static void test_columns_without_a_density_are_left_out(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    make_of(&r, "number,a,const,b,sum,same", 300);
+    expect_columns(&r, "[\"a\",\"b\"]");
+    assert_int_equal(r.n_columns, 6);
+    assert_int_equal(r.n_modelled, 2);
+    assert_int_equal(r.left_out.n, 4);
+    assert_string_equal(remark_of(&r, "left out"),
+                        "number (numbers the rows), const (constant, 3), sum (= a + b), same (the same as a)");
+    flow_run_init_free(&r);
+    make_of(&r, "a,b", 300);
+    expect_columns(&r, "");
+    assert_string_equal(remark_of(&r, "left out"), "");
+    flow_run_init_free(&r);
+}
+
+static void test_supports(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    make_of(&r, "a,count,class,sign,half,share,mass", 2000);
+    assert_null(support_of(&r, "a"));
+    expect_json(support_of(&r, "count"), "{\"lower\":0,\"discrete\":true}");
+    expect_json(support_of(&r, "class"), "{\"lower\":1,\"upper\":4,\"discrete\":true}");
+    expect_json(support_of(&r, "sign"), "{\"lower\":-1,\"upper\":1,\"discrete\":true,\"step\":2}");
+    expect_json(support_of(&r, "half"), "{\"discrete\":true,\"step\":0.5}");
+    expect_json(support_of(&r, "share"), "{\"lower\":0,\"upper\":1}");
+    expect_json(support_of(&r, "mass"), "{\"lower\":0}");
+    flow_run_init_free(&r);
+}
+
+static void test_an_angle_is_a_question(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    make_of(&r, "a,phi", 1000);
+    assert_non_null(strstr(remark_of(&r, "please look"), "phi fills 0 to 360"));
+    assert_null(support_of(&r, "phi"));
+    flow_run_init_free(&r);
+}
+
+static void test_named_columns_are_modelled(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    flow_run_init_options options = options_of(write_table("number,a,b,sum,mass", 300));
+    options.columns = "sum,b,a,number";
+    options.context = "mass";
+    make(&r, &options);
+    expect_columns(&r, "[\"sum\",\"b\",\"a\",\"number\"]");
+    expect_json(member(member(r.document, "data"), "context"), "[\"mass\"]");
+    assert_null(support_of(&r, "mass"));
+    assert_non_null(strstr(remark_of(&r, "please look"), "number numbers the rows, and is modelled"));
+    flow_run_init_free(&r);
+    options.columns = NULL;
+    options.drop = "number";
+    options.weight = "mass";
+    options.context = NULL;
+    make(&r, &options);
+    expect_columns(&r, "[\"a\",\"b\"]");
+    expect_json(member(member(r.document, "data"), "weight"), "\"mass\"");
+    flow_run_init_free(&r);
+    options.drop = "nmber";
+    expect_refused(&options, FLOW_DATA, "--drop: ");
+    options.drop = "number,a,b,sum";
+    expect_refused(&options, FLOW_ARGUMENT, "no column is left to model");
+}
+
+static void test_a_copy_of_the_context_is_left_out(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    flow_run_init_options options = options_of(write_table("same,a,b", 300));
+    options.context = "a";
+    make(&r, &options);
+    expect_columns(&r, "[\"b\"]");
+    flow_run_init_free(&r);
+}
+
+static void test_missing_values(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    make_of(&r, "a,hole,b", 300);
+    expect_columns(&r, "[\"a\",\"b\"]");
+    assert_null(member(member(r.document, "data"), "skip_invalid"));
+    assert_int_equal(r.n_rows, 300);
+    flow_run_init_free(&r);
+    flow_run_init_options options = options_of(write_table("a,hole,b", 300));
+    options.columns = "a,hole";
+    make(&r, &options);
+    expect_json(member(member(r.document, "data"), "skip_invalid"), "true");
+    ASSERT_LT(r.n_rows, 200);
+    flow_run_init_free(&r);
+    options = options_of(write_table("a,code", 300));
+    expect_refused(&options, FLOW_DATA, "the column \"code\" is -999 in");
+    options = options_of(write_table("a,b", 10));
+    expect_refused(&options, FLOW_DATA, "10 rows with a number in every column");
+}
+
+static double share_of(int rows)
+{
+    flow_run_init_result r;
+    make_of(&r, "a,b", rows);
+    const double share = member(member(r.document, "data"), "validation")->valuedouble;
+    flow_run_init_free(&r);
+    return share;
+}
+
+static void test_the_share_that_is_held_out(void **state)
+{
+    (void)state;
+    ASSERT_EQ(share_of(100), 0.25);
+    ASSERT_EQ(share_of(1000), 0.2);
+    ASSERT_EQ(share_of(5000), 0.1);
+    flow_run_init_result r;
+    flow_run_init_options options = options_of(write_table("a,b", 100));
+    options.validation = "0.4";
+    options.test = "0.2";
+    make(&r, &options);
+    ASSERT_EQ(member(member(r.document, "data"), "validation")->valuedouble, 0.4);
+    ASSERT_EQ(member(member(r.document, "data"), "test")->valuedouble, 0.2);
+    flow_run_init_free(&r);
+}
+
+static double epochs_of(double minutes)
+{
+    flow_run_init_result r;
+    flow_run_init_options options = options_of(write_table("a,b,mass", 1000));
+    options.minutes = minutes;
+    make(&r, &options);
+    const double epochs = member(member(r.document, "train"), "epochs")->valuedouble;
+    flow_run_init_free(&r);
+    return epochs;
+}
+
+static void test_minutes_are_counted(void **state)
+{
+    (void)state;
+    const double few = epochs_of(0.05), more = epochs_of(0.1);
+    ASSERT_GT(few, 1);
+    ASSERT_NEAR(more, 2 * few, 1);
+    ASSERT_EQ(epochs_of(0.05), few);
+    ASSERT_EQ(epochs_of(1e6), 1000);
+}
+
+static void test_overrides_are_in_the_spec(void **state)
+{
+    (void)state;
+    static const char *const overrides[] = {"train.epochs=3", "seed=9"};
+    static const char *const wrong[] = {"train.epoch=3"};
+    flow_run_init_result r;
+    flow_run_init_options options = options_of(write_table("a,b", 100));
+    options.overrides = overrides;
+    options.n_overrides = 2;
+    make(&r, &options);
+    expect_json(member(member(r.document, "train"), "epochs"), "3");
+    expect_json(member(r.document, "seed"), "9");
+    flow_run_init_free(&r);
+    options.overrides = wrong;
+    options.n_overrides = 1;
+    expect_refused(&options, FLOW_SPEC, "train: unknown key \"epoch\"");
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    flow_run_init_options options = options_of(write_table("a,b", 100));
+    make(&r, &options);
+    flow_run_init_free(&r);
+    options.force = false;
+    expect_refused(&options, FLOW_EXISTS, "this spec exists already");
+    options.resume = true;
+    make(&r, &options);
+    assert_true(r.kept);
+    flow_run_init_free(&r);
+    char other[1024];
+    snprintf(other, sizeof other, "%s", write_text("other.csv", "a,b\n1,2\n"));
+    options.data = other;
+    expect_refused(&options, FLOW_EXISTS, "trains on other data");
+    options.force = true;
+    options.resume = false;
+    options.spec = other;
+    expect_refused(&options, FLOW_EXISTS, "is not a spec, so it is not replaced");
+    options.data = "-";
+    expect_refused(&options, FLOW_ARGUMENT, "standard input can be read only once");
+}
+
+static void test_data_are_told_from_specs(void **state)
+{
+    (void)state;
+    assert_true(flow_names_data(write_text("plain", "a,b\n1,2\n")));
+    assert_true(flow_names_data(write_text("table.csv", "a,b\n1,2\n")));
+    assert_false(flow_names_data(write_text("spec", " {\"flow\": []}")));
+    assert_false(flow_names_data(write_text("broken.json", "[1, 2")));
+    assert_false(flow_names_data(write_text("empty", "")));
+    assert_true(flow_names_data(folder));
+    assert_true(flow_names_data("data/two_moons.h5"));
+    assert_true(flow_names_data("data/two_moons.h5:/train"));
+    assert_true(flow_names_data("no_such_file.csv"));
+    assert_true(flow_names_data("no_such_file.h5:/set"));
+    assert_false(flow_names_data("no_such_file.json"));
+    assert_false(flow_names_data("no_such_file"));
+    assert_false(flow_names_data("-"));
+}
+
+static void test_images(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    flow_run_init_options options = options_of("data/bars_discs.h5");
+    options.context = "label";
+    make(&r, &options);
+    const cJSON *maps = member(r.document, "flow");
+    expect_json(member(cJSON_GetArrayItem(maps, 0), "type"), "\"pixels\"");
+    expect_json(member(cJSON_GetArrayItem(maps, 2), "type"), "\"glow\"");
+    expect_json(member(cJSON_GetArrayItem(maps, 2), "levels"), "2");
+    expect_json(member(member(r.document, "data"), "context"), "[\"label\"]");
+    flow_run_init_free(&r);
+    options.context = "x1";
+    expect_refused(&options, FLOW_ARGUMENT, "the rows are images");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_columns_without_a_density_are_left_out),
+        cmocka_unit_test(test_supports),
+        cmocka_unit_test(test_an_angle_is_a_question),
+        cmocka_unit_test(test_named_columns_are_modelled),
+        cmocka_unit_test(test_a_copy_of_the_context_is_left_out),
+        cmocka_unit_test(test_missing_values),
+        cmocka_unit_test(test_the_share_that_is_held_out),
+        cmocka_unit_test(test_minutes_are_counted),
+        cmocka_unit_test(test_overrides_are_in_the_spec),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_data_are_told_from_specs),
+        cmocka_unit_test(test_images),
+    };
+    return cmocka_run_group_tests_name("init", tests, make_folder, remove_folder);
+}
