@@ -184,6 +184,34 @@ setup() {
     expect_not '"x"'
 }
 
+@test "a column that is constant but for a few rows is refused, whichever part these are in" {
+    awk -F, 'NR == 1 { print "x,y,c"; next } { print $0 "," (NR == 9 ? 8 : 7) }' train.csv >nearly.csv
+    for seed in 1 2 3; do
+        run flowctl train spec.json --data nearly.csv --validation 0.5 --set data.test=null --seed "$seed"
+        expect_status 1
+        expect 'the column "c" has the value 7 in all rows but 1'
+    done
+    run flowctl train spec.json --data nearly.csv --validation 0.5 --set data.test=null --set train.epochs=1 \
+        --set 'flow=[{"type": "support", "columns": {"c": {"discrete": true}}}, "standardize"]' -o nearly.h5
+    expect_status 0
+}
+
+@test "train warns of columns that follow from others, number the rows or hold codes, whatever the seed" {
+    awk -F, 'NR == 1 { print "x,y,sum,row,t"; next }
+        { printf "%s,%.9f,%d,%g\n", $0, $1 - 200 * $2 + 3, NR, NR % 40 ? $2 : -999 }' train.csv >odd.csv
+    for seed in 1 2; do
+        run flowctl train spec.json --data odd.csv --validation 0.2 --set data.test=null --set train.epochs=1 \
+            --set 'flow=["standardize"]' --seed "$seed" -o "odd$seed.h5"
+        expect_status 0
+        grep warning <<<"$output" | sed 's/odd.\.h5//' >"warnings$seed.txt"
+        expect "functions of other columns: sum (= 3 + x - 200 y); leave them out" "numbers of the rows: row;" \
+            "codes for missing values?: t (-999 in 10 rows); if they are"
+    done
+    same warnings1.txt warnings2.txt
+    run flowctl train spec.json --set train.epochs=1 -o usual.h5
+    expect_not warning
+}
+
 @test "validation data in another order of columns are matched by name" {
     awk -F, '{ print $2 "," $1 }' validation.csv >swapped.csv
     flowctl train spec.json -q -o a.h5

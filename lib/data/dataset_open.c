@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +20,8 @@ static flow_status dataset_open_reader(flow_row_store *data, const char *locatio
     for (int i = 0; i < n_context; i++)
         last[i] = options->context[i];
     last[n_context] = options->weight;
-    const flow_reader_options how = {options->columns, options->n_columns, options->skip_invalid, last, n_last,
-                                     options->image};
+    const flow_reader_options how = {options->columns, options->n_columns, options->skip_invalid, last,
+                                     n_last,           options->image};
     flow_status status = table != NULL ? flow_reader_open_rows(&data->reader, table, &how, err)
                                        : flow_reader_open(&data->reader, location, &how, err);
     free(last);
@@ -67,8 +68,10 @@ static flow_status dataset_open(flow_dataset **out, const char *location, const 
     options = options != NULL ? options : &none;
     *out = NULL;
     if (options->part != FLOW_PART_ALL && !dataset_is_split(options))
-        return flow_error_set(err, FLOW_ARGUMENT, "the held-out share is %g and the test share %g; that of a part has "
-                              "to lie between 0 and 1", options->share, options->test_share);
+        return flow_error_set(err, FLOW_ARGUMENT,
+                              "the held-out share is %g and the test share %g; that of a part has "
+                              "to lie between 0 and 1",
+                              options->share, options->test_share);
     flow_row_store *data = calloc(1, sizeof *data);
     if (data == NULL)
         return flow_error_memory(err, "a data set");
@@ -132,26 +135,40 @@ flow_picture_options flow_dataset_picture(const flow_dataset *data)
     return out;
 }
 
+static flow_status dataset_refuse_constant(const flow_dataset *data, int column, double value, int64_t others,
+                                           flow_error *err)
+{
+    char text[FLOW_NUMBER_SIZE], rows[64] = "every row";
+    flow_number_print(text, value);
+    if (others > 0)
+        snprintf(rows, sizeof rows, "all rows but %lld", (long long)others);
+    return flow_error_set(err, FLOW_DATA,
+                          "%s: the column \"%.80s\" has the value %s in %s: its density has no bound; %s",
+                          data->location, data->columns[column], text, rows,
+                          data->image.shape.channels > 0 ? "for images of 8 bits, let the flow begin with \"pixels\""
+                                                         : "leave it out of the columns");
+}
+
 /* A column of the context may be constant, but not too large to be standardised. */
 flow_status flow_dataset_check_spread(const flow_dataset *data, const bool *discrete, flow_error *err)
 {
     int n_given = data->n_columns - (data->is_weighted ? 1 : 0), n = n_given - data->n_context;
     for (int i = 0; i < n_given; i++) {
         const flow_column_summary *column = &data->summary[i];
-        bool constant = column->least == column->most;
+        const flow_finding *nearly = NULL;
+        bool constant = column->least == column->most, continuous = i < n && (discrete == NULL || !discrete[i]);
         bool too_large = !isfinite(column->deviation) || !isfinite(column->mean);
-        char value[FLOW_NUMBER_SIZE];
-        flow_number_print(value, column->least);
-        if (constant && i < n && (discrete == NULL || !discrete[i]))
-            return flow_error_set(err, FLOW_DATA, "%s: the column \"%.80s\" has the value %s in every row: its density "
-                                  "has no bound; %s", data->location, column->name, value,
-                                  data->image.shape.channels > 0
-                                      ? "for images of 8 bits, let the flow begin with \"pixels\""
-                                      : "leave it out of the columns");
+        if (continuous && data->survey != NULL) /* whether the other rows are in this part must not matter */
+            nearly = flow_survey_find(data->survey, FLOW_FINDING_NEARLY_CONSTANT, i);
+        if (nearly != NULL && nearly->rows > 0)
+            return dataset_refuse_constant(data, i, nearly->value, nearly->rows, err);
+        if (constant && continuous)
+            return dataset_refuse_constant(data, i, column->least, 0, err);
         if (too_large || (column->deviation == 0 && !constant))
-            return flow_error_set(err, FLOW_DATA, "%s: the values of the column \"%.80s\" are too %s for arithmetic in "
-                                  "double precision; rescale it", data->location, column->name,
-                                  too_large ? "large" : "close to each other");
+            return flow_error_set(err, FLOW_DATA,
+                                  "%s: the values of the column \"%.80s\" are too %s for arithmetic in "
+                                  "double precision; rescale it",
+                                  data->location, column->name, too_large ? "large" : "close to each other");
     }
     return FLOW_OK;
 }

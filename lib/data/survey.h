@@ -135,4 +135,7 @@ void flow_survey_free(flow_survey *survey);
 /* The first finding of this kind about the column; NULL: none. */
 const flow_finding *flow_survey_find(const flow_survey *survey, flow_finding_kind kind, int column);
 
+/* The share of the rows that have the most frequent value of the column. */
+double flow_survey_tied(const flow_survey *survey, int column);
+
 #endif

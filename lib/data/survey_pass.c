@@ -201,8 +201,21 @@ void flow_survey_free(flow_survey *s)
 
 const flow_finding *flow_survey_find(const flow_survey *s, flow_finding_kind kind, int column)
 {
-    for (size_t i = 0; i < s->n_findings; i++)
-        if (s->findings[i].kind == kind && s->findings[i].column == column)
-            return &s->findings[i];
-    return NULL;
+    size_t low = 0, high = s->n_findings;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const flow_finding *f = &s->findings[middle];
+        if (f->kind < kind || (f->kind == kind && f->column < column))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const flow_finding *found = low < s->n_findings ? &s->findings[low] : NULL;
+    return found != NULL && found->kind == kind && found->column == column ? found : NULL;
+}
+
+double flow_survey_tied(const flow_survey *s, int column)
+{
+    const flow_survey_column *c = &s->columns[column];
+    return (double)(c->n_frequent > 0 ? c->frequent[0].rows : 1) / (double)s->n_rows;
 }

@@ -53,9 +53,14 @@ void flow_experiment_warn_of_networks(const flow_experiment *x);
  * are skipped and of a density whose gradient is wrong. */
 flow_status flow_experiment_open(flow_experiment *x, flow_error *err);
 
-/* FLOW_DATA with the first row of the training or validation data that is outside of the support of the flow. Warns of
- * columns with many equal values that the flow takes for continuous. */
+/* FLOW_DATA with the first row of the training or validation data that is outside of the support of the flow. Then
+ * warns of columns. */
 flow_status flow_experiment_check(const flow_experiment *x, flow_error *err);
+
+/* Warns of columns that the flow takes for continuous and whose training data have no density, or hold what is no data:
+ * many equal values, constants, functions of other columns, numbers of the rows, codes for missing values
+ * (experiment_columns.c). What is said of a table does not depend on the seed that holds rows out. */
+flow_status flow_experiment_warn_of_columns(const flow_experiment *x, flow_error *err);
 
 /* Looks how many columns there will be to model, without opening the experiment: x->dim is what data.columns, the
  * training data or the density say; 0 when neither says so. Where the data cannot be read, *problem (FLOW_ERROR_SIZE)

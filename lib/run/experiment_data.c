@@ -29,7 +29,7 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
         .columns = data->columns.at, .n_columns = data->columns.n, .context = data->context.at,
         .n_context = data->context.n, .weight = data->weight, .allow_negative_weights = data->allow_negative_weights,
         .image = flow_image_of_options(x->spec->image), .skip_invalid = data->skip_invalid,
-        .flip = data->flip && out == &x->training,
+        .flip = data->flip && out == &x->training, .survey = out == &x->training,
         .memory_bytes = (size_t)(data->memory * (double)(1u << 30)),
         .part = part, .share = data->validation.number, .test_share = data->test.number, .seed = x->spec->seed,
         .read_ahead = x->n_threads > 1, /* reading ahead is a thread of its own */
@@ -244,49 +244,6 @@ void flow_experiment_find_columns(flow_experiment *x, char *problem)
 
 /* ---- checking them against the flow ---- */
 
-/* A share of equal values from which a density starts to narrow down on them, and likelihoods lose their meaning; of a
- * few rows, so many have to be equal. */
-static const double many_ties = 0.02;
-static const double least_ties = 3;
-
-static flow_status experiment_warn_of_ties(const flow_experiment *x, flow_error *err)
-{
-    enum { NAMED = 5 };
-    const flow *f = x->f;
-    if (x->training == NULL)
-        return FLOW_OK;
-    flow_text names = {0};
-    const char *first = NULL;
-    bool *discrete = calloc((size_t)f->dim, sizeof *discrete);
-    int n = 0;
-    if (discrete != NULL)
-        flow_mark_discrete(f, discrete);
-    for (int i = 0; i < f->dim && discrete != NULL; i++) {
-        const flow_column_summary *column = &x->training->summary[i];
-        if (discrete[i] || column->tied * (double)x->training->n_rows < least_ties)
-            continue;
-        if (column->tied < many_ties || column->tied >= 1) /* the trainer refuses a constant column */
-            continue;
-        if (n++ < NAMED)
-            flow_text_add(&names, "%s\"%.60s\": %.0f%%", n > 1 ? ", " : "", column->name, 100 * column->tied);
-        first = first != NULL ? first : column->name;
-    }
-    if (n > NAMED)
-        flow_text_add(&names, ", and %d more", n - NAMED);
-    flow_status status = discrete == NULL || names.failed ? flow_error_memory(err, "names of columns") : FLOW_OK;
-    if (status == FLOW_OK && n > 0 && x->training->image.shape.channels > 0)
-        flow_run_warn(x->hooks, "many images have the same value (column %s); log-densities of continuous values are "
-                      "then unbounded. For images of 8 bits, let the flow begin with \"pixels\"", names.data);
-    else if (status == FLOW_OK && n > 0)
-        flow_run_warn(x->hooks, "many rows have the same value (column %s); log-densities of continuous columns are "
-                      "then unbounded. Declare whole or rounded values in a first layer {\"type\": \"support\", "
-                      "\"columns\": {\"%.60s\": {\"discrete\": true, \"step\": 1}}}, or leave columns out with "
-                      "data.columns", names.data, first);
-    flow_text_free(&names);
-    free(discrete);
-    return status;
-}
-
 static flow_status experiment_check_support(const flow_experiment *x, flow_dataset *data, const char *key,
                                             flow_error *err)
 {
@@ -317,7 +274,7 @@ flow_status flow_experiment_check(const flow_experiment *x, flow_error *err)
 {
     FLOW_TRY(experiment_check_support(x, x->training, "train", err));
     FLOW_TRY(experiment_check_support(x, x->validation, x->data->validation.number > 0 ? "train" : "validation", err));
-    return experiment_warn_of_ties(x, err);
+    return flow_experiment_warn_of_columns(x, err);
 }
 
 /* ---- describing them ---- */

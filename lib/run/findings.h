@@ -1,10 +1,8 @@
-/* What the findings of a survey (data/survey.h) are called, and what can be done about them: the one place that has
- * words for them. */
+/* The findings of a survey (data/survey.h) as results: for JSON, and for reading. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_FINDINGS_H
 #define FLOW_RUN_FINDINGS_H
 
-#include "core/text.h"
 #include "data/survey.h"
 #include "run/report.h"
 
@@ -39,9 +37,5 @@ extern const flow_report_field flow_finding_row_fields[], flow_finding_note_fiel
 /* The survey is borrowed. */
 flow_status flow_findings_describe(flow_findings *out, const flow_survey *survey, flow_error *err);
 void flow_findings_free(flow_findings *findings);
-
-/* Adds the rule for the column in "columns" of a "support", {"discrete": true, "step": 0.5}; nothing for kinds that no
- * support is a remedy for. */
-void flow_finding_add_rule(flow_text *text, const flow_finding *finding);
 
 #endif

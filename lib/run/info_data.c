@@ -77,6 +77,8 @@ static bool info_read_columns(flow_run_info_data_result *out)
         const flow_column_summary *s = &data->summary[i];
         int64_t n_good, invalid = counted ? flow_count_invalid(out->location, s->name, &n_good) : 0;
         columns[i] = (flow_data_column){*s, invalid, counted, counted && invalid >= 0};
+        if (data->survey != NULL) /* of all rows, not of a sample */
+            columns[i].of.tied = flow_survey_tied(data->survey, i);
     }
     return columns != NULL;
 }

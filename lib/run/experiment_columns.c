@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+
+#include "core/text.h"
+#include "run/experiment.h"
+#include "run/finding_words.h"
+
+/* A share of equal values from which a density starts to narrow down on them, and likelihoods lose their meaning; of a
+ * few rows, so many have to be equal. */
+static const double many_ties = 0.02;
+static const double least_ties = 3;
+
+/* Columns that are modelled, and that the flow takes for continuous. */
+typedef struct column_watch {
+    const flow_experiment *x;
+    const flow_dataset *data;
+    bool *watched; /* (dim) */
+} column_watch;
+
+static bool watch_has(const column_watch *w, int column)
+{
+    return column < w->x->f->dim && w->watched[column];
+}
+
+static double watch_tied(const column_watch *w, int column)
+{
+    const flow_survey *survey = w->data->survey; /* NULL: of images */
+    return survey != NULL ? flow_survey_tied(survey, column) : w->data->summary[column].tied;
+}
+
+/* The finding that a support is a remedy for; NULL: there is none. */
+static const flow_finding *watch_find_support(const column_watch *w, int column)
+{
+    static const flow_finding_kind kinds[] = {FLOW_FINDING_BOOLEAN, FLOW_FINDING_CLASSES, FLOW_FINDING_LATTICE};
+    const flow_finding *found = NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && found == NULL && w->data->survey != NULL; i++)
+        found = flow_survey_find(w->data->survey, kinds[i], column);
+    return found;
+}
+
+static flow_status watch_warn_of_ties(const column_watch *w, flow_error *err)
+{
+    enum { NAMED = 5 };
+    flow_text names = {0}, remedy = {0};
+    const flow_finding *finding = NULL;
+    int n = 0;
+    for (int i = 0; i < w->x->f->dim; i++) {
+        const double tied = watch_tied(w, i);
+        if (!w->watched[i] || tied * (double)w->data->n_rows < least_ties || tied < many_ties || tied >= 1)
+            continue; /* the trainer refuses a constant column */
+        if (n++ < NAMED)
+            flow_text_add(&names, "%s\"%.60s\": %.0f%%", n > 1 ? ", " : "", w->data->columns[i], 100 * tied);
+        finding = finding != NULL ? finding : watch_find_support(w, i);
+    }
+    if (n > NAMED)
+        flow_text_add(&names, ", and %d more", n - NAMED);
+    if (finding != NULL) {
+        flow_text_add(&remedy,
+                      "Declare whole or rounded values in a first layer {\"type\": \"support\", \"columns\": "
+                      "{\"%.60s\": ",
+                      w->data->columns[finding->column]);
+        flow_finding_add_rule(&remedy, finding);
+        flow_text_add(&remedy, "}}, or leave columns out with data.columns");
+    } else {
+        flow_text_add(&remedy, "Leave columns out with data.columns, or keep only the rows where they vary");
+    }
+    flow_status status = names.failed || remedy.failed ? flow_error_memory(err, "names of columns") : FLOW_OK;
+    if (status == FLOW_OK && n > 0 && w->data->image.shape.channels > 0)
+        flow_run_warn(w->x->hooks,
+                      "many images have the same value (column %s); log-densities of continuous values "
+                      "are then unbounded. For images of 8 bits, let the flow begin with \"pixels\"",
+                      names.data);
+    else if (status == FLOW_OK && n > 0)
+        flow_run_warn(w->x->hooks,
+                      "many rows have the same value (column %s); log-densities of continuous columns are "
+                      "then unbounded. %s",
+                      names.data, remedy.data);
+    flow_text_free(&names);
+    flow_text_free(&remedy);
+    return status;
+}
+
+/* One warning for each kind of these findings. */
+static flow_status watch_warn_of_findings(const column_watch *w, flow_error *err)
+{
+    static const bool warned[FLOW_N_FINDINGS] = {
+        [FLOW_FINDING_NEARLY_CONSTANT] = true, /* but for rounding; where rows differ, it is refused */
+        [FLOW_FINDING_ROW_NUMBER] = true,      [FLOW_FINDING_COPY] = true,
+        [FLOW_FINDING_LINEAR] = true,          [FLOW_FINDING_CODE] = true,
+    };
+    const flow_survey *survey = w->data->survey;
+    if (survey == NULL)
+        return FLOW_OK;
+    flow_finding *told = calloc(survey->n_findings + 1, sizeof *told);
+    flow_status status = told == NULL ? flow_error_memory(err, "findings") : FLOW_OK;
+    for (size_t i = 0; i < survey->n_findings && status == FLOW_OK;) {
+        const flow_finding_kind kind = survey->findings[i].kind;
+        size_t n = 0;
+        for (; i < survey->n_findings && survey->findings[i].kind == kind; i++)
+            if (warned[kind] && watch_has(w, survey->findings[i].column))
+                told[n++] = survey->findings[i];
+        flow_text text = {0};
+        if (n > 0) {
+            flow_finding_add_about(&text, survey, told, n);
+            flow_text_add(&text, "; ");
+            flow_finding_add_remedy(&text, survey, told, n);
+        }
+        if (text.failed)
+            status = flow_error_memory(err, "findings");
+        else if (n > 0)
+            flow_run_warn(w->x->hooks, "%s", text.data);
+        flow_text_free(&text);
+    }
+    free(told);
+    return status;
+}
+
+flow_status flow_experiment_warn_of_columns(const flow_experiment *x, flow_error *err)
+{
+    if (x->training == NULL)
+        return FLOW_OK;
+    column_watch w = {.x = x, .data = x->training, .watched = calloc((size_t)x->f->dim, sizeof *w.watched)};
+    if (w.watched == NULL)
+        return flow_error_memory(err, "names of columns");
+    flow_mark_discrete(x->f, w.watched);
+    for (int i = 0; i < x->f->dim; i++)
+        w.watched[i] = !w.watched[i];
+    flow_status status = watch_warn_of_ties(&w, err);
+    if (status == FLOW_OK)
+        status = watch_warn_of_findings(&w, err);
+    free(w.watched);
+    return status;
+}
