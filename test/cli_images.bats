@@ -144,10 +144,19 @@ are_bits() {
     flowctl logprob model.h5 images.h5 -o a.csv
     flowctl logprob model.h5 table.csv -o b.csv
     cmp a.csv b.csv
-    run flowctl sample model.h5 -n 40 --seed 5 --logprob -o both.h5 # a column more: a table
+    # a column more is a dataset beside them
+    run flowctl sample model.h5 -n 40 --seed 5 --logprob -o both.h5:/draws
     expect_status 0
+    flowctl logprob model.h5 both.h5:/draws -o c.csv
+    cmp a.csv c.csv
     run flowctl info both.h5
-    expect "7 columns"
+    expect_status 0
+    expect "(40, 2, 3, 1)" "/draws_logprob  (40)"
+    # which goes when the images are written anew
+    flowctl sample model.h5 -n 30 --logprob -q -o both.h5:/draws
+    run flowctl info both.h5
+    expect_status 0
+    expect "/draws_logprob  (30)"
 }
 
 @test "samples at a low temperature are nearer to each other" {
@@ -292,6 +301,11 @@ bars=(train "$root/configs/bars-discs.json" -q --set train.epochs=2 --set train.
         tail -n +2 | sort -u >one
     [ "$(cat one)" = 1,1 ]
     flowctl sample m.h5 --given label=0 -n 4 -q -o "bar-%d.png"
+    # images in HDF5 have their labels beside them, as data for the model should
+    flowctl sample m.h5 --given label=1 -n 4 -q -o drawn.h5:/discs
+    flowctl logprob m.h5 drawn.h5:/discs -q -o read.csv
+    flowctl logprob m.h5 drawn.h5:/discs --given label=1 -q -o typed.csv
+    cmp read.csv typed.csv
     run --separate-stderr "$root/docs/examples/classify.sh" m.h5 bar-0.png 2
     expect_status 0
     [ ${#lines[@]} -eq 2 ]

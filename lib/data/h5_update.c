@@ -27,7 +27,7 @@ static bool update_holds_only(hid_t file, const char *path)
     char *name = flow_strdup(path);
     hid_t group = H5Gopen2(file, "/", H5P_DEFAULT);
     bool only = name != NULL && group >= 0;
-    for (char *at = name; only; ) {
+    for (char *at = name; only;) {
         at += strspn(at, "/");
         char *end = at + strcspn(at, "/");
         bool last = end[strspn(end, "/")] == '\0';
@@ -71,8 +71,7 @@ static flow_status update_copy(flow_replacement *output, flow_error *err)
     return status;
 }
 
-/* Removes the old table at `path`. */
-static flow_status update_remove_old(hid_t file, const flow_replacement *output, const char *path, flow_error *err)
+flow_status flow_h5_remove_table(hid_t file, const flow_replacement *output, const char *path, flow_error *err)
 {
     hid_t old = H5Oopen(file, path, H5P_DEFAULT);
     bool exists = old >= 0, is_group = exists && H5Iget_type(old) == H5I_GROUP;
@@ -87,8 +86,10 @@ static flow_status update_remove_old(hid_t file, const flow_replacement *output,
 
 static flow_status update_fail_to_open(const flow_replacement *output, flow_status status, flow_error *err)
 {
-    return flow_error_prefix(err, status, "%s: exists, and its other tables cannot be kept; remove it, or name another "
-                             "file. It ", output->name);
+    return flow_error_prefix(err, status,
+                             "%s: exists, and its other tables cannot be kept; remove it, or name another "
+                             "file. It ",
+                             output->name);
 }
 
 flow_status flow_h5_update(hid_t *out, flow_replacement *output, const char *path, flow_error *err)
@@ -108,5 +109,5 @@ flow_status flow_h5_update(hid_t *out, flow_replacement *output, const char *pat
     if (status != FLOW_OK)
         return status;
     status = flow_h5_open_to_write(out, output->temporary, err);
-    return status == FLOW_OK ? update_remove_old(*out, output, path, err) : update_fail_to_open(output, status, err);
+    return status == FLOW_OK ? flow_h5_remove_table(*out, output, path, err) : update_fail_to_open(output, status, err);
 }

@@ -14,4 +14,7 @@
  * when `path` is a group in the file, FLOW_FORMAT when the file cannot be read: its contents could not be kept. */
 flow_status flow_h5_update(hid_t *out, flow_replacement *output, const char *path, flow_error *err);
 
+/* Removes the dataset at `path` from the new file, if there is one; FLOW_EXISTS when it is a group. */
+flow_status flow_h5_remove_table(hid_t file, const flow_replacement *output, const char *path, flow_error *err);
+
 #endif

@@ -13,14 +13,23 @@
 
 enum { CHUNK_BYTES = 1 << 18, SMALL_ATTRIBUTE = 1 << 11 };
 
+/* A dataset: of a table all columns, of images those of the image, and each other column on its own. */
+typedef struct h5_part {
+    hid_t dataset;        /* made when the first chunk is full, or at the end */
+    int first, n_columns; /* of a row */
+    int rank;             /* of the dataset: 2 of a table, 4 of images, 1 of a column */
+    hsize_t row[3];       /* (rank - 1): the extents of a row */
+    double *buffer;       /* (chunk_rows, n_columns) */
+} h5_part;
+
 typedef struct h5_writer {
     flow_writer common;
-    hid_t file, dataset; /* the dataset is made when the first chunk is full, or at the end */
-    char *path;
+    hid_t file;
+    bool keeps; /* the file has other tables, from before */
+    char *path; /* of part 0; a column beside images is at PATH_NAME */
     flow_name_list columns;
-    int rank;       /* 2, or 4 of images */
-    hsize_t row[3]; /* (rank - 1): the extents of a row */
-    double *buffer; /* (chunk_rows, d) */
+    h5_part *parts;
+    int n_parts;
     size_t chunk_rows, n_buffered;
     hsize_t n_written;
 } h5_writer;
@@ -31,64 +40,98 @@ static flow_status h5_writer_fail(const h5_writer *w, flow_error *err, const cha
 }
 
 /* The extents of n rows, or a place among them. */
-static void h5_writer_extents(const h5_writer *w, hsize_t n, bool whole_rows, hsize_t extents[4])
+static void h5_part_extents(const h5_part *part, hsize_t n, bool whole_rows, hsize_t extents[4])
 {
     extents[0] = n;
-    for (int k = 1; k < w->rank; k++)
-        extents[k] = whole_rows ? w->row[k - 1] : 0;
+    for (int k = 1; k < part->rank; k++)
+        extents[k] = whole_rows ? part->row[k - 1] : 0;
 }
 
-static flow_status h5_writer_make_dataset(h5_writer *w, hsize_t chunk_rows, flow_error *err)
+/* What readers need to know about the dataset. */
+static flow_status h5_writer_describe(const h5_writer *w, const h5_part *part, flow_error *err)
+{
+    switch (part->rank) {
+    case 2:
+        return flow_h5_attr_write_names(part->dataset, "columns", (const char *const *)w->columns.at, w->columns.n,
+                                        err);
+    case 4:
+        return flow_h5_attr_write_text(part->dataset, "layout", "hwc", err);
+    default:
+        return FLOW_OK;
+    }
+}
+
+static flow_status h5_writer_make_dataset(h5_writer *w, h5_part *part, hsize_t chunk_rows, flow_error *err)
 {
     flow_status status = FLOW_OK;
     hsize_t size[4], most[4], chunk[4];
-    h5_writer_extents(w, 0, true, size);
-    h5_writer_extents(w, H5S_UNLIMITED, true, most);
-    h5_writer_extents(w, chunk_rows, true, chunk);
-    hid_t space = H5Screate_simple(w->rank, size, most), list = flow_h5_untimed(H5P_DATASET_CREATE);
-    bool good = space >= 0 && list >= 0 && H5Pset_chunk(list, w->rank, chunk) >= 0 && H5Pset_fletcher32(list) >= 0 &&
-                flow_h5_make_groups(w->file, w->path);
+    h5_part_extents(part, 0, true, size);
+    h5_part_extents(part, H5S_UNLIMITED, true, most);
+    h5_part_extents(part, chunk_rows, true, chunk);
+    bool beside = part != w->parts;
+    char *path = flow_format("%s%s%s", w->path, beside ? "_" : "", beside ? w->columns.at[part->first] : "");
+    if (path == NULL)
+        return flow_error_memory(err, "the name of a dataset");
+    if (beside && w->keeps)
+        status = flow_h5_remove_table(w->file, &w->common.output, path, err);
+    if (status != FLOW_OK) {
+        free(path);
+        return status;
+    }
+    hid_t space = H5Screate_simple(part->rank, size, most), list = flow_h5_untimed(H5P_DATASET_CREATE);
+    bool good = space >= 0 && list >= 0 && H5Pset_chunk(list, part->rank, chunk) >= 0 && H5Pset_fletcher32(list) >= 0 &&
+                flow_h5_make_groups(w->file, path);
     /* the header of a dataset has 64 kB; the names go outside of it */
     if (good && w->common.n_columns > SMALL_ATTRIBUTE)
         good = H5Pset_attr_phase_change(list, 0, 0) >= 0;
     if (good)
-        w->dataset = H5Dcreate2(w->file, w->path, w->common.as_float ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space,
-                                H5P_DEFAULT, list, H5P_DEFAULT);
-    if (w->dataset < 0) {
-        status = h5_writer_fail(w, err, w->path);
+        part->dataset = H5Dcreate2(w->file, path, w->common.as_float ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space,
+                                   H5P_DEFAULT, list, H5P_DEFAULT);
+    if (part->dataset < 0) {
+        status = h5_writer_fail(w, err, path);
     } else {
-        status = w->rank == 2 ? flow_h5_attr_write_names(w->dataset, "columns", (const char *const *)w->columns.at,
-                                                         w->columns.n, err)
-                              : flow_h5_attr_write_text(w->dataset, "layout", "hwc", err);
+        status = h5_writer_describe(w, part, err);
         if (status != FLOW_OK)
-            flow_error_prefix(err, status, "%s: %s: ", w->common.output.name, w->path);
+            flow_error_prefix(err, status, "%s: %s: ", w->common.output.name, path);
     }
     flow_h5_close(list);
     flow_h5_close(space);
+    free(path);
     return status;
 }
 
-/* Appends what is in the buffer. */
-static flow_status h5_writer_flush(h5_writer *w, flow_error *err)
+/* Appends what is in the buffer of a part. */
+static flow_status h5_writer_append(const h5_writer *w, const h5_part *part, flow_error *err)
 {
     hsize_t n = w->n_buffered, size[4], start[4], count[4];
-    if (n == 0)
-        return FLOW_OK;
     flow_status status = FLOW_OK;
-    h5_writer_extents(w, w->n_written + n, true, size);
-    h5_writer_extents(w, w->n_written, false, start);
-    h5_writer_extents(w, n, true, count);
-    hid_t memory = H5Screate_simple(w->rank, count, NULL), space = -1;
-    bool good = memory >= 0 && H5Dset_extent(w->dataset, size) >= 0;
+    h5_part_extents(part, w->n_written + n, true, size);
+    h5_part_extents(part, w->n_written, false, start);
+    h5_part_extents(part, n, true, count);
+    hid_t memory = H5Screate_simple(part->rank, count, NULL), space = -1;
+    bool good = memory >= 0 && H5Dset_extent(part->dataset, size) >= 0;
     if (good)
-        space = H5Dget_space(w->dataset);
+        space = H5Dget_space(part->dataset);
     good = good && space >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
-           H5Dwrite(w->dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, w->buffer) >= 0;
+           H5Dwrite(part->dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, part->buffer) >= 0;
     if (!good)
         status = h5_writer_fail(w, err, w->path);
     flow_h5_close(space);
     flow_h5_close(memory);
-    w->n_written += n;
+    return status;
+}
+
+/* Makes datasets that do not exist yet, with chunks of so many rows, and appends what is in the buffers. */
+static flow_status h5_writer_flush(h5_writer *w, hsize_t chunk_rows, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    for (h5_part *part = w->parts; part < w->parts + w->n_parts && status == FLOW_OK; part++) {
+        if (part->dataset < 0)
+            status = h5_writer_make_dataset(w, part, chunk_rows, err);
+        if (status == FLOW_OK && w->n_buffered > 0)
+            status = h5_writer_append(w, part, err);
+    }
+    w->n_written += w->n_buffered;
     w->n_buffered = 0;
     return status;
 }
@@ -96,34 +139,41 @@ static flow_status h5_writer_flush(h5_writer *w, flow_error *err)
 /* Ends the current table. A table that is smaller than a chunk gets a chunk of its size. */
 static flow_status h5_writer_end_table(h5_writer *w, flow_error *err)
 {
-    flow_status status = FLOW_OK;
-    if (w->dataset < 0)
-        status = h5_writer_make_dataset(w, w->n_buffered > 0 ? w->n_buffered : w->chunk_rows, err);
-    if (status == FLOW_OK)
-        status = h5_writer_flush(w, err);
-    hid_t dataset = w->dataset;
-    w->dataset = -1;
-    if (dataset >= 0 && H5Dclose(dataset) < 0 && status == FLOW_OK)
-        status = h5_writer_fail(w, err, w->path);
+    flow_status status = h5_writer_flush(w, w->n_buffered > 0 ? w->n_buffered : w->chunk_rows, err);
+    for (h5_part *part = w->parts; part < w->parts + w->n_parts; part++) {
+        hid_t dataset = part->dataset;
+        part->dataset = -1;
+        if (dataset >= 0 && H5Dclose(dataset) < 0 && status == FLOW_OK)
+            status = h5_writer_fail(w, err, w->path);
+    }
     return status;
+}
+
+/* Copies m rows to the buffers of all parts. */
+static void h5_writer_buffer(const h5_writer *w, const double *rows, size_t m)
+{
+    size_t d = (size_t)w->common.n_columns;
+    for (const h5_part *part = w->parts; part < w->parts + w->n_parts; part++) {
+        size_t n = (size_t)part->n_columns;
+        double *to = part->buffer + w->n_buffered * n;
+        for (size_t i = 0; i < m; i++)
+            memcpy(to + i * n, rows + i * d + part->first, n * sizeof *rows);
+    }
 }
 
 static flow_status h5_writer_write(flow_writer *writer, const double *rows, size_t n_rows, flow_error *err)
 {
     h5_writer *w = (h5_writer *)writer;
-    size_t d = (size_t)writer->n_columns;
     flow_status status = FLOW_OK;
     flow_h5_scope scope = flow_h5_begin();
     while (n_rows > 0 && status == FLOW_OK) {
         size_t room = w->chunk_rows - w->n_buffered, m = n_rows < room ? n_rows : room;
-        memcpy(w->buffer + w->n_buffered * d, rows, m * d * sizeof *rows);
+        h5_writer_buffer(w, rows, m);
         w->n_buffered += m;
-        rows += m * d;
+        rows += m * (size_t)writer->n_columns;
         n_rows -= m;
-        if (w->n_buffered == w->chunk_rows && w->dataset < 0)
-            status = h5_writer_make_dataset(w, w->chunk_rows, err);
-        if (w->n_buffered == w->chunk_rows && status == FLOW_OK)
-            status = h5_writer_flush(w, err);
+        if (w->n_buffered == w->chunk_rows)
+            status = h5_writer_flush(w, w->chunk_rows, err);
     }
     flow_h5_end(&scope);
     return status;
@@ -165,12 +215,15 @@ static void h5_writer_release(flow_writer *writer)
 {
     h5_writer *w = (h5_writer *)writer;
     flow_h5_scope scope = flow_h5_begin();
-    flow_h5_close(w->dataset);
+    for (int k = 0; k < w->n_parts; k++) {
+        flow_h5_close(w->parts[k].dataset);
+        free(w->parts[k].buffer);
+    }
     flow_h5_close(w->file);
     flow_h5_end(&scope);
     flow_name_list_free(&w->columns);
     free(w->path);
-    free(w->buffer);
+    free(w->parts);
 }
 
 static const flow_writer_type h5_writer_type = {h5_writer_write, h5_writer_begin, h5_writer_finish,
@@ -183,6 +236,7 @@ static flow_status h5_writer_open_file(h5_writer *w, bool keep, flow_error *err)
     flow_h5_scope scope = flow_h5_begin();
     if (keep)
         status = flow_h5_update(&w->file, output, w->path, err);
+    w->keeps = w->file >= 0;
     if (status == FLOW_OK && w->file < 0) {
         status = flow_h5_create(&w->file, output->temporary, err);
         if (status != FLOW_OK)
@@ -190,6 +244,33 @@ static flow_status h5_writer_open_file(h5_writer *w, bool keep, flow_error *err)
     }
     flow_h5_end(&scope);
     return status;
+}
+
+/* The columns of an image, if the first ones of a row are, and each of the others; else one part. */
+static flow_status h5_writer_make_parts(h5_writer *w, flow_shape image, flow_error *err)
+{
+    int d = w->common.n_columns, n_values = flow_shape_size(image);
+    bool images = flow_shape_pixels(image) > 1 && n_values <= d;
+    int n_parts = images ? 1 + d - n_values : 1;
+    w->parts = calloc((size_t)n_parts, sizeof *w->parts);
+    if (w->parts == NULL)
+        return flow_error_memory(err, "an HDF5 writer");
+    for (; w->n_parts < n_parts; w->n_parts++) {
+        h5_part *part = &w->parts[w->n_parts];
+        *part = (h5_part){.dataset = -1, .first = n_values + w->n_parts - 1, .n_columns = 1, .rank = 1};
+        if (w->n_parts == 0)
+            *part = images ? (h5_part){-1,
+                                       0,
+                                       n_values,
+                                       4,
+                                       {(hsize_t)image.height, (hsize_t)image.width, (hsize_t)image.channels},
+                                       NULL}
+                           : (h5_part){-1, 0, d, 2, {(hsize_t)d}, NULL};
+        part->buffer = malloc(w->chunk_rows * (size_t)part->n_columns * sizeof *part->buffer);
+        if (part->buffer == NULL)
+            return flow_error_memory(err, "an HDF5 writer");
+    }
+    return FLOW_OK;
 }
 
 flow_status flow_h5_writer_open(flow_writer **out, const char *file, const char *path, const char *const *columns,
@@ -201,19 +282,12 @@ flow_status flow_h5_writer_open(flow_writer **out, const char *file, const char 
         return flow_error_memory(err, "an HDF5 writer");
     *out = &w->common;
     w->common = (flow_writer){.type = &h5_writer_type, .n_columns = n_columns, .as_float = as_float};
-    w->file = w->dataset = -1;
-    const flow_shape image = options->picture.shape;
-    bool images = flow_shape_pixels(image) > 1 && flow_shape_size(image) == n_columns;
-    w->rank = images ? 4 : 2;
-    w->row[0] = (hsize_t)(images ? image.height : n_columns);
-    w->row[1] = (hsize_t)image.width;
-    w->row[2] = (hsize_t)image.channels;
+    w->file = -1;
     size_t row_bytes = (size_t)n_columns * (as_float ? sizeof(float) : sizeof(double));
     w->chunk_rows = CHUNK_BYTES / row_bytes > 0 ? CHUNK_BYTES / row_bytes : 1;
-    w->buffer = malloc(w->chunk_rows * (size_t)n_columns * sizeof *w->buffer);
     flow_status status = h5_writer_set_path(w, path != NULL ? path : "/data", err);
-    if (w->buffer == NULL)
-        status = flow_error_memory(err, "an HDF5 writer");
+    if (status == FLOW_OK)
+        status = h5_writer_make_parts(w, options->picture.shape, err);
     if (status == FLOW_OK)
         status = flow_name_list_copy(&w->columns, columns, n_columns, err);
     if (status == FLOW_OK)

@@ -41,8 +41,10 @@ static flow_status reader_find_column(int *out, const char *name, const char *wa
         if (strcmp(all->at[i], wanted) != 0)
             continue;
         if (*out >= 0)
-            return flow_error_set(err, FLOW_DATA, "%s: columns %d and %d are both named \"%.80s\"; give them different "
-                                  "names", name, *out + 1, i + 1, wanted);
+            return flow_error_set(err, FLOW_DATA,
+                                  "%s: columns %d and %d are both named \"%.80s\"; give them different "
+                                  "names",
+                                  name, *out + 1, i + 1, wanted);
         *out = i;
     }
     return *out >= 0 ? FLOW_OK : reader_unknown_column(name, wanted, all, err);
@@ -67,15 +69,19 @@ static flow_status reader_make_image(flow_reader *reader, int *index, int n, con
     if (wanted->shape.channels == 0 || reader->image.shape.channels > 0)
         return FLOW_OK;
     if (flow_shape_size(wanted->shape) != n)
-        return flow_error_set(err, FLOW_DATA, "%s: has %d columns of data, and an image of %d x %d x %d (height, width, "
-                              "channels) has %d values", reader->name, n, wanted->shape.height, wanted->shape.width,
-                              wanted->shape.channels, flow_shape_size(wanted->shape));
+        return flow_error_set(err, FLOW_DATA,
+                              "%s: has %d columns of data, and an image of %d x %d x %d (height, width, "
+                              "channels) has %d values",
+                              reader->name, n, wanted->shape.height, wanted->shape.width, wanted->shape.channels,
+                              flow_shape_size(wanted->shape));
     reader->image = *wanted;
     if (wanted->layout != FLOW_IMAGE_CHW)
         return FLOW_OK;
     if (reader_is_choosy(options))
-        return flow_error_set(err, FLOW_DATA, "%s: columns that are chosen by name make an image in the order height, "
-                              "width, channels; leave the layout \"chw\" out", reader->name);
+        return flow_error_set(err, FLOW_DATA,
+                              "%s: columns that are chosen by name make an image in the order height, "
+                              "width, channels; leave the layout \"chw\" out",
+                              reader->name);
     int *stored = malloc((size_t)(n + 1) * sizeof *stored);
     if (stored == NULL)
         return flow_error_memory(err, "the choice of columns");
@@ -170,8 +176,10 @@ flow_position flow_reader_tell(const flow_reader *reader)
 flow_status flow_reader_seek(flow_reader *reader, const flow_position *position, flow_error *err)
 {
     if (!reader->can_seek)
-        return flow_error_set(err, FLOW_ARGUMENT, "%s: can be read only once, from its beginning to its end; put the "
-                              "table into a file", reader->name);
+        return flow_error_set(err, FLOW_ARGUMENT,
+                              "%s: can be read only once, from its beginning to its end; put the "
+                              "table into a file",
+                              reader->name);
     if (position->row < 0 || position->offset < 0)
         return flow_error_set(err, FLOW_ARGUMENT, "%s: there is no row %lld", reader->name, (long long)position->row);
     return reader->type->seek(reader, position, err);

@@ -39,17 +39,17 @@ typedef struct flow_reader {
     flow_name_list columns; /* the chosen ones */
     bool has_names;         /* the names come from the file; false: x1, x2, ... */
     flow_image image;       /* what the columns of the data make; a shape of {0}: rows of a table */
-    bool holds_images;      /* the format is one of images; the column of their labels is given if the options name it */
-    int n_classes;          /* the labels are 0 to n_classes - 1; 0: not read, or not known */
+    bool holds_images; /* the format is one of images; the column of their labels is given if the options name it */
+    int n_classes;     /* the labels are 0 to n_classes - 1; 0: not read, or not known */
     flow_name_list classes; /* their names, where there are any */
     flow_value_type stored; /* a type that holds the values of the first n_stored columns exactly */
     int n_stored;           /* of the others the type is double */
     bool skip_invalid;
-    bool can_seek;          /* false for standard input, pipes and the like */
-    int64_t n_rows;         /* in the table, valid or not; -1: not known before the end (CSV) */
-    int64_t granule;        /* rows that are stored, and best read, together; 1: any number */
-    int64_t n_skipped;      /* rows dropped so far under skip_invalid */
-    int64_t judged;         /* dropped rows before this one have been counted: seeking back counts none twice */
+    bool can_seek;     /* false for standard input, pipes and the like */
+    int64_t n_rows;    /* in the table, valid or not; -1: not known before the end (CSV) */
+    int64_t granule;   /* rows that are stored, and best read, together; 1: any number */
+    int64_t n_skipped; /* rows dropped so far under skip_invalid */
+    int64_t judged;    /* dropped rows before this one have been counted: seeking back counts none twice */
 } flow_reader;
 
 typedef struct flow_reader_options {
@@ -67,8 +67,8 @@ flow_status flow_reader_open(flow_reader **out, const char *location, const flow
 
 /* A table in memory, borrowed for the reader's life. */
 typedef struct flow_table_rows {
-    const char *name;           /* for messages */
-    const double *rows;         /* (n, d) */
+    const char *name;   /* for messages */
+    const double *rows; /* (n, d) */
     size_t n;
     int d;
     const char *const *columns; /* (d) names; NULL: x1, x2, ... */
@@ -109,8 +109,8 @@ typedef struct flow_picture_options {
 } flow_picture_options;
 
 typedef struct flow_writer_options {
-    bool as_float; /* HDF5: store float instead of double; CSV: digits that round-trip a float */
-    bool keep;     /* HDF5: put the table into the existing file and keep its other contents */
+    bool as_float;                /* HDF5: store float instead of double; CSV: digits that round-trip a float */
+    bool keep;                    /* HDF5: put the table into the existing file and keep its other contents */
     flow_picture_options picture; /* PNG; HDF5: its shape */
 } flow_writer_options;
 

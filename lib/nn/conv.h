@@ -33,8 +33,9 @@ typedef struct flow_conv {
     flow_linear transposed; /* of one pixel: x = W g has the gradient of W, for a tape that records */
 } flow_conv;
 
-/* Declares "NAME/kernel", a matrix of (taps n_in) rows and n_out columns, and "NAME/bias". The channels of `shape` are n_in; `kernel` is odd and at most
- * FLOW_KERNEL_MAX. FLOW_INIT_ZERO sets weight and bias to zero. On failure the caller calls release, too. */
+/* Declares "NAME/kernel", a matrix of (taps n_in) rows and n_out columns, and "NAME/bias". The channels of `shape` are
+ * n_in; `kernel` is odd and at most FLOW_KERNEL_MAX. FLOW_INIT_ZERO sets weight and bias to zero. On failure the caller
+ * calls release, too. */
 flow_status flow_conv_configure(flow_conv *conv, flow_shape shape, int kernel, int n_out, flow_init init,
                                 flow_params *params, const char *name, flow_error *err);
 void flow_conv_release(flow_conv *conv);

@@ -77,7 +77,8 @@ static void layer_add_parameters(flow_layer *l, const flow *f)
         }
         l->parameters += (int64_t)flow_param_count(entry);
         const char *last = strrchr(entry->name, '/');
-        if (entry->cols > 1 || strcmp(last, "/weight") == 0 || strcmp(last, "/kernel") == 0) /* of a single input, too; biases are not shown */
+        if (entry->cols > 1 || strcmp(last, "/weight") == 0 ||
+            strcmp(last, "/kernel") == 0) /* of a single input, too; biases are not shown */
             layer_add_shape(l, entry);
     }
 }
@@ -140,9 +141,14 @@ flow_status flow_describe(flow_description *out, const flow *f, flow_error *err)
 {
     const int n = f->n_columns + f->n_all, n_periodic = flow_dims_count_periodic(f->latents);
     *out = (flow_description){
-        .items = calloc((size_t)n + 3, sizeof *out->items), .parameters = (int64_t)flow_params_count(&f->params),
-        .dimensions = f->dim, .n_periodic = n_periodic, .n_linear = f->dim - n_periodic,
-        .context_dimensions = f->context.n, .context_features = f->context.n_features, .embeds = f->context.embeds,
+        .items = calloc((size_t)n + 3, sizeof *out->items),
+        .parameters = (int64_t)flow_params_count(&f->params),
+        .dimensions = f->dim,
+        .n_periodic = n_periodic,
+        .n_linear = f->dim - n_periodic,
+        .context_dimensions = f->context.n,
+        .context_features = f->context.n_features,
+        .embeds = f->context.embeds,
         .base = f->linear_base->info.name,
     };
     flow_text notes = {0};
@@ -156,8 +162,8 @@ flow_status flow_describe(flow_description *out, const flow *f, flow_error *err)
     out->notes = notes.data;
     if (!good)
         return flow_error_memory(err, "the description of a flow");
-    out->items[out->layers.n] = (flow_layer){.name = "total", .label = "total", .parameters = out->parameters,
-                                             .fitted = (int64_t)f->params.n_fitted};
+    out->items[out->layers.n] = (flow_layer){
+        .name = "total", .label = "total", .parameters = out->parameters, .fitted = (int64_t)f->params.n_fitted};
     out->layers.items = out->rows.items = out->items;
     out->rows.n = out->layers.n + 1;
     return FLOW_OK;
