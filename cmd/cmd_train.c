@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "rows.h"
 #include "run/format.h"
 #include "run/train.h"
 #include "stop.h"
@@ -16,18 +15,13 @@ static const opt options[] = {
     OPT_ARGUMENT_ROW("SPEC", OPT_ARGUMENT, train_args, run.spec,
                      "a JSON file that names the data, the flow, the training and the model file; or data, "
                      INIT_DATA_HELP ": then a spec is made for them, as \"flowctl init\" does"),
-    {"data", 'd', ARG(data), "DATA", "training data, instead of data.train of the spec: FILE.csv or FILE.h5[:/set]"},
-    {"validation", 0, ARG(init.validation), "DATA", "validation data, instead of data.validation; a number between 0 "
-     "and 1 is the share of the training rows to hold out"},
+    TRAIN_ROWS_DATA,
     {"test", 0, ARG(init.test), "DATA", "data to evaluate once, at the end, instead of data.test; a number between 0 "
      "and 1 is the share of the training rows to leave for it"},
     {"output", 'o', ARG(run.output), "MODEL", "the model file, instead of \"output\" of the spec"},
-    {"set", 0, ARG(set), "KEY=VALUE",
-     "override any key of the spec, for example train.epochs=5 or flow[1].hidden=[64,64]; may be repeated"},
-    {"columns", 0, ARG(init.columns), "A,B,C", "the columns to use, in this order, instead of data.columns"},
+    TRAIN_ROWS_KEYS,
     INIT_OPTION_ROWS(train_args, init),
-    {"seed", 's', ARG(seed), "N", "the seed of all random numbers, instead of \"seed\" of the spec"},
-    OPT_ROWS_SKIP_INVALID(train_args, skip_invalid),
+    TRAIN_ROWS_SEED,
     {"resume", 'r', ARG(run.resume), NULL, "continue a run that was stopped, with the same result as without the "
      "stop; start anew if there is no model yet"},
     {"force", 'f', ARG(run.force), NULL, "replace a model that exists"},

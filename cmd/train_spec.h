@@ -1,12 +1,15 @@
-/* Which spec train means: a file, or one that is made from data; and the options that override keys of it. */
+/* Which spec train means: a file, or one that is made from data; and the options of train and tune that override keys of
+ * it. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_TRAIN_SPEC_H
 #define FLOW_CMD_TRAIN_SPEC_H
 
 #include "command.h"
 #include "init.h"
+#include "rows.h"
 #include "run/train.h"
 
+/* The first member of the struct that the table of tune fills. */
 typedef struct train_args {
     common_args common;
     const char *data, *seed;
@@ -15,6 +18,23 @@ typedef struct train_args {
     flow_run_init_options init; /* of data; validation, test, columns, context and weight are of a spec as well */
     flow_run_train_options run;
 } train_args;
+
+/* Rows of both tables. */
+#define TRAIN_ROWS_DATA                                                                                            \
+    {"data", 'd', OPT_MEMBER(train_args, data), "DATA",                                                            \
+     "training data, instead of data.train of the spec: FILE.csv or FILE.h5[:/set]"},                              \
+    {"validation", 0, OPT_MEMBER(train_args, init.validation), "DATA",                                             \
+     "validation data, instead of data.validation; a number between 0 and 1 is the share of the training rows to " \
+     "hold out"}
+#define TRAIN_ROWS_KEYS                                                                                             \
+    {"set", 0, OPT_MEMBER(train_args, set), "KEY=VALUE",                                                            \
+     "override any key of the spec, for example train.epochs=5 or flow[1].hidden=[64,64]; may be repeated"},        \
+    {"columns", 0, OPT_MEMBER(train_args, init.columns), "A,B,C",                                                   \
+     "the columns to use, in this order, instead of data.columns"}
+#define TRAIN_ROWS_SEED                                                                                             \
+    {"seed", 's', OPT_MEMBER(train_args, seed), "N", "the seed of all random numbers, instead of \"seed\" of the "  \
+     "spec"},                                                                                                       \
+    OPT_ROWS_SKIP_INVALID(train_args, skip_invalid)
 
 enum { TRAIN_OVERRIDES = 8 };
 
