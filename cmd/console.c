@@ -47,23 +47,38 @@ bool console_live_is_due(console *c)
     return true;
 }
 
+/* To the beginning of the live text. */
+static void console_go_to_top(const console *c)
+{
+    fprintf(stderr, "\r");
+    if (c->live > 1)
+        fprintf(stderr, "\033[%dA", c->live - 1);
+}
+
 void console_live(console *c, const char *text)
 {
     struct winsize size = {0};
-    const int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-    /* one column is left free: a character in the last one makes some terminals wrap */
-    fprintf(stderr, "\r%.*s\033[K", width - 1, text);
+    const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 1;
+    const int width = known ? size.ws_col : 80, height = known ? size.ws_row : 24;
+    console_go_to_top(c);
+    for (c->live = 0; c->live == 0 || (*text != '\0' && c->live < height - 1); c->live++) {
+        const int length = (int)strcspn(text, "\n");
+        /* one column is left free: a character in the last one makes some terminals wrap */
+        fprintf(stderr, "%s%.*s\033[K", c->live > 0 ? "\n" : "", length < width ? length : width - 1, text);
+        text += length + (text[length] == '\n');
+    }
+    fprintf(stderr, "\033[J");
     fflush(stderr);
-    c->live = true;
 }
 
 void console_clear(console *c)
 {
-    if (!c->live)
+    if (c->live == 0)
         return;
-    fprintf(stderr, "\r\033[K");
+    console_go_to_top(c);
+    fprintf(stderr, "\033[J");
     fflush(stderr);
-    c->live = false;
+    c->live = 0;
 }
 
 static void console_on_warning(void *context, const char *message)

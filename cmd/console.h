@@ -1,7 +1,7 @@
 /* Notes, warnings, errors and a live line, all on standard error.
  *
- * A live line is one line on a terminal that is overwritten; a message clears it first. Without a terminal there is no
- * live line and no colour; NO_COLOR, if it is not empty, turns the colour off.
+ * A live text is one line or several on a terminal that are overwritten; a message clears it first. Without a terminal
+ * there is no live text and no colour; NO_COLOR, if it is not empty, turns the colour off.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_CONSOLE_H
@@ -16,7 +16,7 @@ typedef struct console {
     bool quiet;    /* no notes and no live line; warnings and errors remain */
     bool terminal; /* standard error is one */
     bool color;
-    bool live;    /* a live line is on the screen */
+    int live;     /* lines of the live text on the screen */
     double shown; /* when it was last written; seconds of flow_seconds */
 } console;
 
@@ -28,9 +28,9 @@ void console_say(console *c, console_kind kind, const char *format, ...) FLOW_PR
 
 /* Whether it is time to write a live line: there is a terminal, and the last one is a tenth of a second old. */
 bool console_live_is_due(console *c);
-/* Writes the live line anew, cut to the width of the terminal. */
+/* Writes the live text anew: its lines, as many as the terminal shows, each cut to its width. */
 void console_live(console *c, const char *text);
-/* Removes the live line. */
+/* Removes the live text. */
 void console_clear(console *c);
 
 /* Hooks for the commands of lib/run: warnings and progress go to the console, SIGINT and SIGTERM stop. `output` is the
