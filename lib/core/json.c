@@ -199,6 +199,23 @@ static bool next_step(const char **path, char *key, size_t size, int *index)
     return true;
 }
 
+cJSON *flow_json_find(cJSON *document, const char *path)
+{
+    char text[FLOW_JSON_PATH_SIZE + 1], key[64]; /* "PATH=", as steps are taken in an assignment */
+    const char *rest = text;
+    int index;
+    const int length = snprintf(text, sizeof text, "%s=", path);
+    cJSON *node = length > 0 && (size_t)length < sizeof text ? document : NULL;
+    while (node != NULL && *rest != '=') {
+        if (!next_step(&rest, key, sizeof key, &index))
+            return NULL;
+        node = index < 0                ? cJSON_GetObjectItemCaseSensitive(node, key)
+               : cJSON_IsArray(node)    ? cJSON_GetArrayItem(node, index)
+                                        : NULL;
+    }
+    return node;
+}
+
 /* Why an assignment has no element [index] or member `key` of `node`, whose path is the first `length` characters. */
 static flow_status refuse_step(const cJSON *node, const char *assignment, int length, const char *key, int index,
                                flow_error *err)

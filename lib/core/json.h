@@ -33,6 +33,9 @@ flow_json flow_json_member(const flow_json *object, const char *key);
 flow_json flow_json_child(const flow_json *object, cJSON *node);
 flow_json flow_json_element(const flow_json *array, int index);
 
+/* What is at a path such as train.epochs or flow[1].hidden, borrowed; NULL: nothing. */
+cJSON *flow_json_find(cJSON *document, const char *path);
+
 /* Sets one value from "train.epochs=5" or "flow[1].hidden=[64,64]". The value is JSON; what is not valid JSON is taken
  * as a string, so that a command line needs no quotes. Missing objects on the path are made, and a word on the path
  * becomes an object: "nsf" becomes {"type": "nsf"}. */

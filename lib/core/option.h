@@ -92,6 +92,18 @@ typedef struct flow_option_map {
     const void *values;      /* n structs of the row's `size` */
 } flow_option_map;
 
+/* Values that a key of the user's own may have, as JSON text. */
+typedef struct flow_alternatives {
+    const char *key;
+    int n;
+    const char *const *values; /* (n), n > 0 */
+} flow_alternatives;
+
+typedef struct flow_alternatives_list {
+    int n;
+    const flow_alternatives *at; /* (n); NULL when absent */
+} flow_alternatives_list;
+
 typedef enum flow_option_kind {
     FLOW_OPTION_FLAG,           /* bool */
     FLOW_OPTION_INT,            /* int64_t */
@@ -106,6 +118,7 @@ typedef enum flow_option_kind {
     FLOW_OPTION_CHOICE_LIST,    /* flow_choice_list of `choices`; NULL: of the choices that the object is one of */
     FLOW_OPTION_OBJECT,         /* const void *: a struct of `table` and `size`; NULL when absent */
     FLOW_OPTION_MAP,            /* flow_option_map of `table` and `size` */
+    FLOW_OPTION_ALTERNATIVES,   /* flow_alternatives_list: an object whose values are lists */
     FLOW_OPTION_INTO            /* fills no member: the value belongs to this key of the object under the key `into` */
 } flow_option_kind;
 

@@ -165,6 +165,45 @@ static flow_status read_text_or_number(flow_text_or_number *out, const flow_json
     return read_range(at, option, out->number, err);
 }
 
+static flow_status read_alternatives_of(flow_alternatives *out, const flow_json *at, flow_arena *arena,
+                                        flow_error *err)
+{
+    const int n = cJSON_GetArraySize(at->node);
+    int i = 0;
+    if (!cJSON_IsArray(at->node) || n < 1)
+        return flow_read_expected(at, "a list of one value or more", err);
+    const char **values = flow_arena_take(arena, (size_t)n, sizeof *values);
+    *out = (flow_alternatives){flow_arena_text(arena, at->node->string), n, values};
+    if (values == NULL || out->key == NULL)
+        return flow_error_memory(err, at->path);
+    for (const cJSON *node = at->node->child; node != NULL; node = node->next, i++) {
+        char *text = cJSON_PrintUnformatted(node);
+        values[i] = text != NULL ? flow_arena_text(arena, text) : NULL;
+        free(text);
+        if (values[i] == NULL)
+            return flow_error_memory(err, at->path);
+    }
+    return FLOW_OK;
+}
+
+static flow_status read_alternatives(flow_alternatives_list *out, const flow_json *at, flow_arena *arena,
+                                     flow_error *err)
+{
+    const int n = cJSON_GetArraySize(at->node);
+    int i = 0;
+    if (!cJSON_IsObject(at->node))
+        return flow_read_expected(at, "an object of lists such as {\"train.batch\": [128, 256]}", err);
+    flow_alternatives *list = flow_arena_take(arena, (size_t)n, sizeof *list);
+    if (list == NULL)
+        return flow_error_memory(err, at->path);
+    for (cJSON *node = at->node->child; node != NULL; node = node->next, i++) {
+        const flow_json member = flow_json_child(at, node);
+        FLOW_TRY(read_alternatives_of(&list[i], &member, arena, err));
+    }
+    *out = (flow_alternatives_list){n, list};
+    return FLOW_OK;
+}
+
 flow_status flow_read_value(void *out, const flow_option *option, const flow_json *at, flow_arena *arena,
                             flow_error *err)
 {
@@ -191,6 +230,8 @@ flow_status flow_read_value(void *out, const flow_option *option, const flow_jso
         return read_word_or_ints(out, at, option, arena, err);
     case FLOW_OPTION_TEXT_OR_NUMBER:
         return read_text_or_number(out, at, option, arena, err);
+    case FLOW_OPTION_ALTERNATIVES:
+        return read_alternatives(out, at, arena, err);
     default:
         return FLOW_OK;
     }

@@ -22,6 +22,8 @@ static const char *const schema_kinds[] = {
     [FLOW_OPTION_CHOICE_LIST] = "{\"type\": \"array\", \"items\": {}}",
     [FLOW_OPTION_OBJECT] = "{}",
     [FLOW_OPTION_MAP] = "{}",
+    [FLOW_OPTION_ALTERNATIVES] =
+        "{\"type\": \"object\", \"additionalProperties\": {\"type\": \"array\", \"minItems\": 1}}",
     [FLOW_OPTION_INTO] = "{}",
 };
 static_assert(FLOW_LIST_MAX == 32, "the schema of INTS says how long a list may be");

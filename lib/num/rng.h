@@ -26,7 +26,8 @@ typedef enum flow_stream {
     FLOW_STREAM_PERIODIC, /* draws of periodic dimensions */
     FLOW_STREAM_PROBE,    /* probes of a trace */
     FLOW_STREAM_TIME,     /* times along the path between a row and a draw */
-    FLOW_STREAM_FLIP      /* which images of an epoch are mirrored */
+    FLOW_STREAM_FLIP,     /* which images of an epoch are mirrored */
+    FLOW_STREAM_TUNE      /* the specs that a search tries */
 } flow_stream;
 
 /* A hash of x, the finalizer of splitmix64 (Steele, Lea and Flood 2014): makes seeds and rows from other numbers. */
