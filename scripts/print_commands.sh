@@ -18,8 +18,8 @@ What `flowctl help COMMAND` prints; `make docs` writes this page.
 - Exit status: 0 success, 1 failure, 2 a mistake on the command line or in a spec; 130 and 143 after SIGINT and
   SIGTERM. A pipe whose reader stops early (`| head`) counts as success.
 - A file that is written with `-o` appears whole or not at all, also when the disk is full. A CSV file that exists is
-  replaced. An HDF5 file keeps its other tables. Models are replaced by `train --force` and `train --resume` only,
-  and a spec by `--force` of `init` and `train DATA`.
+  replaced. An HDF5 file keeps its other tables. Models are replaced by `train` and `tune` with `--force` or `--resume`
+  only, and a spec by `--force` of `init`, `train DATA` and `tune`.
 TEXT
 for name in $("$flowctl" --help | sed -n 's/^  \([a-z][a-z0-9_-]*\)  .*/\1/p' | grep -v '^help$'); do
     printf '\n## %s\n\n' "$name"

@@ -127,7 +127,7 @@ static void add_allowed(flow_text *out, const cJSON *property, const cJSON *defi
 {
     static const char *const sections[][2] = {
         {"univariate", "univariates"}, {"base", "base"},           {"objective", "objectives"},
-        {"optimizer", "optimizers"},   {"schedule", "schedules"},  {"train", "train"},
+        {"optimizer", "optimizers"},   {"schedule", "schedules"},  {"train", "train"}, {"tune", "tune"},
         {"data", "data"},              {"map", "flow"}, {"flow", "flow"},           {"embedding", "embedding"},
         {"solver", "ffjord"},          {"trace", "ffjord"},        {"conditioner", "networks"},
     };

@@ -187,6 +187,27 @@ static void test_output(void **state)
                   "m.json: output: the model would replace the data in \"m.h5\"; choose another name");
 }
 
+static void test_alternatives(void **state)
+{
+    (void)state;
+    flow_spec *spec = parse("{\"flow\": [], \"tune\": {\"space\": {\"base\": [\"normal\", {\"type\": \"logistic\"}], "
+                            "\"flow[1].hidden\": [[4, 4]]}}}");
+    const flow_alternatives_list *space = &spec->tune->space;
+    assert_false(spec->tune->only);
+    assert_int_equal(space->n, 2);
+    assert_string_equal(space->at[0].key, "base");
+    assert_int_equal(space->at[0].n, 2);
+    assert_string_equal(space->at[0].values[0], "\"normal\"");
+    assert_string_equal(space->at[0].values[1], "{\"type\":\"logistic\"}");
+    assert_string_equal(space->at[1].values[0], "[4,4]");
+    flow_spec_free(spec);
+    spec = parse("{\"flow\": [], \"tune\": null}");
+    assert_null(spec->tune);
+    flow_spec_free(spec);
+    check_refused("{\"flow\": [], \"tune\": {\"space\": {\"base\": []}}}",
+                  "m.json: tune.space.base: expected a list of one value or more, found a list");
+}
+
 static void test_top_level_mistakes(void **state)
 {
     (void)state;
@@ -201,7 +222,7 @@ static void test_top_level_mistakes(void **state)
     check_refused("{\"flow\": [], \"optimiser\": 1}",
                   "m.json: unknown key \"optimiser\"; the keys here are: $schema, name, data, image, flow, base, "
                   "embedding, "
-                  "train, seed, output");
+                  "train, tune, seed, output");
     check_refused("{\"flow\": {\"type\": \"maf\"}}",
                   "m.json: flow: expected a list [ ... ], each element a column map or a block, found an "
                   "object");
@@ -496,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_short_forms),
         cmocka_unit_test(test_image),
         cmocka_unit_test(test_output),
+        cmocka_unit_test(test_alternatives),
         cmocka_unit_test(test_top_level_mistakes),
         cmocka_unit_test(test_data_mistakes),
         cmocka_unit_test(test_overrides),

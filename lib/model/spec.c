@@ -25,6 +25,8 @@ static const flow_option spec_table[] = {
     FLOW_DESIGN_OPTIONS(flow_spec, design),
     {FLOW_KEY(flow_spec, train, OBJECT, "{}"), .table = flow_train_table, .size = sizeof(flow_train_options),
      .definition = "train", .help = "how to train"},
+    {FLOW_KEY(flow_spec, tune, OBJECT, NULL), .table = flow_tune_table, .size = sizeof(flow_tune_options),
+     .definition = "tune", .may_change = true, .help = "what flowctl tune varies; train does not use it"},
     FLOW_KEY_INT(flow_spec, seed, "1", 0, 9007199254740992.0,
                  "everything random follows from it: initial weights, random orders, shuffling, the held-out share"),
     {FLOW_KEY(flow_spec, output, TEXT, NULL), .may_change = true,
@@ -115,12 +117,12 @@ static flow_status spec_expand(cJSON *document, flow_error *err)
     return status == FLOW_OK && cJSON_IsArray(image.node) ? flow_json_wrap(&image, "shape", err) : status;
 }
 
-static flow_status spec_override(flow_spec *spec, const char *const *overrides, int n_overrides, flow_error *err)
+flow_status flow_spec_override(cJSON *document, const char *const *overrides, int n_overrides, flow_error *err)
 {
-    FLOW_TRY(spec_expand(spec->document, err));
+    FLOW_TRY(spec_expand(document, err));
     for (int i = 0; i < n_overrides; i++) {
-        FLOW_TRY(flow_json_assign(spec->document, overrides[i], err));
-        FLOW_TRY(spec_expand(spec->document, err));
+        FLOW_TRY(flow_json_assign(document, overrides[i], err));
+        FLOW_TRY(spec_expand(document, err));
     }
     return FLOW_OK;
 }
@@ -157,7 +159,7 @@ flow_status flow_spec_make(flow_spec **out, cJSON *document, const char *name, c
     else if (!cJSON_IsObject(document))
         status = flow_error_prefix(err, flow_read_expected(&root, "an object { ... }", err), "%s: ", name);
     else
-        status = spec_override(spec, overrides, n_overrides, err); /* the message names the override */
+        status = flow_spec_override(document, overrides, n_overrides, err); /* the message names the override */
     if (status == FLOW_OK) {
         status = spec_resolve(spec, err);
         if (status == FLOW_SPEC)

@@ -13,6 +13,7 @@
 #include "flow/flow.h"
 #include "model/spec_data.h"
 #include "model/spec_image.h"
+#include "model/spec_tune.h"
 #include "train/options.h"
 
 /* Everything is of the spec. Paths are as written; flow_spec_path resolves them. */
@@ -26,12 +27,15 @@ typedef struct flow_spec {
     const flow_image_options *image; /* NULL: the data say whether their rows are images */
     flow_design design;
     const flow_train_options *train;
+    const flow_tune_options *tune; /* NULL without */
     int64_t seed;
 } flow_spec;
 
 /* Reads FILE ("-" is standard input) and applies the overrides ("train.epochs=5") in order. *out is the caller's. */
 flow_status flow_spec_read(flow_spec **out, const char *file, const char *const *overrides, int n_overrides,
                            flow_error *err);
+/* Applies overrides to a document that was not read yet. */
+flow_status flow_spec_override(cJSON *document, const char *const *overrides, int n_overrides, flow_error *err);
 /* The same from a text, for instance from a model file. `dir` may be NULL. */
 flow_status flow_spec_parse(flow_spec **out, const char *text, size_t length, const char *name, const char *dir,
                             const char *const *overrides, int n_overrides, flow_error *err);
