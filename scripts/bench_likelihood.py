@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from peers import ROOT, WORKLOADS, Normflows, Shape, optimizer
+from peers import ROOT, WORKLOADS, NormflowsTuned, Shape, optimizer
 
 PROGRAM = ROOT / "build/flowctl"
 ALPHA = 0.05
@@ -58,7 +58,7 @@ def scaled(images):
 
 class Theirs:
     def __init__(self, shape, images, test, rate):
-        self.peer, self.test, self.seconds = Normflows(), test, []
+        self.peer, self.test, self.seconds = NormflowsTuned(), test, []
         self.model = self.peer.model(shape, ALPHA)
         self.optimizer = optimizer(self.model, shape.optimizer, rate)
         self.batches = self.all_batches(images, shape.batch)

@@ -33,7 +33,7 @@ def work_of(peer, shape):
     if model is None:
         return None, {}
     x = batch_of(shape)
-    stepper = optimizer(model, shape.optimizer, 1e-12)  # a rate that keeps the weights what they are
+    stepper = optimizer(model, shape.optimizer, 1e-12, getattr(peer, "fastest", True))  # a rate that keeps the weights what they are
 
     def train():
         model.train()
