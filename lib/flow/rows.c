@@ -11,7 +11,7 @@
 
 typedef struct job {
     flow_runner *runner;
-    const double *in; /* rows, (n, d + c) */
+    const double *in;      /* rows, (n, d + c) */
     const double *context; /* of draws, (n, c) */
     size_t n;
     double *out, *logdet, *logp, *variance, *difference;
@@ -59,8 +59,8 @@ static void rows_add_draw(const flow *f, flow_worker *w)
     for (int j = 0; j < f->tile_rows; j++) {
         double sum = rows_log_add(w->logp[j], w->one[j]);
         if (w->variance[j] > 0 || w->ws->variance[j] > 0)
-            w->variance[j] = w->variance[j] * exp(2 * (w->logp[j] - sum)) +
-                             w->ws->variance[j] * exp(2 * (w->one[j] - sum));
+            w->variance[j] =
+                w->variance[j] * exp(2 * (w->logp[j] - sum)) + w->ws->variance[j] * exp(2 * (w->one[j] - sum));
         w->logp[j] = sum;
     }
 }
@@ -185,8 +185,7 @@ static void rows_to_latent_tile(void *context, int item, int thread)
     if (inner)
         flow_tile_round(f, w->ws, f->tile_rows);
     for (size_t k = 0; k < n_values; k++)
-        w->ws->x[k] =
-            flow_periodic_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / most] : 0);
+        w->ws->x[k] = flow_periodic_difference(w->ws->x[k], w->x[k], f->periods != NULL ? f->periods[k / most] : 0);
     flow_tile_store(f, w->ws, f->tile_rows, j->difference + s.out, s.n_rows);
 }
 
@@ -194,6 +193,26 @@ void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, doub
 {
     job j = {.runner = runner, .in = rows, .n = n, .out = z, .logdet = logdet};
     rows_run(&j, rows_to_latent_tile);
+}
+
+bool flow_rows_judge_values(const flow *f)
+{
+    return flow_shape_pixels(f->shape) > 1 && f->n_discrete == f->dim;
+}
+
+/* Takes the values in ws->x, which are rounded, to latents and back. */
+static void rows_bring_back(const job *j, flow_worker *w, const row_job *s)
+{
+    const flow *f = j->runner->f;
+    w->ws->noise = flow_noise_of_draw(0);
+    w->ws->noise.inner = true;
+    const real *z = flow_worker_to_latent(j->runner, w, true);
+    rows_count(w, s);
+    w->ws->noise = (flow_noise){0};
+    memmove(w->ws->a, z, flow_tile_values(f) * sizeof *z);
+    flow_worker_to_data(j->runner, w, true);
+    rows_count(w, s);
+    flow_tile_round(f, w->ws, f->tile_rows);
 }
 
 static void rows_to_data_tile(void *context, int item, int thread)
@@ -221,12 +240,19 @@ static void rows_to_data_tile(void *context, int item, int thread)
     flow_tile_store(f, w->ws, f->tile_rows, j->out + s.out, s.n_rows);
     if (j->difference == NULL)
         return;
-    memcpy(w->ws->x, w->x, n_values * sizeof *w->x);
-    const real *z = flow_worker_to_latent(j->runner, w, true);
-    rows_count(w, &s);
-    rows_keep_latents(f, w->ws, z);
-    for (size_t k = 0; k < n_values; k++)
-        w->ws->x[k] = flow_periodic_difference(w->ws->x[k], (double)w->z[k], rows_period_of(f, k / most));
+    if (flow_rows_judge_values(f)) {
+        memcpy(w->x, w->ws->x, n_values * sizeof *w->x);
+        rows_bring_back(j, w, &s);
+        for (size_t k = 0; k < n_values; k++)
+            w->ws->x[k] -= w->x[k];
+    } else {
+        memcpy(w->ws->x, w->x, n_values * sizeof *w->x);
+        const real *z = flow_worker_to_latent(j->runner, w, true);
+        rows_count(w, &s);
+        rows_keep_latents(f, w->ws, z);
+        for (size_t k = 0; k < n_values; k++)
+            w->ws->x[k] = flow_periodic_difference(w->ws->x[k], (double)w->z[k], rows_period_of(f, k / most));
+    }
     flow_tile_store(f, w->ws, f->tile_rows, j->difference + s.out, s.n_rows);
 }
 
@@ -260,6 +286,20 @@ static double rows_largest_difference(const flow *f, int n_rows, const real *a, 
     return largest;
 }
 
+/* The same of values. */
+static double rows_largest_error(const flow *f, int n_rows, const double *a, const double *b)
+{
+    double largest = 0;
+    for (int i = 0; i < f->dim; i++) {
+        for (int j = 0; j < n_rows; j++) {
+            size_t k = (size_t)i * (size_t)f->tile_rows + (size_t)j;
+            if (!(fabs(a[k] - b[k]) <= largest))
+                largest = isnan(a[k] - b[k]) ? INFINITY : fabs(a[k] - b[k]);
+        }
+    }
+    return largest;
+}
+
 static void rows_compare(const flow_runner *runner, flow_worker *w, const row_job *s, const real *z)
 {
     w->round_trip = fmax(w->round_trip, rows_largest_difference(runner->f, s->n_rows, z, w->z));
@@ -280,7 +320,13 @@ static void rows_sample_tile(void *context, int item, int thread)
     size_t bytes = flow_tile_values(f) * sizeof *w->x;
     const real *z;
     bool by_logp = j->logp != NULL && f->n_discrete == 0; /* what is rounded does not come back to where it was */
-    if (j->check && !by_logp) {
+    if (j->check && flow_rows_judge_values(f)) {
+        flow_tile_round(f, w->ws, f->tile_rows);
+        memcpy(w->x, w->ws->x, bytes);
+        rows_bring_back(j, w, &s);
+        w->round_trip = fmax(w->round_trip, rows_largest_error(f, s.n_rows, w->ws->x, w->x));
+        memcpy(w->ws->x, w->x, bytes);
+    } else if (j->check && !by_logp) {
         memcpy(w->x, w->ws->x, bytes);
         z = flow_worker_to_latent(j->runner, w, true);
         rows_count(w, &s);
@@ -301,8 +347,15 @@ void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, si
                       const double *context, double *x, double *logp, double *round_trip)
 {
     assert(first_row % FLOW_TILE == 0 && (context != NULL || runner->f->context.n == 0));
-    job j = {.runner = runner, .context = context, .n = n, .out = x, .logp = logp, .seed = seed, .first_row = first_row,
-             .temperature = temperature, .check = round_trip != NULL};
+    job j = {.runner = runner,
+             .context = context,
+             .n = n,
+             .out = x,
+             .logp = logp,
+             .seed = seed,
+             .first_row = first_row,
+             .temperature = temperature,
+             .check = round_trip != NULL};
     for (int t = 0; t < runner->n_threads; t++)
         runner->workers[t].round_trip = 0;
     rows_run(&j, rows_sample_tile);

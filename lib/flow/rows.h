@@ -31,16 +31,22 @@ void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, doub
  * columns are rounded down to their lattice. */
 void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double *x, double *logdet);
 
+/* Whether a round trip that begins with latents is judged by the values that they are mapped to: those of images come
+ * back, each one, while the noise within the cell of a value is kept off the edges of the cell, so that the latents need
+ * not. */
+bool flow_rows_judge_values(const flow *f);
+
 /* Either of the two, and the error of the round trip: difference (n, d), what the way back makes of the result minus
  * the row. The values of discrete columns are compared between the points of their lattice, where the maps are
- * invertible; on the way from images they are rounded to it first. */
+ * invertible; those of images are rounded to it first, and on the way to data it is their values that are compared. */
 void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *rows, size_t n, double *out,
                           double *logdet, double *difference);
 
 /* Draws of the rows first_row ... first_row + n - 1 of `seed` into x (n, d), given `context` (n, c; NULL when c is
  * 0). first_row is a multiple of FLOW_TILE; then the draws are the same however they are cut into calls. logp (n;
  * may be NULL) is the model's log-density of each draw, by the density direction; round_trip (may be NULL) receives
- * the largest |z - to_latent(to_data(z))| of these rows, with logp of the latents that logp is of. */
+ * the largest |z - to_latent(to_data(z))| of these rows, with logp of the latents that logp is of; where values are
+ * judged the largest difference between values and what comes back. */
 void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
                       const double *context, double *x, double *logp, double *round_trip);
 

@@ -12,9 +12,9 @@ typedef struct interpolation {
     const flow_session *s;
     const flow_run_interpolate_options *o;
     flow_run_interpolate_result *result;
-    double *ends;  /* (2, d + c): rows of the data; then their latents, with the context behind them */
+    double *ends;   /* (2, d + c): rows of the data; then their latents, with the context behind them */
     double radians; /* between the latents; 0: the walk is linear */
-    int64_t at;    /* the next row of the walk */
+    int64_t at;     /* the next row of the walk */
     int64_t failed; /* the first row that is not finite or does not come back, counted from 1, */
     char place[FLOW_DIAGNOSIS_SIZE]; /* and where it fails */
 } interpolation;
@@ -180,13 +180,15 @@ static void interpolate_warn(const interpolation *run)
     const flow_run_interpolate_result *r = run->result;
     flow_run_warn_skipped(hooks, r->data, r->skipped);
     if (r->non_finite > 0)
-        flow_run_warn(hooks, "%s of %s rows have values that are not finite or do not come back, the first is row "
-                      "%lld%s%s", flow_format_count(count, r->non_finite), flow_format_count(all, r->rows),
-                      (long long)run->failed, run->place[0] != '\0' ? ", which fails in " : "", run->place);
+        flow_run_warn(hooks,
+                      "%s of %s rows have values that are not finite or do not come back, the first is row "
+                      "%lld%s%s",
+                      flow_format_count(count, r->non_finite), flow_format_count(all, r->rows), (long long)run->failed,
+                      run->place[0] != '\0' ? ", which fails in " : "", run->place);
     if (r->round_trip > FLOW_ROUND_TRIP_MOST) {
         flow_session_diagnose_round_trip(run->s, reason, sizeof reason);
-        flow_run_warn(hooks, "the largest round-trip error is %.1e (in units of the base's standard deviation): %s",
-                      r->round_trip, reason);
+        flow_run_warn(hooks, "the largest round-trip error is %.1e (in %s): %s", r->round_trip,
+                      flow_session_round_trip_unit(run->s), reason);
     }
 }
 
@@ -218,9 +220,16 @@ static flow_status interpolate_walk(interpolation *run, flow_error *err)
     flow_picture_options picture = flow_session_picture(s);
     picture.across = ACROSS;
     const flow_row_walk walk = {
-        .context = run, .options = &run->o->rows, .columns = columns, .n_columns = (size_t)s->width,
-        .n_in = (size_t)s->width, .n_scratch = 2 * (size_t)s->dim, .total = run->o->n, .read = interpolate_read,
-        .map = interpolate_map, .picture = picture,
+        .context = run,
+        .options = &run->o->rows,
+        .columns = columns,
+        .n_columns = (size_t)s->width,
+        .n_in = (size_t)s->width,
+        .n_scratch = 2 * (size_t)s->dim,
+        .total = run->o->n,
+        .read = interpolate_read,
+        .map = interpolate_map,
+        .picture = picture,
     };
     flow_status status = columns == NULL ? flow_error_memory(err, "column names") : FLOW_OK;
     if (status == FLOW_OK)
@@ -237,8 +246,11 @@ flow_status flow_run_interpolate(flow_run_interpolate_result *out, const flow_se
                                  const flow_run_interpolate_options *options, flow_error *err)
 {
     *out = (flow_run_interpolate_result){
-        .model = s->model->path, .data = options->rows.input, .output = flow_run_file(options->rows.output),
-        .from = options->ends[0], .to = options->ends[1],
+        .model = s->model->path,
+        .data = options->rows.input,
+        .output = flow_run_file(options->rows.output),
+        .from = options->ends[0],
+        .to = options->ends[1],
     };
     interpolation run = {.s = s, .o = options, .result = out};
     flow_status status = interpolate_find_ends(&run, err);

@@ -19,7 +19,7 @@ typedef struct flow_run_interpolate_result {
     const char *path; /* "spherical", "linear" */
     int64_t from, to, rows, non_finite, skipped;
     double angle;      /* between the latents of the ends, in degrees; NaN where one of them is 0 */
-    double round_trip; /* largest |z - to_latent(to_data(z))|, in standard deviations of the base */
+    double round_trip; /* the largest error, in the unit of flow_session_round_trip_unit */
     flow_solving solving;
     bool closed; /* the reader of standard output is gone */
 } flow_run_interpolate_result;

@@ -169,8 +169,8 @@ static void sample_warn(const sampling *run)
                       (long long)run->failed, run->place);
     } else if (r->non_finite == 0 && !(r->round_trip < FLOW_ROUND_TRIP_MOST)) {
         flow_session_diagnose_round_trip(run->s, reason, sizeof reason);
-        flow_run_warn(hooks, "the largest round-trip error is %.1e (in units of the base's standard deviation): %s",
-                      r->round_trip, reason);
+        flow_run_warn(hooks, "the largest round-trip error is %.1e (in %s): %s", r->round_trip,
+                      flow_session_round_trip_unit(run->s), reason);
     }
 }
 

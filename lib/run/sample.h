@@ -19,7 +19,7 @@ typedef struct flow_run_sample_options {
 typedef struct flow_run_sample_result {
     const char *model, *given, *output;
     int64_t rows, non_finite;
-    double round_trip; /* largest |z - to_latent(to_data(z))|, in standard deviations of the base */
+    double round_trip; /* the largest error, in the unit of flow_session_round_trip_unit */
     int64_t steps, seed, first, rows_per_context;
     flow_solving solving;
     bool closed; /* the reader of standard output is gone */

@@ -8,8 +8,7 @@
 #include "run/hooks.h"
 #include "run/origin.h"
 
-flow_status flow_session_open(flow_session *out, const char *path, const flow_session_options *options,
-                              flow_error *err)
+flow_status flow_session_open(flow_session *out, const char *path, const flow_session_options *options, flow_error *err)
 {
     *out = (flow_session){.options = *options, .name = path};
     if (options->solver != NULL && options->steps == 0)
@@ -75,12 +74,13 @@ flow_picture_options flow_session_picture(const flow_session *s)
 }
 
 flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,
-                                    const char *const *names, int n, const flow_input_options *options,
-                                    flow_error *err)
+                                    const char *const *names, int n, const flow_input_options *options, flow_error *err)
 {
     if (flow_file_identify(location) == FLOW_FILE_JSON)
-        return flow_error_set(err, FLOW_DATA, "%s: is JSON, and data were expected: if it is a spec, flowctl train "
-                              "makes a model of it, which goes in front of the data", location);
+        return flow_error_set(err, FLOW_DATA,
+                              "%s: is JSON, and data were expected: if it is a spec, flowctl train "
+                              "makes a model of it, which goes in front of the data",
+                              location);
     flow_input_options o = *options;
     o.columns = names;
     o.n_columns = n;
@@ -105,15 +105,24 @@ flow_solving flow_session_solving(const flow_session *s, flow_direction to)
     return (flow_solving){flow_nfe_mean(&nfe, f), flow_nfe_most(&nfe, f), nfe.rows > 0};
 }
 
+const char *flow_session_round_trip_unit(const flow_session *s)
+{
+    return flow_rows_judge_values(s->model->f) ? "values of a pixel" : "units of the base's standard deviation";
+}
+
 void flow_session_diagnose_round_trip(const flow_session *s, char *out, size_t size)
 {
     if (s->options.steps > 0)
-        snprintf(out, size, "with --steps %lld the way back is not the inverse of the way there; the error falls as "
-                 "the number of steps grows", (long long)s->options.steps);
+        snprintf(out, size,
+                 "with --steps %lld the way back is not the inverse of the way there; the error falls as "
+                 "the number of steps grows",
+                 (long long)s->options.steps);
     else if (flow_n_solvers(s->model->f) > 0)
-        snprintf(out, size, "this is the error of the solver that the spec sets for the differential equations, not of "
+        snprintf(out, size,
+                 "this is the error of the solver that the spec sets for the differential equations, not of "
                  "rounding; a finer one (solver.rtol, solver.steps; --steps of sample) lowers it");
     else
-        snprintf(out, size, "the model is close to singular there and its inverse loses digits: make PRECISION=double "
+        snprintf(out, size,
+                 "the model is close to singular there and its inverse loses digits: make PRECISION=double "
                  "has more of them");
 }

@@ -58,8 +58,10 @@ extern const flow_report_field flow_solving_fields[];
 /* On all ways to this end. */
 flow_solving flow_session_solving(const flow_session *s, flow_direction to);
 
-/* A round-trip error, in standard deviations, that is worth a warning. */
+/* A round-trip error, in standard deviations or in values of pixels, that is worth a warning. */
 #define FLOW_ROUND_TRIP_MOST 0.01
+/* The unit of the round-trip error of draws, for messages. */
+const char *flow_session_round_trip_unit(const flow_session *s);
 /* Why rows do not come back to where they were, and what helps: the end of a sentence. */
 void flow_session_diagnose_round_trip(const flow_session *s, char *out, size_t size);
 
