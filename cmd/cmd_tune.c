@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "report.h"
 #include "run/format.h"
 #include "run/tune.h"
@@ -72,7 +71,7 @@ static const flow_report_field start_fields[] = {
     {NULL, NULL, "\n%d spec{ of the space does|s of the space do} not fit the data; search.json says why",
      RESULT(n_refused), .positive = true},
     {NULL, NULL, "\nvaried, with the number of values: %s", RESULT(varied)},
-    {NULL, NULL, "\nas the spec has them: %s", RESULT(pinned)},
+    {NULL, NULL, "\nas the spec has them: %s; list them in tune.space to vary them too", RESULT(pinned)},
     {NULL, NULL, "\nresumed from %s", RESULT(folder), WHEN(resumed)},
     FLOW_REPORT_END,
 };
@@ -128,7 +127,7 @@ static int show_compare(const void *a, const void *b)
     return first->number < second->number ? -1 : 1;
 }
 
-/* The best ones of the rung so far, and those in training. */
+/* The best ones of the rung so far, and those in training: "3/9" is the epoch of one. */
 static void show_table(flow_text *text, const flow_run_tune_result *search)
 {
     enum { SHOWN = 8 };
@@ -139,12 +138,15 @@ static void show_table(flow_text *text, const flow_run_tune_result *search)
             shown[n++] = &c[i];
     qsort(shown, n, sizeof *shown, show_compare);
     for (size_t i = 0; i < n; i++) {
-        char validation[FLOW_FORMAT_SIZE];
+        char validation[FLOW_FORMAT_SIZE], epoch[FLOW_FORMAT_SIZE];
         const bool training = shown[i]->state == FLOW_TUNE_TRAINING;
         if (!training && done++ >= SHOWN)
             continue;
-        flow_text_add(text, "\n  %3lld  %s epoch %3lld  %-22s  %s", (long long)shown[i]->number,
-                      training ? "  in" : "done", (long long)(training ? shown[i]->progress.epoch : shown[i]->epochs),
+        snprintf(epoch, sizeof epoch, "%lld", (long long)shown[i]->epochs);
+        if (training)
+            snprintf(epoch, sizeof epoch, "%lld/%lld", (long long)shown[i]->progress.epoch,
+                     (long long)search->rungs[search->rung].epochs);
+        flow_text_add(text, "\n  %9lld  %9s  %-21s  %s", (long long)shown[i]->number, epoch,
                       show_validation(validation, shown[i]), shown[i]->settings);
     }
 }
@@ -155,16 +157,19 @@ static void show_step(void *context, const flow_run_tune_result *search)
     if (!console_live_is_due(con))
         return;
     const flow_tune_candidate *c = search->candidates.items;
+    char failed[FLOW_FORMAT_SIZE] = "", elapsed[FLOW_FORMAT_SIZE];
     int64_t done = 0, all = 0;
     for (size_t i = 0; i < search->candidates.n; i++) {
         done += c[i].state == FLOW_TUNE_DONE || c[i].state == FLOW_TUNE_LATE;
         all += c[i].state <= FLOW_TUNE_LATE;
     }
-    flow_text text = {0};
-    flow_text_add(&text, "rung %d of %d, to epoch %lld: %lld of %lld candidates done", search->rung + 1,
-                  search->n_rungs, (long long)search->rungs[search->rung].epochs, (long long)done, (long long)all);
     if (search->n_failed > 0)
-        flow_text_add(&text, ", %lld failed", (long long)search->n_failed);
+        snprintf(failed, sizeof failed, ", %lld failed", (long long)search->n_failed);
+    flow_text text = {0};
+    flow_text_add(&text, "rung %d of %d, to epoch %lld: %lld of %lld candidates done%s; %s\n", search->rung + 1,
+                  search->n_rungs, (long long)search->rungs[search->rung].epochs, (long long)done, (long long)all,
+                  failed, flow_format_duration(elapsed, search->seconds));
+    flow_text_add(&text, "  candidate      epoch  validation             settings");
     show_table(&text, search);
     if (text.data != NULL)
         console_live(con, text.data);
@@ -207,7 +212,7 @@ static const flow_report_field result_fields[] = {
     {NULL, NULL, "; %d had no turn in this time", RESULT(n_untried), .positive = true},
     {NULL, "candidate", "%d", BEST(number)},
     {NULL, NULL, ": %s", BEST(settings)},
-    {NULL, NULL, ", after %d epoch{|s}; the time was over before the last one", BEST(epochs), WHEN(unfinished)},
+    {NULL, NULL, ", whose training was not over when the time was", RESULT(unfinished)},
     {NULL, "validation", "%s nats", BEST(validation)},
     {NULL, NULL, " (%s rows, which chose it: this flatters)", RESULT(n_held_out)},
     {NULL, NULL, "; above the spec itself by %s, row by row", RESULT(gain)},

@@ -205,7 +205,7 @@ static void test_alternatives(void **state)
     assert_null(spec->tune);
     flow_spec_free(spec);
     check_refused("{\"flow\": [], \"tune\": {\"space\": {\"base\": []}}}",
-                  "m.json: tune.space.base: expected a list of one value or more, found a list");
+                  "m.json: tune.space.base: the list is empty; give it a value, or leave the key out");
 }
 
 static void test_top_level_mistakes(void **state)

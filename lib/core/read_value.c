@@ -170,8 +170,10 @@ static flow_status read_alternatives_of(flow_alternatives *out, const flow_json 
 {
     const int n = cJSON_GetArraySize(at->node);
     int i = 0;
-    if (!cJSON_IsArray(at->node) || n < 1)
-        return flow_read_expected(at, "a list of one value or more", err);
+    if (!cJSON_IsArray(at->node))
+        return flow_read_expected(at, "a list of values", err);
+    if (n < 1)
+        return flow_json_fail(at, err, "the list is empty; give it a value, or leave the key out");
     const char **values = flow_arena_take(arena, (size_t)n, sizeof *values);
     *out = (flow_alternatives){flow_arena_text(arena, at->node->string), n, values};
     if (values == NULL || out->key == NULL)

@@ -33,27 +33,32 @@ const flow_report_field flow_tune_candidate_fields[] = {
 /* ---- for people ---- */
 
 /* "maf/mixture" of {"type": "maf", "univariate": {"type": "mixture"}} */
-static void draw_describe_map(flow_text *text, const cJSON *map)
+static void candidate_describe_map(flow_text *text, const cJSON *map)
 {
     const cJSON *type = cJSON_IsObject(map) ? cJSON_GetObjectItemCaseSensitive(map, "type") : map;
     const cJSON *univariate = cJSON_GetObjectItemCaseSensitive(map, "univariate");
     flow_text_add(text, "%s", cJSON_IsString(type) ? type->valuestring : "?");
     if (univariate != NULL) {
         flow_text_add(text, "/");
-        draw_describe_map(text, univariate);
+        candidate_describe_map(text, univariate);
     }
 }
 
 /* "repeat 5" of flow[1].repeat, "student_t" of base, and the maps of flow. */
-static void draw_describe(flow_text *text, const cJSON *value)
+static void candidate_describe(flow_text *text, const cJSON *value)
 {
     const char *dot = strrchr(value->string, '.'), *name = dot != NULL ? dot + 1 : value->string;
     flow_text_add(text, "%s", text->length > 0 ? ", " : "");
     if (strcmp(value->string, "flow") == 0 && cJSON_IsArray(value)) {
         for (const cJSON *map = value->child; map != NULL; map = map->next) {
-            draw_describe_map(text, map);
+            candidate_describe_map(text, map);
             flow_text_add(text, "%s", map->next != NULL ? " " : "");
         }
+        return;
+    }
+    if (cJSON_GetObjectItemCaseSensitive(value, "type") != NULL) {
+        flow_text_add(text, "%s ", name);
+        candidate_describe_map(text, value);
         return;
     }
     char *plain = cJSON_PrintUnformatted(value);
@@ -71,7 +76,7 @@ flow_status tune_add(tune_search *s, cJSON *set, flow_error *err)
     flow_text text = {0};
     flow_text_add(&text, "%s", set != NULL && set->child == NULL ? "the spec itself" : "");
     for (const cJSON *value = set != NULL ? set->child : NULL; value != NULL; value = value->next)
-        draw_describe(&text, value);
+        candidate_describe(&text, value);
     flow_tune_candidate *grown =
         set != NULL && !text.failed ? realloc(list->items, (list->n + 1) * sizeof *grown) : NULL;
     if (grown == NULL) {

@@ -134,7 +134,7 @@ static bool draw_is_known(const int *drawn, size_t n, const int *values, int n_k
 /* Draws until there are `wanted` candidates, each once; all combinations where there are no more than that. */
 static flow_status draw_others(tune_search *s, int64_t wanted, int **drawn, flow_error *err)
 {
-    enum { ATTEMPTS = 100, REFUSED = 4 }; /* a wanted candidate */
+    enum { ATTEMPTS = 100, REFUSED = 2 }; /* a wanted candidate */
     const flow_alternatives_list *space = &s->space;
     const int64_t size = s->out->n_combinations;
     const bool all = size < wanted;

@@ -54,6 +54,7 @@ static void job_step(void *context, const flow_progress *progress)
     const flow_run_tune_options *o = job->s->options;
     pthread_mutex_lock(&job->s->lock);
     job->c->progress = *progress;
+    job->s->out->seconds = job->s->before + flow_seconds() - job->s->began;
     if (o->on_step != NULL)
         o->on_step(o->context, job->s->out);
     pthread_mutex_unlock(&job->s->lock);

@@ -26,6 +26,7 @@ static const struct space_row {
 } space_rows[] = {
     {"flow[%d].repeat", "[3, 5, 8]"},
     {"flow[%d].hidden", "[[64, 64], [128, 128], [256, 256]]"},
+    {"train.optimizer", "[\"adam\", {\"type\":\"adamw\",\"decay\":0.3}]"},
     {"train.optimizer.rate", "[0.0005, 0.001, 0.002, 0.005]"},
     {"train.batch", "[128, 256, 512]"},
     {"train.ema", "[0.99, 0.999]"},
