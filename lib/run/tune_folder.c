@@ -146,14 +146,11 @@ flow_status tune_clear_folder(const tune_search *s, flow_error *err)
 
 flow_status tune_write_json(const char *file, cJSON *document, flow_error *err)
 {
-    flow_text text = {0};
-    char *json = document != NULL ? flow_json_print(document) : NULL;
+    char *text = document != NULL ? flow_json_layout(document) : NULL;
     cJSON_Delete(document);
-    flow_text_add(&text, "%s\n", json != NULL ? json : "");
-    flow_status status = json == NULL || text.failed ? flow_error_memory(err, file)
-                                                     : flow_replace_file(file, NULL, text.data, text.length, err);
-    free(json);
-    flow_text_free(&text);
+    flow_status status = text != NULL ? flow_replace_file(file, NULL, text, strlen(text), err)
+                                      : flow_error_memory(err, file);
+    free(text);
     return status;
 }
 

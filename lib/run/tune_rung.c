@@ -90,7 +90,6 @@ static flow_status job_train(rung_job *job, flow_run_train_result *result, bool 
         .on_step = job_step,
         .on_epoch = job_epoch,
     };
-    *result = (flow_run_train_result){0};
     *started_before = model != NULL && access(model, F_OK) == 0;
     flow_status status =
         spec != NULL && model != NULL ? flow_run_train(result, &options, err) : flow_error_memory(err, "a path");
@@ -137,20 +136,39 @@ static bool job_is_own_failure(flow_status status, bool started_before)
            (!started_before && (status == FLOW_SPEC || status == FLOW_DATA || status == FLOW_MEMORY));
 }
 
+/* Whether the candidate failed in a run that was killed before it could say so. */
+static bool job_failed_before(const rung_job *job)
+{
+    flow_model *model = NULL;
+    flow_train_summary summary = {.status = ""};
+    char *file = job->s->out->resumed ? tune_file_of(job->s, job->c, "h5") : NULL;
+    if (file != NULL && access(file, F_OK) == 0 && flow_model_load(&model, file, NULL) == FLOW_OK)
+        flow_train_summary_read(&summary, model->summary);
+    const bool failed = strcmp(summary.status, "failed") == 0; /* a text of the model */
+    flow_model_free(model);
+    free(file);
+    return failed;
+}
+
 static void job_run(tune_search *s, flow_tune_candidate *c)
 {
     const flow_run_tune_options *o = s->options;
     rung_job job = {s, c, false, false};
     flow_run_train_result result;
     flow_error err = {0};
-    bool started_before;
+    bool started_before = false;
     pthread_mutex_lock(&s->lock);
     tune_set_state(c, FLOW_TUNE_TRAINING);
     c->rung = s->out->rung + 1;
     c->progress = (flow_progress){0};
     pthread_mutex_unlock(&s->lock);
 
-    flow_status status = job_train(&job, &result, &started_before, &err);
+    flow_status status = FLOW_NUMERIC;
+    result = (flow_run_train_result){0};
+    if (!job_failed_before(&job))
+        status = job_train(&job, &result, &started_before, &err);
+    else
+        flow_error_set(&err, status, "its training failed before the search was stopped");
 
     pthread_mutex_lock(&s->lock);
     if (status == FLOW_OK || (status == FLOW_INTERRUPTED && result.model != NULL)) {

@@ -205,6 +205,9 @@ static flow_status tune_prepare(tune_search *s, cJSON **written, flow_error *err
 {
     const flow_run_tune_options *o = s->options;
     bool resume = false;
+    if (o->trials < 1 || o->trials > FLOW_TUNE_TRIALS_MAX || o->factor < 2)
+        return flow_error_set(err, FLOW_ARGUMENT, "a search takes 1 to %d candidates and a factor of 2 or more, not "
+                              "%lld and %lld", FLOW_TUNE_TRIALS_MAX, (long long)o->trials, (long long)o->factor);
     if (o->resume && o->force)
         return flow_error_set(err, FLOW_ARGUMENT,
                               "--resume goes on with an existing search and --force replaces it; "
