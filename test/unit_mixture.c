@@ -1,4 +1,5 @@
-/* The mixture univariate against GSL: its values near and far out, its density, its inverse, its gradients.
+/* The mixture univariate against GSL: its values near and far out, its density, its inverse, its gradients; also with
+ * the kernels of every instruction set.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <setjmp.h>
@@ -19,8 +20,10 @@
 
 #include "flow/univariate/univariates.h"
 #include "harness.h"
-#include "values.h"
+#include "kernels.h"
+#include "num/mixture.h"
 #include "num/rng.h"
+#include "values.h"
 
 enum { N = 16, MOST = 32 };
 
@@ -30,6 +33,7 @@ static const double bound = 7, spread = 0.3;
 
 static flow_univariate univariate;
 static int components;
+static const flow_vecmath *kernels; /* those that are tested, or NULL: those of the univariate */
 
 static void open_univariate(int k)
 {
@@ -149,16 +153,46 @@ static real *copy_of(const real *theta)
     return memcpy(copy, theta, (size_t)(3 * components * N) * sizeof *copy);
 }
 
-static void to_latent(const real *theta, const real *x, real *z, double *logdet)
+static flow_mixtures mixtures_of(const real *theta)
+{
+    return (flow_mixtures){.k = components, .m = N, .bound = (real)bound, .theta = theta, .stride = N};
+}
+
+static void map(bool latent, const real *theta, const real *in, real *out, double *logdet)
 {
     memset(logdet, 0, N * sizeof *logdet);
-    univariate.type->map[FLOW_TO_LATENT](univariate.state, 1, N, x, copy_of(theta), N, z, logdet);
+    if (kernels == NULL) {
+        univariate.type->map[latent ? FLOW_TO_LATENT : FLOW_TO_DATA](univariate.state, 1, N, in, copy_of(theta), N, out,
+                                                                     logdet);
+        return;
+    }
+    const flow_mixtures mix = mixtures_of(theta);
+    real log_slope[N];
+    (latent ? kernels->mixture_map : kernels->mixture_invert)(&mix, in, out, log_slope);
+    for (int j = 0; j < N; j++)
+        logdet[j] = latent ? (double)log_slope[j] : -(double)log_slope[j];
+}
+
+static void to_latent(const real *theta, const real *x, real *z, double *logdet)
+{
+    map(true, theta, x, z, logdet);
 }
 
 static void to_data(const real *theta, const real *z, real *x, double *logdet)
 {
-    memset(logdet, 0, N * sizeof *logdet);
-    univariate.type->map[FLOW_TO_DATA](univariate.state, 1, N, z, copy_of(theta), N, x, logdet);
+    map(false, theta, z, x, logdet);
+}
+
+static void backward(bool latent, const real *theta, const real *in, const real *out, const real *g, const real *gl,
+                     real *gin, real *gtheta)
+{
+    if (kernels == NULL) {
+        univariate.type->backward[latent ? FLOW_TO_LATENT : FLOW_TO_DATA](univariate.state, 1, N, in, theta, N, out, g,
+                                                                          gl, gin, gtheta);
+        return;
+    }
+    const flow_mixtures mix = mixtures_of(theta);
+    kernels->mixture_backward(&mix, !latent, latent ? in : out, latent ? out : in, g, gl, gin, gtheta);
 }
 
 static const double places[] = {-1e4, -300, -50, -12, -7, -4, -2.5, -1.7, -1, -0.6, -0.3, -0.05, 0,
@@ -359,7 +393,7 @@ static void objective(bool latent, const real *theta, const real *in, double *l)
 {
     real out[N];
     double logdet[N];
-    (latent ? to_latent : to_data)(theta, in, out, logdet);
+    map(latent, theta, in, out, logdet);
     for (int j = 0; j < N; j++)
         l[j] = uniform(j, 501) * (double)out[j] + uniform(j, 502) * logdet[j];
 }
@@ -382,9 +416,8 @@ static void gradients_far_out(void **state)
             c[j] = (real)uniform(j, 501);
             g[j] = (real)uniform(j, 502);
         }
-        (latent ? to_latent : to_data)(theta, in, out, logdet);
-        univariate.type->backward[latent ? FLOW_TO_LATENT : FLOW_TO_DATA](
-            univariate.state, 1, N, in, theta, N, out, c, g, gin, gtheta);
+        map(latent, theta, in, out, logdet);
+        backward(latent, theta, in, out, c, g, gin, gtheta);
         for (int p = -1; p < 12; p++) { /* -1: the input */
             real moved[12 * N];
             real *at = p < 0 ? in : moved + p * N;
@@ -413,5 +446,14 @@ int main(void)
         cmocka_unit_test(inverse_to_the_last_digits), cmocka_unit_test(finite_whatever_theta),
         cmocka_unit_test(gradients_far_out),
     };
-    return cmocka_run_group_tests_name("the mixture univariate", tests, NULL, NULL);
+    const flow_vecmath *all[KERNEL_TABLES];
+    int n_tables = kernel_tables(all), failed = 0;
+    for (int t = 0; t <= n_tables; t++) {
+        char title[80];
+        kernels = t < n_tables ? all[t] : NULL;
+        snprintf(title, sizeof title, "the mixture univariate%s%s", t < n_tables ? ", " : "",
+                 t < n_tables ? all[t]->name : "");
+        failed += cmocka_run_group_tests_name(title, tests, NULL, NULL);
+    }
+    return failed;
 }

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
 #include <Random123/philox.h>
+#include <cmocka.h>
 #include <float.h>
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_randist.h>
@@ -21,13 +21,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "values.h"
+#include "kernels.h"
 #include "num/moments.h"
 #include "num/parallel.h"
 #include "num/rng.h"
 #include "num/vecmath.h"
-#include "num/vecmath_table.h"
 #include "num/vector.h"
+#include "values.h"
 
 static const bool is_double = sizeof(real) == sizeof(double);
 
@@ -403,20 +403,6 @@ static void gsl_generator(void **state)
 
 /* ------------------------------------------------------------------ elementwise kernels */
 
-/* The tables this processor can run, the one the program uses last. */
-static int tables(const flow_vecmath *out[3])
-{
-    int n = 0;
-    out[n++] = &flow_vecmath_base;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        out[n++] = &flow_vecmath_avx2;
-    if (__builtin_cpu_supports("avx512f"))
-        out[n++] = &flow_vecmath_avx512;
-#endif
-    return n;
-}
-
 typedef void kernel(size_t n, const real *x, real *y);
 /* Long double has 11 bits more than double on x86; elsewhere the reference is as good as the C library. */
 typedef long double reference(long double x);
@@ -519,8 +505,8 @@ static void expect_ulps(const function *f, const char *table, real x, real y)
 static void kernels_against_libm(void **state)
 {
     (void)state;
-    const flow_vecmath *all[3];
-    int n_tables = tables(all);
+    const flow_vecmath *all[KERNEL_TABLES];
+    int n_tables = kernel_tables(all);
     real *x = malloc(POINTS * sizeof *x), *y = malloc(POINTS * sizeof *y);
     assert_non_null(x);
     assert_non_null(y);
@@ -564,8 +550,8 @@ static void kernels_at_the_ends(void **state)
     const real x[FLOW_LANES] = {
         0,         (real)-0.,  denormal, -denormal, least, -least, (real)INFINITY, (real)-INFINITY,
         (real)NAN, (real)-NAN, most,     -most,     1,     -1,     least / 2,      -least / 2};
-    const flow_vecmath *all[3];
-    int n_tables = tables(all);
+    const flow_vecmath *all[KERNEL_TABLES];
+    int n_tables = kernel_tables(all);
     for (int f = 0; f < N_FUNCTIONS; f++) {
         for (int t = 0; t <= n_tables; t++) { /* the last one: whatever the program picked */
             real y[FLOW_LANES];
@@ -581,8 +567,8 @@ static void kernels_do_not_know_the_place(void **state)
 {
     (void)state;
     enum { COUNT = 8 * FLOW_LANES };
-    const flow_vecmath *all[3];
-    int n_tables = tables(all);
+    const flow_vecmath *all[KERNEL_TABLES];
+    int n_tables = kernel_tables(all);
     for (int f = 0; f < N_FUNCTIONS; f++) {
         for (int t = 0; t < n_tables; t++) {
             for (int k = 0; k < 20; k++) {
@@ -639,8 +625,8 @@ static void softmax_kernels(void **state)
     (void)state;
     static real x[SOFTMAX_MOST * SOFTMAX_STRIDE], y[SOFTMAX_MOST * SOFTMAX_STRIDE];
     static const double sizes[] = {1e-3, 1, 10, 200, 1e4, 1e30};
-    const flow_vecmath *all[3];
-    int n_tables = tables(all);
+    const flow_vecmath *all[KERNEL_TABLES];
+    int n_tables = kernel_tables(all);
     for (int at = 0; at < 6 * SOFTMAX_MOST; at++) {
         int planes = 1 + at % SOFTMAX_MOST;
         flow_rng_normals(x, planes, SOFTMAX_STRIDE, (uint64_t)at, FLOW_STREAM_OTHER, 0);
@@ -661,8 +647,8 @@ static void normal_kernels_agree(void **state)
 {
     (void)state;
     enum { COUNT = 64 * FLOW_LANES };
-    const flow_vecmath *all[3];
-    int n_tables = tables(all);
+    const flow_vecmath *all[KERNEL_TABLES];
+    int n_tables = kernel_tables(all);
     for (int t = 0; t < n_tables; t++) {
         real u[COUNT], v[COUNT];
         double radius[COUNT], angle[COUNT];
@@ -708,8 +694,8 @@ static double tail_place(int k)
 static void mills_ratio(void **state)
 {
     (void)state;
-    const flow_vecmath *all[3];
-    int n_tables = tables(all);
+    const flow_vecmath *all[KERNEL_TABLES];
+    int n_tables = kernel_tables(all);
     real *x = malloc(2 * POINTS * sizeof *x), *y = malloc(2 * POINTS * sizeof *y);
     assert_non_null(x);
     assert_non_null(y);
@@ -718,8 +704,8 @@ static void mills_ratio(void **state)
     ASSERT_NEAR(mills_reference(0), gsl_cdf_ugaussian_Q(0) / gsl_ran_ugaussian_pdf(0), 1e-15);
     for (double t = 0.1; t < 37; t += 0.1) /* the reference itself against another one */
         ASSERT_NEAR(mills_reference(t) * gsl_sf_hazard(t), 1, 1e-12);
-    for (int t = 0; t <= n_tables; t++) {
-        (t < n_tables ? all[t]->mills : flow_vec_mills)(2 * POINTS, x, y);
+    for (int t = 0; t < n_tables; t++) {
+        all[t]->mills(2 * POINTS, x, y);
         for (int k = 0; k < 2 * POINTS; k++) {
             double error = ulps(y[k], mills_reference((long double)x[k]));
             if (!(error <= 4))
@@ -739,16 +725,16 @@ static long double log_tail_reference(long double x)
 static void quantiles_of_the_tail(void **state)
 {
     (void)state;
-    const flow_vecmath *all[3];
-    int n_tables = tables(all);
+    const flow_vecmath *all[KERNEL_TABLES];
+    int n_tables = kernel_tables(all);
     const double unit = is_double ? DBL_EPSILON : FLT_EPSILON;
     real *x = malloc(2 * POINTS * sizeof *x), *y = malloc(2 * POINTS * sizeof *y);
     assert_non_null(x);
     assert_non_null(y);
     for (int k = 0; k < 2 * POINTS; k++)
         x[k] = (real)(k == 0 ? log(0.5) : (double)log_tail_reference((long double)tail_place(k)));
-    for (int t = 0; t <= n_tables; t++) {
-        (t < n_tables ? all[t]->normal_tail : flow_vec_normal_tail)(2 * POINTS, x, y);
+    for (int t = 0; t < n_tables; t++) {
+        all[t]->normal_tail(2 * POINTS, x, y);
         for (int k = 0; k < 2 * POINTS; k++) {
             if (x[k] > -700)
                 ASSERT_NEAR(y[k], gsl_cdf_ugaussian_Qinv(exp((double)x[k])), 1e-12 + 4 * unit * fmax(1, (double)y[k]));

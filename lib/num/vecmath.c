@@ -35,8 +35,6 @@ DEFINE_FUNCTION(tanh)
 DEFINE_FUNCTION(sigmoid)
 DEFINE_FUNCTION(elu)
 DEFINE_FUNCTION(softplus)
-DEFINE_FUNCTION(mills)
-DEFINE_FUNCTION(normal_tail)
 
 void flow_vec_softmax(int k, size_t n, real *x, size_t stride)
 {
@@ -48,4 +46,28 @@ void flow_vec_normals(size_t n, real *u, real *v)
 {
     assert(n % FLOW_LANES == 0);
     kernels()->normals(n, u, v);
+}
+
+/* ---- num/mixture.h ---- */
+
+void flow_mixtures_map(const flow_mixtures *mix, const real *x, real *z, real *log_slope)
+{
+    kernels()->mixture_map(mix, x, z, log_slope);
+}
+
+void flow_mixtures_invert(const flow_mixtures *mix, const real *z, real *x, real *log_slope)
+{
+    kernels()->mixture_invert(mix, z, x, log_slope);
+}
+
+void flow_mixtures_map_backward(const flow_mixtures *mix, const real *x, const real *z, const real *gz, const real *gl,
+                                real *gx, real *gtheta)
+{
+    kernels()->mixture_backward(mix, false, x, z, gz, gl, gx, gtheta);
+}
+
+void flow_mixtures_invert_backward(const flow_mixtures *mix, const real *x, const real *z, const real *gx,
+                                   const real *gl, real *gz, real *gtheta)
+{
+    kernels()->mixture_backward(mix, true, x, z, gx, gl, gz, gtheta);
 }

@@ -4,8 +4,7 @@
  *
  * Counts are multiples of FLOW_LANES and arrays are aligned to the size of a real, so that a value does not depend on
  * its place in the array. y may be x. The error of each function is at most 1 ulp (3.5 ulp for tanh; 3 ulp for sigmoid
- * and softplus, whose results below the smallest normal number may be zero; see below for the tail of the normal
- * distribution). NaN gives NaN.
+ * and softplus, whose results below the smallest normal number may be zero). NaN gives NaN.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_VECMATH_H
@@ -26,12 +25,6 @@ void flow_vec_softplus(size_t n, const real *x, real *y); /* log(1 + exp(x)) */
 /* The softmax over k planes of n values, `stride` apart, in place. The exponentials are within 1 ulp, and zero below
  * the smallest normal number. */
 void flow_vec_softmax(int k, size_t n, real *x, size_t stride);
-
-/* The tail of the standard normal distribution, in terms that neither underflow nor cancel for any x.
- * Mills' ratio y = Phi(-x) / phi(x) for x >= 0, within 4 ulp. */
-void flow_vec_mills(size_t n, const real *x, real *y);
-/* The y with log Phi(-y) = x for finite x <= log(1/2), within 4 ulp of 1 or of y, whichever is larger. */
-void flow_vec_normal_tail(size_t n, const real *x, real *y);
 
 /* Makes two arrays of uniforms in (0, 1) two arrays of independent standard normals, in place (Box and Muller 1958). */
 void flow_vec_normals(size_t n, real *u, real *v);

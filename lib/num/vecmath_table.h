@@ -1,19 +1,26 @@
-/* The table of functions behind vecmath.h, of which there is one for each instruction set (vecmath_kernels.h). */
+/* The table of functions behind vecmath.h and mixture.h, of which there is one for each instruction set
+ * (vecmath_kernels.h). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_VECMATH_TABLE_H
 #define FLOW_NUM_VECMATH_TABLE_H
 
 #include <stddef.h>
 
+#include "num/mixture.h"
 #include "num/real.h"
 
 typedef void flow_vec_function(size_t n, const real *x, real *y);
 
 typedef struct flow_vecmath {
     const char *name;
-    flow_vec_function *exp, *log, *log1p, *tanh, *sigmoid, *elu, *softplus, *mills, *normal_tail;
+    flow_vec_function *exp, *log, *log1p, *tanh, *sigmoid, *elu, *softplus;
+    flow_vec_function *mills, *normal_tail; /* what the mixtures are made of, for tests (vecmath_functions.h) */
     void (*softmax)(int k, size_t n, real *x, size_t stride);
     void (*normals)(size_t n, real *u, real *v);
+    void (*mixture_map)(const flow_mixtures *mix, const real *x, real *z, real *log_slope);
+    void (*mixture_invert)(const flow_mixtures *mix, const real *z, real *x, real *log_slope);
+    void (*mixture_backward)(const flow_mixtures *mix, bool inverse, const real *x, const real *z, const real *g,
+                             const real *gl, real *gin, real *gtheta);
 } flow_vecmath;
 
 extern const flow_vecmath flow_vecmath_base;
