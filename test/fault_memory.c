@@ -318,6 +318,10 @@ static const char flipped[] =
     "\"image\": {\"shape\": [1, 2, 1], \"layout\": \"chw\"}, "
     "\"flow\": [\"standardize\", {\"type\": \"maf\", \"repeat\": 1, \"hidden\": [4]}]";
 
+/* Of a file whose second column is a function of the first, and whose third one holds classes. */
+static const char odd[] =
+    "\"data\": {\"train\": \"odd.csv\"}, \"flow\": [\"standardize\", {\"type\": \"maf\", \"repeat\": 1, \"hidden\": [4]}]";
+
 #define TRAIN "train spec.json --force -j 2"
 static const scenario scenarios[] = {
     {"train", {TRAIN}, TRAIN, plain},
@@ -339,6 +343,8 @@ static const scenario scenarios[] = {
     {"invert", {TRAIN}, "invert model.h5 test.csv -o out.h5", plain},
     {"info of a model", {TRAIN}, "info model.h5", parts},
     {"info of data", {TRAIN}, "info test.csv", plain},
+    {"info of odd data", {TRAIN}, "info odd.csv", odd},
+    {"train, odd data", {TRAIN}, "train spec.json --force -j 1", odd},
     {"check", {TRAIN}, "check spec.json", plain},
     {"train, images", {TRAIN}, TRAIN, flipped},
     {"sample, a sheet", {TRAIN}, "sample model.h5 -n 5 -o out.png", flipped},
@@ -352,7 +358,7 @@ static char home[TEST_PATH_SIZE]; /* where the test was started */
 static void write_project(const scenario *s)
 {
     static const char *const names[] = {"train.csv", "test.csv"}, *const columns[] = {"x", "y", "c", "w"};
-    double rows[80 * 4];
+    double rows[80 * 4], odd_rows[80 * 3];
     const char *spec = s->spec;
     const bool has_data = strstr(spec, "\"data\"") != NULL || strstr(spec, "density") != NULL;
     const bool has_train = strstr(spec, "\"train\": {") != NULL, four = strstr(spec, "context") != NULL;
@@ -365,6 +371,11 @@ static void write_project(const scenario *s)
         }
         write_rows(names[k], columns, d, rows, (size_t)n);
     }
+    for (int r = 0; r < 80; r++) {
+        double row[3] = {rows[2 * (r % 40)] + r, 7 - 2 * (rows[2 * (r % 40)] + r), r % 3};
+        memcpy(odd_rows + r * 3, row, sizeof row);
+    }
+    write_rows("odd.csv", columns, 3, odd_rows, 80);
     static const char data[] =
         "\"data\": {\"train\": \"train.csv\", \"validation\": \"test.csv\", \"test\": \"test.csv\"}, ";
     char text[1500];

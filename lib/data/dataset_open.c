@@ -146,7 +146,7 @@ static flow_status dataset_refuse_constant(const flow_dataset *data, int column,
                           "%s: the column \"%.80s\" has the value %s in %s: its density has no bound; %s",
                           data->location, data->columns[column], text, rows,
                           data->image.shape.channels > 0 ? "for images of 8 bits, let the flow begin with \"pixels\""
-                                                         : "leave it out of the columns");
+                                                         : "leave it out of the columns, or declare it discrete in a \"support\"");
 }
 
 /* A column of the context may be constant, but not too large to be standardised. */

@@ -12,11 +12,10 @@ enum { LEAST_ROWS = 20 }; /* of a table in which something regular is no coincid
 
 /* ---- constants ---- */
 
-/* So few rows may differ in a column that is nearly constant: a thousandth, or one in a hundred up to three. */
+/* So few rows may differ in a column that is nearly constant: a thousandth, or one of a hundred. */
 static int64_t judge_few_rows(int64_t n)
 {
-    int64_t few = n / 100 < 3 ? n / 100 : 3;
-    return n / 1000 > few ? n / 1000 : few;
+    return n < 2000 ? n >= 100 : n / 1000;
 }
 
 /* Spread, as a share of the size of the values, that is no more than rounding. */
@@ -27,7 +26,8 @@ static flow_status judge_constants(const flow_judge *j, bool *found, flow_error 
 {
     const flow_survey_column *c = j->facts;
     const flow_survey_value *top = &c->frequent[0];
-    const int64_t n = j->survey->n_rows, others = c->n_frequent > 0 ? n - top->rows : n;
+    const int64_t n = j->survey->n_rows, differ = c->n_frequent > 0 ? n - top->rows : n;
+    const int64_t others = differ > c->distinct - 1 ? differ : c->distinct - 1; /* rows may be an estimate */
     const double rounding = j->scan->lattice.has_doubles ? rounding_of_doubles : rounding_of_floats;
     *found = true;
     if (c->least == c->most)
@@ -102,12 +102,19 @@ static bool judge_is_known_code(double value)
 static const double apart_of_known = 0.05;
 static const double apart_of_others = 3;
 
+/* What is no known code has to be in some more rows; 0 is rather a value of its own. */
+static bool judge_may_be_code(const flow_judge *j, const flow_survey_value *value)
+{
+    const int64_t share = j->survey->n_rows / 2000, least = share > 3 ? share : 3;
+    return judge_is_known_code(value->value) ? value->rows > 1 : value->rows >= least && value->value != 0;
+}
+
 /* How many of the n values at an end are codes; `far` is the other end. */
-static int judge_count_codes(const flow_survey_value *at, int n, double far)
+static int judge_count_codes(const flow_judge *j, const flow_survey_value *at, int n, double far)
 {
     enum { MOST = 3, LEAST_OTHERS = 3 };
     bool known = true;
-    for (int i = 0; i < MOST && i + LEAST_OTHERS < n && at[i].rows > 1; i++) {
+    for (int i = 0; i < MOST && i + LEAST_OTHERS < n && judge_may_be_code(j, &at[i]); i++) {
         double gap = fabs(at[i + 1].value - at[i].value), range = fabs(far - at[i + 1].value), next = 0;
         known = known && judge_is_known_code(at[i].value);
         for (int k = i + 1; k + 1 < n; k++)
@@ -122,10 +129,10 @@ static int judge_count_codes(const flow_survey_value *at, int n, double far)
 static flow_status judge_codes(flow_judge *j, flow_error *err)
 {
     const flow_survey_column *c = j->facts;
-    int low = judge_count_codes(c->lowest, c->n_lowest, c->most);
-    int high = judge_count_codes(c->highest, c->n_highest, low > 0 ? c->lowest[low].value : c->least);
+    int low = judge_count_codes(j, c->lowest, c->n_lowest, c->most);
+    int high = judge_count_codes(j, c->highest, c->n_highest, low > 0 ? c->lowest[low].value : c->least);
     if (low == 0 && high > 0)
-        low = judge_count_codes(c->lowest, c->n_lowest, c->highest[high].value);
+        low = judge_count_codes(j, c->lowest, c->n_lowest, c->highest[high].value);
     for (int i = 0; i < low + high; i++) {
         const flow_survey_value *code = i < low ? &c->lowest[i] : &c->highest[i - low];
         FLOW_TRY(flow_judge_add(

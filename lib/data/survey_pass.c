@@ -95,13 +95,12 @@ static int pass_by_rows(const void *a, const void *b)
 static void pass_add_frequent(flow_survey_column *c, flow_survey_value value)
 {
     int n = c->n_frequent;
+    if (n == FLOW_SURVEY_FREQUENT && pass_by_rows(&value, &c->frequent[n - 1]) >= 0)
+        return;
     for (int i = 0; i < n; i++)
         if (c->frequent[i].value == value.value)
             return;
-    if (n < FLOW_SURVEY_FREQUENT)
-        c->frequent[c->n_frequent++] = value;
-    else if (pass_by_rows(&value, &c->frequent[n - 1]) < 0)
-        c->frequent[n - 1] = value;
+    c->frequent[n < FLOW_SURVEY_FREQUENT ? c->n_frequent++ : n - 1] = value;
     qsort(c->frequent, (size_t)c->n_frequent, sizeof *c->frequent, pass_by_rows);
 }
 

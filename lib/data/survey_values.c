@@ -35,14 +35,6 @@ static flow_status values_grow(flow_values *v, flow_error *err)
     return FLOW_OK;
 }
 
-/* By falling number of rows, then by value. */
-static int values_by_rows(const void *a, const void *b)
-{
-    const flow_survey_value *x = a, *y = b;
-    int order = (x->rows < y->rows) - (x->rows > y->rows);
-    return order != 0 ? order : (x->value > y->value) - (x->value < y->value);
-}
-
 static int values_by_value(const void *a, const void *b)
 {
     const flow_survey_value *x = a, *y = b;
@@ -50,34 +42,57 @@ static int values_by_value(const void *a, const void *b)
     return order != 0 ? order : (x->value > y->value) - (x->value < y->value);
 }
 
+/* Whether a has more rows than b, or as many and comes first. */
+static bool values_is_more(const flow_survey_value *a, const flow_survey_value *b)
+{
+    return a->rows > b->rows || (a->rows == b->rows && a->value < b->value);
+}
+
 /* From now on, only values that several rows have had until now are counted, the most frequent of them. */
 static void values_follow(flow_values *v)
 {
+    flow_survey_value *followed = v->followed;
     v->many = true;
-    qsort(v->table, v->capacity, sizeof *v->table, values_by_rows);
-    while (v->n_followed < FLOW_VALUES_FOLLOWED && v->table[v->n_followed].rows > 1) {
-        v->followed[v->n_followed] = v->table[v->n_followed];
-        v->n_followed++;
+    for (size_t i = 0; i < v->capacity; i++) {
+        const flow_survey_value *value = &v->table[i];
+        int k = v->n_followed;
+        if (value->rows < 2 || (k == FLOW_VALUES_FOLLOWED && !values_is_more(value, &followed[k - 1])))
+            continue;
+        k = k < FLOW_VALUES_FOLLOWED ? v->n_followed++ : k - 1;
+        for (; k > 0 && values_is_more(value, &followed[k - 1]); k--)
+            followed[k] = followed[k - 1];
+        followed[k] = *value;
     }
     flow_values_free(v);
+}
+
+/* While all values are counted; *done: it is counted. Else there are more of them now than are allowed. */
+static flow_status values_count(flow_values *v, double value, int64_t row, bool *done, flow_error *err)
+{
+    flow_survey_value *place = v->capacity > 0 ? values_find(v, value) : NULL;
+    *done = (place != NULL && place->rows > 0) || v->n < v->limit;
+    if (!*done)
+        return FLOW_OK;
+    if (place == NULL || (place->rows == 0 && 2 * (size_t)(v->n + 1) > v->capacity)) {
+        FLOW_TRY(values_grow(v, err));
+        place = values_find(v, value);
+    }
+    if (place->rows == 0) {
+        *place = (flow_survey_value){value, 0, row};
+        v->n++;
+    }
+    place->rows++;
+    return FLOW_OK;
 }
 
 flow_status flow_values_add(flow_values *v, double value, int64_t row, flow_error *err)
 {
     value += 0.0; /* -0 is 0 */
     if (!v->many) {
-        if (2 * (size_t)(v->n + 1) > v->capacity)
-            FLOW_TRY(values_grow(v, err));
-        flow_survey_value *place = values_find(v, value);
-        if (place->rows > 0) {
-            place->rows++;
+        bool done;
+        FLOW_TRY(values_count(v, value, row, &done, err));
+        if (done)
             return FLOW_OK;
-        }
-        if (v->n < v->limit) {
-            *place = (flow_survey_value){value, 1, row};
-            v->n++;
-            return FLOW_OK;
-        }
         values_follow(v);
     }
     for (int i = 0; i < v->n_followed; i++)

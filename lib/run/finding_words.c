@@ -202,6 +202,8 @@ void flow_finding_add_rule(flow_text *text, const flow_finding *f)
             flow_text_add(text, ", \"step\": %.10g", step);
         if (!isnan(f->lower))
             flow_text_add(text, ", \"lower\": %.10g", f->lower);
+        if (!isnan(f->upper))
+            flow_text_add(text, ", \"upper\": %.10g", f->upper);
         flow_text_add(text, "}");
         break;
     case FLOW_FINDING_BOUND:
