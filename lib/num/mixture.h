@@ -12,7 +12,8 @@
  * Numerics. Nothing underflows for any x, and everything is computed in `real`. With t_k = (x - mean_k) /
  * sigma_k, the density and the tail of a component are phi(t) and phi(t) M(|t|) with Mills' ratio M; both are scaled by
  * the phi of the least |t_k|. z comes from the logarithm of the smaller of F and 1 - F, and log|dz/dx| from the ratio
- * of density and tail, in which the scale cancels. The kernels are in mixture_kernels.h; vecmath.c picks those of the machine.
+ * of density and tail, in which the scale cancels. The kernels are in mixture_kernels.h; vecmath.c picks those of the
+ * machine.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_MIXTURE_H
