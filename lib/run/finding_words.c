@@ -173,7 +173,7 @@ static const finding_words kinds[FLOW_N_FINDINGS] = {
     [FLOW_FINDING_SPIKE] =
         {"spike", "single values in many rows, beside others that vary",
          "there is no density at such a value: keep only the rows where the column varies, or leave it out with "
-         "data.columns",
+        "data.columns",
          detail_spike, .has_value = true},
     [FLOW_FINDING_BOUND] = {"bound", "values end at a bound",
                             "samples would lie beyond it: begin the flow with:", detail_bound},
@@ -188,38 +188,45 @@ static const finding_words kinds[FLOW_N_FINDINGS] = {
          detail_row, .has_value = true, .has_row = true},
 };
 
+/* Adds `, "key": value`, in all digits: a value that was rounded may be beyond a bound. NaN: nothing. */
+static void rule_add_number(flow_text *text, const char *key, double value)
+{
+    char number[FLOW_NUMBER_SIZE];
+    if (isnan(value))
+        return;
+    flow_number_print(number, value);
+    flow_text_add(text, "%s\"%s\": %s", text->data[text->length - 1] == '{' ? "" : ", ", key, number);
+}
+
 void flow_finding_add_rule(flow_text *text, const flow_finding *f)
 {
     const double step = f->kind == FLOW_FINDING_BOOLEAN   ? f->upper - f->lower
                         : f->kind == FLOW_FINDING_LATTICE ? f->step
                                                           : 1;
+    flow_text_add(text, "{");
+    if (text->failed)
+        return;
     switch (f->kind) {
     case FLOW_FINDING_BOOLEAN:
     case FLOW_FINDING_CLASSES:
     case FLOW_FINDING_LATTICE:
-        flow_text_add(text, "{\"discrete\": true");
-        if (step != 1)
-            flow_text_add(text, ", \"step\": %.10g", step);
-        if (!isnan(f->lower))
-            flow_text_add(text, ", \"lower\": %.10g", f->lower);
-        if (!isnan(f->upper))
-            flow_text_add(text, ", \"upper\": %.10g", f->upper);
-        flow_text_add(text, "}");
+        flow_text_add(text, "\"discrete\": true");
+        rule_add_number(text, "step", step != 1 ? step : NAN);
+        rule_add_number(text, "lower", f->lower);
+        rule_add_number(text, "upper", f->upper);
         break;
     case FLOW_FINDING_BOUND:
-        flow_text_add(text, "{");
-        if (!isnan(f->lower))
-            flow_text_add(text, "\"lower\": %.10g", f->lower);
-        if (!isnan(f->upper))
-            flow_text_add(text, "%s\"upper\": %.10g", isnan(f->lower) ? "" : ", ", f->upper);
-        flow_text_add(text, "}");
+        rule_add_number(text, "lower", f->lower);
+        rule_add_number(text, "upper", f->upper);
         break;
     case FLOW_FINDING_ANGLE:
-        flow_text_add(text, "{\"periodic\": %.10g, \"lower\": %.10g}", f->step, f->lower);
+        rule_add_number(text, "periodic", f->step);
+        rule_add_number(text, "lower", f->lower);
         break;
     default:
         break;
     }
+    flow_text_add(text, "}");
 }
 
 /* ---- what is said of all columns ---- */
