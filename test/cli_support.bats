@@ -186,3 +186,43 @@ setup() {
     expect "flow[2]" "does not keep periodic columns periodic, and column \"lifetime\" is one"
     expect "use permute, actnorm, batchnorm, " "coupling, maf, iaf" "or a preset made of these"
 }
+
+@test "spikes have a probability of their own: what train, info, logprob, sample and invert make of them" {
+    awk 'BEGIN { srand(7); print "rain,c"; for (i = 0; i < 1500; i++) {
+        c = rand() + rand() - 1
+        printf "%.9g,%.9g\n", rand() < 0.5 + 0.4 * c ? 0 : -log(1 - rand()), c } }' >rain.csv
+    spikes='flow[0].columns={"rain":{"lower":0,"spikes":[0]}}'
+    run --separate-stderr flowctl train spec.json --data rain.csv -o rain.h5 --threads 1 --set "$spikes"
+    expect_status 0
+    expect_not warning
+    run flowctl info rain.h5
+    expect "rain: 0 or more, a spike at 0"
+    run --separate-stderr flowctl logprob rain.h5 rain.csv
+    expect "mean log-density" "a lower bound: 1 column has spikes"
+    run --separate-stderr flowctl logprob rain.h5 rain.csv --json
+    expect_json lower_bound spiked_columns
+    # half of the samples are the value itself
+    run --separate-stderr flowctl sample rain.h5 -n 5000 -o drawn.csv --logprob --json
+    expect_status 0
+    expect_not warning
+    awk -F, 'NR > 1 && $1 < 0 { exit 1 } $1 == "0" { n++ } END { exit !(n > 1500 && n < 3500) }' drawn.csv
+    # latents lead back to it
+    flowctl invert rain.h5 rain.csv -q -o latent.csv
+    flowctl invert rain.h5 latent.csv --to data -q -o back.csv
+    cut -d, -f1 rain.csv | awk '{ print ($1 == "0") }' >before
+    cut -d, -f1 back.csv | awk '{ print ($1 == "0") }' >after
+    same before after
+    # a stop changes nothing, nor do threads
+    flowctl train spec.json --data rain.csv -q -o two.h5 --threads 2 --set "$spikes" --set train.epochs=2
+    flowctl train spec.json --data rain.csv -q -o two.h5 --threads 3 --set "$spikes" --resume --set train.epochs=4
+    flowctl logprob two.h5 rain.csv -q --threads 1 -o one.csv
+    flowctl logprob two.h5 rain.csv -q --threads 3 -o three.csv
+    same one.csv three.csv
+    run flowctl train spec.json --data rain.csv -o two.h5 --set 'flow[0].columns={"rain":{"lower":0,"spikes":[0,1]}}' \
+        --resume --set train.epochs=5
+    expect_status 2
+    expect "spikes"
+    run flowctl check spec.json --set data.train=rain.csv --set 'flow[0].columns={"rain":{"lower":0,"spikes":[-1]}}'
+    expect_status 2
+    expect "flow[0].columns.rain: the spike at -1 is outside of the bounds"
+}

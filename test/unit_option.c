@@ -21,6 +21,7 @@ typedef struct options {
     int choice;
     const char *text;
     flow_int_list list;
+    flow_number_list numbers;
 } options;
 
 static const char *const words[] = {"relu", "tanh", "silu", NULL};
@@ -33,6 +34,7 @@ static const flow_option table[] = {
     FLOW_KEY_WORD(options, choice, "\"tanh\"", words, "a word"),
     FLOW_KEY_TEXT(options, text, "a text"),
     FLOW_KEY_INTS(options, list, "[3, 4]", 1, 64, "a list"),
+    {FLOW_KEY(options, numbers, NUMBERS, NULL), .least = -5, .most = 5, .help = "numbers"},
     FLOW_OPTIONS_END,
 };
 
@@ -114,7 +116,7 @@ static void test_refusals(void **state)
     check_refused("3", "train: expected an object { ... }, found 3");
     check_refused("{\"coutn\": 1}", "train: unknown key \"coutn\"; did you mean \"count\"?");
     check_refused("{\"something\": 1}", "train: unknown key \"something\"; the keys here are: flag, count, rate, free, "
-                  "choice, text, list");
+                                        "choice, text, list, numbers");
     check_refused("{\"flag\": 1}", "train.flag: expected true or false, found 1");
     check_refused("{\"flag\": null}", "train.flag: expected true or false, found null");
     check_refused("{\"count\": \"5\"}", "train.count: expected a whole number, found \"5\"");
@@ -133,6 +135,9 @@ static void test_refusals(void **state)
     check_refused("{\"list\": 64}", "train.list: expected a list of whole numbers, found 64");
     check_refused("{\"list\": [64, 0]}", "train.list[1]: 0 is out of range; allowed is 1 to 64");
     check_refused("{\"list\": [64, \"x\"]}", "train.list[1]: expected a whole number, found \"x\"");
+    check_refused("{\"numbers\": 1.5}", "train.numbers: expected a list of numbers, found 1.5");
+    check_refused("{\"numbers\": [1.5, 6]}", "train.numbers[1]: 6 is out of range; allowed is -5 to 5");
+    check_refused("{\"numbers\": [true]}", "train.numbers[0]: expected a number, found true");
     check_refused("{\"list\": [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}",
                   "train.list: 33 elements, at most 32 are allowed");
 }
@@ -141,8 +146,13 @@ static void test_required_keys(void **state)
 {
     (void)state;
     const flow_option required[] = {
-        {.key = "count", .kind = FLOW_OPTION_INT, .offset = 0, .fallback = FLOW_REQUIRED, .least = 1, .most = 9,
-     .help = "how many there are"},
+        {.key = "count",
+         .kind = FLOW_OPTION_INT,
+         .offset = 0,
+         .fallback = FLOW_REQUIRED,
+         .least = 1,
+         .most = 9,
+         .help = "how many there are"},
         FLOW_OPTIONS_END,
     };
     cJSON *document = cJSON_CreateObject();
@@ -176,7 +186,11 @@ static void test_schema(void **state)
                               "\"text\":{\"type\":\"string\",\"minLength\":1,\"description\":\"a text\"},"
                               "\"list\":{\"type\":\"array\",\"maxItems\":32,\"items\":{\"type\":\"integer\","
                               "\"minimum\":1,\"maximum\":64},"
-                              "\"default\":[3,4],\"description\":\"a list\"}}");
+                              "\"default\":[3,4],\"description\":\"a list\"},"
+                              "\"numbers\":{\"type\":\"array\",\"maxItems\":32,\"items\":{\"type\":\"number\","
+                              "\"minimum\":-5,\"maximum\":5},\"description\":\"numbers\"},"
+                              "\"note\":{\"type\":\"string\",\"description\":\"a remark for people, without "
+                              "effect\"}}");
     free(text);
     cJSON_Delete(schema);
     cJSON_Delete(definitions);

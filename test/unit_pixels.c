@@ -73,7 +73,7 @@ static void latents_without_data_come_back(void **state)
     }
     for (int j = 0; j < N; j++)
         ASSERT_NEAR(logdet[j] + logdet_back[j], 0, 1e-12);
-    map->type->round(map->state, N, x);
+    map->type->round(map->state, NULL, N, x);
     for (int k = 0; k < 2 * N; k++)
         ASSERT_EQ(x[k], z[k] < 0 ? 0 : z[k] > 0 ? 255 : 128);
     subject_close(&s);
@@ -139,14 +139,14 @@ static void noise_stays_in_the_step_of_its_pixel(void **state)
             double x[2 * N], logdet[N] = {0};
             noise.inner = kind == 2;
             memcpy(x, pixels, sizeof x);
-            map->type->spread(map->state, &noise, N, x, logdet);
+            map->type->spread(map->state, NULL, &noise, N, x, logdet);
             for (int k = 0; k < 2 * N; k++) {
                 double from = x[k] / step - floor(pixels[k] / step);
                 assert_true(from >= (noise.inner ? 1. / 64 : 0) && from < (noise.inner ? 63. / 64 : 1));
             }
             for (int j = 0; j < N; j++)
                 ASSERT_NEAR(logdet[j], 2 * log(step), 1e-14);
-            map->type->round(map->state, N, x);
+            map->type->round(map->state, NULL, N, x);
             for (int k = 0; k < 2 * N; k++)
                 ASSERT_EQ(x[k], step * floor(pixels[k] / step));
         }
@@ -166,7 +166,7 @@ static void other_numbers_are_no_pixels(void **state)
         const double row[2] = {255, values[v]};
         flow_error err = {0};
         x[N + 2] = values[v];
-        map->type->spread(map->state, &noise, N, x, logdet);
+        map->type->spread(map->state, NULL, &noise, N, x, logdet);
         for (int j = 0; j < N; j++)
             ASSERT_EQ(logdet[j], j == 2 && v < 4 ? -INFINITY : 0);
         assert_int_equal(map->type->check_row(map->state, row, &err), v < 4 ? FLOW_DATA : FLOW_OK);
@@ -175,7 +175,7 @@ static void other_numbers_are_no_pixels(void **state)
                                             "values, or replace \"pixels\" by \"standardize\"");
     }
     double odd[2 * N] = {INFINITY, -INFINITY, NAN, -5, 256, 300}; /* a failure stays visible */
-    map->type->round(map->state, N, odd);
+    map->type->round(map->state, NULL, N, odd);
     assert_true(odd[0] == INFINITY && odd[1] == -INFINITY && isnan(odd[2]));
     ASSERT_EQ(odd[3], 0);
     ASSERT_EQ(odd[4], 255);

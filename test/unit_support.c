@@ -603,6 +603,17 @@ static void test_specs(void **state)
         {"{\"mass\": {\"periodic\": 360, \"upper\": 360}}", "flow[0].columns.mass: a periodic column has no \"upper\""},
         {"{\"mass\": {\"periodic\": 360, \"discrete\": true}}",
          "flow[0].columns.mass: a column cannot be periodic and"},
+        {"{\"mass\": {\"spikes\": [0, 2.5]}}", NULL},
+        {"{\"mass\": {\"lower\": 0, \"upper\": 1, \"spikes\": [1, 0.5, 0]}}", NULL},
+        {"{\"mass\": {\"spikes\": 0}}", "flow[0].columns.mass.spikes: expected a list of numbers"},
+        {"{\"mass\": {\"spikes\": [0, \"x\"]}}", "flow[0].columns.mass.spikes[1]: expected a number"},
+        {"{\"mass\": {\"spikes\": []}}", "flow[0].columns.mass: this says nothing"},
+        {"{\"mass\": {\"spikes\": [1, 0, 1]}}", "flow[0].columns.mass: the spike at 1 occurs twice"},
+        {"{\"mass\": {\"lower\": 0, \"spikes\": [-1, 0]}}",
+         "flow[0].columns.mass: the spike at -1 is outside of the bounds"},
+        {"{\"mass\": {\"discrete\": true, \"spikes\": [0]}}", "flow[0].columns.mass: all values of a discrete column"},
+        {"{\"mass\": {\"periodic\": 360, \"spikes\": [0]}}",
+         "flow[0].columns.mass: a periodic column cannot have spikes"},
         {"{\"mass\": {\"periodic\": -1}}", "flow[0].columns.mass.periodic: -1 is out of range"},
         {"{\"mass\": {\"periodic\": 1, \"lower\": 1e17}}", "flow[0].columns.mass: the period is lost"},
         {"{}", "flow[0].columns: there is no column in it"},
@@ -660,6 +671,12 @@ static void test_descriptions(void **state)
     flow_text text = {0};
     s.f->columns[0].type->describe(s.f->columns[0].state, &text);
     assert_string_equal(text.data, "t: 10 or less\nmass: 0 or more\neff: steps of 0.1, 0 to 1\ncount: whole numbers\n");
+    flow_text_free(&text);
+    subject_close(&s);
+    start(&s, 4, "\"t\": {\"lower\": 0, \"spikes\": [0]}, \"mass\": {\"spikes\": [2.5, -1]}", "");
+    text = (flow_text){0};
+    s.f->columns[0].type->describe(s.f->columns[0].state, &text);
+    assert_string_equal(text.data, "t: 0 or more, a spike at 0\nmass: spikes at -1, 2.5\n");
     flow_text_free(&text);
     subject_close(&s);
     start(&s, 4, "\"t\": {\"periodic\": 24}, \"mass\": {\"periodic\": 360, \"lower\": -180}", "");

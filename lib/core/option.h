@@ -67,6 +67,12 @@ typedef struct flow_int_list {
     int at[FLOW_LIST_MAX];
 } flow_int_list;
 
+/* A short list of numbers, by value. */
+typedef struct flow_number_list {
+    int n;
+    double at[FLOW_LIST_MAX];
+} flow_number_list;
+
 typedef struct flow_text_list {
     int n;
     const char *const *at; /* (n); NULL when absent */
@@ -111,6 +117,7 @@ typedef enum flow_option_kind {
     FLOW_OPTION_WORD,           /* int: the index in `words` */
     FLOW_OPTION_TEXT,           /* const char *; NULL when absent or null; never empty */
     FLOW_OPTION_INTS,           /* flow_int_list */
+    FLOW_OPTION_NUMBERS,        /* flow_number_list */
     FLOW_OPTION_TEXTS,          /* flow_text_list: 1 to `most` different texts, none of them empty */
     FLOW_OPTION_WORD_OR_INTS,   /* flow_word_or_ints */
     FLOW_OPTION_TEXT_OR_NUMBER, /* flow_text_or_number; the number lies between `least` and `most`, both exclusive */
@@ -131,7 +138,7 @@ struct flow_option {
     flow_option_kind kind;
     size_t offset;
     const char *fallback;
-    double least, most;         /* INT, NUMBER and the elements of INTS; both inclusive */
+    double least, most;         /* INT, NUMBER and the elements of INTS and NUMBERS; both inclusive */
     const char *const *words;   /* WORD, WORD_OR_INTS: NULL-terminated */
     const char *help;           /* one line */
     const flow_choices *choices;

@@ -106,6 +106,28 @@ static flow_status read_ints(flow_int_list *out, const flow_json *at, const flow
     return read_elements(out->at, at, option, err);
 }
 
+static flow_status read_number(double *out, const flow_json *at, const flow_option *option, flow_error *err)
+{
+    if (!cJSON_IsNumber(at->node))
+        return flow_read_expected(at, "a number", err);
+    *out = at->node->valuedouble;
+    return read_range(at, option, *out, err);
+}
+
+static flow_status read_numbers(flow_number_list *out, const flow_json *at, const flow_option *option, flow_error *err)
+{
+    if (!cJSON_IsArray(at->node))
+        return flow_read_expected(at, "a list of numbers", err);
+    out->n = cJSON_GetArraySize(at->node);
+    if (out->n > FLOW_LIST_MAX)
+        return flow_json_fail(at, err, "%d elements, at most %d are allowed", out->n, FLOW_LIST_MAX);
+    for (int i = 0; i < out->n; i++) {
+        const flow_json element = flow_json_element(at, i);
+        FLOW_TRY(read_number(&out->at[i], &element, option, err));
+    }
+    return FLOW_OK;
+}
+
 static flow_status read_word_or_ints(flow_word_or_ints *out, const flow_json *at, const flow_option *option,
                                      flow_arena *arena, flow_error *err)
 {
@@ -216,16 +238,15 @@ flow_status flow_read_value(void *out, const flow_option *option, const flow_jso
     case FLOW_OPTION_INT:
         return read_whole(out, at, option, err);
     case FLOW_OPTION_NUMBER:
-        if (!cJSON_IsNumber(at->node))
-            return flow_read_expected(at, "a number", err);
-        *(double *)out = at->node->valuedouble;
-        return read_range(at, option, at->node->valuedouble, err);
+        return read_number(out, at, option, err);
     case FLOW_OPTION_WORD:
         return read_word(out, at, option->words, NULL, err);
     case FLOW_OPTION_TEXT:
         return read_text(out, at, arena, err);
     case FLOW_OPTION_INTS:
         return read_ints(out, at, option, err);
+    case FLOW_OPTION_NUMBERS:
+        return read_numbers(out, at, option, err);
     case FLOW_OPTION_TEXTS:
         return read_texts(out, at, option, arena, err);
     case FLOW_OPTION_WORD_OR_INTS:

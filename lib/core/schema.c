@@ -15,6 +15,7 @@ static const char *const schema_kinds[] = {
     [FLOW_OPTION_WORD] = "{}",
     [FLOW_OPTION_TEXT] = TEXT,
     [FLOW_OPTION_INTS] = "{\"type\": \"array\", \"maxItems\": 32, \"items\": {\"type\": \"integer\"}}",
+    [FLOW_OPTION_NUMBERS] = "{\"type\": \"array\", \"maxItems\": 32, \"items\": {\"type\": \"number\"}}",
     [FLOW_OPTION_TEXTS] = ("{\"type\": \"array\", \"items\": " TEXT ", \"minItems\": 1, \"uniqueItems\": true}"),
     [FLOW_OPTION_WORD_OR_INTS] = "{\"anyOf\": [{}, {\"type\": \"array\", \"items\": {\"type\": \"integer\"}}]}",
     [FLOW_OPTION_TEXT_OR_NUMBER] = ("{\"anyOf\": [" TEXT ", {\"type\": \"number\"}]}"),
@@ -26,7 +27,7 @@ static const char *const schema_kinds[] = {
         "{\"type\": \"object\", \"additionalProperties\": {\"type\": \"array\", \"minItems\": 1}}",
     [FLOW_OPTION_INTO] = "{}",
 };
-static_assert(FLOW_LIST_MAX == 32, "the schema of INTS says how long a list may be");
+static_assert(FLOW_LIST_MAX == 32, "the schemas of INTS and NUMBERS say how long a list may be");
 
 static void schema_refer(cJSON *schema, const char *definition)
 {
@@ -113,6 +114,7 @@ static void schema_add_option(cJSON *properties, const flow_option *option, cons
     case FLOW_OPTION_INT:
     case FLOW_OPTION_NUMBER:
     case FLOW_OPTION_INTS:
+    case FLOW_OPTION_NUMBERS:
         schema_add_range(items != NULL ? items : schema, option, false);
         break;
     case FLOW_OPTION_TEXT_OR_NUMBER:

@@ -97,6 +97,7 @@ static flow_status build_add_column(flow *f, const flow_column_type *type, const
     if (status != FLOW_OK)
         return status;
     f->n_discrete += type->n_discrete != NULL ? type->n_discrete(column->state, NULL) : 0;
+    f->n_spiked += type->n_spiked != NULL ? type->n_spiked(column->state) : 0;
     f->has_support = f->has_support || type->check_row != NULL;
     return type->mark_periods != NULL ? build_mark_periods(f, column, at, err) : FLOW_OK;
 }

@@ -9,7 +9,8 @@
  *
  * Values on a lattice (counts) have probabilities and no density. Uniform noise spreads them over the step above them
  * before all maps, and they are rounded down after all maps; to_latent and to_data map the values between (uniform
- * dequantization: Uria et al. 2013; Theis et al. 2016, sec. 3.1).
+ * dequantization: Uria et al. 2013; Theis et al. 2016, sec. 3.1). The same is true of values with a probability of their
+ * own in a column that has a density elsewhere (column/spikes.h): they are spread over strips of an opened line.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_COLUMN_H
@@ -47,14 +48,15 @@ typedef struct flow_column_type {
                        flow_error *err);
     flow_status (*check)(const void *self, const flow_params *params, flow_error *err); /* optional, as in a block */
 
-    /* Optional: how many columns hold values of a lattice, and which (d; may be NULL): true is written for those. A map
-     * that has some stands first, and has the next two. */
+    /* Optional: how many columns hold values of a lattice or spikes, and which (d; may be NULL): true is written for
+     * those. A map that has some stands first, and has spread and round. */
     int (*n_discrete)(const void *self, bool *which);
+    int (*n_spiked)(const void *self); /* optional: how many of them have spikes, and a density elsewhere */
     /* Adds noise (not FLOW_NOISE_NONE) to them in x (d, n), and the logarithm of each step to logdet (n), so that a
      * density becomes a probability; -inf where a value is not on the lattice. */
-    void (*spread)(const void *self, const flow_noise *noise, int n, double *x, double *logdet);
-    /* Rounds them down to the lattice. */
-    void (*round)(const void *self, int n, double *x);
+    void (*spread)(const void *self, const double *fitted, const flow_noise *noise, int n, double *x, double *logdet);
+    /* Rounds them down to the lattice, and gives spikes their value. */
+    void (*round)(const void *self, const double *fitted, int n, double *x);
 
     /* Optional: writes the periods of the columns that it makes periodic into periods (d). */
     void (*mark_periods)(const void *self, double *periods);

@@ -34,7 +34,8 @@ typedef struct flow {
     int tile_rows;     /* the most rows of data in a tile: as many as keep its activations in the cache */
     flow_context context;
     int n_columns, n_blocks, n_all;
-    int n_discrete;   /* columns whose values lie on a lattice; log p then holds their probability (see column.h) */
+    int n_discrete;   /* columns with a lattice or spikes; log p holds the probability of these values (see column.h) */
+    int n_spiked;     /* those of them that have spikes, and a density elsewhere */
     bool has_support; /* some rows cannot be */
     double *periods;  /* (dim) of periodic columns, 0 for others; NULL: there are none */
     flow_dims latents; /* the dimensions at the latent end */

@@ -42,14 +42,14 @@ void flow_tile_spread(const flow *f, flow_workspace *ws, int n)
 {
     for (int i = 0; i < f->n_columns && f->n_discrete > 0 && ws->noise.kind != FLOW_NOISE_NONE; i++)
         if (f->columns[i].type->spread != NULL)
-            f->columns[i].type->spread(f->columns[i].state, &ws->noise, n, ws->x, ws->logdet);
+            f->columns[i].type->spread(f->columns[i].state, f->params.fitted, &ws->noise, n, ws->x, ws->logdet);
 }
 
 void flow_tile_round(const flow *f, flow_workspace *ws, int n)
 {
     for (int i = 0; i < f->n_columns && f->n_discrete > 0; i++)
         if (f->columns[i].type->round != NULL)
-            f->columns[i].type->round(f->columns[i].state, n, ws->x);
+            f->columns[i].type->round(f->columns[i].state, f->params.fitted, n, ws->x);
 }
 
 void flow_mark_discrete(const flow *f, bool *which)

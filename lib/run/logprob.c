@@ -187,10 +187,11 @@ static flow_status logprob_finish(void *context, flow_error *err)
     r->effective_rows = flow_moments_effective(&e->moments);
     r->non_finite = r->rows - r->finite;
     r->solving = flow_session_solving(e->s, FLOW_TO_LATENT);
-    r->discrete_columns = f->n_discrete;
+    r->discrete_columns = f->n_discrete - f->n_spiked;
+    r->spiked_columns = f->n_spiked;
     r->has_support = f->has_support;
     r->has_discrete = f->n_discrete > 0;
-    r->all_discrete = f->n_discrete == f->dim;
+    r->all_discrete = r->discrete_columns == f->dim;
     return FLOW_OK;
 }
 

@@ -38,7 +38,7 @@ typedef struct flow_run_logprob_result {
     const char *picture;    /* the file that shows the least likely rows; NULL: none */
     const char *weight;     /* the column of the weights; NULL: all rows count the same */
     double effective_rows;
-    int discrete_columns; /* where there are any, the mean is a lower bound */
+    int discrete_columns, spiked_columns; /* where there are any, the mean is a lower bound */
     int64_t skipped;
     flow_solving solving;
     flow_list worst; /* of flow_logprob_row, ascending */

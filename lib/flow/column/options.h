@@ -9,6 +9,7 @@
 typedef struct flow_support_rule {
     double lower, upper, period, step;
     bool discrete;
+    flow_number_list spikes;
 } flow_support_rule;
 
 typedef struct flow_support_options {

@@ -75,8 +75,9 @@ static double pixels_floor(const pixels *map, double x)
     return map->step * fmin(fmax(level, 0), map->levels - 1);
 }
 
-static void pixels_round(const void *self, int n, double *x)
+static void pixels_round(const void *self, const double *fitted, int n, double *x)
 {
+    (void)fitted;
     const pixels *map = self;
     size_t count = (size_t)map->dim * (size_t)n;
     for (size_t k = 0; k < count; k++)
@@ -100,8 +101,10 @@ static uint64_t pixels_key(const pixels *map, int n, int j, const double *x)
     return key;
 }
 
-static void pixels_spread(const void *self, const flow_noise *noise, int n, double *x, double *logdet)
+static void pixels_spread(const void *self, const double *fitted, const flow_noise *noise, int n, double *x,
+                          double *logdet)
 {
+    (void)fitted;
     const pixels *map = self;
     const double log_steps = map->dim * log(map->step), margin = noise->inner ? 1. / 64 : 0;
     for (int j = 0; j < n; j++) {

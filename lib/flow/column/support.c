@@ -5,6 +5,7 @@
  *     both             z = log(x - a) - log(b - x)
  *     discrete         x + step u first, u uniform on (0, 1); with bounds, from a to b + step
  *     periodic L       z = 2 pi (x - a) / L - pi, taken into [-pi, pi): periodic from there on
+ *     spikes           x becomes a place of an opened line first (spikes.h), whose ends are then the bounds
  *
  * A log-determinant is formed from the distances to the bounds, or from z, and never from a rounded x, so it is
  * exact at 1 - 1e-12 as it is at 0.5. A value on a bound (which measurements and rounding produce, though no density
@@ -15,14 +16,15 @@
 #include <string.h>
 
 #include "flow/column.h"
+#include "flow/column/support_noise.h"
 #include "flow/column/supports.h"
-#include "num/rng.h"
 
 typedef struct support {
     flow_supports supports;
     int dim;
     size_t nearest; /* offset in the fitted values, (2, dim): distance of values on the lower and the upper bound */
     size_t begin;   /* and, if some columns are periodic, (1, dim): where their periods begin */
+    size_t widths;  /* and, if there are spikes, (1, n_spikes): the widths of their strips */
 } support;
 
 static const flow_option support_table[] = {
@@ -43,6 +45,11 @@ static bool support_is_bounded(const flow_support *s)
     return s->column >= 0 && s->period == 0 && (isfinite(s->lower) || isfinite(s->upper));
 }
 
+static bool support_is_spiked(const flow_support *s)
+{
+    return s->column >= 0 && s->spikes.n > 0;
+}
+
 static flow_status support_configure(void *self, const void *options, const flow_block_context *context,
                                      flow_params *params, flow_error *err)
 {
@@ -55,6 +62,8 @@ static flow_status support_configure(void *self, const void *options, const flow
     FLOW_TRY(flow_params_add_fitted(params, &map->nearest, "nearest", 2, map->dim, err));
     if (map->supports.n_periodic > 0)
         FLOW_TRY(flow_params_add_fitted(params, &map->begin, "begin", 1, map->dim, err));
+    if (map->supports.n_spikes > 0)
+        FLOW_TRY(flow_params_add_fitted(params, &map->widths, "widths", 1, map->supports.n_spikes, err));
     for (size_t k = 0; k < 2 * (size_t)map->dim; k++)
         params->fitted[map->nearest + k] = 1e-6;
     for (int i = 0; i < map->supports.n; i++) {
@@ -63,6 +72,8 @@ static flow_status support_configure(void *self, const void *options, const flow
             params->fitted[map->nearest + (size_t)(side * map->dim + s->column)] = 1e-6 * (s->end - s->lower);
         if (support_is_periodic(s))
             params->fitted[map->begin + (size_t)s->column] = isnan(s->lower) ? -s->period / 2 : s->lower;
+        if (support_is_spiked(s))
+            flow_spikes_set_widths(&s->spikes, params->fitted + map->widths + s->spikes.first);
     }
     return FLOW_OK;
 }
@@ -102,6 +113,12 @@ static bool support_next(const support *map, const double *fitted, int n, int *i
                      nearest[map->dim]};
         if (s->period > 0)
             l->lower = fitted[map->begin + (size_t)s->column];
+        if (s->spikes.n > 0) {
+            const double *widths = fitted + map->widths + s->spikes.first;
+            l->lower -= flow_spikes_below(&s->spikes, widths);
+            l->end += flow_spikes_above(&s->spikes, widths);
+            l->width = l->end - l->lower;
+        }
         return true;
     }
     return false;
@@ -253,73 +270,65 @@ static void support_to_data_backward(const void *self, const double *fitted, int
     support_backward(self, fitted, n, FLOW_TO_DATA, z, gx, glogdet, gz);
 }
 
-/* ---- discrete columns ---- */
-
-/* key (m): a number for the values of each row. */
-static void noise_add_keys(int dim, int n, int m, const double *x, uint64_t *key)
-{
-    memset(key, 0, (size_t)m * sizeof *key);
-    for (int i = 0; i < dim; i++) {
-        for (int j = 0; j < m; j++) {
-            double value = x[(size_t)i * (size_t)n + (size_t)j] + 0.0; /* -0 is 0 */
-            uint64_t bits;
-            memcpy(&bits, &value, sizeof bits);
-            key[j] = flow_rng_mix(key[j] + 0x9e3779b97f4a7c15u + bits);
-        }
-    }
-}
-
-/* Uniform in (0, 1). The draws of a row fall into the FLOW_NOISE_DRAWS cells of the unit interval one by one, in an
- * order of the row and the column. */
-static double noise_at(const flow_noise *noise, uint64_t key, uint64_t place, int column)
-{
-    if (noise->kind == FLOW_NOISE_OF_PLACE)
-        return flow_rng_uniform(noise->seed, FLOW_STREAM_NOISE, place, (uint32_t)column);
-    double order = flow_rng_uniform(key, FLOW_STREAM_NOISE, FLOW_NOISE_DRAWS, (uint32_t)column);
-    double in_cell = flow_rng_uniform(key, FLOW_STREAM_NOISE, (uint64_t)noise->draw, (uint32_t)column);
-    int choice = (int)(order * FLOW_NOISE_DRAWS * FLOW_NOISE_DRAWS / 2), first = choice % FLOW_NOISE_DRAWS;
-    int stride = 2 * (choice / FLOW_NOISE_DRAWS) + 1; /* odd, so that all cells come */
-    int cell = (first + stride * noise->draw) % FLOW_NOISE_DRAWS;
-    return fmin((cell + in_cell) / FLOW_NOISE_DRAWS, 1 - DBL_EPSILON / 2);
-}
+/* ---- discrete columns and spikes ---- */
 
 /* m values of one column, the first being row `first` of the tile. */
-static void noise_spread_column(const flow_support *s, const flow_noise *noise, int first, int m, const uint64_t *key,
-                                double *values, double *logdet)
+static void support_spread_lattice(const flow_support *s, const flow_noise *noise, int first, int m,
+                                   const uint64_t *key, double *values, double *logdet)
 {
     double log_step = log(s->step);
     for (int j = 0; j < m; j++) {
-        double u = noise_at(noise, key[j], noise->first_row + (uint64_t)(first + j), s->column);
+        double u = flow_support_noise(noise, key[j], noise->first_row + (uint64_t)(first + j), s->column);
         logdet[j] += flow_support_holds(s, values[j]) ? log_step : -INFINITY;
         values[j] = flow_support_value(s, flow_support_nearest(s, values[j])) + u * s->step;
     }
 }
 
-static void support_spread(const void *self, const flow_noise *noise, int n, double *x, double *logdet)
+/* The same; a value outside of the bounds goes to the nearest one. */
+static void support_spread_spikes(const flow_support *s, const double *widths, const flow_noise *noise, int first,
+                                  int m, const uint64_t *key, double *values, double *logdet)
+{
+    for (int j = 0; j < m; j++) {
+        double u = flow_support_noise(noise, key[j], noise->first_row + (uint64_t)(first + j), s->column), log_width;
+        double inside = fmin(fmax(values[j], s->lower), s->upper);
+        logdet[j] += flow_support_holds(s, values[j]) ? 0 : -INFINITY;
+        values[j] = flow_spikes_open(&s->spikes, widths, inside, u, &log_width);
+        logdet[j] += log_width;
+    }
+}
+
+static void support_spread(const void *self, const double *fitted, const flow_noise *noise, int n, double *x,
+                           double *logdet)
 {
     const support *map = self;
     for (int first = 0; first < n; first += FLOW_TILE) {
         uint64_t key[FLOW_TILE] = {0};
         int m = flow_min(n - first, FLOW_TILE);
         if (noise->kind == FLOW_NOISE_OF_ROW)
-            noise_add_keys(map->dim, n, m, x + first, key);
+            flow_support_keys(map->dim, n, m, x + first, key);
         for (int i = 0; i < map->supports.n; i++) {
             const flow_support *s = &map->supports.at[i];
+            double *values = s->column >= 0 ? x + (size_t)s->column * (size_t)n + first : NULL;
             if (s->column >= 0 && s->discrete)
-                noise_spread_column(s, noise, first, m, key, x + (size_t)s->column * (size_t)n + first, logdet + first);
+                support_spread_lattice(s, noise, first, m, key, values, logdet + first);
+            else if (support_is_spiked(s))
+                support_spread_spikes(s, fitted + map->widths + s->spikes.first, noise, first, m, key, values,
+                                      logdet + first);
         }
     }
 }
 
-static void support_round_down(const void *self, int n, double *x)
+static void support_round(const void *self, const double *fitted, int n, double *x)
 {
     const support *map = self;
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
-        for (int j = 0; s->column >= 0 && s->discrete && j < n; j++) {
+        const double *widths = support_is_spiked(s) ? fitted + map->widths + s->spikes.first : NULL;
+        for (int j = 0; s->column >= 0 && (s->discrete || widths != NULL) && j < n; j++) {
             double *value = &x[(size_t)s->column * (size_t)n + (size_t)j];
             if (isfinite(*value))
-                *value = flow_support_value(s, flow_support_floor(s, *value));
+                *value = widths == NULL ? flow_support_value(s, flow_support_floor(s, *value))
+                                        : fmin(fmax(flow_spikes_close(&s->spikes, widths, *value), s->lower), s->upper);
         }
     }
 }
@@ -327,10 +336,17 @@ static void support_round_down(const void *self, int n, double *x)
 static int support_n_discrete(const void *self, bool *which)
 {
     const support *map = self;
-    for (int i = 0; which != NULL && i < map->supports.n; i++)
-        if (map->supports.at[i].discrete && map->supports.at[i].column >= 0)
-            which[map->supports.at[i].column] = true;
-    return map->supports.n_discrete;
+    for (int i = 0; which != NULL && i < map->supports.n; i++) {
+        const flow_support *s = &map->supports.at[i];
+        if ((s->discrete && s->column >= 0) || support_is_spiked(s))
+            which[s->column] = true;
+    }
+    return map->supports.n_discrete + map->supports.n_spiked;
+}
+
+static int support_n_spiked(const void *self)
+{
+    return ((const support *)self)->supports.n_spiked;
 }
 
 /* ---- the data ---- */
@@ -345,6 +361,19 @@ static flow_status support_check_row(const void *self, const double *row, flow_e
     return status;
 }
 
+/* And of a bound that moved, the distance that places on it are taken to have: these are there by rounding. */
+static flow_status support_fit_spikes(const support *map, const flow_support *s, double *fitted, size_t n,
+                                      const double *x, flow_error *err)
+{
+    double *widths = fitted + map->widths + s->spikes.first, *nearest = fitted + map->nearest + s->column;
+    FLOW_TRY(flow_spikes_fit(&s->spikes, x + s->column, n, (size_t)map->dim, widths, err));
+    if (s->spikes.on_lower)
+        nearest[0] = 1e-12 * widths[0];
+    if (s->spikes.on_upper)
+        nearest[map->dim] = 1e-12 * widths[s->spikes.n - 1];
+    return FLOW_OK;
+}
+
 static flow_status support_fit(const void *self, flow_params *params, size_t n, const double *x,
                                const char *const *columns, flow_error *err)
 {
@@ -356,6 +385,8 @@ static flow_status support_fit(const void *self, flow_params *params, size_t n, 
     for (int i = 0; i < map->supports.n; i++) {
         const flow_support *s = &map->supports.at[i];
         double least = INFINITY, nearest[2] = {INFINITY, INFINITY};
+        if (support_is_spiked(s))
+            FLOW_TRY(support_fit_spikes(map, s, params->fitted, n, x, err));
         for (size_t r = 0; s->column >= 0 && r < n; r++) {
             double value = x[r * d + (size_t)s->column], lower = value - s->lower, upper = s->end - value;
             least = fmin(least, value);
@@ -367,7 +398,7 @@ static flow_status support_fit(const void *self, flow_params *params, size_t n, 
         if (!support_is_bounded(s) || s->discrete) /* what is spread is never on a bound, but for rounding */
             continue;
         for (size_t side = 0; side < 2; side++) /* without a value inside it stays */
-            if (isfinite(nearest[side]))
+            if (isfinite(nearest[side]) && !(side == 0 ? s->spikes.on_lower : s->spikes.on_upper))
                 params->fitted[map->nearest + side * d + (size_t)s->column] = fmax(nearest[side] / 2, DBL_MIN);
     }
     return FLOW_OK;
@@ -375,7 +406,13 @@ static flow_status support_fit(const void *self, flow_params *params, size_t n, 
 
 static flow_status support_check(const void *self, const flow_params *params, flow_error *err)
 {
+    const support *map = self;
     range l;
+    for (int i = 0; i < map->supports.n; i++) {
+        const flow_support *s = &map->supports.at[i];
+        if (support_is_spiked(s) && !flow_spikes_check(&s->spikes, params->fitted + map->widths + s->spikes.first))
+            return flow_error_set(err, FLOW_FORMAT, "the width of a spike of column %d is not usable", s->column + 1);
+    }
     for (int i = 0; support_next(self, params->fitted, 1, &i, &l);) {
         if (l.period > 0 && (!isfinite(l.lower) || l.lower + l.period == l.lower))
             return flow_error_set(err, FLOW_FORMAT, "the beginning of column %zu's period is not usable", l.at + 1);
@@ -403,11 +440,12 @@ static void support_describe(const void *self, flow_text *text)
 }
 
 const flow_column_type flow_column_support = {
-    .info = {FLOW_INFO("support", "bounds of columns, periodic columns, and columns of whole numbers",
+    .info = {FLOW_INFO("support", "bounds of columns, periodic columns, whole numbers, and spikes of probability",
                        support_table, flow_support_options)},
     .state_size = sizeof(support), .configure = support_configure, .release = support_release,
     .to_latent = support_to_latent, .to_data = support_to_data, .to_latent_backward = support_to_latent_backward,
     .to_data_backward = support_to_data_backward, .fit = support_fit, .check = support_check,
-    .n_discrete = support_n_discrete, .spread = support_spread, .round = support_round_down,
+    .n_discrete = support_n_discrete, .n_spiked = support_n_spiked, .spread = support_spread,
+    .round = support_round,
     .mark_periods = support_mark_periods, .check_row = support_check_row, .describe = support_describe,
 };

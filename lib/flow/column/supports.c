@@ -20,6 +20,8 @@ const flow_option flow_support_rule_table[] = {
     {.key = "step", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(flow_support_rule, step), .fallback = "1",
      .only_with = "discrete", .least = 1e-300, .most = 1e300, .absent_is_nan = true,
      .help = "distance of the values of a discrete column"},
+    {.key = "spikes", .kind = FLOW_OPTION_NUMBERS, .offset = offsetof(flow_support_rule, spikes), .least = -1e300,
+     .most = 1e300, .help = "values that have a probability of their own, beside a density elsewhere: [0]"},
     FLOW_OPTIONS_END,
 };
 
@@ -117,6 +119,9 @@ void flow_support_describe(const flow_support *s, flow_text *text)
         flow_text_add(text, "%s or more", lower);
     else if (isfinite(s->upper))
         flow_text_add(text, "%s or less", upper);
+    if (s->spikes.n > 0 && (isfinite(s->lower) || isfinite(s->upper)))
+        flow_text_add(text, ", ");
+    flow_spikes_describe(&s->spikes, text);
 }
 
 /* ---- from the options ---- */
@@ -148,6 +153,8 @@ static flow_status support_set_period(flow_support *s, const flow_support_rule *
                                 "a periodic column has no \"upper\" bound; \"lower\" may say where a period begins");
     if (r->discrete || !isnan(r->step))
         return flow_option_fail(err, key, "a column cannot be periodic and discrete at once");
+    if (r->spikes.n > 0)
+        return flow_option_fail(err, key, "a periodic column cannot have spikes");
     if (r->lower + r->period == r->lower)
         return flow_option_fail(err, key, "the period is lost beside \"lower\"; numbers have 16 digits");
     s->lower = r->lower;
@@ -168,10 +175,12 @@ static flow_status support_set(flow_support *s, const flow_support_rule *rule, c
         return flow_option_fail(err, key,
                                 "there is a \"step\", and the column is not \"discrete\"; say \"discrete\": true, "
                                 "or leave the step out");
-    if (!r.discrete && isnan(r.lower) && isnan(r.upper))
+    if (!r.discrete && isnan(r.lower) && isnan(r.upper) && r.spikes.n == 0)
         return flow_option_fail(err, key,
                                 "this says nothing; give a \"lower\" or an \"upper\" bound, \"discrete\": "
-                                "true, or a \"periodic\"");
+                                "true, a \"periodic\", or \"spikes\"");
+    if (r.discrete && r.spikes.n > 0)
+        return flow_option_fail(err, key, "all values of a discrete column have probabilities; leave the spikes out");
     if (r.lower > r.upper || (!r.discrete && r.lower == r.upper))
         return flow_option_fail(err, key, "the lower bound has to be below the upper one");
     s->lower = isnan(r.lower) ? -INFINITY : r.lower;
@@ -179,7 +188,8 @@ static flow_status support_set(flow_support *s, const flow_support_rule *rule, c
     s->end = s->upper;
     s->discrete = r.discrete;
     s->step = r.discrete ? r.step : 1;
-    return r.discrete ? support_set_lattice(s, key, err) : FLOW_OK;
+    return r.discrete ? support_set_lattice(s, key, err)
+                      : flow_spikes_set(&s->spikes, &r.spikes, s->lower, s->upper, key, err);
 }
 
 /* "#3" is 2; -1 for what is no place */
@@ -229,6 +239,11 @@ static flow_status support_set_all(flow_supports *out, const flow_option_map *co
         out->n++;
         out->n_discrete += s->discrete && s->column >= 0;
         out->n_periodic += s->period > 0 && s->column >= 0;
+        if (s->spikes.n > 0 && s->column >= 0) {
+            s->spikes.first = out->n_spikes;
+            out->n_spikes += s->spikes.n;
+            out->n_spiked++;
+        }
         if (s->column >= 0)
             taken[s->column] = true;
     }

@@ -1,4 +1,5 @@
-/* Where the columns of data have a density: {"lower": 0}, {"discrete": true}, {"periodic": 360}. */
+/* Where the columns of data have a density: {"lower": 0}, {"discrete": true}, {"periodic": 360},
+ * {"lower": 0, "spikes": [0]}. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_COLUMN_SUPPORTS_H
 #define FLOW_FLOW_COLUMN_SUPPORTS_H
@@ -8,6 +9,7 @@
 #include "core/text.h"
 #include "flow/column.h"
 #include "flow/column/options.h"
+#include "flow/column/spikes.h"
 
 /* The support of one column. A value of a discrete column is a point of the lattice origin + k step, and its cell is
  * the step above it: what is continuous about it lies in [lower, end], end being upper + step. */
@@ -21,10 +23,12 @@ typedef struct flow_support {
     double step, origin;
     double first, per_unit; /* origin / step and 1 / step where both are whole numbers: then values are
                                (first + k) / per_unit, 0.3 and not 3 * 0.1; else per_unit is 0 */
+    flow_spikes spikes;  /* n is 0 without; then there is no period, and it is not discrete */
 } flow_support;
 
 typedef struct flow_supports {
     int n, n_discrete, n_periodic;
+    int n_spiked, n_spikes; /* columns that have spikes, and the spikes of all of them */
     flow_support *at; /* (n), owned; those of column -1 are not counted */
 } flow_supports;
 
