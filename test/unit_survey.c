@@ -477,6 +477,27 @@ static void test_few_rows(void **state)
     flow_survey_free(NULL);
 }
 
+enum { FLAG, FAR, N_CLOSE };
+
+static void fill_close(double *x, int64_t i, int64_t n, uint64_t seed)
+{
+    (void)n;
+    x[FLAG] = i % 100 == 7 ? 1 : 0;
+    x[FAR] = i % 2 == 0 ? 0 : 1000 + normal(seed, i, 0);
+}
+
+/* One row in a hundred is more than a handful, and 0 far from all others is a value, not a code. */
+static void test_close_calls(void **state)
+{
+    (void)state;
+    static const char *const names[N_CLOSE] = {"flag", "far"};
+    flow_survey *s = survey_rows(N_CLOSE, names, fill_close, 300, 1, 64);
+    ASSERT_EQ(kinds_of(s, FLAG), KIND(BOOLEAN));
+    ASSERT_EQ(kinds_of(s, FAR) & (KIND(CODE) | KIND(SPIKE)), KIND(SPIKE));
+    ASSERT_NEAR(flow_survey_tied(s, FLAG), 0.99, 1e-12);
+    flow_survey_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_ordinary_columns),
         cmocka_unit_test(test_several_dependencies),
         cmocka_unit_test(test_few_rows),
+        cmocka_unit_test(test_close_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

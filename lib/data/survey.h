@@ -67,7 +67,7 @@ typedef enum flow_finding_kind {
     /* a column with one of the first three has no other findings */
     FLOW_FINDING_CONSTANT,        /* value */
     FLOW_FINDING_NEARLY_CONSTANT, /* value, the most frequent one, and `rows` that have another; or rows 0: all values
-                                     are equal but for rounding, value being their mean and ratio = deviation / |mean| */
+                                     are equal but for rounding, value is their mean, ratio their deviation / |mean| */
     FLOW_FINDING_ROW_NUMBER,      /* value + step * number of the row; or step 0: the whole numbers from `value` on, in
                                      another order */
     FLOW_FINDING_COPY,            /* terms: the column whose values these are */

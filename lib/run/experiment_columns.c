@@ -31,7 +31,8 @@ static double watch_tied(const column_watch *w, int column)
 /* The finding that a support is a remedy for; NULL: there is none. */
 static const flow_finding *watch_find_support(const column_watch *w, int column)
 {
-    static const flow_finding_kind kinds[] = {FLOW_FINDING_BOOLEAN, FLOW_FINDING_CLASSES, FLOW_FINDING_LATTICE};
+    static const flow_finding_kind kinds[] = {FLOW_FINDING_BOOLEAN, FLOW_FINDING_CLASSES, FLOW_FINDING_LATTICE,
+                                              FLOW_FINDING_SPIKE};
     const flow_finding *found = NULL;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && found == NULL && w->data->survey != NULL; i++)
         found = flow_survey_find(w->data->survey, kinds[i], column);
@@ -56,10 +57,10 @@ static flow_status watch_warn_of_ties(const column_watch *w, flow_error *err)
         flow_text_add(&names, ", and %d more", n - NAMED);
     if (finding != NULL) {
         flow_text_add(&remedy,
-                      "Declare whole or rounded values in a first layer {\"type\": \"support\", \"columns\": "
-                      "{\"%.60s\": ",
+                      "Declare whole or rounded values, and values of many rows, in a first layer {\"type\": "
+                      "\"support\", \"columns\": {\"%.60s\": ",
                       w->data->columns[finding->column]);
-        flow_finding_add_rule(&remedy, finding);
+        flow_finding_add_rule(&remedy, w->data->survey, finding);
         flow_text_add(&remedy, "}}, or leave columns out with data.columns");
     } else {
         flow_text_add(&remedy, "Leave columns out with data.columns, or keep only the rows where they vary");

@@ -135,57 +135,72 @@ typedef struct finding_words {
 
 /* A remedy that ends with a colon is followed by a support with the rule for the first column. */
 static const finding_words kinds[FLOW_N_FINDINGS] = {
-    [FLOW_FINDING_CONSTANT] = {"constant", "the same value in every row",
-                               "they have no density: leave them out with data.columns", NULL, .has_value = true},
-    [FLOW_FINDING_NEARLY_CONSTANT] = {"nearly_constant", "nearly constant", "leave them out with data.columns",
-                                      detail_nearly, .has_value = true},
-    [FLOW_FINDING_ROW_NUMBER] = {"row_number", "numbers of the rows",
-                                 "they say where a row stands, and nothing else: leave them out with data.columns",
-                                 NULL, .has_value = true},
-    [FLOW_FINDING_COPY] =
-        {"copy", "copies of other columns",
-         "leave them out with data.columns: with them there is no density, and likelihoods grow without a limit",
-         detail_sum},
-    [FLOW_FINDING_LINEAR] =
-        {"linear", "functions of other columns",
-         "leave them out with data.columns, and compute them from the others: with them there is no density, and "
-         "likelihoods grow without a limit",
-         detail_sum},
-    [FLOW_FINDING_CODE] =
-        {"code", "codes for missing values?",
-         "if they are: write NA instead and set data.skip_invalid, which drops these rows, or leave the columns out",
-         detail_code, .has_value = true, .has_row = true},
-    [FLOW_FINDING_BOOLEAN] =
-        {"boolean", "two values",
-         "name them in data.context to have the density of the others given them, or begin the flow with:", detail_two},
-    [FLOW_FINDING_CLASSES] =
-        {"classes", "few whole numbers, perhaps classes",
-         "name them in data.context to have the density of the others given them, or begin the flow with:",
-         detail_classes},
-    [FLOW_FINDING_LATTICE] = {"lattice", "whole or rounded numbers",
-                              "they have probabilities and no density: begin the flow with:", detail_step,
-                              .has_value = true},
-    [FLOW_FINDING_REPEATED] =
-        {"repeated", "few different values, in unequal steps",
-         "a flow narrows down on them, and its likelihoods mean little: leave them out with data.columns, or take the "
-         "values before they were rounded",
-         detail_repeated, .has_value = true},
-    [FLOW_FINDING_SPIKE] =
-        {"spike", "single values in many rows, beside others that vary",
-         "there is no density at such a value: keep only the rows where the column varies, or leave it out with "
-        "data.columns",
-         detail_spike, .has_value = true},
-    [FLOW_FINDING_BOUND] = {"bound", "values end at a bound",
-                            "samples would lie beyond it: begin the flow with:", detail_bound},
-    [FLOW_FINDING_ANGLE] = {"angle", "angles?", "if both ends mean the same, begin the flow with:", detail_period},
-    [FLOW_FINDING_DECADES] = {"decades", "positive, over several decades",
-                              "begin the flow with \"asinh\" instead of \"standardize\"", detail_range},
-    [FLOW_FINDING_TAILS] = {"tails", "heavy tails", "begin the flow with \"asinh\" instead of \"standardize\"", NULL,
-                            .has_value = true, .has_row = true},
-    [FLOW_FINDING_OUTLIERS] =
-        {"outliers", "values far from all others",
-         "look at these rows, and remove mistakes; or begin the flow with \"asinh\" instead of \"standardize\"",
-         detail_row, .has_value = true, .has_row = true},
+    [FLOW_FINDING_CONSTANT] = {
+        "constant", "the same value in every row",
+        "they have no density: leave them out with data.columns",
+        NULL, .has_value = true},
+    [FLOW_FINDING_NEARLY_CONSTANT] = {
+        "nearly_constant", "nearly constant",
+        "they have no density: leave them out with data.columns",
+        detail_nearly, .has_value = true},
+    [FLOW_FINDING_ROW_NUMBER] = {
+        "row_number", "numbers of the rows",
+        "they say where a row stands, and nothing else: leave them out with data.columns",
+        NULL, .has_value = true},
+    [FLOW_FINDING_COPY] = {
+        "copy", "copies of other columns",
+        "leave them out with data.columns: with them there is no density, and likelihoods grow without a limit",
+        detail_sum},
+    [FLOW_FINDING_LINEAR] = {
+        "linear", "functions of other columns",
+        "leave them out with data.columns, and compute them from the others: with them there is no density, and "
+        "likelihoods grow without a limit",
+        detail_sum},
+    [FLOW_FINDING_CODE] = {
+        "code", "codes for missing values?",
+        "if they are: write NA instead and set data.skip_invalid, which drops these rows, or leave the columns out",
+        detail_code, .has_value = true, .has_row = true},
+    [FLOW_FINDING_BOOLEAN] = {
+        "boolean", "two values",
+        "name them in data.context to have the density of the others given them, or begin the flow with:",
+        detail_two},
+    [FLOW_FINDING_CLASSES] = {
+        "classes", "few whole numbers, perhaps classes",
+        "name them in data.context to have the density of the others given them, or begin the flow with:",
+        detail_classes},
+    [FLOW_FINDING_LATTICE] = {
+        "lattice", "whole or rounded numbers",
+        "they have probabilities and no density: begin the flow with:",
+        detail_step, .has_value = true},
+    [FLOW_FINDING_REPEATED] = {
+        "repeated", "few different values, in unequal steps",
+        "a flow narrows down on them, and its likelihoods mean little: leave them out with data.columns, or take the "
+        "values before they were rounded",
+        detail_repeated, .has_value = true},
+    [FLOW_FINDING_SPIKE] = {
+        "spike", "single values in many rows, beside others that vary",
+        "such a value has a probability, and no density: begin the flow with:",
+        detail_spike, .has_value = true},
+    [FLOW_FINDING_BOUND] = {
+        "bound", "values end at a bound",
+        "samples would lie beyond it: begin the flow with:",
+        detail_bound},
+    [FLOW_FINDING_ANGLE] = {
+        "angle", "angles?",
+        "if both ends mean the same, begin the flow with:",
+        detail_period},
+    [FLOW_FINDING_DECADES] = {
+        "decades", "positive, over several decades",
+        "begin the flow with \"asinh\" instead of \"standardize\"",
+        detail_range},
+    [FLOW_FINDING_TAILS] = {
+        "tails", "heavy tails",
+        "begin the flow with \"asinh\" instead of \"standardize\"",
+        NULL, .has_value = true, .has_row = true},
+    [FLOW_FINDING_OUTLIERS] = {
+        "outliers", "values far from all others",
+        "look at these rows, and remove mistakes; or begin the flow with \"asinh\" instead of \"standardize\"",
+        detail_row, .has_value = true, .has_row = true},
 };
 
 /* Adds `, "key": value`, in all digits: a value that was rounded may be beyond a bound. NaN: nothing. */
@@ -198,7 +213,27 @@ static void rule_add_number(flow_text *text, const char *key, double value)
     flow_text_add(text, "%s\"%s\": %s", text->data[text->length - 1] == '{' ? "" : ", ", key, number);
 }
 
-void flow_finding_add_rule(flow_text *text, const flow_finding *f)
+/* With the bounds of the column: a spike has to be on one, or between other values. */
+static void rule_add_spikes(flow_text *text, const flow_survey *s, int column)
+{
+    const flow_survey_column *facts = &s->columns[column];
+    const flow_finding *bound = flow_survey_find(s, FLOW_FINDING_BOUND, column);
+    const flow_finding *first = flow_survey_find(s, FLOW_FINDING_SPIKE, column), *end = s->findings + s->n_findings;
+    double lower = bound != NULL ? bound->lower : NAN, upper = bound != NULL ? bound->upper : NAN;
+    flow_text_add(text, "\"spikes\": [");
+    for (const flow_finding *f = first; f < end && f->kind == FLOW_FINDING_SPIKE && f->column == column; f++) {
+        char number[FLOW_NUMBER_SIZE];
+        flow_number_print(number, f->value);
+        flow_text_add(text, "%s%s", f > first ? ", " : "", number);
+        lower = f->value == facts->least ? f->value : lower;
+        upper = f->value == facts->most ? f->value : upper;
+    }
+    flow_text_add(text, "]");
+    rule_add_number(text, "lower", lower);
+    rule_add_number(text, "upper", upper);
+}
+
+void flow_finding_add_rule(flow_text *text, const flow_survey *s, const flow_finding *f)
 {
     const double step = f->kind == FLOW_FINDING_BOOLEAN   ? f->upper - f->lower
                         : f->kind == FLOW_FINDING_LATTICE ? f->step
@@ -214,6 +249,9 @@ void flow_finding_add_rule(flow_text *text, const flow_finding *f)
         rule_add_number(text, "step", step != 1 ? step : NAN);
         rule_add_number(text, "lower", f->lower);
         rule_add_number(text, "upper", f->upper);
+        break;
+    case FLOW_FINDING_SPIKE:
+        rule_add_spikes(text, s, f->column);
         break;
     case FLOW_FINDING_BOUND:
         rule_add_number(text, "lower", f->lower);
@@ -316,7 +354,7 @@ void flow_finding_add_remedy(flow_text *text, const flow_survey *s, const flow_f
     if (remedy[strlen(remedy) - 1] != ':')
         return;
     flow_text_add(text, "\n{\"type\": \"support\", \"columns\": {\"%.60s\": ", s->columns[f->column].name);
-    flow_finding_add_rule(text, f);
+    flow_finding_add_rule(text, s, f);
     flow_text_add(text, n > 1 ? ", ...}}" : "}}");
 }
 
