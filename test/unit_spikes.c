@@ -102,6 +102,29 @@ static void values_come_back(void **state)
     }
 }
 
+/* Without other rows the strips share the span of the spikes, whatever its scale is. */
+static void rows_that_are_all_spikes(void **state)
+{
+    (void)state;
+    static const double scales[] = {1e-8, 1, 1e9};
+    for (int k = 0; k < 3; k++) {
+        flow_spikes s;
+        double widths[3], c = scales[k];
+        const double values[] = {0, c, 0, 4 * c, c, 0, 0, c};
+        assert_int_equal(flow_spikes_set(&s, &(flow_number_list){3, {c, 0, 4 * c}}, 0, 4 * c, "x", NULL), FLOW_OK);
+        assert_int_equal(flow_spikes_fit(&s, values, 8, 1, widths, NULL), FLOW_OK);
+        assert_true(flow_spikes_check(&s, widths));
+        ASSERT_NEAR(widths[0], 2 * c, 1e-12 * c);
+        ASSERT_NEAR(widths[1], 1.5 * c, 1e-12 * c);
+        ASSERT_NEAR(widths[2], 0.5 * c, 1e-12 * c);
+    }
+    flow_spikes s;
+    double width;
+    assert_int_equal(flow_spikes_set(&s, &(flow_number_list){1, {7}}, -INFINITY, INFINITY, "x", NULL), FLOW_OK);
+    assert_int_equal(flow_spikes_fit(&s, (double[]){7, 7}, 2, 1, &width, NULL), FLOW_OK);
+    assert_true(flow_spikes_check(&s, &width));
+}
+
 /* ---- a flow ---- */
 
 /* With weights far from the identity. The rows are `last` with a probability of 0.1, 0 with 0.3, and exp(normal) else;
@@ -378,6 +401,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_come_back),
+        cmocka_unit_test(rows_that_are_all_spikes),
         cmocka_unit_test(total_probability_is_one),
         cmocka_unit_test(latents_come_back_as_the_value),
         cmocka_unit_test(values_in_single_precision),

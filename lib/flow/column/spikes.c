@@ -78,6 +78,13 @@ static double spikes_choose_width(const flow_spikes *s, int k, size_t hits, doub
     return fmin(fmax(width, least_width * distances[m / 4]), most_width * distances[m / 4]);
 }
 
+/* Where all of n rows are spikes: each has its share of the span of the spikes. */
+static double spikes_share_width(const flow_spikes *s, size_t hits, size_t n)
+{
+    double span = s->at[s->n - 1] - s->at[0];
+    return span > 0 && isfinite(span) ? span * fmax((double)hits / (double)n, least_width / s->n) : 1;
+}
+
 flow_status flow_spikes_fit(const flow_spikes *s, const double *values, size_t n, size_t stride, double *widths,
                             flow_error *err)
 {
@@ -92,8 +99,8 @@ flow_status flow_spikes_fit(const flow_spikes *s, const double *values, size_t n
             if (spike < 0)
                 distances[m++] = fabs(values[r * stride] - s->at[k]);
         }
-        if (m > 0)
-            widths[k] = spikes_usable_width(s->at[k], spikes_choose_width(s, k, hits, distances, m));
+        widths[k] = spikes_usable_width(s->at[k], m > 0 ? spikes_choose_width(s, k, hits, distances, m)
+                                                        : spikes_share_width(s, hits, n));
     }
     free(distances);
     return FLOW_OK;

@@ -39,7 +39,7 @@ flow_status flow_spikes_set(flow_spikes *out, const flow_number_list *values, do
 
 /* Widths (n) that are usable before a fit. */
 void flow_spikes_set_widths(const flow_spikes *spikes, double *widths);
-/* Widths from n values of the column that are `stride` apart. They stay as they are if all values are spikes. */
+/* Widths from n values of the column that are `stride` apart. */
 flow_status flow_spikes_fit(const flow_spikes *spikes, const double *values, size_t n, size_t stride, double *widths,
                             flow_error *err);
 /* Whether each strip has an extent, where the numbers are that large. */
