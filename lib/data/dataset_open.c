@@ -142,11 +142,11 @@ static flow_status dataset_refuse_constant(const flow_dataset *data, int column,
     flow_number_print(text, value);
     if (others > 0)
         snprintf(rows, sizeof rows, "all rows but %lld", (long long)others);
-    return flow_error_set(err, FLOW_DATA,
-                          "%s: the column \"%.80s\" has the value %s in %s: its density has no bound; %s",
-                          data->location, data->columns[column], text, rows,
-                          data->image.shape.channels > 0 ? "for images of 8 bits, let the flow begin with \"pixels\""
-                                                         : "leave it out of the columns, or declare it discrete in a \"support\"");
+    return flow_error_set(
+        err, FLOW_DATA, "%s: the column \"%.80s\" has the value %s in %s: its density has no bound; %s", data->location,
+        data->columns[column], text, rows,
+        data->image.shape.channels > 0 ? "for images of 8 bits, let the flow begin with \"pixels\""
+                                       : "leave it out of the columns, or declare it discrete in a \"support\"");
 }
 
 /* A column of the context may be constant, but not too large to be standardised. */
