@@ -315,6 +315,23 @@ static void test_layout_breaks_what_does_not_fit(void **state)
     free(out);
 }
 
+static void test_layout_fills_lines_with_numbers(void **state)
+{
+    (void)state;
+    cJSON *document = parse("{\"a\":[]}"), *list = cJSON_GetObjectItem(document, "a");
+    for (int i = 0; i < 30; i++)
+        cJSON_AddItemToArray(list, cJSON_CreateNumber(100000 + i));
+    char *out = flow_json_layout(document);
+    assert_string_equal(out, "{\n  \"a\": [\n"
+                             "    100000, 100001, 100002, 100003, 100004, 100005, 100006, 100007, 100008, 100009, "
+                             "100010, 100011, 100012,\n"
+                             "    100013, 100014, 100015, 100016, 100017, 100018, 100019, 100020, 100021, 100022, "
+                             "100023, 100024, 100025,\n"
+                             "    100026, 100027, 100028, 100029\n  ]\n}\n");
+    cJSON_Delete(document);
+    free(out);
+}
+
 static void test_files(void **state)
 {
     (void)state;
@@ -345,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_replace),
         cmocka_unit_test(test_print_keeps_all_digits),
         cmocka_unit_test(test_layout_breaks_what_does_not_fit),
+        cmocka_unit_test(test_layout_fills_lines_with_numbers),
         cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests_name("json", tests, make_folder, remove_folder);

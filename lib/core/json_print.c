@@ -80,6 +80,43 @@ static void layout_short(flow_text *out, const cJSON *node)
     flow_text_add(out, is_object ? "%s}" : "%s]", blank);
 }
 
+static size_t layout_begin_line(flow_text *out, int indent)
+{
+    flow_text_add(out, "\n");
+    const size_t line = out->length;
+    flow_text_add(out, "%*s", indent, "");
+    return line;
+}
+
+/* A list of leaves in lines that are full. */
+static void layout_leaves(flow_text *out, const cJSON *list, int indent)
+{
+    flow_text_add(out, "[");
+    size_t line = layout_begin_line(out, indent + LAYOUT_STEP);
+    for (const cJSON *child = list->child; child != NULL; child = child->next) {
+        flow_text leaf = {0};
+        layout_leaf(&leaf, child);
+        flow_text_add(&leaf, child->next != NULL ? "," : "");
+        if (child != list->child && out->length - line + leaf.length >= LAYOUT_WIDTH)
+            line = layout_begin_line(out, indent + LAYOUT_STEP);
+        else
+            flow_text_add(out, child != list->child ? " " : "");
+        out->failed = out->failed || leaf.failed;
+        flow_text_add(out, "%s", leaf.failed ? "" : leaf.data);
+        flow_text_free(&leaf);
+    }
+    layout_begin_line(out, indent);
+    flow_text_add(out, "]");
+}
+
+static bool layout_has_leaves(const cJSON *node)
+{
+    const cJSON *child = cJSON_IsArray(node) ? node->child : NULL;
+    while (child != NULL && !cJSON_IsObject(child) && !cJSON_IsArray(child))
+        child = child->next;
+    return cJSON_IsArray(node) && child == NULL;
+}
+
 /* On one line, which begins at `line` of the text, if it fits and is not the document; else with a line for each member
  * or element. */
 static void layout_value(flow_text *out, const cJSON *node, size_t line, int indent)
@@ -91,17 +128,20 @@ static void layout_value(flow_text *out, const cJSON *node, size_t line, int ind
     if (out->failed || fits || node->child == NULL)
         return;
     out->length = before;
+    if (layout_has_leaves(node)) {
+        layout_leaves(out, node, indent);
+        return;
+    }
     flow_text_add(out, is_object ? "{" : "[");
     for (const cJSON *child = node->child; child != NULL; child = child->next) {
-        flow_text_add(out, "\n");
-        const size_t start = out->length;
-        flow_text_add(out, "%*s", indent + LAYOUT_STEP, "");
+        const size_t start = layout_begin_line(out, indent + LAYOUT_STEP);
         if (is_object)
             layout_key(out, child->string);
         layout_value(out, child, start, indent + LAYOUT_STEP);
         flow_text_add(out, child->next != NULL ? "," : "");
     }
-    flow_text_add(out, "\n%*s%s", indent, "", is_object ? "}" : "]");
+    layout_begin_line(out, indent);
+    flow_text_add(out, is_object ? "}" : "]");
 }
 
 char *flow_json_layout(const cJSON *document)
