@@ -232,6 +232,8 @@ static void test_lattices(void **state)
         {"\"mass\": {\"discrete\": true, \"step\": 0.1}", -3, 0.1},
         {"\"mass\": {\"discrete\": true, \"step\": 0.01, \"lower\": 0.07}", 0.07, 0.01},
         {"\"mass\": {\"discrete\": true, \"step\": 2, \"lower\": 1}", 1, 2},
+        {"\"mass\": {\"discrete\": true, \"origin\": -3.12}", -30.12, 1},
+        {"\"mass\": {\"discrete\": true, \"origin\": 0.5, \"step\": 2, \"lower\": -1.5}", -1.5, 2},
         {"\"mass\": {\"discrete\": true, \"step\": 0.3, \"upper\": 100}", 82, 0.3},
         {"\"mass\": {\"discrete\": true, \"lower\": 0, \"upper\": 60}", 0, 1},
         {"\"mass\": {\"discrete\": true, \"lower\": 1000000000, \"upper\": 1000000060}", 1e9, 1},
@@ -598,6 +600,10 @@ static void test_specs(void **state)
         {"{\"mass\": {\"discrete\": true, \"step\": 0}}", "flow[0].columns.mass.step: 0 is out of range"},
         {"{\"mass\": {\"discrete\": true, \"lower\": 0, \"upper\": 2.5}}",
          "flow[0].columns.mass: the upper bound is not"},
+        {"{\"mass\": {\"discrete\": true, \"lower\": 0, \"origin\": 0.5}}",
+         "flow[0].columns.mass: the origin is not a whole number of steps away from the bound"},
+        {"{\"mass\": {\"lower\": 0, \"origin\": 1}}", "flow[0].columns.mass: there is an \"origin\""},
+        {"{\"mass\": {\"periodic\": 360, \"origin\": 1}}", "flow[0].columns.mass: a column cannot be periodic and"},
         {"{\"mass\": {\"discrete\": true, \"lower\": 1e17, \"upper\": 100000000000000064}}",
          "flow[0].columns.mass: the step is lost"},
         {"{\"mass\": {\"periodic\": 360, \"upper\": 360}}", "flow[0].columns.mass: a periodic column has no \"upper\""},
@@ -666,11 +672,12 @@ static void test_descriptions(void **state)
     subject s;
     start(&s, 4,
           "\"t\": {\"upper\": 10}, \"mass\": {\"lower\": 0}, \"eff\": {\"lower\": 0, \"upper\": 1, \"discrete\": true, "
-          "\"step\": 0.1}, \"count\": {\"discrete\": true}",
+          "\"step\": 0.1}, \"count\": {\"discrete\": true, \"origin\": 0.25}",
           "");
     flow_text text = {0};
     s.f->columns[0].type->describe(s.f->columns[0].state, &text);
-    assert_string_equal(text.data, "t: 10 or less\nmass: 0 or more\neff: steps of 0.1, 0 to 1\ncount: whole numbers\n");
+    assert_string_equal(text.data, "t: 10 or less\nmass: 0 or more\neff: steps of 0.1, 0 to 1\n"
+                                   "count: steps of 1, one of them at 0.25\n");
     flow_text_free(&text);
     subject_close(&s);
     start(&s, 4, "\"t\": {\"lower\": 0, \"spikes\": [0]}, \"mass\": {\"spikes\": [2.5, -1]}", "");

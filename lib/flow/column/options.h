@@ -7,7 +7,7 @@
 
 /* The support of one column. A number that is NAN says nothing. */
 typedef struct flow_support_rule {
-    double lower, upper, period, step;
+    double lower, upper, period, step, origin;
     bool discrete;
     flow_number_list spikes;
 } flow_support_rule;

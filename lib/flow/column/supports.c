@@ -20,6 +20,9 @@ const flow_option flow_support_rule_table[] = {
     {.key = "step", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(flow_support_rule, step), .fallback = "1",
      .only_with = "discrete", .least = 1e-300, .most = 1e300, .absent_is_nan = true,
      .help = "distance of the values of a discrete column"},
+    {.key = "origin", .kind = FLOW_OPTION_NUMBER, .offset = offsetof(flow_support_rule, origin), .least = -1e300,
+     .most = 1e300, .absent_is_nan = true,
+     .help = "one of the values of a discrete column, if neither a bound nor 0 is one"},
     {.key = "spikes", .kind = FLOW_OPTION_NUMBERS, .offset = offsetof(flow_support_rule, spikes), .least = -1e300,
      .most = 1e300, .help = "values that have a probability of their own, beside a density elsewhere: [0]"},
     FLOW_OPTIONS_END,
@@ -97,7 +100,8 @@ flow_status flow_support_check(const flow_support *s, double x, flow_error *err)
 
 void flow_support_describe(const flow_support *s, flow_text *text)
 {
-    char lower[FLOW_NUMBER_SIZE], upper[FLOW_NUMBER_SIZE], step[FLOW_NUMBER_SIZE];
+    char lower[FLOW_NUMBER_SIZE], upper[FLOW_NUMBER_SIZE], step[FLOW_NUMBER_SIZE], origin[FLOW_NUMBER_SIZE];
+    const bool is_bounded = isfinite(s->lower) || isfinite(s->upper);
     flow_number_print(lower, s->lower);
     flow_number_print(upper, s->upper);
     flow_text_add(text, "%s: ", s->name);
@@ -107,11 +111,14 @@ void flow_support_describe(const flow_support *s, flow_text *text)
         return;
     }
     flow_number_print(step, s->step);
-    if (s->discrete && s->step != 1)
+    flow_number_print(origin, s->origin);
+    if (s->discrete && (s->step != 1 || s->origin != rint(s->origin)))
         flow_text_add(text, "steps of %s", step);
     else if (s->discrete)
         flow_text_add(text, "whole numbers");
-    if (s->discrete && (isfinite(s->lower) || isfinite(s->upper)))
+    if (s->discrete && !is_bounded && s->origin != 0)
+        flow_text_add(text, ", one of them at %s", origin);
+    if (s->discrete && is_bounded)
         flow_text_add(text, ", ");
     if (isfinite(s->lower) && isfinite(s->upper))
         flow_text_add(text, "%s to %s", lower, upper);
@@ -119,7 +126,7 @@ void flow_support_describe(const flow_support *s, flow_text *text)
         flow_text_add(text, "%s or more", lower);
     else if (isfinite(s->upper))
         flow_text_add(text, "%s or less", upper);
-    if (s->spikes.n > 0 && (isfinite(s->lower) || isfinite(s->upper)))
+    if (s->spikes.n > 0 && is_bounded)
         flow_text_add(text, ", ");
     flow_spikes_describe(&s->spikes, text);
 }
@@ -131,9 +138,12 @@ static bool support_is_whole(double x)
     return fabs(x - rint(x)) <= 1e-9 * fmax(1, fabs(x)) && fabs(x) < 1e15;
 }
 
-static flow_status support_set_lattice(flow_support *s, const char *key, flow_error *err)
+static flow_status support_set_lattice(flow_support *s, double origin, const char *key, flow_error *err)
 {
-    s->origin = isfinite(s->lower) ? s->lower : isfinite(s->upper) ? s->upper : 0;
+    s->origin = isfinite(s->lower) ? s->lower : isfinite(s->upper) ? s->upper : isnan(origin) ? 0 : origin;
+    if (!isnan(origin) && !support_is_whole((origin - s->origin) / s->step))
+        return flow_option_fail(err, key, "the origin is not a whole number of steps away from the bound; leave it out, "
+                                          "since the bound says where the values are");
     if (isfinite(s->lower) && isfinite(s->upper) && !support_is_whole((s->upper - s->lower) / s->step))
         return flow_option_fail(err, key, "the upper bound is not a whole number of steps above the lower one");
     if (support_is_whole(1 / s->step) && support_is_whole(s->origin * rint(1 / s->step))) {
@@ -151,7 +161,7 @@ static flow_status support_set_period(flow_support *s, const flow_support_rule *
     if (!isnan(r->upper))
         return flow_option_fail(err, key,
                                 "a periodic column has no \"upper\" bound; \"lower\" may say where a period begins");
-    if (r->discrete || !isnan(r->step))
+    if (r->discrete || !isnan(r->step) || !isnan(r->origin))
         return flow_option_fail(err, key, "a column cannot be periodic and discrete at once");
     if (r->spikes.n > 0)
         return flow_option_fail(err, key, "a periodic column cannot have spikes");
@@ -175,6 +185,8 @@ static flow_status support_set(flow_support *s, const flow_support_rule *rule, c
         return flow_option_fail(err, key,
                                 "there is a \"step\", and the column is not \"discrete\"; say \"discrete\": true, "
                                 "or leave the step out");
+    if (!r.discrete && !isnan(r.origin))
+        return flow_option_fail(err, key, "there is an \"origin\", and the column is not \"discrete\"; leave it out");
     if (!r.discrete && isnan(r.lower) && isnan(r.upper) && r.spikes.n == 0)
         return flow_option_fail(err, key,
                                 "this says nothing; give a \"lower\" or an \"upper\" bound, \"discrete\": "
@@ -188,7 +200,7 @@ static flow_status support_set(flow_support *s, const flow_support_rule *rule, c
     s->end = s->upper;
     s->discrete = r.discrete;
     s->step = r.discrete ? r.step : 1;
-    return r.discrete ? support_set_lattice(s, key, err)
+    return r.discrete ? support_set_lattice(s, r.origin, key, err)
                       : flow_spikes_set(&s->spikes, &r.spikes, s->lower, s->upper, key, err);
 }
 
