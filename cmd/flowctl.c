@@ -43,8 +43,8 @@ static flow_status print_overview(flow_error *err)
         flow_text_add(&text, "  %-*s  %s\n", width, commands[i]->name, commands[i]->summary);
     flow_text_add(&text, "  %-*s  %s\n", width, "help", "show the options of a command: flowctl help COMMAND");
     flow_text_add(&text, "\nFor a first model:\n"
-                         "  flowctl train configs/moons.json\n"
-                         "  flowctl sample configs/moons.json -n 1000\n"
+                         "  flowctl train events.csv\n"
+                         "  flowctl sample events.h5 -n 1000\n"
                          "\nflowctl --version shows the version and the libraries in use.\n");
     return report_take(&text, err);
 }

@@ -44,8 +44,8 @@ quick=(--set train.epochs=2 --set train.batch=64 --set 'flow[1].hidden=[8]' --se
     expect "odd.csv: 600 rows, 20 columns, of which 13 are modelled" "left out" "id (numbers the rows)" \
         "run (constant, 7)" "a_again (the same as a)" "odd.json: written; to train it: flowctl train odd.json"
     run grep '"note": "Left out' odd.json
-    expect "Left out: id (numbers the rows), run (constant, 7), a_again (the same as a), total (= a + b)," \
-        "thrice (= 3 a), text (no numbers), gaps (no number in 50 % of the rows)."
+    expect "Left out: id (numbers the rows); run (constant, 7); a_again (the same as a); total (= a + b);" \
+        "thrice (= 3 a); text (no numbers); gaps (no number in 50 % of the rows)."
     run grep -A 20 '"columns": \[' odd.json
     expect '"a"' '"b"' '"n_hits"' '"wide"'
     expect_not '"id"' '"run"' '"text"'
@@ -53,8 +53,8 @@ quick=(--set train.epochs=2 --set train.batch=64 --set 'flow[1].hidden=[8]' --se
 
 @test "init says where columns have a density" {
     run flowctl init odd.csv
-    expect "whole numbers" "charge (-1 or 1)" "class (3 values, 0 to 2)" "lattices" "rounded (step 0.1)" "bounds" \
-        "share (0 to 1)" "phi fills 0 to 6.28319: if it is an angle"
+    expect "whole numbers" "charge (-1 or 1)" "class (3 values, 0 to 2)" "lattices" "rounded (steps of 0.1)" "bounds" \
+        "share (0 to 1)" "phi: fills 0 to 6.28319: if it is an angle"
     run cat odd.json
     expect '"charge": { "lower": -1, "upper": 1, "discrete": true, "step": 2' '"mass": { "lower": 0' \
         '"share": { "lower": 0, "upper": 1' '"n_hits": { "lower": 0, "discrete": true' \
@@ -130,6 +130,11 @@ quick=(--set train.epochs=2 --set train.batch=64 --set 'flow[1].hidden=[8]' --se
     same events.h5 before.h5
     run flowctl train events.h5 "${quick[@]}" --resume
     expect_status 0
+    cp plain.csv events.csv
+    rm events.json
+    run flowctl init events.csv
+    expect_status 0
+    grep -q '"output": "events-model.h5"' events.json
     run flowctl init events.h5:/test
     expect_status 0
     expect "events-test.json: written"
@@ -145,11 +150,11 @@ quick=(--set train.epochs=2 --set train.batch=64 --set 'flow[1].hidden=[8]' --se
 @test "options choose columns" {
     run flowctl init odd.csv --columns a,a_again --context mass,share --weight weight -o o.json
     expect_status 0
-    expect "a_again the same as a, and is modelled since --columns names it"
+    expect "a_again: the same as a; modelled since --columns names it"
     run cat o.json
     expect '"columns": ["a", "a_again"]' '"context": ["mass", "share"]' '"weight": "weight"'
     run flowctl init odd.csv --drop text,gaps,phi -o p.json
-    expect "phi (--drop)"
+    expect "phi, text, gaps (--drop)"
     run cat p.json
     expect_not '"phi"'
     run flowctl init odd.csv --fast-sampling -o q.json

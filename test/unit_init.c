@@ -107,11 +107,17 @@ static double value_angle(int row)
     return 360 * uniform(row, 11);
 }
 
+static double value_few(int row)
+{
+    const double u = uniform(row, 12);
+    return u < 0.3 ? sqrt(2) : u < 0.6 ? sqrt(5) : sqrt(26);
+}
+
 static const column all_columns[] = {
     {"a", value_a},         {"b", value_b},         {"sum", value_sum},     {"number", value_number},
     {"same", value_a},      {"const", value_constant}, {"count", value_count}, {"class", value_class},
     {"sign", value_sign},   {"half", value_rounded},   {"share", value_share}, {"mass", value_positive},
-    {"code", value_code},   {"hole", value_hole},   {"phi", value_angle},
+    {"code", value_code},   {"hole", value_hole},   {"phi", value_angle},   {"few", value_few},
 };
 
 static const column *column_of(const char *name)
@@ -225,7 +231,7 @@ static void test_columns_without_a_density_are_left_out(void **state)
     assert_int_equal(r.n_modelled, 2);
     assert_int_equal(r.left_out.n, 4);
     assert_string_equal(remark_of(&r, "left out"),
-                        "number (numbers the rows), const (constant, 3), sum (= a + b), same (the same as a)");
+                        "number (numbers the rows); const (constant, 3); sum (= a + b); same (the same as a)");
     flow_run_init_free(&r);
     make_of(&r, "a,b", 300);
     expect_columns(&r, "");
@@ -248,12 +254,29 @@ static void test_supports(void **state)
     flow_run_init_free(&r);
 }
 
+/* Values with probabilities of their own: codes for missing values, and all of a few. */
+static void test_spikes(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    make_of(&r, "a,code,few", 1000);
+    expect_json(member(support_of(&r, "code"), "spikes"), "[-999]");
+    assert_non_null(strstr(member(support_of(&r, "code"), "note")->valuestring, "-999 in "));
+    const cJSON *few = member(support_of(&r, "few"), "spikes");
+    assert_int_equal(cJSON_GetArraySize(few), 3);
+    ASSERT_EQ(cJSON_GetArrayItem(few, 0)->valuedouble, sqrt(2));
+    ASSERT_EQ(cJSON_GetArrayItem(few, 2)->valuedouble, sqrt(26));
+    assert_non_null(strstr(remark_of(&r, "single values"), "code (-999 in "));
+    assert_non_null(strstr(remark_of(&r, "single values"), "few (3 values in 100 % of the rows)"));
+    flow_run_init_free(&r);
+}
+
 static void test_an_angle_is_a_question(void **state)
 {
     (void)state;
     flow_run_init_result r;
     make_of(&r, "a,phi", 1000);
-    assert_non_null(strstr(remark_of(&r, "please look"), "phi fills 0 to 360"));
+    assert_non_null(strstr(remark_of(&r, "please look"), "phi: fills 0 to 360"));
     assert_null(support_of(&r, "phi"));
     flow_run_init_free(&r);
 }
@@ -269,7 +292,7 @@ static void test_named_columns_are_modelled(void **state)
     expect_columns(&r, "[\"sum\",\"b\",\"a\",\"number\"]");
     expect_json(member(member(r.document, "data"), "context"), "[\"mass\"]");
     assert_null(support_of(&r, "mass"));
-    assert_non_null(strstr(remark_of(&r, "please look"), "number numbers the rows, and is modelled"));
+    assert_non_null(strstr(remark_of(&r, "please look"), "number: numbers the rows; modelled since --columns names it"));
     flow_run_init_free(&r);
     options.columns = NULL;
     options.drop = "number";
@@ -311,10 +334,25 @@ static void test_missing_values(void **state)
     expect_json(member(member(r.document, "data"), "skip_invalid"), "true");
     ASSERT_LT(r.n_rows, 200);
     flow_run_init_free(&r);
-    options = options_of(write_table("a,code", 300));
-    expect_refused(&options, FLOW_DATA, "the column \"code\" is -999 in");
     options = options_of(write_table("a,b", 10));
     expect_refused(&options, FLOW_DATA, "10 rows with a number in every column");
+}
+
+/* A bound of the training data that held-out rows break is none. */
+static void test_bounds_hold_for_the_held_out_rows(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    char other[1024];
+    snprintf(other, sizeof other, "%s", write_text("other.csv", "mass,class,share\n-0.5,5,0.5\n1,0,0.2\n"));
+    flow_run_init_options options = options_of(write_table("mass,class,share", 500));
+    options.validation = other;
+    make(&r, &options);
+    assert_null(support_of(&r, "mass"));
+    expect_json(support_of(&r, "class"), "{\"lower\":0,\"upper\":5,\"discrete\":true}");
+    expect_json(support_of(&r, "share"), "{\"lower\":0,\"upper\":1}");
+    assert_non_null(strstr(remark_of(&r, "please look"), "mass: held-out rows reach to -0.5"));
+    flow_run_init_free(&r);
 }
 
 static double share_of(int rows)
@@ -446,10 +484,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_columns_without_a_density_are_left_out),
         cmocka_unit_test(test_supports),
+        cmocka_unit_test(test_spikes),
         cmocka_unit_test(test_an_angle_is_a_question),
         cmocka_unit_test(test_named_columns_are_modelled),
         cmocka_unit_test(test_a_copy_of_the_context_is_left_out),
         cmocka_unit_test(test_missing_values),
+        cmocka_unit_test(test_bounds_hold_for_the_held_out_rows),
         cmocka_unit_test(test_the_share_that_is_held_out),
         cmocka_unit_test(test_minutes_are_counted),
         cmocka_unit_test(test_overrides_are_in_the_spec),

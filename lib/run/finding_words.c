@@ -26,11 +26,11 @@ static void detail_nearly(flow_text *text, const flow_survey *survey, const flow
         flow_text_add(text, "%.6g but for a share of %.1g", f->value, f->ratio);
 }
 
-static void detail_sum(flow_text *text, const flow_survey *survey, const flow_finding *f, size_t n)
+void flow_finding_add_sum(flow_text *text, const flow_survey *survey, const flow_finding *f)
 {
     enum { SHOWN = 6 };
-    (void)n;
-    const double small = 1e-9 * fabs(survey->columns[f->column].mean);
+    const flow_survey_column *facts = &survey->columns[f->column];
+    const double small = 1e-9 * fmax(fabs(facts->mean), facts->deviation);
     bool first = !(fabs(f->offset) > small);
     flow_text_add(text, "= ");
     if (!first)
@@ -48,6 +48,12 @@ static void detail_sum(flow_text *text, const flow_survey *survey, const flow_fi
     }
     if (f->n_terms > SHOWN)
         flow_text_add(text, " + ... (%d columns)", f->n_terms);
+}
+
+static void detail_sum(flow_text *text, const flow_survey *survey, const flow_finding *f, size_t n)
+{
+    (void)n;
+    flow_finding_add_sum(text, survey, f);
 }
 
 static void detail_code(flow_text *text, const flow_survey *survey, const flow_finding *f, size_t n)

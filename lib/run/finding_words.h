@@ -17,6 +17,9 @@ bool flow_finding_has_row(const flow_finding *finding);
 void flow_finding_add_about(flow_text *text, const flow_survey *survey, const flow_finding *findings, size_t n);
 void flow_finding_add_remedy(flow_text *text, const flow_survey *survey, const flow_finding *findings, size_t n);
 
+/* Adds what a FLOW_FINDING_LINEAR or FLOW_FINDING_COPY is the same as: "= 2 + 3 x - y". */
+void flow_finding_add_sum(flow_text *text, const flow_survey *survey, const flow_finding *finding);
+
 /* Adds the rule for the column in "columns" of a "support", {"discrete": true, "step": 0.5}, as it follows from a finding
  * of the survey, and of spikes from all those of the column; {} for kinds that no support is a remedy for. */
 void flow_finding_add_rule(flow_text *text, const flow_survey *survey, const flow_finding *finding);

@@ -10,10 +10,8 @@
 #include <stdlib.h>
 
 #include "core/text.h"
+#include "run/finding_words.h"
 #include "run/init_plan.h"
-
-/* A column that follows from others but for this share of its deviation has no density beside them. */
-static const double exact = 1e-3;
 
 /* ---- saying and doing ---- */
 
@@ -33,7 +31,7 @@ flow_status init_say(const init_plan *plan, init_column *column, init_topic topi
 static flow_status columns_leave(const init_plan *plan, init_column *column, const char *why, flow_error *err)
 {
     if (column->is_forced)
-        return init_say(plan, column, INIT_QUESTION, err, "%s, and is modelled since --columns names it", why);
+        return init_say(plan, column, INIT_QUESTION, err, "%s; modelled since --columns names it", why);
     column->is_left_out = true;
     return init_say(plan, column, INIT_LEFT_OUT, err, "%s", why);
 }
@@ -51,9 +49,32 @@ static bool columns_has(const init_column *column, const char *key)
     return cJSON_GetObjectItemCaseSensitive(column->support, key) != NULL;
 }
 
-/* The values lower, lower + step, ... up to `upper`. A limit that is NaN is none. */
+static bool columns_is_on_lattice(double value, double origin, double step)
+{
+    const double steps = (value - origin) / step;
+    return fabs(steps - nearbyint(steps)) <= 1e-6 * fmax(1, fabs(steps));
+}
+
+/* A code for missing values in a column of a lattice, which is far from all others: one more value of the lattice. */
+static bool columns_take_codes(init_column *column, double origin, double step)
+{
+    const cJSON *spikes = cJSON_GetObjectItemCaseSensitive(column->support, "spikes"), *spike;
+    cJSON_ArrayForEach(spike, spikes)
+        if (!columns_is_on_lattice(spike->valuedouble, origin, step))
+            return false;
+    column->has_tails = true;
+    cJSON_DeleteItemFromObjectCaseSensitive(column->support, "spikes");
+    return true;
+}
+
+/* The values lower, lower + step, ... up to `upper`. A limit that is NaN is none. A column whose codes are on no such
+ * lattice stays as it is. */
 static flow_status columns_make_discrete(init_column *column, double lower, double upper, double step, flow_error *err)
 {
+    if (column->spiked > 0 && !columns_take_codes(column, isnan(lower) ? 0 : lower, step))
+        return FLOW_OK;
+    if (column->spiked > 0)
+        lower = upper = NAN;
     if (!isnan(lower))
         FLOW_TRY(columns_put(column, "lower", lower, err));
     if (!isnan(upper))
@@ -97,35 +118,13 @@ static flow_status columns_copy(init_plan *plan, init_column *column, const flow
     return columns_leave(plan, column, why, err);
 }
 
-/* "px + py - 2 pz + 7" */
-static void columns_print_sum(char *out, size_t size, const init_plan *plan, const flow_finding *f)
-{
-    enum { SHOWN = 6 };
-    const double scale = plan->survey->columns[f->column].deviation;
-    size_t used = 0;
-    for (int i = 0; i < f->n_terms && i < SHOWN && used < size; i++) {
-        const flow_finding_term *term = &f->terms[i];
-        const double factor = fabs(term->factor);
-        const char *sign = i == 0 ? (term->factor < 0 ? "-" : "") : term->factor < 0 ? " - " : " + ";
-        used += (size_t)snprintf(out + used, size - used, "%s", sign);
-        if (used < size && fabs(factor - 1) > 1e-6)
-            used += (size_t)snprintf(out + used, size - used, "%.5g ", factor);
-        if (used < size)
-            used += (size_t)snprintf(out + used, size - used, "%.40s", plan->columns[term->column].name);
-    }
-    if (f->n_terms > SHOWN && used < size)
-        used += (size_t)snprintf(out + used, size - used, " + %d more", f->n_terms - SHOWN);
-    if (fabs(f->offset) > 1e-6 * scale && used < size)
-        snprintf(out + used, size - used, " %s %.5g", f->offset < 0 ? "-" : "+", fabs(f->offset));
-}
-
 static flow_status columns_linear(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
 {
-    char sum[320] = "", why[360];
-    columns_print_sum(sum, sizeof sum, plan, f);
-    snprintf(why, sizeof why, "%s%s", f->residual > exact ? "nearly " : "= ", sum);
-    return f->residual > exact ? init_say(plan, column, INIT_QUESTION, err, "is %s", why)
-                               : columns_leave(plan, column, why, err);
+    flow_text sum = {0};
+    flow_finding_add_sum(&sum, plan->survey, f);
+    flow_status status = sum.failed ? flow_error_memory(err, "a remark") : columns_leave(plan, column, sum.data, err);
+    flow_text_free(&sum);
+    return status;
 }
 
 /* ---- values that repeat ---- */
@@ -143,58 +142,97 @@ static flow_status columns_classes(init_plan *plan, init_column *column, const f
                     f->upper);
 }
 
-/* Counts and the like begin at 0. Others have a limit only if their lattice would not begin at 0 without. */
+/* Counts and the like begin at 0; others have no limit. */
 static double columns_start(const flow_survey_column *facts, double step)
 {
-    const double steps = facts->least / step;
-    if (fabs(steps - nearbyint(steps)) > 1e-6 * fmax(1, fabs(steps)))
-        return facts->least;
-    const double reach = facts->quantiles[FLOW_QUANTILE_50];
-    return facts->least >= 0 && facts->least <= reach / 4 ? 0 : NAN;
+    const bool near = facts->least >= 0 && facts->least <= facts->quantiles[FLOW_QUANTILE_50] / 4;
+    return near && columns_is_on_lattice(facts->least, 0, step) ? 0 : NAN;
 }
 
 static flow_status columns_lattice(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
 {
     const flow_survey_column *facts = &plan->survey->columns[f->column];
-    const double lower = isnan(f->lower) ? columns_start(facts, f->step) : f->lower;
-    char from[80] = "";
-    if (!isnan(lower))
-        snprintf(from, sizeof from, "%.6g and more", lower);
+    const double lower = columns_start(facts, f->step);
+    const bool through_0 = columns_is_on_lattice(facts->least, 0, f->step);
     FLOW_TRY(columns_make_discrete(column, lower, NAN, f->step, err));
-    if (f->step == 1)
-        return init_say(plan, column, INIT_WHOLE, err, "%s", from);
-    return init_say(plan, column, INIT_LATTICE, err, "step %.6g%s%s", f->step, from[0] != '\0' ? ", " : "", from);
+    if (!columns_has(column, "discrete"))
+        return FLOW_OK;
+    if (!through_0)
+        FLOW_TRY(columns_put(column, "origin", facts->least, err));
+    if (facts->whole && f->step == 1)
+        return init_say(plan, column, INIT_WHOLE, err, "%s", lower == 0 ? "0 and more" : "");
+    return init_say(plan, column, INIT_LATTICE, err, "steps of %.4g", f->step);
 }
 
-static flow_status columns_repeated(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
+/* A value with a probability of its own, in a share of the rows. */
+static flow_status columns_add_spike(const init_plan *plan, init_column *column, double value, double share,
+                                     flow_error *err)
 {
-    return init_say(plan, column, INIT_QUESTION, err,
-                    "has only %lld different values, which are on no lattice: its "
-                    "density means little",
-                    (long long)f->distinct);
+    if (column->support == NULL)
+        column->support = cJSON_CreateObject();
+    cJSON *list = cJSON_GetObjectItemCaseSensitive(column->support, "spikes");
+    if (list == NULL)
+        list = cJSON_AddArrayToObject(column->support, "spikes");
+    const cJSON *other;
+    cJSON_ArrayForEach(other, list)
+        if (other->valuedouble == value)
+            return FLOW_OK;
+    cJSON *number = cJSON_CreateNumber(value);
+    if (!cJSON_AddItemToArray(list, number)) {
+        cJSON_Delete(number);
+        return flow_error_memory(err, "a support");
+    }
+    column->spiked += share;
+    if (cJSON_GetArraySize(list) > 1)
+        return init_say(plan, column, INIT_SPIKE, err, "%d values in %.3g %% of the rows", cJSON_GetArraySize(list),
+                        100 * column->spiked);
+    return init_say(plan, column, INIT_SPIKE, err, "%.6g in %.3g %% of the rows", value, 100 * share);
+}
+
+static bool columns_has_room(const init_column *column)
+{
+    return cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(column->support, "spikes")) < FLOW_LIST_MAX;
 }
 
 static flow_status columns_spike(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
 {
-    return init_say(plan, column, INIT_QUESTION, err, "is %.6g in %.3g %% of the rows", f->value, 100 * f->share);
+    return columns_has_room(column) ? columns_add_spike(plan, column, f->value, f->share, err) : FLOW_OK;
 }
 
-static flow_status columns_code(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
+/* Few values are spikes, all of them; the survey keeps those at both ends. */
+static flow_status columns_few(init_plan *plan, init_column *column, const flow_survey_column *facts, flow_error *err)
 {
-    if (column->is_forced)
-        return columns_spike(plan, column, f, err);
-    return flow_error_set(err, FLOW_DATA,
-                          "%s: the column \"%.80s\" is %.6g in %lld rows, which probably stands for a "
-                          "missing value: write nothing in its place, and the rows are skipped; or leave the column "
-                          "out with --drop %.80s; --columns takes it as it is",
-                          plan->source, column->name, f->value, (long long)f->rows, column->name);
+    const double n = (double)plan->n_rows;
+    const int n_low = facts->n_lowest, n_high = (int)facts->distinct - n_low;
+    for (int i = 0; i < n_low; i++)
+        FLOW_TRY(columns_add_spike(plan, column, facts->lowest[i].value, (double)facts->lowest[i].rows / n, err));
+    for (int i = n_high - 1; i >= 0; i--)
+        FLOW_TRY(columns_add_spike(plan, column, facts->highest[i].value, (double)facts->highest[i].rows / n, err));
+    return FLOW_OK;
+}
+
+/* So large a share of the most frequent value matters, as it does to the warning of train. */
+static const double many_ties = 0.02;
+
+static flow_status columns_repeated(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
+{
+    const flow_survey_column *facts = &plan->survey->columns[f->column];
+    const bool known = !facts->many && facts->distinct <= facts->n_lowest + facts->n_highest;
+    if (known && facts->distinct <= FLOW_LIST_MAX && column->support == NULL)
+        return columns_few(plan, column, facts, err);
+    if (f->share < many_ties)
+        return FLOW_OK;
+    return init_say(plan, column, INIT_QUESTION, err, "few different values, on no lattice: likelihoods mean little");
 }
 
 /* ---- where the values are ---- */
 
+/* A share of the rows in spikes that leaves nothing else to describe. */
+static const double nearly_all = 0.999;
+
 static flow_status columns_bound(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
 {
-    if (columns_has(column, "discrete"))
+    if (columns_has(column, "discrete") || column->spiked > nearly_all)
         return FLOW_OK;
     if (!isnan(f->lower))
         FLOW_TRY(columns_put(column, "lower", f->lower, err));
@@ -217,7 +255,7 @@ static flow_status columns_angle(init_plan *plan, init_column *column, const flo
 /* The logarithm of positive values, which is what a support from 0 on takes. */
 static flow_status columns_decades(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
 {
-    if (column->support != NULL || plan->survey->columns[f->column].least <= 0)
+    if (column->spiked > 0 || columns_has(column, "lower") || plan->survey->columns[f->column].least <= 0)
         return FLOW_OK;
     FLOW_TRY(columns_put(column, "lower", 0, err));
     return init_say(plan, column, INIT_BOUND, err, "0 and more, over %.2g decades", f->ratio);
@@ -226,7 +264,7 @@ static flow_status columns_decades(init_plan *plan, init_column *column, const f
 static flow_status columns_tails(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
 {
     (void)f;
-    if (column->support != NULL)
+    if (columns_has(column, "lower") || columns_has(column, "upper") || column->spiked > nearly_all)
         return FLOW_OK;
     column->has_tails = true;
     return init_say(plan, column, INIT_TAILS, err, "%s", "");
@@ -242,7 +280,7 @@ static init_rule *const init_rules[FLOW_N_FINDINGS] = {
     [FLOW_FINDING_ROW_NUMBER] = columns_row_number,
     [FLOW_FINDING_COPY] = columns_copy,
     [FLOW_FINDING_LINEAR] = columns_linear,
-    [FLOW_FINDING_CODE] = columns_code,
+    [FLOW_FINDING_CODE] = columns_spike,
     [FLOW_FINDING_BOOLEAN] = columns_boolean,
     [FLOW_FINDING_CLASSES] = columns_classes,
     [FLOW_FINDING_LATTICE] = columns_lattice,
@@ -273,5 +311,5 @@ flow_status init_judge_columns(init_plan *plan, flow_error *err)
                           : flow_error_set(err, FLOW_DATA,
                                            "%s: no column is left to model: all are constant or follow "
                                            "from each other; --columns takes columns as they are",
-                                           plan->source);
+                                           plan->sets[INIT_TRAIN].source);
 }

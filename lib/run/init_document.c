@@ -83,19 +83,30 @@ static bool document_models(const init_plan *plan, const init_column *column)
     return plan->survey != NULL && !column->is_context && !column->is_left_out;
 }
 
+static void document_say(flow_text *text, const char *said, bool sentence)
+{
+    if (said[0] != '\0')
+        flow_text_add(text, sentence ? ": %s" : " (%s)", said);
+}
+
 flow_status init_describe_topic(char **out, const init_plan *plan, init_topic topic, int most, flow_error *err)
 {
     flow_text text = {0};
+    const char *open = NULL; /* what the columns before have in common, to be said behind the last of them */
+    const bool sentence = topic == INIT_QUESTION;
     int n = 0;
     for (int i = 0; i < plan->n_columns; i++) {
         const char *said = plan->columns[i].said[topic];
         if (said == NULL || n++ >= most)
             continue;
-        const bool sentence = topic == INIT_QUESTION;
-        flow_text_add(&text, "%s%s", n == 1 ? "" : sentence ? "; " : ", ", plan->columns[i].name);
-        if (said[0] != '\0')
-            flow_text_add(&text, sentence ? " %s" : " (%s)", said);
+        if (open != NULL && strcmp(open, said) != 0)
+            document_say(&text, open, sentence);
+        flow_text_add(&text, "%s%s", n == 1 ? "" : open != NULL && strcmp(open, said) == 0 ? ", " : "; ",
+                      plan->columns[i].name);
+        open = said;
     }
+    if (open != NULL)
+        document_say(&text, open, sentence);
     if (n > most)
         flow_text_add(&text, ", and %d more", n - most);
     *out = text.data;
@@ -125,7 +136,7 @@ static void document_add_data_note(draft *d, cJSON *data)
     if (plan->n_skipped > 0)
         flow_text_add(&note, "%s%s rows miss a value and are skipped.", note.length > 0 ? " " : "",
                       flow_format_count(count, plan->n_skipped));
-    if (plan->share > 0 && plan->options->validation == NULL)
+    if (plan->sets[INIT_VALIDATION].share > 0 && plan->options->validation == NULL)
         flow_text_add(&note, "%sThe held-out rows choose the best weights.", note.length > 0 ? " " : "");
     d->failed = d->failed || note.failed;
     draft_text(d, data, FLOW_NOTE, note.data);
@@ -133,12 +144,12 @@ static void document_add_data_note(draft *d, cJSON *data)
     free(left);
 }
 
-static void document_add_location_or_share(draft *d, cJSON *data, const char *key, const char *location, double share)
+static void document_add_set(draft *d, cJSON *data, const char *key, const init_set *set)
 {
-    if (location != NULL)
-        draft_text(d, data, key, location);
-    else if (share > 0)
-        draft_number(d, data, key, share);
+    if (set->named != NULL)
+        draft_text(d, data, key, set->named);
+    else if (set->share > 0)
+        draft_number(d, data, key, set->share);
 }
 
 static void document_add_data(draft *d, cJSON *spec)
@@ -146,9 +157,9 @@ static void document_add_data(draft *d, cJSON *spec)
     const init_plan *plan = d->plan;
     cJSON *data = draft_object(d, spec, "data");
     document_add_data_note(d, data);
-    draft_text(d, data, "train", plan->data);
-    document_add_location_or_share(d, data, "validation", plan->validation, plan->share);
-    document_add_location_or_share(d, data, "test", plan->test, plan->test_share);
+    draft_text(d, data, "train", plan->sets[INIT_TRAIN].named);
+    document_add_set(d, data, "validation", &plan->sets[INIT_VALIDATION]);
+    document_add_set(d, data, "test", &plan->sets[INIT_TEST]);
     if (plan->is_chosen)
         document_add_names(d, data, "columns", false);
     if (plan->n_context > 0)
@@ -175,13 +186,23 @@ static void document_add_support(draft *d, cJSON *flow)
                        "data have.");
             columns = draft_object(d, map, "columns");
         }
-        draft_put(d, columns, column->name, cJSON_Duplicate(column->support, 1));
+        cJSON *support = draft_put(d, columns, column->name, cJSON_Duplicate(column->support, 1));
+        if (cJSON_GetObjectItemCaseSensitive(column->support, "spikes") != NULL)
+            draft_text(d, support, FLOW_NOTE, column->said[INIT_SPIKE]);
     }
 }
 
 static void document_add_columns_to_line(draft *d, cJSON *flow)
 {
-    draft_put(d, flow, NULL, cJSON_CreateString("standardize"));
+    bool has_tails = false;
+    for (int i = 0; i < d->plan->n_columns; i++)
+        has_tails = has_tails || (document_models(d->plan, &d->plan->columns[i]) && d->plan->columns[i].has_tails);
+    if (!has_tails) {
+        draft_put(d, flow, NULL, cJSON_CreateString("standardize"));
+        return;
+    }
+    cJSON *map = draft_type(d, flow, NULL, "asinh");
+    draft_note(d, map, "As standardize, with the logarithm far out: some columns have heavy tails or outliers.");
 }
 
 static void document_add_hidden(draft *d, cJSON *block, int width, int layers)

@@ -92,8 +92,8 @@ static flow_status files_keep(init_plan *plan, const char **out, char *text, flo
     return *out != NULL ? FLOW_OK : flow_error_memory(err, "the name of a file");
 }
 
-/* The spec and the model have one name, in the folder that the user names or in the current one; but the model never
- * replaces the data. */
+/* The spec and the model have one name, in the folder that the user names or in the current one; but where that is the
+ * name of data, the model gets another one. */
 static flow_status files_name(init_plan *plan, const flow_location *place, flow_error *err)
 {
     const flow_run_init_options *o = plan->options;
@@ -109,7 +109,7 @@ static flow_status files_name(init_plan *plan, const flow_location *place, flow_
     if (o->model != NULL)
         return files_keep(plan, &out->model, flow_strdup(o->model), err);
     FLOW_TRY(files_keep(plan, &out->model, files_change_ending(out->spec, ".json", ".h5"), err));
-    if (!files_are_same(out->model, place->file))
+    if (flow_file_identify(out->model) != FLOW_FILE_HDF5) /* these data, or others */
         return FLOW_OK;
     FLOW_TRY(files_keep(plan, &out->model, files_change_ending(out->spec, ".json", "-model.h5"), err));
     const char *slash = strrchr(out->model, '/');
@@ -181,6 +181,27 @@ static char *files_relative(const char *location, const flow_location *place, co
     return out;
 }
 
+/* What is in `location`, or in its table `name`, unless that is NULL. */
+static flow_status files_take(init_plan *plan, init_set *set, const char *location, const char *name, flow_error *err)
+{
+    flow_location place = {0};
+    FLOW_TRY(flow_location_find(&place, location, err));
+    char *named = files_relative(location, &place, plan->out->spec);
+    flow_location_free(&place);
+    const char *colon = name != NULL ? ":" : "";
+    set->source = flow_format("%s%s%s", location, colon, name != NULL ? name : "");
+    set->named = named != NULL ? flow_format("%s%s%s", named, colon, name != NULL ? name : "") : NULL;
+    free(named);
+    return set->source != NULL && set->named != NULL ? FLOW_OK : flow_error_memory(err, "a location");
+}
+
+/* What an option --validation or --test says: a location or a share. */
+static flow_status files_take_option(init_plan *plan, init_role role, const char *text, flow_error *err)
+{
+    init_set *set = &plan->sets[role];
+    return text == NULL || flow_number_parse(text, &set->share) ? FLOW_OK : files_take(plan, set, text, NULL, err);
+}
+
 static bool files_has(const flow_name_list *paths, const char *name)
 {
     for (int i = 0; i < paths->n; i++)
@@ -189,61 +210,31 @@ static bool files_has(const flow_name_list *paths, const char *name)
     return false;
 }
 
-/* The table `name` of the file, into *out. */
-static flow_status files_take(char **out, const char *data, const char *name, flow_error *err)
+/* Of an HDF5 file with several tables those named train, validation and test are used as they say. Of another one the
+ * reader takes the only one, or lists them in its message. */
+static flow_status files_take_tables(init_plan *plan, const flow_name_list *paths, flow_error *err)
 {
-    *out = flow_format("%s:%s", data, name);
-    return *out != NULL ? FLOW_OK : flow_error_memory(err, "a location");
+    static const char *const names[INIT_N_SETS] = {"/train", "/validation", "/test"};
+    const char *data = plan->options->data;
+    const bool split = files_has(paths, names[INIT_TRAIN]);
+    FLOW_TRY(files_take(plan, &plan->sets[INIT_TRAIN], data, split ? names[INIT_TRAIN] : NULL, err));
+    for (int role = INIT_VALIDATION; role < INIT_N_SETS && split; role++) {
+        init_set *set = &plan->sets[role];
+        if (set->source == NULL && set->share == 0 && files_has(paths, names[role]))
+            FLOW_TRY(files_take(plan, set, data, names[role], err));
+    }
+    return FLOW_OK;
 }
 
-/* Of an HDF5 file with several tables those named train, validation and test are used as they say. */
-static flow_status files_split(init_plan *plan, const flow_name_list *paths, flow_error *err)
-{
-    char *file = plan->data;
-    if (!files_has(paths, "/train"))
-        return FLOW_OK; /* the reader takes the only one, or lists them in its message */
-    plan->data = NULL;
-    free(plan->source);
-    flow_status status = files_take(&plan->source, plan->options->data, "/train", err);
-    if (status == FLOW_OK)
-        status = files_take(&plan->data, file, "/train", err);
-    if (status == FLOW_OK && plan->validation == NULL && files_has(paths, "/validation"))
-        status = files_take(&plan->validation, file, "/validation", err);
-    if (status == FLOW_OK && plan->test == NULL && files_has(paths, "/test"))
-        status = files_take(&plan->test, file, "/test", err);
-    free(file);
-    return status;
-}
-
-/* What an option --validation or --test names. */
-static flow_status files_named(init_plan *plan, char **out, const char *location, flow_error *err)
-{
-    flow_location place = {0};
-    if (location == NULL)
-        return FLOW_OK;
-    FLOW_TRY(flow_location_find(&place, location, err));
-    *out = files_relative(location, &place, plan->out->spec);
-    flow_location_free(&place);
-    return *out != NULL ? FLOW_OK : flow_error_memory(err, "a location");
-}
-
-static flow_status files_find_tables(init_plan *plan, const flow_location *place, flow_error *err)
+static flow_status files_find_tables(init_plan *plan, flow_error *err)
 {
     const flow_run_init_options *o = plan->options;
     flow_name_list paths = {0}, sizes = {0};
-    plan->data = files_relative(o->data, place, plan->out->spec);
-    plan->source = flow_strdup(o->data);
-    flow_status status = plan->data != NULL && plan->source != NULL ? FLOW_OK : flow_error_memory(err, "a location");
-    if (status == FLOW_OK && (o->validation == NULL || !flow_number_parse(o->validation, &plan->share)))
-        status = files_named(plan, &plan->validation, o->validation, err);
+    FLOW_TRY(files_take_option(plan, INIT_VALIDATION, o->validation, err));
+    FLOW_TRY(files_take_option(plan, INIT_TEST, o->test, err));
+    flow_status status = flow_tables_list(&paths, &sizes, o->data, err);
     if (status == FLOW_OK)
-        status = o->test != NULL && flow_number_parse(o->test, &plan->test_share)
-                     ? FLOW_OK
-                     : files_named(plan, &plan->test, o->test, err);
-    if (status == FLOW_OK)
-        status = flow_tables_list(&paths, &sizes, o->data, err);
-    if (status == FLOW_OK && paths.n > 0)
-        status = files_split(plan, &paths, err);
+        status = files_take_tables(plan, &paths, err);
     flow_name_list_free(&paths);
     flow_name_list_free(&sizes);
     return status;
@@ -263,7 +254,7 @@ flow_status init_find_files(init_plan *plan, flow_error *err)
     if (status == FLOW_OK)
         status = files_check_model(plan, err);
     if (status == FLOW_OK)
-        status = files_find_tables(plan, &place, err);
+        status = files_find_tables(plan, err);
     flow_location_free(&place);
     return status;
 }

@@ -24,8 +24,8 @@ static double flow_share_of(int64_t rows)
 
 static void choose_held_out(init_plan *plan)
 {
-    if (plan->validation == NULL && plan->share == 0)
-        plan->share = flow_share_of(plan->n_rows);
+    if (plan->sets[INIT_VALIDATION].named == NULL && plan->sets[INIT_VALIDATION].share == 0)
+        plan->sets[INIT_VALIDATION].share = flow_share_of(plan->n_rows);
 }
 
 /* ---- tables ---- */
@@ -35,17 +35,15 @@ static int64_t choose_clamp(double value, int64_t least, int64_t most)
     return value < (double)least ? least : value > (double)most ? most : (int64_t)value;
 }
 
-/* What the training takes, by the number of rows; a row holds for fewer rows than `below`. */
+/* By the number of training rows: a row of the table holds for fewer than `below`. */
 static const struct flow_rule {
     double below;
     int64_t batch;
-    int repeat;
-    double decay, ema;
+    int repeat, hidden;
+    double decay;
 } flow_rules[] = {
-    {2000, 32, 3, 1, 0.99},
-    {10000, 64, 3, 0.5, 0.99},
-    {20000, 128, 5, 0, 0.999},
-    {INFINITY, 256, 5, 0, 0.999},
+    {2000, 32, 3, 64, 1}, {3000, 64, 3, 128, 1}, {10000, 64, 3, 128, 0.5}, {20000, 128, 5, 128, 0},
+    {INFINITY, 256, 5, 128, 0},
 };
 
 /* `n` training rows. More rows need fewer epochs, and more steps in all. */
@@ -56,12 +54,12 @@ static void choose_for_table(init_plan *plan, double n)
         rule++;
     const bool coupling = plan->options->fast_sampling;
     plan->training = (init_training){.repeat = coupling ? 8 : rule->repeat,
-                                     .hidden = 128,
+                                     .hidden = rule->hidden,
                                      .layers = 2,
                                      .batch = rule->batch,
                                      .rate = 5e-3,
                                      .decay = rule->decay,
-                                     .ema = rule->ema,
+                                     .ema = 0.999,
                                      .epochs = choose_clamp(120 * cbrt(2500 / n), 10, 120)};
 }
 
@@ -109,7 +107,7 @@ static flow_status choose_for_images(init_plan *plan, double n, flow_error *err)
         return flow_error_set(err, FLOW_DATA,
                               "%s: images of %d x %d pixels: a multi-scale flow needs an even height and width; pad or "
                               "cut them",
-                              plan->source, shape.height, shape.width);
+                              plan->sets[INIT_TRAIN].source, shape.height, shape.width);
     plan->training = (init_training){.levels = choose_levels(shape),
                                      .repeat = 8,
                                      .hidden = 64,
@@ -138,7 +136,7 @@ static void choose_words_for_images(init_plan *plan)
 
 static double choose_rows(const init_plan *plan)
 {
-    return (double)plan->n_rows * (1 - plan->share - plan->test_share);
+    return (double)plan->n_rows * (1 - plan->sets[INIT_VALIDATION].share - plan->sets[INIT_TEST].share);
 }
 
 flow_status init_choose_flow(init_plan *plan, flow_error *err)

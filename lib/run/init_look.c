@@ -124,7 +124,7 @@ static flow_status look_survey(init_plan *plan, flow_error *err)
                                           .skip_invalid = true,
                                           .survey = true,
                                           .memory_bytes = 1}; /* the rows are looked at once, and not held */
-    flow_status status = flow_dataset_open(&plan->looked_at, plan->source, &options, err);
+    flow_status status = flow_dataset_open(&plan->looked_at, plan->sets[INIT_TRAIN].source, &options, err);
     free(names);
     if (status != FLOW_OK)
         return status;
@@ -139,7 +139,7 @@ static flow_status look_for_missing(init_plan *plan, flow_error *err)
 {
     for (int i = plan->n_context; i < plan->n_surveyed; i++) {
         init_column *column = &plan->columns[i];
-        int64_t good = 0, bad = flow_count_invalid(plan->source, column->name, &good);
+        int64_t good = 0, bad = flow_count_invalid(plan->sets[INIT_TRAIN].source, column->name, &good);
         if (bad <= 0 || column->is_forced || (good > 0 && (double)bad <= most_missing * (double)(bad + good)))
             continue;
         column->is_left_out = true;
@@ -155,14 +155,14 @@ static flow_status look_at_table(init_plan *plan, const flow_reader *reader, flo
     FLOW_TRY(look_choose_columns(plan, &reader->columns, err));
     look_set_aside(plan);
     if (plan->n_surveyed == plan->n_context)
-        return flow_error_set(err, FLOW_ARGUMENT, "%s: no column is left to model", plan->source);
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: no column is left to model", plan->sets[INIT_TRAIN].source);
     flow_status status = look_survey(plan, err);
     if ((status == FLOW_DATA || (status == FLOW_OK && plan->n_skipped > 0)) && plan->n_surveyed <= COUNTED_COLUMNS) {
         const int before = plan->n_surveyed;
         FLOW_TRY(look_for_missing(plan, err));
         look_set_aside(plan);
         if (plan->n_surveyed == plan->n_context)
-            return flow_error_set(err, FLOW_DATA, "%s: no column has a number in four rows of five", plan->source);
+            return flow_error_set(err, FLOW_DATA, "%s: no column has a number in four rows of five", plan->sets[INIT_TRAIN].source);
         if (plan->n_surveyed < before)
             status = look_survey(plan, err);
     }
@@ -172,7 +172,7 @@ static flow_status look_at_table(init_plan *plan, const flow_reader *reader, flo
                : flow_error_set(err, FLOW_DATA,
                                 "%s: %lld row%s with a number in every column; a density of them needs "
                                 "%d at least",
-                                plan->source, (long long)plan->n_rows, plan->n_rows == 1 ? "" : "s", LEAST_ROWS);
+                                plan->sets[INIT_TRAIN].source, (long long)plan->n_rows, plan->n_rows == 1 ? "" : "s", LEAST_ROWS);
 }
 
 static flow_status look_at_images(init_plan *plan, const flow_reader *reader, flow_error *err)
@@ -183,33 +183,33 @@ static flow_status look_at_images(init_plan *plan, const flow_reader *reader, fl
         return flow_error_set(err, FLOW_ARGUMENT,
                               "%s: the rows are images, of which every pixel is modelled; the only "
                               "column that --context may name is \"%s\"",
-                              plan->source, FLOW_LABEL);
+                              plan->sets[INIT_TRAIN].source, FLOW_LABEL);
     plan->image = reader->image;
     plan->is_bytes = reader->stored == FLOW_VALUE_BYTE;
     plan->n_rows = reader->n_rows;
     plan->n_context = labels;
-    return labels ? look_names(&plan->given, "--context", o->context, plan->source, err) : FLOW_OK;
+    return labels ? look_names(&plan->given, "--context", o->context, plan->sets[INIT_TRAIN].source, err) : FLOW_OK;
 }
 
 flow_status init_look(init_plan *plan, flow_error *err)
 {
     const flow_run_init_options *o = plan->options;
     flow_reader *reader = NULL;
-    flow_status status = flow_reader_open(&reader, plan->source, NULL, err);
+    flow_status status = flow_reader_open(&reader, plan->sets[INIT_TRAIN].source, NULL, err);
     if (status == FLOW_OK && reader->image.shape.channels > 0) {
         status = look_at_images(plan, reader, err);
         flow_reader_close(reader);
         return status;
     }
     if (status == FLOW_OK)
-        status = look_names(&plan->wanted, "--columns", o->columns, plan->source, err);
+        status = look_names(&plan->wanted, "--columns", o->columns, plan->sets[INIT_TRAIN].source, err);
     if (status == FLOW_OK)
-        status = look_names(&plan->dropped, "--drop", o->drop, plan->source, err);
+        status = look_names(&plan->dropped, "--drop", o->drop, plan->sets[INIT_TRAIN].source, err);
     if (status == FLOW_OK)
-        status = look_names(&plan->given, "--context", o->context, plan->source, err);
+        status = look_names(&plan->given, "--context", o->context, plan->sets[INIT_TRAIN].source, err);
     flow_name_list weight = {0};
     if (status == FLOW_OK)
-        status = look_names(&weight, "--weight", o->weight, plan->source, err);
+        status = look_names(&weight, "--weight", o->weight, plan->sets[INIT_TRAIN].source, err);
     flow_name_list_free(&weight);
     if (status == FLOW_OK)
         status = look_check_roles(plan, err);

@@ -10,8 +10,7 @@
 #include "nn/params.h"
 #include "run/init_plan.h"
 
-/* Weights times rows that one processor trains in a second, a tenth of them held out. Measured with float and AVX-512
- * (docs/automatic.md). Products of images are larger, and few other operations stand beside them. */
+/* Weights times rows that one processor trains in a second, of mixtures and of images (docs/automatic.md). */
 static const double per_second = 2e9;
 static const double per_second_of_images = 1.5e10;
 
@@ -53,7 +52,7 @@ flow_status init_fit_minutes(init_plan *plan, const cJSON *document, flow_error 
     if (status == FLOW_OK)
         status = minutes_build(&f, plan, spec, err);
     if (status == FLOW_OK) {
-        const double rows = (double)plan->n_rows * (1 - plan->share - plan->test_share);
+        const double rows = (double)plan->n_rows * (1 - plan->sets[INIT_VALIDATION].share - plan->sets[INIT_TEST].share);
         const double steps = rows * (double)flow_params_count(&f->params);
         const double epochs = plan->options->minutes * 60 * minutes_rate(plan) / steps;
         t->epochs = (int64_t)fmin(fmax(floor(epochs), 1), MOST_EPOCHS);

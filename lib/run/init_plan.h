@@ -1,11 +1,12 @@
 /* What init finds out and decides, before it becomes a spec. Internal to the files init*.c.
  *
- *     init_find_files     which tables there are, and the names of the files to write        init_files.c
- *     init_look           the columns, what is wrong with their values, the survey           init_look.c
- *     init_judge_columns  a column map for each column, or none: it is left out              init_columns.c
- *     init_choose_flow    the flow and the training                                          init_flow.c
- *     init_fit_minutes    epochs for --minutes                                               init_minutes.c
- *     init_make_document  the spec                                                           init_document.c
+ *     init_find_files        which tables there are, and the names of the files to write     init_files.c
+ *     init_look              the columns, what is wrong with their values, the survey        init_look.c
+ *     init_judge_columns     what becomes of each column                                     init_columns.c
+ *     init_look_at_held_out  bounds that hold for the held-out rows, too                     init_held_out.c
+ *     init_choose_flow       the flow and the training                                       init_flow.c
+ *     init_fit_minutes       epochs for --minutes                                            init_minutes.c
+ *     init_make_document     the spec                                                        init_document.c
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_INIT_PLAN_H
@@ -35,6 +36,7 @@ typedef struct init_column {
     bool is_left_out;
     bool is_forced;                  /* --columns names it */
     bool has_tails;                  /* the robust map is to take it */
+    double spiked; /* share of the rows in its spikes */
     cJSON *support;                  /* its entry in the map "support"; NULL: none. Owned */
     const char *said[INIT_N_TOPICS]; /* "row numbers"; NULL: nothing */
 } init_column;
@@ -50,17 +52,23 @@ typedef struct init_training {
     double clip; /* 0: the default */
 } init_training;
 
+typedef enum init_role { INIT_TRAIN, INIT_VALIDATION, INIT_TEST, INIT_N_SETS } init_role;
+
+/* A table, or a share of the training rows. */
+typedef struct init_set {
+    char *source; /* a location; NULL: none. Owned, as the next one */
+    char *named;  /* the same, relative to the spec */
+    double share; /* 0: none */
+} init_set;
+
 typedef struct init_plan {
     const flow_run_init_options *options;
     flow_run_init_result *out;
     flow_arena *arena; /* of the result */
 
     /* files */
-    char *source; /* the location of the training data; owned, as the next three */
-    char *data;   /* the same, relative to the spec */
-    char *validation, *test;
-    const char *output;       /* the name of the model where it is not that of the spec; NULL */
-    double share, test_share; /* to hold out; 0: none, or a table */
+    init_set sets[INIT_N_SETS];
+    const char *output; /* the name of the model where it is not that of the spec; NULL */
 
     /* columns: those of the context, then those to model, then those that are left out without a survey */
     flow_name_list given, wanted, dropped; /* --context, --columns, --drop */
@@ -79,6 +87,7 @@ typedef struct init_plan {
 flow_status init_find_files(init_plan *plan, flow_error *err);
 flow_status init_look(init_plan *plan, flow_error *err);
 flow_status init_judge_columns(init_plan *plan, flow_error *err);
+flow_status init_look_at_held_out(init_plan *plan, flow_error *err);
 flow_status init_choose_flow(init_plan *plan, flow_error *err);
 flow_status init_explain_flow(init_plan *plan, flow_error *err);
 /* Sets the epochs that --minutes allows for the flow of the document. */
@@ -89,7 +98,7 @@ flow_status init_make_document(cJSON **out, const init_plan *plan, flow_error *e
 /* Says something about a column. */
 flow_status init_say(const init_plan *plan, init_column *column, init_topic topic, flow_error *err, const char *format,
                      ...) FLOW_PRINTF(5, 6);
-/* "a (constant, 3), b (the same as a)" for the columns of a topic, the first `most` of them; NULL: there are none. *out
+/* "a, b (constant, 3); c (the same as d)" for the columns of a topic, the first `most` of them; NULL: there are none. *out
  * is the caller's, also after an error. */
 flow_status init_describe_topic(char **out, const init_plan *plan, init_topic topic, int most, flow_error *err);
 

@@ -59,11 +59,11 @@ static flow_status init_describe(init_plan *plan, flow_error *err)
     if (plan->n_skipped > 0)
         FLOW_TRY(init_remark(plan, "skipped",
                              flow_format("%s rows that miss a value", flow_format_count(count, plan->n_skipped)), err));
-    if (plan->validation != NULL)
-        FLOW_TRY(init_remark(plan, "held out", flow_format("the rows of %s", plan->validation), err));
-    else if (plan->share > 0)
+    if (plan->sets[INIT_VALIDATION].named != NULL)
+        FLOW_TRY(init_remark(plan, "held out", flow_format("the rows of %s", plan->sets[INIT_VALIDATION].named), err));
+    else if (plan->sets[INIT_VALIDATION].share > 0)
         FLOW_TRY(init_remark(plan, "held out",
-                             flow_format("%.3g %% of the rows, to choose the best weights", 100 * plan->share), err));
+                             flow_format("%.3g %% of the rows, to choose the best weights", 100 * plan->sets[INIT_VALIDATION].share), err));
     FLOW_TRY(init_remark(plan, "flow", flow_strdup(plan->training.what_blocks), err));
     return init_remark(plan, "training", flow_strdup(plan->training.what_training), err);
 }
@@ -129,11 +129,11 @@ static flow_status init_check_kept(const init_plan *plan, flow_error *err)
     FLOW_TRY(flow_spec_read(&spec, plan->out->spec, NULL, 0, err));
     char *train = spec->data->train != NULL ? flow_spec_path(spec, spec->data->train) : NULL;
     flow_status status = FLOW_OK;
-    if (train == NULL || !init_is_same_place(train, plan->source))
+    if (train == NULL || !init_is_same_place(train, plan->sets[INIT_TRAIN].source))
         status = flow_error_set(err, FLOW_EXISTS,
                                 "%s: this spec exists and trains on other data than %s; name another "
                                 "one with -o",
-                                plan->out->spec, plan->source);
+                                plan->out->spec, plan->sets[INIT_TRAIN].source);
     free(train);
     flow_spec_free(spec);
     return status;
@@ -154,12 +154,14 @@ static flow_status init_count_epochs(init_plan *plan, flow_error *err)
 static flow_status init_run(init_plan *plan, flow_error *err)
 {
     FLOW_TRY(init_find_files(plan, err));
-    plan->out->location = flow_arena_text(plan->arena, plan->source);
+    plan->out->location = flow_arena_text(plan->arena, plan->sets[INIT_TRAIN].source);
     if (plan->out->kept)
         return init_check_kept(plan, err);
     FLOW_TRY(init_look(plan, err));
-    if (plan->survey != NULL)
+    if (plan->survey != NULL) {
         FLOW_TRY(init_judge_columns(plan, err));
+        FLOW_TRY(init_look_at_held_out(plan, err));
+    }
     plan->out->n_rows = plan->n_rows;
     plan->out->n_columns = plan->survey != NULL ? plan->n_columns : flow_shape_size(plan->image.shape);
     plan->out->row_name = plan->survey != NULL ? "rows" : "images";
@@ -182,10 +184,10 @@ flow_status flow_run_init(flow_run_init_result *out, const flow_run_init_options
     for (int i = 0; i < plan.n_columns; i++)
         cJSON_Delete(plan.columns[i].support);
     free(plan.columns);
-    free(plan.source);
-    free(plan.data);
-    free(plan.validation);
-    free(plan.test);
+    for (int role = 0; role < INIT_N_SETS; role++) {
+        free(plan.sets[role].source);
+        free(plan.sets[role].named);
+    }
     flow_dataset_close(plan.looked_at);
     flow_name_list_free(&plan.given);
     flow_name_list_free(&plan.wanted);
