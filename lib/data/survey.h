@@ -22,7 +22,7 @@
 #include "core/error.h"
 
 enum {
-    FLOW_SURVEY_EXTREMES = 8,  /* different values that are kept at each end of a column */
+    FLOW_SURVEY_EXTREMES = 16, /* different values that are kept at each end of a column */
     FLOW_SURVEY_FREQUENT = 4,  /* values that are kept as the most frequent ones */
     FLOW_SURVEY_COMPARED = 512 /* with more columns, linear dependencies are not looked for */
 };
