@@ -12,7 +12,7 @@ enum {
 
 static const double least_spike = 0.02;  /* share of the rows */
 static const double few_different = 0.2; /* of so many rows */
-static const double off_lattice = 0.01;  /* of a step: rounding, and what a discrete column of a support accepts */
+static const double off_lattice = 0.009; /* of a step: a discrete column of a support accepts a hundredth */
 
 static bool discrete_is_aside(const flow_judge *j, double value)
 {
