@@ -292,7 +292,8 @@ static void test_named_columns_are_modelled(void **state)
     expect_columns(&r, "[\"sum\",\"b\",\"a\",\"number\"]");
     expect_json(member(member(r.document, "data"), "context"), "[\"mass\"]");
     assert_null(support_of(&r, "mass"));
-    assert_non_null(strstr(remark_of(&r, "please look"), "number: numbers the rows; modelled since --columns names it"));
+    assert_non_null(
+        strstr(remark_of(&r, "please look"), "number: numbers the rows; modelled since --columns names it"));
     flow_run_init_free(&r);
     options.columns = NULL;
     options.drop = "number";

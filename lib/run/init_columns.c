@@ -59,9 +59,7 @@ static bool columns_is_on_lattice(double value, double origin, double step)
 static bool columns_take_codes(init_column *column, double origin, double step)
 {
     const cJSON *spikes = cJSON_GetObjectItemCaseSensitive(column->support, "spikes"), *spike;
-    cJSON_ArrayForEach(spike, spikes)
-        if (!columns_is_on_lattice(spike->valuedouble, origin, step))
-            return false;
+    cJSON_ArrayForEach(spike, spikes) if (!columns_is_on_lattice(spike->valuedouble, origin, step)) return false;
     column->has_tails = true;
     cJSON_DeleteItemFromObjectCaseSensitive(column->support, "spikes");
     return true;
@@ -174,9 +172,7 @@ static flow_status columns_add_spike(const init_plan *plan, init_column *column,
     if (list == NULL)
         list = cJSON_AddArrayToObject(column->support, "spikes");
     const cJSON *other;
-    cJSON_ArrayForEach(other, list)
-        if (other->valuedouble == value)
-            return FLOW_OK;
+    cJSON_ArrayForEach(other, list) if (other->valuedouble == value) return FLOW_OK;
     cJSON *number = cJSON_CreateNumber(value);
     if (!cJSON_AddItemToArray(list, number)) {
         cJSON_Delete(number);

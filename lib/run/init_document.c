@@ -101,7 +101,10 @@ flow_status init_describe_topic(char **out, const init_plan *plan, init_topic to
             continue;
         if (open != NULL && strcmp(open, said) != 0)
             document_say(&text, open, sentence);
-        flow_text_add(&text, "%s%s", n == 1 ? "" : open != NULL && strcmp(open, said) == 0 ? ", " : "; ",
+        flow_text_add(&text, "%s%s",
+                      n == 1                                    ? ""
+                      : open != NULL && strcmp(open, said) == 0 ? ", "
+                                                                : "; ",
                       plan->columns[i].name);
         open = said;
     }

@@ -162,7 +162,8 @@ static flow_status look_at_table(init_plan *plan, const flow_reader *reader, flo
         FLOW_TRY(look_for_missing(plan, err));
         look_set_aside(plan);
         if (plan->n_surveyed == plan->n_context)
-            return flow_error_set(err, FLOW_DATA, "%s: no column has a number in four rows of five", plan->sets[INIT_TRAIN].source);
+            return flow_error_set(err, FLOW_DATA, "%s: no column has a number in four rows of five",
+                                  plan->sets[INIT_TRAIN].source);
         if (plan->n_surveyed < before)
             status = look_survey(plan, err);
     }
@@ -172,7 +173,8 @@ static flow_status look_at_table(init_plan *plan, const flow_reader *reader, flo
                : flow_error_set(err, FLOW_DATA,
                                 "%s: %lld row%s with a number in every column; a density of them needs "
                                 "%d at least",
-                                plan->sets[INIT_TRAIN].source, (long long)plan->n_rows, plan->n_rows == 1 ? "" : "s", LEAST_ROWS);
+                                plan->sets[INIT_TRAIN].source, (long long)plan->n_rows, plan->n_rows == 1 ? "" : "s",
+                                LEAST_ROWS);
 }
 
 static flow_status look_at_images(init_plan *plan, const flow_reader *reader, flow_error *err)

@@ -52,7 +52,8 @@ flow_status init_fit_minutes(init_plan *plan, const cJSON *document, flow_error 
     if (status == FLOW_OK)
         status = minutes_build(&f, plan, spec, err);
     if (status == FLOW_OK) {
-        const double rows = (double)plan->n_rows * (1 - plan->sets[INIT_VALIDATION].share - plan->sets[INIT_TEST].share);
+        const double rows =
+            (double)plan->n_rows * (1 - plan->sets[INIT_VALIDATION].share - plan->sets[INIT_TEST].share);
         const double steps = rows * (double)flow_params_count(&f->params);
         const double epochs = plan->options->minutes * 60 * minutes_rate(plan) / steps;
         t->epochs = (int64_t)fmin(fmax(floor(epochs), 1), MOST_EPOCHS);

@@ -98,7 +98,7 @@ flow_status init_make_document(cJSON **out, const init_plan *plan, flow_error *e
 /* Says something about a column. */
 flow_status init_say(const init_plan *plan, init_column *column, init_topic topic, flow_error *err, const char *format,
                      ...) FLOW_PRINTF(5, 6);
-/* "a, b (constant, 3); c (the same as d)" for the columns of a topic, the first `most` of them; NULL: there are none. *out
+/* "a, b (constant, 3); c (the same as d)" for the columns of a topic, the first `most` of them; NULL: none. *out
  * is the caller's, also after an error. */
 flow_status init_describe_topic(char **out, const init_plan *plan, init_topic topic, int most, flow_error *err);
 

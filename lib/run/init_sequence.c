@@ -62,8 +62,10 @@ static flow_status init_describe(init_plan *plan, flow_error *err)
     if (plan->sets[INIT_VALIDATION].named != NULL)
         FLOW_TRY(init_remark(plan, "held out", flow_format("the rows of %s", plan->sets[INIT_VALIDATION].named), err));
     else if (plan->sets[INIT_VALIDATION].share > 0)
-        FLOW_TRY(init_remark(plan, "held out",
-                             flow_format("%.3g %% of the rows, to choose the best weights", 100 * plan->sets[INIT_VALIDATION].share), err));
+        FLOW_TRY(init_remark(
+            plan, "held out",
+            flow_format("%.3g %% of the rows, to choose the best weights", 100 * plan->sets[INIT_VALIDATION].share),
+            err));
     FLOW_TRY(init_remark(plan, "flow", flow_strdup(plan->training.what_blocks), err));
     return init_remark(plan, "training", flow_strdup(plan->training.what_training), err);
 }
