@@ -142,7 +142,7 @@ static void noise_stays_in_the_step_of_its_pixel(void **state)
             map->type->spread(map->state, NULL, &noise, N, x, logdet);
             for (int k = 0; k < 2 * N; k++) {
                 double from = x[k] / step - floor(pixels[k] / step);
-                assert_true(from >= (noise.inner ? 1. / 64 : 0) && from < (noise.inner ? 63. / 64 : 1));
+                assert_true(from >= (noise.inner ? FLOW_NOISE_INNER : 0) && from < (noise.inner ? 1 - FLOW_NOISE_INNER : 1));
             }
             for (int j = 0; j < N; j++)
                 ASSERT_NEAR(logdet[j], 2 * log(step), 1e-14);

@@ -35,7 +35,8 @@
 
 /* How far g keeps away from 0 and 1: 256 units of rounding, for a cell is a 256th of the range of z; and that where
  * flow_noise.inner is true. */
-static const double edge = 256 * (sizeof(real) == sizeof(double) ? DBL_EPSILON : FLT_EPSILON), inner_edge = 1. / 64;
+static const double edge = 256 * (sizeof(real) == sizeof(double) ? DBL_EPSILON : FLT_EPSILON);
+static const double inner_edge = FLOW_NOISE_INNER;
 
 enum { STEPS_MAX = 16 };
 

@@ -106,7 +106,7 @@ static void pixels_spread(const void *self, const double *fitted, const flow_noi
 {
     (void)fitted;
     const pixels *map = self;
-    const double log_steps = map->dim * log(map->step), margin = noise->inner ? 1. / 64 : 0;
+    const double log_steps = map->dim * log(map->step), margin = noise->inner ? FLOW_NOISE_INNER : 0;
     for (int j = 0; j < n; j++) {
         const bool of_row = noise->kind == FLOW_NOISE_OF_ROW;
         const uint64_t seed = of_row ? pixels_key(map, n, j, x) : noise->seed;
