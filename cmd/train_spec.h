@@ -1,5 +1,5 @@
-/* Which spec train means: a file, or one that is made from data; and the options of train and tune that override keys of
- * it. */
+/* Which spec train means: a file, or one that is made from data; and the options of train and tune that override keys
+ * of it. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_TRAIN_SPEC_H
 #define FLOW_CMD_TRAIN_SPEC_H

@@ -320,7 +320,8 @@ static const char flipped[] =
 
 /* Of a file whose second column is a function of the first, and whose third one holds classes. */
 static const char odd[] =
-    "\"data\": {\"train\": \"odd.csv\"}, \"flow\": [\"standardize\", {\"type\": \"maf\", \"repeat\": 1, \"hidden\": [4]}]";
+    "\"data\": {\"train\": \"odd.csv\"}, \"flow\": [\"standardize\", "
+    "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [4]}]";
 
 #define TRAIN "train spec.json --force -j 2"
 static const scenario scenarios[] = {

@@ -9,8 +9,8 @@
  *
  * Values on a lattice (counts) have probabilities and no density. Uniform noise spreads them over the step above them
  * before all maps, and they are rounded down after all maps; to_latent and to_data map the values between (uniform
- * dequantization: Uria et al. 2013; Theis et al. 2016, sec. 3.1). The same is true of values with a probability of their
- * own in a column that has a density elsewhere (column/spikes.h): they are spread over strips of an opened line.
+ * dequantization: Uria et al. 2013; Theis et al. 2016, sec. 3.1). The same is true of values with a probability of
+ * their own in a column that has a density elsewhere (column/spikes.h): they are spread over strips of an opened line.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_COLUMN_H

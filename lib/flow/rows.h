@@ -32,8 +32,8 @@ void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, doub
 void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double *x, double *logdet);
 
 /* Whether a round trip that begins with latents is judged by the values that they are mapped to: those of images come
- * back, each one, while the noise within the cell of a value is kept off the edges of the cell, so that the latents need
- * not. */
+ * back, each one, while the noise within the cell of a value is kept off the edges of the cell, so that the latents
+ * need not. */
 bool flow_rows_judge_values(const flow *f);
 
 /* Either of the two, and the error of the round trip: difference (n, d), what the way back makes of the result minus

@@ -108,7 +108,7 @@ static __attribute__((noinline)) void mixture_read(mixture_rows *rows, mixture_r
 
 /* ------------------------------------------------------------------ at a place */
 
-/* 2^x for x <= 0, and 0 where it is far below the last digit of 1: no product of it is denormal, which would be slow. */
+/* 2^x for x <= 0, and 0 where it is far below the last digit of 1: no product of it is denormal and therefore slow. */
 static inline vector mixture_decay(vector x)
 {
     const real least = sizeof(real) == sizeof(double) ? (real)-800 : (real)-80;

@@ -20,8 +20,8 @@ void flow_finding_add_remedy(flow_text *text, const flow_survey *survey, const f
 /* Adds what a FLOW_FINDING_LINEAR or FLOW_FINDING_COPY is the same as: "= 2 + 3 x - y". */
 void flow_finding_add_sum(flow_text *text, const flow_survey *survey, const flow_finding *finding);
 
-/* Adds the rule for the column in "columns" of a "support", {"discrete": true, "step": 0.5}, as it follows from a finding
- * of the survey, and of spikes from all those of the column; {} for kinds that no support is a remedy for. */
+/* Adds the rule for the column in "columns" of a "support", {"discrete": true, "step": 0.5}, as it follows from a
+ * finding of the survey, and of spikes from all those of the column; {} for kinds that no support is a remedy for. */
 void flow_finding_add_rule(flow_text *text, const flow_survey *survey, const flow_finding *finding);
 
 #endif

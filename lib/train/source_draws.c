@@ -90,7 +90,8 @@ static flow_status draws_check_flow(const flow *f, const flow_target *target, fl
                               "them smoothly; take \"normal\", \"logistic\" or \"uniform\"", f->linear_base->info.name);
     if (f->n_discrete > 0)
         return flow_error_set(err, FLOW_SPEC,
-                              "flow[0]: a density has no discrete columns and no spikes; leave them out of the support");
+                              "flow[0]: a density has no discrete columns and no spikes; leave them out of the "
+                              "support");
     for (int i = 0; i < f->n_columns; i++) /* column maps come first in the list */
         if (f->columns[i].type->needs_data)
             return flow_error_set(err, FLOW_SPEC, "flow[%d]: \"%s\" takes its values from data, and there are none: "

@@ -142,8 +142,8 @@ static flow_status support_set_lattice(flow_support *s, double origin, const cha
 {
     s->origin = isfinite(s->lower) ? s->lower : isfinite(s->upper) ? s->upper : isnan(origin) ? 0 : origin;
     if (!isnan(origin) && !support_is_whole((origin - s->origin) / s->step))
-        return flow_option_fail(err, key, "the origin is not a whole number of steps away from the bound; leave it out, "
-                                          "since the bound says where the values are");
+        return flow_option_fail(err, key, "the origin is not a whole number of steps away from the bound; leave it "
+                                          "out, since the bound says where the values are");
     if (isfinite(s->lower) && isfinite(s->upper) && !support_is_whole((s->upper - s->lower) / s->step))
         return flow_option_fail(err, key, "the upper bound is not a whole number of steps above the lower one");
     if (support_is_whole(1 / s->step) && support_is_whole(s->origin * rint(1 / s->step))) {
