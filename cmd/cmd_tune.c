@@ -280,8 +280,8 @@ static flow_status tune_check_argument(const char *spec, flow_error *err)
 {
     if (!flow_names_data(spec))
         return FLOW_OK;
-    return flow_error_set(err, FLOW_ARGUMENT, "%s names data, and a search starts from a spec; \"flowctl init %s\" makes "
-                          "one", spec, spec);
+    return flow_error_set(err, FLOW_ARGUMENT, "%s names data, and a search starts from a spec; \"flowctl init %s\" "
+                          "makes one", spec, spec);
 }
 
 static flow_status tune_run(void *args_, console *con, flow_error *err)

@@ -167,7 +167,8 @@ make_odd_csv() {
         "numbers of the rows: row" "copies of other columns: copy (= x)" "fahrenheit (= 32 + 1.8 x)" \
         "whole or rounded numbers: jets (steps of 1); rounded (steps of 0.01)" \
         '{"type": "support", "columns": {"jets": {"discrete": true, "lower": 0}' \
-        "rain (0 in 50% of the rows)" '{"rain": {"spikes": [0], "lower": 0}}' "angles?: phi (0 to 360)" '{"phi": {"periodic": 360, "lower": 0}}' \
+        "rain (0 in 50% of the rows)" '{"rain": {"spikes": [0], "lower": 0}}' \
+        "angles?: phi (0 to 360)" '{"phi": {"periodic": 360, "lower": 0}}' \
         "decades: mass" "heavy tails: hot" "two values: flag (0 and 1)" "classes: kind (3 of them)" \
         "temperature (-999 in 40 rows)" "glitch (row 1234)" data.columns data.skip_invalid '"asinh"'
     [ "$(sed -n '/Worth knowing/,$p' <<<"$output" | wc -l)" -le 50 ]
@@ -191,7 +192,8 @@ make_odd_csv() {
     echo '{ "data": { "train": "odd.csv",
                       "columns": ["x", "jets", "rounded", "rain", "phi", "mass", "hot", "flag", "kind", "glitch"] },
             "flow": [ { "type": "support", "columns": {' >remedy.json
-    flowctl info odd.csv --json | grep -oE '"kind":"[a-z]+","column":"(jets|rounded|rain|flag|kind|phi)"' | grep -c . >found.txt
+    flowctl info odd.csv --json | grep -oE '"kind":"[a-z]+","column":"(jets|rounded|rain|flag|kind|phi)"' |
+        grep -c . >found.txt
     [ "$(cat found.txt)" -eq 7 ] # rain has a spike and a bound
     for column in jets rounded rain flag kind phi; do
         rule=$(flowctl info odd.csv --columns "$column" | grep -oE "\"$column\": \{[^}]*\}")

@@ -162,11 +162,13 @@ same_search() {
     }
     echo '{ "data": "train.csv", "flow": ["standardize", "maf"] }' >plain.json
     flowctl tune plain.json -n 1 -e 1 -q
-    [ "$(space plain-tuned.tune/search.json)" = \
-        '"flow" "flow[1].repeat" "flow[1].hidden" "train.optimizer" "train.optimizer.rate" "train.batch" "train.ema" "base"' ]
+    varied=$(space plain-tuned.tune/search.json)
+    [ "$varied" = '"flow" "flow[1].repeat" "flow[1].hidden" "train.optimizer" '\
+'"train.optimizer.rate" "train.batch" "train.ema" "base"' ]
     flowctl tune plain.json -n 1 -e 1 -q -f --set base=logistic --set train.ema=0.9 \
         --set 'tune={"space":{"flow":[["whiten","nsf"]],"train.ema":[0.5,0.6]}}'
-    [ "$(space plain-tuned.tune/search.json)" = '"flow" "train.optimizer" "train.optimizer.rate" "train.batch" "train.ema"' ]
+    varied=$(space plain-tuned.tune/search.json)
+    [ "$varied" = '"flow" "train.optimizer" "train.optimizer.rate" "train.batch" "train.ema"' ]
     # column maps that say what the data are stay in front
     flowctl tune plain.json -n 1 -e 1 -q -f --set 'flow=[{"type":"support","columns":{"x":{"lower":0}}},"maf"]'
     grep -q '"flow\[2\].repeat"' plain-tuned.tune/search.json

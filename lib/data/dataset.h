@@ -92,8 +92,8 @@ flow_picture_options flow_dataset_picture(const flow_dataset *data);
 
 /* FLOW_DATA when a column of the data is constant, since its density is unbounded, but for those marked in `discrete`
  * (of the columns of the data; NULL: none), or when the values of a column of data or context are too large or too
- * close to each other to be standardised. With a survey, a column is constant as well if all rows but a handful have the
- * same value, whichever part these are in. */
+ * close to each other to be standardised. With a survey, a column is constant as well if all rows but a handful have
+ * the same value, whichever part these are in. */
 flow_status flow_dataset_check_spread(const flow_dataset *data, const bool *discrete, flow_error *err);
 
 /* Copies up to n_max rows that represent the set (all of them when they fit, else rows spread over the file) into
