@@ -158,7 +158,8 @@ static flow_status linear_report(linear *l, size_t j, double left, flow_error *e
     const double spread = linear_spread(l, j), most = sqrt(UNEXPLAINED);
     linear_solve(l, j);
     /* without terms that rounding makes, or else with all */
-    for (double least = 10 * sqrt(fmax(left, 1e-14));; least = 0) {
+    double least = 10 * sqrt(fmax(left, 1e-14));
+    for (;;) {
         flow_finding finding = linear_describe(l, j, least);
         if (finding.terms == NULL)
             return flow_error_memory(err, "linear dependencies");
@@ -169,6 +170,7 @@ static flow_status linear_report(linear *l, size_t j, double left, flow_error *e
         free((void *)finding.terms);
         if (least == 0)
             return FLOW_OK;
+        least = 0;
     }
 }
 

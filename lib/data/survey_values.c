@@ -22,16 +22,17 @@ static flow_survey_value *values_find(const flow_values *v, double value)
 
 static flow_status values_grow(flow_values *v, flow_error *err)
 {
-    flow_values larger = *v;
-    larger.capacity = v->capacity == 0 ? FIRST_CAPACITY : 2 * v->capacity;
-    larger.table = calloc(larger.capacity, sizeof *larger.table);
-    if (larger.table == NULL)
+    flow_survey_value *old = v->table, *table;
+    const size_t n_old = v->capacity, capacity = n_old == 0 ? FIRST_CAPACITY : 2 * n_old;
+    table = calloc(capacity, sizeof *table);
+    if (table == NULL)
         return flow_error_memory(err, "counting different values");
-    for (size_t i = 0; i < v->capacity; i++)
-        if (v->table[i].rows > 0)
-            *values_find(&larger, v->table[i].value) = v->table[i];
-    free(v->table);
-    *v = larger;
+    v->table = table;
+    v->capacity = capacity;
+    for (size_t i = 0; i < n_old; i++)
+        if (old[i].rows > 0)
+            *values_find(v, old[i].value) = old[i];
+    free(old);
     return FLOW_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "flow/column/asinh_fit.h"
 
 #include <float.h>
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -49,9 +50,10 @@ static size_t asinh_drop_repeated(double *sorted, size_t n)
     return kept;
 }
 
-/* Of sorted values. */
+/* Of n > 0 sorted values. */
 static void asinh_take_quantiles(quantiles *q, const double *sorted, size_t n)
 {
+    assert(n > 0);
     size_t few = n < FEW_QUANTILES ? n : FEW_QUANTILES, m = n / ROWS_FOR_ONE;
     m = m < few ? few : m > QUANTILES ? QUANTILES : m;
     q->m = (int)m;
