@@ -498,6 +498,26 @@ static void test_close_calls(void **state)
     flow_survey_free(s);
 }
 
+/* Multiples of a half that were moved by an offset and printed with five digits. */
+static void fill_centred(double *row, int64_t i, int64_t n, uint64_t seed)
+{
+    (void)n, (void)seed;
+    char text[32];
+    snprintf(text, sizeof text, "%.5g", 0.5 * (double)(i * i % 579) - 40.468);
+    row[0] = strtod(text, NULL);
+}
+
+static void test_rounded_steps(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"x"};
+    flow_survey *s = survey_rows(1, names, fill_centred, 2000, 1, 64);
+    const flow_finding *found = flow_survey_find(s, FLOW_FINDING_LATTICE, 0);
+    assert_non_null(found);
+    ASSERT_EQ(found->step, 0.5);
+    flow_survey_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -510,6 +530,7 @@ int main(void)
         cmocka_unit_test(test_several_dependencies),
         cmocka_unit_test(test_few_rows),
         cmocka_unit_test(test_close_calls),
+        cmocka_unit_test(test_rounded_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@ enum {
 static const double least_spike = 0.02;  /* share of the rows */
 static const double few_different = 0.2; /* of so many rows */
 static const double off_lattice = 0.009; /* of a step: a discrete column of a support accepts a hundredth */
+static const double same_step = 2e-5;    /* relative: steps that rounded values cannot tell apart */
 
 static bool discrete_is_aside(const flow_judge *j, double value)
 {
@@ -107,7 +108,9 @@ static double discrete_rounded_step(flow_judge *j)
     const double enough = fmin(off_lattice, fmax(1.5 * distance, 1e-6));
     for (int digits = 1; digits <= DIGITS; digits++) {
         double unit = pow(10, floor(log10(step)) - digits + 1), rounded = nearbyint(step / unit) * unit;
-        if (discrete_distance(j, values, first, rounded) <= enough)
+        /* a step of two digits that is this near is the one that the values had before they were rounded */
+        bool near = digits <= 2 && fabs(rounded - step) <= same_step * step;
+        if (discrete_distance(j, values, first, rounded) <= (near ? off_lattice : enough))
             return unit >= 1 ? rounded : nearbyint(rounded / unit) / nearbyint(1 / unit);
     }
     return distance <= off_lattice ? step : 0;
