@@ -145,6 +145,13 @@ quick=(--set train.epochs=2 --set train.batch=64 --set 'flow[1].hidden=[8]' --se
     run flowctl train plain.h5
     expect_status 2
     expect "plain.h5: is a model, and a spec was expected"
+    run flowctl init plain.h5 -o other.json
+    expect_status 2
+    expect "plain.h5: is a model, and data were expected"
+    run flowctl init plain.json -o other.json
+    expect_status 2
+    expect "plain.json: is a spec, and data were expected; to train it: flowctl train plain.json"
+    [ ! -e other.json ]
 }
 
 @test "options choose columns" {

@@ -240,11 +240,25 @@ static flow_status files_find_tables(init_plan *plan, flow_error *err)
     return status;
 }
 
+static flow_status files_check_kind(const char *data, flow_error *err)
+{
+    switch (flow_file_identify(data)) {
+    case FLOW_FILE_JSON:
+        return flow_error_set(err, FLOW_ARGUMENT,
+                              "%s: is a spec, and data were expected; to train it: flowctl train %s", data, data);
+    case FLOW_FILE_MODEL:
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: is a model, and data were expected", data);
+    default:
+        return FLOW_OK;
+    }
+}
+
 flow_status init_find_files(init_plan *plan, flow_error *err)
 {
     flow_location place = {0};
     if (flow_is_standard(plan->options->data))
         return flow_error_set(err, FLOW_ARGUMENT, "standard input can be read only once; put the data into a file");
+    FLOW_TRY(files_check_kind(plan->options->data, err));
     FLOW_TRY(flow_location_find(&place, plan->options->data, err));
     flow_status status = files_name(plan, &place, err);
     if (status == FLOW_OK && plan->options->resume && flow_file_identify(plan->out->spec) == FLOW_FILE_JSON)
