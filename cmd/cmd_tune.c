@@ -330,16 +330,16 @@ static flow_status tune_run(void *args_, console *con, flow_error *err)
 const command command_tune = {
     .name = "tune",
     .summary = "search for a better spec: flow, widths, learning rate, ...",
-    .description = "Tries variations of a spec and keeps the best model. Candidates are drawn by the seed from a space "
-                   "of specs (docs/spec.md, \"tune\"), the spec itself being the first. All are trained for a few "
-                   "epochs, the best third of them for three times as many, and so on; those that are left are "
+    .description = "Tries variations of a spec and keeps the best model. Candidates are drawn by the seed from a "
+                   "space of specs (docs/spec.md, \"tune\"), the spec itself being the first. All are trained for a "
+                   "few epochs, the best third of them for three times as many, and so on; those that are left are "
                    "trained to the end (successive halving). They are compared by the held-out log-density, row by "
-                   "row. A key that the spec writes stays as it is, except for \"flow\"; the object \"tune\" of the "
-                   "spec says what varies instead.\nThe rows of data.test, or a tenth of the training rows that is "
-                   "split off before, decide nothing: the best model is evaluated on them once, at the end, beside the "
-                   "spec itself.\nThe folder of the search has the spec and the model of every candidate, and a table. "
-                   "After Ctrl-C, SIGTERM or a crash, --resume goes on with the same result as without the stop. A "
-                   "candidate that fails is counted and left out.",
+                   "row. The search does not change a key that the spec writes, other than \"flow\"; the object "
+                   "\"tune\" of the spec can say what varies instead.\nThe rows of data.test, or a tenth of the "
+                   "training rows that is split off before, decide nothing: the best model is evaluated on them "
+                   "once, at the end, beside the spec itself.\nThe folder of the search has the spec and the model "
+                   "of every candidate, and a table. After Ctrl-C, SIGTERM or a crash, --resume goes on with the "
+                   "same result as without the stop. A candidate that fails is counted and left out.",
     .examples = "  flowctl tune events.json\n"
                 "  flowctl tune events.json --minutes 30 -o best.h5\n"
                 "  flowctl tune events.json --trials 81 --epochs 200 --resume",

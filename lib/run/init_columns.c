@@ -65,8 +65,8 @@ static bool columns_take_codes(init_column *column, double origin, double step)
     return true;
 }
 
-/* The values lower, lower + step, ... up to `upper`. A limit that is NaN is none. A column whose codes are on no such
- * lattice stays as it is. */
+/* The values lower, lower + step, ... up to `upper`. A limit that is NaN is none. Does nothing to a column
+ * whose codes are on no such lattice. */
 static flow_status columns_make_discrete(init_column *column, double lower, double upper, double step, flow_error *err)
 {
     if (column->spiked > 0 && !columns_take_codes(column, isnan(lower) ? 0 : lower, step))

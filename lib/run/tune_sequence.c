@@ -12,7 +12,7 @@
 /* Of the training rows, where the spec names no other data. */
 static const double share_by_default = 0.1;
 
-/* ---- what is asked for ---- */
+/* ---- the options ---- */
 
 static flow_status tune_check_data(const tune_search *s, flow_error *err)
 {

@@ -114,7 +114,7 @@ typedef struct strip {
     double shift, begin, end; /* of the values below it; x' from begin to end is the spike */
 } strip;
 
-/* The first strip is asked for with k = -1 and nothing else. */
+/* Goes to the next strip; false behind the last one. A caller begins with k = -1; the other members need no value. */
 static bool spikes_next(const flow_spikes *s, const double *widths, strip *at)
 {
     at->shift = at->k >= 0 ? at->shift + widths[at->k] : s->on_lower ? -widths[0] : 0;
