@@ -1,3 +1,4 @@
+/* The pass of a survey over the rows of a table, and what is put together at its end. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>

@@ -1,3 +1,4 @@
+/* What training warns of in the columns of its data. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
