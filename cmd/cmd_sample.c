@@ -27,6 +27,8 @@ static const opt options[] = {
     {"given", 'g', ARG(run.rows.input), "DATA", "of a conditional model: the values of the context, FILE.csv, "
      "FILE.h5[:/set] or -, or one for each column as in label=7 or mass=1.5,angle=2. Each row that is drawn is written "
      "with its context behind it"},
+    {"skip-invalid", 0, ARG(run.rows.skip_invalid), NULL, "draw nothing for rows of --given with missing or non-finite "
+     "values, and report their number: the rows for their draws are nan"},
     OPT_ROWS_OUTPUT(sample_args, run.rows.output),
     {"seed", 's', ARG(run.seed), "N", "row i is a function of the model, the seed and i alone", .fallback = "1",
      .most = 9e15},
@@ -66,6 +68,7 @@ static const flow_report_field result_fields[] = {
     {"seed", RESULT(seed)},
     {"first", RESULT(first)},
     {"given", RESULT(given)},
+    {"skipped", RESULT(skipped), WHEN(given)},
     {"rows_per_context", RESULT(rows_per_context), WHEN(given)},
     {"output", NULL, "; written to %s", RESULT(output)},
     FLOW_REPORT_END,

@@ -24,9 +24,11 @@ typedef struct row_args {
     {"output", 'o', OPT_MEMBER(type, member), "OUT",                                                               \
      "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default; an HDF5 " \
      "file keeps its other tables"}
-#define OPT_ROWS_SKIP_INVALID(type, member)            \
+/* `effect`: what becomes of them in the results. */
+#define OPT_ROWS_SKIP_INVALID(type, member, effect)     \
     {"skip-invalid", 0, OPT_MEMBER(type, member), NULL, \
-     "drop rows with missing or non-finite values and report their number, instead of stopping at the first"}
+     "skip rows with missing or non-finite values and report their number, instead of stopping at the first" effect}
+#define OPT_ROWS_SKIPPED_ARE_NAN "; in the output they are rows of nan"
 #define OPT_ROWS_FLOAT(type, member)             \
     {"float", 0, OPT_MEMBER(type, member), NULL, \
      "write single precision: half the size in HDF5, fewer digits in CSV"}

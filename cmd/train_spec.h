@@ -34,7 +34,7 @@ typedef struct train_args {
 #define TRAIN_ROWS_SEED                                                                                             \
     {"seed", 's', OPT_MEMBER(train_args, seed), "N", "the seed of all random numbers, instead of \"seed\" of the "  \
      "spec"},                                                                                                       \
-    OPT_ROWS_SKIP_INVALID(train_args, skip_invalid)
+    OPT_ROWS_SKIP_INVALID(train_args, skip_invalid, "")
 
 enum { TRAIN_OVERRIDES = 8 };
 

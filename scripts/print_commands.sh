@@ -17,6 +17,10 @@ What `flowctl help COMMAND` prints; `make docs` writes this page.
   line.
 - Exit status: 0 success, 1 failure, 2 a mistake on the command line or in a spec; 130 and 143 after SIGINT and
   SIGTERM. A pipe whose reader stops early (`| head`) counts as success.
+- Row i of the output of `logprob` and `invert` stands for row i of the data. With `--skip-invalid` rows with missing or
+  non-finite values are skipped, and are rows of `nan` in the output, in CSV and HDF5. So are the draws of `sample
+  --given` for such a row; the draws for the other rows are the same as without it. `interpolate` counts such rows, and
+  refuses to begin or end at one. Row numbers in messages and under "least likely rows" count them, too.
 - A file that is written with `-o` appears whole or not at all, also when the disk is full. A CSV file that exists is
   replaced. An HDF5 file keeps its other tables. Models are replaced by `train` and `tune` with `--force` or `--resume`
   only, and a spec by `--force` of `init`, `train DATA` and `tune`.

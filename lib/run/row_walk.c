@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/row_walk.h"
 
+#include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include "data/writer.h"
 #include "model/model.h"
 #include "num/real.h"
+#include "run/format.h"
 
 bool flow_output_is_closed(void)
 {
@@ -55,8 +57,74 @@ static flow_status row_walk_ignore_closed_pipe(const flow_row_walk *walk, flow_s
     return *closed ? FLOW_OK : status;
 }
 
-static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, flow_row_batch *batch, size_t n_max,
-                                bool *closed, flow_error *err)
+/* ---- rows in the place of those that are skipped ---- */
+
+/* Rows of NaN, and how far the rows of the input have come. */
+typedef struct row_blanks {
+    double *rows; /* (n, n_columns); NULL: every row of the input is in the output */
+    size_t n;
+    int64_t next; /* the row of the input that the next row of the output stands for */
+} row_blanks;
+
+static flow_status row_blanks_make(row_blanks *blanks, const flow_row_walk *walk, flow_error *err)
+{
+    enum { VALUES = 4096 };
+    *blanks = (row_blanks){.n = walk->n_columns < VALUES ? VALUES / walk->n_columns : 1};
+    if (walk->in == NULL || !walk->options->skip_invalid)
+        return FLOW_OK;
+    const size_t n = blanks->n * walk->n_columns;
+    blanks->rows = malloc(n * sizeof *blanks->rows);
+    for (size_t i = 0; blanks->rows != NULL && i < n; i++)
+        blanks->rows[i] = (double)NAN;
+    return blanks->rows != NULL ? FLOW_OK : flow_error_memory(err, "the rows");
+}
+
+/* Writes blank rows up to row `number` of the input. */
+static flow_status row_blanks_write(row_blanks *blanks, flow_writer *writer, int64_t number, flow_error *err)
+{
+    while (blanks->next < number) {
+        const int64_t left = number - blanks->next;
+        const size_t n = left < (int64_t)blanks->n ? (size_t)left : blanks->n;
+        FLOW_TRY(flow_writer_write(writer, blanks->rows, n, err));
+        blanks->next += (int64_t)n;
+    }
+    return FLOW_OK;
+}
+
+static flow_status row_walk_write(const flow_row_walk *walk, flow_writer *writer, row_blanks *blanks,
+                                  const flow_row_batch *batch, flow_error *err)
+{
+    const double *rows = batch->out + batch->first * walk->n_columns;
+    const size_t n = batch->n - batch->first;
+    if (blanks->rows == NULL)
+        return flow_writer_write(writer, rows, n, err);
+    for (size_t i = 0, m; i < n; i += m) { /* rows that follow each other */
+        FLOW_TRY(row_blanks_write(blanks, writer, batch->numbers[i], err));
+        for (m = 1; i + m < n && batch->numbers[i + m] == batch->numbers[i] + (int64_t)m;)
+            m++;
+        FLOW_TRY(flow_writer_write(writer, rows + i * walk->n_columns, m, err));
+        blanks->next += (int64_t)m;
+    }
+    return FLOW_OK;
+}
+
+/* The end of the input. */
+static flow_status row_walk_end(const flow_row_walk *walk, flow_writer *writer, row_blanks *blanks, int64_t n_rows,
+                                flow_error *err)
+{
+    const flow_reader *reader = walk->in != NULL ? walk->in->reader : NULL;
+    char count[FLOW_FORMAT_SIZE];
+    if (reader != NULL && n_rows == 0 && reader->n_skipped > 0)
+        return flow_error_set(err, FLOW_DATA, "%s: no row can be used; all %s are invalid", reader->name,
+                              flow_format_count(count, reader->n_skipped));
+    return blanks->rows == NULL || writer == NULL ? FLOW_OK
+                                                  : row_blanks_write(blanks, writer, flow_reader_tell(reader).row, err);
+}
+
+/* ---- the walk ---- */
+
+static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, row_blanks *blanks,
+                                flow_row_batch *batch, size_t n_max, bool *closed, flow_error *err)
 {
     const flow_run_hooks *hooks = &walk->options->hooks;
     flow_run_progress progress = {.total = walk->total};
@@ -69,16 +137,17 @@ static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, 
         flow_status status = walk->in != NULL
                                  ? flow_input_read(walk->in, batch->in, batch->numbers, n_max, &batch->n, err)
                                  : walk->read(walk->context, batch, n_max, err);
-        if (status != FLOW_OK || batch->n == 0)
+        if (status != FLOW_OK)
             return status;
+        if (batch->n == 0)
+            return row_walk_ignore_closed_pipe(walk, row_walk_end(walk, writer, blanks, progress.rows, err), closed);
         walk->map(walk->context, batch);
-        size_t n = batch->n - batch->first;
         if (writer != NULL)
-            status = flow_writer_write(writer, batch->out + batch->first * walk->n_columns, n, err);
+            status = row_walk_write(walk, writer, blanks, batch, err);
         status = row_walk_ignore_closed_pipe(walk, status, closed);
         if (status != FLOW_OK)
             return status;
-        progress.rows += (int64_t)n;
+        progress.rows += (int64_t)(batch->n - batch->first);
         progress.seconds = flow_seconds() - began;
         if (hooks->progress != NULL)
             hooks->progress(hooks->context, &progress);
@@ -89,13 +158,15 @@ static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, 
 flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *err)
 {
     const char *output = walk->options->output;
-    const flow_writer_options options = {.as_float = walk->options->as_float, .keep = true,
-                                         .picture = walk->picture};
+    const flow_writer_options options = {.as_float = walk->options->as_float, .keep = true, .picture = walk->picture};
     const size_t n_max = flow_batch_rows(walk->n_in > walk->n_columns ? walk->n_in : walk->n_columns);
     flow_row_batch batch = {.in = calloc(n_max, (walk->n_in + walk->n_columns + walk->n_scratch) * sizeof *batch.in),
-                        .numbers = calloc(n_max, sizeof *batch.numbers)};
+                            .numbers = calloc(n_max, sizeof *batch.numbers)};
     flow_writer *writer = NULL;
-    flow_status status = batch.in == NULL || batch.numbers == NULL ? flow_error_memory(err, "the rows") : FLOW_OK;
+    row_blanks blanks;
+    flow_status status = row_blanks_make(&blanks, walk, err);
+    if (batch.in == NULL || batch.numbers == NULL)
+        status = flow_error_memory(err, "the rows");
     *closed = false;
     if (status == FLOW_OK && flow_run_file(output) != NULL)
         status = flow_protect_input("-o", output, walk->options->input, err);
@@ -104,7 +175,7 @@ flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *
     if (status == FLOW_OK) {
         batch.out = batch.in + n_max * walk->n_in;
         batch.scratch = batch.out + n_max * walk->n_columns;
-        status = row_walk_run(walk, writer, &batch, n_max, closed, err);
+        status = row_walk_run(walk, writer, &blanks, &batch, n_max, closed, err);
     }
     if (status == FLOW_OK && walk->finish != NULL && !*closed)
         status = walk->finish(walk->context, err);
@@ -113,6 +184,7 @@ flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *
         writer = NULL;
     }
     flow_writer_abandon(writer);
+    free(blanks.rows);
     free(batch.numbers);
     free(batch.in);
     return status;

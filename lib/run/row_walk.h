@@ -1,6 +1,9 @@
 /* A walk over rows in batches: read, map, write, until the rows end, the caller stops it, or the reader of standard
  * output is gone.
  *
+ * Row i of the output stands for row i of what is read. Under skip_invalid a row that is skipped is NaN in all columns
+ * of the output, so that both stay lined up; where no row is left, that is an error.
+ *
  * The location of the output is that of an option -o: "-" is CSV on standard output, NULL writes nothing. A table never
  * replaces a model file or the file that is read, and an HDF5 file keeps its other tables.
  */

@@ -10,14 +10,18 @@
 #include "run/format.h"
 #include "run/given.h"
 
-/* The context of draws: row i of the draws belongs to row i / n of the table. */
+/* The context of draws: row i of the draws belongs to row i / n of the table. Under skip_invalid the draws for a row
+ * that is skipped are NaN; the flow is given the row that follows it in its place, or the last one. */
 typedef struct context_rows {
     flow_input in;
-    double *values; /* (c): of a table that consists of what was typed; NULL: the table is a file */
-    double *rows;   /* (n_room, c): rows of the table that were read */
+    double *values;   /* (c): of a table that consists of what was typed; NULL: the table is a file */
+    double *rows;     /* (n_room, c): valid rows of the table that were read, */
+    int64_t *numbers; /* (n_room) and their numbers in the table */
     size_t n_room, n, at;
-    uint64_t left; /* how many more draws rows[at] is for */
-    bool in_place; /* rows[at] is that of the next draw */
+    int64_t row;     /* the row of the table that draws are made for; -1: none yet */
+    int64_t n_table; /* its rows, once the end was reached; before, -1 */
+    uint64_t left;   /* how many more draws it is for */
+    bool in_place;   /* it is that of the next draw */
 } context_rows;
 
 typedef struct sampling {
@@ -58,14 +62,39 @@ static flow_status sample_open_context(sampling *run, flow_error *err)
     context_rows *context = &run->context;
     size_t c = (size_t)s->n_context;
     context->n_room = flow_batch_rows(c);
+    context->row = context->n_table = -1;
     context->rows = malloc(context->n_room * c * sizeof *context->rows);
-    if (context->rows == NULL)
+    context->numbers = malloc(context->n_room * sizeof *context->numbers);
+    if (context->rows == NULL || context->numbers == NULL)
         return flow_error_memory(err, "rows of context");
     if (flow_given_is_typed(given))
         return sample_type_context(run, given, err);
-    const flow_input_options options = {.chosen = true};
+    const flow_input_options options = {.chosen = true, .skip_invalid = run->o->rows.skip_invalid};
     flow_status status = flow_session_open_input(s, &context->in, given, s->context, s->n_context, &options, err);
     return flow_error_prefix(err, status, "--given: ");
+}
+
+/* Reads rows, the first of which follows those before; at the end of the table the last one stays. */
+static flow_status sample_read_context(sampling *run, flow_error *err)
+{
+    context_rows *context = &run->context;
+    const size_t c = (size_t)run->s->n_context, last = context->n;
+    char count[FLOW_FORMAT_SIZE];
+    if (last > 0) /* behind the room for what is read */
+        memmove(context->rows + (context->n_room - 1) * c, context->rows + (last - 1) * c, c * sizeof *context->rows);
+    FLOW_TRY(flow_input_read(&context->in, context->rows, context->numbers, context->n_room - 1, &context->n, err));
+    context->at = 0;
+    if (context->n > 0)
+        return FLOW_OK;
+    context->n_table = flow_reader_tell(context->in.reader).row;
+    context->numbers[0] = context->n_table;
+    if (last > 0)
+        memmove(context->rows, context->rows + (context->n_room - 1) * c, c * sizeof *context->rows);
+    context->n = last > 0;
+    return last > 0 || context->n_table == 0
+               ? FLOW_OK
+               : flow_error_set(err, FLOW_DATA, "--given: %s: no row can be used; all %s are invalid",
+                                run->o->rows.input, flow_format_count(count, context->n_table));
 }
 
 /* Goes to the next row of the table when the present one is used up; false at the end. */
@@ -75,14 +104,20 @@ static bool sample_advance_context(sampling *run, flow_status *status, flow_erro
     *status = FLOW_OK;
     if (context->left > 0)
         return true;
-    if (++context->at >= context->n) {
-        *status = flow_input_read(&context->in, context->rows, NULL, context->n_room, &context->n, err);
-        context->at = 0;
-        if (*status != FLOW_OK || context->n == 0)
-            return false;
-    }
+    context->row++;
+    while (context->at + 1 < context->n && context->numbers[context->at] < context->row)
+        context->at++;
+    if (context->n_table < 0 && (context->n == 0 || context->numbers[context->at] < context->row))
+        *status = sample_read_context(run, err);
+    if (*status != FLOW_OK || (context->n_table >= 0 && context->row >= context->n_table))
+        return false;
     context->left = (uint64_t)run->o->n;
     return true;
+}
+
+static bool sample_context_is_valid(const context_rows *context)
+{
+    return context->numbers[context->at] == context->row;
 }
 
 /* Passes over the context of the draws before the first tile. */
@@ -110,7 +145,8 @@ static flow_status sample_read(void *context, flow_row_batch *batch, size_t n_ma
     else if (n > 0 && !run->context.in_place)
         status = sample_skip_context(run, err);
     while (status == FLOW_OK && batch->n < n && sample_advance_context(run, &status, err)) {
-        memcpy(batch->in + batch->n++ * c, run->context.rows + run->context.at * c, c * sizeof *batch->in);
+        memcpy(batch->in + batch->n * c, run->context.rows + run->context.at * c, c * sizeof *batch->in);
+        batch->numbers[batch->n++] = sample_context_is_valid(&run->context) ? 0 : -1;
         run->context.left--;
     }
     batch->first = run->at < first ? (size_t)(first - run->at) : 0;
@@ -135,6 +171,11 @@ static void sample_map(void *context, flow_row_batch *batch)
     for (size_t i = batch->first; i < n; i++) {
         double *row = batch->out + i * width;
         bool finite = true;
+        if (batch->numbers[i] < 0) { /* its context was skipped */
+            for (size_t k = 0; k < width; k++)
+                row[k] = (double)NAN;
+            continue;
+        }
         for (size_t k = 0; k < d; k++)
             finite = finite && isfinite(x[i * d + k]);
         r->non_finite += !finite;
@@ -153,6 +194,7 @@ static void sample_warn(const sampling *run)
     const flow_run_sample_options *o = run->o;
     const flow_run_hooks *hooks = &o->rows.hooks;
     const flow_run_sample_result *r = run->result;
+    flow_run_warn_skipped(hooks, r->given, r->skipped);
     if (r->given != NULL && o->n > 0 && r->rows == 0 && o->limit != 0)
         flow_run_warn(hooks, "%s has no context for row %lld and what follows; no rows are drawn", r->given,
                       (long long)o->first);
@@ -211,10 +253,12 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
     if (status == FLOW_OK)
         status = flow_walk_rows(&walk, &out->closed, err);
     out->solving = flow_session_solving(s, FLOW_TO_DATA);
+    out->skipped = run.context.in.reader != NULL ? run.context.in.reader->n_skipped : 0;
     if (status == FLOW_OK && !out->closed)
         sample_warn(&run);
     flow_input_close(&run.context.in);
     free(run.context.rows);
+    free(run.context.numbers);
     free(run.context.values);
     free(columns);
     return status;

@@ -19,6 +19,7 @@ typedef struct flow_run_sample_options {
 typedef struct flow_run_sample_result {
     const char *model, *given, *output;
     int64_t rows, non_finite;
+    int64_t skipped;   /* rows of the context, whose draws are NaN and are none of the non-finite ones */
     double round_trip; /* the largest error, in the unit of flow_session_round_trip_unit */
     int64_t steps, seed, first, rows_per_context;
     flow_solving solving;

@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2154 # what `run` and the helper set
+# Values that are missing, and rows that are skipped: what becomes of them in data, models and results.
+
+load cli_helper
+
+# make_given ROWS SEED >FILE: x ~ N(c, 0.25), c ~ N(0, 1)
+make_given() {
+    awk -v n="$1" -v seed="$2" 'function g() { return sqrt(-2 * log(1 - rand())) * cos(6.283185307 * rand()) } BEGIN {
+        srand(seed)
+        print "x,c"
+        for (i = 0; i < n; i++) { c = g(); printf "%.6f,%.6f\n", c + 0.5 * g(), c }
+    }'
+}
+
+setup_file() {
+    make_model
+    cd "$BATS_FILE_TMPDIR/project" || return
+    make_given 400 4 >pairs.csv
+    echo '{ "data": { "train": "pairs.csv", "context": ["c"] }, "train": { "epochs": 1 }, "output": "given.h5",
+            "flow": ["standardize", { "type": "maf", "hidden": [4] }] }' >given.json
+    "$FLOWCTL" train given.json -q
+}
+
+setup() {
+    enter_folder
+}
+
+# holes FILE ROW...: the first column of these rows, counted from 1, becomes NA
+holes() {
+    local file=$1
+    shift
+    awk -F, -v OFS=, -v rows=" $* " 'index(rows, " " NR - 1 " ") { $1 = "NA" } { print }' "$file"
+}
+
+# lines_of FILE ROW...: these rows, and the header
+lines_of() {
+    local file=$1
+    shift
+    awk -v rows=" 0 $* " 'index(rows, " " NR - 1 " ")' "$file"
+}
+
+@test "rows that are skipped are rows of nan, so that input and output stay lined up" {
+    flowctl logprob model.h5 test.csv -q -o all.csv
+    holes test.csv 1 2 50 99 100 >holes.csv
+    run --separate-stderr flowctl logprob model.h5 holes.csv --skip-invalid -o some.csv --worst 95
+    expect_status 0
+    expect "5 invalid rows were skipped" "rows                  95"
+    [ "$(wc -l <some.csv)" = 101 ]
+    [ "$(grep -n nan some.csv | cut -d: -f1 | tr '\n' ' ')" = "2 3 51 100 101 " ]
+    awk 'NR == FNR { a[FNR] = $1; next } $1 != "nan" && $1 != a[FNR] { print FNR, $1, a[FNR]; bad = 1 }
+        END { exit bad }' all.csv some.csv
+    # "least likely" counts the same rows
+    least=$(awk 'NR > 1 && $1 != "nan" && (!n || $1 < v) { v = $1; n = NR - 1 } END { print n }' some.csv)
+    expect "least likely rows" "at row $least"
+    [[ $(grep -m1 "least likely rows" <<<"$output") == *"at row $least" ]]
+
+    flowctl invert model.h5 test.csv -q -o all.csv
+    flowctl invert model.h5 holes.csv --skip-invalid -q -o some.csv
+    [ "$(grep -c '^nan,nan$' some.csv)" = 5 ]
+    lines_of all.csv 3 49 51 98 >a.csv
+    lines_of some.csv 3 49 51 98 >b.csv
+    same a.csv b.csv
+}
+
+@test "the same in HDF5, and with an input that has no end of its own" {
+    holes test.csv 7 100 >holes.csv
+    flowctl invert model.h5 holes.csv --skip-invalid -q -o some.csv
+    flowctl invert model.h5 holes.csv --skip-invalid -q -o some.h5:/z
+    flowctl invert model.h5 - --skip-invalid -q -o piped.csv <holes.csv
+    same some.csv piped.csv
+    run flowctl info some.h5:/z
+    expect_status 0
+    expect "98 rows" "2 more rows cannot be used"
+    run flowctl info some.csv
+    expect "98 rows" "2 more rows cannot be used"
+    # what was read can be read again, and stays lined up
+    flowctl invert model.h5 some.h5:/z --to data --skip-invalid -q -o back.csv
+    [ "$(grep -n nan back.csv | cut -d: -f1 | tr '\n' ' ')" = "8 101 " ]
+}
+
+@test "draws for rows of the context that are skipped are nan, and the others are as without them" {
+    printf 'c\n0.5\n0.1\n0.4\n0.2\n0.3\n0.6\n' >all.csv
+    printf 'c\nNA\n0.1\nNA\n0.2\n0.3\nnan\n' >some.csv
+    run flowctl sample given.h5 --given some.csv
+    expect_status 1
+    expect "row 1" "--skip-invalid"
+    flowctl sample given.h5 --given all.csv -n 2 --logprob -q -o a.csv
+    run flowctl sample given.h5 --given some.csv -n 2 --logprob --skip-invalid -o b.csv
+    expect_status 0
+    expect "3 invalid rows were skipped"
+    expect_not "not finite"
+    [ "$(grep -n '^nan,nan,nan$' b.csv | cut -d: -f1 | tr '\n' ' ')" = "2 3 6 7 12 13 " ]
+    lines_of a.csv 3 4 7 8 9 10 >left.csv
+    lines_of b.csv 3 4 7 8 9 10 >right.csv
+    same left.csv right.csv
+    # a part of the sequence is the same part
+    flowctl sample given.h5 --given some.csv -n 2 --logprob --skip-invalid --first 5 --limit 4 -q -o part.csv
+    lines_of b.csv 6 7 8 9 >right.csv
+    same part.csv right.csv
+    [ "$(flowctl sample given.h5 --given some.csv --skip-invalid --json | json_number skipped)" = 3 ]
+}
+
+@test "where no row is left, that is an error" {
+    printf 'x,y\nNA,1\n2,\n' >none.csv
+    for command in logprob invert; do
+        run flowctl "$command" model.h5 none.csv --skip-invalid -o out.csv
+        expect_status 1
+        expect none.csv "no row can be used" "all 2 are invalid"
+        [ ! -e out.csv ]
+    done
+    printf 'c\nNA\n' >none.csv
+    run flowctl sample given.h5 --given none.csv --skip-invalid -o out.csv
+    expect_status 1
+    expect none.csv "no row can be used"
+    [ ! -e out.csv ]
+}
