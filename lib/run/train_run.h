@@ -29,7 +29,8 @@ typedef struct train_run {
     double saved, save_cost; /* when the model was last saved, and how long that took; seconds */
     flow_status save_status; /* of a save while an epoch is running, and its message */
     flow_error save_error;
-    bool stepped; /* this run took a step */
+    bool stepped;   /* this run took a step */
+    bool has_saved; /* the model file is one of this run */
 } train_run;
 
 /* Whether the model file can be written, and whether there is something to resume (*resume). FLOW_EXISTS for what must

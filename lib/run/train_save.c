@@ -127,6 +127,7 @@ flow_status train_save(train_run *run, flow_error *err)
     flow_trainer_state(run->trainer, &contents.state, &contents.n_state);
     if (status == FLOW_OK)
         status = flow_model_save(run->output, &contents, err);
+    run->has_saved = run->has_saved || status == FLOW_OK;
     cJSON_Delete(from);
     cJSON_Delete(summary);
     run->saved = flow_seconds();

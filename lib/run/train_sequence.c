@@ -20,7 +20,8 @@ static flow_status train_on_epoch(void *context, const flow_epoch *epoch, flow_e
         run->options->on_epoch(run->options->context, epoch);
     if (train_pauses(run, (int64_t)epoch->epoch)) /* and is saved */
         return flow_error_set(err, FLOW_INTERRUPTED, "paused after epoch %.0f", epoch->epoch);
-    return train_save_is_due(run) ? train_save(run, err) : FLOW_OK;
+    const bool has_best = run->x->n_held_out == 0 || flow_trainer_best_epoch(run->trainer) > 0;
+    return has_best && train_save_is_due(run) ? train_save(run, err) : FLOW_OK;
 }
 
 static void train_on_step(void *context, const flow_progress *progress)
@@ -164,7 +165,10 @@ static flow_status train_finish(train_run *run, flow_status status, flow_error *
         FLOW_TRY(train_estimate_density(run, err));
     if (run->options->keep_scores && run->x->validation != NULL && flow_trainer_best_epoch(run->trainer) > 0)
         FLOW_TRY(train_evaluate(run, &validation, &run->out->validation, run->x->validation, err));
-    return train_is_news(run) ? train_save(run, err) : FLOW_OK;
+    /* a flow that no epoch improved is no result; in a file of this run, it is one that failed */
+    const bool untrained = status == FLOW_NUMERIC && flow_trainer_best_epoch(run->trainer) == 0 && !run->has_saved &&
+                           !run->out->resumed;
+    return !untrained && train_is_news(run) ? train_save(run, err) : FLOW_OK;
 }
 
 /* Takes steps up to the end, or none where the training is to stay where it is. */

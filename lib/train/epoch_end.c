@@ -54,7 +54,7 @@ flow_status flow_trainer_end_epoch(flow_trainer *t, const flow_train_hooks *hook
 
     /* No error is possible from here on: the state goes from one epoch to the next as a whole. */
     flow_trainer_numbers *now = &t->now;
-    bool usable = likelihood.not_finite == 0;
+    bool usable = likelihood.not_finite == 0 && (!has_held_out || isfinite(likelihood.mean));
     bool improved = usable && (!has_held_out || epoch_improves(t, likelihood.error));
     bool best = usable && (!has_held_out || likelihood.mean > now->best_score);
     now->epochs++;

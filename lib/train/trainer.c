@@ -157,6 +157,18 @@ flow_status flow_trainer_set_history(flow_trainer *trainer, const char *const *c
 
 /* ---- running ---- */
 
+/* Without an epoch whose held-out mean is a number, the best weights are those of the start. */
+static flow_status trainer_check_best(const flow_trainer *t, flow_error *err)
+{
+    const flow_source *source = t->source;
+    if (source->n_held_out == 0 || t->now.epochs == 0 || t->now.best_epoch > 0)
+        return FLOW_OK;
+    return flow_error_set(err, FLOW_NUMERIC, "the mean %s of the held-out %ss of %.200s was a finite number after no "
+                          "epoch, so there are no best weights; look at the %ss that the warnings name, correct them "
+                          "or leave them out", source->type->score_name, source->type->row_name, source->held_out_name,
+                          source->type->row_name);
+}
+
 flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hooks, flow_error *err)
 {
     static const flow_train_hooks no_hooks = {0};
@@ -175,7 +187,7 @@ flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hook
             status = flow_trainer_take_up_round(trainer, &done, hooks, err);
     }
     flow_profile_enter(NULL, FLOW_PHASE_OTHER);
-    return status;
+    return status == FLOW_OK ? trainer_check_best(trainer, err) : status;
 }
 
 const real *flow_trainer_best(const flow_trainer *trainer)

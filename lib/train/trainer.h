@@ -42,7 +42,8 @@ void flow_trainer_state(flow_trainer *trainer, const flow_array **arrays, int *n
 flow_status flow_trainer_restored(flow_trainer *trainer, flow_error *err);
 
 /* Runs to the end: FLOW_OK when all epochs are done or patience ran out, FLOW_INTERRUPTED when should_stop was true,
- * FLOW_NUMERIC when steps failed again and again (the best weights are intact). `hooks` may be NULL. */
+ * FLOW_NUMERIC when steps failed again and again (the best weights are intact), or when there are held-out rows and
+ * their mean was finite after no epoch. `hooks` may be NULL. */
 flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hooks, flow_error *err);
 
 /* The best weights so far (n_weights); borrowed, changes with each better epoch. */
