@@ -472,6 +472,76 @@ static void test_sample(void **state)
     }
 }
 
+/* Values whose squares are no numbers have means and deviations, those of their multiples near 1, to the last bit. */
+static void test_extreme_values(void **state)
+{
+    (void)state;
+    static const int exponents[] = {0, 530, 1020, -530, -830};
+    enum { COLUMNS = sizeof exponents / sizeof *exponents, ROWS = 1000 };
+    static double rows[ROWS][COLUMNS];
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLUMNS; j++)
+            rows[i][j] = ldexp(2 * flow_rng_uniform(5, FLOW_STREAM_OTHER, (uint64_t)i, 0) - 0.5, exponents[j]);
+    const flow_table_rows table = {.name = "rows", .rows = rows[0], .n = ROWS, .d = COLUMNS};
+    const flow_dataset_options options = {.survey = true};
+    flow_error err = {0};
+    flow_dataset *data;
+    if (flow_dataset_open_rows(&data, &table, &options, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    ASSERT_NEAR(data->summary[0].deviation, 2 / sqrt(12), 0.02);
+    for (int j = 1; j < COLUMNS; j++) {
+        ASSERT_EQ(data->summary[j].mean, ldexp(data->summary[0].mean, exponents[j]));
+        ASSERT_EQ(data->summary[j].deviation, ldexp(data->summary[0].deviation, exponents[j]));
+        ASSERT_EQ(data->survey->columns[j].deviation, data->summary[j].deviation);
+    }
+    flow_dataset_close(data);
+
+    /* they need not be in the first block: zeros before them, then small values, then large ones */
+    const double all[] = {0, 0, 1e-300, -1e-300, 3e200, -3e200};
+    double *many = calloc(40000, sizeof *many);
+    for (int i = 0; i < 40000; i++)
+        many[i] = all[i / 10000 * 2 % 6 + i % 2];
+    const flow_table_rows long_table = {.name = "rows", .rows = many, .n = 30000, .d = 1};
+    if (flow_dataset_open_rows(&data, &long_table, NULL, &err) != FLOW_OK)
+        fail_msg("%s", err.message);
+    ASSERT_NEAR(data->summary[0].deviation / (3e200 / sqrt(3)), 1, 1e-4);
+    ASSERT_NEAR(data->summary[0].mean / 3e200, 0, 1e-12);
+    flow_dataset_close(data);
+    free(many);
+}
+
+/* Weights in any unit: the same effective rows, and weights that can be added up. */
+static void test_units_of_weights(void **state)
+{
+    (void)state;
+    enum { ROWS = 1000 };
+    static const int exponents[] = {0, 1000, -600, -1010};
+    static double rows[ROWS][2], served[ROWS][2];
+    double effective = 0;
+    for (size_t k = 0; k < sizeof exponents / sizeof *exponents; k++) {
+        for (int i = 0; i < ROWS; i++) {
+            rows[i][0] = i;
+            rows[i][1] = ldexp(1 + flow_rng_uniform(6, FLOW_STREAM_OTHER, (uint64_t)i, 0), exponents[k]);
+        }
+        const flow_table_rows table = {.name = "rows", .rows = rows[0], .n = ROWS, .d = 2};
+        const flow_dataset_options options = {.weight = "x2"};
+        flow_error err = {0};
+        flow_dataset *data;
+        size_t n;
+        if (flow_dataset_open_rows(&data, &table, &options, &err) != FLOW_OK)
+            fail_msg("%s", err.message);
+        effective = k == 0 ? data->effective_rows : effective;
+        ASSERT_EQ(data->effective_rows, effective);
+        assert_int_equal(flow_dataset_next(data, served[0], NULL, ROWS, &n, &err), FLOW_OK);
+        assert_int_equal(n, ROWS);
+        for (int i = 0; i < ROWS; i++) {
+            ASSERT_EQ(served[i][1] * data->weight_unit, rows[i][1]);
+            ASSERT_LE(fabs(log2(served[i][1])), 100);
+        }
+        flow_dataset_close(data);
+    }
+}
+
 static void with_standard_input(const char *path, const flow_dataset_options *options, flow_status expected,
                                 const char *text)
 {
@@ -597,6 +667,8 @@ int main(void)
         cmocka_unit_test(test_ties_and_constants),
         cmocka_unit_test(test_invalid_rows),
         cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_extreme_values),
+        cmocka_unit_test(test_units_of_weights),
         cmocka_unit_test(test_standard_input),
         cmocka_unit_test(test_file_that_changes),
         cmocka_unit_test(test_formats_agree),

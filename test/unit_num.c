@@ -899,6 +899,17 @@ static void unit_of_weights(void **state)
         ASSERT_NEAR(flow_moments_effective(&found) / flow_moments_effective(&plain), 1, 1e-10);
         ASSERT_GT(found.weight, 0);
     }
+    /* nor on their order, however far they lie apart: from the least to the greatest, and the other way round */
+    for (int i = 0; i < N_VALUES; i++) {
+        s.w[i] = exp(-740.0 * (N_VALUES - 1 - i) / (N_VALUES - 1));
+        scaled.w[N_VALUES - 1 - i] = s.w[i] * 1e200;
+        scaled.x[N_VALUES - 1 - i] = s.x[i];
+    }
+    flow_moments rising = moments_of(&s, N_VALUES), falling = moments_of(&scaled, N_VALUES);
+    check_moments(&rising, &s, N_VALUES, 1e-12);
+    ASSERT_NEAR(flow_moments_mean(&falling), flow_moments_mean(&rising), 1e-12);
+    ASSERT_NEAR(flow_moments_error(&falling) / flow_moments_error(&rising), 1, 1e-10);
+    ASSERT_NEAR(flow_moments_effective(&falling) / flow_moments_effective(&rising), 1, 1e-10);
     flow_moments cancels = {0};
     flow_moments_add(&cancels, 1, 0.5);
     flow_moments_add(&cancels, 2, -0.5);

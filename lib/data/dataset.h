@@ -14,7 +14,8 @@
  * list. The held-out rows are a share of those that are not in the test part.
  *
  * A row holds the columns of the data, then those of the context, then the weight of the row if there is one. A row of
- * weight 0 is left out.
+ * weight 0 is left out. Where weights are so large or so small that sums of them would be no numbers, they are served in
+ * another unit, a power of two.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_DATASET_H
@@ -73,6 +74,7 @@ typedef struct flow_dataset {
     int64_t n_rows;
     int64_t n_skipped;          /* invalid ones */
     int64_t n_weightless;       /* left out: of weight 0 */
+    double weight_unit;         /* of the weights that are served; 1, but for extreme ones */
     double effective_rows;      /* (sum w)^2 / sum(w^2) (Kish 1965); without weights n_rows */
     uint32_t checksum;          /* CRC-32 (zlib) over the values as little-endian doubles, in file order */
     flow_column_summary *summary; /* (n_columns) */

@@ -157,14 +157,15 @@ flow_status flow_dataset_check_spread(const flow_dataset *data, const bool *disc
         const flow_column_summary *column = &data->summary[i];
         const flow_finding *nearly = NULL;
         bool constant = column->least == column->most, continuous = i < n && (discrete == NULL || !discrete[i]);
-        bool too_large = !isfinite(column->deviation) || !isfinite(column->mean);
+        double square = column->deviation * column->deviation;
+        bool too_large = !isfinite(square) || !isfinite(column->mean);
         if (continuous && data->survey != NULL) /* whether the other rows are in this part must not matter */
             nearly = flow_survey_find(data->survey, FLOW_FINDING_NEARLY_CONSTANT, i);
         if (nearly != NULL && nearly->rows > 0)
             return dataset_refuse_constant(data, i, nearly->value, nearly->rows, err);
         if (constant && continuous)
             return dataset_refuse_constant(data, i, column->least, 0, err);
-        if (too_large || (column->deviation == 0 && !constant))
+        if (too_large || (square == 0 && !constant))
             return flow_error_set(err, FLOW_DATA,
                                   "%s: the values of the column \"%.80s\" are too %s for arithmetic in "
                                   "double precision; rescale it",
@@ -192,6 +193,8 @@ flow_status flow_dataset_sample(flow_dataset *base, double *rows, size_t n_max, 
         size_t first = i * n / m, size = (i + 1) * n / m - first;
         double random = flow_rng_uniform(data->seed, FLOW_STREAM_OTHER, i, 2);
         flow_row_unpack(&packing, rows + i * d, from + (first + (size_t)(random * (double)size)) * packing.row_bytes);
+        if (base->is_weighted)
+            rows[(i + 1) * d - 1] /= base->weight_unit;
     }
     *n_read = m;
     return FLOW_OK;

@@ -135,6 +135,8 @@ flow_status flow_dataset_next(flow_dataset *base, double *rows, int64_t *numbers
         }
         size_t row = data->group.is_shuffled ? pool->order[data->at] : (size_t)data->at;
         flow_row_unpack(&data->packing, rows + n * d, pool->rows + row * data->packing.row_bytes);
+        if (base->is_weighted)
+            rows[(n + 1) * d - 1] /= base->weight_unit;
         const int64_t number = pool->numbers != NULL ? pool->numbers[row] : (int64_t)row;
         if (order_is_flipped(data, number))
             order_flip(rows + n * d, data->base.image.shape);

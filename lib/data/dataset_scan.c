@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/dataset_rows.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -217,15 +218,21 @@ static flow_status scan_make_pools(flow_row_store *data, bool read_ahead, flow_e
     return status;
 }
 
-/* The effective number of rows, from the summary of the weights. */
+/* The effective number of rows, from the summary of the weights, and the unit in which they are served. */
 static flow_status scan_weigh(flow_dataset *data, flow_error *err)
 {
+    enum { PLAIN = 100, MOST = 1000 }; /* exponents of 2 */
     const double n = (double)data->n_rows;
     const flow_column_summary *weight = &data->summary[data->n_columns - 1];
     double ratio = data->is_weighted ? weight->deviation / weight->mean : 0;
+    data->weight_unit = 1;
     if (data->is_weighted && !(weight->mean > 0))
         return flow_error_set(err, FLOW_DATA, "%s: the weights in column \"%.80s\" have a mean of %g; it has to be "
                               "positive", data->location, weight->name, weight->mean);
+    if (data->is_weighted) {
+        const int e = ilogb(fmax(fabs(weight->least), fabs(weight->most)));
+        data->weight_unit = abs(e) < PLAIN ? 1 : ldexp(1, e < -MOST ? -MOST : e > MOST ? MOST : e);
+    }
     data->effective_rows = n / (1 + ratio * ratio * (n - 1) / n);
     return FLOW_OK;
 }

@@ -14,7 +14,7 @@ flow_status flow_stats_init(flow_stats *out, int d, size_t most_sampled, flow_er
 {
     *out = (flow_stats){.d = d, .most_sampled = most_sampled, .threshold = 1};
     size_t n = (size_t)d;
-    out->mean = calloc(8 * n, sizeof *out->mean);
+    out->mean = calloc(11 * n, sizeof *out->mean);
     if (out->mean == NULL)
         return flow_error_memory(err, "the statistics of the columns");
     out->spread = out->mean + n;
@@ -22,7 +22,10 @@ flow_status flow_stats_init(flow_stats *out, int d, size_t most_sampled, flow_er
     out->most = out->mean + 3 * n;
     out->block_mean = out->mean + 4 * n;
     out->scratch = out->mean + 5 * n;
-    out->rest = out->mean + 7 * n;
+    out->rest = out->mean + 9 * n;
+    out->unit = out->mean + 10 * n;
+    for (size_t j = 0; j < n; j++)
+        out->unit[j] = 1;
     return FLOW_OK;
 }
 
@@ -34,29 +37,70 @@ void flow_stats_free(flow_stats *s)
     *s = (flow_stats){0};
 }
 
-/* Mean and spread of the block in two passes, then Chan, Golub and LeVeque's (1983) rule for joining two samples.
- * Distances are taken from a row of the block, so that a column around 1.7e9 keeps its digits. */
-static void stats_add_moments(flow_stats *s, const double *rows, size_t n)
+/* The unit of a column whose largest value has this size. Scaling by a power of two changes no digit. */
+static double stats_unit_of(double size)
+{
+    enum { PLAIN = 300, MOST = 1000 };
+    if (size == 0)
+        return 1;
+    const int e = ilogb(size);
+    return abs(e) < PLAIN ? 1 : ldexp(1, e < -MOST ? -MOST : e > MOST ? MOST : e);
+}
+
+/* Brings the sums so far into the units that the least and greatest values ask for. False: nothing changed. */
+static bool stats_change_units(flow_stats *s)
+{
+    bool changed = false;
+    for (size_t j = 0; j < (size_t)s->d; j++) {
+        const double unit = stats_unit_of(fmax(fabs(s->least[j]), fabs(s->most[j]))), old = s->unit[j] / unit;
+        if (unit == s->unit[j])
+            continue;
+        s->unit[j] = unit;
+        s->mean[j] *= old;
+        s->rest[j] *= old;
+        s->spread[j] *= s->spread[j] > 0 ? old * old : 1;
+        changed = true;
+    }
+    return changed;
+}
+
+/* Into scratch: the sum of the distances from the mean of the block (d), zero but for rounding, and of their squares
+ * (d). Distances are taken from a row of the block, so that a column around 1.7e9 keeps its digits. */
+static void stats_sum_block(flow_stats *s, const double *rows, size_t n)
 {
     size_t d = (size_t)s->d;
-    double *sum = s->scratch, *squares = s->scratch + d;
+    double *sum = s->scratch, *squares = s->scratch + d, *scale = s->scratch + 2 * d, *first = s->scratch + 3 * d;
     memset(s->scratch, 0, 2 * d * sizeof *s->scratch);
+    for (size_t j = 0; j < d; j++) {
+        scale[j] = 1 / s->unit[j];
+        first[j] = rows[j] * scale[j];
+    }
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < d; j++)
-            sum[j] += rows[i * d + j] - rows[j];
+            sum[j] += rows[i * d + j] * scale[j] - first[j];
     for (size_t j = 0; j < d; j++) {
-        s->block_mean[j] = rows[j] + sum[j] / (double)n;
+        s->block_mean[j] = first[j] + sum[j] / (double)n;
         sum[j] = 0;
     }
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < d; j++) {
-            double x = rows[i * d + j], distance = x - s->block_mean[j];
-            sum[j] += distance; /* zero but for rounding */
+            double x = rows[i * d + j], distance = x * scale[j] - s->block_mean[j];
+            sum[j] += distance;
             squares[j] += distance * distance;
             s->least[j] = x < s->least[j] ? x : s->least[j];
             s->most[j] = x > s->most[j] ? x : s->most[j];
         }
     }
+}
+
+/* Mean and spread of the block in two passes, then Chan, Golub and LeVeque's (1983) rule for joining two samples. */
+static void stats_add_moments(flow_stats *s, const double *rows, size_t n)
+{
+    size_t d = (size_t)s->d;
+    const double *sum = s->scratch, *squares = s->scratch + d;
+    do
+        stats_sum_block(s, rows, n);
+    while (stats_change_units(s));
     double m = (double)n, all = s->n + m;
     for (size_t j = 0; j < d; j++) {
         double away = s->block_mean[j] - s->mean[j] + (sum[j] / m - s->rest[j]);
@@ -131,9 +175,14 @@ flow_status flow_stats_add(flow_stats *s, const double *rows, const int64_t *num
     return stats_add_to_sample(s, rows, numbers, n, err);
 }
 
+double flow_stats_mean(const flow_stats *s, int column)
+{
+    return s->mean[column] * s->unit[column];
+}
+
 double flow_stats_deviation(const flow_stats *s, int column)
 {
-    return s->n > 1 ? sqrt(s->spread[column] / (s->n - 1)) : 0;
+    return s->n > 1 ? sqrt(s->spread[column] / (s->n - 1)) * s->unit[column] : 0;
 }
 
 static int stats_by_value(const void *a, const void *b)
@@ -161,7 +210,10 @@ flow_status flow_stats_summarize(const flow_stats *s, const char *const *names, 
             longest = run > longest ? run : longest;
         }
         out[j] = (flow_column_summary){
-            .name = names[j], .least = s->least[j], .most = s->most[j], .mean = s->mean[j],
+            .name = names[j],
+            .least = s->least[j],
+            .most = s->most[j],
+            .mean = flow_stats_mean(s, (int)j),
             .deviation = flow_stats_deviation(s, (int)j),
             .tied = n > 0 ? (double)longest / (double)n : 1,
             .distinct = n > 0 ? (double)distinct / (double)n : 0,

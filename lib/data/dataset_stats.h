@@ -14,10 +14,11 @@
 typedef struct flow_stats {
     int d;
     double n;
-    double *mean, *rest;          /* (d) each; the mean in more than double precision: mean + rest */
-    double *spread;               /* (d) sum of squared distances from the mean */
+    double *unit;                 /* (d) a power of two; 1, but where squares of the values would be no numbers */
+    double *mean, *rest;          /* (d) each; the mean in more than double precision: mean + rest, in units */
+    double *spread;               /* (d) sum of squared distances from the mean, in squares of the unit */
     double *least, *most;         /* (d) each */
-    double *block_mean, *scratch; /* (d), (2 d) */
+    double *block_mean, *scratch; /* (d), (4 d) */
 
     /* A sample of rows, in the order of the file: the rows whose random number, a function of the row's number alone,
      * is below `threshold`, which is halved whenever there would be more than `most_sampled`. */
@@ -32,6 +33,7 @@ flow_status flow_stats_init(flow_stats *out, int d, size_t most_sampled, flow_er
 /* Adds rows (n, d) with their numbers. */
 flow_status flow_stats_add(flow_stats *stats, const double *rows, const int64_t *numbers, size_t n, flow_error *err);
 
+double flow_stats_mean(const flow_stats *stats, int column);
 /* The square root of the unbiased variance; 0 of one row. */
 double flow_stats_deviation(const flow_stats *stats, int column);
 /* Fills d summaries, which borrow the names. */

@@ -136,7 +136,7 @@ static void pass_fill_column(flow_survey *s, int j, double *sample)
     const size_t n = stats->n_sampled;
     c->least = stats->least[j];
     c->most = stats->most[j];
-    c->mean = stats->mean[j];
+    c->mean = flow_stats_mean(stats, j);
     c->deviation = flow_stats_deviation(stats, j);
     memcpy(c->lowest, scan->lowest, sizeof c->lowest);
     memcpy(c->highest, scan->highest, sizeof c->highest);

@@ -3,6 +3,20 @@
 
 #include <math.h>
 
+/* In units of the first weight. The squares of all weights up to this one, and sums of them, are numbers. */
+static const double largest_weight = 0x1p300;
+
+/* Goes over to a unit beside which the old weights are next to nothing. */
+static void moments_take_unit(flow_moments *moments, double unit)
+{
+    const double old = moments->unit / unit;
+    moments->unit = unit;
+    moments->weight *= old;
+    moments->sum *= old;
+    moments->squared_weight *= old * old;
+    moments->squares *= old * old;
+}
+
 void flow_moments_add(flow_moments *moments, double value, double weight)
 {
     moments->n++;
@@ -11,6 +25,8 @@ void flow_moments_add(flow_moments *moments, double value, double weight)
     if (moments->unit == 0) {
         moments->unit = fabs(weight);
         moments->origin = value;
+    } else if (!(fabs(weight) / moments->unit <= largest_weight)) {
+        moments_take_unit(moments, fabs(weight));
     }
     weight /= moments->unit;
     moments->weight += weight;

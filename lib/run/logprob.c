@@ -18,7 +18,8 @@ typedef struct evaluation {
     flow_run_logprob_result *result;
     flow_input in;
     flow_moments moments;                  /* of the finite log-densities */
-    double variance;                       /* of them, where they are estimates: the sum of weight^2 variance */
+    double variance;                       /* of them, where they are estimates: the sum of weight^2 variance, in the
+                                              unit of the moments */
     flow_logprob_row odd[ODD_NAMED];       /* the first ones that are not finite, but inside of the support */
     char odd_place[FLOW_DIAGNOSIS_SIZE];   /* and where the first of them fails */
     int64_t first_outside;                 /* the first row outside of the support, */
@@ -53,6 +54,16 @@ static void logprob_count_worst(evaluation *e, const double *x, int64_t row, dou
     worst[at] = (flow_logprob_row){row, logp, flow_bits_per_dimension(f, logp), flow_counts_bits(f)};
 }
 
+static void logprob_count_finite(evaluation *e, double logp, double variance, double weight)
+{
+    const double unit = e->moments.unit;
+    flow_moments_add(&e->moments, logp, weight);
+    if (weight == 0)
+        return;
+    const double old = unit / e->moments.unit, w = weight / e->moments.unit;
+    e->variance = e->variance * (old * old) + w * w * variance;
+}
+
 static void logprob_count(evaluation *e, const double *x, int64_t row, double logp, double variance, double weight)
 {
     flow_run_logprob_result *r = e->result;
@@ -71,8 +82,7 @@ static void logprob_count(evaluation *e, const double *x, int64_t row, double lo
         r->odd++;
     } else {
         r->finite++;
-        flow_moments_add(&e->moments, logp, weight);
-        e->variance += weight * weight * variance;
+        logprob_count_finite(e, logp, variance, weight);
         logprob_count_worst(e, x, row, logp);
     }
 }

@@ -163,7 +163,7 @@ static void describe(flow_source *base, const flow_dataset *training, const flow
     base->checksum = training->checksum;
     base->mean_weight = 1;
     if (training->is_weighted)
-        base->mean_weight = training->summary[training->n_columns - 1].mean;
+        base->mean_weight = training->summary[training->n_columns - 1].mean / training->weight_unit;
     base->held_out_name = "validation";
     if (validation == NULL)
         return;
