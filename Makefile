@@ -27,6 +27,8 @@ LDFLAGS ?=
 SETUP ?= yes
 # XSMM=no multiplies matrices with CBLAS although libxsmm is installed.
 XSMM ?= yes
+# ZSTD=no reads no files that are compressed with zstd although libzstd is installed.
+ZSTD ?= yes
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 30
@@ -137,6 +139,12 @@ LIBRARIES := $(CONFIG_XSMM_LIBS) $(LIBRARIES)
 LIBRARY_FLAGS += $(CONFIG_XSMM_CFLAGS)
 else
 LIBRARY_FLAGS += -DFLOW_NO_XSMM
+endif
+ifeq ($(filter yes,$(ZSTD))$(CONFIG_ZSTD),yesyes)
+LIBRARIES += $(CONFIG_ZSTD_LIBS)
+LIBRARY_FLAGS += $(CONFIG_ZSTD_CFLAGS)
+else
+LIBRARY_FLAGS += -DFLOW_NO_ZSTD
 endif
 TEST_FLAGS := -Icmd -Itest $(CONFIG_CMOCKA_CFLAGS)
 FLAGS_OF = $(FLAGS_$(1)) $(if $(filter test/%,$(1)),$(TEST_FLAGS)) \
@@ -398,4 +406,4 @@ clean:
 help:
 	@printf 'make [goal] [VARIABLE=value]\n\n'
 	@sed -n 's/^##//p' Makefile
-	@printf '\n  CC=clang, OPTIMIZE=-O2, XSMM=no, SETUP=no, V=1 and CFLAGS, CPPFLAGS, LDFLAGS have their usual meaning.\n'
+	@printf '\n  CC=clang, OPTIMIZE=-O2, XSMM=no, ZSTD=no, SETUP=no, V=1 and CFLAGS, CPPFLAGS, LDFLAGS have their usual meaning.\n'

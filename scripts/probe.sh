@@ -47,9 +47,11 @@ cjson|libcjson|-lcjson|cjson/cJSON.h|cJSON_Version
 sleef|sleef|-lsleef|sleef.h|Sleef_expd2_u10
 png|libpng16 libpng|-lpng|png.h|png_create_read_struct
 zlib|zlib|-lz|zlib.h|zlibVersion
+zstd|libzstd|-lzstd|zstd.h|ZSTD_versionNumber
 random123|||Random123/philox.h|'
-# Without these flowctl is built too: CBLAS serves instead of libxsmm, cmocka is for the tests.
-optional=' xsmm cmocka '
+# Without these flowctl is built too: CBLAS serves instead of libxsmm, files that are compressed with zstd are refused,
+# and cmocka is for the tests.
+optional=' xsmm zstd cmocka '
 
 # Homebrew's folder is not searched by default on macOS.
 search_cflags='' search_libs='' brew=''
@@ -168,6 +170,9 @@ variable LIBS "$search_libs ${libs_hdf5-} ${libs_gsl-} ${libs_cblas-} ${libs_cjs
 variable XSMM "$(has xsmm)"
 variable XSMM_CFLAGS "${cflags_xsmm-}"
 variable XSMM_LIBS "${libs_xsmm-}"
+variable ZSTD "$(has zstd)"
+variable ZSTD_CFLAGS "${cflags_zstd-}"
+variable ZSTD_LIBS "${libs_zstd-}"
 variable CMOCKA "$(has cmocka)"
 variable CMOCKA_CFLAGS "${cflags_cmocka-}"
 variable CMOCKA_LIBS "${libs_cmocka-}"

@@ -65,6 +65,7 @@ xsmm libxsmm-dev libxsmm-devel -
 sleef libsleef-dev sleef-devel sleef
 png libpng-dev libpng-devel libpng
 zlib zlib1g-dev zlib-devel zlib
+zstd libzstd-dev libzstd-devel zstd
 random123 librandom123-dev Random123-devel -
 cmocka libcmocka-dev libcmocka-devel cmocka
 bats bats bats bats-core
@@ -133,6 +134,7 @@ if command -v apt-get >/dev/null 2>&1; then
     case $left in
         '') echo "Everything is installed." ;;
         'xsmm ') echo "Everything is installed, but for libxsmm: OpenBLAS multiplies the matrices instead." ;;
+        'zstd ') echo "Everything is installed, but for libzstd: files that zstd compressed cannot be read." ;;
         *)
             echo "Still missing after installing: $left" >&2
             exit 1
@@ -160,7 +162,7 @@ fi
     else
         echo "Only apt, dnf and Homebrew are known to this script."
         echo "The libraries are GSL, OpenBLAS (or any CBLAS), cJSON, HDF5, SLEEF, libpng, zlib,"
-        echo "Random123 and, on x86-64, libxsmm; the tests need cmocka and bats."
+        echo "libzstd, Random123 and, on x86-64, libxsmm; the tests need cmocka and bats."
     fi
     echo "then try again."
 } >&2

@@ -60,7 +60,9 @@ void reads(const char *location, const char *names, size_t n, const double *valu
 void refuses(const char *location, flow_status code, const char *text)
 {
     flow_error err = {0};
-    assert_int_equal(read_with(&got, location, NULL, &err), code);
+    const flow_status status = read_with(&got, location, NULL, &err);
+    if (status != code)
+        fail_msg("status %d instead of %d: %s", status, code, err.message);
     assert_int_equal(err.code, code);
     assert_says(&err, text);
     assert_int_equal(read_with(&got, location, NULL, NULL), code);

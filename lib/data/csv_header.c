@@ -61,15 +61,13 @@ static flow_status header_refuse_others(const flow_csv_stream *s, flow_error *er
         size_t n;
         const char *what;
     } others[] = {
-        {"\x1f\x8b", 2, "compressed with gzip; pipe it through gzip -dc and read standard input (-)"},
         {"BZh", 3, "compressed with bzip2; pipe it through bzip2 -dc and read standard input (-)"},
         {"\xfd"
          "7zXZ", 5, "compressed with xz; pipe it through xz -dc and read standard input (-)"},
-        {"\x28\xb5\x2f\xfd", 4, "compressed with zstd; pipe it through zstd -dc and read standard input (-)"},
         {"PK\x03\x04", 4, "a zip archive or a spreadsheet; save the table in it as CSV"},
         {"\xff\xfe", 2, "text in UTF-16; convert it with iconv -f UTF-16 -t UTF-8"},
         {"\xfe\xff", 2, "text in UTF-16; convert it with iconv -f UTF-16 -t UTF-8"},
-        {"\x89HDF\r\n\x1a\n", 8, "HDF5, which cannot be read from a pipe; name the file"},
+        {"\x89HDF\r\n\x1a\n", 8, "HDF5, which cannot be read from a pipe or a compressed file; unpack it and name the file"},
         {"\x93NUMPY", 6, "a NumPy array; save it as CSV (numpy.savetxt) or HDF5 (h5py)"},
         {"PAR1", 4, "a Parquet file; save the table as CSV or HDF5"},
         {"root", 4, "a ROOT file; save the columns as CSV or HDF5 (uproot and h5py)"},

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/csv_stream.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "data/reader.h"
 
@@ -21,9 +19,10 @@ static flow_status stream_fill(flow_csv_stream *s, flow_error *err)
     }
     if (s->end == s->capacity) {
         if (s->capacity >= FLOW_CSV_RECORD_MAX)
-            return flow_error_set(err, FLOW_DATA, "%s: line %lld begins a record of more than %d MB; is a quote not "
-                                  "closed there, or are there no line ends in the file?", s->name, (long long)s->line,
-                                  FLOW_CSV_RECORD_MAX >> 20);
+            return flow_error_set(err, FLOW_DATA,
+                                  "%s: line %lld begins a record of more than %d MB; is a quote not "
+                                  "closed there, or are there no line ends in the file?",
+                                  s->name, (long long)s->line, FLOW_CSV_RECORD_MAX >> 20);
         size_t capacity = s->capacity == 0 ? FIRST_CAPACITY : 2 * s->capacity;
         char *grown = realloc(s->buffer, capacity + 1);
         if (grown == NULL)
@@ -31,13 +30,10 @@ static flow_status stream_fill(flow_csv_stream *s, flow_error *err)
         s->buffer = grown;
         s->capacity = capacity;
     }
-    ssize_t n = read(s->descriptor, s->buffer + s->end, s->capacity - s->end);
-    if (n < 0 && errno == EINTR)
-        return flow_error_set(err, FLOW_INTERRUPTED, "%s: interrupted while reading", s->name);
-    if (n < 0)
-        return flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", s->name, strerror(errno));
+    size_t n;
+    FLOW_TRY(flow_byte_source_read(&s->source, s->buffer + s->end, s->capacity - s->end, &n, err));
     s->at_end = n == 0;
-    s->end += (size_t)n;
+    s->end += n;
     s->buffer[s->end] = '\n';
     return FLOW_OK;
 }
@@ -103,13 +99,15 @@ void flow_csv_stream_consume(flow_csv_stream *s, const flow_csv_record *record)
 
 flow_status flow_csv_stream_seek(flow_csv_stream *s, int64_t offset, int64_t line, flow_error *err)
 {
-    if (lseek(s->descriptor, (off_t)offset, SEEK_SET) < 0)
-        return flow_error_set(err, FLOW_IO, "%s: cannot be read again: %s", s->name, strerror(errno));
+    s->line = line;
+    if (offset >= s->offset && offset <= s->offset + (int64_t)s->end) {
+        s->begin = (size_t)(offset - s->offset);
+        return FLOW_OK;
+    }
     s->begin = s->end = 0;
     s->at_end = false;
     s->offset = offset;
-    s->line = line;
-    return FLOW_OK;
+    return flow_byte_source_seek(&s->source, offset, err);
 }
 
 flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, flow_error *err)
@@ -138,14 +136,14 @@ flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, f
 
 flow_status flow_csv_stream_open(flow_csv_stream *out, int descriptor, const char *name, flow_error *err)
 {
-    *out = (flow_csv_stream){.name = name, .descriptor = descriptor, .is_owned = descriptor != STDIN_FILENO, .line = 1};
+    *out = (flow_csv_stream){.name = name, .line = 1};
+    FLOW_TRY(flow_byte_source_open(&out->source, descriptor, name, err));
     return stream_fill(out, err);
 }
 
 void flow_csv_stream_close(flow_csv_stream *s)
 {
-    if (s->is_owned)
-        close(s->descriptor);
+    flow_byte_source_close(&s->source);
     free(s->buffer);
     flow_csv_fields_free(&s->fields);
     *s = (flow_csv_stream){0};

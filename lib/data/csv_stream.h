@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "data/byte_source.h"
 #include "data/csv_fields.h"
 
 /* The most bytes of a record: 65536 columns of 128 bytes. */
@@ -19,12 +20,12 @@ enum { FLOW_CSV_RECORD_MAX = 1 << 23 };
 
 typedef struct flow_csv_stream {
     const char *name; /* borrowed, for messages */
-    int descriptor;
-    bool is_owned, at_end; /* at_end: the file has no more bytes */
-    char *buffer;          /* one byte more than `capacity`: a line end always follows the last byte */
+    flow_byte_source source;
+    bool at_end;  /* the file has no more bytes */
+    char *buffer; /* one byte more than `capacity`: a line end always follows the last byte */
     size_t capacity, begin, end;
-    int64_t offset; /* of buffer[0] in the file */
-    int64_t line;   /* number of the line at `begin`, counted from 1 */
+    int64_t offset;         /* of buffer[0] in the file, unpacked */
+    int64_t line;           /* number of the line at `begin`, counted from 1 */
     flow_csv_fields fields; /* of the last record that was split */
 } flow_csv_stream;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "data/decimal.h"
 #include "data/reader.h"
@@ -78,8 +79,10 @@ static flow_status csv_writer_write(flow_writer *writer, const double *rows, siz
 
 static flow_status csv_writer_begin(flow_writer *writer, const char *path, flow_error *err)
 {
-    return flow_error_set(err, FLOW_ARGUMENT, "%s: a CSV file holds one table and cannot take %s; name an HDF5 file "
-                          "(.h5)", writer->output.name, path);
+    return flow_error_set(err, FLOW_ARGUMENT,
+                          "%s: a CSV file holds one table and cannot take %s; name an HDF5 file "
+                          "(.h5)",
+                          writer->output.name, path);
 }
 
 static flow_status csv_writer_finish(flow_writer *writer, flow_error *err)
@@ -88,12 +91,24 @@ static flow_status csv_writer_finish(flow_writer *writer, flow_error *err)
     return status == FLOW_OK ? flow_replace_commit(&writer->output, err) : status;
 }
 
+static const char *const packed_endings[] = {".gz", ".zst"};
+
 static const flow_writer_type csv_writer_type = {csv_writer_write, csv_writer_begin, csv_writer_finish, NULL};
 
 flow_status flow_csv_writer_open(flow_writer **out, const char *file, const char *path, const char *const *columns,
                                  int n_columns, const flow_writer_options *options, flow_error *err)
 {
     (void)path;
+    const size_t length = strlen(file);
+    *out = NULL;
+    for (size_t i = 0; i < sizeof packed_endings / sizeof packed_endings[0]; i++) {
+        const size_t n = strlen(packed_endings[i]);
+        if (length > n && strcasecmp(file + length - n, packed_endings[i]) == 0)
+            return flow_error_set(err, FLOW_ARGUMENT,
+                                  "%s: compressed files are read and not written; write to "
+                                  "standard output (-) and pipe it through %s, or name an HDF5 file (.h5)",
+                                  file, i == 0 ? "gzip" : "zstd");
+    }
     csv_writer *w = malloc(sizeof *w);
     if (w == NULL)
         return flow_error_memory(err, "a CSV writer");

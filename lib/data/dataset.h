@@ -70,6 +70,7 @@ typedef struct flow_dataset {
     const char *const *classes; /* (n_classes) their names, where there are any; NULL: none */
     bool is_weighted;           /* the weights are not negative, unless that was allowed, and their sum is positive */
     bool is_held;
+    bool is_packed;             /* as in flow_reader: rows that are not held are read in the order of the file only */
     size_t row_bytes;           /* of a row that is held: of images in the type on file, of a table in double */
     int64_t n_rows;
     int64_t n_skipped;          /* invalid ones */

@@ -40,6 +40,7 @@ static flow_status dataset_open_reader(flow_row_store *data, const char *locatio
     data->base.columns = (const char *const *)data->columns.at;
     data->base.n_columns = data->columns.n;
     data->base.has_names = data->reader->has_names;
+    data->base.is_packed = data->reader->is_packed;
     data->base.image = data->reader->image;
     data->base.stored = data->reader->stored;
     data->classes = data->reader->classes; /* taken over */

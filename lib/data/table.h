@@ -1,7 +1,7 @@
 /* Tables in files: readers and writers over CSV and HDF5.
  *
  * A location is
- *     FILE.csv                  comma-separated values with or without a header line
+ *     FILE.csv                  comma-separated values with or without a header line; also compressed with gzip or zstd
  *     FILE.h5:/path/to/dataset  a 2-D dataset (n, d), or a 1-D one (n), or a compound table (numeric members)
  *     FILE.h5:/path/to/array    a dataset of images (n, height, width), (n, height, width, channels) or
  *                               (n, channels, height, width)
@@ -46,6 +46,7 @@ typedef struct flow_reader {
     int n_stored;           /* of the others the type is double */
     bool skip_invalid;
     bool can_seek;     /* false for standard input, pipes and the like */
+    bool is_packed;    /* compressed as a whole: to go back is to read from the beginning */
     int64_t n_rows;    /* in the table, valid or not; -1: not known before the end (CSV) */
     int64_t granule;   /* rows that are stored, and best read, together; 1: any number */
     int64_t n_skipped; /* rows dropped so far under skip_invalid */

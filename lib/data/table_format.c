@@ -13,7 +13,7 @@
 /* CSV, which has no signature, is first. */
 static const flow_table_format table_formats[] = {
     {.name = "a CSV file",
-     .endings = {".csv"},
+     .endings = {".csv", ".csv.gz", ".csv.zst"},
      .open_reader = flow_csv_reader_open,
      .open_writer = flow_csv_writer_open},
     {.name = "an HDF5 file",

@@ -10,7 +10,7 @@
 
 typedef struct flow_table_format {
     const char *name;       /* with its article, for messages: "an HDF5 file" */
-    const char *endings[4]; /* of the names of such files, in any case; NULL after the last one */
+    const char *endings[8]; /* of the names of such files, in any case; NULL after the last one */
     bool has_paths;         /* a file holds several tables, each at a path */
     bool reads_folders;     /* a folder of such files is a table */
 

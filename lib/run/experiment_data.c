@@ -47,6 +47,11 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
         options.image.layout = FLOW_IMAGE_AUTO; /* they have the order of an image already */
     }
     flow_status status = flow_dataset_open(out, path, &options, err);
+    if (status == FLOW_OK && out == &x->training && (*out)->is_packed && !(*out)->is_held)
+        status = flow_error_set(err, FLOW_DATA, "%s: is compressed, and its rows take more than the %g GiB of "
+                                "data.memory: they would be unpacked again for each part of them; unpack the file, or "
+                                "set data.memory to %.3g", path, data->memory,
+                                1.1 * (double)(*out)->n_rows * (double)(*out)->row_bytes / (1u << 30) + 0.001);
     if (status != FLOW_OK)
         flow_error_prefix(err, status, "data.%s: ", key);
     else

@@ -57,6 +57,11 @@ static char *files_stem(const flow_location *place)
     while (start > place->file && start[-1] != '/')
         start--;
     const char *point = end;
+    for (const char *const *ending = place->format->endings; *ending != NULL; ending++) {
+        const size_t n = strlen(*ending);
+        if ((size_t)(end - start) > n && strncasecmp(end - n, *ending, n) == 0)
+            point = end - n;
+    }
     while (point > start && *point != '.')
         point--;
     const bool has_ending = point > start && !place->format->reads_folders;
