@@ -206,6 +206,11 @@ static const flow_report_field column_fields[] = {
 #define TABLE FLOW_REPORT_WHEN(flow_run_info_data_result, is_table)
 static const flow_report_field shape_fields[] = SHAPE_FIELDS(NULL);
 
+static const flow_report_field remark_fields[] = {
+    {"text", NULL, "  %s\n", FLOW_MEMBER(flow_data_remark, text)},
+    FLOW_REPORT_END,
+};
+
 static const flow_report_field data_result_fields[] = {
     {"kind", FOUND(kind)},
     {"data", NULL, "%s: ", FOUND(location)},
@@ -213,6 +218,7 @@ static const flow_report_field data_result_fields[] = {
     {NULL, NULL, ", %d column{|s}", FOUND(columns)},
     {NULL, NULL, " without names", DATASET(n_rows), FLOW_REPORT_UNLESS(flow_dataset, has_names)},
     {NULL, NULL, ", CRC-32 %s\n", FLOW_MEMBER_ARRAY(flow_run_info_data_result, checksum[sizeof "crc32:" - 1])},
+    {"remarks", NULL, "", FLOW_REPORT_LIST_OF(flow_run_info_data_result, remarks, flow_data_remark, remark_fields)},
     {"invalid_rows", FOUND(invalid_rows)},
     {NULL, NULL, "%s more row{|s} cannot be used, the first: ", FOUND(invalid_rows), .positive = true},
     {"first_invalid", NULL, "%s\n", FLOW_MEMBER_ARRAY(flow_run_info_data_result, first_invalid)},

@@ -2,6 +2,7 @@
 #include "table_files.h"
 #include "values.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const double six[6] = {1, 2, 3, 4, 5, 6};
@@ -32,11 +33,13 @@ flow_status read_with(content *out, const char *location, const flow_reader_opti
         size_t room = 4096 / (size_t)out->d - out->n;
         room = room < 512 - out->n ? room : 512 - out->n;
         room = room < 7 ? room : 7;
-        status = flow_reader_read(reader, out->values + out->n * (size_t)out->d, out->numbers + out->n, room, &n_read,
-                                  err);
+        status =
+            flow_reader_read(reader, out->values + out->n * (size_t)out->d, out->numbers + out->n, room, &n_read, err);
         out->n += n_read;
     } while (status == FLOW_OK && n_read > 0);
     out->n_skipped = reader->n_skipped;
+    for (int i = 0; i < reader->remarks.n; i++)
+        strcat(strcat(out->remarks, "\n"), reader->remarks.at[i]);
     flow_reader_close(reader);
     return status;
 }
@@ -66,4 +69,13 @@ void refuses(const char *location, flow_status code, const char *text)
     assert_int_equal(err.code, code);
     assert_says(&err, text);
     assert_int_equal(read_with(&got, location, NULL, NULL), code);
+}
+
+void remarks(const char *text)
+{
+    char line[512];
+    if (text != NULL)
+        snprintf(line, sizeof line, "\n%s", text);
+    if (text != NULL ? strstr(got.remarks, line) == NULL : got.remarks[0] != '\0')
+        fail_msg("\"%s\" is not said: \"%s\"", text != NULL ? text : "nothing", got.remarks);
 }

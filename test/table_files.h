@@ -16,7 +16,8 @@ typedef struct content {
     int d;
     size_t n;
     int64_t n_skipped;
-    char names[256]; /* with blanks between them */
+    char names[256];    /* with blanks between them */
+    char remarks[2048]; /* with line ends between them */
     bool has_names;
 } content;
 
@@ -28,6 +29,8 @@ flow_status read_with(content *out, const char *location, const flow_reader_opti
 void reads(const char *location, const char *names, size_t n, const double *values);
 /* Expects this error, with `text` somewhere in the message. */
 void refuses(const char *location, flow_status code, const char *text);
+/* Expects that a remark of what was read last begins with `text`; NULL: that there is none. */
+void remarks(const char *text);
 void assert_says(const flow_error *err, const char *text);
 
 #endif

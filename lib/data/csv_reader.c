@@ -19,7 +19,8 @@ typedef struct csv_reader {
     int *target;   /* (n_fields) the place of each field in a row, -1: not read */
     int n_targets; /* fields up to the last chosen one */
     size_t n_fields;
-    int64_t row; /* number of the row at the front */
+    int64_t row;      /* number of the row at the front */
+    bool told_of_end; /* there is a remark about the end of the file */
 } csv_reader;
 
 /* An error in the row at the front. The text is borrowed from the record. */
@@ -187,6 +188,18 @@ static flow_status csv_refuse(const csv_reader *r, const csv_finding *found, con
 
 /* ------------------------------------------------------------------ the reader */
 
+/* The last row has no line end. */
+static flow_status csv_tell_of_end(csv_reader *r, flow_error *err)
+{
+    if (r->told_of_end)
+        return FLOW_OK;
+    r->told_of_end = true;
+    return flow_reader_remark(&r->common, err,
+                              "its last line has no line end; if the file was cut, the last number "
+                              "(row %lld) is, too",
+                              (long long)r->row + 1);
+}
+
 static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                             flow_error *err)
 {
@@ -212,6 +225,8 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
         } else {
             return csv_refuse(r, &found, &record, err);
         }
+        if (record.text[record.size - 1] != '\n')
+            FLOW_TRY(csv_tell_of_end(r, err));
         flow_csv_stream_consume(&r->stream, &record);
         r->row++;
     }

@@ -111,6 +111,7 @@ void flow_dataset_close(flow_dataset *base)
     flow_reader_close(data->reader);
     flow_name_list_free(&data->columns);
     flow_name_list_free(&data->classes);
+    flow_name_list_free(&base->remarks);
     flow_stats_free(&data->stats);
     flow_survey_free(base->survey);
     free(base->location);

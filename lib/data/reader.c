@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/reader.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +142,16 @@ void flow_reader_drop(flow_reader *reader, int64_t row)
     }
 }
 
+flow_status flow_reader_remark(flow_reader *reader, flow_error *err, const char *format, ...)
+{
+    char text[FLOW_ERROR_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return flow_name_list_add(&reader->remarks, text, strlen(text), err);
+}
+
 void flow_reader_limit(flow_reader *reader, int64_t rows)
 {
     if (reader->type->limit != NULL)
@@ -155,6 +167,7 @@ void flow_reader_close(flow_reader *reader)
     reader->type->close(reader);
     flow_name_list_free(&reader->columns);
     flow_name_list_free(&reader->classes);
+    flow_name_list_free(&reader->remarks);
     free(reader->name);
     free(reader);
 }

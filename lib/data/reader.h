@@ -41,6 +41,9 @@ bool flow_csv_is_word(const char *field, size_t length);
 /* Announces that about `rows` rows will be read after each seek, so that more need not be read at once. */
 void flow_reader_limit(flow_reader *reader, int64_t rows);
 
+/* Adds a remark, a sentence that the location can stand in front of: "its fields are separated by tabs". */
+flow_status flow_reader_remark(flow_reader *reader, flow_error *err, const char *format, ...) FLOW_PRINTF(3, 4);
+
 /* Counts row `row` as dropped, once. */
 void flow_reader_drop(flow_reader *reader, int64_t row);
 

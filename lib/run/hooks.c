@@ -28,6 +28,12 @@ void flow_run_warn_skipped(const flow_run_hooks *hooks, const char *location, in
                       n == 1 ? " was" : "s were");
 }
 
+void flow_run_say_remarks(const flow_run_hooks *hooks, const char *location, const flow_name_list *remarks)
+{
+    for (int i = 0; i < remarks->n; i++)
+        flow_run_warn(hooks, "%s: %s", flow_is_standard(location) ? "standard input" : location, remarks->at[i]);
+}
+
 void flow_run_begin(const flow_run_hooks *hooks)
 {
     if (hooks->begin != NULL)

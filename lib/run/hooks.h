@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "data/name_list.h"
 
 /* How far a walk over rows has come. */
 typedef struct flow_run_progress {
@@ -30,6 +31,8 @@ typedef struct flow_run_hooks {
 void flow_run_warn(const flow_run_hooks *hooks, const char *format, ...) FLOW_PRINTF(2, 3);
 /* Warns that n rows of `location` were skipped, unless n is 0. */
 void flow_run_warn_skipped(const flow_run_hooks *hooks, const char *location, int64_t n);
+/* Says the remarks about how `location` was read. */
+void flow_run_say_remarks(const flow_run_hooks *hooks, const char *location, const flow_name_list *remarks);
 void flow_run_begin(const flow_run_hooks *hooks);
 bool flow_run_should_stop(const flow_run_hooks *hooks);
 

@@ -83,6 +83,16 @@ static bool info_read_columns(flow_run_info_data_result *out)
     return columns != NULL;
 }
 
+static bool info_list_remarks(flow_run_info_data_result *out)
+{
+    const flow_name_list *remarks = &out->data->remarks;
+    flow_data_remark *rows = calloc((size_t)remarks->n + 1, sizeof *rows);
+    out->remarks = (flow_list){rows, (size_t)remarks->n};
+    for (int i = 0; i < remarks->n && rows != NULL; i++)
+        rows[i].text = remarks->at[i];
+    return rows != NULL;
+}
+
 static bool info_list_tables(flow_run_info_data_result *out)
 {
     flow_data_table *rows = calloc((size_t)out->table_paths.n, sizeof *rows);
@@ -148,7 +158,7 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
     snprintf(out->checksum, sizeof out->checksum, "crc32:%08lx", (unsigned long)data->checksum);
     out->without_numbers = (flow_text_list){out->others.n, (const char *const *)out->others.at};
     info_describe_pictures(out);
-    if (!info_read_columns(out))
+    if (!info_read_columns(out) || !info_list_remarks(out))
         return flow_error_memory(err, "columns");
     if (data->survey != NULL)
         FLOW_TRY(flow_findings_describe(&out->findings, data->survey, err));
@@ -161,6 +171,7 @@ void flow_run_info_data_free(flow_run_info_data_result *result)
     flow_name_list_free(&result->table_sizes);
     free(result->table_rows.items);
     free(result->columns.items);
+    free(result->remarks.items);
     flow_findings_free(&result->findings);
     flow_dataset_close(result->data);
     flow_name_list_free(&result->chosen);

@@ -16,7 +16,7 @@
 
 /* ---- remarks ---- */
 
-enum { REMARKS = 16, SHOWN = 8 };
+enum { REMARKS = 32, READING = 8, SHOWN = 8 };
 
 /* Takes the text over. */
 static flow_status init_remark(init_plan *plan, const char *about, char *text, flow_error *err)
@@ -53,6 +53,8 @@ static flow_status init_describe(init_plan *plan, flow_error *err)
     list->items = flow_arena_take(plan->arena, REMARKS, sizeof(flow_init_remark));
     if (list->items == NULL)
         return flow_error_memory(err, "remarks");
+    for (int i = 0; plan->looked_at != NULL && i < plan->looked_at->remarks.n && i < READING; i++)
+        FLOW_TRY(init_remark(plan, "file", flow_strdup(plan->looked_at->remarks.at[i]), err));
     for (int topic = 0; topic < INIT_N_TOPICS; topic++)
         if (abouts[topic] != NULL)
             FLOW_TRY(init_remark_topic(plan, abouts[topic], (init_topic)topic, err));

@@ -206,6 +206,8 @@ static flow_status interpolate_find_ends(interpolation *run, flow_error *err)
         status = interpolate_read_ends(run, &in, err);
     if (status == FLOW_OK)
         run->result->skipped = in.reader->n_skipped;
+    if (status == FLOW_OK)
+        flow_run_say_remarks(&run->o->rows.hooks, run->result->data, &in.reader->remarks);
     flow_input_close(&in);
     free(names);
     return status;

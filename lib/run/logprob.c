@@ -129,6 +129,7 @@ static void logprob_warn(const evaluation *e)
                       e->odd_place);
         flow_text_free(&list);
     }
+    flow_run_say_remarks(hooks, r->data, &e->in.reader->remarks);
     flow_run_warn_skipped(hooks, r->data, r->skipped);
 }
 

@@ -194,6 +194,8 @@ static void sample_warn(const sampling *run)
     const flow_run_sample_options *o = run->o;
     const flow_run_hooks *hooks = &o->rows.hooks;
     const flow_run_sample_result *r = run->result;
+    if (run->context.in.reader != NULL)
+        flow_run_say_remarks(hooks, r->given, &run->context.in.reader->remarks);
     flow_run_warn_skipped(hooks, r->given, r->skipped);
     if (r->given != NULL && o->n > 0 && r->rows == 0 && o->limit != 0)
         flow_run_warn(hooks, "%s has no context for row %lld and what follows; no rows are drawn", r->given,
