@@ -23,35 +23,32 @@ static void test_csv_forms(void **state)
     reads(write_text("a.csv", "x,y\n1,2.5\n-3e-2,4\n"), "x y", 2, v);
     assert_true(got.has_names);
     remarks(NULL);
-    reads(write_text("a.csv", "x,y\n1,2.5\n-3e-2,4"), "x y", 2, v); /* no line end at the end */
+    reads(write_text("a.csv", "x,y\n1,2.5\n-3e-2,4"), "x y", 2, v);                         /* no line end at the end */
     remarks("its last line has no line end; if the file was cut, the last number (row 2) is, too");
     reads(write_text("a.csv", "x,y\n1,2.5\n\"-3e-2\",\"\n4\"\n"), "x y", 2, v);
     remarks(NULL);
-    reads(write_text("a.csv", "x,y\r\n1,2.5\r\n-3e-2,4\r\n"), "x y", 2, v);                /* CRLF */
-    reads(write_text("a.csv", "\xef\xbb\xbfx,y\r\n1,2.5\r\n-3e-2,4"), "x y", 2, v);        /* byte-order mark */
-    reads(write_text("a.csv", "\n  \nx,y\n\n1,2.5\n\r\n \t\n-3e-2,4\n\n\n"), "x y", 2, v); /* blank lines */
-    reads(write_text("a.csv", "x , y\n 1 ,\t2.5 \n-3e-2, 4\t\n"), "x y", 2, v);            /* blanks */
-    reads(write_text("a.csv", "\"x\",\"y\"\n1,2.5\n-3e-2,4\n"), "x y", 2, v);              /* R's header */
-    reads(write_text("a.csv", "\"x\",\"y\"\n\"1\",\"2.5\"\n\"-3e-2\",4\n"), "x y", 2, v);  /* quoted numbers */
-    reads(write_text("a.csv", "\"1\",\"2.5\"\n\"-3e-2\",\"4\"\n"), "x1 x2", 2, v);         /* and no header */
+    reads(write_text("a.csv", "x,y\r\n1,2.5\r\n-3e-2,4\r\n"), "x y", 2, v);                 /* CRLF */
+    reads(write_text("a.csv", "\xef\xbb\xbfx,y\r\n1,2.5\r\n-3e-2,4"), "x y", 2, v);         /* byte-order mark */
+    reads(write_text("a.csv", "\n  \nx,y\n\n1,2.5\n\r\n \t\n-3e-2,4\n\n\n"), "x y", 2, v);  /* blank lines */
+    reads(write_text("a.csv", "x , y\n 1 ,\t2.5 \n-3e-2, 4\t\n"), "x y", 2, v);             /* blanks */
+    reads(write_text("a.csv", "\"x\",\"y\"\n1,2.5\n-3e-2,4\n"), "x y", 2, v);               /* R's header */
+    reads(write_text("a.csv", "\"x\",\"y\"\n\"1\",\"2.5\"\n\"-3e-2\",4\n"), "x y", 2, v);   /* quoted numbers */
+    reads(write_text("a.csv", "\"1\",\"2.5\"\n\"-3e-2\",\"4\"\n"), "x1 x2", 2, v);          /* and no header */
     /* quotes that need splitting, and quotes that do not */
     reads(write_text("a.csv", "x,y\n \"1\", \"2.5\" \n\" -3e-2 \",\"4\"\r\n"), "x y", 2, v);
-    reads(write_text("a.csv", "\"m, in \"\"GeV\"\"\",\"two\nlines\"\n1,2.5\n-3e-2,4\n"), "m, in \"GeV\" two\nlines", 2,
-          v);
-    reads(write_text("a.csv", "# x,y\n1,2.5\n-3e-2,4\n"), "x y", 2, v); /* numpy.savetxt */
-    reads(write_text("a.csv", "1,2.5\n-3e-2,4\n"), "x1 x2", 2, v);      /* no header */
+    reads(write_text("a.csv", "\"m, in \"\"GeV\"\"\",\"two\nlines\"\n1,2.5\n-3e-2,4\n"),
+          "m, in \"GeV\" two\nlines", 2, v);
+    reads(write_text("a.csv", "# x,y\n1,2.5\n-3e-2,4\n"), "x y", 2, v);                     /* numpy.savetxt */
+    reads(write_text("a.csv", "1,2.5\n-3e-2,4\n"), "x1 x2", 2, v);                          /* no header */
     assert_false(got.has_names);
     reads(write_text("a.csv", "1990,1991\n-3e-2,4\n"), "x1 x2", 2, (double[]){1990, 1991, -3e-2, 4});
-    reads(write_text("a.csv", "\"1990\",\"1991\"\n1,2.5\n-3e-2,4\n"), "1990 1991", 2, v); /* names that are numbers */
+    reads(write_text("a.csv", "\"1990\",\"1991\"\n1,2.5\n-3e-2,4\n"), "1990 1991", 2, v);   /* names that are numbers */
     reads(write_text("a.csv", "country,1990\n1,2.5\n-3e-2,4\n"), "country 1990", 2, v);
     reads(write_text("a.csv", "\"\",\"x\"\n\"1\",2.5\n\"-3e-2\",4\n"), "unnamed1 x", 2, v); /* R's row names */
-    reads(write_text("a.csv", "gr\xc3\xb6\xc3\x9f"
-                              "e; cm,\"a;b\"\n1,2.5\n-3e-2,4\n"),
-          "gr\xc3\xb6\xc3\x9f"
-          "e; cm a;b",
-          2, v);
+    reads(write_text("a.csv", "gr\xc3\xb6\xc3\x9f" "e; cm,\"a;b\"\n1,2.5\n-3e-2,4\n"),
+          "gr\xc3\xb6\xc3\x9f" "e; cm a;b", 2, v);
     reads(write_text("a.csv", "x\n5\n"), "x", 1, (double[]){5});
-    reads(write_text("a.csv", "x,y\n"), "x y", 0, v); /* header only */
+    reads(write_text("a.csv", "x,y\n"), "x y", 0, v);                                       /* header only */
     reads(write_text("a.csv", "x,y"), "x y", 0, v);
     reads(write_text("a.csv", "+7,-.5,6.,1e3,-0,12345678901234567890,0.1000000000000000055511151231257827\n"),
           "x1 x2 x3 x4 x5 x6 x7", 1, (double[]){7, -0.5, 6, 1000, 0, 12345678901234567890.0, 0.1});
@@ -151,9 +148,8 @@ static void test_csv_refusals(void **state)
     write_text("a.csv", "x\ty\n1\t2\n");
     refuses(path, FLOW_DATA, "tabs");
     write_text("a.csv", "\"\";\"x\";\"y\"\n\"1\";1,5;2\n"); /* R's write.csv2 */
-    refuses(path, FLOW_DATA,
-            "semicolons, commas are expected; convert it, and decimal commas with it, by tr ',;' "
-            "'.,'");
+    refuses(path, FLOW_DATA, "semicolons, commas are expected; convert it, and decimal commas with it, by tr ',;' "
+                             "'.,'");
     write_text("a.csv", "1,5;2\n3;4\n");
     refuses(path, FLOW_DATA, "semicolons");
     write_text("a.csv", "\"x\" \"y\"\n\"1\" 1.5 2\n"); /* R's write.table */
@@ -166,8 +162,7 @@ static void test_csv_refusals(void **state)
     write_text("a.csv", "x,y\n\"1,5\",2\n");
     refuses(path, FLOW_DATA, "\"1,5\" is not a number");
     refuses(path, FLOW_DATA, "decimal point");
-    write_text("a.csv", "gr\xf6\xdf"
-                        "e,y\n1,2\n");
+    write_text("a.csv", "gr\xf6\xdf" "e,y\n1,2\n");
     refuses(path, FLOW_DATA, "iconv -f LATIN1 -t UTF-8");
     write_text("a.csv", "x,y\r1,2\r3,4\r");
     refuses(path, FLOW_DATA, "carriage returns");
@@ -177,10 +172,7 @@ static void test_csv_refusals(void **state)
     refuses(path, FLOW_DATA, "row 1 (line 1), column \"x1\": \"NA\" is a missing value");
     write_bytes("a.csv", "PK\x03\x04rest", 8);
     refuses(path, FLOW_FORMAT, "spreadsheet");
-    write_bytes("a.csv",
-                "\xfd"
-                "7zXZrest",
-                9);
+    write_bytes("a.csv", "\xfd" "7zXZrest", 9);
     refuses(path, FLOW_FORMAT, "xz -dc");
     write_bytes("a.csv", "\xff\xfex\0,\0y\0", 8);
     refuses(path, FLOW_FORMAT, "UTF-16");
@@ -477,11 +469,16 @@ static void test_locale_does_not_matter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_csv_forms),        cmocka_unit_test(test_csv_fields),
-        cmocka_unit_test(test_csv_refusals),     cmocka_unit_test(test_csv_selection),
-        cmocka_unit_test(test_csv_last_columns), cmocka_unit_test(test_csv_skips_invalid_rows),
-        cmocka_unit_test(test_csv_seeks),        cmocka_unit_test(test_csv_memory_is_bounded),
-        cmocka_unit_test(test_csv_from_a_pipe),  cmocka_unit_test(test_locale_does_not_matter),
+        cmocka_unit_test(test_csv_forms),
+        cmocka_unit_test(test_csv_fields),
+        cmocka_unit_test(test_csv_refusals),
+        cmocka_unit_test(test_csv_selection),
+        cmocka_unit_test(test_csv_last_columns),
+        cmocka_unit_test(test_csv_skips_invalid_rows),
+        cmocka_unit_test(test_csv_seeks),
+        cmocka_unit_test(test_csv_memory_is_bounded),
+        cmocka_unit_test(test_csv_from_a_pipe),
+        cmocka_unit_test(test_locale_does_not_matter),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

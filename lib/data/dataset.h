@@ -35,27 +35,27 @@ typedef struct flow_dataset_options {
     const char *const *columns; /* as in flow_reader_options */
     int n_columns;
     bool skip_invalid;
-    size_t memory_bytes;      /* budget of the rows when held (of a table 8 bytes a value); 0: no limit */
+    size_t memory_bytes; /* budget of the rows when held (of a table 8 bytes a value); 0: no limit */
     double share, test_share; /* from 0 (no such part) to below 1; used when part is not FLOW_PART_ALL */
     flow_part part;
-    uint64_t seed;              /* of the split */
+    uint64_t seed; /* of the split */
     const char *const *context; /* columns of the context: after the others */
     int n_context;
     const char *weight; /* column of the rows' weights: the last one. NULL: no weights */
     flow_image image;   /* as in flow_reader_options */
     bool allow_negative_weights;
-    bool flip;   /* half of the images of a shuffled epoch, by (seed, epoch, number of the row), are mirrored left to
+    bool flip; /* half of the images of a shuffled epoch, by (seed, epoch, number of the row), are mirrored left to
                   right */
-    bool survey; /* look at the columns (data/survey.h); not of images */
+    bool survey;     /* look at the columns (data/survey.h); not of images */
     bool read_ahead; /* a thread reads the next rows that are not held; rows, order and errors stay the same */
 } flow_dataset_options;
 
 /* Over the valid rows of the part that was opened. */
 typedef struct flow_column_summary {
-    const char *name;                    /* borrowed from the data set */
+    const char *name;  /* borrowed from the data set */
     double least, most, mean, deviation; /* deviation: square root of the unbiased variance */
-    double tied;     /* share of the most frequent value, estimated from a sample of rows; 1: constant */
-    double distinct; /* number of distinct values in that sample, as a share of the sample */
+    double tied;       /* share of the most frequent value, estimated from a sample of rows; 1: constant */
+    double distinct;   /* number of distinct values in that sample, as a share of the sample */
 } flow_column_summary;
 
 /* What is known about a data set, for reading only; all of it lives as long as the data set. */
@@ -70,17 +70,17 @@ typedef struct flow_dataset {
     const char *const *classes; /* (n_classes) their names, where there are any; NULL: none */
     bool is_weighted;           /* the weights are not negative, unless that was allowed, and their sum is positive */
     bool is_held;
-    bool is_packed;   /* as in flow_reader: rows that are not held are read in the order of the file only */
-    size_t row_bytes; /* of a row that is held: of images in the type on file, of a table in double */
+    bool is_packed;             /* as in flow_reader: rows that are not held are read in the order of the file only */
+    size_t row_bytes;           /* of a row that is held: of images in the type on file, of a table in double */
     int64_t n_rows;
-    int64_t n_skipped;            /* invalid ones */
-    int64_t n_weightless;         /* left out: of weight 0 */
-    double weight_unit;           /* of the weights that are served; 1, but for extreme ones */
-    double effective_rows;        /* (sum w)^2 / sum(w^2) (Kish 1965); without weights n_rows */
-    uint32_t checksum;            /* CRC-32 (zlib) over the values as little-endian doubles, in file order */
-    flow_name_list remarks;       /* as in flow_reader */
+    int64_t n_skipped;          /* invalid ones */
+    int64_t n_weightless;       /* left out: of weight 0 */
+    double weight_unit;         /* of the weights that are served; 1, but for extreme ones */
+    double effective_rows;      /* (sum w)^2 / sum(w^2) (Kish 1965); without weights n_rows */
+    uint32_t checksum;          /* CRC-32 (zlib) over the values as little-endian doubles, in file order */
+    flow_name_list remarks;     /* as in flow_reader */
     flow_column_summary *summary; /* (n_columns) */
-    flow_survey *survey; /* of all valid rows of the table, whatever their part and weight; NULL: not asked for,
+    flow_survey *survey;        /* of all valid rows of the table, whatever their part and weight; NULL: not asked for,
                                    or the rows are images */
 } flow_dataset;
 

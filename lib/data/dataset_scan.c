@@ -12,21 +12,21 @@
 enum {
     MOST_BLOCK_ROWS = 8192,
     LEAST_BLOCK_ROWS = 64,
-    BLOCK_VALUES = 1 << 17, /* values in a block: 1 MB */
-    BLOCKS_IN_POOL = 32,    /* at least, if the memory allows it */
-    MOST_SAMPLED = 1 << 15, /* rows */
+    BLOCK_VALUES = 1 << 17,        /* values in a block: 1 MB */
+    BLOCKS_IN_POOL = 32,           /* at least, if the memory allows it */
+    MOST_SAMPLED = 1 << 15,        /* rows */
     LEAST_SAMPLED = 256,
-    SAMPLE_VALUES = 1 << 23 /* 64 MB */
+    SAMPLE_VALUES = 1 << 23        /* 64 MB */
 };
 
 typedef struct dataset_scan {
     flow_row_store *data;
     size_t memory_bytes;
-    bool holds;  /* all rows so far fit */
-    bool counts; /* numbers are 0, 1, 2, ... so far */
+    bool holds;         /* all rows so far fit */
+    bool counts;        /* numbers are 0, 1, 2, ... so far */
     size_t n_held, capacity;
-    double *block;    /* (block_rows, d) */
-    int64_t *numbers; /* (block_rows) */
+    double *block;      /* (block_rows, d) */
+    int64_t *numbers;   /* (block_rows) */
 } dataset_scan;
 
 /* Bytes of a row in the pool: its values, its number, its place in the order. */
@@ -37,8 +37,7 @@ static size_t scan_pooled_row_bytes(const flow_row_store *data)
 
 static flow_status scan_too_large(const flow_row_store *data, size_t memory_bytes, flow_error *err)
 {
-    return flow_error_set(err, FLOW_DATA,
-                          "%s: can be read only once, so its rows must be held, and they take more "
+    return flow_error_set(err, FLOW_DATA, "%s: can be read only once, so its rows must be held, and they take more "
                           "than the %.0f MB that are allowed; put the table into a file, or allow more memory",
                           data->base.location, (double)memory_bytes / 1048576);
 }
@@ -136,12 +135,10 @@ static flow_status scan_check_weights(const flow_row_store *data, const double *
     size_t d = (size_t)data->base.n_columns;
     for (size_t i = 0; i < n; i++)
         if (rows[(i + 1) * d - 1] < 0)
-            return flow_error_set(err, FLOW_DATA,
-                                  "%s: row %lld has the weight %g in column \"%.80s\"; a density with "
+            return flow_error_set(err, FLOW_DATA, "%s: row %lld has the weight %g in column \"%.80s\"; a density with "
                                   "negative weights can have no maximum. Leave such rows out, or set "
-                                  "\"allow_negative_weights\" if they are meant",
-                                  data->base.location, (long long)numbers[i] + 1, rows[(i + 1) * d - 1],
-                                  data->base.columns[d - 1]);
+                                  "\"allow_negative_weights\" if they are meant", data->base.location,
+                                  (long long)numbers[i] + 1, rows[(i + 1) * d - 1], data->base.columns[d - 1]);
     return FLOW_OK;
 }
 
@@ -192,11 +189,9 @@ static flow_status scan_no_rows(const flow_row_store *data, const flow_position 
         return flow_error_set(err, FLOW_DATA, "%s: all %lld rows have the weight 0 in column \"%.80s\"", location,
                               (long long)data->base.n_weightless, data->base.columns[data->base.n_columns - 1]);
     if (data->part != FLOW_PART_ALL && data->stats.n == 0 && (data->n_blocks > 0 || !data->reader->can_seek))
-        return flow_error_set(err, FLOW_DATA,
-                              "%s: no row belongs to the %s part with a %s share of %g; the table is "
-                              "too small for that, choose another share",
-                              location, names[data->part], is_test ? "test" : "held-out",
-                              is_test ? data->test_share : data->share);
+        return flow_error_set(err, FLOW_DATA, "%s: no row belongs to the %s part with a %s share of %g; the table is "
+                              "too small for that, choose another share", location, names[data->part],
+                              is_test ? "test" : "held-out", is_test ? data->test_share : data->share);
     if (data->base.n_skipped > 0 && data->reader->can_seek) {
         size_t n_read;
         data->reader->skip_invalid = false;
@@ -234,10 +229,8 @@ static flow_status scan_weigh(flow_dataset *data, flow_error *err)
     double ratio = data->is_weighted ? weight->deviation / weight->mean : 0;
     data->weight_unit = 1;
     if (data->is_weighted && !(weight->mean > 0))
-        return flow_error_set(err, FLOW_DATA,
-                              "%s: the weights in column \"%.80s\" have a mean of %g; it has to be "
-                              "positive",
-                              data->location, weight->name, weight->mean);
+        return flow_error_set(err, FLOW_DATA, "%s: the weights in column \"%.80s\" have a mean of %g; it has to be "
+                              "positive", data->location, weight->name, weight->mean);
     if (data->is_weighted) {
         const int e = ilogb(fmax(fabs(weight->least), fabs(weight->most)));
         data->weight_unit = abs(e) < PLAIN ? 1 : ldexp(1, e < -MOST ? -MOST : e > MOST ? MOST : e);

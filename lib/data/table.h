@@ -45,13 +45,13 @@ typedef struct flow_reader {
     flow_value_type stored; /* a type that holds the values of the first n_stored columns exactly */
     int n_stored;           /* of the others the type is double */
     bool skip_invalid;
-    bool can_seek;          /* false for standard input, pipes and the like */
-    bool is_packed;         /* compressed as a whole: to go back is to read from the beginning */
-    int64_t n_rows;         /* in the table, valid or not; -1: not known before the end (CSV) */
-    int64_t granule;        /* rows that are stored, and best read, together; 1: any number */
-    int64_t n_skipped;      /* rows dropped so far under skip_invalid */
+    bool can_seek;     /* false for standard input, pipes and the like */
+    bool is_packed;    /* compressed as a whole: to go back is to read from the beginning */
+    int64_t n_rows;    /* in the table, valid or not; -1: not known before the end (CSV) */
+    int64_t granule;   /* rows that are stored, and best read, together; 1: any number */
+    int64_t n_skipped; /* rows dropped so far under skip_invalid */
     flow_name_list remarks; /* sentences about how the file was read that its user should know; more may come later */
-    int64_t judged;         /* dropped rows before this one have been counted: seeking back counts none twice */
+    int64_t judged;    /* dropped rows before this one have been counted: seeking back counts none twice */
 } flow_reader;
 
 typedef struct flow_reader_options {

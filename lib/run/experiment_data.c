@@ -26,21 +26,12 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
     if (path == NULL)
         return flow_error_memory(err, location);
     flow_dataset_options options = {
-        .columns = data->columns.at,
-        .n_columns = data->columns.n,
-        .context = data->context.at,
-        .n_context = data->context.n,
-        .weight = data->weight,
-        .allow_negative_weights = data->allow_negative_weights,
-        .image = flow_image_of_options(x->spec->image),
-        .skip_invalid = data->skip_invalid,
-        .flip = data->flip && out == &x->training,
-        .survey = out == &x->training,
+        .columns = data->columns.at, .n_columns = data->columns.n, .context = data->context.at,
+        .n_context = data->context.n, .weight = data->weight, .allow_negative_weights = data->allow_negative_weights,
+        .image = flow_image_of_options(x->spec->image), .skip_invalid = data->skip_invalid,
+        .flip = data->flip && out == &x->training, .survey = out == &x->training,
         .memory_bytes = (size_t)(data->memory * (double)(1u << 30)),
-        .part = part,
-        .share = data->validation.number,
-        .test_share = data->test.number,
-        .seed = x->spec->seed,
+        .part = part, .share = data->validation.number, .test_share = data->test.number, .seed = x->spec->seed,
         .read_ahead = x->n_threads > 1, /* reading ahead is a thread of its own */
     };
     if (x->training != NULL) {
@@ -57,11 +48,9 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
     }
     flow_status status = flow_dataset_open(out, path, &options, err);
     if (status == FLOW_OK && out == &x->training && (*out)->is_packed && !(*out)->is_held)
-        status = flow_error_set(err, FLOW_DATA,
-                                "%s: is compressed, and its rows take more than the %g GiB of "
+        status = flow_error_set(err, FLOW_DATA, "%s: is compressed, and its rows take more than the %g GiB of "
                                 "data.memory: they would be unpacked again for each part of them; unpack the file, or "
-                                "set data.memory to %.3g",
-                                path, data->memory,
+                                "set data.memory to %.3g", path, data->memory,
                                 1.1 * (double)(*out)->n_rows * (double)(*out)->row_bytes / (1u << 30) + 0.001);
     if (status != FLOW_OK) {
         flow_error_prefix(err, status, "data.%s: ", key);
@@ -91,10 +80,8 @@ static flow_status experiment_check_names(const flow_dataset *data, flow_error *
     const char *twice;
     FLOW_TRY(flow_find_repeated(&twice, data->columns, (size_t)data->n_columns, err));
     return twice == NULL ? FLOW_OK
-                         : flow_error_set(err, FLOW_DATA,
-                                          "data.train: %s: two columns are named \"%.80s\"; give them "
-                                          "different names",
-                                          data->location, twice);
+                         : flow_error_set(err, FLOW_DATA, "data.train: %s: two columns are named \"%.80s\"; give them "
+                                          "different names", data->location, twice);
 }
 
 /* A wrong sign in a gradient would otherwise show late in a training. */
@@ -103,11 +90,10 @@ static flow_status experiment_check_gradient(const flow_experiment *x, flow_erro
     flow_target_mismatch wrong;
     FLOW_TRY(flow_target_check(x->target, &wrong, err));
     if (wrong.n_wrong > 0)
-        flow_run_warn(x->hooks,
-                      "%s: the gradient does not go with the values: of %d derivatives that were compared "
+        flow_run_warn(x->hooks, "%s: the gradient does not go with the values: of %d derivatives that were compared "
                       "with difference quotients %d differ; worst is dimension %d, %.6g instead of %.6g at %.6g",
-                      x->target->path, wrong.n_compared, wrong.n_wrong, wrong.dimension + 1, wrong.found, wrong.wanted,
-                      wrong.at);
+                      x->target->path, wrong.n_compared, wrong.n_wrong, wrong.dimension + 1, wrong.found,
+                      wrong.wanted, wrong.at);
     return FLOW_OK;
 }
 
@@ -141,17 +127,14 @@ static flow_status experiment_check_labels(const flow_experiment *x, const flow_
         return FLOW_OK;
     const flow_column_summary *column = &data->summary[dim + flow_data_options_label(x->data)];
     if (column->least < 0 || column->most > n - 1)
-        return flow_error_set(err, FLOW_DATA,
-                              "data.%s: %s: the column \"%s\" has values from %g to %g, and the %d "
-                              "classes are 0 to %d",
-                              key, data->location, FLOW_LABEL, column->least, column->most, n, n - 1);
+        return flow_error_set(err, FLOW_DATA, "data.%s: %s: the column \"%s\" has values from %g to %g, and the %d "
+                              "classes are 0 to %d", key, data->location, FLOW_LABEL, column->least, column->most, n,
+                              n - 1);
     const flow_dataset *other = x->training != NULL ? x->training : data;
     for (int i = 0; other->classes != NULL && data->classes != NULL && i < data->n_classes; i++)
         if (data->n_classes != other->n_classes || strcmp(data->classes[i], other->classes[i]) != 0)
-            return flow_error_set(err, FLOW_DATA,
-                                  "data.%s: %s has other folders of classes than the training data; "
-                                  "make folders of the same names, which may be empty",
-                                  key, data->location);
+            return flow_error_set(err, FLOW_DATA, "data.%s: %s has other folders of classes than the training data; "
+                                  "make folders of the same names, which may be empty", key, data->location);
     return FLOW_OK;
 }
 
@@ -161,19 +144,15 @@ static flow_status experiment_open_training(flow_experiment *x, flow_error *err)
     const bool share = data->validation.number > 0, split = share || data->test.number > 0;
     const char *held_out = share ? data->train : data->validation.text;
     if (data->train == NULL)
-        return flow_error_set(err, FLOW_SPEC,
-                              "%s: the key data.train is missing: name the training data there, or "
-                              "with --data FILE",
-                              x->spec->source);
+        return flow_error_set(err, FLOW_SPEC, "%s: the key data.train is missing: name the training data there, or "
+                              "with --data FILE", x->spec->source);
     FLOW_TRY(experiment_check_standard_input(x, err));
-    FLOW_TRY(
-        experiment_open_one(x, &x->training, "train", data->train, split ? FLOW_PART_TRAINING : FLOW_PART_ALL, err));
+    FLOW_TRY(experiment_open_one(x, &x->training, "train", data->train, split ? FLOW_PART_TRAINING : FLOW_PART_ALL,
+                                 err));
     FLOW_TRY(experiment_check_names(x->training, err));
     if (data->flip && x->training->image.shape.channels == 0)
-        return flow_error_set(err, FLOW_SPEC,
-                              "%s: data.flip: the rows are no images; give their shape with "
-                              "\"image\", or leave the key out",
-                              x->spec->source);
+        return flow_error_set(err, FLOW_SPEC, "%s: data.flip: the rows are no images; give their shape with "
+                              "\"image\", or leave the key out", x->spec->source);
     if (data->classes == 0 && flow_data_options_label(data) >= 0 && x->training->n_classes > 0)
         FLOW_TRY(experiment_set_classes(x, x->training->n_classes, err));
     FLOW_TRY(experiment_check_labels(x, x->training, "train", err));
@@ -233,11 +212,8 @@ static flow_status experiment_look_at_data(flow_experiment *x, const char *locat
     const flow_data_options *data = x->data;
     for (int i = 0; i < n_last; i++)
         last[i] = i < data->context.n ? data->context.at[i] : data->weight;
-    const flow_reader_options options = {.columns = data->columns.at,
-                                         .n_columns = data->columns.n,
-                                         .last = last,
-                                         .n_last = n_last,
-                                         .image = flow_image_of_options(x->spec->image)};
+    const flow_reader_options options = {.columns = data->columns.at, .n_columns = data->columns.n, .last = last,
+                                         .n_last = n_last, .image = flow_image_of_options(x->spec->image)};
     flow_reader *reader = NULL;
     flow_status status = flow_reader_open(&reader, location, &options, err);
     if (status == FLOW_OK)
@@ -316,9 +292,9 @@ static char *experiment_absolute(const char *location)
 {
     flow_location place = {0};
     char *file = flow_location_find(&place, location, NULL) == FLOW_OK ? realpath(place.file, NULL) : NULL;
-    char *out = file == NULL
-                    ? flow_strdup(location)
-                    : flow_format("%s%s%s", file, place.path != NULL ? ":" : "", place.path != NULL ? place.path : "");
+    char *out = file == NULL ? flow_strdup(location)
+                             : flow_format("%s%s%s", file, place.path != NULL ? ":" : "",
+                                           place.path != NULL ? place.path : "");
     free(file);
     flow_location_free(&place);
     return out;
@@ -332,8 +308,8 @@ static bool experiment_describe(cJSON *object, const char *key, flow_data_origin
     snprintf(text, sizeof text, "crc32:%08lx", (unsigned long)checksum);
     origin.location = location;
     origin.checksum = text;
-    bool good =
-        location != NULL && flow_report_add(object, key, flow_report_json(flow_data_origin_fields, &origin, NULL));
+    bool good = location != NULL &&
+                flow_report_add(object, key, flow_report_json(flow_data_origin_fields, &origin, NULL));
     free(location);
     return good;
 }
@@ -344,18 +320,10 @@ static bool experiment_describe_dataset(cJSON *object, const char *key, const fl
         return true;
     const flow_picture_options picture = flow_dataset_picture(data);
     const flow_data_origin origin = {
-        .rows = data->n_rows,
-        .columns = data->n_columns,
-        .has_names = data->has_names,
-        .n_context = data->n_context,
-        .effective_rows = data->effective_rows,
-        .weightless = data->n_weightless,
-        .skipped = data->n_skipped,
-        .is_table = true,
-        .is_weighted = data->is_weighted,
-        .is_pictures = picture.shape.channels > 0,
-        .black = picture.least,
-        .white = picture.most,
+        .rows = data->n_rows, .columns = data->n_columns, .has_names = data->has_names, .n_context = data->n_context,
+        .effective_rows = data->effective_rows, .weightless = data->n_weightless, .skipped = data->n_skipped,
+        .is_table = true, .is_weighted = data->is_weighted, .is_pictures = picture.shape.channels > 0,
+        .black = picture.least, .white = picture.most,
         .classes = {data->classes != NULL ? data->n_classes : 0, data->classes},
     };
     return experiment_describe(object, key, origin, experiment_absolute(data->location), data->checksum);

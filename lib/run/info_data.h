@@ -35,20 +35,20 @@ typedef struct flow_run_info_data_result {
     int64_t invalid_rows;
     char first_invalid[FLOW_ERROR_SIZE]; /* "data.csv: row 17, column \"y\": ..."; "": none, or not known */
     char checksum[32];                   /* "crc32:c7eff3b5" */
-    flow_list columns;                   /* of flow_data_column */
-    bool is_table;                       /* the rows are no images */
-    flow_picture_options shown;          /* how images are shown */
-    const char *type;                    /* of the values of images on file: "bytes", "float", "double" */
-    double least, most, mean;            /* of all their values */
-    flow_text_list classes;              /* of images */
-    const char *picture;                 /* the sheet that was written; NULL: none */
+    flow_list columns;         /* of flow_data_column */
+    bool is_table;             /* the rows are no images */
+    flow_picture_options shown; /* how images are shown */
+    const char *type;          /* of the values of images on file: "bytes", "float", "double" */
+    double least, most, mean;  /* of all their values */
+    flow_text_list classes;    /* of images */
+    const char *picture;       /* the sheet that was written; NULL: none */
     flow_text_list without_numbers;
-    flow_list remarks;      /* of flow_data_remark */
-    flow_findings findings; /* of the rows of a table */
-    flow_list table_rows;   /* of flow_data_table, of a file with several; then there is nothing else */
+    flow_list remarks;         /* of flow_data_remark */
+    flow_findings findings;    /* of the rows of a table */
+    flow_list table_rows; /* of flow_data_table, of a file with several; then there is nothing else */
 
     flow_name_list table_paths, table_sizes; /* owned, as what follows */
-    flow_name_list chosen, others;           /* columns */
+    flow_name_list chosen, others; /* columns */
 } flow_run_info_data_result;
 
 /* `columns`: "a,b,c" to look at; NULL: all that hold numbers. `picture`: a PNG file for a sheet of the first 64

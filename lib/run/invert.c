@@ -13,9 +13,9 @@ typedef struct inversion {
     const flow_run_invert_options *o;
     flow_run_invert_result *result;
     flow_input in;
-    flow_moments *moments;           /* (d) of the columns of the input */
-    double *errors;                  /* (d) the largest distance between a value and what the round trip made of it */
-    int64_t failed;                  /* the first row that is not finite or does not come back, */
+    flow_moments *moments; /* (d) of the columns of the input */
+    double *errors;        /* (d) the largest distance between a value and what the round trip made of it */
+    int64_t failed;        /* the first row that is not finite or does not come back, */
     char place[FLOW_DIAGNOSIS_SIZE]; /* and where it fails */
 } inversion;
 
@@ -84,11 +84,11 @@ static void invert_warn(const inversion *run)
     flow_run_say_remarks(hooks, r->data, &run->in.reader->remarks);
     flow_run_warn_skipped(hooks, r->data, r->skipped);
     if (r->non_finite > 0)
-        flow_run_warn(
-            hooks, "%s of %s rows have no finite image or do not come back, the first is row %lld%s%s",
-            flow_format_count(count, r->non_finite), flow_format_count(all, r->rows), (long long)run->failed + 1,
-            run->place[0] != '\0' ? ", which fails in " : "; such rows lie outside of what the model can describe",
-            run->place);
+        flow_run_warn(hooks, "%s of %s rows have no finite image or do not come back, the first is row %lld%s%s",
+                      flow_format_count(count, r->non_finite), flow_format_count(all, r->rows),
+                      (long long)run->failed + 1,
+                      run->place[0] != '\0' ? ", which fails in "
+                                          : "; such rows lie outside of what the model can describe", run->place);
     if (r->error > FLOW_ROUND_TRIP_MOST) {
         flow_session_diagnose_round_trip(run->s, reason, sizeof reason);
         flow_run_warn(hooks, "the round trip loses up to %.1e standard deviations (column %s): %s", r->error, r->column,
@@ -100,25 +100,17 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
                             flow_error *err)
 {
     const bool to_latent = options->to == FLOW_TO_LATENT;
-    *out = (flow_run_invert_result){.model = s->model->path,
-                                    .data = options->rows.input,
+    *out = (flow_run_invert_result){.model = s->model->path, .data = options->rows.input,
                                     .output = flow_run_file(options->rows.output),
-                                    .to = to_latent ? "latent" : "data",
-                                    .to_latent = to_latent};
+                                    .to = to_latent ? "latent" : "data", .to_latent = to_latent};
     inversion run = {.s = s, .o = options, .result = out};
     const size_t d = (size_t)s->dim, width = (size_t)s->width;
     const char *const *latents = (const char *const *)s->latents.at;
     const char **from = flow_session_names(s, to_latent ? s->columns : latents, NULL);
     const char **to = flow_session_names(s, to_latent ? latents : s->columns, "logdet");
     const flow_row_walk walk = {
-        .context = &run,
-        .options = &options->rows,
-        .columns = to,
-        .n_columns = width + (options->logdet ? 1 : 0),
-        .n_in = width,
-        .n_scratch = 2 * d + 1,
-        .in = &run.in,
-        .map = invert_map,
+        .context = &run, .options = &options->rows, .columns = to, .n_columns = width + (options->logdet ? 1 : 0),
+        .n_in = width, .n_scratch = 2 * d + 1, .in = &run.in, .map = invert_map,
         .picture = to_latent ? (flow_picture_options){.least = 0} : flow_session_picture(s),
     };
     flow_input_options wanted = {.skip_invalid = options->rows.skip_invalid};
