@@ -151,6 +151,14 @@ static flow_status dataset_refuse_constant(const flow_dataset *data, int column,
                                        : "leave it out of the columns, or declare it discrete in a \"support\"");
 }
 
+/* Whether squares of distances between most values are no numbers: not because of a few values far from all others. */
+static bool dataset_is_large(const flow_survey *survey, int column)
+{
+    const double *q = survey != NULL ? survey->columns[column].quantiles : NULL;
+    const double most = q != NULL ? q[FLOW_QUANTILE_95] - q[FLOW_QUANTILE_5] : INFINITY;
+    return !isfinite(most * most);
+}
+
 /* A column of the context may be constant, but not too large to be standardised. */
 flow_status flow_dataset_check_spread(const flow_dataset *data, const bool *discrete, flow_error *err)
 {
@@ -160,7 +168,7 @@ flow_status flow_dataset_check_spread(const flow_dataset *data, const bool *disc
         const flow_finding *nearly = NULL;
         bool constant = column->least == column->most, continuous = i < n && (discrete == NULL || !discrete[i]);
         double square = column->deviation * column->deviation;
-        bool too_large = !isfinite(square) || !isfinite(column->mean);
+        bool too_large = (!isfinite(square) && dataset_is_large(data->survey, i)) || !isfinite(column->mean);
         if (continuous && data->survey != NULL) /* whether the other rows are in this part must not matter */
             nearly = flow_survey_find(data->survey, FLOW_FINDING_NEARLY_CONSTANT, i);
         if (nearly != NULL && nearly->rows > 0)

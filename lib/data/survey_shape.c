@@ -165,6 +165,8 @@ static flow_status shape_judge_tails(const flow_judge *j, flow_error *err)
         return flow_judge_add(j, FLOW_FINDING_TAILS, finding, err);
     }
     finding.ratio = fabs(finding.value - middle) / deviation;
+    finding.lower = middle - far_away * deviation;
+    finding.upper = middle + far_away * deviation;
     return finding.rows > 0 ? flow_judge_add(j, FLOW_FINDING_OUTLIERS, finding, err) : FLOW_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "flow/flow.h"
 #include "model/spec.h"
 #include "run/hooks.h"
+#include "train/far_rows.h"
 #include "train/objective.h"
 #include "train/trainer.h"
 
@@ -61,6 +62,10 @@ flow_status flow_experiment_check(const flow_experiment *x, flow_error *err);
  * many equal values, constants, functions of other columns, numbers of the rows, codes for missing values
  * (experiment_columns.c). What is said of a table does not depend on the seed that holds rows out. */
 flow_status flow_experiment_warn_of_columns(const flow_experiment *x, flow_error *err);
+
+/* Names columns of the training data with values far from all others that the column maps of the flow, which is fitted,
+ * leave far away; `far` are those whose rows are left out (train/far_rows.h). */
+flow_status flow_experiment_warn_of_far_rows(const flow_experiment *x, const flow_far_rows *far, flow_error *err);
 
 /* Looks how many columns there will be to model, without opening the experiment: x->dim is what data.columns, the
  * training data or the density say; 0 when neither says so. Where the data cannot be read, *problem (FLOW_ERROR_SIZE)

@@ -133,3 +133,33 @@ flow_status flow_experiment_warn_of_columns(const flow_experiment *x, flow_error
     free(w.watched);
     return status;
 }
+
+/* About n of the columns; `end` says what comes of them. */
+static flow_status far_warn(const flow_experiment *x, const flow_finding *found, int n, const char *end,
+                            flow_error *err)
+{
+    flow_text text = {0};
+    if (n == 0)
+        return FLOW_OK;
+    flow_finding_add_about(&text, x->training->survey, found, (size_t)n);
+    flow_text_add(&text, "; ");
+    if (end != NULL)
+        flow_text_add(&text, "%s", end);
+    else
+        flow_finding_add_remedy(&text, x->training->survey, found, (size_t)n);
+    flow_status status = text.failed ? flow_error_memory(err, "findings") : FLOW_OK;
+    if (status == FLOW_OK)
+        flow_run_warn(x->hooks, "%s", text.data);
+    flow_text_free(&text);
+    return status;
+}
+
+flow_status flow_experiment_warn_of_far_rows(const flow_experiment *x, const flow_far_rows *far, flow_error *err)
+{
+    FLOW_TRY(far_warn(x, far->found, far->n_found,
+                      "rows with such a value are left out of the training and of the means, "
+                      "which one of them would decide alone. Correct or remove them, or begin the flow with \"asinh\" "
+                      "instead of \"standardize\", which keeps them",
+                      err));
+    return far_warn(x, far->found + far->n_found, far->n_kept, NULL, err);
+}

@@ -125,10 +125,15 @@ static void detail_range(flow_text *text, const flow_survey *survey, const flow_
     flow_text_add(text, "mostly %.2g to %.2g", f->lower, f->upper);
 }
 
-static void detail_row(flow_text *text, const flow_survey *survey, const flow_finding *f, size_t n)
+static void detail_farthest(flow_text *text, const flow_survey *survey, const flow_finding *f, size_t n)
 {
     (void)survey, (void)n;
-    flow_text_add(text, "row %lld", (long long)f->row + 1);
+    char value[FLOW_NUMBER_SIZE];
+    flow_number_print(value, f->value);
+    flow_text_add(text, "%s in row %lld", value, (long long)f->row + 1);
+    if (f->rows > 1)
+        flow_text_add(text, ", the farthest of %lld%s", (long long)f->rows,
+                      f->rows == FLOW_SURVEY_EXTREMES ? " or more" : "");
 }
 
 /* ---- the table ---- */
@@ -206,7 +211,7 @@ static const finding_words kinds[FLOW_N_FINDINGS] = {
     [FLOW_FINDING_OUTLIERS] = {
         "outliers", "values far from all others",
         "look at these rows, and remove mistakes; or begin the flow with \"asinh\" instead of \"standardize\"",
-        detail_row, .has_value = true, .has_row = true},
+        detail_farthest, .has_value = true, .has_row = true},
 };
 
 /* Adds `, "key": value`, in all digits: a value that was rounded may be beyond a bound. NaN: nothing. */

@@ -19,6 +19,7 @@ typedef struct train_run {
     flow_experiment *x; /* of the result */
     char *output;       /* the model file */
     flow_trainer *trainer;
+    flow_far_rows far;        /* rows that are left out of the training and of what is evaluated */
     flow_likelihood held_out; /* of the test data with the best weights; rows 0: not evaluated */
     flow_estimate estimate;   /* of the target with the best weights; draws 0: not evaluated */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/clock.h"
 #include "run/train_run.h"
@@ -62,6 +63,14 @@ static flow_status train_make_trainer(train_run *run, flow_error *err)
     return status == FLOW_SPEC ? flow_error_prefix(err, status, "%s: ", x->spec->source) : status;
 }
 
+/* Names the columns with values far from all others, and what comes of those rows. */
+static flow_status train_find_far_rows(train_run *run, flow_error *err)
+{
+    const flow_survey *survey = run->x->training != NULL ? run->x->training->survey : NULL;
+    FLOW_TRY(flow_far_rows_of_training(&run->far, survey, run->x->f, err));
+    return flow_experiment_warn_of_far_rows(run->x, &run->far, err);
+}
+
 static flow_status train_prepare(train_run *run, flow_error *err)
 {
     const flow_run_train_options *o = run->options;
@@ -82,6 +91,7 @@ static flow_status train_prepare(train_run *run, flow_error *err)
     flow_experiment_warn_of_networks(x);
     FLOW_TRY(train_make_trainer(run, err));
     FLOW_TRY(resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err));
+    FLOW_TRY(train_find_far_rows(run, err));
     return o->profile ? flow_profile_new(&run->profile, run->x->n_threads, err) : FLOW_OK;
 }
 
@@ -111,6 +121,8 @@ static flow_status train_evaluate(train_run *run, flow_likelihood *out, flow_row
     flow_evaluator *evaluator = NULL;
     flow_status status = flow_evaluator_new(&evaluator, f, flow_trainer_best(run->trainer), run->x->n_threads, err);
     if (status == FLOW_OK)
+        flow_evaluator_leave_out(evaluator, &run->far);
+    if (status == FLOW_OK)
         status = flow_evaluator_run(evaluator, out, scores->logprob, scores->weight, data, NULL, err);
     flow_evaluator_free(evaluator);
     return status;
@@ -122,6 +134,10 @@ static flow_status train_evaluate_test(train_run *run, flow_error *err)
     if (run->x->test == NULL)
         return FLOW_OK;
     FLOW_TRY(train_evaluate(run, &run->held_out, &run->out->test, run->x->test, err));
+    if (l->left_out > 0 && (run->x->training == NULL || strcmp(run->x->training->location, run->x->test->location) != 0))
+        flow_run_warn(&run->options->hooks, "%s: %lld row%s with values far from all those of the training data, the "
+                      "first of them row %lld; they are left out of the mean", run->x->test->location,
+                      (long long)l->left_out, l->left_out == 1 ? "" : "s", (long long)l->first_left_out + 1);
     if (l->not_finite > 0)
         flow_run_warn(&run->options->hooks, "%s: log p of %lld rows is not finite, the first is row %lld%s%s",
                       run->x->test->location, (long long)l->not_finite, (long long)l->first_not_finite + 1,
@@ -254,6 +270,7 @@ flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_opti
             train_describe(&run, status);
     }
     flow_trainer_free(run.trainer);
+    flow_far_rows_free(&run.far);
     flow_profile_free(run.profile);
     cJSON_Delete(run.earlier_runs);
     cJSON_Delete(run.earlier_summary);

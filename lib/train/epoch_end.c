@@ -38,6 +38,19 @@ static void epoch_warn_not_finite(const flow_trainer *t, const flow_train_hooks 
     hooks->on_warning(hooks->context, message);
 }
 
+/* Of held-out rows in a file of their own: those of the training table are warned of before it begins. */
+static void epoch_warn_left_out(const flow_trainer *t, const flow_train_hooks *hooks, const flow_likelihood *likelihood)
+{
+    if (hooks->on_warning == NULL)
+        return;
+    char message[512];
+    snprintf(message, sizeof message, "%.200s: %lld %s%s with values far from all those of the training data, the first "
+             "of them %s %lld; they are left out of the mean", t->source->held_out_name,
+             (long long)likelihood->left_out, t->source->type->row_name, likelihood->left_out == 1 ? "" : "s",
+             t->source->type->row_name, (long long)likelihood->first_left_out + 1);
+    hooks->on_warning(hooks->context, message);
+}
+
 flow_status flow_trainer_end_epoch(flow_trainer *t, const flow_train_hooks *hooks, flow_run_clock *clock,
                                    flow_error *err)
 {
@@ -51,6 +64,8 @@ flow_status flow_trainer_end_epoch(flow_trainer *t, const flow_train_hooks *hook
     FLOW_TRY(status);
     if (likelihood.not_finite > 0)
         epoch_warn_not_finite(t, hooks, &likelihood);
+    if (likelihood.left_out > 0 && t->now.epochs == 0 && strcmp(t->source->name, t->source->held_out_name) != 0)
+        epoch_warn_left_out(t, hooks, &likelihood);
 
     /* No error is possible from here on: the state goes from one epoch to the next as a whole. */
     flow_trainer_numbers *now = &t->now;

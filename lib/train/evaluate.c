@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 flow_status flow_check_columns(const flow *f, const flow_dataset *data, flow_error *err)
 {
     int n = data->n_columns - (data->is_weighted ? 1 : 0);
@@ -25,16 +24,16 @@ void flow_likelihood_finish(flow_likelihood *out, const flow_moments *moments)
 }
 
 struct flow_evaluator {
-    size_t width; /* d + c */
+    size_t width;             /* d + c */
+    const flow_far_rows *far; /* borrowed; NULL: none */
     flow_runner *runner;
-    size_t n_max; /* rows in a piece */
-    double *rows; /* (n_max, width, and one more for a weight); owned, with the two below */
+    size_t n_max;               /* rows in a piece */
+    double *rows;               /* (n_max, width, and one more for a weight); owned, with the two below */
     double *row_weights, *logp; /* (n_max) */
-    int64_t *numbers; /* (n_max); owned */
+    int64_t *numbers;           /* (n_max); owned */
 };
 
-flow_status flow_evaluator_new(flow_evaluator **out, const flow *f, const real *weights, int n_threads,
-                               flow_error *err)
+flow_status flow_evaluator_new(flow_evaluator **out, const flow *f, const real *weights, int n_threads, flow_error *err)
 {
     /* Enough rows to keep all threads busy, few enough to stay in the cache when rows are wide. */
     enum { MOST_VALUES = 1 << 20, MOST_ROWS = 1 << 14 };
@@ -53,8 +52,8 @@ flow_status flow_evaluator_new(flow_evaluator **out, const flow *f, const real *
     bool has_memory = e->rows != NULL && e->numbers != NULL;
     e->row_weights = has_memory ? e->rows + e->n_max * (e->width + 1) : NULL;
     e->logp = has_memory ? e->row_weights + e->n_max : NULL;
-    flow_status status = has_memory ? flow_runner_new(&e->runner, f, weights, n_threads, err)
-                                    : flow_error_memory(err, "an evaluation");
+    flow_status status =
+        has_memory ? flow_runner_new(&e->runner, f, weights, n_threads, err) : flow_error_memory(err, "an evaluation");
     FLOW_RETURN_MADE(out, e, flow_evaluator_free, status);
 }
 
@@ -66,6 +65,25 @@ void flow_evaluator_free(flow_evaluator *evaluator)
     free(evaluator->rows);
     free(evaluator->numbers);
     free(evaluator);
+}
+
+void flow_evaluator_leave_out(flow_evaluator *evaluator, const flow_far_rows *far)
+{
+    evaluator->far = far;
+}
+
+/* Gives rows that are left out the weight 0, and values like those of the others. */
+static void evaluator_leave_out(flow_evaluator *e, flow_likelihood *out, size_t n)
+{
+    for (size_t i = 0; e->far != NULL && e->far->dim > 0 && i < n; i++) {
+        double *row = e->rows + i * e->width;
+        if (!flow_far_rows_has(e->far, row))
+            continue;
+        if (out->left_out++ == 0)
+            out->first_left_out = e->numbers[i];
+        memcpy(row, e->far->middle, e->width * sizeof *row);
+        e->row_weights[i] = 0;
+    }
 }
 
 /* Moves the weights, which are the last column of n rows, to their own array, and the rows together. Without weights,
@@ -83,7 +101,7 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
 {
     flow_evaluator *e = evaluator;
     int64_t n_rows = data->n_rows;
-    *out = (flow_likelihood){.first_not_finite = -1};
+    *out = (flow_likelihood){.first_not_finite = -1, .first_left_out = -1};
     flow_moments moments = {0};
     flow_runner_clear_nfe(e->runner);
     flow_dataset_rewind(data);
@@ -96,6 +114,7 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
             return flow_error_set(err, FLOW_DATA, "%s: has more rows than before; it changed while it was in use",
                                   data->location);
         evaluator_part_weights(e, data->is_weighted, n);
+        evaluator_leave_out(e, out, n);
         flow_rows_logp(e->runner, e->rows, n, e->logp);
         for (size_t i = 0; i < n; i++) {
             flow_moments_add(&moments, e->logp[i], e->row_weights[i]);
@@ -124,7 +143,7 @@ flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, 
 flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weights, flow_dataset *data, int n_threads,
                           flow_error *err)
 {
-    *out = (flow_likelihood){.mean = NAN, .error = NAN, .first_not_finite = -1};
+    *out = (flow_likelihood){.mean = NAN, .error = NAN, .first_not_finite = -1, .first_left_out = -1};
     FLOW_TRY(flow_check_columns(f, data, err));
     if (data->n_rows == 0)
         return flow_error_set(err, FLOW_DATA, "%s: has no rows", data->location);

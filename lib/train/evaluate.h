@@ -7,6 +7,7 @@
 #include "flow/nfe.h"
 #include "flow/rows.h"
 #include "num/moments.h"
+#include "train/far_rows.h"
 #include "train/hooks.h"
 
 /* Mean log-likelihood of a data set and its standard error. A row whose log-density is not finite makes the mean -inf
@@ -15,6 +16,8 @@ typedef struct flow_likelihood {
     int64_t rows;
     double mean, error;       /* weighted, where rows have weights */
     double effective_rows;    /* (sum w)^2 / sum(w^2): rows when all weights are equal */
+    int64_t left_out;         /* rows that are far from those of the training (flow_evaluator_leave_out) */
+    int64_t first_left_out;   /* the number of the first of them; -1: none */
     int64_t not_finite;       /* rows whose log-density is not finite */
     int64_t first_not_finite; /* the number of the first of them in the file, counted from 0; -1: none */
     char place[FLOW_DIAGNOSIS_SIZE]; /* where it became so, with the reason if that is known; "" when unknown */
@@ -37,6 +40,9 @@ typedef struct flow_evaluator flow_evaluator;
 flow_status flow_evaluator_new(flow_evaluator **out, const flow *f, const real *weights, int n_threads,
                                flow_error *err);
 void flow_evaluator_free(flow_evaluator *evaluator);
+
+/* From now on these rows have the weight 0 (borrowed; NULL: none): they are not evaluated. */
+void flow_evaluator_leave_out(flow_evaluator *evaluator, const flow_far_rows *far);
 
 /* Runs over all rows of `data` in file order. logp and row_weights (n_rows; may be NULL) receive each row's log-density
  * and weight. `hooks` may be NULL; FLOW_INTERRUPTED when its should_stop says so. */

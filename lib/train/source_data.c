@@ -16,6 +16,10 @@ typedef struct data_source {
     uint64_t seed;
     double *rows;     /* (batch, columns of the data set) */
     int64_t *numbers; /* (batch) */
+    bool *left_out;   /* (batch) */
+    const flow *f;
+    flow_far_rows far; /* rows that are left out; found with the fitted values, when the first epoch begins */
+    bool has_looked;
 } data_source;
 
 /* ---- checks ---- */
@@ -82,6 +86,26 @@ static void draw_by_weight(const double *rows, size_t n, size_t width, double *d
     }
 }
 
+/* Drops rows that would decide about a mean or a deviation alone; not where hardly any others are left. */
+static flow_status fit_leave_out(const flow_dataset *data, double *rows, size_t *n, flow_error *err)
+{
+    const size_t stride = (size_t)data->n_columns;
+    const int dim = data->n_columns - data->n_context - (data->is_weighted ? 1 : 0);
+    flow_far_rows far = {0};
+    flow_status status = flow_far_rows_of_fit(&far, data->survey, dim, err);
+    size_t kept = 0;
+    for (size_t r = 0; r < *n && far.dim > 0; r++)
+        kept += !flow_far_rows_has(&far, rows + r * stride);
+    if (kept > *n / 2 && kept < *n) {
+        for (size_t r = kept = 0; r < *n; r++)
+            if (!flow_far_rows_has(&far, rows + r * stride))
+                memmove(rows + kept++ * stride, rows + r * stride, stride * sizeof *rows);
+        *n = kept;
+    }
+    flow_far_rows_free(&far);
+    return status;
+}
+
 /* Initial values from all rows, or from so many of them that the values are right to a fraction of a percent. */
 static flow_status data_fit(flow_source *self, flow *f, real *weights, flow_error *err)
 {
@@ -99,6 +123,8 @@ static flow_status data_fit(flow_source *self, flow *f, real *weights, flow_erro
     size_t n = 0;
     flow_status status = arena.failed ? flow_error_memory(err, "a sample of the data")
                                       : flow_dataset_sample(data, rows, (size_t)n_max, &n, err);
+    if (status == FLOW_OK)
+        status = fit_leave_out(data, rows, &n, err);
     if (status == FLOW_OK && weighted)
         draw_by_weight(rows, n, width, drawn);
     if (status == FLOW_OK)
@@ -110,7 +136,24 @@ static flow_status data_fit(flow_source *self, flow *f, real *weights, flow_erro
 static flow_status data_seek(flow_source *self, int64_t epoch, int64_t row, flow_error *err)
 {
     data_source *source = (data_source *)self;
+    if (!source->has_looked) {
+        FLOW_TRY(flow_far_rows_of_training(&source->far, source->training->survey, source->f, err));
+        source->has_looked = true;
+        if (source->evaluator != NULL)
+            flow_evaluator_leave_out(source->evaluator, &source->far);
+    }
     return flow_dataset_shuffle(source->training, source->seed, epoch, row, err);
+}
+
+static void data_leave_out(data_source *source, flow_batch *batch)
+{
+    for (int64_t i = 0; i < batch->n; i++) {
+        double *row = source->rows + (size_t)i * batch->stride;
+        source->left_out[i] = flow_far_rows_has(&source->far, row);
+        if (source->left_out[i])
+            memcpy(row, source->far.middle, (size_t)flow_width(source->f) * sizeof *row);
+    }
+    batch->left_out = source->left_out;
 }
 
 static flow_status data_next(flow_source *self, int64_t n, flow_batch *out, flow_error *err)
@@ -127,6 +170,8 @@ static flow_status data_next(flow_source *self, int64_t n, flow_batch *out, flow
         done += (int64_t)n_read;
     }
     *out = (flow_batch){.n = n, .rows = source->rows, .stride = stride, .weighted = source->training->is_weighted};
+    if (source->far.dim > 0)
+        data_leave_out(source, out);
     return FLOW_OK;
 }
 
@@ -146,6 +191,7 @@ static void data_release(flow_source *self)
 {
     data_source *source = (data_source *)self;
     flow_evaluator_free(source->evaluator);
+    flow_far_rows_free(&source->far);
     flow_arena_release(&source->arena);
     free(source);
 }
@@ -184,10 +230,12 @@ flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *tra
     source->training = training;
     source->validation = validation;
     source->seed = seed;
+    source->f = f;
     describe(&source->base, training, validation);
     size_t batch = (size_t)(options->batch < source->base.n_rows ? options->batch : source->base.n_rows);
     source->rows = flow_arena_take(&source->arena, batch, (size_t)training->n_columns * sizeof *source->rows);
     source->numbers = flow_arena_take(&source->arena, batch, sizeof *source->numbers);
+    source->left_out = flow_arena_take(&source->arena, batch, sizeof *source->left_out);
     flow_status status = source->arena.failed ? flow_error_memory(err, "training") : FLOW_OK;
     if (status == FLOW_OK && validation != NULL)
         status = flow_evaluator_new(&source->evaluator, f, evaluated, n_threads, err);

@@ -160,6 +160,8 @@ void flow_step_free(flow_step *step)
 
 static double step_row_weight(const flow_batch *batch, const flow *f, int64_t row)
 {
+    if (batch->left_out != NULL && batch->left_out[row])
+        return 0;
     if (batch->rows == NULL || !batch->weighted)
         return 1;
     return batch->rows[(size_t)row * batch->stride + (size_t)flow_width(f)];

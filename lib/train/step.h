@@ -29,6 +29,7 @@ typedef struct flow_batch {
     const double *rows; /* n rows, `stride` values apart: data, context, and the weight if there is one; NULL: draws */
     size_t stride;
     bool weighted;
+    const bool *left_out; /* (n): rows that count for nothing, and have values like the others; NULL: there are none */
     bool paired; /* a row is data, context and latents, the two ends of the blocks; no weights */
     uint64_t seed, first_row; /* of draws, which are a function of these and not of the batch */
     flow_profile *profile;    /* receives the phases of the step; NULL: none */
