@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "command.h"
+#include "data/missing.h"
 #include "report.h"
+#include "rows.h"
 #include "run/check.h"
 #include "run/info_data.h"
 #include "run/info_model.h"
@@ -10,6 +12,7 @@ typedef struct info_args {
     const char *file;
     const char *columns; /* "a,b,c", or NULL */
     const char *picture;
+    const char *missing;
     int64_t dim;
     bool history;
 } info_args;
@@ -24,6 +27,7 @@ static const opt options[] = {
     {"dim", 0, ARG(dim), "N", "of a spec: the number of columns of the data, instead of what data.columns or the data "
      "say", .least = 1, .most = FLOW_DIM_MAX},
     {"columns", 0, ARG(columns), "A,B,C", "of data: describe these columns only"},
+    OPT_ROWS_MISSING(info_args, missing),
     {"picture", 0, ARG(picture), "FILE.png", "of data that are images: show the first 64 of them on a sheet"},
     OPT_COMMON_JSON("print everything as one JSON object"),
     OPT_COMMON_END,
@@ -268,7 +272,11 @@ static const flow_report_field tables_fields[] = {
 static flow_status info_data(const info_args *args, console *con, flow_error *err)
 {
     flow_run_info_data_result result;
-    flow_status status = flow_run_info_data(&result, args->file, args->columns, args->picture, err);
+    flow_run_info_data_options wanted = {
+        .location = args->file, .columns = args->columns, .picture = args->picture};
+    if (args->missing != NULL)
+        FLOW_TRY(flow_missing_read(&wanted.missing, args->missing, err));
+    flow_status status = flow_run_info_data(&result, &wanted, err);
     const bool tables = result.table_rows.n > 0;
     const report_format format = {.json = args->common.json, .width = LABELS,
                                   .fields = tables ? tables_fields : data_result_fields};

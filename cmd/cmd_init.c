@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "command.h"
+#include "data/missing.h"
 #include "init.h"
 #include "report.h"
+#include "rows.h"
 
 typedef struct init_args {
     common_args common;
+    const char *missing;
     flow_run_init_options run;
 } init_args;
 
@@ -19,6 +22,7 @@ static const opt options[] = {
     {"test", 0, ARG(run.test), "DATA", "data to evaluate once, after training, or a share of the rows"},
     {"columns", 0, ARG(run.columns), "A,B,C", "model these columns, in this order, whatever is noticed about them"},
     INIT_OPTION_ROWS(init_args, run),
+    OPT_ROWS_MISSING(init_args, missing),
     {"force", 'f', ARG(run.force), NULL, "replace a spec that exists"},
     OPT_COMMON_JSON("print {\"spec\", \"model\", \"rows\", \"columns\", \"left_out\", \"remarks\", ...} on standard "
                     "output"),
@@ -27,8 +31,10 @@ static const opt options[] = {
 
 static flow_status init_run(void *args_, console *con, flow_error *err)
 {
-    const init_args *args = args_;
+    init_args *args = args_;
     flow_run_init_result result;
+    if (args->missing != NULL)
+        FLOW_TRY(flow_missing_read(&args->run.missing, args->missing, err));
     flow_status status = flow_run_init(&result, &args->run, err);
     if (status == FLOW_OK)
         status = init_show(con, &result, args->common.json, false, err);

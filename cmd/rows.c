@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "rows.h"
 
+#include "data/missing.h"
+
 flow_status rows_open(flow_session *s, row_args *args, flow_row_options *rows, bool prints, console *con,
                       flow_error *err)
 {
@@ -9,6 +11,8 @@ flow_status rows_open(flow_session *s, row_args *args, flow_row_options *rows, b
                               "--json and -o - would both write to standard output; name a file with -o FILE");
     if (rows->output == NULL && prints && !args->common.json)
         rows->output = "-";
+    if (args->missing != NULL)
+        FLOW_TRY(flow_missing_read(&rows->missing, args->missing, err));
     rows->hooks = console_hooks(con, rows->output);
     args->session.n_threads = args->common.threads;
     return flow_session_open(s, args->model, &args->session, err);

@@ -12,6 +12,7 @@
 typedef struct row_args {
     common_args common;
     const char *model;
+    const char *missing; /* "-999,9.96921e36"; NULL: those of the model */
     flow_session_options session;
 } row_args;
 
@@ -29,6 +30,9 @@ typedef struct row_args {
     {"skip-invalid", 0, OPT_MEMBER(type, member), NULL, \
      "skip rows with missing or non-finite values and report their number, instead of stopping at the first" effect}
 #define OPT_ROWS_SKIPPED_ARE_NAN "; in the output they are rows of nan"
+#define OPT_ROWS_MISSING(type, member)                                                                               \
+    {"missing", 0, OPT_MEMBER(type, member), "A,B", "values that stand for a missing one in any column, such as "      \
+     "-999,9.96921e36: they are as invalid as nan is"}
 #define OPT_ROWS_FLOAT(type, member)             \
     {"float", 0, OPT_MEMBER(type, member), NULL, \
      "write single precision: half the size in HDF5, fewer digits in CSV"}

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/json.h"
+#include "data/missing.h"
 #include "data/name_list.h"
 
 /* ---- options that override keys of the spec ---- */
@@ -14,6 +15,7 @@ typedef enum override_kind {
     OVERRIDE_RAW,
     OVERRIDE_NAME,
     OVERRIDE_NAMES,
+    OVERRIDE_NUMBERS,
     OVERRIDE_PATH,
     OVERRIDE_SHARE_OR_PATH
 } override_kind;
@@ -30,6 +32,7 @@ static const struct override_row {
     {"data.columns", offsetof(train_args, init.columns), OVERRIDE_NAMES},
     {"data.context", offsetof(train_args, init.context), OVERRIDE_NAMES},
     {"data.weight", offsetof(train_args, init.weight), OVERRIDE_NAME},
+    {"data.missing", offsetof(train_args, missing), OVERRIDE_NUMBERS},
     {"seed", offsetof(train_args, seed), OVERRIDE_RAW},
 };
 
@@ -41,6 +44,14 @@ static char *override_value(override_kind kind, const char *text)
     double share;
     if (kind == OVERRIDE_RAW || (kind == OVERRIDE_SHARE_OR_PATH && flow_number_parse(text, &share)))
         return flow_strdup(text);
+    if (kind == OVERRIDE_NUMBERS) {
+        flow_number_list numbers;
+        flow_missing_read(&numbers, text, NULL);
+        cJSON *list = cJSON_CreateDoubleArray(numbers.at, numbers.n);
+        char *json = cJSON_PrintUnformatted(list);
+        cJSON_Delete(list);
+        return json;
+    }
     if (kind == OVERRIDE_NAME) {
         cJSON *name = cJSON_CreateStringReference(text);
         char *json = cJSON_PrintUnformatted(name);
@@ -63,6 +74,9 @@ static char *override_value(override_kind kind, const char *text)
 
 flow_status train_collect_overrides(opt_texts *list, char **owned, const train_args *args, flow_error *err)
 {
+    flow_number_list missing;
+    if (args->missing != NULL)
+        FLOW_TRY(flow_missing_read(&missing, args->missing, err));
     for (int i = 0; i < TRAIN_OVERRIDES; i++) {
         const struct override_row *row = &override_rows[i];
         const char *text = *(const char *const *)(const void *)((const char *)args + row->offset);
@@ -85,6 +99,8 @@ static flow_status train_init(train_args *args, flow_run_init_result *made, cons
 {
     flow_run_init_options *o = &args->init;
     opt_texts overrides = args->set;
+    if (args->missing != NULL)
+        FLOW_TRY(flow_missing_read(&o->missing, args->missing, err));
     char *seed = args->seed != NULL ? flow_format("seed=%s", args->seed) : NULL;
     if (args->data != NULL)
         return flow_error_set(err, FLOW_ARGUMENT, "--data goes with a spec, and %s is data already", args->run.spec);

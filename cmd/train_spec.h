@@ -12,7 +12,7 @@
 /* The first member of the struct that the table of tune fills. */
 typedef struct train_args {
     common_args common;
-    const char *data, *seed;
+    const char *data, *seed, *missing;
     opt_texts set;
     bool skip_invalid;
     flow_run_init_options init; /* of data; validation, test, columns, context and weight are of a spec as well */
@@ -34,9 +34,10 @@ typedef struct train_args {
 #define TRAIN_ROWS_SEED                                                                                             \
     {"seed", 's', OPT_MEMBER(train_args, seed), "N", "the seed of all random numbers, instead of \"seed\" of the "  \
      "spec"},                                                                                                       \
+    OPT_ROWS_MISSING(train_args, missing), \
     OPT_ROWS_SKIP_INVALID(train_args, skip_invalid, "")
 
-enum { TRAIN_OVERRIDES = 8 };
+enum { TRAIN_OVERRIDES = 9 };
 
 /* Makes a spec if the argument names data; then that is args->run.spec, borrowed from *made, which the caller frees in
  * any case. Says what was decided. */

@@ -170,7 +170,8 @@ make_odd_csv() {
         "rain (0 in 50% of the rows)" '{"rain": {"spikes": [0], "lower": 0}}' \
         "angles?: phi (0 to 360)" '{"phi": {"periodic": 360, "lower": 0}}' \
         "decades: mass" "heavy tails: hot" "two values: flag (0 and 1)" "classes: kind (3 of them)" \
-        "temperature (-999 in 40 rows)" "glitch (10000000 in row 1234)" data.columns data.skip_invalid '"asinh"'
+        "temperature (-999 in 40 rows, first in row 1)" "glitch (10000000 in row 1234)" data.columns data.skip_invalid \
+        '"asinh"'
     [ "$(sed -n '/Worth knowing/,$p' <<<"$output" | wc -l)" -le 50 ]
     flowctl info odd.csv --columns x,phi >some.txt
     grep -q phi some.txt

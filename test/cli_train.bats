@@ -205,7 +205,7 @@ setup() {
         expect_status 0
         grep warning <<<"$output" | sed 's/odd.\.h5//' >"warnings$seed.txt"
         expect "functions of other columns: sum (= 3 + x - 200 y); leave them out" "numbers of the rows: row;" \
-            "codes for missing values?: t (-999 in 10 rows); if they are"
+            "codes for missing values?: t (-999 in 10 rows, first in row 39); if they are"
     done
     same warnings1.txt warnings2.txt
     run flowctl train spec.json --set train.epochs=1 -o usual.h5

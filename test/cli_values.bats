@@ -116,3 +116,84 @@ lines_of() {
     expect none.csv "no row can be used"
     [ ! -e out.csv ]
 }
+
+# with_codes FILE: every tenth x is -999 (of 400 rows), and every 40th y is the fill value of netCDF
+with_codes() {
+    awk -F, -v OFS=, 'NR > 1 && NR % 10 == 0 { $1 = -999 } NR > 1 && NR % 40 == 5 { $2 = "9.96921e+36" } { print }' "$1"
+}
+
+@test "codes for missing values are noticed with their number and first row, and one option drops them" {
+    with_codes train.csv >codes.csv
+    run flowctl info codes.csv
+    expect_status 0
+    expect "x (-999 in 40 rows, first in row 9)" "y (9.96921e+36 in 10 rows" \
+        "--skip-invalid --missing -999,9.96921e+36"
+    run flowctl init codes.csv -o noticed.json
+    expect "missing?" "-999 in 40 rows, first in row 9" "--missing -999,9.96921e+36 drops these rows"
+    run flowctl train spec.json -d codes.csv -o noticed.h5
+    expect_status 0
+    expect "codes for missing values" "-999 in 40 rows" "--skip-invalid --missing -999,9.96921e+36"
+    # and the advice is right
+    run flowctl train spec.json -d codes.csv -o dropped.h5 --skip-invalid --missing -999,9.96921e+36
+    expect_status 0
+    expect "50 invalid rows were skipped"
+    expect_not "codes for missing values"
+    run flowctl info codes.csv --missing -999,9.96921e+36
+    expect_status 0
+    expect "350 rows" "50 more rows cannot be used"
+    expect_not "codes for missing values"
+    flowctl init codes.csv --missing -999,9.96921e+36 -q -o dropped.json
+    grep -q '"missing": \[-999, 9.96921e+36\]' dropped.json
+    grep -q '"skip_invalid": true' dropped.json
+    run flowctl check dropped.json
+    expect_status 0
+}
+
+@test "codes are refused as invalid values are, and a model remembers them" {
+    with_codes train.csv >codes.csv
+    run flowctl train spec.json -d codes.csv -o new.h5 --missing -999
+    expect_status 1
+    expect codes.csv "row 9" '"x"' '"-999" stands for a missing value' --skip-invalid
+    flowctl train spec.json -d codes.csv -o new.h5 --missing -999,9.96921e36 --skip-invalid -q
+    run flowctl logprob new.h5 codes.csv
+    expect_status 1
+    expect "stands for a missing value"
+    flowctl logprob new.h5 codes.csv --skip-invalid -q -o out.csv
+    [ "$(wc -l <out.csv)" = 401 ]
+    [ "$(grep -c nan out.csv)" = 50 ]
+    # a resumed training has them, too: the rows are those of before
+    run flowctl train spec.json -d codes.csv -o new.h5 --missing -999,9.96921e36 --skip-invalid --resume \
+        --set train.epochs=4
+    expect_status 0
+    # the model of the rows without codes is the same
+    grep -v -e -999 -e e+36 codes.csv >clean.csv
+    flowctl train spec.json -d clean.csv -o clean.h5 -q --set train.epochs=4
+    flowctl logprob new.h5 test.csv -q -o a.csv
+    flowctl logprob clean.h5 test.csv -q -o b.csv
+    same a.csv b.csv
+    # what the command line says comes first
+    run flowctl logprob new.h5 codes.csv --missing 5
+    expect_status 0
+    run flowctl logprob new.h5 codes.csv --missing NA
+    expect_status 2
+    expect "--missing takes numbers"
+}
+
+@test "a large share of skipped rows, or one that depends on another column, is said" {
+    awk -F, -v OFS=, 'NR > 1 && NR % 10 == 0 { $1 = "" } { print }' train.csv >tenth.csv
+    run flowctl train spec.json -d tenth.csv -o tenth.h5 --skip-invalid
+    expect_status 0
+    expect "40 invalid rows were skipped; 10 % of all, 40 of them for the column \"x\"" "the rows that are left" \
+        "data.columns"
+    expect_not "They differ"
+    # x above its mean of 125 is not recorded where y is large
+    awk -F, -v OFS=, 'NR > 1 && $2 > 0.02 { $1 = "NA" } { print }' train.csv >depends.csv
+    run flowctl train spec.json -d depends.csv -o depends.h5 --skip-invalid
+    expect_status 0
+    expect "They differ from the others" 'their mean of "y" is' "that of the others"
+    # few are only counted
+    awk -F, -v OFS=, 'NR == 7 { $1 = "NA" } { print }' train.csv >one.csv
+    run flowctl train spec.json -d one.csv -o one.h5 --skip-invalid
+    expect "1 invalid row was skipped"
+    expect_not "of all" "differ"
+}

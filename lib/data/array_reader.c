@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/text.h"
+#include "data/missing.h"
 #include "data/reader.h"
 
 typedef struct array_reader {
@@ -13,13 +14,13 @@ typedef struct array_reader {
     int64_t row; /* the next one */
 } array_reader;
 
-/* The first value of a row that is not finite; -1: all are. */
-static int array_reader_invalid(const double *row, int n)
+/* The first value of a row that is not valid; -1: all are. */
+static int array_reader_invalid(const flow_reader *base, const double *row)
 {
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < base->columns.n; i++)
         if (!isfinite(row[i]))
             return i;
-    return -1;
+    return flow_find_missing(&base->missing, row, base->columns.n);
 }
 
 static flow_status array_reader_read(flow_reader *base, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
@@ -32,12 +33,12 @@ static flow_status array_reader_read(flow_reader *base, double *rows, int64_t *n
         const double *row = r->table.rows + (size_t)r->row * (size_t)r->table.d;
         for (int i = 0; i < n; i++)
             out[i] = row[r->chosen[i]];
-        int invalid = array_reader_invalid(out, n);
+        int invalid = array_reader_invalid(base, out);
         if (invalid >= 0 && !base->skip_invalid)
             return flow_error_set(err, FLOW_DATA, "%s: row %lld, column \"%.80s\": the value is %g", base->name,
                                   (long long)r->row + 1, base->columns.at[invalid], out[invalid]);
         if (invalid >= 0) {
-            flow_reader_drop(base, r->row);
+            flow_reader_drop(base, r->row, out);
             continue;
         }
         if (numbers != NULL)
@@ -80,9 +81,14 @@ flow_status flow_reader_open_rows(flow_reader **out, const flow_table_rows *tabl
         return flow_error_memory(err, table->name);
     flow_name_list names = {0};
     r->table = *table;
-    r->base = (flow_reader){.type = &array_reader_type, .name = flow_strdup(table->name),
-                            .has_names = table->columns != NULL, .skip_invalid = options->skip_invalid,
-                            .can_seek = true, .n_rows = (int64_t)table->n, .granule = 1};
+    r->base = (flow_reader){.type = &array_reader_type,
+                            .name = flow_strdup(table->name),
+                            .has_names = table->columns != NULL,
+                            .skip_invalid = options->skip_invalid,
+                            .missing = options->missing,
+                            .can_seek = true,
+                            .n_rows = (int64_t)table->n,
+                            .granule = 1};
     flow_status status = table->columns != NULL ? flow_name_list_copy(&names, table->columns, table->d, err)
                                                 : flow_name_list_number(&names, 'x', table->d, err);
     if (r->base.name == NULL)

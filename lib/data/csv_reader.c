@@ -11,6 +11,7 @@
 #include "data/csv_header.h"
 #include "data/csv_stream.h"
 #include "data/decimal.h"
+#include "data/missing.h"
 #include "data/reader.h"
 
 typedef struct csv_reader {
@@ -24,13 +25,14 @@ typedef struct csv_reader {
 } csv_reader;
 
 /* An error in the row at the front. The text is borrowed from the record. */
-typedef enum csv_trouble { NO_TROUBLE, MISSING, NOT_A_NUMBER, NOT_FINITE, RAGGED, BROKEN } csv_trouble;
+typedef enum csv_trouble { NO_TROUBLE, MISSING, NOT_A_NUMBER, NOT_FINITE, CODE, RAGGED, BROKEN } csv_trouble;
 
 typedef struct csv_finding {
     csv_trouble what;
     size_t field; /* RAGGED: the number of fields */
     const char *text;
     size_t length;
+    double value; /* CODE */
 } csv_finding;
 
 /* ------------------------------------------------------------------ values */
@@ -47,6 +49,7 @@ static csv_trouble csv_parse_slowly(const char *text, size_t length, double *val
 {
     if (flow_csv_number(text, length, value))
         return isfinite(*value) ? NO_TROUBLE : NOT_FINITE;
+    *value = (double)NAN;
     const char *word = csv_skip_blanks(text), *end = text + length;
     while (end > word && (end[-1] == ' ' || end[-1] == '\t'))
         end--;
@@ -56,7 +59,7 @@ static csv_trouble csv_parse_slowly(const char *text, size_t length, double *val
 static void csv_note(csv_finding *found, size_t field, csv_trouble what, const char *text, size_t length)
 {
     if (what != NO_TROUBLE && found->what == NO_TROUBLE)
-        *found = (csv_finding){what, field, text, length};
+        *found = (csv_finding){.what = what, .field = field, .text = text, .length = length};
 }
 
 /* The end of a field that holds an ordinary number, in quotes or not; NULL for every other field. */
@@ -140,6 +143,16 @@ static csv_finding csv_parse_split(const csv_reader *r, double *row)
     return found;
 }
 
+/* A row of numbers may have a code for a missing value among them. */
+static csv_finding csv_find_code(const csv_reader *r, const double *row)
+{
+    const int column = flow_find_missing(&r->common.missing, row, r->common.columns.n);
+    for (int i = 0; column >= 0 && i < r->n_targets; i++)
+        if (r->target[i] == column)
+            return (csv_finding){.what = CODE, .field = (size_t)i, .value = row[column]};
+    return (csv_finding){0};
+}
+
 /* ------------------------------------------------------------------ messages */
 
 /* The most frequent cause of such a field. */
@@ -169,6 +182,13 @@ static flow_status csv_refuse(const csv_reader *r, const csv_finding *found, con
     if (found->what == BROKEN)
         return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld) %s; %s", common->name, row, line,
                               record->complaint, remedy);
+    if (found->what == CODE) {
+        char value[FLOW_NUMBER_SIZE];
+        flow_number_print(value, found->value);
+        return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld), column \"%.80s\": \"%s\" stands for a missing "
+                              "value; %s", common->name, row, line, common->columns.at[r->target[found->field]], value,
+                              remedy);
+    }
     char text[FLOW_EXCERPT_SIZE];
     const char *blank = csv_skip_blanks(found->text);
     size_t leading = (size_t)(blank - found->text) < found->length ? (size_t)(blank - found->text) : found->length;
@@ -216,12 +236,14 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
             FLOW_TRY(flow_csv_stream_split(&r->stream, &record, err));
             found = record.complaint != NULL ? (csv_finding){.what = BROKEN} : csv_parse_split(r, rows + n * d);
         }
+        if (found.what == NO_TROUBLE && reader->missing.n > 0)
+            found = csv_find_code(r, rows + n * d);
         if (found.what == NO_TROUBLE) {
             if (numbers != NULL)
                 numbers[n] = r->row;
             n++;
         } else if (reader->skip_invalid) {
-            flow_reader_drop(reader, r->row);
+            flow_reader_drop(reader, r->row, found.what < RAGGED ? rows + n * d : NULL);
         } else {
             return csv_refuse(r, &found, &record, err);
         }
@@ -293,6 +315,7 @@ flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, c
     r->common.type = &csv_reader_type;
     r->common.name = flow_strdup(name);
     r->common.skip_invalid = options->skip_invalid;
+    r->common.missing = options->missing;
     r->common.can_seek = descriptor != STDIN_FILENO && fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
     r->common.n_rows = -1;
     r->common.granule = 1;

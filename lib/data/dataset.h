@@ -35,6 +35,7 @@ typedef struct flow_dataset_options {
     const char *const *columns; /* as in flow_reader_options */
     int n_columns;
     bool skip_invalid;
+    flow_number_list missing; /* as in flow_reader_options */
     size_t memory_bytes; /* budget of the rows when held (of a table 8 bytes a value); 0: no limit */
     double share, test_share; /* from 0 (no such part) to below 1; used when part is not FLOW_PART_ALL */
     flow_part part;
@@ -74,6 +75,7 @@ typedef struct flow_dataset {
     size_t row_bytes;           /* of a row that is held: of images in the type on file, of a table in double */
     int64_t n_rows;
     int64_t n_skipped;          /* invalid ones */
+    flow_skipped skipped;       /* what is known about them */
     int64_t n_weightless;       /* left out: of weight 0 */
     double weight_unit;         /* of the weights that are served; 1, but for extreme ones */
     double effective_rows;      /* (sum w)^2 / sum(w^2) (Kish 1965); without weights n_rows */

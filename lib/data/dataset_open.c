@@ -20,8 +20,13 @@ static flow_status dataset_open_reader(flow_row_store *data, const char *locatio
     for (int i = 0; i < n_context; i++)
         last[i] = options->context[i];
     last[n_context] = options->weight;
-    const flow_reader_options how = {options->columns, options->n_columns, options->skip_invalid, last,
-                                     n_last,           options->image};
+    const flow_reader_options how = {.columns = options->columns,
+                                     .n_columns = options->n_columns,
+                                     .skip_invalid = options->skip_invalid,
+                                     .last = last,
+                                     .n_last = n_last,
+                                     .image = options->image,
+                                     .missing = options->missing};
     flow_status status = table != NULL ? flow_reader_open_rows(&data->reader, table, &how, err)
                                        : flow_reader_open(&data->reader, location, &how, err);
     free(last);

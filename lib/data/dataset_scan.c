@@ -239,6 +239,25 @@ static flow_status scan_weigh(flow_dataset *data, flow_error *err)
     return FLOW_OK;
 }
 
+/* What is known of the rows that were dropped; the names become those of the data set, which stay. */
+static flow_status scan_describe_skipped(flow_row_store *data, flow_error *err)
+{
+    const int d = data->base.n_columns;
+    flow_dataset *base = &data->base;
+    base->skipped = (flow_skipped){.all = flow_reader_tell(data->reader).row};
+    if (data->base.n_skipped == 0)
+        return FLOW_OK;
+    flow_kept_column *kept = malloc((size_t)d * sizeof *kept);
+    if (kept == NULL)
+        return flow_error_memory(err, "the statistics of the columns");
+    for (int i = 0; i < d; i++)
+        kept[i] = (flow_kept_column){base->summary[i].mean, base->summary[i].deviation};
+    base->skipped.rows = base->n_skipped;
+    flow_skipped_describe(&base->skipped, data->reader->skipped, base->columns, d, kept);
+    free(kept);
+    return FLOW_OK;
+}
+
 /* Keeps the rows and closes the file, or the other way round. */
 static flow_status scan_settle(dataset_scan *s, bool read_ahead, flow_error *err)
 {
@@ -303,6 +322,8 @@ flow_status flow_dataset_scan(flow_row_store *data, size_t memory_bytes, bool re
         status = flow_survey_finish(data->base.survey, err);
     if (status == FLOW_OK)
         status = scan_weigh(&data->base, err);
+    if (status == FLOW_OK)
+        status = scan_describe_skipped(data, err);
     if (status == FLOW_OK)
         status = scan_settle(&s, read_ahead, err);
     free(s.block);

@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "data/h5_shapes.h"
 #include "data/h5_tables.h"
+#include "data/missing.h"
 #include "data/reader.h"
 #include "h5/file.h"
 #include "h5/object.h"
@@ -44,16 +45,29 @@ static bool all_finite(const double *values, size_t n)
     return sum == 0;
 }
 
+/* Whether no value of n rows is NaN, infinite, or a code for a missing value. */
+static bool h5_reader_accepts(const h5_reader *r, const double *rows, size_t n)
+{
+    const size_t d = (size_t)r->common.columns.n;
+    if (!all_finite(rows, n * d))
+        return false;
+    for (size_t i = 0; i < n && r->common.missing.n > 0; i++)
+        if (flow_find_missing(&r->common.missing, rows + i * d, (int)d) >= 0)
+            return false;
+    return true;
+}
+
 static flow_status h5_reader_refuse(const h5_reader *r, const double *row, int64_t number, flow_error *err)
 {
     int column = 0;
-    while (isfinite(row[column]))
+    while (isfinite(row[column]) && !flow_is_missing(&r->common.missing, row[column]))
         column++;
     char text[FLOW_NUMBER_SIZE];
     flow_number_print(text, row[column]);
-    return flow_error_set(err, FLOW_DATA, "%s: row %lld, column \"%.80s\": \"%s\" is not a finite number; correct it "
+    return flow_error_set(err, FLOW_DATA, "%s: row %lld, column \"%.80s\": \"%s\" %s; correct it "
                           "or drop such rows with --skip-invalid", r->common.name, (long long)number + 1,
-                          r->common.columns.at[column], text);
+                          r->common.columns.at[column], text,
+                          isfinite(row[column]) ? "stands for a missing value" : "is not a finite number");
 }
 
 static flow_status h5_reader_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
@@ -67,15 +81,16 @@ static flow_status h5_reader_read(flow_reader *reader, double *rows, int64_t *nu
         size_t there = (size_t)(r->block_first + r->n_block - r->next), wanted = n_max - n;
         size_t m = there < wanted ? there : wanted;
         const double *from = r->block + (size_t)(r->next - r->block_first) * d;
-        bool good = all_finite(from, m * d);
+        bool good = h5_reader_accepts(r, from, m);
         for (size_t i = 0; i < m; i++, r->next++, from += d) {
-            if (!good && !all_finite(from, d)) {
+            double *to = rows + n * d;
+            memcpy(to, from, d * sizeof *to);
+            if (!good && !h5_reader_accepts(r, from, 1)) {
                 if (!reader->skip_invalid)
                     return h5_reader_refuse(r, from, r->next, err);
-                flow_reader_drop(reader, r->next);
+                flow_reader_drop(reader, r->next, to);
                 continue;
             }
-            memcpy(rows + n * d, from, d * sizeof *rows);
             if (numbers != NULL)
                 numbers[n] = r->next;
             n++;
@@ -206,6 +221,7 @@ flow_status flow_h5_reader_open(flow_reader **out, const char *file, const char 
     *out = &r->common;
     r->common.type = &h5_reader_type;
     r->common.skip_invalid = options->skip_invalid;
+    r->common.missing = options->missing;
     r->common.can_seek = true;
     r->file = H5I_INVALID_HID;
     flow_h5_scope scope = flow_h5_begin();

@@ -48,7 +48,7 @@ static flow_status png_reader_read(flow_reader *reader, double *rows, int64_t *n
         if (status != FLOW_OK && (status != FLOW_DATA || !reader->skip_invalid))
             return status;
         if (status != FLOW_OK) {
-            flow_reader_drop(reader, r->next);
+            flow_reader_drop(reader, r->next, NULL);
             continue;
         }
         for (int j = 0; j < d; j++, rows++)

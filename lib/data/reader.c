@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/reader.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/text.h"
+#include "data/missing.h"
 
 /* ------------------------------------------------------------------ choosing columns */
 
@@ -134,12 +136,35 @@ flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_nam
     return status;
 }
 
-void flow_reader_drop(flow_reader *reader, int64_t row)
+/* Without memory for it, nothing is known about the rows. */
+static void reader_count_columns(flow_reader *reader, double *values)
 {
-    if (row >= reader->judged) {
-        reader->n_skipped++;
-        reader->judged = row + 1;
-    }
+    const int n = reader->columns.n;
+    if (reader->skipped == NULL)
+        reader->skipped = calloc((size_t)n, sizeof *reader->skipped);
+    if (reader->skipped == NULL)
+        return;
+    for (int i = 0; i < n && reader->missing.n > 0; i++)
+        if (flow_is_missing(&reader->missing, values[i]))
+            values[i] = (double)NAN;
+    flow_skipped_add(reader->skipped, values, n);
+}
+
+void flow_reader_drop(flow_reader *reader, int64_t row, double *values)
+{
+    if (row < reader->judged)
+        return;
+    reader->n_skipped++;
+    reader->judged = row + 1;
+    if (values != NULL)
+        reader_count_columns(reader, values);
+}
+
+flow_skipped flow_reader_skipped(const flow_reader *reader, const flow_kept_column *kept)
+{
+    flow_skipped out = {.rows = reader->n_skipped, .all = flow_reader_tell(reader).row};
+    flow_skipped_describe(&out, reader->skipped, (const char *const *)reader->columns.at, reader->columns.n, kept);
+    return out;
 }
 
 flow_status flow_reader_remark(flow_reader *reader, flow_error *err, const char *format, ...)
@@ -168,6 +193,7 @@ void flow_reader_close(flow_reader *reader)
     flow_name_list_free(&reader->columns);
     flow_name_list_free(&reader->classes);
     flow_name_list_free(&reader->remarks);
+    free(reader->skipped);
     free(reader->name);
     free(reader);
 }

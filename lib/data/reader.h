@@ -44,7 +44,8 @@ void flow_reader_limit(flow_reader *reader, int64_t rows);
 /* Adds a remark, a sentence that the location can stand in front of: "its fields are separated by tabs". */
 flow_status flow_reader_remark(flow_reader *reader, flow_error *err, const char *format, ...) FLOW_PRINTF(3, 4);
 
-/* Counts row `row` as dropped, once. */
-void flow_reader_drop(flow_reader *reader, int64_t row);
+/* Counts row `row` as dropped, once. `values` (columns.n), of which the invalid ones are not finite or codes, may be
+ * NULL. */
+void flow_reader_drop(flow_reader *reader, int64_t row, double *values);
 
 #endif

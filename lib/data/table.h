@@ -15,7 +15,7 @@
  *
  * Readers stream: memory does not grow with the file. A missing, non-numeric or non-finite value, a ragged row:
  * FLOW_DATA with file, row (counted from 1, header not counted; for CSV the line of the file as well) and column name;
- * with skip_invalid such rows are dropped and counted.
+ * with skip_invalid such rows are dropped and counted. A value that is one of the codes `missing` is invalid as well.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_TABLE_H
@@ -26,8 +26,10 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "core/option.h"
 #include "data/image.h"
 #include "data/name_list.h"
+#include "data/skipped.h"
 
 /* The type of numbers in a file, as far as it matters for holding them in memory. */
 typedef enum flow_value_type { FLOW_VALUE_DOUBLE, FLOW_VALUE_FLOAT, FLOW_VALUE_BYTE } flow_value_type;
@@ -45,6 +47,7 @@ typedef struct flow_reader {
     flow_value_type stored; /* a type that holds the values of the first n_stored columns exactly */
     int n_stored;           /* of the others the type is double */
     bool skip_invalid;
+    flow_number_list missing;
     bool can_seek;     /* false for standard input, pipes and the like */
     bool is_packed;    /* compressed as a whole: to go back is to read from the beginning */
     int64_t n_rows;    /* in the table, valid or not; -1: not known before the end (CSV) */
@@ -52,6 +55,7 @@ typedef struct flow_reader {
     int64_t n_skipped; /* rows dropped so far under skip_invalid */
     flow_name_list remarks; /* sentences about how the file was read that its user should know; more may come later */
     int64_t judged;    /* dropped rows before this one have been counted: seeking back counts none twice */
+    flow_skipped_column *skipped; /* (columns.n) of those rows; NULL: there are none, or it is not known */
 } flow_reader;
 
 typedef struct flow_reader_options {
@@ -61,6 +65,7 @@ typedef struct flow_reader_options {
     const char *const *last; /* further columns, in this order, after those; without `columns`, after all others */
     int n_last;
     flow_image image; /* what the columns before those make; a shape of {0}: an image if the format says so */
+    flow_number_list missing; /* values that stand for a missing one (data/missing.h) */
 } flow_reader_options;
 
 /* Opens a table; *out is the caller's. `options` may be NULL. An unknown column name is FLOW_DATA with the nearest. */
@@ -84,6 +89,10 @@ void flow_reader_close(flow_reader *reader);
  * row's number in the table, counted from 0. */
 flow_status flow_reader_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                              flow_error *err);
+
+/* The rows that were skipped so far. `kept` (columns.n) is about the others; NULL: not known. Names are borrowed from
+ * the reader. */
+flow_skipped flow_reader_skipped(const flow_reader *reader, const flow_kept_column *kept);
 
 /* Positions. `flow_reader_tell` gives the position of the next row; `flow_reader_seek` returns to such a position.
  * FLOW_ARGUMENT for standard input and pipes. Rows that are read again are not counted again as skipped. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/spec_data.h"
 
+#include <float.h>
 #include <string.h>
 
 #include "data/image.h"
@@ -30,6 +31,9 @@ const flow_option flow_data_options_table[] = {
      .help = "take rows of negative weight, as some event generators make them; their sum has to be positive"},
     {KEY(skip_invalid, FLAG, "false"), .may_change = true,
      .help = "drop rows with missing or non-finite values instead of refusing the data"},
+    {KEY(missing, NUMBERS, NULL), .least = -DBL_MAX, .most = DBL_MAX, .may_change = true,
+     .help = "numbers that stand for a missing value in any column, such as [-999, 9.96921e36]; they are as invalid as "
+             "NaN is"},
     FLOW_KEY_FLAG(flow_data_options, flip, "false",
                   "mirror training images left to right at random, half of them in each epoch"),
     FLOW_KEY_NUMBER(flow_data_options, memory, "4", 0.001, 1e6,

@@ -17,6 +17,7 @@ typedef struct flow_data_options {
     const char *weight;              /* the column of the rows' weights; NULL: none */
     bool allow_negative_weights;
     bool skip_invalid;
+    flow_number_list missing;        /* values that stand for a missing one */
     bool flip;
     int64_t classes;                 /* of the column FLOW_LABEL of the context; 0: it is a number, or the data say */
     double memory; /* GiB that held rows may take */

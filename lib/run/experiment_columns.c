@@ -40,6 +40,17 @@ static const flow_finding *watch_find_support(const column_watch *w, int column)
     return found;
 }
 
+/* Whether the most frequent value is a code for missing values, which has a warning of its own. */
+static bool watch_is_code(const column_watch *w, int column)
+{
+    const flow_survey *s = w->data->survey;
+    const flow_finding *code = s != NULL ? flow_survey_find(s, FLOW_FINDING_CODE, column) : NULL;
+    for (; code != NULL && code < s->findings + s->n_findings && code->column == column; code++)
+        if (code->kind == FLOW_FINDING_CODE && code->value == s->columns[column].frequent[0].value)
+            return true;
+    return false;
+}
+
 static flow_status watch_warn_of_ties(const column_watch *w, flow_error *err)
 {
     enum { NAMED = 5 };
@@ -48,7 +59,8 @@ static flow_status watch_warn_of_ties(const column_watch *w, flow_error *err)
     int n = 0;
     for (int i = 0; i < w->x->f->dim; i++) {
         const double tied = watch_tied(w, i);
-        if (!w->watched[i] || tied * (double)w->data->n_rows < least_ties || tied < many_ties || tied >= 1)
+        if (!w->watched[i] || tied * (double)w->data->n_rows < least_ties || tied < many_ties || tied >= 1 ||
+            watch_is_code(w, i))
             continue; /* the trainer refuses a constant column */
         if (n++ < NAMED)
             flow_text_add(&names, "%s\"%.60s\": %.0f%%", n > 1 ? ", " : "", w->data->columns[i], 100 * tied);

@@ -28,7 +28,7 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
     flow_dataset_options options = {
         .columns = data->columns.at, .n_columns = data->columns.n, .context = data->context.at,
         .n_context = data->context.n, .weight = data->weight, .allow_negative_weights = data->allow_negative_weights,
-        .image = flow_image_of_options(x->spec->image), .skip_invalid = data->skip_invalid,
+        .image = flow_image_of_options(x->spec->image), .skip_invalid = data->skip_invalid, .missing = data->missing,
         .flip = data->flip && out == &x->training, .survey = out == &x->training,
         .memory_bytes = (size_t)(data->memory * (double)(1u << 30)),
         .part = part, .share = data->validation.number, .test_share = data->test.number, .seed = x->spec->seed,
@@ -55,9 +55,12 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
     if (status != FLOW_OK) {
         flow_error_prefix(err, status, "data.%s: ", key);
     } else {
-        if (x->training == *out || strcmp(location, data->train) != 0) /* shares of a table have the same ones */
+        const bool is_share = part == FLOW_PART_HELD_OUT || part == FLOW_PART_TEST;
+        if (!is_share) { /* else it was said of the training part */
             flow_run_say_remarks(x->hooks, path, &(*out)->remarks);
-        flow_run_warn_skipped(x->hooks, path, (*out)->n_skipped);
+            flow_run_warn_skipped(x->hooks, path, &(*out)->skipped, "",
+                                  "; a model without that column (data.columns) can have them");
+        }
     }
     free(path);
     return status;
@@ -213,7 +216,8 @@ static flow_status experiment_look_at_data(flow_experiment *x, const char *locat
     for (int i = 0; i < n_last; i++)
         last[i] = i < data->context.n ? data->context.at[i] : data->weight;
     const flow_reader_options options = {.columns = data->columns.at, .n_columns = data->columns.n, .last = last,
-                                         .n_last = n_last, .image = flow_image_of_options(x->spec->image)};
+                                         .n_last = n_last, .image = flow_image_of_options(x->spec->image),
+                                         .missing = data->missing};
     flow_reader *reader = NULL;
     flow_status status = flow_reader_open(&reader, location, &options, err);
     if (status == FLOW_OK)

@@ -59,9 +59,12 @@ static void detail_sum(flow_text *text, const flow_survey *survey, const flow_fi
 static void detail_code(flow_text *text, const flow_survey *survey, const flow_finding *f, size_t n)
 {
     (void)survey;
-    char count[FLOW_FORMAT_SIZE];
-    for (size_t i = 0; i < n; i++)
-        flow_text_add(text, "%s%.7g in %s rows", i > 0 ? ", " : "", f[i].value, flow_format_count(count, f[i].rows));
+    char count[FLOW_FORMAT_SIZE], value[FLOW_NUMBER_SIZE];
+    for (size_t i = 0; i < n; i++) {
+        flow_number_print(value, f[i].value);
+        flow_text_add(text, "%s%s in %s row%s, first in row %lld", i > 0 ? ", " : "", value,
+                      flow_format_count(count, f[i].rows), f[i].rows == 1 ? "" : "s", (long long)f[i].row + 1);
+    }
 }
 
 static void detail_two(flow_text *text, const flow_survey *survey, const flow_finding *f, size_t n)
@@ -169,7 +172,8 @@ static const finding_words kinds[FLOW_N_FINDINGS] = {
         detail_sum},
     [FLOW_FINDING_CODE] = {
         "code", "codes for missing values?",
-        "if they are: write NA instead and set data.skip_invalid, which drops these rows, or leave the columns out",
+        "if they are, this drops their rows (in a spec data.missing and data.skip_invalid): "
+        "--skip-invalid --missing ",
         detail_code, .has_value = true, .has_row = true},
     [FLOW_FINDING_BOOLEAN] = {
         "boolean", "two values",
@@ -358,10 +362,27 @@ void flow_finding_add_about(flow_text *text, const flow_survey *s, const flow_fi
     findings_add_ratio(text, f, n);
 }
 
+void flow_finding_add_codes(flow_text *text, const flow_finding *f, size_t n)
+{
+    bool first = true;
+    for (size_t i = 0; i < n; i++) {
+        bool told = false;
+        for (size_t k = 0; k < i; k++)
+            told = told || f[k].value == f[i].value;
+        char number[FLOW_NUMBER_SIZE];
+        flow_number_print(number, f[i].value);
+        if (!told)
+            flow_text_add(text, "%s%s", first ? "" : ",", number);
+        first = false;
+    }
+}
+
 void flow_finding_add_remedy(flow_text *text, const flow_survey *s, const flow_finding *f, size_t n)
 {
     const char *remedy = kinds[f->kind].remedy;
     flow_text_add(text, "%s", remedy);
+    if (f->kind == FLOW_FINDING_CODE)
+        flow_finding_add_codes(text, f, n);
     if (remedy[strlen(remedy) - 1] != ':')
         return;
     flow_text_add(text, "\n{\"type\": \"support\", \"columns\": {\"%.60s\": ", s->columns[f->column].name);

@@ -17,6 +17,9 @@ bool flow_finding_has_row(const flow_finding *finding);
 void flow_finding_add_about(flow_text *text, const flow_survey *survey, const flow_finding *findings, size_t n);
 void flow_finding_add_remedy(flow_text *text, const flow_survey *survey, const flow_finding *findings, size_t n);
 
+/* Adds the values of n findings of FLOW_FINDING_CODE, each once: "-999,9999". */
+void flow_finding_add_codes(flow_text *text, const flow_finding *findings, size_t n);
+
 /* Adds what a FLOW_FINDING_LINEAR or FLOW_FINDING_COPY is the same as: "= 2 + 3 x - y". */
 void flow_finding_add_sum(flow_text *text, const flow_survey *survey, const flow_finding *finding);
 

@@ -20,12 +20,28 @@ void flow_run_warn(const flow_run_hooks *hooks, const char *format, ...)
     hooks->warn(hooks->context, message);
 }
 
-void flow_run_warn_skipped(const flow_run_hooks *hooks, const char *location, int64_t n)
+void flow_run_warn_skipped(const flow_run_hooks *hooks, const char *location, const flow_skipped *s, const char *effect,
+                           const char *remedy)
 {
+    static const double large = 0.05; /* share of the rows */
+    const double share = (double)s->rows / (double)(s->all > s->rows ? s->all : s->rows);
     char count[FLOW_FORMAT_SIZE];
-    if (n > 0)
-        flow_run_warn(hooks, "%s: %s invalid row%s skipped", location, flow_format_count(count, n),
-                      n == 1 ? " was" : "s were");
+    flow_text text = {0};
+    if (s->rows == 0)
+        return;
+    flow_text_add(&text, "%s invalid row%s skipped%s", flow_format_count(count, s->rows),
+                  s->rows == 1 ? " was" : "s were", effect);
+    if (share > large || s->other != NULL)
+        flow_text_add(&text, "; %.2g %% of all", 100 * share);
+    if ((share > large || s->other != NULL) && s->column != NULL)
+        flow_text_add(&text, ", %s of them for the column \"%.80s\"", flow_format_count(count, s->invalid), s->column);
+    if (s->other != NULL)
+        flow_text_add(&text, ". They differ from the others: their mean of \"%.80s\" is %.4g, that of the others %.4g",
+                      s->other, s->mean, s->others);
+    if (share > large || s->other != NULL)
+        flow_text_add(&text, ". What follows is about the rows that are left%s", s->column != NULL ? remedy : "");
+    flow_run_warn(hooks, "%s: %s", location, text.data != NULL ? text.data : "rows were skipped");
+    flow_text_free(&text);
 }
 
 void flow_run_say_remarks(const flow_run_hooks *hooks, const char *location, const flow_name_list *remarks)

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "data/name_list.h"
+#include "data/skipped.h"
 
 /* How far a walk over rows has come. */
 typedef struct flow_run_progress {
@@ -29,10 +30,13 @@ typedef struct flow_run_hooks {
 } flow_run_hooks;
 
 void flow_run_warn(const flow_run_hooks *hooks, const char *format, ...) FLOW_PRINTF(2, 3);
-/* Warns that n rows of `location` were skipped, unless n is 0. */
-void flow_run_warn_skipped(const flow_run_hooks *hooks, const char *location, int64_t n);
 /* Says the remarks about how `location` was read. */
 void flow_run_say_remarks(const flow_run_hooks *hooks, const char *location, const flow_name_list *remarks);
+/* Warns of rows of `location` that were skipped, unless there are none: of their share, of the column that misses most
+ * of them, and of a difference from the rows that stay. `effect` follows the number: ", and are nan in the output";
+ * `remedy` a sentence about that column. Both may be "". */
+void flow_run_warn_skipped(const flow_run_hooks *hooks, const char *location, const flow_skipped *skipped,
+                           const char *effect, const char *remedy);
 void flow_run_begin(const flow_run_hooks *hooks);
 bool flow_run_should_stop(const flow_run_hooks *hooks);
 

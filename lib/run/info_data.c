@@ -14,15 +14,18 @@
 enum { COUNTED_COLUMNS = 64 };
 
 /* The message (FLOW_ERROR_SIZE) of a reader about the first of them; "" for none. */
-static void info_find_first_invalid(char *message, const char *location, const char *const *columns, int n_columns)
+static void info_find_first_invalid(char *message, const flow_run_info_data_result *out)
 {
     enum { ROWS = 256 };
-    flow_reader_options options = {.columns = columns, .n_columns = n_columns};
+    const int n_columns = out->data->n_columns;
+    flow_reader_options options = out->how;
+    options.columns = out->data->columns;
+    options.n_columns = n_columns;
     flow_reader *reader = NULL;
     flow_error err = {0};
     size_t n = 0;
     double *rows = calloc(ROWS, (size_t)n_columns * sizeof *rows);
-    flow_status status = rows == NULL ? FLOW_MEMORY : flow_reader_open(&reader, location, &options, &err);
+    flow_status status = rows == NULL ? FLOW_MEMORY : flow_reader_open(&reader, out->location, &options, &err);
     do {
         if (status == FLOW_OK)
             status = flow_reader_read(reader, rows, NULL, ROWS, &n, &err);
@@ -38,12 +41,12 @@ static bool info_find_numbers(flow_run_info_data_result *out)
 {
     const char *location = out->location;
     flow_reader *reader = NULL;
-    flow_status status = flow_is_standard(location) ? FLOW_IO : flow_reader_open(&reader, location, NULL, NULL);
+    flow_status status = flow_is_standard(location) ? FLOW_IO : flow_reader_open(&reader, location, &out->how, NULL);
     int n = status == FLOW_OK && reader->can_seek ? reader->columns.n : 0;
     for (int i = 0; i < n && n <= COUNTED_COLUMNS && status == FLOW_OK; i++) {
         int64_t n_good;
         const char *name = reader->columns.at[i];
-        flow_count_invalid(location, name, &n_good);
+        flow_count_invalid(location, &out->how, name, &n_good);
         status = flow_name_list_add(n_good > 0 ? &out->chosen : &out->others, name, strlen(name), NULL);
     }
     flow_reader_close(reader);
@@ -53,7 +56,8 @@ static bool info_find_numbers(flow_run_info_data_result *out)
 static flow_status info_open(flow_run_info_data_result *out, const char *columns, flow_error *err)
 {
     /* statistics need no rows in memory, but standard input cannot be read twice */
-    flow_dataset_options options = {.skip_invalid = true, .survey = true, .memory_bytes = (size_t)256 << 20};
+    flow_dataset_options options = {
+        .skip_invalid = true, .missing = out->how.missing, .survey = true, .memory_bytes = (size_t)256 << 20};
     if (columns != NULL)
         FLOW_TRY(flow_name_list_split(&out->chosen, columns, err));
     options.columns = (const char *const *)out->chosen.at;
@@ -75,7 +79,7 @@ static bool info_read_columns(flow_run_info_data_result *out)
     out->columns = (flow_list){columns, (size_t)n};
     for (int i = 0; i < n && columns != NULL; i++) {
         const flow_column_summary *s = &data->summary[i];
-        int64_t n_good, invalid = counted ? flow_count_invalid(out->location, s->name, &n_good) : 0;
+        int64_t n_good, invalid = counted ? flow_count_invalid(out->location, &out->how, s->name, &n_good) : 0;
         columns[i] = (flow_data_column){*s, invalid, counted, counted && invalid >= 0};
         if (data->survey != NULL) /* of all rows, not of a sample */
             columns[i].of.tied = flow_survey_tied(data->survey, i);
@@ -143,18 +147,19 @@ static void info_describe_pictures(flow_run_info_data_result *out)
     out->classes = (flow_text_list){data->classes != NULL ? data->n_classes : 0, data->classes};
 }
 
-flow_status flow_run_info_data(flow_run_info_data_result *out, const char *location, const char *columns,
-                               const char *picture, flow_error *err)
+flow_status flow_run_info_data(flow_run_info_data_result *out, const flow_run_info_data_options *options,
+                               flow_error *err)
 {
-    *out = (flow_run_info_data_result){.kind = "data", .location = location};
+    const char *location = options->location;
+    *out = (flow_run_info_data_result){.kind = "data", .location = location, .how = {.missing = options->missing}};
     FLOW_TRY(flow_tables_list(&out->table_paths, &out->table_sizes, location, err));
     if (out->table_paths.n > 1)
         return info_list_tables(out) ? FLOW_OK : flow_error_memory(err, "the list of tables");
-    FLOW_TRY(info_open(out, columns, err));
+    FLOW_TRY(info_open(out, options->columns, err));
     const flow_dataset *data = out->data;
     out->invalid_rows = data->n_skipped;
     if (out->invalid_rows > 0 && !flow_is_standard(location)) /* standard input is gone once it has been read */
-        info_find_first_invalid(out->first_invalid, location, data->columns, data->n_columns);
+        info_find_first_invalid(out->first_invalid, out);
     snprintf(out->checksum, sizeof out->checksum, "crc32:%08lx", (unsigned long)data->checksum);
     out->without_numbers = (flow_text_list){out->others.n, (const char *const *)out->others.at};
     info_describe_pictures(out);
@@ -162,7 +167,7 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const char *locat
         return flow_error_memory(err, "columns");
     if (data->survey != NULL)
         FLOW_TRY(flow_findings_describe(&out->findings, data->survey, err));
-    return picture != NULL ? info_show(out, picture, err) : FLOW_OK;
+    return options->picture != NULL ? info_show(out, options->picture, err) : FLOW_OK;
 }
 
 void flow_run_info_data_free(flow_run_info_data_result *result)

@@ -47,14 +47,21 @@ typedef struct flow_run_info_data_result {
     flow_findings findings;    /* of the rows of a table */
     flow_list table_rows; /* of flow_data_table, of a file with several; then there is nothing else */
 
+    flow_reader_options how;                 /* of all columns */
     flow_name_list table_paths, table_sizes; /* owned, as what follows */
     flow_name_list chosen, others; /* columns */
 } flow_run_info_data_result;
 
-/* `columns`: "a,b,c" to look at; NULL: all that hold numbers. `picture`: a PNG file for a sheet of the first 64
- * images; NULL: none. FLOW_ARGUMENT when there is nothing to show. */
-flow_status flow_run_info_data(flow_run_info_data_result *out, const char *location, const char *columns,
-                               const char *picture, flow_error *err);
+typedef struct flow_run_info_data_options {
+    const char *location;
+    const char *columns;      /* "a,b,c" to look at; NULL: all that hold numbers */
+    const char *picture;      /* a PNG file for a sheet of the first 64 images; NULL: none */
+    flow_number_list missing; /* values that stand for a missing one */
+} flow_run_info_data_options;
+
+/* FLOW_ARGUMENT when there is nothing to show. */
+flow_status flow_run_info_data(flow_run_info_data_result *out, const flow_run_info_data_options *options,
+                               flow_error *err);
 void flow_run_info_data_free(flow_run_info_data_result *result);
 
 #endif

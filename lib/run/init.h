@@ -5,6 +5,7 @@
 #define FLOW_RUN_INIT_H
 
 #include "core/arena.h"
+#include "core/option.h"
 #include "run/hooks.h"
 #include "run/report.h"
 
@@ -15,6 +16,7 @@ typedef struct flow_run_init_options {
     const char *validation, *test; /* locations, or shares of the rows as text; NULL: none is named */
     const char *columns, *drop, *context; /* "a,b,c"; NULL: none are named */
     const char *weight;
+    flow_number_list missing;     /* values that stand for a missing one */
     bool fast_sampling;           /* couplings, which sample as fast as they evaluate */
     double minutes;               /* about how long the training is to take on one processor; 0: not limited */
     const char *const *overrides; /* (n_overrides): KEY=VALUE, which the spec gets as its own */

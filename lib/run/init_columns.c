@@ -11,6 +11,7 @@
 
 #include "core/text.h"
 #include "run/finding_words.h"
+#include "run/format.h"
 #include "run/init_plan.h"
 
 /* ---- saying and doing ---- */
@@ -195,6 +196,19 @@ static flow_status columns_spike(init_plan *plan, init_column *column, const flo
     return columns_has_room(column) ? columns_add_spike(plan, column, f->value, f->share, err) : FLOW_OK;
 }
 
+/* Of several codes the first is told. */
+static flow_status columns_code(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
+{
+    char value[FLOW_NUMBER_SIZE], count[FLOW_FORMAT_SIZE];
+    flow_number_print(value, f->value);
+    FLOW_TRY(columns_spike(plan, column, f, err));
+    column->said[INIT_SPIKE] = NULL; /* it is said here */
+    if (column->said[INIT_CODE] != NULL)
+        return FLOW_OK;
+    return init_say(plan, column, INIT_CODE, err, "%s in %s row%s, first in row %lld", value,
+                    flow_format_count(count, f->rows), f->rows == 1 ? "" : "s", (long long)f->row + 1);
+}
+
 /* Few values are spikes, all of them; the survey keeps those at both ends. */
 static flow_status columns_few(init_plan *plan, init_column *column, const flow_survey_column *facts, flow_error *err)
 {
@@ -276,7 +290,7 @@ static init_rule *const init_rules[FLOW_N_FINDINGS] = {
     [FLOW_FINDING_ROW_NUMBER] = columns_row_number,
     [FLOW_FINDING_COPY] = columns_copy,
     [FLOW_FINDING_LINEAR] = columns_linear,
-    [FLOW_FINDING_CODE] = columns_spike,
+    [FLOW_FINDING_CODE] = columns_code,
     [FLOW_FINDING_BOOLEAN] = columns_boolean,
     [FLOW_FINDING_CLASSES] = columns_classes,
     [FLOW_FINDING_LATTICE] = columns_lattice,

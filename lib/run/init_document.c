@@ -168,6 +168,8 @@ static void document_add_data(draft *d, cJSON *spec)
     if (plan->n_context > 0)
         document_add_names(d, data, "context", true);
     draft_text(d, data, "weight", plan->options->weight);
+    if (plan->options->missing.n > 0)
+        draft_put(d, data, "missing", cJSON_CreateDoubleArray(plan->options->missing.at, plan->options->missing.n));
     if (plan->n_skipped > 0)
         draft_put(d, data, "skip_invalid", cJSON_CreateTrue());
 }
@@ -191,7 +193,7 @@ static void document_add_support(draft *d, cJSON *flow)
         }
         cJSON *support = draft_put(d, columns, column->name, cJSON_Duplicate(column->support, 1));
         if (cJSON_GetObjectItemCaseSensitive(column->support, "spikes") != NULL)
-            draft_text(d, support, FLOW_NOTE, column->said[INIT_SPIKE]);
+            draft_text(d, support, FLOW_NOTE, column->said[column->said[INIT_SPIKE] != NULL ? INIT_SPIKE : INIT_CODE]);
     }
 }
 

@@ -33,7 +33,11 @@ static flow_status held_out_look(init_plan *plan, const init_set *set, flow_erro
         return flow_error_memory(err, "columns");
     for (int i = 0; i < n; i++)
         names[i] = plan->columns[i].name;
-    const flow_dataset_options options = {.columns = names, .n_columns = n, .skip_invalid = true, .memory_bytes = 1};
+    const flow_dataset_options options = {.columns = names,
+                                          .n_columns = n,
+                                          .skip_invalid = true,
+                                          .missing = plan->options->missing,
+                                          .memory_bytes = 1};
     flow_dataset *data = NULL;
     flow_status status = flow_dataset_open(&data, set->source, &options, err);
     free(names);

@@ -122,6 +122,7 @@ static flow_status look_survey(init_plan *plan, flow_error *err)
     const flow_dataset_options options = {.columns = names,
                                           .n_columns = n,
                                           .skip_invalid = true,
+                                          .missing = plan->options->missing,
                                           .survey = true,
                                           .memory_bytes = 1}; /* the rows are looked at once, and not held */
     flow_status status = flow_dataset_open(&plan->looked_at, plan->sets[INIT_TRAIN].source, &options, err);
@@ -137,9 +138,10 @@ static flow_status look_survey(init_plan *plan, flow_error *err)
 /* Leaves out columns that are no numbers, or miss too many. */
 static flow_status look_for_missing(init_plan *plan, flow_error *err)
 {
+    const flow_reader_options how = {.missing = plan->options->missing};
     for (int i = plan->n_context; i < plan->n_surveyed; i++) {
         init_column *column = &plan->columns[i];
-        int64_t good = 0, bad = flow_count_invalid(plan->sets[INIT_TRAIN].source, column->name, &good);
+        int64_t good = 0, bad = flow_count_invalid(plan->sets[INIT_TRAIN].source, &how, column->name, &good);
         if (bad <= 0 || column->is_forced || (good > 0 && (double)bad <= most_missing * (double)(bad + good)))
             continue;
         column->is_left_out = true;

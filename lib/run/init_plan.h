@@ -23,6 +23,7 @@ typedef enum init_topic {
     INIT_LEFT_OUT,
     INIT_WHOLE,
     INIT_LATTICE,
+    INIT_CODE,
     INIT_SPIKE,
     INIT_BOUND,
     INIT_TAILS,

@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "data/location.h"
 #include "model/spec.h"
+#include "run/finding_words.h"
 #include "run/format.h"
 #include "run/init_plan.h"
 
@@ -40,6 +41,28 @@ static flow_status init_remark_topic(init_plan *plan, const char *about, init_to
     return status;
 }
 
+static flow_status init_remark_codes(init_plan *plan, flow_error *err)
+{
+    const flow_survey *s = plan->survey;
+    flow_text text = {0};
+    char *columns = NULL;
+    flow_finding *codes = flow_arena_take(plan->arena, s != NULL ? s->n_findings + 1 : 1, sizeof *codes);
+    size_t n = 0;
+    for (size_t i = 0; codes != NULL && s != NULL && i < s->n_findings; i++)
+        if (s->findings[i].kind == FLOW_FINDING_CODE && !plan->columns[s->findings[i].column].is_left_out)
+            codes[n++] = s->findings[i];
+    flow_status status = init_describe_topic(&columns, plan, INIT_CODE, SHOWN, err);
+    if (status != FLOW_OK || columns == NULL || n == 0) {
+        free(columns);
+        return status;
+    }
+    flow_text_add(&text, "%s. Kept as values of their own; --missing ", columns);
+    flow_finding_add_codes(&text, codes, n);
+    flow_text_add(&text, " drops these rows instead");
+    free(columns);
+    return init_remark(plan, "missing?", text.data, err);
+}
+
 /* How many columns have which roles, what was noticed about them, and what is to be trained. */
 static flow_status init_describe(init_plan *plan, flow_error *err)
 {
@@ -58,6 +81,7 @@ static flow_status init_describe(init_plan *plan, flow_error *err)
     for (int topic = 0; topic < INIT_N_TOPICS; topic++)
         if (abouts[topic] != NULL)
             FLOW_TRY(init_remark_topic(plan, abouts[topic], (init_topic)topic, err));
+    FLOW_TRY(init_remark_codes(plan, err));
     if (plan->n_skipped > 0)
         FLOW_TRY(init_remark(plan, "skipped",
                              flow_format("%s rows that miss a value", flow_format_count(count, plan->n_skipped)), err));

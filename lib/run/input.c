@@ -151,6 +151,7 @@ static bool input_open_by_name(flow_input *in, const char *location, const flow_
     flow_reader_options named = {.columns = o->columns,
                                  .n_columns = o->n_columns,
                                  .skip_invalid = o->skip_invalid,
+                                 .missing = o->missing,
                                  .last = &o->optional,
                                  .n_last = with_optional ? 1 : 0};
     if (flow_reader_open(&in->reader, location, &named, NULL) != FLOW_OK || !in->reader->has_names) {
@@ -173,7 +174,8 @@ static flow_status input_open(flow_input *out, const char *location, const flow_
         ((options->optional != NULL && input_open_by_name(out, location, options, true)) ||
          input_open_by_name(out, location, options, false)))
         return FLOW_OK;
-    flow_reader_options all = {.skip_invalid = options->skip_invalid, .image = options->image};
+    flow_reader_options all = {
+        .skip_invalid = options->skip_invalid, .missing = options->missing, .image = options->image};
     FLOW_TRY(flow_reader_open(&out->reader, location, &all, err));
     if (out->reader->holds_images && options->n_context > 0) {
         flow_reader_close(out->reader);

@@ -178,7 +178,6 @@ static void interpolate_warn(const interpolation *run)
     char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE], reason[FLOW_ERROR_SIZE];
     const flow_run_hooks *hooks = &run->o->rows.hooks;
     const flow_run_interpolate_result *r = run->result;
-    flow_run_warn_skipped(hooks, r->data, r->skipped);
     if (r->non_finite > 0)
         flow_run_warn(hooks,
                       "%s of %s rows have values that are not finite or do not come back, the first is row "
@@ -196,7 +195,9 @@ static flow_status interpolate_find_ends(interpolation *run, flow_error *err)
 {
     const flow_session *s = run->s;
     const char **names = flow_session_names(s, s->columns, NULL);
-    const flow_input_options wanted = {.skip_invalid = run->o->rows.skip_invalid, .image = flow_session_image(s)};
+    const flow_input_options wanted = {.skip_invalid = run->o->rows.skip_invalid,
+                                       .missing = flow_session_missing(s, &run->o->rows.missing),
+                                       .image = flow_session_image(s)};
     flow_input in = {0};
     run->ends = calloc(2, (size_t)s->width * sizeof *run->ends);
     flow_status status = names == NULL || run->ends == NULL ? flow_error_memory(err, "the rows") : FLOW_OK;
@@ -205,9 +206,12 @@ static flow_status interpolate_find_ends(interpolation *run, flow_error *err)
     if (status == FLOW_OK)
         status = interpolate_read_ends(run, &in, err);
     if (status == FLOW_OK)
-        run->result->skipped = in.reader->n_skipped;
-    if (status == FLOW_OK)
         flow_run_say_remarks(&run->o->rows.hooks, run->result->data, &in.reader->remarks);
+    if (status == FLOW_OK) {
+        const flow_skipped skipped = flow_reader_skipped(in.reader, NULL);
+        run->result->skipped = skipped.rows;
+        flow_run_warn_skipped(&run->o->rows.hooks, run->result->data, &skipped, "", "");
+    }
     flow_input_close(&in);
     free(names);
     return status;

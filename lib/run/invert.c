@@ -82,7 +82,8 @@ static void invert_warn(const inversion *run)
     const flow_run_hooks *hooks = &run->o->rows.hooks;
     const flow_run_invert_result *r = run->result;
     flow_run_say_remarks(hooks, r->data, &run->in.reader->remarks);
-    flow_run_warn_skipped(hooks, r->data, r->skipped);
+    const flow_skipped skipped = flow_reader_skipped(run->in.reader, NULL);
+    flow_run_warn_skipped(hooks, r->data, &skipped, flow_skipped_effect(&run->o->rows), "");
     if (r->non_finite > 0)
         flow_run_warn(hooks, "%s of %s rows have no finite image or do not come back, the first is row %lld%s%s",
                       flow_format_count(count, r->non_finite), flow_format_count(all, r->rows),
@@ -113,9 +114,11 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
         .n_in = width, .n_scratch = 2 * d + 1, .in = &run.in, .map = invert_map,
         .picture = to_latent ? (flow_picture_options){.least = 0} : flow_session_picture(s),
     };
-    flow_input_options wanted = {.skip_invalid = options->rows.skip_invalid};
-    if (to_latent)
+    flow_input_options wanted = {.skip_invalid = options->rows.skip_invalid, .missing = options->rows.missing};
+    if (to_latent) {
         wanted.image = flow_session_image(s);
+        wanted.missing = flow_session_missing(s, &options->rows.missing);
+    }
     flow_status status = FLOW_OK;
     run.moments = calloc(d, sizeof *run.moments);
     run.errors = calloc(d, sizeof *run.errors);

@@ -130,7 +130,8 @@ static void logprob_warn(const evaluation *e)
         flow_text_free(&list);
     }
     flow_run_say_remarks(hooks, r->data, &e->in.reader->remarks);
-    flow_run_warn_skipped(hooks, r->data, r->skipped);
+    const flow_skipped skipped = flow_reader_skipped(e->in.reader, NULL);
+    flow_run_warn_skipped(hooks, r->data, &skipped, flow_skipped_effect(&e->o->rows), "");
 }
 
 static flow_status logprob_read_given(evaluation *e, flow_error *err)
@@ -155,7 +156,12 @@ static flow_status logprob_open_input(evaluation *e, flow_error *err)
             status =
                 flow_error_set(err, FLOW_ARGUMENT, "--weight %.80s: is a column of the model and no weight", asked);
     const flow_input_options wanted = {
-        .optional = weight, .skip_invalid = e->o->rows.skip_invalid, .image = flow_session_image(s), .given = e->given};
+        .optional = weight,
+        .skip_invalid = e->o->rows.skip_invalid,
+        .missing = flow_session_missing(s, &e->o->rows.missing),
+        .image = flow_session_image(s),
+        .given = e->given,
+    };
     if (status == FLOW_OK)
         status = flow_session_open_input(s, &e->in, data, names, s->width, &wanted, err);
     free(names);

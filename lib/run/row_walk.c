@@ -57,6 +57,11 @@ static flow_status row_walk_ignore_closed_pipe(const flow_row_walk *walk, flow_s
     return *closed ? FLOW_OK : status;
 }
 
+const char *flow_skipped_effect(const flow_row_options *options)
+{
+    return options->output != NULL ? "; in the output they are rows of nan" : "";
+}
+
 /* ---- rows in the place of those that are skipped ---- */
 
 /* Rows of NaN, and how far the rows of the input have come. */

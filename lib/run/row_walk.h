@@ -21,6 +21,7 @@ typedef struct flow_row_options {
     const char *input;  /* location of the rows that are read; NULL: none are */
     const char *output; /* of the rows that are written; NULL: they are not */
     bool skip_invalid, as_float;
+    flow_number_list missing; /* values that stand for a missing one; n 0: those of the model */
     flow_run_hooks hooks;
 } flow_row_options;
 
@@ -52,6 +53,9 @@ typedef struct flow_row_walk {
 /* *closed: the reader of standard output is gone, and the walk ended early. FLOW_INTERRUPTED when the hook should_stop
  * says so, FLOW_EXISTS when the output must not be written. */
 flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *err);
+
+/* What becomes of skipped rows, for flow_run_warn_skipped. */
+const char *flow_skipped_effect(const flow_row_options *options);
 
 /* FLOW_EXISTS when the file at `location`, that of `option` ("-o"), is a model, or holds the data at `input` (NULL:
  * none): a mistyped name must not replace them. */

@@ -69,7 +69,9 @@ static flow_status sample_open_context(sampling *run, flow_error *err)
         return flow_error_memory(err, "rows of context");
     if (flow_given_is_typed(given))
         return sample_type_context(run, given, err);
-    const flow_input_options options = {.chosen = true, .skip_invalid = run->o->rows.skip_invalid};
+    const flow_input_options options = {.chosen = true,
+                                        .skip_invalid = run->o->rows.skip_invalid,
+                                        .missing = flow_session_missing(s, &run->o->rows.missing)};
     flow_status status = flow_session_open_input(s, &context->in, given, s->context, s->n_context, &options, err);
     return flow_error_prefix(err, status, "--given: ");
 }
@@ -194,9 +196,11 @@ static void sample_warn(const sampling *run)
     const flow_run_sample_options *o = run->o;
     const flow_run_hooks *hooks = &o->rows.hooks;
     const flow_run_sample_result *r = run->result;
-    if (run->context.in.reader != NULL)
+    if (run->context.in.reader != NULL) {
         flow_run_say_remarks(hooks, r->given, &run->context.in.reader->remarks);
-    flow_run_warn_skipped(hooks, r->given, r->skipped);
+        const flow_skipped skipped = flow_reader_skipped(run->context.in.reader, NULL);
+        flow_run_warn_skipped(hooks, r->given, &skipped, "; the rows of their draws are nan", "");
+    }
     if (r->given != NULL && o->n > 0 && r->rows == 0 && o->limit != 0)
         flow_run_warn(hooks, "%s has no context for row %lld and what follows; no rows are drawn", r->given,
                       (long long)o->first);

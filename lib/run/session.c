@@ -73,6 +73,11 @@ flow_picture_options flow_session_picture(const flow_session *s)
     return out;
 }
 
+flow_number_list flow_session_missing(const flow_session *s, const flow_number_list *named)
+{
+    return named->n > 0 ? *named : s->model->spec->data->missing;
+}
+
 flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,
                                     const char *const *names, int n, const flow_input_options *options, flow_error *err)
 {

@@ -41,6 +41,9 @@ flow_image flow_session_image(const flow_session *s);
 /* How rows of the model are shown: as its training data were, or from 0 to 1 without any. */
 flow_picture_options flow_session_picture(const flow_session *s);
 
+/* `named` if there are any; else the codes for missing values that the model was trained with. */
+flow_number_list flow_session_missing(const flow_session *s, const flow_number_list *named);
+
 /* Opens a table that has the columns `names` (n) of the model, in any order. `chosen`: the table may have others. The
  * rest is as in flow_input_options. */
 flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,

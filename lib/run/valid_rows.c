@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/valid_rows.h"
 
-#include "data/table.h"
-
-int64_t flow_count_invalid(const char *location, const char *name, int64_t *n_good)
+int64_t flow_count_invalid(const char *location, const flow_reader_options *how, const char *name, int64_t *n_good)
 {
     enum { ROWS = 4096 };
     double values[ROWS];
-    flow_reader_options options = {.columns = &name, .n_columns = 1, .skip_invalid = true};
+    flow_reader_options options = *how;
+    options.columns = &name;
+    options.n_columns = 1;
+    options.n_last = 0;
+    options.skip_invalid = true;
     flow_reader *reader = NULL;
     size_t n = 0;
     flow_status status = flow_reader_open(&reader, location, &options, NULL);
