@@ -68,9 +68,10 @@ const command command_invert = {
     .name = "invert",
     .summary = "take rows of data to the latent space, z = f^-1(x), or back, x = f(z)",
     .description = "Maps each row and checks the map: the rows are taken back, and the largest difference to the input "
-                   "is reported, in standard deviations of its column. Latent columns are named z1, z2, ...; --to data "
-                   "reads such columns by name, or the columns of data without names by position. The context of a "
-                   "conditional model is read beside them and written behind them.",
+                   "is reported, in standard deviations of its column. Latent columns are named z1, z2, ..., or with "
+                   "another letter where the context has such a name; --to data reads such columns by name, or the "
+                   "columns of data without names by position. The context of a conditional model is read beside them "
+                   "and written behind them.",
     .examples = "  flowctl invert moons.h5 events.csv -o latent.csv\n"
                 "  flowctl invert moons.h5 latent.csv --to data -o events-again.csv\n"
                 "  flowctl invert moons.h5 events.csv --json",

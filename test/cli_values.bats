@@ -197,3 +197,33 @@ with_codes() {
     expect "1 invalid row was skipped"
     expect_not "of all" "differ"
 }
+
+@test "a column that is added has a name of its own" {
+    awk -F, -v OFS=, 'NR == 1 { print "logprob,z1"; next } { print }' pairs.csv >names.csv
+    flowctl train given.json -d names.csv --context z1 -o names.h5 -q
+    run flowctl sample names.h5 --given z1=0.5 -n 20 --logprob -o s.csv
+    expect_status 0
+    expect warning '"logprob" of its own' 'the one that is added is "logprob_2"'
+    [ "$(head -n 1 s.csv)" = "logprob,z1,logprob_2" ]
+    flowctl logprob names.h5 s.csv -q
+    flowctl invert names.h5 s.csv --logdet -q -o z.csv
+    [ "$(head -n 1 z.csv)" = "u1,z1,logdet" ]
+    run flowctl invert names.h5 z.csv --to data --logdet -o back.csv
+    expect_status 0
+    [ "$(head -n 1 back.csv)" = "logprob,z1,logdet" ]
+    awk -F, 'NR == FNR { a[FNR] = $1; next } FNR > 1 && (a[FNR] - $1) ^ 2 > 1e-6 { bad = 1 } END { exit bad }' s.csv back.csv
+}
+
+@test "digits that single precision would lose are said" {
+    awk 'BEGIN { print "t,x"; for (i = 0; i < 400; i++) printf "%.4f,%.4f\n", 1.7e9 + 0.01 * sin(i * i), sin(3 * i) }' \
+        >seconds.csv
+    flowctl train given.json -d seconds.csv --context x -o seconds.h5 -q
+    run flowctl sample seconds.h5 --given x=0.5 -n 50 --float -o s.csv
+    expect_status 0
+    expect warning "--float loses digits" '"t" is off by up to' "leave --float out"
+    run flowctl sample seconds.h5 --given x=0.5 -n 50 -o d.csv
+    expect_not "--float"
+    run flowctl invert seconds.h5 seconds.csv --float -o z.h5 # latents have digits enough
+    expect_status 0
+    expect_not "--float"
+}

@@ -194,7 +194,7 @@ static void interpolate_warn(const interpolation *run)
 static flow_status interpolate_find_ends(interpolation *run, flow_error *err)
 {
     const flow_session *s = run->s;
-    const char **names = flow_session_names(s, s->columns, NULL);
+    const char **names = flow_session_names(s, s->columns);
     const flow_input_options wanted = {.skip_invalid = run->o->rows.skip_invalid,
                                        .missing = flow_session_missing(s, &run->o->rows.missing),
                                        .image = flow_session_image(s)};
@@ -222,7 +222,7 @@ static flow_status interpolate_walk(interpolation *run, flow_error *err)
     enum { ACROSS = 16 }; /* a walk is a line of a sheet, a longer one several */
     const flow_session *s = run->s;
     flow_run_interpolate_result *r = run->result;
-    const char **columns = flow_session_names(s, s->columns, NULL);
+    const char **columns = flow_session_names(s, s->columns);
     flow_picture_options picture = flow_session_picture(s);
     picture.across = ACROSS;
     const flow_row_walk walk = {

@@ -107,8 +107,11 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
     inversion run = {.s = s, .o = options, .result = out};
     const size_t d = (size_t)s->dim, width = (size_t)s->width;
     const char *const *latents = (const char *const *)s->latents.at;
-    const char **from = flow_session_names(s, to_latent ? s->columns : latents, NULL);
-    const char **to = flow_session_names(s, to_latent ? latents : s->columns, "logdet");
+    const char **from = flow_session_names(s, to_latent ? s->columns : latents);
+    const char **to = flow_session_names(s, to_latent ? latents : s->columns);
+    char room[FLOW_ADDED_NAME_SIZE];
+    if (to != NULL && options->logdet)
+        flow_session_add_name(s, to, "logdet", room, &options->rows.hooks);
     const flow_row_walk walk = {
         .context = &run, .options = &options->rows, .columns = to, .n_columns = width + (options->logdet ? 1 : 0),
         .n_in = width, .n_scratch = 2 * d + 1, .in = &run.in, .map = invert_map,

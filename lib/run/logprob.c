@@ -149,7 +149,7 @@ static flow_status logprob_open_input(evaluation *e, flow_error *err)
     const flow_session *s = e->s;
     const char *asked = e->o->weight, *data = e->o->rows.input;
     const char *weight = asked != NULL ? asked : s->model->spec->data->weight;
-    const char **names = flow_session_names(s, s->columns, NULL);
+    const char **names = flow_session_names(s, s->columns);
     flow_status status = names == NULL ? flow_error_memory(err, "column names") : FLOW_OK;
     for (int i = 0; asked != NULL && i < s->width && status == FLOW_OK; i++)
         if (strcmp(names[i], asked) == 0)

@@ -13,6 +13,7 @@
 #include "data/writer.h"
 #include "model/model.h"
 #include "num/real.h"
+#include "run/float_loss.h"
 #include "run/format.h"
 
 bool flow_output_is_closed(void)
@@ -62,59 +63,65 @@ const char *flow_skipped_effect(const flow_row_options *options)
     return options->output != NULL ? "; in the output they are rows of nan" : "";
 }
 
-/* ---- rows in the place of those that are skipped ---- */
+/* ---- what is written ---- */
 
-/* Rows of NaN, and how far the rows of the input have come. */
-typedef struct row_blanks {
-    double *rows; /* (n, n_columns); NULL: every row of the input is in the output */
+typedef struct row_output {
+    flow_float_column *floats; /* (n_columns) what single precision loses; NULL: all digits are written */
+    double *rows;              /* (n, n_columns) of NaN; NULL: every row of the input is in the output */
     size_t n;
     int64_t next; /* the row of the input that the next row of the output stands for */
-} row_blanks;
+} row_output;
 
-static flow_status row_blanks_make(row_blanks *blanks, const flow_row_walk *walk, flow_error *err)
+static flow_status row_output_make(row_output *out, const flow_row_walk *walk, flow_error *err)
 {
     enum { VALUES = 4096 };
-    *blanks = (row_blanks){.n = walk->n_columns < VALUES ? VALUES / walk->n_columns : 1};
+    *out = (row_output){.n = walk->n_columns < VALUES ? VALUES / walk->n_columns : 1};
+    if (walk->options->as_float)
+        out->floats = calloc(walk->n_columns, sizeof *out->floats);
+    if (walk->options->as_float && out->floats == NULL)
+        return flow_error_memory(err, "the rows");
     if (walk->in == NULL || !walk->options->skip_invalid)
         return FLOW_OK;
-    const size_t n = blanks->n * walk->n_columns;
-    blanks->rows = malloc(n * sizeof *blanks->rows);
-    for (size_t i = 0; blanks->rows != NULL && i < n; i++)
-        blanks->rows[i] = (double)NAN;
-    return blanks->rows != NULL ? FLOW_OK : flow_error_memory(err, "the rows");
+    const size_t n = out->n * walk->n_columns;
+    out->rows = malloc(n * sizeof *out->rows);
+    for (size_t i = 0; out->rows != NULL && i < n; i++)
+        out->rows[i] = (double)NAN;
+    return out->rows != NULL ? FLOW_OK : flow_error_memory(err, "the rows");
 }
 
-/* Writes blank rows up to row `number` of the input. */
-static flow_status row_blanks_write(row_blanks *blanks, flow_writer *writer, int64_t number, flow_error *err)
+/* Writes rows of NaN up to row `number` of the input. */
+static flow_status row_output_skip(row_output *out, flow_writer *writer, int64_t number, flow_error *err)
 {
-    while (blanks->next < number) {
-        const int64_t left = number - blanks->next;
-        const size_t n = left < (int64_t)blanks->n ? (size_t)left : blanks->n;
-        FLOW_TRY(flow_writer_write(writer, blanks->rows, n, err));
-        blanks->next += (int64_t)n;
+    while (out->next < number) {
+        const int64_t left = number - out->next;
+        const size_t n = left < (int64_t)out->n ? (size_t)left : out->n;
+        FLOW_TRY(flow_writer_write(writer, out->rows, n, err));
+        out->next += (int64_t)n;
     }
     return FLOW_OK;
 }
 
-static flow_status row_walk_write(const flow_row_walk *walk, flow_writer *writer, row_blanks *blanks,
+static flow_status row_walk_write(const flow_row_walk *walk, flow_writer *writer, row_output *out,
                                   const flow_row_batch *batch, flow_error *err)
 {
     const double *rows = batch->out + batch->first * walk->n_columns;
     const size_t n = batch->n - batch->first;
-    if (blanks->rows == NULL)
+    if (out->floats != NULL)
+        flow_float_loss_add(out->floats, (int)walk->n_columns, rows, n);
+    if (out->rows == NULL)
         return flow_writer_write(writer, rows, n, err);
     for (size_t i = 0, m; i < n; i += m) { /* rows that follow each other */
-        FLOW_TRY(row_blanks_write(blanks, writer, batch->numbers[i], err));
+        FLOW_TRY(row_output_skip(out, writer, batch->numbers[i], err));
         for (m = 1; i + m < n && batch->numbers[i + m] == batch->numbers[i] + (int64_t)m;)
             m++;
         FLOW_TRY(flow_writer_write(writer, rows + i * walk->n_columns, m, err));
-        blanks->next += (int64_t)m;
+        out->next += (int64_t)m;
     }
     return FLOW_OK;
 }
 
 /* The end of the input. */
-static flow_status row_walk_end(const flow_row_walk *walk, flow_writer *writer, row_blanks *blanks, int64_t n_rows,
+static flow_status row_walk_end(const flow_row_walk *walk, flow_writer *writer, row_output *out, int64_t n_rows,
                                 flow_error *err)
 {
     const flow_reader *reader = walk->in != NULL ? walk->in->reader : NULL;
@@ -122,14 +129,14 @@ static flow_status row_walk_end(const flow_row_walk *walk, flow_writer *writer, 
     if (reader != NULL && n_rows == 0 && reader->n_skipped > 0)
         return flow_error_set(err, FLOW_DATA, "%s: no row can be used; all %s are invalid", reader->name,
                               flow_format_count(count, reader->n_skipped));
-    return blanks->rows == NULL || writer == NULL ? FLOW_OK
-                                                  : row_blanks_write(blanks, writer, flow_reader_tell(reader).row, err);
+    return out->rows == NULL || writer == NULL ? FLOW_OK
+                                               : row_output_skip(out, writer, flow_reader_tell(reader).row, err);
 }
 
 /* ---- the walk ---- */
 
-static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, row_blanks *blanks,
-                                flow_row_batch *batch, size_t n_max, bool *closed, flow_error *err)
+static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, row_output *out, flow_row_batch *batch,
+                                size_t n_max, bool *closed, flow_error *err)
 {
     const flow_run_hooks *hooks = &walk->options->hooks;
     flow_run_progress progress = {.total = walk->total};
@@ -145,10 +152,10 @@ static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, 
         if (status != FLOW_OK)
             return status;
         if (batch->n == 0)
-            return row_walk_ignore_closed_pipe(walk, row_walk_end(walk, writer, blanks, progress.rows, err), closed);
+            return row_walk_ignore_closed_pipe(walk, row_walk_end(walk, writer, out, progress.rows, err), closed);
         walk->map(walk->context, batch);
         if (writer != NULL)
-            status = row_walk_write(walk, writer, blanks, batch, err);
+            status = row_walk_write(walk, writer, out, batch, err);
         status = row_walk_ignore_closed_pipe(walk, status, closed);
         if (status != FLOW_OK)
             return status;
@@ -168,8 +175,8 @@ flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *
     flow_row_batch batch = {.in = calloc(n_max, (walk->n_in + walk->n_columns + walk->n_scratch) * sizeof *batch.in),
                             .numbers = calloc(n_max, sizeof *batch.numbers)};
     flow_writer *writer = NULL;
-    row_blanks blanks;
-    flow_status status = row_blanks_make(&blanks, walk, err);
+    row_output out;
+    flow_status status = row_output_make(&out, walk, err);
     if (batch.in == NULL || batch.numbers == NULL)
         status = flow_error_memory(err, "the rows");
     *closed = false;
@@ -180,7 +187,7 @@ flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *
     if (status == FLOW_OK) {
         batch.out = batch.in + n_max * walk->n_in;
         batch.scratch = batch.out + n_max * walk->n_columns;
-        status = row_walk_run(walk, writer, &blanks, &batch, n_max, closed, err);
+        status = row_walk_run(walk, writer, &out, &batch, n_max, closed, err);
     }
     if (status == FLOW_OK && walk->finish != NULL && !*closed)
         status = walk->finish(walk->context, err);
@@ -188,8 +195,11 @@ flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *
         status = row_walk_ignore_closed_pipe(walk, flow_writer_finish(writer, err), closed);
         writer = NULL;
     }
+    if (status == FLOW_OK && output != NULL && out.floats != NULL)
+        flow_float_loss_warn(out.floats, (int)walk->n_columns, walk->columns, &walk->options->hooks);
     flow_writer_abandon(writer);
-    free(blanks.rows);
+    free(out.floats);
+    free(out.rows);
     free(batch.numbers);
     free(batch.in);
     return status;

@@ -239,7 +239,10 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
     int64_t n = options->rows.input == NULL ? options->n : most;
     n = options->n == 0 ? 0 : limit < n ? limit : n;
     run.end = n > 0 ? (uint64_t)options->first + (uint64_t)n : run.at;
-    const char **columns = flow_session_names(s, s->columns, "logprob");
+    const char **columns = flow_session_names(s, s->columns);
+    char room[FLOW_ADDED_NAME_SIZE];
+    if (columns != NULL && options->logprob)
+        flow_session_add_name(s, columns, "logprob", room, &options->rows.hooks);
     const size_t width = (size_t)s->width + (options->logprob ? 1 : 0);
     flow_picture_options picture = flow_session_picture(s);
     picture.first = options->first;

@@ -5,8 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/hooks.h"
 #include "run/origin.h"
+
+static bool session_has(const char *const *names, int n, const char *wanted)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(names[i], wanted) == 0)
+            return true;
+    return false;
+}
+
+/* The context stands beside the latents, and is read with them. */
+static flow_status session_name_latents(flow_session *s, flow_error *err)
+{
+    for (const char *letter = "zuvwqrstabcdefghijklmnopxy"; *letter != '\0'; letter++) {
+        bool taken = false;
+        flow_name_list_free(&s->latents);
+        FLOW_TRY(flow_name_list_number(&s->latents, *letter, s->dim, err));
+        for (int i = 0; i < s->dim && !taken; i++)
+            taken = session_has(s->context, s->n_context, s->latents.at[i]);
+        if (!taken)
+            return FLOW_OK;
+    }
+    return flow_error_set(err, FLOW_DATA, "%s: its context has the names of all latents, such as \"%.80s\"", s->name,
+                          s->latents.at[0]);
+}
 
 flow_status flow_session_open(flow_session *out, const char *path, const flow_session_options *options, flow_error *err)
 {
@@ -25,7 +48,7 @@ flow_status flow_session_open(flow_session *out, const char *path, const flow_se
     out->width = flow_width(out->model->f);
     out->context = out->model->spec->data->context.at;
     out->columns = (const char *const *)out->model->columns;
-    FLOW_TRY(flow_name_list_number(&out->latents, 'z', out->dim, err));
+    FLOW_TRY(session_name_latents(out, err));
     return flow_runner_new(&out->runner, out->model->f, out->model->weights, flow_run_threads(options->n_threads), err);
 }
 
@@ -37,14 +60,26 @@ void flow_session_close(flow_session *s)
     *s = (flow_session){0};
 }
 
-const char **flow_session_names(const flow_session *s, const char *const *first, const char *last)
+const char **flow_session_names(const flow_session *s, const char *const *first)
 {
     const char **names = malloc(((size_t)s->width + 1) * sizeof *names);
     for (int i = 0; names != NULL && i < s->width; i++)
         names[i] = i < s->dim ? first[i] : s->context[i - s->dim];
     if (names != NULL)
-        names[s->width] = last;
+        names[s->width] = NULL;
     return names;
+}
+
+void flow_session_add_name(const flow_session *s, const char **names, const char *wanted,
+                           char room[FLOW_ADDED_NAME_SIZE], const flow_run_hooks *hooks)
+{
+    names[s->width] = wanted;
+    for (int k = 2; session_has(names, s->width, names[s->width]); k++) {
+        snprintf(room, FLOW_ADDED_NAME_SIZE, "%.20s_%d", wanted, k);
+        names[s->width] = room;
+    }
+    if (names[s->width] == room)
+        flow_run_warn(hooks, "the model has a column \"%s\" of its own; the one that is added is \"%s\"", wanted, room);
 }
 
 /* Whether the names are x1, x2, ... by place, because the training data had none. Models of the first versions do not

@@ -5,6 +5,7 @@
 
 #include "flow/rows.h"
 #include "model/model.h"
+#include "run/hooks.h"
 #include "run/input.h"
 #include "run/report.h"
 
@@ -25,7 +26,7 @@ typedef struct flow_session {
     int width;                  /* d + c: the values of a row that goes in */
     const char *const *columns; /* (d), borrowed from the model */
     const char *const *context; /* (c), borrowed from the model */
-    flow_name_list latents;     /* (d): z1, z2, ... */
+    flow_name_list latents;     /* (d): z1, z2, ...; with another letter where the context has one of these names */
 } flow_session;
 
 /* `path` is a model file or the spec that trained it. */
@@ -33,8 +34,15 @@ flow_status flow_session_open(flow_session *out, const char *path, const flow_se
                               flow_error *err);
 void flow_session_close(flow_session *s);
 
-/* `first` (d), the names of the context, and `last` if it is not NULL; the caller's (free). NULL when memory is out. */
-const char **flow_session_names(const flow_session *s, const char *const *first, const char *last);
+/* `first` (d) and the names of the context, with room for one more; the caller's (free). NULL when memory is out. */
+const char **flow_session_names(const flow_session *s, const char *const *first);
+
+enum { FLOW_ADDED_NAME_SIZE = 32 };
+
+/* Puts a column beside the n = s->width first ones of `names`, at names[n], under the name `wanted`; where one of them
+ * has that name already, another one is made in `room`, "logprob_2", and a warning says so. */
+void flow_session_add_name(const flow_session *s, const char **names, const char *wanted,
+                           char room[FLOW_ADDED_NAME_SIZE], const flow_run_hooks *hooks);
 
 /* What the rows of the model's data make. */
 flow_image flow_session_image(const flow_session *s);
