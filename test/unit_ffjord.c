@@ -682,7 +682,7 @@ static void densities_fail_alone(void **state)
     assert_int_equal(flow_runner_new(&runner, s.f, s.weights, 1, NULL), FLOW_OK);
     flow_rows_sample(runner, 1, 0, ROWS, cold, NULL, x, NULL, &missed);
     ASSERT_LT(missed, 1e-3);
-    assert_false(flow_rows_diagnose_draws(runner, 1, 0, ROWS, cold, NULL, false, &row, why, sizeof why));
+    assert_false(flow_rows_diagnose_draws(runner, 1, 0, NULL, ROWS, cold, NULL, false, &row, why, sizeof why));
     flow_rows_sample(runner, 1, 0, ROWS, cold, NULL, again, logp, &missed);
     assert_memory_equal(x, again, sizeof x);
     int first = 0;
@@ -691,7 +691,7 @@ static void densities_fail_alone(void **state)
     ASSERT_GT(first, 0);
     ASSERT_LT(first, ROWS);
     assert_true(isinf(missed));
-    assert_true(flow_rows_diagnose_draws(runner, 1, 0, ROWS, cold, NULL, true, &row, why, sizeof why));
+    assert_true(flow_rows_diagnose_draws(runner, 1, 0, NULL, ROWS, cold, NULL, true, &row, why, sizeof why));
     assert_int_equal(row, first);
     assert_non_null(strstr(why, wanted));
     assert_true(flow_rows_diagnose(runner, FLOW_TO_LATENT, false, x + first * D, why, sizeof why));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "flow/periodic.h"
+#include "num/mixing.h"
 #include "num/parallel.h"
 
 typedef struct job {
@@ -16,6 +17,7 @@ typedef struct job {
     size_t n;
     double *out, *logdet, *logp, *variance, *difference;
     uint64_t seed, first_row;
+    const uint64_t *rows; /* (n): which draws; NULL: first_row and those that follow */
     double temperature;
     bool check;
 } job;
@@ -46,18 +48,11 @@ static void rows_load(const job *j, flow_worker *w, const row_job *s)
     flow_tile_load_padded(f, w->ws, j->in + s->in, (size_t)flow_width(f), s->n_rows, f->tile_rows);
 }
 
-/* log(exp(a) + exp(b)) */
-static double rows_log_add(double a, double b)
-{
-    double most = fmax(a, b), least = fmin(a, b);
-    return isnan(a) || isnan(b) ? NAN : most == -INFINITY ? most : most + log1p(exp(least - most));
-}
-
 /* Adds the density of one more draw to w->logp and w->variance: that of a sum of densities, relative to its square. */
 static void rows_add_draw(const flow *f, flow_worker *w)
 {
     for (int j = 0; j < f->tile_rows; j++) {
-        double sum = rows_log_add(w->logp[j], w->one[j]);
+        double sum = flow_log_add(w->logp[j], w->one[j]);
         if (w->variance[j] > 0 || w->ws->variance[j] > 0)
             w->variance[j] =
                 w->variance[j] * exp(2 * (w->logp[j] - sum)) + w->ws->variance[j] * exp(2 * (w->one[j] - sum));
@@ -313,7 +308,8 @@ static void rows_sample_tile(void *context, int item, int thread)
     row_job s = rows_job_of(j, item);
     if (f->context.n > 0)
         flow_tile_load_context(f, w->ws, j->context + s.first * (size_t)f->context.n, s.n_rows, f->tile_rows);
-    flow_tile_draw(f, j->runner->weights, w->ws, f->tile_rows, j->seed, j->first_row + s.first, j->temperature);
+    flow_worker_draw(j->runner, w, j->seed, j->first_row + s.first, j->rows != NULL ? j->rows + s.first : NULL,
+                     s.n_rows, j->temperature);
     memcpy(w->z, w->ws->a, flow_tile_values(f) * sizeof *w->z);
     flow_worker_to_data(j->runner, w, true);
     rows_count(w, &s);
@@ -343,10 +339,22 @@ static void rows_sample_tile(void *context, int item, int thread)
         rows_compare(j->runner, w, &s, z);
 }
 
+static void rows_sample(job *j, double *round_trip)
+{
+    flow_runner *runner = j->runner;
+    assert(j->context != NULL || runner->f->context.n == 0);
+    j->check = round_trip != NULL;
+    for (int t = 0; t < runner->n_threads; t++)
+        runner->workers[t].round_trip = 0;
+    rows_run(j, rows_sample_tile);
+    for (int t = 0; round_trip != NULL && t < runner->n_threads; t++)
+        *round_trip = fmax(t == 0 ? 0 : *round_trip, runner->workers[t].round_trip);
+}
+
 void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
                       const double *context, double *x, double *logp, double *round_trip)
 {
-    assert(first_row % FLOW_TILE == 0 && (context != NULL || runner->f->context.n == 0));
+    assert(first_row % FLOW_TILE == 0);
     job j = {.runner = runner,
              .context = context,
              .n = n,
@@ -354,11 +362,14 @@ void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, si
              .logp = logp,
              .seed = seed,
              .first_row = first_row,
-             .temperature = temperature,
-             .check = round_trip != NULL};
-    for (int t = 0; t < runner->n_threads; t++)
-        runner->workers[t].round_trip = 0;
-    rows_run(&j, rows_sample_tile);
-    for (int t = 0; round_trip != NULL && t < runner->n_threads; t++)
-        *round_trip = fmax(t == 0 ? 0 : *round_trip, runner->workers[t].round_trip);
+             .temperature = temperature};
+    rows_sample(&j, round_trip);
+}
+
+void flow_rows_sample_listed(flow_runner *runner, uint64_t seed, const uint64_t *rows, size_t n, double temperature,
+                             const double *context, double *x, double *round_trip)
+{
+    job j = {
+        .runner = runner, .context = context, .n = n, .out = x, .seed = seed, .rows = rows, .temperature = temperature};
+    rows_sample(&j, round_trip);
 }

@@ -50,12 +50,18 @@ void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *
 void flow_rows_sample(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
                       const double *context, double *x, double *logp, double *round_trip);
 
+/* The same of the rows rows[0 ... n - 1] of `seed`, in ascending order: x (n, d), given `context` (n, c), are theirs in
+ * this order, with the bits that flow_rows_sample gives them. */
+void flow_rows_sample_listed(flow_runner *runner, uint64_t seed, const uint64_t *rows, size_t n, double temperature,
+                             const double *context, double *x, double *round_trip);
+
 /* For messages about rows whose results are not finite, what flow_tile_diagnose says: of a row (d + c) on its way to
  * the other end, and with `back` on its way back. False, and an empty text, when all maps are finite there. */
 bool flow_rows_diagnose(flow_runner *runner, flow_direction to, bool back, const double *row, char *text, size_t size);
 /* The same of the first draw among those that flow_rows_sample was asked for, with logp or without, there and back; its
- * number into *row. */
-bool flow_rows_diagnose_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
-                              const double *context, bool has_logp, uint64_t *row, char *text, size_t size);
+ * number into *row. `rows` (n) are as in flow_rows_sample_listed; NULL: first_row and those that follow. */
+bool flow_rows_diagnose_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, const uint64_t *rows, size_t n,
+                              double temperature, const double *context, bool has_logp, uint64_t *row, char *text,
+                              size_t size);
 
 #endif

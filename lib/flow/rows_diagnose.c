@@ -74,22 +74,24 @@ static int first_failure(const flow_runner *runner, bool has_logp, int n_rows)
     return -1;
 }
 
-bool flow_rows_diagnose_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, size_t n, double temperature,
-                             const double *context, bool has_logp, uint64_t *row, char *text, size_t size)
+bool flow_rows_diagnose_draws(flow_runner *runner, uint64_t seed, uint64_t first_row, const uint64_t *rows, size_t n,
+                              double temperature, const double *context, bool has_logp, uint64_t *row, char *text,
+                              size_t size)
 {
     const flow *f = runner->f;
-    flow_workspace *ws = runner->workers[0].ws;
+    flow_worker *w = &runner->workers[0];
     const size_t most = (size_t)f->tile_rows;
     for (size_t at = 0; at < n; at += most) {
-        int n_rows = (int)(n - at < most ? n - at : most);
+        const int n_rows = (int)(n - at < most ? n - at : most);
+        const uint64_t first = first_row + at, *listed = rows != NULL ? rows + at : NULL;
         if (f->context.n > 0)
-            flow_tile_load_context(f, ws, context + at * (size_t)f->context.n, n_rows, f->tile_rows);
-        flow_tile_draw(f, runner->weights, ws, f->tile_rows, seed, first_row + at, temperature);
+            flow_tile_load_context(f, w->ws, context + at * (size_t)f->context.n, n_rows, f->tile_rows);
+        flow_worker_draw(runner, w, seed, first, listed, n_rows, temperature);
         int j = first_failure(runner, has_logp, n_rows);
         if (j < 0)
             continue;
-        *row = first_row + at + (uint64_t)j;
-        flow_tile_draw(f, runner->weights, ws, f->tile_rows, seed, first_row + at, temperature);
+        *row = listed != NULL ? listed[j] : first + (uint64_t)j;
+        flow_worker_draw(runner, w, seed, first, listed, n_rows, temperature);
         return diagnose_tile(runner, FLOW_TO_DATA, true, j, text, size);
     }
     text[0] = '\0';

@@ -70,6 +70,28 @@ void flow_worker_to_data(const flow_runner *runner, flow_worker *w, bool points_
     w->ws->points_only = false;
 }
 
+void flow_worker_draw(const flow_runner *runner, flow_worker *w, uint64_t seed, uint64_t first_row,
+                      const uint64_t *rows, int n_rows, double temperature)
+{
+    const flow *f = runner->f;
+    const int n = f->tile_rows;
+    if (rows == NULL) {
+        flow_tile_draw(f, runner->weights, w->ws, n, seed, first_row, temperature);
+        return;
+    }
+    for (int j = 0; j < n_rows;) { /* from groups of draws that are neighbours in the sequence */
+        const uint64_t first = rows[j] / FLOW_LANES * FLOW_LANES;
+        flow_tile_draw(f, runner->weights, w->ws, FLOW_LANES, seed, first, temperature);
+        for (; j < n_rows && rows[j] - first < FLOW_LANES; j++)
+            for (int i = 0; i < f->dim; i++)
+                w->z[i * n + j] = w->ws->a[i * FLOW_LANES + (int)(rows[j] - first)];
+    }
+    for (int i = 0; i < f->dim; i++) /* the padding repeats the last row */
+        for (int j = n_rows; j < n; j++)
+            w->z[i * n + j] = w->z[i * n + n_rows - 1];
+    memcpy(w->ws->a, w->z, flow_tile_values(f) * sizeof *w->z);
+}
+
 int flow_runner_make_workers(flow_runner *runner, int n_tiles)
 {
     int n = 1;

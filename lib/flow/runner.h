@@ -42,6 +42,12 @@ static inline flow_noise flow_noise_of_draw(int draw)
 const real *flow_worker_to_latent(const flow_runner *runner, flow_worker *w, bool points_only);
 void flow_worker_to_data(const flow_runner *runner, flow_worker *w, bool points_only);
 
+/* The latents of n_rows draws of `seed` into w->ws->a (d, tile_rows): those of rows[0 ... n_rows - 1], in ascending
+ * order, or where that is NULL of first_row and what follows. Overwrites w->z. The bits of a draw do not depend on the
+ * others. */
+void flow_worker_draw(const flow_runner *runner, flow_worker *w, uint64_t seed, uint64_t first_row,
+                      const uint64_t *rows, int n_rows, double temperature);
+
 /* Evaluations of right-hand sides in all maps in this direction, those of round trips among them, since the runner was
  * made or its counts were cleared. */
 flow_nfe flow_runner_nfe(const flow_runner *runner, flow_direction direction);

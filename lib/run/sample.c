@@ -168,7 +168,7 @@ static void sample_map(void *context, flow_row_batch *batch)
     if (!(round_trip <= r->round_trip)) /* a NaN stays */
         r->round_trip = isnan(r->round_trip) ? r->round_trip : round_trip;
     if (!isfinite(round_trip) && run->place[0] == '\0')
-        flow_rows_diagnose_draws(run->s->runner, (uint64_t)o->seed, run->at, n, o->temperature, batch->in, o->logprob,
+        flow_rows_diagnose_draws(run->s->runner, (uint64_t)o->seed, run->at, NULL, n, o->temperature, batch->in, o->logprob,
                                  &run->failed, run->place, sizeof run->place);
     for (size_t i = batch->first; i < n; i++) {
         double *row = batch->out + i * width;
