@@ -52,6 +52,8 @@ typedef struct flow_column_type {
      * those. A map that has some stands first, and has spread and round. */
     int (*n_discrete)(const void *self, bool *which);
     int (*n_spiked)(const void *self); /* optional: how many of them have spikes, and a density elsewhere */
+    /* Optional: the spikes of a column, ascending, into *at, which is borrowed; returns how many there are. */
+    int (*spikes)(const void *self, int column, const double **at);
     /* Adds noise (not FLOW_NOISE_NONE) to them in x (d, n), and the logarithm of each step to logdet (n), so that a
      * density becomes a probability; -inf where a value is not on the lattice. */
     void (*spread)(const void *self, const double *fitted, const flow_noise *noise, int n, double *x, double *logdet);

@@ -349,6 +349,18 @@ static int support_n_spiked(const void *self)
     return ((const support *)self)->supports.n_spiked;
 }
 
+static int support_spikes(const void *self, int column, const double **at)
+{
+    const flow_supports *supports = &((const support *)self)->supports;
+    for (int i = 0; i < supports->n; i++) {
+        if (supports->at[i].column == column && support_is_spiked(&supports->at[i])) {
+            *at = supports->at[i].spikes.at;
+            return supports->at[i].spikes.n;
+        }
+    }
+    return 0;
+}
+
 /* ---- the data ---- */
 
 static flow_status support_check_row(const void *self, const double *row, flow_error *err)
@@ -445,7 +457,7 @@ const flow_column_type flow_column_support = {
     .state_size = sizeof(support), .configure = support_configure, .release = support_release,
     .to_latent = support_to_latent, .to_data = support_to_data, .to_latent_backward = support_to_latent_backward,
     .to_data_backward = support_to_data_backward, .fit = support_fit, .check = support_check,
-    .n_discrete = support_n_discrete, .n_spiked = support_n_spiked, .spread = support_spread,
-    .round = support_round,
+    .n_discrete = support_n_discrete, .n_spiked = support_n_spiked, .spikes = support_spikes,
+    .spread = support_spread, .round = support_round,
     .mark_periods = support_mark_periods, .check_row = support_check_row, .describe = support_describe,
 };

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "flow/ensemble.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "num/mixing.h"
+#include "num/rng.h"
+
+/* ---- making one ---- */
+
+/* Enough rows for all threads, and few enough to stay small in memory. */
+static size_t ensemble_room(const flow *f)
+{
+    const size_t rows = ((size_t)1 << 20) / (size_t)flow_width(f);
+    return rows < FLOW_TILE ? FLOW_TILE : rows > 1 << 16 ? 1 << 16 : rows / FLOW_TILE * FLOW_TILE;
+}
+
+static flow_status ensemble_make_room(flow_ensemble *e, flow_error *err)
+{
+    const flow *f = e->members[0]->f;
+    e->n_room = ensemble_room(f);
+    e->rows = calloc(e->n_room, sizeof *e->rows);
+    e->chosen = calloc(e->n_room, sizeof *e->chosen);
+    e->values = calloc(e->n_room * (size_t)flow_width(f), sizeof *e->values);
+    e->context = calloc(e->n_room * (size_t)f->context.n + 1, sizeof *e->context);
+    e->logp = calloc(e->n_room, sizeof *e->logp);
+    e->variance = calloc(e->n_room, sizeof *e->variance);
+    e->deviation = calloc(e->n_room, sizeof *e->deviation);
+    const bool good = e->rows != NULL && e->chosen != NULL && e->values != NULL && e->context != NULL &&
+                      e->logp != NULL && e->variance != NULL && e->deviation != NULL;
+    return good ? FLOW_OK : flow_error_memory(err, "an ensemble");
+}
+
+flow_status flow_ensemble_new(flow_ensemble **out, const flow_ensemble_member *members, int n, int n_threads,
+                              flow_error *err)
+{
+    *out = NULL;
+    flow_ensemble *e = calloc(1, sizeof *e);
+    if (e == NULL)
+        return flow_error_memory(err, "an ensemble");
+    e->n = n;
+    e->members = calloc((size_t)n, sizeof *e->members);
+    e->weights = calloc((size_t)n, sizeof *e->weights);
+    flow_status status = e->members != NULL && e->weights != NULL ? FLOW_OK : flow_error_memory(err, "an ensemble");
+    for (int k = 0; k < n && status == FLOW_OK; k++) {
+        assert(flow_width(members[k].f) == flow_width(members[0].f) && members[k].f->dim == members[0].f->dim);
+        e->weights[k] = members[k].weight;
+        status = flow_runner_new(&e->members[k], members[k].f, members[k].weights, n_threads, err);
+    }
+    if (status == FLOW_OK && n > 1)
+        status = ensemble_make_room(e, err);
+    FLOW_RETURN_MADE(out, e, flow_ensemble_free, status);
+}
+
+void flow_ensemble_free(flow_ensemble *e)
+{
+    if (e == NULL)
+        return;
+    for (int k = 0; e->members != NULL && k < e->n; k++)
+        flow_runner_free(e->members[k]);
+    free(e->members);
+    free(e->weights);
+    free(e->rows);
+    free(e->chosen);
+    free(e->values);
+    free(e->context);
+    free(e->logp);
+    free(e->variance);
+    free(e->deviation);
+    free(e);
+}
+
+/* ---- what can be mixed ---- */
+
+static int ensemble_spikes(const flow *f, int column, const double **at)
+{
+    int n = 0;
+    for (int i = 0; i < f->n_columns && n == 0; i++)
+        if (f->columns[i].type->spikes != NULL)
+            n = f->columns[i].type->spikes(f->columns[i].state, column, at);
+    return n;
+}
+
+static bool ensemble_has_same_spikes(const flow *a, const flow *b, int column)
+{
+    const double *first = NULL, *second = NULL;
+    const int n = ensemble_spikes(a, column, &first);
+    return ensemble_spikes(b, column, &second) == n &&
+           (n == 0 || memcmp(first, second, (size_t)n * sizeof *first) == 0);
+}
+
+flow_status flow_ensemble_check_pair(const flow *a, const flow *b, const char *const *columns, flow_error *err)
+{
+    if (a->dim != b->dim || a->context.n != b->context.n || memcmp(&a->shape, &b->shape, sizeof a->shape) != 0)
+        return flow_error_set(err, FLOW_ARGUMENT, "one has %d columns and %d of context, another %d and %d", a->dim,
+                              a->context.n, b->dim, b->context.n);
+    bool *discrete = calloc(2 * (size_t)a->dim, sizeof *discrete);
+    if (discrete == NULL)
+        return flow_error_memory(err, "the columns of an ensemble");
+    flow_mark_discrete(a, discrete);
+    flow_mark_discrete(b, discrete + a->dim);
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < a->dim && status == FLOW_OK; i++)
+        if (discrete[i] != discrete[a->dim + i] || !ensemble_has_same_spikes(a, b, i))
+            status = flow_error_set(err, FLOW_ARGUMENT,
+                                    "column %s has a density in one of them where another has "
+                                    "probabilities of single values, and these cannot be added",
+                                    columns[i]);
+    free(discrete);
+    return status;
+}
+
+/* ---- densities ---- */
+
+/* Adds the density of member k, which e->logp and e->variance are of, to those of the members before it. */
+static void ensemble_add(flow_ensemble *e, int k, size_t n, double *logp)
+{
+    const double log_weight = log(e->weights[k]);
+    for (size_t i = 0; i < n; i++) {
+        const double term = log_weight + e->logp[i], sum = flow_log_add(logp[i], term);
+        if (e->deviation[i] > 0 || e->variance[i] > 0)
+            e->deviation[i] = e->deviation[i] * exp(logp[i] - sum) + sqrt(e->variance[i]) * exp(term - sum);
+        logp[i] = sum;
+    }
+}
+
+static void ensemble_logp_piece(flow_ensemble *e, const double *rows, size_t n, double *logp, double *variance)
+{
+    for (size_t i = 0; i < n; i++) {
+        logp[i] = -INFINITY;
+        e->deviation[i] = 0;
+    }
+    for (int k = 0; k < e->n; k++) {
+        flow_rows_logp_variance(e->members[k], rows, n, e->logp, e->variance);
+        ensemble_add(e, k, n, logp);
+    }
+    for (size_t i = 0; i < n && variance != NULL; i++)
+        variance[i] = e->deviation[i] * e->deviation[i];
+}
+
+void flow_ensemble_logp(flow_ensemble *e, const double *rows, size_t n, double *logp, double *variance)
+{
+    if (e->n == 1) {
+        flow_rows_logp_variance(e->members[0], rows, n, logp, variance);
+        return;
+    }
+    const size_t width = (size_t)flow_width(e->members[0]->f);
+    for (size_t at = 0, m; at < n; at += m) {
+        m = n - at < e->n_room ? n - at : e->n_room;
+        ensemble_logp_piece(e, rows + at * width, m, logp + at, variance != NULL ? variance + at : NULL);
+    }
+}
+
+/* ---- draws ---- */
+
+static int ensemble_choose(const flow_ensemble *e, uint64_t seed, uint64_t row)
+{
+    double u = flow_rng_uniform(seed, FLOW_STREAM_MEMBER, row, 0);
+    int k = 0;
+    while (k < e->n - 1 && u >= e->weights[k])
+        u -= e->weights[k++];
+    return k;
+}
+
+static void ensemble_choose_all(flow_ensemble *e, uint64_t seed, uint64_t first_row, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        e->chosen[i] = ensemble_choose(e, seed, first_row + i);
+}
+
+/* The rows that member k has among those that were chosen, and their context; returns how many. */
+static size_t ensemble_gather(flow_ensemble *e, int k, uint64_t first_row, size_t n, const double *context)
+{
+    const size_t c = (size_t)e->members[0]->f->context.n;
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (e->chosen[i] != k)
+            continue;
+        if (c > 0)
+            memcpy(e->context + m * c, context + i * c, c * sizeof *context);
+        e->rows[m++] = first_row + i;
+    }
+    return m;
+}
+
+static void ensemble_sample_piece(flow_ensemble *e, uint64_t seed, uint64_t first_row, size_t n, double temperature,
+                                  const double *context, double *x, double *round_trip)
+{
+    const size_t d = (size_t)e->members[0]->f->dim;
+    ensemble_choose_all(e, seed, first_row, n);
+    for (int k = 0; k < e->n; k++) {
+        double error = 0;
+        const size_t m = ensemble_gather(e, k, first_row, n, context);
+        if (m == 0)
+            continue;
+        flow_rows_sample_listed(e->members[k], seed, e->rows, m, temperature, e->context, e->values,
+                                round_trip != NULL ? &error : NULL);
+        for (size_t i = 0; i < m; i++)
+            memcpy(x + (e->rows[i] - first_row) * d, e->values + i * d, d * sizeof *x);
+        if (round_trip != NULL)
+            *round_trip = fmax(*round_trip, error);
+    }
+}
+
+/* Log-densities of draws x (n, d), given their context. */
+static void ensemble_logp_draws(flow_ensemble *e, const double *x, const double *context, size_t n, double *logp)
+{
+    const size_t d = (size_t)e->members[0]->f->dim, c = (size_t)e->members[0]->f->context.n, width = d + c;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(e->values + i * width, x + i * d, d * sizeof *x);
+        if (c > 0)
+            memcpy(e->values + i * width + d, context + i * c, c * sizeof *x);
+    }
+    ensemble_logp_piece(e, e->values, n, logp, NULL);
+}
+
+void flow_ensemble_sample(flow_ensemble *e, uint64_t seed, uint64_t first_row, size_t n, double temperature,
+                          const double *context, double *x, double *logp, double *round_trip)
+{
+    if (e->n == 1) {
+        flow_rows_sample(e->members[0], seed, first_row, n, temperature, context, x, logp, round_trip);
+        return;
+    }
+    const size_t d = (size_t)e->members[0]->f->dim, c = (size_t)e->members[0]->f->context.n;
+    if (round_trip != NULL)
+        *round_trip = 0;
+    for (size_t at = 0, m; at < n; at += m) {
+        m = n - at < e->n_room ? n - at : e->n_room;
+        const double *given = c > 0 ? context + at * c : NULL;
+        ensemble_sample_piece(e, seed, first_row + at, m, temperature, given, x + at * d, round_trip);
+        if (logp != NULL)
+            ensemble_logp_draws(e, x + at * d, given, m, logp + at);
+    }
+}
+
+/* ---- all members ---- */
+
+bool flow_ensemble_estimates(const flow_ensemble *e)
+{
+    for (int k = 0; k < e->n; k++)
+        if (flow_estimates(e->members[k]->f))
+            return true;
+    return false;
+}
+
+bool flow_ensemble_has_support(const flow_ensemble *e)
+{
+    for (int k = 0; k < e->n; k++)
+        if (e->members[k]->f->has_support)
+            return true;
+    return false;
+}
+
+flow_status flow_ensemble_check_row(const flow_ensemble *e, const double *row, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    for (int k = 0; k < e->n; k++) {
+        status = flow_check_row(e->members[k]->f, row, err);
+        if (status == FLOW_OK)
+            break;
+    }
+    return status;
+}
+
+static void ensemble_name_place(const flow_ensemble *e, int k, const char *place, char *text, size_t size)
+{
+    if (e->n > 1)
+        snprintf(text, size, "member %d, %s", k + 1, place);
+    else
+        snprintf(text, size, "%s", place);
+}
+
+bool flow_ensemble_diagnose(flow_ensemble *e, const double *row, char *text, size_t size)
+{
+    char place[FLOW_DIAGNOSIS_SIZE];
+    text[0] = '\0';
+    for (int k = 0; k < e->n; k++) {
+        if (flow_rows_diagnose(e->members[k], FLOW_TO_LATENT, false, row, place, sizeof place)) {
+            ensemble_name_place(e, k, place, text, size);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where the first draw of member k fails among draws that there is room for. */
+static bool ensemble_diagnose_member(flow_ensemble *e, int k, uint64_t seed, uint64_t first_row, size_t n,
+                                     double temperature, const double *context, bool has_logp, uint64_t *row,
+                                     char *text, size_t size)
+{
+    char place[FLOW_DIAGNOSIS_SIZE];
+    const size_t m = ensemble_gather(e, k, first_row, n, context);
+    if (!flow_rows_diagnose_draws(e->members[k], seed, 0, e->rows, m, temperature, e->context, has_logp, row, place,
+                                  sizeof place))
+        return false;
+    ensemble_name_place(e, k, place, text, size);
+    return true;
+}
+
+bool flow_ensemble_diagnose_draws(flow_ensemble *e, uint64_t seed, uint64_t first_row, size_t n, double temperature,
+                                  const double *context, bool has_logp, uint64_t *row, char *text, size_t size)
+{
+    if (e->n == 1)
+        return flow_rows_diagnose_draws(e->members[0], seed, first_row, NULL, n, temperature, context, has_logp, row,
+                                        text, size);
+    const size_t c = (size_t)e->members[0]->f->context.n;
+    text[0] = '\0';
+    for (size_t at = 0, m; at < n; at += m) {
+        m = n - at < e->n_room ? n - at : e->n_room;
+        ensemble_choose_all(e, seed, first_row + at, m);
+        for (int k = 0; k < e->n; k++)
+            if (ensemble_diagnose_member(e, k, seed, first_row + at, m, temperature, c > 0 ? context + at * c : NULL,
+                                         has_logp, row, text, size))
+                return true;
+    }
+    return false;
+}
