@@ -36,6 +36,15 @@ flow_status flow_h5_open_dataset(hid_t *out, hid_t at, const char *name, flow_er
     return *out < 0 ? flow_error_set(err, FLOW_FORMAT, "%s cannot be opened as a dataset", name) : FLOW_OK;
 }
 
+flow_status flow_h5_enter_group(hid_t *out, hid_t at, const char *name, flow_error *err)
+{
+    *out = H5I_INVALID_HID;
+    if (!flow_h5_exists(at, name))
+        return flow_error_set(err, FLOW_FORMAT, "%s is missing", name);
+    *out = H5Gopen2(at, name, H5P_DEFAULT);
+    return *out < 0 ? flow_error_set(err, FLOW_FORMAT, "%s cannot be opened as a group", name) : FLOW_OK;
+}
+
 static bool check_chunks(hid_t creation, size_t value_size)
 {
     hsize_t chunk[2] = {1, 1};

@@ -24,6 +24,9 @@ bool flow_h5_exists(hid_t at, const char *path);
 /* Opens a dataset that exists in this sense; closed with flow_h5_close. FLOW_FORMAT. */
 flow_status flow_h5_open_dataset(hid_t *out, hid_t at, const char *name, flow_error *err);
 
+/* The same of a group. */
+flow_status flow_h5_enter_group(hid_t *out, hid_t at, const char *name, flow_error *err);
+
 /* FLOW_FORMAT unless a dataset of `bytes` bytes, `value_size` each, is plain and stored in full. */
 flow_status flow_h5_check_storage(hid_t dataset, const char *name, size_t value_size, size_t bytes, flow_error *err);
 

@@ -24,6 +24,10 @@
 #define FLOW_MODEL_PROVENANCE "provenance"
 #define FLOW_MODEL_SUMMARY "summary"
 
+/* Of an ensemble: the models, in groups 1, 2, ..., each with what a model file has at its root, and their weights. */
+#define FLOW_MODEL_MEMBERS "members"
+#define FLOW_MODEL_WEIGHTS "weights"
+
 /* An array of the file, and its path there. */
 typedef struct flow_stored {
     flow_array array; /* its name is `path`, so the struct stays where it is */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +13,8 @@
 #include "h5/scope.h"
 #include "h5/text.h"
 #include "model/file.h"
+#include "model/group.h"
 #include "model/layout.h"
-#include "model/model.h"
 
 enum { HISTORY_COLUMNS_MOST = 64, TEXT_MOST = 4096 };
 
@@ -29,14 +28,14 @@ static flow_status as_format(flow_error *err, flow_status status)
     return FLOW_FORMAT;
 }
 
-static flow_status load_check_format(hid_t file, flow_error *err)
+flow_status model_check_format(hid_t file, flow_error *err)
 {
     char *format = NULL;
     int64_t version = 0;
     flow_status status = flow_h5_attr_read_text(&format, file, FLOW_MODEL_FORMAT, TEXT_MOST, err);
     if (status == FLOW_OK && strcmp(format, FLOW_MODEL_FORMAT_NAME) != 0)
-        status = flow_error_set(err, FLOW_FORMAT, "the format is \"%.40s\" and not \"%s\"", format,
-                                FLOW_MODEL_FORMAT_NAME);
+        status =
+            flow_error_set(err, FLOW_FORMAT, "the format is \"%.40s\" and not \"%s\"", format, FLOW_MODEL_FORMAT_NAME);
     if (status == FLOW_OK)
         status = flow_h5_attr_read_number(&version, file, FLOW_MODEL_FORMAT_VERSION, err);
     if (status == FLOW_OK && version != FLOW_MODEL_VERSION)
@@ -70,8 +69,8 @@ static flow_status read_spec(flow_model *model, hid_t file, flow_error *err)
     return as_format(err, status);
 }
 
-/* The file must be as large as its parameters before memory is allocated for them. */
-static flow_status load_check_size(const flow_model *model, flow_error *err)
+/* The file must be as large as its parameters before memory is allocated for them; takes their size from *left. */
+static flow_status load_check_size(const flow_model *model, size_t *left, flow_error *err)
 {
     const flow_params *params = &model->f->params;
     size_t bytes = 0;
@@ -81,9 +80,10 @@ static flow_status load_check_size(const flow_model *model, flow_error *err)
             !flow_size_add(&bytes, values))
             return flow_error_set(err, FLOW_FORMAT, "its spec has more parameters than any memory can hold");
     }
-    if (bytes > model->n_bytes)
-        return flow_error_set(err, FLOW_FORMAT, "its spec has %zu bytes of parameters, and the file has %llu bytes",
-                              bytes, (unsigned long long)model->n_bytes);
+    if (bytes > *left)
+        return flow_error_set(err, FLOW_FORMAT, "its spec has %zu bytes of parameters, and the file has %zu bytes",
+                              bytes, *left);
+    *left -= bytes;
     return FLOW_OK;
 }
 
@@ -110,10 +110,10 @@ static const char *precision_of(flow_array_kind kind)
     return kind == FLOW_ARRAY_DOUBLE ? "double" : "float";
 }
 
-static flow_status read_parameters(flow_model *model, hid_t file, flow_error *err)
+static flow_status read_parameters(flow_model *model, hid_t file, size_t *left, flow_error *err)
 {
     const flow_params *params = &model->f->params;
-    FLOW_TRY(load_check_size(model, err));
+    FLOW_TRY(load_check_size(model, left, err));
     model->weights = flow_alloc_aligned(params->n_weights, sizeof(real));
     if (model->weights == NULL)
         return flow_error_memory(err, "the weights");
@@ -133,7 +133,7 @@ static flow_status read_parameters(flow_model *model, hid_t file, flow_error *er
     return as_format(err, flow_check(model->f, err));
 }
 
-static flow_status read_history(flow_model *model, hid_t file, flow_error *err)
+static flow_status read_history(flow_model *model, hid_t file, size_t *left, flow_error *err)
 {
     if (!flow_h5_exists(file, FLOW_MODEL_HISTORY))
         return FLOW_OK;
@@ -141,8 +141,9 @@ static flow_status read_history(flow_model *model, hid_t file, flow_error *err)
     FLOW_TRY(flow_h5_look(&array, file, FLOW_MODEL_HISTORY, err));
     size_t bytes = array.rows * array.cols * sizeof(double); /* flow_h5_look made sure that this fits */
     if (array.kind != FLOW_ARRAY_DOUBLE || array.rows < 1 || array.cols < 1 || array.cols > HISTORY_COLUMNS_MOST ||
-        bytes > model->n_bytes)
+        bytes > *left)
         return flow_error_set(err, FLOW_FORMAT, "history is not a table of epochs");
+    *left -= bytes;
     hid_t dataset = H5Dopen2(file, FLOW_MODEL_HISTORY, H5P_DEFAULT);
     flow_status status = flow_h5_attr_read_names(&model->history_columns, &model->n_history_columns, dataset,
                                                  FLOW_MODEL_COLUMNS, HISTORY_COLUMNS_MOST, false, err);
@@ -159,7 +160,7 @@ static flow_status read_history(flow_model *model, hid_t file, flow_error *err)
     return flow_h5_read_array(&array, file, true, err);
 }
 
-static flow_status read_json(cJSON **out, hid_t file, const char *name, flow_error *err)
+flow_status model_read_json(cJSON **out, hid_t file, const char *name, flow_error *err)
 {
     if (!flow_h5_exists(file, name))
         return FLOW_OK;
@@ -170,99 +171,32 @@ static flow_status read_json(cJSON **out, hid_t file, const char *name, flow_err
     return status;
 }
 
-static flow_status load_flow(flow_model *model, int dim, flow_error *err)
+static flow_status load_flow(flow_model *model, flow_error *err)
 {
     const flow_spec *spec = model->spec;
-    const flow_row_layout layout = flow_spec_layout(spec, dim, (const char *const *)model->columns);
+    const flow_row_layout layout = flow_spec_layout(spec, model->n_columns, (const char *const *)model->columns);
     return flow_build(&model->f, &spec->design, &layout, (uint64_t)spec->seed, err);
 }
 
-static flow_status read_contents(flow_model *model, hid_t file, flow_error *err)
+flow_status model_read_columns(flow_model *model, hid_t at, flow_error *err)
 {
-    int dim = 0;
-    FLOW_TRY(load_check_format(file, err));
-    FLOW_TRY(read_spec(model, file, err));
-    FLOW_TRY(flow_h5_read_names(&model->columns, &dim, file, FLOW_MODEL_COLUMNS, FLOW_DIM_MAX, err));
+    FLOW_TRY(model_check_format(at, err));
+    FLOW_TRY(read_spec(model, at, err));
+    FLOW_TRY(flow_h5_read_names(&model->columns, &model->n_columns, at, FLOW_MODEL_COLUMNS, FLOW_DIM_MAX, err));
     int n_named = model->spec->data->columns.n;
-    if (n_named > 0 && n_named != dim)
-        return flow_error_set(err, FLOW_FORMAT, "its spec names %d columns, and it has %d", n_named, dim);
-    FLOW_TRY(as_format(err, load_flow(model, dim, err)));
-    FLOW_TRY(read_parameters(model, file, err));
-    FLOW_TRY(read_history(model, file, err));
-    FLOW_TRY(read_json(&model->provenance, file, FLOW_MODEL_PROVENANCE, err));
-    model->has_state = flow_h5_exists(file, FLOW_MODEL_TRAINING);
-    return read_json(&model->summary, file, FLOW_MODEL_SUMMARY, err);
+    if (n_named > 0 && n_named != model->n_columns)
+        return flow_error_set(err, FLOW_FORMAT, "its spec names %d columns, and it has %d", n_named, model->n_columns);
+    return FLOW_OK;
 }
 
-/* The sum is right and the contents are not: another program or another version wrote them. */
-static void load_diagnose(flow_error *err, const char *path, const char *program)
+flow_status model_read_contents(flow_model *model, hid_t at, size_t *left, flow_error *err)
 {
-    flow_error_prefix(err, FLOW_FORMAT, "%s: is not a model that this program can read: ", path);
-    size_t used = err != NULL ? strlen(err->message) : 0;
-    if (err != NULL && strcmp(program, flow_program_version()) != 0)
-        snprintf(err->message + used, sizeof err->message - used,
-                 " (it was written by flowctl %.40s, this is flowctl %s)", program, flow_program_version());
-}
-
-static flow_status load_file(flow_model **out, const char *path, flow_error *err)
-{
-    flow_head head;
-    FLOW_TRY(flow_file_verify(&head, path, err));
-    flow_model *model = calloc(1, sizeof *model);
-    if (model == NULL)
-        return flow_error_memory(err, path);
-    hid_t file = H5I_INVALID_HID;
-    model->path = flow_strdup(path);
-    model->program_version = flow_strdup(head.program);
-    model->n_bytes = head.bytes;
-    model->checksum = head.crc32;
-    bool has_memory = model->path != NULL && model->program_version != NULL;
-    flow_status status = has_memory ? flow_h5_open(&file, path, err) : flow_error_memory(err, "its description");
-    if (status == FLOW_OK)
-        status = read_contents(model, file, err);
-    if (status == FLOW_FORMAT)
-        load_diagnose(err, path, head.program);
-    else
-        flow_error_prefix(err, status, "%s: ", path);
-    flow_h5_close(file);
-    FLOW_RETURN_MADE(out, model, flow_model_free, status);
-}
-
-/* The model file that a spec leads to. */
-static flow_status load_follow_spec(char **out, const char *spec_path, flow_error *err)
-{
-    flow_spec *spec;
-    FLOW_TRY(flow_spec_read(&spec, spec_path, NULL, 0, err));
-    *out = flow_spec_path(spec, spec->output);
-    flow_spec_free(spec);
-    if (*out == NULL)
-        return flow_error_memory(err, spec_path);
-    switch (flow_file_identify(*out)) {
-    case FLOW_FILE_MISSING:
-        return flow_error_set(err, FLOW_IO, "%s: its model %s does not exist yet; make it with flowctl train %s",
-                              spec_path, *out, spec_path);
-    case FLOW_FILE_JSON:
-        return flow_error_set(err, FLOW_FORMAT, "%s: its \"output\" %s is a JSON file, not a model", spec_path, *out);
-    default:
-        return FLOW_OK;
-    }
-}
-
-flow_status flow_model_load(flow_model **out, const char *path, flow_error *err)
-{
-    *out = NULL;
-    flow_h5_scope scope = flow_h5_begin();
-    flow_status status = FLOW_OK;
-    char *followed = NULL;
-    if (flow_is_standard(path))
-        status = flow_error_set(err, FLOW_ARGUMENT, "a model cannot be read from standard input; name its file");
-    else if (flow_file_identify(path) == FLOW_FILE_JSON)
-        status = load_follow_spec(&followed, path, err);
-    if (status == FLOW_OK)
-        status = load_file(out, followed != NULL ? followed : path, err);
-    free(followed);
-    flow_h5_end(&scope);
-    return status;
+    FLOW_TRY(as_format(err, load_flow(model, err)));
+    FLOW_TRY(read_parameters(model, at, left, err));
+    FLOW_TRY(read_history(model, at, left, err));
+    FLOW_TRY(model_read_json(&model->provenance, at, FLOW_MODEL_PROVENANCE, err));
+    model->has_state = flow_h5_exists(at, FLOW_MODEL_TRAINING);
+    return model_read_json(&model->summary, at, FLOW_MODEL_SUMMARY, err);
 }
 
 void flow_model_free(flow_model *model)
@@ -288,15 +222,19 @@ static flow_status check_state(const flow_array *wanted, const char *name, hid_t
 {
     flow_array found;
     if (!flow_h5_exists(file, name))
-        return flow_error_set(err, FLOW_FORMAT, "its training state has no \"%s\": it was trained with other options; "
-                              "train again from the start", wanted->name);
+        return flow_error_set(err, FLOW_FORMAT,
+                              "its training state has no \"%s\": it was trained with other options; "
+                              "train again from the start",
+                              wanted->name);
     FLOW_TRY(flow_h5_look(&found, file, name, err));
     if (found.kind != wanted->kind && found.kind != FLOW_ARRAY_INT64 && wanted->kind != FLOW_ARRAY_INT64)
-        return flow_error_set(err, FLOW_FORMAT, "it was trained in %s precision and cannot be resumed in %s, because "
-                              "training would not go on as it was; use the %s program", precision_of(found.kind),
-                              precision_of(wanted->kind), precision_of(found.kind));
+        return flow_error_set(err, FLOW_FORMAT,
+                              "it was trained in %s precision and cannot be resumed in %s, because "
+                              "training would not go on as it was; use the %s program",
+                              precision_of(found.kind), precision_of(wanted->kind), precision_of(found.kind));
     if (found.kind != wanted->kind || found.rows != wanted->rows || found.cols != wanted->cols)
-        return flow_error_set(err, FLOW_FORMAT, "\"%s\" of its training state is %zu x %zu, and %zu x %zu is needed: "
+        return flow_error_set(err, FLOW_FORMAT,
+                              "\"%s\" of its training state is %zu x %zu, and %zu x %zu is needed: "
                               "it was trained with another spec or on other data; train again from the start",
                               wanted->name, found.rows, found.cols, wanted->rows, wanted->cols);
     return FLOW_OK;
@@ -326,8 +264,10 @@ flow_status flow_model_read_state(const flow_model *model, const flow_array *sta
     hid_t file = H5I_INVALID_HID;
     flow_status status = flow_file_verify(&head, model->path, err);
     if (status == FLOW_OK && (head.crc32 != model->checksum || head.bytes != model->n_bytes)) {
-        status = flow_error_set(err, FLOW_IO, "%s: another process has replaced it in the meantime; is the same "
-                                "training running twice?", model->path);
+        status = flow_error_set(err, FLOW_IO,
+                                "%s: another process has replaced it in the meantime; is the same "
+                                "training running twice?",
+                                model->path);
     } else if (status == FLOW_OK) {
         status = flow_h5_open(&file, model->path, err);
         if (status == FLOW_OK)

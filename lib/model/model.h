@@ -44,7 +44,8 @@ typedef struct flow_model {
     flow_spec *spec;       /* its paths are relative to where the spec was when the model was trained */
     flow *f;
     real *weights; /* aligned, (n_weights) */
-    char **columns; /* (f->dim) */
+    char **columns; /* (n_columns) */
+    int n_columns;  /* f->dim */
     double *history;
     int64_t n_epochs;
     char **history_columns;
@@ -54,8 +55,8 @@ typedef struct flow_model {
 } flow_model;
 
 /* Loads a model file. A spec (JSON) is followed to the model its "output" names. *out is the caller's. FLOW_IO when
- * there is no such file or it cannot be read, FLOW_FORMAT when it is not a model, damaged, or newer than the program.
- */
+ * there is no such file or it cannot be read, FLOW_FORMAT when it is not a model, damaged, or newer than the program,
+ * FLOW_ARGUMENT when it is an ensemble of several models (model/models.h). */
 flow_status flow_model_load(flow_model **out, const char *path, flow_error *err);
 void flow_model_free(flow_model *model);
 

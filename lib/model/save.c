@@ -10,8 +10,8 @@
 #include "h5/scope.h"
 #include "h5/text.h"
 #include "model/file.h"
+#include "model/group.h"
 #include "model/layout.h"
-#include "model/model.h"
 
 static flow_status save_check_weights(const flow_model_contents *contents, flow_error *err)
 {
@@ -20,8 +20,8 @@ static flow_status save_check_weights(const flow_model_contents *contents, flow_
         const flow_param *entry = &params->entries[e];
         size_t n = (size_t)entry->rows * (size_t)entry->cols;
         for (size_t k = 0; k < n; k++) {
-            double value = entry->trainable ? (double)contents->weights[entry->offset + k]
-                                            : params->fitted[entry->offset + k];
+            double value =
+                entry->trainable ? (double)contents->weights[entry->offset + k] : params->fitted[entry->offset + k];
             if (!isfinite(value))
                 return flow_error_set(err, FLOW_NUMERIC, "value %zu of %s is not finite, so the model is not saved", k,
                                       entry->name);
@@ -33,7 +33,7 @@ static flow_status save_check_weights(const flow_model_contents *contents, flow_
     return status == FLOW_OK ? FLOW_OK : FLOW_NUMERIC;
 }
 
-static flow_status write_json(hid_t file, const char *name, const cJSON *document, flow_error *err)
+flow_status model_write_json(hid_t file, const char *name, const cJSON *document, flow_error *err)
 {
     if (document == NULL)
         return FLOW_OK;
@@ -58,17 +58,22 @@ static flow_status save_directory(hid_t file, const flow_spec *spec, flow_error 
     return status;
 }
 
-static flow_status save_description(hid_t file, const flow_model_contents *contents, flow_error *err)
+flow_status model_write_format(hid_t file, flow_error *err)
 {
     FLOW_TRY(flow_h5_attr_write_text(file, FLOW_MODEL_FORMAT, FLOW_MODEL_FORMAT_NAME, err));
     FLOW_TRY(flow_h5_attr_write_number(file, FLOW_MODEL_FORMAT_VERSION, FLOW_MODEL_VERSION, err));
     FLOW_TRY(flow_h5_attr_write_text(file, FLOW_MODEL_PROGRAM_VERSION, flow_program_version(), err));
-    FLOW_TRY(flow_h5_attr_write_text(file, FLOW_MODEL_PRECISION, FLOW_PRECISION, err));
+    return flow_h5_attr_write_text(file, FLOW_MODEL_PRECISION, FLOW_PRECISION, err);
+}
+
+static flow_status save_description(hid_t file, const flow_model_contents *contents, flow_error *err)
+{
+    FLOW_TRY(model_write_format(file, err));
     FLOW_TRY(save_directory(file, contents->spec, err));
-    FLOW_TRY(write_json(file, FLOW_MODEL_SPEC, contents->spec->document, err));
+    FLOW_TRY(model_write_json(file, FLOW_MODEL_SPEC, contents->spec->document, err));
     FLOW_TRY(flow_h5_write_names(file, FLOW_MODEL_COLUMNS, contents->columns, contents->f->dim, err));
-    FLOW_TRY(write_json(file, FLOW_MODEL_PROVENANCE, contents->provenance, err));
-    return write_json(file, FLOW_MODEL_SUMMARY, contents->summary, err);
+    FLOW_TRY(model_write_json(file, FLOW_MODEL_PROVENANCE, contents->provenance, err));
+    return model_write_json(file, FLOW_MODEL_SUMMARY, contents->summary, err);
 }
 
 static flow_status save_parameters(hid_t file, const flow_model_contents *contents, flow_error *err)
@@ -96,33 +101,40 @@ static flow_status write_history(hid_t file, const flow_model_contents *contents
 {
     if (contents->n_epochs <= 0 || contents->n_history_columns <= 0)
         return FLOW_OK;
-    const flow_array array = {.name = FLOW_MODEL_HISTORY, .kind = FLOW_ARRAY_DOUBLE,
-                              .rows = (size_t)contents->n_epochs, .cols = (size_t)contents->n_history_columns,
+    const flow_array array = {.name = FLOW_MODEL_HISTORY,
+                              .kind = FLOW_ARRAY_DOUBLE,
+                              .rows = (size_t)contents->n_epochs,
+                              .cols = (size_t)contents->n_history_columns,
                               .data = (void *)contents->history};
     FLOW_TRY(flow_h5_write_array(file, &array, err));
     hid_t dataset = H5Dopen2(file, FLOW_MODEL_HISTORY, H5P_DEFAULT);
     flow_status status = flow_h5_attr_write_names(dataset, FLOW_MODEL_COLUMNS, contents->history_columns,
-                                      contents->n_history_columns, err);
+                                                  contents->n_history_columns, err);
     flow_h5_close(dataset);
     return status;
 }
 
-static flow_status save_image(flow_h5_image *image, const flow_model_contents *contents, flow_error *err)
+flow_status model_write_contents(hid_t at, const flow_model_contents *contents, flow_error *err)
 {
     FLOW_TRY(save_check_weights(contents, err));
+    FLOW_TRY(save_description(at, contents, err));
+    FLOW_TRY(save_parameters(at, contents, err));
+    FLOW_TRY(write_state(at, contents, err));
+    return write_history(at, contents, err);
+}
+
+static flow_status save_image(flow_h5_image *image, model_writer *write, const void *context, flow_error *err)
+{
     FLOW_TRY(flow_h5_image_start(image, FLOW_HEAD_SIZE, err));
-    FLOW_TRY(save_description(image->file, contents, err));
-    FLOW_TRY(save_parameters(image->file, contents, err));
-    FLOW_TRY(write_state(image->file, contents, err));
-    FLOW_TRY(write_history(image->file, contents, err));
+    FLOW_TRY(write(image->file, context, err));
     return flow_h5_image_finish(image, err);
 }
 
-flow_status flow_model_save(const char *path, const flow_model_contents *contents, flow_error *err)
+flow_status model_save(const char *path, model_writer *write, const void *context, flow_error *err)
 {
     flow_h5_scope scope = flow_h5_begin();
     flow_h5_image image = {.file = H5I_INVALID_HID};
-    flow_status status = save_image(&image, contents, err);
+    flow_status status = save_image(&image, write, context, err);
     if (status != FLOW_OK) {
         flow_error_prefix(err, status, "%s: ", path);
         flow_h5_image_release(&image);
@@ -134,4 +146,14 @@ flow_status flow_model_save(const char *path, const flow_model_contents *content
     }
     flow_h5_image_release(&image);
     return status;
+}
+
+static flow_status save_one(hid_t file, const void *context, flow_error *err)
+{
+    return model_write_contents(file, context, err);
+}
+
+flow_status flow_model_save(const char *path, const flow_model_contents *contents, flow_error *err)
+{
+    return model_save(path, save_one, contents, err);
 }
