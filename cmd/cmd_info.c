@@ -174,11 +174,58 @@ static const flow_report_field model_fields[] = {
     FLOW_REPORT_END,
 };
 
+#define OF_SCORES(member) FLOW_MEMBER(flow_ensemble_scores, member)
+
+static const flow_report_field scores_fields[] = {
+    {NULL, "validation", "%s nats", OF_SCORES(validation)},
+    {NULL, NULL, " (%s rows, to which the weights were fitted: this flatters)", OF_SCORES(validation_rows),
+     .positive = true},
+    {NULL, NULL, "; above the best member by %s, row by row", OF_SCORES(gain)},
+    {NULL, "test", "%s nats", OF_SCORES(test)},
+    {NULL, NULL, " (%s rows, which decided nothing)", OF_SCORES(test_rows), .positive = true},
+    {NULL, NULL, "; above the best member by %s, row by row", OF_SCORES(test_gain)},
+    FLOW_REPORT_END,
+};
+
+#define MEMBER(member) FLOW_MEMBER(flow_ensemble_member_info, member)
+
+static const flow_report_field member_fields[] = {
+    {NULL, "member", "%d", MEMBER(member), .width = 6},
+    {NULL, "weight", "%.4f", MEMBER(weight), .width = 7},
+    {NULL, "validation", "%s", MEMBER(validation), .width = 21},
+    {NULL, "epochs", "%d", MEMBER(epochs), .width = 6},
+    {NULL, "parameters", "%s", MEMBER(parameters), .width = 10},
+    {NULL, "from", "%s", MEMBER(model), .width = 48, .left = true, .fit = true},
+    {NULL, "settings", "%s", MEMBER(settings), .left = true},
+    FLOW_REPORT_END,
+};
+
+static const flow_report_field ensemble_fields[] = {
+    {"kind", MODEL(kind)},
+    {"model", NULL, "%s: ", OF_MODEL(path)},
+    {NULL, NULL, "ensemble \"%s\"", FLOW_MEMBER_THROUGH(flow_run_info_model_result, spec, flow_spec, name)},
+    {NULL, NULL, " of %d models, a mixture of their densities", MODEL(n_members)},
+    {"columns", "columns", "%s", MODEL(columns)},
+    FLOW_REPORT_GROUP_WHEN("image", flow_run_info_model_result, image, image.channels, model_shape_fields),
+    {"context", "given", "%s", OPTION(context)},
+    GROUP(data, origin_fields),
+    FLOW_REPORT_GROUP_ROW(NULL, flow_run_info_model_result, scores, scores_fields),
+    FLOW_REPORT_GROUP_ROW("", flow_run_info_model_result, scores, flow_ensemble_scores_fields),
+    {.table = true, .blank = true,
+     FLOW_REPORT_LIST_OF(flow_run_info_model_result, members, flow_ensemble_member_info, member_fields)},
+    {"members", FLOW_REPORT_LIST_OF(flow_run_info_model_result, members, flow_ensemble_member_info,
+                                    flow_ensemble_member_info_fields)},
+    {"provenance", FLOW_MEMBER_THROUGH(flow_run_info_model_result, models, flow_models, provenance)},
+    FLOW_REPORT_END,
+};
+
 static flow_status info_model(const info_args *args, console *con, flow_error *err)
 {
     flow_run_info_model_result result;
-    const report_format format = {.json = args->common.json, .fields = model_fields, .indent = 2, .width = LABELS};
+    report_format format = {.json = args->common.json, .fields = model_fields, .indent = 2, .width = LABELS};
     flow_status status = flow_run_info_model(&result, args->file, args->history, err);
+    if (result.n_members > 0)
+        format.fields = ensemble_fields;
     if (status == FLOW_OK)
         status = report_print(con, &format, &result, err);
     flow_run_info_model_free(&result);

@@ -46,7 +46,7 @@ extern "C" {
 
 typedef struct flow_handle flow_handle;
 
-/* Loads a model file, or the model that a spec's "output" names. *out is the caller's; flow_close accepts NULL. FLOW_IO
+/* Loads a model file, an ensemble of models, or the model that a spec's "output" names. *out is the caller's; flow_close accepts NULL. FLOW_IO
  * when there is no such file, FLOW_FORMAT when it is damaged, newer than this library, or not a model. */
 FLOW_API flow_status flow_open(flow_handle **out, const char *path, flow_error *err);
 FLOW_API void flow_close(flow_handle *model);
@@ -68,7 +68,7 @@ FLOW_API flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t fir
                                  double *x, double *logp, flow_error *err);
 
 /* z (n, d) = f^-1(x), and back, of rows (n, d + c). logdet (n), log|det dz/dx| or log|det dx/dz|, may be NULL. The
- * output may be the input when c is 0. */
+ * output may be the input when c is 0. FLOW_ARGUMENT for an ensemble, whose members have a latent space each. */
 FLOW_API flow_status flow_to_latent(flow_handle *model, const double *x, size_t n, double *z, double *logdet,
                                     flow_error *err);
 FLOW_API flow_status flow_to_data(flow_handle *model, const double *z, size_t n, double *x, double *logdet,

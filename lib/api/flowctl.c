@@ -6,18 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/rows.h"
-#include "model/model.h"
+#include "model/models.h"
 #include "num/parallel.h"
 
 /* Rows in one call of the layer below, which counts tiles with an int. */
 enum { PIECE = 1 << 20 };
 
 struct flow_handle {
-    flow_model *model;
-    int n_threads;       /* wanted; 0: all processors */
-    flow_runner *runner; /* made when first needed; NULL after a change of n_threads */
-    double *tile;        /* (FLOW_TILE, d + c): rows around the first one that is wanted, and their context */
+    flow_models *models;
+    const flow_model *model; /* the first one; all have the same columns */
+    int n_threads;           /* wanted; 0: all processors */
+    flow_ensemble *ensemble; /* made when first needed; NULL after a change of n_threads */
+    double *tile;            /* (FLOW_TILE, d + c): rows around the first one that is wanted, and their context */
 };
 
 flow_status flow_open(flow_handle **out, const char *path, flow_error *err)
@@ -28,7 +28,9 @@ flow_status flow_open(flow_handle **out, const char *path, flow_error *err)
     flow_handle *handle = calloc(1, sizeof *handle);
     if (handle == NULL)
         return flow_error_memory(err, "a model");
-    flow_status status = flow_model_load(&handle->model, path, err);
+    flow_status status = flow_models_load(&handle->models, path, err);
+    if (status == FLOW_OK)
+        handle->model = handle->models->members[0];
     FLOW_RETURN_MADE(out, handle, flow_close, status);
 }
 
@@ -36,17 +38,17 @@ void flow_close(flow_handle *model)
 {
     if (model == NULL)
         return;
-    flow_runner_free(model->runner);
+    flow_ensemble_free(model->ensemble);
     free(model->tile);
-    flow_model_free(model->model);
+    flow_models_free(model->models);
     free(model);
 }
 
 void flow_set_threads(flow_handle *model, int n_threads)
 {
     model->n_threads = n_threads < 0 ? 0 : n_threads;
-    flow_runner_free(model->runner);
-    model->runner = NULL;
+    flow_ensemble_free(model->ensemble);
+    model->ensemble = NULL;
 }
 
 int flow_dim(const flow_handle *model)
@@ -76,10 +78,10 @@ static flow_status prepare(flow_handle *model, const char *function, bool comple
 {
     if (!complete)
         return flow_error_set(err, FLOW_ARGUMENT, "%s: an array is missing", function);
-    if (model->runner != NULL)
+    if (model->ensemble != NULL)
         return FLOW_OK;
     int n_threads = model->n_threads > 0 ? model->n_threads : flow_processors();
-    return flow_runner_new(&model->runner, model->model->f, model->model->weights, n_threads, err);
+    return flow_models_run(&model->ensemble, model->models, n_threads, err);
 }
 
 /* A value that is not finite has no density; it is an error of the caller, who learns where it is. */
@@ -110,8 +112,11 @@ static flow_status check_results(flow_handle *model, flow_direction to, const do
         k++;
     if (k == n * d)
         return FLOW_OK;
-    if (rows != NULL && rows != values)
-        flow_rows_diagnose(model->runner, to, false, rows + k / d * width_of(model), place, sizeof place);
+    const double *row = rows != NULL && rows != values ? rows + k / d * width_of(model) : NULL;
+    if (row != NULL && to == FLOW_TO_LATENT)
+        flow_ensemble_diagnose(model->ensemble, row, place, sizeof place);
+    else if (row != NULL)
+        flow_rows_diagnose(model->ensemble->members[0], to, false, row, place, sizeof place);
     return flow_error_set(err, FLOW_NUMERIC, "%s: the result of row %zu is not a number: %s%s", function, k / d,
                           place[0] != '\0' ? "it fails in " : "it is too far from the data the model was trained on",
                           place);
@@ -128,7 +133,7 @@ flow_status flow_logprob(flow_handle *model, const double *x, size_t n, double *
     FLOW_TRY(check_rows(model, x, n, "flow_logprob", err));
     size_t width = width_of(model);
     for (size_t at = 0; at < n; at += PIECE)
-        flow_rows_logp(model->runner, x + at * width, piece_of(n - at), logp + at);
+        flow_ensemble_logp(model->ensemble, x + at * width, piece_of(n - at), logp + at, NULL);
     return check_results(model, FLOW_TO_LATENT, x, logp, n, 1, "flow_logprob", err);
 }
 
@@ -144,8 +149,8 @@ static flow_status sample_head(flow_handle *model, uint64_t seed, uint64_t first
     double tile_logp[FLOW_TILE], *tile_context = model->tile + FLOW_TILE * d;
     if (c > 0)
         memcpy(tile_context + before * c, context, n * c * sizeof *context);
-    flow_rows_sample(model->runner, seed, first_row - before, before + n, 1, tile_context, model->tile,
-                     logp != NULL ? tile_logp : NULL, NULL);
+    flow_ensemble_sample(model->ensemble, seed, first_row - before, before + n, 1, tile_context, model->tile,
+                         logp != NULL ? tile_logp : NULL, NULL);
     memcpy(x, model->tile + before * d, n * d * sizeof *x);
     if (logp != NULL)
         memcpy(logp, tile_logp + before, n * sizeof *logp);
@@ -169,8 +174,8 @@ flow_status flow_sample(flow_handle *model, uint64_t seed, uint64_t first_row, s
         FLOW_TRY(sample_head(model, seed, first_row, done, context, x, logp, err));
     }
     for (; done < n; done += piece_of(n - done))
-        flow_rows_sample(model->runner, seed, first_row + done, piece_of(n - done), 1,
-                         c > 0 ? context + done * c : NULL, x + done * d, logp != NULL ? logp + done : NULL, NULL);
+        flow_ensemble_sample(model->ensemble, seed, first_row + done, piece_of(n - done), 1,
+                             c > 0 ? context + done * c : NULL, x + done * d, logp != NULL ? logp + done : NULL, NULL);
     return check_results(model, FLOW_TO_DATA, NULL, x, n, d, "flow_sample", err);
 }
 
@@ -179,11 +184,17 @@ static flow_status map_rows(flow_handle *model, flow_direction to, const double 
                             double *logdet, const char *function, flow_error *err)
 {
     FLOW_TRY(prepare(model, function, n == 0 || (from != NULL && out != NULL), err));
+    if (model->models->n > 1)
+        return flow_error_set(err, FLOW_ARGUMENT,
+                              "%s: %s is an ensemble of %d models, each with a latent space of its "
+                              "own; open one of the models",
+                              function, model->models->path, model->models->n);
     FLOW_TRY(check_rows(model, from, n, function, err));
     size_t d = (size_t)flow_dim(model), width = width_of(model);
     for (size_t at = 0; at < n; at += PIECE)
-        (to == FLOW_TO_LATENT ? flow_rows_to_latent : flow_rows_to_data)(
-            model->runner, from + at * width, piece_of(n - at), out + at * d, logdet != NULL ? logdet + at : NULL);
+        (to == FLOW_TO_LATENT ? flow_rows_to_latent : flow_rows_to_data)(model->ensemble->members[0], from + at * width,
+                                                                         piece_of(n - at), out + at * d,
+                                                                         logdet != NULL ? logdet + at : NULL);
     return check_results(model, to, from, out, n, d, function, err);
 }
 

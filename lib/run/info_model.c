@@ -97,11 +97,21 @@ static cJSON *info_history_json(const flow_model *model)
     return NULL;
 }
 
+/* ---- an ensemble ---- */
+
+static flow_status info_read_members(flow_run_info_model_result *out, flow_error *err)
+{
+    out->kind = "ensemble";
+    out->n_members = out->models->n;
+    flow_report_read(&out->scores, flow_ensemble_scores_fields, out->models->summary);
+    return flow_ensemble_list_members(&out->members, out->models, err);
+}
+
 flow_status flow_run_info_model(flow_run_info_model_result *out, const char *path, bool all, flow_error *err)
 {
     *out = (flow_run_info_model_result){.kind = "model"};
-    FLOW_TRY(flow_model_load(&out->model, path, err));
-    const flow_model *model = out->model;
+    FLOW_TRY(flow_models_load(&out->models, path, err));
+    const flow_model *model = out->model = out->models->members[0];
     const cJSON *origins = cJSON_GetObjectItemCaseSensitive(model->provenance, "data");
     out->spec = model->spec;
     out->options = model->spec->data;
@@ -115,6 +125,8 @@ flow_status flow_run_info_model(flow_run_info_model_result *out, const char *pat
     if (out->history_json == NULL || !info_read_runs(&out->runs, model->provenance) ||
         !info_read_history(&out->history, model, all))
         return flow_error_memory(err, "the history of a model");
+    if (out->models->n > 1)
+        FLOW_TRY(info_read_members(out, err));
     return flow_describe(&out->flow, model->f, err);
 }
 
@@ -124,5 +136,6 @@ void flow_run_info_model_free(flow_run_info_model_result *result)
     free(result->runs.items);
     free(result->history.items);
     cJSON_Delete(result->history_json);
-    flow_model_free(result->model);
+    free(result->members.items);
+    flow_models_free(result->models);
 }

@@ -3,8 +3,9 @@
 #ifndef FLOW_RUN_INFO_MODEL_H
 #define FLOW_RUN_INFO_MODEL_H
 
-#include "model/model.h"
+#include "model/models.h"
 #include "run/describe.h"
+#include "run/ensemble.h"
 #include "run/origin.h"
 #include "run/train_summary.h"
 
@@ -19,10 +20,14 @@ typedef struct flow_history_row {
     bool is_part;      /* the rows are the last ones, not all */
 } flow_history_row;
 
-/* flow_run_info_model_free. */
+/* flow_run_info_model_free. What is said of one model is, of an ensemble, said of its first member. */
 typedef struct flow_run_info_model_result {
-    const char *kind; /* "model" */
-    flow_model *model;
+    const char *kind; /* "model", "ensemble" */
+    flow_models *models;
+    const flow_model *model;
+    int n_members;                /* 0: a model */
+    flow_list members;            /* of flow_ensemble_member_info */
+    flow_ensemble_scores scores;  /* of an ensemble */
     const flow_spec *spec; /* of the model, as the next one */
     const flow_data_options *options;
     flow_text_list columns;

@@ -259,7 +259,9 @@ flow_status flow_run_interpolate(flow_run_interpolate_result *out, const flow_se
         .to = options->ends[1],
     };
     interpolation run = {.s = s, .o = options, .result = out};
-    flow_status status = interpolate_find_ends(&run, err);
+    flow_status status = flow_session_check_latents(s, err);
+    if (status == FLOW_OK)
+        status = interpolate_find_ends(&run, err);
     if (status == FLOW_OK)
         status = interpolate_map_ends(&run, err);
     if (status == FLOW_OK) {

@@ -122,10 +122,10 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
         wanted.image = flow_session_image(s);
         wanted.missing = flow_session_missing(s, &options->rows.missing);
     }
-    flow_status status = FLOW_OK;
+    flow_status status = flow_session_check_latents(s, err);
     run.moments = calloc(d, sizeof *run.moments);
     run.errors = calloc(d, sizeof *run.errors);
-    if (from == NULL || to == NULL || run.moments == NULL || run.errors == NULL)
+    if (status == FLOW_OK && (from == NULL || to == NULL || run.moments == NULL || run.errors == NULL))
         status = flow_error_memory(err, "column names");
     if (status == FLOW_OK)
         status = flow_session_open_input(s, &run.in, out->data, from, s->width, &wanted, err);

@@ -69,14 +69,14 @@ static void logprob_count(evaluation *e, const double *x, int64_t row, double lo
     flow_run_logprob_result *r = e->result;
     flow_error why;
     r->rows++;
-    if (logp == -INFINITY && flow_check_row(e->s->model->f, x, &why) != FLOW_OK) {
+    if (logp == -INFINITY && flow_ensemble_check_row(e->s->ensemble, x, &why) != FLOW_OK) {
         if (r->outside++ == 0) {
             e->first_outside = row;
             e->why = why;
         }
     } else if (!isfinite(logp)) {
         if (r->odd == 0)
-            flow_rows_diagnose(e->s->runner, FLOW_TO_LATENT, false, x, e->odd_place, sizeof e->odd_place);
+            flow_ensemble_diagnose(e->s->ensemble, x, e->odd_place, sizeof e->odd_place);
         if (r->odd < ODD_NAMED) /* never "-nan" */
             e->odd[r->odd] = (flow_logprob_row){.row = row, .logprob = isnan(logp) ? (double)NAN : logp};
         r->odd++;
@@ -97,7 +97,7 @@ static void logprob_map(void *context, flow_row_batch *batch)
         weights[i] = e->in.has_optional ? batch->in[i * n_read + width] : 1;
         memmove(batch->in + i * width, batch->in + i * n_read, width * sizeof *batch->in);
     }
-    flow_rows_logp_variance(e->s->runner, batch->in, n, logp, variance);
+    flow_ensemble_logp(e->s->ensemble, batch->in, n, logp, variance);
     for (size_t i = 0; i < n; i++) {
         logprob_count(e, batch->in + i * width, batch->numbers[i] + 1, logp[i], variance[i], weights[i]);
         batch->out[i * n_out] = logp[i];
@@ -206,7 +206,7 @@ static flow_status logprob_finish(void *context, flow_error *err)
     r->solving = flow_session_solving(e->s, FLOW_TO_LATENT);
     r->discrete_columns = f->n_discrete - f->n_spiked;
     r->spiked_columns = f->n_spiked;
-    r->has_support = f->has_support;
+    r->has_support = flow_ensemble_has_support(e->s->ensemble);
     r->has_discrete = f->n_discrete > 0;
     r->all_discrete = r->discrete_columns == f->dim;
     return FLOW_OK;
@@ -251,7 +251,7 @@ flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s
                                      .data = options->rows.input,
                                      .given = options->given,
                                      .output = flow_run_file(options->rows.output),
-                                     .estimates = flow_estimates(s->model->f)};
+                                     .estimates = flow_ensemble_estimates(s->ensemble)};
     out->worst.items = out->rows_worst;
     evaluation e = {.s = s, .o = options, .result = out};
     flow_status status = logprob_make_room(&e, err);

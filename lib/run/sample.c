@@ -164,12 +164,13 @@ static void sample_map(void *context, flow_row_batch *batch)
     flow_run_sample_result *r = run->result;
     size_t d = (size_t)run->s->dim, c = (size_t)run->s->n_context, n = batch->n, width = d + c + (o->logprob ? 1 : 0);
     double *x = batch->scratch, *logp = o->logprob ? x + n * d : NULL, round_trip = 0;
-    flow_rows_sample(run->s->runner, (uint64_t)o->seed, run->at, n, o->temperature, batch->in, x, logp, &round_trip);
+    flow_ensemble_sample(run->s->ensemble, (uint64_t)o->seed, run->at, n, o->temperature, batch->in, x, logp,
+                         &round_trip);
     if (!(round_trip <= r->round_trip)) /* a NaN stays */
         r->round_trip = isnan(r->round_trip) ? r->round_trip : round_trip;
     if (!isfinite(round_trip) && run->place[0] == '\0')
-        flow_rows_diagnose_draws(run->s->runner, (uint64_t)o->seed, run->at, NULL, n, o->temperature, batch->in, o->logprob,
-                                 &run->failed, run->place, sizeof run->place);
+        flow_ensemble_diagnose_draws(run->s->ensemble, (uint64_t)o->seed, run->at, n, o->temperature, batch->in,
+                                     o->logprob, &run->failed, run->place, sizeof run->place);
     for (size_t i = batch->first; i < n; i++) {
         double *row = batch->out + i * width;
         bool finite = true;

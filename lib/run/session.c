@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/session.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,33 +32,56 @@ static flow_status session_name_latents(flow_session *s, flow_error *err)
                           s->latents.at[0]);
 }
 
+/* Of those members that solve equations, one at least. */
+static flow_status session_set_steps(flow_models *models, const flow_session_options *options, flow_error *err)
+{
+    int n = 0;
+    flow_status status = FLOW_OK;
+    for (int k = 0; k < models->n && (status == FLOW_OK || status == FLOW_ARGUMENT); k++) {
+        status = flow_model_set_steps(models->members[k], options->solver, options->steps, err);
+        n += status == FLOW_OK;
+    }
+    if (status == FLOW_ARGUMENT && n == 0)
+        flow_error_prefix(err, status, "%s", options->solver != NULL ? "--steps, --solver: " : "--steps: ");
+    return status == FLOW_ARGUMENT && n > 0 ? FLOW_OK : status;
+}
+
 flow_status flow_session_open(flow_session *out, const char *path, const flow_session_options *options, flow_error *err)
 {
     *out = (flow_session){.options = *options, .name = path};
     if (options->solver != NULL && options->steps == 0)
         return flow_error_set(err, FLOW_ARGUMENT, "--solver: say how many steps it is to take with --steps N");
-    FLOW_TRY(flow_model_load(&out->model, path, err));
-    if (options->steps > 0) {
-        flow_status status = flow_model_set_steps(out->model, options->solver, options->steps, err);
-        if (status == FLOW_ARGUMENT)
-            flow_error_prefix(err, status, "%s", options->solver != NULL ? "--steps, --solver: " : "--steps: ");
-        FLOW_TRY(status);
-    }
+    FLOW_TRY(flow_models_load(&out->models, path, err));
+    if (options->steps > 0)
+        FLOW_TRY(session_set_steps(out->models, options, err));
+    out->model = out->models->members[0];
     out->dim = out->model->f->dim;
     out->n_context = out->model->f->context.n;
     out->width = flow_width(out->model->f);
     out->context = out->model->spec->data->context.at;
     out->columns = (const char *const *)out->model->columns;
     FLOW_TRY(session_name_latents(out, err));
-    return flow_runner_new(&out->runner, out->model->f, out->model->weights, flow_run_threads(options->n_threads), err);
+    FLOW_TRY(flow_models_run(&out->ensemble, out->models, flow_run_threads(options->n_threads), err));
+    out->runner = out->ensemble->n == 1 ? out->ensemble->members[0] : NULL;
+    return FLOW_OK;
 }
 
 void flow_session_close(flow_session *s)
 {
-    flow_runner_free(s->runner);
-    flow_model_free(s->model);
+    flow_ensemble_free(s->ensemble);
+    flow_models_free(s->models);
     flow_name_list_free(&s->latents);
     *s = (flow_session){0};
+}
+
+flow_status flow_session_check_latents(const flow_session *s, flow_error *err)
+{
+    if (s->runner != NULL)
+        return FLOW_OK;
+    return flow_error_set(err, FLOW_ARGUMENT,
+                          "%s: is an ensemble of %d models, each with a latent space of its own, so "
+                          "there is no map of x to one z; name one of the models, which \"flowctl info %s\" lists",
+                          s->name, s->models->n, s->name);
 }
 
 const char **flow_session_names(const flow_session *s, const char *const *first)
@@ -140,14 +164,28 @@ const flow_report_field flow_solving_fields[] = {
 
 flow_solving flow_session_solving(const flow_session *s, flow_direction to)
 {
-    const flow_nfe nfe = flow_runner_nfe(s->runner, to);
-    const flow *f = s->model->f;
-    return (flow_solving){flow_nfe_mean(&nfe, f), flow_nfe_most(&nfe, f), nfe.rows > 0};
+    double evaluations = 0, solves = 0, most = 0;
+    for (int k = 0; k < s->ensemble->n; k++) {
+        const flow_runner *runner = s->ensemble->members[k];
+        const flow_nfe nfe = flow_runner_nfe(runner, to);
+        evaluations += (double)nfe.evaluations;
+        solves += (double)nfe.rows * flow_n_solvers(runner->f);
+        most = fmax(most, flow_nfe_most(&nfe, runner->f));
+    }
+    return (flow_solving){solves > 0 ? evaluations / solves : 0, most, solves > 0};
 }
 
 const char *flow_session_round_trip_unit(const flow_session *s)
 {
     return flow_rows_judge_values(s->model->f) ? "values of a pixel" : "units of the base's standard deviation";
+}
+
+static bool session_solves(const flow_session *s)
+{
+    for (int k = 0; k < s->models->n; k++)
+        if (flow_n_solvers(s->models->members[k]->f) > 0)
+            return true;
+    return false;
 }
 
 void flow_session_diagnose_round_trip(const flow_session *s, char *out, size_t size)
@@ -157,7 +195,7 @@ void flow_session_diagnose_round_trip(const flow_session *s, char *out, size_t s
                  "with --steps %lld the way back is not the inverse of the way there; the error falls as "
                  "the number of steps grows",
                  (long long)s->options.steps);
-    else if (flow_n_solvers(s->model->f) > 0)
+    else if (session_solves(s))
         snprintf(out, size,
                  "this is the error of the solver that the spec sets for the differential equations, not of "
                  "rounding; a finer one (solver.rtol, solver.steps; --steps of sample) lowers it");

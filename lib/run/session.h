@@ -1,10 +1,9 @@
-/* A session with a model: a loaded model and the threads that evaluate it. */
+/* A session with a model, or with an ensemble of models: what was loaded, and the threads that evaluate it. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_SESSION_H
 #define FLOW_RUN_SESSION_H
 
-#include "flow/rows.h"
-#include "model/model.h"
+#include "model/models.h"
 #include "run/hooks.h"
 #include "run/input.h"
 #include "run/report.h"
@@ -19,8 +18,10 @@ typedef struct flow_session_options {
 typedef struct flow_session {
     flow_session_options options;
     const char *name; /* of the model or spec, as it was typed; borrowed */
-    flow_model *model;
-    flow_runner *runner;
+    flow_models *models;
+    const flow_model *model;    /* the first one; all have the same columns */
+    flow_ensemble *ensemble;    /* of all */
+    flow_runner *runner;        /* of the model, borrowed; NULL: there are several, and no map to latents */
     int dim;                    /* d */
     int n_context;              /* c */
     int width;                  /* d + c: the values of a row that goes in */
@@ -33,6 +34,9 @@ typedef struct flow_session {
 flow_status flow_session_open(flow_session *out, const char *path, const flow_session_options *options,
                               flow_error *err);
 void flow_session_close(flow_session *s);
+
+/* FLOW_ARGUMENT for an ensemble: it has no map to latents. */
+flow_status flow_session_check_latents(const flow_session *s, flow_error *err);
 
 /* `first` (d) and the names of the context, with room for one more; the caller's (free). NULL when memory is out. */
 const char **flow_session_names(const flow_session *s, const char *const *first);
