@@ -36,6 +36,9 @@ static const opt options[] = {
      "number between 0 and 1 is the share of the training rows to leave for it"},
     {"output", 'o', ARG(run.output), "MODEL", "the best model, FILE.h5; its spec goes to FILE.json and the search to "
      "the folder FILE.tune. NAME-tuned.h5 beside the spec by default"},
+    {"keep", 'k', ARG(run.keep), "K", "store an ensemble as the model: a mixture of the K best models, with weights "
+     "that are fitted to the held-out rows. The best model and its spec go to FILE-single.h5 and FILE-single.json",
+     .least = 2, .most = FLOW_MEMBERS_MAX},
     TRAIN_ROWS_KEYS,
     TRAIN_ROWS_SEED,
     {"resume", 'r', ARG(run.resume), NULL, "go on with a search that was stopped, with the same result as without the "
@@ -204,6 +207,20 @@ static const flow_report_field ranking_fields[] = {
     FLOW_REPORT_END,
 };
 
+#define ENSEMBLE(member) FLOW_MEMBER(flow_tune_ensemble, member)
+
+static const flow_report_field ensemble_fields[] = {
+    {NULL, "ensemble", "%s", ENSEMBLE(model)},
+    {NULL, "", "of the candidate{|s} (with weight{|s}) ", ENSEMBLE(members)},
+    {NULL, NULL, "%s", ENSEMBLE(mixed)},
+    {NULL, "validation", "%s nats", ENSEMBLE(scores.validation)},
+    {NULL, NULL, " (the same rows, to which the weights were fitted); above the best candidate by %s, row by row",
+     ENSEMBLE(scores.gain)},
+    {NULL, "test", "%s nats", ENSEMBLE(scores.test)},
+    {NULL, NULL, "; above the best candidate by %s, row by row", ENSEMBLE(scores.test_gain)},
+    FLOW_REPORT_END,
+};
+
 static const flow_report_field result_fields[] = {
     {NULL, NULL, "%s: ", RESULT(model)},
     {NULL, NULL, "the best of %d candidate{|s}", RESULT(n_candidates)},
@@ -222,6 +239,7 @@ static const flow_report_field result_fields[] = {
     {NULL, NULL, " (%s rows, which the search never saw)", RESULT(n_test), .positive = true},
     {NULL, NULL, "; above the spec itself by %s, row by row", RESULT(test_gain)},
     {NULL, "its spec", "%s", RESULT(spec)},
+    FLOW_REPORT_GROUP_WHEN(NULL, flow_run_tune_result, ensemble, ensemble.model, ensemble_fields),
     {NULL, "all of them", "%s", RESULT(table)},
     {"model", RESULT(model)},
     {"spec", RESULT(spec)},
@@ -237,6 +255,7 @@ static const flow_report_field result_fields[] = {
     FLOW_REPORT_GROUP_ROW("test", flow_run_tune_result, test, flow_mean_fields),
     {"test_rows", RESULT(n_test)},
     FLOW_REPORT_GROUP_ROW("test_gain", flow_run_tune_result, test_gain, flow_mean_fields),
+    FLOW_REPORT_GROUP_WHEN("ensemble", flow_run_tune_result, ensemble, ensemble.model, flow_tune_ensemble_fields),
     {"validation_rows", RESULT(n_held_out)},
     {"validation_share", RESULT(validation_share)},
     {"test_share", RESULT(test_share)},

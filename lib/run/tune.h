@@ -13,12 +13,14 @@
  * nor on the number of threads. With a limit of time it does.
  *
  * The test data, or a share of the training rows that is split off before, decide nothing: the best candidate is
- * evaluated on them once, at the end, beside the spec itself.
+ * evaluated on them once, at the end, beside the spec itself, and so is the ensemble of the best ones, if it was asked
+ * for.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_TUNE_H
 #define FLOW_RUN_TUNE_H
 
+#include "run/ensemble.h"
 #include "run/train.h"
 
 enum { FLOW_TUNE_TRIALS_MAX = 500, FLOW_TUNE_RUNGS_MAX = 12 };
@@ -60,6 +62,22 @@ typedef struct flow_tune_rung {
     int64_t epochs;     /* at its end */
 } flow_tune_rung;
 
+typedef struct flow_tune_member {
+    int64_t candidate;
+    double weight;
+    const char *settings; /* of the candidate */
+} flow_tune_member;
+
+/* The mixture of the best candidates. */
+typedef struct flow_tune_ensemble {
+    char *model;                 /* its file; NULL: it was not asked for */
+    flow_list members;           /* of flow_tune_member, the best candidate first */
+    char *mixed;                 /* the same for people: "7 (0.512), 3 (0.488)" */
+    flow_ensemble_scores scores; /* gains are those over the best candidate */
+} flow_tune_ensemble;
+
+extern const flow_report_field flow_tune_ensemble_fields[];
+
 /* flow_run_tune_free. */
 typedef struct flow_run_tune_result {
     char *model;  /* the best one */
@@ -90,6 +108,7 @@ typedef struct flow_run_tune_result {
     flow_mean gain; /* of validation, against the spec itself, paired by rows; NaN: it is the best, or failed */
     flow_mean test, test_gain;
     int64_t n_test;
+    flow_tune_ensemble ensemble;
     bool interrupted; /* by should_stop: the search can be resumed */
     bool unfinished;  /* the time was over before the best one came to its last epoch */
 } flow_run_tune_result;
@@ -99,6 +118,8 @@ typedef struct flow_run_tune_options {
     const char *const *overrides; /* (n_overrides): KEY=VALUE, as in flow_spec_read */
     int n_overrides;
     const char *output; /* the model file; NULL: NAME-tuned.h5 beside the spec */
+    int64_t keep;       /* the output is an ensemble of so many of the best models, up to FLOW_MEMBERS_MAX, and the best
+                           one goes to NAME-single.h5 beside it; 0: the output is the best one */
     int64_t trials;     /* candidates, the spec itself among them */
     int64_t factor;     /* 2 or more: one of so many goes on to the next rung, with so many times the epochs */
     double minutes;     /* the search ends after about so long; 0: when it is done */

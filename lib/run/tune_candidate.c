@@ -1,4 +1,4 @@
-/* The list of candidates: their states, and how they are described. */
+/* The list of candidates: their states, how they are described, and what their models come to in the end. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdlib.h>
@@ -92,4 +92,25 @@ flow_status tune_add(tune_search *s, cJSON *set, flow_error *err)
                                            .behind = {NAN, NAN}};
     tune_set_state(&grown[list->n++], FLOW_TUNE_WAITING);
     return FLOW_OK;
+}
+
+/* ---- models ---- */
+
+flow_status tune_evaluate(const tune_search *s, flow_run_train_result *result, const char *spec, const char *model,
+                          flow_error *err)
+{
+    const flow_run_hooks hooks = {.context = s->options->hooks.context, .warn = s->options->hooks.warn};
+    const flow_run_train_options options = {
+        .spec = spec,
+        .output = model,
+        .resume = true,
+        .evaluate = true,
+        .keep_scores = true,
+        .n_threads = s->out->n_threads,
+        .argc = s->options->argc,
+        .argv = s->options->argv,
+        .hooks = hooks,
+    };
+    flow_status status = flow_run_train(result, &options, err);
+    return status == FLOW_INTERRUPTED && result->model != NULL ? FLOW_OK : status;
 }

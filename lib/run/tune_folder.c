@@ -1,6 +1,7 @@
 /* The files of a search: the best model and its spec, and the folder with the candidates.
  *
- *     NAME-tuned.h5, .json       the best model and its spec
+ *     NAME-tuned.h5, .json       the best model and its spec; where an ensemble is kept, that is NAME-tuned.h5, and
+ *                                the best model and its spec are NAME-tuned-single.h5, .json
  *     NAME-tuned.tune/           the folder:
  *         search.json            the search: how it was asked for, and how far it is
  *         001.json, 001.h5       a candidate: its spec, and its training
@@ -35,17 +36,20 @@ flow_status tune_name_files(tune_search *s, flow_error *err)
     char *name = flow_format("%s-tuned.h5", s->x.spec->name);
     for (char *c = name; c != NULL && *c != '\0'; c++)
         *c = *c == '/' ? '-' : *c;
-    out->model = o->output != NULL ? flow_strdup(o->output) : name != NULL ? flow_spec_path(s->x.spec, name) : NULL;
+    char *output =
+        o->output != NULL ? flow_strdup(o->output) : name != NULL ? flow_spec_path(s->x.spec, name) : NULL;
     free(name);
-    if (out->model == NULL)
+    if (output == NULL)
         return flow_error_memory(err, "a path");
-    const char *slash = strrchr(out->model, '/'), *base = slash != NULL ? slash + 1 : out->model;
-    const char *point = strrchr(base, '.');
-    const int length = (int)(point != NULL && point != base ? point - out->model : (long)strlen(out->model));
-    out->spec = flow_format("%.*s.json", length, out->model);
-    out->folder = flow_format("%.*s.tune", length, out->model);
+    const char *slash = strrchr(output, '/'), *base = slash != NULL ? slash + 1 : output;
+    const char *point = strrchr(base, '.'), *suffix = o->keep > 0 ? "-single" : "";
+    const int length = (int)(point != NULL && point != base ? point - output : (long)strlen(output));
+    out->spec = flow_format("%.*s%s.json", length, output, suffix);
+    out->folder = flow_format("%.*s.tune", length, output);
     out->table = out->folder != NULL ? flow_format("%s/%s", out->folder, table_name) : NULL;
-    return out->spec != NULL && out->table != NULL ? FLOW_OK : flow_error_memory(err, "a path");
+    out->model = o->keep > 0 ? flow_format("%.*s%s.h5", length, output, suffix) : output;
+    out->ensemble.model = o->keep > 0 ? output : NULL;
+    return out->spec != NULL && out->table != NULL && out->model != NULL ? FLOW_OK : flow_error_memory(err, "a path");
 }
 
 char *tune_file_of(const tune_search *s, const flow_tune_candidate *c, const char *suffix)
@@ -86,17 +90,19 @@ flow_status tune_check_files(const tune_search *s, bool *resume, flow_error *err
     const bool has_search = folder_exists(state);
     free(state);
     *resume = o->resume && has_search;
-    const flow_file_kind kind = flow_file_identify(out->model);
-    if (kind != FLOW_FILE_MISSING && kind != FLOW_FILE_MODEL)
-        return flow_error_set(err, FLOW_EXISTS,
-                              "%s: this file exists and is not a usable model, so it is not replaced; "
-                              "name another one with -o, or remove it",
-                              out->model);
+    const char *const files[] = {out->model, out->ensemble.model, out->spec, out->folder};
+    for (int i = 0; i < 2; i++) {
+        const flow_file_kind kind = files[i] != NULL ? flow_file_identify(files[i]) : FLOW_FILE_MISSING;
+        if (kind != FLOW_FILE_MISSING && kind != FLOW_FILE_MODEL)
+            return flow_error_set(err, FLOW_EXISTS,
+                                  "%s: this file exists and is not a usable model, so it is not replaced; "
+                                  "name another one with -o, or remove it",
+                                  files[i]);
+    }
     if (*resume || o->force)
         return FLOW_OK;
-    const char *const files[] = {out->model, out->spec, out->folder};
-    for (int i = 0; i < (o->resume ? 2 : 3); i++)
-        if (folder_exists(files[i]))
+    for (int i = 0; i < (o->resume ? 3 : 4); i++)
+        if (files[i] != NULL && folder_exists(files[i]))
             return flow_error_set(err, FLOW_EXISTS,
                                   "%s: exists already; %s--force searches anew and replaces it, -o "
                                   "names another model",

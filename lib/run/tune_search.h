@@ -6,6 +6,7 @@
  *     tune_candidate.c their list
  *     tune_space.c     the space that they are drawn from
  *     tune_folder.c    the files of the search
+ *     tune_ensemble.c  the mixture of the best candidates
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_TUNE_SEARCH_H
@@ -53,6 +54,9 @@ static inline bool tune_is_in(const flow_tune_candidate *c)
 void tune_set_state(flow_tune_candidate *c, flow_tune_state state);
 /* Adds a candidate; takes `set` over. */
 flow_status tune_add(tune_search *s, cJSON *set, flow_error *err);
+/* Evaluates a model on validation and test data; `result` is to be freed in any case. */
+flow_status tune_evaluate(const tune_search *s, flow_run_train_result *result, const char *spec, const char *model,
+                          flow_error *err);
 
 /* ---- tune_space.c ---- */
 
@@ -93,6 +97,12 @@ flow_status tune_save(tune_search *s, flow_error *err);
 flow_status tune_restore(tune_search *s, flow_error *err);
 flow_status tune_write_table(const tune_search *s, flow_error *err);
 flow_status tune_copy_file(const char *to, const char *from, flow_error *err);
+
+/* ---- tune_ensemble.c ---- */
+
+/* Makes the ensemble of those that are ranked first. */
+flow_status tune_store_ensemble(tune_search *s, flow_error *err);
+void tune_free_ensemble(flow_tune_ensemble *ensemble);
 
 /* ---- tune_rung.c ---- */
 

@@ -208,6 +208,9 @@ static flow_status tune_prepare(tune_search *s, cJSON **written, flow_error *err
     if (o->trials < 1 || o->trials > FLOW_TUNE_TRIALS_MAX || o->factor < 2)
         return flow_error_set(err, FLOW_ARGUMENT, "a search takes 1 to %d candidates and a factor of 2 or more, not "
                               "%lld and %lld", FLOW_TUNE_TRIALS_MAX, (long long)o->trials, (long long)o->factor);
+    if (o->keep < 0 || o->keep > FLOW_MEMBERS_MAX)
+        return flow_error_set(err, FLOW_ARGUMENT, "an ensemble keeps up to %d models, not %lld", FLOW_MEMBERS_MAX,
+                              (long long)o->keep);
     if (o->resume && o->force)
         return flow_error_set(err, FLOW_ARGUMENT,
                               "--resume goes on with an existing search and --force replaces it; "
@@ -263,26 +266,6 @@ static flow_status tune_write_spec(const tune_search *s, const flow_tune_candida
             cJSON_Delete(as_written);
     }
     return tune_write_json(s->out->spec, document, err);
-}
-
-/* Evaluates a model on validation and test data; `result` is to be freed in any case. */
-static flow_status tune_evaluate(const tune_search *s, flow_run_train_result *result, const char *spec,
-                                 const char *model, flow_error *err)
-{
-    const flow_run_hooks hooks = {.context = s->options->hooks.context, .warn = s->options->hooks.warn};
-    const flow_run_train_options options = {
-        .spec = spec,
-        .output = model,
-        .resume = true,
-        .evaluate = true,
-        .keep_scores = true,
-        .n_threads = s->out->n_threads,
-        .argc = s->options->argc,
-        .argv = s->options->argv,
-        .hooks = hooks,
-    };
-    flow_status status = flow_run_train(result, &options, err);
-    return status == FLOW_INTERRUPTED && result->model != NULL ? FLOW_OK : status;
 }
 
 /* What the search has gained: the best model against the spec itself, on the same rows. */
@@ -358,6 +341,8 @@ static flow_status tune_finish(tune_search *s, cJSON *written, flow_error *err)
     out->n_untried -= out->n_refused;
     out->gain = out->test = out->test_gain = (flow_mean){NAN, NAN};
     FLOW_TRY(tune_store_best(s, written, err));
+    if (s->options->keep > 0)
+        FLOW_TRY(tune_store_ensemble(s, err));
     FLOW_TRY(tune_rank(s, err));
     FLOW_TRY(tune_save(s, err));
     return tune_write_table(s, err);
@@ -411,5 +396,6 @@ void flow_run_tune_free(flow_run_tune_result *result)
     free(result->spec);
     free(result->folder);
     free(result->table);
+    tune_free_ensemble(&result->ensemble);
     *result = (flow_run_tune_result){0};
 }
