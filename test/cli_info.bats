@@ -209,7 +209,7 @@ make_odd_csv() {
 @test "info of a file with several tables lists them" {
     run flowctl info "$root/data/two_moons.h5"
     expect_status 0
-    expect "HDF5 with 3 tables" "/train       (10000, 2)" "two_moons.h5:/test"
+    expect "HDF5 with 3 tables" "/train       (10000, 2)" "two_moons.h5:/train"
     run --separate-stderr flowctl info "$root/data/two_moons.h5" --json
     expect_status 0
     expect '{"path":"/test","size":"(2000, 2)"}'

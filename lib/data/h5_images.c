@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "data/h5_members.h"
 #include "data/image_columns.h"
 #include "h5/check.h"
 #include "h5/object.h"
 #include "h5/scope.h"
+#include "h5/source.h"
 #include "h5/text.h"
 
 /* The values of a row on file are those of the image, `width` of them, and then its label if that is read. */
@@ -22,16 +24,17 @@ static flow_status images_read(flow_h5_layout *l, double *rows, int64_t first, i
     double *labels = has_label ? to + (size_t)l->block_rows * (size_t)n : to;
     FLOW_TRY(flow_h5_shape_of(&shape, l->datasets[0], err));
     if (has_label)
-        FLOW_TRY(flow_h5_layout_read_1d(l->datasets[1], H5T_NATIVE_DOUBLE, labels, first, count, err));
+        FLOW_TRY(flow_h5_layout_read_values(l->datasets[1], &l->values[1], labels, first, count, err));
     hsize_t start[FLOW_H5_RANK_MAX] = {(hsize_t)first}, size[FLOW_H5_RANK_MAX];
     memcpy(size, shape.size, sizeof size);
     size[0] = (hsize_t)count;
     hid_t space = H5Dget_space(l->datasets[0]), memory = H5Screate_simple(shape.rank, size, NULL);
     flow_status status = FLOW_OK;
     if (space < 0 || memory < 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL) < 0 ||
-        H5Dread(l->datasets[0], H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, to) < 0)
-        status = flow_h5_error(err, FLOW_IO, "rows %lld to %lld cannot be read", (long long)first + 1,
-                               (long long)first + (long long)count);
+        H5Dread(l->datasets[0], l->values[0].memory, memory, space, H5P_DEFAULT, to) < 0)
+        status = flow_h5_read_failed(l->datasets[0], first, count, err);
+    else
+        flow_h5_value_decode(&l->values[0], to, (size_t)count * (size_t)n);
     if (status == FLOW_OK && l->scratch != NULL)
         for (int64_t i = 0; i < count; i++)
             for (int j = 0; j < l->d; j++)
@@ -67,7 +70,7 @@ static flow_status images_count_classes(flow_h5_layout *l, flow_reader *reader, 
     double labels[PART];
     for (int64_t first = 0; first < l->n_rows; first += PART) {
         const int64_t n = l->n_rows - first < PART ? l->n_rows - first : PART;
-        FLOW_TRY(flow_h5_layout_read_1d(l->datasets[1], H5T_NATIVE_DOUBLE, labels, first, n, err));
+        FLOW_TRY(flow_h5_layout_read_values(l->datasets[1], &l->values[1], labels, first, n, err));
         for (int64_t i = 0; i < n; i++) {
             if (!(labels[i] >= 0 && labels[i] < MOST) || labels[i] != (int)labels[i])
                 return flow_error_set(err, FLOW_DATA, "%s: the label of row %lld is %g; labels are 0, 1, ... up to %d",
@@ -85,18 +88,20 @@ static flow_status images_open_labels(flow_h5_layout *l, flow_reader *reader, hi
     if (found == NULL)
         return flow_error_set(err, FLOW_DATA, "%s: has no labels: neither %.80s_labels nor a dataset \"labels\" beside "
                               "it is there", reader->name, path);
-    flow_h5_shape shape;
     hid_t dataset = H5I_INVALID_HID;
     flow_status status = flow_h5_open_dataset(&dataset, file, found, err);
-    if (status == FLOW_OK)
-        l->datasets[l->n_datasets++] = dataset;
-    if (status == FLOW_OK)
-        status = flow_h5_shape_of(&shape, dataset, err);
-    if (status == FLOW_OK && (shape.rank != 1 || !flow_h5_is_number(shape.type) ||
-                              shape.size[0] != (hsize_t)l->n_rows))
+    l->datasets[1] = dataset;
+    flow_h5_member labels = {0};
+    if (status == FLOW_OK) {
+        l->n_datasets = 2;
+        status = flow_h5_member_of(&labels, dataset, false, err);
+    }
+    if (status == FLOW_OK && (labels.rank != 1 || labels.what != NULL || labels.rows != (hsize_t)l->n_rows))
         status = flow_error_set(err, FLOW_DATA, "%s: its labels in %.80s are not one number for each of the %lld "
                                 "images", reader->name, found, (long long)l->n_rows);
     free(found);
+    if (status == FLOW_OK)
+        status = flow_h5_value_of(&l->values[1], dataset, err);
     return status == FLOW_OK ? images_count_classes(l, reader, err) : status;
 }
 
@@ -125,8 +130,10 @@ flow_status flow_h5_open_images(flow_h5_layout *l, flow_reader *reader, const fl
     FLOW_TRY(flow_image_of_array(&reader->image, &wanted, shape->rank - 1, extents, reader->name, err));
     l->width = flow_shape_size(reader->image.shape);
     l->read = images_read;
-    reader->stored = flow_h5_layout_type(l->datasets[0]);
-    FLOW_TRY(flow_h5_layout_blocks(l, l->width, shape, reader->name, err));
+    FLOW_TRY(flow_h5_value_of(&l->values[0], l->datasets[0], err));
+    reader->stored = flow_h5_layout_type(l->datasets[0], &l->values[0]);
+    l->n_datasets = 1;
+    FLOW_TRY(flow_h5_layout_blocks(l, reader, l->width, shape->size[0], err));
     if (has_label)
         FLOW_TRY(images_open_labels(l, reader, place->file, place->path, err));
     FLOW_TRY(flow_image_choose_columns(reader, &l->pick, has_label, options, err));

@@ -6,6 +6,7 @@
 
 #include "h5/object.h"
 #include "h5/scope.h"
+#include "h5/source.h"
 
 enum { SMALL_GAP = 16 }; /* so many columns are cheaper to read than to skip */
 
@@ -21,9 +22,10 @@ static flow_status matrix_read(flow_h5_layout *l, double *rows, int64_t first, i
         good = H5Sselect_hyperslab(space, how, start, NULL, size, NULL) >= 0;
     }
     double *to = l->scratch != NULL ? l->scratch : rows;
-    if (!good || H5Dread(l->datasets[0], H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, to) < 0)
-        status = flow_h5_error(err, FLOW_IO, "rows %lld to %lld cannot be read", (long long)first + 1,
-                               (long long)first + (long long)count);
+    if (!good || H5Dread(l->datasets[0], l->values[0].memory, memory, space, H5P_DEFAULT, to) < 0)
+        status = flow_h5_read_failed(l->datasets[0], first, count, err);
+    else
+        flow_h5_value_decode(&l->values[0], to, (size_t)count * (size_t)l->width);
     if (status == FLOW_OK && l->scratch != NULL)
         for (int64_t i = 0; i < count; i++)
             for (int j = 0; j < l->d; j++)
@@ -74,6 +76,17 @@ static flow_status matrix_plan_spans(flow_h5_layout *l, const int *chosen, flow_
     return FLOW_OK;
 }
 
+/* A remark where a matrix is likely to have its columns as rows. */
+static flow_status matrix_remark_shape(flow_reader *reader, const flow_h5_shape *shape, flow_error *err)
+{
+    enum { MANY = 32 };
+    if (shape->rank != 2 || shape->size[0] < 2 || shape->size[1] < MANY || shape->size[1] / 4 < shape->size[0])
+        return FLOW_OK;
+    return flow_reader_remark(reader, err, "has %llu rows of %llu columns; if they are columns, as R, MATLAB and Julia "
+                              "write them, read %s.T", (unsigned long long)shape->size[0],
+                              (unsigned long long)shape->size[1], reader->name);
+}
+
 flow_status flow_h5_open_matrix(flow_h5_layout *l, flow_reader *reader, const flow_h5_shape *shape,
                                 const char *path, const flow_reader_options *options, flow_error *err)
 {
@@ -96,12 +109,19 @@ flow_status flow_h5_open_matrix(flow_h5_layout *l, flow_reader *reader, const fl
     if (status == FLOW_OK)
         status = flow_reader_choose(reader, &chosen, &names, options, err);
     l->d = reader->n_stored = reader->columns.n;
-    reader->stored = flow_h5_layout_type(l->datasets[0]);
     l->read = matrix_read;
+    if (status == FLOW_OK)
+        status = flow_h5_value_of(&l->values[0], l->datasets[0], err);
+    if (status == FLOW_OK)
+        reader->stored = flow_h5_layout_type(l->datasets[0], &l->values[0]);
+    if (status == FLOW_OK && !reader->has_names && options->image.shape.channels == 0)
+        status = matrix_remark_shape(reader, shape, err);
     if (status == FLOW_OK)
         status = matrix_plan_spans(l, chosen, err);
     if (status == FLOW_OK)
-        status = flow_h5_layout_blocks(l, l->width, shape, reader->name, err);
+        status = flow_h5_layout_blocks(l, reader, l->width, shape->size[0], err);
+    if (status == FLOW_OK && l->values[0].is_wide)
+        status = flow_h5_layout_mark_wide(l, err);
     bool as_stored = status == FLOW_OK && l->width == l->d;
     for (int i = 0; as_stored && i < l->d; i++)
         as_stored = l->pick[i] == i;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "data/h5_dialect.h"
 #include "data/h5_shapes.h"
 #include "data/h5_tables.h"
 #include "data/missing.h"
@@ -18,9 +19,29 @@ typedef struct h5_reader {
     flow_reader common;
     hid_t file;
     flow_h5_layout layout;
+    bool has_said_wide;   /* of whole numbers that lose digits */
     double *block;        /* (block_rows, d): rows block_first ... block_first + n_block - 1 */
     int64_t block_first, n_block, next;
 } h5_reader;
+
+/* A remark where a whole number of 64 bits is too large for a double. */
+static flow_status h5_reader_check_wide(h5_reader *r, flow_error *err)
+{
+    const double limit = 9007199254740992.0;
+    const flow_h5_layout *l = &r->layout;
+    for (int j = 0; j < l->d; j++) {
+        int64_t i = l->is_wide[j] ? 0 : r->n_block;
+        while (i < r->n_block && !(fabs(r->block[i * l->d + j]) >= limit))
+            i++;
+        if (i == r->n_block)
+            continue;
+        r->has_said_wide = true;
+        return flow_reader_remark(&r->common, err, "column \"%.80s\" has whole numbers beyond 2^53, which are rounded: "
+                                  "%.0f in row %lld", r->common.columns.at[j], r->block[i * l->d + j],
+                                  (long long)(r->block_first + i) + 1);
+    }
+    return FLOW_OK;
+}
 
 /* Reads the block that row `next` lies in. Blocks begin at multiples of their size: chunks are then read once. */
 static flow_status h5_reader_load(h5_reader *r, flow_error *err)
@@ -34,7 +55,7 @@ static flow_status h5_reader_load(h5_reader *r, flow_error *err)
         return flow_error_prefix(err, status, "%s: ", r->common.name);
     r->block_first = first;
     r->n_block = left < size ? left : size;
-    return FLOW_OK;
+    return r->layout.is_wide == NULL || r->has_said_wide ? FLOW_OK : h5_reader_check_wide(r, err);
 }
 
 static bool all_finite(const double *values, size_t n)
@@ -154,41 +175,114 @@ static flow_status h5_reader_not_a_table(const flow_reader *reader, const flow_h
                           reader->name, shape->rank, text, remedy);
 }
 
-/* The table is the dataset or group `object`. */
-static flow_status h5_reader_open_shape(h5_reader *r, hid_t object, const char *path,
-                                        const flow_reader_options *options, flow_error *err)
+/* A dataset whose rows run along its second dimension. */
+static flow_status h5_reader_open_across(h5_reader *r, flow_h5_member *member, const char *path,
+                                         const flow_reader_options *options, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    char *folder = flow_format("/%.*s", (int)(name - path), path);
+    hid_t group = folder != NULL ? H5Gopen2(r->file, folder, H5P_DEFAULT) : H5I_INVALID_HID;
+    member->name = flow_strdup(name);
+    if (folder == NULL || member->name == NULL)
+        status = flow_error_memory(err, "a path");
+    else if (group < 0)
+        status = flow_h5_error(err, FLOW_FORMAT, "%s: its group cannot be opened", r->common.name);
+    else
+        status = flow_h5_open_across(&r->layout, &r->common, member, group, options, err);
+    free(folder);
+    free(member->name);
+    flow_h5_close(group);
+    return status;
+}
+
+/* A dataset that is one table or one set of images, which is taken over. */
+static flow_status h5_reader_open_one(h5_reader *r, hid_t object, const flow_h5_shape *shape, const char *path,
+                                      const flow_reader_options *options, flow_error *err)
 {
     flow_h5_layout *l = &r->layout;
     flow_reader *reader = &r->common;
-    flow_h5_shape shape;
-    *l = (flow_h5_layout){.record = H5I_INVALID_HID, .chunk_rows = 1};
-    l->datasets = malloc(2 * sizeof *l->datasets); /* that of labels is the second */
-    if (l->datasets == NULL) {
+    flow_status status = flow_h5_layout_make_datasets(l, 2, err); /* that of labels is the second */
+    if (status != FLOW_OK) {
         flow_h5_close(object);
-        return flow_error_memory(err, "reading HDF5");
+        return status;
     }
-    l->datasets[l->n_datasets++] = object;
-    H5I_type_t type = H5Iget_type(object);
-    if (type == H5I_GROUP)
-        return flow_h5_open_group(l, reader, options, err);
-    if (type != H5I_DATASET)
-        return flow_error_set(err, FLOW_DATA, "%s: is neither a dataset nor a group", reader->name);
-    flow_status status = flow_h5_shape_of(&shape, object, err);
+    l->datasets[0] = object;
+    l->n_datasets = 1;
+    if ((shape->rank == 1 || shape->rank == 2) && flow_h5_is_number(shape->type))
+        return flow_h5_open_matrix(l, reader, shape, path, options, err);
+    if ((shape->rank == 3 || shape->rank == 4) && flow_h5_is_number(shape->type))
+        return flow_h5_open_images(l, reader, shape, &(flow_h5_place){r->file, path}, options, err);
+    if (shape->rank == 1 && shape->type == H5T_COMPOUND)
+        return flow_h5_open_records(l, reader, options, err);
+    return h5_reader_not_a_table(reader, shape, err);
+}
+
+static flow_status h5_reader_refuse_matlab(const flow_reader *reader, const char *what, flow_error *err)
+{
+    const bool is_object = strcmp(what, "text") != 0 && strcmp(what, "no value") != 0;
+    return flow_error_set(err, FLOW_DATA, "%s: holds %s, and no numbers%s", reader->name, what, !is_object ? "" :
+                          "; if it is a table T, write its columns with \"S = table2struct(T, 'ToScalar', true); "
+                          "save('data.mat', '-struct', 'S', '-v7.3')\"");
+}
+
+/* The table is the dataset or group `object`, which is taken over. `turned`: its columns are its rows. */
+static flow_status h5_reader_open_shape(h5_reader *r, hid_t object, const char *path, bool turned,
+                                        const flow_reader_options *options, flow_error *err)
+{
+    flow_reader *reader = &r->common;
+    flow_h5_shape shape;
+    flow_h5_member member = {0};
+    flow_status status = FLOW_OK;
+    const H5I_type_t type = H5Iget_type(object);
+    if ((type == H5I_GROUP || type == H5I_DATASET) && flow_h5_is_pandas(object))
+        return flow_h5_open_pandas(&r->layout, reader, object, options, err);
+    if (type != H5I_DATASET) {
+        status = type == H5I_GROUP ? flow_h5_open_group(&r->layout, reader, object, turned, options, err)
+                                   : flow_error_set(err, FLOW_DATA, "%s: is neither a dataset nor a group",
+                                                    reader->name);
+        flow_h5_close(object);
+        return status;
+    }
+    const char *matlab = flow_h5_matlab_what(object);
+    status = flow_h5_shape_of(&shape, object, err);
+    if (status == FLOW_OK)
+        status = flow_h5_member_of(&member, object, turned, err);
     if (status != FLOW_OK)
-        return flow_error_prefix(err, status, "%s: ", reader->name);
-    if ((shape.rank == 1 || shape.rank == 2) && flow_h5_is_number(shape.type))
-        return flow_h5_open_matrix(l, reader, &shape, path, options, err);
-    if ((shape.rank == 3 || shape.rank == 4) && flow_h5_is_number(shape.type))
-        return flow_h5_open_images(l, reader, &shape, &(flow_h5_place){r->file, path}, options, err);
-    if (shape.rank == 1 && shape.type == H5T_COMPOUND)
-        return flow_h5_open_records(l, reader, &shape, options, err);
-    return h5_reader_not_a_table(reader, &shape, err);
+        flow_error_prefix(err, status, "%s: ", reader->name);
+    else if (matlab != NULL)
+        status = h5_reader_refuse_matlab(reader, matlab, err);
+    else if (turned && (shape.rank != 2 || member.what != NULL))
+        status = flow_error_set(err, FLOW_DATA, "%s: only a dataset of two dimensions can be turned by \".T\"",
+                                reader->name);
+    /* a row by itself is a table of one row, unless its program writes columns in that way */
+    const bool is_row = shape.rank == 2 && shape.size[0] == 1 && !turned && !flow_h5_is_reversed(object);
+    const bool is_across = shape.rank == 2 && member.what == NULL && member.across && !is_row;
+    if (status == FLOW_OK && !is_across)
+        return h5_reader_open_one(r, object, &shape, path, options, err);
+    if (status == FLOW_OK)
+        status = h5_reader_open_across(r, &member, path, options, err);
+    flow_h5_close(object);
+    return status;
+}
+
+/* Opens what is at `path`; "PATH.T" is what is at PATH, turned, unless there is something of that name. */
+static hid_t h5_reader_find(hid_t file, const char *path, char **plain, bool *turned)
+{
+    const size_t length = strlen(path);
+    hid_t object = H5Oopen(file, path, H5P_DEFAULT);
+    *turned = object < 0 && length > 2 && strcmp(path + length - 2, ".T") == 0;
+    *plain = flow_format("%.*s", (int)(*turned ? length - 2 : length), path);
+    if (*turned && *plain != NULL)
+        object = H5Oopen(file, *plain, H5P_DEFAULT);
+    return object;
 }
 
 static flow_status h5_reader_open_table(h5_reader *r, const char *file, const char *path,
                                         const flow_reader_options *options, flow_error *err)
 {
-    char *only = NULL;
+    char *only = NULL, *plain = NULL;
+    bool turned = false;
     flow_status status = flow_h5_open(&r->file, file, err);
     if (status != FLOW_OK)
         flow_error_prefix(err, status, "%s: ", file);
@@ -198,14 +292,17 @@ static flow_status h5_reader_open_table(h5_reader *r, const char *file, const ch
         return status;
     path = only != NULL ? only : path;
     r->common.name = flow_format("%s:%s", file, path);
-    hid_t object = r->common.name != NULL ? H5Oopen(r->file, path, H5P_DEFAULT) : H5I_INVALID_HID;
-    if (r->common.name == NULL)
+    hid_t object = h5_reader_find(r->file, path, &plain, &turned);
+    if (r->common.name == NULL || plain == NULL) {
         status = flow_error_memory(err, "an HDF5 reader");
-    else if (object < 0)
+        flow_h5_close(object);
+    } else if (object < 0) {
         status = flow_h5_no_table_at(r->file, file, path, err);
-    else
-        status = h5_reader_open_shape(r, object, path, options, err);
+    } else {
+        status = h5_reader_open_shape(r, object, plain, turned, options, err);
+    }
     free(only);
+    free(plain);
     r->common.n_rows = r->layout.n_rows;
     if (status == FLOW_OK)
         status = flow_h5_layout_make_block(&r->block, &r->layout, r->common.columns.n, err);
@@ -224,6 +321,7 @@ flow_status flow_h5_reader_open(flow_reader **out, const char *file, const char 
     r->common.missing = options->missing;
     r->common.can_seek = true;
     r->file = H5I_INVALID_HID;
+    r->layout = (flow_h5_layout){.record = H5I_INVALID_HID, .chunk_rows = 1};
     flow_h5_scope scope = flow_h5_begin();
     flow_status status = h5_reader_open_table(r, file, path, options, err);
     flow_h5_end(&scope);

@@ -96,12 +96,33 @@ static flow_status reader_make_image(flow_reader *reader, int *index, int n, con
     return FLOW_OK;
 }
 
+/* How many columns are read before the last ones: without a choice, all that are neither among those nor aside. */
+static int reader_count_first(const flow_name_list *all, const bool *aside, const flow_reader_options *options)
+{
+    int n = 0;
+    if (reader_is_choosy(options))
+        return options->n_columns;
+    for (int i = 0; i < all->n; i++) {
+        bool counts = aside == NULL || !aside[i];
+        for (int k = 0; k < options->n_last && counts; k++)
+            counts = strcmp(options->last[k], all->at[i]) != 0;
+        n += counts;
+    }
+    return n;
+}
+
 flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_name_list *all,
                                const flow_reader_options *options, flow_error *err)
 {
+    return flow_reader_choose_among(reader, chosen, all, NULL, options, err);
+}
+
+flow_status flow_reader_choose_among(flow_reader *reader, int **chosen, const flow_name_list *all, const bool *aside,
+                                     const flow_reader_options *options, flow_error *err)
+{
     bool choosy = reader_is_choosy(options);
     int n_last = options->n_last;
-    int n_first = choosy ? options->n_columns : n_last < all->n ? all->n - n_last : 0;
+    int n_first = reader_count_first(all, aside, options);
     flow_status status = FLOW_OK;
     bool *taken = calloc((size_t)all->n + 1, sizeof *taken);
     int *index = calloc((size_t)n_first + (size_t)n_last + 1, sizeof *index);
@@ -115,7 +136,7 @@ flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_nam
             status = reader_take_column(&index[i], taken, reader->name, options->columns[i], all, err);
             continue;
         }
-        while (taken[next])
+        while (taken[next] || (aside != NULL && aside[next]))
             next++;
         index[i] = next++;
     }

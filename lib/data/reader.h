@@ -35,6 +35,10 @@ flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, c
 flow_status flow_reader_choose(flow_reader *reader, int **chosen, const flow_name_list *all,
                                const flow_reader_options *options, flow_error *err);
 
+/* The same where some columns, those with `aside` (all->n), are read only if the caller names them. */
+flow_status flow_reader_choose_among(flow_reader *reader, int **chosen, const flow_name_list *all, const bool *aside,
+                                     const flow_reader_options *options, flow_error *err);
+
 /* Whether a field of CSV is a word: neither a number nor one of the usual marks of a missing value. */
 bool flow_csv_is_word(const char *field, size_t length);
 

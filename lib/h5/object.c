@@ -92,7 +92,7 @@ done:
 
 bool flow_h5_is_number(H5T_class_t type)
 {
-    return type == H5T_INTEGER || type == H5T_FLOAT;
+    return type == H5T_INTEGER || type == H5T_FLOAT || type == H5T_ENUM || type == H5T_BITFIELD;
 }
 
 void flow_h5_describe_shape(char *out, size_t size, const flow_h5_shape *shape)
@@ -113,7 +113,7 @@ const char *flow_h5_describe_type(H5T_class_t type)
 {
     static const char *const names[H5T_NCLASSES] = {
         [H5T_INTEGER] = "numbers", [H5T_FLOAT] = "numbers", [H5T_STRING] = "text", [H5T_COMPOUND] = "records",
-        [H5T_ENUM] = "an enumeration (perhaps true and false)", [H5T_ARRAY] = "an array", [H5T_VLEN] = "lists",
+        [H5T_ENUM] = "numbers", [H5T_BITFIELD] = "numbers", [H5T_ARRAY] = "an array", [H5T_VLEN] = "lists",
         [H5T_REFERENCE] = "references",
     };
     return type >= 0 && type < H5T_NCLASSES && names[type] != NULL ? names[type] : "no numbers";

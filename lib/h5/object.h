@@ -40,6 +40,7 @@ typedef struct flow_h5_shape {
 /* FLOW_FORMAT when the object is damaged. */
 flow_status flow_h5_shape_of(flow_h5_shape *out, hid_t object, flow_error *err);
 
+/* Integers, floats, enumerations and bitfields: h5/value.h. */
 bool flow_h5_is_number(H5T_class_t type);
 /* For messages: "(1000, 5)", and "text". */
 void flow_h5_describe_shape(char *out, size_t size, const flow_h5_shape *shape);
