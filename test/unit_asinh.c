@@ -27,6 +27,8 @@ static double normal(uint64_t row, uint32_t column)
 
 /* ---- the map ---- */
 
+static const flow_asinh_options usual = {false};
+
 static const flow_asinh maps[] = {
     {0, 1, 0, 1, 4},            {0.3, 5e3, 1e-5, 2e-4, 4.9}, {125.09, 1e-3, 9, 2, 12},
     {-1e6, 3e5, -2, 0.5, 1000}, {2e-5, 6e-5, 13, 3.8, 1000},
@@ -283,6 +285,43 @@ static void single_rows_change_nothing(void **state)
     }
 }
 
+/* ---- sparing ---- */
+
+/* A normal column around 0 with the deviation 0.01, and exponential values of 1 in a twentieth of the rows. */
+static double draw_sharp(uint64_t r)
+{
+    return 0.01 * normal(r, 1) + (uniform(r, 7) < 0.05 ? -log(uniform(r, 8)) : 0);
+}
+
+static flow_asinh fit_drawn(double (*draw)(uint64_t r), bool sparing, double *width)
+{
+    static double values[ROWS];
+    flow_asinh a;
+    for (uint64_t r = 0; r < ROWS; r++)
+        values[r] = draw(r);
+    assert_true(flow_asinh_fit(&a, &(flow_asinh_options){.sparing = sparing}, values, ROWS));
+    *width = values[ROWS - 20] - values[19]; /* they are sorted now */
+    return a;
+}
+
+static bool is_curved(double (*draw)(uint64_t r), bool sparing)
+{
+    double width;
+    return fit_drawn(draw, sparing, &width).scale < 100 * width;
+}
+
+static void a_sparing_map_bends_smooth_tails_only(void **state)
+{
+    (void)state;
+    double width;
+    assert_true(is_curved(draw_cauchy, true) && is_curved(draw_pareto, true) && is_curved(draw_decades, true));
+    assert_true(is_curved(draw_sharp, false) && is_curved(draw_exponential, false));
+    assert_false(is_curved(draw_sharp, true) || is_curved(draw_exponential, true) || is_curved(draw_normal, true));
+    ASSERT_EQ(fit_drawn(draw_cauchy, true, &width).scale, fit_drawn(draw_cauchy, false, &width).scale);
+    ASSERT_NEAR(fit_drawn(draw_normal, true, &width).turn, 8, 0.01);
+    ASSERT_LT(fit_drawn(draw_normal, false, &width).turn, 6);
+}
+
 /* ---- few values, and equal ones ---- */
 
 static void ties_and_few_rows(void **state)
@@ -290,16 +329,16 @@ static void ties_and_few_rows(void **state)
     (void)state;
     static double values[ROWS];
     flow_asinh a;
-    assert_false(flow_asinh_fit(&a, (double[]){1}, 1));
-    assert_false(flow_asinh_fit(&a, (double[]){1, 1, 1}, 3));
-    assert_false(flow_asinh_fit(&a, (double[]){-1.5e308, 1.5e308, 0, 1}, 4));
-    assert_true(flow_asinh_fit(&a, (double[]){1, 2}, 2));
+    assert_false(flow_asinh_fit(&a, &usual, (double[]){1}, 1));
+    assert_false(flow_asinh_fit(&a, &usual, (double[]){1, 1, 1}, 3));
+    assert_false(flow_asinh_fit(&a, &usual, (double[]){-1.5e308, 1.5e308, 0, 1}, 4));
+    assert_true(flow_asinh_fit(&a, &usual, (double[]){1, 2}, 2));
     ASSERT_NEAR(a.mean + a.deviation * 1, asinh((2 - a.center) / a.scale), 1e-9);
     /* many zeros are no reason to look at zero through a magnifying glass */
     for (int share = 1; share <= 3; share++) {
         for (uint64_t r = 0; r < ROWS; r++)
             values[r] = uniform(r, 3) < (share == 3 ? 0.9995 : 0.45 * share) ? 0 : exp(normal(r, 4));
-        assert_true(flow_asinh_fit(&a, values, ROWS));
+        assert_true(flow_asinh_fit(&a, &usual, values, ROWS));
         ASSERT_GT(a.scale, 1e-3);
     }
     subject s;
@@ -396,6 +435,7 @@ int main(void)
         cmocka_unit_test(latents_far_out),
         cmocka_unit_test(known_distributions_become_normal),
         cmocka_unit_test(single_rows_change_nothing),
+        cmocka_unit_test(a_sparing_map_bends_smooth_tails_only),
         cmocka_unit_test(ties_and_few_rows),
         cmocka_unit_test(a_maf_behind_it),
     };

@@ -19,7 +19,14 @@
 
 enum { NUMBERS = 5 };
 
+static const flow_option asinh_table[] = {
+    FLOW_KEY_FLAG(flow_asinh_options, sparing, "false",
+                  "bend a column only where it has smooth heavy tails, and leave 8 deviations straight instead of 4"),
+    FLOW_OPTIONS_END,
+};
+
 typedef struct asinh_map {
+    flow_asinh_options options;
     int dim;
     flow_dims dims;
     size_t at[NUMBERS]; /* offsets in the fitted values, (1, dim) each, in the order of flow_asinh */
@@ -32,8 +39,8 @@ static flow_status asinh_configure(void *self, const void *options, const flow_b
         const char *name;
         double initial;
     } numbers[NUMBERS] = {{"center", 0}, {"scale", 1}, {"mean", 0}, {"deviation", 1}, {"turn", 4}};
-    (void)options;
     asinh_map *map = self;
+    map->options = *(const flow_asinh_options *)options;
     map->dim = context->dims.n;
     map->dims = context->dims;
     for (int k = 0; k < NUMBERS; k++) {
@@ -197,7 +204,7 @@ static flow_status asinh_fit(const void *self, flow_params *params, size_t n, co
         flow_asinh a;
         for (size_t r = 0; r < n; r++)
             values[r] = x[r * (size_t)map->dim + (size_t)i];
-        if (!flow_asinh_fit(&a, values, n)) {
+        if (!flow_asinh_fit(&a, &map->options, values, n)) {
             status = flow_error_set(err, FLOW_DATA,
                                     "column %d%s%s has no spread, or one beyond the range of numbers: its density has "
                                     "no bound; leave the column out",
@@ -225,8 +232,8 @@ static flow_status asinh_check(const void *self, const flow_params *params, flow
 }
 
 const flow_column_type flow_column_asinh = {
-    .info = {FLOW_INFO_BARE("asinh", "heavy tails and many orders of magnitude to about a standard normal "
-                                     "distribution, from the training data")},
+    .info = {FLOW_INFO("asinh", "heavy tails and many orders of magnitude to about a standard normal distribution, from "
+                                "the training data", asinh_table, flow_asinh_options)},
     .state_size = sizeof(asinh_map), .configure = asinh_configure, .to_latent = asinh_to_latent,
     .to_data = asinh_to_data, .to_latent_backward = asinh_to_latent_backward,
     .to_data_backward = asinh_to_data_backward, .needs_data = true, .fit = asinh_fit, .check = asinh_check,

@@ -13,12 +13,19 @@
 
 enum { QUANTILES = 256, FEW_QUANTILES = 16, ROWS_FOR_ONE = 8, LEAST_DIFFERENT = 8 };
 
-/* Nats of a row by which a curved map has to be better than a straight one. */
-static const double least_gain = 0.005;
+/* What a curved map has to be in order to be chosen, and the least turn. A sparing map is straight also for columns that
+ * are a sharp value with noise and some rows beside it: a curve would bend how other columns depend on them. */
+typedef struct asinh_demands {
+    double gain;   /* nats of a row by which it is better than a straight map */
+    double misfit; /* nats between the column behind it and a normal distribution, at most */
+    double turn;   /* deviations */
+} asinh_demands;
 
-/* A value this many deviations out is mapped to this latent, or less where the turn has its least value. */
+static const asinh_demands usual = {0.005, INFINITY, 4}, sparing = {0.6, 0.1, 8};
+
+/* A value this many deviations out is mapped to this latent, or less; further out where the turn has its least value. */
 static const double far_out = 1e6, far_latent = 12;
-static const double least_turn = 4, most_turn = 1000;
+static const double most_turn = 1000;
 
 /* Straight over the data: the scale, in widths of the data. */
 static const double straight = 1000;
@@ -134,9 +141,20 @@ static asinh_point asinh_search(const quantiles *q, double center, double scale)
     return best;
 }
 
+/* The entropy of the column, without the constant that losses lack, too: of a density that has the step of two quantiles
+ * between them. */
+static double asinh_entropy(const quantiles *q)
+{
+    const int n = q->n_different;
+    double sum = 0;
+    for (int k = 1; k + 1 < n; k++)
+        sum += log((q->different[k + 1] - q->different[k - 1]) * n / 2) / (n - 2);
+    return sum - 0.5 * log(2 * acos(-1.0)) - 0.5;
+}
+
 /* Searches from a nearly straight map, from heavy tails around the median, and from logarithms of the distances to
  * either end. */
-static asinh_point asinh_choose(const quantiles *q)
+static asinh_point asinh_choose(const quantiles *q, const asinh_demands *demands)
 {
     asinh_point best = {q->median, log(straight * q->span), 0};
     asinh_set_loss(q, &best);
@@ -148,13 +166,14 @@ static asinh_point asinh_choose(const quantiles *q)
                                  {q->median, q->deviation / 2},
                                  {d[0], d[some] - d[0]},
                                  {d[last], d[last] - d[last - some]}};
-    best.loss -= least_gain;
+    const asinh_point line = best;
+    best.loss -= demands->gain;
     for (int k = 0; k < 4; k++) {
         asinh_point p = asinh_search(q, starts[k][0], starts[k][1]);
         if (p.loss < best.loss)
             best = p;
     }
-    return best;
+    return best.loss - asinh_entropy(q) > demands->misfit ? line : best;
 }
 
 /* ---- the rest ---- */
@@ -173,7 +192,7 @@ static void asinh_set_moments(const double *at, int m, flow_asinh *out)
 }
 
 /* The largest turn that keeps the latents of values far out small, to a thousandth. */
-static double asinh_choose_turn(const quantiles *q, const flow_asinh *a)
+static double asinh_choose_turn(const quantiles *q, const flow_asinh *a, double least_turn)
 {
     double most = 0;
     for (int side = -1; side <= 1; side += 2) {
@@ -191,8 +210,9 @@ static double asinh_choose_turn(const quantiles *q, const flow_asinh *a)
     return below;
 }
 
-bool flow_asinh_fit(flow_asinh *out, double *values, size_t n)
+bool flow_asinh_fit(flow_asinh *out, const flow_asinh_options *options, double *values, size_t n)
 {
+    const asinh_demands *demands = options->sparing ? &sparing : &usual;
     quantiles q;
     qsort(values, n, sizeof *values, asinh_compare);
     asinh_take_quantiles(&q, values, n);
@@ -200,9 +220,9 @@ bool flow_asinh_fit(flow_asinh *out, double *values, size_t n)
         asinh_take_quantiles(&q, values, asinh_drop_repeated(values, n));
     if (q.n_different < 2 || !isfinite(straight * q.span) || !(q.span * 1e-9 >= DBL_MIN))
         return false;
-    asinh_point best = asinh_choose(&q);
+    asinh_point best = asinh_choose(&q, demands);
     *out = (flow_asinh){.center = best.center, .scale = exp(best.log_scale)};
     asinh_set_moments(q.at, q.m, out);
-    out->turn = asinh_choose_turn(&q, out);
+    out->turn = asinh_choose_turn(&q, out, demands->turn);
     return out->deviation > 0 && isfinite(out->deviation) && isfinite(out->mean);
 }
