@@ -20,24 +20,31 @@ static bool fields_end(flow_csv_fields *f, size_t used)
     return true;
 }
 
+static inline bool fields_is_blank(const flow_csv_fields *f, char c)
+{
+    return c == ' ' || (c == '\t' && f->delimiter != '\t');
+}
+
 /* Where a plain field ends without the blanks at its end. */
 static size_t fields_trim(const flow_csv_fields *f, size_t used)
 {
     size_t start = f->n == 0 ? 0 : f->starts[f->n];
-    while (used > start && (f->text[used - 1] == ' ' || f->text[used - 1] == '\t'))
+    while (used > start && fields_is_blank(f, f->text[used - 1]))
         used--;
     return used;
 }
 
-void flow_csv_fields_begin(flow_csv_fields *f)
+void flow_csv_fields_begin(flow_csv_fields *f, char delimiter)
 {
     f->n = f->used = 0;
     f->state = FLOW_CSV_BEFORE;
+    f->delimiter = delimiter;
 }
 
 flow_status flow_csv_fields_line(flow_csv_fields *f, const char *line, size_t length, bool *more, bool *good,
                                  flow_error *err)
 {
+    const bool by_blanks = f->delimiter == ' ';
     *more = false;
     *good = true;
     /* Every byte of a line gives at most one byte of text, and its end one more. */
@@ -47,14 +54,15 @@ flow_status flow_csv_fields_line(flow_csv_fields *f, const char *line, size_t le
     size_t used = f->used;
     for (size_t i = 0; i <= length; i++) {
         bool at_end = i == length;
-        char c = at_end ? ',' : line[i];
-        bool blank = c == ' ' || c == '\t';
+        char c = at_end ? f->delimiter : line[i];
+        bool blank = fields_is_blank(f, c);
+        bool delimits = by_blanks ? blank && state != FLOW_CSV_BEFORE : c == f->delimiter;
         if (state == FLOW_CSV_QUOTED) {
-            if (c == '"')
+            if (c == '"' && !at_end)
                 state = FLOW_CSV_QUOTE;
             else
                 f->text[used++] = at_end ? '\n' : c;
-        } else if (c == ',') {
+        } else if (delimits) {
             if (!fields_end(f, state == FLOW_CSV_PLAIN ? fields_trim(f, used) : used))
                 return flow_error_memory(err, "reading CSV");
             used = f->used;

@@ -1,20 +1,34 @@
-/* The first line of a CSV file: names or the first row. Internal to lib/data. */
+/* How a CSV file begins: comments, names, units, and what the first rows say about all others. Internal to lib/data. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_CSV_HEADER_H
 #define FLOW_DATA_CSV_HEADER_H
 
 #include "data/csv_stream.h"
-#include "data/reader.h"
+#include "data/table.h"
 
-/* Refuses other formats, skips a byte-order mark, and fills `names` with the names of all columns. When the first line
- * is a row, it stays at the front, *has_names is false and the names are x1, x2, ... */
-flow_status flow_csv_header_read(flow_csv_stream *stream, flow_name_list *names, bool *has_names, flow_error *err);
+/* Which truth values are 0 and 1 in a column. */
+typedef enum flow_csv_truths {
+    FLOW_CSV_NO_TRUTHS,    /* none: the first rows have numbers or words there */
+    FLOW_CSV_ANY_TRUTHS,   /* True and False: the first rows have nothing there */
+    FLOW_CSV_TRUTH_WORDS,  /* True and False, which the first rows have */
+    FLOW_CSV_TRUTH_LETTERS /* T and F, too */
+} flow_csv_truths;
 
-/* Whether the whole of a field, which need not end with a zero, is a number; `value` is then filled. */
-bool flow_csv_number(const char *field, size_t length, double *value);
+/* Owned; start from {0}. */
+typedef struct flow_csv_layout {
+    char delimiter, decimal;
+    size_t n_fields;       /* of a row */
+    size_t n_empty;        /* the last ones, which are empty in every row and have no name */
+    flow_name_list names;  /* (n_fields - n_empty) */
+    bool has_names;        /* they come from the file; false: x1, x2, ... */
+    unsigned char *truths; /* (n_fields) flow_csv_truths */
+    flow_name_list remarks;
+} flow_csv_layout;
 
-/* `text` for a message: at most 40 bytes, without control characters. */
-enum { FLOW_EXCERPT_SIZE = 48 };
-const char *flow_csv_excerpt(char out[FLOW_EXCERPT_SIZE], const char *text, size_t length);
+/* Refuses other formats, and reads all that stands before the first row, which is at the front afterwards. What the
+ * format does not say is found out, and remarked if it is unusual. flow_csv_layout_free in any case. */
+flow_status flow_csv_header_read(flow_csv_layout *out, flow_csv_stream *stream, const flow_csv_format *format,
+                                 flow_error *err);
+void flow_csv_layout_free(flow_csv_layout *layout);
 
 #endif

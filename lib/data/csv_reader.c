@@ -1,223 +1,52 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/text.h"
+#include "data/csv_complaint.h"
 #include "data/csv_header.h"
+#include "data/csv_row.h"
 #include "data/csv_stream.h"
-#include "data/decimal.h"
 #include "data/missing.h"
 #include "data/reader.h"
 
 typedef struct csv_reader {
     flow_reader common;
     flow_csv_stream stream;
-    int *target;   /* (n_fields) the place of each field in a row, -1: not read */
-    int n_targets; /* fields up to the last chosen one */
-    size_t n_fields;
+    flow_csv_aim aim;
     int64_t row;      /* number of the row at the front */
-    bool told_of_end; /* there is a remark about the end of the file */
+    bool told_of_end; /* there are remarks about the end of the file, and about what was passed over */
 } csv_reader;
 
-/* An error in the row at the front. The text is borrowed from the record. */
-typedef enum csv_trouble { NO_TROUBLE, MISSING, NOT_A_NUMBER, NOT_FINITE, CODE, RAGGED, BROKEN } csv_trouble;
-
-typedef struct csv_finding {
-    csv_trouble what;
-    size_t field; /* RAGGED: the number of fields */
-    const char *text;
-    size_t length;
-    double value; /* CODE */
-} csv_finding;
-
-/* ------------------------------------------------------------------ values */
-
-static inline const char *csv_skip_blanks(const char *c)
-{
-    while (*c == ' ' || *c == '\t')
-        c++;
-    return c;
-}
-
-/* A field that the fast scan cannot read: rare, so that this may be slow. */
-static csv_trouble csv_parse_slowly(const char *text, size_t length, double *value)
-{
-    if (flow_csv_number(text, length, value))
-        return isfinite(*value) ? NO_TROUBLE : NOT_FINITE;
-    *value = (double)NAN;
-    const char *word = csv_skip_blanks(text), *end = text + length;
-    while (end > word && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    return flow_csv_is_word(word, end > word ? (size_t)(end - word) : 0) ? NOT_A_NUMBER : MISSING;
-}
-
-static void csv_note(csv_finding *found, size_t field, csv_trouble what, const char *text, size_t length)
-{
-    if (what != NO_TROUBLE && found->what == NO_TROUBLE)
-        *found = (csv_finding){.what = what, .field = field, .text = text, .length = length};
-}
-
-/* The end of a field that holds an ordinary number, in quotes or not; NULL for every other field. */
-static inline const char *csv_scan_field(const char *c, const char *stop, const char *limit, double *value)
-{
-    bool quoted = *c == '"';
-    const char *end = flow_decimal_scan(csv_skip_blanks(c + quoted), limit, value);
-    if (end == NULL)
-        return NULL;
-    end = csv_skip_blanks(end);
-    if (quoted && *end++ != '"')
-        return NULL;
-    return *end == ',' || end == stop ? end : NULL;
-}
-
-/* The end of a field without a number, and its contents. NULL unless it has no quotes, or one as its first byte, one as
- * its last byte and none between them: the record has to be split then. */
-static const char *csv_find_end(const char *c, const char *stop, const char **text, size_t *length)
-{
-    bool quoted = *c == '"' && c < stop;
-    const char *from = quoted ? c + 1 : c;
-    const char *end = memchr(from, quoted ? '"' : ',', (size_t)(stop - from));
-    *text = from;
-    if (quoted) {
-        *length = end != NULL ? (size_t)(end - from) : 0;
-        return end != NULL && (end[1] == ',' || end + 1 == stop) ? end + 1 : NULL;
-    }
-    end = end != NULL ? end : stop;
-    *length = (size_t)(end - from);
-    return memchr(from, '"', *length) == NULL ? end : NULL;
-}
-
-/* A line: text[length] is a line end. False when it has to be split. */
-static bool csv_parse_line(const csv_reader *r, const char *text, size_t length, double *row, csv_finding *found)
-{
-    const char *stop = text + length, *c = text, *limit = r->stream.buffer + r->stream.end + 1;
-    size_t field = 0;
-    *found = (csv_finding){0};
-    for (;; field++, c++) {
-        int target = field < (size_t)r->n_targets ? r->target[field] : -1;
-        if (target >= 0) {
-            const char *end = csv_scan_field(c, stop, limit, &row[target]);
-            if (end == stop)
-                break;
-            if (end != NULL) {
-                c = end;
-                continue;
-            }
-        }
-        const char *contents;
-        size_t n;
-        c = csv_find_end(c, stop, &contents, &n);
-        if (c == NULL)
-            return false;
-        if (target >= 0)
-            csv_note(found, field, csv_parse_slowly(contents, n, &row[target]), contents, n);
-        if (c == stop)
-            break;
-    }
-    if (field + 1 != r->n_fields)
-        *found = (csv_finding){.what = RAGGED, .field = field + 1};
-    return true;
-}
-
-/* A record that was split. */
-static csv_finding csv_parse_split(const csv_reader *r, double *row)
-{
-    csv_finding found = {0};
-    const flow_csv_fields *fields = &r->stream.fields;
-    if (fields->n != r->n_fields)
-        return (csv_finding){.what = RAGGED, .field = fields->n};
-    for (int i = 0; i < r->n_targets; i++) {
-        if (r->target[i] < 0)
-            continue;
-        size_t length;
-        const char *text = flow_csv_field(fields, (size_t)i, &length);
-        const char *end = flow_decimal_scan(csv_skip_blanks(text), text + length + 1, &row[r->target[i]]);
-        if (end == NULL || csv_skip_blanks(end) != text + length)
-            csv_note(&found, (size_t)i, csv_parse_slowly(text, length, &row[r->target[i]]), text, length);
-    }
-    return found;
-}
-
 /* A row of numbers may have a code for a missing value among them. */
-static csv_finding csv_find_code(const csv_reader *r, const double *row)
+static flow_csv_finding csv_find_code(const csv_reader *r, const double *row)
 {
     const int column = flow_find_missing(&r->common.missing, row, r->common.columns.n);
-    for (int i = 0; column >= 0 && i < r->n_targets; i++)
-        if (r->target[i] == column)
-            return (csv_finding){.what = CODE, .field = (size_t)i, .value = row[column]};
-    return (csv_finding){0};
+    for (int i = 0; column >= 0 && i < r->aim.n_targets; i++)
+        if (r->aim.target[i] == column)
+            return (flow_csv_finding){.what = FLOW_CSV_CODE, .field = (size_t)i, .value = row[column]};
+    return (flow_csv_finding){.what = FLOW_CSV_GOOD};
 }
 
-/* ------------------------------------------------------------------ messages */
-
-/* The most frequent cause of such a field. */
-static const char *csv_number_hint(const csv_reader *r, const csv_finding *found)
+/* At the end of the file. `cut`: its last line, of the row at the front, has no line end. */
+static flow_status csv_tell_of_end(csv_reader *r, bool cut, flow_error *err)
 {
-    if (r->n_fields == 1 && memchr(found->text, ' ', found->length) != NULL)
-        return ". The fields seem to be separated by blanks; commas are expected";
-    if (memchr(found->text, ',', found->length) != NULL)
-        return ". Write numbers with a decimal point, and without marks between thousands";
-    return "";
-}
-
-static flow_status csv_refuse(const csv_reader *r, const csv_finding *found, const flow_csv_record *record,
-                              flow_error *err)
-{
-    const flow_reader *common = &r->common;
-    long long row = (long long)r->row + 1, line = (long long)r->stream.line;
-    static const char remedy[] = "correct it or drop such rows with --skip-invalid";
-    if (found->what == RAGGED)
-        return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld) has %zu field%s where %zu %s expected; %s%s",
-                              common->name, row, line, found->field, found->field == 1 ? "" : "s", r->n_fields,
-                              r->n_fields == 1 ? "is" : "are", remedy,
-                              row == 1 && common->has_names && found->field == r->n_fields + 1
-                                  ? ". If all rows have one more, R's write.table has put row names in front: write "
-                                    "with row.names = FALSE"
-                                  : "");
-    if (found->what == BROKEN)
-        return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld) %s; %s", common->name, row, line,
-                              record->complaint, remedy);
-    if (found->what == CODE) {
-        char value[FLOW_NUMBER_SIZE];
-        flow_number_print(value, found->value);
-        return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld), column \"%.80s\": \"%s\" stands for a missing "
-                              "value; %s", common->name, row, line, common->columns.at[r->target[found->field]], value,
-                              remedy);
-    }
-    char text[FLOW_EXCERPT_SIZE];
-    const char *blank = csv_skip_blanks(found->text);
-    size_t leading = (size_t)(blank - found->text) < found->length ? (size_t)(blank - found->text) : found->length;
-    flow_csv_excerpt(text, found->text + leading, found->length - leading);
-    const char *column = common->columns.at[r->target[found->field]];
-    const char *what = found->what == MISSING        ? "a missing value"
-                       : found->what == NOT_A_NUMBER ? "not a number"
-                                                     : "not a finite number";
-    if (text[0] == '\0')
-        return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld), column \"%.80s\": the value is missing; %s",
-                              common->name, row, line, column, remedy);
-    return flow_error_set(err, FLOW_DATA, "%s: row %lld (line %lld), column \"%.80s\": \"%s\" is %s; %s%s%s",
-                          common->name, row, line, column, text, what, remedy,
-                          found->what == NOT_A_NUMBER && r->n_fields > 1 ? ", or choose other columns" : "",
-                          csv_number_hint(r, found));
-}
-
-/* ------------------------------------------------------------------ the reader */
-
-/* The last row has no line end. */
-static flow_status csv_tell_of_end(csv_reader *r, flow_error *err)
-{
+    const flow_csv_comments *comments = &r->stream.comments;
     if (r->told_of_end)
         return FLOW_OK;
     r->told_of_end = true;
-    return flow_reader_remark(&r->common, err,
-                              "its last line has no line end; if the file was cut, the last number "
-                              "(row %lld) is, too",
-                              (long long)r->row + 1);
+    if (comments->n > 0)
+        FLOW_TRY(flow_reader_remark(&r->common, err, "%lld comment%s among its rows, the first in line %lld, %s passed "
+                                    "over", (long long)comments->n, comments->n == 1 ? "" : "s",
+                                    (long long)comments->first, comments->n == 1 ? "is" : "are"));
+    return cut ? flow_reader_remark(&r->common, err, "its last line has no line end; if the file was cut, the last "
+                                    "number (row %lld) is, too", (long long)r->row + 1)
+               : FLOW_OK;
 }
 
 static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
@@ -229,26 +58,32 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
         flow_csv_record record;
         bool there;
         FLOW_TRY(flow_csv_stream_line(&r->stream, &record, &there, err));
-        if (!there)
+        if (!there) {
+            FLOW_TRY(csv_tell_of_end(r, false, err));
             break;
-        csv_finding found;
-        if (!csv_parse_line(r, record.text, record.length, rows + n * d, &found)) {
-            FLOW_TRY(flow_csv_stream_split(&r->stream, &record, err));
-            found = record.complaint != NULL ? (csv_finding){.what = BROKEN} : csv_parse_split(r, rows + n * d);
         }
-        if (found.what == NO_TROUBLE && reader->missing.n > 0)
+        flow_csv_finding found;
+        const char *limit = r->stream.buffer + r->stream.end + 1;
+        if (!flow_csv_row_parse(&r->aim, record.text, record.length, limit, rows + n * d, &found)) {
+            FLOW_TRY(flow_csv_stream_split(&r->stream, &record, r->aim.delimiter, err));
+            found = record.complaint != NULL
+                        ? (flow_csv_finding){.what = FLOW_CSV_BROKEN}
+                        : flow_csv_row_of_fields(&r->aim, &r->stream.fields, rows + n * d);
+        }
+        if (found.what == FLOW_CSV_GOOD && reader->missing.n > 0)
             found = csv_find_code(r, rows + n * d);
-        if (found.what == NO_TROUBLE) {
+        if (found.what == FLOW_CSV_GOOD) {
             if (numbers != NULL)
                 numbers[n] = r->row;
             n++;
-        } else if (reader->skip_invalid) {
-            flow_reader_drop(reader, r->row, found.what < RAGGED ? rows + n * d : NULL);
+        } else if (reader->skip_invalid && found.what != FLOW_CSV_NOT_EMPTY) {
+            flow_reader_drop(reader, r->row, found.what < FLOW_CSV_RAGGED ? rows + n * d : NULL);
         } else {
-            return csv_refuse(r, &found, &record, err);
+            const flow_csv_complaint about = {reader, &r->aim, &r->stream, &record, found, r->row};
+            return flow_csv_complain(&about, err);
         }
         if (record.text[record.size - 1] != '\n')
-            FLOW_TRY(csv_tell_of_end(r, err));
+            FLOW_TRY(csv_tell_of_end(r, true, err));
         flow_csv_stream_consume(&r->stream, &record);
         r->row++;
     }
@@ -273,28 +108,55 @@ static void csv_close(flow_reader *reader)
 {
     csv_reader *r = (csv_reader *)reader;
     flow_csv_stream_close(&r->stream);
-    free(r->target);
+    free(r->aim.target);
+    free(r->aim.truths);
 }
 
 static const flow_reader_type csv_reader_type = {csv_read, csv_tell, csv_seek, NULL, csv_close};
 
-/* Fills `target` from the choice of columns. */
-static flow_status csv_aim(csv_reader *r, const flow_name_list *names, const flow_reader_options *options,
-                           flow_error *err)
+/* Says of which columns truth values are 0 and 1. */
+static flow_status csv_tell_of_truths(csv_reader *r, flow_error *err)
+{
+    const char *name = NULL;
+    int n = 0;
+    bool letters = false;
+    for (int i = 0; i < r->aim.n_targets; i++)
+        if (r->aim.target[i] >= 0 && r->aim.truths[i] >= FLOW_CSV_TRUTH_WORDS) {
+            name = n++ == 0 ? r->common.columns.at[r->aim.target[i]] : name;
+            letters = letters || r->aim.truths[i] == FLOW_CSV_TRUTH_LETTERS;
+        }
+    if (n == 0)
+        return FLOW_OK;
+    char more[64] = "";
+    if (n > 1)
+        snprintf(more, sizeof more, " and %d more column%s", n - 1, n == 2 ? "" : "s");
+    return flow_reader_remark(&r->common, err, "%s and %s in the column \"%.80s\"%s are read as 1 and 0",
+                              letters ? "T" : "True", letters ? "F" : "False", name, more);
+}
+
+/* Fills the aim from the choice of columns, and takes over what the layout owns. */
+static flow_status csv_aim(csv_reader *r, flow_csv_layout *layout, const flow_reader_options *options, flow_error *err)
 {
     int *chosen = NULL;
-    flow_status status = flow_reader_choose(&r->common, &chosen, names, options, err);
-    r->n_fields = (size_t)names->n;
-    r->target = malloc(r->n_fields * sizeof *r->target);
-    if (status == FLOW_OK && r->target == NULL)
+    flow_csv_aim *aim = &r->aim;
+    *aim = (flow_csv_aim){.delimiter = layout->delimiter, .decimal = layout->decimal, .n_fields = layout->n_fields,
+                          .n_empty = layout->n_empty, .truths = layout->truths};
+    layout->truths = NULL;
+    r->common.remarks = layout->remarks;
+    layout->remarks = (flow_name_list){0};
+    r->common.has_names = layout->has_names;
+    flow_status status = flow_reader_choose(&r->common, &chosen, &layout->names, options, err);
+    aim->target = malloc(aim->n_fields * sizeof *aim->target);
+    if (status == FLOW_OK && aim->target == NULL)
         status = flow_error_memory(err, "the choice of columns");
     if (status == FLOW_OK) {
-        for (size_t i = 0; i < r->n_fields; i++)
-            r->target[i] = -1;
+        for (size_t i = 0; i < aim->n_fields; i++)
+            aim->target[i] = -1;
         for (int i = 0; i < r->common.columns.n; i++) {
-            r->target[chosen[i]] = i;
-            r->n_targets = chosen[i] + 1 > r->n_targets ? chosen[i] + 1 : r->n_targets;
+            aim->target[chosen[i]] = i;
+            aim->n_targets = chosen[i] + 1 > aim->n_targets ? chosen[i] + 1 : aim->n_targets;
         }
+        status = csv_tell_of_truths(r, err);
     }
     free(chosen);
     return status;
@@ -323,12 +185,12 @@ flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, c
     r->common.is_packed = r->stream.source.compression != NULL;
     if (r->common.name == NULL)
         status = flow_error_memory(err, "a CSV reader");
-    flow_name_list names = {0};
+    flow_csv_layout layout = {0};
     if (status == FLOW_OK)
-        status = flow_csv_header_read(&r->stream, &names, &r->common.has_names, err);
+        status = flow_csv_header_read(&layout, &r->stream, &options->csv, err);
     if (status == FLOW_OK)
-        status = csv_aim(r, &names, options, err);
-    flow_name_list_free(&names);
+        status = csv_aim(r, &layout, options, err);
+    flow_csv_layout_free(&layout);
     return status;
 }
 

@@ -8,6 +8,13 @@
 
 enum { FIRST_CAPACITY = 1 << 18 };
 
+static void stream_turn_returns(char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (text[i] == '\r')
+            text[i] = '\n';
+}
+
 /* Reads more bytes to the end of the buffer. The bytes at the front stay. */
 static flow_status stream_fill(flow_csv_stream *s, flow_error *err)
 {
@@ -33,40 +40,98 @@ static flow_status stream_fill(flow_csv_stream *s, flow_error *err)
     size_t n;
     FLOW_TRY(flow_byte_source_read(&s->source, s->buffer + s->end, s->capacity - s->end, &n, err));
     s->at_end = n == 0;
+    if (s->has_returns)
+        stream_turn_returns(s->buffer + s->end, n);
     s->end += n;
     s->buffer[s->end] = '\n';
     return FLOW_OK;
 }
 
-/* The first line end at or after offset `from` from the front, or the end of the file. */
-static flow_status stream_find_line_end(flow_csv_stream *s, size_t from, size_t *stop, flow_error *err)
+/* The first line end at or after offset `from` from the front, or the end of the file. *found is false when neither
+ * comes before offset `most`. */
+static flow_status stream_find_line_end(flow_csv_stream *s, size_t from, size_t most, size_t *stop, bool *found,
+                                        flow_error *err)
 {
-    for (;;) {
+    for (*found = true;;) {
         size_t there = s->end - s->begin;
         const char *front = s->buffer + s->begin;
-        const char *found = there > from ? memchr(front + from, '\n', there - from) : NULL;
-        if (found != NULL || s->at_end) {
-            *stop = found != NULL ? (size_t)(found - front) : there;
+        const char *end = there > from ? memchr(front + from, '\n', there - from) : NULL;
+        if (end != NULL || s->at_end) {
+            *stop = end != NULL ? (size_t)(end - front) : there;
+            *found = *stop <= most;
             return FLOW_OK;
         }
         from = there;
+        *found = from < most;
+        if (!*found)
+            return FLOW_OK;
         FLOW_TRY(stream_fill(s, err));
     }
 }
 
-static bool stream_is_blank(const char *text, size_t length)
+/* Excel writes words with this mark in place of values. */
+static bool stream_is_comment(const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
+    static const char *const words[] = {"#N/A", "#NA", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"};
+    if (text[0] == '%')
+        return length == 1 || text[1] == ' ' || text[1] == '\t' || text[1] == '%';
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (length >= strlen(words[i]) && strncmp(text, words[i], strlen(words[i])) == 0)
             return false;
     return true;
 }
 
-/* The line that begins at offset `from` from the front. */
-static flow_status stream_line_at(flow_csv_stream *s, size_t from, flow_csv_record *out, flow_error *err)
+/* The first byte of a line that is no blank; *place is the length where there is none. */
+static inline char stream_first_byte(const flow_csv_record *line, size_t *place)
+{
+    size_t i = 0;
+    while (i < line->length && (line->text[i] == ' ' || line->text[i] == '\t' || line->text[i] == '\r'))
+        i++;
+    *place = i;
+    return line->text[i];
+}
+
+bool flow_csv_stream_passes(const flow_csv_record *line)
+{
+    size_t i;
+    const char first = stream_first_byte(line, &i);
+    return i == line->length ||
+           ((first == '#' || first == '%') && stream_is_comment(line->text + i, line->length - i));
+}
+
+/* Of a line that is passed over, blank or a comment. */
+static flow_status stream_note_comment(flow_csv_stream *s, const flow_csv_record *line, flow_error *err)
+{
+    flow_csv_comments *c = &s->comments;
+    size_t begin, end = line->length;
+    stream_first_byte(line, &begin);
+    if (begin == end || s->line <= c->judged)
+        return FLOW_OK;
+    c->judged = s->line;
+    c->first = c->n++ == 0 ? s->line : c->first;
+    if (!c->keep)
+        return FLOW_OK;
+    while (begin < end && line->text[begin] != '\0' && strchr("#% \t", line->text[begin]) != NULL)
+        begin++;
+    while (end > begin && (line->text[end - 1] == ' ' || line->text[end - 1] == '\t'))
+        end--;
+    if (c->texts.n == FLOW_CSV_COMMENTS) {
+        free(c->texts.at[0]);
+        memmove(c->texts.at, c->texts.at + 1, (size_t)--c->texts.n * sizeof *c->texts.at);
+    }
+    return flow_name_list_add(&c->texts, line->text + begin, end - begin, err);
+}
+
+/* The line that begins at offset `from` from the front; size 0 when there is none, or none that ends before `most`. */
+static inline flow_status stream_line_at(flow_csv_stream *s, size_t from, size_t most, flow_csv_record *out,
+                                         flow_error *err)
 {
     size_t stop;
-    FLOW_TRY(stream_find_line_end(s, from, &stop, err));
+    bool found;
+    *out = (flow_csv_record){.n_lines = 1};
+    FLOW_TRY(stream_find_line_end(s, from, most, &stop, &found, err));
+    if (!found)
+        return FLOW_OK;
     bool has_end = s->begin + stop < s->end;
     *out = (flow_csv_record){s->buffer + s->begin + from, stop - from, stop - from + has_end, 1, NULL};
     if (out->length > 0 && out->text[out->length - 1] == '\r')
@@ -77,18 +142,38 @@ static flow_status stream_line_at(flow_csv_stream *s, size_t from, flow_csv_reco
 flow_status flow_csv_stream_line(flow_csv_stream *s, flow_csv_record *out, bool *found, flow_error *err)
 {
     for (;;) {
-        flow_status status = stream_line_at(s, 0, out, err);
+        flow_status status = stream_line_at(s, 0, SIZE_MAX, out, err);
         *found = status == FLOW_OK && out->size > 0;
-        if (!*found || !stream_is_blank(out->text, out->length))
+        if (!*found || !flow_csv_stream_passes(out))
             return status;
+        FLOW_TRY(stream_note_comment(s, out, err));
         flow_csv_stream_consume(s, out);
     }
 }
 
-flow_status flow_csv_stream_peek(flow_csv_stream *s, const flow_csv_record *record, flow_csv_record *out,
-                                 flow_error *err)
+flow_status flow_csv_stream_peek(flow_csv_stream *s, size_t from, size_t most, flow_csv_record *out, flow_error *err)
 {
-    return stream_line_at(s, record->size, out, err);
+    return stream_line_at(s, from, most, out, err);
+}
+
+flow_status flow_csv_stream_find_returns(flow_csv_stream *s, flow_error *err)
+{
+    bool quoted = false;
+    for (size_t i = 0;; i++) {
+        while (s->begin + i + 1 >= s->end && !s->at_end)
+            FLOW_TRY(stream_fill(s, err));
+        if (s->begin + i >= s->end)
+            return FLOW_OK;
+        const char c = s->buffer[s->begin + i];
+        quoted = quoted != (c == '"');
+        if (c == '\n' && !quoted)
+            return FLOW_OK;
+        if (c == '\r' && !quoted && s->buffer[s->begin + i + 1] != '\n') {
+            s->has_returns = true;
+            stream_turn_returns(s->buffer, s->end);
+            return FLOW_OK;
+        }
+    }
 }
 
 void flow_csv_stream_consume(flow_csv_stream *s, const flow_csv_record *record)
@@ -110,12 +195,12 @@ flow_status flow_csv_stream_seek(flow_csv_stream *s, int64_t offset, int64_t lin
     return flow_byte_source_seek(&s->source, offset, err);
 }
 
-flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, flow_error *err)
+flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, char delimiter, flow_error *err)
 {
     size_t size = 0; /* of the lines so far */
     flow_csv_record line = *record;
     bool more, good;
-    flow_csv_fields_begin(&s->fields);
+    flow_csv_fields_begin(&s->fields, delimiter);
     for (;;) {
         FLOW_TRY(flow_csv_fields_line(&s->fields, line.text, line.length, &more, &good, err));
         size += line.size;
@@ -123,7 +208,7 @@ flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, f
             record->complaint = "has a quote in the middle of a field";
         if (!more || !good)
             break;
-        FLOW_TRY(stream_line_at(s, size, &line, err));
+        FLOW_TRY(stream_line_at(s, size, SIZE_MAX, &line, err));
         if (line.size == 0)
             return flow_error_set(err, FLOW_DATA, "%s: the quote that is opened in line %lld is never closed", s->name,
                                   (long long)s->line);
@@ -146,5 +231,6 @@ void flow_csv_stream_close(flow_csv_stream *s)
     flow_byte_source_close(&s->source);
     free(s->buffer);
     flow_csv_fields_free(&s->fields);
+    flow_name_list_free(&s->comments.texts);
     *s = (flow_csv_stream){0};
 }

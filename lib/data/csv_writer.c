@@ -41,7 +41,8 @@ static flow_status csv_put_name(csv_writer *w, const char *name, bool quote, cha
     size_t length = strlen(name);
     bool blank_edge = length > 0 && (strchr(" \t", name[0]) != NULL || strchr(" \t", name[length - 1]) != NULL);
     flow_status status;
-    if (quote || length == 0 || blank_edge || strpbrk(name, ",\"\r\n") != NULL) {
+    const bool comment = name[0] == '#' || name[0] == '%';
+    if (quote || length == 0 || blank_edge || comment || strpbrk(name, ",\"\r\n") != NULL) {
         status = csv_put(w, "\"", 1, err);
         for (size_t i = 0; i < length && status == FLOW_OK; i++)
             status = csv_put(w, name[i] == '"' ? "\"\"" : name + i, name[i] == '"' ? 2 : 1, err);

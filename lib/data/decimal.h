@@ -15,6 +15,8 @@
  * before `limit`; all bytes up to `limit` may be read. Returns the place after the number. NULL: not a decimal number
  * of at most 19 digits whose value is zero or a normal double; flow_number_parse decides then. */
 const char *flow_decimal_scan(const char *text, const char *limit, double *value);
+/* The same with another byte than a point in front of the decimals. */
+const char *flow_decimal_scan_with(const char *text, const char *limit, char point, double *value);
 
 /* The same texts as flow_number_print and flow_number_print_float, for every value. Bytes of `out` after the text
  * change, too. */

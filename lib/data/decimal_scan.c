@@ -116,7 +116,7 @@ static inline const char *decimal_take_exponent(const char *c, long *exponent)
     return c;
 }
 
-const char *flow_decimal_scan(const char *text, const char *limit, double *value)
+static inline const char *decimal_scan(const char *text, const char *limit, char point, double *value)
 {
     enum { MOST_DIGITS = 19 }; /* always fit 64 bits */
     const char *c = text;
@@ -127,7 +127,7 @@ const char *flow_decimal_scan(const char *text, const char *limit, double *value
     for (; decimal_is_digit(*c); c++)
         digits = 10 * digits + (uint64_t)(*c - '0');
     long n_digits = c - first, exponent = 0;
-    if (*c == '.') {
+    if (*c == point) {
         const char *fraction = ++c;
         c = decimal_take_digits(c, limit, &digits);
         exponent = fraction - c;
@@ -136,7 +136,7 @@ const char *flow_decimal_scan(const char *text, const char *limit, double *value
     if (n_digits == 0)
         return NULL;
     if (n_digits > MOST_DIGITS) { /* `digits` may have wrapped around, unless the first ones are zeros */
-        for (const char *zero = first; *zero == '0' || *zero == '.'; zero++)
+        for (const char *zero = first; *zero == '0' || *zero == point; zero++)
             n_digits -= *zero == '0';
         if (n_digits > MOST_DIGITS)
             return NULL;
@@ -149,11 +149,27 @@ const char *flow_decimal_scan(const char *text, const char *limit, double *value
     return c;
 }
 
+const char *flow_decimal_scan(const char *text, const char *limit, double *value)
+{
+    return decimal_scan(text, limit, '.', value);
+}
+
+const char *flow_decimal_scan_with(const char *text, const char *limit, char point, double *value)
+{
+    return decimal_scan(text, limit, point, value);
+}
+
 #else
 
 const char *flow_decimal_scan(const char *text, const char *limit, double *value)
 {
     (void)text, (void)limit, (void)value;
+    return NULL;
+}
+
+const char *flow_decimal_scan_with(const char *text, const char *limit, char point, double *value)
+{
+    (void)text, (void)limit, (void)point, (void)value;
     return NULL;
 }
 

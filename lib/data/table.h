@@ -58,6 +58,15 @@ typedef struct flow_reader {
     flow_skipped_column *skipped; /* (columns.n) of those rows; NULL: there are none, or it is not known */
 } flow_reader;
 
+/* How a text table is written. 0 everywhere: that is found out. */
+typedef enum flow_csv_names { FLOW_CSV_NAMES_AUTO, FLOW_CSV_NAMES_YES, FLOW_CSV_NAMES_NO } flow_csv_names;
+
+typedef struct flow_csv_format {
+    char delimiter; /* between fields; ' ': one or more blanks */
+    char decimal;   /* '.' or ',' */
+    flow_csv_names header; /* the first line has the names of the columns */
+} flow_csv_format;
+
 typedef struct flow_reader_options {
     const char *const *columns; /* the names of the columns to read, in order; NULL: all, in the order of the file */
     int n_columns;
@@ -66,6 +75,7 @@ typedef struct flow_reader_options {
     int n_last;
     flow_image image; /* what the columns before those make; a shape of {0}: an image if the format says so */
     flow_number_list missing; /* values that stand for a missing one (data/missing.h) */
+    flow_csv_format csv;
 } flow_reader_options;
 
 /* Opens a table; *out is the caller's. `options` may be NULL. An unknown column name is FLOW_DATA with the nearest. */

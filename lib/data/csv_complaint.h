@@ -1,0 +1,23 @@
+/* What is said about a row of CSV that is no row of numbers. Internal to lib/data. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_DATA_CSV_COMPLAINT_H
+#define FLOW_DATA_CSV_COMPLAINT_H
+
+#include "data/csv_row.h"
+#include "data/reader.h"
+
+/* The row at the front of the stream. */
+typedef struct flow_csv_complaint {
+    const flow_reader *reader;
+    const flow_csv_aim *aim;
+    const flow_csv_stream *stream;
+    const flow_csv_record *record;
+    flow_csv_finding found;
+    int64_t row; /* counted from 0 */
+} flow_csv_complaint;
+
+/* FLOW_DATA with the row, the column, the text and what to do. What to do depends on the rows that follow in the buffer:
+ * rows are not to be dropped where most of them are wrong. */
+flow_status flow_csv_complain(const flow_csv_complaint *about, flow_error *err);
+
+#endif

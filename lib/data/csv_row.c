@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/csv_row.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "data/csv_header.h"
+#include "data/csv_words.h"
+#include "data/decimal.h"
+
+/* `also`: the blank beside the space. */
+static inline const char *row_skip_blanks(const char *c, char also)
+{
+    while (*c == ' ' || *c == also)
+        c++;
+    return c;
+}
+
+static void row_note(flow_csv_finding *found, size_t field, flow_csv_trouble what, const char *text, size_t length)
+{
+    if (what != FLOW_CSV_GOOD && found->what == FLOW_CSV_GOOD)
+        *found = (flow_csv_finding){.what = what, .field = field, .text = text, .length = length};
+}
+
+/* A field that the fast scan cannot read: rare, so that this may be slow. */
+static void row_judge(const flow_csv_aim *aim, size_t field, const char *text, size_t length, double *value,
+                      flow_csv_finding *found)
+{
+    const char *end = text + length;
+    while (text < end && (*text == ' ' || *text == '\t'))
+        text++;
+    while (end > text && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    length = (size_t)(end - text);
+    const flow_csv_kind kind = flow_csv_judge(text, length, aim->decimal, value);
+    flow_csv_trouble what = FLOW_CSV_NOT_A_NUMBER;
+    if (kind == FLOW_CSV_NUMBER)
+        what = isfinite(*value) ? FLOW_CSV_GOOD : FLOW_CSV_NOT_FINITE;
+    else if (kind == FLOW_CSV_MISSING)
+        what = FLOW_CSV_IS_MISSING;
+    else if ((kind == FLOW_CSV_TRUTH && aim->truths[field] != FLOW_CSV_NO_TRUTHS) ||
+             (kind == FLOW_CSV_LETTER && aim->truths[field] == FLOW_CSV_TRUTH_LETTERS))
+        what = FLOW_CSV_GOOD;
+    if (what == FLOW_CSV_IS_MISSING || what == FLOW_CSV_NOT_A_NUMBER)
+        *value = (double)NAN;
+    row_note(found, field, what, text, length);
+}
+
+/* A field of a column without a name has to be empty. */
+static void row_expect_nothing(size_t field, const char *text, size_t length, flow_csv_finding *found)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] != ' ' && text[i] != '\t') {
+            row_note(found, field, FLOW_CSV_NOT_EMPTY, text, length);
+            return;
+        }
+}
+
+/* ------------------------------------------------------------------ fields between delimiters */
+
+/* The end of a field that holds an ordinary number, in quotes or not; NULL for every other field. */
+static inline const char *row_scan_field(const char *c, const char *stop, const char *limit, char delimiter, char point,
+                                         char also, double *value)
+{
+    bool quoted = *c == '"';
+    const char *end;
+    c = row_skip_blanks(c + quoted, also);
+    if (point == '.')
+        end = flow_decimal_scan(c, limit, value);
+    else /* a decimal comma is one only where it does not separate fields */
+        end = flow_decimal_scan_with(c, limit, quoted || point != delimiter ? point : '.', value);
+    if (end == NULL)
+        return NULL;
+    end = row_skip_blanks(end, also);
+    if (quoted && *end++ != '"')
+        return NULL;
+    return *end == delimiter || end == stop ? end : NULL;
+}
+
+/* The end of a field without a number, and its contents. NULL unless it has no quotes, or one as its first byte, one as
+ * its last byte and none between them: the record has to be split then. */
+static const char *row_find_end(const char *c, const char *stop, char delimiter, const char **text, size_t *length)
+{
+    bool quoted = *c == '"' && c < stop;
+    const char *from = quoted ? c + 1 : c;
+    const char *end = memchr(from, quoted ? '"' : delimiter, (size_t)(stop - from));
+    *text = from;
+    if (quoted) {
+        *length = end != NULL ? (size_t)(end - from) : 0;
+        return end != NULL && (end[1] == delimiter || end + 1 == stop) ? end + 1 : NULL;
+    }
+    end = end != NULL ? end : stop;
+    *length = (size_t)(end - from);
+    return memchr(from, '"', *length) == NULL ? end : NULL;
+}
+
+/* With constants for what is behind `found`, this is as fast as code for them alone. */
+static inline bool row_parse(const flow_csv_aim *aim, const char *text, size_t length, const char *limit, double *row,
+                             flow_csv_finding *found, char delimiter, char decimal, char also, size_t n_empty)
+{
+    const char *stop = text + length, *c = text;
+    size_t field = 0;
+    *found = (flow_csv_finding){.what = FLOW_CSV_GOOD};
+    for (;; field++, c++) {
+        int target = field < (size_t)aim->n_targets ? aim->target[field] : -1;
+        if (target >= 0) {
+            const char *end = row_scan_field(c, stop, limit, delimiter, decimal, also, &row[target]);
+            if (end == stop)
+                break;
+            if (end != NULL) {
+                c = end;
+                continue;
+            }
+        }
+        const char *contents;
+        size_t n;
+        c = row_find_end(c, stop, delimiter, &contents, &n);
+        if (c == NULL)
+            return false;
+        if (target >= 0)
+            row_judge(aim, field, contents, n, &row[target], found);
+        else if (n_empty > 0 && field + n_empty >= aim->n_fields)
+            row_expect_nothing(field, contents, n, found);
+        if (c == stop)
+            break;
+    }
+    if (field + 1 != aim->n_fields)
+        *found = (flow_csv_finding){.what = FLOW_CSV_RAGGED, .field = field + 1};
+    return true;
+}
+
+/* ------------------------------------------------------------------ fields between blanks */
+
+static inline bool row_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* The end of a number and of its field; NULL for everything else. */
+static const char *row_scan_word(const flow_csv_aim *aim, const char *c, const char *stop, const char *limit,
+                                 double *value)
+{
+    const bool quoted = *c == '"';
+    const char *end = flow_decimal_scan_with(c + quoted, limit, aim->decimal, value);
+    if (end == NULL || (quoted && *end++ != '"'))
+        return NULL;
+    return end == stop || row_is_blank(*end) ? end : NULL;
+}
+
+static const char *row_find_word_end(const char *c, const char *stop, const char **text, size_t *length)
+{
+    const bool quoted = *c == '"';
+    const char *from = c + quoted, *end = from;
+    while (end < stop && (quoted ? *end != '"' : !row_is_blank(*end) && *end != '"'))
+        end++;
+    *text = from;
+    *length = (size_t)(end - from);
+    if (quoted && end++ == stop)
+        return NULL;
+    return end == stop || row_is_blank(*end) ? end : NULL;
+}
+
+static bool row_parse_words(const flow_csv_aim *aim, const char *text, size_t length, const char *limit, double *row,
+                            flow_csv_finding *found)
+{
+    const char *stop = text + length;
+    size_t field = 0;
+    *found = (flow_csv_finding){.what = FLOW_CSV_GOOD};
+    for (const char *c = row_skip_blanks(text, '\t'); c < stop; field++) {
+        const int target = field < (size_t)aim->n_targets ? aim->target[field] : -1;
+        const char *end = target >= 0 ? row_scan_word(aim, c, stop, limit, &row[target]) : NULL;
+        if (end == NULL) {
+            const char *contents;
+            size_t n;
+            end = row_find_word_end(c, stop, &contents, &n);
+            if (end == NULL)
+                return false;
+            if (target >= 0)
+                row_judge(aim, field, contents, n, &row[target], found);
+        }
+        c = row_skip_blanks(end, '\t');
+    }
+    if (field != aim->n_fields)
+        *found = (flow_csv_finding){.what = FLOW_CSV_RAGGED, .field = field};
+    return true;
+}
+
+/* ------------------------------------------------------------------ any of them */
+
+bool flow_csv_row_parse(const flow_csv_aim *aim, const char *text, size_t length, const char *limit, double *row,
+                        flow_csv_finding *found)
+{
+    if (aim->delimiter == ',' && aim->decimal == '.' && aim->n_empty == 0)
+        return row_parse(aim, text, length, limit, row, found, ',', '.', '\t', 0);
+    if (aim->delimiter == ' ')
+        return row_parse_words(aim, text, length, limit, row, found);
+    return row_parse(aim, text, length, limit, row, found, aim->delimiter, aim->decimal,
+                     aim->delimiter == '\t' ? ' ' : '\t', aim->n_empty);
+}
+
+flow_csv_finding flow_csv_row_of_fields(const flow_csv_aim *aim, const flow_csv_fields *fields, double *row)
+{
+    flow_csv_finding found = {.what = FLOW_CSV_GOOD};
+    if (fields->n != aim->n_fields)
+        return (flow_csv_finding){.what = FLOW_CSV_RAGGED, .field = fields->n};
+    for (size_t i = 0; i < aim->n_fields; i++) {
+        const int target = i < (size_t)aim->n_targets ? aim->target[i] : -1;
+        size_t length;
+        const char *text = flow_csv_field(fields, i, &length);
+        if (target < 0) {
+            if (i + aim->n_empty >= aim->n_fields)
+                row_expect_nothing(i, text, length, &found);
+            continue;
+        }
+        const char *end =
+            flow_decimal_scan_with(row_skip_blanks(text, '\t'), text + length + 1, aim->decimal, &row[target]);
+        if (end == NULL || row_skip_blanks(end, '\t') != text + length)
+            row_judge(aim, i, text, length, &row[target], &found);
+    }
+    return found;
+}

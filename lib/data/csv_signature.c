@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/csv_signature.h"
+
+#include <string.h>
+
+flow_status flow_csv_refuse_others(const flow_csv_stream *s, flow_error *err)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *what;
+    } others[] = {
+        {"BZh", 3, "compressed with bzip2; pipe it through bzip2 -dc and read standard input (-)"},
+        {"\xfd"
+         "7zXZ",
+         5, "compressed with xz; pipe it through xz -dc and read standard input (-)"},
+        {"PK\x03\x04", 4, "a zip archive or a spreadsheet; save the table in it as CSV"},
+        {"\xff\xfe", 2, "text in UTF-16; convert it with iconv -f UTF-16 -t UTF-8"},
+        {"\xfe\xff", 2, "text in UTF-16; convert it with iconv -f UTF-16 -t UTF-8"},
+        {"\x89HDF\r\n\x1a\n", 8,
+         "HDF5, which cannot be read from a pipe or a compressed file; unpack it and name the file"},
+        {"\x93NUMPY", 6, "a NumPy array; save it as CSV (numpy.savetxt) or HDF5 (h5py)"},
+        {"PAR1", 4, "a Parquet file; save the table as CSV or HDF5"},
+        {"root", 4, "a ROOT file; save the columns as CSV or HDF5 (uproot and h5py)"},
+    };
+    size_t there = s->end - s->begin;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (there >= others[i].n && memcmp(s->buffer + s->begin, others[i].bytes, others[i].n) == 0 &&
+            (others[i].bytes[0] != 'r' || s->buffer[s->begin + 4] == '\0'))
+            return flow_error_set(err, FLOW_FORMAT, "%s: is %s", s->name, others[i].what);
+    return FLOW_OK;
+}
