@@ -56,7 +56,7 @@ static const flow_report_field result_fields[] = {
      WHEN(estimates)},
     {NULL, "", "a lower bound: %d column{ is|s are} discrete, and counted by the probability of the value",
      RESULT(discrete_columns), .positive = true},
-    {NULL, "", "a lower bound: %d column{ has| have} spikes, which are counted by their probability",
+    {NULL, "", "a lower bound: %d column{ has|s have} spikes, which are counted by their probability",
      RESULT(spiked_columns), .positive = true},
     {"bits_per_dimension", "bits per dimension", "%.4f", RESULT(bits_per_dimension),
      FLOW_REPORT_UNLESS(flow_run_logprob_result, bits.any)},

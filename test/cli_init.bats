@@ -54,7 +54,7 @@ quick=(--set train.epochs=2 --set train.batch=64 --set 'flow[1].hidden=[8]' --se
 @test "init says where columns have a density" {
     run flowctl init odd.csv
     expect "whole numbers" "charge (-1 or 1)" "class (3 values, 0 to 2)" "lattices" "rounded (steps of 0.1)" "bounds" \
-        "share (0 to 1)" "phi: fills 0 to 6.28319: if it is an angle"
+        "share (0 to 1)" "phi: fills 0 to 6.28319; if it is an angle"
     run cat odd.json
     expect '"charge": { "lower": -1, "upper": 1, "discrete": true, "step": 2' '"mass": { "lower": 0' \
         '"share": { "lower": 0, "upper": 1' '"n_hits": { "lower": 0, "discrete": true' \

@@ -227,3 +227,55 @@ with_codes() {
     expect_status 0
     expect_not "--float"
 }
+
+@test "a column that is nearly constant is refused by every seed, in one sentence, with a remedy that works" {
+    awk 'BEGIN { srand(2); print "a,b"; for (i = 0; i < 5000; i++) printf "%f,%d\n", rand() + rand(), i % 1250 == 7 }' \
+        >nearly.csv
+    echo '{ "data": { "train": "nearly.csv", "validation": 0.1 }, "train": { "epochs": 1 },
+            "flow": ["standardize", { "type": "maf", "hidden": [4] }] }' >nearly.json
+    for seed in 1 2 3 4 5 6; do
+        run --separate-stderr flowctl train nearly.json -s "$seed"
+        expect_status 1
+        expect "nearly.csv: the column \"b\" has the value 0 in all rows but 4"
+        [ "${#stderr_lines[@]}" = 1 ]
+    done
+    declared='[{"type": "support", "columns": {"b": {"discrete": true, "lower": 0, "upper": 1}}}, "standardize",
+        {"type": "maf", "hidden": [4]}]'
+    for seed in 1 2 3 4 5 6; do
+        flowctl train nearly.json -s "$seed" -q --force --set "flow=$declared"
+    done
+}
+
+@test "half zeros: init and the advice of train lead to draws that are 0 as often" {
+    awk 'function g() { return sqrt(-2 * log(1 - rand())) * cos(6.283185307 * rand()) } BEGIN { srand(3); print "x,y"
+        for (i = 0; i < 2000; i++) { x = rand() < 0.6 ? 0 : exp(g()); printf "%.6g,%.6f\n", x, g() + (x > 0) } }' >zeros.csv
+    truth=$(awk -F, 'NR > 1 { n++; z += $1 == 0 } END { print z / n }' zeros.csv)
+    run --separate-stderr flowctl train spec.json -d zeros.csv -o warned.h5 --set data.validation=0.1 \
+        --set data.test=null --set train.epochs=1
+    expect_status 0
+    expect 'many rows have the same value (column "x":' '{"x": {"spikes": [0], "lower": 0}}' '"univariate": "mixture"'
+    flowctl train zeros.csv -q -o zeros.h5 --set train.epochs=25
+    advice='[{"type": "support", "columns": {"x": {"spikes": [0], "lower": 0}}}, "standardize",
+        {"type": "maf", "repeat": 2, "hidden": [16], "univariate": "mixture"}]'
+    flowctl train zeros.json -q -o advised.h5 --set train.epochs=25 --set "flow=$advice"
+    for model in zeros.h5 advised.h5; do
+        flowctl sample "$model" -n 10000 -q -o draws.csv
+        awk -F, -v truth="$truth" 'NR > 1 { n++; z += $1 == 0; bad += $1 < 0 }
+            END { print z / n, bad, truth; d = z / n - truth; exit !(bad == 0 && d < 0.04 && d > -0.04) }' draws.csv
+    done
+}
+
+@test "a column that is named as an angle is periodic" {
+    awk 'BEGIN { srand(4); print "phi,x"; for (i = 0; i < 500; i++) printf "%.6f,%.6f\n", 360 * rand(), rand() }' >turn.csv
+    run flowctl init turn.csv
+    expect_status 0
+    expect "please look" "phi: fills 0 to 360; if it is an angle, say so with --angles"
+    run flowctl train turn.csv --angles phi --force --set train.epochs=1
+    expect_status 0
+    expect "angles" "phi (0 to 360)"
+    flowctl sample turn.h5 -n 500 -q -o draws.csv
+    awk -F, 'NR > 1 && ($1 < 0 || $1 > 360) { bad = 1 } END { exit bad }' draws.csv
+    run flowctl train turn.json --angles phi
+    expect_status 2
+    expect "--angles is for data"
+}

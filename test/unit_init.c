@@ -113,7 +113,116 @@ static double value_few(int row)
     return u < 0.3 ? sqrt(2) : u < 0.6 ? sqrt(5) : sqrt(26);
 }
 
+/* ---- a column of every kind, as people have them ---- */
+
+static double value_poisson(int row)
+{
+    double product = uniform(row, 20);
+    int n = 0;
+    for (; product > 0.0497870683678639 && n < 60; n++) /* exp(-3) */
+        product *= uniform(row, 21 + n);
+    return n;
+}
+
+static double value_rain(int row)
+{
+    return uniform(row, 81) < 0.5 ? 0 : exp(normal(row, 81));
+}
+
+static double value_radians(int row)
+{
+    return 6.283185307179586 * uniform(row, 82);
+}
+
+/* Of von Mises with the concentration 1.5 around 1 (Best and Fisher 1979). */
+static double value_wind(int row)
+{
+    const double a = 1 + sqrt(1 + 4 * 1.5 * 1.5), b = (a - sqrt(2 * a)) / 3, r = (1 + b * b) / (2 * b);
+    for (uint32_t k = 0;; k++) {
+        const double z = cos(3.141592653589793 * uniform(row, 2000 + 3 * (int)k));
+        const double f = (1 + r * z) / (r + z), c = 1.5 * (r - f), u = uniform(row, 2001 + 3 * (int)k);
+        if (c * (2 - c) > u || log(c / u) + 1 - c >= 0) {
+            const double angle = 1 + (uniform(row, 2002 + 3 * (int)k) < 0.5 ? -acos(f) : acos(f));
+            return angle < 0 ? angle + 6.283185307179586 : angle;
+        }
+    }
+}
+
+static double value_decades(int row)
+{
+    return pow(10, 10 * uniform(row, 83) - 5);
+}
+
+static double value_cauchy(int row)
+{
+    return tan(3.141592653589793 * (uniform(row, 84) - 0.5));
+}
+
+static double value_flag(int row)
+{
+    return uniform(row, 85) < 0.3;
+}
+
+static double value_kind(int row)
+{
+    return floor(5 * uniform(row, 86));
+}
+
+static double value_temp(int row)
+{
+    return uniform(row, 87) < 0.02 ? -999 : 15 + 8 * normal(row, 87);
+}
+
+static double value_time(int row)
+{
+    return 1.7e9 + rint(2592000 * uniform(row, 88) * 1000) / 1000;
+}
+
+static double value_tenths(int row)
+{
+    return rint(10 * (10 + 2.2 * normal(row, 89))) / 10;
+}
+
+static double value_percent(int row)
+{
+    return fmin(100, fmax(0, 60 + 40 * normal(row, 90)));
+}
+
+static double value_nearly(int row)
+{
+    return row % 1700 == 11 ? 2 : 1;
+}
+
+static double value_float(int row)
+{
+    return (double)(float)(100 + 0.01 * normal(row, 91));
+}
+
+static double value_bimodal(int row)
+{
+    return (uniform(row, 92) < 0.4 ? -3 : 3) + 0.5 * normal(row, 92);
+}
+
+/* Of Student's t with 3 degrees of freedom, and a slip of the pen. */
+static double value_slip(int row)
+{
+    double squares = 0;
+    for (int k = 0; k < 3; k++)
+        squares += normal(row, 93 + k) * normal(row, 93 + k);
+    return row == 1234 ? 1e12 : normal(row, 96) / sqrt(squares / 3);
+}
+
+static double value_glitch(int row)
+{
+    return row == 77 ? -1e6 : normal(row, 97);
+}
+
 static const column all_columns[] = {
+    {"counts", value_poisson}, {"rain", value_rain},     {"angle", value_radians}, {"wind", value_wind},
+    {"energy", value_decades}, {"cauchy", value_cauchy}, {"flag", value_flag},     {"kind", value_kind},
+    {"temp", value_temp},      {"time", value_time},     {"tenths", value_tenths}, {"percent", value_percent},
+    {"nearly", value_nearly},  {"float", value_float},   {"modes", value_bimodal}, {"slip", value_slip},
+    {"glitch", value_glitch},
     {"a", value_a},         {"b", value_b},         {"sum", value_sum},     {"number", value_number},
     {"same", value_a},      {"const", value_constant}, {"count", value_count}, {"class", value_class},
     {"sign", value_sign},   {"half", value_rounded},   {"share", value_share}, {"mass", value_positive},
@@ -132,9 +241,9 @@ static const column *column_of(const char *name)
 static const char *write_table(const char *names, int rows)
 {
     flow_text text = {0};
-    char copy[200];
+    char copy[300];
     snprintf(copy, sizeof copy, "%s", names);
-    const column *columns[16];
+    const column *columns[32];
     int n = 0;
     for (char *name = strtok(copy, ","); name != NULL; name = strtok(NULL, ","))
         columns[n++] = column_of(name);
@@ -278,6 +387,67 @@ static void test_an_angle_is_a_question(void **state)
     make_of(&r, "a,phi", 1000);
     assert_non_null(strstr(remark_of(&r, "please look"), "phi: fills 0 to 360"));
     assert_null(support_of(&r, "phi"));
+    flow_run_init_free(&r);
+}
+
+/* The answer to the question, and periods that no one could guess. */
+static void test_angles_are_named(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    flow_run_init_options options = options_of(write_table("a,phi,angle,share", 1000));
+    options.angles = "phi,angle,share=1";
+    make(&r, &options);
+    expect_json(support_of(&r, "phi"), "{\"periodic\":360,\"lower\":0}");
+    expect_json(support_of(&r, "angle"), "{\"periodic\":6.2831853071795862,\"lower\":0}");
+    expect_json(support_of(&r, "share"), "{\"periodic\":1,\"lower\":0}");
+    assert_string_equal(remark_of(&r, "please look"), "");
+    assert_string_equal(remark_of(&r, "angles"), "phi (0 to 360); angle (0 to 6.28319); share (0 to 1)");
+    flow_run_init_free(&r);
+    options.angles = "b";
+    expect_refused(&options, FLOW_DATA, "--angles: ");
+    options.angles = "phi";
+    options.context = "phi";
+    expect_refused(&options, FLOW_ARGUMENT, "--angles: the column \"phi\" is in --context too");
+    options = options_of(write_table("a,time", 300));
+    options.angles = "time";
+    expect_refused(&options, FLOW_ARGUMENT, "is no usual period; name it, as in time=");
+}
+
+/* A column of every kind at once: what a newcomer is told, and what the spec does about it. */
+static void test_every_kind_at_once(void **state)
+{
+    (void)state;
+    static const char columns[] = "number,const,a,same,b,sum,counts,rain,angle,wind,energy,cauchy,flag,kind,temp,time,"
+                                  "tenths,percent,nearly,float,modes,slip,glitch";
+    flow_run_init_result r;
+    make_of(&r, columns, 5000);
+    assert_string_equal(remark_of(&r, "left out"), "number (numbers the rows); const (constant, 3); same (the same as "
+                                                   "a); sum (= a + b); nearly (1 in all rows but 3)");
+    expect_columns(&r, "[\"a\",\"b\",\"counts\",\"rain\",\"angle\",\"wind\",\"energy\",\"cauchy\",\"flag\",\"kind\","
+                       "\"temp\",\"time\",\"tenths\",\"percent\",\"float\",\"modes\",\"slip\",\"glitch\"]");
+    static const char *const plain[] = {"a",    "b",     "angle", "wind", "cauchy",
+                                        "time", "float", "modes", "slip", "glitch"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        expect_json(support_of(&r, plain[i]), "");
+    expect_json(support_of(&r, "counts"), "{\"lower\":0,\"discrete\":true}");
+    expect_json(member(support_of(&r, "rain"), "spikes"), "[0]");
+    expect_json(member(support_of(&r, "rain"), "lower"), "0");
+    expect_json(support_of(&r, "energy"), "{\"lower\":0}");
+    expect_json(support_of(&r, "flag"), "{\"lower\":0,\"upper\":1,\"discrete\":true}");
+    expect_json(support_of(&r, "kind"), "{\"lower\":0,\"upper\":4,\"discrete\":true}");
+    expect_json(member(support_of(&r, "temp"), "spikes"), "[-999]");
+    expect_json(member(support_of(&r, "tenths"), "step"), "0.1");
+    expect_json(member(support_of(&r, "percent"), "spikes"), "[100,0]");
+    expect_json(member(support_of(&r, "percent"), "lower"), "0");
+    expect_json(member(support_of(&r, "percent"), "upper"), "100");
+    expect_json(member(cJSON_GetArrayItem(member(r.document, "flow"), 1), "type"), "\"asinh\"");
+    assert_string_equal(remark_of(&r, "heavy tails"), "cauchy; slip (1000000000000 in row 1235, far from all others); "
+                                                      "glitch (-1000000 in row 78, far from all others)");
+    assert_string_equal(remark_of(&r, "please look"), "angle, wind: fills 0 to 6.28319; if it is an angle, say so with "
+                                                      "--angles");
+    assert_non_null(strstr(remark_of(&r, "missing?"), "temp (-999 in "));
+    assert_non_null(strstr(remark_of(&r, "missing?"), "--missing -999 drops these rows instead"));
     flow_run_init_free(&r);
 }
 
@@ -487,6 +657,8 @@ int main(void)
         cmocka_unit_test(test_supports),
         cmocka_unit_test(test_spikes),
         cmocka_unit_test(test_an_angle_is_a_question),
+        cmocka_unit_test(test_angles_are_named),
+        cmocka_unit_test(test_every_kind_at_once),
         cmocka_unit_test(test_named_columns_are_modelled),
         cmocka_unit_test(test_a_copy_of_the_context_is_left_out),
         cmocka_unit_test(test_missing_values),

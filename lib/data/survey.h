@@ -83,7 +83,9 @@ typedef enum flow_finding_kind {
     FLOW_FINDING_BOUND,           /* lower, upper, and how many rows are exactly on them (rows) */
     FLOW_FINDING_ANGLE,           /* lower, step: the values fill a period of `step`. A question, never certain */
     FLOW_FINDING_DECADES,         /* lower, upper: the quantiles 0.05 and 0.95; ratio: log10 of upper / lower */
-    FLOW_FINDING_TAILS,           /* ratio: (quantile 0.999 - 0.001) / (0.75 - 0.25); 4.6 of a normal distribution */
+    FLOW_FINDING_TAILS,           /* ratio: (quantile 0.999 - 0.001) / (0.75 - 0.25); 4.6 of a normal distribution;
+                                     value (the farthest), row; rows that are so far beyond all others that the tail
+                                     does not explain them */
     FLOW_FINDING_OUTLIERS,        /* rows, value (the farthest), row, ratio (robust deviations from the median); lower,
                                      upper: 25 of these from the median, and the rows are those beyond */
     FLOW_N_FINDINGS

@@ -138,6 +138,36 @@ static int64_t shape_count_far(const flow_judge *j, const flow_survey_value *at,
     return estimate > rows ? estimate : rows;
 }
 
+/* The values of the column at both ends, the farthest from the middle first; how many there are. */
+static int shape_list_ends(const flow_judge *j, flow_survey_value *out, double middle)
+{
+    const flow_survey_column *c = j->facts;
+    int n = 0, low = j->low, high = j->high;
+    while (low < c->n_lowest || high < c->n_highest) {
+        const bool is_low = high == c->n_highest ||
+                            (low < c->n_lowest && middle - c->lowest[low].value > c->highest[high].value - middle);
+        out[n++] = is_low ? c->lowest[low++] : c->highest[high++];
+    }
+    return n;
+}
+
+/* Rows of up to 3 values that are a thousand times as far out as the next one: of a Cauchy distribution the farthest
+ * of all is that with a probability of a thousandth. */
+static int64_t shape_count_wild(const flow_judge *j, double middle)
+{
+    enum { MOST = 3 };
+    static const double times = 1000;
+    flow_survey_value ends[2 * FLOW_SURVEY_EXTREMES];
+    const int n = shape_list_ends(j, ends, middle);
+    int64_t rows = 0;
+    for (int i = 0; i < MOST && i + 1 < n; i++) {
+        rows += ends[i].rows;
+        if (fabs(ends[i].value - middle) > times * fabs(ends[i + 1].value - middle))
+            return rows;
+    }
+    return 0;
+}
+
 static flow_status shape_judge_tails(const flow_judge *j, flow_error *err)
 {
     const flow_survey_column *c = j->facts;
@@ -162,6 +192,7 @@ static flow_status shape_judge_tails(const flow_judge *j, flow_error *err)
     bool wide = j->n_sample >= LEAST_ROWS_TAILS && width >= least_ratio * 1.349 * deviation;
     if (wide || finding.rows > j->rows / 100 + 3) {
         finding.ratio = width / (1.349 * deviation);
+        finding.rows = shape_count_wild(j, middle);
         return flow_judge_add(j, FLOW_FINDING_TAILS, finding, err);
     }
     finding.ratio = fabs(finding.value - middle) / deviation;

@@ -59,6 +59,10 @@ static flow_status watch_warn_of_ties(const column_watch *w, flow_error *err)
     int n = 0;
     for (int i = 0; i < w->x->f->dim; i++) {
         const double tied = watch_tied(w, i);
+        const flow_finding *nearly =
+            w->data->survey != NULL ? flow_survey_find(w->data->survey, FLOW_FINDING_NEARLY_CONSTANT, i) : NULL;
+        if (nearly != NULL && nearly->rows > 0)
+            continue; /* it is refused */
         if (!w->watched[i] || tied * (double)w->data->n_rows < least_ties || tied < many_ties || tied >= 1 ||
             watch_is_code(w, i))
             continue; /* the trainer refuses a constant column */
@@ -74,7 +78,10 @@ static flow_status watch_warn_of_ties(const column_watch *w, flow_error *err)
                       "\"support\", \"columns\": {\"%.60s\": ",
                       w->data->columns[finding->column]);
         flow_finding_add_rule(&remedy, w->data->survey, finding);
-        flow_text_add(&remedy, "}}, or leave columns out with data.columns");
+        flow_text_add(&remedy, "}}%s, or leave columns out with data.columns",
+                      finding->kind != FLOW_FINDING_LATTICE
+                          ? " and give the blocks \"univariate\": \"mixture\", which can describe them"
+                          : "");
     } else {
         flow_text_add(&remedy, "Leave columns out with data.columns, or keep only the rows where they vary");
     }
@@ -111,7 +118,8 @@ static flow_status watch_warn_of_findings(const column_watch *w, flow_error *err
         const flow_finding_kind kind = survey->findings[i].kind;
         size_t n = 0;
         for (; i < survey->n_findings && survey->findings[i].kind == kind; i++)
-            if (warned[kind] && watch_has(w, survey->findings[i].column))
+            if (warned[kind] && watch_has(w, survey->findings[i].column) &&
+                (kind != FLOW_FINDING_NEARLY_CONSTANT || survey->findings[i].rows == 0))
                 told[n++] = survey->findings[i];
         flow_text text = {0};
         if (n > 0) {

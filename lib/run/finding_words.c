@@ -139,6 +139,15 @@ static void detail_farthest(flow_text *text, const flow_survey *survey, const fl
                       f->rows == FLOW_SURVEY_EXTREMES ? " or more" : "");
 }
 
+static void detail_wild(flow_text *text, const flow_survey *survey, const flow_finding *f, size_t n)
+{
+    (void)survey, (void)n;
+    char value[FLOW_NUMBER_SIZE];
+    flow_number_print(value, f->value);
+    if (f->rows > 0)
+        flow_text_add(text, "%s in row %lld, far from all others", value, (long long)f->row + 1);
+}
+
 /* ---- the table ---- */
 
 typedef struct finding_words {
@@ -194,7 +203,8 @@ static const finding_words kinds[FLOW_N_FINDINGS] = {
         detail_repeated, .has_value = true},
     [FLOW_FINDING_SPIKE] = {
         "spike", "single values in many rows, beside others that vary",
-        "such a value has a probability, and no density: begin the flow with:",
+        "such a value has a probability, and no density: give the blocks \"univariate\": \"mixture\", which can describe "
+        "it, and begin the flow with:",
         detail_spike, .has_value = true},
     [FLOW_FINDING_BOUND] = {
         "bound", "values end at a bound",
@@ -211,7 +221,7 @@ static const finding_words kinds[FLOW_N_FINDINGS] = {
     [FLOW_FINDING_TAILS] = {
         "tails", "heavy tails",
         "begin the flow with \"asinh\" instead of \"standardize\"",
-        NULL, .has_value = true, .has_row = true},
+        detail_wild, .has_value = true, .has_row = true},
     [FLOW_FINDING_OUTLIERS] = {
         "outliers", "values far from all others",
         "look at these rows, and remove mistakes; or begin the flow with \"asinh\" instead of \"standardize\"",

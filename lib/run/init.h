@@ -15,6 +15,7 @@ typedef struct flow_run_init_options {
     const char *model;             /* the model that the spec is to make; NULL: the name of the spec with .h5 */
     const char *validation, *test; /* locations, or shares of the rows as text; NULL: none is named */
     const char *columns, *drop, *context; /* "a,b,c"; NULL: none are named */
+    const char *angles;                   /* "phi,hour=24": columns that are periodic */
     const char *weight;
     flow_number_list missing;     /* values that stand for a missing one */
     bool fast_sampling;           /* couplings, which sample as fast as they evaluate */

@@ -256,10 +256,8 @@ static flow_status columns_bound(init_plan *plan, init_column *column, const flo
 
 static flow_status columns_angle(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
 {
-    return init_say(plan, column, INIT_QUESTION, err,
-                    "fills %.6g to %.6g: if it is an angle, give it \"periodic\": "
-                    "%.10g in a map \"support\"",
-                    f->lower, f->lower + f->step, f->step);
+    return init_say(plan, column, INIT_QUESTION, err, "fills %.6g to %.6g; if it is an angle, say so with --angles",
+                    f->lower, f->lower + f->step);
 }
 
 /* The logarithm of positive values, which is what a support from 0 on takes. */
@@ -273,11 +271,14 @@ static flow_status columns_decades(init_plan *plan, init_column *column, const f
 
 static flow_status columns_tails(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
 {
-    (void)f;
+    char value[FLOW_NUMBER_SIZE];
     if (columns_has(column, "lower") || columns_has(column, "upper") || column->spiked > nearly_all)
         return FLOW_OK;
     column->has_tails = true;
-    return init_say(plan, column, INIT_TAILS, err, "%s", "");
+    if (f->rows == 0)
+        return init_say(plan, column, INIT_TAILS, err, "%s", "");
+    flow_number_print(value, f->value);
+    return init_say(plan, column, INIT_TAILS, err, "%s in row %lld, far from all others", value, (long long)f->row + 1);
 }
 
 /* ---- all of them ---- */
@@ -310,7 +311,8 @@ flow_status init_judge_columns(init_plan *plan, flow_error *err)
     for (size_t i = 0; i < survey->n_findings; i++) {
         const flow_finding *finding = &survey->findings[i];
         init_column *column = &plan->columns[finding->column];
-        if (!column->is_context && !column->is_left_out && init_rules[finding->kind] != NULL)
+        const bool has_rule = !column->is_angle || finding->kind <= FLOW_FINDING_LINEAR; /* what it is, is known */
+        if (has_rule && !column->is_context && !column->is_left_out && init_rules[finding->kind] != NULL)
             FLOW_TRY(init_rules[finding->kind](plan, column, finding, err));
     }
     for (int i = plan->n_context; i < plan->n_columns; i++)

@@ -10,7 +10,7 @@ static flow_status held_out_move(const init_plan *plan, init_column *column, con
                                  flow_error *err)
 {
     cJSON *limit = cJSON_GetObjectItemCaseSensitive(column->support, key);
-    if (!cJSON_IsNumber(limit) || side * (value - limit->valuedouble) <= 0)
+    if (column->is_angle || !cJSON_IsNumber(limit) || side * (value - limit->valuedouble) <= 0)
         return FLOW_OK;
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(column->support, "discrete")))
         cJSON_SetNumberHelper(limit, value);

@@ -39,6 +39,22 @@ static flow_status look_names(flow_name_list *out, const char *option, const cha
     return flow_error_prefix(err, status, "%s: ", option);
 }
 
+static flow_status look_angles(init_plan *plan, flow_error *err)
+{
+    flow_reader *reader = NULL;
+    FLOW_TRY(init_read_angles(plan, err));
+    const flow_reader_options options = {.last = (const char *const *)plan->angles.at, .n_last = plan->angles.n};
+    flow_status status = flow_reader_open(&reader, plan->sets[INIT_TRAIN].source, &options, err);
+    flow_reader_close(reader);
+    for (int i = 0; i < plan->angles.n && status == FLOW_OK; i++)
+        if (look_lists(&plan->given, plan->angles.at[i]))
+            status = flow_error_set(err, FLOW_ARGUMENT,
+                                    "the column \"%.80s\" is in --context too, whose columns are taken as numbers; "
+                                    "give the cosine and the sine of an angle",
+                                    plan->angles.at[i]);
+    return flow_error_prefix(err, status, "--angles: ");
+}
+
 static flow_status look_check_roles(const init_plan *plan, flow_error *err)
 {
     const char *weight = plan->options->weight;
@@ -82,6 +98,11 @@ static flow_status look_choose_columns(init_plan *plan, const flow_name_list *al
             continue;
         init_column *column = &plan->columns[plan->n_columns++];
         *column = (init_column){.name = name, .is_forced = plan->wanted.n > 0};
+        for (int k = 0; k < plan->angles.n; k++)
+            if (strcmp(plan->angles.at[k], name) == 0) {
+                column->is_angle = true;
+                column->period = plan->periods[k];
+            }
         column->is_left_out = look_lists(&plan->dropped, name);
         if (column->is_left_out)
             column->said[INIT_LEFT_OUT] = "--drop";
@@ -211,6 +232,8 @@ flow_status init_look(init_plan *plan, flow_error *err)
         status = look_names(&plan->dropped, "--drop", o->drop, plan->sets[INIT_TRAIN].source, err);
     if (status == FLOW_OK)
         status = look_names(&plan->given, "--context", o->context, plan->sets[INIT_TRAIN].source, err);
+    if (status == FLOW_OK)
+        status = look_angles(plan, err);
     flow_name_list weight = {0};
     if (status == FLOW_OK)
         status = look_names(&weight, "--weight", o->weight, plan->sets[INIT_TRAIN].source, err);

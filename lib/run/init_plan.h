@@ -3,6 +3,7 @@
  *     init_find_files        which tables there are, and the names of the files to write     init_files.c
  *     init_look              the columns, what is wrong with their values, the survey        init_look.c
  *     init_judge_columns     what becomes of each column                                     init_columns.c
+ *     init_make_angles       columns that the user says are periodic                         init_angles.c
  *     init_look_at_held_out  bounds that hold for the held-out rows, too                     init_held_out.c
  *     init_choose_flow       the flow and the training                                       init_flow.c
  *     init_fit_minutes       epochs for --minutes                                            init_minutes.c
@@ -27,6 +28,7 @@ typedef enum init_topic {
     INIT_SPIKE,
     INIT_BOUND,
     INIT_TAILS,
+    INIT_ANGLE,
     INIT_QUESTION, /* for the user to decide */
     INIT_N_TOPICS
 } init_topic;
@@ -36,6 +38,8 @@ typedef struct init_column {
     bool is_context;
     bool is_left_out;
     bool is_forced;                  /* --columns names it */
+    bool is_angle;                   /* --angles names it, */
+    double period;                   /* with this period; 0: one of the usual ones */
     bool has_tails;                  /* the robust map is to take it */
     double spiked; /* share of the rows in its spikes */
     cJSON *support;                  /* its entry in the map "support"; NULL: none. Owned */
@@ -73,6 +77,8 @@ typedef struct init_plan {
 
     /* columns: those of the context, then those to model, then those that are left out without a survey */
     flow_name_list given, wanted, dropped; /* --context, --columns, --drop */
+    flow_name_list angles;                 /* --angles, */
+    double *periods;                       /* (angles.n) and their periods; 0: not named */
     init_column *columns;
     int n_columns, n_context, n_surveyed;
     bool is_chosen;            /* data.columns has to name the columns */
@@ -87,7 +93,10 @@ typedef struct init_plan {
 
 flow_status init_find_files(init_plan *plan, flow_error *err);
 flow_status init_look(init_plan *plan, flow_error *err);
+flow_status init_read_angles(init_plan *plan, flow_error *err);
 flow_status init_judge_columns(init_plan *plan, flow_error *err);
+/* FLOW_ARGUMENT where a period is not known. */
+flow_status init_make_angles(const init_plan *plan, flow_error *err);
 flow_status init_look_at_held_out(init_plan *plan, flow_error *err);
 flow_status init_choose_flow(init_plan *plan, flow_error *err);
 flow_status init_explain_flow(init_plan *plan, flow_error *err);

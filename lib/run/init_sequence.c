@@ -69,7 +69,7 @@ static flow_status init_describe(init_plan *plan, flow_error *err)
     static const char *const abouts[INIT_N_TOPICS] = {
         [INIT_LEFT_OUT] = "left out",    [INIT_WHOLE] = "whole numbers", [INIT_LATTICE] = "lattices",
         [INIT_SPIKE] = "single values",  [INIT_BOUND] = "bounds",        [INIT_TAILS] = "heavy tails",
-        [INIT_QUESTION] = "please look",
+        [INIT_ANGLE] = "angles",         [INIT_QUESTION] = "please look",
     };
     char count[FLOW_FORMAT_SIZE];
     flow_list *list = &plan->out->remarks;
@@ -188,6 +188,7 @@ static flow_status init_run(init_plan *plan, flow_error *err)
     FLOW_TRY(init_look(plan, err));
     if (plan->survey != NULL) {
         FLOW_TRY(init_judge_columns(plan, err));
+        FLOW_TRY(init_make_angles(plan, err));
         FLOW_TRY(init_look_at_held_out(plan, err));
     }
     plan->out->n_rows = plan->n_rows;
@@ -220,6 +221,7 @@ flow_status flow_run_init(flow_run_init_result *out, const flow_run_init_options
     flow_name_list_free(&plan.given);
     flow_name_list_free(&plan.wanted);
     flow_name_list_free(&plan.dropped);
+    flow_name_list_free(&plan.angles);
     return status;
 }
 
