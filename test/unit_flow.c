@@ -203,7 +203,7 @@ static void expect_defaults(const char *type, const char *resolved)
 #define BOUNDED(bound) "\"univariate\": {\"type\": \"affine\", \"bound\": " #bound "}"
 #define AFFINE BOUNDED(3)
 #define SPLINE \
-    "\"univariate\": {\"type\": \"rational_quadratic\", \"bins\": 8, \"bound\": 5, \"tails\": \"linear\", " \
+    "\"univariate\": {\"type\": \"rational_quadratic\", \"bins\": 8, \"bound\": 5, \"tails\": \"bounded\", " \
     "\"circular\": false}"
 
 static void defaults_are_filled_in(void **state)

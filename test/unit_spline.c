@@ -35,7 +35,7 @@ static double epsilon(void)
 
 typedef struct curve {
     int n_bins, n_params;
-    double bound;
+    double bound, most; /* the largest parameter of a slope at an end */
     bool linear, circular;
     flow_univariate univariate;
 } curve;
@@ -45,7 +45,8 @@ static curve make(int n_bins, double bound, const char *tails, bool circular)
     char text[160];
     snprintf(text, sizeof text, "{\"type\": \"rational_quadratic\", \"bins\": %d, \"bound\": %.17g, "
              "\"tails\": \"%s\", \"circular\": %s}", n_bins, bound, tails, circular ? "true" : "false");
-    curve s = {.n_bins = n_bins, .bound = bound, .linear = strcmp(tails, "linear") == 0, .circular = circular};
+    curve s = {.n_bins = n_bins, .bound = bound, .linear = strcmp(tails, "identity") != 0, .circular = circular,
+               .most = strcmp(tails, "bounded") == 0 ? 0 : INFINITY};
     univariate_open(&s.univariate, text);
     s.n_params = s.univariate.type->n_params(s.univariate.state);
     assert_int_equal(s.n_params, 3 * n_bins - 1 + (circular ? 1 : s.linear ? 2 : 0));
@@ -115,8 +116,8 @@ static knots knots_of(const curve *s, const real *theta, int count, int j)
     const double *inner = t + 2 * s->n_bins, *ends = inner + s->n_bins - 1;
     for (int i = 1; i < s->n_bins; i++)
         k.d[i] = slope(inner[i - 1]);
-    k.d[s->n_bins] = k.identity ? 1 : slope(ends[0]);
-    k.d[0] = k.identity ? 1 : slope(ends[s->linear ? 1 : 0]);
+    k.d[s->n_bins] = k.identity ? 1 : slope(fmin(ends[0], s->most));
+    k.d[0] = k.identity ? 1 : slope(fmin(ends[s->linear ? 1 : 0], s->most));
     return k;
 }
 
@@ -227,9 +228,9 @@ static void agrees_with_the_paper(void **state)
 {
     (void)state;
     static const int bins[] = {2, 3, 8, 25, 64};
-    for (int config = 0; config < 15; config++) {
-        curve s = make(bins[config % 5], config % 2 == 0 ? 5 : 0.8, config / 5 == 1 ? "linear" : "identity",
-                         config / 5 == 2);
+    static const char *const tails[] = {"identity", "linear", "bounded", "identity"};
+    for (int config = 0; config < 20; config++) {
+        curve s = make(bins[config % 5], config % 2 == 0 ? 5 : 0.8, tails[config / 5], config / 5 == 3);
         fill_theta(&s, COUNT, 0.5, (uint64_t)config, theta);
         for (int j = 0; j < COUNT; j++)
             x[j] = (real)(s.bound * (s.circular ? 1 : 1.5) * (2 * uniform((uint64_t)j, 4) - 1));
@@ -378,7 +379,7 @@ static void holds_for_any_parameters(void **state)
     static const int bins[] = {8, 2, 5, 16};
     curve subjects[8];
     for (int k = 0; k < 8; k++)
-        subjects[k] = make(bins[k % 4], k % 3 == 0 ? 5 : k % 3 == 1 ? 1 : 40, k < 4 ? "identity" : "linear", false);
+        subjects[k] = make(bins[k % 4], k % 3 == 0 ? 5 : k % 3 == 1 ? 1 : 40, k < 4 ? "identity" : k < 6 ? "linear" : "bounded", false);
     for (int batch = 0; batch < n_batches; batch++) {
         const curve *s = &subjects[batch % 8];
         try_batch(s, deviations[batch / 8 % 8], (uint64_t)batch);

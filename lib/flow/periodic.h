@@ -2,23 +2,12 @@
  *
  * A column map may make a column periodic, an angle in [-pi, pi) up to rounding, where -pi and pi are one point. From
  * there on the dimension stays periodic: blocks transform it by periodic splines, whose densities agree at that point
- * with their value (num/spline.h); networks see its cosine and sine, so that nothing depends on where the circle was
- * cut; blocks that scale and shift pass it unchanged; and its base is the uniform distribution (base/mixed.c).
+ * with their value (num/spline.h); networks see its cosine and sine (inputs.h); blocks that scale and shift pass it
+ * unchanged; and its base is the uniform distribution (base/mixed.c).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_PERIODIC_H
 #define FLOW_FLOW_PERIODIC_H
-
-#include <stdbool.h>
-
-#include "num/real.h"
-
-/* What a network sees of a dimension, from its row (n): the row itself, or if it is periodic cosine and sine, (2, n).
- * Returns the end of what was written. */
-real *flow_periodic_inputs(bool periodic, int n, const real *row, real *inputs);
-
-/* Adds the gradient at those inputs to that at the row. Returns the end of what was read. */
-const real *flow_periodic_inputs_backward(bool periodic, int n, const real *row, const real *ginputs, real *grow);
 
 /* a - b for two values of a column or latent: the shorter way round. period 0: not periodic. */
 double flow_periodic_difference(double a, double b, double period);

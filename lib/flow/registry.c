@@ -78,8 +78,8 @@ static const flow_preset glow = {
 
 /* Neural spline flows, coupling and autoregressive (Durkan et al. 2019, sec. 4.1 and 5.1), with tails of a slope of
  * their own: outside of the box the paper's identity can do nothing for an outlier, which then decides the mean
- * log-density. */
-#define SPLINE "{\"type\": \"rational_quadratic\", \"tails\": \"linear\"}"
+ * log-density. The slopes are at most 1, so that no outlier goes further out. */
+#define SPLINE "{\"type\": \"rational_quadratic\", \"tails\": \"bounded\"}"
 static const char *const nsf_defaults[] = {"repeat", "8", "mask", "\"alternate\"", "univariate", SPLINE, NULL};
 static const flow_preset nsf = {
     .info = COUPLING("nsf", "spline couplings with alternating masks", nsf_defaults),

@@ -10,6 +10,12 @@ enum { ROWS = FLOW_SPLINE_ROWS };
 
 #define RAW_MOST ((real)1e6) /* the largest slope: its square must not overflow, and float does not resolve more */
 
+/* The largest parameter of the slope at an end; that of a slope of 1 is 0. */
+static real end_most(const flow_spline_input *in)
+{
+    return in->ends == FLOW_SPLINE_BOUNDED ? 0 : (real)INFINITY;
+}
+
 /* softplus(c) = 1 - FLOW_SPLINE_LEAST */
 static real slope_offset(void)
 {
@@ -37,7 +43,7 @@ void flow_spline_measure(const flow_spline_input *in, real *theta)
 int flow_spline_n_params(int n_bins, flow_spline_ends ends)
 {
     static const int n_end_slopes[] = {
-        [FLOW_SPLINE_IDENTITY] = 0, [FLOW_SPLINE_LINEAR] = 2, [FLOW_SPLINE_PERIODIC] = 1};
+        [FLOW_SPLINE_IDENTITY] = 0, [FLOW_SPLINE_LINEAR] = 2, [FLOW_SPLINE_BOUNDED] = 2, [FLOW_SPLINE_PERIODIC] = 1};
     return 3 * n_bins - 1 + n_end_slopes[ends];
 }
 
@@ -82,9 +88,10 @@ enum { AT_A_TIME = 8 };
 
 #define FOR_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 
-static inline walk start_at_first_bin(real bound, real first, real last)
+static inline walk start_at_first_bin(real bound, real most, real first, real last)
 {
-    return (walk){-bound, -bound, -bound, bound, -bound, bound, first, last, 0};
+    return (walk){-bound, -bound, -bound, bound, -bound, bound, first > most ? most : first, last > most ? most : last,
+                  0};
 }
 
 /* Passes knots k + 1 to k + count, starting at the first bin (first) or from the state in s. After the last knot the
@@ -97,13 +104,13 @@ static inline __attribute__((always_inline)) void pass_knots(int count, bool fir
     size_t stride = in->stride, axis = (size_t)in->n_bins * stride;
     real bound = in->bound, least = least_length(in), shared = shared_length(in), passed = (real)k;
     bool last = k + count == in->n_bins - 1;
-    real most = last ? RAW_MOST : (real)INFINITY, c = last ? slope_offset() : 0;
+    real most = last ? RAW_MOST : (real)INFINITY, at_end = end_most(in), c = last ? slope_offset() : 0;
     const real *restrict x = in->theta + (size_t)k * stride, *restrict y = x + axis, *restrict slopes = y + axis;
     const real *restrict a = by_y ? y : x, *restrict b = by_y ? x : y;
     const real *restrict lower = slopes_at(in, 0), *restrict upper = slopes_at(in, in->n_bins);
     flow_spline_axis *restrict on = by_y ? &s->y : &s->x, *restrict other = by_y ? &s->x : &s->y;
     for (int j = 0; j < m; j++) {
-        walk w = first ? start_at_first_bin(bound, lower[j], upper[j])
+        walk w = first ? start_at_first_bin(bound, at_end, lower[j], upper[j])
                        : (walk){on->knot[j],    other->knot[j], on->low[j],   on->high[j], other->low[j],
                                 other->high[j], s->raw[0][j],   s->raw[1][j], s->bin[j]};
 #pragma GCC unroll 8
@@ -227,6 +234,9 @@ static void slope_gradients(const flow_spline_input *in, const real *restrict bi
             real lower = g0[j], upper = g1[j];
             out[j] = (bin[j] == before ? upper : 0) + (bin[j] == behind ? lower : 0);
         }
+        const real *raw = in->theta + (size_t)(2 * in->n_bins + p) * in->stride;
+        for (int j = 0; j < m && in->ends == FLOW_SPLINE_BOUNDED && p >= in->n_bins - 1; j++)
+            out[j] = raw[j] > 0 ? 0 : out[j];
     }
 }
 

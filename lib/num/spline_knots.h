@@ -5,7 +5,8 @@
  * a = 0 gives 1. With all parameters zero the spline is the identity. The K - 1 slopes of the inner knots are followed
  * by the slopes of the ends:
  *     identity  none: the slopes are 1, and outside the box the map is the identity
- *     linear    2, the upper one first: outside the box the map is linear, which suits outliers
+ *     linear    2, the upper one first: outside the box the map is linear
+ *     bounded   the same, each at most 1: outside the box the map brings values nearer to it, or leaves them
  *     periodic  1: both ends are the same point
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -23,7 +24,12 @@ enum {
 };
 #define FLOW_SPLINE_LEAST 1e-3
 
-typedef enum flow_spline_ends { FLOW_SPLINE_IDENTITY, FLOW_SPLINE_LINEAR, FLOW_SPLINE_PERIODIC } flow_spline_ends;
+typedef enum flow_spline_ends {
+    FLOW_SPLINE_IDENTITY,
+    FLOW_SPLINE_LINEAR,
+    FLOW_SPLINE_BOUNDED,
+    FLOW_SPLINE_PERIODIC
+} flow_spline_ends;
 
 /* The number of parameters of an element. */
 int flow_spline_n_params(int n_bins, flow_spline_ends ends);

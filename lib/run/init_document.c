@@ -246,7 +246,7 @@ static void document_add_image_blocks(draft *d, cJSON *flow)
     document_add_hidden(d, block, t->hidden, t->layers);
     cJSON *univariate = draft_type(d, block, "univariate", "rational_quadratic");
     draft_number(d, univariate, "bins", 4);
-    draft_text(d, univariate, "tails", "linear");
+    draft_text(d, univariate, "tails", "bounded");
 }
 
 static void document_add_flow(draft *d, cJSON *spec)

@@ -7,7 +7,7 @@
 
 #include "core/memory.h"
 #include "flow/conditioner/conditioners.h"
-#include "flow/periodic.h"
+#include "flow/inputs.h"
 #include "flow/univariate/univariates.h"
 
 static const char *const orders[] = {"alternate", "natural", "reverse", "random", NULL};
@@ -100,38 +100,37 @@ flow_status flow_autoregressive_check(const void *self, const flow_params *param
     return flow_permutation_check(&((const flow_autoregressive *)self)->permutation, params, err);
 }
 
-/* All in the block's own order of the dimensions; in and out are those of the map. Before each of these tiles there
- * is room for the context (n_context, n), or the gradient at it, because the network takes both as one. With
- * periodic dimensions it takes `inputs` instead, and leaves its gradient in ginputs. */
+/* All in the block's own order of the dimensions; in and out are those of the map. */
 typedef struct autoregressive_scratch {
     real *in, *out, *gin, *gout; /* (dim, n) */
-    real *gnet;                  /* (dim, n): the gradient that reaches the input through the network */
-    real *inputs, *ginputs;      /* (inputs of the network, n) */
+    real *inputs, *ginputs;      /* (n_context, n) and what the network sees of the dimensions */
     real *theta, *gtheta;        /* (n_params * dim, n) */
     void *net;
     size_t stride; /* between the planes of theta */
 } autoregressive_scratch;
 
+/* Where the inputs of dimension i are; of i = dim, how many there are. */
+static size_t autoregressive_input_at(const flow_autoregressive *block, int n, int i)
+{
+    return (size_t)(block->n_context + block->conditioner.type->before(block->conditioner.state, i)) * (size_t)n;
+}
+
 static size_t autoregressive_lay_out(const flow_autoregressive *block, int n, bool keep, void *memory,
                                      autoregressive_scratch *w)
 {
     flow_layout layout = {.base = memory};
-    size_t count = (size_t)block->dims.n * (size_t)n, before = (size_t)block->n_context * (size_t)n;
-    size_t inputs =
-        (size_t)(block->n_context + block->conditioner.type->before(block->conditioner.state, block->dims.n)) *
-        (size_t)n;
-    size_t theta = count * (size_t)block->n_params, apart = block->dims.periodic != NULL ? inputs : 0;
+    size_t count = (size_t)block->dims.n * (size_t)n, theta = count * (size_t)block->n_params;
+    size_t inputs = autoregressive_input_at(block, n, block->dims.n);
     *w = (autoregressive_scratch){.stride = count};
-    real **tiles[] = {&w->in, &w->out, &w->gin, &w->gout, &w->gnet};
-    for (size_t k = 0; k < (keep ? 5 : 2); k++) {
-        real *whole = flow_layout_take(&layout, before + count, sizeof(real));
-        *tiles[k] = whole != NULL ? whole + before : NULL;
-    }
-    w->inputs = flow_layout_take(&layout, apart, sizeof(real));
+    w->in = flow_layout_take(&layout, count, sizeof(real));
+    w->out = flow_layout_take(&layout, count, sizeof(real));
+    w->inputs = flow_layout_take(&layout, inputs, sizeof(real));
     w->theta = flow_layout_take(&layout, theta, sizeof(real));
     w->net = flow_layout_take(&layout, block->conditioner.type->scratch_size(block->conditioner.state, n, keep), 1);
     if (keep) {
-        w->ginputs = flow_layout_take(&layout, apart, sizeof(real));
+        w->gin = flow_layout_take(&layout, count, sizeof(real));
+        w->gout = flow_layout_take(&layout, count, sizeof(real));
+        w->ginputs = flow_layout_take(&layout, inputs, sizeof(real));
         w->gtheta = flow_layout_take(&layout, theta, sizeof(real));
     }
     return layout.used;
@@ -141,18 +140,6 @@ size_t flow_autoregressive_scratch_size(const void *self, int n, bool keep)
 {
     autoregressive_scratch w;
     return autoregressive_lay_out(self, n, keep, NULL, &w);
-}
-
-/* The tile together with the rows of the context before it: what the network sees, or the gradient there. */
-static real *autoregressive_whole(const flow_autoregressive *block, int n, real *tile)
-{
-    return tile - (size_t)block->n_context * (size_t)n;
-}
-
-/* What the network sees of a tile, of which it knows the context and maybe all dimensions. */
-static real *autoregressive_seen(const flow_autoregressive *block, int n, autoregressive_scratch *w, real *tile)
-{
-    return block->dims.periodic != NULL ? w->inputs : autoregressive_whole(block, n, tile);
 }
 
 static void autoregressive_put_context(const flow_autoregressive *block, const flow_pass *pass, real *inputs)
@@ -168,29 +155,20 @@ static void autoregressive_add_to_context(const flow_autoregressive *block, cons
         pass->gcontext[k] += ginputs[k];
 }
 
-/* Where the inputs of dimension i are, with periodic dimensions. */
-static size_t autoregressive_input_at(const flow_autoregressive *block, int n, int i)
-{
-    return (size_t)(block->n_context + block->conditioner.type->before(block->conditioner.state, i)) * (size_t)n;
-}
-
-/* With periodic dimensions, the inputs of dimension i of a tile; without, it is its own input. */
 static void autoregressive_put_input(const flow_autoregressive *block, int n, int i, const real *tile,
                                      autoregressive_scratch *w)
 {
-    if (block->dims.periodic != NULL)
-        flow_periodic_inputs(block->dims.periodic[i], n, tile + (size_t)i * (size_t)n,
-                             w->inputs + autoregressive_input_at(block, n, i));
+    flow_inputs_put(flow_dims_is_periodic(block->dims, i), n, tile + (size_t)i * (size_t)n,
+                    w->inputs + autoregressive_input_at(block, n, i));
 }
 
-/* And adds the gradient there to that at the dimension. */
-static void autoregressive_add_input_gradient(const flow_autoregressive *block, int n, int i, const real *tile,
+/* Adds the gradient at the inputs of dimension i to that at the dimension. */
+static void autoregressive_add_input_gradient(const flow_autoregressive *block, int n, int i,
                                               const autoregressive_scratch *w, real *gtile)
 {
-    size_t at = (size_t)i * (size_t)n;
-    if (block->dims.periodic != NULL)
-        flow_periodic_inputs_backward(block->dims.periodic[i], n, tile + at,
-                                      w->ginputs + autoregressive_input_at(block, n, i), gtile + at);
+    size_t at = autoregressive_input_at(block, n, i);
+    flow_inputs_backward(flow_dims_is_periodic(block->dims, i), n, w->inputs + at, w->ginputs + at,
+                         gtile + (size_t)i * (size_t)n);
 }
 
 /* The dimensions of one kind from `first` on, and their univariate. */
@@ -238,11 +216,10 @@ void flow_autoregressive_pass(const void *self, const flow_pass *pass, const rea
     autoregressive_scratch w;
     autoregressive_lay_out(block, n, pass->keep, pass->scratch, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, in, w.in);
-    real *inputs = autoregressive_seen(block, n, &w, w.in);
-    autoregressive_put_context(block, pass, inputs);
-    for (int i = 0; i < block->dims.n && block->dims.periodic != NULL; i++)
+    autoregressive_put_context(block, pass, w.inputs);
+    for (int i = 0; i < block->dims.n; i++)
         autoregressive_put_input(block, n, i, w.in, &w);
-    block->conditioner.type->apply(block->conditioner.state, pass, inputs, w.theta, w.net);
+    block->conditioner.type->apply(block->conditioner.state, pass, w.inputs, w.theta, w.net);
     autoregressive_transform(block, pass->direction, 0, block->dims.n, n, &w, logdet);
     flow_permutation_undo(&block->permutation, pass->fitted, n, w.out, out);
 }
@@ -256,14 +233,10 @@ void flow_autoregressive_pass_backward(const void *self, const flow_pass *pass, 
     autoregressive_lay_out(block, n, pass->keep, pass->scratch, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, gout, w.gout);
     autoregressive_transform_backward(block, pass->direction, 0, block->dims.n, n, &w, pass->glogdet);
-    real *ginputs = block->dims.periodic != NULL ? w.ginputs : autoregressive_whole(block, n, w.gnet);
-    block->conditioner.type->backward(block->conditioner.state, pass, autoregressive_seen(block, n, &w, w.in), w.gtheta,
-                                      ginputs, w.net);
-    autoregressive_add_to_context(block, pass, ginputs);
-    for (size_t k = 0; k < w.stride && block->dims.periodic == NULL; k++)
-        w.gin[k] += w.gnet[k];
-    for (int i = 0; i < block->dims.n && block->dims.periodic != NULL; i++)
-        autoregressive_add_input_gradient(block, n, i, w.in, &w, w.gin);
+    block->conditioner.type->backward(block->conditioner.state, pass, w.inputs, w.gtheta, w.ginputs, w.net);
+    autoregressive_add_to_context(block, pass, w.ginputs);
+    for (int i = 0; i < block->dims.n; i++)
+        autoregressive_add_input_gradient(block, n, i, &w, w.gin);
     flow_permutation_undo(&block->permutation, pass->fitted, n, w.gin, gin);
 }
 
@@ -275,10 +248,9 @@ void flow_autoregressive_walk(const void *self, const flow_pass *pass, const rea
     autoregressive_scratch w;
     autoregressive_lay_out(block, n, pass->keep, pass->scratch, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, in, w.in);
-    real *inputs = autoregressive_seen(block, n, &w, w.out);
-    autoregressive_put_context(block, pass, inputs);
+    autoregressive_put_context(block, pass, w.inputs);
     for (int i = 0; i < block->dims.n; i++) {
-        made->step(block->conditioner.state, pass, i, inputs, w.theta, w.net);
+        made->step(block->conditioner.state, pass, i, w.inputs, w.theta, w.net);
         autoregressive_transform(block, pass->direction, i, i + 1, n, &w, logdet);
         autoregressive_put_input(block, n, i, w.out, &w);
     }
@@ -294,18 +266,14 @@ void flow_autoregressive_walk_backward(const void *self, const flow_pass *pass, 
     autoregressive_scratch w;
     autoregressive_lay_out(block, n, pass->keep, pass->scratch, &w);
     flow_permutation_apply(&block->permutation, pass->fitted, n, gout, w.gout);
-    /* without periodic dimensions the network adds to gout itself */
-    real *ginputs = block->dims.periodic != NULL ? w.ginputs : autoregressive_whole(block, n, w.gout);
-    size_t cleared = block->dims.periodic != NULL ? autoregressive_input_at(block, n, block->dims.n)
-                                                  : autoregressive_input_at(block, n, 0);
-    memset(ginputs, 0, cleared * sizeof *ginputs);
+    memset(w.ginputs, 0, autoregressive_input_at(block, n, block->dims.n) * sizeof *w.ginputs);
     made->start_backward(block->conditioner.state, pass, w.net);
     for (int i = block->dims.n - 1; i >= 0; i--) { /* gout_i is complete once all later dimensions have added to it */
-        autoregressive_add_input_gradient(block, n, i, w.out, &w, w.gout);
+        autoregressive_add_input_gradient(block, n, i, &w, w.gout);
         autoregressive_transform_backward(block, pass->direction, i, i + 1, n, &w, pass->glogdet);
-        made->step_backward(block->conditioner.state, pass, i, w.gtheta, ginputs, w.net);
+        made->step_backward(block->conditioner.state, pass, i, w.gtheta, w.ginputs, w.net);
     }
-    made->record(block->conditioner.state, pass, autoregressive_seen(block, n, &w, w.out), w.gtheta, w.net);
-    autoregressive_add_to_context(block, pass, ginputs);
+    made->record(block->conditioner.state, pass, w.inputs, w.gtheta, w.net);
+    autoregressive_add_to_context(block, pass, w.ginputs);
     flow_permutation_undo(&block->permutation, pass->fitted, n, w.gin, gin);
 }

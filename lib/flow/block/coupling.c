@@ -8,8 +8,8 @@
  * With a context the network sees it beside the part that passes. With one dimension nothing passes unchanged, and
  * without a context the parameters are plain constants (the network's biases).
  *
- * Periodic dimensions that pass enter the network by cosine and sine; those that change go through a periodic spline
- * (periodic.h). */
+ * inputs.h says what the network sees of the dimensions that pass. Periodic dimensions that change go through a periodic
+ * spline (periodic.h). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <assert.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 #include "flow/block.h"
 #include "flow/block/options.h"
 #include "flow/conditioner/conditioners.h"
-#include "flow/periodic.h"
+#include "flow/inputs.h"
 #include "flow/univariate/univariates.h"
 #include "num/vector.h"
 
@@ -163,7 +163,6 @@ typedef struct coupling_scratch {
     real *gtheta;
     real *gin, *gout; /* (n_changed, n) */
     real *gcondition; /* as condition */
-    real *passed;     /* (n_passed, n): the periodic ones among these rows, for the gradient */
     void *net, *net_spare;
 } coupling_scratch;
 
@@ -186,8 +185,6 @@ static void coupling_lay_out(const coupling *block, int n, bool keep, flow_layou
     if (!keep)
         return;
     w->gtheta = flow_layout_take(of_image ? goes : stays, theta, sizeof(real));
-    w->passed = flow_layout_take(stays, block->dims.periodic != NULL ? (size_t)block->n_passed * (size_t)n : 0,
-                                 sizeof(real));
     w->gin = flow_layout_take(goes, changed, sizeof(real));
     w->gout = flow_layout_take(goes, changed, sizeof(real));
     w->gcondition = flow_layout_take(goes, condition, sizeof(real));
@@ -226,7 +223,7 @@ static void coupling_take_passed(const coupling *block, int n, const real *in, r
         memset(w->condition, 0, (size_t)block->dims.n * (size_t)n * sizeof *w->condition);
         for (int k = 0; k < block->n_passed; k++) {
             size_t at = (size_t)block->passed[k] * (size_t)n;
-            memcpy(w->condition + at, in + at, (size_t)n * sizeof *in);
+            flow_inputs_put(false, n, in + at, w->condition + at);
             memcpy(out + at, in + at, (size_t)n * sizeof *out);
         }
         return;
@@ -234,11 +231,8 @@ static void coupling_take_passed(const coupling *block, int n, const real *in, r
     real *inputs = w->condition;
     for (int k = 0; k < block->n_passed; k++) {
         size_t at = (size_t)block->passed[k] * (size_t)n;
-        bool periodic = flow_dims_is_periodic(block->dims, block->passed[k]);
-        inputs = flow_periodic_inputs(periodic, n, in + at, inputs);
+        inputs = flow_inputs_put(flow_dims_is_periodic(block->dims, block->passed[k]), n, in + at, inputs);
         memcpy(out + at, in + at, (size_t)n * sizeof *out);
-        if (periodic && w->passed != NULL)
-            memcpy(w->passed + (size_t)k * (size_t)n, in + at, (size_t)n * sizeof *in);
     }
 }
 
@@ -310,16 +304,14 @@ static void coupling_backward(const void *self, const flow_pass *pass, const rea
     coupling_transform_backward(block, pass->direction, n, &w, pass->glogdet);
     block->conditioner.type->backward(block->conditioner.state, &own, w.condition, w.gtheta, w.gcondition, w.net);
     flow_rows_scatter(block->n_changed, block->changed, n, w.gin, gin);
-    const bool checkerboard = block->mask == FLOW_MASK_CHECKERBOARD;
-    const real *through_net = w.gcondition;
+    const real *ginputs = w.gcondition;
     for (int k = 0; k < block->n_passed; k++) {
         size_t at = (size_t)block->passed[k] * (size_t)n;
-        bool periodic = flow_dims_is_periodic(block->dims, block->passed[k]);
-        const real *row = periodic ? w.passed + (size_t)k * (size_t)n : NULL;
         memcpy(gin + at, gout + at, (size_t)n * sizeof *gin);
-        if (checkerboard)
-            through_net = w.gcondition + at;
-        through_net = flow_periodic_inputs_backward(periodic, n, row, through_net, gin + at);
+        if (block->mask == FLOW_MASK_CHECKERBOARD)
+            ginputs = w.gcondition + at;
+        ginputs = flow_inputs_backward(flow_dims_is_periodic(block->dims, block->passed[k]), n,
+                                       w.condition + (ginputs - w.gcondition), ginputs, gin + at);
     }
     size_t n_given = (size_t)block->n_context * (size_t)n;
     const real *gcontext = w.gcondition + (size_t)block->pixels * (size_t)block->n_inputs * (size_t)n;

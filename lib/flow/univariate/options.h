@@ -10,7 +10,7 @@ typedef struct flow_affine_options {
     double bound; /* the largest absolute log-scale */
 } flow_affine_options;
 
-typedef enum flow_tails { FLOW_TAILS_IDENTITY, FLOW_TAILS_LINEAR } flow_tails;
+typedef enum flow_tails { FLOW_TAILS_IDENTITY, FLOW_TAILS_LINEAR, FLOW_TAILS_BOUNDED } flow_tails;
 
 typedef struct flow_rational_quadratic_options {
     int64_t bins;

@@ -1,9 +1,9 @@
 /* The rational-quadratic spline of Durkan et al. 2019, "Neural spline flows"; spline.h says what it computes. z = f(x),
  * so that the density direction is the explicit one.
  *
- * An element outside of the box [-bound, bound] passes unchanged, and the slopes at the ends are 1; or (tails "linear")
- * the spline goes on straight with slopes of its own. The identity leaves an outlier far from the base; a slope can
- * bring it near.
+ * An element outside of the box [-bound, bound] passes unchanged, and the slopes at the ends are 1; or the spline goes on
+ * straight with slopes of its own, any ("linear") or at most 1 ("bounded"). The identity leaves an outlier far from the
+ * base; a slope can bring it near, and one above 1 further out.
  *
  * Of a periodic dimension ("circular") the box is the period: an element outside is taken to its place inside, and the
  * ends, which map to themselves, have the same slope. Such maps turn each periodic density without zeros into the
@@ -17,15 +17,15 @@
 #include "num/simd.h"
 #include "num/spline.h"
 
-static const char *const tails_words[] = {"identity", "linear", NULL};
+static const char *const tails_words[] = {"identity", "linear", "bounded", NULL};
 
 static const flow_option rational_quadratic_table[] = {
     FLOW_KEY_INT(flow_rational_quadratic_options, bins, "8", 2, FLOW_SPLINE_BINS_MAX, "pieces of the spline"),
     FLOW_KEY_NUMBER(flow_rational_quadratic_options, bound, "5", 0.01, 1e4,
                     "the spline maps [-bound, bound] onto itself"),
     FLOW_KEY_WORD(flow_rational_quadratic_options, tails, "\"identity\"", tails_words,
-                  "outside of the box the identity, or straight lines with slopes of their own, which suit heavy "
-                  "tails"),
+                  "outside of the box the identity, or straight lines with slopes of their own; bounded: of at most 1, "
+                  "so that no outlier goes further out"),
     FLOW_KEY_FLAG(flow_rational_quadratic_options, circular, "false",
                   "the box is a period, without tails: elements outside are taken inside, the slopes at both ends "
                   "agree"),
@@ -36,7 +36,10 @@ static flow_spline_ends rational_quadratic_ends_of(const flow_rational_quadratic
 {
     if (block->circular)
         return FLOW_SPLINE_PERIODIC;
-    return block->tails == FLOW_TAILS_LINEAR ? FLOW_SPLINE_LINEAR : FLOW_SPLINE_IDENTITY;
+    static const flow_spline_ends ends[] = {[FLOW_TAILS_IDENTITY] = FLOW_SPLINE_IDENTITY,
+                                            [FLOW_TAILS_LINEAR] = FLOW_SPLINE_LINEAR,
+                                            [FLOW_TAILS_BOUNDED] = FLOW_SPLINE_BOUNDED};
+    return ends[block->tails];
 }
 
 static int rational_quadratic_n_params(const void *self)
