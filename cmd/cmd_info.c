@@ -13,6 +13,7 @@ typedef struct info_args {
     const char *columns; /* "a,b,c", or NULL */
     const char *picture;
     const char *missing;
+    flow_csv_words csv;
     int64_t dim;
     bool history;
 } info_args;
@@ -28,6 +29,7 @@ static const opt options[] = {
      "say", .least = 1, .most = FLOW_DIM_MAX},
     {"columns", 0, ARG(columns), "A,B,C", "of data: describe these columns only"},
     OPT_ROWS_MISSING(info_args, missing),
+    OPT_ROWS_CSV(info_args, csv),
     {"picture", 0, ARG(picture), "FILE.png", "of data that are images: show the first 64 of them on a sheet"},
     OPT_COMMON_JSON("print everything as one JSON object"),
     OPT_COMMON_END,
@@ -321,6 +323,7 @@ static flow_status info_data(const info_args *args, console *con, flow_error *er
     flow_run_info_data_result result;
     flow_run_info_data_options wanted = {
         .location = args->file, .columns = args->columns, .picture = args->picture};
+    FLOW_TRY(flow_csv_words_read(&wanted.csv, &args->csv, err));
     if (args->missing != NULL)
         FLOW_TRY(flow_missing_read(&wanted.missing, args->missing, err));
     flow_status status = flow_run_info_data(&result, &wanted, err);

@@ -23,6 +23,7 @@ static const opt options[] = {
     {"columns", 0, ARG(run.columns), "A,B,C", "model these columns, in this order, whatever is noticed about them"},
     INIT_OPTION_ROWS(init_args, run),
     OPT_ROWS_MISSING(init_args, missing),
+    OPT_ROWS_CSV(init_args, run.csv),
     {"force", 'f', ARG(run.force), NULL, "replace a spec that exists"},
     OPT_COMMON_JSON("print {\"spec\", \"model\", \"rows\", \"columns\", \"left_out\", \"remarks\", ...} on standard "
                     "output"),
@@ -33,6 +34,8 @@ static flow_status init_run(void *args_, console *con, flow_error *err)
 {
     init_args *args = args_;
     flow_run_init_result result;
+    flow_csv_format format;
+    FLOW_TRY(flow_csv_words_read(&format, &args->run.csv, err));
     if (args->missing != NULL)
         FLOW_TRY(flow_missing_read(&args->run.missing, args->missing, err));
     flow_status status = flow_run_init(&result, &args->run, err);

@@ -23,6 +23,7 @@ static const opt options[] = {
     {"linear", 0, ARG(run.linear), NULL, "go on the straight line between the latents; in many dimensions, its middle "
      "is nearer to 0 than latents of data are"},
     OPT_ROWS_MISSING(row_args, missing),
+    OPT_ROWS_CSV(row_args, csv),
     OPT_ROWS_SKIP_INVALID(interpolate_args, run.rows.skip_invalid, "; --rows counts them"),
     OPT_ROWS_FLOAT(interpolate_args, run.rows.as_float),
     OPT_COMMON_JSON("print {\"rows\", \"angle\", \"max_round_trip_error\", ...} on standard output; rows are then "

@@ -20,6 +20,7 @@ static const opt options[] = {
     {"logdet", 0, ARG(run.logdet), NULL,
      "add a column \"logdet\": log|det dz/dx|, or log|det dx/dz| with --to data"},
     OPT_ROWS_MISSING(row_args, missing),
+    OPT_ROWS_CSV(row_args, csv),
     OPT_ROWS_SKIP_INVALID(invert_args, run.rows.skip_invalid, OPT_ROWS_SKIPPED_ARE_NAN),
     OPT_ROWS_FLOAT(invert_args, run.rows.as_float),
     OPT_COMMON_JSON("print {\"rows\", \"max_round_trip_error\", ...} on standard output; rows are then written only if "

@@ -21,6 +21,7 @@ static const opt options[] = {
     {"worst", 0, ARG(run.worst), "N", "name the N least likely rows", .fallback = "5", .most = FLOW_LOGPROB_WORST_MAX},
     {"picture", 0, ARG(run.picture), "FILE.png", "of a model of images: show the N least likely ones on a sheet"},
     OPT_ROWS_MISSING(row_args, missing),
+    OPT_ROWS_CSV(row_args, csv),
     OPT_ROWS_SKIP_INVALID(logprob_args, run.rows.skip_invalid, OPT_ROWS_SKIPPED_ARE_NAN),
     {"float", 0, ARG(run.rows.as_float), NULL, "write single precision"},
     OPT_COMMON_JSON("print {\"rows\", \"mean\", \"standard_error\", \"bits_per_dimension\", ...} on standard output"),

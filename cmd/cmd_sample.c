@@ -30,6 +30,7 @@ static const opt options[] = {
     {"skip-invalid", 0, ARG(run.rows.skip_invalid), NULL, "draw nothing for rows of --given with missing or non-finite "
      "values, and report their number: the rows for their draws are nan"},
     OPT_ROWS_MISSING(row_args, missing),
+    OPT_ROWS_CSV(row_args, csv),
     OPT_ROWS_OUTPUT(sample_args, run.rows.output),
     {"seed", 's', ARG(run.seed), "N", "row i is a function of the model, the seed and i alone", .fallback = "1",
      .most = 9e15},

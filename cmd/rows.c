@@ -13,6 +13,7 @@ flow_status rows_open(flow_session *s, row_args *args, flow_row_options *rows, b
         rows->output = "-";
     if (args->missing != NULL)
         FLOW_TRY(flow_missing_read(&rows->missing, args->missing, err));
+    FLOW_TRY(flow_csv_words_read(&rows->csv, &args->csv, err));
     rows->hooks = console_hooks(con, rows->output);
     args->session.n_threads = args->common.threads;
     return flow_session_open(s, args->model, &args->session, err);

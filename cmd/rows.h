@@ -4,6 +4,7 @@
 #define FLOW_CMD_ROWS_H
 
 #include "command.h"
+#include "data/csv_format.h"
 #include "report.h"
 #include "run/row_walk.h"
 #include "run/session.h"
@@ -13,6 +14,7 @@ typedef struct row_args {
     common_args common;
     const char *model;
     const char *missing; /* "-999,9.96921e36"; NULL: those of the model */
+    flow_csv_words csv;  /* of the data */
     flow_session_options session;
 } row_args;
 
@@ -33,6 +35,13 @@ typedef struct row_args {
 #define OPT_ROWS_MISSING(type, member)                                                                               \
     {"missing", 0, OPT_MEMBER(type, member), "A,B", "values that stand for a missing one in any column, such as "      \
      "-999,9.96921e36: they are as invalid as nan is"}
+#define OPT_ROWS_CSV(type, member)                                                                                 \
+    {"delimiter", 0, OPT_MEMBER(type, member.delimiter), "C",                                                       \
+     "what separates the fields of CSV that is read: one character, tab, or blanks; by default that is found out"}, \
+    {"decimal", 0, OPT_MEMBER(type, member.decimal), "C",                                                           \
+     "what stands before the decimals in CSV that is read: a point or a comma; by default that is found out"},      \
+    {"header", 0, OPT_MEMBER(type, member.header), "yes|no",                                                        \
+     "whether the first line of CSV has the names of the columns; by default that is found out"}
 #define OPT_ROWS_FLOAT(type, member)             \
     {"float", 0, OPT_MEMBER(type, member), NULL, \
      "write single precision: half the size in HDF5, fewer digits in CSV"}

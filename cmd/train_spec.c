@@ -33,6 +33,9 @@ static const struct override_row {
     {"data.context", offsetof(train_args, init.context), OVERRIDE_NAMES},
     {"data.weight", offsetof(train_args, init.weight), OVERRIDE_NAME},
     {"data.missing", offsetof(train_args, missing), OVERRIDE_NUMBERS},
+    {"data.delimiter", offsetof(train_args, init.csv.delimiter), OVERRIDE_NAME},
+    {"data.decimal", offsetof(train_args, init.csv.decimal), OVERRIDE_NAME},
+    {"data.header", offsetof(train_args, init.csv.header), OVERRIDE_NAME},
     {"seed", offsetof(train_args, seed), OVERRIDE_RAW},
 };
 
@@ -75,6 +78,8 @@ static char *override_value(override_kind kind, const char *text)
 flow_status train_collect_overrides(opt_texts *list, char **owned, const train_args *args, flow_error *err)
 {
     flow_number_list missing;
+    flow_csv_format format;
+    FLOW_TRY(flow_csv_words_read(&format, &args->init.csv, err));
     if (args->missing != NULL)
         FLOW_TRY(flow_missing_read(&missing, args->missing, err));
     for (int i = 0; i < TRAIN_OVERRIDES; i++) {
@@ -99,6 +104,8 @@ static flow_status train_init(train_args *args, flow_run_init_result *made, cons
 {
     flow_run_init_options *o = &args->init;
     opt_texts overrides = args->set;
+    flow_csv_format format;
+    FLOW_TRY(flow_csv_words_read(&format, &o->csv, err));
     if (args->missing != NULL)
         FLOW_TRY(flow_missing_read(&o->missing, args->missing, err));
     char *seed = args->seed != NULL ? flow_format("seed=%s", args->seed) : NULL;

@@ -35,9 +35,10 @@ typedef struct train_args {
     {"seed", 's', OPT_MEMBER(train_args, seed), "N", "the seed of all random numbers, instead of \"seed\" of the "  \
      "spec"},                                                                                                       \
     OPT_ROWS_MISSING(train_args, missing), \
+    OPT_ROWS_CSV(train_args, init.csv), \
     OPT_ROWS_SKIP_INVALID(train_args, skip_invalid, "")
 
-enum { TRAIN_OVERRIDES = 9 };
+enum { TRAIN_OVERRIDES = 12 };
 
 /* Makes a spec if the argument names data; then that is args->run.spec, borrowed from *made, which the caller frees in
  * any case. Says what was decided. */

@@ -35,7 +35,8 @@ typedef struct flow_dataset_options {
     const char *const *columns; /* as in flow_reader_options */
     int n_columns;
     bool skip_invalid;
-    flow_number_list missing; /* as in flow_reader_options */
+    flow_number_list missing; /* as in flow_reader_options, as the next one */
+    flow_csv_format csv;
     size_t memory_bytes; /* budget of the rows when held (of a table 8 bytes a value); 0: no limit */
     double share, test_share; /* from 0 (no such part) to below 1; used when part is not FLOW_PART_ALL */
     flow_part part;

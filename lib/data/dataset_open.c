@@ -26,7 +26,8 @@ static flow_status dataset_open_reader(flow_row_store *data, const char *locatio
                                      .last = last,
                                      .n_last = n_last,
                                      .image = options->image,
-                                     .missing = options->missing};
+                                     .missing = options->missing,
+                                     .csv = options->csv};
     flow_status status = table != NULL ? flow_reader_open_rows(&data->reader, table, &how, err)
                                        : flow_reader_open(&data->reader, location, &how, err);
     free(last);

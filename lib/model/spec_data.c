@@ -34,6 +34,12 @@ const flow_option flow_data_options_table[] = {
     {KEY(missing, NUMBERS, NULL), .least = -DBL_MAX, .most = DBL_MAX, .may_change = true,
      .help = "numbers that stand for a missing value in any column, such as [-999, 9.96921e36]; they are as invalid as "
              "NaN is"},
+    {FLOW_KEY_IN(flow_data_options, csv, delimiter, TEXT, NULL), .may_change = true,
+     .help = "what separates the fields of CSV: one character, \"tab\" or \"blanks\"; without it, that is found out"},
+    {FLOW_KEY_IN(flow_data_options, csv, decimal, TEXT, NULL), .may_change = true,
+     .help = "what stands before the decimals in CSV, \".\" or \",\"; without it, that is found out"},
+    {FLOW_KEY_IN(flow_data_options, csv, header, TEXT, NULL), .may_change = true,
+     .help = "whether the first line of CSV has the names of the columns, \"yes\" or \"no\"; without it, that is found out"},
     FLOW_KEY_FLAG(flow_data_options, flip, "false",
                   "mirror training images left to right at random, half of them in each epoch"),
     FLOW_KEY_NUMBER(flow_data_options, memory, "4", 0.001, 1e6,
@@ -65,6 +71,11 @@ flow_status flow_data_options_check(const flow_data_options *options, const flow
             return flow_json_fail(&context, err, "the column \"%.60s\" is in data.columns too; it is modelled or "
                                   "given, not both", options->context.at[i]);
     flow_json classes = flow_json_member(at, "classes");
+    const char *allowed, *wrong = flow_csv_words_check(&options->csv, &allowed);
+    if (wrong != NULL) {
+        flow_json member = flow_json_member(at, wrong);
+        return flow_json_fail(&member, err, "it can be %s", allowed);
+    }
     if (options->classes > 0 && flow_data_options_label(options) < 0)
         return flow_json_fail(&classes, err, "no column \"label\" is in data.context");
     if (options->weight == NULL)

@@ -5,6 +5,7 @@
 
 #include "core/json.h"
 #include "core/option.h"
+#include "data/csv_format.h"
 
 enum { FLOW_SPEC_COLUMNS_MAX = 65536 };
 
@@ -18,6 +19,7 @@ typedef struct flow_data_options {
     bool allow_negative_weights;
     bool skip_invalid;
     flow_number_list missing;        /* values that stand for a missing one */
+    flow_csv_words csv;              /* how text tables are written */
     bool flip;
     int64_t classes;                 /* of the column FLOW_LABEL of the context; 0: it is a number, or the data say */
     double memory; /* GiB that held rows may take */

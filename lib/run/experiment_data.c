@@ -29,6 +29,7 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
         .columns = data->columns.at, .n_columns = data->columns.n, .context = data->context.at,
         .n_context = data->context.n, .weight = data->weight, .allow_negative_weights = data->allow_negative_weights,
         .image = flow_image_of_options(x->spec->image), .skip_invalid = data->skip_invalid, .missing = data->missing,
+        .csv = flow_csv_words_format(&data->csv),
         .flip = data->flip && out == &x->training, .survey = out == &x->training,
         .memory_bytes = (size_t)(data->memory * (double)(1u << 30)),
         .part = part, .share = data->validation.number, .test_share = data->test.number, .seed = x->spec->seed,
@@ -217,7 +218,7 @@ static flow_status experiment_look_at_data(flow_experiment *x, const char *locat
         last[i] = i < data->context.n ? data->context.at[i] : data->weight;
     const flow_reader_options options = {.columns = data->columns.at, .n_columns = data->columns.n, .last = last,
                                          .n_last = n_last, .image = flow_image_of_options(x->spec->image),
-                                         .missing = data->missing};
+                                         .missing = data->missing, .csv = flow_csv_words_format(&data->csv)};
     flow_reader *reader = NULL;
     flow_status status = flow_reader_open(&reader, location, &options, err);
     if (status == FLOW_OK)

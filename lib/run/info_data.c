@@ -57,7 +57,8 @@ static flow_status info_open(flow_run_info_data_result *out, const char *columns
 {
     /* statistics need no rows in memory, but standard input cannot be read twice */
     flow_dataset_options options = {
-        .skip_invalid = true, .missing = out->how.missing, .survey = true, .memory_bytes = (size_t)256 << 20};
+        .skip_invalid = true, .missing = out->how.missing, .csv = out->how.csv, .survey = true,
+        .memory_bytes = (size_t)256 << 20};
     if (columns != NULL)
         FLOW_TRY(flow_name_list_split(&out->chosen, columns, err));
     options.columns = (const char *const *)out->chosen.at;
@@ -151,7 +152,7 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const flow_run_in
                                flow_error *err)
 {
     const char *location = options->location;
-    *out = (flow_run_info_data_result){.kind = "data", .location = location, .how = {.missing = options->missing}};
+    *out = (flow_run_info_data_result){.kind = "data", .location = location, .how = {.missing = options->missing, .csv = options->csv}};
     FLOW_TRY(flow_tables_list(&out->table_paths, &out->table_sizes, location, err));
     if (out->table_paths.n > 1)
         return info_list_tables(out) ? FLOW_OK : flow_error_memory(err, "the list of tables");

@@ -7,6 +7,7 @@
 #include "core/arena.h"
 #include "core/option.h"
 #include "run/hooks.h"
+#include "data/csv_format.h"
 #include "run/report.h"
 
 typedef struct flow_run_init_options {
@@ -18,6 +19,7 @@ typedef struct flow_run_init_options {
     const char *angles;                   /* "phi,hour=24": columns that are periodic */
     const char *weight;
     flow_number_list missing;     /* values that stand for a missing one */
+    flow_csv_words csv;           /* how a text table is written */
     bool fast_sampling;           /* couplings, which sample as fast as they evaluate */
     double minutes;               /* about how long the training is to take on one processor; 0: not limited */
     const char *const *overrides; /* (n_overrides): KEY=VALUE, which the spec gets as its own */

@@ -170,6 +170,9 @@ static void document_add_data(draft *d, cJSON *spec)
     draft_text(d, data, "weight", plan->options->weight);
     if (plan->options->missing.n > 0)
         draft_put(d, data, "missing", cJSON_CreateDoubleArray(plan->options->missing.at, plan->options->missing.n));
+    draft_text(d, data, "delimiter", plan->options->csv.delimiter);
+    draft_text(d, data, "decimal", plan->options->csv.decimal);
+    draft_text(d, data, "header", plan->options->csv.header);
     if (plan->n_skipped > 0)
         draft_put(d, data, "skip_invalid", cJSON_CreateTrue());
 }

@@ -37,6 +37,7 @@ static flow_status held_out_look(init_plan *plan, const init_set *set, flow_erro
                                           .n_columns = n,
                                           .skip_invalid = true,
                                           .missing = plan->options->missing,
+                                          .csv = flow_csv_words_format(&plan->options->csv),
                                           .memory_bytes = 1};
     flow_dataset *data = NULL;
     flow_status status = flow_dataset_open(&data, set->source, &options, err);

@@ -26,15 +26,16 @@ static bool look_lists(const flow_name_list *list, const char *name)
 
 /* Splits the value of an option, whose names all have to be columns of the data: behind all others, since the labels of
  * images are given in this way alone. */
-static flow_status look_names(flow_name_list *out, const char *option, const char *text, const char *source,
+static flow_status look_names(const init_plan *plan, flow_name_list *out, const char *option, const char *text,
                               flow_error *err)
 {
     if (text == NULL)
         return FLOW_OK;
     FLOW_TRY(flow_name_list_split(out, text, err));
-    const flow_reader_options options = {.last = (const char *const *)out->at, .n_last = out->n};
+    const flow_reader_options options = {.last = (const char *const *)out->at, .n_last = out->n,
+                                         .csv = flow_csv_words_format(&plan->options->csv)};
     flow_reader *reader = NULL;
-    flow_status status = flow_reader_open(&reader, source, &options, err);
+    flow_status status = flow_reader_open(&reader, plan->sets[INIT_TRAIN].source, &options, err);
     flow_reader_close(reader);
     return flow_error_prefix(err, status, "%s: ", option);
 }
@@ -43,7 +44,8 @@ static flow_status look_angles(init_plan *plan, flow_error *err)
 {
     flow_reader *reader = NULL;
     FLOW_TRY(init_read_angles(plan, err));
-    const flow_reader_options options = {.last = (const char *const *)plan->angles.at, .n_last = plan->angles.n};
+    const flow_reader_options options = {.last = (const char *const *)plan->angles.at, .n_last = plan->angles.n,
+                                         .csv = flow_csv_words_format(&plan->options->csv)};
     flow_status status = flow_reader_open(&reader, plan->sets[INIT_TRAIN].source, &options, err);
     flow_reader_close(reader);
     for (int i = 0; i < plan->angles.n && status == FLOW_OK; i++)
@@ -144,6 +146,7 @@ static flow_status look_survey(init_plan *plan, flow_error *err)
                                           .n_columns = n,
                                           .skip_invalid = true,
                                           .missing = plan->options->missing,
+                                          .csv = flow_csv_words_format(&plan->options->csv),
                                           .survey = true,
                                           .memory_bytes = 1}; /* the rows are looked at once, and not held */
     flow_status status = flow_dataset_open(&plan->looked_at, plan->sets[INIT_TRAIN].source, &options, err);
@@ -159,7 +162,8 @@ static flow_status look_survey(init_plan *plan, flow_error *err)
 /* Leaves out columns that are no numbers, or miss too many. */
 static flow_status look_for_missing(init_plan *plan, flow_error *err)
 {
-    const flow_reader_options how = {.missing = plan->options->missing};
+    const flow_reader_options how = {.missing = plan->options->missing,
+                                     .csv = flow_csv_words_format(&plan->options->csv)};
     for (int i = plan->n_context; i < plan->n_surveyed; i++) {
         init_column *column = &plan->columns[i];
         int64_t good = 0, bad = flow_count_invalid(plan->sets[INIT_TRAIN].source, &how, column->name, &good);
@@ -213,30 +217,31 @@ static flow_status look_at_images(init_plan *plan, const flow_reader *reader, fl
     plan->is_bytes = reader->stored == FLOW_VALUE_BYTE;
     plan->n_rows = reader->n_rows;
     plan->n_context = labels;
-    return labels ? look_names(&plan->given, "--context", o->context, plan->sets[INIT_TRAIN].source, err) : FLOW_OK;
+    return labels ? look_names(plan, &plan->given, "--context", o->context, err) : FLOW_OK;
 }
 
 flow_status init_look(init_plan *plan, flow_error *err)
 {
     const flow_run_init_options *o = plan->options;
     flow_reader *reader = NULL;
-    flow_status status = flow_reader_open(&reader, plan->sets[INIT_TRAIN].source, NULL, err);
+    const flow_reader_options how = {.csv = flow_csv_words_format(&o->csv)};
+    flow_status status = flow_reader_open(&reader, plan->sets[INIT_TRAIN].source, &how, err);
     if (status == FLOW_OK && reader->image.shape.channels > 0) {
         status = look_at_images(plan, reader, err);
         flow_reader_close(reader);
         return status;
     }
     if (status == FLOW_OK)
-        status = look_names(&plan->wanted, "--columns", o->columns, plan->sets[INIT_TRAIN].source, err);
+        status = look_names(plan, &plan->wanted, "--columns", o->columns, err);
     if (status == FLOW_OK)
-        status = look_names(&plan->dropped, "--drop", o->drop, plan->sets[INIT_TRAIN].source, err);
+        status = look_names(plan, &plan->dropped, "--drop", o->drop, err);
     if (status == FLOW_OK)
-        status = look_names(&plan->given, "--context", o->context, plan->sets[INIT_TRAIN].source, err);
+        status = look_names(plan, &plan->given, "--context", o->context, err);
     if (status == FLOW_OK)
         status = look_angles(plan, err);
     flow_name_list weight = {0};
     if (status == FLOW_OK)
-        status = look_names(&weight, "--weight", o->weight, plan->sets[INIT_TRAIN].source, err);
+        status = look_names(plan, &weight, "--weight", o->weight, err);
     flow_name_list_free(&weight);
     if (status == FLOW_OK)
         status = look_check_roles(plan, err);

@@ -152,6 +152,7 @@ static bool input_open_by_name(flow_input *in, const char *location, const flow_
                                  .n_columns = o->n_columns,
                                  .skip_invalid = o->skip_invalid,
                                  .missing = o->missing,
+                                 .csv = o->csv,
                                  .last = &o->optional,
                                  .n_last = with_optional ? 1 : 0};
     if (flow_reader_open(&in->reader, location, &named, NULL) != FLOW_OK || !in->reader->has_names) {
@@ -175,7 +176,7 @@ static flow_status input_open(flow_input *out, const char *location, const flow_
          input_open_by_name(out, location, options, false)))
         return FLOW_OK;
     flow_reader_options all = {
-        .skip_invalid = options->skip_invalid, .missing = options->missing, .image = options->image};
+        .skip_invalid = options->skip_invalid, .missing = options->missing, .csv = options->csv, .image = options->image};
     FLOW_TRY(flow_reader_open(&out->reader, location, &all, err));
     if (out->reader->holds_images && options->n_context > 0) {
         flow_reader_close(out->reader);

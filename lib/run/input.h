@@ -31,7 +31,8 @@ typedef struct flow_input_options {
     bool chosen;          /* its columns are a choice: data without names may have others, too */
     const char *optional; /* a column that is the last value of a row where the data have it; NULL: none */
     bool skip_invalid;
-    flow_number_list missing; /* as in flow_reader_options */
+    flow_number_list missing; /* as in flow_reader_options, as the next one */
+    flow_csv_format csv;
     flow_image image;     /* what the columns make but for the last n_context; a shape of {0}: rows of a table */
     int n_context;
     const double *given;  /* (n_context) stand for the last columns, which the data then need not have; NULL: none do */

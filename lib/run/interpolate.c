@@ -197,6 +197,7 @@ static flow_status interpolate_find_ends(interpolation *run, flow_error *err)
     const char **names = flow_session_names(s, s->columns);
     const flow_input_options wanted = {.skip_invalid = run->o->rows.skip_invalid,
                                        .missing = flow_session_missing(s, &run->o->rows.missing),
+                                       .csv = run->o->rows.csv,
                                        .image = flow_session_image(s)};
     flow_input in = {0};
     run->ends = calloc(2, (size_t)s->width * sizeof *run->ends);

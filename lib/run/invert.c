@@ -117,7 +117,8 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
         .n_in = width, .n_scratch = 2 * d + 1, .in = &run.in, .map = invert_map,
         .picture = to_latent ? (flow_picture_options){.least = 0} : flow_session_picture(s),
     };
-    flow_input_options wanted = {.skip_invalid = options->rows.skip_invalid, .missing = options->rows.missing};
+    flow_input_options wanted = {.skip_invalid = options->rows.skip_invalid, .missing = options->rows.missing,
+                                 .csv = options->rows.csv};
     if (to_latent) {
         wanted.image = flow_session_image(s);
         wanted.missing = flow_session_missing(s, &options->rows.missing);

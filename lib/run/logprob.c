@@ -159,6 +159,7 @@ static flow_status logprob_open_input(evaluation *e, flow_error *err)
         .optional = weight,
         .skip_invalid = e->o->rows.skip_invalid,
         .missing = flow_session_missing(s, &e->o->rows.missing),
+        .csv = e->o->rows.csv,
         .image = flow_session_image(s),
         .given = e->given,
     };

@@ -22,6 +22,7 @@ typedef struct flow_row_options {
     const char *output; /* of the rows that are written; NULL: they are not */
     bool skip_invalid, as_float;
     flow_number_list missing; /* values that stand for a missing one; n 0: those of the model */
+    flow_csv_format csv;      /* of the input */
     flow_run_hooks hooks;
 } flow_row_options;
 

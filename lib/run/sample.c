@@ -71,7 +71,8 @@ static flow_status sample_open_context(sampling *run, flow_error *err)
         return sample_type_context(run, given, err);
     const flow_input_options options = {.chosen = true,
                                         .skip_invalid = run->o->rows.skip_invalid,
-                                        .missing = flow_session_missing(s, &run->o->rows.missing)};
+                                        .missing = flow_session_missing(s, &run->o->rows.missing),
+                                        .csv = run->o->rows.csv};
     flow_status status = flow_session_open_input(s, &context->in, given, s->context, s->n_context, &options, err);
     return flow_error_prefix(err, status, "--given: ");
 }
