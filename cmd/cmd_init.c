@@ -22,6 +22,7 @@ static const opt options[] = {
     {"test", 0, ARG(run.test), "DATA", "data to evaluate once, after training, or a share of the rows"},
     {"columns", 0, ARG(run.columns), "A,B,C", "model these columns, in this order, whatever is noticed about them"},
     INIT_OPTION_ROWS(init_args, run),
+    INIT_MINUTES_ROW(init_args, run),
     OPT_ROWS_MISSING(init_args, missing),
     OPT_ROWS_CSV(init_args, run.csv),
     {"force", 'f', ARG(run.force), NULL, "replace a spec that exists"},

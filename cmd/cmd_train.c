@@ -21,6 +21,7 @@ static const opt options[] = {
     {"output", 'o', ARG(run.output), "MODEL", "the model file, instead of \"output\" of the spec"},
     TRAIN_ROWS_KEYS,
     INIT_OPTION_ROWS(train_args, init),
+    INIT_MINUTES_ROW(train_args, init),
     TRAIN_ROWS_SEED,
     {"resume", 'r', ARG(run.resume), NULL, "continue a run that was stopped, with the same result as without the "
      "stop; start anew if there is no model yet"},
@@ -238,7 +239,7 @@ static flow_status train_run(void *args_, console *con, flow_error *err)
     flow_run_init_result made = {0};
     flow_run_train_options *o = &args->run;
     char *owned[TRAIN_OVERRIDES] = {0};
-    flow_status status = train_find_spec(args, &made, con, err);
+    flow_status status = train_find_spec(args, true, &made, con, err);
     if (status == FLOW_OK)
         status = train_collect_overrides(&args->set, owned, args, err);
     o->overrides = args->set.at;

@@ -20,8 +20,9 @@ typedef struct tune_args {
 #define ARG(member) OPT_MEMBER(tune_args, member)
 
 static const opt options[] = {
-    OPT_ARGUMENT_ROW("SPEC", OPT_ARGUMENT, tune_args, run.spec,
-                     "a JSON file that names the data and a flow to start from; \"flowctl init DATA\" makes one"),
+    OPT_ARGUMENT_ROW("SPEC", OPT_ARGUMENT, tune_args, train.run.spec,
+                     "a JSON file that names the data and a flow to start from; or data, " INIT_DATA_HELP ": then a "
+                     "spec is made for them, as \"flowctl init\" does, and its object \"tune\" says what varies"),
     {"trials", 'n', ARG(run.trials), "N", "how many candidates to try, the spec itself among them", .fallback = "27",
      .least = 1, .most = FLOW_TUNE_TRIALS_MAX},
     {"epochs", 'e', ARG(epochs), "N", "the epochs of the last rung, instead of train.epochs of the spec", .least = 1,
@@ -40,6 +41,7 @@ static const opt options[] = {
      "that are fitted to the held-out rows. The best model and its spec go to FILE-single.h5 and FILE-single.json",
      .least = 2, .most = FLOW_MEMBERS_MAX},
     TRAIN_ROWS_KEYS,
+    INIT_OPTION_ROWS(tune_args, train.init),
     TRAIN_ROWS_SEED,
     {"resume", 'r', ARG(run.resume), NULL, "go on with a search that was stopped, with the same result as without the "
      "stop; start anew if there is none yet"},
@@ -295,14 +297,6 @@ static flow_status show_end(console *con, flow_run_tune_result *result, bool jso
 
 /* ---- the command ---- */
 
-static flow_status tune_check_argument(const char *spec, flow_error *err)
-{
-    if (!flow_names_data(spec))
-        return FLOW_OK;
-    return flow_error_set(err, FLOW_ARGUMENT, "%s names data, and a search starts from a spec; \"flowctl init %s\" "
-                          "makes one", spec, spec);
-}
-
 static flow_status tune_run(void *args_, console *con, flow_error *err)
 {
     tune_args *args = args_;
@@ -310,10 +304,14 @@ static flow_status tune_run(void *args_, console *con, flow_error *err)
     const common_args *common = &args->train.common;
     opt_texts *set = &args->train.set;
     flow_run_tune_result result = {0};
+    flow_run_init_result made = {0};
     char epochs[64], *owned[TRAIN_OVERRIDES] = {0};
     snprintf(epochs, sizeof epochs, "train.epochs=%lld", (long long)args->epochs);
     args->train.run.output = o->output; /* where the overrides expect it */
-    flow_status status = tune_check_argument(o->spec, err);
+    args->train.run.force = o->force;
+    args->train.run.resume = o->resume;
+    flow_status status = train_find_spec(&args->train, false, &made, con, err);
+    o->spec = args->train.run.spec;
     if (status == FLOW_OK)
         status = train_collect_overrides(set, owned, &args->train, err);
     if (status == FLOW_OK && args->epochs > 0)
@@ -343,6 +341,7 @@ static flow_status tune_run(void *args_, console *con, flow_error *err)
         err->message[0] = '\0'; /* the user asked for it */
     }
     flow_run_tune_free(&result);
+    flow_run_init_free(&made);
     return status;
 }
 
@@ -353,13 +352,17 @@ const command command_tune = {
                    "space of specs (docs/spec.md, \"tune\"), the spec itself being the first. All are trained for a "
                    "few epochs, the best third of them for three times as many, and so on; those that are left are "
                    "trained to the end (successive halving). They are compared by the held-out log-density, row by "
-                   "row. The search does not change a key that the spec writes, other than \"flow\"; the object "
-                   "\"tune\" of the spec can say what varies instead.\nThe rows of data.test, or a tenth of the "
+                   "row. The object \"tune\" of the spec says what varies; without it, the search does not change a "
+                   "key that the spec writes, other than \"flow\".\nWith data in place of a spec, a spec is made for "
+                   "them first, events.json for events.csv, in the current folder: its \"tune\" has values around "
+                   "those that init chose, of the maps, the flow, the base and the training. With --resume, a spec "
+                   "that is there stays.\nThe rows of data.test, or a tenth of the "
                    "training rows that is split off before, decide nothing: the best model is evaluated on them "
                    "once, at the end, beside the spec itself.\nThe folder of the search has the spec and the model "
                    "of every candidate, and a table. After Ctrl-C, SIGTERM or a crash, --resume goes on with the "
                    "same result as without the stop. A candidate that fails is counted and left out.",
-    .examples = "  flowctl tune events.json\n"
+    .examples = "  flowctl tune events.csv --minutes 10\n"
+                "  flowctl tune events.json\n"
                 "  flowctl tune events.json --minutes 30 -o best.h5\n"
                 "  flowctl tune events.json --trials 81 --epochs 200 --resume",
     .options = options, .args_size = sizeof(tune_args), .run = tune_run,

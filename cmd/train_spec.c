@@ -100,7 +100,7 @@ flow_status train_collect_overrides(opt_texts *list, char **owned, const train_a
 /* ---- a spec of its own ---- */
 
 /* The argument names data: makes a spec for them, which then is what is trained. */
-static flow_status train_init(train_args *args, flow_run_init_result *made, console *con, flow_error *err)
+static flow_status train_init(train_args *args, bool trains, flow_run_init_result *made, console *con, flow_error *err)
 {
     flow_run_init_options *o = &args->init;
     opt_texts overrides = args->set;
@@ -112,10 +112,10 @@ static flow_status train_init(train_args *args, flow_run_init_result *made, cons
     if (args->data != NULL)
         return flow_error_set(err, FLOW_ARGUMENT, "--data goes with a spec, and %s is data already", args->run.spec);
     o->data = args->run.spec;
-    o->model = args->run.output;
+    o->model = trains ? args->run.output : NULL;
     o->force = args->run.force;
     o->resume = args->run.resume;
-    o->trains = true;
+    o->trains = trains;
     flow_status status = args->seed != NULL && seed == NULL ? flow_error_memory(err, "seed") : FLOW_OK;
     if (seed != NULL)
         status = opt_texts_add(&overrides, seed, "set", err);
@@ -140,7 +140,7 @@ static flow_status train_check_options(const train_args *args, flow_error *err)
                                            "itself", option, args->run.spec);
 }
 
-flow_status train_find_spec(train_args *args, flow_run_init_result *made, console *con, flow_error *err)
+flow_status train_find_spec(train_args *args, bool trains, flow_run_init_result *made, console *con, flow_error *err)
 {
-    return flow_names_data(args->run.spec) ? train_init(args, made, con, err) : train_check_options(args, err);
+    return flow_names_data(args->run.spec) ? train_init(args, trains, made, con, err) : train_check_options(args, err);
 }

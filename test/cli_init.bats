@@ -94,6 +94,32 @@ quick=(--set train.epochs=2 --set train.batch=64 --set 'flow[1].hidden=[8]' --se
     same a.csv b.csv
 }
 
+# A search of a moment.
+brief=(-n 4 -e 2 --set 'flow[1].hidden=[8]' --set train.batch=64)
+
+@test "tune DATA makes the spec, and searches around what it says" {
+    run flowctl tune plain.csv "${brief[@]}"
+    expect_status 0
+    expect "plain.csv: 200 rows, 2 columns" "plain.json: written" "plain.json: 4 candidates" "flow[0] (3)" \
+        "flow[1].univariate (4)" "flow[1].repeat (3)" "base (2)" "train.optimizer.decay" "plain-tuned.h5: the best of"
+    expect_not "flow[1].hidden" "train.batch (" "as the spec has them"
+    flowctl tune plain.json -n 4 -e 2 -q -o again.h5
+    flowctl logprob plain-tuned.h5 plain.csv -q -o a.csv
+    flowctl logprob again.h5 plain.csv -q -o b.csv
+    same a.csv b.csv
+    run flowctl tune plain.csv "${brief[@]}"
+    expect_status 1
+    expect "plain.json: this spec exists already"
+    run flowctl tune plain.csv "${brief[@]}" --resume
+    expect_status 0
+    expect "plain.json: this spec of plain.csv is there already"
+    flowctl tune plain.csv "${brief[@]}" --force -q --context y -o given.h5
+    flowctl logprob given.h5 plain.csv -q -o c.csv
+    grep -q '"context": \["y"\]' plain.json
+    run flowctl tune plain.json --drop y
+    expect_status 2
+}
+
 @test "no file that exists is replaced" {
     flowctl init plain.csv -q
     cp plain.json before.json
@@ -102,7 +128,7 @@ quick=(--set train.epochs=2 --set train.batch=64 --set 'flow[1].hidden=[8]' --se
     expect "plain.json: this spec exists already" "--force"
     run flowctl train plain.csv
     expect_status 1
-    expect "plain.json: this spec exists already" "flowctl train plain.json"
+    expect "plain.json: this spec exists already" "name it in place of the data"
     same plain.json before.json
     run flowctl init plain.csv -o plain.csv --force
     expect_status 1

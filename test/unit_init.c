@@ -572,18 +572,52 @@ static void test_minutes_are_counted(void **state)
     ASSERT_EQ(epochs_of(1e6), 1000);
 }
 
+/* The values that a search tries are such as the spec has, and its own are among them. */
+static void test_the_space_of_a_search_is_around_the_choice(void **state)
+{
+    (void)state;
+    static const int rows[] = {200, 2500, 12000};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        flow_run_init_result r;
+        flow_spec *spec;
+        int n = 0;
+        make_of(&r, i == 1 ? "a,b,share" : "a,b", rows[i]);
+        char *text = cJSON_PrintUnformatted(r.document);
+        flow_error err;
+        assert_int_equal(flow_spec_parse(&spec, text, strlen(text), "text", NULL, NULL, 0, &err), FLOW_OK);
+        for (const cJSON *key = member(member(r.document, "tune"), "space")->child; key != NULL; key = key->next, n++) {
+            cJSON *own = cJSON_Duplicate(flow_json_find(r.document, key->string), 1);
+            cJSON_DeleteItemFromObject(own, "note");
+            bool found = false;
+            for (const cJSON *value = key->child; value != NULL; value = value->next)
+                found = found || cJSON_Compare(value, own, 1);
+            if (!found)
+                fail_msg("%s of %d rows lacks its own value", key->string, rows[i]);
+            cJSON_Delete(own);
+        }
+        assert_int_equal(n, 9);
+        flow_spec_free(spec);
+        free(text);
+        flow_run_init_free(&r);
+    }
+}
+
 static void test_overrides_are_in_the_spec(void **state)
 {
     (void)state;
-    static const char *const overrides[] = {"train.epochs=3", "seed=9"};
+    static const char *const overrides[] = {"train.epochs=3", "seed=9", "train.batch=16", "flow[1]=\"maf\""};
     static const char *const wrong[] = {"train.epoch=3"};
     flow_run_init_result r;
     flow_run_init_options options = options_of(write_table("a,b", 100));
     options.overrides = overrides;
-    options.n_overrides = 2;
+    options.n_overrides = 4;
     make(&r, &options);
     expect_json(member(member(r.document, "train"), "epochs"), "3");
     expect_json(member(r.document, "seed"), "9");
+    const cJSON *space = member(member(r.document, "tune"), "space");
+    assert_non_null(cJSON_GetObjectItemCaseSensitive(space, "base")); /* what is overridden does not vary */
+    assert_null(cJSON_GetObjectItemCaseSensitive(space, "train.batch"));
+    assert_null(cJSON_GetObjectItemCaseSensitive(space, "flow[1].repeat"));
     flow_run_init_free(&r);
     options.overrides = wrong;
     options.n_overrides = 1;
@@ -665,6 +699,7 @@ int main(void)
         cmocka_unit_test(test_bounds_hold_for_the_held_out_rows),
         cmocka_unit_test(test_the_share_that_is_held_out),
         cmocka_unit_test(test_minutes_are_counted),
+        cmocka_unit_test(test_the_space_of_a_search_is_around_the_choice),
         cmocka_unit_test(test_overrides_are_in_the_spec),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_data_are_told_from_specs),

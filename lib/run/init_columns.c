@@ -61,7 +61,6 @@ static bool columns_take_codes(init_column *column, double origin, double step)
 {
     const cJSON *spikes = cJSON_GetObjectItemCaseSensitive(column->support, "spikes"), *spike;
     cJSON_ArrayForEach(spike, spikes) if (!columns_is_on_lattice(spike->valuedouble, origin, step)) return false;
-    column->has_tails = true;
     cJSON_DeleteItemFromObjectCaseSensitive(column->support, "spikes");
     return true;
 }
@@ -274,7 +273,6 @@ static flow_status columns_tails(init_plan *plan, init_column *column, const flo
     char value[FLOW_NUMBER_SIZE];
     if (columns_has(column, "lower") || columns_has(column, "upper") || column->spiked > nearly_all)
         return FLOW_OK;
-    column->has_tails = true;
     if (f->rows == 0)
         return init_say(plan, column, INIT_TAILS, err, "%s", "");
     flow_number_print(value, f->value);

@@ -1,5 +1,6 @@
 /* The spec of a plan: a document whose notes give the reasons. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,15 +203,9 @@ static void document_add_support(draft *d, cJSON *flow)
 
 static void document_add_columns_to_line(draft *d, cJSON *flow)
 {
-    bool has_tails = false;
-    for (int i = 0; i < d->plan->n_columns; i++)
-        has_tails = has_tails || (document_models(d->plan, &d->plan->columns[i]) && d->plan->columns[i].has_tails);
-    if (!has_tails) {
-        draft_put(d, flow, NULL, cJSON_CreateString("standardize"));
-        return;
-    }
     cJSON *map = draft_type(d, flow, NULL, "asinh");
-    draft_note(d, map, "As standardize, with the logarithm far out: some columns have heavy tails or outliers.");
+    draft_put(d, map, "sparing", cJSON_CreateTrue());
+    draft_note(d, map, "As standardize, but for heavy tails and for rows far out, which it takes the logarithm of.");
 }
 
 static void document_add_hidden(draft *d, cJSON *block, int width, int layers)
@@ -228,7 +223,13 @@ static void document_add_blocks(draft *d, cJSON *flow)
     draft_text(d, block, FLOW_NOTE, t->why_blocks);
     draft_number(d, block, "repeat", t->repeat);
     document_add_hidden(d, block, t->hidden, t->layers);
-    draft_text(d, block, "univariate", plan->options->fast_sampling ? "rational_quadratic" : "mixture");
+    draft_text(d, block, "activation", "silu");
+    if (plan->options->fast_sampling) {
+        draft_text(d, block, "univariate", "rational_quadratic");
+        return;
+    }
+    cJSON *univariate = draft_type(d, block, "univariate", "mixture");
+    draft_number(d, univariate, "components", t->components);
 }
 
 static void document_add_image_blocks(draft *d, cJSON *flow)
@@ -288,6 +289,59 @@ static void document_add_training(draft *d, cJSON *spec)
     draft_number(d, train, "ema", t->ema);
 }
 
+/* ---- the space of a search ---- */
+
+/* A list of JSON texts as the values of a key; %d in the key is the place of the blocks in the flow. */
+static void document_add_values(draft *d, cJSON *space, const char *key, int place, const char *values)
+{
+    char name[64];
+    const char *mark = strstr(key, "%d");
+    if (mark != NULL)
+        snprintf(name, sizeof name, "%.*s%d%s", (int)(mark - key), key, place, mark + 2);
+    draft_put(d, space, mark != NULL ? name : key, cJSON_Parse(values));
+}
+
+/* Values around one that was chosen, to two digits, the last one `most` at most. */
+static void document_add_around(draft *d, cJSON *space, const char *key, double value, double factor, double most)
+{
+    cJSON *list = draft_list(d, space, key);
+    for (int k = -1; k <= 1 && (k < 1 || value < most); k++) {
+        char text[64];
+        snprintf(text, sizeof text, k == 0 ? "%.17g" : "%.2g", fmin(value * pow(factor, k), most));
+        draft_put(d, list, NULL, cJSON_CreateNumber(strtod(text, NULL)));
+    }
+}
+
+/* What "tune" varies: around what was chosen here. */
+static void document_add_space(draft *d, cJSON *spec)
+{
+    const init_plan *plan = d->plan;
+    const init_training *t = &plan->training;
+    const int place = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(spec, "flow")) - 1;
+    cJSON *tune = draft_object(d, spec, "tune");
+    draft_note(d, tune, "What \"flowctl tune\" tries in place of the values above; it keeps what is not listed here. "
+                        "\"train\" does not read it.");
+    draft_put(d, tune, "only", cJSON_CreateTrue());
+    cJSON *space = draft_object(d, tune, "space");
+    document_add_values(d, space, "flow[%d]", place - 1,
+                        "[{\"type\": \"asinh\", \"sparing\": true}, \"asinh\", \"standardize\"]");
+    if (!plan->options->fast_sampling)
+        document_add_values(d, space, "flow[%d].univariate", place,
+                            "[{\"type\": \"mixture\", \"components\": 6}, {\"type\": \"mixture\", \"components\": 10}, "
+                            "{\"type\": \"mixture\", \"components\": 16}, "
+                            "{\"type\": \"rational_quadratic\", \"tails\": \"linear\"}]");
+    document_add_values(d, space, "flow[%d].repeat", place, plan->options->fast_sampling ? "[6, 8, 12]" : "[3, 5, 8]");
+    document_add_values(d, space, "flow[%d].hidden", place, t->hidden > 128 ? "[[128, 128], [256, 256], [512, 512]]"
+                                                                            : "[[64, 64], [128, 128], [256, 256]]");
+    document_add_values(d, space, "flow[%d].activation", place, "[\"silu\", \"relu\"]");
+    document_add_values(d, space, "base", place, "[\"student_t\", \"normal\"]");
+    document_add_around(d, space, "train.optimizer.rate", t->rate, 2, 1);
+    document_add_around(d, space, "train.optimizer.decay", t->decay, 3, 1);
+    cJSON *batch = draft_list(d, space, "train.batch");
+    for (int64_t value = t->batch / 2; value <= t->batch * 2; value *= 2)
+        draft_put(d, batch, NULL, cJSON_CreateNumber((double)value));
+}
+
 /* ---- all of it ---- */
 
 flow_status init_make_document(cJSON **out, const init_plan *plan, flow_error *err)
@@ -300,6 +354,8 @@ flow_status init_make_document(cJSON **out, const init_plan *plan, flow_error *e
     document_add_data(&d, spec);
     document_add_flow(&d, spec);
     document_add_training(&d, spec);
+    if (plan->image.shape.channels == 0)
+        document_add_space(&d, spec);
     draft_text(&d, spec, "output", plan->output);
     *out = spec;
     return d.failed ? flow_error_memory(err, "a spec") : FLOW_OK;

@@ -140,9 +140,9 @@ static flow_status files_check_spec(const init_plan *plan, const flow_location *
     if (plan->options->force)
         return FLOW_OK;
     return flow_error_set(err, FLOW_EXISTS,
-                          "%s: this spec exists already; \"flowctl train %s\" trains it, --force "
+                          "%s: this spec exists already; name it in place of the data to go on from it, --force "
                           "replaces it, -o names another file",
-                          spec, spec);
+                          spec);
 }
 
 static flow_status files_check_model(const init_plan *plan, flow_error *err)

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/text.h"
@@ -35,34 +36,6 @@ static int64_t choose_clamp(double value, int64_t least, int64_t most)
     return value < (double)least ? least : value > (double)most ? most : (int64_t)value;
 }
 
-/* By the number of training rows: a row of the table holds for fewer than `below`. */
-static const struct flow_rule {
-    double below;
-    int64_t batch;
-    int repeat, hidden;
-    double decay;
-} flow_rules[] = {
-    {2000, 32, 3, 64, 1}, {3000, 64, 3, 128, 1}, {10000, 64, 3, 128, 0.5}, {20000, 128, 5, 128, 0},
-    {INFINITY, 256, 5, 128, 0},
-};
-
-/* `n` training rows. More rows need fewer epochs, and more steps in all. */
-static void choose_for_table(init_plan *plan, double n)
-{
-    const struct flow_rule *rule = flow_rules;
-    while (n >= rule->below)
-        rule++;
-    const bool coupling = plan->options->fast_sampling;
-    plan->training = (init_training){.repeat = coupling ? 8 : rule->repeat,
-                                     .hidden = rule->hidden,
-                                     .layers = 2,
-                                     .batch = rule->batch,
-                                     .rate = 5e-3,
-                                     .decay = rule->decay,
-                                     .ema = 0.999,
-                                     .epochs = choose_clamp(120 * cbrt(2500 / n), 10, 120)};
-}
-
 static const char *choose_text(init_plan *plan, const char *format, ...) FLOW_PRINTF(2, 3);
 static const char *choose_text(init_plan *plan, const char *format, ...)
 {
@@ -72,6 +45,49 @@ static const char *choose_text(init_plan *plan, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     return flow_arena_text(plan->arena, text);
+}
+
+/* By the number of training rows: a line of the table holds for fewer than `below`. */
+static const struct flow_rule {
+    double below;
+    int repeat, components;
+    int64_t batch, epochs;
+    double decay; /* where there is one row for each column; decay_most at most */
+} flow_rules[] = {
+    {1500, 5, 10, 32, 40, 45},   {3000, 3, 16, 64, 100, 100}, {8000, 5, 10, 64, 60, 45},     {16000, 5, 10, 64, 25, 45},
+    {50000, 5, 10, 128, 36, 45}, {200000, 5, 10, 256, 20, 45}, {INFINITY, 5, 10, 256, 0, 45},
+};
+
+static const double decay_most = 0.8;
+
+/* The epochs of more rows than any line of the table has. */
+static const double rows_in_all = 4e6;
+enum { EPOCHS_LEAST = 6 };
+
+/* So many have wider networks, fewer components, and fewer epochs. */
+static const double many_columns = 48;
+
+/* `n` training rows of `d` columns. */
+static void choose_for_table(init_plan *plan, double n, double d)
+{
+    const struct flow_rule *rule = flow_rules;
+    while (n >= rule->below)
+        rule++;
+    const bool coupling = plan->options->fast_sampling;
+    const double decay = fmin(decay_most, rule->decay * d / n);
+    plan->training = (init_training){
+        .repeat = coupling ? 8 : rule->repeat,
+        .components = d > many_columns ? 5 : rule->components,
+        .hidden = d > many_columns ? 256 : 128,
+        .layers = 2,
+        .batch = rule->batch,
+        .rate = 1e-2,
+        .decay = strtod(choose_text(plan, "%.2g", decay), NULL),
+        .ema = 0.99,
+        .epochs = choose_clamp((rule->epochs > 0 ? (double)rule->epochs : rows_in_all / n) *
+                                   (d > many_columns ? 0.6 : 1),
+                               EPOCHS_LEAST, INT64_MAX),
+    };
 }
 
 static void choose_words_for_table(init_plan *plan, const char *rows)
@@ -84,8 +100,8 @@ static void choose_words_for_table(init_plan *plan, const char *rows)
                                                  "that, a maf of mixtures has a better likelihood."
                                                : "Of the flows that were compared on tables, a maf of mixtures had the "
                                                  "best likelihood. To draw many samples, try --fast-sampling.");
-    t->why_training = choose_text(plan, "By the number of rows, %s.%s%s", rows,
-                                  t->decay > 0 ? " They are few: small batches, and decay against overfitting." : "",
+    t->why_training = choose_text(plan, "By the number of rows, %s. Decay, by the rows for each column, is against "
+                                  "overfitting; the rate falls to 0 by the last epoch.%s", rows,
                                   plan->options->minutes > 0 ? " The epochs are what --minutes allows." : "");
 }
 
@@ -144,7 +160,7 @@ flow_status init_choose_flow(init_plan *plan, flow_error *err)
     choose_held_out(plan);
     if (plan->image.shape.channels > 0)
         return choose_for_images(plan, choose_rows(plan), err);
-    choose_for_table(plan, choose_rows(plan));
+    choose_for_table(plan, choose_rows(plan), plan->out->n_modelled);
     return FLOW_OK;
 }
 

@@ -40,7 +40,6 @@ typedef struct init_column {
     bool is_forced;                  /* --columns names it */
     bool is_angle;                   /* --angles names it, */
     double period;                   /* with this period; 0: one of the usual ones */
-    bool has_tails;                  /* the robust map is to take it */
     double spiked; /* share of the rows in its spikes */
     cJSON *support;                  /* its entry in the map "support"; NULL: none. Owned */
     const char *said[INIT_N_TOPICS]; /* "row numbers"; NULL: nothing */
@@ -50,6 +49,7 @@ typedef struct init_column {
 typedef struct init_training {
     int levels, repeat;                      /* of images: scales, and steps of each */
     int hidden, layers;                      /* width and number of the hidden layers */
+    int components;                          /* of the mixtures */
     const char *what_blocks, *what_training; /* for people: "maf of 3 blocks ..." */
     const char *why_blocks, *why_training;
     int64_t batch, epochs, warmup;

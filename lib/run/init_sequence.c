@@ -109,14 +109,29 @@ static flow_status init_list_left_out(init_plan *plan, flow_error *err)
 
 /* ---- the spec ---- */
 
+/* What is overridden does not vary in a search: leaves keys that are `override` (KEY=VALUE) or lie in it out of the space.
+ */
+static void init_pin(cJSON *document, const char *override)
+{
+    cJSON *space = flow_json_find(document, "tune.space");
+    const size_t n = strcspn(override, "=");
+    for (cJSON *node = space != NULL ? space->child : NULL, *next; node != NULL; node = next) {
+        next = node->next;
+        if (strncmp(node->string, override, n) == 0 && strchr(".[", node->string[n]) != NULL)
+            cJSON_Delete(cJSON_DetachItemViaPointer(space, node));
+    }
+}
+
 /* The spec has the overrides, and is one that training accepts. */
 static flow_status init_complete_document(init_plan *plan, flow_error *err)
 {
     const flow_run_init_options *o = plan->options;
     flow_run_init_result *out = plan->out;
     flow_spec *spec = NULL;
-    for (int i = 0; i < o->n_overrides; i++)
+    for (int i = 0; i < o->n_overrides; i++) {
         FLOW_TRY(flow_json_assign(out->document, o->overrides[i], err));
+        init_pin(out->document, o->overrides[i]);
+    }
     cJSON *copy = cJSON_Duplicate(out->document, 1);
     if (copy == NULL)
         return flow_error_memory(err, "a spec");
