@@ -15,7 +15,7 @@ typedef struct info_args {
     const char *missing;
     flow_csv_words csv;
     int64_t dim;
-    bool history;
+    bool history, force;
 } info_args;
 
 #define ARG(member) OPT_MEMBER(info_args, member)
@@ -31,6 +31,7 @@ static const opt options[] = {
     OPT_ROWS_MISSING(info_args, missing),
     OPT_ROWS_CSV(info_args, csv),
     {"picture", 0, ARG(picture), "FILE.png", "of data that are images: show the first 64 of them on a sheet"},
+    {"force", 'f', ARG(force), NULL, "let --picture replace a file that flowctl did not write"},
     OPT_COMMON_JSON("print everything as one JSON object"),
     OPT_COMMON_END,
 };
@@ -322,7 +323,7 @@ static flow_status info_data(const info_args *args, console *con, flow_error *er
 {
     flow_run_info_data_result result;
     flow_run_info_data_options wanted = {
-        .location = args->file, .columns = args->columns, .picture = args->picture};
+        .location = args->file, .columns = args->columns, .picture = args->picture, .force = args->force};
     FLOW_TRY(flow_csv_words_read(&wanted.csv, &args->csv, err));
     if (args->missing != NULL)
         FLOW_TRY(flow_missing_read(&wanted.missing, args->missing, err));

@@ -20,6 +20,7 @@ static const opt options[] = {
     {"number", 'n', ARG(run.n), "N", "how many rows to write, the two ends among them", .fallback = "8", .least = 2,
      .most = 9e15},
     OPT_ROWS_OUTPUT(interpolate_args, run.rows.output),
+    OPT_ROWS_FORCE(interpolate_args, run.rows.sources.force),
     {"linear", 0, ARG(run.linear), NULL, "go on the straight line between the latents; in many dimensions, its middle "
      "is nearer to 0 than latents of data are"},
     OPT_ROWS_MISSING(row_args, missing),

@@ -17,6 +17,7 @@ static const opt options[] = {
     {"to", 0, ARG(run.to), "latent|data", "z = f^-1(x) of rows of data, or x = f(z) of latent rows",
      .fallback = "latent", .choices = ends},
     OPT_ROWS_OUTPUT(invert_args, run.rows.output),
+    OPT_ROWS_FORCE(invert_args, run.rows.sources.force),
     {"logdet", 0, ARG(run.logdet), NULL,
      "add a column \"logdet\": log|det dz/dx|, or log|det dx/dz| with --to data"},
     OPT_ROWS_MISSING(row_args, missing),

@@ -16,6 +16,7 @@ static const opt options[] = {
      "for all rows, as in label=7 or mass=1.5,angle=2; the data need not have the context then"},
     {"output", 'o', ARG(run.rows.output), "OUT", "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard "
      "output; an HDF5 file keeps its other tables"},
+    OPT_ROWS_FORCE(logprob_args, run.rows.sources.force),
     {"weight", 0, ARG(run.weight), "COLUMN", "weigh the rows by this column in the mean and its error, instead of by "
      "the weight column that the model was trained with, which is used where the data have it"},
     {"worst", 0, ARG(run.worst), "N", "name the N least likely rows", .fallback = "5", .most = FLOW_LOGPROB_WORST_MAX},

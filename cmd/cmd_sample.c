@@ -32,6 +32,7 @@ static const opt options[] = {
     OPT_ROWS_MISSING(row_args, missing),
     OPT_ROWS_CSV(row_args, csv),
     OPT_ROWS_OUTPUT(sample_args, run.rows.output),
+    OPT_ROWS_FORCE(sample_args, run.rows.sources.force),
     {"seed", 's', ARG(run.seed), "N", "row i is a function of the model, the seed and i alone", .fallback = "1",
      .most = 9e15},
     {"first", 0, ARG(run.first), "ROW", "begin at row ROW of the sequence of rows of the seed, counted from 0; several "

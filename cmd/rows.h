@@ -27,6 +27,9 @@ typedef struct row_args {
     {"output", 'o', OPT_MEMBER(type, member), "OUT",                                                               \
      "where the rows go: FILE.csv, FILE.h5[:/set], or - for CSV on standard output, which is the default; an HDF5 " \
      "file keeps its other tables"}
+#define OPT_ROWS_FORCE(type, member)               \
+    {"force", 'f', OPT_MEMBER(type, member), NULL, \
+     "replace a file, or a table in an HDF5 file, that exists and that flowctl did not write"}
 /* `effect`: what becomes of them in the results. */
 #define OPT_ROWS_SKIP_INVALID(type, member, effect)     \
     {"skip-invalid", 0, OPT_MEMBER(type, member), NULL, \

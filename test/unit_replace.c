@@ -3,6 +3,7 @@
 #include "table_files.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/lock.h"
 #include "core/replace.h"
 
 static void holds(const char *name, const char *text)
@@ -245,6 +247,87 @@ static void test_a_killed_writer(void **state)
     holds("killed", "new");
 }
 
+/* With the lock of the file, what killed writers have left is removed, and nothing else. */
+static void test_leftovers(void **state)
+{
+    (void)state;
+    static const char *const kept[] = {".killed.txt.12-0.tmp", ".killed.12-x.tmp", ".killed.12-0.tmp2", ".other.12-0.tmp",
+                                       "killed.12-0.tmp"};
+    write_text("killed", "old");
+    write_text(".killed.123-0.tmp", "half");
+    write_text(".killed.7-12.tmp", "half");
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        write_text(kept[i], "mine");
+    flow_replace_clean(at("killed"));
+    holds("killed", "old");
+    assert_int_equal(access(at(".killed.123-0.tmp"), F_OK), -1);
+    assert_int_equal(access(at(".killed.7-12.tmp"), F_OK), -1);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        assert_int_equal(access(at(kept[i]), F_OK), 0);
+        unlink(at(kept[i]));
+    }
+}
+
+/* Only what this program wrote, and nobody changed, may be replaced unasked. */
+static void test_protection(void **state)
+{
+    (void)state;
+    flow_error err = {0};
+    write_text("theirs", "text");
+    write_text("nothing", "");
+    assert_int_equal(flow_replace_protect(at("theirs"), &err), FLOW_EXISTS);
+    assert_non_null(strstr(err.message, "theirs: this file exists, and nothing says that flowctl wrote it"));
+    assert_int_equal(flow_replace_protect(at("nothing"), &err), FLOW_OK);
+    assert_int_equal(flow_replace_protect(at("missing"), &err), FLOW_OK);
+    assert_int_equal(flow_replace_protect("-", &err), FLOW_OK);
+    assert_int_equal(flow_replace_protect("/dev/null", &err), FLOW_OK);
+    replace(at("ours"), "new");
+    if (flow_replace_protect(at("ours"), &err) != FLOW_OK)
+        skip(); /* no extended attributes here */
+    FILE *file = fopen(at("ours"), "a");
+    fputs("more", file);
+    fclose(file);
+    assert_int_equal(flow_replace_protect(at("ours"), &err), FLOW_EXISTS);
+    replace(at("ours"), "new");
+    assert_int_equal(flow_replace_protect(at("ours"), &err), FLOW_OK);
+}
+
+static void test_locks(void **state)
+{
+    (void)state;
+    flow_lock a, b;
+    flow_lock_state taken, second;
+    char lock_file[256];
+    snprintf(lock_file, sizeof lock_file, "%s", at(".table.lock"));
+    assert_int_equal(flow_lock_try(&a, &taken, at("table"), NULL), FLOW_OK);
+    assert_int_equal(taken, FLOW_LOCK_TAKEN);
+    assert_int_equal(flow_lock_try(&b, &second, at("table"), NULL), FLOW_OK);
+    assert_int_equal(second, FLOW_LOCK_BUSY);
+    flow_lock_release(&b);
+    assert_int_equal(access(lock_file, F_OK), 0);
+    flow_lock_release(&a);
+    assert_int_equal(access(lock_file, F_OK), -1);
+
+    /* the lock of a program that is killed ends, and the file that it leaves means nothing */
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        if (flow_lock_try(&a, &taken, at("table"), NULL) == FLOW_OK && taken == FLOW_LOCK_TAKEN)
+            kill(getpid(), SIGKILL);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(access(lock_file, F_OK), 0);
+    assert_int_equal(flow_lock_try(&a, &taken, at("table"), NULL), FLOW_OK);
+    assert_int_equal(taken, FLOW_LOCK_TAKEN);
+    flow_lock_release(&a);
+    assert_int_equal(flow_lock_try(&a, &taken, at("no/folder/table"), NULL), FLOW_OK);
+    assert_int_equal(taken, FLOW_LOCK_NONE);
+    assert_int_equal(a.code, ENOENT);
+    flow_lock_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +339,9 @@ int main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_a_full_disk),
         cmocka_unit_test(test_a_killed_writer),
+        cmocka_unit_test(test_leftovers),
+        cmocka_unit_test(test_protection),
+        cmocka_unit_test(test_locks),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/replace.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,11 +9,98 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "core/text.h"
 
-enum { MOST_ATTEMPTS = 1000, MODE_BITS = 07777 };
+enum { MOST_ATTEMPTS = 1000, MODE_BITS = 07777, MARK_SIZE = 64 };
+
+/* ---- the mark of what this program wrote ---- */
+
+static const char mark_name[] = "user.flowctl.written";
+
+static void mark_print(char out[MARK_SIZE], const struct stat *info)
+{
+#ifdef __APPLE__
+    const struct timespec changed = info->st_mtimespec;
+#else
+    const struct timespec changed = info->st_mtim;
+#endif
+    memset(out, 0, MARK_SIZE);
+    snprintf(out, MARK_SIZE, "%lld bytes, %lld.%09ld", (long long)info->st_size, (long long)changed.tv_sec,
+             changed.tv_nsec);
+}
+
+/* Where there are no attributes, the file has no mark. */
+static void mark_set(int descriptor)
+{
+    struct stat info;
+    char mark[MARK_SIZE];
+    if (fstat(descriptor, &info) != 0)
+        return;
+    mark_print(mark, &info);
+#ifdef __APPLE__
+    (void)fsetxattr(descriptor, mark_name, mark, MARK_SIZE, 0, 0);
+#else
+    (void)fsetxattr(descriptor, mark_name, mark, MARK_SIZE, 0);
+#endif
+}
+
+static bool mark_is_there(const char *file, const struct stat *info)
+{
+    char mark[MARK_SIZE], expected[MARK_SIZE];
+#ifdef __APPLE__
+    const ssize_t n = getxattr(file, mark_name, mark, MARK_SIZE, 0, 0);
+#else
+    const ssize_t n = getxattr(file, mark_name, mark, MARK_SIZE);
+#endif
+    mark_print(expected, info);
+    return n == MARK_SIZE && memcmp(mark, expected, MARK_SIZE) == 0;
+}
+
+flow_status flow_replace_protect(const char *file, flow_error *err)
+{
+    struct stat info;
+    if (flow_is_standard(file) || flow_path_descriptor(file) >= 0 || stat(file, &info) != 0 || !S_ISREG(info.st_mode) ||
+        info.st_size == 0 || mark_is_there(file, &info))
+        return FLOW_OK;
+    return flow_error_set(err, FLOW_EXISTS,
+                          "%s: this file exists, and nothing says that flowctl wrote it, so it is not "
+                          "replaced; --force replaces it, -o names another file",
+                          file);
+}
+
+/* ---- temporary files ---- */
+
+/* ".NAME.PID-N.tmp" */
+static bool temporary_is_of(const char *entry, const char *base)
+{
+    char start[256];
+    const int n = snprintf(start, sizeof start, ".%.200s.", base);
+    if (n <= 0 || strncmp(entry, start, (size_t)n) != 0)
+        return false;
+    const char *at = entry + n;
+    const size_t pid = strspn(at, "0123456789"), attempt = at[pid] == '-' ? strspn(at + pid + 1, "0123456789") : 0;
+    return pid > 0 && attempt > 0 && strcmp(at + pid + 1 + attempt, ".tmp") == 0;
+}
+
+void flow_replace_clean(const char *file)
+{
+    char *target = realpath(file, NULL);
+    const char *name = target != NULL ? target : file, *slash = strrchr(name, '/');
+    char *folder = flow_path_dir(name);
+    DIR *dir = folder != NULL ? opendir(folder) : NULL;
+    for (const struct dirent *entry = NULL; dir != NULL && (entry = readdir(dir)) != NULL;)
+        if (temporary_is_of(entry->d_name, slash != NULL ? slash + 1 : name))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir != NULL)
+        closedir(dir);
+    free(folder);
+    free(target);
+}
+
+/* ---- replacing ---- */
 
 /* The error of the last system call. */
 static flow_status replace_fail(const flow_replacement *r, const char *what, flow_error *err)
@@ -70,21 +158,25 @@ flow_status flow_replace_open(flow_replacement *out, const char *file, const cha
         return FLOW_OK;
     }
     struct stat old = {0};
+    const int given = standard ? -1 : flow_path_descriptor(file);
     bool exists = !standard && stat(file, &old) == 0;
     if (exists && S_ISDIR(old.st_mode))
         return flow_error_set(err, FLOW_IO, "%s: is a folder; name a file in it", file);
-    if (regular != NULL && (standard || (exists && !S_ISREG(old.st_mode))))
+    if (regular != NULL && (standard || given >= 0 || (exists && !S_ISREG(old.st_mode))))
         return flow_error_set(err, FLOW_IO, "%s: is a device or pipe, and %s has to be a regular file", out->name,
                               regular);
-    out->target = exists ? realpath(file, NULL) : flow_strdup(file);
+    const bool direct = given >= 0 || (exists && !S_ISREG(old.st_mode)); /* what is behind /dev/fd/N has no path */
+    out->target = exists && !direct ? realpath(file, NULL) : flow_strdup(file);
     if (out->target == NULL)
         return exists ? replace_fail(out, "written", err) : flow_error_memory(err, "a file name");
-    if (!exists || S_ISREG(old.st_mode)) {
+    if (!direct) {
         out->replaces = exists;
         out->mode = old.st_mode & MODE_BITS;
         return replace_make_temporary(out, err);
     }
-    out->descriptor = open(file, O_WRONLY | O_CLOEXEC);
+    if (given == STDOUT_FILENO && fflush(stdout) != 0)
+        return replace_fail(out, "written", err);
+    out->descriptor = given >= 0 ? fcntl(given, F_DUPFD_CLOEXEC, 0) : open(file, O_WRONLY | O_CLOEXEC);
     if (out->descriptor < 0)
         return replace_fail(out, "written", err);
     out->is_open = true;
@@ -169,6 +261,8 @@ flow_status flow_replace_commit(flow_replacement *r, flow_error *err)
         return replace_fail(r, "written", err);
     int last = r->target == NULL ? dup(r->descriptor) : r->descriptor;
     r->is_open = false;
+    if (r->temporary != NULL)
+        mark_set(r->descriptor);
     if (last >= 0 && close(last) != 0 && errno != EINTR)
         return replace_fail(r, "written", err);
     return r->temporary != NULL ? replace_rename(r, err) : FLOW_OK;

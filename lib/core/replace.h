@@ -11,12 +11,15 @@
  *   nothing that looks like a result. The commit writes it to the disk (fsync), renames it over `file` and writes the
  *   folder to the disk. A crash at any instant leaves the old file or the new one; a failure removes the temporary
  *   file.
- * - Temporary files of crashed programs are not removed by later runs. A process number says nothing on a folder that
- *   several computers share, so a file that looks abandoned may belong to a program that is writing it.
+ * - A program that is killed leaves its temporary file. flow_replace_clean removes those of a file; its caller has the
+ *   lock of the file (core/lock.h), so that no program is writing them.
+ * - The new file carries a mark, an extended attribute where the file system has them, with its size and the time of its
+ *   last change: flow_replace_protect tells from it what this program wrote from what it must not replace unasked.
  * - An old file passes on its permissions (mode & 07777). A new file has those of the umask. The owner is the writer.
  * - A symbolic link is followed: the link stays, and the file that it leads to is replaced. A link that leads nowhere
  *   is replaced itself.
- * - A device or a FIFO is written to directly; "-" is standard output. Nothing can be undone there. `regular` refuses
+ * - A device or a FIFO is written to directly; "-" is standard output, and so are /dev/stdout and /dev/fd/N, whatever
+ *   they lead to. Nothing can be undone there. `regular` refuses
  *   them: it names what needs a regular file ("an HDF5 file") and is NULL where anything will do.
  * - A folder that cannot be opened for reading, or a file system that cannot sync folders, is accepted: then the rename
  *   is as durable as that file system makes it. Any other failure to sync the folder is FLOW_IO, although the new file
@@ -46,6 +49,13 @@ typedef struct flow_replacement {
     bool replaces; /* there is an old file */
     mode_t mode;   /* of the old file */
 } flow_replacement;
+
+/* FLOW_EXISTS when `file` is a regular file that is not empty and that was not put in place by this program, or was
+ * changed afterwards, or where the file system does not tell. */
+flow_status flow_replace_protect(const char *file, flow_error *err);
+
+/* Removes temporary files of `file` that killed programs have left. */
+void flow_replace_clean(const char *file);
 
 /* *out needs flow_replace_close after an error too. */
 flow_status flow_replace_open(flow_replacement *out, const char *file, const char *regular, flow_error *err);

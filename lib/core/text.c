@@ -264,6 +264,22 @@ bool flow_is_standard(const char *location)
     return location != NULL && strcmp(location, "-") == 0;
 }
 
+int flow_path_descriptor(const char *path)
+{
+    static const char *const names[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(path, names[i]) == 0)
+            return i;
+    for (int i = 0; i < 2; i++) {
+        const char *number = path + strlen(folders[i]);
+        if (strncmp(path, folders[i], strlen(folders[i])) == 0 && number[0] != '\0' && strlen(number) < 7 &&
+            strspn(number, "0123456789") == strlen(number))
+            return (int)strtol(number, NULL, 10);
+    }
+    return -1;
+}
+
 char *flow_path_join(const char *dir, const char *path)
 {
     if (dir == NULL || path[0] == '/' || flow_is_standard(path) || strcmp(dir, ".") == 0)

@@ -59,6 +59,9 @@ char *flow_format(const char *format, ...) FLOW_PRINTF(1, 2);
 /* Whether a location stands for standard input or output: "-"; false for NULL. */
 bool flow_is_standard(const char *location);
 
+/* The descriptor that a path stands for, /dev/stdout, /dev/fd/3 or /proc/self/fd/3; -1: it is another path. */
+int flow_path_descriptor(const char *path);
+
 /* A copy of `path` if it is absolute or "-" or `dir` is NULL; else dir/path. Owned by the caller (free); NULL when
  * memory is out. */
 char *flow_path_join(const char *dir, const char *path);

@@ -116,7 +116,9 @@ flow_status flow_csv_writer_open(flow_writer **out, const char *file, const char
     w->common = (flow_writer){.type = &csv_writer_type, .n_columns = n_columns, .as_float = options->as_float};
     w->used = 0;
     *out = &w->common;
-    flow_status status = flow_replace_open(&w->common.output, file, NULL, err);
+    flow_status status = options->careful ? flow_replace_protect(file, err) : FLOW_OK;
+    if (status == FLOW_OK)
+        status = flow_replace_open(&w->common.output, file, NULL, err);
     bool quote = csv_all_numbers(columns, n_columns);
     for (int i = 0; i < n_columns && status == FLOW_OK; i++)
         status = csv_put_name(w, columns[i], quote, i + 1 < n_columns ? ',' : '\n', err);

@@ -11,6 +11,7 @@
 #include "h5/file.h"
 #include "h5/object.h"
 #include "h5/scope.h"
+#include "h5/text.h"
 
 enum { COPY_BYTES = 1 << 20 };
 
@@ -71,14 +72,50 @@ static flow_status update_copy(flow_replacement *output, flow_error *err)
     return status;
 }
 
-flow_status flow_h5_remove_table(hid_t file, const flow_replacement *output, const char *path, flow_error *err)
+/* ---- what must not be replaced unasked ---- */
+
+static const char mark_name[] = "written_by", mark_text[] = "flowctl";
+
+flow_status flow_h5_mark(hid_t dataset, flow_error *err)
+{
+    return flow_h5_attr_write_text(dataset, mark_name, mark_text, err);
+}
+
+static bool update_has_mark(hid_t object)
+{
+    enum { MOST = 64 };
+    char *text = NULL;
+    const bool has = H5Aexists(object, mark_name) > 0 &&
+                     flow_h5_attr_read_text(&text, object, mark_name, MOST, NULL) == FLOW_OK &&
+                     strcmp(text, mark_text) == 0;
+    free(text);
+    return has;
+}
+
+/* Whether there is a dataset at `path` (*exists), and that it may be replaced. */
+static flow_status update_check_table(bool *exists, hid_t file, const flow_replacement *output, const char *path,
+                                      bool careful, flow_error *err)
 {
     hid_t old = H5Oopen(file, path, H5P_DEFAULT);
-    bool exists = old >= 0, is_group = exists && H5Iget_type(old) == H5I_GROUP;
+    *exists = old >= 0;
+    const bool is_group = *exists && H5Iget_type(old) == H5I_GROUP, is_ours = *exists && update_has_mark(old);
     flow_h5_close(old);
     if (is_group)
         return flow_error_set(err, FLOW_EXISTS, "%s: %s is a group in this file; name a new place in it, as in %s:%s/x",
                               output->name, path, output->name, path);
+    if (*exists && careful && !is_ours)
+        return flow_error_set(err, FLOW_EXISTS,
+                              "%s: the table %s in this file exists, and flowctl did not write it, so "
+                              "it is not replaced; --force replaces it, -o %s:/NAME names another one",
+                              output->name, path, output->name);
+    return FLOW_OK;
+}
+
+flow_status flow_h5_remove_table(hid_t file, const flow_replacement *output, const char *path, bool careful,
+                                 flow_error *err)
+{
+    bool exists = false;
+    FLOW_TRY(update_check_table(&exists, file, output, path, careful, err));
     if (exists && H5Ldelete(file, path, H5P_DEFAULT) < 0)
         return flow_h5_error(err, FLOW_IO, "%s: the old %s cannot be replaced", output->name, path);
     return FLOW_OK;
@@ -92,22 +129,25 @@ static flow_status update_fail_to_open(const flow_replacement *output, flow_stat
                              output->name);
 }
 
-flow_status flow_h5_update(hid_t *out, flow_replacement *output, const char *path, flow_error *err)
+flow_status flow_h5_update(hid_t *out, flow_replacement *output, const char *path, bool careful, flow_error *err)
 {
     hid_t old;
     *out = H5I_INVALID_HID;
     if (!flow_h5_has_signature(output->target))
-        return FLOW_OK;
+        return careful ? flow_replace_protect(output->target, err) : FLOW_OK;
     flow_status status = flow_h5_open(&old, output->target, err);
     if (status != FLOW_OK)
         return update_fail_to_open(output, status, err);
-    bool only = update_holds_only(old, path);
-    flow_h5_close(old);
+    bool only = update_holds_only(old, path), exists;
     if (only)
-        return FLOW_OK;
+        status = update_check_table(&exists, old, output, path, careful, err);
+    flow_h5_close(old);
+    if (only || status != FLOW_OK)
+        return status;
     status = update_copy(output, err);
     if (status != FLOW_OK)
         return status;
     status = flow_h5_open_to_write(out, output->temporary, err);
-    return status == FLOW_OK ? flow_h5_remove_table(*out, output, path, err) : update_fail_to_open(output, status, err);
+    return status == FLOW_OK ? flow_h5_remove_table(*out, output, path, careful, err)
+                             : update_fail_to_open(output, status, err);
 }

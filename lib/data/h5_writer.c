@@ -26,6 +26,7 @@ typedef struct h5_writer {
     flow_writer common;
     hid_t file;
     bool keeps; /* the file has other tables, from before */
+    bool careful;
     char *path; /* of part 0; a column beside images is at PATH_NAME */
     flow_name_list columns;
     h5_part *parts;
@@ -50,6 +51,7 @@ static void h5_part_extents(const h5_part *part, hsize_t n, bool whole_rows, hsi
 /* What readers need to know about the dataset. */
 static flow_status h5_writer_describe(const h5_writer *w, const h5_part *part, flow_error *err)
 {
+    FLOW_TRY(flow_h5_mark(part->dataset, err));
     switch (part->rank) {
     case 2:
         return flow_h5_attr_write_names(part->dataset, "columns", (const char *const *)w->columns.at, w->columns.n,
@@ -73,7 +75,7 @@ static flow_status h5_writer_make_dataset(h5_writer *w, h5_part *part, hsize_t c
     if (path == NULL)
         return flow_error_memory(err, "the name of a dataset");
     if (beside && w->keeps)
-        status = flow_h5_remove_table(w->file, &w->common.output, path, err);
+        status = flow_h5_remove_table(w->file, &w->common.output, path, w->careful, err);
     if (status != FLOW_OK) {
         free(path);
         return status;
@@ -235,7 +237,9 @@ static flow_status h5_writer_open_file(h5_writer *w, bool keep, flow_error *err)
     flow_status status = FLOW_OK;
     flow_h5_scope scope = flow_h5_begin();
     if (keep)
-        status = flow_h5_update(&w->file, output, w->path, err);
+        status = flow_h5_update(&w->file, output, w->path, w->careful, err);
+    else if (w->careful)
+        status = flow_replace_protect(output->target, err);
     w->keeps = w->file >= 0;
     if (status == FLOW_OK && w->file < 0) {
         status = flow_h5_create(&w->file, output->temporary, err);
@@ -283,6 +287,7 @@ flow_status flow_h5_writer_open(flow_writer **out, const char *file, const char 
     *out = &w->common;
     w->common = (flow_writer){.type = &h5_writer_type, .n_columns = n_columns, .as_float = as_float};
     w->file = -1;
+    w->careful = options->careful;
     size_t row_bytes = (size_t)n_columns * (as_float ? sizeof(float) : sizeof(double));
     w->chunk_rows = CHUNK_BYTES / row_bytes > 0 ? CHUNK_BYTES / row_bytes : 1;
     flow_status status = h5_writer_set_path(w, path != NULL ? path : "/data", err);

@@ -26,6 +26,7 @@ typedef struct png_writer {
     uint8_t *pixels;                /* the images so far */
     size_t n, room;                 /* of them */
     int64_t n_files;
+    bool careful;
 } png_writer;
 
 /* ---- one image ---- */
@@ -44,12 +45,15 @@ static void png_shade(const png_writer *w, uint8_t *to, const double *row)
     }
 }
 
-static flow_status png_write_file(const char *file, const uint8_t *pixels, flow_shape shape, flow_error *err)
+static flow_status png_write_file(const png_writer *w, const char *file, const uint8_t *pixels, flow_shape shape,
+                                  flow_error *err)
 {
     char *bytes;
     size_t size;
     FLOW_TRY(flow_png_encode(&bytes, &size, pixels, shape, err));
-    flow_status status = flow_replace_file(file, NULL, bytes, size, err);
+    flow_status status = w->careful ? flow_replace_protect(file, err) : FLOW_OK;
+    if (status == FLOW_OK)
+        status = flow_replace_file(file, NULL, bytes, size, err);
     free(bytes);
     return status;
 }
@@ -63,7 +67,7 @@ static flow_status png_write_single(png_writer *w, const double *row, flow_error
     if (file == NULL)
         return flow_error_memory(err, name);
     png_shade(w, w->pixels, row);
-    flow_status status = png_write_file(file, w->pixels, w->options.shape, err);
+    flow_status status = png_write_file(w, file, w->pixels, w->options.shape, err);
     free(file);
     return status;
 }
@@ -111,7 +115,7 @@ static flow_status png_write_sheet(png_writer *w, flow_error *err)
             memcpy(sheet + (top + y) * row_bytes + left * (size_t)one.channels,
                    w->pixels + i * png_picture_bytes(w) + y * line, line);
     }
-    flow_status status = png_write_file(w->common.output.name, sheet,
+    flow_status status = png_write_file(w, w->common.output.name, sheet,
                                         (flow_shape){(int)height, (int)width, one.channels}, err);
     free(sheet);
     return status;
@@ -185,11 +189,14 @@ flow_status flow_png_writer_open(flow_writer **out, const char *file, const char
     *out = &w->common;
     w->common = (flow_writer){.type = &png_writer_type, .n_columns = n_columns};
     w->options = options->picture;
+    w->careful = options->careful;
     w->common.output.name = flow_strdup(file);
     if (w->common.output.name == NULL)
         return flow_error_memory(err, "an image");
     if (!png_find_pattern(w, file))
         return flow_error_set(err, FLOW_ARGUMENT, "%s: the number of an image is written as \"%%d\" or \"%%05d\" in "
                               "the name, once", file);
+    if (w->careful && w->pattern_length == 0)
+        FLOW_TRY(flow_replace_protect(file, err));
     return png_grow(w, err);
 }

@@ -131,6 +131,8 @@ typedef struct flow_picture_options {
 
 typedef struct flow_writer_options {
     bool as_float;                /* HDF5: store float instead of double; CSV: digits that round-trip a float */
+    bool careful;                 /* FLOW_EXISTS instead of replacing what this program did not write: a file
+                                     (core/replace.h), or with `keep` a table of HDF5 */
     bool keep;                    /* HDF5: put the table into the existing file and keep its other contents */
     flow_picture_options picture; /* PNG; HDF5: its shape */
 } flow_writer_options;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "h5/file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,11 +54,29 @@ static hid_t file_write_access(void)
     return access;
 }
 
+/* What a lock for reading says: 0, or errno. */
+static int file_try_lock(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const int code = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return code;
+}
+
 static flow_status file_open(hid_t *out, const char *path, unsigned flags, hid_t access, flow_error *err)
 {
     flow_status status = FLOW_OK;
     *out = H5Fopen(path, flags, access);
-    if (*out < 0)
+    const int code = *out < 0 ? file_try_lock(path) : 0;
+#if H5_VERSION_GE(1, 10, 7)
+    if (code == ENOLCK && H5Pset_file_locking(access, false, true) >= 0) /* NFS without its lock service */
+        *out = H5Fopen(path, flags, access);
+#endif
+    if (*out < 0 && code == EWOULDBLOCK)
+        status = flow_error_set(err, FLOW_FORMAT, "is open for writing in another program, which has locked it; close it "
+                                "there, or wait until that program ends");
+    else if (*out < 0)
         status = flow_h5_error(err, FLOW_FORMAT, "cannot be opened, the file is damaged, incomplete or in use");
     flow_h5_close(access);
     return status;

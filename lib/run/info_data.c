@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "run/output.h"
 #include "run/picture.h"
 #include "run/valid_rows.h"
 
@@ -110,12 +111,14 @@ static bool info_list_tables(flow_run_info_data_result *out)
 }
 
 /* A sheet of the first images. */
-static flow_status info_show(flow_run_info_data_result *out, const char *file, flow_error *err)
+static flow_status info_show(flow_run_info_data_result *out, const char *file, bool force, flow_error *err)
 {
     enum { SHOWN = 64 };
     const int d = out->data->n_columns;
     const double *shown[SHOWN];
     FLOW_TRY(flow_picture_check(file, out->data->image.shape, out->location, err));
+    const flow_output_sources sources = {.data = out->location, .force = force};
+    FLOW_TRY(flow_output_check("--picture", file, &sources, err));
     double *rows = calloc(SHOWN, (size_t)d * sizeof *rows);
     size_t n = 0;
     for (int i = 0; i < SHOWN; i++)
@@ -124,7 +127,7 @@ static flow_status info_show(flow_run_info_data_result *out, const char *file, f
     if (status == FLOW_OK)
         status = flow_dataset_next(out->data, rows, NULL, SHOWN, &n, err);
     if (status == FLOW_OK)
-        status = flow_picture_write(file, &out->shown, out->data->columns, d, shown, n, err);
+        status = flow_picture_write(file, !force, &out->shown, out->data->columns, d, shown, n, err);
     free(rows);
     out->picture = file;
     return status;
@@ -168,7 +171,7 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const flow_run_in
         return flow_error_memory(err, "columns");
     if (data->survey != NULL)
         FLOW_TRY(flow_findings_describe(&out->findings, data->survey, err));
-    return options->picture != NULL ? info_show(out, options->picture, err) : FLOW_OK;
+    return options->picture != NULL ? info_show(out, options->picture, options->force, err) : FLOW_OK;
 }
 
 void flow_run_info_data_free(flow_run_info_data_result *result)

@@ -56,6 +56,7 @@ typedef struct flow_run_info_data_options {
     const char *location;
     const char *columns;      /* "a,b,c" to look at; NULL: all that hold numbers */
     const char *picture;      /* a PNG file for a sheet of the first 64 images; NULL: none */
+    bool force;               /* let the picture replace a file of another program */
     flow_number_list missing; /* values that stand for a missing one */
     flow_csv_format csv;
 } flow_run_info_data_options;

@@ -11,6 +11,7 @@
 #include "data/location.h"
 #include "model/model.h"
 #include "run/init_plan.h"
+#include "run/output.h"
 
 /* ---- data or a spec ---- */
 
@@ -265,7 +266,10 @@ flow_status init_find_files(init_plan *plan, flow_error *err)
         return flow_error_set(err, FLOW_ARGUMENT, "standard input can be read only once; put the data into a file");
     FLOW_TRY(files_check_kind(plan->options->data, err));
     FLOW_TRY(flow_location_find(&place, plan->options->data, err));
+    const flow_run_hooks no_hooks = {0};
     flow_status status = files_name(plan, &place, err);
+    if (status == FLOW_OK)
+        status = flow_output_lock(&plan->lock, plan->out->spec, false, "makes this spec", &no_hooks, err);
     if (status == FLOW_OK && plan->options->resume && flow_file_identify(plan->out->spec) == FLOW_FILE_JSON)
         plan->out->kept = true;
     else if (status == FLOW_OK)

@@ -13,6 +13,7 @@
 #ifndef FLOW_RUN_INIT_PLAN_H
 #define FLOW_RUN_INIT_PLAN_H
 
+#include "core/lock.h"
 #include "data/dataset.h"
 #include "data/name_list.h"
 #include "data/table.h"
@@ -73,6 +74,7 @@ typedef struct init_plan {
 
     /* files */
     init_set sets[INIT_N_SETS];
+    flow_lock lock; /* of the spec, until it is written */
     const char *output; /* the name of the model where it is not that of the spec; NULL */
 
     /* columns: those of the context, then those to model, then those that are left out without a survey */

@@ -233,6 +233,7 @@ flow_status flow_run_init(flow_run_init_result *out, const flow_run_init_options
         free(plan.sets[role].named);
     }
     flow_dataset_close(plan.looked_at);
+    flow_lock_release(&plan.lock);
     flow_name_list_free(&plan.given);
     flow_name_list_free(&plan.wanted);
     flow_name_list_free(&plan.dropped);

@@ -222,7 +222,9 @@ static flow_status logprob_make_room(evaluation *e, flow_error *err)
     if (o->picture == NULL)
         return FLOW_OK;
     FLOW_TRY(flow_picture_check(o->picture, flow_session_image(e->s).shape, e->s->name, err));
-    FLOW_TRY(flow_protect_input("--picture", o->picture, o->rows.input, err));
+    flow_output_sources sources = o->rows.sources;
+    sources.data = o->rows.input;
+    FLOW_TRY(flow_output_check("--picture", o->picture, &sources, err));
     if (o->worst == 0)
         return flow_error_set(err, FLOW_ARGUMENT, "--picture shows the rows that --worst asks for, and it asks for 0");
     e->pixels = calloc((size_t)o->worst, d * sizeof *e->pixels);
@@ -240,7 +242,7 @@ static flow_status logprob_show(evaluation *e, flow_error *err)
     if (e->o->picture == NULL || r->worst.n == 0)
         return FLOW_OK;
     r->picture = e->o->picture;
-    return flow_picture_write(r->picture, &how, e->s->columns, e->s->dim, (const double *const *)e->shown, r->worst.n,
+    return flow_picture_write(r->picture, !e->o->rows.sources.force, &how, e->s->columns, e->s->dim, (const double *const *)e->shown, r->worst.n,
                               err);
 }
 

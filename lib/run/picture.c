@@ -15,11 +15,11 @@ flow_status flow_picture_check(const char *file, flow_shape shape, const char *s
     return FLOW_OK;
 }
 
-flow_status flow_picture_write(const char *file, const flow_picture_options *options, const char *const *columns,
+flow_status flow_picture_write(const char *file, bool careful, const flow_picture_options *options, const char *const *columns,
                                int n_columns, const double *const *rows, size_t n, flow_error *err)
 {
     flow_writer *writer;
-    const flow_writer_options wanted = {.picture = *options};
+    const flow_writer_options wanted = {.careful = careful, .picture = *options};
     flow_status status = flow_writer_open(&writer, file, columns, n_columns, &wanted, err);
     for (size_t i = 0; i < n && status == FLOW_OK; i++)
         status = flow_writer_write(writer, rows[i], 1, err);

@@ -22,28 +22,6 @@ bool flow_output_is_closed(void)
     return poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0;
 }
 
-flow_status flow_protect_input(const char *option, const char *location, const char *input, flow_error *err)
-{
-    flow_location target = {0}, source = {0};
-    flow_status status = flow_location_name(&target, location, err);
-    if (status != FLOW_OK)
-        return status;
-    struct stat a, b;
-    if (flow_file_identify(target.file) == FLOW_FILE_MODEL) {
-        status = flow_error_set(err, FLOW_EXISTS, "%s %s: this file is a model; name another file for the results",
-                                option, target.file);
-    } else if (input != NULL && flow_location_find(&source, input, NULL) == FLOW_OK) {
-        if (stat(target.file, &a) == 0 && stat(source.file, &b) == 0 && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
-            a.st_ino == b.st_ino)
-            status = flow_error_set(err, FLOW_EXISTS,
-                                    "%s %s: this file holds the data that are read; name another file for the results",
-                                    option, target.file);
-        flow_location_free(&source);
-    }
-    flow_location_free(&target);
-    return status;
-}
-
 size_t flow_batch_rows(size_t n_values)
 {
     size_t rows = ((size_t)1 << 21) / (n_values > 0 ? n_values : 1);
@@ -167,21 +145,41 @@ static flow_status row_walk_run(const flow_row_walk *walk, flow_writer *writer, 
     return FLOW_OK;
 }
 
+/* Checks the file of the output, and waits for another program that writes it: into HDF5 both write their tables. */
+static flow_status row_walk_claim(flow_lock *lock, const flow_row_walk *walk, flow_error *err)
+{
+    const flow_row_options *o = walk->options;
+    flow_output_sources sources = o->sources;
+    flow_location place = {0};
+    sources.data = o->input;
+    FLOW_TRY(flow_output_check("-o", o->output, &sources, err));
+    flow_status status = flow_location_name(&place, o->output, err);
+    flow_run_begin(&o->hooks); /* a signal ends the wait */
+    if (status == FLOW_OK)
+        status = flow_output_lock(lock, place.file, true, "writes this file", &o->hooks, err);
+    flow_location_free(&place);
+    return status;
+}
+
 flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *err)
 {
     const char *output = walk->options->output;
-    const flow_writer_options options = {.as_float = walk->options->as_float, .keep = true, .picture = walk->picture};
+    const flow_writer_options options = {.as_float = walk->options->as_float,
+                                         .careful = !walk->options->sources.force,
+                                         .keep = true,
+                                         .picture = walk->picture};
     const size_t n_max = flow_batch_rows(walk->n_in > walk->n_columns ? walk->n_in : walk->n_columns);
     flow_row_batch batch = {.in = calloc(n_max, (walk->n_in + walk->n_columns + walk->n_scratch) * sizeof *batch.in),
                             .numbers = calloc(n_max, sizeof *batch.numbers)};
     flow_writer *writer = NULL;
     row_output out;
+    flow_lock lock = {0};
     flow_status status = row_output_make(&out, walk, err);
     if (batch.in == NULL || batch.numbers == NULL)
         status = flow_error_memory(err, "the rows");
     *closed = false;
     if (status == FLOW_OK && flow_run_file(output) != NULL)
-        status = flow_protect_input("-o", output, walk->options->input, err);
+        status = row_walk_claim(&lock, walk, err);
     if (status == FLOW_OK && output != NULL)
         status = flow_writer_open(&writer, output, walk->columns, (int)walk->n_columns, &options, err);
     if (status == FLOW_OK) {
@@ -198,6 +196,7 @@ flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *
     if (status == FLOW_OK && output != NULL && out.floats != NULL)
         flow_float_loss_warn(out.floats, (int)walk->n_columns, walk->columns, &walk->options->hooks);
     flow_writer_abandon(writer);
+    flow_lock_release(&lock);
     free(out.floats);
     free(out.rows);
     free(batch.numbers);

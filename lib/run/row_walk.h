@@ -4,8 +4,9 @@
  * Row i of the output stands for row i of what is read. Under skip_invalid a row that is skipped is NaN in all columns
  * of the output, so that both stay lined up; where no row is left, that is an error.
  *
- * The location of the output is that of an option -o: "-" is CSV on standard output, NULL writes nothing. A table never
- * replaces a model file or the file that is read, and an HDF5 file keeps its other tables.
+ * The location of the output is that of an option -o: "-" is CSV on standard output, NULL writes nothing. What must not
+ * be replaced is not (run/output.h), another program that writes the file is waited for, and an HDF5 file keeps its other
+ * tables.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_ROW_WALK_H
@@ -15,6 +16,7 @@
 
 #include "run/hooks.h"
 #include "run/input.h"
+#include "run/output.h"
 
 /* Options of a command that reads or writes rows. */
 typedef struct flow_row_options {
@@ -23,6 +25,7 @@ typedef struct flow_row_options {
     bool skip_invalid, as_float;
     flow_number_list missing; /* values that stand for a missing one; n 0: those of the model */
     flow_csv_format csv;      /* of the input */
+    flow_output_sources sources; /* without `data`, which is the input */
     flow_run_hooks hooks;
 } flow_row_options;
 
@@ -57,10 +60,6 @@ flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *
 
 /* What becomes of skipped rows, for flow_run_warn_skipped. */
 const char *flow_skipped_effect(const flow_row_options *options);
-
-/* FLOW_EXISTS when the file at `location`, that of `option` ("-o"), is a model, or holds the data at `input` (NULL:
- * none): a mistyped name must not replace them. */
-flow_status flow_protect_input(const char *option, const char *location, const char *input, flow_error *err);
 
 /* Rows in a batch of `n_values` values each: enough for all threads, few enough to stay small in memory; a multiple of
  * FLOW_TILE. */

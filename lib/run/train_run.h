@@ -9,6 +9,7 @@
 #define FLOW_RUN_TRAIN_RUN_H
 
 #include "model/model.h"
+#include "run/output.h"
 #include "run/train.h"
 #include "train/draws.h"
 #include "train/evaluate.h"
@@ -18,6 +19,7 @@ typedef struct train_run {
     flow_run_train_result *out;
     flow_experiment *x; /* of the result */
     char *output;       /* the model file */
+    flow_lock lock;     /* of it, while this training runs */
     flow_trainer *trainer;
     flow_far_rows far;        /* rows that are left out of the training and of what is evaluated */
     flow_likelihood held_out; /* of the test data with the best weights; rows 0: not evaluated */

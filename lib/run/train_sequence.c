@@ -84,6 +84,7 @@ static flow_status train_prepare(train_run *run, flow_error *err)
     run->output = o->output != NULL ? flow_strdup(o->output) : flow_spec_path(x->spec, x->spec->output);
     if (run->output == NULL)
         return flow_error_memory(err, "a path");
+    FLOW_TRY(flow_output_lock(&run->lock, run->output, false, "trains this model", &o->hooks, err));
     FLOW_TRY(train_check_output(run, &resume, err));
     FLOW_TRY(flow_experiment_open(x, err));
     FLOW_TRY(flow_experiment_build(x, x->dim, err));
@@ -271,6 +272,7 @@ flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_opti
     }
     flow_trainer_free(run.trainer);
     flow_far_rows_free(&run.far);
+    flow_lock_release(&run.lock);
     flow_profile_free(run.profile);
     cJSON_Delete(run.earlier_runs);
     cJSON_Delete(run.earlier_summary);

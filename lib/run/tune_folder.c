@@ -75,6 +75,19 @@ static bool folder_is_same(const char *a, const char *b)
            first.st_ino == second.st_ino;
 }
 
+/* True for one that is missing. */
+static bool folder_is_empty(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return !folder_exists(path);
+    int n = 0;
+    while (n <= 2 && readdir(dir) != NULL)
+        n++;
+    closedir(dir);
+    return n <= 2; /* "." and ".." */
+}
+
 flow_status tune_check_files(const tune_search *s, bool *resume, flow_error *err)
 {
     const flow_run_tune_options *o = s->options;
@@ -99,6 +112,17 @@ flow_status tune_check_files(const tune_search *s, bool *resume, flow_error *err
                                   "name another one with -o, or remove it",
                                   files[i]);
     }
+    const flow_file_kind spec = flow_file_identify(out->spec);
+    if (spec != FLOW_FILE_MISSING && spec != FLOW_FILE_JSON)
+        return flow_error_set(err, FLOW_EXISTS,
+                              "%s: this file exists and is not a spec, so it is not replaced; name another model with "
+                              "-o, or remove it",
+                              out->spec);
+    if (!has_search && !folder_is_empty(out->folder))
+        return flow_error_set(err, FLOW_EXISTS,
+                              "%s: exists and holds no search, so nothing in it is replaced; name another model with "
+                              "-o, or remove it",
+                              out->folder);
     if (*resume || o->force)
         return FLOW_OK;
     for (int i = 0; i < (o->resume ? 3 : 4); i++)

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "core/arena.h"
+#include "run/output.h"
 #include "run/tune.h"
 
 /* Starts from {0}. */
@@ -27,6 +28,7 @@ typedef struct tune_search {
     cJSON *document;   /* that candidates are made of: paths absolute, nothing left to a default that the
                                      search depends on */
     flow_alternatives_list space;
+    flow_lock folder_lock;
     double began, before; /* seconds of flow_seconds, and those of earlier runs */
 
     /* Under `lock` while a rung runs. */

@@ -219,6 +219,7 @@ static flow_status tune_prepare(tune_search *s, cJSON **written, flow_error *err
     FLOW_TRY(tune_make_space(s, *written, err));
     FLOW_TRY(tune_space_check(&s->space, *written, s->x.spec, err));
     FLOW_TRY(tune_name_files(s, err));
+    FLOW_TRY(flow_output_lock(&s->folder_lock, s->out->folder, false, "searches in this folder", &o->hooks, err));
     FLOW_TRY(tune_check_files(s, &resume, err));
     FLOW_TRY(tune_open(s, *written, err));
     FLOW_TRY(tune_make_document(s, *written, err));
@@ -372,6 +373,7 @@ flow_status flow_run_tune(flow_run_tune_result *out, const flow_run_tune_options
     if (status != FLOW_OK && err != NULL)
         *err = why;
     pthread_mutex_destroy(&s.lock);
+    flow_lock_release(&s.folder_lock);
     tune_free_scores(&s);
     cJSON_Delete(written);
     cJSON_Delete(s.document);
