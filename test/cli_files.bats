@@ -132,7 +132,7 @@ refused() {
     mkdir spec-tuned.tune
     echo mine >spec-tuned.tune/001.h5
     run flowctl tune spec.json -n 2 --force
-    refused "spec-tuned.tune: exists and holds no search"
+    refused "spec-tuned.tune/001.h5: this file is not of a search"
     grep -q mine spec-tuned.tune/001.h5
     rm -r spec-tuned.tune
     echo "not a spec" >spec-tuned.json

@@ -36,8 +36,7 @@ flow_status tune_name_files(tune_search *s, flow_error *err)
     char *name = flow_format("%s-tuned.h5", s->x.spec->name);
     for (char *c = name; c != NULL && *c != '\0'; c++)
         *c = *c == '/' ? '-' : *c;
-    char *output =
-        o->output != NULL ? flow_strdup(o->output) : name != NULL ? flow_spec_path(s->x.spec, name) : NULL;
+    char *output = o->output != NULL ? flow_strdup(o->output) : name != NULL ? flow_spec_path(s->x.spec, name) : NULL;
     free(name);
     if (output == NULL)
         return flow_error_memory(err, "a path");
@@ -75,17 +74,35 @@ static bool folder_is_same(const char *a, const char *b)
            first.st_ino == second.st_ino;
 }
 
-/* True for one that is missing. */
-static bool folder_is_empty(const char *path)
+/* "007.h5", "007.json" */
+static bool folder_is_candidate(const char *name)
 {
-    DIR *dir = opendir(path);
-    if (dir == NULL)
-        return !folder_exists(path);
-    int n = 0;
-    while (n <= 2 && readdir(dir) != NULL)
-        n++;
-    closedir(dir);
-    return n <= 2; /* "." and ".." */
+    const size_t digits = strspn(name, "0123456789");
+    return digits >= 3 && (strcmp(name + digits, ".h5") == 0 || strcmp(name + digits, ".json") == 0);
+}
+
+/* FLOW_EXISTS for a file in the place of a candidate that is none: the folder is not one of a search. */
+static flow_status folder_protect(const char *folder, flow_error *err)
+{
+    flow_status status = FLOW_OK;
+    DIR *dir = opendir(folder);
+    for (const struct dirent *entry; dir != NULL && status == FLOW_OK && (entry = readdir(dir)) != NULL;) {
+        const bool is_model = strstr(entry->d_name, ".h5") != NULL;
+        char *path = flow_format("%s/%s", folder, entry->d_name);
+        if (path == NULL)
+            status = flow_error_memory(err, "a path");
+        else if (folder_is_candidate(entry->d_name) &&
+                 flow_file_identify(path) != (is_model ? FLOW_FILE_MODEL : FLOW_FILE_JSON))
+            status =
+                flow_error_set(err, FLOW_EXISTS,
+                               "%s: this file is not of a search, so nothing in its folder is replaced; name another "
+                               "model with -o, or remove it",
+                               path);
+        free(path);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return status;
 }
 
 flow_status tune_check_files(const tune_search *s, bool *resume, flow_error *err)
@@ -118,11 +135,8 @@ flow_status tune_check_files(const tune_search *s, bool *resume, flow_error *err
                               "%s: this file exists and is not a spec, so it is not replaced; name another model with "
                               "-o, or remove it",
                               out->spec);
-    if (!has_search && !folder_is_empty(out->folder))
-        return flow_error_set(err, FLOW_EXISTS,
-                              "%s: exists and holds no search, so nothing in it is replaced; name another model with "
-                              "-o, or remove it",
-                              out->folder);
+    if (!has_search)
+        FLOW_TRY(folder_protect(out->folder, err));
     if (*resume || o->force)
         return FLOW_OK;
     for (int i = 0; i < (o->resume ? 3 : 4); i++)
@@ -132,13 +146,6 @@ flow_status tune_check_files(const tune_search *s, bool *resume, flow_error *err
                                   "names another model",
                                   files[i], has_search ? "--resume goes on with this search, " : "");
     return FLOW_OK;
-}
-
-/* "007.h5", "007.json" */
-static bool folder_is_candidate(const char *name)
-{
-    const size_t digits = strspn(name, "0123456789");
-    return digits >= 3 && (strcmp(name + digits, ".h5") == 0 || strcmp(name + digits, ".json") == 0);
 }
 
 static flow_status folder_remove(const char *folder, const char *name, flow_error *err)
@@ -178,8 +185,8 @@ flow_status tune_write_json(const char *file, cJSON *document, flow_error *err)
 {
     char *text = document != NULL ? flow_json_layout(document) : NULL;
     cJSON_Delete(document);
-    flow_status status = text != NULL ? flow_replace_file(file, NULL, text, strlen(text), err)
-                                      : flow_error_memory(err, file);
+    flow_status status =
+        text != NULL ? flow_replace_file(file, NULL, text, strlen(text), err) : flow_error_memory(err, file);
     free(text);
     return status;
 }
