@@ -39,7 +39,7 @@ static const opt options[] = {
 static const flow_report_field result_fields[] = {
     {"model", RESULT(model)},
     {"data", RESULT(data)},
-    {"rows", NULL, "%s rows", RESULT(rows)},
+    {"rows", NULL, "%s row{|s}", RESULT(rows)},
     {"from", NULL, " from row %d", RESULT(from)},
     {"to", NULL, " to row %d", RESULT(to)},
     {"path", RESULT(path)},

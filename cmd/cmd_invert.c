@@ -37,7 +37,7 @@ static const flow_report_field result_fields[] = {
     {"model", RESULT(model)},
     {"data", RESULT(data)},
     {"to", RESULT(to)},
-    {"rows", NULL, "%s rows", RESULT(rows)},
+    {"rows", NULL, "%s row{|s}", RESULT(rows)},
     {"max_round_trip_error", NULL, "; largest round-trip error %.1e standard deviations", RESULT(error)},
     {"max_round_trip_error_absolute", RESULT(error_absolute)},
     {NULL, NULL, " (%.1e", RESULT(error_absolute), WHEN(to_latent)},

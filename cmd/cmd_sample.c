@@ -60,7 +60,7 @@ static const opt options[] = {
 
 static const flow_report_field result_fields[] = {
     {"model", RESULT(model)},
-    {"rows", NULL, "%s rows", RESULT(rows)},
+    {"rows", NULL, "%s row{|s}", RESULT(rows)},
     {NULL, NULL, ", seed %d", RESULT(seed)},
     {"max_round_trip_error", NULL, "; largest round-trip error %.1e", RESULT(round_trip)},
     {NULL, NULL, ", which is that of the steps", RESULT(steps), .positive = true},

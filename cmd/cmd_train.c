@@ -263,7 +263,7 @@ static flow_status train_run(void *args_, console *con, flow_error *err)
         status = shown;
     } else if (status == FLOW_INTERRUPTED && result.model != NULL) {
         console_say(con, CONSOLE_NOTE, "stopped by %s after %lld epoch%s and saved in %s; the same command with "
-                    "--resume%s goes on", stop_signal() == SIGINT ? "SIGINT" : "SIGTERM",
+                    "--resume%s goes on", stop_signal_name(),
                     (long long)result.summary.epochs, result.summary.epochs == 1 ? "" : "s", result.model,
                     o->force ? " instead of --force" : "");
         err->message[0] = '\0'; /* the user asked for it */
@@ -278,7 +278,7 @@ const command command_train = {
     .summary = "train the flow that a spec describes, on data or on a density",
     .description = "Trains with the objective that the spec names (train.objective; maximum likelihood by default) "
                    "until the held-out likelihood stops improving (train.patience) or all epochs are done, and "
-                   "keeps the best weights. The model is saved as training goes on; after Ctrl-C or SIGTERM it is "
+                   "keeps the best weights. The model is saved as training goes on; after Ctrl-C, SIGTERM or SIGHUP it is "
                    "saved at the end of the step, and --resume continues bit for bit. A model that exists is not "
                    "replaced without --resume or --force.\nWith data in place of a spec, a spec is made for them "
                    "first, as \"flowctl init\" does: events.json for events.csv, in the current folder, which makes "

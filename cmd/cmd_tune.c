@@ -336,7 +336,7 @@ static flow_status tune_run(void *args_, console *con, flow_error *err)
         status = show_end(con, &result, common->json, err);
     } else if (status == FLOW_INTERRUPTED) {
         console_say(con, CONSOLE_NOTE, "stopped by %s in rung %d of %d; the same command with --resume%s goes on",
-                    stop_signal() == SIGINT ? "SIGINT" : "SIGTERM", result.rung + 1, result.n_rungs,
+                    stop_signal_name(), result.rung + 1, result.n_rungs,
                     o->force ? " instead of --force" : "");
         err->message[0] = '\0'; /* the user asked for it */
     }
@@ -359,7 +359,7 @@ const command command_tune = {
                    "that is there stays.\nThe rows of data.test, or a tenth of the "
                    "training rows that is split off before, decide nothing: the best model is evaluated on them "
                    "once, at the end, beside the spec itself.\nThe folder of the search has the spec and the model "
-                   "of every candidate, and a table. After Ctrl-C, SIGTERM or a crash, --resume goes on with the "
+                   "of every candidate, and a table. After Ctrl-C, SIGTERM, SIGHUP or a crash, --resume goes on with the "
                    "same result as without the stop. A candidate that fails is counted and left out.",
     .examples = "  flowctl tune events.csv --minutes 10\n"
                 "  flowctl tune events.json\n"

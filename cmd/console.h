@@ -33,7 +33,7 @@ void console_live(console *c, const char *text);
 /* Removes the live text. */
 void console_clear(console *c);
 
-/* Hooks for the commands of lib/run: warnings and progress go to the console, SIGINT and SIGTERM stop. `output` is the
+/* Hooks for the commands of lib/run: warnings and progress go to the console, signals stop. `output` is the
  * location of the rows, or NULL: there is no progress among rows that are printed on a terminal. */
 flow_run_hooks console_hooks(console *c, const char *output);
 

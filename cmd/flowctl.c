@@ -4,11 +4,14 @@
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <hdf5.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "model/file.h"
@@ -138,10 +141,21 @@ static flow_status run(console *con, int argc, char **argv, flow_error *err)
     return help ? print_help(cmd, err) : run_command(con, cmd, argc, argv, err);
 }
 
+/* Standard streams that are closed are opened on nothing, in the wrong direction: else a file that is opened later would
+ * be one of them, and receive messages; this way reading and writing fail. */
+static void open_standard_streams(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDWR};
+    for (int k = STDIN_FILENO; k <= STDERR_FILENO; k++)
+        if (fcntl(k, F_GETFD) < 0 && errno == EBADF && open("/dev/null", modes[k]) < 0)
+            exit(1);
+}
+
 int main(int argc, char **argv)
 {
     console con;
     flow_error err = {0};
+    open_standard_streams();
     console_open(&con);
     /* a closed pipe is reported by the write that fails (report.h) */
     signal(SIGPIPE, SIG_IGN);

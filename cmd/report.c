@@ -14,7 +14,8 @@ flow_status report_take(flow_text *text, flow_error *err)
     if (status == FLOW_OK && text->data != NULL && (fputs(text->data, stdout) < 0 || fflush(stdout) != 0)) {
         int code = errno;
         if (code != EPIPE && !flow_output_is_closed())
-            status = flow_error_set(err, FLOW_IO, "cannot write to standard output: %s", strerror(code));
+            status = flow_error_set(err, FLOW_IO, "cannot write to standard output: %s", code == EBADF
+                                    ? "it is closed (>&-); send it to a file, or to /dev/null" : strerror(code));
     }
     flow_text_free(text);
     return status;

@@ -44,11 +44,17 @@ void stop_watch(void *context)
     stop_take_stack();
     stop_watch_one(SIGINT);
     stop_watch_one(SIGTERM);
+    stop_watch_one(SIGHUP); /* the terminal is gone */
 }
 
 int stop_signal(void)
 {
     return arrived;
+}
+
+const char *stop_signal_name(void)
+{
+    return arrived == SIGINT ? "SIGINT" : arrived == SIGHUP ? "SIGHUP" : "SIGTERM";
 }
 
 bool stop_asked(void *context)

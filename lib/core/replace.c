@@ -110,6 +110,7 @@ static flow_status replace_fail(const flow_replacement *r, const char *what, flo
                          : code == EACCES || code == EROFS ? "; write to a folder where you may"
                          : code == ENOENT                  ? "; make its folder first"
                          : code == EPIPE                   ? "; the program that read it has ended"
+                         : code == EBADF                   ? "; it is closed (>&-): send it to a file, or to /dev/null"
                                                            : "";
     return flow_error_set(err, FLOW_IO, "%s: cannot be %s: %s%s%s", r->name, what, strerror(code), remedy,
                           r->replaces ? " (the old file is intact)" : "");

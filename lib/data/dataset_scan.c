@@ -179,6 +179,13 @@ static flow_status scan_table(dataset_scan *s, flow_error *err)
     return FLOW_OK;
 }
 
+/* Whether the table has a single valid row. */
+static bool scan_is_single(const flow_row_store *data)
+{
+    return data->base.survey != NULL ? data->base.survey->n_rows == 1
+                                     : data->n_blocks == 1 && data->blocks[0].n_read == 1;
+}
+
 /* The error of a data set without rows. `start` is the position of the first row, `row` has room for one. */
 static flow_status scan_no_rows(const flow_row_store *data, const flow_position *start, double *row, flow_error *err)
 {
@@ -190,8 +197,10 @@ static flow_status scan_no_rows(const flow_row_store *data, const flow_position 
                               (long long)data->base.n_weightless, data->base.columns[data->base.n_columns - 1]);
     if (data->part != FLOW_PART_ALL && data->stats.n == 0 && (data->n_blocks > 0 || !data->reader->can_seek))
         return flow_error_set(err, FLOW_DATA, "%s: no row belongs to the %s part with a %s share of %g; the table is "
-                              "too small for that, choose another share", location, names[data->part],
-                              is_test ? "test" : "held-out", is_test ? data->test_share : data->share);
+                              "too small for that%s", location, names[data->part],
+                              is_test ? "test" : "held-out", is_test ? data->test_share : data->share,
+                              scan_is_single(data) ? ", it has one row: a density needs hundreds of them"
+                                                   : ", choose another share");
     if (data->base.n_skipped > 0 && data->reader->can_seek) {
         size_t n_read;
         data->reader->skip_invalid = false;

@@ -67,7 +67,7 @@ static void fit_spread_rows(const flow *f, const double *data, const double *row
     }
 }
 
-static bool fit_block_or_base_fits(const flow *f)
+bool flow_fits_blocks(const flow *f)
 {
     if (f->base->fit != NULL)
         return true;
@@ -132,7 +132,7 @@ flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const
     flow_status status = flow_context_fit(&f->context, &f->params, n, rows + d, width, err);
     if (status == FLOW_OK)
         status = fit_columns(f, copy, n, columns, err);
-    if (status == FLOW_OK && fit_block_or_base_fits(f))
+    if (status == FLOW_OK && flow_fits_blocks(f))
         status = fit_blocks_and_base(f, weights, copy, rows, n, err);
     flow_free_aligned(copy);
     return status;

@@ -89,6 +89,9 @@ flow_status flow_init_weights(flow *f, uint64_t seed, real *weights, flow_error 
  * `columns` (d) are names for messages or NULL. Called once, before training. */
 flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const char *const *columns, flow_error *err);
 
+/* Whether blocks or the base take initial values from the data. */
+bool flow_fits_blocks(const flow *f);
+
 /* Whether some block moves its fitted values in training (observe in block.h). */
 bool flow_has_batch_stats(const flow *f);
 

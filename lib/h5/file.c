@@ -64,17 +64,27 @@ static int file_try_lock(const char *path)
     return code;
 }
 
+/* On NFS without its lock service; the library itself goes on only where the system has no locks at all. */
+static bool file_go_without_locks(hid_t access, int code)
+{
+#if H5_VERSION_GE(1, 10, 7)
+    return code == ENOLCK && H5Pset_file_locking(access, false, true) >= 0;
+#else
+    (void)access, (void)code;
+    return false;
+#endif
+}
+
 static flow_status file_open(hid_t *out, const char *path, unsigned flags, hid_t access, flow_error *err)
 {
     flow_status status = FLOW_OK;
     *out = H5Fopen(path, flags, access);
     const int code = *out < 0 ? file_try_lock(path) : 0;
-#if H5_VERSION_GE(1, 10, 7)
-    if (code == ENOLCK && H5Pset_file_locking(access, false, true) >= 0) /* NFS without its lock service */
+    if (file_go_without_locks(access, code))
         *out = H5Fopen(path, flags, access);
-#endif
     if (*out < 0 && code == EWOULDBLOCK)
-        status = flow_error_set(err, FLOW_FORMAT, "is open for writing in another program, which has locked it; close it "
+        status = flow_error_set(err, FLOW_FORMAT,
+                                "is open for writing in another program, which has locked it; close it "
                                 "there, or wait until that program ends");
     else if (*out < 0)
         status = flow_h5_error(err, FLOW_FORMAT, "cannot be opened, the file is damaged, incomplete or in use");
@@ -97,6 +107,8 @@ flow_status flow_h5_create(hid_t *out, const char *path, flow_error *err)
     flow_status status = FLOW_OK;
     hid_t access = file_write_access(), creation = flow_h5_untimed(H5P_FILE_CREATE);
     *out = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+    if (*out < 0 && file_go_without_locks(access, file_try_lock(path)))
+        *out = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
     if (*out < 0)
         status = flow_h5_error(err, FLOW_IO, "the file cannot be written");
     flow_h5_close(creation);

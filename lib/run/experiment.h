@@ -67,6 +67,10 @@ flow_status flow_experiment_warn_of_columns(const flow_experiment *x, flow_error
  * leave far away; `far` are those whose rows are left out (train/far_rows.h). */
 flow_status flow_experiment_warn_of_far_rows(const flow_experiment *x, const flow_far_rows *far, flow_error *err);
 
+/* Names columns that reach the networks of the flow, which is fitted, with values far from the size of 1 that these are
+ * made for: data without "standardize". */
+flow_status flow_experiment_warn_of_sizes(const flow_experiment *x, flow_error *err);
+
 /* Looks how many columns there will be to model, without opening the experiment: x->dim is what data.columns, the
  * training data or the density say; 0 when neither says so. Where the data cannot be read, *problem (FLOW_ERROR_SIZE)
  * says why; else it is "". */

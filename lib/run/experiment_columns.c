@@ -1,5 +1,6 @@
 /* What training warns of in the columns of its data. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <stdlib.h>
 
 #include "core/text.h"
@@ -182,4 +183,66 @@ flow_status flow_experiment_warn_of_far_rows(const flow_experiment *x, const flo
                       "instead of \"standardize\", which keeps them",
                       err));
     return far_warn(x, far->found + far->n_found, far->n_kept, NULL, err);
+}
+
+/* The middle and the width of most values of each dimension in front of the blocks, (dim) each: those of the quartiles
+ * of the columns. */
+static flow_status sizes_measure(const flow_experiment *x, double *middle, double *width, flow_error *err)
+{
+    static const flow_survey_quantile levels[] = {FLOW_QUANTILE_25, FLOW_QUANTILE_50, FLOW_QUANTILE_75};
+    const flow *f = x->f;
+    const size_t d = (size_t)flow_width(f);
+    flow_workspace *ws = NULL;
+    double *rows = calloc(3 * d, sizeof *rows);
+    flow_status status = rows == NULL ? flow_error_memory(err, "the sizes of columns") : FLOW_OK;
+    if (status == FLOW_OK)
+        status = flow_workspace_new(&ws, f, FLOW_GRAIN, false, err);
+    if (status == FLOW_OK) {
+        for (size_t k = 0; k < 3 * d; k++)
+            rows[k] = x->training->survey->columns[k % d].quantiles[levels[k / d]];
+        const size_t n = (size_t)flow_tile_load(f, ws, rows, 3);
+        ws->noise = (flow_noise){0};
+        flow_tile_columns_to_latent(f, ws, (int)n);
+        for (size_t i = 0; i < (size_t)f->dim; i++) {
+            middle[i] = ws->x[i * n + 1];
+            width[i] = fabs(ws->x[i * n + 2] - ws->x[i * n]);
+        }
+    }
+    flow_workspace_free(ws);
+    free(rows);
+    return status;
+}
+
+flow_status flow_experiment_warn_of_sizes(const flow_experiment *x, flow_error *err)
+{
+    enum { NAMED = 5 };
+    static const double large = 50, small = 0.02; /* 1.3 of a standard normal distribution */
+    const flow *f = x->f;
+    if (x->training == NULL || x->training->survey == NULL || flow_fits_blocks(f))
+        return FLOW_OK;
+    double *middle = calloc(2 * (size_t)f->dim, sizeof *middle), *width = middle + f->dim;
+    flow_text names = {0};
+    int n = 0;
+    flow_status status =
+        middle == NULL ? flow_error_memory(err, "the sizes of columns") : sizes_measure(x, middle, width, err);
+    for (int i = 0; i < f->dim && status == FLOW_OK; i++) {
+        if ((f->periods != NULL && f->periods[i] > 0) ||
+            !(fabs(middle[i]) > large || width[i] > large || (width[i] > 0 && width[i] < small)))
+            continue;
+        if (n++ < NAMED)
+            flow_text_add(&names, "%s%.60s (%.3g, width %.3g)", n > 1 ? ", " : "", x->training->columns[i], middle[i],
+                          width[i]);
+    }
+    if (n > NAMED)
+        flow_text_add(&names, ", and %d more", n - NAMED);
+    if (status == FLOW_OK && names.failed)
+        status = flow_error_memory(err, "the sizes of columns");
+    if (status == FLOW_OK && n > 0)
+        flow_run_warn(x->hooks,
+                      "networks are made for values around 0 of size 1, and the middle half of these is far from "
+                      "that: %s. Begin the flow with \"standardize\" (behind a \"support\")",
+                      names.data);
+    free(middle);
+    flow_text_free(&names);
+    return status;
 }

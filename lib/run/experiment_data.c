@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "data/location.h"
 #include "data/reader.h"
+#include "model/model.h"
 #include "run/experiment.h"
 #include "run/origin.h"
 
@@ -47,7 +49,11 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
         options.n_columns = x->dim;
         options.image.layout = FLOW_IMAGE_AUTO; /* they have the order of an image already */
     }
-    flow_status status = flow_dataset_open(out, path, &options, err);
+    const flow_file_kind kind = flow_file_identify(path);
+    flow_status status = kind == FLOW_FILE_MODEL || kind == FLOW_FILE_JSON
+                             ? flow_error_set(err, FLOW_DATA, "%s: is a %s, and data were expected", path,
+                                              kind == FLOW_FILE_MODEL ? "model" : "spec")
+                             : flow_dataset_open(out, path, &options, err);
     if (status == FLOW_OK && out == &x->training && (*out)->is_packed && !(*out)->is_held)
         status = flow_error_set(err, FLOW_DATA, "%s: is compressed, and its rows take more than the %g GiB of "
                                 "data.memory: they would be unpacked again for each part of them; unpack the file, or "
@@ -67,16 +73,39 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
     return status;
 }
 
-static flow_status experiment_check_standard_input(const flow_experiment *x, flow_error *err)
+/* Whether the rows can be read only once: those of standard input, a named pipe, <(command) of a shell. */
+static bool experiment_reads_once(const flow_experiment *x, const char *location)
+{
+    struct stat info;
+    if (location == NULL || flow_is_standard(location))
+        return location != NULL;
+    char *path = flow_spec_path(x->spec, location);
+    const bool once = path != NULL && stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+    free(path);
+    return once;
+}
+
+/* A second pass over a pipe would wait for ever, or find nothing. */
+static flow_status experiment_check_pipes(const flow_experiment *x, flow_error *err)
 {
     const flow_data_options *data = x->data;
+    const char *const read[] = {data->train, data->validation.text, data->test.text};
     const int shares = (data->validation.number > 0) + (data->test.number > 0);
-    const int readers = flow_is_standard(data->train) * (1 + shares) + flow_is_standard(data->validation.text) +
-                        flow_is_standard(data->test.text);
-    if (readers <= 1)
-        return FLOW_OK;
-    return flow_error_set(err, FLOW_SPEC, "%s: standard input can be read only once%s; put the data into a file",
-                          x->spec->source, shares > 0 ? ", and holding out a share of it takes two passes" : "");
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+        if (!experiment_reads_once(x, read[i]))
+            continue;
+        int passes = i == 0 ? 1 + shares : 1;
+        for (size_t k = i + 1; k < sizeof read / sizeof *read; k++)
+            passes += read[k] != NULL && strcmp(read[i], read[k]) == 0;
+        const bool standard = flow_is_standard(read[i]);
+        if (passes > 1)
+            return flow_error_set(err, FLOW_SPEC, "%s: %s%s can be read only once%s; put the data into a file%s",
+                                  x->spec->source, standard ? "standard input" : read[i],
+                                  standard ? "" : " is a pipe, which",
+                                  i == 0 && shares > 0 ? ", and holding out a share of it takes two passes" : "",
+                                  standard ? "" : " first, as in: COMMAND >rows.csv, and name that");
+    }
+    return FLOW_OK;
 }
 
 static flow_status experiment_check_names(const flow_dataset *data, flow_error *err)
@@ -150,7 +179,7 @@ static flow_status experiment_open_training(flow_experiment *x, flow_error *err)
     if (data->train == NULL)
         return flow_error_set(err, FLOW_SPEC, "%s: the key data.train is missing: name the training data there, or "
                               "with --data FILE", x->spec->source);
-    FLOW_TRY(experiment_check_standard_input(x, err));
+    FLOW_TRY(experiment_check_pipes(x, err));
     FLOW_TRY(experiment_open_one(x, &x->training, "train", data->train, split ? FLOW_PART_TRAINING : FLOW_PART_ALL,
                                  err));
     FLOW_TRY(experiment_check_names(x->training, err));

@@ -265,6 +265,11 @@ flow_status init_find_files(init_plan *plan, flow_error *err)
     if (flow_is_standard(plan->options->data))
         return flow_error_set(err, FLOW_ARGUMENT, "standard input can be read only once; put the data into a file");
     FLOW_TRY(files_check_kind(plan->options->data, err));
+    struct stat info;
+    if (stat(plan->options->data, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: is a pipe, which can be read only once, and this takes several "
+                              "passes; put the data into a file first, as in: COMMAND >rows.csv, and name that",
+                              plan->options->data);
     FLOW_TRY(flow_location_find(&place, plan->options->data, err));
     const flow_run_hooks no_hooks = {0};
     flow_status status = files_name(plan, &place, err);

@@ -192,6 +192,21 @@ static void sample_map(void *context, flow_row_batch *batch)
     run->at += n;
 }
 
+/* Draws of which most are no values are no sample. */
+static flow_status sample_finish(void *context, flow_error *err)
+{
+    const sampling *run = context;
+    const flow_run_sample_result *r = run->result;
+    char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE];
+    if (2 * r->non_finite <= r->rows)
+        return FLOW_OK;
+    return flow_error_set(err, FLOW_NUMERIC,
+                          "%s of %s draws have values that are not finite, which is no sample of the model; train it "
+                          "longer, at a lower learning rate, or begin its flow with \"asinh\"%s%s",
+                          flow_format_count(count, r->non_finite), flow_format_count(all, r->rows),
+                          run->place[0] != '\0' ? ". The first fails in " : "", run->place);
+}
+
 static void sample_warn(const sampling *run)
 {
     char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE], reason[FLOW_ERROR_SIZE];
@@ -258,6 +273,7 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
         .total = n < most ? n : 0,
         .read = sample_read,
         .map = sample_map,
+        .finish = sample_finish,
         .picture = picture,
     };
     flow_status status = columns == NULL ? flow_error_memory(err, "column names") : sample_open_context(&run, err);

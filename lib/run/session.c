@@ -140,6 +140,10 @@ flow_number_list flow_session_missing(const flow_session *s, const flow_number_l
 flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,
                                     const char *const *names, int n, const flow_input_options *options, flow_error *err)
 {
+    if (flow_file_identify(location) == FLOW_FILE_MODEL)
+        return flow_error_set(err, FLOW_DATA,
+                              "%s: is a model, and data were expected: a table, FILE.csv or FILE.h5, behind the model",
+                              location);
     if (flow_file_identify(location) == FLOW_FILE_JSON)
         return flow_error_set(err, FLOW_DATA,
                               "%s: is JSON, and data were expected: if it is a spec, flowctl train "

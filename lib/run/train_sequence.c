@@ -93,6 +93,7 @@ static flow_status train_prepare(train_run *run, flow_error *err)
     FLOW_TRY(train_make_trainer(run, err));
     FLOW_TRY(resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err));
     FLOW_TRY(train_find_far_rows(run, err));
+    FLOW_TRY(flow_experiment_warn_of_sizes(x, err));
     return o->profile ? flow_profile_new(&run->profile, run->x->n_threads, err) : FLOW_OK;
 }
 

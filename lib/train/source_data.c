@@ -32,6 +32,15 @@ static flow_status data_check_columns(const flow *f, const flow_dataset *data, f
     return FLOW_OK;
 }
 
+/* One row has no spread, in any column. */
+static flow_status data_check_rows(const flow_dataset *data, flow_error *err)
+{
+    if (data->n_rows < 2)
+        return flow_error_set(err, FLOW_DATA, "%s: there is one row to train on, and a density needs hundreds of them; "
+                              "give it more rows", data->location);
+    return FLOW_OK;
+}
+
 /* Other columns, or another order of them, would be an error that nothing shows. */
 static flow_status check_names(const flow_dataset *training, const flow_dataset *validation, flow_error *err)
 {
@@ -62,6 +71,7 @@ static flow_status check_data(const flow *f, const flow_dataset *training, const
                               flow_error *err)
 {
     FLOW_TRY(data_check_columns(f, training, err));
+    FLOW_TRY(data_check_rows(training, err));
     FLOW_TRY(data_check_spread(f, training, err));
     if (validation == NULL)
         return FLOW_OK;
