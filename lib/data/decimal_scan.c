@@ -116,7 +116,7 @@ static inline const char *decimal_take_exponent(const char *c, long *exponent)
     return c;
 }
 
-static inline const char *decimal_scan(const char *text, const char *limit, char point, double *value)
+const char *flow_decimal_scan(const char *text, const char *limit, double *value)
 {
     enum { MOST_DIGITS = 19 }; /* always fit 64 bits */
     const char *c = text;
@@ -127,7 +127,7 @@ static inline const char *decimal_scan(const char *text, const char *limit, char
     for (; decimal_is_digit(*c); c++)
         digits = 10 * digits + (uint64_t)(*c - '0');
     long n_digits = c - first, exponent = 0;
-    if (*c == point) {
+    if (*c == '.') {
         const char *fraction = ++c;
         c = decimal_take_digits(c, limit, &digits);
         exponent = fraction - c;
@@ -136,7 +136,7 @@ static inline const char *decimal_scan(const char *text, const char *limit, char
     if (n_digits == 0)
         return NULL;
     if (n_digits > MOST_DIGITS) { /* `digits` may have wrapped around, unless the first ones are zeros */
-        for (const char *zero = first; *zero == '0' || *zero == point; zero++)
+        for (const char *zero = first; *zero == '0' || *zero == '.'; zero++)
             n_digits -= *zero == '0';
         if (n_digits > MOST_DIGITS)
             return NULL;
@@ -149,16 +149,6 @@ static inline const char *decimal_scan(const char *text, const char *limit, char
     return c;
 }
 
-const char *flow_decimal_scan(const char *text, const char *limit, double *value)
-{
-    return decimal_scan(text, limit, '.', value);
-}
-
-const char *flow_decimal_scan_with(const char *text, const char *limit, char point, double *value)
-{
-    return decimal_scan(text, limit, point, value);
-}
-
 #else
 
 const char *flow_decimal_scan(const char *text, const char *limit, double *value)
@@ -167,10 +157,24 @@ const char *flow_decimal_scan(const char *text, const char *limit, double *value
     return NULL;
 }
 
+#endif
+
 const char *flow_decimal_scan_with(const char *text, const char *limit, char point, double *value)
 {
-    (void)text, (void)limit, (void)point, (void)value;
-    return NULL;
+    char copy[64];
+    size_t n = 0;
+    if (point == '.')
+        return flow_decimal_scan(text, limit, value);
+    for (; n < sizeof copy - 1 && text[n] != '\0' && strchr("0123456789+-eE", text[n]) != NULL; n++)
+        copy[n] = text[n];
+    if (n < sizeof copy - 1 && text[n] == point) {
+        copy[n++] = '.';
+        for (; n < sizeof copy - 1 && text[n] != '\0' && strchr("0123456789+-eE", text[n]) != NULL; n++)
+            copy[n] = text[n];
+    }
+    if (n == sizeof copy - 1)
+        return NULL;
+    copy[n] = '\0';
+    const char *end = flow_decimal_scan(copy, copy + n + 1, value);
+    return end != NULL ? text + (end - copy) : NULL;
 }
-
-#endif
