@@ -51,7 +51,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
                                    .n_columns = 2,
                                    .skip_invalid = bytes[0] & 1,
                                    .last = last,
-                                   .n_last = bytes[0] & 4 ? 1 : 0};
+                                   .n_last = bytes[0] & 4 ? 1 : 0,
+                                   .csv = {.delimiter = "\0;\t "[bytes[0] >> 3 & 3],
+                                           .decimal = bytes[0] & 32 ? ',' : '\0',
+                                           .header = (flow_csv_names)((bytes[0] >> 6) % 3)}};
     flow_reader *reader;
     flow_error err = {0};
     if (flow_csv_reader_open_descriptor(&reader, file, "fuzz.csv", &options, &err) == FLOW_OK) {

@@ -42,17 +42,18 @@ static void complaint_advise(flow_text *out, const flow_csv_complaint *about)
 {
     const complaint_view view = complaint_look_ahead(about);
     const bool in_field = about->found.what < FLOW_CSV_RAGGED;
-    const int wrong = in_field ? view.same : view.wrong;
+    const bool in_column = in_field && about->aim->n_fields > 1 && 2 * view.same > view.n;
+    const int wrong = in_column ? view.same : view.wrong;
     if (view.n >= 2 && 2 * wrong > view.n)
         flow_text_add(out, "so %s %d of the next %d rows, which --skip-invalid would drop as well: %s",
                       wrong == 1 ? "is" : "are", wrong, view.n,
-                      in_field && about->aim->n_fields > 1 ? "leave the column out of the columns (--columns), or "
-                                                             "correct the file"
-                                                           : "correct the file");
+                      in_column ? "leave the column out of the columns (--columns), or correct the file"
+                                : "correct the file");
     else
-        flow_text_add(
-            out, "correct it or drop such rows with --skip-invalid%s",
-            about->found.what == FLOW_CSV_NOT_A_NUMBER && about->aim->n_fields > 1 ? ", or choose other columns" : "");
+        flow_text_add(out, "correct it or drop such rows with --skip-invalid%s",
+                      about->found.what == FLOW_CSV_NOT_A_NUMBER && about->aim->n_fields > 1
+                          ? ", or choose other columns"
+                          : "");
     if (about->row == 0 && !about->reader->has_names && in_field)
         flow_text_add(out, ". If this line has the names of the columns, say --header yes");
     if (about->found.what == FLOW_CSV_RAGGED && about->record->text[about->record->size - 1] != '\n')
@@ -81,7 +82,9 @@ static void complaint_count_fields(flow_text *out, const flow_csv_complaint *abo
     flow_text_add(out, " has %zu field%s where %zu %s expected; ", n, n == 1 ? "" : "s", wanted,
                   wanted == 1 ? "is" : "are");
     complaint_advise(out, about);
-    if (about->row == 0 && about->reader->has_names && n == wanted + 1)
+    if (about->row == 0 && about->reader->has_names && wanted == 1)
+        flow_text_add(out, ". If the lines above are a title, take them out or put # in front of them");
+    else if (about->row == 0 && about->reader->has_names && n == wanted + 1)
         flow_text_add(out, ". If all rows have one more, R's write.table has put row names in front: write with "
                            "row.names = FALSE");
     if (about->row == 0 && about->reader->has_names && about->aim->delimiter == ' ')
