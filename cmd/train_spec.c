@@ -7,6 +7,7 @@
 
 #include "core/json.h"
 #include "data/missing.h"
+#include "data/location.h"
 #include "data/name_list.h"
 
 /* ---- options that override keys of the spec ---- */
@@ -17,7 +18,8 @@ typedef enum override_kind {
     OVERRIDE_NAMES,
     OVERRIDE_NUMBERS,
     OVERRIDE_PATH,
-    OVERRIDE_SHARE_OR_PATH
+    OVERRIDE_DATA,
+    OVERRIDE_SHARE_OR_DATA
 } override_kind;
 
 static const struct override_row {
@@ -25,9 +27,9 @@ static const struct override_row {
     size_t offset;
     override_kind kind;
 } override_rows[] = {
-    {"data.train", offsetof(train_args, data), OVERRIDE_PATH},
-    {"data.validation", offsetof(train_args, init.validation), OVERRIDE_SHARE_OR_PATH},
-    {"data.test", offsetof(train_args, init.test), OVERRIDE_SHARE_OR_PATH},
+    {"data.train", offsetof(train_args, data), OVERRIDE_DATA},
+    {"data.validation", offsetof(train_args, init.validation), OVERRIDE_SHARE_OR_DATA},
+    {"data.test", offsetof(train_args, init.test), OVERRIDE_SHARE_OR_DATA},
     {"output", offsetof(train_args, run.output), OVERRIDE_PATH},
     {"data.columns", offsetof(train_args, init.columns), OVERRIDE_NAMES},
     {"data.context", offsetof(train_args, init.context), OVERRIDE_NAMES},
@@ -45,7 +47,7 @@ static_assert(sizeof override_rows / sizeof *override_rows == TRAIN_OVERRIDES, "
 static char *override_value(override_kind kind, const char *text)
 {
     double share;
-    if (kind == OVERRIDE_RAW || (kind == OVERRIDE_SHARE_OR_PATH && flow_number_parse(text, &share)))
+    if (kind == OVERRIDE_RAW || (kind == OVERRIDE_SHARE_OR_DATA && flow_number_parse(text, &share)))
         return flow_strdup(text);
     if (kind == OVERRIDE_NUMBERS) {
         flow_number_list numbers;
@@ -72,7 +74,9 @@ static char *override_value(override_kind kind, const char *text)
     }
     /* a path on the command line is relative to the current folder, one in a spec to the folder of the spec */
     char here[4096];
-    return getcwd(here, sizeof here) != NULL ? flow_path_join(here, text) : NULL;
+    if (getcwd(here, sizeof here) == NULL)
+        return NULL;
+    return kind == OVERRIDE_PATH ? flow_path_join(here, text) : flow_location_join(here, text);
 }
 
 flow_status train_collect_overrides(opt_texts *list, char **owned, const train_args *args, flow_error *err)

@@ -288,7 +288,10 @@ static void test_data_mistakes(void **state)
 {
     (void)state;
     check_data_refused("{\"trian\": \"x\"}", "m.json: data: unknown key \"trian\"; did you mean \"train\"?");
-    check_data_refused("{\"train\": [\"x\"]}", "m.json: data.train: expected a text, found a list");
+    check_data_refused("{\"train\": 2}", "m.json: data.train: expected a text, found 2");
+    check_data_refused("{\"train\": [\"x\", 2]}", "m.json: data.train[1]: expected a text, found 2");
+    check_data_refused("{\"train\": []}", "m.json: data.train: 0 elements; allowed are 1 to 32, or leave the key out");
+    check_data_refused("{\"test\": [\"x\", \"\"]}", "m.json: data.test[1]: expected a text, found \"\"");
     check_data_refused("{\"train\": \"\"}", "m.json: data.train: the text is empty; name something or leave the key "
                                             "out");
     check_data_refused("{\"test\": \"\"}", "m.json: data.test: the text is empty; name something or leave the key out");

@@ -150,6 +150,7 @@ struct flow_option {
     const char *into;           /* INTO */
     const char *only_with;      /* the fallback applies only where the FLAG of this key, in a row above, is true */
     bool absent_is_nan;         /* NUMBER without a fallback: NAN when absent; otherwise 0 */
+    bool joined;                /* TEXT, TEXT_OR_NUMBER: a list of texts stands for them with commas in between */
     bool may_change;            /* another value does not make it another training: --resume accepts it */
 };
 

@@ -177,9 +177,25 @@ static flow_status read_texts(flow_text_list *out, const flow_json *at, const fl
     return twice != NULL ? flow_json_fail(at, err, "\"%.60s\" is listed twice", twice) : FLOW_OK;
 }
 
+/* The texts of a list, with commas in between. */
+static flow_status read_joined(const char **out, const flow_json *at, flow_arena *arena, flow_error *err)
+{
+    const flow_option any = {.most = FLOW_LIST_MAX};
+    flow_text_list list = {0};
+    flow_text text = {0};
+    FLOW_TRY(read_texts(&list, at, &any, arena, err));
+    for (int i = 0; i < list.n; i++)
+        flow_text_add(&text, "%s%s", i > 0 ? "," : "", list.at[i]);
+    *out = text.failed ? NULL : flow_arena_text(arena, text.data);
+    flow_text_free(&text);
+    return *out != NULL ? FLOW_OK : flow_error_memory(err, at->path);
+}
+
 static flow_status read_text_or_number(flow_text_or_number *out, const flow_json *at, const flow_option *option,
                                        flow_arena *arena, flow_error *err)
 {
+    if (option->joined && cJSON_IsArray(at->node))
+        return read_joined(&out->text, at, arena, err);
     if (!cJSON_IsNumber(at->node))
         return cJSON_IsString(at->node) ? read_text(&out->text, at, arena, err)
                                         : flow_read_expected(at, "a text or a number", err);
@@ -187,8 +203,7 @@ static flow_status read_text_or_number(flow_text_or_number *out, const flow_json
     return read_range(at, option, out->number, err);
 }
 
-static flow_status read_alternatives_of(flow_alternatives *out, const flow_json *at, flow_arena *arena,
-                                        flow_error *err)
+static flow_status read_alternatives_of(flow_alternatives *out, const flow_json *at, flow_arena *arena, flow_error *err)
 {
     const int n = cJSON_GetArraySize(at->node);
     int i = 0;
@@ -242,7 +257,8 @@ flow_status flow_read_value(void *out, const flow_option *option, const flow_jso
     case FLOW_OPTION_WORD:
         return read_word(out, at, option->words, NULL, err);
     case FLOW_OPTION_TEXT:
-        return read_text(out, at, arena, err);
+        return option->joined && cJSON_IsArray(at->node) ? read_joined(out, at, arena, err)
+                                                         : read_text(out, at, arena, err);
     case FLOW_OPTION_INTS:
         return read_ints(out, at, option, err);
     case FLOW_OPTION_NUMBERS:

@@ -7,6 +7,8 @@
 
 #define TEXT "{\"type\": \"string\", \"minLength\": 1}"
 
+#define TEXTS "{\"type\": \"array\", \"items\": " TEXT ", \"minItems\": 1, \"uniqueItems\": true}"
+
 /* A value of each kind, without its words, its range and what other tables say about it. */
 static const char *const schema_kinds[] = {
     [FLOW_OPTION_FLAG] = "{\"type\": \"boolean\"}",
@@ -16,7 +18,7 @@ static const char *const schema_kinds[] = {
     [FLOW_OPTION_TEXT] = TEXT,
     [FLOW_OPTION_INTS] = "{\"type\": \"array\", \"maxItems\": 32, \"items\": {\"type\": \"integer\"}}",
     [FLOW_OPTION_NUMBERS] = "{\"type\": \"array\", \"maxItems\": 32, \"items\": {\"type\": \"number\"}}",
-    [FLOW_OPTION_TEXTS] = ("{\"type\": \"array\", \"items\": " TEXT ", \"minItems\": 1, \"uniqueItems\": true}"),
+    [FLOW_OPTION_TEXTS] = TEXTS,
     [FLOW_OPTION_WORD_OR_INTS] = "{\"anyOf\": [{}, {\"type\": \"array\", \"items\": {\"type\": \"integer\"}}]}",
     [FLOW_OPTION_TEXT_OR_NUMBER] = ("{\"anyOf\": [" TEXT ", {\"type\": \"number\"}]}"),
     [FLOW_OPTION_CHOICE] = "{}",
@@ -107,7 +109,9 @@ static void schema_add_object(cJSON *schema, const flow_option *option, cJSON *d
 static void schema_add_option(cJSON *properties, const flow_option *option, const flow_type_info *type,
                               const flow_choices *choices, cJSON *definitions)
 {
-    cJSON *schema = cJSON_Parse(schema_kinds[option->kind]);
+    const char *joined = option->kind == FLOW_OPTION_TEXT ? "{\"anyOf\": [" TEXT ", " TEXTS "]}"
+                                                          : "{\"anyOf\": [" TEXT ", {\"type\": \"number\"}, " TEXTS "]}";
+    cJSON *schema = cJSON_Parse(option->joined ? joined : schema_kinds[option->kind]);
     cJSON *forms = cJSON_GetObjectItemCaseSensitive(schema, "anyOf");
     cJSON *items = cJSON_GetObjectItemCaseSensitive(schema, "items");
     switch (option->kind) {

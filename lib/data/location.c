@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "core/text.h"
@@ -32,6 +33,79 @@ static size_t location_file_length(const char *location, bool look)
         if (flow_table_format_named(location, (size_t)(colon - location))->has_paths)
             return (size_t)(colon - location);
     return length;
+}
+
+/* Whether the first `length` bytes of `text` are a location: of a file that exists, or whose name says what it is. */
+static bool location_is_one(const char *dir, const char *text, size_t length)
+{
+    char *one = flow_format("%.*s", (int)length, text);
+    char *path = one != NULL ? flow_path_join(dir, one) : NULL;
+    bool is = false;
+    if (path != NULL && one[0] != '\0') {
+        const size_t file = location_file_length(path, true);
+        const flow_table_format *format = flow_table_format_named(path, file);
+        struct stat info;
+        is = location_exists(path, file) || (file == strlen(path) && stat(path, &info) == 0);
+        for (const char *const *ending = format->endings; *ending != NULL && !is; ending++) {
+            const size_t n = strlen(*ending);
+            is = file > n && strncasecmp(path + file - n, *ending, n) == 0;
+        }
+    }
+    free(one);
+    free(path);
+    return is;
+}
+
+/* Whether a location begins here. */
+static bool location_begins(const char *dir, const char *text)
+{
+    for (size_t n = strcspn(text, ",");; n += 1 + strcspn(text + n + 1, ",")) {
+        if (location_is_one(dir, text, n))
+            return true;
+        if (text[n] == '\0')
+            return false;
+    }
+}
+
+flow_status flow_location_parts(flow_name_list *out, const char *dir, const char *location, flow_error *err)
+{
+    *out = (flow_name_list){0};
+    flow_status status = FLOW_OK;
+    const char *start = location != NULL ? location : "-";
+    char *whole = flow_path_join(dir, start);
+    if (whole == NULL)
+        return flow_error_memory(err, "a location");
+    const bool is_file = location_exists(whole, strlen(whole));
+    free(whole);
+    for (const char *comma = strchr(start, ','); comma != NULL && !is_file && status == FLOW_OK;
+         comma = strchr(comma + 1, ','))
+        if (location_is_one(dir, start, (size_t)(comma - start)) && location_begins(dir, comma + 1)) {
+            status = flow_name_list_add(out, start, (size_t)(comma - start), err);
+            start = comma + 1;
+        }
+    if (status == FLOW_OK)
+        status = flow_name_list_add(out, start, strlen(start), err);
+    if (status != FLOW_OK)
+        flow_name_list_free(out);
+    return status;
+}
+
+char *flow_location_join(const char *dir, const char *location)
+{
+    flow_name_list parts;
+    flow_text text = {0};
+    if (flow_location_parts(&parts, dir, location, NULL) != FLOW_OK)
+        return NULL;
+    for (int i = 0; i < parts.n; i++) {
+        char *path = flow_path_join(dir, parts.at[i]);
+        text.failed = text.failed || path == NULL;
+        flow_text_add(&text, "%s%s", i > 0 ? "," : "", path != NULL ? path : "");
+        free(path);
+    }
+    flow_name_list_free(&parts);
+    if (text.failed)
+        flow_text_free(&text);
+    return text.data;
 }
 
 static flow_status location_split(flow_location *out, const char *location, bool look, flow_error *err)

@@ -4,6 +4,7 @@
 #define FLOW_DATA_LOCATION_H
 
 #include "core/error.h"
+#include "data/name_list.h"
 #include "data/table_format.h"
 
 /* Owned; start from {0}. `path` is NULL when the location names the file alone. */
@@ -19,6 +20,14 @@ flow_status flow_location_find(flow_location *out, const char *location, flow_er
 
 /* For writing: the name decides the format. NULL is standard output. */
 flow_status flow_location_name(flow_location *out, const char *location, flow_error *err);
+
+/* The locations in "a.h5:/x,a.h5:/y", whose tables are joined by columns; the one itself where it is a single one. A
+ * comma separates two of them if each is an existing file or has the ending of a table's name; paths are relative to
+ * `dir`, NULL: the current folder. The caller owns the list, also after an error; it is empty after one. FLOW_MEMORY. */
+flow_status flow_location_parts(flow_name_list *out, const char *dir, const char *location, flow_error *err);
+
+/* flow_path_join for each of them; the caller's. NULL when memory is out. */
+char *flow_location_join(const char *dir, const char *location);
 
 void flow_location_free(flow_location *location);
 

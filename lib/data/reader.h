@@ -26,6 +26,13 @@ flow_status flow_h5_reader_open(flow_reader **out, const char *file, const char 
 /* `file` is a folder, or a PNG file. */
 flow_status flow_png_reader_open(flow_reader **out, const char *file, const char *path,
                                  const flow_reader_options *options, flow_error *err);
+/* The table at a single location. `options` is not NULL. */
+flow_status flow_reader_open_one(flow_reader **out, const char *location, const flow_reader_options *options,
+                                 flow_error *err);
+/* Several tables side by side, as one; `name` is for messages. FLOW_DATA when they have different numbers of rows. The
+ * columns of a table without names are called after it: "showers_1", "showers_2", ..., or "energy" if it is one. */
+flow_status flow_join_reader_open(flow_reader **out, const char *name, const flow_name_list *locations,
+                                  const flow_reader_options *options, flow_error *err);
 /* Reads CSV from an open descriptor, which the reader closes. */
 flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, const char *name,
                                             const flow_reader_options *options, flow_error *err);

@@ -5,10 +5,12 @@
  *     FILE.h5:/path/to/dataset  a 2-D dataset (n, d), or a 1-D one (n), or a compound table (numeric members)
  *     FILE.h5:/path/to/array    a dataset of images (n, height, width), (n, height, width, channels) or
  *                               (n, channels, height, width)
- *     FILE.h5:/group            a group of equally long 1-D datasets, one per column
+ *     FILE.h5:/group            a group of equally long 1-D datasets, one per column, or a table of pandas
+ *     FILE.h5:/matrix.T         a 2-D dataset with rows and columns exchanged
  *     FOLDER                    a folder of PNG files of one size: images; in folders within it: of classes
  *     FILE.h5                   the only table in the file, or an error that lists what there is
  *     -                         CSV on standard input or output
+ *     LOCATION,LOCATION         for reading: their columns side by side
  * (.hdf5 and .hdf name HDF5 files too; an existing file is recognised by its signature, whatever its name.)
  * Column names come from the CSV header, the `columns` attribute of a dataset, or the member names; without any they
  * are x1, x2, ... Rows travel as doubles, row-major (n, d). Numbers are read and printed in the C locale.

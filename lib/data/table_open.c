@@ -10,16 +10,16 @@ flow_status flow_reader_open(flow_reader **out, const char *location, const flow
 {
     *out = NULL;
     static const flow_reader_options none;
-    flow_location place;
-    FLOW_TRY(flow_location_find(&place, location, err));
+    flow_name_list several;
     options = options != NULL ? options : &none;
-    flow_status status = place.format->open_reader(out, place.file, place.path, options, err);
-    flow_location_free(&place);
-    if (status != FLOW_OK) {
-        flow_reader_close(*out);
-        *out = NULL;
+    FLOW_TRY(flow_location_parts(&several, NULL, location, err));
+    if (several.n > 1) {
+        flow_status joined = flow_join_reader_open(out, location, &several, options, err);
+        flow_name_list_free(&several);
+        return joined;
     }
-    return status;
+    flow_name_list_free(&several);
+    return flow_reader_open_one(out, location, options, err);
 }
 
 flow_status flow_writer_open(flow_writer **out, const char *location, const char *const *columns, int n_columns,
@@ -46,6 +46,12 @@ flow_status flow_tables_list(flow_name_list *paths, flow_name_list *sizes, const
 {
     *paths = *sizes = (flow_name_list){0};
     flow_location place;
+    flow_name_list several;
+    FLOW_TRY(flow_location_parts(&several, NULL, location, err));
+    const bool is_joined = several.n > 1;
+    flow_name_list_free(&several);
+    if (is_joined)
+        return FLOW_OK;
     FLOW_TRY(flow_location_find(&place, location, err));
     flow_status status = FLOW_OK;
     if (place.format->list != NULL && place.path == NULL)

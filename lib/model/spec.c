@@ -8,6 +8,7 @@
 #include "core/read_value.h"
 #include "core/schema.h"
 #include "core/text.h"
+#include "data/location.h"
 
 /* ---- the table ---- */
 
@@ -42,11 +43,14 @@ static bool spec_ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* Whether `location` ("FILE" or "FILE:/path") lies in the file `output`. */
+/* Whether `location` ("FILE" or "FILE:/path", or several with commas in between) lies in the file `output`. */
 static bool spec_lies_in(const char *location, const char *output)
 {
-    size_t n = strlen(output);
-    return location != NULL && strncmp(location, output, n) == 0 && (location[n] == '\0' || location[n] == ':');
+    const size_t n = strlen(output);
+    bool lies = false;
+    for (const char *at = location; at != NULL && !lies; at = strchr(at, ',') != NULL ? strchr(at, ',') + 1 : NULL)
+        lies = strncmp(at, output, n) == 0 && (at[n] == '\0' || at[n] == ':' || at[n] == ',');
+    return lies;
 }
 
 static flow_status spec_check_output(const flow_spec *spec, const flow_json *root, flow_error *err)
@@ -209,6 +213,11 @@ void flow_spec_free(flow_spec *spec)
 char *flow_spec_path(const flow_spec *spec, const char *path)
 {
     return flow_path_join(spec->dir, path);
+}
+
+char *flow_spec_location(const flow_spec *spec, const char *location)
+{
+    return flow_location_join(spec->dir, location);
 }
 
 flow_status flow_spec_set_shape(flow_spec *spec, flow_shape shape, flow_error *err)

@@ -46,6 +46,8 @@ void flow_spec_free(flow_spec *spec);
 
 /* `path` of the spec relative to the spec's folder, owned by the caller. */
 char *flow_spec_path(const flow_spec *spec, const char *path);
+/* The same for each of the locations of data that are joined. */
+char *flow_spec_location(const flow_spec *spec, const char *location);
 
 /* Says in the document and in the options that the rows are images of this shape. */
 flow_status flow_spec_set_shape(flow_spec *spec, flow_shape shape, flow_error *err);

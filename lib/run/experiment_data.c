@@ -24,7 +24,7 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
                                        const char *location, flow_part part, flow_error *err)
 {
     const flow_data_options *data = x->data;
-    char *path = flow_spec_path(x->spec, location);
+    char *path = flow_spec_location(x->spec, location);
     if (path == NULL)
         return flow_error_memory(err, location);
     flow_dataset_options options = {
@@ -273,7 +273,7 @@ void flow_experiment_find_columns(flow_experiment *x, char *problem)
     if (data->train == NULL)
         return;
     const int n_last = data->context.n + (data->weight != NULL);
-    char *location = flow_spec_path(x->spec, data->train);
+    char *location = flow_spec_location(x->spec, data->train);
     const char **last = malloc(((size_t)n_last + 1) * sizeof *last);
     flow_error err = {.message = "out of memory"};
     if (location == NULL || last == NULL || experiment_look_at_data(x, location, last, n_last, &err) != FLOW_OK)
@@ -322,7 +322,7 @@ flow_status flow_experiment_check(const flow_experiment *x, flow_error *err)
 /* ---- describing them ---- */
 
 /* The location with the absolute path of the file. */
-static char *experiment_absolute(const char *location)
+static char *experiment_absolute_one(const char *location)
 {
     flow_location place = {0};
     char *file = flow_location_find(&place, location, NULL) == FLOW_OK ? realpath(place.file, NULL) : NULL;
@@ -332,6 +332,25 @@ static char *experiment_absolute(const char *location)
     free(file);
     flow_location_free(&place);
     return out;
+}
+
+/* The same for locations that are joined. */
+static char *experiment_absolute(const char *location)
+{
+    flow_name_list parts;
+    flow_text text = {0};
+    if (flow_location_parts(&parts, NULL, location, NULL) != FLOW_OK)
+        return NULL;
+    for (int i = 0; i < parts.n; i++) {
+        char *one = experiment_absolute_one(parts.at[i]);
+        text.failed = text.failed || one == NULL;
+        flow_text_add(&text, "%s%s", i > 0 ? "," : "", one != NULL ? one : "");
+        free(one);
+    }
+    flow_name_list_free(&parts);
+    if (text.failed)
+        flow_text_free(&text);
+    return text.data;
 }
 
 /* Adds an origin; takes the location over. False when memory is out. */

@@ -190,10 +190,23 @@ static char *files_relative(const char *location, const flow_location *place, co
 /* What is in `location`, or in its table `name`, unless that is NULL. */
 static flow_status files_take(init_plan *plan, init_set *set, const char *location, const char *name, flow_error *err)
 {
-    flow_location place = {0};
-    FLOW_TRY(flow_location_find(&place, location, err));
-    char *named = files_relative(location, &place, plan->out->spec);
-    flow_location_free(&place);
+    flow_name_list parts;
+    flow_text all = {0};
+    FLOW_TRY(flow_location_parts(&parts, NULL, location, err));
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < parts.n && status == FLOW_OK; i++) {
+        flow_location place = {0};
+        status = flow_location_find(&place, parts.at[i], err);
+        char *one = status == FLOW_OK ? files_relative(parts.at[i], &place, plan->out->spec) : NULL;
+        all.failed = all.failed || one == NULL;
+        flow_text_add(&all, "%s%s", i > 0 ? "," : "", one != NULL ? one : "");
+        free(one);
+        flow_location_free(&place);
+    }
+    flow_name_list_free(&parts);
+    char *named = all.failed ? NULL : flow_strdup(all.data);
+    flow_text_free(&all);
+    FLOW_TRY(status);
     const char *colon = name != NULL ? ":" : "";
     set->source = flow_format("%s%s%s", location, colon, name != NULL ? name : "");
     set->named = named != NULL ? flow_format("%s%s%s", named, colon, name != NULL ? name : "") : NULL;
@@ -270,9 +283,13 @@ flow_status init_find_files(init_plan *plan, flow_error *err)
         return flow_error_set(err, FLOW_ARGUMENT, "%s: is a pipe, which can be read only once, and this takes several "
                               "passes; put the data into a file first, as in: COMMAND >rows.csv, and name that",
                               plan->options->data);
-    FLOW_TRY(flow_location_find(&place, plan->options->data, err));
+    flow_name_list parts;
+    FLOW_TRY(flow_location_parts(&parts, NULL, plan->options->data, err));
+    flow_status status = flow_location_find(&place, parts.at[0], err);
+    flow_name_list_free(&parts);
+    FLOW_TRY(status);
     const flow_run_hooks no_hooks = {0};
-    flow_status status = files_name(plan, &place, err);
+    status = files_name(plan, &place, err);
     if (status == FLOW_OK)
         status = flow_output_lock(&plan->lock, plan->out->spec, false, "makes this spec", &no_hooks, err);
     if (status == FLOW_OK && plan->options->resume && flow_file_identify(plan->out->spec) == FLOW_FILE_JSON)

@@ -152,7 +152,7 @@ static flow_status init_write(const init_plan *plan, flow_error *err)
 
 /* ---- a spec that is kept ---- */
 
-static bool init_is_same_place(const char *a, const char *b)
+static bool init_is_same_table(const char *a, const char *b)
 {
     flow_location x = {0}, y = {0};
     struct stat s, t;
@@ -165,12 +165,25 @@ static bool init_is_same_place(const char *a, const char *b)
     return same;
 }
 
+/* The same for several that are joined. */
+static bool init_is_same_place(const char *a, const char *b)
+{
+    flow_name_list x = {0}, y = {0};
+    bool same = flow_location_parts(&x, NULL, a, NULL) == FLOW_OK && flow_location_parts(&y, NULL, b, NULL) == FLOW_OK &&
+                x.n == y.n;
+    for (int i = 0; i < x.n && same; i++)
+        same = init_is_same_table(x.at[i], y.at[i]);
+    flow_name_list_free(&x);
+    flow_name_list_free(&y);
+    return same;
+}
+
 /* A spec of the same name may be one of other data. */
 static flow_status init_check_kept(const init_plan *plan, flow_error *err)
 {
     flow_spec *spec = NULL;
     FLOW_TRY(flow_spec_read(&spec, plan->out->spec, NULL, 0, err));
-    char *train = spec->data->train != NULL ? flow_spec_path(spec, spec->data->train) : NULL;
+    char *train = spec->data->train != NULL ? flow_spec_location(spec, spec->data->train) : NULL;
     flow_status status = FLOW_OK;
     if (train == NULL || !init_is_same_place(train, plan->sets[INIT_TRAIN].source))
         status = flow_error_set(err, FLOW_EXISTS,

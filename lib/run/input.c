@@ -30,11 +30,16 @@ static int input_find_column(const flow_reader *reader, const char *name)
 /* A pipe can be opened only once. */
 static bool input_can_reopen(const char *location)
 {
-    flow_location place = {0};
-    struct stat info;
-    bool regular =
-        flow_location_find(&place, location, NULL) == FLOW_OK && stat(place.file, &info) == 0 && S_ISREG(info.st_mode);
-    flow_location_free(&place);
+    flow_name_list parts;
+    bool regular = flow_location_parts(&parts, NULL, location, NULL) == FLOW_OK;
+    for (int i = 0; i < parts.n && regular; i++) {
+        flow_location place = {0};
+        struct stat info;
+        regular = flow_location_find(&place, parts.at[i], NULL) == FLOW_OK && stat(place.file, &info) == 0 &&
+                  S_ISREG(info.st_mode);
+        flow_location_free(&place);
+    }
+    flow_name_list_free(&parts);
     return regular;
 }
 

@@ -20,20 +20,35 @@ static bool output_is_same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* Whether one of the tables at `location` lies in the file, and, for a `path`, at that path or at one not known. */
+static bool output_holds(const char *file, const char *path, bool any_path, const char *location)
+{
+    flow_name_list parts;
+    bool holds = false;
+    if (location == NULL || flow_is_standard(location) ||
+        flow_location_parts(&parts, NULL, location, NULL) != FLOW_OK)
+        return false;
+    for (int i = 0; i < parts.n && !holds; i++) {
+        flow_location place = {0};
+        if (flow_location_find(&place, parts.at[i], NULL) != FLOW_OK)
+            continue;
+        holds = output_is_same_file(file, place.file) &&
+                (any_path || place.path == NULL || (path != NULL && strcmp(place.path, path) == 0));
+        flow_location_free(&place);
+    }
+    flow_name_list_free(&parts);
+    return holds;
+}
+
 static flow_status output_check_source(const char *option, const char *file, const char *source, const char *what,
                                        flow_error *err)
 {
-    flow_location place = {0};
-    flow_status status = FLOW_OK;
-    if (source == NULL || flow_is_standard(source) || flow_location_find(&place, source, NULL) != FLOW_OK)
-        return FLOW_OK;
-    if (output_is_same_file(file, place.file))
-        status = flow_error_set(err, FLOW_EXISTS,
+    return output_holds(file, NULL, true, source)
+               ? flow_error_set(err, FLOW_EXISTS,
                                 "%s %s: this file holds the %s that are read; name another file for the "
                                 "results",
-                                option, file, what);
-    flow_location_free(&place);
-    return status;
+                                option, file, what)
+               : FLOW_OK;
 }
 
 /* Another table of an HDF5 file may be written; where the model names none, the file has only one. */
@@ -44,13 +59,7 @@ static flow_status output_check_trained(const char *option, const flow_location 
     const cJSON *data = model != NULL ? cJSON_GetObjectItemCaseSensitive(model->provenance, "data") : NULL;
     for (size_t i = 0; i < sizeof keys / sizeof *keys && data != NULL; i++) {
         const flow_data_origin origin = flow_data_origin_read(data, keys[i]);
-        flow_location place = {0};
-        if (!origin.any || flow_location_find(&place, origin.location, NULL) != FLOW_OK)
-            continue;
-        const bool same = output_is_same_file(target->file, place.file) &&
-                          (place.path == NULL || (target->path != NULL && strcmp(place.path, target->path) == 0));
-        flow_location_free(&place);
-        if (same)
+        if (origin.any && output_holds(target->file, target->path, false, origin.location))
             return flow_error_set(err, FLOW_EXISTS,
                                   "%s %s: this file holds the %s data of the model; name another file "
                                   "for the results, or replace it with --force",
