@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "run/row_walk.h"
 
 flow_status report_take(flow_text *text, flow_error *err)
@@ -23,8 +24,10 @@ flow_status report_take(flow_text *text, flow_error *err)
 
 flow_status report_document(char *json, flow_error *err)
 {
-    flow_text text = {.failed = json == NULL};
-    flow_text_add(&text, "%s\n", json);
+    char *escaped = flow_bytes_escape(json);
+    flow_text text = {.failed = escaped == NULL};
+    flow_text_add(&text, "%s\n", escaped);
+    free(escaped);
     free(json);
     return report_take(&text, err);
 }

@@ -151,3 +151,34 @@ refused() {
         diff expected.csv $file.csv
     done
 }
+
+@test "names that are not in UTF-8: data, folders, specs, models and --set" {
+    folder=$(printf 'caf\351') data=$(printf 'donn\351es.csv') spec=$(printf 'sp\351c.json')
+    mkdir "$folder" 2>/dev/null || skip "this file system has no such names"
+    cp train.csv "$folder/$data"
+    sed 's/, "test": "test.csv"//' spec.json >"$folder/$spec"
+    run flowctl train "$folder/$spec" -d "$folder/$data" --validation 0.1 --set name="$(printf 'mod\350le')" -o latin.h5
+    expect_status 0
+    run flowctl info latin.h5
+    expect_status 0
+    expect "$folder/$data"
+    run flowctl info latin.h5 --json
+    expect 'donn\udce9es.csv' 'mod\udce8le'
+    for command in "sample latin.h5 -n 2" "logprob latin.h5 test.csv"; do
+        # shellcheck disable=SC2086
+        run flowctl $command
+        expect_status 0
+    done
+    run flowctl train "$folder/$spec" -d "$folder/$data" --validation 0.1 --set name="$(printf 'mod\350le')" -o latin.h5 \
+        --resume
+    expect_status 0
+    # the folder of the spec is one of the names: the spec, and the model beside it
+    run flowctl train "$folder/$spec" -d "$folder/$data" --validation 0.1
+    expect_status 0
+    run flowctl logprob "$folder/$spec" "$folder/$data"
+    expect_status 0
+    run flowctl init "$folder/$data" -o "$folder/$(printf 'aut\364.json')"
+    expect_status 0
+    run flowctl check "$folder/$(printf 'aut\364.json')"
+    expect_status 0
+}

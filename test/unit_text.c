@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "core/text.h"
 #include "values.h"
 
@@ -158,10 +159,10 @@ static void test_nearest(void **state)
 static void test_utf8(void **state)
 {
     (void)state;
-    static const char *const good[] = {"", "mass", "\xc2\x80", "gr\xc3\xb6\xc3\x9f", "\xe2\x86\x92",
-                                       "\xf0\x9f\x98\x80"};
-    static const char *const bad[] = {"\xf6", "\xc3", "\xc3(", "\xc0\x80", "\x80", "\xe2\x86",
-                                      "\xf5\x80\x80\x80", "a\xff"};
+    static const char *const good[] = {
+        "", "mass", "\xc2\x80", "gr\xc3\xb6\xc3\x9f", "\xe2\x86\x92", "\xf0\x9f\x98\x80"};
+    static const char *const bad[] = {"\xf6", "\xc3", "\xc3(", "\xc0\x80", "\x80", "\xe2\x86", "\xf5\x80\x80\x80",
+                                      "a\xff"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(flow_is_utf8(good[i], strlen(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -197,6 +198,45 @@ static void check_dir(const char *path, const char *expected)
     free(dir);
 }
 
+/* Bytes that are no UTF-8 come back from their escapes, and nothing else in a JSON text changes. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    static const struct bytes_case {
+        const char *bytes, *text;
+    } cases[] = {
+        {"", ""},
+        {"plain", "plain"},
+        {"donn\xe9"
+         "es",
+         "donn\\udce9es"},
+        {"donn\xc3\xa9"
+         "es",
+         "donn\xc3\xa9"
+         "es"},
+        {"\xff\xfe\x80", "\\udcff\\udcfe\\udc80"},
+        {"cut \xe2\x82", "cut \\udce2\\udc82"},
+        {"\xe2\x82\xac and \xf0\x9f\x92\x80", "\xe2\x82\xac and \xf0\x9f\x92\x80"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = flow_bytes_escape(cases[i].bytes);
+        assert_string_equal(text, cases[i].text);
+        assert_true(flow_is_utf8(text, strlen(text)));
+        assert_int_equal(flow_bytes_unescape(text, strlen(text)), strlen(cases[i].bytes));
+        assert_string_equal(text, cases[i].bytes);
+        free(text);
+    }
+    /* pairs of surrogates, a backslash before "u", other escapes, and what is cut off */
+    static const char *const kept[] = {"\\ud83d\\udc80", "\\\\udce9", "\\u00e9", "\\udc7f", "\\udce", "\\", "\\ud83d"};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        char text[32];
+        strcpy(text, kept[i]);
+        assert_int_equal(flow_bytes_unescape(text, strlen(text)), strlen(kept[i]));
+        assert_string_equal(text, kept[i]);
+    }
+    assert_null(flow_bytes_escape(NULL));
+}
+
 static void test_paths(void **state)
 {
     (void)state;
@@ -209,6 +249,12 @@ static void test_paths(void **state)
     check_dir("moons.json", ".");
     check_dir("/moons.json", "/");
     check_dir("a/b/moons.json", "a/b");
+    assert_int_equal(flow_path_descriptor("/dev/stdout"), 1);
+    assert_int_equal(flow_path_descriptor("/dev/fd/63"), 63);
+    assert_int_equal(flow_path_descriptor("/proc/self/fd/0"), 0);
+    assert_int_equal(flow_path_descriptor("/dev/fd/"), -1);
+    assert_int_equal(flow_path_descriptor("/dev/fd/3x"), -1);
+    assert_int_equal(flow_path_descriptor("/dev/stdout.h5"), -1);
 }
 
 int main(void)
@@ -220,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_numbers_ignore_the_locale),
         cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_text_grows),
         cmocka_unit_test(test_paths),
     };

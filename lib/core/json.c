@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "core/text.h"
 
 flow_json flow_json_root(cJSON *document)
@@ -137,6 +138,16 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
     if (!flow_is_utf8(text, length))
         return flow_error_set(err, FLOW_SPEC, "%s: is not in UTF-8; convert it, from Latin 1 for example by iconv -f "
                               "LATIN1 -t UTF-8", name);
+    char *bytes = NULL;
+    const bool has_bytes = length > 0 && memmem(text, length, "\\u", 2) != NULL;
+    if (has_bytes) {
+        bytes = malloc(length + 1);
+        if (bytes == NULL)
+            return flow_error_memory(err, name);
+        memcpy(bytes, text, length);
+        length = flow_bytes_unescape(bytes, length);
+        text = bytes;
+    }
     const char *stop = text, *end = text + length;
     cJSON *document = cJSON_ParseWithLengthOpts(text, length, &stop, 0);
     while (document != NULL && stop < end && (isspace((unsigned char)*stop) || *stop == '\0'))
@@ -145,6 +156,7 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
     flow_status status = document == NULL || stop < end
                              ? refuse_syntax(text, end, stop, name, err)
                              : flow_error_prefix(err, check_document(&root, err), "%s: ", name);
+    free(bytes);
     FLOW_RETURN_MADE(out, document, cJSON_Delete, status);
 }
 

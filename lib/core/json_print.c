@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "core/json.h"
 #include "core/text.h"
 
@@ -30,8 +31,10 @@ char *flow_json_print(const cJSON *document)
 {
     cJSON *spelled = cJSON_Duplicate(document, 1);
     char *text = spelled != NULL && spell_numbers(spelled) ? cJSON_Print(spelled) : NULL;
+    char *escaped = flow_bytes_escape(text);
+    free(text);
     cJSON_Delete(spelled);
-    return text;
+    return escaped;
 }
 
 /* ---- for people ---- */
@@ -149,7 +152,7 @@ char *flow_json_layout(const cJSON *document)
     flow_text text = {0};
     layout_value(&text, document, 0, 0);
     flow_text_add(&text, "\n");
-    if (text.failed)
-        flow_text_free(&text);
-    return text.data;
+    char *escaped = text.failed ? NULL : flow_bytes_escape(text.data);
+    flow_text_free(&text);
+    return escaped;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "core/memory.h"
 #include "core/text.h"
 #include "flow/design.h"
@@ -50,8 +51,10 @@ static char *load_directory(hid_t file, const char *path)
 {
     char *dir = NULL;
     flow_error ignored;
-    if (flow_h5_attr_read_text(&dir, file, FLOW_MODEL_DIRECTORY, TEXT_MOST, &ignored) == FLOW_OK && dir[0] != '\0')
+    if (flow_h5_attr_read_text(&dir, file, FLOW_MODEL_DIRECTORY, TEXT_MOST, &ignored) == FLOW_OK && dir[0] != '\0') {
+        flow_bytes_unescape(dir, strlen(dir));
         return dir;
+    }
     free(dir);
     return flow_path_dir(path);
 }

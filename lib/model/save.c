@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "core/replace.h"
 #include "h5/array.h"
 #include "h5/file.h"
@@ -53,7 +54,10 @@ static flow_status save_directory(hid_t file, const flow_spec *spec, flow_error 
 {
     char *absolute = realpath(spec->dir, NULL);
     const char *directory = absolute != NULL ? absolute : spec->dir;
-    flow_status status = flow_h5_attr_write_text(file, FLOW_MODEL_DIRECTORY, directory, err);
+    char *text = flow_bytes_escape(directory);
+    flow_status status = text != NULL ? flow_h5_attr_write_text(file, FLOW_MODEL_DIRECTORY, text, err)
+                                      : flow_error_memory(err, "the folder of a spec");
+    free(text);
     free(absolute);
     return status;
 }

@@ -223,15 +223,20 @@ flow_status flow_experiment_warn_of_sizes(const flow_experiment *x, flow_error *
     double *middle = calloc(2 * (size_t)f->dim, sizeof *middle), *width = middle + f->dim;
     flow_text names = {0};
     int n = 0;
+    bool is_fitted = false; /* by a map that brings columns to size 1 */
+    for (int i = 0; i < f->n_columns; i++)
+        is_fitted = is_fitted || f->columns[i].type->needs_data;
     flow_status status =
         middle == NULL ? flow_error_memory(err, "the sizes of columns") : sizes_measure(x, middle, width, err);
     for (int i = 0; i < f->dim && status == FLOW_OK; i++) {
         if ((f->periods != NULL && f->periods[i] > 0) ||
             !(fabs(middle[i]) > large || width[i] > large || (width[i] > 0 && width[i] < small)))
             continue;
-        if (n++ < NAMED)
-            flow_text_add(&names, "%s%.60s (%.3g, width %.3g)", n > 1 ? ", " : "", x->training->columns[i], middle[i],
-                          width[i]);
+        if (n++ >= NAMED)
+            continue;
+        flow_text_add(&names, "%s%.60s", n > 1 ? ", " : "", x->training->columns[i]);
+        if (!is_fitted)
+            flow_text_add(&names, " (%.3g, width %.3g)", middle[i], width[i]);
     }
     if (n > NAMED)
         flow_text_add(&names, ", and %d more", n - NAMED);
@@ -239,9 +244,12 @@ flow_status flow_experiment_warn_of_sizes(const flow_experiment *x, flow_error *
         status = flow_error_memory(err, "the sizes of columns");
     if (status == FLOW_OK && n > 0)
         flow_run_warn(x->hooks,
-                      "networks are made for values around 0 of size 1, and the middle half of these is far from "
-                      "that: %s. Begin the flow with \"standardize\" (behind a \"support\")",
-                      names.data);
+                      "networks are made for values around 0 of size 1, and the middle half of these columns is "
+                      "far from that: %s. %s",
+                      names.data,
+                      is_fitted ? "A few values far from the others decide their mean and deviation: correct or drop "
+                                  "those rows, or begin the flow with \"asinh\" instead of \"standardize\""
+                                : "Begin the flow with \"standardize\", behind a \"support\" if there is one");
     free(middle);
     flow_text_free(&names);
     return status;
