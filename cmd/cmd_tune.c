@@ -38,7 +38,8 @@ static const opt options[] = {
     {"output", 'o', ARG(run.output), "MODEL", "the best model, FILE.h5; its spec goes to FILE.json and the search to "
      "the folder FILE.tune. NAME-tuned.h5 beside the spec by default"},
     {"keep", 'k', ARG(run.keep), "K", "store an ensemble as the model: a mixture of the K best models, with weights "
-     "that are fitted to the held-out rows. The best model and its spec go to FILE-single.h5 and FILE-single.json",
+     "that are fitted to the held-out rows. K candidates are trained to the end, at least; the best model and its spec "
+     "go to FILE-single.h5 and FILE-single.json",
      .least = 2, .most = FLOW_MEMBERS_MAX},
     TRAIN_ROWS_KEYS,
     INIT_OPTION_ROWS(tune_args, train.init),

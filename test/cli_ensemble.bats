@@ -41,7 +41,18 @@ members_of() {
     [ -s kept.h5 ] && [ -s kept-single.h5 ] && [ -s kept-single.json ] && [ -s kept.tune/candidates.csv ]
 }
 
-@test "the search is the same with and without --keep, and an ensemble of it can be made later" {
+@test "as many candidates as are kept come to the end" {
+    run flowctl tune spec.json -n 7 --keep 5 -o five.h5
+    expect_status 0
+    expect "rungs: 7 to epoch 3, 5 to epoch 9"
+    [ "$(awk -F, 'NR > 1 && $4 == 9' five.tune/candidates.csv | wc -l)" -ge 5 ]
+    [ "$(members_of five.h5 | wc -l)" -eq 5 ]
+    run flowctl tune spec.json -n 2 --keep 5 -o two.h5
+    expect_status 0
+    [ "$(members_of two.h5 | wc -l)" -eq 2 ]
+}
+
+@test "an ensemble of a search that is done can be made later" {
     flowctl tune spec.json -n 7 -q -o plain.h5 -j 3
     flowctl logprob plain.h5 test.csv -q -o a.csv
     flowctl logprob spec-tuned-single.h5 test.csv -q -o b.csv

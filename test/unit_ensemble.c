@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "flow/ensemble.h"
+#include "flowctl.h"
 #include "h5/array.h"
 #include "h5/object.h"
 #include "h5/text.h"
@@ -158,6 +159,38 @@ static void test_supports_add_up(void **state)
     assert_true(flow_ensemble_has_support(e));
     assert_int_equal(flow_ensemble_check_row(e, &at_rows[1], NULL), FLOW_OK);
     assert_int_equal(flow_ensemble_check_row(e, &at_rows[2], &err), FLOW_DATA);
+    flow_ensemble_free(e);
+    subject_close(&s[0]);
+    subject_close(&s[1]);
+}
+
+/* The errors of estimates on one row add up, as if they were one. */
+static void test_errors_of_estimates(void **state)
+{
+    (void)state;
+    enum { ROWS = 40 };
+    static const char json[] =
+        "{\"flow\": [\"standardize\", {\"type\": \"ffjord\", \"hidden\": [8, 8, 8], \"trace\": "
+        "{\"type\": \"hutchinson\", \"probe\": \"gaussian\", \"probes\": 4, \"exact_up_to\": 0}, "
+        "\"solver\": {\"type\": \"rk4\", \"steps\": 4}}]}";
+    static double rows[N * DIM], logp[ROWS], variance[ROWS], one[2][ROWS], of_one[2][ROWS];
+    const double w[2] = {0.25, 0.75};
+    subject s[2];
+    make_rows(rows, DIM);
+    for (int k = 0; k < 2; k++)
+        open_member(&s[k], json, DIM, 0, rows, N, (uint64_t)k + 1);
+    flow_ensemble *e = open_ensemble(s, w, 2, 1);
+    assert_true(flow_ensemble_estimates(e));
+    flow_ensemble_logp(e, rows, ROWS, logp, variance);
+    for (int k = 0; k < 2; k++)
+        flow_rows_logp_variance(e->members[k], rows, ROWS, one[k], of_one[k]);
+    for (int i = 0; i < ROWS; i++) {
+        double deviation = 0;
+        for (int k = 0; k < 2; k++)
+            deviation += w[k] * exp(one[k][i] - logp[i]) * sqrt(of_one[k][i]);
+        assert_true(variance[i] > 0);
+        ASSERT_NEAR(sqrt(variance[i]), deviation, 1e-9 * deviation);
+    }
     flow_ensemble_free(e);
     subject_close(&s[0]);
     subject_close(&s[1]);
@@ -428,7 +461,64 @@ static void test_a_file_comes_back(void **state)
     free_members(&l);
 }
 
-/* The log-densities of the library, and its refusal of latents. */
+/* As a C program sees it. */
+static void test_the_library(void **state)
+{
+    (void)state;
+    enum { FIRST = 200, PART = 333 };
+    static double rows[N * DIM], expected[N], logp[N], x[N * DIM], part[PART * DIM];
+    flow_error err = {0};
+    loaded l;
+    flow_handle *model;
+    load_members(&l);
+    make_rows(rows, DIM);
+    evaluate(&l.models, rows, expected);
+    check_ok(flow_models_save(at("library.h5"), &l.models, &err), &err);
+    check_ok(flow_open(&model, at("library.h5"), &err), &err);
+    flow_set_threads(model, 2);
+    assert_int_equal(flow_dim(model), DIM);
+    assert_string_equal(flow_column_name(model, 1), "y");
+    check_ok(flow_logprob(model, rows, N, logp, &err), &err);
+    assert_memory_equal(logp, expected, sizeof logp);
+    check_ok(flow_sample(model, 9, 0, N, NULL, x, logp, &err), &err);
+    check_ok(flow_sample(model, 9, FIRST, PART, NULL, part, NULL, &err), &err);
+    assert_memory_equal(part, x + FIRST * DIM, sizeof part);
+    check_ok(flow_logprob(model, x, N, expected, &err), &err);
+    assert_memory_equal(logp, expected, sizeof logp);
+    assert_int_equal(flow_to_latent(model, rows, N, x, NULL, &err), FLOW_ARGUMENT);
+    assert_non_null(strstr(err.message, "is an ensemble of 3 models, each with a latent space of its own"));
+    assert_int_equal(flow_to_data(model, rows, N, x, NULL, &err), FLOW_ARGUMENT);
+    flow_close(model);
+    free_members(&l);
+}
+
+/* Steps are set in the members that solve equations. */
+static void test_steps(void **state)
+{
+    (void)state;
+    static const char solves[] = "{\"flow\": [\"standardize\", {\"type\": \"ffjord\", \"hidden\": [6]}]}";
+    flow_error err = {0};
+    loaded l;
+    flow_session session;
+    const flow_session_options options = {.n_threads = 1, .steps = 3, .solver = "rk4"};
+    load_members(&l);
+    check_ok(flow_models_save(at("steps.h5"), &l.models, &err), &err);
+    assert_int_equal(flow_session_open(&session, at("steps.h5"), &options, &err), FLOW_ARGUMENT);
+    assert_non_null(strstr(err.message, "has no block that solves a differential equation"));
+    flow_session_close(&session);
+    flow_model_free(l.members[1]);
+    check_ok(flow_model_load(&l.members[1], save_model("member.h5", solves, columns), &err), &err);
+    check_ok(flow_models_save(at("steps.h5"), &l.models, &err), &err);
+    check_ok(flow_session_open(&session, at("steps.h5"), &options, &err), &err);
+    static double x[N * DIM];
+    flow_ensemble_sample(session.ensemble, 1, 0, N, 1, NULL, x, NULL, NULL);
+    assert_true(flow_session_solving(&session, FLOW_TO_DATA).any);
+    ASSERT_NEAR(flow_session_solving(&session, FLOW_TO_DATA).mean, 12, 0); /* 3 steps of 4 stages */
+    flow_session_close(&session);
+    free_members(&l);
+}
+
+/* invert says why not. */
 static void test_a_session(void **state)
 {
     (void)state;
@@ -587,12 +677,15 @@ int main(void)
         cmocka_unit_test(test_density_is_the_sum),
         cmocka_unit_test(test_density_integrates_to_one),
         cmocka_unit_test(test_supports_add_up),
+        cmocka_unit_test(test_errors_of_estimates),
         cmocka_unit_test(test_draws_are_those_of_members),
         cmocka_unit_test(test_one_member_is_itself),
         cmocka_unit_test(test_weights_of_parts_that_do_not_meet),
         cmocka_unit_test(test_weights_are_the_likeliest),
         cmocka_unit_test(test_densities_and_probabilities_do_not_mix),
         cmocka_unit_test(test_a_file_comes_back),
+        cmocka_unit_test(test_the_library),
+        cmocka_unit_test(test_steps),
         cmocka_unit_test(test_a_session),
         cmocka_unit_test(test_saving_checks),
         cmocka_unit_test(test_hostile_weights),

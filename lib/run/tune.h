@@ -118,8 +118,9 @@ typedef struct flow_run_tune_options {
     const char *const *overrides; /* (n_overrides): KEY=VALUE, as in flow_spec_read */
     int n_overrides;
     const char *output; /* the model file; NULL: NAME-tuned.h5 beside the spec */
-    int64_t keep;       /* the output is an ensemble of so many of the best models, up to FLOW_MEMBERS_MAX, and the best
-                           one goes to NAME-single.h5 beside it; 0: the output is the best one */
+    int64_t keep;       /* the output is an ensemble of so many of the best models, up to FLOW_MEMBERS_MAX, which are
+                           all trained to the end, and the best one goes to NAME-single.h5 beside it; 0: the output is
+                           the best one */
     int64_t trials;     /* candidates, the spec itself among them */
     int64_t factor;     /* 2 or more: one of so many goes on to the next rung, with so many times the epochs */
     double minutes;     /* the search ends after about so long; 0: when it is done */

@@ -142,7 +142,7 @@ static flow_status tune_make_document(tune_search *s, const cJSON *written, flow
 
 /* ---- beginning ---- */
 
-/* As many rungs as leave `factor` candidates or fewer for the last one. */
+/* As many rungs as leave `factor` candidates or fewer for the last one, or those that an ensemble is to have. */
 static void tune_plan(tune_search *s)
 {
     flow_run_tune_result *out = s->out;
@@ -151,8 +151,9 @@ static void tune_plan(tune_search *s)
     for (out->n_rungs = 1; n > factor && out->n_rungs < FLOW_TUNE_RUNGS_MAX; out->n_rungs++)
         n = (n + factor - 1) / factor;
     n = out->n_candidates;
+    const int64_t least = s->options->keep < n ? s->options->keep : n;
     for (int k = 0; k < out->n_rungs; k++, n = (n + factor - 1) / factor)
-        out->rungs[k].candidates = n;
+        out->rungs[k].candidates = n > least ? n : least;
     for (int k = out->n_rungs - 1; k >= 0; k--) {
         out->rungs[k].epochs = (epochs + parts - 1) / parts;
         parts = parts > epochs ? parts : parts * factor;
