@@ -216,26 +216,34 @@ flow_status tune_copy_file(const char *to, const char *from, flow_error *err)
     return status;
 }
 
+/* NULL, as the next one, when memory is out. */
 static cJSON *folder_space(const flow_alternatives_list *space)
 {
     cJSON *object = cJSON_CreateObject();
-    for (int k = 0; k < space->n; k++) {
+    bool good = object != NULL;
+    for (int k = 0; k < space->n && good; k++) {
         cJSON *list = cJSON_AddArrayToObject(object, space->at[k].key);
-        for (int i = 0; i < space->at[k].n; i++)
-            cJSON_AddItemToArray(list, cJSON_Parse(space->at[k].values[i]));
+        good = list != NULL;
+        for (int i = 0; i < space->at[k].n && good; i++)
+            good = flow_report_add(list, NULL, cJSON_Parse(space->at[k].values[i]));
     }
-    return object;
+    if (good)
+        return object;
+    cJSON_Delete(object);
+    return NULL;
 }
 
 /* How the search was asked for: what has to be the same when it goes on. */
 static cJSON *folder_request(const tune_search *s)
 {
     cJSON *object = cJSON_CreateObject();
-    flow_report_add(object, "spec", cJSON_Duplicate(s->document, 1));
-    flow_report_add(object, "space", folder_space(&s->space));
-    cJSON_AddNumberToObject(object, "trials", (double)s->options->trials);
-    cJSON_AddNumberToObject(object, "factor", (double)s->options->factor);
-    return object;
+    if (object != NULL && flow_report_add(object, "spec", cJSON_Duplicate(s->document, 1)) &&
+        flow_report_add(object, "space", folder_space(&s->space)) &&
+        cJSON_AddNumberToObject(object, "trials", (double)s->options->trials) != NULL &&
+        cJSON_AddNumberToObject(object, "factor", (double)s->options->factor) != NULL)
+        return object;
+    cJSON_Delete(object);
+    return NULL;
 }
 
 flow_status tune_save(tune_search *s, flow_error *err)
@@ -243,11 +251,11 @@ flow_status tune_save(tune_search *s, flow_error *err)
     flow_run_tune_result *out = s->out;
     cJSON *object = cJSON_CreateObject(), *list = cJSON_CreateArray();
     out->seconds = s->before + flow_seconds() - s->began;
-    cJSON_AddStringToObject(object, "program", "flowctl");
-    cJSON_AddStringToObject(object, "version", flow_program_version());
-    bool good = flow_report_add(object, "request", folder_request(s));
-    cJSON_AddNumberToObject(object, "rung", out->rung + 1);
-    cJSON_AddNumberToObject(object, "seconds", round(out->seconds * 1000) / 1000);
+    bool good = object != NULL && list != NULL && cJSON_AddStringToObject(object, "program", "flowctl") != NULL &&
+                cJSON_AddStringToObject(object, "version", flow_program_version()) != NULL &&
+                flow_report_add(object, "request", folder_request(s)) &&
+                cJSON_AddNumberToObject(object, "rung", out->rung + 1) != NULL &&
+                cJSON_AddNumberToObject(object, "seconds", round(out->seconds * 1000) / 1000) != NULL;
     for (size_t i = 0; good && i < out->candidates.n; i++)
         good = flow_report_add(list, NULL,
                                flow_report_json(flow_tune_candidate_fields, tune_candidate(s, (int64_t)i + 1), NULL));
@@ -329,8 +337,8 @@ static flow_status folder_check_request(const tune_search *s, const cJSON *was, 
 {
     flow_text path = {0};
     cJSON *is = folder_request(s);
-    flow_status status = FLOW_OK;
-    if (folder_differs(&path, was, is))
+    flow_status status = is != NULL ? FLOW_OK : flow_error_memory(err, "a comparison");
+    if (is != NULL && folder_differs(&path, was, is))
         status = flow_error_set(err, FLOW_SPEC,
                                 "%s: this search cannot be resumed, it was asked for with another "
                                 "\"%.200s\"; undo the change, or search anew with --force or another -o",

@@ -206,8 +206,10 @@ static flow_status space_check_value(const flow_alternatives_list *space, const 
     flow_error why = {0}; /* of the first attempt */
     const flow_status status = space_try(document, spec, NULL, given->key, given->values[i], &why);
     const flow_alternatives *flows = space_find(space, "flow");
-    if (status != FLOW_SPEC)
+    if (status != FLOW_SPEC) {
+        *err = why;
         return status;
+    }
     for (int k = 0; flows != NULL && k < flows->n; k++)
         if (space_try(document, spec, flows->values[k], given->key, given->values[i], NULL) == FLOW_OK)
             return FLOW_OK;
