@@ -39,8 +39,9 @@ reason="1.ffjord: its solver needed more steps than max_steps = 2, so the field 
 @test "training names the row, the block and the reason where the field is too stiff, and ends" {
     stiff_spec 1 1e-6 >stiff.json
     run timeout 60 "$FLOWCTL" train stiff.json -o stiff.h5
-    expect_status 0
-    expect "is not finite (in 1.ffjord: its solver needed more steps than max_steps = 1" "this step is dropped"
+    expect_status 1
+    expect "is not finite (in 1.ffjord: its solver needed more steps than max_steps = 1" "this step is dropped" \
+        "was a finite number after no epoch, so there are no best weights"
     [[ $output =~ "log p of row "[0-9]+" of train.csv" ]]
     [[ $output =~ "held-out rows is not finite, the first is row "[0-9]+" of validation.csv (in 1.ffjord: its solver" ]]
 }
@@ -65,8 +66,9 @@ reason="1.ffjord: its solver needed more steps than max_steps = 2, so the field 
 
 @test "sample says which draw does not come back, and why" {
     run timeout 60 "$FLOWCTL" sample bent.h5 -n 3000 -o draws.csv
-    expect_status 0
-    expect "of the list, counted from 0, has no values or does not come back: it fails in $reason"
+    expect_status 1
+    expect "of 3,000 draws have values that are not finite, which is no sample of the model; row " \
+        ", counted from 0, fails in $reason"
 }
 
 @test "a training that would take too much memory is refused before it begins" {

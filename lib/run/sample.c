@@ -200,11 +200,17 @@ static flow_status sample_finish(void *context, flow_error *err)
     char count[FLOW_FORMAT_SIZE], all[FLOW_FORMAT_SIZE];
     if (2 * r->non_finite <= r->rows)
         return FLOW_OK;
+    flow_format_count(count, r->non_finite);
+    flow_format_count(all, r->rows);
+    if (run->place[0] != '\0')
+        return flow_error_set(err, FLOW_NUMERIC,
+                              "%s of %s draws have values that are not finite, which is no sample of the model; row "
+                              "%lld, counted from 0, fails in %s",
+                              count, all, (long long)run->failed, run->place);
     return flow_error_set(err, FLOW_NUMERIC,
                           "%s of %s draws have values that are not finite, which is no sample of the model; train it "
-                          "longer, at a lower learning rate, or begin its flow with \"asinh\"%s%s",
-                          flow_format_count(count, r->non_finite), flow_format_count(all, r->rows),
-                          run->place[0] != '\0' ? ". The first fails in " : "", run->place);
+                          "longer, or at a lower learning rate",
+                          count, all);
 }
 
 static void sample_warn(const sampling *run)
