@@ -16,7 +16,11 @@ JSON
 
 # rows FORMAT : 200 rows, printed with their number and two values
 rows() {
-    awk -v format="$1" 'BEGIN { srand(3); for (i = 0; i < 200; i++) printf format "\n", i, rand() - 0.5, rand() + rand() }'
+    awk -v format="$1" 'BEGIN {
+        srand(3)
+        for (i = 0; i < 200; i++)
+            printf format "\n", i, rand() - 0.5, rand() + rand()
+    }'
 }
 
 # pairs FORMAT : the same, without the number

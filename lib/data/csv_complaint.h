@@ -16,8 +16,8 @@ typedef struct flow_csv_complaint {
     int64_t row; /* counted from 0 */
 } flow_csv_complaint;
 
-/* FLOW_DATA with the row, the column, the text and what to do. What to do depends on the rows that follow in the buffer:
- * rows are not to be dropped where most of them are wrong. */
+/* FLOW_DATA with the row, the column, the text and what to do. That depends on the rows that follow in the buffer: rows
+ * are not to be dropped where most of them are wrong. */
 flow_status flow_csv_complain(const flow_csv_complaint *about, flow_error *err);
 
 #endif

@@ -40,7 +40,7 @@ static flow_status count_look_at_columns(count_column *columns, flow_csv_sample 
             if (flow_csv_judge(field, length, format->decimal, &value) != FLOW_CSV_NUMBER)
                 continue;
             for (size_t b = 0; b < length; b++)
-                if (memchr(".,eE", field[b], 4) != NULL) {
+                if (field[b] != '\0' && strchr(".,eE", field[b]) != NULL) {
                     c->pointed++;
                     break;
                 }

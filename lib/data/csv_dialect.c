@@ -63,14 +63,14 @@ static void dialect_count_fields(dialect_view *view, const flow_csv_fields *fiel
 /* The number of fields that most rows have: that of the first row or of the second. */
 static flow_status dialect_look(dialect_view *view, flow_csv_sample *sample, char delimiter, flow_error *err)
 {
-    size_t n[FLOW_CSV_SAMPLED];
+    size_t n[FLOW_CSV_SAMPLED] = {0};
     bool good;
     *view = (dialect_view){0};
     for (size_t i = 0; i < sample->n; i++) {
         FLOW_TRY(flow_csv_sample_split(sample, i, delimiter, &good, err));
         n[i] = good ? sample->fields.n : 0;
     }
-    view->first = sample->n > 0 ? n[0] : 0;
+    view->first = n[0];
     view->n_rows = sample->n > 0 ? sample->n - 1 : 0;
     for (size_t choice = 1; choice < 3 && choice < sample->n; choice++) {
         size_t like = 0;

@@ -27,7 +27,6 @@ typedef struct header_state {
     flow_csv_rows rows;
     const flow_csv_fields *first; /* the fields of the first record */
     size_t n_units;
-    bool is_chosen; /* the caller said whether there is a header */
 } header_state;
 
 static flow_status header_remark(header_state *h, flow_error *err, const char *format, ...) FLOW_PRINTF(3, 4);

@@ -66,9 +66,10 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
         const char *limit = r->stream.buffer + r->stream.end + 1;
         if (!flow_csv_row_parse(&r->aim, record.text, record.length, limit, rows + n * d, &found)) {
             FLOW_TRY(flow_csv_stream_split(&r->stream, &record, r->aim.delimiter, err));
-            found = record.complaint != NULL
-                        ? (flow_csv_finding){.what = FLOW_CSV_BROKEN}
-                        : flow_csv_row_of_fields(&r->aim, &r->stream.fields, rows + n * d);
+            if (record.complaint == NULL)
+                found = flow_csv_row_of_fields(&r->aim, &r->stream.fields, rows + n * d);
+            else
+                found = (flow_csv_finding){.what = FLOW_CSV_BROKEN};
         }
         if (found.what == FLOW_CSV_GOOD && reader->missing.n > 0)
             found = csv_find_code(r, rows + n * d);
@@ -146,7 +147,7 @@ static flow_status csv_aim(csv_reader *r, flow_csv_layout *layout, const flow_re
     layout->remarks = (flow_name_list){0};
     r->common.has_names = layout->has_names;
     flow_status status = flow_reader_choose(&r->common, &chosen, &layout->names, options, err);
-    aim->target = malloc(aim->n_fields * sizeof *aim->target);
+    aim->target = calloc(aim->n_fields, sizeof *aim->target);
     if (status == FLOW_OK && aim->target == NULL)
         status = flow_error_memory(err, "the choice of columns");
     if (status == FLOW_OK) {

@@ -40,7 +40,8 @@ const flow_option flow_data_options_table[] = {
     {FLOW_KEY_IN(flow_data_options, csv, decimal, TEXT, NULL), .may_change = true,
      .help = "what stands before the decimals in CSV, \".\" or \",\"; without it, that is found out"},
     {FLOW_KEY_IN(flow_data_options, csv, header, TEXT, NULL), .may_change = true,
-     .help = "whether the first line of CSV has the names of the columns, \"yes\" or \"no\"; without it, that is found out"},
+     .help = "whether the first line of CSV has the names of the columns, \"yes\" or \"no\"; without it, that is found "
+             "out"},
     FLOW_KEY_FLAG(flow_data_options, flip, "false",
                   "mirror training images left to right at random, half of them in each epoch"),
     FLOW_KEY_NUMBER(flow_data_options, memory, "4", 0.001, 1e6,

@@ -155,7 +155,8 @@ flow_status flow_run_info_data(flow_run_info_data_result *out, const flow_run_in
                                flow_error *err)
 {
     const char *location = options->location;
-    *out = (flow_run_info_data_result){.kind = "data", .location = location, .how = {.missing = options->missing, .csv = options->csv}};
+    *out = (flow_run_info_data_result){
+        .kind = "data", .location = location, .how = {.missing = options->missing, .csv = options->csv}};
     FLOW_TRY(flow_tables_list(&out->table_paths, &out->table_sizes, location, err));
     if (out->table_paths.n > 1)
         return info_list_tables(out) ? FLOW_OK : flow_error_memory(err, "the list of tables");

@@ -180,8 +180,10 @@ static flow_status input_open(flow_input *out, const char *location, const flow_
         ((options->optional != NULL && input_open_by_name(out, location, options, true)) ||
          input_open_by_name(out, location, options, false)))
         return FLOW_OK;
-    flow_reader_options all = {
-        .skip_invalid = options->skip_invalid, .missing = options->missing, .csv = options->csv, .image = options->image};
+    flow_reader_options all = {.skip_invalid = options->skip_invalid,
+                               .missing = options->missing,
+                               .csv = options->csv,
+                               .image = options->image};
     FLOW_TRY(flow_reader_open(&out->reader, location, &all, err));
     if (out->reader->holds_images && options->n_context > 0) {
         flow_reader_close(out->reader);
