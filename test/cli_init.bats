@@ -237,7 +237,7 @@ brief=(-n 4 -e 2 --set 'flow[1].hidden=[8]' --set train.batch=64)
     awk -F, -v OFS=, 'NR == 5 { $2 = "" } { print }' plain.csv >hole.csv
     run flowctl init hole.csv
     expect_status 0
-    expect "skipped" "1 rows that miss a value"
+    expect "skipped" "1 row that misses a value, "
     grep -q '"skip_invalid": true' hole.json
 }
 

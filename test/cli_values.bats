@@ -129,7 +129,9 @@ with_codes() {
     expect "x (-999 in 40 rows, first in row 9)" "y (9.96921e+36 in 10 rows" \
         "--skip-invalid --missing -999,9.96921e+36"
     run flowctl init codes.csv -o noticed.json
-    expect "missing?" "-999 in 40 rows, first in row 9" "--missing -999,9.96921e+36 drops these rows"
+    expect "missing?" "-999 in 40 rows, first in row 9" "Kept as values of their own" \
+        "9.96921e+36 in 10 rows, first in row 4). These rows are skipped" "take the number out of data.missing"
+    grep -q '"missing": \[9.96921e+36\]' noticed.json
     run flowctl train spec.json -d codes.csv -o noticed.h5
     expect_status 0
     expect "codes for missing values" "-999 in 40 rows" "--skip-invalid --missing -999,9.96921e+36"

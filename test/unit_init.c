@@ -217,7 +217,29 @@ static double value_glitch(int row)
     return row == 77 ? -1e6 : normal(row, 97);
 }
 
+/* NA of R in whole numbers, the fill value of netCDF, and codes in shares of 1. */
+static double value_integer(int row)
+{
+    return uniform(row, 98) < 0.01 ? -2147483648.0 : rint(50 * normal(row, 98));
+}
+
+static double value_filled(int row)
+{
+    return uniform(row, 99) < 0.01 ? (double)9.96921e36f : 15 + 5 * normal(row, 99);
+}
+
+static double value_mostly(int row)
+{
+    return uniform(row, 60) < 0.3 ? -2147483648.0 : rint(50 * normal(row, 60));
+}
+
+static double value_small(int row)
+{
+    return uniform(row, 61) < 0.02 ? -999 : 0.01 * normal(row, 61);
+}
+
 static const column all_columns[] = {
+    {"integer", value_integer}, {"filled", value_filled}, {"mostly", value_mostly}, {"small", value_small},
     {"counts", value_poisson}, {"rain", value_rain},     {"angle", value_radians}, {"wind", value_wind},
     {"energy", value_decades}, {"cauchy", value_cauchy}, {"flag", value_flag},     {"kind", value_kind},
     {"temp", value_temp},      {"time", value_time},     {"tenths", value_tenths}, {"percent", value_percent},
@@ -377,6 +399,36 @@ static void test_spikes(void **state)
     ASSERT_EQ(cJSON_GetArrayItem(few, 2)->valuedouble, sqrt(26));
     assert_non_null(strstr(remark_of(&r, "missing?"), "code (-999 in "));
     assert_non_null(strstr(remark_of(&r, "single values"), "few (3 values in 100 % of the rows)"));
+    flow_run_init_free(&r);
+}
+
+/* Codes that have no place in a density: their rows are skipped as those with NaN are. */
+static void test_codes_without_a_place(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    make_of(&r, "a,integer,filled,mostly,small", 4000);
+    const cJSON *data = member(r.document, "data");
+    expect_columns(&r, "[\"a\",\"integer\",\"filled\",\"small\"]");
+    assert_int_equal(cJSON_GetArraySize(member(data, "missing")), 2);
+    ASSERT_EQ(cJSON_GetArrayItem(member(data, "missing"), 0)->valuedouble, -2147483648.0);
+    ASSERT_EQ(cJSON_GetArrayItem(member(data, "missing"), 1)->valuedouble, (double)9.96921e36f);
+    expect_json(member(data, "skip_invalid"), "true");
+    ASSERT_NEAR(r.n_rows, 4000 * 0.98, 30);
+    expect_json(support_of(&r, "integer"), "{\"discrete\":true}");
+    expect_json(support_of(&r, "filled"), "");
+    expect_json(member(support_of(&r, "small"), "spikes"), "[-999]"); /* far, but not too far for the robust map */
+    expect_json(member(cJSON_GetArrayItem(member(r.document, "flow"), 1), "type"), "\"asinh\"");
+    assert_non_null(strstr(remark_of(&r, "missing"), "integer (-2147483648 in "));
+    assert_non_null(strstr(remark_of(&r, "missing"), "These rows are skipped"));
+    assert_non_null(strstr(remark_of(&r, "missing?"), "small (-999 in "));
+    assert_non_null(strstr(remark_of(&r, "left out"), "mostly (no number in "));
+    flow_run_init_free(&r);
+    /* of the context it is said */
+    flow_run_init_options options = options_of(write_table("a,small", 1000));
+    options.context = "small";
+    make(&r, &options);
+    assert_non_null(strstr(remark_of(&r, "missing?"), "small (-999 in "));
     flow_run_init_free(&r);
 }
 
@@ -690,6 +742,7 @@ int main(void)
         cmocka_unit_test(test_columns_without_a_density_are_left_out),
         cmocka_unit_test(test_supports),
         cmocka_unit_test(test_spikes),
+        cmocka_unit_test(test_codes_without_a_place),
         cmocka_unit_test(test_an_angle_is_a_question),
         cmocka_unit_test(test_angles_are_named),
         cmocka_unit_test(test_every_kind_at_once),

@@ -138,6 +138,9 @@ void flow_survey_free(flow_survey *survey);
 /* The first finding of this kind about the column; NULL: none. */
 const flow_finding *flow_survey_find(const flow_survey *survey, flow_finding_kind kind, int column);
 
+/* Whether programs use this number for "missing": -999, 9.96921e36, -2147483648 and others. */
+bool flow_survey_is_usual_code(double value);
+
 /* The share of the rows that have the most frequent value of the column. */
 double flow_survey_tied(const flow_survey *survey, int column);
 

@@ -60,7 +60,7 @@ static flow_status judge_row_numbers(const flow_judge *j, bool *found, flow_erro
 
 /* ---- codes for missing values ---- */
 
-static bool judge_is_known_code(double value)
+bool flow_survey_is_usual_code(double value)
 {
     static const double codes[] = {
         99,
@@ -88,6 +88,7 @@ static bool judge_is_known_code(double value)
         2147483647,
         2147483648,
         4294967295,
+        9223372036854775807,
         FLT_MAX,
         DBL_MAX,
     };
@@ -106,7 +107,7 @@ static const double apart_of_others = 3;
 static bool judge_may_be_code(const flow_judge *j, const flow_survey_value *value)
 {
     const int64_t share = j->survey->n_rows / 2000, least = share > 3 ? share : 3;
-    return judge_is_known_code(value->value) ? value->rows > 1 : value->rows >= least && value->value != 0;
+    return flow_survey_is_usual_code(value->value) ? value->rows > 1 : value->rows >= least && value->value != 0;
 }
 
 /* How many of the n values at an end are codes; `far` is the other end. */
@@ -116,7 +117,7 @@ static int judge_count_codes(const flow_judge *j, const flow_survey_value *at, i
     bool known = true;
     for (int i = 0; i < MOST && i + LEAST_OTHERS < n && judge_may_be_code(j, &at[i]); i++) {
         double gap = fabs(at[i + 1].value - at[i].value), range = fabs(far - at[i + 1].value), next = 0;
-        known = known && judge_is_known_code(at[i].value);
+        known = known && flow_survey_is_usual_code(at[i].value);
         for (int k = i + 1; k + 1 < n; k++)
             next = fmax(next, fabs(at[k + 1].value - at[k].value));
         if (range > 0 && gap > 3 * next && gap >= (known ? apart_of_known : apart_of_others) * range)

@@ -77,20 +77,11 @@ void flow_ensemble_free(flow_ensemble *e)
 
 /* ---- what can be mixed ---- */
 
-static int ensemble_spikes(const flow *f, int column, const double **at)
-{
-    int n = 0;
-    for (int i = 0; i < f->n_columns && n == 0; i++)
-        if (f->columns[i].type->spikes != NULL)
-            n = f->columns[i].type->spikes(f->columns[i].state, column, at);
-    return n;
-}
-
 static bool ensemble_has_same_spikes(const flow *a, const flow *b, int column)
 {
     const double *first = NULL, *second = NULL;
-    const int n = ensemble_spikes(a, column, &first);
-    return ensemble_spikes(b, column, &second) == n &&
+    const int n = flow_list_spikes(a, column, &first);
+    return flow_list_spikes(b, column, &second) == n &&
            (n == 0 || memcmp(first, second, (size_t)n * sizeof *first) == 0);
 }
 

@@ -242,6 +242,8 @@ void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *row
 
 /* Writes true for the discrete columns into which (dim). */
 void flow_mark_discrete(const flow *f, bool *which);
+/* The spikes of a column, ascending, into *at, which is borrowed; returns how many there are. */
+int flow_list_spikes(const flow *f, int column, const double **at);
 
 /* FLOW_DATA with the column, the value and the bound when a row (d) is outside of the support. */
 flow_status flow_check_row(const flow *f, const double *row, flow_error *err);

@@ -59,6 +59,15 @@ void flow_mark_discrete(const flow *f, bool *which)
             f->columns[i].type->n_discrete(f->columns[i].state, which);
 }
 
+int flow_list_spikes(const flow *f, int column, const double **at)
+{
+    int n = 0;
+    for (int i = 0; i < f->n_columns && n == 0; i++)
+        if (f->columns[i].type->spikes != NULL)
+            n = f->columns[i].type->spikes(f->columns[i].state, column, at);
+    return n;
+}
+
 bool flow_counts_bits(const flow *f)
 {
     return flow_shape_pixels(f->shape) > 1 && f->n_discrete == f->dim;
@@ -267,8 +276,8 @@ void flow_tile_logp_gradient(const flow *f, const real *weights, flow_workspace 
     for (size_t k = 0; k < count; k++)
         ws->x[k] = (double)g[k];
     for (int i = f->n_columns - 1; i >= 0; i--)
-        f->columns[i].type->to_latent_backward(f->columns[i].state, f->params.fitted, n,
-                                               ws->inputs + (size_t)i * count, ws->x, ws->logdet, ws->x);
+        f->columns[i].type->to_latent_backward(f->columns[i].state, f->params.fitted, n, ws->inputs + (size_t)i * count,
+                                               ws->x, ws->logdet, ws->x);
 }
 
 /* d columns of n_rows rows that are `stride` values apart, into (d, n). */

@@ -102,6 +102,24 @@ static flow_status watch_warn_of_ties(const column_watch *w, flow_error *err)
     return status;
 }
 
+/* Whether the column has the value for a spike. */
+static bool watch_is_spike(const column_watch *w, const flow_finding *f)
+{
+    const double *at = NULL;
+    const int n = f->column < w->x->f->dim ? flow_list_spikes(w->x->f, f->column, &at) : 0;
+    for (int i = 0; i < n; i++)
+        if (at[i] == f->value || (float)at[i] == (float)f->value)
+            return true;
+    return false;
+}
+
+static bool watch_tells(const column_watch *w, const flow_finding *f)
+{
+    if (f->kind == FLOW_FINDING_CODE) /* in whole numbers and in the context, too */
+        return f->column < w->data->n_columns - (w->data->is_weighted ? 1 : 0) && !watch_is_spike(w, f);
+    return watch_has(w, f->column) && (f->kind != FLOW_FINDING_NEARLY_CONSTANT || f->rows == 0);
+}
+
 /* One warning for each kind of these findings. */
 static flow_status watch_warn_of_findings(const column_watch *w, flow_error *err)
 {
@@ -119,8 +137,7 @@ static flow_status watch_warn_of_findings(const column_watch *w, flow_error *err
         const flow_finding_kind kind = survey->findings[i].kind;
         size_t n = 0;
         for (; i < survey->n_findings && survey->findings[i].kind == kind; i++)
-            if (warned[kind] && watch_has(w, survey->findings[i].column) &&
-                (kind != FLOW_FINDING_NEARLY_CONSTANT || survey->findings[i].rows == 0))
+            if (warned[kind] && watch_tells(w, &survey->findings[i]))
                 told[n++] = survey->findings[i];
         flow_text text = {0};
         if (n > 0) {

@@ -196,16 +196,21 @@ static flow_status columns_spike(init_plan *plan, init_column *column, const flo
 }
 
 /* Of several codes the first is told. */
-static flow_status columns_code(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
+static flow_status columns_say_code(const init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
 {
     char value[FLOW_NUMBER_SIZE], count[FLOW_FORMAT_SIZE];
     flow_number_print(value, f->value);
-    FLOW_TRY(columns_spike(plan, column, f, err));
-    column->said[INIT_SPIKE] = NULL; /* it is said here */
     if (column->said[INIT_CODE] != NULL)
         return FLOW_OK;
     return init_say(plan, column, INIT_CODE, err, "%s in %s row%s, first in row %lld", value,
                     flow_format_count(count, f->rows), f->rows == 1 ? "" : "s", (long long)f->row + 1);
+}
+
+static flow_status columns_code(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
+{
+    FLOW_TRY(columns_spike(plan, column, f, err));
+    column->said[INIT_SPIKE] = NULL; /* it is said in its own place */
+    return columns_say_code(plan, column, f, err);
 }
 
 /* Few values are spikes, all of them; the survey keeps those at both ends. */
@@ -310,6 +315,8 @@ flow_status init_judge_columns(init_plan *plan, flow_error *err)
         const flow_finding *finding = &survey->findings[i];
         init_column *column = &plan->columns[finding->column];
         const bool has_rule = !column->is_angle || finding->kind <= FLOW_FINDING_LINEAR; /* what it is, is known */
+        if (finding->kind == FLOW_FINDING_CODE && column->is_context)
+            FLOW_TRY(columns_say_code(plan, column, finding, err));
         if (has_rule && !column->is_context && !column->is_left_out && init_rules[finding->kind] != NULL)
             FLOW_TRY(init_rules[finding->kind](plan, column, finding, err));
     }

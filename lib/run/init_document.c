@@ -169,8 +169,8 @@ static void document_add_data(draft *d, cJSON *spec)
     if (plan->n_context > 0)
         document_add_names(d, data, "context", true);
     draft_text(d, data, "weight", plan->options->weight);
-    if (plan->options->missing.n > 0)
-        draft_put(d, data, "missing", cJSON_CreateDoubleArray(plan->options->missing.at, plan->options->missing.n));
+    if (plan->missing.n > 0)
+        draft_put(d, data, "missing", cJSON_CreateDoubleArray(plan->missing.at, plan->missing.n));
     draft_text(d, data, "delimiter", plan->options->csv.delimiter);
     draft_text(d, data, "decimal", plan->options->csv.decimal);
     draft_text(d, data, "header", plan->options->csv.header);

@@ -36,7 +36,7 @@ static flow_status held_out_look(init_plan *plan, const init_set *set, flow_erro
     const flow_dataset_options options = {.columns = names,
                                           .n_columns = n,
                                           .skip_invalid = true,
-                                          .missing = plan->options->missing,
+                                          .missing = plan->missing,
                                           .csv = flow_csv_words_format(&plan->options->csv),
                                           .memory_bytes = 1};
     flow_dataset *data = NULL;

@@ -32,8 +32,8 @@ static flow_status look_names(const init_plan *plan, flow_name_list *out, const 
     if (text == NULL)
         return FLOW_OK;
     FLOW_TRY(flow_name_list_split(out, text, err));
-    const flow_reader_options options = {.last = (const char *const *)out->at, .n_last = out->n,
-                                         .csv = flow_csv_words_format(&plan->options->csv)};
+    const flow_reader_options options = {
+        .last = (const char *const *)out->at, .n_last = out->n, .csv = flow_csv_words_format(&plan->options->csv)};
     flow_reader *reader = NULL;
     flow_status status = flow_reader_open(&reader, plan->sets[INIT_TRAIN].source, &options, err);
     flow_reader_close(reader);
@@ -44,7 +44,8 @@ static flow_status look_angles(init_plan *plan, flow_error *err)
 {
     flow_reader *reader = NULL;
     FLOW_TRY(init_read_angles(plan, err));
-    const flow_reader_options options = {.last = (const char *const *)plan->angles.at, .n_last = plan->angles.n,
+    const flow_reader_options options = {.last = (const char *const *)plan->angles.at,
+                                         .n_last = plan->angles.n,
                                          .csv = flow_csv_words_format(&plan->options->csv)};
     flow_status status = flow_reader_open(&reader, plan->sets[INIT_TRAIN].source, &options, err);
     flow_reader_close(reader);
@@ -145,7 +146,7 @@ static flow_status look_survey(init_plan *plan, flow_error *err)
     const flow_dataset_options options = {.columns = names,
                                           .n_columns = n,
                                           .skip_invalid = true,
-                                          .missing = plan->options->missing,
+                                          .missing = plan->missing,
                                           .csv = flow_csv_words_format(&plan->options->csv),
                                           .survey = true,
                                           .memory_bytes = 1}; /* the rows are looked at once, and not held */
@@ -162,8 +163,7 @@ static flow_status look_survey(init_plan *plan, flow_error *err)
 /* Leaves out columns that are no numbers, or miss too many. */
 static flow_status look_for_missing(init_plan *plan, flow_error *err)
 {
-    const flow_reader_options how = {.missing = plan->options->missing,
-                                     .csv = flow_csv_words_format(&plan->options->csv)};
+    const flow_reader_options how = {.missing = plan->missing, .csv = flow_csv_words_format(&plan->options->csv)};
     for (int i = plan->n_context; i < plan->n_surveyed; i++) {
         init_column *column = &plan->columns[i];
         int64_t good = 0, bad = flow_count_invalid(plan->sets[INIT_TRAIN].source, &how, column->name, &good);
@@ -177,6 +177,20 @@ static flow_status look_for_missing(init_plan *plan, flow_error *err)
     return FLOW_OK;
 }
 
+/* Without columns that miss too many, where the survey had to skip rows. */
+static flow_status look_without_gaps(init_plan *plan, bool again, flow_error *err)
+{
+    const int before = plan->n_surveyed;
+    if (before <= COUNTED_COLUMNS) {
+        FLOW_TRY(look_for_missing(plan, err));
+        look_set_aside(plan);
+    }
+    if (plan->n_surveyed == plan->n_context)
+        return flow_error_set(err, FLOW_DATA, "%s: no column has a number in four rows of five",
+                              plan->sets[INIT_TRAIN].source);
+    return again || plan->n_surveyed < before ? look_survey(plan, err) : FLOW_OK;
+}
+
 static flow_status look_at_table(init_plan *plan, const flow_reader *reader, flow_error *err)
 {
     FLOW_TRY(look_choose_columns(plan, &reader->columns, err));
@@ -184,16 +198,13 @@ static flow_status look_at_table(init_plan *plan, const flow_reader *reader, flo
     if (plan->n_surveyed == plan->n_context)
         return flow_error_set(err, FLOW_ARGUMENT, "%s: no column is left to model", plan->sets[INIT_TRAIN].source);
     flow_status status = look_survey(plan, err);
-    if ((status == FLOW_DATA || (status == FLOW_OK && plan->n_skipped > 0)) && plan->n_surveyed <= COUNTED_COLUMNS) {
-        const int before = plan->n_surveyed;
-        FLOW_TRY(look_for_missing(plan, err));
-        look_set_aside(plan);
-        if (plan->n_surveyed == plan->n_context)
-            return flow_error_set(err, FLOW_DATA, "%s: no column has a number in four rows of five",
-                                  plan->sets[INIT_TRAIN].source);
-        if (plan->n_surveyed < before)
-            status = look_survey(plan, err);
-    }
+    bool dropped = false;
+    if ((status == FLOW_DATA && plan->n_surveyed <= COUNTED_COLUMNS) || (status == FLOW_OK && plan->n_skipped > 0))
+        status = look_without_gaps(plan, status == FLOW_DATA, err);
+    if (status == FLOW_OK)
+        status = init_drop_codes(plan, &dropped, err);
+    if (dropped && status == FLOW_OK)
+        status = look_without_gaps(plan, true, err);
     FLOW_TRY(status);
     return plan->n_rows >= LEAST_ROWS
                ? FLOW_OK

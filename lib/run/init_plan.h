@@ -25,7 +25,8 @@ typedef enum init_topic {
     INIT_LEFT_OUT,
     INIT_WHOLE,
     INIT_LATTICE,
-    INIT_CODE,
+    INIT_MISSING, /* codes whose rows are skipped */
+    INIT_CODE,    /* others */
     INIT_SPIKE,
     INIT_BOUND,
     INIT_TAILS,
@@ -86,6 +87,7 @@ typedef struct init_plan {
     bool is_chosen;            /* data.columns has to name the columns */
     flow_dataset *looked_at;   /* owned; NULL: images */
     const flow_survey *survey; /* of the columns, in the same order; NULL: of images */
+    flow_number_list missing;  /* --missing, and codes that were found */
     int64_t n_rows, n_skipped;
     flow_image image; /* a shape of {0}: a table */
     bool is_bytes;    /* the values of images are bytes */
@@ -96,6 +98,9 @@ typedef struct init_plan {
 flow_status init_find_files(init_plan *plan, flow_error *err);
 flow_status init_look(init_plan *plan, flow_error *err);
 flow_status init_read_angles(init_plan *plan, flow_error *err);
+/* Adds codes whose rows are to be skipped to plan->missing; *found: there are some, and the survey is one of other
+ * rows. In init_codes.c. */
+flow_status init_drop_codes(init_plan *plan, bool *found, flow_error *err);
 flow_status init_judge_columns(init_plan *plan, flow_error *err);
 /* FLOW_ARGUMENT where a period is not known. */
 flow_status init_make_angles(const init_plan *plan, flow_error *err);

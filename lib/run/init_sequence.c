@@ -46,6 +46,13 @@ static flow_status init_remark_codes(init_plan *plan, flow_error *err)
     const flow_survey *s = plan->survey;
     flow_text text = {0};
     char *columns = NULL;
+    FLOW_TRY(init_describe_topic(&columns, plan, INIT_MISSING, SHOWN, err));
+    if (columns != NULL) {
+        flow_text_add(&text, "%s. These rows are skipped; to keep them, take the number out of data.missing", columns);
+        free(columns);
+        FLOW_TRY(init_remark(plan, "missing", text.data, err));
+        text = (flow_text){0};
+    }
     flow_finding *codes = flow_arena_take(plan->arena, s != NULL ? s->n_findings + 1 : 1, sizeof *codes);
     size_t n = 0;
     for (size_t i = 0; codes != NULL && s != NULL && i < s->n_findings; i++)
@@ -63,15 +70,32 @@ static flow_status init_remark_codes(init_plan *plan, flow_error *err)
     return init_remark(plan, "missing?", text.data, err);
 }
 
+/* The caller's; NULL when memory is out. */
+static char *init_describe_skipped(const flow_skipped *s)
+{
+    char count[FLOW_FORMAT_SIZE];
+    flow_text text = {0};
+    flow_text_add(&text, "%s row%s that miss%s a value", flow_format_count(count, s->rows), s->rows == 1 ? "" : "s",
+                  s->rows == 1 ? "es" : "");
+    flow_text_add(&text, ", %.2g %% of all", 100 * (double)s->rows / (double)s->all);
+    if (s->column != NULL && s->invalid < s->rows)
+        flow_text_add(&text, "; %s of them miss %s", flow_format_count(count, s->invalid), s->column);
+    if (s->other != NULL)
+        flow_text_add(&text, ". They differ from the others: their mean of %s is %.4g, that of the others %.4g",
+                      s->other, s->mean, s->others);
+    if (text.failed)
+        flow_text_free(&text);
+    return text.data;
+}
+
 /* How many columns have which roles, what was noticed about them, and what is to be trained. */
 static flow_status init_describe(init_plan *plan, flow_error *err)
 {
     static const char *const abouts[INIT_N_TOPICS] = {
-        [INIT_LEFT_OUT] = "left out",    [INIT_WHOLE] = "whole numbers", [INIT_LATTICE] = "lattices",
-        [INIT_SPIKE] = "single values",  [INIT_BOUND] = "bounds",        [INIT_TAILS] = "heavy tails",
-        [INIT_ANGLE] = "angles",         [INIT_QUESTION] = "please look",
+        [INIT_LEFT_OUT] = "left out",   [INIT_WHOLE] = "whole numbers",  [INIT_LATTICE] = "lattices",
+        [INIT_SPIKE] = "single values", [INIT_BOUND] = "bounds",         [INIT_TAILS] = "heavy tails",
+        [INIT_ANGLE] = "angles",        [INIT_QUESTION] = "please look",
     };
-    char count[FLOW_FORMAT_SIZE];
     flow_list *list = &plan->out->remarks;
     list->items = flow_arena_take(plan->arena, REMARKS, sizeof(flow_init_remark));
     if (list->items == NULL)
@@ -83,8 +107,7 @@ static flow_status init_describe(init_plan *plan, flow_error *err)
             FLOW_TRY(init_remark_topic(plan, abouts[topic], (init_topic)topic, err));
     FLOW_TRY(init_remark_codes(plan, err));
     if (plan->n_skipped > 0)
-        FLOW_TRY(init_remark(plan, "skipped",
-                             flow_format("%s rows that miss a value", flow_format_count(count, plan->n_skipped)), err));
+        FLOW_TRY(init_remark(plan, "skipped", init_describe_skipped(&plan->looked_at->skipped), err));
     if (plan->sets[INIT_VALIDATION].named != NULL)
         FLOW_TRY(init_remark(plan, "held out", flow_format("the rows of %s", plan->sets[INIT_VALIDATION].named), err));
     else if (plan->sets[INIT_VALIDATION].share > 0)
@@ -236,7 +259,7 @@ static flow_status init_run(init_plan *plan, flow_error *err)
 flow_status flow_run_init(flow_run_init_result *out, const flow_run_init_options *options, flow_error *err)
 {
     *out = (flow_run_init_result){0};
-    init_plan plan = {.options = options, .out = out, .arena = &out->arena};
+    init_plan plan = {.options = options, .out = out, .arena = &out->arena, .missing = options->missing};
     flow_status status = init_run(&plan, err);
     for (int i = 0; i < plan.n_columns; i++)
         cJSON_Delete(plan.columns[i].support);
