@@ -246,6 +246,8 @@ flow_status flow_experiment_warn_of_sizes(const flow_experiment *x, flow_error *
     flow_status status =
         middle == NULL ? flow_error_memory(err, "the sizes of columns") : sizes_measure(x, middle, width, err);
     for (int i = 0; i < f->dim && status == FLOW_OK; i++) {
+        if (flow_survey_find(x->training->survey, FLOW_FINDING_CODE, i) != NULL)
+            continue; /* that is why, and it is said */
         if ((f->periods != NULL && f->periods[i] > 0) ||
             !(fabs(middle[i]) > large || width[i] > large || (width[i] > 0 && width[i] < small)))
             continue;
