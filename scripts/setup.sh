@@ -134,6 +134,10 @@ if command -v apt-get >/dev/null 2>&1; then
     case $left in
         '') echo "Everything is installed." ;;
         'xsmm ') echo "Everything is installed, but for libxsmm: OpenBLAS multiplies the matrices instead." ;;
+        'xsmm zstd ')
+            echo "Everything is installed, but for libxsmm (OpenBLAS multiplies the matrices instead) and libzstd (files"
+            echo "that zstd compressed cannot be read)."
+            ;;
         'zstd ') echo "Everything is installed, but for libzstd: files that zstd compressed cannot be read." ;;
         *)
             echo "Still missing after installing: $left" >&2

@@ -120,6 +120,7 @@ static void test_comments(void **state)
          "1 comment among its rows, the first in line 3, is passed over");
     reads(write_text("a.csv", "% COMSOL\n% x y\n1 2.5\n-3e-2 4\n"), "x y", 2, four);
     remarks("the names of its columns are those of the comment \"x y\"");
+    form("# gr\xf6\xdf" "e,y\n1,2.5\n-3e-2,4\n", "x1 x2", 2, four, NULL); /* no UTF-8, no names */
     form("%x,y\n1,2.5\n-3e-2,4\n", "%x y", 2, four, NULL); /* a name */
     refuses(write_text("a.csv", "# nothing\n# else\n"), FLOW_DATA, "has comments and nothing else");
     /* what Excel writes for an error is no comment */
@@ -182,6 +183,8 @@ static void test_counting_headers(void **state)
          "its first line, \"0,1,2\", is taken for a row");
     form("0,1\n", "x1 x2", 1, (double[]){0, 1}, NULL);
     form("1990,1991\n-3e-2,4.5\n", "x1 x2", 2, (double[]){1990, 1991, -3e-2, 4.5}, NULL);
+    form("1990,1991\n-3e-2,4.5\n0.5,0.25\n", "x1 x2", 3, (double[]){1990, 1991, -3e-2, 4.5, 0.5, 0.25},
+         "its first line, \"1990,1991\", is taken for a row; if it has the names of the columns, say --header yes");
     /* many whole numbers, none of which is like the number of its column: pixels */
     form("0,1,2,3,4,5,6,7,8\n9,9,9,9,0,0,0,0,0\n9,9,9,9,0,0,0,0,0\n", "0 1 2 3 4 5 6 7 8", 2,
          (double[]){9, 9, 9, 9, 0, 0, 0, 0, 0, 9, 9, 9, 9, 0, 0, 0, 0, 0}, "its first line, \"0,1,2,3,4,5,6,7,8\"");

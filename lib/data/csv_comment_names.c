@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/text.h"
 #include "data/csv_words.h"
 
 /* A unit in brackets behind a name is no word of it. */
@@ -43,6 +44,8 @@ static flow_status names_split(flow_csv_fields *fields, size_t *n_names, const c
 {
     bool more, good;
     *n_names = 0;
+    if (!flow_is_utf8(comment, strlen(comment)))
+        return FLOW_OK;
     flow_csv_fields_begin(fields, delimiter);
     FLOW_TRY(flow_csv_fields_line(fields, comment, strlen(comment), &more, &good, err));
     if (more || !good || fields->n != n)

@@ -56,6 +56,27 @@ static flow_status count_look_at_columns(count_column *columns, flow_csv_sample 
     return FLOW_OK;
 }
 
+flow_status flow_csv_is_whole_above_decimals(bool *answer, const flow_csv_fields *first, flow_csv_sample *sample,
+                                             const flow_csv_rows *rows, const flow_csv_format *format, flow_error *err)
+{
+    *answer = rows->n >= 2 && rows->n_fields == first->n;
+    for (size_t k = 0; k < first->n && *answer; k++) {
+        size_t length;
+        const char *field = flow_csv_field(first, k, &length);
+        *answer = length > 0 && strspn(field, "0123456789") == length;
+    }
+    if (!*answer)
+        return FLOW_OK;
+    count_column *columns = calloc(first->n, sizeof *columns);
+    if (columns == NULL)
+        return flow_error_memory(err, "the names of the columns");
+    flow_status status = count_look_at_columns(columns, sample, rows, format, err);
+    for (size_t k = 0; k < first->n; k++)
+        *answer = *answer && columns[k].n == rows->n && columns[k].pointed == rows->n;
+    free(columns);
+    return status;
+}
+
 flow_status flow_csv_is_count(bool *answer, const flow_csv_fields *first, flow_csv_sample *sample,
                               const flow_csv_rows *rows, const flow_csv_format *format, flow_error *err)
 {

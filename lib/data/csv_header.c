@@ -123,14 +123,20 @@ static bool header_is_followed_by_plain(const header_state *h)
     return h->sample.n < 2 || memchr(flow_csv_sample_text(&h->sample, 1), '"', h->sample.length[1]) == NULL;
 }
 
-/* Says how a first line that counts was taken, since it may be meant otherwise. */
-static flow_status header_judge_count(header_state *h, bool *answer, flow_error *err)
+/* Says how a first line of whole numbers was taken, where it may be meant otherwise. */
+static flow_status header_judge_numbers(header_state *h, bool *answer, flow_error *err)
 {
     char text[FLOW_EXCERPT_SIZE];
+    bool doubtful = flow_csv_counts_from(h->first, 0, 0) || flow_csv_counts_from(h->first, 0, 1);
     *answer = false;
     if (h->rows.n == 0 || h->rows.n_fields != h->first->n)
         return FLOW_OK;
-    FLOW_TRY(flow_csv_is_count(answer, h->first, &h->sample, &h->rows, &h->format, err));
+    if (doubtful)
+        FLOW_TRY(flow_csv_is_count(answer, h->first, &h->sample, &h->rows, &h->format, err));
+    else
+        FLOW_TRY(flow_csv_is_whole_above_decimals(&doubtful, h->first, &h->sample, &h->rows, &h->format, err));
+    if (!doubtful)
+        return FLOW_OK;
     flow_csv_excerpt(text, flow_csv_sample_text(&h->sample, 0), h->sample.length[0]);
     return *answer ? header_remark(h, err,
                                    "its first line, \"%s\", is taken for the names of the columns; if it is a "
@@ -188,12 +194,12 @@ static flow_status header_is_header(header_state *h, bool named, bool *answer, f
     *answer = all_quoted && header_is_followed_by_plain(h);
     if (*answer || named)
         return FLOW_OK;
-    if (flow_csv_counts_from(h->first, 0, 0) || flow_csv_counts_from(h->first, 0, 1))
-        return header_judge_count(h, answer, err);
     size_t length;
     flow_csv_field(h->first, 0, &length);
-    *answer = n >= 3 && length == 0 &&
-              (flow_csv_counts_from(h->first, 1, 0) || flow_csv_counts_from(h->first, 1, 1)); /* row numbers */
+    if (length > 0)
+        return header_judge_numbers(h, answer, err);
+    *answer =
+        n >= 3 && (flow_csv_counts_from(h->first, 1, 0) || flow_csv_counts_from(h->first, 1, 1)); /* row numbers */
     return FLOW_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "data/csv_header.h"
 #include "data/csv_row.h"
 #include "data/csv_stream.h"
+#include "data/csv_words.h"
 #include "data/missing.h"
 #include "data/reader.h"
 
@@ -41,11 +42,15 @@ static flow_status csv_tell_of_end(csv_reader *r, bool cut, flow_error *err)
         return FLOW_OK;
     r->told_of_end = true;
     if (comments->n > 0)
-        FLOW_TRY(flow_reader_remark(&r->common, err, "%lld comment%s among its rows, the first in line %lld, %s passed "
-                                    "over", (long long)comments->n, comments->n == 1 ? "" : "s",
-                                    (long long)comments->first, comments->n == 1 ? "is" : "are"));
-    return cut ? flow_reader_remark(&r->common, err, "its last line has no line end; if the file was cut, the last "
-                                    "number (row %lld) is, too", (long long)r->row + 1)
+        FLOW_TRY(flow_reader_remark(&r->common, err,
+                                    "%lld comment%s among its rows, the first in line %lld, %s passed "
+                                    "over",
+                                    (long long)comments->n, comments->n == 1 ? "" : "s", (long long)comments->first,
+                                    comments->n == 1 ? "is" : "are"));
+    return cut ? flow_reader_remark(&r->common, err,
+                                    "its last line has no line end; if the file was cut, the last "
+                                    "number (row %lld) is, too",
+                                    (long long)r->row + 1)
                : FLOW_OK;
 }
 
@@ -128,11 +133,12 @@ static flow_status csv_tell_of_truths(csv_reader *r, flow_error *err)
         }
     if (n == 0)
         return FLOW_OK;
-    char more[64] = "";
+    char more[64] = "", text[FLOW_EXCERPT_SIZE];
     if (n > 1)
         snprintf(more, sizeof more, " and %d more column%s", n - 1, n == 2 ? "" : "s");
-    return flow_reader_remark(&r->common, err, "%s and %s in the column \"%.80s\"%s are read as 1 and 0",
-                              letters ? "T" : "True", letters ? "F" : "False", name, more);
+    return flow_reader_remark(&r->common, err, "%s and %s in the column \"%s\"%s are read as 1 and 0",
+                              letters ? "T" : "True", letters ? "F" : "False",
+                              flow_csv_excerpt(text, name, strlen(name)), more);
 }
 
 /* Fills the aim from the choice of columns, and takes over what the layout owns. */
@@ -140,8 +146,11 @@ static flow_status csv_aim(csv_reader *r, flow_csv_layout *layout, const flow_re
 {
     int *chosen = NULL;
     flow_csv_aim *aim = &r->aim;
-    *aim = (flow_csv_aim){.delimiter = layout->delimiter, .decimal = layout->decimal, .n_fields = layout->n_fields,
-                          .n_empty = layout->n_empty, .truths = layout->truths};
+    *aim = (flow_csv_aim){.delimiter = layout->delimiter,
+                          .decimal = layout->decimal,
+                          .n_fields = layout->n_fields,
+                          .n_empty = layout->n_empty,
+                          .truths = layout->truths};
     layout->truths = NULL;
     r->common.remarks = layout->remarks;
     layout->remarks = (flow_name_list){0};

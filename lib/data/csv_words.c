@@ -13,9 +13,12 @@ const char *flow_csv_excerpt(char out[FLOW_EXCERPT_SIZE], const char *text, size
 {
     enum { MOST = 40 };
     size_t n = length < MOST ? length : MOST;
+    while (n > 0 && n < length && ((unsigned char)text[n] & 0xc0) == 0x80) /* no part of a character */
+        n--;
+    const bool utf8 = flow_is_utf8(text, n);
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text[i];
-        out[i] = c < 0x20 || c == 0x7f ? '?' : text[i];
+        out[i] = c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8) ? '?' : text[i];
     }
     snprintf(out + n, FLOW_EXCERPT_SIZE - n, "%s", length > n ? "..." : "");
     return out;

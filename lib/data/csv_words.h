@@ -21,7 +21,7 @@ flow_csv_kind flow_csv_judge(const char *field, size_t length, char decimal, dou
 /* Whether a number with a comma in it reads the same with commas between its thousands: "1,234". */
 bool flow_csv_has_thousands(const char *field, size_t length);
 
-/* `text` for a message: at most 40 bytes, without control characters. */
+/* `text` for a message: at most 40 bytes, without control characters, in UTF-8. */
 enum { FLOW_EXCERPT_SIZE = 48 };
 const char *flow_csv_excerpt(char out[FLOW_EXCERPT_SIZE], const char *text, size_t length);
 
