@@ -52,13 +52,10 @@ static const struct flow_rule {
     double below;
     int repeat, components;
     int64_t batch, epochs;
-    double decay; /* where there is one row for each column; decay_most at most */
 } flow_rules[] = {
-    {1500, 5, 10, 32, 40, 45},   {3000, 3, 16, 64, 100, 100}, {8000, 5, 10, 64, 60, 45},     {16000, 5, 10, 64, 25, 45},
-    {50000, 5, 10, 128, 36, 45}, {200000, 5, 10, 256, 20, 45}, {INFINITY, 5, 10, 256, 0, 45},
+    {1500, 5, 10, 32, 40},  {3000, 3, 16, 64, 100},  {4000, 5, 12, 64, 60},         {8000, 4, 16, 64, 50},
+    {16000, 4, 16, 64, 25}, {50000, 5, 10, 128, 36}, {200000, 5, 10, 256, 20}, {INFINITY, 5, 10, 256, 0},
 };
-
-static const double decay_most = 0.8;
 
 /* The epochs of more rows than any line of the table has. */
 static const double rows_in_all = 4e6;
@@ -67,6 +64,10 @@ enum { EPOCHS_LEAST = 6 };
 /* So many have wider networks, fewer components, and fewer epochs. */
 static const double many_columns = 48;
 
+/* Networks of many columns have more weights, and each has fewer rows: the decay for d columns and n rows is the first
+ * of these times d^1.5 / n, and the second at most. */
+static const double decay_factor = 16, decay_most = 0.8;
+
 /* `n` training rows of `d` columns. */
 static void choose_for_table(init_plan *plan, double n, double d)
 {
@@ -74,7 +75,7 @@ static void choose_for_table(init_plan *plan, double n, double d)
     while (n >= rule->below)
         rule++;
     const bool coupling = plan->options->fast_sampling;
-    const double decay = fmin(decay_most, rule->decay * d / n);
+    const double decay = fmin(decay_most, decay_factor * pow(d, 1.5) / n);
     plan->training = (init_training){
         .repeat = coupling ? 8 : rule->repeat,
         .components = d > many_columns ? 5 : rule->components,
