@@ -116,6 +116,16 @@ static double t_below(const subject *s, int i, double z)
     return gsl_cdf_tdist_P(z, degrees(s, i));
 }
 
+static double wild_density(const subject *s, int i, double z)
+{
+    return 0.9 * t_density(s, i, z) + 0.1 * gsl_ran_cauchy_pdf(z, 1);
+}
+
+static double wild_below(const subject *s, int i, double z)
+{
+    return 0.9 * t_below(s, i, z) + 0.1 * gsl_cdf_cauchy_P(z, 1);
+}
+
 static double normal_density(const subject *s, int i, double z)
 {
     (void)s, (void)i;
@@ -171,6 +181,7 @@ static double shoulder_below(const subject *s, int i, double z)
 static const law laws[] = {
     {"\"normal\"", normal_density, normal_below, 6},
     {"\"student_t\"", t_density, t_below, 30},
+    {"{\"type\": \"student_t\", \"outliers\": 0.1}", wild_density, wild_below, 30},
     {"\"logistic\"", logistic_density, logistic_below, 20},
     {"{\"type\": \"uniform\", \"bound\": 2, \"edge\": 0}", box_density, box_below, 2},
     {"{\"type\": \"uniform\", \"bound\": 1, \"edge\": 0.5}", shoulder_density, shoulder_below, 4},

@@ -264,7 +264,7 @@ static void document_add_flow(draft *d, cJSON *spec)
     document_add_support(d, flow);
     document_add_columns_to_line(d, flow);
     document_add_blocks(d, flow);
-    draft_text(d, spec, "base", "student_t");
+    draft_number(d, draft_type(d, spec, "base", "student_t"), "outliers", 1e-4);
 }
 
 /* ---- training ---- */
@@ -325,16 +325,22 @@ static void document_add_space(draft *d, cJSON *spec)
     cJSON *space = draft_object(d, tune, "space");
     document_add_values(d, space, "flow[%d]", place - 1,
                         "[{\"type\": \"asinh\", \"sparing\": true}, \"asinh\", \"standardize\"]");
-    if (!plan->options->fast_sampling)
-        document_add_values(d, space, "flow[%d].univariate", place,
-                            "[{\"type\": \"mixture\", \"components\": 6}, {\"type\": \"mixture\", \"components\": 10}, "
-                            "{\"type\": \"mixture\", \"components\": 16}, "
-                            "{\"type\": \"rational_quadratic\", \"tails\": \"linear\"}]");
-    document_add_values(d, space, "flow[%d].repeat", place, plan->options->fast_sampling ? "[6, 8, 12]" : "[3, 5, 8]");
+    if (!plan->options->fast_sampling) {
+        const int k = t->components;
+        char *values = flow_format("[{\"type\": \"mixture\", \"components\": %d}, {\"type\": \"mixture\", \"components\": "
+                                   "%d}, {\"type\": \"mixture\", \"components\": %d}, "
+                                   "{\"type\": \"rational_quadratic\", \"tails\": \"bounded\"}]",
+                                   k * 3 / 5, k, k * 8 / 5);
+        document_add_values(d, space, "flow[%d].univariate", place, values != NULL ? values : "");
+        free(values);
+    }
+    char repeats[64];
+    snprintf(repeats, sizeof repeats, "[%d, %d, %d]", t->repeat - 2, t->repeat, t->repeat + 3);
+    document_add_values(d, space, "flow[%d].repeat", place, repeats);
     document_add_values(d, space, "flow[%d].hidden", place, t->hidden > 128 ? "[[128, 128], [256, 256], [512, 512]]"
                                                                             : "[[64, 64], [128, 128], [256, 256]]");
     document_add_values(d, space, "flow[%d].activation", place, "[\"silu\", \"relu\"]");
-    document_add_values(d, space, "base", place, "[\"student_t\", \"normal\"]");
+    document_add_values(d, space, "base", place, "[{\"type\": \"student_t\", \"outliers\": 0.0001}, \"normal\"]");
     document_add_around(d, space, "train.optimizer.rate", t->rate, 2, 1);
     document_add_around(d, space, "train.optimizer.decay", t->decay, 3, 1);
     cJSON *batch = draft_list(d, space, "train.batch");

@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 typedef struct flow_student_t_options {
-    double degrees; /* of freedom, at the start of the training */
+    double degrees;  /* of freedom, at the start of the training */
+    double outliers; /* share of a Cauchy distribution in each dimension */
 } flow_student_t_options;
 
 typedef struct flow_uniform_options {
