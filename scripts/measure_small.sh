@@ -63,8 +63,9 @@ draw() {
 # by_hand ROWS: the spec that was the best of those tried by hand
 by_hand() {
     case $1 in
-    100) flow='{"type":"maf","repeat":2,"hidden":[32],"univariate":{"type":"mixture","components":3}}'
-        train='{"optimizer":{"type":"adamw","rate":0.005,"decay":0.3},"batch":16,"epochs":60,"ema":0.99}' ;;
+    100) flow='{"type":"maf","repeat":2,"hidden":[64,64],"activation":"silu",
+            "univariate":{"type":"mixture","components":3}}'
+        train='{"optimizer":{"type":"adamw","rate":0.01,"decay":1},"batch":16,"epochs":60,"ema":0.99}' ;;
     1000) flow='{"type":"maf","repeat":5,"hidden":[128,128],"activation":"silu","univariate":"mixture"}'
         train='{"optimizer":{"type":"adamw","rate":0.01,"decay":0.7},"batch":32,"epochs":40,"ema":0.99}' ;;
     *) flow='{"type":"maf","repeat":5,"hidden":[128,128],"activation":"silu","univariate":"mixture"}'
