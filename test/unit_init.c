@@ -578,6 +578,20 @@ static void test_bounds_hold_for_the_held_out_rows(void **state)
     flow_run_init_free(&r);
 }
 
+/* Of few rows, some of the density may lie beyond the last one. */
+static void test_few_rows_have_no_bounds(void **state)
+{
+    (void)state;
+    flow_run_init_result r;
+    make_of(&r, "share,a", 200);
+    assert_null(support_of(&r, "share"));
+    assert_non_null(strstr(remark_of(&r, "please look"), "share: begins at 0"));
+    flow_run_init_free(&r);
+    make_of(&r, "share,a", 400);
+    expect_json(support_of(&r, "share"), "{\"lower\":0,\"upper\":1}");
+    flow_run_init_free(&r);
+}
+
 static double share_of(int rows)
 {
     flow_run_init_result r;
@@ -750,6 +764,7 @@ int main(void)
         cmocka_unit_test(test_a_copy_of_the_context_is_left_out),
         cmocka_unit_test(test_missing_values),
         cmocka_unit_test(test_bounds_hold_for_the_held_out_rows),
+        cmocka_unit_test(test_few_rows_have_no_bounds),
         cmocka_unit_test(test_the_share_that_is_held_out),
         cmocka_unit_test(test_minutes_are_counted),
         cmocka_unit_test(test_the_space_of_a_search_is_around_the_choice),

@@ -244,10 +244,16 @@ static flow_status columns_repeated(init_plan *plan, init_column *column, const 
 /* A share of the rows in spikes that leaves nothing else to describe. */
 static const double nearly_all = 0.999;
 
+/* Of fewer rows, several in a hundred of the density may lie beyond the last one: no ground for a density of 0. */
+enum { ROWS_FOR_A_BOUND = 300 };
+
 static flow_status columns_bound(init_plan *plan, init_column *column, const flow_finding *f, flow_error *err)
 {
     if (columns_has(column, "discrete") || column->spiked > nearly_all)
         return FLOW_OK;
+    if (plan->n_rows < ROWS_FOR_A_BOUND)
+        return init_say(plan, column, INIT_QUESTION, err, "%s at %.6g; if no value can lie beyond, say so in a support",
+                        isnan(f->lower) ? "ends" : "begins", isnan(f->lower) ? f->upper : f->lower);
     if (!isnan(f->lower))
         FLOW_TRY(columns_put(column, "lower", f->lower, err));
     if (!isnan(f->upper))
