@@ -323,7 +323,12 @@ static const char odd[] =
     "\"data\": {\"train\": \"odd.csv\"}, \"flow\": [\"standardize\", "
     "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [4]}]";
 
+static const char searched[] =
+    "\"flow\": [\"standardize\", {\"type\": \"maf\", \"repeat\": 1, \"hidden\": [4]}], "
+    "\"tune\": {\"only\": true, \"space\": {\"flow[1].repeat\": [1, 2]}}";
+
 #define TRAIN "train spec.json --force -j 2"
+#define TUNE "tune spec.json -n 2 --keep 2 -j 1 -q -o model.h5"
 static const scenario scenarios[] = {
     {"train", {TRAIN}, TRAIN, plain},
     {"train, many parts", {TRAIN}, TRAIN, parts},
@@ -339,6 +344,9 @@ static const scenario scenarios[] = {
     {"logprob", {TRAIN}, "logprob model.h5 test.csv -o out.csv", plain},
     {"logprob, context", {TRAIN}, "logprob model.h5 test.csv -o out.csv", conditional},
     {"logprob, images", {TRAIN}, "logprob model.h5 test.csv --picture out.png", images},
+    {"logprob, an ensemble", {TUNE}, "logprob model.h5 test.csv -o out.csv", searched},
+    {"sample, an ensemble", {TUNE}, "sample model.h5 -n 20 --logprob -o out.csv", searched},
+    {"info of an ensemble", {TUNE}, "info model.h5", searched},
     {"init", {NULL}, "init train.csv -o made.json --drop y", plain},
     {"interpolate", {TRAIN}, "interpolate model.h5 test.csv --rows 2,5 -n 3 -o out.csv", plain},
     {"invert", {TRAIN}, "invert model.h5 test.csv -o out.h5", plain},

@@ -12,9 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "flow/rows.h"
 #include "model/file.h"
-#include "model/model.h"
+#include "model/models.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,19 +33,22 @@ static void put(char path[64], const uint8_t *data, size_t size)
     require(fd >= 0 && write(fd, data, size) == (ssize_t)size && close(fd) == 0, "no file to work with");
 }
 
-static void use(const flow_model *model)
+static void use(const flow_models *models)
 {
-    int d = model->f->dim;
-    double *row = calloc((size_t)d, sizeof *row), logp = NAN;
-    flow_runner *runner = NULL;
+    const flow_model *first = models->members[0];
+    const int d = first->f->dim;
+    double *row = calloc((size_t)flow_width(first->f), sizeof *row), logp = NAN;
+    flow_ensemble *ensemble = NULL;
+    bool small = d <= 64;
     require(row != NULL, "no memory for a row");
-    if (d <= 64 && model->f->params.n_weights < 1 << 20 && model->f->n_blocks < 64 &&
-        flow_runner_new(&runner, model->f, model->weights, 1, NULL) == FLOW_OK)
-        flow_rows_logp(runner, row, 1, &logp);
-    flow_runner_free(runner);
+    for (int k = 0; k < models->n; k++)
+        small = small && models->members[k]->f->params.n_weights < 1 << 20 && models->members[k]->f->n_blocks < 64;
+    if (small && flow_models_run(&ensemble, models, 1, NULL) == FLOW_OK)
+        flow_ensemble_logp(ensemble, row, 1, &logp, &(double){0});
+    flow_ensemble_free(ensemble);
     free(row);
     for (int i = 0; i < d; i++)
-        require(model->columns[i] != NULL, "a column without a name");
+        require(first->columns[i] != NULL, "a column without a name");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -62,17 +64,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     put(path, sealed != NULL ? sealed : data, size);
     free(sealed);
     flow_error err = {0};
-    flow_model *model = NULL;
-    flow_status status = flow_model_load(&model, path, &err);
+    flow_models *models = NULL;
+    flow_status status = flow_models_load(&models, path, &err);
     if (status == FLOW_OK) {
         double numbers[4];
         flow_array array = {"figures", FLOW_ARRAY_DOUBLE, 2, 2, numbers, false};
-        flow_model_read_state(model, &array, 1, &err);
-        use(model);
+        flow_model_read_state(models->members[0], &array, 1, &err);
+        use(models);
     } else {
-        require(model == NULL && err.message[0] != '\0', "an error without a message");
+        require(models == NULL && err.message[0] != '\0', "an error without a message");
     }
-    flow_model_free(model);
+    flow_models_free(models);
     unlink(path);
     return 0;
 }
