@@ -319,8 +319,10 @@ static void test_what_is_stopped_leaves_the_output_as_it_was(void **state)
     snprintf(rows, sizeof rows, "%s", at("kept.csv"));
     write_text("kept.csv", "kept\n1\n");
     flow_run_sample_result drawn;
-    const flow_run_sample_options draw = {.rows = {.output = rows, .hooks = hooks_of(&h)}, .n = 10, .limit = -1,
-                                          .temperature = 1};
+    flow_run_sample_options draw = {.rows = {.output = rows, .hooks = hooks_of(&h)}, .n = 10, .limit = -1,
+                                    .temperature = 1};
+    assert_int_equal(flow_run_sample(&drawn, &s, &draw, &err), FLOW_EXISTS); /* this program did not write it */
+    draw.rows.sources.force = true;
     assert_int_equal(flow_run_sample(&drawn, &s, &draw, &err), FLOW_INTERRUPTED);
     char line[16] = "";
     FILE *file = fopen(rows, "r");

@@ -114,8 +114,10 @@ flow_status flow_output_lock(flow_lock *out, const char *file, bool waits, const
                                   "%s: another flowctl %s at this moment; wait until it ends, or name "
                                   "another one with -o",
                                   file, doing);
-        if (state == FLOW_LOCK_BUSY && tries == 0)
+        if (state == FLOW_LOCK_BUSY && tries == 0) {
             flow_run_warn(hooks, "%s: another flowctl %s at this moment; waiting until it ends", file, doing);
+            flow_run_begin(hooks); /* a signal ends the wait */
+        }
         if (state == FLOW_LOCK_BUSY && flow_run_should_stop(hooks))
             return flow_error_set(err, FLOW_INTERRUPTED, "stopped by a signal");
         if (state == FLOW_LOCK_BUSY)

@@ -154,7 +154,6 @@ static flow_status row_walk_claim(flow_lock *lock, const flow_row_walk *walk, fl
     sources.data = o->input;
     FLOW_TRY(flow_output_check("-o", o->output, &sources, err));
     flow_status status = flow_location_name(&place, o->output, err);
-    flow_run_begin(&o->hooks); /* a signal ends the wait */
     if (status == FLOW_OK)
         status = flow_output_lock(lock, place.file, true, "writes this file", &o->hooks, err);
     flow_location_free(&place);
