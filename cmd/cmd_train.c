@@ -278,8 +278,8 @@ const command command_train = {
     .summary = "train the flow that a spec describes, on data or on a density",
     .description = "Trains with the objective that the spec names (train.objective; maximum likelihood by default) "
                    "until the held-out likelihood stops improving (train.patience) or all epochs are done, and "
-                   "keeps the best weights. The model is saved as training goes on; after Ctrl-C, SIGTERM or SIGHUP it is "
-                   "saved at the end of the step, and --resume continues bit for bit. A model that exists is not "
+                   "keeps the best weights. The model is saved as training goes on; after Ctrl-C, SIGTERM or SIGHUP it "
+                   "is saved at the end of the step, and --resume continues bit for bit. A model that exists is not "
                    "replaced without --resume or --force.\nWith data in place of a spec, a spec is made for them "
                    "first, as \"flowctl init\" does: events.json for events.csv, in the current folder, which makes "
                    "events.h5. With --resume a spec that is there stays.\nLog-likelihoods are means per row in "

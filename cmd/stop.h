@@ -1,4 +1,5 @@
-/* Stopping on SIGINT, SIGTERM and SIGHUP: after the first signal the program stops in order, the second one ends it at once. */
+/* Stopping on SIGINT, SIGTERM and SIGHUP: after the first signal the program stops in order, the second one ends it at
+ * once. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_STOP_H
 #define FLOW_CMD_STOP_H

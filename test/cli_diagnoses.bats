@@ -18,7 +18,7 @@ setup() {
     cat train.csv >pipe.csv &
     run timeout 60 "$FLOWCTL" train spec.json -d pipe.csv --validation 0.1 -o p.h5
     expect_status 2
-    expect "pipe.csv is a pipe, which can be read only once, and holding out a share of it takes two passes; put the data"
+    expect "pipe.csv is a pipe, which can be read only once, and holding out a share of it takes two passes; put"
     cat pipe.csv >/dev/null
     run timeout 60 "$FLOWCTL" train spec.json -d <(cat train.csv) -o p.h5
     expect_status 0

@@ -169,8 +169,8 @@ refused() {
         run flowctl $command
         expect_status 0
     done
-    run flowctl train "$folder/$spec" -d "$folder/$data" --validation 0.1 --set name="$(printf 'mod\350le')" -o latin.h5 \
-        --resume
+    run flowctl train "$folder/$spec" -d "$folder/$data" --validation 0.1 --set name="$(printf 'mod\350le')" \
+        -o latin.h5 --resume
     expect_status 0
     # the folder of the spec is one of the names: the spec, and the model beside it
     run flowctl train "$folder/$spec" -d "$folder/$data" --validation 0.1

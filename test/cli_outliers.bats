@@ -93,7 +93,8 @@ near() {
 }
 
 @test "the seed does not decide whether a table with few different values is accepted" {
-    awk 'BEGIN { srand(7); print "a,b"; for (i = 0; i < 20000; i++) printf "%.6f,%d\n", rand(), i % 4000 == 9 }' >few.csv
+    awk 'BEGIN { srand(7); print "a,b"; for (i = 0; i < 20000; i++) printf "%.6f,%d\n", rand(), i % 4000 == 9 }' \
+        >few.csv
     for seed in 1 2 3 4; do
         run flowctl train s.json -d few.csv -s $seed -o f.h5
         expect_status 1

@@ -1,7 +1,7 @@
 /* Locks between programs that write the same file.
  *
- * The lock of `NAME` is a lock (flock) on the file `.NAME.lock` beside it, since NAME itself is replaced by another file
- * when it is written. The system ends the lock with its program, however that ends; a file `.NAME.lock` that is left
+ * The lock of `NAME` is a lock (flock) on the file `.NAME.lock` beside it, since NAME itself is replaced by another
+ * file when it is written. The system ends the lock with its program, however that ends; a file `.NAME.lock` that is left
  * means nothing, and the next lock removes it.
  *
  * Where the file system has no locks (NFS without its lock service: ENOLCK), nothing is locked, and the caller is told.
@@ -20,7 +20,7 @@ typedef enum flow_lock_state {
 
 /* Owned; starts from {0}, ends with flow_lock_release. */
 typedef struct flow_lock {
-    char *path;     /* of the lock file; NULL: nothing is locked */
+    char *path; /* of the lock file; NULL: nothing is locked */
     int descriptor;
     int code; /* of FLOW_LOCK_NONE: errno */
 } flow_lock;

@@ -13,8 +13,8 @@
  *   file.
  * - A program that is killed leaves its temporary file. flow_replace_clean removes those of a file; its caller has the
  *   lock of the file (core/lock.h), so that no program is writing them.
- * - The new file carries a mark, an extended attribute where the file system has them, with its size and the time of its
- *   last change: flow_replace_protect tells from it what this program wrote from what it must not replace unasked.
+ * - The new file carries a mark, an extended attribute where the file system has them, with its size and the time of
+ *   its last change: flow_replace_protect tells from it what this program wrote from what it must not replace unasked.
  * - An old file passes on its permissions (mode & 07777). A new file has those of the umask. The owner is the writer.
  * - A symbolic link is followed: the link stays, and the file that it leads to is replaced. A link that leads nowhere
  *   is replaced itself.

@@ -14,8 +14,8 @@
  * list. The held-out rows are a share of those that are not in the test part.
  *
  * A row holds the columns of the data, then those of the context, then the weight of the row if there is one. A row of
- * weight 0 is left out. Where weights are so large or so small that sums of them would be no numbers, they are served in
- * another unit, a power of two.
+ * weight 0 is left out. Where weights are so large or so small that sums of them would be no numbers, they are served
+ * in another unit, a power of two.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_DATASET_H

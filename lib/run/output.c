@@ -25,8 +25,7 @@ static bool output_holds(const char *file, const char *path, bool any_path, cons
 {
     flow_name_list parts;
     bool holds = false;
-    if (location == NULL || flow_is_standard(location) ||
-        flow_location_parts(&parts, NULL, location, NULL) != FLOW_OK)
+    if (location == NULL || flow_is_standard(location) || flow_location_parts(&parts, NULL, location, NULL) != FLOW_OK)
         return false;
     for (int i = 0; i < parts.n && !holds; i++) {
         flow_location place = {0};

@@ -23,10 +23,10 @@ typedef struct flow_output_sources {
 flow_status flow_output_check(const char *option, const char *location, const flow_output_sources *sources,
                               flow_error *err);
 
-/* Takes the lock of a file or folder, and removes what killed programs have left of it. Another program that has it is waited for,
- * after a warning; FLOW_INTERRUPTED when the hook should_stop says so. Without `waits`: FLOW_EXISTS, where `doing` says
- * what the other one does, "trains this model". Where there are no locks, a warning says so. Nothing is locked for NULL,
- * standard output, devices and pipes. */
+/* Takes the lock of a file or folder, and removes what killed programs have left of it. Another program that has it is
+ * waited for, after a warning; FLOW_INTERRUPTED when the hook should_stop says so. Without `waits`: FLOW_EXISTS, where
+ * `doing` says what the other one does, "trains this model". Where there are no locks, a warning says so. Nothing is
+ * locked for NULL, standard output, devices and pipes. */
 flow_status flow_output_lock(flow_lock *out, const char *file, bool waits, const char *doing,
                              const flow_run_hooks *hooks, flow_error *err);
 

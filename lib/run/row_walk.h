@@ -5,8 +5,8 @@
  * of the output, so that both stay lined up; where no row is left, that is an error.
  *
  * The location of the output is that of an option -o: "-" is CSV on standard output, NULL writes nothing. What must not
- * be replaced is not (run/output.h), another program that writes the file is waited for, and an HDF5 file keeps its other
- * tables.
+ * be replaced is not (run/output.h), another program that writes the file is waited for, and an HDF5 file keeps its
+ * other tables.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_ROW_WALK_H

@@ -136,7 +136,8 @@ static flow_status train_evaluate_test(train_run *run, flow_error *err)
     if (run->x->test == NULL)
         return FLOW_OK;
     FLOW_TRY(train_evaluate(run, &run->held_out, &run->out->test, run->x->test, err));
-    if (l->left_out > 0 && (run->x->training == NULL || strcmp(run->x->training->location, run->x->test->location) != 0))
+    const flow_dataset *training = run->x->training;
+    if (l->left_out > 0 && (training == NULL || strcmp(training->location, run->x->test->location) != 0))
         flow_run_warn(&run->options->hooks, "%s: %lld row%s with values far from all those of the training data, the "
                       "first of them row %lld; they are left out of the mean", run->x->test->location,
                       (long long)l->left_out, l->left_out == 1 ? "" : "s", (long long)l->first_left_out + 1);

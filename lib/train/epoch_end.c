@@ -44,8 +44,8 @@ static void epoch_warn_left_out(const flow_trainer *t, const flow_train_hooks *h
     if (hooks->on_warning == NULL)
         return;
     char message[512];
-    snprintf(message, sizeof message, "%.200s: %lld %s%s with values far from all those of the training data, the first "
-             "of them %s %lld; they are left out of the mean", t->source->held_out_name,
+    snprintf(message, sizeof message, "%.200s: %lld %s%s with values far from all those of the training data, the "
+             "first of them %s %lld; they are left out of the mean", t->source->held_out_name,
              (long long)likelihood->left_out, t->source->type->row_name, likelihood->left_out == 1 ? "" : "s",
              t->source->type->row_name, (long long)likelihood->first_left_out + 1);
     hooks->on_warning(hooks->context, message);

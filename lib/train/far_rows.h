@@ -3,8 +3,8 @@
  *
  * "Far" is measured in robust deviations from the median, as the survey of the training data tells them: from 1,000 on
  * where there are at most 5 such rows and one in 10,000, and the column has no heavy tails, else from 1,000,000 on; and
- * the column maps leave the value at least 100 away. A map with the logarithm far out, as asinh, brings such values near,
- * and then the rows are used.
+ * the column maps leave the value at least 100 away. A map with the logarithm far out, as asinh, brings such values
+ * near, and then the rows are used.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_TRAIN_FAR_ROWS_H
