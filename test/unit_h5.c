@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "h5/array.h"
 #include "h5/check.h"
@@ -142,6 +143,22 @@ static void test_signature(void **state)
     assert_false(flow_h5_has_signature(at("none.h5")));
     assert_int_equal(mkfifo(at("fifo"), 0600), 0);
     assert_false(flow_h5_has_signature(at("fifo"))); /* and does not wait for a writer */
+}
+
+/* A file that cannot be read may be an HDF5 file. */
+static void test_signature_of_an_unreadable_file(void **state)
+{
+    (void)state;
+    bool found = true;
+    flow_error err = {0};
+    assert_int_equal(symlink("loop", at("loop")), 0);
+    assert_int_equal(flow_h5_find_signature(&found, at("loop"), &err), FLOW_IO);
+    assert_false(found);
+    assert_non_null(strstr(err.message, "cannot be read: "));
+    assert_int_equal(flow_h5_find_signature(&found, at("plain.h5"), &err), FLOW_OK);
+    assert_true(found);
+    assert_int_equal(flow_h5_find_signature(&found, folder, &err), FLOW_OK);
+    assert_false(found);
 }
 
 /* ---- texts ---- */
@@ -371,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_errors_have_a_reason, begin, end),
         cmocka_unit_test_setup_teardown(test_close, begin, end),
         cmocka_unit_test_setup_teardown(test_signature, begin, end),
+        cmocka_unit_test_setup_teardown(test_signature_of_an_unreadable_file, begin, end),
         cmocka_unit_test_setup_teardown(test_texts, begin, end),
         cmocka_unit_test_setup_teardown(test_names, begin, end),
         cmocka_unit_test_setup_teardown(test_foreign_names, begin, end),

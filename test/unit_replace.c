@@ -134,6 +134,13 @@ static void test_links(void **state)
     assert_int_equal(symlink("nowhere", at("dangling")), 0);
     replace(at("dangling"), "here");
     holds("dangling", "here");
+    /* one that cannot be followed may lead to a file */
+    flow_error err = {0};
+    assert_int_equal(symlink("loop", at("loop")), 0);
+    assert_int_equal(flow_replace_file(at("loop"), NULL, "x", 1, &err), FLOW_IO);
+    assert_says(&err, "loop: cannot be written: ");
+    assert_int_equal(flow_replace_protect(at("loop"), &err), FLOW_IO);
+    assert_says(&err, "loop: cannot be looked at: ");
 }
 
 static void test_devices_and_pipes(void **state)

@@ -62,8 +62,13 @@ static bool mark_is_there(const char *file, const struct stat *info)
 flow_status flow_replace_protect(const char *file, flow_error *err)
 {
     struct stat info;
-    if (flow_is_standard(file) || flow_path_descriptor(file) >= 0 || stat(file, &info) != 0 || !S_ISREG(info.st_mode) ||
-        info.st_size == 0 || mark_is_there(file, &info))
+    if (flow_is_standard(file) || flow_path_descriptor(file) >= 0)
+        return FLOW_OK;
+    if (stat(file, &info) != 0)
+        return errno == ENOENT || errno == ENOTDIR
+                   ? FLOW_OK
+                   : flow_error_set(err, FLOW_IO, "%s: cannot be looked at: %s", file, strerror(errno));
+    if (!S_ISREG(info.st_mode) || info.st_size == 0 || mark_is_there(file, &info))
         return FLOW_OK;
     return flow_error_set(err, FLOW_EXISTS,
                           "%s: this file exists, and nothing says that flowctl wrote it, so it is not "
@@ -161,6 +166,8 @@ flow_status flow_replace_open(flow_replacement *out, const char *file, const cha
     struct stat old = {0};
     const int given = standard ? -1 : flow_path_descriptor(file);
     bool exists = !standard && stat(file, &old) == 0;
+    if (!exists && !standard && errno != ENOENT && errno != ENOTDIR) /* there may be one: its mode, where it leads to */
+        return replace_fail(out, "written", err);
     if (exists && S_ISDIR(old.st_mode))
         return flow_error_set(err, FLOW_IO, "%s: is a folder; name a file in it", file);
     if (regular != NULL && (standard || given >= 0 || (exists && !S_ISREG(old.st_mode))))
@@ -224,6 +231,15 @@ flow_status flow_replace_write(flow_replacement *r, const void *bytes, size_t n,
     return FLOW_OK;
 }
 
+static int replace_sync(int descriptor)
+{
+    int result;
+    do
+        result = fsync(descriptor);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
 /* Errors that say that folders cannot be synced there: EBADF and EINVAL as in PostgreSQL's fsync_fname. */
 static bool replace_sync_folder(const char *file)
 {
@@ -232,7 +248,8 @@ static bool replace_sync_folder(const char *file)
     free(dir);
     if (descriptor < 0)
         return true;
-    bool good = fsync(descriptor) == 0 || errno == EBADF || errno == EINVAL || errno == ENOTSUP || errno == EROFS;
+    bool good =
+        replace_sync(descriptor) == 0 || errno == EBADF || errno == EINVAL || errno == ENOTSUP || errno == EROFS;
     int code = errno;
     close(descriptor);
     errno = code;
@@ -258,7 +275,7 @@ flow_status flow_replace_commit(flow_replacement *r, flow_error *err)
         return replace_fail(r, "given the permissions of the old file", err);
     /* Some file systems report a failed write only at fsync or at close. Standard output is closed by its owner, so
      * that a second descriptor of it is closed here. */
-    if (fsync(r->descriptor) != 0 && (r->temporary != NULL || errno == EIO || errno == ENOSPC))
+    if (replace_sync(r->descriptor) != 0 && (r->temporary != NULL || errno == EIO || errno == ENOSPC))
         return replace_fail(r, "written", err);
     int last = r->target == NULL ? dup(r->descriptor) : r->descriptor;
     r->is_open = false;

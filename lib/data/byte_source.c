@@ -34,7 +34,10 @@ typedef struct flow_unpacker {
 
 static flow_status source_read_file(const flow_byte_source *s, void *out, size_t room, size_t *n, flow_error *err)
 {
-    ssize_t done = read(s->descriptor, out, room);
+    ssize_t done;
+    do /* a file goes on at once; waiting for a pipe ends with the signal */
+        done = read(s->descriptor, out, room);
+    while (done < 0 && errno == EINTR && lseek(s->descriptor, 0, SEEK_CUR) >= 0);
     *n = done > 0 ? (size_t)done : 0;
     if (done < 0 && errno == EINTR)
         return flow_error_set(err, FLOW_INTERRUPTED, "%s: interrupted while reading", s->name);

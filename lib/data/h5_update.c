@@ -15,11 +15,19 @@
 
 enum { COPY_BYTES = 1 << 20 };
 
+static herr_t update_stop_at_first(hid_t object, const char *name, const H5A_info_t *about, void *context)
+{
+    (void)object;
+    (void)name;
+    (void)about;
+    (void)context;
+    return 1;
+}
+
+/* True also when they cannot be read. */
 static bool update_has_attributes(hid_t object)
 {
-    hid_t first = H5Aopen_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_INC, 0, H5P_DEFAULT, H5P_DEFAULT);
-    flow_h5_close(first);
-    return first >= 0;
+    return H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, update_stop_at_first, NULL) != 0;
 }
 
 /* Whether the file has nothing but a dataset at `path` and the groups on the way to it. */
@@ -133,9 +141,14 @@ flow_status flow_h5_update(hid_t *out, flow_replacement *output, const char *pat
 {
     hid_t old;
     *out = H5I_INVALID_HID;
-    if (!flow_h5_has_signature(output->target))
+    if (!output->replaces)
+        return FLOW_OK;
+    bool is_hdf5;
+    flow_status status = flow_h5_find_signature(&is_hdf5, output->target, err);
+    if (status == FLOW_OK && !is_hdf5)
         return careful ? flow_replace_protect(output->target, err) : FLOW_OK;
-    flow_status status = flow_h5_open(&old, output->target, err);
+    if (status == FLOW_OK)
+        status = flow_h5_open(&old, output->target, err);
     if (status != FLOW_OK)
         return update_fail_to_open(output, status, err);
     bool only = update_holds_only(old, path), exists;

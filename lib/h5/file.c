@@ -12,22 +12,50 @@
 #include "h5/object.h"
 #include "h5/scope.h"
 
+/* Fewer bytes only at the end of the file; -1 on failure. */
+static ssize_t file_read_at(int fd, char *bytes, size_t size, off_t at)
+{
+    size_t done = 0;
+    while (done < size) {
+        const ssize_t n = pread(fd, bytes + done, size - done, at + (off_t)done);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n == 0)
+            break;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return (ssize_t)done;
+}
+
 /* The signature stands at byte 0, 512, 1024, 2048, ... (HDF5 File Format Specification, "Superblock"). */
-bool flow_h5_has_signature(const char *path)
+flow_status flow_h5_find_signature(bool *found, const char *path, flow_error *err)
 {
     static const char signature[8] = {'\211', 'H', 'D', 'F', '\r', '\n', '\032', '\n'};
-    char found[sizeof signature];
+    char bytes[sizeof signature];
     struct stat about;
-    bool has = false;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO without a writer must not block */
-    if (fd < 0)
-        return false;
-    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode))
-        for (off_t at = 0; !has && pread(fd, found, sizeof found, at) == (ssize_t)sizeof found;
-             at = at == 0 ? 512 : 2 * at)
-            has = memcmp(found, signature, sizeof found) == 0;
-    close(fd);
-    return has;
+    ssize_t n = -1;
+    int fd;
+    *found = false;
+    do
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO without a writer must not block */
+    while (fd < 0 && errno == EINTR);
+    if (fd >= 0 && fstat(fd, &about) == 0) {
+        n = S_ISREG(about.st_mode) ? (ssize_t)sizeof bytes : 0;
+        for (off_t at = 0; !*found && n == (ssize_t)sizeof bytes; at = at == 0 ? 512 : 2 * at) {
+            n = file_read_at(fd, bytes, sizeof bytes, at);
+            *found = n == (ssize_t)sizeof bytes && memcmp(bytes, signature, sizeof bytes) == 0;
+        }
+    }
+    const int code = errno;
+    if (fd >= 0)
+        close(fd);
+    return n >= 0 ? FLOW_OK : flow_error_set(err, FLOW_IO, "cannot be read: %s", strerror(code));
+}
+
+bool flow_h5_has_signature(const char *path)
+{
+    bool found;
+    return flow_h5_find_signature(&found, path, NULL) == FLOW_OK && found;
 }
 
 /* ---- files on the disk ---- */

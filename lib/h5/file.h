@@ -9,9 +9,12 @@
 
 #include "core/error.h"
 
-/* Whether this is a regular file with the signature of HDF5, perhaps behind a user block. The one function of lib/h5
- * that needs no scope. */
+/* Whether this is a regular file with the signature of HDF5, perhaps behind a user block. This function and the next
+ * one need no scope. A file that cannot be read has none. */
 bool flow_h5_has_signature(const char *path);
+/* The same for a caller who must not take a file that cannot be read for another one: FLOW_IO, without the file's name.
+ */
+flow_status flow_h5_find_signature(bool *found, const char *path, flow_error *err);
 
 /* Each opens one file; *out is closed with H5Fclose when all objects in it are closed. The message does not name the
  * file: the caller puts the name in front.
