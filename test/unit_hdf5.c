@@ -323,7 +323,6 @@ static void test_hdf5_only_table(void **state)
     hid_t deeper = H5Gcreate2(group, "er", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     put_and_close(deeper, "table", H5T_IEEE_F64LE, 2, size, H5T_NATIVE_DOUBLE, six);
     H5Lcreate_hard(file, "/", deeper, "round", H5P_DEFAULT, H5P_DEFAULT); /* a group that contains itself */
-    H5Ldelete(deeper, "round", H5P_DEFAULT);
     H5Lcreate_soft("/nowhere", file, "dangling", H5P_DEFAULT, H5P_DEFAULT);
     H5Gclose(deeper);
     H5Gclose(group);
@@ -364,8 +363,9 @@ static void test_hdf5_only_table(void **state)
     file = create("loop.h5");
     put_and_close(file, "t", H5T_IEEE_F64LE, 2, size, H5T_NATIVE_DOUBLE, six);
     H5Lcreate_hard(file, "/", file, "again", H5P_DEFAULT, H5P_DEFAULT);
+    H5Lcreate_hard(file, "/", file, "once more", H5P_DEFAULT, H5P_DEFAULT); /* 2^16 ways through the file */
     H5Fclose(file);
-    refuses(at("loop.h5"), FLOW_DATA, "holds several tables");
+    reads(at("loop.h5"), "x1 x2 x3", 2, six);
     reads(inside("loop.h5", "/again/again/t"), "x1 x2 x3", 2, six);
 }
 

@@ -39,12 +39,14 @@ typedef struct h5_listing {
 /* One group during the walk through the file. */
 typedef struct h5_visit {
     h5_listing *list;
+    const struct h5_visit *above; /* NULL: this is the root */
+    hid_t group;
     const char *path; /* of the group, without a final slash */
     int depth;
     bool pandas_only; /* a group of pandas, in which only other groups of pandas count */
 } h5_visit;
 
-static void tables_list_group(h5_listing *list, hid_t group, const char *path, int depth, bool pandas_only);
+static void tables_list_group(h5_listing *list, const h5_visit *above, hid_t group, const char *path);
 
 /* Takes `path` and `text` over; NULL: memory was out. */
 static void tables_add(h5_listing *list, h5_kind kind, char *path, char *text, double values)
@@ -164,17 +166,25 @@ static herr_t tables_list_link(hid_t group, const char *name, const flow_h5_link
         tables_list_dataset(at, object, path);
     else if (object >= 0 && H5Iget_type(object) == H5I_GROUP && at->depth < MOST_DEPTH &&
              !(at->pandas_only && strcmp(name, "meta") == 0)) /* categories, of pandas */
-        tables_list_group(list, object, path, at->depth + 1, at->pandas_only);
+        tables_list_group(list, at, object, path);
     free(path);
     flow_h5_close(object);
     return 0;
 }
 
-static void tables_list_group(h5_listing *list, hid_t group, const char *path, int depth, bool pandas_only)
+static void tables_list_group(h5_listing *list, const h5_visit *above, hid_t group, const char *path)
 {
     hsize_t rows, columns;
-    const bool is_pandas = flow_h5_is_pandas(group);
-    h5_visit at = {.list = list, .path = path, .depth = depth, .pandas_only = pandas_only || is_pandas};
+    for (const h5_visit *over = above; over != NULL; over = over->above)
+        if (flow_h5_is_same(over->group, group)) /* a group in itself: everything in it has been listed */
+            return;
+    const bool is_pandas = flow_h5_is_pandas(group), pandas_only = above != NULL && above->pandas_only;
+    h5_visit at = {.list = list,
+                   .above = above,
+                   .group = group,
+                   .path = path,
+                   .depth = above != NULL ? above->depth + 1 : 0,
+                   .pandas_only = pandas_only || is_pandas};
     if (is_pandas) {
         flow_h5_pandas_size(&rows, &columns, group);
         tables_add(list, H5_TABLE, flow_strdup(path[0] == '\0' ? "/" : path),
@@ -214,7 +224,7 @@ static flow_status tables_list_file(h5_listing *out, hid_t file, flow_error *err
     hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
     if (root < 0)
         return flow_h5_error(err, FLOW_FORMAT, "the file's list of contents cannot be read");
-    tables_list_group(out, root, "", 0, false);
+    tables_list_group(out, NULL, root, "");
     flow_h5_close(root);
     if (out->n > 1)
         qsort(out->at, (size_t)out->n, sizeof *out->at, tables_by_size);

@@ -39,6 +39,18 @@ hid_t flow_h5_untimed(hid_t property_class)
     return creation;
 }
 
+bool flow_h5_is_same(hid_t a, hid_t b)
+{
+#if H5_VERSION_GE(1, 12, 0)
+    H5O_info2_t x, y;
+    return H5Oget_info3(a, &x, H5O_INFO_BASIC) >= 0 && H5Oget_info3(b, &y, H5O_INFO_BASIC) >= 0 &&
+           x.fileno == y.fileno && memcmp(&x.token, &y.token, sizeof x.token) == 0;
+#else
+    H5O_info_t x, y;
+    return H5Oget_info(a, &x) >= 0 && H5Oget_info(b, &y) >= 0 && x.fileno == y.fileno && x.addr == y.addr;
+#endif
+}
+
 bool flow_h5_make_groups(hid_t at, const char *path)
 {
     char *part = flow_strdup(path);
@@ -103,8 +115,8 @@ void flow_h5_describe_shape(char *out, size_t size, const flow_h5_shape *shape)
     }
     size_t used = (size_t)snprintf(out, size, "(");
     for (int i = 0; i < shape->rank && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%llu", i == 0 ? "" : ", ",
-                                 (unsigned long long)shape->size[i]);
+        used +=
+            (size_t)snprintf(out + used, size - used, "%s%llu", i == 0 ? "" : ", ", (unsigned long long)shape->size[i]);
     if (used < size)
         snprintf(out + used, size - used, ")");
 }
@@ -112,9 +124,9 @@ void flow_h5_describe_shape(char *out, size_t size, const flow_h5_shape *shape)
 const char *flow_h5_describe_type(H5T_class_t type)
 {
     static const char *const names[H5T_NCLASSES] = {
-        [H5T_INTEGER] = "numbers", [H5T_FLOAT] = "numbers", [H5T_STRING] = "text", [H5T_COMPOUND] = "records",
-        [H5T_ENUM] = "numbers", [H5T_BITFIELD] = "numbers", [H5T_ARRAY] = "an array", [H5T_VLEN] = "lists",
-        [H5T_REFERENCE] = "references",
+        [H5T_INTEGER] = "numbers",  [H5T_FLOAT] = "numbers", [H5T_STRING] = "text",
+        [H5T_COMPOUND] = "records", [H5T_ENUM] = "numbers",  [H5T_BITFIELD] = "numbers",
+        [H5T_ARRAY] = "an array",   [H5T_VLEN] = "lists",    [H5T_REFERENCE] = "references",
     };
     return type >= 0 && type < H5T_NCLASSES && names[type] != NULL ? names[type] : "no numbers";
 }

@@ -21,6 +21,9 @@ bool flow_h5_close(hid_t id);
 /* A property list of this class for new objects, without times: then equal contents are equal bytes. */
 hid_t flow_h5_untimed(hid_t property_class);
 
+/* Whether two ids are of the same object: groups and datasets may have several names. */
+bool flow_h5_is_same(hid_t a, hid_t b);
+
 /* Makes the groups on the way to `path`, relative to `at` or from the root; false on failure. */
 bool flow_h5_make_groups(hid_t at, const char *path);
 
