@@ -9,6 +9,7 @@
 #     release      build/              float                    double       build/double/        -DFLOW_DOUBLE
 #     asan         build/asan/         float, sanitizers        asan-double  build/asan-double/   double, sanitizers
 #     fuzz         build/fuzz/         float, sanitizers, libFuzzer (clang)
+#     tsan         build/tsan/         float, the thread sanitizer
 
 VERSION := 0.2.0
 
@@ -32,6 +33,11 @@ ZSTD ?= yes
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 30
+# Inputs of each fuzz target, in place of seconds: FUZZ_RUNS=10000000
+FUZZ_RUNS ?=
+# What "faults" and "kills" do: every n-th call of the system, and so many kills.
+FAULT_STEP ?= 1
+KILLS ?= 1000
 # A Python with the libraries that bench-peers compares with.
 PYTHON ?= python3
 # The scripts that call make again get its name; $(MAKE) itself in a recipe would run it even for make -n.
@@ -122,6 +128,9 @@ BENCH_SUPPORT := $(filter-out $(BENCH:%=%.c),$(sort $(wildcard test/bench/*.c)))
 DENSITIES := $(patsubst configs/densities/%.c,build/densities/%.so,$(sort $(wildcard configs/densities/*.c))) \
              $(patsubst test/densities/%.c,build/densities/test/%.so,$(sort $(wildcard test/densities/*.c)))
 
+# Preloaded into the program, it lets calls of the system fail (scripts/faults.sh).
+FAULT_CALLS := $(if $(SHARED),build/faults/calls.so)
+
 # ---- flags ----------------------------------------------------------------------------------------------------------
 # No -march and no -ffast-math: the binary runs on every machine, and NaN stays NaN. The files below hold the same
 # kernels for wider vectors; the program picks one when it starts.
@@ -162,21 +171,24 @@ FAULT_SYMBOLS := malloc calloc realloc aligned_alloc free realpath vasprintf new
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 # variant: folder, compiler, flags for compiling, flags for compiling and linking
-VARIANTS := release double asan asan-double fuzz
+VARIANTS := release double asan asan-double fuzz tsan
 DIR_release := build
 DIR_double := build/double
 DIR_asan := build/asan
 DIR_asan-double := build/asan-double
 DIR_fuzz := build/fuzz
+DIR_tsan := build/tsan
 CC_fuzz := $(FUZZ_CC)
 CFLAGS_release := $(OPTIMIZE)
 CFLAGS_double := $(OPTIMIZE) -DFLOW_DOUBLE
 CFLAGS_asan := -O1
 CFLAGS_asan-double := -O1 -DFLOW_DOUBLE
 CFLAGS_fuzz := -O1 -fsanitize=fuzzer-no-link
+CFLAGS_tsan := -O1 -fno-omit-frame-pointer
 MODE_asan := $(SANITIZE)
 MODE_asan-double := $(SANITIZE)
 MODE_fuzz := $(SANITIZE)
+MODE_tsan := -fsanitize=thread
 
 # A file whose time changes when its one line of content does: $(call stamp,content)
 stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(strip $(1)))' | cmp -s - $@ || \
@@ -278,19 +290,24 @@ build/densities/test/%.so: test/densities/%.c lib/density.h
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(COMPILE_DENSITY) $< -o $@ -lm
 
+build/faults/%.so: test/faults/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(STANDARD_FLAGS) -fvisibility=default -O2 -g -fPIC -shared $< -o $@ -ldl
+
 build/version: FORCE
 	$(call stamp,$(VERSION_STRING))
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
 .PHONY: FORCE release double asan check bench bench-peers results pictures docs demo densities \
         test-unit test-contract test-density test-cli test-fuzz test-fault test-install \
-        lint fuzz data install uninstall setup clean help
+        lint fuzz faults kills tsan data install uninstall setup clean help
 
 RELEASE_TESTS := $(addprefix build/,$(UNIT) $(DENSITY))
 DOUBLE_TESTS := $(addprefix build/double/,$(UNIT) $(CONTRACT))
 ASAN_TESTS := $(addprefix build/asan/,$(UNIT))
 ASAN_DOUBLE_TESTS := $(addprefix build/asan-double/,$(CONTRACT))
 FAULT_TESTS := $(addprefix build/,$(FAULT))
+TSAN_TESTS := $(addprefix build/tsan/test/unit_,num trainer flow run dataset read_ahead ensemble tune api image_step)
 REPLAYS := $(patsubst test/fuzz_%,build/asan/test/replay_%,$(FUZZ))
 BATS_RUNS := $(BATS:%=build/flowctl:%) $(BATS:%=build/asan/flowctl:%)
 INSTALL_EXAMPLE := $(if $(wildcard test/install_example.c),scripts/check_install.sh)
@@ -304,8 +321,9 @@ asan: build/asan/flowctl build/asan-double/flowctl
 
 ##   check          every test, ends with "N passed, N failed"; installs missing packages (SETUP=no: names them)
 check: release double asan build/generate $(SHARED:%=build/%) $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) \
-       $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(FAULT_TESTS) $(addprefix build/,$(BENCH))
-	@MAKE='$(SELF)' CC='$(CC)' scripts/run_tests.sh scripts/check_layers.sh $(SHARED:%=scripts/check_symbols.sh) \
+       $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(FAULT_TESTS) $(FAULT_CALLS) $(addprefix build/,$(BENCH))
+	@MAKE='$(SELF)' CC='$(CC)' FAULT_STEP=47 scripts/run_tests.sh $(FAULT_CALLS:%=scripts/faults.sh) \
+	    scripts/check_layers.sh $(SHARED:%=scripts/check_symbols.sh) \
 	    scripts/check_kernels.sh scripts/check_extending.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) \
 	    $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(FAULT_TESTS) $(BATS_RUNS) $(INSTALL_EXAMPLE)
 
@@ -364,9 +382,22 @@ data: build/generate
 lint: release
 	@MAKE='$(SELF)' scripts/lint.sh $(STANDARD_FLAGS) $(LIBRARY_FLAGS) $(TEST_FLAGS) -DFLOW_VERSION='"$(VERSION)"'
 
-##   fuzz           libFuzzer on each test/fuzz_*.c for FUZZ_SECONDS=30, starting from test/corpus/
+##   fuzz           libFuzzer on each test/fuzz_*.c for FUZZ_SECONDS=30 or FUZZ_RUNS inputs, from test/corpus/
 fuzz: $(addprefix build/fuzz/,$(FUZZ))
-	@scripts/fuzz.sh $(FUZZ_SECONDS) $^
+	@FUZZ_RUNS='$(FUZZ_RUNS)' scripts/fuzz.sh $(FUZZ_SECONDS) $^
+
+##   faults         the commands while each call of the system fails in turn, every FAULT_STEP-th one
+faults: release $(FAULT_CALLS)
+	@FAULT_STEP=$(FAULT_STEP) scripts/faults.sh
+
+##   kills          KILLS=1000 kills at random moments, each continued to the same result
+kills: release
+	@scripts/kills.sh $(KILLS)
+
+##   tsan           the tests of the engine and of its threads with the thread sanitizer
+tsan: build/tsan/flowctl $(TSAN_TESTS)
+	@TSAN_OPTIONS="suppressions=$(CURDIR)/test/tsan.supp:halt_on_error=0:exitcode=66" \
+	    scripts/run_tests.sh $(TSAN_TESTS) build/tsan/flowctl:test/cli_train.bats
 
 ##   install        into PREFIX=/usr/local (and DESTDIR); uninstall removes what it put there
 bindir := $(DESTDIR)$(PREFIX)/bin

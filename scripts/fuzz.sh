@@ -3,7 +3,7 @@
 #
 #     scripts/fuzz.sh SECONDS build/fuzz/test/fuzz_NAME...      what `make fuzz` does
 #
-# Each target runs for SECONDS from the files in test/corpus/NAME/. New inputs that reach new code go to
+# Each target runs for SECONDS, or for as many inputs as FUZZ_RUNS says, from the files in test/corpus/NAME/. New inputs that reach new code go to
 # build/fuzz/corpus/NAME/ and serve the next run; an input that crashes the target stays in build/fuzz/ and its name
 # is printed. Copied to test/corpus/NAME/ it is tried by every `make check`.
 set -uo pipefail
@@ -27,8 +27,13 @@ for target in "$@"; do
     mkdir -p "$grown" build/logs
     folders=("$grown")
     [ ! -d "test/corpus/$name" ] || folders+=("test/corpus/$name")
-    printf '%s: %s s, log in %s\n' "$name" "$seconds" "$log"
-    if "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="build/fuzz/$name-" \
+    if [ -n "${FUZZ_RUNS:-}" ]; then
+        length="$FUZZ_RUNS inputs" limit=-runs=$FUZZ_RUNS
+    else
+        length="$seconds s" limit=-max_total_time=$seconds
+    fi
+    printf '%s: %s, log in %s\n' "$name" "$length" "$log"
+    if "$target" "$limit" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="build/fuzz/$name-" \
         -print_final_stats=1 "${folders[@]}" >"$log" 2>&1; then
         awk '/stat::number_of_executed_units/ { n = $2 }
              /cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") c = $(i + 1) }

@@ -1,0 +1,115 @@
+/* Any words as a command line: the options of a command are parsed, and nothing is run. Whatever the words are, there is
+ * an error with a message, or arguments that are the same when the words are parsed again.
+ *
+ * The words are the lines of the input; the first one chooses the command. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { WORDS_MAX = 256 };
+
+static void require(int condition, const char *what)
+{
+    if (condition)
+        return;
+    fprintf(stderr, "fuzz_command: %s\n", what);
+    abort();
+}
+
+static const command *const commands[] = {
+#define COMMAND_ENTRY(name) &command_##name,
+    COMMANDS(COMMAND_ENTRY)
+#undef COMMAND_ENTRY
+};
+
+/* The nearest thing to a name: an unknown one chooses by its first byte. */
+static const command *choose(const char *name)
+{
+    const size_t n = sizeof commands / sizeof commands[0];
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return commands[(unsigned char)name[0] % n];
+}
+
+static flow_status parse(void *args, const command *cmd, int n, char *const *words)
+{
+    flow_error err = {0};
+    flow_status status = opt_parse(args, cmd->options, n, words, &err);
+    if (status == FLOW_OK)
+        status = opt_check(args, cmd->options, &err);
+    require(status == FLOW_OK || (status == FLOW_ARGUMENT && err.message[0] != '\0'), "an error without a message");
+    return status;
+}
+
+/* Each value lies within its limits. */
+static void check_limits(const char *args, const opt *o)
+{
+    for (; o->name != NULL; o++) {
+        const bool limited = o->least != 0 || o->most != 0;
+        if (o->kind == OPT_CHOICE) {
+            int chosen, n = 0;
+            memcpy(&chosen, args + o->offset, sizeof chosen);
+            while (o->choices[n] != NULL)
+                n++;
+            require(chosen >= 0 && chosen < n, "a choice that there is not");
+        } else if (o->kind == OPT_TEXTS) {
+            const opt_texts *texts = (const opt_texts *)(const void *)(args + o->offset);
+            require(texts->n >= 0 && texts->n <= OPT_TEXTS_MAX, "too many texts");
+        } else if (o->kind == OPT_INT && limited) {
+            int64_t number;
+            memcpy(&number, args + o->offset, sizeof number);
+            require(number == 0 || ((double)number >= o->least && (double)number <= o->most), "a number out of range");
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1), *words[WORDS_MAX];
+    int n = 0;
+    require(text != NULL, "no memory for the input");
+    memcpy(text, data, size);
+    text[size] = '\0';
+    for (char *at = text; n < WORDS_MAX && at != NULL; n++) {
+        char *end = strchr(at, '\n');
+        if (end != NULL)
+            *end++ = '\0';
+        words[n] = at;
+        at = end;
+    }
+    const command *cmd = choose(words[0]);
+    char *once = calloc(1, cmd->args_size), *again = calloc(1, cmd->args_size);
+    require(once != NULL && again != NULL, "no memory for the options");
+    flow_status status = parse(once, cmd, n - 1, words + 1);
+    require(parse(again, cmd, n - 1, words + 1) == status, "another status the second time");
+    require(memcmp(once, again, cmd->args_size) == 0, "other arguments the second time");
+    if (status == FLOW_OK)
+        check_limits(once, cmd->options);
+    free(once);
+    free(again);
+    free(text);
+    return 0;
+}
+
+#ifdef FLOW_FUZZ_REPLAY
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        static uint8_t data[1 << 20];
+        FILE *in = fopen(argv[i], "rb");
+        if (in == NULL)
+            return 1;
+        size_t size = fread(data, 1, sizeof data, in);
+        fclose(in);
+        LLVMFuzzerTestOneInput(data, size);
+    }
+    return 0;
+}
+#endif
