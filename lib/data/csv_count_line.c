@@ -67,7 +67,7 @@ flow_status flow_csv_is_whole_above_decimals(bool *answer, const flow_csv_fields
     }
     if (!*answer)
         return FLOW_OK;
-    count_column *columns = calloc(first->n, sizeof *columns);
+    count_column *columns = calloc(first->n + 1, sizeof *columns);
     if (columns == NULL)
         return flow_error_memory(err, "the names of the columns");
     flow_status status = count_look_at_columns(columns, sample, rows, format, err);
