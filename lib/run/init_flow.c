@@ -75,7 +75,8 @@ static void choose_for_table(init_plan *plan, double n, double d)
     while (n >= rule->below)
         rule++;
     const bool coupling = plan->options->fast_sampling;
-    const double decay = fmin(decay_most, decay_factor * pow(d, 1.5) / n);
+    char decay[32]; /* two digits */
+    snprintf(decay, sizeof decay, "%.2g", fmin(decay_most, decay_factor * pow(d, 1.5) / n));
     plan->training = (init_training){
         .repeat = coupling ? 8 : rule->repeat,
         .components = d > many_columns ? 5 : rule->components,
@@ -83,7 +84,7 @@ static void choose_for_table(init_plan *plan, double n, double d)
         .layers = 2,
         .batch = rule->batch,
         .rate = 1e-2,
-        .decay = strtod(choose_text(plan, "%.2g", decay), NULL),
+        .decay = strtod(decay, NULL),
         .ema = 0.99,
         .epochs = choose_clamp((rule->epochs > 0 ? (double)rule->epochs : rows_in_all / n) *
                                    (d > many_columns ? 0.6 : 1),

@@ -41,33 +41,50 @@ static flow_status init_remark_topic(init_plan *plan, const char *about, init_to
     return status;
 }
 
+/* The text of a remark, the caller's; NULL when memory is out. */
+static char *init_take_text(flow_text *text)
+{
+    if (text->failed)
+        flow_text_free(text);
+    return text->data;
+}
+
+static flow_status init_remark_dropped(init_plan *plan, flow_error *err)
+{
+    flow_text text = {0};
+    char *columns = NULL;
+    flow_status status = init_describe_topic(&columns, plan, INIT_MISSING, SHOWN, err);
+    if (status == FLOW_OK && columns != NULL) {
+        flow_text_add(&text, "%s. These rows are skipped; to keep them, take the number out of data.missing", columns);
+        status = init_remark(plan, "missing", init_take_text(&text), err);
+    }
+    free(columns);
+    return status;
+}
+
 static flow_status init_remark_codes(init_plan *plan, flow_error *err)
 {
     const flow_survey *s = plan->survey;
     flow_text text = {0};
     char *columns = NULL;
-    FLOW_TRY(init_describe_topic(&columns, plan, INIT_MISSING, SHOWN, err));
-    if (columns != NULL) {
-        flow_text_add(&text, "%s. These rows are skipped; to keep them, take the number out of data.missing", columns);
-        free(columns);
-        FLOW_TRY(init_remark(plan, "missing", text.data, err));
-        text = (flow_text){0};
-    }
-    flow_finding *codes = flow_arena_take(plan->arena, s != NULL ? s->n_findings + 1 : 1, sizeof *codes);
     size_t n = 0;
-    for (size_t i = 0; codes != NULL && s != NULL && i < s->n_findings; i++)
+    if (s == NULL)
+        return FLOW_OK;
+    flow_finding *codes = flow_arena_take(plan->arena, s->n_findings + 1, sizeof *codes);
+    if (codes == NULL)
+        return flow_error_memory(err, "remarks");
+    for (size_t i = 0; i < s->n_findings; i++)
         if (s->findings[i].kind == FLOW_FINDING_CODE && !plan->columns[s->findings[i].column].is_left_out)
             codes[n++] = s->findings[i];
     flow_status status = init_describe_topic(&columns, plan, INIT_CODE, SHOWN, err);
-    if (status != FLOW_OK || columns == NULL || n == 0) {
-        free(columns);
-        return status;
+    if (status == FLOW_OK && columns != NULL && n > 0) {
+        flow_text_add(&text, "%s. Kept as values of their own; --missing ", columns);
+        flow_finding_add_codes(&text, codes, n);
+        flow_text_add(&text, " drops these rows instead");
+        status = init_remark(plan, "missing?", init_take_text(&text), err);
     }
-    flow_text_add(&text, "%s. Kept as values of their own; --missing ", columns);
-    flow_finding_add_codes(&text, codes, n);
-    flow_text_add(&text, " drops these rows instead");
     free(columns);
-    return init_remark(plan, "missing?", text.data, err);
+    return status;
 }
 
 /* The caller's; NULL when memory is out. */
@@ -83,9 +100,7 @@ static char *init_describe_skipped(const flow_skipped *s)
     if (s->other != NULL)
         flow_text_add(&text, ". They differ from the others: their mean of %s is %.4g, that of the others %.4g",
                       s->other, s->mean, s->others);
-    if (text.failed)
-        flow_text_free(&text);
-    return text.data;
+    return init_take_text(&text);
 }
 
 /* How many columns have which roles, what was noticed about them, and what is to be trained. */
@@ -105,6 +120,7 @@ static flow_status init_describe(init_plan *plan, flow_error *err)
     for (int topic = 0; topic < INIT_N_TOPICS; topic++)
         if (abouts[topic] != NULL)
             FLOW_TRY(init_remark_topic(plan, abouts[topic], (init_topic)topic, err));
+    FLOW_TRY(init_remark_dropped(plan, err));
     FLOW_TRY(init_remark_codes(plan, err));
     if (plan->n_skipped > 0)
         FLOW_TRY(init_remark(plan, "skipped", init_describe_skipped(&plan->looked_at->skipped), err));
