@@ -294,8 +294,8 @@ static void test_advice(void **state)
             "correct it or drop such rows with --skip-invalid, or choose other columns");
     refuses(write_text("a.csv", "x,y\n1,2\n3\n4\n5\n"), FLOW_DATA, "so are 2 of the next 2 rows");
     refuses(write_text("a.csv", "Simulation\n\nx,y\n1,2\n3,4\n"), FLOW_DATA,
-            "so are 2 of the next 2 rows, which --skip-invalid would drop as well: correct the file. If the lines above "
-            "are a title, take them out or put # in front of them");
+            "so are 2 of the next 2 rows, which --skip-invalid would drop as well: correct the file. If the lines "
+            "above are a title, take them out or put # in front of them");
 }
 
 int main(void)

@@ -12,8 +12,8 @@
 /* Data may move: a resumed training compares their rows, and not where they are. */
 const flow_option flow_data_options_table[] = {
     {KEY(train, TEXT, NULL), .may_change = true, .joined = true,
-     .help = "the training data: FILE.csv, FILE.h5:/dataset or FILE.h5:/group, relative to the spec; several are joined "
-             "by columns"},
+     .help = "the training data: FILE.csv, FILE.h5:/dataset or FILE.h5:/group, relative to the spec; several are "
+             "joined by columns"},
     {KEY(validation, TEXT_OR_NUMBER, NULL), .least = 0, .most = 1, .may_change = true, .joined = true,
      .help = "held-out data that decide which weights are best: a location, or the share of the training rows to hold "
              "out"},
