@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "data/pickle.h"
+
 #define CORPUS "test/corpus/hdf5/"
 
 static hid_t create(const char *name)
@@ -311,13 +313,21 @@ static void test_foreign_transposed(void **state)
     set = put(file, "T", H5T_NATIVE_UINT32, 2, (hsize_t[]){1, 6}, (uint32_t[]){1, 2, 3, 4, 5, 6});
     mark_text(set, "MATLAB_class", "table");
     H5Dclose(set);
+    set = put(file, "images", H5T_NATIVE_DOUBLE, 3, (hsize_t[]){1, 3, 2}, six);
+    mark_text(set, "MATLAB_class", "double");
+    H5Dclose(set);
     H5Fclose(file);
-    refuses(at("matlab.mat"), FLOW_DATA, "The tables are /X (3, 2), transposed, /s (3, 2) in columns");
+    refuses(at("matlab.mat"), FLOW_DATA,
+            "The tables are /X (3, 2), transposed, /images (1, 3, 2), /s "
+            "(3, 2) in columns");
     reads(inside("matlab.mat", "/X"), "x1 x2", 3, turned);
     assert_false(got.has_names);
     reads(inside("matlab.mat", "/X.T"), "x1 x2 x3", 2, six);
     reads(inside("matlab.mat", "/s"), "eta pt", 3, (double[]){4, 1, 5, 2, 6, 3});
     remarks("passed over: name (text)");
+    reads(inside("matlab.mat", "/images"), "x1 x2 x3 x4 x5 x6", 1, six);
+    remarks("is an array whose program writes its dimensions in reverse order: the last one there numbers the images, "
+            "and the images have height 3 and width 2 here");
     refuses(inside("matlab.mat", "/T"), FLOW_DATA,
             "holds an object of MATLAB, and no numbers; if it is a table T, "
             "write its columns with \"S = table2struct(T, 'ToScalar', true)");
@@ -540,6 +550,74 @@ static void test_foreign_weights(void **state)
     reads(at("data.h5"), "x1 x2", 3, six);
 }
 
+/* Files of other formats are named with what to do. */
+static void test_foreign_signatures(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes, *says;
+    } files[] = {
+        {"CDF\x01...", "is a netCDF-3 file; make HDF5 of it with nccopy -k nc4"},
+        {"MATLAB 5.0 MAT-file, Platform",
+         "is a MATLAB file of the old format; save it with save('data.mat', ..., '-v7.3')"},
+        {"\x80\x04\x95 ndarray", "is a pickle of Python; save the table in it as CSV"},
+        {"SIMPLE  =   T", "is a FITS file"},
+        {"SQLite format 3", "is a data base of SQLite; export the table as CSV"},
+        {"ARROW1..", "is an Arrow or Feather file"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        refuses(write_text("file", files[i].bytes), FLOW_FORMAT, files[i].says);
+}
+
+/* The names in pickles; whatever byte is missing or wrong in one, it is read or refused. */
+static void test_foreign_pickles(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pickle, *names; /* NULL: refused */
+        bool joined;
+    } cases[] = {
+        {"(lp0\nVx\np1\naVgr\xf6\xdf"
+         "e\np2\naV\\u0394\\u03b7\np3\na.",
+         "x|gr\u00f6\u00dfe|\u0394\u03b7", true},
+        {"(lp0\nI0\naI12\naL3L\naF0.5\na.", "0|12|3|0.5", true},
+        {"(lp0\nS'a b'\np1\naVit's\np2\naV\\U0001f600\na.", "a b|it's|\U0001f600", true},
+        {"(lp0\n(Va\np1\nVx\np2\ntp3\na(g1\nVy\np4\ntp5\na.", "a.x|a.y", true},
+        {"(lp0\n(I1\n(lp1\nVx\np2\nag2\natp5\na.", "1|x|x", false},
+        {"N.", "", true},
+        {"(lp0\ncos\nsystem\n.", NULL, true},
+        {"(lp0\ng7\na.", NULL, true},
+        {"Vx\np99999999999\n.", NULL, true},
+        {"V\\uzzzz\n.", NULL, true},
+        {"S'\\x41'\n.", NULL, true},
+        {"((((((((((((((((((((.", NULL, true},
+        {"Vx", NULL, true},
+        {"t.", NULL, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        flow_name_list names = {0};
+        char joined[256] = "", copy[128];
+        assert_int_equal(flow_pickle_read(&names, cases[i].pickle, cases[i].joined), cases[i].names != NULL);
+        for (int k = 0; k < names.n; k++) {
+            strcat(joined, k > 0 ? "|" : "");
+            strcat(joined, names.at[k]);
+        }
+        if (cases[i].names != NULL)
+            assert_string_equal(joined, cases[i].names);
+        flow_name_list_free(&names);
+        const size_t n = strlen(cases[i].pickle);
+        for (size_t k = 0; k < n; k++)
+            for (int wrong = 0; wrong < 256; wrong += 3) {
+                memcpy(copy, cases[i].pickle, n + 1);
+                copy[k] = (char)wrong;
+                flow_pickle_read(&names, copy, cases[i].joined);
+                for (int j = 0; j < names.n; j++)
+                    ASSERT_LT(strlen(names.at[j]), sizeof copy);
+                flow_name_list_free(&names);
+            }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +627,7 @@ int main(void)
         cmocka_unit_test(test_foreign_transposed), cmocka_unit_test(test_foreign_julia),
         cmocka_unit_test(test_foreign_sources),    cmocka_unit_test(test_foreign_filters),
         cmocka_unit_test(test_foreign_wide),       cmocka_unit_test(test_foreign_weights),
+        cmocka_unit_test(test_foreign_signatures), cmocka_unit_test(test_foreign_pickles),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

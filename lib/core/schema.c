@@ -109,8 +109,9 @@ static void schema_add_object(cJSON *schema, const flow_option *option, cJSON *d
 static void schema_add_option(cJSON *properties, const flow_option *option, const flow_type_info *type,
                               const flow_choices *choices, cJSON *definitions)
 {
-    const char *joined = option->kind == FLOW_OPTION_TEXT ? "{\"anyOf\": [" TEXT ", " TEXTS "]}"
-                                                          : "{\"anyOf\": [" TEXT ", {\"type\": \"number\"}, " TEXTS "]}";
+    static const char text[] = "{\"anyOf\": [" TEXT ", " TEXTS "]}";
+    static const char text_or_number[] = "{\"anyOf\": [" TEXT ", {\"type\": \"number\"}, " TEXTS "]}";
+    const char *joined = option->kind == FLOW_OPTION_TEXT ? text : text_or_number;
     cJSON *schema = cJSON_Parse(option->joined ? joined : schema_kinds[option->kind]);
     cJSON *forms = cJSON_GetObjectItemCaseSensitive(schema, "anyOf");
     cJSON *items = cJSON_GetObjectItemCaseSensitive(schema, "items");

@@ -5,6 +5,8 @@
 
 flow_status flow_csv_refuse_others(const flow_csv_stream *s, flow_error *err)
 {
+    static const char pickle[] = "a pickle of Python; save the table in it as CSV (numpy.savetxt) or HDF5 (h5py, "
+                                 "DataFrame.to_hdf)";
     static const struct {
         const char *bytes;
         size_t n;
@@ -21,6 +23,17 @@ flow_status flow_csv_refuse_others(const flow_csv_stream *s, flow_error *err)
          "HDF5, which cannot be read from a pipe or a compressed file; unpack it and name the file"},
         {"\x93NUMPY", 6, "a NumPy array; save it as CSV (numpy.savetxt) or HDF5 (h5py)"},
         {"PAR1", 4, "a Parquet file; save the table as CSV or HDF5"},
+        {"ARROW1", 6, "an Arrow or Feather file; save the table as CSV or HDF5"},
+        {"\x80\x02", 2, pickle},
+        {"\x80\x03", 2, pickle},
+        {"\x80\x04", 2, pickle},
+        {"\x80\x05", 2, pickle},
+        {"CDF\x01", 4, "a netCDF-3 file; make HDF5 of it with nccopy -k nc4 OLD.nc NEW.nc"},
+        {"CDF\x02", 4, "a netCDF-3 file; make HDF5 of it with nccopy -k nc4 OLD.nc NEW.nc"},
+        {"CDF\x05", 4, "a netCDF-3 file; make HDF5 of it with nccopy -k nc4 OLD.nc NEW.nc"},
+        {"MATLAB 5.0", 10, "a MATLAB file of the old format; save it with save('data.mat', ..., '-v7.3')"},
+        {"SIMPLE  =", 9, "a FITS file; save the table in it as CSV or HDF5 (astropy)"},
+        {"SQLite format 3", 15, "a data base of SQLite; export the table as CSV"},
         {"root", 4, "a ROOT file; save the columns as CSV or HDF5 (uproot and h5py)"},
     };
     size_t there = s->end - s->begin;

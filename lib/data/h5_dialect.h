@@ -1,8 +1,8 @@
 /* What HDF5 files of other programs need: marks by which MATLAB, R, Julia, netCDF, PyTables, Keras and PyTorch are
  * known. Internal to lib/data; inside a scope (h5/scope.h).
  *
- * MATLAB, R and Julia store arrays with the first dimension running fastest, which HDF5 programs see with all dimensions
- * in reverse order: (columns, rows).
+ * MATLAB, R and Julia store arrays with the first dimension running fastest, which HDF5 programs see with all
+ * dimensions in reverse order: (columns, rows).
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_H5_DIALECT_H

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "data/h5_dialect.h"
 #include "data/h5_members.h"
 #include "data/image_columns.h"
 #include "h5/check.h"
@@ -86,8 +87,10 @@ static flow_status images_open_labels(flow_h5_layout *l, flow_reader *reader, hi
 {
     char *found = images_find_labels(file, path);
     if (found == NULL)
-        return flow_error_set(err, FLOW_DATA, "%s: has no labels: neither %.80s_labels nor a dataset \"labels\" beside "
-                              "it is there", reader->name, path);
+        return flow_error_set(err, FLOW_DATA,
+                              "%s: has no labels: neither %.80s_labels nor a dataset \"labels\" beside "
+                              "it is there",
+                              reader->name, path);
     hid_t dataset = H5I_INVALID_HID;
     flow_status status = flow_h5_open_dataset(&dataset, file, found, err);
     l->datasets[1] = dataset;
@@ -97,8 +100,10 @@ static flow_status images_open_labels(flow_h5_layout *l, flow_reader *reader, hi
         status = flow_h5_member_of(&labels, dataset, false, err);
     }
     if (status == FLOW_OK && (labels.rank != 1 || labels.what != NULL || labels.rows != (hsize_t)l->n_rows))
-        status = flow_error_set(err, FLOW_DATA, "%s: its labels in %.80s are not one number for each of the %lld "
-                                "images", reader->name, found, (long long)l->n_rows);
+        status = flow_error_set(err, FLOW_DATA,
+                                "%s: its labels in %.80s are not one number for each of the %lld "
+                                "images",
+                                reader->name, found, (long long)l->n_rows);
     free(found);
     if (status == FLOW_OK)
         status = flow_h5_value_of(&l->values[1], dataset, err);
@@ -128,6 +133,12 @@ flow_status flow_h5_open_images(flow_h5_layout *l, flow_reader *reader, const fl
     flow_image wanted = options->image;
     images_ask_layout(l->datasets[0], &wanted);
     FLOW_TRY(flow_image_of_array(&reader->image, &wanted, shape->rank - 1, extents, reader->name, err));
+    if (flow_h5_is_reversed(l->datasets[0]))
+        FLOW_TRY(
+            flow_reader_remark(reader, err,
+                               "is an array whose program writes its dimensions in reverse order: the "
+                               "last one there numbers the images, and the images have height %d and width %d here",
+                               reader->image.shape.height, reader->image.shape.width));
     l->width = flow_shape_size(reader->image.shape);
     l->read = images_read;
     FLOW_TRY(flow_h5_value_of(&l->values[0], l->datasets[0], err));

@@ -106,7 +106,7 @@ static bool offer_is_named(const flow_h5_offer *offer, int i, const flow_reader_
     return false;
 }
 
-/* Says which columns were left out: those that hold no numbers, or the others that are read only when they are named. */
+/* Says which columns were left out: those that hold no numbers, or those that are read only when they are named. */
 static flow_status offer_remark(const flow_h5_offer *offer, flow_reader *reader, bool unreadable,
                                 const flow_reader_options *options, flow_error *err)
 {

@@ -93,6 +93,30 @@ static flow_status records_add_field(flow_h5_fields *fields, char *name, hid_t t
     return status;
 }
 
+/* Whether an array type is as long as its elements: the library trusts a damaged file. */
+static bool records_is_sound_array(hid_t type)
+{
+    hsize_t dims[FLOW_H5_RANK_MAX];
+    hid_t of = H5Tget_super(type);
+    const int rank = H5Tget_array_ndims(type);
+    double bytes = of >= 0 ? (double)H5Tget_size(of) : 0;
+    const bool known = of >= 0 && rank >= 1 && rank <= FLOW_H5_RANK_MAX && H5Tget_array_dims2(type, dims) >= 0;
+    for (int i = 0; i < rank && known; i++)
+        bytes *= (double)dims[i];
+    const bool sound = known && (H5Tget_class(of) != H5T_ARRAY || records_is_sound_array(of));
+    flow_h5_close(of);
+    return sound && bytes > 0 && bytes <= (double)H5Tget_size(type) && bytes >= (double)H5Tget_size(type);
+}
+
+/* Whether a member lies within its record. */
+static bool records_is_sound(hid_t type, int i, hid_t member)
+{
+    const size_t whole = H5Tget_size(type), offset = H5Tget_member_offset(type, (unsigned)i),
+                 size = H5Tget_size(member);
+    return size > 0 && size <= whole && offset <= whole - size &&
+           (H5Tget_class(member) != H5T_ARRAY || records_is_sound_array(member));
+}
+
 /* Members of members have names such as "position.x". */
 static flow_status records_list(flow_h5_fields *fields, hid_t type, const char *prefix, int depth, flow_error *err)
 {
@@ -108,6 +132,11 @@ static flow_status records_list(flow_h5_fields *fields, hid_t type, const char *
             status = flow_h5_error(err, FLOW_FORMAT, "a member has no name or no type");
         } else if (name == NULL) {
             status = flow_error_memory(err, "columns");
+        } else if (!records_is_sound(type, i, of)) {
+            status = flow_error_set(err, FLOW_FORMAT,
+                                    "its member \"%.80s\" does not lie within its records; the file is "
+                                    "damaged",
+                                    name);
         } else if (H5Tget_class(of) == H5T_COMPOUND && depth < MOST_DEPTH) {
             char *below = flow_format("%s.", name);
             status =

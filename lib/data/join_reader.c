@@ -150,7 +150,7 @@ static flow_position join_tell(const flow_reader *base)
     return (flow_position){.row = ((const join_reader *)base)->next};
 }
 
-/* The last mark that is not behind a row: what is read from there on to that row is passed over when rows are aligned. */
+/* The last mark that is not behind a row. What is read from there up to the row is passed over: join_align. */
 static const flow_position *join_mark(const join_part *p, int64_t row)
 {
     size_t low = 0, high = p->n_marks; /* the first mark behind the row */

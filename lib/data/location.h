@@ -23,7 +23,7 @@ flow_status flow_location_name(flow_location *out, const char *location, flow_er
 
 /* The locations in "a.h5:/x,a.h5:/y", whose tables are joined by columns; the one itself where it is a single one. A
  * comma separates two of them if each is an existing file or has the ending of a table's name; paths are relative to
- * `dir`, NULL: the current folder. The caller owns the list, also after an error; it is empty after one. FLOW_MEMORY. */
+ * `dir`, NULL: the current folder. The list is the caller's; it is empty after an error. FLOW_MEMORY. */
 flow_status flow_location_parts(flow_name_list *out, const char *dir, const char *location, flow_error *err);
 
 /* flow_path_join for each of them; the caller's. NULL when memory is out. */

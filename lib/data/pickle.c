@@ -12,7 +12,7 @@ enum { MOST_MARKS = 16, MOST_MEMO = 1 << 18, MOST_TEXTS = 1 << 18 };
 
 typedef struct pickle_reader {
     flow_name_list *out;
-    int *memo; /* the text that was remembered under a number; -1: something else */
+    char **memo; /* the text that was remembered under a number; NULL: something else */
     size_t n_memo, memo_capacity;
     int marks[MOST_MARKS], n_marks; /* texts before each open bracket */
     int last;                       /* the text that the last operation made; -1: none */
@@ -71,19 +71,15 @@ static bool pickle_put(pickle_reader *r, size_t key)
     if (key >= MOST_MEMO || !flow_grow(&r->memo, &r->memo_capacity, key + 1, sizeof *r->memo))
         return false;
     for (; r->n_memo <= key; r->n_memo++)
-        r->memo[r->n_memo] = -1;
-    r->memo[key] = r->last;
-    return true;
+        r->memo[r->n_memo] = NULL;
+    free(r->memo[key]);
+    r->memo[key] = r->last >= 0 ? flow_strdup(r->out->at[r->last]) : NULL;
+    return r->last < 0 || r->memo[key] != NULL;
 }
 
 static bool pickle_get(pickle_reader *r, size_t key)
 {
-    if (key >= r->n_memo || r->memo[key] < 0 || r->memo[key] >= r->out->n)
-        return false;
-    char *copy = flow_strdup(r->out->at[r->memo[key]]);
-    const bool good = copy != NULL && pickle_add(r, copy, strlen(copy));
-    free(copy);
-    return good;
+    return key < r->n_memo && r->memo[key] != NULL && pickle_add(r, r->memo[key], strlen(r->memo[key]));
 }
 
 /* Makes one text of those since the last open bracket. */
@@ -155,6 +151,8 @@ bool flow_pickle_read(flow_name_list *out, const char *pickle, bool joined)
         }
     }
     good = good && *pickle == '.';
+    for (size_t i = 0; i < r.n_memo; i++)
+        free(r.memo[i]);
     free(r.memo);
     return good;
 }

@@ -1,9 +1,10 @@
 /* How the values of a dataset or of a member of records become doubles.
  *
  * The HDF5 library converts integers, floats, and enumerations (so h5py stores booleans), which have the numbers that
- * stand in the file for their names. Bitfields (so PyTables and pandas store booleans) are whole numbers. The attributes of netCDF are applied to datasets:
- * values of `_FillValue` and `missing_value` become NaN, all others are multiplied by `scale_factor` and shifted by
- * `add_offset`. In whole numbers of R (rhdf5) the least 32-bit number is NaN.
+ * stand in the file for their names. Bitfields (so PyTables and pandas store booleans) are whole numbers. The
+ * attributes of netCDF are applied to datasets: values of `_FillValue` and `missing_value` become NaN, all others are
+ * multiplied by `scale_factor` and shifted by `add_offset`. In whole numbers of R (rhdf5) the least 32-bit number is
+ * NaN.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_H5_VALUE_H
