@@ -241,7 +241,7 @@ static void test_draws_are_those_of_members(void **state)
     ASSERT_NEAR(missed[0], most / 2, most / 2);
     for (int i = 0; i < N; i++) {
         int k = 0;
-        while (k < MEMBERS && memcmp(x[0] + i * DIM, one[k] + i * DIM, DIM * sizeof **x) != 0)
+        while (k < MEMBERS && (x[0][i * DIM] != one[k][i * DIM] || x[0][i * DIM + 1] != one[k][i * DIM + 1]))
             k++;
         if (k == MEMBERS)
             fail_msg("draw %d is that of no member", i);

@@ -36,6 +36,22 @@ static flow_status ensemble_make_room(flow_ensemble *e, flow_error *err)
     return good ? FLOW_OK : flow_error_memory(err, "an ensemble");
 }
 
+static flow_status ensemble_fill(flow_ensemble *e, const flow_ensemble_member *members, int n, int n_threads,
+                                 flow_error *err)
+{
+    e->members = calloc((size_t)n, sizeof *e->members);
+    e->weights = calloc((size_t)n, sizeof *e->weights);
+    if (e->members == NULL || e->weights == NULL)
+        return flow_error_memory(err, "an ensemble");
+    for (e->n = 0; e->n < n; e->n++) {
+        const flow_ensemble_member *member = &members[e->n];
+        assert(flow_width(member->f) == flow_width(members->f) && member->f->dim == members->f->dim);
+        e->weights[e->n] = member->weight;
+        FLOW_TRY(flow_runner_new(&e->members[e->n], member->f, member->weights, n_threads, err));
+    }
+    return n > 1 ? ensemble_make_room(e, err) : FLOW_OK;
+}
+
 flow_status flow_ensemble_new(flow_ensemble **out, const flow_ensemble_member *members, int n, int n_threads,
                               flow_error *err)
 {
@@ -43,17 +59,7 @@ flow_status flow_ensemble_new(flow_ensemble **out, const flow_ensemble_member *m
     flow_ensemble *e = calloc(1, sizeof *e);
     if (e == NULL)
         return flow_error_memory(err, "an ensemble");
-    e->n = n;
-    e->members = calloc((size_t)n, sizeof *e->members);
-    e->weights = calloc((size_t)n, sizeof *e->weights);
-    flow_status status = e->members != NULL && e->weights != NULL ? FLOW_OK : flow_error_memory(err, "an ensemble");
-    for (int k = 0; k < n && status == FLOW_OK; k++) {
-        assert(flow_width(members[k].f) == flow_width(members[0].f) && members[k].f->dim == members[0].f->dim);
-        e->weights[k] = members[k].weight;
-        status = flow_runner_new(&e->members[k], members[k].f, members[k].weights, n_threads, err);
-    }
-    if (status == FLOW_OK && n > 1)
-        status = ensemble_make_room(e, err);
+    flow_status status = ensemble_fill(e, members, n, n_threads, err);
     FLOW_RETURN_MADE(out, e, flow_ensemble_free, status);
 }
 
@@ -169,6 +175,7 @@ static size_t ensemble_gather(flow_ensemble *e, int k, uint64_t first_row, size_
 {
     const size_t c = (size_t)e->members[0]->f->context.n;
     size_t m = 0;
+    assert(c == 0 || context != NULL);
     for (size_t i = 0; i < n; i++) {
         if (e->chosen[i] != k)
             continue;
@@ -202,6 +209,7 @@ static void ensemble_sample_piece(flow_ensemble *e, uint64_t seed, uint64_t firs
 static void ensemble_logp_draws(flow_ensemble *e, const double *x, const double *context, size_t n, double *logp)
 {
     const size_t d = (size_t)e->members[0]->f->dim, c = (size_t)e->members[0]->f->context.n, width = d + c;
+    assert(c == 0 || context != NULL);
     for (size_t i = 0; i < n; i++) {
         memcpy(e->values + i * width, x + i * d, d * sizeof *x);
         if (c > 0)

@@ -241,8 +241,9 @@ flow_status flow_model_load(flow_model **out, const char *path, flow_error *err)
 {
     flow_models *models = NULL;
     *out = NULL;
-    FLOW_TRY(flow_models_load(&models, path, err));
-    flow_status status = FLOW_OK;
+    flow_status status = flow_models_load(&models, path, err);
+    if (status != FLOW_OK || models == NULL)
+        return status;
     if (models->n > 1)
         status = flow_error_set(err, FLOW_ARGUMENT,
                                 "%s: is an ensemble of %d models, and a single model is needed "

@@ -138,7 +138,7 @@ static flow_status mixture_describe(tune_mixture *m, flow_error *err)
 {
     flow_tune_ensemble *out = &m->s->out->ensemble;
     flow_text text = {0};
-    flow_tune_member *list = calloc((size_t)m->models.n, sizeof *list);
+    flow_tune_member *list = calloc((size_t)m->models.n + 1, sizeof *list);
     out->members = (flow_list){list, (size_t)m->models.n};
     for (int k = 0; k < m->models.n && list != NULL; k++) {
         list[k] = (flow_tune_member){m->of[k]->number, m->weights[k], m->of[k]->settings};
