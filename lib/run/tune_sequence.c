@@ -261,11 +261,14 @@ static flow_status tune_write_spec(const tune_search *s, const flow_tune_candida
         return err->code;
     for (size_t i = 0; same && i < sizeof location_keys / sizeof *location_keys; i++) {
         flow_json at = flow_json_root(flow_json_find(document, location_keys[i]));
-        cJSON *as_written = cJSON_Duplicate(flow_json_find(written, location_keys[i]), 1);
-        if (as_written != NULL && at.node != NULL)
+        const cJSON *was = flow_json_find(written, location_keys[i]);
+        cJSON *as_written = was != NULL && at.node != NULL ? cJSON_Duplicate(was, 1) : NULL;
+        if (as_written != NULL) {
             flow_json_replace(&at, as_written);
-        else
-            cJSON_Delete(as_written);
+        } else if (was != NULL && at.node != NULL) {
+            cJSON_Delete(document);
+            return flow_error_memory(err, s->out->spec);
+        }
     }
     return tune_write_json(s->out->spec, document, err);
 }
