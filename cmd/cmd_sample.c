@@ -46,7 +46,8 @@ static const opt options[] = {
      "inaccurate", .least = 1, .most = FLOW_ODE_STEPS_MAX},
     {"solver", 0, ARG(row.session.solver), "METHOD", "with --steps: the method, in parentheses how often a step "
      "evaluates the network: %s; by default that of the model", .fill = sample_list_solvers},
-    {"logprob", 0, ARG(run.logprob), NULL, "add a column \"logprob\" (\"logprob_2\" where the data have such a column): the model's log-density at each row, in nats, in "
+    {"logprob", 0, ARG(run.logprob), NULL, "add a column \"logprob\" (\"logprob_2\" where the data have "
+     "such a column): the model's log-density at each row, in nats, in "
      "the units of the data; with --steps, computed by the steps back to the latent space"},
     OPT_ROWS_FLOAT(sample_args, run.rows.as_float),
     OPT_COMMON_JSON("print {\"rows\", \"max_round_trip_error\", ...} on standard output; rows are then written only if "

@@ -137,8 +137,11 @@ static flow_status train_init(train_args *args, bool trains, flow_run_init_resul
 /* What only the making of a spec takes. */
 static flow_status train_check_options(const train_args *args, flow_error *err)
 {
-    const char *option = args->init.drop != NULL ? "drop" : args->init.angles != NULL ? "angles" : args->init.fast_sampling ? "fast-sampling"
-                         : args->init.minutes > 0 ? "minutes" : NULL;
+    const char *option = args->init.drop != NULL     ? "drop"
+                         : args->init.angles != NULL ? "angles"
+                         : args->init.fast_sampling  ? "fast-sampling"
+                         : args->init.minutes > 0    ? "minutes"
+                                                     : NULL;
     return option == NULL ? FLOW_OK
                           : flow_error_set(err, FLOW_ARGUMENT, "--%s is for data, and %s is a spec, which says that "
                                            "itself", option, args->run.spec);

@@ -213,7 +213,8 @@ with_codes() {
     run flowctl invert names.h5 z.csv --to data --logdet -o back.csv
     expect_status 0
     [ "$(head -n 1 back.csv)" = "logprob,z1,logdet" ]
-    awk -F, 'NR == FNR { a[FNR] = $1; next } FNR > 1 && (a[FNR] - $1) ^ 2 > 1e-6 { bad = 1 } END { exit bad }' s.csv back.csv
+    awk -F, 'NR == FNR { a[FNR] = $1; next } FNR > 1 && (a[FNR] - $1) ^ 2 > 1e-6 { bad = 1 }
+        END { exit bad }' s.csv back.csv
 }
 
 @test "digits that single precision would lose are said" {
@@ -250,7 +251,8 @@ with_codes() {
 
 @test "half zeros: init and the advice of train lead to draws that are 0 as often" {
     awk 'function g() { return sqrt(-2 * log(1 - rand())) * cos(6.283185307 * rand()) } BEGIN { srand(3); print "x,y"
-        for (i = 0; i < 2000; i++) { x = rand() < 0.6 ? 0 : exp(g()); printf "%.6g,%.6f\n", x, g() + (x > 0) } }' >zeros.csv
+        for (i = 0; i < 2000; i++) { x = rand() < 0.6 ? 0 : exp(g()); printf "%.6g,%.6f\n", x, g() + (x > 0) }
+    }' >zeros.csv
     truth=$(awk -F, 'NR > 1 { n++; z += $1 == 0 } END { print z / n }' zeros.csv)
     run --separate-stderr flowctl train spec.json -d zeros.csv -o warned.h5 --set data.validation=0.1 \
         --set data.test=null --set train.epochs=1
@@ -268,7 +270,8 @@ with_codes() {
 }
 
 @test "a column that is named as an angle is periodic" {
-    awk 'BEGIN { srand(4); print "phi,x"; for (i = 0; i < 500; i++) printf "%.6f,%.6f\n", 360 * rand(), rand() }' >turn.csv
+    awk 'BEGIN { srand(4); print "phi,x"
+        for (i = 0; i < 500; i++) printf "%.6f,%.6f\n", 360 * rand(), rand() }' >turn.csv
     run flowctl init turn.csv
     expect_status 0
     expect "please look" "phi: fills 0 to 360; if it is an angle, say so with --angles"

@@ -203,8 +203,8 @@ static const finding_words kinds[FLOW_N_FINDINGS] = {
         detail_repeated, .has_value = true},
     [FLOW_FINDING_SPIKE] = {
         "spike", "single values in many rows, beside others that vary",
-        "such a value has a probability, and no density: give the blocks \"univariate\": \"mixture\", which can describe "
-        "it, and begin the flow with:",
+        "such a value has a probability, and no density: give the blocks \"univariate\": \"mixture\", which can "
+        "describe it, and begin the flow with:",
         detail_spike, .has_value = true},
     [FLOW_FINDING_BOUND] = {
         "bound", "values end at a bound",

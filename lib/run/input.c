@@ -27,20 +27,21 @@ static int input_find_column(const flow_reader *reader, const char *name)
     return -1;
 }
 
-/* A pipe can be opened only once. */
-static bool input_can_reopen(const char *location)
+/* A pipe can be opened only once. Errors but that of memory come again when the data are opened. */
+static flow_status input_can_reopen(bool *regular, const char *location, flow_error *err)
 {
     flow_name_list parts;
-    bool regular = flow_location_parts(&parts, NULL, location, NULL) == FLOW_OK;
-    for (int i = 0; i < parts.n && regular; i++) {
+    flow_status status = flow_location_parts(&parts, NULL, location, err);
+    *regular = status == FLOW_OK;
+    for (int i = 0; i < parts.n && *regular; i++) {
         flow_location place = {0};
         struct stat info;
-        regular = flow_location_find(&place, parts.at[i], NULL) == FLOW_OK && stat(place.file, &info) == 0 &&
-                  S_ISREG(info.st_mode);
+        status = flow_location_find(&place, parts.at[i], err);
+        *regular = status == FLOW_OK && stat(place.file, &info) == 0 && S_ISREG(info.st_mode);
         flow_location_free(&place);
     }
     flow_name_list_free(&parts);
-    return regular;
+    return status == FLOW_MEMORY ? status : FLOW_OK;
 }
 
 /* `n_missing` columns of the model have no index in in->from. */
@@ -150,8 +151,9 @@ static flow_status input_match(flow_input *in, const char *location, const flow_
     return FLOW_OK;
 }
 
-/* By name, without reading other columns; false when the data do not have these names. */
-static bool input_open_by_name(flow_input *in, const char *location, const flow_input_options *o, bool with_optional)
+/* By name, without reading other columns; without a reader when the data do not have these names. */
+static flow_status input_open_by_name(flow_input *in, const char *location, const flow_input_options *o,
+                                      bool with_optional, flow_error *err)
 {
     flow_reader_options named = {.columns = o->columns,
                                  .n_columns = o->n_columns,
@@ -160,14 +162,15 @@ static bool input_open_by_name(flow_input *in, const char *location, const flow_
                                  .csv = o->csv,
                                  .last = &o->optional,
                                  .n_last = with_optional ? 1 : 0};
-    if (flow_reader_open(&in->reader, location, &named, NULL) != FLOW_OK || !in->reader->has_names) {
+    const flow_status status = flow_reader_open(&in->reader, location, &named, err);
+    if (status != FLOW_OK || !in->reader->has_names) {
         flow_reader_close(in->reader);
         in->reader = NULL;
-        return false;
+        return status == FLOW_MEMORY ? status : FLOW_OK;
     }
     in->n_columns = in->n_read = o->n_columns + with_optional;
     in->has_optional = with_optional;
-    return true;
+    return FLOW_OK;
 }
 
 static flow_status input_open(flow_input *out, const char *location, const flow_input_options *options, flow_error *err)
@@ -176,9 +179,11 @@ static flow_status input_open(flow_input *out, const char *location, const flow_
                         .n_read = options->n_columns,
                         .label = options->label,
                         .n_classes = options->n_classes};
-    if (input_can_reopen(location) &&
-        ((options->optional != NULL && input_open_by_name(out, location, options, true)) ||
-         input_open_by_name(out, location, options, false)))
+    bool can_reopen;
+    FLOW_TRY(input_can_reopen(&can_reopen, location, err));
+    for (int optional = options->optional != NULL; optional >= 0 && can_reopen && out->reader == NULL; optional--)
+        FLOW_TRY(input_open_by_name(out, location, options, optional > 0, err));
+    if (out->reader != NULL)
         return FLOW_OK;
     flow_reader_options all = {.skip_invalid = options->skip_invalid,
                                .missing = options->missing,
