@@ -77,7 +77,7 @@ by_hand() {
 
 # divergence MODEL: the mean of log p_true - log p_model over the fresh rows
 divergence() {
-    "$flowctl" logprob "$1" fresh.csv -q -o model.csv >/dev/null
+    "$flowctl" logprob "$1" fresh.csv -q --force -o model.csv >/dev/null
     paste -d, truth.csv model.csv | awk -F, 'NR > 1 { sum += $1 - $2 } END { print sum / (NR - 1) }'
 }
 

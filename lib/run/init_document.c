@@ -319,26 +319,29 @@ static void document_add_space(draft *d, cJSON *spec)
     const init_training *t = &plan->training;
     const int place = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(spec, "flow")) - 1;
     cJSON *tune = draft_object(d, spec, "tune");
-    draft_note(d, tune, "What \"flowctl tune\" tries in place of the values above; it keeps what is not listed here. "
-                        "\"train\" does not read it.");
+    draft_note(d, tune,
+               "What \"flowctl tune\" tries in place of the values above; it keeps what is not listed here. "
+               "\"train\" does not read it.");
     draft_put(d, tune, "only", cJSON_CreateTrue());
     cJSON *space = draft_object(d, tune, "space");
     document_add_values(d, space, "flow[%d]", place - 1,
                         "[{\"type\": \"asinh\", \"sparing\": true}, \"asinh\", \"standardize\"]");
     if (!plan->options->fast_sampling) {
         const int k = t->components;
-        char *values = flow_format("[{\"type\": \"mixture\", \"components\": %d}, {\"type\": \"mixture\", \"components\": "
-                                   "%d}, {\"type\": \"mixture\", \"components\": %d}, "
-                                   "{\"type\": \"rational_quadratic\", \"tails\": \"bounded\"}]",
-                                   k * 3 / 5, k, k * 8 / 5);
+        char *values =
+            flow_format("[{\"type\": \"mixture\", \"components\": %d}, {\"type\": \"mixture\", \"components\": "
+                        "%d}, {\"type\": \"mixture\", \"components\": %d}, "
+                        "{\"type\": \"rational_quadratic\", \"tails\": \"bounded\"}]",
+                        k * 3 / 5, k, k * 8 / 5);
         document_add_values(d, space, "flow[%d].univariate", place, values != NULL ? values : "");
         free(values);
     }
     char repeats[64];
     snprintf(repeats, sizeof repeats, "[%d, %d, %d]", t->repeat - 2, t->repeat, t->repeat + 3);
     document_add_values(d, space, "flow[%d].repeat", place, repeats);
-    document_add_values(d, space, "flow[%d].hidden", place, t->hidden > 128 ? "[[128, 128], [256, 256], [512, 512]]"
-                                                                            : "[[64, 64], [128, 128], [256, 256]]");
+    document_add_values(d, space, "flow[%d].hidden", place,
+                        t->hidden > 128 ? "[[128, 128], [256, 256], [512, 512]]"
+                                        : "[[64, 64], [128, 128], [256, 256]]");
     document_add_values(d, space, "flow[%d].activation", place, "[\"silu\", \"relu\"]");
     document_add_values(d, space, "base", place, "[{\"type\": \"student_t\", \"outliers\": 0.0001}, \"normal\"]");
     document_add_around(d, space, "train.optimizer.rate", t->rate, 2, 1);

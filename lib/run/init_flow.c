@@ -53,8 +53,9 @@ static const struct flow_rule {
     int repeat, components;
     int64_t batch, epochs;
 } flow_rules[] = {
-    {1500, 5, 10, 32, 40},  {3000, 3, 16, 64, 100},  {4000, 5, 12, 64, 60},         {8000, 4, 16, 64, 50},
-    {16000, 4, 16, 64, 25}, {50000, 5, 10, 128, 30}, {200000, 5, 10, 256, 20}, {INFINITY, 5, 10, 256, 0},
+    {800, 3, 5, 16, 40},     {1500, 5, 10, 32, 40},    {3000, 3, 16, 64, 100},
+    {4000, 5, 12, 64, 60},   {8000, 4, 16, 64, 50},    {16000, 4, 16, 64, 25},
+    {50000, 5, 10, 128, 30}, {200000, 5, 10, 256, 20}, {INFINITY, 5, 10, 256, 0},
 };
 
 /* The epochs of more rows than any line of the table has. */
@@ -86,9 +87,9 @@ static void choose_for_table(init_plan *plan, double n, double d)
         .rate = 1e-2,
         .decay = strtod(decay, NULL),
         .ema = 0.99,
-        .epochs = choose_clamp((rule->epochs > 0 ? (double)rule->epochs : rows_in_all / n) *
-                                   (d > many_columns ? 0.6 : 1),
-                               EPOCHS_LEAST, INT64_MAX),
+        .epochs =
+            choose_clamp((rule->epochs > 0 ? (double)rule->epochs : rows_in_all / n) * (d > many_columns ? 0.6 : 1),
+                         EPOCHS_LEAST, INT64_MAX),
     };
 }
 
@@ -102,9 +103,10 @@ static void choose_words_for_table(init_plan *plan, const char *rows)
                                                  "that, a maf of mixtures has a better likelihood."
                                                : "Of the flows that were compared on tables, a maf of mixtures had the "
                                                  "best likelihood. To draw many samples, try --fast-sampling.");
-    t->why_training = choose_text(plan, "By the number of rows, %s. Decay, by the rows for each column, is against "
-                                  "overfitting; the rate falls to 0 by the last epoch.%s", rows,
-                                  plan->options->minutes > 0 ? " The epochs are what --minutes allows." : "");
+    t->why_training = choose_text(plan,
+                                  "By the number of rows, %s. Decay, by the rows for each column, is against "
+                                  "overfitting; the rate falls to 0 by the last epoch.%s",
+                                  rows, plan->options->minutes > 0 ? " The epochs are what --minutes allows." : "");
 }
 
 /* ---- images ---- */

@@ -6,8 +6,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/column/asinh_fit.h"
 
-#include <float.h>
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
