@@ -224,10 +224,6 @@ static void document_add_blocks(draft *d, cJSON *flow)
     draft_number(d, block, "repeat", t->repeat);
     document_add_hidden(d, block, t->hidden, t->layers);
     draft_text(d, block, "activation", "silu");
-    if (plan->options->fast_sampling) {
-        draft_text(d, block, "univariate", "rational_quadratic");
-        return;
-    }
     cJSON *univariate = draft_type(d, block, "univariate", "mixture");
     draft_number(d, univariate, "components", t->components);
 }
@@ -284,6 +280,8 @@ static void document_add_training(draft *d, cJSON *spec)
     }
     draft_number(d, train, "batch", (double)t->batch);
     draft_number(d, train, "epochs", (double)t->epochs);
+    if (d->plan->image.shape.channels == 0)
+        draft_number(d, train, "patience", 0);
     if (t->clip > 0)
         draft_number(d, train, "clip", t->clip);
     draft_number(d, train, "ema", t->ema);
@@ -326,16 +324,14 @@ static void document_add_space(draft *d, cJSON *spec)
     cJSON *space = draft_object(d, tune, "space");
     document_add_values(d, space, "flow[%d]", place - 1,
                         "[{\"type\": \"asinh\", \"sparing\": true}, \"asinh\", \"standardize\"]");
-    if (!plan->options->fast_sampling) {
-        const int k = t->components;
-        char *values =
-            flow_format("[{\"type\": \"mixture\", \"components\": %d}, {\"type\": \"mixture\", \"components\": "
-                        "%d}, {\"type\": \"mixture\", \"components\": %d}, "
-                        "{\"type\": \"rational_quadratic\", \"tails\": \"bounded\"}]",
-                        k * 3 / 5, k, k * 8 / 5);
-        document_add_values(d, space, "flow[%d].univariate", place, values != NULL ? values : "");
-        free(values);
-    }
+    const int k = t->components;
+    char *values =
+        flow_format("[{\"type\": \"mixture\", \"components\": %d}, {\"type\": \"mixture\", \"components\": "
+                    "%d}, {\"type\": \"mixture\", \"components\": %d}, "
+                    "{\"type\": \"rational_quadratic\", \"tails\": \"bounded\"}]",
+                    k * 3 / 5, k, k * 8 / 5);
+    document_add_values(d, space, "flow[%d].univariate", place, values != NULL ? values : "");
+    free(values);
     char repeats[64];
     snprintf(repeats, sizeof repeats, "[%d, %d, %d]", t->repeat - 2, t->repeat, t->repeat + 3);
     document_add_values(d, space, "flow[%d].repeat", place, repeats);

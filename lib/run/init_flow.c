@@ -105,7 +105,7 @@ static void choose_words_for_table(init_plan *plan, const char *rows)
                                                  "best likelihood. To draw many samples, try --fast-sampling.");
     t->why_training = choose_text(plan,
                                   "By the number of rows, %s. Decay, by the rows for each column, is against "
-                                  "overfitting; the rate falls to 0 by the last epoch.%s",
+                                  "overfitting. No patience: the last epochs, of a low rate, are often the best.%s",
                                   rows, plan->options->minutes > 0 ? " The epochs are what --minutes allows." : "");
 }
 
