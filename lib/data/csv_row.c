@@ -100,7 +100,7 @@ static inline bool row_parse(const flow_csv_aim *aim, const char *text, size_t l
 {
     const char *stop = text + length, *c = text;
     size_t field = 0;
-    *found = (flow_csv_finding){.what = FLOW_CSV_GOOD};
+    found->what = FLOW_CSV_GOOD;
     for (;; field++, c++) {
         int target = field < (size_t)aim->n_targets ? aim->target[field] : -1;
         if (target >= 0) {
@@ -165,7 +165,7 @@ static bool row_parse_words(const flow_csv_aim *aim, const char *text, size_t le
 {
     const char *stop = text + length;
     size_t field = 0;
-    *found = (flow_csv_finding){.what = FLOW_CSV_GOOD};
+    found->what = FLOW_CSV_GOOD;
     for (const char *c = row_skip_blanks(text, '\t'); c < stop; field++) {
         const int target = field < (size_t)aim->n_targets ? aim->target[field] : -1;
         const char *end = target >= 0 ? row_scan_word(aim, c, stop, limit, &row[target]) : NULL;

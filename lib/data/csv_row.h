@@ -36,8 +36,8 @@ typedef struct flow_csv_finding {
     double value; /* FLOW_CSV_CODE */
 } flow_csv_finding;
 
-/* Of a line: text[length] is a line end, and all bytes before `limit` may be read. Values that are none are NaN. False
- * when the record has to be split into fields first. */
+/* Of a line: text[length] is a line end, and all bytes before `limit` may be read. Values that are none are NaN. Of a
+ * row that is good, found->what alone is filled. False when the record has to be split into fields first. */
 bool flow_csv_row_parse(const flow_csv_aim *aim, const char *text, size_t length, const char *limit, double *row,
                         flow_csv_finding *found);
 /* Of a record that was split. */

@@ -144,7 +144,8 @@ flow_status flow_csv_stream_line(flow_csv_stream *s, flow_csv_record *out, bool 
     for (;;) {
         flow_status status = stream_line_at(s, 0, SIZE_MAX, out, err);
         *found = status == FLOW_OK && out->size > 0;
-        if (!*found || !flow_csv_stream_passes(out))
+        /* nearly every line begins with a byte that says so */
+        if (!*found || (unsigned char)out->text[0] > '%' || !flow_csv_stream_passes(out))
             return status;
         FLOW_TRY(stream_note_comment(s, out, err));
         flow_csv_stream_consume(s, out);
