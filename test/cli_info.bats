@@ -298,7 +298,7 @@ END
     grep -q '"rtol":.0.00025,' resolved.json
     grep -q '"hidden":.\[9\],' resolved.json
     grep -q '"bins":.17,' resolved.json
-    grep -q '"tails":.*"linear"' resolved.json # the rest of the preset's univariate stays
+    grep -q '"tails":.*"bounded"' resolved.json # the rest of the preset's univariate stays
 }
 
 @test "data that are not there yet are no mistake of the spec" {
