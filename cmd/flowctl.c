@@ -141,8 +141,8 @@ static flow_status run(console *con, int argc, char **argv, flow_error *err)
     return help ? print_help(cmd, err) : run_command(con, cmd, argc, argv, err);
 }
 
-/* Standard streams that are closed are opened on nothing, in the wrong direction, so that reading and writing fail. Else
- * a file that is opened later would be one of them, and receive messages. */
+/* Standard streams that are closed are opened on nothing, in the wrong direction, so that reading and writing fail.
+ * Else a file that is opened later would be one of them, and receive messages. */
 static void open_standard_streams(void)
 {
     static const int modes[] = {O_WRONLY, O_RDONLY, O_RDWR};

@@ -40,9 +40,9 @@ typedef struct train_args {
 
 enum { TRAIN_OVERRIDES = 12 };
 
-/* Makes a spec if args->run.spec names data; then that is args->run.spec, borrowed from *made, which the caller frees in
- * any case. Says what was decided. `trains`: the spec is to be trained, as the model args->run.output; else it is named
- * by the data. */
+/* Makes a spec if args->run.spec names data; then that is args->run.spec, borrowed from *made, which the caller frees
+ * in any case. Says what was decided. `trains`: the spec is to be trained, as the model args->run.output; else it is
+ * named by the data. */
 flow_status train_find_spec(train_args *args, bool trains, flow_run_init_result *made, console *con, flow_error *err);
 
 /* KEY=VALUE of all options that override keys, behind those of --set; `owned` (TRAIN_OVERRIDES) are to be freed. */

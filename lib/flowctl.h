@@ -46,8 +46,9 @@ extern "C" {
 
 typedef struct flow_handle flow_handle;
 
-/* Loads a model file, an ensemble of models, or the model that a spec's "output" names. *out is the caller's; flow_close accepts NULL. FLOW_IO
- * when there is no such file, FLOW_FORMAT when it is damaged, newer than this library, or not a model. */
+/* Loads a model file, an ensemble of models, or the model that a spec's "output" names. *out is the caller's;
+ * flow_close accepts NULL. FLOW_IO when there is no such file, FLOW_FORMAT when it is damaged, newer than this library,
+ * or not a model. */
 FLOW_API flow_status flow_open(flow_handle **out, const char *path, flow_error *err);
 FLOW_API void flow_close(flow_handle *model);
 /* No result depends on this, bit for bit. */

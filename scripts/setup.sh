@@ -135,8 +135,8 @@ if command -v apt-get >/dev/null 2>&1; then
         '') echo "Everything is installed." ;;
         'xsmm ') echo "Everything is installed, but for libxsmm: OpenBLAS multiplies the matrices instead." ;;
         'xsmm zstd ')
-            echo "Everything is installed, but for libxsmm (OpenBLAS multiplies the matrices instead) and libzstd (files"
-            echo "that zstd compressed cannot be read)."
+            echo "Everything is installed, but for libxsmm (OpenBLAS multiplies the matrices instead) and libzstd"
+            echo "(files that zstd compressed cannot be read)."
             ;;
         'zstd ') echo "Everything is installed, but for libzstd: files that zstd compressed cannot be read." ;;
         *)

@@ -26,7 +26,8 @@ setup() {
 
 # The members of an ensemble: "WEIGHT FILE", a line each.
 members_of() {
-    flowctl info "$1" --json | grep -o '"weight":[^,]*,"model":"[^"]*"' | sed 's/"weight":\([^,]*\),"model":"\(.*\)"/\1 \2/'
+    flowctl info "$1" --json | grep -o '"weight":[^,]*,"model":"[^"]*"' |
+        sed 's/"weight":\([^,]*\),"model":"\(.*\)"/\1 \2/'
 }
 
 @test "tune --keep stores an ensemble, the best model beside it, and the scores of both" {
@@ -122,15 +123,18 @@ members_of() {
 
 @test "an ensemble of conditional models with a spike" {
     awk -F, -v OFS=, 'NR == 1 { print $0, "c" } NR > 1 { print $1, $2 < 0 ? 0 : $2, NR % 7 }' train.csv >given.csv
+    local support='{"type":"support","columns":{"y":{"lower":0,"spikes":[0]}}}'
     run flowctl tune spec.json -n 4 --keep 2 -o given.h5 --set data.train=given.csv --set 'data.context=["c"]' \
-        --set 'flow=[{"type":"support","columns":{"y":{"lower":0,"spikes":[0]}}},"standardize",{"type":"maf","hidden":[4]}]' \
+        --set "flow=[$support,\"standardize\",{\"type\":\"maf\",\"hidden\":[4]}]" \
         --set 'tune.space={"flow[2].repeat":[1,2],"base":["normal","student_t"]}'
     expect_status 0
     run flowctl logprob given.h5 given.csv
     expect_status 0
     expect "a lower bound: 1 column has spikes"
     flowctl sample given.h5 --given c=3 -n 300 -q -o drawn.csv
-    awk -F, 'NR > 1 && $2 == 0 { zeros++ } NR > 1 && ($2 < 0 || $3 != 3) { exit 1 } END { if (!zeros) exit 1 }' drawn.csv
+    awk -F, 'NR > 1 && $2 == 0 { zeros++ }
+             NR > 1 && ($2 < 0 || $3 != 3) { exit 1 }
+             END { if (!zeros) exit 1 }' drawn.csv
 }
 
 @test "models whose densities cannot be mixed are left out" {

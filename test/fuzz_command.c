@@ -1,5 +1,5 @@
-/* Any words as a command line: the options of a command are parsed, and nothing is run. Whatever the words are, there is
- * an error with a message, or arguments that are the same when the words are parsed again.
+/* Any words as a command line: the options of a command are parsed, and nothing is run. Whatever the words are, there
+ * is an error with a message, or arguments that are the same when the words are parsed again.
  *
  * The words are the lines of the input; the first one chooses the command. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */

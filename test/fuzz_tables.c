@@ -3,8 +3,8 @@
  *
  * An input is a recipe: its bytes choose groups, datasets, types, shapes, layouts, attributes and links, of which the
  * HDF5 library makes a file. So the files are those that the library can write, with sizes that nothing is stored for.
- * With FLOW_FUZZ_RAW=1 in the environment an input is the file itself; what is found then may be a fault of that library,
- * which was not written for damaged files. */
+ * With FLOW_FUZZ_RAW=1 in the environment an input is the file itself; what is found then may be a fault of that
+ * library, which was not written for damaged files. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <assert.h>
 #include <hdf5.h>

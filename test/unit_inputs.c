@@ -74,8 +74,8 @@ static void have_the_gradient(void **state)
     expect_gradient(true, 3);
 }
 
-/* Of splines with bounded tails no value goes further out than it was, whatever the weights are, so a stack of any depth
- * leaves it where it was at most. */
+/* Of splines with bounded tails no value goes further out than it was, whatever the weights are, so a stack of any
+ * depth leaves it where it was at most. */
 static void splines_bring_nothing_further_out(void **state)
 {
     (void)state;

@@ -258,8 +258,8 @@ static void test_a_killed_writer(void **state)
 static void test_leftovers(void **state)
 {
     (void)state;
-    static const char *const kept[] = {".killed.txt.12-0.tmp", ".killed.12-x.tmp", ".killed.12-0.tmp2", ".other.12-0.tmp",
-                                       "killed.12-0.tmp"};
+    static const char *const kept[] = {".killed.txt.12-0.tmp", ".killed.12-x.tmp", ".killed.12-0.tmp2",
+                                       ".other.12-0.tmp", "killed.12-0.tmp"};
     write_text("killed", "old");
     write_text(".killed.123-0.tmp", "half");
     write_text(".killed.7-12.tmp", "half");

@@ -379,7 +379,8 @@ static void holds_for_any_parameters(void **state)
     static const int bins[] = {8, 2, 5, 16};
     curve subjects[8];
     for (int k = 0; k < 8; k++)
-        subjects[k] = make(bins[k % 4], k % 3 == 0 ? 5 : k % 3 == 1 ? 1 : 40, k < 4 ? "identity" : k < 6 ? "linear" : "bounded", false);
+        subjects[k] = make(bins[k % 4], k % 3 == 0 ? 5 : k % 3 == 1 ? 1 : 40,
+                           k < 4 ? "identity" : k < 6 ? "linear" : "bounded", false);
     for (int batch = 0; batch < n_batches; batch++) {
         const curve *s = &subjects[batch % 8];
         try_batch(s, deviations[batch / 8 % 8], (uint64_t)batch);

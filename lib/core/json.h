@@ -49,8 +49,8 @@ flow_status flow_json_wrap(flow_json *json, const char *key, flow_error *err);
 /* The same for a text. Other values stay. */
 flow_status flow_json_expand(flow_json *json, const char *key, flow_error *err);
 
-/* The document as indented text in UTF-8 (core/bytes.h), owned by the caller (free); NULL when memory is out. Numbers read back as the same
- * doubles. cJSON_Print allows a relative error of 2^-52, which changes seeds of 16 digits. */
+/* The document as indented text in UTF-8 (core/bytes.h), owned by the caller (free); NULL when memory is out. Numbers
+ * read back as the same doubles. cJSON_Print allows a relative error of 2^-52, which changes seeds of 16 digits. */
 char *flow_json_print(const cJSON *document);
 
 /* The same laid out for people, with a newline at the end: what fits on a line is on one line. */

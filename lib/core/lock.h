@@ -1,8 +1,8 @@
 /* Locks between programs that write the same file.
  *
  * The lock of `NAME` is a lock (flock) on the file `.NAME.lock` beside it, since NAME itself is replaced by another
- * file when it is written. The system ends the lock with its program, however that ends; a file `.NAME.lock` that is left
- * means nothing, and the next lock removes it.
+ * file when it is written. The system ends the lock with its program, however that ends; a file `.NAME.lock` that is
+ * left means nothing, and the next lock removes it.
  *
  * Where the file system has no locks (NFS without its lock service: ENOLCK), nothing is locked, and the caller is told.
  */

@@ -45,9 +45,9 @@ void flow_ensemble_free(flow_ensemble *ensemble);
  * `columns` (d) are names for messages. */
 flow_status flow_ensemble_check_pair(const flow *a, const flow *b, const char *const *columns, flow_error *err);
 
-/* As flow_rows_logp_variance; variance may be NULL. A row that one member has no number for is NaN, and one that is outside of the supports
- * of all members -inf. The errors of members on one row are taken to be the same one, which is the most that they can
- * add up to. */
+/* As flow_rows_logp_variance; variance may be NULL. A row that one member has no number for is NaN, and one that is
+ * outside of the supports of all members -inf. The errors of members on one row are taken to be the same one, which is
+ * the most that they can add up to. */
 void flow_ensemble_logp(flow_ensemble *ensemble, const double *rows, size_t n, double *logp, double *variance);
 
 /* As flow_rows_sample; round_trip is that of the members that the rows come from. */

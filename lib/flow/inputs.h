@@ -1,14 +1,14 @@
 /* What the network of a block sees of the dimensions of a row.
  *
- * A periodic dimension enters as its cosine and sine, so that nothing depends on where the circle was cut (Rezende et al.
- * 2020, "Normalizing flows on tori and spheres"). Another one enters as it is up to FLOW_INPUTS_FULL on both sides, and
- * grows by a logarithm beyond:
+ * A periodic dimension enters as its cosine and sine, so that nothing depends on where the circle was cut (Rezende et
+ * al. 2020, "Normalizing flows on tori and spheres"). Another one enters as it is up to FLOW_INPUTS_FULL on both sides,
+ * and grows by a logarithm beyond:
  *
  *     sign(x) (FULL + log(1 + |x| - FULL))    where |x| > FULL,
  *
  * which is continuous with its first derivative. Networks extrapolate in proportion, and so do the scales and slopes
- * that they give: without the bound one value far out would multiply others by itself, block after block. The univariate
- * of the dimension itself gets the value as it is.
+ * that they give: without the bound one value far out would multiply others by itself, block after block. The
+ * univariate of the dimension itself gets the value as it is.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_FLOW_INPUTS_H

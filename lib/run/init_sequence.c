@@ -148,7 +148,8 @@ static flow_status init_list_left_out(init_plan *plan, flow_error *err)
 
 /* ---- the spec ---- */
 
-/* What is overridden does not vary in a search: leaves keys that are `override` (KEY=VALUE) or lie in it out of the space.
+/* What is overridden does not vary in a search: leaves keys that are `override` (KEY=VALUE) or lie in it out of the
+ * space.
  */
 static void init_pin(cJSON *document, const char *override)
 {

@@ -242,8 +242,8 @@ static flow_status logprob_show(evaluation *e, flow_error *err)
     if (e->o->picture == NULL || r->worst.n == 0)
         return FLOW_OK;
     r->picture = e->o->picture;
-    return flow_picture_write(r->picture, !e->o->rows.sources.force, &how, e->s->columns, e->s->dim, (const double *const *)e->shown, r->worst.n,
-                              err);
+    return flow_picture_write(r->picture, !e->o->rows.sources.force, &how, e->s->columns, e->s->dim,
+                              (const double *const *)e->shown, r->worst.n, err);
 }
 
 flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s,

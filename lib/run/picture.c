@@ -15,8 +15,9 @@ flow_status flow_picture_check(const char *file, flow_shape shape, const char *s
     return FLOW_OK;
 }
 
-flow_status flow_picture_write(const char *file, bool careful, const flow_picture_options *options, const char *const *columns,
-                               int n_columns, const double *const *rows, size_t n, flow_error *err)
+flow_status flow_picture_write(const char *file, bool careful, const flow_picture_options *options,
+                               const char *const *columns, int n_columns, const double *const *rows, size_t n,
+                               flow_error *err)
 {
     flow_writer *writer;
     const flow_writer_options wanted = {.careful = careful, .picture = *options};

@@ -10,7 +10,8 @@
 flow_status flow_picture_check(const char *file, flow_shape shape, const char *source, flow_error *err);
 
 /* Writes the rows (n, of n_columns values each) as `options` says; `careful` as in data/table.h. */
-flow_status flow_picture_write(const char *file, bool careful, const flow_picture_options *options, const char *const *columns,
-                               int n_columns, const double *const *rows, size_t n, flow_error *err);
+flow_status flow_picture_write(const char *file, bool careful, const flow_picture_options *options,
+                               const char *const *columns, int n_columns, const double *const *rows, size_t n,
+                               flow_error *err);
 
 #endif

@@ -127,8 +127,8 @@ static void outliers_compare(int n, real constant, real power, const real *restr
         ahead[j] = constant - ahead[j] + power * log_u[j];
 }
 
-/* The logarithm of the part of the Cauchy distribution minus that of the other one, which is log(1 - e) + constant - power
- * log_u. */
+/* The logarithm of the part of the Cauchy distribution minus that of the other one, which is log(1 - e) + constant -
+ * power log_u. */
 static void outliers_look(const student_t *base, const real *z, int m, double constant, double power, const real *log_u,
                           real *ahead)
 {

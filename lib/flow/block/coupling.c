@@ -8,8 +8,8 @@
  * With a context the network sees it beside the part that passes. With one dimension nothing passes unchanged, and
  * without a context the parameters are plain constants (the network's biases).
  *
- * inputs.h says what the network sees of the dimensions that pass. Periodic dimensions that change go through a periodic
- * spline (periodic.h). */
+ * inputs.h says what the network sees of the dimensions that pass. Periodic dimensions that change go through a
+ * periodic spline (periodic.h). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <assert.h>
 #include <stdlib.h>

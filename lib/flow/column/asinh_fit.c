@@ -13,8 +13,8 @@
 
 enum { QUANTILES = 256, FEW_QUANTILES = 16, ROWS_FOR_ONE = 8, LEAST_DIFFERENT = 8 };
 
-/* What a curved map has to be in order to be chosen, and the least turn. A sparing map is straight also for columns that
- * are a sharp value with noise and some rows beside it: a curve would bend how other columns depend on them. */
+/* What a curved map has to be in order to be chosen, and the least turn. A sparing map is straight also for columns
+ * that are a sharp value with noise and some rows beside it: a curve would bend how other columns depend on them. */
 typedef struct asinh_demands {
     double gain;   /* nats of a row by which it is better than a straight map */
     double misfit; /* nats between the column behind it and a normal distribution, at most */
@@ -23,7 +23,7 @@ typedef struct asinh_demands {
 
 static const asinh_demands usual = {0.005, INFINITY, 4}, sparing = {0.6, 0.1, 8};
 
-/* A value this many deviations out is mapped to this latent, or less; further out where the turn has its least value. */
+/* A value this many deviations out is mapped to this latent, or less; further out where the turn is the least. */
 static const double far_out = 1e6, far_latent = 12;
 static const double most_turn = 1000;
 
@@ -141,8 +141,8 @@ static asinh_point asinh_search(const quantiles *q, double center, double scale)
     return best;
 }
 
-/* The entropy of the column, without the constant that losses lack, too: of a density that has the step of two quantiles
- * between them. */
+/* The entropy of the column, without the constant that losses lack, too: of a density that has the step of two
+ * quantiles between them. */
 static double asinh_entropy(const quantiles *q)
 {
     const int n = q->n_different;

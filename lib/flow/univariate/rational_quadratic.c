@@ -1,9 +1,9 @@
 /* The rational-quadratic spline of Durkan et al. 2019, "Neural spline flows"; spline.h says what it computes. z = f(x),
  * so that the density direction is the explicit one.
  *
- * An element outside of the box [-bound, bound] passes unchanged, and the slopes at the ends are 1; or the spline goes on
- * straight with slopes of its own, any ("linear") or at most 1 ("bounded"). The identity leaves an outlier far from the
- * base; a slope can bring it near, and one above 1 further out.
+ * An element outside of the box [-bound, bound] passes unchanged, and the slopes at the ends are 1; or the spline goes
+ * on straight with slopes of its own, any ("linear") or at most 1 ("bounded"). The identity leaves an outlier far from
+ * the base; a slope can bring it near, and one above 1 further out.
  *
  * Of a periodic dimension ("circular") the box is the period: an element outside is taken to its place inside, and the
  * ends, which map to themselves, have the same slope. Such maps turn each periodic density without zeros into the
