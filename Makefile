@@ -404,7 +404,7 @@ bindir := $(DESTDIR)$(PREFIX)/bin
 libdir := $(DESTDIR)$(PREFIX)/lib
 includedir := $(DESTDIR)$(PREFIX)/include/flowctl
 docdir := $(DESTDIR)$(PREFIX)/share/doc/flowctl
-DOCUMENTS := $(wildcard README.md CHANGELOG.md LICENSE CITATION.cff)
+DOCUMENTS := $(wildcard README.md CHANGELOG.md SECURITY.md LICENSE CITATION.cff)
 
 install: all
 	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)/core' '$(docdir)/configs'

@@ -13,8 +13,8 @@
 #     short                a read or write does half of its bytes
 #     kill                 the program is killed (SIGKILL) at the call
 #
-# A run that ends must have status 1 and one message that names a file of the run, or status 0 and the same results as an
-# undisturbed run: always where reads or writes are short, or interrupted. What was there before is intact, or replaced
+# A run that ends must have status 1 and one message that names a file of the run, or status 0 and the same results as
+# an undisturbed run: always where reads or writes are short, or interrupted. What was there before is intact, or replaced
 # by a complete result. No temporary file is left, or, where the call that removes it has failed and after a kill, the
 # next run removes it, as it does with the empty file of a lock; that run has the same results as an undisturbed one.
 set -uo pipefail
@@ -159,8 +159,8 @@ complain() {
 # Does the message name a file whose call has failed? A temporary one has the name of the file that it becomes, and a
 # file of a folder that failed will do.
 names_a_file() {
-    sed -E 's/^[^ ]* //; s,.*/,,; s/^\.(.*)\.[0-9]+-[0-9]+\.tmp$/\1/; s/^(work|\.)$/./' "$log" | sort -u |
-        sed 's/^\.$/:/' | grep -qFf - "$place/err"
+    sed -E 's/^[^ ]* //; s,.*/,,; s/^\.(.*)\.[0-9]+-[0-9]+\.tmp$/\1/; s/^(work|\.)$/:/
+        s/^stream$/standard output/' "$log" | sort -u | grep -qFf - "$place/err"
 }
 
 # One run in which call number $at fails.

@@ -3,9 +3,9 @@
 #
 #     scripts/fuzz.sh SECONDS build/fuzz/test/fuzz_NAME...      what `make fuzz` does
 #
-# Each target runs for SECONDS, or for as many inputs as FUZZ_RUNS says, from the files in test/corpus/NAME/. New inputs that reach new code go to
-# build/fuzz/corpus/NAME/ and serve the next run; an input that crashes the target stays in build/fuzz/ and its name
-# is printed. Copied to test/corpus/NAME/ it is tried by every `make check`.
+# Each target runs for SECONDS, or for as many inputs as FUZZ_RUNS says, from the files in test/corpus/NAME/. New inputs
+# that reach new code go to build/fuzz/corpus/NAME/ and serve the next run; an input that crashes the target stays in
+# build/fuzz/ and its name is printed. Copied to test/corpus/NAME/ it is tried by every `make check`.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 

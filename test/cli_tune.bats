@@ -136,6 +136,19 @@ same_search() {
     same spec-tuned.tune/candidates.csv before.csv
 }
 
+@test "what a killed search left half written is removed by the next start" {
+    flowctl tune spec.json -n 4 -q
+    local left=(.spec-tuned.h5.1-0.tmp .spec-tuned.json.12-0.tmp spec-tuned.tune/.search.json.1-0.tmp
+        spec-tuned.tune/.candidates.csv.123-4.tmp spec-tuned.tune/.001.h5.1-0.tmp spec-tuned.tune/.001.json.1-0.tmp)
+    local other=(.spec-tuned.h5.1-.tmp .x.json.1-0.tmp spec-tuned.tune/.x.csv.1-0.tmp spec-tuned.tune/.001.h5..1-0.tmp)
+    touch "${left[@]}" "${other[@]}"
+    flowctl tune spec.json -n 4 -q --resume
+    ls "${other[@]}"
+    for file in "${left[@]}"; do
+        [ ! -e "$file" ]
+    done
+}
+
 @test "candidates that fail or do not fit are counted, and the search goes on" {
     run --separate-stderr flowctl tune spec.json -n 6 --json \
         --set 'tune.space={"train.batch":[32,64],"flow":[["maf","standardize"],["standardize","nsf"]]}'

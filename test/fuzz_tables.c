@@ -146,7 +146,7 @@ static void make_dataset(recipe *r, hid_t group)
     int rank;
     const char *name = take_name(r);
     hid_t type = take_type(r, DEPTH), space = take_space(r, sizes, &rank), how = H5Pcreate(H5P_DATASET_CREATE);
-    const unsigned layout = take(r);
+    unsigned layout = take(r);
     if (layout % 4 >= 2 && rank > 0) {
         for (int i = 0; i < rank; i++)
             chunk[i] = 1 + take(r) % 8;
@@ -159,6 +159,7 @@ static void make_dataset(recipe *r, hid_t group)
         H5Pset_layout(how, H5D_COMPACT);
     } else if (layout & 8) {
         H5Pset_external(how, "nowhere", 0, H5F_UNLIMITED);
+        layout |= 32; /* nothing is stored: the file does not exist */
     }
     H5Pset_alloc_time(how, H5D_ALLOC_TIME_LATE);
     hid_t dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/replace.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,8 @@
 
 #include "core/text.h"
 
-enum { MOST_ATTEMPTS = 1000, MODE_BITS = 07777, MARK_SIZE = 64 };
+/* MOST_NAME: bytes of the name that a temporary file has in its own */
+enum { MOST_ATTEMPTS = 1000, MODE_BITS = 07777, MARK_SIZE = 64, MOST_NAME = 200 };
 
 /* ---- the mark of what this program wrote ---- */
 
@@ -78,16 +80,36 @@ flow_status flow_replace_protect(const char *file, flow_error *err)
 
 /* ---- temporary files ---- */
 
-/* ".NAME.PID-N.tmp" */
-static bool temporary_is_of(const char *entry, const char *base)
+/* The length of NAME in ".NAME.PID-N.tmp"; 0: the entry has another form. */
+static size_t temporary_base(const char *entry)
 {
-    char start[256];
-    const int n = snprintf(start, sizeof start, ".%.200s.", base);
-    if (n <= 0 || strncmp(entry, start, (size_t)n) != 0)
-        return false;
-    const char *at = entry + n;
-    const size_t pid = strspn(at, "0123456789"), attempt = at[pid] == '-' ? strspn(at + pid + 1, "0123456789") : 0;
-    return pid > 0 && attempt > 0 && strcmp(at + pid + 1 + attempt, ".tmp") == 0;
+    const char *end = strrchr(entry, '.');
+    if (entry[0] != '.' || end == NULL || strcmp(end, ".tmp") != 0)
+        return 0;
+    const char *attempt = end;
+    while (attempt > entry && isdigit((unsigned char)attempt[-1]))
+        attempt--;
+    const char *pid = attempt - (attempt > entry);
+    if (attempt == end || *pid != '-')
+        return 0;
+    const char *dash = pid;
+    while (pid > entry && isdigit((unsigned char)pid[-1]))
+        pid--;
+    return pid < dash && pid > entry + 2 && pid[-1] == '.' ? (size_t)(pid - entry) - 2 : 0;
+}
+
+static void replace_clean(const char *folder, const char *base, bool (*is_ours)(const char *name))
+{
+    DIR *dir = opendir(folder);
+    for (const struct dirent *entry = NULL; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        char name[256];
+        const size_t n = temporary_base(entry->d_name);
+        snprintf(name, sizeof name, "%.*s", (int)n, entry->d_name + 1);
+        if (n > 0 && (base != NULL ? strncmp(name, base, MOST_NAME) == 0 : is_ours(name)))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    if (dir != NULL)
+        closedir(dir);
 }
 
 void flow_replace_clean(const char *file)
@@ -95,14 +117,15 @@ void flow_replace_clean(const char *file)
     char *target = realpath(file, NULL);
     const char *name = target != NULL ? target : file, *slash = strrchr(name, '/');
     char *folder = flow_path_dir(name);
-    DIR *dir = folder != NULL ? opendir(folder) : NULL;
-    for (const struct dirent *entry = NULL; dir != NULL && (entry = readdir(dir)) != NULL;)
-        if (temporary_is_of(entry->d_name, slash != NULL ? slash + 1 : name))
-            unlinkat(dirfd(dir), entry->d_name, 0);
-    if (dir != NULL)
-        closedir(dir);
+    if (folder != NULL)
+        replace_clean(folder, slash != NULL ? slash + 1 : name, NULL);
     free(folder);
     free(target);
+}
+
+void flow_replace_clean_folder(const char *folder, bool (*is_ours)(const char *name))
+{
+    replace_clean(folder, NULL, is_ours);
 }
 
 /* ---- replacing ---- */
@@ -132,7 +155,7 @@ static flow_status replace_make_temporary(flow_replacement *r, flow_error *err)
     flow_status status = dir != NULL ? FLOW_OK : flow_error_memory(err, "a file name");
     for (int attempt = 0; status == FLOW_OK && !r->is_open; attempt++) {
         free(r->temporary);
-        r->temporary = flow_format("%s/.%.200s.%ld-%d.tmp", dir, base, (long)getpid(), attempt);
+        r->temporary = flow_format("%s/.%.*s.%ld-%d.tmp", dir, MOST_NAME, base, (long)getpid(), attempt);
         if (r->temporary == NULL) {
             status = flow_error_memory(err, "a file name");
             break;

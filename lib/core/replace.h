@@ -57,6 +57,9 @@ flow_status flow_replace_protect(const char *file, flow_error *err);
 /* Removes temporary files of `file` that killed programs have left. */
 void flow_replace_clean(const char *file);
 
+/* The same for all files of a folder whose names are the caller's. */
+void flow_replace_clean_folder(const char *folder, bool (*is_ours)(const char *name));
+
 /* *out needs flow_replace_close after an error too. */
 flow_status flow_replace_open(flow_replacement *out, const char *file, const char *regular, flow_error *err);
 

@@ -81,6 +81,29 @@ static bool folder_is_candidate(const char *name)
     return digits >= 3 && (strcmp(name + digits, ".h5") == 0 || strcmp(name + digits, ".json") == 0);
 }
 
+static bool folder_is_of_search(const char *name)
+{
+    return strcmp(name, state_name) == 0 || strcmp(name, table_name) == 0 || folder_is_candidate(name);
+}
+
+/* Unless another program is writing the file. */
+static void folder_clean_file(const char *file)
+{
+    flow_lock lock = {0};
+    flow_lock_state state;
+    if (file != NULL && flow_lock_try(&lock, &state, file, NULL) == FLOW_OK && state == FLOW_LOCK_TAKEN)
+        flow_replace_clean(file);
+    flow_lock_release(&lock);
+}
+
+void tune_clean(const tune_search *s)
+{
+    flow_replace_clean_folder(s->out->folder, folder_is_of_search);
+    folder_clean_file(s->out->spec);
+    folder_clean_file(s->out->model);
+    folder_clean_file(s->out->ensemble.model);
+}
+
 /* FLOW_EXISTS for a file in the place of a candidate that is none: the folder is not one of a search. */
 static flow_status folder_protect(const char *folder, flow_error *err)
 {

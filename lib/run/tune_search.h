@@ -85,6 +85,8 @@ cJSON *tune_spec_of(const tune_search *s, const flow_tune_candidate *c, const ch
 
 /* Names the files. */
 flow_status tune_name_files(tune_search *s, flow_error *err);
+/* Removes temporary files that a killed search has left. The caller has the lock of the folder. */
+void tune_clean(const tune_search *s);
 /* FLOW_EXISTS for what must not be replaced. *resume: there is a search to go on with. */
 flow_status tune_check_files(const tune_search *s, bool *resume, flow_error *err);
 /* An empty folder for a new search. */

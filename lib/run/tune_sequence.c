@@ -221,6 +221,7 @@ static flow_status tune_prepare(tune_search *s, cJSON **written, flow_error *err
     FLOW_TRY(tune_space_check(&s->space, *written, s->x.spec, err));
     FLOW_TRY(tune_name_files(s, err));
     FLOW_TRY(flow_output_lock(&s->folder_lock, s->out->folder, false, "searches in this folder", &o->hooks, err));
+    tune_clean(s);
     FLOW_TRY(tune_check_files(s, &resume, err));
     FLOW_TRY(tune_open(s, *written, err));
     FLOW_TRY(tune_make_document(s, *written, err));
