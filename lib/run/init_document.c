@@ -325,11 +325,10 @@ static void document_add_space(draft *d, cJSON *spec)
     document_add_values(d, space, "flow[%d]", place - 1,
                         "[{\"type\": \"asinh\", \"sparing\": true}, \"asinh\", \"standardize\"]");
     const int k = t->components;
-    char *values =
-        flow_format("[{\"type\": \"mixture\", \"components\": %d}, {\"type\": \"mixture\", \"components\": "
-                    "%d}, {\"type\": \"mixture\", \"components\": %d}, "
-                    "{\"type\": \"rational_quadratic\", \"tails\": \"bounded\"}]",
-                    k * 3 / 5, k, k * 8 / 5);
+    char *values = flow_format("[{\"type\": \"mixture\", \"components\": %d}, {\"type\": \"mixture\", \"components\": "
+                               "%d}, {\"type\": \"mixture\", \"components\": %d}, "
+                               "{\"type\": \"rational_quadratic\", \"tails\": \"bounded\"}]",
+                               k * 3 / 5, k, k * 8 / 5);
     document_add_values(d, space, "flow[%d].univariate", place, values != NULL ? values : "");
     free(values);
     char repeats[64];

@@ -209,8 +209,8 @@ static bool init_is_same_table(const char *a, const char *b)
 static bool init_is_same_place(const char *a, const char *b)
 {
     flow_name_list x = {0}, y = {0};
-    bool same = flow_location_parts(&x, NULL, a, NULL) == FLOW_OK && flow_location_parts(&y, NULL, b, NULL) == FLOW_OK &&
-                x.n == y.n;
+    bool same = flow_location_parts(&x, NULL, a, NULL) == FLOW_OK &&
+                flow_location_parts(&y, NULL, b, NULL) == FLOW_OK && x.n == y.n;
     for (int i = 0; i < x.n && same; i++)
         same = init_is_same_table(x.at[i], y.at[i]);
     flow_name_list_free(&x);
