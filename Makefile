@@ -396,7 +396,7 @@ kills: release
 
 ##   tsan           the tests of the engine and of its threads with the thread sanitizer
 tsan: build/tsan/flowctl $(TSAN_TESTS)
-	@TSAN_OPTIONS="suppressions=$(CURDIR)/test/tsan.supp:halt_on_error=0:exitcode=66" \
+	@TSAN_OPTIONS="halt_on_error=0:exitcode=66" TEST_TIMEOUT=3600 \
 	    scripts/run_tests.sh $(TSAN_TESTS) build/tsan/flowctl:test/cli_train.bats
 
 ##   install        into PREFIX=/usr/local (and DESTDIR); uninstall removes what it put there
