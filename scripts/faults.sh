@@ -14,9 +14,10 @@
 #     kill                 the program is killed (SIGKILL) at the call
 #
 # A run that ends must have status 1 and one message that names a file of the run, or status 0 and the same results as
-# an undisturbed run: always where reads or writes are short, or interrupted. What was there before is intact, or replaced
-# by a complete result. No temporary file is left, or, where the call that removes it has failed and after a kill, the
-# next run removes it, as it does with the empty file of a lock; that run has the same results as an undisturbed one.
+# an undisturbed run: always where reads or writes are short, or interrupted. What was there before is intact, or
+# replaced by a complete result. No temporary file is left, or, where the call that removes it has failed and after a
+# kill, the next run removes it, as it does with the empty file of a lock; that run has the same results as an
+# undisturbed one.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 root=$PWD
