@@ -437,4 +437,5 @@ clean:
 help:
 	@printf 'make [goal] [VARIABLE=value]\n\n'
 	@sed -n 's/^##//p' Makefile
-	@printf '\n  CC=clang, OPTIMIZE=-O2, XSMM=no, ZSTD=no, SETUP=no, V=1 and CFLAGS, CPPFLAGS, LDFLAGS have their usual meaning.\n'
+	@printf '\n  CC=clang, OPTIMIZE=-O2, XSMM=no, ZSTD=no, SETUP=no, V=1 and CFLAGS, CPPFLAGS, LDFLAGS have their '
+	@printf 'usual meaning.\n'

@@ -3,10 +3,10 @@
 #
 #     scripts/measure_small.sh [-j THREADS] [-n SEEDS]
 #
-# What `train DATA` makes of few rows. Draws 100, 1,000 and 10,000 rows of a density of ten columns that is known, trains
-# on them by itself and with the spec that was the best of those tried by hand, and prints a row of a Markdown table for
-# each number of rows: the Kullback-Leibler divergence from the truth in nats, on 20,000 fresh rows, as the mean over the
-# seeds with its standard error. Files go to build/small/ or $RESULTS; $FLOWCTL is the program.
+# What `train DATA` makes of few rows. Draws 100, 1,000 and 10,000 rows of a density of ten columns that is known,
+# trains on them by itself and with the spec that was the best of those tried by hand, and prints a row of a Markdown
+# table for each number of rows: the Kullback-Leibler divergence from the truth in nats, on 20,000 fresh rows, as the
+# mean over the seeds with its standard error. Files go to build/small/ or $RESULTS; $FLOWCTL is the program.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 flowctl=${FLOWCTL:-$root/build/flowctl}
@@ -17,8 +17,8 @@ source "$(dirname "$0")/options.bash"
 read_options 'j=threads n=seeds' "$@"
 mkdir -p "$out"
 
-# draw ROWS SEED: rows with their log-density as the last column. x1 and x9 have two modes, x3 and x6 are skewed, and each
-# column depends on earlier ones, x4, x5 and the width of x7 by curves.
+# draw ROWS SEED: rows with their log-density as the last column. x1 and x9 have two modes, x3 and x6 are skewed, and
+# each column depends on earlier ones, x4, x5 and the width of x7 by curves.
 draw() {
     awk -v n="$1" -v seed="$2" '
         function normal() { return sqrt(-2 * log(1 - rand())) * cos(6.283185307179586 * rand()) }
@@ -71,8 +71,8 @@ by_hand() {
     *) flow='{"type":"maf","repeat":5,"hidden":[128,128],"activation":"silu","univariate":"mixture"}'
         train='{"optimizer":{"type":"adamw","rate":0.01,"decay":0.1},"batch":128,"epochs":40,"ema":0.99}' ;;
     esac
-    echo "{\"data\":{\"train\":\"rows.csv\",\"validation\":$2},\"flow\":[\"standardize\",$flow],\"base\":\"student_t\"," \
-        "\"train\":$train}"
+    echo "{\"data\":{\"train\":\"rows.csv\",\"validation\":$2},\"flow\":[\"standardize\",$flow]," \
+        "\"base\":\"student_t\",\"train\":$train}"
 }
 
 # divergence MODEL: the mean of log p_true - log p_model over the fresh rows

@@ -164,9 +164,9 @@ static flow_status trainer_check_best(const flow_trainer *t, flow_error *err)
     if (source->n_held_out == 0 || t->now.epochs == 0 || t->now.best_epoch > 0)
         return FLOW_OK;
     return flow_error_set(err, FLOW_NUMERIC, "the mean of %s over the held-out %ss of %.200s was a finite number "
-                          "after no epoch, so there are no best weights; look at the %ss that the warnings name, correct them "
-                          "or leave them out", source->type->score_name, source->type->row_name, source->held_out_name,
-                          source->type->row_name);
+                          "after no epoch, so there are no best weights; look at the %ss that the warnings name, "
+                          "correct them or leave them out", source->type->score_name, source->type->row_name,
+                          source->held_out_name, source->type->row_name);
 }
 
 flow_status flow_trainer_run(flow_trainer *trainer, const flow_train_hooks *hooks, flow_error *err)

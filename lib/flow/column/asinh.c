@@ -232,8 +232,8 @@ static flow_status asinh_check(const void *self, const flow_params *params, flow
 }
 
 const flow_column_type flow_column_asinh = {
-    .info = {FLOW_INFO("asinh", "heavy tails and many orders of magnitude to about a standard normal distribution, from "
-                                "the training data", asinh_table, flow_asinh_options)},
+    .info = {FLOW_INFO("asinh", "heavy tails and many orders of magnitude to about a standard normal distribution, "
+                                "from the training data", asinh_table, flow_asinh_options)},
     .state_size = sizeof(asinh_map), .configure = asinh_configure, .to_latent = asinh_to_latent,
     .to_data = asinh_to_data, .to_latent_backward = asinh_to_latent_backward,
     .to_data_backward = asinh_to_data_backward, .needs_data = true, .fit = asinh_fit, .check = asinh_check,
