@@ -197,7 +197,8 @@ static int make_project(void **state)
 }
 
 typedef struct heard {
-    int starts, steps, candidates, rungs;
+    int starts, candidates, rungs;
+    _Atomic int steps; /* should_stop looks at it in any thread */
     int64_t stop_after; /* steps; 0: never */
     int left;           /* after the first rung */
 } heard;

@@ -140,8 +140,9 @@ typedef struct flow_run_tune_options {
     void (*on_rung)(void *context, const flow_run_tune_result *search);
 } flow_run_tune_options;
 
-/* FLOW_INTERRUPTED when hooks.should_stop says so: the folder has what is done, and the result says how far it is. A
- * candidate that fails does not end the search; FLOW_NUMERIC when all of them do. */
+/* FLOW_INTERRUPTED when hooks.should_stop says so, which candidates ask in their threads, at the same time too: the
+ * folder has what is done, and the result says how far it is. A candidate that fails does not end the search;
+ * FLOW_NUMERIC when all of them do. */
 flow_status flow_run_tune(flow_run_tune_result *out, const flow_run_tune_options *options, flow_error *err);
 void flow_run_tune_free(flow_run_tune_result *result);
 
