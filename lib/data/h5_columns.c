@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/h5_columns.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,7 +119,7 @@ static flow_status columns_open_one(flow_h5_layout *l, int k, flow_reader *reade
 flow_status flow_h5_columns_open(flow_h5_layout *l, flow_reader *reader, const flow_h5_members *members, hid_t group,
                                  const flow_h5_offer *offer, const flow_reader_options *options, flow_error *err)
 {
-    int *chosen = NULL, *used = malloc(((size_t)members->n + 1) * sizeof *used), width = 1;
+    int *chosen = NULL, *used = calloc((size_t)members->n + 1, sizeof *used), width = 1;
     flow_status status = used != NULL ? flow_h5_offer_choose(offer, reader, &chosen, options, err)
                                       : flow_error_memory(err, "the choice of columns");
     l->read = columns_read;
@@ -209,6 +210,7 @@ flow_status flow_h5_open_across(flow_h5_layout *l, flow_reader *reader, const fl
     const flow_h5_members members = {.at = &one, .n = 1};
     flow_h5_offer offer = {0};
     flow_status status = columns_offer(&offer, 0, member, group, true, reader->name, err);
+    assert(status != FLOW_OK || offer.names.at != NULL);
     reader->has_names = status == FLOW_OK && (member->width == 1 || strcmp(offer.names.at[0], "x1") != 0);
     if (status == FLOW_OK)
         status = flow_h5_columns_open(l, reader, &members, group, &offer, options, err);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -291,6 +292,7 @@ static flow_status h5_reader_open_table(h5_reader *r, const char *file, const ch
     if (status != FLOW_OK)
         return status;
     path = only != NULL ? only : path;
+    assert(path != NULL);
     r->common.name = flow_format("%s:%s", file, path);
     hid_t object = h5_reader_find(r->file, path, &plain, &turned);
     if (r->common.name == NULL || plain == NULL) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/h5_records.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,7 @@ void flow_h5_fields_free(flow_h5_fields *fields)
 /* The number of elements of an array of numbers, 0 for another one. */
 static int records_array_size(hid_t type)
 {
-    hsize_t dims[FLOW_H5_RANK_MAX];
+    hsize_t dims[FLOW_H5_RANK_MAX] = {0};
     hid_t of = H5Tget_super(type);
     const int rank = H5Tget_array_ndims(type);
     double n = 1;
@@ -221,6 +222,7 @@ static hid_t records_memory(records_plan *plan, hid_t type, int depth)
                 plan->next_field += below;
             }
         } else if (good) {
+            assert(plan->fields->at != NULL); /* this is one of them */
             const int k = plan->next_field++;
             plan->place[k] = plan->needed[k] ? plan->next_place : -1;
             plan->next_place += plan->needed[k] ? plan->fields->at[k].n : 0;
@@ -260,14 +262,15 @@ static flow_status records_plan_rows(flow_h5_layout *l, flow_reader *reader, con
 {
     const size_t d = (size_t)l->d;
     hid_t type = H5Dget_type(l->datasets[0]);
-    bool *needed = calloc((size_t)fields->n, sizeof *needed);
-    int *place = malloc((size_t)fields->n * sizeof *place);
+    bool *needed = calloc((size_t)fields->n + 1, sizeof *needed);
+    int *place = malloc(((size_t)fields->n + 1) * sizeof *place);
     l->pick = malloc(d * sizeof *l->pick);
     l->is_wide = calloc(d, sizeof *l->is_wide);
     flow_status status = FLOW_OK;
     if (needed == NULL || place == NULL || l->pick == NULL || l->is_wide == NULL)
         status = flow_error_memory(err, "the choice of columns");
     for (int j = 0; j < l->d && status == FLOW_OK; j++) {
+        assert(offer->at != NULL && fields->at != NULL); /* columns were chosen of them */
         const int k = offer->at[chosen[j]].part;
         needed[k] = true;
         l->is_wide[j] = fields->at[k].value.is_wide;

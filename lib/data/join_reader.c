@@ -1,5 +1,6 @@
 /* Several tables whose columns lie side by side: row i of the whole is row i of each of them. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -278,6 +279,7 @@ static flow_status join_open(join_reader *r, int i, const char *location, const 
     for (int j = 0; j < r->base.columns.n && status == FLOW_OK; j++) {
         if (chosen[j] < part->first || chosen[j] >= part->first + part->n)
             continue;
+        assert(own->at != NULL); /* it has the names of columns that were chosen */
         r->part[j] = i;
         r->place[j] = some.n_columns;
         names[some.n_columns++] = own->at[chosen[j]];

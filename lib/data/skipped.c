@@ -41,7 +41,7 @@ void flow_skipped_describe(flow_skipped *out, const flow_skipped_column *columns
             out->column = names[i];
         }
         const double distance = kept != NULL ? skipped_distance(&columns[i], &kept[i]) : 0;
-        if (distance > furthest) {
+        if (kept != NULL && distance > furthest) {
             furthest = distance;
             out->other = names[i];
             out->mean = columns[i].first + columns[i].sum / (double)columns[i].n;

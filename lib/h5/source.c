@@ -153,8 +153,10 @@ static void source_check_written(flow_text *remark, hid_t dataset, hid_t creatio
     if (space >= 0 && flow_h5_shape_of(&shape, dataset, NULL) == FLOW_OK &&
         H5Pget_chunk(creation, FLOW_H5_RANK_MAX, chunk) == shape.rank &&
         H5Dget_num_chunks(dataset, space, &stored) >= 0) {
-        for (int i = 0; i < shape.rank; i++)
-            all *= chunk[i] > 0 ? (double)((shape.size[i] + chunk[i] - 1) / chunk[i]) : 0;
+        for (int i = 0; i < shape.rank; i++) {
+            const hsize_t chunks = chunk[i] > 0 ? (shape.size[i] + chunk[i] - 1) / chunk[i] : 0;
+            all *= (double)chunks;
+        }
         if ((double)stored < all)
             flow_text_add(remark, "%.0f of its %.0f chunks were never written%s", all - (double)stored, all, fill);
     }

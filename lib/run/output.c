@@ -93,6 +93,7 @@ flow_status flow_output_check(const char *option, const char *location, const fl
 
 static bool output_has_no_locks(int code)
 {
+    /* ENOTSUP and EOPNOTSUPP are one number on some systems. NOLINTNEXTLINE(misc-redundant-expression) */
     return code == ENOLCK || code == ENOTSUP || code == EOPNOTSUPP || code == ENOSYS || code == EINVAL;
 }
 
