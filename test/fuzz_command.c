@@ -98,18 +98,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-#ifdef FLOW_FUZZ_REPLAY
-int main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        static uint8_t data[1 << 20];
-        FILE *in = fopen(argv[i], "rb");
-        if (in == NULL)
-            return 1;
-        size_t size = fread(data, 1, sizeof data, in);
-        fclose(in);
-        LLVMFuzzerTestOneInput(data, size);
-    }
-    return 0;
-}
-#endif
+#include "fuzz_replay.h"

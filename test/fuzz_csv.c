@@ -77,20 +77,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     return 0;
 }
 
-#ifdef FLOW_FUZZ_REPLAY
-int main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        static uint8_t bytes[1 << 24];
-        FILE *in = fopen(argv[i], "rb");
-        if (in == NULL) {
-            fprintf(stderr, "%s: cannot be opened\n", argv[i]);
-            return 1;
-        }
-        size_t n = fread(bytes, 1, sizeof bytes, in);
-        fclose(in);
-        LLVMFuzzerTestOneInput(bytes, n);
-    }
-    return 0;
-}
-#endif
+#include "fuzz_replay.h"

@@ -62,21 +62,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-#ifdef FLOW_FUZZ_REPLAY
-int main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        FILE *in = fopen(argv[i], "rb");
-        static uint8_t data[1 << 23];
-        if (in == NULL)
-            return 1;
-        size_t size = fread(data, 1, sizeof data, in);
-        fclose(in);
-        uint8_t *exact = malloc(size == 0 ? 1 : size); /* so that a read beyond the end is noticed */
-        memcpy(exact, data, size);
-        LLVMFuzzerTestOneInput(exact, size);
-        free(exact);
-    }
-    return 0;
-}
-#endif
+#include "fuzz_replay.h"
