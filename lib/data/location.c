@@ -90,14 +90,14 @@ flow_status flow_location_parts(flow_name_list *out, const char *dir, const char
     return status;
 }
 
-char *flow_location_join(const char *dir, const char *location)
+char *flow_location_replace(const char *dir, const char *location, char *(*path_of)(const char *dir, const char *part))
 {
     flow_name_list parts;
     flow_text text = {0};
     if (flow_location_parts(&parts, dir, location, NULL) != FLOW_OK)
         return NULL;
     for (int i = 0; i < parts.n; i++) {
-        char *path = flow_path_join(dir, parts.at[i]);
+        char *path = path_of(dir, parts.at[i]);
         text.failed = text.failed || path == NULL;
         flow_text_add(&text, "%s%s", i > 0 ? "," : "", path != NULL ? path : "");
         free(path);
@@ -106,6 +106,11 @@ char *flow_location_join(const char *dir, const char *location)
     if (text.failed)
         flow_text_free(&text);
     return text.data;
+}
+
+char *flow_location_join(const char *dir, const char *location)
+{
+    return flow_location_replace(dir, location, flow_path_join);
 }
 
 static flow_status location_split(flow_location *out, const char *location, bool look, flow_error *err)

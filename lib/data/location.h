@@ -26,7 +26,11 @@ flow_status flow_location_name(flow_location *out, const char *location, flow_er
  * `dir`, NULL: the current folder. The list is the caller's; it is empty after an error. FLOW_MEMORY. */
 flow_status flow_location_parts(flow_name_list *out, const char *dir, const char *location, flow_error *err);
 
-/* flow_path_join for each of them; the caller's. NULL when memory is out. */
+/* The same location with each of them replaced by what `path_of(dir, part)` returns, which is freed; the caller's. NULL
+ * when memory is out. */
+char *flow_location_replace(const char *dir, const char *location, char *(*path_of)(const char *dir, const char *part));
+
+/* That with flow_path_join. */
 char *flow_location_join(const char *dir, const char *location);
 
 void flow_location_free(flow_location *location);

@@ -321,9 +321,10 @@ flow_status flow_experiment_check(const flow_experiment *x, flow_error *err)
 
 /* ---- describing them ---- */
 
-/* The location with the absolute path of the file. */
-static char *experiment_absolute_one(const char *location)
+/* The location with the absolute path of the file, as flow_location_replace asks for it. */
+static char *experiment_absolute(const char *dir, const char *location)
 {
+    (void)dir;
     flow_location place = {0};
     char *file = flow_location_find(&place, location, NULL) == FLOW_OK ? realpath(place.file, NULL) : NULL;
     char *out = file == NULL ? flow_strdup(location)
@@ -332,25 +333,6 @@ static char *experiment_absolute_one(const char *location)
     free(file);
     flow_location_free(&place);
     return out;
-}
-
-/* The same for locations that are joined. */
-static char *experiment_absolute(const char *location)
-{
-    flow_name_list parts;
-    flow_text text = {0};
-    if (flow_location_parts(&parts, NULL, location, NULL) != FLOW_OK)
-        return NULL;
-    for (int i = 0; i < parts.n; i++) {
-        char *one = experiment_absolute_one(parts.at[i]);
-        text.failed = text.failed || one == NULL;
-        flow_text_add(&text, "%s%s", i > 0 ? "," : "", one != NULL ? one : "");
-        free(one);
-    }
-    flow_name_list_free(&parts);
-    if (text.failed)
-        flow_text_free(&text);
-    return text.data;
 }
 
 /* Adds an origin; takes the location over. False when memory is out. */
@@ -379,7 +361,8 @@ static bool experiment_describe_dataset(cJSON *object, const char *key, const fl
         .black = picture.least, .white = picture.most,
         .classes = {data->classes != NULL ? data->n_classes : 0, data->classes},
     };
-    return experiment_describe(object, key, origin, experiment_absolute(data->location), data->checksum);
+    char *location = flow_location_replace(NULL, data->location, experiment_absolute);
+    return experiment_describe(object, key, origin, location, data->checksum);
 }
 
 static bool experiment_describe_target(cJSON *object, const flow_target *target)
