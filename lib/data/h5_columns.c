@@ -191,8 +191,8 @@ flow_status flow_h5_open_group(flow_h5_layout *l, flow_reader *reader, hid_t gro
         flow_error_prefix(err, status, "%s: ", reader->name);
     else if (members.n == 0)
         status = flow_error_set(err, FLOW_DATA,
-                                "%s: is a group without datasets in it; name a table below it, or the "
-                                "file alone to see what there is",
+                                "%s: is a group without datasets in it; name a table below it. "
+                                "flowctl info lists the tables of the file",
                                 reader->name);
     for (int i = 0; i < members.n && status == FLOW_OK; i++)
         status = columns_offer(&offer, i, &members.at[i], group, false, reader->name, err);

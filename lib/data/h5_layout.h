@@ -49,7 +49,7 @@ struct flow_h5_layout {
     double *scratch; /* (block_rows, width), of columns the widest part; (block_rows) for labels */
 };
 
-/* Records: a value of a row that is not a double as it is read. */
+/* Records: a field that is read, of one value or of several. Its numbers are converted to double. */
 struct flow_h5_leaf {
     flow_h5_value value; /* without its type */
     int place, n; /* of its values in a row in memory */

@@ -41,7 +41,8 @@ static bool pickle_add(pickle_reader *r, const char *text, size_t length)
     return true;
 }
 
-/* `\uXXXX`, `\UXXXXXXXX` and `\xXX` are code points, and so is every other byte ("raw-unicode-escape"). */
+/* The encoding "raw-unicode-escape": \u with four hexadecimal digits, \U with eight and \x with two are code points,
+ * and so is every other byte. */
 static bool pickle_add_escaped(pickle_reader *r, const char *at, size_t length)
 {
     flow_text text = {0};

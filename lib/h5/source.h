@@ -1,7 +1,7 @@
 /* Where the values of a dataset come from: other files, filters, and chunks that were never written.
  *
  * The library makes up values in silence: of a virtual dataset whose source is missing, of an external file that is too
- * short, of chunks that nobody wrote. The functions here say so.
+ * short, of chunks that were not written. The functions here say so.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_H5_SOURCE_H

@@ -209,8 +209,8 @@ static flow_status look_at_table(init_plan *plan, const flow_reader *reader, flo
     return plan->n_rows >= LEAST_ROWS
                ? FLOW_OK
                : flow_error_set(err, FLOW_DATA,
-                                "%s: %lld row%s with a number in every column; a density of them needs "
-                                "%d at least",
+                                "%s: %lld row%s with a number in every column that is not left out; a "
+                                "density needs %d rows at least",
                                 plan->sets[INIT_TRAIN].source, (long long)plan->n_rows, plan->n_rows == 1 ? "" : "s",
                                 LEAST_ROWS);
 }
