@@ -7,7 +7,7 @@
 
 static bool opt_is_argument(const opt *o)
 {
-    return o->name != NULL && (o->kind == OPT_ARGUMENT || o->kind == OPT_OPTIONAL);
+    return o->name != NULL && (o->kind == OPT_ARGUMENT || o->kind == OPT_ARGUMENTS || o->kind == OPT_OPTIONAL);
 }
 
 /* The rows behind the arguments. */
@@ -103,6 +103,10 @@ static flow_status opt_set_value(void *args, const opt *o, const char *value, fl
         return FLOW_OK;
     case OPT_TEXTS:
         return opt_texts_add(member, value, o->name, err);
+    case OPT_ARGUMENTS:
+        if (opt_texts_add(member, value, o->name, NULL) == FLOW_OK)
+            return FLOW_OK;
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: there are more than %d", o->name, OPT_TEXTS_MAX);
     case OPT_INT:
         status = opt_set_number(&number, o, value, true, err);
         if (status == FLOW_OK)
@@ -121,8 +125,9 @@ static flow_status opt_set_value(void *args, const opt *o, const char *value, fl
 static flow_status opt_set_argument(void *args, const opt *table, int index, const char *word, flow_error *err)
 {
     const int n = (int)(opt_options(table) - table);
-    if (index < n)
-        return opt_set_value(args, &table[index], word, err);
+    for (int i = 0; i < n; i++)
+        if (i == index || table[i].kind == OPT_ARGUMENTS)
+            return opt_set_value(args, &table[i], word, err);
     if (n == 0)
         return flow_error_set(err, FLOW_ARGUMENT, "unexpected argument \"%.60s\"; this command takes none", word);
     return flow_error_set(err, FLOW_ARGUMENT, "unexpected argument \"%.60s\"; there %s only %d: %s%s%s", word,
@@ -183,9 +188,14 @@ flow_status opt_parse(void *args, const opt *table, int argc, char *const *argv,
 
 flow_status opt_check(const void *args, const opt *table, flow_error *err)
 {
-    for (const opt *a = table; opt_is_argument(a); a++)
-        if (a->kind == OPT_ARGUMENT && *(const char *const *)(const void *)((const char *)args + a->offset) == NULL)
+    for (const opt *a = table; opt_is_argument(a); a++) {
+        const void *member = (const char *)args + a->offset;
+        const bool missing = a->kind == OPT_ARGUMENT    ? *(const char *const *)member == NULL
+                             : a->kind == OPT_ARGUMENTS ? ((const opt_texts *)member)->n == 0
+                                                        : false;
+        if (missing)
             return flow_error_set(err, FLOW_ARGUMENT, "%s is missing: %s", a->name, a->help);
+    }
     return FLOW_OK;
 }
 
@@ -195,7 +205,9 @@ void opt_usage(flow_text *text, const char *command, const opt *table)
 {
     flow_text_add(text, "%s", command);
     for (; opt_is_argument(table); table++)
-        flow_text_add(text, table->kind == OPT_OPTIONAL ? " [%s]" : " %s", table->name);
+        flow_text_add(text, table->kind == OPT_OPTIONAL    ? " [%s]"
+                            : table->kind == OPT_ARGUMENTS ? " %s..."
+                                                           : " %s", table->name);
     if (table->name != NULL)
         flow_text_add(text, " [options]");
 }

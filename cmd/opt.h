@@ -36,6 +36,8 @@ typedef enum opt_kind {
     OPT_NUMBER,   /* double */
     OPT_CHOICE,   /* int or an enum: the index in `choices` */
     OPT_ARGUMENT, /* const char *: a positional argument */
+    OPT_ARGUMENTS, /* opt_texts: one or more; they take all words, and what rows of arguments behind this one are for is
+                      left to the command, which knows words of one kind from those of another */
     OPT_OPTIONAL  /* one that may be left out, behind all others */
 } opt_kind;
 

@@ -73,12 +73,56 @@ static void test_help_is_filled_from_a_table(void **state)
     flow_text_free(&text);
 }
 
+typedef struct several {
+    opt_texts files;
+    const char *last;
+    bool quiet;
+} several;
+
+static const opt several_options[] = {
+    OPT_ARGUMENT_ROW("FILE", OPT_ARGUMENTS, several, files, "files"),
+    OPT_ARGUMENT_ROW("LAST", OPT_OPTIONAL, several, last, "what the command takes from the end of the files"),
+    {"quiet", 'q', OPT_MEMBER(several, quiet), NULL, "a flag"},
+    OPT_END,
+};
+
+static void test_arguments_take_all_words(void **state)
+{
+    (void)state;
+    several out = {.last = NULL};
+    flow_error err = {0};
+    const char *words_[OPT_TEXTS_MAX + 1] = {"a", "-q", "b", "-", "--", "-c"};
+    char **argv = (char **)(uintptr_t)words_;
+    assert_int_equal(opt_parse(&out, several_options, 0, argv, &err), FLOW_OK);
+    assert_int_equal(opt_check(&out, several_options, &err), FLOW_ARGUMENT);
+    assert_string_equal(err.message, "FILE is missing: files");
+    assert_int_equal(opt_parse(&out, several_options, 6, argv, &err), FLOW_OK);
+    assert_int_equal(opt_check(&out, several_options, &err), FLOW_OK);
+    assert_int_equal(out.files.n, 4);
+    assert_string_equal(out.files.at[2], "-");
+    assert_string_equal(out.files.at[3], "-c");
+    assert_null(out.last);
+    assert_true(out.quiet);
+
+    for (int i = 0; i <= OPT_TEXTS_MAX; i++)
+        words_[i] = "x";
+    out = (several){.last = NULL};
+    assert_int_equal(opt_parse(&out, several_options, OPT_TEXTS_MAX + 1, argv, &err), FLOW_ARGUMENT);
+    assert_string_equal(err.message, "FILE: there are more than 80");
+
+    flow_text text = {0};
+    opt_usage(&text, "look", several_options);
+    assert_string_equal(text.data, "look FILE... [LAST] [options]");
+    flow_text_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_are_not_given),
         cmocka_unit_test(test_flags_of_a_cluster_are_given),
         cmocka_unit_test(test_help_is_filled_from_a_table),
+        cmocka_unit_test(test_arguments_take_all_words),
     };
     return cmocka_run_group_tests_name("opt", tests, NULL, NULL);
 }
