@@ -425,7 +425,7 @@ uninstall:
 	rm -f '$(libdir)'/libflowctl.so '$(libdir)/$(SONAME)' '$(libdir)'/libflowctl.so.*.*
 	rm -rf '$(includedir)' '$(docdir)'
 
-##   setup          install the libraries (scripts/setup.sh; --lint adds what lint, fuzz and CC=clang need)
+##   setup          install the libraries (scripts/setup.sh; --lint and --python add what lint and some tests need)
 setup:
 	@CC='$(CC)' scripts/setup.sh
 

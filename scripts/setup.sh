@@ -5,6 +5,8 @@
 #
 #     scripts/setup.sh            compiler, libraries, cmocka and bats
 #     scripts/setup.sh --lint     also what make lint, make fuzz and CC=clang need
+#     scripts/setup.sh --python   also the modules of Python, of $PYTHON or python3, with which some tests read and
+#                                 write files; without them these tests are skipped
 #
 # Debian and Ubuntu: installs with apt (as root or through sudo). Elsewhere, and everywhere with SETUP=no, it only says
 # which packages to install. With WAIT=SECONDS it says what it is going to install and, on a terminal, waits so long
@@ -12,14 +14,18 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-case ${1:-} in
-    '') lint=no ;;
-    --lint) lint=yes ;;
-    *)
-        sed -n 's/^# \{0,1\}//p' "$0" | sed -n '3,10p'
-        exit 2
-        ;;
-esac
+lint=no with_python=no
+for option; do
+    case $option in
+        --lint) lint=yes ;;
+        --python) with_python=yes ;;
+        *)
+            sed -n 's/^# \{0,1\}//p' "$0" | sed -n '3,12p'
+            exit 2
+            ;;
+    esac
+done
+python=${PYTHON:-python3}
 
 missing() {
     local tool
@@ -39,6 +45,12 @@ missing() {
                 clang -x c - -o "$file" -fsanitize=fuzzer,address,undefined 2>/dev/null || echo fuzzer
             rm -f "$file"
         fi
+    fi
+    if [ "$with_python" = yes ]; then
+        local module
+        for module in numpy h5py pandas tables; do
+            "$python" -c "import $module" 2>/dev/null || echo "$module"
+        done
     fi
 }
 
@@ -74,7 +86,11 @@ clang-tidy clang-tidy clang-tools-extra llvm
 clang-format clang-format clang-tools-extra clang-format
 fuzzer clang,libclang-rt-dev clang,compiler-rt llvm
 shellcheck shellcheck ShellCheck shellcheck
-cppcheck cppcheck cppcheck cppcheck'
+cppcheck cppcheck cppcheck cppcheck
+numpy python3-numpy python3-numpy numpy
+h5py python3-h5py python3-h5py -
+pandas python3-pandas python3-pandas -
+tables python3-tables python3-tables -'
 
 # packages COLUMN WORDS... : what to install, sorted
 packages() {
@@ -141,6 +157,8 @@ if command -v apt-get >/dev/null 2>&1; then
         'zstd ') echo "Everything is installed, but for libzstd: files that zstd compressed cannot be read." ;;
         *)
             echo "Still missing after installing: $left" >&2
+            [ "$with_python" = no ] ||
+                echo "The modules of Python were installed for /usr/bin/python3; $(command -v "$python") is asked." >&2
             exit 1
             ;;
     esac
@@ -156,6 +174,7 @@ fi
     elif command -v brew >/dev/null 2>&1; then
         echo "Install them with"
         echo "    brew install $(packages 4 $words)"
+        [ "$with_python" = no ] || echo "    $python -m pip install h5py pandas tables"
         case " $(tr '\n' ' ' <<<"$words")" in
             *' random123 '*)
                 echo "Homebrew has no package for Random123, which is headers only:"
