@@ -8,7 +8,7 @@
 #
 # 1. Folders. A file needs its own folder and folders below it only; neighbours in braces do not know each other:
 #
-#     core < {num, h5} < {ode, nn, data, stat} < flow < flow/{column, univariate, conditioner, base} < flow/block
+#     core < {num, h5} < {ode, nn, data, stat, draw} < flow < flow/{column, univariate, conditioner, base} < flow/block
 #          < train < model < run < {api, cmd}
 #
 #    The types (flow/block/maf.c, ...) are above the framework (flow/block.h, flow/tile.c, ...), because they implement
@@ -113,7 +113,7 @@ fi
 awk '
     BEGIN {
         rank["core"] = 1; rank["num"] = 2; rank["h5"] = 2; rank["ode"] = 3; rank["nn"] = 3; rank["data"] = 3
-        rank["stat"] = 3
+        rank["stat"] = 3; rank["draw"] = 3
         rank["flow"] = 4; rank["flow/column"] = 5; rank["flow/block"] = 5.5; rank["flow/univariate"] = 5
         rank["flow/conditioner"] = 5; rank["flow/base"] = 5; rank["train"] = 6; rank["model"] = 7; rank["run"] = 8
         rank["api"] = 9; rank["cmd"] = 9
