@@ -130,12 +130,48 @@ static void test_what_was_written_is_read(void **state)
     cJSON_Delete(object);
 }
 
+typedef struct entry {
+    const char *name;
+    flow_mean mean;
+    int64_t count;
+    bool flag;
+} entry;
+
+static const flow_report_field entry_fields[] = {
+    {"name", "name", "%s", FLOW_MEMBER(entry, name), .left = true},
+    {NULL, "mean", "%s", FLOW_MEMBER(entry, mean)},
+    FLOW_REPORT_GROUP_ROW("mean", entry, mean, flow_mean_fields),
+    {"count", "count|n", "%s", FLOW_MEMBER(entry, count), .positive = true},
+    {"flag", FLOW_MEMBER(entry, flag)},
+    FLOW_REPORT_END,
+};
+
+static void test_tables(void **state)
+{
+    (void)state;
+    entry entries[] = {{"plain", {0.1, 0.25}, 1200, true}, {"a \"b\", c|d", {-2, NAN}, 0, false}};
+    const flow_list list = {entries, 2};
+    flow_text csv = {0}, markdown = {0};
+    flow_report_csv(&csv, entry_fields, sizeof(entry), &list);
+    assert_string_equal(csv.data, "name,mean_mean,mean_standard_error,count,flag\n"
+                                  "plain,0.1,0.25,1200,true\n"
+                                  "\"a \"\"b\"\", c|d\",-2,,,false\n");
+    flow_report_markdown(&markdown, entry_fields, sizeof(entry), &list);
+    assert_string_equal(markdown.data, "| name | mean | count\\|n |\n"
+                                       "|---|---:|---:|\n"
+                                       "| plain | 0.10 \u00b1 0.25 | 1,200 |\n"
+                                       "| a \"b\", c\\|d | -2.0000 |  |\n");
+    flow_text_free(&csv);
+    flow_text_free(&markdown);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_what_was_written_is_read),
+        cmocka_unit_test(test_tables),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }

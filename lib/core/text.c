@@ -43,6 +43,14 @@ void flow_text_add(flow_text *text, const char *format, ...)
     free(more);
 }
 
+void flow_text_add_quoted(flow_text *text, const char *field)
+{
+    flow_text_add(text, "\"");
+    for (const char *c = field != NULL ? field : ""; *c != '\0'; c++)
+        flow_text_add(text, *c == '"' ? "\"\"" : "%c", *c);
+    flow_text_add(text, "\"");
+}
+
 void flow_text_free(flow_text *text)
 {
     free(text->data);

@@ -20,6 +20,9 @@ typedef struct flow_text {
 void flow_text_add(flow_text *text, const char *format, ...) FLOW_PRINTF(2, 3);
 void flow_text_free(flow_text *text);
 
+/* Adds a field of CSV (RFC 4180) in quotes; "" for NULL. */
+void flow_text_add_quoted(flow_text *text, const char *field);
+
 /* Adds `words` broken into lines of at most FLOW_TEXT_WIDTH columns; lines after the first are indented. A newline in
  * `words` is kept. `column` is where the first line begins. */
 enum { FLOW_TEXT_WIDTH = 96 };

@@ -11,6 +11,8 @@
  *     "{one|many}"            is "one" when the whole number, or the length of the list, is 1, else "many"
  * A number that is NaN, a string that is NULL, a flag that is false and an empty list are left out of the text. In
  * JSON, NaN is null, and a string, list of names or JSON that is NULL is left out. Nothing here prints.
+ *
+ * report_field.c, report_json.c, report_text.c and report_table.c implement it.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_REPORT_H
@@ -108,6 +110,11 @@ bool flow_report_add(cJSON *parent, const char *key, cJSON *item);
 /* Adds the text. A label is written after `indent` blanks, filled up to `width` and followed by two blanks; the last
  * line ends with a newline if `width` is not 0. */
 void flow_report_text(flow_text *text, const flow_report_field *fields, const void *from, int indent, int width);
+
+/* Adds a list of structs of `size` bytes as a table. CSV has the keys as the names of its columns, those of a group
+ * behind that of the group, and all digits; what is not there is empty. Markdown has what the text has. */
+void flow_report_csv(flow_text *text, const flow_report_field *fields, size_t size, const flow_list *list);
+void flow_report_markdown(flow_text *text, const flow_report_field *fields, size_t size, const flow_list *list);
 
 /* Fills the numbers, flags and groups of the struct itself from an object that flow_report_json made of it. What is
  * missing is NaN if it is a real number, and not changed otherwise; where a row depends on a bool, that says whether

@@ -303,14 +303,6 @@ static void folder_put_number(flow_text *text, double value)
     flow_text_add(text, "%s,", number);
 }
 
-static void folder_put_quoted(flow_text *text, const char *words, char end)
-{
-    flow_text_add(text, "\"");
-    for (const char *c = words != NULL ? words : ""; *c != '\0'; c++)
-        flow_text_add(text, *c == '"' ? "\"\"" : "%c", *c);
-    flow_text_add(text, "\"%c", end);
-}
-
 flow_status tune_write_table(const tune_search *s, flow_error *err)
 {
     flow_text text = {0};
@@ -324,8 +316,10 @@ flow_status tune_write_table(const tune_search *s, flow_error *err)
         folder_put_number(&text, c->validation.error);
         folder_put_number(&text, c->behind.mean);
         folder_put_number(&text, c->behind.error);
-        folder_put_quoted(&text, c->settings, ',');
-        folder_put_quoted(&text, c->problem, '\n');
+        flow_text_add_quoted(&text, c->settings);
+        flow_text_add(&text, ",");
+        flow_text_add_quoted(&text, c->problem);
+        flow_text_add(&text, "\n");
     }
     flow_status status = text.failed ? flow_error_memory(err, s->out->table)
                                      : flow_replace_file(s->out->table, NULL, text.data, text.length, err);
