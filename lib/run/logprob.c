@@ -9,6 +9,7 @@
 #include "run/format.h"
 #include "run/given.h"
 #include "run/picture.h"
+#include "run/weighed.h"
 
 enum { ODD_NAMED = 5 };
 
@@ -90,13 +91,10 @@ static void logprob_count(evaluation *e, const double *x, int64_t row, double lo
 static void logprob_map(void *context, flow_row_batch *batch)
 {
     evaluation *e = context;
-    size_t width = (size_t)e->s->width, n_read = (size_t)e->in.n_columns, n = batch->n;
+    size_t width = (size_t)e->s->width, n = batch->n;
     size_t n_out = e->result->estimates ? 2 : 1;
     double *logp = batch->scratch, *variance = logp + n, *weights = variance + n;
-    for (size_t i = 0; i < n; i++) {
-        weights[i] = e->in.has_optional ? batch->in[i * n_read + width] : 1;
-        memmove(batch->in + i * width, batch->in + i * n_read, width * sizeof *batch->in);
-    }
+    flow_weighed_split(&e->in, width, n, batch->in, weights);
     flow_ensemble_logp(e->s->ensemble, batch->in, n, logp, variance);
     for (size_t i = 0; i < n; i++) {
         logprob_count(e, batch->in + i * width, batch->numbers[i] + 1, logp[i], variance[i], weights[i]);
@@ -141,43 +139,6 @@ static flow_status logprob_read_given(evaluation *e, flow_error *err)
         return FLOW_OK;
     FLOW_TRY(flow_given_check(e->s, err));
     return flow_given_read(&e->given, e->s, given, false, err);
-}
-
-/* The columns to read: those of the model, and the weight, if there is one. */
-static flow_status logprob_open_input(evaluation *e, flow_error *err)
-{
-    const flow_session *s = e->s;
-    const char *asked = e->o->weight, *data = e->o->rows.input;
-    const char *weight = asked != NULL ? asked : s->model->spec->data->weight;
-    const char **names = flow_session_names(s, s->columns);
-    flow_status status = names == NULL ? flow_error_memory(err, "column names") : FLOW_OK;
-    for (int i = 0; asked != NULL && i < s->width && status == FLOW_OK; i++)
-        if (strcmp(names[i], asked) == 0)
-            status =
-                flow_error_set(err, FLOW_ARGUMENT, "--weight %.80s: is a column of the model and no weight", asked);
-    const flow_input_options wanted = {
-        .optional = weight,
-        .skip_invalid = e->o->rows.skip_invalid,
-        .missing = flow_session_missing(s, &e->o->rows.missing),
-        .csv = e->o->rows.csv,
-        .image = flow_session_image(s),
-        .given = e->given,
-    };
-    if (status == FLOW_OK)
-        status = flow_session_open_input(s, &e->in, data, names, s->width, &wanted, err);
-    free(names);
-    if (status != FLOW_OK || weight == NULL)
-        return status;
-    if (e->in.has_optional)
-        e->result->weight = weight;
-    else if (asked != NULL)
-        status = flow_error_set(err, FLOW_DATA, "%s: there is no column \"%.80s\" to weigh the rows by", data, weight);
-    else
-        flow_run_warn(&e->o->rows.hooks,
-                      "%s: has no column \"%s\", by which the training data were weighed; all rows "
-                      "count the same",
-                      data, weight);
-    return status;
 }
 
 static flow_status logprob_finish(void *context, flow_error *err)
@@ -260,8 +221,10 @@ flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s
     flow_status status = logprob_make_room(&e, err);
     if (status == FLOW_OK)
         status = logprob_read_given(&e, err);
+    const flow_weighed_options weighed = {
+        .asked = options->weight, .trained = s->model->spec->data->weight, .given = e.given};
     if (status == FLOW_OK)
-        status = logprob_open_input(&e, err);
+        status = flow_weighed_open(&e.in, &out->weight, s, &options->rows, &weighed, err);
     const flow_row_walk walk = {
         .context = &e,
         .options = &options->rows,
