@@ -117,4 +117,7 @@ void flow_dataset_rewind(flow_dataset *data);
 flow_status flow_dataset_next(flow_dataset *data, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                               flow_error *err);
 
+/* Goes on with the checksum of a data set, which starts from 0, over n more values. */
+uint32_t flow_dataset_checksum(uint32_t sum, const double *values, size_t n);
+
 #endif

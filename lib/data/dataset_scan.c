@@ -94,7 +94,7 @@ static flow_status scan_add_block(flow_row_store *data, const flow_position *at,
     return FLOW_OK;
 }
 
-static uint32_t scan_checksum(uint32_t sum, const double *values, size_t n)
+uint32_t flow_dataset_checksum(uint32_t sum, const double *values, size_t n)
 {
     const unsigned char *bytes = (const unsigned char *)values;
     const uint16_t probe = 1;
@@ -168,7 +168,7 @@ static flow_status scan_table(dataset_scan *s, flow_error *err)
         if (data->base.is_weighted && !data->allow_negative_weights)
             FLOW_TRY(scan_check_weights(data, s->block, s->numbers, n, err));
         FLOW_TRY(flow_stats_add(&data->stats, s->block, s->numbers, n, err));
-        data->base.checksum = scan_checksum(data->base.checksum, s->block, n * d);
+        data->base.checksum = flow_dataset_checksum(data->base.checksum, s->block, n * d);
         data->base.n_rows += (int64_t)n;
         if (s->holds && n > 0)
             FLOW_TRY(scan_hold(s, n, err));

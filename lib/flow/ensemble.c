@@ -83,33 +83,57 @@ void flow_ensemble_free(flow_ensemble *e)
 
 /* ---- what can be mixed ---- */
 
-static bool ensemble_has_same_spikes(const flow *a, const flow *b, int column)
+static bool ensemble_has_same_spikes(const flow *a, int i, const flow *b, int k)
 {
     const double *first = NULL, *second = NULL;
-    const int n = flow_list_spikes(a, column, &first);
-    return flow_list_spikes(b, column, &second) == n &&
-           (n == 0 || memcmp(first, second, (size_t)n * sizeof *first) == 0);
+    const int n = flow_list_spikes(a, i, &first);
+    return flow_list_spikes(b, k, &second) == n && (n == 0 || memcmp(first, second, (size_t)n * sizeof *first) == 0);
+}
+
+/* Lists the discrete columns of a flow, and the column at each place. */
+static void ensemble_mark(const flow *f, const int *places, bool *discrete, int *column)
+{
+    flow_mark_discrete(f, discrete);
+    for (int i = 0; i < f->dim; i++)
+        column[places != NULL ? places[i] : i] = i;
+}
+
+flow_status flow_ensemble_find_unlike(int *out, const flow *a, const flow *b, const int *in_a, const int *in_b,
+                                      flow_error *err)
+{
+    const size_t d = (size_t)a->dim;
+    bool *discrete = calloc(2 * d, sizeof *discrete);
+    int *columns = calloc(2 * d, sizeof *columns);
+    flow_status status = FLOW_OK;
+    *out = -1;
+    if (discrete != NULL && columns != NULL) {
+        ensemble_mark(a, in_a, discrete, columns);
+        ensemble_mark(b, in_b, discrete + d, columns + d);
+        for (size_t place = 0; place < d && *out < 0; place++) {
+            const int i = columns[place], k = columns[d + place];
+            if (discrete[i] != discrete[d + (size_t)k] || !ensemble_has_same_spikes(a, i, b, k))
+                *out = i;
+        }
+    } else {
+        status = flow_error_memory(err, "the columns of two models");
+    }
+    free(discrete);
+    free(columns);
+    return status;
 }
 
 flow_status flow_ensemble_check_pair(const flow *a, const flow *b, const char *const *columns, flow_error *err)
 {
+    int unlike;
     if (a->dim != b->dim || a->context.n != b->context.n || memcmp(&a->shape, &b->shape, sizeof a->shape) != 0)
         return flow_error_set(err, FLOW_ARGUMENT, "one has %d columns and %d of context, another %d and %d", a->dim,
                               a->context.n, b->dim, b->context.n);
-    bool *discrete = calloc(2 * (size_t)a->dim, sizeof *discrete);
-    if (discrete == NULL)
-        return flow_error_memory(err, "the columns of an ensemble");
-    flow_mark_discrete(a, discrete);
-    flow_mark_discrete(b, discrete + a->dim);
-    flow_status status = FLOW_OK;
-    for (int i = 0; i < a->dim && status == FLOW_OK; i++)
-        if (discrete[i] != discrete[a->dim + i] || !ensemble_has_same_spikes(a, b, i))
-            status = flow_error_set(err, FLOW_ARGUMENT,
-                                    "column %s has a density in one of them where another has "
-                                    "probabilities of single values, and these cannot be added",
-                                    columns[i]);
-    free(discrete);
-    return status;
+    FLOW_TRY(flow_ensemble_find_unlike(&unlike, a, b, NULL, NULL, err));
+    return unlike < 0 ? FLOW_OK
+                      : flow_error_set(err, FLOW_ARGUMENT,
+                                       "column %s has a density in one of them where another has "
+                                       "probabilities of single values, and these cannot be added",
+                                       columns[unlike]);
 }
 
 /* ---- densities ---- */

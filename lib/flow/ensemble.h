@@ -40,6 +40,12 @@ flow_status flow_ensemble_new(flow_ensemble **out, const flow_ensemble_member *m
                               flow_error *err);
 void flow_ensemble_free(flow_ensemble *ensemble);
 
+/* The first column that is discrete in one of two flows only, or has other spikes in one of them, so that one has a
+ * probability where the other has a density; -1 in *out: there is none. Both have as many columns; column i of `a` is
+ * the same as column k of `b` where in_a[i] is in_b[k], and NULL stands for 0, 1, 2, ... */
+flow_status flow_ensemble_find_unlike(int *out, const flow *a, const flow *b, const int *in_a, const int *in_b,
+                                      flow_error *err);
+
 /* FLOW_ARGUMENT unless the densities of both flows can be mixed: they have as many columns of data and of context, and
  * the same columns are discrete or have the same spikes. Otherwise one has a probability where the other has a density.
  * `columns` (d) are names for messages. */

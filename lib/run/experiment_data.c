@@ -339,8 +339,8 @@ static char *experiment_absolute(const char *dir, const char *location)
 static bool experiment_describe(cJSON *object, const char *key, flow_data_origin origin, char *location,
                                 uint32_t checksum)
 {
-    char text[32];
-    snprintf(text, sizeof text, "crc32:%08lx", (unsigned long)checksum);
+    char text[FLOW_CHECKSUM_SIZE];
+    flow_checksum_print(text, checksum);
     origin.location = location;
     origin.checksum = text;
     bool good = location != NULL &&

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/origin.h"
 
+#include <stdio.h>
+
 #define ORIGIN(member) FLOW_MEMBER(flow_data_origin, member)
 #define WHEN(member) FLOW_REPORT_WHEN(flow_data_origin, member)
 
@@ -33,6 +35,11 @@ const flow_report_field flow_training_run_fields[] = {
     FLOW_REPORT_GROUP_ROW("libraries", flow_training_run, libraries, flow_libraries_fields),
     FLOW_REPORT_END,
 };
+
+void flow_checksum_print(char out[FLOW_CHECKSUM_SIZE], uint32_t checksum)
+{
+    snprintf(out, FLOW_CHECKSUM_SIZE, "crc32:%08lx", (unsigned long)checksum);
+}
 
 flow_data_origin flow_data_origin_read(const cJSON *data, const char *key)
 {

@@ -29,6 +29,10 @@ typedef struct flow_training_run {
 
 extern const flow_report_field flow_training_run_fields[];
 
+/* The text of a checksum: "crc32:c7eff3b5". */
+enum { FLOW_CHECKSUM_SIZE = 32 };
+void flow_checksum_print(char out[FLOW_CHECKSUM_SIZE], uint32_t checksum);
+
 /* `key` ("train") of the provenance of a model; strings are borrowed from it. */
 flow_data_origin flow_data_origin_read(const cJSON *data, const char *key);
 

@@ -39,6 +39,23 @@ static bool output_holds(const char *file, const char *path, bool any_path, cons
     return holds;
 }
 
+bool flow_output_is_same_table(const char *location, const char *other)
+{
+    flow_name_list parts;
+    bool same = false;
+    if (location == NULL || flow_is_standard(location) || flow_location_parts(&parts, NULL, location, NULL) != FLOW_OK)
+        return false;
+    for (int i = 0; i < parts.n && !same; i++) {
+        flow_location place = {0};
+        if (flow_location_find(&place, parts.at[i], NULL) != FLOW_OK)
+            continue;
+        same = output_holds(place.file, place.path, place.path == NULL, other);
+        flow_location_free(&place);
+    }
+    flow_name_list_free(&parts);
+    return same;
+}
+
 static flow_status output_check_source(const char *option, const char *file, const char *source, const char *what,
                                        flow_error *err)
 {

@@ -23,6 +23,10 @@ typedef struct flow_output_sources {
 flow_status flow_output_check(const char *option, const char *location, const flow_output_sources *sources,
                               flow_error *err);
 
+/* Whether one of the tables at `location` is one of those at `other`, by the file and the path within it; false when
+ * one of them is not there, or NULL. */
+bool flow_output_is_same_table(const char *location, const char *other);
+
 /* Takes the lock of a file or folder, and removes what killed programs have left of it. Another program that has it is
  * waited for, after a warning; FLOW_INTERRUPTED when the hook should_stop says so. Without `waits`: FLOW_EXISTS, where
  * `doing` says what the other one does, "trains this model". Where there are no locks, a warning says so. Nothing is
