@@ -93,6 +93,18 @@ setup() {
     same column.csv values.csv
 }
 
+@test "epochs are compared at few points of the noise, and the result is of all" {
+    run --separate-stderr flowctl train spec.json --validation test.csv --json -o points.h5
+    expect_status 0
+    result=$(json_number mean <<<"${output#*validation}")
+    run --separate-stderr flowctl logprob points.h5 test.csv --json
+    is_below "$(awk -v a="$result" -v b="$(json_number mean <<<"$output")" 'BEGIN { print (a - b) ^ 2 }')" 1e-20
+    run --separate-stderr flowctl info points.h5 --history
+    [ "$(printf '%.4f' "$result")" != "$(awk '$NF == "*" || / \* /' <<<"$output" | tail -n 1 | awk '{ print $3 }')" ]
+    run --separate-stderr flowctl train spec.json --validation test.csv --json -o points.h5 --resume
+    [ "$(json_number mean <<<"${output#*validation}")" = "$result" ]
+}
+
 @test "log p of a row depends neither on its place nor on the threads" {
     flowctl logprob model.h5 test.csv -q --threads 1 -o values.csv
     flowctl logprob model.h5 test.csv -q --threads 3 -o threads.csv

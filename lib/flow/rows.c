@@ -71,6 +71,7 @@ static const real *rows_evaluate(const flow_runner *runner, flow_worker *w, cons
 {
     const flow *f = runner->f;
     const real *z;
+    const int n_draws = runner->noise_draws, apart = f->noise_draws / n_draws;
     size_t bytes = flow_tile_values(f) * sizeof *w->x;
     w->ws->noise = flow_noise_of_draw(0);
     if (f->n_discrete > 0)
@@ -78,15 +79,15 @@ static const real *rows_evaluate(const flow_runner *runner, flow_worker *w, cons
     flow_tile_logp(f, runner->weights, w->ws, f->tile_rows, w->logp, &z);
     memcpy(w->variance, w->ws->variance, (size_t)f->tile_rows * sizeof *w->variance);
     rows_count(w, s);
-    for (int k = 1; f->n_discrete > 0 && k < f->noise_draws; k++) {
+    for (int k = 1; f->n_discrete > 0 && k < n_draws; k++) {
         memcpy(w->ws->x, w->x, bytes);
-        w->ws->noise = flow_noise_of_draw(k);
+        w->ws->noise = flow_noise_of_draw(k * apart);
         flow_tile_logp(f, runner->weights, w->ws, f->tile_rows, w->one, &z);
         rows_count(w, s);
         rows_add_draw(f, w);
     }
     for (int j = 0; f->n_discrete > 0 && j < f->tile_rows; j++)
-        w->logp[j] -= log(f->noise_draws);
+        w->logp[j] -= log(n_draws);
     w->ws->noise = (flow_noise){0};
     return z;
 }

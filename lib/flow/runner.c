@@ -36,7 +36,8 @@ flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weight
     flow_runner *runner = calloc(1, sizeof *runner);
     if (runner == NULL)
         return flow_error_memory(err, "a runner");
-    *runner = (flow_runner){.f = f, .weights = weights, .n_threads = n_threads < 1 ? 1 : n_threads};
+    *runner = (flow_runner){.f = f, .weights = weights, .n_threads = n_threads < 1 ? 1 : n_threads,
+                            .noise_draws = f->noise_draws};
     runner->workers = calloc((size_t)runner->n_threads, sizeof *runner->workers);
     flow_status status = runner->workers == NULL ? flow_error_memory(err, "threads") : FLOW_OK;
     if (status == FLOW_OK)
@@ -52,6 +53,11 @@ void flow_runner_free(flow_runner *runner)
         runner_free_worker(&runner->workers[t]);
     free(runner->workers);
     free(runner);
+}
+
+void flow_runner_set_noise_draws(flow_runner *runner, int n)
+{
+    runner->noise_draws = n < runner->f->noise_draws ? n : runner->f->noise_draws;
 }
 
 const real *flow_worker_to_latent(const flow_runner *runner, flow_worker *w, bool points_only)

@@ -21,11 +21,16 @@ typedef struct flow_runner {
     const flow *f;       /* borrowed */
     const real *weights; /* borrowed */
     int n_threads;
+    int noise_draws;      /* that log p of discrete columns is a mean over: those of f, until another says less */
     flow_worker *workers; /* (n_threads) */
 } flow_runner;
 
 flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weights, int n_threads, flow_error *err);
 void flow_runner_free(flow_runner *runner);
+
+/* From now on log p of discrete columns is a mean over n draws, evenly among those of the flow, or over all of these
+ * where there are no more than n. It is a looser bound, with more noise, and costs less. */
+void flow_runner_set_noise_draws(flow_runner *runner, int n);
 
 /* Makes the workspaces of the threads that n_tiles tiles keep busy; returns how many threads have one, the first ones.
  * There is at least one; where memory is short there are fewer than could be used. */

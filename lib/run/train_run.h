@@ -23,6 +23,8 @@ typedef struct train_run {
     flow_trainer *trainer;
     flow_far_rows far;        /* rows that are left out of the training and of what is evaluated */
     flow_likelihood held_out; /* of the test data with the best weights; rows 0: not evaluated */
+    flow_likelihood chosen;   /* of the validation data with them; rows 0: that of their epoch, with fewer draws of
+                                 noise where columns are discrete */
     flow_estimate estimate;   /* of the target with the best weights; draws 0: not evaluated */
 
     cJSON *earlier_runs, *earlier_summary; /* of a resumed model: from its provenance, and its summary; NULL without */

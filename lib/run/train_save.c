@@ -91,9 +91,11 @@ void train_summarize(flow_train_summary *out, const train_run *run)
                                 .seconds = round(seconds * 1000) / 1000};
     if (best >= 1 && best <= n) {
         const flow_epoch *epoch = &history[best - 1];
+        flow_mean validation = {epoch->validation, epoch->validation_error};
+        if (run->chosen.rows > 0)
+            validation = (flow_mean){run->chosen.mean, run->chosen.error};
         if (run->x->n_held_out > 0)
-            out->validation = summary_held_out(run->x->f, (flow_mean){epoch->validation, epoch->validation_error},
-                                               run->x->validation);
+            out->validation = summary_held_out(run->x->f, validation, run->x->validation);
         out->solving = (flow_solving){epoch->evaluations, epoch->most_evaluations, epoch->evaluations > 0};
     }
     if (test->rows > 0)

@@ -130,6 +130,24 @@ static flow_status train_evaluate(train_run *run, flow_likelihood *out, flow_row
     return status;
 }
 
+static void train_warn_not_finite(const train_run *run, const flow_likelihood *l, const char *location)
+{
+    if (l->not_finite > 0)
+        flow_run_warn(&run->options->hooks, "%s: log p of %lld rows is not finite, the first is row %lld%s%s", location,
+                      (long long)l->not_finite, (long long)l->first_not_finite + 1,
+                      l->place[0] != '\0' ? ", in " : "", l->place);
+}
+
+/* The held-out rows with all draws of the noise: the epochs were compared with fewer. */
+static flow_status train_evaluate_chosen(train_run *run, flow_error *err)
+{
+    if (run->x->validation == NULL || flow_trainer_best_epoch(run->trainer) == 0)
+        return FLOW_OK;
+    FLOW_TRY(train_evaluate(run, &run->chosen, &run->out->validation, run->x->validation, err));
+    train_warn_not_finite(run, &run->chosen, run->x->validation->location);
+    return FLOW_OK;
+}
+
 static flow_status train_evaluate_test(train_run *run, flow_error *err)
 {
     const flow_likelihood *l = &run->held_out;
@@ -141,10 +159,7 @@ static flow_status train_evaluate_test(train_run *run, flow_error *err)
         flow_run_warn(&run->options->hooks, "%s: %lld row%s with values far from all those of the training data, the "
                       "first of them row %lld; they are left out of the mean", run->x->test->location,
                       (long long)l->left_out, l->left_out == 1 ? "" : "s", (long long)l->first_left_out + 1);
-    if (l->not_finite > 0)
-        flow_run_warn(&run->options->hooks, "%s: log p of %lld rows is not finite, the first is row %lld%s%s",
-                      run->x->test->location, (long long)l->not_finite, (long long)l->first_not_finite + 1,
-                      l->place[0] != '\0' ? ", in " : "", l->place);
+    train_warn_not_finite(run, l, run->x->test->location);
     return FLOW_OK;
 }
 
@@ -177,13 +192,13 @@ static const char *train_outcome(const train_run *run, flow_status status)
 /* What comes after the last step: the results of a training that ends well, and the last save. */
 static flow_status train_finish(train_run *run, flow_status status, flow_error *err)
 {
-    flow_likelihood validation;
-    if (status == FLOW_OK || run->options->evaluate)
+    const bool ends = status == FLOW_OK || run->options->evaluate;
+    if (ends)
         FLOW_TRY(train_evaluate_test(run, err));
     if (status == FLOW_OK)
         FLOW_TRY(train_estimate_density(run, err));
-    if (run->options->keep_scores && run->x->validation != NULL && flow_trainer_best_epoch(run->trainer) > 0)
-        FLOW_TRY(train_evaluate(run, &validation, &run->out->validation, run->x->validation, err));
+    if (run->options->keep_scores || (ends && run->x->f->n_discrete > 0 && run->x->f->noise_draws > 1))
+        FLOW_TRY(train_evaluate_chosen(run, err));
     /* a flow that no epoch improved is no result; in a file of this run, it is one that failed */
     const bool untrained = status == FLOW_NUMERIC && flow_trainer_best_epoch(run->trainer) == 0 && !run->has_saved &&
                            !run->out->resumed;

@@ -72,6 +72,11 @@ void flow_evaluator_leave_out(flow_evaluator *evaluator, const flow_far_rows *fa
     evaluator->far = far;
 }
 
+void flow_evaluator_set_noise_draws(flow_evaluator *evaluator, int n)
+{
+    flow_runner_set_noise_draws(evaluator->runner, n);
+}
+
 /* Gives rows that are left out the weight 0, and values like those of the others. */
 static void evaluator_leave_out(flow_evaluator *e, flow_likelihood *out, size_t n)
 {

@@ -44,6 +44,9 @@ void flow_evaluator_free(flow_evaluator *evaluator);
 /* From now on these rows have the weight 0 (borrowed; NULL: none): they are not evaluated. */
 void flow_evaluator_leave_out(flow_evaluator *evaluator, const flow_far_rows *far);
 
+/* From now on log p of discrete columns is a mean over n draws of the noise at most, always the same ones. */
+void flow_evaluator_set_noise_draws(flow_evaluator *evaluator, int n);
+
 /* Runs over all rows of `data` in file order. logp and row_weights (n_rows; may be NULL) receive each row's log-density
  * and weight. `hooks` may be NULL; FLOW_INTERRUPTED when its should_stop says so. */
 flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, double *logp, double *row_weights,

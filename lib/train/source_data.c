@@ -8,6 +8,10 @@
 #include "train/evaluate.h"
 #include "train/source.h"
 
+/* Of the held-out rows after each epoch, where columns are discrete: enough to tell epochs apart, since the noise is the
+ * same in all of them. */
+enum { DATA_NOISE_DRAWS = 4 };
+
 typedef struct data_source {
     flow_source base;
     flow_arena arena; /* of the arrays below */
@@ -249,5 +253,7 @@ flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *tra
     flow_status status = source->arena.failed ? flow_error_memory(err, "training") : FLOW_OK;
     if (status == FLOW_OK && validation != NULL)
         status = flow_evaluator_new(&source->evaluator, f, evaluated, n_threads, err);
+    if (status == FLOW_OK && validation != NULL)
+        flow_evaluator_set_noise_draws(source->evaluator, DATA_NOISE_DRAWS);
     FLOW_RETURN_MADE(out, &source->base, data_release, status);
 }
