@@ -18,10 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness.h"
-#include "values.h"
 #include "flow/registry.h"
+#include "harness.h"
 #include "num/rng.h"
+#include "values.h"
 
 enum { N = 16, DRAWS = 20480 };
 
@@ -231,6 +231,30 @@ static void draws_against_gsl(void **state)
     }
 }
 
+/* to_uniform of N rows (d, N). */
+static void uniforms(const subject *s, const real *z, double *u)
+{
+    flow_tile_to_uniform(s->f, s->weights, s->ws, N, z);
+    memcpy(u, s->ws->x, (size_t)s->f->dim * N * sizeof *u);
+}
+
+static void distribution_functions_against_gsl(void **state)
+{
+    (void)state;
+    for (int l = 0; l < N_LAWS; l++) {
+        subject s = open_base(laws[l].json, DIM);
+        shake_weights(&s, 2);
+        real z[DIM * N];
+        double u[DIM * N];
+        for (int k = 0; k < DIM * N; k++)
+            z[k] = (real)(laws[l].reach * uniform(l, k));
+        uniforms(&s, z, u);
+        for (int k = 0; k < DIM * N; k++)
+            ASSERT_NEAR(u[k], laws[l].below(&s, k / N, (double)z[k]), is_double ? 1e-12 : 1e-6);
+        subject_close(&s);
+    }
+}
+
 static void mixture_against_gsl(void **state)
 {
     (void)state;
@@ -286,6 +310,39 @@ static void mixture_is_joint(void **state)
 }
 
 /* ---- every registered base ---- */
+
+/* The Jacobian of to_uniform is triangular, and the product of its diagonal is the density. */
+static void uniforms_have_the_density(void **state)
+{
+    (void)state;
+    const double step = is_double ? 1e-5 : 1e-2;
+    for (int b = 0; flow_bases.types[b] != NULL; b++) {
+        char json[80];
+        snprintf(json, sizeof json, "\"%s\"", flow_bases.types[b]->name);
+        subject s = open_base(json, DIM);
+        shake_weights(&s, 0.7);
+        for (int round = 0; round < 5; round++) {
+            real z[DIM * N];
+            double at[DIM * N], logp[N], u[DIM * N];
+            for (int i = 0; i < DIM; i++) /* row 0, and row 1 + 2 i + k with step (2 k - 1) in dimension i */
+                for (int j = 0; j < N; j++)
+                    z[i * N + j] = (real)(0.9 * uniform(round, i) + (j == 1 + 2 * i) * step - (j == 2 + 2 * i) * step);
+            for (int k = 0; k < DIM * N; k++)
+                at[k] = (double)z[k];
+            log_density(&s, at, logp);
+            uniforms(&s, z, u);
+            double product = 1;
+            for (int i = 0; i < DIM; i++) {
+                product *=
+                    (u[i * N + 1 + 2 * i] - u[i * N + 2 + 2 * i]) / (at[i * N + 1 + 2 * i] - at[i * N + 2 + 2 * i]);
+                for (int k = i + 1; k < DIM; k++)
+                    ASSERT_EQ(u[i * N + 1 + 2 * k], u[i * N]);
+            }
+            ASSERT_NEAR(log(product), logp[0], is_double ? 1e-6 : 2e-3);
+        }
+        subject_close(&s);
+    }
+}
 
 static double density_at(double z, void *context)
 {
@@ -451,7 +508,8 @@ static void mixture_starts_at_the_data(void **state)
             rows[2 * j + i] = centers[j % 3][i] + uniform(j, i);
     for (int run = 0; run < 2; run++) {
         subject s = open_base(run == 0 ? "{\"type\": \"mixture\", \"components\": 3}"
-                                       : "{\"type\": \"mixture\", \"components\": 3, \"fit\": false}", 2);
+                                       : "{\"type\": \"mixture\", \"components\": 3, \"fit\": false}",
+                              2);
         assert_int_equal(flow_fit(s.f, s.weights, rows, ROWS, NULL, NULL), FLOW_OK);
         const real *mean = values_of(&s, "base/means");
         bool seen[3] = {false};
@@ -520,11 +578,18 @@ static void degrees_are_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(densities_against_gsl),      cmocka_unit_test(draws_against_gsl),
-        cmocka_unit_test(mixture_against_gsl),        cmocka_unit_test(mixture_is_joint),
-        cmocka_unit_test(draws_follow_the_density),   cmocka_unit_test(draws_do_not_know_the_cut),
-        cmocka_unit_test(temperature_scales_the_spread), cmocka_unit_test(far_out),
-        cmocka_unit_test(box_without_shoulders),      cmocka_unit_test(mixture_starts_at_the_data),
+        cmocka_unit_test(densities_against_gsl),
+        cmocka_unit_test(draws_against_gsl),
+        cmocka_unit_test(distribution_functions_against_gsl),
+        cmocka_unit_test(uniforms_have_the_density),
+        cmocka_unit_test(mixture_against_gsl),
+        cmocka_unit_test(mixture_is_joint),
+        cmocka_unit_test(draws_follow_the_density),
+        cmocka_unit_test(draws_do_not_know_the_cut),
+        cmocka_unit_test(temperature_scales_the_spread),
+        cmocka_unit_test(far_out),
+        cmocka_unit_test(box_without_shoulders),
+        cmocka_unit_test(mixture_starts_at_the_data),
         cmocka_unit_test(degrees_are_found),
     };
     return cmocka_run_group_tests_name("bases", tests, NULL, NULL);

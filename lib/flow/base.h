@@ -35,6 +35,10 @@ typedef struct flow_base_type {
     /* Draws for rows first_row, first_row + 1, ...: a pure function of (seed, row). `temperature` scales the spread. */
     void (*sample)(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row, double temperature,
                    real *z);
+    /* u (d, n): the distribution function of each latent given those before it, P(Z_i <= z_i | z_1 ... z_(i-1))
+     * (Rosenblatt 1952). Of draws of the base they are uniform on (0, 1) and independent of each other. The scratch is
+     * as for log_density. */
+    void (*to_uniform)(const void *self, const flow_pass *pass, const real *z, double *u);
 
     /* Optional: initial weights from data, once per model, from n valid rows z (d, n) as they arrive at the base. */
     flow_status (*fit)(const void *self, flow_params *params, real *weights, int n, const real *z, flow_error *err);

@@ -226,6 +226,10 @@ void flow_tile_base_logp(const flow *f, const real *weights, flow_workspace *ws,
 void flow_tile_draw(const flow *f, const real *weights, flow_workspace *ws, int n, uint64_t seed, uint64_t first_row,
                     double temperature);
 
+/* What the base makes of the latents z (d, n), which are not in ws->x, into ws->x (d, n): numbers that are uniform on
+ * (0, 1) and independent of each other where the latents are draws of the base (to_uniform in base.h). */
+void flow_tile_to_uniform(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z);
+
 /* Copies n_rows rows (row-major, d + c) into the tile ws->x (d, n) and ws->given (c, n); the padding repeats the last
  * row. Returns n, the next multiple of FLOW_GRAIN. */
 int flow_tile_load(const flow *f, flow_workspace *ws, const double *rows, int n_rows);

@@ -191,6 +191,31 @@ void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, doub
     rows_run(&j, rows_to_latent_tile);
 }
 
+static void rows_to_uniform_tile(void *context, int item, int thread)
+{
+    job *j = context;
+    const flow *f = j->runner->f;
+    flow_worker *w = &j->runner->workers[thread];
+    const row_job s = rows_job_of(j, item);
+    rows_load(j, w, &s);
+    w->ws->noise = flow_noise_of_draw(0);
+    const real *z = flow_worker_to_latent(j->runner, w, true);
+    rows_count(w, &s);
+    w->ws->noise = (flow_noise){0};
+    flow_tile_to_uniform(f, j->runner->weights, w->ws, f->tile_rows, z);
+    for (int i = 0; i < f->dim; i++)
+        for (int k = 0; k < s.n_rows; k++)
+            if (w->ws->logdet[k] == -INFINITY)
+                w->ws->x[i * f->tile_rows + k] = NAN;
+    flow_tile_store(f, w->ws, f->tile_rows, j->out + s.out, s.n_rows);
+}
+
+void flow_rows_to_uniform(flow_runner *runner, const double *rows, size_t n, double *u)
+{
+    job j = {.runner = runner, .in = rows, .n = n, .out = u};
+    rows_run(&j, rows_to_uniform_tile);
+}
+
 bool flow_rows_judge_values(const flow *f)
 {
     return flow_shape_pixels(f->shape) > 1 && f->n_discrete == f->dim;

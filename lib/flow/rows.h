@@ -27,6 +27,11 @@ void flow_rows_logp_variance(flow_runner *runner, const double *rows, size_t n, 
  * outside of the support have none: NaN. Discrete columns are spread by their first draw. */
 void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, double *z, double *logdet);
 
+/* u (n, d) for rows x | c: the latents as the base's distribution function of each given those before it. Where the
+ * rows follow the flow's density they are uniform on (0, 1) and independent of each other and of the context (Rosenblatt
+ * 1952); of discrete columns that is true only so far as the density is flat within a step. NaN as for latents. */
+void flow_rows_to_uniform(flow_runner *runner, const double *rows, size_t n, double *u);
+
 /* x (n, d) for rows z | c; logdet (n), log|det dx/dz|, may be NULL. x may be rows when there is no context. Discrete
  * columns are rounded down to their lattice. */
 void flow_rows_to_data(flow_runner *runner, const double *rows, size_t n, double *x, double *logdet);

@@ -257,6 +257,12 @@ void flow_tile_draw(const flow *f, const real *weights, flow_workspace *ws, int 
     f->base->sample(f->base_state, &pass, seed, first_row, temperature, ws->a);
 }
 
+void flow_tile_to_uniform(const flow *f, const real *weights, flow_workspace *ws, int n, const real *z)
+{
+    const flow_pass pass = tile_base_pass(f, weights, ws, n);
+    f->base->to_uniform(f->base_state, &pass, z, ws->x);
+}
+
 void flow_tile_logp_gradient(const flow *f, const real *weights, flow_workspace *ws, int n)
 {
     size_t count = (size_t)f->dim * (size_t)n;

@@ -28,7 +28,8 @@ typedef enum flow_stream {
     FLOW_STREAM_TIME,     /* times along the path between a row and a draw */
     FLOW_STREAM_FLIP,     /* which images of an epoch are mirrored */
     FLOW_STREAM_TUNE,     /* the specs that a search tries */
-    FLOW_STREAM_MEMBER    /* the member of an ensemble that a row is drawn from */
+    FLOW_STREAM_MEMBER,   /* the member of an ensemble that a row is drawn from */
+    FLOW_STREAM_TEST      /* what statistical tests leave to chance */
 } flow_stream;
 
 /* A hash of x, the finalizer of splitmix64 (Steele, Lea and Flood 2014): makes seeds and rows from other numbers. */

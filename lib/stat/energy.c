@@ -41,7 +41,7 @@ static void energy_measure(energy *e, const double *points, size_t d)
 static void energy_deal(energy *e, size_t column, uint64_t seed, uint64_t number)
 {
     flow_rng_sequence sequence;
-    gsl_rng rng = flow_rng_gsl_start(&sequence, seed, FLOW_STREAM_OTHER, number);
+    gsl_rng rng = flow_rng_gsl_start(&sequence, seed, FLOW_STREAM_TEST, number);
     for (size_t i = 0; i < e->count; i++)
         e->order[i] = (int)i;
     if (number > 0)

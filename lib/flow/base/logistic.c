@@ -3,6 +3,7 @@
  * It is the uniform distribution on (0, 1) seen through a sigmoid; its tails are exponential. The temperature
  * multiplies the draws. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <gsl/gsl_cdf.h>
 #include <math.h>
 
 #include "flow/base.h"
@@ -74,8 +75,16 @@ static void logistic_sample(const void *self, const flow_pass *pass, uint64_t se
     }
 }
 
+static void logistic_to_uniform(const void *self, const flow_pass *pass, const real *z, double *u)
+{
+    const logistic *base = self;
+    const size_t count = (size_t)base->dim * (size_t)pass->n;
+    for (size_t k = 0; k < count; k++)
+        u[k] = gsl_cdf_logistic_P((double)z[k], 1);
+}
+
 const flow_base_type flow_base_logistic = {
     .info = {FLOW_INFO_BARE("logistic", "independent standard logistic distributions")},
     .state_size = sizeof(logistic), .configure = logistic_configure, .log_density = logistic_log_density,
-    .backward = logistic_backward, .sample = logistic_sample,
+    .backward = logistic_backward, .sample = logistic_sample, .to_uniform = logistic_to_uniform,
 };

@@ -20,6 +20,7 @@ typedef struct mixed {
 
 typedef struct mixed_scratch {
     real *z, *gz; /* (n_linear, n) */
+    double *u;    /* (n_linear, n) */
     void *base;
 } mixed_scratch;
 
@@ -29,6 +30,7 @@ static size_t mixed_lay_out(const mixed *m, int n, bool keep, void *memory, mixe
     size_t count = (size_t)m->n_linear * (size_t)n;
     w->z = flow_layout_take(&layout, count, sizeof *w->z);
     w->gz = flow_layout_take(&layout, keep ? count : 0, sizeof *w->gz);
+    w->u = flow_layout_take(&layout, count, sizeof *w->u);
     bool works = m->n_linear > 0 && m->type->scratch_size != NULL;
     w->base = flow_layout_take(&layout, works ? m->type->scratch_size(m->state, n, keep) : 0, 1);
     return layout.used;
@@ -94,6 +96,22 @@ static void mixed_sample(const void *self, const flow_pass *pass, uint64_t seed,
     }
 }
 
+static void mixed_to_uniform(const void *self, const flow_pass *pass, const real *z, double *u)
+{
+    const mixed *m = self;
+    const size_t n = (size_t)pass->n;
+    mixed_scratch w;
+    const flow_pass within = pass_within(m, pass, &w);
+    for (size_t k = 0; k < (size_t)m->dims.n * n; k++)
+        u[k] = ((double)z[k] + FLOW_PI) / (2 * FLOW_PI);
+    if (m->n_linear == 0)
+        return;
+    flow_rows_gather(m->n_linear, m->linear, pass->n, z, w.z);
+    m->type->to_uniform(m->state, &within, w.z, w.u);
+    for (int i = 0; i < m->n_linear; i++)
+        memcpy(u + (size_t)m->linear[i] * n, w.u + (size_t)i * n, n * sizeof *u);
+}
+
 static flow_status mixed_fit(const void *self, flow_params *params, real *weights, int n, const real *z,
                              flow_error *err)
 {
@@ -148,4 +166,5 @@ const flow_base_type flow_base_mixed = {
              .options = mixed_table, .options_size = sizeof(flow_mixed_options)}, .state_size = sizeof(mixed),
     .configure = mixed_configure, .release = mixed_release, .scratch_size = mixed_scratch_size,
     .log_density = mixed_log_density, .backward = mixed_backward, .sample = mixed_sample, .fit = mixed_fit,
+    .to_uniform = mixed_to_uniform,
 };

@@ -12,6 +12,7 @@
  * The temperature multiplies the distance of a draw from the mean of its component, and leaves the means. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <assert.h>
+#include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,6 +309,39 @@ static flow_status base_mixture_fit(const void *self, flow_params *params, real 
     return isfinite(total) ? FLOW_OK : flow_error_set(err, FLOW_NUMERIC, "the rows at the base are not finite");
 }
 
+/* Of one row, whose latents are `stride` apart. The weights of the components, given the latents before, go along as
+ * logarithms in `exponent`. */
+static void base_mixture_row_to_uniform(const mixture *base, const real *weights, base_mixture_scratch *w,
+                                        const real *z, double *u, size_t stride)
+{
+    const size_t d = (size_t)base->dim, n_components = (size_t)base->options.components;
+    for (size_t k = 0; k < n_components; k++)
+        w->exponent[k] = log(w->weight[k]);
+    for (size_t i = 0; i < d; i++) {
+        double top = -INFINITY, below = 0, sum = 0;
+        for (size_t k = 0; k < n_components; k++)
+            top = fmax(top, w->exponent[k]);
+        for (size_t k = 0; k < n_components; k++) {
+            const double inverse = (double)w->inverse[k * d + i], share = exp(w->exponent[k] - top);
+            const double t = ((double)z[i * stride] - (double)weights[base->mean + k * d + i]) * inverse;
+            sum += share;
+            below += share * gsl_cdf_ugaussian_P(t);
+            w->exponent[k] += log(inverse) - 0.5 * t * t;
+        }
+        u[i * stride] = below / sum;
+    }
+}
+
+static void base_mixture_to_uniform(const void *self, const flow_pass *pass, const real *z, double *u)
+{
+    const mixture *base = self;
+    base_mixture_scratch w;
+    base_mixture_lay_out(base, pass->n, pass->keep, pass->scratch, &w);
+    base_mixture_prepare(base, pass->weights, &w);
+    for (int j = 0; j < pass->n; j++)
+        base_mixture_row_to_uniform(base, pass->weights, &w, z + j, u + j, (size_t)pass->n);
+}
+
 const flow_base_type flow_base_mixture = {
     .info = {FLOW_INFO("mixture",
                        "a trainable mixture of normal distributions with diagonal covariances, for data in separate "
@@ -315,5 +349,5 @@ const flow_base_type flow_base_mixture = {
                        mixture_base_table, flow_mixture_base_options)},
     .state_size = sizeof(mixture), .configure = base_mixture_configure, .scratch_size = base_mixture_scratch_size,
     .log_density = base_mixture_log_density, .backward = base_mixture_backward, .sample = base_mixture_sample,
-    .fit = base_mixture_fit,
+    .fit = base_mixture_fit, .to_uniform = base_mixture_to_uniform,
 };

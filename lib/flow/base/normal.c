@@ -1,5 +1,6 @@
 /* The standard normal distribution in d dimensions. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <gsl/gsl_cdf.h>
 #include <math.h>
 
 #include "flow/base.h"
@@ -57,8 +58,16 @@ static void normal_sample(const void *self, const flow_pass *pass, uint64_t seed
         z[k] = (real)(temperature * (double)z[k]);
 }
 
+static void normal_to_uniform(const void *self, const flow_pass *pass, const real *z, double *u)
+{
+    const normal *base = self;
+    const size_t count = (size_t)base->dim * (size_t)pass->n;
+    for (size_t k = 0; k < count; k++)
+        u[k] = gsl_cdf_ugaussian_P((double)z[k]);
+}
+
 const flow_base_type flow_base_normal = {
     .info = {FLOW_INFO_BARE("normal", "standard normal distribution")},
     .state_size = sizeof(normal), .configure = normal_configure, .log_density = normal_log_density,
-    .backward = normal_backward, .sample = normal_sample,
+    .backward = normal_backward, .sample = normal_sample, .to_uniform = normal_to_uniform,
 };

@@ -16,6 +16,7 @@
  * Draws are gsl_ran_tdist's, from a sequence per row. The temperature multiplies them. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <assert.h>
+#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_sf_gamma.h>
 #include <gsl/gsl_sf_psi.h>
@@ -241,10 +242,23 @@ static void student_t_sample(const void *self, const flow_pass *pass, uint64_t s
     }
 }
 
+static void student_t_to_uniform(const void *self, const flow_pass *pass, const real *z, double *u)
+{
+    const student_t *base = self;
+    const double share = base->outliers;
+    for (int i = 0; i < base->dim; i++) {
+        const double nu = student_t_degrees_of(base, pass->weights, i, NULL);
+        const size_t first = (size_t)i * (size_t)pass->n;
+        for (size_t k = first; k < first + (size_t)pass->n; k++)
+            u[k] = (1 - share) * gsl_cdf_tdist_P((double)z[k], nu) + share * gsl_cdf_cauchy_P((double)z[k], 1);
+    }
+}
+
 const flow_base_type flow_base_student_t = {
     .info = {FLOW_INFO("student_t",
                        "independent Student t distributions with trainable degrees of freedom, for heavy tails",
                        student_t_table, flow_student_t_options)},
     .state_size = sizeof(student_t), .configure = student_t_configure, .scratch_size = student_t_scratch_size,
     .log_density = student_t_log_density, .backward = student_t_backward, .sample = student_t_sample,
+    .to_uniform = student_t_to_uniform,
 };

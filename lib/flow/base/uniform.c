@@ -104,6 +104,24 @@ static double uniform_quantile(const uniform *base, double u)
     return -base->bound + (u - base->shoulder) / base->density;
 }
 
+/* The distribution function. */
+static double uniform_below(const uniform *base, double z)
+{
+    if (z < -base->bound)
+        return base->edge > 0 ? 2 * base->shoulder * gsl_cdf_ugaussian_P((z + base->bound) / base->edge) : 0;
+    if (z > base->bound)
+        return base->edge > 0 ? 1 - 2 * base->shoulder * gsl_cdf_ugaussian_Q((z - base->bound) / base->edge) : 1;
+    return base->shoulder + (z + base->bound) * base->density;
+}
+
+static void uniform_to_uniform(const void *self, const flow_pass *pass, const real *z, double *u)
+{
+    const uniform *base = self;
+    const size_t count = (size_t)base->dim * (size_t)pass->n;
+    for (size_t k = 0; k < count; k++)
+        u[k] = uniform_below(base, (double)z[k]);
+}
+
 static void uniform_sample(const void *self, const flow_pass *pass, uint64_t seed, uint64_t first_row,
                            double temperature, real *z)
 {
@@ -120,5 +138,5 @@ const flow_base_type flow_base_uniform = {
     .info = {FLOW_INFO("uniform", "uniform on a box, with smooth shoulders outside",
                        uniform_table, flow_uniform_options)},
     .state_size = sizeof(uniform), .configure = uniform_configure, .log_density = uniform_log_density,
-    .backward = uniform_backward, .sample = uniform_sample,
+    .backward = uniform_backward, .sample = uniform_sample, .to_uniform = uniform_to_uniform,
 };
