@@ -403,6 +403,7 @@ tsan: build/tsan/flowctl $(TSAN_TESTS)
 bindir := $(DESTDIR)$(PREFIX)/bin
 libdir := $(DESTDIR)$(PREFIX)/lib
 includedir := $(DESTDIR)$(PREFIX)/include/flowctl
+datadir := $(DESTDIR)$(PREFIX)/share/flowctl
 docdir := $(DESTDIR)$(PREFIX)/share/doc/flowctl
 DOCUMENTS := $(wildcard README.md CHANGELOG.md SECURITY.md LICENSE CITATION.cff)
 
@@ -414,6 +415,10 @@ install: all
 	$(if $(SHARED),ln -sf $(SHARED_FILE) '$(libdir)/$(SONAME)' && ln -sf $(SONAME) '$(libdir)/$(SHARED)')
 	install -m 644 lib/flowctl.h lib/density.h '$(includedir)'
 	install -m 644 lib/core/status.h '$(includedir)/core/status.h'
+	install -d '$(datadir)/slurm'
+	install -m 644 scripts/experiment.mk '$(datadir)'
+	install -m 755 scripts/experiment.sh '$(datadir)'
+	install -m 755 scripts/slurm/array.sh '$(datadir)/slurm'
 	install -m 644 $(DOCUMENTS) '$(docdir)'
 	install -m 644 configs/schema.json '$(docdir)/configs/schema.json'
 	cp -R docs '$(docdir)'
@@ -423,7 +428,7 @@ install: all
 uninstall:
 	rm -f '$(bindir)/flowctl' '$(libdir)/libflowctl.a' '$(libdir)/pkgconfig/flowctl.pc'
 	rm -f '$(libdir)'/libflowctl.so '$(libdir)/$(SONAME)' '$(libdir)'/libflowctl.so.*.*
-	rm -rf '$(includedir)' '$(docdir)'
+	rm -rf '$(includedir)' '$(datadir)' '$(docdir)'
 
 ##   setup          install the libraries (scripts/setup.sh; --lint and --python add what lint and some tests need)
 setup:

@@ -2,10 +2,11 @@
 #include "command.h"
 #include "report.h"
 #include "run/check.h"
+#include "run/dependencies.h"
 
 typedef struct check_args {
     common_args common;
-    const char *spec;
+    const char *spec, *rule;
     opt_texts set;
     int64_t dim;
     bool schema, resolved;
@@ -19,8 +20,10 @@ static const opt options[] = {
     {"dim", 0, ARG(dim), "N", "the number of columns of the data, instead of what data.columns or the data say",
      .least = 1, .most = FLOW_DIM_MAX},
     {"resolved", 0, ARG(resolved), NULL, "print the spec with every default filled in, as a model file stores it"},
+    {"rule", 0, ARG(rule), "TARGET", "print a rule of make: TARGET depends on the spec and on the files of data that "
+     "it names"},
     {"schema", 0, ARG(schema), NULL, "print the JSON Schema of the format (configs/schema.json), for editors"},
-    OPT_COMMON_JSON("print {\"spec\", \"ok\", \"parameters\", \"layers\", ...} on standard output"),
+    OPT_COMMON_JSON("print {\"spec\", \"ok\", \"files\", \"parameters\", \"layers\", ...} on standard output"),
     OPT_COMMON_END,
 };
 
@@ -31,6 +34,7 @@ static const flow_report_field result_fields[] = {
     {"ok", FLOW_MEMBER(flow_run_check_result, is_built)},
     {"name", SPEC(name)},
     {"output", SPEC(output)},
+    {"files", FLOW_MEMBER(flow_run_check_result, file_names)},
     FLOW_REPORT_GROUP_ROW("", flow_run_check_result, flow, flow_description_fields),
     FLOW_REPORT_END,
 };
@@ -48,10 +52,21 @@ static flow_status check_run(void *args_, console *con, flow_error *err)
     if (args->spec == NULL)
         return flow_error_set(err, FLOW_ARGUMENT, "SPEC is missing: name a spec, or ask for --schema");
     flow_run_check_result result;
-    const flow_run_check_options wanted = {.spec = args->spec, .overrides = args->set.at, .n_overrides = args->set.n,
-                                           .dim = args->dim, .assumed = ASSUMED, .hooks = console_hooks(con, NULL)};
+    const flow_run_check_options wanted = {.spec = args->spec,
+                                           .overrides = args->set.at,
+                                           .n_overrides = args->set.n,
+                                           .dim = args->dim,
+                                           .assumed = ASSUMED,
+                                           .files_only = args->rule != NULL,
+                                           .hooks = console_hooks(con, NULL)};
     flow_status status = flow_run_check(&result, &wanted, err);
-    if (status == FLOW_OK && args->resolved) {
+    if (status == FLOW_OK && args->rule != NULL) {
+        flow_text text = {0};
+        status = flow_run_make_rule(&text, args->rule, &result.files, err);
+        if (status == FLOW_OK)
+            status = report_take(&text, err);
+        flow_text_free(&text);
+    } else if (status == FLOW_OK && args->resolved) {
         status = report_document(flow_json_print(result.x.spec->document), err);
     } else if (status == FLOW_OK) {
         const report_format format = {.json = args->common.json, .fields = result_fields, .width = 1};
@@ -69,6 +84,7 @@ const command command_check = {
                    "exist.",
     .examples = "  flowctl check configs/moons.json\n"
                 "  flowctl check configs/moons.json --set 'flow[1].repeat=12'\n"
+                "  flowctl check configs/moons.json --rule moons.h5 > moons.d\n"
                 "  flowctl check --schema > configs/schema.json",
     .options = options, .args_size = sizeof(check_args), .run = check_run,
 };
