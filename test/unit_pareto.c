@@ -61,12 +61,42 @@ static void test_nothing_to_fit(void **state)
     assert_true(isnan(flow_pareto_shape(x, 100)));
 }
 
+/* Exceedances at the quantiles of a known distribution. */
+static void test_fit(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    double x[N];
+    flow_pareto fit;
+    for (int i = 0; i < N; i++) /* shape 0.5, scale 3 */
+        x[i] = 3 * (pow(1 - (i + 0.5) / N, -0.5) - 1) / 0.5;
+    assert_true(flow_pareto_fit(&fit, x, N));
+    ASSERT_NEAR(fit.shape, 0.5, 0.03);
+    ASSERT_NEAR(fit.scale, 3, 0.1);
+    ASSERT_NEAR(log(flow_pareto_above(&fit, 3 * (pow(1e-4, -0.5) - 1) / 0.5)), log(1e-4), 0.3);
+    for (int i = 0; i < N; i++)
+        x[i] = -2 * log1p(-(i + 0.5) / N);
+    assert_true(flow_pareto_fit(&fit, x, N));
+    ASSERT_LT(fit.shape, 0.02);
+    ASSERT_NEAR(log(flow_pareto_above(&fit, 20)), -10, 0.5);
+    for (int i = 0; i < N; i++) /* bounded: the shape stays at 0 */
+        x[i] = (i + 0.5) / N;
+    assert_true(flow_pareto_fit(&fit, x, N));
+    ASSERT_EQ(fit.shape, 0);
+    ASSERT_NEAR(fit.scale, 0.5, 1e-9);
+    ASSERT_NEAR(flow_pareto_above(&fit, 1), exp(-2), 1e-9);
+    assert_false(flow_pareto_fit(&fit, x, FLOW_PARETO_LEAST - 1));
+    x[N - 1] = HUGE_VAL;
+    assert_false(flow_pareto_fit(&fit, x, N));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_values),
         cmocka_unit_test(test_order_does_not_matter),
         cmocka_unit_test(test_nothing_to_fit),
+        cmocka_unit_test(test_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
