@@ -14,7 +14,7 @@
 
 /* In the order of the help page. */
 #define COMMANDS(X) \
-    X(init) X(train) X(tune) X(sample) X(logprob) X(compare) X(invert) X(interpolate) X(info) X(check)
+    X(init) X(train) X(tune) X(sample) X(logprob) X(score) X(compare) X(invert) X(interpolate) X(info) X(check)
 
 /* Options of every command, and how it was called: the first member of the struct that its table fills. */
 typedef struct common_args {

@@ -167,7 +167,8 @@ flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *
                                          .careful = !walk->options->sources.force,
                                          .keep = true,
                                          .picture = walk->picture};
-    const size_t n_max = flow_batch_rows(walk->n_in > walk->n_columns ? walk->n_in : walk->n_columns);
+    const size_t n_usual = flow_batch_rows(walk->n_in > walk->n_columns ? walk->n_in : walk->n_columns);
+    const size_t n_max = walk->most_rows > 0 && walk->most_rows < n_usual ? walk->most_rows : n_usual;
     flow_row_batch batch = {.in = calloc(n_max, (walk->n_in + walk->n_columns + walk->n_scratch) * sizeof *batch.in),
                             .numbers = calloc(n_max, sizeof *batch.numbers)};
     flow_writer *writer = NULL;

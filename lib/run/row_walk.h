@@ -43,6 +43,7 @@ typedef struct flow_row_walk {
     const flow_row_options *options;
     const char *const *columns; /* (n_columns) of the output */
     size_t n_columns, n_in, n_scratch;
+    size_t most_rows; /* of a batch: fewer than usual where each takes long; 0: as usual */
     flow_picture_options picture; /* how rows are shown, where the output is a PNG file */
     int64_t total;  /* rows that will be written; 0: not known */
     flow_input *in; /* where the rows are read from; NULL: what follows does it */
