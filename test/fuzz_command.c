@@ -1,5 +1,6 @@
-/* Any words as a command line: the options of a command are parsed, and nothing is run. Whatever the words are, there
- * is an error with a message, or arguments that are the same when the words are parsed again.
+/* Any words as a command line: the options of a command are parsed, and what the texts among them say, and nothing is
+ * run. Whatever the words are, there is an error with a message, or arguments that are the same when the words are
+ * parsed again.
  *
  * The words are the lines of the input; the first one chooses the command. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
@@ -9,6 +10,11 @@
 #include <string.h>
 
 #include "command.h"
+#include "data/csv_format.h"
+#include "data/location.h"
+#include "data/missing.h"
+#include "model/spec.h"
+#include "train_spec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -70,6 +76,54 @@ static void check_limits(const char *args, const opt *o)
     }
 }
 
+static void require_read(flow_status status, const flow_error *err)
+{
+    require(status == FLOW_OK || err->message[0] != '\0', "an error without a message");
+}
+
+/* A text as each kind of list and word that commands read from one. */
+static void read_text(const char *text)
+{
+    flow_number_list numbers;
+    flow_name_list names = {0};
+    flow_csv_format format;
+    flow_location location;
+    flow_error err = {0};
+    require_read(flow_missing_read(&numbers, text, &err), &err);
+    require_read(flow_name_list_split(&names, text, &err), &err);
+    flow_name_list_free(&names);
+    require_read(flow_csv_words_read(&format, &(flow_csv_words){text, text, text}, &err), &err);
+    require_read(flow_location_name(&location, text, &err), &err);
+    flow_location_free(&location);
+    free(flow_location_join("/folder", text));
+}
+
+static void read_texts(const char *args, const opt *o)
+{
+    for (; o->name != NULL; o++) {
+        const char *text = NULL;
+        if (o->kind == OPT_TEXT || o->kind == OPT_ARGUMENT || o->kind == OPT_OPTIONAL)
+            memcpy(&text, args + o->offset, sizeof text);
+        if (text != NULL)
+            read_text(text);
+    }
+}
+
+/* What train and tune override of a spec. */
+static void override(train_args *args)
+{
+    char *owned[TRAIN_OVERRIDES] = {0};
+    flow_error err = {0};
+    flow_status status = train_collect_overrides(&args->set, owned, args, &err);
+    require_read(status, &err);
+    cJSON *spec = cJSON_CreateObject();
+    if (status == FLOW_OK)
+        require_read(flow_spec_override(spec, args->set.at, args->set.n, &err), &err);
+    cJSON_Delete(spec);
+    for (int i = 0; i < TRAIN_OVERRIDES; i++)
+        free(owned[i]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1), *words[WORDS_MAX];
@@ -90,8 +144,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     flow_status status = parse(once, cmd, n - 1, words + 1);
     require(parse(again, cmd, n - 1, words + 1) == status, "another status the second time");
     require(memcmp(once, again, cmd->args_size) == 0, "other arguments the second time");
-    if (status == FLOW_OK)
+    if (status == FLOW_OK) {
         check_limits(once, cmd->options);
+        read_texts(once, cmd->options);
+        if (cmd == &command_train || cmd == &command_tune)
+            override((train_args *)(void *)once);
+    }
     free(once);
     free(again);
     free(text);

@@ -3,6 +3,7 @@
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <assert.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,14 +38,25 @@ static double read_all(flow_reader *reader, double *rows, size_t step, int64_t *
     return sum;
 }
 
+/* A descriptor of a file with these bytes, for the reader to close. */
+static int put(const uint8_t *bytes, size_t n)
+{
+    static int memory = -1;
+    if (memory < 0)
+        memory = memfd_create("fuzz", MFD_CLOEXEC);
+    const int file = memory >= 0 ? fcntl(memory, F_DUPFD_CLOEXEC, 0) : -1;
+    if (file < 0 || pwrite(file, bytes, n, 0) != (ssize_t)n || ftruncate(file, (off_t)n) != 0 ||
+        lseek(file, 0, SEEK_SET) != 0)
+        abort();
+    return file;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     static double rows[MOST];
     if (n == 0)
         return 0;
-    int file = memfd_create("fuzz", MFD_CLOEXEC);
-    if (file < 0 || write(file, bytes + 1, n - 1) != (ssize_t)(n - 1) || lseek(file, 0, SEEK_SET) != 0)
-        abort();
+    const int file = put(bytes + 1, n - 1);
     static const char *const names[] = {"x2", "x1"};
     static const char *const last[] = {"x3"};
     flow_reader_options options = {.columns = bytes[0] & 2 ? names : NULL,
@@ -54,7 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
                                    .n_last = bytes[0] & 4 ? 1 : 0,
                                    .csv = {.delimiter = "\0;\t "[bytes[0] >> 3 & 3],
                                            .decimal = bytes[0] & 32 ? ',' : '\0',
-                                           .header = (flow_csv_names)((bytes[0] >> 6) % 3)}};
+                                           .header = (flow_csv_names)((bytes[0] >> 6) % 3)},
+                                   .room = 64 /* so that records cross its end, and a read behind it is seen */};
     flow_reader *reader;
     flow_error err = {0};
     if (flow_csv_reader_open_descriptor(&reader, file, "fuzz.csv", &options, &err) == FLOW_OK) {

@@ -191,7 +191,7 @@ flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, c
     r->common.can_seek = descriptor != STDIN_FILENO && fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
     r->common.n_rows = -1;
     r->common.granule = 1;
-    flow_status status = flow_csv_stream_open(&r->stream, descriptor, r->common.name, err);
+    flow_status status = flow_csv_stream_open(&r->stream, descriptor, r->common.name, options->room, err);
     r->common.is_packed = r->stream.source.compression != NULL;
     if (r->common.name == NULL)
         status = flow_error_memory(err, "a CSV reader");

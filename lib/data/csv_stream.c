@@ -6,7 +6,7 @@
 
 #include "data/reader.h"
 
-enum { FIRST_CAPACITY = 1 << 18 };
+enum { ROOM = 1 << 18 };
 
 static void stream_turn_returns(char *text, size_t n)
 {
@@ -30,7 +30,7 @@ static flow_status stream_fill(flow_csv_stream *s, flow_error *err)
                                   "%s: line %lld begins a record of more than %d MB; is a quote not "
                                   "closed there, or are there no line ends in the file?",
                                   s->name, (long long)s->line, FLOW_CSV_RECORD_MAX >> 20);
-        size_t capacity = s->capacity == 0 ? FIRST_CAPACITY : 2 * s->capacity;
+        const size_t capacity = s->buffer == NULL ? s->room : 2 * s->capacity;
         char *grown = realloc(s->buffer, capacity + 1);
         if (grown == NULL)
             return flow_error_memory(err, "reading CSV");
@@ -220,9 +220,9 @@ flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, c
     return FLOW_OK;
 }
 
-flow_status flow_csv_stream_open(flow_csv_stream *out, int descriptor, const char *name, flow_error *err)
+flow_status flow_csv_stream_open(flow_csv_stream *out, int descriptor, const char *name, size_t room, flow_error *err)
 {
-    *out = (flow_csv_stream){.name = name, .line = 1};
+    *out = (flow_csv_stream){.name = name, .line = 1, .room = room > 0 ? room : ROOM};
     FLOW_TRY(flow_byte_source_open(&out->source, descriptor, name, err));
     return stream_fill(out, err);
 }

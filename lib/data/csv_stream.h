@@ -36,7 +36,7 @@ typedef struct flow_csv_stream {
     bool at_end;      /* the file has no more bytes */
     bool has_returns; /* its lines end with carriage returns: they become line feeds in the buffer */
     char *buffer; /* one byte more than `capacity`: a line end always follows the last byte */
-    size_t capacity, begin, end;
+    size_t room, capacity, begin, end; /* room: the first capacity */
     int64_t offset;         /* of buffer[0] in the file, unpacked */
     int64_t line;           /* number of the line at `begin`, counted from 1 */
     flow_csv_fields fields; /* of the last record that was split */
@@ -51,7 +51,8 @@ typedef struct flow_csv_record {
     const char *complaint; /* what is wrong with its quotes; NULL: nothing */
 } flow_csv_record;
 
-flow_status flow_csv_stream_open(flow_csv_stream *out, int descriptor, const char *name, flow_error *err);
+/* `room`: bytes of the first buffer; 0: as many as are read fast. */
+flow_status flow_csv_stream_open(flow_csv_stream *out, int descriptor, const char *name, size_t room, flow_error *err);
 void flow_csv_stream_close(flow_csv_stream *stream);
 
 /* The next line that is neither blank nor a comment; *found is false at the end. It stays at the front until it is

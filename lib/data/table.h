@@ -78,6 +78,7 @@ typedef struct flow_reader_options {
     flow_image image; /* what the columns before those make; a shape of {0}: an image if the format says so */
     flow_number_list missing; /* values that stand for a missing one (data/missing.h) */
     flow_csv_format csv;
+    size_t room; /* of CSV: bytes of the first buffer, which grows for longer records; 0: as many as are read fast */
 } flow_reader_options;
 
 /* Opens a table; *out is the caller's. `options` may be NULL. An unknown column name is FLOW_DATA with the nearest. */

@@ -156,15 +156,17 @@ static flow_status head_parse(flow_head *head, const char block[FLOW_HEAD_SIZE],
     return FLOW_OK;
 }
 
-static flow_status head_verify_sum(const flow_head *head, int fd, const char *path, flow_error *err)
+/* `left`: bytes behind the head, as far as is known. */
+static flow_status head_verify_sum(const flow_head *head, int fd, off_t left, const char *path, flow_error *err)
 {
-    unsigned char *piece = malloc(SUM_BYTES);
+    const size_t room = left > 0 && left < SUM_BYTES ? (size_t)left : SUM_BYTES;
+    unsigned char *piece = malloc(room);
     if (piece == NULL)
         return flow_error_memory(err, path);
     uint32_t sum = head_sum(head);
     uint64_t size = FLOW_HEAD_SIZE;
     ssize_t n;
-    while ((n = file_read_fully(fd, piece, SUM_BYTES)) > 0) {
+    while ((n = file_read_fully(fd, piece, room)) > 0) {
         sum = (uint32_t)crc32_z(sum, piece, (size_t)n);
         size += (uint64_t)n;
     }
@@ -200,7 +202,7 @@ static flow_status file_verify_open(flow_head *head, int fd, const char *path, f
         return flow_error_set(err, FLOW_FORMAT, "%s: is truncated: only its first %zd bytes are there; copy the file "
                               "again from where it was written, or train again", path, n);
     FLOW_TRY(head_parse(head, block, path, err));
-    return head_verify_sum(head, fd, path, err);
+    return head_verify_sum(head, fd, about.st_size - FLOW_HEAD_SIZE, path, err);
 }
 
 flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err)
