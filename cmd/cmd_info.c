@@ -367,6 +367,6 @@ const command command_info = {
                 "  flowctl info configs/moons.json\n"
                 "  flowctl info data/two_moons.h5\n"
                 "  flowctl info data/two_moons.h5:/train\n"
-                "  flowctl info digits.h5:/train --picture digits.png",
+                "  flowctl info mnist.h5:/train --picture digits.png",
     .options = options, .args_size = sizeof(info_args), .run = info_run,
 };

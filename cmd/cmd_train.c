@@ -287,7 +287,7 @@ const command command_train = {
                    "discrete, epochs show bits per dimension instead. If the objective trains on a density instead "
                    "of data, they are lower bounds of log Z, and at the end log Z is estimated, with the effective "
                    "sample size of the draws. The result does not depend on the number of threads.",
-    .examples = "  flowctl train configs/moons.json\n"
+    .examples = "  flowctl train configs/moons.json -o moons.h5\n"
                 "  flowctl train events.csv\n"
                 "  flowctl train spec.json --data events.csv --validation 0.1 -o events.h5\n"
                 "  flowctl train spec.json --set train.epochs=200 --resume",
