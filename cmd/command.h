@@ -14,12 +14,16 @@
 
 /* In the order of the help page. */
 #define COMMANDS(X) \
-    X(init) X(train) X(tune) X(sample) X(logprob) X(score) X(compare) X(invert) X(interpolate) X(info) X(check)
+    X(init) X(train) X(tune) X(sample) X(logprob) X(score) X(diagnose) X(compare) X(invert) X(interpolate) X(info) \
+    X(check)
+
+enum { COMMAND_REJECTED = 3 }; /* outcome: the program did its work, and the answer is no */
 
 /* Options of every command, and how it was called: the first member of the struct that its table fills. */
 typedef struct common_args {
     bool help, quiet, json;
     int64_t threads; /* 0: as many as this process may use */
+    int outcome;     /* set by a command whose success has an exit status of its own */
     int argc;        /* the whole command line, for provenance */
     char *const *argv;
 } common_args;

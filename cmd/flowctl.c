@@ -1,6 +1,7 @@
 /* The program around its commands: the table of commands, dispatch, help pages, version, exit codes.
  *
- * Exit codes: 0 success, 1 failure, 2 a mistake in the command line or the spec, 128 + n stopped by signal n.
+ * Exit codes: 0 success, 1 failure, 2 a mistake in the command line or the spec, 3 a model that is rejected, 128 + n
+ * stopped by signal n.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
@@ -104,7 +105,8 @@ static int exit_code(flow_status status)
     }
 }
 
-static flow_status run_command(console *con, const command *cmd, int argc, char **argv, flow_error *err)
+/* *outcome: the exit status of a success. */
+static flow_status run_command(console *con, const command *cmd, int argc, char **argv, int *outcome, flow_error *err)
 {
     common_args *common = calloc(1, cmd->args_size);
     if (common == NULL)
@@ -122,11 +124,12 @@ static flow_status run_command(console *con, const command *cmd, int argc, char 
     } else {
         status = help ? print_help(cmd, err) : cmd->run(common, con, err);
     }
+    *outcome = common->outcome;
     free(common);
     return status;
 }
 
-static flow_status run(console *con, int argc, char **argv, flow_error *err)
+static flow_status run(console *con, int argc, char **argv, int *outcome, flow_error *err)
 {
     const char *first = argc > 1 ? argv[1] : "help";
     if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0 || strcmp(first, "version") == 0)
@@ -138,7 +141,7 @@ static flow_status run(console *con, int argc, char **argv, flow_error *err)
     const command *cmd = find_command(name);
     if (cmd == NULL)
         return unknown_command(name, err);
-    return help ? print_help(cmd, err) : run_command(con, cmd, argc, argv, err);
+    return help ? print_help(cmd, err) : run_command(con, cmd, argc, argv, outcome, err);
 }
 
 /* Standard streams that are closed are opened on nothing, in the wrong direction, so that reading and writing fail.
@@ -165,9 +168,10 @@ int main(int argc, char **argv)
     H5dont_atexit();
     /* HDF5 prints a stack of errors of its own by default */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    flow_status status = run(&con, argc, argv, &err);
+    int outcome = 0;
+    flow_status status = run(&con, argc, argv, &outcome, &err);
     console_clear(&con);
     if (status != FLOW_OK && err.message[0] != '\0')
         console_say(&con, CONSOLE_ERROR, "%s", err.message);
-    return exit_code(status);
+    return status == FLOW_OK ? outcome : exit_code(status);
 }

@@ -147,3 +147,11 @@ members_of() {
     run flowctl logprob whole.h5 whole.csv
     expect_status 0
 }
+
+@test "diagnose tests draws of an ensemble, which has no latents" {
+    flowctl sample spec-tuned.h5 -n 200 --seed 5 -q >rows.csv
+    run --separate-stderr flowctl diagnose spec-tuned.h5 rows.csv
+    expect_status 0
+    expect "no difference found" "an ensemble has no latents to test" neighbours
+    expect_not "independence"
+}

@@ -1,0 +1,80 @@
+/* The parts of a diagnosis, one after the other. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+
+#include "run/diagnose_run.h"
+
+static flow_status diagnose_support(diagnosis *d, flow_error *err)
+{
+    (void)err;
+    const double n = (double)d->n, all = n * (double)d->k;
+    diagnose_add(d, &(diagnose_test){.part = PART_SUPPORT,
+                                     .kind = KIND_OUTSIDE,
+                                     .a = -1,
+                                     .b = -1,
+                                     .p = d->outside > 0 ? 0 : 1,
+                                     .share = (double)d->outside / n,
+                                     .observed = (double)d->outside});
+    diagnose_add(d, &(diagnose_test){.part = PART_SUPPORT,
+                                     .kind = KIND_NOT_FINITE,
+                                     .a = -1,
+                                     .b = -1,
+                                     .p = d->not_finite > 0 ? 0 : 1,
+                                     .share = (double)d->not_finite / all,
+                                     .observed = (double)d->not_finite});
+    return FLOW_OK;
+}
+
+static flow_status diagnose_run(diagnosis *d, flow_error *err)
+{
+    static flow_status (*const parts[])(diagnosis * d, flow_error * err) = {
+        diagnose_read,    diagnose_draw,         diagnose_training, diagnose_support,
+        diagnose_latents, diagnose_independence, diagnose_columns,  diagnose_coverage,
+        diagnose_local,   diagnose_energy,       diagnose_classify, diagnose_ranks,
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        FLOW_TRY(diagnose_check_stop(d, err));
+        FLOW_TRY(parts[i](d, err));
+    }
+    return d->failed ? flow_error_memory(err, "the tests") : diagnose_judge(d, err);
+}
+
+flow_status flow_run_diagnose(flow_run_diagnose_result *out, const flow_session *s,
+                              const flow_run_diagnose_options *options, flow_error *err)
+{
+    *out = (flow_run_diagnose_result){
+        .model = s->model->path,
+        .data = options->rows.input,
+        .seed = options->seed,
+        .level = options->level,
+        .is_conditional = s->n_context > 0,
+        .auc = NAN,
+        .told = NAN,
+    };
+    diagnosis d = {
+        .s = s,
+        .o = options,
+        .result = out,
+        .threads = flow_run_threads(s->options.n_threads),
+        .d = (size_t)s->dim,
+        .c = (size_t)s->n_context,
+        .width = (size_t)s->width,
+    };
+    const flow_status status = diagnose_run(&d, err);
+    free(d.rows);
+    free(d.draws);
+    free(d.logp);
+    free(d.draws_logp);
+    free(d.u);
+    free(d.draws_u);
+    free(d.scores);
+    free(d.draws_scores);
+    free(d.tests);
+    return status;
+}
+
+void flow_run_diagnose_free(flow_run_diagnose_result *result)
+{
+    flow_arena_release(&result->texts);
+}
