@@ -20,12 +20,13 @@ RESULTS ?= results
 # More options of the commands.
 TRAIN_FLAGS ?=
 SCORE_FLAGS ?=
+COMPARE_FLAGS ?=
 # Processors that are divided among the jobs of make -j. Jobs of other programs may want some of them.
 PROCESSORS ?= $(or $(SLURM_CPUS_PER_TASK),$(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN))
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := experiment
-.PHONY: experiment models scores clean-experiment experiment-changed
+.PHONY: experiment models scores table clean-experiment experiment-changed
 
 experiment_names := $(basename $(notdir $(CONFIGS)))
 ifneq ($(words $(experiment_names)),$(words $(sort $(experiment_names))))
@@ -48,17 +49,22 @@ experiment_jobs = $(firstword $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))) $(if 
 experiment_threads = $$(jobs=$(experiment_jobs) models=$(words $(CONFIGS)); \
     [ $$jobs -gt 0 ] && [ $$jobs -lt $$models ] || [ $$jobs -eq 1 ] || jobs=$$models; \
     threads=$$(($(PROCESSORS) / jobs)); echo $$((threads > 0 ? threads : 1)))
-# $(call experiment_make,WORD,COMMAND): makes $@ of what the command prints, whole or not at all. A signal to make goes
-# on to the command, which stops at the end of a step.
-experiment_make = @printf '  %-8s %s\n' '$1' '$*'; trap 'kill -s TERM $$pid' HUP INT TERM; \
-    $2 -j "$(experiment_threads)" >$@.part & pid=$$!; \
+# $(call experiment_make,WORD,NAME,COMMAND): makes $@ of what the command prints, whole or not at all. A signal to make
+# goes on to the command, which stops at the end of a step.
+experiment_make = @printf '  %-8s %s\n' '$1' '$2'; trap 'kill -s TERM $$pid' HUP INT TERM; \
+    $3 -j "$(experiment_threads)" >$@.part & pid=$$!; \
     while wait $$pid; status=$$?; kill -s 0 $$pid 2>/dev/null; do :; done; \
     if [ $$status -eq 0 ]; then mv $@.part $@; else rm -f $@.part; fi
 
-experiment: models $(if $(TEST)$(filter TEST_%,$(.VARIABLES)),scores)
+# The models with held-out rows, and those that are compared on the same ones.
+experiment_tested := $(foreach name,$(experiment_names),$(if $(call experiment_test,$(name)),$(name)))
+experiment_compared := $(if $(TEST),$(foreach name,$(experiment_names),$(if $(TEST_$(name)),,$(name))))
+
+experiment: models scores table
 
 models: $(call experiment_in,.train.json)
-scores: $(call experiment_in,.test.json)
+scores: $(experiment_tested:%=$(RESULTS)/%.test.json)
+table: $(if $(word 2,$(experiment_compared)),$(RESULTS)/table.md $(RESULTS)/table.csv)
 
 # What each model depends on: its spec, the data that the spec names, and the options. A change of one of them ends what
 # is there, and the training begins anew; otherwise one that was interrupted goes on where it was.
@@ -77,7 +83,7 @@ $(RESULTS):
 
 # The model is no target: make would remove one that is not finished. What training says is in NAME.log.
 $(call experiment_in,.train.json): $(RESULTS)/%.train.json: $(RESULTS)/%.begun
-	$(call experiment_make,train,$(FLOWCTL) train $(call experiment_spec,$*) -o $(RESULTS)/$*.h5 --resume --json \
+	$(call experiment_make,train,$*,$(FLOWCTL) train $(call experiment_spec,$*) -o $(RESULTS)/$*.h5 --resume --json \
 	    $(TRAIN_FLAGS) 2>>$(RESULTS)/$*.log); [ $$status -eq 0 ] || tail -n 1 $(RESULTS)/$*.log >&2; exit $$status
 
 define experiment_of_a_model
@@ -87,11 +93,16 @@ endef
 $(foreach name,$(experiment_names),$(eval $(call experiment_of_a_model,$(name))))
 
 $(call experiment_in,.test.json): $(RESULTS)/%.test.json: $(RESULTS)/%.train.json
-	$(call experiment_make,score,$(FLOWCTL) logprob $(RESULTS)/$*.h5 $(call experiment_test,$*) --json -q \
+	$(call experiment_make,score,$*,$(FLOWCTL) logprob $(RESULTS)/$*.h5 $(call experiment_test,$*) --json -q \
 	    $(SCORE_FLAGS)); exit $$status
 
+$(RESULTS)/table.md $(RESULTS)/table.csv: $(experiment_compared:%=$(RESULTS)/%.train.json) \
+                                          $(call experiment_files,$(TEST))
+	$(call experiment_make,compare,$@,$(FLOWCTL) compare $(experiment_compared:%=$(RESULTS)/%.h5) $(TEST) -q \
+	    $(if $(filter %.csv,$@),--csv,--markdown) $(COMPARE_FLAGS)); exit $$status
+
 clean-experiment:
-	rm -f $(foreach suffix,.d .begun .flags .h5 .log .train.json .test.json,$(call experiment_in,$(suffix)))
+	rm -f $(RESULTS)/table.md $(RESULTS)/table.csv $(foreach suffix,.d .begun .flags .h5 .log .train.json .test.json,$(call experiment_in,$(suffix)))
 	-rmdir $(RESULTS)
 
 # make clean-experiment and make -n make nothing.

@@ -3,10 +3,11 @@
 #
 #     experiment.sh [-j JOBS] [-t TEST] [-o RESULTS] SPEC...
 #
-# Trains the specs, JOBS at a time, with nothing but xargs, and scores the models on the rows of TEST: NAME.h5,
-# NAME.train.json and NAME.test.json in the folder RESULTS (results). Run it again after it was stopped: trainings go on
-# where they were, and finished ones end at once. A spec that fails does not stop the others; the exit status is then 1.
-# $FLOWCTL is the program. experiment.mk does the same and more by make, and also sees when a spec or its data change.
+# Trains the specs, JOBS at a time, with nothing but xargs, and scores and compares the models on the rows of TEST:
+# NAME.h5, NAME.train.json, NAME.test.json and table.md in the folder RESULTS (results). Run it again after it was
+# stopped: trainings go on where they were, and finished ones end at once. A spec that fails does not stop the others;
+# the exit status is then 1, and there is no table. $FLOWCTL is the program. experiment.mk does the same and more by
+# make, and also sees when a spec or its data change.
 set -uo pipefail
 jobs=1 results=results test=
 while getopts 'j:t:o:' letter; do
@@ -19,7 +20,7 @@ while getopts 'j:t:o:' letter; do
 done
 shift $((OPTIND - 1))
 if [ $# -eq 0 ] || ! [ "$jobs" -gt 0 ]; then
-    sed -n 's/^# \{0,1\}//p' "$0" | sed -n '3,8p' >&2
+    sed -n 's/^# \{0,1\}//p' "$0" | sed -n '3,9p' >&2
     exit 2
 fi
 
@@ -42,3 +43,8 @@ export -f one
 # 255 would end xargs at once.
 # shellcheck disable=SC2016  # the inner shell has the argument
 printf '%s\0' "$@" | xargs -0 -P "$jobs" -n 1 bash -c 'one "$1" || exit 1' one || exit 1
+if [ -n "$test" ] && [ $# -gt 1 ]; then
+    names=("${@##*/}")
+    models=("${names[@]/%.json/.h5}")
+    "$FLOWCTL" compare "${models[@]/#/$results/}" "$test" --markdown | tee "$results/table.md"
+fi

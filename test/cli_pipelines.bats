@@ -87,6 +87,8 @@ expect_continued() {
     stat -c '%n %Y' $(cut -d' ' -f1 stamps) | cmp - stamps
     [ "$(finished)" = "$all" ]
     [ "$(cd results && printf '%s\n' *.test.json | wc -l)" -eq 6 ]
+    [ "$(wc -l <results/table.csv)" -eq 7 ]
+    grep -q '^| .*m4' results/table.md
     expect_continued
     # nothing is left to do; no parts of files are left
     run make -j2
@@ -113,12 +115,16 @@ expect_continued() {
     make
     [ -z "$(trained)" ]
     differ results/m1.test.json before.json
+    # one with rows of its own is not compared
+    cp data/train.csv data/more.csv
+    cp results/m1.test.json before.json
+    make TEST_m1=data/more.csv
+    differ results/m1.test.json before.json
     make models TRAIN_FLAGS='--set train.epochs=2'
     [ "$(trained)" = "$all" ]
     # a spec that names other data from now on
     rm -f results/m3.d
     sed -i 's/other.csv/more.csv/' configs/m3.json
-    cp data/train.csv data/more.csv
     make models TRAIN_FLAGS='--set train.epochs=2'
     [ "$(trained)" = m3 ]
     grep -q 'data/more.csv' results/m3.d
