@@ -2,9 +2,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "table_files.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "num/rng.h"
 #include "values.h"
 
 static const double four[] = {1, 2.5, -3e-2, 4};
@@ -298,6 +300,37 @@ static void test_advice(void **state)
             "above are a title, take them out or put # in front of them");
 }
 
+/* Plain rows are read by a way of their own; in quotes, the same numbers are not. */
+static void test_plain_rows_are_as_quoted_ones(void **state)
+{
+    (void)state;
+    enum { COLUMNS = 11, ROWS = 300, SIZE = 64 * COLUMNS * ROWS };
+    static const char *const forms[] = {"%.6g", "%.3f", "%.0f",  "%+.17g", "%.10e", "%.8f",
+                                        "%.9f", "%g",   "%.12E", "%.18g",  "%.0f.", "%.21f"};
+    static char plain[SIZE], quoted[SIZE];
+    static content other;
+    const unsigned n_forms = sizeof forms / sizeof forms[0];
+    flow_error err = {0};
+    for (unsigned round = 0; round < 4; round++) {
+        size_t p = 0, q = 0;
+        for (unsigned i = 0; i < COLUMNS * ROWS; i++) {
+            const double size = ldexp(1, (int)(60 * flow_rng_uniform(round, FLOW_STREAM_OTHER, i, 0)) - 30);
+            char number[64];
+            snprintf(number, sizeof number, forms[(unsigned)(n_forms * flow_rng_uniform(1, FLOW_STREAM_OTHER, i, 1))],
+                     size * (flow_rng_uniform(2, FLOW_STREAM_OTHER, i, round) - 0.5));
+            const char *end = (i + 1) % COLUMNS != 0 ? "," : round % 2 == 1 ? "\r\n" : "\n";
+            p += (size_t)snprintf(plain + p, SIZE - p, "%s%s", number, end);
+            q += (size_t)snprintf(quoted + q, SIZE - q, "\"%s\"%s", number, end);
+        }
+        const flow_reader_options options = {.room = round < 2 ? 0 : 512}; /* small: the end of the buffer is near */
+        assert_int_equal(read_with(&other, write_text("quoted.csv", quoted), NULL, &err), FLOW_OK);
+        assert_int_equal(read_with(&got, write_text("plain.csv", plain), &options, &err), FLOW_OK);
+        assert_int_equal(got.n, ROWS);
+        assert_int_equal(other.n, ROWS);
+        assert_memory_equal(got.values, other.values, ROWS * COLUMNS * sizeof(double));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_row_names),     cmocka_unit_test(test_empty_columns),
         cmocka_unit_test(test_truth_values),  cmocka_unit_test(test_missing_values),
         cmocka_unit_test(test_ends_of_lines), cmocka_unit_test(test_advice),
+        cmocka_unit_test(test_plain_rows_are_as_quoted_ones),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
