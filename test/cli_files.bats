@@ -87,6 +87,23 @@ refused() {
     flowctl check spec.json
 }
 
+@test "a model that cannot be read for a moment is not replaced by a table, with --force neither" {
+    command -v cc >/dev/null || skip "no compiler"
+    [[ $FLOWCTL != *asan* ]] || skip "another library comes first"
+    cc -std=c11 -D_GNU_SOURCE -fPIC -shared -o calls.so "$root/test/faults/calls.c" -ldl
+    mkdir there
+    cp model.h5 there/other.h5
+    echo >log
+    for ((at = 1; $(wc -l <log) > 0; at++)); do # each call on the file fails once
+        : >log
+        run env FAULT_FOLDER="$PWD/there" FAULT_KIND=eio FAULT_AT=$at FAULT_LOG="$PWD/log" \
+            LD_PRELOAD="$PWD/calls.so" "$FLOWCTL" sample "$PWD/model.h5" -n 3 -o "$PWD/there/other.h5" --force
+        expect_status 1
+        cmp model.h5 there/other.h5
+    done
+    [ "$at" -gt 3 ]
+}
+
 @test "two programs that write tables into one HDF5 file leave both" {
     flowctl sample model.h5 -n 10 -o o.h5:/start
     for table in a b c d; do

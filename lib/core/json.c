@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/bytes.h"
 #include "core/text.h"
@@ -160,6 +161,21 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
     FLOW_RETURN_MADE(out, document, cJSON_Delete, status);
 }
 
+bool flow_json_begins(const char *text, size_t size)
+{
+    size_t i = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    while (i < size && isspace((unsigned char)text[i]))
+        i++;
+    return i < size && text[i] == '{';
+}
+
+/* Whether the text in a pipe is something else, such as a table. */
+static bool json_is_other_pipe(FILE *in, const char *text, size_t length)
+{
+    struct stat about;
+    return length > 0 && !flow_json_begins(text, length) && fstat(fileno(in), &about) == 0 && !S_ISREG(about.st_mode);
+}
+
 flow_status flow_json_read(cJSON **out, const char *file, flow_error *err)
 {
     *out = NULL;
@@ -174,6 +190,10 @@ flow_status flow_json_read(cJSON **out, const char *file, flow_error *err)
         status = flow_error_memory(err, file);
     else if (ferror(in))
         status = flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", file, strerror(errno));
+    else if (json_is_other_pipe(in, text, length))
+        status = flow_error_set(err, FLOW_SPEC, "%s: is not a spec, a JSON object { ... }; if these are data: a spec is "
+                                "made for data in a file, which are read several times, as in COMMAND >rows.csv and "
+                                "then flowctl train rows.csv", standard ? "standard input" : file);
     else
         status = flow_json_parse(out, text, length, standard ? "standard input" : file, err);
     free(text);

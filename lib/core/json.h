@@ -8,6 +8,7 @@
 #define FLOW_CORE_JSON_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/error.h"
@@ -26,6 +27,9 @@ flow_status flow_json_parse(cJSON **out, const char *text, size_t length, const 
 
 /* The same for a file of at most FLOW_JSON_MAX_BYTES; "-" is standard input. */
 flow_status flow_json_read(cJSON **out, const char *file, flow_error *err);
+
+/* Whether a text begins as an object does. */
+bool flow_json_begins(const char *text, size_t size);
 
 flow_json flow_json_root(cJSON *document);
 flow_json flow_json_member(const flow_json *object, const char *key);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "core/json.h"
 #include "h5/file.h"
 #include "model/model.h"
 
@@ -82,14 +83,6 @@ static ssize_t file_read_fully(int fd, void *data, size_t size)
     return (ssize_t)done;
 }
 
-static bool file_looks_like_json(const char *start, size_t size)
-{
-    size_t i = size >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    while (i < size && strchr(" \t\r\n", start[i]) != NULL && start[i] != '\0')
-        i++;
-    return i < size && start[i] == '{';
-}
-
 static int head_open(const char *path)
 {
     int fd;
@@ -99,25 +92,53 @@ static int head_open(const char *path)
     return fd;
 }
 
-flow_file_kind flow_file_identify(const char *path)
+static flow_status file_inspect_open(flow_file_kind *out, int fd, const char *path, flow_error *err)
 {
-    int fd = head_open(path);
-    if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR ? FLOW_FILE_MISSING : FLOW_FILE_OTHER;
-    flow_file_kind kind = FLOW_FILE_OTHER;
     struct stat about;
     char start[FLOW_HEAD_SIZE];
-    ssize_t n;
-    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && (n = file_read_fully(fd, start, sizeof start)) > 0) {
-        if (n >= MAGIC_SIZE && memcmp(start, magic, MAGIC_SIZE) == 0)
-            kind = FLOW_FILE_MODEL;
-        else if (flow_h5_has_signature(path))
-            kind = FLOW_FILE_HDF5;
-        else if (file_looks_like_json(start, (size_t)n))
-            kind = FLOW_FILE_JSON;
+    bool is_hdf5 = false;
+    const bool is_known = fstat(fd, &about) == 0;
+    if (is_known && !S_ISREG(about.st_mode))
+        return FLOW_OK;
+    const ssize_t n = is_known ? file_read_fully(fd, start, sizeof start) : -1;
+    if (n < 0)
+        return flow_error_set(err, FLOW_IO, "cannot be read: %s", strerror(errno));
+    if (n >= MAGIC_SIZE && memcmp(start, magic, MAGIC_SIZE) == 0) {
+        *out = FLOW_FILE_MODEL;
+        return FLOW_OK;
     }
-    close(fd);
-    return kind;
+    if (n > 0)
+        FLOW_TRY(flow_h5_find_signature(&is_hdf5, path, err));
+    if (is_hdf5)
+        *out = FLOW_FILE_HDF5;
+    else if (flow_json_begins(start, (size_t)n))
+        *out = FLOW_FILE_JSON;
+    return FLOW_OK;
+}
+
+flow_status flow_file_inspect(flow_file_kind *out, const char *path, flow_error *err)
+{
+    *out = FLOW_FILE_OTHER;
+    const int fd = head_open(path);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        *out = FLOW_FILE_MISSING;
+    if (fd < 0 && (*out == FLOW_FILE_MISSING || errno == ENXIO)) /* ENXIO: a socket */
+        return FLOW_OK;
+    flow_status status = fd >= 0 ? file_inspect_open(out, fd, path, err)
+                                 : flow_error_set(err, FLOW_IO, "cannot be read: %s", strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    if (status == FLOW_OK || err == NULL)
+        return status;
+    const flow_error why = *err;
+    return flow_error_set(err, status, "%s: this file exists and %s, and nobody knows what would be lost with it; make "
+                          "it readable, name another one, or remove it", path, why.message);
+}
+
+flow_file_kind flow_file_identify(const char *path)
+{
+    flow_file_kind kind;
+    return flow_file_inspect(&kind, path, NULL) == FLOW_OK ? kind : FLOW_FILE_OTHER;
 }
 
 static flow_status file_fail_not_model(const char *path, off_t size, flow_error *err)

@@ -79,5 +79,7 @@ typedef enum flow_file_kind {
     FLOW_FILE_OTHER /* and what cannot be read, folders, pipes */
 } flow_file_kind;
 flow_file_kind flow_file_identify(const char *path);
+/* The same for a file that is to be replaced: FLOW_IO where it cannot be read, since it may be anything then. */
+flow_status flow_file_inspect(flow_file_kind *out, const char *path, flow_error *err);
 
 #endif

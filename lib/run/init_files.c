@@ -130,7 +130,8 @@ static flow_status files_check_spec(const init_plan *plan, const flow_location *
     const char *spec = plan->out->spec;
     if (flow_is_standard(spec))
         return flow_error_set(err, FLOW_ARGUMENT, "-o: the spec goes to a file; name one such as events.json");
-    const flow_file_kind kind = flow_file_identify(spec);
+    flow_file_kind kind;
+    FLOW_TRY(flow_file_inspect(&kind, spec, err));
     if (kind == FLOW_FILE_MISSING)
         return FLOW_OK;
     if (kind != FLOW_FILE_JSON || files_are_same(spec, place->file))
@@ -149,7 +150,9 @@ static flow_status files_check_spec(const init_plan *plan, const flow_location *
 static flow_status files_check_model(const init_plan *plan, flow_error *err)
 {
     const char *model = plan->out->model;
-    const flow_file_kind kind = plan->options->trains ? flow_file_identify(model) : FLOW_FILE_MISSING;
+    flow_file_kind kind = FLOW_FILE_MISSING;
+    if (plan->options->trains)
+        FLOW_TRY(flow_file_inspect(&kind, model, err));
     if (kind == FLOW_FILE_MISSING || (kind == FLOW_FILE_MODEL && (plan->options->force || plan->options->resume)))
         return FLOW_OK;
     if (kind == FLOW_FILE_MODEL)
@@ -276,7 +279,9 @@ flow_status init_find_files(init_plan *plan, flow_error *err)
 {
     flow_location place = {0};
     if (flow_is_standard(plan->options->data))
-        return flow_error_set(err, FLOW_ARGUMENT, "standard input can be read only once; put the data into a file");
+        return flow_error_set(err, FLOW_ARGUMENT, "standard input can be read only once, and this "
+                              "takes several passes; put the data into a file first, as in: COMMAND >rows.csv, and "
+                              "name that");
     FLOW_TRY(files_check_kind(plan->options->data, err));
     struct stat info;
     if (stat(plan->options->data, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))

@@ -90,7 +90,9 @@ flow_status flow_output_check(const char *option, const char *location, const fl
     flow_location target = {0};
     FLOW_TRY(flow_location_name(&target, location, err));
     flow_status status = FLOW_OK;
-    const flow_file_kind kind = flow_is_standard(target.file) ? FLOW_FILE_MISSING : flow_file_identify(target.file);
+    flow_file_kind kind = FLOW_FILE_MISSING;
+    if (!flow_is_standard(target.file))
+        status = flow_file_inspect(&kind, target.file, err);
     if (kind == FLOW_FILE_MODEL || kind == FLOW_FILE_JSON)
         status = flow_error_set(err, FLOW_EXISTS, "%s %s: this file is a %s; name another file for the results", option,
                                 target.file, kind == FLOW_FILE_MODEL ? "model" : "spec");

@@ -33,7 +33,8 @@ flow_status train_check_output(const train_run *run, bool *resume, flow_error *e
 {
     const char *output = run->output;
     FLOW_TRY(resume_check_folder(output, err));
-    const flow_file_kind kind = flow_file_identify(output);
+    flow_file_kind kind;
+    FLOW_TRY(flow_file_inspect(&kind, output, err));
     *resume = kind == FLOW_FILE_MODEL && run->options->resume;
     if (kind == FLOW_FILE_MISSING || (kind == FLOW_FILE_MODEL && (*resume || run->options->force)))
         return FLOW_OK;

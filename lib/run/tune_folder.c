@@ -145,14 +145,17 @@ flow_status tune_check_files(const tune_search *s, bool *resume, flow_error *err
     *resume = o->resume && has_search;
     const char *const files[] = {out->model, out->ensemble.model, out->spec, out->folder};
     for (int i = 0; i < 2; i++) {
-        const flow_file_kind kind = files[i] != NULL ? flow_file_identify(files[i]) : FLOW_FILE_MISSING;
+        flow_file_kind kind = FLOW_FILE_MISSING;
+        if (files[i] != NULL)
+            FLOW_TRY(flow_file_inspect(&kind, files[i], err));
         if (kind != FLOW_FILE_MISSING && kind != FLOW_FILE_MODEL)
             return flow_error_set(err, FLOW_EXISTS,
                                   "%s: this file exists and is not a usable model, so it is not replaced; "
                                   "name another one with -o, or remove it",
                                   files[i]);
     }
-    const flow_file_kind spec = flow_file_identify(out->spec);
+    flow_file_kind spec;
+    FLOW_TRY(flow_file_inspect(&spec, out->spec, err));
     if (spec != FLOW_FILE_MISSING && spec != FLOW_FILE_JSON)
         return flow_error_set(err, FLOW_EXISTS,
                               "%s: this file exists and is not a spec, so it is not replaced; name another model with "
