@@ -28,6 +28,19 @@ setup() {
     run timeout 60 "$FLOWCTL" init <(cat train.csv)
     expect_status 2
     expect "is a pipe, which can be read only once, and this takes several passes"
+    for command in train tune check; do
+        run timeout 60 "$FLOWCTL" $command <(cat train.csv)
+        expect_status 2
+        expect "is not a spec, a JSON object { ... }; if these are data: a spec is made for data in a file"
+    done
+    run timeout 60 "$FLOWCTL" train - < <(cat train.csv)
+    expect_status 2
+    expect "standard input: is not a spec"
+    run timeout 60 "$FLOWCTL" check <(cat spec.json)
+    expect_status 0
+    run timeout 60 "$FLOWCTL" check <(echo '{"flow": 1,}')
+    expect_status 2
+    expect ":1:13: this is not valid JSON"
 }
 
 @test "one row, of input and of training" {
