@@ -260,7 +260,7 @@ static void document_add_flow(draft *d, cJSON *spec)
     document_add_support(d, flow);
     document_add_columns_to_line(d, flow);
     document_add_blocks(d, flow);
-    draft_number(d, draft_type(d, spec, "base", "student_t"), "outliers", 1e-4);
+    draft_number(d, draft_type(d, spec, "base", "student_t"), "outlier_rows", 1e-4);
 }
 
 /* ---- training ---- */
@@ -338,7 +338,7 @@ static void document_add_space(draft *d, cJSON *spec)
                         t->hidden > 128 ? "[[128, 128], [256, 256], [512, 512]]"
                                         : "[[64, 64], [128, 128], [256, 256]]");
     document_add_values(d, space, "flow[%d].activation", place, "[\"silu\", \"relu\"]");
-    document_add_values(d, space, "base", place, "[{\"type\": \"student_t\", \"outliers\": 0.0001}, \"normal\"]");
+    document_add_values(d, space, "base", place, "[{\"type\": \"student_t\", \"outlier_rows\": 0.0001}, \"normal\"]");
     document_add_around(d, space, "train.optimizer.rate", t->rate, 2, 1);
     document_add_around(d, space, "train.optimizer.decay", t->decay, 3, 1);
     cJSON *batch = draft_list(d, space, "train.batch");

@@ -9,6 +9,7 @@
 typedef struct flow_student_t_options {
     double degrees;  /* of freedom, at the start of the training */
     double outliers; /* share of a Cauchy distribution in each dimension */
+    double outlier_rows, outlier_spread; /* share of the rows with such distributions; their share in each dimension */
 } flow_student_t_options;
 
 typedef struct flow_uniform_options {
