@@ -31,6 +31,7 @@ XSMM ?= yes
 # ZSTD=no reads no files that are compressed with zstd although libzstd is installed.
 ZSTD ?= yes
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 FUZZ_SECONDS ?= 30
 # Inputs of each fuzz target, in place of seconds: FUZZ_RUNS=10000000
@@ -118,7 +119,8 @@ FUZZ := $(patsubst %.c,%,$(sort $(wildcard test/fuzz_*.c)))
 FAULT := $(patsubst %.c,%,$(sort $(wildcard test/fault_*.c)))
 BENCH := $(patsubst %.c,%,$(sort $(wildcard test/bench/bench_*.c)))
 BATS := $(sort $(wildcard test/cli_*.bats))
-PROGRAM_SOURCES := $(wildcard test/*.c test/bench/*.c data/generate.c)
+PAGES_SOURCES := $(sort $(wildcard pages/*.c))
+PROGRAM_SOURCES := $(wildcard test/*.c test/bench/*.c data/generate.c) $(PAGES_SOURCES)
 # Every other C file in test/ is shared by the programs there, every other one in test/bench/ by the benchmarks.
 TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ) $(FAULT)) test/install_example.c, \
                              $(sort $(wildcard test/*.c)))
@@ -156,7 +158,7 @@ else
 LIBRARY_FLAGS += -DFLOW_NO_ZSTD
 endif
 TEST_FLAGS := -Icmd -Itest $(CONFIG_CMOCKA_CFLAGS)
-FLAGS_OF = $(FLAGS_$(1)) $(if $(filter test/%,$(1)),$(TEST_FLAGS)) \
+FLAGS_OF = $(FLAGS_$(1)) $(if $(filter test/%,$(1)),$(TEST_FLAGS)) $(if $(filter pages/%,$(1)),-Icmd) \
            $(if $(filter $(1).c,$(VERSION_SOURCES)),-DFLOW_VERSION='"$(VERSION_STRING)"')
 
 # The commit is part of the version, and only the sources that mention FLOW_VERSION are compiled anew for it.
@@ -247,6 +249,14 @@ $(2)/flowctl: $(2)/obj/cmd/flowctl.o $(2)/libcmd.a $(2)/libflowctl.a
 
 $(2)/generate: $(2)/obj/data/generate.o $(2)/libflowctl.a
 	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$< $(2)/libflowctl.a $$(LIBRARIES)
+
+# Man pages and completion, which are made by a program that has the tables of options.
+$(2)/pages: $(PAGES_SOURCES:%.c=$(2)/obj/%.o) $(2)/libcmd.a $(2)/libflowctl.a
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$(filter %.o,$$^) $(2)/libcmd.a $(2)/libflowctl.a $$(LIBRARIES)
+
+$(2)/share/made: $(2)/pages scripts/make_pages.sh scripts/markdown_man.awk docs/spec.md docs/commands.md \
+                 $(wildcard pages/completion.*)
+	$$(call say,PAGES,$(2)/share)scripts/make_pages.sh $(2)/pages $(2)/share $(VERSION) && touch $$@
 
 $(2)/test/%: $(2)/obj/test/%.o $(2)/libcmd.a $(2)/libflowctl.a | $(DENSITIES)
 	@mkdir -p $$(@D)
@@ -402,10 +412,11 @@ tsan: build/tsan/flowctl $(TSAN_TESTS)
 
 ##   install        into PREFIX=/usr/local (and DESTDIR); uninstall removes what it put there
 bindir := $(DESTDIR)$(PREFIX)/bin
-libdir := $(DESTDIR)$(PREFIX)/lib
+libdir := $(DESTDIR)$(LIBDIR)
 includedir := $(DESTDIR)$(PREFIX)/include/flowctl
-datadir := $(DESTDIR)$(PREFIX)/share/flowctl
-docdir := $(DESTDIR)$(PREFIX)/share/doc/flowctl
+sharedir := $(DESTDIR)$(PREFIX)/share
+datadir := $(sharedir)/flowctl
+docdir := $(sharedir)/doc/flowctl
 DOCUMENTS := $(wildcard README.md CHANGELOG.md SECURITY.md LICENSE CITATION.cff)
 
 install: all
@@ -423,12 +434,21 @@ install: all
 	install -m 644 $(DOCUMENTS) '$(docdir)'
 	install -m 644 configs/schema.json '$(docdir)/configs/schema.json'
 	cp -R docs '$(docdir)'
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBRARIES)|' \
+	install -d '$(datadir)/configs/densities'
+	install -m 644 configs/*.json '$(datadir)/configs'
+	install -m 644 configs/densities/*.c '$(datadir)/configs/densities'
+	cd $(BUILT)/share && find . -type f ! -name made | while read -r file; do \
+	    install -d '$(abspath $(sharedir))'/"$${file%/*}" && \
+	    install -m 644 "$$file" '$(abspath $(sharedir))'/"$$file" || exit 1; done
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBRARIES)|' \
 	    flowctl.pc.in >'$(libdir)/pkgconfig/flowctl.pc'
 
 uninstall:
 	rm -f '$(bindir)/flowctl' '$(libdir)/libflowctl.a' '$(libdir)/pkgconfig/flowctl.pc'
 	rm -f '$(libdir)'/libflowctl.so '$(libdir)/$(SONAME)' '$(libdir)'/libflowctl.so.*.*
+	rm -f '$(sharedir)'/man/man1/flowctl.1 '$(sharedir)'/man/man1/flowctl-*.1 '$(sharedir)'/man/man5/flowctl-spec.5
+	rm -f '$(sharedir)/bash-completion/completions/flowctl' '$(sharedir)/zsh/site-functions/_flowctl'
+	rm -f '$(sharedir)/fish/vendor_completions.d/flowctl.fish'
 	rm -rf '$(includedir)' '$(datadir)' '$(docdir)'
 
 ##   setup          install the libraries (scripts/setup.sh; --lint and --python add what lint and some tests need)

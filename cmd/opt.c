@@ -226,6 +226,18 @@ static void opt_left_side(char *out, size_t size, const opt *o)
              o->kind == OPT_FLAG ? "" : o->value);
 }
 
+void opt_help_text(flow_text *text, const opt *o)
+{
+    const char *filled = o->fill != NULL ? strstr(o->help, "%s") : NULL;
+    flow_text_add(text, "%.*s", filled != NULL ? (int)(filled - o->help) : (int)strlen(o->help), o->help);
+    if (filled != NULL) {
+        o->fill(text);
+        flow_text_add(text, "%s", filled + strlen("%s"));
+    }
+    if (o->fallback != NULL)
+        flow_text_add(text, " (default: %s)", o->fallback);
+}
+
 void opt_help(flow_text *text, const opt *table)
 {
     char left[80];
@@ -243,14 +255,7 @@ void opt_help(flow_text *text, const opt *table)
     for (const opt *o = options; o->name != NULL; o++) {
         opt_left_side(left, sizeof left, o);
         flow_text help = {0};
-        const char *filled = o->fill != NULL ? strstr(o->help, "%s") : NULL;
-        flow_text_add(&help, "%.*s", filled != NULL ? (int)(filled - o->help) : (int)strlen(o->help), o->help);
-        if (filled != NULL) {
-            o->fill(&help);
-            flow_text_add(&help, "%s", filled + strlen("%s"));
-        }
-        if (o->fallback != NULL)
-            flow_text_add(&help, " (default: %s)", o->fallback);
+        opt_help_text(&help, o);
         opt_help_row(text, left, width, help.data != NULL ? help.data : o->help);
         flow_text_free(&help);
     }

@@ -73,6 +73,9 @@ flow_status opt_parse(void *args, const opt *table, int argc, char *const *argv,
 /* FLOW_ARGUMENT when a positional argument that is not optional was not given. */
 flow_status opt_check(const void *args, const opt *table, flow_error *err);
 
+/* Adds the help of a row, with what fills it and its default. */
+void opt_help_text(flow_text *text, const opt *o);
+
 /* Adds "COMMAND MODEL DATA [options]" and the sections "Arguments" and "Options" of a help page. */
 void opt_usage(flow_text *text, const char *command, const opt *table);
 void opt_help(flow_text *text, const opt *table);

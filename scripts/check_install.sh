@@ -17,6 +17,16 @@ export MAKEFLAGS
 "$make" --no-print-directory install PREFIX="$prefix" DESTDIR="$root" CC="${CC:-gcc}"
 "$root$prefix/bin/flowctl" --version
 
+# Man pages, completion, presets and documents.
+for file in man/man1/flowctl.1 man/man1/flowctl-train.1 man/man5/flowctl-spec.5 bash-completion/completions/flowctl \
+    zsh/site-functions/_flowctl fish/vendor_completions.d/flowctl.fish flowctl/configs/moons.json \
+    doc/flowctl/docs/spec.md doc/flowctl/README.md; do
+    [ -s "$root$prefix/share/$file" ] || { echo "make install left out share/$file" && exit 1; }
+done
+for name in $("$root$prefix/bin/flowctl" help | sed -n 's/^  \([a-z][a-z0-9_-]*\)  .*/\1/p' | grep -v '^help$'); do
+    [ -s "$root$prefix/share/man/man1/flowctl-$name.1" ] || { echo "no man page of $name" && exit 1; }
+done
+
 export PKG_CONFIG_PATH=$root$prefix/lib/pkgconfig
 flags() { pkg-config --define-variable=prefix="$root$prefix" "$@" flowctl; }
 # The example stands alone, far from the headers of the source tree.

@@ -17,7 +17,7 @@ complain() {
     bad=1
 }
 
-c_files=$(find lib cmd test data configs docs -name '*.[ch]' 2>/dev/null | LC_ALL=C sort)
+c_files=$(find lib cmd pages test data configs docs -name '*.[ch]' 2>/dev/null | LC_ALL=C sort)
 scripts=$(find scripts test .ci -type f \( -name "*.sh" -o -name "*.bats" -o -name "*.bash" -o -path .ci/run \) \
     2>/dev/null | LC_ALL=C sort)
 sources=$(printf '%s\n' "$c_files" "$scripts" Makefile | sed '/^$/d')

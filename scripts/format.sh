@@ -30,7 +30,7 @@ ranges() {
 what=all
 if [ $# -eq 0 ]; then
     what=long
-    mapfile -t files < <(find lib cmd test data configs docs -name '*.[ch]' | LC_ALL=C sort)
+    mapfile -t files < <(find lib cmd pages test data configs docs -name '*.[ch]' | LC_ALL=C sort)
     set -- "${files[@]}"
 fi
 for file; do

@@ -37,7 +37,7 @@ tidy() {
     log=$(mktemp -d)
     # shellcheck disable=SC2016  # the variables are of sh
     # clang-tidy speaks of suppressed warnings on standard error; what counts is on standard output.
-    find lib cmd -name '*.c' | LC_ALL=C sort | while IFS= read -r file; do
+    find lib cmd pages -name '*.c' | LC_ALL=C sort | while IFS= read -r file; do
         printf '%s\0' "$file"
     done | xargs -0 -P "$jobs" -I FILE sh -c '
         file=$1 log=$2
@@ -59,7 +59,7 @@ cppcheck_sources() {
     needs cppcheck || return
     cppcheck --quiet --error-exitcode=1 --std=c11 --language=c -j "$jobs" -Ilib -Icmd --inline-suppr \
         --enable=warning,performance,portability --suppress=missingIncludeSystem --suppress=unusedStructMember \
-        --suppress=internalAstError --suppress=uninitvar --suppress=unknownMacro lib cmd
+        --suppress=internalAstError --suppress=uninitvar --suppress=unknownMacro lib cmd pages
 }
 
 step layers layers

@@ -24,9 +24,8 @@ setup_file() {
     normal b b.csv
     awk 'BEGIN { srand(4); print "x"; for (i = 0; i < 3000; i++)
         printf "%.6f\n", sqrt(-2 * log(1 - rand())) * cos(6.283185307 * rand()) }' >held.csv
-    for name in wide narrow; do
-        flowctl train spec.json -q --set seed=$([ $name = wide ] && echo 2 || echo 3) -o $name.h5
-    done
+    flowctl train spec.json -q --set seed=2 -o wide.h5
+    flowctl train spec.json -q --set seed=3 -o narrow.h5
 }
 
 setup() {
