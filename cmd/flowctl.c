@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "crash.h"
 #include "model/file.h"
 #include "report.h"
 #include "run/version.h"
@@ -168,6 +169,7 @@ int main(int argc, char **argv)
     H5dont_atexit();
     /* HDF5 prints a stack of errors of its own by default */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    crash_watch();
     int outcome = 0;
     flow_status status = run(&con, argc, argv, &outcome, &err);
     console_clear(&con);

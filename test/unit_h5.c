@@ -23,7 +23,7 @@ static flow_h5_scope scope;
 static int begin(void **state)
 {
     (void)state;
-    scope = flow_h5_begin();
+    scope = flow_h5_begin("test");
     return 0;
 }
 
@@ -66,7 +66,7 @@ static void test_scope_is_silent(void **state)
     void *data;
     H5Eget_auto2(H5E_DEFAULT, &print, &data);
     H5Eset_auto2(H5E_DEFAULT, count_errors, &count);
-    scope = flow_h5_begin();
+    scope = flow_h5_begin("test");
     ASSERT_LT(H5Fopen(at("none.h5"), H5F_ACC_RDONLY, H5P_DEFAULT), 0);
     assert_int_equal(count, 0);
     flow_h5_end(&scope);

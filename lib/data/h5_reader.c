@@ -49,7 +49,7 @@ static flow_status h5_reader_load(h5_reader *r, flow_error *err)
 {
     int64_t size = r->layout.block_rows, first = r->next - r->next % size, left = r->common.n_rows - first;
     r->n_block = 0;
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(r->common.name);
     flow_status status = r->layout.read(&r->layout, r->block, first, left < size ? left : size, err);
     flow_h5_end(&scope);
     if (status != FLOW_OK)
@@ -137,7 +137,7 @@ static flow_status h5_reader_seek(flow_reader *reader, const flow_position *posi
 
 static void h5_reader_limit(flow_reader *reader, int64_t rows)
 {
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(reader->name);
     flow_h5_layout_limit(&((h5_reader *)reader)->layout, rows);
     flow_h5_end(&scope);
 }
@@ -145,7 +145,7 @@ static void h5_reader_limit(flow_reader *reader, int64_t rows)
 static void h5_reader_close(flow_reader *reader)
 {
     h5_reader *r = (h5_reader *)reader;
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(reader->name);
     flow_h5_layout_free(&r->layout);
     flow_h5_close(r->file);
     flow_h5_end(&scope);
@@ -324,7 +324,7 @@ flow_status flow_h5_reader_open(flow_reader **out, const char *file, const char 
     r->common.can_seek = true;
     r->file = H5I_INVALID_HID;
     r->layout = (flow_h5_layout){.record = H5I_INVALID_HID, .chunk_rows = 1};
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(file);
     flow_status status = h5_reader_open_table(r, file, path, options, err);
     flow_h5_end(&scope);
     r->common.granule = r->layout.chunk_rows;

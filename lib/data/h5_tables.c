@@ -303,7 +303,7 @@ flow_status flow_h5_all_tables(flow_name_list *paths, flow_name_list *sizes, con
 {
     hid_t id;
     h5_listing list = {0};
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(file);
     flow_status status = flow_h5_open(&id, file, err);
     if (status != FLOW_OK) {
         flow_error_prefix(err, status, "%s: ", file);

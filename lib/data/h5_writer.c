@@ -167,7 +167,7 @@ static flow_status h5_writer_write(flow_writer *writer, const double *rows, size
 {
     h5_writer *w = (h5_writer *)writer;
     flow_status status = FLOW_OK;
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(writer->output.target);
     while (n_rows > 0 && status == FLOW_OK) {
         size_t room = w->chunk_rows - w->n_buffered, m = n_rows < room ? n_rows : room;
         h5_writer_buffer(w, rows, m);
@@ -191,7 +191,7 @@ static flow_status h5_writer_set_path(h5_writer *w, const char *path, flow_error
 static flow_status h5_writer_begin(flow_writer *writer, const char *path, flow_error *err)
 {
     h5_writer *w = (h5_writer *)writer;
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(writer->output.target);
     flow_status status = h5_writer_end_table(w, err);
     flow_h5_end(&scope);
     w->n_written = 0;
@@ -201,7 +201,7 @@ static flow_status h5_writer_begin(flow_writer *writer, const char *path, flow_e
 static flow_status h5_writer_finish(flow_writer *writer, flow_error *err)
 {
     h5_writer *w = (h5_writer *)writer;
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(writer->output.target);
     flow_status status = h5_writer_end_table(w, err);
     if (status == FLOW_OK && H5Fflush(w->file, H5F_SCOPE_GLOBAL) < 0)
         status = h5_writer_fail(w, err, "the file");
@@ -216,7 +216,7 @@ static flow_status h5_writer_finish(flow_writer *writer, flow_error *err)
 static void h5_writer_release(flow_writer *writer)
 {
     h5_writer *w = (h5_writer *)writer;
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(writer->output.target);
     for (int k = 0; k < w->n_parts; k++) {
         flow_h5_close(w->parts[k].dataset);
         free(w->parts[k].buffer);
@@ -235,7 +235,7 @@ static flow_status h5_writer_open_file(h5_writer *w, bool keep, flow_error *err)
 {
     flow_replacement *output = &w->common.output;
     flow_status status = FLOW_OK;
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(output->target);
     if (keep)
         status = flow_h5_update(&w->file, output, w->path, w->careful, err);
     else if (w->careful)

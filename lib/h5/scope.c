@@ -28,9 +28,17 @@ void flow_h5_unlock(void)
     pthread_mutex_unlock(&lock_mutex);
 }
 
-flow_h5_scope flow_h5_begin(void)
+static _Thread_local const char *volatile scope_file;
+
+const char *flow_h5_file_in_use(void)
+{
+    return scope_file;
+}
+
+flow_h5_scope flow_h5_begin(const char *file)
 {
     flow_h5_lock();
+    scope_file = file;
     flow_h5_scope scope = {0};
     H5Eget_auto2(H5E_DEFAULT, &scope.print, &scope.data);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -41,6 +49,7 @@ void flow_h5_end(const flow_h5_scope *scope)
 {
     H5Eclear2(H5E_DEFAULT);
     H5Eset_auto2(H5E_DEFAULT, scope->print, scope->data);
+    scope_file = NULL;
     flow_h5_unlock();
 }
 

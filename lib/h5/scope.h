@@ -1,6 +1,6 @@
 /* What surrounds every use of the HDF5 library: its lock, its silence, and its errors in our messages.
  *
- *     flow_h5_scope scope = flow_h5_begin();
+ *     flow_h5_scope scope = flow_h5_begin(file);
  *     ...
  *     flow_h5_end(&scope);
  *
@@ -21,8 +21,13 @@ typedef struct flow_h5_scope {
     void *data;
 } flow_h5_scope;
 
-flow_h5_scope flow_h5_begin(void);
+/* `file`: what is read or written, borrowed until the end. */
+flow_h5_scope flow_h5_begin(const char *file);
 void flow_h5_end(const flow_h5_scope *scope);
+
+/* The file of the scope that this thread is in; NULL: in none. For the handler of a signal: damaged files exist by
+ * which the library crashes. */
+const char *flow_h5_file_in_use(void);
 
 /* The lock alone. Threads get it in the order of their calls, so that a thread that reads block after block lets
  * another thread save a model between two blocks. Not recursive. */

@@ -262,7 +262,7 @@ static flow_status read_state(const flow_array *state, int n_state, hid_t file, 
 
 flow_status flow_model_read_state(const flow_model *model, const flow_array *state, int n_state, flow_error *err)
 {
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(model->path);
     flow_head head;
     hid_t file = H5I_INVALID_HID;
     flow_status status = flow_file_verify(&head, model->path, err);

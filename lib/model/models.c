@@ -223,7 +223,7 @@ static flow_status load_follow_spec(char **out, const char *spec_path, flow_erro
 flow_status flow_models_load(flow_models **out, const char *path, flow_error *err)
 {
     *out = NULL;
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(path);
     flow_status status = FLOW_OK;
     char *followed = NULL;
     if (flow_is_standard(path))

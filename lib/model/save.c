@@ -136,7 +136,7 @@ static flow_status save_image(flow_h5_image *image, model_writer *write, const v
 
 flow_status model_save(const char *path, model_writer *write, const void *context, flow_error *err)
 {
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(path);
     flow_h5_image image = {.file = H5I_INVALID_HID};
     flow_status status = save_image(&image, write, context, err);
     if (status != FLOW_OK) {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes the files of this folder as pandas, PyTables and netCDF4 write them: python3 make.py
 
-test/unit_foreign.c reads them.
+test/unit_foreign.c reads them. The damaged files are one of h5py, of a byte that was made 0 (test/cli_foreign.bats).
 """
 import netCDF4
 import numpy as np

@@ -1,0 +1,9 @@
+/* Crashes of the HDF5 library by a damaged file: a message and status 1 (docs/decisions/51-crashes.md). */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FLOW_CMD_CRASH_H
+#define FLOW_CMD_CRASH_H
+
+/* Handles the signals of a crash while a thread uses the HDF5 library; any other crash goes on as without a handler. */
+void crash_watch(void);
+
+#endif
