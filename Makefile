@@ -159,12 +159,16 @@ LIBRARY_FLAGS += -DFLOW_NO_ZSTD
 endif
 TEST_FLAGS := -Icmd -Itest $(CONFIG_CMOCKA_CFLAGS)
 FLAGS_OF = $(FLAGS_$(1)) $(if $(filter test/%,$(1)),$(TEST_FLAGS)) $(if $(filter pages/%,$(1)),-Icmd) \
-           $(if $(filter $(1).c,$(VERSION_SOURCES)),-DFLOW_VERSION='"$(VERSION_STRING)"')
+           $(if $(filter $(1).c,$(VERSION_SOURCES)),-DFLOW_VERSION='"$(VERSION_STRING)"') \
+           $(if $(filter $(1).c,$(FLAGS_SOURCES)),-DFLOW_FLAGS='"$(subst ",,$(subst ',,$(strip $(2))))"')
 
 # The commit is part of the version, and only the sources that mention FLOW_VERSION are compiled anew for it.
 GIT_VERSION := $(if $(wildcard .git),$(shell git describe --tags --match 'v[0-9]*' --always 2>/dev/null))
 VERSION_STRING := $(if $(filter v%,$(GIT_VERSION)),$(GIT_VERSION:v%=%),$(VERSION)$(GIT_VERSION:%=-g%))
 VERSION_SOURCES := $(if $(LIB_SOURCES)$(CMD_SOURCES),$(shell grep -lw FLOW_VERSION $(LIB_SOURCES) $(CMD_SOURCES)))
+
+# Those that tell how the program was compiled.
+FLAGS_SOURCES := $(if $(LIB_SOURCES),$(shell grep -lw FLOW_FLAGS $(LIB_SOURCES)))
 
 # What test/fault_memory.c makes fail, and free() to see what is not freed.
 FAULT_SYMBOLS := malloc calloc realloc aligned_alloc free realpath vasprintf newlocale pthread_create \
@@ -204,6 +208,9 @@ PIC_$(1) := $(patsubst %.c,$(2)/pic/%.o,$(LIB_SOURCES))
 COMMANDS_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(filter-out cmd/flowctl.c,$(CMD_SOURCES)))
 SUPPORT_$(1) := $(patsubst %.c,$(2)/obj/%.o,$(TEST_SUPPORT))
 
+# Flags without names of folders, so that the same sources give the same program in any of them.
+OWN_FLAGS_$(1) = $$(filter-out -ffile-prefix-map=% -fdebug-prefix-map=% -fmacro-prefix-map=%, \
+                               $$(CFLAGS_$(1)) $$(MODE_$(1)) $$(CPPFLAGS) $$(CFLAGS))
 COMPILE_$(1) = $(3) $$(STANDARD_FLAGS) $$(CFLAGS_$(1)) $$(MODE_$(1)) $$(LIBRARY_FLAGS) $$(CPPFLAGS) $$(CFLAGS)
 LINK_$(1) = $(3) -pthread $$(MODE_$(1)) $$(CFLAGS) $$(LDFLAGS)
 
@@ -215,7 +222,7 @@ $(2)/sources: FORCE
 
 $(2)/obj/%.o: %.c $(2)/flags
 	@mkdir -p $$(@D)
-	$$(call say,CC,$$@)$$(COMPILE_$(1)) $$(call FLAGS_OF,$$*) -MMD -MP -c $$< -o $$@
+	$$(call say,CC,$$@)$$(COMPILE_$(1)) $$(call FLAGS_OF,$$*,$$(OWN_FLAGS_$(1))) -MMD -MP -c $$< -o $$@
 
 # The same source with a main() that takes files: see "check".
 $(2)/obj/test/replay_%.o: test/fuzz_%.c $(2)/flags
@@ -229,7 +236,7 @@ $(2)/libflowctl.a: $$(OBJECTS_$(1)) $(2)/sources
 
 $(2)/pic/%.o: %.c $(2)/flags
 	@mkdir -p $$(@D)
-	$$(call say,CC,$$@)$$(COMPILE_$(1)) -fPIC $$(call FLAGS_OF,$$*) -MMD -MP -c $$< -o $$@
+	$$(call say,CC,$$@)$$(COMPILE_$(1)) -fPIC $$(call FLAGS_OF,$$*,$$(OWN_FLAGS_$(1))) -MMD -MP -c $$< -o $$@
 
 $(2)/$(SHARED_FILE): $$(PIC_$(1)) $(2)/sources build/libflowctl.map
 	$$(call say,LINK,$$@)$$(LINK_$(1)) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs \

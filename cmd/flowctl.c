@@ -16,9 +16,8 @@
 
 #include "command.h"
 #include "crash.h"
-#include "model/file.h"
 #include "report.h"
-#include "run/version.h"
+#include "run/build_info.h"
 #include "stop.h"
 
 static const command *const commands[] = {
@@ -50,7 +49,7 @@ static flow_status print_overview(flow_error *err)
     flow_text_add(&text, "\nFor a first model:\n"
                          "  flowctl train events.csv\n"
                          "  flowctl sample events.h5 -n 1000\n"
-                         "\nflowctl --version shows the version and the libraries in use.\n");
+                         "\nflowctl --version shows the version, and what the program was built with.\n");
     return report_take(&text, err);
 }
 
@@ -68,14 +67,17 @@ static flow_status print_help(const command *cmd, flow_error *err)
     return report_take(&text, err);
 }
 
-static flow_status print_version(flow_error *err)
+static flow_status print_version(console *con, int argc, char **argv, flow_error *err)
 {
-    flow_text text = {0};
-    flow_libraries libraries;
-    flow_libraries_find(&libraries);
-    flow_text_add(&text, "flowctl %s\n", flow_program_version());
-    flow_report_text(&text, flow_libraries_fields, &libraries, 0, 15);
-    return report_take(&text, err);
+    flow_build_info info;
+    report_format format = {.fields = flow_build_info_fields, .width = 15};
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--json") != 0)
+            return flow_error_set(err, FLOW_ARGUMENT, "%.60s: --version takes nothing but --json", argv[i]);
+        format.json = true;
+    }
+    flow_build_info_find(&info);
+    return report_print(con, &format, &info, err);
 }
 
 static flow_status unknown_command(const char *name, flow_error *err)
@@ -134,7 +136,7 @@ static flow_status run(console *con, int argc, char **argv, int *outcome, flow_e
 {
     const char *first = argc > 1 ? argv[1] : "help";
     if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0 || strcmp(first, "version") == 0)
-        return print_version(err);
+        return print_version(con, argc, argv, err);
     const bool help = strcmp(first, "help") == 0 || strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0;
     if (help && argc < 3)
         return print_overview(err);

@@ -81,7 +81,16 @@ commands=$(sed -n 's/^const command command_\([a-z0-9_]*\) = {$/\1/p' "$BATS_TES
     run flowctl --version
     expect_status 0
     [[ ${lines[0]} == flowctl\ * ]]
-    expect precision "matrix products" "vector kernels" HDF5 GSL
+    expect precision "matrix products" "vector kernels" HDF5 GSL CBLAS cJSON zlib libpng compiler threads
+    for words in "--version --json" "version --json"; do
+        # shellcheck disable=SC2086 # two words
+        run flowctl $words
+        expect_status 0
+        expect_json version precision matrix_products vector_kernels vector_kernels_compiled hdf5 gsl cblas cjson \
+            zlib libpng compiler threads
+    done
+    run flowctl --version --jsn
+    expect_status 2
 }
 
 @test "an unknown command is a usage error with a suggestion" {

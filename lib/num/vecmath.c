@@ -21,6 +21,17 @@ const char *flow_vec_name(void)
     return kernels()->name;
 }
 
+int flow_vec_list(const char *names[4])
+{
+    int n = 0;
+#if defined(__x86_64__)
+    names[n++] = flow_vecmath_avx512.name;
+    names[n++] = flow_vecmath_avx2.name;
+#endif
+    names[n++] = flow_vecmath_base.name;
+    return n;
+}
+
 /* The functions of one argument. */
 #define DEFINE_FUNCTION(name)                               \
     void flow_vec_##name(size_t n, const real *x, real *y)  \

@@ -31,5 +31,7 @@ void flow_vec_normals(size_t n, real *u, real *v);
 
 /* The instruction set: "AVX-512", "AVX2" or "baseline". */
 const char *flow_vec_name(void);
+/* The names of all kernels that the program has, up to 4, the widest first, into `names`; returns how many. */
+int flow_vec_list(const char *names[4]);
 
 #endif
