@@ -334,11 +334,8 @@ static void rows_sample_tile(void *context, int item, int thread)
     row_job s = rows_job_of(j, item);
     if (f->context.n > 0)
         flow_tile_load_context(f, w->ws, j->context + s.first * (size_t)f->context.n, s.n_rows, f->tile_rows);
-    flow_worker_draw(j->runner, w, j->seed, j->first_row + s.first, j->rows != NULL ? j->rows + s.first : NULL,
-                     s.n_rows, j->temperature);
-    memcpy(w->z, w->ws->a, flow_tile_values(f) * sizeof *w->z);
-    flow_worker_to_data(j->runner, w, true);
-    rows_count(w, &s);
+    flow_worker_draw_points(j->runner, w, j->seed, j->first_row + s.first, j->rows != NULL ? j->rows + s.first : NULL,
+                            s.n_rows, j->temperature);
     size_t bytes = flow_tile_values(f) * sizeof *w->x;
     const real *z;
     bool by_logp = j->logp != NULL && f->n_discrete == 0; /* what is rounded does not come back to where it was */

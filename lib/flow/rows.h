@@ -28,8 +28,9 @@ void flow_rows_logp_variance(flow_runner *runner, const double *rows, size_t n, 
 void flow_rows_to_latent(flow_runner *runner, const double *rows, size_t n, double *z, double *logdet);
 
 /* u (n, d) for rows x | c: the latents as the base's distribution function of each given those before it. Where the
- * rows follow the flow's density they are uniform on (0, 1) and independent of each other and of the context (Rosenblatt
- * 1952); of discrete columns that is true only so far as the density is flat within a step. NaN as for latents. */
+ * rows follow the flow's density they are uniform on (0, 1) and independent of each other and of the context
+ * (Rosenblatt 1952); of discrete columns that is true only so far as the density is flat within a step. NaN as for
+ * latents. */
 void flow_rows_to_uniform(flow_runner *runner, const double *rows, size_t n, double *u);
 
 /* x (n, d) for rows z | c; logdet (n), log|det dx/dz|, may be NULL. x may be rows when there is no context. Discrete
@@ -48,7 +49,8 @@ void flow_rows_round_trip(flow_runner *runner, flow_direction to, const double *
                           double *logdet, double *difference);
 
 /* Draws of the rows first_row ... first_row + n - 1 of `seed` into x (n, d), given `context` (n, c; NULL when c is
- * 0). first_row is a multiple of FLOW_TILE; then the draws are the same however they are cut into calls. logp (n;
+ * 0). first_row is a multiple of FLOW_TILE; then the draws are the same however they are cut into calls. Draws that
+ * doubles cannot hold are drawn again (flow_worker_draw_points). logp (n;
  * may be NULL) is the model's log-density of each draw, by the density direction; round_trip (may be NULL) receives
  * the largest |z - to_latent(to_data(z))| of these rows, with logp of the latents that logp is of; where values are
  * judged the largest difference between values and what comes back. */

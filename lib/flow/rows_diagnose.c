@@ -59,13 +59,12 @@ bool flow_rows_diagnose(flow_runner *runner, flow_direction direction, bool back
     return found;
 }
 
-/* The first column that is not finite at either end. */
+/* The first of the draws in w->ws->x that is not finite at either end. */
 static int first_failure(const flow_runner *runner, bool has_logp, int n_rows)
 {
     const flow *f = runner->f;
     flow_worker *w = &runner->workers[0];
     const flow_workspace *ws = w->ws;
-    flow_worker_to_data(runner, w, true);
     const real *z = flow_worker_to_latent(runner, w, !has_logp); /* NaN where x is not finite */
     for (int j = 0; j < n_rows; j++)
         for (int i = 0; i < f->dim; i++)
@@ -86,12 +85,12 @@ bool flow_rows_diagnose_draws(flow_runner *runner, uint64_t seed, uint64_t first
         const uint64_t first = first_row + at, *listed = rows != NULL ? rows + at : NULL;
         if (f->context.n > 0)
             flow_tile_load_context(f, w->ws, context + at * (size_t)f->context.n, n_rows, f->tile_rows);
-        flow_worker_draw(runner, w, seed, first, listed, n_rows, temperature);
+        flow_worker_draw_points(runner, w, seed, first, listed, n_rows, temperature);
         int j = first_failure(runner, has_logp, n_rows);
         if (j < 0)
             continue;
         *row = listed != NULL ? listed[j] : first + (uint64_t)j;
-        flow_worker_draw(runner, w, seed, first, listed, n_rows, temperature);
+        memcpy(w->ws->a, w->z, flow_tile_values(f) * sizeof *w->z);
         return diagnose_tile(runner, FLOW_TO_DATA, true, j, text, size);
     }
     text[0] = '\0';

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "flow/runner.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "num/rng.h"
 
 static void runner_free_worker(flow_worker *w)
 {
@@ -96,6 +99,47 @@ void flow_worker_draw(const flow_runner *runner, flow_worker *w, uint64_t seed, 
         for (int j = n_rows; j < n; j++)
             w->z[i * n + j] = w->z[i * n + n_rows - 1];
     memcpy(w->ws->a, w->z, flow_tile_values(f) * sizeof *w->z);
+}
+
+/* Marks the rows of the tile in w->ws->x with a value that is not finite; how many there are. */
+static int worker_mark_failed(const flow *f, const flow_worker *w, int n_rows, bool *failed)
+{
+    int n = 0;
+    for (int j = 0; j < n_rows; j++) {
+        failed[j] = false;
+        for (int i = 0; i < f->dim && !failed[j]; i++)
+            failed[j] = !isfinite(w->ws->x[i * f->tile_rows + j]);
+        n += failed[j];
+    }
+    return n;
+}
+
+/* Maps the latents in w->ws->a, which go to w->z as well. */
+static void worker_map_draws(const flow_runner *runner, flow_worker *w, int n_rows)
+{
+    memcpy(w->z, w->ws->a, flow_tile_values(runner->f) * sizeof *w->z);
+    flow_worker_to_data(runner, w, true);
+    flow_nfe_count(&w->nfe[w->ws->direction], w->ws, n_rows);
+}
+
+void flow_worker_draw_points(const flow_runner *runner, flow_worker *w, uint64_t seed, uint64_t first_row,
+                             const uint64_t *rows, int n_rows, double temperature)
+{
+    const flow *f = runner->f;
+    const int n = f->tile_rows;
+    bool failed[FLOW_TILE];
+    flow_worker_draw(runner, w, seed, first_row, rows, n_rows, temperature);
+    worker_map_draws(runner, w, n_rows);
+    for (uint64_t k = 1; k <= FLOW_DRAWS_AGAIN && worker_mark_failed(f, w, n_rows, failed) > 0; k++) {
+        for (size_t at = 0; at < flow_tile_values(f); at++)
+            w->x[at] = (double)w->z[at];
+        flow_worker_draw(runner, w, flow_rng_mix(flow_rng_mix(seed) + k), first_row, rows, n_rows, temperature);
+        for (int i = 0; i < f->dim; i++)
+            for (int j = 0; j < n; j++)
+                if (j >= n_rows || !failed[j])
+                    w->ws->a[i * n + j] = (real)w->x[i * n + j];
+        worker_map_draws(runner, w, n_rows);
+    }
 }
 
 int flow_runner_make_workers(flow_runner *runner, int n_tiles)

@@ -53,6 +53,15 @@ void flow_worker_to_data(const flow_runner *runner, flow_worker *w, bool points_
 void flow_worker_draw(const flow_runner *runner, flow_worker *w, uint64_t seed, uint64_t first_row,
                       const uint64_t *rows, int n_rows, double temperature);
 
+/* The same draws, mapped to data: the latents into w->z, the points into w->ws->x. A draw that doubles cannot hold, at
+ * the end of a heavy tail behind a column map that is exponential there, is drawn again from a sequence of its own, up
+ * to FLOW_DRAWS_AGAIN times: so the draws follow the density of the flow within the range of doubles. Overwrites w->x.
+ */
+void flow_worker_draw_points(const flow_runner *runner, flow_worker *w, uint64_t seed, uint64_t first_row,
+                             const uint64_t *rows, int n_rows, double temperature);
+
+enum { FLOW_DRAWS_AGAIN = 4 };
+
 /* Evaluations of right-hand sides in all maps in this direction, those of round trips among them, since the runner was
  * made or its counts were cleared. */
 flow_nfe flow_runner_nfe(const flow_runner *runner, flow_direction direction);
