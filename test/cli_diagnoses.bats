@@ -117,10 +117,10 @@ setup() {
         grep -q 'epoch  *2/' log.txt && break
         sleep 0.02
     done
-    kill -HUP $job
+    kill -HUP $job || true # it may have been faster
     code=0
     wait $job || code=$?
-    [ $code -eq 0 ] || { # it may have been faster
+    [ $code -eq 0 ] || {
         [ $code -eq 129 ]
         grep -q "stopped by SIGHUP" log.txt
         flowctl train spec.json -o hup.h5 -q --set train.epochs=40 --set train.patience=100 --resume
