@@ -33,7 +33,7 @@ setup_file() {
 {
   "data": { "train": "train.csv", "validation": 0.1, "test": "test.csv",
             "columns": ["x"], "context": ["c"], "weight": "w" },
-  "flow": [ "standardize", { "type": "maf", "repeat": 2, "hidden": [16] } ],
+  "flow": [ "standardize", { "type": "maf", "repeat": 2, "hidden": [16] } ], "base": "normal",
   "train": { "epochs": 25, "batch": 64, "optimizer": { "type": "adam", "rate": 0.01 } },
   "output": "model.h5"
 }

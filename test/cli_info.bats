@@ -40,7 +40,8 @@ setup() {
     expect "round-trip error"
     flowctl logprob based.h5 samples.csv -q -o logp.csv
     [ "$(wc -l <logp.csv)" -eq 101 ]
-    run flowctl info model.h5 # a normal base has none
+    flowctl train spec.json -q -o normal.h5 --set base=normal # which has none
+    run flowctl info normal.h5
     [[ $output != *" base  "* ]]
 }
 

@@ -175,8 +175,9 @@ setup() {
 }
 
 @test "log p is the base's log-density plus the log-determinant" {
-    flowctl invert model.h5 test.csv --logdet -q -o z.csv
-    flowctl logprob model.h5 test.csv -q -o p.csv
+    flowctl train spec.json -q -o normal.h5 --set base=normal
+    flowctl invert normal.h5 test.csv --logdet -q -o z.csv
+    flowctl logprob normal.h5 test.csv -q -o p.csv
     [ "$(head -n 1 z.csv)" = "z1,z2,logdet" ]
     paste -d, z.csv p.csv | awk -F, 'NR > 1 {
         p = -0.5 * ($1 * $1 + $2 * $2) - log(6.283185307179586) + $3

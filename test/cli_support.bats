@@ -182,7 +182,7 @@ setup() {
         --set 'flow[0].columns={"phi":{"periodic":6.283185307179586}}'
     expect_status 0
     run flowctl info phi.h5
-    expect "phi: period 6.28318" "normal in 1 dimension, uniform in 1 periodic dimension"
+    expect "phi: period 6.28318" "student_t in 1 dimension, uniform in 1 periodic dimension"
     printf 'phi,x\n3.1415926,-2.5\n-3.1415926,-2.5\n9.4247779,-2.5\n' >seam.csv
     run --separate-stderr flowctl logprob phi.h5 seam.csv -o -
     awk 'NR == 2 { a = $1 } NR > 1 && ($1 - a) ^ 2 > 1e-6 { exit 1 }' <<<"$output"

@@ -12,7 +12,8 @@ setup_file() {
     cat >"$BATS_FILE_TMPDIR/project/spec.json" <<JSON
 { "data": { "train": "train.csv", "validation": 0.3 },
   "flow": [ "standardize", { "type": "maf", "repeat": 1, "hidden": [4] } ],
-  "train": { "epochs": 9, "batch": 64 },
+  "train": { "epochs": 9, "batch": 64, "ema": 0, "optimizer": { "type": "adam", "rate": 1e-3 } },
+  "base": "normal",
   "tune": { "only": true, "space": { "flow[1].repeat": [1, 2], "train.optimizer.rate": [1e-4, 1e-3, 5e-3],
                                      "base": ["normal", "logistic"] } } }
 JSON

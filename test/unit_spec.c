@@ -14,6 +14,7 @@
 #include "core/schema.h"
 #include "harness.h"
 #include "flow/design.h"
+#include "train/optimizer.h"
 #include "values.h"
 
 static flow_spec *parse_with(const char *text, const char *const *overrides, int n)
@@ -72,26 +73,108 @@ static void test_minimal(void **state)
     assert_false(spec->data->skip_invalid);
     assert_int_equal(spec->seed, 1);
     assert_int_equal(spec->design.maps.n, 0);
-    assert_string_equal(spec->design.base.type->name, "normal");
+    assert_string_equal(spec->design.base.type->name, "student_t");
     assert_null(spec->design.embedding);
     assert_int_equal(spec->train->epochs, 100);
     assert_string_equal(spec->train->objective.type->name, "mle");
     char *text = flow_json_print(spec->document);
     cJSON *again = cJSON_Parse(text);
     char *plain = cJSON_PrintUnformatted(again);
-    assert_string_equal(plain, "{\"flow\":[],\"data\":{\"allow_negative_weights\":false,\"skip_invalid\":false,"
-                               "\"flip\":false,\"memory\":4},\"base\":{\"type\":\"normal\"},\"train\":{\"objective\":"
-                               "{\"type\":\"mle\"},"
-                               "\"optimizer\":{\"type\":\"adam\",\"rate\":0.001,\"beta1\":0.9,\"beta2\":0.999,"
-                               "\"epsilon\":1e-08},\"schedule\":{\"type\":\"cosine\",\"warmup\":0,\"final\":0},"
-                               "\"batch\":256,\"epochs\":100,\"patience\":20,\"min_improvement\":1,\"clip\":5,"
-                               "\"ema\":0,\"memory\":4},"
+    assert_string_equal(plain, "{\"flow\":[],\"base\":{\"type\":\"student_t\",\"outlier_rows\":0.0001,\"degrees\":10,"
+                               "\"outliers\":0,\"outlier_spread\":0.3},\"train\":{\"optimizer\":{\"type\":\"adamw\","
+                               "\"rate\":0.005,\"beta1\":0.9,\"beta2\":0.999,\"epsilon\":1e-08},\"ema\":0.99,"
+                               "\"objective\":{\"type\":\"mle\"},"
+                               "\"schedule\":{\"type\":\"cosine\",\"warmup\":0,\"final\":0},"
+                               "\"epochs\":100,\"patience\":20,\"min_improvement\":1,\"clip\":5,\"memory\":4},"
+                               "\"data\":{\"allow_negative_weights\":false,\"skip_invalid\":false,"
+                               "\"flip\":false,\"memory\":4},"
                                "\"seed\":1,\"name\":\"moons\",\"output\":\"moons.h5\"}");
     free(plain);
     cJSON_Delete(again);
     free(text);
     flow_spec_free(spec);
     flow_spec_free(NULL);
+}
+
+/* ---- defaults that depend on the flow and the rows ---- */
+
+static void expect_defaults(const flow_spec *spec, const char *base, const char *optimizer, double rate, double ema)
+{
+    const flow_optimizer_options *o = spec->train->optimizer.options;
+    assert_string_equal(spec->design.base.type->name, base);
+    assert_string_equal(spec->train->optimizer.type->name, optimizer);
+    ASSERT_EQ(o->rate, rate);
+    ASSERT_EQ(spec->train->ema, ema);
+    ASSERT_EQ(flow_json_find(spec->document, "train.ema")->valuedouble, ema);
+    ASSERT_EQ(flow_json_find(spec->document, "train.optimizer.rate")->valuedouble, rate);
+}
+
+static void test_defaults_by_flow(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *base, *optimizer;
+        double rate, ema;
+    } cases[] = {
+        {"{\"flow\": [\"standardize\", \"maf\"]}", "student_t", "adamw", 0.005, 0.99},
+        {"{\"flow\": [\"nsf\"], \"base\": null, \"train\": {\"ema\": null}}", "student_t", "adamw", 0.005, 0.99},
+        {"{\"flow\": [\"nsf\"], \"train\": {\"objective\": \"mle\", \"optimizer\": {\"beta1\": 0.8}}}", "student_t",
+         "adamw", 0.005, 0.99},
+        {"{\"flow\": [\"maf\"], \"train\": {\"optimizer\": \"adam\"}}", "student_t", "adam", 0.005, 0.99},
+        {"{\"flow\": [\"maf\"], \"train\": {\"optimizer\": \"adamax\"}}", "student_t", "adamax", 0.002, 0.99},
+        {"{\"flow\": [\"maf\"], \"base\": \"logistic\", \"train\": {\"optimizer\": {\"rate\": 0.1}, \"ema\": 0}}",
+         "logistic", "adamw", 0.1, 0},
+        {"{\"flow\": [\"glow\"], \"image\": [4, 4, 1]}", "normal", "adam", 0.001, 0},
+        {"{\"flow\": [\"pixels\", \"glow\"]}", "normal", "adam", 0.001, 0},
+        {"{\"flow\": [{\"type\": \"repeat\", \"times\": 2, \"flow\": [\"squeeze\"]}]}", "normal", "adam", 0.001, 0},
+        {"{\"flow\": [\"standardize\", {\"type\": \"ffjord\"}]}", "normal", "adam", 0.001, 0},
+        {"{\"flow\": [\"ffjord\"], \"train\": {\"objective\": \"flow_matching\"}}", "normal", "adam", 0.001, 0},
+        {"{\"flow\": [\"iaf\"], \"train\": {\"objective\": {\"type\": \"reverse_kl\", \"density\": \"d.so\"}}}",
+         "normal", "adam", 0.001, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        flow_spec *spec = parse(cases[i].text);
+        expect_defaults(spec, cases[i].base, cases[i].optimizer, cases[i].rate, cases[i].ema);
+        flow_spec_free(spec);
+    }
+    /* what the data say to be images */
+    flow_spec *spec = parse("{\"flow\": [\"standardize\", \"glow\"], \"train\": {\"optimizer\": {\"type\": \"adamw\"}}}");
+    expect_defaults(spec, "student_t", "adamw", 0.005, 0.99);
+    assert_int_equal(flow_spec_set_shape(spec, (flow_shape){8, 8, 1}, NULL), FLOW_OK);
+    expect_defaults(spec, "normal", "adamw", 0.001, 0);
+    ASSERT_EQ(((const flow_optimizer_options *)spec->train->optimizer.options)->decay, 0.01);
+    assert_int_equal(spec->train->batch, 256);
+    flow_spec_free(spec);
+}
+
+static void test_defaults_by_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t rows;
+        int columns;
+        int64_t batch;
+        double decay;
+    } cases[] = {
+        {300, 10, 32, 0.4},    {2047, 10, 32, 0.12},         {2048, 10, 64, 0.12},
+        {3309, 23, 64, 0.27},  {8192, 10, 256, 0.031},       {1000000, 10, 256, 0.00025},
+        {1, 1, 32, 0.4},       {INT64_C(1) << 40, 2, 256, 2.1e-11},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        flow_spec *spec = parse("{\"flow\": [\"maf\"]}");
+        assert_false(flow_spec_has_batch(spec));
+        assert_int_equal(flow_spec_set_rows(spec, cases[i].rows, cases[i].columns, NULL), FLOW_OK);
+        assert_true(flow_spec_has_batch(spec));
+        assert_int_equal(spec->train->batch, cases[i].batch);
+        ASSERT_EQ(((const flow_optimizer_options *)spec->train->optimizer.options)->decay, cases[i].decay);
+        flow_spec_free(spec);
+    }
+    flow_spec *spec = parse("{\"flow\": [\"maf\"], \"train\": {\"batch\": 7, \"optimizer\": {\"type\": \"adamw\", "
+                            "\"decay\": 0.02}}}");
+    assert_int_equal(flow_spec_set_rows(spec, 100, 10, NULL), FLOW_OK);
+    assert_int_equal(spec->train->batch, 7);
+    ASSERT_EQ(((const flow_optimizer_options *)spec->train->optimizer.options)->decay, 0.02);
+    flow_spec_free(spec);
 }
 
 static void test_everything(void **state)
@@ -479,7 +562,7 @@ static void test_compare(void **state)
     expect_differences("{\"flow\": [], \"data\": {\"validation\": 0.1}}",
                        "{\"flow\": [], \"data\": {\"validation\": 0.2}}", "data.validation ");
     expect_differences("{\"flow\": []}",
-                       "{\"flow\": [], \"base\": \"student_t\", \"embedding\": {}, \"train\": {\"batch\": 2, "
+                       "{\"flow\": [], \"base\": \"normal\", \"embedding\": {}, \"train\": {\"batch\": 2, "
                        "\"optimizer\": {\"rate\": 0.1}, \"schedule\": \"constant\"}}",
                        "base.type embedding train.optimizer.rate train.schedule.type train.batch ");
     /* lists of maps, one in another, univariates in them, and columns by name */
@@ -516,6 +599,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_minimal),
+        cmocka_unit_test(test_defaults_by_flow),
+        cmocka_unit_test(test_defaults_by_rows),
         cmocka_unit_test(test_everything),
         cmocka_unit_test(test_short_forms),
         cmocka_unit_test(test_image),

@@ -151,6 +151,8 @@ struct flow_option {
     const char *only_with;      /* the fallback applies only where the FLAG of this key, in a row above, is true */
     bool absent_is_nan;         /* NUMBER without a fallback: NAN when absent; otherwise 0 */
     bool joined;                /* TEXT, TEXT_OR_NUMBER: a list of texts stands for them with commas in between */
+    bool filled_later;          /* what stands for an absent key depends on others: the member has the fallback, and the
+                                   document stays without the key for those who add it */
     bool may_change;            /* another value does not make it another training: --resume accepts it */
 };
 

@@ -180,6 +180,18 @@ static flow_status read_member(void *member, const flow_option *option, const ch
     }
 }
 
+/* The member has the fallback; the document stays as it is, without a null. */
+static flow_status read_undecided(void *member, const flow_option *option, const char *fallback, flow_json *object,
+                                  const reader *r)
+{
+    flow_json at = flow_json_root(cJSON_Parse(fallback));
+    cJSON_DeleteItemFromObjectCaseSensitive(object->node, option->key);
+    flow_status status =
+        at.node == NULL ? flow_error_memory(r->err, "a default value") : read_member(member, option, fallback, &at, r);
+    cJSON_Delete(at.node);
+    return status;
+}
+
 static bool read_flag(const void *out, const flow_option *table, const char *key)
 {
     return *(const bool *)((const char *)out + flow_option_find(table, key)->offset);
@@ -199,6 +211,8 @@ static flow_status read_row(void *out, const flow_option *table, const flow_opti
         *(double *)member = NAN;
     if (at.node == NULL && flow_option_is_required(option))
         return flow_json_fail(object, r->err, "the key \"%s\" is missing: %s", option->key, option->help);
+    if (option->filled_later && (at.node == NULL || cJSON_IsNull(at.node)))
+        return read_undecided(member, option, fallback, object, r);
     if (at.node == NULL && fallback != NULL) {
         FLOW_TRY(read_add(object, option->key, cJSON_Parse(fallback), r->err));
         at = flow_json_member(object, option->key);

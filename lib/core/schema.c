@@ -143,7 +143,7 @@ static void schema_add_option(cJSON *properties, const flow_option *option, cons
         break;
     }
     const char *fallback = flow_option_fallback(option, type);
-    if (fallback != NULL)
+    if (fallback != NULL && !option->filled_later)
         cJSON_AddItemToObject(schema, "default", cJSON_Parse(fallback));
     if (option->help != NULL)
         cJSON_AddStringToObject(schema, "description", option->help);

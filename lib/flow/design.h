@@ -12,7 +12,8 @@
      .fallback = FLOW_REQUIRED, .choices = &flow_maps, \
      .help = "the list of maps from the data to the base, such as [\"standardize\", \"maf\"]"},           \
     {.key = "base", .kind = FLOW_OPTION_CHOICE, .offset = offsetof(type, member.base),                   \
-     .fallback = "\"normal\"", .choices = &flow_bases, .help = "the distribution at the latent end"},    \
+     .fallback = "\"normal\"", .filled_later = true, .choices = &flow_bases,                              \
+     .help = "the distribution at the latent end; without it, by the flow"},                             \
     {.key = "embedding", .kind = FLOW_OPTION_OBJECT, .offset = offsetof(type, member.embedding),         \
      .table = flow_embedding_table, .size = sizeof(flow_embedding_options), .definition = "embedding",   \
      .help = "a network that the context goes through first, once for all conditioners: for wide contexts"}

@@ -131,10 +131,18 @@ flow_status flow_spec_override(cJSON *document, const char *const *overrides, in
     return FLOW_OK;
 }
 
+/* With the defaults for tables or for images. */
+static flow_status spec_read_document(flow_spec *spec, bool images, flow_error *err)
+{
+    flow_json root = flow_json_root(spec->document);
+    FLOW_TRY(spec_defaults_add(spec->document, images, spec->added, err));
+    return flow_read_options(spec, spec_table, &root, &spec->arena, err);
+}
+
 static flow_status spec_resolve(flow_spec *spec, flow_error *err)
 {
     flow_json root = flow_json_root(spec->document);
-    FLOW_TRY(flow_read_options(spec, spec_table, &root, &spec->arena, err));
+    FLOW_TRY(spec_read_document(spec, false, err));
     flow_json data = flow_json_member(&root, "data");
     FLOW_TRY(flow_data_options_check(spec->data, &data, err));
     flow_json image = flow_json_member(&root, "image");
@@ -220,6 +228,13 @@ char *flow_spec_location(const flow_spec *spec, const char *location)
     return flow_location_join(spec->dir, location);
 }
 
+/* Now that the rows are known to be images. */
+static flow_status spec_add_defaults_again(flow_spec *spec, flow_error *err)
+{
+    spec_defaults_remove(spec->document, spec->added);
+    return spec_read_document(spec, true, err);
+}
+
 flow_status flow_spec_set_shape(flow_spec *spec, flow_shape shape, flow_error *err)
 {
     const int numbers[3] = {shape.height, shape.width, shape.channels};
@@ -243,7 +258,20 @@ flow_status flow_spec_set_shape(flow_spec *spec, flow_shape shape, flow_error *e
     *options = (flow_image_options){.shape = {.n = 3, .at = {shape.height, shape.width, shape.channels}},
                                     .layout = (int)now.layout};
     spec->image = options;
-    return FLOW_OK;
+    return spec_add_defaults_again(spec, err);
+}
+
+bool flow_spec_has_batch(const flow_spec *spec)
+{
+    return flow_json_find(spec->document, "train.batch") != NULL;
+}
+
+flow_status flow_spec_set_rows(flow_spec *spec, int64_t rows, int columns, flow_error *err)
+{
+    flow_json root = flow_json_root(spec->document);
+    bool changed = false;
+    FLOW_TRY(spec_defaults_add_by_rows(spec->document, rows, columns, &changed, err));
+    return changed ? flow_read_options(spec, spec_table, &root, &spec->arena, err) : FLOW_OK;
 }
 
 flow_status flow_spec_set_classes(flow_spec *spec, int n, flow_error *err)
@@ -263,7 +291,9 @@ flow_row_layout flow_spec_layout(const flow_spec *spec, int dim, const char *con
 {
     const flow_data_options *data = spec->data;
     const int label = flow_data_options_label(data);
-    return (flow_row_layout){.dim = dim, .n_context = data->context.n, .columns = columns,
+    return (flow_row_layout){.dim = dim,
+                             .n_context = data->context.n,
+                             .columns = columns,
                              .shape = flow_image_of_options(spec->image).shape,
                              .classes = {.n = (int)data->classes, .column = label}};
 }

@@ -12,6 +12,7 @@
 #include "flow/design.h"
 #include "flow/flow.h"
 #include "model/spec_data.h"
+#include "model/spec_defaults.h"
 #include "model/spec_image.h"
 #include "model/spec_tune.h"
 #include "train/options.h"
@@ -29,6 +30,7 @@ typedef struct flow_spec {
     const flow_train_options *train;
     const flow_tune_options *tune; /* NULL without */
     int64_t seed;
+    const char *added[SPEC_DEFAULTS + 1]; /* keys that were not written, and have the defaults of this flow */
 } flow_spec;
 
 /* Reads FILE ("-" is standard input) and applies the overrides ("train.epochs=5") in order. *out is the caller's. */
@@ -49,11 +51,17 @@ char *flow_spec_path(const flow_spec *spec, const char *path);
 /* The same for each of the locations of data that are joined. */
 char *flow_spec_location(const flow_spec *spec, const char *location);
 
-/* Says in the document and in the options that the rows are images of this shape. */
+/* Says in the document and in the options that the rows are images of this shape. Defaults that depend on it change,
+ * and the options of the spec are read again: what was taken from it is taken anew. */
 flow_status flow_spec_set_shape(flow_spec *spec, flow_shape shape, flow_error *err);
 
 /* Says likewise how many classes the labels have. */
 flow_status flow_spec_set_classes(flow_spec *spec, int n, flow_error *err);
+
+/* Says likewise how many rows and columns a training has: defaults that depend on them are then in the document. */
+flow_status flow_spec_set_rows(flow_spec *spec, int64_t rows, int columns, flow_error *err);
+/* Whether the spec has a batch; without it, the options have one that counts for nothing. */
+bool flow_spec_has_batch(const flow_spec *spec);
 
 /* What rows of `dim` columns look like to a flow. */
 flow_row_layout flow_spec_layout(const flow_spec *spec, int dim, const char *const *columns);

@@ -14,6 +14,10 @@ flow_status flow_run_check(flow_run_check_result *out, const flow_run_check_opti
         return FLOW_OK;
     if (options->dim == 0)
         flow_experiment_find_columns(&out->x, problem);
+    if (flow_spec_has_batch(out->x.spec)) {
+        out->batch = out->x.train->batch;
+        out->batch_of = out->x.row_name;
+    }
     const bool known = options->dim > 0 || out->x.dim > 0;
     const int dim = options->dim > 0 ? (int)options->dim : known ? out->x.dim : options->assumed;
     if (dim > 0) {

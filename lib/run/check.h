@@ -25,6 +25,8 @@ typedef struct flow_run_check_result {
     bool is_built;        /* there is a flow */
     flow_name_list files; /* the spec and what it names (run/dependencies.h) */
     flow_text_list file_names;
+    int64_t batch;        /* 0 where the rows, which were not counted, decide */
+    const char *batch_of; /* "rows", "draws"; NULL then */
 } flow_run_check_result;
 
 /* Warns when the data cannot be read, and when nothing says how many columns they have. */

@@ -40,6 +40,14 @@ static flow_status experiment_check_draws(const flow_experiment *x, flow_error *
     return FLOW_OK;
 }
 
+void flow_experiment_take_options(flow_experiment *x)
+{
+    x->data = x->spec->data;
+    x->train = x->spec->train;
+    x->objective = flow_objective_of(&x->train->objective);
+    x->draws = flow_objective_draws(&x->objective);
+}
+
 flow_status flow_experiment_read(flow_experiment *out, const char *file, const char *const *overrides, int n_overrides,
                                  flow_error *err)
 {
@@ -49,10 +57,7 @@ flow_status flow_experiment_read(flow_experiment *out, const char *file, const c
                               kind == FLOW_FILE_MODEL ? "a model" : "an HDF5 file", kind == FLOW_FILE_MODEL
                                   ? "; \"flowctl info --json\" shows the one it was trained by" : "");
     FLOW_TRY(flow_spec_read(&out->spec, file, overrides, n_overrides, err));
-    out->data = out->spec->data;
-    out->train = out->spec->train;
-    out->objective = flow_objective_of(&out->train->objective);
-    out->draws = flow_objective_draws(&out->objective);
+    flow_experiment_take_options(out);
     out->row_name = out->draws != NULL ? "draws" : "rows";
     return out->draws == NULL ? FLOW_OK : experiment_name_source(out, experiment_check_draws(out, err), err);
 }

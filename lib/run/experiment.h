@@ -41,6 +41,8 @@ typedef struct flow_experiment {
 flow_status flow_experiment_read(flow_experiment *out, const char *file, const char *const *overrides, int n_overrides,
                                  flow_error *err);
 void flow_experiment_free(flow_experiment *x);
+/* Takes the options of the spec anew, after a change of it. */
+void flow_experiment_take_options(flow_experiment *x);
 
 /* Builds the flow for `dim` columns that are modelled. Afterwards the document holds every default. */
 flow_status flow_experiment_build(flow_experiment *x, int dim, flow_error *err);

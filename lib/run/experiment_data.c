@@ -147,7 +147,7 @@ static flow_status experiment_open_target(const flow_experiment *x, flow_target 
 static flow_status experiment_set_classes(flow_experiment *x, int n, flow_error *err)
 {
     FLOW_TRY(flow_spec_set_classes(x->spec, n < 2 ? 2 : n, err));
-    x->data = x->spec->data;
+    flow_experiment_take_options(x);
     return FLOW_OK;
 }
 
@@ -193,6 +193,8 @@ static flow_status experiment_open_training(flow_experiment *x, flow_error *err)
     if (x->training->image.shape.channels > 0)
         FLOW_TRY(flow_spec_set_shape(x->spec, x->training->image.shape, err));
     x->dim = x->training->n_columns - x->training->n_context - (x->training->is_weighted ? 1 : 0);
+    FLOW_TRY(flow_spec_set_rows(x->spec, x->training->n_rows, x->dim, err));
+    flow_experiment_take_options(x);
     x->columns = x->training->columns;
     x->n_rows = x->training->n_rows;
     if (held_out == NULL)
@@ -256,6 +258,7 @@ static flow_status experiment_look_at_data(flow_experiment *x, const char *locat
         status = flow_name_list_copy(&x->names, (const char *const *)reader->columns.at, x->dim, err);
     if (status == FLOW_OK && reader->image.shape.channels > 0)
         status = flow_spec_set_shape(x->spec, reader->image.shape, err);
+    flow_experiment_take_options(x);
     if (status == FLOW_OK && data->classes == 0 && flow_data_options_label(data) >= 0 && reader->n_classes > 0)
         status = experiment_set_classes(x, reader->n_classes, err);
     flow_reader_close(reader);

@@ -99,7 +99,6 @@ flow_status tune_add(tune_search *s, cJSON *set, flow_error *err)
 flow_status tune_evaluate(const tune_search *s, flow_run_train_result *result, const char *spec, const char *model,
                           flow_error *err)
 {
-    const flow_run_hooks hooks = {.context = s->options->hooks.context, .warn = s->options->hooks.warn};
     const flow_run_train_options options = {
         .spec = spec,
         .output = model,
@@ -109,7 +108,7 @@ flow_status tune_evaluate(const tune_search *s, flow_run_train_result *result, c
         .n_threads = s->out->n_threads,
         .argc = s->options->argc,
         .argv = s->options->argv,
-        .hooks = hooks,
+        .hooks = s->hooks,
     };
     flow_status status = flow_run_train(result, &options, err);
     return status == FLOW_INTERRUPTED && result->model != NULL ? FLOW_OK : status;

@@ -56,10 +56,12 @@ static flow_status draw_build(const tune_search *s, const char *file, bool *same
     x.columns = s->x.columns;
     if (status == FLOW_OK && s->x.spec->image != NULL)
         status = flow_spec_set_shape(x.spec, flow_image_of_options(s->x.spec->image).shape, err);
+    if (status == FLOW_OK)
+        status = flow_spec_set_rows(x.spec, s->out->n_rows, s->x.dim, err);
     if (status == FLOW_OK && s->x.data->classes > 0)
         status = flow_spec_set_classes(x.spec, (int)s->x.data->classes, err);
     if (status == FLOW_OK) {
-        x.data = x.spec->data;
+        flow_experiment_take_options(&x);
         status = flow_experiment_build(&x, x.dim, err);
     }
     if (status == FLOW_OK)

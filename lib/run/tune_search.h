@@ -22,6 +22,8 @@
 /* Starts from {0}. */
 typedef struct tune_search {
     const flow_run_tune_options *options;
+    flow_run_hooks hooks; /* warnings, but for those that were said before: the same data are opened repeatedly */
+    flow_text said;       /* these, each between two ends of lines */
     flow_run_tune_result *out;
     flow_arena arena;  /* of the space */
     flow_experiment x; /* of the spec itself; its data are open until all candidates are drawn */

@@ -75,9 +75,7 @@ static flow_status tune_open(tune_search *s, const cJSON *written, flow_error *e
         return status;
     flow_spec_free(s->x.spec);
     s->x.spec = spec;
-    s->x.data = spec->data;
-    s->x.train = spec->train;
-    s->x.objective = flow_objective_of(&spec->train->objective);
+    flow_experiment_take_options(&s->x);
     FLOW_TRY(flow_experiment_open(&s->x, err));
     FLOW_TRY(flow_experiment_build(&s->x, s->x.dim, err));
     FLOW_TRY(flow_experiment_check(&s->x, err));
@@ -207,8 +205,10 @@ static flow_status tune_prepare(tune_search *s, cJSON **written, flow_error *err
     const flow_run_tune_options *o = s->options;
     bool resume = false;
     if (o->trials < 1 || o->trials > FLOW_TUNE_TRIALS_MAX || o->factor < 2)
-        return flow_error_set(err, FLOW_ARGUMENT, "a search takes 1 to %d candidates and a factor of 2 or more, not "
-                              "%lld and %lld", FLOW_TUNE_TRIALS_MAX, (long long)o->trials, (long long)o->factor);
+        return flow_error_set(err, FLOW_ARGUMENT,
+                              "a search takes 1 to %d candidates and a factor of 2 or more, not "
+                              "%lld and %lld",
+                              FLOW_TUNE_TRIALS_MAX, (long long)o->trials, (long long)o->factor);
     if (o->keep < 0 || o->keep > FLOW_MEMBERS_MAX)
         return flow_error_set(err, FLOW_ARGUMENT, "an ensemble keeps up to %d models, not %lld", FLOW_MEMBERS_MAX,
                               (long long)o->keep);
@@ -354,13 +354,26 @@ static flow_status tune_finish(tune_search *s, cJSON *written, flow_error *err)
     return tune_write_table(s, err);
 }
 
+/* ---- hooks ---- */
+
+static void tune_warn(void *context, const char *message)
+{
+    tune_search *s = context;
+    char *line = flow_format("\n%s\n", message);
+    const bool before = line != NULL && s->said.data != NULL && strstr(s->said.data, line) != NULL;
+    if (!before)
+        flow_run_warn(&s->options->hooks, "%s", message);
+    if (!before && line != NULL)
+        flow_text_add(&s->said, "%s", line);
+    free(line);
+}
+
 flow_status flow_run_tune(flow_run_tune_result *out, const flow_run_tune_options *options, flow_error *err)
 {
     *out = (flow_run_tune_result){.source = options->spec, .n_threads = flow_run_threads(options->n_threads)};
-    tune_search s = {.options = options,
-                     .out = out,
-                     .began = flow_seconds(),
-                     .x = {.hooks = &options->hooks, .n_threads = out->n_threads}};
+    tune_search s = {.options = options, .out = out, .began = flow_seconds(), .x = {.n_threads = out->n_threads}};
+    s.hooks = (flow_run_hooks){.context = &s, .warn = tune_warn};
+    s.x.hooks = &s.hooks;
     cJSON *written = NULL;
     flow_error why = {0};
     pthread_mutex_init(&s.lock, NULL);
@@ -383,6 +396,7 @@ flow_status flow_run_tune(flow_run_tune_result *out, const flow_run_tune_options
     cJSON_Delete(written);
     cJSON_Delete(s.document);
     flow_experiment_free(&s.x);
+    flow_text_free(&s.said);
     flow_arena_release(&s.arena);
     return status;
 }

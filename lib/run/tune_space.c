@@ -26,11 +26,11 @@ static const struct space_row {
 } space_rows[] = {
     {"flow[%d].repeat", "[3, 5, 8]"},
     {"flow[%d].hidden", "[[64, 64], [128, 128], [256, 256]]"},
-    {"train.optimizer", "[\"adam\", {\"type\":\"adamw\",\"decay\":0.3}]"},
-    {"train.optimizer.rate", "[0.0005, 0.001, 0.002, 0.005]"},
-    {"train.batch", "[128, 256, 512]"},
+    {"train.optimizer", "[\"adamw\", {\"type\":\"adamw\",\"decay\":0.3}]"},
+    {"train.optimizer.rate", "[0.002, 0.005, 0.01]"},
+    {"train.batch", "[64, 128, 256]"},
     {"train.ema", "[0.99, 0.999]"},
-    {"base", "[\"normal\", \"student_t\"]"},
+    {"base", "[\"normal\", {\"type\":\"student_t\",\"outlier_rows\":0.0001}]"},
 };
 
 enum { SPACE_ROWS = sizeof space_rows / sizeof *space_rows, SPACE_KEYS_MAX = 256 };

@@ -10,7 +10,8 @@
 /* The upper bounds of the rate and the lower bound of epsilon keep every step finite: no element of a step is longer
  * than rate * (1 - beta1) / sqrt(1 - beta2). */
 #define ADAM_KEYS                                                                                                    \
-    FLOW_KEY_NUMBER(flow_optimizer_options, rate, "0.001", 1e-12, 1000, "learning rate"),                            \
+    {FLOW_KEY(flow_optimizer_options, rate, NUMBER, "0.001"), .filled_later = true, .least = 1e-12, .most = 1000,    \
+     .help = "learning rate; without it, by the flow"},                                                              \
     FLOW_KEY_NUMBER(flow_optimizer_options, beta1, "0.9", 0, 0.9999,                                                 \
                     "decay of the mean of the gradient, per step"),                                                  \
     FLOW_KEY_NUMBER(flow_optimizer_options, beta2, "0.999", 0, 0.999999,                                             \
@@ -21,8 +22,8 @@ static const flow_option adam_options[] = {ADAM_KEYS, FLOW_OPTIONS_END};
 
 static const flow_option adamw_options[] = {
     ADAM_KEYS,
-    FLOW_KEY_NUMBER(flow_optimizer_options, decay, "0.01", 0, 1,
-                    "decay of the weights (not of biases); per step, times the rate"),
+    {FLOW_KEY(flow_optimizer_options, decay, NUMBER, "0.01"), .filled_later = true, .least = 0, .most = 1,
+     .help = "decay of the weights (not of biases); per step, times the rate; without it, by the rows and columns"},
     FLOW_OPTIONS_END,
 };
 

@@ -10,9 +10,11 @@
 
 const flow_option flow_train_table[] = {
     FLOW_KEY_CHOICE(flow_train_options, objective, "\"mle\"", &flow_objectives, "the quantity that training maximises"),
-    FLOW_KEY_CHOICE(flow_train_options, optimizer, "\"adam\"", &flow_optimizers, "how a gradient changes the weights"),
+    {KEY(optimizer, CHOICE, "\"adam\""), .filled_later = true, .choices = &flow_optimizers,
+     .help = "how a gradient changes the weights; without it, by the flow"},
     FLOW_KEY_CHOICE(flow_train_options, schedule, "\"cosine\"", &flow_schedules, "how the learning rate changes"),
-    FLOW_KEY_INT(flow_train_options, batch, "256", 1, 1 << 20, "rows per step"),
+    {KEY(batch, INT, "256"), .filled_later = true, .least = 1, .most = 1 << 20,
+     .help = "rows per step; without it, by the number of rows"},
     {KEY(epochs, INT, "100"), .least = 1, .most = 1e9, .may_change = true,
      .help = "passes over the training data, at most"},
     {KEY(patience, INT, "20"), .least = 0, .most = 1e9, .may_change = true,
@@ -20,8 +22,9 @@ const flow_option flow_train_table[] = {
     {KEY(min_improvement, NUMBER, "1"), .least = 0, .most = 100, .may_change = true,
      .help = "what is significant, in standard errors of the paired difference of held-out log-densities"},
     FLOW_KEY_NUMBER(flow_train_options, clip, "5", 0, 1e18, "largest 2-norm of the gradient; 0: no clipping"),
-    FLOW_KEY_NUMBER(flow_train_options, ema, "0", 0, 0.999999,
-                    "decay, per step, of the moving average of the weights that is evaluated and kept; 0: none"),
+    {KEY(ema, NUMBER, "0"), .filled_later = true, .least = 0, .most = 0.999999,
+     .help = "decay, per step, of the moving average of the weights that is evaluated and kept; 0: none; without it, by "
+             "the flow"},
     {KEY(memory, NUMBER, "4"), .least = 0, .most = 1e6, .may_change = true,
      .help = "of images: GiB for what the gradients of a step need from the maps; beyond it the maps are computed "
              "twice, with the same results"},
