@@ -10,7 +10,8 @@ load cli_helper
 normal() {
     local name=$1 data=$2
     shift 2
-    echo "{ \"data\": { \"train\": \"$data\", \"validation\": \"$data\" }, \"flow\": [\"standardize\"] }" >"$name.json"
+    echo "{ \"data\": { \"train\": \"$data\", \"validation\": \"$data\" }, \"flow\": [\"standardize\"],
+        \"base\": \"normal\" }" >"$name.json"
     flowctl train "$name.json" -q --set train.epochs=1 "$@" 2>/dev/null
 }
 
