@@ -88,6 +88,7 @@ typedef struct flow_run_diagnose_result {
     double outside_expected; /* and the same of so many rows from the distribution of the rows */
     double auc, told;        /* of the classifier, and the share of rows that it tells right; NaN: there is none */
     bool has_classifier, is_conditional;
+    bool is_training; /* the rows are the training data */
     flow_list sections, failures, coverage;
     flow_list remedies, remarks; /* of flow_diagnose_remark */
     int64_t more_failures;       /* that are not listed */

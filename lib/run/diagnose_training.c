@@ -56,7 +56,9 @@ flow_status diagnose_training(diagnosis *d, flow_error *err)
     const char *location = d->o->train != NULL ? d->o->train : origin.location;
     d->result->train_logprob = (flow_mean){NAN, NAN};
     d->result->memorised = NAN;
-    if (location == NULL || (d->o->train == NULL && !origin.is_table) || d->result->weight != NULL)
+    d->result->is_training = origin.location != NULL && flow_output_is_same_table(d->o->rows.input, origin.location);
+    if (location == NULL || d->result->is_training || (d->o->train == NULL && !origin.is_table) ||
+        d->result->weight != NULL)
         return FLOW_OK;
     flow_input in = {0};
     flow_csv_format csv = d->o->rows.csv;

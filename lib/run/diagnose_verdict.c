@@ -9,7 +9,10 @@
 #include "run/format.h"
 #include "stat/many.h"
 
-enum { FAILURES = 12 }; /* that are listed */
+enum { FAILURES = 12, OF_A_PART = 3 }; /* that are listed, in all and of one part */
+
+/* Sums of probabilities below it are 0 in double. Only what cannot be has the p-value 0. */
+#define LEAST_P 1e-300
 
 const char *const flow_diagnose_grade_names[] = {"fine", "small", "wrong", NULL};
 
@@ -43,9 +46,13 @@ static flow_status verdict_adjust(diagnosis *d, flow_error *err)
                 p[n++] = d->tests[i].p;
         status = flow_holm(p, p, n, err);
         n = 0;
-        for (size_t i = 0; i < d->n_tests && status == FLOW_OK; i++)
-            if (d->tests[i].part == (diagnose_part)part)
-                d->tests[i].adjusted = fmin(1, factor * (d->tests[i].alone = p[n++]));
+        for (size_t i = 0; i < d->n_tests && status == FLOW_OK; i++) {
+            if (d->tests[i].part != (diagnose_part)part)
+                continue;
+            d->tests[i].alone = d->tests[i].part != PART_SUPPORT ? fmax(p[n], LEAST_P) : p[n];
+            d->tests[i].adjusted = fmin(1, factor * d->tests[i].alone);
+            n++;
+        }
     }
     free(p);
     /* the distance of a column at which its test rejects, if all columns are tested alike */
@@ -153,19 +160,22 @@ static flow_status verdict_list_failures(diagnosis *d, flow_error *err)
         if (verdict_rejects(d, &d->tests[i]))
             failed[n++] = &d->tests[i];
     qsort(failed, n, sizeof *failed, verdict_compare);
-    for (size_t i = 0; i < n && i < FAILURES; i++) {
+    size_t listed = 0, of_part[N_PARTS] = {0};
+    for (size_t i = 0; i < n && listed < FAILURES; i++) {
         flow_text where = {0}, found = {0}, remedy = {0};
+        if (of_part[failed[i]->part]++ >= OF_A_PART)
+            continue;
         diagnose_describe(d, failed[i], &where, &found, &remedy);
-        list[i] = (flow_diagnose_failure){.test = diagnose_part_name(failed[i]->part),
-                                          .where = verdict_text(d, &where),
-                                          .p = failed[i]->adjusted,
-                                          .share = failed[i]->share,
-                                          .found = verdict_text(d, &found),
-                                          .remedy = verdict_text(d, &remedy)};
+        list[listed++] = (flow_diagnose_failure){.test = diagnose_part_name(failed[i]->part),
+                                                 .where = verdict_text(d, &where),
+                                                 .p = failed[i]->adjusted,
+                                                 .share = failed[i]->share,
+                                                 .found = verdict_text(d, &found),
+                                                 .remedy = verdict_text(d, &remedy)};
     }
-    out->failures = (flow_list){list, n < FAILURES ? n : FAILURES};
+    out->failures = (flow_list){list, listed};
     verdict_list_remedies(out);
-    out->more_failures = n > FAILURES ? (int64_t)(n - FAILURES) : 0;
+    out->more_failures = (int64_t)(n - listed);
     free(failed);
     return FLOW_OK;
 }
@@ -267,6 +277,11 @@ static void verdict_remark_scope(remarks *r)
                       all, used, out->weight);
     else if (out->rows < out->all_rows)
         flow_text_add(&text, "of %s rows, %s are used, chosen by the seed; --rows takes more", all, used);
+    verdict_add_remark(r, &text);
+    if (out->is_training)
+        flow_text_add(&text,
+                      "these are the rows that the model was trained on: the verdict says nothing of other rows. "
+                      "Name rows that it has not seen");
     verdict_add_remark(r, &text);
     if (d->u == NULL)
         flow_text_add(&text, "an ensemble has no latents to test");
