@@ -15,7 +15,9 @@ static const char *const accepted[] = {"fine", "small", NULL};
 
 static const opt options[] = {
     OPT_ROWS_MODEL,
-    OPT_ROWS_DATA(diagnose_args, run.rows.input),
+    OPT_ARGUMENT_ROW("DATA", OPT_OPTIONAL, diagnose_args, run.rows.input,
+                     "FILE.csv, FILE.h5[:/set], or - for CSV on standard input: rows that the model was not trained on; "
+                     "by default those of its test, or else of its validation"),
     {"level", 0, ARG(run.level), "P", "the probability with which a right model may be rejected, by all tests together",
      .fallback = "0.01", .least = 1e-6, .most = 0.5},
     {"accept", 0, ARG(accept), "GRADE", "the worst grade that ends with status 0: fine, or small, which accepts "
@@ -88,6 +90,7 @@ static const flow_report_field result_fields[] = {
      RESULT(unseen)},
     {"rows", "rows", "%s", RESULT(rows)},
     {"all_rows", NULL, " of %s", RESULT(all_rows)},
+    {"held_out", NULL, " of the %s of the training", RESULT(held_out)},
     {"draws", NULL, ", against %s draws", RESULT(draws)},
     {"draws_per_row", RESULT(per_row)},
     {"seed", NULL, ", seed %d", RESULT(seed)},
@@ -111,6 +114,8 @@ static const flow_report_field result_fields[] = {
     {"max_round_trip_error", "round trip", "%.1e", RESULT(round_trip)},
     {"draws_outside", "outside", "%.2p %% of the draws are beyond the rows in some column", RESULT(outside)},
     {"draws_outside_expected", NULL, ", %.2p %% of new rows would be", RESULT(outside_expected)},
+    {"remarks", "remarks", "", FLOW_REPORT_LIST_OF(flow_run_diagnose_result, remarks, flow_diagnose_remark,
+                                                   remark_fields)},
     {.table = true, .blank = true,
      FLOW_REPORT_LIST_OF(flow_run_diagnose_result, sections, flow_diagnose_section, section_fields)},
     {"parts", FLOW_REPORT_LIST_OF(flow_run_diagnose_result, sections, flow_diagnose_section, section_fields)},
@@ -121,9 +126,6 @@ static const flow_report_field result_fields[] = {
     {NULL, NULL, "\n\n", RESULT(rows), WHEN(remedies.n)},
     {.label = "what helps", .text = "",
      FLOW_REPORT_LIST_OF(flow_run_diagnose_result, remedies, flow_diagnose_remark, remark_fields)},
-    {NULL, NULL, "\n\n", RESULT(rows), WHEN(remarks.n)},
-    {"remarks", "remarks", "", FLOW_REPORT_LIST_OF(flow_run_diagnose_result, remarks, flow_diagnose_remark,
-                                                   remark_fields)},
     FLOW_REPORT_END,
 };
 

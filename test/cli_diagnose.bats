@@ -46,7 +46,7 @@ setup() {
 }
 
 @test "mistakes have status 2, failures 1" {
-    run flowctl diagnose model.h5
+    run flowctl diagnose
     expect_status 2
     run flowctl diagnose model.h5 truth.csv --level 0.7
     expect_status 2
@@ -104,4 +104,30 @@ setup() {
     run --separate-stderr flowctl diagnose bounded.h5 rows.csv
     expect_status 3
     expect "wrong: about" "1 rows have density 0"
+}
+
+@test "without DATA the rows are those of the test, or the share that was held out" {
+    run --separate-stderr flowctl diagnose model.h5
+    [ "$status" -eq 0 ] || [ "$status" -eq 3 ]
+    expect "100 of 100 of the test of the training"
+    flowctl diagnose model.h5 test.csv --json | sed 's/"data":"[^"]*",//' >named.json
+    flowctl diagnose model.h5 --json | sed 's/"data":"[^"]*",//; s/"held_out":"test",//' >own.json
+    same named.json own.json
+
+    flowctl train spec.json -q -o share.h5 --set data.test=null --set data.validation=0.3
+    rows=$(flowctl train spec.json --json -q -o again.h5 --set data.test=null --set data.validation=0.3 |
+        grep -o '"validation":{"rows":[0-9]*' | grep -o '[0-9]*$' || true)
+    run --separate-stderr flowctl diagnose share.h5
+    expect "of the validation of the training"
+    [ -z "$rows" ] || expect "$rows of $rows of the validation"
+
+    flowctl train spec.json -q -o none.h5 --set data.test=null --set data.validation=null
+    run --separate-stderr flowctl diagnose none.h5
+    expect_status 2
+    expect "none.h5: was trained without rows for a test or a validation; name DATA"
+}
+
+@test "the training rows are noticed" {
+    run --separate-stderr flowctl diagnose model.h5 "$BATS_FILE_TMPDIR/project/train.csv"
+    expect "these are the rows that the model was trained on"
 }

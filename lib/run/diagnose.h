@@ -30,7 +30,7 @@ extern const char *const flow_diagnose_grade_names[];
 enum { FLOW_DIAGNOSE_ROWS_LEAST = 50 };
 
 typedef struct flow_run_diagnose_options {
-    flow_row_options rows; /* the held-out ones */
+    flow_row_options rows; /* the held-out ones; without an input those of the test or validation of the model */
     const char *train;     /* the training data; NULL: those that the model names, if they can be read */
     const char *weight;    /* a column; NULL: that of the model, where the data have it */
     int64_t most;          /* rows to use, chosen by the seed; 0: as many as are quick */
@@ -68,7 +68,8 @@ typedef struct flow_diagnose_remark {
 /* Texts belong to the result, or are borrowed from the session and the options. */
 typedef struct flow_run_diagnose_result {
     const char *model, *data;
-    const char *verdict; /* a sentence */
+    const char *held_out; /* "test", "validation": rows of the training, as no data were named; NULL: they were */
+    const char *verdict;  /* a sentence */
     const char *grade;
     flow_diagnose_grade grade_code;
     bool rejected;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "run/diagnose_run.h"
+#include "run/origin.h"
 #include "run/weighed.h"
 
 /* Rows that are quick: all tests together take some seconds. */
@@ -18,7 +19,14 @@ static size_t diagnose_most_rows(const diagnosis *d)
     return most < limit ? most : limit;
 }
 
-flow_status diagnose_read_all(const diagnosis *d, flow_input *in, flow_reservoir *r, flow_moments *weights,
+/* The next rows, with a weight behind each where there is one. */
+static flow_status diagnose_source_read(diagnose_source *source, double *rows, size_t most, size_t *n, flow_error *err)
+{
+    return source->set != NULL ? flow_dataset_next(source->set, rows, NULL, most, n, err)
+                               : flow_input_read(&source->in, rows, NULL, most, n, err);
+}
+
+flow_status diagnose_read_all(const diagnosis *d, diagnose_source *source, flow_reservoir *r, flow_moments *weights,
                               flow_error *err)
 {
     const size_t most = flow_batch_rows(d->width + 1);
@@ -29,16 +37,16 @@ flow_status diagnose_read_all(const diagnosis *d, flow_input *in, flow_reservoir
         double *weight = batch + most * (d->width + 1);
         status = diagnose_check_stop(d, err);
         if (status == FLOW_OK)
-            status = flow_input_read(in, batch, NULL, most, &n, err);
+            status = diagnose_source_read(source, batch, most, &n, err);
         if (status != FLOW_OK || n == 0)
             break;
-        flow_weighed_split(in, d->width, n, batch, weight);
+        flow_weighed_split(&source->in, d->width, n, batch, weight);
         for (size_t i = 0; i < n && status == FLOW_OK; i++) {
             if (weight[i] < 0)
                 status = flow_error_set(err, FLOW_DATA,
                                         "%s: row %lld has a negative weight; the tests need rows that are a sample, "
                                         "whose weights are probabilities",
-                                        in->reader->name, (long long)r->n_seen + 1);
+                                        d->result->data, (long long)r->n_seen + 1);
             flow_reservoir_add(r, batch + i * d->width, weight[i]);
             flow_moments_add(weights, 0, weight[i]);
         }
@@ -48,8 +56,7 @@ flow_status diagnose_read_all(const diagnosis *d, flow_input *in, flow_reservoir
 }
 
 /* Leaves the values of the model, without the weight, in d->rows. */
-static flow_status diagnose_keep_rows(diagnosis *d, flow_reservoir *r, const flow_input *in,
-                                      const flow_moments *weights, flow_error *err)
+static flow_status diagnose_keep_rows(diagnosis *d, flow_reservoir *r, const flow_moments *weights, flow_error *err)
 {
     flow_run_diagnose_result *out = d->result;
     out->all_rows = r->n_seen;
@@ -59,7 +66,7 @@ static flow_status diagnose_keep_rows(diagnosis *d, flow_reservoir *r, const flo
         r->n = r->n < diagnose_most_rows(d) ? r->n : diagnose_most_rows(d);
     }
     if (r->n < FLOW_DIAGNOSE_ROWS_LEAST)
-        return flow_error_set(err, FLOW_DATA, "%s: %zu row%s%s, and the tests need %d or more", in->reader->name, r->n,
+        return flow_error_set(err, FLOW_DATA, "%s: %zu row%s%s, and the tests need %d or more", out->data, r->n,
                               r->n == 1 ? "" : "s", out->weight != NULL ? " are left as their weights say" : "",
                               FLOW_DIAGNOSE_ROWS_LEAST);
     for (size_t i = 0; i < r->n; i++)
@@ -71,30 +78,93 @@ static flow_status diagnose_keep_rows(diagnosis *d, flow_reservoir *r, const flo
     return FLOW_OK;
 }
 
+/* ---- where the rows come from ---- */
+
+static flow_status diagnose_open_data(diagnosis *d, diagnose_source *source, flow_error *err)
+{
+    const flow_weighed_options how = {.asked = d->o->weight, .trained = d->s->model->spec->data->weight};
+    return flow_weighed_open(&source->in, &d->result->weight, d->s, &d->o->rows, &how, err);
+}
+
+/* Without DATA: the rows of the test, or else of the validation, that the model was trained with; a share of the
+ * training rows is the one that was held out then. */
+static flow_status diagnose_open_held_out(diagnosis *d, diagnose_source *source, flow_error *err)
+{
+    const flow_spec *spec = d->s->model->spec;
+    const flow_data_options *data = spec->data;
+    const cJSON *origins = cJSON_GetObjectItemCaseSensitive(d->s->model->provenance, "data");
+    const flow_data_origin train = flow_data_origin_read(origins, "train");
+    const bool test = data->test.text != NULL || data->test.number > 0;
+    const flow_text_or_number *asked = test ? &data->test : &data->validation;
+    const bool share = asked->number > 0;
+    const flow_data_origin whole = share ? train : flow_data_origin_read(origins, test ? "test" : "validation");
+    const flow_part part = !share ? FLOW_PART_ALL : test ? FLOW_PART_TEST : FLOW_PART_HELD_OUT;
+    if (whole.location == NULL)
+        return flow_error_set(
+            err, FLOW_ARGUMENT,
+            "%s: was trained without rows for a test or a validation; name DATA, rows that it has not "
+            "seen",
+            d->s->name);
+    const flow_dataset_options how = {
+        .columns = train.has_names ? d->s->columns : NULL,
+        .n_columns = train.has_names ? d->s->dim : 0,
+        .context = d->s->context,
+        .n_context = d->s->n_context,
+        .weight = data->weight,
+        .allow_negative_weights = true,
+        .image = flow_session_image(d->s),
+        .skip_invalid = data->skip_invalid,
+        .missing = flow_session_missing(d->s, &d->o->rows.missing),
+        .csv = flow_csv_words_format(&data->csv),
+        .memory_bytes = 1,
+        .part = part,
+        .share = data->validation.number,
+        .test_share = data->test.number,
+        .seed = spec->seed,
+    };
+    d->result->data = whole.location;
+    d->result->held_out = test ? "test" : "validation";
+    d->result->weight = data->weight;
+    FLOW_TRY(flow_dataset_open(&source->set, whole.location, &how, err));
+    if ((size_t)source->set->n_columns != d->width + (data->weight != NULL))
+        return flow_error_set(err, FLOW_DATA, "%s: has other columns than when the model was trained", whole.location);
+    source->in = (flow_input){.n_columns = source->set->n_columns, .has_optional = data->weight != NULL};
+    flow_dataset_rewind(source->set);
+    return FLOW_OK;
+}
+
+void diagnose_source_close(diagnose_source *source)
+{
+    flow_input_close(&source->in);
+    flow_dataset_close(source->set);
+    *source = (diagnose_source){0};
+}
+
 flow_status diagnose_read(diagnosis *d, flow_error *err)
 {
     const flow_row_options *rows = &d->o->rows;
-    const char *trained = d->s->model->spec->data->weight;
-    const flow_weighed_options how = {.asked = d->o->weight, .trained = trained};
-    flow_input in = {0};
+    diagnose_source source = {0};
     flow_moments weights = {0};
     flow_reservoir r = {0};
-    flow_status status = flow_weighed_open(&in, &d->result->weight, d->s, rows, &how, err);
+    flow_status status =
+        rows->input != NULL ? diagnose_open_data(d, &source, err) : diagnose_open_held_out(d, &source, err);
     const size_t most = diagnose_most_rows(d) * (d->result->weight != NULL ? 4 : 1);
     if (status == FLOW_OK)
         status = flow_reservoir_start(&r, d->width + 1, most, diagnose_seed(d, 1), err);
     if (status == FLOW_OK)
         flow_run_begin(&rows->hooks);
     if (status == FLOW_OK)
-        status = diagnose_read_all(d, &in, &r, &weights, err);
-    if (status == FLOW_OK) {
-        flow_run_say_remarks(&rows->hooks, rows->input, &in.reader->remarks);
-        const flow_skipped skipped = flow_reader_skipped(in.reader, NULL);
+        status = diagnose_read_all(d, &source, &r, &weights, err);
+    if (status == FLOW_OK && source.in.reader != NULL) {
+        flow_run_say_remarks(&rows->hooks, rows->input, &source.in.reader->remarks);
+        const flow_skipped skipped = flow_reader_skipped(source.in.reader, NULL);
         flow_run_warn_skipped(&rows->hooks, rows->input, &skipped, "", "");
-        flow_reservoir_shuffle(&r);
-        status = diagnose_keep_rows(d, &r, &in, &weights, err);
     }
-    flow_input_close(&in);
+    if (status == FLOW_OK) {
+        flow_reservoir_shuffle(&r);
+        status = diagnose_keep_rows(d, &r, &weights, err);
+    }
+    diagnose_source_close(&source);
     free(r.rows);
     return status;
 }

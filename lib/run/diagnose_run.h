@@ -3,6 +3,7 @@
 #ifndef FLOW_RUN_DIAGNOSE_RUN_H
 #define FLOW_RUN_DIAGNOSE_RUN_H
 
+#include "data/dataset.h"
 #include "num/moments.h"
 #include "run/diagnose.h"
 #include "run/reservoir.h"
@@ -91,9 +92,15 @@ flow_status diagnose_check_stop(const diagnosis *d, flow_error *err);
 
 /* The held-out rows (diagnose_rows.c). */
 flow_status diagnose_read(diagnosis *d, flow_error *err);
-/* Reads all of a table into a reservoir; `weights` counts their weights. */
-flow_status diagnose_read_all(const diagnosis *d, flow_input *in, flow_reservoir *r, flow_moments *weights,
+/* Where rows are read from: a table, or rows that a training held out. Starts from {0}. */
+typedef struct diagnose_source {
+    flow_input in;
+    flow_dataset *set; /* NULL: a table; else `in` says how wide its rows are, and no more */
+} diagnose_source;
+/* Reads all rows into a reservoir; `weights` counts their weights. */
+flow_status diagnose_read_all(const diagnosis *d, diagnose_source *source, flow_reservoir *r, flow_moments *weights,
                               flow_error *err);
+void diagnose_source_close(diagnose_source *source);
 /* The draws, and log p and latents of both (diagnose_draws.c). */
 flow_status diagnose_draw(diagnosis *d, flow_error *err);
 /* Of those that are finite. */

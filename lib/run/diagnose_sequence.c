@@ -5,6 +5,9 @@
 
 #include "run/diagnose_run.h"
 
+/* Draws that are no numbers: a few among many are said in a remark, and are no reason to throw a model away. */
+#define MANY_DRAWS 0.001
+
 static flow_status diagnose_support(diagnosis *d, flow_error *err)
 {
     (void)err;
@@ -20,7 +23,7 @@ static flow_status diagnose_support(diagnosis *d, flow_error *err)
                                      .kind = KIND_NOT_FINITE,
                                      .a = -1,
                                      .b = -1,
-                                     .p = d->not_finite > 0 ? 0 : 1,
+                                     .p = (double)d->not_finite > MANY_DRAWS * all ? 0 : 1,
                                      .share = (double)d->not_finite / all,
                                      .observed = (double)d->not_finite});
     return FLOW_OK;

@@ -24,13 +24,14 @@ static double diagnose_count_memorised(const diagnosis *d, const double *logp, s
     return (double)above / (double)n;
 }
 
-static flow_status diagnose_evaluate_training(diagnosis *d, flow_input *in, const char *location, flow_error *err)
+static flow_status diagnose_evaluate_training(diagnosis *d, diagnose_source *source, const char *location,
+                                              flow_error *err)
 {
     flow_reservoir r = {0};
     flow_moments weights = {0};
     flow_status status = flow_reservoir_start(&r, d->width + 1, d->n, diagnose_seed(d, 3), err);
     if (status == FLOW_OK)
-        status = diagnose_read_all(d, in, &r, &weights, err);
+        status = diagnose_read_all(d, source, &r, &weights, err);
     double *logp = malloc((r.n + 1) * sizeof *logp);
     if (status == FLOW_OK && logp == NULL)
         status = flow_error_memory(err, "log p");
@@ -56,11 +57,12 @@ flow_status diagnose_training(diagnosis *d, flow_error *err)
     const char *location = d->o->train != NULL ? d->o->train : origin.location;
     d->result->train_logprob = (flow_mean){NAN, NAN};
     d->result->memorised = NAN;
-    d->result->is_training = origin.location != NULL && flow_output_is_same_table(d->o->rows.input, origin.location);
+    d->result->is_training = origin.location != NULL && d->o->rows.input != NULL &&
+                             flow_output_is_same_table(d->o->rows.input, origin.location);
     if (location == NULL || d->result->is_training || (d->o->train == NULL && !origin.is_table) ||
         d->result->weight != NULL)
         return FLOW_OK;
-    flow_input in = {0};
+    diagnose_source source = {0};
     flow_csv_format csv = d->o->rows.csv;
     if (d->o->train == NULL)
         FLOW_TRY(flow_csv_words_read(&csv, &d->s->model->spec->data->csv, err));
@@ -71,10 +73,10 @@ flow_status diagnose_training(diagnosis *d, flow_error *err)
                                     .image = flow_session_image(d->s)};
     flow_status status = names == NULL ? flow_error_memory(err, "column names") : FLOW_OK;
     if (status == FLOW_OK)
-        status = flow_session_open_input(d->s, &in, location, names, d->s->width, &how, err);
+        status = flow_session_open_input(d->s, &source.in, location, names, d->s->width, &how, err);
     if (status == FLOW_OK)
-        status = diagnose_evaluate_training(d, &in, location, err);
-    flow_input_close(&in);
+        status = diagnose_evaluate_training(d, &source, location, err);
+    diagnose_source_close(&source);
     free(names);
     return d->o->train != NULL || status == FLOW_MEMORY || status == FLOW_INTERRUPTED
                ? flow_error_prefix(err, status, "%s", d->o->train != NULL ? "--train: " : "")

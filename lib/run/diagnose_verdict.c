@@ -215,10 +215,10 @@ static void verdict_write(diagnosis *d)
     else
         flow_text_add(
             &text,
-            "%s: about %.*f %% of the probability or more is in the wrong place; %lld of %lld tests reject at "
+            "%s: about %.2g %% of the probability or more is in the wrong place; %lld of %lld tests reject at "
             "the level %g",
-            out->grade_code == FLOW_DIAGNOSE_WRONG ? "wrong" : "small differences", out->share < 0.1 ? 1 : 0,
-            100 * out->share, (long long)failed, (long long)out->tests, out->level);
+            out->grade_code == FLOW_DIAGNOSE_WRONG ? "wrong" : "small differences", 100 * out->share, (long long)failed,
+            (long long)out->tests, out->level);
     out->verdict = verdict_text(d, &text);
 }
 
@@ -296,7 +296,15 @@ static void verdict_remark_numbers(remarks *r)
     const diagnosis *d = r->d;
     flow_text text = {0};
     char reason[FLOW_ERROR_SIZE];
-    if (d->result->round_trip < FLOW_ROUND_TRIP_MOST || d->not_finite > 0)
+    if (d->not_finite > 0) {
+        flow_text_add(&text,
+                      "%lld of %lld draws have values that are no numbers; a lower learning rate, clipped gradients or "
+                      "make PRECISION=double avoid them",
+                      (long long)d->not_finite, (long long)d->result->draws);
+        verdict_add_remark(r, &text);
+        return;
+    }
+    if (d->result->round_trip < FLOW_ROUND_TRIP_MOST)
         return;
     flow_session_diagnose_round_trip(d->s, reason, sizeof reason);
     flow_text_add(&text, "a draw that is taken back misses its latents by up to %.1e (in %s): %s",

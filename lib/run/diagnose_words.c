@@ -111,6 +111,8 @@ static void words_column_found(const diagnosis *d, const diagnose_test *test, fl
         return;
     const double shift = 1.349 * (rows[1] - draws[1]) / (draws[2] - draws[0]);
     const double ratio = (rows[2] - rows[0]) / (draws[2] - draws[0]);
+    if (!(ratio > 0.01 && ratio < 100)) /* one of the two has next to no spread */
+        return;
     flow_text_add(found,
                   ": the median of the rows is %.2g deviations %s that of draws, and the middle half is %.3g times "
                   "as wide",
