@@ -151,6 +151,21 @@ with_codes() {
     expect_status 0
 }
 
+@test "codes that only the held-out data have are named" {
+    with_codes validation.csv >codes.csv
+    run flowctl train spec.json --validation codes.csv -o held.h5
+    expect "data.validation: " "codes.csv: these values stand for missing ones" "x (-999), y (9.96921e+36)" "--missing"
+    run flowctl train spec.json --set data.test=codes.csv -o tested.h5
+    expect "data.test: " "x (-999), y (9.96921e+36)"
+    run flowctl train spec.json --validation codes.csv -o dropped.h5 --skip-invalid --missing -999,9.96921e+36
+    expect_status 0
+    expect_not "training data have none"
+    with_codes train.csv >both.csv
+    run flowctl train spec.json -d both.csv --validation codes.csv -o both.h5
+    expect "codes for missing values"
+    expect_not "training data have none"
+}
+
 @test "codes are refused as invalid values are, and a model remembers them" {
     with_codes train.csv >codes.csv
     run flowctl train spec.json -d codes.csv -o new.h5 --missing -999

@@ -64,6 +64,8 @@ flow_status flow_experiment_check(const flow_experiment *x, flow_error *err);
  * many equal values, constants, functions of other columns, numbers of the rows, codes for missing values
  * (experiment_columns.c). What is said of a table does not depend on the seed that holds rows out. */
 flow_status flow_experiment_warn_of_columns(const flow_experiment *x, flow_error *err);
+/* Warns of codes for missing values that validation or test data have and the training data have not. */
+flow_status flow_experiment_warn_of_codes(const flow_experiment *x, flow_error *err);
 
 /* Names columns of the training data with values far from all others that the column maps of the flow, which is fitted,
  * leave far away; `far` are those whose rows are left out (train/far_rows.h). */

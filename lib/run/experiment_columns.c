@@ -230,6 +230,53 @@ static flow_status sizes_measure(const flow_experiment *x, double *middle, doubl
     return status;
 }
 
+/* A code for missing values among the rows that are evaluated, far from the values of the training data. The survey of
+ * those has the codes that they have themselves. */
+static bool codes_are_foreign(const flow_column_summary *training, double value)
+{
+    const double width = training->most - training->least;
+    return flow_survey_is_usual_code(value) && (value < training->least - width || value > training->most + width);
+}
+
+static flow_status codes_warn_of(const flow_experiment *x, const flow_dataset *data, const char *key, flow_error *err)
+{
+    enum { NAMED = 5 };
+    flow_text names = {0};
+    const int n_columns = x->training->n_columns - (x->training->is_weighted ? 1 : 0);
+    int n = 0;
+    for (int i = 0; data != NULL && i < n_columns; i++) {
+        const flow_column_summary *own = &data->summary[i], *training = &x->training->summary[i];
+        const double ends[] = {own->least, own->most};
+        for (int k = 0; k < 2; k++) {
+            if (!codes_are_foreign(training, ends[k]) || n++ >= NAMED)
+                continue;
+            char value[FLOW_NUMBER_SIZE];
+            flow_number_print(value, ends[k]);
+            flow_text_add(&names, "%s%.60s (%s)", n > 1 ? ", " : "", x->training->columns[i], value);
+        }
+    }
+    if (n > NAMED)
+        flow_text_add(&names, ", and %d more", n - NAMED);
+    const bool failed = names.failed;
+    if (!failed && n > 0)
+        flow_run_warn(
+            x->hooks,
+            "data.%s: %s: these values stand for missing ones in many files, and the training data have none "
+            "like them: %s. Rows with them may decide the mean; name the values with --missing, and drop the rows with "
+            "--skip-invalid",
+            key, data->location, names.data);
+    flow_text_free(&names);
+    return failed ? flow_error_memory(err, "the names of columns") : FLOW_OK;
+}
+
+flow_status flow_experiment_warn_of_codes(const flow_experiment *x, flow_error *err)
+{
+    if (x->training == NULL || x->training->summary == NULL)
+        return FLOW_OK;
+    FLOW_TRY(codes_warn_of(x, x->data->validation.text != NULL ? x->validation : NULL, "validation", err));
+    return codes_warn_of(x, x->data->test.text != NULL ? x->test : NULL, "test", err);
+}
+
 flow_status flow_experiment_warn_of_sizes(const flow_experiment *x, flow_error *err)
 {
     enum { NAMED = 5 };

@@ -319,6 +319,7 @@ flow_status flow_experiment_check(const flow_experiment *x, flow_error *err)
 {
     FLOW_TRY(experiment_check_support(x, x->training, "train", err));
     FLOW_TRY(experiment_check_support(x, x->validation, x->data->validation.number > 0 ? "train" : "validation", err));
+    FLOW_TRY(flow_experiment_warn_of_codes(x, err));
     return flow_experiment_warn_of_columns(x, err);
 }
 
