@@ -154,12 +154,23 @@ static void test_values_are_drawn_evenly(void **state)
             for (int v = 0; (i + 1) % f.space.at[k].n == 0 && v < f.space.at[k].n; v++)
                 assert_int_equal(seen[k][v], (i + 1) / f.space.at[k].n);
     }
-    ASSERT_GT(other, 200);                   /* of another seed */
-    ASSERT_LT(abs(equal - 100), 4 * 9);      /* two keys are independent: a third is equal, with a deviation below 9 */
+    ASSERT_GT(other, 200);              /* of another seed */
+    ASSERT_LT(abs(equal - 100), 4 * 9); /* two keys are independent: a third is equal, with a deviation below 9 */
     free_space(&f);
 }
 
 /* ---- comparing ---- */
+
+static void test_time_goes_by_the_work_of_a_rung(void **state)
+{
+    (void)state;
+    const flow_tune_rung rungs[] = {
+        {.candidates = 27, .epochs = 2}, {.candidates = 9, .epochs = 4}, {.candidates = 3, .epochs = 12}};
+    ASSERT_NEAR(tune_share_of_time(rungs, 3, 0), 54. / 96, 1e-12);
+    ASSERT_NEAR(tune_share_of_time(rungs, 3, 1), 72. / 96, 1e-12);
+    ASSERT_EQ(tune_share_of_time(rungs, 3, 2), 1);
+    ASSERT_EQ(tune_share_of_time(rungs, 1, 0), 1);
+}
 
 static void test_scores_are_compared_by_rows(void **state)
 {
@@ -198,7 +209,7 @@ static int make_project(void **state)
 
 typedef struct heard {
     int starts, candidates, rungs;
-    _Atomic int steps; /* should_stop looks at it in any thread */
+    _Atomic int steps;  /* should_stop looks at it in any thread */
     int64_t stop_after; /* steps; 0: never */
     int left;           /* after the first rung */
 } heard;
@@ -249,9 +260,18 @@ static flow_status tune(flow_run_tune_result *result, heard *h, const char *outp
     snprintf(spec, sizeof spec, "%s", at("spec.json"));
     snprintf(model, sizeof model, "%s", at(output));
     const flow_run_tune_options options = {
-        .spec = spec, .output = model, .trials = 9, .factor = 2, .resume = resume, .n_threads = threads,
-        .hooks = {.context = h, .should_stop = should_stop}, .context = h, .on_start = on_start, .on_step = on_step,
-        .on_candidate = on_candidate, .on_rung = on_rung,
+        .spec = spec,
+        .output = model,
+        .trials = 9,
+        .factor = 2,
+        .resume = resume,
+        .n_threads = threads,
+        .hooks = {.context = h, .should_stop = should_stop},
+        .context = h,
+        .on_start = on_start,
+        .on_step = on_step,
+        .on_candidate = on_candidate,
+        .on_rung = on_rung,
     };
     flow_status status = flow_run_tune(result, &options, &err);
     if (status != FLOW_OK && status != FLOW_INTERRUPTED)
@@ -326,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_tune_replaces_and_adds),
         cmocka_unit_test(test_the_page_lists_the_built_in_space),
         cmocka_unit_test(test_values_are_drawn_evenly),
+        cmocka_unit_test(test_time_goes_by_the_work_of_a_rung),
         cmocka_unit_test(test_scores_are_compared_by_rows),
         cmocka_unit_test_setup_teardown(test_a_search_does_not_depend_on_threads_and_stops, make_project,
                                         remove_folder),

@@ -234,11 +234,21 @@ void tune_free_scores(tune_search *s)
     s->scores = NULL;
 }
 
-/* The time of the limit is shared by the rungs alike: halving gives each about the same work. */
+double tune_share_of_time(const flow_tune_rung *rungs, int n_rungs, int rung)
+{
+    double work = 0, all = 0; /* epochs of all candidates */
+    for (int k = 0; k < n_rungs; k++) {
+        const int64_t before = k > 0 ? rungs[k - 1].epochs : 0;
+        all += (double)rungs[k].candidates * (double)(rungs[k].epochs - before);
+        work = k == rung ? all : work;
+    }
+    return all > 0 ? work / all : 1;
+}
+
 static void rung_set_deadline(tune_search *s)
 {
     const flow_run_tune_result *out = s->out;
-    const double limit = 60 * s->options->minutes * (out->rung + 1) / out->n_rungs;
+    const double limit = 60 * s->options->minutes * tune_share_of_time(out->rungs, out->n_rungs, out->rung);
     s->deadline = limit > 0 ? s->began - s->before + limit : INFINITY;
 }
 

@@ -112,6 +112,9 @@ void tune_free_ensemble(flow_tune_ensemble *ensemble);
 
 /* ---- tune_rung.c ---- */
 
+/* The share of the time of a search that is over when a rung has to be: by the epochs that its candidates and those of
+ * the rungs before train. The first rung trains more than each other one, above all where there are few epochs. */
+double tune_share_of_time(const flow_tune_rung *rungs, int n_rungs, int rung);
 /* Trains the candidates of the current rung and compares them. */
 flow_status tune_run_rung(tune_search *s, flow_error *err);
 /* Who goes on to the next rung. */
