@@ -20,13 +20,14 @@ RESULTS ?= results
 # More options of the commands.
 TRAIN_FLAGS ?=
 SCORE_FLAGS ?=
+DIAGNOSE_FLAGS ?=
 COMPARE_FLAGS ?=
 # Processors that are divided among the jobs of make -j. Jobs of other programs may want some of them.
 PROCESSORS ?= $(or $(SLURM_CPUS_PER_TASK),$(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN))
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := experiment
-.PHONY: experiment models scores table clean-experiment experiment-changed
+.PHONY: experiment models scores verdicts table clean-experiment experiment-changed
 
 experiment_names := $(basename $(notdir $(CONFIGS)))
 ifneq ($(words $(experiment_names)),$(words $(sort $(experiment_names))))
@@ -49,21 +50,22 @@ experiment_jobs = $(firstword $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))) $(if 
 experiment_threads = $$(jobs=$(experiment_jobs) models=$(words $(CONFIGS)); \
     [ $$jobs -gt 0 ] && [ $$jobs -lt $$models ] || [ $$jobs -eq 1 ] || jobs=$$models; \
     threads=$$(($(PROCESSORS) / jobs)); echo $$((threads > 0 ? threads : 1)))
-# $(call experiment_make,WORD,NAME,COMMAND): makes $@ of what the command prints, whole or not at all. A signal to make
-# goes on to the command, which stops at the end of a step.
+# $(call experiment_make,WORD,NAME,COMMAND,STATUS): makes $@ of what the command prints, whole or not at all; STATUS is
+# an exit status that is a success, too. A signal to make goes on to the command, which stops at the end of a step.
 experiment_make = @printf '  %-8s %s\n' '$1' '$2'; trap 'kill -s TERM $$pid' HUP INT TERM; \
     $3 -j "$(experiment_threads)" >$@.part & pid=$$!; \
     while wait $$pid; status=$$?; kill -s 0 $$pid 2>/dev/null; do :; done; \
-    if [ $$status -eq 0 ]; then mv $@.part $@; else rm -f $@.part; fi
+    case $$status in 0$(4:%=|%)) status=0; mv $@.part $@ ;; *) rm -f $@.part ;; esac
 
 # The models with held-out rows, and those that are compared on the same ones.
 experiment_tested := $(foreach name,$(experiment_names),$(if $(call experiment_test,$(name)),$(name)))
 experiment_compared := $(if $(TEST),$(foreach name,$(experiment_names),$(if $(TEST_$(name)),,$(name))))
 
-experiment: models scores table
+experiment: models scores verdicts table
 
 models: $(call experiment_in,.train.json)
 scores: $(experiment_tested:%=$(RESULTS)/%.test.json)
+verdicts: $(if $(experiment_tested),$(RESULTS)/verdicts.txt)
 table: $(if $(word 2,$(experiment_compared)),$(RESULTS)/table.md $(RESULTS)/table.csv)
 
 # What each model depends on: its spec, the data that the spec names, and the options. A change of one of them ends what
@@ -88,7 +90,7 @@ $(call experiment_in,.train.json): $(RESULTS)/%.train.json: $(RESULTS)/%.begun
 
 define experiment_of_a_model
 $(RESULTS)/$1.d: $(call experiment_spec,$1)
-$(RESULTS)/$1.test.json: $(call experiment_files,$(call experiment_test,$1))
+$(RESULTS)/$1.test.json $(RESULTS)/$1.verdict.json: $(call experiment_files,$(call experiment_test,$1))
 endef
 $(foreach name,$(experiment_names),$(eval $(call experiment_of_a_model,$(name))))
 
@@ -96,13 +98,24 @@ $(call experiment_in,.test.json): $(RESULTS)/%.test.json: $(RESULTS)/%.train.jso
 	$(call experiment_make,score,$*,$(FLOWCTL) logprob $(RESULTS)/$*.h5 $(call experiment_test,$*) --json -q \
 	    $(SCORE_FLAGS)); exit $$status
 
+# A model that is rejected (status 3) is a result.
+$(call experiment_in,.verdict.json): $(RESULTS)/%.verdict.json: $(RESULTS)/%.train.json
+	$(call experiment_make,diagnose,$*,$(FLOWCTL) diagnose $(RESULTS)/$*.h5 $(call experiment_test,$*) --json -q \
+	    $(DIAGNOSE_FLAGS),3); exit $$status
+
+$(RESULTS)/verdicts.txt: $(experiment_tested:%=$(RESULTS)/%.verdict.json)
+	@for name in $(experiment_tested); do \
+	    printf '%s\t%s\n' $$name "$$(sed 's/.*"verdict":"\([^"]*\)".*/\1/' $(RESULTS)/$$name.verdict.json)"; \
+	done >$@ && cat $@
+
 $(RESULTS)/table.md $(RESULTS)/table.csv: $(experiment_compared:%=$(RESULTS)/%.train.json) \
                                           $(call experiment_files,$(TEST))
 	$(call experiment_make,compare,$@,$(FLOWCTL) compare $(experiment_compared:%=$(RESULTS)/%.h5) $(TEST) -q \
 	    $(if $(filter %.csv,$@),--csv,--markdown) $(COMPARE_FLAGS)); exit $$status
 
 clean-experiment:
-	rm -f $(RESULTS)/table.md $(RESULTS)/table.csv $(foreach suffix,.d .begun .flags .h5 .log .train.json .test.json,$(call experiment_in,$(suffix)))
+	rm -f $(addprefix $(RESULTS)/,table.md table.csv verdicts.txt) \
+	    $(foreach suffix,d begun flags h5 log train.json test.json verdict.json,$(call experiment_in,.$(suffix)))
 	-rmdir $(RESULTS)
 
 # make clean-experiment and make -n make nothing.

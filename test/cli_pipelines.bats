@@ -89,6 +89,10 @@ expect_continued() {
     [ "$(cd results && printf '%s\n' *.test.json | wc -l)" -eq 6 ]
     [ "$(wc -l <results/table.csv)" -eq 7 ]
     grep -q '^| .*m4' results/table.md
+    [ "$(wc -l <results/verdicts.txt)" -eq 6 ]
+    # a training of three epochs is rejected, which stopped nothing
+    grep -q '"rejected":true' results/m1.verdict.json
+    grep -q '^m1.wrong: ' results/verdicts.txt
     expect_continued
     # nothing is left to do; no parts of files are left
     run make -j2
