@@ -316,7 +316,7 @@ build/version: FORCE
 	$(call stamp,$(VERSION_STRING))
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
-.PHONY: FORCE release double asan check bench bench-peers results pictures docs demo densities \
+.PHONY: FORCE release double asan check bench bench-peers cookbook results pictures docs demo densities \
         test-unit test-contract test-density test-cli test-fuzz test-fault test-install \
         lint fuzz faults kills tsan data install uninstall setup clean help
 
@@ -370,6 +370,10 @@ bench: release $(addprefix build/,$(BENCH))
 ##   bench-peers    side by side with zuko, nflows, normflows and PyTorch, by PYTHON=python3 (scripts/bench_peers.py)
 bench-peers: release build/test/bench/bench_workloads
 	@$(PYTHON) scripts/bench_peers.py
+
+##   cookbook       the recipes of docs/cookbook/ in full, with what they print and the numbers that they reach
+cookbook: release
+	@scripts/cookbook.sh
 
 ##   results        train the presets on real data, and print the table of docs/results.md
 results: release
