@@ -175,6 +175,7 @@ quick_flowctl() {
     case $1 in
         train) more=(--set train.epochs=1) ;;
         tune) more=(--trials 2 --epochs 1) ;;
+        score) more=(--draws 200) ;;
         diagnose)
             # status 3 is a verdict on models that are hardly trained
             "$FLOWCTL" "$@" --rows 200 || [ $? -eq 3 ]
