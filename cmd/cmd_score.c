@@ -120,6 +120,6 @@ const command command_score = {
                    "choice of variables gives another ranking; changes of units have no effect.",
     .examples = "  flowctl score moons.h5 events.csv\n"
                 "  flowctl score moons.h5 events.csv -o scores.csv --top 20 --tail\n"
-                "  flowctl score detector.h5 data/detector.h5:/test --draws 9999 --json",
+                "  flowctl score detector.h5 data/detector.h5:/test --draws 999 --json",
     .options = options, .args_size = sizeof(score_args), .run = score_run,
 };
