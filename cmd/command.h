@@ -14,8 +14,8 @@
 
 /* In the order of the help page. */
 #define COMMANDS(X) \
-    X(init) X(train) X(tune) X(sample) X(logprob) X(score) X(diagnose) X(compare) X(invert) X(interpolate) X(info) \
-    X(check)
+    X(init) X(train) X(tune) X(sample) X(logprob) X(score) X(diagnose) X(compare) X(plot) X(invert) X(interpolate) \
+    X(info) X(check)
 
 enum { COMMAND_REJECTED = 3 }; /* outcome: the program did its work, and the answer is no */
 

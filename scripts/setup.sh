@@ -3,7 +3,7 @@
 #
 # Installs what building and testing flowctl needs, and does nothing when it is there.
 #
-#     scripts/setup.sh            compiler, libraries, cmocka and bats
+#     scripts/setup.sh            compiler, libraries, cmocka, bats and gnuplot
 #     scripts/setup.sh --lint     also what make lint, make fuzz and CC=clang need
 #     scripts/setup.sh --python   also the modules of Python, of $PYTHON or python3, with which some tests read and
 #                                 write files; without them these tests are skipped
@@ -30,7 +30,7 @@ python=${PYTHON:-python3}
 missing() {
     local tool
     scripts/probe.sh --missing
-    for tool in make ar pkg-config bats; do
+    for tool in make ar pkg-config bats gnuplot; do
         command -v "$tool" >/dev/null 2>&1 || echo "$tool"
     done
     if [ "$lint" = yes ]; then
@@ -81,6 +81,7 @@ zstd libzstd-dev libzstd-devel zstd
 random123 librandom123-dev Random123-devel -
 cmocka libcmocka-dev libcmocka-devel cmocka
 bats bats bats bats-core
+gnuplot gnuplot-nox gnuplot-minimal gnuplot
 clang clang,libclang-rt-dev clang,compiler-rt llvm
 clang-tidy clang-tidy clang-tools-extra llvm
 clang-format clang-format clang-tools-extra clang-format

@@ -68,7 +68,7 @@ void flow_bins_density(const flow_bins *bins, double *density, double *error)
 
 int flow_bins_choose(double effective, double half, int most)
 {
-    const double n = half > 0 && effective > 1 ? cbrt(effective) / (2 * half) : most;
+    const double n = half > 0 && effective > 1 ? 1.5 * cbrt(effective) / (2 * half) : most;
     return n >= most ? most : n <= 8 ? 8 : (int)ceil(n);
 }
 

@@ -31,7 +31,8 @@ void flow_bins_edges(const flow_bins *bins, double *edges);
 void flow_bins_density(const flow_bins *bins, double *density, double *error);
 
 /* The number of cells that rows of this effective number are best shown in, where their central half takes the share
- * `half` of the axis: that of Freedman and Diaconis (1981), from 8 to `most`. */
+ * `half` of the axis, from 8 to `most`: half as many again as the rule of Freedman and Diaconis (1981) says, which is
+ * for the density of one sample, while here two are compared. */
 int flow_bins_choose(double effective, double half, int most);
 
 /* Of two columns, rows of cells from below. */

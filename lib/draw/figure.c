@@ -27,21 +27,21 @@ void flow_figure_free(flow_figure *figure)
     free(figure);
 }
 
-flow_panel *flow_figure_panel(flow_figure *figure, int row, int column)
+flow_frame *flow_figure_panel(flow_figure *figure, int row, int column)
 {
     const size_t at = (size_t)row * (size_t)figure->n_columns + (size_t)column;
     if (figure->arena.failed) {
-        figure->spare_panel = (flow_panel){.end = &figure->spare_panel.items};
+        figure->spare_panel = (flow_frame){.end = &figure->spare_panel.items};
         return &figure->spare_panel;
     }
-    flow_panel *panel = &figure->panels[at];
+    flow_frame *panel = &figure->panels[at];
     if (!figure->used[at])
-        *panel = (flow_panel){.row = row, .column = column, .end = &panel->items};
+        *panel = (flow_frame){.row = row, .column = column, .end = &panel->items};
     figure->used[at] = true;
     return panel;
 }
 
-flow_item *flow_panel_add(flow_figure *figure, flow_panel *panel, flow_item_kind kind)
+flow_item *flow_frame_add(flow_figure *figure, flow_frame *panel, flow_item_kind kind)
 {
     flow_item *item = flow_arena_take(&figure->arena, 1, sizeof *item);
     if (item == NULL) {

@@ -6,10 +6,10 @@
  *
  *     flow_figure *figure = flow_figure_new(1, 2);            one row of two panels
  *     figure->title = flow_figure_text(figure, "PIT of %s", name);
- *     flow_panel *panel = flow_figure_panel(figure, 0, 0);
+ *     flow_frame *panel = flow_figure_panel(figure, 0, 0);
  *     panel->x = (flow_axis){.label = "PIT", .low = 0, .high = 1};
  *     panel->y = (flow_axis){.label = "share", .low = 0, .high = 2};
- *     flow_item *item = flow_panel_add(figure, panel, FLOW_ITEM_CURVE);
+ *     flow_item *item = flow_frame_add(figure, panel, FLOW_ITEM_CURVE);
  *     item->n = n, item->x = flow_figure_copy(figure, x, n), item->y = ..., item->color = FLOW_BLUE;
  *     status = flow_draw_file(&figure, 1, &options, err);     (draw/gnuplot.h) PNG, SVG; PDF of several pages
  *     flow_figure_free(figure);
@@ -61,7 +61,7 @@ typedef struct flow_item {
     const unsigned char *rgb;
 } flow_item;
 
-typedef struct flow_panel {
+typedef struct flow_frame {
     int row, column; /* its cell, from the top left */
     const char *title;
     flow_axis x, y;
@@ -70,7 +70,7 @@ typedef struct flow_panel {
     const char *bar_label; /* of the colour bar of a grid; NULL: no bar */
     double z_low, z_high;
     flow_item *items, **end;
-} flow_panel;
+} flow_frame;
 
 typedef struct flow_figure {
     flow_arena arena;
@@ -79,9 +79,9 @@ typedef struct flow_figure {
     int n_rows, n_columns;
     bool corner;        /* panels share the axes of their row and column, and the legend is at the top right */
     int width, height;  /* in pixels; 0: by the number of panels */
-    flow_panel *panels; /* (n_rows * n_columns): those with `used` are drawn */
+    flow_frame *panels; /* (n_rows * n_columns): those with `used` are drawn */
     bool *used;
-    flow_panel spare_panel; /* where memory is out */
+    flow_frame spare_panel; /* where memory is out */
     flow_item spare_item;
 } flow_figure;
 
@@ -90,9 +90,9 @@ flow_figure *flow_figure_new(int n_rows, int n_columns);
 void flow_figure_free(flow_figure *figure);
 
 /* The panel in this cell, which is drawn from now on; never NULL. */
-flow_panel *flow_figure_panel(flow_figure *figure, int row, int column);
+flow_frame *flow_figure_panel(flow_figure *figure, int row, int column);
 /* A new item of the panel, behind the others: later ones are drawn over earlier ones; never NULL. */
-flow_item *flow_panel_add(flow_figure *figure, flow_panel *panel, flow_item_kind kind);
+flow_item *flow_frame_add(flow_figure *figure, flow_frame *panel, flow_item_kind kind);
 
 /* Numbers of the figure, zeroed, and a copy of numbers; NULL when memory is out. */
 double *flow_figure_numbers(flow_figure *figure, size_t n);

@@ -129,7 +129,7 @@ void flow_page_arrange(flow_page *out, const flow_figure *figure, int width, int
         page_arrange_column(out);
 }
 
-static flow_box page_frame_of_corner(const flow_page *page, const flow_panel *panel)
+static flow_box page_frame_of_corner(const flow_page *page, const flow_frame *panel)
 {
     const flow_figure *f = page->figure;
     const double left = page->cells.left + 58, top = page->cells.top + 4, bottom = page->cells.bottom - 44;
@@ -139,7 +139,7 @@ static flow_box page_frame_of_corner(const flow_page *page, const flow_panel *pa
                       left + (panel->column + 1) * width - CORNER_GAP, top + (panel->row + 1) * height - CORNER_GAP};
 }
 
-static flow_box page_frame_apart(const flow_page *page, const flow_panel *panel)
+static flow_box page_frame_apart(const flow_page *page, const flow_frame *panel)
 {
     const flow_figure *f = page->figure;
     const double width = (page->cells.right - page->cells.left) / f->n_columns;
@@ -166,17 +166,17 @@ static flow_box page_frame_apart(const flow_page *page, const flow_panel *panel)
     return out;
 }
 
-flow_box flow_page_frame(const flow_page *page, const flow_panel *panel)
+flow_box flow_page_frame(const flow_page *page, const flow_frame *panel)
 {
     return page->figure->corner ? page_frame_of_corner(page, panel) : page_frame_apart(page, panel);
 }
 
-bool flow_page_labels_x(const flow_page *page, const flow_panel *panel)
+bool flow_page_labels_x(const flow_page *page, const flow_frame *panel)
 {
     return !panel->bare && (!page->figure->corner || panel->row == page->figure->n_rows - 1);
 }
 
-bool flow_page_labels_y(const flow_page *page, const flow_panel *panel)
+bool flow_page_labels_y(const flow_page *page, const flow_frame *panel)
 {
     return !panel->bare && (!page->figure->corner || panel->column == 0);
 }
@@ -186,7 +186,7 @@ bool flow_page_labels_y(const flow_page *page, const flow_panel *panel)
 void flow_page_ticks_x(flow_ticks *out, const flow_axis *axis, const flow_box *frame)
 {
     const double width = frame->right - frame->left;
-    for (int most = (int)fmax(width / 40, 2);; most--) {
+    for (int most = (int)fmax(width / 26, 2);; most--) {
         int longest = 1;
         flow_axis_ticks(out, axis, most, 9, false);
         for (int k = 0; k < out->n; k++) {
@@ -201,5 +201,5 @@ void flow_page_ticks_x(flow_ticks *out, const flow_axis *axis, const flow_box *f
 
 void flow_page_ticks_y(flow_ticks *out, const flow_axis *axis, const flow_box *frame)
 {
-    flow_axis_ticks(out, axis, (int)fmax((frame->bottom - frame->top) / 34, 2), 6, false);
+    flow_axis_ticks(out, axis, (int)fmax((frame->bottom - frame->top) / 28, 2), 6, false);
 }

@@ -34,10 +34,10 @@ int flow_page_characters(const char *text);
 void flow_page_arrange(flow_page *out, const flow_figure *figure, int width, int height);
 
 /* The frame of a panel. */
-flow_box flow_page_frame(const flow_page *page, const flow_panel *panel);
+flow_box flow_page_frame(const flow_page *page, const flow_frame *panel);
 /* Whether the labels of its ticks and of its axes are written: not between panels that share an axis. */
-bool flow_page_labels_x(const flow_page *page, const flow_panel *panel);
-bool flow_page_labels_y(const flow_page *page, const flow_panel *panel);
+bool flow_page_labels_x(const flow_page *page, const flow_frame *panel);
+bool flow_page_labels_y(const flow_page *page, const flow_frame *panel);
 
 /* As many ticks as have room along a frame. */
 void flow_page_ticks_x(flow_ticks *out, const flow_axis *axis, const flow_box *frame);

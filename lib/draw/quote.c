@@ -15,10 +15,15 @@ int flow_character_size(const char *at)
 bool flow_character_is_control(const char *at, int n)
 {
     const unsigned char *c = (const unsigned char *)at;
-    return (n == 1 && (c[0] < 0x20 || c[0] == 0x7f)) || (n == 2 && c[0] == 0xc2 && c[1] < 0xa0) ||
-           (n == 3 && c[0] == 0xe2 &&
-            ((c[1] == 0x80 && c[2] >= 0x8e && c[2] <= 0xae) || (c[1] == 0x81 && c[2] >= 0xa0)) && c[2] != 0x93 &&
-            c[2] != 0x94 && c[2] != 0x99 && c[2] != 0xa6);
+    if (n == 1)
+        return c[0] < 0x20 || c[0] == 0x7f;
+    if (n == 2)
+        return c[0] == 0xc2 && c[1] < 0xa0;
+    if (n != 3 || c[0] != 0xe2)
+        return false;
+    /* U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F */
+    return (c[1] == 0x80 && ((c[2] >= 0x8b && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
+           (c[1] == 0x81 && c[2] >= 0xa0 && c[2] <= 0xaf);
 }
 
 void flow_quote_add(flow_text *out, const char *text, int most)

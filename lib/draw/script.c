@@ -138,7 +138,7 @@ static void script_range(flow_script *s, char letter, const flow_axis *axis)
                   flow_axis_place(axis, axis->high));
 }
 
-static void script_axes(flow_script *s, const flow_panel *p, const flow_box *frame)
+static void script_axes(flow_script *s, const flow_frame *p, const flow_box *frame)
 {
     flow_ticks x, y;
     const bool corner = s->page->figure->corner;
@@ -164,7 +164,7 @@ static void script_axes(flow_script *s, const flow_panel *p, const flow_box *fra
         script_axis_label(s, &p->y, &y, &of_y, height + (corner ? 0 : 30));
 }
 
-static void script_color_bar(flow_script *s, const flow_panel *p, const flow_box *frame)
+static void script_color_bar(flow_script *s, const flow_frame *p, const flow_box *frame)
 {
     if (p->bar_label == NULL) {
         flow_text_add(s->text, "unset colorbox\n");
@@ -185,7 +185,7 @@ static void script_color_bar(flow_script *s, const flow_panel *p, const flow_box
     script_axis_label(s, &axis, &ticks, &w, height);
 }
 
-static void script_panel(flow_script *s, const flow_panel *p)
+static void script_panel(flow_script *s, const flow_frame *p)
 {
     const flow_box frame = flow_page_frame(s->page, p);
     flow_text_add(s->text, "\n# panel %d, %d\n", p->row + 1, p->column + 1);
@@ -225,7 +225,7 @@ static void script_panel(flow_script *s, const flow_panel *p)
     for (const flow_item *item = p->items; item != NULL; item = item->next)
         script_item_texts(s, item);
     for (const flow_item *item = p->items; item != NULL; item = item->next) {
-        flow_script_plot_item(s, p, item);
+        flow_script_plot_item(s, item);
     }
     flow_text_add(s->text, s->first ? "plot NaN\n" : "\n");
     flow_text_add(s->text, "unset label; unset object; unset arrow\n");
@@ -238,14 +238,15 @@ static void script_legend_entry(flow_script *s, int k)
     const flow_page *page = s->page;
     const flow_item *item = page->legend[k];
     const double left = page->legend_left[k], middle = page->legend_top[k] + 9;
-    const bool area = item->kind == FLOW_ITEM_AREA || item->kind == FLOW_ITEM_BARS || item->filled;
+    const bool band = item->kind <= FLOW_ITEM_HISTOGRAM && item->low != NULL;
+    const bool area = item->kind == FLOW_ITEM_AREA || item->kind == FLOW_ITEM_BARS || item->filled || band;
     const bool line = !area || (item->kind <= FLOW_ITEM_HISTOGRAM && item->width > 0);
     if (area) {
         flow_text_add(s->text,
                       "set object rectangle from screen %.5f, screen %.5f to screen %.5f, screen %.5f "
                       "fs solid noborder",
                       script_x(s, left), script_y(s, middle + 6), script_x(s, left + 26), script_y(s, middle - 6));
-        flow_script_add_color(s, "fc", item->color, item->opacity);
+        flow_script_add_color(s, "fc", item->color, item->opacity > 0 ? item->opacity : band ? FLOW_BAND_OPACITY : 0);
         flow_text_add(s->text, "\n");
     }
     if (item->kind == FLOW_ITEM_POINTS) {
@@ -269,7 +270,8 @@ static void script_legend_entry(flow_script *s, int k)
                             .font = FLOW_FONT_LABEL,
                             .style = "left",
                             .color = "#000000",
-                            .most = (int)((page->width - 20 - left) / flow_page_text_width(1, FLOW_FONT_LABEL)) - 4};
+                            .most =
+                                (int)((page->width - left - 40) / (0.92 * flow_page_text_width(1, FLOW_FONT_LABEL)))};
     script_label(s, item->legend, 0, &w);
 }
 

@@ -63,23 +63,29 @@ static double script_place(const flow_axis *axis, double value)
     return isnan(place) ? low - span : fmin(fmax(place, low - 10 * span), high + 10 * span);
 }
 
-static void script_curve(flow_script *s, const flow_panel *p, const flow_item *item, bool band)
+/* A line breaks at an empty line; two of them would end the block. */
+static void script_curve(flow_script *s, const flow_frame *p, const flow_item *item, bool band)
 {
     flow_text *out = script_numbers(s);
     const int dx = flow_script_digits(&p->x), dy = flow_script_digits(&p->y);
+    bool first = true, broken = false;
     for (size_t k = 0; k < item->n; k++) {
         const double x = script_place(&p->x, item->x[k]), y = script_place(&p->y, item->y[k]);
-        if (isnan(x) || isnan(y) || (band && (isnan(item->low[k]) || isnan(item->high[k]))))
-            flow_text_add(out, "\n");
-        else if (band)
+        if (isnan(x) || isnan(y) || (band && (isnan(item->low[k]) || isnan(item->high[k])))) {
+            broken = true;
+            continue;
+        }
+        flow_text_add(out, broken && !first ? "\n" : "");
+        if (band)
             flow_text_add(out, "%.*g %.*g %.*g\n", dx, x, dy, script_place(&p->y, item->low[k]), dy,
                           script_place(&p->y, item->high[k]));
         else
             script_point(out, dx, x, dy, y);
+        first = broken = false;
     }
 }
 
-static void script_steps(flow_script *s, const flow_panel *p, const flow_item *item, bool band)
+static void script_steps(flow_script *s, const flow_frame *p, const flow_item *item, bool band)
 {
     flow_text *out = script_numbers(s);
     const int dx = flow_script_digits(&p->x), dy = flow_script_digits(&p->y);
@@ -94,37 +100,44 @@ static void script_steps(flow_script *s, const flow_panel *p, const flow_item *i
         }
 }
 
-static void script_error_bars(flow_script *s, const flow_panel *p, const flow_item *item)
+/* Upright lines; an empty line stands between two of them. */
+static void script_error_bars(flow_script *s, const flow_frame *p, const flow_item *item)
 {
     flow_text *out = script_numbers(s);
     const int dx = flow_script_digits(&p->x), dy = flow_script_digits(&p->y);
+    bool first = true;
     for (size_t k = 0; k < item->n; k++) {
         if (isnan(item->y[k]))
             continue;
         const double x = script_place(&p->x, item->x[k]);
+        flow_text_add(out, first ? "" : "\n");
         script_point(out, dx, x, dy, script_place(&p->y, item->low[k]));
         script_point(out, dx, x, dy, script_place(&p->y, item->high[k]));
-        flow_text_add(out, "\n");
+        first = false;
     }
 }
 
-static void script_boxes(flow_script *s, const flow_panel *p, const flow_item *item)
+static void script_boxes(flow_script *s, const flow_frame *p, const flow_item *item)
 {
     flow_text *out = script_numbers(s);
     const int dx = flow_script_digits(&p->x), dy = flow_script_digits(&p->y);
+    bool first = true;
     for (size_t k = 0; k < item->n; k++) {
+        if (isnan(item->y[k]))
+            continue;
         const double left = script_place(&p->x, item->x[k] - item->size / 2);
         const double right = script_place(&p->x, item->x[k] + item->size / 2), y = script_place(&p->y, item->y[k]);
+        flow_text_add(out, first ? "" : "\n");
         script_point(out, dx, left, dy, 0);
         script_point(out, dx, left, dy, y);
         script_point(out, dx, right, dy, y);
         script_point(out, dx, right, dy, 0);
-        flow_text_add(out, "\n");
+        first = false;
     }
 }
 
 /* All loops as one: from the first point to each loop and back, so that the ways there have no area. */
-static void script_area(flow_script *s, const flow_panel *p, const flow_item *item)
+static void script_area(flow_script *s, const flow_frame *p, const flow_item *item)
 {
     flow_text *out = script_numbers(s);
     const int dx = flow_script_digits(&p->x), dy = flow_script_digits(&p->y);
@@ -134,19 +147,19 @@ static void script_area(flow_script *s, const flow_panel *p, const flow_item *it
     }
 }
 
-static void script_grid(flow_script *s, const flow_item *item)
+/* The middle of each cell and its value: gnuplot 5.4 cannot read a matrix from a file with more behind it. */
+static void script_grid(flow_script *s, const flow_frame *p, const flow_item *item)
 {
     flow_text *out = script_numbers(s);
-    for (int j = 0; j < item->ny; j++) {
+    const int dx = flow_script_digits(&p->x), dy = flow_script_digits(&p->y);
+    const double x0 = flow_axis_place(&p->x, p->x.low), x1 = flow_axis_place(&p->x, p->x.high);
+    const double y0 = flow_axis_place(&p->y, p->y.low), y1 = flow_axis_place(&p->y, p->y.high);
+    for (int j = 0; j < item->ny; j++)
         for (int i = 0; i < item->nx; i++) {
             const double z = item->z[(size_t)j * (size_t)item->nx + (size_t)i];
-            if (isnan(z))
-                flow_text_add(out, "NaN ");
-            else
-                flow_text_add(out, "%.5g ", z);
+            flow_text_add(out, isnan(z) ? "%.*g %.*g NaN\n" : "%.*g %.*g %.5g\n", dx + 1,
+                          x0 + (x1 - x0) * (i + 0.5) / item->nx, dy + 1, y0 + (y1 - y0) * (j + 0.5) / item->ny, z);
         }
-        flow_text_add(out, "\n");
-    }
 }
 
 static void script_image(flow_script *s, const flow_item *item)
@@ -159,7 +172,7 @@ static void script_image(flow_script *s, const flow_item *item)
         }
 }
 
-static void script_rule(flow_script *s, const flow_panel *p, const flow_item *item)
+static void script_rule(flow_script *s, const flow_frame *p, const flow_item *item)
 {
     flow_text *out = script_numbers(s);
     const flow_axis *along = item->x != NULL ? &p->y : &p->x;
@@ -172,7 +185,7 @@ static void script_rule(flow_script *s, const flow_panel *p, const flow_item *it
             script_point(out, flow_script_digits(&p->x), ends[k], flow_script_digits(&p->y), at);
 }
 
-static void script_mark(flow_script *s, const flow_panel *p, const flow_item *item)
+static void script_mark(flow_script *s, const flow_frame *p, const flow_item *item)
 {
     const double low = flow_axis_place(&p->y, p->y.low), high = flow_axis_place(&p->y, p->y.high);
     const double at = script_place(&p->x, item->x[0]);
@@ -225,7 +238,7 @@ static void script_decide(const flow_item *item, bool *area, bool *line)
     }
 }
 
-static void script_write_block(flow_script *s, const flow_panel *p, const flow_item *item, bool area)
+static void script_write_block(flow_script *s, const flow_frame *p, const flow_item *item, bool area)
 {
     static const char *const names[] = {"curve", "histogram", "points", "boxes", "area",
                                         "grid",  "rule",      "mark",   "text",  "image"};
@@ -253,7 +266,7 @@ static void script_write_block(flow_script *s, const flow_panel *p, const flow_i
         script_area(s, p, item);
         break;
     case FLOW_ITEM_GRID:
-        script_grid(s, item);
+        script_grid(s, p, item);
         break;
     case FLOW_ITEM_IMAGE:
         script_image(s, item);
@@ -270,7 +283,7 @@ static void script_write_block(flow_script *s, const flow_panel *p, const flow_i
     script_end_block(s);
 }
 
-void flow_script_write_item(flow_script *s, const flow_panel *p, const flow_item *item)
+void flow_script_write_item(flow_script *s, const flow_frame *p, const flow_item *item)
 {
     bool area, line;
     script_decide(item, &area, &line);
@@ -292,18 +305,15 @@ static void script_plot_area(flow_script *s, const flow_item *item)
                                : item->kind <= FLOW_ITEM_HISTOGRAM ? "using 1:2 with filledcurves y1=0"
                                                                    : "using 1:2 with filledcurves closed");
         flow_text_add(s->text, " fs solid noborder");
-        flow_script_add_color(s, "fc", item->color, item->opacity > 0 ? item->opacity : band ? 0.3 : 0);
+        flow_script_add_color(s, "fc", item->color, item->opacity > 0 ? item->opacity : band ? FLOW_BAND_OPACITY : 0);
     }
 }
 
-static void script_plot_line(flow_script *s, const flow_panel *p, const flow_item *item)
+static void script_plot_line(flow_script *s, const flow_item *item)
 {
     script_source(s);
     if (item->kind == FLOW_ITEM_GRID) {
-        const double x0 = flow_axis_place(&p->x, p->x.low), x1 = flow_axis_place(&p->x, p->x.high);
-        const double y0 = flow_axis_place(&p->y, p->y.low), y1 = flow_axis_place(&p->y, p->y.high);
-        flow_text_add(s->text, "matrix using (%.15g + ($1 + 0.5) * %.15g):(%.15g + ($2 + 0.5) * %.15g):3 with image",
-                      x0, (x1 - x0) / item->nx, y0, (y1 - y0) / item->ny);
+        flow_text_add(s->text, "using 1:2:3 with image");
     } else if (item->kind == FLOW_ITEM_IMAGE) {
         flow_text_add(s->text, "using 1:2:3:4:5 with rgbimage");
     } else if (item->kind == FLOW_ITEM_BARS) {
@@ -321,12 +331,17 @@ static void script_plot_line(flow_script *s, const flow_panel *p, const flow_ite
     }
 }
 
-void flow_script_plot_item(flow_script *s, const flow_panel *p, const flow_item *item)
+void flow_script_plot_item(flow_script *s, const flow_item *item)
 {
     bool area, line;
     script_decide(item, &area, &line);
-    if (area)
+    /* SVG would show the command as the title of each */
+    if (area) {
         script_plot_area(s, item);
-    if (line)
-        script_plot_line(s, p, item);
+        flow_text_add(s->text, " title ''");
+    }
+    if (line) {
+        script_plot_line(s, item);
+        flow_text_add(s->text, " title ''");
+    }
 }

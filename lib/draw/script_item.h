@@ -7,6 +7,9 @@
 #include "draw/layout.h"
 #include "draw/script_options.h"
 
+/* Of a band that has none of its own. */
+#define FLOW_BAND_OPACITY 0.3
+
 typedef struct flow_script {
     flow_text *text, *data;
     const flow_script_options *o;
@@ -26,8 +29,8 @@ void flow_script_add_color(flow_script *s, const char *word, flow_color color, d
 void flow_script_line_style(flow_script *s, const flow_item *item);
 
 /* The numbers of the item; all items of a figure before the first one is plotted. */
-void flow_script_write_item(flow_script *s, const flow_panel *p, const flow_item *item);
+void flow_script_write_item(flow_script *s, const flow_frame *p, const flow_item *item);
 /* The parts of a plot command. */
-void flow_script_plot_item(flow_script *s, const flow_panel *p, const flow_item *item);
+void flow_script_plot_item(flow_script *s, const flow_item *item);
 
 #endif

@@ -114,8 +114,9 @@ static flow_status smooth_score(double *out, double *density, const flow_cells *
 flow_status flow_kernel_choose(flow_kernel *kernel, const flow_cells *cells, bool x_strips, bool y_strips,
                                flow_error *err)
 {
-    static const double factors[] = {1, 0.8, 0.63, 0.5, 0.4, 0.32, 0.25, 0.2, 0.16, 0.125};
-    const double least = 0.5; /* cells: a narrower kernel shows the cells */
+    enum { N_FACTORS = 10 };
+    static const double factors[N_FACTORS] = {1, 0.8, 0.63, 0.5, 0.4, 0.32, 0.25, 0.2, 0.16, 0.125};
+    const double tolerance = 0.02, least = 0.5; /* cells: a narrower kernel shows the cells */
     const double effective = cells->inside_squares > 0 ? cells->inside * cells->inside / cells->inside_squares : 0;
     const double shrink = effective > 1 ? pow(effective, -1.0 / 6) : 1;
     const double x = x_strips ? 0 : fmax(smooth_deviation(cells, false) * shrink, least);
@@ -125,20 +126,22 @@ flow_status flow_kernel_choose(flow_kernel *kernel, const flow_cells *cells, boo
     kernel->factor = 1;
     if (effective < FLOW_SMOOTH_FEW || !(cells->inside > 0))
         return FLOW_OK;
-    double *density = calloc((size_t)cells->nx * (size_t)cells->ny, sizeof *density), best = INFINITY;
+    double *density = calloc((size_t)cells->nx * (size_t)cells->ny, sizeof *density), scores[N_FACTORS] = {0}, best = 0;
+    flow_kernel tried[N_FACTORS];
     flow_status status = density == NULL ? flow_error_memory(err, "a density") : FLOW_OK;
-    for (size_t k = 0; k < sizeof factors / sizeof *factors && status == FLOW_OK; k++) {
-        flow_kernel tried = *kernel;
-        double score = INFINITY;
-        tried.factor = factors[k];
-        tried.x = x_strips ? 0 : fmax(x * factors[k], least);
-        tried.y = y_strips ? 0 : fmax(y * factors[k], least);
-        status = smooth_score(&score, density, cells, &tried, err);
-        if (status == FLOW_OK && score < best) {
-            best = score;
-            *kernel = tried;
-        }
+    for (int k = 0; k < N_FACTORS && status == FLOW_OK; k++) {
+        tried[k] = *kernel;
+        tried[k].factor = factors[k];
+        tried[k].x = x_strips ? 0 : fmax(x * factors[k], least);
+        tried[k].y = y_strips ? 0 : fmax(y * factors[k], least);
+        status = smooth_score(&scores[k], density, cells, &tried[k], err);
+        best = fmin(best, scores[k]);
     }
+    for (int k = 0; k < N_FACTORS && status == FLOW_OK; k++)
+        if (scores[k] <= (1 - tolerance) * best) { /* the widest one that is about as good as the best */
+            *kernel = tried[k];
+            break;
+        }
     free(density);
     return status;
 }

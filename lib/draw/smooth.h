@@ -1,9 +1,11 @@
 /* Densities of two columns from a histogram of them, and the levels of their contours.
  *
  * The histogram is smoothed by a normal kernel. Its width is a factor times that of Scott's rule for two dimensions,
- * deviation n^(-1/6) (Scott 1992), which is right for a normal density and too wide for any other: the factor, 1 at
- * most, is the one that least-squares cross-validation chooses (Rudemo 1982; Bowman 1984). With few rows Scott's rule
- * itself is used: cross-validation is noise there. */
+ * deviation n^(-1/6) (Scott 1992), which is right for a normal density and too wide for any other. Least-squares
+ * cross-validation (Rudemo 1982; Bowman 1984) judges factors up to 1, and the largest one is taken whose criterion, an
+ * estimate of the squared error minus the integral of the squared density, is within 2 % of the best: the criterion by
+ * itself varies much from sample to sample, towards kernels that are too narrow. With few rows Scott's rule itself is
+ * used: cross-validation is noise there. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DRAW_SMOOTH_H
 #define FLOW_DRAW_SMOOTH_H
