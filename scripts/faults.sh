@@ -40,7 +40,7 @@ base=/tmp
 place=$(mktemp -d "$base/faults.XXXXXX") || exit
 trap 'rm -rf "$place"' EXIT
 before=$place/before good=$place/good work=$place/work log=$place/log
-export LC_ALL=C
+export LC_ALL=C OPENBLAS_NUM_THREADS=1 # starting them takes a fifth of a run
 ulimit -c 0
 
 # Prepares the folder of a scenario, and sets `command` and `again`, which ends what a kill has stopped.
@@ -108,24 +108,31 @@ is_model() {
     [[ $1 == *.h5 ]] && (cd "$work" && "$program" info "$1") >/dev/null 2>&1
 }
 
-# Sets `worth`: how the files differ from those of folder $1, apart from models with the same densities.
-compare_with() {
+# Sets `densities`: a file of those of a model of an undisturbed run.
+evaluate_good() {
+    densities=$place/of/${1//\//:}
+    [ -e "$densities" ] || (cd "$good" && "$program" logprob "$1" train.csv -o - -q) >"$densities" 2>/dev/null ||
+        { rm -f "$densities"; return 1; }
+}
+
+# Sets `worth`: how the files differ from those of an undisturbed run, apart from models with the same densities.
+compare_with_good() {
     local line name
     worth=''
     while IFS= read -r line; do
         name=${line##*"$work"/}
         name=${name% differ}
         if [[ $line == Files* && $name == *.h5 ]] &&
-            (cd "$1" && "$program" logprob "$name" train.csv -o - -q) >"$place/a" 2>/dev/null &&
+            evaluate_good "$name" &&
             (cd "$work" && "$program" logprob "$name" train.csv -o - -q) >"$place/b" 2>/dev/null &&
-            cmp -s "$place/a" "$place/b"; then
+            cmp -s "$densities" "$place/b"; then
             continue
         fi
         [[ $line == "Only in $work"*.tmp || $line == "Only in $work"*.lock ]] && continue # see look
         # what a search notes about its candidates has times in it
         [[ $line == Files* && $name == tuned.*[!5] ]] && continue
         worth+="$line"$'\n'
-    done < <(diff -rq "$1" "$work")
+    done < <(diff -rq "$good" "$work")
 }
 
 # Sets `lost` (old files that are neither whole nor replaced by whole ones) and `left` (temporary files and locks).
@@ -183,7 +190,7 @@ disturb() {
     elif [ $status -eq 0 ]; then
         n_survived=$((n_survived + 1))
         survived+="$name"$'\n'
-        compare_with "$good"
+        compare_with_good
         [ -z "$worth" ] || complain "status 0, and other results" "$worth"
         cmp -s "$out" "$place/good.out" || complain "status 0, and another output"
     elif [ $status -ne 1 ]; then
@@ -198,7 +205,7 @@ disturb() {
     if [ "$kind" = kill ] || { [ -n "$left" ] && { [[ $left != *.tmp* ]] || grep -q '^unlink' "$log"; }; }; then
         start "${again[@]}" || complain "the next run ends with status $?"
         look
-        compare_with "$good"
+        compare_with_good
         [ -z "$worth" ] || complain "the next run has other results" "$worth"
     fi
     [ -z "$left" ] || complain "temporary files are left" "$left"
@@ -210,9 +217,9 @@ preload=$shim
 total=0 faults=0
 [ $# -gt 0 ] || set -- train resume sample table logprob stream invert tune
 for scenario in "$@"; do
-    rm -rf "$before" "$good" "$work"
+    rm -rf "$before" "$good" "$work" "$place/of"
     out=$place/out
-    mkdir "$before"
+    mkdir "$before" "$place/of"
     cd "$before" && prepare "$scenario" || exit
     cd "$root" || exit
     cp -a "$before" "$work"
