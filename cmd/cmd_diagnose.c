@@ -29,6 +29,9 @@ static const opt options[] = {
      "default those that the model names, if they can be read"},
     {"weight", 0, ARG(run.weight), "COLUMN", "the weights of the rows, instead of the weight column that the model was "
      "trained with, which is used where the data have it"},
+    {"plot", 0, ARG(run.plot), "FILE.pdf", "draw a report by gnuplot: coverage, the classifier, the latents, and the "
+     "columns and pairs of columns that differ most"},
+    OPT_ROWS_FORCE(diagnose_args, run.rows.sources.force),
     OPT_ROWS_MISSING(row_args, missing),
     OPT_ROWS_CSV(row_args, csv),
     OPT_ROWS_SKIP_INVALID(diagnose_args, run.rows.skip_invalid, ""),
@@ -114,6 +117,7 @@ static const flow_report_field result_fields[] = {
     {"max_round_trip_error", "round trip", "%.1e", RESULT(round_trip)},
     {"draws_outside", "outside", "%.2p %% of the draws are beyond the rows in some column", RESULT(outside)},
     {"draws_outside_expected", NULL, ", %.2p %% of new rows would be", RESULT(outside_expected)},
+    {"plot", "report", "%s", RESULT(plot)},
     {"remarks", "remarks", "", FLOW_REPORT_LIST_OF(flow_run_diagnose_result, remarks, flow_diagnose_remark,
                                                    remark_fields)},
     {.table = true, .blank = true,

@@ -131,3 +131,19 @@ setup() {
     run --separate-stderr flowctl diagnose model.h5 "$BATS_FILE_TMPDIR/project/train.csv"
     expect "these are the rows that the model was trained on"
 }
+
+@test "--plot draws a report of several pages, and only a PDF" {
+    run flowctl diagnose model.h5 truth.csv --plot report.png
+    expect_status 2
+    expect "--plot report.png: the report has several pages; name a file FILE.pdf"
+    command -v gnuplot >/dev/null || skip "gnuplot is not installed"
+    run --separate-stderr flowctl diagnose model.h5 shifted.csv --plot report.pdf
+    expect_status 3
+    expect "report            report.pdf"
+    [ "$(head -c 5 report.pdf)" = %PDF- ]
+    [ "$(grep -ac '/Type */Page\b' report.pdf)" -ge 4 ]
+    echo mine >other.pdf
+    run flowctl diagnose model.h5 truth.csv --plot other.pdf
+    expect_status 1
+    [ "$(cat other.pdf)" = mine ]
+}

@@ -209,7 +209,7 @@ static void test_a_shuffled_column_is_found(void **state)
     assert_found(&result, "independence");
     assert_found(&result, "classifier");
     assert_found(&result, "neighbours");
-    assert_found(&result, "energy");
+    assert_found(&result, "pairs");
     ASSERT_EQ(section_of(&result, "columns")->p, 1);
     ASSERT_GT(result.told, 0.6);
     flow_run_diagnose_free(&result);

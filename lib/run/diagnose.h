@@ -32,6 +32,7 @@ enum { FLOW_DIAGNOSE_ROWS_LEAST = 50 };
 typedef struct flow_run_diagnose_options {
     flow_row_options rows; /* the held-out ones; without an input those of the test or validation of the model */
     const char *train;     /* the training data; NULL: those that the model names, if they can be read */
+    const char *plot;   /* a report, FILE.pdf; NULL: none */
     const char *weight;    /* a column; NULL: that of the model, where the data have it */
     int64_t most;          /* rows to use, chosen by the seed; 0: as many as are quick */
     int64_t seed;
@@ -81,6 +82,7 @@ typedef struct flow_run_diagnose_result {
     double effective_rows;
     flow_mean logprob, draws_logprob;
     flow_mean train_logprob; /* NaN: not known */
+    const char *plot;        /* the report; NULL: none */
     const char *train;       /* where these rows are; NULL: not read */
     int64_t train_rows;
     double memorised;        /* the share of training rows above the 99.9 % quantile of held-out rows in log p; NaN */

@@ -1,6 +1,6 @@
-/* The energy distance between rows and draws: of all columns together, and of the pairs of columns that look worst. A
- * table of many columns has thousands of pairs; which of them are tested is decided by rows that the tests do not see,
- * so that the few tests keep their level.
+/* Rows against draws in several columns at once: the energy distance of all columns together and of the pairs of columns
+ * that look worst, and the means of products of their ranks. A table of many columns has thousands of pairs; which of
+ * them are tested is decided by rows that the tests do not see, so that the few tests keep their level.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_cdf.h>
@@ -19,6 +19,7 @@ enum {
     SCREENED = 10000, /* rows that choose the pairs, at most */
     TESTED_PAIRS = 5,
     PERMUTATIONS = 9999,
+    PRODUCTS = 4,
     MOST_COLUMNS = 128
 };
 
@@ -30,7 +31,7 @@ typedef struct energy_tests {
     double *suspicion;  /* (pairs) */
     size_t *pairs;      /* (TESTED_PAIRS): i * d + j */
     int n_pairs;
-    diagnose_test tests[1 + TESTED_PAIRS];
+    diagnose_test tests[1 + 2 * TESTED_PAIRS];
 } energy_tests;
 
 /* u (2 n): the ranks in (0, 1) of column i of n rows and draws from row `first` on, together. Equal values share their
@@ -103,11 +104,92 @@ static void energy_screen(void *context, int item, int thread)
             j < i ? energy_suspect(run->scores + i * size, run->scores + j * size, run->n_screen) : -1;
 }
 
-/* All columns are test 0, and the pairs those behind it. */
+/* ---- products of the ranks of a pair, as in stat/smooth.h ---- */
+
+/* The quadratic form of the inverse of a symmetric matrix, by elimination; directions without variance are left out.
+ * Overwrites both. */
+static double energy_form(double matrix[PRODUCTS][PRODUCTS], double vector[PRODUCTS])
+{
+    double sum = 0;
+    for (int k = 0; k < PRODUCTS; k++) {
+        if (!(matrix[k][k] > 1e-12))
+            continue;
+        sum += vector[k] * vector[k] / matrix[k][k];
+        for (int i = k + 1; i < PRODUCTS; i++) {
+            const double factor = matrix[i][k] / matrix[k][k];
+            for (int j = k + 1; j < PRODUCTS; j++)
+                matrix[i][j] -= factor * matrix[k][j];
+            vector[i] -= factor * vector[k];
+        }
+    }
+    return sum;
+}
+
+static void energy_products(double out[PRODUCTS], const double *u, const double *v, size_t n, size_t j)
+{
+    for (size_t k = 0; k < PRODUCTS; k++)
+        out[k] = u[(k / 2) * n + j] * v[(k % 2) * n + j];
+}
+
+/* How the means of the four products differ between n rows and the n draws behind them: chi squared with four degrees
+ * of freedom (Hotelling 1931). From the scores (4 n) of two columns. */
+static diagnose_test energy_compare(const double *u, const double *v, size_t n, size_t a, size_t b)
+{
+    double mean[2][PRODUCTS] = {{0}}, variance[PRODUCTS][PRODUCTS] = {{0}}, difference[PRODUCTS], product[PRODUCTS];
+    double strength = 0;
+    for (size_t j = 0; j < 2 * n; j++) {
+        energy_products(product, u, v, 2 * n, j);
+        for (int k = 0; k < PRODUCTS; k++)
+            mean[j >= n][k] += product[k] / (double)n;
+    }
+    for (size_t j = 0; j < 2 * n; j++) {
+        energy_products(product, u, v, 2 * n, j);
+        for (int k = 0; k < PRODUCTS; k++)
+            for (int l = 0; l < PRODUCTS; l++)
+                variance[k][l] += (product[k] - mean[j >= n][k]) * (product[l] - mean[j >= n][l]) /
+                                  ((double)n * (double)(n - 1));
+    }
+    for (int k = 0; k < PRODUCTS; k++) {
+        difference[k] = mean[0][k] - mean[1][k];
+        strength += fmax(0, difference[k] * difference[k] - variance[k][k]);
+    }
+    const double correlation = difference[0], form = energy_form(variance, difference);
+    return (diagnose_test){.part = PART_ENERGY, .kind = KIND_RELATION, .a = (int)a, .b = (int)b,
+                           .p = gsl_cdf_chisq_Q(form, PRODUCTS), .share = 0.375 * sqrt(strength),
+                           .observed = correlation};
+}
+
+static diagnose_test energy_test_relation(const energy_tests *run, size_t a, size_t b)
+{
+    const diagnosis *d = run->d;
+    const size_t left = d->n - run->n_screen, n = left < SCREENED ? left : SCREENED;
+    double *u = malloc(10 * n * sizeof *u);
+    diagnose_test out = {.p = DIAGNOSE_NO_MEMORY};
+    if (u != NULL) {
+        double *v = u + 4 * n, *ranks = v + 4 * n;
+        const bool ranked = energy_rank(d, a, run->n_screen, n, ranks);
+        flow_smooth_scores(u, ranks, 2 * n);
+        if (ranked && energy_rank(d, b, run->n_screen, n, ranks)) {
+            flow_smooth_scores(v, ranks, 2 * n);
+            out = energy_compare(u, v, n, a, b);
+        }
+    }
+    free(u);
+    return out;
+}
+
+/* ---- the tests ---- */
+
+/* All columns are test 0, the energy distances of pairs those behind it, and the products of pairs the last ones. */
 static void energy_test(void *context, int item, int thread)
 {
     (void)thread;
     energy_tests *run = context;
+    if (item > run->n_pairs) {
+        const size_t chosen = run->pairs[item - 1 - run->n_pairs];
+        run->tests[item] = energy_test_relation(run, chosen % run->d->d, chosen / run->d->d);
+        return;
+    }
     const diagnosis *d = run->d;
     const size_t n = run->n, pair = item > 0 ? run->pairs[item - 1] : 0;
     const size_t columns = item > 0 ? 2 : d->d, which[2] = {pair % d->d, pair / d->d};
@@ -143,8 +225,8 @@ static flow_status energy_run(energy_tests *run, flow_error *err)
         run->n_pairs = n_pairs < TESTED_PAIRS ? (int)n_pairs : TESTED_PAIRS;
         gsl_sort_largest_index(run->pairs, (size_t)run->n_pairs, run->suspicion, 1, d->d * d->d);
     }
-    flow_parallel_for(1 + run->n_pairs, d->threads, energy_test, run);
-    for (int i = 0; i <= run->n_pairs; i++)
+    flow_parallel_for(1 + 2 * run->n_pairs, d->threads, energy_test, run);
+    for (int i = 0; i <= 2 * run->n_pairs; i++)
         diagnose_add(d, &run->tests[i]);
     return FLOW_OK;
 }

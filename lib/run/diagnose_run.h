@@ -40,6 +40,7 @@ typedef enum diagnose_kind {
     KIND_TOO_DENSE,  /* rows among the highest log p */
     KIND_LOCAL,      /* column a given those before */
     KIND_JOINT,      /* the energy distance of all columns */
+    KIND_RELATION,     /* the products of the ranks of columns a and b; observed: the difference of their means */
     KIND_TWO,        /* and of columns a and b */
     KIND_CLASSIFIER, /* observed: the area under the curve */
     KIND_RANK,       /* of column a among the draws given the context; as KIND_LATENT */
@@ -117,6 +118,11 @@ flow_status diagnose_local(diagnosis *d, flow_error *err);    /* diagnose_local.
 flow_status diagnose_energy(diagnosis *d, flow_error *err);   /* diagnose_energy.c */
 flow_status diagnose_classify(diagnosis *d, flow_error *err); /* diagnose_classify.c */
 flow_status diagnose_ranks(diagnosis *d, flow_error *err);    /* diagnose_ranks.c */
+
+/* The report of the option `plot` (diagnose_plot.c): FLOW_ARGUMENT before the work where it cannot be written, and its
+ * pages, after the verdict. */
+flow_status diagnose_check_plot(const diagnosis *d, flow_error *err);
+flow_status diagnose_plot(const diagnosis *d, flow_error *err);
 
 /* From the tests to the verdict (diagnose_verdict.c), and the words of a failure (diagnose_words.c). */
 flow_status diagnose_judge(diagnosis *d, flow_error *err);

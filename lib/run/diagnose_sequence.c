@@ -36,11 +36,15 @@ static flow_status diagnose_run(diagnosis *d, flow_error *err)
         diagnose_latents, diagnose_independence, diagnose_columns,  diagnose_coverage,
         diagnose_local,   diagnose_energy,       diagnose_classify, diagnose_ranks,
     };
+    FLOW_TRY(diagnose_check_plot(d, err));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         FLOW_TRY(diagnose_check_stop(d, err));
         FLOW_TRY(parts[i](d, err));
     }
-    return d->failed ? flow_error_memory(err, "the tests") : diagnose_judge(d, err);
+    if (d->failed)
+        return flow_error_memory(err, "the tests");
+    FLOW_TRY(diagnose_judge(d, err));
+    return diagnose_plot(d, err);
 }
 
 flow_status flow_run_diagnose(flow_run_diagnose_result *out, const flow_session *s,
@@ -49,6 +53,7 @@ flow_status flow_run_diagnose(flow_run_diagnose_result *out, const flow_session 
     *out = (flow_run_diagnose_result){
         .model = s->model->path,
         .data = options->rows.input,
+        .plot = options->plot,
         .seed = options->seed,
         .level = options->level,
         .is_conditional = s->n_context > 0,

@@ -19,7 +19,7 @@ static const struct part_words {
     [PART_TAILS] = {"tails", "the ends of each column hold as many rows as draws say"},
     [PART_COVERAGE] = {"coverage", "regions of high density hold as many rows as their probability says"},
     [PART_LOCAL] = {"neighbours", "each column, given those before it, is distributed as in draws nearby"},
-    [PART_ENERGY] = {"energy", "the energy distance of all columns, and of pairs of them, is that of chance"},
+    [PART_ENERGY] = {"pairs", "columns together, all and two of them, are distributed as in draws"},
     [PART_CLASSIFIER] = {"classifier", "a network cannot tell rows from draws"},
     [PART_RANKS] = {"ranks", "each row is anywhere among the draws for its context"},
 };
@@ -75,6 +75,7 @@ static void words_where(const diagnosis *d, const diagnose_test *test, flow_text
                       d->s->context[test->b]);
         return;
     case KIND_TWO:
+    case KIND_RELATION:
         flow_text_add(where, "%s, %s", words_column(d, test->a), words_column(d, test->b));
         return;
     default:
@@ -201,7 +202,11 @@ static void words_found(const diagnosis *d, const diagnose_test *test, flow_text
         return;
     case KIND_JOINT:
     case KIND_TWO:
-        flow_text_add(found, "rows and draws are further apart than chance says");
+        flow_text_add(found, "the energy distance between rows and draws is larger than that of chance");
+        return;
+    case KIND_RELATION:
+        flow_text_add(found, "they have to do with each other otherwise than in draws (correlation of ranks %+.2g)",
+                      test->observed);
         return;
     case KIND_CLASSIFIER:
         flow_text_add(found, "a network tells rows from draws: area under the curve %.3f", test->observed);
@@ -252,6 +257,7 @@ static const char *words_remedy(const diagnose_test *test)
     case KIND_PAIR:
     case KIND_JOINT:
     case KIND_TWO:
+    case KIND_RELATION:
     case KIND_CLASSIFIER:
     case KIND_DENSITY_RANK:
         return remedy_capacity;
