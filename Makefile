@@ -316,7 +316,7 @@ build/version: FORCE
 	$(call stamp,$(VERSION_STRING))
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
-.PHONY: FORCE release double asan check bench bench-peers cookbook results pictures docs demo densities \
+.PHONY: FORCE release double asan check bench bench-peers cookbook results pictures plots docs demo densities \
         test-unit test-contract test-density test-cli test-fuzz test-fault test-install \
         lint fuzz faults kills tsan data install uninstall setup clean help
 
@@ -382,6 +382,10 @@ results: release
 ##   pictures       train continuous flows on the 2-D sets, print their table of docs/results.md, and draw them
 pictures: release build/generate
 	@scripts/density.sh -p docs/pictures
+
+##   plots          train small models, and draw the pictures of docs/plot.md
+plots: release
+	@scripts/plots.sh
 
 ##   docs           what the program knows about itself: configs/schema.json, docs/commands.md, tables of docs/spec.md
 docs: release build/test/unit_docs

@@ -143,7 +143,7 @@ static flow_status curves_draw(flow_plot *plot, const curves_model *models, curv
         panel->y = curves_axis(range,
                                row == 1 ? "minus the loss"
                                : bits   ? "bits per dimension"
-                                        : "mean log-likelihood in nats",
+                                        : "mean log p / nats",
                                bits && row == 0);
         for (int m = 0; m < plot->n_models; m++)
             if (models[m].loss == (row == 1))
