@@ -510,6 +510,8 @@ static void check_save_and_load(contract *s)
     static const char *const columns[] = {"u", "v", "w"};
     cJSON *document = cJSON_Parse("{\"data\": {\"train\": \"x.csv\"}, \"seed\": 3}");
     add_flow(document, s->config->json);
+    if (!cJSON_HasObjectItem(document, "base")) /* a spec has another default than a flow without one */
+        cJSON_AddStringToObject(document, "base", "normal");
     if (s->config->n_context > 0)
         cJSON_AddItemToObject(cJSON_GetObjectItem(document, "data"), "context",
                               cJSON_CreateStringArray(columns, s->config->n_context));

@@ -80,8 +80,8 @@ static void test_minimal(void **state)
     char *text = flow_json_print(spec->document);
     cJSON *again = cJSON_Parse(text);
     char *plain = cJSON_PrintUnformatted(again);
-    assert_string_equal(plain, "{\"flow\":[],\"base\":{\"type\":\"student_t\",\"outlier_rows\":0.0001,\"degrees\":10,"
-                               "\"outliers\":0,\"outlier_spread\":0.3},\"train\":{\"optimizer\":{\"type\":\"adamw\","
+    assert_string_equal(plain, "{\"flow\":[],\"base\":{\"type\":\"student_t\",\"degrees\":10,"
+                               "\"outliers\":0,\"outlier_rows\":0,\"outlier_spread\":0.3},\"train\":{\"optimizer\":{\"type\":\"adamw\","
                                "\"rate\":0.005,\"beta1\":0.9,\"beta2\":0.999,\"epsilon\":1e-08},\"ema\":0.99,"
                                "\"objective\":{\"type\":\"mle\"},"
                                "\"schedule\":{\"type\":\"cosine\",\"warmup\":0,\"final\":0},"

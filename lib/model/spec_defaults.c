@@ -51,7 +51,7 @@ static const struct defaults_row {
     const char *key, *of_tables, *of_others;
     const char *types[TYPES];
 } defaults_rows[SPEC_DEFAULTS] = {
-    {"base", "{\"type\":\"student_t\",\"outlier_rows\":0.0001}", "normal", {NULL}},
+    {"base", "student_t", "normal", {NULL}},
     {"train.optimizer.type", "adamw", "adam", {NULL}},
     {"train.optimizer.rate", "0.005", "0.001", {"adam", "adamw"}},
     {"train.optimizer.decay", NULL, "0.01", {"adamw"}},

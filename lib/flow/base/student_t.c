@@ -80,6 +80,9 @@ typedef struct student_t_scratch {
     /* (n), with `outlier_rows`: the log-densities of both parts, and the probability that the row is an outlier */
     double *usual, *strange;
     real *is_outlier;
+    /* (dim, n), with `outlier_rows`: what log_density leaves to backward: log(1 + z^2 / nu), and the probability that a
+     * latent of an outlier has the Cauchy distribution */
+    real *log_u, *share;
 } student_t_scratch;
 
 static size_t student_t_lay_out(const student_t *base, int n, bool keep, void *memory, student_t_scratch *w)
@@ -91,6 +94,9 @@ static size_t student_t_lay_out(const student_t *base, int n, bool keep, void *m
     w->usual = flow_layout_take(&layout, n_rows, sizeof *w->usual);
     w->strange = flow_layout_take(&layout, n_rows, sizeof *w->strange);
     w->is_outlier = flow_layout_take(&layout, n_rows, sizeof *w->is_outlier);
+    const size_t n_values = keep ? (size_t)base->dim * n_rows : 0;
+    w->log_u = flow_layout_take(&layout, n_values, sizeof *w->log_u);
+    w->share = flow_layout_take(&layout, n_values, sizeof *w->share);
     return layout.used;
 }
 
@@ -190,11 +196,19 @@ static void outliers_add_density(const cauchy_share *c, const real *z, int m, co
         logp[j] += c->constant - c->power * (double)log_u[j] + c->log_rest + (double)ahead[j];
 }
 
+/* exp(-|ahead|) makes the probability that the Cauchy distribution is the part that a value has. */
 FLOW_MULTIVERSION
-static void outliers_fall_behind(int n, real *restrict ahead)
+static void rows_share(int n, const real *restrict ahead, const real *restrict small, real *restrict share)
 {
     for (int j = 0; j < n; j++)
-        ahead[j] = ahead[j] < 0 ? ahead[j] : -ahead[j];
+        share[j] = (ahead[j] < 0 ? small[j] : 1) / (1 + small[j]);
+}
+
+FLOW_MULTIVERSION
+static void rows_fall_behind(int n, const real *restrict ahead, real *restrict behind)
+{
+    for (int j = 0; j < n; j++)
+        behind[j] = ahead[j] < 0 ? ahead[j] : -ahead[j];
 }
 
 /* Adds to both parts of a row. Far out the parts are of very different size, and their sum is the larger one. */
@@ -211,14 +225,18 @@ static void rows_add(int n, double constant, double power, double log_rest, doub
     }
 }
 
+/* `share` (m): NULL where no gradient follows. */
 static void rows_add_density(const cauchy_share *c, const real *z, int m, const real *log_u, double *usual,
-                             double *strange)
+                             double *strange, real *share)
 {
-    real log_square[FLOW_TILE], more[FLOW_TILE];
-    outliers_look(c, z, m, log_u, log_square, more);
-    outliers_fall_behind(m, more);
-    flow_vec_softplus((size_t)m, more, more);
-    rows_add(m, c->constant, c->power, c->log_rest, c->log_share, log_u, log_square, more, usual, strange);
+    real log_square[FLOW_TILE], ahead[FLOW_TILE], small[FLOW_TILE];
+    outliers_look(c, z, m, log_u, log_square, ahead);
+    rows_fall_behind(m, ahead, small);
+    flow_vec_exp((size_t)m, small, small);
+    if (share != NULL)
+        rows_share(m, ahead, small, share);
+    flow_vec_log1p((size_t)m, small, small);
+    rows_add(m, c->constant, c->power, c->log_rest, c->log_share, log_u, log_square, small, usual, strange);
 }
 
 /* Adds the log-densities of the rows from those of their parts. */
@@ -234,7 +252,7 @@ static void rows_finish(const student_t *base, int n, const student_t_scratch *w
 }
 
 FLOW_MULTIVERSION
-static void rows_share(int n, const real *restrict is_outlier, real *restrict share)
+static void rows_weigh(int n, const real *restrict is_outlier, real *restrict share)
 {
     for (int j = 0; j < n; j++)
         share[j] *= is_outlier[j];
@@ -265,11 +283,14 @@ static void student_t_log_density(const void *self, const flow_pass *pass, const
     for (flow_chunk c = {0}; flow_chunk_next(&c, base->dim, pass->n, FLOW_TILE);) {
         double nu = student_t_degrees_of(base, pass->weights, (int)(c.at / (size_t)pass->n), NULL);
         real u[FLOW_TILE];
+        const bool leaves = base->outlier_rows > 0 && pass->keep;
+        real *log_u = leaves ? w.log_u + c.at : u;
         student_t_scaled_squares(c.m, (real)(1 / nu), z + c.at, u);
-        flow_vec_log1p((size_t)c.m, u, u);
+        flow_vec_log1p((size_t)c.m, u, log_u);
         const cauchy_share share = outliers_of(student_t_share(base), nu);
         if (base->outlier_rows > 0)
-            rows_add_density(&share, z + c.at, c.m, u, w.usual + c.first, w.strange + c.first);
+            rows_add_density(&share, z + c.at, c.m, log_u, w.usual + c.first, w.strange + c.first,
+                             leaves ? w.share + c.at : NULL);
         else if (base->outliers > 0)
             outliers_add_density(&share, z + c.at, c.m, u, logp + c.first);
         else
@@ -302,18 +323,21 @@ static void student_t_backward(const void *self, const flow_pass *pass, const re
     for (flow_chunk c = {0}; flow_chunk_next(&c, base->dim, pass->n, FLOW_TILE);) {
         double slope, nu = student_t_degrees_of(base, pass->weights, (int)(c.at / (size_t)pass->n), &slope);
         double constant = gsl_sf_psi(0.5 * (nu + 1)) - gsl_sf_psi(0.5 * nu) - 1 / nu;
-        real u[FLOW_TILE], log_u[FLOW_TILE];
+        real u[FLOW_TILE], own[FLOW_TILE], share[FLOW_TILE];
+        const real *log_u = base->outlier_rows > 0 ? w.log_u + c.at : own;
         student_t_scaled_squares(c.m, (real)(1 / nu), z + c.at, u);
-        flow_vec_log1p((size_t)c.m, u, log_u);
+        if (base->outlier_rows == 0)
+            flow_vec_log1p((size_t)c.m, u, own);
         student_t_gradients(c.m, (real)((nu + 1) / nu), (real)constant, (real)(0.5 * slope), z + c.at, u, log_u,
                             glogp + c.first, gz + c.at, w.g + c.at);
-        if (student_t_share(base) > 0) {
-            const cauchy_share of = outliers_of(student_t_share(base), nu);
-            real log_square[FLOW_TILE], share[FLOW_TILE];
-            outliers_look(&of, z + c.at, c.m, log_u, log_square, share);
+        if (base->outlier_rows > 0) {
+            rows_weigh(c.m, w.is_outlier + c.first, w.share + c.at);
+            outliers_mix(c.m, z + c.at, w.share + c.at, glogp + c.first, gz + c.at, w.g + c.at);
+        } else if (base->outliers > 0) {
+            const cauchy_share of = outliers_of(base->outliers, nu);
+            real log_square[FLOW_TILE];
+            outliers_look(&of, z + c.at, c.m, own, log_square, share);
             flow_vec_sigmoid((size_t)c.m, share, share);
-            if (base->outlier_rows > 0)
-                rows_share(c.m, w.is_outlier + c.first, share);
             outliers_mix(c.m, z + c.at, share, glogp + c.first, gz + c.at, w.g + c.at);
         }
     }
