@@ -318,7 +318,7 @@ build/version: FORCE
 # ---- goals ----------------------------------------------------------------------------------------------------------
 .PHONY: FORCE release double asan check bench bench-peers cookbook results pictures plots docs demo densities \
         test-unit test-contract test-density test-cli test-fuzz test-fault test-install \
-        lint fuzz faults kills tsan data install uninstall setup clean help
+        lint fuzz faults kills tsan data install uninstall deb setup clean help
 
 RELEASE_TESTS := $(addprefix build/,$(UNIT) $(DENSITY))
 DOUBLE_TESTS := $(addprefix build/double/,$(UNIT) $(CONTRACT))
@@ -328,7 +328,8 @@ FAULT_TESTS := $(addprefix build/,$(FAULT))
 TSAN_TESTS := $(addprefix build/tsan/test/unit_,num trainer flow run dataset read_ahead ensemble tune api image_step)
 REPLAYS := $(patsubst test/fuzz_%,build/asan/test/replay_%,$(FUZZ))
 BATS_RUNS := $(BATS:%=build/flowctl:%) $(BATS:%=build/asan/flowctl:%)
-INSTALL_EXAMPLE := $(if $(wildcard test/install_example.c),scripts/check_install.sh)
+INSTALL_EXAMPLE := $(if $(wildcard test/install_example.c),scripts/check_install.sh) \
+                   $(if $(shell command -v dpkg-shlibdeps),scripts/check_deb.sh)
 
 ##   all            the program, in float (the default) or with PRECISION=double
 ##   release double asan
@@ -465,6 +466,11 @@ uninstall:
 	rm -f '$(sharedir)/bash-completion/completions/flowctl' '$(sharedir)/zsh/site-functions/_flowctl'
 	rm -f '$(sharedir)/fish/vendor_completions.d/flowctl.fish'
 	rm -rf '$(includedir)' '$(datadir)' '$(docdir)'
+
+##   deb            a Debian package in build/deb, of what install puts below /usr; DEB_MAINTAINER="Name <address>"
+deb: all
+	@[ $(BUILT) = build ] || { echo 'make deb packs the program in float: leave PRECISION out' >&2; exit 1; }
+	@MAKE='$(SELF)' CC='$(CC)' scripts/make_deb.sh '$(subst -,+,$(VERSION_STRING))' build/deb
 
 ##   setup          install the libraries (scripts/setup.sh; --lint and --python add what lint and some tests need)
 setup:

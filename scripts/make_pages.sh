@@ -4,19 +4,13 @@
 #     scripts/make_pages.sh PAGES FOLDER VERSION
 #
 # Writes what `make install` puts into share/: man pages, and completion for bash, zsh and fish. PAGES is the program
-# build/pages. The date of the man pages is SOURCE_DATE_EPOCH, or that of the last commit, or that of the CHANGELOG.
+# build/pages. The man pages have the date of scripts/source_date.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 pages=$1 share=$2 version=$3
 
-if [ -z "${SOURCE_DATE_EPOCH:-}" ] && [ -e .git ]; then
-    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || true)
-fi
-if [ -n "${SOURCE_DATE_EPOCH:-}" ]; then
-    day=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%d 2>/dev/null || date -u -r "$SOURCE_DATE_EPOCH" +%Y-%m-%d)
-else
-    day=$(date -u -r CHANGELOG.md +%Y-%m-%d)
-fi
+epoch=$(scripts/source_date.sh)
+day=$(date -u -d "@$epoch" +%Y-%m-%d 2>/dev/null || date -u -r "$epoch" +%Y-%m-%d)
 
 # Breaks the lines of text as troff wants them, and leaves macros and examples as they are.
 wrap() {
