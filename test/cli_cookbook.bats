@@ -17,6 +17,10 @@ recipe() {
 @test "04: a posterior from nested-sampling chains with weights" { recipe 04; }
 @test "05: reweighting one sample to another" { recipe 05; }
 @test "06: monitoring" { recipe 06; }
+@test "07: evidence by importance sampling" { recipe 07; }
+@test "08: missing values" { recipe 08; }
+@test "09: images" { recipe 09; }
+@test "10: a synthetic data set that can be shared" { recipe 10; }
 
 @test "each recipe is run here and listed, and its numbers are looked at" {
     local page name
