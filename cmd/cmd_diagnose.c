@@ -52,7 +52,7 @@ static const flow_report_field section_fields[] = {
     {"tests", "tests", "%d", SECTION(tests), .width = 6},
     {"p", "p", "%.2g", SECTION(p), .width = 9},
     {"p_alone", SECTION(p_alone)},
-    {"share", "share", "%.1p %%", SECTION(share), .width = 8, .positive = true},
+    {"share", "share", "%.1p %%", SECTION(share), .width = 8},
     {"outcome", "", "%s", SECTION(outcome), .left = true, .fit = true, .width = 8},
     {"where", "", "%s", SECTION(where), .left = true},
     FLOW_REPORT_END,

@@ -45,7 +45,7 @@ typedef struct flow_diagnose_section {
     int64_t tests;
     double p;            /* of the part among all parts: at most the level where it rejects */
     double p_alone;      /* of its tests together, without the other parts */
-    double share;        /* of the worst test; 0 where none rejects */
+    double share;        /* of the worst test; NaN where none rejects */
     const char *where;   /* and what it is about; NULL where none rejects */
     const char *outcome; /* "differs"; NULL: fine */
 } flow_diagnose_section;

@@ -61,11 +61,12 @@ static flow_status contest_prepare(contest *run, flow_error *err)
     run->points = malloc(2 * run->n * run->n_in * sizeof *run->points);
     run->is_row = malloc(2 * run->n);
     run->scores = malloc(2 * run->n * sizeof *run->scores);
-    double *room = malloc((run->features.n + run->n) * sizeof *room), *logp = room + run->features.n;
+    double *room = malloc((run->features.n + run->n) * sizeof *room);
     if (run->points == NULL || run->is_row == NULL || run->scores == NULL || room == NULL) {
         free(room);
         return flow_error_memory(err, "the points of the classifier");
     }
+    double *logp = room + run->features.n;
     memcpy(logp, d->draws_logp, run->n * sizeof *logp);
     gsl_sort(logp, 1, run->n);
     run->middle = logp[run->n / 2];

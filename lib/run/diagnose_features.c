@@ -31,12 +31,12 @@ flow_status diagnose_features_make(diagnose_features *out, const diagnosis *d, f
     const double *periods = d->s->model->f->periods;
     double *room = malloc(SAMPLE * sizeof *room);
     *out = (diagnose_features){.d = d};
-    out->first = malloc((d->width + 1) * (sizeof *out->first + 3 * sizeof *out->center));
-    if (room == NULL || out->first == NULL) {
+    out->first = malloc((d->width + 1) * sizeof *out->first);
+    out->center = malloc(3 * d->width * sizeof *out->center);
+    if (room == NULL || out->first == NULL || out->center == NULL) {
         free(room);
         return flow_error_memory(err, "the scales of the columns");
     }
-    out->center = (double *)(out->first + d->width + 1);
     out->scale = out->center + d->width;
     out->period = out->scale + d->width;
     for (size_t i = 0; i < d->width; i++) {
@@ -57,6 +57,7 @@ flow_status diagnose_features_make(diagnose_features *out, const diagnosis *d, f
 void diagnose_features_release(diagnose_features *f)
 {
     free(f->first);
+    free(f->center);
     *f = (diagnose_features){0};
 }
 

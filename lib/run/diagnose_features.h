@@ -10,7 +10,7 @@
 typedef struct diagnose_features {
     size_t n;      /* of a row */
     size_t *first; /* (d + c + 1): where those of a column begin; the context comes first, then the columns. Owned */
-    double *center, *scale, *period; /* (d + c), in that order; period 0: of a number. Owned with `first` */
+    double *center, *scale, *period; /* (d + c), in that order; period 0: of a number. Owned: `center` */
     const diagnosis *d;
 } diagnose_features;
 

@@ -196,7 +196,7 @@ static flow_status report_histograms(flow_figure *page, flow_frame *panel, const
 {
     enum { CELLS = 40 };
     const flow_axis axis = {.low = low, .high = high};
-    double edges[CELLS + 1], density[2][CELLS], errors[CELLS], centers[CELLS], below[CELLS], above[CELLS], most = 0;
+    double edges[CELLS + 1], density[2][CELLS], errors[CELLS] = {0}, centers[CELLS], below[CELLS], above[CELLS], most = 0;
     for (int k = 0; k < 2; k++) {
         flow_bins bins;
         FLOW_TRY(flow_bins_make(&bins, &axis, CELLS, err));

@@ -93,7 +93,8 @@ static flow_status verdict_list_sections(diagnosis *d, flow_error *err)
         flow_diagnose_section section = {.name = diagnose_part_name((diagnose_part)part),
                                          .about = diagnose_part_about((diagnose_part)part),
                                          .p = 1,
-                                         .p_alone = 1};
+                                         .p_alone = 1,
+                                         .share = NAN};
         const diagnose_test *worst = NULL;
         for (size_t i = 0; i < d->n_tests; i++) {
             const diagnose_test *test = &d->tests[i];
