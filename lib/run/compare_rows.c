@@ -3,48 +3,16 @@
 
 #include <gsl/gsl_cdf.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
 #include "data/dataset.h"
 #include "num/moments.h"
+#include "run/compare_model.h"
 #include "run/compare_set.h"
 #include "run/format.h"
-#include "run/train_summary.h"
 #include "stat/many.h"
-
-#define MODEL(member) FLOW_MEMBER(flow_compared_model, member)
-#define WHEN(member) FLOW_REPORT_WHEN(flow_compared_model, member)
-
-const flow_report_field flow_compared_model_fields[] = {
-    {"rank", MODEL(rank)},
-    {"model", "model", "%s", MODEL(model), .left = true, .fit = true, .width = 60},
-    {NULL, "mean, nats", "%s", MODEL(logprob), .fit = true, .width = 40},
-    FLOW_REPORT_GROUP_ROW("logprob", flow_compared_model, logprob, flow_mean_fields),
-    {NULL, "bits/dim", "%s", MODEL(bits.per_dimension), WHEN(has_bits), .fit = true, .width = 40},
-    FLOW_REPORT_GROUP_ROW("", flow_compared_model, bits, flow_bits_fields),
-    {NULL, "difference", "%s", MODEL(difference), .fit = true, .width = 40},
-    FLOW_REPORT_GROUP_ROW("difference", flow_compared_model, difference, flow_mean_fields),
-    {"p", "p", "%.2g", MODEL(p), .fit = true, .width = 12},
-    {"verdict", "", "%s", MODEL(verdict), .left = true, .fit = true, .width = 16},
-    {"impossible", MODEL(impossible)},
-    {NULL, "impossible", "%s", MODEL(impossible), WHEN(has_impossible), .fit = true, .width = 20},
-    {"first_impossible", MODEL(first_impossible), .positive = true},
-    {"failed", MODEL(failed)},
-    {NULL, "failed", "%s", MODEL(failed), WHEN(has_failed), .fit = true, .width = 20},
-    {"first_failed", MODEL(first_failed), .positive = true},
-    {"members", MODEL(members)},
-    {"parameters", "parameters", "%s", MODEL(parameters), .fit = true, .width = 20},
-    {"epochs", MODEL(epochs)},
-    {"training_seconds", "training", "%t", MODEL(training_seconds), .fit = true, .width = 16},
-    {"bytes", MODEL(bytes)},
-    {NULL, "size", "%s", FLOW_MEMBER_ARRAY(flow_compared_model, size), .fit = true, .width = 12},
-    {"row_seconds", MODEL(row_seconds)},
-    {NULL, "CPU a row", "%s", FLOW_MEMBER_ARRAY(flow_compared_model, row_time), .fit = true, .width = 12},
-    FLOW_REPORT_END,
-};
 
 typedef struct comparison {
     const flow_run_compare_options *o;
@@ -201,41 +169,6 @@ static flow_status compare_test(comparison *c, int reference, flow_error *err)
     return FLOW_OK;
 }
 
-static void compare_format_size(char out[24], double bytes)
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB"};
-    int unit = 0;
-    for (; bytes >= 999.5 && unit < 3; unit++)
-        bytes /= 1000;
-    snprintf(out, 24, bytes < 9.95 && unit > 0 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
-}
-
-static void compare_format_time(char out[24], double seconds)
-{
-    static const char *const units[] = {"s", "ms", "us", "ns"};
-    int unit = 0;
-    for (; seconds < 0.9995 && unit < 3; unit++)
-        seconds *= 1000;
-    snprintf(out, 24, "%.3g %s", seconds, units[unit]);
-}
-
-/* What is known of a model without the data. */
-static void compare_describe(flow_compared_model *out, const flow_session *s)
-{
-    out->model = s->name;
-    out->members = s->models->n;
-    out->bytes = (int64_t)s->model->n_bytes;
-    for (int k = 0; k < s->models->n; k++) {
-        const flow_model *member = s->models->members[k];
-        flow_train_summary summary;
-        flow_train_summary_read(&summary, member->summary);
-        out->parameters += (int64_t)flow_params_count(&member->f->params);
-        out->epochs += summary.epochs;
-        out->training_seconds += summary.any ? summary.seconds : (double)NAN;
-    }
-    compare_format_size(out->size, (double)out->bytes);
-}
-
 /* The best first; of equal ones the first that was named. Those that cannot be compared with the reference are last. */
 static int compare_order(const void *a, const void *b)
 {
@@ -335,8 +268,7 @@ static flow_status compare_finish(void *context, flow_error *err)
         model->rank = k;
         model->logprob = compare_mean(&c->means[k], 1);
         model->bits = flow_bits_of(c->set.at[k].model->f, model->logprob);
-        model->row_seconds = c->seconds[k] / (double)r->rows;
-        compare_format_time(model->row_time, model->row_seconds);
+        compare_model_set_time(model, c->seconds[k] / (double)r->rows);
         has_impossible = has_impossible || model->impossible > 0;
         has_failed = has_failed || model->failed > 0;
         has_bits = has_bits || model->bits.any;
@@ -408,7 +340,7 @@ static flow_status compare_open(comparison *c, flow_error *err)
     if (c->models == NULL || c->means == NULL || c->pairs == NULL || c->seconds == NULL)
         return flow_error_memory(err, "the sums of a comparison");
     for (size_t k = 0; k < n; k++)
-        compare_describe(&c->models[k], &c->set.at[k]);
+        compare_model_describe(&c->models[k], &c->set.at[k]);
     compare_set_warn_of_kinds(&c->set, &c->rows.hooks);
     const flow_weighed_options weighed = {.asked = c->o->weight, .trained = c->set.weight};
     const char *weight;
