@@ -22,12 +22,15 @@ TRAIN_FLAGS ?=
 SCORE_FLAGS ?=
 DIAGNOSE_FLAGS ?=
 COMPARE_FLAGS ?=
+PLOT_FLAGS ?=
+# Draws the figures; without it there are none.
+GNUPLOT ?= $(shell command -v gnuplot)
 # Processors that are divided among the jobs of make -j. Jobs of other programs may want some of them.
 PROCESSORS ?= $(or $(SLURM_CPUS_PER_TASK),$(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN))
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := experiment
-.PHONY: experiment models scores verdicts table clean-experiment experiment-changed
+.PHONY: experiment models scores verdicts figures table clean-experiment experiment-changed
 
 experiment_names := $(basename $(notdir $(CONFIGS)))
 ifneq ($(words $(experiment_names)),$(words $(sort $(experiment_names))))
@@ -61,11 +64,17 @@ experiment_make = @printf '  %-8s %s\n' '$1' '$2'; trap 'kill -s TERM $$pid' HUP
 experiment_tested := $(foreach name,$(experiment_names),$(if $(call experiment_test,$(name)),$(name)))
 experiment_compared := $(if $(TEST),$(foreach name,$(experiment_names),$(if $(TEST_$(name)),,$(name))))
 
-experiment: models scores verdicts table
+experiment: models scores verdicts figures table
 
 models: $(call experiment_in,.train.json)
 scores: $(experiment_tested:%=$(RESULTS)/%.test.json)
 verdicts: $(if $(experiment_tested),$(RESULTS)/verdicts.txt)
+ifneq ($(GNUPLOT),)
+figures: $(call experiment_in,.png)
+else
+figures:
+	@echo 'There are no figures: gnuplot is not installed.'
+endif
 table: $(if $(word 2,$(experiment_compared)),$(RESULTS)/table.md $(RESULTS)/table.csv)
 
 # What each model depends on: its spec, the data that the spec names, and the options. A change of one of them ends what
@@ -90,7 +99,7 @@ $(call experiment_in,.train.json): $(RESULTS)/%.train.json: $(RESULTS)/%.begun
 
 define experiment_of_a_model
 $(RESULTS)/$1.d: $(call experiment_spec,$1)
-$(RESULTS)/$1.test.json $(RESULTS)/$1.verdict.json: $(call experiment_files,$(call experiment_test,$1))
+$(foreach suffix,test.json verdict.json png,$(RESULTS)/$1.$(suffix)): $(call experiment_files,$(call experiment_test,$1))
 endef
 $(foreach name,$(experiment_names),$(eval $(call experiment_of_a_model,$(name))))
 
@@ -102,6 +111,11 @@ $(call experiment_in,.test.json): $(RESULTS)/%.test.json: $(RESULTS)/%.train.jso
 $(call experiment_in,.verdict.json): $(RESULTS)/%.verdict.json: $(RESULTS)/%.train.json
 	$(call experiment_make,diagnose,$*,$(FLOWCTL) diagnose $(RESULTS)/$*.h5 $(call experiment_test,$*) --json -q \
 	    $(DIAGNOSE_FLAGS),3); exit $$status
+
+# Draws beside the held-out rows; of a model without such rows, its training.
+$(call experiment_in,.png): $(RESULTS)/%.png: $(RESULTS)/%.train.json
+	@printf '  %-8s %s\n' plot '$*'; $(FLOWCTL) plot $(RESULTS)/$*.h5 $(call experiment_test,$*) -o $@ -f -q \
+	    -j "$(experiment_threads)" $(PLOT_FLAGS) >/dev/null
 
 $(RESULTS)/verdicts.txt: $(experiment_tested:%=$(RESULTS)/%.verdict.json)
 	@for name in $(experiment_tested); do \
@@ -115,7 +129,7 @@ $(RESULTS)/table.md $(RESULTS)/table.csv: $(experiment_compared:%=$(RESULTS)/%.t
 
 clean-experiment:
 	rm -f $(addprefix $(RESULTS)/,table.md table.csv verdicts.txt) \
-	    $(foreach suffix,d begun flags h5 log train.json test.json verdict.json,$(call experiment_in,.$(suffix)))
+	    $(foreach suffix,d begun flags h5 log train.json test.json verdict.json png,$(call experiment_in,.$(suffix)))
 	-rmdir $(RESULTS)
 
 # make clean-experiment and make -n make nothing.
