@@ -10,7 +10,8 @@ setup_file() {
     cd "$BATS_FILE_TMPDIR/project" || return
     # a normal distribution with mean 0 and deviation 1 (500 rows whose variance is 500 / 499)
     awk 'BEGIN { print "x"; for (i = 0; i < 500; i++) print (i % 2 ? 1 : -1) * sqrt(499 / 500) }' >unit.csv
-    echo '{ "data": { "train": "unit.csv", "validation": "unit.csv" }, "flow": ["standardize"], "base": "normal" }' >normal.json
+    echo '{ "data": { "train": "unit.csv", "validation": "unit.csv" },
+        "flow": ["standardize"], "base": "normal" }' >normal.json
     flowctl train normal.json -q --set train.epochs=1 2>/dev/null
     # y, whose spread grows with c
     awk 'BEGIN { srand(8); print "y,c"; for (i = 0; i < 2000; i++) { c = i % 2 ? 1 : 10

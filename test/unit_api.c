@@ -69,7 +69,8 @@ static flow_status write_model(const char *file, const char *text, int n_context
     return status;
 }
 
-#define FLOW_JSON "\"base\": \"normal\", \"flow\": [\"standardize\", {\"type\": \"realnvp\", \"repeat\": 4, \"hidden\": [16]}, " \
+#define FLOW_JSON "\"base\": \"normal\", " \
+                  "\"flow\": [\"standardize\", {\"type\": \"realnvp\", \"repeat\": 4, \"hidden\": [16]}, " \
                   "{\"type\": \"maf\", \"repeat\": 1, \"hidden\": [16]}]"
 
 static int make_model(void **state)

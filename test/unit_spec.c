@@ -81,7 +81,8 @@ static void test_minimal(void **state)
     cJSON *again = cJSON_Parse(text);
     char *plain = cJSON_PrintUnformatted(again);
     assert_string_equal(plain, "{\"flow\":[],\"base\":{\"type\":\"student_t\",\"degrees\":10,"
-                               "\"outliers\":0,\"outlier_rows\":0,\"outlier_spread\":0.3},\"train\":{\"optimizer\":{\"type\":\"adamw\","
+                               "\"outliers\":0,\"outlier_rows\":0,\"outlier_spread\":0.3},"
+                               "\"train\":{\"optimizer\":{\"type\":\"adamw\","
                                "\"rate\":0.005,\"beta1\":0.9,\"beta2\":0.999,\"epsilon\":1e-08},\"ema\":0.99,"
                                "\"objective\":{\"type\":\"mle\"},"
                                "\"schedule\":{\"type\":\"cosine\",\"warmup\":0,\"final\":0},"
@@ -138,7 +139,8 @@ static void test_defaults_by_flow(void **state)
         flow_spec_free(spec);
     }
     /* what the data say to be images */
-    flow_spec *spec = parse("{\"flow\": [\"standardize\", \"glow\"], \"train\": {\"optimizer\": {\"type\": \"adamw\"}}}");
+    flow_spec *spec = parse("{\"flow\": [\"standardize\", \"glow\"], "
+                            "\"train\": {\"optimizer\": {\"type\": \"adamw\"}}}");
     expect_defaults(spec, "student_t", "adamw", 0.005, 0.99);
     assert_int_equal(flow_spec_set_shape(spec, (flow_shape){8, 8, 1}, NULL), FLOW_OK);
     expect_defaults(spec, "normal", "adamw", 0.001, 0);

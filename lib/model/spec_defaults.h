@@ -1,5 +1,5 @@
-/* Defaults of a spec that depend on what it trains: the base, the optimizer and its rate, and the average of the weights
- * by the flow; the batch and the decay by the rows. docs/automatic.md has the measurements. */
+/* Defaults of a spec that depend on what it trains: the base, the optimizer, its rate and the average of the weights by
+ * the flow; the batch and the decay by the rows. docs/automatic.md has the measurements. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_MODEL_SPEC_DEFAULTS_H
 #define FLOW_MODEL_SPEC_DEFAULTS_H

@@ -23,8 +23,8 @@ const flow_option flow_train_table[] = {
      .help = "what is significant, in standard errors of the paired difference of held-out log-densities"},
     FLOW_KEY_NUMBER(flow_train_options, clip, "5", 0, 1e18, "largest 2-norm of the gradient; 0: no clipping"),
     {KEY(ema, NUMBER, "0"), .filled_later = true, .least = 0, .most = 0.999999,
-     .help = "decay, per step, of the moving average of the weights that is evaluated and kept; 0: none; without it, by "
-             "the flow"},
+     .help = "decay, per step, of the moving average of the weights that is evaluated and kept; 0: none; without it, "
+             "by the flow"},
     {KEY(memory, NUMBER, "4"), .least = 0, .most = 1e6, .may_change = true,
      .help = "of images: GiB for what the gradients of a step need from the maps; beyond it the maps are computed "
              "twice, with the same results"},

@@ -8,8 +8,8 @@
 #include "train/evaluate.h"
 #include "train/source.h"
 
-/* Of the held-out rows after each epoch, where columns are discrete: enough to tell epochs apart, since the noise is the
- * same in all of them. */
+/* Of the held-out rows after each epoch, where columns are discrete: enough to tell epochs apart, since the noise is
+ * the same in all of them. */
 enum { DATA_NOISE_DRAWS = 4 };
 
 typedef struct data_source {
