@@ -31,9 +31,10 @@ mkdir -p "$folder"
 rm -rf "$folder"/root "$folder"/work "$folder"/flowctl_*.deb
 root=$PWD/$folder/root
 work=$PWD/$folder/work
-# The man pages get the date of the package.
-rm -f build/share/made
 "$make" --no-print-directory install PREFIX=/usr LIBDIR="/usr/lib/$multiarch" DESTDIR="$root" >"$folder/install.log"
+# Man pages with the date of the package; those of the build stay as they are.
+scripts/make_pages.sh build/pages "$work/share" "${version%%+*}"
+cp -R "$work/share/." "$root/usr/share/"
 
 flags=$("$root/usr/bin/flowctl" --version | sed -n 's/^flags *//p')
 case " $flags " in
@@ -59,7 +60,6 @@ new_build_id() {
     { cat "$note.head" && printf "$(sha1sum "$file" | cut -c 1-40 | sed 's/../\\x&/g')"; } >"$note"
     objcopy --update-section .note.gnu.build-id="$note" "$file"
 }
-mkdir -p "$work"
 for file in "$root/usr/bin/flowctl" "$root/usr/lib/$multiarch"/libflowctl.so.*.*; do
     strip --strip-unneeded --remove-section=.comment "$file"
     new_build_id "$file"
