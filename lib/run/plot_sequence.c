@@ -191,6 +191,18 @@ static flow_status plot_check_kind(const flow_plot *plot, flow_plot_kind kind, f
     return FLOW_OK;
 }
 
+/* While no other program writes the picture; what one that was killed has left of it is removed. */
+static flow_status plot_write(const flow_figure *const *figure, const flow_draw_options *how,
+                              const flow_run_plot_options *o, flow_error *err)
+{
+    flow_lock lock = {0};
+    flow_status status = flow_output_lock(&lock, how->file, true, "writes this file", &o->rows.hooks, err);
+    if (status == FLOW_OK)
+        status = flow_draw_files(figure, 1, how, err);
+    flow_lock_release(&lock);
+    return status;
+}
+
 static flow_status plot_finish(flow_plot *plot, flow_error *err)
 {
     const flow_run_plot_options *o = plot->o;
@@ -201,7 +213,7 @@ static flow_status plot_finish(flow_plot *plot, flow_error *err)
         r->note = plot->figure->note = plot->note.data;
     const flow_draw_options how = {.map = (flow_color_map)o->map, .file = o->rows.output, .script = o->script};
     if (how.file != NULL || how.script != NULL)
-        FLOW_TRY(flow_draw_files(&figure, 1, &how, err));
+        FLOW_TRY(plot_write(&figure, &how, o, err));
     r->output = how.file;
     r->script = how.script;
     if (o->no_text || (!o->text && (how.file != NULL || how.script != NULL)))
