@@ -144,9 +144,12 @@ make_world() {
     cp a-2.h5 models/two.h5
     cp a-1.h5 old.h5
     cp a-2.h5 new.h5
+    cp a-2.h5 nsf_ar.h5
+    cp a-3.h5 seed2.h5
     mv a-1.h5 maf.h5
     mv a-2.h5 nsf.h5
     mv a-3.h5 tuned.h5
+    { cat two_moons_test.csv && printf '0.5,0.25\n'; } >seen.csv
 }
 
 # Commands of a page that are not run, with the reasons, as patterns.
@@ -176,7 +179,10 @@ quick_flowctl() {
         train) more=(--set train.epochs=1) ;;
         tune) more=(--trials 2 --epochs 1) ;;
         score) more=(--draws 200) ;;
+        # figures need gnuplot, pictures of text do not
+        plot) command -v gnuplot >/dev/null || more=(--text) ;;
         diagnose)
+            [[ $* != *" --plot "* ]] || command -v gnuplot >/dev/null || return 0
             # status 3 is a verdict on models that are hardly trained
             "$FLOWCTL" "$@" --rows 200 || [ $? -eq 3 ]
             return
@@ -193,16 +199,17 @@ quick_flowctl() {
 
 # bats test_tags=slow
 @test "the commands of the pages run" {
-    local page n=0
+    local page n=0 failed=0
     cd "$BATS_TEST_TMPDIR" || return
     make_world
     for page in "${pages[@]}"; do
         run run_page "$page"
-        printf '%s\n' "$output"
-        expect_status 0
+        [ "$output" = "0 commands of $page" ] || printf '%s\n' "$output"
+        [ "$status" -eq 0 ] || failed=1
         n=$((n + ${lines[-1]%% *}))
     done
     echo "$n commands"
+    [ $failed -eq 0 ]
     [ "$n" -gt 60 ]
 }
 
