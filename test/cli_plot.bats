@@ -74,6 +74,10 @@ no_leftovers() {
     run flowctl plot model.h5 other.h5
     expect_status 0
     expect 'model, training' 'other, held-out'
+    # of models with other columns, too
+    run flowctl plot model.h5 odd.h5
+    expect_status 0
+    expect 'odd, held-out'
 }
 
 @test "each kind has the same numbers whatever the number of threads" {

@@ -132,10 +132,13 @@ static flow_status plot_check_columns(const flow_session *a, const flow_session 
 
 static flow_status plot_open_models(flow_plot *plot, flow_error *err)
 {
-    for (int m = 0; m < plot->o->n_models; m++) {
+    const flow_run_plot_options *o = plot->o;
+    const bool curves =
+        o->kind == FLOW_PLOT_CURVES || (o->kind == FLOW_PLOT_AUTO && o->rows.input == NULL && o->n_given == 0);
+    for (int m = 0; m < o->n_models; m++) {
         plot->n_models = m + 1;
-        FLOW_TRY(flow_session_open(&plot->sessions[m], plot->o->models[m], &plot->o->session, err));
-        if (m > 0 && plot->o->kind != FLOW_PLOT_CURVES)
+        FLOW_TRY(flow_session_open(&plot->sessions[m], o->models[m], &o->session, err));
+        if (m > 0 && !curves) /* the columns of trainings do not matter */
             FLOW_TRY(plot_check_columns(&plot->sessions[0], &plot->sessions[m], err));
     }
     return plot_name_models(plot, err);
