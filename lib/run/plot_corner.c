@@ -57,9 +57,10 @@ static void corner_say_outside(flow_corner *c)
         has_spikes = has_spikes || c->columns.at[i].n_spikes > 0;
         if (!(a >= 1e-3 || b >= 1e-3))
             continue;
-        flow_text_add(&list, "%s%.40s %.2g %%", list.length == 0 ? "" : ", ", c->columns.at[i].name, 100 * a);
+        flow_text_add(&list, "%s%.40s %.*g %%", list.length == 0 ? "" : ", ", c->columns.at[i].name,
+                      a < 0.995 ? 2 : 3, 100 * a);
         if (c->n > 1)
-            flow_text_add(&list, " (%.2g %%)", 100 * b);
+            flow_text_add(&list, " (%.*g %%)", b < 0.995 ? 2 : 3, 100 * b);
     }
     if (list.data != NULL && list.length > 0)
         flow_plot_note(c->plot, "Outside of the axes: %s%s.", list.data,
