@@ -319,18 +319,19 @@ static void student_t_backward(const void *self, const flow_pass *pass, const re
     assert(pass->keep);
     const student_t *base = self;
     student_t_scratch w;
+    const bool by_rows = base->outlier_rows > 0;
     student_t_lay_out(base, pass->n, pass->keep, pass->scratch, &w);
     for (flow_chunk c = {0}; flow_chunk_next(&c, base->dim, pass->n, FLOW_TILE);) {
         double slope, nu = student_t_degrees_of(base, pass->weights, (int)(c.at / (size_t)pass->n), &slope);
         double constant = gsl_sf_psi(0.5 * (nu + 1)) - gsl_sf_psi(0.5 * nu) - 1 / nu;
         real u[FLOW_TILE], own[FLOW_TILE], share[FLOW_TILE];
-        const real *log_u = base->outlier_rows > 0 ? w.log_u + c.at : own;
+        const real *log_u = by_rows ? w.log_u + c.at : own;
         student_t_scaled_squares(c.m, (real)(1 / nu), z + c.at, u);
-        if (base->outlier_rows == 0)
+        if (!by_rows)
             flow_vec_log1p((size_t)c.m, u, own);
         student_t_gradients(c.m, (real)((nu + 1) / nu), (real)constant, (real)(0.5 * slope), z + c.at, u, log_u,
                             glogp + c.first, gz + c.at, w.g + c.at);
-        if (base->outlier_rows > 0) {
+        if (by_rows) {
             rows_weigh(c.m, w.is_outlier + c.first, w.share + c.at);
             outliers_mix(c.m, z + c.at, w.share + c.at, glogp + c.first, gz + c.at, w.g + c.at);
         } else if (base->outliers > 0) {
