@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 make=${MAKE:-make}
 MAKEFLAGS=$(sed -E -e "s/ ?-j[0-9]*//" -e "s/ ?--jobserver-[a-z]+=[^ ]*//" <<<"${MAKEFLAGS:-}")
-export MAKEFLAGS
+export MAKEFLAGS DEB_LEVEL=0
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 

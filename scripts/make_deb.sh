@@ -5,7 +5,8 @@
 #
 # Makes FOLDER/flowctl_VERSION_ARCH.deb of what is built (make deb): program, library, man pages, completion, presets
 # and documents, as `make install` puts them below /usr. Needs no root. The same sources and compiler give the same
-# bytes, with the time of scripts/source_date.sh. DEB_MAINTAINER="Name <address>" is the maintainer.
+# bytes, with the time of scripts/source_date.sh. DEB_MAINTAINER="Name <address>" is the maintainer,
+# DEB_LEVEL=0 packs in less time.
 #
 # The program runs on every processor of the architecture: it has its kernels for several vector units, and chooses when
 # it starts. So flags for one processor are refused.
@@ -136,7 +137,7 @@ echo "activate-noawait ldconfig" >"$root/DEBIAN/triggers"
 chmod -R u=rwX,go=rX "$root"
 find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 package=$folder/flowctl_${version}_$architecture.deb
-dpkg-deb --root-owner-group -Zxz --build "$root" "$work/flowctl.deb" >/dev/null
+dpkg-deb --root-owner-group -Zxz -z"${DEB_LEVEL:-6}" --build "$root" "$work/flowctl.deb" >/dev/null
 mv "$work/flowctl.deb" "$package"
 rm -rf "$work"
 echo "$package"
