@@ -16,8 +16,8 @@ static const char *const accepted[] = {"fine", "small", NULL};
 static const opt options[] = {
     OPT_ROWS_MODEL,
     OPT_ARGUMENT_ROW("DATA", OPT_OPTIONAL, diagnose_args, run.rows.input,
-                     "FILE.csv, FILE.h5[:/set], or - for CSV on standard input: rows that the model was not trained on; "
-                     "by default those of its test, or else of its validation"),
+                     "FILE.csv, FILE.h5[:/set], or - for CSV on standard input: rows that the model was not trained "
+                     "on; by default those of its test, or else of its validation"),
     {"level", 0, ARG(run.level), "P", "the probability with which a right model may be rejected, by all tests together",
      .fallback = "0.01", .least = 1e-6, .most = 0.5},
     {"accept", 0, ARG(accept), "GRADE", "the worst grade that ends with status 0: fine, or small, which accepts "

@@ -50,7 +50,8 @@ JSON
 }
 
 maf='"standardize", { "type": "maf", "repeat": 3, "hidden": [32, 32] }'
-support='{ "type": "support", "columns": { "n": { "lower": 0, "discrete": true }, "w": { "lower": 0, "spikes": [0] } } }'
+support='{ "type": "support",
+    "columns": { "n": { "lower": 0, "discrete": true }, "w": { "lower": 0, "spikes": [0] } } }'
 [ -s train.csv ] || draw 5000 1 >train.csv
 [ -s few.csv ] || head -n 501 train.csv >few.csv
 fit normal '"x", "y"' '' "$maf" 15

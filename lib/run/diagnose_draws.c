@@ -128,8 +128,8 @@ static flow_status diagnose_find_uniforms(diagnosis *d, flow_error *err)
     return FLOW_OK;
 }
 
-/* Counts draws that are beyond all rows in some column. Rows that hold the extreme of a column would be beyond all others:
- * their share is what new rows would have. */
+/* Counts draws that are beyond all rows in some column. Rows that hold the extreme of a column would be beyond all
+ * others: their share is what new rows would have. */
 static flow_status diagnose_count_outside(diagnosis *d, flow_error *err)
 {
     const size_t all = d->n * d->k;

@@ -1,6 +1,6 @@
-/* Rows against draws in several columns at once: the energy distance of all columns together and of the pairs of columns
- * that look worst, and the means of products of their ranks. A table of many columns has thousands of pairs; which of
- * them are tested is decided by rows that the tests do not see, so that the few tests keep their level.
+/* Rows against draws in several columns at once: the energy distance of all columns together and of the pairs of
+ * columns that look worst, and the means of products of their ranks. A table of many columns has thousands of pairs;
+ * which of them are tested is decided by rows that the tests do not see, so that the few tests keep their level.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_cdf.h>

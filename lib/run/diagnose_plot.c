@@ -151,8 +151,8 @@ static double report_above(const double *sorted, size_t n, double limit)
     return (double)(n - low) / (double)n;
 }
 
-/* For each share of the draws (m) with the highest values, the share of the rows above the same value; with `difference`
- * that minus the share of the draws, and the band of two standard deviations. */
+/* For each share of the draws (m) with the highest values, the share of the rows above the same value; with
+ * `difference` that minus the share of the draws, and the band of two standard deviations. */
 static void report_curve(flow_figure *page, flow_frame *panel, const double *rows, size_t n, const double *draws,
                          size_t m, bool difference)
 {
@@ -196,7 +196,8 @@ static flow_status report_histograms(flow_figure *page, flow_frame *panel, const
 {
     enum { CELLS = 40 };
     const flow_axis axis = {.low = low, .high = high};
-    double edges[CELLS + 1], density[2][CELLS], errors[CELLS] = {0}, centers[CELLS], below[CELLS], above[CELLS], most = 0;
+    double edges[CELLS + 1], density[2][CELLS], errors[CELLS] = {0}, centers[CELLS], below[CELLS], above[CELLS];
+    double most = 0;
     for (int k = 0; k < 2; k++) {
         flow_bins bins;
         FLOW_TRY(flow_bins_make(&bins, &axis, CELLS, err));

@@ -1,9 +1,9 @@
 /* Conditional models: where each row is among the draws for its own context.
  *
- * Simulation-based calibration (Talts et al. 2018): the rank of a row's value in each column among the draws is uniform.
- * The same is true of the rank of its log-density, which is the coverage of regions of highest density, and of its
- * distance from a random point, which sees more than these (TARP; Lemos, Coogan, Hezaveh and Perreault-Levasseur 2023,
- * "Sampling-based accuracy testing of posterior estimators for general inference"). Ranks must not depend on the
+ * Simulation-based calibration (Talts et al. 2018): the rank of a row's value in each column among the draws is
+ * uniform. The same is true of the rank of its log-density, which is the coverage of regions of highest density, and of
+ * its distance from a random point, which sees more than these (TARP; Lemos, Coogan, Hezaveh and Perreault-Levasseur
+ * 2023, "Sampling-based accuracy testing of posterior estimators for general inference"). Ranks must not depend on the
  * context either: a model that ignores it has uniform ones on the whole.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */

@@ -229,8 +229,8 @@ static const char *words_remedy(const diagnose_test *test)
 {
     switch (test->kind) {
     case KIND_OUTSIDE:
-        return "\"flowctl logprob\" names the rows and the bound that they break; correct the bounds in \"support\", or "
-               "the rows";
+        return "\"flowctl logprob\" names the rows and the bound that they break; correct the bounds in \"support\", "
+               "or the rows";
     case KIND_NOT_FINITE:
         return "train at a lower learning rate, or clip gradients; make PRECISION=double has a wider range";
     case KIND_LATENT:
