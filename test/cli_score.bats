@@ -69,10 +69,10 @@ distance() {
 }
 
 @test "--top names the rows in order, as many as it says" {
-    flowctl score model.h5 test.csv --top 7 -o s.csv 2>/dev/null | awk '$1 + 0 > 0 && NF == 3 { print $1 }' >top
+    flowctl score model.h5 test.csv --draws 1999 --top 7 -o s.csv 2>/dev/null | awk '$1 + 0 > 0 && NF == 3 { print $1 }' >top
     awk -F, 'NR > 1 { print $3, $2, $1 }' s.csv | sort -k1,1g -k2,2g | head -n 7 | cut -d' ' -f3 >expected
     same top expected
-    run --separate-stderr flowctl score model.h5 test.csv --top 0
+    run --separate-stderr flowctl score model.h5 test.csv --draws 1999 --top 0
     expect_status 0
     expect_not "log p"
 }
@@ -103,7 +103,8 @@ distance() {
     flowctl score given.h5 bare.csv -q -o u.csv --draws 9999 --given c=10 >/dev/null 2>&1
     same t.csv u.csv
     # draws given their own context are uniform; 999 is the default
-    flowctl sample given.h5 --given spread.csv -q -o drawn.csv --seed 3
+    head -n 501 spread.csv >some.csv
+    flowctl sample given.h5 --given some.csv -q -o drawn.csv --seed 3
     run --separate-stderr flowctl score given.h5 drawn.csv -o v.csv
     expect_status 0
     expect "999 for each context"
@@ -112,28 +113,28 @@ distance() {
 
 @test "rows of the output stand for rows of the data, also where some are skipped" {
     { head -n 3 test.csv; echo nan,1; tail -n +4 test.csv; } >bad.csv
-    run flowctl score model.h5 bad.csv
+    run flowctl score model.h5 bad.csv --draws 1999
     expect_status 1
-    run --separate-stderr flowctl score model.h5 bad.csv --skip-invalid -o s.csv
+    run --separate-stderr flowctl score model.h5 bad.csv --draws 1999 --skip-invalid -o s.csv
     expect_status 0
     expect "1 invalid row"
     [ "$(sed -n 4p s.csv)" = nan,nan,nan ]
     awk -F, 'NR == 5 { exit !($1 == 4) }' s.csv
-    flowctl score model.h5 test.csv -q -o t.csv >/dev/null
+    flowctl score model.h5 test.csv --draws 1999 -q -o t.csv >/dev/null
     grep -v nan s.csv | cut -d, -f2- >a
     cut -d, -f2- t.csv >b
     same a b
-    flowctl score model.h5 test.csv -q -o s.h5 >/dev/null
+    flowctl score model.h5 test.csv --draws 1999 -q -o s.h5 >/dev/null
     run flowctl info s.h5
     expect "100 rows" score
 }
 
 @test "threads, pipes and the order of the columns change nothing; the seed does" {
-    flowctl score model.h5 test.csv -q -o a.csv --threads 1 >/dev/null
+    flowctl score model.h5 test.csv --draws 1999 -q -o a.csv --threads 1 >/dev/null
     awk -F, 'NR == 1 { print "y,t,x"; next } { print $2 ",1," $1 }' test.csv >wide.csv
-    flowctl score model.h5 - -q -o - --threads 2 <wide.csv >b.csv 2>/dev/null
+    flowctl score model.h5 - --draws 1999 -q -o - --threads 2 <wide.csv >b.csv 2>/dev/null
     same a.csv b.csv
-    flowctl score model.h5 test.csv -q -o c.csv --seed 2 >/dev/null
+    flowctl score model.h5 test.csv --draws 1999 -q -o c.csv --seed 2 >/dev/null
     run cmp -s a.csv c.csv
     expect_status 1
     flowctl logprob model.h5 test.csv -q -o l.csv >/dev/null
@@ -144,7 +145,7 @@ distance() {
 @test "an ensemble is judged by its own draws" {
     flowctl tune spec.json -q --trials 3 --epochs 3 --keep 2 -o mixed.h5
     flowctl sample mixed.h5 -n 2000 -q --seed 5 -o drawn.csv
-    flowctl score mixed.h5 drawn.csv -q -o s.csv >/dev/null
+    flowctl score mixed.h5 drawn.csv --draws 19999 -q -o s.csv >/dev/null
     is_below "$(distance s.csv)" 1.95
 }
 
@@ -164,10 +165,10 @@ distance() {
 @test "weights count in what is printed" {
     awk -F, 'NR == 1 { print $0 ",w"; next } { print $0 "," (NR % 2) }' test.csv >weighted.csv
     awk -F, 'NR == 1 || NR % 2' test.csv >half.csv
-    a=$(flowctl score model.h5 weighted.csv --weight w --json | json_number mean)
-    b=$(flowctl score model.h5 half.csv --json | json_number mean)
+    a=$(flowctl score model.h5 weighted.csv --draws 1999 --weight w --json | json_number mean)
+    b=$(flowctl score model.h5 half.csv --draws 1999 --json | json_number mean)
     awk -v a="$a" -v b="$b" 'BEGIN { exit !((a - b) ^ 2 < 1e-20) }'
-    run flowctl score model.h5 test.csv --weight w
+    run flowctl score model.h5 test.csv --draws 1999 --weight w
     expect_status 1
     expect 'no column "w"'
 }
