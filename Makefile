@@ -456,8 +456,8 @@ install: all
 	cd $(BUILT)/share && find . -type f ! -name made | while read -r file; do \
 	    install -d '$(abspath $(sharedir))'/"$${file%/*}" && \
 	    install -m 644 "$$file" '$(abspath $(sharedir))'/"$$file" || exit 1; done
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBRARIES)|' \
-	    flowctl.pc.in >'$(libdir)/pkgconfig/flowctl.pc'
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
+	    -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBRARIES)|' flowctl.pc.in >'$(libdir)/pkgconfig/flowctl.pc'
 
 uninstall:
 	rm -f '$(bindir)/flowctl' '$(libdir)/libflowctl.a' '$(libdir)/pkgconfig/flowctl.pc'
