@@ -69,7 +69,8 @@ distance() {
 }
 
 @test "--top names the rows in order, as many as it says" {
-    flowctl score model.h5 test.csv --draws 1999 --top 7 -o s.csv 2>/dev/null | awk '$1 + 0 > 0 && NF == 3 { print $1 }' >top
+    flowctl score model.h5 test.csv --draws 1999 --top 7 -o s.csv 2>/dev/null |
+        awk '$1 + 0 > 0 && NF == 3 { print $1 }' >top
     awk -F, 'NR > 1 { print $3, $2, $1 }' s.csv | sort -k1,1g -k2,2g | head -n 7 | cut -d' ' -f3 >expected
     same top expected
     run --separate-stderr flowctl score model.h5 test.csv --draws 1999 --top 0

@@ -191,9 +191,11 @@ flow_status flow_json_read(cJSON **out, const char *file, flow_error *err)
     else if (ferror(in))
         status = flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", file, strerror(errno));
     else if (json_is_other_pipe(in, text, length))
-        status = flow_error_set(err, FLOW_SPEC, "%s: is not a spec, a JSON object { ... }; if these are data: a spec is "
-                                "made for data in a file, which are read several times, as in COMMAND >rows.csv and "
-                                "then flowctl train rows.csv", standard ? "standard input" : file);
+        status = flow_error_set(err, FLOW_SPEC,
+                                "%s: is not a spec, a JSON object { ... }; if these are data: a spec is made for data "
+                                "in a file, which are read several times, as in COMMAND >rows.csv and then flowctl "
+                                "train rows.csv",
+                                standard ? "standard input" : file);
     else
         status = flow_json_parse(out, text, length, standard ? "standard input" : file, err);
     free(text);
