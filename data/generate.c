@@ -456,7 +456,7 @@ static flow_status write_images(hid_t file, int part, gsl_rng *rng, flow_error *
 static flow_status write_image_file(const char *path, flow_error *err)
 {
     hid_t file;
-    flow_h5_scope scope = flow_h5_begin();
+    flow_h5_scope scope = flow_h5_begin(path);
     flow_status status = flow_h5_create(&file, path, err);
     if (status == FLOW_OK) {
         for (int k = 0; k < N_PARTS && status == FLOW_OK; k++) {
