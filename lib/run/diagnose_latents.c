@@ -127,10 +127,10 @@ flow_status diagnose_independence(diagnosis *d, flow_error *err)
         return FLOW_OK;
     pair_tests run = {
         .d = d, .n_latents = d->d < LATENTS ? (int)d->d : LATENTS, .c = d->c < CONTEXT ? (int)d->c : CONTEXT};
-    const size_t n_tests = (size_t)(run.n_latents * (run.n_latents - 1) / 2 + run.n_latents * run.c);
+    const size_t latents = (size_t)run.n_latents, n_tests = latents * (latents - 1) / 2 + latents * (size_t)run.c;
     run.n = d->n < PRODUCTS / n_tests ? d->n : PRODUCTS / n_tests;
-    run.latents = malloc((size_t)run.n_latents * sizeof *run.latents);
-    run.scores = malloc((size_t)(run.n_latents + run.c) * 2 * run.n * sizeof *run.scores);
+    run.latents = malloc(latents * sizeof *run.latents);
+    run.scores = malloc((latents + (size_t)run.c) * 2 * run.n * sizeof *run.scores);
     run.tests = malloc(n_tests * sizeof *run.tests);
     flow_status status = FLOW_OK;
     if (run.latents == NULL || run.scores == NULL || run.tests == NULL)

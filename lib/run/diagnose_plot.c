@@ -279,7 +279,7 @@ static flow_status report_columns(report *r, flow_error *err)
     enum { MOST = 6 };
     const diagnosis *d = r->d;
     const diagnose_test *tests[PANELS];
-    const int count = report_find(r, KIND_COLUMN, tests, MOST), columns = count < 3 ? count : 3;
+    const int count = report_find(r, KIND_COLUMN, tests, MOST), columns = count < 1 ? 1 : count < 3 ? count : 3;
     const size_t n = d->n, m = d->n * d->k;
     double *rows = r->room, *draws = rows + n;
     flow_figure *page = report_page(r, (count + columns - 1) / columns, columns, "the columns that differ most");
