@@ -281,7 +281,7 @@ static void document_add_training(draft *d, cJSON *spec)
     draft_number(d, train, "batch", (double)t->batch);
     draft_number(d, train, "epochs", (double)t->epochs);
     if (d->plan->image.shape.channels == 0)
-        draft_number(d, train, "patience", 0);
+        draft_number(d, train, "patience", (double)t->patience);
     if (t->clip > 0)
         draft_number(d, train, "clip", t->clip);
     draft_number(d, train, "ema", t->ema);

@@ -69,13 +69,29 @@ static const double many_columns = 48;
  * of these times d^1.5 / n, and the second at most. */
 static const double decay_factor = 16, decay_most = 0.8;
 
+/* Where half of the columns have noise that is new in every epoch (discrete ones, and those with spikes), a table of
+ * fewer rows than this takes so many times the epochs, and stops when as many as others have brought nothing. */
+static const double noise_share = 0.5, noise_rows = 20000;
+enum { NOISE_EPOCHS = 3 };
+
+static bool choose_is_noisy(const init_plan *plan, double n, double d)
+{
+    int noisy = 0;
+    for (int i = 0; i < plan->n_columns; i++) {
+        const init_column *column = &plan->columns[i];
+        noisy += !column->is_context && !column->is_left_out &&
+                 (cJSON_HasObjectItem(column->support, "discrete") || cJSON_HasObjectItem(column->support, "spikes"));
+    }
+    return n < noise_rows && noisy >= noise_share * d;
+}
+
 /* `n` training rows of `d` columns. */
 static void choose_for_table(init_plan *plan, double n, double d)
 {
     const struct flow_rule *rule = flow_rules;
     while (n >= rule->below)
         rule++;
-    const bool coupling = plan->options->fast_sampling;
+    const bool coupling = plan->options->fast_sampling, noisy = choose_is_noisy(plan, n, d);
     char decay[32]; /* two digits */
     snprintf(decay, sizeof decay, "%.2g", fmin(decay_most, decay_factor * pow(d, 1.5) / n));
     plan->training = (init_training){
@@ -91,6 +107,10 @@ static void choose_for_table(init_plan *plan, double n, double d)
             choose_clamp((rule->epochs > 0 ? (double)rule->epochs : rows_in_all / n) * (d > many_columns ? 0.6 : 1),
                          EPOCHS_LEAST, INT64_MAX),
     };
+    if (noisy) {
+        plan->training.patience = plan->training.epochs;
+        plan->training.epochs *= NOISE_EPOCHS;
+    }
 }
 
 static void choose_words_for_table(init_plan *plan, const char *rows)
@@ -105,8 +125,12 @@ static void choose_words_for_table(init_plan *plan, const char *rows)
                                                  "best likelihood. To draw many samples, try --fast-sampling.");
     t->why_training = choose_text(plan,
                                   "By the number of rows, %s. Decay, by the rows for each column, is against "
-                                  "overfitting. No patience: the last epochs, of a low rate, are often the best.%s",
-                                  rows, plan->options->minutes > 0 ? " The epochs are what --minutes allows." : "");
+                                  "overfitting. %s%s",
+                                  rows,
+                                  t->patience > 0 ? "Columns with noise that is new in every epoch, discrete ones and "
+                                                    "those with spikes, need more epochs."
+                                                  : "No patience: the last epochs, of a low rate, are often the best.",
+                                  plan->options->minutes > 0 ? " The epochs are what --minutes allows." : "");
 }
 
 /* ---- images ---- */

@@ -54,7 +54,7 @@ typedef struct init_training {
     int components;                          /* of the mixtures */
     const char *what_blocks, *what_training; /* for people: "maf of 3 blocks ..." */
     const char *why_blocks, *why_training;
-    int64_t batch, epochs, warmup;
+    int64_t batch, epochs, patience, warmup;
     double rate, decay, ema;
     double clip; /* 0: the default */
 } init_training;
