@@ -77,7 +77,7 @@ SHARED_FILE := $(SHARED).$(VERSION)
 ifeq ($(shell uname -s),Darwin)
 SHARED :=
 endif
-all: $(BUILT)/flowctl $(BUILT)/libflowctl.a $(SHARED:%=$(BUILT)/%)
+all: $(BUILT)/flowctl $(BUILT)/libflowctl.a $(SHARED:%=$(BUILT)/%) $(BUILT)/share/made
 
 # ---- libraries ------------------------------------------------------------------------------------------------------
 # scripts/probe.sh looks for them once and writes down how to use them. The goals check and demo install what is
@@ -339,8 +339,8 @@ double: build/double/flowctl build/double/libflowctl.a
 asan: build/asan/flowctl build/asan-double/flowctl
 
 ##   check          every test, ends with "N passed, N failed"; installs missing packages (SETUP=no: names them)
-check: release double asan build/generate $(SHARED:%=build/%) $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) \
-       $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(FAULT_TESTS) $(FAULT_CALLS) $(addprefix build/,$(BENCH))
+check: release double asan build/generate build/share/made $(SHARED:%=build/%) $(RELEASE_TESTS) $(DOUBLE_TESTS) \
+       $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(FAULT_TESTS) $(FAULT_CALLS) $(addprefix build/,$(BENCH))
 	@MAKE='$(SELF)' CC='$(CC)' FAULT_STEP=47 scripts/run_tests.sh $(FAULT_CALLS:%=scripts/faults.sh) \
 	    scripts/check_layers.sh $(SHARED:%=scripts/check_symbols.sh) \
 	    scripts/check_kernels.sh scripts/check_extending.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) \
@@ -354,7 +354,7 @@ test-contract: $(addprefix build/double/,$(CONTRACT))
 	@scripts/run_tests.sh $^
 test-density: $(addprefix build/,$(DENSITY))
 	@scripts/run_tests.sh $^
-test-cli: build/flowctl $(DENSITIES)
+test-cli: build/flowctl build/share/made $(DENSITIES)
 	@scripts/run_tests.sh $(BATS:%=build/flowctl:%)
 test-fault: $(FAULT_TESTS)
 	@scripts/run_tests.sh $^
