@@ -147,3 +147,20 @@ setup() {
     expect_status 1
     [ "$(cat other.pdf)" = mine ]
 }
+
+@test "values of a lattice that data hold with few digits are those of draws" {
+    sed -i 's/{ "type": "standardize" }/{ "type": "support", "columns": { "x": { "discrete": true } } }, &/' spec.json
+    awk -F, -v OFS=, 'NR > 1 { $1 = int($1 + 0.5) } { print }' train.csv >whole.csv
+    flowctl train spec.json --set data.train=whole.csv --set data.validation=0.1 --set data.test=null -q -o lattice.h5
+    flowctl sample lattice.h5 -n 400 --seed 7 -q -o exact.csv
+    awk -F, -v OFS=, -v CONVFMT=%.12g 'NR > 1 { $1 += 0.001 } { print }' exact.csv >rounded.csv
+    run --separate-stderr flowctl diagnose lattice.h5 rounded.csv
+    expect_status 0
+    expect "no difference found"
+}
+
+@test "what helps names each advice once" {
+    run --separate-stderr flowctl diagnose model.h5 shifted.csv
+    expect_status 3
+    [ "$(grep -o "train longer" <<<"${output#*what helps}" | wc -l)" -eq 1 ]
+}

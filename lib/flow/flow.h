@@ -246,6 +246,9 @@ void flow_tile_store(const flow *f, const flow_workspace *ws, int n, double *row
 
 /* Writes true for the discrete columns into which (dim). */
 void flow_mark_discrete(const flow *f, bool *which);
+/* Gives lattice values in n rows, `stride` values apart, the digits that those of draws have: data are rounded, and a
+ * value close to one of the lattice counts as that one. Rows outside of the support, and columns with spikes, stay. */
+flow_status flow_settle_rows(const flow *f, double *rows, size_t n, size_t stride, flow_error *err);
 /* The spikes of a column, ascending, into *at, which is borrowed; returns how many there are. */
 int flow_list_spikes(const flow *f, int column, const double **at);
 

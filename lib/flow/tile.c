@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "flow/flow.h"
@@ -57,6 +58,42 @@ void flow_mark_discrete(const flow *f, bool *which)
     for (int i = 0; i < f->n_columns; i++)
         if (f->columns[i].type->n_discrete != NULL)
             f->columns[i].type->n_discrete(f->columns[i].state, which);
+}
+
+static void tile_settle_row(const flow *f, double *row, const bool *which, double *x)
+{
+    const flow_noise noise = {.kind = FLOW_NOISE_OF_PLACE, .inner = true};
+    double logdet = 0;
+    memcpy(x, row, (size_t)f->dim * sizeof *x);
+    for (int i = 0; i < f->n_columns; i++)
+        if (f->columns[i].type->spread != NULL)
+            f->columns[i].type->spread(f->columns[i].state, f->params.fitted, &noise, 1, x, &logdet);
+    for (int i = 0; i < f->n_columns; i++)
+        if (f->columns[i].type->round != NULL)
+            f->columns[i].type->round(f->columns[i].state, f->params.fitted, 1, x);
+    for (int i = 0; i < f->dim && isfinite(logdet); i++)
+        if (which[i])
+            row[i] = x[i];
+}
+
+flow_status flow_settle_rows(const flow *f, double *rows, size_t n, size_t stride, flow_error *err)
+{
+    if (f->n_discrete == f->n_spiked)
+        return FLOW_OK;
+    bool *which = calloc((size_t)f->dim, sizeof *which);
+    double *x = malloc((size_t)f->dim * sizeof *x);
+    flow_status status = which == NULL || x == NULL ? flow_error_memory(err, "lattice values") : FLOW_OK;
+    if (status == FLOW_OK) {
+        const double *spikes;
+        flow_mark_discrete(f, which);
+        for (int i = 0; i < f->dim; i++)
+            which[i] = which[i] && flow_list_spikes(f, i, &spikes) == 0;
+        for (size_t i = 0; i < n; i++)
+            tile_settle_row(f, rows + i * stride, which, x);
+    }
+    free(which);
+    free(x);
+    return status;
 }
 
 int flow_list_spikes(const flow *f, int column, const double **at)

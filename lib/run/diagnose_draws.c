@@ -179,6 +179,8 @@ flow_status diagnose_draw(diagnosis *d, flow_error *err)
     FLOW_TRY(diagnose_draw_all(d, err));
     flow_ensemble_logp(d->s->ensemble, d->rows, d->n, d->logp, NULL);
     FLOW_TRY(diagnose_find_uniforms(d, err));
+    /* Columns are compared by the order of their values, in which 0.3 is above 0.29999. */
+    FLOW_TRY(flow_settle_rows(d->s->model->f, d->rows, d->n, d->width, err));
     d->not_finite = diagnose_tame(d->draws, all, d->d);
     FLOW_TRY(diagnose_count_outside(d, err));
     diagnose_tame_logp(d->draws_logp, all);
