@@ -138,7 +138,7 @@ static flow_status diagnose_run(void *args_, console *con, flow_error *err)
     diagnose_args *args = args_;
     flow_session s = {0};
     flow_run_diagnose_result result = {0};
-    const report_format format = {.json = args->row.common.json, .fields = result_fields, .width = 16};
+    const report_format format = {.json = args->row.common.json, .fields = result_fields, .width = 16, .wrap = true};
     flow_status status = rows_open(&s, &args->row, &args->run.rows, false, con, err);
     if (status == FLOW_OK)
         status = flow_run_diagnose(&result, &s, &args->run, err);

@@ -15,8 +15,9 @@ flow_status report_take(flow_text *text, flow_error *err)
     if (status == FLOW_OK && text->data != NULL && (fputs(text->data, stdout) < 0 || fflush(stdout) != 0)) {
         int code = errno;
         if (code != EPIPE && !flow_output_is_closed())
-            status = flow_error_set(err, FLOW_IO, "cannot write to standard output: %s", code == EBADF
-                                    ? "it is closed (>&-); send it to a file, or to /dev/null" : strerror(code));
+            status = flow_error_set(err, FLOW_IO, "cannot write to standard output: %s",
+                                    code == EBADF ? "it is closed (>&-); send it to a file, or to /dev/null"
+                                                  : strerror(code));
     }
     flow_text_free(text);
     return status;
@@ -32,6 +33,27 @@ flow_status report_document(char *json, flow_error *err)
     return report_take(&text, err);
 }
 
+/* Each line without blanks at its end, and broken where it is too long; what follows stands at `indent`. Lines in
+ * columns, with three blanks between values, stay whole. */
+static void report_wrap(flow_text *text, int indent)
+{
+    flow_text wrapped = {.failed = text->failed};
+    for (char *line = text->data, *next; line != NULL && *line != '\0'; line = next) {
+        size_t length = strcspn(line, "\n");
+        next = line + length + (line[length] == '\n');
+        while (length > 0 && line[length - 1] == ' ')
+            length--;
+        line[length] = '\0';
+        if (length > (size_t)indent && strstr(line + indent, "   ") == NULL)
+            flow_text_wrap(&wrapped, line, 0, indent);
+        else
+            flow_text_add(&wrapped, "%s", line);
+        flow_text_add(&wrapped, "\n");
+    }
+    flow_text_free(text);
+    *text = wrapped;
+}
+
 flow_status report_print(console *con, const report_format *format, const void *result, flow_error *err)
 {
     console_clear(con);
@@ -43,6 +65,8 @@ flow_status report_print(console *con, const report_format *format, const void *
         return status;
     }
     flow_report_text(&text, format->fields, result, format->indent, format->width);
+    if (format->wrap)
+        report_wrap(&text, format->indent + format->width + 4);
     if (!format->note || text.failed)
         return report_take(&text, err);
     if (text.length > 0)

@@ -19,6 +19,7 @@ typedef struct report_format {
     bool json;
     const flow_report_field *fields;
     int indent, width; /* of the labels of the text */
+    bool wrap;         /* break long lines of the text; what follows is indented a little more than the values */
     bool note;         /* the text is a note of the console, and not on standard output */
 } report_format;
 flow_status report_print(console *con, const report_format *format, const void *result, flow_error *err);

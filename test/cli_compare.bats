@@ -126,10 +126,10 @@ setup() {
     expect "given.h5: is conditional on y, and a.h5 nothing"
     run flowctl compare a.h5 a.h5 held.csv
     expect_status 2
-    expect "named twice"
+    expect "named twice; a model is compared with other ones"
     run flowctl compare a.h5 held.csv
     expect_status 2
-    expect "name another one"
+    expect "a.h5: is one model, held.csv being the data; name another one"
 }
 
 @test "a model of other units is pointed out" {

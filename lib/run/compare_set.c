@@ -158,6 +158,11 @@ flow_status compare_set_open(compare_set *set, const flow_run_compare_options *o
 {
     const size_t n = (size_t)options->n_models;
     const char *twice;
+    if (n < 2 && options->rows.input != NULL)
+        return flow_error_set(err, FLOW_ARGUMENT,
+                              "%s: is one model, %s being the data; name another one to compare it "
+                              "with",
+                              options->models[0], options->rows.input);
     if (n < 2)
         return flow_error_set(err, FLOW_ARGUMENT, "%s: is one model; name another one to compare it with",
                               options->models[0]);
@@ -166,7 +171,7 @@ flow_status compare_set_open(compare_set *set, const flow_run_compare_options *o
                               options->n_models, FLOW_COMPARE_MOST);
     FLOW_TRY(flow_find_repeated(&twice, options->models, n, err));
     if (twice != NULL)
-        return flow_error_set(err, FLOW_ARGUMENT, "%s: is named twice", twice);
+        return flow_error_set(err, FLOW_ARGUMENT, "%s: is named twice; a model is compared with other ones", twice);
     set->at = calloc(n, sizeof *set->at);
     set->place = calloc(n, sizeof *set->place);
     set->kind = calloc(n, sizeof *set->kind);

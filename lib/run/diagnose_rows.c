@@ -122,6 +122,7 @@ static flow_status diagnose_open_held_out(diagnosis *d, diagnose_source *source,
         .test_share = data->test.number,
         .seed = spec->seed,
     };
+    d->shared = share;
     d->result->data = whole.location;
     d->result->held_out = test ? "test" : "validation";
     d->result->weight = data->weight;

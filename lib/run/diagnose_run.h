@@ -63,6 +63,7 @@ typedef struct diagnosis {
     int threads;
     size_t d, c, width;        /* d + c */
     size_t n;                  /* held-out rows */
+    bool shared;               /* they are a share of the rows of the training file */
     size_t k;                  /* draws for each of them */
     double *rows;              /* (n, d + c), in random order */
     double *draws;             /* (k, n, d): draw j of row i, with the context of the row */
@@ -128,6 +129,8 @@ flow_status diagnose_plot(const diagnosis *d, flow_error *err);
 flow_status diagnose_judge(diagnosis *d, flow_error *err);
 const char *diagnose_part_name(diagnose_part part);
 const char *diagnose_part_about(diagnose_part part);
+/* Whether a remedy says all that the other one says. */
+bool diagnose_remedy_says(const char *remedy, const char *other);
 void diagnose_describe(const diagnosis *d, const diagnose_test *test, flow_text *where, flow_text *found,
                        flow_text *remedy);
 

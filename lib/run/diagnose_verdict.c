@@ -131,7 +131,7 @@ static int verdict_compare(const void *a_, const void *b_)
     return a->adjusted < b->adjusted ? -1 : a->adjusted > b->adjusted;
 }
 
-/* Each one once. */
+/* Each one once, and none of which another one says all. */
 static void verdict_list_remedies(flow_run_diagnose_result *out)
 {
     const flow_diagnose_failure *failures = out->failures.items;
@@ -139,8 +139,11 @@ static void verdict_list_remedies(flow_run_diagnose_result *out)
     size_t n = 0;
     for (size_t i = 0; i < out->failures.n && list != NULL; i++) {
         bool known = failures[i].remedy == NULL;
-        for (size_t k = 0; k < n && !known; k++)
-            known = strcmp(list[k].text, failures[i].remedy) == 0;
+        for (size_t k = 0; k < out->failures.n && !known; k++) {
+            const char *other = failures[k].remedy;
+            known = other != NULL && diagnose_remedy_says(other, failures[i].remedy) &&
+                    (k < i || strcmp(other, failures[i].remedy) != 0);
+        }
         if (!known)
             list[n++].text = failures[i].remedy;
     }

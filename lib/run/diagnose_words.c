@@ -3,7 +3,9 @@
 #include <gsl/gsl_sort_double.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/text.h"
 #include "run/diagnose_run.h"
@@ -48,7 +50,7 @@ static const char remedy_tails[] =
     "their bounds; where rows were cut, cut the training rows alike";
 static const char remedy_data[] =
     "see first whether these rows were made as the training rows were (units, cuts, period of time); if so, train "
-    "longer, or with more blocks or wider networks";
+    "longer, or with more blocks or wider networks (\"flowctl tune\" tries both)";
 static const char remedy_context[] =
     "wider conditioners or an \"embedding\" of the context let the flow follow it; see whether the training rows cover "
     "these contexts";
@@ -112,18 +114,20 @@ static void words_column_found(const diagnosis *d, const diagnose_test *test, fl
         return;
     const double shift = 1.349 * (rows[1] - draws[1]) / (draws[2] - draws[0]);
     const double ratio = (rows[2] - rows[0]) / (draws[2] - draws[0]);
+    char times[FLOW_FORMAT_SIZE] = "";
+    if (fabs(ratio - 1) >= 0.005)
+        snprintf(times, sizeof times, "%.3g times ", ratio);
     if (!(ratio > 0.01 && ratio < 100)) /* one of the two has next to no spread */
         return;
     flow_text_add(found,
-                  ": the median of the rows is %.2g deviations %s that of draws, and the middle half is %.3g times "
-                  "as wide",
-                  fabs(shift), shift < 0 ? "below" : "above", ratio);
+                  ": the median of the rows is %.2g deviations %s that of draws, and the middle half is %sas wide",
+                  fabs(shift), shift < 0 ? "below" : "above", times);
 }
 
 static void words_end_found(const diagnose_test *test, flow_text *found, bool high)
 {
     char observed[FLOW_FORMAT_SIZE], expected[FLOW_FORMAT_SIZE];
-    flow_text_add(found, "among the %s values are %s rows, and %s are expected", high ? "highest" : "lowest",
+    flow_text_add(found, "of the %s values, %s belong to rows, and %s are expected", high ? "highest" : "lowest",
                   flow_format_count(observed, (int64_t)test->observed),
                   flow_format_count(expected, (int64_t)(test->expected + 0.5)));
 }
@@ -225,7 +229,7 @@ static void words_found(const diagnosis *d, const diagnose_test *test, flow_text
 
 /* ---- what helps ---- */
 
-static const char *words_remedy(const diagnose_test *test)
+static const char *words_remedy(const diagnosis *d, const diagnose_test *test)
 {
     switch (test->kind) {
     case KIND_OUTSIDE:
@@ -237,13 +241,13 @@ static const char *words_remedy(const diagnose_test *test)
     case KIND_RANK:
         if (fabs(test->expected) > fabs(test->observed))
             return test->expected > 0 ? remedy_narrow : remedy_wide;
-        return remedy_data;
+        return d->shared ? remedy_capacity : remedy_data;
     case KIND_CONTEXT:
     case KIND_TARP:
         return remedy_context;
     case KIND_COLUMN:
     case KIND_LOCAL:
-        return remedy_data;
+        return d->shared ? remedy_capacity : remedy_data;
     case KIND_LOW_END:
     case KIND_HIGH_END:
     case KIND_LOW_RUN:
@@ -265,10 +269,21 @@ static const char *words_remedy(const diagnose_test *test)
     return remedy_capacity;
 }
 
+bool diagnose_remedy_says(const char *remedy, const char *other)
+{
+    static const char *const longer[] = {remedy_capacity, remedy_wide, remedy_data};
+    size_t at = 0, of_other = 0;
+    for (; at < 3 && strcmp(longer[at], remedy) != 0;)
+        at++;
+    for (; of_other < 3 && strcmp(longer[of_other], other) != 0;)
+        of_other++;
+    return strcmp(remedy, other) == 0 || (at < 3 && of_other < at);
+}
+
 void diagnose_describe(const diagnosis *d, const diagnose_test *test, flow_text *where, flow_text *found,
                        flow_text *remedy)
 {
     words_where(d, test, where);
     words_found(d, test, found);
-    flow_text_add(remedy, "%s", words_remedy(test));
+    flow_text_add(remedy, "%s", words_remedy(d, test));
 }
