@@ -87,7 +87,7 @@ setup() {
         $1 < 125 || $3 < 0.5 { print $1, $2, ($1 < 125 ? 1 : 2) }' >weighted.csv
     run --separate-stderr flowctl diagnose model.h5 weighted.csv --weight w
     expect_status 0
-    expect 'chosen with probabilities that follow the weights in "w"'
+    expect "chosen with probabilities that follow" 'the weights in "w", so that all of them count the same'
     run --separate-stderr flowctl diagnose model.h5 weighted.csv
     expect_status 3
     awk -F, -v OFS=, 'NR == 9 { $3 = -1 } { print }' weighted.csv >negative.csv
