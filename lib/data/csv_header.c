@@ -228,16 +228,24 @@ static bool header_is_empty(const header_state *h, size_t k)
            flow_csv_rows_count(&h->rows, h->n_units, k, FLOW_CSV_BIT(FLOW_CSV_EMPTY)) == h->rows.n - h->n_units;
 }
 
+/* Whether a record begins with a quote, behind blanks. */
+static bool header_is_quoted(const flow_csv_sample *sample, size_t record)
+{
+    const char *text = flow_csv_sample_text(sample, record), *end = text + sample->length[record];
+    while (text < end && (*text == ' ' || *text == '\t'))
+        text++;
+    return text < end && *text == '"';
+}
+
 /* Whether the first fields of the rows can be names or numbers of rows: in quotes, or 1, 2, 3, ... */
 static flow_status header_has_row_names(header_state *h, bool *answer, flow_error *err)
 {
     bool quoted = true, counts = h->first->n > 1; /* one name over 1,5 and 2,5 may be one of numbers with decimals */
     for (size_t i = 0; i < h->rows.n; i++) {
-        const char *text = flow_csv_sample_text(&h->sample, h->rows.record[i]);
         double value;
         size_t length;
         bool good;
-        quoted = quoted && text[strspn(text, " \t")] == '"';
+        quoted = quoted && header_is_quoted(&h->sample, h->rows.record[i]);
         FLOW_TRY(flow_csv_sample_split(&h->sample, h->rows.record[i], h->format.delimiter, &good, err));
         const char *field = flow_csv_field(&h->sample.fields, 0, &length);
         counts = counts && flow_csv_judge(field, length, '.', &value) == FLOW_CSV_NUMBER && value == (double)(i + 1);
