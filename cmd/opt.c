@@ -43,6 +43,10 @@ static flow_status opt_unknown_option(const opt *options, const char *word, flow
     const char *nearest = strlen(name) > 1 ? flow_nearest(name, names, n) : NULL;
     if (nearest != NULL)
         return flow_error_set(err, FLOW_ARGUMENT, "unknown option %.60s; did you mean --%s?", word, nearest);
+    if (opt_find(options, "set", strlen("set"), '\0') != NULL && strlen(name) > 1)
+        return flow_error_set(err, FLOW_ARGUMENT,
+                              "unknown option %.60s; keys of the spec are set by --set, as in --set train.epochs=50",
+                              word);
     return flow_error_set(err, FLOW_ARGUMENT, "unknown option %.60s", word);
 }
 
@@ -205,9 +209,11 @@ void opt_usage(flow_text *text, const char *command, const opt *table)
 {
     flow_text_add(text, "%s", command);
     for (; opt_is_argument(table); table++)
-        flow_text_add(text, table->kind == OPT_OPTIONAL    ? " [%s]"
-                            : table->kind == OPT_ARGUMENTS ? " %s..."
-                                                           : " %s", table->name);
+        flow_text_add(text,
+                      table->kind == OPT_OPTIONAL    ? " [%s]"
+                      : table->kind == OPT_ARGUMENTS ? " %s..."
+                                                     : " %s",
+                      table->name);
     if (table->name != NULL)
         flow_text_add(text, " [options]");
 }

@@ -109,6 +109,9 @@ commands=$(sed -n 's/^const command command_\([a-z0-9_]*\) = {$/\1/p' "$BATS_TES
     run flowctl train spec.json --forse
     expect_status 2
     expect "did you mean --force?"
+    run flowctl train spec.json --epochs 3
+    expect_status 2
+    expect "unknown option --epochs; keys of the spec are set by --set"
 }
 
 @test "values: missing, superfluous, not a number, out of range, not a choice" {

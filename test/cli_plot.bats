@@ -67,6 +67,14 @@ no_leftovers() {
     expect_not $'\033'
 }
 
+@test "a value of many rows that is far off the axis is named" {
+    awk -F, -v OFS=, 'NR > 1 && NR % 10 == 0 { $2 = -9999 } { print }' test.csv >coded.csv
+    LC_ALL=C run flowctl plot model.h5 coded.csv
+    expect_status 0
+    grep -q "Outside of the axes: .*y = -9999 in 10 % (0 %)" <<<"$(tr '\n' ' ' <<<"$output" | tr -s ' ')"
+    expect_not "A line with a share"
+}
+
 @test "training curves: the default without data" {
     run flowctl plot model.h5
     expect_status 0

@@ -291,7 +291,7 @@ static void test_advice(void **state)
     refuses(
         write_text("a.csv", "id,x\na,1\nb,2\nc,3\nd,4\n"), FLOW_DATA,
         "row 1 (line 2), column \"id\": \"a\" is not a number; so are 3 of the next 3 rows, which --skip-invalid would "
-        "drop as well: leave the column out of the columns (--columns), or correct the file");
+        "drop as well: leave the column out of the columns (--columns), or write numbers for its words");
     refuses(write_text("a.csv", "id,x\n7,1\na,1\n1,2\n2,3\n3,4\n"), FLOW_DATA,
             "correct it or drop such rows with --skip-invalid, or choose other columns");
     refuses(write_text("a.csv", "x,y\n1,2\n3\n4\n5\n"), FLOW_DATA, "so are 2 of the next 2 rows");

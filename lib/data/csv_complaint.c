@@ -44,16 +44,16 @@ static void complaint_advise(flow_text *out, const flow_csv_complaint *about)
     const bool in_field = about->found.what < FLOW_CSV_RAGGED;
     const bool in_column = in_field && about->aim->n_fields > 1 && 2 * view.same > view.n;
     const int wrong = in_column ? view.same : view.wrong;
+    const bool words = about->found.what == FLOW_CSV_NOT_A_NUMBER;
     if (view.n >= 2 && 2 * wrong > view.n)
-        flow_text_add(out, "so %s %d of the next %d rows, which --skip-invalid would drop as well: %s",
+        flow_text_add(out, "so %s %d of the next %d rows, which --skip-invalid would drop as well: %s%s",
                       wrong == 1 ? "is" : "are", wrong, view.n,
-                      in_column ? "leave the column out of the columns (--columns), or correct the file"
-                                : "correct the file");
+                      in_column ? "leave the column out of the columns (--columns), or " : "",
+                      in_column && words ? "write numbers for its words" : "correct the file");
     else
-        flow_text_add(out, "correct it or drop such rows with --skip-invalid%s",
-                      about->found.what == FLOW_CSV_NOT_A_NUMBER && about->aim->n_fields > 1
-                          ? ", or choose other columns"
-                          : "");
+        flow_text_add(
+            out, "correct it or drop such rows with --skip-invalid%s",
+            about->found.what == FLOW_CSV_NOT_A_NUMBER && about->aim->n_fields > 1 ? ", or choose other columns" : "");
     if (about->row == 0 && !about->reader->has_names && in_field)
         flow_text_add(out, ". If this line has the names of the columns, say --header yes");
     if (about->found.what == FLOW_CSV_RAGGED && about->record->text[about->record->size - 1] != '\n')

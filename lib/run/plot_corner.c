@@ -47,6 +47,33 @@ static double corner_outside(const flow_corner *c, int origin, int i)
     return c->histograms[origin].sum > 0 ? (bins->below + bins->above) / c->histograms[origin].sum : 0;
 }
 
+static void corner_add_share(const flow_corner *c, flow_text *list, double first, double second)
+{
+    flow_text_add(list, "%.*g %%", first < 0.995 ? 2 : 3, 100 * first);
+    if (c->n > 1)
+        flow_text_add(list, " (%.*g %%)", second < 0.995 ? 2 : 3, 100 * second);
+}
+
+/* The spikes of a column that are beyond its axis; returns how many are within. */
+static int corner_list_far_spikes(const flow_corner *c, int i, flow_text *list)
+{
+    const flow_plot_column *column = &c->columns.at[i];
+    const flow_plot_histograms *first = &c->histograms[0], *second = &c->histograms[c->n > 1 ? 1 : 0];
+    int within = 0;
+    for (int k = 0; k < column->n_spikes; k++) {
+        const double place = flow_axis_share(&column->axis, column->spikes[k]);
+        if (place >= 0 && place <= 1) {
+            within++;
+            continue;
+        }
+        char value[FLOW_NUMBER_SIZE];
+        flow_number_print(value, column->spikes[k]);
+        flow_text_add(list, "%s%.40s = %s in ", list->length == 0 ? "" : ", ", column->name, value);
+        corner_add_share(c, list, first->spikes[i][k] / first->sum, second->spikes[i][k] / second->sum);
+    }
+    return within;
+}
+
 /* What is not in the picture: of the first two origins. */
 static void corner_say_outside(flow_corner *c)
 {
@@ -54,13 +81,11 @@ static void corner_say_outside(flow_corner *c)
     bool has_spikes = false;
     for (int i = 0; i < c->columns.n; i++) {
         const double a = corner_outside(c, 0, i), b = c->n > 1 ? corner_outside(c, 1, i) : 0;
-        has_spikes = has_spikes || c->columns.at[i].n_spikes > 0;
+        has_spikes = corner_list_far_spikes(c, i, &list) > 0 || has_spikes;
         if (!(a >= 1e-3 || b >= 1e-3))
             continue;
-        flow_text_add(&list, "%s%.40s %.*g %%", list.length == 0 ? "" : ", ", c->columns.at[i].name,
-                      a < 0.995 ? 2 : 3, 100 * a);
-        if (c->n > 1)
-            flow_text_add(&list, " (%.*g %%)", b < 0.995 ? 2 : 3, 100 * b);
+        flow_text_add(&list, "%s%.40s ", list.length == 0 ? "" : ", ", c->columns.at[i].name);
+        corner_add_share(c, &list, a, b);
     }
     if (list.data != NULL && list.length > 0)
         flow_plot_note(c->plot, "Outside of the axes: %s%s.", list.data,
