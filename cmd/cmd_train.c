@@ -12,7 +12,7 @@
 #define ARG(member) OPT_MEMBER(train_args, member)
 
 static const opt options[] = {
-    OPT_ARGUMENT_ROW("SPEC", OPT_ARGUMENT, train_args, run.spec,
+    OPT_ARGUMENT_ROW("SPEC|DATA", OPT_ARGUMENT, train_args, run.spec,
                      "a JSON file that names the data, the flow, the training and the model file; or data, "
                      INIT_DATA_HELP ": then a spec is made for them, as \"flowctl init\" does"),
     TRAIN_ROWS_DATA,

@@ -20,7 +20,7 @@ typedef struct tune_args {
 #define ARG(member) OPT_MEMBER(tune_args, member)
 
 static const opt options[] = {
-    OPT_ARGUMENT_ROW("SPEC", OPT_ARGUMENT, tune_args, train.run.spec,
+    OPT_ARGUMENT_ROW("SPEC|DATA", OPT_ARGUMENT, tune_args, train.run.spec,
                      "a JSON file that names the data and a flow to start from; or data, " INIT_DATA_HELP ": then a "
                      "spec is made for them, as \"flowctl init\" does, and its object \"tune\" says what varies"),
     {"trials", 'n', ARG(run.trials), "N", "how many candidates to try, the spec itself among them", .fallback = "27",

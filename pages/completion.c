@@ -26,12 +26,12 @@ page_kind page_kind_of(const opt *o)
         return PAGE_FILE;
     if (o->kind == OPT_FLAG)
         return PAGE_NOTHING;
+    if (strcmp(value, "SPEC") == 0 || strcmp(value, "SPEC|DATA") == 0)
+        return PAGE_SPEC;
     if (o->choices != NULL || strchr(value, '|') != NULL || page_is_spec_of_flow(value))
         return PAGE_WORDS;
     if (strcmp(value, "MODEL") == 0)
         return PAGE_MODEL;
-    if (strcmp(value, "SPEC") == 0)
-        return PAGE_SPEC;
     if (strcmp(value, "DATA") == 0 || strcmp(value, "OUT") == 0 || strncmp(value, "FILE", 4) == 0)
         return PAGE_FILE;
     return strcmp(value, "KEY=VALUE") == 0 ? PAGE_KEY : PAGE_VALUE;

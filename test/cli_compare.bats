@@ -217,3 +217,11 @@ setup() {
     expect_status 0
     expect '"rows":3000' '"skipped":1'
 }
+
+@test "the sentence below the table lists models as a sentence does" {
+    cp b.h5 c.h5
+    cp b.h5 d.h5
+    run --separate-stderr flowctl compare a.h5 b.h5 c.h5 d.h5 held.csv
+    expect_status 0
+    expect "a.h5 is better than b.h5, c.h5 and d.h5"
+}

@@ -142,7 +142,7 @@ commands=$(sed -n 's/^const command command_\([a-z0-9_]*\) = {$/\1/p' "$BATS_TES
     expect "DATA is missing"
     run flowctl train
     expect_status 2
-    expect "SPEC is missing"
+    expect "SPEC|DATA is missing"
     run flowctl sample a.h5 b.h5
     expect_status 2
     expect 'unexpected argument "b.h5"'

@@ -182,16 +182,19 @@ static int compare_order(const void *a, const void *b)
     return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
-/* "b.h5, c.h5": the models of a verdict; false when there are none. */
+/* "b.h5, c.h5 and d.h5": the models of a verdict; false when there are none. */
 static bool compare_list(flow_text *text, const comparison *c, const char *verdict, const char *before)
 {
     enum { SHOWN = 8 };
-    int n = 0;
+    int n = 0, all = 0;
+    for (int k = 0; k < c->set.n; k++)
+        all += strcmp(c->models[k].verdict, verdict) == 0;
     for (int k = 0; k < c->set.n; k++) {
         if (strcmp(c->models[k].verdict, verdict) != 0)
             continue;
+        const bool last = n == all - 1;
         if (n < SHOWN)
-            flow_text_add(text, "%s%s", n == 0 ? before : ", ", c->models[k].model);
+            flow_text_add(text, "%s%s", n == 0 ? before : last ? " and " : ", ", c->models[k].model);
         n++;
     }
     if (n > SHOWN)
