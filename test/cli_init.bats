@@ -171,6 +171,9 @@ brief=(-n 4 -e 2 --set 'flow[1].hidden=[8]' --set train.batch=64)
     run flowctl train plain.h5
     expect_status 2
     expect "plain.h5: is a model, and a spec was expected"
+    run flowctl check plain.csv
+    expect_status 2
+    expect 'plain.csv: is CSV, or empty, and a spec was expected: a JSON file; "flowctl init" writes one for data'
     run flowctl init plain.h5 -o other.json
     expect_status 2
     expect "plain.h5: is a model, and data were expected"

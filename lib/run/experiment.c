@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/text.h"
 #include "flow/design.h"
@@ -25,13 +26,17 @@ static flow_status experiment_check_draws(const flow_experiment *x, flow_error *
     for (size_t i = 0; data.node != NULL && i < sizeof unused / sizeof *unused; i++) {
         flow_json at = flow_json_member(&data, unused[i]);
         if (at.node != NULL && !cJSON_IsNull(at.node))
-            return flow_json_fail(&at, err, "the objective \"%s\" trains without data; leave the key out, or choose "
-                                  "another objective", x->objective.type->info.name);
+            return flow_json_fail(&at, err,
+                                  "the objective \"%s\" trains without data; leave the key out, or choose "
+                                  "another objective",
+                                  x->objective.type->info.name);
     }
     flow_json test = flow_json_member(&data, "test");
     if (x->data->test.number > 0)
-        return flow_json_fail(&test, err, "the objective \"%s\" trains without data, of which there is no share; name "
-                              "a file, or leave the key out", x->objective.type->info.name);
+        return flow_json_fail(&test, err,
+                              "the objective \"%s\" trains without data, of which there is no share; name "
+                              "a file, or leave the key out",
+                              x->objective.type->info.name);
     flow_json columns = flow_json_member(&data, "columns");
     const int n = x->data->columns.n;
     if (x->draws->dimensions > 0 && n > 0 && x->draws->dimensions != n)
@@ -54,8 +59,15 @@ flow_status flow_experiment_read(flow_experiment *out, const char *file, const c
     flow_file_kind kind = flow_file_identify(file);
     if (kind == FLOW_FILE_MODEL || kind == FLOW_FILE_HDF5)
         return flow_error_set(err, FLOW_SPEC, "%s: is %s, and a spec was expected: a JSON file%s", file,
-                              kind == FLOW_FILE_MODEL ? "a model" : "an HDF5 file", kind == FLOW_FILE_MODEL
-                                  ? "; \"flowctl info --json\" shows the one it was trained by" : "");
+                              kind == FLOW_FILE_MODEL ? "a model" : "an HDF5 file",
+                              kind == FLOW_FILE_MODEL ? "; \"flowctl info --json\" shows the one it was trained by"
+                                                      : "");
+    const char *ending = strrchr(file, '.');
+    if (kind == FLOW_FILE_OTHER && ending != NULL && strcasecmp(ending, ".csv") == 0)
+        return flow_error_set(err, FLOW_SPEC,
+                              "%s: is CSV, or empty, and a spec was expected: a JSON file; \"flowctl "
+                              "init\" writes one for data",
+                              file);
     FLOW_TRY(flow_spec_read(&out->spec, file, overrides, n_overrides, err));
     flow_experiment_take_options(out);
     out->row_name = out->draws != NULL ? "draws" : "rows";
@@ -101,8 +113,10 @@ void flow_experiment_warn_of_networks(const flow_experiment *x)
     if (n > 1)
         snprintf(more, sizeof more, " (and %d more)", n - 1);
     const bool within_split = first->tile_dim < x->f->dim;
-    flow_run_warn(x->hooks, "%s%s: on one dimension without context the network has no inputs, and gives constants; "
-                  "\"hidden\": [] gives such constants with fewer weights%s", first->name, more,
+    flow_run_warn(x->hooks,
+                  "%s%s: on one dimension without context the network has no inputs, and gives constants; "
+                  "\"hidden\": [] gives such constants with fewer weights%s",
+                  first->name, more,
                   within_split ? ", and a \"split\" that keeps 2 dimensions or more gives the network inputs" : "");
 }
 
