@@ -327,7 +327,9 @@ ASAN_DOUBLE_TESTS := $(addprefix build/asan-double/,$(CONTRACT))
 FAULT_TESTS := $(addprefix build/,$(FAULT))
 TSAN_TESTS := $(addprefix build/tsan/test/unit_,num trainer flow run dataset read_ahead ensemble tune api image_step)
 REPLAYS := $(patsubst test/fuzz_%,build/asan/test/replay_%,$(FUZZ))
-BATS_RUNS := $(BATS:%=build/flowctl:%) $(BATS:%=build/asan/flowctl:%)
+# Tests of documents, pages and pipelines run what others run with the sanitizers, on more rows.
+BATS_LONG := $(patsubst %,test/cli_%.bats,cookbook docs pages pipelines python)
+BATS_RUNS := $(BATS:%=build/flowctl:%) $(patsubst %,build/asan/flowctl:%,$(filter-out $(BATS_LONG),$(BATS)))
 INSTALL_EXAMPLE := $(if $(wildcard test/install_example.c),scripts/check_install.sh) \
                    $(if $(shell command -v dpkg-shlibdeps),scripts/check_deb.sh)
 
