@@ -129,7 +129,7 @@ flow_status diagnose_plot(const diagnosis *d, flow_error *err);
 flow_status diagnose_judge(diagnosis *d, flow_error *err);
 const char *diagnose_part_name(diagnose_part part);
 const char *diagnose_part_about(diagnose_part part);
-/* Whether a remedy says all that the other one says. */
+/* Whether a remedy says all that the other one says, or is against it and looks at more. */
 bool diagnose_remedy_says(const char *remedy, const char *other);
 void diagnose_describe(const diagnosis *d, const diagnose_test *test, flow_text *where, flow_text *found,
                        flow_text *remedy);

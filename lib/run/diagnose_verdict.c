@@ -131,7 +131,7 @@ static int verdict_compare(const void *a_, const void *b_)
     return a->adjusted < b->adjusted ? -1 : a->adjusted > b->adjusted;
 }
 
-/* Each one once, and none of which another one says all. */
+/* Each one once, and none that another one makes needless. */
 static void verdict_list_remedies(flow_run_diagnose_result *out)
 {
     const flow_diagnose_failure *failures = out->failures.items;
@@ -253,9 +253,9 @@ static void verdict_remark_training(remarks *r)
         return;
     flow_text_add(&text,
                   "the training rows are %.3g +- %.2g nats more likely than the held-out ones: the model is fitted to "
-                  "their chance. Fewer epochs (held-out rows in \"data.validation\" stop in time), smaller networks, "
+                  "their chance%s. Fewer epochs (held-out rows in \"data.validation\" stop in time), smaller networks, "
                   "more rows, or a mixture of models (tune --keep) help",
-                  gap, error);
+                  gap, error, r->d->shared ? "" : ", or these rows were made in another way");
     verdict_add_remark(r, &text);
     if (!(out->memorised > 0.02))
         return;

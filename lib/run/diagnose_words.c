@@ -264,9 +264,9 @@ static const char *words_remedy(const diagnosis *d, const diagnose_test *test)
     case KIND_RELATION:
     case KIND_CLASSIFIER:
     case KIND_DENSITY_RANK:
-        return remedy_capacity;
+        break;
     }
-    return remedy_capacity;
+    return d->shared ? remedy_capacity : remedy_data;
 }
 
 bool diagnose_remedy_says(const char *remedy, const char *other)
@@ -277,7 +277,8 @@ bool diagnose_remedy_says(const char *remedy, const char *other)
         at++;
     for (; of_other < 3 && strcmp(longer[of_other], other) != 0;)
         of_other++;
-    return strcmp(remedy, other) == 0 || (at < 3 && of_other < at);
+    return strcmp(remedy, other) == 0 || (at < 3 && of_other < at) ||
+           (strcmp(remedy, remedy_narrow) == 0 && strcmp(other, remedy_capacity) == 0); /* the opposite */
 }
 
 void diagnose_describe(const diagnosis *d, const diagnose_test *test, flow_text *where, flow_text *found,
