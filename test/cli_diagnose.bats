@@ -167,7 +167,8 @@ setup() {
     # rows that were held out of the training file were made as the others
     awk 'BEGIN { srand(3); print "x"; for (i = 0; i < 1000; i++) print (i % 2 ? 5 : -5) + rand() }' >two.csv
     echo '{ "data": { "train": "two.csv", "validation": 0.3 },
-            "flow": [ "standardize", { "type": "maf", "hidden": [2] } ], "base": "normal", "train": { "epochs": 1 } }' >two.json
+            "flow": [ "standardize", { "type": "maf", "hidden": [2] } ], "base": "normal",
+            "train": { "epochs": 1 } }' >two.json
     flowctl train two.json -q 2>/dev/null
     run --separate-stderr flowctl diagnose two.h5
     expect_status 3
