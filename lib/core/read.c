@@ -180,7 +180,7 @@ static flow_status read_member(void *member, const flow_option *option, const ch
     }
 }
 
-/* The member has the fallback; the document stays as it is, without a null. */
+/* Sets the member to the fallback. The document does not get the key, and loses it where its value is null. */
 static flow_status read_undecided(void *member, const flow_option *option, const char *fallback, flow_json *object,
                                   const reader *r)
 {

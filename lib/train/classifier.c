@@ -34,7 +34,7 @@ struct flow_classifier {
     classifier_tile tiles[TILES];
     flow_tape tapes[TILES];
     void *memory;
-    /* The points at hand. */
+    /* The points of the present training, borrowed. */
     const real *points;
     const bool *first;
     size_t n;
