@@ -31,8 +31,7 @@ static const opt options[] = {
     {"output", 'o', ARG(run.rows.output), "OUT", "write the log-density of each row, a column for each model: "
      "FILE.csv, FILE.h5[:/set], or - for standard output; an HDF5 file keeps its other tables"},
     OPT_ROWS_FORCE(compare_args, run.rows.sources.force),
-    {"weight", 0, ARG(run.weight), "COLUMN", "weigh the rows by this column, instead of by the weight column that the "
-     "models were trained with, which is used where the data have it"},
+    OPT_ROWS_WEIGHT(compare_args, run.weight, ""),
     OPT_ROWS_MISSING(compare_args, missing),
     OPT_ROWS_CSV(compare_args, csv),
     OPT_ROWS_SKIP_INVALID(compare_args, run.rows.skip_invalid, OPT_ROWS_SKIPPED_ARE_NAN),

@@ -27,8 +27,7 @@ static const opt options[] = {
     {"seed", 's', ARG(run.seed), "N", "of the draws, the choice of rows, and the tests", .fallback = "1", .most = 9e15},
     {"train", 0, ARG(run.train), "DATA", "the training data, to see whether the model is fitted to their chance; by "
      "default those that the model names, if they can be read"},
-    {"weight", 0, ARG(run.weight), "COLUMN", "the weights of the rows, instead of the weight column that the model was "
-     "trained with, which is used where the data have it"},
+    OPT_ROWS_WEIGHT(diagnose_args, run.weight, ""),
     {"plot", 0, ARG(run.plot), "FILE.pdf", "draw a report by gnuplot: coverage, the classifier, the latents, and the "
      "columns and pairs of columns that differ most"},
     OPT_ROWS_FORCE(diagnose_args, run.rows.sources.force),

@@ -17,14 +17,13 @@ static const opt options[] = {
     {"output", 'o', ARG(run.rows.output), "OUT", "write one value per row: FILE.csv, FILE.h5[:/set], or - for standard "
      "output; an HDF5 file keeps its other tables"},
     OPT_ROWS_FORCE(logprob_args, run.rows.sources.force),
-    {"weight", 0, ARG(run.weight), "COLUMN", "weigh the rows by this column in the mean and its error, instead of by "
-     "the weight column that the model was trained with, which is used where the data have it"},
+    OPT_ROWS_WEIGHT(logprob_args, run.weight, " in the mean and its error"),
     {"worst", 0, ARG(run.worst), "N", "name the N least likely rows", .fallback = "5", .most = FLOW_LOGPROB_WORST_MAX},
     {"picture", 0, ARG(run.picture), "FILE.png", "of a model of images: show the N least likely ones on a sheet"},
     OPT_ROWS_MISSING(row_args, missing),
     OPT_ROWS_CSV(row_args, csv),
     OPT_ROWS_SKIP_INVALID(logprob_args, run.rows.skip_invalid, OPT_ROWS_SKIPPED_ARE_NAN),
-    {"float", 0, ARG(run.rows.as_float), NULL, "write single precision"},
+    OPT_ROWS_FLOAT(logprob_args, run.rows.as_float),
     OPT_COMMON_JSON("print {\"rows\", \"mean\", \"standard_error\", \"bits_per_dimension\", ...} on standard output"),
     OPT_COMMON_THREADS,
     OPT_COMMON_END,

@@ -58,8 +58,7 @@ static const opt options[] = {
     {"map", 0, ARG(run.map), "NAME", "the colours of maps: viridis or cividis", .fallback = "viridis",
      .choices = maps},
     {"seed", 's', ARG(run.seed), "N", "of the draws", .fallback = "1", .most = 9e15},
-    {"weight", 0, ARG(run.weight), "COLUMN", "weigh the rows by this column, instead of by the weight column that the "
-     "model was trained with, which is used where the data have it"},
+    OPT_ROWS_WEIGHT(plot_args, run.weight, ""),
     {"steps", 0, ARG(run.session.steps), "N", "of a continuous model: solve its differential equations in N equal "
      "steps instead of by the solver of the model", .least = 1, .most = FLOW_ODE_STEPS_MAX},
     OPT_ROWS_MISSING(plot_args, missing),

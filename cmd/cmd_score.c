@@ -29,8 +29,7 @@ static const opt options[] = {
     {"output", 'o', ARG(run.rows.output), "OUT", "write row, logprob and score of each row: FILE.csv, FILE.h5[:/set], "
      "or - for standard output; an HDF5 file keeps its other tables"},
     OPT_ROWS_FORCE(score_args, run.rows.sources.force),
-    {"weight", 0, ARG(run.weight), "COLUMN", "weigh the rows by this column in the means that are printed, instead of "
-     "by the weight column that the model was trained with, which is used where the data have it"},
+    OPT_ROWS_WEIGHT(score_args, run.weight, " in the means that are printed"),
     OPT_ROWS_MISSING(row_args, missing),
     OPT_ROWS_CSV(row_args, csv),
     OPT_ROWS_SKIP_INVALID(score_args, run.rows.skip_invalid, OPT_ROWS_SKIPPED_ARE_NAN),

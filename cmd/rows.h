@@ -1,4 +1,4 @@
-/* What the commands have in common that take the rows of a model: sample, logprob, invert, interpolate. */
+/* What the commands have in common that take or make rows of a model. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_ROWS_H
 #define FLOW_CMD_ROWS_H
@@ -45,6 +45,11 @@ typedef struct row_args {
      "what stands before the decimals in CSV that is read: a point or a comma; by default that is found out"},      \
     {"header", 0, OPT_MEMBER(type, member.header), "yes|no",                                                        \
      "whether the first line of CSV has the names of the columns; by default that is found out"}
+/* `effect`: where the weights count. */
+#define OPT_ROWS_WEIGHT(type, member, effect)        \
+    {"weight", 0, OPT_MEMBER(type, member), "COLUMN", \
+     "weigh the rows by this column" effect           \
+     ", instead of by the weight column of the training, which is used where the data have it"}
 #define OPT_ROWS_FLOAT(type, member)             \
     {"float", 0, OPT_MEMBER(type, member), NULL, \
      "write single precision: half the size in HDF5, fewer digits in CSV"}
