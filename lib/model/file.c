@@ -131,8 +131,10 @@ flow_status flow_file_inspect(flow_file_kind *out, const char *path, flow_error 
     if (status == FLOW_OK || err == NULL)
         return status;
     const flow_error why = *err;
-    return flow_error_set(err, status, "%s: this file exists and %s, so that its contents are unknown; make it readable, "
-                          "name another one, or remove it", path, why.message);
+    return flow_error_set(err, status,
+                          "%s: this file exists and %s, so that its contents are unknown; make it readable, name "
+                          "another one, or remove it",
+                          path, why.message);
 }
 
 flow_file_kind flow_file_identify(const char *path)
