@@ -100,38 +100,27 @@ static void script_steps(flow_script *s, const flow_frame *p, const flow_item *i
         }
 }
 
-/* Upright lines; an empty line stands between two of them. */
-static void script_error_bars(flow_script *s, const flow_frame *p, const flow_item *item)
+/* Each value by itself, with an empty line in front of the next one: an upright line from `low` to `high`, or a box
+ * from 0 to `y`. */
+static void script_uprights(flow_script *s, const flow_frame *p, const flow_item *item, bool boxes)
 {
     flow_text *out = script_numbers(s);
     const int dx = flow_script_digits(&p->x), dy = flow_script_digits(&p->y);
+    const double half = boxes ? item->size / 2 : 0;
     bool first = true;
     for (size_t k = 0; k < item->n; k++) {
         if (isnan(item->y[k]))
             continue;
-        const double x = script_place(&p->x, item->x[k]);
+        const double left = script_place(&p->x, item->x[k] - half), right = script_place(&p->x, item->x[k] + half);
+        const double bottom = boxes ? 0 : script_place(&p->y, item->low[k]);
+        const double top = script_place(&p->y, boxes ? item->y[k] : item->high[k]);
         flow_text_add(out, first ? "" : "\n");
-        script_point(out, dx, x, dy, script_place(&p->y, item->low[k]));
-        script_point(out, dx, x, dy, script_place(&p->y, item->high[k]));
-        first = false;
-    }
-}
-
-static void script_boxes(flow_script *s, const flow_frame *p, const flow_item *item)
-{
-    flow_text *out = script_numbers(s);
-    const int dx = flow_script_digits(&p->x), dy = flow_script_digits(&p->y);
-    bool first = true;
-    for (size_t k = 0; k < item->n; k++) {
-        if (isnan(item->y[k]))
-            continue;
-        const double left = script_place(&p->x, item->x[k] - item->size / 2);
-        const double right = script_place(&p->x, item->x[k] + item->size / 2), y = script_place(&p->y, item->y[k]);
-        flow_text_add(out, first ? "" : "\n");
-        script_point(out, dx, left, dy, 0);
-        script_point(out, dx, left, dy, y);
-        script_point(out, dx, right, dy, y);
-        script_point(out, dx, right, dy, 0);
+        script_point(out, dx, left, dy, bottom);
+        script_point(out, dx, left, dy, top);
+        if (boxes) {
+            script_point(out, dx, right, dy, top);
+            script_point(out, dx, right, dy, bottom);
+        }
         first = false;
     }
 }
@@ -252,15 +241,15 @@ static void script_write_block(flow_script *s, const flow_frame *p, const flow_i
         break;
     case FLOW_ITEM_POINTS:
         if (area)
-            script_error_bars(s, p, item);
+            script_uprights(s, p, item, false);
         else
             script_curve(s, p, item, false);
         break;
     case FLOW_ITEM_BARS:
         if (area)
-            script_boxes(s, p, item);
+            script_uprights(s, p, item, true);
         else
-            script_error_bars(s, p, item);
+            script_uprights(s, p, item, false);
         break;
     case FLOW_ITEM_AREA:
         script_area(s, p, item);
