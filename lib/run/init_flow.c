@@ -52,10 +52,11 @@ static const struct flow_rule {
     double below;
     int repeat, components;
     int64_t batch, epochs;
+    double decay; /* times d^1.5 / n */
 } flow_rules[] = {
-    {800, 3, 5, 16, 40},     {1500, 5, 10, 32, 40},    {3000, 3, 16, 64, 100},
-    {4000, 5, 12, 64, 60},   {8000, 4, 16, 64, 50},    {16000, 4, 16, 64, 25},
-    {50000, 5, 10, 128, 45}, {200000, 5, 10, 256, 20}, {INFINITY, 5, 10, 256, 0},
+    {800, 3, 5, 16, 40, 16},     {1500, 5, 10, 32, 40, 16},    {3000, 3, 16, 64, 100, 16},
+    {4000, 5, 12, 64, 90, 10},   {8000, 4, 16, 64, 50, 16},    {16000, 4, 16, 64, 25, 16},
+    {50000, 5, 10, 128, 45, 16}, {200000, 5, 10, 256, 20, 16}, {INFINITY, 5, 10, 256, 0, 16},
 };
 
 /* The epochs of more rows than any line of the table has. */
@@ -65,9 +66,9 @@ enum { EPOCHS_LEAST = 6 };
 /* So many have wider networks, fewer components, and fewer epochs. */
 static const double many_columns = 48;
 
-/* Networks of many columns have more weights, and each has fewer rows: the decay for d columns and n rows is the first
- * of these times d^1.5 / n, and the second at most. */
-static const double decay_factor = 16, decay_most = 0.8;
+/* Networks of many columns have more weights, and each has fewer rows: so the decay grows with the columns and falls
+ * with the rows, and is this at most. */
+static const double decay_most = 0.8;
 
 /* Where half of the columns have noise that is new in every epoch (discrete ones, and those with spikes), a table of
  * fewer rows than this takes so many times the epochs, and stops when as many as others have brought nothing. */
@@ -93,7 +94,7 @@ static void choose_for_table(init_plan *plan, double n, double d)
         rule++;
     const bool coupling = plan->options->fast_sampling, noisy = choose_is_noisy(plan, n, d);
     char decay[32]; /* two digits */
-    snprintf(decay, sizeof decay, "%.2g", fmin(decay_most, decay_factor * pow(d, 1.5) / n));
+    snprintf(decay, sizeof decay, "%.2g", fmin(decay_most, rule->decay * pow(d, 1.5) / n));
     plan->training = (init_training){
         .repeat = coupling ? 8 : rule->repeat,
         .components = d > many_columns ? 5 : rule->components,
