@@ -1,10 +1,10 @@
 /* Processes that work on one task: their ranks, and what they tell each other.
  *
- * A program that runs alone, which is the usual case, has one rank, 0, of one, and every function here returns at once.
- * The program flowctl-mpi (make MPI=yes) is started as several processes by mpirun or srun. All of them run the same
- * command with the same arguments. Each does its share of the work, and what a run gives does not depend on how many
- * there are: a share is a range of whole units (groups of rows, batches, candidates), and whatever is summed is summed in a
- * fixed tree (num/tree_sum.h).
+ * A program that runs alone, which is the usual case, has one rank, 0, of one, and every function here returns at
+ * once. The program flowctl-mpi (make MPI=yes) is started as several processes by mpirun or srun. All of them run the
+ * same command with the same arguments. Each does its share of the work, and what a run gives does not depend on how
+ * many there are: a share is a range of whole units (groups of rows, batches, candidates), and whatever is summed is
+ * summed in a fixed tree (num/tree_sum.h).
  *
  * Functions that are *collective* have to be called by all ranks, in the same order. A rank that fails between two of
  * them would let the others wait: where a rank alone can fail (a file that only it reads, memory), the step ends with
@@ -34,9 +34,9 @@ typedef struct flow_comm flow_comm;
 flow_status flow_comm_start(int *argc, char ***argv, flow_error *err);
 /* All processes of the job; NULL in a program that runs alone. */
 const flow_comm *flow_comm_world(void);
-/* Every rank calls it when its command has ended with exit status `code`, and waits for the others. True: this rank says
- * what there is to say. That is rank 0; or a rank that has failed while others go on, which cannot end without it: they
- * do not come here within a few seconds. */
+/* Every rank calls it when its command has ended with exit status `code`, and waits for the others. True: this rank
+ * says what there is to say. That is rank 0; or a rank that has failed while others go on, which cannot end without
+ * it: they do not come here within a few seconds. */
 bool flow_comm_meet(int code);
 /* Leaves the job, as the last call to this header: in order, or, where this rank failed alone, by ending all processes
  * of it. */
@@ -76,8 +76,8 @@ bool flow_comm_any(const flow_comm *comm, bool flag);
 int64_t flow_comm_sum_int(const flow_comm *comm, int64_t value);
 int64_t flow_comm_most(const flow_comm *comm, int64_t value);
 
-/* FLOW_OK when the status of every rank is FLOW_OK. Else all ranks return the status of the first rank with another one,
- * and have its message, which names the rank and its machine unless all ranks have the same message. */
+/* FLOW_OK when the status of every rank is FLOW_OK. Else all ranks return the status of the first rank with another
+ * one, and have its message, which names the rank and its machine unless all ranks have the same message. */
 flow_status flow_comm_agree(const flow_comm *comm, flow_status status, flow_error *err);
 
 #endif
