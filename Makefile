@@ -30,6 +30,8 @@ SETUP ?= yes
 XSMM ?= yes
 # ZSTD=no reads no files that are compressed with zstd although libzstd is installed.
 ZSTD ?= yes
+# MPI=yes makes and installs flowctl-mpi as well, which runs as several processes (docs/scaling.md).
+MPI ?= no
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
@@ -77,7 +79,8 @@ SHARED_FILE := $(SHARED).$(VERSION)
 ifeq ($(shell uname -s),Darwin)
 SHARED :=
 endif
-all: $(BUILT)/flowctl $(BUILT)/libflowctl.a $(SHARED:%=$(BUILT)/%) $(BUILT)/share/made
+PROGRAMS := $(BUILT)/flowctl $(if $(filter yes,$(MPI)),$(BUILT)/flowctl-mpi)
+all: $(PROGRAMS) $(BUILT)/libflowctl.a $(SHARED:%=$(BUILT)/%) $(BUILT)/share/made
 
 # ---- libraries ------------------------------------------------------------------------------------------------------
 # scripts/probe.sh looks for them once and writes down how to use them. The goals check and demo install what is
@@ -89,6 +92,13 @@ ifneq ($(DRY_RUN),)
 else ifneq ($(filter-out $(NO_LIBRARIES),$(GOALS)),)
 include build/config.mk
 ifneq ($(CONFIG_CC),$(CC))
+build/config.mk: FORCE
+endif
+# MPI may have come since.
+ifeq ($(filter yes,$(MPI))$(CONFIG_MPI),yesno)
+ifneq ($(MAKE_RESTARTS),)
+$(error MPI=yes needs an MPI library with mpicc: scripts/setup.sh --mpi installs Open MPI)
+endif
 build/config.mk: FORCE
 endif
 ifneq ($(filter check demo,$(GOALS)),)
@@ -110,7 +120,10 @@ build/setup.mk: FORCE
 endif
 
 # ---- sources --------------------------------------------------------------------------------------------------------
-LIB_SOURCES := $(sort $(wildcard lib/*/*.c lib/*/*/*.c))
+# What flowctl-mpi has in place of comm_single.c. It is linked before the library, so that the linker finds no need for
+# the other one there.
+MPI_SOURCE := lib/num/comm_mpi.c
+LIB_SOURCES := $(filter-out $(MPI_SOURCE),$(sort $(wildcard lib/*/*.c lib/*/*/*.c)))
 CMD_SOURCES := $(sort $(wildcard cmd/*.c))
 UNIT := $(patsubst %.c,%,$(sort $(wildcard test/unit_*.c)))
 CONTRACT := $(patsubst %.c,%,$(sort $(wildcard test/contract_*.c)))
@@ -157,6 +170,7 @@ LIBRARY_FLAGS += $(CONFIG_ZSTD_CFLAGS)
 else
 LIBRARY_FLAGS += -DFLOW_NO_ZSTD
 endif
+FLAGS_$(MPI_SOURCE:.c=) := $(CONFIG_MPI_CFLAGS)
 TEST_FLAGS := -Icmd -Itest $(CONFIG_CMOCKA_CFLAGS)
 FLAGS_OF = $(FLAGS_$(1)) $(if $(filter test/%,$(1)),$(TEST_FLAGS)) $(if $(filter pages/%,$(1)),-Icmd) \
            $(if $(filter $(1).c,$(VERSION_SOURCES)),-DFLOW_VERSION='"$(VERSION_STRING)"') \
@@ -254,6 +268,20 @@ $(2)/libcmd.a: $$(COMMANDS_$(1)) $$(SUPPORT_$(1)) $(2)/sources
 $(2)/flowctl: $(2)/obj/cmd/flowctl.o $(2)/libcmd.a $(2)/libflowctl.a
 	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $(2)/obj/cmd/flowctl.o $(2)/libcmd.a $(2)/libflowctl.a $$(LIBRARIES)
 
+$(2)/flowctl-mpi: $(2)/obj/cmd/flowctl.o $(2)/obj/$(MPI_SOURCE:.c=.o) $(2)/libcmd.a $(2)/libflowctl.a
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$^ $$(LIBRARIES) $$(CONFIG_MPI_LIBS)
+
+$(2)/obj/$(MPI_SOURCE:.c=.o) $(2)/obj/test/comm_mpi.o: build/config.mk
+
+# A test of what moves in pieces has small ones.
+$(2)/obj/test/comm_mpi.o: $(MPI_SOURCE) $(2)/flags
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)$$(COMPILE_$(1)) $$(CONFIG_MPI_CFLAGS) -DFLOW_COMM_PIECE=1000 -MMD -MP -c $$< -o $$@
+
+$(2)/test/%-mpi: $(2)/obj/test/%.o $(2)/obj/test/comm_mpi.o $(2)/libcmd.a $(2)/libflowctl.a
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$^ $$(LIBRARIES) $$(CONFIG_CMOCKA_LIBS) $$(CONFIG_MPI_LIBS)
+
 $(2)/generate: $(2)/obj/data/generate.o $(2)/libflowctl.a
 	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$< $(2)/libflowctl.a $$(LIBRARIES)
 
@@ -287,7 +315,8 @@ $(BENCH:%=$(2)/%): $(2)/test/bench/%: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.
 	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$(filter %.o,$$^) $(2)/libcmd.a $(2)/libflowctl.a $$(LIBRARIES) \
 	    $$(CONFIG_CMOCKA_LIBS)
 
--include $(patsubst %.c,$(2)/obj/%.d,$(LIB_SOURCES) $(CMD_SOURCES) $(PROGRAM_SOURCES)) \
+-include $(patsubst %.c,$(2)/obj/%.d,$(LIB_SOURCES) $(MPI_SOURCE) $(CMD_SOURCES) $(PROGRAM_SOURCES)) \
+         $(2)/obj/test/comm_mpi.d \
          $(patsubst %.c,$(2)/pic/%.d,$(LIB_SOURCES)) \
          $(patsubst test/fuzz_%,$(2)/obj/test/replay_%.d,$(FUZZ))
 endef

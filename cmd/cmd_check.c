@@ -87,4 +87,5 @@ const command command_check = {
                 "  flowctl check configs/moons.json --rule moons.h5 > moons.d\n"
                 "  flowctl check --schema > configs/schema.json",
     .options = options, .args_size = sizeof(check_args), .run = check_run,
+    .alone = true,
 };

@@ -163,4 +163,5 @@ const command command_compare = {
                 "  flowctl compare old.h5 new.h5 --to old.h5\n"
                 "  flowctl compare models/*.h5 test.csv -o rows.h5 --markdown",
     .options = options, .args_size = sizeof(compare_args), .run = compare_run,
+    .alone = true,
 };

@@ -369,4 +369,5 @@ const command command_info = {
                 "  flowctl info data/two_moons.h5:/train\n"
                 "  flowctl info mnist.h5:/train --picture digits.png",
     .options = options, .args_size = sizeof(info_args), .run = info_run,
+    .alone = true,
 };

@@ -58,4 +58,5 @@ const command command_init = {
                 "  flowctl init events.csv --context energy,angle --weight w -o given.json\n"
                 "  flowctl init runs.h5 --drop id",
     .options = options, .args_size = sizeof(init_args), .run = init_run,
+    .alone = true,
 };

@@ -97,4 +97,5 @@ const command command_interpolate = {
     .examples = "  flowctl interpolate digits.h5 mnist.h5:/test --rows 3,17 -n 8 -o walk.png\n"
                 "  flowctl interpolate moons.h5 events.csv --rows 1,2 -n 50 > walk.csv",
     .options = options, .args_size = sizeof(interpolate_args), .run = interpolate_run,
+    .alone = true,
 };

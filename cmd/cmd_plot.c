@@ -186,4 +186,5 @@ const command command_plot = {
                 "  flowctl plot detector.h5 data/detector.h5:/test --kind calibration -o calibration.png\n"
                 "  flowctl plot digits.h5 mnist.h5:/test -o digits.png",
     .options = options, .args_size = sizeof(plot_args), .run = plot_run,
+    .alone = true,
 };

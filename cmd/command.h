@@ -46,6 +46,9 @@ typedef struct command {
     const opt *options;      /* and arguments; ends with OPT_END */
     size_t args_size;
     flow_status (*run)(void *args, console *con, flow_error *err);
+    /* In a job of several processes (num/comm.h) all of them share the work, or rank 0 does it alone, and the others
+     * wait. With neither the command is refused there. */
+    bool shares, alone;
 } command;
 
 #define COMMAND_DECLARE(name) extern const command command_##name;

@@ -25,7 +25,7 @@ void console_open(console *c)
 void console_say(console *c, console_kind kind, const char *format, ...)
 {
     static const char *const labels[] = {"", "warning", "error"}, *const colors[] = {"", "\033[33m", "\033[31m"};
-    if (kind == CONSOLE_NOTE && c->quiet)
+    if (c->silent || (kind == CONSOLE_NOTE && c->quiet))
         return;
     console_clear(c);
     if (kind != CONSOLE_NOTE)
@@ -41,7 +41,7 @@ void console_say(console *c, console_kind kind, const char *format, ...)
 bool console_live_is_due(console *c)
 {
     double now = flow_seconds();
-    if (c->quiet || !c->terminal || now - c->shown < 0.1)
+    if (c->silent || c->quiet || !c->terminal || now - c->shown < 0.1)
         return false;
     c->shown = now;
     return true;

@@ -14,6 +14,7 @@
 
 typedef struct console {
     bool quiet;    /* no notes and no live line; warnings and errors remain */
+    bool silent;   /* nothing at all */
     bool terminal; /* standard error is one */
     bool color;
     int live;     /* lines of the live text on the screen */

@@ -16,6 +16,8 @@
 
 #include "command.h"
 #include "crash.h"
+#include "job.h"
+#include "num/comm.h"
 #include "report.h"
 #include "run/build_info.h"
 #include "stop.h"
@@ -46,10 +48,12 @@ static flow_status print_overview(flow_error *err)
     for (int i = 0; commands[i] != NULL; i++)
         flow_text_add(&text, "  %-*s  %s\n", width, commands[i]->name, commands[i]->summary);
     flow_text_add(&text, "  %-*s  %s\n", width, "help", "show the options of a command: flowctl help COMMAND");
-    flow_text_add(&text, "\nFor a first model:\n"
-                         "  flowctl train events.csv\n"
-                         "  flowctl sample events.h5 -n 1000\n"
-                         "\nflowctl --version shows the version, and what the program was built with.\n");
+    flow_text_add(&text,
+                  "\nFor a first model:\n"
+                  "  flowctl train events.csv\n"
+                  "  flowctl sample events.h5 -n 1000\n"
+                  "\nflowctl --version shows the version, and what the program was built with.\n%s",
+                  job_help());
     return report_take(&text, err);
 }
 
@@ -62,6 +66,7 @@ static flow_status print_help(const command *cmd, flow_error *err)
     flow_text_wrap(&text, cmd->description, 0, 0);
     flow_text_add(&text, "\n");
     opt_help(&text, cmd->options);
+    flow_text_add(&text, "%s", job_help());
     if (cmd->examples != NULL)
         flow_text_add(&text, "\nExamples:\n%s\n", cmd->examples);
     return report_take(&text, err);
@@ -102,7 +107,8 @@ static int exit_code(flow_status status)
     case FLOW_ARGUMENT:
         return 2;
     case FLOW_INTERRUPTED:
-        return stop_signal() != 0 ? 128 + stop_signal() : 1;
+        /* a signal that another rank has received: job_end knows the number */
+        return stop_signal() != 0 || flow_comm_world() != NULL ? 128 + stop_signal() : 1;
     default:
         return 1;
     }
@@ -112,11 +118,18 @@ static int exit_code(flow_status status)
 static flow_status run_command(console *con, const command *cmd, int argc, char **argv, int *outcome, flow_error *err)
 {
     common_args *common = calloc(1, cmd->args_size);
-    if (common == NULL)
+    char **words = calloc((size_t)argc, sizeof *words);
+    if (common == NULL || words == NULL) {
+        free(common);
+        free(words);
         return flow_error_memory(err, "the options");
+    }
     common->argc = argc;
     common->argv = argv;
-    flow_status status = opt_parse(common, cmd->options, argc - 2, argv + 2, err);
+    int n_words = argc - 2;
+    memcpy(words, argv + 2, (size_t)n_words * sizeof *words);
+    const bool mixed = job_take_mixed(&n_words, words);
+    flow_status status = opt_parse(common, cmd->options, n_words, words, err);
     con->quiet = common->quiet;
     const bool help = status == FLOW_OK && common->help;
     if (status == FLOW_OK && !help)
@@ -125,10 +138,11 @@ static flow_status run_command(console *con, const command *cmd, int argc, char 
         const flow_error why = *err;
         flow_error_set(err, status, "%s (see: flowctl help %s)", why.message, cmd->name);
     } else {
-        status = help ? print_help(cmd, err) : cmd->run(common, con, err);
+        status = help ? print_help(cmd, err) : job_run(cmd, common, mixed, con, err);
     }
     *outcome = common->outcome;
     free(common);
+    free(words);
     return status;
 }
 
@@ -163,6 +177,7 @@ int main(int argc, char **argv)
     flow_error err = {0};
     open_standard_streams();
     console_open(&con);
+    flow_status status = job_begin(&argc, &argv, &con, &err);
     /* a closed pipe is reported by the write that fails (report.h) */
     signal(SIGPIPE, SIG_IGN);
     /* a file that grows beyond the limit of the system is a failed write, too */
@@ -173,9 +188,8 @@ int main(int argc, char **argv)
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     crash_watch();
     int outcome = 0;
-    flow_status status = run(&con, argc, argv, &outcome, &err);
+    if (status == FLOW_OK)
+        status = run(&con, argc, argv, &outcome, &err);
     console_clear(&con);
-    if (status != FLOW_OK && err.message[0] != '\0')
-        console_say(&con, CONSOLE_ERROR, "%s", err.message);
-    return status == FLOW_OK ? outcome : exit_code(status);
+    return job_end(&con, status == FLOW_OK ? outcome : exit_code(status), status == FLOW_OK ? "" : err.message);
 }

@@ -44,7 +44,8 @@ void stop_watch(void *context)
     stop_take_stack();
     stop_watch_one(SIGINT);
     stop_watch_one(SIGTERM);
-    stop_watch_one(SIGHUP); /* the terminal is gone */
+    stop_watch_one(SIGHUP);  /* the terminal is gone */
+    stop_watch_one(SIGUSR1); /* the time of a job is nearly over: Slurm's --signal=USR1@120 */
 }
 
 int stop_signal(void)
@@ -54,7 +55,18 @@ int stop_signal(void)
 
 const char *stop_signal_name(void)
 {
-    return arrived == SIGINT ? "SIGINT" : arrived == SIGHUP ? "SIGHUP" : "SIGTERM";
+    switch (arrived) {
+    case SIGINT:
+        return "SIGINT";
+    case SIGTERM:
+        return "SIGTERM";
+    case SIGHUP:
+        return "SIGHUP";
+    case SIGUSR1:
+        return "SIGUSR1";
+    default:
+        return "a signal";
+    }
 }
 
 bool stop_asked(void *context)

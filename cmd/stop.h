@@ -1,17 +1,17 @@
-/* Stopping on SIGINT, SIGTERM and SIGHUP: after the first signal the program stops in order, the second one ends it at
- * once. */
+/* Stopping on SIGINT, SIGTERM, SIGHUP and SIGUSR1: after the first signal the program stops in order, the second one
+ * ends it at once. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_CMD_STOP_H
 #define FLOW_CMD_STOP_H
 
 #include <stdbool.h>
 
-/* Handles SIGINT, SIGTERM and SIGHUP, unless the parent process had them ignored, as nohup and background jobs do. */
+/* Handles these signals, unless the parent process had them ignored, as nohup and background jobs do. */
 void stop_watch(void *context);
 
 /* The signal that arrived; 0: none. */
 int stop_signal(void);
-/* Its name, "SIGTERM". */
+/* Its name, "SIGTERM"; "a signal" when another process of the job received it. */
 const char *stop_signal_name(void);
 
 /* Whether to stop. This and stop_watch are hooks (run/hooks.h), and do not use their context. */

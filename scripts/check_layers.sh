@@ -87,7 +87,9 @@ awk -v arrows="$arrows" '
 
 # What the objects say: "from to symbol name". Objects of files that are gone are left out.
 objects=$(sed -n 's/\.c$/.o/p' <<<"$files" | sed 's/^/build\/obj\//' | xargs ls 2>/dev/null)
-if [ "$(wc -w <<<"$objects")" -lt "$(grep -c '\.c$' <<<"$files")" ]; then
+# comm_mpi.c, which is compiled for flowctl-mpi alone, has the names of comm_single.c.
+objects=$(grep -v '/comm_mpi\.o$' <<<"$objects")
+if [ "$(wc -w <<<"$objects")" -lt "$(grep -v '/comm_mpi\.c$' <<<"$files" | grep -c '\.c$')" ]; then
     echo "objects are missing in build/obj: run make release first"
     exit 1
 fi

@@ -145,6 +145,24 @@ if [ -n "$necessary" ]; then
     exit 1
 fi
 
+# MPI is asked for its own flags: Open MPI by -showme, MPICH and its relatives by -show. Headers of others make no
+# warnings.
+mpi=no mpi_cflags='' mpi_libs=''
+mpicc=${MPICC:-mpicc}
+if command -v "$mpicc" >/dev/null 2>&1; then
+    flags=$("$mpicc" -showme:compile 2>/dev/null && "$mpicc" -showme:link 2>/dev/null || "$mpicc" -show 2>/dev/null) ||
+        flags=''
+    for flag in $flags; do
+        case $flag in
+            -I*) mpi_cflags="$mpi_cflags -isystem ${flag#-I}" ;;
+            -L* | -l* | -Wl,-rpath*) mpi_libs="$mpi_libs $flag" ;;
+        esac
+    done
+    # shellcheck disable=SC2086
+    ! builds $mpi_cflags $mpi_libs <<<'#include <mpi.h>
+int main(void) { return MPI_Finalize(); }' || mpi=yes
+fi
+
 # dlopen, which loads densities, is in the C library nearly everywhere, and in libdl before glibc 2.34.
 libs_dl=''
 builds <<<'#include <dlfcn.h>
@@ -176,3 +194,6 @@ variable ZSTD_LIBS "${libs_zstd-}"
 variable CMOCKA "$(has cmocka)"
 variable CMOCKA_CFLAGS "${cflags_cmocka-}"
 variable CMOCKA_LIBS "${libs_cmocka-}"
+variable MPI "$mpi"
+variable MPI_CFLAGS "$mpi_cflags"
+variable MPI_LIBS "$mpi_libs"

@@ -34,15 +34,19 @@ typedef struct flow_comm flow_comm;
 flow_status flow_comm_start(int *argc, char ***argv, flow_error *err);
 /* All processes of the job; NULL in a program that runs alone. */
 const flow_comm *flow_comm_world(void);
-/* Every rank calls it when its command has ended with exit status `code`, and waits for the others. True: this rank
- * says what there is to say. That is rank 0; or a rank that has failed while others go on, which cannot end without
- * it: they do not come here within a few seconds. */
+/* Every rank calls it when its command has ended with exit status `code` (from 128: stopped by a signal), and waits for
+ * the others. True: this rank says what there is to say. That is rank 0; the first one that failed, unless rank 0 did;
+ * or a rank that has failed while others go on, which cannot end without it: they do not come here within a few
+ * seconds. */
 bool flow_comm_meet(int code);
 /* Leaves the job, as the last call to this header: in order, or, where this rank failed alone, by ending all processes
- * of it. */
-void flow_comm_finish(int code);
-/* "Open MPI 4.1.4"; NULL in a program that runs alone. */
+ * of it. Returns the exit status of the process, which is the same for all ranks: that of a failure if there was one,
+ * else that of a signal, else 0. */
+int flow_comm_finish(int code);
+/* "Open MPI 4.1.4"; NULL in a program without MPI. */
 const char *flow_comm_library(void);
+/* "rank 2 on node17"; NULL in a program that runs alone. */
+const char *flow_comm_name(void);
 
 /* ---- who ---- */
 

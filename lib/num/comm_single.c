@@ -24,12 +24,17 @@ bool flow_comm_meet(int code)
     return true;
 }
 
-void flow_comm_finish(int code)
+int flow_comm_finish(int code)
 {
-    (void)code;
+    return code;
 }
 
 const char *flow_comm_library(void)
+{
+    return NULL;
+}
+
+const char *flow_comm_name(void)
 {
     return NULL;
 }

@@ -24,6 +24,9 @@ extern void omp_set_num_threads(int n) __attribute__((weak));
 /* OpenBLAS has its own threads, one pool for the process. Weak: another CBLAS does not have this function. */
 extern void openblas_set_num_threads(int n) __attribute__((weak)); /* NOLINT(readability-redundant-declaration) */
 
+/* The kind of processor that OpenBLAS has found. */
+extern char *openblas_get_corename(void) __attribute__((weak)); /* NOLINT(readability-redundant-declaration) */
+
 static void gemm_use_one_thread(void)
 {
     if (openblas_set_num_threads != NULL)
@@ -47,6 +50,11 @@ static void gemm_by_cblas(bool transpose_a, bool transpose_b, int m, int n, int 
 #endif
     if (n_before != 1)
         omp_set_num_threads(n_before);
+}
+
+static const char *gemm_cblas_processor(void)
+{
+    return openblas_get_corename != NULL ? openblas_get_corename() : "CBLAS";
 }
 
 static void gemm_scale(int m, int n, real beta, real *c, int ldc)
@@ -195,6 +203,11 @@ void flow_gemm_library(char *out, size_t size)
     snprintf(out, size, "libxsmm %s", LIBXSMM_CONFIG_VERSION);
 }
 
+void flow_gemm_processor(char *out, size_t size)
+{
+    snprintf(out, size, "%s, %s", libxsmm_get_target_arch(), gemm_cblas_processor());
+}
+
 #else
 
 #define gemm_multiply gemm_by_cblas
@@ -210,6 +223,11 @@ static bool gemm_sum(bool transpose_a, int count, int m, int n, int k, const rea
 void flow_gemm_library(char *out, size_t size)
 {
     snprintf(out, size, "CBLAS");
+}
+
+void flow_gemm_processor(char *out, size_t size)
+{
+    snprintf(out, size, "%s", gemm_cblas_processor());
 }
 
 #endif

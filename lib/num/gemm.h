@@ -29,5 +29,8 @@ void flow_gemm_sum(bool transpose_a, int count, int m, int n, int k, const real 
 
 /* Writes "libxsmm 1.17" or "CBLAS", for provenance and benchmarks. */
 void flow_gemm_library(char *out, size_t size);
+/* Writes the kind of processor that the libraries have found: "skx, SkylakeX". Of another kind, they add in another
+ * order. */
+void flow_gemm_processor(char *out, size_t size);
 
 #endif
