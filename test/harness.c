@@ -181,7 +181,7 @@ flow_step *subject_step(subject *s, const char *objective, const flow_target *ta
     if (objective != NULL)
         check(flow_choice_parse(&choice, &flow_objectives, objective, &s->arena, &err), &err, objective);
     s->objective = flow_objective_of(&choice);
-    check(flow_step_new(&s->step, s->f, &s->objective, target, n_max, SIZE_MAX, n_threads, &err), &err, "step");
+    check(flow_step_new(&s->step, s->f, &s->objective, target, n_max, SIZE_MAX, NULL, n_threads, &err), &err, "step");
     return s->step;
 }
 

@@ -85,7 +85,10 @@ static void observe(norm *s, int n_tiles, double share)
     const flow_block *block = s->made.f->blocks[0];
     for (int t = 0; t < n_tiles; t++)
         tiles[t] = (flow_stats_tile){N, s->weight[t], s->tiles[t]->scratch[block->index]};
-    block->type->batch_stats(block->state, tiles, n_tiles, share, s->made.f->params.fitted);
+    double sums[1 + 2 * D] = {0};
+    assert_true(block->type->batch_sums_size(block->state) <= 1 + 2 * D);
+    block->type->add_batch_sums(block->state, tiles, n_tiles, sums);
+    block->type->follow_batch(block->state, sums, share, s->made.f->params.fitted);
 }
 
 /* ------------------------------------------------------------------ the map */

@@ -273,9 +273,10 @@ static void weights_are_repetitions(void **state)
         real *weighted = flow_alloc_aligned(size, sizeof *weighted), *other = flow_alloc_aligned(size, sizeof *other);
         const flow_batch few = {.rows = rows, .n = ROWS, .stride = STRIDE, .weighted = true, .share = 1.0 / n};
         const flow_batch many = {.rows = repeated, .n = n, .stride = WIDTH, .share = 1.0 / n};
-        ASSERT_EQ(flow_batch_weight(&few, m.f), n);
-        ASSERT_EQ(flow_batch_weight(&many, m.f), n);
-        double score = gradient_of(&m, &few, 1, weighted), score_many = gradient_of(&m, &many, 1, other);
+        double score = gradient_of(&m, &few, 1, weighted);
+        ASSERT_EQ(flow_step_weight(m.step), n);
+        double score_many = gradient_of(&m, &many, 1, other);
+        ASSERT_EQ(flow_step_weight(m.step), n);
         ASSERT_NEAR(score / n, score_many / n, is_double ? 1e-12 : 1e-5);
         double norm = 0, distance = 0;
         for (size_t i = 0; i < size; i++) {

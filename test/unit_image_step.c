@@ -30,7 +30,7 @@ static double gradient_of(subject *s, const double *rows, size_t memory, int n_t
     flow_step *step;
     const flow_objective *objective = &s->objective;
     subject_step(s, "\"mle\"", NULL, ROWS, 1); /* makes the objective */
-    if (flow_step_new(&step, s->f, objective, NULL, ROWS, memory, n_threads, &err) != FLOW_OK)
+    if (flow_step_new(&step, s->f, objective, NULL, ROWS, memory, NULL, n_threads, &err) != FLOW_OK)
         fail_msg("%s", err.message);
     const flow_batch batch = {.n = ROWS, .rows = rows, .stride = DIM, .share = 1. / ROWS, .mode = FLOW_TRAINING,
                               .noise = {.kind = FLOW_NOISE_OF_PLACE, .seed = 9}};

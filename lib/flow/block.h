@@ -159,11 +159,14 @@ typedef struct flow_block_type {
      * Writes weights and fitted values. */
     flow_status (*fit)(const void *self, flow_params *params, real *weights, int n, const real *x, flow_error *err);
 
-    /* Optional: what a block learns from the rows themselves and not by gradients. Called after each training step
-     * that took data to the latent end and was not dropped, with the tiles of its batch in order; share (0 to 1) is
-     * how far to follow this batch as compared with a full one, see flow_step_batch_stats. Writes the block's fitted
-     * values, as `check` wants them. */
-    void (*batch_stats)(const void *self, const flow_stats_tile *tiles, int n_tiles, double share, double *fitted);
+    /* Optional: what a block learns from the rows themselves and not by gradients. After each training step that
+     * took data to the latent end and was not dropped, add_batch_sums adds to `sums` (batch_sums_size numbers) what
+     * the tiles of a group of its rows have, in order. The sums of all groups, added up, go to follow_batch: share
+     * (0 to 1) is how far to follow this batch as compared with a full one, see flow_step_batch_stats. It writes the
+     * block's fitted values, as `check` wants them. */
+    size_t (*batch_sums_size)(const void *self);
+    void (*add_batch_sums)(const void *self, const flow_stats_tile *tiles, int n_tiles, double *sums);
+    void (*follow_batch)(const void *self, const double *sums, double share, double *fitted);
 
     /* Optional: whether fitted values that were read from a file are usable (they may be hostile). */
     flow_status (*check)(const void *self, const flow_params *params, flow_error *err);

@@ -141,7 +141,7 @@ flow_status flow_fit(flow *f, real *weights, const double *rows, size_t n, const
 bool flow_has_batch_stats(const flow *f)
 {
     for (int i = 0; i < f->n_blocks; i++)
-        if (f->blocks[i]->type->batch_stats != NULL)
+        if (f->blocks[i]->type->add_batch_sums != NULL)
             return true;
     return false;
 }

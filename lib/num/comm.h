@@ -68,7 +68,8 @@ void flow_comm_broadcast(const flow_comm *comm, int root, void *data, size_t byt
  * received[r] bytes from rank r, in the same way. Each knows what it receives. */
 void flow_comm_exchange(const flow_comm *comm, const void *from, const size_t *sent, void *to, const size_t *received);
 
-/* Every rank receives the parts of all ranks, of bytes[r], one after the other; `mine` is the part of this rank. */
+/* Every rank receives the parts of all ranks, of bytes[r], one after the other; `mine` is the part of this rank,
+ * and may be its place in `all`. */
 void flow_comm_gather_all(const flow_comm *comm, const void *mine, void *all, const size_t *bytes);
 /* The same for rank `root` alone; `all` of the others is not used. */
 void flow_comm_gather(const flow_comm *comm, int root, const void *mine, void *all, const size_t *bytes);

@@ -131,7 +131,7 @@ static flow_status epoch_step(flow_trainer *t, const flow_train_hooks *hooks, fl
     now->epoch_steps++;
     now->dropped_in_a_row = 0;
     now->score += score;
-    now->scored_weight += flow_batch_weight(batch, t->f);
+    now->scored_weight += flow_step_weight(t->step);
     now->norm += norm;
     now->rate = rate;
     now->rate_factor = fmin(1, now->rate_factor * recovery);

@@ -1,7 +1,9 @@
-/* One batch: its score and the gradient of the loss, by tiles in parallel.
+/* One batch: its score and the gradient of the loss, by tiles in parallel, shared among the ranks of a job.
  *
- * A batch is cut into tiles (flow.tile_rows), always in the same way, and scores are added in the order of the tiles,
- * so that no result depends on the number of threads. All memory is allocated by flow_step_new.
+ * A batch is cut into groups of FLOW_GROUP rows, and these into tiles (flow.tile_rows), always in the same way.
+ * Within a group scores and gradients are added in the order of the tiles; the sums of groups are added in a fixed
+ * tree (num/tree_sum.h). Whole groups are the shares of ranks. So no result depends on the number of threads or
+ * ranks. All memory is allocated by flow_step_new.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_TRAIN_STEP_H
@@ -11,25 +13,39 @@
 #include <stddef.h>
 
 #include "flow/nfe.h"
+#include "num/comm.h"
 #include "num/profile.h"
 #include "train/objective.h"
 
 typedef struct flow_step flow_step;
 
-/* For batches of up to n_max rows; the flow is borrowed, and so are the objective and the target (NULL for an objective
- * on data). Of images the blocks may keep `memory` bytes for their backwards: where they would keep more, they compute
- * their maps again, which changes no bit. Tables take what they need. */
+enum { FLOW_GROUP = 512 }; /* rows, a multiple of every flow.tile_rows: a power of two times it */
+
+typedef struct flow_row_range {
+    int64_t first, n;
+} flow_row_range;
+
+/* The rows of a batch of n rows that this process has. */
+flow_row_range flow_batch_share(const flow_comm *comm, int64_t n);
+
+/* For batches of up to n_max rows; the flow is borrowed, and so are the objective, the target (NULL for an objective
+ * on data) and `comm`, the ranks that share each batch. Of images the blocks may keep `memory` bytes for their
+ * backwards: where they would keep more, they compute their maps again, which changes no bit. Tables take what they
+ * need. */
 flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective *objective,
-                          const flow_target *target, int64_t n_max, size_t memory, int n_threads, flow_error *err);
+                          const flow_target *target, int64_t n_max, size_t memory, const flow_comm *comm, int n_threads,
+                          flow_error *err);
 void flow_step_free(flow_step *step);
 
 /* Rows of data, or draws from the base. */
 typedef struct flow_batch {
-    int64_t n;
-    const double *rows; /* n rows, `stride` values apart: data, context, and the weight if there is one; NULL: draws */
+    int64_t n;          /* at all ranks */
+    const double *rows; /* those of this process, `stride` values apart: data, context, and the weight if there is one;
+                           NULL: draws */
     size_t stride;
     bool weighted;
-    const bool *left_out; /* (n): rows that count for nothing, and have values like the others; NULL: there are none */
+    const bool *left_out; /* rows that count for nothing, and have values like the others, of those of this process;
+                             NULL: there are none */
     bool paired; /* a row is data, context and latents, the two ends of the blocks; no weights */
     uint64_t seed, first_row; /* of draws, which are a function of these and not of the batch */
     flow_profile *profile;    /* receives the phases of the step; NULL: none */
@@ -38,17 +54,17 @@ typedef struct flow_batch {
     flow_noise noise;         /* for discrete columns and probes; its place is that of the first row */
 } flow_batch;
 
-/* The sum of the rows' weights; n when they have none. */
-double flow_batch_weight(const flow_batch *batch, const flow *f);
-
 /* gradient (n_weights) = that of share * sum of weight * (penalty - score). Returns the sum of weight * score; when it
- * is not finite the gradient is not written. The rows must stay valid as long as flow_step_diagnose may be called. */
+ * is not finite the gradient is not written. The rows must stay valid as long as flow_step_diagnose may be called.
+ * Collective, as are flow_step_batch_stats and flow_step_diagnose; all ranks have the same results. */
 double flow_step_gradient(flow_step *step, const real *weights, const flow_batch *batch, real *gradient);
 
+/* The sum of the weights of the last batch's rows; their number when they have none. */
+double flow_step_weight(const flow_step *step);
 /* Evaluations for the scores of the last batch, without gradients; 0 for an objective that solves no equation. */
 flow_nfe flow_step_nfe(const flow_step *step);
 
-/* Updates the fitted values that blocks take from batches (batch_stats in flow/block.h) from the batch of the last
+/* Updates the fitted values that blocks take from batches (follow_batch in flow/block.h) from the batch of the last
  * flow_step_gradient, whose scratch is still valid: writes fitted (n_fitted), which may be that of the flow. `share`
  * is the step as a part of a full one: a full batch at the full learning rate. Each of K such blocks gets share / K,
  * because each would correct the whole of a change that all of them see. Nothing happens after an objective that did

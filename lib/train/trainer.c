@@ -31,7 +31,8 @@ static flow_status trainer_make_parts(flow_trainer *t, const flow_target *target
     if (t->arena.failed)
         return flow_error_memory(err, "training");
     const size_t memory = (size_t)(t->options.memory * (double)(1u << 30));
-    return flow_step_new(&t->step, t->f, &t->objective, target, trainer_largest_batch(t), memory, t->n_threads, err);
+    return flow_step_new(&t->step, t->f, &t->objective, target, trainer_largest_batch(t), memory, NULL,
+                         t->n_threads, err);
 }
 
 /* Draws for the target where there are no data. */

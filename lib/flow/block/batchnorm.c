@@ -202,28 +202,38 @@ static void batchnorm_move(const batchnorm *block, double *mean, double *varianc
     *variance = to_variance;
 }
 
-/* The rows count by the absolute values of their weights: a negative weight would take variance away, and the weights
- * of a batch may sum to zero. */
-static void batchnorm_batch_stats(const void *self, const flow_stats_tile *tiles, int n_tiles, double share,
-                                  double *fitted)
+/* The sum of the weights, then two moments of each dimension. */
+static size_t batchnorm_sums_size(const void *self)
 {
     const batchnorm *block = self;
-    double total = 0;
-    for (int t = 0; t < n_tiles; t++)
+    return 1 + 2 * (size_t)block->dim;
+}
+
+/* The rows count by the absolute values of their weights: a negative weight would take variance away, and the weights
+ * of a batch may sum to zero. */
+static void batchnorm_add_batch_sums(const void *self, const flow_stats_tile *tiles, int n_tiles, double *sums)
+{
+    const batchnorm *block = self;
+    for (int t = 0; t < n_tiles; t++) {
+        batchnorm_scratch w;
+        batchnorm_lay_out(block, tiles[t].n, true, tiles[t].scratch, &w);
         for (int j = 0; j < tiles[t].n; j++)
-            total += fabs(tiles[t].weight[j]);
+            sums[0] += fabs(tiles[t].weight[j]);
+        for (int i = 0; i < block->dim; i++)
+            batchnorm_add_moments(tiles[t].n, tiles[t].weight, w.normal + (size_t)i * (size_t)tiles[t].n,
+                                  sums + 1 + 2 * i);
+    }
+}
+
+static void batchnorm_follow_batch(const void *self, const double *sums, double share, double *fitted)
+{
+    const batchnorm *block = self;
+    const double total = sums[0];
     if (!(total > 0))
         return;
-    for (int i = 0; i < block->dim; i++) {
-        double sums[2] = {0};
-        for (int t = 0; t < n_tiles; t++) {
-            batchnorm_scratch w;
-            batchnorm_lay_out(block, tiles[t].n, true, tiles[t].scratch, &w);
-            batchnorm_add_moments(tiles[t].n, tiles[t].weight, w.normal + (size_t)i * (size_t)tiles[t].n, sums);
-        }
+    for (int i = 0; i < block->dim; i++)
         batchnorm_move(block, &fitted[block->mean + (size_t)i], &fitted[block->variance + (size_t)i],
-                       share * (1 - block->options.momentum), sums[0] / total, sums[1] / total);
-    }
+                       share * (1 - block->options.momentum), sums[1 + 2 * i] / total, sums[2 + 2 * i] / total);
 }
 
 static flow_status batchnorm_check(const void *self, const flow_params *params, flow_error *err)
@@ -246,6 +256,7 @@ const flow_block_type flow_block_batchnorm = {
     .state_size = sizeof(batchnorm), .configure = batchnorm_configure, .elementwise = true,
     .instead_for_images = "actnorm does it there",
     .scratch_size = batchnorm_scratch_size, .map = {batchnorm_map, batchnorm_map},
-    .backward = {batchnorm_backward, batchnorm_backward}, .fit = batchnorm_fit, .batch_stats = batchnorm_batch_stats,
-    .check = batchnorm_check,
+    .backward = {batchnorm_backward, batchnorm_backward}, .fit = batchnorm_fit,
+    .batch_sums_size = batchnorm_sums_size, .add_batch_sums = batchnorm_add_batch_sums,
+    .follow_batch = batchnorm_follow_batch, .check = batchnorm_check,
 };
