@@ -244,6 +244,7 @@ static flow_status train_run(void *args_, console *con, flow_error *err)
         status = train_collect_overrides(&args->set, owned, args, err);
     o->overrides = args->set.at;
     o->n_overrides = args->set.n;
+    o->comm = flow_comm_world();
     o->n_threads = args->common.threads;
     o->argc = args->common.argc;
     o->argv = args->common.argv;
@@ -291,5 +292,5 @@ const command command_train = {
                 "  flowctl train events.csv\n"
                 "  flowctl train spec.json --data events.csv --validation 0.1 -o events.h5\n"
                 "  flowctl train spec.json --set train.epochs=200 --resume",
-    .options = options, .args_size = sizeof(train_args), .run = train_run,
+    .options = options, .args_size = sizeof(train_args), .run = train_run, .shares = true,
 };

@@ -2,6 +2,7 @@
 #include "train_spec.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "data/missing.h"
 #include "data/location.h"
 #include "data/name_list.h"
+#include "num/comm.h"
 
 /* ---- options that override keys of the spec ---- */
 
@@ -125,13 +127,17 @@ static flow_status train_init(train_args *args, bool trains, flow_run_init_resul
         status = opt_texts_add(&overrides, seed, "set", err);
     o->overrides = overrides.at;
     o->n_overrides = overrides.n;
-    if (status == FLOW_OK)
+    const flow_comm *all = trains ? flow_comm_world() : NULL; /* rank 0 writes the spec, and the others read it */
+    const bool writes = flow_comm_rank(all) == 0;
+    if (status == FLOW_OK && writes)
         status = flow_run_init(made, o, err);
     free(seed);
-    if (status != FLOW_OK)
-        return status;
-    args->run.spec = made->spec;
-    return init_show(con, made, false, true, err);
+    FLOW_TRY(flow_comm_agree(all, status, err));
+    if (writes)
+        snprintf(args->made, sizeof args->made, "%s", made->spec);
+    flow_comm_broadcast(all, 0, args->made, sizeof args->made);
+    args->run.spec = args->made;
+    return writes ? init_show(con, made, false, true, err) : FLOW_OK;
 }
 
 /* What only the making of a spec takes. */

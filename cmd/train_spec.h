@@ -4,6 +4,8 @@
 #ifndef FLOW_CMD_TRAIN_SPEC_H
 #define FLOW_CMD_TRAIN_SPEC_H
 
+#include <limits.h>
+
 #include "command.h"
 #include "init.h"
 #include "rows.h"
@@ -17,6 +19,7 @@ typedef struct train_args {
     bool skip_invalid;
     flow_run_init_options init; /* of data; validation, test, columns, context and weight are of a spec as well */
     flow_run_train_options run;
+    char made[PATH_MAX]; /* the spec that was made */
 } train_args;
 
 /* Rows of both tables. */
@@ -40,9 +43,9 @@ typedef struct train_args {
 
 enum { TRAIN_OVERRIDES = 12 };
 
-/* Makes a spec if args->run.spec names data; then that is args->run.spec, borrowed from *made, which the caller frees
- * in any case. Says what was decided. `trains`: the spec is to be trained, as the model args->run.output; else it is
- * named by the data. */
+/* Makes a spec if args->run.spec names data; then that is args->run.spec. *made is what is known of it at rank 0;
+ * the caller frees it in any case. Says what was decided. `trains`: the spec is to be trained, as the model
+ * args->run.output; else it is named by the data. */
 flow_status train_find_spec(train_args *args, bool trains, flow_run_init_result *made, console *con, flow_error *err);
 
 /* KEY=VALUE of all options that override keys, behind those of --set; `owned` (TRAIN_OVERRIDES) are to be freed. */

@@ -406,7 +406,7 @@ static void test_reverse_kl(void **state)
     subject_open(&s, (subject_shape){.dim = 3, .columns = target->columns, .seed = 1}, "%s", spec);
     subject_start_target(&s, target, n_threads);
     subject_run(&s);
-    if (flow_draws_new(&drawn, s.f, flow_trainer_best(s.trainer), target, n_threads, &err) != FLOW_OK ||
+    if (flow_draws_new(&drawn, s.f, flow_trainer_best(s.trainer), target, NULL, n_threads, &err) != FLOW_OK ||
         flow_draws_estimate(&found, drawn, 1, 50000, &err) != FLOW_OK)
         fail_msg("%s", err.message);
     double log_z = log(2 * M_PI * gsl_sf_bessel_I0(3) / 12);

@@ -193,7 +193,7 @@ flow_status subject_try_trainer(subject *s, flow_error *err, flow_dataset *train
 
 flow_status subject_try_target(subject *s, flow_error *err, const flow_target *target, int n_threads)
 {
-    return flow_trainer_new_target(&s->trainer, s->f, &s->options, target, 1, n_threads, err);
+    return flow_trainer_new_target(&s->trainer, s->f, &s->options, target, 1, NULL, n_threads, err);
 }
 
 void subject_start(subject *s, flow_dataset *training, flow_dataset *held_out, int n_threads)

@@ -299,7 +299,7 @@ static void test_estimates(void **state)
     assert_int_equal(flow_init_weights(b.f, 1, weights, &err), FLOW_OK);
     flow_draws *draws;
     flow_estimate e, again;
-    assert_int_equal(flow_draws_new(&draws, b.f, weights, target, 3, &err), FLOW_OK);
+    assert_int_equal(flow_draws_new(&draws, b.f, weights, target, NULL, 3, &err), FLOW_OK);
     assert_int_equal(flow_draws_estimate(&e, draws, 9, N, &err), FLOW_OK);
     double m = -0.7, s = 0.5, log_z = log(s) + 0.5 * LOG_2PI;
     double bound = -(1 + m * m) / (2 * s * s) + 0.5 * LOG_2PI + 0.5;
@@ -322,7 +322,7 @@ static void test_estimates(void **state)
         sum += parts[i];
     ASSERT_LT(fabs(sum / N - e.bound), 1e-9);
     flow_draws_free(draws);
-    assert_int_equal(flow_draws_new(&draws, b.f, weights, target, 1, &err), FLOW_OK);
+    assert_int_equal(flow_draws_new(&draws, b.f, weights, target, NULL, 1, &err), FLOW_OK);
     assert_int_equal(flow_draws_estimate(&again, draws, 9, N, &err), FLOW_OK);
     assert_memory_equal(&e, &again, sizeof e);
     free(parts);
@@ -331,7 +331,7 @@ static void test_estimates(void **state)
 
     /* where the density is not finite there is no estimate, and it is said how often */
     target = open_target(LIBRARY("hole"), 1);
-    assert_int_equal(flow_draws_new(&draws, b.f, weights, target, 2, &err), FLOW_OK);
+    assert_int_equal(flow_draws_new(&draws, b.f, weights, target, NULL, 2, &err), FLOW_OK);
     assert_int_equal(flow_draws_estimate(&e, draws, 9, N, &err), FLOW_OK);
     ASSERT_GT(e.not_finite, 0);
     ASSERT_LT(e.not_finite, 40); /* P(x > 3.2) = 0.0007 */
@@ -355,7 +355,7 @@ static void test_weights_are_those_of_the_model(void **state)
     flow_draws *draws;
     flow_runner *runner;
     double log_weights[N], x[N * D], logp[N];
-    assert_int_equal(flow_draws_new(&draws, b.f, weights, target, 1, &err), FLOW_OK);
+    assert_int_equal(flow_draws_new(&draws, b.f, weights, target, NULL, 1, &err), FLOW_OK);
     assert_int_equal(flow_runner_new(&runner, b.f, weights, 1, &err), FLOW_OK);
     flow_draws_log_weights(draws, 4, 0, N, log_weights);
     flow_rows_sample(runner, 4, 0, N, 1, NULL, x, logp, NULL);
@@ -387,7 +387,7 @@ static void test_finds_a_gaussian(void **state)
     double log_z = 0.5 * D * LOG_2PI + log(0.5) + log(0.8) + log(1.1);
     flow_draws *draws;
     flow_estimate e;
-    assert_int_equal(flow_draws_new(&draws, b.f, flow_trainer_best(b.trainer), target, 2, &err), FLOW_OK);
+    assert_int_equal(flow_draws_new(&draws, b.f, flow_trainer_best(b.trainer), target, NULL, 2, &err), FLOW_OK);
     assert_int_equal(flow_draws_estimate(&e, draws, 1, 20000, &err), FLOW_OK);
     ASSERT_LT(fabs(e.bound - log_z), 1e-3);
     ASSERT_LT(fabs(e.log_z - log_z), 1e-3);

@@ -13,6 +13,10 @@
  * (`share`) and a test part (`test_share`), which are opened separately and never overlap, at any size and without any
  * list. The held-out rows are a share of those that are not in the test part.
  *
+ * Ranks. The processes of a job may share a data set (`comm`, num/comm.h). Rank 0 reads the table once and tells the
+ * others, each keeps its part of the rows that are held, and reads its part of those that are not. Rows, order, numbers
+ * and errors are those of one process. The budget of memory is that of all of them together.
+ *
  * A row holds the columns of the data, then those of the context, then the weight of the row if there is one. A row of
  * weight 0 is left out. Where weights are so large or so small that sums of them would be no numbers, they are served
  * in another unit, a power of two.
@@ -28,6 +32,7 @@
 #include "core/error.h"
 #include "data/survey.h"
 #include "data/table.h"
+#include "num/comm.h"
 
 typedef enum flow_part { FLOW_PART_ALL, FLOW_PART_TRAINING, FLOW_PART_HELD_OUT, FLOW_PART_TEST } flow_part;
 
@@ -49,6 +54,7 @@ typedef struct flow_dataset_options {
     bool flip; /* half of the images of a shuffled epoch, by (seed, epoch, number of the row), are mirrored left to
                   right */
     bool survey;     /* look at the columns (data/survey.h); not of images */
+    const flow_comm *comm; /* the ranks that share the rows; borrowed. NULL: this process alone */
     bool read_ahead; /* a thread reads the next rows that are not held; rows, order and errors stay the same */
 } flow_dataset_options;
 
@@ -62,6 +68,7 @@ typedef struct flow_column_summary {
 
 /* What is known about a data set, for reading only; all of it lives as long as the data set. */
 typedef struct flow_dataset {
+    const flow_comm *comm; /* the ranks that share the rows: then all functions but flow_dataset_close are collective */
     char *location;
     const char *const *columns; /* (n_columns) names: of the data, then of the context, then of the weight */
     int n_columns, n_context;
@@ -116,6 +123,11 @@ void flow_dataset_rewind(flow_dataset *data);
  * NULL) receives each row's number in the file, counted from 0. *n_read is 0 at the end of the epoch. */
 flow_status flow_dataset_next(flow_dataset *data, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                               flow_error *err);
+
+/* The same for the ranks that share the data set: of the next bounds[R] rows, which there have to be, rank r of R gets
+ * those from bounds[r] to bounds[r + 1] into its `rows` and `numbers`. flow_dataset_next gives all ranks all rows. */
+flow_status flow_dataset_next_share(flow_dataset *data, double *rows, int64_t *numbers, const int64_t *bounds,
+                                    flow_error *err);
 
 /* Goes on with the checksum of a data set, which starts from 0, over n more values. */
 uint32_t flow_dataset_checksum(uint32_t sum, const double *values, size_t n);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "data/dataset_rows.h"
+#include "data/dataset_share.h"
 #include "data/read_ahead.h"
 #include "num/rng.h"
 
@@ -82,6 +82,7 @@ static flow_status dataset_open(flow_dataset **out, const char *location, const 
     flow_row_store *data = calloc(1, sizeof *data);
     if (data == NULL)
         return flow_error_memory(err, "a data set");
+    data->base.comm = options->comm;
     data->base.n_context = options->n_context;
     data->base.is_weighted = options->weight != NULL;
     data->allow_negative_weights = options->allow_negative_weights;
@@ -90,7 +91,12 @@ static flow_status dataset_open(flow_dataset **out, const char *location, const 
     data->share = options->share;
     data->test_share = options->test_share;
     data->seed = options->seed;
-    flow_status status = dataset_open_reader(data, location, table, options, err);
+    flow_status status = table == NULL ? flow_share_check(options->comm, location, err) : FLOW_OK;
+    if (status == FLOW_OK)
+        status = dataset_open_reader(data, location, table, options, err);
+    if (status == FLOW_OK)
+        status = flow_share_new(data, err);
+    status = flow_comm_agree(options->comm, status, err);
     if (status == FLOW_OK)
         status = flow_dataset_scan(data, options->memory_bytes, options->read_ahead, err);
     FLOW_RETURN_MADE(out, &data->base, flow_dataset_close, status);
@@ -122,6 +128,7 @@ void flow_dataset_close(flow_dataset *base)
     flow_survey_free(base->survey);
     free(base->location);
     free(base->summary);
+    flow_share_free(data->sharing);
     flow_pool_free(&data->pool);
     free(data->block);
     free(data->blocks);
@@ -190,10 +197,27 @@ flow_status flow_dataset_check_spread(const flow_dataset *data, const bool *disc
     return FLOW_OK;
 }
 
+/* Rows of those that are held, or of the sample of them. */
+static flow_status dataset_copy(flow_row_store *data, const int64_t *chosen, size_t n, double *rows, flow_error *err)
+{
+    const flow_dataset *base = &data->base;
+    const size_t d = (size_t)base->n_columns;
+    const bool is_shared = base->is_held && flow_comm_size(base->comm) > 1;
+    const flow_row_packing packing = base->is_held ? data->packing : flow_row_packing_plain(d);
+    const char *from = base->is_held ? data->pool.rows : (const char *)data->stats.rows;
+    if (is_shared)
+        FLOW_TRY(flow_share_fetch(data, chosen, (int64_t)n, &from, err));
+    for (size_t i = 0; i < n; i++) {
+        flow_row_unpack(&packing, rows + i * d, from + (is_shared ? i : (size_t)chosen[i]) * packing.row_bytes);
+        if (base->is_weighted)
+            rows[(i + 1) * d - 1] /= base->weight_unit;
+    }
+    return FLOW_OK;
+}
+
 flow_status flow_dataset_sample(flow_dataset *base, double *rows, size_t n_max, size_t *n_read, flow_error *err)
 {
-    const flow_row_store *data = (const flow_row_store *)base;
-    size_t d = (size_t)base->n_columns;
+    flow_row_store *data = (flow_row_store *)base;
     *n_read = 0;
     bool sample_is_all = (int64_t)data->stats.n_sampled == base->n_rows;
     if (!base->is_held && !sample_is_all && n_max >= (size_t)base->n_rows) {
@@ -202,16 +226,17 @@ flow_status flow_dataset_sample(flow_dataset *base, double *rows, size_t n_max, 
         flow_dataset_rewind(base);
         return status;
     }
-    const flow_row_packing packing = base->is_held ? data->packing : flow_row_packing_plain(d);
-    const char *from = base->is_held ? data->pool.rows : (const char *)data->stats.rows;
-    size_t n = base->is_held ? (size_t)base->n_rows : data->stats.n_sampled, m = n < n_max ? n : n_max;
+    const size_t n = base->is_held ? (size_t)base->n_rows : data->stats.n_sampled, m = n < n_max ? n : n_max;
+    int64_t *chosen = malloc((m + 1) * sizeof *chosen);
+    if (chosen == NULL)
+        return flow_error_memory(err, "a sample of the data");
     for (size_t i = 0; i < m; i++) { /* one row out of each of m equal pieces */
         size_t first = i * n / m, size = (i + 1) * n / m - first;
         double random = flow_rng_uniform(data->seed, FLOW_STREAM_OTHER, i, 2);
-        flow_row_unpack(&packing, rows + i * d, from + (first + (size_t)(random * (double)size)) * packing.row_bytes);
-        if (base->is_weighted)
-            rows[(i + 1) * d - 1] /= base->weight_unit;
+        chosen[i] = (int64_t)(first + (size_t)(random * (double)size));
     }
-    *n_read = m;
-    return FLOW_OK;
+    flow_status status = dataset_copy(data, chosen, m, rows, err);
+    free(chosen);
+    *n_read = status == FLOW_OK ? m : 0;
+    return status;
 }

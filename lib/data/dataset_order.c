@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/dataset_rows.h"
+#include "data/dataset_share.h"
 #include "data/read_ahead.h"
 #include "num/rng.h"
 
@@ -37,8 +37,7 @@ static flow_status order_refill(flow_row_store *data, flow_error *err)
         status = flow_read_ahead_take(data->ahead, &group, &data->pool, &taken, err);
     if (status == FLOW_OK && !taken)
         status = flow_dataset_load(data, &data->pool, &group, NULL, err);
-    if (status != FLOW_OK)
-        return status;
+    FLOW_TRY(flow_comm_agree(data->base.comm, status, err));
     data->group.index++;
     if (data->ahead != NULL && order_next_group(data, &group))
         flow_read_ahead_start(data->ahead, &group);
@@ -62,7 +61,7 @@ flow_status flow_dataset_shuffle(flow_dataset *base, uint64_t seed, int64_t epoc
     if (epoch < 0 || start < 0 || start > base->n_rows)
         return flow_error_set(err, FLOW_ARGUMENT, "%s: there is no row %lld in epoch %lld", base->location,
                               (long long)start, (long long)epoch);
-    flow_status status = order_make_room(data, err);
+    flow_status status = flow_comm_agree(base->comm, order_make_room(data, err), err);
     if (status != FLOW_OK)
         return status;
     data->group = (flow_row_group){.is_shuffled = true, .seed = seed, .epoch = epoch};
@@ -119,32 +118,128 @@ static bool order_is_flipped(const flow_row_store *data, int64_t number)
            flow_rng_uniform(data->group.seed, FLOW_STREAM_FLIP, (uint64_t)number, (uint32_t)data->group.epoch) < 0.5;
 }
 
+/* From a packed row to what is served. */
+static void order_unpack(const flow_row_store *data, double *row, int64_t number, const char *packed)
+{
+    flow_row_unpack(&data->packing, row, packed);
+    if (data->base.is_weighted)
+        row[data->base.n_columns - 1] /= data->base.weight_unit;
+    if (order_is_flipped(data, number))
+        order_flip(row, data->base.image.shape);
+}
+
+/* Goes on to rows that are in the pool; *n receives how many there are, 0 at the end of the order. */
+static flow_status order_go_on(flow_row_store *data, int64_t *n, flow_error *err)
+{
+    while (data->at == data->pool.n) {
+        *n = 0;
+        if (data->group.index >= flow_dataset_count_groups(data, data->group.is_shuffled))
+            return FLOW_OK;
+        FLOW_TRY(order_refill(data, err));
+    }
+    *n = data->pool.n - data->at;
+    return FLOW_OK;
+}
+
+/* The next n rows of the pool, all of them for this process, which has them. */
+static void order_serve(flow_row_store *data, int64_t n, double *rows, int64_t *numbers)
+{
+    const flow_pool *pool = &data->pool;
+    const size_t d = (size_t)data->base.n_columns;
+    for (int64_t i = 0; i < n; i++, data->at++) {
+        size_t row = data->group.is_shuffled ? pool->order[data->at] : (size_t)data->at;
+        const int64_t number = pool->numbers != NULL ? pool->numbers[row] : (int64_t)row;
+        order_unpack(data, rows + (size_t)i * d, number, pool->rows + row * data->packing.row_bytes);
+        if (numbers != NULL)
+            numbers[i] = number;
+    }
+}
+
+/* The next n rows of the pool: rank r gets those from first[r] to last[r]. */
+static flow_status order_share(flow_row_store *data, int64_t n, const int64_t *first, const int64_t *last, double *rows,
+                               int64_t *numbers, flow_error *err)
+{
+    const int rank = flow_comm_rank(data->base.comm);
+    const size_t d = (size_t)data->base.n_columns;
+    const char *packed;
+    const int64_t *their_numbers;
+    FLOW_TRY(flow_share_serve(data, data->at, first, last, &packed, &their_numbers, err));
+    for (int64_t i = 0; i < last[rank] - first[rank]; i++) {
+        order_unpack(data, rows + (size_t)i * d, their_numbers[i], packed + (size_t)i * data->packing.row_bytes);
+        if (numbers != NULL)
+            numbers[i] = their_numbers[i];
+    }
+    data->at += n;
+    return FLOW_OK;
+}
+
+static int64_t order_within(int64_t value, int64_t least, int64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* Rank r gets bounds[r] to bounds[r + 1] of the next rows; without bounds all ranks get up to n_max of them.
+ * *n_read: the rows that are served. */
+static flow_status order_next_shared(flow_row_store *data, double *rows, int64_t *numbers, const int64_t *bounds,
+                                     int64_t n_max, int64_t *n_read, flow_error *err)
+{
+    const int size = flow_comm_size(data->base.comm), rank = flow_comm_rank(data->base.comm);
+    int64_t *first = flow_share_room(data->sharing), *last = first + size;
+    int64_t done = 0, here = 0, n;
+    *n_read = 0;
+    for (; done < n_max; done += n) {
+        FLOW_TRY(order_go_on(data, &n, err));
+        if (n == 0)
+            break;
+        n = n < n_max - done ? n : n_max - done;
+        for (int r = 0; r < size; r++) {
+            first[r] = order_within((bounds != NULL ? bounds[r] : 0) - done, 0, n);
+            last[r] = order_within((bounds != NULL ? bounds[r + 1] : n_max) - done, 0, n);
+        }
+        FLOW_TRY(order_share(data, n, first, last, rows + (size_t)here * (size_t)data->base.n_columns,
+                             numbers != NULL ? numbers + here : NULL, err));
+        here += last[rank] - first[rank];
+    }
+    *n_read = done;
+    return FLOW_OK;
+}
+
 flow_status flow_dataset_next(flow_dataset *base, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                               flow_error *err)
 {
     flow_row_store *data = (flow_row_store *)base;
-    size_t d = (size_t)base->n_columns, n = 0;
-    const flow_pool *pool = &data->pool;
+    int64_t done = 0, most = n_max < INT64_MAX ? (int64_t)n_max : INT64_MAX, n;
     *n_read = 0;
-    while (n < n_max) {
-        if (data->at == pool->n) {
-            if (data->group.index >= flow_dataset_count_groups(data, data->group.is_shuffled))
-                break;
-            FLOW_TRY(order_refill(data, err));
-            continue;
-        }
-        size_t row = data->group.is_shuffled ? pool->order[data->at] : (size_t)data->at;
-        flow_row_unpack(&data->packing, rows + n * d, pool->rows + row * data->packing.row_bytes);
-        if (base->is_weighted)
-            rows[(n + 1) * d - 1] /= base->weight_unit;
-        const int64_t number = pool->numbers != NULL ? pool->numbers[row] : (int64_t)row;
-        if (order_is_flipped(data, number))
-            order_flip(rows + n * d, data->base.image.shape);
-        if (numbers != NULL)
-            numbers[n] = number;
-        data->at++;
-        n++;
+    if (data->sharing != NULL) {
+        FLOW_TRY(order_next_shared(data, rows, numbers, NULL, most, &done, err));
+        *n_read = (size_t)done;
+        return FLOW_OK;
     }
-    *n_read = n;
+    for (; done < most; done += n) {
+        FLOW_TRY(order_go_on(data, &n, err));
+        if (n == 0)
+            break;
+        n = n < most - done ? n : most - done;
+        order_serve(data, n, rows + (size_t)done * (size_t)base->n_columns, numbers != NULL ? numbers + done : NULL);
+    }
+    *n_read = (size_t)done;
     return FLOW_OK;
+}
+
+flow_status flow_dataset_next_share(flow_dataset *base, double *rows, int64_t *numbers, const int64_t *bounds,
+                                    flow_error *err)
+{
+    flow_row_store *data = (flow_row_store *)base;
+    const int64_t n = bounds[flow_comm_size(base->comm)];
+    int64_t done = 0;
+    if (data->sharing != NULL) {
+        FLOW_TRY(order_next_shared(data, rows, numbers, bounds, n, &done, err));
+    } else {
+        size_t n_read;
+        FLOW_TRY(flow_dataset_next(base, rows, numbers, (size_t)n, &n_read, err));
+        done = (int64_t)n_read;
+    }
+    return done == n ? FLOW_OK
+                     : flow_error_set(err, FLOW_DATA, "%s: has fewer rows than before; it changed while it was in use",
+                                      base->location);
 }

@@ -8,15 +8,25 @@
 #include "core/memory.h"
 #include "num/rng.h"
 
-flow_status flow_pool_make(flow_pool *pool, const flow_row_packing *packing, size_t n, flow_error *err)
+static int64_t pool_least(int64_t a, int64_t b)
 {
-    size_t bytes = n;
+    return a < b ? a : b;
+}
+
+flow_status flow_pool_make(flow_pool *pool, const flow_row_store *data, flow_error *err)
+{
+    const int64_t size = flow_comm_size(data->base.comm), n_blocks = pool_least(data->pool_blocks, data->n_blocks);
+    const int64_t n = pool_least(data->block_rows * data->pool_blocks, data->base.n_rows + data->block_rows);
+    const size_t n_here = (size_t)pool_least(n, (n_blocks + size - 1) / size * data->block_rows);
+    size_t bytes = n_here;
     *pool = (flow_pool){0};
-    pool->rows = flow_size_mul(&bytes, packing->row_bytes) ? malloc(bytes) : NULL;
-    pool->numbers = malloc(n * sizeof *pool->numbers);
-    pool->order = malloc(n * sizeof *pool->order);
-    if (pool->rows == NULL || pool->numbers == NULL || pool->order == NULL)
+    pool->rows = flow_size_mul(&bytes, data->packing.row_bytes) ? malloc(bytes) : NULL;
+    pool->numbers = malloc(n_here * sizeof *pool->numbers);
+    pool->order = malloc((size_t)n * sizeof *pool->order);
+    pool->starts = calloc(2 * (size_t)n_blocks + 1, sizeof *pool->starts);
+    if (pool->rows == NULL || pool->numbers == NULL || pool->order == NULL || pool->starts == NULL)
         return flow_error_memory(err, "the rows");
+    pool->starts_here = pool->starts + n_blocks + 1;
     return FLOW_OK;
 }
 
@@ -25,6 +35,7 @@ void flow_pool_free(flow_pool *pool)
     free(pool->rows);
     free(pool->numbers);
     free(pool->order);
+    free(pool->starts);
     *pool = (flow_pool){0};
 }
 
@@ -124,9 +135,9 @@ static flow_status dataset_load_block(flow_row_store *data, flow_pool *pool, con
                                       flow_error *err)
 {
     size_t n;
-    char *to = pool->rows + (size_t)pool->n * data->packing.row_bytes;
+    char *to = pool->rows + (size_t)pool->n_here * data->packing.row_bytes;
     double *rows = data->block != NULL ? data->block : (double *)(void *)to;
-    int64_t *numbers = pool->numbers + pool->n;
+    int64_t *numbers = pool->numbers + pool->n_here;
     flow_status status = FLOW_OK;
     if (flow_reader_tell(data->reader).row != block->at.row)
         status = flow_reader_seek(data->reader, &block->at, err);
@@ -140,31 +151,46 @@ static flow_status dataset_load_block(flow_row_store *data, flow_pool *pool, con
                               "not change the file meanwhile", data->base.location, (long long)block->at.row + 1);
     if (data->block != NULL)
         flow_rows_pack(&data->packing, to, rows, kept);
-    pool->n += block->n_kept;
+    pool->n_here += block->n_kept;
     return FLOW_OK;
+}
+
+/* Where the rows of the blocks [first, last) of a group are. */
+static void dataset_lay_out(const flow_row_store *data, flow_pool *pool, const flow_row_group *group, int64_t first,
+                            int64_t last)
+{
+    const int size = flow_comm_size(data->base.comm);
+    pool->n_blocks = last - first;
+    pool->first_rank = group->is_shuffled ? 0 : (int)(first % size);
+    pool->starts[0] = 0;
+    for (int64_t k = 0; k < pool->n_blocks; k++) {
+        pool->starts[k + 1] = pool->starts[k] + flow_dataset_block(data, group, first + k)->n_kept;
+        pool->starts_here[k] =
+            k < size ? 0 : pool->starts_here[k - size] + pool->starts[k - size + 1] - pool->starts[k - size];
+    }
 }
 
 flow_status flow_dataset_load(flow_row_store *data, flow_pool *pool, const flow_row_group *group,
                               const atomic_bool *stop, flow_error *err)
 {
+    const int rank = flow_comm_rank(data->base.comm), size = flow_comm_size(data->base.comm);
     int64_t first, last;
     flow_status status = FLOW_OK;
-    pool->n = 0;
+    pool->n = pool->n_here = 0;
     flow_dataset_group_range(data, group, &first, &last);
     if (group->is_shuffled) { /* in the order of the file, which is faster; the rows are permuted below */
         flow_dataset_permute_blocks(data, group);
         qsort(data->block_order + first, (size_t)(last - first), sizeof *data->block_order, dataset_by_index);
     }
-    for (int64_t i = first; i < last && status == FLOW_OK; i++) {
+    dataset_lay_out(data, pool, group, first, last);
+    for (int64_t k = 0; k < pool->n_blocks && status == FLOW_OK; k++) {
         if (stop != NULL && atomic_load(stop))
             status = flow_error_set(err, FLOW_INTERRUPTED, "%s: reading was stopped", data->base.location);
-        else
-            status = dataset_load_block(data, pool, flow_dataset_block(data, group, i), err);
+        else if ((pool->first_rank + k) % size == rank)
+            status = dataset_load_block(data, pool, flow_dataset_block(data, group, first + k), err);
     }
-    if (status != FLOW_OK) {
-        pool->n = 0;
-    } else if (group->is_shuffled) {
+    pool->n = status == FLOW_OK ? pool->starts[pool->n_blocks] : 0;
+    if (status == FLOW_OK && group->is_shuffled)
         flow_dataset_permute_rows(data, pool, group->seed, group->epoch, group->index);
-    }
     return status;
 }

@@ -25,10 +25,16 @@ typedef struct flow_row_span {
 
 /* The rows that are served: all rows of a held set, else those of a group. */
 typedef struct flow_pool {
-    char *rows;       /* n rows, packed */
-    int64_t *numbers; /* of the rows; NULL: row i is number i */
-    uint32_t *order;  /* of serving, when shuffled */
-    int64_t n;
+    char *rows;       /* (n_here) rows, packed: those that this process has (data/dataset_share.h) */
+    int64_t *numbers; /* (n_here) of the rows; NULL: row i of all is number i */
+    uint32_t *order;  /* (n) of serving, when shuffled */
+    int64_t n;        /* rows, at all ranks */
+    int64_t n_here;
+    /* Of a group: */
+    int64_t n_blocks;
+    int first_rank;       /* that has its first block; the next one has the second, and so on */
+    int64_t *starts;      /* (n_blocks + 1) where the rows of each block begin among all, and where they end */
+    int64_t *starts_here; /* (n_blocks) where they begin among those of the rank that has the block */
 } flow_pool;
 
 /* Which group, of which order. */
@@ -38,9 +44,12 @@ typedef struct flow_row_group {
     int64_t epoch, index;
 } flow_row_group;
 
+struct flow_row_share;
+
 /* The whole of a data set. */
 typedef struct flow_row_store {
     flow_dataset base;
+    struct flow_row_share *sharing; /* messages between ranks; NULL: one process */
     flow_name_list columns, classes; /* own the names */
     bool allow_negative_weights, flip;
     flow_part part;
@@ -74,8 +83,8 @@ typedef struct flow_row_store {
  * wrong with it. */
 flow_status flow_dataset_scan(flow_row_store *data, size_t memory_bytes, bool read_ahead, flow_error *err);
 
-/* Room for n rows. FLOW_MEMORY; flow_pool_free is needed then, too. */
-flow_status flow_pool_make(flow_pool *pool, const flow_row_packing *packing, size_t n, flow_error *err);
+/* Room for any group; the sizes of blocks and pool are chosen. FLOW_MEMORY; flow_pool_free is needed then, too. */
+flow_status flow_pool_make(flow_pool *pool, const flow_row_store *data, flow_error *err);
 void flow_pool_free(flow_pool *pool);
 
 /* Whether a row of this number belongs to the part. */

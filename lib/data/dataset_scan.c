@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "core/memory.h"
+#include "data/dataset_share.h"
 #include "data/read_ahead.h"
 
 enum {
@@ -24,7 +25,8 @@ typedef struct dataset_scan {
     size_t memory_bytes;
     bool holds;         /* all rows so far fit */
     bool counts;        /* numbers are 0, 1, 2, ... so far */
-    size_t n_held, capacity;
+    size_t n_held; /* at all ranks */
+    size_t capacity;
     double *block;      /* (block_rows, d) */
     int64_t *numbers;   /* (block_rows) */
 } dataset_scan;
@@ -49,10 +51,51 @@ static size_t scan_most_held(const dataset_scan *s)
     return most < UINT32_MAX ? most : UINT32_MAX;
 }
 
+/* Room for n more rows. */
+static flow_status scan_make_room(dataset_scan *s, size_t n, size_t most, flow_error *err)
+{
+    flow_row_store *data = s->data;
+    const size_t n_here = (size_t)data->pool.n_here;
+    if (n_here + n <= s->capacity)
+        return FLOW_OK;
+    size_t capacity = 2 * (n_here + n), bytes;
+    capacity = capacity < most ? capacity : most;
+    if (data->reader->n_rows >= 0 && (size_t)data->reader->n_rows < capacity)
+        capacity = (size_t)data->reader->n_rows;
+    bytes = capacity;
+    char *rows = flow_size_mul(&bytes, data->packing.row_bytes) ? realloc(data->pool.rows, bytes) : NULL;
+    if (rows == NULL)
+        return flow_error_memory(err, "the rows; allow less memory, so that they are read in parts");
+    data->pool.rows = rows;
+    int64_t *numbers = realloc(data->pool.numbers, capacity * sizeof *numbers);
+    if (numbers == NULL)
+        return flow_error_memory(err, "the rows; allow less memory, so that they are read in parts");
+    data->pool.numbers = numbers;
+    s->capacity = capacity;
+    return FLOW_OK;
+}
+
+/* Adds those of n rows that belong to this process. */
+static void scan_keep(dataset_scan *s, size_t n)
+{
+    flow_row_store *data = s->data;
+    flow_pool *pool = &data->pool;
+    const size_t d = (size_t)data->base.n_columns;
+    for (size_t i = 0, m; i < n; i += m) {
+        const int64_t row = (int64_t)(s->n_held + i), end = flow_share_run_end(data->base.comm, row);
+        m = n - i < (size_t)(end - row) ? n - i : (size_t)(end - row);
+        if (flow_share_holder(data->base.comm, row) != flow_comm_rank(data->base.comm))
+            continue;
+        flow_rows_pack(&data->packing, pool->rows + (size_t)pool->n_here * data->packing.row_bytes, s->block + i * d,
+                       m);
+        memcpy(pool->numbers + pool->n_here, s->numbers + i, m * sizeof *s->numbers);
+        pool->n_here += (int64_t)m;
+    }
+}
+
 static flow_status scan_hold(dataset_scan *s, size_t n, flow_error *err)
 {
     flow_row_store *data = s->data;
-    const flow_row_packing *packing = &data->packing;
     size_t most = scan_most_held(s);
     if (n > most - s->n_held) {
         if (!data->reader->can_seek)
@@ -61,24 +104,8 @@ static flow_status scan_hold(dataset_scan *s, size_t n, flow_error *err)
         s->holds = false;
         return FLOW_OK;
     }
-    if (s->n_held + n > s->capacity) {
-        size_t capacity = 2 * (s->n_held + n), bytes;
-        capacity = capacity < most ? capacity : most;
-        if (data->reader->n_rows >= 0 && (size_t)data->reader->n_rows < capacity)
-            capacity = (size_t)data->reader->n_rows;
-        bytes = capacity;
-        char *rows = flow_size_mul(&bytes, packing->row_bytes) ? realloc(data->pool.rows, bytes) : NULL;
-        if (rows == NULL)
-            return flow_error_memory(err, "the rows; allow less memory, so that they are read in parts");
-        data->pool.rows = rows;
-        int64_t *numbers = realloc(data->pool.numbers, capacity * sizeof *numbers);
-        if (numbers == NULL)
-            return flow_error_memory(err, "the rows; allow less memory, so that they are read in parts");
-        data->pool.numbers = numbers;
-        s->capacity = capacity;
-    }
-    flow_rows_pack(packing, data->pool.rows + s->n_held * packing->row_bytes, s->block, n);
-    memcpy(data->pool.numbers + s->n_held, s->numbers, n * sizeof *s->numbers);
+    FLOW_TRY(scan_make_room(s, n, most, err));
+    scan_keep(s, n);
     for (size_t i = 0; i < n; i++)
         s->counts = s->counts && s->numbers[i] == (int64_t)(s->n_held + i);
     s->n_held += n;
@@ -151,29 +178,37 @@ static int64_t scan_count_weightless(const flow_row_store *data, const double *r
     return count;
 }
 
+/* A block that was read, at `at`. */
+static flow_status scan_block(dataset_scan *s, const flow_position *at, size_t n_read, flow_error *err)
+{
+    flow_row_store *data = s->data;
+    if (data->base.survey != NULL)
+        FLOW_TRY(flow_survey_add(data->base.survey, s->block, s->numbers, n_read, err));
+    data->base.n_weightless += scan_count_weightless(data, s->block, s->numbers, n_read);
+    size_t n = flow_dataset_keep(data, s->block, s->numbers, n_read);
+    if (n_read > 0 && data->reader->can_seek)
+        FLOW_TRY(scan_add_block(data, at, n_read, n, err));
+    if (data->base.is_weighted && !data->allow_negative_weights)
+        FLOW_TRY(scan_check_weights(data, s->block, s->numbers, n, err));
+    FLOW_TRY(flow_stats_add(&data->stats, s->block, s->numbers, n, err));
+    data->base.checksum = flow_dataset_checksum(data->base.checksum, s->block, n * (size_t)data->base.n_columns);
+    data->base.n_rows += (int64_t)n;
+    return s->holds && n > 0 ? scan_hold(s, n, err) : FLOW_OK;
+}
+
 static flow_status scan_table(dataset_scan *s, flow_error *err)
 {
     flow_row_store *data = s->data;
-    size_t d = (size_t)data->base.n_columns, n_read;
+    flow_status status = FLOW_OK;
+    size_t n_read;
     do {
-        flow_position at = flow_reader_tell(data->reader);
-        size_t n_max = (size_t)data->block_rows;
-        FLOW_TRY(flow_reader_read(data->reader, s->block, s->numbers, n_max, &n_read, err));
-        if (data->base.survey != NULL)
-            FLOW_TRY(flow_survey_add(data->base.survey, s->block, s->numbers, n_read, err));
-        data->base.n_weightless += scan_count_weightless(data, s->block, s->numbers, n_read);
-        size_t n = flow_dataset_keep(data, s->block, s->numbers, n_read);
-        if (n_read > 0 && data->reader->can_seek)
-            FLOW_TRY(scan_add_block(data, &at, n_read, n, err));
-        if (data->base.is_weighted && !data->allow_negative_weights)
-            FLOW_TRY(scan_check_weights(data, s->block, s->numbers, n, err));
-        FLOW_TRY(flow_stats_add(&data->stats, s->block, s->numbers, n, err));
-        data->base.checksum = flow_dataset_checksum(data->base.checksum, s->block, n * d);
-        data->base.n_rows += (int64_t)n;
-        if (s->holds && n > 0)
-            FLOW_TRY(scan_hold(s, n, err));
+        flow_position at;
+        FLOW_TRY(flow_share_read(data, status, s->block, s->numbers, (size_t)data->block_rows, &at, &n_read, err));
+        status = scan_block(s, &at, n_read, err);
     } while (n_read > 0);
+    FLOW_TRY(flow_comm_agree(data->base.comm, status, err));
     data->base.n_skipped = data->reader->n_skipped;
+    flow_comm_broadcast(data->base.comm, 0, &data->base.n_skipped, sizeof data->base.n_skipped);
     data->base.remarks = data->reader->remarks; /* taken over */
     data->reader->remarks = (flow_name_list){0};
     return FLOW_OK;
@@ -221,12 +256,8 @@ static flow_status scan_no_rows(const flow_row_store *data, const flow_position 
 
 static flow_status scan_make_pools(flow_row_store *data, bool read_ahead, flow_error *err)
 {
-    int64_t pool = data->block_rows * data->pool_blocks, most = data->base.n_rows + data->block_rows;
-    size_t n = (size_t)(pool < most ? pool : most);
-    flow_status status = flow_pool_make(&data->pool, &data->packing, n, err);
-    if (status == FLOW_OK && read_ahead)
-        status = flow_read_ahead_new(&data->ahead, data, n, err);
-    return status;
+    FLOW_TRY(flow_pool_make(&data->pool, data, err));
+    return read_ahead ? flow_read_ahead_new(&data->ahead, data, err) : FLOW_OK;
 }
 
 /* The effective number of rows, from the summary of the weights, and the unit in which they are served. */
@@ -254,14 +285,14 @@ static flow_status scan_describe_skipped(flow_row_store *data, flow_error *err)
     const int d = data->base.n_columns;
     flow_dataset *base = &data->base;
     base->skipped = (flow_skipped){.all = flow_reader_tell(data->reader).row};
-    if (data->base.n_skipped == 0)
+    base->skipped.rows = base->n_skipped;
+    if (data->base.n_skipped == 0 || flow_comm_rank(base->comm) > 0) /* rank 0 has read them, and says what there is */
         return FLOW_OK;
     flow_kept_column *kept = malloc((size_t)d * sizeof *kept);
     if (kept == NULL)
         return flow_error_memory(err, "the statistics of the columns");
     for (int i = 0; i < d; i++)
         kept[i] = (flow_kept_column){base->summary[i].mean, base->summary[i].deviation};
-    base->skipped.rows = base->n_skipped;
     flow_skipped_describe(&base->skipped, data->reader->skipped, base->columns, d, kept);
     free(kept);
     return FLOW_OK;
@@ -282,7 +313,7 @@ static flow_status scan_settle(dataset_scan *s, bool read_ahead, flow_error *err
     }
     data->pool.n = (int64_t)s->n_held;
     if (s->n_held > 0) {
-        char *rows = realloc(data->pool.rows, s->n_held * data->packing.row_bytes);
+        char *rows = realloc(data->pool.rows, ((size_t)data->pool.n_here + 1) * data->packing.row_bytes);
         if (rows != NULL)
             data->pool.rows = rows;
     }

@@ -18,14 +18,14 @@ struct flow_read_ahead {
     flow_error error;
 };
 
-flow_status flow_read_ahead_new(flow_read_ahead **out, flow_row_store *data, size_t n, flow_error *err)
+flow_status flow_read_ahead_new(flow_read_ahead **out, flow_row_store *data, flow_error *err)
 {
     flow_read_ahead *ahead = calloc(1, sizeof *ahead);
     *out = ahead;
     if (ahead == NULL)
         return flow_error_memory(err, "reading ahead");
     ahead->data = data;
-    return flow_pool_make(&ahead->pool, &data->packing, n, err);
+    return flow_pool_make(&ahead->pool, data, err);
 }
 
 static void read_ahead_join(flow_read_ahead *ahead)

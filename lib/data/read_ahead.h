@@ -9,8 +9,8 @@
 
 typedef struct flow_read_ahead flow_read_ahead;
 
-/* For a data set that is not held, with a pool of its own for n rows. */
-flow_status flow_read_ahead_new(flow_read_ahead **out, flow_row_store *data, size_t n, flow_error *err);
+/* For a data set that is not held, with a pool of its own. */
+flow_status flow_read_ahead_new(flow_read_ahead **out, flow_row_store *data, flow_error *err);
 /* Stops the thread. Accepts NULL. */
 void flow_read_ahead_free(flow_read_ahead *ahead);
 

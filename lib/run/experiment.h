@@ -16,9 +16,10 @@
 #include "train/objective.h"
 #include "train/trainer.h"
 
-/* Starts from the first three members. */
+/* Starts from the first four members. */
 typedef struct flow_experiment {
     const flow_run_hooks *hooks; /* borrowed: warnings go there */
+    const flow_comm *comm;       /* borrowed: the ranks that share the data; NULL: this process alone */
     int n_threads;
     bool without_test; /* the test data are not opened */
     flow_spec *spec;

@@ -35,6 +35,7 @@ static flow_status experiment_open_one(const flow_experiment *x, flow_dataset **
         .flip = data->flip && out == &x->training, .survey = out == &x->training,
         .memory_bytes = (size_t)(data->memory * (double)(1u << 30)),
         .part = part, .share = data->validation.number, .test_share = data->test.number, .seed = x->spec->seed,
+        .comm = x->comm,
         .read_ahead = x->n_threads > 1, /* reading ahead is a thread of its own */
     };
     if (x->training != NULL) {

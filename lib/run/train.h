@@ -47,6 +47,8 @@ typedef struct flow_run_train_options {
     bool evaluate;         /* no step is taken: the test data are evaluated with the best weights, and that is all */
     bool without_test;     /* test data are neither opened nor evaluated */
     bool keep_scores;      /* of the rows of validation and test data, in the result */
+    const flow_comm *comm; /* the ranks that train together, all with these options; NULL: this process alone. Rank 0
+                              writes the model */
     int64_t n_threads;     /* 0: all processors */
     int argc;              /* the command line, for provenance; 0: none */
     char *const *argv;

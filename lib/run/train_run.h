@@ -44,6 +44,7 @@ flow_status train_check_output(const train_run *run, bool *resume, flow_error *e
 /* Restores the trainer from the model file; FLOW_SPEC or FLOW_DATA with the differences when it is another training. */
 flow_status train_resume(train_run *run, flow_error *err);
 
+/* Rank 0 writes the file; the others have nothing to do. */
 flow_status train_save(train_run *run, flow_error *err);
 /* Whether there is anything to save that is not in the file: not when a finished training was resumed. */
 bool train_is_news(const train_run *run);

@@ -117,6 +117,11 @@ static cJSON *summary_json(const train_run *run, flow_error *err)
 flow_status train_save(train_run *run, flow_error *err)
 {
     double began = flow_seconds();
+    if (flow_comm_rank(run->options->comm) > 0) {
+        run->has_saved = true;
+        run->saved = began;
+        return FLOW_OK;
+    }
     flow_model_contents contents = {
         .spec = run->x->spec, .f = flow_trainer_best_flow(run->trainer), .weights = flow_trainer_best(run->trainer),
         .columns = run->x->columns, .history_columns = flow_epoch_columns, .n_history_columns = FLOW_EPOCH_COLUMNS,

@@ -58,8 +58,8 @@ static flow_status train_make_trainer(train_run *run, flow_error *err)
     if (x->target == NULL)
         return flow_trainer_new(&run->trainer, x->f, x->train, x->training, x->validation, x->spec->seed,
                                 run->x->n_threads, err);
-    flow_status status = flow_trainer_new_target(&run->trainer, x->f, x->train, x->target, x->spec->seed,
-                                                 run->x->n_threads, err);
+    flow_status status = flow_trainer_new_target(&run->trainer, x->f, x->train, x->target, x->spec->seed, x->comm,
+                                                 x->n_threads, err);
     return status == FLOW_SPEC ? flow_error_prefix(err, status, "%s: ", x->spec->source) : status;
 }
 
@@ -69,6 +69,19 @@ static flow_status train_find_far_rows(train_run *run, flow_error *err)
     const flow_survey *survey = run->x->training != NULL ? run->x->training->survey : NULL;
     FLOW_TRY(flow_far_rows_of_training(&run->far, survey, run->x->f, err));
     return flow_experiment_warn_of_far_rows(run->x, &run->far, err);
+}
+
+/* Takes the model file for this run. Rank 0 does it, and says whether there is something to resume. */
+static flow_status train_claim(train_run *run, bool *resume, flow_error *err)
+{
+    const flow_run_train_options *o = run->options;
+    flow_status status = FLOW_OK;
+    if (flow_comm_rank(o->comm) == 0)
+        status = flow_output_lock(&run->lock, run->output, false, "trains this model", &o->hooks, err);
+    if (flow_comm_rank(o->comm) == 0 && status == FLOW_OK)
+        status = train_check_output(run, resume, err);
+    flow_comm_broadcast(o->comm, 0, resume, sizeof *resume);
+    return flow_comm_agree(o->comm, status, err);
 }
 
 static flow_status train_prepare(train_run *run, flow_error *err)
@@ -84,14 +97,13 @@ static flow_status train_prepare(train_run *run, flow_error *err)
     run->output = o->output != NULL ? flow_strdup(o->output) : flow_spec_path(x->spec, x->spec->output);
     if (run->output == NULL)
         return flow_error_memory(err, "a path");
-    FLOW_TRY(flow_output_lock(&run->lock, run->output, false, "trains this model", &o->hooks, err));
-    FLOW_TRY(train_check_output(run, &resume, err));
+    FLOW_TRY(train_claim(run, &resume, err));
     FLOW_TRY(flow_experiment_open(x, err));
     FLOW_TRY(flow_experiment_build(x, x->dim, err));
     FLOW_TRY(flow_experiment_check(x, err));
     flow_experiment_warn_of_networks(x);
     FLOW_TRY(train_make_trainer(run, err));
-    FLOW_TRY(resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err));
+    FLOW_TRY(flow_comm_agree(x->comm, resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err), err));
     FLOW_TRY(train_find_far_rows(run, err));
     FLOW_TRY(flow_experiment_warn_of_sizes(x, err));
     return o->profile ? flow_profile_new(&run->profile, run->x->n_threads, err) : FLOW_OK;
@@ -169,7 +181,7 @@ static flow_status train_estimate_density(train_run *run, flow_error *err)
     if (run->x->target == NULL)
         return FLOW_OK;
     flow_status status = flow_draws_new(&draws, flow_trainer_best_flow(run->trainer), flow_trainer_best(run->trainer),
-                                        run->x->target, run->x->n_threads, err);
+                                        run->x->target, run->x->comm, run->x->n_threads, err);
     if (status == FLOW_OK)
         status = flow_draws_estimate(&run->estimate, draws, run->x->spec->seed,
                                      run->x->draws->test, err);
@@ -202,7 +214,8 @@ static flow_status train_finish(train_run *run, flow_status status, flow_error *
     /* a flow that no epoch improved is no result; in a file of this run, it is one that failed */
     const bool untrained = status == FLOW_NUMERIC && flow_trainer_best_epoch(run->trainer) == 0 && !run->has_saved &&
                            !run->out->resumed;
-    return !untrained && train_is_news(run) ? train_save(run, err) : FLOW_OK;
+    status = !untrained && train_is_news(run) ? train_save(run, err) : FLOW_OK;
+    return flow_comm_agree(run->options->comm, status, err);
 }
 
 /* Takes steps up to the end, or none where the training is to stay where it is. */
@@ -224,9 +237,11 @@ static flow_status train_and_save(train_run *run, flow_error *err)
     run->saved = flow_seconds();
     run->outcome = "running";
     flow_status status = train_take_steps(run, &hooks, err);
-    if (run->save_status != FLOW_OK) {
-        *err = run->save_error;
-        return run->save_status;
+    flow_error save_error = run->save_error;
+    const flow_status save_status = flow_comm_agree(run->options->comm, run->save_status, &save_error);
+    if (save_status != FLOW_OK) {
+        *err = save_error;
+        return save_status;
     }
     if (status != FLOW_OK && status != FLOW_INTERRUPTED && status != FLOW_NUMERIC)
         return status; /* the disk or the data failed, and would again */
@@ -277,7 +292,7 @@ static void train_describe(train_run *run, flow_status status)
 flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_options *options, flow_error *err)
 {
     *out = (flow_run_train_result){
-        .x = {.hooks = &options->hooks, .n_threads = flow_run_threads(options->n_threads),
+        .x = {.hooks = &options->hooks, .comm = options->comm, .n_threads = flow_run_threads(options->n_threads),
               .without_test = options->without_test}};
     train_run run = {.options = options, .out = out, .x = &out->x};
     flow_status status = train_prepare(&run, err);

@@ -14,6 +14,8 @@
 struct flow_draws {
     flow_runner *runner;
     const flow_target *target;
+    const flow_comm *comm;
+    size_t *bytes; /* (ranks) */
     /* the current call */
     uint64_t seed, first_row;
     size_t n;
@@ -21,22 +23,32 @@ struct flow_draws {
 };
 
 flow_status flow_draws_new(flow_draws **out, const flow *f, const real *weights, const flow_target *target,
-                           int n_threads, flow_error *err)
+                           const flow_comm *comm, int n_threads, flow_error *err)
 {
     flow_draws *d = calloc(1, sizeof *d);
     *out = NULL;
     if (d == NULL)
         return flow_error_memory(err, "draws");
     d->target = target;
-    flow_status status = flow_runner_new(&d->runner, f, weights, n_threads, err);
+    d->comm = comm;
+    d->bytes = calloc((size_t)flow_comm_size(comm), sizeof *d->bytes);
+    flow_status status =
+        d->bytes != NULL ? flow_runner_new(&d->runner, f, weights, n_threads, err) : flow_error_memory(err, "draws");
     FLOW_RETURN_MADE(out, d, flow_draws_free, status);
 }
 
 void flow_draws_free(flow_draws *draws)
 {
-    if (draws != NULL)
-        flow_runner_free(draws->runner);
+    if (draws == NULL)
+        return;
+    flow_runner_free(draws->runner);
+    free(draws->bytes);
     free(draws);
+}
+
+const flow_comm *flow_draws_comm(const flow_draws *draws)
+{
+    return draws->comm;
 }
 
 static void draws_run_tile(void *context, int item, int thread)
@@ -55,15 +67,29 @@ static void draws_run_tile(void *context, int item, int thread)
     memcpy(d->log_weights + first, w->logp, (size_t)n_rows * sizeof *w->logp);
 }
 
+/* The first draw of n that a rank maps: whole tiles. */
+static size_t draws_first(const flow_draws *d, size_t n, int rank)
+{
+    const size_t tile = (size_t)d->runner->f->tile_rows;
+    const size_t tiles = (n + tile - 1) / tile;
+    const size_t first = (size_t)flow_share_first((int64_t)tiles, rank, flow_comm_size(d->comm)) * tile;
+    return first < n ? first : n;
+}
+
 void flow_draws_log_weights(flow_draws *draws, uint64_t seed, uint64_t first_row, size_t n, double *log_weights)
 {
+    const int rank = flow_comm_rank(draws->comm);
+    const size_t first = draws_first(draws, n, rank);
     draws->seed = seed;
-    draws->first_row = first_row;
-    draws->n = n;
-    draws->log_weights = log_weights;
+    draws->first_row = first_row + first;
+    draws->n = draws_first(draws, n, rank + 1) - first;
+    draws->log_weights = log_weights + first;
     const size_t most = (size_t)draws->runner->f->tile_rows;
-    int n_tiles = (int)((n + most - 1) / most);
+    int n_tiles = (int)((draws->n + most - 1) / most);
     flow_parallel_for(n_tiles, flow_runner_make_workers(draws->runner, n_tiles), draws_run_tile, draws);
+    for (int r = 0; r < flow_comm_size(draws->comm); r++)
+        draws->bytes[r] = (draws_first(draws, n, r + 1) - draws_first(draws, n, r)) * sizeof *log_weights;
+    flow_comm_gather_all(draws->comm, draws->log_weights, log_weights, draws->bytes);
 }
 
 static void draws_summarise(flow_estimate *out, double *log_weights, size_t n)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "flow/flow.h"
+#include "num/comm.h"
 #include "train/target.h"
 
 #define FLOW_DRAWS_TRAINING ((uint64_t)1 << 62)
@@ -21,14 +22,16 @@
 #define FLOW_DRAWS_VALIDATION ((uint64_t)2 << 62)
 #define FLOW_DRAWS_TEST ((uint64_t)3 << 62)
 
-/* A flow with weights (borrowed: they may change between calls), a target, and threads. */
+/* A flow with weights (borrowed: they may change between calls), a target, and the ranks and threads that share the
+ * draws. */
 typedef struct flow_draws flow_draws;
 
 flow_status flow_draws_new(flow_draws **out, const flow *f, const real *weights, const flow_target *target,
-                           int n_threads, flow_error *err);
+                           const flow_comm *comm, int n_threads, flow_error *err);
 void flow_draws_free(flow_draws *draws);
+const flow_comm *flow_draws_comm(const flow_draws *draws);
 
-/* Log-weights (n) of the draws of rows first_row, first_row + 1, ... */
+/* Log-weights (n) of the draws of rows first_row, first_row + 1, ..., at all ranks. Collective. */
 void flow_draws_log_weights(flow_draws *draws, uint64_t seed, uint64_t first_row, size_t n, double *log_weights);
 
 /* Estimates from draws. */

@@ -176,7 +176,7 @@ flow_status flow_trainer_run_epoch(flow_trainer *t, const flow_train_hooks *hook
         clock->mark = time;
         epoch_report(t, hooks, clock);
         FLOW_TRY(status);
-        if (flow_train_should_stop(hooks))
+        if (flow_train_should_stop(hooks, t->comm))
             return flow_error_set(err, FLOW_INTERRUPTED, "interrupted in epoch %lld", (long long)t->now.epochs + 1);
     }
     return FLOW_OK;

@@ -77,72 +77,135 @@ void flow_evaluator_set_noise_draws(flow_evaluator *evaluator, int n)
     flow_runner_set_noise_draws(evaluator->runner, n);
 }
 
-/* Gives rows that are left out the weight 0, and values like those of the others. */
-static void evaluator_leave_out(flow_evaluator *e, flow_likelihood *out, size_t n)
+/* Gives rows that are left out the weight 0, and values like those of the others. The n rows are row `first` of the
+ * piece and those that follow. */
+static void evaluator_leave_out(flow_evaluator *e, flow_likelihood *out, size_t first, size_t n)
 {
     for (size_t i = 0; e->far != NULL && e->far->dim > 0 && i < n; i++) {
         double *row = e->rows + i * e->width;
         if (!flow_far_rows_has(e->far, row))
             continue;
         if (out->left_out++ == 0)
-            out->first_left_out = e->numbers[i];
+            out->first_left_out = e->numbers[first + i];
         memcpy(row, e->far->middle, e->width * sizeof *row);
-        e->row_weights[i] = 0;
+        e->row_weights[first + i] = 0;
     }
 }
 
 /* Moves the weights, which are the last column of n rows, to their own array, and the rows together. Without weights,
- * all are 1. */
-static void evaluator_part_weights(flow_evaluator *e, bool weighted, size_t n)
+ * all are 1. The rows are as in the function above. */
+static void evaluator_part_weights(flow_evaluator *e, bool weighted, size_t first, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        e->row_weights[i] = weighted ? e->rows[i * (e->width + 1) + e->width] : 1;
+        e->row_weights[first + i] = weighted ? e->rows[i * (e->width + 1) + e->width] : 1;
     for (size_t i = 1; weighted && i < n; i++)
         memmove(e->rows + i * e->width, e->rows + i * (e->width + 1), e->width * sizeof *e->rows);
+}
+
+/* The rows of a piece of n that each rank evaluates, whole tiles, into bounds (ranks + 1). */
+static void evaluator_share(const flow_evaluator *e, const flow_comm *comm, int64_t n, int64_t *bounds)
+{
+    const int size = flow_comm_size(comm), tile = e->runner->f->tile_rows;
+    const int64_t tiles = (n + tile - 1) / tile;
+    for (int r = 0; r <= size; r++) {
+        const int64_t first = flow_share_first(tiles, r, size) * tile;
+        bounds[r] = first < n ? first : n;
+    }
+}
+
+/* Gives all ranks the parts of the others, of an array of 8 bytes a row. */
+static void evaluator_gather(const flow_comm *comm, void *values, const int64_t *bounds, size_t *bytes)
+{
+    for (int r = 0; r < flow_comm_size(comm); r++)
+        bytes[r] = (size_t)(bounds[r + 1] - bounds[r]) * sizeof(double);
+    flow_comm_gather_all(comm, (char *)values + (size_t)bounds[flow_comm_rank(comm)] * sizeof(double), values, bytes);
+}
+
+/* The next n rows: fills their `logp`, `row_weights` and `numbers`. The values in `rows` are those of this process. */
+static flow_status evaluator_piece(flow_evaluator *e, flow_likelihood *out, flow_dataset *data, int64_t n,
+                                   int64_t *bounds, size_t *bytes, flow_error *err)
+{
+    const int rank = flow_comm_rank(data->comm);
+    evaluator_share(e, data->comm, n, bounds);
+    const size_t first = (size_t)bounds[rank], n_here = (size_t)(bounds[rank + 1] - bounds[rank]);
+    FLOW_TRY(flow_dataset_next_share(data, e->rows, e->numbers + first, bounds, err));
+    evaluator_part_weights(e, data->is_weighted, first, n_here);
+    evaluator_leave_out(e, out, first, n_here);
+    flow_rows_logp(e->runner, e->rows, n_here, e->logp + first);
+    if (flow_comm_size(data->comm) == 1)
+        return FLOW_OK;
+    evaluator_gather(data->comm, e->logp, bounds, bytes);
+    evaluator_gather(data->comm, e->row_weights, bounds, bytes);
+    evaluator_gather(data->comm, e->numbers, bounds, bytes);
+    return FLOW_OK;
+}
+
+/* Row i of the piece is the first one that is not finite. */
+static void evaluator_diagnose(flow_evaluator *e, flow_likelihood *out, const flow_comm *comm, int64_t i,
+                               const int64_t *bounds)
+{
+    int holder = 0;
+    while (bounds[holder + 1] <= i)
+        holder++;
+    out->first_not_finite = e->numbers[i];
+    if (holder == flow_comm_rank(comm))
+        flow_rows_diagnose(e->runner, FLOW_TO_LATENT, false, e->rows + (size_t)(i - bounds[holder]) * e->width,
+                           out->place, sizeof out->place);
+    flow_comm_broadcast(comm, holder, out->place, sizeof out->place);
+}
+
+/* What each rank has counted, of all of them. */
+static void evaluator_count_all(const flow_evaluator *e, flow_likelihood *out, const flow_comm *comm)
+{
+    const int64_t first = out->left_out > 0 ? out->first_left_out : INT64_MAX;
+    const flow_nfe nfe = flow_runner_nfe(e->runner, FLOW_TO_LATENT);
+    out->left_out = flow_comm_sum_int(comm, out->left_out);
+    out->first_left_out = out->left_out > 0 ? -flow_comm_most(comm, -first) : -1;
+    out->nfe = (flow_nfe){flow_comm_sum_int(comm, nfe.rows), flow_comm_sum_int(comm, nfe.evaluations),
+                          flow_comm_most(comm, nfe.most)};
+}
+
+static flow_status evaluator_run(flow_evaluator *e, flow_likelihood *out, double *logp, double *row_weights,
+                                 flow_dataset *data, int64_t *bounds, size_t *bytes, const flow_train_hooks *hooks,
+                                 flow_error *err)
+{
+    flow_moments moments = {0};
+    for (int64_t n; out->rows < data->n_rows; out->rows += n) {
+        const int64_t left = data->n_rows - out->rows;
+        n = left < (int64_t)e->n_max ? left : (int64_t)e->n_max;
+        FLOW_TRY(evaluator_piece(e, out, data, n, bounds, bytes, err));
+        for (int64_t i = 0; i < n; i++) {
+            flow_moments_add(&moments, e->logp[i], e->row_weights[i]);
+            if (!isfinite(e->logp[i]) && out->not_finite++ == 0)
+                evaluator_diagnose(e, out, data->comm, i, bounds);
+        }
+        if (logp != NULL)
+            memcpy(logp + out->rows, e->logp, (size_t)n * sizeof *logp);
+        if (row_weights != NULL)
+            memcpy(row_weights + out->rows, e->row_weights, (size_t)n * sizeof *row_weights);
+        if (flow_train_should_stop(hooks, data->comm))
+            return flow_error_set(err, FLOW_INTERRUPTED, "interrupted while evaluating %s", data->location);
+    }
+    evaluator_count_all(e, out, data->comm);
+    flow_likelihood_finish(out, &moments);
+    return FLOW_OK;
 }
 
 flow_status flow_evaluator_run(flow_evaluator *evaluator, flow_likelihood *out, double *logp, double *row_weights,
                                flow_dataset *data, const flow_train_hooks *hooks, flow_error *err)
 {
-    flow_evaluator *e = evaluator;
-    int64_t n_rows = data->n_rows;
+    const size_t size = (size_t)flow_comm_size(data->comm);
+    int64_t *bounds = calloc(size + 1, sizeof *bounds);
+    size_t *bytes = calloc(size, sizeof *bytes);
     *out = (flow_likelihood){.first_not_finite = -1, .first_left_out = -1};
-    flow_moments moments = {0};
-    flow_runner_clear_nfe(e->runner);
+    flow_runner_clear_nfe(evaluator->runner);
     flow_dataset_rewind(data);
-    for (;;) {
-        size_t n = 0;
-        FLOW_TRY(flow_dataset_next(data, e->rows, e->numbers, e->n_max, &n, err));
-        if (n == 0)
-            break;
-        if (out->rows + (int64_t)n > n_rows)
-            return flow_error_set(err, FLOW_DATA, "%s: has more rows than before; it changed while it was in use",
-                                  data->location);
-        evaluator_part_weights(e, data->is_weighted, n);
-        evaluator_leave_out(e, out, n);
-        flow_rows_logp(e->runner, e->rows, n, e->logp);
-        for (size_t i = 0; i < n; i++) {
-            flow_moments_add(&moments, e->logp[i], e->row_weights[i]);
-            if (!isfinite(e->logp[i]) && out->not_finite++ == 0) {
-                out->first_not_finite = e->numbers[i];
-                flow_rows_diagnose(e->runner, FLOW_TO_LATENT, false, e->rows + i * e->width, out->place,
-                                   sizeof out->place);
-            }
-            if (logp != NULL)
-                logp[out->rows + (int64_t)i] = e->logp[i];
-            if (row_weights != NULL)
-                row_weights[out->rows + (int64_t)i] = e->row_weights[i];
-        }
-        out->rows += (int64_t)n;
-        if (flow_train_should_stop(hooks))
-            return flow_error_set(err, FLOW_INTERRUPTED, "interrupted while evaluating %s", data->location);
-    }
-    if (out->rows != n_rows)
-        return flow_error_set(err, FLOW_DATA, "%s: has %lld rows and had %lld before; it changed while it was in use",
-                              data->location, (long long)out->rows, (long long)n_rows);
-    out->nfe = flow_runner_nfe(e->runner, FLOW_TO_LATENT);
-    flow_likelihood_finish(out, &moments);
-    return FLOW_OK;
+    flow_status status = bounds == NULL || bytes == NULL ? flow_error_memory(err, "an evaluation") : FLOW_OK;
+    if (status == FLOW_OK)
+        status = evaluator_run(evaluator, out, logp, row_weights, data, bounds, bytes, hooks, err);
+    free(bounds);
+    free(bytes);
+    return status;
 }
 
 flow_status flow_evaluate(flow_likelihood *out, const flow *f, const real *weights, flow_dataset *data, int n_threads,

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "num/comm.h"
 #include "num/profile.h"
 #include "train/history.h"
 
@@ -34,10 +35,10 @@ typedef struct flow_train_hooks {
     flow_profile *profile;
 } flow_train_hooks;
 
-/* Whether the run is to end; `hooks` may be NULL. */
-static inline bool flow_train_should_stop(const flow_train_hooks *hooks)
+/* Whether the run is to end: when one of the ranks `comm` says so. `hooks` may be NULL. Collective. */
+static inline bool flow_train_should_stop(const flow_train_hooks *hooks, const flow_comm *comm)
 {
-    return hooks != NULL && hooks->should_stop != NULL && hooks->should_stop(hooks->context);
+    return flow_comm_any(comm, hooks != NULL && hooks->should_stop != NULL && hooks->should_stop(hooks->context));
 }
 
 #endif

@@ -22,9 +22,10 @@ typedef struct flow_source_type {
     flow_status (*fit)(flow_source *self, flow *f, real *weights, flow_error *err);
     /* Goes to row `row` of epoch `epoch`, both counted from 0. */
     flow_status (*seek)(flow_source *self, int64_t epoch, int64_t row, flow_error *err);
-    /* The next n rows, valid until the next call. The caller sets `share`. */
+    /* The next n rows, valid until the next call: those of them that this process has (flow_batch_share). The caller
+     * sets `share`. */
     flow_status (*next)(flow_source *self, int64_t n, flow_batch *out, flow_error *err);
-    /* The number, counted from 0, of row i of the last batch in its file. */
+    /* The number, counted from 0, of row i of the last batch in its file. Collective, as the functions above are. */
     int64_t (*number)(const flow_source *self, int64_t i);
     /* Writes scores (n_held_out) and weights (n_held_out) of the held-out rows, and their statistics. FLOW_INTERRUPTED
      * when should_stop of the hooks is true. NULL: there are no held-out rows. */
@@ -48,9 +49,9 @@ flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *tra
                              const real *evaluated, const flow_train_options *options, uint64_t seed, int n_threads,
                              flow_error *err);
 
-/* Draws. FLOW_SPEC when a map of the flow takes its values from data. */
+/* Draws, which the ranks `comm` share. FLOW_SPEC when a map of the flow takes its values from data. */
 flow_status flow_source_draws(flow_source **out, const flow *f, const flow_target *target,
                               const flow_draw_options *draws, const real *evaluated, const flow_train_options *options,
-                              uint64_t seed, int n_threads, flow_error *err);
+                              uint64_t seed, const flow_comm *comm, int n_threads, flow_error *err);
 
 #endif

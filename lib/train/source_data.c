@@ -18,9 +18,12 @@ typedef struct data_source {
     flow_dataset *training, *validation; /* validation: NULL without */
     flow_evaluator *evaluator;           /* NULL without validation */
     uint64_t seed;
+    /* Of the last batch, the rows of this process: */
+    flow_row_range own;
     double *rows;     /* (batch, columns of the data set) */
     int64_t *numbers; /* (batch) */
     bool *left_out;   /* (batch) */
+    int64_t *bounds;  /* (ranks + 1) of the rows of each rank */
     const flow *f;
     flow_far_rows far; /* rows that are left out; found with the fitted values, when the first epoch begins */
     bool has_looked;
@@ -161,7 +164,7 @@ static flow_status data_seek(flow_source *self, int64_t epoch, int64_t row, flow
 
 static void data_leave_out(data_source *source, flow_batch *batch)
 {
-    for (int64_t i = 0; i < batch->n; i++) {
+    for (int64_t i = 0; i < source->own.n; i++) {
         double *row = source->rows + (size_t)i * batch->stride;
         source->left_out[i] = flow_far_rows_has(&source->far, row);
         if (source->left_out[i])
@@ -173,17 +176,13 @@ static void data_leave_out(data_source *source, flow_batch *batch)
 static flow_status data_next(flow_source *self, int64_t n, flow_batch *out, flow_error *err)
 {
     data_source *source = (data_source *)self;
-    size_t stride = (size_t)source->training->n_columns;
-    for (int64_t done = 0; done < n;) {
-        size_t n_read = 0;
-        FLOW_TRY(flow_dataset_next(source->training, source->rows + (size_t)done * stride, source->numbers + done,
-                                   (size_t)(n - done), &n_read, err));
-        if (n_read == 0)
-            return flow_error_set(err, FLOW_DATA, "%s: has fewer rows than before; it changed while it was in use",
-                                  self->name);
-        done += (int64_t)n_read;
-    }
-    *out = (flow_batch){.n = n, .rows = source->rows, .stride = stride, .weighted = source->training->is_weighted};
+    flow_dataset *data = source->training;
+    size_t stride = (size_t)data->n_columns;
+    for (int r = 0; r <= flow_comm_size(data->comm); r++)
+        source->bounds[r] = flow_batch_first(data->comm, n, r);
+    source->own = flow_batch_share(data->comm, n);
+    FLOW_TRY(flow_dataset_next_share(data, source->rows, source->numbers, source->bounds, err));
+    *out = (flow_batch){.n = n, .rows = source->rows, .stride = stride, .weighted = data->is_weighted};
     if (source->far.dim > 0)
         data_leave_out(source, out);
     return FLOW_OK;
@@ -191,7 +190,9 @@ static flow_status data_next(flow_source *self, int64_t n, flow_batch *out, flow
 
 static int64_t data_number(const flow_source *self, int64_t i)
 {
-    return ((const data_source *)self)->numbers[i];
+    const data_source *source = (const data_source *)self;
+    const int64_t here = i - source->own.first;
+    return flow_comm_most(source->training->comm, here >= 0 && here < source->own.n ? source->numbers[here] : -1);
 }
 
 static flow_status data_evaluate(flow_source *self, flow_likelihood *out, double *scores, double *row_weights,
@@ -250,6 +251,8 @@ flow_status flow_source_data(flow_source **out, const flow *f, flow_dataset *tra
     source->rows = flow_arena_take(&source->arena, batch, (size_t)training->n_columns * sizeof *source->rows);
     source->numbers = flow_arena_take(&source->arena, batch, sizeof *source->numbers);
     source->left_out = flow_arena_take(&source->arena, batch, sizeof *source->left_out);
+    source->bounds = flow_arena_take(&source->arena, (size_t)flow_comm_size(training->comm) + 1,
+                                     sizeof *source->bounds);
     flow_status status = source->arena.failed ? flow_error_memory(err, "training") : FLOW_OK;
     if (status == FLOW_OK && validation != NULL)
         status = flow_evaluator_new(&source->evaluator, f, evaluated, n_threads, err);

@@ -57,7 +57,7 @@ static flow_status draws_evaluate(flow_source *self, flow_likelihood *out, doubl
             if (!isfinite(scores[i]) && out->not_finite++ == 0)
                 out->first_not_finite = i;
         }
-        if (flow_train_should_stop(hooks))
+        if (flow_train_should_stop(hooks, flow_draws_comm(source->draws)))
             return flow_error_set(err, FLOW_INTERRUPTED, "interrupted while evaluating draws");
     }
     out->rows = self->n_held_out;
@@ -102,7 +102,7 @@ static flow_status draws_check_flow(const flow *f, const flow_target *target, fl
 
 flow_status flow_source_draws(flow_source **out, const flow *f, const flow_target *target,
                               const flow_draw_options *draws, const real *evaluated, const flow_train_options *options,
-                              uint64_t seed, int n_threads, flow_error *err)
+                              uint64_t seed, const flow_comm *comm, int n_threads, flow_error *err)
 {
     *out = NULL;
     FLOW_TRY(draws_check_flow(f, target, err));
@@ -114,6 +114,6 @@ flow_status flow_source_draws(flow_source **out, const flow *f, const flow_targe
                                  .n_held_out = draws->validation, .mean_weight = 1,
                                  .name = target->path, .held_out_name = target->path,
                                  .checksum = target->checksum, .held_out_checksum = target->checksum};
-    flow_status status = flow_draws_new(&source->draws, f, evaluated, target, n_threads, err);
+    flow_status status = flow_draws_new(&source->draws, f, evaluated, target, comm, n_threads, err);
     FLOW_RETURN_MADE(out, &source->base, draws_release, status);
 }

@@ -9,6 +9,7 @@
 #include "flow/runner.h"
 #include "num/parallel.h"
 #include "num/rng.h"
+#include "train/batch.h"
 #include "train/draws.h"
 #include "train/source_pairs.h"
 
@@ -19,13 +20,15 @@ typedef struct pair_source {
     flow_arena arena; /* of the arrays below */
     const flow *f;
     flow_dataset *training;
+    const flow_comm *comm;
     uint64_t seed;
     int n_threads;
     size_t stride;  /* d + c + d */
     double *pairs;  /* (n_rows, stride): data, context, latents */
     int64_t *order; /* (n_rows): of an epoch */
-    double *rows;   /* (batch, stride): of the last batch */
+    double *rows;   /* (batch, stride): of the last batch, those of this process */
     int64_t at, batch;
+    size_t *bytes; /* (ranks) */
     /* while pairs are made */
     flow_pair_request request;
     flow_runner *runner; /* of the model with the request's weights */
@@ -57,9 +60,10 @@ static flow_status pairs_next(flow_source *self, int64_t n, flow_batch *out, flo
 {
     (void)err;
     pair_source *source = (pair_source *)self;
-    for (int64_t i = 0; i < n; i++)
+    const flow_row_range own = flow_batch_share(source->comm, n);
+    for (int64_t i = 0; i < own.n; i++)
         memcpy(source->rows + (size_t)i * source->stride,
-               source->pairs + (size_t)source->order[source->at + i] * source->stride,
+               source->pairs + (size_t)source->order[source->at + own.first + i] * source->stride,
                source->stride * sizeof *source->rows);
     *out = (flow_batch){.n = n, .rows = source->rows, .stride = source->stride, .paired = true};
     source->at += n;
@@ -94,10 +98,12 @@ flow_status flow_source_pairs(flow_source **out, const flow *f, flow_dataset *tr
     *source = (pair_source){.f = f, .training = training, .seed = seed, .n_threads = n_threads};
     source->base = (flow_source){.type = &source_pairs, .n_rows = n, .mean_weight = 1,
                                  .name = "the pairs of this round"};
+    source->comm = training != NULL ? training->comm : NULL;
     source->stride = (size_t)flow_width(f) + (size_t)f->dim;
     size_t row_bytes = source->stride * sizeof *source->rows;
     source->rows = flow_arena_take(&source->arena, (size_t)(batch < n ? batch : n), row_bytes);
     source->pairs = flow_arena_take(&source->arena, (size_t)n, row_bytes);
+    source->bytes = flow_arena_take(&source->arena, (size_t)flow_comm_size(source->comm), sizeof *source->bytes);
     source->order = flow_arena_take(&source->arena, (size_t)n, sizeof *source->order);
     bool failed = source->arena.failed;
     flow_status status = failed ? flow_error_memory(err, "the pairs of reflow; lower train.objective.pairs") : FLOW_OK;
@@ -185,6 +191,25 @@ static flow_status pairs_replace_failed(pair_source *source, int64_t *n_failed, 
     return FLOW_OK;
 }
 
+/* Pairs [first, first + n), of which each rank solves whole tiles, for all ranks. */
+static void pairs_solve(pair_source *source, int64_t first, int64_t n)
+{
+    const int rank = flow_comm_rank(source->comm), size = flow_comm_size(source->comm), tile = source->f->tile_rows;
+    const int64_t tiles = (n + tile - 1) / tile, from = flow_share_first(tiles, rank, size) * tile;
+    const int64_t to = flow_share_first(tiles, rank + 1, size) * tile;
+    source->first = first + from;
+    source->n = (to < n ? to : n) - from;
+    const int n_tiles = (int)((source->n + tile - 1) / tile);
+    flow_parallel_for(n_tiles, flow_runner_make_workers(source->runner, n_tiles), pairs_solve_tile, source);
+    for (int r = 0; r < size; r++) {
+        const int64_t end = flow_share_first(tiles, r + 1, size) * tile;
+        source->bytes[r] = (size_t)((end < n ? end : n) - flow_share_first(tiles, r, size) * tile) * source->stride *
+                           sizeof *source->pairs;
+    }
+    flow_comm_gather_all(source->comm, source->pairs + (size_t)source->first * source->stride,
+                         source->pairs + (size_t)first * source->stride, source->bytes);
+}
+
 flow_status flow_source_pairs_make(flow_source *self, const flow_pair_request *request, int64_t *n_failed,
                                    const flow_train_hooks *hooks, flow_error *err)
 {
@@ -193,12 +218,10 @@ flow_status flow_source_pairs_make(flow_source *self, const flow_pair_request *r
     source->request = *request;
     FLOW_TRY(flow_runner_new(&source->runner, source->f, request->weights, source->n_threads, err));
     flow_status status = source->f->context.n > 0 ? pairs_load_contexts(source, err) : FLOW_OK;
-    for (source->first = 0; status == FLOW_OK && source->first < self->n_rows; source->first += PIECE) {
-        int64_t left = self->n_rows - source->first;
-        source->n = left < PIECE ? left : PIECE;
-        int n_tiles = (int)((source->n + source->f->tile_rows - 1) / source->f->tile_rows);
-        flow_parallel_for(n_tiles, flow_runner_make_workers(source->runner, n_tiles), pairs_solve_tile, source);
-        if (flow_train_should_stop(hooks))
+    for (int64_t first = 0; status == FLOW_OK && first < self->n_rows; first += PIECE) {
+        int64_t left = self->n_rows - first;
+        pairs_solve(source, first, left < PIECE ? left : PIECE);
+        if (flow_train_should_stop(hooks, source->comm))
             status = flow_error_set(err, FLOW_INTERRUPTED, "interrupted while making the pairs of round %lld of reflow",
                                     (long long)request->round);
     }

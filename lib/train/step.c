@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "num/parallel.h"
 #include "num/vector.h"
+#include "train/step.h"
 #include "train/step_state.h"
 
 enum { WEIGHTS_AT_ONCE = 1 << 14 }; /* of the sum of gradients, in one task */
@@ -114,24 +115,6 @@ void flow_step_free(flow_step *step)
     free(step);
 }
 
-static double step_row_weight(const flow_batch *batch, const flow *f, int64_t row)
-{
-    if (batch->left_out != NULL && batch->left_out[row])
-        return 0;
-    if (batch->rows == NULL || !batch->weighted)
-        return 1;
-    return batch->rows[(size_t)row * batch->stride + (size_t)flow_width(f)];
-}
-
-flow_row_range flow_batch_share(const flow_comm *comm, int64_t n)
-{
-    const int rank = flow_comm_rank(comm), size = flow_comm_size(comm);
-    const int64_t groups = (n + FLOW_GROUP - 1) / FLOW_GROUP;
-    const int64_t first = flow_share_first(groups, rank, size) * FLOW_GROUP;
-    const int64_t last = flow_share_first(groups, rank + 1, size) * FLOW_GROUP;
-    return (flow_row_range){first < n ? first : n, (last < n ? last : n) - (first < n ? first : n)};
-}
-
 void flow_step_load(flow_step *step, int item, const flow_step_worker *with)
 {
     flow_step_tile *at = &step->tiles[item];
@@ -156,7 +139,7 @@ void flow_step_load(flow_step *step, int item, const flow_step_worker *with)
         flow_tile_draw(step->f, step->weights, ws, at->n, batch->seed,
                        batch->first_row + (uint64_t)(step->own.first + first), 1);
     for (int j = 0; j < at->n; j++) {
-        at->weight[j] = j >= at->n_rows ? 0 : step_row_weight(batch, step->f, first + j);
+        at->weight[j] = j >= at->n_rows ? 0 : flow_batch_row_weight(batch, step->f, first + j);
         at->share[j] = (real)(batch->share * at->weight[j]);
     }
 }
@@ -267,4 +250,11 @@ double flow_step_weight(const flow_step *step)
 flow_nfe flow_step_nfe(const flow_step *step)
 {
     return step->groups[0].nfe;
+}
+
+void flow_step_batch_stats(flow_step *step, double share, double *fitted)
+{
+    if (step->n_with_stats > 0 &&
+        flow_comm_any(step->comm, step->n_used > 0 && step->workers[0].ws->direction == FLOW_TO_LATENT))
+        flow_step_follow_batch(step, share, fitted);
 }

@@ -13,20 +13,10 @@
 #include <stddef.h>
 
 #include "flow/nfe.h"
-#include "num/comm.h"
-#include "num/profile.h"
+#include "train/batch.h"
 #include "train/objective.h"
 
 typedef struct flow_step flow_step;
-
-enum { FLOW_GROUP = 512 }; /* rows, a multiple of every flow.tile_rows: a power of two times it */
-
-typedef struct flow_row_range {
-    int64_t first, n;
-} flow_row_range;
-
-/* The rows of a batch of n rows that this process has. */
-flow_row_range flow_batch_share(const flow_comm *comm, int64_t n);
 
 /* For batches of up to n_max rows; the flow is borrowed, and so are the objective, the target (NULL for an objective
  * on data) and `comm`, the ranks that share each batch. Of images the blocks may keep `memory` bytes for their
@@ -36,23 +26,6 @@ flow_status flow_step_new(flow_step **out, const flow *f, const flow_objective *
                           const flow_target *target, int64_t n_max, size_t memory, const flow_comm *comm, int n_threads,
                           flow_error *err);
 void flow_step_free(flow_step *step);
-
-/* Rows of data, or draws from the base. */
-typedef struct flow_batch {
-    int64_t n;          /* at all ranks */
-    const double *rows; /* those of this process, `stride` values apart: data, context, and the weight if there is one;
-                           NULL: draws */
-    size_t stride;
-    bool weighted;
-    const bool *left_out; /* rows that count for nothing, and have values like the others, of those of this process;
-                             NULL: there are none */
-    bool paired; /* a row is data, context and latents, the two ends of the blocks; no weights */
-    uint64_t seed, first_row; /* of draws, which are a function of these and not of the batch */
-    flow_profile *profile;    /* receives the phases of the step; NULL: none */
-    double share;             /* weight of a row of weight 1 in the mean */
-    flow_mode mode;           /* FLOW_TRAINING in training: estimates and penalties (flow/block.h) */
-    flow_noise noise;         /* for discrete columns and probes; its place is that of the first row */
-} flow_batch;
 
 /* gradient (n_weights) = that of share * sum of weight * (penalty - score). Returns the sum of weight * score; when it
  * is not finite the gradient is not written. The rows must stay valid as long as flow_step_diagnose may be called.

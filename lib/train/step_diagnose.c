@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "train/step.h"
 #include "train/step_state.h"
 
 /* What a rank has found. Of several the first one in the order of the stages counts, then the largest, then that of the

@@ -8,8 +8,10 @@
 #ifndef FLOW_TRAIN_STEP_STATE_H
 #define FLOW_TRAIN_STEP_STATE_H
 
+#include "flow/nfe.h"
 #include "num/tree_sum.h"
-#include "train/step.h"
+#include "train/batch.h"
+#include "train/objective.h"
 
 /* What a tile goes through the flow with. */
 typedef struct flow_step_worker {
@@ -36,6 +38,8 @@ typedef struct flow_step_group {
     double weight; /* the sum of their weights */
     flow_nfe nfe;
 } flow_step_group;
+
+typedef struct flow_step flow_step;
 
 struct flow_step {
     const flow *f;
@@ -77,6 +81,8 @@ flow_status flow_step_make_sums(flow_step *step, flow_error *err);
 void flow_step_free_sums(flow_step *step);
 /* Fills `groups` of the current batch, of all ranks. Collective. */
 void flow_step_share_groups(flow_step *step);
+/* What flow_step_batch_stats says, where the blocks mapped the batch to the latents. Collective. */
+void flow_step_follow_batch(flow_step *step, double share, double *fitted);
 /* The tiles of group g of this process: [first, last) among its tiles. */
 void flow_step_group_tiles(const flow_step *step, int64_t g, int *first, int *last);
 /* The groups of rank `rank`: [first, last). */

@@ -143,11 +143,8 @@ static void sums_of_block(void *context, int k, int thread)
     }
 }
 
-void flow_step_batch_stats(flow_step *step, double share, double *fitted)
+void flow_step_follow_batch(flow_step *step, double share, double *fitted)
 {
-    if (step->n_with_stats == 0 ||
-        !flow_comm_any(step->comm, step->n_used > 0 && step->workers[0].ws->direction == FLOW_TO_LATENT))
-        return;
     flow_parallel_for(step->n_with_stats, step->n_threads, sums_of_block, step);
     for (int k = 0; k < step->n_with_stats; k++) {
         const flow_block *block = step->f->blocks[step->with_stats[k]];

@@ -31,7 +31,7 @@ static flow_status trainer_make_parts(flow_trainer *t, const flow_target *target
     if (t->arena.failed)
         return flow_error_memory(err, "training");
     const size_t memory = (size_t)(t->options.memory * (double)(1u << 30));
-    return flow_step_new(&t->step, t->f, &t->objective, target, trainer_largest_batch(t), memory, NULL,
+    return flow_step_new(&t->step, t->f, &t->objective, target, trainer_largest_batch(t), memory, t->comm,
                          t->n_threads, err);
 }
 
@@ -46,7 +46,8 @@ static flow_status trainer_make_source(flow_trainer *t, flow_dataset *training, 
         return flow_error_set(err, FLOW_ARGUMENT, "the objective \"%s\" is %sone on data",
                               t->objective.type->info.name, draws != NULL ? "not " : "");
     if (training == NULL)
-        return flow_source_draws(&t->source, f, target, draws, weights, &t->options, t->seed, t->n_threads, err);
+        return flow_source_draws(&t->source, f, target, draws, weights, &t->options, t->seed, t->comm,
+                                 t->n_threads, err);
     FLOW_TRY(flow_objective_check(&t->objective, t->f, training->is_weighted, err));
     FLOW_TRY(flow_source_data(&t->source, f, training, validation, weights, &t->options, t->seed, t->n_threads, err));
     return flow_trainer_make_rounds(t, training, err);
@@ -66,8 +67,8 @@ static flow_status trainer_make(flow_trainer *t, flow_dataset *training, flow_da
 
 /* The data are NULL where there is a target, and the other way round. */
 static flow_status trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
-                               flow_dataset *validation, const flow_target *target, uint64_t seed, int n_threads,
-                               flow_error *err)
+                               flow_dataset *validation, const flow_target *target, uint64_t seed,
+                               const flow_comm *comm, int n_threads, flow_error *err)
 {
     *out = NULL;
     flow_trainer *t = calloc(1, sizeof *t);
@@ -76,6 +77,7 @@ static flow_status trainer_new(flow_trainer **out, flow *f, const flow_train_opt
     t->f = f;
     t->options = *options;
     t->seed = seed;
+    t->comm = comm;
     t->n_threads = n_threads < 1 ? 1 : n_threads;
     t->objective = flow_objective_of(&options->objective);
     flow_status status = trainer_make(t, training, validation, target, err);
@@ -85,13 +87,15 @@ static flow_status trainer_new(flow_trainer **out, flow *f, const flow_train_opt
 flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
                              flow_dataset *validation, uint64_t seed, int n_threads, flow_error *err)
 {
-    return trainer_new(out, f, options, training, validation, NULL, seed, n_threads, err);
+    return trainer_new(out, f, options, training, validation, NULL, seed, training != NULL ? training->comm : NULL,
+                       n_threads, err);
 }
 
 flow_status flow_trainer_new_target(flow_trainer **out, flow *f, const flow_train_options *options,
-                                    const flow_target *target, uint64_t seed, int n_threads, flow_error *err)
+                                    const flow_target *target, uint64_t seed, const flow_comm *comm, int n_threads,
+                                    flow_error *err)
 {
-    return trainer_new(out, f, options, NULL, NULL, target, seed, n_threads, err);
+    return trainer_new(out, f, options, NULL, NULL, target, seed, comm, n_threads, err);
 }
 
 void flow_trainer_free(flow_trainer *trainer)

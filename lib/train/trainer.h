@@ -1,7 +1,9 @@
 /* Training: stochastic gradient steps on an objective, until the held-out likelihood stops improving.
  *
- * A training is reproducible from the seed, for any number of threads: the order of the rows is a function of (seed,
- * epoch), and the gradient of a step does not depend on the threads (nn/tape.h). The state of a trainer is complete: a
+ * A training is reproducible from the seed, for any number of threads and ranks: the order of the rows is a function of
+ * (seed, epoch), and the gradient of a step does not depend on these (train/step.h). The ranks that share the data
+ * (data/dataset.h) share each batch; each has all weights, and the same ones. All functions but flow_trainer_free and
+ * those that only return something are then collective. The state of a trainer is complete: a
  * run that was stopped after any step and restored continues bit for bit as if it had never stopped.
  *
  * The trainer reads and writes no files: it reports through hooks, and its state is a list of named arrays that others
@@ -26,9 +28,10 @@ typedef struct flow_trainer flow_trainer;
 flow_status flow_trainer_new(flow_trainer **out, flow *f, const flow_train_options *options, flow_dataset *training,
                              flow_dataset *validation, uint64_t seed, int n_threads, flow_error *err);
 /* The same for an objective that draws: the rows are draws, and the held-out rows are a fixed set of them. The target
- * is borrowed, too. */
+ * is borrowed, too. The ranks `comm` share the draws; NULL: this process alone. */
 flow_status flow_trainer_new_target(flow_trainer **out, flow *f, const flow_train_options *options,
-                                    const flow_target *target, uint64_t seed, int n_threads, flow_error *err);
+                                    const flow_target *target, uint64_t seed, const flow_comm *comm, int n_threads,
+                                    flow_error *err);
 void flow_trainer_free(flow_trainer *trainer);
 
 /* A new start: initial weights, data-dependent values. */

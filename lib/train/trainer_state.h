@@ -52,6 +52,7 @@ struct flow_trainer {
     flow *f;
     flow_train_options options;
     uint64_t seed;
+    const flow_comm *comm; /* the ranks that share each batch */
     int n_threads;
     int64_t batch;   /* rows of a full step */
     int64_t n_steps; /* of all epochs of the current round */
