@@ -311,18 +311,25 @@ bool flow_ensemble_diagnose(flow_ensemble *e, const double *row, char *text, siz
     return false;
 }
 
-/* Where the first draw of member k fails among draws that there is room for. */
-static bool ensemble_diagnose_member(flow_ensemble *e, int k, uint64_t seed, uint64_t first_row, size_t n,
-                                     double temperature, const double *context, bool has_logp, uint64_t *row,
-                                     char *text, size_t size)
+/* Where the first draw fails among draws that there is room for. */
+static bool ensemble_diagnose_piece(flow_ensemble *e, uint64_t seed, uint64_t first_row, size_t n, double temperature,
+                                    const double *context, bool has_logp, uint64_t *row, char *text, size_t size)
 {
     char place[FLOW_DIAGNOSIS_SIZE];
-    const size_t m = ensemble_gather(e, k, first_row, n, context);
-    if (!flow_rows_diagnose_draws(e->members[k], seed, 0, e->rows, m, temperature, e->context, has_logp, row, place,
-                                  sizeof place))
-        return false;
-    ensemble_name_place(e, k, place, text, size);
-    return true;
+    uint64_t failed;
+    bool found = false;
+    ensemble_choose_all(e, seed, first_row, n);
+    for (int k = 0; k < e->n; k++) {
+        const size_t m = ensemble_gather(e, k, first_row, n, context);
+        if (!flow_rows_diagnose_draws(e->members[k], seed, 0, e->rows, m, temperature, e->context, has_logp, &failed,
+                                      place, sizeof place) ||
+            (found && failed > *row))
+            continue;
+        found = true;
+        *row = failed;
+        ensemble_name_place(e, k, place, text, size);
+    }
+    return found;
 }
 
 bool flow_ensemble_diagnose_draws(flow_ensemble *e, uint64_t seed, uint64_t first_row, size_t n, double temperature,
@@ -332,14 +339,12 @@ bool flow_ensemble_diagnose_draws(flow_ensemble *e, uint64_t seed, uint64_t firs
         return flow_rows_diagnose_draws(e->members[0], seed, first_row, NULL, n, temperature, context, has_logp, row,
                                         text, size);
     const size_t c = (size_t)e->members[0]->f->context.n;
+    bool found = false;
     text[0] = '\0';
-    for (size_t at = 0, m; at < n; at += m) {
+    for (size_t at = 0, m; at < n && !found; at += m) {
         m = n - at < e->n_room ? n - at : e->n_room;
-        ensemble_choose_all(e, seed, first_row + at, m);
-        for (int k = 0; k < e->n; k++)
-            if (ensemble_diagnose_member(e, k, seed, first_row + at, m, temperature, c > 0 ? context + at * c : NULL,
-                                         has_logp, row, text, size))
-                return true;
+        found = ensemble_diagnose_piece(e, seed, first_row + at, m, temperature, c > 0 ? context + at * c : NULL,
+                                        has_logp, row, text, size);
     }
-    return false;
+    return found;
 }

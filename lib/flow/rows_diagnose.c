@@ -80,12 +80,14 @@ bool flow_rows_diagnose_draws(flow_runner *runner, uint64_t seed, uint64_t first
     const flow *f = runner->f;
     flow_worker *w = &runner->workers[0];
     const size_t most = (size_t)f->tile_rows;
+    const flow_nfe counted = w->nfe[FLOW_TO_DATA]; /* these draws were counted when they were made */
     for (size_t at = 0; at < n; at += most) {
         const int n_rows = (int)(n - at < most ? n - at : most);
         const uint64_t first = first_row + at, *listed = rows != NULL ? rows + at : NULL;
         if (f->context.n > 0)
             flow_tile_load_context(f, w->ws, context + at * (size_t)f->context.n, n_rows, f->tile_rows);
         flow_worker_draw_points(runner, w, seed, first, listed, n_rows, temperature);
+        w->nfe[FLOW_TO_DATA] = counted;
         int j = first_failure(runner, has_logp, n_rows);
         if (j < 0)
             continue;

@@ -26,8 +26,8 @@ typedef struct comparison {
     flow_moments *pairs; /* (n, n) at [k, l], k < l: of those of k minus those of l */
     double *seconds;     /* (n) of processors, for evaluating */
     uint32_t checksum;   /* of all rows that were read, with their weight */
-    flow_status status;  /* of what a batch cannot return */
-    flow_error error;
+    double *first;       /* (COMPARE_UNITS, width): the first rows */
+    size_t n_first;
 } comparison;
 
 /* ---- rows ---- */
@@ -41,7 +41,7 @@ static void compare_count_odd(comparison *c, int k, double logp, int64_t row)
         *first = row;
 }
 
-static void compare_count(comparison *c, const double *logp, double weight, int64_t row)
+static void compare_count_row(comparison *c, const double *logp, double weight, int64_t row)
 {
     const int n = c->set.n;
     bool finite = true;
@@ -64,15 +64,13 @@ static void compare_count(comparison *c, const double *logp, double weight, int6
     }
 }
 
-static void compare_map(void *context, flow_row_batch *batch)
+/* Tells how long each model took. */
+static flow_status compare_map(void *context, flow_row_batch *batch, flow_error *err)
 {
-    comparison *c = context;
-    const size_t width = (size_t)c->set.at[0].width, n = batch->n, n_models = (size_t)c->set.n;
-    double *weights = batch->scratch, *logp = weights + n, *arranged = logp + n;
-    c->checksum = flow_dataset_checksum(c->checksum, batch->in, n * (size_t)c->in.n_columns);
-    flow_weighed_split(&c->in, width, n, batch->in, weights);
-    if (c->result->rows == 0)
-        c->status = compare_set_warn_of_units(&c->set, batch->in, n, &c->rows.hooks, &c->error);
+    (void)err;
+    const comparison *c = context;
+    const size_t n = batch->n, n_models = (size_t)c->set.n;
+    double *logp = batch->scratch, *arranged = logp + n;
     for (size_t k = 0; k < n_models; k++) {
         const double *rows = batch->in;
         if (c->set.place[k] != NULL) {
@@ -81,12 +79,28 @@ static void compare_map(void *context, flow_row_batch *batch)
         }
         const double began = flow_cpu_seconds();
         flow_ensemble_logp(c->set.at[k].ensemble, rows, n, logp, NULL);
-        c->seconds[k] += flow_cpu_seconds() - began;
+        batch->facts[k] = flow_cpu_seconds() - began;
         for (size_t i = 0; i < n; i++)
             batch->out[i * n_models + k] = logp[i];
     }
-    for (size_t i = 0; i < n; i++)
-        compare_count(c, batch->out + i * n_models, weights[i], batch->numbers[i] + 1);
+    return FLOW_OK;
+}
+
+static void compare_count(void *context, flow_row_batch *batch)
+{
+    comparison *c = context;
+    const size_t width = (size_t)c->set.at[0].width, n_models = (size_t)c->set.n;
+    for (size_t k = 0; k < n_models; k++)
+        c->seconds[k] += batch->facts[k];
+    for (size_t i = 0; i < batch->n; i++) {
+        const double *row = batch->in + i * width;
+        c->checksum = flow_dataset_checksum(c->checksum, row, width);
+        if (c->in.has_optional)
+            c->checksum = flow_dataset_checksum(c->checksum, &batch->weights[i], 1);
+        if (c->n_first < COMPARE_UNITS)
+            memcpy(c->first + c->n_first++ * width, row, width * sizeof *row);
+        compare_count_row(c, batch->out + i * n_models, batch->weights[i], batch->numbers[i] + 1);
+    }
 }
 
 /* ---- what the sums say ---- */
@@ -252,10 +266,7 @@ static flow_status compare_finish(void *context, flow_error *err)
     flow_run_compare_result *r = c->result;
     int reference;
     bool has_impossible = false, has_failed = false, has_bits = false;
-    if (c->status != FLOW_OK) {
-        *err = c->error;
-        return c->status;
-    }
+    FLOW_TRY(compare_set_warn_of_units(&c->set, c->first, c->n_first, &c->rows.hooks, err));
     r->skipped = c->in.reader->n_skipped;
     r->compared = c->all.n;
     if (r->rows == 0)
@@ -340,7 +351,8 @@ static flow_status compare_open(comparison *c, flow_error *err)
     c->means = calloc(n, sizeof *c->means);
     c->pairs = calloc(n * n, sizeof *c->pairs);
     c->seconds = calloc(n, sizeof *c->seconds);
-    if (c->models == NULL || c->means == NULL || c->pairs == NULL || c->seconds == NULL)
+    c->first = calloc(COMPARE_UNITS, (size_t)c->set.at[0].width * sizeof *c->first);
+    if (c->models == NULL || c->means == NULL || c->pairs == NULL || c->seconds == NULL || c->first == NULL)
         return flow_error_memory(err, "the sums of a comparison");
     for (size_t k = 0; k < n; k++)
         compare_model_describe(&c->models[k], &c->set.at[k]);
@@ -367,10 +379,12 @@ flow_status flow_run_compare(flow_run_compare_result *out, const flow_run_compar
         .options = &c.rows,
         .columns = options->models,
         .n_columns = (size_t)options->n_models,
-        .n_in = (size_t)c.in.n_columns,
-        .n_scratch = status == FLOW_OK ? (size_t)c.set.at[0].width + 2 : 0,
+        .n_in = status == FLOW_OK ? (size_t)c.set.at[0].width : 0,
+        .n_facts = (size_t)options->n_models,
+        .n_scratch = status == FLOW_OK ? (size_t)c.set.at[0].width + 1 : 0,
         .in = &c.in,
         .map = compare_map,
+        .count = compare_count,
         .finish = compare_finish,
     };
     if (status == FLOW_OK)
@@ -382,6 +396,7 @@ flow_status flow_run_compare(flow_run_compare_result *out, const flow_run_compar
     free(c.means);
     free(c.pairs);
     free(c.seconds);
+    free(c.first);
     return status;
 }
 

@@ -308,9 +308,9 @@ static void set_warn_of_spread(const compare_set *set, int k, const double *rows
 flow_status compare_set_warn_of_units(const compare_set *set, const double *rows, size_t n, const flow_run_hooks *hooks,
                                       flow_error *err)
 {
-    enum { ROWS = 512, LEAST = 32, COLUMNS = 256 };
+    enum { LEAST = 32, COLUMNS = 256 };
     const size_t d = (size_t)set->at[0].dim, c = (size_t)set->at[0].n_context, width = d + c;
-    n = n < ROWS ? n : ROWS;
+    n = n < COMPARE_UNITS ? n : COMPARE_UNITS;
     if (n < LEAST || d > COLUMNS || flow_shape_pixels(set->at[0].model->f->shape) > 1)
         return FLOW_OK;
     double *draws = calloc(n * (d + c + width + 1), sizeof *draws), *context = draws + n * d;

@@ -31,8 +31,9 @@ void compare_set_warn_of_kinds(const compare_set *set, const flow_run_hooks *hoo
 void compare_set_warn_of_origin(const compare_set *set, const char *data, uint32_t checksum,
                                 const flow_run_hooks *hooks);
 
-/* Warns of models whose draws spread over quite another range than these n rows (width) of the first model: they are
- * likely to be in other units. */
+/* Warns of models whose draws spread over quite another range than n rows (width) of the first model, up to
+ * COMPARE_UNITS of them: they are likely to be in other units. */
+enum { COMPARE_UNITS = 512 };
 flow_status compare_set_warn_of_units(const compare_set *set, const double *rows, size_t n, const flow_run_hooks *hooks,
                                       flow_error *err);
 

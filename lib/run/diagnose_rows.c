@@ -40,7 +40,7 @@ flow_status diagnose_read_all(const diagnosis *d, diagnose_source *source, flow_
             status = diagnose_source_read(source, batch, most, &n, err);
         if (status != FLOW_OK || n == 0)
             break;
-        flow_weighed_split(&source->in, d->width, n, batch, weight);
+        flow_input_split(&source->in, d->width, n, batch, weight);
         for (size_t i = 0; i < n && status == FLOW_OK; i++) {
             if (weight[i] < 0)
                 status = flow_error_set(err, FLOW_DATA,

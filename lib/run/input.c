@@ -269,3 +269,13 @@ flow_status flow_input_read(flow_input *in, double *rows, int64_t *numbers, size
     }
     return FLOW_OK;
 }
+
+void flow_input_split(const flow_input *in, size_t width, size_t n, double *rows, double *last)
+{
+    const size_t n_read = (size_t)in->n_columns;
+    for (size_t i = 0; i < n; i++) {
+        last[i] = in->has_optional ? rows[i * n_read + width] : 1;
+        if (n_read != width)
+            memmove(rows + i * width, rows + i * n_read, width * sizeof *rows);
+    }
+}

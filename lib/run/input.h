@@ -48,4 +48,8 @@ void flow_input_close(flow_input *in);
 flow_status flow_input_read(flow_input *in, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                             flow_error *err);
 
+/* Of n rows as they were read: leaves the first `width` values of each in `rows` (n, width), and moves the optional one
+ * into `last` (n), which is 1 where there is none. */
+void flow_input_split(const flow_input *in, size_t width, size_t n, double *rows, double *last);
+
 #endif

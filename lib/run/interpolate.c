@@ -146,15 +146,15 @@ static flow_status interpolate_read(void *context, flow_row_batch *batch, size_t
     return FLOW_OK;
 }
 
-static void interpolate_map(void *context, flow_row_batch *batch)
+/* Tells by how much the way back misses a row at most; NaN: the row is not finite, or does not come back. */
+static flow_status interpolate_map(void *context, flow_row_batch *batch, flow_error *err)
 {
-    interpolation *run = context;
-    flow_run_interpolate_result *r = run->result;
+    (void)err;
+    const interpolation *run = context;
     const size_t d = (size_t)run->s->dim, width = (size_t)run->s->width, c = width - d, n = batch->n;
     double *x = batch->scratch, *missed = x + n * d;
     flow_rows_round_trip(run->s->runner, FLOW_TO_DATA, batch->in, n, x, NULL, missed);
     for (size_t i = 0; i < n; i++) {
-        const double *from = batch->in + i * width;
         double *row = batch->out + i * width, error = 0;
         bool finite = true;
         for (size_t k = 0; k < d; k++) {
@@ -162,15 +162,26 @@ static void interpolate_map(void *context, flow_row_batch *batch)
             error = fmax(error, fabs(missed[i * d + k]));
         }
         memcpy(row, x + i * d, d * sizeof *row);
-        memcpy(row + d, from + d, c * sizeof *row);
-        if (finite) {
-            r->round_trip = fmax(r->round_trip, error);
+        memcpy(row + d, batch->in + i * width + d, c * sizeof *row);
+        batch->told[i] = finite ? error : (double)NAN;
+    }
+    return FLOW_OK;
+}
+
+static void interpolate_count(void *context, flow_row_batch *batch)
+{
+    interpolation *run = context;
+    flow_run_interpolate_result *r = run->result;
+    for (size_t i = 0; i < batch->n; i++) {
+        if (!isnan(batch->told[i])) {
+            r->round_trip = fmax(r->round_trip, batch->told[i]);
         } else if (r->non_finite++ == 0) {
             run->failed = batch->numbers[i] + 1;
-            flow_rows_diagnose(run->s->runner, FLOW_TO_DATA, true, from, run->place, sizeof run->place);
+            flow_rows_diagnose(run->s->runner, FLOW_TO_DATA, true, batch->in + i * (size_t)run->s->width, run->place,
+                               sizeof run->place);
         }
     }
-    r->rows += (int64_t)n;
+    r->rows += (int64_t)batch->n;
 }
 
 static void interpolate_warn(const interpolation *run)
@@ -232,10 +243,12 @@ static flow_status interpolate_walk(interpolation *run, flow_error *err)
         .columns = columns,
         .n_columns = (size_t)s->width,
         .n_in = (size_t)s->width,
+        .n_told = 1,
         .n_scratch = 2 * (size_t)s->dim,
         .total = run->o->n,
         .read = interpolate_read,
         .map = interpolate_map,
+        .count = interpolate_count,
         .picture = picture,
     };
     flow_status status = columns == NULL ? flow_error_memory(err, "column names") : FLOW_OK;

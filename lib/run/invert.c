@@ -20,7 +20,8 @@ typedef struct inversion {
 } inversion;
 
 /* A row (d + c), its image (d), and by how much the way back misses the row (d). */
-static void invert_count(inversion *run, const double *from, const double *image, const double *missed, int64_t number)
+static void invert_count_row(inversion *run, const double *from, const double *image, const double *missed,
+                             int64_t number)
 {
     size_t d = (size_t)run->s->dim;
     bool finite = true;
@@ -37,22 +38,31 @@ static void invert_count(inversion *run, const double *from, const double *image
     }
 }
 
-static void invert_map(void *context, flow_row_batch *batch)
+/* Tells by how much the way back misses a row. */
+static flow_status invert_map(void *context, flow_row_batch *batch, flow_error *err)
 {
-    inversion *run = context;
+    (void)err;
+    const inversion *run = context;
     size_t d = (size_t)run->s->dim, width = (size_t)run->s->width, c = width - d, n = batch->n;
     size_t n_out = width + (run->o->logdet ? 1 : 0);
-    double *image = batch->scratch, *missed = image + n * d, *logdet = run->o->logdet ? missed + n * d : NULL;
-    flow_rows_round_trip(run->s->runner, run->o->to, batch->in, n, image, logdet, missed);
+    double *image = batch->scratch, *logdet = run->o->logdet ? image + n * d : NULL;
+    flow_rows_round_trip(run->s->runner, run->o->to, batch->in, n, image, logdet, batch->told);
     for (size_t i = 0; i < n; i++) {
-        const double *from = batch->in + i * width;
         double *row = batch->out + i * n_out;
         memcpy(row, image + i * d, d * sizeof *row);
-        memcpy(row + d, from + d, c * sizeof *row);
+        memcpy(row + d, batch->in + i * width + d, c * sizeof *row);
         if (logdet != NULL)
             row[width] = logdet[i];
-        invert_count(run, from, image + i * d, missed + i * d, batch->numbers[i]);
     }
+    return FLOW_OK;
+}
+
+static void invert_count(void *context, flow_row_batch *batch)
+{
+    inversion *run = context;
+    const size_t d = (size_t)run->s->dim, width = (size_t)run->s->width, n_out = width + (run->o->logdet ? 1 : 0);
+    for (size_t i = 0; i < batch->n; i++)
+        invert_count_row(run, batch->in + i * width, batch->out + i * n_out, batch->told + i * d, batch->numbers[i]);
 }
 
 static void invert_find_error(const inversion *run, const char *const *names)
@@ -114,7 +124,7 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
         flow_session_add_name(s, to, "logdet", room, &options->rows.hooks);
     const flow_row_walk walk = {
         .context = &run, .options = &options->rows, .columns = to, .n_columns = width + (options->logdet ? 1 : 0),
-        .n_in = width, .n_scratch = 2 * d + 1, .in = &run.in, .map = invert_map,
+        .n_in = width, .n_told = d, .n_scratch = d + 1, .in = &run.in, .map = invert_map, .count = invert_count,
         .picture = to_latent ? (flow_picture_options){.least = 0} : flow_session_picture(s),
     };
     flow_input_options wanted = {.skip_invalid = options->rows.skip_invalid, .missing = options->rows.missing,

@@ -65,7 +65,7 @@ static void logprob_count_finite(evaluation *e, double logp, double variance, do
     e->variance = e->variance * (old * old) + w * w * variance;
 }
 
-static void logprob_count(evaluation *e, const double *x, int64_t row, double logp, double variance, double weight)
+static void logprob_count_row(evaluation *e, const double *x, int64_t row, double logp, double variance, double weight)
 {
     flow_run_logprob_result *r = e->result;
     flow_error why;
@@ -88,20 +88,31 @@ static void logprob_count(evaluation *e, const double *x, int64_t row, double lo
     }
 }
 
-static void logprob_map(void *context, flow_row_batch *batch)
+/* Tells the variance of an estimate: it is 0 of all other log-densities. */
+static flow_status logprob_map(void *context, flow_row_batch *batch, flow_error *err)
+{
+    (void)err;
+    const evaluation *e = context;
+    if (!e->result->estimates) {
+        flow_ensemble_logp(e->s->ensemble, batch->in, batch->n, batch->out, NULL);
+        return FLOW_OK;
+    }
+    double *logp = batch->scratch;
+    flow_ensemble_logp(e->s->ensemble, batch->in, batch->n, logp, batch->told);
+    for (size_t i = 0; i < batch->n; i++) {
+        batch->out[2 * i] = logp[i];
+        batch->out[2 * i + 1] = sqrt(batch->told[i]);
+    }
+    return FLOW_OK;
+}
+
+static void logprob_count(void *context, flow_row_batch *batch)
 {
     evaluation *e = context;
-    size_t width = (size_t)e->s->width, n = batch->n;
-    size_t n_out = e->result->estimates ? 2 : 1;
-    double *logp = batch->scratch, *variance = logp + n, *weights = variance + n;
-    flow_weighed_split(&e->in, width, n, batch->in, weights);
-    flow_ensemble_logp(e->s->ensemble, batch->in, n, logp, variance);
-    for (size_t i = 0; i < n; i++) {
-        logprob_count(e, batch->in + i * width, batch->numbers[i] + 1, logp[i], variance[i], weights[i]);
-        batch->out[i * n_out] = logp[i];
-        if (n_out == 2)
-            batch->out[2 * i + 1] = sqrt(variance[i]);
-    }
+    const bool estimates = e->result->estimates;
+    for (size_t i = 0; i < batch->n; i++)
+        logprob_count_row(e, batch->in + i * (size_t)e->s->width, batch->numbers[i] + 1,
+                          batch->out[estimates ? 2 * i : i], estimates ? batch->told[i] : 0, batch->weights[i]);
 }
 
 static void logprob_warn(const evaluation *e)
@@ -230,10 +241,12 @@ flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s
         .options = &options->rows,
         .columns = columns,
         .n_columns = out->estimates ? 2 : 1,
-        .n_in = (size_t)e.in.n_columns,
-        .n_scratch = 3,
+        .n_in = (size_t)s->width,
+        .n_told = out->estimates ? 1 : 0,
+        .n_scratch = out->estimates ? 1 : 0,
         .in = &e.in,
         .map = logprob_map,
+        .count = logprob_count,
         .finish = logprob_finish,
     };
     if (status == FLOW_OK)

@@ -2,10 +2,12 @@
 #include "run/output.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/replace.h"
 #include "core/text.h"
@@ -150,4 +152,10 @@ flow_status flow_output_lock(flow_lock *out, const char *file, bool waits, const
                       "programs from writing this file at once, so run one at a time",
                       file, strerror(out->code));
     return FLOW_OK;
+}
+
+bool flow_output_is_closed(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0;
 }

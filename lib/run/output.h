@@ -34,4 +34,7 @@ bool flow_output_is_same_table(const char *location, const char *other);
 flow_status flow_output_lock(flow_lock *out, const char *file, bool waits, const char *doing,
                              const flow_run_hooks *hooks, flow_error *err);
 
+/* Whether standard output is a pipe or socket whose other end was closed. */
+bool flow_output_is_closed(void);
+
 #endif

@@ -76,7 +76,7 @@ static void own_fit_tail(flow_own_draws *draws, flow_own_sample *sample)
         draws->exceedances[m - 1 - i] = threshold - sample->logp[i];
     const bool fitted = isfinite(threshold) && flow_pareto_fit(&sample->tail, draws->exceedances, m - first);
     sample->n_tail = fitted ? m : 0;
-    draws->n_unfitted += !fitted;
+    sample->is_unfitted = !fitted;
 }
 
 static flow_status own_draw(flow_own_draws *draws, flow_own_sample *sample, const double *context, flow_error *err)
@@ -98,13 +98,13 @@ static flow_status own_draw(flow_own_draws *draws, flow_own_sample *sample, cons
         if (c == 0 && draws->hooks.progress != NULL)
             draws->hooks.progress(draws->hooks.context, &progress);
     }
+    sample->n_failed = 0;
     for (size_t i = 0; i < draws->n; i++) {
         if (isnan(sample->logp[i])) {
             sample->logp[i] = -INFINITY;
-            draws->n_failed++;
+            sample->n_failed++;
         }
     }
-    draws->n_drawn += (int64_t)draws->n;
     gsl_sort(sample->logp, 1, draws->n);
     if (draws->fits_tail)
         own_fit_tail(draws, sample);

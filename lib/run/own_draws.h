@@ -18,6 +18,8 @@ typedef struct flow_own_sample {
     double *context; /* (c) */
     size_t n_tail;   /* the least likely draws, to which `tail` is fitted; 0: it is not */
     flow_pareto tail; /* of how far a draw is below logp[n_tail] */
+    int64_t n_failed; /* draws without a number */
+    bool is_unfitted; /* the tail could not be fitted */
     uint64_t used;   /* when it was asked for last; 0: never */
 } flow_own_sample;
 
@@ -33,8 +35,6 @@ typedef struct flow_own_draws {
     size_t n_batch;           /* rows that are drawn at once */
     double *x, *given;        /* (n_batch, d), (n_batch, c) */
     double *exceedances;      /* (the most that a tail is fitted to) */
-    int64_t n_drawn, n_failed; /* draws, and those without a number */
-    int64_t n_unfitted;        /* samples whose tail could not be fitted */
 } flow_own_draws;
 
 /* n draws for each context. Starts from {0}; flow_own_draws_release is needed after a failure, too. */

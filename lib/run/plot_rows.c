@@ -49,7 +49,7 @@ static flow_status plot_rows_stream(flow_plot_rows *rows, int64_t most, flow_plo
             status = flow_input_read(&rows->in, values, numbers, left < (int64_t)n_max ? (size_t)left : n_max, &n, err);
         if (status != FLOW_OK)
             break;
-        flow_weighed_split(&rows->in, width, n, values, weights);
+        flow_input_split(&rows->in, width, n, values, weights);
         for (size_t i = 0; i < n; i++)
             use(context, values + i * width, weights[i]);
         left -= (int64_t)n;

@@ -29,7 +29,8 @@ typedef struct sampling {
     const flow_run_sample_options *o;
     flow_run_sample_result *result;
     context_rows context;
-    uint64_t at, end;                /* the next row of the seed's list, and the end of the rows */
+    uint64_t begin;                  /* the row of the seed's list at which the first tile begins, */
+    uint64_t at, end;                /* the next row to be read, and the end of the rows */
     uint64_t failed;                 /* the first row that fails on its way there or back, */
     char place[FLOW_DIAGNOSIS_SIZE]; /* and where; "": none did */
 } sampling;
@@ -155,23 +156,49 @@ static flow_status sample_read(void *context, flow_row_batch *batch, size_t n_ma
     batch->first = run->at < first ? (size_t)(first - run->at) : 0;
     if (batch->n <= batch->first)
         batch->n = 0;
+    run->at += batch->n;
     return status;
 }
 
-static void sample_map(void *context, flow_row_batch *batch)
+/* A draw, its context and its log-density. */
+static size_t sample_width(const sampling *run)
+{
+    return (size_t)run->s->width + (run->o->logprob ? 1 : 0);
+}
+
+/* Tells the largest round-trip error of the batch. */
+static flow_status sample_map(void *context, flow_row_batch *batch, flow_error *err)
+{
+    (void)err;
+    const sampling *run = context;
+    const flow_run_sample_options *o = run->o;
+    const size_t d = (size_t)run->s->dim, c = (size_t)run->s->n_context, n = batch->n, width = sample_width(run);
+    double *x = batch->scratch, *logp = o->logprob ? x + n * d : NULL;
+    flow_ensemble_sample(run->s->ensemble, (uint64_t)o->seed, run->begin + (uint64_t)batch->at, n, o->temperature,
+                         batch->in, x, logp, batch->facts);
+    for (size_t i = 0; i < n; i++) {
+        double *row = batch->out + i * width;
+        memcpy(row, x + i * d, d * sizeof *x);
+        memcpy(row + d, batch->in + i * c, c * sizeof *x);
+        if (o->logprob)
+            row[d + c] = logp[i];
+    }
+    return FLOW_OK;
+}
+
+static void sample_count(void *context, flow_row_batch *batch)
 {
     sampling *run = context;
     const flow_run_sample_options *o = run->o;
     flow_run_sample_result *r = run->result;
-    size_t d = (size_t)run->s->dim, c = (size_t)run->s->n_context, n = batch->n, width = d + c + (o->logprob ? 1 : 0);
-    double *x = batch->scratch, *logp = o->logprob ? x + n * d : NULL, round_trip = 0;
-    flow_ensemble_sample(run->s->ensemble, (uint64_t)o->seed, run->at, n, o->temperature, batch->in, x, logp,
-                         &round_trip);
+    const size_t d = (size_t)run->s->dim, n = batch->n, width = sample_width(run);
+    const double round_trip = batch->facts[0];
     if (!(round_trip <= r->round_trip)) /* a NaN stays */
         r->round_trip = isnan(r->round_trip) ? r->round_trip : round_trip;
     if (!isfinite(round_trip) && run->place[0] == '\0')
-        flow_ensemble_diagnose_draws(run->s->ensemble, (uint64_t)o->seed, run->at, n, o->temperature, batch->in,
-                                     o->logprob, &run->failed, run->place, sizeof run->place);
+        flow_ensemble_diagnose_draws(run->s->ensemble, (uint64_t)o->seed, run->begin + (uint64_t)batch->at, n,
+                                     o->temperature, batch->in, o->logprob, &run->failed, run->place,
+                                     sizeof run->place);
     for (size_t i = batch->first; i < n; i++) {
         double *row = batch->out + i * width;
         bool finite = true;
@@ -181,15 +208,10 @@ static void sample_map(void *context, flow_row_batch *batch)
             continue;
         }
         for (size_t k = 0; k < d; k++)
-            finite = finite && isfinite(x[i * d + k]);
+            finite = finite && isfinite(row[k]);
         r->non_finite += !finite;
-        memcpy(row, x + i * d, d * sizeof *x);
-        memcpy(row + d, batch->in + i * c, c * sizeof *x);
-        if (o->logprob)
-            row[d + c] = logp[i];
     }
     r->rows += (int64_t)(n - batch->first);
-    run->at += n;
 }
 
 /* Draws of which most are no values are no sample. */
@@ -257,7 +279,8 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
         .first = options->first,
         .rows_per_context = options->n,
     };
-    sampling run = {.s = s, .o = options, .result = out, .at = (uint64_t)options->first / FLOW_TILE * FLOW_TILE};
+    sampling run = {.s = s, .o = options, .result = out, .begin = (uint64_t)options->first / FLOW_TILE * FLOW_TILE};
+    run.at = run.begin;
     const int64_t most = INT64_MAX / 2, limit = options->limit >= 0 ? options->limit : most;
     int64_t n = options->rows.input == NULL ? options->n : most;
     n = options->n == 0 ? 0 : limit < n ? limit : n;
@@ -266,19 +289,20 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
     char room[FLOW_ADDED_NAME_SIZE];
     if (columns != NULL && options->logprob)
         flow_session_add_name(s, columns, "logprob", room, &options->rows.hooks);
-    const size_t width = (size_t)s->width + (options->logprob ? 1 : 0);
     flow_picture_options picture = flow_session_picture(s);
     picture.first = options->first;
     const flow_row_walk walk = {
         .context = &run,
         .options = &options->rows,
         .columns = columns,
-        .n_columns = width,
+        .n_columns = sample_width(&run),
         .n_in = (size_t)s->n_context,
-        .n_scratch = width,
+        .n_facts = 1,
+        .n_scratch = (size_t)s->dim + 1,
         .total = n < most ? n : 0,
         .read = sample_read,
         .map = sample_map,
+        .count = sample_count,
         .finish = sample_finish,
         .picture = picture,
     };

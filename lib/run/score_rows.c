@@ -20,14 +20,14 @@ typedef struct scoring {
     flow_input in;
     double *given; /* (n_context) of all rows; NULL: they have their own */
     flow_own_draws draws;
+    int64_t n_drawn, n_failed;           /* draws that rows were compared with, and those without a number */
+    bool is_unfitted;                    /* the tail of some of them could not be fitted */
     int64_t *counts;                     /* (draws + 1): rows by the number of draws that are as likely or less */
     int64_t *tails;                      /* (TAIL_BINS): rows by their probability in the tail; NULL without one */
     flow_moments score;                  /* of the scores, */
     flow_moments share;                  /* and of 1 for unusual rows and 0 for others */
     int64_t first_odd;                   /* the first row without a score */
     char odd_place[FLOW_DIAGNOSIS_SIZE]; /* and where it fails */
-    flow_status status;                  /* of what a batch cannot return */
-    flow_error error;
 } scoring;
 
 /* ---- the rows with the smallest scores: a heap whose root is the one of them that stands out the least ---- */
@@ -92,8 +92,17 @@ static size_t score_tail_bin(double p)
     return bin < TAIL_BINS - 1 ? (size_t)bin : TAIL_BINS - 1; /* 0 too: its logarithm is infinite */
 }
 
-static void score_count(scoring *run, const flow_scored_row *row, size_t n_less, double weight)
+/* What map tells about a row that has a score. */
+typedef enum score_told { TOLD_LESS, TOLD_FAILED, TOLD_UNFITTED, N_TOLD } score_told;
+
+static void score_count_row(scoring *run, const flow_scored_row *row, const double *told, double weight)
 {
+    const size_t n_less = (size_t)told[TOLD_LESS];
+    if (run->n_drawn == 0 || run->result->is_conditional) { /* else all rows are compared with the same ones */
+        run->n_drawn += (int64_t)run->draws.n;
+        run->n_failed += (int64_t)told[TOLD_FAILED];
+        run->is_unfitted = run->is_unfitted || told[TOLD_UNFITTED] > 0;
+    }
     run->result->scored++;
     run->counts[n_less]++;
     run->result->unusual += row->score <= unusual_score;
@@ -104,42 +113,61 @@ static void score_count(scoring *run, const flow_scored_row *row, size_t n_less,
     score_keep(run, row);
 }
 
-static void score_row(scoring *run, const double *values, int64_t number, double logp, double weight, double *out)
+/* out: the score, and the probability in the tail where that is asked for. */
+static flow_status score_row(scoring *run, const double *given, double logp, double *out, double *told, flow_error *err)
 {
-    const flow_own_sample *sample = NULL;
-    flow_scored_row row = {.row = number, .logprob = logp, .score = NAN, .tail = NAN, .has_tail = run->o->tail};
-    out[0] = (double)number;
-    out[1] = logp;
-    run->result->rows++;
+    const flow_own_sample *sample;
+    const size_t n = run->draws.n;
     if (isnan(logp)) {
-        if (run->first_odd == 0) {
-            run->first_odd = number;
-            flow_ensemble_diagnose(run->s->ensemble, values, run->odd_place, sizeof run->odd_place);
-        }
-    } else if (run->status == FLOW_OK) {
-        run->status = flow_own_draws_find(&sample, &run->draws, values + run->s->dim, &run->error);
+        out[0] = NAN;
+        if (run->o->tail)
+            out[1] = NAN;
+        return FLOW_OK;
     }
-    if (sample != NULL) {
-        const size_t n_less = flow_own_sample_count(sample, run->draws.n, logp);
-        row.score = (1 + (double)n_less) / ((double)run->draws.n + 1);
-        if (row.has_tail)
-            row.tail = flow_own_sample_tail(sample, run->draws.n, logp);
-        score_count(run, &row, n_less, weight);
-    }
-    out[2] = row.score;
-    if (row.has_tail)
-        out[3] = row.tail;
+    FLOW_TRY(flow_own_draws_find(&sample, &run->draws, given, err));
+    told[TOLD_LESS] = (double)flow_own_sample_count(sample, n, logp);
+    told[TOLD_FAILED] = (double)sample->n_failed;
+    told[TOLD_UNFITTED] = sample->is_unfitted;
+    out[0] = (1 + told[TOLD_LESS]) / ((double)n + 1);
+    if (run->o->tail)
+        out[1] = flow_own_sample_tail(sample, n, logp);
+    return FLOW_OK;
 }
 
-static void score_map(void *context, flow_row_batch *batch)
+static flow_status score_map(void *context, flow_row_batch *batch, flow_error *err)
 {
     scoring *run = context;
-    const size_t width = (size_t)run->s->width, n = batch->n, n_out = run->o->tail ? 4 : 3;
-    double *weights = batch->scratch, *logp = weights + n;
-    flow_weighed_split(&run->in, width, n, batch->in, weights);
-    flow_ensemble_logp(run->s->ensemble, batch->in, n, logp, NULL);
-    for (size_t i = 0; i < n; i++)
-        score_row(run, batch->in + i * width, batch->numbers[i] + 1, logp[i], weights[i], batch->out + i * n_out);
+    const size_t width = (size_t)run->s->width, d = (size_t)run->s->dim, n_out = run->o->tail ? 4 : 3;
+    double *logp = batch->scratch;
+    flow_ensemble_logp(run->s->ensemble, batch->in, batch->n, logp, NULL);
+    for (size_t i = 0; i < batch->n; i++) {
+        double *out = batch->out + i * n_out;
+        out[1] = logp[i];
+        FLOW_TRY(score_row(run, batch->in + i * width + d, logp[i], out + 2, batch->told + i * N_TOLD, err));
+    }
+    return FLOW_OK;
+}
+
+static void score_count(void *context, flow_row_batch *batch)
+{
+    scoring *run = context;
+    const size_t width = (size_t)run->s->width, n_out = run->o->tail ? 4 : 3;
+    for (size_t i = 0; i < batch->n; i++) {
+        double *out = batch->out + i * n_out;
+        const flow_scored_row row = {.row = batch->numbers[i] + 1,
+                                     .logprob = out[1],
+                                     .score = out[2],
+                                     .tail = run->o->tail ? out[3] : (double)NAN,
+                                     .has_tail = run->o->tail};
+        out[0] = (double)row.row;
+        run->result->rows++;
+        if (!isnan(row.logprob)) {
+            score_count_row(run, &row, batch->told + i * N_TOLD, batch->weights[i]);
+        } else if (run->first_odd == 0) {
+            run->first_odd = row.row;
+            flow_ensemble_diagnose(run->s->ensemble, batch->in + i * width, run->odd_place, sizeof run->odd_place);
+        }
+    }
 }
 
 /* ---- what the counts say ---- */
@@ -195,18 +223,14 @@ static flow_status score_finish(void *context, flow_error *err)
     scoring *run = context;
     flow_run_score_result *r = run->result;
     double largest;
-    if (run->status != FLOW_OK) {
-        *err = run->error;
-        return run->status;
-    }
     r->skipped = run->in.reader->n_skipped;
     if (r->rows == 0)
         return flow_error_set(err, FLOW_DATA, "%s: there are no %srows in it", r->data, r->skipped > 0 ? "valid " : "");
-    if (2 * run->draws.n_failed > run->draws.n_drawn)
+    if (2 * run->n_failed > run->n_drawn)
         return flow_error_set(err, FLOW_NUMERIC,
                               "%s: %lld of %lld draws have no log-density, so that nothing can be judged by them; "
                               "\"flowctl sample\" names the place",
-                              r->model, (long long)run->draws.n_failed, (long long)run->draws.n_drawn);
+                              r->model, (long long)run->n_failed, (long long)run->n_drawn);
     const double least = floor(unusual_score * ((double)run->draws.n + 1) + 1e-9);
     r->share_by_chance = least / ((double)run->draws.n + 1);
     r->unusual_by_chance = r->share_by_chance * (double)r->scored;
@@ -232,10 +256,10 @@ static void score_warn(const scoring *run)
         flow_run_warn(hooks, "%s of %s rows have no log-density and no score; the first is row %lld%s%s",
                       flow_format_count(count, r->rows - r->scored), flow_format_count(all, r->rows),
                       (long long)run->first_odd, run->odd_place[0] != '\0' ? ", which fails in " : "", run->odd_place);
-    if (run->draws.n_failed > 0)
+    if (run->n_failed > 0)
         flow_run_warn(hooks, "%s of %s draws have no log-density; they count as less likely than every row",
-                      flow_format_count(count, run->draws.n_failed), flow_format_count(all, run->draws.n_drawn));
-    if (run->draws.n_unfitted > 0)
+                      flow_format_count(count, run->n_failed), flow_format_count(all, run->n_drawn));
+    if (run->is_unfitted)
         flow_run_warn(hooks, "the tail of the draws could not be fitted%s; there it is the score itself",
                       r->is_conditional ? " for some of the contexts" : "");
     flow_run_say_remarks(hooks, r->data, &run->in.reader->remarks);
@@ -296,11 +320,13 @@ flow_status flow_run_score(flow_run_score_result *out, const flow_session *s, co
         .options = &options->rows,
         .columns = columns,
         .n_columns = options->tail ? 4 : 3,
-        .n_in = (size_t)run.in.n_columns,
-        .n_scratch = 2,
+        .n_in = (size_t)s->width,
+        .n_told = N_TOLD,
+        .n_scratch = 1,
         .most_rows = conditional ? ROWS_OF_CONTEXT : 0,
         .in = &run.in,
         .map = score_map,
+        .count = score_count,
         .finish = score_finish,
     };
     if (status == FLOW_OK)

@@ -39,12 +39,3 @@ flow_status flow_weighed_open(flow_input *in, const char **weight, const flow_se
                       data, wanted);
     return status;
 }
-
-void flow_weighed_split(const flow_input *in, size_t width, size_t n, double *rows, double *weights)
-{
-    const size_t n_read = (size_t)in->n_columns;
-    for (size_t i = 0; i < n; i++) {
-        weights[i] = in->has_optional ? rows[i * n_read + width] : 1;
-        memmove(rows + i * width, rows + i * n_read, width * sizeof *rows);
-    }
-}

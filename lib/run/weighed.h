@@ -19,8 +19,4 @@ typedef struct flow_weighed_options {
 flow_status flow_weighed_open(flow_input *in, const char **weight, const flow_session *s, const flow_row_options *rows,
                               const flow_weighed_options *options, flow_error *err);
 
-/* Of n rows as they were read: leaves the values of the model (n, width) in `rows`, and moves the weights into
- * `weights` (n), which are 1 where there are none. */
-void flow_weighed_split(const flow_input *in, size_t width, size_t n, double *rows, double *weights);
-
 #endif
