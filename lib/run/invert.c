@@ -7,6 +7,7 @@
 
 #include "num/moments.h"
 #include "run/format.h"
+#include "run/root.h"
 
 typedef struct inversion {
     const flow_session *s;
@@ -123,7 +124,7 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
     if (to != NULL && options->logdet)
         flow_session_add_name(s, to, "logdet", room, &options->rows.hooks);
     const flow_row_walk walk = {
-        .context = &run, .options = &options->rows, .columns = to, .n_columns = width + (options->logdet ? 1 : 0),
+        .context = &run, .comm = s->options.comm, .options = &options->rows, .columns = to, .n_columns = width + (options->logdet ? 1 : 0),
         .n_in = width, .n_told = d, .n_scratch = d + 1, .in = &run.in, .map = invert_map, .count = invert_count,
         .picture = to_latent ? (flow_picture_options){.least = 0} : flow_session_picture(s),
     };
@@ -142,9 +143,10 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
         status = flow_session_open_input(s, &run.in, out->data, from, s->width, &wanted, err);
     if (status == FLOW_OK)
         status = flow_walk_rows(&walk, &out->closed, err);
-    if (status == FLOW_OK && !out->closed) {
-        out->skipped = run.in.reader->n_skipped;
+    if (status == FLOW_OK && !out->closed)
         out->solving = flow_session_solving(s, options->to);
+    if (status == FLOW_OK && !out->closed && flow_is_root(s->options.comm)) {
+        out->skipped = run.in.reader->n_skipped;
         invert_find_error(&run, from);
         invert_warn(&run);
     }

@@ -9,6 +9,7 @@
 #include "run/format.h"
 #include "run/given.h"
 #include "run/picture.h"
+#include "run/root.h"
 #include "run/weighed.h"
 
 enum { ODD_NAMED = 5 };
@@ -176,7 +177,6 @@ static flow_status logprob_finish(void *context, flow_error *err)
     r->bits = flow_bits_of(f, r->logprob);
     r->effective_rows = flow_moments_effective(&e->moments);
     r->non_finite = r->rows - r->finite;
-    r->solving = flow_session_solving(e->s, FLOW_TO_LATENT);
     r->discrete_columns = f->n_discrete - f->n_spiked;
     r->spiked_columns = f->n_spiked;
     r->has_support = flow_ensemble_has_support(e->s->ensemble);
@@ -238,6 +238,7 @@ flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s
         status = flow_weighed_open(&e.in, &out->weight, s, &options->rows, &weighed, err);
     const flow_row_walk walk = {
         .context = &e,
+        .comm = s->options.comm,
         .options = &options->rows,
         .columns = columns,
         .n_columns = out->estimates ? 2 : 1,
@@ -252,8 +253,11 @@ flow_status flow_run_logprob(flow_run_logprob_result *out, const flow_session *s
     if (status == FLOW_OK)
         status = flow_walk_rows(&walk, &out->closed, err);
     if (status == FLOW_OK && !out->closed) {
-        logprob_warn(&e);
-        status = logprob_show(&e, err);
+        const bool root = flow_is_root(s->options.comm);
+        out->solving = flow_session_solving(s, FLOW_TO_LATENT);
+        if (root)
+            logprob_warn(&e);
+        status = flow_root_status(s->options.comm, root ? logprob_show(&e, err) : FLOW_OK, err);
     }
     free(e.given);
     free(e.pixels);

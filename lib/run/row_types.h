@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "num/comm.h"
 #include "run/hooks.h"
 #include "run/input.h"
 #include "run/output.h"
@@ -34,8 +35,10 @@ typedef struct flow_row_batch {
     double *scratch;  /* (n, n_scratch); of map alone */
 } flow_row_batch;
 
+/* Of several processes rank 0 has the input and the output: it reads, counts, finishes and writes, and all map. */
 typedef struct flow_row_walk {
     void *context;
+    const flow_comm *comm; /* the processes that share the rows (run/row_share.h); NULL: this one alone */
     const flow_row_options *options;
     const char *const *columns; /* (n_columns) of the output */
     size_t n_columns, n_in, n_told, n_facts, n_scratch;
@@ -45,7 +48,7 @@ typedef struct flow_row_walk {
     flow_input *in; /* where the rows are read from; NULL: what follows does it */
     /* Reads up to n_max rows into `in` and `numbers` of the batch, and sets n (0: the end) and first. */
     flow_status (*read)(void *context, flow_row_batch *batch, size_t n_max, flow_error *err);
-    /* When the first rows have been read, before they are mapped. May be NULL. */
+    /* When the first rows have been read, before they are mapped, at all ranks. May be NULL. Collective. */
     flow_status (*begin)(void *context, flow_error *err);
     /* From `in` to `out`, `told` and `facts`, each row for itself: what a row gives does not depend on its batch. */
     flow_status (*map)(void *context, flow_row_batch *batch, flow_error *err);

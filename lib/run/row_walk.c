@@ -6,7 +6,9 @@
 #include "core/clock.h"
 #include "data/location.h"
 #include "model/model.h"
+#include "run/root.h"
 #include "run/row_run.h"
+#include "run/row_share.h"
 
 size_t flow_batch_rows(size_t n_values)
 {
@@ -36,13 +38,21 @@ static flow_status row_walk_next(row_run *run, flow_row_batch *batch, size_t n_m
     return row_run_take(run, batch, err);
 }
 
+/* Rows of a batch, at most. */
+static size_t row_walk_most(const flow_row_walk *walk)
+{
+    const size_t width = row_run_width(walk), n_out = walk->n_columns + walk->n_told;
+    const size_t usual = flow_batch_rows(width > n_out ? width : n_out);
+    return walk->most_rows > 0 && walk->most_rows < usual ? walk->most_rows : usual;
+}
+
+/* Of a process that runs alone. */
 static flow_status row_walk_run(row_run *run, flow_error *err)
 {
     const flow_row_walk *walk = run->walk;
-    const size_t width = row_run_width(walk), n_out = walk->n_columns + walk->n_told;
-    const size_t n_usual = flow_batch_rows(width > n_out ? width : n_out);
-    const size_t n_max = walk->most_rows > 0 && walk->most_rows < n_usual ? walk->most_rows : n_usual;
-    const size_t n_values = n_max * (width + n_out + walk->n_scratch + 1) + walk->n_facts;
+    const size_t width = row_run_width(walk), n_max = row_walk_most(walk);
+    const size_t n_values =
+        n_max * (width + walk->n_columns + walk->n_told + walk->n_scratch + 1) + walk->n_facts;
     flow_row_batch batch = {.in = calloc(n_values, sizeof *batch.in),
                             .numbers = calloc(n_max, sizeof *batch.numbers)};
     flow_status status = FLOW_OK;
@@ -102,13 +112,16 @@ flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *
 {
     row_run run = {.walk = walk, .progress = {.total = walk->total}};
     flow_lock lock = {0};
-    flow_status status = row_walk_open(&run, &lock, err);
+    const bool root = flow_is_root(walk->comm);
+    flow_status status = flow_root_status(walk->comm, root ? row_walk_open(&run, &lock, err) : FLOW_OK, err);
     if (status == FLOW_OK)
-        status = row_walk_run(&run, err);
-    if (status == FLOW_OK && walk->finish != NULL && !run.closed)
+        status = walk->comm == NULL ? row_walk_run(&run, err) : row_share_run(&run, row_walk_most(walk), err);
+    if (root && status == FLOW_OK && walk->finish != NULL && !run.closed)
         status = walk->finish(walk->context, err);
-    if (status == FLOW_OK && !run.closed)
+    if (root && status == FLOW_OK && !run.closed)
         status = row_run_finish(&run, err);
+    status = flow_root_status(walk->comm, status, err);
+    flow_comm_broadcast(walk->comm, 0, &run.closed, sizeof run.closed);
     *closed = run.closed;
     row_run_release(&run);
     flow_lock_release(&lock);

@@ -15,7 +15,7 @@
 #include "run/row_types.h"
 
 /* *closed: the reader of standard output is gone, and the walk ended early. FLOW_INTERRUPTED when the hook should_stop
- * says so, FLOW_EXISTS when the output must not be written. */
+ * says so, FLOW_EXISTS when the output must not be written. Collective; all ranks have the same status. */
 flow_status flow_walk_rows(const flow_row_walk *walk, bool *closed, flow_error *err);
 
 /* What becomes of skipped rows, for flow_run_warn_skipped. */

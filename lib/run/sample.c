@@ -9,6 +9,7 @@
 #include "num/real.h"
 #include "run/format.h"
 #include "run/given.h"
+#include "run/root.h"
 
 /* The context of draws: row i of the draws belongs to row i / n of the table. Under skip_invalid the draws for a row
  * that is skipped are NaN; the flow is given the row that follows it in its place, or the last one. */
@@ -293,6 +294,7 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
     picture.first = options->first;
     const flow_row_walk walk = {
         .context = &run,
+        .comm = s->options.comm,
         .options = &options->rows,
         .columns = columns,
         .n_columns = sample_width(&run),
@@ -309,9 +311,10 @@ flow_status flow_run_sample(flow_run_sample_result *out, const flow_session *s, 
     flow_status status = columns == NULL ? flow_error_memory(err, "column names") : sample_open_context(&run, err);
     if (status == FLOW_OK)
         status = flow_walk_rows(&walk, &out->closed, err);
-    out->solving = flow_session_solving(s, FLOW_TO_DATA);
+    if (status == FLOW_OK)
+        out->solving = flow_session_solving(s, FLOW_TO_DATA);
     out->skipped = run.context.in.reader != NULL ? run.context.in.reader->n_skipped : 0;
-    if (status == FLOW_OK && !out->closed)
+    if (status == FLOW_OK && !out->closed && flow_is_root(s->options.comm))
         sample_warn(&run);
     flow_input_close(&run.context.in);
     free(run.context.rows);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "run/origin.h"
+#include "run/root.h"
 
 static bool session_has(const char *const *names, int n, const char *wanted)
 {
@@ -46,7 +47,8 @@ static flow_status session_set_steps(flow_models *models, const flow_session_opt
     return status == FLOW_ARGUMENT && n > 0 ? FLOW_OK : status;
 }
 
-flow_status flow_session_open(flow_session *out, const char *path, const flow_session_options *options, flow_error *err)
+static flow_status session_open(flow_session *out, const char *path, const flow_session_options *options,
+                                flow_error *err)
 {
     *out = (flow_session){.options = *options, .name = path};
     if (options->solver != NULL && options->steps == 0)
@@ -64,6 +66,11 @@ flow_status flow_session_open(flow_session *out, const char *path, const flow_se
     FLOW_TRY(flow_models_run(&out->ensemble, out->models, flow_run_threads(options->n_threads), err));
     out->runner = out->ensemble->n == 1 ? out->ensemble->members[0] : NULL;
     return FLOW_OK;
+}
+
+flow_status flow_session_open(flow_session *out, const char *path, const flow_session_options *options, flow_error *err)
+{
+    return flow_comm_agree(options->comm, session_open(out, path, options, err), err);
 }
 
 void flow_session_close(flow_session *s)
@@ -137,8 +144,9 @@ flow_number_list flow_session_missing(const flow_session *s, const flow_number_l
     return named->n > 0 ? *named : s->model->spec->data->missing;
 }
 
-flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,
-                                    const char *const *names, int n, const flow_input_options *options, flow_error *err)
+static flow_status session_open_input(const flow_session *s, flow_input *out, const char *location,
+                                      const char *const *names, int n, const flow_input_options *options,
+                                      flow_error *err)
 {
     if (flow_file_identify(location) == FLOW_FILE_MODEL)
         return flow_error_set(err, FLOW_DATA,
@@ -160,6 +168,20 @@ flow_status flow_session_open_input(const flow_session *s, flow_input *out, cons
     return flow_input_open(out, location, &o, err);
 }
 
+flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,
+                                    const char *const *names, int n, const flow_input_options *options, flow_error *err)
+{
+    const flow_comm *comm = s->options.comm;
+    const bool root = flow_is_root(comm);
+    FLOW_TRY(flow_root_status(comm, root ? session_open_input(s, out, location, names, n, options, err) : FLOW_OK,
+                              err));
+    flow_input shape = {.n_columns = out->n_columns, .has_optional = out->has_optional};
+    flow_comm_broadcast(comm, 0, &shape, sizeof shape);
+    if (!root)
+        *out = shape;
+    return FLOW_OK;
+}
+
 const flow_report_field flow_solving_fields[] = {
     {"mean", FLOW_MEMBER(flow_solving, mean)},
     {"most", FLOW_MEMBER(flow_solving, most)},
@@ -168,10 +190,14 @@ const flow_report_field flow_solving_fields[] = {
 
 flow_solving flow_session_solving(const flow_session *s, flow_direction to)
 {
+    const flow_comm *comm = s->options.comm;
     double evaluations = 0, solves = 0, most = 0;
     for (int k = 0; k < s->ensemble->n; k++) {
         const flow_runner *runner = s->ensemble->members[k];
-        const flow_nfe nfe = flow_runner_nfe(runner, to);
+        const flow_nfe mine = flow_runner_nfe(runner, to);
+        const flow_nfe nfe = {.rows = flow_comm_sum_int(comm, mine.rows),
+                              .evaluations = flow_comm_sum_int(comm, mine.evaluations),
+                              .most = flow_comm_most(comm, mine.most)};
         evaluations += (double)nfe.evaluations;
         solves += (double)nfe.rows * flow_n_solvers(runner->f);
         most = fmax(most, flow_nfe_most(&nfe, runner->f));

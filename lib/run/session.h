@@ -4,6 +4,7 @@
 #define FLOW_RUN_SESSION_H
 
 #include "model/models.h"
+#include "num/comm.h"
 #include "run/hooks.h"
 #include "run/input.h"
 #include "run/report.h"
@@ -12,6 +13,9 @@ typedef struct flow_session_options {
     int64_t n_threads;  /* 0: all processors */
     int64_t steps;      /* solve differential equations in so many equal steps; 0: as the model says */
     const char *solver; /* and by this method; NULL: that of the model */
+    /* The processes that share the work: all of them do the same with the session, step by step, rank 0 reads and
+     * writes data, and what a command finds out is the result of rank 0. NULL: this process alone. */
+    const flow_comm *comm;
 } flow_session_options;
 
 /* Starts from {0}. */
@@ -30,7 +34,8 @@ typedef struct flow_session {
     flow_name_list latents;     /* (d): z1, z2, ...; with another letter where the context has one of these names */
 } flow_session;
 
-/* `path` is a model file or the spec that trained it. */
+/* `path` is a model file or the spec that trained it, which all ranks read. Collective, as is all that follows and says
+ * so. */
 flow_status flow_session_open(flow_session *out, const char *path, const flow_session_options *options,
                               flow_error *err);
 void flow_session_close(flow_session *s);
@@ -57,7 +62,7 @@ flow_picture_options flow_session_picture(const flow_session *s);
 flow_number_list flow_session_missing(const flow_session *s, const flow_number_list *named);
 
 /* Opens a table that has the columns `names` (n) of the model, in any order. `chosen`: the table may have others. The
- * rest is as in flow_input_options. */
+ * rest is as in flow_input_options. Rank 0 has the reader; the others know the columns. Collective. */
 flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,
                                     const char *const *names, int n, const flow_input_options *options,
                                     flow_error *err);
@@ -70,7 +75,7 @@ typedef struct flow_solving {
 } flow_solving;
 extern const flow_report_field flow_solving_fields[];
 
-/* On all ways to this end. */
+/* On all ways to this end, at all ranks. Collective. */
 flow_solving flow_session_solving(const flow_session *s, flow_direction to);
 
 /* A round-trip error, in standard deviations or in values of pixels, that is worth a warning. */
