@@ -78,4 +78,5 @@ const command command_invert = {
                 "  flowctl invert moons.h5 latent.csv --to data -o events-again.csv\n"
                 "  flowctl invert moons.h5 events.csv --json",
     .options = options, .args_size = sizeof(invert_args), .run = invert_run,
+    .shares = true,
 };

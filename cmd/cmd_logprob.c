@@ -114,4 +114,5 @@ const command command_logprob = {
                 "  flowctl logprob digits.h5 mnist.h5:/test --given label=7 -o sevens.csv\n"
                 "  zcat events.csv.gz | flowctl logprob moons.h5 - --json",
     .options = options, .args_size = sizeof(logprob_args), .run = logprob_run,
+    .shares = true,
 };

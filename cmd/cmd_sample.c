@@ -110,4 +110,5 @@ const command command_sample = {
                 "  flowctl sample detector.h5 --given events.csv -n 100 -o draws.h5\n"
                 "  flowctl sample digits.h5 --given label=7 -n 64 --temperature 0.7 -o sevens.png",
     .options = options, .args_size = sizeof(sample_args), .run = sample_run,
+    .shares = true,
 };

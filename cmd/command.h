@@ -10,6 +10,7 @@
 
 #include "console.h"
 #include "core/error.h"
+#include "num/comm.h"
 #include "opt.h"
 
 /* In the order of the help page. */
@@ -23,6 +24,7 @@ enum { COMMAND_REJECTED = 3 }; /* outcome: the program did its work, and the ans
 typedef struct common_args {
     bool help, quiet, json;
     int64_t threads; /* 0: as many as this process may use */
+    const flow_comm *comm; /* the processes that run the command together; NULL: this one alone */
     int outcome;     /* set by a command whose success has an exit status of its own */
     int argc;        /* the whole command line, for provenance */
     char *const *argv;

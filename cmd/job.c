@@ -99,6 +99,7 @@ flow_status job_run(const command *cmd, common_args *common, bool mixed, console
                               flow_comm_size(all));
     if (all != NULL && cmd->shares)
         FLOW_TRY(job_compare(mixed, con, err));
+    common->comm = cmd->shares ? all : NULL;
     return cmd->shares || flow_comm_rank(all) == 0 ? cmd->run(common, con, err) : FLOW_OK;
 }
 

@@ -16,6 +16,7 @@ flow_status rows_open(flow_session *s, row_args *args, flow_row_options *rows, b
     FLOW_TRY(flow_csv_words_read(&rows->csv, &args->csv, err));
     rows->hooks = console_hooks(con, rows->output);
     args->session.n_threads = args->common.threads;
+    args->session.comm = args->common.comm;
     FLOW_TRY(flow_session_open(s, args->model, &args->session, err));
     rows->sources.model = args->model;
     rows->sources.trained = s->model;
