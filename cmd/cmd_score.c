@@ -121,4 +121,5 @@ const command command_score = {
                 "  flowctl score moons.h5 events.csv -o scores.csv --top 20 --tail\n"
                 "  flowctl score detector.h5 data/detector.h5:/test --draws 999 --json",
     .options = options, .args_size = sizeof(score_args), .run = score_run,
+    .shares = true,
 };

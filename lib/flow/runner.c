@@ -153,13 +153,26 @@ int flow_runner_make_workers(flow_runner *runner, int n_tiles)
 
 flow_nfe flow_runner_nfe(const flow_runner *runner, flow_direction to)
 {
-    flow_nfe sum = {0};
+    flow_nfe sum = runner->aside[to];
     for (int t = 0; t < runner->n_threads; t++)
         flow_nfe_add(&sum, &runner->workers[t].nfe[to]);
     return sum;
 }
 
 void flow_runner_clear_nfe(flow_runner *runner)
+{
+    memset(runner->aside, 0, sizeof runner->aside);
+    flow_runner_resume_nfe(runner);
+}
+
+void flow_runner_pause_nfe(flow_runner *runner)
+{
+    for (int k = 0; k < FLOW_N_DIRECTIONS; k++)
+        runner->aside[k] = flow_runner_nfe(runner, (flow_direction)k);
+    flow_runner_resume_nfe(runner);
+}
+
+void flow_runner_resume_nfe(flow_runner *runner)
 {
     for (int t = 0; t < runner->n_threads; t++)
         memset(runner->workers[t].nfe, 0, sizeof runner->workers[t].nfe);

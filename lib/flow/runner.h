@@ -23,6 +23,7 @@ typedef struct flow_runner {
     int n_threads;
     int noise_draws;      /* that log p of discrete columns is a mean over: those of f, until another says less */
     flow_worker *workers; /* (n_threads) */
+    flow_nfe aside[FLOW_N_DIRECTIONS]; /* evaluations before flow_runner_pause_nfe */
 } flow_runner;
 
 flow_status flow_runner_new(flow_runner **out, const flow *f, const real *weights, int n_threads, flow_error *err);
@@ -66,5 +67,8 @@ enum { FLOW_DRAWS_AGAIN = 4 };
  * made or its counts were cleared. */
 flow_nfe flow_runner_nfe(const flow_runner *runner, flow_direction direction);
 void flow_runner_clear_nfe(flow_runner *runner);
+/* What is evaluated between these two does not count. */
+void flow_runner_pause_nfe(flow_runner *runner);
+void flow_runner_resume_nfe(flow_runner *runner);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "num/rng.h"
+#include "run/root.h"
 #include "run/row_walk.h"
 
 /* The draws that a tail is fitted to (the rule of Vehtari et al. 2024 for importance weights, with half the share). */
@@ -27,8 +28,9 @@ flow_status flow_own_draws_make(flow_own_draws *out, const flow_session *s, size
     out->n_batch = flow_batch_rows(d + c);
     out->n_batch = n < out->n_batch ? n : out->n_batch;
     out->x = calloc(out->n_batch, (d + c) * sizeof *out->x);
+    out->part = calloc(n, sizeof *out->part);
     out->exceedances = calloc(own_tail_size(n) + 1, sizeof *out->exceedances);
-    if (out->samples == NULL || out->x == NULL || out->exceedances == NULL)
+    if (out->samples == NULL || out->x == NULL || out->part == NULL || out->exceedances == NULL)
         return flow_error_memory(err, "the draws");
     out->given = out->x + out->n_batch * d;
     for (int i = 0; i < out->n_samples; i++) {
@@ -48,6 +50,7 @@ void flow_own_draws_release(flow_own_draws *draws)
     }
     free(draws->samples);
     free(draws->x);
+    free(draws->part);
     free(draws->exceedances);
     *draws = (flow_own_draws){0};
 }
@@ -79,25 +82,33 @@ static void own_fit_tail(flow_own_draws *draws, flow_own_sample *sample)
     sample->is_unfitted = !fitted;
 }
 
-static flow_status own_draw(flow_own_draws *draws, flow_own_sample *sample, const double *context, flow_error *err)
+/* Log-densities of the draws `first` to `last`, where `first` is a multiple of FLOW_TILE. */
+static flow_status own_draw_part(flow_own_draws *draws, const double *context, size_t first, size_t last, double *logp,
+                                 flow_error *err)
 {
     const size_t c = (size_t)draws->s->n_context;
     const uint64_t seed = own_seed(draws, context);
     const double began = flow_seconds();
-    flow_run_progress progress = {.total = (int64_t)draws->n};
+    flow_run_progress progress = {.total = (int64_t)(last - first)};
     for (size_t i = 0; i < draws->n_batch && c > 0; i++)
         memcpy(draws->given + i * c, context, c * sizeof *context);
-    for (size_t at = 0, m; at < draws->n; at += m) {
+    for (size_t at = first, m; at < last; at += m) {
         if (flow_run_should_stop(&draws->hooks))
             return flow_error_set(err, FLOW_INTERRUPTED, "stopped by a signal");
-        m = draws->n - at < draws->n_batch ? draws->n - at : draws->n_batch;
+        m = last - at < draws->n_batch ? last - at : draws->n_batch;
         flow_ensemble_sample(draws->s->ensemble, seed, at, m, 1, c > 0 ? draws->given : NULL, draws->x,
-                             sample->logp + at, NULL);
+                             logp + (at - first), NULL);
         progress.rows += (int64_t)m;
         progress.seconds = flow_seconds() - began;
         if (c == 0 && draws->hooks.progress != NULL)
             draws->hooks.progress(draws->hooks.context, &progress);
     }
+    return FLOW_OK;
+}
+
+static void own_make_sample(flow_own_draws *draws, flow_own_sample *sample, const double *context)
+{
+    const size_t c = (size_t)draws->s->n_context;
     sample->n_failed = 0;
     for (size_t i = 0; i < draws->n; i++) {
         if (isnan(sample->logp[i])) {
@@ -109,7 +120,49 @@ static flow_status own_draw(flow_own_draws *draws, flow_own_sample *sample, cons
     if (draws->fits_tail)
         own_fit_tail(draws, sample);
     memcpy(sample->context, context, c * sizeof *context);
-    return FLOW_OK;
+    sample->used = draws->clock;
+}
+
+/* Draws that do not count among the evaluations of the session. */
+static flow_status own_draw(flow_own_draws *draws, const double *context, size_t first, size_t last, double *logp,
+                            flow_error *err)
+{
+    const flow_ensemble *ensemble = draws->s->ensemble;
+    for (int k = 0; k < ensemble->n; k++)
+        flow_runner_pause_nfe(ensemble->members[k]);
+    const flow_status status = own_draw_part(draws, context, first, last, logp, err);
+    for (int k = 0; k < ensemble->n; k++)
+        flow_runner_resume_nfe(ensemble->members[k]);
+    return status;
+}
+
+/* The first draw of a rank. */
+static size_t own_first(const flow_own_draws *draws, int rank, int size)
+{
+    const int64_t tiles = ((int64_t)draws->n + FLOW_TILE - 1) / FLOW_TILE;
+    const size_t first = (size_t)flow_share_first(tiles, rank, size) * FLOW_TILE;
+    return first < draws->n ? first : draws->n;
+}
+
+flow_status flow_own_draws_share(flow_own_draws *draws, const double *context, flow_error *err)
+{
+    const flow_comm *comm = draws->s->options.comm;
+    const int rank = flow_comm_rank(comm), size = flow_comm_size(comm);
+    size_t *bytes = calloc((size_t)size, sizeof *bytes);
+    flow_status status = bytes != NULL ? FLOW_OK : flow_error_memory(err, "the draws");
+    if (status == FLOW_OK)
+        status = own_draw(draws, context, own_first(draws, rank, size), own_first(draws, rank + 1, size), draws->part,
+                          err);
+    status = flow_run_agree(comm, status, err);
+    if (status == FLOW_OK) {
+        for (int r = 0; r < size; r++)
+            bytes[r] = (own_first(draws, r + 1, size) - own_first(draws, r, size)) * sizeof *draws->part;
+        flow_comm_gather_all(comm, draws->part, draws->samples[0].logp, bytes);
+        draws->clock++;
+        own_make_sample(draws, &draws->samples[0], context);
+    }
+    free(bytes);
+    return status;
 }
 
 flow_status flow_own_draws_find(const flow_own_sample **out, flow_own_draws *draws, const double *context,
@@ -128,8 +181,8 @@ flow_status flow_own_draws_find(const flow_own_sample **out, flow_own_draws *dra
         oldest = sample->used < oldest->used ? sample : oldest;
     }
     oldest->used = 0;
-    FLOW_TRY(own_draw(draws, oldest, context, err));
-    oldest->used = draws->clock;
+    FLOW_TRY(own_draw(draws, context, 0, draws->n, oldest->logp, err));
+    own_make_sample(draws, oldest, context);
     *out = oldest;
     return FLOW_OK;
 }

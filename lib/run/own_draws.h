@@ -3,7 +3,8 @@
  *
  * The draws of a conditional model have the context of the row. They are a function of the seed and the context alone,
  * so that what is said of a row does not depend on other rows; contexts that come again have the same draws, and those
- * of some of them are kept.
+ * of some of them are kept. What is evaluated for them is not counted for the session (flow_session_solving): it depends
+ * on which are kept.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_OWN_DRAWS_H
@@ -34,6 +35,7 @@ typedef struct flow_own_draws {
     uint64_t clock;
     size_t n_batch;           /* rows that are drawn at once */
     double *x, *given;        /* (n_batch, d), (n_batch, c) */
+    double *part;             /* (n): draws of this rank */
     double *exceedances;      /* (the most that a tail is fitted to) */
 } flow_own_draws;
 
@@ -42,8 +44,12 @@ flow_status flow_own_draws_make(flow_own_draws *out, const flow_session *s, size
                                 const flow_run_hooks *hooks, flow_error *err);
 void flow_own_draws_release(flow_own_draws *draws);
 
-/* The sample for a context (c; not read without one), which is valid until the next call. FLOW_INTERRUPTED when the
- * hook should_stop says so. */
+/* Makes the sample for the only context (c; not read without one) that will be asked for, of which each rank of the
+ * session's job draws a part. FLOW_INTERRUPTED when the hook should_stop says so. Collective. */
+flow_status flow_own_draws_share(flow_own_draws *draws, const double *context, flow_error *err);
+
+/* The sample for a context, which is valid until the next call; FLOW_INTERRUPTED as above. Each rank draws by itself
+ * what is not there. */
 flow_status flow_own_draws_find(const flow_own_sample **out, flow_own_draws *draws, const double *context,
                                 flow_error *err);
 

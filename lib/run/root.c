@@ -14,3 +14,10 @@ flow_status flow_root_status(const flow_comm *comm, flow_status status, flow_err
     flow_comm_broadcast(comm, 0, &why, sizeof why);
     return flow_is_root(comm) ? status : flow_error_set(err, status, "%s", why.message);
 }
+
+flow_status flow_run_agree(const flow_comm *comm, flow_status status, flow_error *err)
+{
+    if (flow_comm_any(comm, status == FLOW_INTERRUPTED))
+        return flow_error_set(err, FLOW_INTERRUPTED, "stopped by a signal");
+    return flow_comm_agree(comm, status, err);
+}

@@ -221,9 +221,9 @@ static flow_status row_share_rounds(row_share *share, flow_error *err)
     row_store *now = &share->stores[0], *other = &share->stores[1];
     flow_status mapped = FLOW_OK, status = root ? row_share_read(share, now, &(row_round){0}) : FLOW_OK;
     for (bool begun = false;; begun = true) {
-        if (flow_comm_any(share->comm, flow_run_should_stop(&walk->options->hooks)))
-            return flow_error_set(err, FLOW_INTERRUPTED, "stopped by a signal");
-        FLOW_TRY(flow_comm_agree(share->comm, mapped, err));
+        if (mapped == FLOW_OK && flow_run_should_stop(&walk->options->hooks))
+            mapped = FLOW_INTERRUPTED;
+        FLOW_TRY(flow_run_agree(share->comm, mapped, err));
         FLOW_TRY(row_share_begin_round(share, &now->round, status, err));
         if (now->round.n == 0 || share->run->closed)
             break;

@@ -52,7 +52,7 @@ typedef struct flow_run_score_result {
     bool has_tail, is_weighted;
     bool too_coarse;     /* the smallest score is too large for one row among so many to stand out */
     flow_list top;       /* of flow_scored_row, the smallest score first; the result's (flow_run_score_free) */
-    flow_solving solving;
+    flow_solving solving; /* of the rows; not of the draws */
     bool closed;         /* the reader of standard output is gone */
 } flow_run_score_result;
 

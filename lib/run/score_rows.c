@@ -6,6 +6,7 @@
 #include "run/format.h"
 #include "run/given.h"
 #include "run/own_draws.h"
+#include "run/root.h"
 #include "run/score.h"
 #include "run/weighed.h"
 
@@ -19,6 +20,7 @@ typedef struct scoring {
     flow_run_score_result *result;
     flow_input in;
     double *given; /* (n_context) of all rows; NULL: they have their own */
+    bool same;     /* all rows are compared with the same draws */
     flow_own_draws draws;
     int64_t n_drawn, n_failed;           /* draws that rows were compared with, and those without a number */
     bool is_unfitted;                    /* the tail of some of them could not be fitted */
@@ -98,7 +100,7 @@ typedef enum score_told { TOLD_LESS, TOLD_FAILED, TOLD_UNFITTED, N_TOLD } score_
 static void score_count_row(scoring *run, const flow_scored_row *row, const double *told, double weight)
 {
     const size_t n_less = (size_t)told[TOLD_LESS];
-    if (run->n_drawn == 0 || run->result->is_conditional) { /* else all rows are compared with the same ones */
+    if (run->n_drawn == 0 || !run->same) {
         run->n_drawn += (int64_t)run->draws.n;
         run->n_failed += (int64_t)told[TOLD_FAILED];
         run->is_unfitted = run->is_unfitted || told[TOLD_UNFITTED] > 0;
@@ -132,6 +134,13 @@ static flow_status score_row(scoring *run, const double *given, double logp, dou
     if (run->o->tail)
         out[1] = flow_own_sample_tail(sample, n, logp);
     return FLOW_OK;
+}
+
+static flow_status score_begin(void *context, flow_error *err)
+{
+    scoring *run = context;
+    const double none = 0;
+    return run->same ? flow_own_draws_share(&run->draws, run->given != NULL ? run->given : &none, err) : FLOW_OK;
 }
 
 static flow_status score_map(void *context, flow_row_batch *batch, flow_error *err)
@@ -242,7 +251,6 @@ static flow_status score_finish(void *context, flow_error *err)
         r->found_by_tail = score_find(run->tails, TAIL_BINS, score_at_tail, run, &largest);
     }
     r->too_coarse = r->resolution * (double)r->scored > run->o->level;
-    r->solving = flow_session_solving(run->s, FLOW_TO_LATENT);
     qsort(r->top.items, r->top.n, sizeof(flow_scored_row), score_order);
     return FLOW_OK;
 }
@@ -312,11 +320,12 @@ flow_status flow_run_score(flow_run_score_result *out, const flow_session *s, co
         .has_tail = options->tail,
     };
     out->resolution = 1 / ((double)out->draws + 1);
-    scoring run = {.s = s, .o = options, .result = out};
+    scoring run = {.s = s, .o = options, .result = out, .same = !conditional || options->given != NULL};
     flow_status status = score_open(&run, err);
     out->is_weighted = out->weight != NULL;
     const flow_row_walk walk = {
         .context = &run,
+        .comm = s->options.comm,
         .options = &options->rows,
         .columns = columns,
         .n_columns = options->tail ? 4 : 3,
@@ -325,6 +334,7 @@ flow_status flow_run_score(flow_run_score_result *out, const flow_session *s, co
         .n_scratch = 1,
         .most_rows = conditional ? ROWS_OF_CONTEXT : 0,
         .in = &run.in,
+        .begin = score_begin,
         .map = score_map,
         .count = score_count,
         .finish = score_finish,
@@ -332,6 +342,8 @@ flow_status flow_run_score(flow_run_score_result *out, const flow_session *s, co
     if (status == FLOW_OK)
         status = flow_walk_rows(&walk, &out->closed, err);
     if (status == FLOW_OK && !out->closed)
+        out->solving = flow_session_solving(s, FLOW_TO_LATENT);
+    if (status == FLOW_OK && !out->closed && flow_is_root(s->options.comm))
         score_warn(&run);
     flow_own_draws_release(&run.draws);
     flow_input_close(&run.in);
