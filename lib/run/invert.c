@@ -124,8 +124,17 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
     if (to != NULL && options->logdet)
         flow_session_add_name(s, to, "logdet", room, &options->rows.hooks);
     const flow_row_walk walk = {
-        .context = &run, .comm = s->options.comm, .options = &options->rows, .columns = to, .n_columns = width + (options->logdet ? 1 : 0),
-        .n_in = width, .n_told = d, .n_scratch = d + 1, .in = &run.in, .map = invert_map, .count = invert_count,
+        .context = &run,
+        .comm = s->options.comm,
+        .options = &options->rows,
+        .columns = to,
+        .n_columns = width + (options->logdet ? 1 : 0),
+        .n_in = width,
+        .n_told = d,
+        .n_scratch = d + 1,
+        .in = &run.in,
+        .map = invert_map,
+        .count = invert_count,
         .picture = to_latent ? (flow_picture_options){.least = 0} : flow_session_picture(s),
     };
     flow_input_options wanted = {.skip_invalid = options->rows.skip_invalid, .missing = options->rows.missing,

@@ -3,8 +3,8 @@
  *
  * The draws of a conditional model have the context of the row. They are a function of the seed and the context alone,
  * so that what is said of a row does not depend on other rows; contexts that come again have the same draws, and those
- * of some of them are kept. What is evaluated for them is not counted for the session (flow_session_solving): it depends
- * on which are kept.
+ * of some of them are kept. What is evaluated for them does not count for the session (flow_session_solving): that
+ * depends on which are kept.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_OWN_DRAWS_H

@@ -15,8 +15,8 @@ static inline bool flow_is_root(const flow_comm *comm)
  * flow_comm_agree the message names no rank. Collective. */
 flow_status flow_root_status(const flow_comm *comm, flow_status status, flow_error *err);
 
-/* As flow_comm_agree, but a signal stops all ranks in the same way, whichever received it: FLOW_INTERRUPTED of a rank is
- * that of all, with one message. */
+/* As flow_comm_agree, but a signal stops all ranks in the same way, whichever received it: FLOW_INTERRUPTED of a rank
+ * is that of all, with one message. */
 flow_status flow_run_agree(const flow_comm *comm, flow_status status, flow_error *err);
 
 #endif

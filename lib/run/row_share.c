@@ -102,7 +102,8 @@ static flow_status row_share_make(row_share *share, size_t n_usual, flow_error *
     share->bytes = calloc((size_t)share->size, sizeof *share->bytes);
     share->in = root ? NULL : calloc(n, (walk->n_in + 1) * sizeof *share->in);
     share->scratch = calloc(n, (walk->n_scratch + 1) * sizeof *share->scratch);
-    share->mapped = calloc(row_share_mapped(share, share->n_most), (root ? (size_t)share->size : 1) * sizeof *share->mapped);
+    share->mapped =
+        calloc(row_share_mapped(share, share->n_most), (root ? (size_t)share->size : 1) * sizeof *share->mapped);
     if (share->bytes == NULL || share->scratch == NULL || share->mapped == NULL || (!root && share->in == NULL))
         return flow_error_memory(err, "the rows");
     for (int k = 0; k < 2 && root; k++)

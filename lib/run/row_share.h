@@ -6,8 +6,8 @@
  * nothing is read (draws without a context), nothing is sent but the numbers of the rows.
  *
  * While the others map a round, rank 0 counts and writes the round before and reads the next one. Its own part of a
- * round is smaller for this, by how long these take. The size of a part changes no bit, as map is a function of the row.
- * Parts get smaller with many ranks, so that rank 0 holds no more than some usual batches.
+ * round is smaller for this, by how long these take. The size of a part changes no bit, as what map gives is a function
+ * of the row. Parts get smaller with many ranks, so that rank 0 holds no more than some usual batches.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_ROW_SHARE_H

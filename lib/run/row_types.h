@@ -1,5 +1,5 @@
-/* What a walk over rows (run/row_walk.h) consists of: its options, a batch of rows, and the functions that map and count
- * them. */
+/* What a walk over rows (run/row_walk.h) consists of: its options, a batch of rows, and the functions that map and
+ * count them. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_RUN_ROW_TYPES_H
 #define FLOW_RUN_ROW_TYPES_H
