@@ -132,11 +132,14 @@ FUZZ := $(patsubst %.c,%,$(sort $(wildcard test/fuzz_*.c)))
 FAULT := $(patsubst %.c,%,$(sort $(wildcard test/fault_*.c)))
 BENCH := $(patsubst %.c,%,$(sort $(wildcard test/bench/bench_*.c)))
 BATS := $(sort $(wildcard test/cli_*.bats))
+# Those of several processes; test/mpi_*.c are programs for them.
+MPI_BATS := $(sort $(wildcard test/mpi_*.bats))
+MPI_PROGRAMS := $(patsubst %.c,build/%-mpi,$(sort $(wildcard test/mpi_*.c)) test/unit_comm.c)
 PAGES_SOURCES := $(sort $(wildcard pages/*.c))
 PROGRAM_SOURCES := $(wildcard test/*.c test/bench/*.c data/generate.c) $(PAGES_SOURCES)
 # Every other C file in test/ is shared by the programs there, every other one in test/bench/ by the benchmarks.
-TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ) $(FAULT)) test/install_example.c, \
-                             $(sort $(wildcard test/*.c)))
+TEST_SUPPORT := $(filter-out $(addsuffix .c,$(UNIT) $(CONTRACT) $(DENSITY) $(FUZZ) $(FAULT)) test/install_example.c \
+                             $(wildcard test/mpi_*.c),$(sort $(wildcard test/*.c)))
 BENCH_SUPPORT := $(filter-out $(BENCH:%=%.c),$(sort $(wildcard test/bench/*.c)))
 
 # Shared libraries for the objective reverse_kl: examples, and what tests of it load.
@@ -346,7 +349,7 @@ build/version: FORCE
 
 # ---- goals ----------------------------------------------------------------------------------------------------------
 .PHONY: FORCE release double asan check bench bench-peers cookbook results pictures plots docs demo densities \
-        test-unit test-contract test-density test-cli test-fuzz test-fault test-install \
+        test-unit test-contract test-density test-cli test-mpi test-fuzz test-fault test-install \
         lint fuzz faults kills tsan data install uninstall deb setup clean help
 
 RELEASE_TESTS := $(addprefix build/,$(UNIT) $(DENSITY))
@@ -359,6 +362,13 @@ REPLAYS := $(patsubst test/fuzz_%,build/asan/test/replay_%,$(FUZZ))
 # Tests of documents, pages and pipelines run what others run with the sanitizers, on more rows.
 BATS_LONG := $(patsubst %,test/cli_%.bats,cookbook docs pages pipelines python)
 BATS_RUNS := $(BATS:%=build/flowctl:%) $(patsubst %,build/asan/flowctl:%,$(filter-out $(BATS_LONG),$(BATS)))
+MPI_RUNS := $(MPI_BATS:%=build/flowctl-mpi:%)
+# Double, for a job of different programs.
+MPI_TESTED := build/flowctl-mpi build/double/test/mpi_job-mpi $(MPI_PROGRAMS)
+ifneq ($(CONFIG_MPI),yes)
+MPI_RUNS :=
+MPI_TESTED :=
+endif
 INSTALL_EXAMPLE := $(if $(wildcard test/install_example.c),scripts/check_install.sh) \
                    $(if $(shell command -v dpkg-shlibdeps),scripts/check_deb.sh)
 
@@ -371,13 +381,14 @@ asan: build/asan/flowctl build/asan-double/flowctl
 
 ##   check          every test, ends with "N passed, N failed"; installs missing packages (SETUP=no: names them)
 check: release double asan build/generate build/share/made $(SHARED:%=build/%) $(RELEASE_TESTS) $(DOUBLE_TESTS) \
-       $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(FAULT_TESTS) $(FAULT_CALLS) $(addprefix build/,$(BENCH))
+       $(ASAN_TESTS) $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(FAULT_TESTS) $(FAULT_CALLS) $(addprefix build/,$(BENCH)) \
+       $(MPI_TESTED)
 	@MAKE='$(SELF)' CC='$(CC)' FAULT_STEP=47 scripts/run_tests.sh $(FAULT_CALLS:%=scripts/faults.sh) \
 	    scripts/check_layers.sh $(SHARED:%=scripts/check_symbols.sh) \
 	    scripts/check_kernels.sh scripts/check_extending.sh $(RELEASE_TESTS) $(DOUBLE_TESTS) $(ASAN_TESTS) \
-	    $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(FAULT_TESTS) $(BATS_RUNS) $(INSTALL_EXAMPLE)
+	    $(ASAN_DOUBLE_TESTS) $(REPLAYS) $(FAULT_TESTS) $(MPI_RUNS) $(BATS_RUNS) $(INSTALL_EXAMPLE)
 
-##   test-unit test-contract test-density test-cli test-fuzz test-fault test-install
+##   test-unit test-contract test-density test-cli test-mpi test-fuzz test-fault test-install
 ##                  one kind of test in its cheapest build
 test-unit: $(addprefix build/,$(UNIT))
 	@scripts/run_tests.sh $^
@@ -387,6 +398,8 @@ test-density: $(addprefix build/,$(DENSITY))
 	@scripts/run_tests.sh $^
 test-cli: build/flowctl build/share/made $(DENSITIES)
 	@scripts/run_tests.sh $(BATS:%=build/flowctl:%)
+test-mpi: $(MPI_TESTED)
+	@scripts/run_tests.sh $(MPI_RUNS)
 test-fault: $(FAULT_TESTS)
 	@scripts/run_tests.sh $^
 test-fuzz: $(REPLAYS)
@@ -468,7 +481,7 @@ DOCUMENTS := $(wildcard README.md CHANGELOG.md SECURITY.md LICENSE CITATION.cff)
 
 install: all
 	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)/core' '$(docdir)/configs'
-	install -m 755 $(BUILT)/flowctl '$(bindir)/flowctl'
+	install -m 755 $(PROGRAMS) '$(bindir)'
 	install -m 644 $(BUILT)/libflowctl.a '$(libdir)/libflowctl.a'
 	$(if $(SHARED),install -m 644 $(BUILT)/$(SHARED_FILE) '$(libdir)/$(SHARED_FILE)')
 	$(if $(SHARED),ln -sf $(SHARED_FILE) '$(libdir)/$(SONAME)' && ln -sf $(SONAME) '$(libdir)/$(SHARED)')
@@ -491,7 +504,7 @@ install: all
 	    -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBRARIES)|' flowctl.pc.in >'$(libdir)/pkgconfig/flowctl.pc'
 
 uninstall:
-	rm -f '$(bindir)/flowctl' '$(libdir)/libflowctl.a' '$(libdir)/pkgconfig/flowctl.pc'
+	rm -f '$(bindir)/flowctl' '$(bindir)/flowctl-mpi' '$(libdir)/libflowctl.a' '$(libdir)/pkgconfig/flowctl.pc'
 	rm -f '$(libdir)'/libflowctl.so '$(libdir)/$(SONAME)' '$(libdir)'/libflowctl.so.*.*
 	rm -f '$(sharedir)'/man/man1/flowctl.1 '$(sharedir)'/man/man1/flowctl-*.1 '$(sharedir)'/man/man5/flowctl-spec.5
 	rm -f '$(sharedir)/bash-completion/completions/flowctl' '$(sharedir)/zsh/site-functions/_flowctl'
@@ -515,5 +528,5 @@ clean:
 help:
 	@printf 'make [goal] [VARIABLE=value]\n\n'
 	@sed -n 's/^##//p' Makefile
-	@printf '\n  CC=clang, OPTIMIZE=-O2, XSMM=no, ZSTD=no, SETUP=no, V=1 and CFLAGS, CPPFLAGS, LDFLAGS have their '
-	@printf 'usual meaning.\n'
+	@printf '\n  CC=clang, OPTIMIZE=-O2, MPI=yes, XSMM=no, ZSTD=no, SETUP=no, V=1 and CFLAGS, CPPFLAGS, LDFLAGS have '
+	@printf 'their usual meaning.\n'

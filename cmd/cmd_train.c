@@ -278,16 +278,16 @@ const command command_train = {
     .name = "train",
     .summary = "train the flow that a spec describes, on data or on a density",
     .description = "Trains with the objective that the spec names (train.objective; maximum likelihood by default) "
-                   "until the held-out likelihood stops improving (train.patience) or all epochs are done, and "
-                   "keeps the best weights. The model is saved as training goes on; after Ctrl-C, SIGTERM or SIGHUP it "
-                   "is saved at the end of the step, and --resume continues bit for bit. A model that exists is not "
-                   "replaced without --resume or --force.\nWith data in place of a spec, a spec is made for them "
-                   "first, as \"flowctl init\" does: events.json for events.csv, in the current folder, which makes "
-                   "events.h5. With --resume a spec that is there stays.\nLog-likelihoods are means per row in "
-                   "nats, in the units of the data, with their standard errors; of images whose values are all "
-                   "discrete, epochs show bits per dimension instead. If the objective trains on a density instead "
-                   "of data, they are lower bounds of log Z, and at the end log Z is estimated, with the effective "
-                   "sample size of the draws. The result does not depend on the number of threads.",
+                   "until the held-out likelihood stops improving (train.patience) or all epochs are done, and keeps "
+                   "the best weights. The model is saved as training goes on; after Ctrl-C, SIGTERM, SIGHUP or "
+                   "SIGUSR1 it is saved at the end of the step, and --resume continues bit for bit. A model that "
+                   "exists is not replaced without --resume or --force.\nWith data in place of a spec, a spec is "
+                   "made for them first, as \"flowctl init\" does: events.json for events.csv, in the current "
+                   "folder, which makes events.h5. With --resume a spec that is there stays.\nLog-likelihoods are "
+                   "means per row in nats, in the units of the data, with their standard errors; of images whose "
+                   "values are all discrete, epochs show bits per dimension instead. If the objective trains on a "
+                   "density instead of data, they are lower bounds of log Z, and at the end log Z is estimated, with "
+                   "the effective sample size of the draws. The result does not depend on the number of threads.",
     .examples = "  flowctl train configs/moons.json -o moons.h5\n"
                 "  flowctl train events.csv\n"
                 "  flowctl train spec.json --data events.csv --validation 0.1 -o events.h5\n"

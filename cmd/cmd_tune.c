@@ -360,8 +360,8 @@ const command command_tune = {
                    "that is there stays.\nThe rows of data.test, or a tenth of the "
                    "training rows that is split off before, decide nothing: the best model is evaluated on them "
                    "once, at the end, beside the spec itself.\nThe folder of the search has the spec and the model "
-                   "of every candidate, and a table. After Ctrl-C, SIGTERM, SIGHUP or a crash, --resume goes on with "
-                   "the same result as without the stop. A candidate that fails is counted and left out.",
+                   "of every candidate, and a table. After Ctrl-C, SIGTERM, SIGHUP, SIGUSR1 or a crash, --resume goes "
+                   "on with the same result as without the stop. A candidate that fails is counted and left out.",
     .examples = "  flowctl tune events.csv --minutes 10\n"
                 "  flowctl tune events.json\n"
                 "  flowctl tune events.json --minutes 30 -o best.h5\n"

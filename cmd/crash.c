@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "crash.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "h5/scope.h"
+
+/* See crash_watch. Global, since a signal handler has no argument. */
+static const char *crash_rank;
 
 /* Of the message, in one piece; a handler may call next to nothing. */
 typedef struct crash_text {
@@ -36,6 +41,15 @@ static void crash_say(int number)
     }
     crash_text message = {.n = 0};
     crash_add(&message, "flowctl: error: ");
+    if (crash_rank != NULL) {
+        /* A file that all ranks read crashes them all. The end of the first one ends the others while they wait: MPI
+         * sends them SIGTERM, which they may handle, and SIGKILL. */
+        struct timespec patience = {.tv_sec = 4};
+        while (nanosleep(&patience, &patience) != 0 && errno == EINTR)
+            ;
+        crash_add(&message, crash_rank);
+        crash_add(&message, ": ");
+    }
     crash_add(&message, file);
     crash_add(&message, ": the HDF5 library crashed over this file (");
     crash_add(&message, crash_name(number));
@@ -46,8 +60,9 @@ static void crash_say(int number)
     _exit(1);
 }
 
-void crash_watch(void)
+void crash_watch(const char *name)
 {
+    crash_rank = name;
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they have handlers of their own */
     static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
     struct sigaction action = {.sa_handler = crash_say, .sa_flags = SA_ONSTACK};

@@ -20,7 +20,6 @@
 #include "num/comm.h"
 #include "report.h"
 #include "run/build_info.h"
-#include "stop.h"
 
 static const command *const commands[] = {
 #define COMMAND_ENTRY(name) &command_##name,
@@ -98,22 +97,6 @@ static flow_status unknown_command(const char *name, flow_error *err)
     return flow_error_set(err, FLOW_ARGUMENT, "unknown command \"%.60s\"; \"flowctl help\" lists them", name);
 }
 
-static int exit_code(flow_status status)
-{
-    switch (status) {
-    case FLOW_OK:
-        return 0;
-    case FLOW_SPEC:
-    case FLOW_ARGUMENT:
-        return 2;
-    case FLOW_INTERRUPTED:
-        /* a signal that another rank has received: job_end knows the number */
-        return stop_signal() != 0 || flow_comm_world() != NULL ? 128 + stop_signal() : 1;
-    default:
-        return 1;
-    }
-}
-
 /* *outcome: the exit status of a success. */
 static flow_status run_command(console *con, const command *cmd, int argc, char **argv, int *outcome, flow_error *err)
 {
@@ -186,10 +169,10 @@ int main(int argc, char **argv)
     H5dont_atexit();
     /* HDF5 prints a stack of errors of its own by default */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    crash_watch();
+    crash_watch(con.silent ? flow_comm_name() : NULL);
     int outcome = 0;
     if (status == FLOW_OK)
         status = run(&con, argc, argv, &outcome, &err);
     console_clear(&con);
-    return job_end(&con, status == FLOW_OK ? outcome : exit_code(status), status == FLOW_OK ? "" : err.message);
+    return job_end(&con, status, outcome, &err);
 }

@@ -11,6 +11,7 @@
 #include "num/comm.h"
 #include "num/gemm.h"
 #include "run/version.h"
+#include "stop.h"
 
 flow_status job_begin(int *argc, char ***argv, console *con, flow_error *err)
 {
@@ -77,14 +78,14 @@ static flow_status job_compare(bool mixed, console *con, flow_error *err)
     flow_comm_broadcast(all, 0, &first, sizeof first);
     flow_status status = FLOW_OK;
     if (strcmp(mine.text, first.text) != 0)
-        status = flow_error_set(err, FLOW_ARGUMENT, "this is %s; %s is %s. Results would depend on which rows each has",
+        status = flow_error_set(err, FLOW_ARGUMENT, "this is %s, and %s is %s: what a rank computes would depend on it",
                                 mine.text, first.name, first.text);
     status = flow_comm_agree(all, status, err);
     if (status == FLOW_OK)
         return FLOW_OK;
     if (!mixed) {
         const flow_error why = *err;
-        return flow_error_set(err, status, "%s: start the same program on processors of one kind, or add --mixed",
+        return flow_error_set(err, status, "%s; start one program on processors of one kind, or add --mixed",
                               why.message);
     }
     console_say(con, CONSOLE_WARNING, "%s", err->message);
@@ -103,12 +104,29 @@ flow_status job_run(const command *cmd, common_args *common, bool mixed, console
     return cmd->shares || flow_comm_rank(all) == 0 ? cmd->run(common, con, err) : FLOW_OK;
 }
 
-int job_end(console *con, int code, const char *message)
+static int job_exit_code(flow_status status, int outcome)
 {
+    switch (status) {
+    case FLOW_OK:
+        return outcome;
+    case FLOW_SPEC:
+    case FLOW_ARGUMENT:
+        return 2;
+    case FLOW_INTERRUPTED:
+        /* where another rank has received the signal, flow_comm_finish has its number */
+        return stop_signal() != 0 || flow_comm_world() != NULL ? 128 + stop_signal() : 1;
+    default:
+        return 1;
+    }
+}
+
+int job_end(console *con, flow_status status, int outcome, const flow_error *err)
+{
+    const int code = job_exit_code(status, outcome);
     const bool first = flow_comm_rank(flow_comm_world()) == 0, speaks = flow_comm_meet(code);
-    if (speaks && message[0] != '\0') {
+    if (speaks && status != FLOW_OK && err->message[0] != '\0') {
         con->silent = false;
-        console_say(con, CONSOLE_ERROR, "%s%s%s", first ? "" : flow_comm_name(), first ? "" : ": ", message);
+        console_say(con, CONSOLE_ERROR, "%s%s%s", first ? "" : flow_comm_name(), first ? "" : ": ", err->message);
     }
     return flow_comm_finish(code);
 }

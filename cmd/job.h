@@ -19,8 +19,8 @@ const char *job_help(void);
  * they differ, unless they may (`mixed`). Collective. */
 flow_status job_run(const command *cmd, common_args *common, bool mixed, console *con, flow_error *err);
 
-/* Says the message of a failure, once for the job, and leaves the job. Returns the exit status; `code` is that of this
- * rank. */
-int job_end(console *con, int code, const char *message);
+/* Says the message of a failure, once for the job, and leaves the job. Returns the exit status of the program, of a
+ * success `outcome`. */
+int job_end(console *con, flow_status status, int outcome, const flow_error *err);
 
 #endif

@@ -109,7 +109,7 @@ static void man_exit_status(flow_text *out)
         {"1", "A failure."},
         {"2", "A mistake on the command line or in the spec."},
         {"3", "The program did its work, and its answer is no: diagnose alone ends so."},
-        {"130, 143, 129", "Stopped by SIGINT, SIGTERM or SIGHUP."},
+        {"130, 143, 129, 138", "Stopped by SIGINT, SIGTERM, SIGHUP or SIGUSR1."},
     };
     flow_text_add(out, ".SH EXIT STATUS\n");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -16,7 +16,8 @@ What `flowctl help COMMAND` prints; `make docs` writes this page.
 - Results go to standard output, everything else to standard error. With `--json` the result is one JSON object on one
   line.
 - Exit status: 0 success, 1 failure, 2 a mistake on the command line or in a spec, 3 a model that `diagnose` rejects;
-  130, 143 and 129 after SIGINT, SIGTERM and SIGHUP. A pipe whose reader stops early (`| head`) counts as success.
+  130, 143, 129 and 138 after SIGINT, SIGTERM, SIGHUP and SIGUSR1. A pipe whose reader stops early (`| head`) counts as
+  success.
 - Row i of the output of `logprob` and `invert` stands for row i of the data. With `--skip-invalid` rows with missing or
   non-finite values are skipped, and are rows of `nan` in the output, in CSV and HDF5. So are the draws of `sample
   --given` for such a row; the draws for the other rows are the same as without it. `interpolate` counts such rows, and

@@ -5,6 +5,7 @@
 #
 #     scripts/setup.sh            compiler, libraries, cmocka, bats and gnuplot
 #     scripts/setup.sh --lint     also what make lint, make fuzz and CC=clang need
+#     scripts/setup.sh --mpi      also Open MPI, for make MPI=yes, unless there is an MPI library
 #     scripts/setup.sh --python   also the modules of Python, of $PYTHON or python3, with which some tests read and
 #                                 write files; without them these tests are skipped
 #
@@ -14,13 +15,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-lint=no with_python=no
+lint=no with_mpi=no with_python=no
 for option; do
     case $option in
         --lint) lint=yes ;;
+        --mpi) with_mpi=yes ;;
         --python) with_python=yes ;;
         *)
-            sed -n 's/^# \{0,1\}//p' "$0" | sed -n '3,12p'
+            sed -n 's/^# \{0,1\}//p' "$0" | sed -n '3,14p'
             exit 2
             ;;
     esac
@@ -45,6 +47,10 @@ missing() {
                 clang -x c - -o "$file" -fsanitize=fuzzer,address,undefined 2>/dev/null || echo fuzzer
             rm -f "$file"
         fi
+    fi
+    if [ "$with_mpi" = yes ]; then
+        command -v "${MPICC:-mpicc}" >/dev/null 2>&1 || echo mpicc
+        command -v mpirun >/dev/null 2>&1 || echo mpirun
     fi
     if [ "$with_python" = yes ]; then
         local module
@@ -88,6 +94,8 @@ clang-format clang-format clang-tools-extra clang-format
 fuzzer clang,libclang-rt-dev clang,compiler-rt llvm
 shellcheck shellcheck ShellCheck shellcheck
 cppcheck cppcheck cppcheck cppcheck
+mpicc libopenmpi-dev openmpi-devel open-mpi
+mpirun openmpi-bin openmpi open-mpi
 numpy python3-numpy python3-numpy numpy
 h5py python3-h5py python3-h5py -
 pandas python3-pandas python3-pandas -

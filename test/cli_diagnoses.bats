@@ -109,23 +109,26 @@ setup() {
     expect "cannot write to standard output: it is closed (>&-)"
 }
 
-@test "SIGHUP saves, as SIGTERM does" {
+@test "SIGHUP and SIGUSR1 save, as SIGTERM does" {
+    local signal
     flowctl train spec.json -o whole.h5 -q --set train.epochs=40 --set train.patience=100
-    "$FLOWCTL" train spec.json -o hup.h5 --set train.epochs=40 --set train.patience=100 >log.txt 2>&1 &
-    job=$!
-    for _ in $(seq 200); do
-        grep -q 'epoch  *2/' log.txt && break
-        sleep 0.02
+    for signal in HUP USR1; do
+        "$FLOWCTL" train spec.json -o $signal.h5 --set train.epochs=40 --set train.patience=100 >log.txt 2>&1 3>&- &
+        job=$!
+        for _ in $(seq 200); do
+            grep -q 'epoch  *2/' log.txt && break
+            sleep 0.02
+        done
+        kill -s $signal $job || true # it may have been faster
+        code=0
+        wait $job || code=$?
+        [ $code -eq 0 ] || {
+            [ $code -eq $((128 + $(kill -l $signal))) ]
+            grep -q "stopped by SIG$signal" log.txt
+            flowctl train spec.json -o $signal.h5 -q --set train.epochs=40 --set train.patience=100 --resume
+        }
+        diff <(flowctl logprob whole.h5 test.csv -o -) <(flowctl logprob $signal.h5 test.csv -o -)
     done
-    kill -HUP $job || true # it may have been faster
-    code=0
-    wait $job || code=$?
-    [ $code -eq 0 ] || {
-        [ $code -eq 129 ]
-        grep -q "stopped by SIGHUP" log.txt
-        flowctl train spec.json -o hup.h5 -q --set train.epochs=40 --set train.patience=100 --resume
-    }
-    diff <(flowctl logprob whole.h5 test.csv -o -) <(flowctl logprob hup.h5 test.csv -o -)
 }
 
 @test "a file system without locks: said, and the work is done" {

@@ -1,5 +1,5 @@
-/* What processes of one job tell each other. The program alone is a job of one rank; test/mpi.bats runs it, linked with
- * pieces of 1,000 bytes, as several ranks. Every test holds for any number of them. */
+/* What processes of one job tell each other. The program alone is a job of one rank; test/mpi_job.bats runs it as
+ * several ranks, with data that move in pieces of 1,000 bytes. Every test holds for any number of them. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,6 +11,7 @@
 #endif
 
 #include "model/file.h"
+#include "num/comm.h"
 #include "num/parallel.h"
 #include "num/vecmath.h"
 
@@ -56,6 +57,7 @@ const flow_report_field flow_build_info_fields[] = {
     {"zlib", "zlib", "%s", BUILD(zlib)},
     {"zstd", "zstd", "%s", BUILD(zstd)},
     {"libpng", "libpng", "%s", BUILD(png)},
+    {"mpi", "MPI", "%s", BUILD(mpi)},
     {"compiler", "compiler", "%s", BUILD(compiler)},
     {"flags", "flags", "%s", BUILD(flags)},
     FLOW_REPORT_END,
@@ -72,6 +74,7 @@ void flow_build_info_find(flow_build_info *out)
         .zstd = ZSTD_versionString(),
 #endif
         .png = png_get_libpng_ver(NULL),
+        .mpi = flow_comm_library(),
         .compiler = BUILD_COMPILER,
         .flags = FLOW_FLAGS,
     };

@@ -15,6 +15,7 @@ typedef struct flow_build_info {
     int threads; /* that are used unless -j says otherwise */
     char cblas[64];
     const char *cjson, *zlib, *zstd, *png;
+    const char *mpi; /* "Open MPI 4.1.4", of a program that can run as several processes */
     const char *compiler, *flags;
 } flow_build_info;
 extern const flow_report_field flow_build_info_fields[];

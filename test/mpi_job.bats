@@ -1,0 +1,181 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2154 # what `run` and the helper set
+# Several processes as one program: what they tell each other, who speaks, how they end (docs/scaling.md).
+
+load cli_helper
+load mpi_helper
+
+job=$root/build/test/mpi_job-mpi
+
+setup() {
+    enter_folder
+}
+
+# expect_lines LINE...: these are what the program printed, in any order; each is a pattern
+expect_lines() {
+    local line lines
+    lines=$(own_lines)
+    [ "$(grep -c . <<<"$lines")" -eq $# ] || { printf 'not %d lines:\n%s\n' $# "$output" >&2 && return 1; }
+    for line; do
+        grep -qxE "$line" <<<"$lines" || { printf 'not there: %s\nin:\n%s\n' "$line" "$output" >&2 && return 1; }
+    done
+}
+
+@test "bytes arrive, in one piece and in many, from 1 to 4 ranks" {
+    local n
+    for n in 1 2 3 4; do
+        run ranks $n "$root/build/test/unit_comm-mpi"
+        expect_status 0
+        [ "$(grep -c '^\[  PASSED  \] 9 test' <<<"$output")" -eq $n ]
+    done
+}
+
+@test "rank 0 speaks, the others are silent" {
+    run ranks 3 "$job" fine 0
+    expect_status 0
+    expect_lines 'a result' 'a note' 'flowctl: warning: a warning'
+    run ranks 3 "$job" reject 0
+    expect_status 3
+    expect_lines 'a result' 'a note' 'flowctl: warning: a warning'
+}
+
+@test "an error of all ranks is said once" {
+    run ranks 3 "$job" all 0
+    expect_status 1
+    expect_lines 'a result' 'a note' 'flowctl: warning: a warning' 'flowctl: error: the same everywhere'
+}
+
+@test "an error of one rank names it, and has its status" {
+    local r
+    for r in 0 2; do
+        run ranks 3 "$job" agree $r
+        expect_status 2
+        expect_lines 'a .*' 'a .*' '.*a warning' "flowctl: error: rank $r on [^ ]+: only here"
+    done
+    # the others have ended well
+    run ranks 3 "$job" late 1
+    expect_status 1
+    expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: rank 1 on [^ ]+: only here'
+    run ranks 3 "$job" late 0
+    expect_status 1
+    expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: only here'
+}
+
+@test "a rank that fails while the others wait for it ends them" {
+    run ranks 3 "$job" alone 2
+    expect_status 1
+    expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: rank 2 on [^ ]+: only here'
+    run ranks 3 "$job" alone 0
+    expect_status 1
+    expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: only here'
+}
+
+@test "a rank that is killed ends the others" {
+    run ranks 3 "$job" kill 1
+    [ "$status" -ne 0 ]
+    [ "$status" -ne 124 ]
+    expect_lines 'a .*' 'a .*' '.*a warning'
+    none_is_left() { ! pgrep -f "^$job kill 1"; }
+    none_is_left || sleep 2
+    none_is_left
+}
+
+@test "a file over which the HDF5 library crashes is named once, or by the rank that read it" {
+    run ranks 3 "$job" crash-all 0
+    expect_status 1
+    expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: damaged.h5: the HDF5 library crashed .*'
+    run ranks 3 "$job" crash 1
+    expect_status 1
+    expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: rank 1 on [^ ]+: damaged.h5: the HDF5 library crashed .*'
+}
+
+@test "a signal at one rank stops all, with the status of the signal" {
+    local r
+    for r in 0 1; do
+        run ranks 3 "$job" term $r
+        expect_status 143
+        expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: stopped by .*'
+    done
+    run ranks 3 "$job" usr1 2
+    expect_status $((128 + $(kill -l USR1)))
+    expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: stopped by a signal'
+}
+
+@test "SIGUSR1 to mpirun reaches the ranks" {
+    timeout -k 5 120 mpirun -n 2 "$job" wait 0 >out.txt 2>&1 3>&- &
+    local pid=$! code=0
+    for _ in $(seq 1000); do
+        ! grep -q 'a warning' out.txt || break
+        sleep 0.02
+    done
+    sleep 0.2
+    kill -s USR1 "$(pgrep -P $pid)"
+    wait $pid || code=$?
+    [ $code -eq $((128 + $(kill -l USR1))) ]
+    grep -q 'stopped by SIGUSR1' out.txt
+}
+
+@test "ranks that are different programs are refused" {
+    run ranks 1 "$job" fine 0 : -n 2 "$root/build/double/test/mpi_job-mpi" fine 0
+    expect_status 2
+    expect_lines 'flowctl: error: rank 1 on [^ ]+: this is flowctl .*, double, .*, and rank 0 on [^ ]+ is .*, float, .*'
+    run ranks 1 "$job" fine 0 : -n 2 "$root/build/double/test/mpi_job-mpi" fine 0 --mixed
+    [ "$status" -ne 124 ]
+    run ranks 1 "$job" fine 0 --mixed : -n 2 "$root/build/double/test/mpi_job-mpi" fine 0 --mixed
+    expect_status 0
+    expect_lines 'a result' 'a note' 'flowctl: warning: a warning' 'flowctl: warning: rank 1 on .*: this is flowctl .*'
+}
+
+@test "ranks on different processors are refused" {
+    flowctl --version | grep -q libxsmm || skip 'what libxsmm takes for the processor is set'
+    run ranks 1 "$job" fine 0 : -n 1 env LIBXSMM_TARGET=snb "$job" fine 0
+    expect_status 2
+    expect_lines 'flowctl: error: rank 1 on [^ ]+: this is .* for snb, .*, and rank 0 on .* for .*--mixed'
+}
+
+@test "a command that cannot be shared is refused, or left to rank 0" {
+    run ranks 2 "$job" refuse 0
+    expect_status 2
+    expect_lines 'flowctl: error: work cannot be shared by 2 processes: .*'
+    run ranks 1 "$job" refuse 0
+    expect_status 0
+    run ranks 3 "$job" leave 0
+    expect_status 0
+    expect_lines 'a result' 'a note' 'flowctl: warning: a warning'
+    make_csv 100 1 >rows.csv
+    flowctl info rows.csv >alone.txt
+    ranks 3 "$FLOWCTL" info rows.csv >three.txt
+    same alone.txt three.txt
+    run ranks 3 "$FLOWCTL" info none.csv
+    expect_status 1
+    [ "$(own_lines)" = 'flowctl: error: none.csv: there is no such file' ]
+    run ranks 3 "$FLOWCTL" inf rows.csv
+    expect_status 2
+    [ "$(own_lines | grep -c 'did you mean "info"')" -eq 1 ]
+}
+
+@test "the program is one process without mpirun, and says what it was built with" {
+    run --separate-stderr flowctl --version
+    expect_status 0
+    grep -qE '^MPI  +(Open MPI|MPICH|Intel\(R\) MPI) [^ ]*[0-9]' <<<"$output"
+    make_csv 200 1 >train.csv
+    make_csv 100 2 >validation.csv
+    make_csv 100 3 >test.csv
+    make_spec >spec.json
+    flowctl train spec.json -q -o one.h5 --mixed
+    "$root/build/flowctl" train spec.json -q -o two.h5
+    diff <(flowctl logprob one.h5 test.csv -o -) <("$root/build/flowctl" logprob two.h5 test.csv -o -)
+    run flowctl help train
+    expect --mixed
+    # the program without MPI knows nothing of it
+    run "$root/build/flowctl" train spec.json --mixed
+    expect_status 2
+    expect 'unknown option --mixed'
+    run "$root/build/flowctl" help train
+    expect_not --mixed
+    if command -v ldd >/dev/null; then
+        run ldd "$root/build/flowctl"
+        expect_not libmpi
+    fi
+}
