@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "core/bytes.h"
+#include "core/memory.h"
 #include "core/text.h"
 
 flow_json flow_json_root(cJSON *document)
@@ -178,15 +179,22 @@ static bool json_is_other_pipe(FILE *in, const char *text, size_t length)
 
 flow_status flow_json_read(cJSON **out, const char *file, flow_error *err)
 {
+    enum { READ_BYTES = 1 << 16 };
     *out = NULL;
     bool standard = flow_is_standard(file);
     FILE *in = standard ? stdin : fopen(file, "rb");
     if (in == NULL)
         return flow_error_open(err, file, errno);
     flow_status status;
-    char *text = malloc(FLOW_JSON_MAX_BYTES + 1);
-    size_t length = text != NULL ? fread(text, 1, FLOW_JSON_MAX_BYTES + 1, in) : 0;
-    if (text == NULL)
+    char *text = NULL;
+    size_t length = 0, capacity = 0;
+    bool grown = true, ended = false;
+    while (!ended && length <= FLOW_JSON_MAX_BYTES && (grown = flow_grow(&text, &capacity, length + READ_BYTES, 1))) {
+        const size_t n = fread(text + length, 1, READ_BYTES, in);
+        length += n;
+        ended = n < READ_BYTES;
+    }
+    if (!grown)
         status = flow_error_memory(err, file);
     else if (ferror(in))
         status = flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", file, strerror(errno));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/h5_offer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,14 +24,19 @@ flow_status flow_h5_offer_add_many(flow_h5_offer *offer, const char *name, int n
     flow_h5_column column = *first;
     if (n == 1)
         return flow_h5_offer_add(offer, name, first, err);
-    for (int i = 0; i < n; i++, column.place++) {
-        char *numbered = flow_format("%s_%d", name, i + 1);
-        flow_status status =
-            numbered != NULL ? flow_h5_offer_add(offer, numbered, &column, err) : flow_error_memory(err, "columns");
-        free(numbered);
-        FLOW_TRY(status);
+    enum { NUMBER_SIZE = 16 };
+    const size_t length = strlen(name);
+    char *numbered = malloc(length + NUMBER_SIZE); /* for all: there may be thousands */
+    if (numbered == NULL)
+        return flow_error_memory(err, "columns");
+    memcpy(numbered, name, length);
+    flow_status status = FLOW_OK;
+    for (int i = 0; i < n && status == FLOW_OK; i++, column.place++) {
+        snprintf(numbered + length, NUMBER_SIZE, "_%d", i + 1);
+        status = flow_h5_offer_add(offer, numbered, &column, err);
     }
-    return FLOW_OK;
+    free(numbered);
+    return status;
 }
 
 flow_status flow_h5_offer_rename(flow_h5_offer *offer, int i, const char *name, flow_error *err)
