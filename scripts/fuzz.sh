@@ -16,8 +16,8 @@ fi
 seconds=$1
 shift
 
-# Freed memory is watched for 8 MB of later frees: an input frees less, and more would be cleared again and again.
-asan=detect_leaks=1:allocator_may_return_null=1:quarantine_size_mb=8:thread_local_quarantine_size_kb=64
+# Freed memory is watched for 1 MB of later frees: most inputs free less, and more would not stay in a cache.
+asan=detect_leaks=1:allocator_may_return_null=1:quarantine_size_mb=1:thread_local_quarantine_size_kb=64
 export ASAN_OPTIONS=${ASAN_OPTIONS:-$asan:malloc_context_size=8:max_malloc_fill_size=0}
 export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$PWD/test/fuzz.supp:print_suppressions=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
@@ -59,7 +59,8 @@ for target in "$@"; do
     else
         length="$seconds s" limit=-max_total_time=$seconds
     fi
-    options=(-max_len="$(longest "$name")" -timeout=10 -rss_limit_mb=2048)
+    # inputs that take long are changed less often; no other process writes into the folder
+    options=(-max_len="$(longest "$name")" -timeout=10 -rss_limit_mb=2048 -entropic_scale_per_exec_time=1 -reload=0)
     words "$name" >"build/fuzz/$name.dict"
     [ ! -s "build/fuzz/$name.dict" ] || options+=(-dict="build/fuzz/$name.dict")
     printf '%s: %s, log in %s\n' "$name" "$length" "$log"

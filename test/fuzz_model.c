@@ -21,7 +21,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { DIM = 2, IMAGE_MAX = 1 << 20, OBJECTS_MAX = 128, TEXT_MAX = 1 << 14 };
+enum { DIM = 2, IMAGE_MAX = 1 << 20, OBJECTS_MAX = 128 };
 
 static void require(int condition, const char *what)
 {
@@ -29,13 +29,6 @@ static void require(int condition, const char *what)
         return;
     fprintf(stderr, "fuzz_model: %s\n", what);
     abort();
-}
-
-static void put(const char *path, const uint8_t *data, size_t size)
-{
-    const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    require(fd >= 0 && pwrite(fd, data, size, 0) == (ssize_t)size && ftruncate(fd, (off_t)size) == 0 && close(fd) == 0,
-            "no file to work with");
 }
 
 static size_t get(uint8_t *data, const char *path)
@@ -48,22 +41,43 @@ static size_t get(uint8_t *data, const char *path)
 
 /* ------------------------------------------------------------------ recipes */
 
-/* A file that is changed, and the paths of what is in it. */
+/* What is in a file that is changed: a path, and where the values are stored; size 0: there are none. */
+typedef struct object {
+    char path[128];
+    size_t at, size;
+    bool is_text;
+} object;
+
 typedef struct original {
     uint8_t image[IMAGE_MAX];
     size_t size;
     int n_objects;
-    char objects[OBJECTS_MAX][128];
+    object objects[OBJECTS_MAX];
 } original;
 
 static original originals[2];
 
 static herr_t note_object(hid_t file, const char *name, const H5L_info_t *about, void *to)
 {
-    (void)file, (void)about;
+    (void)about;
     original *o = to;
-    if (o->n_objects < OBJECTS_MAX)
-        snprintf(o->objects[o->n_objects++], sizeof o->objects[0], "%s", name);
+    require(o->n_objects < OBJECTS_MAX, "too many objects");
+    object *made = &o->objects[o->n_objects++];
+    *made = (object){0};
+    snprintf(made->path, sizeof made->path, "%s", name);
+    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
+    if (dataset < 0)
+        return 0;
+    hid_t type = H5Dget_type(dataset);
+    const haddr_t at = H5Dget_offset(dataset);
+    if (at != HADDR_UNDEF) {
+        made->at = (size_t)at;
+        made->size = (size_t)H5Dget_storage_size(dataset);
+        made->is_text = H5Tget_class(type) == H5T_STRING;
+        require(made->at + made->size <= o->size, "values outside of the file");
+    }
+    H5Tclose(type);
+    H5Dclose(dataset);
     return 0;
 }
 
@@ -73,14 +87,22 @@ static void note(original *o, const char *path)
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     H5Lvisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, note_object, o);
     H5Fclose(file);
-    require(o->n_objects > 0, "no model to change");
+    bool values = false, texts = false;
+    for (int i = 0; i < o->n_objects; i++) {
+        values = values || (o->objects[i].size > 0 && !o->objects[i].is_text);
+        texts = texts || (o->objects[i].size > 0 && o->objects[i].is_text);
+    }
+    require(values && texts, "no model to change");
 }
 
 /* A model with a state and a history, and an ensemble of it and itself. */
-static void make_originals(const char *path)
+static void make_originals(void)
 {
-    static const char text[] = "{\"flow\": [\"standardize\", {\"type\": \"maf\", \"hidden\": [3]}, \"actnorm\"], "
-                               "\"data\": \"x.csv\"}";
+    static const char text[] = "{\"flow\": [\"standardize\", {\"type\": \"maf\", \"hidden\": [3], \"repeat\": 1}, "
+                               "\"actnorm\"], \"data\": \"x.csv\"}";
+    char path[64];
+    snprintf(path, sizeof path, "%s/fuzz_model-%ld", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
+             (long)getpid());
     static const char *const columns[DIM] = {"x", "y"}, *const history_columns[2] = {"epoch", "validation"};
     double rows[16 * DIM], history[4] = {1, -2.5, 2, -2.25}, figures[3] = {0.5, 1, 2};
     int64_t counters[2] = {1, -2};
@@ -119,107 +141,98 @@ static void make_originals(const char *path)
     const flow_models two = {.n = 2, .members = members, .weights = weights, .provenance = about, .summary = about};
     require(flow_models_save(path, &two, &err) == FLOW_OK, err.message);
     note(&originals[1], path);
+    unlink(path);
     flow_model_free(model);
     cJSON_Delete(about);
     subject_close(&made);
     flow_spec_free(spec);
 }
 
-/* Bytes of the recipe over those of a dataset, at a place of it; a byte 255 stands for eight of them. */
-static void change_values(recipe *r, hid_t file, const char *path)
+static size_t place_of(recipe *r, size_t size)
 {
-    static uint8_t values[TEXT_MAX];
-    hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT);
-    hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
-    const size_t size = (size_t)H5Sget_simple_extent_npoints(space) * H5Tget_size(type);
-    const H5T_class_t class = H5Tget_class(type);
-    if (dataset >= 0 && size > 0 && size <= sizeof values && (class == H5T_INTEGER || class == H5T_FLOAT) &&
-        H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0) {
-        size_t at = recipe_byte(r) * 256;
-        at = (at + recipe_byte(r)) % size;
-        for (unsigned n = recipe_byte(r) % 24; n > 0 && at < size; n--) {
-            const unsigned b = recipe_byte(r);
-            for (int k = 0; k < (b == 255 ? 8 : 1) && at < size; k++)
-                values[at++] = (uint8_t)b;
-        }
-        H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
-    }
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Dclose(dataset);
+    const size_t high = recipe_byte(r) * 256;
+    return (high + recipe_byte(r)) % size;
 }
 
-static void change_text(recipe *r, hid_t file, const char *path)
+/* Bytes of the recipe over stored ones; a byte 255 stands for eight of them. */
+static void change_values(recipe *r, uint8_t *values, size_t size)
 {
-    hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT), type = H5Dget_type(dataset);
-    char *text = NULL, whole[TEXT_MAX];
-    if (dataset >= 0 && H5Tis_variable_str(type) > 0) {
-        hid_t space = H5Dget_space(dataset);
-        const hssize_t n = H5Sget_simple_extent_npoints(space);
-        H5Sclose(space);
-        if (n == 1 && H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &text) >= 0 && text != NULL) {
-            const size_t length = strlen(text);
-            size_t at = recipe_byte(r) * 256;
-            at = (at + recipe_byte(r)) % (length + 1);
-            const size_t skipped = recipe_byte(r) % 32, n_new = recipe_byte(r) % 32;
-            const size_t to = at + skipped < length ? at + skipped : length;
-            char put_in[32] = "";
-            for (size_t i = 0; i < n_new; i++)
-                put_in[i] = (char)recipe_byte(r);
-            snprintf(whole, sizeof whole, "%.*s%s%s", (int)at, text, put_in, text + to);
-            const char *changed = whole;
-            H5free_memory(text);
-            H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &changed);
-        }
+    size_t at = place_of(r, size);
+    for (unsigned n = recipe_byte(r) % 24; n > 0; n--) {
+        const unsigned b = recipe_byte(r);
+        for (int k = 0; k < (b == 255 ? 8 : 1) && at < size; k++)
+            values[at++] = (uint8_t)b;
     }
-    H5Tclose(type);
-    H5Dclose(dataset);
 }
 
-static void change(recipe *r, hid_t file, const original *o)
+/* Other bytes in place of some of a text; what follows moves, and the length of the whole stays as it is. */
+static void change_text(recipe *r, uint8_t *text, size_t size)
+{
+    const size_t at = place_of(r, size), skipped = recipe_byte(r) % 32, n_new = recipe_byte(r) % 32;
+    const size_t from = at + skipped < size ? at + skipped : size, to = at + n_new < size ? at + n_new : size;
+    const size_t moved = size - (from > to ? from : to);
+    memmove(text + to, text + from, moved);
+    memset(text + to + moved, 0, size - to - moved);
+    for (size_t i = at; i < to; i++)
+        text[i] = (uint8_t)recipe_byte(r);
+}
+
+static void change_structure(recipe *r, hid_t file, const original *o)
 {
     static const char *const attributes[] = {"format",    "format_version", "program_version",
                                              "precision", "directory",      "columns"};
     static const char *const texts[] = {"flowctl-model", "float", "double", "/", "", "a,b"};
-    const unsigned what = recipe_byte(r) % 8;
-    const char *path = o->objects[recipe_byte(r) % (unsigned)o->n_objects];
-    const char *other = o->objects[recipe_byte(r) % (unsigned)o->n_objects];
+    const unsigned what = recipe_byte(r) % 6;
+    const char *path = o->objects[recipe_byte(r) % (unsigned)o->n_objects].path;
+    const char *other = o->objects[recipe_byte(r) % (unsigned)o->n_objects].path;
     if (what == 0) {
-        change_values(r, file, path);
-    } else if (what == 1) {
-        change_text(r, file, path);
-    } else if (what == 2) {
         const char *name = attributes[recipe_byte(r) % (sizeof attributes / sizeof attributes[0])];
         hid_t at = H5Oopen(file, other == path ? "/" : path, H5P_DEFAULT);
         H5Adelete(at, name);
         recipe_make_attribute(r, at, name, texts, sizeof texts / sizeof texts[0]);
         H5Oclose(at);
-    } else {
-        H5Ldelete(file, path, H5P_DEFAULT);
-        if (what == 3)
-            H5Lcreate_soft(other, file, path, H5P_DEFAULT, H5P_DEFAULT);
-        else if (what == 4)
-            H5Lcreate_hard(file, other, file, path, H5P_DEFAULT, H5P_DEFAULT);
-        else if (what == 5)
-            H5Lcreate_external("nowhere.h5", other, file, path, H5P_DEFAULT, H5P_DEFAULT);
-        else if (what == 6)
-            recipe_make_dataset(r, file, path);
+        return;
     }
+    H5Ldelete(file, path, H5P_DEFAULT);
+    if (what == 1)
+        H5Lcreate_soft(other, file, path, H5P_DEFAULT, H5P_DEFAULT);
+    else if (what == 2)
+        H5Lcreate_hard(file, other, file, path, H5P_DEFAULT, H5P_DEFAULT);
+    else if (what == 3)
+        H5Lcreate_external("nowhere.h5", other, file, path, H5P_DEFAULT, H5P_DEFAULT);
+    else if (what == 4)
+        recipe_make_dataset(r, file, path);
 }
 
-static void forge(recipe *r, const char *path)
+/* The image of a file with a head that fits; returns its size. */
+static size_t close_image(hid_t file, uint8_t image[IMAGE_MAX])
+{
+    const size_t size = recipe_close(file, FLOW_HEAD_SIZE, image, IMAGE_MAX);
+    require(size > 0, "a model that is too large");
+    flow_head_seal((char *)image, size);
+    return size;
+}
+
+/* First values and texts change where they are stored, and then the library changes what is left of the recipe. */
+static const char *forge(recipe *r)
 {
     static uint8_t image[IMAGE_MAX];
-    const original *o = &originals[recipe_byte(r) % 2];
-    put(path, o->image, o->size);
-    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
-    require(file >= 0, "no file to change");
+    const unsigned first = recipe_byte(r);
+    const original *o = &originals[first % 2];
+    memcpy(image, o->image, o->size);
+    for (unsigned n = first / 2 % 4; n > 0 && r->at < r->end; n--) {
+        const object *changed = &o->objects[recipe_byte(r) % (unsigned)o->n_objects];
+        if (changed->size > 0)
+            (changed->is_text ? change_text : change_values)(r, image + changed->at, changed->size);
+    }
+    if (r->at >= r->end) {
+        flow_head_seal((char *)image, o->size);
+        return recipe_put(image, o->size);
+    }
+    hid_t file = recipe_open(image, o->size, false);
     for (int i = 0; i < 8 && r->at < r->end; i++)
-        change(r, file, o);
-    H5Fclose(file);
-    const size_t size = get(image, path);
-    flow_head_seal((char *)image, size);
-    put(path, image, size);
+        change_structure(r, file, o);
+    return recipe_put(image, close_image(file, image));
 }
 
 /* ------------------------------------------------------------------ loading */
@@ -242,7 +255,7 @@ static void use(const flow_models *models)
         require(first->columns[i] != NULL, "a column without a name");
 }
 
-static void load(const char *path)
+static bool load(const char *path)
 {
     flow_error err = {0};
     flow_models *models = NULL;
@@ -256,40 +269,43 @@ static void load(const char *path)
         require(models == NULL && err.message[0] != '\0', "an error without a message");
     }
     flow_models_free(models);
+    return status == FLOW_OK;
 }
 
-/* In memory where there is such a folder. */
-static const char *prepare(void)
+/* What a recipe changes has to be what makes a difference: without a change, a file that the library has opened and
+ * closed loads. */
+static void try_originals(void)
 {
-    static char path[64];
-    if (path[0] != '\0')
-        return path;
-    snprintf(path, sizeof path, "%s/fuzz_model-%ld", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
-             (long)getpid());
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    /* what the library keeps for the next file need not be asked for, and cleared by the sanitizer, again */
-    H5set_free_list_limits(1 << 24, 1 << 23, 1 << 24, 1 << 23, 1 << 24, 1 << 23);
-    make_originals(path);
-    return path;
+    static uint8_t image[IMAGE_MAX];
+    for (int i = 0; i < 2; i++) {
+        const original *o = &originals[i];
+        const size_t size = close_image(recipe_open(o->image, o->size, false), image);
+        require(load(recipe_put(image, size)), "an unchanged model is refused");
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const char *path = prepare();
+    static int seal = -1;
+    if (seal < 0) {
+        recipe_start();
+        make_originals();
+        try_originals();
+        seal = getenv("FLOW_FUZZ_SEAL") != NULL;
+    }
     if (size > 0 && data[0] == 0) {
-        forge(&(recipe){data + 1, data + size}, path);
-    } else if (getenv("FLOW_FUZZ_SEAL") != NULL && size > FLOW_HEAD_SIZE) {
+        load(forge(&(recipe){data + 1, data + size}));
+    } else if (seal && size > FLOW_HEAD_SIZE) {
         uint8_t *sealed = malloc(size);
         require(sealed != NULL, "no memory for the input");
         memcpy(sealed, data, size);
         flow_head_seal((char *)sealed, size);
-        put(path, sealed, size);
+        load(recipe_put(sealed, size));
         free(sealed);
     } else {
-        put(path, data, size);
+        load(recipe_put(data, size));
     }
-    load(path);
-    unlink(path);
+    recipe_end();
     return 0;
 }
 

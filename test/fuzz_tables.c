@@ -13,14 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "data/table.h"
 #include "recipe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-enum { VALUES = 1 << 16, STEPS_MAX = 40, LOCATIONS = 4 };
+enum { VALUES = 1 << 16, STEPS_MAX = 40, LOCATIONS = 4, IMAGE_MAX = 1 << 22 };
 
 /* ------------------------------------------------------------------ recipes */
 
@@ -84,10 +83,12 @@ static void make_link(recipe *r, hid_t group)
     else
         H5Lcreate_hard(group, ".", group, name, H5P_DEFAULT, H5P_DEFAULT); /* a group in itself */
 }
-static void cook(recipe *r, const char *path)
+
+/* A path; NULL: the file is too large. */
+static const char *cook(recipe *r, bool newer)
 {
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    assert(file >= 0);
+    static uint8_t image[IMAGE_MAX];
+    hid_t file = recipe_open(NULL, 0, newer);
     hid_t group = H5Gopen2(file, "/", H5P_DEFAULT);
     for (int step = 0; step < STEPS_MAX && r->at < r->end; step++) {
         const unsigned b = recipe_byte(r);
@@ -112,7 +113,8 @@ static void cook(recipe *r, const char *path)
             H5Oclose(other);
     }
     H5Gclose(group);
-    H5Fclose(file);
+    const size_t size = recipe_close(file, 0, image, sizeof image);
+    return size > 0 ? recipe_put(image, size) : NULL;
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -169,38 +171,25 @@ static void list_tables(const char *path)
     flow_name_list_free(&sizes);
 }
 
-/* In memory where there is such a folder. */
-static const char *prepare(void)
-{
-    static char path[64];
-    if (path[0] != '\0')
-        return path;
-    snprintf(path, sizeof path, "%s/fuzz_tables-%ld.h5", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
-             (long)getpid());
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    /* what the library keeps for the next file need not be asked for, and cleared by the sanitizer, again */
-    H5set_free_list_limits(1 << 24, 1 << 23, 1 << 24, 1 << 23, 1 << 24, 1 << 23);
-    return path;
-}
-
-/* The first byte says whether invalid rows are skipped, and what is done with the file. A replay does all of it. */
+/* The first byte says whether invalid rows are skipped, what is done with the file, and its format. A replay does all
+ * that can be done with it. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     static const char *const within[LOCATIONS] = {"", ":/", ":/x", ":/data"};
-    const char *path = prepare();
+    static int raw = -1;
+    if (raw < 0) {
+        recipe_start();
+        raw = getenv("FLOW_FUZZ_RAW") != NULL;
+    }
     if (n == 0)
         return 0;
-    if (getenv("FLOW_FUZZ_RAW") != NULL) {
-        FILE *out = fopen(path, "wb");
-        assert(out != NULL && fwrite(bytes, 1, n, out) == n);
-        assert(fclose(out) == 0);
-    } else {
-        cook(&(recipe){bytes + 1, bytes + n}, path);
-    }
+    const char *path = raw ? recipe_put(bytes, n) : cook(&(recipe){bytes + 1, bytes + n}, bytes[0] & 128);
+    if (path == NULL)
+        return 0;
 #ifdef FLOW_FUZZ_REPLAY
     const int chosen = -1;
 #else
-    const int chosen = (bytes[0] >> 1) % (LOCATIONS + 1);
+    const int chosen = (bytes[0] >> 1 & 63) % (LOCATIONS + 1);
 #endif
     for (int i = 0; i < LOCATIONS; i++) {
         char location[96];
@@ -210,7 +199,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     }
     if (chosen < 0 || chosen == LOCATIONS)
         list_tables(path);
-    unlink(path);
+    recipe_end();
     return 0;
 }
 

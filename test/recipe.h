@@ -5,6 +5,7 @@
 #define FLOW_TEST_RECIPE_H
 
 #include <hdf5.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,5 +22,20 @@ const char *recipe_name(recipe *r);
 void recipe_make_dataset(recipe *r, hid_t group, const char *name);
 /* With one of these texts, or with any values. */
 void recipe_make_attribute(recipe *r, hid_t at, const char *name, const char *const *texts, size_t n_texts);
+
+/* ---- files in memory, which cost a small part of what files in a folder do ---- */
+
+/* A file with these bytes; of none, a new one, in the oldest format of the library or in that of HDF5 1.8. */
+hid_t recipe_open(const uint8_t *bytes, size_t size, bool newer);
+/* Closes it. Its bytes are in `bytes`, with those of a user block; returns how many, 0: they do not fit. */
+size_t recipe_close(hid_t file, size_t user_block, uint8_t *bytes, size_t most);
+/* The path of a file of this process with these bytes, until the next call. */
+const char *recipe_put(const uint8_t *bytes, size_t size);
+
+/* Before the first input: the library prints nothing; and what it keeps for the next file need not be asked for, and
+ * cleared by the sanitizer, again. */
+void recipe_start(void);
+/* After each input: ends the program when an object of a file is still open. */
+void recipe_end(void);
 
 #endif
