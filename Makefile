@@ -490,7 +490,7 @@ install: all
 	install -d '$(datadir)/slurm'
 	install -m 644 scripts/experiment.mk '$(datadir)'
 	install -m 755 scripts/experiment.sh '$(datadir)'
-	install -m 755 scripts/slurm/array.sh '$(datadir)/slurm'
+	install -m 755 scripts/slurm/*.sh '$(datadir)/slurm'
 	install -m 644 $(DOCUMENTS) '$(docdir)'
 	install -m 644 configs/schema.json '$(docdir)/configs/schema.json'
 	cp -R docs '$(docdir)'

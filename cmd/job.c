@@ -124,6 +124,9 @@ int job_end(console *con, flow_status status, int outcome, const flow_error *err
 {
     const int code = job_exit_code(status, outcome);
     const bool first = flow_comm_rank(flow_comm_world()) == 0, speaks = flow_comm_meet(code);
+    /* mpirun and srun kill what is left of a job as soon as one rank has ended with a status other than 0 */
+    if (flow_comm_world() != NULL)
+        stop_ignore();
     if (speaks && status != FLOW_OK && err->message[0] != '\0') {
         con->silent = false;
         console_say(con, CONSOLE_ERROR, "%s%s%s", first ? "" : flow_comm_name(), first ? "" : ": ", err->message);

@@ -38,14 +38,22 @@ static void stop_take_stack(void)
     sigaltstack(&stack, NULL);
 }
 
+/* SIGHUP: the terminal is gone; SIGUSR1: the time of a job is nearly over (Slurm's --signal=USR1@120). */
+static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+enum { N_STOP_SIGNALS = sizeof stop_signals / sizeof *stop_signals };
+
 void stop_watch(void *context)
 {
     (void)context;
     stop_take_stack();
-    stop_watch_one(SIGINT);
-    stop_watch_one(SIGTERM);
-    stop_watch_one(SIGHUP);  /* the terminal is gone */
-    stop_watch_one(SIGUSR1); /* the time of a job is nearly over: Slurm's --signal=USR1@120 */
+    for (int i = 0; i < N_STOP_SIGNALS; i++)
+        stop_watch_one(stop_signals[i]);
+}
+
+void stop_ignore(void)
+{
+    for (int i = 0; i < N_STOP_SIGNALS; i++)
+        signal(stop_signals[i], SIG_IGN);
 }
 
 int stop_signal(void)

@@ -9,6 +9,9 @@
 /* Handles these signals, unless the parent process had them ignored, as nohup and background jobs do. */
 void stop_watch(void *context);
 
+/* Ignores them: the command has ended, and nothing is left to be stopped. */
+void stop_ignore(void);
+
 /* The signal that arrived; 0: none. */
 int stop_signal(void);
 /* Its name, "SIGTERM"; "a signal" when another process of the job received it. */

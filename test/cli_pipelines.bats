@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck disable=SC2154 # what `run` and the helper set
-# scripts/experiment.mk, scripts/slurm/array.sh and scripts/experiment.sh (docs/pipelines.md)
+# scripts/experiment.mk, scripts/experiment.sh, and what scripts/slurm/ has for one process (docs/pipelines.md)
 
 load cli_helper
 
@@ -233,6 +233,47 @@ SH
     expect_status 2
     expect '--array=1-6'
     run "$root/scripts/slurm/array.sh" configs/*.json
+    expect 'submit this script with sbatch'
+}
+
+# sample_parts TASKS...: as Slurm does with --array=TASKS
+sample_parts() {
+    local task
+    for task in $1; do
+        SLURM_ARRAY_TASK_ID=$task SLURM_CPUS_PER_TASK=1 "$root/scripts/slurm/sample.sh" "${@:2}"
+    done
+}
+
+@test "a Slurm array draws the rows of one run in parts, and those that are missing" {
+    flowctl train configs/m1.json -q -o m.h5
+    flowctl sample m.h5 -n 1000 --seed 3 -q -o whole.csv
+    sample_parts '1 2 3' 3 1e3 m.h5 draws/rows.csv --seed 3 -q
+    [ "$(cd draws && echo *)" = 'rows-0001.csv rows-0002.csv rows-0003.csv' ]
+    cmp whole.csv <(cat draws/rows-0001.csv && tail -qn +2 draws/rows-000[23].csv)
+    rm draws/rows-0002.csv
+    run sample_parts '1 2 3' 3 1e3 m.h5 draws/rows.csv --seed 3
+    expect_status 0
+    expect 'draws/rows-0001.csv is there already' '333 rows, seed 3' 'draws/rows-0003.csv is there already'
+    cmp whole.csv <(cat draws/rows-0001.csv && tail -qn +2 draws/rows-000[23].csv)
+    # of a conditional model, for some rows of the context each
+    cat >given.json <<'JSON'
+{ "data": { "train": "data/train.csv", "validation": "data/validation.csv", "context": ["y"] },
+  "flow": ["standardize", { "type": "maf", "hidden": [4] }], "train": { "epochs": 1 }, "output": "given.h5" }
+JSON
+    flowctl train given.json -q
+    flowctl sample given.h5 --given data/test.csv -n 7 -q -o whole.csv -f
+    sample_parts '1 2' 2 700 given.h5 given.csv --given data/test.csv -n 7 -q
+    cmp whole.csv <(cat given-0001.csv && tail -qn +2 given-0002.csv)
+    run sample_parts 4 3 1e3 m.h5 draws/rows.csv
+    expect_status 2
+    expect '--array=1-3 goes with 3 parts'
+    for words in '3 1e3 m.h5' 'm.h5 1e3 3 draws.csv' '3 many m.h5 draws.csv'; do
+        # shellcheck disable=SC2086  # one word each
+        run sample_parts 1 $words
+        expect_status 2
+        expect 'PARTS ROWS MODEL OUTPUT'
+    done
+    run "$root/scripts/slurm/sample.sh" 3 1e3 m.h5 draws.csv
     expect 'submit this script with sbatch'
 }
 
