@@ -165,4 +165,5 @@ const command command_diagnose = {
                 "  flowctl diagnose moons.h5 test.csv --accept small --json >verdict.json || exit\n"
                 "  flowctl diagnose detector.h5 data/detector.h5:/test --rows 5000",
     .options = options, .args_size = sizeof(diagnose_args), .run = diagnose_run,
+    .shares = true,
 };

@@ -111,6 +111,34 @@ shared() {
     shared out.csv score steps.h5 given.csv --draws 99 -o out.csv
 }
 
+# shared_verdict ARGUMENTS...: as above, of diagnose
+shared_verdict() {
+    local n status=0
+    "$plain" diagnose "$@" --json >plain.json 2>plain.err || status=$?
+    [ $status -eq 0 ] || [ $status -eq 3 ]
+    for n in 1 2 3 4; do
+        run --separate-stderr ranks $n "$FLOWCTL" diagnose "$@" --json
+        expect_status $status
+        same plain.json <(echo "$output")
+        same <(grep ^flowctl: plain.err || true) <(own_lines | grep ^flowctl: || true)
+    done
+}
+
+@test "diagnose: a table, the rows that were held out, a context with weights, other kinds of models" {
+    "$plain" sample model.h5 -n 3001 -q -o drawn.csv
+    shared_verdict model.h5 drawn.csv
+    shared_verdict model.h5
+    shared_verdict given.h5 given.csv
+    shared_verdict ensemble.h5 many.csv --rows 1500
+    head -n 700 drawn.csv >some.csv
+    shared_verdict solved.h5 some.csv
+    shared_verdict whole.h5 given.csv --train given.csv
+    shared_verdict model.h5 bad.csv --skip-invalid --rows 2000
+    run --separate-stderr ranks 3 "$FLOWCTL" diagnose model.h5 bad.csv
+    expect_status 1
+    [ "$(own_lines)" = "$("$plain" diagnose model.h5 bad.csv 2>&1)" ]
+}
+
 @test "rows that no number stands for are told in the same way" {
     # beyond the range of float32 in latent units
     { head -n 5000 many.csv; echo "1e300,1e300"; tail -n 5000 many.csv; echo "-1e300,1"; } >far.csv

@@ -172,6 +172,15 @@ static void test_gather_small(void **state)
     const unsigned char *next = parts;
     for (int r = 0; r < size; r++)
         next = compare(next, r, 7, bytes[r]);
+    /* from its place among them */
+    unsigned char *place = parts;
+    for (int r = 0; r < rank; r++)
+        place += bytes[r];
+    fill(place, rank, 8, bytes[rank]);
+    flow_comm_gather_all(all, place, parts, bytes);
+    next = parts;
+    for (int r = 0; r < size; r++)
+        next = compare(next, r, 8, bytes[r]);
 }
 
 static void test_scatter(void **state)

@@ -244,7 +244,8 @@ void flow_comm_gather_all(const flow_comm *comm, const void *mine, void *all, co
             comm->counts[r] = (int)bytes[r];
             comm->offsets[r] = offset;
         }
-        MPI_Allgatherv(mine, (int)bytes[rank], MPI_BYTE, all, comm->counts, comm->offsets, MPI_BYTE, comm->all);
+        const void *from = mine == (const char *)all + before ? MPI_IN_PLACE : mine;
+        MPI_Allgatherv(from, (int)bytes[rank], MPI_BYTE, all, comm->counts, comm->offsets, MPI_BYTE, comm->all);
         return;
     }
     if (bytes[rank] > 0)

@@ -71,24 +71,34 @@ static flow_status diagnose_draw_all(diagnosis *d, flow_error *err)
     const double began = flow_seconds();
     const uint64_t seed = diagnose_seed(d, 2);
     double *context = malloc((d->n * d->c + 1) * sizeof *context), most = 0;
+    size_t first, end;
     flow_status status = context == NULL ? flow_error_memory(err, "the context") : FLOW_OK;
     for (size_t i = 0; i < d->n && status == FLOW_OK; i++)
         memcpy(context + i * d->c, d->rows + i * d->width + d->d, d->c * sizeof *context);
-    for (size_t k = 0; k < d->k && status == FLOW_OK; k++) {
-        for (size_t first = 0, n; first < d->n && status == FLOW_OK; first += n) {
-            const size_t at = k * d->n + first;
-            n = d->n - first < batch ? d->n - first : batch;
-            status = diagnose_check_stop(d, err);
-            if (status != FLOW_OK)
-                break;
-            flow_ensemble_sample(d->s->ensemble, seed, k * padded + first, n, 1, context + first * d->c,
-                                 d->draws + at * d->d, d->draws_logp + at, &most);
-            d->result->round_trip = fmax(d->result->round_trip, isnan(most) ? INFINITY : most);
-            diagnose_report_progress(d, at + n, d->n * d->k, began);
-        }
+    diagnose_share(d, d->k, d->n, &first, &end);
+    for (size_t at = first, n; at < end && status == FLOW_OK; at += n) {
+        const size_t row = at % d->n, left = d->n - row < end - at ? d->n - row : end - at;
+        n = left < batch ? left : batch;
+        status = diagnose_check_stop(d, err);
+        if (status != FLOW_OK)
+            break;
+        flow_ensemble_sample(d->s->ensemble, seed, at / d->n * padded + row, n, 1, context + row * d->c,
+                             d->draws + at * d->d, d->draws_logp + at, &most);
+        d->result->round_trip = fmax(d->result->round_trip, isnan(most) ? INFINITY : most);
+        diagnose_report_progress(d, at + n - first, end - first, began);
     }
     free(context);
-    return status;
+    status = diagnose_gather(d, status, d->draws, d->d * sizeof *d->draws, d->k, d->n, err);
+    d->result->round_trip = status == FLOW_OK ? diagnose_largest(d, d->result->round_trip) : 0;
+    return diagnose_gather(d, status, d->draws_logp, sizeof *d->draws_logp, d->k, d->n, err);
+}
+
+flow_status diagnose_evaluate(const diagnosis *d, const double *rows, size_t n, double *logp, flow_error *err)
+{
+    size_t first, end;
+    diagnose_share(d, 1, n, &first, &end);
+    flow_ensemble_logp(d->s->ensemble, rows + first * d->width, end - first, logp + first, NULL);
+    return diagnose_gather(d, FLOW_OK, logp, sizeof *logp, 1, n, err);
 }
 
 /* The first draws of the rows with their context, (n, d + c); the caller's. */
@@ -110,21 +120,32 @@ static void diagnose_tame_uniforms(double *u, size_t n)
             u[i] = 0;
 }
 
+/* Of rows (n, d + c), each rank its part; u is *out, the caller's. */
+static flow_status diagnose_to_uniform(diagnosis *d, double **out, const double *rows, flow_error *err)
+{
+    size_t first, end;
+    *out = malloc(d->n * d->d * sizeof **out);
+    flow_status status = *out == NULL || rows == NULL ? flow_error_memory(err, "the latents") : FLOW_OK;
+    diagnose_share(d, 1, d->n, &first, &end);
+    if (status == FLOW_OK)
+        flow_rows_to_uniform(d->s->runner, rows + first * d->width, end - first, *out + first * d->d);
+    return diagnose_gather(d, status, *out, d->d * sizeof **out, 1, d->n, err);
+}
+
 static flow_status diagnose_find_uniforms(diagnosis *d, flow_error *err)
 {
-    double *draws = NULL;
     if (d->s->runner == NULL)
         return FLOW_OK;
     d->exact = d->s->model->f->n_discrete == 0;
-    d->u = malloc(d->n * d->d * sizeof *d->u);
-    d->draws_u = malloc(d->n * d->d * sizeof *d->draws_u);
-    if (d->u == NULL || d->draws_u == NULL || (draws = diagnose_join_draws(d)) == NULL)
-        return flow_error_memory(err, "the latents");
-    flow_rows_to_uniform(d->s->runner, d->rows, d->n, d->u);
-    flow_rows_to_uniform(d->s->runner, draws, d->n, d->draws_u);
+    double *draws = diagnose_join_draws(d);
+    flow_status status = diagnose_to_uniform(d, &d->u, d->rows, err);
+    if (status == FLOW_OK)
+        status = diagnose_to_uniform(d, &d->draws_u, draws, err);
+    free(draws);
+    if (status != FLOW_OK)
+        return status;
     diagnose_tame_uniforms(d->u, d->n * d->d);
     diagnose_tame_uniforms(d->draws_u, d->n * d->d);
-    free(draws);
     return FLOW_OK;
 }
 
@@ -174,10 +195,10 @@ flow_status diagnose_draw(diagnosis *d, flow_error *err)
     d->draws = malloc(all * d->d * sizeof *d->draws);
     d->draws_logp = malloc(all * sizeof *d->draws_logp);
     d->logp = malloc(d->n * sizeof *d->logp);
-    if (d->draws == NULL || d->draws_logp == NULL || d->logp == NULL)
-        return flow_error_memory(err, "the draws");
+    const bool made = d->draws != NULL && d->draws_logp != NULL && d->logp != NULL;
+    FLOW_TRY(flow_comm_agree(d->s->options.comm, made ? FLOW_OK : flow_error_memory(err, "the draws"), err));
     FLOW_TRY(diagnose_draw_all(d, err));
-    flow_ensemble_logp(d->s->ensemble, d->rows, d->n, d->logp, NULL);
+    FLOW_TRY(diagnose_evaluate(d, d->rows, d->n, d->logp, err));
     FLOW_TRY(diagnose_find_uniforms(d, err));
     /* Columns are compared by the order of their values, in which 0.3 is above 0.29999. */
     FLOW_TRY(flow_settle_rows(d->s->model->f, d->rows, d->n, d->width, err));

@@ -23,7 +23,8 @@ typedef struct local {
     size_t n_judged, nearest; /* and those among them that say how far neighbours are: as far as so many of these */
     double *points;           /* (features, n) of the draws that are searched */
     double *values;           /* (d, n) of them */
-    double *ranks;            /* (d, 2 n_queries): of rows, then of draws */
+    size_t first;             /* the first query of this rank */
+    double *ranks;            /* (2 n_queries, d): of rows, then of draws */
     double *room;             /* (threads, 2 n + features) */
 } local;
 
@@ -56,7 +57,7 @@ static void local_query(void *context, int item, int thread)
 {
     local *run = context;
     const diagnosis *d = run->d;
-    const size_t query = (size_t)item, row = query % run->n_queries;
+    const size_t query = run->first + (size_t)item, row = query % run->n_queries;
     double *squares = run->room + (size_t)thread * (2 * run->n + run->features.n), *room = squares + run->n;
     double *at = room + run->n;
     const double *x = query < run->n_queries ? d->rows + row * d->width : d->draws + row * d->d;
@@ -66,7 +67,7 @@ static void local_query(void *context, int item, int thread)
         local_add_squares(run->n, at[k], run->points + k * run->n, squares);
     for (size_t i = 0; i < d->d; i++) {
         if (i + d->c > 0)
-            run->ranks[i * 2 * run->n_queries + query] =
+            run->ranks[query * d->d + i] =
                 local_rank(run, squares, room, run->values + i * run->n, x[i], query, (uint32_t)i);
         for (size_t k = run->features.first[d->c + i]; k < run->features.first[d->c + i + 1]; k++)
             local_add_squares(run->n, at[k], run->points + k * run->n, squares);
@@ -106,8 +107,8 @@ static flow_status local_compare(diagnosis *d, const local *run, flow_error *err
     const size_t n = run->n_queries;
     for (size_t i = d->c > 0 ? 0 : 1; i < d->d; i++) {
         flow_pooled pooled;
-        const double *ranks = run->ranks + i * 2 * n;
-        const flow_values rows = {ranks, n, 1}, draws = {ranks + n, n, 1};
+        const double *ranks = run->ranks + i;
+        const flow_values rows = {ranks, n, d->d}, draws = {ranks + n * d->d, n, d->d};
         const flow_status status = flow_pooled_make(&pooled, rows, draws, diagnose_seed(d, 510 + i), err);
         const flow_distance ks = status == FLOW_OK ? flow_pooled_ks(&pooled) : (flow_distance){.p = 1};
         flow_pooled_release(&pooled);
@@ -139,10 +140,13 @@ flow_status diagnose_local(diagnosis *d, flow_error *err)
     if (d->width < 2 || d->width > MOST_COLUMNS)
         return FLOW_OK;
     flow_status status = local_prepare(&run, err);
-    if (status == FLOW_OK) {
-        flow_parallel_for((int)(2 * run.n_queries), d->threads, local_query, &run);
+    size_t end;
+    diagnose_share(d, 1, 2 * run.n_queries, &run.first, &end);
+    if (status == FLOW_OK)
+        flow_parallel_for((int)(end - run.first), d->threads, local_query, &run);
+    status = diagnose_gather(d, status, run.ranks, d->d * sizeof *run.ranks, 1, 2 * run.n_queries, err);
+    if (status == FLOW_OK)
         status = local_compare(d, &run, err);
-    }
     diagnose_features_release(&run.features);
     free(run.points);
     free(run.values);

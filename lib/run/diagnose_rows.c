@@ -5,6 +5,7 @@
 
 #include "run/diagnose_run.h"
 #include "run/origin.h"
+#include "run/root.h"
 #include "run/weighed.h"
 
 /* Rows that are quick: all tests together take some seconds. */
@@ -126,6 +127,8 @@ static flow_status diagnose_open_held_out(diagnosis *d, diagnose_source *source,
     d->result->data = whole.location;
     d->result->held_out = test ? "test" : "validation";
     d->result->weight = data->weight;
+    if (!flow_is_root(d->s->options.comm))
+        return FLOW_OK;
     FLOW_TRY(flow_dataset_open(&source->set, whole.location, &how, err));
     if ((size_t)source->set->n_columns != d->width + (data->weight != NULL))
         return flow_error_set(err, FLOW_DATA, "%s: has other columns than when the model was trained", whole.location);
@@ -141,31 +144,40 @@ void diagnose_source_close(diagnose_source *source)
     *source = (diagnose_source){0};
 }
 
-flow_status diagnose_read(diagnosis *d, flow_error *err)
+static flow_status diagnose_read_source(diagnosis *d, diagnose_source *source, flow_error *err)
 {
     const flow_row_options *rows = &d->o->rows;
-    diagnose_source source = {0};
+    const size_t most = diagnose_most_rows(d) * (d->result->weight != NULL ? 4 : 1);
     flow_moments weights = {0};
     flow_reservoir r = {0};
-    flow_status status =
-        rows->input != NULL ? diagnose_open_data(d, &source, err) : diagnose_open_held_out(d, &source, err);
-    const size_t most = diagnose_most_rows(d) * (d->result->weight != NULL ? 4 : 1);
+    flow_status status = flow_reservoir_start(&r, d->width + 1, most, diagnose_seed(d, 1), err);
     if (status == FLOW_OK)
-        status = flow_reservoir_start(&r, d->width + 1, most, diagnose_seed(d, 1), err);
-    if (status == FLOW_OK)
-        flow_run_begin(&rows->hooks);
-    if (status == FLOW_OK)
-        status = diagnose_read_all(d, &source, &r, &weights, err);
-    if (status == FLOW_OK && source.in.reader != NULL) {
-        flow_run_say_remarks(&rows->hooks, rows->input, &source.in.reader->remarks);
-        const flow_skipped skipped = flow_reader_skipped(source.in.reader, NULL);
+        status = diagnose_read_all(d, source, &r, &weights, err);
+    if (status == FLOW_OK && source->in.reader != NULL) {
+        flow_run_say_remarks(&rows->hooks, rows->input, &source->in.reader->remarks);
+        const flow_skipped skipped = flow_reader_skipped(source->in.reader, NULL);
         flow_run_warn_skipped(&rows->hooks, rows->input, &skipped, "", "");
     }
     if (status == FLOW_OK) {
         flow_reservoir_shuffle(&r);
         status = diagnose_keep_rows(d, &r, &weights, err);
     }
-    diagnose_source_close(&source);
     free(r.rows);
+    return status;
+}
+
+flow_status diagnose_read(diagnosis *d, flow_error *err)
+{
+    const flow_comm *comm = d->s->options.comm;
+    diagnose_source source = {0};
+    flow_status status = d->o->rows.input != NULL
+                             ? diagnose_open_data(d, &source, err)
+                             : flow_root_status(comm, diagnose_open_held_out(d, &source, err), err);
+    if (status == FLOW_OK) {
+        flow_run_begin(&d->o->rows.hooks);
+        status = flow_is_root(comm) ? diagnose_read_source(d, &source, err) : FLOW_OK;
+        status = diagnose_spread(d, status, &d->rows, &d->n, err);
+    }
+    diagnose_source_close(&source);
     return status;
 }

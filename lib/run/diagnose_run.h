@@ -89,8 +89,23 @@ double diagnose_share_of(double distance, double n, double m);
 /* u (n), numbers in (0, 1) by the order of n values that are `stride` apart; equal ones are ordered at random. */
 flow_status diagnose_rank_values(double *u, const double *values, size_t n, size_t stride, uint64_t seed,
                                  flow_error *err);
-/* FLOW_INTERRUPTED when the hook should_stop says so. */
+/* FLOW_INTERRUPTED when the hook should_stop says so, at this rank. */
 flow_status diagnose_check_stop(const diagnosis *d, flow_error *err);
+
+/* Of several processes rank 0 reads the rows. All ranks hold them and the draws, share what takes long, and do the rest
+ * each for itself; what follows from the tests is the business of rank 0 (diagnose_share.c).
+ *
+ * The part of this rank, [first, end), of k times n rows: each n of them begin with a whole tile, and so does a part. */
+void diagnose_share(const diagnosis *d, size_t k, size_t n, size_t *first, size_t *end);
+/* Gives all ranks the parts of all, of values (k, n) of `size` bytes; `status` is that of making the own part.
+ * Collective. */
+flow_status diagnose_gather(const diagnosis *d, flow_status status, void *values, size_t size, size_t k, size_t n,
+                            flow_error *err);
+/* The largest value of all ranks, which is 0 or more. Collective. */
+double diagnose_largest(const diagnosis *d, double value);
+/* Gives all ranks the rows (n, d + c) of rank 0, whose status of reading them is `status`; those of the others are
+ * made here (free). Collective. */
+flow_status diagnose_spread(const diagnosis *d, flow_status status, double **rows, size_t *n, flow_error *err);
 
 /* The held-out rows (diagnose_rows.c). */
 flow_status diagnose_read(diagnosis *d, flow_error *err);
@@ -99,12 +114,14 @@ typedef struct diagnose_source {
     flow_input in;
     flow_dataset *set; /* NULL: a table; else `in` says how wide its rows are, and no more */
 } diagnose_source;
-/* Reads all rows into a reservoir; `weights` counts their weights. */
+/* Reads all rows into a reservoir; `weights` counts their weights. At rank 0. */
 flow_status diagnose_read_all(const diagnosis *d, diagnose_source *source, flow_reservoir *r, flow_moments *weights,
                               flow_error *err);
 void diagnose_source_close(diagnose_source *source);
 /* The draws, and log p and latents of both (diagnose_draws.c). */
 flow_status diagnose_draw(diagnosis *d, flow_error *err);
+/* logp (n) of rows (n, d + c), which all ranks hold. Collective. */
+flow_status diagnose_evaluate(const diagnosis *d, const double *rows, size_t n, double *logp, flow_error *err);
 /* Of those that are finite. */
 flow_mean diagnose_mean(const double *values, size_t n);
 /* log p of the training rows, if they can be read (diagnose_training.c). */

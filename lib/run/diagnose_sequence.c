@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "run/diagnose_run.h"
+#include "run/root.h"
 
 /* Draws that are no numbers: a few among many are said in a remark, and are no reason to throw a model away. */
 #define MANY_DRAWS 0.001
@@ -29,6 +30,14 @@ static flow_status diagnose_support(diagnosis *d, flow_error *err)
     return FLOW_OK;
 }
 
+static flow_status diagnose_conclude(diagnosis *d, flow_error *err)
+{
+    if (d->failed)
+        return flow_error_memory(err, "the tests");
+    FLOW_TRY(diagnose_judge(d, err));
+    return diagnose_plot(d, err);
+}
+
 static flow_status diagnose_run(diagnosis *d, flow_error *err)
 {
     static flow_status (*const parts[])(diagnosis * d, flow_error * err) = {
@@ -36,15 +45,14 @@ static flow_status diagnose_run(diagnosis *d, flow_error *err)
         diagnose_latents, diagnose_independence, diagnose_columns,  diagnose_coverage,
         diagnose_local,   diagnose_energy,       diagnose_classify, diagnose_ranks,
     };
-    FLOW_TRY(diagnose_check_plot(d, err));
+    const flow_comm *comm = d->s->options.comm;
+    const bool root = flow_is_root(comm);
+    FLOW_TRY(flow_root_status(comm, root ? diagnose_check_plot(d, err) : FLOW_OK, err));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        FLOW_TRY(diagnose_check_stop(d, err));
-        FLOW_TRY(parts[i](d, err));
+        FLOW_TRY(flow_run_agree(comm, diagnose_check_stop(d, err), err));
+        FLOW_TRY(flow_run_agree(comm, parts[i](d, err), err));
     }
-    if (d->failed)
-        return flow_error_memory(err, "the tests");
-    FLOW_TRY(diagnose_judge(d, err));
-    return diagnose_plot(d, err);
+    return flow_root_status(comm, root ? diagnose_conclude(d, err) : FLOW_OK, err);
 }
 
 flow_status flow_run_diagnose(flow_run_diagnose_result *out, const flow_session *s,

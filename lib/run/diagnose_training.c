@@ -7,6 +7,7 @@
 
 #include "run/diagnose_run.h"
 #include "run/origin.h"
+#include "run/root.h"
 
 /* The share of log p of training rows above all but 0.1 % of the held-out rows. */
 static double diagnose_count_memorised(const diagnosis *d, const double *logp, size_t n)
@@ -24,28 +25,45 @@ static double diagnose_count_memorised(const diagnosis *d, const double *logp, s
     return (double)above / (double)n;
 }
 
-static flow_status diagnose_evaluate_training(diagnosis *d, diagnose_source *source, const char *location,
-                                              flow_error *err)
+/* Some of the rows (n, d + c); *rows are the caller's (free). */
+static flow_status diagnose_read_training(const diagnosis *d, diagnose_source *source, double **rows, size_t *n,
+                                          flow_error *err)
 {
     flow_reservoir r = {0};
     flow_moments weights = {0};
     flow_status status = flow_reservoir_start(&r, d->width + 1, d->n, diagnose_seed(d, 3), err);
     if (status == FLOW_OK)
         status = diagnose_read_all(d, source, &r, &weights, err);
-    double *logp = malloc((r.n + 1) * sizeof *logp);
-    if (status == FLOW_OK && logp == NULL)
-        status = flow_error_memory(err, "log p");
-    if (status == FLOW_OK && r.n > 1) {
-        for (size_t i = 0; i < r.n; i++)
-            memmove(r.rows + i * d->width, r.rows + i * r.size, d->width * sizeof *r.rows);
-        flow_ensemble_logp(d->s->ensemble, r.rows, r.n, logp, NULL);
-        d->result->train_logprob = diagnose_mean(logp, r.n);
-        d->result->memorised = diagnose_count_memorised(d, logp, r.n);
-        d->result->train_rows = (int64_t)r.n;
+    for (size_t i = 0; i < r.n; i++)
+        memmove(r.rows + i * d->width, r.rows + i * r.size, d->width * sizeof *r.rows);
+    *rows = r.rows;
+    *n = r.n;
+    return status;
+}
+
+static flow_status diagnose_evaluate_training(diagnosis *d, diagnose_source *source, const char *location,
+                                              flow_error *err)
+{
+    double *rows = NULL, *logp = NULL;
+    size_t n = 0;
+    flow_status status = FLOW_OK;
+    if (flow_is_root(d->s->options.comm))
+        status = diagnose_read_training(d, source, &rows, &n, err);
+    status = diagnose_spread(d, status, &rows, &n, err);
+    if (status == FLOW_OK && n > 1) {
+        logp = malloc(n * sizeof *logp);
+        status = flow_comm_agree(d->s->options.comm, logp != NULL ? FLOW_OK : flow_error_memory(err, "log p"), err);
+        if (status == FLOW_OK)
+            status = diagnose_evaluate(d, rows, n, logp, err);
+    }
+    if (status == FLOW_OK && n > 1) {
+        d->result->train_logprob = diagnose_mean(logp, n);
+        d->result->memorised = diagnose_count_memorised(d, logp, n);
+        d->result->train_rows = (int64_t)n;
         d->result->train = location;
     }
     free(logp);
-    free(r.rows);
+    free(rows);
     return status;
 }
 
@@ -59,6 +77,7 @@ flow_status diagnose_training(diagnosis *d, flow_error *err)
     d->result->memorised = NAN;
     d->result->is_training = origin.location != NULL && d->o->rows.input != NULL &&
                              flow_output_is_same_table(d->o->rows.input, origin.location);
+    flow_comm_broadcast(d->s->options.comm, 0, &d->result->is_training, sizeof d->result->is_training);
     if (location == NULL || d->result->is_training || (d->o->train == NULL && !origin.is_table) ||
         d->result->weight != NULL)
         return FLOW_OK;
