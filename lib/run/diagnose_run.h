@@ -93,9 +93,8 @@ flow_status diagnose_rank_values(double *u, const double *values, size_t n, size
 flow_status diagnose_check_stop(const diagnosis *d, flow_error *err);
 
 /* Of several processes rank 0 reads the rows. All ranks hold them and the draws, share what takes long, and do the rest
- * each for itself; what follows from the tests is the business of rank 0 (diagnose_share.c).
- *
- * The part of this rank, [first, end), of k times n rows: each n of them begin with a whole tile, and so does a part. */
+ * each for itself; rank 0 alone judges the tests (diagnose_share.c). */
+/* The part of this rank, [first, end), of k times n rows: each n of them begin with a tile, and so does a part. */
 void diagnose_share(const diagnosis *d, size_t k, size_t n, size_t *first, size_t *end);
 /* Gives all ranks the parts of all, of values (k, n) of `size` bytes; `status` is that of making the own part.
  * Collective. */
