@@ -47,12 +47,10 @@ static flow_status print_overview(flow_error *err)
     for (int i = 0; commands[i] != NULL; i++)
         flow_text_add(&text, "  %-*s  %s\n", width, commands[i]->name, commands[i]->summary);
     flow_text_add(&text, "  %-*s  %s\n", width, "help", "show the options of a command: flowctl help COMMAND");
-    flow_text_add(&text,
-                  "\nFor a first model:\n"
-                  "  flowctl train events.csv\n"
-                  "  flowctl sample events.h5 -n 1000\n"
-                  "\nflowctl --version shows the version, and what the program was built with.\n%s",
-                  job_help());
+    flow_text_add(&text, "\nFor a first model:\n"
+                         "  flowctl train events.csv\n"
+                         "  flowctl sample events.h5 -n 1000\n"
+                         "\nflowctl --version shows the version, and what the program was built with.\n");
     return report_take(&text, err);
 }
 
@@ -65,7 +63,7 @@ static flow_status print_help(const command *cmd, flow_error *err)
     flow_text_wrap(&text, cmd->description, 0, 0);
     flow_text_add(&text, "\n");
     opt_help(&text, cmd->options);
-    flow_text_add(&text, "%s", job_help());
+    job_add_help(&text, cmd);
     if (cmd->examples != NULL)
         flow_text_add(&text, "\nExamples:\n%s\n", cmd->examples);
     return report_take(&text, err);

@@ -42,13 +42,17 @@ bool job_take_mixed(int *argc, char **argv)
     return found;
 }
 
-const char *job_help(void)
+void job_add_help(flow_text *text, const command *cmd)
 {
-    return flow_comm_library() == NULL
-               ? ""
-               : "\nSeveral processes (mpirun, srun):\n"
-                 "  --mixed  share the work although the processes are different versions of the program, or\n"
-                 "           run on different processors: results may then depend on the number of processes\n";
+    if (flow_comm_library() == NULL)
+        return;
+    flow_text_add(text, "\nSeveral processes (mpirun, srun):\n");
+    if (cmd->shares)
+        flow_text_add(text, "  They share the work, and the result is that of one process.\n"
+                            "  --mixed  also where they are different versions of the program, or run on different\n"
+                            "           processors: the result may then depend on the number of processes\n");
+    else
+        flow_text_add(text, "  %s\n", cmd->alone ? "Rank 0 does the work alone." : "This command runs as one process.");
 }
 
 /* What the bits of a result depend on beside the spec, the data and the seed. */

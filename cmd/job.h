@@ -12,8 +12,8 @@ flow_status job_begin(int *argc, char ***argv, console *con, flow_error *err);
 /* Takes --mixed, an option of programs with MPI for all commands, out of the words of the command line. Returns whether
  * it was there. */
 bool job_take_mixed(int *argc, char **argv);
-/* Its help, "" in a program without MPI. */
-const char *job_help(void);
+/* Adds what the help of a command says of several processes, in a program with MPI. */
+void job_add_help(flow_text *text, const command *cmd);
 
 /* Runs the command at the ranks that take part in it. FLOW_ARGUMENT where several processes cannot run it, or where
  * they differ, unless they may (`mixed`). Collective. */

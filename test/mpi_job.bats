@@ -155,6 +155,27 @@ expect_lines() {
     [ "$(own_lines | grep -c 'did you mean "info"')" -eq 1 ]
 }
 
+@test "docs/scaling.md names what the program has" {
+    local page=$root/docs/scaling.md name words n=0
+    # commands that share their work, and those of rank 0
+    for name in $(flowctl --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | grep -vx help); do
+        words=$(flowctl help "$name" | grep -A1 '^Several processes')
+        case $words in
+            *'share the work'*) tr '\n' ' ' <"$page" | grep -qE "\`$name\`[^.]* share their work\." ;;
+            *'Rank 0'*) tr '\n' ' ' <"$page" | grep -qE "Rank 0 does [^.]*\`$name\`[^.]* alone\." ;;
+            *'as one process'*) ! tr '\n' ' ' <"$page" | grep -qE "\`$name\`[^.]* (share their work|alone)\." ;;
+            *) false ;;
+        esac || { echo "$name: the page does not agree with \"$words\"" >&2 && return 1; }
+    done
+    # each line with a command is one that the program takes
+    while read -ra words; do
+        n=$((n + 1))
+        run flowctl "${words[@]}" --help
+        expect_status 0
+    done < <(sed -n 's/^    .*flowctl-mpi //p' "$page")
+    [ $n -ge 2 ]
+}
+
 @test "the program is one process without mpirun, and says what it was built with" {
     run --separate-stderr flowctl --version
     expect_status 0
