@@ -285,6 +285,11 @@ $(2)/test/%-mpi: $(2)/obj/test/%.o $(2)/obj/test/comm_mpi.o $(2)/libcmd.a $(2)/l
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$^ $$(LIBRARIES) $$(CONFIG_CMOCKA_LIBS) $$(CONFIG_MPI_LIBS)
 
+$(2)/test/bench/%-mpi: $(2)/obj/test/bench/%.o $(BENCH_SUPPORT:%.c=$(2)/obj/%.o) $(2)/obj/$(MPI_SOURCE:.c=.o) \
+                       $(2)/libcmd.a $(2)/libflowctl.a
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$^ $$(LIBRARIES) $$(CONFIG_CMOCKA_LIBS) $$(CONFIG_MPI_LIBS)
+
 $(2)/generate: $(2)/obj/data/generate.o $(2)/libflowctl.a
 	$$(call say,LINK,$$@)$$(LINK_$(1)) -o $$@ $$< $(2)/libflowctl.a $$(LIBRARIES)
 
