@@ -199,3 +199,24 @@ refused() {
     run flowctl check "$folder/$(printf 'aut\364.json')"
     expect_status 0
 }
+
+@test "a table that is larger than the memory of the process, ten times as large as data.memory" {
+    [ "$(uname -s)" = Linux ] || skip "limits of memory are those of Linux"
+    [[ $FLOWCTL != *asan* ]] || skip "the sanitizer needs more memory"
+    awk 'BEGIN {
+        srand(1)
+        for (i = 0; i < 300; i++)
+            for (j = 1; j <= 10; j++)
+                printf "%.3f%s", rand(), j < 10 ? "," : "\n"
+    }' >few.csv
+    printf '{"flow": ["standardize", {"type": "maf", "hidden": [4]}], "train": {%s}}' '"epochs": 1, "batch": 4096' \
+        >small.json
+    flowctl train small.json -q --data few.csv -o few.h5
+    flowctl sample few.h5 -n 1000000 -q -o large.h5 # 80 MB
+    limited() { (ulimit -d 60000 && OPENBLAS_NUM_THREADS=1 "$FLOWCTL" "$@"); }
+    run limited train small.json -q --data large.h5 -j 1 -o parts.h5 --set data.memory=0.0074
+    expect_status 0
+    run limited train small.json -q --data large.h5 -j 1 -o held.h5 --set data.memory=1
+    expect_status 1
+    expect "out of memory for the rows; allow less memory, so that they are read in parts"
+}

@@ -1,5 +1,6 @@
 /* HDF5 files: every form of table that is read, and what is refused in which words; damaged files. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/reader.h"
 #include "table_files.h"
 #include "values.h"
 
@@ -12,6 +13,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <malloc.h>
+#endif
 
 /* What HDF5 1.10 loses when a checksum is wrong is not ours to free. */
 __attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
@@ -618,6 +622,49 @@ static void test_hdf5_locked(void **state)
     close(fd);
 }
 
+/* ------------------------------------------------------------------ memory */
+
+/* Bytes of the heap that are in use; 0 where that is not known. */
+static size_t heap_used(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+    return mallinfo2().uordblks;
+#else
+    return 0;
+#endif
+}
+
+/* 60 MB in compressed chunks, of which blocks are read here and there: no more than a few chunks stay unpacked. (HDF5
+ * 1.10.8 drops none of them if its cache prefers those that were read in full.) */
+static void test_hdf5_cache(void **state)
+{
+    (void)state;
+    enum { CHUNK = 4096, CHUNKS = 180, D = 10, BLOCK = 500, READS = 800 };
+    const hsize_t size[2] = {CHUNK * CHUNKS, D}, chunk[2] = {CHUNK, D};
+    double *values = calloc((size_t)CHUNK * CHUNKS * D, sizeof *values);
+    assert_true(values != NULL);
+    hid_t file = create("packed.h5");
+    H5Dclose(put(file, "data", H5T_NATIVE_DOUBLE, 2, size, H5T_NATIVE_DOUBLE, values, chunk));
+    H5Fclose(file);
+    free(values);
+
+    static double rows[BLOCK * D];
+    flow_error err = {0};
+    flow_reader *reader;
+    assert_int_equal(flow_reader_open(&reader, at("packed.h5"), NULL, &err), FLOW_OK);
+    flow_reader_limit(reader, BLOCK);
+    const size_t before = heap_used();
+    for (int64_t i = 0; i < READS; i++) {
+        size_t n = 0;
+        const flow_position place = {.row = i * 7919 * BLOCK % (CHUNK * CHUNKS - BLOCK)};
+        assert_int_equal(flow_reader_seek(reader, &place, &err), FLOW_OK);
+        assert_int_equal(flow_reader_read(reader, rows, NULL, BLOCK, &n, &err), FLOW_OK);
+        assert_int_equal(n, BLOCK);
+    }
+    ASSERT_LT((double)heap_used() - (double)before, 8e6);
+    flow_reader_close(reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -631,6 +678,7 @@ int main(void)
         cmocka_unit_test(test_hdf5_invalid_values_and_seeks),
         cmocka_unit_test(test_hdf5_damage),
         cmocka_unit_test(test_hdf5_locked),
+        cmocka_unit_test(test_hdf5_cache),
     };
     /* After an object with a wrong checksum, HDF5 1.10 cannot clear up at the end, and says so on standard error. */
     H5dont_atexit();

@@ -120,7 +120,7 @@ static flow_status layout_widen_cache(hid_t *dataset, double bytes, flow_error *
     if (length <= 0 || (size_t)length >= sizeof name || bytes < 1)
         return FLOW_OK;
     hid_t file = H5Iget_file_id(*dataset), access = H5Pcreate(H5P_DATASET_ACCESS);
-    if (file >= 0 && access >= 0 && H5Pset_chunk_cache(access, 521, (size_t)bytes, 1.0) >= 0) {
+    if (file >= 0 && access >= 0 && H5Pset_chunk_cache(access, 521, (size_t)bytes, 0.75) >= 0) {
         H5Dclose(*dataset);
         *dataset = H5Dopen2(file, name, access);
         if (*dataset < 0)
