@@ -304,6 +304,13 @@ static flow_status tune_run(void *args_, console *con, flow_error *err)
     flow_run_tune_options *o = &args->run;
     const common_args *common = &args->train.common;
     opt_texts *set = &args->train.set;
+    o->comm = common->comm;
+    o->n_threads = common->threads;
+    o->argc = common->argc;
+    o->argv = common->argv;
+    o->hooks = console_hooks(con, NULL);
+    if (flow_comm_rank(o->comm) > 0)
+        return flow_tune_serve(o, err);
     flow_run_tune_result result = {0};
     flow_run_init_result made = {0};
     char epochs[64], *owned[TRAIN_OVERRIDES] = {0};
@@ -319,10 +326,6 @@ static flow_status tune_run(void *args_, console *con, flow_error *err)
         status = opt_texts_add(set, epochs, "epochs", err);
     o->overrides = set->at;
     o->n_overrides = set->n;
-    o->n_threads = common->threads;
-    o->argc = common->argc;
-    o->argv = common->argv;
-    o->hooks = console_hooks(con, NULL);
     o->context = con;
     o->on_start = show_start;
     o->on_step = show_step;
@@ -330,6 +333,7 @@ static flow_status tune_run(void *args_, console *con, flow_error *err)
     o->on_rung = show_rung;
     if (status == FLOW_OK)
         status = flow_run_tune(&result, o, err);
+    flow_tune_dismiss(o->comm);
     for (int i = 0; i < TRAIN_OVERRIDES; i++)
         free(owned[i]);
     console_clear(con);
@@ -367,4 +371,5 @@ const command command_tune = {
                 "  flowctl tune events.json --minutes 30 -o best.h5\n"
                 "  flowctl tune events.json --trials 81 --epochs 200 --resume",
     .options = options, .args_size = sizeof(tune_args), .run = tune_run,
+    .shares = true,
 };

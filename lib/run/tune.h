@@ -125,6 +125,7 @@ typedef struct flow_run_tune_options {
     int64_t factor;     /* 2 or more: one of so many goes on to the next rung, with so many times the epochs */
     double minutes;     /* the search ends after about so long; 0: when it is done */
     bool resume, force; /* a search that exists: go on with it, replace it; else it is an error */
+    const flow_comm *comm; /* the processes that share the candidates (flow_tune_serve); NULL: this one alone */
     int64_t n_threads;  /* 0: all processors */
     int argc;           /* the command line, for provenance; 0: none */
     char *const *argv;
@@ -145,5 +146,11 @@ typedef struct flow_run_tune_options {
  * FLOW_NUMERIC when all of them do. */
 flow_status flow_run_tune(flow_run_tune_result *out, const flow_run_tune_options *options, flow_error *err);
 void flow_run_tune_free(flow_run_tune_result *result);
+
+/* In a job of several processes rank 0 has the search, and the others train candidates for it: they call
+ * flow_tune_serve, with its options but for the callbacks, instead of flow_run_tune. It returns when rank 0 calls
+ * flow_tune_dismiss, which it has to do in any case. All ranks see the folder of the search. */
+flow_status flow_tune_serve(const flow_run_tune_options *options, flow_error *err);
+void flow_tune_dismiss(const flow_comm *comm);
 
 #endif

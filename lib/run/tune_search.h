@@ -1,7 +1,9 @@
 /* A search in progress: private to lib/run/tune*.c.
  *
  *     tune_sequence.c  the main sequence, and its end
- *     tune_rung.c      one rung: candidates side by side, and who goes on
+ *     tune_rung.c      one rung: its candidates, and who goes on
+ *     tune_share.c     the candidates of a rung, shared among the ranks of a job
+ *     tune_job.c       the training of candidates side by side
  *     tune_draw.c      drawing candidates, and their specs
  *     tune_candidate.c their list
  *     tune_space.c     the space that they are drawn from
@@ -40,6 +42,10 @@ typedef struct tune_search {
     flow_status status;      /* what ends the search */
     flow_error error;
     atomic_bool stop; /* status is not FLOW_OK */
+
+    bool stopped;    /* a signal has ended the rung, at any rank */
+    char **warnings; /* (candidates): of a rank that trains for rank 0, which says them, has the files of the search and
+                        calls the hooks; NULL: this is rank 0 */
 } tune_search;
 
 static inline flow_tune_candidate *tune_candidate(const tune_search *s, int64_t number)
@@ -110,6 +116,22 @@ flow_status tune_copy_file(const char *to, const char *from, flow_error *err);
 flow_status tune_store_ensemble(tune_search *s, flow_error *err);
 void tune_free_ensemble(flow_tune_ensemble *ensemble);
 
+/* ---- tune_job.c ---- */
+
+/* Trains candidates until they are done, the time is over or a signal ends it. What goes wrong with one of them is its
+ * problem; what ends the search is s->status. */
+void tune_train(tune_search *s, flow_tune_candidate **at, int n);
+/* The scores of the rung. */
+void tune_free_scores(tune_search *s);
+/* Says a warning of a candidate, or keeps it for rank 0. */
+void tune_warn_of(tune_search *s, const flow_tune_candidate *c, const char *message);
+
+/* ---- tune_share.c ---- */
+
+/* Trains the candidates of a rung, each rank of the job some of them: as tune_train, but what ends the search is the
+ * status here. */
+flow_status tune_train_shared(tune_search *s, flow_tune_candidate **at, int n, flow_error *err);
+
 /* ---- tune_rung.c ---- */
 
 /* The share of the time of a search that is over when a rung has to be: by the epochs that its candidates and those of
@@ -124,6 +146,5 @@ void tune_decide(tune_search *s);
 flow_status tune_rank(tune_search *s, flow_error *err);
 /* The mean of a - b, row by row, and its standard error; NaN without rows, or where their numbers differ. */
 flow_mean tune_compare(const flow_row_scores *a, const flow_row_scores *b);
-void tune_free_scores(tune_search *s);
 
 #endif
