@@ -203,13 +203,13 @@ static flow_status show_profile(const flow_run_train_result *result, flow_error 
 {
     flow_text text = {0};
     double whole = 0;
-    for (int i = 0; i < FLOW_PHASES; i++)
+    for (size_t i = 0; i < result->profile.n; i++)
         whole += result->phases[i].seconds;
     char head[FLOW_FORMAT_SIZE];
     snprintf(head, sizeof head, "where %.2f s on %d thread%s went", whole, result->x.n_threads,
              result->x.n_threads == 1 ? "" : "s");
     flow_text_add(&text, "  %-47s  products  elementwise  waiting\n", head);
-    for (const flow_train_phase *p = result->phases; p < result->phases + FLOW_PHASES; p++) {
+    for (const flow_train_phase *p = result->phases; p < result->phases + result->profile.n; p++) {
         double all = p->products + p->elementwise + p->waiting;
         flow_text_add(&text, "    %-27s %8.2f s %4.0f %%", p->phase, p->seconds, show_percent(p->seconds, whole));
         if (p->parallel)

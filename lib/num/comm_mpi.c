@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "num/comm.h"
+#include "num/profile.h"
 
 /* Tests take a small one. */
 #ifndef FLOW_COMM_PIECE
@@ -177,14 +178,31 @@ int flow_comm_size(const flow_comm *comm)
 
 /* ---- what they tell each other ---- */
 
+/* Messages are a phase of their own in a profile, whatever the phase is that they are for. */
+static flow_profile_place comm_begin(void)
+{
+    const flow_profile_place place = flow_profile_where();
+    if (place.profile != NULL)
+        flow_profile_enter(place.profile, FLOW_PHASE_RANKS);
+    return place;
+}
+
+static void comm_end(const flow_profile_place *place)
+{
+    if (place->profile != NULL)
+        flow_profile_enter(place->profile, place->phase);
+}
+
 void flow_comm_broadcast(const flow_comm *comm, int root, void *data, size_t bytes)
 {
     if (comm == NULL)
         return;
+    const flow_profile_place place = comm_begin();
     for (size_t done = 0, piece; done < bytes; done += piece) {
         piece = bytes - done < COMM_PIECE ? bytes - done : COMM_PIECE;
         MPI_Bcast((char *)data + done, (int)piece, MPI_BYTE, root, comm->all);
     }
+    comm_end(&place);
 }
 
 /* The piece of a part that is moved in a round. */
@@ -207,6 +225,7 @@ void flow_comm_exchange(const flow_comm *comm, const void *from, const size_t *s
         memmove((char *)to + to_me, (const char *)from + from_me, sent[rank]);
     if (comm == NULL)
         return;
+    const flow_profile_place place = comm_begin();
     for (int r = 0; r < size; r++) {
         most = r != rank && sent[r] > most ? sent[r] : most;
         most = r != rank && received[r] > most ? received[r] : most;
@@ -228,6 +247,7 @@ void flow_comm_exchange(const flow_comm *comm, const void *from, const size_t *s
         }
         MPI_Waitall(n, comm->requests, MPI_STATUSES_IGNORE);
     }
+    comm_end(&place);
 }
 
 void flow_comm_gather_all(const flow_comm *comm, const void *mine, void *all, const size_t *bytes)
@@ -287,16 +307,22 @@ bool flow_comm_any(const flow_comm *comm, bool flag)
 int64_t flow_comm_sum_int(const flow_comm *comm, int64_t value)
 {
     int64_t sum = value;
-    if (comm != NULL)
-        MPI_Allreduce(&value, &sum, 1, MPI_INT64_T, MPI_SUM, comm->all);
+    if (comm == NULL)
+        return sum;
+    const flow_profile_place place = comm_begin();
+    MPI_Allreduce(&value, &sum, 1, MPI_INT64_T, MPI_SUM, comm->all);
+    comm_end(&place);
     return sum;
 }
 
 int64_t flow_comm_most(const flow_comm *comm, int64_t value)
 {
     int64_t most = value;
-    if (comm != NULL)
-        MPI_Allreduce(&value, &most, 1, MPI_INT64_T, MPI_MAX, comm->all);
+    if (comm == NULL)
+        return most;
+    const flow_profile_place place = comm_begin();
+    MPI_Allreduce(&value, &most, 1, MPI_INT64_T, MPI_MAX, comm->all);
+    comm_end(&place);
     return most;
 }
 

@@ -21,6 +21,7 @@ typedef enum flow_phase {
     FLOW_PHASE_OPTIMIZER, /* the norm of the gradient, the step, averages */
     FLOW_PHASE_HELD_OUT,  /* evaluation */
     FLOW_PHASE_OTHER,     /* saving, reporting */
+    FLOW_PHASE_RANKS,     /* messages between the ranks of a job, and waiting for them, out of all phases above */
     FLOW_PHASES
 } flow_phase;
 

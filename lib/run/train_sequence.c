@@ -262,19 +262,20 @@ static flow_status train_and_save(train_run *run, flow_error *err)
 /* In the order of flow_phase. */
 static const char *const phase_names[FLOW_PHASES] = {
     "data", "maps and gradients of rows", "gradient of the weights", "optimizer", "held-out evaluation",
-    "saving and reporting",
+    "saving and reporting", "other processes",
 };
 
 static void train_describe_profile(flow_run_train_result *out, const flow_profile *profile)
 {
+    const int n = flow_comm_size(out->x.comm) > 1 ? FLOW_PHASES : FLOW_PHASE_RANKS;
     const flow_profile_thread total = flow_profile_total(profile);
-    for (int phase = 0; phase < FLOW_PHASES; phase++) {
+    for (int phase = 0; phase < n; phase++) {
         double seconds = profile->seconds[phase], busy = total.busy[phase], products = total.products[phase];
         double waiting = seconds * profile->n_threads - busy;
         out->phases[phase] = (flow_train_phase){phase_names[phase], seconds, products, busy - products,
                                                 waiting > 0 ? waiting : 0, busy > 0};
     }
-    out->profile = (flow_list){out->phases, FLOW_PHASES};
+    out->profile = (flow_list){out->phases, (size_t)n};
 }
 
 static void train_describe(train_run *run, flow_status status)
