@@ -44,8 +44,9 @@ prepare() {
 step() {
     local threads=$1
     shift
-    "$@" train "$folder/spec.json" -j "$threads" --profile --json --force -o "$folder/model.h5" --set train.batch="$batch" \
-        --set train.epochs=$((steps / 2)) --set train.patience=0 2>"$folder/log" >"$folder/result" ||
+    "$@" train "$folder/spec.json" -j "$threads" --profile --json --force -o "$folder/model.h5" \
+        --set train.batch="$batch" --set train.epochs=$((steps / 2)) --set train.patience=0 \
+        2>"$folder/log" >"$folder/result" ||
         { cat "$folder/log" >&2 && exit 1; }
     tr '{' '\n' <"$folder/result" | awk -v n="$steps" '
         /"phase":/ && !/held-out|saving/ {
