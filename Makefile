@@ -134,7 +134,7 @@ BENCH := $(patsubst %.c,%,$(sort $(wildcard test/bench/bench_*.c)))
 BATS := $(sort $(wildcard test/cli_*.bats))
 # Those of several processes; test/mpi_*.c are programs for them.
 MPI_BATS := $(sort $(wildcard test/mpi_*.bats))
-MPI_PROGRAMS := $(patsubst %.c,build/%-mpi,$(sort $(wildcard test/mpi_*.c)) test/unit_comm.c)
+MPI_PROGRAMS := $(patsubst %.c,build/%-mpi,$(sort $(wildcard test/mpi_*.c)) test/unit_comm.c test/unit_tree_sum.c)
 PAGES_SOURCES := $(sort $(wildcard pages/*.c))
 PROGRAM_SOURCES := $(wildcard test/*.c test/bench/*.c data/generate.c) $(PAGES_SOURCES)
 # Every other C file in test/ is shared by the programs there, every other one in test/bench/ by the benchmarks.

@@ -69,6 +69,15 @@ same_as_one() {
     same_models one.h5 many.h5 "$data"
 }
 
+@test "sums in a fixed tree, of 1 to 5 ranks" {
+    local n
+    for n in 1 2 3 4 5; do
+        run ranks $n "$root/build/test/unit_tree_sum-mpi"
+        expect_status 0
+        [ "$(grep -c '^\[  PASSED  \] 2 test' <<<"$output")" -eq $n ]
+    done
+}
+
 @test "a table" {
     spec table '"train": "train.csv", "columns": ["x", "y", "z"], "validation": 0.2, "test": 0.1' \
         '"standardize", {"type": "maf", "hidden": [16], "repeat": 2}' \
