@@ -456,7 +456,8 @@ data: build/generate
 
 ##   lint           layering, text hygiene, shellcheck, clang-tidy, cppcheck
 lint: release
-	@MAKE='$(SELF)' scripts/lint.sh $(STANDARD_FLAGS) $(LIBRARY_FLAGS) $(TEST_FLAGS) -DFLOW_VERSION='"$(VERSION)"'
+	@MAKE='$(SELF)' scripts/lint.sh $(STANDARD_FLAGS) $(LIBRARY_FLAGS) $(CONFIG_MPI_CFLAGS) $(TEST_FLAGS) \
+	    -DFLOW_VERSION='"$(VERSION)"'
 
 ##   fuzz           libFuzzer on each test/fuzz_*.c for FUZZ_SECONDS=30 or FUZZ_RUNS inputs, from test/corpus/
 fuzz: $(addprefix build/fuzz/,$(FUZZ))

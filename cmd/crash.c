@@ -44,7 +44,7 @@ static void crash_say(int number)
     if (crash_rank != NULL) {
         /* A file that all ranks read crashes them all. The end of the first one ends the others while they wait: MPI
          * sends them SIGTERM, which they may handle, and SIGKILL. */
-        struct timespec patience = {.tv_sec = 4};
+        struct timespec patience = {.tv_sec = 5};
         while (nanosleep(&patience, &patience) != 0 && errno == EINTR)
             ;
         crash_add(&message, crash_rank);

@@ -131,13 +131,16 @@ bool flow_comm_meet(int code)
     enum { KIND, FAILURE, SIGNAL, N };
     const bool failed = code != 0 && code < 128;
     const int kind = failed ? 2 : code != 0;
-    const int64_t mine[N] = {((int64_t)kind << 32) + c->size - 1 - c->rank, failed ? code : 0, failed ? 0 : code};
-    int64_t all[N];
-    MPI_Request request;
+    /* static: where the others do not come, the request stays open */
+    static int64_t mine[N], all[N];
+    static MPI_Request request;
+    mine[KIND] = ((int64_t)kind << 32) + c->size - 1 - c->rank;
+    mine[FAILURE] = failed ? code : 0;
+    mine[SIGNAL] = failed ? 0 : code;
     MPI_Iallreduce(mine, all, N, MPI_INT64_T, MPI_MAX, c->meeting, &request);
     /* Of several ranks that fail while others go on the first one speaks, and ends the rest before they do. */
-    const double patience = code == 0 ? HUGE_VAL : 3 + 0.1 * (c->rank < 50 ? c->rank : 50);
-    c->alone = !comm_wait(&request, patience);
+    const double patience = code == 0 ? HUGE_VAL : 5 + 0.1 * (c->rank < 50 ? c->rank : 50);
+    c->alone = !comm_wait(&request, patience); /* NOLINT(clang-analyzer-optin.mpi.MPI-Checker) */
     if (c->alone)
         return true;
     c->code = (int)(all[FAILURE] != 0 ? all[FAILURE] : all[SIGNAL]);
