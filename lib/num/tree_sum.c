@@ -181,8 +181,8 @@ flow_status flow_tree_sum_new(flow_tree_sum **out, const flow_comm *comm, size_t
     sum->rank = flow_comm_rank(comm);
     sum->size = flow_comm_size(comm);
     const int64_t share = (most_leaves + sum->size - 1) / sum->size;
-    const int bits = tree_bits(share), most_nodes = sum->size > 1 ? 2 * bits : bits;
-    flow_status status = tree_make_buffers(sum, most_nodes + 1, err);
+    const int bits = tree_bits(share > 0 ? share : 1), most_nodes = sum->size > 1 ? 2 * bits - 1 : bits;
+    flow_status status = tree_make_buffers(sum, most_nodes, err);
     if (status == FLOW_OK && sum->size > 1)
         status = tree_make_messages(sum, most_nodes, err);
     FLOW_RETURN_MADE(out, sum, flow_tree_sum_free, status);

@@ -130,15 +130,18 @@ static bool step_choose(const flow_step *step, step_diagnosis *found)
     const int size = flow_comm_size(step->comm);
     step_diagnosis *all = calloc((size_t)size, sizeof *all);
     const bool failed = flow_comm_any(step->comm, all == NULL);
+    if (failed || all == NULL) {
+        free(all);
+        return false;
+    }
     for (int r = 0; r < size; r++)
         step->parts[r] = sizeof *all;
-    if (!failed)
-        flow_comm_gather_all(step->comm, found, all, step->parts);
-    for (int r = 0; !failed && r < size; r++)
+    flow_comm_gather_all(step->comm, found, all, step->parts);
+    for (int r = 0; r < size; r++)
         if (r == 0 || step_comes_first(&all[r], found))
             *found = all[r];
     free(all);
-    return !failed;
+    return true;
 }
 
 void flow_step_diagnose(flow_step *step, flow_diagnosis *out)
