@@ -60,7 +60,7 @@ for target in "$@"; do
         length="$seconds s" limit=-max_total_time=$seconds
     fi
     # inputs that take long are changed less often; no other process writes into the folder
-    options=(-max_len="$(longest "$name")" -timeout=10 -rss_limit_mb=2048 -entropic_scale_per_exec_time=1 -reload=0)
+    options=(-max_len="$(longest "$name")" -timeout=60 -rss_limit_mb=2048 -entropic_scale_per_exec_time=1 -reload=0)
     words "$name" >"build/fuzz/$name.dict"
     [ ! -s "build/fuzz/$name.dict" ] || options+=(-dict="build/fuzz/$name.dict")
     printf '%s: %s, log in %s\n' "$name" "$length" "$log"

@@ -1,9 +1,10 @@
 /* Any bytes as a model file: loaded or refused with a message, within bounded memory. What loads can be evaluated.
  *
  * The checksum in the head refuses nearly everything that a fuzzer makes of a file. So an input that begins with a zero
- * is a recipe: its bytes choose what the HDF5 library changes in a model, or in an ensemble of two, which then gets a
- * head that fits. With FLOW_FUZZ_SEAL=1 in the environment all other inputs get such a head, too; what is found then
- * may be a fault of that library, which was not written for damaged files (docs/model-file.md). */
+ * is a recipe: its bytes choose values and texts that change in a model, or in an ensemble of two, and then what the
+ * HDF5 library changes in it; the file gets a head that fits. With FLOW_FUZZ_SEAL=1 in the environment all other inputs
+ * get such a head, too; what is found then may be a fault of that library, which was not written for damaged files
+ * (docs/model-file.md). */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <fcntl.h>
 #include <math.h>

@@ -127,6 +127,16 @@ static void inflate_chunks(void *context)
 
 /* ------------------------------------------------------------------ files to read */
 
+/* `digits` of them; 0: another number and another form in each field, as nothing could foresee. */
+static void print_number(FILE *out, double x, int digits, size_t i)
+{
+    static const char *const forms[] = {"%.0f", "%.3f", "%.6g", "%.9g", "%.17g", "%.6e", "%.2f", "%.8f"};
+    if (digits > 0)
+        fprintf(out, "%.*g", digits, x);
+    else
+        fprintf(out, forms[(int)(8 * flow_rng_uniform(1, FLOW_STREAM_OTHER, i, 2))], 100 * x);
+}
+
 static void make_csv(file_case *c, const char *name, const double *rows, int digits, bool quoted)
 {
     name_file(c, name);
@@ -135,8 +145,11 @@ static void make_csv(file_case *c, const char *name, const double *rows, int dig
     for (int j = 0; j < COLUMNS; j++)
         fprintf(out, "%s%c", column_names[j], j + 1 < COLUMNS ? ',' : '\n');
     const char *quote = quoted ? "\"" : "";
-    for (size_t i = 0; i < (size_t)ROWS * COLUMNS; i++)
-        fprintf(out, "%s%.*g%s%c", quote, digits, rows[i], quote, (i + 1) % COLUMNS == 0 ? '\n' : ',');
+    for (size_t i = 0; i < (size_t)ROWS * COLUMNS; i++) {
+        fputs(quote, out);
+        print_number(out, rows[i], digits, i);
+        fprintf(out, "%s%c", quote, (i + 1) % COLUMNS == 0 ? '\n' : ',');
+    }
     stop_unless(fclose(out) == 0, "a file cannot be written");
     struct stat info;
     stop_unless(stat(c->path, &info) == 0, "a file cannot be found");
@@ -249,7 +262,8 @@ static const struct {
 } texts[] = {{"r6.csv", "read CSV, 6 digits", 6, false},
              {"r9.csv", "read CSV, 9 digits", 9, false},
              {"r17.csv", "read CSV, 17 digits", 17, false},
-             {"q9.csv", "read CSV, 9 digits in quotes", 9, true}};
+             {"q9.csv", "read CSV, 9 digits in quotes", 9, true},
+             {"m.csv", "read CSV, a form for each number", 0, false}};
 
 static const storage stores[] = {{"c8.h5", "read HDF5, double, contiguous", false, false, false, 0},
                                  {"c4.h5", "read HDF5, float, contiguous", true, false, false, 0},
