@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/row_share.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "core/clock.h"
@@ -37,7 +38,8 @@ typedef struct row_share {
     flow_error failure; /* of what rank 0 has read and written */
     row_store stores[2]; /* of rank 0: the round that is mapped, and the one before or behind it */
     int64_t own;         /* rows of rank 0 in the next round, where all others have n_most */
-    double row_seconds;  /* that rank 0 needs to map a row */
+    double row_seconds;  /* that rank 0 needs to map a row, */
+    double seconds;      /* and in the last round for everything else */
 } row_share;
 
 /* ---- parts ---- */
@@ -160,12 +162,15 @@ static flow_status row_share_take(row_share *share, const row_store *store)
     return FLOW_OK;
 }
 
-/* Plans the own part of rank 0: others map n_most rows while it spends `seconds` on something else. */
+/* Plans the own part of rank 0: others map n_most rows while it spends `seconds` on something else, or less where that
+ * was more than in the round before, by chance. */
 static void row_share_plan(row_share *share, double seconds)
 {
+    const double least = fmin(seconds, share->seconds);
+    share->seconds = seconds;
     if (!(share->row_seconds > 0))
         return;
-    const double own = (double)share->n_most - seconds / share->row_seconds;
+    const double own = (double)share->n_most - least / share->row_seconds;
     share->own = own > 0 ? (int64_t)own / share->unit * share->unit : 0;
 }
 
