@@ -25,23 +25,23 @@ expect_lines() {
 @test "bytes arrive, in one piece and in many, from 1 to 4 ranks" {
     local n
     for n in 1 2 3 4; do
-        run ranks $n "$root/build/test/unit_comm-mpi"
+        run --separate-stderr ranks $n "$root/build/test/unit_comm-mpi"
         expect_status 0
         [ "$(grep -c '^\[  PASSED  \] 9 test' <<<"$output")" -eq $n ]
     done
 }
 
 @test "rank 0 speaks, the others are silent" {
-    run ranks 3 "$job" fine 0
+    run --separate-stderr ranks 3 "$job" fine 0
     expect_status 0
     expect_lines 'a result' 'a note' 'flowctl: warning: a warning'
-    run ranks 3 "$job" reject 0
+    run --separate-stderr ranks 3 "$job" reject 0
     expect_status 3
     expect_lines 'a result' 'a note' 'flowctl: warning: a warning'
 }
 
 @test "an error of all ranks is said once" {
-    run ranks 3 "$job" all 0
+    run --separate-stderr ranks 3 "$job" all 0
     expect_status 1
     expect_lines 'a result' 'a note' 'flowctl: warning: a warning' 'flowctl: error: the same everywhere'
 }
@@ -49,30 +49,30 @@ expect_lines() {
 @test "an error of one rank names it, and has its status" {
     local r
     for r in 0 2; do
-        run ranks 3 "$job" agree $r
+        run --separate-stderr ranks 3 "$job" agree $r
         expect_status 2
         expect_lines 'a .*' 'a .*' '.*a warning' "flowctl: error: rank $r on [^ ]+: only here"
     done
     # the others have ended well
-    run ranks 3 "$job" late 1
+    run --separate-stderr ranks 3 "$job" late 1
     expect_status 1
     expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: rank 1 on [^ ]+: only here'
-    run ranks 3 "$job" late 0
+    run --separate-stderr ranks 3 "$job" late 0
     expect_status 1
     expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: only here'
 }
 
 @test "a rank that fails while the others wait for it ends them" {
-    run ranks 3 "$job" alone 2
+    run --separate-stderr ranks 3 "$job" alone 2
     expect_status 1
     expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: rank 2 on [^ ]+: only here'
-    run ranks 3 "$job" alone 0
+    run --separate-stderr ranks 3 "$job" alone 0
     expect_status 1
     expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: only here'
 }
 
 @test "a rank that is killed ends the others" {
-    run ranks 3 "$job" kill 1
+    run --separate-stderr ranks 3 "$job" kill 1
     [ "$status" -ne 0 ]
     [ "$status" -ne 124 ]
     expect_not 'flowctl: error'
@@ -82,10 +82,10 @@ expect_lines() {
 }
 
 @test "a file over which the HDF5 library crashes is named once, or by the rank that read it" {
-    run ranks 3 "$job" crash-all 0
+    run --separate-stderr ranks 3 "$job" crash-all 0
     expect_status 1
     expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: damaged.h5: the HDF5 library crashed .*'
-    run ranks 3 "$job" crash 1
+    run --separate-stderr ranks 3 "$job" crash 1
     expect_status 1
     expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: rank 1 on [^ ]+: damaged.h5: the HDF5 library crashed .*'
 }
@@ -93,11 +93,11 @@ expect_lines() {
 @test "a signal at one rank stops all, with the status of the signal" {
     local r
     for r in 0 1; do
-        run ranks 3 "$job" term $r
+        run --separate-stderr ranks 3 "$job" term $r
         expect_status 143
         expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: stopped by .*'
     done
-    run ranks 3 "$job" usr1 2
+    run --separate-stderr ranks 3 "$job" usr1 2
     expect_status $((128 + $(kill -l USR1)))
     expect_lines 'a .*' 'a .*' '.*a warning' 'flowctl: error: stopped by a signal'
 }
@@ -117,19 +117,19 @@ expect_lines() {
 }
 
 @test "ranks that are different programs are refused" {
-    run ranks 1 "$job" fine 0 : -n 2 "$root/build/double/test/mpi_job-mpi" fine 0
+    run --separate-stderr ranks 1 "$job" fine 0 : -n 2 "$root/build/double/test/mpi_job-mpi" fine 0
     expect_status 2
     expect_lines 'flowctl: error: rank 1 on [^ ]+: this is flowctl .*, double, .*, and rank 0 on [^ ]+ is .*, float, .*'
-    run ranks 1 "$job" fine 0 : -n 2 "$root/build/double/test/mpi_job-mpi" fine 0 --mixed
+    run --separate-stderr ranks 1 "$job" fine 0 : -n 2 "$root/build/double/test/mpi_job-mpi" fine 0 --mixed
     [ "$status" -ne 124 ]
-    run ranks 1 "$job" fine 0 --mixed : -n 2 "$root/build/double/test/mpi_job-mpi" fine 0 --mixed
+    run --separate-stderr ranks 1 "$job" fine 0 --mixed : -n 2 "$root/build/double/test/mpi_job-mpi" fine 0 --mixed
     expect_status 0
     expect_lines 'a result' 'a note' 'flowctl: warning: a warning' 'flowctl: warning: rank 1 on .*: this is flowctl .*'
 }
 
 @test "ranks on different processors are refused" {
     flowctl --version | grep -q libxsmm || skip 'what libxsmm takes for the processor is set'
-    run ranks 1 "$job" fine 0 : -n 1 env LIBXSMM_TARGET=snb "$job" fine 0
+    run --separate-stderr ranks 1 "$job" fine 0 : -n 1 env LIBXSMM_TARGET=snb "$job" fine 0
     expect_status 2
     expect_lines 'flowctl: error: rank 1 on [^ ]+: this is .* for snb, .*, and rank 0 on .* for .*--mixed'
 }
@@ -138,33 +138,35 @@ expect_lines() {
     make_project here
     mkdir there
     cp here/spec.json here/train.csv there
-    run ranks 1 -wdir "$PWD/here" "$FLOWCTL" train spec.json : -n 2 -wdir "$PWD/there" "$FLOWCTL" train spec.json
+    run --separate-stderr ranks 1 -wdir "$PWD/here" "$FLOWCTL" train spec.json : \
+        -n 2 -wdir "$PWD/there" "$FLOWCTL" train spec.json
     expect_status 1
     [[ $(own_lines) == 'flowctl: error: '*'rank 1 on '*': validation.csv: there is no such file' ]]
     rm there/spec.json
-    run ranks 1 -wdir "$PWD/here" "$FLOWCTL" train spec.json : -n 2 -wdir "$PWD/there" "$FLOWCTL" train spec.json
+    run --separate-stderr ranks 1 -wdir "$PWD/here" "$FLOWCTL" train spec.json : \
+        -n 2 -wdir "$PWD/there" "$FLOWCTL" train spec.json
     expect_status 1
     [[ $(own_lines) == 'flowctl: error: rank 1 on '*': spec.json: there is no such file' ]]
     [ ! -e here/model.h5 ]
 }
 
 @test "a command that cannot be shared is refused, or left to rank 0" {
-    run ranks 2 "$job" refuse 0
+    run --separate-stderr ranks 2 "$job" refuse 0
     expect_status 2
     expect_lines 'flowctl: error: work cannot be shared by 2 processes: .*'
-    run ranks 1 "$job" refuse 0
+    run --separate-stderr ranks 1 "$job" refuse 0
     expect_status 0
-    run ranks 3 "$job" leave 0
+    run --separate-stderr ranks 3 "$job" leave 0
     expect_status 0
     expect_lines 'a result' 'a note' 'flowctl: warning: a warning'
     make_csv 100 1 >rows.csv
     flowctl info rows.csv >alone.txt
     ranks 3 "$FLOWCTL" info rows.csv >three.txt
     same alone.txt three.txt
-    run ranks 3 "$FLOWCTL" info none.csv
+    run --separate-stderr ranks 3 "$FLOWCTL" info none.csv
     expect_status 1
     [ "$(own_lines)" = 'flowctl: error: none.csv: there is no such file' ]
-    run ranks 3 "$FLOWCTL" inf rows.csv
+    run --separate-stderr ranks 3 "$FLOWCTL" inf rows.csv
     expect_status 2
     [ "$(own_lines | grep -c 'did you mean "info"')" -eq 1 ]
 }
