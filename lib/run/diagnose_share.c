@@ -33,7 +33,7 @@ flow_status diagnose_gather(const diagnosis *d, flow_status status, void *values
     if (status == FLOW_OK && bytes == NULL)
         status = flow_error_memory(err, "the parts of the ranks");
     status = flow_run_agree(comm, status, err);
-    for (int r = 0; r < n_ranks && status == FLOW_OK; r++)
+    for (int r = 0; r < n_ranks && status == FLOW_OK && bytes != NULL; r++)
         bytes[r] = (share_first(d, k, n, r + 1) - share_first(d, k, n, r)) * size;
     diagnose_share(d, k, n, &first, &end);
     if (status == FLOW_OK)

@@ -154,7 +154,7 @@ flow_status flow_own_draws_share(flow_own_draws *draws, const double *context, f
         status = own_draw(draws, context, own_first(draws, rank, size), own_first(draws, rank + 1, size), draws->part,
                           err);
     status = flow_run_agree(comm, status, err);
-    if (status == FLOW_OK) {
+    if (status == FLOW_OK && bytes != NULL) {
         for (int r = 0; r < size; r++)
             bytes[r] = (own_first(draws, r + 1, size) - own_first(draws, r, size)) * sizeof *draws->part;
         flow_comm_gather_all(comm, draws->part, draws->samples[0].logp, bytes);

@@ -173,7 +173,7 @@ static flow_status share_collect(tune_search *s, flow_tune_candidate *const *at,
     else if (rank > 0)
         status = share_pack(&mine, &own, s, at, n, err);
     status = flow_comm_agree(comm, status, err);
-    if (status == FLOW_OK) {
+    if (status == FLOW_OK && sizes != NULL) {
         size_t *each = sizes + size;
         for (int r = 0; r < size; r++)
             each[r] = sizeof own;
