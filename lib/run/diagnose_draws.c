@@ -1,5 +1,6 @@
 /* The draws of the model beside the rows, and what the model makes of both. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -67,7 +68,8 @@ static void diagnose_report_progress(const diagnosis *d, size_t done, size_t all
 
 static flow_status diagnose_draw_all(diagnosis *d, flow_error *err)
 {
-    const size_t batch = flow_batch_rows(d->width), padded = (d->n + FLOW_TILE - 1) / FLOW_TILE * FLOW_TILE;
+    const size_t n_rows = d->n, batch = flow_batch_rows(d->width);
+    const size_t padded = (n_rows + FLOW_TILE - 1) / FLOW_TILE * FLOW_TILE;
     const double began = flow_seconds();
     const uint64_t seed = diagnose_seed(d, 2);
     double *context = malloc((d->n * d->c + 1) * sizeof *context), most = 0;
@@ -76,13 +78,15 @@ static flow_status diagnose_draw_all(diagnosis *d, flow_error *err)
     for (size_t i = 0; i < d->n && status == FLOW_OK; i++)
         memcpy(context + i * d->c, d->rows + i * d->width + d->d, d->c * sizeof *context);
     diagnose_share(d, d->k, d->n, &first, &end);
+    assert(n_rows > 0);
     for (size_t at = first, n; at < end && status == FLOW_OK; at += n) {
-        const size_t row = at % d->n, left = d->n - row < end - at ? d->n - row : end - at;
+        const size_t k = at / n_rows; /* NOLINT(clang-analyzer-core.DivideZero) */
+        const size_t row = at - k * n_rows, left = n_rows - row < end - at ? n_rows - row : end - at;
         n = left < batch ? left : batch;
         status = diagnose_check_stop(d, err);
         if (status != FLOW_OK)
             break;
-        flow_ensemble_sample(d->s->ensemble, seed, at / d->n * padded + row, n, 1, context + row * d->c,
+        flow_ensemble_sample(d->s->ensemble, seed, k * padded + row, n, 1, context + row * d->c,
                              d->draws + at * d->d, d->draws_logp + at, &most);
         d->result->round_trip = fmax(d->result->round_trip, isnan(most) ? INFINITY : most);
         diagnose_report_progress(d, at + n - first, end - first, began);
