@@ -27,7 +27,7 @@ expect_lines() {
     for n in 1 2 3 4; do
         run --separate-stderr ranks $n "$root/build/test/unit_comm-mpi"
         expect_status 0
-        [ "$(grep -c '^\[  PASSED  \] 9 test' <<<"$output")" -eq $n ]
+        [ "$(grep -c '^\[  PASSED  \]' <<<"$output"$'\n'"$stderr")" -eq $n ]
     done
 }
 
