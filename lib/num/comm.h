@@ -59,6 +59,13 @@ static inline int64_t flow_share_first(int64_t n, int rank, int size)
     return n / size * rank + n % size * rank / size;
 }
 
+/* The same of n rows in units of `unit` rows, the last of which may be short: the first row of the share. */
+static inline int64_t flow_share_first_row(int64_t n, int64_t unit, int rank, int size)
+{
+    const int64_t first = flow_share_first((n + unit - 1) / unit, rank, size) * unit;
+    return first < n ? first : n;
+}
+
 /* ---- what they tell each other: all of these are collective ---- */
 
 /* Rank `root` has `data`; the others receive it. */

@@ -307,26 +307,25 @@ bool flow_comm_any(const flow_comm *comm, bool flag)
     return flow_comm_most(comm, flag) != 0;
 }
 
+static int64_t comm_reduce(const flow_comm *comm, int64_t value, MPI_Op how)
+{
+    int64_t all = value;
+    if (comm == NULL)
+        return all;
+    const flow_profile_place place = comm_begin();
+    MPI_Allreduce(&value, &all, 1, MPI_INT64_T, how, comm->all);
+    comm_end(&place);
+    return all;
+}
+
 int64_t flow_comm_sum_int(const flow_comm *comm, int64_t value)
 {
-    int64_t sum = value;
-    if (comm == NULL)
-        return sum;
-    const flow_profile_place place = comm_begin();
-    MPI_Allreduce(&value, &sum, 1, MPI_INT64_T, MPI_SUM, comm->all);
-    comm_end(&place);
-    return sum;
+    return comm_reduce(comm, value, MPI_SUM);
 }
 
 int64_t flow_comm_most(const flow_comm *comm, int64_t value)
 {
-    int64_t most = value;
-    if (comm == NULL)
-        return most;
-    const flow_profile_place place = comm_begin();
-    MPI_Allreduce(&value, &most, 1, MPI_INT64_T, MPI_MAX, comm->all);
-    comm_end(&place);
-    return most;
+    return comm_reduce(comm, value, MPI_MAX);
 }
 
 flow_status flow_comm_agree(const flow_comm *comm, flow_status status, flow_error *err)

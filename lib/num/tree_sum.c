@@ -111,12 +111,10 @@ static void tree_add(void *context, const tree_node *left, const tree_node *righ
 
 /* ---- parts of ranks ---- */
 
-/* The part of the vector that a rank adds up: [first, end). */
+/* The first number of the part of the vector that a rank adds up. */
 static size_t tree_part_first(const flow_tree_sum *sum, int rank)
 {
-    const int64_t lines = ((int64_t)sum->n + LINE - 1) / LINE;
-    const size_t first = (size_t)flow_share_first(lines, rank, sum->size) * LINE;
-    return first < sum->n ? first : sum->n;
+    return (size_t)flow_share_first_row((int64_t)sum->n, LINE, rank, sum->size);
 }
 
 static size_t tree_part(const flow_tree_sum *sum, int rank)

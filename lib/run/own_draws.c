@@ -139,9 +139,7 @@ static flow_status own_draw(flow_own_draws *draws, const double *context, size_t
 /* The first draw of a rank. */
 static size_t own_first(const flow_own_draws *draws, int rank, int size)
 {
-    const int64_t tiles = ((int64_t)draws->n + FLOW_TILE - 1) / FLOW_TILE;
-    const size_t first = (size_t)flow_share_first(tiles, rank, size) * FLOW_TILE;
-    return first < draws->n ? first : draws->n;
+    return (size_t)flow_share_first_row((int64_t)draws->n, FLOW_TILE, rank, size);
 }
 
 flow_status flow_own_draws_share(flow_own_draws *draws, const double *context, flow_error *err)

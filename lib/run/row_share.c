@@ -48,9 +48,7 @@ static int64_t row_share_first(const row_share *share, const row_round *round, i
 {
     if (rank == 0)
         return 0;
-    const int64_t rest = round->n - round->own, units = (rest + share->unit - 1) / share->unit;
-    const int64_t rows = flow_share_first(units, rank - 1, share->size - 1) * share->unit;
-    return round->own + (rows < rest ? rows : rest);
+    return round->own + flow_share_first_row(round->n - round->own, share->unit, rank - 1, share->size - 1);
 }
 
 static int64_t row_share_count(const row_share *share, const row_round *round, int rank)

@@ -3,8 +3,7 @@
 
 int64_t flow_batch_first(const flow_comm *comm, int64_t n, int rank)
 {
-    const int64_t first = flow_share_first((n + FLOW_GROUP - 1) / FLOW_GROUP, rank, flow_comm_size(comm)) * FLOW_GROUP;
-    return first < n ? first : n;
+    return flow_share_first_row(n, FLOW_GROUP, rank, flow_comm_size(comm));
 }
 
 flow_row_range flow_batch_share(const flow_comm *comm, int64_t n)

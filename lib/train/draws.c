@@ -70,10 +70,7 @@ static void draws_run_tile(void *context, int item, int thread)
 /* The first draw of n that a rank maps: whole tiles. */
 static size_t draws_first(const flow_draws *d, size_t n, int rank)
 {
-    const size_t tile = (size_t)d->runner->f->tile_rows;
-    const size_t tiles = (n + tile - 1) / tile;
-    const size_t first = (size_t)flow_share_first((int64_t)tiles, rank, flow_comm_size(d->comm)) * tile;
-    return first < n ? first : n;
+    return (size_t)flow_share_first_row((int64_t)n, d->runner->f->tile_rows, rank, flow_comm_size(d->comm));
 }
 
 void flow_draws_log_weights(flow_draws *draws, uint64_t seed, uint64_t first_row, size_t n, double *log_weights)

@@ -105,12 +105,9 @@ static void evaluator_part_weights(flow_evaluator *e, bool weighted, size_t firs
 /* The rows of a piece of n that each rank evaluates, whole tiles, into bounds (ranks + 1). */
 static void evaluator_share(const flow_evaluator *e, const flow_comm *comm, int64_t n, int64_t *bounds)
 {
-    const int size = flow_comm_size(comm), tile = e->runner->f->tile_rows;
-    const int64_t tiles = (n + tile - 1) / tile;
-    for (int r = 0; r <= size; r++) {
-        const int64_t first = flow_share_first(tiles, r, size) * tile;
-        bounds[r] = first < n ? first : n;
-    }
+    const int size = flow_comm_size(comm);
+    for (int r = 0; r <= size; r++)
+        bounds[r] = flow_share_first_row(n, e->runner->f->tile_rows, r, size);
 }
 
 /* Gives all ranks the parts of the others, of an array of 8 bytes a row. */

@@ -195,17 +195,15 @@ static flow_status pairs_replace_failed(pair_source *source, int64_t *n_failed, 
 static void pairs_solve(pair_source *source, int64_t first, int64_t n)
 {
     const int rank = flow_comm_rank(source->comm), size = flow_comm_size(source->comm), tile = source->f->tile_rows;
-    const int64_t tiles = (n + tile - 1) / tile, from = flow_share_first(tiles, rank, size) * tile;
-    const int64_t to = flow_share_first(tiles, rank + 1, size) * tile;
+    const int64_t from = flow_share_first_row(n, tile, rank, size);
     source->first = first + from;
-    source->n = (to < n ? to : n) - from;
+    source->n = flow_share_first_row(n, tile, rank + 1, size) - from;
     const int n_tiles = (int)((source->n + tile - 1) / tile);
     flow_parallel_for(n_tiles, flow_runner_make_workers(source->runner, n_tiles), pairs_solve_tile, source);
-    for (int r = 0; r < size; r++) {
-        const int64_t end = flow_share_first(tiles, r + 1, size) * tile;
-        source->bytes[r] = (size_t)((end < n ? end : n) - flow_share_first(tiles, r, size) * tile) * source->stride *
-                           sizeof *source->pairs;
-    }
+    for (int r = 0; r < size; r++)
+        source->bytes[r] =
+            (size_t)(flow_share_first_row(n, tile, r + 1, size) - flow_share_first_row(n, tile, r, size)) *
+            source->stride * sizeof *source->pairs;
     flow_comm_gather_all(source->comm, source->pairs + (size_t)source->first * source->stride,
                          source->pairs + (size_t)first * source->stride, source->bytes);
 }
