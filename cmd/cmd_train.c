@@ -244,7 +244,7 @@ static flow_status train_run(void *args_, console *con, flow_error *err)
         status = train_collect_overrides(&args->set, owned, args, err);
     o->overrides = args->set.at;
     o->n_overrides = args->set.n;
-    o->comm = flow_comm_world();
+    o->comm = args->common.comm;
     o->n_threads = args->common.threads;
     o->argc = args->common.argc;
     o->argv = args->common.argv;

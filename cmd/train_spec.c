@@ -10,7 +10,7 @@
 #include "data/missing.h"
 #include "data/location.h"
 #include "data/name_list.h"
-#include "num/comm.h"
+#include "run/root.h"
 
 /* ---- options that override keys of the spec ---- */
 
@@ -127,12 +127,12 @@ static flow_status train_init(train_args *args, bool trains, flow_run_init_resul
         status = opt_texts_add(&overrides, seed, "set", err);
     o->overrides = overrides.at;
     o->n_overrides = overrides.n;
-    const flow_comm *all = trains ? flow_comm_world() : NULL; /* rank 0 writes the spec, and the others read it */
-    const bool writes = flow_comm_rank(all) == 0;
+    const flow_comm *all = trains ? args->common.comm : NULL; /* rank 0 writes the spec, and the others read it */
+    const bool writes = flow_is_root(all);
     if (status == FLOW_OK && writes)
         status = flow_run_init(made, o, err);
     free(seed);
-    FLOW_TRY(flow_comm_agree(all, status, err));
+    FLOW_TRY(flow_root_status(all, status, err));
     if (writes)
         snprintf(args->made, sizeof args->made, "%s", made->spec);
     flow_comm_broadcast(all, 0, args->made, sizeof args->made);

@@ -145,8 +145,8 @@ if [ -n "$necessary" ]; then
     exit 1
 fi
 
-# MPI is asked for its own flags: Open MPI by -showme, MPICH and its relatives by -show. Headers of others make no
-# warnings.
+# mpicc prints its flags: that of Open MPI with -showme, that of MPICH and its relatives with -show. -isystem keeps
+# the compiler from warning about the headers of MPI.
 mpi=no mpi_cflags='' mpi_libs=''
 mpicc=${MPICC:-mpicc}
 if command -v "$mpicc" >/dev/null 2>&1; then

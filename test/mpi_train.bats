@@ -226,6 +226,7 @@ SH
     chmod +x full.sh
     run ranks 2 ./full.sh train table.json -q -j 1 --force
     expect_status 1
+    expect_not "rank 0 on"
     expect "table.h5"
     [ "$(grep -c '^flowctl: error' <<<"$output")" -eq 1 ]
     same table.h5 before.h5
@@ -244,4 +245,12 @@ SH
     expect "events.json"
     [ -e events.h5 ]
     [ "$(grep -c 'epoch 1/1' <<<"$output")" -eq 1 ]
+    expect "rows is the work of 1 of the 2 processes" "train.batch=1024"
+    # what rank 0 alone finds is said as by one process
+    run ranks 2 "$FLOWCTL_MPI" train events.csv
+    expect_status 1
+    expect "flowctl: error: events.json: this spec exists already"
+    run ranks 2 "$FLOWCTL_MPI" train events.json
+    expect_status 1
+    expect "flowctl: error: events.h5: this model exists already"
 }

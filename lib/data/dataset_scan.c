@@ -286,7 +286,7 @@ static flow_status scan_describe_skipped(flow_row_store *data, flow_error *err)
     flow_dataset *base = &data->base;
     base->skipped = (flow_skipped){.all = flow_reader_tell(data->reader).row};
     base->skipped.rows = base->n_skipped;
-    if (data->base.n_skipped == 0 || flow_comm_rank(base->comm) > 0) /* rank 0 has read them, and says what there is */
+    if (data->base.n_skipped == 0 || flow_comm_rank(base->comm) > 0) /* only rank 0 has read them, and warns of them */
         return FLOW_OK;
     flow_kept_column *kept = malloc((size_t)d * sizeof *kept);
     if (kept == NULL)

@@ -35,9 +35,9 @@ flow_status flow_comm_start(int *argc, char ***argv, flow_error *err);
 /* All processes of the job; NULL in a program that runs alone. */
 const flow_comm *flow_comm_world(void);
 /* Every rank calls it when its command has ended with exit status `code` (from 128: stopped by a signal), and waits for
- * the others. True: this rank says what there is to say. That is rank 0; the first one that failed, unless rank 0 did;
- * or a rank that has failed while others go on, which cannot end without it: they do not come here within a few
- * seconds. */
+ * the others. Returns whether this rank prints the message of the job: rank 0 does if it failed or if no rank did, else
+ * the first rank that failed. If the others do not come here within a few seconds, they wait for this rank in a
+ * collective function; then a rank that has failed prints its own message. */
 bool flow_comm_meet(int code);
 /* Leaves the job, as the last call to this header: in order, or, where this rank failed alone, by ending all processes
  * of it. Returns the exit status of the process, which is the same for all ranks: that of a failure if there was one,

@@ -1,8 +1,8 @@
 /* Sums of vectors in a fixed tree, over the leaves that the ranks of a job have.
  *
- * Leaf 0 and leaf 1 are added, leaf 2 and leaf 3, and so on; then these sums in pairs, and their sums. A sum that
- * has no partner goes up as it is. So a sum of floating-point numbers depends on the number of leaves and on nothing
- * else: not on who has them, and not on the number of ranks or threads.
+ * Leaf 0 and leaf 1 are added, leaf 2 and leaf 3, and so on; then these sums in pairs, and their sums. A sum
+ * without a partner is taken to the next level unchanged. The order of additions depends on the number of leaves alone,
+ * so the result has the same bits for any number of ranks and threads.
  *
  * Each rank adds what it can of its own leaves, which follow each other, and is then given a part of the vector, for
  * which it adds up what all ranks have: every rank sends and receives about two vectors.

@@ -115,7 +115,7 @@ static void score_count_row(scoring *run, const flow_scored_row *row, const doub
     score_keep(run, row);
 }
 
-/* out: the score, and the probability in the tail where that is asked for. */
+/* Writes the score to out[0] and, with the option `tail`, the probability in the tail to out[1]. */
 static flow_status score_row(scoring *run, const double *given, double logp, double *out, double *told, flow_error *err)
 {
     const flow_own_sample *sample;

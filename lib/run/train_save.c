@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "model/file.h"
 #include "run/origin.h"
+#include "run/root.h"
 #include "run/train_run.h"
 
 /* ---- provenance ---- */
@@ -117,7 +118,7 @@ static cJSON *summary_json(const train_run *run, flow_error *err)
 flow_status train_save(train_run *run, flow_error *err)
 {
     double began = flow_seconds();
-    if (flow_comm_rank(run->options->comm) > 0) {
+    if (!flow_is_root(run->options->comm)) {
         run->has_saved = true;
         run->saved = began;
         return FLOW_OK;

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "run/root.h"
 #include "run/train_run.h"
+#include "train/batch.h"
 
 /* Whether a training that has done `epochs` is to pause there. */
 static bool train_pauses(const train_run *run, int64_t epochs)
@@ -22,7 +24,8 @@ static flow_status train_on_epoch(void *context, const flow_epoch *epoch, flow_e
     if (train_pauses(run, (int64_t)epoch->epoch)) /* and is saved */
         return flow_error_set(err, FLOW_INTERRUPTED, "paused after epoch %.0f", epoch->epoch);
     const bool has_best = run->x->n_held_out == 0 || flow_trainer_best_epoch(run->trainer) > 0;
-    return has_best && train_save_is_due(run) ? train_save(run, err) : FLOW_OK;
+    const flow_status status = has_best && train_save_is_due(run) ? train_save(run, err) : FLOW_OK;
+    return flow_root_status(run->options->comm, status, err);
 }
 
 static void train_on_step(void *context, const flow_progress *progress)
@@ -71,17 +74,29 @@ static flow_status train_find_far_rows(train_run *run, flow_error *err)
     return flow_experiment_warn_of_far_rows(run->x, &run->far, err);
 }
 
+/* Whole groups of a batch are the shares of ranks. */
+static void train_warn_of_idle_ranks(const flow_experiment *x)
+{
+    const int size = flow_comm_size(x->comm);
+    const int64_t batch = x->train->batch < x->n_rows ? x->train->batch : x->n_rows;
+    const int64_t groups = (batch + FLOW_GROUP - 1) / FLOW_GROUP;
+    if (groups < size)
+        flow_run_warn(x->hooks, "a batch of %lld rows is the work of %lld of the %d processes, and the others wait: "
+                      "each takes groups of %d rows; with train.batch=%d all have one (docs/scaling.md says which "
+                      "rate goes with it)", (long long)batch, (long long)groups, size, FLOW_GROUP, size * FLOW_GROUP);
+}
+
 /* Takes the model file for this run. Rank 0 does it, and says whether there is something to resume. */
 static flow_status train_claim(train_run *run, bool *resume, flow_error *err)
 {
     const flow_run_train_options *o = run->options;
     flow_status status = FLOW_OK;
-    if (flow_comm_rank(o->comm) == 0)
+    if (flow_is_root(o->comm))
         status = flow_output_lock(&run->lock, run->output, false, "trains this model", &o->hooks, err);
-    if (flow_comm_rank(o->comm) == 0 && status == FLOW_OK)
+    if (flow_is_root(o->comm) && status == FLOW_OK)
         status = train_check_output(run, resume, err);
     flow_comm_broadcast(o->comm, 0, resume, sizeof *resume);
-    return flow_comm_agree(o->comm, status, err);
+    return flow_root_status(o->comm, status, err);
 }
 
 static flow_status train_prepare(train_run *run, flow_error *err)
@@ -102,6 +117,7 @@ static flow_status train_prepare(train_run *run, flow_error *err)
     FLOW_TRY(flow_experiment_build(x, x->dim, err));
     FLOW_TRY(flow_experiment_check(x, err));
     flow_experiment_warn_of_networks(x);
+    train_warn_of_idle_ranks(x);
     FLOW_TRY(train_make_trainer(run, err));
     FLOW_TRY(flow_comm_agree(x->comm, resume ? train_resume(run, err) : flow_trainer_start(run->trainer, err), err));
     FLOW_TRY(train_find_far_rows(run, err));
@@ -215,7 +231,7 @@ static flow_status train_finish(train_run *run, flow_status status, flow_error *
     const bool untrained = status == FLOW_NUMERIC && flow_trainer_best_epoch(run->trainer) == 0 && !run->has_saved &&
                            !run->out->resumed;
     status = !untrained && train_is_news(run) ? train_save(run, err) : FLOW_OK;
-    return flow_comm_agree(run->options->comm, status, err);
+    return flow_root_status(run->options->comm, status, err);
 }
 
 /* Takes steps up to the end, or none where the training is to stay where it is. */
@@ -238,7 +254,7 @@ static flow_status train_and_save(train_run *run, flow_error *err)
     run->outcome = "running";
     flow_status status = train_take_steps(run, &hooks, err);
     flow_error save_error = run->save_error;
-    const flow_status save_status = flow_comm_agree(run->options->comm, run->save_status, &save_error);
+    const flow_status save_status = flow_root_status(run->options->comm, run->save_status, &save_error);
     if (save_status != FLOW_OK) {
         *err = save_error;
         return save_status;

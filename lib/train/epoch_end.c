@@ -100,7 +100,6 @@ flow_status flow_trainer_end_epoch(flow_trainer *t, const flow_train_hooks *hook
     now->rows = now->epoch_steps = now->clipped = now->dropped = 0;
     now->score = now->scored_weight = now->norm = now->seconds = 0;
     status = hooks->on_epoch != NULL ? hooks->on_epoch(hooks->context, &epoch, err) : FLOW_OK;
-    status = flow_comm_agree(t->comm, status, err);
     clock->mark = flow_seconds();
     return status;
 }

@@ -22,7 +22,8 @@ typedef struct flow_progress {
 /* All may be NULL. */
 typedef struct flow_train_hooks {
     void *context;
-    /* After each epoch: the place to print and to save. An error from it ends the run. */
+    /* After each epoch: the place to print and to save. An error from it ends the run; it has to be the same at all
+     * ranks that train together. */
     flow_status (*on_epoch)(void *context, const flow_epoch *epoch, flow_error *err);
     /* After each step; must be quick. */
     void (*on_step)(void *context, const flow_progress *progress);
