@@ -45,7 +45,8 @@ const flow_option flow_data_options_table[] = {
     FLOW_KEY_FLAG(flow_data_options, flip, "false",
                   "mirror training images left to right at random, half of them in each epoch"),
     FLOW_KEY_NUMBER(flow_data_options, memory, "4", 0.001, 1e6,
-                    "GiB that rows held in memory may take; larger data are read again each epoch"),
+                    "GiB that rows held in memory may take, at all processes together; larger data are read "
+                    "again each epoch"),
     FLOW_OPTIONS_END,
 };
 
