@@ -10,20 +10,6 @@
 const char *const flow_smooth_names[] = {"tanh", "softplus", "silu", NULL};
 
 FLOW_MULTIVERSION
-static void tanh_first(int n, const real *y, real *first)
-{
-    for (int j = 0; j < n; j++)
-        first[j] = 1 - y[j] * y[j];
-}
-
-FLOW_MULTIVERSION
-static void tanh_second(int n, const real *y, const real *first, real *second)
-{
-    for (int j = 0; j < n; j++)
-        second[j] = -2 * y[j] * first[j];
-}
-
-FLOW_MULTIVERSION
 static void softplus_second(int n, const real *sigmoid, real *second)
 {
     for (int j = 0; j < n; j++)
@@ -48,14 +34,15 @@ static void silu_first(int n, real *x, real *sigmoid)
     }
 }
 
-static void smooth_row(flow_smooth kind, int n, real *y, real *first, real *second)
+static void smooth_row(flow_smooth kind, int n, real bias, real *y, real *first, real *second)
 {
+    if (kind == FLOW_SMOOTH_TANH) {
+        flow_vec_tanh_slopes((size_t)n, bias, y, y, first, second);
+        return;
+    }
+    flow_vec_add_value((size_t)n, bias, y);
     switch (kind) {
-    case FLOW_SMOOTH_TANH:
-        flow_vec_tanh((size_t)n, y, y);
-        tanh_first(n, y, first);
-        if (second != NULL)
-            tanh_second(n, y, first, second);
+    case FLOW_SMOOTH_TANH: /* above */
         break;
     case FLOW_SMOOTH_SOFTPLUS:
         flow_vec_sigmoid((size_t)n, y, first);
@@ -76,8 +63,6 @@ void flow_smooth_apply(flow_smooth kind, int rows, int n, const real *bias, real
 {
     for (int r = 0; r < rows; r++) {
         size_t at = (size_t)r * (size_t)n;
-        if (bias != NULL)
-            flow_vec_add_value((size_t)n, bias[r], y + at);
-        smooth_row(kind, n, y + at, first + at, second != NULL ? second + at : NULL);
+        smooth_row(kind, n, bias != NULL ? bias[r] : 0, y + at, first + at, second != NULL ? second + at : NULL);
     }
 }

@@ -47,6 +47,12 @@ DEFINE_FUNCTION(sigmoid)
 DEFINE_FUNCTION(elu)
 DEFINE_FUNCTION(softplus)
 
+void flow_vec_tanh_slopes(size_t n, real bias, const real *x, real *y, real *first, real *second)
+{
+    assert(n % FLOW_LANES == 0);
+    kernels()->tanh_slopes(n, bias, x, y, first, second);
+}
+
 void flow_vec_softmax(int k, size_t n, real *x, size_t stride)
 {
     assert(n % FLOW_LANES == 0);

@@ -3,8 +3,8 @@
  * would take longer than the computation. vector.h has the arithmetic.
  *
  * Counts are multiples of FLOW_LANES and arrays are aligned to the size of a real, so that a value does not depend on
- * its place in the array. y may be x. The error of each function is at most 1 ulp (3.5 ulp for tanh; 3 ulp for sigmoid
- * and softplus, whose results below the smallest normal number may be zero). NaN gives NaN.
+ * its place in the array. y may be x. The error of each function is at most 1 ulp (3 ulp for tanh, and for sigmoid and
+ * softplus, whose results below the smallest normal number may be zero). NaN gives NaN.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_VECMATH_H
@@ -18,6 +18,8 @@ void flow_vec_exp(size_t n, const real *x, real *y);
 void flow_vec_log(size_t n, const real *x, real *y);
 void flow_vec_log1p(size_t n, const real *x, real *y); /* infinite beyond 1e38 in float, 1e307 in double */
 void flow_vec_tanh(size_t n, const real *x, real *y);
+/* y = tanh(x + bias) with its derivatives: first = 1 - y^2 and, unless NULL, second = -2 y first. */
+void flow_vec_tanh_slopes(size_t n, real bias, const real *x, real *y, real *first, real *second);
 void flow_vec_sigmoid(size_t n, const real *x, real *y);
 void flow_vec_elu(size_t n, const real *x, real *y); /* x > 0 ? x : exp(x) - 1 */
 void flow_vec_softplus(size_t n, const real *x, real *y); /* log(1 + exp(x)) */

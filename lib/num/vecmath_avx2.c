@@ -3,8 +3,10 @@
 #define VECTOR_BYTES 32
 #ifdef FLOW_DOUBLE
 #define V(name, ulp) Sleef_##name##d4_##ulp##avx2
+#define I(name) _mm256_##name##_pd
 #else
 #define V(name, ulp) Sleef_##name##f8_##ulp##avx2
+#define I(name) _mm256_##name##_ps
 #endif
 #define VECMATH_TABLE flow_vecmath_avx2
 #define VECMATH_NAME "AVX2"

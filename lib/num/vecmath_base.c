@@ -6,6 +6,13 @@
 #else
 #define V(name, ulp) Sleef_##name##f4_##ulp
 #endif
+#if defined(__SSE2__)
+#ifdef FLOW_DOUBLE
+#define I(name) _mm_##name##_pd
+#else
+#define I(name) _mm_##name##_ps
+#endif
+#endif
 #define VECMATH_TABLE flow_vecmath_base
 #define VECMATH_NAME "baseline"
 

@@ -2,6 +2,7 @@
  * mixture_kernels.h. Included by one source file per instruction set, which defines
  *     VECTOR_BYTES   the width of a register
  *     V(name, ulp)   the SLEEF function of that width, for example Sleef_expf8_u10avx2
+ *     I(name)        the compiler's intrinsic of that width, for example _mm256_max_ps; not defined: none
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_NUM_VECMATH_FUNCTIONS_H
@@ -22,6 +23,15 @@ typedef unsigned bits __attribute__((vector_size(VECTOR_BYTES)));
 #endif
 enum { WIDTH = VECTOR_BYTES / sizeof(real) };
 
+/* x + ROUNDER, for |x| < 2^(MANTISSA - 2), is rounded to a whole number, which its low bits spell. */
+#ifdef FLOW_DOUBLE
+enum { MANTISSA = 52 };
+#define ROUNDER 0x1.8p52
+#else
+enum { MANTISSA = 23 };
+#define ROUNDER 0x1.8p23F
+#endif
+
 static inline vector load(const real *x)
 {
     vector v;
@@ -34,30 +44,29 @@ static inline void store(real *y, vector v)
     memcpy(y, &v, sizeof v);
 }
 
-/* Loops, because gcc makes one instruction of each. */
+/* Bits, because gcc makes one instruction of them; a loop over the lanes it makes scalar in some places. */
 static inline vector choose(mask m, vector a, vector b)
 {
-    vector y;
-    for (int i = 0; i < WIDTH; i++)
-        y[i] = m[i] ? a[i] : b[i];
-    return y;
+    return (vector)((m & (mask)a) | (~m & (mask)b));
 }
 
 /* Where a or b is NaN, larger and smaller give b. */
 static inline vector larger(vector a, vector b)
 {
-    vector y;
-    for (int i = 0; i < WIDTH; i++)
-        y[i] = a[i] > b[i] ? a[i] : b[i];
-    return y;
+#ifdef I
+    return (vector)I(max)(a, b);
+#else
+    return choose(a > b, a, b);
+#endif
 }
 
 static inline vector smaller(vector a, vector b)
 {
-    vector y;
-    for (int i = 0; i < WIDTH; i++)
-        y[i] = a[i] < b[i] ? a[i] : b[i];
-    return y;
+#ifdef I
+    return (vector)I(min)(a, b);
+#else
+    return choose(a < b, a, b);
+#endif
 }
 
 static inline vector negative_size(vector a)
@@ -80,15 +89,22 @@ static inline __attribute__((always_inline)) vector polynomial(int count, const 
 }
 #define POLYNOMIAL(c, x) polynomial((int)(sizeof(c) / sizeof *(c)), c, x)
 
-/* exp(x) for x <= 0, within 1 ulp, and 0 below the smallest normal number. It is inlined: SLEEF's function takes 1.5
- * times as long. With n = rint(x / log 2), which the low bits of x / log 2 + rounder spell, and
- * r = x - n log 2 in two steps, exp(x) = 2^n (1 + r + r^2 P(r)), P the Chebyshev interpolant, computed with 60
- * digits. */
-static inline vector decay(vector x)
+/* 2^n e, n the whole number in `shifted` (n + ROUNDER), if e and the result are normal numbers */
+static inline vector times_power(vector e, vector shifted)
+{
+#if VECTOR_BYTES == 64
+    return (vector)I(scalef)(e, shifted - ROUNDER);
+#else
+    return (vector)((bits)e + ((bits)shifted << MANTISSA));
+#endif
+}
+
+/* exp(x) = 2^n (1 + y): returns y, within 1 ulp, and n + ROUNDER in *shifted. With n = rint(x / log 2) and
+ * r = x - n log 2 in two steps, y = exp(r) - 1 = r + r^2 P(r), P the Chebyshev interpolant, computed with 60 digits.
+ * It is inlined: SLEEF's functions take 1.5 times as long or more. */
+static inline vector exponential(vector x, vector *shifted)
 {
 #ifdef FLOW_DOUBLE
-    enum { MANTISSA = 52 };
-    static const real rounder = 0x1.8p52, least = -708.396418532264106;
     static const real high = 0x1.62e42feep-1, low = 1.90821492927058770002e-10;
     static const real c[] = {
         0.500000000000000103,   0.166666666666666675,   0.0416666666666238205,    0.0083333333333300382,
@@ -96,16 +112,30 @@ static inline vector decay(vector x)
         2.76202015910315488e-7, 2.5100472505694996e-8,
     };
 #else
-    enum { MANTISSA = 23 };
-    static const real rounder = 0x1.8p23F, least = -87.3365402F;
     static const real high = 0.693359375F, low = -2.12194440e-4F;
     static const real c[] = {0.5F, 0.166665767F, 0.0416665542F, 0.00836323288F, 0.00139262508F};
 #endif
-    vector shifted = x * (real)1.4426950408889634074 + rounder, n = shifted - rounder;
-    vector r = (x - n * high) - n * low;
-    vector e = (real)1 + (r + r * r * POLYNOMIAL(c, r));
-    bits scaled = (bits)e + ((bits)shifted << MANTISSA);
-    return (vector)((mask)scaled & ~(x < least));
+    *shifted = x * (real)1.4426950408889634074 + ROUNDER;
+    vector n = *shifted - ROUNDER, r = (x - n * high) - n * low;
+    return r + r * r * POLYNOMIAL(c, r);
+}
+
+/* exp(x) for x <= 0, within 1 ulp, and 0 below the smallest normal number */
+static inline vector decay(vector x)
+{
+    static const real least = sizeof(real) == sizeof(double) ? (real)-708.396418532264106 : (real)-87.3365402F;
+    vector shifted, y = exponential(x, &shifted);
+    return (vector)((mask)times_power((real)1 + y, shifted) & ~(x < least));
+}
+
+/* (exp(2 x) - 1) / (exp(2 x) + 1), with exp(2 x) - 1 = 2^n y + (2^n - 1), which has all its digits for every x. Beyond
+ * `most` the result is 1 to all digits. */
+static inline vector hyperbolic_tangent(vector x)
+{
+    const vector most = (vector){0} + (sizeof(real) == sizeof(double) ? (real)20 : (real)10);
+    vector bounded = larger(-most, smaller(most, x)), shifted, y = exponential(bounded + bounded, &shifted);
+    vector power = times_power((vector){0} + (real)1, shifted), less_one = power * y + (power - (real)1);
+    return less_one / (less_one + (real)2);
 }
 
 /* log(x) for a normal x, within 2 ulp of it or of 1, whichever is larger; NaN for infinity. With x = 2^n (1 + a), 1 + a
@@ -114,46 +144,41 @@ static inline vector decay(vector x)
 static inline vector logarithm(vector x)
 {
 #ifdef FLOW_DOUBLE
-    enum { MANTISSA = 52, BIAS = 1023 };
+    enum { BIAS = 1023 };
     const bits one = (bits){0} + 0x3ff0000000000000u, least = (bits){0} + 0x3fe6a09e667f3bcdu;
-    static const real rounder = 0x1.8p52, high = 0x1.62e42feep-1, low = 1.90821492927058770002e-10;
+    static const real high = 0x1.62e42feep-1, low = 1.90821492927058770002e-10;
     static const real c[] = {
         0.333333333333333484,  0.199999999999497522,  0.142857143129877425,  0.111111055673975399,
         0.0909144456263086104, 0.0766586080027802063, 0.0730822484252170293,
     };
 #else
-    enum { MANTISSA = 23, BIAS = 127 };
+    enum { BIAS = 127 };
     const bits one = (bits){0} + 0x3f800000u, least = (bits){0} + 0x3f3504f3u;
-    static const real rounder = 0x1.8p23F, high = 0.693359375F, low = -2.12194440e-4F;
+    static const real high = 0.693359375F, low = -2.12194440e-4F;
     static const real c[] = {0.333333425F, 0.199943903F, 0.147899747F};
 #endif
     bits moved = (bits)x + (one - least), exponent = moved >> MANTISSA;
-    vector n = (vector)((bits)((vector){0} + rounder) + exponent) - (rounder + BIAS);
+    vector n = (vector)((bits)((vector){0} + ROUNDER) + exponent) - (ROUNDER + BIAS);
     vector a = (vector)(moved - (exponent << MANTISSA) + least) - (real)1;
     vector s = a / ((real)2 + a), twice = s + s, t = s * s;
     return n * high + (twice + (n * low + twice * (t * POLYNOMIAL(c, t)))) + (real)0 * x;
 }
 
-/* 2^x for |x| <= 120 without bounds: as decay, which has a comment. */
+/* 2^x for |x| <= 120 without bounds: as exponential, which has a comment */
 static inline vector power_of_two(vector x)
 {
 #ifdef FLOW_DOUBLE
-    enum { MANTISSA = 52 };
-    static const real rounder = 0x1.8p52;
     static const real c[] = {
         0.693147180559945309,   0.240226506959100712,    0.055504108664821627,    0.00961812910762847949,
         0.00133335581464064707, 0.000154035303933707334, 1.52527338415567726e-5,  1.32154868087055628e-6,
         1.01780570877339411e-7, 7.05489730415549928e-9,  4.45581790833606449e-10, 2.57293241773623042e-11,
     };
 #else
-    enum { MANTISSA = 23 };
-    static const real rounder = 0x1.8p23F;
     static const real c[] = {0.693147188F,   0.240226508F,   0.0555035711F,
                              0.00961808256F, 0.00133908634F, 0.000154531629F};
 #endif
-    vector shifted = x + rounder, r = x - (shifted - rounder);
-    vector e = (real)1 + r * POLYNOMIAL(c, r);
-    return (vector)((bits)e + ((bits)shifted << MANTISSA));
+    vector shifted = x + ROUNDER, r = x - (shifted - ROUNDER);
+    return times_power((real)1 + r * POLYNOMIAL(c, r), shifted);
 }
 
 /* 1 / sqrt(x) for a normal x, within 2 ulp: a root and a division take three times as long. The shift halves the

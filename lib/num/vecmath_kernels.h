@@ -21,12 +21,23 @@
 KERNEL(exp, (vector)V(exp, u10)(a))
 KERNEL(log, (vector)V(log, u10)(a))
 KERNEL(log1p, (vector)V(log1p, u10)(a))
-KERNEL(tanh, (vector)V(tanh, u35)(a))
+KERNEL(tanh, hyperbolic_tangent(a))
 KERNEL(sigmoid, sigmoid(a))
 KERNEL(elu, elu(a))
 KERNEL(softplus, softplus(a))
 KERNEL(mills, mills(a))
 KERNEL(normal_tail, normal_tail(a))
+
+static void kernel_tanh_slopes(size_t n, real bias, const real *x, real *y, real *first, real *second)
+{
+    for (size_t i = 0; i < n; i += WIDTH) {
+        vector a = hyperbolic_tangent(load(x + i) + bias), slope = (real)1 - a * a;
+        store(y + i, a);
+        store(first + i, slope);
+        if (second != NULL)
+            store(second + i, (real)-2 * a * slope);
+    }
+}
 
 static void kernel_softmax(int k, size_t n, real *x, size_t stride)
 {
@@ -63,7 +74,8 @@ static void kernel_normals(size_t n, real *u, real *v)
 
 const flow_vecmath VECMATH_TABLE = {
     .name = VECMATH_NAME, .exp = kernel_exp, .log = kernel_log, .log1p = kernel_log1p, .tanh = kernel_tanh,
-    .sigmoid = kernel_sigmoid, .elu = kernel_elu, .softplus = kernel_softplus, .softmax = kernel_softmax,
+    .sigmoid = kernel_sigmoid, .elu = kernel_elu, .softplus = kernel_softplus,
+    .tanh_slopes = kernel_tanh_slopes, .softmax = kernel_softmax,
     .mills = kernel_mills, .normal_tail = kernel_normal_tail, .normals = kernel_normals,
     .mixture_map = mixture_map, .mixture_invert = mixture_invert, .mixture_backward = mixture_backward,
 };
