@@ -161,71 +161,71 @@ static const finding_words kinds[FLOW_N_FINDINGS] = {
     [FLOW_FINDING_CONSTANT] = {
         "constant", "the same value in every row",
         "they have no density: leave them out with data.columns",
-        NULL, .has_value = true},
+        .has_value = true},
     [FLOW_FINDING_NEARLY_CONSTANT] = {
         "nearly_constant", "nearly constant",
         "they have no density: leave them out with data.columns",
-        detail_nearly, .has_value = true},
+        .detail = detail_nearly, .has_value = true},
     [FLOW_FINDING_ROW_NUMBER] = {
         "row_number", "numbers of the rows",
         "they say where a row stands, and nothing else: leave them out with data.columns",
-        NULL, .has_value = true},
+        .has_value = true},
     [FLOW_FINDING_COPY] = {
         "copy", "copies of other columns",
         "leave them out with data.columns: with them there is no density, and likelihoods grow without a limit",
-        detail_sum},
+        .detail = detail_sum},
     [FLOW_FINDING_LINEAR] = {
         "linear", "functions of other columns",
         "leave them out with data.columns, and compute them from the others: with them there is no density, and "
         "likelihoods grow without a limit",
-        detail_sum},
+        .detail = detail_sum},
     [FLOW_FINDING_CODE] = {
         "code", "codes for missing values?",
         "if they are, this drops their rows (in a spec data.missing and data.skip_invalid): "
         "--skip-invalid --missing ",
-        detail_code, .has_value = true, .has_row = true},
+        .detail = detail_code, .has_value = true, .has_row = true},
     [FLOW_FINDING_BOOLEAN] = {
         "boolean", "two values",
         "name them in data.context to have the density of the others given them, or begin the flow with:",
-        detail_two},
+        .detail = detail_two},
     [FLOW_FINDING_CLASSES] = {
         "classes", "few whole numbers, perhaps classes",
         "name them in data.context to have the density of the others given them, or begin the flow with:",
-        detail_classes},
+        .detail = detail_classes},
     [FLOW_FINDING_LATTICE] = {
         "lattice", "whole or rounded numbers",
         "they have probabilities and no density: begin the flow with:",
-        detail_step, .has_value = true},
+        .detail = detail_step, .has_value = true},
     [FLOW_FINDING_REPEATED] = {
         "repeated", "few different values, in unequal steps",
         "a flow narrows down on them, and its likelihoods mean little: leave them out with data.columns, or take the "
         "values before they were rounded",
-        detail_repeated, .has_value = true},
+        .detail = detail_repeated, .has_value = true},
     [FLOW_FINDING_SPIKE] = {
         "spike", "single values in many rows, beside others that vary",
         "such a value has a probability, and no density: give the blocks \"univariate\": \"mixture\", which can "
         "describe it, and begin the flow with:",
-        detail_spike, .has_value = true},
+        .detail = detail_spike, .has_value = true},
     [FLOW_FINDING_BOUND] = {
         "bound", "values end at a bound",
         "samples would lie beyond it: begin the flow with:",
-        detail_bound},
+        .detail = detail_bound},
     [FLOW_FINDING_ANGLE] = {
         "angle", "angles?",
         "if both ends mean the same, begin the flow with:",
-        detail_period},
+        .detail = detail_period},
     [FLOW_FINDING_DECADES] = {
         "decades", "positive, over several decades",
         "begin the flow with \"asinh\" instead of \"standardize\"",
-        detail_range},
+        .detail = detail_range},
     [FLOW_FINDING_TAILS] = {
         "tails", "heavy tails",
         "begin the flow with \"asinh\" instead of \"standardize\"",
-        detail_wild, .has_value = true, .has_row = true},
+        .detail = detail_wild, .has_value = true, .has_row = true},
     [FLOW_FINDING_OUTLIERS] = {
         "outliers", "values far from all others",
         "look at these rows, and remove mistakes; or begin the flow with \"asinh\" instead of \"standardize\"",
-        detail_farthest, .has_value = true, .has_row = true},
+        .detail = detail_farthest, .has_value = true, .has_row = true},
 };
 
 /* Adds `, "key": value`, in all digits: a value that was rounded may be beyond a bound. NaN: nothing. */
