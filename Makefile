@@ -417,7 +417,7 @@ bench: release $(addprefix build/,$(BENCH))
 	@set -e; for program in $(addprefix build/,$(BENCH)) scripts/bench_startup.sh; do \
 	    printf '\n== %s\n' "$$program"; $$program; done
 
-##   bench-peers    side by side with zuko, nflows, normflows and PyTorch, by PYTHON=python3 (scripts/bench_peers.py)
+##   bench-peers    side by side with zuko, nflows, flowjax, normflows and PyTorch (scripts/bench_peers.py)
 bench-peers: release build/test/bench/bench_workloads
 	@$(PYTHON) scripts/bench_peers.py
 

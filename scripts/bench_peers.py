@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""flowctl, zuko, nflows, normflows and PyTorch itself on the same shapes, one thread each: a Markdown table on standard
-output.
+"""flowctl, zuko, nflows, flowjax, normflows and PyTorch itself on the same shapes, one thread each: Markdown tables on
+standard output.
 
 The shapes are those of test/bench/workloads/*.json. In every round each program measures every task once, one program
 after the other, so that what else the machine does meets all of them. A figure is a median over the rounds, a ratio the
-median of ratios within a round. All times are processor time of one thread.
+median of ratios within a round. All times are processor time of one thread. All of it takes about a quarter of an hour.
 
-    python3 -m venv peers && peers/bin/pip install torch zuko nflows torchdiffeq normflows==1.7.3
+    python3 -m venv peers
+    peers/bin/pip install torch zuko nflows torchdiffeq normflows==1.7.3 jax flowjax
     make bench-peers PYTHON=peers/bin/python
+    peers/bin/python scripts/bench_peers.py --peers "zuko,flowjax,torch compiled" S1 S2
 """
 
 import argparse
@@ -26,34 +28,13 @@ PROGRAM = ROOT / "build/test/bench/bench_workloads"
 
 def work_of(peer, shape):
     """The peer's parameters, and a function for each task that does it on one batch."""
-    import torch
-
-    torch.manual_seed(1)
-    model = peer.model(shape)
-    if model is None:
+    run = peer.run(shape, rate=1e-12)  # so small that the weights stay what they are
+    if run is None:
         return None, {}
-    x = batch_of(shape)
-    stepper = optimizer(model, shape.optimizer, 1e-12, getattr(peer, "fastest", True))  # a rate that keeps the weights what they are
-
-    def train():
-        model.train()
-        stepper.zero_grad()
-        loss = -peer.log_prob(model, x).mean()
-        loss.backward()
-        stepper.step()
-
-    def logprob():
-        model.eval()
-        with torch.no_grad():
-            peer.log_prob(model, x)
-
-    def sample():
-        model.eval()
-        with torch.no_grad():
-            peer.sample(model, shape.batch)
-
-    tasks = {"train": train, "logprob": logprob, "sample": sample}
-    return parameters(model), {name: tasks[name] for name in shape.tasks}
+    x = run.array(batch_of(shape))
+    tasks = {"train": lambda: run.step(x), "logprob": lambda: run.log_prob(x),
+             "sample": lambda: run.sample(shape.batch)}
+    return run.parameters(), {name: tasks[name] for name in shape.tasks if name in run.tasks}
 
 
 def seconds_of(work, least):
@@ -99,11 +80,13 @@ def milliseconds(seconds):
     return f"{1e3 * seconds:.3g}" if seconds < 1 else f"{1e3 * seconds:.0f}"
 
 
-def cells_of(seconds, reference):
-    if not seconds:
-        return ["-", "-"]
-    ratio = statistics.median(theirs / own for theirs, own in zip(seconds, reference))
-    return [milliseconds(statistics.median(seconds)), f"{ratio:.1f}"]
+def fastest_of(peers, seconds, task):
+    """The ratio of the fastest peer's time to ours, in words."""
+    there = [seconds[name][task] for name in peers if seconds[name].get(task)]
+    if not there:
+        return "-"
+    fastest = min(there, key=statistics.median)
+    return f"{statistics.median(theirs / own for theirs, own in zip(fastest, seconds['flowctl'][task])):.1f}"
 
 
 def print_rows(shape, peers, seconds, runs):
@@ -114,7 +97,29 @@ def print_rows(shape, peers, seconds, runs):
         cells = [shape.name, task, milliseconds(statistics.median(own))]
         cells += [milliseconds(at_peak), f"{100 * share:.0f} %"] if share > 0 else ["-", "-"]
         for name in peers:
-            cells += cells_of(seconds[name].get(task), own)
+            theirs = seconds[name].get(task)
+            cells.append(milliseconds(statistics.median(theirs)) if theirs else "-")
+        print("| " + " | ".join([*cells, fastest_of(peers, seconds, task)]) + " |", flush=True)
+
+
+def print_heads(heads, left):
+    print("\n| " + " | ".join(heads) + " |\n" + "|---" * left + "|--:" * (len(heads) - left) + "|")
+
+
+def print_tables(group, peers, rounds, least):
+    """Of shapes that the same peers have."""
+    print_heads(["", "task", "flowctl, ms", "at the peak, ms", "of peak", *(f"{name}, ms" for name in peers), "x"], 2)
+    done = {}
+    for shape in group:
+        done[shape] = measure(shape, peers, rounds, least)
+        print_rows(shape, peers, done[shape][0], done[shape][2])
+    print()
+    for shape, (_, _, runs) in done.items():
+        print_against(shape, runs)
+    named = [name for name in peers if not name.endswith((" compiled", " tuned"))]
+    print_heads(["", "", "parameters of flowctl", *named], 2)
+    for shape, (_, counts, _) in done.items():
+        cells = [shape.name, shape.title] + [str(counts[name] or "-") for name in ("flowctl", *named)]
         print("| " + " | ".join(cells) + " |", flush=True)
 
 
@@ -141,12 +146,14 @@ def print_versions(peers):
     lines = subprocess.run([ROOT / "build/flowctl", "--version"], check=True, capture_output=True, text=True).stdout
     print(", ".join(" ".join(line.split()) for line in lines.splitlines()) + ", 1 thread  ")
     if peers:
-        import torch
-
-        torch.set_num_threads(1)
         packages = sorted({package for name in peers for package in PEERS[name].packages})
-        print(f"Python {platform.python_version()}, " + ", ".join(f"{p} {version(p)}" for p in packages) +
-              f", kernels for {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} thread")
+        words = [f"Python {platform.python_version()}"] + [f"{p} {version(p)}" for p in packages]
+        if "torch" in packages:
+            import torch
+
+            torch.set_num_threads(1)
+            words.append(f"its kernels for {torch.backends.cpu.get_cpu_capability()}")
+        print(", ".join(words) + ", 1 thread")
     print()
 
 
@@ -161,22 +168,13 @@ def main():
         sys.exit(f"there is no {PROGRAM}: run make bench-peers")
     peers = load_peers(args.peers.split(","))
     print_versions(peers)
-    heads = ["", "task", "flowctl, ms", "at the peak, ms", "of peak"]
-    heads += [head for name in peers for head in (f"{name}, ms", "x")]
-    print("| " + " | ".join(heads) + " |\n" + "|---" * 2 + "|--:" * (len(heads) - 2) + "|")
-    done = {}
-    for name in args.workloads or sorted(path.stem for path in WORKLOADS.glob("*.json")):
-        shape = Shape(name)
-        done[shape] = measure(shape, peers, args.rounds, args.seconds)
-        print_rows(shape, peers, done[shape][0], done[shape][2])
-    print("\nx: the peer's time over that of flowctl  ")
-    for shape, (_, _, runs) in done.items():
-        print_against(shape, runs)
-    heads = ["", "", "parameters of flowctl", *peers]
-    print("\n| " + " | ".join(heads) + " |\n" + "|---" * 2 + "|--:" * (len(heads) - 2) + "|")
-    for shape, (_, counts, _) in done.items():
-        cells = [shape.name, shape.title] + [str(counts[name] or "-") for name in ("flowctl", *peers)]
-        print("| " + " | ".join(cells) + " |")
+    shapes = [Shape(name) for name in args.workloads or sorted(path.stem for path in WORKLOADS.glob("*.json"))]
+    for images in (False, True):
+        group = [shape for shape in shapes if (shape.image is not None) == images]
+        if group:
+            print_tables(group, {name: peer for name, peer in peers.items() if peer.images == images}, args.rounds,
+                         args.seconds)
+    print("\nx: the time of the fastest of them over that of flowctl")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The workloads of test/bench/workloads/*.json in other libraries, for the scripts beside this one."""
+"""The workloads of test/bench/workloads/*.json in other libraries, for the scripts beside this one.
+
+A peer's run(shape, rate, clip) is a model with its optimizer, whatever the library: parameters(), array(rows),
+step(x), log_prob(x) and sample(n), and `tasks`, those of TASKS that it can do. It is None where the peer has nothing of
+that shape.
+"""
 
 import json
 import math
@@ -7,6 +12,7 @@ import os
 from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before any import of torch
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"  # and of jax
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKLOADS = ROOT / "test/bench/workloads"
@@ -37,11 +43,59 @@ class Shape:
         return self.univariate["type"] == "rational_quadratic"
 
 
-# ---------------------------------------------------------------- peers
+# ---------------------------------------------------------------- peers on PyTorch
 # A model is None where the peer has nothing of that shape.
 
 
-class Zuko:
+class TorchPeer:
+    images = False
+    fastest = True  # of PyTorch's ways to compute the optimizer
+    compiles = False
+
+    def run(self, shape, rate, clip=0):
+        model = self.model(shape)
+        return None if model is None else TorchRun(self, model, shape, rate, clip)
+
+
+class TorchRun:
+    def __init__(self, peer, model, shape, rate, clip):
+        import torch
+
+        self.torch, self.model, self.clip = torch, model, clip
+        self.optimizer = optimizer(model, shape.optimizer, rate, peer.fastest)
+        calls = [lambda x: -peer.log_prob(model, x).mean(), lambda x: peer.log_prob(model, x),
+                 lambda n: peer.sample(model, n)]
+        self.loss, self.density, self.draw = map(torch.compile, calls) if peer.compiles else calls
+        self.tasks = TASKS
+        if peer.compiles and shape.block != "coupling":
+            self.tasks = ["train", "logprob"]
+
+    def parameters(self):
+        return parameters(self.model)
+
+    def array(self, rows):
+        return self.torch.from_numpy(rows)
+
+    def step(self, x):
+        self.model.train()
+        self.optimizer.zero_grad()
+        self.loss(x).backward()
+        if self.clip > 0:
+            self.torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+        self.optimizer.step()
+
+    def log_prob(self, x):
+        self.model.eval()
+        with self.torch.no_grad():
+            return self.density(x)
+
+    def sample(self, n):
+        self.model.eval()
+        with self.torch.no_grad():
+            return self.draw(n)
+
+
+class Zuko(TorchPeer):
     packages = ["zuko", "torch"]
 
     def __init__(self):
@@ -75,7 +129,7 @@ class Zuko:
         return model().sample((n,))
 
 
-class Nflows:
+class Nflows(TorchPeer):
     packages = ["nflows", "torch"]
 
     def __init__(self):
@@ -111,9 +165,10 @@ class Nflows:
         return model.sample(n)
 
 
-class Normflows:
+class Normflows(TorchPeer):
     """Image flows, as its example `glow` builds them, without classes."""
 
+    images = True
     fastest = False  # as PyTorch trains them unless told otherwise
     packages = ["normflows", "torch"]
 
@@ -161,7 +216,7 @@ class NormflowsTuned(Normflows):
         return None if model is None else model.to(memory_format=torch.channels_last)
 
 
-class Torch:
+class Torch(TorchPeer):
     """Layers and nothing around them: what PyTorch itself allows. Coupling flows, and a continuous one whose equation
     torchdiffeq solves."""
 
@@ -258,7 +313,128 @@ class Torch:
         return Field()
 
 
-PEERS = {"zuko": Zuko, "nflows": Nflows, "torch": Torch, "normflows": Normflows,
+class Compiled:
+    """By torch.compile, in front of a peer. Flows with a pass for each column are left out, since compiling them takes
+    minutes, and so are equations."""
+
+    compiles = True
+
+    def model(self, shape):
+        return super().model(shape) if shape.block in ("maf", "coupling") else None
+
+
+class ZukoCompiled(Compiled, Zuko):
+    pass
+
+
+class NflowsCompiled(Compiled, Nflows):
+    pass
+
+
+class TorchCompiled(Compiled, Torch):
+    pass
+
+
+# ---------------------------------------------------------------- flowjax
+
+
+class Flowjax:
+    images = False
+    packages = ["flowjax", "jax"]
+
+    def __init__(self):
+        import flowjax.bijections
+        import flowjax.distributions
+        import flowjax.flows
+        import jax
+
+        jax.config.update("jax_cpu_enable_async_dispatch", False)  # one thread computes and waits
+        self.flowjax = flowjax
+
+    def run(self, shape, rate, clip=0):
+        model = self.model(shape)
+        return None if model is None else JaxRun(model, rate, clip)
+
+    def model(self, shape):
+        import jax
+        import paramax
+
+        flows, bijections = self.flowjax.flows, self.flowjax.bijections
+        width = shape.hidden[0]
+        if shape.block not in ("maf", "iaf", "coupling") or any(hidden != width for hidden in shape.hidden):
+            return None
+        if shape.splines:  # of one inner knot less than it has bins
+            transformer = bijections.RationalQuadraticSpline(knots=shape.univariate["bins"] - 1,
+                                                             interval=shape.univariate["bound"])
+        elif shape.univariate["type"] == "affine":
+            transformer = bijections.Affine()
+        else:
+            return None
+        build = flows.coupling_flow if shape.block == "coupling" else flows.masked_autoregressive_flow
+        base = paramax.non_trainable(self.flowjax.distributions.Normal(jax.numpy.zeros(shape.dimensions)))
+        return build(jax.random.key(1), base_dist=base, transformer=transformer, flow_layers=shape.blocks,
+                     nn_width=width, nn_depth=len(shape.hidden), invert=shape.block != "iaf")
+
+
+class JaxRun:
+    """The functions are compiled at their first call; a step may write where parameters and moments were before."""
+
+    tasks = TASKS
+
+    def __init__(self, model, rate, clip):
+        import equinox
+        import jax
+        import optax
+        import paramax
+
+        self.jax, self.key = jax, jax.random.key(2)
+        adam = optax.adam(rate)
+        chain = optax.chain(optax.clip_by_global_norm(clip), adam) if clip > 0 else adam
+        self.params, static = equinox.partition(model, equinox.is_inexact_array,
+                                                is_leaf=lambda leaf: isinstance(leaf, paramax.NonTrainable))
+        self.moments = chain.init(self.params)
+
+        def flow(params):
+            return paramax.unwrap(equinox.combine(params, static))
+
+        def step(params, moments, x):
+            gradient = jax.grad(lambda params: -flow(params).log_prob(x).mean())(params)
+            updates, moments = chain.update(gradient, moments, params)
+            return equinox.apply_updates(params, updates), moments
+
+        self.model, self.next = model, jax.jit(step, donate_argnums=(0, 1))
+        self.density = jax.jit(lambda params, x: flow(params).log_prob(x))
+        self.draw = jax.jit(lambda params, key, n: flow(params).sample(key, (n,)), static_argnums=2)
+
+    def parameters(self):
+        """Those that count: weights which a mask makes zero do not."""
+        jax = self.jax
+        total = sum(leaf.size for leaf in jax.tree.leaves(self.params))
+        layers = self.model.bijection
+        layers = getattr(layers, "bijection", layers).bijection  # of Invert, where it is, and of Scan
+        for net in jax.tree.leaves(layers, is_leaf=lambda node: hasattr(node, "layers")):
+            for layer in getattr(net, "layers", []):
+                if hasattr(layer.weight, "args"):
+                    mask, weight = layer.weight.args[:2]
+                    total -= weight.size - int(mask.sum())
+        return total
+
+    def array(self, rows):
+        return self.jax.numpy.asarray(rows)
+
+    def step(self, x):
+        self.params, self.moments = self.next(self.params, self.moments, x)
+        self.jax.block_until_ready(self.params)
+
+    def log_prob(self, x):
+        return self.density(self.params, x).block_until_ready()
+
+    def sample(self, n):
+        return self.draw(self.params, self.key, n).block_until_ready()
+
+
+PEERS = {"zuko": Zuko, "zuko compiled": ZukoCompiled, "nflows": Nflows, "nflows compiled": NflowsCompiled,
+         "torch": Torch, "torch compiled": TorchCompiled, "flowjax": Flowjax, "normflows": Normflows,
          "normflows tuned": NormflowsTuned}
 
 
@@ -287,9 +463,10 @@ def optimizer(model, name, rate, fastest=True):
 
 def batch_of(shape):
     """A batch of standard normal rows; images as PyTorch has them, (n, channels, height, width)."""
-    import torch
+    import numpy
 
-    if shape.image is None:
-        return torch.randn(shape.batch, shape.dimensions)
-    height, width, channels = shape.image
-    return torch.randn(shape.batch, channels, height, width)
+    form = (shape.dimensions,)
+    if shape.image is not None:
+        height, width, channels = shape.image
+        form = (channels, height, width)
+    return numpy.random.default_rng(1).standard_normal((shape.batch, *form), dtype="float32")
