@@ -159,6 +159,9 @@ ifeq ($(CONFIG_X86_64),yes)
 FLAGS_lib/num/vecmath_avx2 := -mavx2 -mfma -ffp-contract=fast
 FLAGS_lib/num/vecmath_avx512 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -ffp-contract=fast
 endif
+ifeq ($(CONFIG_AMX),yes)
+FLAGS_lib/num/gemm_bf16x3_amx := -mavx512f -mavx512bw -mavx512bf16 -mamx-tile -mamx-bf16
+endif
 LIBRARY_FLAGS = $(CONFIG_CFLAGS)
 LIBRARIES = $(CONFIG_LIBS)
 ifeq ($(filter yes,$(XSMM))$(CONFIG_XSMM),yesyes)

@@ -175,12 +175,18 @@ case $machine in
     *) x86_64=no ;;
 esac
 
+# Compilers before gcc 11 and clang 12 cannot compile for AMX.
+amx=no
+[ "$x86_64" = no ] || ! builds -mavx512bf16 -mamx-tile -mamx-bf16 <<<'#include <immintrin.h>
+int main(void) { _tile_release(); return 0; }' || amx=yes
+
 variable() { printf 'CONFIG_%s := %s\n' "$1" "$(tr -s ' \n' '  ' <<<"$2" | sed -e 's/^ *//' -e 's/ *$//')"; }
 echo "# Written by scripts/probe.sh; remove this file to look again."
 variable CC "$cc"
 # shellcheck disable=SC2086
 variable COMPILER "$($cc --version | head -n 1 | tr -d "'#\$")"
 variable X86_64 "$x86_64"
+variable AMX "$amx"
 variable CFLAGS "$search_cflags ${cflags_hdf5-} ${cflags_gsl-} ${cflags_cblas-} ${cflags_cjson-} ${cflags_sleef-} \
     ${cflags_png-} ${cflags_zlib-}"
 variable LIBS "$search_libs ${libs_hdf5-} ${libs_gsl-} ${libs_cblas-} ${libs_cjson-} ${libs_sleef-} \

@@ -12,6 +12,8 @@
 #include <libxsmm.h>
 #endif
 
+#include "num/gemm_bf16x3.h"
+#include "num/math_mode.h"
 #include "num/profile.h"
 #include "num/transpose.h"
 
@@ -232,6 +234,36 @@ void flow_gemm_processor(char *out, size_t size)
 
 #endif
 
+/* ------------------------------------------------------------------ bf16x3 */
+
+#ifdef FLOW_DOUBLE
+static bool gemm_bf16x3(bool transpose_a, bool transpose_b, int count, int m, int n, int k, const real *const *a,
+                        int lda, const real *const *b, int ldb, real beta, real *c, int ldc)
+{
+    (void)transpose_a, (void)transpose_b, (void)count, (void)m, (void)n, (void)k, (void)a, (void)lda, (void)b,
+        (void)ldb;
+    (void)beta, (void)c, (void)ldc;
+    return false;
+}
+#else
+/* Returns whether the calling thread wants that arithmetic, and it pays. */
+static bool gemm_bf16x3(bool transpose_a, bool transpose_b, int count, int m, int n, int k, const real *const *a,
+                        int lda, const real *const *b, int ldb, real beta, real *c, int ldc)
+{
+    if (flow_math_mode() != FLOW_MATH_BF16X3 || !flow_bf16x3_pays(m, n, k))
+        return false;
+    const flow_bf16x3_kernels *kernels = flow_bf16x3_find();
+    if (kernels == NULL)
+        return false;
+    if (beta != 0 && beta != 1)
+        gemm_scale(m, n, beta, c, ldc);
+    flow_bf16x3_gemm(kernels, transpose_a, transpose_b, count, m, n, k, a, lda, b, ldb, beta != 0, c, ldc);
+    return true;
+}
+#endif
+
+/* ------------------------------------------------------------------ all */
+
 void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
                real beta, real *c, int ldc)
 {
@@ -242,7 +274,8 @@ void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const re
         return;
     }
     double began = flow_profile_begin_product();
-    gemm_multiply(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
+    if (!gemm_bf16x3(transpose_a, transpose_b, 1, m, n, k, &a, lda, &b, ldb, beta, c, ldc))
+        gemm_multiply(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
     flow_profile_end_product(began);
 }
 
@@ -251,7 +284,8 @@ void flow_gemm_sum(bool transpose_a, int count, int m, int n, int k, const real 
 {
     if (count > 1 && m > 0 && n > 0 && k > 0) {
         double began = flow_profile_begin_product();
-        bool done = gemm_sum(transpose_a, count, m, n, k, a, lda, b, ldb, beta, c, ldc);
+        bool done = gemm_bf16x3(transpose_a, false, count, m, n, k, a, lda, b, ldb, beta, c, ldc) ||
+                    gemm_sum(transpose_a, count, m, n, k, a, lda, b, ldb, beta, c, ldc);
         flow_profile_end_product(began);
         if (done)
             return;

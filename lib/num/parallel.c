@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "num/math_mode.h"
 #include "num/profile.h"
 
 enum { SPINS = 2000, PARTICIPANTS = 0xffff };
@@ -26,6 +27,7 @@ typedef struct thread_pool {
     flow_task *task;
     void *context;
     flow_profile_place place; /* of the caller, in its profile */
+    flow_math math;           /* the caller's choice */
 } thread_pool;
 
 #define NEW_POOL {.busy = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER, \
@@ -56,12 +58,14 @@ int flow_processors(void)
 static void pool_take_items(thread_pool *p, int thread)
 {
     bool measured = flow_profile_begin_work(&p->place, thread);
+    flow_math before = flow_math_choose(p->math);
     for (;;) {
         int item = atomic_fetch_add_explicit(&p->next_item, 1, memory_order_relaxed);
         if (item >= p->n_items)
             break;
         p->task(p->context, item, thread);
     }
+    flow_math_choose(before);
     if (measured)
         flow_profile_end_work();
 }
@@ -159,6 +163,7 @@ static void pool_run(thread_pool *p, int n_workers, int n_items, flow_task *task
     p->task = task;
     p->context = context;
     p->place = flow_profile_where();
+    p->math = flow_math_mode();
     p->n_items = n_items;
     atomic_store(&p->next_item, 0);
     atomic_store(&p->running, n_workers);
@@ -184,7 +189,8 @@ void flow_parallel_for(int n_items, int n_threads, flow_task *task, void *contex
         pool_run(p, n_workers, n_items, task, context);
         pthread_mutex_unlock(&p->busy);
     } else {
-        thread_pool alone = {.n_items = n_items, .task = task, .context = context, .place = flow_profile_where()};
+        thread_pool alone = {.n_items = n_items, .task = task, .context = context, .place = flow_profile_where(),
+                             .math = flow_math_mode()};
         pool_take_items(&alone, 0);
     }
 }
