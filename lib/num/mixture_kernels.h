@@ -73,10 +73,10 @@ typedef struct mixture_parts {
 /* y = a / sqrt(1 + (a / bound)^2) / log 2 for n planes, and the roots */
 static inline void mixture_bound(int n, real bound, const real *theta, size_t stride, vector *root, vector *y)
 {
-    const vector most = (vector){0} + (real)1e9; /* there the bounded value is the bound, to all digits */
+    const real most = (real)1e9; /* there the bounded value is the bound, to all digits */
     real inverse_bound = 1 / bound, scale = bound * MIXTURE_PER_LOG_2;
     for (int k = 0; k < n; k++) {
-        vector a = load(theta + (size_t)k * stride), r = larger(smaller(a * inverse_bound, most), -most);
+        vector a = load(theta + (size_t)k * stride), r = bounded(a * inverse_bound, most);
         r += (real)0 * a; /* NaN and infinity become NaN */
         root[k] = inverse_root((real)1 + r * r);
         y[k] = r * scale * root[k];
@@ -119,11 +119,11 @@ static __attribute__((noinline)) void mixture_at(mixture_sums *sums, mixture_par
                                                  vector x)
 {
     /* The largest |t|: its powers stay finite. */
-    const vector farthest = (vector){0} + (sizeof(real) == sizeof(double) ? (real)1e100 : (real)1e12);
+    const real farthest = sizeof(real) == sizeof(double) ? (real)1e100 : (real)1e12;
     vector least = (vector){0} + (real)INFINITY, sum = {0}, bend = {0};
     vector near_low = {0}, near_high = {0}, weight_low = {0}, weight_high = {0};
     for (int k = 0; k < rows->k; k++) {
-        vector d = x - rows->mean[k], t = larger(smaller(d * rows->inverse[k], farthest), -farthest);
+        vector d = x - rows->mean[k], t = bounded(d * rows->inverse[k], farthest);
         t += (real)0 * d; /* NaN and infinity become NaN */
         vector exponent = (real)0.5 * MIXTURE_PER_LOG_2 * t * t;
         p->t[k] = t;
@@ -142,10 +142,10 @@ static __attribute__((noinline)) void mixture_at(mixture_sums *sums, mixture_par
         mask left = t < 0;
         sum += density;
         bend += density * (t * inverse);
-        near_low = choose(left, near_low + near, near_low);
-        near_high = choose(left, near_high, near_high + near);
-        weight_low = choose(left, weight_low, weight_low + weight);
-        weight_high = choose(left, weight_high + weight, weight_high);
+        near_low += (vector)(left & (mask)near);
+        near_high += (vector)(~left & (mask)near);
+        weight_low += (vector)(~left & (mask)weight);
+        weight_high += (vector)(left & (mask)weight);
     }
     sums->total = rows->total;
     sums->sum = sum;
