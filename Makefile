@@ -152,9 +152,10 @@ FAULT_CALLS := $(if $(SHARED),build/faults/calls.so)
 # ---- flags ----------------------------------------------------------------------------------------------------------
 # No -march and no -ffast-math: the binary runs on every machine, and NaN stays NaN. The files below hold the same
 # kernels for wider vectors; the program picks one when it starts.
+# Products and sums are not fused, so that all instruction sets and compilers compute the same (gcc's choice for C11).
 # _GNU_SOURCE makes all functions of the system visible that -std=c11 hides; no source file defines such a macro itself.
 STANDARD_FLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wshadow -pthread -fno-math-errno -fno-trapping-math \
-                  -fvisibility=hidden -Ilib
+                  -ffp-contract=off -fvisibility=hidden -Ilib
 ifeq ($(CONFIG_X86_64),yes)
 FLAGS_lib/num/vecmath_avx2 := -mavx2 -mfma -ffp-contract=fast
 FLAGS_lib/num/vecmath_avx512 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -ffp-contract=fast
@@ -193,6 +194,11 @@ FLAGS_SOURCES := $(if $(LIB_SOURCES),$(shell grep -lw FLOW_FLAGS $(LIB_SOURCES))
 # What test/fault_memory.c makes fail, and free() to see what is not freed.
 FAULT_SYMBOLS := malloc calloc realloc aligned_alloc free realpath vasprintf newlocale pthread_create \
                  cJSON_ParseWithLengthOpts cJSON_ParseWithOpts cJSON_Parse
+
+# Behind the command that compiles.
+ifeq ($(CONFIG_IFUNC_NAMES),yes)
+AND_RENAME = && scripts/ifunc_names.sh $@
+endif
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
@@ -242,7 +248,7 @@ $(2)/sources: FORCE
 
 $(2)/obj/%.o: %.c $(2)/flags
 	@mkdir -p $$(@D)
-	$$(call say,CC,$$@)$$(COMPILE_$(1)) $$(call FLAGS_OF,$$*,$$(OWN_FLAGS_$(1))) -MMD -MP -c $$< -o $$@
+	$$(call say,CC,$$@)$$(COMPILE_$(1)) $$(call FLAGS_OF,$$*,$$(OWN_FLAGS_$(1))) -MMD -MP -c $$< -o $$@ $$(AND_RENAME)
 
 # The same source with a main() that takes files: see "check".
 $(2)/obj/test/replay_%.o: test/fuzz_%.c $(2)/flags
@@ -256,7 +262,8 @@ $(2)/libflowctl.a: $$(OBJECTS_$(1)) $(2)/sources
 
 $(2)/pic/%.o: %.c $(2)/flags
 	@mkdir -p $$(@D)
-	$$(call say,CC,$$@)$$(COMPILE_$(1)) -fPIC $$(call FLAGS_OF,$$*,$$(OWN_FLAGS_$(1))) -MMD -MP -c $$< -o $$@
+	$$(call say,CC,$$@)$$(COMPILE_$(1)) -fPIC $$(call FLAGS_OF,$$*,$$(OWN_FLAGS_$(1))) -MMD -MP -c $$< \
+	    -o $$@ $$(AND_RENAME)
 
 $(2)/$(SHARED_FILE): $$(PIC_$(1)) $(2)/sources build/libflowctl.map
 	$$(call say,LINK,$$@)$$(LINK_$(1)) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs \

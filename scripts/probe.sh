@@ -180,6 +180,15 @@ amx=no
 [ "$x86_64" = no ] || ! builds -mavx512bf16 -mamx-tile -mamx-bf16 <<<'#include <immintrin.h>
 int main(void) { _tile_release(); return 0; }' || amx=yes
 
+# Old clang needs scripts/ifunc_names.sh.
+ifunc_names=no
+echo '__attribute__((target_clones("avx2", "default"))) void function(void) {}' >"$temporary/clones.c"
+# shellcheck disable=SC2086
+if $cc -c "$temporary/clones.c" -o "$temporary/clones.o" >"$temporary/log" 2>&1 &&
+    nm "$temporary/clones.o" 2>/dev/null | grep -q ' function\.ifunc$'; then
+    ifunc_names=yes
+fi
+
 variable() { printf 'CONFIG_%s := %s\n' "$1" "$(tr -s ' \n' '  ' <<<"$2" | sed -e 's/^ *//' -e 's/ *$//')"; }
 echo "# Written by scripts/probe.sh; remove this file to look again."
 variable CC "$cc"
@@ -187,6 +196,7 @@ variable CC "$cc"
 variable COMPILER "$($cc --version | head -n 1 | tr -d "'#\$")"
 variable X86_64 "$x86_64"
 variable AMX "$amx"
+variable IFUNC_NAMES "$ifunc_names"
 variable CFLAGS "$search_cflags ${cflags_hdf5-} ${cflags_gsl-} ${cflags_cblas-} ${cflags_cjson-} ${cflags_sleef-} \
     ${cflags_png-} ${cflags_zlib-}"
 variable LIBS "$search_libs ${libs_hdf5-} ${libs_gsl-} ${libs_cblas-} ${libs_cjson-} ${libs_sleef-} \

@@ -88,7 +88,7 @@ bool flow_survey_is_usual_code(double value)
         2147483647,
         2147483648,
         4294967295,
-        9223372036854775807,
+        9223372036854775807.0,
         FLT_MAX,
         DBL_MAX,
     };

@@ -172,9 +172,6 @@ static void screen_arrange(screen *s)
 {
     const flow_figure *f = s->figure;
     const int columns = s->terminal->columns;
-    int n = 0;
-    for (int k = 0; k < f->n_rows * f->n_columns; k++)
-        n += f->used[k];
     s->top = (f->title != NULL) + (f->subtitle != NULL) + screen_legend(s, NULL, 0);
     if (f->corner) {
         s->n_across = f->n_columns;

@@ -17,11 +17,16 @@
 #endif
 #endif
 
-/* clang 14 compiles for the levels of x86-64 too, but then chooses wrongly when the program starts. */
+/* clang 14 compiles for the levels of x86-64 too, but then chooses wrongly when the program starts
+ * (scripts/ifunc_names.sh mends what else it does). */
 #if !defined(__x86_64__) || !defined(__linux__) || !defined(__GNUC__) || defined(FLOW_SANITIZED)
 #define FLOW_MULTIVERSION
 #elif defined(__clang__)
+#if __has_attribute(target_clones)
 #define FLOW_MULTIVERSION __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define FLOW_MULTIVERSION
+#endif
 #else
 #define FLOW_MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #endif
@@ -33,6 +38,16 @@
 #define FLOW_INDEPENDENT _Pragma("GCC ivdep")
 #else
 #define FLOW_INDEPENDENT
+#endif
+
+/* In front of a loop of at most 8 turns, as many as the compiler knows: without it the loop around it is not
+ * vectorized. */
+#if defined(__clang__)
+#define FLOW_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define FLOW_UNROLL _Pragma("GCC unroll 8")
+#else
+#define FLOW_UNROLL
 #endif
 
 #endif

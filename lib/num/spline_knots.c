@@ -109,11 +109,12 @@ static inline __attribute__((always_inline)) void pass_knots(int count, bool fir
     const real *restrict a = by_y ? y : x, *restrict b = by_y ? x : y;
     const real *restrict lower = slopes_at(in, 0), *restrict upper = slopes_at(in, in->n_bins);
     flow_spline_axis *restrict on = by_y ? &s->y : &s->x, *restrict other = by_y ? &s->x : &s->y;
+    FLOW_INDEPENDENT /* s, theta and key do not overlap */
     for (int j = 0; j < m; j++) {
         walk w = first ? start_at_first_bin(bound, at_end, lower[j], upper[j])
                        : (walk){on->knot[j],    other->knot[j], on->low[j],   on->high[j], other->low[j],
                                 other->high[j], s->raw[0][j],   s->raw[1][j], s->bin[j]};
-#pragma GCC unroll 8
+        FLOW_UNROLL
         for (int i = 0; i < count; i++) {
             size_t at = (size_t)i * stride + (size_t)j;
             pass_knot(&w, least + shared * a[at], least + shared * b[at], slopes[at], passed + (real)i, key[j]);
@@ -185,7 +186,7 @@ static inline __attribute__((always_inline)) void spread_gradients(int count, in
     FLOW_INDEPENDENT /* planes do not overlap */
     for (int j = 0; j < m; j++) {
         real before = g_before[j], within = g_within[j], behind = g_behind[j], own = bin[j] - (real)k;
-#pragma GCC unroll 8
+        FLOW_UNROLL
         for (int i = 0; i < count; i++) {
             size_t at = first + (size_t)i * stride + (size_t)j;
             real from = own == (real)i ? within : behind;
