@@ -49,7 +49,7 @@ static flow_survey *survey_rows(int d, const char *const *names, fill_row *fill,
         }
         assert_int_equal(flow_survey_add(s, rows, numbers, m, &err), FLOW_OK);
     }
-    if (flow_survey_finish(s, &err) != FLOW_OK)
+    if (flow_survey_finish(s, NULL, &err) != FLOW_OK)
         fail_msg("%s", err.message);
     free(rows);
     free(numbers);

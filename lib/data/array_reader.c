@@ -87,6 +87,7 @@ flow_status flow_reader_open_rows(flow_reader **out, const flow_table_rows *tabl
                             .skip_invalid = options->skip_invalid,
                             .missing = options->missing,
                             .can_seek = true,
+                            .finds_rows = true,
                             .n_rows = (int64_t)table->n,
                             .granule = 1};
     flow_status status = table->columns != NULL ? flow_name_list_copy(&names, table->columns, table->d, err)

@@ -118,7 +118,29 @@ static void csv_close(flow_reader *reader)
     free(r->aim.truths);
 }
 
-static const flow_reader_type csv_reader_type = {csv_read, csv_tell, csv_seek, NULL, csv_close};
+static flow_status csv_count(flow_reader *reader, int64_t from, int64_t to, flow_text_part *out, flow_error *err)
+{
+    return flow_csv_stream_count(&((csv_reader *)reader)->stream, from, to, out, err);
+}
+
+static flow_status csv_pass(flow_reader *reader, int64_t rows, flow_error *err)
+{
+    csv_reader *r = (csv_reader *)reader;
+    bool there = true;
+    for (; rows > 0; rows--) {
+        flow_csv_record record;
+        FLOW_TRY(flow_csv_stream_line(&r->stream, &record, &there, err));
+        if (!there)
+            break;
+        flow_csv_stream_consume(&r->stream, &record);
+        r->row++;
+    }
+    return FLOW_OK;
+}
+
+static const flow_reader_type csv_reader_type = {
+    .read = csv_read, .tell = csv_tell, .seek = csv_seek, .close = csv_close, .count = csv_count, .pass = csv_pass,
+};
 
 /* Says of which columns truth values are 0 and 1. */
 static flow_status csv_tell_of_truths(csv_reader *r, flow_error *err)
@@ -193,6 +215,7 @@ flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, c
     r->common.granule = 1;
     flow_status status = flow_csv_stream_open(&r->stream, descriptor, r->common.name, options->room, err);
     r->common.is_packed = r->stream.source.compression != NULL;
+    r->common.text_bytes = r->common.can_seek && !r->common.is_packed ? (int64_t)info.st_size : 0;
     if (r->common.name == NULL)
         status = flow_error_memory(err, "a CSV reader");
     flow_csv_layout layout = {0};

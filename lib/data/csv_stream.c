@@ -196,6 +196,40 @@ flow_status flow_csv_stream_seek(flow_csv_stream *s, int64_t offset, int64_t lin
     return flow_byte_source_seek(&s->source, offset, err);
 }
 
+/* Passes over the line at the front; *there is false at the end. */
+static flow_status stream_count_line(flow_csv_stream *s, flow_text_part *part, bool *there, flow_error *err)
+{
+    flow_csv_record line;
+    FLOW_TRY(stream_line_at(s, 0, SIZE_MAX, &line, err));
+    *there = line.size > 0;
+    if (!*there)
+        return FLOW_OK;
+    size_t first = line.length;
+    const bool passes = (unsigned char)line.text[0] <= '%' && flow_csv_stream_passes(&line);
+    if (passes)
+        stream_first_byte(&line, &first);
+    part->lines++;
+    part->rows += !passes;
+    part->plain = part->plain && first == line.length && memchr(line.text, '"', line.length) == NULL;
+    flow_csv_stream_consume(s, &line);
+    return FLOW_OK;
+}
+
+flow_status flow_csv_stream_count(flow_csv_stream *s, int64_t from, int64_t to, flow_text_part *out, flow_error *err)
+{
+    const bool is_first = s->offset + (int64_t)s->begin == from; /* a line begins there */
+    bool there = true;
+    if (!is_first) { /* what is left of a line that began before, or its end alone */
+        flow_text_part ignored = {0};
+        FLOW_TRY(flow_csv_stream_seek(s, from - 1, s->line, err));
+        FLOW_TRY(stream_count_line(s, &ignored, &there, err));
+    }
+    *out = (flow_text_part){.begin = s->offset + (int64_t)s->begin, .plain = 1};
+    while (there && s->offset + (int64_t)s->begin < to)
+        FLOW_TRY(stream_count_line(s, out, &there, err));
+    return FLOW_OK;
+}
+
 flow_status flow_csv_stream_split(flow_csv_stream *s, flow_csv_record *record, char delimiter, flow_error *err)
 {
     size_t size = 0; /* of the lines so far */

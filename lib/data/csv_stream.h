@@ -74,6 +74,11 @@ flow_status flow_csv_stream_find_returns(flow_csv_stream *stream, flow_error *er
 
 void flow_csv_stream_consume(flow_csv_stream *stream, const flow_csv_record *record);
 
+struct flow_text_part;
+/* As flow_reader_count. The stream has to be sought afterwards. */
+flow_status flow_csv_stream_count(flow_csv_stream *stream, int64_t from, int64_t to, struct flow_text_part *out,
+                                  flow_error *err);
+
 flow_status flow_csv_stream_seek(flow_csv_stream *stream, int64_t offset, int64_t line, flow_error *err);
 
 #endif

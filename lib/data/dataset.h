@@ -13,9 +13,9 @@
  * (`share`) and a test part (`test_share`), which are opened separately and never overlap, at any size and without any
  * list. The held-out rows are a share of those that are not in the test part.
  *
- * Ranks. The processes of a job may share a data set (`comm`, num/comm.h). Rank 0 reads the table once and tells the
- * others, each keeps its part of the rows that are held, and reads its part of those that are not. Rows, order, numbers
- * and errors are those of one process. The budget of memory is that of all of them together.
+ * Ranks. The processes of a job may share a data set (`comm`, num/comm.h). Each reads its part of the rows when the
+ * table is opened (data/scan_ranks.h), keeps its part of the rows that are held, and reads its part of those that are
+ * not. Rows, order, numbers and errors are those of one process. The budget of memory is that of all of them together.
  *
  * A row holds the columns of the data, then those of the context, then the weight of the row if there is one. A row of
  * weight 0 is left out. Where weights are so large or so small that sums of them would be no numbers, they are served

@@ -125,6 +125,7 @@ void flow_dataset_close(flow_dataset *base)
     flow_name_list_free(&data->classes);
     flow_name_list_free(&base->remarks);
     flow_stats_free(&data->stats);
+    flow_row_sample_free(&data->sample);
     flow_survey_free(base->survey);
     free(base->location);
     free(base->summary);
@@ -204,7 +205,7 @@ static flow_status dataset_copy(flow_row_store *data, const int64_t *chosen, siz
     const size_t d = (size_t)base->n_columns;
     const bool is_shared = base->is_held && flow_comm_size(base->comm) > 1;
     const flow_row_packing packing = base->is_held ? data->packing : flow_row_packing_plain(d);
-    const char *from = base->is_held ? data->pool.rows : (const char *)data->stats.rows;
+    const char *from = base->is_held ? data->pool.rows : (const char *)data->sample.rows;
     if (is_shared)
         FLOW_TRY(flow_share_fetch(data, chosen, (int64_t)n, &from, err));
     for (size_t i = 0; i < n; i++) {
@@ -219,14 +220,14 @@ flow_status flow_dataset_sample(flow_dataset *base, double *rows, size_t n_max, 
 {
     flow_row_store *data = (flow_row_store *)base;
     *n_read = 0;
-    bool sample_is_all = (int64_t)data->stats.n_sampled == base->n_rows;
+    bool sample_is_all = (int64_t)data->sample.n == base->n_rows;
     if (!base->is_held && !sample_is_all && n_max >= (size_t)base->n_rows) {
         flow_dataset_rewind(base);
         flow_status status = flow_dataset_next(base, rows, NULL, n_max, n_read, err);
         flow_dataset_rewind(base);
         return status;
     }
-    const size_t n = base->is_held ? (size_t)base->n_rows : data->stats.n_sampled, m = n < n_max ? n : n_max;
+    const size_t n = base->is_held ? (size_t)base->n_rows : data->sample.n, m = n < n_max ? n : n_max;
     int64_t *chosen = malloc((m + 1) * sizeof *chosen);
     if (chosen == NULL)
         return flow_error_memory(err, "a sample of the data");

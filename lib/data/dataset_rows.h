@@ -55,7 +55,8 @@ typedef struct flow_row_store {
     flow_part part;
     double share, test_share;
     uint64_t seed;
-    flow_stats stats; /* its sample of rows is kept when the rows are not held */
+    flow_stats stats;
+    flow_row_sample sample; /* its rows are kept when those of the table are not held */
 
     flow_row_packing packing;
     flow_pool pool;

@@ -4,11 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "core/memory.h"
-#include "data/dataset_share.h"
 #include "data/read_ahead.h"
+#include "data/scan_ranks.h"
 
 enum {
     MOST_BLOCK_ROWS = 8192,
@@ -20,120 +19,10 @@ enum {
     SAMPLE_VALUES = 1 << 23        /* 64 MB */
 };
 
-typedef struct dataset_scan {
-    flow_row_store *data;
-    size_t memory_bytes;
-    bool holds;         /* all rows so far fit */
-    bool counts;        /* numbers are 0, 1, 2, ... so far */
-    size_t n_held; /* at all ranks */
-    size_t capacity;
-    double *block;      /* (block_rows, d) */
-    int64_t *numbers;   /* (block_rows) */
-} dataset_scan;
-
 /* Bytes of a row in the pool: its values, its number, its place in the order. */
 static size_t scan_pooled_row_bytes(const flow_row_store *data)
 {
     return data->packing.row_bytes + sizeof(int64_t) + sizeof(uint32_t);
-}
-
-static flow_status scan_too_large(const flow_row_store *data, size_t memory_bytes, flow_error *err)
-{
-    return flow_error_set(err, FLOW_DATA, "%s: can be read only once, so its rows must be held, and they take more "
-                          "than the %.0f MB that are allowed; put the table into a file, or allow more memory",
-                          data->base.location, (double)memory_bytes / 1048576);
-}
-
-/* The most rows that are held. An order has 32-bit indices, hence the upper limit. */
-static size_t scan_most_held(const dataset_scan *s)
-{
-    size_t most = s->memory_bytes == 0 ? SIZE_MAX : s->memory_bytes / s->data->packing.row_bytes;
-    return most < UINT32_MAX ? most : UINT32_MAX;
-}
-
-/* Room for n more rows. */
-static flow_status scan_make_room(dataset_scan *s, size_t n, size_t most, flow_error *err)
-{
-    flow_row_store *data = s->data;
-    const size_t n_here = (size_t)data->pool.n_here;
-    if (n_here + n <= s->capacity)
-        return FLOW_OK;
-    size_t capacity = 2 * (n_here + n), bytes;
-    capacity = capacity < most ? capacity : most;
-    if (data->reader->n_rows >= 0 && (size_t)data->reader->n_rows < capacity)
-        capacity = (size_t)data->reader->n_rows;
-    bytes = capacity;
-    char *rows = flow_size_mul(&bytes, data->packing.row_bytes) ? realloc(data->pool.rows, bytes) : NULL;
-    if (rows == NULL)
-        return flow_error_memory(err, "the rows; allow less memory, so that they are read in parts");
-    data->pool.rows = rows;
-    int64_t *numbers = realloc(data->pool.numbers, capacity * sizeof *numbers);
-    if (numbers == NULL)
-        return flow_error_memory(err, "the rows; allow less memory, so that they are read in parts");
-    data->pool.numbers = numbers;
-    s->capacity = capacity;
-    return FLOW_OK;
-}
-
-/* Adds those of n rows that belong to this process. */
-static void scan_keep(dataset_scan *s, size_t n)
-{
-    flow_row_store *data = s->data;
-    flow_pool *pool = &data->pool;
-    const size_t d = (size_t)data->base.n_columns;
-    for (size_t i = 0, m; i < n; i += m) {
-        const int64_t row = (int64_t)(s->n_held + i), end = flow_share_run_end(data->base.comm, row);
-        m = n - i < (size_t)(end - row) ? n - i : (size_t)(end - row);
-        if (flow_share_holder(data->base.comm, row) != flow_comm_rank(data->base.comm))
-            continue;
-        flow_rows_pack(&data->packing, pool->rows + (size_t)pool->n_here * data->packing.row_bytes, s->block + i * d,
-                       m);
-        memcpy(pool->numbers + pool->n_here, s->numbers + i, m * sizeof *s->numbers);
-        pool->n_here += (int64_t)m;
-    }
-}
-
-static flow_status scan_hold(dataset_scan *s, size_t n, flow_error *err)
-{
-    flow_row_store *data = s->data;
-    size_t most = scan_most_held(s);
-    if (n > most - s->n_held) {
-        if (!data->reader->can_seek)
-            return scan_too_large(data, s->memory_bytes, err);
-        flow_pool_free(&data->pool);
-        s->holds = false;
-        return FLOW_OK;
-    }
-    FLOW_TRY(scan_make_room(s, n, most, err));
-    scan_keep(s, n);
-    for (size_t i = 0; i < n; i++)
-        s->counts = s->counts && s->numbers[i] == (int64_t)(s->n_held + i);
-    s->n_held += n;
-    return FLOW_OK;
-}
-
-static flow_status scan_add_block(flow_row_store *data, const flow_position *at, size_t n_read, size_t n_kept,
-                                  flow_error *err)
-{
-    if (!flow_grow(&data->blocks, &data->block_capacity, (size_t)data->n_blocks + 1, sizeof *data->blocks))
-        return flow_error_memory(err, "the index of the rows");
-    data->blocks[data->n_blocks++] = (flow_row_span){*at, (int32_t)n_read, (int32_t)n_kept};
-    return FLOW_OK;
-}
-
-uint32_t flow_dataset_checksum(uint32_t sum, const double *values, size_t n)
-{
-    const unsigned char *bytes = (const unsigned char *)values;
-    const uint16_t probe = 1;
-    if (*(const unsigned char *)&probe == 1)
-        return (uint32_t)crc32_z(sum, bytes, n * sizeof *values);
-    for (size_t i = 0; i < n; i++) {
-        unsigned char turned[sizeof *values];
-        for (size_t k = 0; k < sizeof *values; k++)
-            turned[k] = bytes[(i + 1) * sizeof *values - 1 - k];
-        sum = (uint32_t)crc32_z(sum, turned, sizeof turned);
-    }
-    return sum;
 }
 
 /* Chooses the size of blocks and pool. There is memory for a second pool even if no thread reads ahead: the order must
@@ -155,58 +44,59 @@ static void scan_choose_sizes(flow_row_store *data, size_t memory_bytes)
     data->pool_blocks = pool_rows / rows > 1 ? pool_rows / rows : 1;
 }
 
-/* The last of the d values of each row is its weight. */
-static flow_status scan_check_weights(const flow_row_store *data, const double *rows, const int64_t *numbers, size_t n,
-                                      flow_error *err)
+/* Keeps the n rows of the block. */
+static flow_status scan_hold(flow_scan *s, size_t n, flow_error *err)
 {
-    size_t d = (size_t)data->base.n_columns;
+    flow_row_store *data = s->data;
+    flow_pool *pool = &data->pool;
+    FLOW_TRY(flow_scan_fit(s, n, err));
+    if (!s->holds)
+        return FLOW_OK;
+    FLOW_TRY(flow_scan_make_room(s, n, err));
+    flow_rows_pack(&data->packing, pool->rows + s->n_held * data->packing.row_bytes, s->block, n);
+    memcpy(pool->numbers + s->n_held, s->numbers, n * sizeof *s->numbers);
     for (size_t i = 0; i < n; i++)
-        if (rows[(i + 1) * d - 1] < 0)
-            return flow_error_set(err, FLOW_DATA, "%s: row %lld has the weight %g in column \"%.80s\"; a density with "
-                                  "negative weights can have no maximum. Leave such rows out, or set "
-                                  "\"allow_negative_weights\" if they are meant", data->base.location,
-                                  (long long)numbers[i] + 1, rows[(i + 1) * d - 1], data->base.columns[d - 1]);
+        s->counts = s->counts && s->numbers[i] == (int64_t)(s->n_held + i);
+    s->n_held += n;
+    pool->n_here = (int64_t)s->n_held;
     return FLOW_OK;
 }
 
-static int64_t scan_count_weightless(const flow_row_store *data, const double *rows, const int64_t *numbers, size_t n)
-{
-    size_t d = (size_t)data->base.n_columns;
-    int64_t count = 0;
-    for (size_t i = 0; data->base.is_weighted && i < n; i++)
-        count += rows[(i + 1) * d - 1] == 0 && flow_dataset_in_part(data, numbers[i]);
-    return count;
-}
-
 /* A block that was read, at `at`. */
-static flow_status scan_block(dataset_scan *s, const flow_position *at, size_t n_read, flow_error *err)
+static flow_status scan_block(flow_scan *s, const flow_position *at, size_t n_read, flow_error *err)
 {
     flow_row_store *data = s->data;
     if (data->base.survey != NULL)
         FLOW_TRY(flow_survey_add(data->base.survey, s->block, s->numbers, n_read, err));
-    data->base.n_weightless += scan_count_weightless(data, s->block, s->numbers, n_read);
+    data->base.n_weightless += flow_scan_count_weightless(data, s->block, s->numbers, n_read);
     size_t n = flow_dataset_keep(data, s->block, s->numbers, n_read);
     if (n_read > 0 && data->reader->can_seek)
-        FLOW_TRY(scan_add_block(data, at, n_read, n, err));
-    if (data->base.is_weighted && !data->allow_negative_weights)
-        FLOW_TRY(scan_check_weights(data, s->block, s->numbers, n, err));
-    FLOW_TRY(flow_stats_add(&data->stats, s->block, s->numbers, n, err));
+        FLOW_TRY(flow_scan_add_span(data, &(flow_row_span){*at, (int32_t)n_read, (int32_t)n}, err));
+    FLOW_TRY(flow_scan_check_weights(data, s->block, s->numbers, n, err));
+    flow_stats_add(&data->stats, 0, data->base.n_columns, s->block, n);
+    FLOW_TRY(flow_row_sample_add(&data->sample, s->block, s->numbers, n, err));
     data->base.checksum = flow_dataset_checksum(data->base.checksum, s->block, n * (size_t)data->base.n_columns);
     data->base.n_rows += (int64_t)n;
     return s->holds && n > 0 ? scan_hold(s, n, err) : FLOW_OK;
 }
 
-static flow_status scan_table(dataset_scan *s, flow_error *err)
+static flow_status scan_alone(flow_scan *s, flow_error *err)
 {
-    flow_row_store *data = s->data;
-    flow_status status = FLOW_OK;
+    flow_reader *reader = s->data->reader;
     size_t n_read;
     do {
-        flow_position at;
-        FLOW_TRY(flow_share_read(data, status, s->block, s->numbers, (size_t)data->block_rows, &at, &n_read, err));
-        status = scan_block(s, &at, n_read, err);
+        const flow_position at = flow_reader_tell(reader);
+        FLOW_TRY(flow_reader_read(reader, s->block, s->numbers, (size_t)s->data->block_rows, &n_read, err));
+        FLOW_TRY(scan_block(s, &at, n_read, err));
     } while (n_read > 0);
-    FLOW_TRY(flow_comm_agree(data->base.comm, status, err));
+    s->n_passed = flow_reader_tell(reader).row;
+    return FLOW_OK;
+}
+
+static flow_status scan_table(flow_scan *s, flow_error *err)
+{
+    flow_row_store *data = s->data;
+    FLOW_TRY(flow_comm_size(data->base.comm) > 1 ? flow_scan_by_ranks(s, err) : scan_alone(s, err));
     data->base.n_skipped = data->reader->n_skipped;
     flow_comm_broadcast(data->base.comm, 0, &data->base.n_skipped, sizeof data->base.n_skipped);
     data->base.remarks = data->reader->remarks; /* taken over */
@@ -280,11 +170,12 @@ static flow_status scan_weigh(flow_dataset *data, flow_error *err)
 }
 
 /* What is known of the rows that were dropped; the names become those of the data set, which stay. */
-static flow_status scan_describe_skipped(flow_row_store *data, flow_error *err)
+static flow_status scan_describe_skipped(const flow_scan *s, flow_error *err)
 {
+    const flow_row_store *data = s->data;
     const int d = data->base.n_columns;
-    flow_dataset *base = &data->base;
-    base->skipped = (flow_skipped){.all = flow_reader_tell(data->reader).row};
+    flow_dataset *base = &s->data->base;
+    base->skipped = (flow_skipped){.all = s->n_passed};
     base->skipped.rows = base->n_skipped;
     if (data->base.n_skipped == 0 || flow_comm_rank(base->comm) > 0) /* only rank 0 has read them, and warns of them */
         return FLOW_OK;
@@ -299,7 +190,7 @@ static flow_status scan_describe_skipped(flow_row_store *data, flow_error *err)
 }
 
 /* Keeps the rows and closes the file, or the other way round. */
-static flow_status scan_settle(dataset_scan *s, bool read_ahead, flow_error *err)
+static flow_status scan_settle(flow_scan *s, bool read_ahead, flow_error *err)
 {
     flow_row_store *data = s->data;
     data->base.is_held = s->holds;
@@ -325,15 +216,13 @@ static flow_status scan_settle(dataset_scan *s, bool read_ahead, flow_error *err
     data->reader = NULL;
     free(data->blocks);
     data->blocks = NULL;
-    free(data->stats.rows);
-    free(data->stats.random);
-    data->stats.rows = data->stats.random = NULL;
+    flow_row_sample_free(&data->sample);
     return FLOW_OK;
 }
 
 flow_status flow_dataset_scan(flow_row_store *data, size_t memory_bytes, bool read_ahead, flow_error *err)
 {
-    dataset_scan s = {.data = data, .memory_bytes = memory_bytes, .holds = true, .counts = true};
+    flow_scan s = {.data = data, .memory_bytes = memory_bytes, .holds = true, .counts = true};
     size_t d = (size_t)data->base.n_columns;
     size_t sampled = memory_bytes == 0 || memory_bytes / 4 / sizeof(double) > SAMPLE_VALUES
                          ? SAMPLE_VALUES / d
@@ -342,28 +231,30 @@ flow_status flow_dataset_scan(flow_row_store *data, size_t memory_bytes, bool re
     sampled = sampled > LEAST_SAMPLED ? sampled : LEAST_SAMPLED;
     scan_choose_sizes(data, memory_bytes);
     /* rows that will not fit are not held from the start */
-    if (data->part == FLOW_PART_ALL && data->reader->n_rows > 0 && (size_t)data->reader->n_rows > scan_most_held(&s) &&
-        !data->reader->skip_invalid)
+    if (data->part == FLOW_PART_ALL && data->reader->n_rows > 0 &&
+        (size_t)data->reader->n_rows > flow_scan_most_held(&s) && !data->reader->skip_invalid)
         s.holds = false;
     s.block = malloc((size_t)data->block_rows * d * sizeof *s.block);
     s.numbers = malloc((size_t)data->block_rows * sizeof *s.numbers);
     data->base.summary = calloc(d, sizeof *data->base.summary);
     flow_position start = flow_reader_tell(data->reader);
-    flow_status status = flow_stats_init(&data->stats, data->base.n_columns, sampled, err);
+    flow_status status = flow_stats_init(&data->stats, data->base.n_columns, err);
+    data->sample = (flow_row_sample){.d = data->base.n_columns, .most = sampled, .threshold = 1};
     if (s.block == NULL || s.numbers == NULL || data->base.summary == NULL)
         status = flow_error_memory(err, "reading the data");
+    status = flow_comm_agree(data->base.comm, status, err);
     if (status == FLOW_OK)
         status = scan_table(&s, err);
     if (status == FLOW_OK && data->base.n_rows == 0)
         status = scan_no_rows(data, &start, s.block, err);
     if (status == FLOW_OK)
-        status = flow_stats_summarize(&data->stats, data->base.columns, data->base.summary, err);
+        status = flow_stats_summarize(&data->stats, &data->sample, data->base.columns, data->base.summary, err);
     if (status == FLOW_OK && data->base.survey != NULL)
-        status = flow_survey_finish(data->base.survey, err);
+        status = flow_survey_finish(data->base.survey, data->base.comm, err);
     if (status == FLOW_OK)
         status = scan_weigh(&data->base, err);
     if (status == FLOW_OK)
-        status = scan_describe_skipped(data, err);
+        status = scan_describe_skipped(&s, err);
     if (status == FLOW_OK)
         status = scan_settle(&s, read_ahead, err);
     free(s.block);

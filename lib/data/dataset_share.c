@@ -60,8 +60,6 @@ int64_t *flow_share_room(flow_row_share *share)
     return share->first;
 }
 
-/* ---- reading for all ranks ---- */
-
 flow_status flow_share_check(const flow_comm *comm, const char *location, flow_error *err)
 {
     flow_location place = {0};
@@ -77,37 +75,6 @@ flow_status flow_share_check(const flow_comm *comm, const char *location, flow_e
                                  "put the table into a file",
                                  flow_is_standard(location) ? "standard input" : location, flow_comm_size(comm))
                 : FLOW_OK;
-}
-
-/* What rank 0 says of a block. */
-typedef struct share_message {
-    flow_position at;
-    size_t n_read;
-    flow_status status;
-    flow_error error;
-} share_message;
-
-flow_status flow_share_read(flow_row_store *data, flow_status status, double *rows, int64_t *numbers, size_t n_max,
-                            flow_position *at, size_t *n_read, flow_error *err)
-{
-    const flow_comm *comm = data->base.comm;
-    share_message message = {0};
-    FLOW_TRY(flow_comm_agree(comm, status, err));
-    if (flow_comm_rank(comm) == 0) {
-        message.at = flow_reader_tell(data->reader);
-        message.status = flow_reader_read(data->reader, rows, numbers, n_max, &message.n_read, &message.error);
-    }
-    flow_comm_broadcast(comm, 0, &message, sizeof message);
-    if (message.status != FLOW_OK) {
-        if (err != NULL)
-            *err = message.error;
-        return message.status;
-    }
-    *at = message.at;
-    *n_read = message.n_read;
-    flow_comm_broadcast(comm, 0, rows, message.n_read * (size_t)data->base.n_columns * sizeof *rows);
-    flow_comm_broadcast(comm, 0, numbers, message.n_read * sizeof *numbers);
-    return FLOW_OK;
 }
 
 /* ---- serving ---- */

@@ -1,9 +1,8 @@
 /* A data set whose rows the ranks of a job share. Internal to lib/data.
  *
- * While the table is read for the first time, rank 0 reads and the others are told what it reads. Of rows that are
- * held, runs of FLOW_SHARE_RUN in the order of the file go to one rank after the other. Of rows that are not held,
- * the blocks of a group do, and each rank reads its own again. When rows are served, each rank sends the others what
- * these are to get of its own.
+ * Of rows that are held, runs of FLOW_SHARE_RUN in the order of the file belong to one rank after the other. Of rows
+ * that are not held, the blocks of a group do, and each rank reads its own again. When rows are served, each rank sends
+ * the others what these are to get of its own.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_DATASET_SHARE_H
@@ -19,18 +18,13 @@ static inline int flow_share_holder(const flow_comm *comm, int64_t row)
     return (int)(row / FLOW_SHARE_RUN % flow_comm_size(comm));
 }
 
-static inline int64_t flow_share_run_end(const flow_comm *comm, int64_t row)
+static inline int64_t flow_share_run_end(int64_t row)
 {
-    return flow_comm_size(comm) == 1 ? INT64_MAX : (row / FLOW_SHARE_RUN + 1) * FLOW_SHARE_RUN;
+    return (row / FLOW_SHARE_RUN + 1) * FLOW_SHARE_RUN;
 }
 
 /* FLOW_ARGUMENT when the table cannot be opened by several processes: standard input, a pipe. */
 flow_status flow_share_check(const flow_comm *comm, const char *location, flow_error *err);
-
-/* The next n_max rows of the table, for all ranks, and where they begin. `status` is that of what came before, on this
- * rank: where it is not FLOW_OK at all of them, all get that. Collective. */
-flow_status flow_share_read(flow_row_store *data, flow_status status, double *rows, int64_t *numbers, size_t n_max,
-                            flow_position *at, size_t *n_read, flow_error *err);
 
 /* Room for messages: data->sharing, which is NULL in a process that runs alone. */
 flow_status flow_share_new(flow_row_store *data, flow_error *err);

@@ -5,14 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
-#include "num/rng.h"
-
-enum { SAMPLING_COLUMN = 1 }; /* the column of these random numbers in FLOW_STREAM_OTHER of seed 0 */
-
-flow_status flow_stats_init(flow_stats *out, int d, size_t most_sampled, flow_error *err)
+flow_status flow_stats_init(flow_stats *out, int d, flow_error *err)
 {
-    *out = (flow_stats){.d = d, .most_sampled = most_sampled, .threshold = 1};
+    *out = (flow_stats){.d = d};
     size_t n = (size_t)d;
     out->mean = calloc(11 * n, sizeof *out->mean);
     if (out->mean == NULL)
@@ -32,8 +27,6 @@ flow_status flow_stats_init(flow_stats *out, int d, size_t most_sampled, flow_er
 void flow_stats_free(flow_stats *s)
 {
     free(s->mean);
-    free(s->rows);
-    free(s->random);
     *s = (flow_stats){0};
 }
 
@@ -101,7 +94,7 @@ static void stats_add_moments(flow_stats *s, const double *rows, size_t n)
     do
         stats_sum_block(s, rows, n);
     while (stats_change_units(s));
-    double m = (double)n, all = s->n + m;
+    const double m = (double)n, all = s->n + m;
     for (size_t j = 0; j < d; j++) {
         double away = s->block_mean[j] - s->mean[j] + (sum[j] / m - s->rest[j]);
         s->spread[j] += squares[j] - sum[j] * sum[j] / m + away * away * (s->n / all * m);
@@ -109,70 +102,39 @@ static void stats_add_moments(flow_stats *s, const double *rows, size_t n)
         s->rest[j] = (s->mean[j] - (mean - taken)) + (step - taken); /* Knuth's exact sum */
         s->mean[j] = mean;
     }
-    s->n = all;
 }
 
-static flow_status stats_grow(flow_stats *s, flow_error *err)
+void flow_stats_add(flow_stats *s, int first, int last, const double *rows, size_t n)
 {
-    size_t capacity = s->capacity == 0 ? 1024 : 2 * s->capacity;
-    capacity = capacity < s->most_sampled ? capacity : s->most_sampled;
-    double *random = realloc(s->random, capacity * sizeof *random);
-    if (random != NULL)
-        s->random = random;
-    size_t bytes = capacity * sizeof *s->rows;
-    double *rows = random != NULL && flow_size_mul(&bytes, (size_t)s->d) ? realloc(s->rows, bytes) : NULL;
-    if (rows == NULL)
-        return flow_error_memory(err, "a sample of the rows");
-    s->rows = rows;
-    s->capacity = capacity;
-    return FLOW_OK;
-}
-
-/* Halves the share of rows in the sample. */
-static void stats_thin(flow_stats *s)
-{
-    size_t d = (size_t)s->d, n = 0;
-    s->threshold /= 2;
-    for (size_t i = 0; i < s->n_sampled; i++) {
-        if (s->random[i] >= s->threshold)
-            continue;
-        memmove(s->rows + n * d, s->rows + i * d, d * sizeof *s->rows);
-        s->random[n++] = s->random[i];
-    }
-    s->n_sampled = n;
-}
-
-static flow_status stats_add_to_sample(flow_stats *s, const double *rows, const int64_t *numbers, size_t n,
-                                       flow_error *err)
-{
-    size_t d = (size_t)s->d;
-    for (size_t i = 0; i < n; i++) {
-        double random = flow_rng_uniform(0, FLOW_STREAM_OTHER, (uint64_t)numbers[i], SAMPLING_COLUMN);
-        if (random >= s->threshold)
-            continue;
-        while (s->n_sampled == s->most_sampled)
-            stats_thin(s);
-        if (random >= s->threshold)
-            continue;
-        if (s->n_sampled == s->capacity)
-            FLOW_TRY(stats_grow(s, err));
-        memcpy(s->rows + s->n_sampled * d, rows + i * d, d * sizeof *rows);
-        s->random[s->n_sampled++] = random;
-    }
-    return FLOW_OK;
-}
-
-flow_status flow_stats_add(flow_stats *s, const double *rows, const int64_t *numbers, size_t n, flow_error *err)
-{
+    flow_stats part = *s; /* these columns */
     if (n == 0)
-        return FLOW_OK;
-    if (s->n == 0) {
-        memcpy(s->mean, rows, (size_t)s->d * sizeof *rows);
-        memcpy(s->least, rows, (size_t)s->d * sizeof *rows);
-        memcpy(s->most, rows, (size_t)s->d * sizeof *rows);
+        return;
+    s->n += (double)n;
+    if (first == last)
+        return;
+    part.d = last - first;
+    part.unit += first;
+    part.mean += first;
+    part.rest += first;
+    part.spread += first;
+    part.least += first;
+    part.most += first;
+    if (part.n == 0) {
+        memcpy(part.mean, rows, (size_t)part.d * sizeof *rows);
+        memcpy(part.least, rows, (size_t)part.d * sizeof *rows);
+        memcpy(part.most, rows, (size_t)part.d * sizeof *rows);
     }
-    stats_add_moments(s, rows, n);
-    return stats_add_to_sample(s, rows, numbers, n, err);
+    stats_add_moments(&part, rows, n);
+}
+
+void flow_stats_gather(flow_stats *s, const flow_comm *comm, size_t *bytes)
+{
+    double *const facts[] = {s->unit, s->mean, s->rest, s->spread, s->least, s->most};
+    const int rank = flow_comm_rank(comm), size = flow_comm_size(comm);
+    for (int r = 0; r < size; r++)
+        bytes[r] = (size_t)(flow_share_first(s->d, r + 1, size) - flow_share_first(s->d, r, size)) * sizeof **facts;
+    for (size_t k = 0; k < sizeof facts / sizeof *facts; k++)
+        flow_comm_gather_all(comm, facts[k] + flow_share_first(s->d, rank, size), facts[k], bytes);
 }
 
 double flow_stats_mean(const flow_stats *s, int column)
@@ -191,16 +153,16 @@ static int stats_by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-flow_status flow_stats_summarize(const flow_stats *s, const char *const *names, flow_column_summary *out,
-                                 flow_error *err)
+flow_status flow_stats_summarize(const flow_stats *s, const flow_row_sample *sample, const char *const *names,
+                                 flow_column_summary *out, flow_error *err)
 {
-    size_t d = (size_t)s->d, n = s->n_sampled;
+    size_t d = (size_t)s->d, n = sample->n;
     double *values = malloc((n + 1) * sizeof *values);
     if (values == NULL)
         return flow_error_memory(err, "the statistics of the columns");
     for (size_t j = 0; j < d; j++) {
         for (size_t i = 0; i < n; i++)
-            values[i] = s->rows[i * d + j];
+            values[i] = sample->rows[i * d + j];
         qsort(values, n, sizeof *values, stats_by_value);
         size_t distinct = 0, longest = 0, run = 0;
         for (size_t i = 0; i < n; i++) {

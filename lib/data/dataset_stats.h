@@ -1,4 +1,4 @@
-/* Statistics of the columns of a data set, and a sample of its rows, in one pass. Internal to lib/data. */
+/* Statistics of the columns of a data set, in one pass. Internal to lib/data. */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef FLOW_DATA_DATASET_STATS_H
 #define FLOW_DATA_DATASET_STATS_H
@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "data/dataset.h"
+#include "data/row_sample.h"
 
 /* Start from {0}. */
 typedef struct flow_stats {
@@ -19,26 +20,24 @@ typedef struct flow_stats {
     double *spread;               /* (d) sum of squared distances from the mean, in squares of the unit */
     double *least, *most;         /* (d) each */
     double *block_mean, *scratch; /* (d), (4 d) */
-
-    /* A sample of rows, in the order of the file: the rows whose random number, a function of the row's number alone,
-     * is below `threshold`, which is halved whenever there would be more than `most_sampled`. */
-    double *rows;   /* (most_sampled, d) */
-    double *random; /* (most_sampled) */
-    size_t n_sampled, most_sampled, capacity;
-    double threshold;
 } flow_stats;
 
-flow_status flow_stats_init(flow_stats *out, int d, size_t most_sampled, flow_error *err);
+flow_status flow_stats_init(flow_stats *out, int d, flow_error *err);
 
-/* Adds rows (n, d) with their numbers. */
-flow_status flow_stats_add(flow_stats *stats, const double *rows, const int64_t *numbers, size_t n, flow_error *err);
+/* Adds the columns [first, last) of a block of rows, (n, last - first). What a column gets is a function of its values
+ * and of the blocks alone. */
+void flow_stats_add(flow_stats *stats, int first, int last, const double *rows, size_t n);
+
+/* Completes the columns where each rank of R has added its share of them (flow_share_first), of all rows;
+ * `bytes` has room for R numbers. Collective. */
+void flow_stats_gather(flow_stats *stats, const flow_comm *comm, size_t *bytes);
 
 double flow_stats_mean(const flow_stats *stats, int column);
 /* The square root of the unbiased variance; 0 of one row. */
 double flow_stats_deviation(const flow_stats *stats, int column);
-/* Fills d summaries, which borrow the names. */
-flow_status flow_stats_summarize(const flow_stats *stats, const char *const *names, flow_column_summary *out,
-                                 flow_error *err);
+/* Fills d summaries, which borrow the names, from all rows and from a sample of them. */
+flow_status flow_stats_summarize(const flow_stats *stats, const flow_row_sample *sample, const char *const *names,
+                                 flow_column_summary *out, flow_error *err);
 void flow_stats_free(flow_stats *stats);
 
 #endif

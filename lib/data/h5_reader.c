@@ -20,7 +20,6 @@ typedef struct h5_reader {
     flow_reader common;
     hid_t file;
     flow_h5_layout layout;
-    bool has_said_wide;   /* of whole numbers that lose digits */
     double *block;        /* (block_rows, d): rows block_first ... block_first + n_block - 1 */
     int64_t block_first, n_block, next;
 } h5_reader;
@@ -36,7 +35,7 @@ static flow_status h5_reader_check_wide(h5_reader *r, flow_error *err)
             i++;
         if (i == r->n_block)
             continue;
-        r->has_said_wide = true;
+        r->common.says_rounded = true;
         return flow_reader_remark(&r->common, err, "column \"%.80s\" has whole numbers beyond 2^53, which are rounded: "
                                   "%.0f in row %lld", r->common.columns.at[j], r->block[i * l->d + j],
                                   (long long)(r->block_first + i) + 1);
@@ -56,7 +55,7 @@ static flow_status h5_reader_load(h5_reader *r, flow_error *err)
         return flow_error_prefix(err, status, "%s: ", r->common.name);
     r->block_first = first;
     r->n_block = left < size ? left : size;
-    return r->layout.is_wide == NULL || r->has_said_wide ? FLOW_OK : h5_reader_check_wide(r, err);
+    return r->layout.is_wide == NULL || r->common.says_rounded ? FLOW_OK : h5_reader_check_wide(r, err);
 }
 
 static bool all_finite(const double *values, size_t n)
@@ -152,8 +151,10 @@ static void h5_reader_close(flow_reader *reader)
     free(r->block);
 }
 
-static const flow_reader_type h5_reader_type = {h5_reader_read, h5_reader_tell, h5_reader_seek, h5_reader_limit,
-                                                h5_reader_close};
+static const flow_reader_type h5_reader_type = {
+    .read = h5_reader_read, .tell = h5_reader_tell, .seek = h5_reader_seek, .limit = h5_reader_limit,
+    .close = h5_reader_close,
+};
 
 /* ------------------------------------------------------------------ opening */
 
@@ -321,7 +322,7 @@ flow_status flow_h5_reader_open(flow_reader **out, const char *file, const char 
     r->common.type = &h5_reader_type;
     r->common.skip_invalid = options->skip_invalid;
     r->common.missing = options->missing;
-    r->common.can_seek = true;
+    r->common.can_seek = r->common.finds_rows = true;
     r->file = H5I_INVALID_HID;
     r->layout = (flow_h5_layout){.record = H5I_INVALID_HID, .chunk_rows = 1};
     flow_h5_scope scope = flow_h5_begin(file);

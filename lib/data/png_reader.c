@@ -221,7 +221,7 @@ flow_status flow_png_reader_open(flow_reader **out, const char *file, const char
     if (r == NULL)
         return flow_error_memory(err, file);
     *out = &r->common;
-    r->common = (flow_reader){.type = &png_reader_type, .can_seek = true, .granule = 1,
+    r->common = (flow_reader){.type = &png_reader_type, .can_seek = true, .finds_rows = true, .granule = 1,
                               .skip_invalid = options->skip_invalid};
     return png_reader_prepare(r, file, options, err);
 }

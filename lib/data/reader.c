@@ -188,6 +188,16 @@ flow_skipped flow_reader_skipped(const flow_reader *reader, const flow_kept_colu
     return out;
 }
 
+flow_status flow_reader_count(flow_reader *reader, int64_t from, int64_t to, flow_text_part *out, flow_error *err)
+{
+    return reader->type->count(reader, from, to, out, err);
+}
+
+flow_status flow_reader_pass(flow_reader *reader, int64_t rows, flow_error *err)
+{
+    return reader->type->pass(reader, rows, err);
+}
+
 flow_status flow_reader_remark(flow_reader *reader, flow_error *err, const char *format, ...)
 {
     char text[FLOW_ERROR_SIZE];

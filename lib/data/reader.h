@@ -8,6 +8,13 @@
 /* More columns than this are taken for damage: a file must not decide how much memory is allocated. */
 enum { FLOW_COLUMNS_MAX = 1 << 16 };
 
+/* The lines of a text that begin in a range of bytes. */
+typedef struct flow_text_part {
+    int64_t begin; /* where the first one begins */
+    int64_t lines, rows;
+    int64_t plain; /* 1: each row is a line, and there are no comments among them; else 0 */
+} flow_text_part;
+
 /* One kind of table. `close` releases what the kind owns; reader.c releases the common part. */
 typedef struct flow_reader_type {
     flow_status (*read)(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
@@ -16,6 +23,9 @@ typedef struct flow_reader_type {
     flow_status (*seek)(flow_reader *reader, const flow_position *position, flow_error *err);
     void (*limit)(flow_reader *reader, int64_t rows); /* optional; see flow_reader_limit */
     void (*close)(flow_reader *reader);
+    /* of text, see below; else NULL */
+    flow_status (*count)(flow_reader *reader, int64_t from, int64_t to, flow_text_part *out, flow_error *err);
+    flow_status (*pass)(flow_reader *reader, int64_t rows, flow_error *err);
 } flow_reader_type;
 
 /* Both give a reader whose common part is complete; it is the caller's even after an error, and may be NULL then. */
@@ -51,6 +61,12 @@ bool flow_csv_is_word(const char *field, size_t length);
 
 /* Announces that about `rows` rows will be read after each seek, so that more need not be read at once. */
 void flow_reader_limit(flow_reader *reader, int64_t rows);
+
+/* Of text (text_bytes > 0). Counts the lines that begin in the bytes [from, to), neither of which is before the first
+ * row; the reader has to be sought afterwards. */
+flow_status flow_reader_count(flow_reader *reader, int64_t from, int64_t to, flow_text_part *out, flow_error *err);
+/* Of text whose rows are lines: passes over rows without a look at their values. */
+flow_status flow_reader_pass(flow_reader *reader, int64_t rows, flow_error *err);
 
 /* Adds a remark, a sentence that the location can stand in front of: "its fields are separated by tabs". */
 flow_status flow_reader_remark(flow_reader *reader, flow_error *err, const char *format, ...) FLOW_PRINTF(3, 4);

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "num/comm.h"
 
 enum {
     FLOW_SURVEY_EXTREMES = 16, /* different values that are kept at each end of a column */
@@ -131,8 +132,13 @@ typedef struct flow_survey {
 flow_status flow_survey_new(flow_survey **out, int d, const char *const *names, flow_error *err);
 /* Adds rows (n, d), finite, with their numbers, which rise. */
 flow_status flow_survey_add(flow_survey *survey, const double *rows, const int64_t *numbers, size_t n, flow_error *err);
-/* Ends the pass, and fills columns and findings. */
-flow_status flow_survey_finish(flow_survey *survey, flow_error *err);
+/* The same in parts, for ranks that share the columns: each adds its share of them (flow_share_first), [first, last),
+ * of all rows, (n, last - first); and all ranks add the same rows to the sample. */
+flow_status flow_survey_add_columns(flow_survey *survey, int first, int last, const double *rows,
+                                    const int64_t *numbers, size_t n, flow_error *err);
+struct flow_row_sample *flow_survey_sample(const flow_survey *survey);
+/* Ends the pass, and fills columns and findings. Collective. */
+flow_status flow_survey_finish(flow_survey *survey, const flow_comm *comm, flow_error *err);
 void flow_survey_free(flow_survey *survey);
 
 /* The first finding of this kind about the column; NULL: none. */

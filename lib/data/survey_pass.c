@@ -21,8 +21,10 @@ enum {
 
 /* What is added up while rows come. */
 typedef struct flow_survey_scan {
-    flow_stats stats; /* moments, and the sample of rows */
+    flow_stats stats;
+    flow_row_sample sample;
     flow_column_scan *columns;
+    const char *const *names; /* borrowed */
 } flow_survey_scan;
 
 static int64_t pass_share(int64_t all, int d, int64_t least, int64_t most)
@@ -38,6 +40,7 @@ static void pass_free_scan(flow_survey *s)
     for (int j = 0; s->scan->columns != NULL && j < s->n_columns; j++)
         flow_values_free(&s->scan->columns[j].values);
     flow_stats_free(&s->scan->stats);
+    flow_row_sample_free(&s->scan->sample);
     free(s->scan->columns);
     free(s->scan);
     s->scan = NULL;
@@ -59,13 +62,15 @@ flow_status flow_survey_new(flow_survey **out, int d, const char *const *names, 
     if (s->columns == NULL || s->scan == NULL || s->scan->columns == NULL)
         status = flow_error_memory(err, "a survey of the columns");
     if (status == FLOW_OK)
-        status =
-            flow_stats_init(&s->scan->stats, d, (size_t)pass_share(SAMPLE_VALUES, d, LEAST_SAMPLED, MOST_SAMPLED), err);
+        status = flow_stats_init(&s->scan->stats, d, err);
     if (status != FLOW_OK) {
         flow_survey_free(s);
         *out = NULL;
         return status;
     }
+    s->scan->names = names;
+    s->scan->sample = (flow_row_sample){
+        .d = d, .most = (size_t)pass_share(SAMPLE_VALUES, d, LEAST_SAMPLED, MOST_SAMPLED), .threshold = 1};
     for (int j = 0; j < d; j++) {
         s->columns[j].name = names[j];
         s->scan->columns[j].values.limit = s->distinct_limit;
@@ -73,14 +78,26 @@ flow_status flow_survey_new(flow_survey **out, int d, const char *const *names, 
     return FLOW_OK;
 }
 
-flow_status flow_survey_add(flow_survey *s, const double *rows, const int64_t *numbers, size_t n, flow_error *err)
+flow_status flow_survey_add_columns(flow_survey *s, int first, int last, const double *rows, const int64_t *numbers,
+                                    size_t n, flow_error *err)
 {
-    size_t d = (size_t)s->n_columns;
-    FLOW_TRY(flow_stats_add(&s->scan->stats, rows, numbers, n, err));
-    for (size_t j = 0; j < d; j++)
-        FLOW_TRY(flow_column_scan_add(&s->scan->columns[j], rows + j, d, numbers, n, err));
+    const size_t width = (size_t)(last - first);
+    flow_stats_add(&s->scan->stats, first, last, rows, n);
+    for (size_t j = 0; j < width; j++)
+        FLOW_TRY(flow_column_scan_add(&s->scan->columns[(size_t)first + j], rows + j, width, numbers, n, err));
     s->n_rows += (int64_t)n;
     return FLOW_OK;
+}
+
+flow_row_sample *flow_survey_sample(const flow_survey *s)
+{
+    return &s->scan->sample;
+}
+
+flow_status flow_survey_add(flow_survey *s, const double *rows, const int64_t *numbers, size_t n, flow_error *err)
+{
+    FLOW_TRY(flow_survey_add_columns(s, 0, s->n_columns, rows, numbers, n, err));
+    return flow_row_sample_add(&s->scan->sample, rows, numbers, n, err);
 }
 
 /* ---- the end of the pass ---- */
@@ -133,7 +150,7 @@ static void pass_fill_column(flow_survey *s, int j, double *sample)
     flow_survey_column *c = &s->columns[j];
     flow_column_scan *scan = &s->scan->columns[j];
     const flow_stats *stats = &s->scan->stats;
-    const size_t n = stats->n_sampled;
+    const size_t n = s->scan->sample.n;
     c->least = stats->least[j];
     c->most = stats->most[j];
     c->mean = flow_stats_mean(stats, j);
@@ -147,42 +164,93 @@ static void pass_fill_column(flow_survey *s, int j, double *sample)
     c->step = flow_lattice_step(&scan->lattice);
     c->whole = scan->whole;
     for (size_t i = 0; i < n; i++)
-        sample[i] = stats->rows[i * (size_t)s->n_columns + (size_t)j];
+        sample[i] = s->scan->sample.rows[i * (size_t)s->n_columns + (size_t)j];
     gsl_sort(sample, 1, n);
     for (int q = 0; q < FLOW_N_QUANTILES; q++)
         c->quantiles[q] = gsl_stats_quantile_from_sorted_data(sample, 1, n, levels[q]);
     pass_fill_frequent(c, &scan->values, sample, n, s->n_rows);
 }
 
-static flow_status pass_judge(flow_survey *s, double *sample, bool *varies, flow_error *err)
+/* The facts and findings of the columns [first, last). */
+static flow_status pass_judge(flow_survey *s, int first, int last, double *sample, bool *varies, flow_error *err)
 {
-    const flow_stats *stats = &s->scan->stats;
-    for (int j = 0; j < s->n_columns; j++) {
+    for (int j = first; j < last; j++) {
         const size_t before = s->n_findings;
         pass_fill_column(s, j, sample);
-        FLOW_TRY(flow_survey_judge(s, j, &s->scan->columns[j], sample, stats->n_sampled, err));
+        FLOW_TRY(flow_survey_judge(s, j, &s->scan->columns[j], sample, s->scan->sample.n, err));
         flow_values_free(&s->scan->columns[j].values);
         varies[j] = true;
         for (size_t i = before; i < s->n_findings; i++)
             varies[j] = varies[j] && s->findings[i].kind > FLOW_FINDING_ROW_NUMBER;
     }
-    return flow_survey_find_linear(s, varies, stats->rows, stats->n_sampled, err);
+    return FLOW_OK;
 }
 
-flow_status flow_survey_finish(flow_survey *s, flow_error *err)
+/* The findings of all ranks, in the order of their columns. `bytes` has room for two numbers of each rank. */
+static flow_status pass_gather_findings(flow_survey *s, const flow_comm *comm, size_t *bytes, flow_error *err)
 {
-    s->n_sampled = (int64_t)s->scan->stats.n_sampled;
-    double *sample = malloc((s->scan->stats.n_sampled + 1) * sizeof *sample);
+    const int rank = flow_comm_rank(comm), size = flow_comm_size(comm);
+    size_t n = 0, *counts = bytes + size;
+    for (int r = 0; r < size; r++)
+        bytes[r] = sizeof *bytes;
+    counts[rank] = s->n_findings;
+    flow_comm_gather_all(comm, &counts[rank], counts, bytes);
+    for (int r = 0; r < size; r++) {
+        bytes[r] = counts[r] * sizeof *s->findings;
+        n += counts[r];
+    }
+    flow_finding *all = calloc(n + 1, sizeof *all);
+    flow_status status = all != NULL ? FLOW_OK : flow_error_memory(err, "a survey of the columns");
+    status = flow_comm_agree(comm, status, err);
+    if (status == FLOW_OK)
+        flow_comm_gather_all(comm, s->findings, all, bytes);
+    s->n_findings = 0;
+    for (size_t i = 0; i < n && status == FLOW_OK; i++)
+        status = flow_survey_add_finding(s, &all[i], err);
+    free(all);
+    return status;
+}
+
+/* Each rank has judged its share of the columns. */
+static flow_status pass_gather(flow_survey *s, const flow_comm *comm, bool *varies, size_t *bytes, flow_error *err)
+{
+    const int rank = flow_comm_rank(comm), size = flow_comm_size(comm);
+    const int64_t first = flow_share_first(s->n_columns, rank, size);
+    for (int r = 0; r < size; r++)
+        bytes[r] = (size_t)(flow_share_first(s->n_columns, r + 1, size) - flow_share_first(s->n_columns, r, size));
+    flow_comm_gather_all(comm, varies + first, varies, bytes);
+    for (int r = 0; r < size; r++)
+        bytes[r] *= sizeof *s->columns;
+    flow_comm_gather_all(comm, s->columns + first, s->columns, bytes);
+    for (int j = 0; j < s->n_columns; j++)
+        s->columns[j].name = s->scan->names[j];
+    return pass_gather_findings(s, comm, bytes, err);
+}
+
+flow_status flow_survey_finish(flow_survey *s, const flow_comm *comm, flow_error *err)
+{
+    const flow_row_sample *rows = &s->scan->sample;
+    const int rank = flow_comm_rank(comm), size = flow_comm_size(comm);
+    s->n_sampled = (int64_t)rows->n;
+    double *sample = malloc((rows->n + 1) * sizeof *sample);
     bool *varies = calloc((size_t)s->n_columns, sizeof *varies);
+    size_t *bytes = calloc((size_t)size, 2 * sizeof *bytes);
     flow_status status = FLOW_OK;
-    if (sample == NULL || varies == NULL)
+    if (sample == NULL || varies == NULL || bytes == NULL)
         status = flow_error_memory(err, "a survey of the columns");
     else if (s->n_rows > 0)
-        status = pass_judge(s, sample, varies, err);
+        status = pass_judge(s, (int)flow_share_first(s->n_columns, rank, size),
+                            (int)flow_share_first(s->n_columns, rank + 1, size), sample, varies, err);
+    status = flow_comm_agree(comm, status, err);
+    if (status == FLOW_OK && size > 1 && varies != NULL && bytes != NULL) /* as all ranks agree */
+        status = pass_gather(s, comm, varies, bytes, err);
+    if (status == FLOW_OK && s->n_rows > 0)
+        status = flow_survey_find_linear(s, varies, rows->rows, rows->n, err);
     if (status == FLOW_OK)
         flow_survey_sort_findings(s);
     free(sample);
     free(varies);
+    free(bytes);
     pass_free_scan(s);
     return status;
 }

@@ -52,10 +52,13 @@ typedef struct flow_reader {
     flow_number_list missing;
     bool can_seek;     /* false for standard input, pipes and the like */
     bool is_packed;    /* compressed as a whole: to go back is to read from the beginning */
+    bool finds_rows;   /* the number of a row is its position, and any row is found at once */
+    int64_t text_bytes; /* of text whose parts can be counted (data/reader.h); 0: none */
     int64_t n_rows;    /* in the table, valid or not; -1: not known before the end (CSV) */
     int64_t granule;   /* rows that are stored, and best read, together; 1: any number */
     int64_t n_skipped; /* rows dropped so far under skip_invalid */
     flow_name_list remarks; /* sentences about how the file was read that its user should know; more may come later */
+    bool says_rounded; /* a remark says that values are rounded; a second one would not help */
     int64_t judged;    /* dropped rows before this one have been counted: seeking back counts none twice */
     flow_skipped_column *skipped; /* (columns.n) of those rows; NULL: there are none, or it is not known */
 } flow_reader;
