@@ -159,6 +159,8 @@ STANDARD_FLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wshadow -pthr
 ifeq ($(CONFIG_X86_64),yes)
 FLAGS_lib/num/vecmath_avx2 := -mavx2 -mfma -ffp-contract=fast
 FLAGS_lib/num/vecmath_avx512 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -ffp-contract=fast
+FLAGS_lib/num/row_products_avx2 := $(FLAGS_lib/num/vecmath_avx2)
+FLAGS_lib/num/row_products_avx512 := $(FLAGS_lib/num/vecmath_avx512)
 endif
 ifeq ($(CONFIG_AMX),yes)
 FLAGS_lib/num/gemm_bf16x3_amx := -mavx512f -mavx512bw -mavx512bf16 -mamx-tile -mamx-bf16

@@ -4,6 +4,8 @@
 #include <float.h>
 #include <stdlib.h>
 
+#include "num/real.h"
+
 /* The time of a product of `rows` units and `depth` inputs with n = 128 data rows is estimated as
  *
  *     t = call + rows (depth + row)
@@ -14,6 +16,14 @@
 static const struct {
     double call, row;
 } cost = {.call = 80, .row = 1.5};
+
+/* The gradient at the weights, in the same unit. By panels, the inputs are transposed, which costs `input` for each of
+ * them, and a panel is as deep as a multiple of LANES. By inner products of rows, blocks of BLOCK_ROWS units and
+ * BLOCK_INPUTS inputs take `block` times their multiply-adds. test/bench/bench_panels.c measures these, too. */
+enum { LANES = 16, BLOCK_ROWS = 6, BLOCK_INPUTS = 4 };
+static const struct {
+    double input, block;
+} gradient_cost = {.input = 13, .block = 1.15};
 
 /* Where the extents are not sorted: the number of inputs in a backward panel, and how many units that do not see them
  * such a panel may include to save a call. */
@@ -187,6 +197,75 @@ static void make_backward(flow_panels *out, const panels_matrix *matrix, int *de
         make_unsorted(out, matrix, from, n_in - from < BACK_INPUTS ? n_in : from + BACK_INPUTS);
 }
 
+/* ------------------------------------------------------------------ gradient at the weights */
+
+typedef struct unit_extent {
+    int unit, extent;
+} unit_extent;
+
+static int by_extent(const void *a, const void *b)
+{
+    const unit_extent *p = a, *q = b;
+    return p->extent != q->extent ? p->extent - q->extent : p->unit - q->unit;
+}
+
+static int rounded_up(int n, int to)
+{
+    return (n + to - 1) / to * to;
+}
+
+/* A product is called for each panel and each FLOW_SPAN inputs. */
+static double gradient_time_by_panels(const flow_panels *panels, int n_in)
+{
+    double time = gradient_cost.input * n_in;
+    for (int p = 0; p < panels->n_forward; p++) {
+        const int depth = panels->forward[p].depth;
+        for (int from = 0; from < depth; from += FLOW_SPAN)
+            time += flow_panels_time(panels->forward[p].count, rounded_up(flow_min(depth - from, FLOW_SPAN), LANES));
+    }
+    return time;
+}
+
+static double gradient_time_by_rows(const panels_matrix *matrix, const unit_extent *sorted)
+{
+    double time = 0;
+    for (int unit = 0; unit < matrix->n_out; unit += BLOCK_ROWS) {
+        int last = flow_min(unit + BLOCK_ROWS, matrix->n_out) - 1;
+        time += gradient_cost.block * BLOCK_ROWS * rounded_up(sorted[last].extent, BLOCK_INPUTS);
+    }
+    return time;
+}
+
+/* Returns false when there is no memory. */
+static bool make_row_order(flow_panels *out, const panels_matrix *matrix)
+{
+    const size_t n = (size_t)matrix->n_out;
+    unit_extent *sorted = malloc((n + 1) * sizeof *sorted);
+    if (sorted == NULL)
+        return false;
+    for (int unit = 0; unit < matrix->n_out; unit++)
+        sorted[unit] = (unit_extent){unit, matrix->extent != NULL ? matrix->extent[unit] : matrix->n_in};
+    qsort(sorted, n, sizeof *sorted, by_extent);
+    flow_row_order *order = &out->by_rows;
+    order->time = gradient_time_by_rows(matrix, sorted);
+    order->panels_time = gradient_time_by_panels(out, matrix->n_in);
+    order->faster = order->time < order->panels_time;
+    bool made = true;
+    if (order->faster && matrix->extent != NULL && !is_sorted(matrix->extent, matrix->n_out)) {
+        order->units = malloc((n + 1) * sizeof *order->units);
+        order->live = malloc((n + 1) * sizeof *order->live);
+        made = order->units != NULL && order->live != NULL;
+        for (size_t k = 0; k < n && made; k++) {
+            order->units[k] = sorted[k].unit;
+            order->live[k] = sorted[k].extent;
+        }
+    }
+    free(sorted);
+    return made;
+}
+
+/* ------------------------------------------------------------------ all */
+
 /* The most backward panels that there can be. Without order, a gap follows each panel. */
 static size_t most_backward(const panels_matrix *matrix)
 {
@@ -208,6 +287,7 @@ flow_status flow_panels_make(flow_panels *panels, int n_in, int n_out, const int
         panels->period = find_period(&matrix, depth);
         make_forward(panels, &matrix, depth, best);
         make_backward(panels, &matrix, depth, best);
+        made = make_row_order(panels, &matrix);
     }
     free(best);
     free(depth);
@@ -218,5 +298,7 @@ void flow_panels_release(flow_panels *panels)
 {
     free(panels->forward);
     free(panels->backward);
+    free(panels->by_rows.units);
+    free(panels->by_rows.live);
     *panels = (flow_panels){0};
 }

@@ -14,7 +14,10 @@
 
 #include "core/error.h"
 
-enum { FLOW_PANEL = 128 }; /* the most units in a panel: the activation finds in the cache what the product wrote */
+enum {
+    FLOW_PANEL = 128, /* the most units in a panel: the activation finds in the cache what the product wrote */
+    FLOW_SPAN = 64    /* the most inputs in a product of the gradient at the weights */
+};
 
 /* Units first, first + stride, ..., `count` of them, and the inputs [0, depth) that the deepest of them sees. */
 typedef struct flow_panel {
@@ -29,12 +32,21 @@ typedef struct flow_back_panel {
     bool adds;
 } flow_back_panel;
 
+/* The gradient at the weights by inner products of rows (num/row_products.h), where that is faster than by panels. */
+typedef struct flow_row_order {
+    bool faster;
+    double time, panels_time; /* the estimated times of both, in multiply-adds for each data row */
+    int *units, *live; /* (n_out), owned: the units by the number of inputs that they see, and these numbers; NULL: they
+                          are in this order */
+} flow_row_order;
+
 typedef struct flow_panels {
     int period; /* the distance between units with equal extents; 1: they do not repeat */
     int n_forward;
     flow_panel *forward; /* owned; cover the units: products of the pass, and of the gradient at the weights */
     int n_backward;
     flow_back_panel *backward; /* owned; cover the weights that are seen, and all inputs */
+    flow_row_order by_rows;
 } flow_panels;
 
 /* Divides a matrix (n_out, n_in) with `extent` (n_out), or NULL: each unit sees all inputs. FLOW_MEMORY; the caller

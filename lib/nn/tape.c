@@ -7,6 +7,7 @@
 #include "num/gemm.h"
 #include "num/parallel.h"
 #include "num/reduce.h"
+#include "num/row_products.h"
 #include "num/transpose.h"
 
 /* ------------------------------------------------------------------ terms of a sum */
@@ -93,7 +94,7 @@ static void add_span(const flow_linear *linear, int from, int width, int count, 
     }
 }
 
-static void add_wide(const tape_job *job, int k, int span)
+static void add_by_panels(const tape_job *job, int k, int span)
 {
     const flow_linear *linear = job->tapes[0].records[k].linear;
     int from = span * FLOW_SPAN, width = flow_min(linear->n_in - from, FLOW_SPAN);
@@ -108,39 +109,37 @@ static void add_wide(const tape_job *job, int k, int span)
     }
 }
 
-/* With few inputs, rows of g x' are shorter than the vectors of the processor. Then x g' is formed, whose rows are as
- * long as there are units, and g is transposed: FEW_UNITS units at a time, which see about the same inputs. */
-enum { FEW_INPUTS = 12, FEW_UNITS = 64 };
-
-static int live_inputs(const flow_linear *linear, int unit)
+/* Adds inner products of all terms: with the inputs of the layer, or with `ones` (FLOW_TILE) in place of each. */
+static void add_row_products(const tape_job *job, int k, flow_row_products *products, const real *ones)
 {
-    return linear->extent != NULL ? linear->extent[unit] : linear->n_in;
-}
-
-static void add_narrow_units(const tape_job *job, int k, int first, int units)
-{
-    const flow_linear *linear = job->tapes[0].records[k].linear;
-    real transposed[FEW_UNITS * FLOW_TILE], sums[FEW_INPUTS * FEW_UNITS]; /* (count, n, units); (depth, units) */
     tape_term terms[SUM_TERMS];
     const real *x[SUM_TERMS], *g[SUM_TERMS];
-    int depth = 0;
-    for (int unit = first; unit < first + units; unit++)
-        depth = live_inputs(linear, unit) > depth ? live_inputs(linear, unit) : depth;
-    assert(n_terms(job, k) > 0); /* then `sums` is set */
-    for (int i = 0, count; i < n_terms(job, k); i += count) {
-        count = terms_together(job, k, i, 1, FLOW_TILE, terms);
-        int n = terms[0].n;
-        for (int c = 0; c < count; c++) {
-            x[c] = terms[c].x;
-            g[c] = transposed + c * n * units;
-            flow_transpose(units, n, terms[c].g + (size_t)first * (size_t)n, n, transposed + c * n * units, units);
+    products->a = g;
+    products->b = x;
+    for (int i = 0; i < n_terms(job, k); i += products->count) {
+        products->count = terms_together(job, k, i, SUM_TERMS, SUM_TERMS * FLOW_LANES, terms);
+        products->n = terms[0].n;
+        for (int c = 0; c < products->count; c++) {
+            x[c] = ones != NULL ? ones : terms[c].x;
+            g[c] = terms[c].g;
         }
-        flow_gemm_sum(false, count, depth, units, n, x, n, g, units, i > 0, sums, units);
+        flow_add_row_products(products);
     }
-    real *gw = job->gradient + linear->weight + (size_t)first * (size_t)linear->n_in;
-    for (int p = 0; p < units; p++, gw += linear->n_in)
-        for (int i = 0; i < live_inputs(linear, first + p); i++)
-            gw[i] += sums[i * units + p];
+}
+
+/* The span of inputs of a layer for which this is faster: one that is narrow or has a mask. */
+static void add_by_rows(const tape_job *job, int k, int span)
+{
+    const flow_linear *linear = job->tapes[0].records[k].linear;
+    const flow_row_order *order = &linear->panels.by_rows;
+    flow_row_products products = {.m = linear->n_out,
+                                  .rows = order->units,
+                                  .live = order->live != NULL ? order->live : linear->extent,
+                                  .from = span * FLOW_SPAN,
+                                  .to = flow_min(linear->n_in, (span + 1) * FLOW_SPAN),
+                                  .c = job->gradient + linear->weight,
+                                  .ldc = (size_t)linear->n_in};
+    add_row_products(job, k, &products, NULL);
 }
 
 /* More rows than a tile has: of an image, pixels may count as rows. */
@@ -166,21 +165,26 @@ static void add_products(const tape_job *job, int k, int span)
             add_long(job, k);
         return;
     }
-    if (linear->n_in > FEW_INPUTS) {
-        add_wide(job, k, span);
-        return;
-    }
-    for (int first = 0; first < linear->n_out; first += FEW_UNITS)
-        add_narrow_units(job, k, first, flow_min(linear->n_out - first, FEW_UNITS));
+    if (linear->panels.by_rows.faster)
+        add_by_rows(job, k, span);
+    else
+        add_by_panels(job, k, span);
 }
 
+/* The sum of a row is its inner product with ones. */
 static void add_biases(const tape_job *job, int k)
 {
     const flow_linear *linear = job->tapes[0].records[k].linear;
-    for (int i = 0; i < n_terms(job, k); i++) {
-        tape_term term = term_at(job, k, i);
+    if (job->tapes[0].n > FLOW_TILE) {
+        const tape_term term = term_at(job, k, 0);
         flow_add_sums(linear->n_out, term.n, term.g, job->gradient + linear->bias);
+        return;
     }
+    real ones[FLOW_TILE];
+    for (int j = 0; j < FLOW_TILE; j++)
+        ones[j] = 1;
+    flow_row_products products = {.m = linear->n_out, .to = 1, .c = job->gradient + linear->bias, .ldc = 1};
+    add_row_products(job, k, &products, ones);
 }
 
 static void add_vector(const flow_record *record, int n, real *out)

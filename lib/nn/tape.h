@@ -22,8 +22,6 @@
 
 #include "nn/linear.h"
 
-enum { FLOW_SPAN = 64 }; /* inputs of a layer in one task */
-
 /* What a layer or a vector of weights leaves on one tile. All arrays are borrowed. */
 typedef struct flow_record {
     const flow_linear *linear; /* NULL: a vector of weights */

@@ -5,7 +5,8 @@
  *     seconds = FLOW_TILE (call + rows (depth + row)) / speed
  *
  * by least squares of the relative deviations. Prints the constants of the fit and of the library, and for each shape
- * the measured time beside both estimates.
+ * the measured time beside both estimates. Then, of some layers, the two ways to the gradient at the weights on two
+ * tiles: the measured time of inner products of rows over that of panels, and what the library estimates it to be.
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gsl/gsl_multifit.h>
@@ -15,7 +16,7 @@
 #include "bench/measure.h"
 #include "bench/peak.h"
 #include "core/memory.h"
-#include "nn/panels.h"
+#include "nn/tape.h"
 #include "num/gemm.h"
 
 enum { ROUNDS = 15, N_ROWS = 8, N_DEPTHS = 7, SHAPES = N_ROWS * N_DEPTHS, MOST_DEPTH = 256 };
@@ -79,6 +80,93 @@ static void print(const char *name, const model *m, const shape *shapes, const d
            2e-9 * m->speed, 100 * sqrt(sum / SHAPES));
 }
 
+/* ------------------------------------------------------------------ gradients at the weights */
+
+enum { TILES = 2, MOST_WIDTH = 512 };
+
+typedef struct gradient {
+    flow_linear by_rows, by_panels;
+    flow_tape tapes[TILES];
+    flow_record record[TILES];
+    real *sum;
+} gradient;
+
+static void add_gradient(gradient *g, const flow_linear *linear)
+{
+    for (int t = 0; t < TILES; t++)
+        g->record[t].linear = linear;
+    flow_tapes_products(g->tapes, TILES, 0, g->sum);
+}
+
+static void add_by_rows(void *context)
+{
+    gradient *g = context;
+    add_gradient(g, &g->by_rows);
+}
+
+static void add_by_panels(void *context)
+{
+    gradient *g = context;
+    add_gradient(g, &g->by_panels);
+}
+
+/* The mask of a MADE: unit k sees (k + 1) / n_out of the inputs; of a last layer, unit k mod `period` so. */
+static void compare_gradients(int n_out, int n_in, int period, const real *x, real *sum)
+{
+    flow_error err;
+    flow_params params = {0};
+    int extent[MOST_WIDTH];
+    gradient g = {.sum = sum};
+    const int of = period > 0 ? period : n_out;
+    for (int k = 0; k < n_out; k++)
+        extent[k] = (k % of + 1) * n_in / of;
+    const flow_init init = FLOW_INIT_FAN_IN;
+    flow_linear *both[] = {&g.by_rows, &g.by_panels};
+    for (int k = 0; k < 2; k++) {
+        if (flow_linear_configure(both[k], n_in, n_out, period != 0 ? extent : NULL, init, &params, "layer", &err) !=
+            FLOW_OK)
+            bench_stop(err.message);
+        both[k]->weight = 0;
+        both[k]->panels.by_rows.faster = k == 0;
+    }
+    for (int t = 0; t < TILES; t++) {
+        g.record[t] = (flow_record){.n_places = 1, .x = x, .g = x + (size_t)MOST_WIDTH * FLOW_TILE};
+        g.tapes[t] = (flow_tape){.n = FLOW_TILE, .n_records = 1, .records = &g.record[t]};
+    }
+    bench_item items[] = {{.work = add_by_rows, .context = &g, .n_threads = 1},
+                          {.work = add_by_panels, .context = &g, .n_threads = 1}};
+    bench_item *list[] = {&items[0], &items[1]};
+    bench_run(list, 2, ROUNDS, slice);
+    const double rows = bench_seconds(&items[0], ROUNDS), panels = bench_seconds(&items[1], ROUNDS);
+    const flow_row_order *order = &g.by_rows.panels.by_rows;
+    printf("%4d -> %-4d %-9s %9.2f us %9.2f us %8.2f %8.2f\n", n_in, n_out,
+           period == 0  ? "no mask"
+           : period < 0 ? "MADE"
+                        : "last",
+           1e6 * rows, 1e6 * panels, rows / panels, order->time / order->panels_time);
+    flow_linear_release(&g.by_rows);
+    flow_linear_release(&g.by_panels);
+    flow_params_release(&params);
+}
+
+static void compare_all_gradients(void)
+{
+    static const int shapes[][3] = {{128, 5, 0},   {128, 10, -1},  {10, 128, 0},   {20, 128, 10},  {64, 64, 0},
+                                    {64, 64, -1},  {128, 128, 0},  {128, 128, -1}, {230, 128, 10}, {256, 256, 0},
+                                    {512, 63, -1}, {126, 512, 63}, {44, 512, 0},   {512, 512, 0},  {512, 512, -1}};
+    const size_t count = 2 * (size_t)MOST_WIDTH * FLOW_TILE;
+    real *x = bench_checked(flow_alloc_aligned(count, sizeof *x));
+    real *sum = bench_checked(flow_alloc_aligned((size_t)MOST_WIDTH * MOST_WIDTH, sizeof *sum));
+    for (size_t k = 0; k < count; k++)
+        x[k] = (real)1e-3 * (real)(k % 17);
+    printf("\ngradient at the weights, %d tiles\n%-22s %12s %12s %8s %8s\n", TILES, "layer", "by rows", "by panels",
+           "ratio", "estimate");
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)
+        compare_gradients(shapes[k][0], shapes[k][1], shapes[k][2], x, sum);
+    flow_free_aligned(x);
+    flow_free_aligned(sum);
+}
+
 int main(void)
 {
     static bench_item items[SHAPES];
@@ -110,5 +198,6 @@ int main(void)
     flow_free_aligned(w);
     flow_free_aligned(x);
     flow_free_aligned(y);
+    compare_all_gradients();
     return 0;
 }

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "num/row_products.h"
+
+#include <assert.h>
+
+#include "num/profile.h"
+
+static const flow_row_products_kernel *kernel(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f"))
+        return &flow_row_products_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return &flow_row_products_avx2;
+#endif
+    return &flow_row_products_base;
+}
+
+void flow_add_row_products(const flow_row_products *products)
+{
+    double began = flow_profile_begin_product();
+    assert(products->n % FLOW_LANES == 0);
+    kernel()->add(products);
+    flow_profile_end_product(began);
+}

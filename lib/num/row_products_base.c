@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define VECTOR_BYTES 16
+#define ROWS_AT_ONCE 4
+#define COLUMNS_AT_ONCE 2
+#define LOW 0, 4, 1, 5
+#define HIGH 2, 6, 3, 7
+#define LOW_PAIRS 0, 1, 4, 5
+#define HIGH_PAIRS 2, 3, 6, 7
+#define KERNEL_TABLE flow_row_products_base
+#define KERNEL_NAME "baseline"
+
+#include "num/row_products_kernel.h"
