@@ -164,6 +164,37 @@ shared_verdict() {
     done
 }
 
+@test "of a table in HDF5 each rank reads its rows, if all can" {
+    local copy=$root/build/test/mpi_open-mpi said
+    "$copy" many.csv copy=rows.h5
+    "$copy" given.csv copy=weights.h5
+    "$copy" many.csv copy=holes.h5 hole=140000
+    sizes=3 shared out.csv logprob model.h5 rows.h5 --worst 5 -o out.csv
+    sizes='1 4' shared out.csv logprob given.h5 weights.h5 -o out.csv
+    sizes=2 shared out.csv invert model.h5 rows.h5 -o out.csv
+    sizes=3 shared out.csv score given.h5 weights.h5 --draws 99 -o out.csv
+    sizes=2 shared out.csv logprob model.h5 holes.h5 --skip-invalid -o out.csv
+    # the first of two bad rows, whichever rank reads it
+    run "$plain" logprob model.h5 holes.h5
+    expect_status 1
+    expect "row 140000"
+    said=$output
+    run ranks 3 "$FLOWCTL" logprob model.h5 holes.h5 -o out.csv
+    expect_status 1
+    [ "$(own_lines)" = "$said" ]
+    [ ! -e out.csv ]
+    # rank 1 sees the model alone
+    mkdir elsewhere
+    cp model.h5 elsewhere/
+    cat >blind <<'SH'
+[ "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-0}}" != 1 ] || cd elsewhere
+exec "$@"
+SH
+    "$plain" logprob model.h5 rows.h5 -q -o alone.csv
+    ranks 2 bash blind "$FLOWCTL" logprob model.h5 rows.h5 -q -o out.csv
+    same alone.csv out.csv
+}
+
 @test "a full disk at rank 0 ends all ranks" {
     # files of the message passing are larger than those of a small limit
     cat >limited <<'SH'

@@ -307,6 +307,8 @@ static flow_status h5_reader_open_table(h5_reader *r, const char *file, const ch
     free(only);
     free(plain);
     r->common.n_rows = r->layout.n_rows;
+    for (int j = 0; status == FLOW_OK && r->layout.is_wide != NULL && j < r->layout.d; j++)
+        r->common.may_round = r->common.may_round || r->layout.is_wide[j];
     if (status == FLOW_OK)
         status = flow_h5_layout_make_block(&r->block, &r->layout, r->common.columns.n, err);
     return status;

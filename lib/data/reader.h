@@ -59,9 +59,6 @@ flow_status flow_reader_choose_among(flow_reader *reader, int **chosen, const fl
 /* Whether a field of CSV is a word: neither a number nor one of the usual marks of a missing value. */
 bool flow_csv_is_word(const char *field, size_t length);
 
-/* Announces that about `rows` rows will be read after each seek, so that more need not be read at once. */
-void flow_reader_limit(flow_reader *reader, int64_t rows);
-
 /* Of text (text_bytes > 0). Counts the lines that begin in the bytes [from, to), neither of which is before the first
  * row; the reader has to be sought afterwards. */
 flow_status flow_reader_count(flow_reader *reader, int64_t from, int64_t to, flow_text_part *out, flow_error *err);

@@ -58,6 +58,7 @@ typedef struct flow_reader {
     int64_t granule;   /* rows that are stored, and best read, together; 1: any number */
     int64_t n_skipped; /* rows dropped so far under skip_invalid */
     flow_name_list remarks; /* sentences about how the file was read that its user should know; more may come later */
+    bool may_round;    /* values on file may have more digits than a double */
     bool says_rounded; /* a remark says that values are rounded; a second one would not help */
     int64_t judged;    /* dropped rows before this one have been counted: seeking back counts none twice */
     flow_skipped_column *skipped; /* (columns.n) of those rows; NULL: there are none, or it is not known */
@@ -124,6 +125,9 @@ flow_status flow_reader_seek(flow_reader *reader, const flow_position *position,
 /* The paths of the tables that an HDF5 file holds, and their sizes as text, "(1000, 5)". The caller owns both lists,
  * also after an error. They are empty for a file that is not HDF5, and for a location with a path in the file. */
 flow_status flow_tables_list(flow_name_list *paths, flow_name_list *sizes, const char *location, flow_error *err);
+
+/* Announces that about `rows` rows will be read after each seek, so that more need not be read at once. */
+void flow_reader_limit(flow_reader *reader, int64_t rows);
 
 typedef struct flow_writer flow_writer;
 

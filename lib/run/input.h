@@ -15,6 +15,7 @@ typedef struct flow_input {
     flow_reader *reader;
     int n_columns; /* of the model, and the optional one where the data have it */
     bool has_optional;
+    bool is_shared; /* all ranks of the job have a reader, and each can read rows of its own */
     int n_read;    /* of the reader */
     int *from;     /* (n_columns) the index of each one in a row of the reader; NULL: the rows are the same */
     double *rows;  /* (n_room, n_read) rows of the reader, before they are rearranged */
@@ -36,6 +37,7 @@ typedef struct flow_input_options {
     flow_image image;     /* what the columns make but for the last n_context; a shape of {0}: rows of a table */
     int n_context;
     const double *given;  /* (n_context) stand for the last columns, which the data then need not have; NULL: none do */
+    bool shared;          /* of a session with several ranks: each reads rows of its own where it can */
     int label, n_classes; /* the column of this index holds classes, 0 to n_classes - 1; n_classes 0: none does */
 } flow_input_options;
 

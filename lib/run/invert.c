@@ -138,7 +138,7 @@ flow_status flow_run_invert(flow_run_invert_result *out, const flow_session *s, 
         .picture = to_latent ? (flow_picture_options){.least = 0} : flow_session_picture(s),
     };
     flow_input_options wanted = {.skip_invalid = options->rows.skip_invalid, .missing = options->rows.missing,
-                                 .csv = options->rows.csv};
+                                 .csv = options->rows.csv, .shared = true};
     if (to_latent) {
         wanted.image = flow_session_image(s);
         wanted.missing = flow_session_missing(s, &options->rows.missing);

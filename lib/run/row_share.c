@@ -10,10 +10,10 @@
 
 /* Rows that follow each other: first those of rank 0, then in equal parts those of the others. */
 typedef struct row_round {
-    int64_t at;    /* rows of the walk before these */
-    int64_t n;     /* 0: the rows have ended */
-    int64_t first; /* as in flow_row_batch */
-    int64_t own;   /* rows of rank 0 */
+    int64_t at;         /* rows of the walk before these */
+    int64_t n;          /* 0: the rows have ended */
+    int64_t first;      /* as in flow_row_batch */
+    int64_t own;        /* rows of rank 0 */
     flow_status status; /* of what rank 0 has read and written */
     bool closed;        /* the reader of standard output is gone */
 } row_round;
@@ -29,13 +29,15 @@ typedef struct row_share {
     row_run *run;
     const flow_comm *comm;
     int rank, size;
+    bool own_rows;   /* each rank reads its part */
     int64_t unit;    /* parts consist of so many rows, */
     int64_t n_most;  /* up to this number of them, a multiple of the unit */
     size_t *bytes;   /* (size) */
-    double *in;      /* (n_most, n_in): rows that rank 0 has sent; NULL at rank 0 */
+    double *in;      /* (n_most, n_in): rows that rank 0 has sent; NULL at rank 0, and where it sends none */
     double *scratch; /* (n_most, n_scratch) */
-    double *mapped;  /* of a part, the facts, told and out; at rank 0 those of all parts, one after the other */
-    flow_error failure; /* of what rank 0 has read and written */
+    double *mapped;  /* of a part, the facts, told and out, and rows, weights and numbers if the rank has read them; at
+                        rank 0 those of all parts, one after the other */
+    flow_error failure;  /* of what rank 0 has read and written */
     row_store stores[2]; /* of rank 0: the round that is mapped, and the one before or behind it */
     int64_t own;         /* rows of rank 0 in the next round, where all others have n_most */
     double row_seconds;  /* that rank 0 needs to map a row, */
@@ -56,26 +58,35 @@ static int64_t row_share_count(const row_share *share, const row_round *round, i
     return row_share_first(share, round, rank + 1) - row_share_first(share, round, rank);
 }
 
-/* Values of what map makes of a part. */
+/* Values of what map makes of a part, and of the part itself where its rank has read it. */
 static size_t row_share_mapped(const row_share *share, int64_t n)
 {
     const flow_row_walk *walk = share->run->walk;
-    return n > 0 ? walk->n_facts + (size_t)n * (walk->n_told + walk->n_columns) : 0;
+    const size_t read = share->own_rows ? row_run_width(walk) + 2 : 0;
+    return n > 0 ? walk->n_facts + (size_t)n * (walk->n_told + walk->n_columns + read) : 0;
 }
 
-/* The part of a rank, without what was read; mapped: where what it becomes begins. */
+/* The part of a rank, without what rank 0 has read; mapped: where what it becomes begins. */
 static flow_row_batch row_share_batch(const row_share *share, const row_round *round, int rank, double *mapped)
 {
     const flow_row_walk *walk = share->run->walk;
     const int64_t before = row_share_first(share, round, rank), n = row_share_count(share, round, rank);
     const int64_t first = round->first - before;
     double *told = mapped + walk->n_facts;
-    return (flow_row_batch){.at = round->at + before,
-                            .n = (size_t)n,
-                            .first = (size_t)(first < 0 ? 0 : first < n ? first : n),
-                            .facts = mapped,
-                            .told = told,
-                            .out = told + (size_t)n * walk->n_told};
+    flow_row_batch out = {.at = round->at + before,
+                          .n = (size_t)n,
+                          .first = (size_t)(first < 0   ? 0
+                                            : first < n ? first
+                                                        : n),
+                          .facts = mapped,
+                          .told = told,
+                          .out = told + (size_t)n * walk->n_told};
+    if (share->own_rows) {
+        out.in = out.out + (size_t)n * walk->n_columns;
+        out.weights = out.in + (size_t)n * row_run_width(walk);
+        out.numbers = (int64_t *)(void *)(out.weights + n);
+    }
+    return out;
 }
 
 /* ---- memory ---- */
@@ -95,18 +106,18 @@ static flow_status row_share_make(row_share *share, size_t n_usual, flow_error *
     enum { BATCHES = 4 }; /* that rank 0 holds */
     const flow_row_walk *walk = share->run->walk;
     const int64_t usual = (int64_t)n_usual, most = BATCHES * usual / share->size / share->unit * share->unit;
-    const bool root = share->rank == 0;
+    const bool root = share->rank == 0, receives = !root && !share->own_rows;
     share->n_most = most < share->unit ? share->unit : most < usual ? most : usual;
     share->own = share->n_most;
     const size_t n = (size_t)share->n_most;
     share->bytes = calloc((size_t)share->size, sizeof *share->bytes);
-    share->in = root ? NULL : calloc(n, (walk->n_in + 1) * sizeof *share->in);
+    share->in = receives ? calloc(n, (walk->n_in + 1) * sizeof *share->in) : NULL;
     share->scratch = calloc(n, (walk->n_scratch + 1) * sizeof *share->scratch);
     share->mapped =
         calloc(row_share_mapped(share, share->n_most), (root ? (size_t)share->size : 1) * sizeof *share->mapped);
-    if (share->bytes == NULL || share->scratch == NULL || share->mapped == NULL || (!root && share->in == NULL))
+    if (share->bytes == NULL || share->scratch == NULL || share->mapped == NULL || (receives && share->in == NULL))
         return flow_error_memory(err, "the rows");
-    for (int k = 0; k < 2 && root; k++)
+    for (int k = 0; k < 2 && root && !share->own_rows; k++)
         FLOW_TRY(row_share_make_store(share, &share->stores[k], err));
     return FLOW_OK;
 }
@@ -132,7 +143,12 @@ static flow_status row_share_read(row_share *share, row_store *store, const row_
     const int64_t room = share->own + share->n_most * (share->size - 1);
     flow_row_batch batch = {.in = store->in, .weights = store->weights, .numbers = store->numbers};
     store->round = (row_round){.at = last->at + last->n};
-    FLOW_TRY(row_run_read(share->run, &batch, (size_t)room, &share->failure));
+    if (share->own_rows) {
+        const int64_t left = share->run->walk->in->reader->n_rows - store->round.at;
+        batch.n = (size_t)(left < room ? left : room);
+    } else {
+        FLOW_TRY(row_run_read(share->run, &batch, (size_t)room, &share->failure));
+    }
     store->round.n = (int64_t)batch.n;
     store->round.first = (int64_t)batch.first;
     const double own = (double)share->own * (double)batch.n / (double)room;
@@ -151,9 +167,11 @@ static flow_status row_share_take(row_share *share, const row_store *store)
         flow_row_batch batch = row_share_batch(share, &store->round, r, mapped);
         const size_t before = (size_t)(batch.at - store->round.at);
         mapped += row_share_mapped(share, (int64_t)batch.n);
-        batch.in = store->in + before * n_in;
-        batch.weights = store->weights + before;
-        batch.numbers = store->numbers + before;
+        if (!share->own_rows) {
+            batch.in = store->in + before * n_in;
+            batch.weights = store->weights + before;
+            batch.numbers = store->numbers + before;
+        }
         if (batch.n > 0)
             FLOW_TRY(row_run_take(share->run, &batch, &share->failure));
     }
@@ -174,14 +192,40 @@ static void row_share_plan(row_share *share, double seconds)
 
 /* ---- what all do ---- */
 
-static flow_status row_share_map(row_share *share, const row_round *round, double *in, flow_error *err)
+/* Reads the part of this rank. */
+static flow_status row_share_read_own(const row_share *share, flow_row_batch *batch, flow_error *err)
+{
+    flow_reader *reader = share->run->walk->in->reader;
+    const size_t n = batch->n;
+    flow_status status = flow_reader_seek(reader, &(flow_position){.row = batch->at}, err);
+    if (status == FLOW_OK)
+        status = row_run_read(share->run, batch, n, err);
+    if (status == FLOW_OK && batch->n != n)
+        status = flow_error_set(err, FLOW_DATA,
+                                "%s: has changed since it was opened; start again, and do not change "
+                                "the file meanwhile",
+                                reader->name);
+    /* what the data are is the same for every rank, whatever else goes wrong is not */
+    if (status != FLOW_OK && status != FLOW_DATA && share->rank > 0)
+        flow_error_prefix(err, status, "%s: ", flow_comm_name());
+    return status;
+}
+
+/* *read: whether the part could be read. */
+static flow_status row_share_map(row_share *share, const row_round *round, double *in, flow_status *read,
+                                 flow_error *err)
 {
     const flow_row_walk *walk = share->run->walk;
     const double began = flow_seconds();
     flow_row_batch batch = row_share_batch(share, round, share->rank, share->mapped);
-    batch.in = in;
     batch.scratch = share->scratch;
     if (batch.n == 0)
+        return FLOW_OK;
+    if (share->own_rows)
+        *read = row_share_read_own(share, &batch, err);
+    else
+        batch.in = in;
+    if (*read != FLOW_OK)
         return FLOW_OK;
     FLOW_TRY(walk->map(walk->context, &batch, err));
     share->row_seconds = (flow_seconds() - began) / (double)batch.n;
@@ -207,7 +251,7 @@ static void row_share_scatter(const row_share *share, const row_round *round, co
     const size_t n_in = share->run->walk->n_in;
     for (int r = 0; r < share->size; r++)
         share->bytes[r] = (size_t)row_share_count(share, round, r) * n_in * sizeof *all;
-    if (n_in > 0)
+    if (n_in > 0 && !share->own_rows)
         flow_comm_scatter(share->comm, 0, all, mine, share->bytes);
 }
 
@@ -223,10 +267,12 @@ static flow_status row_share_rounds(row_share *share, flow_error *err)
     const flow_row_walk *walk = share->run->walk;
     const bool root = share->rank == 0;
     row_store *now = &share->stores[0], *other = &share->stores[1];
-    flow_status mapped = FLOW_OK, status = root ? row_share_read(share, now, &(row_round){0}) : FLOW_OK;
+    flow_status mapped = FLOW_OK, read = FLOW_OK, status = root ? row_share_read(share, now, &(row_round){0}) : FLOW_OK;
     for (bool begun = false;; begun = true) {
         if (mapped == FLOW_OK && flow_run_should_stop(&walk->options->hooks))
             mapped = FLOW_INTERRUPTED;
+        if (share->own_rows)
+            FLOW_TRY(flow_first_status(share->comm, read, err));
         FLOW_TRY(flow_run_agree(share->comm, mapped, err));
         FLOW_TRY(row_share_begin_round(share, &now->round, status, err));
         if (now->round.n == 0 || share->run->closed)
@@ -240,7 +286,7 @@ static flow_status row_share_rounds(row_share *share, flow_error *err)
             status = row_share_take(share, other);
         spent += flow_seconds() - began;
         if (status == FLOW_OK)
-            mapped = row_share_map(share, &now->round, in, err);
+            mapped = row_share_map(share, &now->round, in, &read, err);
         began = flow_seconds();
         if (root && status == FLOW_OK)
             status = row_share_read(share, other, &now->round);
@@ -267,9 +313,12 @@ flow_status row_share_run(row_run *run, size_t n_usual, flow_error *err)
                        .comm = walk->comm,
                        .rank = flow_comm_rank(walk->comm),
                        .size = flow_comm_size(walk->comm),
+                       .own_rows = walk->in != NULL && walk->in->is_shared,
                        .unit = walk->most_rows > 0 ? 1 : FLOW_TILE};
     flow_status status = flow_comm_agree(walk->comm, row_share_make(&share, n_usual, err), err);
     if (status == FLOW_OK) {
+        if (share.own_rows)
+            flow_reader_limit(walk->in->reader, share.n_most);
         flow_run_begin(&walk->options->hooks);
         run->began = flow_seconds();
         status = row_share_rounds(&share, err);

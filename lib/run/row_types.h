@@ -35,7 +35,7 @@ typedef struct flow_row_batch {
     double *scratch;  /* (n, n_scratch); of map alone */
 } flow_row_batch;
 
-/* Of several processes rank 0 has the input and the output: it reads, counts, finishes and writes, and all map. */
+/* Of several processes rank 0 counts, finishes and writes, and all map. Rank 0 reads, or each rank its rows. */
 typedef struct flow_row_walk {
     void *context;
     const flow_comm *comm; /* the processes that share the rows (run/row_share.h); NULL: this one alone */

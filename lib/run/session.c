@@ -168,6 +168,32 @@ static flow_status session_open_input(const flow_session *s, flow_input *out, co
     return flow_input_open(out, location, &o, err);
 }
 
+/* What the input is at rank 0. */
+typedef struct session_input {
+    int64_t n_rows;
+    int n_columns;
+    bool has_optional;
+    bool has_places; /* the place of a row in the output is known before it is read, and nothing has to be said of it */
+} session_input;
+
+/* Opens the input at the other ranks, too, if all of them can. */
+static bool session_share_input(const flow_session *s, flow_input *out, const char *location, const char *const *names,
+                                int n, const flow_input_options *options, const session_input *first)
+{
+    const flow_comm *comm = s->options.comm;
+    const bool root = flow_is_root(comm);
+    if (!options->shared || !first->has_places || flow_comm_size(comm) == 1)
+        return false;
+    bool same = root || session_open_input(s, out, location, names, n, options, NULL) == FLOW_OK;
+    if (same && !root)
+        same = out->reader->n_rows == first->n_rows && out->n_columns == first->n_columns &&
+               out->has_optional == first->has_optional;
+    const bool all = !flow_comm_any(comm, !same);
+    if (!all && !root)
+        flow_input_close(out);
+    return all;
+}
+
 flow_status flow_session_open_input(const flow_session *s, flow_input *out, const char *location,
                                     const char *const *names, int n, const flow_input_options *options, flow_error *err)
 {
@@ -175,10 +201,15 @@ flow_status flow_session_open_input(const flow_session *s, flow_input *out, cons
     const bool root = flow_is_root(comm);
     FLOW_TRY(flow_root_status(comm, root ? session_open_input(s, out, location, names, n, options, err) : FLOW_OK,
                               err));
-    flow_input shape = {.n_columns = out->n_columns, .has_optional = out->has_optional};
-    flow_comm_broadcast(comm, 0, &shape, sizeof shape);
-    if (!root)
-        *out = shape;
+    session_input first = {0};
+    if (root && out->reader != NULL)
+        first = (session_input){out->reader->n_rows, out->n_columns, out->has_optional,
+                                out->reader->finds_rows && !out->reader->skip_invalid && !out->reader->may_round};
+    flow_comm_broadcast(comm, 0, &first, sizeof first);
+    const bool shared = session_share_input(s, out, location, names, n, options, &first);
+    if (!root && !shared)
+        *out = (flow_input){.n_columns = first.n_columns, .has_optional = first.has_optional};
+    out->is_shared = shared;
     return FLOW_OK;
 }
 
