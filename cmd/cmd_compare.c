@@ -38,6 +38,7 @@ static const opt options[] = {
     OPT_ROWS_FLOAT(compare_args, run.rows.as_float),
     OPT_COMMON_JSON("print {\"data\", \"rows\", \"models\", \"verdict\", ...} on standard output"),
     OPT_COMMON_THREADS,
+    OPT_COMMON_MATH,
     OPT_COMMON_END,
 };
 

@@ -36,6 +36,7 @@ static const opt options[] = {
     OPT_ROWS_SKIP_INVALID(diagnose_args, run.rows.skip_invalid, ""),
     OPT_COMMON_JSON("print {\"verdict\", \"grade\", \"rejected\", \"p\", ...} on standard output"),
     OPT_COMMON_THREADS,
+    OPT_COMMON_MATH,
     OPT_COMMON_END,
 };
 

@@ -26,6 +26,7 @@ static const opt options[] = {
     OPT_ROWS_FLOAT(logprob_args, run.rows.as_float),
     OPT_COMMON_JSON("print {\"rows\", \"mean\", \"standard_error\", \"bits_per_dimension\", ...} on standard output"),
     OPT_COMMON_THREADS,
+    OPT_COMMON_MATH,
     OPT_COMMON_END,
 };
 

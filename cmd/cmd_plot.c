@@ -67,6 +67,7 @@ static const opt options[] = {
     OPT_COMMON_JSON("print {\"kind\", \"rows\", \"draws\", \"columns\", ...} on standard output, and no picture "
                     "there"),
     OPT_COMMON_THREADS,
+    OPT_COMMON_MATH,
     OPT_COMMON_END,
 };
 

@@ -53,6 +53,7 @@ static const opt options[] = {
     OPT_COMMON_JSON("print {\"rows\", \"max_round_trip_error\", ...} on standard output; rows are then written only if "
                     "-o names a file"),
     OPT_COMMON_THREADS,
+    OPT_COMMON_MATH,
     OPT_COMMON_END,
 };
 

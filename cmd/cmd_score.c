@@ -36,6 +36,7 @@ static const opt options[] = {
     OPT_ROWS_FLOAT(score_args, run.rows.as_float),
     OPT_COMMON_JSON("print {\"rows\", \"draws\", \"score\", \"found\", \"top\", ...} on standard output"),
     OPT_COMMON_THREADS,
+    OPT_COMMON_MATH,
     OPT_COMMON_END,
 };
 

@@ -31,6 +31,10 @@ static const opt options[] = {
     OPT_COMMON_JSON("print {\"model\", \"epochs\", \"best_epoch\", \"seconds\", \"validation\", \"test\", ...} on "
                     "standard output at the end"),
     OPT_COMMON_THREADS,
+    {"math", 0, OPT_MEMBER(common_args, math), "MATH",
+     "how matrices are multiplied: float, or bf16x3, three products of bfloat16 parts, which is faster where the "
+     "processor has AMX, with a relative error of 4e-6. By default float, and what is resumed goes on as it began",
+     .choices = flow_math_names, .given = offsetof(common_args, has_math)},
     OPT_COMMON_QUIET("show no progress and no summary; warnings and errors remain"),
     OPT_COMMON_HELP,
     OPT_END,
@@ -246,6 +250,7 @@ static flow_status train_run(void *args_, console *con, flow_error *err)
     o->n_overrides = args->set.n;
     o->comm = args->common.comm;
     o->n_threads = args->common.threads;
+    o->has_math = args->common.has_math;
     o->argc = args->common.argc;
     o->argv = args->common.argv;
     o->hooks = console_hooks(con, NULL);

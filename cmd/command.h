@@ -11,6 +11,7 @@
 #include "console.h"
 #include "core/error.h"
 #include "num/comm.h"
+#include "num/math_mode.h"
 #include "opt.h"
 
 /* In the order of the help page. */
@@ -24,6 +25,8 @@ enum { COMMAND_REJECTED = 3 }; /* outcome: the program did its work, and the ans
 typedef struct common_args {
     bool help, quiet, json;
     int64_t threads; /* 0: as many as this process may use */
+    flow_math math;
+    bool has_math; /* it was given */
     const flow_comm *comm; /* the processes that run the command together; NULL: this one alone */
     int outcome;     /* set by a command whose success has an exit status of its own */
     int argc;        /* the whole command line, for provenance */
@@ -35,6 +38,11 @@ typedef struct common_args {
 #define OPT_COMMON_THREADS                                                                                   \
     {"threads", 'j', OPT_MEMBER(common_args, threads), "N",                                                  \
      "threads to use; all processors by default. No result depends on it", .least = 1, .most = 1024}
+#define OPT_COMMON_MATH                                                                                      \
+    {"math", 0, OPT_MEMBER(common_args, math), "MATH",                                                       \
+     "how matrices are multiplied: float, or bf16x3, three products of bfloat16 parts, which is faster where " \
+     "the processor has AMX, with a relative error of 4e-6",                                                  \
+     .fallback = "float", .choices = flow_math_names, .given = offsetof(common_args, has_math)}
 #define OPT_COMMON_QUIET(text) {"quiet", 'q', OPT_MEMBER(common_args, quiet), NULL, text}
 #define OPT_COMMON_HELP {"help", 'h', OPT_MEMBER(common_args, help), NULL, "show this page"}
 #define OPT_COMMON_END \

@@ -200,10 +200,7 @@ static bool gemm_sum(bool transpose_a, int count, int m, int n, int k, const rea
     return true;
 }
 
-void flow_gemm_library(char *out, size_t size)
-{
-    snprintf(out, size, "libxsmm %s", LIBXSMM_CONFIG_VERSION);
-}
+static const char gemm_name[] = "libxsmm " LIBXSMM_CONFIG_VERSION;
 
 void flow_gemm_processor(char *out, size_t size)
 {
@@ -222,10 +219,7 @@ static bool gemm_sum(bool transpose_a, int count, int m, int n, int k, const rea
     return false;
 }
 
-void flow_gemm_library(char *out, size_t size)
-{
-    snprintf(out, size, "CBLAS");
-}
+static const char gemm_name[] = "CBLAS";
 
 void flow_gemm_processor(char *out, size_t size)
 {
@@ -245,7 +239,22 @@ static bool gemm_bf16x3(bool transpose_a, bool transpose_b, int count, int m, in
     (void)beta, (void)c, (void)ldc;
     return false;
 }
+
+flow_status flow_gemm_check(flow_math math, flow_error *err)
+{
+    return math == FLOW_MATH_FLOAT ? FLOW_OK
+                                   : flow_error_set(err, FLOW_ARGUMENT, "--math %s: this program computes in double, "
+                                                    "whose products have no such parts; leave the option out",
+                                                    flow_math_names[math]);
+}
+
+void flow_gemm_library(char *out, size_t size)
+{
+    snprintf(out, size, "%s", gemm_name);
+}
+
 #else
+
 /* Returns whether the calling thread wants that arithmetic, and it pays. */
 static bool gemm_bf16x3(bool transpose_a, bool transpose_b, int count, int m, int n, int k, const real *const *a,
                         int lda, const real *const *b, int ldb, real beta, real *c, int ldc)
@@ -260,6 +269,24 @@ static bool gemm_bf16x3(bool transpose_a, bool transpose_b, int count, int m, in
     flow_bf16x3_gemm(kernels, transpose_a, transpose_b, count, m, n, k, a, lda, b, ldb, beta != 0, c, ldc);
     return true;
 }
+
+flow_status flow_gemm_check(flow_math math, flow_error *err)
+{
+    if (math == FLOW_MATH_FLOAT || flow_bf16x3_find() != NULL)
+        return FLOW_OK;
+    return flow_error_set(err, FLOW_ARGUMENT, "--math %s: this processor has no AMX tiles for bfloat16, or the system "
+                          "does not give them to programs; use --math float", flow_math_names[math]);
+}
+
+void flow_gemm_library(char *out, size_t size)
+{
+    const flow_bf16x3_kernels *kernels = flow_math_mode() == FLOW_MATH_BF16X3 ? flow_bf16x3_find() : NULL;
+    if (kernels == NULL)
+        snprintf(out, size, "%s", gemm_name);
+    else
+        snprintf(out, size, "%s, %s with %s", gemm_name, flow_math_names[FLOW_MATH_BF16X3], kernels->name);
+}
+
 #endif
 
 /* ------------------------------------------------------------------ all */

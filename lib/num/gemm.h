@@ -4,6 +4,8 @@
  * when the shape first occurs. It does not copy matrices, so that small and narrow products are as fast as large ones.
  * Only a transposed B is copied (num/transpose.h): transpose it once yourself to multiply with it several times.
  *
+ * A thread may choose another arithmetic for its larger products (num/math_mode.h, num/gemm_bf16x3.h).
+ *
  * A product runs on the thread that calls it. The threads of a CBLAS are switched off, for OpenBLAS in the whole
  * process: the order of its sums would depend on their number.
  */
@@ -14,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/error.h"
+#include "num/math_mode.h"
 #include "num/real.h"
 
 /* C (m, n) = op(A) (m, k) * op(B) (k, n) + beta * C, all row-major. lda, ldb, ldc are the distances between rows as
@@ -27,7 +31,11 @@ void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const re
 void flow_gemm_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
                    const real *const *b, int ldb, real beta, real *c, int ldc);
 
-/* Writes "libxsmm 1.17" or "CBLAS", for provenance and benchmarks. */
+/* FLOW_ARGUMENT, with what to do, where products cannot be formed in that arithmetic. */
+flow_status flow_gemm_check(flow_math math, flow_error *err);
+
+/* Writes "libxsmm 1.17" or "CBLAS", for provenance and benchmarks; with another arithmetic than float also that of the
+ * calling thread, as in "libxsmm 1.17, bf16x3 with AMX". */
 void flow_gemm_library(char *out, size_t size);
 /* Writes the kind of processor that the libraries have found: "skx, SkylakeX". Of another kind, they add in another
  * order. */

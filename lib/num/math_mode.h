@@ -9,10 +9,13 @@ typedef enum flow_math {
     FLOW_MATH_BF16X3, /* three products of bfloat16 numbers for one of floats (num/gemm_bf16x3.h) */
 } flow_math;
 
+/* "float", "bf16x3"; ends with NULL. */
+extern const char *const flow_math_names[];
+
 /* The choice of the calling thread: FLOW_MATH_FLOAT until it chooses. */
 flow_math flow_math_mode(void);
 
-/* Chooses for the calling thread; flow_gemm_can says what this processor can. Returns the choice before. */
+/* Chooses for the calling thread; flow_gemm_check says whether this processor can. Returns the choice before. */
 flow_math flow_math_choose(flow_math math);
 
 #endif

@@ -31,6 +31,7 @@ const flow_report_field flow_training_run_fields[] = {
     {"date", RUN(date)},
     {"version", RUN(version)},
     {"threads", RUN(threads)},
+    {"math", RUN(math)},
     {"first_epoch", RUN(first_epoch)},
     FLOW_REPORT_GROUP_ROW("libraries", flow_training_run, libraries, flow_libraries_fields),
     FLOW_REPORT_END,

@@ -21,7 +21,7 @@ extern const flow_report_field flow_data_origin_fields[];
 
 /* "?": not stored. */
 typedef struct flow_training_run {
-    const char *command, *host, *date, *version;
+    const char *command, *host, *date, *version, *math;
     int threads;
     int64_t first_epoch;
     flow_libraries libraries;

@@ -50,6 +50,8 @@ typedef struct flow_run_train_options {
     const flow_comm *comm; /* the ranks that train together, all with these options; NULL: this process alone. Rank 0
                               writes the model */
     int64_t n_threads;     /* 0: all processors */
+    bool has_math;         /* the arithmetic of products, the choice of the calling thread (num/math_mode.h), was asked
+                              for; else a training that is resumed goes on in the one that it began with */
     int argc;              /* the command line, for provenance; 0: none */
     char *const *argv;
     flow_run_hooks hooks;

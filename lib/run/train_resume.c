@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "num/gemm.h"
 #include "run/origin.h"
 #include "run/train_run.h"
 
@@ -154,10 +155,38 @@ static flow_status resume_restore(train_run *run, const flow_model *model, flow_
     return flow_error_prefix(err, flow_trainer_restored(run->trainer, err), "%s: ", run->output);
 }
 
+/* The arithmetic of the last run; models of older versions do not say it. */
+static flow_math resume_math_of(const cJSON *runs)
+{
+    const cJSON *last = cJSON_GetArrayItem(runs, cJSON_GetArraySize(runs) - 1);
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(last, "math"));
+    for (int i = 0; name != NULL && flow_math_names[i] != NULL; i++)
+        if (strcmp(flow_math_names[i], name) == 0)
+            return (flow_math)i;
+    return FLOW_MATH_FLOAT;
+}
+
+/* The result is that of a training without the stop only in the same arithmetic. */
+static flow_status resume_take_math(const train_run *run, const cJSON *runs, flow_error *err)
+{
+    const flow_math before = resume_math_of(runs), now = flow_math_mode();
+    if (before == now)
+        return FLOW_OK;
+    if (run->options->has_math) {
+        flow_run_warn(&run->options->hooks, "%s: trained with --math %s up to here, and with --math %s from here on: "
+                      "the result is not that of one run", run->output, flow_math_names[before], flow_math_names[now]);
+        return FLOW_OK;
+    }
+    FLOW_TRY(flow_error_prefix(err, flow_gemm_check(before, err), "%s goes on as it began: ", run->output));
+    flow_math_choose(before);
+    return FLOW_OK;
+}
+
 static flow_status resume_from(train_run *run, const flow_model *model, flow_error *err)
 {
     const cJSON *runs = cJSON_GetObjectItemCaseSensitive(model->provenance, "runs");
     FLOW_TRY(resume_check_same(run, model, err));
+    FLOW_TRY(resume_take_math(run, runs, err));
     FLOW_TRY(resume_restore(run, model, err));
     resume_warn_of_new_span(run, model);
     run->earlier_runs = cJSON_IsArray(runs) ? cJSON_Duplicate(runs, 1) : NULL;

@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "model/file.h"
+#include "num/math_mode.h"
 #include "run/origin.h"
 #include "run/root.h"
 #include "run/train_run.h"
@@ -43,7 +44,8 @@ static cJSON *provenance_run_json(const train_run *run)
     for (int i = 0; i < run->options->argc; i++)
         provenance_add_word(&typed, run->options->argv[i]);
     flow_training_run this_run = {.command = typed.data, .host = host, .date = date, .version = flow_program_version(),
-                                  .first_epoch = run->out->first_epoch + 1, .threads = run->x->n_threads};
+                                  .first_epoch = run->out->first_epoch + 1, .threads = run->x->n_threads,
+                                  .math = flow_math_names[flow_math_mode()]};
     flow_libraries_find(&this_run.libraries);
     cJSON *object = typed.failed ? NULL : flow_report_json(flow_training_run_fields, &this_run, NULL);
     flow_text_free(&typed);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "num/math_mode.h"
 #include "run/root.h"
 #include "run/train_run.h"
 #include "train/batch.h"
@@ -312,6 +313,7 @@ flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_opti
         .x = {.hooks = &options->hooks, .comm = options->comm, .n_threads = flow_run_threads(options->n_threads),
               .without_test = options->without_test}};
     train_run run = {.options = options, .out = out, .x = &out->x};
+    const flow_math before = flow_math_mode(); /* resuming may choose another one */
     flow_status status = train_prepare(&run, err);
     if (status == FLOW_OK) {
         train_announce(&run);
@@ -326,6 +328,7 @@ flow_status flow_run_train(flow_run_train_result *out, const flow_run_train_opti
     cJSON_Delete(run.earlier_runs);
     cJSON_Delete(run.earlier_summary);
     free(run.output);
+    flow_math_choose(before);
     return status;
 }
 

@@ -127,6 +127,7 @@ typedef struct flow_run_tune_options {
     bool resume, force; /* a search that exists: go on with it, replace it; else it is an error */
     const flow_comm *comm; /* the processes that share the candidates (flow_tune_serve); NULL: this one alone */
     int64_t n_threads;  /* 0: all processors */
+    bool has_math;      /* as in flow_run_train_options */
     int argc;           /* the command line, for provenance; 0: none */
     char *const *argv;
     flow_run_hooks hooks;

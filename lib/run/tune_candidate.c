@@ -106,6 +106,7 @@ flow_status tune_evaluate(const tune_search *s, flow_run_train_result *result, c
         .evaluate = true,
         .keep_scores = true,
         .n_threads = s->out->n_threads,
+        .has_math = s->options->has_math,
         .argc = s->options->argc,
         .argv = s->options->argv,
         .hooks = s->hooks,

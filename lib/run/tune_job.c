@@ -85,6 +85,7 @@ static flow_status job_train(tune_job *job, flow_run_train_result *result, bool 
         .without_test = true,
         .keep_scores = true,
         .n_threads = 1,
+        .has_math = s->options->has_math,
         .argc = s->options->argc,
         .argv = s->options->argv,
         .hooks = {.context = job, .warn = job_warn, .should_stop = job_should_stop},

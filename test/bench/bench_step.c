@@ -1,6 +1,7 @@
 /* The time of a training step on one thread: its parts, and the matrix products of one network.
  *
- *     build/test/bench/bench_step [NAME...]       the named workloads of test/bench/workloads/, or all that train
+ *     build/test/bench/bench_step [--math float|bf16x3] [NAME...]
+ *                                              the named workloads of test/bench/workloads/, or all that train
  *
  * The calls of a step (train/step.c) are measured one by one, and the matrix products are repeated alone. The sum of
  * the parts must agree with the time of a whole step. The gradients of images overwrite what the pass has left, and
@@ -389,6 +390,11 @@ int main(int argc, char **argv)
     enum { NAMES_MAX = 32 };
     char names[NAMES_MAX][64];
     double began = bench_now();
+    const bool chooses = argc > 2 && strcmp(argv[1], "--math") == 0;
+    if (chooses)
+        bench_choose_math(argv[2]);
+    argv += chooses ? 2 : 0;
+    argc -= chooses ? 2 : 0;
     bench_print_machine();
     printf("products         on tiles of %d rows, by one network; what is computed behind masks counts\n", FLOW_TILE);
     fflush(stdout);

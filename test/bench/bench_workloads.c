@@ -1,9 +1,9 @@
 /* The speed at which the workloads of test/bench/workloads/ train, evaluate and sample, also as a share of the peak of
  * the processor.
  *
- *     build/test/bench/bench_workloads [--threads N,N] [--rounds N] [--json] [NAME...]
+ *     build/test/bench/bench_workloads [--threads N,N] [--rounds N] [--math float|bf16x3] [--json] [NAME...]
  *                                              the named workloads or all, on one thread and on two (or N) threads
- *     build/test/bench/bench_workloads --loop TASK SECONDS NAME
+ *     build/test/bench/bench_workloads [--math M] --loop TASK SECONDS NAME
  *                                              repeats one task on one thread, for a profiler
  *
  * FLOPs count only the products with weights that are not masked. All else counts as time only: products behind a mask,
@@ -230,7 +230,8 @@ static void loop(const request *how)
 
 static _Noreturn void stop_usage(void)
 {
-    bench_stop("usage: bench_workloads [--threads N,N] [--rounds N] [--json] [--loop TASK SECONDS] [NAME...]");
+    bench_stop("usage: bench_workloads [--threads N,N] [--rounds N] [--math float|bf16x3] [--json] "
+               "[--loop TASK SECONDS] [NAME...]");
 }
 
 static void read_threads(request *r, const char *text)
@@ -256,6 +257,8 @@ static void read_arguments(request *r, int argc, char **argv)
             read_threads(r, argv[++k]);
         } else if (strcmp(word, "--rounds") == 0 && left > 0) {
             r->n_rounds = (int)strtol(argv[++k], NULL, 10);
+        } else if (strcmp(word, "--math") == 0 && left > 0) {
+            bench_choose_math(argv[++k]);
         } else if (strcmp(word, "--loop") == 0 && left > 1) {
             r->loop = argv[++k];
             r->loop_seconds = strtod(argv[++k], NULL);

@@ -157,6 +157,19 @@ static void processor_name(char *out, size_t size)
         fclose(in);
 }
 
+void bench_choose_math(const char *name)
+{
+    flow_error err;
+    int math = 0;
+    while (flow_math_names[math] != NULL && strcmp(flow_math_names[math], name) != 0)
+        math++;
+    if (flow_math_names[math] == NULL)
+        bench_stop("--math takes float or bf16x3");
+    if (flow_gemm_check((flow_math)math, &err) != FLOW_OK)
+        bench_stop(err.message);
+    flow_math_choose((flow_math)math);
+}
+
 void bench_print_machine(void)
 {
     char processor[128], library[64];

@@ -18,6 +18,9 @@ double bench_peak_flops(int n_threads);
 enum { BENCH_CLOCK_CYCLES = 3 * 64 * 1000 };
 bench_item bench_clock_item(void);
 
+/* Chooses the arithmetic of products for this thread, "float" or "bf16x3", or stops with a message. */
+void bench_choose_math(const char *name);
+
 /* Prints processor, threads, vectors and library, one line for each. */
 void bench_print_machine(void);
 
