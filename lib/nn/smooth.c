@@ -34,15 +34,10 @@ static void silu_first(int n, real *x, real *sigmoid)
     }
 }
 
-static void smooth_row(flow_smooth kind, int n, real bias, real *y, real *first, real *second)
+static void smooth_row(flow_smooth kind, int n, real *y, real *first, real *second)
 {
-    if (kind == FLOW_SMOOTH_TANH) {
-        flow_vec_tanh_slopes((size_t)n, bias, y, y, first, second);
-        return;
-    }
-    flow_vec_add_value((size_t)n, bias, y);
     switch (kind) {
-    case FLOW_SMOOTH_TANH: /* above */
+    case FLOW_SMOOTH_TANH: /* all rows together */
         break;
     case FLOW_SMOOTH_SOFTPLUS:
         flow_vec_sigmoid((size_t)n, y, first);
@@ -61,8 +56,14 @@ static void smooth_row(flow_smooth kind, int n, real bias, real *y, real *first,
 
 void flow_smooth_apply(flow_smooth kind, int rows, int n, const real *bias, real *y, real *first, real *second)
 {
+    if (kind == FLOW_SMOOTH_TANH) {
+        flow_vec_tanh_slopes(rows, (size_t)n, bias, y, first, second);
+        return;
+    }
     for (int r = 0; r < rows; r++) {
         size_t at = (size_t)r * (size_t)n;
-        smooth_row(kind, n, bias != NULL ? bias[r] : 0, y + at, first + at, second != NULL ? second + at : NULL);
+        if (bias != NULL)
+            flow_vec_add_value((size_t)n, bias[r], y + at);
+        smooth_row(kind, n, y + at, first + at, second != NULL ? second + at : NULL);
     }
 }

@@ -47,10 +47,10 @@ DEFINE_FUNCTION(sigmoid)
 DEFINE_FUNCTION(elu)
 DEFINE_FUNCTION(softplus)
 
-void flow_vec_tanh_slopes(size_t n, real bias, const real *x, real *y, real *first, real *second)
+void flow_vec_tanh_slopes(int rows, size_t n, const real *bias, real *y, real *first, real *second)
 {
     assert(n % FLOW_LANES == 0);
-    kernels()->tanh_slopes(n, bias, x, y, first, second);
+    kernels()->tanh_slopes(rows, n, bias, y, first, second);
 }
 
 void flow_vec_softmax(int k, size_t n, real *x, size_t stride)

@@ -18,8 +18,9 @@ void flow_vec_exp(size_t n, const real *x, real *y);
 void flow_vec_log(size_t n, const real *x, real *y);
 void flow_vec_log1p(size_t n, const real *x, real *y); /* infinite beyond 1e38 in float, 1e307 in double */
 void flow_vec_tanh(size_t n, const real *x, real *y);
-/* y = tanh(x + bias) with its derivatives: first = 1 - y^2 and, unless NULL, second = -2 y first. */
-void flow_vec_tanh_slopes(size_t n, real bias, const real *x, real *y, real *first, real *second);
+/* For rows of n values, in place: y = tanh(y + bias), each row with its own bias (rows; NULL: none), and the
+ * derivatives first = 1 - y^2 and, unless NULL, second = -2 y first. */
+void flow_vec_tanh_slopes(int rows, size_t n, const real *bias, real *y, real *first, real *second);
 void flow_vec_sigmoid(size_t n, const real *x, real *y);
 void flow_vec_elu(size_t n, const real *x, real *y); /* x > 0 ? x : exp(x) - 1 */
 void flow_vec_softplus(size_t n, const real *x, real *y); /* log(1 + exp(x)) */

@@ -28,14 +28,17 @@ KERNEL(softplus, softplus(a))
 KERNEL(mills, mills(a))
 KERNEL(normal_tail, normal_tail(a))
 
-static void kernel_tanh_slopes(size_t n, real bias, const real *x, real *y, real *first, real *second)
+static void kernel_tanh_slopes(int rows, size_t n, const real *bias, real *y, real *first, real *second)
 {
-    for (size_t i = 0; i < n; i += WIDTH) {
-        vector a = hyperbolic_tangent(load(x + i) + bias), slope = (real)1 - a * a;
-        store(y + i, a);
-        store(first + i, slope);
-        if (second != NULL)
-            store(second + i, (real)-2 * a * slope);
+    for (int r = 0; r < rows; r++) {
+        real b = bias != NULL ? bias[r] : 0;
+        for (size_t i = 0, at = (size_t)r * n; i < n; i += WIDTH, at += WIDTH) {
+            vector a = hyperbolic_tangent(load(y + at) + b), slope = (real)1 - a * a;
+            store(y + at, a);
+            store(first + at, slope);
+            if (second != NULL)
+                store(second + at, (real)-2 * a * slope);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ typedef struct flow_vecmath {
     const char *name;
     flow_vec_function *exp, *log, *log1p, *tanh, *sigmoid, *elu, *softplus;
     flow_vec_function *mills, *normal_tail; /* what the mixtures are made of, for tests (vecmath_functions.h) */
-    void (*tanh_slopes)(size_t n, real bias, const real *x, real *y, real *first, real *second);
+    void (*tanh_slopes)(int rows, size_t n, const real *bias, real *y, real *first, real *second);
     void (*softmax)(int k, size_t n, real *x, size_t stride);
     void (*normals)(size_t n, real *u, real *v);
     void (*mixture_map)(const flow_mixtures *mix, const real *x, real *z, real *log_slope);
