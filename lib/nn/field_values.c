@@ -58,21 +58,28 @@ static void apply_gate(const flow_field_tile *tile, flow_field_slot *slot, int l
     flow_vec_multiply_add(count, slot->gate[l], slot->linear[l], y);
 }
 
-/* y = the input of the activation of layer l. In an mlp the bias of a layer after the first is missing: it is added
- * with the activation. */
+/* Whether layer l starts from the tile's offset, which contains its bias. */
+static bool starts_from_offset(const flow_field *field, int l)
+{
+    return l == 0 && field->n_context > 0;
+}
+
+/* y = the input of the activation of layer l. In an mlp a bias that is not in the offset is missing: it is added with
+ * the activation. */
 static void apply_layer(const flow_field_tile *tile, flow_field_slot *slot, int l, real *y)
 {
     const flow_field *field = tile->field;
     const flow_linear *layer = &field->layers[l];
     int n = tile->n, n_in = l == 0 ? flow_field_n_moving(field) : layer->n_in;
     real *linear = flow_field_has_gates(field) ? slot->linear[l] : y;
-    if (l == 0)
+    bool offset = starts_from_offset(field, l);
+    if (offset)
         memcpy(linear, tile->offset, flow_field_size(tile, 0) * sizeof *linear);
     flow_gemm(false, false, layer->n_out, n, n_in, tile->weights + layer->weight, layer->n_in,
-              l == 0 ? slot->input : slot->y[l - 1], n, l == 0 ? 1 : 0, linear, n);
+              l == 0 ? slot->input : slot->y[l - 1], n, offset ? 1 : 0, linear, n);
     if (!flow_field_has_gates(field))
         return;
-    for (int r = 0; l > 0 && r < layer->n_out; r++)
+    for (int r = 0; !offset && r < layer->n_out; r++)
         flow_vec_add_value((size_t)n, tile->weights[layer->bias + (size_t)r], linear + (size_t)r * (size_t)n);
     apply_gate(tile, slot, l, y);
 }
@@ -85,8 +92,8 @@ void flow_field_run(flow_field_tile *tile, flow_field_slot *slot, bool keeps, re
     for (int l = 0; l < top; l++) {
         apply_layer(tile, slot, l, slot->y[l]);
         flow_smooth_apply(field->activation, field->layers[l].n_out, n,
-                          l == 0 || gated ? NULL : tile->weights + field->layers[l].bias, slot->y[l], slot->first[l],
-                          keeps ? slot->second[l] : NULL);
+                          gated || starts_from_offset(field, l) ? NULL : tile->weights + field->layers[l].bias,
+                          slot->y[l], slot->first[l], keeps ? slot->second[l] : NULL);
     }
     if (gated)
         apply_layer(tile, slot, top, f);

@@ -133,16 +133,21 @@ static void adaptive_accept(const flow_ode *ode, flow_ode_scratch *a, flow_direc
     }
 }
 
+/* The length of the next step, in units of the one that had this error */
+static double step_factor(const flow_ode *ode, double error)
+{
+    double factor = safety * pow(error, -1. / ode->solver->tableau->order);
+    return !(factor >= least_factor) ? least_factor : factor > most_factor ? most_factor : factor;
+}
+
 /* Decides on the attempt of row j with `step`, and chooses its next step. Returns whether the step is accepted. */
 static bool adaptive_decide(const flow_ode *ode, flow_ode_scratch *a, flow_direction direction, int j, double step)
 {
     double error = error_of(ode, a, j), rest = 1 - a->progress[j];
-    double factor = safety * pow(error, -1. / ode->solver->tableau->order);
-    factor = !(factor >= least_factor) ? least_factor : factor > most_factor ? most_factor : factor;
     a->left[j]--;
     a->tried[j]++;
     if (!(error <= 1)) {
-        a->step[j] = step * factor;
+        a->step[j] = step * step_factor(ode, error);
         if (a->left[j] == 0 || a->step[j] < shortest)
             adaptive_fail(ode, a, j, error);
         return false;
@@ -153,7 +158,7 @@ static bool adaptive_decide(const flow_ode *ode, flow_ode_scratch *a, flow_direc
         return true;
     }
     a->progress[j] += step;
-    a->step[j] = step * factor;
+    a->step[j] = step * step_factor(ode, error);
     if (a->left[j] == 0 || a->step[j] < shortest || a->taken[j] == (int)ode->solver->max_steps)
         adaptive_fail(ode, a, j, error);
     return true;
