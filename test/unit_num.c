@@ -620,6 +620,44 @@ static void tanh_with_derivatives(void **state)
     }
 }
 
+/* silu, both of its ways to the derivative, and the second one, from the sigmoid in double */
+static void silu_with_derivatives(void **state)
+{
+    (void)state;
+    enum { ROWS = 2, N = 4 * FLOW_LANES, COUNT = ROWS * N, NO_NUMBER = 7 };
+    const real bias[ROWS] = {(real)-0.75, (real)2.5};
+    const double unit = is_double ? DBL_EPSILON : FLT_EPSILON;
+    const flow_vecmath *all[KERNEL_TABLES];
+    int n_tables = kernel_tables(all);
+    for (int t = 0; t < n_tables; t++) {
+        real x[COUNT], pre[COUNT], y[COUNT], g[COUNT], alone[COUNT], value[COUNT], first[COUNT], second[COUNT];
+        for (int k = 0; k < COUNT; k++) {
+            pre[k] = x[k] = (real)(16 * flow_rng_uniform(26, FLOW_STREAM_OTHER, (uint64_t)k, 0) - 8);
+            if (k == NO_NUMBER)
+                pre[k] = x[k] = (real)NAN;
+            g[k] = (real)-2;
+        }
+        all[t]->silu(ROWS, N, bias, pre, y);
+        all[t]->silu_backward(COUNT, pre, y, g, g);
+        memcpy(alone, x, sizeof x);
+        all[t]->silu_slopes(ROWS, N, bias, alone, first, NULL);
+        memcpy(value, x, sizeof x);
+        all[t]->silu_slopes(ROWS, N, bias, value, first, second);
+        for (int k = 0; k < COUNT; k++) {
+            double a = (double)pre[k], s = 1 / (1 + exp(-a)), slope = s + a * s * (1 - s);
+            if (k == NO_NUMBER) {
+                assert_true(isnan(y[k]) && isnan(g[k]) && isnan(first[k]) && isnan(second[k]));
+                continue;
+            }
+            assert_true(pre[k] == x[k] + bias[k / N] && value[k] == y[k] && alone[k] == y[k]);
+            ASSERT_NEAR((double)y[k], a * s, 4 * unit * fabs(a * s));
+            ASSERT_NEAR((double)g[k], -2 * slope, 10 * unit);
+            ASSERT_NEAR((double)first[k], slope, 5 * unit);
+            ASSERT_NEAR((double)second[k], s * (1 - s) * (2 + a * (1 - 2 * s)), 10 * unit);
+        }
+    }
+}
+
 enum { SOFTMAX_COUNT = 4 * FLOW_LANES, SOFTMAX_STRIDE = 5 * FLOW_LANES, SOFTMAX_MOST = 65, SOFTMAX_NAN = 5 };
 
 /* Column j of y against that of x: what the exponent's rounding and the sum's can do, and below the smallest normal
@@ -969,6 +1007,7 @@ int main(void)
         cmocka_unit_test(kernels_at_the_ends),
         cmocka_unit_test(kernels_do_not_know_the_place),
         cmocka_unit_test(tanh_with_derivatives),
+        cmocka_unit_test(silu_with_derivatives),
         cmocka_unit_test(softmax_kernels),
         cmocka_unit_test(normal_kernels_agree),
         cmocka_unit_test(mills_ratio),

@@ -53,6 +53,24 @@ void flow_vec_tanh_slopes(int rows, size_t n, const real *bias, real *y, real *f
     kernels()->tanh_slopes(rows, n, bias, y, first, second);
 }
 
+void flow_vec_silu(int rows, size_t n, const real *bias, real *x, real *y)
+{
+    assert(n % FLOW_LANES == 0);
+    kernels()->silu(rows, n, bias, x, y);
+}
+
+void flow_vec_silu_backward(size_t n, const real *x, const real *y, const real *g, real *out)
+{
+    assert(n % FLOW_LANES == 0);
+    kernels()->silu_backward(n, x, y, g, out);
+}
+
+void flow_vec_silu_slopes(int rows, size_t n, const real *bias, real *y, real *first, real *second)
+{
+    assert(n % FLOW_LANES == 0);
+    kernels()->silu_slopes(rows, n, bias, y, first, second);
+}
+
 void flow_vec_softmax(int k, size_t n, real *x, size_t stride)
 {
     assert(n % FLOW_LANES == 0);

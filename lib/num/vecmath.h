@@ -25,6 +25,13 @@ void flow_vec_sigmoid(size_t n, const real *x, real *y);
 void flow_vec_elu(size_t n, const real *x, real *y); /* x > 0 ? x : exp(x) - 1 */
 void flow_vec_softplus(size_t n, const real *x, real *y); /* log(1 + exp(x)) */
 
+/* silu, x sigmoid(x), of rows of n values: x += bias, each row with its own bias (rows), then y = silu(x). */
+void flow_vec_silu(int rows, size_t n, const real *bias, real *x, real *y);
+/* out = g silu'(x), with y = silu(x); out may be g. */
+void flow_vec_silu_backward(size_t n, const real *x, const real *y, const real *g, real *out);
+/* In place as flow_vec_tanh_slopes: y = silu(y + bias), and its first and second derivative. */
+void flow_vec_silu_slopes(int rows, size_t n, const real *bias, real *y, real *first, real *second);
+
 /* The softmax over k planes of n values, `stride` apart, in place. The exponentials are within 1 ulp, and zero below
  * the smallest normal number. */
 void flow_vec_softmax(int k, size_t n, real *x, size_t stride);

@@ -42,6 +42,40 @@ static void kernel_tanh_slopes(int rows, size_t n, const real *bias, real *y, re
     }
 }
 
+/* With s = sigmoid(x) and y = x s: y' = s + y (1 - s), y'' = s (1 - s) (2 + x (1 - 2 s)). */
+static void kernel_silu_slopes(int rows, size_t n, const real *bias, real *y, real *first, real *second)
+{
+    for (int r = 0; r < rows; r++) {
+        real b = bias != NULL ? bias[r] : 0;
+        for (size_t i = 0, at = (size_t)r * n; i < n; i += WIDTH, at += WIDTH) {
+            vector x = load(y + at) + b, s = sigmoid(x), rest = (real)1 - s, value = x * s;
+            store(y + at, value);
+            store(first + at, s + value * rest);
+            if (second != NULL)
+                store(second + at, s * rest * ((real)2 + x * ((real)1 - (real)2 * s)));
+        }
+    }
+}
+
+static void kernel_silu(int rows, size_t n, const real *bias, real *x, real *y)
+{
+    for (int r = 0; r < rows; r++) {
+        for (size_t i = 0, at = (size_t)r * n; i < n; i += WIDTH, at += WIDTH) {
+            vector a = load(x + at) + bias[r];
+            store(x + at, a);
+            store(y + at, a * sigmoid(a));
+        }
+    }
+}
+
+static void kernel_silu_backward(size_t n, const real *x, const real *y, const real *g, real *out)
+{
+    for (size_t i = 0; i < n; i += WIDTH) {
+        vector s = sigmoid(load(x + i));
+        store(out + i, load(g + i) * (s + load(y + i) * ((real)1 - s)));
+    }
+}
+
 static void kernel_softmax(int k, size_t n, real *x, size_t stride)
 {
     for (size_t i = 0; i < n; i += WIDTH) {
@@ -78,7 +112,8 @@ static void kernel_normals(size_t n, real *u, real *v)
 const flow_vecmath VECMATH_TABLE = {
     .name = VECMATH_NAME, .exp = kernel_exp, .log = kernel_log, .log1p = kernel_log1p, .tanh = kernel_tanh,
     .sigmoid = kernel_sigmoid, .elu = kernel_elu, .softplus = kernel_softplus,
-    .tanh_slopes = kernel_tanh_slopes, .softmax = kernel_softmax,
+    .tanh_slopes = kernel_tanh_slopes, .silu_slopes = kernel_silu_slopes,
+    .silu = kernel_silu, .silu_backward = kernel_silu_backward, .softmax = kernel_softmax,
     .mills = kernel_mills, .normal_tail = kernel_normal_tail, .normals = kernel_normals,
     .mixture_map = mixture_map, .mixture_invert = mixture_invert, .mixture_backward = mixture_backward,
 };

@@ -10,12 +10,15 @@
 #include "num/real.h"
 
 typedef void flow_vec_function(size_t n, const real *x, real *y);
+typedef void flow_vec_slopes(int rows, size_t n, const real *bias, real *y, real *first, real *second);
 
 typedef struct flow_vecmath {
     const char *name;
     flow_vec_function *exp, *log, *log1p, *tanh, *sigmoid, *elu, *softplus;
     flow_vec_function *mills, *normal_tail; /* what the mixtures are made of, for tests (vecmath_functions.h) */
-    void (*tanh_slopes)(int rows, size_t n, const real *bias, real *y, real *first, real *second);
+    flow_vec_slopes *tanh_slopes, *silu_slopes;
+    void (*silu)(int rows, size_t n, const real *bias, real *x, real *y);
+    void (*silu_backward)(size_t n, const real *x, const real *y, const real *g, real *out);
     void (*softmax)(int k, size_t n, real *x, size_t stride);
     void (*normals)(size_t n, real *u, real *v);
     void (*mixture_map)(const flow_mixtures *mix, const real *x, real *z, real *log_slope);
