@@ -165,6 +165,16 @@ endif
 ifeq ($(CONFIG_AMX),yes)
 FLAGS_lib/num/gemm_bf16x3_amx := -mavx512f -mavx512bw -mavx512bf16 -mamx-tile -mamx-bf16
 endif
+# Every 64-bit ARM fuses products and sums.
+ifeq ($(CONFIG_ARM64),yes)
+FLAGS_lib/num/vecmath_base := -ffp-contract=fast
+FLAGS_lib/num/row_products_base := $(FLAGS_lib/num/vecmath_base)
+# gcc 12.2 for ARM stops with an internal error where it vectorizes sums of these files.
+ifneq ($(findstring gcc,$(CONFIG_COMPILER)),)
+$(foreach f,flow/base/mixture flow/block/householder run/plot_calibration,\
+    $(eval FLAGS_lib/$f := -fno-tree-loop-vectorize))
+endif
+endif
 LIBRARY_FLAGS = $(CONFIG_CFLAGS)
 LIBRARIES = $(CONFIG_LIBS)
 ifeq ($(filter yes,$(XSMM))$(CONFIG_XSMM),yesyes)

@@ -170,9 +170,10 @@ int main(void) { return dlopen("", RTLD_NOW) == 0; }' || libs_dl=-ldl
 
 # shellcheck disable=SC2086
 machine=$($cc -dumpmachine 2>/dev/null || uname -m)
+x86_64=no arm64=no
 case $machine in
     x86_64* | amd64*) x86_64=yes ;;
-    *) x86_64=no ;;
+    aarch64* | arm64*) arm64=yes ;;
 esac
 
 # Compilers before gcc 11 and clang 12 cannot compile for AMX.
@@ -195,6 +196,7 @@ variable CC "$cc"
 # shellcheck disable=SC2086
 variable COMPILER "$($cc --version | head -n 1 | tr -d "'#\$")"
 variable X86_64 "$x86_64"
+variable ARM64 "$arm64"
 variable AMX "$amx"
 variable IFUNC_NAMES "$ifunc_names"
 variable CFLAGS "$search_cflags ${cflags_hdf5-} ${cflags_gsl-} ${cflags_cblas-} ${cflags_cjson-} ${cflags_sleef-} \

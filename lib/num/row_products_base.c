@@ -7,6 +7,10 @@
 #define LOW_PAIRS 0, 1, 4, 5
 #define HIGH_PAIRS 2, 3, 6, 7
 #define KERNEL_TABLE flow_row_products_base
+#ifdef __aarch64__
+#define KERNEL_NAME "NEON"
+#else
 #define KERNEL_NAME "baseline"
+#endif
 
 #include "num/row_products_kernel.h"

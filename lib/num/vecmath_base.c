@@ -14,6 +14,10 @@
 #endif
 #endif
 #define VECMATH_TABLE flow_vecmath_base
+#ifdef __aarch64__
+#define VECMATH_NAME "NEON"
+#else
 #define VECMATH_NAME "baseline"
+#endif
 
 #include "num/vecmath_kernels.h"
