@@ -26,6 +26,9 @@ typedef struct task {
     bool transpose_a, transpose_b, adds;
     int count, m, n, k, lda, ldb, ldc;
     float *a[MOST_PAIRS], *b[MOST_PAIRS], *old;
+    bool masks_c;
+    int from;
+    const int *extent;
 } task;
 
 static float *filled(size_t n, uint64_t row, float size)
@@ -88,14 +91,34 @@ static float b_at(const task *t, int pair, int p, int j)
     return t->b[pair][t->transpose_b ? j * t->ldb + p : p * t->ldb + j];
 }
 
+static flow_bf16x3_product product_of(const task *t, float *c)
+{
+    return (flow_bf16x3_product){.transpose_a = t->transpose_a,
+                                 .transpose_b = t->transpose_b,
+                                 .adds = t->adds,
+                                 .count = t->count,
+                                 .m = t->m,
+                                 .n = t->n,
+                                 .k = t->k,
+                                 .a = (const float *const *)t->a,
+                                 .lda = t->lda,
+                                 .b = (const float *const *)t->b,
+                                 .ldb = t->ldb,
+                                 .c = c,
+                                 .ldc = t->ldc,
+                                 .extent = t->extent,
+                                 .masks_c = t->masks_c,
+                                 .from = t->from};
+}
+
 /* C by the kernels; the caller frees it. */
 static float *product(const task *t, const flow_bf16x3_kernels *kernels)
 {
     float *c = malloc((size_c(t) + 1) * sizeof *c);
     assert_non_null(c);
     memcpy(c, t->old, size_c(t) * sizeof *c);
-    flow_bf16x3_gemm(kernels, t->transpose_a, t->transpose_b, t->count, t->m, t->n, t->k, (const float *const *)t->a,
-                     t->lda, (const float *const *)t->b, t->ldb, t->adds, c, t->ldc);
+    const flow_bf16x3_product p = product_of(t, c);
+    flow_bf16x3_gemm(kernels, &p);
     return c;
 }
 
@@ -249,11 +272,81 @@ static void small_scratch_gives_the_same_bits(void **state)
     for (int u = 0; u < N_SHAPES * 8; u++) {
         const int *s = shapes[u / 8];
         task t = new_task(u % 8, 1 + u % 3, s[0], s[1], s[2], 3);
-        const bf16x3_product p = {
-            &flow_bf16x3_plain, t.transpose_a, t.transpose_b, t.m, t.n, t.lda, t.ldb, t.ldc, t.old};
         float *wanted = product(&t, &flow_bf16x3_plain);
-        add_all(&p, t.count, t.k, (const float *const *)t.a, (const float *const *)t.b, t.adds, &scratch);
+        const flow_bf16x3_product p = product_of(&t, t.old);
+        const bf16x3_run run = {&flow_bf16x3_plain, &p, &scratch, NULL};
+        add_all(&run);
         expect_same(&t, t.old, wanted, "small scratch");
+        free(wanted);
+        free_task(&t);
+    }
+}
+
+/* Extents that grow, some of them, in two planes as in the last layer of a MADE, or without order. */
+static int extent_of_row(int how, int r, int rows, int columns)
+{
+    switch (how) {
+    case 0:
+        return (int)((int64_t)(r + 1) * columns / rows);
+    case 1:
+        return r % ((rows + 1) / 2) * columns / rows;
+    default:
+        return r * 37 % (columns + 1);
+    }
+}
+
+/* A mask leaves out tiles of zeros, which add nothing. */
+static void masked_products_are_those_of_zeros(void **state)
+{
+    (void)state;
+    static const int masked[][3] = {{70, 40, 130}, {130, 33, 70}, {64, 64, 64}, {16, 300, 100}, {300, 20, 97}};
+    for (int u = 0; u < 5 * 3 * 4; u++) {
+        const int *s = masked[u / 12], how = u / 4 % 3;
+        task t = new_task(u % 2 | (u / 2 % 2 ? 4 : 0), 1, s[0], s[1], s[2], 3);
+        const int rows = t.transpose_a ? t.k : t.m, columns = t.transpose_a ? t.m : t.k;
+        int extent[400];
+        for (int r = 0; r < rows; r++) {
+            extent[r] = extent_of_row(how, r, rows, columns);
+            for (int j = extent[r]; j < columns; j++)
+                t.a[0][r * t.lda + j] = 0;
+        }
+        float *wanted = product(&t, &flow_bf16x3_plain);
+        t.extent = extent;
+        float *c = product(&t, &flow_bf16x3_plain);
+        for (int at = 0; at < t.m * t.ldc; at++)
+            if (at % t.ldc < t.n)
+                ASSERT_EQ(c[at], wanted[at]); /* zeros may have another sign */
+        free(c);
+        free(wanted);
+        free_task(&t);
+    }
+}
+
+static void columns_before_the_mask_are_formed(void **state)
+{
+    (void)state;
+    enum { M = 100, N = 80, K = 70 };
+    for (int u = 0; u < 3 * 4; u++) {
+        task t = new_task(2 | 4, 2, M, N, K, 1);
+        float *wanted = product(&t, &flow_bf16x3_plain);
+        int extent[M], live = 0;
+        for (int r = 0; r < M; r++)
+            extent[r] = extent_of_row(u % 2, r, M, 3 * N);
+        t.extent = extent;
+        t.masks_c = true;
+        t.from = u / 2 * 30;
+        float *c = product(&t, &flow_bf16x3_plain);
+        for (int at = 0; at < M * t.ldc; at++) {
+            const int i = at / t.ldc, j = at % t.ldc;
+            if (j >= N || j + t.from < extent[i])
+                ASSERT_EQ(c[at], wanted[at]);
+            else
+                assert_true(c[at] == wanted[at] || c[at] == t.old[at]);
+            live += j < N && c[at] == wanted[at];
+        }
+        if (t.from >= 90) /* something is left out */
+            ASSERT_LT(live, M * N);
+        free(c);
         free(wanted);
         free_task(&t);
     }
@@ -397,6 +490,8 @@ int main(void)
         cmocka_unit_test(amx_gives_the_bits_of_the_emulation_for_any_bits),
         cmocka_unit_test(infinities_and_nans_are_reported),
         cmocka_unit_test(small_scratch_gives_the_same_bits),
+        cmocka_unit_test(masked_products_are_those_of_zeros),
+        cmocka_unit_test(columns_before_the_mask_are_formed),
         cmocka_unit_test(columns_do_not_know_how_many_they_are),
 #ifndef FLOW_DOUBLE
         cmocka_unit_test(threads_take_the_choice_of_their_caller),

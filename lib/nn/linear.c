@@ -101,9 +101,24 @@ static void fetch_panel(const flow_linear *linear, const real *w, int p)
     flow_prefetch(panel->count, panel->depth, w + (size_t)panel->first * n_in, (size_t)panel->stride * n_in);
 }
 
+/* All units in one product. */
+static void apply_at_once(const flow_linear *linear, const real *weights, int n, const real *x, flow_activation kind,
+                          real *pre, real *y)
+{
+    flow_gemm_masked(false, linear->n_out, n, linear->n_in, weights + linear->weight, linear->n_in, linear->extent, x,
+                     n, pre, n);
+    assert(linear->has_bias || (kind == FLOW_ACTIVATION_NONE && pre == y));
+    if (linear->has_bias)
+        flow_activation_apply(kind, linear->n_out, n, weights + linear->bias, pre, y);
+}
+
 void flow_linear_apply(const flow_linear *linear, const real *weights, int n, const real *x, flow_activation kind,
                        real *pre, real *y)
 {
+    if (flow_gemm_is_packed(linear->n_out, n, linear->n_in)) {
+        apply_at_once(linear, weights, n, x, kind, pre, y);
+        return;
+    }
     for (int p = 0; p < linear->panels.n_forward; p++) {
         fetch_panel(linear, weights + linear->weight, p + 1);
         apply_panel(linear, weights, n, &linear->panels.forward[p], x, kind, pre, y);
@@ -151,6 +166,10 @@ static void fetch_back_panel(const flow_linear *linear, const real *w, int p)
 void flow_linear_backward(const flow_linear *linear, const real *weights, int n, const real *gpre, real *gx)
 {
     const real *w = weights + linear->weight;
+    if (flow_gemm_is_packed(linear->n_in, n, linear->n_out)) {
+        flow_gemm_masked(true, linear->n_in, n, linear->n_out, w, linear->n_in, linear->extent, gpre, n, gx, n);
+        return;
+    }
     for (int p = 0; p < linear->panels.n_backward; p++) {
         fetch_back_panel(linear, w, p + 1);
         add_back_panel(linear, w, n, &linear->panels.backward[p], 0, gpre, gx);

@@ -142,6 +142,46 @@ static void add_by_rows(const tape_job *job, int k, int span)
     add_row_products(job, k, &products, NULL);
 }
 
+/* Spans that one task forms where operands are packed: of a span alone, packing would take as long as the product. */
+enum { SPANS_AT_ONCE = 4 };
+
+/* The inputs from span `span` on. */
+static int width_at_once(const flow_linear *linear, int span)
+{
+    return flow_min(linear->n_in - span * FLOW_SPAN, SPANS_AT_ONCE * FLOW_SPAN);
+}
+
+static bool is_at_once(const tape_job *job, int k, int span)
+{
+    const flow_linear *linear = job->tapes[0].records[k].linear;
+    return flow_gemm_is_packed(linear->n_out, width_at_once(linear, span - span % SPANS_AT_ONCE),
+                               job->tapes[0].n * n_terms(job, k));
+}
+
+/* Adds the products of the spans from `span` on. */
+static void add_at_once(const tape_job *job, int k, int span)
+{
+    const flow_linear *linear = job->tapes[0].records[k].linear;
+    const int from = span * FLOW_SPAN, width = width_at_once(linear, span);
+    real *gw = job->gradient + linear->weight + (size_t)from;
+    tape_term terms[SUM_TERMS];
+    const real *x[SUM_TERMS], *g[SUM_TERMS];
+    for (int i = 0, count; i < n_terms(job, k); i += count) {
+        count = terms_together(job, k, i, SUM_TERMS, SUM_TERMS * FLOW_LANES, terms);
+        const int n = terms[0].n;
+        for (int c = 0; c < count; c++) {
+            x[c] = terms[c].x + (size_t)from * (size_t)n;
+            g[c] = terms[c].g;
+        }
+        flow_gemm_add_outer(count, linear->n_out, width, n, g, n, x, n, linear->extent, from, gw, linear->n_in);
+    }
+    for (int unit = 0; linear->extent != NULL && unit < linear->n_out; unit++) {
+        const int live = linear->extent[unit] > from ? linear->extent[unit] - from : 0;
+        if (live < width)
+            memset(gw + (size_t)unit * (size_t)linear->n_in + (size_t)live, 0, (size_t)(width - live) * sizeof *gw);
+    }
+}
+
 /* More rows than a tile has: of an image, pixels may count as rows. */
 static void add_long(const tape_job *job, int k)
 {
@@ -163,6 +203,11 @@ static void add_products(const tape_job *job, int k, int span)
     if (job->tapes[0].n > FLOW_TILE) {
         if (span == 0)
             add_long(job, k);
+        return;
+    }
+    if (is_at_once(job, k, span)) {
+        if (span % SPANS_AT_ONCE == 0)
+            add_at_once(job, k, span);
         return;
     }
     if (linear->panels.by_rows.faster)

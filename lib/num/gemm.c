@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "num/gemm.h"
 
+#include <assert.h>
 #include <cblas.h>
 #include <limits.h>
 #include <pthread.h>
@@ -231,19 +232,33 @@ void flow_gemm_processor(char *out, size_t size)
 /* ------------------------------------------------------------------ bf16x3 */
 
 #ifdef FLOW_DOUBLE
-static bool gemm_bf16x3(bool transpose_a, bool transpose_b, int count, int m, int n, int k, const real *const *a,
-                        int lda, const real *const *b, int ldb, real beta, real *c, int ldc)
+
+/* The products of doubles have no such parts. */
+typedef struct gemm_parts {
+    bool transpose_a, transpose_b, masks_c;
+    int count, m, n, k, lda, ldb, ldc, from;
+    const real *const *a, *const *b;
+    real *c;
+    const int *extent;
+} gemm_parts;
+
+bool flow_gemm_is_packed(int m, int n, int k)
 {
-    (void)transpose_a, (void)transpose_b, (void)count, (void)m, (void)n, (void)k, (void)a, (void)lda, (void)b,
-        (void)ldb;
-    (void)beta, (void)c, (void)ldc;
+    (void)m, (void)n, (void)k;
     return false;
+}
+
+static void gemm_bf16x3(gemm_parts p, real beta)
+{
+    (void)p, (void)beta;
+    assert(false);
 }
 
 flow_status flow_gemm_check(flow_math math, flow_error *err)
 {
     return math == FLOW_MATH_FLOAT ? FLOW_OK
-                                   : flow_error_set(err, FLOW_ARGUMENT, "--math %s: this program computes in double, "
+                                   : flow_error_set(err, FLOW_ARGUMENT,
+                                                    "--math %s: this program computes in double, "
                                                     "whose products have no such parts; leave the option out",
                                                     flow_math_names[math]);
 }
@@ -255,27 +270,29 @@ void flow_gemm_library(char *out, size_t size)
 
 #else
 
-/* Returns whether the calling thread wants that arithmetic, and it pays. */
-static bool gemm_bf16x3(bool transpose_a, bool transpose_b, int count, int m, int n, int k, const real *const *a,
-                        int lda, const real *const *b, int ldb, real beta, real *c, int ldc)
+typedef flow_bf16x3_product gemm_parts;
+
+bool flow_gemm_is_packed(int m, int n, int k)
 {
-    if (flow_math_mode() != FLOW_MATH_BF16X3 || !flow_bf16x3_pays(m, n, k))
-        return false;
-    const flow_bf16x3_kernels *kernels = flow_bf16x3_find();
-    if (kernels == NULL)
-        return false;
+    return flow_math_mode() == FLOW_MATH_BF16X3 && flow_bf16x3_pays(m, n, k) && flow_bf16x3_find() != NULL;
+}
+
+static void gemm_bf16x3(gemm_parts p, real beta)
+{
     if (beta != 0 && beta != 1)
-        gemm_scale(m, n, beta, c, ldc);
-    flow_bf16x3_gemm(kernels, transpose_a, transpose_b, count, m, n, k, a, lda, b, ldb, beta != 0, c, ldc);
-    return true;
+        gemm_scale(p.m, p.n, beta, p.c, p.ldc);
+    p.adds = beta != 0;
+    flow_bf16x3_gemm(flow_bf16x3_find(), &p);
 }
 
 flow_status flow_gemm_check(flow_math math, flow_error *err)
 {
     if (math == FLOW_MATH_FLOAT || flow_bf16x3_find() != NULL)
         return FLOW_OK;
-    return flow_error_set(err, FLOW_ARGUMENT, "--math %s: this processor has no AMX tiles for bfloat16, or the system "
-                          "does not give them to programs; use --math float", flow_math_names[math]);
+    return flow_error_set(err, FLOW_ARGUMENT,
+                          "--math %s: this processor has no AMX tiles for bfloat16, or the system "
+                          "does not give them to programs; use --math float",
+                          flow_math_names[math]);
 }
 
 void flow_gemm_library(char *out, size_t size)
@@ -301,7 +318,21 @@ void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const re
         return;
     }
     double began = flow_profile_begin_product();
-    if (!gemm_bf16x3(transpose_a, transpose_b, 1, m, n, k, &a, lda, &b, ldb, beta, c, ldc))
+    const gemm_parts parts = {.transpose_a = transpose_a,
+                              .transpose_b = transpose_b,
+                              .count = 1,
+                              .m = m,
+                              .n = n,
+                              .k = k,
+                              .a = &a,
+                              .lda = lda,
+                              .b = &b,
+                              .ldb = ldb,
+                              .c = c,
+                              .ldc = ldc};
+    if (flow_gemm_is_packed(m, n, k))
+        gemm_bf16x3(parts, beta);
+    else
         gemm_multiply(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
     flow_profile_end_product(began);
 }
@@ -311,12 +342,68 @@ void flow_gemm_sum(bool transpose_a, int count, int m, int n, int k, const real 
 {
     if (count > 1 && m > 0 && n > 0 && k > 0) {
         double began = flow_profile_begin_product();
-        bool done = gemm_bf16x3(transpose_a, false, count, m, n, k, a, lda, b, ldb, beta, c, ldc) ||
-                    gemm_sum(transpose_a, count, m, n, k, a, lda, b, ldb, beta, c, ldc);
+        const gemm_parts parts = {.transpose_a = transpose_a,
+                                  .count = count,
+                                  .m = m,
+                                  .n = n,
+                                  .k = k,
+                                  .a = a,
+                                  .lda = lda,
+                                  .b = b,
+                                  .ldb = ldb,
+                                  .c = c,
+                                  .ldc = ldc};
+        bool done = flow_gemm_is_packed(m, n, k);
+        if (done)
+            gemm_bf16x3(parts, beta);
+        else
+            done = gemm_sum(transpose_a, count, m, n, k, a, lda, b, ldb, beta, c, ldc);
         flow_profile_end_product(began);
         if (done)
             return;
     }
     for (int p = 0; p < count; p++)
         flow_gemm(transpose_a, false, m, n, k, a[p], lda, b[p], ldb, p == 0 ? beta : 1, c, ldc);
+}
+
+void flow_gemm_masked(bool transpose_a, int m, int n, int k, const real *a, int lda, const int *extent, const real *b,
+                      int ldb, real *c, int ldc)
+{
+    const gemm_parts parts = {.transpose_a = transpose_a,
+                              .count = 1,
+                              .m = m,
+                              .n = n,
+                              .k = k,
+                              .a = &a,
+                              .lda = lda,
+                              .b = &b,
+                              .ldb = ldb,
+                              .c = c,
+                              .ldc = ldc,
+                              .extent = extent};
+    double began = flow_profile_begin_product();
+    gemm_bf16x3(parts, 0);
+    flow_profile_end_product(began);
+}
+
+void flow_gemm_add_outer(int count, int m, int n, int k, const real *const *a, int lda, const real *const *b, int ldb,
+                         const int *extent, int from, real *c, int ldc)
+{
+    const gemm_parts parts = {.transpose_b = true,
+                              .masks_c = true,
+                              .count = count,
+                              .m = m,
+                              .n = n,
+                              .k = k,
+                              .a = a,
+                              .lda = lda,
+                              .b = b,
+                              .ldb = ldb,
+                              .c = c,
+                              .ldc = ldc,
+                              .extent = extent,
+                              .from = from};
+    double began = flow_profile_begin_product();
+    gemm_bf16x3(parts, 1);
+    flow_profile_end_product(began);
 }

@@ -31,6 +31,20 @@ void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const re
 void flow_gemm_sum(bool transpose_a, int count, int m, int n, int k, const real *const *a, int lda,
                    const real *const *b, int ldb, real beta, real *c, int ldc);
 
+/* Whether the operands of such a product are packed first, because the thread has chosen bf16x3 and the product is
+ * large enough. A layer at once is then faster than its panels one by one; the products below are for that, and leave
+ * out tiles behind a mask. */
+bool flow_gemm_is_packed(int m, int n, int k);
+
+/* C = op(A) B, where row r of A as stored has zeros from column extent[r] on; extent NULL: no mask. */
+void flow_gemm_masked(bool transpose_a, int m, int n, int k, const real *a, int lda, const int *extent, const real *b,
+                      int ldb, real *c, int ldc);
+
+/* C (m, n) += the sum of A_p (m, k) B_p' over `count` pairs, B_p (n, k). In row r only the columns before extent[r] -
+ * from are needed; in others there may be something. */
+void flow_gemm_add_outer(int count, int m, int n, int k, const real *const *a, int lda, const real *const *b, int ldb,
+                         const int *extent, int from, real *c, int ldc);
+
 /* FLOW_ARGUMENT, with what to do, where products cannot be formed in that arithmetic. */
 flow_status flow_gemm_check(flow_math math, flow_error *err);
 

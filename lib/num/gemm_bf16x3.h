@@ -29,10 +29,21 @@
  * on any processor, and FLOWCTL_AMX=none says that there are none. */
 const flow_bf16x3_kernels *flow_bf16x3_find(void);
 
-/* C = beta C + the sum of op(A_p) op(B_p), as flow_gemm and flow_gemm_sum say; beta is 0 or 1, k > 0, count > 0. */
-void flow_bf16x3_gemm(const flow_bf16x3_kernels *kernels, bool transpose_a, bool transpose_b, int count, int m, int n,
-                      int k, const float *const *a, int lda, const float *const *b, int ldb, bool adds, float *c,
-                      int ldc);
+/* C (m, n) = the sum of op(A_p) op(B_p) over `count` pairs, added to the old C or not. Strides as in num/gemm.h; k > 0,
+ * count > 0.
+ *
+ * extent: NULL, or a mask, of which whole tiles are left out. Row r of A as stored has zeros from column extent[r] on;
+ * or with masks_c the columns of C from extent[r] on need not be formed in row r, and may be or not, where column 0 of
+ * C is column `from` of the mask. */
+typedef struct flow_bf16x3_product {
+    bool transpose_a, transpose_b, adds, masks_c;
+    int count, m, n, k, lda, ldb, ldc, from;
+    const float *const *a, *const *b;
+    float *c;
+    const int *extent;
+} flow_bf16x3_product;
+
+void flow_bf16x3_gemm(const flow_bf16x3_kernels *kernels, const flow_bf16x3_product *product);
 
 /* Whether that is faster than the product in float. It depends on the sizes that data rows do not change, so that a
  * data row meets the same arithmetic in a tile of any width: not on n, as long as n >= 16, and not on count. */
