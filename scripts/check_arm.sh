@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 folder=${1:-build/arm}
 mirror=${MIRROR:-http://deb.debian.org/debian}
 release=${RELEASE:-bookworm}
-tests=${TESTS:-unit_num unit_gemm_cblas unit_row_products unit_spline unit_mixture unit_assignment unit_pareto unit_nn}
+tests=${TESTS:-unit_num unit_row_products unit_spline unit_mixture unit_assignment unit_pareto unit_nn}
 for tool in aarch64-linux-gnu-gcc qemu-aarch64 apt-get dpkg-deb; do
     if ! command -v "$tool" >/dev/null; then
         echo "There is no $tool here: install the packages gcc-aarch64-linux-gnu and qemu-user." >&2

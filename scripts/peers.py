@@ -323,10 +323,6 @@ class Compiled:
         return super().model(shape) if shape.block in ("maf", "coupling") else None
 
 
-class ZukoCompiled(Compiled, Zuko):
-    pass
-
-
 class NflowsCompiled(Compiled, Nflows):
     pass
 
@@ -433,9 +429,8 @@ class JaxRun:
         return self.draw(self.params, self.key, n).block_until_ready()
 
 
-PEERS = {"zuko": Zuko, "zuko compiled": ZukoCompiled, "nflows": Nflows, "nflows compiled": NflowsCompiled,
-         "torch": Torch, "torch compiled": TorchCompiled, "flowjax": Flowjax, "normflows": Normflows,
-         "normflows tuned": NormflowsTuned}
+PEERS = {"zuko": Zuko, "nflows": Nflows, "nflows compiled": NflowsCompiled, "torch": Torch,
+         "torch compiled": TorchCompiled, "flowjax": Flowjax, "normflows": Normflows, "normflows tuned": NormflowsTuned}
 
 
 def parameters(model):
