@@ -53,7 +53,6 @@ same_as_one() {
 }
 
 @test "a table of HDF5 is read by all ranks" {
-    same_as_one plain.h5
     same_as_one plain.h5 memory=300000
     same_as_one plain.h5 weight=w part=training
 }
@@ -68,7 +67,6 @@ same_as_one() {
 @test "rows that are dropped are those of one process" {
     same_as_one holes.csv skip
     same_as_one holes.csv skip memory=300000 part=training
-    same_as_one holes.h5 skip
     same_as_one holes.h5 skip memory=300000 weight=w
 }
 

@@ -49,7 +49,7 @@ setup() {
 }
 
 # shared FILE ARGUMENTS...: the program says the same and writes the same FILE as one process and as $sizes of a job
-sizes='2 4'
+sizes=3
 shared() {
     local file=$1 n
     shift
