@@ -67,7 +67,7 @@ def train(spec, seed, epochs, way):
 
 
 def report(log):
-    print("| spec | epochs | seeds | float, nats | deviation of seeds | bf16x3 - float | +- | time of float |")
+    print("| spec | epochs | seeds | float, nats | deviation of seeds | bf16x3 - float | +- | time / float's |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for key in sorted({(e["spec"], e["epochs"] or 0) for e in log}):
         pairs = [e for e in log if (e["spec"], e["epochs"] or 0) == key]

@@ -18,6 +18,8 @@
 #include "arrays.h"
 #include "values.h"
 #include "nn/made.h"
+#include "num/gemm.h"
+#include "num/gemm_bf16x3.h"
 #include "num/rng.h"
 
 static const bool is_double = sizeof(real) == sizeof(double);
@@ -280,7 +282,8 @@ static void masked_layers(void **state)
     (void)state;
     static const int shapes[][2] = {{1, 1},  {3, 2},    {10, 7},   {5, 128},  {33, 100}, {70, 130},
                                     {128, 20}, {64, 64}, {100, 33}, {200, 5}, {0, 4},    {130, 250},
-                                    {70, 230}, {31, 77}, {16, 600}};
+                                    {70, 230}, {31, 77}, {16, 600}, {96, 190},
+                                    {300, 126}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (int kind = 0; kind < N_MASKS; kind++) {
             layer l;
@@ -401,6 +404,19 @@ static void layers_at_several_places(void **state)
 }
 
 enum { COVER_IN = 150, COVER_OUT = 190 };
+
+/* Layers that are formed at once, with masks of all kinds. */
+static void layers_in_bf16x3(void **state)
+{
+    if (is_double)
+        skip();
+    assert_true(flow_gemm_check(FLOW_MATH_BF16X3, NULL) == FLOW_OK);
+    flow_math_choose(FLOW_MATH_BF16X3);
+    assert_true(flow_gemm_is_packed(190, FLOW_LANES, 96)); /* one of the shapes */
+    masked_layers(state);
+    layers_at_several_places(state);
+    flow_math_choose(FLOW_MATH_FLOAT);
+}
 
 static void count_rectangle(int *times, int first, int count, int from, int to)
 {
@@ -1077,6 +1093,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masked_layers),
         cmocka_unit_test(layers_at_several_places),
+        cmocka_unit_test(layers_in_bf16x3),
         cmocka_unit_test(gradients_at_once),
         cmocka_unit_test(panels_cover_the_weights),
         cmocka_unit_test(repeating_masks_are_skipped),
@@ -1091,5 +1108,7 @@ int main(void)
         cmocka_unit_test(params_spans),
         cmocka_unit_test(params_initial_weights),
     };
+    if (flow_bf16x3_amx() == NULL)
+        setenv("FLOWCTL_AMX", "emulate", 1); /* NOLINT(concurrency-mt-unsafe): no other thread yet */
     return cmocka_run_group_tests_name("networks", tests, NULL, NULL);
 }

@@ -180,14 +180,12 @@ static void add_all(const bf16x3_run *run)
 /* With more rows the mask is not used: it only saves time. */
 enum { MOST_TOPS = 512 };
 
-/* The largest extents of 32 rows of the mask each; NULL without a mask. */
+/* Fills `tops`, which are zeros, with the largest extents of 32 rows of the mask each; NULL without a mask. */
 static const int *find_tops(const flow_bf16x3_product *p, int tops[MOST_TOPS])
 {
     const int rows = !p->masks_c && p->transpose_a ? p->k : p->m;
     if (p->extent == NULL || rows > MOST_TOPS * STEP)
         return NULL;
-    for (int g = 0; g < steps_of(rows); g++)
-        tops[g] = 0;
     for (int r = 0; r < rows; r++)
         if (p->extent[r] > tops[r / STEP])
             tops[r / STEP] = p->extent[r];
@@ -196,7 +194,7 @@ static const int *find_tops(const flow_bf16x3_product *p, int tops[MOST_TOPS])
 
 void flow_bf16x3_gemm(const flow_bf16x3_kernels *kernels, const flow_bf16x3_product *p)
 {
-    int tops[MOST_TOPS];
+    int tops[MOST_TOPS] = {0};
     uint16_t *memory = scratch_of_thread();
     bf16x3_run run = {.kernels = kernels, .p = p, .top = find_tops(p, tops)};
     kernels->begin();
