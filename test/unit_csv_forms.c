@@ -122,7 +122,9 @@ static void test_comments(void **state)
          "1 comment among its rows, the first in line 3, is passed over");
     reads(write_text("a.csv", "% COMSOL\n% x y\n1 2.5\n-3e-2 4\n"), "x y", 2, four);
     remarks("the names of its columns are those of the comment \"x y\"");
-    form("# gr\xf6\xdf" "e,y\n1,2.5\n-3e-2,4\n", "x1 x2", 2, four, NULL); /* no UTF-8, no names */
+    form("# gr\xf6\xdf"
+         "e,y\n1,2.5\n-3e-2,4\n",
+         "x1 x2", 2, four, NULL);                          /* no UTF-8, no names */
     form("%x,y\n1,2.5\n-3e-2,4\n", "%x y", 2, four, NULL); /* a name */
     refuses(write_text("a.csv", "# nothing\n# else\n"), FLOW_DATA, "has comments and nothing else");
     /* what Excel writes for an error is no comment */
@@ -331,16 +333,80 @@ static void test_plain_rows_are_as_quoted_ones(void **state)
     }
 }
 
+/* Numbers of up to 19 digits, with the point at each place and with none, behind a field that is long enough for their
+ * own way to be taken. */
+static void test_plain_numbers_of_each_length(void **state)
+{
+    (void)state;
+    enum { LONGEST = 19, NUMBERS = LONGEST * (LONGEST + 3) / 2, SIZE = 64 * NUMBERS };
+    static const char digits[] = "9071992547409920358";
+    static const char *const signs[] = {"", "-", "+"};
+    static char text[SIZE];
+    static double wanted[NUMBERS];
+    for (int s = 0; s < 3; s++) {
+        size_t used = (size_t)snprintf(text, SIZE, "x,y\n"), n = 0;
+        for (int length = 1; length <= LONGEST; length++) {
+            for (int point = 0; point <= length; point++) {
+                char number[32];
+                snprintf(number, sizeof number, "%s%.*s%s%.*s", signs[s], point, digits, point < length ? "." : "",
+                         length - point, digits + point);
+                used += (size_t)snprintf(text + used, SIZE - used, "0.00000000000000001,%s\n", number);
+                wanted[n++] = strtod(number, NULL);
+            }
+        }
+        flow_error err = {0};
+        assert_int_equal(read_with(&got, write_text("a.csv", text), NULL, &err), FLOW_OK);
+        assert_int_equal(got.n, n);
+        for (size_t i = 0; i < n; i++)
+            assert_memory_equal(&got.values[2 * i + 1], &wanted[i], sizeof wanted[i]);
+    }
+}
+
+static void test_plain_fields_that_are_no_numbers(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {"1.2.3",
+                                         "..1",
+                                         "1..",
+                                         "1x",
+                                         "x1",
+                                         "1-2",
+                                         "--1",
+                                         "-+1",
+                                         "1234:678",
+                                         "12/34",
+                                         "12345678901.2.",
+                                         "1e",
+                                         "+.",
+                                         "-.",
+                                         "1_000",
+                                         "0x10",
+                                         "1234567.1234567a"};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "x,y\n0.00000000000000001,2\n0.00000000000000001,%s\n", fields[i]);
+        refuses(write_text("a.csv", text), FLOW_DATA, "is not a number");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delimiters),    cmocka_unit_test(test_decimal_commas),
-        cmocka_unit_test(test_comments),      cmocka_unit_test(test_ecsv),
-        cmocka_unit_test(test_units),         cmocka_unit_test(test_counting_headers),
-        cmocka_unit_test(test_row_names),     cmocka_unit_test(test_empty_columns),
-        cmocka_unit_test(test_truth_values),  cmocka_unit_test(test_missing_values),
-        cmocka_unit_test(test_ends_of_lines), cmocka_unit_test(test_advice),
+        cmocka_unit_test(test_delimiters),
+        cmocka_unit_test(test_decimal_commas),
+        cmocka_unit_test(test_comments),
+        cmocka_unit_test(test_ecsv),
+        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_counting_headers),
+        cmocka_unit_test(test_row_names),
+        cmocka_unit_test(test_empty_columns),
+        cmocka_unit_test(test_truth_values),
+        cmocka_unit_test(test_missing_values),
+        cmocka_unit_test(test_ends_of_lines),
+        cmocka_unit_test(test_advice),
         cmocka_unit_test(test_plain_rows_are_as_quoted_ones),
+        cmocka_unit_test(test_plain_numbers_of_each_length),
+        cmocka_unit_test(test_plain_fields_that_are_no_numbers),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
