@@ -5,7 +5,7 @@
 #
 # Runs commands of build/flowctl again and again while calls of the system fail, one call after the other: the first of
 # a run, then the second, and so on to the last (test/faults/calls.c, preloaded). With FAULT_STEP=N
-# only every N-th one fails. The kinds:
+# only every N-th one fails, and with FAULT_FIRST=N none before the N-th: what was interrupted goes on there. The kinds:
 #
 #     eio, enospc          the call fails with this error
 #     eio-on, enospc-on    and so do all later ones: the disk is gone, or stays full
@@ -22,7 +22,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 root=$PWD
 
-step=${FAULT_STEP:-1}
+step=${FAULT_STEP:-1} first=${FAULT_FIRST:-1}
 kinds=()
 while getopts k: option; do
     case $option in
@@ -230,7 +230,7 @@ for scenario in "$@"; do
     cp -a "$out" "$place/good.out"
     mv "$work" "$good"
     for kind in "${kinds[@]}"; do
-        n_runs=0 n_survived=0 n_faults=0 at=1 survived=''
+        n_runs=0 n_survived=0 n_faults=0 at=$first survived=''
         while disturb; do
             at=$((at + step))
         done
