@@ -129,8 +129,8 @@ static void write_model(const char *path, const char *text, bool large)
     flow_spec_free(spec);
 }
 
-/* A model, and an ensemble. The members of the ensemble are small: the library takes a fixed time for each array that is
- * read, and what reads them is the same. */
+/* A model, and an ensemble. The members of the ensemble are small: the library takes a fixed time for each array that
+ * is read, and what reads them is the same. */
 static void make_originals(void)
 {
     char path[64];

@@ -156,9 +156,9 @@ static const uint8_t row_ones[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255
                      row_zeros[34] = {[17] = 255, 255, 255, 255, 255, 255, 255, 255, 255,
                                       255,        255, 255, 255, 255, 255, 255, 255};
 
-/* The number between c and end, if it has up to 16 bytes behind its sign, and no exponent; false for all others. No jump
- * depends on its form: where the forms of numbers differ, a processor foresees such jumps wrongly, and that takes longer
- * than what is done here. Reads the 17 bytes in front of `end`. */
+/* The number between c and end, if it has up to 16 bytes behind its sign, and no exponent; false for all others. No
+ * jump depends on its form: where the forms of numbers differ, a processor foresees such jumps wrongly, and that takes
+ * longer than what is done here. Reads the 17 bytes in front of `end`. */
 static inline bool row_take_plain(const char *c, const char *end, double *value)
 {
     const bool negative = *c == '-';
