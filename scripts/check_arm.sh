@@ -4,7 +4,7 @@
 #     scripts/check_arm.sh [FOLDER]
 #
 # Compiles flowctl for 64-bit ARM (NEON) and runs tests of its kernels, and a training, in an emulation. Needs, on
-# Debian, gcc-aarch64-linux-gnu and qemu-user, and takes some ten minutes. The libraries for ARM are downloaded as
+# Debian, gcc-aarch64-linux-gnu and qemu-user, and a while. The libraries for ARM are downloaded as
 # packages and unpacked in FOLDER (build/arm); no package is installed. $TESTS names other tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
