@@ -407,7 +407,8 @@ class JaxRun:
         jax = self.jax
         total = sum(leaf.size for leaf in jax.tree.leaves(self.params))
         layers = self.model.bijection
-        layers = getattr(layers, "bijection", layers).bijection  # of Invert, where it is, and of Scan
+        while hasattr(layers, "bijection"):  # of Invert, where it is, and of Scan
+            layers = layers.bijection
         for net in jax.tree.leaves(layers, is_leaf=lambda node: hasattr(node, "layers")):
             for layer in getattr(net, "layers", []):
                 if hasattr(layer.weight, "args"):
