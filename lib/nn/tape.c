@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/memory.h"
 #include "num/gemm.h"
 #include "num/parallel.h"
 #include "num/reduce.h"
@@ -75,7 +76,7 @@ static void clear_masked(const flow_linear *linear, const flow_panel *panel, int
 static void add_span(const flow_linear *linear, int from, int width, int count, const tape_term *terms, real *gradient)
 {
     int n = terms[0].n;
-    real transposed[SUM_TILES * FLOW_SPAN * FLOW_TILE]; /* (count, n, width) */
+    _Alignas(FLOW_ALIGNMENT) real transposed[SUM_TILES * FLOW_SPAN * FLOW_TILE]; /* (count, n, width) */
     const real *x[SUM_TERMS], *g[SUM_TERMS];
     for (int i = 0; i < count; i++) {
         x[i] = transposed + i * n * width;

@@ -13,6 +13,7 @@
 #include <libxsmm.h>
 #endif
 
+#include "core/memory.h"
 #include "num/gemm_bf16x3.h"
 #include "num/math_mode.h"
 #include "num/profile.h"
@@ -163,7 +164,7 @@ static void gemm_transposed(bool transpose_a, int m, int n, int k, const real *a
                             real beta, real *c, int ldc)
 {
     enum { SIDE = 128 };
-    real transposed[SIDE * SIDE];
+    _Alignas(FLOW_ALIGNMENT) real transposed[SIDE * SIDE];
     for (int p = 0; p < k; p += SIDE)
         for (int j = 0; j < n; j += SIDE) {
             int width = flow_min(n - j, SIDE), depth = flow_min(k - p, SIDE);
