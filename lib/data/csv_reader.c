@@ -205,7 +205,7 @@ flow_status flow_csv_reader_open_descriptor(flow_reader **out, int descriptor, c
         return flow_error_memory(err, "a CSV reader");
     }
     *out = &r->common;
-    struct stat info;
+    struct stat info = {0};
     r->common.type = &csv_reader_type;
     r->common.name = flow_strdup(name);
     r->common.skip_invalid = options->skip_invalid;
