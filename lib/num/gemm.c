@@ -309,6 +309,23 @@ void flow_gemm_library(char *out, size_t size)
 
 /* ------------------------------------------------------------------ all */
 
+static gemm_parts parts_of(bool transpose_a, bool transpose_b, int count, int m, int n, int k, const real *const *a,
+                           int lda, const real *const *b, int ldb, real *c, int ldc)
+{
+    return (gemm_parts){.transpose_a = transpose_a,
+                        .transpose_b = transpose_b,
+                        .count = count,
+                        .m = m,
+                        .n = n,
+                        .k = k,
+                        .a = a,
+                        .lda = lda,
+                        .b = b,
+                        .ldb = ldb,
+                        .c = c,
+                        .ldc = ldc};
+}
+
 void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
                real beta, real *c, int ldc)
 {
@@ -319,18 +336,7 @@ void flow_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, const re
         return;
     }
     double began = flow_profile_begin_product();
-    const gemm_parts parts = {.transpose_a = transpose_a,
-                              .transpose_b = transpose_b,
-                              .count = 1,
-                              .m = m,
-                              .n = n,
-                              .k = k,
-                              .a = &a,
-                              .lda = lda,
-                              .b = &b,
-                              .ldb = ldb,
-                              .c = c,
-                              .ldc = ldc};
+    const gemm_parts parts = parts_of(transpose_a, transpose_b, 1, m, n, k, &a, lda, &b, ldb, c, ldc);
     if (flow_gemm_is_packed(m, n, k))
         gemm_bf16x3(parts, beta);
     else
@@ -343,17 +349,7 @@ void flow_gemm_sum(bool transpose_a, int count, int m, int n, int k, const real 
 {
     if (count > 1 && m > 0 && n > 0 && k > 0) {
         double began = flow_profile_begin_product();
-        const gemm_parts parts = {.transpose_a = transpose_a,
-                                  .count = count,
-                                  .m = m,
-                                  .n = n,
-                                  .k = k,
-                                  .a = a,
-                                  .lda = lda,
-                                  .b = b,
-                                  .ldb = ldb,
-                                  .c = c,
-                                  .ldc = ldc};
+        const gemm_parts parts = parts_of(transpose_a, false, count, m, n, k, a, lda, b, ldb, c, ldc);
         bool done = flow_gemm_is_packed(m, n, k);
         if (done)
             gemm_bf16x3(parts, beta);
@@ -370,18 +366,8 @@ void flow_gemm_sum(bool transpose_a, int count, int m, int n, int k, const real 
 void flow_gemm_masked(bool transpose_a, int m, int n, int k, const real *a, int lda, const int *extent, const real *b,
                       int ldb, real *c, int ldc)
 {
-    const gemm_parts parts = {.transpose_a = transpose_a,
-                              .count = 1,
-                              .m = m,
-                              .n = n,
-                              .k = k,
-                              .a = &a,
-                              .lda = lda,
-                              .b = &b,
-                              .ldb = ldb,
-                              .c = c,
-                              .ldc = ldc,
-                              .extent = extent};
+    gemm_parts parts = parts_of(transpose_a, false, 1, m, n, k, &a, lda, &b, ldb, c, ldc);
+    parts.extent = extent;
     double began = flow_profile_begin_product();
     gemm_bf16x3(parts, 0);
     flow_profile_end_product(began);
@@ -390,20 +376,10 @@ void flow_gemm_masked(bool transpose_a, int m, int n, int k, const real *a, int 
 void flow_gemm_add_outer(int count, int m, int n, int k, const real *const *a, int lda, const real *const *b, int ldb,
                          const int *extent, int from, real *c, int ldc)
 {
-    const gemm_parts parts = {.transpose_b = true,
-                              .masks_c = true,
-                              .count = count,
-                              .m = m,
-                              .n = n,
-                              .k = k,
-                              .a = a,
-                              .lda = lda,
-                              .b = b,
-                              .ldb = ldb,
-                              .c = c,
-                              .ldc = ldc,
-                              .extent = extent,
-                              .from = from};
+    gemm_parts parts = parts_of(false, true, count, m, n, k, a, lda, b, ldb, c, ldc);
+    parts.masks_c = true;
+    parts.extent = extent;
+    parts.from = from;
     double began = flow_profile_begin_product();
     gemm_bf16x3(parts, 1);
     flow_profile_end_product(began);

@@ -130,9 +130,9 @@ static void amx_begin(void)
     _tile_loadconfig(&all);
 }
 
-/* The system has no tiles to save when it takes the processor from this thread later, and whoever else uses tiles in
- * this process finds them free. After wide vectors, code for narrow ones is ten times as slow without VZEROUPPER, which
- * compilers leave out of functions that they hardly optimize. */
+/* Releases the tiles: the system then saves none of them for this thread, and other code of the process may configure
+ * its own. Without VZEROUPPER, code with narrow vectors is ten times as slow after code with wide ones; compilers do not
+ * emit it at -O1. */
 static void amx_end(void)
 {
     _tile_release();

@@ -4,13 +4,15 @@
 #include <assert.h>
 
 #include "num/profile.h"
+#include "num/simd.h"
 
 static const flow_row_products_kernel *kernel(void)
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f"))
+    const flow_simd best = flow_simd_best();
+    if (best == FLOW_SIMD_AVX512)
         return &flow_row_products_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (best == FLOW_SIMD_AVX2)
         return &flow_row_products_avx2;
 #endif
     return &flow_row_products_base;

@@ -50,4 +50,24 @@
 #define FLOW_UNROLL
 #endif
 
+/* The instruction sets that kernels are written for (vecmath_*.c, row_products_*.c), each with those before it. */
+typedef enum flow_simd {
+    FLOW_SIMD_BASE,
+    FLOW_SIMD_AVX2,  /* with fused multiply-adds */
+    FLOW_SIMD_AVX512 /* F, DQ, VL, BW */
+} flow_simd;
+
+/* The best one that this processor has. */
+static inline flow_simd flow_simd_best(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512bw"))
+        return FLOW_SIMD_AVX512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return FLOW_SIMD_AVX2;
+#endif
+    return FLOW_SIMD_BASE;
+}
+
 #endif

@@ -3,14 +3,16 @@
 
 #include <assert.h>
 
+#include "num/simd.h"
 #include "num/vecmath_table.h"
 
 static const flow_vecmath *kernels(void)
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f"))
+    const flow_simd best = flow_simd_best();
+    if (best == FLOW_SIMD_AVX512)
         return &flow_vecmath_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (best == FLOW_SIMD_AVX2)
         return &flow_vecmath_avx2;
 #endif
     return &flow_vecmath_base;
