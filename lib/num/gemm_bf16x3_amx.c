@@ -130,9 +130,9 @@ static void amx_begin(void)
     _tile_loadconfig(&all);
 }
 
-/* Releases the tiles: the system then saves none of them for this thread, and other code of the process may configure
- * its own. Without VZEROUPPER, code with narrow vectors is ten times as slow after code with wide ones; compilers do not
- * emit it at -O1. */
+/* Releases the tiles: the system then saves none of them for this thread, and other code may configure its own.
+ * Without VZEROUPPER, code with narrow vectors is ten times as slow after code with wide ones; compilers do not emit it
+ * at -O1. */
 static void amx_end(void)
 {
     _tile_release();
