@@ -20,7 +20,7 @@ make_odd() {
                 printf ",%d,%d,%d,%.1f", hits, rand() < 0.5 ? -1 : 1, int(3 * rand()), 20 + 3 * normal()
                 printf ",%.9f,%.9f,%.9f,%.3f", mass, rand(), 6.283185307 * rand(), 0.5 + rand()
                 u = normal() / (0.02 + rand()); printf ",%.9f,%.9g", u * u * u, exp(4 * normal())
-                printf ",%d,%s,%s\n", 40 + 8 * normal(), i % 2 ? "yes" : "no", i % 2 ? normal() : ""
+                printf ",%d,%s,%s\n", 40 + 8 * normal(), i % 2 ? "up" : "down", i % 2 ? normal() : ""
             }
         }'
 }

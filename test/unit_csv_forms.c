@@ -297,9 +297,121 @@ static void test_advice(void **state)
     refuses(write_text("a.csv", "id,x\n7,1\na,1\n1,2\n2,3\n3,4\n"), FLOW_DATA,
             "correct it or drop such rows with --skip-invalid, or choose other columns");
     refuses(write_text("a.csv", "x,y\n1,2\n3\n4\n5\n"), FLOW_DATA, "so are 2 of the next 2 rows");
-    refuses(write_text("a.csv", "Simulation\n\nx,y\n1,2\n3,4\n"), FLOW_DATA,
-            "so are 2 of the next 2 rows, which --skip-invalid would drop as well: correct the file. If the lines "
-            "above are a title, take them out or put # in front of them");
+    refuses(
+        write_text("a.csv", "Simulation\n\nx,y\n1,2\n3,4\n"), FLOW_DATA,
+        "a.csv: its table seems to begin in line 3, \"x,y\": take the lines above out, as \"tail -n +3\" does, or put "
+        "# in front of them");
+}
+
+/* Lines above the table that are no comments, and lines that are drawn. */
+static void test_preambles(void **state)
+{
+    (void)state;
+    refuses(write_text("a.csv", "Title: of run 5\nOperator: me\n\nx,y\n1,2.5\n-3e-2,4\n"), FLOW_DATA,
+            "its table seems to begin in line 4, \"x,y\"");
+    refuses(write_text("a.csv", "%produced\n%x y\n1 2.5\n-3e-2 4\n"), FLOW_DATA,
+            "its table seems to begin in line 2, \"%x y\"");
+    refuses(write_text("a.csv", "! made by sim, with care\n! x y\n1 2.5\n-3e-2 4\n2 3\n"), FLOW_DATA,
+            "its table seems to begin in line 3, \"1 2.5\"");
+    refuses_as("made by sim\nx;y\n1;2.5\n-3e-2;4\n", (flow_csv_format){.delimiter = ';'},
+               "its table seems to begin in line 2, \"x;y\"");
+    /* one column has no table of several below */
+    refuses(write_text("a.csv", "x\n1,5\n2,5\n3,5\n"), FLOW_DATA, "If its decimals follow a comma, say --decimal ,");
+    /* psql, MySQL, and ROOT */
+    reads(write_text("a.csv", " x   | y\n-----+-----\n 1   | 2.5\n -3e-2 | 4\n"), "x y", 2, four);
+    remarks("its fields are separated by bars (|)");
+    remarks("line 2, \"-----+-----\", stands under the header and has no numbers; it is passed over");
+    reads(write_text("a.csv", "x | y\n----+----\nGeV | rad\n1 | 2.5\n-3e-2 | 4\n"), "x y", 2, four);
+    const char *const chosen[] = {"x", "y"};
+    const flow_reader_options options = {.columns = chosen, .n_columns = 2};
+    flow_error err = {0};
+    static const char *const drawn[] = {"+----+----+\n| x | y |\n+----+----+\n| 1 | 2.5 |\n| -3e-2 | 4 |\n",
+                                        "***********\n*  x  *  y *\n***********\n* 1 * 2.5 *\n* -3e-2 * 4 *\n"};
+    for (int i = 0; i < 2; i++) {
+        if (read_with(&got, write_text("a.csv", drawn[i]), &options, &err) != FLOW_OK)
+            fail_msg("%s", err.message);
+        assert_int_equal(got.n, 2);
+        assert_memory_equal(got.values, four, sizeof four);
+    }
+}
+
+/* Files that were put one behind another: rows must not go to the columns of another table. */
+static void test_names_among_rows(void **state)
+{
+    (void)state;
+    const flow_reader_options skip = {.skip_invalid = true};
+    flow_error err = {0};
+    write_text("a.csv", "x,y\n1,2.5\nx,y\n-3e-2,4\n");
+    refuses(at("a.csv"), FLOW_DATA,
+            "row 2 (line 3) is the header again, as where files were put one behind another; drop it with "
+            "--skip-invalid, or take this line out");
+    assert_int_equal(read_with(&got, at("a.csv"), &skip, &err), FLOW_OK);
+    assert_int_equal(got.n, 2);
+    assert_int_equal(got.n_skipped, 1);
+    static const char *const others[] = {"x,y\n1,2\ny,x\n2,1\n", "x,y\n1,2\na,b\n3,4\n", "x,y\n1,2\n\"y\",\"z\"\n3,4\n",
+                                         "Model,DPO\nFirmware,2.68\nTIME,CH1\n1,2\n"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_int_equal(read_with(&got, write_text("a.csv", others[i]), &skip, &err), FLOW_DATA);
+        assert_says(&err, "has names of other columns, or of the same ones in another order");
+    }
+    /* of one column that is read, only a word that is a name */
+    const char *const chosen[] = {"x"};
+    const flow_reader_options one = {.columns = chosen, .n_columns = 1, .skip_invalid = true};
+    assert_int_equal(read_with(&got, write_text("a.csv", "x,kind\n1,up\nbad,up\n2,down\n"), &one, &err), FLOW_OK);
+    assert_int_equal(got.n, 2);
+    assert_int_equal(read_with(&got, write_text("a.csv", "x,kind\n1,up\nkind,x\n"), &one, &err), FLOW_DATA);
+    /* words that are no names: the same one twice, and errors of a spreadsheet */
+    static const char *const rows[] = {"x,y\n1,2.5\nerror,error\n-3e-2,4\n", "x,y\n1,2.5\n#REF!,#DIV/0!\n-3e-2,4\n"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(read_with(&got, write_text("a.csv", rows[i]), &skip, &err), FLOW_OK);
+        assert_int_equal(got.n_skipped, 1);
+    }
+}
+
+/* Other ways to write numbers: read, or refused with what to do. */
+static void test_disguised_numbers(void **state)
+{
+    (void)state;
+    form(" 1.0D+00 0.25D1\n -3.d-2 4\n", "x1 x2", 2, four, "its fields are separated by blanks"); /* Fortran */
+    form("x,y\n1,2.5\n\u22123e\u22122,4\n", "x y", 2, four, NULL);
+    form("x;y\n1;2,5D0\n-3e-2;4\n", "x y", 2, four,
+         "its fields are separated by semicolons, and its decimals follow a comma");
+    static const char *const pairs[][2] = {
+        {"64%", "take the percent signs out"},
+        {"0.5 %", "take the percent signs out"},
+        {"$12.50", "take the signs of currencies out"},
+        {"12,50 \u20ac", "take the signs of currencies out"},
+        {"2024-01-31", "write times as numbers, such as seconds since a date"},
+        {"31.01.2024", "write times as numbers"},
+        {"2024-01-31T12:00:00Z", "write times as numbers"},
+        {"12:30", "write times as numbers"},
+        {"(1.5-2j)", "write the real and the imaginary part as columns"},
+        {"1+2i", "write the real and the imaginary part as columns"},
+        {"[1.5", "take the brackets out"},
+        {"0x1.8p+3", "write it in decimal, as printf does with %.17g"},
+        {"1_000", "take the underscores out"},
+        {"1 234.5", "take the marks between thousands out"},
+        {"1\u202f234", "take the marks between thousands out"},
+        {"1'234", "take the marks between thousands out"},
+        {"yes", "write 1 and 0"},
+        {"3:0.5", "write a column for each index"},
+        {"0.123-101", "its exponent has no letter (Fortran)"},
+        {"******", "the number had no room in its field (Fortran)"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "x,y\n1,\"%s\"\n2,\"%s\"\n3,\"%s\"\n", pairs[i][0], pairs[i][0], pairs[i][0]);
+        refuses(write_text("a.csv", text), FLOW_DATA, pairs[i][1]);
+        snprintf(text, sizeof text, "x,y\n1,2\n2,3\n3,\"%s\"\n4,5\n5,6\n", pairs[i][0]);
+        refuses(write_text("a.csv", text), FLOW_DATA, pairs[i][1]);
+    }
+    refuses(write_text("a.csv", "x,y\n1,up\n2,down\n"), FLOW_DATA, "\"up\" is not a number");
+    form("x,id\n1,1152921504606846977\n2,3\n", "x id", 2, (double[]){1, 1152921504606846976, 2, 3},
+         "column \"id\" has whole numbers beyond 2^53, which are rounded, such as 1152921504606846977");
+    form("x,id\n1,1152921504606846976\n2,3\n", "x id", 2, (double[]){1, 1152921504606846976, 2, 3}, NULL);
+    refuses(write_bytes("a.csv", "x\0,\0y\0\n\0", 8), FLOW_FORMAT, "convert it with iconv -f UTF-16LE -t UTF-8");
+    refuses(write_bytes("a.csv", "\0x\0,\0y\0\n", 8), FLOW_FORMAT, "convert it with iconv -f UTF-16BE -t UTF-8");
+    refuses(write_text("a.csv", "[{\"x\": 1}, {\"x\": 2}]"), FLOW_FORMAT, "is JSON; write the table in it as CSV");
 }
 
 /* Plain rows are read by a way of their own; in quotes, the same numbers are not. */
@@ -404,6 +516,9 @@ int main(void)
         cmocka_unit_test(test_missing_values),
         cmocka_unit_test(test_ends_of_lines),
         cmocka_unit_test(test_advice),
+        cmocka_unit_test(test_preambles),
+        cmocka_unit_test(test_names_among_rows),
+        cmocka_unit_test(test_disguised_numbers),
         cmocka_unit_test(test_plain_rows_are_as_quoted_ones),
         cmocka_unit_test(test_plain_numbers_of_each_length),
         cmocka_unit_test(test_plain_fields_that_are_no_numbers),

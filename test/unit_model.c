@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <pthread.h>
@@ -15,6 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/inotify.h>
+#endif
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,6 +30,7 @@
 #include "flow/design.h"
 #include "flow/rows.h"
 #include "h5/array.h"
+#include "h5/file.h"
 #include "h5/scope.h"
 #include "h5/text.h"
 #include "harness.h"
@@ -406,6 +411,26 @@ static void test_version_2_loads(void **state)
 }
 
 /* ---- what is no model ---- */
+
+#ifdef __linux__
+/* A pipe that is opened for a look, and closed, has lost its writer when it is opened for reading. */
+static void test_pipes_are_not_opened_for_a_look(void **state)
+{
+    (void)state;
+    char path[PATH_SIZE], event[512];
+    in_folder(path, "looked_at");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    const int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    ASSERT_GE(watch, 0);
+    ASSERT_GE(inotify_add_watch(watch, path, IN_OPEN), 0);
+    assert_int_equal(flow_file_identify(path), FLOW_FILE_OTHER);
+    assert_false(flow_h5_has_signature(path));
+    check_refused(path, FLOW_IO, "is a device or pipe, not a model file");
+    assert_int_equal(read(watch, event, sizeof event), -1);
+    assert_int_equal(errno, EAGAIN);
+    close(watch);
+}
+#endif
 
 static void test_other_files(void **state)
 {
@@ -1011,6 +1036,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_permissions_and_links),
         cmocka_unit_test(test_a_spec_leads_to_its_model),
         cmocka_unit_test(test_version_2_loads),
+#ifdef __linux__
+        cmocka_unit_test(test_pipes_are_not_opened_for_a_look),
+#endif
         cmocka_unit_test(test_other_files),
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_flipped_bits),

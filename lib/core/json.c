@@ -127,6 +127,11 @@ static flow_status refuse_syntax(const char *text, const char *end, const char *
         column = *c == '\n' ? 1 : column + 1;
         line += *c == '\n';
     }
+    if (stop < end && *stop == '{')
+        return flow_error_set(err, FLOW_SPEC,
+                              "%s:%d:%d: another JSON object begins here, and a spec is a single one; if "
+                              "these are rows of data, write them as CSV",
+                              name, line, column);
     return flow_error_set(err, FLOW_SPEC, "%s:%d:%d: this is not valid JSON; look for a missing comma, quote or "
                           "bracket here or just before", name, line, column);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "data/csv_disguise.h"
 #include "data/csv_words.h"
 
 /* Rows that follow. */
@@ -45,11 +46,16 @@ static void complaint_advise(flow_text *out, const flow_csv_complaint *about)
     const bool in_column = in_field && about->aim->n_fields > 1 && 2 * view.same > view.n;
     const int wrong = in_column ? view.same : view.wrong;
     const bool words = about->found.what == FLOW_CSV_NOT_A_NUMBER;
+    const char *remedy = words ? flow_csv_undisguise(about->found.text, about->found.length) : NULL;
     if (view.n >= 2 && 2 * wrong > view.n)
         flow_text_add(out, "so %s %d of the next %d rows, which --skip-invalid would drop as well: %s%s",
                       wrong == 1 ? "is" : "are", wrong, view.n,
                       in_column ? "leave the column out of the columns (--columns), or " : "",
-                      in_column && words ? "write numbers for its words" : "correct the file");
+                      remedy != NULL       ? remedy
+                      : in_column && words ? "write numbers for its words"
+                                           : "correct the file");
+    else if (remedy != NULL)
+        flow_text_add(out, "%s, or drop such rows with --skip-invalid", remedy);
     else
         flow_text_add(
             out, "correct it or drop such rows with --skip-invalid%s",
@@ -64,7 +70,7 @@ static void complaint_advise(flow_text *out, const flow_csv_complaint *about)
 static void complaint_explain(flow_text *out, const flow_csv_complaint *about)
 {
     const flow_csv_finding *found = &about->found;
-    if (found->what != FLOW_CSV_NOT_A_NUMBER)
+    if (found->what != FLOW_CSV_NOT_A_NUMBER || flow_csv_undisguise(found->text, found->length) != NULL)
         return;
     if (about->aim->n_fields == 1 && memchr(found->text, ' ', found->length) != NULL)
         flow_text_add(out, ". If its fields are separated by blanks, put names that have blanks in quotes, or say "
@@ -103,6 +109,11 @@ static void complaint_show_field(flow_text *out, const flow_csv_complaint *about
     };
     const flow_csv_finding *found = &about->found;
     char text[FLOW_EXCERPT_SIZE], value[FLOW_NUMBER_SIZE];
+    if (about->is_header) {
+        flow_text_add(out, " is the header again, as where files were put one behind another; drop it with "
+                           "--skip-invalid, or take this line out");
+        return;
+    }
     flow_text_add(out, ", column \"%.80s\": ", about->reader->columns.at[about->aim->target[found->field]]);
     if (found->what == FLOW_CSV_CODE)
         flow_number_print(value, found->value);
@@ -142,4 +153,17 @@ flow_status flow_csv_complain(const flow_csv_complaint *about, flow_error *err)
                                      : flow_error_set(err, FLOW_DATA, "%s: %s", about->reader->name, text.data);
     flow_text_free(&text);
     return status;
+}
+
+flow_status flow_csv_refuse_names(const flow_reader *reader, const flow_csv_stream *stream,
+                                  const flow_csv_record *record, int64_t row, flow_error *err)
+{
+    char text[FLOW_EXCERPT_SIZE];
+    return flow_error_set(
+        err, FLOW_DATA,
+        "%s: row %lld (line %lld), \"%s\", has names of other columns, or of the same ones in another "
+        "order, so that the rows behind it belong to another table, or those above it to a title; "
+        "put each table into its own file, and take a title out",
+        reader->name, (long long)row + 1, (long long)stream->line,
+        flow_csv_excerpt(text, record->text, record->length - (record->text[record->length - 1] == '\n')));
 }

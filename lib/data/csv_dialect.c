@@ -7,7 +7,7 @@
 
 #include "data/csv_words.h"
 
-static const char dialect_delimiters[] = {',', '\t', ';', '|', ' '};
+static const char dialect_delimiters[] = {',', '\t', ';', '|', ' ', '*'}; /* the last: TTree::Scan of ROOT */
 
 const char *flow_csv_delimiter_name(char delimiter)
 {
@@ -16,6 +16,7 @@ const char *flow_csv_delimiter_name(char delimiter)
            : delimiter == ';'  ? "semicolons"
            : delimiter == '|'  ? "bars (|)"
            : delimiter == ' '  ? "blanks"
+           : delimiter == '*'  ? "asterisks (*)"
                                : "others";
 }
 
@@ -114,6 +115,20 @@ static double dialect_share(const dialect_view *view, char delimiter, char decim
     return delimiter == ' ' && !(share > 0.5) && view->n_rows > 0 ? -1 : share;
 }
 
+flow_status flow_csv_dialect_fits(bool *fits, const flow_csv_format *format, flow_csv_sample *sample, flow_error *err)
+{
+    *fits = false;
+    for (size_t i = 0; i < sizeof dialect_delimiters && !*fits; i++) {
+        const char delimiter = format->delimiter != '\0' ? format->delimiter : dialect_delimiters[i];
+        dialect_view found;
+        if (delimiter == format->decimal)
+            continue;
+        FLOW_TRY(dialect_look(&found, sample, delimiter, err));
+        *fits = found.first == found.rows && dialect_share(&found, delimiter, format->decimal) > 0.5;
+    }
+    return FLOW_OK;
+}
+
 static flow_status dialect_find_delimiter(flow_csv_format *format, dialect_view *view, flow_csv_sample *sample,
                                           flow_error *err)
 {
@@ -136,14 +151,15 @@ static flow_status dialect_find_delimiter(flow_csv_format *format, dialect_view 
     return FLOW_OK;
 }
 
-flow_status flow_csv_dialect_find(flow_csv_format *format, size_t *n_fields, flow_csv_sample *sample, const char *name,
-                                  flow_error *err)
+flow_status flow_csv_dialect_find(flow_csv_format *format, size_t *n_fields, bool *fits, flow_csv_sample *sample,
+                                  const char *name, flow_error *err)
 {
     dialect_view view;
     if (format->delimiter == '\0')
         FLOW_TRY(dialect_find_delimiter(format, &view, sample, err));
     else
         FLOW_TRY(dialect_look(&view, sample, format->delimiter, err));
+    *fits = dialect_share(&view, format->delimiter, format->decimal) >= 0;
     *n_fields = view.n_rows > 0 ? view.rows : view.first;
     if (format->decimal != '\0')
         return FLOW_OK;

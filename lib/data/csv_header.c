@@ -13,6 +13,8 @@
 #include "data/csv_comment_names.h"
 #include "data/csv_count_line.h"
 #include "data/csv_dialect.h"
+#include "data/csv_notes.h"
+#include "data/csv_preamble.h"
 #include "data/csv_rows.h"
 #include "data/csv_signature.h"
 #include "data/csv_words.h"
@@ -26,7 +28,7 @@ typedef struct header_state {
     flow_csv_sample sample;
     flow_csv_rows rows;
     const flow_csv_fields *first; /* the fields of the first record */
-    size_t n_units;
+    size_t n_units, n_rules; /* rows of words, and before them drawn lines, which stand under the names */
 } header_state;
 
 static flow_status header_remark(header_state *h, flow_error *err, const char *format, ...) FLOW_PRINTF(3, 4);
@@ -56,12 +58,26 @@ static flow_status header_read_separator(header_state *h, flow_error *err)
     return FLOW_OK;
 }
 
+/* The first line that is no comment, without lines that are drawn above the names. */
+static flow_status header_find_first(header_state *h, flow_csv_record *record, bool *found, flow_error *err)
+{
+    char text[FLOW_EXCERPT_SIZE];
+    for (;;) {
+        FLOW_TRY(flow_csv_stream_line(h->stream, record, found, err));
+        if (!*found || !flow_csv_is_rule(record->text, record->length))
+            return FLOW_OK;
+        FLOW_TRY(header_remark(h, err, "line %lld, \"%s\", is passed over", (long long)h->stream->line,
+                               flow_csv_excerpt(text, record->text, record->length)));
+        flow_csv_stream_consume(h->stream, record);
+    }
+}
+
 /* Finds the first record, which stays at the front, and splits it; completes the format. */
 static flow_status header_begin(header_state *h, flow_error *err)
 {
     flow_csv_stream *s = h->stream;
     flow_csv_record record;
-    bool found;
+    bool found, fits;
     size_t n_fields;
     FLOW_TRY(flow_csv_refuse_others(s, err));
     if (s->end - s->begin >= 3 && memcmp(s->buffer + s->begin, "\xef\xbb\xbf", 3) == 0)
@@ -69,7 +85,7 @@ static flow_status header_begin(header_state *h, flow_error *err)
     FLOW_TRY(flow_csv_stream_find_returns(s, err));
     FLOW_TRY(header_read_separator(h, err));
     s->comments.keep = true;
-    FLOW_TRY(flow_csv_stream_line(s, &record, &found, err));
+    FLOW_TRY(header_find_first(h, &record, &found, err));
     s->comments.keep = false;
     if (!found)
         return flow_error_set(err, FLOW_DATA,
@@ -81,7 +97,10 @@ static flow_status header_begin(header_state *h, flow_error *err)
     if (memchr(record.text, '\0', record.length) != NULL)
         return flow_error_set(err, FLOW_FORMAT, "%s: is not a text file; CSV or HDF5 was expected", s->name);
     FLOW_TRY(flow_csv_sample_take(&h->sample, s, err));
-    FLOW_TRY(flow_csv_dialect_find(&h->format, &n_fields, &h->sample, s->name, err));
+    const flow_csv_format wanted = h->format;
+    FLOW_TRY(flow_csv_dialect_find(&h->format, &n_fields, &fits, &h->sample, s->name, err));
+    if (!fits)
+        FLOW_TRY(flow_csv_refuse_preamble(&wanted, false, &h->sample, err));
     FLOW_TRY(flow_csv_stream_line(s, &record, &found, err)); /* the buffer may have moved */
     if (!flow_is_utf8(record.text, record.length))
         return flow_error_set(err, FLOW_DATA,
@@ -277,6 +296,7 @@ static flow_status header_fit_names(header_state *h, flow_error *err)
                                    "this column is called unnamed1"));
             return header_take_names(h, 1, n, err);
         }
+        FLOW_TRY(flow_csv_refuse_preamble(&h->format, true, &h->sample, err));
     } else if (n_rows + 1 == n && n_rows > 0 && last == 0) { /* at the end of the header alone */
         out->n_fields = n_rows;
         return header_take_names(h, 0, n_rows, err);
@@ -340,7 +360,7 @@ static flow_status header_find_truths(header_state *h, flow_error *err)
 /* Consumes the header and the words under it. */
 static flow_status header_pass(header_state *h, flow_error *err)
 {
-    for (size_t i = 0; i < h->n_units + 1; i++) {
+    for (size_t i = 0; i < 1 + h->n_rules + h->n_units; i++) {
         flow_csv_record record;
         bool found;
         char text[FLOW_EXCERPT_SIZE];
@@ -373,6 +393,14 @@ static flow_status header_say(header_state *h, const flow_csv_format *wanted, fl
     return FLOW_OK;
 }
 
+/* Also finds the line that is drawn under the names. */
+static size_t header_count_units(header_state *h)
+{
+    h->n_rules = h->sample.n > 1 && flow_csv_is_rule(flow_csv_sample_text(&h->sample, 1), h->sample.length[1]) &&
+                 (h->rows.n == 0 || h->rows.record[0] > 1);
+    return flow_csv_rows_units(&h->rows, 1 + h->n_rules);
+}
+
 static flow_status header_read(header_state *h, const flow_csv_format *wanted, flow_error *err)
 {
     flow_csv_layout *out = h->out;
@@ -385,7 +413,7 @@ static flow_status header_read(header_state *h, const flow_csv_format *wanted, f
     if (status == FLOW_OK && wanted->header == FLOW_CSV_NAMES_AUTO)
         status = header_is_header(h, names.names.n > 0, &is_header, err);
     if (status == FLOW_OK && is_header)
-        h->n_units = flow_csv_rows_units(&h->rows);
+        h->n_units = header_count_units(h);
     if (status == FLOW_OK)
         status = is_header ? header_fit_names(h, err) : header_make_names(h, &names, err);
     h->n_units = h->rows.n_fields == out->n_fields ? h->n_units : 0;
@@ -393,6 +421,9 @@ static flow_status header_read(header_state *h, const flow_csv_format *wanted, f
         status = header_find_truths(h, err);
     if (status == FLOW_OK)
         status = header_say(h, wanted, err);
+    if (status == FLOW_OK && h->rows.n_fields == out->n_fields)
+        status =
+            flow_csv_note_columns(&out->notes, &h->sample, &h->rows, h->n_units, out->delimiter, out->names.n, err);
     if (status == FLOW_OK && is_header)
         status = header_pass(h, err);
     flow_csv_comment_names_free(&names);
@@ -414,6 +445,7 @@ void flow_csv_layout_free(flow_csv_layout *layout)
 {
     flow_name_list_free(&layout->names);
     flow_name_list_free(&layout->remarks);
+    flow_name_list_free(&layout->notes);
     free(layout->truths);
     *layout = (flow_csv_layout){0};
 }

@@ -23,6 +23,7 @@ typedef struct flow_csv_layout {
     bool has_names;        /* they come from the file; false: x1, x2, ... */
     unsigned char *truths; /* (n_fields) flow_csv_truths */
     flow_name_list remarks;
+    flow_name_list notes; /* about single columns, "" where there is none; of the first ones at least */
 } flow_csv_layout;
 
 /* Refuses other formats, and reads all that stands before the first row, which is at the front afterwards. What the

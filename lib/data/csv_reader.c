@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/text.h"
+#include "data/csv_again.h"
 #include "data/csv_complaint.h"
 #include "data/csv_header.h"
 #include "data/csv_row.h"
@@ -20,6 +21,7 @@ typedef struct csv_reader {
     flow_reader common;
     flow_csv_stream stream;
     flow_csv_aim aim;
+    flow_name_list names; /* of all columns, where the header has them */
     int64_t row;      /* number of the row at the front */
     bool told_of_end; /* there are remarks about the end of the file, and about what was passed over */
 } csv_reader;
@@ -54,6 +56,21 @@ static flow_status csv_tell_of_end(csv_reader *r, bool cut, flow_error *err)
                : FLOW_OK;
 }
 
+/* Finds out whether a row that is no row of numbers is a header in the middle of the file. FLOW_DATA where the names
+ * are others, since the numbers behind them then are as well. */
+static flow_status csv_check_names(csv_reader *r, flow_csv_record *record, bool *again, flow_error *err)
+{
+    *again = false;
+    if (r->names.n == 0)
+        return FLOW_OK;
+    FLOW_TRY(flow_csv_stream_split(&r->stream, record, r->aim.delimiter, err));
+    if (record->complaint != NULL)
+        return FLOW_OK;
+    const flow_csv_again what = flow_csv_find_names(&r->stream.fields, &r->aim, &r->names);
+    *again = what == FLOW_CSV_SAME_NAMES;
+    return what == FLOW_CSV_OTHER_NAMES ? flow_csv_refuse_names(&r->common, &r->stream, record, r->row, err) : FLOW_OK;
+}
+
 static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
                             flow_error *err)
 {
@@ -78,6 +95,9 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
         }
         if (found.what == FLOW_CSV_GOOD && reader->missing.n > 0)
             found = csv_find_code(r, rows + n * d);
+        bool again = false;
+        if (found.what == FLOW_CSV_NOT_A_NUMBER)
+            FLOW_TRY(csv_check_names(r, &record, &again, err));
         if (found.what == FLOW_CSV_GOOD) {
             if (numbers != NULL)
                 numbers[n] = r->row;
@@ -85,7 +105,7 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
         } else if (reader->skip_invalid && found.what != FLOW_CSV_NOT_EMPTY) {
             flow_reader_drop(reader, r->row, found.what < FLOW_CSV_RAGGED ? rows + n * d : NULL);
         } else {
-            const flow_csv_complaint about = {reader, &r->aim, &r->stream, &record, found, r->row};
+            const flow_csv_complaint about = {reader, &r->aim, &r->stream, &record, found, r->row, again};
             return flow_csv_complain(&about, err);
         }
         if (record.text[record.size - 1] != '\n')
@@ -114,6 +134,7 @@ static void csv_close(flow_reader *reader)
 {
     csv_reader *r = (csv_reader *)reader;
     flow_csv_stream_close(&r->stream);
+    flow_name_list_free(&r->names);
     free(r->aim.target);
     free(r->aim.truths);
 }
@@ -163,6 +184,27 @@ static flow_status csv_tell_of_truths(csv_reader *r, flow_error *err)
                               flow_csv_excerpt(text, name, strlen(name)), more);
 }
 
+/* Says what the first rows show about the columns that are read. */
+static flow_status csv_tell_of_notes(csv_reader *r, flow_csv_layout *layout, flow_error *err)
+{
+    enum { MOST = 8 };
+    char name[FLOW_EXCERPT_SIZE];
+    for (int i = 0, n = 0; i < layout->notes.n && n < MOST; i++) {
+        const int target = r->aim.target[i];
+        if (target < 0 || layout->notes.at[i][0] == '\0')
+            continue;
+        const char *column = r->common.columns.at[target];
+        n++;
+        FLOW_TRY(flow_reader_remark(&r->common, err, "column \"%s\" has %s",
+                                    flow_csv_excerpt(name, column, strlen(column)), layout->notes.at[i]));
+        if (r->common.note == NULL) {
+            r->common.note = layout->notes.at[i];
+            layout->notes.at[i] = NULL;
+        }
+    }
+    return FLOW_OK;
+}
+
 /* Fills the aim from the choice of columns, and takes over what the layout owns. */
 static flow_status csv_aim(csv_reader *r, flow_csv_layout *layout, const flow_reader_options *options, flow_error *err)
 {
@@ -190,7 +232,13 @@ static flow_status csv_aim(csv_reader *r, flow_csv_layout *layout, const flow_re
         }
         status = csv_tell_of_truths(r, err);
     }
+    if (status == FLOW_OK)
+        status = csv_tell_of_notes(r, layout, err);
     free(chosen);
+    if (layout->has_names) {
+        r->names = layout->names;
+        layout->names = (flow_name_list){0};
+    }
     return status;
 }
 

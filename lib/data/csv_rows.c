@@ -61,10 +61,10 @@ static bool rows_is_unit(const flow_csv_rows *rows, size_t row)
     return any && behind > 0;
 }
 
-size_t flow_csv_rows_units(const flow_csv_rows *rows)
+size_t flow_csv_rows_units(const flow_csv_rows *rows, size_t record)
 {
     size_t n = 0;
-    while (n < UNITS_MOST && n < rows->n && rows->record[n] == n + 1 && rows_is_unit(rows, n))
+    while (n < UNITS_MOST && n < rows->n && rows->record[n] == n + record && rows_is_unit(rows, n))
         n++;
     return n;
 }

@@ -25,8 +25,8 @@ void flow_csv_rows_free(flow_csv_rows *rows);
 #define FLOW_CSV_BIT(kind) (1u << (kind))
 size_t flow_csv_rows_count(const flow_csv_rows *rows, size_t first, size_t column, unsigned kinds);
 
-/* How many of the first rows are words under a header, such as units: they have no number, words only in columns where
- * at least half of the rows behind have numbers, and a word in one column at least. */
-size_t flow_csv_rows_units(const flow_csv_rows *rows);
+/* How many rows from `record` of the sample on are words under a header, such as units: they have no number, words only
+ * in columns where at least half of the rows behind have numbers, and a word in one column at least. */
+size_t flow_csv_rows_units(const flow_csv_rows *rows, size_t record);
 
 #endif

@@ -34,9 +34,18 @@ flow_status flow_csv_refuse_others(const flow_csv_stream *s, flow_error *err)
         {"MATLAB 5.0", 10, "a MATLAB file of the old format; save it with save('data.mat', ..., '-v7.3')"},
         {"SIMPLE  =", 9, "a FITS file; save the table in it as CSV or HDF5 (astropy)"},
         {"SQLite format 3", 15, "a data base of SQLite; export the table as CSV"},
+        {"[{", 2, "JSON; write the table in it as CSV, in Python with pandas.read_json(...).to_csv(..., index=False)"},
+        {"@RELATION", 9, "a file of Weka (ARFF); take the lines up to @DATA out, and put the names there"},
+        {"@relation", 9, "a file of Weka (ARFF); take the lines up to @data out, and put the names there"},
         {"root", 4, "a ROOT file; save the columns as CSV or HDF5 (uproot and h5py)"},
     };
     size_t there = s->end - s->begin;
+    const char *front = s->buffer + s->begin;
+    if (there >= 4 && (front[0] == '\0') != (front[1] == '\0') && (front[2] == '\0') == (front[0] == '\0') &&
+        (front[3] == '\0') == (front[1] == '\0'))
+        return flow_error_set(err, FLOW_FORMAT,
+                              "%s: seems to be text in UTF-16; convert it with iconv -f UTF-16%s -t UTF-8", s->name,
+                              front[0] == '\0' ? "BE" : "LE");
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (there >= others[i].n && memcmp(s->buffer + s->begin, others[i].bytes, others[i].n) == 0 &&
             (others[i].bytes[0] != 'r' || s->buffer[s->begin + 4] == '\0'))

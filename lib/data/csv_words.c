@@ -38,13 +38,30 @@ static bool words_put_point(char *text)
     return true;
 }
 
+/* Copies a field with what stands for the same in numbers: e in place of Fortran's D, a hyphen in place of the minus
+ * sign of Unicode. */
+static void words_copy_number(char *out, const char *field, size_t length)
+{
+    static const char minus[] = "\xe2\x88\x92";
+    size_t n = 0;
+    for (size_t i = 0; i < length; i++) {
+        const bool in_number = n > 0 && (isdigit((unsigned char)out[n - 1]) || out[n - 1] == '.' || out[n - 1] == ',');
+        if (length - i >= sizeof minus - 1 && memcmp(field + i, minus, sizeof minus - 1) == 0) {
+            out[n++] = '-';
+            i += sizeof minus - 2;
+        } else {
+            out[n++] = in_number && (field[i] == 'D' || field[i] == 'd') ? 'e' : field[i];
+        }
+    }
+    out[n] = '\0';
+}
+
 static bool words_number(const char *field, size_t length, char decimal, double *value)
 {
     char copy[1024]; /* longer fields are not numbers */
     if (length >= sizeof copy || memchr(field, '\0', length) != NULL)
         return false;
-    memcpy(copy, field, length);
-    copy[length] = '\0';
+    words_copy_number(copy, field, length);
     return (decimal != ',' || words_put_point(copy)) && flow_number_parse(copy, value);
 }
 

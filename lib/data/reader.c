@@ -225,6 +225,7 @@ void flow_reader_close(flow_reader *reader)
     flow_name_list_free(&reader->classes);
     flow_name_list_free(&reader->remarks);
     free(reader->skipped);
+    free(reader->note);
     free(reader->name);
     free(reader);
 }

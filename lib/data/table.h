@@ -58,6 +58,7 @@ typedef struct flow_reader {
     int64_t granule;   /* rows that are stored, and best read, together; 1: any number */
     int64_t n_skipped; /* rows dropped so far under skip_invalid */
     flow_name_list remarks; /* sentences about how the file was read that its user should know; more may come later */
+    char *note;        /* what the first column that is remarkable has; NULL: none is */
     bool may_round;    /* values on file may have more digits than a double */
     bool says_rounded; /* a remark says that values are rounded; a second one would not help */
     int64_t judged;    /* dropped rows before this one have been counted: seeking back counts none twice */

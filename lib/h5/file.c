@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/peek.h"
 #include "h5/object.h"
 #include "h5/scope.h"
 
@@ -34,11 +35,10 @@ flow_status flow_h5_find_signature(bool *found, const char *path, flow_error *er
     char bytes[sizeof signature];
     struct stat about;
     ssize_t n = -1;
-    int fd;
     *found = false;
-    do
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO without a writer must not block */
-    while (fd < 0 && errno == EINTR);
+    const int fd = flow_peek_open(path);
+    if (fd < 0 && errno == ENXIO)
+        return FLOW_OK;
     if (fd >= 0 && fstat(fd, &about) == 0) {
         n = S_ISREG(about.st_mode) ? (ssize_t)sizeof bytes : 0;
         for (off_t at = 0; !*found && n == (ssize_t)sizeof bytes; at = at == 0 ? 512 : 2 * at) {

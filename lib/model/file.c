@@ -2,7 +2,6 @@
 #include "model/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <zlib.h>
 
 #include "core/json.h"
+#include "core/peek.h"
 #include "h5/file.h"
 #include "model/model.h"
 
@@ -83,15 +83,6 @@ static ssize_t file_read_fully(int fd, void *data, size_t size)
     return (ssize_t)done;
 }
 
-static int head_open(const char *path)
-{
-    int fd;
-    do
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO without a writer must not block */
-    while (fd < 0 && errno == EINTR);
-    return fd;
-}
-
 static flow_status file_inspect_open(flow_file_kind *out, int fd, const char *path, flow_error *err)
 {
     struct stat about;
@@ -119,10 +110,10 @@ static flow_status file_inspect_open(flow_file_kind *out, int fd, const char *pa
 flow_status flow_file_inspect(flow_file_kind *out, const char *path, flow_error *err)
 {
     *out = FLOW_FILE_OTHER;
-    const int fd = head_open(path);
+    const int fd = flow_peek_open(path);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         *out = FLOW_FILE_MISSING;
-    if (fd < 0 && (*out == FLOW_FILE_MISSING || errno == ENXIO)) /* ENXIO: a socket */
+    if (fd < 0 && (*out == FLOW_FILE_MISSING || errno == ENXIO)) /* a pipe or a device */
         return FLOW_OK;
     flow_status status = fd >= 0 ? file_inspect_open(out, fd, path, err)
                                  : flow_error_set(err, FLOW_IO, "cannot be read: %s", strerror(errno));
@@ -214,8 +205,7 @@ static flow_status file_verify_open(flow_head *head, int fd, const char *path, f
     char block[FLOW_HEAD_SIZE] = {0};
     bool is_known = fstat(fd, &about) == 0;
     if (is_known && !S_ISREG(about.st_mode))
-        return flow_error_set(err, FLOW_IO, "%s: is %s, not a model file", path,
-                              S_ISDIR(about.st_mode) ? "a folder" : "a device or pipe");
+        return flow_error_set(err, FLOW_IO, "%s: is a folder, not a model file", path);
     ssize_t n = is_known ? file_read_fully(fd, block, sizeof block) : -1;
     if (n < 0)
         return flow_error_set(err, FLOW_IO, "%s: cannot be read: %s", path, strerror(errno));
@@ -230,7 +220,9 @@ static flow_status file_verify_open(flow_head *head, int fd, const char *path, f
 
 flow_status flow_file_verify(flow_head *head, const char *path, flow_error *err)
 {
-    int fd = head_open(path);
+    const int fd = flow_peek_open(path);
+    if (fd < 0 && errno == ENXIO)
+        return flow_error_set(err, FLOW_IO, "%s: is a device or pipe, not a model file", path);
     if (fd < 0)
         return flow_error_open(err, path, errno);
     flow_status status = file_verify_open(head, fd, path, err);

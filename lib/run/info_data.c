@@ -37,6 +37,15 @@ static void info_find_first_invalid(char *message, const flow_run_info_data_resu
     free(rows);
 }
 
+/* A remark about a column that cannot be read; without memory there is none. */
+static void info_remark(flow_run_info_data_result *out, const char *name, const char *note)
+{
+    char *text = flow_format("column \"%.80s\" has %s", name, note);
+    if (text != NULL)
+        (void)flow_name_list_add(&out->more_remarks, text, strlen(text), NULL);
+    free(text);
+}
+
 /* When no row is good in all columns: whether some columns hold numbers and others do not; `out` has both. */
 static bool info_find_numbers(flow_run_info_data_result *out)
 {
@@ -47,7 +56,11 @@ static bool info_find_numbers(flow_run_info_data_result *out)
     for (int i = 0; i < n && n <= COUNTED_COLUMNS && status == FLOW_OK; i++) {
         int64_t n_good;
         const char *name = reader->columns.at[i];
-        flow_count_invalid(location, &out->how, name, &n_good);
+        char *note;
+        flow_count_invalid(location, &out->how, name, &n_good, &note);
+        if (n_good == 0 && note != NULL)
+            info_remark(out, name, note);
+        free(note);
         status = flow_name_list_add(n_good > 0 ? &out->chosen : &out->others, name, strlen(name), NULL);
     }
     flow_reader_close(reader);
@@ -81,7 +94,7 @@ static bool info_read_columns(flow_run_info_data_result *out)
     out->columns = (flow_list){columns, (size_t)n};
     for (int i = 0; i < n && columns != NULL; i++) {
         const flow_column_summary *s = &data->summary[i];
-        int64_t n_good, invalid = counted ? flow_count_invalid(out->location, &out->how, s->name, &n_good) : 0;
+        int64_t n_good, invalid = counted ? flow_count_invalid(out->location, &out->how, s->name, &n_good, NULL) : 0;
         columns[i] = (flow_data_column){*s, invalid, counted, counted && invalid >= 0};
         if (data->survey != NULL) /* of all rows, not of a sample */
             columns[i].of.tied = flow_survey_tied(data->survey, i);
@@ -92,10 +105,11 @@ static bool info_read_columns(flow_run_info_data_result *out)
 static bool info_list_remarks(flow_run_info_data_result *out)
 {
     const flow_name_list *remarks = &out->data->remarks;
-    flow_data_remark *rows = calloc((size_t)remarks->n + 1, sizeof *rows);
-    out->remarks = (flow_list){rows, (size_t)remarks->n};
-    for (int i = 0; i < remarks->n && rows != NULL; i++)
-        rows[i].text = remarks->at[i];
+    const int n = remarks->n + out->more_remarks.n;
+    flow_data_remark *rows = calloc((size_t)n + 1, sizeof *rows);
+    out->remarks = (flow_list){rows, (size_t)n};
+    for (int i = 0; i < n && rows != NULL; i++)
+        rows[i].text = i < remarks->n ? remarks->at[i] : out->more_remarks.at[i - remarks->n];
     return rows != NULL;
 }
 
@@ -186,4 +200,5 @@ void flow_run_info_data_free(flow_run_info_data_result *result)
     flow_dataset_close(result->data);
     flow_name_list_free(&result->chosen);
     flow_name_list_free(&result->others);
+    flow_name_list_free(&result->more_remarks);
 }

@@ -50,6 +50,7 @@ typedef struct flow_run_info_data_result {
     flow_reader_options how;                 /* of all columns */
     flow_name_list table_paths, table_sizes; /* owned, as what follows */
     flow_name_list chosen, others; /* columns */
+    flow_name_list more_remarks;   /* about the others */
 } flow_run_info_data_result;
 
 typedef struct flow_run_info_data_options {

@@ -166,13 +166,17 @@ static flow_status look_for_missing(init_plan *plan, flow_error *err)
     const flow_reader_options how = {.missing = plan->missing, .csv = flow_csv_words_format(&plan->options->csv)};
     for (int i = plan->n_context; i < plan->n_surveyed; i++) {
         init_column *column = &plan->columns[i];
-        int64_t good = 0, bad = flow_count_invalid(plan->sets[INIT_TRAIN].source, &how, column->name, &good);
-        if (bad <= 0 || column->is_forced || (good > 0 && (double)bad <= most_missing * (double)(bad + good)))
-            continue;
-        column->is_left_out = true;
-        FLOW_TRY(good == 0 ? init_say(plan, column, INIT_LEFT_OUT, err, "no numbers")
-                           : init_say(plan, column, INIT_LEFT_OUT, err, "no number in %.0f %% of the rows",
-                                      100 * (double)bad / (double)(bad + good)));
+        char *note;
+        int64_t good = 0, bad = flow_count_invalid(plan->sets[INIT_TRAIN].source, &how, column->name, &good, &note);
+        flow_status status = FLOW_OK;
+        if (bad > 0 && !column->is_forced && (good == 0 || (double)bad > most_missing * (double)(bad + good))) {
+            column->is_left_out = true;
+            status = good > 0 ? init_say(plan, column, INIT_LEFT_OUT, err, "no number in %.0f %% of the rows",
+                                         100 * (double)bad / (double)(bad + good))
+                              : init_say(plan, column, INIT_LEFT_OUT, err, "%s", note != NULL ? note : "no numbers");
+        }
+        free(note);
+        FLOW_TRY(status);
     }
     return FLOW_OK;
 }

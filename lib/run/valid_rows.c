@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/valid_rows.h"
 
-int64_t flow_count_invalid(const char *location, const flow_reader_options *how, const char *name, int64_t *n_good)
+int64_t flow_count_invalid(const char *location, const flow_reader_options *how, const char *name, int64_t *n_good,
+                           char **note)
 {
     enum { ROWS = 4096 };
     double values[ROWS];
@@ -19,6 +20,11 @@ int64_t flow_count_invalid(const char *location, const flow_reader_options *how,
             status = flow_reader_read(reader, values, NULL, ROWS, &n, NULL);
         *n_good += (int64_t)n;
     } while (status == FLOW_OK && n > 0);
+    if (note != NULL) {
+        *note = reader != NULL ? reader->note : NULL;
+        if (reader != NULL)
+            reader->note = NULL;
+    }
     int64_t skipped = status == FLOW_OK ? reader->n_skipped : -1;
     flow_reader_close(reader);
     return skipped;
