@@ -3,6 +3,20 @@
 
 #include <string.h>
 
+/* 0 or 1 where every second byte is 0, from there on; -1 for other texts. */
+static int signature_zeros(const char *text, size_t there)
+{
+    enum { LOOKED_AT = 8 };
+    for (int at = 0; at < 2 && there >= LOOKED_AT; at++) {
+        int n = 0;
+        for (int i = 0; i < LOOKED_AT; i++)
+            n += (text[i] == '\0') == (i % 2 == at);
+        if (n == LOOKED_AT)
+            return at;
+    }
+    return -1;
+}
+
 flow_status flow_csv_refuse_others(const flow_csv_stream *s, flow_error *err)
 {
     static const char pickle[] = "a pickle of Python; save the table in it as CSV (numpy.savetxt) or HDF5 (h5py, "
@@ -40,12 +54,11 @@ flow_status flow_csv_refuse_others(const flow_csv_stream *s, flow_error *err)
         {"root", 4, "a ROOT file; save the columns as CSV or HDF5 (uproot and h5py)"},
     };
     size_t there = s->end - s->begin;
-    const char *front = s->buffer + s->begin;
-    if (there >= 4 && (front[0] == '\0') != (front[1] == '\0') && (front[2] == '\0') == (front[0] == '\0') &&
-        (front[3] == '\0') == (front[1] == '\0'))
+    const int zeros = signature_zeros(s->buffer + s->begin, there);
+    if (zeros >= 0)
         return flow_error_set(err, FLOW_FORMAT,
                               "%s: seems to be text in UTF-16; convert it with iconv -f UTF-16%s -t UTF-8", s->name,
-                              front[0] == '\0' ? "BE" : "LE");
+                              zeros == 0 ? "BE" : "LE");
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (there >= others[i].n && memcmp(s->buffer + s->begin, others[i].bytes, others[i].n) == 0 &&
             (others[i].bytes[0] != 'r' || s->buffer[s->begin + 4] == '\0'))
