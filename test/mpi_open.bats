@@ -32,9 +32,17 @@ setup_file() {
     awk 'NR == 20000 { sub(/^/, "\""); sub(/,/, "\",") } 1' plain.csv >quote.csv
     awk 'NR == 17000 { sub(/,[^,]*/, ",none") } NR == 25000 { sub(/[^,]*$/, "what") } 1' plain.csv >wrong.csv
     awk -F, -v OFS=, 'NR == 12000 || NR == 28000 { $7 = -1 } 1' plain.csv >negative.csv
+    # most rows are dropped; some of them are too short to have values
+    awk -F, 'NR > 1 && NR % 7 { sub(/,[^,]*/, ",none") } NR % 11 == 5 { $0 = $1 "," $2 } 1' plain.csv >most.csv
+    awk 'NR > 1 { sub(/,[^,]*/, ",none") } 1' plain.csv >none.csv
+    # an error that stays one when rows are dropped
+    awk 'NR % 500 == 9 { sub(/,[^,]*/, ",none") } { print $0 "," (NR == 25000 ? 1 : "") }' plain.csv >extra.csv
     gzip -k plain.csv
     "$program" plain.csv copy=plain.h5
     "$program" plain.csv copy=holes.h5 hole=9000
+    awk -F, -v OFS=, 'NR == 1 { print "a,b"; next } { print $2 + $6, $4 }' plain.csv >beside.csv
+    "$program" beside.csv copy=beside.h5
+    "$program" beside.csv copy=gaps.h5 hole=8998
 }
 
 setup() {
@@ -57,6 +65,16 @@ same_as_one() {
     same_as_one plain.h5 weight=w part=training
 }
 
+@test "tables of HDF5 that are joined are read by all ranks" {
+    same_as_one plain.h5,beside.h5 memory=300000
+    same_as_one beside.h5,holes.h5,gaps.h5 skip weight=w
+    MPI_RANKS=4 same_as_one holes.h5,gaps.h5 skip memory=300000
+    # two errors, of which the one in row 9000 is found first
+    same_as_one holes.h5,gaps.h5
+    grep -q "row 9000," "$BATS_TEST_TMPDIR/one"
+    same_as_one plain.h5,beside.csv
+}
+
 @test "a table of CSV is read by all ranks" {
     same_as_one plain.csv
     same_as_one plain.csv memory=300000 weight=w part=training
@@ -68,6 +86,11 @@ same_as_one() {
     same_as_one holes.csv skip
     same_as_one holes.csv skip memory=300000 part=training
     same_as_one holes.h5 skip memory=300000 weight=w
+    same_as_one plain.csv skip
+    MPI_RANKS='2 5' same_as_one most.csv skip memory=300000
+    same_as_one most.csv skip weight=w part=training
+    same_as_one none.csv skip
+    grep -q "no row can be used, 30000 were dropped" "$BATS_TEST_TMPDIR/one"
 }
 
 @test "text whose rows are not lines, and compressed text, are read by rank 0" {
@@ -81,6 +104,10 @@ same_as_one() {
     grep -q "row 16999 (line 17000)" "$BATS_TEST_TMPDIR/one"
     same_as_one holes.h5
     grep -q "row 9000," "$BATS_TEST_TMPDIR/one"
+    same_as_one extra.csv skip
+    grep -q "row 24999 (line 25000)" "$BATS_TEST_TMPDIR/one"
+    awk -F, -v OFS=, 'NR == 24990 { $7 = -1 } 1' extra.csv >both.csv
+    same_as_one both.csv skip weight=w
     same_as_one negative.csv weight=w
     grep -q "row 11999 has the weight -1" "$BATS_TEST_TMPDIR/one"
 }

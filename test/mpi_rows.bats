@@ -174,6 +174,9 @@ shared_verdict() {
     sizes=2 shared out.csv invert model.h5 rows.h5 -o out.csv
     sizes=3 shared out.csv score given.h5 weights.h5 --draws 99 -o out.csv
     sizes=2 shared out.csv logprob model.h5 holes.h5 --skip-invalid -o out.csv
+    awk -F, 'NR == 1 { print "v" } NR > 1 { print NR }' many.csv >beside.csv
+    "$copy" beside.csv copy=beside.h5
+    sizes=3 shared out.csv logprob model.h5 beside.h5,rows.h5 --worst 5 -o out.csv
     # the first of two bad rows, whichever rank reads it
     run "$plain" logprob model.h5 holes.h5
     expect_status 1

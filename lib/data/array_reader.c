@@ -28,7 +28,7 @@ static flow_status array_reader_read(flow_reader *base, double *rows, int64_t *n
 {
     array_reader *r = (array_reader *)base;
     const int n = base->columns.n;
-    for (; *n_read < n_max && r->row < (int64_t)r->table.n; r->row++) {
+    for (; *n_read < n_max && r->row < (int64_t)r->table.n && flow_reader_left(base, r->row) > 0; r->row++) {
         double *out = rows + *n_read * (size_t)n;
         const double *row = r->table.rows + (size_t)r->row * (size_t)r->table.d;
         for (int i = 0; i < n; i++)

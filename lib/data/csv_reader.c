@@ -76,7 +76,7 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
 {
     csv_reader *r = (csv_reader *)reader;
     size_t d = (size_t)reader->columns.n, n = 0;
-    while (n < n_max) {
+    while (n < n_max && flow_reader_left(reader, r->row) > 0) {
         flow_csv_record record;
         bool there;
         FLOW_TRY(flow_csv_stream_line(&r->stream, &record, &there, err));

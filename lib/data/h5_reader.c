@@ -96,11 +96,13 @@ static flow_status h5_reader_read(flow_reader *reader, double *rows, int64_t *nu
 {
     h5_reader *r = (h5_reader *)reader;
     size_t d = (size_t)reader->columns.n, n = 0;
-    while (n < n_max && r->next < reader->n_rows) {
+    while (n < n_max && r->next < reader->n_rows && flow_reader_left(reader, r->next) > 0) {
         if (r->next < r->block_first || r->next >= r->block_first + r->n_block)
             FLOW_TRY(h5_reader_load(r, err));
         size_t there = (size_t)(r->block_first + r->n_block - r->next), wanted = n_max - n;
         size_t m = there < wanted ? there : wanted;
+        if ((int64_t)m > flow_reader_left(reader, r->next))
+            m = (size_t)flow_reader_left(reader, r->next);
         const double *from = r->block + (size_t)(r->next - r->block_first) * d;
         bool good = h5_reader_accepts(r, from, m);
         for (size_t i = 0; i < m; i++, r->next++, from += d) {

@@ -9,7 +9,7 @@
 #include "data/location.h"
 #include "data/reader.h"
 
-enum { ROOM = 1024 }; /* rows that are read ahead of each table */
+enum { ROOM = 1024 }; /* rows that are read ahead of each table, up to a multiple of this number */
 
 typedef struct join_part {
     flow_reader *reader; /* of the chosen columns; NULL: none is chosen, or not yet opened */
@@ -42,7 +42,8 @@ static flow_status join_take_remarks(join_reader *r, join_part *part, flow_error
     return FLOW_OK;
 }
 
-/* Reads the next rows of a table. */
+/* Reads the next rows of a table. How far it is read ahead does not depend on where reading began: of errors in several
+ * tables, the same one comes first. */
 static flow_status join_refill(join_part *p, flow_error *err)
 {
     const flow_position here = flow_reader_tell(p->reader);
@@ -52,7 +53,7 @@ static flow_status join_refill(join_part *p, flow_error *err)
             return flow_error_memory(err, p->reader->name);
         p->marks[p->n_marks++] = here;
     }
-    return flow_reader_read(p->reader, p->rows, p->numbers, ROOM, &p->n_read, err);
+    return flow_reader_read(p->reader, p->rows, p->numbers, (size_t)(ROOM - here.row % ROOM), &p->n_read, err);
 }
 
 /* Makes sure that each table has a row in memory; at_end when one has no more. */
@@ -104,9 +105,9 @@ static bool join_align(join_reader *r)
         aligned = aligned && (p->reader == NULL || (p->at < p->n_read && p->numbers[p->at] == number));
     }
     if (aligned)
-        for (; r->next < number; r->next++)
+        for (; r->next < number && flow_reader_left(&r->base, r->next) > 0; r->next++)
             flow_reader_drop(&r->base, r->next, NULL);
-    return aligned;
+    return aligned && r->next == number;
 }
 
 /* The rows that are left of the tables that have not ended are dropped. */
@@ -122,7 +123,7 @@ static flow_status join_read(flow_reader *base, double *rows, int64_t *numbers, 
 {
     join_reader *r = (join_reader *)base;
     const int d = base->columns.n;
-    while (*n_read < n_max && !r->at_end) {
+    while (*n_read < n_max && !r->at_end && flow_reader_left(base, r->next) > 0) {
         FLOW_TRY(join_fill(r, err));
         if (r->at_end || !join_align(r))
             continue;
@@ -179,6 +180,14 @@ static flow_status join_seek(flow_reader *base, const flow_position *position, f
     return FLOW_OK;
 }
 
+static void join_limit(flow_reader *base, int64_t rows)
+{
+    const join_reader *r = (const join_reader *)base;
+    for (const join_part *p = r->parts; p < r->parts + r->n_parts; p++)
+        if (p->reader != NULL)
+            flow_reader_limit(p->reader, rows);
+}
+
 static void join_close(flow_reader *base)
 {
     join_reader *r = (join_reader *)base;
@@ -193,7 +202,7 @@ static void join_close(flow_reader *base)
 }
 
 static const flow_reader_type join_reader_type = {
-    .read = join_read, .tell = join_tell, .seek = join_seek, .close = join_close};
+    .read = join_read, .tell = join_tell, .seek = join_seek, .limit = join_limit, .close = join_close};
 
 /* ---- opening ---- */
 
@@ -229,6 +238,8 @@ static flow_status join_look(join_reader *r, int i, const char *location, flow_n
     *part = (join_part){.first = all->n, .n = n, .n_rows = reader->n_rows};
     r->base.granule = reader->granule > r->base.granule ? reader->granule : r->base.granule;
     r->base.can_seek = r->base.can_seek && reader->can_seek;
+    /* a warning of rounding comes from the first rows that it is about, and so only where all rows are read in order */
+    r->base.finds_rows = r->base.finds_rows && reader->finds_rows && !reader->may_round;
     flow_status status = FLOW_OK;
     if (reader->image.shape.channels > 0)
         status = flow_error_set(err, FLOW_DATA, "%s: images cannot be joined with other columns", reader->name);
@@ -310,6 +321,7 @@ flow_status flow_join_reader_open(flow_reader **out, const char *name, const flo
                             .name = flow_strdup(name),
                             .has_names = true,
                             .can_seek = true,
+                            .finds_rows = true,
                             .skip_invalid = options->skip_invalid,
                             .n_rows = -1,
                             .granule = 1};

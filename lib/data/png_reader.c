@@ -43,7 +43,7 @@ static flow_status png_reader_read(flow_reader *reader, double *rows, int64_t *n
     png_reader *r = (png_reader *)reader;
     const int d = reader->columns.n, n_values = flow_shape_size(r->shape);
     size_t n = 0;
-    for (; n < n_max && r->next < reader->n_rows; r->next++) {
+    for (; n < n_max && r->next < reader->n_rows && flow_reader_left(reader, r->next) > 0; r->next++) {
         flow_status status = png_reader_load(r, err);
         if (status != FLOW_OK && (status != FLOW_DATA || !reader->skip_invalid))
             return status;

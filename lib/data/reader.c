@@ -173,6 +173,14 @@ static void reader_count_columns(flow_reader *reader, double *values)
 
 void flow_reader_drop(flow_reader *reader, int64_t row, double *values)
 {
+    flow_dropped_rows *dropped = reader->dropped;
+    const size_t d = (size_t)reader->columns.n;
+    if (dropped != NULL) {
+        dropped->numbers[dropped->n++] = values != NULL ? row : -1 - row;
+        if (values != NULL)
+            memcpy(dropped->values + dropped->n_valued++ * d, values, d * sizeof *values);
+        return;
+    }
     if (row < reader->judged)
         return;
     reader->n_skipped++;

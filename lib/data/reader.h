@@ -15,6 +15,13 @@ typedef struct flow_text_part {
     int64_t plain; /* 1: each row is a line, and there are no comments among them; else 0 */
 } flow_text_part;
 
+/* Dropped rows of a part of a table, for somebody who counts those of all parts in their order. */
+typedef struct flow_dropped_rows {
+    size_t n, n_valued;
+    int64_t *numbers; /* (n), at least as many as the part has rows; -1 - number for a row without values */
+    double *values;   /* (n_valued, d) */
+} flow_dropped_rows;
+
 /* One kind of table. `close` releases what the kind owns; reader.c releases the common part. */
 typedef struct flow_reader_type {
     flow_status (*read)(flow_reader *reader, double *rows, int64_t *numbers, size_t n_max, size_t *n_read,
@@ -68,8 +75,14 @@ flow_status flow_reader_pass(flow_reader *reader, int64_t rows, flow_error *err)
 /* Adds a remark, a sentence that the location can stand in front of: "its fields are separated by tabs". */
 flow_status flow_reader_remark(flow_reader *reader, flow_error *err, const char *format, ...) FLOW_PRINTF(3, 4);
 
-/* Counts row `row` as dropped, once. `values` (columns.n), of which the invalid ones are not finite or codes, may be
- * NULL. */
+/* How many rows from `row` on may still be read (reader->end). */
+static inline int64_t flow_reader_left(const flow_reader *reader, int64_t row)
+{
+    return reader->end > 0 ? reader->end - row : INT64_MAX;
+}
+
+/* Counts row `row` as dropped, once, or puts it into reader->dropped. `values` (columns.n), of which the invalid ones
+ * are not finite or codes, may be NULL. */
 void flow_reader_drop(flow_reader *reader, int64_t row, double *values);
 
 #endif

@@ -257,6 +257,8 @@ flow_status flow_scan_exchange_hold(flow_scan_exchange *s, flow_error *err)
     const char *from = s->in;
     for (int r = 0; r < s->size && status == FLOW_OK; r++) {
         const size_t n = s->got[r] / (row_bytes + sizeof(int64_t));
+        if (n == 0)
+            continue; /* there may be no pool yet */
         memcpy(pool->rows + (size_t)pool->n_here * row_bytes, from, n * row_bytes);
         memcpy(pool->numbers + pool->n_here, from + n * row_bytes, n * sizeof(int64_t));
         pool->n_here += (int64_t)n;

@@ -12,7 +12,7 @@ typedef struct flow_scan_rank_block {
     int64_t n_read, n_kept, n_weightless;
     int64_t number, kept_number;  /* of the first row, and of the first one that is kept */
     bool is_run, kept_is_run;     /* the numbers follow each other */
-    bool has_drops, says_rounded; /* as in flow_shared_block and flow_reader */
+    bool says_rounded;            /* as in flow_reader */
     int n_remarks;                /* new ones */
     uint32_t checksum;            /* of the rows that are kept */
     flow_status status;

@@ -30,8 +30,7 @@ static flow_status ranks_read(ranks_scan *s, flow_scan_rank_block *mine, flow_er
     mine->n_remarks = data->reader->remarks.n - s->n_remarks;
     mine->says_rounded = data->reader->says_rounded;
     mine->at = block.at;
-    mine->has_drops = block.has_drops;
-    if (status != FLOW_OK || block.has_drops || block.n == 0)
+    if (status != FLOW_OK || block.n == 0)
         return status;
     mine->n_read = (int64_t)block.n;
     mine->number = scan->numbers[0];
@@ -86,8 +85,8 @@ static flow_status ranks_take_remarks(ranks_scan *s, flow_error *err)
     return status;
 }
 
-/* Reads the blocks of a round, and makes known what they are. *status: of this rank alone. */
-static flow_status ranks_begin_round(ranks_scan *s, flow_status *status, flow_error *err)
+/* Reads the blocks of a round, and makes known what they are. */
+static flow_status ranks_begin_round(ranks_scan *s, flow_error *err)
 {
     flow_scan_rank_block mine;
     memset(&mine, 0, sizeof mine);
@@ -96,15 +95,9 @@ static flow_status ranks_begin_round(ranks_scan *s, flow_status *status, flow_er
         s->all.sent[r] = sizeof mine;
     flow_comm_gather_all(s->all.comm, &mine, s->all.blocks, s->all.sent);
     int first = 0;
-    while (first < s->all.size && s->all.blocks[first].status == FLOW_OK && !s->all.blocks[first].has_drops)
+    while (first < s->all.size && s->all.blocks[first].status == FLOW_OK)
         first++;
-    if (first == s->all.size)
-        return FLOW_OK;
-    if (s->all.blocks[first].status != FLOW_OK)
-        return ranks_fail(s, first, err);
-    *status = flow_shared_reader_deal(&s->source, &s->all.blocks[first].at, err);
-    memset(&s->all.blocks[first], 0, (size_t)(s->all.size - first) * sizeof *s->all.blocks);
-    return FLOW_OK;
+    return first == s->all.size ? FLOW_OK : ranks_fail(s, first, err);
 }
 
 /* ---- rounds ---- */
@@ -145,7 +138,7 @@ static flow_status ranks_round(ranks_scan *s, flow_status *status, flow_error *e
 {
     flow_scan *scan = s->all.scan;
     flow_row_store *data = scan->data;
-    FLOW_TRY(ranks_begin_round(s, status, err));
+    FLOW_TRY(ranks_begin_round(s, err));
     ranks_keep_first(status, ranks_take_remarks(s, err));
     bool all_kept = true;
     size_t n_kept = 0;

@@ -7,73 +7,9 @@
 #include "core/memory.h"
 
 enum {
-    PART_BYTES = 1 << 20,  /* of a text, whose lines are counted together */
     DEALT_BYTES = 1 << 26, /* that rank 0 holds to deal them: 64 MB, or else one block */
     MOST_DEALT = 256       /* blocks */
 };
-
-/* ---- where rows are in a text ---- */
-
-/* From numbers of lines and rows to those of all parts before. Returns the rows of all, or -1: they are not lines. */
-static int64_t shared_add_up(flow_shared_reader *s, int64_t first_line)
-{
-    int64_t lines = first_line, rows = 0;
-    for (int64_t i = 0; i < s->n_parts; i++) {
-        const flow_text_part part = s->parts[i];
-        if (!part.plain)
-            return -1;
-        s->parts[i].lines = lines;
-        s->parts[i].rows = rows;
-        lines += part.lines;
-        rows += part.rows;
-    }
-    return rows;
-}
-
-/* Counts the lines of the text, whose first row is at `start`; n_rows is -1 where they are not rows. What a rank cannot
- * read will be read by rank 0, which then has the error. */
-static flow_status shared_count(flow_shared_reader *s, const flow_position *start, flow_error *err)
-{
-    const int rank = flow_comm_rank(s->comm), size = flow_comm_size(s->comm);
-    const int64_t end = s->reader->text_bytes;
-    s->n_parts = (end - start->offset + PART_BYTES - 1) / PART_BYTES;
-    s->parts = calloc((size_t)s->n_parts + 1, sizeof *s->parts);
-    FLOW_TRY(flow_comm_agree(s->comm, s->parts != NULL ? FLOW_OK : flow_error_memory(err, "counting rows"), err));
-    const int64_t first = flow_share_first(s->n_parts, rank, size), last = flow_share_first(s->n_parts, rank + 1, size);
-    for (int64_t i = first; i < last; i++) {
-        const int64_t from = start->offset + i * PART_BYTES, to = from + PART_BYTES;
-        if (flow_reader_count(s->reader, from, to < end ? to : end, &s->parts[i], NULL) != FLOW_OK)
-            s->parts[i].plain = 0;
-        if (!s->parts[i].plain)
-            break;
-    }
-    for (int r = 0; r < size; r++)
-        s->bytes[r] = (size_t)(flow_share_first(s->n_parts, r + 1, size) - flow_share_first(s->n_parts, r, size)) *
-                      sizeof *s->parts;
-    flow_comm_gather_all(s->comm, s->parts + first, s->parts, s->bytes);
-    s->n_rows = shared_add_up(s, start->line);
-    return flow_comm_agree(s->comm, flow_reader_seek(s->reader, start, err), err);
-}
-
-/* Goes to a row. */
-static flow_status shared_seek(flow_shared_reader *s, int64_t row, flow_error *err)
-{
-    flow_position place = {.row = row};
-    if (s->parts == NULL)
-        return flow_reader_seek(s->reader, &place, err);
-    int64_t low = 0, high = s->n_parts; /* the last part that begins with this row or one before is in [low, high) */
-    while (high - low > 1) {
-        const int64_t middle = low + (high - low) / 2;
-        if (s->parts[middle].rows <= row)
-            low = middle;
-        else
-            high = middle;
-    }
-    const flow_text_part *part = &s->parts[low];
-    place = (flow_position){.row = part->rows, .offset = part->begin, .line = part->lines};
-    FLOW_TRY(flow_reader_seek(s->reader, &place, err));
-    return flow_reader_pass(s->reader, row - place.row, err);
-}
 
 /* ---- the beginning ---- */
 
@@ -111,17 +47,22 @@ flow_status flow_shared_reader_start(flow_shared_reader *out, flow_reader *reade
     out->bytes = calloc((size_t)flow_comm_size(comm), sizeof *out->bytes);
     FLOW_TRY(flow_comm_agree(comm, out->bytes != NULL ? FLOW_OK : flow_error_memory(err, "sharing rows"), err));
     FLOW_TRY(shared_compare(out, &start, err));
-    if (reader->text_bytes > 0)
-        FLOW_TRY(shared_count(out, &start, err));
-    out->is_dealt = !(reader->finds_rows || reader->text_bytes > 0) || out->n_rows < 0;
-    if (!out->is_dealt)
-        flow_reader_limit(reader, block_rows);
-    return FLOW_OK;
+    FLOW_TRY(flow_shared_places_find(&out->places, reader, &start, comm, err));
+    out->is_dealt = out->places.n_rows < 0;
+    if (out->is_dealt)
+        return FLOW_OK;
+    out->n_rows = out->places.n_rows;
+    flow_reader_limit(reader, block_rows);
+    if (!reader->skip_invalid)
+        return FLOW_OK;
+    const flow_status status = flow_shared_pieces_make(&out->pieces, &out->places, comm, block_rows, err);
+    return flow_comm_agree(comm, status, err);
 }
 
 void flow_shared_reader_free(flow_shared_reader *s)
 {
-    free(s->parts);
+    flow_shared_pieces_free(&s->pieces);
+    flow_shared_places_free(&s->places);
     free(s->rows);
     free(s->numbers);
     free(s->bytes);
@@ -139,12 +80,10 @@ static flow_status shared_read(flow_shared_reader *s, flow_shared_block *out, do
     s->at_end = s->next * s->block_rows >= s->n_rows;
     if (expected <= 0)
         return FLOW_OK;
-    FLOW_TRY(shared_seek(s, first, err));
+    FLOW_TRY(flow_shared_places_seek(&s->places, first, err));
     out->at = flow_reader_tell(s->reader);
     FLOW_TRY(flow_reader_read(s->reader, rows, numbers, (size_t)expected, &out->n, err));
-    const bool whole = (int64_t)out->n == expected && flow_reader_tell(s->reader).row == first + expected;
-    out->has_drops = !whole && s->reader->skip_invalid;
-    return whole || out->has_drops
+    return (int64_t)out->n == expected && flow_reader_tell(s->reader).row == first + expected
                ? FLOW_OK
                : flow_error_set(err, FLOW_DATA,
                                 "%s: has changed while it was read, at row %lld; start again, and do not change the "
@@ -228,16 +167,27 @@ static flow_status shared_take(flow_shared_reader *s, flow_shared_block *out, do
     return FLOW_OK;
 }
 
-flow_status flow_shared_reader_deal(flow_shared_reader *s, const flow_position *at, flow_error *err)
+/* Rank 0 deals the rows from `row` on. */
+static flow_status shared_deal_from(flow_shared_reader *s, int64_t row, flow_error *err)
 {
     s->is_dealt = true;
-    s->at_end = false;
-    return flow_comm_rank(s->comm) == 0 ? flow_reader_seek(s->reader, at, err) : FLOW_OK;
+    const bool root = flow_comm_rank(s->comm) == 0;
+    return flow_comm_agree(s->comm, root ? flow_shared_places_seek(&s->places, row, err) : FLOW_OK, err);
 }
 
 flow_status flow_shared_reader_next(flow_shared_reader *s, flow_shared_block *out, double *rows, int64_t *numbers,
                                     flow_error *err)
 {
+    bool refused = false;
     *out = (flow_shared_block){0};
-    return s->is_dealt ? shared_take(s, out, rows, numbers, err) : shared_read(s, out, rows, numbers, err);
+    if (!s->is_dealt && !s->reader->skip_invalid)
+        return shared_read(s, out, rows, numbers, err);
+    if (!s->is_dealt) {
+        const flow_status status = flow_shared_pieces_next(&s->pieces, out, rows, numbers, &refused, err);
+        s->at_end = s->pieces.at_end;
+        if (!refused)
+            return status;
+        FLOW_TRY(shared_deal_from(s, s->pieces.at, err));
+    }
+    return shared_take(s, out, rows, numbers, err);
 }

@@ -61,6 +61,8 @@ typedef struct flow_reader {
     char *note;        /* what the first column that is remarkable has; NULL: none is */
     bool may_round;    /* values on file may have more digits than a double */
     bool says_rounded; /* a remark says that values are rounded; a second one would not help */
+    int64_t end;       /* rows from this one on are not read; 0: all are */
+    struct flow_dropped_rows *dropped; /* where dropped rows are put (data/reader.h); NULL: they are counted at once */
     int64_t judged;    /* dropped rows before this one have been counted: seeking back counts none twice */
     flow_skipped_column *skipped; /* (columns.n) of those rows; NULL: there are none, or it is not known */
 } flow_reader;
