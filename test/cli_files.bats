@@ -145,6 +145,18 @@ refused() {
     wait $first || true
 }
 
+@test "a table is not written under the name of another format, nor below another table" {
+    for name in out.npy out.Parquet out.xlsx out.nc out.mat out.json out.tsv out.csv.xz; do
+        run -2 flowctl sample model.h5 -n 2 -o $name
+        [[ $output == *"$name: tables are written as CSV and HDF5, and this name says ."*"call it .csv or .h5"* ]]
+        [ ! -e $name ]
+    done
+    run -0 flowctl sample model.h5 -n 2 -o out.h5:/a/b
+    run -1 flowctl sample model.h5 -n 2 -o out.h5:/a/b/c
+    [[ $output == *"/a/b is a table in this file, and /a/b/c cannot lie in it; name another place"* ]]
+    run -0 flowctl sample model.h5 -n 2 -o out.h5:/a/c
+}
+
 @test "a search does not replace what is no search" {
     mkdir spec-tuned.tune
     echo mine >spec-tuned.tune/001.h5

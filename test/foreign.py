@@ -86,6 +86,36 @@ def pandas_fixed_of_all_types():
 
 
 @case("pandas", "tables")
+def pandas_levels_of_columns():
+    import pandas as pd
+    columns = pd.MultiIndex.from_tuples([("a", "x"), ("b", "y")])
+    pd.DataFrame(np.stack([x, y], 1), columns=columns).to_hdf("f.h5", key="df", format="fixed")
+    return "f.h5", {"a.x": x, "b.y": y}, index_said
+
+
+@case("pandas", "tables")
+def pandas_mixed_names():
+    import pandas as pd
+    pd.DataFrame({"x": x, "y": y, 1: k}).to_hdf("f.h5", key="df", format="fixed")
+    return "f.h5", {"x": x, "y": y, "block1": k}, "names of columns are objects of Python"
+
+
+@case("pandas", "tables")
+def pandas_without_rows():
+    import pandas as pd
+    pd.DataFrame({"x": [], "y": []}).to_hdf("f.h5", key="df", format="fixed")
+    return "f.h5", "has no rows", None
+
+
+@case("pandas", "tables")
+def pandas_categories():
+    import pandas as pd
+    kinds = pd.DataFrame({"x": x, "kind": pd.Categorical([10.5, 20.5, 99.0] * (n // 3))})
+    kinds.to_hdf("f.h5", key="df", format="table")
+    return "f.h5", {"x": x, "kind": np.arange(n) % 3}, "categories are numbers from 0 on, in the order of this file"
+
+
+@case("pandas", "tables")
 def pandas_numbered_columns():
     import pandas as pd
     pd.DataFrame(np.stack([x, y], 1)).to_hdf("f.h5", key="df", format="table")
@@ -245,6 +275,31 @@ def netcdf():
         packed[:] = 273.0 + k / 2
         f.createVariable("x", "f8", ("obs",), zlib=True)[:] = x
     return "f.nc", {"t": 273 + k / 2, "x": x}, "left out: obs (values of a dimension)"
+
+
+@case("netCDF4")
+def netcdf_bytes():
+    import netCDF4
+    with netCDF4.Dataset("f.nc", "w") as f:
+        f.createDimension("obs", n)
+        unsigned = f.createVariable("u", "i1", ("obs",))
+        unsigned._Unsigned = "true"
+        unsigned.set_auto_maskandscale(False)
+        unsigned[:] = (60 * k).astype("u1").view("i1")
+        bounded = f.createVariable("x", "f8", ("obs",))
+        bounded.valid_min, bounded.valid_max = -9.0, 9.0
+        bounded[:] = x
+    return "f.nc", {"u": 60 * k, "x": x}, "/x: values below -9 and above 9 are missing values (valid_range)"
+
+
+@case("scipy", "h5py")
+def scipy_sparse():
+    import h5py
+    import scipy.sparse
+    matrix = scipy.sparse.random(n, 20, 0.1, "csr")
+    with h5py.File("f.h5", "w") as f:
+        f["X/data"], f["X/indices"], f["X/indptr"] = matrix.data, matrix.indices, matrix.indptr
+    return "f.h5:/X", "is a sparse matrix (data, indices, indptr), which is not read; write it as", None
 
 
 @case("h5py")

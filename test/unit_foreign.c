@@ -140,6 +140,89 @@ static void test_foreign_pandas_mixed(void **state)
             "DataFrame with to_hdf(");
 }
 
+/* format="fixed": columns of several levels, names that are objects of Python, and a frame without rows, in the place
+ * of whose values one is stored. */
+static void test_foreign_pandas_labels(void **state)
+{
+    (void)state;
+    hid_t text = H5Tcopy(H5T_C_S1), file = create("labels.h5");
+    for (int i = 0; i < 3; i++) {
+        static const char *const names[] = {"levels", "objects", "empty"};
+        hid_t group = H5Gcreate2(file, names[i], H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        mark_text(group, "pandas_type", "frame");
+        hid_t set = put(group, "block0_values", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){3, 2}, six);
+        mark_number(set, "transposed", 1);
+        if (i == 2)
+            mark_text(set, "shape", "(I2\nI0\ntp0\n.");
+        H5Dclose(set);
+        set = put(group, "axis1", H5T_NATIVE_INT64, 1, (hsize_t[]){3}, (int64_t[]){0, 1, 2});
+        if (i == 2)
+            mark_text(set, "shape", "(I0\ntp0\n.");
+        H5Dclose(set);
+        for (int k = 0; k < 2 && i == 0; k++) {
+            static const char *const levels[] = {"block0_items_level0", "block0_items_level1"},
+                                    *const labels[] = {"block0_items_label0", "block0_items_label1"};
+            H5Dclose(put(group, levels[k], text, 1, (hsize_t[]){2}, k == 0 ? "ab" : "xy"));
+            H5Dclose(put(group, labels[k], H5T_NATIVE_INT8, 1, (hsize_t[]){2}, (int8_t[]){1, k == 0 ? 0 : -1}));
+        }
+        if (i == 2)
+            H5Dclose(put(group, "block0_items", text, 1, (hsize_t[]){2}, "xy"));
+        H5Gclose(group);
+    }
+    H5Tclose(text);
+    H5Fclose(file);
+    reads(inside("labels.h5", "/levels"), "b.y a.nan", 3, six);
+    reads(inside("labels.h5", "/objects"), "block0_1 block0_2", 3, six);
+    remarks("names of columns are objects of Python, which are not read, and columns are numbered in their place");
+    reads(inside("labels.h5", "/empty"), "x y", 0, six);
+}
+
+/* What is listed, and what is said beside the only table. */
+static void test_foreign_lists(void **state)
+{
+    (void)state;
+    hid_t file = create("lists.h5"), group = H5Gcreate2(file, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    put_doubles(group, "a", 3, 2, six);
+    H5Gclose(group);
+    H5Lcreate_soft("/g/a", file, "same", H5P_DEFAULT, H5P_DEFAULT);
+    hid_t bytes = H5Tcreate(H5T_OPAQUE, 2);
+    H5Dclose(put(file, "raw", bytes, 1, (hsize_t[]){3}, "abcdef"));
+    H5Dclose(put(file, "other", bytes, 1, (hsize_t[]){2}, "abcd"));
+    H5Tclose(bytes);
+    H5Fclose(file);
+    reads(at("lists.h5"), "x1 x2", 3, six);
+    remarks("passed over: /raw (3) of raw bytes");
+    if (strstr(got.remarks, "other") != NULL)
+        fail_msg("%s", got.remarks);
+    reads(inside("lists.h5", "/same"), "x1 x2", 3, six);
+
+    file = create("dead.h5");
+    H5Lcreate_soft("/zz", file, "dead", H5P_DEFAULT, H5P_DEFAULT);
+    H5Fclose(file);
+    refuses(at("dead.h5"), FLOW_DATA, "it holds /dead (a link to /zz, which is not there). Write numbers");
+
+    file = create("sparse.h5");
+    group = H5Gcreate2(file, "X", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    put_doubles(group, "data", 6, 0, six);
+    put_doubles(group, "indices", 6, 0, six);
+    put_doubles(group, "indptr", 3, 0, six);
+    H5Gclose(group);
+    H5Fclose(file);
+    refuses(at("sparse.h5"), FLOW_DATA, "it holds /X (a sparse matrix)");
+    refuses(inside("sparse.h5", "/X"), FLOW_DATA, "write it as f['train'] = X.toarray() in Python does");
+
+    file = create("joined.h5");
+    put_doubles(file, "x", 3, 0, six);
+    put_doubles(file, "y", 3, 0, six + 3);
+    put_doubles(file, "matrix", 2, 2, six);
+    H5Fclose(file);
+    refuses(at("joined.h5"), FLOW_DATA, "Columns of one length are joined by commas, as in ");
+    char location[1024];
+    snprintf(location, sizeof location, "%s,", inside("joined.h5", "/x"));
+    strcat(location, inside("joined.h5", "/y"));
+    reads(location, "x y", 3, (double[]){1, 4, 2, 5, 3, 6});
+}
+
 static void test_foreign_pytables(void **state)
 {
     (void)state;
@@ -185,6 +268,50 @@ static void test_foreign_netcdf(void **state)
     H5Fclose(file);
     reads(inside("packed.h5", "/m"), "x1 x2", 2, (double[]){10, 11, 9.5, 12});
     refuses(inside("packed.h5", "/v"), FLOW_DATA, "row 3, column \"v\"");
+}
+
+/* Bytes without a sign, and bounds of valid values, as numbers on file or, in floats, as they are meant. */
+static void test_foreign_netcdf_bounds(void **state)
+{
+    (void)state;
+    const int8_t bytes[] = {0, 120, -1, -2};
+    const int16_t packed[] = {0, 2, -1, 400};
+    const flow_reader_options skip = {.skip_invalid = true};
+    flow_error err = {0};
+    hid_t file = create("bounds.h5");
+    hid_t set = put(file, "u", H5T_NATIVE_INT8, 1, (hsize_t[]){4}, bytes);
+    mark_text(set, "_Unsigned", "true");
+    mark_number(set, "_FillValue", -1);
+    mark_number(set, "scale_factor", 2);
+    H5Dclose(set);
+    set = put(file, "s", H5T_NATIVE_INT8, 1, (hsize_t[]){4}, bytes);
+    mark_text(set, "_Unsigned", "false");
+    H5Dclose(set);
+    set = put(file, "meant", H5T_NATIVE_INT16, 1, (hsize_t[]){4}, packed);
+    mark_number(set, "scale_factor", 0.5);
+    mark_number(set, "add_offset", 10);
+    mark_number(set, "valid_min", 9.75); /* a float beside whole numbers */
+    mark_number(set, "valid_max", 100);
+    H5Dclose(set);
+    set = put(file, "range", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){4}, six);
+    hid_t space = H5Screate_simple(1, (hsize_t[]){2}, NULL);
+    hid_t attribute = H5Acreate2(set, "valid_range", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, H5P_DEFAULT);
+    H5Awrite(attribute, H5T_NATIVE_DOUBLE, (double[]){2, 3});
+    H5Aclose(attribute);
+    H5Sclose(space);
+    H5Dclose(set);
+    H5Fclose(file);
+    assert_int_equal(read_with(&got, inside("bounds.h5", "/u"), &skip, &err), FLOW_OK);
+    assert_int_equal(got.n, 3);
+    assert_memory_equal(got.values, ((double[]){0, 240, 508}), 3 * sizeof(double));
+    reads(inside("bounds.h5", "/s"), "s", 4, (double[]){0, 120, -1, -2});
+    assert_int_equal(read_with(&got, inside("bounds.h5", "/meant"), &skip, &err), FLOW_OK);
+    assert_int_equal(got.n, 2);
+    assert_memory_equal(got.values, ((double[]){10, 11}), 2 * sizeof(double));
+    remarks("values below 9.75 and above 100 are missing values (valid_range)");
+    assert_int_equal(read_with(&got, inside("bounds.h5", "/range"), &skip, &err), FLOW_OK);
+    assert_int_equal(got.n, 2);
+    assert_memory_equal(got.values, ((double[]){2, 3}), 2 * sizeof(double));
 }
 
 /* ---- h5py ---- */
@@ -627,6 +754,8 @@ int main(void)
         cmocka_unit_test(test_foreign_transposed), cmocka_unit_test(test_foreign_julia),
         cmocka_unit_test(test_foreign_sources),    cmocka_unit_test(test_foreign_filters),
         cmocka_unit_test(test_foreign_wide),       cmocka_unit_test(test_foreign_weights),
+        cmocka_unit_test(test_foreign_lists),      cmocka_unit_test(test_foreign_netcdf_bounds),
+        cmocka_unit_test(test_foreign_pandas_labels),
         cmocka_unit_test(test_foreign_signatures), cmocka_unit_test(test_foreign_pickles),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -94,22 +94,39 @@ static flow_status csv_writer_finish(flow_writer *writer, flow_error *err)
 
 static const char *const packed_endings[] = {".gz", ".zst"};
 
+/* Formats of others, in which CSV would be a surprise. */
+static const char *const foreign_endings[] = {
+    ".npy", ".npz", ".parquet", ".pq", ".feather", ".arrow", ".xlsx", ".xls", ".ods",
+    ".root", ".mat", ".nc", ".nc4", ".cdf", ".fits", ".pkl", ".pickle", ".json",
+    ".jsonl", ".tsv", ".xml", ".sqlite", ".db", ".rds", ".rdata", ".jld2", ".pt",
+    ".zip", ".bz2", ".xz", ".hd5", ".he5", ".jpg", ".jpeg", ".pdf", ".svg",
+};
+
+static bool csv_ends_with(const char *file, const char *ending)
+{
+    const size_t length = strlen(file), n = strlen(ending);
+    return length > n && strcasecmp(file + length - n, ending) == 0;
+}
+
 static const flow_writer_type csv_writer_type = {csv_writer_write, csv_writer_begin, csv_writer_finish, NULL};
 
 flow_status flow_csv_writer_open(flow_writer **out, const char *file, const char *path, const char *const *columns,
                                  int n_columns, const flow_writer_options *options, flow_error *err)
 {
     (void)path;
-    const size_t length = strlen(file);
     *out = NULL;
     for (size_t i = 0; i < sizeof packed_endings / sizeof packed_endings[0]; i++) {
-        const size_t n = strlen(packed_endings[i]);
-        if (length > n && strcasecmp(file + length - n, packed_endings[i]) == 0)
+        if (csv_ends_with(file, packed_endings[i]))
             return flow_error_set(err, FLOW_ARGUMENT,
                                   "%s: compressed files are read and not written; write to "
                                   "standard output (-) and pipe it through %s, or name an HDF5 file (.h5)",
                                   file, i == 0 ? "gzip" : "zstd");
     }
+    for (size_t i = 0; i < sizeof foreign_endings / sizeof foreign_endings[0]; i++)
+        if (csv_ends_with(file, foreign_endings[i]))
+            return flow_error_set(err, FLOW_ARGUMENT,
+                                  "%s: tables are written as CSV and HDF5, and this name says %s; call it .csv or .h5",
+                                  file, foreign_endings[i]);
     csv_writer *w = malloc(sizeof *w);
     if (w == NULL)
         return flow_error_memory(err, "a CSV writer");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/h5_dialect.h"
 #include "h5/object.h"
 #include "h5/scope.h"
 #include "h5/source.h"
@@ -189,6 +190,11 @@ flow_status flow_h5_open_group(flow_h5_layout *l, flow_reader *reader, hid_t gro
     flow_status status = flow_h5_members_find(&members, group, turned, err);
     if (status != FLOW_OK)
         flow_error_prefix(err, status, "%s: ", reader->name);
+    else if (flow_h5_is_sparse(group))
+        status = flow_error_set(err, FLOW_DATA,
+                                "%s: is a sparse matrix (data, indices, indptr), which is not read; write it as "
+                                "f['train'] = X.toarray() in Python does",
+                                reader->name);
     else if (members.n == 0)
         status = flow_error_set(err, FLOW_DATA,
                                 "%s: is a group without datasets in it; name a table below it. "

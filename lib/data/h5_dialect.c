@@ -113,6 +113,17 @@ char *flow_h5_link_target(hid_t at, const char *path)
     return flow_format("%s in the file %s", target, file);
 }
 
+/* ---- sparse matrices ---- */
+
+bool flow_h5_is_sparse(hid_t group)
+{
+    static const char *const parts[] = {"data", "indices", "indptr"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (H5Lexists(group, parts[i], H5P_DEFAULT) <= 0)
+            return false;
+    return true;
+}
+
 /* ---- weights of networks ---- */
 
 typedef struct dialect_count {

@@ -36,6 +36,9 @@ bool flow_h5_text_is(hid_t object, const char *attribute, const char *text);
  * `path` is no such link. */
 char *flow_h5_link_target(hid_t at, const char *path);
 
+/* Whether a group holds the parts of a sparse matrix, as scipy, AnnData and others name them. */
+bool flow_h5_is_sparse(hid_t group);
+
 /* If the file holds the weights of a network: "Keras" or "PyTorch"; else NULL. */
 const char *flow_h5_weights_of(hid_t file);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/h5_layout.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,12 @@ static flow_status layout_check_source(const flow_h5_layout *l, int i, flow_read
         H5Iget_name(l->datasets[i], name, sizeof name);
     if (remark.data != NULL && status == FLOW_OK)
         status = flow_reader_remark(reader, err, "%s%s%s", name, name[0] != '\0' ? ": " : "", remark.data);
+    const flow_h5_value *value = &l->values[i];
+    if (status == FLOW_OK && value->is_bounded)
+        status = flow_reader_remark(reader, err, "%s%svalues below %g and above %g are missing values (valid_range)",
+                                    name, name[0] != '\0' ? ": " : "",
+                                    fmin(value->least * value->scale, value->most * value->scale) + value->offset,
+                                    fmax(value->least * value->scale, value->most * value->scale) + value->offset);
     flow_text_free(&remark);
     return status;
 }

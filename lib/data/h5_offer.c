@@ -142,6 +142,26 @@ static flow_status offer_remark(const flow_h5_offer *offer, flow_reader *reader,
     return status;
 }
 
+/* Says which of the chosen columns have numbers in place of what pandas shows. */
+static flow_status offer_remark_categories(const flow_h5_offer *offer, flow_reader *reader, const int *chosen,
+                                           flow_error *err)
+{
+    enum { SHOWN = 8 };
+    flow_text text = {0};
+    int n = 0;
+    for (int i = 0; i < reader->columns.n; i++)
+        if (offer->at[chosen[i]].is_category && n++ < SHOWN)
+            flow_text_add(&text, "%s%.60s", n > 1 ? ", " : "", reader->columns.at[i]);
+    flow_status status = text.failed ? flow_error_memory(err, "columns") : FLOW_OK;
+    if (n > 0 && status == FLOW_OK)
+        status = flow_reader_remark(reader, err,
+                                    "categories are numbers from 0 on, in the order of this file, which another file "
+                                    "may not have: %s%s",
+                                    text.data, n > SHOWN ? ", ..." : "");
+    flow_text_free(&text);
+    return status;
+}
+
 static flow_status offer_refuse(const flow_h5_offer *offer, const flow_reader *reader, flow_error *err)
 {
     enum { SHOWN = 8 };
@@ -183,6 +203,8 @@ flow_status flow_h5_offer_choose(const flow_h5_offer *offer, flow_reader *reader
                                     "name",
                                     reader->name, offer->names.at[(*chosen)[i]], c->what);
     }
+    if (status == FLOW_OK)
+        status = offer_remark_categories(offer, reader, *chosen, err);
     if (status == FLOW_OK && !is_choice)
         status = offer_remark(offer, reader, true, options, err);
     if (status == FLOW_OK && !is_choice && n_shown > 0)

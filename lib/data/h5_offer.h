@@ -15,6 +15,7 @@ typedef struct flow_h5_column {
     bool is_wide;      /* 64-bit whole numbers */
     const char *what;  /* of a column that is aside or cannot be read: "text", "the index"; constant */
     bool is_unreadable;
+    bool is_category; /* numbers that stand for others, or for texts */
 } flow_h5_column;
 
 /* Start from {0}. */

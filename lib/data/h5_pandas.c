@@ -13,6 +13,7 @@
 #include "core/text.h"
 #include "data/h5_columns.h"
 #include "data/h5_dialect.h"
+#include "data/h5_pandas_labels.h"
 #include "data/h5_records.h"
 #include "data/pickle.h"
 #include "h5/object.h"
@@ -88,8 +89,11 @@ static void pandas_judge_field(flow_h5_offer *offer, int first, flow_h5_field *f
         offer->at[first + i].aside = true;
         offer->at[first + i].what = "times";
     }
-    if (meta != NULL && strcmp(meta, "category") == 0 && field->what == NULL)
+    if (meta != NULL && strcmp(meta, "category") == 0 && field->what == NULL) {
         flow_h5_value_mark_missing(&field->value, -1);
+        for (int i = 0; i < field->n; i++)
+            offer->at[first + i].is_category = true;
+    }
     free(type);
     free(meta);
 }
@@ -150,39 +154,6 @@ static flow_status pandas_open_table(flow_h5_layout *l, flow_reader *reader, hid
 
 /* ---- format="fixed" ---- */
 
-/* The labels of an axis, which are texts of one length, or numbers; none when they are something else. */
-static flow_status pandas_read_labels(flow_name_list *out, hid_t group, const char *name, flow_error *err)
-{
-    enum { MOST_BYTES = 1 << 26 };
-    flow_h5_shape shape;
-    hid_t dataset = H5Lexists(group, name, H5P_DEFAULT) > 0 ? H5Dopen2(group, name, H5P_DEFAULT) : H5I_INVALID_HID;
-    hid_t type = dataset >= 0 ? H5Dget_type(dataset) : H5I_INVALID_HID;
-    flow_status status = FLOW_OK;
-    if (type >= 0 && flow_h5_shape_of(&shape, dataset, NULL) == FLOW_OK && shape.rank == 1 && shape.size[0] > 0 &&
-        shape.size[0] <= FLOW_COLUMNS_MAX) {
-        const bool is_text = shape.type == H5T_STRING && H5Tis_variable_str(type) == 0;
-        const bool is_number = shape.type == H5T_INTEGER || shape.type == H5T_FLOAT;
-        const size_t n = (size_t)shape.size[0], width = is_text ? H5Tget_size(type) : sizeof(double);
-        char *data = (is_text || is_number) && width > 0 && width <= MOST_BYTES / n ? calloc(n, width) : NULL;
-        const bool good = data != NULL && H5Dread(dataset, is_text ? type : H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL,
-                                                  H5P_DEFAULT, data) >= 0;
-        for (size_t i = 0; i < n && good && status == FLOW_OK; i++) {
-            char number[FLOW_NUMBER_SIZE];
-            if (is_number) {
-                double value;
-                memcpy(&value, data + i * width, sizeof value);
-                flow_number_print(number, value);
-            }
-            status = is_number ? flow_name_list_add(out, number, strlen(number), err)
-                               : flow_name_list_add(out, data + i * width, strnlen(data + i * width, width), err);
-        }
-        free(data);
-    }
-    flow_h5_close(type);
-    flow_h5_close(dataset);
-    return status;
-}
-
 /* Adds the member `name` of the group. */
 static flow_status pandas_add_member(flow_h5_members *members, hid_t group, const char *name, flow_error *err)
 {
@@ -199,6 +170,8 @@ static flow_status pandas_add_member(flow_h5_members *members, hid_t group, cons
         m->width = width <= FLOW_COLUMNS_MAX ? (int)width : FLOW_COLUMNS_MAX;
     }
     m->name = flow_strdup(name);
+    if (H5Aexists(dataset, "shape") > 0) /* of an array without values, in whose place one is stored */
+        m->rows = 0;
     if (m->what != NULL)
         m->what = m->rank == 1 ? "objects of Python, such as text" : m->what;
     char *type = flow_h5_text_of(dataset, "value_type");
@@ -231,8 +204,9 @@ static flow_status pandas_offer_member(flow_h5_offer *offer, const flow_h5_membe
     return FLOW_OK;
 }
 
+/* *unnamed: there are columns whose names are objects of Python. */
 static flow_status pandas_offer_frame(flow_h5_offer *offer, flow_h5_members *members, hid_t group, int n_blocks,
-                                      flow_error *err)
+                                      bool *unnamed, flow_error *err)
 {
     flow_status status = FLOW_OK;
     flow_name_list order = {0}, index = {0};
@@ -242,15 +216,17 @@ static flow_status pandas_offer_frame(flow_h5_offer *offer, flow_h5_members *mem
         snprintf(values, sizeof values, "block%d_values", i);
         snprintf(items, sizeof items, "block%d_items", i);
         snprintf(block, sizeof block, "block%d", i);
-        status = pandas_read_labels(&names, group, items, err);
+        status = flow_h5_pandas_labels(&names, group, items, err);
         if (status == FLOW_OK)
             status = pandas_add_member(members, group, values, err);
         if (status == FLOW_OK)
             status = pandas_offer_member(offer, members, &names, block, NULL, err);
+        if (status == FLOW_OK && names.n == 0 && members->at[i].what == NULL && members->at[i].rows > 0)
+            *unnamed = true;
         flow_name_list_free(&names);
     }
     if (status == FLOW_OK)
-        status = pandas_read_labels(&order, group, "axis0", err);
+        status = flow_h5_pandas_labels(&order, group, "axis0", err);
     if (status == FLOW_OK)
         status = flow_h5_offer_sort(offer, order.at, order.n, err);
     if (status == FLOW_OK && H5Lexists(group, "axis1", H5P_DEFAULT) > 0) {
@@ -295,14 +271,20 @@ static flow_status pandas_open_fixed(flow_h5_layout *l, flow_reader *reader, hid
     const int n_blocks = is_series ? 1 : pandas_count_blocks(group);
     flow_h5_members members = {.at = calloc((size_t)n_blocks + 1, sizeof *members.at)};
     flow_h5_offer offer = {0};
+    bool unnamed = false;
     reader->has_names = true;
     flow_status status = members.at == NULL ? flow_error_memory(err, "columns")
                          : is_series        ? pandas_offer_series(&offer, &members, group, err)
-                                            : pandas_offer_frame(&offer, &members, group, n_blocks, err);
+                                            : pandas_offer_frame(&offer, &members, group, n_blocks, &unnamed, err);
     if (status != FLOW_OK)
         flow_error_prefix(err, status, "%s: ", reader->name);
     else
         status = flow_h5_columns_open(l, reader, &members, group, &offer, options, err);
+    if (status == FLOW_OK && unnamed)
+        status =
+            flow_reader_remark(reader, err,
+                               "names of columns are objects of Python, which are not read, and columns are "
+                               "numbered in their place; write the frame with df.columns = df.columns.astype(str)");
     flow_h5_offer_free(&offer);
     flow_h5_members_free(&members);
     return status;

@@ -168,7 +168,8 @@ static flow_status h5_reader_not_a_table(const flow_reader *reader, const flow_h
         return flow_error_set(err, FLOW_DATA, "%s: holds %s value; a table has rows", reader->name,
                               shape->rank == 0 ? "a single" : "no");
     if (!flow_h5_is_number(shape->type))
-        return flow_error_set(err, FLOW_DATA, "%s: has the shape %s and holds %s; a table of numbers was expected",
+        return flow_error_set(err, FLOW_DATA, "%s: has the shape %s and holds %s; a table of numbers was expected: "
+                              "write them as \"with h5py.File('data.h5', 'w') as f: f['train'] = x\" does",
                               reader->name, text, flow_h5_describe_type(shape->type));
     double columns = 1;
     for (int i = 1; i < shape->rank; i++)
@@ -285,13 +286,13 @@ static hid_t h5_reader_find(hid_t file, const char *path, char **plain, bool *tu
 static flow_status h5_reader_open_table(h5_reader *r, const char *file, const char *path,
                                         const flow_reader_options *options, flow_error *err)
 {
-    char *only = NULL, *plain = NULL;
+    char *only = NULL, *beside = NULL, *plain = NULL;
     bool turned = false;
     flow_status status = flow_h5_open(&r->file, file, err);
     if (status != FLOW_OK)
         flow_error_prefix(err, status, "%s: ", file);
     else if (path == NULL)
-        status = flow_h5_only_table(&only, r->file, file, err);
+        status = flow_h5_only_table(&only, &beside, r->file, file, err);
     if (status != FLOW_OK)
         return status;
     path = only != NULL ? only : path;
@@ -305,8 +306,11 @@ static flow_status h5_reader_open_table(h5_reader *r, const char *file, const ch
         status = flow_h5_no_table_at(r->file, file, path, err);
     } else {
         status = h5_reader_open_shape(r, object, plain, turned, options, err);
+        if (status == FLOW_OK && beside != NULL)
+            status = flow_reader_remark(&r->common, err, "%s", beside);
     }
     free(only);
+    free(beside);
     free(plain);
     r->common.n_rows = r->layout.n_rows;
     for (int j = 0; status == FLOW_OK && r->layout.is_wide != NULL && j < r->layout.d; j++)

@@ -24,6 +24,7 @@ typedef struct h5_entry {
     h5_kind kind;
     char *path, *text; /* text: its size, and what it is */
     double values;     /* how many */
+    hsize_t rows;      /* 0: not known */
     int number;        /* in the order in which they were found */
 } h5_entry;
 
@@ -49,7 +50,7 @@ typedef struct h5_visit {
 static void tables_list_group(h5_listing *list, const h5_visit *above, hid_t group, const char *path);
 
 /* Takes `path` and `text` over; NULL: memory was out. */
-static void tables_add(h5_listing *list, h5_kind kind, char *path, char *text, double values)
+static void tables_add(h5_listing *list, h5_kind kind, char *path, char *text, double values, hsize_t rows)
 {
     if (list->status == FLOW_OK &&
         (path == NULL || text == NULL || !flow_grow(&list->at, &list->capacity, (size_t)list->n + 1, sizeof *list->at)))
@@ -59,7 +60,7 @@ static void tables_add(h5_listing *list, h5_kind kind, char *path, char *text, d
         free(text);
         return;
     }
-    list->at[list->n] = (h5_entry){kind, path, text, values, list->n};
+    list->at[list->n] = (h5_entry){kind, path, text, values, rows, list->n};
     list->n++;
     list->n_tables += kind != H5_OTHER;
     list->n_images += kind == H5_IMAGES;
@@ -72,6 +73,13 @@ static char *tables_describe_member(const flow_h5_member *m)
     return m->rank == 1 ? flow_format("(%llu)", (unsigned long long)m->rows)
                         : flow_format("(%llu, %d)%s", (unsigned long long)m->rows, m->width,
                                       m->across && m->width > 1 ? ", transposed" : "");
+}
+
+/* A link by name leads to what has a place of its own. */
+static bool tables_is_soft(hid_t group, const char *name)
+{
+    H5L_info_t info;
+    return H5Lget_info(group, name, &info, H5P_DEFAULT) >= 0 && info.type == H5L_TYPE_SOFT;
 }
 
 /* Vectors of one length are the columns of one table, which is the group; matrices beside them are tables as well. */
@@ -102,12 +110,14 @@ static void tables_list_members(h5_visit *at, hid_t group)
     const bool joined = n > 1 && equal && n_vectors > 0 && width <= FLOW_COLUMNS_MAX;
     if (joined)
         tables_add(list, H5_TABLE, flow_strdup(at->path[0] == '\0' ? "/" : at->path),
-                   flow_format("(%llu, %d) in columns", (unsigned long long)rows, width), (double)rows * n_vectors);
+                   flow_format("(%llu, %d) in columns", (unsigned long long)rows, width), (double)rows * n_vectors,
+                   rows);
     for (int i = 0; i < members.n; i++) {
         const flow_h5_member *m = &members.at[i];
-        if (m->what == NULL && (!m->aside || aside_too) && !(joined && m->width == 1))
+        if (m->what == NULL && (!m->aside || aside_too) && !(joined && m->width == 1) &&
+            !tables_is_soft(group, m->name))
             tables_add(list, H5_TABLE, flow_format("%s/%s", at->path, m->name), tables_describe_member(m),
-                       (double)m->rows * m->width);
+                       (double)m->rows * m->width, m->rows);
     }
     flow_h5_members_free(&members);
 }
@@ -137,14 +147,16 @@ static void tables_list_dataset(h5_visit *at, hid_t dataset, const char *path)
     tables_add(at->list, kind, flow_strdup(path),
                is_number ? flow_strdup(text)
                          : flow_format("%s of %s", text, shape.type == H5T_COMPOUND ? "records" : member.what),
-               values);
+               values, shape.rank > 0 ? shape.size[0] : 0);
 }
 
-/* A link into another file is not followed without being named. */
-static void tables_list_external(h5_visit *at, hid_t group, const char *name, const char *path)
+/* A link into another file is not followed without being named, and a link to nothing cannot be. */
+static void tables_list_target(h5_visit *at, hid_t group, const char *name, const char *path, bool is_soft)
 {
     char *target = flow_h5_link_target(group, name);
-    tables_add(at->list, H5_OTHER, flow_strdup(path), target != NULL ? flow_format("(a link to %s)", target) : NULL, 0);
+    tables_add(at->list, H5_OTHER, flow_strdup(path),
+               target != NULL ? flow_format("(a link to %s%s)", target, is_soft ? ", which is not there" : "") : NULL,
+               0, 0);
     free(target);
 }
 
@@ -154,14 +166,15 @@ static herr_t tables_list_link(hid_t group, const char *name, const flow_h5_link
     h5_listing *list = at->list;
     if (list->status != FLOW_OK || ++list->n_objects > MOST_OBJECTS)
         return 1;
-    if (flow_h5_is_private(name) || (info->type != H5L_TYPE_HARD && info->type != H5L_TYPE_EXTERNAL))
+    const bool is_dead = info->type == H5L_TYPE_SOFT && H5Oexists_by_name(group, name, H5P_DEFAULT) <= 0;
+    if (flow_h5_is_private(name) || (info->type != H5L_TYPE_HARD && info->type != H5L_TYPE_EXTERNAL && !is_dead))
         return 0;
     char *path = flow_format("%s/%s", at->path, name);
     hid_t object = info->type == H5L_TYPE_HARD ? H5Oopen(group, name, H5P_DEFAULT) : H5I_INVALID_HID;
     if (path == NULL)
         list->status = flow_error_memory(list->err, "a list of tables");
-    else if (info->type == H5L_TYPE_EXTERNAL)
-        tables_list_external(at, group, name, path);
+    else if (info->type != H5L_TYPE_HARD)
+        tables_list_target(at, group, name, path, is_dead);
     else if (object >= 0 && H5Iget_type(object) == H5I_DATASET && !at->pandas_only)
         tables_list_dataset(at, object, path);
     else if (object >= 0 && H5Iget_type(object) == H5I_GROUP && at->depth < MOST_DEPTH &&
@@ -189,7 +202,10 @@ static void tables_list_group(h5_listing *list, const h5_visit *above, hid_t gro
         flow_h5_pandas_size(&rows, &columns, group);
         tables_add(list, H5_TABLE, flow_strdup(path[0] == '\0' ? "/" : path),
                    flow_format("(%llu, %llu) of pandas", (unsigned long long)rows, (unsigned long long)columns),
-                   (double)rows * (double)columns);
+                   (double)rows * (double)columns, rows);
+    } else if (flow_h5_is_sparse(group)) {
+        tables_add(list, H5_OTHER, flow_strdup(path[0] == '\0' ? "/" : path), flow_strdup("(a sparse matrix)"), 0, 0);
+        return;
     } else if (!pandas_only) {
         tables_list_members(&at, group);
     }
@@ -265,9 +281,53 @@ static flow_status tables_refuse_weights(hid_t file, const char *name, flow_erro
                           name, program);
 }
 
-flow_status flow_h5_only_table(char **path, hid_t file, const char *name, flow_error *err)
+static bool tables_is_within(const char *path, const char *group)
 {
-    *path = NULL;
+    const size_t n = strlen(group);
+    return strncmp(path, group, n) == 0 && (group[n - 1] == '/' || path[n] == '/');
+}
+
+/* What lies beside the only table with as many rows, and is not read; the caller's. NULL: nothing. */
+static char *tables_beside(const h5_listing *list, const h5_entry *only)
+{
+    flow_text text = {0};
+    int n = 0;
+    for (int i = list->n_tables; i < list->n && only->rows > 1; i++)
+        if (list->at[i].rows == only->rows && !tables_is_within(list->at[i].path, only->path) && n++ < MOST_SHOWN)
+            flow_text_add(&text, "%s%.80s %s", n > 1 ? ", " : "passed over: ", list->at[i].path, list->at[i].text);
+    if (n > MOST_SHOWN)
+        flow_text_add(&text, ", ... (%d in all)", n);
+    return text.data;
+}
+
+/* Two tables of one length: ". Those of one length are joined by a comma: F:/x,F:/y"; "" where there are none. */
+static void tables_advise_to_join(flow_text *out, const h5_listing *list, const char *name)
+{
+    for (int i = 0; i < list->n_tables; i++)
+        for (int k = i + 1; k < list->n_tables && k < i + MOST_SHOWN; k++) {
+            const h5_entry *a = &list->at[i], *b = &list->at[k];
+            if (a->kind != H5_TABLE || b->kind != H5_TABLE || a->rows < 2 || a->rows != b->rows)
+                continue;
+            flow_text_add(out, ". Columns of one length are joined by commas, as in %s:%.80s,%s:%.80s", name, a->path,
+                          name, b->path);
+            return;
+        }
+}
+
+static flow_status tables_refuse_several(const h5_listing *list, const char *name, const char *shown, flow_error *err)
+{
+    flow_text more = {0};
+    tables_advise_to_join(&more, list, name);
+    flow_status status = flow_error_set(err, FLOW_DATA,
+                                        "%s: holds several tables; name one, for example %s:%.80s. The tables are %s%s",
+                                        name, name, list->at[0].path, shown, more.data != NULL ? more.data : "");
+    flow_text_free(&more);
+    return status;
+}
+
+flow_status flow_h5_only_table(char **path, char **beside, hid_t file, const char *name, flow_error *err)
+{
+    *path = *beside = NULL;
     FLOW_TRY(tables_refuse_weights(file, name, err));
     h5_listing list;
     flow_status status = tables_list_file(&list, file, err);
@@ -282,17 +342,17 @@ flow_status flow_h5_only_table(char **path, hid_t file, const char *name, flow_e
         while (n > 1 && list.at[i].kind == H5_IMAGES)
             i++;
         *path = flow_strdup(list.at[i].path);
+        *beside = tables_beside(&list, &list.at[i]);
         status = *path != NULL ? FLOW_OK : flow_error_memory(err, "a path");
     } else if (n == 0) {
-        status = flow_error_set(err, FLOW_DATA,
-                                "%s: holds no table of numbers (a 2-D dataset, a compound dataset, or "
-                                "a group of 1-D datasets) and no images; it holds %s",
-                                name, shown);
+        status =
+            flow_error_set(err, FLOW_DATA,
+                           "%s: holds no table of numbers (a 2-D dataset, a compound dataset, or "
+                           "a group of 1-D datasets) and no images; it holds %s. Write numbers (rows, columns), in "
+                           "Python as \"with h5py.File('data.h5', 'w') as f: f['train'] = x\"",
+                           name, shown);
     } else {
-        status = flow_error_set(err, FLOW_DATA,
-                                "%s: holds several tables; name one, for example %s:%.80s. The tables "
-                                "are %s",
-                                name, name, list.at[0].path, shown);
+        status = tables_refuse_several(&list, name, shown, err);
     }
     free(shown);
     tables_free_listing(&list);

@@ -9,8 +9,9 @@
 #include "core/error.h"
 #include "data/name_list.h"
 
-/* The path of the only table in the file, owned by the caller. FLOW_DATA with a list when there is none, or more. */
-flow_status flow_h5_only_table(char **path, hid_t file, const char *name, flow_error *err);
+/* The path of the only table in the file, and a remark about what has as many rows and is no table, or NULL; both are
+ * the caller's. FLOW_DATA with a list when there is none, or more. */
+flow_status flow_h5_only_table(char **path, char **beside, hid_t file, const char *name, flow_error *err);
 
 /* All tables in a file. The caller owns both lists, also after an error. Begins and ends a scope itself. */
 flow_status flow_h5_all_tables(flow_name_list *paths, flow_name_list *sizes, const char *file, flow_error *err);

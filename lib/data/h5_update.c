@@ -100,10 +100,32 @@ static bool update_has_mark(hid_t object)
     return has;
 }
 
+/* FLOW_EXISTS where a part of the way to `path` is a dataset. */
+static flow_status update_check_way(hid_t file, const flow_replacement *output, const char *path, flow_error *err)
+{
+    char *way = flow_strdup(path);
+    if (way == NULL)
+        return flow_error_memory(err, "a path");
+    flow_status status = FLOW_OK;
+    for (char *slash = way; status == FLOW_OK && (slash = strchr(slash + 1, '/')) != NULL;) {
+        *slash = '\0';
+        hid_t object = H5Oopen(file, way, H5P_DEFAULT);
+        if (object >= 0 && H5Iget_type(object) != H5I_GROUP)
+            status = flow_error_set(err, FLOW_EXISTS,
+                                    "%s: %s is a table in this file, and %s cannot lie in it; name another place",
+                                    output->name, way, path);
+        flow_h5_close(object);
+        *slash = '/';
+    }
+    free(way);
+    return status;
+}
+
 /* Whether there is a dataset at `path` (*exists), and that it may be replaced. */
 static flow_status update_check_table(bool *exists, hid_t file, const flow_replacement *output, const char *path,
                                       bool careful, flow_error *err)
 {
+    FLOW_TRY(update_check_way(file, output, path, err));
     hid_t old = H5Oopen(file, path, H5P_DEFAULT);
     *exists = old >= 0;
     const bool is_group = *exists && H5Iget_type(old) == H5I_GROUP, is_ours = *exists && update_has_mark(old);

@@ -127,6 +127,7 @@ const char *flow_h5_describe_type(H5T_class_t type)
         [H5T_INTEGER] = "numbers",  [H5T_FLOAT] = "numbers", [H5T_STRING] = "text",
         [H5T_COMPOUND] = "records", [H5T_ENUM] = "numbers",  [H5T_BITFIELD] = "numbers",
         [H5T_ARRAY] = "an array",   [H5T_VLEN] = "lists",    [H5T_REFERENCE] = "references",
+        [H5T_OPAQUE] = "raw bytes", [H5T_TIME] = "times",
     };
     return type >= 0 && type < H5T_NCLASSES && names[type] != NULL ? names[type] : "no numbers";
 }

@@ -3,10 +3,13 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "h5/object.h"
 #include "h5/scope.h"
+#include "h5/text.h"
 
 bool flow_h5_is_value(hid_t type)
 {
@@ -67,11 +70,50 @@ static flow_status value_attribute(double *out, int *n, int most, hid_t dataset,
     return status;
 }
 
+/* Whether the attribute is the text "true". */
+static bool value_is_true(hid_t dataset, const char *name)
+{
+    char *text = NULL;
+    const bool is = H5Aexists(dataset, name) > 0 &&
+                    flow_h5_attr_read_text(&text, dataset, name, 8, NULL) == FLOW_OK && strcasecmp(text, "true") == 0;
+    free(text);
+    return is;
+}
+
+/* Bounds of valid values. They are numbers on file, or, beside whole numbers, floats for what is meant. */
+static flow_status value_find_bounds(flow_h5_value *out, hid_t dataset, bool is_whole, flow_error *err)
+{
+    static const char *const names[] = {"valid_range", "valid_min", "valid_max"};
+    double bounds[2] = {-INFINITY, INFINITY};
+    for (int i = 0; i < 3; i++) {
+        double found[2];
+        int n;
+        FLOW_TRY(value_attribute(found, &n, 2, dataset, names[i], err));
+        if (n != (i == 0 ? 2 : 1))
+            continue;
+        hid_t attribute = H5Aopen(dataset, names[i], H5P_DEFAULT), type = H5Aget_type(attribute);
+        const bool is_meant = is_whole && type >= 0 && H5Tget_class(type) == H5T_FLOAT;
+        flow_h5_close(type);
+        flow_h5_close(attribute);
+        for (int k = 0; k < n; k++) {
+            const double x = is_meant ? (found[k] - out->offset) / out->scale : found[k];
+            bounds[i == 0 ? k : i - 1] = x < 0 && !is_meant ? x + out->wrap : x;
+        }
+        out->is_bounded = true;
+    }
+    out->least = fmin(bounds[0], bounds[1]); /* a negative scale turns them */
+    out->most = fmax(bounds[0], bounds[1]);
+    return FLOW_OK;
+}
+
 flow_status flow_h5_value_of(flow_h5_value *out, hid_t dataset, flow_error *err)
 {
     static const char *const marks[] = {"_FillValue", "missing_value"};
     hid_t type = H5Dget_type(dataset);
     flow_status status = flow_h5_value_of_type(out, type, err);
+    const bool is_whole = type >= 0 && H5Tget_class(type) == H5T_INTEGER;
+    if (status == FLOW_OK && is_whole && H5Tget_sign(type) == H5T_SGN_2 && value_is_true(dataset, "_Unsigned"))
+        out->wrap = ldexp(1, 8 * (int)H5Tget_size(type));
     const bool is_single = type >= 0 && H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) == sizeof(float);
     const bool is_r = H5Aexists(dataset, "rhdf5-NA.OK") > 0 && type >= 0 && H5Tget_class(type) == H5T_INTEGER &&
                       H5Tget_size(type) == 4 && H5Tget_sign(type) == H5T_SGN_2;
@@ -81,6 +123,8 @@ flow_status flow_h5_value_of(flow_h5_value *out, hid_t dataset, flow_error *err)
                                  marks[i], err);
     for (int i = 0; is_single && i < out->n_missing; i++)
         out->missing[i] = (double)(float)out->missing[i]; /* it may be a double beside floats */
+    for (int i = 0; i < out->n_missing; i++)
+        out->missing[i] += out->missing[i] < 0 ? out->wrap : 0;
     double number = 1;
     int n = 0;
     if (status == FLOW_OK)
@@ -89,6 +133,8 @@ flow_status flow_h5_value_of(flow_h5_value *out, hid_t dataset, flow_error *err)
     if (status == FLOW_OK)
         status = value_attribute(&number, &n, 1, dataset, "add_offset", err);
     out->offset = status == FLOW_OK && n == 1 ? number : 0;
+    if (status == FLOW_OK)
+        status = value_find_bounds(out, dataset, is_whole, err);
     if (is_r)
         flow_h5_value_mark_missing(out, INT32_MIN);
     if (status != FLOW_OK)
@@ -100,7 +146,7 @@ flow_status flow_h5_value_of(flow_h5_value *out, hid_t dataset, flow_error *err)
 
 bool flow_h5_value_is_plain(const flow_h5_value *v)
 {
-    return v->code_size == 0 && v->n_missing == 0 && v->scale == 1 && v->offset == 0;
+    return v->code_size == 0 && v->n_missing == 0 && v->wrap == 0 && !v->is_bounded && v->scale == 1 && v->offset == 0;
 }
 
 static double value_of_code(const flow_h5_value *v, const unsigned char *at)
@@ -130,6 +176,9 @@ void flow_h5_value_decode(const flow_h5_value *v, double *data, size_t n)
         return;
     for (size_t i = n; i-- > 0;) { /* backwards, since doubles are longer than codes */
         double x = v->code_size > 0 ? value_of_code(v, codes + i * v->code_size) : data[i];
+        x += x < 0 ? v->wrap : 0;
+        if (v->is_bounded && !(x >= v->least && x <= v->most))
+            x = NAN;
         for (int k = 0; k < v->n_missing; k++)
             if (x == v->missing[k])
                 x = NAN;

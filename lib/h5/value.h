@@ -2,7 +2,8 @@
  *
  * The HDF5 library converts integers, floats, and enumerations (so h5py stores booleans), which have the numbers that
  * stand in the file for their names. Bitfields (so PyTables and pandas store booleans) are whole numbers. The
- * attributes of netCDF are applied to datasets: values of `_FillValue` and `missing_value` become NaN, all others are
+ * attributes of netCDF are applied to datasets: `_Unsigned` whole numbers have no sign; values of `_FillValue` and
+ * `missing_value`, and those outside of `valid_min`, `valid_max` or `valid_range`, become NaN, and all others are
  * multiplied by `scale_factor` and shifted by `add_offset`. In whole numbers of R (rhdf5) the least 32-bit number is
  * NaN.
  */
@@ -25,6 +26,9 @@ typedef struct flow_h5_value {
     bool is_wide;     /* whole numbers of 64 bits, which may be beyond what a double holds exactly */
     int n_missing;
     double missing[FLOW_H5_MISSING_MAX]; /* on file */
+    double wrap; /* is added to negative numbers on file; 0: nothing is */
+    bool is_bounded;
+    double least, most; /* valid numbers on file */
     double scale, offset;
 } flow_h5_value;
 
