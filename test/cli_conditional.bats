@@ -117,6 +117,13 @@ setup() {
     run flowctl train spec.json --data negative.csv -o negative.h5
     expect_status 1
     expect negative.csv "row 5 has the weight -0.5" '"w"' allow_negative_weights
+    expect_not "--missing"
+    awk -F, -v OFS=, 'NR == 6 { $1 = -999 } { print }' train.csv >code.csv
+    run flowctl train spec.json --data code.csv -o code.h5
+    expect_status 1
+    expect "If -999 stands for a missing value, say --missing -999 --skip-invalid"
+    run flowctl train spec.json --data code.csv -o code.h5 -q --missing -999 --skip-invalid
+    expect_status 0
     flowctl train spec.json --data negative.csv -o negative.h5 -q \
         --set data.allow_negative_weights=true --set train.epochs=1
     run flowctl info negative.h5

@@ -91,6 +91,7 @@ enum {
     CLASS,
     CODE,
     CODES,
+    INNER,
     NETCDF,
     DATE,
     DAY,
@@ -131,6 +132,7 @@ static const struct {
     [CLASS] = {"class", KIND(CLASSES)},
     [CODE] = {"code", KIND(CODE)},
     [CODES] = {"codes", KIND(CODE) | KIND(LATTICE)},
+    [INNER] = {"inner", KIND(CODE)},
     [NETCDF] = {"netcdf", KIND(CODE)},
     [DATE] = {"date", 0},
     [DAY] = {"day", KIND(LINEAR)},
@@ -172,6 +174,7 @@ static void fill_odd(double *x, int64_t i, int64_t n, uint64_t seed)
     x[BOOLEAN] = u[BOOLEAN] < 0.3;
     x[CLASS] = 1 + floor(3 * u[CLASS]);
     x[CODE] = i % 100 == 5 ? -999 : 10 * gsl_cdf_ugaussian_Pinv(u[CODE]);
+    x[INNER] = i % 200 == 9 ? -999 : 800 * gsl_cdf_ugaussian_Pinv(u[INNER]);
     x[CODES] = i % 100 == 5 ? 9999 : i % 100 == 7 ? 9998 : floor(90 * u[CODES]);
     x[NETCDF] = i % 1000 == 5 ? 9.96921e36 : gsl_cdf_ugaussian_Pinv(u[NETCDF]);
     x[DATE] = 1.7e9 + floor(3e7 * u[DATE]);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/scan_block.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
 
 #include "core/memory.h"
+#include "core/text.h"
+#include "data/survey.h"
 
 static flow_status scan_too_large(const flow_row_store *data, size_t memory_bytes, flow_error *err)
 {
@@ -62,14 +65,21 @@ flow_status flow_scan_check_weights(const flow_row_store *data, const double *ro
     size_t d = (size_t)data->base.n_columns;
     if (!data->base.is_weighted || data->allow_negative_weights)
         return FLOW_OK;
-    for (size_t i = 0; i < n; i++)
-        if (rows[(i + 1) * d - 1] < 0)
-            return flow_error_set(err, FLOW_DATA,
-                                  "%s: row %lld has the weight %g in column \"%.80s\"; a density with "
-                                  "negative weights can have no maximum. Leave such rows out, or set "
-                                  "\"allow_negative_weights\" if they are meant",
-                                  data->base.location, (long long)numbers[i] + 1, rows[(i + 1) * d - 1],
-                                  data->base.columns[d - 1]);
+    for (size_t i = 0; i < n; i++) {
+        const double weight = rows[(i + 1) * d - 1];
+        if (weight >= 0)
+            continue;
+        char code[FLOW_NUMBER_SIZE], more[2 * FLOW_NUMBER_SIZE + 64] = "";
+        flow_number_print(code, weight);
+        if (flow_survey_is_usual_code(weight))
+            snprintf(more, sizeof more, ". If %s stands for a missing value, say --missing %s --skip-invalid", code,
+                     code);
+        return flow_error_set(err, FLOW_DATA,
+                              "%s: row %lld has the weight %g in column \"%.80s\"; a density with negative weights can "
+                              "have no maximum. Leave such rows out, or set \"allow_negative_weights\" if they are "
+                              "meant%s",
+                              data->base.location, (long long)numbers[i] + 1, weight, data->base.columns[d - 1], more);
+    }
     return FLOW_OK;
 }
 

@@ -11,6 +11,7 @@ enum {
 };
 
 static const double least_spike = 0.02;  /* share of the rows */
+static const double least_code = 0.0005; /* the same of a usual code for missing values */
 static const double few_different = 0.2; /* of so many rows */
 static const double off_lattice = 0.009; /* of a step: a discrete column of a support accepts a hundredth */
 static const double same_step = 2e-5;    /* relative: steps that rounded values cannot tell apart */
@@ -165,6 +166,23 @@ static flow_status discrete_judge_lattice(flow_judge *j, bool *found, flow_error
     return flow_judge_add(j, FLOW_FINDING_LATTICE, finding, err);
 }
 
+/* A usual code for missing values that lies among the others: many rows have it, and none of its neighbours. */
+static flow_status discrete_judge_codes(flow_judge *j, flow_error *err)
+{
+    const double least = fmax(LEAST_TIED, least_code * (double)j->survey->n_rows);
+    for (int i = 0; i < j->facts->n_frequent; i++) {
+        const flow_survey_value *v = &j->facts->frequent[i];
+        if (!flow_survey_is_usual_code(v->value) || discrete_is_aside(j, v->value) || (double)v->rows < least ||
+            (double)v->rows < TIMES_OTHERS * discrete_rows_beside(j, v->value))
+            continue;
+        FLOW_TRY(flow_judge_add(
+            j, FLOW_FINDING_CODE,
+            (flow_finding){.value = v->value, .rows = v->rows, .row = v->row, .lower = NAN, .upper = NAN}, err));
+        flow_judge_set_aside(j, v->value, v->rows);
+    }
+    return FLOW_OK;
+}
+
 static flow_status discrete_judge_spikes(flow_judge *j, flow_error *err)
 {
     for (const flow_survey_value *top; (top = discrete_top(j)) != NULL;) {
@@ -193,6 +211,7 @@ flow_status flow_survey_judge_discrete(flow_judge *j, bool *few, flow_error *err
     FLOW_TRY(discrete_judge_lattice(j, &j->on_lattice, err));
     if (j->on_lattice)
         return FLOW_OK;
+    FLOW_TRY(discrete_judge_codes(j, err));
     FLOW_TRY(discrete_judge_spikes(j, err));
     return discrete_judge_repeated(j, err);
 }

@@ -164,7 +164,7 @@ static const finding_words kinds[FLOW_N_FINDINGS] = {
         .has_value = true},
     [FLOW_FINDING_NEARLY_CONSTANT] = {
         "nearly_constant", "nearly constant",
-        "they have no density: leave them out with data.columns",
+        "they have no density: leave them out with data.columns, or subtract the large part that the values share",
         .detail = detail_nearly, .has_value = true},
     [FLOW_FINDING_ROW_NUMBER] = {
         "row_number", "numbers of the rows",
