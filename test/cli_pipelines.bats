@@ -190,7 +190,7 @@ grep -qx -e '--requeue' <<<"$options" || exit 3
 signal=$(sed -n 's/^--signal=B:\([A-Z]*\)@[0-9]*$/\1/p' <<<"$options")
 [ -n "$signal" ] || exit 3
 run() {
-    export SLURM_ARRAY_TASK_ID=$1 SLURM_JOB_ID=$((100 + $1)) SLURM_CPUS_PER_TASK=1
+    export SLURM_ARRAY_JOB_ID=100 SLURM_ARRAY_TASK_ID=$1 SLURM_JOB_ID=$((100 + $1 % last)) SLURM_CPUS_PER_TASK=1
     bash "$script" "${@:2}" >>"task-$1.out" 2>&1 &
     [ "$1" != "$limited" ] || limit
     wait $!
@@ -210,7 +210,7 @@ done
 wait
 [ -e requeued ] || exit 0
 limited=
-while read -r job; do run $((job - 100)) "$@"; done <requeued
+while read -r job; do run "${job#100_}" "$@"; done <requeued
 SH
     chmod +x bin/scontrol bin/sbatch
 }
@@ -219,7 +219,7 @@ SH
 @test "a Slurm array does the same, one spec a task, and queues a task again whose time is over" {
     stand_in_for_slurm
     sbatch --array=1-6 "$root/scripts/slurm/array.sh" configs/*.json 3>&-
-    [ "$(cat requeued)" = 104 ]
+    [ "$(cat requeued)" = 100_4 ]
     grep -q 'm4.json is not finished' task-4.out
     [ "$(finished)" = "$all" ]
     [ "$(trained)" = 'm1 m2 m3 m4 m4 m5 m6' ]

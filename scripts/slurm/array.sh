@@ -37,7 +37,8 @@ while wait "$pid"; status=$?; kill -s 0 "$pid" 2>/dev/null; do :; done
 
 if [ $stopped = yes ] && [ $status -ne 0 ]; then
     echo "$spec is not finished; the task is queued again."
-    scontrol requeue "$SLURM_JOB_ID"
+    # The number of the job stands for the whole array in its last task.
+    scontrol requeue "${SLURM_ARRAY_JOB_ID}_$task"
     exit
 fi
 exit $status
