@@ -420,6 +420,27 @@ static void test_hdf5_records(void **state)
     assert_says(&err, "did you mean \"energy\"?");
 }
 
+/* The library converts records one by one at least, in memory of their whole size, also for one of their numbers. */
+static void test_hdf5_long_records(void **state)
+{
+    (void)state;
+    hsize_t one = 1, many = (hsize_t)1 << 27;
+    hid_t vector = H5Tarray_create2(H5T_NATIVE_FLOAT, 1, &many);
+    const size_t size = sizeof(double) + H5Tget_size(vector);
+    hid_t type = H5Tcreate(H5T_COMPOUND, size);
+    H5Tinsert(type, "x", 0, H5T_NATIVE_DOUBLE);
+    H5Tinsert(type, "wave", sizeof(double), vector);
+    hid_t file = create("long.h5");
+    put_and_close(file, "records", type, 1, &one, type, NULL);
+    H5Fclose(file);
+    H5Tclose(type);
+    H5Tclose(vector);
+    flow_error err = {0};
+    flow_reader_options options = {.columns = (const char *const[]){"x"}, .n_columns = 1};
+    assert_int_equal(read_with(&got, at("long.h5"), &options, &err), FLOW_DATA);
+    assert_says(&err, "its records have 536870920 bytes each; at most 67108864 are possible");
+}
+
 static void test_hdf5_groups(void **state)
 {
     (void)state;
@@ -673,6 +694,7 @@ int main(void)
         cmocka_unit_test(test_hdf5_labels),
         cmocka_unit_test(test_hdf5_only_table),
         cmocka_unit_test(test_hdf5_records),
+        cmocka_unit_test(test_hdf5_long_records),
         cmocka_unit_test(test_hdf5_groups),
         cmocka_unit_test(test_hdf5_last_columns),
         cmocka_unit_test(test_hdf5_invalid_values_and_seeks),

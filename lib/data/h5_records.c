@@ -12,7 +12,7 @@
 #include "h5/object.h"
 #include "h5/scope.h"
 
-enum { MOST_DEPTH = 8 };
+enum { MOST_DEPTH = 8, MOST_BYTES = 1 << 26 /* of a record: the library holds whole ones to convert them */ };
 
 /* ---- reading ---- */
 
@@ -160,7 +160,13 @@ flow_status flow_h5_fields_find(flow_h5_fields *out, hid_t dataset, flow_error *
     hid_t type = H5Dget_type(dataset);
     if (type < 0)
         return flow_h5_error(err, FLOW_FORMAT, "its type cannot be understood");
-    flow_status status = records_list(out, type, "", 0, err);
+    const size_t bytes = H5Tget_size(type);
+    flow_status status = bytes <= MOST_BYTES
+                             ? records_list(out, type, "", 0, err)
+                             : flow_error_set(err, FLOW_DATA,
+                                              "its records have %zu bytes each; at most %d are possible: write "
+                                              "long arrays as datasets of their own",
+                                              bytes, MOST_BYTES);
     flow_h5_close(type);
     /* what R writes for a missing whole number */
     for (int i = 0; i < out->n && status == FLOW_OK && H5Aexists(dataset, "rhdf5-NA.OK") > 0; i++)
