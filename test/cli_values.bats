@@ -122,6 +122,18 @@ with_codes() {
     awk -F, -v OFS=, 'NR > 1 && NR % 10 == 0 { $1 = -999 } NR > 1 && NR % 40 == 5 { $2 = "9.96921e+36" } { print }' "$1"
 }
 
+@test "rows that occur twice are said" {
+    { cat train.csv; tail -n +2 train.csv; } >twice.csv
+    for command in "info twice.csv" "init twice.csv -o twice.json" "train spec.json -d twice.csv -o twice.h5 -q"; do
+        # shellcheck disable=SC2086
+        run flowctl $command
+        expect_status 0
+        expect "400 of 800 rows are copies of others"
+    done
+    run flowctl info train.csv
+    expect_not "copies of others"
+}
+
 @test "codes for missing values are noticed with their number and first row, and one option drops them" {
     with_codes train.csv >codes.csv
     run flowctl info codes.csv

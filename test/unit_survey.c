@@ -489,6 +489,43 @@ static void fill_close(double *x, int64_t i, int64_t n, uint64_t seed)
     x[FAR] = i % 2 == 0 ? 0 : 1000 + normal(seed, i, 0);
 }
 
+/* x and y, rounded or not; the second half of the rows is the first one again, or not. */
+enum { COPIED_X, COPIED_Y, N_COPIED };
+static bool copied_again;
+static double copied_step;
+
+static void fill_copied(double *x, int64_t i, int64_t n, uint64_t seed)
+{
+    const int64_t k = copied_again ? i % (n / 2) : i;
+    for (int j = 0; j < N_COPIED; j++) {
+        x[j] = normal(seed, k, j);
+        if (copied_step > 0)
+            x[j] = copied_step * nearbyint(x[j] / copied_step);
+    }
+}
+
+/* Rows that occur twice are counted, in a sample where there are many; rounded ones that meet by chance are not. */
+static void test_copies_of_rows(void **state)
+{
+    (void)state;
+    static const char *const names[N_COPIED] = {"x", "y"};
+    static const struct {
+        int64_t n;
+        bool again;
+        double step;
+        int64_t least, most;
+    } cases[] = {{2000, true, 0, 1000, 1000}, {2000, false, 0, 0, 0},  {2000, true, 1e-5, 1000, 1000},
+                 {2000, false, 0.1, 0, 0},    {2000, false, 1, 0, 0}, {200000, true, 0, 500, 20000}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        copied_again = cases[i].again;
+        copied_step = cases[i].step;
+        flow_survey *s = survey_rows(N_COPIED, names, fill_copied, cases[i].n, 7, 512);
+        ASSERT_GE(s->n_copies, cases[i].least);
+        ASSERT_LE(s->n_copies, cases[i].most);
+        flow_survey_free(s);
+    }
+}
+
 /* One row in a hundred is more than a handful, and 0 far from all others is a value, not a code. */
 static void test_close_calls(void **state)
 {
@@ -533,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_several_dependencies),
         cmocka_unit_test(test_few_rows),
         cmocka_unit_test(test_close_calls),
+        cmocka_unit_test(test_copies_of_rows),
         cmocka_unit_test(test_rounded_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

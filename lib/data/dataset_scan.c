@@ -2,6 +2,7 @@
 #include "data/dataset_rows.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -220,6 +221,20 @@ static flow_status scan_settle(flow_scan *s, bool read_ahead, flow_error *err)
     return FLOW_OK;
 }
 
+static flow_status scan_tell_of_copies(flow_dataset *data, flow_error *err)
+{
+    const flow_survey *s = data->survey;
+    char text[FLOW_ERROR_SIZE];
+    if (s->n_copies == 0)
+        return FLOW_OK;
+    const bool all = s->n_sampled == s->n_rows;
+    snprintf(text, sizeof text,
+             "%lld of %s%lld rows are copies of others: held-out rows may be trained on as well, and their likelihood "
+             "then says too little about new rows; remove copies that are no rows of their own",
+             (long long)s->n_copies, all ? "" : "a sample of ", (long long)s->n_sampled);
+    return flow_name_list_add(&data->remarks, text, strlen(text), err);
+}
+
 flow_status flow_dataset_scan(flow_row_store *data, size_t memory_bytes, bool read_ahead, flow_error *err)
 {
     flow_scan s = {.data = data, .memory_bytes = memory_bytes, .holds = true, .counts = true};
@@ -251,6 +266,8 @@ flow_status flow_dataset_scan(flow_row_store *data, size_t memory_bytes, bool re
         status = flow_stats_summarize(&data->stats, &data->sample, data->base.columns, data->base.summary, err);
     if (status == FLOW_OK && data->base.survey != NULL)
         status = flow_survey_finish(data->base.survey, data->base.comm, err);
+    if (status == FLOW_OK && data->base.survey != NULL)
+        status = scan_tell_of_copies(&data->base, err);
     if (status == FLOW_OK)
         status = scan_weigh(&data->base, err);
     if (status == FLOW_OK)

@@ -119,6 +119,7 @@ typedef struct flow_finding {
 /* Plain fields, valid once it is finished; for reading only. */
 typedef struct flow_survey {
     int64_t n_rows, n_sampled;
+    int64_t n_copies; /* of the sampled rows, those that are equal to an earlier one, if they are no coincidence */
     int n_columns;
     int64_t distinct_limit;      /* 4096, and fewer for more than 256 columns */
     bool compared;               /* linear dependencies were looked for */

@@ -7,6 +7,7 @@
 
 #include "data/dataset_stats.h"
 #include "data/survey.h"
+#include "data/survey_copies.h"
 #include "data/survey_judge.h"
 #include "data/survey_linear.h"
 
@@ -241,6 +242,8 @@ flow_status flow_survey_finish(flow_survey *s, const flow_comm *comm, flow_error
     else if (s->n_rows > 0)
         status = pass_judge(s, (int)flow_share_first(s->n_columns, rank, size),
                             (int)flow_share_first(s->n_columns, rank + 1, size), sample, varies, err);
+    if (status == FLOW_OK)
+        status = flow_survey_count_copies(&s->n_copies, rows, s->n_rows, err);
     status = flow_comm_agree(comm, status, err);
     if (status == FLOW_OK && size > 1 && varies != NULL && bytes != NULL) /* as all ranks agree */
         status = pass_gather(s, comm, varies, bytes, err);
