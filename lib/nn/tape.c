@@ -42,8 +42,15 @@ static tape_term term_at(const tape_job *job, int k, int i)
     return (tape_term){tape->n, record->xs[place], record->gs[place]};
 }
 
-/* The most terms that one product sums: with FLOW_LANES rows each they fill two tiles. */
-enum { SUM_TILES = 2, SUM_TERMS = SUM_TILES * FLOW_TILE / FLOW_LANES };
+/* What one sum has at most: inner products of rows round differently for another number of terms or, of layers that
+ * are used at several places, of rows. Sums by panels do not; there these numbers keep the operands in the cache. */
+enum {
+    SUM_TERMS = 16,
+    SUM_ROWS = SUM_TERMS * FLOW_LANES,
+    PANEL_TILES = 4,
+    PANEL_ROWS = PANEL_TILES * FLOW_TILE,
+    PANEL_TERMS = PANEL_ROWS / FLOW_LANES
+};
 
 /* Finds the terms from term i on that one product sums: all have the same number of rows, and places share `rows` data
  * rows. A layer of one place sums n_single terms. Returns their number. */
@@ -76,8 +83,8 @@ static void clear_masked(const flow_linear *linear, const flow_panel *panel, int
 static void add_span(const flow_linear *linear, int from, int width, int count, const tape_term *terms, real *gradient)
 {
     int n = terms[0].n;
-    _Alignas(FLOW_ALIGNMENT) real transposed[SUM_TILES * FLOW_SPAN * FLOW_TILE]; /* (count, n, width) */
-    const real *x[SUM_TERMS], *g[SUM_TERMS];
+    _Alignas(FLOW_ALIGNMENT) real transposed[FLOW_SPAN * PANEL_ROWS]; /* (count, n, width) */
+    const real *x[PANEL_TERMS], *g[PANEL_TERMS];
     for (int i = 0; i < count; i++) {
         x[i] = transposed + i * n * width;
         flow_transpose(width, n, terms[i].x + (size_t)from * (size_t)n, n, transposed + i * n * width, width);
@@ -99,9 +106,9 @@ static void add_by_panels(const tape_job *job, int k, int span)
 {
     const flow_linear *linear = job->tapes[0].records[k].linear;
     int from = span * FLOW_SPAN, width = flow_min(linear->n_in - from, FLOW_SPAN);
-    tape_term terms[SUM_TERMS];
+    tape_term terms[PANEL_TERMS];
     for (int i = 0, count; i < n_terms(job, k); i += count) {
-        count = terms_together(job, k, i, SUM_TILES, SUM_TILES * FLOW_TILE, terms);
+        count = terms_together(job, k, i, PANEL_TILES, PANEL_ROWS, terms);
         add_span(linear, from, width, count, terms, job->gradient);
     }
     for (int p = 0; p < linear->panels.n_forward; p++) {
@@ -118,7 +125,7 @@ static void add_row_products(const tape_job *job, int k, flow_row_products *prod
     products->a = g;
     products->b = x;
     for (int i = 0; i < n_terms(job, k); i += products->count) {
-        products->count = terms_together(job, k, i, SUM_TERMS, SUM_TERMS * FLOW_LANES, terms);
+        products->count = terms_together(job, k, i, SUM_TERMS, SUM_ROWS, terms);
         products->n = terms[0].n;
         for (int c = 0; c < products->count; c++) {
             x[c] = ones != NULL ? ones : terms[c].x;
@@ -168,7 +175,7 @@ static void add_at_once(const tape_job *job, int k, int span)
     tape_term terms[SUM_TERMS];
     const real *x[SUM_TERMS], *g[SUM_TERMS];
     for (int i = 0, count; i < n_terms(job, k); i += count) {
-        count = terms_together(job, k, i, SUM_TERMS, SUM_TERMS * FLOW_LANES, terms);
+        count = terms_together(job, k, i, SUM_TERMS, SUM_ROWS, terms);
         const int n = terms[0].n;
         for (int c = 0; c < count; c++) {
             x[c] = terms[c].x + (size_t)from * (size_t)n;

@@ -6,6 +6,7 @@
  *     KERNEL_TABLE, KERNEL_NAME  the name of the resulting flow_row_products_kernel, and that of the instruction set
  */
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdbool.h>
 #include <string.h>
 
 #include "num/row_products_table.h"
@@ -129,12 +130,36 @@ INLINE void add_block(const flow_row_products *p, const row_block *block, int ro
     add_sums(block, rows, columns, j, sums);
 }
 
-/* The columns [from, to) of `rows` rows. */
-INLINE void add_rows(const flow_row_products *p, const row_block *block, int rows, int from, int to)
+/* Whether A is too large to be in the cache already. */
+static bool is_far(const flow_row_products *p)
+{
+    enum { FAR = 1 << 18 }; /* bytes */
+    return (size_t)p->m * (size_t)p->count * (size_t)p->n * sizeof(real) > FAR;
+}
+
+/* Row i of the product: asks for that of A, and for the columns [from, to) of C, ahead of their use. */
+INLINE void fetch_row(const flow_row_products *p, int i, int from, int to)
+{
+    enum { LINE = 64 / (int)sizeof(real) };
+    const size_t row = (size_t)(p->rows != NULL ? p->rows[i] : i), n = (size_t)p->n;
+    for (int pair = 0; pair < p->count; pair++)
+        for (size_t r = 0; r < n; r += LINE)
+            __builtin_prefetch(p->a[pair] + row * n + r, 0, 3);
+    for (int j = from; j < to; j += LINE)
+        __builtin_prefetch(p->c + row * p->ldc + j, 1, 3);
+    __builtin_prefetch(p->c + row * p->ldc + to - 1, 1, 3);
+}
+
+/* The columns [from, to) of `rows` rows. While they are formed, the rows [next, last) are fetched, one with each few
+ * columns. */
+INLINE void add_rows(const flow_row_products *p, const row_block *block, int rows, int from, int to, int next, int last)
 {
     int j = from;
-    for (; j + COLUMNS_AT_ONCE <= to; j += COLUMNS_AT_ONCE)
+    for (; j + COLUMNS_AT_ONCE <= to; j += COLUMNS_AT_ONCE) {
+        if (next < last)
+            fetch_row(p, next++, from, to);
         add_block(p, block, rows, COLUMNS_AT_ONCE, j);
+    }
     switch (to - j) {
     case 3:
         add_block(p, block, rows, COLUMNS_AT_ONCE > 3 ? 3 : 1, j);
@@ -169,16 +194,17 @@ static row_block block_at(const flow_row_products *p, int i, int rows)
 /* Columns [from, to) that stay in the cache while the rows go by. */
 static void add_columns(const flow_row_products *p, int from, int to)
 {
+    const int ahead = is_far(p) ? ROWS_AT_ONCE : 0; /* rows that are fetched while a block is formed */
     for (int i = 0, rows; i < p->m; i += rows) {
         rows = p->m - i >= ROWS_AT_ONCE ? ROWS_AT_ONCE : p->m - i >= 2 ? 2 : 1;
         const row_block block = block_at(p, i, rows);
         const int last = flow_min(block.longest, to);
         if (rows == ROWS_AT_ONCE)
-            add_rows(p, &block, ROWS_AT_ONCE, from, last);
+            add_rows(p, &block, ROWS_AT_ONCE, from, last, i + rows, flow_min(i + rows + ahead, p->m));
         else if (rows == 2)
-            add_rows(p, &block, 2, from, last);
+            add_rows(p, &block, 2, from, last, 0, 0);
         else
-            add_rows(p, &block, 1, from, last);
+            add_rows(p, &block, 1, from, last, 0, 0);
     }
 }
 
