@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "num/cache.h"
 #include "num/gemm.h"
 #include "num/prefetch.h"
 
@@ -69,10 +70,43 @@ void flow_linear_release(flow_linear *linear)
     *linear = (flow_linear){0};
 }
 
+/* The weights of small layers stay in the cache, and what layers of some size write. */
+enum { SMALL = 1 << 14, MIDDLE = 1 << 16 };
+
+static bool is_above(const flow_linear *linear, int weights)
+{
+    return (int64_t)linear->n_in * linear->n_out > weights;
+}
+
+/* Whether there is room in the cache for the next `count` weights, beside what the product before them uses. */
+static bool has_room(int64_t count)
+{
+    return count * (int64_t)sizeof(real) <= (int64_t)flow_cache_size() / 8;
+}
+
+/* Fetches the weights of panel p, while there is another product before it. */
+static void fetch_panel(const flow_linear *linear, const real *w, int p)
+{
+    if (p >= linear->panels.n_forward || !is_above(linear, SMALL))
+        return;
+    const flow_panel *panel = &linear->panels.forward[p];
+    size_t n_in = (size_t)linear->n_in;
+    if (has_room((int64_t)panel->count * panel->depth))
+        flow_prefetch(panel->count, panel->depth, w + (size_t)panel->first * n_in, (size_t)panel->stride * n_in);
+}
+
+/* Fetches the place of what a product writes, which was used in the last step. */
+static void fetch_outputs(const flow_linear *linear, int rows, int n, const real *to, size_t ld)
+{
+    if (is_above(linear, MIDDLE))
+        flow_prefetch_to_write(rows, n, to, ld);
+}
+
 static void apply_panel(const flow_linear *linear, const real *weights, int n, const flow_panel *panel, const real *x,
                         flow_activation kind, real *pre, real *y)
 {
     const real *w = weights + linear->weight + (size_t)panel->first * (size_t)linear->n_in;
+    fetch_outputs(linear, panel->count, n, pre + (size_t)panel->first * (size_t)n, (size_t)(panel->stride * n));
     flow_gemm(false, false, panel->count, n, panel->depth, w, panel->stride * linear->n_in, x, n, 0,
               pre + (size_t)panel->first * (size_t)n, panel->stride * n);
     assert(linear->has_bias || (kind == FLOW_ACTIVATION_NONE && pre == y));
@@ -83,22 +117,6 @@ static void apply_panel(const flow_linear *linear, const real *weights, int n, c
         size_t unit = (size_t)panel->first + (size_t)k * (size_t)panel->stride, at = unit * (size_t)n;
         flow_activation_apply(kind, rows, n, weights + linear->bias + unit, pre + at, y + at);
     }
-}
-
-/* The weights of small layers stay in the cache. */
-static bool is_fetched(const flow_linear *linear)
-{
-    enum { SMALL = 1 << 14 };
-    return (int64_t)linear->n_in * linear->n_out > SMALL;
-}
-
-static void fetch_panel(const flow_linear *linear, const real *w, int p)
-{
-    if (p >= linear->panels.n_forward || !is_fetched(linear))
-        return;
-    const flow_panel *panel = &linear->panels.forward[p];
-    size_t n_in = (size_t)linear->n_in;
-    flow_prefetch(panel->count, panel->depth, w + (size_t)panel->first * n_in, (size_t)panel->stride * n_in);
 }
 
 /* All units in one product. */
@@ -153,13 +171,14 @@ static void add_back_panel(const flow_linear *linear, const real *w, int n, cons
 
 static void fetch_back_panel(const flow_linear *linear, const real *w, int p)
 {
-    if (p >= linear->panels.n_backward || !is_fetched(linear))
+    if (p >= linear->panels.n_backward || !is_above(linear, SMALL))
         return;
     const flow_back_panel *panel = &linear->panels.backward[p];
     size_t n_in = (size_t)linear->n_in;
     for (int plane = 0; plane < panel->planes; plane++) {
         size_t unit = (size_t)panel->first + (size_t)plane * (size_t)panel->plane;
-        flow_prefetch(panel->count, panel->to - panel->from, w + unit * n_in + (size_t)panel->from, n_in);
+        if (has_room((int64_t)panel->count * (panel->to - panel->from)))
+            flow_prefetch(panel->count, panel->to - panel->from, w + unit * n_in + (size_t)panel->from, n_in);
     }
 }
 
@@ -171,8 +190,10 @@ void flow_linear_backward(const flow_linear *linear, const real *weights, int n,
         return;
     }
     for (int p = 0; p < linear->panels.n_backward; p++) {
+        const flow_back_panel *panel = &linear->panels.backward[p];
         fetch_back_panel(linear, w, p + 1);
-        add_back_panel(linear, w, n, &linear->panels.backward[p], 0, gpre, gx);
+        fetch_outputs(linear, panel->to - panel->from, n, gx + (size_t)panel->from * (size_t)n, (size_t)n);
+        add_back_panel(linear, w, n, panel, 0, gpre, gx);
     }
 }
 
