@@ -327,3 +327,12 @@ bars=(train "$root/configs/bars-discs.json" -q --set train.epochs=2 --set train.
     expect_status 1
     expect "nowhere.h5"
 }
+
+@test "sample --given takes the labels beside images" {
+    flowctl "${bars[@]}" --set train.epochs=1 -o m.h5
+    printf 'label\n0\n1\n1\n' >labels.csv
+    flowctl sample m.h5 --given labels.csv -q -o some.h5:/drawn
+    flowctl sample m.h5 --given labels.csv -n 2 --seed 5 -q -o of_table.csv
+    flowctl sample m.h5 --given some.h5:/drawn -n 2 --seed 5 -q -o of_images.csv
+    cmp of_table.csv of_images.csv
+}

@@ -130,7 +130,9 @@ static flow_status input_match(flow_input *in, const char *location, const flow_
         in->from[i] = input_find_column(in->reader, o->columns[i]);
         n_missing += in->from[i] < 0;
     }
-    if (in->reader->has_names && !(o->numbered && n_missing == o->n_columns)) {
+    /* images have no names in the file, but their labels have one here */
+    const bool is_part = in->reader->holds_images && n_missing == 0 && in->n_read != o->n_columns;
+    if (is_part || (in->reader->has_names && !(o->numbered && n_missing == o->n_columns))) {
         FLOW_TRY(input_match_by_name(in, location, o, n_missing, err));
     } else if (!input_match_by_place(in, o)) {
         if (in->n_read != o->n_columns)
