@@ -101,6 +101,7 @@ static const flow_report_field run_fields[] = {
     {NULL, "", "%s", FLOW_MEMBER(flow_training_run, date)},
     {NULL, NULL, " on %s", FLOW_MEMBER(flow_training_run, host)},
     {NULL, NULL, ", flowctl %s", FLOW_MEMBER(flow_training_run, version)},
+    {NULL, NULL, ", --math %s", FLOW_MEMBER(flow_training_run, math)},
     FLOW_REPORT_END,
 };
 

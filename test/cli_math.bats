@@ -109,3 +109,15 @@ near() {
     expect_status 0
     expect 'trained with --math bf16x3 up to here, and with --math float from here on'
 }
+
+@test "info names the arithmetic of a training, and --version what this processor has" {
+    run flowctl info parts.h5
+    expect_status 0
+    expect ", --math bf16x3"
+    run flowctl info float.h5
+    expect ", --math float"
+    FLOWCTL_AMX=emulate run flowctl --version
+    expect "bf16x3           by emulation"
+    FLOWCTL_AMX=none run flowctl --version
+    [[ $output != *bf16x3* ]]
+}

@@ -12,6 +12,7 @@
 
 #include "model/file.h"
 #include "num/comm.h"
+#include "num/gemm_bf16x3.h"
 #include "num/parallel.h"
 #include "num/vecmath.h"
 
@@ -51,6 +52,7 @@ const flow_report_field flow_build_info_fields[] = {
     {"version", NULL, "flowctl %s", BUILD(version)},
     FLOW_REPORT_GROUP_ROW("", flow_build_info, libraries, flow_libraries_fields),
     {"vector_kernels_compiled", "all kernels", "%s", BUILD(compiled)},
+    {"bf16x3", "bf16x3", "by %s", BUILD(bf16x3)},
     {"threads", "threads", "%d", BUILD(threads)},
     {"cblas", "CBLAS", "%s", FLOW_MEMBER_ARRAY(flow_build_info, cblas)},
     {"cjson", "cJSON", "%s", BUILD(cjson)},
@@ -65,7 +67,9 @@ const flow_report_field flow_build_info_fields[] = {
 
 void flow_build_info_find(flow_build_info *out)
 {
+    const flow_bf16x3_kernels *kernels = flow_bf16x3_find();
     *out = (flow_build_info){
+        .bf16x3 = kernels != NULL ? kernels->name : NULL,
         .version = flow_program_version(),
         .threads = flow_processors(),
         .cjson = cJSON_Version(),

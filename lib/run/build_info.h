@@ -12,6 +12,7 @@ typedef struct flow_build_info {
     flow_libraries libraries;
     flow_text_list compiled; /* vector kernels, the widest first */
     const char *compiled_at[4];
+    const char *bf16x3; /* what forms products with --math bf16x3; NULL: this processor cannot */
     int threads; /* that are used unless -j says otherwise */
     char cblas[64];
     const char *cjson, *zlib, *zstd, *png;
