@@ -187,7 +187,7 @@ shift 2
 # Slurm reads the options up to the first line of the script that is no comment.
 options=$(sed '/^[^#]/,$d' "$script" | sed -n 's/^#SBATCH //p')
 grep -qx -e '--requeue' <<<"$options" || exit 3
-signal=$(sed -n 's/^--signal=B:\([A-Z]*\)@[0-9]*$/\1/p' <<<"$options")
+signal=$(sed -n 's/^--signal=B:\([A-Z0-9]*\)@[0-9]*$/\1/p' <<<"$options")
 [ -n "$signal" ] || exit 3
 run() {
     export SLURM_ARRAY_JOB_ID=100 SLURM_ARRAY_TASK_ID=$1 SLURM_JOB_ID=$((100 + $1 % last)) SLURM_CPUS_PER_TASK=1
@@ -234,6 +234,20 @@ SH
     expect '--array=1-6'
     run "$root/scripts/slurm/array.sh" configs/*.json
     expect 'submit this script with sbatch'
+}
+
+# bats test_tags=slow
+@test "scancel ends a task of an array for good, and the training is saved" {
+    local status=0
+    stand_in_for_slurm
+    SLURM_ARRAY_JOB_ID=100 SLURM_ARRAY_TASK_ID=4 SLURM_JOB_ID=104 SLURM_CPUS_PER_TASK=1 \
+        bash "$root/scripts/slurm/array.sh" configs/*.json >task.out 2>&1 3>&- &
+    wait_for third_epoch_of_m4
+    kill -s TERM $!
+    wait $! || status=$?
+    [ "$status" -ne 0 ]
+    grep -q 'saved in results/m4.h5' task.out
+    [ ! -e requeued ]
 }
 
 # sample_parts TASKS...: as Slurm does with --array=TASKS

@@ -7,14 +7,15 @@
 #     sbatch --array=1-"$(ls configs/*.json | wc -l)" /usr/local/share/flowctl/slurm/array.sh configs/*.json
 #     make
 #
-# Two minutes before the time is over, or when the job has to make room for another one, the training is saved and the
-# task is queued again, where it goes on. $GOALS are the goals of make.
+# Two minutes before the time is over, the training is saved and the task is queued again, where it goes on. It is saved
+# as well when scancel ends the task, or when it has to make room for another job; then Slurm decides whether the task is
+# queued again. $GOALS are the goals of make.
 #
 #SBATCH --job-name=flowctl
 #SBATCH --cpus-per-task=4
 #SBATCH --mem=4G
 #SBATCH --time=02:00:00
-#SBATCH --signal=B:TERM@120
+#SBATCH --signal=B:USR1@120
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --output=%x-%A_%a.out
@@ -32,7 +33,8 @@ stopped=no
 # shellcheck disable=SC2086  # one word each
 make --no-print-directory CONFIGS="$spec" ${GOALS:-models} &
 pid=$!
-trap 'stopped=yes; kill -s TERM "$pid"' TERM
+trap 'stopped=yes; kill -s TERM "$pid"' USR1
+trap 'kill -s TERM "$pid"' TERM
 while wait "$pid"; status=$?; kill -s 0 "$pid" 2>/dev/null; do :; done
 
 if [ $stopped = yes ] && [ $status -ne 0 ]; then
