@@ -8,8 +8,8 @@
 #     make
 #
 # Two minutes before the time is over, the training is saved and the task is queued again, where it goes on. It is saved
-# as well when scancel ends the task, or when it has to make room for another job; then Slurm decides whether the task is
-# queued again. $GOALS are the goals of make.
+# as well when scancel ends the task, or when it has to make room for another job; then Slurm decides whether the task
+# is queued again. $GOALS are the goals of make.
 #
 #SBATCH --job-name=flowctl
 #SBATCH --cpus-per-task=4
