@@ -41,7 +41,7 @@ typedef struct row_share {
     row_store stores[2]; /* of rank 0: the round that is mapped, and the one before or behind it */
     int64_t own;         /* rows of rank 0 in the next round, where all others have n_most */
     double row_seconds;  /* that rank 0 needs to map a row, */
-    double seconds;      /* and in the last round for everything else */
+    double seconds;      /* and in the last round for everything else; HUGE_VAL before a round that writes */
 } row_share;
 
 /* ---- parts ---- */
@@ -180,10 +180,10 @@ static flow_status row_share_take(row_share *share, const row_store *store)
 
 /* Plans the own part of rank 0: others map n_most rows while it spends `seconds` on something else, or less where that
  * was more than in the round before, by chance. */
-static void row_share_plan(row_share *share, double seconds)
+static void row_share_plan(row_share *share, double seconds, bool begun)
 {
     const double least = fmin(seconds, share->seconds);
-    share->seconds = seconds;
+    share->seconds = begun ? seconds : HUGE_VAL;
     if (!(share->row_seconds > 0))
         return;
     const double own = (double)share->n_most - least / share->row_seconds;
@@ -292,7 +292,7 @@ static flow_status row_share_rounds(row_share *share, flow_error *err)
             status = row_share_read(share, other, &now->round);
         spent += flow_seconds() - began;
         if (root)
-            row_share_plan(share, spent);
+            row_share_plan(share, spent, begun);
         row_share_gather(share, &now->round);
         row_store *kept = now;
         now = other;
@@ -311,6 +311,7 @@ flow_status row_share_run(row_run *run, size_t n_usual, flow_error *err)
     const flow_row_walk *walk = run->walk;
     row_share share = {.run = run,
                        .comm = walk->comm,
+                       .seconds = HUGE_VAL,
                        .rank = flow_comm_rank(walk->comm),
                        .size = flow_comm_size(walk->comm),
                        .own_rows = walk->in != NULL && walk->in->is_shared,
