@@ -270,6 +270,36 @@ static void test_foreign_netcdf(void **state)
     refuses(inside("packed.h5", "/v"), FLOW_DATA, "row 3, column \"v\"");
 }
 
+static void mark_numbers(hid_t set, const char *name, hsize_t n, const double *values)
+{
+    hid_t space = H5Screate_simple(1, &n, NULL);
+    hid_t attribute = H5Acreate2(set, name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, H5P_DEFAULT);
+    ASSERT_GE(H5Awrite(attribute, H5T_NATIVE_DOUBLE, values), 0);
+    H5Aclose(attribute);
+    H5Sclose(space);
+}
+
+static void test_foreign_marks(void **state)
+{
+    (void)state;
+    for (hsize_t n = 7; n <= 8; n++) {
+        hid_t file = create("marks.h5");
+        hid_t set = put(file, "x", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){6}, six);
+        mark_numbers(set, "_FillValue", n, (double[]){-1, -2, -3, -4, -5, -6, six[2], -8});
+        mark_number(set, "missing_value", six[1]);
+        H5Dclose(set);
+        H5Fclose(file);
+        flow_error err = {0};
+        const flow_reader_options skip = {.skip_invalid = true};
+        const flow_status status = read_with(&got, at("marks.h5"), &skip, &err);
+        assert_int_equal(status, n == 7 ? FLOW_OK : FLOW_DATA);
+        if (n == 7)
+            assert_int_equal(got.n, 4);
+        else
+            assert_says(&err, "_FillValue and missing_value have more than 8 values");
+    }
+}
+
 /* Bytes without a sign, and bounds of valid values, as numbers on file or, in floats, as they are meant. */
 static void test_foreign_netcdf_bounds(void **state)
 {
@@ -755,6 +785,7 @@ int main(void)
         cmocka_unit_test(test_foreign_sources),    cmocka_unit_test(test_foreign_filters),
         cmocka_unit_test(test_foreign_wide),       cmocka_unit_test(test_foreign_weights),
         cmocka_unit_test(test_foreign_lists),      cmocka_unit_test(test_foreign_netcdf_bounds),
+        cmocka_unit_test(test_foreign_marks),
         cmocka_unit_test(test_foreign_pandas_labels),
         cmocka_unit_test(test_foreign_signatures), cmocka_unit_test(test_foreign_pickles),
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "h5/value.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -48,7 +49,8 @@ void flow_h5_value_free(flow_h5_value *value)
 
 /* ---- attributes ---- */
 
-/* Up to `most` numbers of an attribute; *n stays 0 when there is none of numbers. */
+/* The numbers of an attribute, and how many there are; more than `most` are not read. *n is 0 when there is no attribute
+ * of numbers. */
 static flow_status value_attribute(double *out, int *n, int most, hid_t dataset, const char *name, flow_error *err)
 {
     *n = 0;
@@ -59,10 +61,10 @@ static flow_status value_attribute(double *out, int *n, int most, hid_t dataset,
     flow_h5_shape shape;
     if (attribute < 0 || type < 0 || flow_h5_shape_of(&shape, attribute, NULL) != FLOW_OK) {
         status = flow_h5_error(err, FLOW_FORMAT, "its attribute \"%s\" cannot be read", name);
-    } else if ((shape.type == H5T_INTEGER || shape.type == H5T_FLOAT) && shape.rank >= 0 && shape.rank <= 1 &&
-               (shape.rank == 0 || (shape.size[0] >= 1 && shape.size[0] <= (hsize_t)most))) {
-        *n = shape.rank == 0 ? 1 : (int)shape.size[0];
-        if (H5Aread(attribute, H5T_NATIVE_DOUBLE, out) < 0)
+    } else if ((shape.type == H5T_INTEGER || shape.type == H5T_FLOAT) && shape.rank >= 0 && shape.rank <= 1) {
+        const hsize_t count = shape.rank == 0 ? 1 : shape.size[0];
+        *n = count < INT_MAX ? (int)count : INT_MAX;
+        if (*n >= 1 && *n <= most && H5Aread(attribute, H5T_NATIVE_DOUBLE, out) < 0)
             status = flow_h5_error(err, FLOW_FORMAT, "its attribute \"%s\" cannot be read", name);
     }
     flow_h5_close(type);
@@ -74,8 +76,8 @@ static flow_status value_attribute(double *out, int *n, int most, hid_t dataset,
 static bool value_is_true(hid_t dataset, const char *name)
 {
     char *text = NULL;
-    const bool is = H5Aexists(dataset, name) > 0 &&
-                    flow_h5_attr_read_text(&text, dataset, name, 8, NULL) == FLOW_OK && strcasecmp(text, "true") == 0;
+    const bool is = H5Aexists(dataset, name) > 0 && flow_h5_attr_read_text(&text, dataset, name, 8, NULL) == FLOW_OK &&
+                    strcasecmp(text, "true") == 0;
     free(text);
     return is;
 }
@@ -118,9 +120,16 @@ flow_status flow_h5_value_of(flow_h5_value *out, hid_t dataset, flow_error *err)
     const bool is_r = H5Aexists(dataset, "rhdf5-NA.OK") > 0 && type >= 0 && H5Tget_class(type) == H5T_INTEGER &&
                       H5Tget_size(type) == 4 && H5Tget_sign(type) == H5T_SGN_2;
     flow_h5_close(type);
-    for (int i = 0, n = 0; i < 2 && status == FLOW_OK; i++, out->n_missing += n)
-        status = value_attribute(out->missing + out->n_missing, &n, FLOW_H5_MISSING_MAX - out->n_missing, dataset,
-                                 marks[i], err);
+    for (int i = 0, n = 0; i < 2 && status == FLOW_OK; i++, out->n_missing += n) {
+        const int room = FLOW_H5_MISSING_MAX - out->n_missing;
+        status = value_attribute(out->missing + out->n_missing, &n, room, dataset, marks[i], err);
+        if (status == FLOW_OK && n > room)
+            status =
+                flow_error_set(err, FLOW_DATA, "its attributes _FillValue and missing_value have more than %d values",
+                               FLOW_H5_MISSING_MAX);
+        if (status != FLOW_OK)
+            n = 0;
+    }
     for (int i = 0; is_single && i < out->n_missing; i++)
         out->missing[i] = (double)(float)out->missing[i]; /* it may be a double beside floats */
     for (int i = 0; i < out->n_missing; i++)

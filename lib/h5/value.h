@@ -17,7 +17,7 @@
 
 #include "core/error.h"
 
-enum { FLOW_H5_MISSING_MAX = 4 };
+enum { FLOW_H5_MISSING_MAX = 8 };
 
 /* Released with flow_h5_value_free. */
 typedef struct flow_h5_value {
