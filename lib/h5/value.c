@@ -49,8 +49,8 @@ void flow_h5_value_free(flow_h5_value *value)
 
 /* ---- attributes ---- */
 
-/* The numbers of an attribute, and how many there are; more than `most` are not read. *n is 0 when there is no attribute
- * of numbers. */
+/* The numbers of an attribute, and how many there are; more than `most` are not read. *n is 0 where there is no such
+ * attribute. */
 static flow_status value_attribute(double *out, int *n, int most, hid_t dataset, const char *name, flow_error *err)
 {
     *n = 0;
