@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "core/bytes.h"
 #include "core/clock.h"
 #include "core/text.h"
 #include "run/format.h"
@@ -30,9 +31,20 @@ void console_say(console *c, console_kind kind, const char *format, ...)
     console_clear(c);
     if (kind != CONSOLE_NOTE)
         fprintf(stderr, "flowctl: %s%s%s: ", c->color ? colors[kind] : "", labels[kind], c->color ? "\033[0m" : "");
-    va_list args;
+    va_list args, again;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    va_copy(again, args);
+    const int length = vsnprintf(NULL, 0, format, args);
+    char *text = length >= 0 ? malloc((size_t)length + 1) : NULL;
+    if (text != NULL) {
+        vsnprintf(text, (size_t)length + 1, format, again);
+        flow_bytes_hide_controls(text);
+        fputs(text, stderr);
+    } else { /* memory is out */
+        vfprintf(stderr, format, again);
+    }
+    free(text);
+    va_end(again);
     va_end(args);
     fputc('\n', stderr);
     fflush(stderr);

@@ -67,6 +67,7 @@ flow_status report_print(console *con, const report_format *format, const void *
     flow_report_text(&text, format->fields, result, format->indent, format->width);
     if (format->wrap)
         report_wrap(&text, format->indent + format->width + 4);
+    flow_bytes_hide_controls(text.data);
     if (!format->note || text.failed)
         return report_take(&text, err);
     if (text.length > 0)

@@ -368,3 +368,16 @@ END
     expect "is a folder without PNG files"
     [ ! -e x.png ]
 }
+
+@test "control characters in a file do not reach the terminal" {
+    printf 'a\033[31mred,b\n1,2\n3,4.5\n' >escape.csv
+    run flowctl info escape.csv
+    expect_status 0
+    expect 'a?[31mred'
+    run flowctl train spec.json -d escape.csv -o escape.h5 --columns nothing
+    expect_status 1
+    [[ $output != *$'\033'* ]]
+    run flowctl info $'no\033[2Jfile.csv'
+    expect_status 1
+    expect 'no?[2Jfile.csv: there is no such file'
+}

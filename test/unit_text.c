@@ -257,9 +257,19 @@ static void test_paths(void **state)
     assert_int_equal(flow_path_descriptor("/dev/stdout.h5"), -1);
 }
 
+static void test_control_characters(void **state)
+{
+    (void)state;
+    char text[] = "a\033[31mb\x7f\tc\n\u00e9 \xc2\x9b\x32J \xc2";
+    flow_bytes_hide_controls(text);
+    assert_string_equal(text, "a?[31mb?\tc\n\u00e9 ??2J \xc2");
+    flow_bytes_hide_controls(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_numbers_round_trip),
         cmocka_unit_test(test_numbers_are_short),
         cmocka_unit_test(test_numbers_are_read_whole),

@@ -83,3 +83,13 @@ size_t flow_bytes_unescape(char *text, size_t length)
         text[to] = '\0';
     return to;
 }
+
+void flow_bytes_hide_controls(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; c != NULL && *c != '\0'; c++) {
+        if ((*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f)
+            *c = '?';
+        else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* U+0080 to U+009F */
+            c[0] = c[1] = '?';
+    }
+}

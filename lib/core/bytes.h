@@ -16,4 +16,8 @@ char *flow_bytes_escape(const char *text);
  * escapes of JSON, pairs of surrogates too, stay. */
 size_t flow_bytes_unescape(char *text, size_t length);
 
+/* Puts a question mark in place of each control character but line ends and tabs: names in files may have sequences
+ * that a terminal obeys. */
+void flow_bytes_hide_controls(char *text);
+
 #endif
