@@ -31,7 +31,8 @@ words() {
             printf '"%s"\n' NA N/A '#N/A' '<NA>' NaN NaT null None '\\N' -- inf 1e308 1e-320 0.1 -1.5 '1,5' \
                 '1.234,5' '1,234' 9007199254740993 12345678.12345678 123456789012345678901 True FALSE T f \
                 '\x0d\x0a' ',,' ';' '\x09' '|' '# ' '% ' 'sep=;' '\"\"' '\",' '# %ECSV 1.0' '\xef\xbb\xbf' '\x1f\x8b' \
-                '\x28\xb5\x2f\xfd' 'GeV,rad' '[m]' unnamed '0,1,2\x0a' 'x,y\x0a'
+                '\x28\xb5\x2f\xfd' 'GeV,rad' '[m]' unnamed '0,1,2\x0a' 'x,y\x0a' \
+                '1.5D+02' '\xe2\x88\x921' '0.5-101' '64%' '1+2j' '12:30' '3:0.5' '+----+\x0a' '|' '*' '****'
             ;;
     esac
 }

@@ -58,12 +58,13 @@ static flow_status csv_tell_of_end(csv_reader *r, bool cut, flow_error *err)
 
 /* Finds out whether a row that is no row of numbers is a header in the middle of the file. FLOW_DATA where the names
  * are others, since the numbers behind them then are as well. */
-static flow_status csv_check_names(csv_reader *r, flow_csv_record *record, bool *again, flow_error *err)
+static flow_status csv_check_names(csv_reader *r, flow_csv_record *record, bool is_split, bool *again, flow_error *err)
 {
     *again = false;
     if (r->names.n == 0)
         return FLOW_OK;
-    FLOW_TRY(flow_csv_stream_split(&r->stream, record, r->aim.delimiter, err));
+    if (!is_split) /* a second time, the text of the finding would be gone */
+        FLOW_TRY(flow_csv_stream_split(&r->stream, record, r->aim.delimiter, err));
     if (record->complaint != NULL)
         return FLOW_OK;
     const flow_csv_again what = flow_csv_find_names(&r->stream.fields, &r->aim, &r->names);
@@ -86,7 +87,8 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
         }
         flow_csv_finding found;
         const char *limit = r->stream.buffer + r->stream.end + 1;
-        if (!flow_csv_row_parse(&r->aim, record.text, record.length, limit, rows + n * d, &found)) {
+        const bool is_split = !flow_csv_row_parse(&r->aim, record.text, record.length, limit, rows + n * d, &found);
+        if (is_split) {
             FLOW_TRY(flow_csv_stream_split(&r->stream, &record, r->aim.delimiter, err));
             if (record.complaint == NULL)
                 found = flow_csv_row_of_fields(&r->aim, &r->stream.fields, rows + n * d);
@@ -97,7 +99,7 @@ static flow_status csv_read(flow_reader *reader, double *rows, int64_t *numbers,
             found = csv_find_code(r, rows + n * d);
         bool again = false;
         if (found.what == FLOW_CSV_NOT_A_NUMBER)
-            FLOW_TRY(csv_check_names(r, &record, &again, err));
+            FLOW_TRY(csv_check_names(r, &record, is_split, &again, err));
         if (found.what == FLOW_CSV_GOOD) {
             if (numbers != NULL)
                 numbers[n] = r->row;
