@@ -39,6 +39,7 @@ SH
 before=$(grep -c 'epoch ' job.out)
 timeout -k 5 120 mpirun -n "$SLURM_NTASKS" "${@:2}" &
 for ((i = 0; i < 1000 && $(cat runs 2>/dev/null || echo 0) < 2; i++)); do
+    kill -s 0 $! 2>/dev/null || break
     if [ "$(grep -c 'epoch ' job.out)" -gt $((before + 3)) ]; then
         kill -s "$SLURM_SIGNAL" "$(pgrep -P $!)"
         break
