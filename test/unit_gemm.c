@@ -175,12 +175,22 @@ static void transposes(void **state)
     }
 }
 
+/* The kernels of OpenBLAS for AVX2 sum a column in another order where it is in the last vectors of a row. */
+static bool places_matter(void)
+{
+    char kernels[64]; /* without libxsmm, those of the CBLAS alone */
+    flow_gemm_processor(kernels, sizeof kernels);
+    return strcmp(kernels, "Haswell") == 0 || strcmp(kernels, "Zen") == 0;
+}
+
 /* Where sums are short (nn/field.c relies on 256) a column of a product is the same to the last bit in a wide tile and
  * in a narrow one, wherever it stands. */
 static void columns_do_not_know_how_many_they_are(void **state)
 {
     (void)state;
     enum { WIDE = 128, MOST = 256 };
+    if (places_matter())
+        skip(); /* docs/decisions/26-products.md */
     static const int rows[] = {1, 2, 3, 7, 16, 33, 64, 100, 256};
     static const int lengths[] = {1, 2, 3, 8, 11, 17, 64, 127, 128, 200, 256};
     static real a[MOST * MOST], b[MOST * WIDE], narrow_b[MOST * WIDE], c[MOST * WIDE], narrow_c[MOST * WIDE];
