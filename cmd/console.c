@@ -34,16 +34,20 @@ void console_say(console *c, console_kind kind, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    const int length = vsnprintf(NULL, 0, format, args);
-    char *text = length >= 0 ? malloc((size_t)length + 1) : NULL;
+    char usual[4096]; /* longer texts need memory, and are shown as they are where it is out */
+    const int length = vsnprintf(usual, sizeof usual, format, args);
+    const bool fits = length >= 0 && (size_t)length < sizeof usual;
+    char *text = fits ? usual : length >= 0 ? malloc((size_t)length + 1) : NULL;
     if (text != NULL) {
-        vsnprintf(text, (size_t)length + 1, format, again);
+        if (!fits)
+            vsnprintf(text, (size_t)length + 1, format, again);
         flow_bytes_hide_controls(text);
         fputs(text, stderr);
-    } else { /* memory is out */
+    } else {
         vfprintf(stderr, format, again);
     }
-    free(text);
+    if (!fits)
+        free(text);
     va_end(again);
     va_end(args);
     fputc('\n', stderr);
